@@ -1,0 +1,51 @@
+//! Every environment variable that `ai` reads, in one place.
+#![expect(clippy::disallowed_methods, reason = "this is the home of environment access")]
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The lease token for this command; outranks the one kept in the worktree's git directory.
+pub const AI_LEASE: &str = "AI_LEASE";
+/// The name under which this command acts, as `--as` does.
+pub const AI_ACTOR: &str = "AI_ACTOR";
+/// The run in which this process lives; set by `ai` for everything that it starts.
+pub const AI_RUN: &str = "AI_RUN";
+
+/// A variable as UTF-8 text; unset, empty and non-UTF-8 are all `None`.
+pub fn text(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A variable as it is.
+pub fn os(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// All variables, for building the allow-listed environment of a child.
+pub fn all() -> Vec<(OsString, OsString)> {
+    std::env::vars_os().collect()
+}
+
+/// The directory in which the command was started.
+pub fn current_dir() -> std::io::Result<PathBuf> {
+    std::env::current_dir()
+}
+
+/// The path of this very binary, to start it again as a guard or a hook.
+pub fn current_exe() -> std::io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
+/// The arguments of this process.
+pub fn args() -> Vec<OsString> {
+    std::env::args_os().collect()
+}
+
+/// The user's own configuration directory for `ai`: `$XDG_CONFIG_HOME/ai`, else `$HOME/.config/ai`.
+pub fn user_config_dir() -> Option<PathBuf> {
+    let base = match os("XDG_CONFIG_HOME").filter(|v| !v.is_empty()) {
+        Some(dir) => PathBuf::from(dir),
+        None => PathBuf::from(os("HOME").filter(|v| !v.is_empty())?).join(".config"),
+    };
+    base.is_absolute().then(|| base.join("ai"))
+}

@@ -1,0 +1,116 @@
+//! File access with the path in every error, size caps on what is read, and atomic replacement on what is written.
+#![expect(clippy::disallowed_methods, reason = "this is the home of file-system calls")]
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// A file operation that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {}: {source}", path.display())]
+pub struct FsError {
+    /// What was tried: `read`, `write`, `create`, `remove`, `rename`, `list`.
+    pub action: &'static str,
+    /// Where.
+    pub path: PathBuf,
+    /// Why it failed.
+    #[source]
+    pub source: io::Error,
+}
+
+impl FsError {
+    /// True where the file or directory is not there.
+    pub fn is_not_found(&self) -> bool {
+        self.source.kind() == io::ErrorKind::NotFound
+    }
+}
+
+fn at<T>(action: &'static str, path: &Path, result: io::Result<T>) -> Result<T, FsError> {
+    result.map_err(|source| FsError { action, path: path.to_owned(), source })
+}
+
+/// Reads a whole file of at most `cap` bytes; a larger one is an error, so that no input is read without bound.
+pub fn read_capped(path: &Path, cap: u64) -> Result<Vec<u8>, FsError> {
+    let file = at("read", path, fs::File::open(path))?;
+    let mut bytes = Vec::new();
+    at("read", path, file.take(cap + 1).read_to_end(&mut bytes))?;
+    if bytes.len() as u64 > cap {
+        let source = io::Error::other(format!("larger than {cap} bytes"));
+        return Err(FsError { action: "read", path: path.to_owned(), source });
+    }
+    Ok(bytes)
+}
+
+/// Reads a whole UTF-8 text file of at most `cap` bytes.
+pub fn read_text(path: &Path, cap: u64) -> Result<String, FsError> {
+    let bytes = read_capped(path, cap)?;
+    String::from_utf8(bytes).map_err(|e| FsError {
+        action: "read",
+        path: path.to_owned(),
+        source: io::Error::new(io::ErrorKind::InvalidData, e.utf8_error().to_string()),
+    })
+}
+
+/// Like [`read_text`], with `None` for a file that is not there. Every other failure stays an error.
+pub fn read_text_if_there(path: &Path, cap: u64) -> Result<Option<String>, FsError> {
+    match read_text(path, cap) {
+        Ok(text) => Ok(Some(text)),
+        Err(e) if e.is_not_found() => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Replaces `path` by `bytes` so that a reader sees the old or the new content, never a part; parent directories are made.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    create_dir_all(dir)?;
+    let mut file = at("write", path, tempfile::NamedTempFile::new_in(dir))?;
+    at("write", path, file.write_all(bytes))?;
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    at("write", path, file.as_file().set_permissions(mode))?;
+    at("write", path, file.persist(path).map(drop).map_err(|e| e.error))
+}
+
+/// Writes a file that only its owner may read (0600), atomically.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    create_dir_all(dir)?;
+    let mut file = at("write", path, tempfile::NamedTempFile::new_in(dir))?;
+    at("write", path, file.write_all(bytes))?;
+    at("write", path, file.persist(path).map(drop).map_err(|e| e.error))
+}
+
+/// Makes a directory and its parents.
+pub fn create_dir_all(path: &Path) -> Result<(), FsError> {
+    at("create", path, fs::create_dir_all(path))
+}
+
+/// Removes a file; one that is already gone is no error.
+pub fn remove_file(path: &Path) -> Result<(), FsError> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => at("remove", path, other),
+    }
+}
+
+/// Removes a directory tree that `ai` itself made; one that is already gone is no error.
+pub fn remove_dir_all(path: &Path) -> Result<(), FsError> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => at("remove", path, other),
+    }
+}
+
+/// The entries of a directory, sorted by name; a directory that is not there has none.
+pub fn list_dir(path: &Path) -> Result<Vec<PathBuf>, FsError> {
+    let entries = match fs::read_dir(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => at("list", path, other)?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        paths.push(at("list", path, entry)?.path());
+    }
+    paths.sort();
+    Ok(paths)
+}

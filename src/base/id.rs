@@ -1,0 +1,36 @@
+//! Random ids and secrets from the kernel's generator.
+
+use rustix::rand::{GetRandomFlags, getrandom};
+
+/// Lower-case base 32 without `i`, `l`, `o`, `u`, which people misread.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// `length` random characters of the id alphabet, five bits each.
+pub fn random_text(length: usize) -> String {
+    let mut bytes = vec![0u8; length];
+    fill(&mut bytes);
+    bytes.iter().map(|b| char::from(ALPHABET[usize::from(b & 31)])).collect()
+}
+
+/// Fills `bytes` from the kernel's random generator.
+fn fill(bytes: &mut [u8]) {
+    let mut done = 0;
+    while done < bytes.len() {
+        // The only error of a plain call is an interruption by a signal; the loop asks again.
+        if let Ok(n) = getrandom(&mut bytes[done..], GetRandomFlags::empty()) {
+            done += n;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_use_the_alphabet_and_differ() {
+        let (a, b) = (random_text(26), random_text(26));
+        assert_ne!(a, b);
+        assert!(a.bytes().all(|c| ALPHABET.contains(&c)));
+    }
+}

@@ -1,0 +1,1 @@
+//! The model: pure types and decisions. No clock, no I/O, no SQL, no async.

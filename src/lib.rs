@@ -1,0 +1,10 @@
+//! `ai`: Git-native coordination for coding agents.
+//!
+//! Modules are layers and look one way only, checked by `tests/tidy.rs`:
+//! `base ← domain ← policy ← store, git, process, config ← connector, checks ← ops ← cli`.
+#![allow(dead_code, reason = "layers are wired from the bottom up")]
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests set up real files, processes and repositories"))]
+
+mod base;
+pub mod cli;
+mod domain;

@@ -1,0 +1,7 @@
+//! The `ai` binary: everything is in the library, so that tests and docs see it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ai::cli::main()
+}
