@@ -12,6 +12,13 @@ pub fn random_text(length: usize) -> String {
     bytes.iter().map(|b| char::from(ALPHABET[usize::from(b & 31)])).collect()
 }
 
+/// A random number below `bound` (which must not be 0), for jitter; the slight bias of the remainder does not matter there.
+pub fn random_below(bound: u64) -> u64 {
+    let mut bytes = [0u8; 8];
+    fill(&mut bytes);
+    u64::from_le_bytes(bytes) % bound
+}
+
 /// Fills `bytes` from the kernel's random generator.
 fn fill(bytes: &mut [u8]) {
     let mut done = 0;

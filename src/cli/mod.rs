@@ -1,8 +1,12 @@
-//! The command line.
+//! The command line: parsing, dispatch, and nothing of the work itself.
 
-use std::process::ExitCode;
+mod args;
+mod cmd;
+mod context;
+mod error;
+pub(crate) mod exit;
+mod start;
+mod token;
+mod ui;
 
-/// Runs the command line.
-pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
-}
+pub use start::main;

@@ -1,0 +1,67 @@
+//! From the process's arguments to its exit code.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use crate::base::env;
+use crate::cli::args::Cli;
+use crate::cli::cmd;
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit;
+use crate::cli::ui::{Format, Talk, Ui};
+
+/// Runs one command and returns its exit code. The only place that decides it.
+pub fn main() -> ExitCode {
+    let args = env::args();
+    match args.get(1).and_then(|arg| arg.to_str()) {
+        Some("__guard") => return crate::process::guard::main(&args[2..]),
+        // Asked by scripts and shells all the time: answered without building the parser.
+        Some("--version" | "-V") if args.len() == 2 => {
+            let mut ui = Ui::new(Format::Text, Talk::Normal);
+            ui.line(concat!("ai ", env!("CARGO_PKG_VERSION")));
+            ui.flush();
+            return ExitCode::from(exit::OK);
+        }
+        _ => {}
+    }
+    ExitCode::from(run(args))
+}
+
+fn run(args: Vec<OsString>) -> u8 {
+    let wants_json = args.iter().any(|arg| arg == "--json");
+    let cli = match Cli::command().try_get_matches_from(args).and_then(|found| Cli::from_arg_matches(&found)) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, wants_json),
+    };
+    let format = if cli.global.json { Format::Json } else { Format::Text };
+    let talk = if cli.global.quiet { Talk::Quiet } else { Talk::Normal };
+    let mut context = Context::new(Ui::new(format, talk), cli.global);
+    let code = match cmd::dispatch(cli.command, &mut context) {
+        Ok(code) => code,
+        Err(error) => {
+            context.ui.error(&error);
+            error.code
+        }
+    };
+    context.ui.flush();
+    code
+}
+
+/// Help and version are answers; everything else that clap says is a usage error.
+fn usage(error: &clap::Error, wants_json: bool) -> u8 {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    let asked = matches!(error.kind(), DisplayHelp | DisplayVersion);
+    if wants_json && !asked && error.kind() != DisplayHelpOnMissingArgumentOrSubcommand {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let mut ui = Ui::new(Format::Json, Talk::Normal);
+        ui.error(&CliError::usage(message).hint("`ai --help`"));
+    } else {
+        // Nobody is left to tell when the stream is closed.
+        let _ = error.print();
+    }
+    if asked { exit::OK } else { exit::USAGE }
+}

@@ -1,0 +1,106 @@
+//! All output. Data goes to stdout, talk to stderr. A reader that goes away (`ai task list | head`) ends the command quietly.
+
+use std::io::{self, BufWriter, IsTerminal, Stderr, StdoutLock, Write};
+
+use serde::Serialize;
+
+/// What the user wants to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Text for people.
+    Text,
+    /// JSON, one object a line in lists.
+    Json,
+}
+
+/// How much talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Talk {
+    /// Progress, hints and warnings.
+    Normal,
+    /// Errors only.
+    Quiet,
+}
+
+/// The terminal, or what stands in its place.
+pub struct Ui {
+    format: Format,
+    talk: Talk,
+    out: BufWriter<StdoutLock<'static>>,
+    err: Stderr,
+    gone: bool,
+}
+
+impl Ui {
+    /// Output on the process's own streams.
+    pub fn new(format: Format, talk: Talk) -> Ui {
+        Ui { format, talk, out: BufWriter::with_capacity(64 * 1024, io::stdout().lock()), err: io::stderr(), gone: false }
+    }
+
+    /// True where JSON is wanted.
+    pub fn json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// True where progress may be shown: a person looks at a terminal.
+    pub fn is_live(&self) -> bool {
+        self.talk == Talk::Normal && self.format == Format::Text && self.err.is_terminal()
+    }
+
+    /// Writes data. Returns false when nobody reads any more.
+    pub fn print(&mut self, text: &str) -> bool {
+        if !self.gone && self.out.write_all(text.as_bytes()).is_err() {
+            self.gone = true;
+        }
+        !self.gone
+    }
+
+    /// Writes a line of data.
+    pub fn line(&mut self, text: &str) -> bool {
+        self.print(text) && self.print("\n")
+    }
+
+    /// Writes an object as one line of JSON.
+    pub fn object(&mut self, object: &impl Serialize) -> bool {
+        match serde_json::to_string(object) {
+            Ok(text) => self.line(&text),
+            Err(error) => {
+                self.warn(&format!("cannot show this as JSON: {error}"));
+                true
+            }
+        }
+    }
+
+    /// Says something beside the data.
+    pub fn say(&mut self, text: &str) {
+        if self.talk == Talk::Normal {
+            self.flush();
+            // Nobody is left to tell when stderr is closed.
+            let _ = writeln!(self.err, "{text}");
+        }
+    }
+
+    /// Warns.
+    pub fn warn(&mut self, text: &str) {
+        self.say(&format!("warning: {text}"));
+    }
+
+    /// Shows the error that ended the command.
+    pub fn error(&mut self, error: &crate::cli::error::CliError) {
+        self.flush();
+        let text = if self.json() { error.for_programs() } else { error.for_people() };
+        let _ = self.err.write_all(text.as_bytes());
+    }
+
+    /// Hands everything to the reader.
+    pub fn flush(&mut self) {
+        if self.out.flush().is_err() {
+            self.gone = true;
+        }
+    }
+}
+
+/// A wall time as RFC 3339 in UTC, to the second.
+pub fn time(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}

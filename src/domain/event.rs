@@ -1,0 +1,400 @@
+//! The log: typed events, each chained to the one before by its hash. The log is the truth; every table is a fold over it
+//! (`domain::fold`), which a test proves by rebuilding them.
+//!
+//! Kind names are stable for ever. A heartbeat is no event: it moves an expiry, and nothing is decided by its history.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::hash::sha256_hex;
+use crate::domain::actor::Actor;
+use crate::domain::decision::DecisionRecord;
+use crate::domain::evidence::Evidence;
+use crate::domain::ids::{RunId, Subject, TaskId};
+use crate::domain::lease::Lease;
+use crate::domain::path_lock::LockMode;
+use crate::domain::run::{Run, RunEnd, Step};
+use crate::domain::task::{Hold, LockRequest, Note, Proof, Task};
+use crate::domain::time::WallMs;
+
+/// One line of the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventRecord {
+    /// Position, from 1, without gaps.
+    pub seq: u64,
+    /// When, by the wall clock; order is by `seq` alone.
+    pub at_ms: WallMs,
+    /// Who.
+    pub actor: Actor,
+    /// What happened.
+    pub event: Event,
+    /// Hash of the record before; 64 zeros for the first.
+    pub prev: String,
+    /// Hash of this record without this field.
+    pub hash: String,
+}
+
+/// What can happen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum Event {
+    /// The store was made.
+    #[serde(rename = "store.created")]
+    StoreCreated {
+        /// Id of the store, so that two stores of one repository can be told apart.
+        store: String,
+    },
+    /// A task came to be.
+    #[serde(rename = "task.created")]
+    TaskCreated {
+        /// As it was created.
+        task: Box<Task>,
+        /// What it depends on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        deps: Vec<TaskId>,
+    },
+    /// Fields of a task changed.
+    #[serde(rename = "task.edited")]
+    TaskEdited {
+        /// Which task.
+        task: TaskId,
+        /// The fields that changed, with their new values.
+        edit: Box<TaskEdit>,
+    },
+    /// A dependency was added.
+    #[serde(rename = "dep.added")]
+    DepAdded {
+        /// The task that waits.
+        task: TaskId,
+        /// The task that it waits for.
+        on: TaskId,
+    },
+    /// A dependency was removed.
+    #[serde(rename = "dep.removed")]
+    DepRemoved {
+        /// The task that waited.
+        task: TaskId,
+        /// The task that it waited for.
+        on: TaskId,
+    },
+    /// A task was put on hold.
+    #[serde(rename = "task.held")]
+    TaskHeld {
+        /// Which task.
+        task: TaskId,
+        /// The hold.
+        hold: Hold,
+    },
+    /// A hold was lifted.
+    #[serde(rename = "task.unheld")]
+    TaskUnheld {
+        /// Which task.
+        task: TaskId,
+    },
+    /// A task is not wanted any more.
+    #[serde(rename = "task.cancelled")]
+    TaskCancelled {
+        /// Which task.
+        task: TaskId,
+        /// Why.
+        reason: String,
+    },
+    /// A failed, parked or cancelled task goes back to the queue with fresh attempts.
+    #[serde(rename = "task.retried")]
+    TaskRetried {
+        /// Which task.
+        task: TaskId,
+    },
+    /// A finished task is open again.
+    #[serde(rename = "task.reopened")]
+    TaskReopened {
+        /// Which task.
+        task: TaskId,
+        /// Why; goes into the notes.
+        note: Note,
+    },
+    /// A lease was granted, with its locks.
+    #[serde(rename = "lease.granted")]
+    LeaseGranted {
+        /// The lease.
+        lease: Lease,
+        /// What it locks.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        locks: Vec<HeldLock>,
+    },
+    /// A lease was given back.
+    #[serde(rename = "lease.released")]
+    LeaseReleased {
+        /// About what.
+        subject: Subject,
+        /// Which grant.
+        epoch: u64,
+        /// Left for the next holder.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next_step: Option<String>,
+    },
+    /// A lapsed lease was taken away by whoever looked next.
+    #[serde(rename = "lease.lapsed")]
+    LeaseLapsed {
+        /// About what.
+        subject: Subject,
+        /// Which grant.
+        epoch: u64,
+        /// Set where the task now waits for a person.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        park: Option<Hold>,
+    },
+    /// A holder left word on how to go on, and went on.
+    #[serde(rename = "lease.checkpoint")]
+    Checkpoint {
+        /// Which task.
+        task: TaskId,
+        /// Which grant.
+        epoch: u64,
+        /// Written for a stranger.
+        next_step: String,
+    },
+    /// Somebody presented a token that does not open the subject; nothing changed.
+    #[serde(rename = "lease.refused")]
+    StaleRefused {
+        /// About what.
+        subject: Subject,
+        /// The presented grant.
+        epoch: u64,
+        /// What was tried.
+        tried: String,
+        /// Why it was refused.
+        why: String,
+    },
+    /// A run started.
+    #[serde(rename = "run.started")]
+    RunStarted {
+        /// The run.
+        run: Box<Run>,
+    },
+    /// A run is about to do a step.
+    #[serde(rename = "run.step")]
+    RunStep {
+        /// Which run.
+        run: RunId,
+        /// The step.
+        step: Step,
+        /// The snapshotted tree, from the step that knows it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tree: Option<String>,
+        /// The snapshot's commit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        commit: Option<String>,
+    },
+    /// A run ended and was judged; what happens to the task stands beside it.
+    #[serde(rename = "run.ended")]
+    RunEnded {
+        /// Which run.
+        run: RunId,
+        /// How.
+        end: Box<RunEnd>,
+        /// What becomes of the task.
+        then: After,
+    },
+    /// A piece of evidence was recorded.
+    #[serde(rename = "evidence.recorded")]
+    EvidenceRecorded {
+        /// The piece.
+        evidence: Box<Evidence>,
+    },
+    /// A reviewer sent the work back.
+    #[serde(rename = "task.rejected")]
+    TaskRejected {
+        /// Which task.
+        task: TaskId,
+        /// Goes into the next prompt.
+        note: Note,
+    },
+    /// A task was given up.
+    #[serde(rename = "task.failed")]
+    TaskFailed {
+        /// Which task.
+        task: TaskId,
+        /// Why.
+        reason: String,
+    },
+    /// A task is done.
+    #[serde(rename = "task.done")]
+    TaskDone {
+        /// Which task.
+        task: TaskId,
+        /// What proves it.
+        proof: Proof,
+    },
+    /// Policy answered a question.
+    #[serde(rename = "policy.decided")]
+    Decided {
+        /// The record.
+        record: Box<DecisionRecord>,
+    },
+}
+
+/// What becomes of a task when its run has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "to", rename_all = "snake_case")]
+pub enum After {
+    /// A person looks at it.
+    Review,
+    /// Another attempt.
+    Requeue {
+        /// Whether the attempt counts against the limit.
+        attempt: Attempt,
+        /// Not before this wall time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        not_before_ms: Option<WallMs>,
+        /// For the next prompt.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Note>,
+    },
+    /// It waits for a person.
+    Hold {
+        /// The hold.
+        hold: Hold,
+        /// Whether the attempt counts against the limit.
+        attempt: Attempt,
+    },
+    /// Attempts are used up.
+    Fail {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Whether an attempt counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attempt {
+    /// It does.
+    Counts,
+    /// It does not: quota, or a machine that failed.
+    Free,
+    /// It was cut off; it counts as a lapse.
+    Lapse,
+}
+
+/// A path lock as it is held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldLock {
+    /// The lease that holds it.
+    pub subject: Subject,
+    /// The expanded pattern.
+    pub pattern: String,
+    /// Exclusive or shared.
+    pub mode: LockMode,
+    /// Literal prefix, for the index.
+    pub key: String,
+}
+
+/// New values for the fields of a task; what is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TaskEdit {
+    /// Title.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// Type.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Priority.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u8>,
+    /// Labels to add.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub add_labels: Vec<String>,
+    /// Labels to remove.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remove_labels: Vec<String>,
+    /// Paths, replaced as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paths: Option<Vec<LockRequest>>,
+    /// Checks, replaced as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checks: Option<Vec<String>>,
+    /// Agent; an empty name clears it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// Not before; 0 clears it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_before_ms: Option<WallMs>,
+    /// Attempts; 0 goes back to the project's default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u32>,
+    /// Parent; an empty id clears it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<TaskId>,
+}
+
+impl Event {
+    /// The stable kind name.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Event::StoreCreated { .. } => "store.created",
+            Event::TaskCreated { .. } => "task.created",
+            Event::TaskEdited { .. } => "task.edited",
+            Event::DepAdded { .. } => "dep.added",
+            Event::DepRemoved { .. } => "dep.removed",
+            Event::TaskHeld { .. } => "task.held",
+            Event::TaskUnheld { .. } => "task.unheld",
+            Event::TaskCancelled { .. } => "task.cancelled",
+            Event::TaskRetried { .. } => "task.retried",
+            Event::TaskReopened { .. } => "task.reopened",
+            Event::LeaseGranted { .. } => "lease.granted",
+            Event::LeaseReleased { .. } => "lease.released",
+            Event::LeaseLapsed { .. } => "lease.lapsed",
+            Event::Checkpoint { .. } => "lease.checkpoint",
+            Event::StaleRefused { .. } => "lease.refused",
+            Event::RunStarted { .. } => "run.started",
+            Event::RunStep { .. } => "run.step",
+            Event::RunEnded { .. } => "run.ended",
+            Event::EvidenceRecorded { .. } => "evidence.recorded",
+            Event::TaskRejected { .. } => "task.rejected",
+            Event::TaskFailed { .. } => "task.failed",
+            Event::TaskDone { .. } => "task.done",
+            Event::Decided { .. } => "policy.decided",
+        }
+    }
+
+    /// The task or lock that the event is about, for `ai log TASK`.
+    pub fn subject(&self) -> Option<&str> {
+        match self {
+            Event::StoreCreated { .. } => None,
+            Event::TaskCreated { task, .. } => Some(task.id.as_str()),
+            Event::TaskEdited { task, .. }
+            | Event::DepAdded { task, .. }
+            | Event::DepRemoved { task, .. }
+            | Event::TaskHeld { task, .. }
+            | Event::TaskUnheld { task }
+            | Event::TaskCancelled { task, .. }
+            | Event::TaskRetried { task }
+            | Event::TaskReopened { task, .. }
+            | Event::Checkpoint { task, .. }
+            | Event::TaskRejected { task, .. }
+            | Event::TaskFailed { task, .. }
+            | Event::TaskDone { task, .. } => Some(task.as_str()),
+            Event::LeaseGranted { lease, .. } => Some(lease.subject.as_str()),
+            Event::LeaseReleased { subject, .. }
+            | Event::LeaseLapsed { subject, .. }
+            | Event::StaleRefused { subject, .. } => Some(subject.as_str()),
+            Event::RunStarted { run } => Some(run.task.as_str()),
+            Event::RunStep { run, .. } | Event::RunEnded { run, .. } => run.0.rsplit_once('.').map(|(task, _)| task),
+            Event::EvidenceRecorded { evidence } => Some(evidence.task.as_str()),
+            Event::Decided { record } => record.resource.task.as_deref(),
+        }
+    }
+}
+
+/// The `prev` of the first record.
+pub const CHAIN_START: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// The hash of a record: SHA-256 over its parts, one a line, as they are stored. Verification hashes the stored text, so a
+/// record written by an older version verifies without being understood.
+pub fn record_hash(prev: &str, seq: u64, at_ms: WallMs, actor_json: &str, event_json: &str) -> String {
+    sha256_hex(format!("{prev}\n{seq}\n{at_ms}\n{actor_json}\n{event_json}").as_bytes())
+}

@@ -1,0 +1,213 @@
+//! Leases: who may work on a subject until when, and the token that proves it.
+//!
+//! A lease is judged when it is read; nothing has to run for it to lapse. The epoch grows with every grant of a subject, so a
+//! token of an earlier grant can never pass, however long its holder slept.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::actor::Actor;
+use crate::domain::ids::Subject;
+use crate::domain::time::{Elapsed, LeaseInstant, Now, WallMs};
+
+/// The right to work on a subject until it expires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// What it is about.
+    pub subject: Subject,
+    /// Which grant of the subject this is, from 1.
+    pub epoch: u64,
+    /// Who holds it.
+    pub holder: Actor,
+    /// SHA-256 of the token's secret; the secret itself is never stored.
+    pub secret_hash: String,
+    /// When it was granted, by the wall clock.
+    pub granted_ms: WallMs,
+    /// How long a grant or renewal lasts.
+    pub ttl_ms: i64,
+    /// When it lapses, on the lease clock.
+    pub expires: LeaseInstant,
+    /// The same instant for people.
+    pub expires_ms: WallMs,
+}
+
+/// Whether a lease binds now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Liveness {
+    /// It binds for so many more milliseconds.
+    Live(i64),
+    /// It is over.
+    Lapsed,
+    /// It was made under another time namespace of this boot; nobody may guess.
+    Unknown,
+}
+
+impl Lease {
+    /// Whether the lease binds at `now`.
+    pub fn liveness(&self, now: &Now) -> Liveness {
+        match now.lease.since(&self.expires) {
+            Elapsed::Ms(past) if past < 0 => Liveness::Live(-past),
+            Elapsed::Ms(_) | Elapsed::OtherBoot => Liveness::Lapsed,
+            Elapsed::OtherNamespace => Liveness::Unknown,
+        }
+    }
+
+    /// True unless the lease has certainly lapsed: what cannot be compared is treated as held.
+    pub fn binds(&self, now: &Now) -> bool {
+        self.liveness(now) != Liveness::Lapsed
+    }
+
+    /// The lease as renewed at `now`.
+    pub fn renewed(&self, now: &Now) -> Lease {
+        self.renewed_for(now, self.ttl_ms)
+    }
+
+    /// The lease as renewed at `now` for `ttl_ms`.
+    pub fn renewed_for(&self, now: &Now, ttl_ms: i64) -> Lease {
+        Lease { ttl_ms, expires: now.lease.plus(ttl_ms), expires_ms: now.wall_ms + ttl_ms, ..self.clone() }
+    }
+}
+
+/// A lease token: `<subject>.<epoch>.<secret>`. Its `Debug` form hides the secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token {
+    /// What the lease is about.
+    pub subject: Subject,
+    /// Which grant.
+    pub epoch: u64,
+    secret: String,
+}
+
+/// The text is not a lease token.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a lease token: it has the form <task>.<epoch>.<secret>, as `ai task claim` printed it")]
+pub struct NotAToken;
+
+impl Token {
+    /// A token from its parts.
+    pub fn new(subject: Subject, epoch: u64, secret: String) -> Token {
+        Token { subject, epoch, secret }
+    }
+
+    /// Reads a token's text.
+    pub fn parse(text: &str) -> Result<Token, NotAToken> {
+        let mut parts = text.trim().splitn(3, '.');
+        let (Some(subject), Some(epoch), Some(secret)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(NotAToken);
+        };
+        let epoch = epoch.parse().map_err(|_| NotAToken)?;
+        if subject.is_empty() || secret.is_empty() {
+            return Err(NotAToken);
+        }
+        Ok(Token { subject: Subject(subject.to_owned()), epoch, secret: secret.to_owned() })
+    }
+
+    /// The full text, for the holder's eyes only.
+    pub fn reveal(&self) -> String {
+        format!("{}.{}.{}", self.subject, self.epoch, self.secret)
+    }
+
+    /// The digest that the store keeps.
+    pub fn secret_hash(&self) -> String {
+        crate::base::hash::sha256_hex(self.secret.as_bytes())
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.…", self.subject, self.epoch)
+    }
+}
+
+/// Why a token does not open a subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stale {
+    /// Nobody holds the subject now.
+    NoLease,
+    /// A later grant has taken over.
+    Superseded,
+    /// The lease is this one, but it has lapsed.
+    Lapsed,
+    /// Epoch matches, secret does not.
+    WrongSecret,
+}
+
+/// Checks a presented token against the lease that stands in the store. The one place where fencing is decided.
+pub fn fence(lease: Option<&Lease>, token: &Token, now: &Now) -> Result<(), Stale> {
+    let Some(lease) = lease else { return Err(Stale::NoLease) };
+    if lease.epoch != token.epoch {
+        return Err(Stale::Superseded);
+    }
+    if lease.secret_hash != token.secret_hash() {
+        return Err(Stale::WrongSecret);
+    }
+    if !lease.binds(now) {
+        return Err(Stale::Lapsed);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::actor::ActorKind;
+
+    fn now(ms: i64) -> Now {
+        Now { wall_ms: 1_000_000 + ms, lease: LeaseInstant { epoch: "b/t".into(), ms } }
+    }
+
+    fn granted(token: &Token) -> Lease {
+        let holder = Actor::new(ActorKind::Human, "ann").unwrap();
+        Lease {
+            subject: token.subject.clone(),
+            epoch: token.epoch,
+            holder,
+            secret_hash: token.secret_hash(),
+            granted_ms: 0,
+            ttl_ms: 100,
+            expires: now(0).lease.plus(100),
+            expires_ms: 100,
+        }
+    }
+
+    #[test]
+    fn a_token_passes_only_while_its_own_grant_lives() {
+        let token = Token::parse("t-1.3.abc").unwrap();
+        let lease = granted(&token);
+        assert_eq!(fence(Some(&lease), &token, &now(99)), Ok(()));
+        assert_eq!(fence(Some(&lease), &token, &now(100)), Err(Stale::Lapsed));
+        assert_eq!(fence(None, &token, &now(1)), Err(Stale::NoLease));
+        let old = Token::parse("t-1.2.abc").unwrap();
+        assert_eq!(fence(Some(&lease), &old, &now(1)), Err(Stale::Superseded));
+        let forged = Token::parse("t-1.3.abd").unwrap();
+        assert_eq!(fence(Some(&lease), &forged, &now(1)), Err(Stale::WrongSecret));
+    }
+
+    #[test]
+    fn a_boot_ends_a_lease_and_a_foreign_namespace_does_not() {
+        let token = Token::parse("t-1.3.abc").unwrap();
+        let lease = granted(&token);
+        let other = |epoch: &str| Now { wall_ms: 0, lease: LeaseInstant { epoch: epoch.into(), ms: 1 } };
+        assert_eq!(lease.liveness(&other("c/t")), Liveness::Lapsed);
+        assert_eq!(lease.liveness(&other("b/u")), Liveness::Unknown);
+        assert!(lease.binds(&other("b/u")));
+    }
+
+    #[test]
+    fn a_wall_clock_step_moves_nothing() {
+        let token = Token::parse("t-1.3.abc").unwrap();
+        let lease = granted(&token);
+        let mut stepped = now(50);
+        stepped.wall_ms += 86_400_000;
+        assert_eq!(lease.liveness(&stepped), Liveness::Live(50));
+    }
+
+    #[test]
+    fn tokens_read_back_and_hide_their_secret() {
+        let token = Token::parse("t-1.3.a.b").unwrap();
+        assert_eq!(Token::parse(&token.reveal()).unwrap(), token);
+        assert!(!format!("{token:?}").contains("a.b"));
+        for bad in ["", "t-1", "t-1.x.s", "t-1.1.", ".1.s"] {
+            assert_eq!(Token::parse(bad), Err(NotAToken), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! stub
+pub struct PrefixQuery { pub ancestors: Vec<String>, pub range: (String, Option<String>) }

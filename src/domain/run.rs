@@ -1,0 +1,108 @@
+//! Runs: one attempt at a task by one agent, in one worktree.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::ids::{RunId, TaskId};
+use crate::domain::time::WallMs;
+use crate::domain::verdict::{Cell, Outcome};
+
+/// One attempt at a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// `<task>.<epoch>`.
+    pub id: RunId,
+    /// The task.
+    pub task: TaskId,
+    /// The agent's registered name.
+    pub agent: String,
+    /// The connector that drove it.
+    pub connector: String,
+    /// The model asked for, where one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The commit that the work starts from; absent on an unborn branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// The branch that `base` was read from and that accept goes into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The run's own branch, `ai/<task>/<epoch>`.
+    pub branch: String,
+    /// The worktree's slot below `.ai/worktrees/`.
+    pub worktree: String,
+    /// The process that supervises (or supervised) it.
+    pub supervisor: ProcessRef,
+    /// When it started.
+    pub started_ms: WallMs,
+    /// How far it has come.
+    pub step: Step,
+    /// The tree that `ai` snapshotted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<String>,
+    /// The commit of that tree on the run's branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// How it ended; absent while it has not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<RunEnd>,
+}
+
+/// A process, told from a later one with the same number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessRef {
+    /// Which boot.
+    pub boot_id: String,
+    /// Process id.
+    pub pid: u32,
+    /// Start time in clock ticks since boot.
+    pub start_ticks: u64,
+}
+
+/// The steps of a run, in order. A step is recorded before it is begun: what comes after the recorded one has not happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Task, locks and lease are held.
+    Claimed,
+    /// The worktree is being made or taken from the pool.
+    Worktree,
+    /// The agent is being started, or works.
+    Agent,
+    /// The agent has ended; the tree is being snapshotted.
+    Snapshot,
+    /// The snapshot stands as a commit on the run's branch; the checks run.
+    Checks,
+    /// Evidence is being written.
+    Evidence,
+    /// The verdict is in.
+    Judged,
+}
+
+impl Step {
+    /// The stable word for this step.
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::Claimed => "claimed",
+            Step::Worktree => "worktree",
+            Step::Agent => "agent",
+            Step::Snapshot => "snapshot",
+            Step::Checks => "checks",
+            Step::Evidence => "evidence",
+            Step::Judged => "judged",
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunEnd {
+    /// When.
+    pub at_ms: WallMs,
+    /// The cell of the verdict table.
+    #[serde(flatten)]
+    pub cell: Cell,
+    /// What follows.
+    pub outcome: Outcome,
+    /// One line for people.
+    pub summary: String,
+}

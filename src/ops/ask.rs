@@ -1,0 +1,98 @@
+//! The one gate: every operation that policy guards asks here, and every answer leaves a decision record.
+
+use crate::base::id;
+use crate::domain::action::Action;
+use crate::domain::decision::{DecisionRecord, Effect, Resource};
+use crate::domain::event::Event;
+use crate::domain::path_pattern::PathPattern;
+use crate::domain::task::Task;
+use crate::ops::create::NewTask;
+use crate::ops::cx::Cx;
+use crate::ops::refusal::{OpError, Refusal};
+use crate::policy::{self, Facts, Request};
+use crate::store::Tx;
+
+/// What is asked of the policy.
+pub struct Question {
+    /// The action.
+    pub action: Action,
+    /// On what.
+    pub resource: Resource,
+    /// What `ai` has measured.
+    pub facts: Facts,
+}
+
+impl Question {
+    /// A question about an action alone.
+    pub fn about(action: Action) -> Question {
+        Question { action, resource: Resource::default(), facts: Facts::default() }
+    }
+
+    /// A question about an action on a task.
+    pub fn on_task(action: Action, task: &Task) -> Question {
+        let mut question = Question::about(action);
+        question.resource.task = Some(task.id.to_string());
+        question.resource.task_type = Some(task.kind.clone());
+        question.resource.labels = task.labels.iter().cloned().collect();
+        question.resource.patterns = task.paths.iter().map(|p| p.pattern.clone()).collect();
+        question.facts.attempts_used = Some(task.attempts);
+        question
+    }
+}
+
+/// Asks, records the answer in this transaction where it lets the action through, and returns what it warns of. Otherwise
+/// refuses, with the answer as the one thing that is recorded.
+pub fn or_refuse(tx: &mut dyn Tx, cx: &Cx, question: Question) -> Result<Vec<String>, OpError> {
+    let record = Box::new(answer(cx, &question));
+    if record.effect.lets_through() || approved(tx, &record)? {
+        let warning = (record.effect == Effect::Warn).then(|| format!("{} (rule `{}`)", record.reason, record.rule));
+        cx.record(tx, &Event::Decided { record })?;
+        return Ok(warning.into_iter().collect());
+    }
+    let why = match record.effect {
+        Effect::RequireApproval => Refusal::NeedsApproval(record.clone()),
+        _ => Refusal::Denied(record.clone()),
+    };
+    Err(OpError::recorded(why, vec![Event::Decided { record }]))
+}
+
+/// Asks about every new task of a file. A thousand entries that are allowed for the same reason leave one record; the first that is
+/// not allowed refuses all.
+pub fn all_or_refuse(tx: &mut dyn Tx, cx: &Cx, entries: &[NewTask]) -> Result<(), OpError> {
+    let mut seen: Vec<(String, Effect)> = Vec::new();
+    for entry in entries {
+        let question = Question::create(entry);
+        let record = answer(cx, &question);
+        let key = (record.rule.clone(), record.effect);
+        if !record.effect.lets_through() || !seen.contains(&key) {
+            or_refuse(tx, cx, question)?;
+            seen.push(key);
+        }
+    }
+    Ok(())
+}
+
+/// The policy's answer as a record, without storing it.
+pub fn answer(cx: &Cx, question: &Question) -> DecisionRecord {
+    let request =
+        Request { action: question.action, actor: &cx.actor, resource: &question.resource, facts: &question.facts };
+    let case = cx.rules.case;
+    let overlap = |a: &str, b: &str| match (PathPattern::parse(a, case), PathPattern::parse(b, case)) {
+        (Ok(a), Ok(b)) => !matches!(crate::domain::path_pattern::overlap(&a, &b), Ok(None)),
+        // A pattern that cannot be read might meet anything: the stricter answer is the safe one.
+        _ => true,
+    };
+    let decision = policy::decide(&cx.policy, &request, &overlap);
+    let id = format!("d-{}", id::random_text(10));
+    decision.record(id, cx.now.wall_ms, question.action, &cx.actor, &question.resource)
+}
+
+/// True where a person has said yes to exactly this: same action, actor and resource.
+pub fn approved(tx: &mut dyn Tx, record: &DecisionRecord) -> Result<bool, OpError> {
+    if record.effect != Effect::RequireApproval {
+        return Ok(false);
+    }
+    let task = record.resource.task.clone().map(crate::domain::ids::TaskId);
+    let before = tx.decisions(task.as_ref(), None)?;
+    Ok(before.iter().any(|old| old.overridden.is_some() && old.subject_digest == record.subject_digest))
+}

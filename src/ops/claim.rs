@@ -1,0 +1,158 @@
+//! Claiming: task, path locks, lease and event in one transaction, or nothing.
+
+use crate::base::id;
+use crate::domain::action::Action;
+use crate::domain::event::{Event, HeldLock};
+use crate::domain::ids::{Subject, TaskId};
+use crate::domain::lease::{Lease, Liveness, Token};
+use crate::domain::task::{BlockReason, Hold, Task, TaskState};
+use crate::ops::ask::{self, Question};
+use crate::ops::cx::{self, Cx};
+use crate::ops::patterns;
+use crate::ops::refusal::{OpError, Refusal};
+use crate::store::Tx;
+
+/// A granted claim.
+#[derive(Debug)]
+pub struct Claimed {
+    /// The task as it stands now.
+    pub task: Task,
+    /// The lease.
+    pub lease: Lease,
+    /// The proof of it.
+    pub token: Token,
+    /// What policy wants said about it.
+    pub warnings: Vec<String>,
+}
+
+/// Which task to claim.
+#[derive(Clone, Debug)]
+pub enum Which {
+    /// This one.
+    Task(String),
+    /// The most urgent ready one whose paths are free.
+    Next,
+}
+
+/// Claims a task for `ttl_ms`.
+pub fn claim(tx: &mut dyn Tx, cx: &Cx, which: &Which, ttl_ms: i64) -> Result<Claimed, OpError> {
+    match which {
+        Which::Task(typed) => {
+            let id = cx::resolve(tx, typed)?;
+            claim_one(tx, cx, &id, ttl_ms)
+        }
+        Which::Next => claim_next(tx, cx, ttl_ms),
+    }
+}
+
+fn claim_one(tx: &mut dyn Tx, cx: &Cx, id: &TaskId, ttl_ms: i64) -> Result<Claimed, OpError> {
+    take_lapsed(tx, cx, id)?;
+    let task = cx::load(tx, id)?;
+    claimable(tx, cx, &task)?;
+    let locks = patterns::locks_for(cx, &task.id.subject(), &task.paths)?;
+    patterns::refuse_conflicts(tx, cx, &locks)?;
+    grant(tx, cx, task, locks, ttl_ms)
+}
+
+/// Tries the ready tasks in order, more of them with every round: nearly always the first one is free.
+fn claim_next(tx: &mut dyn Tx, cx: &Cx, ttl_ms: i64) -> Result<Claimed, OpError> {
+    for lease in tx.lapsed(&cx.now)? {
+        if let Some(id) = lease.subject.task()
+            && !matches!(cx::load(tx, &id)?.state, TaskState::Running { .. })
+        {
+            take_lapsed(tx, cx, &id)?;
+        }
+    }
+    let mut seen = 0;
+    for limit in [1, 64, 4_096, usize::MAX] {
+        let ready = tx.ready(&cx.now, limit)?;
+        for task in ready.iter().skip(seen) {
+            let locks = patterns::locks_for(cx, &task.id.subject(), &task.paths)?;
+            if patterns::first_conflict(tx, cx, &locks)?.is_none() {
+                return grant(tx, cx, task.clone(), locks, ttl_ms);
+            }
+        }
+        seen = ready.len();
+        if seen < limit {
+            break;
+        }
+    }
+    Err(Refusal::NothingReady { locked: seen }.into())
+}
+
+/// Takes a lapsed lease away, so that the task can be had again. A run's lease is left to recovery, which looks after its work.
+fn take_lapsed(tx: &mut dyn Tx, cx: &Cx, id: &TaskId) -> Result<(), OpError> {
+    let Some(lease) = tx.lease(&id.subject())? else { return Ok(()) };
+    match lease.liveness(&cx.now) {
+        Liveness::Live(left_ms) => {
+            return Err(Refusal::Taken { task: id.clone(), holder: lease.holder.to_string(), left_ms }.into());
+        }
+        Liveness::Unknown => return Err(Refusal::OtherClock(id.to_string()).into()),
+        Liveness::Lapsed => {}
+    }
+    let task = cx::load(tx, id)?;
+    if let TaskState::Running { run } = &task.state {
+        return Err(Refusal::NeedsRecovery(run.clone()).into());
+    }
+    cx.record(tx, &lapsed_event(cx, &task, lease.epoch))
+}
+
+/// The event that takes a lapsed lease away, and parks a task that lapsed too often.
+pub fn lapsed_event(cx: &Cx, task: &Task, epoch: u64) -> Event {
+    let lapses = task.lapses + 1;
+    let park = (lapses >= cx.rules.max_lapses).then(|| Hold {
+        kind: BlockReason::Parked,
+        reason: format!("its lease lapsed {lapses} times in a row without a release"),
+        since_ms: cx.now.wall_ms,
+    });
+    Event::LeaseLapsed { subject: task.id.subject(), epoch, park }
+}
+
+fn claimable(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<(), OpError> {
+    let (why, next) = match &task.state {
+        TaskState::Queued => {
+            return match task.not_before_ms.map(|at| at - cx.now.wall_ms).filter(|wait| *wait > 0) {
+                Some(wait_ms) => Err(Refusal::TooEarly { what: task.id.to_string(), wait_ms }.into()),
+                None => Ok(()),
+            };
+        }
+        TaskState::Blocked { .. } => (crate::ops::why::blocked_text(tx, task)?, format!("`ai why {}`", task.id)),
+        TaskState::Review { run } => {
+            (format!("run {run} waits for a review"), format!("`ai review {0}`, then `ai accept {0}` or `ai reject {0}`", task.id))
+        }
+        TaskState::Done { .. } => ("it is finished".into(), format!("`ai task reopen {}` opens it again", task.id)),
+        TaskState::Failed { failed_because } => {
+            (failed_because.clone(), format!("`ai task retry {}` gives it fresh attempts", task.id))
+        }
+        TaskState::Cancelled { cancelled_because } => {
+            (cancelled_because.clone(), format!("`ai task retry {}` takes it up again", task.id))
+        }
+        TaskState::Claimed | TaskState::Running { .. } => ("it has no lease".into(), "`ai doctor`".into()),
+    };
+    Err(Refusal::WrongState { task: task.id.clone(), state: task.status_text().into(), why, next }.into())
+}
+
+fn grant(tx: &mut dyn Tx, cx: &Cx, task: Task, locks: Vec<HeldLock>, ttl_ms: i64) -> Result<Claimed, OpError> {
+    let question = Question::on_task(Action::TaskClaim, &task);
+    let warnings = ask::or_refuse(tx, cx, question)?;
+    let (lease, token) = new_lease(cx, task.id.subject(), task.epoch + 1, ttl_ms);
+    cx.record(tx, &Event::LeaseGranted { lease: lease.clone(), locks })?;
+    let task = cx::load(tx, &task.id)?;
+    Ok(Claimed { task, lease, token, warnings })
+}
+
+/// A lease on `subject` for this actor, and the only copy of its secret.
+pub fn new_lease(cx: &Cx, subject: Subject, epoch: u64, ttl_ms: i64) -> (Lease, Token) {
+    let token = Token::new(subject.clone(), epoch, id::random_text(26));
+    let lease = Lease {
+        subject,
+        epoch,
+        holder: cx.actor.clone(),
+        secret_hash: token.secret_hash(),
+        granted_ms: cx.now.wall_ms,
+        ttl_ms,
+        expires: cx.now.lease.plus(ttl_ms),
+        expires_ms: cx.now.wall_ms + ttl_ms,
+    };
+    (lease, token)
+}

@@ -1,0 +1,104 @@
+//! What every operation is given: the time, who acts, and the project's rules. Operations read no clock and no file.
+
+use std::collections::BTreeMap;
+
+use crate::base::id;
+use crate::domain::actor::Actor;
+use crate::domain::event::Event;
+use crate::domain::ids::TaskId;
+use crate::domain::path_lock::HarmlessSet;
+use crate::domain::path_pattern::CaseMode;
+use crate::domain::time::Now;
+use crate::ops::refusal::{OpError, Refusal, Refused};
+use crate::policy::PolicyState;
+use crate::store::{Store, StoreError, Tx};
+
+/// The surroundings of one operation.
+pub struct Cx {
+    /// Both clocks.
+    pub now: Now,
+    /// Who acts.
+    pub actor: Actor,
+    /// The policy that answers.
+    pub policy: PolicyState,
+    /// What the project has configured.
+    pub rules: Rules,
+}
+
+/// The parts of the configuration that decide operations on the store.
+#[derive(Clone)]
+pub struct Rules {
+    /// Module names and the patterns that they stand for.
+    pub modules: BTreeMap<String, Vec<String>>,
+    /// How paths compare in this repository.
+    pub case: CaseMode,
+    /// Paths that never conflict.
+    pub harmless: HarmlessSet,
+    /// Attempts of a task that names no number.
+    pub max_attempts: u32,
+    /// Lapses in a row before a task waits for a person.
+    pub max_lapses: u32,
+}
+
+/// Runs `work` in one transaction. What a refusal records is written in a second one, after the first was rolled back: the
+/// refused operation leaves nothing else behind.
+pub fn commit<S: Store, T>(
+    store: &mut S,
+    cx: &Cx,
+    work: impl FnOnce(&mut dyn Tx) -> Result<T, OpError>,
+) -> Result<T, OpError> {
+    match store.write(work) {
+        Err(OpError::Refused(refused)) if !refused.record.is_empty() => {
+            let Refused { why, record } = *refused;
+            store.write(|tx| record.iter().try_for_each(|event| cx.record(tx, event)))?;
+            Err(why.into())
+        }
+        other => other,
+    }
+}
+
+impl Cx {
+    /// Appends an event in this actor's name.
+    pub fn record(&self, tx: &mut dyn Tx, event: &Event) -> Result<(), OpError> {
+        tx.record(self.now.wall_ms, &self.actor, event)?;
+        Ok(())
+    }
+}
+
+/// The task that an id or a unique prefix names; `t-` may be left out.
+pub fn resolve(tx: &mut dyn Tx, typed: &str) -> Result<TaskId, OpError> {
+    let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let text = typed.trim().to_ascii_lowercase();
+    let prefix = if text.starts_with("t-") { text } else { format!("t-{text}") };
+    if !prefix.chars().all(known) {
+        return Err(Refusal::NotFound { what: "task", id: crate::base::text::one_line(typed) }.into());
+    }
+    let found = tx.tasks_with_prefix(&prefix, 6)?;
+    match found.as_slice() {
+        [] => Err(Refusal::NotFound { what: "task", id: crate::base::text::one_line(typed) }.into()),
+        [one] => Ok(one.clone()),
+        several => match several.iter().find(|id| id.as_str() == prefix) {
+            Some(exact) => Ok(exact.clone()),
+            None => Err(Refusal::Ambiguous {
+                prefix: typed.to_owned(),
+                candidates: several.iter().map(ToString::to_string).collect(),
+            }
+            .into()),
+        },
+    }
+}
+
+/// A task that must be there.
+pub fn load(tx: &mut dyn Tx, id: &TaskId) -> Result<crate::domain::task::Task, OpError> {
+    tx.task(id)?.ok_or_else(|| Refusal::NotFound { what: "task", id: id.to_string() }.into())
+}
+
+/// A fresh task id that no task of the store bears.
+pub fn fresh_task_id(tx: &mut dyn Tx) -> Result<TaskId, StoreError> {
+    loop {
+        let id = TaskId(format!("t-{}", id::random_text(8)));
+        if tx.task(&id)?.is_none() {
+            return Ok(id);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Changing tasks that exist: fields, dependencies, holds, ends and new beginnings.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::domain::action::Action;
+use crate::domain::event::{Event, TaskEdit};
+use crate::domain::ids::TaskId;
+use crate::domain::task::{BlockReason, Hold, Note, Task, TaskState};
+use crate::ops::ask::{self, Question};
+use crate::ops::cx::{self, Cx};
+use crate::ops::patterns;
+use crate::ops::refusal::{OpError, Refusal};
+use crate::store::Tx;
+
+/// Changes fields of a task.
+pub fn edit(tx: &mut dyn Tx, cx: &Cx, typed: &str, edit: TaskEdit) -> Result<Task, OpError> {
+    let task = guarded(tx, cx, typed, Action::TaskEdit)?;
+    for request in edit.paths.iter().flatten() {
+        patterns::expand(&cx.rules, &request.pattern)?;
+    }
+    if edit.paths.is_some() && task.state.is_leased() {
+        return Err(wrong(&task, "its paths are locked by a lease", format!("`ai task release {}` first", task.id)));
+    }
+    if edit.title.as_ref().is_some_and(|title| title.trim().is_empty()) {
+        return Err(Refusal::Invalid("a task needs a title".into()).into());
+    }
+    if edit.priority.is_some_and(|p| p > 4) {
+        return Err(Refusal::Invalid("priority goes from 0 (most urgent) to 4".into()).into());
+    }
+    edit.add_labels.iter().chain(&edit.kind).try_for_each(|word| crate::ops::create::check_word(word))?;
+    cx.record(tx, &Event::TaskEdited { task: task.id.clone(), edit: Box::new(edit) })?;
+    cx::load(tx, &task.id)
+}
+
+/// Makes `task` wait for `on`.
+pub fn add_dep(tx: &mut dyn Tx, cx: &Cx, typed: &str, typed_on: &str) -> Result<Task, OpError> {
+    let task = guarded(tx, cx, typed, Action::TaskEdit)?;
+    let on = cx::resolve(tx, typed_on)?;
+    if let Some(circle) = path_back(tx, &on, &task.id)? {
+        return Err(Refusal::Cycle(std::iter::once(task.id.to_string()).chain(circle).collect()).into());
+    }
+    if !matches!(task.state, TaskState::Queued | TaskState::Blocked { .. }) {
+        let why = "a dependency can only be added while it waits";
+        return Err(wrong(&task, why, format!("`ai task show {}`", task.id)));
+    }
+    if !tx.deps(&task.id)?.contains(&on) {
+        cx.record(tx, &Event::DepAdded { task: task.id.clone(), on })?;
+    }
+    cx::load(tx, &task.id)
+}
+
+/// Ends the waiting of `task` for `on`.
+pub fn remove_dep(tx: &mut dyn Tx, cx: &Cx, typed: &str, typed_on: &str) -> Result<Task, OpError> {
+    let task = guarded(tx, cx, typed, Action::TaskEdit)?;
+    let on = cx::resolve(tx, typed_on)?;
+    if !tx.deps(&task.id)?.contains(&on) {
+        return Err(Refusal::Conflict(format!("{} does not depend on {on}", task.id)).into());
+    }
+    cx.record(tx, &Event::DepRemoved { task: task.id.clone(), on })?;
+    cx::load(tx, &task.id)
+}
+
+/// The way along dependencies from `from` to `to`, ends included; walked without recursion, so that long chains are no danger.
+fn path_back(tx: &mut dyn Tx, from: &TaskId, to: &TaskId) -> Result<Option<Vec<String>>, OpError> {
+    let mut came_from: HashMap<TaskId, TaskId> = HashMap::new();
+    let mut seen = HashSet::from([from.clone()]);
+    let mut open = vec![from.clone()];
+    while let Some(at) = open.pop() {
+        if &at == to {
+            let mut way = vec![at.to_string()];
+            let mut step = &at;
+            while let Some(before) = came_from.get(step) {
+                way.push(before.to_string());
+                step = before;
+            }
+            way.reverse();
+            return Ok(Some(way));
+        }
+        for next in tx.deps(&at)? {
+            if seen.insert(next.clone()) {
+                came_from.insert(next.clone(), at.clone());
+                open.push(next);
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Keeps a task out of the queue.
+pub fn hold(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<Task, OpError> {
+    let task = guarded(tx, cx, typed, Action::TaskEdit)?;
+    if task.state.is_final() || task.state.is_leased() {
+        return Err(wrong(&task, "only a task that waits can be held", format!("`ai task show {}`", task.id)));
+    }
+    let hold = Hold { kind: BlockReason::Hold, reason, since_ms: cx.now.wall_ms };
+    cx.record(tx, &Event::TaskHeld { task: task.id.clone(), hold })?;
+    cx::load(tx, &task.id)
+}
+
+/// Lifts a hold, also that of a parked task.
+pub fn unhold(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<Task, OpError> {
+    let task = guarded(tx, cx, typed, Action::TaskEdit)?;
+    if task.hold.is_none() {
+        return Err(Refusal::Conflict(format!("{} is not on hold", task.id)).into());
+    }
+    cx.record(tx, &Event::TaskUnheld { task: task.id.clone() })?;
+    cx::load(tx, &task.id)
+}
+
+/// Ends a task that nobody will do. A task under a live lease is somebody's work: it is cancelled only by force of its token or when
+/// nobody holds it.
+pub fn cancel(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<Task, OpError> {
+    let task = guarded(tx, cx, typed, Action::TaskCancel)?;
+    if task.state.is_final() {
+        return Err(wrong(&task, "it has ended already", format!("`ai task reopen {}` opens it again", task.id)));
+    }
+    if let TaskState::Running { run } = &task.state {
+        let why = format!("run {run} is at work on it");
+        return Err(wrong(&task, &why, format!("stop it first: `ai run --stop {}`", task.id)));
+    }
+    cx.record(tx, &Event::TaskCancelled { task: task.id.clone(), reason })?;
+    cx::load(tx, &task.id)
+}
+
+/// Queues a failed, parked or cancelled task again, with fresh attempts.
+pub fn retry(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<Task, OpError> {
+    let task = guarded(tx, cx, typed, Action::TaskRetry)?;
+    match task.state {
+        TaskState::Failed { .. } | TaskState::Cancelled { .. } | TaskState::Blocked { .. } | TaskState::Queued => {
+            cx.record(tx, &Event::TaskRetried { task: task.id.clone() })?;
+            cx::load(tx, &task.id)
+        }
+        _ => Err(wrong(&task, "only a task that failed, waits or was cancelled can be retried", format!("`ai why {}`", task.id))),
+    }
+}
+
+/// Opens a finished task again.
+pub fn reopen(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<Task, OpError> {
+    let task = guarded(tx, cx, typed, Action::TaskRetry)?;
+    if !task.state.is_final() {
+        return Err(wrong(&task, "it is not finished", format!("`ai why {}`", task.id)));
+    }
+    let note = Note { at_ms: cx.now.wall_ms, by: cx.actor.clone(), text: format!("reopened: {reason}") };
+    cx.record(tx, &Event::TaskReopened { task: task.id.clone(), note })?;
+    cx::load(tx, &task.id)
+}
+
+fn guarded(tx: &mut dyn Tx, cx: &Cx, typed: &str, action: Action) -> Result<Task, OpError> {
+    let id = cx::resolve(tx, typed)?;
+    let task = cx::load(tx, &id)?;
+    ask::or_refuse(tx, cx, Question::on_task(action, &task))?;
+    Ok(task)
+}
+
+fn wrong(task: &Task, why: &str, next: String) -> OpError {
+    Refusal::WrongState { task: task.id.clone(), state: task.status_text().into(), why: why.to_owned(), next }.into()
+}

@@ -1,0 +1,101 @@
+//! What a holder does with a lease: heartbeat, checkpoint, release, hand over. Every one of them presents the token.
+
+use crate::domain::action::Action;
+use crate::domain::actor::Actor;
+use crate::domain::event::Event;
+use crate::domain::ids::TaskId;
+use crate::domain::lease::{self, Lease, Stale, Token};
+use crate::domain::task::TaskState;
+use crate::ops::ask::{self, Question};
+use crate::ops::claim::{Claimed, new_lease};
+use crate::ops::cx::{self, Cx};
+use crate::ops::refusal::{OpError, Refusal};
+use crate::store::Tx;
+
+/// The lease that `token` opens, or a refusal that is recorded and says who holds the subject now.
+pub fn fenced(tx: &mut dyn Tx, cx: &Cx, token: &Token, tried: &str) -> Result<Lease, OpError> {
+    let lease = tx.lease(&token.subject)?;
+    match lease::fence(lease.as_ref(), token, &cx.now) {
+        Ok(()) => {}
+        Err(_) if crate::ops::mutant::skips_fence() => {}
+        Err(why) => return Err(lost(cx, lease.as_ref(), token, why, tried)),
+    }
+    lease.ok_or_else(|| lost(cx, None, token, Stale::NoLease, tried))
+}
+
+fn lost(cx: &Cx, lease: Option<&Lease>, token: &Token, why: Stale, tried: &str) -> OpError {
+    let holder = lease.filter(|l| l.binds(&cx.now)).map(|l| l.holder.to_string());
+    let event = Event::StaleRefused {
+        subject: token.subject.clone(),
+        epoch: token.epoch,
+        tried: tried.to_owned(),
+        why: format!("{why:?}"),
+    };
+    OpError::recorded(Refusal::LeaseLost { subject: token.subject.to_string(), why, holder }, vec![event])
+}
+
+/// Renews a lease, for `ttl_ms` where given. Writes one row and no event.
+pub fn heartbeat(tx: &mut dyn Tx, cx: &Cx, token: &Token, ttl_ms: Option<i64>) -> Result<Lease, OpError> {
+    let lease = fenced(tx, cx, token, "heartbeat")?;
+    let renewed = lease.renewed_for(&cx.now, ttl_ms.unwrap_or(lease.ttl_ms));
+    tx.put_lease(&renewed)?;
+    Ok(renewed)
+}
+
+/// Leaves word for a stranger, and renews.
+pub fn checkpoint(tx: &mut dyn Tx, cx: &Cx, token: &Token, next_step: String) -> Result<Lease, OpError> {
+    let lease = heartbeat(tx, cx, token, None)?;
+    let task = task_of(token)?;
+    cx.record(tx, &Event::Checkpoint { task, epoch: token.epoch, next_step })?;
+    Ok(lease)
+}
+
+/// Gives a task back to the queue.
+pub fn release(tx: &mut dyn Tx, cx: &Cx, token: &Token, next_step: Option<String>) -> Result<(), OpError> {
+    let lease = fenced(tx, cx, token, "release")?;
+    if let Some(task) = token.subject.task() {
+        refuse_running(tx, &task)?;
+    }
+    cx.record(tx, &Event::LeaseReleased { subject: lease.subject, epoch: lease.epoch, next_step })
+}
+
+/// Hands a task over: the old lease ends and the new holder's begins in one transaction, so that nobody can step between.
+pub fn handoff(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    token: &Token,
+    to: Actor,
+    next_step: Option<String>,
+) -> Result<Claimed, OpError> {
+    let lease = fenced(tx, cx, token, "handoff")?;
+    let id = task_of(token)?;
+    refuse_running(tx, &id)?;
+    let locks = tx.locks(&token.subject)?;
+    cx.record(tx, &Event::LeaseReleased { subject: lease.subject, epoch: lease.epoch, next_step })?;
+    let task = cx::load(tx, &id)?;
+    let receiver = Cx { now: cx.now.clone(), actor: to, policy: cx.policy.clone(), rules: cx.rules.clone() };
+    let warnings = ask::or_refuse(tx, &receiver, Question::on_task(Action::TaskClaim, &task))?;
+    let (lease, token) = new_lease(&receiver, token.subject.clone(), task.epoch + 1, lease.ttl_ms);
+    cx.record(tx, &Event::LeaseGranted { lease: lease.clone(), locks })?;
+    Ok(Claimed { task: cx::load(tx, &id)?, lease, token, warnings })
+}
+
+fn task_of(token: &Token) -> Result<TaskId, OpError> {
+    let not_a_task = || Refusal::Invalid(format!("{} is a lock, not a task", token.subject)).into();
+    token.subject.task().ok_or_else(not_a_task)
+}
+
+/// A run gives its lease back itself when it ends.
+fn refuse_running(tx: &mut dyn Tx, id: &TaskId) -> Result<(), OpError> {
+    let task = cx::load(tx, id)?;
+    match &task.state {
+        TaskState::Running { run } => Err(Refusal::WrongState {
+            task: id.clone(),
+            state: "running".into(),
+            why: format!("run {run} holds it until it ends"),
+            next: format!("`ai task cancel {id}` stops it"),
+        }
+        .into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,126 @@
+//! Path locks by hand: acquire, release, list, check.
+
+use crate::base::id;
+use crate::domain::action::Action;
+use crate::domain::event::{Event, HeldLock};
+use crate::domain::ids::Subject;
+use crate::domain::lease::{Lease, Token};
+use crate::domain::path_lock::LockMode;
+use crate::domain::path_pattern::{PathPattern, prefix_candidates};
+use crate::domain::task::LockRequest;
+use crate::ops::ask::{self, Question};
+use crate::ops::claim::new_lease;
+use crate::ops::cx::Cx;
+use crate::ops::lease;
+use crate::ops::patterns;
+use crate::ops::refusal::{OpError, Refusal};
+use crate::store::Tx;
+
+/// A lock that was acquired by hand.
+pub struct Acquired {
+    /// Its lease.
+    pub lease: Lease,
+    /// The proof of it.
+    pub token: Token,
+    /// The expanded patterns.
+    pub locks: Vec<HeldLock>,
+}
+
+/// Locks paths for `ttl_ms` without a task.
+pub fn acquire(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    written: &[String],
+    mode: LockMode,
+    ttl_ms: i64,
+) -> Result<Acquired, OpError> {
+    let subject = Subject(format!("l-{}", id::random_text(8)));
+    let requests: Vec<LockRequest> =
+        written.iter().map(|pattern| LockRequest { pattern: pattern.clone(), mode }).collect();
+    let locks = patterns::locks_for(cx, &subject, &requests)?;
+    patterns::refuse_conflicts(tx, cx, &locks)?;
+    let mut question = Question::about(Action::LockAcquire);
+    question.resource.patterns = written.to_vec();
+    ask::or_refuse(tx, cx, question)?;
+    let (lease, token) = new_lease(cx, subject, 1, ttl_ms);
+    cx.record(tx, &Event::LeaseGranted { lease: lease.clone(), locks: locks.clone() })?;
+    Ok(Acquired { lease, token, locks })
+}
+
+/// Gives a lock back. With its token, or by the same actor: a lock by hand guards against others, not against its owner.
+pub fn release(tx: &mut dyn Tx, cx: &Cx, typed: &str, token: Option<&Token>) -> Result<Subject, OpError> {
+    let lease = find(tx, typed)?;
+    if let Some(token) = token.filter(|token| token.subject == lease.subject) {
+        lease::fenced(tx, cx, token, "release")?;
+    } else if lease.binds(&cx.now) && lease.holder.label() != cx.actor.label() {
+        return Err(Refusal::Conflict(format!("{} is held by {}, not by you", lease.subject, lease.holder)).into());
+    }
+    cx.record(tx, &Event::LeaseReleased { subject: lease.subject.clone(), epoch: lease.epoch, next_step: None })?;
+    Ok(lease.subject)
+}
+
+fn find(tx: &mut dyn Tx, typed: &str) -> Result<Lease, OpError> {
+    let text = typed.trim();
+    let prefix = if text.starts_with("l-") { text.to_owned() } else { format!("l-{text}") };
+    let mut found: Vec<Lease> =
+        tx.leases()?.into_iter().filter(|l| l.subject.as_str().starts_with(prefix.as_str())).collect();
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => Err(Refusal::NotFound { what: "lock", id: crate::base::text::one_line(typed) }.into()),
+        _ => Err(Refusal::Ambiguous {
+            prefix: typed.to_owned(),
+            candidates: found.iter().take(6).map(|l| l.subject.to_string()).collect(),
+        }
+        .into()),
+    }
+}
+
+/// A held lock as lists show it.
+pub struct Held {
+    /// The lock.
+    pub lock: HeldLock,
+    /// Its lease.
+    pub lease: Lease,
+}
+
+/// All locks whose lease binds.
+pub fn list(tx: &mut dyn Tx, cx: &Cx) -> Result<Vec<Held>, OpError> {
+    let mut held = Vec::new();
+    for lease in tx.leases()?.into_iter().filter(|lease| lease.binds(&cx.now)) {
+        for lock in tx.locks(&lease.subject)? {
+            held.push(Held { lock, lease: lease.clone() });
+        }
+    }
+    Ok(held)
+}
+
+/// A path that somebody else has locked.
+pub struct Blocked {
+    /// The path that was asked about.
+    pub path: String,
+    /// The lock that covers it.
+    pub lock: HeldLock,
+    /// Its lease.
+    pub lease: Lease,
+}
+
+/// Who else has locked these paths: `own` names the subjects whose locks do not count. A shared lock blocks a change too, since its
+/// holder relies on the path staying as it is.
+pub fn check(tx: &mut dyn Tx, cx: &Cx, paths: &[String], own: &[Subject]) -> Result<Vec<Blocked>, OpError> {
+    let mut blocked = Vec::new();
+    for path in paths {
+        let wanted = PathPattern::literal(path, cx.rules.case).map_err(|e| Refusal::Invalid(e.to_string()))?;
+        for (lock, lease) in tx.lock_candidates(&prefix_candidates(&wanted))? {
+            let mine = own.contains(&lock.subject) || lease.holder == cx.actor && cx.actor.incarnation.is_some();
+            if mine || !lease.binds(&cx.now) {
+                continue;
+            }
+            let held = PathPattern::parse(&lock.pattern, cx.rules.case).map_err(|e| Refusal::Invalid(e.to_string()))?;
+            if held.is_match(path.as_bytes()) && !cx.rules.harmless.covers(path.as_bytes()) {
+                blocked.push(Blocked { path: path.clone(), lock, lease });
+                break;
+            }
+        }
+    }
+    Ok(blocked)
+}

@@ -1,0 +1,14 @@
+//! Use cases, one a file: load, decide, ask policy, write and record, in one transaction. No terminal, no clock, no file of the
+//! user's: what a use case needs of the world stands in [`cx::Cx`] or is handed to it.
+
+pub mod ask;
+pub mod claim;
+pub mod create;
+pub mod cx;
+pub mod edit;
+pub mod lease;
+pub mod lock;
+pub mod mutant;
+pub mod patterns;
+pub mod refusal;
+pub mod why;

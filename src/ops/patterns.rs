@@ -1,0 +1,103 @@
+//! From the patterns that people write to the locks that are held, and the search for what they meet.
+
+use crate::domain::event::HeldLock;
+use crate::domain::ids::Subject;
+use crate::domain::lease::{Lease, Liveness};
+use crate::domain::path_lock::LockMode;
+use crate::domain::path_pattern::{self, PathPattern, prefix_candidates};
+use crate::domain::task::LockRequest;
+use crate::ops::cx::{Cx, Rules};
+use crate::ops::refusal::{OpError, Refusal};
+use crate::store::Tx;
+
+/// The patterns that one written pattern stands for: itself, or those of its `@module`.
+pub fn expand(rules: &Rules, written: &str) -> Result<Vec<PathPattern>, OpError> {
+    path_pattern::expand(written, &rules.modules, rules.case).map_err(|e| Refusal::Invalid(e.to_string()).into())
+}
+
+/// The locks that a claim of these requests holds.
+pub fn locks_for(cx: &Cx, subject: &Subject, requests: &[LockRequest]) -> Result<Vec<HeldLock>, OpError> {
+    let mut locks = Vec::new();
+    for request in requests {
+        for pattern in expand(&cx.rules, &request.pattern)? {
+            locks.push(HeldLock {
+                subject: subject.clone(),
+                pattern: pattern.as_str().to_owned(),
+                mode: request.mode,
+                key: pattern.index_key().to_owned(),
+            });
+        }
+    }
+    Ok(locks)
+}
+
+/// A lock that stands against a wanted one.
+pub struct Conflict {
+    /// The wanted lock.
+    pub wanted: HeldLock,
+    /// The held one.
+    pub held: HeldLock,
+    /// The lease behind it.
+    pub lease: Lease,
+    /// A path that both match.
+    pub example: String,
+}
+
+/// The first live lock of somebody else that the wanted ones meet.
+pub fn first_conflict(tx: &mut dyn Tx, cx: &Cx, wanted: &[HeldLock]) -> Result<Option<Conflict>, OpError> {
+    for want in wanted {
+        let pattern = parse(cx, &want.pattern)?;
+        for (held, lease) in tx.lock_candidates(&prefix_candidates(&pattern))? {
+            let shared = held.mode == LockMode::Shared && want.mode == LockMode::Shared;
+            if held.subject == want.subject || shared || !lease.binds(&cx.now) {
+                continue;
+            }
+            let other = parse(cx, &held.pattern)?;
+            let met = cx.rules.harmless.overlap_outside(&pattern, &other);
+            if let Some(example) = met.map_err(|e| Refusal::Invalid(e.to_string()))? {
+                return Ok(Some(Conflict { wanted: want.clone(), held, lease, example }));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Refuses where [`first_conflict`] finds one.
+pub fn refuse_conflicts(tx: &mut dyn Tx, cx: &Cx, wanted: &[HeldLock]) -> Result<(), OpError> {
+    match first_conflict(tx, cx, wanted)? {
+        None => Ok(()),
+        Some(conflict) => Err(conflict.refusal(cx).into()),
+    }
+}
+
+impl Conflict {
+    /// The conflict as a refusal.
+    pub fn refusal(self, cx: &Cx) -> Refusal {
+        let left_ms = match self.lease.liveness(&cx.now) {
+            Liveness::Live(ms) => ms,
+            Liveness::Lapsed | Liveness::Unknown => 0,
+        };
+        Refusal::Locked {
+            wanted: self.wanted.pattern,
+            held: self.held.pattern,
+            mode: mode_word(self.held.mode),
+            holder: self.lease.holder.to_string(),
+            subject: self.held.subject.to_string(),
+            example: self.example,
+            left_ms,
+        }
+    }
+}
+
+/// `exclusively` or `shared`, as it stands in sentences.
+pub fn mode_word(mode: LockMode) -> &'static str {
+    match mode {
+        LockMode::Exclusive => "exclusively",
+        LockMode::Shared => "shared",
+    }
+}
+
+/// A pattern that was accepted once.
+fn parse(cx: &Cx, pattern: &str) -> Result<PathPattern, OpError> {
+    PathPattern::parse(pattern, cx.rules.case).map_err(|e| Refusal::Invalid(e.to_string()).into())
+}

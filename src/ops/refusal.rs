@@ -1,0 +1,221 @@
+//! Why an operation changed nothing: each refusal knows its sentence, its exit class and the command to type next.
+
+use crate::domain::decision::DecisionRecord;
+use crate::domain::event::Event;
+use crate::domain::ids::{RunId, TaskId};
+use crate::domain::lease::Stale;
+use crate::store::StoreError;
+
+/// An operation that did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum OpError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The operation was refused; the events say what is recorded about it all the same.
+    #[error("{}", .0.why)]
+    Refused(Box<Refused>),
+}
+
+/// A refusal with what is recorded about it.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why.
+    pub why: Refusal,
+    /// Recorded although the operation itself is not.
+    pub record: Vec<Event>,
+}
+
+/// Why an operation was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// No task, run or lock bears this id.
+    #[error("there is no {what} `{id}`")]
+    NotFound {
+        /// `task`, `run`, `lock`, `agent` …
+        what: &'static str,
+        /// As typed.
+        id: String,
+    },
+    /// The prefix fits several.
+    #[error("`{prefix}` could be {}", candidates.join(", "))]
+    Ambiguous {
+        /// As typed.
+        prefix: String,
+        /// Some of those it fits.
+        candidates: Vec<String>,
+    },
+    /// The input makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// Somebody holds the task.
+    #[error("{task} is held by {holder} for another {}", seconds(*left_ms))]
+    Taken {
+        /// The task.
+        task: TaskId,
+        /// Who.
+        holder: String,
+        /// For how much longer, in milliseconds.
+        left_ms: i64,
+    },
+    /// Somebody holds a path.
+    #[error("`{wanted}` meets `{held}`, locked {mode} by {holder} ({subject}) for another {}: both match `{example}`", seconds(*left_ms))]
+    Locked {
+        /// The pattern that was asked for.
+        wanted: String,
+        /// The pattern that is held.
+        held: String,
+        /// How it is held.
+        mode: &'static str,
+        /// Who.
+        holder: String,
+        /// Their task or lock.
+        subject: String,
+        /// A path that both match.
+        example: String,
+        /// For how much longer, in milliseconds.
+        left_ms: i64,
+    },
+    /// The lease was made under another clock.
+    #[error("{0} is leased under another time namespace of this machine; the clocks cannot be compared")]
+    OtherClock(String),
+    /// The token does not open the subject.
+    #[error("the lease on {subject} is lost: {}", stale_text(why, holder.as_deref()))]
+    LeaseLost {
+        /// Task or lock.
+        subject: String,
+        /// Why.
+        why: Stale,
+        /// Who holds it now.
+        holder: Option<String>,
+    },
+    /// No token was given and none is kept here.
+    #[error("no lease on {0} is kept in this worktree")]
+    NoToken(String),
+    /// The task is in a state in which this cannot be done.
+    #[error("{task} is {state}: {why}")]
+    WrongState {
+        /// The task.
+        task: TaskId,
+        /// Its state.
+        state: String,
+        /// What follows from it.
+        why: String,
+        /// The command that helps.
+        next: String,
+    },
+    /// A run of the task has lost its supervisor and must be recovered first.
+    #[error("run {0} was cut off and must be recovered first")]
+    NeedsRecovery(RunId),
+    /// It is too early.
+    #[error("{what} is not due for another {}", seconds(*wait_ms))]
+    TooEarly {
+        /// What.
+        what: String,
+        /// How long, in milliseconds.
+        wait_ms: i64,
+    },
+    /// Nothing can be claimed.
+    #[error("no task is ready to be claimed{}", if *.locked == 0 { String::new() } else { format!(" ({} ready, but their paths are locked)", .locked) })]
+    NothingReady {
+        /// Ready tasks whose paths are locked.
+        locked: usize,
+    },
+    /// The dependency would close a circle.
+    #[error("this would make a cycle: {}", .0.join(" → "))]
+    Cycle(Vec<String>),
+    /// Policy says no.
+    #[error("policy denies {}: {} (rule `{}`, decision {})", .0.action, .0.reason, .0.rule, .0.id)]
+    Denied(Box<DecisionRecord>),
+    /// Policy wants a human's yes.
+    #[error("policy wants a person's yes for {}: {} (rule `{}`, decision {})", .0.action, .0.reason, .0.rule, .0.id)]
+    NeedsApproval(Box<DecisionRecord>),
+    /// Something from the repository would run, and its user has not said that it may.
+    #[error("{0} would run code that came with this repository, and this machine has not been told to trust it")]
+    Untrusted(String),
+    /// The checks do not pass on this tree.
+    #[error("{0}")]
+    NotProven(String),
+    /// A conflict with what stands in the repository.
+    #[error("{0}")]
+    Conflict(String),
+    /// The machine cannot do it now.
+    #[error("{0}")]
+    Environment(String),
+    /// Something ran and failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Refusal {
+    /// The command to type next, where one helps.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Refusal::NotFound { what: "task", .. } => "`ai task list` shows the tasks".into(),
+            Refusal::NotFound { what: "agent", .. } => "`ai agent list` shows the agents".into(),
+            Refusal::NotFound { what: "lock", .. } => "`ai lock list` shows the locks".into(),
+            Refusal::Ambiguous { .. } => "type more of the id".into(),
+            Refusal::Taken { task, .. } => format!("wait, take another (`ai task claim --next`), or see `ai why {task}`"),
+            Refusal::Locked { subject, .. } => format!("`ai lock list` shows who holds what; `ai task show {subject}` what for"),
+            Refusal::LeaseLost { subject, .. } => {
+                format!("stop working on it; `ai why {subject}` says who has it, `ai task claim {subject}` asks for it again")
+            }
+            Refusal::NoToken(subject) => {
+                format!("give the token with --lease or AI_LEASE, or claim it: `ai task claim {subject}`")
+            }
+            Refusal::WrongState { next, .. } => next.clone(),
+            Refusal::NeedsRecovery(run) => format!("`ai recover {run}`"),
+            Refusal::NothingReady { .. } => "`ai task list --status blocked` and `ai why TASK` say what the others wait for".into(),
+            Refusal::Denied(record) => format!("`ai policy explain {}` shows the rules that matched", record.id),
+            Refusal::NeedsApproval(record) => format!("a person says yes with `ai policy approve {}`", record.id),
+            Refusal::Untrusted(_) => "look at it with `ai trust --show`, then say `ai trust`".into(),
+            _ => return None,
+        })
+    }
+}
+
+impl OpError {
+    /// A refusal that leaves no record.
+    pub fn refused(why: Refusal) -> OpError {
+        OpError::Refused(Box::new(Refused { why, record: Vec::new() }))
+    }
+
+    /// A refusal with events that are recorded although the operation is not.
+    pub fn recorded(why: Refusal, record: Vec<Event>) -> OpError {
+        OpError::Refused(Box::new(Refused { why, record }))
+    }
+
+    /// The refusal, where it is one.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            OpError::Refused(refused) => Some(&refused.why),
+            OpError::Store(_) => None,
+        }
+    }
+}
+
+impl From<Refusal> for OpError {
+    fn from(why: Refusal) -> OpError {
+        OpError::refused(why)
+    }
+}
+
+fn stale_text(why: &Stale, holder: Option<&str>) -> String {
+    let now = holder.map_or("nobody holds it now".to_owned(), |holder| format!("{holder} holds it now"));
+    match why {
+        Stale::NoLease => format!("it was released or has ended; {now}"),
+        Stale::Superseded => format!("it was granted anew; {now}"),
+        Stale::Lapsed => "it lapsed without a heartbeat".to_owned(),
+        Stale::WrongSecret => "the token's secret is not the one that was granted".to_owned(),
+    }
+}
+
+/// Milliseconds as people say them: `45s`, `12m`, `3h 5m`.
+pub fn seconds(ms: i64) -> String {
+    let s = (ms.max(0) + 999) / 1000;
+    match s {
+        0..=99 => format!("{s}s"),
+        100..=5999 => format!("{}m", s / 60),
+        _ => format!("{}h {}m", s / 3600, s % 3600 / 60),
+    }
+}

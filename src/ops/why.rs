@@ -1,0 +1,155 @@
+//! `ai why`: the exact gates that hold a task now, from reading the store alone.
+
+use serde::Serialize;
+
+use crate::domain::fold::dependency_trouble;
+use crate::domain::ids::TaskId;
+use crate::domain::lease::Liveness;
+use crate::domain::task::{BlockReason, Proof, Task, TaskState};
+use crate::ops::cx::{self, Cx};
+use crate::ops::patterns;
+use crate::ops::refusal::{OpError, seconds};
+use crate::store::Tx;
+
+/// One thing that stands between a task and its next step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Gate {
+    /// `dependency`, `hold`, `parked`, `approval`, `lease`, `lapsed`, `lock`, `not_before`, `review`, `failed`, `cancelled`,
+    /// `done` or `ready`.
+    pub gate: &'static str,
+    /// One sentence.
+    pub text: String,
+    /// The task, lock or run behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The command that moves it, where one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// All gates of a task, the decisive one first.
+pub fn gates(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<Vec<Gate>, OpError> {
+    let id = &task.id;
+    Ok(match &task.state {
+        TaskState::Queued => queued(tx, cx, task)?,
+        TaskState::Blocked { blocked_by: BlockReason::Dependency } => dependencies(tx, task)?,
+        TaskState::Blocked { .. } => vec![held(task)],
+        TaskState::Claimed | TaskState::Running { .. } => vec![leased(tx, cx, task)?],
+        TaskState::Review { run } => vec![gate(
+            "review",
+            format!("run {run} has finished and waits for a person"),
+            Some(run.to_string()),
+            Some(format!("ai review {id}")),
+        )],
+        TaskState::Failed { failed_because } => {
+            vec![gate("failed", failed_because.clone(), None, Some(format!("ai task retry {id}")))]
+        }
+        TaskState::Cancelled { cancelled_because } => {
+            vec![gate("cancelled", cancelled_because.clone(), None, Some(format!("ai task retry {id}")))]
+        }
+        TaskState::Done { proof, .. } => vec![done(id, proof)],
+    })
+}
+
+fn gate(gate: &'static str, text: String, by: Option<String>, next: Option<String>) -> Gate {
+    Gate { gate, text, by, next }
+}
+
+fn queued(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<Vec<Gate>, OpError> {
+    let mut gates = Vec::new();
+    if let Some(wait) = task.not_before_ms.map(|at| at - cx.now.wall_ms).filter(|wait| *wait > 0) {
+        let text = format!("not before {} from now", seconds(wait));
+        gates.push(gate("not_before", text, None, Some(format!("ai task edit {} --not-before now", task.id))));
+    }
+    let locks = patterns::locks_for(cx, &task.id.subject(), &task.paths)?;
+    if let Some(conflict) = patterns::first_conflict(tx, cx, &locks)? {
+        let by = conflict.held.subject.to_string();
+        gates.push(gate("lock", conflict.refusal(cx).to_string(), Some(by), Some("ai lock list".into())));
+    }
+    if gates.is_empty() {
+        gates.push(gate("ready", "nothing holds it".into(), None, Some(format!("ai run {}", task.id))));
+    }
+    Ok(gates)
+}
+
+fn dependencies(tx: &mut dyn Tx, task: &Task) -> Result<Vec<Gate>, OpError> {
+    let mut gates = Vec::new();
+    for on in tx.deps(&task.id)? {
+        let Some(dependency) = tx.task(&on)? else { continue };
+        if matches!(dependency.state, TaskState::Done { .. }) {
+            continue;
+        }
+        let title = crate::base::text::one_line(&dependency.title);
+        let (text, next) = match dependency_trouble(&dependency) {
+            Some(trouble) => (format!("waits for {on} ({title}), which {trouble}"), format!("ai task retry {on}")),
+            None => (format!("waits for {on} ({title}), which is {}", dependency.state.name()), format!("ai why {on}")),
+        };
+        gates.push(gate("dependency", text, Some(on.to_string()), Some(next)));
+    }
+    Ok(gates)
+}
+
+fn held(task: &Task) -> Gate {
+    let (name, reason) = match &task.hold {
+        Some(hold) => (
+            match hold.kind {
+                BlockReason::Parked => "parked",
+                BlockReason::Approval => "approval",
+                BlockReason::Hold | BlockReason::Dependency => "hold",
+            },
+            hold.reason.clone(),
+        ),
+        None => ("hold", "it is on hold".to_owned()),
+    };
+    gate(name, reason, None, Some(format!("ai task unhold {}", task.id)))
+}
+
+fn leased(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<Gate, OpError> {
+    let run = match &task.state {
+        TaskState::Running { run } => Some(run.to_string()),
+        _ => None,
+    };
+    let Some(lease) = tx.lease(&task.id.subject())? else {
+        return Ok(gate("lease", "it is claimed, but no lease stands behind it".into(), run, Some("ai doctor".into())));
+    };
+    let what = run.as_ref().map_or("claimed".to_owned(), |run| format!("at work in run {run},"));
+    Ok(match lease.liveness(&cx.now) {
+        Liveness::Live(ms) => {
+            gate("lease", format!("{what} by {} for another {}", lease.holder, seconds(ms)), run, None)
+        }
+        Liveness::Lapsed => gate(
+            "lapsed",
+            format!("{what} by {}, whose lease has lapsed; it can be claimed", lease.holder),
+            run,
+            Some(format!("ai task claim {}", task.id)),
+        ),
+        Liveness::Unknown => {
+            gate("lease", format!("{what} by {} under another time namespace of this machine", lease.holder), run, None)
+        }
+    })
+}
+
+fn done(id: &TaskId, proof: &Proof) -> Gate {
+    let text = match proof {
+        Proof::Verdict { tree, .. } => format!("done: the checks passed on tree {}", &tree[..tree.len().min(12)]),
+        Proof::Overridden { reason, by } => format!("done (overridden) by {by}: {reason}"),
+    };
+    gate("done", text, None, Some(format!("ai evidence list {id}")))
+}
+
+/// Why a blocked task is blocked, in one line.
+pub fn blocked_text(tx: &mut dyn Tx, task: &Task) -> Result<String, OpError> {
+    let gates = match &task.state {
+        TaskState::Blocked { blocked_by: BlockReason::Dependency } => dependencies(tx, task)?,
+        _ => vec![held(task)],
+    };
+    Ok(gates.into_iter().map(|gate| gate.text).collect::<Vec<_>>().join("; "))
+}
+
+/// The task and its gates, by what was typed.
+pub fn why(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<(Task, Vec<Gate>), OpError> {
+    let id = cx::resolve(tx, typed)?;
+    let task = cx::load(tx, &id)?;
+    let gates = gates(tx, cx, &task)?;
+    Ok((task, gates))
+}

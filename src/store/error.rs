@@ -1,0 +1,102 @@
+//! What can be wrong with a store. Each variant is a sentence with the way out; none of them is ever read as "no tasks".
+
+use std::path::PathBuf;
+
+use crate::base::fs::FsError;
+
+/// A store that cannot be used, or an access to it that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There never was a store here.
+    #[error("this repository has no task store yet")]
+    NotInitialised,
+    /// There was one, and the file is gone.
+    #[error("the task store {} is gone, but its directory is still there", .0.display())]
+    Vanished(PathBuf),
+    /// The file is empty.
+    #[error("the task store {} is an empty file", .0.display())]
+    Empty(PathBuf),
+    /// The file is not ours.
+    #[error("{} is not a task store of `ai`: {why}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        why: String,
+    },
+    /// The file was written by a newer version.
+    #[error("the task store has format {found}, and this `ai` reads up to {ours}")]
+    Newer {
+        /// The file's format.
+        found: String,
+        /// Ours.
+        ours: String,
+    },
+    /// The file is damaged.
+    #[error("the task store {} is damaged: {why}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        why: String,
+    },
+    /// The file under the open connection was replaced or removed.
+    #[error("the task store was replaced or removed while this command ran; nothing was written")]
+    Replaced,
+    /// Other writers held the store for the whole deadline.
+    #[error("the task store was busy for {0} seconds")]
+    Busy(u64),
+    /// The disk is full.
+    #[error("the disk is full; nothing was written, what was stored is intact")]
+    Full,
+    /// The store cannot be written here.
+    #[error("the task store is read-only here; nothing was written")]
+    ReadOnly,
+    /// The file system cannot hold a store that several processes share.
+    #[error("{} lies on {filesystem}, which does not keep locks between processes reliably", path.display())]
+    NetworkDisk {
+        /// The directory.
+        path: PathBuf,
+        /// The file system's name.
+        filesystem: &'static str,
+    },
+    /// A row that this version cannot read.
+    #[error("row {row} cannot be read: {why}")]
+    Row {
+        /// Table and id.
+        row: String,
+        /// Why.
+        why: String,
+    },
+    /// A file operation failed.
+    #[error(transparent)]
+    File(#[from] FsError),
+    /// Anything else from SQLite.
+    #[error("the task store failed: {0}")]
+    Sqlite(rusqlite::Error),
+}
+
+impl StoreError {
+    /// The command to type next.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            StoreError::NotInitialised => "run `ai init`",
+            StoreError::Vanished(_) | StoreError::Empty(_) | StoreError::Damaged { .. } => {
+                "run `ai doctor`, then `ai restore --dry-run` to see the backups that can be restored"
+            }
+            StoreError::Foreign { .. } | StoreError::Row { .. } => "run `ai doctor`",
+            StoreError::Newer { .. } => "upgrade `ai`; nothing was touched",
+            StoreError::Replaced => "run the command again",
+            StoreError::Busy(_) => "run the command again; `ai doctor` shows who holds the store",
+            StoreError::Full => "free some space and run the command again",
+            StoreError::ReadOnly => "reads work; to write, make the git directory writable",
+            StoreError::NetworkDisk { .. } => "move the repository to a local disk",
+            StoreError::File(_) | StoreError::Sqlite(_) => "run `ai doctor`",
+        })
+    }
+
+    /// True where trying again later can help.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, StoreError::Busy(_) | StoreError::Replaced)
+    }
+}

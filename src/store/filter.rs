@@ -1,0 +1,83 @@
+//! What lists ask for, and what they get a row at a time.
+
+use crate::domain::time::WallMs;
+
+/// Which tasks a list shows. Empty fields ask for nothing.
+#[derive(Clone, Debug, Default)]
+pub struct TaskFilter {
+    /// Any of these states.
+    pub statuses: Vec<String>,
+    /// All of these labels.
+    pub labels: Vec<String>,
+    /// Any of these types.
+    pub kinds: Vec<String>,
+    /// This agent.
+    pub agent: Option<String>,
+    /// Children of this task.
+    pub parent: Option<String>,
+    /// Title or body contains this, ignoring ASCII case.
+    pub text: Option<String>,
+    /// Order.
+    pub sort: TaskSort,
+    /// At most so many.
+    pub limit: Option<u64>,
+}
+
+/// How a list is ordered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TaskSort {
+    /// As created.
+    #[default]
+    Created,
+    /// Newest first.
+    Newest,
+    /// Most urgent first.
+    Priority,
+    /// Last changed first.
+    Updated,
+}
+
+/// One task of a list: the columns that a line shows, and the whole task as stored JSON.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskLine<'a> {
+    /// Id.
+    pub id: &'a str,
+    /// Stored state.
+    pub status: &'a str,
+    /// Priority.
+    pub priority: u8,
+    /// Title.
+    pub title: &'a str,
+    /// The task object.
+    pub json: &'a str,
+}
+
+/// Which events a log shows.
+#[derive(Clone, Debug, Default)]
+pub struct EventFilter {
+    /// Only about this task or lock.
+    pub subject: Option<String>,
+    /// Only after this position.
+    pub after: u64,
+    /// Only the last so many.
+    pub last: Option<u64>,
+}
+
+/// One event as stored: text first, so that records of any version can be shown and verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// Position.
+    pub seq: u64,
+    /// When.
+    pub at_ms: WallMs,
+    /// JSON of the actor.
+    pub actor: String,
+    /// Stable kind name.
+    pub kind: String,
+    /// JSON of the event.
+    pub body: String,
+    /// Hash of the record before.
+    pub prev: String,
+    /// Hash of this record.
+    pub hash: String,
+}

@@ -1,0 +1,300 @@
+//! What operations ask of a transaction: indexed look-ups and streams.
+
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, params, params_from_iter};
+use serde::de::DeserializeOwned;
+
+use crate::domain::actor::Actor;
+use crate::domain::decision::DecisionRecord;
+use crate::domain::event::{Event, HeldLock};
+use crate::domain::evidence::Evidence;
+use crate::domain::fold;
+use crate::domain::ids::{RunId, Subject, TaskId};
+use crate::domain::lease::Lease;
+use crate::domain::path_pattern::PrefixQuery;
+use crate::domain::run::Run;
+use crate::domain::task::Task;
+use crate::domain::time::{Now, WallMs};
+use crate::store::filter::TaskSort;
+use crate::store::sqlite::tables::decode;
+use crate::store::sqlite::tx::SqliteTx;
+use crate::store::{EventFilter, Flow, StoreError, StoredEvent, TaskFilter, TaskLine, Tx};
+
+/// The largest SQLite integer stands for "no limit".
+const UNLIMITED: i64 = i64::MAX;
+
+impl Tx for SqliteTx<'_> {
+    fn record(&mut self, at_ms: WallMs, actor: &Actor, event: &Event) -> Result<u64, StoreError> {
+        self.append(at_ms, actor, event)
+    }
+
+    fn tasks_with_prefix(&mut self, prefix: &str, limit: usize) -> Result<Vec<TaskId>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(UNLIMITED);
+        // Ids are ASCII, so the tilde ends the range of every prefix.
+        self.strings(
+            "SELECT id FROM task WHERE id >= ?1 AND id < ?1 || '~' ORDER BY id LIMIT ?2",
+            params![prefix, limit],
+        )
+        .map(|ids| ids.into_iter().map(TaskId).collect())
+    }
+
+    fn ready(&mut self, now: &Now, limit: usize) -> Result<Vec<Task>, StoreError> {
+        let sql = "SELECT id, data FROM task WHERE status = 'queued' AND (not_before_ms IS NULL OR not_before_ms <= ?1) \
+                   ORDER BY priority, ord LIMIT ?2";
+        self.collect("task", sql, params![now.wall_ms, i64::try_from(limit).unwrap_or(UNLIMITED)])
+    }
+
+    fn deps(&mut self, task: &TaskId) -> Result<Vec<TaskId>, StoreError> {
+        self.strings("SELECT on_task FROM dep WHERE task = ?1 ORDER BY on_task", params![task.as_str()])
+            .map(|ids| ids.into_iter().map(TaskId).collect())
+    }
+
+    fn all_deps(&mut self) -> Result<Vec<(TaskId, TaskId)>, StoreError> {
+        self.conn
+            .prepare_cached("SELECT task, on_task FROM dep ORDER BY task, on_task")
+            .and_then(|mut s| s.query_map([], |row| Ok((TaskId(row.get(0)?), TaskId(row.get(1)?))))?.collect())
+            .map_err(|e| self.failed(e))
+    }
+
+    fn list(
+        &mut self,
+        filter: &TaskFilter,
+        each: &mut dyn FnMut(TaskLine<'_>) -> Result<Flow, StoreError>,
+    ) -> Result<(), StoreError> {
+        let (sql, params) = list_query(filter);
+        let mut statement = self.conn.prepare(&sql).map_err(|e| self.failed(e))?;
+        let mut rows = statement.query(params_from_iter(params)).map_err(|e| self.failed(e))?;
+        while let Some(row) = rows.next().map_err(|e| self.failed(e))? {
+            let text = |n: usize| row.get_ref(n).and_then(|v| Ok(v.as_str()?)).map_err(|e| self.failed(e));
+            let priority = row.get(2).map_err(|e| self.failed(e))?;
+            let line = TaskLine { id: text(0)?, status: text(1)?, priority, title: text(3)?, json: text(4)? };
+            if each(line)? == Flow::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn tally(&mut self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.conn
+            .prepare_cached("SELECT status, n FROM tally ORDER BY status")
+            .and_then(|mut s| s.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
+            .map_err(|e| self.failed(e))
+    }
+
+    fn lapsed(&mut self, now: &Now) -> Result<Vec<Lease>, StoreError> {
+        // Three ranges of one index: other clocks below and above, and this clock up to now.
+        let sql = "SELECT subject, data FROM lease WHERE clock < ?1 UNION ALL \
+                   SELECT subject, data FROM lease WHERE clock > ?1 UNION ALL \
+                   SELECT subject, data FROM lease WHERE clock = ?1 AND expires <= ?2";
+        let leases: Vec<Lease> = self.collect("lease", sql, params![now.lease.epoch, now.lease.ms])?;
+        Ok(leases.into_iter().filter(|lease| !lease.binds(now) && lease.subject.task().is_some()).collect())
+    }
+
+    fn leases(&mut self) -> Result<Vec<Lease>, StoreError> {
+        self.collect("lease", "SELECT subject, data FROM lease ORDER BY subject", [])
+    }
+
+    fn lock_candidates(&mut self, query: &PrefixQuery) -> Result<Vec<(HeldLock, Lease)>, StoreError> {
+        let mut found = Vec::new();
+        for ancestor in &query.ancestors {
+            self.locks_where("k.key = ?1", params![ancestor], &mut found)?;
+        }
+        let (from, to) = &query.range;
+        match to {
+            Some(to) => self.locks_where("k.key >= ?1 AND k.key < ?2", params![from, to], &mut found)?,
+            None => self.locks_where("k.key >= ?1", params![from], &mut found)?,
+        }
+        Ok(found)
+    }
+
+    fn locks(&mut self, subject: &Subject) -> Result<Vec<HeldLock>, StoreError> {
+        let sql = "SELECT subject, data FROM path_lock WHERE subject = ?1 ORDER BY n";
+        self.collect("path_lock", sql, params![subject.as_str()])
+    }
+
+    fn active_runs(&mut self) -> Result<Vec<Run>, StoreError> {
+        self.collect("run", "SELECT id, data FROM run WHERE active = 1 ORDER BY id", [])
+    }
+
+    fn runs(&mut self, task: &TaskId) -> Result<Vec<Run>, StoreError> {
+        let mut runs: Vec<Run> =
+            self.collect("run", "SELECT id, data FROM run WHERE task = ?1", params![task.as_str()])?;
+        runs.sort_by_key(|run| run.id.epoch());
+        Ok(runs)
+    }
+
+    fn all_runs(&mut self) -> Result<Vec<Run>, StoreError> {
+        self.collect("run", "SELECT id, data FROM run ORDER BY id", [])
+    }
+
+    fn evidence(&mut self, task: Option<&TaskId>, run: Option<&RunId>) -> Result<Vec<Evidence>, StoreError> {
+        let sql = "SELECT id, data FROM evidence WHERE ?1 IS NULL OR task = ?1 ORDER BY n";
+        let by_task = "SELECT id, data FROM evidence WHERE task = ?1 ORDER BY n";
+        let sql = if task.is_some() { by_task } else { sql };
+        let mut all: Vec<Evidence> = self.collect("evidence", sql, params![task.map(TaskId::as_str)])?;
+        all.retain(|piece| run.is_none() || piece.run.as_ref() == run);
+        Ok(all)
+    }
+
+    fn decisions(&mut self, task: Option<&TaskId>, limit: Option<u64>) -> Result<Vec<DecisionRecord>, StoreError> {
+        let limit = limit.and_then(|n| i64::try_from(n).ok()).unwrap_or(UNLIMITED);
+        let mut newest: Vec<DecisionRecord> = match task {
+            Some(task) => {
+                let sql = "SELECT id, data FROM decision WHERE task = ?1 ORDER BY n DESC LIMIT ?2";
+                self.collect("decision", sql, params![task.as_str(), limit])?
+            }
+            None => self.collect("decision", "SELECT id, data FROM decision ORDER BY n DESC LIMIT ?1", [limit])?,
+        };
+        newest.reverse();
+        Ok(newest)
+    }
+
+    fn events(
+        &mut self,
+        filter: &EventFilter,
+        each: &mut dyn FnMut(StoredEvent) -> Result<Flow, StoreError>,
+    ) -> Result<(), StoreError> {
+        let (sql, params) = events_query(filter);
+        let mut statement = self.conn.prepare(&sql).map_err(|e| self.failed(e))?;
+        let mut rows = statement.query(params_from_iter(params)).map_err(|e| self.failed(e))?;
+        while let Some(row) = rows.next().map_err(|e| self.failed(e))? {
+            if each(event_row(row).map_err(|e| self.failed(e))?)? == Flow::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn import_event(&mut self, stored: &StoredEvent) -> Result<(), StoreError> {
+        let event: Event = decode("event", &stored.seq.to_string(), &stored.body)?;
+        self.insert_event(stored, event.subject())?;
+        fold::apply(self, stored.at_ms, &event)
+    }
+
+    fn meta(&mut self, key: &str) -> Result<Option<String>, StoreError> {
+        self.conn
+            .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
+            .optional()
+            .map_err(|e| self.failed(e))
+    }
+
+    fn set_meta(&mut self, key: &str, value: &str) -> Result<(), StoreError> {
+        self.execute("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2", params![key, value])
+    }
+}
+
+impl SqliteTx<'_> {
+    fn stream<T: DeserializeOwned>(
+        &self,
+        table: &str,
+        sql: &str,
+        params: impl rusqlite::Params,
+        each: &mut dyn FnMut(T) -> Result<Flow, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.conn.prepare_cached(sql).map_err(|e| self.failed(e))?;
+        let mut rows = statement.query(params).map_err(|e| self.failed(e))?;
+        while let Some(row) = rows.next().map_err(|e| self.failed(e))? {
+            let text = |n: usize| row.get_ref(n).and_then(|v| Ok(v.as_str()?)).map_err(|e| self.failed(e));
+            if each(decode(table, text(0)?, text(1)?)?)? == Flow::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn collect<T: DeserializeOwned>(
+        &self,
+        table: &str,
+        sql: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut all = Vec::new();
+        self.stream(table, sql, params, &mut |row| {
+            all.push(row);
+            Ok(Flow::More)
+        })?;
+        Ok(all)
+    }
+
+    fn locks_where(
+        &self,
+        condition: &str,
+        params: impl rusqlite::Params,
+        found: &mut Vec<(HeldLock, Lease)>,
+    ) -> Result<(), StoreError> {
+        let sql = format!(
+            "SELECT k.subject, k.data, l.data FROM path_lock k JOIN lease l ON l.subject = k.subject WHERE {condition}"
+        );
+        let mut statement = self.conn.prepare_cached(&sql).map_err(|e| self.failed(e))?;
+        let mut rows = statement.query(params).map_err(|e| self.failed(e))?;
+        while let Some(row) = rows.next().map_err(|e| self.failed(e))? {
+            let text = |n: usize| row.get_ref(n).and_then(|v| Ok(v.as_str()?)).map_err(|e| self.failed(e));
+            found.push((decode("path_lock", text(0)?, text(1)?)?, decode("lease", text(0)?, text(2)?)?));
+        }
+        Ok(())
+    }
+}
+
+fn list_query(filter: &TaskFilter) -> (String, Vec<Value>) {
+    let mut wheres: Vec<String> = Vec::new();
+    let mut params: Vec<Value> = Vec::new();
+    let mut any_of = |column: &str, values: &[String], params: &mut Vec<Value>| {
+        if !values.is_empty() {
+            let marks = vec!["?"; values.len()].join(", ");
+            wheres.push(format!("{column} IN ({marks})"));
+            params.extend(values.iter().cloned().map(Value::Text));
+        }
+    };
+    any_of("status", &filter.statuses, &mut params);
+    any_of("data ->> 'type'", &filter.kinds, &mut params);
+    any_of("parent", filter.parent.as_slice(), &mut params);
+    any_of("data ->> 'agent'", filter.agent.as_slice(), &mut params);
+    for label in &filter.labels {
+        wheres.push("EXISTS (SELECT 1 FROM json_each(data, '$.labels') WHERE value = ?)".into());
+        params.push(Value::Text(label.clone()));
+    }
+    if let Some(text) = &filter.text {
+        wheres.push("(instr(lower(title), lower(?)) OR instr(lower(coalesce(data ->> 'body', '')), lower(?)))".into());
+        params.extend([Value::Text(text.clone()), Value::Text(text.clone())]);
+    }
+    let wheres = if wheres.is_empty() { "1".into() } else { wheres.join(" AND ") };
+    let order = match filter.sort {
+        TaskSort::Created => "ord",
+        TaskSort::Newest => "ord DESC",
+        TaskSort::Priority => "priority, ord",
+        TaskSort::Updated => "data ->> 'updated_ms' DESC, ord",
+    };
+    let limit = filter.limit.and_then(|n| i64::try_from(n).ok()).unwrap_or(UNLIMITED);
+    let sql = format!("SELECT id, status, priority, title, data FROM task WHERE {wheres} ORDER BY {order} LIMIT {limit}");
+    (sql, params)
+}
+
+fn events_query(filter: &EventFilter) -> (String, Vec<Value>) {
+    let columns = "seq, at_ms, actor, kind, body, prev, hash";
+    let mut params = vec![Value::Integer(i64::try_from(filter.after).unwrap_or(UNLIMITED))];
+    let mut wheres = String::from("seq > ?");
+    if let Some(subject) = &filter.subject {
+        wheres.push_str(" AND subject = ?");
+        params.push(Value::Text(subject.clone()));
+    }
+    let sql = match filter.last {
+        Some(n) => format!(
+            "SELECT {columns} FROM (SELECT * FROM event WHERE {wheres} ORDER BY seq DESC LIMIT {n}) ORDER BY seq"
+        ),
+        None => format!("SELECT {columns} FROM event WHERE {wheres} ORDER BY seq"),
+    };
+    (sql, params)
+}
+
+fn event_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredEvent> {
+    Ok(StoredEvent {
+        seq: row.get(0)?,
+        at_ms: row.get(1)?,
+        actor: row.get(2)?,
+        kind: row.get(3)?,
+        body: row.get(4)?,
+        prev: row.get(5)?,
+        hash: row.get(6)?,
+    })
+}

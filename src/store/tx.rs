@@ -1,0 +1,88 @@
+//! The narrow traits that operations are written over.
+
+use crate::domain::actor::Actor;
+use crate::domain::decision::DecisionRecord;
+use crate::domain::event::{Event, HeldLock};
+use crate::domain::evidence::Evidence;
+use crate::domain::fold::Tables;
+use crate::domain::ids::{RunId, Subject, TaskId};
+use crate::domain::lease::Lease;
+use crate::domain::path_pattern::PrefixQuery;
+use crate::domain::run::Run;
+use crate::domain::task::Task;
+use crate::domain::time::{Now, WallMs};
+use crate::store::{EventFilter, StoreError, StoredEvent, TaskFilter, TaskLine};
+
+/// Whether a streaming read goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Next row.
+    More,
+    /// Enough.
+    Stop,
+}
+
+/// One transaction. Rows are changed through [`Tx::record`] alone, which keeps log and tables one; the single exception is a
+/// heartbeat, which moves the expiry of a lease by [`Tables::put_lease`] and leaves no event.
+pub trait Tx: Tables<Error = StoreError> {
+    /// Appends an event to the log and applies it to the tables. Returns its position.
+    fn record(&mut self, at_ms: WallMs, actor: &Actor, event: &Event) -> Result<u64, StoreError>;
+
+    /// Full ids that begin with `prefix`, in order, at most `limit`.
+    fn tasks_with_prefix(&mut self, prefix: &str, limit: usize) -> Result<Vec<TaskId>, StoreError>;
+    /// The first `limit` queued tasks whose time has come, most urgent and oldest first.
+    fn ready(&mut self, now: &Now, limit: usize) -> Result<Vec<Task>, StoreError>;
+    /// What `task` waits for, done or not, in id order.
+    fn deps(&mut self, task: &TaskId) -> Result<Vec<TaskId>, StoreError>;
+    /// Every dependency edge `(task, on)`, in order.
+    fn all_deps(&mut self) -> Result<Vec<(TaskId, TaskId)>, StoreError>;
+    /// Tasks in creation order by filter, a line at a time.
+    fn list(
+        &mut self,
+        filter: &TaskFilter,
+        each: &mut dyn FnMut(TaskLine<'_>) -> Result<Flow, StoreError>,
+    ) -> Result<(), StoreError>;
+    /// How many tasks stand in each state; states without tasks may be missing.
+    fn tally(&mut self) -> Result<Vec<(String, u64)>, StoreError>;
+
+    /// Leases on tasks that have lapsed at `now`.
+    fn lapsed(&mut self, now: &Now) -> Result<Vec<Lease>, StoreError>;
+    /// All leases, in subject order.
+    fn leases(&mut self) -> Result<Vec<Lease>, StoreError>;
+    /// Held locks whose prefix could meet the query, with their leases, live or lapsed.
+    fn lock_candidates(&mut self, query: &PrefixQuery) -> Result<Vec<(HeldLock, Lease)>, StoreError>;
+    /// The locks of one lease.
+    fn locks(&mut self, subject: &Subject) -> Result<Vec<HeldLock>, StoreError>;
+
+    /// Runs that have not ended.
+    fn active_runs(&mut self) -> Result<Vec<Run>, StoreError>;
+    /// Runs of a task, oldest first.
+    fn runs(&mut self, task: &TaskId) -> Result<Vec<Run>, StoreError>;
+    /// Every run, in id order.
+    fn all_runs(&mut self) -> Result<Vec<Run>, StoreError>;
+    /// Evidence of a task (of one run), oldest first; of all tasks where no task is named.
+    fn evidence(&mut self, task: Option<&TaskId>, run: Option<&RunId>) -> Result<Vec<Evidence>, StoreError>;
+    /// Decision records, oldest first; of one task where one is named; only the last `limit` where given.
+    fn decisions(&mut self, task: Option<&TaskId>, limit: Option<u64>) -> Result<Vec<DecisionRecord>, StoreError>;
+
+    /// The log, oldest first, a record at a time.
+    fn events(
+        &mut self,
+        filter: &EventFilter,
+        each: &mut dyn FnMut(StoredEvent) -> Result<Flow, StoreError>,
+    ) -> Result<(), StoreError>;
+    /// Takes a record as it is from an export: position and hashes stay.
+    fn import_event(&mut self, event: &StoredEvent) -> Result<(), StoreError>;
+    /// A value of the store's own, such as its id.
+    fn meta(&mut self, key: &str) -> Result<Option<String>, StoreError>;
+    /// Sets a value of the store's own.
+    fn set_meta(&mut self, key: &str, value: &str) -> Result<(), StoreError>;
+}
+
+/// A backend.
+pub trait Store {
+    /// Runs `work` in one write transaction: all of it is stored durably, or nothing.
+    fn write<T, E: From<StoreError>>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T, E>) -> Result<T, E>;
+    /// Runs `work` on one consistent state without writing.
+    fn read<T, E: From<StoreError>>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T, E>) -> Result<T, E>;
+}
