@@ -41,8 +41,10 @@ const IMPURE: &[&str] = &[
     "tokio",
 ];
 
-/// Modules that read files written by hand, which want an error with line and column for a duplicate key.
-const HAND_WRITTEN: &[&str] = &["src/config/", "src/policy/", "src/workflow/"];
+/// The one module that knows the strict YAML reader.
+const STRICT_YAML: &str = "src/base/yaml";
+/// Modules that read files written by hand, where a duplicate key is an error with its line.
+const HAND_WRITTEN: &[&str] = &[STRICT_YAML, "src/config/", "src/policy/", "src/workflow/"];
 
 /// Homes of the calls that `clippy.toml` forbids everywhere else.
 const AMBIENT_HOMES: &[&str] = &["src/base/", "src/git/", "src/process/"];
@@ -76,14 +78,12 @@ pub fn yaml_readers(tree: &Tree) -> Vec<Violation> {
     tree.sources()
         .flat_map(|file| {
             let by_hand = HAND_WRITTEN.iter().any(|dir| file.path.starts_with(dir));
-            let wrong = move |p: &str| match by_hand {
-                true => p.starts_with("serde_yaml::from_") || p == "serde_yaml::Value",
-                false => starts_with_path(p, "serde_saphyr"),
+            let strict = file.path.starts_with(STRICT_YAML);
+            let wrong = move |p: &str| {
+                (starts_with_path(p, "serde_saphyr") && !strict)
+                    || (by_hand && (p.starts_with("serde_yaml::from_") || p == "serde_yaml::Value"))
             };
-            let message = match by_hand {
-                true => "a file written by hand is read by serde_saphyr, which refuses a duplicate key with its line",
-                false => "serde_saphyr reads hand-written files only; use serde_yaml here, or read in `config`",
-            };
+            let message = "files written by hand are read by `base::yaml`, all others by serde_yaml";
             let paths = lexer::paths(&file.production).into_iter().filter(move |p| wrong(&p.segments.join("::")));
             paths.map(|p| file.violation(p.line, message)).collect::<Vec<_>>()
         })
@@ -195,7 +195,9 @@ fn the_wrong_yaml_reader_is_found() {
     let by = |path, code| yaml_readers(&Tree::sample(&[(path, code)])).len();
     assert_eq!(by("src/config/load.rs", "serde_yaml::from_str(text)"), 1);
     assert_eq!(by("src/ops/export.rs", "use serde_saphyr::from_str;"), 1);
-    assert_eq!(by("src/config/load.rs", "serde_saphyr::from_str(text); serde_yaml::to_string(x)"), 0);
+    assert_eq!(by("src/config/load.rs", "use serde_saphyr::Spanned;"), 1);
+    assert_eq!(by("src/config/load.rs", "crate::base::yaml::parse(text); serde_yaml::to_string(x)"), 0);
+    assert_eq!(by("src/base/yaml/node.rs", "use serde_saphyr::Spanned;"), 0);
 }
 
 #[test]
