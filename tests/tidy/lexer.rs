@@ -186,14 +186,32 @@ fn keep(code: &str, wanted: impl Fn(usize) -> bool) -> String {
     String::from_utf8_lossy(&bytes.collect::<Vec<_>>()).into_owned()
 }
 
-/// The names in `mod name;` declarations of blanked code.
-pub fn declared_modules(code: &str) -> Vec<String> {
-    words(code, "mod")
-        .filter_map(|at| {
-            let (name, rest) = ident(code[at + 3..].trim_start())?;
-            rest.trim_start().starts_with(';').then(|| name.to_owned())
-        })
-        .collect()
+/// A `mod name;` line.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Declaration {
+    /// Where it stands, in bytes.
+    pub at: usize,
+    /// The module's name.
+    pub name: String,
+    /// What a `#[path = "..."]` before it says.
+    pub path: Option<String>,
+}
+
+/// The `mod name;` declarations of a file; `code` is its `text`, blanked.
+pub fn declared_modules(text: &str, code: &str) -> Vec<Declaration> {
+    let declaration = |at: usize| {
+        let (name, rest) = ident(code[at + 3..].trim_start())?;
+        let open = rest.trim_start().starts_with(';');
+        open.then(|| Declaration { at, name: name.to_owned(), path: path_before(text, code, at) })
+    };
+    words(code, "mod").filter_map(declaration).collect()
+}
+
+/// The value of a `path` attribute on the item at `at`. Attributes end where the item before them ended.
+fn path_before(text: &str, code: &str, at: usize) -> Option<String> {
+    let start = code[..at].rfind([';', '}']).map_or(0, |end| end + 1);
+    let (offset, _) = attributes(&code[start..at]).into_iter().find(|(_, a)| a.trim_start().starts_with("path"))?;
+    text[start + offset..at].split('"').nth(1).map(str::to_owned)
 }
 
 /// Every path of two or more segments in blanked code; macro calls excluded.
@@ -265,7 +283,16 @@ fn test_items_end_where_their_block_ends() {
     let code = "use a;\n#[cfg(test)]\nmod fixtures;\nfn f() {}\n#[cfg(test)]\n#[path = \"x\"]\nmod tests { fn g() { } }\nfn h() {}";
     let kept = without(code, &test_items(code));
     assert_eq!(kept.split_whitespace().collect::<Vec<_>>().join(" "), "use a; fn f() {} fn h() {}");
-    assert_eq!(declared_modules(&only(code, &test_items(code))), ["fixtures"]);
+    let declared = declared_modules(code, &only(code, &test_items(code)));
+    assert_eq!(declared.iter().map(|d| d.name.as_str()).collect::<Vec<_>>(), ["fixtures"]);
+}
+
+#[test]
+fn a_module_may_say_where_its_file_is() {
+    let text = "mod a; // mod b;\n#[cfg(test)]\n#[path = \"a_tests.rs\"]\nmod tests;\nmod inline {}";
+    let found = declared_modules(text, &blank(text));
+    let found: Vec<_> = found.iter().map(|d| (d.name.as_str(), d.path.as_deref())).collect();
+    assert_eq!(found, [("a", None), ("tests", Some("a_tests.rs"))]);
 }
 
 #[test]

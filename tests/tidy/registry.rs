@@ -1,7 +1,7 @@
 //! Files that do nothing unless another file names them: migrations, modules, integration tests.
 
 use super::lexer;
-use super::tree::{File, Tree, Violation, module_dir};
+use super::tree::{File, Tree, Violation, module_path};
 
 const MIGRATIONS: &str = "src/store/sqlite/migrations/";
 const MIGRATOR: &str = "src/store/sqlite/migrate.rs";
@@ -50,9 +50,12 @@ fn is_module(path: &str) -> bool {
 
 fn declared(tree: &Tree, path: &str) -> bool {
     let module = path.trim_end_matches(".rs").trim_end_matches("/mod");
-    let Some((dir, name)) = module.rsplit_once('/') else { return true };
-    let parents = tree.files.iter().filter(|f| f.path.ends_with(".rs") && f.path != path && module_dir(&f.path) == dir);
-    parents.into_iter().any(|f| lexer::declared_modules(&lexer::blank(&f.text)).iter().any(|m| m == name))
+    let declares = |f: &File| {
+        let declared = lexer::declared_modules(&f.text, &lexer::blank(&f.text));
+        declared.iter().any(|d| module_path(&f.path, d) == module)
+    };
+    let rust = tree.files.iter().filter(|f| f.path.ends_with(".rs") && f.path != path);
+    rust.into_iter().any(declares)
 }
 
 #[cfg(test)]
@@ -87,5 +90,7 @@ mod tests {
         assert_eq!(check(&[("tests/it/main.rs", "mod support;"), support, ("tests/it/support/cmd.rs", "")]), 1);
         assert_eq!(check(&[("src/lib.rs", "mod ops;"), ("src/ops.rs", "mod claim;"), ("src/ops/claim.rs", "")]), 0);
         assert_eq!(check(&[("src/lib.rs", "mod ops;"), ("src/ops/mod.rs", ""), ("src/ops/claim.rs", "")]), 1);
+        let aside = ("src/ops/mod.rs", "#[cfg(test)]\n#[path = \"mod_tests.rs\"]\nmod tests;");
+        assert_eq!(check(&[("src/lib.rs", "mod ops;"), aside, ("src/ops/mod_tests.rs", "")]), 0);
     }
 }

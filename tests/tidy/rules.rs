@@ -25,7 +25,7 @@ const HOSTS: &[&str] = &[
     "slsa.dev",
 ];
 /// Domains that stand for nobody.
-const RESERVED_DOMAINS: &[&str] = &["example", "example.com", "example.net", "example.org", "invalid", "test"];
+const RESERVED_DOMAINS: &[&str] = &["example", "example.com", "example.net", "example.org", "host", "invalid", "test"];
 
 /// Production files that are too long.
 pub fn long_files(tree: &Tree) -> Vec<Violation> {
@@ -50,7 +50,7 @@ fn too_long(tree: &Tree, max: usize, lines: fn(&File) -> usize, about: fn(&File)
 
 /// Sources that do not say what they are for.
 pub fn headers(tree: &Tree) -> Vec<Violation> {
-    let bare = tree.sources().filter(|f| !f.text.trim_start().starts_with("//!"));
+    let bare = tree.sources().filter(|f| !f.is_test && !f.text.trim_start().starts_with("//!"));
     bare.map(|f| f.violation(1, "begin with `//!`: purpose, invariants, what is deliberately absent")).collect()
 }
 
@@ -195,6 +195,8 @@ mod tests {
     fn a_missing_header_is_found() {
         assert_eq!(found(headers, "src/ops/a.rs", "use x;\n//! Late."), 1);
         assert_eq!(found(headers, "src/ops/a.rs", "\n//! Purpose.\nuse x;"), 0);
+        let tests = [("src/a.rs", "//! Purpose.\n#[cfg(test)]\nmod tests;"), ("src/a/tests.rs", "use super::*;")];
+        assert!(headers(&Tree::sample(&tests)).is_empty());
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct File {
     pub tests: String,
     /// Lines that are not part of a test item.
     pub production_lines: usize,
+    /// True where the whole file is there for tests.
+    pub is_test: bool,
 }
 
 impl File {
@@ -51,7 +53,7 @@ impl File {
         let tests = lexer::only(&code, &items);
         let test_lines: usize = items.iter().map(|r| code[r.clone()].lines().count()).sum();
         let production_lines = text.lines().count().saturating_sub(test_lines);
-        Self { path, text, production, tests, production_lines }
+        Self { path, text, production, tests, production_lines, is_test: test_file }
     }
 }
 
@@ -97,22 +99,33 @@ fn under(path: &str, dir: &str) -> bool {
     path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Module paths (without `.rs`) that are declared by `#[cfg(test)] mod name;`.
+/// Module paths (without `.rs` or `/mod.rs`) that are declared by `#[cfg(test)] mod name;`.
 fn test_files(pairs: &[(String, String)]) -> BTreeSet<String> {
     let sources = pairs.iter().filter(|(p, _)| p.starts_with("src/") && p.ends_with(".rs"));
     sources
         .flat_map(|(path, text)| {
             let code = lexer::blank(text);
             let items = lexer::test_items(&code);
-            let dir = module_dir(path);
-            let names: Vec<String> = items.iter().flat_map(|r| lexer::declared_modules(&code[r.clone()])).collect();
-            names.into_iter().map(move |name| format!("{dir}/{name}"))
+            let declared = lexer::declared_modules(text, &code).into_iter();
+            let tests = declared.filter(move |d| items.iter().any(|item| item.contains(&d.at)));
+            tests.map(|d| module_path(path, &d)).collect::<Vec<_>>()
         })
         .collect()
 }
 
+/// The path, without `.rs` or `/mod.rs`, of a module that the file at `path` declares.
+pub fn module_path(path: &str, declared: &lexer::Declaration) -> String {
+    match &declared.path {
+        Some(file) => {
+            let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
+            format!("{dir}/{}", file.trim_end_matches(".rs").trim_end_matches("/mod"))
+        }
+        None => format!("{}/{}", module_dir(path), declared.name),
+    }
+}
+
 /// The directory in which the modules that a file declares are found.
-pub fn module_dir(path: &str) -> String {
+fn module_dir(path: &str) -> String {
     let stem = path.trim_end_matches(".rs");
     match stem.rsplit_once('/') {
         Some((dir, "mod" | "lib" | "main")) => dir.to_owned(),
