@@ -1,0 +1,78 @@
+# The one front door: people and CI run the same targets. `make help` lists them.
+
+CARGO    ?= cargo
+FEATURES := --features test-fakes
+# A failpoint may forge a lease, so `test-fakes` is for tests and lints, never for what `build` makes.
+NEXTEST  := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
+DENY     := $(shell $(CARGO) deny --version >/dev/null 2>&1 && echo yes)
+
+# The steps of `ci` share one target directory; side by side they would only wait for its lock.
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help setup build test lint features fmt fmt-check doc tidy deny bench bench-check demo clean-demo gen ci
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install missing system packages (C compiler, git); never toolchains
+	@scripts/setup.sh
+
+build: ## Build the release binary, target/release/ai
+	$(CARGO) build --locked --release
+
+test: ## Run every test
+ifeq ($(NEXTEST),yes)
+	$(CARGO) nextest run --locked $(FEATURES)
+	$(CARGO) test --locked $(FEATURES) --doc
+else
+	$(CARGO) test --locked $(FEATURES)
+endif
+
+lint: ## Clippy over everything, warnings denied
+	$(CARGO) clippy --locked --all-targets $(FEATURES) -- -D warnings
+
+features: ## The crate also compiles without its default features
+	$(CARGO) check --locked --no-default-features --lib --bins
+
+fmt: ## Format the code
+	$(CARGO) fmt --all
+	$(CARGO) fmt --manifest-path benches/floor/Cargo.toml
+
+fmt-check:
+	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path benches/floor/Cargo.toml --check
+
+doc: ## Build the documentation, private items included, warnings denied
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --lib --document-private-items
+
+tidy: ## Layers, file sizes, registrations and other house rules
+	$(CARGO) test --locked $(FEATURES) --test tidy -- --quiet
+
+deny: ## Licences, banned crates, sources and count of the dependencies
+	$(CARGO) test --locked $(FEATURES) --test deps -- --quiet
+ifeq ($(DENY),yes)
+	$(CARGO) deny --offline check bans licenses sources
+endif
+
+bench: ## Measure the release binary against its physical floor (BENCH_FLAGS=--quick for a first look)
+	$(CARGO) build --locked --release
+	$(CARGO) build --locked --release --manifest-path benches/floor/Cargo.toml --target-dir target/floor
+	python3 benches/run.py --ai target/release/ai --floor target/floor/release $(BENCH_FLAGS)
+
+bench-check: ## Test the benchmark driver against a fake `ai`
+	$(CARGO) build --locked --release --manifest-path benches/floor/Cargo.toml --target-dir target/floor
+	python3 benches/test_run.py
+
+demo: ## Build and run the demonstration in target/demo
+	$(CARGO) build --locked
+	AI_BIN="$(CURDIR)/target/debug/ai" DEMO_DIR="$(CURDIR)/target/demo" scripts/demo.sh
+
+clean-demo: ## Remove what `make demo` left behind
+	rm -rf target/demo
+
+gen: ## Rewrite the generated files (the tests whose names contain `generated` check them)
+	AI_GENERATE=1 $(CARGO) test --locked $(FEATURES) generated
+
+ci: export CARGO_INCREMENTAL := 0
+ci: export NEXTEST_PROFILE := ci
+ci: fmt-check tidy lint features doc test deny ## All of it, as CI runs it

@@ -1,0 +1,80 @@
+//! House rules that no compiler checks: which module may import which, how long a file may be, what must be registered,
+//! what must not be written. Each rule runs on this repository, and each is shown to fail on a planted bad sample.
+//!
+//! Deliberately absent: anything that rustfmt or clippy can say.
+#![expect(clippy::disallowed_methods, reason = "reads the source tree of this package, not a user's files")]
+#![expect(clippy::expect_used, reason = "an unreadable source tree must fail the test loudly")]
+
+#[path = "tidy/layers.rs"]
+mod layers;
+#[path = "tidy/lexer.rs"]
+mod lexer;
+#[path = "tidy/registry.rs"]
+mod registry;
+#[path = "tidy/rules.rs"]
+mod rules;
+#[path = "tidy/tree.rs"]
+mod tree;
+
+use tree::{Rule, Tree};
+
+/// Every rule, by the name under which an exception is listed.
+const RULES: &[(&str, Rule)] = &[
+    ("layers", layers::edges),
+    ("pure", layers::purity),
+    ("yaml", layers::yaml_readers),
+    ("ambient", layers::ambient_homes),
+    ("long-file", rules::long_files),
+    ("mod-rs", rules::heavy_mod_rs),
+    ("main-rs", rules::long_main),
+    ("header", rules::headers),
+    ("machine-path", rules::machine_paths),
+    ("host", rules::hosts),
+    ("unfinished", rules::unfinished),
+    ("allow", rules::unexplained_allows),
+    ("sleep", rules::sleeping_tests),
+    ("migrations", registry::migrations),
+    ("modules", registry::modules),
+];
+
+/// Places where a rule does not hold: (rule, path prefix, why).
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    ("sleep", "tests/it/support/poll.rs", "the one polling helper: asks again until a deadline"),
+    ("machine-path", "tests/tidy", "names what it forbids"),
+    ("host", "tests/tidy", "names what it forbids"),
+    ("host", "LICENSE-APACHE", "the licence's own text"),
+    ("host", "deny.toml", "names the one package index"),
+    ("host", "tests/deps.rs", "names the one package index"),
+    ("host", "Cargo.lock", "written by cargo"),
+    ("host", "benches/floor/Cargo.lock", "written by cargo"),
+];
+
+#[test]
+fn the_repository_is_tidy() {
+    let tree = Tree::read(env!("CARGO_MANIFEST_DIR"));
+    let found: Vec<String> = RULES
+        .iter()
+        .flat_map(|(name, rule)| rule(&tree).into_iter().map(move |v| (*name, v)))
+        .filter(|(name, v)| !EXCEPTIONS.iter().any(|(rule, path, _)| rule == name && v.path.starts_with(path)))
+        .map(|(name, v)| format!("{}:{}: [{name}] {}", v.path, v.line, v.message))
+        .collect();
+    assert!(found.is_empty(), "{} house rules broken:\n{}", found.len(), found.join("\n"));
+}
+
+/// A rule that looks at no file would pass for ever.
+#[test]
+fn the_walk_sees_sources_tests_and_root_files() {
+    let tree = Tree::read(env!("CARGO_MANIFEST_DIR"));
+    for path in ["src/lib.rs", "src/main.rs", "src/base/mod.rs", "tests/tidy.rs", "Cargo.toml", "Makefile"] {
+        assert!(tree.get(path).is_some(), "{path} was not read");
+    }
+    assert!(tree.files.iter().all(|f| !f.path.starts_with("target/")), "build products were read");
+}
+
+#[test]
+fn every_exception_names_a_rule_and_a_reason() {
+    for (rule, path, reason) in EXCEPTIONS {
+        assert!(RULES.iter().any(|(name, _)| name == rule), "no rule {rule} (exception for {path})");
+        assert!(!reason.is_empty(), "{path}: an exception needs a reason");
+    }
+}
