@@ -26,6 +26,11 @@ pub fn boot_epoch() -> String {
     format!("{}/{namespace}", boot.trim())
 }
 
+/// Waits. Only for what has no event to wait on.
+pub fn pause(time: std::time::Duration) {
+    std::thread::sleep(time);
+}
+
 #[cfg(feature = "test-fakes")]
 fn wall_offset_ms() -> i64 {
     crate::base::env::text("AI_TEST_WALL_OFFSET_MS").and_then(|v| v.parse().ok()).unwrap_or(0)

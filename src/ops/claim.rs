@@ -7,10 +7,10 @@ use crate::domain::ids::{Subject, TaskId};
 use crate::domain::lease::{Lease, Liveness, Token};
 use crate::domain::task::{BlockReason, Hold, Task, TaskState};
 use crate::ops::ask::{self, Question};
-use crate::ops::cx::{self, Cx};
-use crate::ops::patterns;
+use crate::ops::cx::{self, Cx, commit};
+use crate::ops::{mutant, patterns};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::store::Tx;
+use crate::store::{Store, Tx};
 
 /// A granted claim.
 #[derive(Debug)]
@@ -34,53 +34,70 @@ pub enum Which {
     Next,
 }
 
-/// Claims a task for `ttl_ms`.
-pub fn claim(tx: &mut dyn Tx, cx: &Cx, which: &Which, ttl_ms: i64) -> Result<Claimed, OpError> {
-    match which {
-        Which::Task(typed) => {
-            let id = cx::resolve(tx, typed)?;
-            claim_one(tx, cx, &id, ttl_ms)
-        }
-        Which::Next => claim_next(tx, cx, ttl_ms),
+/// Claims a task for `ttl_ms` in one transaction.
+pub fn run<S: Store>(store: &mut S, cx: &Cx, which: &Which, ttl_ms: i64) -> Result<Claimed, OpError> {
+    if mutant::reads_then_claims() {
+        let (task, locks) = store.read(|tx| pick(tx, cx, which))?;
+        return commit(store, cx, |tx| grant(tx, cx, task, locks, ttl_ms));
     }
+    commit(store, cx, |tx| claim(tx, cx, which, ttl_ms))
 }
 
-fn claim_one(tx: &mut dyn Tx, cx: &Cx, id: &TaskId, ttl_ms: i64) -> Result<Claimed, OpError> {
-    take_lapsed(tx, cx, id)?;
-    let task = cx::load(tx, id)?;
-    claimable(tx, cx, &task)?;
-    let locks = patterns::locks_for(cx, &task.id.subject(), &task.paths)?;
-    patterns::refuse_conflicts(tx, cx, &locks)?;
+/// Claims a task for `ttl_ms`.
+pub fn claim(tx: &mut dyn Tx, cx: &Cx, which: &Which, ttl_ms: i64) -> Result<Claimed, OpError> {
+    for id in reclaimable(tx, cx, which)? {
+        take_lapsed(tx, cx, &id)?;
+    }
+    let (task, locks) = pick(tx, cx, which)?;
     grant(tx, cx, task, locks, ttl_ms)
 }
 
-/// Tries the ready tasks in order, more of them with every round: nearly always the first one is free.
-fn claim_next(tx: &mut dyn Tx, cx: &Cx, ttl_ms: i64) -> Result<Claimed, OpError> {
-    for lease in tx.lapsed(&cx.now)? {
-        if let Some(id) = lease.subject.task()
-            && !matches!(cx::load(tx, &id)?.state, TaskState::Running { .. })
-        {
-            take_lapsed(tx, cx, &id)?;
+/// The tasks whose lapsed leases this claim may take away first. A run's lease is left to recovery, which looks after its work.
+fn reclaimable(tx: &mut dyn Tx, cx: &Cx, which: &Which) -> Result<Vec<TaskId>, OpError> {
+    if let Which::Task(typed) = which {
+        return Ok(vec![cx::resolve(tx, typed)?]);
+    }
+    let mut ids = Vec::new();
+    for id in tx.lapsed(&cx.now)?.iter().filter_map(|lease| lease.subject.task()) {
+        if !matches!(cx::load(tx, &id)?.state, TaskState::Running { .. }) {
+            ids.push(id);
         }
     }
+    Ok(ids)
+}
+
+/// The task to claim, with the locks that it takes.
+fn pick(tx: &mut dyn Tx, cx: &Cx, which: &Which) -> Result<(Task, Vec<HeldLock>), OpError> {
+    let Which::Task(typed) = which else { return pick_next(tx, cx) };
+    let id = cx::resolve(tx, typed)?;
+    let task = cx::load(tx, &id)?;
+    claimable(tx, cx, &task)?;
+    let locks = patterns::locks_for(cx, &id.subject(), &task.paths)?;
+    patterns::refuse_conflicts(tx, cx, &locks)?;
+    Ok((task, locks))
+}
+
+/// Tries the ready tasks in order, more of them with every round: nearly always the first one is free.
+fn pick_next(tx: &mut dyn Tx, cx: &Cx) -> Result<(Task, Vec<HeldLock>), OpError> {
     let mut seen = 0;
     for limit in [1, 64, 4_096, usize::MAX] {
         let ready = tx.ready(&cx.now, limit)?;
-        for task in ready.iter().skip(seen) {
+        let found = ready.len();
+        for task in ready.into_iter().skip(seen) {
             let locks = patterns::locks_for(cx, &task.id.subject(), &task.paths)?;
             if patterns::first_conflict(tx, cx, &locks)?.is_none() {
-                return grant(tx, cx, task.clone(), locks, ttl_ms);
+                return Ok((task, locks));
             }
         }
-        seen = ready.len();
-        if seen < limit {
+        seen = found;
+        if found < limit {
             break;
         }
     }
     Err(Refusal::NothingReady { locked: seen }.into())
 }
 
-/// Takes a lapsed lease away, so that the task can be had again. A run's lease is left to recovery, which looks after its work.
+/// Takes a lapsed lease away, so that the task can be had again.
 fn take_lapsed(tx: &mut dyn Tx, cx: &Cx, id: &TaskId) -> Result<(), OpError> {
     let Some(lease) = tx.lease(&id.subject())? else { return Ok(()) };
     match lease.liveness(&cx.now) {

@@ -80,6 +80,14 @@ pub fn handoff(
     Ok(Claimed { task: cx::load(tx, &id)?, lease, token, warnings })
 }
 
+/// Gives a task up as failed.
+pub fn fail(tx: &mut dyn Tx, cx: &Cx, token: &Token, reason: String) -> Result<(), OpError> {
+    fenced(tx, cx, token, "fail")?;
+    let task = task_of(token)?;
+    refuse_running(tx, &task)?;
+    cx.record(tx, &Event::TaskFailed { task, reason })
+}
+
 fn task_of(token: &Token) -> Result<TaskId, OpError> {
     let not_a_task = || Refusal::Invalid(format!("{} is a lock, not a task", token.subject)).into();
     token.subject.task().ok_or_else(not_a_task)

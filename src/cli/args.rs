@@ -1,0 +1,35 @@
+//! The global arguments and the tree of commands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser};
+
+use crate::cli::cmd::Command;
+
+/// Coordinate coding agents on one Git repository: leases, path locks, runs with proof
+#[derive(Parser)]
+#[command(name = "ai", version, about, max_term_width = 100, disable_help_subcommand = true, subcommand_required = true)]
+#[command(arg_required_else_help = true)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Arguments that every command takes.
+#[derive(Args, Clone)]
+pub(super) struct Global {
+    /// Print JSON: one object, or one a line for lists
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Say nothing but errors
+    #[arg(long, short, global = true)]
+    pub(super) quiet: bool,
+    /// Act as this person (NAME) or agent (agent:NAME)
+    #[arg(long = "as", value_name = "NAME", global = true)]
+    pub(super) actor: Option<String>,
+    /// Work as if started in this directory
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    pub(super) directory: Option<PathBuf>,
+}

@@ -1,0 +1,157 @@
+//! `ai lock acquire|list|release|check`
+
+use clap::{Args, Subcommand};
+
+use crate::base::text::one_line;
+use crate::cli::cmd::Outcome;
+use crate::cli::cmd::task::ttl;
+use crate::cli::context::{Context, now};
+use crate::cli::error::CliError;
+use crate::cli::ui::time;
+use crate::cli::{exit, token};
+use crate::domain::lease::{Liveness, Token};
+use crate::domain::path_lock::LockMode;
+use crate::ops::cx::commit;
+use crate::ops::lock;
+use crate::ops::patterns::mode_word;
+use crate::ops::refusal::{OpError, seconds};
+use crate::store::Store;
+use crate::store::sqlite::Access;
+
+/// Lock paths by hand, list and check locks
+#[derive(Subcommand)]
+pub(in crate::cli) enum LockCommand {
+    /// Lock paths without a task
+    Acquire(AcquireArgs),
+    /// List the locks that bind now, by hand and by claims
+    List(ListArgs),
+    /// Give a lock back
+    Release(ReleaseArgs),
+    /// Say who else has locked these paths; exit 4 where somebody has
+    Check(CheckArgs),
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct AcquireArgs {
+    /// What to lock
+    #[arg(value_name = "GLOB", required = true)]
+    globs: Vec<String>,
+    /// Let others lock it shared as well; nobody may lock it exclusively
+    #[arg(long)]
+    shared: bool,
+    /// How long it lasts
+    #[arg(long, value_name = "30m")]
+    ttl: Option<String>,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct ListArgs {}
+
+#[derive(Args)]
+pub(in crate::cli) struct ReleaseArgs {
+    /// The lock; any unique prefix of its id
+    id: String,
+    /// Its token; not needed for one's own lock
+    #[arg(long, value_name = "TOKEN")]
+    lease: Option<String>,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct CheckArgs {
+    /// Paths relative to the repository's root
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<String>,
+}
+
+pub(super) fn run(command: &LockCommand, context: &mut Context) -> Outcome {
+    match command {
+        LockCommand::Acquire(args) => acquire(args, context),
+        LockCommand::List(_) => list(context),
+        LockCommand::Release(args) => release(args, context),
+        LockCommand::Check(args) => check(args, context),
+    }
+}
+
+fn acquire(args: &AcquireArgs, context: &mut Context) -> Outcome {
+    let ttl_ms = ttl(args.ttl.as_deref(), context)?;
+    let mode = if args.shared { LockMode::Shared } else { LockMode::Exclusive };
+    let cx = context.cx()?;
+    let mut store = context.store(Access::Write)?;
+    let acquired = commit(&mut store, &cx, |tx| lock::acquire(tx, &cx, &args.globs, mode, ttl_ms))?;
+    token::keep(context, &acquired.token)?;
+    let lease = &acquired.lease;
+    if context.ui.json() {
+        context.ui.object(&serde_json::json!({
+            "lock": { "id": lease.subject, "mode": mode,
+                      "patterns": acquired.locks.iter().map(|l| &l.pattern).collect::<Vec<_>>() },
+            "lease": { "token": acquired.token.reveal(), "epoch": lease.epoch, "holder": lease.holder,
+                       "ttl_ms": lease.ttl_ms, "expires_ms": lease.expires_ms, "expires_at": time(lease.expires_ms) },
+        }));
+    } else {
+        let patterns: Vec<String> = acquired.locks.iter().map(|l| one_line(&l.pattern)).collect();
+        let text = format!("{}  {} {} until {}", lease.subject, mode_word(mode), patterns.join(" "), time(lease.expires_ms));
+        context.ui.line(&text);
+    }
+    Ok(exit::OK)
+}
+
+fn list(context: &mut Context) -> Outcome {
+    let cx = context.cx()?;
+    let mut store = context.store(Access::Read)?;
+    let held = store.read(|tx| lock::list(tx, &cx))?;
+    for one in &held {
+        let left = match one.lease.liveness(&cx.now) {
+            Liveness::Live(ms) => seconds(ms),
+            Liveness::Lapsed | Liveness::Unknown => "?".to_owned(),
+        };
+        let more = if context.ui.json() {
+            context.ui.object(&serde_json::json!({
+                "id": one.lock.subject, "pattern": one.lock.pattern, "mode": one.lock.mode,
+                "holder": one.lease.holder, "expires_ms": one.lease.expires_ms, "expires_at": time(one.lease.expires_ms),
+            }))
+        } else {
+            let (pattern, mode) = (one_line(&one.lock.pattern), mode_word(one.lock.mode));
+            context.ui.line(&format!("{}  {mode:<11} {pattern}  {}  {left} left", one.lock.subject, one.lease.holder))
+        };
+        if !more {
+            break;
+        }
+    }
+    Ok(exit::OK)
+}
+
+fn release(args: &ReleaseArgs, context: &mut Context) -> Outcome {
+    let token = args.lease.as_deref().map(Token::parse).transpose().map_err(|e| CliError::usage(e.to_string()))?;
+    let cx = context.cx()?;
+    let mut store = context.store(Access::Write)?;
+    let subject = commit(&mut store, &cx, |tx| lock::release(tx, &cx, &args.id, token.as_ref()))?;
+    token::forget(context, &subject)?;
+    if context.ui.json() {
+        context.ui.object(&serde_json::json!({ "released": subject }));
+    } else {
+        context.ui.line(&format!("{subject}  released"));
+    }
+    Ok(exit::OK)
+}
+
+fn check(args: &CheckArgs, context: &mut Context) -> Outcome {
+    let cx = context.cx()?;
+    let own = token::own_subjects(context)?;
+    let mut store = context.store(Access::Read)?;
+    let blocked = store.read(|tx| -> Result<_, OpError> { lock::check(tx, &cx, &args.paths, &own) })?;
+    let at = now();
+    for one in &blocked {
+        if context.ui.json() {
+            context.ui.object(&serde_json::json!({
+                "path": one.path, "locked_by": one.lock.subject, "pattern": one.lock.pattern, "mode": one.lock.mode,
+                "holder": one.lease.holder, "expires_ms": one.lease.expires_ms,
+            }));
+        } else {
+            let left = seconds(one.lease.expires_ms - at.wall_ms);
+            let (path, pattern) = (one_line(&one.path), one_line(&one.lock.pattern));
+            let how = mode_word(one.lock.mode);
+            context.ui.line(&format!("{path}  locked {how} by {} ({}, `{pattern}`) for {left}", one.lease.holder, one.lock.subject));
+        }
+    }
+    Ok(if blocked.is_empty() { exit::OK } else { exit::CONFLICT })
+}

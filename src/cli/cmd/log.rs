@@ -1,0 +1,102 @@
+//! `ai log`
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use crate::base::text::one_line;
+use crate::cli::cmd::Outcome;
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit;
+use crate::cli::ui::time;
+use crate::ops::{cx, log};
+use crate::store::sqlite::Access;
+use crate::store::{EventFilter, Flow, Store, StoredEvent};
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(in crate::cli) struct LogArgs {
+    #[command(subcommand)]
+    command: Option<LogCommand>,
+    /// Only about this task (any unique prefix of its id) or lock
+    #[arg(value_name = "TASK")]
+    id: Option<String>,
+    /// Go on showing what happens
+    #[arg(long, short)]
+    follow: bool,
+    /// Only the last so many
+    #[arg(long, short = 'n', value_name = "N")]
+    limit: Option<u64>,
+}
+
+#[derive(Subcommand)]
+enum LogCommand {
+    /// Check that no record was changed, dropped or put between, and that the tables are what the log says
+    Verify,
+}
+
+pub(super) fn run(args: &LogArgs, context: &mut Context) -> Outcome {
+    if matches!(args.command, Some(LogCommand::Verify)) {
+        return verify(context);
+    }
+    let mut store = context.store(Access::Read)?;
+    let mut filter = EventFilter { subject: None, after: 0, last: args.limit };
+    if let Some(typed) = &args.id {
+        filter.subject = Some(match typed.starts_with("l-") {
+            true => typed.clone(),
+            false => store.read(|tx| cx::resolve(tx, typed))?.0,
+        });
+    }
+    let mut seen = 0;
+    loop {
+        let mut gone = false;
+        store.read(|tx| {
+            tx.events(&filter, &mut |event| {
+                seen = event.seq;
+                gone = !show(&event, context);
+                Ok(if gone { Flow::Stop } else { Flow::More })
+            })
+        })?;
+        (filter.after, filter.last) = (seen, None);
+        if gone || !args.follow {
+            return Ok(exit::OK);
+        }
+        context.ui.flush();
+        // Waiting for other processes' commits has no event to wait on; a fifth of a second is below what a person notices.
+        crate::base::clock::pause(Duration::from_millis(200));
+    }
+}
+
+fn show(event: &StoredEvent, context: &mut Context) -> bool {
+    if context.ui.json() {
+        let parse = |text: &str| serde_json::from_str(text).unwrap_or(serde_json::Value::Null);
+        return context.ui.object(&serde_json::json!({
+            "seq": event.seq, "at_ms": event.at_ms, "actor": parse(&event.actor), "event": parse(&event.body),
+            "prev": event.prev, "hash": event.hash,
+        }));
+    }
+    let actor = event.actor.trim_matches('"');
+    let detail = log::detail(&event.body);
+    context.ui.line(&format!("{:>6}  {}  {:<16} {}  {}", event.seq, time(event.at_ms), event.kind, one_line(actor), one_line(&detail)))
+}
+
+fn verify(context: &mut Context) -> Outcome {
+    let mut store = context.store(Access::Read)?;
+    let report = store.read(|tx| log::verify(tx))?;
+    if context.ui.json() {
+        context.ui.object(&serde_json::json!({
+            "events": report.events, "head": report.head, "ok": report.fault.is_none(), "fault": report.fault,
+        }));
+    }
+    match report.fault {
+        None => {
+            if !context.ui.json() {
+                context.ui.line(&format!("{} events, chain intact, tables agree; head {}", report.events, report.head));
+            }
+            Ok(exit::OK)
+        }
+        Some(fault) => Err(CliError::new(exit::STORE, fault)
+            .hint("`ai backup` keeps what is there, `ai restore --dry-run` shows older states")),
+    }
+}

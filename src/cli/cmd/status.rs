@@ -1,0 +1,90 @@
+//! `ai status`
+
+use clap::Args;
+
+use crate::base::text::one_line;
+use crate::cli::cmd::Outcome;
+use crate::cli::context::Context;
+use crate::cli::exit;
+use crate::domain::ids::Subject;
+use crate::domain::lease::{Lease, Liveness};
+use crate::domain::task::{Task, TaskState};
+use crate::ops::refusal::{OpError, seconds};
+use crate::store::sqlite::Access;
+use crate::store::{Flow, Store, TaskFilter, Tx};
+
+#[derive(Args)]
+pub(in crate::cli) struct StatusArgs {}
+
+/// How many leases and reviews are shown one by one.
+const SHOWN: usize = 20;
+
+struct Picture {
+    tally: Vec<(String, u64)>,
+    leases: Vec<(Lease, Option<Task>)>,
+    reviews: Vec<(String, String)>,
+}
+
+pub(super) fn run(_args: &StatusArgs, context: &mut Context) -> Outcome {
+    let now = crate::cli::context::now();
+    let mut store = context.store(Access::Read)?;
+    let picture = store.read(look)?;
+    if context.ui.json() {
+        let tally: serde_json::Map<String, serde_json::Value> =
+            picture.tally.iter().map(|(status, n)| (status.clone(), (*n).into())).collect();
+        let leases = picture.leases.iter().map(|(lease, task)| {
+            serde_json::json!({
+                "subject": lease.subject, "holder": lease.holder, "epoch": lease.epoch,
+                "expires_ms": lease.expires_ms, "live": lease.binds(&now),
+                "title": task.as_ref().map(|t| &t.title), "status": task.as_ref().map(|t| t.state.name()),
+            })
+        });
+        let reviews: Vec<&String> = picture.reviews.iter().map(|(id, _)| id).collect();
+        context.ui.object(&serde_json::json!({
+            "tasks": tally, "leases": leases.collect::<Vec<_>>(), "reviews": reviews,
+        }));
+        return Ok(exit::OK);
+    }
+    context.ui.line(&tally_text(&picture.tally));
+    for (lease, task) in &picture.leases {
+        let left = match lease.liveness(&now) {
+            Liveness::Live(ms) => format!("{} left", seconds(ms)),
+            Liveness::Lapsed => "lapsed".to_owned(),
+            Liveness::Unknown => "held under another clock".to_owned(),
+        };
+        context.ui.line(&format!("  {}  {}  {left}  {}", lease.subject, lease.holder, what(&lease.subject, task.as_ref())));
+    }
+    for (id, title) in &picture.reviews {
+        context.ui.line(&format!("  {id}  waits for your review: {}", one_line(title)));
+    }
+    Ok(exit::OK)
+}
+
+fn look(tx: &mut dyn Tx) -> Result<Picture, OpError> {
+    let mut leases = Vec::new();
+    for lease in tx.leases()?.into_iter().take(SHOWN) {
+        let task = lease.subject.task().map(|id| tx.task(&id)).transpose()?.flatten();
+        leases.push((lease, task));
+    }
+    let mut reviews = Vec::new();
+    let filter = TaskFilter { statuses: vec!["review".into()], limit: Some(SHOWN as u64), ..TaskFilter::default() };
+    tx.list(&filter, &mut |line| {
+        reviews.push((line.id.to_owned(), line.title.to_owned()));
+        Ok(Flow::More)
+    })?;
+    Ok(Picture { tally: tx.tally()?, leases, reviews })
+}
+
+fn tally_text(tally: &[(String, u64)]) -> String {
+    let count = |status: &str| tally.iter().find(|(s, _)| s == status).map_or(0, |(_, n)| *n);
+    let shown = TaskState::NAMES.iter().filter(|status| count(status) > 0);
+    let parts: Vec<String> = shown.map(|status| format!("{} {status}", count(status))).collect();
+    if parts.is_empty() { "no tasks yet".to_owned() } else { parts.join(", ") }
+}
+
+fn what(subject: &Subject, task: Option<&Task>) -> String {
+    match task {
+        Some(task) => format!("{}: {}", task.state.name(), one_line(&task.title)),
+        None => format!("path lock {subject}"),
+    }
+}

@@ -1,0 +1,76 @@
+//! `ai task claim`
+
+use clap::Args;
+
+use crate::base::duration;
+use crate::cli::cmd::Outcome;
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::ui::time;
+use crate::cli::{exit, token};
+use crate::ops::claim::{self, Claimed, Which};
+use crate::store::sqlite::Access;
+
+#[derive(Args)]
+pub(in crate::cli) struct ClaimArgs {
+    /// The task; any unique prefix of its id
+    #[arg(required_unless_present = "next")]
+    id: Option<String>,
+    /// Claim the most urgent ready task whose paths are free
+    #[arg(long, conflicts_with = "id")]
+    next: bool,
+    /// How long the lease lasts without a heartbeat
+    #[arg(long, value_name = "30m")]
+    ttl: Option<String>,
+}
+
+pub(super) fn run(args: &ClaimArgs, context: &mut Context) -> Outcome {
+    let ttl_ms = ttl(args.ttl.as_deref(), context)?;
+    let which = args.id.clone().map_or(Which::Next, Which::Task);
+    let cx = context.cx()?;
+    let mut store = context.store(Access::Write)?;
+    let claimed = claim::run(&mut store, &cx, &which, ttl_ms)?;
+    token::keep(context, &claimed.token)?;
+    show(&claimed, context);
+    Ok(exit::OK)
+}
+
+/// The lease's length: the flag, else the project's default for people and interactive agents.
+pub(in crate::cli) fn ttl(flag: Option<&str>, context: &Context) -> Result<i64, CliError> {
+    let ttl = match flag {
+        Some(text) => duration::parse(text).map_err(|e| CliError::usage(e.to_string()))?,
+        None => context.config()?.defaults.ttl,
+    };
+    match i64::try_from(ttl.as_millis()) {
+        Ok(ms) if ms > 0 => Ok(ms),
+        _ => Err(CliError::usage("a lease lasts longer than nothing")),
+    }
+}
+
+/// The answer to a claim or a hand-over.
+pub(super) fn show(claimed: &Claimed, context: &mut Context) {
+    for warning in &claimed.warnings {
+        context.ui.warn(warning);
+    }
+    let (task, lease) = (&claimed.task, &claimed.lease);
+    if context.ui.json() {
+        context.ui.object(&serde_json::json!({
+            "task": task,
+            "lease": {
+                "token": claimed.token.reveal(),
+                "epoch": lease.epoch,
+                "holder": lease.holder,
+                "ttl_ms": lease.ttl_ms,
+                "expires_ms": lease.expires_ms,
+                "expires_at": time(lease.expires_ms),
+            },
+        }));
+        return;
+    }
+    let title = crate::base::text::one_line(&task.title);
+    context.ui.line(&format!("{}  claimed by {} until {}  {title}", task.id, lease.holder, time(lease.expires_ms)));
+    context.ui.line(&format!("lease  {}", claimed.token.reveal()));
+    if let Some(step) = &task.next_step {
+        context.ui.line(&format!("next step  {}", crate::base::text::multi_line(step)));
+    }
+}

@@ -1,0 +1,142 @@
+//! `ai task create`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::cmd::Outcome;
+use crate::cli::cmd::task::source;
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit;
+use crate::domain::task::Task;
+use crate::ops::create::{self, NewTask};
+use crate::ops::cx::commit;
+use crate::store::sqlite::Access;
+
+#[derive(Args)]
+pub(in crate::cli) struct CreateArgs {
+    /// One line that says what is to be done; without it, your editor opens
+    #[arg(required_unless_present_any = ["from", "edit"], conflicts_with = "from")]
+    title: Option<String>,
+    /// The prompt; `-` reads it from standard input
+    #[arg(long, value_name = "TEXT|-")]
+    body: Option<String>,
+    /// Write title and body in your editor
+    #[arg(long, short, conflicts_with_all = ["body", "from"])]
+    edit: bool,
+    /// Create every task of a YAML, JSON or JSON Lines file, or none; `-` reads JSON Lines from standard input
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// Kind of work, such as feature or bug
+    #[arg(long = "type", value_name = "T")]
+    kind: Option<String>,
+    /// 0 is most urgent, 4 least
+    #[arg(long, short, value_name = "0..4")]
+    priority: Option<u8>,
+    /// Free words for filters; repeat or separate by commas
+    #[arg(long, short, value_name = "L", value_delimiter = ',')]
+    label: Vec<String>,
+    /// A glob that a claim locks exclusively; repeat for more
+    #[arg(long, value_name = "GLOB")]
+    path: Vec<String>,
+    /// A glob that a claim locks shared; repeat for more
+    #[arg(long, value_name = "GLOB")]
+    shared: Vec<String>,
+    /// A task that must be done first; repeat for more
+    #[arg(long, value_name = "ID")]
+    dep: Vec<String>,
+    /// A check that must pass, by its name in the configuration; repeat for more
+    #[arg(long, value_name = "NAME")]
+    check: Vec<String>,
+    /// The task that this one is a part of
+    #[arg(long, value_name = "ID")]
+    parent: Option<String>,
+    /// The agent that should run it
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+    /// Not before this time (2026-12-24T18:00Z) or this long from now (2h)
+    #[arg(long, value_name = "WHEN")]
+    not_before: Option<String>,
+    /// Attempts before the task fails
+    #[arg(long, value_name = "N")]
+    max_attempts: Option<u32>,
+    /// Create it on hold, for this reason
+    #[arg(long, value_name = "REASON")]
+    hold: Option<String>,
+}
+
+pub(super) fn run(args: CreateArgs, context: &mut Context) -> Outcome {
+    let bulk = args.from.is_some();
+    let entries = match &args.from {
+        Some(file) => source::read(&context.start_dir()?, file)?,
+        None => vec![entry(args, context)?],
+    };
+    warn_unknown_checks(&entries, context)?;
+    let cx = context.cx()?;
+    let mut store = context.store(Access::Write)?;
+    let created = commit(&mut store, &cx, |tx| create::create_all(tx, &cx, &entries))?;
+    show(&created, bulk, context);
+    Ok(exit::OK)
+}
+
+fn show(created: &[Task], bulk: bool, context: &mut Context) {
+    for task in created {
+        let more = match (context.ui.json(), bulk) {
+            (true, _) => context.ui.object(task),
+            (false, true) => context.ui.line(task.id.as_str()),
+            (false, false) => {
+                let title = crate::base::text::one_line(&task.title);
+                context.ui.line(&format!("{}  {}  {title}", task.id, task.status_text()))
+            }
+        };
+        if !more {
+            return;
+        }
+    }
+    if bulk {
+        context.ui.say(&format!("created {} tasks", created.len()));
+    }
+}
+
+fn entry(args: CreateArgs, context: &mut Context) -> Result<NewTask, CliError> {
+    let (title, body) = match args.edit {
+        true => source::from_editor(args.title.as_deref().unwrap_or_default())?,
+        false => (args.title.unwrap_or_default(), args.body.map_or(Ok(String::new()), source::body)?),
+    };
+    let not_before_ms = args.not_before.as_deref().map(|when| source::when(when, crate::cli::context::now().wall_ms));
+    let _ = context;
+    Ok(NewTask {
+        key: None,
+        title,
+        body,
+        kind: args.kind,
+        priority: args.priority,
+        labels: args.label,
+        paths: args.path,
+        shared: args.shared,
+        deps: args.dep,
+        checks: args.check,
+        parent: args.parent,
+        agent: args.agent,
+        not_before_ms: not_before_ms.transpose()?,
+        max_attempts: args.max_attempts,
+        hold: args.hold,
+    })
+}
+
+/// A check that nobody has configured can never pass: better said now than at night.
+fn warn_unknown_checks(entries: &[NewTask], context: &mut Context) -> Result<(), CliError> {
+    let mut unknown: Vec<&String> = entries.iter().flat_map(|entry| &entry.checks).collect();
+    unknown.sort();
+    unknown.dedup();
+    if !unknown.is_empty() {
+        let known = &context.config()?.checks;
+        unknown.retain(|name| !known.contains_key(name.as_str()));
+    }
+    for name in unknown {
+        let shown = crate::base::text::one_line(name);
+        context.ui.warn(&format!("no check is named `{shown}` yet; add it under `checks:` in .ai/config.yaml"));
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! `ai task hold`, `unhold`, `cancel`, `retry` and `reopen`.
+
+use clap::Args;
+
+use crate::cli::cmd::Outcome;
+use crate::cli::context::Context;
+use crate::cli::exit;
+use crate::domain::task::Task;
+use crate::ops::cx::{Cx, commit};
+use crate::ops::edit;
+use crate::ops::refusal::OpError;
+use crate::store::Tx;
+use crate::store::sqlite::Access;
+
+#[derive(Args)]
+pub(in crate::cli) struct OneTask {
+    /// The task; any unique prefix of its id
+    id: String,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct HoldArgs {
+    /// The task; any unique prefix of its id
+    id: String,
+    /// Why it waits
+    #[arg(long, value_name = "TEXT", default_value = "held by hand")]
+    reason: String,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct CancelArgs {
+    /// The task; any unique prefix of its id
+    id: String,
+    /// Why nobody will do it
+    #[arg(long, value_name = "TEXT", default_value = "not wanted any more")]
+    reason: String,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct ReopenArgs {
+    /// The task; any unique prefix of its id
+    id: String,
+    /// What is still to be done
+    #[arg(long, value_name = "TEXT", default_value = "not finished after all")]
+    reason: String,
+}
+
+pub(super) fn hold(args: &HoldArgs, context: &mut Context) -> Outcome {
+    change(context, |tx, cx| edit::hold(tx, cx, &args.id, args.reason.clone()))
+}
+
+pub(super) fn unhold(args: &OneTask, context: &mut Context) -> Outcome {
+    change(context, |tx, cx| edit::unhold(tx, cx, &args.id))
+}
+
+pub(super) fn cancel(args: &CancelArgs, context: &mut Context) -> Outcome {
+    change(context, |tx, cx| edit::cancel(tx, cx, &args.id, args.reason.clone()))
+}
+
+pub(super) fn retry(args: &OneTask, context: &mut Context) -> Outcome {
+    change(context, |tx, cx| edit::retry(tx, cx, &args.id))
+}
+
+pub(super) fn reopen(args: &ReopenArgs, context: &mut Context) -> Outcome {
+    change(context, |tx, cx| edit::reopen(tx, cx, &args.id, args.reason.clone()))
+}
+
+/// Runs an operation on one task and shows how it stands afterwards.
+pub(super) fn change(
+    context: &mut Context,
+    work: impl FnOnce(&mut dyn Tx, &Cx) -> Result<Task, OpError>,
+) -> Outcome {
+    let cx = context.cx()?;
+    let mut store = context.store(Access::Write)?;
+    let task = commit(&mut store, &cx, |tx| work(tx, &cx))?;
+    if context.ui.json() {
+        context.ui.object(&task);
+    } else {
+        let title = crate::base::text::one_line(&task.title);
+        context.ui.line(&format!("{}  {}  {title}", task.id, task.status_text()));
+    }
+    Ok(exit::OK)
+}

@@ -1,0 +1,149 @@
+//! `ai task heartbeat`, `checkpoint`, `release`, `handoff` and `fail`: what a holder does, each under its token.
+
+use clap::Args;
+
+use crate::cli::cmd::Outcome;
+use crate::cli::cmd::task::claim::{show, ttl};
+use crate::cli::context::{Context, parse_actor};
+use crate::cli::error::CliError;
+use crate::cli::ui::time;
+use crate::cli::{exit, token};
+use crate::domain::ids::TaskId;
+use crate::domain::lease::{Lease, Token};
+use crate::ops::cx::{self, commit};
+use crate::ops::lease;
+use crate::ops::refusal::OpError;
+use crate::store::Store;
+use crate::store::sqlite::{Access, SqliteStore};
+
+#[derive(Args)]
+struct Held {
+    /// The task; any unique prefix of its id
+    id: String,
+    /// The lease token; without it, AI_LEASE or the one that was claimed in this worktree
+    #[arg(long, value_name = "TOKEN")]
+    lease: Option<String>,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct HeartbeatArgs {
+    #[command(flatten)]
+    held: Held,
+    /// Let the lease last this long from now on
+    #[arg(long, value_name = "30m")]
+    ttl: Option<String>,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct CheckpointArgs {
+    #[command(flatten)]
+    held: Held,
+    /// What comes next, written for a stranger
+    #[arg(long, value_name = "TEXT")]
+    next_step: String,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct ReleaseArgs {
+    #[command(flatten)]
+    held: Held,
+    /// What comes next, written for a stranger
+    #[arg(long, value_name = "TEXT")]
+    next_step: Option<String>,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct HandoffArgs {
+    #[command(flatten)]
+    held: Held,
+    /// Who takes over: NAME or agent:NAME
+    #[arg(long, value_name = "NAME")]
+    to: String,
+    /// What comes next, written for a stranger
+    #[arg(long, value_name = "TEXT")]
+    next_step: Option<String>,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct FailArgs {
+    #[command(flatten)]
+    held: Held,
+    /// Why it cannot be done
+    #[arg(long, value_name = "TEXT", default_value = "given up by its holder")]
+    reason: String,
+}
+
+impl Held {
+    /// The task and the token for it.
+    fn open(&self, context: &mut Context) -> Result<(SqliteStore, TaskId, Token), CliError> {
+        let mut store = context.store(Access::Write)?;
+        let id = store.read(|tx| -> Result<TaskId, OpError> { cx::resolve(tx, &self.id) })?;
+        let token = token::find(context, &id.subject(), self.lease.as_deref())?;
+        Ok((store, id, token))
+    }
+}
+
+fn show_lease(lease: &Lease, context: &mut Context) {
+    if context.ui.json() {
+        context.ui.object(&serde_json::json!({ "lease": {
+            "subject": lease.subject, "epoch": lease.epoch, "holder": lease.holder,
+            "ttl_ms": lease.ttl_ms, "expires_ms": lease.expires_ms, "expires_at": time(lease.expires_ms),
+        }}));
+    } else {
+        context.ui.line(&format!("{}  held until {}", lease.subject, time(lease.expires_ms)));
+    }
+}
+
+pub(super) fn heartbeat(args: &HeartbeatArgs, context: &mut Context) -> Outcome {
+    let ttl_ms = args.ttl.as_deref().map(|text| ttl(Some(text), context)).transpose()?;
+    let (mut store, _, token) = args.held.open(context)?;
+    let cx = context.cx()?;
+    let lease = commit(&mut store, &cx, |tx| lease::heartbeat(tx, &cx, &token, ttl_ms))?;
+    show_lease(&lease, context);
+    Ok(exit::OK)
+}
+
+pub(super) fn checkpoint(args: &CheckpointArgs, context: &mut Context) -> Outcome {
+    let (mut store, _, token) = args.held.open(context)?;
+    let cx = context.cx()?;
+    let lease = commit(&mut store, &cx, |tx| lease::checkpoint(tx, &cx, &token, args.next_step.clone()))?;
+    show_lease(&lease, context);
+    Ok(exit::OK)
+}
+
+pub(super) fn release(args: &ReleaseArgs, context: &mut Context) -> Outcome {
+    let (mut store, id, token) = args.held.open(context)?;
+    let cx = context.cx()?;
+    commit(&mut store, &cx, |tx| lease::release(tx, &cx, &token, args.next_step.clone()))?;
+    token::forget(context, &token.subject)?;
+    finish(&mut store, &id, context)
+}
+
+pub(super) fn handoff(args: &HandoffArgs, context: &mut Context) -> Outcome {
+    let to = parse_actor(&args.to)?;
+    let (mut store, _, token) = args.held.open(context)?;
+    let cx = context.cx()?;
+    let claimed = commit(&mut store, &cx, |tx| lease::handoff(tx, &cx, &token, to, args.next_step.clone()))?;
+    token::forget(context, &token.subject)?;
+    show(&claimed, context);
+    Ok(exit::OK)
+}
+
+pub(super) fn fail(args: &FailArgs, context: &mut Context) -> Outcome {
+    let (mut store, id, token) = args.held.open(context)?;
+    let cx = context.cx()?;
+    commit(&mut store, &cx, |tx| lease::fail(tx, &cx, &token, args.reason.clone()))?;
+    token::forget(context, &token.subject)?;
+    finish(&mut store, &id, context)
+}
+
+/// Shows the task as it stands now.
+fn finish(store: &mut SqliteStore, id: &TaskId, context: &mut Context) -> Outcome {
+    let task = store.read(|tx| cx::load(tx, id))?;
+    if context.ui.json() {
+        context.ui.object(&task);
+    } else {
+        context.ui.line(&format!("{}  {}", task.id, task.status_text()));
+    }
+    Ok(exit::OK)
+}

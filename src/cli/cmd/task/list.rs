@@ -1,0 +1,153 @@
+//! `ai task list`, `ready` and `next`: a row at a time, so that a hundred thousand tasks need no memory.
+
+use std::collections::HashSet;
+
+use clap::{Args, ValueEnum};
+
+use crate::base::text::one_line;
+use crate::cli::cmd::Outcome;
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit;
+use crate::domain::task::{Task, TaskState};
+use crate::ops::patterns;
+use crate::ops::refusal::{OpError, Refusal};
+use crate::store::sqlite::Access;
+use crate::store::{Flow, Store, TaskFilter, TaskLine, TaskSort};
+
+#[derive(Args)]
+pub(in crate::cli) struct ListArgs {
+    /// Only tasks in this state; repeat or separate by commas
+    #[arg(long, short, value_name = "STATE", value_delimiter = ',', value_parser = TaskState::NAMES)]
+    status: Vec<String>,
+    /// Only tasks with this label; repeat for tasks that have all of them
+    #[arg(long, short, value_name = "L")]
+    label: Vec<String>,
+    /// Only this kind of work; repeat for any of several
+    #[arg(long = "type", value_name = "T")]
+    kind: Vec<String>,
+    /// Only tasks meant for this agent
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+    /// Only parts of this task
+    #[arg(long, value_name = "ID")]
+    parent: Option<String>,
+    /// Only tasks whose title or body contains this
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
+    /// Order of the list
+    #[arg(long, value_enum, default_value_t = Sort::Created)]
+    sort: Sort,
+    /// At most so many
+    #[arg(long, short = 'n', value_name = "N")]
+    limit: Option<u64>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Sort {
+    /// Oldest first
+    Created,
+    /// Newest first
+    Newest,
+    /// Most urgent first
+    Priority,
+    /// Last changed first
+    Updated,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct ReadyArgs {
+    /// At most so many
+    #[arg(long, short = 'n', value_name = "N")]
+    limit: Option<usize>,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct NextArgs {}
+
+pub(super) fn run(args: ListArgs, context: &mut Context) -> Outcome {
+    let mut filter = TaskFilter {
+        statuses: args.status,
+        labels: args.label,
+        kinds: args.kind,
+        agent: args.agent,
+        parent: None,
+        text: args.text,
+        sort: match args.sort {
+            Sort::Created => TaskSort::Created,
+            Sort::Newest => TaskSort::Newest,
+            Sort::Priority => TaskSort::Priority,
+            Sort::Updated => TaskSort::Updated,
+        },
+        limit: args.limit,
+    };
+    let now = crate::cli::context::now();
+    let mut store = context.store(Access::Read)?;
+    store.read(|tx| -> Result<(), CliError> {
+        filter.parent = args.parent.map(|typed| crate::ops::cx::resolve(tx, &typed)).transpose()?.map(|id| id.0);
+        let lapsed: HashSet<String> = tx.lapsed(&now)?.into_iter().map(|lease| lease.subject.0).collect();
+        tx.list(&filter, &mut |line| Ok(show_line(&line, &lapsed, context)))?;
+        Ok(())
+    })?;
+    Ok(exit::OK)
+}
+
+fn show_line(line: &TaskLine<'_>, lapsed: &HashSet<String>, context: &mut Context) -> Flow {
+    let more = if context.ui.json() {
+        context.ui.line(line.json)
+    } else {
+        let mark = if lapsed.contains(line.id) { " (lapsed)" } else { "" };
+        let status = if line.json.contains("\"kind\":\"overridden\"") && line.status == "done" {
+            "done (overridden)"
+        } else {
+            line.status
+        };
+        context.ui.line(&format!("{}  {:<8} P{}  {}{mark}", line.id, status, line.priority, one_line(line.title)))
+    };
+    if more { Flow::More } else { Flow::Stop }
+}
+
+fn show_task(task: &Task, context: &mut Context) -> bool {
+    match context.ui.json() {
+        true => context.ui.object(task),
+        false => context.ui.line(&format!(
+            "{}  {:<8} P{}  {}",
+            task.id,
+            task.status_text(),
+            task.priority,
+            one_line(&task.title)
+        )),
+    }
+}
+
+pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
+    let now = crate::cli::context::now();
+    let mut store = context.store(Access::Read)?;
+    let tasks = store.read(|tx| tx.ready(&now, args.limit.unwrap_or(usize::MAX)))?;
+    for task in &tasks {
+        if !show_task(task, context) {
+            break;
+        }
+    }
+    Ok(exit::OK)
+}
+
+pub(super) fn next(_args: &NextArgs, context: &mut Context) -> Outcome {
+    let cx = context.cx()?;
+    let mut store = context.store(Access::Read)?;
+    let found = store.read(|tx| -> Result<Option<Task>, OpError> {
+        let mut locked = 0;
+        for task in tx.ready(&cx.now, usize::MAX)? {
+            let locks = patterns::locks_for(&cx, &task.id.subject(), &task.paths)?;
+            if patterns::first_conflict(tx, &cx, &locks)?.is_none() {
+                return Ok(Some(task));
+            }
+            locked += 1;
+        }
+        Err(Refusal::NothingReady { locked }.into())
+    })?;
+    if let Some(task) = found {
+        show_task(&task, context);
+    }
+    Ok(exit::OK)
+}

@@ -1,0 +1,83 @@
+//! `ai task …`
+
+mod claim;
+mod create;
+mod dep;
+mod edit;
+mod hold;
+mod lease;
+mod list;
+mod show;
+mod source;
+
+pub(super) use claim::ttl;
+use clap::Subcommand;
+
+use crate::cli::cmd::Outcome;
+use crate::cli::context::Context;
+
+/// Create, claim, show and change tasks
+#[derive(Subcommand)]
+pub(in crate::cli) enum TaskCommand {
+    /// Create a task, or every task of a file
+    Create(create::CreateArgs),
+    /// Claim a task: its lease and its path locks, or nothing
+    Claim(claim::ClaimArgs),
+    /// Show a task with everything that belongs to it
+    Show(show::ShowArgs),
+    /// List tasks, streaming
+    List(list::ListArgs),
+    /// List the tasks that can be claimed now, most urgent first
+    Ready(list::ReadyArgs),
+    /// Show the task that `claim --next` would take
+    Next(list::NextArgs),
+    /// Change fields of a task
+    Edit(edit::EditArgs),
+    /// Add, remove and show dependencies
+    #[command(subcommand)]
+    Dep(dep::DepCommand),
+    /// Renew the lease on a task
+    Heartbeat(lease::HeartbeatArgs),
+    /// Leave word on how to go on, and renew the lease
+    Checkpoint(lease::CheckpointArgs),
+    /// Give a task back to the queue
+    Release(lease::ReleaseArgs),
+    /// Hand a task over to somebody else
+    Handoff(lease::HandoffArgs),
+    /// Give a task up as failed
+    Fail(lease::FailArgs),
+    /// Keep a task out of the queue
+    Hold(hold::HoldArgs),
+    /// Let a held or parked task back into the queue
+    Unhold(hold::OneTask),
+    /// End a task that nobody will do
+    Cancel(hold::CancelArgs),
+    /// Queue a failed, parked or cancelled task again
+    Retry(hold::OneTask),
+    /// Open a finished task again
+    Reopen(hold::ReopenArgs),
+}
+
+/// Runs a task command.
+pub(in crate::cli) fn run(command: TaskCommand, context: &mut Context) -> Outcome {
+    match command {
+        TaskCommand::Create(args) => create::run(args, context),
+        TaskCommand::Claim(args) => claim::run(&args, context),
+        TaskCommand::Show(args) => show::run(&args, context),
+        TaskCommand::List(args) => list::run(args, context),
+        TaskCommand::Ready(args) => list::ready(&args, context),
+        TaskCommand::Next(args) => list::next(&args, context),
+        TaskCommand::Edit(args) => edit::run(args, context),
+        TaskCommand::Dep(command) => dep::run(&command, context),
+        TaskCommand::Heartbeat(args) => lease::heartbeat(&args, context),
+        TaskCommand::Checkpoint(args) => lease::checkpoint(&args, context),
+        TaskCommand::Release(args) => lease::release(&args, context),
+        TaskCommand::Handoff(args) => lease::handoff(&args, context),
+        TaskCommand::Fail(args) => lease::fail(&args, context),
+        TaskCommand::Hold(args) => hold::hold(&args, context),
+        TaskCommand::Unhold(args) => hold::unhold(&args, context),
+        TaskCommand::Cancel(args) => hold::cancel(&args, context),
+        TaskCommand::Retry(args) => hold::retry(&args, context),
+        TaskCommand::Reopen(args) => hold::reopen(&args, context),
+    }
+}

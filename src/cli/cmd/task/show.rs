@@ -1,0 +1,77 @@
+//! `ai task show`
+
+use clap::Args;
+
+use crate::base::text::{multi_line, one_line};
+use crate::cli::cmd::Outcome;
+use crate::cli::context::Context;
+use crate::cli::exit;
+use crate::cli::ui::time;
+use crate::domain::task::Task;
+use crate::ops::cx;
+use crate::ops::refusal::OpError;
+use crate::ops::why::{self, Gate};
+use crate::store::Store;
+use crate::store::sqlite::Access;
+
+#[derive(Args)]
+pub(in crate::cli) struct ShowArgs {
+    /// The task; any unique prefix of its id
+    id: String,
+}
+
+pub(super) fn run(args: &ShowArgs, context: &mut Context) -> Outcome {
+    let mut store = context.store(Access::Read)?;
+    if context.ui.json() {
+        let task = store.read(|tx| -> Result<Task, OpError> {
+            let id = cx::resolve(tx, &args.id)?;
+            cx::load(tx, &id)
+        })?;
+        context.ui.object(&task);
+        return Ok(exit::OK);
+    }
+    let cx = context.cx()?;
+    let (task, gates, deps) = store.read(|tx| -> Result<_, OpError> {
+        let (task, gates) = why::why(tx, &cx, &args.id)?;
+        let deps = tx.deps(&task.id)?;
+        Ok((task, gates, deps))
+    })?;
+    let deps: Vec<&str> = deps.iter().map(crate::domain::ids::TaskId::as_str).collect();
+    context.ui.print(&text(&task, &gates, &deps));
+    Ok(exit::OK)
+}
+
+fn text(task: &Task, gates: &[Gate], deps: &[&str]) -> String {
+    let mut out = format!("{}  {}\n", task.id, one_line(&task.title));
+    let mut row = |name: &str, value: String| {
+        if !value.is_empty() {
+            out.push_str(&format!("  {name:<10} {value}\n"));
+        }
+    };
+    row("status", task.status_text().to_owned());
+    for gate in gates {
+        row(gate.gate, one_line(&gate.text));
+    }
+    row("type", task.kind.clone());
+    row("priority", task.priority.to_string());
+    row("labels", task.labels.iter().map(|l| one_line(l)).collect::<Vec<_>>().join(", "));
+    let paths = task.paths.iter().map(|p| format!("{} ({})", one_line(&p.pattern), crate::ops::patterns::mode_word(p.mode)));
+    row("paths", paths.collect::<Vec<_>>().join(", "));
+    row("checks", task.checks.join(", "));
+    row("needs", deps.join(", "));
+    row("parent", task.parent.as_ref().map(ToString::to_string).unwrap_or_default());
+    row("agent", task.agent.clone().unwrap_or_default());
+    row("attempts", task.attempts.to_string());
+    row("created", format!("{} by {}", time(task.created_ms), task.created_by));
+    row("changed", time(task.updated_ms));
+    row("next step", task.next_step.as_deref().map(one_line).unwrap_or_default());
+    for note in &task.notes {
+        row("note", format!("{} ({}, {})", one_line(&note.text), note.by, time(note.at_ms)));
+    }
+    if !task.body.is_empty() {
+        out.push('\n');
+        out.push_str(&multi_line(&task.body));
+        out.push('\n');
+    }
+    out
+}

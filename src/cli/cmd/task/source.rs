@@ -1,0 +1,98 @@
+//! Where the text of new tasks comes from: files, standard input, the editor.
+
+use std::io::Read;
+use std::path::Path;
+
+use crate::base::{duration, env, fs};
+use crate::cli::error::CliError;
+use crate::cli::exit;
+use crate::ops::create::NewTask;
+
+/// Largest file of tasks.
+const CAP: u64 = 256 << 20;
+
+/// The entries of a file, by its ending: `.yaml`/`.yml`, `.json` (a list or one entry), otherwise JSON Lines.
+pub(super) fn read(dir: &Path, file: &Path) -> Result<Vec<NewTask>, CliError> {
+    if file == Path::new("-") {
+        return json_lines(&stdin()?, "standard input");
+    }
+    let text = fs::read_text(&dir.join(file), CAP).map_err(|e| CliError::new(exit::NOT_FOUND, e.to_string()))?;
+    let shown = file.display().to_string();
+    match file.extension().and_then(|e| e.to_str()) {
+        Some("yaml" | "yml") => {
+            let value: serde_json::Value = serde_yaml::from_str(&text).map_err(|e| bad(&shown, &e.to_string()))?;
+            one_or_many(value, &shown)
+        }
+        Some("json") => {
+            let value = serde_json::from_str(&text).map_err(|e| bad(&shown, &e.to_string()))?;
+            one_or_many(value, &shown)
+        }
+        _ => json_lines(&text, &shown),
+    }
+}
+
+fn one_or_many(value: serde_json::Value, shown: &str) -> Result<Vec<NewTask>, CliError> {
+    let values = match value {
+        serde_json::Value::Array(values) => values,
+        serde_json::Value::Object(mut map) if map.len() == 1 && map.contains_key("tasks") => {
+            return one_or_many(map.remove("tasks").unwrap_or_default(), shown);
+        }
+        one => vec![one],
+    };
+    let read = |(n, value)| serde_json::from_value(value).map_err(|e| bad(shown, &format!("entry {}: {e}", n + 1)));
+    values.into_iter().enumerate().map(read).collect()
+}
+
+fn json_lines(text: &str, shown: &str) -> Result<Vec<NewTask>, CliError> {
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let read = |(n, line)| serde_json::from_str(line).map_err(|e| bad(shown, &format!("line {}: {e}", n + 1)));
+    lines.map(read).collect()
+}
+
+fn bad(file: &str, why: &str) -> CliError {
+    let file = crate::base::text::one_line(file);
+    CliError::usage(format!("{file}: {why}; nothing was created")).hint("`ai schema new-task` shows the fields of an entry")
+}
+
+/// The text of `--body`.
+pub(super) fn body(given: String) -> Result<String, CliError> {
+    if given == "-" { stdin() } else { Ok(given) }
+}
+
+fn stdin() -> Result<String, CliError> {
+    let mut text = String::new();
+    let read = std::io::stdin().take(CAP).read_to_string(&mut text);
+    read.map_err(|e| CliError::usage(format!("standard input cannot be read as UTF-8 text: {e}")))?;
+    Ok(text)
+}
+
+/// Opens the user's editor and returns title and body.
+pub(super) fn from_editor(title: &str) -> Result<(String, String), CliError> {
+    let editor = env::text("VISUAL").or_else(|| env::text("EDITOR")).unwrap_or_else(|| "vi".into());
+    let dir = tempfile::tempdir().map_err(|e| CliError::new(exit::FAILED, format!("no place for a draft: {e}")))?;
+    let draft = dir.path().join("task.md");
+    let help = "<!-- The first line is the title, the rest the prompt. An empty title creates nothing. -->";
+    fs::write_atomic(&draft, format!("{title}\n\n{help}\n").as_bytes())?;
+    crate::process::editor::open(&editor, &draft).map_err(|why| CliError::new(exit::FAILED, why))?;
+    let text = fs::read_text(&draft, CAP)?;
+    let mut lines = text.lines().filter(|line| !line.starts_with("<!--"));
+    let title = lines.next().unwrap_or_default().trim().to_owned();
+    if title.is_empty() {
+        return Err(CliError::usage("no title was written, so no task was created"));
+    }
+    Ok((title, lines.collect::<Vec<_>>().join("\n").trim().to_owned()))
+}
+
+/// A point in time: `now`, RFC 3339, or a duration from now.
+pub(super) fn when(text: &str, now_ms: i64) -> Result<i64, CliError> {
+    if text == "now" {
+        return Ok(0);
+    }
+    if let Ok(ahead) = duration::parse(text) {
+        return Ok(now_ms + i64::try_from(ahead.as_millis()).unwrap_or(i64::MAX / 2));
+    }
+    let stamp: Result<jiff::Timestamp, _> = text.parse();
+    stamp.map(jiff::Timestamp::as_millisecond).map_err(|_| {
+        CliError::usage(format!("`{}` is no time; write 2h, or 2026-12-24T18:00:00Z", crate::base::text::one_line(text)))
+    })
+}

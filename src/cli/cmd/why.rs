@@ -1,0 +1,35 @@
+//! `ai why`
+
+use clap::Args;
+
+use crate::base::text::one_line;
+use crate::cli::cmd::Outcome;
+use crate::cli::context::Context;
+use crate::cli::exit;
+use crate::ops::why;
+use crate::store::Store;
+use crate::store::sqlite::Access;
+
+#[derive(Args)]
+pub(in crate::cli) struct WhyArgs {
+    /// The task; any unique prefix of its id
+    id: String,
+}
+
+pub(super) fn run(args: &WhyArgs, context: &mut Context) -> Outcome {
+    let cx = context.cx()?;
+    let mut store = context.store(Access::Read)?;
+    let (task, gates) = store.read(|tx| why::why(tx, &cx, &args.id))?;
+    if context.ui.json() {
+        context.ui.object(&serde_json::json!({ "task": task.id, "status": task.state.name(), "gates": gates }));
+        return Ok(exit::OK);
+    }
+    context.ui.line(&format!("{}  {}  {}", task.id, task.status_text(), one_line(&task.title)));
+    for gate in gates {
+        context.ui.line(&format!("  {:<10} {}", gate.gate, one_line(&gate.text)));
+        if let Some(next) = gate.next {
+            context.ui.line(&format!("  {:<10} {next}", "next"));
+        }
+    }
+    Ok(exit::OK)
+}

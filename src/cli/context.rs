@@ -1,0 +1,120 @@
+//! What commands work with: the terminal, the repository around, the store, the rules. Everything is opened when first needed, so that
+//! a command pays only for what it uses.
+
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+
+use crate::base::{clock, env};
+use crate::cli::args::Global;
+use crate::cli::error::CliError;
+use crate::cli::exit;
+use crate::cli::ui::Ui;
+use crate::config::Config;
+use crate::domain::actor::{Actor, ActorKind};
+use crate::domain::time::{LeaseInstant, Now};
+use crate::git::discover::{self, Location};
+use crate::ops::cx::{Cx, Rules};
+use crate::ops::project;
+use crate::store::sqlite::{Access, SqliteStore};
+
+/// The surroundings of a command.
+pub(super) struct Context {
+    pub(super) ui: Ui,
+    global: Global,
+    place: OnceCell<Location>,
+    config: OnceCell<Config>,
+}
+
+impl Context {
+    pub(super) fn new(ui: Ui, global: Global) -> Context {
+        Context { ui, global, place: OnceCell::new(), config: OnceCell::new() }
+    }
+
+    /// The directory that the command is about: `-C`, else the current one.
+    pub(super) fn start_dir(&self) -> Result<PathBuf, CliError> {
+        let here = env::current_dir()
+            .map_err(|e| CliError::new(exit::FAILED, format!("the current directory cannot be found: {e}")))?;
+        Ok(match &self.global.directory {
+            Some(dir) => here.join(dir),
+            None => here,
+        })
+    }
+
+    /// The repository around.
+    pub(super) fn place(&self) -> Result<&Location, CliError> {
+        if let Some(place) = self.place.get() {
+            return Ok(place);
+        }
+        let found = discover::discover(&self.start_dir()?).map_err(|error| {
+            let hint = error.hint().map(str::to_owned);
+            CliError { code: exit::NOT_FOUND, message: error.to_string(), hint }
+        })?;
+        Ok(self.place.get_or_init(|| found))
+    }
+
+    /// The directory whose `.ai/` counts: the main checkout, never an agent's worktree.
+    pub(super) fn root(&self) -> Result<&Path, CliError> {
+        let place = self.place()?;
+        let root = place.main_root.as_deref().or(place.top.as_deref());
+        Ok(root.unwrap_or(&place.common_dir))
+    }
+
+    /// Where the store and the run directories lie: `ai/` in the git common directory.
+    pub(super) fn state_dir(&self) -> Result<PathBuf, CliError> {
+        Ok(project::state_dir(&self.place()?.common_dir))
+    }
+
+    /// The store file.
+    pub(super) fn store_path(&self) -> Result<PathBuf, CliError> {
+        Ok(self.state_dir()?.join(project::STORE_FILE))
+    }
+
+    /// Opens the store.
+    pub(super) fn store(&mut self, access: Access) -> Result<SqliteStore, CliError> {
+        let store = SqliteStore::open(&self.store_path()?, access)?;
+        if store.is_stale() {
+            self.ui.warn("the disk is read-only; the newest changes may be missing");
+        }
+        Ok(store)
+    }
+
+    /// The project's configuration.
+    pub(super) fn config(&self) -> Result<&Config, CliError> {
+        if let Some(config) = self.config.get() {
+            return Ok(config);
+        }
+        let config = project::config(self.root()?)?;
+        Ok(self.config.get_or_init(|| config))
+    }
+
+    /// Everything that an operation needs to know.
+    pub(super) fn cx(&self) -> Result<Cx, CliError> {
+        let rules = Rules::of(self.config()?)?;
+        Ok(Cx { now: now(), actor: self.actor()?, policy: project::policy(self.root()?), rules })
+    }
+
+    /// Who acts: `--as`, else `AI_ACTOR`, else the user of the machine. A bare name is a person's.
+    pub(super) fn actor(&self) -> Result<Actor, CliError> {
+        let named = self.global.actor.clone().or_else(|| env::text(env::AI_ACTOR));
+        match named {
+            Some(text) => parse_actor(&text),
+            None => {
+                let user = env::text("USER").or_else(|| env::text("LOGNAME")).unwrap_or_default();
+                let safe: String = user.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
+                let name = if safe.trim_start_matches('-').is_empty() { "user".to_owned() } else { safe };
+                parse_actor(&name)
+            }
+        }
+    }
+}
+
+/// Both clocks, now.
+pub(super) fn now() -> Now {
+    Now { wall_ms: clock::wall_ms(), lease: LeaseInstant { epoch: clock::boot_epoch(), ms: clock::boot_ms() } }
+}
+
+/// `human:ann`, `agent:codex#1`, or a bare name, which is a person's.
+pub(super) fn parse_actor(text: &str) -> Result<Actor, CliError> {
+    let parsed = if text.contains(':') { text.parse() } else { Actor::new(ActorKind::Human, text) };
+    parsed.map_err(|e| CliError::usage(e.to_string()))
+}
