@@ -1,8 +1,11 @@
 //! What touches the machine: clock, ids, environment, files, hashing, terminal-safe text. Knows nothing of tasks.
 
 pub mod clock;
+pub mod duration;
 pub mod env;
 pub mod fs;
 pub mod hash;
 pub mod id;
+pub mod suggest;
 pub mod text;
+pub mod yaml;

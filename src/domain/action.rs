@@ -1,0 +1,165 @@
+//! What somebody asks to do. Each action has one stable dotted name, used in policy files, events, records and JSON.
+//!
+//! Names are never reused or renamed: old policies and old logs keep their meaning.
+
+use crate::base::{suggest, text};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// What an action can do when nobody can say whether it is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nature {
+    /// It only gives something back or stops something; it stays open while the policy cannot be read.
+    Harmless,
+    /// It starts, changes, keeps or publishes something; it needs a policy that can be read.
+    Guarded,
+}
+
+/// A text that names no action.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is no action{}", text::one_line(.0), did_you_mean(.0))]
+pub struct UnknownAction(pub String);
+
+/// Writes the enum, its list, its names and its natures from one table.
+macro_rules! actions {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $nature:ident;)*) => {
+        /// What somebody asks to do.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub enum Action { $($(#[$doc])* $variant,)* }
+
+        impl Action {
+            /// All actions, in the order of the reference.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The stable name.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What the action can do when nobody can say whether it is allowed.
+            pub const fn nature(self) -> Nature {
+                match self { $(Self::$variant => Nature::$nature,)* }
+            }
+        }
+    };
+}
+
+actions! {
+    /// Writes a new task down.
+    TaskCreate = "task.create", Guarded;
+    /// Takes a task with its paths.
+    TaskClaim = "task.claim", Guarded;
+    /// Changes the text, paths, dependencies or checks of a task.
+    TaskEdit = "task.edit", Guarded;
+    /// Gives a claimed task back.
+    TaskRelease = "task.release", Harmless;
+    /// Ends a task that nobody will do.
+    TaskCancel = "task.cancel", Guarded;
+    /// Queues a failed or blocked task again.
+    TaskRetry = "task.retry", Guarded;
+    /// Ends a task as done by its passing verdict.
+    TaskDone = "task.done", Guarded;
+    /// Ends a task as done without a passing verdict.
+    TaskOverride = "task.override", Guarded;
+    /// Starts an attempt.
+    RunStart = "run.start", Guarded;
+    /// Judges the changed paths of an attempt.
+    RunFinish = "run.finish", Guarded;
+    /// Stops an attempt.
+    RunStop = "run.stop", Harmless;
+    /// Takes reviewed work over into the target branch.
+    TaskAccept = "task.accept", Guarded;
+    /// Sends reviewed work back with a note.
+    TaskReject = "task.reject", Guarded;
+    /// Locks paths by hand.
+    LockAcquire = "lock.acquire", Guarded;
+    /// Gives a lock back.
+    LockRelease = "lock.release", Harmless;
+    /// An agent calls one of its tools.
+    ToolCall = "tool.call", Guarded;
+    /// An agent changes a file.
+    Edit = "edit", Guarded;
+    /// `git commit` through a hook.
+    Commit = "commit", Guarded;
+    /// `git push` through a hook.
+    Push = "push", Guarded;
+    /// Removes a worktree after its work stands on a rescue ref.
+    WorktreeRemove = "worktree.remove", Guarded;
+    /// Registers or changes an agent.
+    AgentRegister = "agent.register", Guarded;
+    /// Says yes to a decision that waits for a human.
+    ApprovalGrant = "approval.grant", Guarded;
+    /// Brings tasks in from another tool.
+    Import = "import", Guarded;
+    /// Allows what a repository brings to run code on this machine.
+    Trust = "trust", Guarded;
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Action {
+    type Err = UnknownAction;
+
+    fn from_str(text: &str) -> Result<Self, UnknownAction> {
+        let found = Self::ALL.iter().copied().find(|action| action.as_str() == text);
+        found.ok_or_else(|| UnknownAction(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for Action {
+    type Error = UnknownAction;
+
+    fn try_from(text: String) -> Result<Self, UnknownAction> {
+        text.parse()
+    }
+}
+
+impl From<Action> for String {
+    fn from(action: Action) -> Self {
+        action.as_str().to_owned()
+    }
+}
+
+fn did_you_mean(word: &str) -> String {
+    match suggest::nearest(word, Action::ALL.iter().map(|action| action.as_str())) {
+        Some(known) => format!("; did you mean `{known}`?"),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_read_back() {
+        let names: BTreeSet<&str> = Action::ALL.iter().map(|a| a.as_str()).collect();
+        assert_eq!(names.len(), Action::ALL.len());
+        for action in Action::ALL {
+            assert_eq!(action.to_string().parse::<Action>().as_ref(), Ok(action));
+            let json = serde_json::to_string(action).unwrap();
+            assert_eq!(json, format!("\"{action}\""));
+            assert_eq!(serde_json::from_str::<Action>(&json).unwrap(), *action);
+        }
+    }
+
+    #[test]
+    fn unknown_names_get_a_suggestion() {
+        assert_eq!("task.clam".parse::<Action>().unwrap_err().to_string(), "`task.clam` is no action; did you mean `task.claim`?");
+        assert_eq!("deploy".parse::<Action>().unwrap_err().to_string(), "`deploy` is no action");
+    }
+
+    #[test]
+    fn only_giving_back_and_stopping_is_harmless() {
+        let harmless: Vec<&str> =
+            Action::ALL.iter().filter(|a| a.nature() == Nature::Harmless).map(|a| a.as_str()).collect();
+        assert_eq!(harmless, ["task.release", "run.stop", "lock.release"]);
+    }
+}

@@ -1,0 +1,376 @@
+//! Decisions and their records: what was asked, which rules matched, which layer won, the effect and why.
+//!
+//! Records are kept for ever and read by later versions: fields are only ever added.
+
+use super::action::Action;
+use super::actor::Actor;
+use crate::base::{hash, text};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+/// What a rule or a decision says. Ordered from weak to strict, so that the strictest of many is their maximum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Go on.
+    Allow,
+    /// Go on and say why somebody may not like it.
+    Warn,
+    /// Wait for a human's yes.
+    RequireApproval,
+    /// Do not.
+    Deny,
+}
+
+impl Effect {
+    /// All effects from weak to strict.
+    pub const ALL: [Self; 4] = [Self::Allow, Self::Warn, Self::RequireApproval, Self::Deny];
+
+    /// The word used in files and records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Warn => "warn",
+            Self::RequireApproval => "require_approval",
+            Self::Deny => "deny",
+        }
+    }
+
+    /// True where the action may go on now, without anybody's yes.
+    pub const fn lets_through(self) -> bool {
+        matches!(self, Self::Allow | Self::Warn)
+    }
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Where a rule comes from, from the outermost layer inwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layer {
+    /// Part of `ai`.
+    BuiltIn,
+    /// The user's configuration directory.
+    Global,
+    /// The repository's `.ai/policy.yaml`.
+    Project,
+    /// `.ai/agents/<id>/policy.yaml`.
+    Agent,
+}
+
+impl Layer {
+    /// The word used in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BuiltIn => "built-in",
+            Self::Global => "global",
+            Self::Project => "project",
+            Self::Agent => "agent",
+        }
+    }
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A path in the repository, relative to its root with `/` between names, as the bytes that git keeps.
+///
+/// In JSON a path in UTF-8 is a string; any other is `{"hex": "…"}`, so that nothing is lost.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RepoPath(pub Vec<u8>);
+
+impl RepoPath {
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&str> for RepoPath {
+    fn from(path: &str) -> Self {
+        Self(path.as_bytes().to_vec())
+    }
+}
+
+impl fmt::Display for RepoPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&text::path_bytes(&self.0))
+    }
+}
+
+/// The two written forms of a path.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum WrittenPath {
+    Text(String),
+    Bytes { hex: String },
+}
+
+impl Serialize for RepoPath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => serializer.serialize_str(text),
+            Err(_) => WrittenPath::Bytes { hex: hash::hex(&self.0) }.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for RepoPath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match WrittenPath::deserialize(deserializer)? {
+            WrittenPath::Text(text) => Ok(Self(text.into_bytes())),
+            WrittenPath::Bytes { hex } => {
+                bytes_of_hex(&hex).map(Self).ok_or_else(|| serde::de::Error::custom("a path's hex digits are malformed"))
+            }
+        }
+    }
+}
+
+fn bytes_of_hex(hex: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = hex.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
+    let pairs = digits.chunks_exact(2);
+    pairs.remainder().is_empty().then(|| digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}
+
+/// What an action is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Resource {
+    /// The task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// The type of the task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_type: Option<String>,
+    /// The labels of the task.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// The run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// Files that are touched; both names of a rename.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<RepoPath>,
+    /// Globs that are asked for, as of a claim or a lock.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub patterns: Vec<String>,
+    /// The tool or command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+    /// The branch or ref that is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+}
+
+/// One rule that matched.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MatchedRule {
+    /// The layer the rule comes from.
+    pub layer: Layer,
+    /// The id of the rule.
+    pub rule: String,
+    /// What it says.
+    pub effect: Effect,
+    /// Why, in the words of the rule.
+    pub reason: String,
+    /// The first path or pattern that it matched, safe to show; `None` for a rule that is not about paths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+/// A human's word against a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    /// Who.
+    pub by: Actor,
+    /// Why, as given.
+    pub reason: String,
+    /// When, in milliseconds since the epoch.
+    pub at_ms: i64,
+}
+
+/// The answer of the policy to one question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Decision {
+    /// What the policy says.
+    pub effect: Effect,
+    /// The layer whose rule won.
+    pub layer: Layer,
+    /// The id of the rule that won.
+    pub rule: String,
+    /// Why, as one line for people.
+    pub reason: String,
+    /// All rules that matched, by layer and id.
+    pub matched: Vec<MatchedRule>,
+    /// The digest of the policy that answered.
+    pub policy_digest: String,
+    /// The digest of the facts that were looked at.
+    pub facts_digest: String,
+}
+
+/// A decision, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionRecord {
+    /// The id, `d-…`.
+    pub id: String,
+    /// When, in milliseconds since the epoch.
+    pub at_ms: i64,
+    /// Who asked.
+    pub actor: Actor,
+    /// What for.
+    pub action: Action,
+    /// On what. At most [`KEPT_PATHS`] paths are kept; `subject_digest` covers all of them.
+    pub resource: Resource,
+    /// How many paths were asked about.
+    pub path_count: u64,
+    /// SHA-256 of action, actor and whole resource: an approval is bound to exactly this.
+    pub subject_digest: String,
+    /// SHA-256 of the facts.
+    pub facts_digest: String,
+    /// SHA-256 of the policy file, or the name of the built-in policy.
+    pub policy_digest: String,
+    /// All rules that matched.
+    pub matched: Vec<MatchedRule>,
+    /// The layer that won.
+    pub layer: Layer,
+    /// The rule that won.
+    pub rule: String,
+    /// The effect.
+    pub effect: Effect,
+    /// Why.
+    pub reason: String,
+    /// A human's word against it.
+    #[serde(default, rename = "override", skip_serializing_if = "Option::is_none")]
+    pub overridden: Option<Override>,
+}
+
+/// How many paths a record keeps.
+pub const KEPT_PATHS: usize = 200;
+
+impl Decision {
+    /// The record of this decision. `id` and `at_ms` (milliseconds since the epoch) come from the caller.
+    pub fn record(&self, id: String, at_ms: i64, action: Action, actor: &Actor, resource: &Resource) -> DecisionRecord {
+        let mut kept = resource.clone();
+        kept.paths.truncate(KEPT_PATHS);
+        DecisionRecord {
+            id,
+            at_ms,
+            actor: actor.clone(),
+            action,
+            resource: kept,
+            path_count: resource.paths.len() as u64,
+            subject_digest: subject_digest(action, actor, resource),
+            facts_digest: self.facts_digest.clone(),
+            policy_digest: self.policy_digest.clone(),
+            matched: self.matched.clone(),
+            layer: self.layer,
+            rule: self.rule.clone(),
+            effect: self.effect,
+            reason: self.reason.clone(),
+            overridden: None,
+        }
+    }
+}
+
+/// SHA-256 of what was asked: action, actor without its session, and every part of the resource.
+pub fn subject_digest(action: Action, actor: &Actor, resource: &Resource) -> String {
+    let asked = serde_json::json!({ "action": action, "actor": actor.label(), "resource": resource });
+    hash::sha256_hex(asked.to_string().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::actor::ActorKind;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn actor() -> Actor {
+        Actor::new(ActorKind::Agent, "codex").unwrap()
+    }
+
+    fn record() -> DecisionRecord {
+        let matched = MatchedRule {
+            layer: Layer::Project,
+            rule: "no-ci".into(),
+            effect: Effect::Deny,
+            reason: "CI is ours".into(),
+            path: Some("ci/a.yml".into()),
+        };
+        let decision = Decision {
+            effect: Effect::Deny,
+            layer: Layer::Project,
+            rule: "no-ci".into(),
+            reason: "CI is ours".into(),
+            matched: vec![matched],
+            policy_digest: "p".into(),
+            facts_digest: "f".into(),
+        };
+        let resource = Resource { paths: vec!["ci/a.yml".into(), RepoPath(vec![b'a', 0xff])], ..Resource::default() };
+        decision.record("d-1".into(), 7, Action::RunFinish, &actor(), &resource)
+    }
+
+    #[test]
+    fn a_record_survives_json_with_any_path() {
+        let mut record = record();
+        let text = serde_json::to_string(&record).unwrap();
+        assert!(text.contains(r#"{"hex":"61ff"}"#) && !text.contains("override"), "{text}");
+        assert_eq!(serde_json::from_str::<DecisionRecord>(&text).unwrap(), record);
+        record.overridden = Some(Override { by: actor(), reason: "known".into(), at_ms: 9 });
+        let text = serde_json::to_string(&record).unwrap();
+        assert!(text.contains(r#""override":{"#));
+        assert_eq!(serde_json::from_str::<DecisionRecord>(&text).unwrap(), record);
+    }
+
+    #[test]
+    fn a_record_keeps_few_paths_and_the_digest_covers_all() {
+        let decision_paths = |n: usize| Resource {
+            paths: (0..n).map(|i| RepoPath(format!("f{i}").into_bytes())).collect(),
+            ..Resource::default()
+        };
+        let (a, b) = (decision_paths(KEPT_PATHS + 1), decision_paths(KEPT_PATHS + 2));
+        let digest = |r: &Resource| subject_digest(Action::Edit, &actor(), r);
+        assert_ne!(digest(&a), digest(&b));
+        assert_eq!(digest(&a), digest(&a.clone()));
+        let decision = Decision {
+            effect: Effect::Allow,
+            layer: Layer::BuiltIn,
+            rule: "default".into(),
+            reason: String::new(),
+            matched: vec![],
+            policy_digest: String::new(),
+            facts_digest: String::new(),
+        };
+        let record = decision.record("d-2".into(), 0, Action::Edit, &actor(), &b);
+        assert_eq!((record.resource.paths.len(), record.path_count), (KEPT_PATHS, KEPT_PATHS as u64 + 2));
+        assert_eq!(record.subject_digest, digest(&b));
+    }
+
+    #[test]
+    fn effects_and_layers_are_ordered_and_named_as_in_json() {
+        assert_eq!(Effect::ALL.iter().max(), Some(&Effect::Deny));
+        assert!(Effect::Allow < Effect::Warn && Effect::Warn < Effect::RequireApproval);
+        assert!(Layer::BuiltIn < Layer::Global && Layer::Project < Layer::Agent);
+        for effect in Effect::ALL {
+            assert_eq!(serde_json::to_string(&effect).unwrap(), format!("\"{effect}\""));
+        }
+        for layer in [Layer::BuiltIn, Layer::Global, Layer::Project, Layer::Agent] {
+            assert_eq!(serde_json::to_string(&layer).unwrap(), format!("\"{layer}\""));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_survive_as_a_path(bytes in proptest::collection::vec(any::<u8>(), 0..20)) {
+            let path = RepoPath(bytes);
+            let json = serde_json::to_string(&path).unwrap();
+            prop_assert_eq!(serde_json::from_str::<RepoPath>(&json).unwrap(), path);
+        }
+    }
+}
