@@ -57,22 +57,28 @@ impl Problems {
     pub fn whole(file: &str, message: impl AsRef<str>) -> Self {
         Self::new(file, vec![Problem::new(Place::default(), message)])
     }
+    /// The first problem and how many more there are, on one line.
+    pub fn summary(&self) -> String {
+        match self.list.as_slice() {
+            [] => format!("{}: unusable", self.file),
+            [only] => self.line(only),
+            [first, rest @ ..] => format!("{} (and {} more)", self.line(first), rest.len()),
+        }
+    }
+
+    fn line(&self, problem: &Problem) -> String {
+        let Place { line, column } = problem.place;
+        let at = if line > 0 { format!(":{line}:{column}") } else { String::new() };
+        let hint = problem.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+        format!("{}{at}: {}{hint}", self.file, problem.message)
+    }
 }
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, problem) in self.list.iter().enumerate() {
-            if i > 0 {
-                writeln!(f)?;
-            }
-            f.write_str(&self.file)?;
-            if problem.place.line > 0 {
-                write!(f, ":{}:{}", problem.place.line, problem.place.column)?;
-            }
-            write!(f, ": {}", problem.message)?;
-            if let Some(hint) = &problem.hint {
-                write!(f, "; {hint}")?;
-            }
+            let separator = if i > 0 { "\n" } else { "" };
+            write!(f, "{separator}{}", self.line(problem))?;
         }
         Ok(())
     }
