@@ -1,6 +1,6 @@
 //! The rules that are part of `ai`: they stand with and without a policy file.
 
-use super::globs::{NameGlobs, PathGlobs};
+use super::globs::{BadPatterns, NameGlobs, PathGlobs};
 use super::rule::{ActionPattern, Replaceable, Rule};
 use crate::base::yaml::Place;
 use crate::domain::action::Action;
@@ -12,13 +12,13 @@ pub const DIGEST: &str = "built-in:1";
 /// Ids that begin so belong to `ai`.
 pub const RESERVED: [&str; 3] = ["built-in.", "limit.", "policy."];
 
-/// The built-in rules; an error only where `ai` itself is broken, and then everything is denied.
-pub fn rules() -> Result<&'static [Rule], &'static str> {
-    static RULES: OnceLock<Result<Vec<Rule>, String>> = OnceLock::new();
-    RULES.get_or_init(build).as_deref().map_err(String::as_str)
+/// The built-in rules; none only where `ai` itself is broken, and then everything is denied.
+pub fn rules() -> Option<&'static [Rule]> {
+    static RULES: OnceLock<Option<Vec<Rule>>> = OnceLock::new();
+    RULES.get_or_init(|| build().ok()).as_deref()
 }
 
-fn build() -> Result<Vec<Rule>, String> {
+fn build() -> Result<Vec<Rule>, BadPatterns> {
     let not_human = || NameGlobs::new(["agent:*", "daemon:*", "hook:*"]).map(Some);
     Ok(vec![
         Rule {
@@ -34,9 +34,10 @@ fn build() -> Result<Vec<Rule>, String> {
             paths: Some(PathGlobs::new([".ai/"])?),
             actors: Some(NameGlobs::new(["agent:*"])?),
             effect: Effect::RequireApproval,
-            reason: "policy, configuration, connectors, hooks, skills and workflows decide what agents may do; a human \
+            reason:
+                "policy, configuration, connectors, hooks, skills and workflows decide what agents may do; a human \
                      says yes to their changes"
-                .to_owned(),
+                    .to_owned(),
             replaceable: Replaceable::Yes,
             ..blank()
         },

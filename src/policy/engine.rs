@@ -44,9 +44,8 @@ pub fn decide(state: &PolicyState, request: &Request<'_>, overlap: Overlap<'_>) 
 
 /// All answers to a question; never empty.
 fn match_rules(state: &PolicyState, request: &Request<'_>, overlap: Overlap<'_>) -> Vec<MatchedRule> {
-    let rules = match state.rules() {
-        Ok(rules) => rules,
-        Err(error) => return vec![own_rule(Effect::Deny, format!("the built-in policy is broken: {error}"))],
+    let Some(rules) = state.rules() else {
+        return vec![own_rule(Effect::Deny, "the built-in policy is broken; install ai again".to_owned())];
     };
     let mut coverage = Coverage::of(request.resource);
     let mut matched = Vec::new();

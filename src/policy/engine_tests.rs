@@ -109,7 +109,9 @@ fn a_deny_holds_for_every_pattern_that_can_reach_it() {
 fn actors_labels_and_types_narrow_a_rule() {
     let policy = rules(
         "allow",
-        &["id: r, on: [task.claim], actors: ['agent:co*'], labels: [risky, 'sec*'], types: [bug], effect: deny, reason: x"],
+        &[
+            "id: r, on: [task.claim], actors: ['agent:co*'], labels: [risky, 'sec*'], types: [bug], effect: deny, reason: x",
+        ],
     );
     let task = |labels: &[&str], task_type: Option<&str>| Resource {
         labels: labels.iter().map(|l| (*l).to_owned()).collect(),
@@ -155,7 +157,8 @@ fn a_human_can_repair_a_broken_policy_and_nothing_else() {
 
 #[test]
 fn a_file_may_replace_only_what_is_replaceable() {
-    let policy = rules("allow", &["id: built-in.protect-ai, on: [edit], paths: [.ai/policy.yaml], effect: deny, reason: never"]);
+    let policy =
+        rules("allow", &["id: built-in.protect-ai, on: [edit], paths: [.ai/policy.yaml], effect: deny, reason: never"]);
     assert_eq!(effect(&policy, Action::Edit, "agent:a", &[".ai/workflows/x"]), Effect::Allow);
     assert_eq!(effect(&policy, Action::Edit, "agent:a", &[FILE]), Effect::Deny);
     let loose = rules("allow", &["id: all, on: ['*'], effect: allow"]);
@@ -169,7 +172,8 @@ fn another_spelling_is_the_same_path_where_the_file_system_says_so() {
     let (actor, resource) = (actor("agent:a"), on_paths(&["CI/x.yml"]));
     let ask = |path_case| {
         let facts = Facts { path_case, ..Facts::default() };
-        decide(&policy, &Request { action: Action::Edit, actor: &actor, resource: &resource, facts: &facts }, &overlap).effect
+        decide(&policy, &Request { action: Action::Edit, actor: &actor, resource: &resource, facts: &facts }, &overlap)
+            .effect
     };
     assert_eq!((ask(PathCase::Folding), ask(PathCase::Sensitive)), (Effect::Deny, Effect::Allow));
 }
@@ -179,8 +183,11 @@ fn limits_speak_through_the_same_function() {
     let policy = state("version: 1\ndefault: allow\nlimits: {max_attempts: 2}\n");
     let (actor, resource) = (actor("agent:a"), Resource::default());
     let facts = Facts { attempts_used: Some(2), ..Facts::default() };
-    let decision =
-        decide(&policy, &Request { action: Action::RunStart, actor: &actor, resource: &resource, facts: &facts }, &overlap);
+    let decision = decide(
+        &policy,
+        &Request { action: Action::RunStart, actor: &actor, resource: &resource, facts: &facts },
+        &overlap,
+    );
     assert_eq!((decision.effect, decision.rule.as_str()), (Effect::Deny, "limit.max_attempts"));
     assert_eq!(decision.facts_digest, facts.digest());
 }
@@ -209,10 +216,14 @@ fn an_explanation_accounts_for_every_rule() {
 
 #[test]
 fn the_shown_form_has_all_rules_by_layer_and_id() {
-    let shown = show(&rules("deny", &["id: b, on: '*', effect: allow", "id: a, on: 'task.*', paths: [./src/], effect: allow"]));
+    let shown =
+        show(&rules("deny", &["id: b, on: '*', effect: allow", "id: a, on: 'task.*', paths: [./src/], effect: allow"]));
     let ids: Vec<&str> = shown.rules.iter().map(|r| r.id.as_str()).collect();
     assert_eq!(ids, ["built-in.humans-override", "built-in.humans-trust", "built-in.protect-ai", "a", "b"]);
-    assert_eq!((shown.rules[3].paths.as_slice(), shown.rules[3].on.as_slice()), (&["src".to_owned()][..], &["task.*".to_owned()][..]));
+    assert_eq!(
+        (shown.rules[3].paths.as_slice(), shown.rules[3].on.as_slice()),
+        (&["src".to_owned()][..], &["task.*".to_owned()][..])
+    );
     let broken = show(&PolicyState::from_bytes(Some(b"x: 1"), FILE));
     assert_eq!((broken.state, broken.default, broken.rules.len()), ("unreadable", Effect::Deny, 0));
     assert!(!broken.problems.is_empty());

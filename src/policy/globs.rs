@@ -5,7 +5,8 @@
 
 use super::facts::PathCase;
 use crate::domain::decision::RepoPath;
-use globset::{Glob, GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
+use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -15,11 +16,14 @@ use unicode_normalization::UnicodeNormalization;
 /// The longest pattern, in bytes.
 const MAX_PATTERN: usize = 1024;
 
-/// The path patterns of one rule.
+/// What is wrong with patterns: the index of each bad one, and why.
+pub type BadPatterns = Vec<(usize, String)>;
+
+/// The path patterns of one rule. Compiling them is the dearest part of a policy, so it waits for the first path.
 #[derive(Debug, Clone)]
 pub struct PathGlobs {
     patterns: Vec<PathPattern>,
-    sensitive: GlobSet,
+    sensitive: OnceLock<Option<GlobSet>>,
     folding: OnceLock<Option<GlobSet>>,
 }
 
@@ -32,11 +36,10 @@ struct PathPattern {
 }
 
 impl PathGlobs {
-    /// Compiles patterns; the error says which is bad and why.
-    pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
-        let patterns = patterns.into_iter().map(PathPattern::new).collect::<Result<Vec<_>, _>>()?;
-        let sensitive = compile(&patterns, PathCase::Sensitive)?;
-        Ok(Self { patterns, sensitive, folding: OnceLock::new() })
+    /// Checks patterns; the error names all bad ones.
+    pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self, BadPatterns> {
+        let patterns = all_good(patterns, PathPattern::new)?;
+        Ok(Self { patterns, sensitive: OnceLock::new(), folding: OnceLock::new() })
     }
 
     /// The patterns as normalised text.
@@ -44,15 +47,14 @@ impl PathGlobs {
         self.patterns.iter().map(|p| p.text.as_str())
     }
 
-    /// Whether some pattern matches the path; `None` where the patterns are too large to be compiled for folding.
+    /// Whether some pattern matches the path; `None` where the patterns together are too large to be compiled.
     pub fn matches(&self, path: &RepoPath, case: PathCase) -> Option<bool> {
-        match case {
-            PathCase::Sensitive => Some(self.sensitive.is_match(Path::new(OsStr::from_bytes(path.as_bytes())))),
-            PathCase::Folding => {
-                let set = self.folding.get_or_init(|| compile(&self.patterns, case).ok());
-                set.as_ref().map(|set| set.is_match(folded(path)))
-            }
-        }
+        let set = match case {
+            PathCase::Sensitive => &self.sensitive,
+            PathCase::Folding => &self.folding,
+        };
+        let set = set.get_or_init(|| compile(&self.patterns, case));
+        set.as_ref().map(|set| set.is_match(composed(path)))
     }
 
     /// True where every path that the asked-for pattern can match is certainly matched by one of these.
@@ -86,13 +88,17 @@ impl PathPattern {
         if base.split('/').any(|name| matches!(name, "" | "." | "..")) {
             return refuse("has an empty name, `.` or `..` in it");
         }
+        if has_glob(base) {
+            path_glob(base, PathCase::Sensitive)
+                .map_err(|e| format!("the path pattern `{written}` is malformed: {}", e.kind()))?;
+        }
         let covers_beneath = base.len() < text.len() || !has_glob(base);
         Ok(Self { text: base.nfc().collect(), covers_beneath })
     }
 
-    fn globs(&self, case: PathCase) -> Result<Vec<Glob>, String> {
-        let beneath = self.covers_beneath.then(|| format!("{}/**", self.text));
-        std::iter::once(self.text.clone()).chain(beneath).map(|text| path_glob(&text, case)).collect()
+    /// The pattern itself, and what is beneath where it covers that.
+    fn globs(&self) -> impl Iterator<Item = String> {
+        std::iter::once(self.text.clone()).chain(self.covers_beneath.then(|| format!("{}/**", self.text)))
     }
 
     fn certainly_covers(&self, asked: &str) -> bool {
@@ -113,67 +119,103 @@ fn has_glob(text: &str) -> bool {
     text.contains(['*', '?', '[', '{'])
 }
 
-fn path_glob(text: &str, case: PathCase) -> Result<Glob, String> {
+fn path_glob(text: &str, case: PathCase) -> Result<Glob, globset::Error> {
     GlobBuilder::new(text)
         .literal_separator(true)
         .backslash_escape(false)
         .case_insensitive(case == PathCase::Folding)
         .build()
-        .map_err(|e| format!("the path pattern `{text}` is malformed: {}", e.kind()))
 }
 
-fn compile(patterns: &[PathPattern], case: PathCase) -> Result<GlobSet, String> {
+fn compile(patterns: &[PathPattern], case: PathCase) -> Option<GlobSet> {
     let mut builder = GlobSetBuilder::new();
-    for pattern in patterns {
-        for glob in pattern.globs(case)? {
-            builder.add(glob);
-        }
+    for text in patterns.iter().flat_map(PathPattern::globs) {
+        builder.add(path_glob(&text, case).ok()?);
     }
-    builder.build().map_err(|e| format!("the path patterns are too large together: {}", e.kind()))
+    builder.build().ok()
 }
 
 /// The path in the composed form in which patterns are kept; other bytes stay as they are.
-fn folded(path: &RepoPath) -> std::path::PathBuf {
+fn composed(path: &RepoPath) -> Cow<'_, Path> {
     match std::str::from_utf8(path.as_bytes()) {
-        Ok(text) => text.nfc().collect::<String>().into(),
-        Err(_) => Path::new(OsStr::from_bytes(path.as_bytes())).to_owned(),
+        Ok(text) if !text.is_ascii() => Cow::Owned(text.nfc().collect::<String>().into()),
+        _ => Cow::Borrowed(Path::new(OsStr::from_bytes(path.as_bytes()))),
     }
 }
 
-/// Globs over names of actors, labels and types.
+fn all_good<'a, T>(
+    patterns: impl IntoIterator<Item = &'a str>,
+    check: impl Fn(&'a str) -> Result<T, String>,
+) -> Result<Vec<T>, BadPatterns> {
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for (i, pattern) in patterns.into_iter().enumerate() {
+        match check(pattern) {
+            Ok(pattern) => good.push(pattern),
+            Err(why) => bad.push((i, why)),
+        }
+    }
+    if bad.is_empty() { Ok(good) } else { Err(bad) }
+}
+
+/// Patterns over names of actors, labels and types: `*` stands for any text, `?` for one character.
 #[derive(Debug, Clone)]
 pub struct NameGlobs {
-    globs: Vec<(String, GlobMatcher)>,
+    patterns: Vec<String>,
 }
 
 impl NameGlobs {
-    /// Compiles patterns; the error says which is bad and why.
-    pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
-        let compiled = |text: &'a str| {
-            let glob = GlobBuilder::new(text).backslash_escape(false).build();
-            match glob {
-                Ok(_) if text.len() > MAX_PATTERN => Err(format!("a pattern is longer than {MAX_PATTERN} bytes")),
-                Ok(glob) => Ok((text.to_owned(), glob.compile_matcher())),
-                Err(e) => Err(format!("the pattern `{text}` is malformed: {}", e.kind())),
+    /// Checks patterns; the error names all bad ones.
+    pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self, BadPatterns> {
+        let check = |text: &str| match text {
+            _ if text.len() > MAX_PATTERN => Err(format!("a pattern is longer than {MAX_PATTERN} bytes")),
+            _ if text.contains(['[', ']', '{', '}', '\\']) => {
+                Err(format!("the pattern `{text}` has a character other than `*` and `?` that looks like a wildcard"))
             }
+            _ => Ok(text.to_owned()),
         };
-        Ok(Self { globs: patterns.into_iter().map(compiled).collect::<Result<_, _>>()? })
+        Ok(Self { patterns: all_good(patterns, check)? })
     }
 
     /// The patterns as text.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
-        self.globs.iter().map(|(text, _)| text.as_str())
+        self.patterns.iter().map(String::as_str)
     }
 
     /// True where some pattern matches the name.
     pub fn matches(&self, name: &str) -> bool {
-        self.globs.iter().any(|(_, glob)| glob.is_match(name))
+        self.patterns.iter().any(|pattern| wildcard(pattern, name))
     }
 
     /// True where some pattern matches an actor given as `kind:name`; a pattern without `:` is about the name alone.
     pub fn matches_actor(&self, label: &str) -> bool {
         let name = label.split_once(':').map_or(label, |(_, name)| name);
-        self.globs.iter().any(|(text, glob)| glob.is_match(if text.contains(':') { label } else { name }))
+        self.patterns.iter().any(|pattern| wildcard(pattern, if pattern.contains(':') { label } else { name }))
+    }
+}
+
+/// Matches `*` and `?`, going back to the latest star only, so that the time is bounded by the product of both lengths.
+fn wildcard(pattern: &str, name: &str) -> bool {
+    let mut wanted = pattern.chars();
+    let mut given = name.chars();
+    let mut back: Option<(std::str::Chars<'_>, std::str::Chars<'_>)> = None;
+    loop {
+        let given_before = given.clone();
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some('*'), _) => {
+                given = given_before;
+                back = Some((wanted.clone(), given.clone()));
+            }
+            (Some('?'), Some(_)) => {}
+            (Some(a), Some(b)) if a == b => {}
+            _ => {
+                let Some((after_star, tried)) = &mut back else { return false };
+                if tried.next().is_none() {
+                    return false;
+                }
+                (wanted, given) = (after_star.clone(), tried.clone());
+            }
+        }
     }
 }
 
@@ -215,6 +257,7 @@ mod tests {
         let rule = globs(&["Secrets/é.txt"]);
         assert_eq!(rule.matches(&"sECRETS/e\u{301}.txt".into(), PathCase::Folding), Some(true));
         assert_eq!(rule.matches(&"secrets/é.txt".into(), PathCase::Sensitive), Some(false));
+        assert_eq!(rule.matches(&"Secrets/e\u{301}.txt".into(), PathCase::Sensitive), Some(true));
     }
 
     #[test]
@@ -227,7 +270,9 @@ mod tests {
 
     #[test]
     fn patterns_that_mean_nothing_here_are_refused() {
-        for bad in ["", ".", "./", "/etc", "~/x", "!x", "@auth", "a\\b", "a/../b", "a//b", " a", "a ", "a\nb", "[a", "{a"] {
+        for bad in
+            ["", ".", "./", "/etc", "~/x", "!x", "@auth", "a\\b", "a/../b", "a//b", " a", "a ", "a\nb", "[a", "{a"]
+        {
             assert!(PathGlobs::new([bad]).is_err(), "{bad:?}");
         }
         assert!(PathGlobs::new(["x".repeat(2000).as_str()]).is_err());
@@ -257,7 +302,31 @@ mod tests {
         assert!(by("co*", "agent:codex") && !by("agent", "agent:codex"));
     }
 
+    #[test]
+    fn name_patterns_know_two_wildcards() {
+        for (pattern, name, wanted) in [
+            ("*", "", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b", "a-b-c", false),
+            ("?é", "xé", true),
+            ("?", "", false),
+            ("sec*", "security", true),
+            ("*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false),
+        ] {
+            assert_eq!(wildcard(pattern, name), wanted, "{pattern} {name}");
+        }
+        let bad = NameGlobs::new(["ok", "[a]", "{a}"]).unwrap_err();
+        assert_eq!(bad.iter().map(|(i, _)| *i).collect::<Vec<_>>(), [1, 2]);
+    }
+
     proptest! {
+        #[test]
+        fn wildcards_agree_with_a_regular_expression(pattern in "[ab*?]{0,8}", name in "[ab]{0,8}") {
+            let written = pattern.replace('*', ".*").replace('?', ".");
+            let regex = regex::Regex::new(&format!("^(?s:{written})$")).unwrap();
+            prop_assert_eq!(wildcard(&pattern, &name), regex.is_match(&name));
+        }
+
         #[test]
         fn no_pattern_panics_and_hostile_ones_stay_fast(pattern in "[*/a{},?\\[\\].-]{0,60}", path in "[a/]{0,60}") {
             if let Ok(globs) = PathGlobs::new([pattern.as_str()]) {

@@ -93,7 +93,9 @@ fn passed(id: LimitId, limit: Option<u32>, now: Option<u64>, what: &str) -> Opti
             let reason = format!("{now} {what}; the limit is {limit}, so split the work or let a human say yes");
             Some(answer(id, Effect::RequireApproval, reason))
         }
-        None => Some(answer(id, Effect::Deny, format!("the number of {what} was not measured, and the limit is {limit}"))),
+        None => {
+            Some(answer(id, Effect::Deny, format!("the number of {what} was not measured, and the limit is {limit}")))
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::builtin;
 use super::examples;
-use super::globs::{NameGlobs, PathGlobs};
+use super::globs::{BadPatterns, NameGlobs, PathGlobs};
 use super::limits::Limits;
 use super::model::Policy;
 use super::rule::{ActionPattern, Replaceable, Rule};
@@ -122,9 +122,8 @@ fn id_of(node: &Node, problems: &mut Vec<Problem>) -> Option<String> {
         ));
         return None;
     }
-    let replaces = builtin::rules().is_ok_and(|rules| {
-        rules.iter().any(|rule| rule.id == id && rule.replaceable == Replaceable::Yes)
-    });
+    let replaces = builtin::rules()
+        .is_some_and(|rules| rules.iter().any(|rule| rule.id == id && rule.replaceable == Replaceable::Yes));
     let reserved = id == super::engine::DEFAULT_RULE || builtin::RESERVED.iter().any(|prefix| id.starts_with(prefix));
     if reserved && !replaces {
         problems.push(Problem::new(node.place, format!("the rule id `{id}` belongs to ai and cannot be replaced")));
@@ -181,23 +180,17 @@ fn globs_of<T>(
     fields: &mut Fields<'_>,
     key: &'static str,
     problems: &mut Vec<Problem>,
-    compile: impl Fn(&[&str]) -> Result<T, String>,
+    compile: impl FnOnce(&[&str]) -> Result<T, BadPatterns>,
 ) -> Option<T> {
     let node = fields.take(key)?;
     let what = format!("`{key}`");
     refuse_empty(node, &what, problems);
-    let before = problems.len();
     let texts = yaml::texts_of(node, &what, problems);
-    for (text, place) in &texts {
-        if let Err(error) = compile(&[text]) {
-            problems.push(Problem::new(*place, error));
-        }
-    }
-    if problems.len() > before {
-        return None;
-    }
     let all: Vec<&str> = texts.iter().map(|(text, _)| text.as_str()).collect();
-    compile(&all).map_err(|error| problems.push(Problem::new(node.place, error))).ok()
+    let report = |bad: BadPatterns| {
+        problems.extend(bad.into_iter().map(|(i, why)| Problem::new(texts[i].1, why)));
+    };
+    compile(&all).map_err(report).ok()
 }
 
 /// An empty list would match nothing, which nobody means.

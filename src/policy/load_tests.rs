@@ -81,7 +81,9 @@ fn what_is_missing_is_named() {
     assert_eq!(problems("default: allow\n"), ["1:1: the policy needs `version`"]);
     assert_eq!(
         problems("version: 1\n"),
-        ["1:1: the policy needs `default`, which answers where no rule matches; write `default: allow` or `default: deny`"]
+        [
+            "1:1: the policy needs `default`, which answers where no rule matches; write `default: allow` or `default: deny`"
+        ]
     );
     assert_eq!(problems("- version: 1\n"), ["1:1: the policy must be a mapping, not a list"]);
     let rule = problems("version: 1\ndefault: allow\nrules: [{effect: deny}]\n");
@@ -143,7 +145,8 @@ fn an_example_that_does_not_behave_is_a_problem() {
 
 #[test]
 fn ids_of_ai_are_kept_for_ai() {
-    let rule = |id: &str| problems(&format!("version: 1\ndefault: allow\nrules: [{{id: {id}, on: edit, effect: allow}}]\n"));
+    let rule =
+        |id: &str| problems(&format!("version: 1\ndefault: allow\nrules: [{{id: {id}, on: edit, effect: allow}}]\n"));
     for id in ["default", "limit.max_attempts", "policy.unreadable", "built-in.humans-trust", "built-in.new"] {
         assert!(rule(id)[0].contains("belongs to ai"), "{id}");
     }

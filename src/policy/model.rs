@@ -46,9 +46,7 @@ impl PolicyState {
         let Some(bytes) = bytes else { return Self::Absent };
         match super::load::parse(bytes, file) {
             Ok(policy) => Self::Loaded(Box::new(policy)),
-            Err(problems) => {
-                Self::Unreadable(Box::new(Unreadable { problems, digest: Some(hash::sha256_hex(bytes)) }))
-            }
+            Err(problems) => Self::Unreadable(Box::new(Unreadable { problems, digest: Some(hash::sha256_hex(bytes)) })),
         }
     }
 
@@ -82,10 +80,10 @@ impl PolicyState {
         }
     }
 
-    /// The built-in rules that stand, then the rules of the file.
-    pub(super) fn rules(&self) -> Result<Vec<&Rule>, &'static str> {
+    /// The built-in rules that stand, then the rules of the file; `None` only where `ai` itself is broken.
+    pub(super) fn rules(&self) -> Option<Vec<&Rule>> {
         let own: &[Rule] = self.loaded().map_or(&[], |policy| &policy.rules);
         let replaced = |rule: &Rule| rule.replaceable == Replaceable::Yes && own.iter().any(|o| o.id == rule.id);
-        Ok(builtin::rules()?.iter().filter(|rule| !replaced(rule)).chain(own).collect())
+        Some(builtin::rules()?.iter().filter(|rule| !replaced(rule)).chain(own).collect())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::problem::{Place, Problem};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{DuplicateKeyPolicy, Location, MergeKeyPolicy, NonFiniteFloatPolicy, Spanned};
 use std::fmt;
 
@@ -77,7 +78,8 @@ fn text_of_file(bytes: &[u8]) -> Result<&str, Problem> {
 }
 
 fn empty() -> Problem {
-    Problem::new(Place::default(), "is empty").hint("remove the file to get the defaults, or start it with `version: 1`")
+    Problem::new(Place::default(), "is empty")
+        .hint("remove the file to get the defaults, or start it with `version: 1`")
 }
 
 fn place_of_byte(bytes: &[u8], at: usize) -> Place {
@@ -113,16 +115,37 @@ fn options() -> serde_saphyr::Options {
 
 fn problem_of(error: &serde_saphyr::Error) -> Problem {
     let place = error.location().map(place_at).unwrap_or_default();
-    let formatter = serde_saphyr::UserMessageFormatter;
-    let options = serde_saphyr::render_options! {
-        formatter: &formatter,
-        snippets: serde_saphyr::SnippetMode::Off,
-    };
-    let message = error.render_with_options(options);
-    // The library ends its sentence with the position, which a problem already carries.
-    let suffix = format!(" at line {}, column {}", place.line, place.column);
-    let message = message.strip_suffix(&suffix).unwrap_or(&message);
-    Problem::new(place, format!("not usable as YAML: {message}"))
+    Problem::new(place, message_of(error, place))
+}
+
+/// The library's message, or our own where its words are about its own workings.
+fn message_of(error: &serde_saphyr::Error, place: Place) -> String {
+    use serde_saphyr::Error as E;
+    match error {
+        E::AliasError { error, .. } => message_of(error, place),
+        E::DuplicateMappingKey { key: Some(key), .. } => format!("duplicate key `{key}`"),
+        E::DuplicateMappingKey { key: None, .. } => "duplicate key".to_owned(),
+        E::MergeKeyNotAllowed { .. } => "merge keys (`<<`) are not used here".to_owned(),
+        E::UnsupportedTag { tag, .. } => format!("the tag `{tag}` is not used here"),
+        E::MultipleDocuments { .. } | E::Budget { breach: BudgetBreach::Documents { .. }, .. } => {
+            "the file holds more than one document".to_owned()
+        }
+        E::Budget { .. }
+        | E::AliasReplayLimitExceeded { .. }
+        | E::AliasExpansionLimitExceeded { .. }
+        | E::AliasReplayStackDepthExceeded { .. } => "the file is nested too deeply or grows too large".to_owned(),
+        other => {
+            let formatter = serde_saphyr::UserMessageFormatter;
+            let options = serde_saphyr::render_options! {
+                formatter: &formatter,
+                snippets: serde_saphyr::SnippetMode::Off,
+            };
+            let message = other.render_with_options(options);
+            // The library ends its sentence with the position, which a problem already carries.
+            let suffix = format!(" at line {}, column {}", place.line, place.column);
+            format!("not usable as YAML: {}", message.strip_suffix(&suffix).unwrap_or(&message))
+        }
+    }
 }
 
 fn place_at(location: Location) -> Place {
@@ -328,7 +351,15 @@ mod tests {
         }
         assert!(parse(bomb.as_bytes()).is_err());
         assert!(parse("[".repeat(100_000).as_bytes()).is_err());
-        for text in ["a: 1\n---\nb: 2\n", "<<: {a: 1}\n", "a: !run x\n", "a:\n\t- b\n", "a: [1\n", "a: &x [*x]\n", "? [a]\n: b\n"] {
+        for text in [
+            "a: 1\n---\nb: 2\n",
+            "<<: {a: 1}\n",
+            "a: !run x\n",
+            "a:\n\t- b\n",
+            "a: [1\n",
+            "a: &x [*x]\n",
+            "? [a]\n: b\n",
+        ] {
             assert!(parse(text.as_bytes()).is_err(), "{text:?}");
         }
     }
