@@ -8,4 +8,4 @@
 mod base;
 pub mod cli;
 mod domain;
-mod store;
+mod policy;

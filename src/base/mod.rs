@@ -8,3 +8,4 @@ pub mod hash;
 pub mod id;
 pub mod suggest;
 pub mod text;
+pub mod yaml;

@@ -152,7 +152,10 @@ mod tests {
 
     #[test]
     fn unknown_names_get_a_suggestion() {
-        assert_eq!("task.clam".parse::<Action>().unwrap_err().to_string(), "`task.clam` is no action; did you mean `task.claim`?");
+        assert_eq!(
+            "task.clam".parse::<Action>().unwrap_err().to_string(),
+            "`task.clam` is no action; did you mean `task.claim`?"
+        );
         assert_eq!("deploy".parse::<Action>().unwrap_err().to_string(), "`deploy` is no action");
     }
 

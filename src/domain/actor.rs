@@ -286,7 +286,9 @@ mod tests {
 
     #[test]
     fn names_that_could_mislead_are_refused() {
-        for name in ["", "a b", "a\n", "a\u{1b}[2J", "a\u{202e}b", "a\u{200b}", "a\u{a0}b", "a#b", "-rf", &"x".repeat(65)] {
+        for name in
+            ["", "a b", "a\n", "a\u{1b}[2J", "a\u{202e}b", "a\u{200b}", "a\u{a0}b", "a#b", "-rf", &"x".repeat(65)]
+        {
             assert!(ActorName::new(name).is_err(), "{name:?}");
         }
         assert!(ActorName::new("é".repeat(32)).is_ok());

@@ -126,15 +126,16 @@ impl<'de> Deserialize<'de> for RepoPath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match WrittenPath::deserialize(deserializer)? {
             WrittenPath::Text(text) => Ok(Self(text.into_bytes())),
-            WrittenPath::Bytes { hex } => {
-                bytes_of_hex(&hex).map(Self).ok_or_else(|| serde::de::Error::custom("a path's hex digits are malformed"))
-            }
+            WrittenPath::Bytes { hex } => bytes_of_hex(&hex)
+                .map(Self)
+                .ok_or_else(|| serde::de::Error::custom("a path's hex digits are malformed")),
         }
     }
 }
 
 fn bytes_of_hex(hex: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = hex.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
+    let digits: Vec<u8> =
+        hex.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
     let pairs = digits.chunks_exact(2);
     pairs.remainder().is_empty().then(|| digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }

@@ -3,15 +3,5 @@
 pub mod action;
 pub mod actor;
 pub mod decision;
-pub mod event;
-pub mod evidence;
-pub mod fold;
-pub mod ids;
-pub mod lease;
-pub mod path_lock;
-pub mod path_pattern;
-pub mod run;
-pub mod task;
-pub mod time;
 pub mod trailer;
 pub mod verdict;

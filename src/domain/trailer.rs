@@ -88,7 +88,8 @@ fn sanitized_body(body: &str) -> String {
         if line.is_empty() && lines.last().is_none_or(String::is_empty) {
             continue;
         }
-        let structural = line.starts_with("---") || line.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("ai-"));
+        let structural =
+            line.starts_with("---") || line.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("ai-"));
         lines.push(if structural { format!(" {line}") } else { line.to_owned() });
     }
     lines.join("\n").trim_end().to_owned()
@@ -96,7 +97,8 @@ fn sanitized_body(body: &str) -> String {
 
 /// The text as one line with single spaces; `None` where nothing visible is left.
 fn one_word_line(text: &str) -> Option<String> {
-    let spaced: String = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| visible(*c)).collect();
+    let spaced: String =
+        text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| visible(*c)).collect();
     let line = spaced.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     (!line.is_empty()).then_some(line)
 }

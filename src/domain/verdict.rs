@@ -184,7 +184,10 @@ impl Outcome {
 
     /// True where the run uses up one of the task's attempts when the task goes back to the queue.
     pub const fn counts_attempt(self) -> bool {
-        matches!(self, Self::Retry | Self::SendBackChecks | Self::SendBackNoChanges | Self::SendBackConflict | Self::Denied)
+        matches!(
+            self,
+            Self::Retry | Self::SendBackChecks | Self::SendBackNoChanges | Self::SendBackConflict | Self::Denied
+        )
     }
 
     /// One sentence for people.

@@ -1,0 +1,209 @@
+//! Picking a tree of nodes apart: each helper reports what it does not like and goes on, so that one reading finds every problem.
+
+use super::node::{Node, Value};
+use super::problem::{Place, Problem};
+use crate::base::{duration, suggest};
+use std::time::Duration;
+
+/// The fields of one mapping. Fields that nobody asked for are reported by [`Fields::finish`].
+pub struct Fields<'a> {
+    /// Where the mapping begins.
+    pub place: Place,
+    what: &'static str,
+    entries: Vec<(&'a str, Place, &'a Node)>,
+    asked: Vec<&'static str>,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of `node`, which `what` names in messages; `None` and a problem where it is no mapping.
+    pub fn of(node: &'a Node, what: &'static str, problems: &mut Vec<Problem>) -> Option<Self> {
+        let Value::Map(entries) = &node.value else {
+            problems.push(Problem::new(node.place, format!("{what} must be a mapping, not {}", node.value.kind())));
+            return None;
+        };
+        let entries = entries.iter().map(|(key, place, value)| (key.as_str(), *place, value)).collect();
+        Some(Self { place: node.place, what, entries, asked: Vec::new() })
+    }
+
+    /// Takes the value of a field.
+    pub fn take(&mut self, key: &'static str) -> Option<&'a Node> {
+        self.asked.push(key);
+        let at = self.entries.iter().position(|(name, _, _)| *name == key)?;
+        Some(self.entries.swap_remove(at).2)
+    }
+
+    /// Takes the value of a field; its absence is a problem.
+    pub fn need(&mut self, key: &'static str, problems: &mut Vec<Problem>) -> Option<&'a Node> {
+        let found = self.take(key);
+        if found.is_none() {
+            problems.push(Problem::new(self.place, format!("{} needs `{key}`", self.what)));
+        }
+        found
+    }
+
+    /// Refuses a field that a newer version will understand; it is never ignored.
+    pub fn refuse(&mut self, key: &'static str, message: &str, problems: &mut Vec<Problem>) {
+        if let Some(at) = self.entries.iter().position(|(name, _, _)| *name == key) {
+            let (_, place, _) = self.entries.swap_remove(at);
+            problems.push(Problem::new(place, message));
+        }
+    }
+
+    /// Reports every field that nobody asked for.
+    pub fn finish(self, problems: &mut Vec<Problem>) {
+        for (key, place, _) in &self.entries {
+            let problem = Problem::new(*place, format!("{} has no field `{key}`", self.what));
+            problems.push(match suggest::nearest(key, self.asked.iter().copied()) {
+                Some(known) => problem.hint(format!("did you mean `{known}`?")),
+                None => problem.hint(format!("known are {}", self.asked.join(", "))),
+            });
+        }
+    }
+}
+
+/// Text that is not empty.
+pub fn text_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Option<String> {
+    match &node.value {
+        Value::Plain(text) | Value::Quoted(text) if !text.trim().is_empty() => Some(text.clone()),
+        Value::Plain(_) | Value::Quoted(_) | Value::Null => {
+            problems.push(Problem::new(node.place, format!("{what} is empty")));
+            None
+        }
+        other => {
+            problems.push(Problem::new(node.place, format!("{what} must be text, not {}", other.kind())));
+            None
+        }
+    }
+}
+
+/// A list of texts; a single text stands for a list of one.
+pub fn texts_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Vec<(String, Place)> {
+    let one = std::slice::from_ref(node);
+    let items = match &node.value {
+        Value::List(items) => items.as_slice(),
+        _ => one,
+    };
+    items.iter().filter_map(|item| Some((text_of(item, what, problems)?, item.place))).collect()
+}
+
+/// Like [`texts_of`], without the places.
+pub fn names_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Vec<String> {
+    texts_of(node, what, problems).into_iter().map(|(text, _)| text).collect()
+}
+
+/// The items of a list.
+pub fn list_of<'a>(node: &'a Node, what: &str, problems: &mut Vec<Problem>) -> &'a [Node] {
+    match &node.value {
+        Value::List(items) => items,
+        other => {
+            problems.push(Problem::new(node.place, format!("{what} must be a list, not {}", other.kind())));
+            &[]
+        }
+    }
+}
+
+/// `true` or `false`; other spellings mean different things to different YAML readers and are refused.
+pub fn bool_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Option<bool> {
+    match &node.value {
+        Value::Plain(text) if text == "true" => Some(true),
+        Value::Plain(text) if text == "false" => Some(false),
+        _ => {
+            problems.push(Problem::new(node.place, format!("{what} must be true or false")));
+            None
+        }
+    }
+}
+
+/// A whole decimal number of at least `least` and at most 2^32 - 1.
+pub fn count_of(node: &Node, what: &str, least: u32, problems: &mut Vec<Problem>) -> Option<u32> {
+    let number = match &node.value {
+        Value::Plain(text) if text == "0" || !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()) => {
+            text.parse().ok()
+        }
+        _ => None,
+    };
+    let number = number.filter(|n: &u32| *n >= least);
+    if number.is_none() {
+        problems.push(Problem::new(node.place, format!("{what} must be a whole number of at least {least}")));
+    }
+    number
+}
+
+/// A duration such as `30m`, longer than nothing.
+pub fn duration_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Option<Duration> {
+    let text = text_of(node, what, problems)?;
+    match duration::parse(&text) {
+        Ok(duration) if duration.is_zero() => {
+            problems.push(Problem::new(node.place, format!("{what} must be longer than nothing")));
+            None
+        }
+        Ok(duration) => Some(duration),
+        Err(error) => {
+            problems.push(Problem::new(node.place, format!("{what}: {error}")));
+            None
+        }
+    }
+}
+
+/// One of a few words.
+pub fn one_of<T: Copy>(node: &Node, what: &str, words: &[(&'static str, T)], problems: &mut Vec<Problem>) -> Option<T> {
+    let text = text_of(node, what, problems)?;
+    if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+        return Some(*value);
+    }
+    let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    let problem = Problem::new(node.place, format!("{what} cannot be `{text}`"));
+    problems.push(match suggest::nearest(&text, known.iter().copied()) {
+        Some(word) => problem.hint(format!("did you mean `{word}`?")),
+        None => problem.hint(format!("known are {}", known.join(", "))),
+    });
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::node::parse;
+    use super::*;
+
+    fn read(text: &str, read: impl FnOnce(&mut Fields<'_>, &mut Vec<Problem>)) -> Vec<Problem> {
+        let root = parse(text.as_bytes()).unwrap();
+        let mut problems = Vec::new();
+        let mut fields = Fields::of(&root, "the file", &mut problems).unwrap();
+        read(&mut fields, &mut problems);
+        fields.finish(&mut problems);
+        problems
+    }
+
+    #[test]
+    fn unknown_fields_get_a_suggestion_or_the_list() {
+        let problems = read("verison: 1\nowner: x\n", |fields, _| {
+            assert!(fields.take("version").is_none());
+            assert!(fields.take("rules").is_none());
+        });
+        assert_eq!(problems[0].hint.as_deref(), Some("did you mean `version`?"));
+        assert_eq!(problems[0].place, Place { line: 1, column: 1 });
+        assert_eq!(problems[1].hint.as_deref(), Some("known are version, rules"));
+    }
+
+    #[test]
+    fn booleans_and_numbers_have_one_spelling() {
+        let problems = read("a: no\nb: 012\nc: \"3\"\nd: 0x10\ne: 7\nf: 0\n", |fields, problems| {
+            assert_eq!(bool_of(fields.take("a").unwrap(), "`a`", problems), None);
+            assert_eq!(count_of(fields.take("b").unwrap(), "`b`", 1, problems), None);
+            assert_eq!(count_of(fields.take("c").unwrap(), "`c`", 1, problems), None);
+            assert_eq!(count_of(fields.take("d").unwrap(), "`d`", 1, problems), None);
+            assert_eq!(count_of(fields.take("e").unwrap(), "`e`", 1, problems), Some(7));
+            assert_eq!(count_of(fields.take("f").unwrap(), "`f`", 1, problems), None);
+        });
+        assert_eq!(problems.len(), 5);
+    }
+
+    #[test]
+    fn one_text_stands_for_a_list() {
+        let problems = read("a: x\nb: [y, '', z]\n", |fields, problems| {
+            assert_eq!(names_of(fields.take("a").unwrap(), "`a`", problems), ["x"]);
+            assert_eq!(names_of(fields.take("b").unwrap(), "`b`", problems), ["y", "z"]);
+        });
+        assert_eq!(problems.len(), 1);
+    }
+}

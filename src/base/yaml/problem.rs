@@ -1,0 +1,87 @@
+//! What is wrong with a file, and where.
+
+use crate::base::text;
+use std::fmt;
+
+/// A position in a file; lines and columns count from one, columns in characters. Line zero means the file as a whole.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Place {
+    /// The line.
+    pub line: u64,
+    /// The column.
+    pub column: u64,
+}
+
+/// One thing that is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Problem {
+    /// Where.
+    pub place: Place,
+    /// What is wrong, safe to show.
+    pub message: String,
+    /// What to write instead, where that is known.
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    /// A problem at a place.
+    pub fn new(place: Place, message: impl AsRef<str>) -> Self {
+        Self { place, message: text::one_line(message.as_ref()), hint: None }
+    }
+
+    /// Adds what to write instead.
+    pub fn hint(mut self, hint: impl AsRef<str>) -> Self {
+        self.hint = Some(text::one_line(hint.as_ref()));
+        self
+    }
+}
+
+/// Everything that is wrong with one file; displays as one `file:line:column: message` a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems {
+    /// The file as the user knows it, such as `.ai/policy.yaml`.
+    pub file: String,
+    /// The problems in the order of the file; never empty.
+    pub list: Vec<Problem>,
+}
+
+impl Problems {
+    /// Problems of `file`, put into the order of the file.
+    pub fn new(file: &str, mut list: Vec<Problem>) -> Self {
+        list.sort();
+        list.dedup();
+        Self { file: file.to_owned(), list }
+    }
+
+    /// A single problem of the file as a whole, such as that it cannot be read.
+    pub fn whole(file: &str, message: impl AsRef<str>) -> Self {
+        Self::new(file, vec![Problem::new(Place::default(), message)])
+    }
+    /// The first problem and how many more there are, on one line.
+    pub fn summary(&self) -> String {
+        match self.list.as_slice() {
+            [] => format!("{}: unusable", self.file),
+            [only] => self.line(only),
+            [first, rest @ ..] => format!("{} (and {} more)", self.line(first), rest.len()),
+        }
+    }
+
+    fn line(&self, problem: &Problem) -> String {
+        let Place { line, column } = problem.place;
+        let at = if line > 0 { format!(":{line}:{column}") } else { String::new() };
+        let hint = problem.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+        format!("{}{at}: {}{hint}", self.file, problem.message)
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, problem) in self.list.iter().enumerate() {
+            let separator = if i > 0 { "\n" } else { "" };
+            write!(f, "{separator}{}", self.line(problem))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}

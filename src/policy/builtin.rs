@@ -1,0 +1,81 @@
+//! The rules that are part of `ai`: they stand with and without a policy file.
+
+use super::globs::{BadPatterns, NameGlobs, PathGlobs};
+use super::rule::{ActionPattern, Replaceable, Rule};
+use crate::base::yaml::Place;
+use crate::domain::action::Action;
+use crate::domain::decision::{Effect, Layer};
+use std::sync::OnceLock;
+
+/// What the built-in policy is called in records; counts up when the built-in rules change.
+pub const DIGEST: &str = "built-in:1";
+/// Ids that begin so belong to `ai`.
+pub const RESERVED: [&str; 3] = ["built-in.", "limit.", "policy."];
+
+/// The built-in rules; none only where `ai` itself is broken, and then everything is denied.
+pub fn rules() -> Option<&'static [Rule]> {
+    static RULES: OnceLock<Option<Vec<Rule>>> = OnceLock::new();
+    RULES.get_or_init(|| build().ok()).as_deref()
+}
+
+fn build() -> Result<Vec<Rule>, BadPatterns> {
+    let not_human = || NameGlobs::new(["agent:*", "daemon:*", "hook:*"]).map(Some);
+    Ok(vec![
+        Rule {
+            id: "built-in.protect-ai".to_owned(),
+            on: only(&[
+                Action::Edit,
+                Action::ToolCall,
+                Action::Commit,
+                Action::Push,
+                Action::RunFinish,
+                Action::TaskAccept,
+            ]),
+            paths: Some(PathGlobs::new([".ai/"])?),
+            actors: Some(NameGlobs::new(["agent:*"])?),
+            effect: Effect::RequireApproval,
+            reason:
+                "policy, configuration, connectors, hooks, skills and workflows decide what agents may do; a human \
+                     says yes to their changes"
+                    .to_owned(),
+            replaceable: Replaceable::Yes,
+            ..blank()
+        },
+        Rule {
+            id: "built-in.humans-trust".to_owned(),
+            on: only(&[Action::Trust, Action::ApprovalGrant]),
+            actors: not_human()?,
+            effect: Effect::Deny,
+            reason: "trust and approvals are a human's word".to_owned(),
+            ..blank()
+        },
+        Rule {
+            id: "built-in.humans-override".to_owned(),
+            on: only(&[Action::TaskOverride]),
+            actors: not_human()?,
+            effect: Effect::RequireApproval,
+            reason: "work without a passing verdict is done only by a human's word".to_owned(),
+            ..blank()
+        },
+    ])
+}
+
+fn only(actions: &[Action]) -> Vec<ActionPattern> {
+    actions.iter().copied().map(ActionPattern::One).collect()
+}
+
+fn blank() -> Rule {
+    Rule {
+        id: String::new(),
+        layer: Layer::BuiltIn,
+        on: Vec::new(),
+        paths: None,
+        actors: None,
+        labels: None,
+        types: None,
+        effect: Effect::Deny,
+        reason: String::new(),
+        replaceable: Replaceable::No,
+        place: Place::default(),
+    }
+}

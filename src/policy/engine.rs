@@ -1,0 +1,170 @@
+//! The one policy function.
+//!
+//! Every part of what is asked about (each path, each pattern, or the action itself where there are none) gets an answer: from
+//! the rules that match it, else from the file's default. The decision is the strictest of all answers. So a rule that allows
+//! `docs/` never lets a change of `src/` through a policy whose default is deny.
+
+use super::facts::Facts;
+use super::model::{PolicyState, Unreadable};
+use super::rule::{Held, Rule};
+use crate::domain::action::{Action, Nature};
+use crate::domain::actor::{Actor, ActorKind};
+use crate::domain::decision::{Decision, Effect, Layer, MatchedRule, Resource};
+use std::cmp::Reverse;
+
+/// The id under which the default stands among the matched rules.
+pub const DEFAULT_RULE: &str = "default";
+/// The id under which a policy that cannot be read stands among the matched rules.
+pub const UNREADABLE_RULE: &str = "policy.unreadable";
+
+/// Says whether some path could match both patterns: a rule's, then an asked-for one.
+pub type Overlap<'a> = &'a dyn Fn(&str, &str) -> bool;
+
+/// One question.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// What is asked for.
+    pub action: Action,
+    /// Who asks.
+    pub actor: &'a Actor,
+    /// What it is about.
+    pub resource: &'a Resource,
+    /// What was measured.
+    pub facts: &'a Facts,
+}
+
+/// Answers a question. Total, pure and independent of the order of rules.
+pub fn decide(state: &PolicyState, request: &Request<'_>, overlap: Overlap<'_>) -> Decision {
+    let matched = match state {
+        PolicyState::Unreadable(unreadable) => match_unreadable(unreadable, request),
+        PolicyState::Absent | PolicyState::Loaded(_) => match_rules(state, request, overlap),
+    };
+    conclude(matched, state, request)
+}
+
+/// All answers to a question; never empty.
+fn match_rules(state: &PolicyState, request: &Request<'_>, overlap: Overlap<'_>) -> Vec<MatchedRule> {
+    let Some(rules) = state.rules() else {
+        return vec![own_rule(Effect::Deny, "the built-in policy is broken; install ai again".to_owned())];
+    };
+    let mut coverage = Coverage::of(request.resource);
+    let mut matched = Vec::new();
+    for rule in rules {
+        let held = rule.hold(request, overlap);
+        if rule.layer != Layer::BuiltIn {
+            coverage.add(&held);
+        }
+        matched.extend(matched_rule(rule, held));
+    }
+    if coverage.has_gap() {
+        matched.push(default_answer(state));
+    }
+    if let Some(policy) = state.loaded() {
+        matched.extend(policy.limits.exceeded(request.action, request.facts));
+    }
+    matched
+}
+
+fn matched_rule(rule: &Rule, held: Held) -> Option<MatchedRule> {
+    let path = match held {
+        Held::Whole => None,
+        Held::Parts { first, .. } => Some(first),
+        _ => return None,
+    };
+    Some(MatchedRule {
+        layer: rule.layer,
+        rule: rule.id.clone(),
+        effect: rule.effect,
+        reason: rule.reason.clone(),
+        path,
+    })
+}
+
+fn default_answer(state: &PolicyState) -> MatchedRule {
+    let (layer, effect, reason) = match state.loaded() {
+        Some(policy) => (Layer::Project, policy.default, "no rule of the policy matches; its default says so"),
+        None => (Layer::BuiltIn, Effect::Allow, "there is no policy file and no built-in rule says otherwise"),
+    };
+    MatchedRule { layer, rule: DEFAULT_RULE.to_owned(), effect, reason: reason.to_owned(), path: None }
+}
+
+/// Which parts of a resource the rules of the file answer for.
+struct Coverage {
+    parts: Vec<bool>,
+}
+
+impl Coverage {
+    fn of(resource: &Resource) -> Self {
+        // An action without paths is one part, which only rules about the whole action answer for.
+        Self { parts: vec![false; (resource.paths.len() + resource.patterns.len()).max(1)] }
+    }
+
+    fn add(&mut self, held: &Held) {
+        match held {
+            Held::Whole => self.parts.fill(true),
+            Held::Parts { covered, .. } => self.parts.iter_mut().zip(covered).for_each(|(part, hit)| *part |= hit),
+            _ => {}
+        }
+    }
+
+    fn has_gap(&self) -> bool {
+        self.parts.contains(&false)
+    }
+}
+
+/// Answers where the policy cannot be read: what only gives back or stops stays open, and so does its repair by a human.
+fn match_unreadable(unreadable: &Unreadable, request: &Request<'_>) -> Vec<MatchedRule> {
+    let problem = unreadable.problems.summary();
+    let answer = if request.action.nature() == Nature::Harmless {
+        own_rule(Effect::Warn, format!("harmless, though the policy cannot be read: {problem}"))
+    } else if repairs(request, &unreadable.problems.file) {
+        own_rule(Effect::Warn, format!("a human repairs the policy, which cannot be read: {problem}"))
+    } else {
+        own_rule(
+            Effect::Deny,
+            format!("the policy cannot be read, so this is not allowed; see `ai policy validate`: {problem}"),
+        )
+    };
+    vec![answer]
+}
+
+/// True where a human changes the policy file and nothing else.
+fn repairs(request: &Request<'_>, file: &str) -> bool {
+    let resource = request.resource;
+    request.actor.kind == ActorKind::Human
+        && matches!(request.action, Action::Edit | Action::Commit)
+        && resource.patterns.is_empty()
+        && !resource.paths.is_empty()
+        && resource.paths.iter().all(|path| path.as_bytes() == file.as_bytes())
+}
+
+fn own_rule(effect: Effect, reason: String) -> MatchedRule {
+    MatchedRule { layer: Layer::Project, rule: UNREADABLE_RULE.to_owned(), effect, reason, path: None }
+}
+
+/// Makes the decision out of all answers: the strictest wins; among equals a rule before the default, then the outermost layer.
+fn conclude(mut matched: Vec<MatchedRule>, state: &PolicyState, request: &Request<'_>) -> Decision {
+    matched.sort();
+    let winner = matched
+        .iter()
+        .min_by_key(|m| (Reverse(m.effect), m.rule == DEFAULT_RULE, m.layer, m.rule.as_str()))
+        .cloned()
+        .unwrap_or_else(|| own_rule(Effect::Deny, "nothing answered".to_owned()));
+    let reason = match &winner.path {
+        Some(path) => format!("{} ({path})", winner.reason),
+        None => winner.reason,
+    };
+    Decision {
+        effect: winner.effect,
+        layer: winner.layer,
+        rule: winner.rule,
+        reason,
+        matched,
+        policy_digest: state.digest().to_owned(),
+        facts_digest: request.facts.digest(),
+    }
+}
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

@@ -1,0 +1,108 @@
+//! Examples that a rule carries: what it must match and what it must not, checked whenever the file is read.
+//!
+//! An example states as much as it wants to: a path, an action, an actor, a label, a type. It matches where the rule agrees with
+//! all that it states. Written as plain text it is a path for a rule about paths, else an action.
+
+use super::facts::PathCase;
+use super::rule::Rule;
+use crate::base::yaml::{self, Fields, Node, Problem, Value};
+use crate::domain::action::Action;
+use crate::domain::actor::Actor;
+use crate::domain::decision::RepoPath;
+
+/// What one example states.
+#[derive(Debug, Default)]
+struct Example {
+    action: Option<Action>,
+    actor: Option<Actor>,
+    path: Option<String>,
+    label: Option<String>,
+    task_type: Option<String>,
+}
+
+/// Checks the examples of a rule; each one that does not behave is a problem.
+pub(super) fn check(rule: &Rule, node: &Node, problems: &mut Vec<Problem>) {
+    let Some(mut fields) = Fields::of(node, "`examples`", problems) else { return };
+    let (must, must_not) = (fields.take("match"), fields.take("no_match"));
+    fields.finish(problems);
+    for (list, wanted) in [(must, true), (must_not, false)] {
+        let Some(list) = list else { continue };
+        for item in yaml::list_of(list, "a list of examples", problems) {
+            let Some(example) = example_of(rule, item, problems) else { continue };
+            if example.agrees(rule) != wanted {
+                let word = if wanted { "does not match" } else { "matches" };
+                let what = format!("the example {} {word} the rule `{}`", example.shown(), rule.id);
+                problems.push(Problem::new(item.place, what).hint("correct the rule, or the example"));
+            }
+        }
+    }
+}
+
+fn example_of(rule: &Rule, node: &Node, problems: &mut Vec<Problem>) -> Option<Example> {
+    if !matches!(node.value, Value::Map(_)) {
+        let text = yaml::text_of(node, "an example", problems)?;
+        if rule.paths.is_some() {
+            return Some(Example { path: Some(text), ..Example::default() });
+        }
+        return Some(Example { action: Some(parsed(node, &text, problems)?), ..Example::default() });
+    }
+    let before = problems.len();
+    let mut fields = Fields::of(node, "an example", problems)?;
+    let mut text = |key: &'static str, problems: &mut Vec<Problem>| {
+        let node = fields.take(key)?;
+        Some((node, yaml::text_of(node, "an example", problems)?))
+    };
+    let example = Example {
+        action: text("action", problems).and_then(|(node, text)| parsed(node, &text, problems)),
+        actor: text("actor", problems).and_then(|(node, text)| parsed(node, &text, problems)),
+        path: text("path", problems).map(|(_, text)| text),
+        label: text("label", problems).map(|(_, text)| text),
+        task_type: text("type", problems).map(|(_, text)| text),
+    };
+    fields.finish(problems);
+    if problems.len() == before && example.states_nothing() {
+        problems.push(Problem::new(node.place, "the example states nothing"));
+    }
+    (problems.len() == before).then_some(example)
+}
+
+fn parsed<T>(node: &Node, text: &str, problems: &mut Vec<Problem>) -> Option<T>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    text.parse().map_err(|error: T::Err| problems.push(Problem::new(node.place, error.to_string()))).ok()
+}
+
+impl Example {
+    fn states_nothing(&self) -> bool {
+        self.action.is_none()
+            && self.actor.is_none()
+            && self.path.is_none()
+            && self.label.is_none()
+            && self.task_type.is_none()
+    }
+
+    /// True where the rule agrees with everything that is stated.
+    fn agrees(&self, rule: &Rule) -> bool {
+        let path = |text: &String| {
+            let path = RepoPath(text.clone().into_bytes());
+            rule.paths.as_ref().is_none_or(|globs| globs.matches(&path, PathCase::Sensitive) == Some(true))
+        };
+        self.action.is_none_or(|action| rule.on.iter().any(|pattern| pattern.matches(action)))
+            && stated(&self.actor, |actor| rule.actors.as_ref().is_none_or(|g| g.matches_actor(&actor.label())))
+            && stated(&self.path, path)
+            && stated(&self.label, |label| rule.labels.as_ref().is_none_or(|globs| globs.matches(label)))
+            && stated(&self.task_type, |text| rule.types.as_ref().is_none_or(|globs| globs.matches(text)))
+    }
+
+    fn shown(&self) -> String {
+        let actor = self.actor.as_ref().map(Actor::label);
+        let action = self.action.map(|action| action.to_string());
+        let parts = [action, actor, self.path.clone(), self.label.clone(), self.task_type.clone()];
+        format!("`{}`", parts.into_iter().flatten().collect::<Vec<_>>().join(" "))
+    }
+}
+
+fn stated<T>(value: &Option<T>, agrees: impl Fn(&T) -> bool) -> bool {
+    value.as_ref().is_none_or(agrees)
+}

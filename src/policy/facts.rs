@@ -1,0 +1,60 @@
+//! What the policy may know beyond actor, action and resource. Facts are measured by `ai`, never claimed by an agent.
+
+use crate::base::hash;
+use serde::{Deserialize, Serialize};
+
+/// How the file system under the repository compares names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PathCase {
+    /// `A` and `a` are two files.
+    #[default]
+    Sensitive,
+    /// `A` and `a` are one file.
+    Folding,
+}
+
+/// Measured facts; `None` is "not measured", which a limit on it takes for a reason to deny where the limit is due.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Facts {
+    /// How names are compared.
+    pub path_case: PathCase,
+    /// Attempts that the task has used up before this one.
+    pub attempts_used: Option<u32>,
+    /// Runs that are alive now, without this one.
+    pub runs_alive: Option<u32>,
+    /// Changed lines, added plus removed.
+    pub diff_lines: Option<u64>,
+    /// Changed files.
+    pub diff_files: Option<u64>,
+}
+
+impl Facts {
+    /// SHA-256 of the facts, for decision records.
+    pub fn digest(&self) -> String {
+        // Numbers and words in a fixed order always serialise; the empty text stands for the impossible rest.
+        hash::sha256_hex(serde_json::to_string(self).unwrap_or_default().as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fact_is_in_the_digest() {
+        let base = Facts::default();
+        let others = [
+            Facts { path_case: PathCase::Folding, ..base.clone() },
+            Facts { attempts_used: Some(0), ..base.clone() },
+            Facts { runs_alive: Some(0), ..base.clone() },
+            Facts { diff_lines: Some(0), ..base.clone() },
+            Facts { diff_files: Some(0), ..base.clone() },
+        ];
+        for other in &others {
+            assert_ne!(other.digest(), base.digest(), "{other:?}");
+        }
+        assert_eq!(base.digest(), Facts::default().digest());
+    }
+}

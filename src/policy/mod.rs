@@ -1,0 +1,29 @@
+//! The policy: what is allowed to whom on what, answered by one pure function for every door.
+//!
+//! Invariants: the strictest matching effect wins; the order of rules in a file never matters; a policy that cannot be read
+//! denies and says so; an example that does not behave makes the policy unreadable; nothing here reads a clock or a file.
+//!
+//! Deliberately absent for now: the global and the agent layer (their places exist), conditions (`when:`) and `extends:`, which
+//! are refused by name rather than ignored.
+
+mod builtin;
+mod engine;
+mod examples;
+mod explain;
+mod facts;
+mod globs;
+mod limits;
+mod load;
+mod model;
+mod packs;
+mod rule;
+mod show;
+
+pub use engine::{Overlap, Request, decide};
+pub use explain::{Considered, Explanation, Miss, explain};
+pub use facts::{Facts, PathCase};
+pub use limits::{LimitId, Limits};
+pub use load::{FILE, parse, validate};
+pub use model::{Policy, PolicyState, Unreadable};
+pub use packs::{PACKS, Pack, pack};
+pub use show::{Shown, ShownRule, show};

@@ -1,0 +1,155 @@
+//! One rule, and how it is held against a question.
+
+use super::engine::{Overlap, Request};
+use super::facts::PathCase;
+use super::globs::{NameGlobs, PathGlobs};
+use crate::base::text;
+use crate::base::yaml::Place;
+use crate::domain::action::Action;
+use crate::domain::decision::{Effect, Layer, Resource};
+
+/// A rule that says what an action may do.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// Unique within its layer.
+    pub id: String,
+    /// Where it comes from.
+    pub layer: Layer,
+    /// The actions it is about.
+    pub on: Vec<ActionPattern>,
+    /// The paths it is about; `None` for all actions with and without paths.
+    pub paths: Option<PathGlobs>,
+    /// The actors it is about; `None` for all.
+    pub actors: Option<NameGlobs>,
+    /// The labels of the task, one of which must match; `None` for all tasks and none.
+    pub labels: Option<NameGlobs>,
+    /// The type of the task; `None` for all tasks and none.
+    pub types: Option<NameGlobs>,
+    /// What it says.
+    pub effect: Effect,
+    /// Why, for the person or agent who meets it.
+    pub reason: String,
+    /// Whether a later layer may replace it by a rule of the same id.
+    pub replaceable: Replaceable,
+    /// Where it stands in its file; line zero for built-in rules.
+    pub place: Place,
+}
+
+/// Whether a later layer may replace a rule by one of the same id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replaceable {
+    /// It may.
+    Yes,
+    /// Later layers can only add to it.
+    No,
+}
+
+/// Which actions a rule is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ActionPattern {
+    /// `*`.
+    All,
+    /// `task.*`, kept as `task.`.
+    Under(String),
+    /// One action.
+    One(Action),
+}
+
+impl ActionPattern {
+    /// True where the pattern is about the action.
+    pub fn matches(&self, action: Action) -> bool {
+        match self {
+            Self::All => true,
+            Self::Under(prefix) => action.as_str().starts_with(prefix),
+            Self::One(one) => *one == action,
+        }
+    }
+}
+
+impl std::fmt::Display for ActionPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::All => f.write_str("*"),
+            Self::Under(prefix) => write!(f, "{prefix}*"),
+            Self::One(action) => write!(f, "{action}"),
+        }
+    }
+}
+
+/// The answer of one rule to one question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// It is about all of it, paths or none.
+    Whole,
+    /// It is about some paths and patterns.
+    Parts {
+        /// The first that it matched, safe to show.
+        first: String,
+        /// For each path, then each pattern: whether the rule answers for all of it.
+        covered: Vec<bool>,
+    },
+    /// It is about other actions.
+    OtherAction,
+    /// It is about other actors.
+    OtherActor,
+    /// It is about tasks of other types.
+    OtherType,
+    /// It is about tasks with other labels.
+    OtherLabels,
+    /// It is about other paths.
+    OtherPaths,
+}
+
+impl Rule {
+    /// Holds the rule against a question.
+    pub fn hold(&self, request: &Request<'_>, overlap: Overlap<'_>) -> Held {
+        let resource = request.resource;
+        if !self.on.iter().any(|pattern| pattern.matches(request.action)) {
+            return Held::OtherAction;
+        }
+        if self.actors.as_ref().is_some_and(|globs| !globs.matches_actor(&request.actor.label())) {
+            return Held::OtherActor;
+        }
+        if self.types.as_ref().is_some_and(|globs| !resource.task_type.as_deref().is_some_and(|t| globs.matches(t))) {
+            return Held::OtherType;
+        }
+        if self.labels.as_ref().is_some_and(|globs| !resource.labels.iter().any(|l| globs.matches(l))) {
+            return Held::OtherLabels;
+        }
+        match &self.paths {
+            None => Held::Whole,
+            Some(globs) => hold_paths(globs, resource, self.path_case(request), overlap),
+        }
+    }
+
+    /// Built-in rules protect their paths under every spelling; other rules as the file system compares names.
+    fn path_case(&self, request: &Request<'_>) -> PathCase {
+        match self.layer {
+            Layer::BuiltIn => PathCase::Folding,
+            _ => request.facts.path_case,
+        }
+    }
+}
+
+/// A path on which nothing certain can be said counts as matched but not as answered for: it can only make a decision stricter.
+fn hold_paths(globs: &PathGlobs, resource: &Resource, case: PathCase, overlap: Overlap<'_>) -> Held {
+    let mut first = None;
+    let mut covered = Vec::with_capacity(resource.paths.len() + resource.patterns.len());
+    for path in &resource.paths {
+        let hit = globs.matches(path, case);
+        if hit != Some(false) && first.is_none() {
+            first = Some(path.to_string());
+        }
+        covered.push(hit == Some(true));
+    }
+    for asked in &resource.patterns {
+        if first.is_none() && globs.texts().any(|ours| overlap(ours, asked)) {
+            first = Some(text::one_line(asked));
+        }
+        covered.push(globs.certainly_covers(asked));
+    }
+    match first {
+        Some(first) => Held::Parts { first, covered },
+        None => Held::OtherPaths,
+    }
+}

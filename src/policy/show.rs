@@ -1,0 +1,88 @@
+//! A policy in its normal form: what stands, rule by rule, with the layer each rule comes from.
+
+use super::limits::Limits;
+use super::model::PolicyState;
+use super::rule::Rule;
+use crate::base::yaml::Problem;
+use crate::domain::decision::{Effect, Layer};
+use serde::Serialize;
+
+/// The policy in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Shown {
+    /// `absent`, `loaded` or `unreadable`.
+    pub state: &'static str,
+    /// What names the policy in decision records.
+    pub digest: String,
+    /// What happens where no rule matches.
+    pub default: Effect,
+    /// Limits in force.
+    pub limits: Limits,
+    /// Rules in force by layer and id; none where the policy cannot be read.
+    pub rules: Vec<ShownRule>,
+    /// What is wrong with a policy that cannot be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Problem>,
+}
+
+/// One rule; empty lists mean "all".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShownRule {
+    /// Its layer.
+    pub layer: Layer,
+    /// Its id.
+    pub id: String,
+    /// The actions, as in the file.
+    pub on: Vec<String>,
+    /// The path patterns, normalised.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
+    /// The actors.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub actors: Vec<String>,
+    /// The labels.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// The types.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub types: Vec<String>,
+    /// What it says.
+    pub effect: Effect,
+    /// Why.
+    pub reason: String,
+    /// The line in its file; zero for built-in rules.
+    pub line: u64,
+}
+
+/// The policy in force, in its normal form.
+pub fn show(state: &PolicyState) -> Shown {
+    let (name, default) = match state {
+        PolicyState::Absent => ("absent", Effect::Allow),
+        PolicyState::Loaded(policy) => ("loaded", policy.default),
+        PolicyState::Unreadable(_) => ("unreadable", Effect::Deny),
+    };
+    let (mut rules, problems): (Vec<ShownRule>, _) = match state {
+        PolicyState::Unreadable(unreadable) => (Vec::new(), unreadable.problems.list.clone()),
+        _ => (state.rules().unwrap_or_default().into_iter().map(shown_rule).collect(), Vec::new()),
+    };
+    rules.sort_by(|a, b| (a.layer, &a.id).cmp(&(b.layer, &b.id)));
+    Shown { state: name, digest: state.digest().to_owned(), default, limits: state.limits(), rules, problems }
+}
+
+fn shown_rule(rule: &Rule) -> ShownRule {
+    fn list<'a>(texts: Option<impl Iterator<Item = &'a str>>) -> Vec<String> {
+        texts.into_iter().flatten().map(str::to_owned).collect()
+    }
+    ShownRule {
+        layer: rule.layer,
+        id: rule.id.clone(),
+        on: rule.on.iter().map(ToString::to_string).collect(),
+        paths: list(rule.paths.as_ref().map(|globs| globs.texts())),
+        actors: list(rule.actors.as_ref().map(|globs| globs.texts())),
+        labels: list(rule.labels.as_ref().map(|globs| globs.texts())),
+        types: list(rule.types.as_ref().map(|globs| globs.texts())),
+        effect: rule.effect,
+        reason: rule.reason.clone(),
+        line: rule.place.line,
+    }
+}
