@@ -76,6 +76,9 @@ fn patterns_that_share_none() {
         ("[a-c]", "[d-f]"),
         ("{a,b}{c,d}", "{a,b}{e,f}"),
         ("src/[A]", "src/[a]"),
+        ("***", "a/b"),
+        ("a/***/b", "a/b/b/b"),
+        ("a**", "a/b"),
         ("src/**", "{src,docs}"),
     ] {
         assert_eq!(meets(&pattern(a), &pattern(b)), None, "{a} | {b}");
@@ -102,6 +105,9 @@ fn spellings_of_one_path_meet() {
     }
     assert!(pattern("caf\u{e9}").is_match("cafe\u{301}/menu".as_bytes()));
     assert!(folding("SRC/*.RS").is_match(b"src/Main.rs"));
+    assert!(folding("caf?").is_match("CAFE\u{301}".as_bytes()), "an accented letter is one character");
+    let (iota_last, iota_first) = ("\u{3b1}\u{301}\u{345}", "\u{3b1}\u{345}\u{301}");
+    assert!(folding(iota_last).is_match(iota_first.as_bytes()), "marks are put in order before they are folded");
     assert_eq!(overlap(&pattern("a"), &folding("b")).as_deref(), Some("a"), "unlike modes cannot be compared");
 }
 
@@ -242,7 +248,9 @@ proptest! {
     #[test]
     fn matching_agrees_with_globset(source in small_pattern()) {
         let Ok(ours) = PathPattern::parse(&source, Sensitive) else { return Ok(()) };
-        prop_assume!(!source.contains("[!") && !source.contains("[b-") && ours.as_str() == source);
+        if source.contains("[!") || source.contains("[b-") || ours.as_str() != source {
+            return Ok(());
+        }
         let theirs = second_opinion(&source);
         for path in SMALL_PATHS.iter() {
             prop_assert_eq!(ours.is_match(path.as_bytes()), theirs(path), "{} on {}", &source, path);
