@@ -1,0 +1,115 @@
+//! Whether two patterns share a path: decided exactly, with a shortest shared path for the message.
+
+use super::automaton::Automaton;
+use super::fold::CaseMode;
+use super::pattern::{Body, PathPattern, is_at_or_beneath};
+use super::search::{Found, Product};
+
+/// Paths that do not count when two patterns meet.
+#[derive(Debug, Clone)]
+pub struct Exclusion {
+    automaton: Automaton,
+    mode: CaseMode,
+}
+
+impl Exclusion {
+    /// Whatever any of `patterns` matches. Patterns of another case mode than `mode` exclude nothing.
+    pub fn new<'a>(patterns: impl IntoIterator<Item = &'a PathPattern>, mode: CaseMode) -> Self {
+        let same = patterns.into_iter().filter(|pattern| pattern.case_mode() == mode);
+        // A pattern that had no automaton would exclude nothing, which is the strict side.
+        let automata: Vec<Automaton> = same.filter_map(|pattern| pattern.to_automaton().ok()).collect();
+        Self { automaton: Automaton::union(&automata), mode }
+    }
+
+    /// Whether `path`, as Git names it, is excluded.
+    pub fn is_match(&self, path: &[u8]) -> bool {
+        self.accepts(&self.mode.canonical_path(path))
+    }
+
+    /// How spellings are compared.
+    pub fn mode(&self) -> CaseMode {
+        self.mode
+    }
+
+    fn accepts(&self, canonical: &str) -> bool {
+        self.automaton.accepts(&self.automaton.read(canonical))
+    }
+}
+
+/// A shortest path that matches both patterns, in canonical spelling; nothing if no path can.
+///
+/// Patterns of different case modes cannot be compared and count as meeting.
+pub fn overlap(a: &PathPattern, b: &PathPattern) -> Option<String> {
+    if a.case_mode() != b.case_mode() {
+        return Some(a.as_str().to_owned());
+    }
+    let mode = a.case_mode();
+    let found = match (a.body(), b.body()) {
+        (Body::Literal, Body::Literal) => return deeper(a, b).map(str::to_owned),
+        _ if !prefixes_meet(a, b) => return None,
+        (Body::Literal, Body::Glob(glob)) => at_or_beneath(a.literal_prefix(), glob, mode, None),
+        (Body::Glob(glob), Body::Literal) => at_or_beneath(b.literal_prefix(), glob, mode, None),
+        (Body::Glob(left), Body::Glob(right)) => Product::new(left, right, mode).search(),
+    };
+    match found {
+        Found::Path(path) => Some(path),
+        Found::Nothing => None,
+        // Only a search that avoids something runs out; here it would be a flaw, and a false alarm is the safe answer.
+        Found::Exhausted => Some(a.as_str().to_owned()),
+    }
+}
+
+/// Like [`overlap`], but paths in `except` do not count.
+///
+/// A search that grows past its budget counts as a meeting, and the path is then one that is in `except`.
+pub fn overlap_except(a: &PathPattern, b: &PathPattern, except: &Exclusion) -> Option<String> {
+    let met = overlap(a, b)?;
+    let mode = a.case_mode();
+    if mode != b.case_mode() || mode != except.mode || !except.accepts(&met) {
+        return Some(met);
+    }
+    let avoid = Some(&except.automaton);
+    let found = match (a.body(), b.body()) {
+        (Body::Literal, Body::Literal) => at_or_beneath(&met, &Automaton::everything(), mode, avoid),
+        (Body::Literal, Body::Glob(glob)) => at_or_beneath(a.literal_prefix(), glob, mode, avoid),
+        (Body::Glob(glob), Body::Literal) => at_or_beneath(b.literal_prefix(), glob, mode, avoid),
+        (Body::Glob(left), Body::Glob(right)) => Product::new(left, right, mode).avoiding(&except.automaton).search(),
+    };
+    match found {
+        Found::Path(path) => Some(path),
+        Found::Nothing => None,
+        Found::Exhausted => Some(met),
+    }
+}
+
+/// The deeper of two literal paths, if it lies at or beneath the other.
+fn deeper<'a>(a: &'a PathPattern, b: &'a PathPattern) -> Option<&'a str> {
+    let (a, b) = (a.literal_prefix(), b.literal_prefix());
+    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    is_at_or_beneath(long, short).then_some(long)
+}
+
+/// Every match starts with its pattern's prefix, so two prefixes that part ways end the question.
+fn prefixes_meet(a: &PathPattern, b: &PathPattern) -> bool {
+    let (a, b) = (a.literal_prefix(), b.literal_prefix());
+    a.starts_with(b) || b.starts_with(a)
+}
+
+/// A shortest match of `glob` that is `base` or lies beneath it, and that `avoid` does not accept.
+fn at_or_beneath(base: &str, glob: &Automaton, mode: CaseMode, avoid: Option<&Automaton>) -> Found {
+    let reached = glob.read(base);
+    let avoided = avoid.map(|avoid| (avoid, avoid.read(base)));
+    let base_counts = avoided.as_ref().is_none_or(|(avoid, states)| !avoid.accepts(states));
+    if glob.accepts(&reached) && base_counts {
+        return Found::Path(base.to_owned());
+    }
+    let beneath = Automaton::beneath();
+    let mut rest = Product::beneath(&beneath, glob, &reached, mode);
+    if let Some((avoid, states)) = avoided {
+        rest = rest.avoiding_from(avoid, states);
+    }
+    match rest.search() {
+        Found::Path(rest) => Found::Path(format!("{base}{rest}")),
+        other => other,
+    }
+}

@@ -1,0 +1,294 @@
+//! The syntax of patterns: `globset`'s, with `/` only ever matched by itself and by `**`.
+//!
+//! Three readings are wider than `globset`'s defaults, since a lock that covers less than its author meant is the worse
+//! mistake: `?` and `[...]` take a whole character, not a byte; an empty alternative counts (`a{,.txt}`); and `**` alone in
+//! an alternative reaches through directories.
+
+use super::automaton::Node;
+use super::charset::CharSet;
+use super::error::PatternFault;
+use super::fold::{CaseMode, is_starter};
+
+/// How deep braces may nest.
+const DEEPEST: usize = 8;
+/// How many characters a class may list when each has to be folded.
+const WIDEST: usize = 65_536;
+
+/// A parsed pattern.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Parsed {
+    /// The pieces, in canonical spelling.
+    pub(super) nodes: Vec<Node>,
+    /// Whether any glob syntax occurred.
+    pub(super) kind: Kind,
+}
+
+/// Whether a pattern has glob syntax.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// None: it names one path.
+    Literal,
+    /// Some, be it as little as `[a]`.
+    Glob,
+}
+
+/// Reads a cleaned pattern.
+pub(super) fn parse(text: &str, mode: CaseMode) -> Result<Parsed, PatternFault> {
+    let mut parser = Parser { chars: text.chars().collect(), at: 0, mode, kind: Kind::Literal };
+    let nodes = parser.sequence(0)?;
+    match parser.peek() {
+        None => Ok(Parsed { nodes, kind: parser.kind }),
+        Some(_) => Err(PatternFault::UnbalancedBrace),
+    }
+}
+
+struct Parser {
+    chars: Vec<char>,
+    at: usize,
+    mode: CaseMode,
+    kind: Kind,
+}
+
+impl Parser {
+    /// Reads up to the end, or inside braces to the `,` or `}` that ends an alternative, which stays unread.
+    fn sequence(&mut self, depth: usize) -> Result<Vec<Node>, PatternFault> {
+        let mut nodes = Vec::new();
+        while let Some(c) = self.peek() {
+            match c {
+                '*' => self.stars(depth, &mut nodes),
+                '?' => {
+                    self.skip();
+                    nodes.push(Node::Set(CharSet::NotSlash));
+                }
+                '[' => {
+                    self.skip();
+                    nodes.push(self.class()?);
+                }
+                '{' => {
+                    self.skip();
+                    nodes.push(self.alternatives(depth + 1)?);
+                }
+                '}' => return if depth > 0 { Ok(nodes) } else { Err(PatternFault::UnbalancedBrace) },
+                ',' if depth > 0 => return Ok(nodes),
+                _ => self.literal(depth, &mut nodes)?,
+            }
+        }
+        Ok(nodes)
+    }
+
+    fn literal(&mut self, depth: usize, nodes: &mut Vec<Node>) -> Result<(), PatternFault> {
+        let from = self.at;
+        let ends = |c: &char| matches!(c, '*' | '?' | '[' | '{' | '}') || (depth > 0 && *c == ',');
+        let run: String = self.chars[from..].iter().take_while(|c| !ends(c)).collect();
+        self.at += run.chars().count();
+        if let Some(first) = run.chars().next().filter(|_| from > 0) {
+            check_starter(first)?;
+        }
+        nodes.extend(self.mode.canonical_text(&run).chars().map(one));
+        Ok(())
+    }
+
+    /// A whole name of two stars crosses directories; any other run of stars is one star.
+    fn stars(&mut self, depth: usize, nodes: &mut Vec<Node>) {
+        let starts_name = self.at == 0 || self.is_edge(self.at - 1, depth, '{');
+        let from = self.at;
+        while self.peek() == Some('*') {
+            self.skip();
+        }
+        let ends_name = self.at == self.chars.len() || self.is_edge(self.at, depth, '}');
+        let node = if self.at - from != 2 || !starts_name || !ends_name {
+            Node::Repeat(CharSet::NotSlash)
+        } else if self.peek() == Some('/') {
+            self.skip();
+            Node::OneOf(vec![vec![], vec![Node::Repeat(CharSet::Any), one('/')]])
+        } else {
+            Node::Repeat(CharSet::Any)
+        };
+        if nodes.last() != Some(&node) {
+            nodes.push(node);
+        }
+    }
+
+    fn is_edge(&self, at: usize, depth: usize, brace: char) -> bool {
+        let c = self.chars.get(at).copied();
+        c == Some('/') || (depth > 0 && (c == Some(brace) || c == Some(',')))
+    }
+
+    fn alternatives(&mut self, depth: usize) -> Result<Node, PatternFault> {
+        if depth > DEEPEST {
+            return Err(PatternFault::TooComplex { what: "braces nested too deep" });
+        }
+        let mut branches = Vec::new();
+        loop {
+            branches.push(self.sequence(depth)?);
+            match self.bump() {
+                Some(',') => {}
+                Some('}') => return Ok(Node::OneOf(branches)),
+                _ => return Err(PatternFault::UnbalancedBrace),
+            }
+        }
+    }
+
+    fn class(&mut self) -> Result<Node, PatternFault> {
+        let negated = matches!(self.peek(), Some('!' | '^'));
+        if negated {
+            self.skip();
+        }
+        let ranges = self.class_ranges()?;
+        for &(from, to) in &ranges {
+            check_starter(from)?;
+            check_starter(to)?;
+        }
+        let folded = match self.mode {
+            CaseMode::Sensitive => Folded { ranges, longer: Vec::new() },
+            CaseMode::Folding => fold_class(&ranges)?,
+        };
+        Ok(if negated { folded.into_complement() } else { folded.into_node() })
+    }
+
+    fn class_ranges(&mut self) -> Result<Vec<(char, char)>, PatternFault> {
+        let mut ranges = Vec::new();
+        loop {
+            let from = match self.bump().ok_or(PatternFault::UnclosedClass)? {
+                ']' if !ranges.is_empty() => return Ok(ranges),
+                '/' => return Err(PatternFault::ClassContent { found: "/" }),
+                '[' if self.peek() == Some(':') => return Err(PatternFault::ClassContent { found: "[:" }),
+                from => from,
+            };
+            ranges.push((from, self.range_end(from)?));
+        }
+    }
+
+    /// The end of the range that starts with `from`; a `-` before the closing bracket is an ordinary character.
+    fn range_end(&mut self, from: char) -> Result<char, PatternFault> {
+        let to = match (self.peek(), self.chars.get(self.at + 1)) {
+            (Some('-'), Some(&to)) if to != ']' => to,
+            _ => return Ok(from),
+        };
+        self.at += 2;
+        match to {
+            '/' => Err(PatternFault::ClassContent { found: "/" }),
+            to if to < from => Err(PatternFault::BackwardRange { from, to }),
+            to => Ok(to),
+        }
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.chars.get(self.at).copied()
+    }
+
+    fn bump(&mut self) -> Option<char> {
+        let c = self.peek();
+        self.skip();
+        c
+    }
+
+    /// Moves on. Whoever skips a special character has seen glob syntax.
+    fn skip(&mut self) {
+        self.kind = Kind::Glob;
+        self.at += 1;
+    }
+}
+
+/// A character class after folding.
+struct Folded {
+    ranges: Vec<(char, char)>,
+    /// Foldings of more than one character, such as `ss` for `ß`.
+    longer: Vec<String>,
+}
+
+impl Folded {
+    fn into_node(self) -> Node {
+        let set = Node::Set(without_slash(self.ranges));
+        if self.longer.is_empty() {
+            return set;
+        }
+        let longer = self.longer.iter().map(|text| text.chars().map(one).collect());
+        Node::OneOf(std::iter::once(vec![set]).chain(longer).collect())
+    }
+
+    fn into_complement(mut self) -> Node {
+        self.ranges.push(('/', '/'));
+        Node::Set(CharSet::outside(self.ranges))
+    }
+}
+
+fn fold_class(ranges: &[(char, char)]) -> Result<Folded, PatternFault> {
+    let all = || ranges.iter().flat_map(|&(from, to)| from..=to);
+    if all().nth(WIDEST).is_some() {
+        return Err(PatternFault::TooComplex { what: "a character class too wide to fold" });
+    }
+    let mut folded = Folded { ranges: Vec::new(), longer: Vec::new() };
+    for c in all() {
+        let text = c.to_string();
+        let canonical = CaseMode::Folding.canonical_text(&text);
+        let mut chars = canonical.chars();
+        match (chars.next(), chars.next()) {
+            (Some(only), None) => folded.ranges.push((only, only)),
+            _ => folded.longer.push(canonical.into_owned()),
+        }
+    }
+    Ok(folded)
+}
+
+fn without_slash(ranges: Vec<(char, char)>) -> CharSet {
+    let apart = ranges.into_iter().flat_map(|(from, to)| {
+        let (low, high) = ((from, to.min('.')), (from.max('0'), to));
+        [low, high].into_iter().filter(|(from, to)| from <= to)
+    });
+    CharSet::from_ranges(apart.collect())
+}
+
+fn one(c: char) -> Node {
+    Node::Set(CharSet::One(c))
+}
+
+/// A mark that is cut off from its letter would be composed with it in a path and then never be met.
+fn check_starter(c: char) -> Result<(), PatternFault> {
+    if is_starter(c) { Ok(()) } else { Err(PatternFault::LooseMark { code: c.into() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> PatternFault {
+        parse(text, CaseMode::Folding).unwrap_err()
+    }
+
+    #[test]
+    fn broken_syntax_is_refused() {
+        for text in ["a[", "a[b", "[]", "[!]", "[a-", "x[]a"] {
+            assert_eq!(fault(text), PatternFault::UnclosedClass, "{text}");
+        }
+        for text in ["a{", "a{b,c", "}", "a}b", "{a}}", "{{a}"] {
+            assert_eq!(fault(text), PatternFault::UnbalancedBrace, "{text}");
+        }
+        assert_eq!(fault("[b-a]"), PatternFault::BackwardRange { from: 'b', to: 'a' });
+        assert_eq!(fault("[a/]"), PatternFault::ClassContent { found: "/" });
+        assert_eq!(fault("[!-/]"), PatternFault::ClassContent { found: "/" });
+        assert_eq!(fault("[[:alpha:]]"), PatternFault::ClassContent { found: "[:" });
+        assert_eq!(fault("*\u{301}"), PatternFault::LooseMark { code: 0x301 });
+        assert_eq!(fault("e{\u{301},x}"), PatternFault::LooseMark { code: 0x301 });
+        assert_eq!(fault("[e\u{300}]"), PatternFault::LooseMark { code: 0x300 });
+        assert!(matches!(fault(&"{".repeat(9)), PatternFault::TooComplex { .. }));
+        assert!(matches!(fault("[a-\u{10ffff}]"), PatternFault::TooComplex { .. }));
+    }
+
+    #[test]
+    fn only_syntax_makes_a_glob() {
+        for (text, kind) in [("a,b]c-!", Kind::Literal), ("[@]a", Kind::Glob), ("a?", Kind::Glob), ("{a}", Kind::Glob)]
+        {
+            assert_eq!(parse(text, CaseMode::Sensitive).unwrap().kind, kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn classes_fold_each_member() {
+        let class = |text: &str| parse(text, CaseMode::Folding).unwrap().nodes;
+        assert_eq!(class("[A-CZ]"), class("[a-cz]"));
+        assert_eq!(class("[!A]"), class("[!a]"));
+        let sharp = vec![Node::OneOf(vec![vec![one('b')], vec![one('s'), one('s')]])];
+        assert_eq!(class("[\u{df}B]"), sharp);
+    }
+}
