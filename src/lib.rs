@@ -8,4 +8,4 @@
 mod base;
 pub mod cli;
 mod domain;
-mod policy;
+pub mod process;

@@ -1,0 +1,244 @@
+//! Output with a cap: the first half and the last half stay, the middle goes.
+//!
+//! The first half is written as it comes, so that a file can be followed while the command runs. What comes after goes round in a
+//! second file beside it, which is appended at the end behind a line that says how much is missing. A failed write is remembered
+//! and ends the writing, never the command.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::base::fs::remove_file;
+
+/// Something that can be written and read back.
+trait Medium: Read + Write + Seek + Send {}
+impl<T: Read + Write + Seek + Send> Medium for T {}
+
+/// Output that is being kept.
+pub(super) struct Kept {
+    head: Box<dyn Medium>,
+    head_room: u64,
+    head_bytes: u64,
+    ring: Ring,
+    place: Place,
+    error: Option<io::Error>,
+}
+
+/// What was kept in the end.
+pub(super) struct Summary {
+    pub bytes: u64,
+    pub cut: u64,
+    pub error: Option<String>,
+    pub memory: Vec<u8>,
+}
+
+enum Place {
+    File { tail: PathBuf },
+    Memory,
+}
+
+impl Kept {
+    /// Keeps in a new file of mode 0600; what stood there before is gone.
+    pub fn in_file(path: &Path, cap: u64) -> io::Result<Self> {
+        let mut tail = path.as_os_str().to_owned();
+        tail.push(".tail");
+        let place = Place::File { tail: tail.into() };
+        Ok(Self::new(Box::new(create(path)?), place, cap))
+    }
+
+    /// Keeps in memory.
+    pub fn in_memory(cap: u64) -> Self {
+        Self::new(Box::new(Cursor::new(Vec::new())), Place::Memory, cap)
+    }
+
+    fn new(head: Box<dyn Medium>, place: Place, cap: u64) -> Self {
+        let ring = Ring { medium: None, size: cap / 2, at: 0, seen: 0 };
+        Self { head, head_room: cap - cap / 2, head_bytes: 0, ring, place, error: None }
+    }
+
+    pub fn write(&mut self, bytes: &[u8]) {
+        if self.error.is_none() {
+            self.error = self.try_write(bytes).err();
+        }
+    }
+
+    /// Puts the last part behind the first.
+    pub fn finish(&mut self) {
+        if self.error.is_none() {
+            self.error = self.append_tail().err();
+        }
+        if let Place::File { tail } = &self.place
+            && self.ring.medium.take().is_some()
+        {
+            // The name is ours; if it stays behind it only costs space.
+            let _removed = remove_file(tail);
+        }
+    }
+
+    pub fn into_summary(mut self) -> Summary {
+        let memory = match self.place {
+            Place::Memory => self.read_back().unwrap_or_default(),
+            Place::File { .. } => Vec::new(),
+        };
+        let bytes = self.head_bytes + self.ring.len();
+        Summary { bytes, cut: self.ring.cut(), error: self.error.map(|e| e.to_string()), memory }
+    }
+
+    fn try_write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let room = usize::try_from(self.head_room - self.head_bytes).unwrap_or(usize::MAX);
+        let (first, rest) = bytes.split_at(bytes.len().min(room));
+        self.head.write_all(first)?;
+        self.head_bytes += first.len() as u64;
+        if rest.is_empty() { Ok(()) } else { self.ring.write(rest, &self.place) }
+    }
+
+    fn append_tail(&mut self) -> io::Result<()> {
+        if self.ring.cut() > 0 {
+            write!(self.head, "\n[{} bytes were cut out here]\n", self.ring.cut())?;
+        }
+        self.ring.copy_to(&mut self.head)?;
+        self.head.flush()
+    }
+
+    fn read_back(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.head.seek(SeekFrom::Start(0))?;
+        self.head.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept").field("head_bytes", &self.head_bytes).field("tail_bytes", &self.ring.len()).finish()
+    }
+}
+
+/// The last `size` bytes of what was written to it.
+struct Ring {
+    /// Made with the first byte, since most outputs need none.
+    medium: Option<Box<dyn Medium>>,
+    size: u64,
+    at: u64,
+    seen: u64,
+}
+
+impl Ring {
+    fn len(&self) -> u64 {
+        self.seen.min(self.size)
+    }
+
+    fn cut(&self) -> u64 {
+        self.seen - self.len()
+    }
+
+    fn write(&mut self, bytes: &[u8], place: &Place) -> io::Result<()> {
+        // Counted first: what could not be written is missing as well.
+        self.seen += bytes.len() as u64;
+        let size = usize::try_from(self.size).unwrap_or(usize::MAX);
+        let mut rest = &bytes[bytes.len().saturating_sub(size)..];
+        let medium = match &mut self.medium {
+            Some(medium) => medium,
+            none => none.insert(place.open_tail()?),
+        };
+        while !rest.is_empty() {
+            let room = usize::try_from(self.size - self.at).unwrap_or(usize::MAX);
+            let (now, later) = rest.split_at(rest.len().min(room));
+            medium.write_all(now)?;
+            self.at += now.len() as u64;
+            if self.at == self.size {
+                self.at = 0;
+                medium.seek(SeekFrom::Start(0))?;
+            }
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// Copies the kept bytes in their order.
+    fn copy_to(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        let (length, at) = (self.len(), self.at);
+        let Some(medium) = &mut self.medium else { return Ok(()) };
+        let parts = if self.seen > self.size { [(at, length - at), (0, at)] } else { [(0, length), (0, 0)] };
+        for (from, count) in parts {
+            medium.seek(SeekFrom::Start(from))?;
+            io::copy(&mut medium.take(count), out)?;
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    fn open_tail(&self) -> io::Result<Box<dyn Medium>> {
+        Ok(match self {
+            Self::File { tail } => Box::new(create(tail)?),
+            Self::Memory => Box::new(Cursor::new(Vec::new())),
+        })
+    }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn keep(kept: Kept, chunks: &[&[u8]]) -> Summary {
+        let mut kept = kept;
+        chunks.iter().for_each(|chunk| kept.write(chunk));
+        kept.finish();
+        kept.into_summary()
+    }
+
+    /// The definition, on the whole.
+    fn expected(bytes: &[u8], cap: usize) -> Vec<u8> {
+        if bytes.len() <= cap {
+            return bytes.to_vec();
+        }
+        let (head, tail) = (cap - cap / 2, cap / 2);
+        let mut out = bytes[..head].to_vec();
+        out.extend(format!("\n[{} bytes were cut out here]\n", bytes.len() - cap).bytes());
+        out.extend(&bytes[bytes.len() - tail..]);
+        out
+    }
+
+    #[test]
+    fn a_file_keeps_its_head_and_its_tail_and_nothing_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out");
+        std::fs::write(&path, "old and long content").unwrap();
+        let summary = keep(Kept::in_file(&path, 8).unwrap(), &[b"0123", b"456789ab", b"cdef"]);
+        assert_eq!(std::fs::read(&path).unwrap(), b"0123\n[8 bytes were cut out here]\ncdef");
+        assert_eq!((summary.bytes, summary.cut), (8, 8));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        use std::os::unix::fs::MetadataExt;
+        let fresh = dir.path().join("fresh");
+        keep(Kept::in_file(&fresh, 8).unwrap(), &[]);
+        assert_eq!(std::fs::metadata(&fresh).unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_failed_write_is_told_and_counts_as_missing() {
+        let summary = keep(Kept::in_file(Path::new("/dev/full"), 100).unwrap(), &[b"abc", b"def"]);
+        assert!(summary.error.unwrap().contains("No space"));
+    }
+
+    proptest! {
+        #[test]
+        fn memory_keeps_what_the_definition_says(
+            chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..12), 0..12),
+            cap in 0u64..30,
+        ) {
+            let whole = chunks.concat();
+            let slices: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
+            let summary = keep(Kept::in_memory(cap), &slices);
+            prop_assert_eq!(&summary.memory, &expected(&whole, usize::try_from(cap).unwrap()));
+            prop_assert_eq!(summary.bytes + summary.cut, whole.len() as u64);
+        }
+    }
+}

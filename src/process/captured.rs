@@ -1,0 +1,63 @@
+//! Small tools: run one, wait for it, have its output in memory. The same supervision as for agents.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::process::redact::Redactor;
+use crate::process::supervise::{
+    CancelToken, Limits, Outcome, OutputTo, Quiet, SpawnSpec, StdinSource, SuperviseError, supervise,
+};
+
+/// How long a small tool may take to end when it is told to.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A tool to run.
+#[derive(Debug, Clone)]
+pub struct Tool {
+    /// Program and arguments.
+    pub argv: Vec<OsString>,
+    /// Working directory.
+    pub cwd: PathBuf,
+    /// The whole environment.
+    pub env: Vec<(OsString, OsString)>,
+    /// Bytes kept of each output.
+    pub cap: u64,
+    /// Longest run.
+    pub timeout: Duration,
+}
+
+impl Tool {
+    /// A tool with 1 MiB of output and 20 s of time.
+    pub fn new(argv: impl IntoIterator<Item = impl Into<OsString>>, cwd: &Path) -> Self {
+        let argv = argv.into_iter().map(Into::into).collect();
+        Self { argv, cwd: cwd.to_owned(), env: Vec::new(), cap: 1 << 20, timeout: Duration::from_secs(20) }
+    }
+}
+
+/// Runs `tool` to its end with an empty standard input; its output is in `Outcome::stdout.memory` and `stderr.memory`. Well-known
+/// shapes of secrets are redacted. May be called inside and outside of an asynchronous runtime; it blocks either way.
+///
+/// # Errors
+/// Where the machinery cannot be set up. A tool that cannot be started is no error but [`super::supervise::End::SpawnFailed`].
+pub fn run_captured(tool: &Tool) -> Result<Outcome, SuperviseError> {
+    let spec = SpawnSpec {
+        argv: tool.argv.clone(),
+        cwd: tool.cwd.clone(),
+        env: tool.env.clone(),
+        stdin: StdinSource::Null,
+        run_id: None,
+        limits: Limits { total: Some(tool.timeout), silence: None, grace: GRACE, output_cap: tool.cap },
+        stdout: OutputTo::Memory,
+        stderr: OutputTo::Memory,
+    };
+    // A thread of its own, since a runtime cannot be driven from within another.
+    std::thread::scope(|scope| scope.spawn(|| drive(&spec)).join())
+        .unwrap_or_else(|_| Err(SuperviseError::Runtime(std::io::Error::other("the supervising thread failed"))))
+}
+
+fn drive(spec: &SpawnSpec) -> Result<Outcome, SuperviseError> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(SuperviseError::Runtime)?;
+    runtime.block_on(supervise(spec, &Redactor::new(&[]), &mut Quiet, &CancelToken::new()))
+}

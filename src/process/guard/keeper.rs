@@ -1,0 +1,218 @@
+//! The keeper process: starts the command, waits for its end or for a reason to end it, and leaves nothing behind.
+//!
+//! Its standard input is a socket to `ai`: its closing means that `ai` is gone or wants the command ended, and the report goes out
+//! on it. Standard output and error are the command's own and are only passed on. Everything that it starts is below it for good,
+//! since it is a subreaper, so "no child left to wait for" is the proof that the tree has ended.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, WaitOptions, WaitStatus};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+
+use crate::process::guard::protocol::{Launch, Report, StopCause};
+use crate::process::identity::own_pid;
+use crate::process::procfs::{Stat, descendants, table};
+use crate::process::signal::{Groups, Pressure, STEP, Sweep};
+use crate::process::supervise::{Exit, SpawnFailure, SpawnFailureKind};
+
+/// Exit code for a call that is not one of ours.
+const USAGE: u8 = 2;
+/// Exit code where the command could not be started, as shells have it.
+const NOT_STARTED: u8 = 127;
+
+/// Runs a keeper; `args` are those after [`super::ARGUMENT`]. The exit code is that of the command, or 128 plus its signal.
+pub fn main(args: &[OsString]) -> ExitCode {
+    let Some(launch) = Launch::from_args(args) else { return ExitCode::from(USAGE) };
+    match prepare().and_then(|line| Ok((line, runtime()?))) {
+        Ok((line, runtime)) => runtime.block_on(keep(&launch, line)),
+        Err(error) => {
+            let _told = io::stderr().write_fmt(format_args!("ai: the keeper cannot start: {error}\n"));
+            ExitCode::from(NOT_STARTED)
+        }
+    }
+}
+
+/// Leaves the session of `ai`, becomes the reaper of everything below, and takes hold of the line to `ai`.
+fn prepare() -> io::Result<File> {
+    // Under its own name it is not hit by a `killall` that is meant for `ai`; only for looks where it fails.
+    let _named = OpenOptions::new().write(true).open("/proc/self/comm").and_then(|mut f| f.write_all(b"run-keeper"));
+    // Fails only for one who leads a group already, which then is the session that we want.
+    let _led = rustix::process::setsid();
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
+}
+
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+async fn keep(launch: &Launch, mut line: File) -> ExitCode {
+    let started = match Events::install(&line) {
+        Ok(events) => start(launch).map(|command| (events, command)),
+        Err(error) => Err(SpawnFailure::new(SpawnFailureKind::Keeper, &launch.argv, &error)),
+    };
+    let (report, code) = match started {
+        Ok((events, command)) => see_out(command, events, launch.grace).await,
+        Err(failure) => (Report::NotStarted(failure), NOT_STARTED),
+    };
+    if let Ok(mut text) = serde_json::to_vec(&report) {
+        text.push(b'\n');
+        // Nobody may be listening any more.
+        let _told = line.write_all(&text);
+    }
+    ExitCode::from(code)
+}
+
+/// Starts the command in a process group of its own, with its own standard input.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the home of process starts; the environment is the keeper's own, \
+    which `ai` has built from its allow-list"
+)]
+fn start(launch: &Launch) -> Result<Pid, SpawnFailure> {
+    let fail = |kind, error: &io::Error| SpawnFailure::new(kind, &launch.argv, error);
+    if !launch.cwd.is_dir() {
+        return Err(fail(SpawnFailureKind::NoDirectory, &io::Error::other(launch.cwd.display().to_string())));
+    }
+    let stdin = match &launch.stdin {
+        None => Stdio::null(),
+        Some(path) => File::open(path).map(Stdio::from).map_err(|e| fail(SpawnFailureKind::NoInput, &e))?,
+    };
+    let (program, arguments) = launch
+        .argv
+        .split_first()
+        .ok_or_else(|| fail(SpawnFailureKind::NotFound, &io::Error::from(io::ErrorKind::InvalidInput)))?;
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(&launch.cwd).stdin(stdin).process_group(0);
+    let child = command.spawn().map_err(|e| fail(SpawnFailureKind::of(&e), &e))?;
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    pid.ok_or_else(|| fail(SpawnFailureKind::Keeper, &io::Error::other("its pid is out of range")))
+}
+
+/// Waits for the command's end or a reason to end it, then ends everything that is left.
+async fn see_out(command: Pid, mut events: Events, grace: Duration) -> (Report, u8) {
+    let mut reaper = Reaper { command, exit: None };
+    let stopped = events.until_end(&mut reaper).await;
+    let alone = reaper.exit.is_some();
+    let mut sweep = Sweep::begin(grace);
+    let survivors = loop {
+        if reaper.reap() == Children::None {
+            break Vec::new();
+        }
+        let targets = running_below();
+        if sweep.pressure() == Pressure::GivenUp {
+            break targets.iter().map(|stat| stat.pid).collect();
+        }
+        sweep.press(&targets, Groups::Whole);
+        events.child_or_step().await;
+    };
+    let leftovers = if alone { sweep.count() } else { sweep.count().saturating_sub(1) };
+    let code = reaper.exit.map_or(NOT_STARTED, Exit::shell_code);
+    (Report::Ended { exit: reaper.exit, stopped, leftovers, survivors }, code)
+}
+
+/// What runs below the keeper. Where `/proc` cannot be read this is nothing, and only the end of all children ends the sweep.
+fn running_below() -> Vec<Stat> {
+    let table = table().unwrap_or_default();
+    descendants(&[own_pid()], &table).into_iter().filter(Stat::is_running).collect()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Children {
+    Some,
+    None,
+}
+
+/// Reaps children, and remembers how the command ended.
+struct Reaper {
+    command: Pid,
+    exit: Option<Exit>,
+}
+
+impl Reaper {
+    /// Reaps all that have ended; says whether any child is left, adopted ones included.
+    fn reap(&mut self) -> Children {
+        loop {
+            match rustix::process::wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) if pid == self.command => self.exit = exit_of(status),
+                Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
+                Ok(None) => return Children::Some,
+                Err(_) => return Children::None,
+            }
+        }
+    }
+}
+
+fn exit_of(status: WaitStatus) -> Option<Exit> {
+    status.exit_status().map(Exit::Code).or_else(|| status.terminating_signal().map(Exit::Signal))
+}
+
+/// Everything that wakes a keeper.
+struct Events {
+    children: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+    line_closed: oneshot::Receiver<()>,
+}
+
+impl Events {
+    /// Installed before the command starts, so that nothing is missed.
+    fn install(line: &File) -> io::Result<Self> {
+        let line = line.try_clone()?;
+        let (tell, line_closed) = oneshot::channel();
+        std::thread::Builder::new().spawn(move || {
+            read_to_end(line);
+            let _heard = tell.send(());
+        })?;
+        Ok(Self {
+            children: signal(SignalKind::child())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+            line_closed,
+        })
+    }
+
+    /// Returns when the command has ended (`None`) or has to be ended.
+    async fn until_end(&mut self, reaper: &mut Reaper) -> Option<StopCause> {
+        loop {
+            reaper.reap();
+            if reaper.exit.is_some() {
+                return None;
+            }
+            tokio::select! {
+                _ = self.children.recv() => {}
+                _ = &mut self.line_closed => return Some(StopCause::LineClosed),
+                _ = self.terminate.recv() => return Some(StopCause::Signal(SignalKind::terminate().as_raw_value())),
+                _ = self.interrupt.recv() => return Some(StopCause::Signal(SignalKind::interrupt().as_raw_value())),
+                _ = self.hang_up.recv() => return Some(StopCause::Signal(SignalKind::hangup().as_raw_value())),
+            }
+        }
+    }
+
+    /// Returns when a child has ended, or soon.
+    async fn child_or_step(&mut self) {
+        let _which = tokio::time::timeout(STEP, self.children.recv()).await;
+    }
+}
+
+/// Returns when the other side is gone; what it might say is not for this version.
+fn read_to_end(mut line: File) {
+    let mut ignored = [0u8; 64];
+    loop {
+        match line.read(&mut ignored) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
+}

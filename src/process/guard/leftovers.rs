@@ -1,0 +1,62 @@
+//! What is left of a run after both `ai` and its keeper were killed: found by the run's mark in the environment.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use crate::base::env::AI_RUN;
+use crate::base::fs::FsError;
+use crate::process::identity::{ProcessIdentity, own_pid};
+use crate::process::procfs::{Stat, descendants, environment_has, table};
+use crate::process::signal::{Groups, Pressure, STEP, Sweep};
+
+/// What [`kill_leftovers`] found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// How many processes were ended.
+    pub ended: usize,
+    /// What could not be killed. Not empty: the run must not be taken for over.
+    pub survivors: Vec<ProcessIdentity>,
+}
+
+/// Ends every process that was started for `run_id`, and what is below those: `SIGTERM`, then `SIGKILL` after `grace`. Blocks until
+/// they are gone. Never touches this process, those above it, or processes of other users.
+///
+/// # Errors
+/// Where `/proc` cannot be listed, so that nothing is known.
+pub fn kill_leftovers(run_id: &str, grace: Duration) -> Result<Leftovers, FsError> {
+    let mark = format!("{AI_RUN}={run_id}").into_bytes();
+    let mut sweep = Sweep::begin(grace);
+    loop {
+        let targets = marked(&mark)?;
+        if targets.is_empty() || sweep.pressure() == Pressure::GivenUp {
+            let survivors = targets.iter().map(ProcessIdentity::from_stat).collect();
+            return Ok(Leftovers { ended: sweep.count() - targets.len().min(sweep.count()), survivors });
+        }
+        sweep.press(&targets, Groups::Spared);
+        std::thread::sleep(STEP);
+    }
+}
+
+/// Running processes with the mark, and their descendants, without this process and its ancestors.
+fn marked(mark: &[u8]) -> Result<Vec<Stat>, FsError> {
+    let table = table()?;
+    let spared = own_line(&table);
+    let candidates = table.iter().filter(|stat| stat.is_running() && !spared.contains(&stat.pid));
+    let found: Vec<Stat> = candidates.filter(|stat| environment_has(stat.pid, mark)).copied().collect();
+    let roots: Vec<i32> = found.iter().map(|stat| stat.pid).collect();
+    let below = descendants(&roots, &table).into_iter().filter(|stat| stat.is_running() && !spared.contains(&stat.pid));
+    Ok(found.iter().copied().chain(below).collect())
+}
+
+/// This process and everything above it.
+fn own_line(table: &[Stat]) -> HashSet<i32> {
+    let mut line = HashSet::new();
+    let mut pid = own_pid();
+    while line.insert(pid) {
+        match table.iter().find(|stat| stat.pid == pid) {
+            Some(stat) => pid = stat.parent,
+            None => break,
+        }
+    }
+    line
+}

@@ -1,0 +1,91 @@
+//! What `ai` tells its keeper (arguments) and what the keeper reports back (one line of JSON over its standard input, a socket).
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::process::supervise::{Exit, SpawnFailure};
+
+/// What a keeper has to start and how to end it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::process) struct Launch {
+    /// From `SIGTERM` to `SIGKILL`.
+    pub grace: Duration,
+    /// Absolute working directory of the command.
+    pub cwd: PathBuf,
+    /// Absolute path of the file that is its standard input; `None` is `/dev/null`.
+    pub stdin: Option<PathBuf>,
+    /// The command with its arguments; never empty.
+    pub argv: Vec<OsString>,
+}
+
+/// Why a keeper ended the command before it ended by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::process) enum StopCause {
+    /// `ai` asked, or is gone.
+    LineClosed,
+    /// Somebody sent the keeper this signal.
+    Signal(i32),
+}
+
+/// The last word of a keeper.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::process) enum Report {
+    /// The command could not be started.
+    NotStarted(SpawnFailure),
+    /// The command and everything below it have ended.
+    Ended {
+        /// How the command ended; `None` if it could not be killed.
+        exit: Option<Exit>,
+        /// Why it was ended, if not by itself.
+        stopped: Option<StopCause>,
+        /// Processes below the command that had to be ended after it.
+        leftovers: usize,
+        /// Pids that could not be killed.
+        survivors: Vec<i32>,
+    },
+}
+
+impl Launch {
+    /// The arguments after [`super::ARGUMENT`].
+    pub fn to_args(&self) -> Vec<OsString> {
+        let grace = self.grace.as_millis().to_string();
+        let stdin = self.stdin.clone().unwrap_or_default();
+        let mut args = vec![grace.into(), self.cwd.clone().into(), stdin.into()];
+        args.extend(self.argv.iter().cloned());
+        args
+    }
+
+    /// Reads what [`Self::to_args`] wrote; `None` where it is anything else.
+    pub fn from_args(args: &[OsString]) -> Option<Self> {
+        let [grace, cwd, stdin, argv @ ..] = args else { return None };
+        let grace = Duration::from_millis(grace.to_str()?.parse().ok()?);
+        let stdin = (!stdin.is_empty()).then(|| PathBuf::from(stdin));
+        (!argv.is_empty()).then(|| Self { grace, cwd: PathBuf::from(cwd), stdin, argv: argv.to_vec() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStringExt;
+
+    #[test]
+    fn a_launch_survives_the_command_line() {
+        let odd = OsString::from_vec(b"a\xff\n--".to_vec());
+        for stdin in [None, Some(PathBuf::from("/p q"))] {
+            let launch = Launch {
+                grace: Duration::from_millis(1500),
+                cwd: PathBuf::from("/w"),
+                stdin,
+                argv: vec![odd.clone(), "".into(), "-x".into()],
+            };
+            assert_eq!(Launch::from_args(&launch.to_args()), Some(launch));
+        }
+        assert_eq!(Launch::from_args(&["1".into(), "/".into(), "".into()]), None);
+    }
+}

@@ -1,0 +1,126 @@
+//! Which process: a pid alone may be reused, so an identity also holds the boot, the pid namespace and the start time.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::clock;
+use crate::process::procfs;
+
+/// A process, named so that no later process with the same pid is mistaken for it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProcessIdentity {
+    /// Boot and time namespace, as [`clock::boot_epoch`] names them.
+    pub boot_id: String,
+    /// The pid namespace in which `pid` means something.
+    pub pid_namespace: String,
+    /// The process id.
+    pub pid: i32,
+    /// Clock ticks between boot and the start of the process.
+    pub start_ticks: u64,
+}
+
+/// What can be said about a process from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Liveness {
+    /// It runs.
+    Alive,
+    /// It has ended; a zombie counts as ended.
+    Dead,
+    /// It belongs to another container of this boot, where its pid cannot be looked up.
+    Unknown,
+}
+
+impl ProcessIdentity {
+    /// This process. `None` only where `/proc` cannot be read.
+    pub fn current() -> Option<Self> {
+        Self::of(own_pid())
+    }
+
+    /// The process that has this pid now.
+    pub fn of(pid: i32) -> Option<Self> {
+        let stat = procfs::stat(pid).filter(procfs::Stat::is_running)?;
+        Some(Self::from_stat(&stat))
+    }
+
+    /// True if this very process still runs, as far as can be seen from here; see [`Self::liveness`].
+    pub fn is_alive(&self) -> bool {
+        self.liveness() == Liveness::Alive
+    }
+
+    /// Whether this very process still runs. Take [`Liveness::Unknown`] as alive where a mistake would run something twice.
+    pub fn liveness(&self) -> Liveness {
+        if boot_of(&self.boot_id) != boot_of(&clock::boot_epoch()) {
+            return Liveness::Dead;
+        }
+        if self.boot_id != clock::boot_epoch() || self.pid_namespace != pid_namespace() {
+            return Liveness::Unknown;
+        }
+        match procfs::stat(self.pid) {
+            Some(stat) if stat.start_ticks == self.start_ticks && stat.is_running() => Liveness::Alive,
+            _ => Liveness::Dead,
+        }
+    }
+
+    pub(in crate::process) fn from_stat(stat: &procfs::Stat) -> Self {
+        Self {
+            boot_id: clock::boot_epoch(),
+            pid_namespace: pid_namespace(),
+            pid: stat.pid,
+            start_ticks: stat.start_ticks,
+        }
+    }
+}
+
+/// The pid of this process.
+pub(in crate::process) fn own_pid() -> i32 {
+    rustix::process::getpid().as_raw_pid()
+}
+
+/// The boot alone, without the time namespace.
+fn boot_of(boot_id: &str) -> &str {
+    boot_id.split_once('/').map_or(boot_id, |(boot, _)| boot)
+}
+
+fn pid_namespace() -> String {
+    rustix::fs::readlink("/proc/self/ns/pid", Vec::new())
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_alive_and_survives_serialisation() {
+        let me = ProcessIdentity::current().unwrap();
+        let text = serde_json::to_string(&me).unwrap();
+        assert!(serde_json::from_str::<ProcessIdentity>(&text).unwrap().is_alive());
+    }
+
+    #[test]
+    fn another_start_time_or_boot_is_another_process() {
+        let me = ProcessIdentity::current().unwrap();
+        let reused = ProcessIdentity { start_ticks: me.start_ticks + 1, ..me.clone() };
+        assert_eq!(reused.liveness(), Liveness::Dead);
+        let rebooted = ProcessIdentity { boot_id: "another/time:[1]".into(), ..me.clone() };
+        assert_eq!(rebooted.liveness(), Liveness::Dead);
+        let elsewhere = ProcessIdentity { pid_namespace: "pid:[1]".into(), ..me };
+        assert_eq!(elsewhere.liveness(), Liveness::Unknown);
+    }
+
+    #[test]
+    fn a_zombie_is_dead_although_its_pid_exists() {
+        let mut command = std::process::Command::new("sh");
+        let mut child = command.args(["-c", "read x"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let identity = ProcessIdentity::of(i32::try_from(child.id()).unwrap()).unwrap();
+        assert!(identity.is_alive());
+        drop(child.stdin.take());
+        // Not reaped yet: it becomes a zombie, and stays one until `wait`.
+        while procfs::stat(identity.pid).unwrap().is_running() {
+            std::thread::yield_now();
+        }
+        assert!(!identity.is_alive());
+        child.wait().unwrap();
+        assert!(!identity.is_alive());
+    }
+}

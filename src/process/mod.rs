@@ -1,0 +1,19 @@
+//! Child processes: started under a keeper, watched, capped, redacted and ended without leaving one behind.
+//!
+//! * [`guard`] is the part that outlives `ai`: a small keeper process per child, which ends the whole tree when `ai` is gone.
+//! * [`supervise`] runs one command under such a keeper with limits on time, silence and output.
+//! * [`captured`] is the same for small tools, synchronous and in memory.
+//! * [`redact`] takes secrets out of everything before it is stored; [`environment`] keeps them from getting in.
+//! * [`identity`] names a process so that a reused pid is never mistaken for it.
+//!
+//! Deliberately absent: shells, pipes between commands, and pseudo-terminals. A child has no controlling terminal and cannot ask.
+
+mod capture;
+pub mod captured;
+pub mod environment;
+pub mod guard;
+pub mod identity;
+mod procfs;
+pub mod redact;
+mod signal;
+pub mod supervise;

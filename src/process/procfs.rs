@@ -1,0 +1,145 @@
+//! What `/proc` says about processes: parents, sessions, start times and environment markers.
+//!
+//! A process that vanishes while it is read is simply not there; only an unreadable `/proc` itself is an error.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use crate::base::fs::{FsError, list_dir, read_capped};
+
+/// `/proc/PID/stat` is far below this.
+const STAT_CAP: u64 = 4096;
+/// The kernel allows an environment of a quarter of the stack limit; this is far above the usual 2 MiB.
+const ENVIRON_CAP: u64 = 16 << 20;
+
+/// One process as `/proc/PID/stat` shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::process) struct Stat {
+    pub pid: i32,
+    pub parent: i32,
+    pub group: i32,
+    pub session: i32,
+    /// Clock ticks between boot and the start of the process.
+    pub start_ticks: u64,
+    state: u8,
+    threads: u32,
+}
+
+impl Stat {
+    /// False for a process that has ended and only waits to be reaped. A process whose first thread has ended while others go
+    /// on also shows as a zombie, but still runs.
+    pub fn is_running(&self) -> bool {
+        !matches!(self.state, b'Z' | b'X' | b'x') || self.threads > 1
+    }
+
+    /// True for a process that is stopped and would not act on a signal before it is continued.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.state, b'T' | b't')
+    }
+}
+
+/// The process with this pid, if there is one now.
+pub(in crate::process) fn stat(pid: i32) -> Option<Stat> {
+    let bytes = read_capped(&proc_path(pid, "stat"), STAT_CAP).ok()?;
+    parse(&String::from_utf8_lossy(&bytes))
+}
+
+/// Every process that can be seen now.
+pub(in crate::process) fn table() -> Result<Vec<Stat>, FsError> {
+    let entries = list_dir(Path::new("/proc"))?;
+    Ok(entries.iter().filter_map(|path| path.file_name()?.to_str()?.parse().ok()).filter_map(stat).collect())
+}
+
+/// Everything below `roots` in `table`, the roots themselves not included.
+pub(in crate::process) fn descendants(roots: &[i32], table: &[Stat]) -> Vec<Stat> {
+    let mut children: HashMap<i32, Vec<&Stat>> = HashMap::new();
+    for stat in table {
+        children.entry(stat.parent).or_default().push(stat);
+    }
+    let mut seen: HashSet<i32> = roots.iter().copied().collect();
+    let mut found = Vec::new();
+    let mut queue = roots.to_vec();
+    while let Some(pid) = queue.pop() {
+        for child in children.get(&pid).into_iter().flatten() {
+            if seen.insert(child.pid) {
+                found.push(**child);
+                queue.push(child.pid);
+            }
+        }
+    }
+    found
+}
+
+/// True where the environment with which the process was started holds exactly `entry` (`NAME=value`). Processes of other users
+/// cannot be read and count as unmarked.
+pub(in crate::process) fn environment_has(pid: i32, entry: &[u8]) -> bool {
+    read_capped(&proc_path(pid, "environ"), ENVIRON_CAP)
+        .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|found| found == entry))
+}
+
+/// The number of times that the kernel killed a process for want of memory, since boot; `None` where it does not say.
+pub(in crate::process) fn oom_kills() -> Option<u64> {
+    let text = read_capped(Path::new("/proc/vmstat"), 1 << 20).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+}
+
+fn proc_path(pid: i32, file: &str) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}/{file}"))
+}
+
+/// Parses `pid (name) state ppid …`. The name may hold spaces and parentheses, so fields count from the last parenthesis.
+fn parse(line: &str) -> Option<Stat> {
+    let pid = line.split_once(' ')?.0.parse().ok()?;
+    let fields: Vec<&str> = line.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+    let number = |index: usize| fields.get(index)?.parse::<i32>().ok();
+    Some(Stat {
+        pid,
+        state: *fields.first()?.as_bytes().first()?,
+        parent: number(1)?,
+        group: number(2)?,
+        session: number(3)?,
+        threads: fields.get(17)?.parse().ok()?,
+        start_ticks: fields.get(19)?.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(pid: i32, name: &str, state: char, threads: u32) -> String {
+        format!("{pid} ({name}) {state} 7 8 9 0 -1 0 0 0 0 0 0 0 0 0 20 0 {threads} 0 123456 0 0")
+    }
+
+    #[test]
+    fn a_name_with_parentheses_and_spaces_does_not_shift_the_fields() {
+        let stat = parse(&line(42, "a) Z 1 (b", 'S', 3)).unwrap();
+        assert_eq!((stat.pid, stat.parent, stat.group, stat.session), (42, 7, 8, 9));
+        assert_eq!((stat.start_ticks, stat.threads), (123_456, 3));
+    }
+
+    #[test]
+    fn a_zombie_with_threads_left_still_runs() {
+        assert!(!parse(&line(1, "x", 'Z', 1)).unwrap().is_running());
+        assert!(parse(&line(1, "x", 'Z', 2)).unwrap().is_running());
+        assert!(parse(&line(1, "x", 'T', 1)).unwrap().is_stopped());
+    }
+
+    #[test]
+    fn descendants_are_found_at_any_depth_and_a_loop_ends() {
+        let make = |pid, parent| Stat { pid, parent, ..parse(&line(1, "x", 'S', 1)).unwrap() };
+        let table = [make(2, 1), make(3, 2), make(4, 3), make(5, 9), make(9, 5)];
+        let mut pids: Vec<i32> = descendants(&[2], &table).iter().map(|s| s.pid).collect();
+        pids.sort_unstable();
+        assert_eq!(pids, [3, 4]);
+        assert_eq!(descendants(&[5], &table).len(), 1);
+    }
+
+    #[test]
+    fn this_process_is_in_the_table() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        assert!(table().unwrap().iter().any(|stat| stat.pid == own && stat.is_running()));
+        assert!(!environment_has(own, b"AI_RUN=no such run"));
+    }
+}

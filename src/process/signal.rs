@@ -1,0 +1,137 @@
+//! Signals to processes that were seen in `/proc`, never to a pid that has meanwhile become somebody else's.
+
+use std::collections::{BTreeSet, HashSet};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open, pidfd_send_signal};
+
+use crate::process::procfs::{Stat, stat};
+
+/// How long `SIGKILL` is repeated before the rest counts as unkillable (in an uninterruptible wait, or of another user).
+pub(in crate::process) const KILL_BOUND: Duration = Duration::from_secs(5);
+/// How often the process table is read while processes are being ended.
+pub(in crate::process) const STEP: Duration = Duration::from_millis(15);
+
+/// Ends a changing set of processes: each gets one `SIGTERM`, and after the grace time `SIGKILL` until it is gone.
+///
+/// The owner looks again and again, so that what is forked meanwhile is found too, and calls [`Sweep::press`] with what it saw.
+#[derive(Debug)]
+pub(in crate::process) struct Sweep {
+    begun: Instant,
+    grace: Duration,
+    asked: HashSet<(i32, u64)>,
+}
+
+/// How a sweep stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::process) enum Pressure {
+    /// Processes were asked to end and have time for it.
+    Asking,
+    /// The grace time is over; they are being killed.
+    Killing,
+    /// They could not be killed.
+    GivenUp,
+}
+
+/// Whether whole process groups may be killed, which no fork can outrun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::process) enum Groups {
+    /// Every group of a target holds targets only, apart from the caller's own.
+    Whole,
+    /// A target may share its group with others.
+    Spared,
+}
+
+impl Sweep {
+    pub fn begin(grace: Duration) -> Self {
+        Self { begun: Instant::now(), grace, asked: HashSet::new() }
+    }
+
+    pub fn pressure(&self) -> Pressure {
+        match self.begun.elapsed() {
+            elapsed if elapsed < self.grace => Pressure::Asking,
+            elapsed if elapsed < self.grace + KILL_BOUND => Pressure::Killing,
+            _ => Pressure::GivenUp,
+        }
+    }
+
+    /// How many processes were ever asked or killed.
+    pub fn count(&self) -> usize {
+        self.asked.len()
+    }
+
+    /// Signals `targets` as the time that has passed demands.
+    pub fn press(&mut self, targets: &[Stat], groups: Groups) {
+        match self.pressure() {
+            Pressure::Asking => self.ask(targets),
+            Pressure::Killing | Pressure::GivenUp => self.kill(targets, groups),
+        }
+    }
+
+    fn ask(&mut self, targets: &[Stat]) {
+        for target in targets {
+            // A second SIGTERM means "at once" to some programs, so each process gets one only.
+            if self.asked.insert((target.pid, target.start_ticks)) {
+                send(target, Signal::TERM);
+            }
+            if target.is_stopped() {
+                send(target, Signal::CONT);
+            }
+        }
+    }
+
+    fn kill(&mut self, targets: &[Stat], groups: Groups) {
+        if groups == Groups::Whole {
+            kill_groups(targets);
+        }
+        for target in targets {
+            self.asked.insert((target.pid, target.start_ticks));
+            send(target, Signal::KILL);
+        }
+    }
+}
+
+/// Sends `signal` to exactly this process; one that has ended gets nothing.
+fn send(target: &Stat, signal: Signal) {
+    let Some(pid) = Pid::from_raw(target.pid) else { return };
+    // The descriptor pins the process first; only then does the start time prove that it is the one we saw.
+    let pinned = pidfd_open(pid, PidfdFlags::empty());
+    if stat(target.pid).is_none_or(|now| now.start_ticks != target.start_ticks) {
+        return;
+    }
+    // A refusal (another user's process) shows by the process staying there.
+    let _sent = match pinned {
+        Ok(descriptor) => pidfd_send_signal(descriptor, signal),
+        Err(_) => kill_process(pid, signal),
+    };
+}
+
+fn kill_groups(targets: &[Stat]) {
+    let own = rustix::process::getpgrp().as_raw_pid();
+    let groups: BTreeSet<i32> = targets.iter().map(|stat| stat.group).filter(|group| *group != own).collect();
+    for group in groups.into_iter().filter_map(Pid::from_raw) {
+        let _sent = kill_process_group(group, Signal::KILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pid_with_another_start_time_is_left_alone() {
+        let mut child = std::process::Command::new("cat")
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let seen = stat(i32::try_from(child.id()).unwrap()).unwrap();
+        let mut another = seen;
+        another.start_ticks += 1;
+        send(&another, Signal::KILL);
+        assert!(stat(seen.pid).unwrap().is_running());
+        send(&seen, Signal::KILL);
+        use std::os::unix::process::ExitStatusExt;
+        assert_eq!(child.wait().unwrap().signal(), Some(9));
+    }
+}

@@ -1,0 +1,83 @@
+//! Stopping a supervised command from outside: a lost lease, an interrupt, a limit that only the caller can see.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+/// Why a command was stopped from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// The lease is held by somebody else, or could not be renewed in time.
+    LeaseLost,
+    /// The user interrupted `ai`.
+    Interrupted,
+    /// `ai` is shutting down and will take the run up again.
+    Shutdown,
+    /// A limit on money, tokens, events or turns, in words.
+    Limit(String),
+    /// Something else, in words.
+    Other(String),
+}
+
+/// Stops a supervised command. Clones stop the same command; the first reason stands.
+#[derive(Debug, Clone)]
+pub struct CancelToken {
+    reason: Arc<watch::Sender<Option<StopReason>>>,
+}
+
+impl CancelToken {
+    /// A token that has not been used.
+    pub fn new() -> Self {
+        Self { reason: Arc::new(watch::Sender::new(None)) }
+    }
+
+    /// Asks for the stop; a later reason changes nothing.
+    pub fn cancel(&self, reason: StopReason) {
+        self.reason.send_if_modified(|current| {
+            let first = current.is_none();
+            current.get_or_insert(reason);
+            first
+        });
+    }
+
+    /// The reason, once there is one.
+    pub fn reason(&self) -> Option<StopReason> {
+        self.reason.borrow().clone()
+    }
+
+    /// Waits for the reason. May be dropped and called again.
+    pub async fn cancelled(&self) -> StopReason {
+        let mut seen = self.reason.subscribe();
+        loop {
+            if let Some(reason) = seen.borrow_and_update().clone() {
+                return reason;
+            }
+            if seen.changed().await.is_err() {
+                // The sender lives in `self`, so it cannot be gone; without one there is nothing to wait for.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+impl Default for CancelToken {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_reason_stands() {
+        let token = CancelToken::new();
+        assert_eq!(token.reason(), None);
+        token.clone().cancel(StopReason::LeaseLost);
+        token.cancel(StopReason::Interrupted);
+        assert_eq!(token.reason(), Some(StopReason::LeaseLost));
+    }
+}

@@ -1,0 +1,17 @@
+//! Runs one command under a keeper, with limits on time, silence and output, and says how it ended.
+//!
+//! What the command prints passes the redactor before anything else sees it: the files and the line observer alike.
+
+mod cancel;
+mod outcome;
+mod run;
+mod spec;
+#[cfg(test)]
+mod tests;
+
+pub use cancel::{CancelToken, StopReason};
+pub use outcome::{CaptureStats, End, Exit, OomHint, Outcome, SpawnFailure, SpawnFailureKind, Timeout};
+pub use run::{SuperviseError, supervise};
+pub use spec::{Limits, Observer, OutputTo, Quiet, SpawnSpec, StdinSource, Stream};
+
+pub use crate::process::capture::{Extent, Line, MAX_LINE};
