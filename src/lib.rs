@@ -8,3 +8,4 @@
 mod base;
 pub mod cli;
 mod domain;
+pub mod git;
