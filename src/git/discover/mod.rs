@@ -1,0 +1,155 @@
+//! Finding the repository around a directory, in microseconds: no process, no library, no ambient `GIT_*` variables.
+//!
+//! A linked worktree is believed only where its links agree in both directions, and a directory that stands in the pool of a
+//! repository (`.ai/worktrees/…`) only where it belongs to that repository: agents can write their own `.git` file, and a crafted one
+//! must not lead `ai` to a foreign store. Reading never changes anything.
+
+mod dotgit;
+
+use std::path::{Path, PathBuf};
+
+use super::error::GitError;
+use super::format::Format;
+use dotgit::{Found, backlink_agrees, find, read_link_file};
+
+/// Where a repository lies. All paths are absolute and without symbolic links.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// The root of the worktree that contains the start; `None` inside a bare repository or a git directory.
+    pub top: Option<PathBuf>,
+    /// The git directory of that worktree.
+    pub git_dir: PathBuf,
+    /// The git directory that all worktrees share: objects, refs, config, and `ai`'s store.
+    pub common_dir: PathBuf,
+    /// The root of the main checkout; `None` for bare repositories and where Git does not record it.
+    pub main_root: Option<PathBuf>,
+    /// True where the repository has no main checkout.
+    pub is_bare: bool,
+    /// True where the start lies in a linked worktree.
+    pub is_linked: bool,
+}
+
+/// Why no repository was found, or why it is not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum DiscoverError {
+    /// Nothing upwards of the start is a repository.
+    #[error("{} is not inside a Git repository", .0.display())]
+    NotARepository(PathBuf),
+    /// Something on the way cannot be looked at.
+    #[error("cannot look at {}: {source}", path.display())]
+    Unreadable {
+        /// What was looked at.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A `.git` file or `commondir` that leads nowhere.
+    #[error("{}: {why}", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A worktree whose links do not agree: somebody changed its `.git`.
+    #[error("{} is not trusted: {why}", path.display())]
+    Redirected {
+        /// The worktree or git directory.
+        path: PathBuf,
+        /// What disagrees.
+        why: String,
+    },
+    /// The repository's configuration cannot be read.
+    #[error(transparent)]
+    Config(#[from] GitError),
+}
+
+impl DiscoverError {
+    /// A command to try, where one helps.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NotARepository(_) => Some("git init, or change into a repository"),
+            Self::Broken { .. } => Some("git worktree repair, from the main checkout"),
+            _ => None,
+        }
+    }
+}
+
+/// Finds the repository that contains `start`.
+pub fn discover(start: &Path) -> Result<Location, DiscoverError> {
+    let start = std::fs::canonicalize(start).map_err(|source| unreadable(start, source))?;
+    let location = locate(&start)?;
+    verify_pool_member(&location)?;
+    Ok(location)
+}
+
+fn locate(start: &Path) -> Result<Location, DiscoverError> {
+    for dir in start.ancestors() {
+        match find(dir)? {
+            None => {}
+            Some(Found::Worktree { git_dir }) => return worktree(dir, git_dir),
+            Some(Found::GitDir) => return inside(dir),
+        }
+    }
+    Err(DiscoverError::NotARepository(start.to_owned()))
+}
+
+fn worktree(top: &Path, git_dir: PathBuf) -> Result<Location, DiscoverError> {
+    let Some(common_dir) = read_link_file(&git_dir, "commondir")? else {
+        let is_bare = Format::read(&git_dir)?.bare.unwrap_or(false);
+        let root = (!is_bare).then(|| top.to_owned());
+        let common_dir = git_dir.clone();
+        return Ok(Location { top: root.clone(), git_dir, common_dir, main_root: root, is_bare, is_linked: false });
+    };
+    backlink_agrees(top, &git_dir, &common_dir)?;
+    let (main_root, is_bare) = main_checkout(&common_dir)?;
+    Ok(Location { top: Some(top.to_owned()), git_dir, common_dir, main_root, is_bare, is_linked: true })
+}
+
+/// The start lies inside a git directory: a bare repository, or the `.git` of a checkout.
+fn inside(git_dir: &Path) -> Result<Location, DiscoverError> {
+    let common_dir = read_link_file(git_dir, "commondir")?.unwrap_or_else(|| git_dir.to_owned());
+    let (main_root, is_bare) = main_checkout(&common_dir)?;
+    Ok(Location { top: None, is_linked: common_dir != git_dir, git_dir: git_dir.to_owned(), common_dir, main_root, is_bare })
+}
+
+/// Where the main checkout of a shared git directory is, as far as Git records it.
+fn main_checkout(common_dir: &Path) -> Result<(Option<PathBuf>, bool), DiscoverError> {
+    let format = Format::read(common_dir)?;
+    let named_dot_git = common_dir.file_name().is_some_and(|name| name == ".git");
+    let is_bare = format.bare.unwrap_or(!named_dot_git && format.work_tree.is_none());
+    let root = match format.work_tree {
+        _ if is_bare => None,
+        Some(configured) => std::fs::canonicalize(common_dir.join(configured)).ok(),
+        None if named_dot_git => common_dir.parent().map(Path::to_owned),
+        None => None,
+    };
+    Ok((root, is_bare))
+}
+
+/// A directory in the pool of a repository must belong to that repository.
+fn verify_pool_member(location: &Location) -> Result<(), DiscoverError> {
+    let Some(top) = &location.top else { return Ok(()) };
+    let Some(owner) = pool_owner(top) else { return Ok(()) };
+    let Ok(outer) = locate(owner) else { return Ok(()) };
+    if outer.common_dir == location.common_dir {
+        return Ok(());
+    }
+    let why = format!("its .git leads to {} instead of {}", location.common_dir.display(), outer.common_dir.display());
+    Err(DiscoverError::Redirected { path: top.clone(), why })
+}
+
+/// The directory whose `.ai/worktrees/<slot>` this is.
+fn pool_owner(top: &Path) -> Option<&Path> {
+    let pool = top.parent()?;
+    let ai = pool.parent()?;
+    (pool.file_name()? == "worktrees" && ai.file_name()? == ".ai").then(|| ai.parent())?
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> DiscoverError {
+    DiscoverError::Unreadable { path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,24 @@
+//! Everything that `ai` does with Git.
+//!
+//! Reading order: [`discover`] finds the repository, [`cmd`] runs `git`, [`repo`] reads objects and swaps references, `shadow` keeps
+//! our own git directory through which agents' trees are looked at, `snapshot` and `rescue` turn such a tree into commits,
+//! `worktree` pools linked worktrees, `diff` and `merge` judge and land the result.
+//!
+//! Invariant of the whole layer: nothing that a repository or an agent's tree planted is ever run.
+
+pub mod cmd;
+pub mod discover;
+pub mod error;
+pub mod format;
+pub mod oid;
+pub mod path;
+pub mod repo;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use cmd::Git;
+pub use discover::{DiscoverError, Location, discover};
+pub use error::GitError;
+pub use oid::{ObjectFormat, Oid};
+pub use path::TreePath;
+pub use repo::{Expect, Head, Identity, NewCommit, RefError, Repo};

@@ -1,0 +1,84 @@
+//! Commit objects, byte by byte, so that every back end writes the same one.
+
+use super::super::error::GitError;
+use super::super::oid::Oid;
+
+/// Who wrote or committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    name: String,
+    email: String,
+}
+
+impl Identity {
+    /// Takes a name and an address; the characters that would break out of the header are dropped, and nothing may be left empty.
+    pub fn new(name: &str, email: &str) -> Result<Self, GitError> {
+        let clean = |text: &str| -> String {
+            text.chars().filter(|c| !c.is_control() && !matches!(c, '<' | '>')).collect::<String>().trim().to_owned()
+        };
+        let (name, email) = (clean(name), clean(email));
+        if name.is_empty() || email.is_empty() {
+            return Err(GitError::BadCommit("an author needs a name and an address".to_owned()));
+        }
+        Ok(Self { name, email })
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The address.
+    pub fn email(&self) -> &str {
+        &self.email
+    }
+}
+
+/// A commit to be written.
+#[derive(Debug, Clone)]
+pub struct NewCommit<'a> {
+    /// Its tree.
+    pub tree: &'a Oid,
+    /// Its parents, in order; none for a root.
+    pub parents: &'a [Oid],
+    /// The whole message, trailers included.
+    pub message: &'a str,
+    /// Who wrote the change.
+    pub author: &'a Identity,
+    /// Who made the commit.
+    pub committer: &'a Identity,
+    /// When, in milliseconds since 1970; stored in whole seconds, UTC.
+    pub when_ms: i64,
+}
+
+impl NewCommit<'_> {
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, GitError> {
+        if self.message.contains('\0') {
+            return Err(GitError::BadCommit("the message holds a NUL".to_owned()));
+        }
+        let mut text = format!("tree {}\n", self.tree);
+        for parent in self.parents {
+            text.push_str(&format!("parent {parent}\n"));
+        }
+        let seconds = self.when_ms.div_euclid(1000).max(0);
+        for (role, who) in [("author", self.author), ("committer", self.committer)] {
+            text.push_str(&format!("{role} {} <{}> {seconds} +0000\n", who.name, who.email));
+        }
+        text.push('\n');
+        text.push_str(self.message.trim_end());
+        text.push('\n');
+        Ok(text.into_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_cannot_forge_headers() {
+        let who = Identity::new("Eve\nparent 0 <x>", "e@x>\n").unwrap();
+        assert_eq!((who.name(), who.email()), ("Eveparent 0 x", "e@x"));
+        assert!(Identity::new("<>", "e@x").is_err() && Identity::new("e", "\n").is_err());
+    }
+}

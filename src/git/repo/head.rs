@@ -1,0 +1,118 @@
+//! What HEAD stands on, in the main checkout and in linked worktrees.
+
+use std::path::Path;
+
+use super::super::error::GitError;
+use super::super::format::RefStorage;
+use super::super::oid::Oid;
+use super::super::path::path_of_line;
+use super::Repo;
+use crate::base::fs;
+
+/// The state of a HEAD.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Head {
+    /// On a branch that has commits. The name is full: `refs/heads/main`.
+    Branch {
+        /// The full reference name.
+        name: String,
+        /// Its commit.
+        commit: Oid,
+    },
+    /// On a branch without a commit yet.
+    Unborn {
+        /// The full reference name.
+        name: String,
+    },
+    /// On a commit and no branch.
+    Detached {
+        /// The commit.
+        commit: Oid,
+    },
+}
+
+impl Head {
+    /// The commit, where there is one.
+    pub const fn commit(&self) -> Option<&Oid> {
+        match self {
+            Self::Branch { commit, .. } | Self::Detached { commit } => Some(commit),
+            Self::Unborn { .. } => None,
+        }
+    }
+
+    /// The full branch name, where HEAD is on one.
+    pub fn branch(&self) -> Option<&str> {
+        match self {
+            Self::Branch { name, .. } | Self::Unborn { name } => Some(name),
+            Self::Detached { .. } => None,
+        }
+    }
+}
+
+impl Repo {
+    /// HEAD of the worktree in which discovery began.
+    pub fn head(&self) -> Result<Head, GitError> {
+        self.head_of(&self.location.git_dir)
+    }
+
+    /// HEAD of the worktree with this git directory. The directory may be an agent's: only the one line is read, as data.
+    pub fn head_of(&self, git_dir: &Path) -> Result<Head, GitError> {
+        let target = if self.format.refs == RefStorage::Files { read_head(git_dir)? } else { self.ask_head(git_dir)? };
+        match target {
+            Target::Commit(commit) => Ok(Head::Detached { commit }),
+            Target::Branch(name) => Ok(match self.find_ref(&name)? {
+                Some(commit) => Head::Branch { name, commit },
+                None => Head::Unborn { name },
+            }),
+        }
+    }
+
+    /// HEAD in reference tables; the explicit shared directory keeps a planted `commondir` out.
+    fn ask_head(&self, git_dir: &Path) -> Result<Target, GitError> {
+        let ask = |args: &[&str]| {
+            self.git.command(args).git_dir(git_dir).env("GIT_COMMON_DIR", self.common_dir()).run_any()
+        };
+        let symbolic = ask(&["symbolic-ref", "--quiet", "HEAD"])?;
+        if symbolic.code == 0 {
+            return Ok(Target::Branch(String::from_utf8_lossy(&symbolic.stdout).trim_end().to_owned()));
+        }
+        let direct = ask(&["rev-parse", "--verify", "HEAD"])?;
+        if direct.code != 0 {
+            return Err(direct.failure());
+        }
+        Ok(Target::Commit(super::super::cmd::oid_line(&direct)?))
+    }
+
+    /// Puts the HEAD of our own worktree into a revision, since the back ends stand on the shared directory.
+    pub(super) fn with_own_head(&self, rev: &str) -> Result<String, GitError> {
+        let rest = rev.strip_prefix("HEAD").or_else(|| rev.strip_prefix('@'));
+        match rest {
+            Some(rest) if self.location.is_linked && (rest.is_empty() || rest.starts_with(['~', '^', ':'])) => {
+                let head = self.head()?;
+                let commit = head.commit().ok_or_else(|| GitError::NoCommit { rev: rev.to_owned() })?;
+                Ok(format!("{commit}{rest}"))
+            }
+            _ => Ok(rev.to_owned()),
+        }
+    }
+}
+
+enum Target {
+    Branch(String),
+    Commit(Oid),
+}
+
+fn read_head(git_dir: &Path) -> Result<Target, GitError> {
+    let path = git_dir.join("HEAD");
+    let bytes = fs::read_capped(&path, 16 << 10)?;
+    let line = path_of_line(&bytes).to_string_lossy().into_owned();
+    let bad = |why: &str| GitError::BadFile { path: path.clone(), why: why.to_owned() };
+    if let Some(name) = line.strip_prefix("ref:") {
+        let name = name.trim();
+        if !super::is_valid_ref_name(name) {
+            return Err(bad("names no valid reference"));
+        }
+        return Ok(Target::Branch(name.to_owned()));
+    }
+    Oid::parse(line.trim()).map(Target::Commit).map_err(|_| bad("is neither a reference nor a commit"))
+}

@@ -1,0 +1,199 @@
+//! Objects and references of one repository.
+//!
+//! Two back ends with one behaviour: libgit2 in-process (a tenth of a spawn's cost), and `git` itself where the library cannot open the
+//! repository (SHA-256, reftable, partial clones, newer extensions). Both run no hook, no filter and no program. A `Repo` always
+//! stands on the shared git directory, never on a linked worktree's own one, which an agent can write.
+//!
+//! Deliberately absent: work trees, indexes, diffs (see `shadow`, `snapshot`, `merge`), and everything on the network.
+
+mod commit;
+mod head;
+mod native;
+mod refs;
+mod spawned;
+
+use std::path::Path;
+
+pub use commit::{Identity, NewCommit};
+pub use head::Head;
+pub use refs::{Expect, RefError, is_valid_ref_name};
+
+use super::cmd::Git;
+use super::discover::Location;
+use super::error::GitError;
+use super::format::{Format, RefStorage};
+use super::oid::{ObjectFormat, Oid};
+use super::path::TreePath;
+
+/// A repository that is open for reading objects and moving references.
+pub struct Repo {
+    location: Location,
+    format: Format,
+    git: Git,
+    backend: Backend,
+}
+
+enum Backend {
+    Native(git2::Repository),
+    /// Why the library does not serve here.
+    Spawned(String),
+}
+
+/// What a tree holds at a path.
+pub(in crate::git) enum Entry {
+    Blob(Oid),
+    Other(&'static str),
+    Absent,
+}
+
+impl Repo {
+    /// Opens the repository; falls back to `git` processes where the library cannot.
+    pub fn open(location: &Location, git: Git) -> Result<Self, GitError> {
+        let format = Format::read(&location.common_dir)?;
+        let backend = if format.objects != ObjectFormat::Sha1 || format.refs != RefStorage::Files || format.partial {
+            Backend::Spawned("its object or reference format".to_owned())
+        } else {
+            match native::open(&location.common_dir) {
+                Ok(repo) => Backend::Native(repo),
+                Err(e) => Backend::Spawned(e.message().to_owned()),
+            }
+        };
+        Ok(Self { location: location.clone(), format, git, backend })
+    }
+
+    /// Opens the repository for use through `git` processes only.
+    pub fn open_spawned(location: &Location, git: Git) -> Result<Self, GitError> {
+        let format = Format::read(&location.common_dir)?;
+        Ok(Self { location: location.clone(), format, git, backend: Backend::Spawned("asked for".to_owned()) })
+    }
+
+    /// Where the repository lies.
+    pub const fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// Its format.
+    pub const fn format(&self) -> &Format {
+        &self.format
+    }
+
+    /// The Git that serves it.
+    pub const fn git(&self) -> &Git {
+        &self.git
+    }
+
+    /// The shared git directory.
+    pub fn common_dir(&self) -> &Path {
+        &self.location.common_dir
+    }
+
+    /// Why `git` processes are used instead of the library; `None` where the library serves.
+    pub fn fallback_reason(&self) -> Option<&str> {
+        match &self.backend {
+            Backend::Native(_) => None,
+            Backend::Spawned(why) => Some(why),
+        }
+    }
+
+    /// The commit that a revision names; tags are peeled. `HEAD` is that of the worktree in which discovery began.
+    pub fn resolve_commit(&self, rev: &str) -> Result<Oid, GitError> {
+        if rev.is_empty() || rev.starts_with('-') || rev.contains(['\0', '\n']) {
+            return Err(GitError::NoCommit { rev: rev.to_owned() });
+        }
+        let rev = self.with_own_head(rev)?;
+        match &self.backend {
+            Backend::Native(repo) => native::resolve_commit(repo, &rev),
+            Backend::Spawned(_) => spawned::resolve_commit(self, &rev),
+        }
+    }
+
+    /// The tree of a commit.
+    pub fn tree_of(&self, commit: &Oid) -> Result<Oid, GitError> {
+        match &self.backend {
+            Backend::Native(repo) => native::tree_of(repo, commit),
+            Backend::Spawned(_) => spawned::tree_of(self, commit),
+        }
+    }
+
+    /// The content of a regular file in a commit; `None` where the path is not there. Symbolic links and directories are errors, so
+    /// that a link can never stand in for a policy.
+    pub fn read_blob(&self, commit: &Oid, path: &TreePath) -> Result<Option<Vec<u8>>, GitError> {
+        let entry = match &self.backend {
+            Backend::Native(repo) => native::entry(repo, commit, path)?,
+            Backend::Spawned(_) => spawned::entry(self, commit, path)?,
+        };
+        match entry {
+            Entry::Absent => Ok(None),
+            Entry::Blob(oid) => self.blob(&oid).map(Some),
+            Entry::Other(what) => Err(GitError::NotAFile { path: path.to_string(), commit: commit.to_string(), what }),
+        }
+    }
+
+    /// The regular files right beneath a directory of a commit, in the order of the tree; none where there is no such directory.
+    pub fn list_files(&self, commit: &Oid, dir: &TreePath) -> Result<Vec<TreePath>, GitError> {
+        spawned::list_files(self, commit, dir)
+    }
+
+    /// The content of a blob.
+    pub fn blob(&self, oid: &Oid) -> Result<Vec<u8>, GitError> {
+        match &self.backend {
+            Backend::Native(repo) => native::blob(repo, oid),
+            Backend::Spawned(_) => spawned::blob(self, oid),
+        }
+    }
+
+    /// True where `old` is reachable from `new`, or the same.
+    pub fn is_ancestor(&self, old: &Oid, new: &Oid) -> Result<bool, GitError> {
+        match &self.backend {
+            _ if old == new => Ok(true),
+            Backend::Native(repo) => native::is_ancestor(repo, old, new),
+            Backend::Spawned(_) => spawned::is_ancestor(self, old, new),
+        }
+    }
+
+    /// The best common ancestor; `None` for unrelated histories.
+    pub fn merge_base(&self, one: &Oid, two: &Oid) -> Result<Option<Oid>, GitError> {
+        match &self.backend {
+            Backend::Native(repo) => native::merge_base(repo, one, two),
+            Backend::Spawned(_) => spawned::merge_base(self, one, two),
+        }
+    }
+
+    /// True where the object is in the store.
+    pub fn has_object(&self, oid: &Oid) -> Result<bool, GitError> {
+        match &self.backend {
+            Backend::Native(repo) => native::has_object(repo, oid),
+            Backend::Spawned(_) => spawned::has_object(self, oid),
+        }
+    }
+
+    /// Writes a commit object: no hook, no signature, no reference. The same input makes the same commit in every back end. It is
+    /// on disk when this returns.
+    pub fn commit_tree(&self, new: &NewCommit<'_>) -> Result<Oid, GitError> {
+        let bytes = new.to_bytes()?;
+        for needed in std::iter::once(new.tree).chain(new.parents) {
+            // The empty tree is known without being stored, but a commit that names it needs it in the store.
+            if *needed == self.format.objects.empty_tree() {
+                self.write_object("tree", &[])?;
+            } else if !self.has_object(needed)? {
+                return Err(GitError::Missing { oid: needed.to_string() });
+            }
+        }
+        self.write_object("commit", &bytes)
+    }
+
+    fn write_object(&self, kind: &str, bytes: &[u8]) -> Result<Oid, GitError> {
+        match &self.backend {
+            Backend::Native(repo) => native::write_object(repo, kind, bytes),
+            Backend::Spawned(_) => spawned::write_object(self, kind, bytes),
+        }
+    }
+
+    /// The user's own name and address, as Git would sign a commit; `None` where they are not configured.
+    pub fn identity(&self) -> Result<Option<Identity>, GitError> {
+        spawned::identity(self)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! The library back end. libgit2 runs no programs: no hooks, no filters, no fsmonitor, no lazy fetch.
+
+use std::path::Path;
+
+use git2::{ErrorCode, ObjectType, Repository, RepositoryOpenFlags};
+
+use super::super::error::GitError;
+use super::super::oid::Oid;
+use super::super::path::TreePath;
+use super::Entry;
+
+pub(super) fn open(common_dir: &Path) -> Result<Repository, git2::Error> {
+    let none: [&std::ffi::OsStr; 0] = [];
+    Repository::open_ext(common_dir, RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::NO_DOTGIT, none)
+}
+
+pub(super) fn id(oid: &Oid) -> Result<git2::Oid, GitError> {
+    git2::Oid::from_str(oid.as_str()).map_err(GitError::native(format!("read the object name {oid}")))
+}
+
+pub(super) fn name(id: git2::Oid) -> Result<Oid, GitError> {
+    Ok(Oid::parse(&id.to_string())?)
+}
+
+/// Turns "not found" into the sentence about shallow and partial clones.
+fn lookup<T>(oid: &Oid, found: Result<T, git2::Error>) -> Result<T, GitError> {
+    found.map_err(|e| match e.code() {
+        ErrorCode::NotFound => GitError::Missing { oid: oid.to_string() },
+        _ => GitError::native(format!("read object {oid}"))(e),
+    })
+}
+
+pub(super) fn resolve_commit(repo: &Repository, rev: &str) -> Result<Oid, GitError> {
+    let no_commit = || GitError::NoCommit { rev: rev.to_owned() };
+    let object = match repo.revparse_single(rev) {
+        Ok(object) => object,
+        Err(e) if matches!(e.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec | ErrorCode::Ambiguous | ErrorCode::UnbornBranch) => {
+            return Err(no_commit());
+        }
+        Err(e) => return Err(GitError::native(format!("resolve `{rev}`"))(e)),
+    };
+    let commit = object.peel_to_commit().map_err(|_| no_commit())?;
+    name(commit.id())
+}
+
+pub(super) fn tree_of(repo: &Repository, commit: &Oid) -> Result<Oid, GitError> {
+    name(lookup(commit, repo.find_commit(id(commit)?))?.tree_id())
+}
+
+pub(super) fn entry(repo: &Repository, commit: &Oid, path: &TreePath) -> Result<Entry, GitError> {
+    let found = lookup(commit, repo.find_commit(id(commit)?))?;
+    let tree = lookup(commit, found.tree())?;
+    let entry = match tree.get_path(&path.beneath(Path::new(""))) {
+        Ok(entry) => entry,
+        Err(e) if e.code() == ErrorCode::NotFound => return Ok(Entry::Absent),
+        Err(e) => return Err(GitError::native(format!("read {path} of {commit}"))(e)),
+    };
+    Ok(match (entry.kind(), entry.filemode()) {
+        (Some(ObjectType::Blob), 0o120_000) => Entry::Other("a symbolic link"),
+        (Some(ObjectType::Blob), _) => Entry::Blob(name(entry.id())?),
+        (Some(ObjectType::Tree), _) => Entry::Other("a directory"),
+        _ => Entry::Other("a submodule"),
+    })
+}
+
+pub(super) fn blob(repo: &Repository, oid: &Oid) -> Result<Vec<u8>, GitError> {
+    Ok(lookup(oid, repo.find_blob(id(oid)?))?.content().to_vec())
+}
+
+pub(super) fn has_object(repo: &Repository, oid: &Oid) -> Result<bool, GitError> {
+    let odb = repo.odb().map_err(GitError::native("open the object store"))?;
+    Ok(odb.exists(id(oid)?))
+}
+
+pub(super) fn is_ancestor(repo: &Repository, old: &Oid, new: &Oid) -> Result<bool, GitError> {
+    lookup(new, repo.graph_descendant_of(id(new)?, id(old)?))
+}
+
+pub(super) fn merge_base(repo: &Repository, one: &Oid, two: &Oid) -> Result<Option<Oid>, GitError> {
+    for oid in [one, two] {
+        lookup(oid, repo.find_commit(id(oid)?))?;
+    }
+    match repo.merge_base(id(one)?, id(two)?) {
+        Ok(base) => name(base).map(Some),
+        Err(e) if e.code() == ErrorCode::NotFound => Ok(None),
+        Err(e) => Err(GitError::native(format!("find the merge base of {one} and {two}"))(e)),
+    }
+}
+
+pub(super) fn write_object(repo: &Repository, kind: &str, bytes: &[u8]) -> Result<Oid, GitError> {
+    let kind = if kind == "tree" { ObjectType::Tree } else { ObjectType::Commit };
+    let odb = repo.odb().map_err(GitError::native("open the object store"))?;
+    let oid = name(odb.write(kind, bytes).map_err(GitError::native("write an object"))?)?;
+    let (dir, file) = oid.as_str().split_at(2);
+    // The library does not flush; the name must not become known before the content is durable.
+    sync_file(&repo.path().join("objects").join(dir).join(file));
+    Ok(oid)
+}
+
+/// Flushes a file that the library wrote, and its directory. It may be gone already (packed meanwhile), which is as good.
+pub(super) fn sync_file(path: &Path) {
+    for part in [Some(path), path.parent()].into_iter().flatten() {
+        if let Ok(file) = std::fs::OpenOptions::new().read(true).open(part) {
+            let _ = file.sync_all();
+        }
+    }
+}

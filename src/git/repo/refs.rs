@@ -1,0 +1,282 @@
+//! References, moved only by compare-and-swap.
+//!
+//! A swap says what it expects and loses cleanly: [`RefError::Conflict`] carries what stands there now. Contention on the lock file is
+//! retried with jitter up to a deadline; a lock that stays is named, never deleted.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use git2::{ErrorCode, Reference, Repository};
+
+use super::super::cmd::Nul;
+use super::super::error::GitError;
+use super::super::oid::Oid;
+use super::{Backend, Repo, native, spawned};
+
+/// How long a swap waits for somebody else's lock.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What must stand at a reference for a swap to happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expect {
+    /// The reference must not exist.
+    Absent,
+    /// The reference must be at this object.
+    At(Oid),
+}
+
+/// Why a reference was not moved. Nothing changed.
+#[derive(Debug, thiserror::Error)]
+pub enum RefError {
+    /// The name is not allowed by Git.
+    #[error("`{}` is not a valid reference name", crate::base::text::one_line(.0))]
+    BadName(String),
+    /// Something else stands there.
+    #[error("{name} is {}, not {}", actual.as_ref().map_or("missing", Oid::as_str), expected_text(expected))]
+    Conflict {
+        /// The reference.
+        name: String,
+        /// What the caller expected.
+        expected: Expect,
+        /// What stands there; `None` where it is missing.
+        actual: Option<Oid>,
+    },
+    /// Another reference is in the way: `a` and `a/b` cannot both exist.
+    #[error("cannot write {name}: {why}")]
+    Blocked {
+        /// The reference.
+        name: String,
+        /// Git's reason.
+        why: String,
+    },
+    /// Somebody holds the lock for longer than is reasonable.
+    #[error("{name} is locked by another process; if none runs, look at {lock}")]
+    Locked {
+        /// The reference.
+        name: String,
+        /// The lock file.
+        lock: String,
+    },
+    /// Anything else.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+fn expected_text(expected: &Expect) -> &str {
+    match expected {
+        Expect::Absent => "missing",
+        Expect::At(oid) => oid.as_str(),
+    }
+}
+
+/// What one attempt came to.
+enum Attempt {
+    Done,
+    Mismatch,
+    Locked,
+    Blocked(String),
+}
+
+/// True for a full reference name that Git accepts.
+pub fn is_valid_ref_name(name: &str) -> bool {
+    name.starts_with("refs/") && Reference::is_valid_name(name)
+}
+
+impl Repo {
+    /// The object of a reference, symbolic ones followed; `None` where it does not exist.
+    pub fn find_ref(&self, name: &str) -> Result<Option<Oid>, GitError> {
+        match &self.backend {
+            Backend::Native(repo) => match repo.refname_to_id(name) {
+                Ok(id) => native::name(id).map(Some),
+                Err(e) if e.code() == ErrorCode::NotFound => Ok(None),
+                Err(e) => Err(GitError::native(format!("read {name}"))(e)),
+            },
+            Backend::Spawned(_) => {
+                let mut refs = self.list_refs(name)?;
+                refs.retain(|(found, _)| found == name);
+                Ok(refs.pop().map(|(_, oid)| oid))
+            }
+        }
+    }
+
+    /// All references under a prefix that ends at a `/`, or the one of that exact name, sorted by name.
+    pub fn list_refs(&self, prefix: &str) -> Result<Vec<(String, Oid)>, GitError> {
+        match &self.backend {
+            Backend::Native(repo) => list_native(repo, prefix),
+            Backend::Spawned(_) => self.list_spawned(prefix),
+        }
+    }
+
+    fn list_spawned(&self, prefix: &str) -> Result<Vec<(String, Oid)>, GitError> {
+        let command = spawned::plumbing(self, ["for-each-ref", "--format=%(objectname)%00%(refname)%00"]);
+        let out = command.arg("--").arg(prefix.trim_end_matches('/')).run()?;
+        let mut fields = Nul::of(&out);
+        let mut refs = Vec::new();
+        while let Some(oid) = fields.next().map(<[u8]>::trim_ascii).filter(|f| !f.is_empty()) {
+            let name = String::from_utf8_lossy(fields.expect("a reference name")?).into_owned();
+            refs.push((name, Oid::parse(&String::from_utf8_lossy(oid))?));
+        }
+        Ok(refs)
+    }
+
+    /// Makes a reference; one that exists at the same object already is fine, so that a redo after a crash succeeds.
+    pub fn create_ref(&self, name: &str, new: &Oid, log: &str) -> Result<(), RefError> {
+        match self.swap_ref(name, Some(new), &Expect::Absent, log) {
+            Err(RefError::Conflict { actual: Some(actual), .. }) if actual == *new => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Removes a reference that is at `old`; one that is gone already is fine.
+    pub fn delete_ref(&self, name: &str, old: &Oid, log: &str) -> Result<(), RefError> {
+        match self.swap_ref(name, None, &Expect::At(old.clone()), log) {
+            Err(RefError::Conflict { actual: None, .. }) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Moves a reference to `new` (`None` deletes) if `expected` holds, atomically; never through a symbolic reference.
+    pub fn swap_ref(&self, name: &str, new: Option<&Oid>, expected: &Expect, log: &str) -> Result<(), RefError> {
+        if !is_valid_ref_name(name) {
+            return Err(RefError::BadName(name.to_owned()));
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let attempt = match &self.backend {
+                Backend::Native(repo) => swap_native(repo, name, new, expected, log),
+                Backend::Spawned(_) => self.swap_spawned(name, new, expected, log),
+            };
+            // The library reports a collision in many ways; the references themselves say it in one.
+            let attempt = match attempt {
+                Err(e) => self.collision(name)?.map(Attempt::Blocked).ok_or(e)?,
+                Ok(attempt) => attempt,
+            };
+            match attempt {
+                Attempt::Done => return Ok(()),
+                Attempt::Mismatch => {
+                    let actual = self.find_ref(name)?;
+                    return Err(RefError::Conflict { name: name.to_owned(), expected: expected.clone(), actual });
+                }
+                Attempt::Blocked(why) => return Err(RefError::Blocked { name: name.to_owned(), why }),
+                Attempt::Locked if Instant::now() < deadline => sleep(jitter()),
+                Attempt::Locked => return Err(self.locked(name)),
+            }
+        }
+    }
+
+    /// Which reference makes `name` impossible.
+    fn collision(&self, name: &str) -> Result<Option<String>, GitError> {
+        for (at, _) in name.match_indices('/').skip(1) {
+            if self.find_ref(&name[..at])?.is_some() {
+                return Ok(Some(format!("{} exists", &name[..at])));
+            }
+        }
+        let beneath = self.list_refs(&format!("{name}/"))?;
+        Ok(beneath.first().map(|(found, _)| format!("{found} exists")))
+    }
+
+    fn locked(&self, name: &str) -> RefError {
+        let lock = self.common_dir().join(format!("{name}.lock")).display().to_string();
+        RefError::Locked { name: name.to_owned(), lock }
+    }
+
+    fn swap_spawned(&self, name: &str, new: Option<&Oid>, expected: &Expect, log: &str) -> Result<Attempt, GitError> {
+        let zero = self.format.objects.zero();
+        let old = match expected {
+            Expect::Absent => &zero,
+            Expect::At(oid) => oid,
+        };
+        let command = match new {
+            Some(new) => spawned::plumbing(self, ["update-ref", "--no-deref", "--create-reflog", "-m", log, name]).arg(new),
+            None if *expected == Expect::Absent => return self.check_absent(name),
+            None => spawned::plumbing(self, ["update-ref", "--no-deref", "-m", log, "-d", name]),
+        };
+        let out = command.arg(old).run_any()?;
+        if out.code == 0 {
+            return Ok(Attempt::Done);
+        }
+        let actual = self.find_ref(name)?;
+        let as_expected = actual.as_ref() == if *expected == Expect::Absent { None } else { Some(old) };
+        Ok(match as_expected {
+            false => Attempt::Mismatch,
+            _ if out.stderr.contains("File exists") || out.stderr.contains("lock") && out.stderr.contains("Unable to create") => Attempt::Locked,
+            _ => return Err(out.failure()),
+        })
+    }
+
+    fn check_absent(&self, name: &str) -> Result<Attempt, GitError> {
+        Ok(if self.find_ref(name)?.is_none() { Attempt::Done } else { Attempt::Mismatch })
+    }
+}
+
+fn list_native(repo: &Repository, prefix: &str) -> Result<Vec<(String, Oid)>, GitError> {
+    let failed = || GitError::native(format!("list {prefix}"));
+    let glob = if prefix.ends_with('/') { format!("{prefix}*") } else { prefix.to_owned() };
+    let mut refs = Vec::new();
+    for found in repo.references_glob(&glob).map_err(failed())? {
+        let found = found.map_err(failed())?;
+        let (Ok(name), Ok(resolved)) = (found.name(), found.resolve()) else { continue };
+        if let Some(target) = resolved.target() {
+            refs.push((name.to_owned(), native::name(target)?));
+        }
+    }
+    refs.sort();
+    Ok(refs)
+}
+
+fn swap_native(repo: &Repository, name: &str, new: Option<&Oid>, expected: &Expect, log: &str) -> Result<Attempt, GitError> {
+    let result = match (new, expected) {
+        (Some(new), Expect::Absent) => create_native(repo, name, native::id(new)?, log),
+        (Some(new), Expect::At(old)) => {
+            repo.reference_matching(name, native::id(new)?, true, native::id(old)?, log).map(drop)
+        }
+        (None, Expect::At(old)) => match delete_native(repo, name, native::id(old)?) {
+            Ok(true) => Ok(()),
+            Ok(false) => return Ok(Attempt::Mismatch),
+            Err(e) => Err(e),
+        },
+        (None, Expect::Absent) => match repo.find_reference(name) {
+            Ok(_) => return Ok(Attempt::Mismatch),
+            Err(e) if e.code() == ErrorCode::NotFound => return Ok(Attempt::Done),
+            Err(e) => Err(e),
+        },
+    };
+    match result {
+        Ok(()) => {
+            native::sync_file(&repo.path().join(name));
+            Ok(Attempt::Done)
+        }
+        Err(e) => classify(repo, name, e),
+    }
+}
+
+/// Creating only where nothing stands: without force the library refuses an existing reference under its own lock.
+fn create_native(repo: &Repository, name: &str, new: git2::Oid, log: &str) -> Result<(), git2::Error> {
+    repo.reference(name, new, false, log).map(drop)
+}
+
+/// Deletes under the library's own check of the old value.
+fn delete_native(repo: &Repository, name: &str, old: git2::Oid) -> Result<bool, git2::Error> {
+    let mut found = repo.find_reference(name)?;
+    if found.target() != Some(old) {
+        return Ok(false);
+    }
+    found.delete().map(|()| true)
+}
+
+fn classify(repo: &Repository, name: &str, error: git2::Error) -> Result<Attempt, GitError> {
+    let taken = || repo.find_reference(name).is_ok();
+    match error.code() {
+        ErrorCode::Locked => Ok(Attempt::Locked),
+        ErrorCode::Modified | ErrorCode::NotFound => Ok(Attempt::Mismatch),
+        ErrorCode::Exists if taken() => Ok(Attempt::Mismatch),
+        _ => Err(GitError::native(format!("write {name}"))(error)),
+    }
+}
+
+/// Between half a millisecond and four, so that losers do not meet again.
+fn jitter() -> Duration {
+    let mut byte = [0u8; 1];
+    let _ = rustix::rand::getrandom(&mut byte, rustix::rand::GetRandomFlags::empty());
+    Duration::from_micros(500 + u64::from(byte[0]) * 14)
+}

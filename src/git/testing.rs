@@ -1,0 +1,111 @@
+//! Real repositories in temporary directories, with nothing of the machine's configuration in them.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::cmd::Git;
+use super::discover::discover;
+use super::oid::Oid;
+use super::repo::Repo;
+
+pub(crate) struct TestRepo {
+    pub(crate) temp: tempfile::TempDir,
+    pub(crate) root: PathBuf,
+}
+
+impl TestRepo {
+    /// A repository with one commit: `README`, `src/lib.rs`, `.gitignore` (ignores `target/`).
+    pub(crate) fn new() -> Self {
+        let repo = Self::unborn(&[]);
+        repo.fill();
+        repo
+    }
+
+    pub(crate) fn sha256() -> Self {
+        let repo = Self::unborn(&["--object-format=sha256"]);
+        repo.fill();
+        repo
+    }
+
+    pub(crate) fn unborn(args: &[&str]) -> Self {
+        let temp = tempfile::tempdir().unwrap();
+        let base = temp.path().canonicalize().unwrap();
+        std::fs::create_dir(base.join("home")).unwrap();
+        let root = base.join("repo");
+        let repo = Self { temp, root: root.clone() };
+        std::fs::create_dir(&root).unwrap();
+        repo.git_in(&root, &[&["init", "-q", "-b", "main"], args].concat());
+        repo
+    }
+
+    fn fill(&self) {
+        self.write("README", "hello\n");
+        self.write("src/lib.rs", "fn one() {}\n");
+        self.write(".gitignore", "target/\n*.log\n");
+        self.commit("first");
+    }
+
+    pub(crate) fn base(&self) -> &Path {
+        self.root.parent().unwrap()
+    }
+
+    pub(crate) fn env(&self) -> Vec<(OsString, OsString)> {
+        let mut env: Vec<(OsString, OsString)> = vec![
+            ("PATH".into(), std::env::var_os("PATH").unwrap()),
+            ("HOME".into(), self.base().join("home").into()),
+            ("GIT_CONFIG_SYSTEM".into(), "/dev/null".into()),
+        ];
+        env.push(("GIT_CONFIG_GLOBAL".into(), self.base().join("home/.gitconfig").into()));
+        env
+    }
+
+    pub(crate) fn git_program(&self) -> Git {
+        Git::with_env(self.env()).unwrap()
+    }
+
+    pub(crate) fn open(&self) -> Repo {
+        Repo::open(&discover(&self.root).unwrap(), self.git_program()).unwrap()
+    }
+
+    /// Plain `git`, as a person would run it, with a fixed identity.
+    pub(crate) fn git_in(&self, dir: &Path, args: &[impl AsRef<OsStr>]) -> String {
+        let out = self.try_git(dir, args);
+        let shown: Vec<_> = args.iter().map(|a| a.as_ref().to_string_lossy().into_owned()).collect();
+        assert!(out.status.success(), "git {shown:?}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8_lossy(&out.stdout).trim_end().to_owned()
+    }
+
+    pub(crate) fn try_git(&self, dir: &Path, args: &[impl AsRef<OsStr>]) -> std::process::Output {
+        let mut command = Command::new("git");
+        command.current_dir(dir).env_clear().envs(self.env());
+        for role in ["AUTHOR", "COMMITTER"] {
+            command.env(format!("GIT_{role}_NAME"), "Tester").env(format!("GIT_{role}_EMAIL"), "t@example.com");
+            command.env(format!("GIT_{role}_DATE"), "1700000000 +0000");
+        }
+        command.args(args).output().unwrap()
+    }
+
+    pub(crate) fn git(&self, args: &[&str]) -> String {
+        self.git_in(&self.root, args)
+    }
+
+    pub(crate) fn oid(&self, rev: &str) -> Oid {
+        Oid::parse(&self.git(&["rev-parse", rev])).unwrap()
+    }
+
+    pub(crate) fn write(&self, path: impl AsRef<Path>, text: impl AsRef<[u8]>) {
+        write(&self.root.join(path), text);
+    }
+
+    pub(crate) fn commit(&self, message: &str) -> Oid {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "--allow-empty", "-m", message]);
+        self.oid("HEAD")
+    }
+}
+
+pub(crate) fn write(path: &Path, text: impl AsRef<[u8]>) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
