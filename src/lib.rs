@@ -6,5 +6,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests set up real files, processes and repositories"))]
 
 mod base;
+mod checks;
 pub mod cli;
+mod connector;
 mod domain;
