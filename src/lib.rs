@@ -6,6 +6,8 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests set up real files, processes and repositories"))]
 
 mod base;
+mod checks;
 pub mod cli;
+mod connector;
 mod domain;
 pub mod git;

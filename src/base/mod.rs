@@ -1,5 +1,6 @@
 //! What touches the machine: clock, ids, environment, files, hashing, terminal-safe text. Knows nothing of tasks.
 
+pub mod ansi;
 pub mod clock;
 pub mod duration;
 pub mod env;

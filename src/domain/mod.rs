@@ -1,4 +1,6 @@
 //! The model: pure types and decisions. No clock, no I/O, no SQL, no async.
 
-pub mod path_lock;
-pub mod path_pattern;
+pub mod agent;
+pub mod agent_event;
+pub mod check;
+pub mod process_end;

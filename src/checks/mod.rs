@@ -1,0 +1,1 @@
+//! Verification: parse what checks print, judge what it means.

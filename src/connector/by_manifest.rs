@@ -1,0 +1,69 @@
+//! A connector whose command line comes from its manifest.
+
+use std::sync::Arc;
+
+use super::api::{Connector, ConnectorError, StreamParser};
+use super::claude::ClaudeParser;
+use super::launch::{LaunchPlan, LaunchRequest, Session, StdinSource, check_words, chosen_model, expand_all, plan};
+use super::manifest::{Manifest, OutputFormat, PromptMode};
+use super::signs::Signs;
+use super::text::TextParser;
+
+/// Drives the CLI that its manifest describes.
+pub(super) struct ManifestConnector {
+    manifest: Manifest,
+    signs: Arc<Signs>,
+}
+
+impl ManifestConnector {
+    /// From a manifest with `argv`.
+    pub(super) fn new(manifest: Manifest) -> Self {
+        let signs = Arc::new(Signs::new(&manifest));
+        Self { manifest, signs }
+    }
+
+    fn session_args(&self, session: Session<'_>) -> Result<&[String], ConnectorError> {
+        match session {
+            Session::New => Ok(&[]),
+            // A CLI that chooses its own ids tells them in its stream.
+            Session::Named(_) => Ok(&self.manifest.session_args),
+            Session::Resume(_) if self.manifest.resume_args.is_empty() => {
+                Err(ConnectorError::NoResume { connector: self.manifest.name.to_string() })
+            }
+            Session::Resume(_) => Ok(&self.manifest.resume_args),
+        }
+    }
+}
+
+impl Connector for ManifestConnector {
+    fn describe(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn command(&self, request: &LaunchRequest<'_>) -> Result<LaunchPlan, ConnectorError> {
+        check_words(request)?;
+        let mut argv = expand_all(&self.manifest.argv, request)?;
+        if chosen_model(request).is_some() {
+            argv.extend(expand_all(&self.manifest.model_args, request)?);
+        }
+        argv.extend(expand_all(self.session_args(request.session)?, request)?);
+        argv.extend(expand_all(&request.agent.argv, request)?);
+        let stdin = match self.manifest.prompt {
+            PromptMode::Stdin => StdinSource::File(request.prompt_file.to_owned()),
+            PromptMode::Arg | PromptMode::File => StdinSource::Null,
+        };
+        plan(&self.manifest, request, argv, stdin)
+    }
+
+    fn parser(&self) -> Box<dyn StreamParser> {
+        parser_for(self.manifest.output, &self.signs)
+    }
+}
+
+/// The parser for an output format.
+pub(super) fn parser_for(output: OutputFormat, signs: &Arc<Signs>) -> Box<dyn StreamParser> {
+    match output {
+        OutputFormat::ClaudeStreamJson => Box::new(ClaudeParser::new(signs.clone())),
+        OutputFormat::Text => Box::new(TextParser::new(signs.clone())),
+    }
+}

@@ -1,0 +1,44 @@
+//! The connector `command`: any program that takes a prompt and changes files. The agent brings the whole command line.
+//!
+//! The prompt stands on standard input and in `{prompt_file}`; `{prompt}` puts it into an argument. Exit code 75 means "try later".
+
+use std::sync::Arc;
+
+use super::api::{Connector, ConnectorError, StreamParser};
+use super::by_manifest::parser_for;
+use super::launch::{LaunchPlan, LaunchRequest, StdinSource, check_words, expand_all, plan};
+use super::manifest::Manifest;
+use super::signs::Signs;
+
+/// Runs the agent's own command line.
+pub(super) struct CommandConnector {
+    manifest: Manifest,
+    signs: Arc<Signs>,
+}
+
+impl CommandConnector {
+    /// From a manifest without `argv`.
+    pub(super) fn new(manifest: Manifest) -> Self {
+        let signs = Arc::new(Signs::new(&manifest));
+        Self { manifest, signs }
+    }
+}
+
+impl Connector for CommandConnector {
+    fn describe(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn command(&self, request: &LaunchRequest<'_>) -> Result<LaunchPlan, ConnectorError> {
+        check_words(request)?;
+        if request.agent.argv.is_empty() {
+            return Err(ConnectorError::NoCommand { agent: request.agent.name.to_string() });
+        }
+        let argv = expand_all(&request.agent.argv, request)?;
+        plan(&self.manifest, request, argv, StdinSource::File(request.prompt_file.to_owned()))
+    }
+
+    fn parser(&self) -> Box<dyn StreamParser> {
+        parser_for(self.manifest.output, &self.signs)
+    }
+}

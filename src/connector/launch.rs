@@ -1,0 +1,241 @@
+//! From a template and a request to a command line: placeholders, limits of the operating system, environment by allow-list.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::domain::agent::Agent;
+
+use super::api::ConnectorError;
+use super::manifest::{Manifest, OutputFormat};
+
+/// Variables that every agent gets from the user's environment: enough to find programs, a home and a language, no secret.
+pub const BASE_ENV: [&str; 15] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LANGUAGE",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "TERM",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_CACHE_HOME",
+];
+
+/// Linux takes at most 128 KiB in one argument, the closing NUL included.
+const MAX_ARGUMENT: usize = (128 << 10) - 1;
+
+/// What one run asks of a connector.
+#[derive(Debug, Clone)]
+pub struct LaunchRequest<'a> {
+    /// Who runs.
+    pub agent: &'a Agent,
+    /// Model for this run; outranks the agent's own.
+    pub model: Option<&'a str>,
+    /// The prompt's text.
+    pub prompt: &'a str,
+    /// A file that holds the same prompt.
+    pub prompt_file: &'a Path,
+    /// Where the agent works; becomes its working directory.
+    pub worktree: &'a Path,
+    /// The run's own directory.
+    pub run_dir: &'a Path,
+    /// New session or continued one.
+    pub session: Session<'a>,
+}
+
+/// Which session of the CLI a run uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Session<'a> {
+    /// A new one; its id is the CLI's choice.
+    New,
+    /// A new one with this id, where the CLI lets us choose. For claude a UUID.
+    Named(&'a str),
+    /// Continues this one.
+    Resume(&'a str),
+}
+
+/// Everything that is needed to start one agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaunchPlan {
+    /// Program and arguments; never empty.
+    pub argv: Vec<OsString>,
+    /// Working directory.
+    pub cwd: PathBuf,
+    /// Variables to set.
+    pub env_set: Vec<(String, String)>,
+    /// Names of variables to take over from the user's environment where they are set. Nothing else is inherited.
+    pub env_pass: Vec<String>,
+    /// What the agent reads on standard input.
+    pub stdin: StdinSource,
+    /// Format of its standard output.
+    pub output: OutputFormat,
+}
+
+/// Standard input of an agent; always ends, since several CLIs wait for ever on an open one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StdinSource {
+    /// Empty.
+    Null,
+    /// The content of this file.
+    File(PathBuf),
+}
+
+/// The names that may stand in braces in a template.
+pub(super) const PLACEHOLDERS: [&str; 6] = ["prompt", "prompt_file", "model", "worktree", "run_dir", "session"];
+
+/// The placeholders in `template`, known or not: words of lower-case letters and `_` in braces.
+pub(super) fn placeholders(template: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut rest = template;
+    while let Some((_, word, after)) = next_placeholder(rest) {
+        found.push(word);
+        rest = after;
+    }
+    found
+}
+
+/// Splits at the first `{word}`: what stands before, the word, what stands after.
+fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
+    let mut from = 0;
+    while let Some(open) = text[from..].find('{').map(|at| at + from) {
+        let inner = &text[open + 1..];
+        let len = inner.bytes().take_while(|b| b.is_ascii_lowercase() || *b == b'_').count();
+        if len > 0 && inner[len..].starts_with('}') {
+            return Some((&text[..open], &inner[..len], &inner[len + 1..]));
+        }
+        from = open + 1;
+    }
+    None
+}
+
+/// Fills templates with the values of one request. Values are never looked at again, whatever braces they hold.
+pub(super) fn expand_all<'t, I>(templates: I, request: &LaunchRequest<'_>) -> Result<Vec<OsString>, ConnectorError>
+where
+    I: IntoIterator<Item = &'t String>,
+{
+    templates.into_iter().map(|template| expand(template, request)).collect()
+}
+
+fn expand(template: &str, request: &LaunchRequest<'_>) -> Result<OsString, ConnectorError> {
+    let mut out = OsString::new();
+    let mut rest = template;
+    while let Some((before, word, after)) = next_placeholder(rest) {
+        out.push(before);
+        match word {
+            "prompt" => out.push(request.prompt),
+            "prompt_file" => out.push(request.prompt_file),
+            "worktree" => out.push(request.worktree),
+            "run_dir" => out.push(request.run_dir),
+            "model" => out.push(chosen_model(request).ok_or_else(|| no_value(template, "model"))?),
+            "session" => out.push(session_id(request).ok_or_else(|| no_value(template, "session"))?),
+            unknown => out.push(format!("{{{unknown}}}")),
+        }
+        rest = after;
+    }
+    out.push(rest);
+    Ok(out)
+}
+
+fn no_value(argument: &str, placeholder: &'static str) -> ConnectorError {
+    ConnectorError::NoValue { argument: argument.to_owned(), placeholder }
+}
+
+/// The model of this run: the request's, else the agent's.
+pub(super) fn chosen_model<'a>(request: &LaunchRequest<'a>) -> Option<&'a str> {
+    request.model.or(request.agent.model.as_deref())
+}
+
+fn session_id<'a>(request: &LaunchRequest<'a>) -> Option<&'a str> {
+    match request.session {
+        Session::New => None,
+        Session::Named(id) | Session::Resume(id) => Some(id),
+    }
+}
+
+/// Refuses a model or session id that a CLI could take for a flag. Session ids come from an agent's own output.
+pub(super) fn check_words(request: &LaunchRequest<'_>) -> Result<(), ConnectorError> {
+    for (what, value) in [("model", chosen_model(request)), ("session id", session_id(request))] {
+        let Some(value) = value else { continue };
+        let plain = |c: char| !c.is_control() && !c.is_whitespace();
+        if value.is_empty() || value.len() > 200 || value.starts_with('-') || !value.chars().all(plain) {
+            return Err(ConnectorError::NotAWord { what, value: super::clip::text(value, 200) });
+        }
+    }
+    Ok(())
+}
+
+/// Puts the parts of a plan together and checks the command line against the limits of the operating system.
+pub(super) fn plan(
+    manifest: &Manifest,
+    request: &LaunchRequest<'_>,
+    argv: Vec<OsString>,
+    stdin: StdinSource,
+) -> Result<LaunchPlan, ConnectorError> {
+    for (index, argument) in argv.iter().enumerate() {
+        let bytes = argument.as_bytes();
+        if bytes.contains(&0) {
+            return Err(ConnectorError::NulByte { index });
+        }
+        if bytes.len() > MAX_ARGUMENT {
+            return Err(ConnectorError::ArgumentTooLong { bytes: bytes.len(), most: MAX_ARGUMENT });
+        }
+    }
+    Ok(LaunchPlan {
+        argv,
+        cwd: request.worktree.to_owned(),
+        env_set: manifest.env_set.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+        env_pass: env_pass(manifest, request.agent),
+        stdin,
+        output: manifest.output,
+    })
+}
+
+fn env_pass(manifest: &Manifest, agent: &Agent) -> Vec<String> {
+    let mut names: Vec<String> = BASE_ENV.map(str::to_owned).into();
+    for name in manifest.env_pass.iter().chain(&agent.env_pass) {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::agent::Name;
+    use std::os::unix::ffi::OsStringExt;
+
+    #[test]
+    fn only_words_in_braces_are_placeholders() {
+        assert_eq!(placeholders("a{prompt}b{nope}{}{ x}{A}{{model}}"), ["prompt", "nope", "model"]);
+        assert_eq!(placeholders("${HOME} {a,b} {"), [""; 0]);
+    }
+
+    #[test]
+    fn values_are_put_in_once_and_as_bytes() {
+        let agent = Agent::new(Name::new("a").unwrap(), Name::new("command").unwrap());
+        let dir = PathBuf::from(OsString::from_vec(b"/w\xff".to_vec()));
+        let request = LaunchRequest {
+            agent: &agent,
+            model: Some("m"),
+            prompt: "say {model} and {worktree}",
+            prompt_file: Path::new("/r/prompt.md"),
+            worktree: &dir,
+            run_dir: Path::new("/r"),
+            session: Session::New,
+        };
+        let one = |t: &str| expand(t, &request);
+        assert_eq!(one("{prompt}").unwrap(), "say {model} and {worktree}");
+        assert_eq!(one("-C={worktree}/x").unwrap().into_vec(), b"-C=/w\xff/x");
+        assert_eq!(one("{other}{model}{").unwrap(), "{other}m{");
+        assert!(matches!(one("{session}"), Err(ConnectorError::NoValue { placeholder: "session", .. })));
+    }
+}

@@ -1,0 +1,68 @@
+use super::*;
+
+const GOOD: &str = "version: 1\nname: x\ntitle: X\nargv: [x, '{prompt}']\nprompt: arg\noutput: text\n";
+
+fn why(text: &str) -> String {
+    Manifest::parse("x.yaml", text).unwrap_err().to_string()
+}
+
+#[test]
+fn a_minimal_manifest_is_enough() {
+    let manifest = Manifest::parse("x.yaml", GOOD).unwrap();
+    assert_eq!((manifest.output, manifest.prompt), (OutputFormat::Text, PromptMode::Arg));
+    assert_eq!(manifest.metering.kind, MeteringKind::None);
+}
+
+#[test]
+fn every_error_names_the_file_and_the_field() {
+    for (extra, words) in [
+        ("modle: x\n", "unknown field `modle`"),
+        ("title: Y\n", "duplicate field `title`"),
+        ("detect: {command: x, version_args: [], version_regex: '('}\n", "detect.version_regex: not a usable"),
+        ("detect: {command: 3, version_args: no}\n", "detect"),
+        ("model_args: [--model]\n", "model_args: must contain {model}"),
+        ("resume_args: ['{sesion}']\n", "resume_args[0]: {sesion} is not known here"),
+        ("env_pass: [GIT_DIR]\n", "env_pass: `GIT_DIR` is reserved"),
+        ("env_set: {'A B': x}\n", "env_set: `A B` is not the name"),
+        ("patterns: {quota: ['a*']}\n", "patterns.quota[0]: matches the empty text"),
+        ("patterns: {auth: ['(?<x']}\n", "patterns.auth[0]"),
+        ("metering: {kind: guess}\n", "metering.kind"),
+        ("context_files: x\n", "context_files"),
+    ] {
+        let error = why(&format!("{GOOD}{extra}"));
+        assert!(error.starts_with("connector x.yaml: ") && error.contains(words), "{extra}: {error}");
+    }
+    for (from, to, words) in [
+        ("version: 1", "version: 2", "version: 2 is not 1"),
+        ("name: x", "name: X", "name"),
+        ("output: text", "output: tekst", "output"),
+        ("[x, '{prompt}']", "[x]", "prompt: `arg` needs {prompt}"),
+        ("[x, '{prompt}']", "['{prompt}']", "argv[0]: must be the plain name"),
+        ("prompt: arg", "prompt: stdin", "would give the prompt twice"),
+        ("prompt: arg", "prompt: file", "needs {prompt_file}"),
+        ("title: X\n", "", "missing field `title`"),
+    ] {
+        let error = why(&GOOD.replace(from, to));
+        assert!(error.contains(words), "{to}: {error}");
+    }
+}
+
+#[test]
+fn bombs_are_refused() {
+    assert!(!why(&"[".repeat(50_000)).is_empty());
+    let mut bomb = String::from("a: &a [x, x, x, x, x, x, x, x, x]\n");
+    for pair in ["ba", "cb", "dc", "ed", "fe", "gf", "hg", "ih"] {
+        let (new, old) = pair.split_at(1);
+        bomb.push_str(&format!("{new}: &{new} [{}]\n", vec![format!("*{old}"); 9].join(", ")));
+    }
+    assert!(!why(&bomb).is_empty());
+}
+
+#[test]
+fn the_version_is_found_on_either_stream() {
+    let regex = r"(\d+\.\d+\.\d+)".to_owned();
+    let detect = Detect { command: "x".into(), version_args: vec![], version_regex: regex };
+    assert_eq!(detect.version_in(b"2.1.329 (Claude Code)\n", b"").as_deref(), Some("2.1.329"));
+    assert_eq!(detect.version_in(b"", b"v0.73.1\xff\n").as_deref(), Some("0.73.1"));
+    assert_eq!(detect.version_in(b"none", b"none"), None);
+}

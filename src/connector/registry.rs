@@ -1,0 +1,92 @@
+//! The connectors that are known: those shipped with `ai`, and those of a project.
+
+use std::path::Path;
+
+use crate::base::fs::{self, FsError};
+
+use super::agent_file::MAX_FILE;
+use super::api::Connector;
+use super::by_manifest::ManifestConnector;
+use super::command::CommandConnector;
+use super::manifest::{Manifest, ManifestError};
+
+const SHIPPED: [(&str, &str); 2] = [
+    ("command", include_str!("../../templates/connectors/command.yaml")),
+    ("claude-code", include_str!("../../templates/connectors/claude-code.yaml")),
+];
+
+/// Connectors by name.
+#[derive(Default)]
+pub struct Registry {
+    connectors: Vec<Box<dyn Connector>>,
+    broken: Vec<ManifestError>,
+}
+
+impl Registry {
+    /// The connectors shipped with `ai`.
+    pub fn shipped() -> Self {
+        let mut registry = Self::default();
+        for (name, text) in SHIPPED {
+            registry.add(&format!("{name} (shipped)"), text);
+        }
+        registry
+    }
+
+    /// Adds every manifest below `dir` (usually `.ai/connectors`). The caller has made sure that the user trusts them. A bad one
+    /// is kept among [`Registry::broken`] and hides no other.
+    pub fn add_dir(&mut self, dir: &Path) -> Result<(), FsError> {
+        for path in fs::list_dir(dir)? {
+            if path.extension().is_none_or(|e| e != "yaml") || path.is_dir() {
+                continue;
+            }
+            match fs::read_text(&path, MAX_FILE) {
+                Ok(text) => self.add(&path.display().to_string(), &text),
+                Err(e) => self.broken.push(ManifestError { origin: path.display().to_string(), why: e.to_string() }),
+            }
+        }
+        Ok(())
+    }
+
+    /// The connector with this name or alias.
+    pub fn get(&self, name: &str) -> Option<&dyn Connector> {
+        self.connectors.iter().map(Box::as_ref).find(|connector| answers_to(connector.describe(), name))
+    }
+
+    /// All connectors, shipped ones first.
+    pub fn all(&self) -> impl Iterator<Item = &dyn Connector> {
+        self.connectors.iter().map(Box::as_ref)
+    }
+
+    /// Manifests that could not be used, and why.
+    pub fn broken(&self) -> &[ManifestError] {
+        &self.broken
+    }
+
+    fn add(&mut self, origin: &str, text: &str) {
+        match Manifest::parse(origin, text).and_then(|manifest| self.unique(origin, manifest)) {
+            Ok(manifest) if manifest.argv.is_empty() => self.connectors.push(Box::new(CommandConnector::new(manifest))),
+            Ok(manifest) => self.connectors.push(Box::new(ManifestConnector::new(manifest))),
+            Err(error) => self.broken.push(error),
+        }
+    }
+
+    /// A name stands for one connector only: a project cannot slip its own program under a shipped name.
+    fn unique(&self, origin: &str, manifest: Manifest) -> Result<Manifest, ManifestError> {
+        let mut names = std::iter::once(&manifest.name).chain(&manifest.aliases);
+        match names.find(|name| self.get(name.as_str()).is_some()) {
+            Some(name) => Err(ManifestError {
+                origin: origin.to_owned(),
+                why: format!("name: `{name}` is taken by another connector"),
+            }),
+            None => Ok(manifest),
+        }
+    }
+}
+
+fn answers_to(manifest: &Manifest, name: &str) -> bool {
+    manifest.name.as_str() == name || manifest.aliases.iter().any(|alias| alias.as_str() == name)
+}
+
+#[cfg(test)]
+#[path = "registry_tests.rs"]
+mod tests;

@@ -1,0 +1,98 @@
+//! Signs of trouble in text output: the patterns of a manifest, compiled, over the last lines that a CLI printed.
+
+use std::collections::VecDeque;
+
+use regex::Regex;
+
+use crate::domain::agent_event::StreamOutcome;
+
+use super::clip;
+use super::manifest::{Manifest, compile};
+
+const TAIL_LINES: usize = 40;
+
+/// Compiled patterns and exit codes of one manifest.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Signs {
+    quota: Vec<Regex>,
+    auth: Vec<Regex>,
+    refusal: Vec<Regex>,
+    quota_codes: Vec<i32>,
+    auth_codes: Vec<i32>,
+    /// Whether the patterns count although the exit code is 0.
+    pub(super) even_on_exit_zero: bool,
+}
+
+impl Signs {
+    /// Compiles the patterns; those of a validated manifest all compile.
+    pub(super) fn new(manifest: &Manifest) -> Self {
+        let all = |patterns: &[String]| patterns.iter().filter_map(|p| compile(p).ok()).collect();
+        Self {
+            quota: all(&manifest.patterns.quota),
+            auth: all(&manifest.patterns.auth),
+            refusal: all(&manifest.patterns.refusal),
+            quota_codes: manifest.exit_codes.quota.clone(),
+            auth_codes: manifest.exit_codes.auth.clone(),
+            even_on_exit_zero: manifest.patterns.even_on_exit_zero,
+        }
+    }
+
+    /// What an exit code means by the manifest.
+    pub(super) fn of_code(&self, code: i32) -> Option<StreamOutcome> {
+        if self.quota_codes.contains(&code) {
+            return Some(StreamOutcome::Quota { retry_at_ms: None, after_ms: None });
+        }
+        let auth = self.auth_codes.contains(&code);
+        auth.then(|| StreamOutcome::Auth { message: format!("the CLI exited with code {code}") })
+    }
+
+    /// The first sign in `text`, newest line first: quota before auth before refusal.
+    pub(super) fn in_lines(&self, tail: &Tail) -> Option<StreamOutcome> {
+        tail.lines.iter().rev().find_map(|line| self.in_text(line))
+    }
+
+    /// A sign in one text.
+    pub(super) fn in_text(&self, text: &str) -> Option<StreamOutcome> {
+        if let Some(found) = self.quota.iter().find_map(|regex| regex.captures(text)) {
+            let seconds = found.name("seconds").and_then(|m| m.as_str().parse::<u64>().ok());
+            return Some(StreamOutcome::Quota {
+                retry_at_ms: None,
+                after_ms: seconds.and_then(|s| s.checked_mul(1000)),
+            });
+        }
+        if self.auth.iter().any(|regex| regex.is_match(text)) {
+            return Some(StreamOutcome::Auth { message: clip::text(text, clip::SUMMARY) });
+        }
+        let refused = self.refusal.iter().any(|regex| regex.is_match(text));
+        refused.then(|| StreamOutcome::Refused { denials: vec![super::text::denial(text)] })
+    }
+}
+
+/// The last lines of a stream, bounded.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    lines: VecDeque<String>,
+}
+
+impl Tail {
+    /// Adds one line; blank ones are left out.
+    pub(super) fn push(&mut self, line: &str) {
+        if line.trim().is_empty() {
+            return;
+        }
+        if self.lines.len() == TAIL_LINES {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(clip::text(line.trim_end(), clip::SUMMARY));
+    }
+
+    /// The last line.
+    pub(super) fn last(&self) -> Option<&str> {
+        self.lines.back().map(String::as_str)
+    }
+
+    /// All kept lines as one text.
+    pub(super) fn joined(&self) -> Option<String> {
+        (!self.lines.is_empty()).then(|| self.lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n"))
+    }
+}

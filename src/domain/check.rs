@@ -1,0 +1,286 @@
+//! Checks: verification commands that `ai` itself runs, and what came of them.
+//!
+//! A check has four ends. It passed; it failed, and then the work is to blame; it is broken, and then the machine or the check
+//! itself is to blame and nothing is known about the work; or it did not run.
+
+use serde::{Deserialize, Serialize};
+
+use super::agent::{BadAgent, Name, check_env_names};
+use super::process_end::ProcessEnd;
+
+/// One verification command of a project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckSpec {
+    /// Name of the check and of its log file.
+    pub name: Name,
+    /// What to run.
+    pub command: CheckCommand,
+    /// Wall time, in minutes.
+    #[serde(default = "default_timeout")]
+    pub timeout_minutes: u32,
+    /// How to read its output.
+    #[serde(default)]
+    pub parser: CheckParser,
+    /// Names of variables that it gets from the user's environment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env_pass: Vec<String>,
+    /// Without it passing there is no passing verdict.
+    #[serde(default = "default_required")]
+    pub required: bool,
+}
+
+fn default_timeout() -> u32 {
+    30
+}
+
+fn default_required() -> bool {
+    true
+}
+
+/// The command of a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum CheckCommand {
+    /// A line for `/bin/sh -c`.
+    Shell(String),
+    /// Program and arguments; no shell.
+    Argv(Vec<String>),
+}
+
+/// How the output of a check is read. In files `auto`, `exit-code`, `cargo`, `nextest`, `pytest`, `go`, or `{junit: GLOB}`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "ParserText", into = "ParserText")]
+pub enum CheckParser {
+    /// Recognize the format; where none is recognized the exit code alone decides.
+    #[default]
+    Auto,
+    /// The exit code alone decides.
+    ExitCode,
+    /// `cargo test`.
+    Cargo,
+    /// `cargo nextest run`.
+    Nextest,
+    /// `pytest`.
+    Pytest,
+    /// `go test`, plain, `-v` or `-json`.
+    Go,
+    /// Reports in JUnit's XML format.
+    Junit {
+        /// Glob of the reports, relative to the root of the tree.
+        path: String,
+    },
+}
+
+/// The form of a parser in files.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "expected one of auto, exit-code, cargo, nextest, pytest, go, or {junit: GLOB}"
+)]
+enum ParserText {
+    Word(String),
+    Junit { junit: String },
+}
+
+impl TryFrom<ParserText> for CheckParser {
+    type Error = String;
+    fn try_from(text: ParserText) -> Result<Self, String> {
+        let word = match text {
+            ParserText::Junit { junit } => return Ok(Self::Junit { path: junit }),
+            ParserText::Word(word) => word,
+        };
+        Ok(match word.as_str() {
+            "auto" => Self::Auto,
+            "exit-code" => Self::ExitCode,
+            "cargo" => Self::Cargo,
+            "nextest" => Self::Nextest,
+            "pytest" => Self::Pytest,
+            "go" => Self::Go,
+            "junit" => return Err("parser `junit` needs the place of its reports: {junit: GLOB}".to_owned()),
+            other => {
+                let shown = crate::base::text::one_line(other);
+                return Err(format!(
+                    "unknown parser `{shown}`; known are auto, exit-code, cargo, nextest, pytest, go, {{junit: GLOB}}"
+                ));
+            }
+        })
+    }
+}
+
+impl From<CheckParser> for ParserText {
+    fn from(parser: CheckParser) -> Self {
+        let word = match parser {
+            CheckParser::Junit { path } => return Self::Junit { junit: path },
+            CheckParser::Auto => "auto",
+            CheckParser::ExitCode => "exit-code",
+            CheckParser::Cargo => "cargo",
+            CheckParser::Nextest => "nextest",
+            CheckParser::Pytest => "pytest",
+            CheckParser::Go => "go",
+        };
+        Self::Word(word.to_owned())
+    }
+}
+
+impl CheckSpec {
+    /// A required check of this command with the defaults.
+    pub fn new(name: Name, command: CheckCommand) -> Self {
+        let (timeout_minutes, required) = (default_timeout(), default_required());
+        Self { name, command, timeout_minutes, parser: CheckParser::Auto, env_pass: Vec::new(), required }
+    }
+
+    /// Checks what types alone cannot.
+    pub fn validate(&self) -> Result<(), BadAgent> {
+        let bad = |field: &str, why: &str| Err(BadAgent { field: field.into(), why: why.into() });
+        let (empty, nul) = match &self.command {
+            CheckCommand::Shell(line) => (line.trim().is_empty(), line.contains('\0')),
+            CheckCommand::Argv(argv) => {
+                (argv.first().is_none_or(String::is_empty), argv.iter().any(|a| a.contains('\0')))
+            }
+        };
+        if empty || nul {
+            return bad("command", if empty { "is empty" } else { "contains a NUL byte" });
+        }
+        if self.timeout_minutes == 0 || self.timeout_minutes > 24 * 60 {
+            return bad("timeout_minutes", "is not between 1 and 1440");
+        }
+        match &self.parser {
+            CheckParser::Junit { path }
+                if path.is_empty() || path.starts_with('/') || path.split('/').any(|p| p == "..") =>
+            {
+                bad("parser.junit", "must be a glob below the root of the tree")
+            }
+            _ => check_env_names("env_pass", &self.env_pass),
+        }
+    }
+}
+
+/// What came of one check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckResult {
+    /// Name of the check.
+    pub name: Name,
+    /// The end.
+    pub status: CheckStatus,
+    /// Why the status is not simply what the exit code says, such as counts that contradict it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// How its process ended; `None` where it did not run.
+    pub exit: Option<ProcessEnd>,
+    /// Wall time, in milliseconds.
+    pub duration_ms: u64,
+    /// Tests, where the output tells.
+    pub counts: Option<TestCounts>,
+    /// What failed (the first 100), with excerpts.
+    pub failures: Vec<FailedTest>,
+    /// SHA-256 of its log, in hex; `None` where it did not run.
+    pub log_sha256: Option<String>,
+}
+
+/// The end of a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckStatus {
+    /// It ran and found nothing wrong.
+    Passed,
+    /// It ran and found the work wrong.
+    Failed,
+    /// It could not tell: the machine or the check itself is to blame. Never a pass, never a failure of the work.
+    Broken {
+        /// Why.
+        why: String,
+    },
+    /// It was not run.
+    NotRun,
+}
+
+/// Numbers of tests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestCounts {
+    /// Ran and passed.
+    pub passed: u64,
+    /// Ran and failed, errors in set-up included.
+    pub failed: u64,
+    /// Known but not run: skipped, ignored, expected to fail, left out after a failure.
+    pub skipped: u64,
+    /// All of them.
+    pub total: u64,
+}
+
+impl TestCounts {
+    /// The counts with their sum.
+    pub fn of(passed: u64, failed: u64, skipped: u64) -> Self {
+        Self { passed, failed, skipped, total: passed.saturating_add(failed).saturating_add(skipped) }
+    }
+
+    /// Tests that really ran.
+    pub fn ran(&self) -> u64 {
+        self.passed.saturating_add(self.failed)
+    }
+
+    /// The sum of two suites.
+    pub fn plus(self, other: Self) -> Self {
+        let add = u64::saturating_add;
+        Self::of(add(self.passed, other.passed), add(self.failed, other.failed), add(self.skipped, other.skipped))
+    }
+}
+
+/// One failed test.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedTest {
+    /// Name as the tool gives it.
+    pub name: String,
+    /// Start of its message; may be empty.
+    pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_forms_of_a_spec_in_files() {
+        let text = "name: unit\ncommand: cargo test\nparser: {junit: 'target/**/junit.xml'}\n";
+        let spec: CheckSpec = serde_yaml::from_str(text).unwrap();
+        assert_eq!(spec.command, CheckCommand::Shell("cargo test".into()));
+        assert_eq!(spec.parser, CheckParser::Junit { path: "target/**/junit.xml".into() });
+        assert_eq!((spec.timeout_minutes, spec.required), (30, true));
+        let back: CheckSpec = serde_json::from_str(&serde_json::to_string(&spec).unwrap()).unwrap();
+        assert_eq!(back, spec);
+        for word in ["auto", "exit-code", "cargo", "nextest", "pytest", "go"] {
+            let spec: CheckSpec = serde_yaml::from_str(&format!("name: a\ncommand: [x]\nparser: {word}\n")).unwrap();
+            assert_eq!(serde_json::to_value(&spec.parser).unwrap(), word);
+            assert_eq!(spec.command, CheckCommand::Argv(vec!["x".into()]));
+        }
+    }
+
+    #[test]
+    fn bad_specs_say_what_is_wrong() {
+        for (line, words) in [
+            ("parser: junit", "needs the place of its reports"),
+            ("parser: jest", "unknown parser `jest`"),
+            ("parser: [go]", "expected one of auto"),
+            ("requird: true", "unknown field `requird`"),
+        ] {
+            let error =
+                serde_yaml::from_str::<CheckSpec>(&format!("name: a\ncommand: x\n{line}\n")).unwrap_err().to_string();
+            assert!(error.contains(words), "{line}: {error}");
+        }
+        let spec = |command| CheckSpec::new(Name::new("a").unwrap(), command);
+        assert!(spec(CheckCommand::Argv(vec![])).validate().is_err());
+        assert!(spec(CheckCommand::Shell(" ".into())).validate().is_err());
+        let mut good = spec(CheckCommand::Shell("x".into()));
+        assert!(good.validate().is_ok());
+        good.parser = CheckParser::Junit { path: "a/../../x.xml".into() };
+        assert_eq!(good.validate().unwrap_err().field, "parser.junit");
+    }
+
+    #[test]
+    fn a_status_is_one_word_or_carries_its_reason() {
+        assert_eq!(serde_json::to_string(&CheckStatus::Passed).unwrap(), r#""passed""#);
+        let broken = CheckStatus::Broken { why: "gone".into() };
+        assert_eq!(serde_json::to_string(&broken).unwrap(), r#"{"broken":{"why":"gone"}}"#);
+    }
+}

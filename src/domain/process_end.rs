@@ -1,0 +1,72 @@
+//! How a child process ended, as the supervisor saw it. Says nothing about whether the work was good.
+
+use serde::{Deserialize, Serialize};
+
+/// The end of one child process: of an agent's CLI or of a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "snake_case")]
+pub enum ProcessEnd {
+    /// It exited by itself with this code.
+    Exited {
+        /// 0 to 255.
+        code: i32,
+    },
+    /// A signal ended it, and `ai` did not send that signal.
+    Signaled {
+        /// Signal number, such as 9 or 11.
+        signal: i32,
+    },
+    /// `ai` stopped it: the wall time was used up.
+    TimedOut {
+        /// The limit, in milliseconds.
+        after_ms: u64,
+    },
+    /// `ai` stopped it: no output for too long.
+    Silent {
+        /// The limit, in milliseconds.
+        after_ms: u64,
+    },
+    /// `ai` stopped it: more output than allowed.
+    TooMuchOutput {
+        /// The limit, in bytes.
+        limit_bytes: u64,
+    },
+    /// `ai` stopped it because somebody asked, or because the lease was lost.
+    Stopped,
+    /// The kernel or a memory limit killed it.
+    OutOfMemory,
+    /// It never ran: not found, not executable, no resources.
+    NotStarted {
+        /// The operating system's words.
+        why: String,
+    },
+}
+
+impl ProcessEnd {
+    /// The exit code, where there is one.
+    pub fn code(&self) -> Option<i32> {
+        match self {
+            Self::Exited { code } => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// True for exit code 0 only.
+    pub fn is_zero(&self) -> bool {
+        self.code() == Some(0)
+    }
+
+    /// Why the machine, not the work, is to blame; `None` where the process exited by itself.
+    pub fn trouble(&self) -> Option<String> {
+        match self {
+            Self::Exited { .. } => None,
+            Self::Signaled { signal } => Some(format!("killed by signal {signal}")),
+            Self::TimedOut { after_ms } => Some(format!("stopped after {} s: time limit", after_ms / 1000)),
+            Self::Silent { after_ms } => Some(format!("stopped after {} s without output", after_ms / 1000)),
+            Self::TooMuchOutput { limit_bytes } => Some(format!("stopped after {limit_bytes} bytes of output")),
+            Self::Stopped => Some("stopped from outside".to_owned()),
+            Self::OutOfMemory => Some("killed: out of memory".to_owned()),
+            Self::NotStarted { why } => Some(format!("could not start: {why}")),
+        }
+    }
+}
