@@ -8,6 +8,11 @@
 mod base;
 mod checks;
 pub mod cli;
+mod config;
 mod connector;
 mod domain;
-pub mod git;
+mod git;
+mod ops;
+mod policy;
+mod process;
+mod store;

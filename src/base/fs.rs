@@ -101,6 +101,11 @@ pub fn remove_dir_all(path: &Path) -> Result<(), FsError> {
     }
 }
 
+/// Makes a symbolic link.
+pub fn symlink(target: &Path, link: &Path) -> Result<(), FsError> {
+    at("create", link, std::os::unix::fs::symlink(target, link))
+}
+
 /// The entries of a directory, sorted by name; a directory that is not there has none.
 pub fn list_dir(path: &Path) -> Result<Vec<PathBuf>, FsError> {
     let entries = match fs::read_dir(path) {

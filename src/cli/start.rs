@@ -17,7 +17,7 @@ use crate::cli::ui::{Format, Talk, Ui};
 pub fn main() -> ExitCode {
     let args = env::args();
     match args.get(1).and_then(|arg| arg.to_str()) {
-        Some("__guard") => return crate::process::guard::main(&args[2..]),
+        Some(first) if first == crate::process::guard::ARGUMENT => return crate::process::guard::main(&args[2..]),
         // Asked by scripts and shells all the time: answered without building the parser.
         Some("--version" | "-V") if args.len() == 2 => {
             let mut ui = Ui::new(Format::Text, Talk::Normal);

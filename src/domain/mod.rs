@@ -1,6 +1,21 @@
 //! The model: pure types and decisions. No clock, no I/O, no SQL, no async.
 
+pub mod action;
+pub mod actor;
 pub mod agent;
 pub mod agent_event;
 pub mod check;
+pub mod decision;
+pub mod event;
+pub mod evidence;
+pub mod fold;
+pub mod ids;
+pub mod lease;
+pub mod path_lock;
+pub mod path_pattern;
 pub mod process_end;
+pub mod run;
+pub mod task;
+pub mod time;
+pub mod trailer;
+pub mod verdict;

@@ -78,7 +78,7 @@ pub fn answer(cx: &Cx, question: &Question) -> DecisionRecord {
         Request { action: question.action, actor: &cx.actor, resource: &question.resource, facts: &question.facts };
     let case = cx.rules.case;
     let overlap = |a: &str, b: &str| match (PathPattern::parse(a, case), PathPattern::parse(b, case)) {
-        (Ok(a), Ok(b)) => !matches!(crate::domain::path_pattern::overlap(&a, &b), Ok(None)),
+        (Ok(a), Ok(b)) => crate::domain::path_pattern::overlap(&a, &b).is_some(),
         // A pattern that cannot be read might meet anything: the stricter answer is the safe one.
         _ => true,
     };

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::base::id;
+use crate::config::Config;
 use crate::domain::actor::Actor;
 use crate::domain::event::Event;
 use crate::domain::ids::TaskId;
 use crate::domain::path_lock::HarmlessSet;
-use crate::domain::path_pattern::CaseMode;
+use crate::domain::path_pattern::{CaseMode, PathPattern};
 use crate::domain::time::Now;
 use crate::ops::refusal::{OpError, Refusal, Refused};
 use crate::policy::PolicyState;
@@ -38,6 +39,25 @@ pub struct Rules {
     pub max_attempts: u32,
     /// Lapses in a row before a task waits for a person.
     pub max_lapses: u32,
+}
+
+impl Rules {
+    /// The rules that a configuration sets.
+    pub fn of(config: &Config) -> Result<Rules, OpError> {
+        let case = CaseMode::Sensitive;
+        let mut harmless = Vec::new();
+        for pattern in &config.locks.shared {
+            let parsed = PathPattern::parse(pattern, case);
+            harmless.push(parsed.map_err(|e| Refusal::Invalid(format!("locks.shared in .ai/config.yaml: {e}")))?);
+        }
+        Ok(Rules {
+            modules: config.modules.clone(),
+            case,
+            harmless: HarmlessSet::new(&harmless, case),
+            max_attempts: config.defaults.max_attempts,
+            max_lapses: config.defaults.max_lapses,
+        })
+    }
 }
 
 /// Runs `work` in one transaction. What a refusal records is written in a second one, after the first was rolled back: the

@@ -109,18 +109,31 @@ pub struct Blocked {
 pub fn check(tx: &mut dyn Tx, cx: &Cx, paths: &[String], own: &[Subject]) -> Result<Vec<Blocked>, OpError> {
     let mut blocked = Vec::new();
     for path in paths {
-        let wanted = PathPattern::literal(path, cx.rules.case).map_err(|e| Refusal::Invalid(e.to_string()))?;
+        let wanted =
+            PathPattern::parse(&literally(path), cx.rules.case).map_err(|e| Refusal::Invalid(e.to_string()))?;
         for (lock, lease) in tx.lock_candidates(&prefix_candidates(&wanted))? {
             let mine = own.contains(&lock.subject) || lease.holder == cx.actor && cx.actor.incarnation.is_some();
             if mine || !lease.binds(&cx.now) {
                 continue;
             }
             let held = PathPattern::parse(&lock.pattern, cx.rules.case).map_err(|e| Refusal::Invalid(e.to_string()))?;
-            if held.is_match(path.as_bytes()) && !cx.rules.harmless.covers(path.as_bytes()) {
+            if held.is_match(path.as_bytes()) && !cx.rules.harmless.is_harmless(path.as_bytes()) {
                 blocked.push(Blocked { path: path.clone(), lock, lease });
                 break;
             }
         }
     }
     Ok(blocked)
+}
+
+/// A path as a pattern that matches it alone: glob characters stand for themselves.
+fn literally(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for c in path.chars() {
+        match c {
+            '*' | '?' | '[' | '{' => out.extend(['[', c, ']']),
+            c => out.push(c),
+        }
+    }
+    out
 }

@@ -3,7 +3,7 @@
 use crate::domain::event::HeldLock;
 use crate::domain::ids::Subject;
 use crate::domain::lease::{Lease, Liveness};
-use crate::domain::path_lock::LockMode;
+use crate::domain::path_lock::{self, LockMode};
 use crate::domain::path_pattern::{self, PathPattern, prefix_candidates};
 use crate::domain::task::LockRequest;
 use crate::ops::cx::{Cx, Rules};
@@ -53,8 +53,8 @@ pub fn first_conflict(tx: &mut dyn Tx, cx: &Cx, wanted: &[HeldLock]) -> Result<O
                 continue;
             }
             let other = parse(cx, &held.pattern)?;
-            let met = cx.rules.harmless.overlap_outside(&pattern, &other);
-            if let Some(example) = met.map_err(|e| Refusal::Invalid(e.to_string()))? {
+            let met = path_lock::overlap_outside(&pattern, &other, &cx.rules.harmless);
+            if let Some(example) = met {
                 return Ok(Some(Conflict { wanted: want.clone(), held, lease, example }));
             }
         }

@@ -10,6 +10,7 @@
 
 mod capture;
 pub mod captured;
+pub mod editor;
 pub mod environment;
 pub mod guard;
 pub mod identity;

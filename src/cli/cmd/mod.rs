@@ -1,5 +1,6 @@
 //! The commands: one verb, one file.
 
+mod init;
 mod lock;
 mod log;
 mod status;
@@ -17,6 +18,8 @@ pub(super) type Outcome = Result<u8, CliError>;
 /// Everything that `ai` can do.
 #[derive(Subcommand)]
 pub(super) enum Command {
+    /// Set this repository up for `ai`
+    Init(init::InitArgs),
     /// Create, claim, show and change tasks
     #[command(subcommand)]
     Task(task::TaskCommand),
@@ -34,8 +37,9 @@ pub(super) enum Command {
 /// Runs a command.
 pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
     match command {
+        Command::Init(args) => init::run(&args, context),
         Command::Task(command) => task::run(command, context),
-        Command::Lock(command) => lock::run(command, context),
+        Command::Lock(command) => lock::run(&command, context),
         Command::Why(args) => why::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Log(args) => log::run(&args, context),

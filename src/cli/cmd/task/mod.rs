@@ -3,6 +3,7 @@
 mod claim;
 mod create;
 mod dep;
+mod done;
 mod edit;
 mod hold;
 mod lease;
@@ -44,6 +45,8 @@ pub(in crate::cli) enum TaskCommand {
     Release(lease::ReleaseArgs),
     /// Hand a task over to somebody else
     Handoff(lease::HandoffArgs),
+    /// End a task as done: runs its checks on your tree first
+    Done(done::DoneArgs),
     /// Give a task up as failed
     Fail(lease::FailArgs),
     /// Keep a task out of the queue
@@ -73,6 +76,7 @@ pub(in crate::cli) fn run(command: TaskCommand, context: &mut Context) -> Outcom
         TaskCommand::Checkpoint(args) => lease::checkpoint(&args, context),
         TaskCommand::Release(args) => lease::release(&args, context),
         TaskCommand::Handoff(args) => lease::handoff(&args, context),
+        TaskCommand::Done(args) => done::run(&args, context),
         TaskCommand::Fail(args) => lease::fail(&args, context),
         TaskCommand::Hold(args) => hold::hold(&args, context),
         TaskCommand::Unhold(args) => hold::unhold(&args, context),

@@ -73,7 +73,7 @@ pub(super) fn from_editor(title: &str) -> Result<(String, String), CliError> {
     let draft = dir.path().join("task.md");
     let help = "<!-- The first line is the title, the rest the prompt. An empty title creates nothing. -->";
     fs::write_atomic(&draft, format!("{title}\n\n{help}\n").as_bytes())?;
-    crate::process::editor::open(&editor, &draft).map_err(|why| CliError::new(exit::FAILED, why))?;
+    crate::process::editor::open(&editor, &draft).map_err(|e| CliError::new(exit::FAILED, e.to_string()))?;
     let text = fs::read_text(&draft, CAP)?;
     let mut lines = text.lines().filter(|line| !line.starts_with("<!--"));
     let title = lines.next().unwrap_or_default().trim().to_owned();

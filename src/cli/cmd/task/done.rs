@@ -1,0 +1,49 @@
+//! `ai task done`
+
+use clap::Args;
+
+use crate::cli::cmd::Outcome;
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::{exit, token};
+use crate::domain::task::Proof;
+use crate::ops::cx;
+use crate::ops::finish::{self, Right};
+use crate::ops::refusal::OpError;
+use crate::store::Store;
+use crate::store::sqlite::Access;
+
+#[derive(Args)]
+pub(in crate::cli) struct DoneArgs {
+    /// The task; any unique prefix of its id
+    id: String,
+    /// The lease token; without it, AI_LEASE or the one that was claimed in this worktree
+    #[arg(long, value_name = "TOKEN")]
+    lease: Option<String>,
+    /// End it without a passing verdict, for this recorded reason
+    #[arg(long = "override", value_name = "REASON")]
+    overridden: Option<String>,
+}
+
+pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
+    let mut store = context.store(Access::Write)?;
+    let id = store.read(|tx| -> Result<_, OpError> { cx::resolve(tx, &args.id) })?;
+    let token = token::look(context, &id.subject(), args.lease.as_deref())?;
+    let right = token.as_ref().map_or(Right::Unclaimed, Right::Token);
+    let cx = context.cx()?;
+    let proof = match &args.overridden {
+        Some(reason) if reason.trim().is_empty() => return Err(CliError::usage("an override needs a reason")),
+        Some(reason) => Proof::Overridden { reason: reason.clone(), by: cx.actor.clone() },
+        None => return Err(CliError::usage("not yet")),
+    };
+    let task = finish::done(&mut store, &cx, &id, &right, proof, &[])?;
+    if let Some(token) = &token {
+        token::forget(context, &token.subject)?;
+    }
+    if context.ui.json() {
+        context.ui.object(&task);
+    } else {
+        context.ui.line(&format!("{}  {}", task.id, task.status_text()));
+    }
+    Ok(exit::OK)
+}

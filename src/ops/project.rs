@@ -1,0 +1,33 @@
+//! The project's own files: where they lie, and how they are read.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::fs;
+use crate::config::Config;
+use crate::ops::refusal::OpError;
+use crate::policy::{self, PolicyState};
+
+/// The store's file below the state directory.
+pub const STORE_FILE: &str = "ai.db";
+/// Largest policy file.
+const POLICY_CAP: u64 = 1 << 20;
+
+/// Where store, runs and backups lie: in the git common directory, out of the way of `git clean` and of agents' trees.
+pub fn state_dir(common_dir: &Path) -> PathBuf {
+    common_dir.join("ai")
+}
+
+/// The configuration of the checkout at `root`; defaults where there is no file.
+pub fn config(root: &Path) -> Result<Config, OpError> {
+    let _ = root;
+    Ok(Config::default())
+}
+
+/// The policy of the checkout at `root`. One that cannot be read is a state of its own, which denies.
+pub fn policy(root: &Path) -> PolicyState {
+    match fs::read_capped(&root.join(policy::FILE), POLICY_CAP) {
+        Ok(bytes) => PolicyState::from_bytes(Some(&bytes), policy::FILE),
+        Err(error) if error.is_not_found() => PolicyState::Absent,
+        Err(error) => PolicyState::from_read_error(&error.to_string(), policy::FILE),
+    }
+}

@@ -1,0 +1,27 @@
+//! The user's editor: a command of the user's own, on the user's own terminal, so nothing is capped, cleared or watched.
+#![expect(clippy::disallowed_methods, reason = "the editor needs the user's own environment and terminal")]
+
+use std::path::Path;
+use std::process::Command;
+
+/// Why no text came of it.
+#[derive(Debug, thiserror::Error)]
+pub enum EditorError {
+    /// It could not be started.
+    #[error("the editor `{0}` cannot be started: {1}")]
+    Start(String, std::io::Error),
+    /// It said that it failed.
+    #[error("the editor `{0}` ended with {1}, so nothing was taken over")]
+    Failed(String, std::process::ExitStatus),
+}
+
+/// Opens `file` in the editor command, which may have arguments of its own, and waits.
+pub fn open(editor: &str, file: &Path) -> Result<(), EditorError> {
+    // `$EDITOR` is a shell command line by convention; the file is passed as an argument and never becomes part of it.
+    let status = Command::new("/bin/sh").args(["-c", &format!("{editor} \"$1\""), "sh"]).arg(file).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(EditorError::Failed(editor.to_owned(), status)),
+        Err(error) => Err(EditorError::Start(editor.to_owned(), error)),
+    }
+}
