@@ -1,2 +1,0 @@
-//! stub
-pub struct PrefixQuery { pub ancestors: Vec<String>, pub range: (String, Option<String>) }
