@@ -42,6 +42,20 @@ pub(super) fn clean(source: &str) -> Result<Clean, PatternFault> {
     Ok(Clean { text, ending })
 }
 
+/// Cleans the name of one path, in which no character is syntax.
+pub(super) fn clean_path(path: &str) -> Result<String, PatternFault> {
+    check_size(path)?;
+    if path.starts_with('/') {
+        return Err(PatternFault::Absolute);
+    }
+    let text = nfc(path);
+    let names: Vec<&str> = text.split('/').filter(|name| !matches!(*name, "" | ".")).collect();
+    if names.contains(&"..") {
+        return Err(PatternFault::Parent);
+    }
+    if names.is_empty() { Err(PatternFault::Empty) } else { Ok(names.join("/")) }
+}
+
 /// The name in `@name`, unless it is a path such as `@scope/package`.
 pub(super) fn module_name(source: &str) -> Option<&str> {
     source.strip_prefix('@').filter(|name| !name.contains('/'))
@@ -51,12 +65,7 @@ fn check_text(source: &str) -> Result<(), PatternFault> {
     if source.trim().is_empty() {
         return Err(PatternFault::Empty);
     }
-    if source.len() > LONGEST {
-        return Err(PatternFault::TooLong { bytes: source.len(), limit: LONGEST });
-    }
-    if source.contains('\0') {
-        return Err(PatternFault::Nul);
-    }
+    check_size(source)?;
     if source.contains('\\') {
         return Err(PatternFault::Backslash);
     }
@@ -64,6 +73,13 @@ fn check_text(source: &str) -> Result<(), PatternFault> {
         return Err(PatternFault::OuterSpace);
     }
     Ok(())
+}
+
+fn check_size(source: &str) -> Result<(), PatternFault> {
+    if source.len() > LONGEST {
+        return Err(PatternFault::TooLong { bytes: source.len(), limit: LONGEST });
+    }
+    if source.contains('\0') { Err(PatternFault::Nul) } else { Ok(()) }
 }
 
 fn check_start(source: &str) -> Result<(), PatternFault> {

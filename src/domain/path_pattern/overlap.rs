@@ -13,7 +13,7 @@ pub struct Exclusion {
 }
 
 impl Exclusion {
-    /// Whatever any of `patterns` matches. Patterns of another case mode than `mode` exclude nothing.
+    /// Whatever any of `patterns` matches. Patterns of another case mode than `mode` exclude nothing, which is the strict side.
     pub fn new<'a>(patterns: impl IntoIterator<Item = &'a PathPattern>, mode: CaseMode) -> Self {
         let same = patterns.into_iter().filter(|pattern| pattern.case_mode() == mode);
         // A pattern that had no automaton would exclude nothing, which is the strict side.

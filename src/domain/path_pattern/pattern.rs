@@ -8,7 +8,7 @@ use super::automaton::{Automaton, Node, STATE_LIMIT};
 use super::charset::CharSet;
 use super::error::{PatternError, PatternFault};
 use super::fold::CaseMode;
-use super::normalise::{Clean, Ending, clean};
+use super::normalise::{Clean, Ending, clean, clean_path};
 use super::parse::{Kind, Parsed, parse};
 use super::search::{Found, Product};
 use super::shape::is_path;
@@ -38,6 +38,15 @@ impl PathPattern {
     /// Reads a pattern; `@name` is refused here, see [`super::expand`].
     pub fn parse(source: &str, mode: CaseMode) -> Result<Self, PatternError> {
         Self::try_parse(source, mode).map_err(|fault| PatternError::new(source, fault))
+    }
+
+    /// The pattern of exactly this path and everything beneath it, whatever characters it has.
+    ///
+    /// For asking about a path. Its source is the path, which may mean something else when it is read as a pattern.
+    pub fn literal(path: &str, mode: CaseMode) -> Result<Self, PatternError> {
+        let source = clean_path(path).map_err(|fault| PatternError::new(path, fault))?;
+        let prefix = mode.canonical_path(source.as_bytes()).into_owned();
+        Ok(Self { source, mode, prefix, body: Body::Literal })
     }
 
     /// The normalised source, in its author's case.

@@ -167,6 +167,28 @@ fn explosions_end_at_once() {
 }
 
 #[test]
+fn a_path_can_be_asked_about_whatever_it_is_called() {
+    let literal = |path: &str| PathPattern::literal(path, Sensitive);
+    for path in ["src/a.rs", "a*b", "[x]", "{y", "~z", "@auth", "!n", "back\\slash", " a ", "d/\u{301}"] {
+        let asked = literal(path).unwrap();
+        assert!(asked.is_literal() && asked.is_match(path.as_bytes()), "{path}");
+        assert!(asked.is_match(format!("{path}/beneath").as_bytes()));
+        assert_eq!(meets(&asked, &pattern("**")).as_deref(), Some(asked.as_str()), "{path}");
+    }
+    assert!(!literal("a*b").unwrap().is_match(b"axb"));
+    assert_eq!(literal("./a//b/").unwrap().as_str(), "a/b");
+    for (path, fault) in [
+        ("", PatternFault::Empty),
+        ("./", PatternFault::Empty),
+        ("/a", PatternFault::Absolute),
+        ("a/../b", PatternFault::Parent),
+        ("a\0", PatternFault::Nul),
+    ] {
+        assert_eq!(literal(path).unwrap_err().fault, fault, "{path:?}");
+    }
+}
+
+#[test]
 fn odd_paths_are_matched_as_bytes() {
     assert!(pattern("*.bin").is_match(b"\xff\xfe.bin"));
     assert!(pattern("a?c").is_match(b"a\xffc"));
