@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::hash::sha256_hex;
 use crate::domain::actor::Actor;
-use crate::domain::decision::DecisionRecord;
+use crate::domain::decision::{DecisionRecord, Override};
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::{RunId, Subject, TaskId};
 use crate::domain::lease::Lease;
@@ -225,6 +225,14 @@ pub enum Event {
         /// What proves it.
         proof: Proof,
     },
+    /// A person said yes to a decision that waited for it.
+    #[serde(rename = "policy.approved")]
+    Approved {
+        /// The decision.
+        decision: String,
+        /// The yes.
+        word: Override,
+    },
     /// Policy answered a question.
     #[serde(rename = "policy.decided")]
     Decided {
@@ -357,6 +365,7 @@ impl Event {
             Event::TaskRejected { .. } => "task.rejected",
             Event::TaskFailed { .. } => "task.failed",
             Event::TaskDone { .. } => "task.done",
+            Event::Approved { .. } => "policy.approved",
             Event::Decided { .. } => "policy.decided",
         }
     }
@@ -364,7 +373,7 @@ impl Event {
     /// The task or lock that the event is about, for `ai log TASK`.
     pub fn subject(&self) -> Option<&str> {
         match self {
-            Event::StoreCreated { .. } => None,
+            Event::StoreCreated { .. } | Event::Approved { .. } => None,
             Event::TaskCreated { task, .. } => Some(task.id.as_str()),
             Event::TaskEdited { task, .. }
             | Event::DepAdded { task, .. }

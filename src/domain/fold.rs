@@ -39,7 +39,9 @@ pub trait Tables {
     fn put_run(&mut self, run: &Run) -> Result<(), Self::Error>;
     /// Adds a piece of evidence.
     fn put_evidence(&mut self, evidence: &Evidence) -> Result<(), Self::Error>;
-    /// Adds a decision record.
+    /// A decision record.
+    fn decision(&mut self, id: &str) -> Result<Option<DecisionRecord>, Self::Error>;
+    /// Writes a decision record, new or approved.
     fn put_decision(&mut self, record: &DecisionRecord) -> Result<(), Self::Error>;
 }
 
@@ -114,6 +116,10 @@ pub fn apply<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, event: &Event) -
         }
         Event::TaskDone { task, proof } => finish(tables, at_ms, task, proof.clone()),
         Event::Decided { record } => tables.put_decision(record),
+        Event::Approved { decision, word } => {
+            let Some(record) = tables.decision(decision)? else { return Ok(()) };
+            tables.put_decision(&DecisionRecord { overridden: Some(word.clone()), ..record })
+        }
     }
 }
 

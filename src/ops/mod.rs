@@ -1,6 +1,8 @@
 //! Use cases, one a file: load, decide, ask policy, write and record, in one transaction. No terminal, no clock, no file of the
 //! user's: what a use case needs of the world stands in [`cx::Cx`] or is handed to it.
 
+pub mod agents;
+pub mod approve;
 pub mod ask;
 pub mod claim;
 pub mod create;
@@ -15,4 +17,5 @@ pub mod mutant;
 pub mod patterns;
 pub mod project;
 pub mod refusal;
+pub mod trust;
 pub mod why;

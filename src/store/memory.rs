@@ -130,8 +130,15 @@ impl Tables for MemoryTables {
         Ok(())
     }
 
+    fn decision(&mut self, id: &str) -> Result<Option<DecisionRecord>, Infallible> {
+        Ok(self.decisions.iter().find(|record| record.id == id).cloned())
+    }
+
     fn put_decision(&mut self, record: &DecisionRecord) -> Result<(), Infallible> {
-        self.decisions.push(record.clone());
+        match self.decisions.iter_mut().find(|known| known.id == record.id) {
+            Some(known) => *known = record.clone(),
+            None => self.decisions.push(record.clone()),
+        }
         Ok(())
     }
 }

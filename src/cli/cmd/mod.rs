@@ -1,10 +1,13 @@
 //! The commands: one verb, one file.
 
+mod agent;
 mod init;
 mod lock;
 mod log;
+mod policy;
 mod status;
 mod task;
+mod trust;
 mod why;
 
 use clap::Subcommand;
@@ -23,6 +26,20 @@ pub(super) enum Command {
     /// Create, claim, show and change tasks
     #[command(subcommand)]
     Task(task::TaskCommand),
+    /// Register, list and change agents
+    #[command(subcommand)]
+    Agent(agent::AgentCommand),
+    /// Register an agent (short for `agent register`)
+    Register(agent::RegisterArgs),
+    /// List the agents (short for `agent list`)
+    List(agent::ListArgs),
+    /// Add or remove labels of an agent (short for `agent label`)
+    Label(agent::LabelArgs),
+    /// Check, show and explain the policy and its decisions
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Allow what this repository brings to run code on this machine
+    Trust(trust::TrustArgs),
     /// Lock paths by hand, list and check locks
     #[command(subcommand)]
     Lock(lock::LockCommand),
@@ -39,6 +56,12 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
     match command {
         Command::Init(args) => init::run(&args, context),
         Command::Task(command) => task::run(command, context),
+        Command::Agent(command) => agent::run(command, context),
+        Command::Register(args) => agent::register(args, context),
+        Command::List(args) => agent::list(&args, context),
+        Command::Label(args) => agent::label(&args, context),
+        Command::Policy(command) => policy::run(&command, context),
+        Command::Trust(args) => trust::run(&args, context),
         Command::Lock(command) => lock::run(&command, context),
         Command::Why(args) => why::run(&args, context),
         Command::Status(args) => status::run(&args, context),

@@ -107,10 +107,14 @@ impl Tables for SqliteTx<'_> {
         )
     }
 
+    fn decision(&mut self, id: &str) -> Result<Option<DecisionRecord>, StoreError> {
+        self.one("decision", "SELECT id, data FROM decision WHERE id = ?1", id)
+    }
+
     fn put_decision(&mut self, record: &DecisionRecord) -> Result<(), StoreError> {
         let data = encode("decision", record)?;
         self.execute(
-            "INSERT INTO decision (id, task, data) VALUES (?1, ?2, ?3)",
+            "INSERT INTO decision (id, task, data) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET data = ?3",
             params![record.id, record.resource.task, data],
         )
     }

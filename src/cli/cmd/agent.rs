@@ -1,0 +1,174 @@
+//! `ai agent register|list|show|label|remove`, and their short forms `ai register`, `ai list`, `ai label`.
+
+use clap::{Args, Subcommand};
+
+use crate::base::text::one_line;
+use crate::cli::cmd::Outcome;
+use crate::cli::context::Context;
+use crate::cli::exit;
+use crate::domain::agent::Agent;
+use crate::ops::agents;
+
+/// Register, list and change agents
+#[derive(Subcommand)]
+pub(in crate::cli) enum AgentCommand {
+    /// Register an agent: a connector with its model, labels and limits
+    Register(RegisterArgs),
+    /// List the agents
+    List(ListArgs),
+    /// Show one agent
+    Show(ShowArgs),
+    /// Add or remove labels of an agent
+    Label(LabelArgs),
+    /// Remove an agent; its runs and evidence stay
+    Remove(ShowArgs),
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct RegisterArgs {
+    /// Name of the agent
+    name: String,
+    /// How to drive it: `command` for any program, `claude-code`, or one of `.ai/connectors/`
+    #[arg(long, short, value_name = "C")]
+    connector: String,
+    /// Model, in the connector's own words
+    #[arg(long, short, value_name = "M")]
+    model: Option<String>,
+    /// A label for filters and routing; repeat or separate by commas
+    #[arg(long, short, value_name = "L", value_delimiter = ',')]
+    label: Vec<String>,
+    /// What it is able to do, such as rust or review
+    #[arg(long, value_name = "WORD", value_delimiter = ',')]
+    capability: Vec<String>,
+    /// A variable of your environment that it gets; nothing else is passed on
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    env: Vec<String>,
+    /// Longest run in minutes
+    #[arg(long, value_name = "N")]
+    minutes: Option<u32>,
+    /// Longest time without output in minutes
+    #[arg(long, value_name = "N")]
+    silence_minutes: Option<u32>,
+    /// Replace an agent of the same name
+    #[arg(long)]
+    replace: bool,
+    /// The command line: `{prompt_file}` becomes the file with the prompt, which also comes on standard input
+    #[arg(last = true, value_name = "ARGV")]
+    argv: Vec<String>,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct ListArgs {
+    /// Only agents with this label
+    #[arg(long, short, value_name = "L")]
+    label: Option<String>,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct ShowArgs {
+    /// Name of the agent
+    name: String,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct LabelArgs {
+    /// Name of the agent
+    name: String,
+    /// Labels to add; `-word` after `--` removes it
+    #[arg(value_name = "LABEL")]
+    labels: Vec<String>,
+    /// Labels to remove
+    #[arg(long, value_name = "LABEL", value_delimiter = ',')]
+    remove: Vec<String>,
+}
+
+pub(super) fn run(command: AgentCommand, context: &mut Context) -> Outcome {
+    match command {
+        AgentCommand::Register(args) => register(args, context),
+        AgentCommand::List(args) => list(&args, context),
+        AgentCommand::Show(args) => show(&args, context),
+        AgentCommand::Label(args) => label(&args, context),
+        AgentCommand::Remove(args) => remove(&args, context),
+    }
+}
+
+pub(super) fn register(args: RegisterArgs, context: &mut Context) -> Outcome {
+    let mut agent = Agent::new(agents::agent_name(&args.name)?, agents::agent_name(&args.connector)?);
+    agent.model = args.model;
+    agent.argv = args.argv;
+    agent.labels = args.label.into_iter().collect();
+    agent.capabilities = args.capability.into_iter().collect();
+    agent.env_pass = args.env;
+    agent.limits.minutes = args.minutes.unwrap_or(agent.limits.minutes);
+    agent.limits.silence_minutes = args.silence_minutes.unwrap_or(agent.limits.silence_minutes);
+    let root = context.root()?.to_owned();
+    if !args.replace && agents::load(&root, &args.name).is_ok_and(|old| old != agent) {
+        let message = format!("an agent named `{}` is registered already", args.name);
+        return Err(crate::cli::error::CliError::new(exit::CONFLICT, message)
+            .hint(format!("`ai agent show {0}`, or give --replace", args.name)));
+    }
+    agents::save(&root, &context.place()?.common_dir.clone(), &agent)?;
+    print(&agent, context);
+    Ok(exit::OK)
+}
+
+pub(super) fn list(args: &ListArgs, context: &mut Context) -> Outcome {
+    let files = agents::list(context.root()?)?;
+    for broken in &files.broken {
+        context.ui.warn(&broken.to_string());
+    }
+    let wanted = |agent: &&Agent| args.label.as_ref().is_none_or(|label| agent.labels.contains(label));
+    for agent in files.agents.iter().filter(wanted) {
+        print(agent, context);
+    }
+    Ok(exit::OK)
+}
+
+fn show(args: &ShowArgs, context: &mut Context) -> Outcome {
+    let agent = agents::load(context.root()?, &args.name)?;
+    print(&agent, context);
+    if !context.ui.json() {
+        let limits = agent.limits;
+        context.ui.line(&format!("  command  {}", one_line(&agent.argv.join(" "))));
+        context.ui.line(&format!(
+            "  limits   {} min, {} min silent, {} at once, {} attempts, {} MiB output",
+            limits.minutes, limits.silence_minutes, limits.parallel, limits.attempts, limits.output_mb
+        ));
+    }
+    Ok(exit::OK)
+}
+
+pub(super) fn label(args: &LabelArgs, context: &mut Context) -> Outcome {
+    let root = context.root()?.to_owned();
+    let mut agent = agents::load(&root, &args.name)?;
+    for label in &args.labels {
+        match label.strip_prefix('-') {
+            Some(gone) => agent.labels.remove(gone),
+            None => agent.labels.insert(label.clone()),
+        };
+    }
+    for label in &args.remove {
+        agent.labels.remove(label);
+    }
+    agents::save(&root, &context.place()?.common_dir.clone(), &agent)?;
+    print(&agent, context);
+    Ok(exit::OK)
+}
+
+fn remove(args: &ShowArgs, context: &mut Context) -> Outcome {
+    let root = context.root()?.to_owned();
+    agents::remove(&root, &context.place()?.common_dir.clone(), &args.name)?;
+    context.ui.say(&format!("removed agent {}", args.name));
+    Ok(exit::OK)
+}
+
+fn print(agent: &Agent, context: &mut Context) {
+    if context.ui.json() {
+        context.ui.object(agent);
+        return;
+    }
+    let labels: Vec<&str> = agent.labels.iter().map(String::as_str).collect();
+    let model = agent.model.as_deref().unwrap_or("-");
+    let off = if agent.enabled { "" } else { "  (disabled)" };
+    context.ui.line(&format!("{:<16} {:<12} {:<16} {}{off}", agent.name, agent.connector, one_line(model), labels.join(",")));
+}

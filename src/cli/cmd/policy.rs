@@ -1,0 +1,207 @@
+//! `ai policy validate|show|explain|log|approve`
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::base::text::{multi_line, one_line};
+use crate::cli::cmd::Outcome;
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit;
+use crate::cli::ui::time;
+use crate::domain::decision::DecisionRecord;
+use crate::domain::ids::TaskId;
+use crate::ops::cx::commit;
+use crate::ops::{approve, cx, project};
+use crate::policy::{self, PolicyState};
+use crate::store::Store;
+use crate::store::sqlite::Access;
+
+/// Check, show and explain the policy and its decisions
+#[derive(Subcommand)]
+pub(in crate::cli) enum PolicyCommand {
+    /// Check a policy file and the examples of its rules; exit 1 where something is wrong
+    Validate(ValidateArgs),
+    /// Show the rules that are in force
+    Show(NoArgs),
+    /// Show a decision: which rules matched and which one won
+    Explain(DecisionArgs),
+    /// List the decisions, newest last
+    Log(LogArgs),
+    /// Say yes to a decision that waits for a person
+    Approve(ApproveArgs),
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct NoArgs {}
+
+#[derive(Args)]
+pub(in crate::cli) struct ValidateArgs {
+    /// The file; .ai/policy.yaml where absent
+    file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct DecisionArgs {
+    /// The decision; any unique prefix of its id
+    id: String,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct ApproveArgs {
+    /// The decision; any unique prefix of its id
+    id: String,
+    /// Why it is all right
+    #[arg(long, value_name = "TEXT", default_value = "approved")]
+    reason: String,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct LogArgs {
+    /// Only about this task
+    #[arg(value_name = "TASK")]
+    id: Option<String>,
+    /// Only the last so many
+    #[arg(long, short = 'n', value_name = "N")]
+    limit: Option<u64>,
+}
+
+pub(super) fn run(command: &PolicyCommand, context: &mut Context) -> Outcome {
+    match command {
+        PolicyCommand::Validate(args) => validate(args, context),
+        PolicyCommand::Show(_) => show(context),
+        PolicyCommand::Explain(args) => explain(args, context),
+        PolicyCommand::Log(args) => log(args, context),
+        PolicyCommand::Approve(args) => approve(args, context),
+    }
+}
+
+fn validate(args: &ValidateArgs, context: &mut Context) -> Outcome {
+    let (path, shown) = match &args.file {
+        Some(file) => (context.start_dir()?.join(file), file.display().to_string()),
+        None => (context.root()?.join(policy::FILE), policy::FILE.to_owned()),
+    };
+    let bytes = crate::base::fs::read_capped(&path, 1 << 20)
+        .map_err(|e| CliError::new(exit::NOT_FOUND, e.to_string()).hint("`ai init --policy default` writes one"))?;
+    let problems = policy::validate(&bytes, &shown);
+    if context.ui.json() {
+        context.ui.object(&serde_json::json!({ "file": shown, "ok": problems.is_empty(), "problems": problems }));
+        return Ok(if problems.is_empty() { exit::OK } else { exit::FAILED });
+    }
+    for problem in &problems {
+        context.ui.line(&multi_line(&problem.to_string()));
+    }
+    match problems.len() {
+        0 => {
+            context.ui.line(&format!("{shown}: all rules and their examples hold"));
+            Ok(exit::OK)
+        }
+        n => Err(CliError::new(exit::FAILED, format!("{shown} has {n} problems, so it denies everything until they are mended"))),
+    }
+}
+
+fn show(context: &mut Context) -> Outcome {
+    let state = project::policy(context.root()?);
+    let shown = policy::show(&state);
+    if context.ui.json() {
+        context.ui.object(&shown);
+    } else {
+        context.ui.print(&rules_text(&shown));
+    }
+    if let PolicyState::Unreadable(unreadable) = &state {
+        return Err(CliError::new(exit::DENIED, format!("the policy cannot be read, so it denies: {}", unreadable.problems)));
+    }
+    Ok(exit::OK)
+}
+
+fn rules_text(shown: &policy::Shown) -> String {
+    let mut out = format!("policy {} ({}), default {}\n", shown.state, &shown.digest[..shown.digest.len().min(12)], shown.default);
+    for rule in &shown.rules {
+        let on = rule.on.join(" ");
+        let about: Vec<String> = [&rule.paths, &rule.actors, &rule.labels, &rule.types]
+            .into_iter()
+            .flatten()
+            .map(|text| one_line(text))
+            .collect();
+        out.push_str(&format!("  {:<16} {:<24} {} ({})\n", rule.effect, rule.id, one_line(&rule.reason), rule.layer));
+        out.push_str(&format!("  {:<16} on {on}{}{}\n", "", if about.is_empty() { "" } else { ": " }, about.join(" ")));
+    }
+    out
+}
+
+fn explain(args: &DecisionArgs, context: &mut Context) -> Outcome {
+    let mut store = context.store(Access::Read)?;
+    let record = store.read(|tx| approve::find(tx, &args.id))?;
+    if context.ui.json() {
+        context.ui.object(&record);
+        return Ok(exit::OK);
+    }
+    context.ui.print(&explained(&record));
+    Ok(exit::OK)
+}
+
+fn explained(record: &DecisionRecord) -> String {
+    let mut out = format!("{}  {}  {} by {}\n", record.id, record.effect, record.action, record.actor);
+    let resource = &record.resource;
+    let mut row = |name: &str, text: String| {
+        if !text.is_empty() {
+            out.push_str(&format!("  {name:<8} {}\n", multi_line(&text)));
+        }
+    };
+    row("when", time(record.at_ms));
+    row("task", resource.task.clone().unwrap_or_default());
+    row("run", resource.run.clone().unwrap_or_default());
+    row("globs", resource.patterns.join(", "));
+    row("paths", resource.paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+    row("won", format!("{} ({}): {}", record.rule, record.layer, record.reason));
+    for rule in &record.matched {
+        row("matched", format!("{} ({}) {}: {}", rule.rule, rule.layer, rule.effect, rule.reason));
+    }
+    if let Some(word) = &record.overridden {
+        row("approved", format!("by {} at {}: {}", word.by, time(word.at_ms), word.reason));
+    }
+    row("policy", record.policy_digest.clone());
+    out
+}
+
+fn log(args: &LogArgs, context: &mut Context) -> Outcome {
+    let mut store = context.store(Access::Read)?;
+    let records = store.read(|tx| -> Result<_, crate::ops::refusal::OpError> {
+        let task: Option<TaskId> = args.id.as_ref().map(|typed| cx::resolve(tx, typed)).transpose()?;
+        Ok(tx.decisions(task.as_ref(), args.limit)?)
+    })?;
+    for record in &records {
+        let more = if context.ui.json() {
+            context.ui.object(record)
+        } else {
+            let task = record.resource.task.as_deref().unwrap_or("-");
+            let (rule, reason) = (&record.rule, one_line(&record.reason));
+            let yes = if record.overridden.is_some() { " (approved)" } else { "" };
+            context.ui.line(&format!(
+                "{}  {}  {:<16} {:<12} {task}  {}  {rule}: {reason}",
+                record.id,
+                time(record.at_ms),
+                record.effect.as_str().to_owned() + yes,
+                record.action,
+                record.actor
+            ))
+        };
+        if !more {
+            break;
+        }
+    }
+    Ok(exit::OK)
+}
+
+fn approve(args: &ApproveArgs, context: &mut Context) -> Outcome {
+    let cx = context.cx()?;
+    let mut store = context.store(Access::Write)?;
+    let record = commit(&mut store, &cx, |tx| approve::approve(tx, &cx, &args.id, &args.reason))?;
+    if context.ui.json() {
+        context.ui.object(&record);
+    } else {
+        context.ui.line(&format!("{}  approved: the same question is answered yes from now on", record.id));
+    }
+    Ok(exit::OK)
+}

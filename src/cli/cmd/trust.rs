@@ -1,0 +1,41 @@
+//! `ai trust`
+
+use clap::Args;
+
+use crate::cli::cmd::Outcome;
+use crate::cli::context::Context;
+use crate::cli::exit;
+use crate::ops::trust;
+
+#[derive(Args)]
+pub(in crate::cli) struct TrustArgs {
+    /// Only show what would have to be trusted
+    #[arg(long)]
+    show: bool,
+    /// Trust nothing of this repository any more
+    #[arg(long, conflicts_with = "show")]
+    forget: bool,
+}
+
+pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Outcome {
+    let (root, common) = (context.root()?.to_owned(), context.place()?.common_dir.clone());
+    if args.forget {
+        trust::forget(&common)?;
+        context.ui.say("nothing of this repository is trusted on this machine any more");
+        return Ok(exit::OK);
+    }
+    let missing = trust::missing(&root, &common)?;
+    for change in &missing {
+        if context.ui.json() {
+            context.ui.object(change);
+        } else {
+            context.ui.line(&format!("{:<8} .ai/{}", change.how, crate::base::text::one_line(&change.path)));
+        }
+    }
+    if args.show {
+        return Ok(if missing.is_empty() { exit::OK } else { exit::APPROVAL });
+    }
+    let set = trust::trust(&root, &common)?;
+    context.ui.say(&format!("{} files below .ai/ may run code on this machine, as they are now", set.paths().count()));
+    Ok(exit::OK)
+}

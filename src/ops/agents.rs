@@ -1,0 +1,68 @@
+//! The registry of agents: files below `.ai/agents/`, one an agent.
+
+use std::path::{Path, PathBuf};
+
+use crate::connector::agent_file::{self, AgentFileError, AgentFiles};
+use crate::connector::registry::Registry;
+use crate::domain::agent::{Agent, Name};
+use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::trust;
+use crate::store::StoreError;
+
+/// The agents' directory of the checkout at `root`.
+pub fn dir(root: &Path) -> PathBuf {
+    root.join(".ai/agents")
+}
+
+/// Every connector: those that come with `ai`, and the project's own.
+pub fn connectors(root: &Path) -> Result<Registry, OpError> {
+    let mut registry = Registry::shipped();
+    registry.add_dir(&root.join(".ai/connectors")).map_err(StoreError::from)?;
+    Ok(registry)
+}
+
+/// All agents, with the files that cannot be used.
+pub fn list(root: &Path) -> Result<AgentFiles, OpError> {
+    Ok(agent_file::load_all(&dir(root)).map_err(StoreError::from)?)
+}
+
+/// One agent.
+pub fn load(root: &Path, name: &str) -> Result<Agent, OpError> {
+    agent_file::load(&dir(root), &agent_name(name)?).map_err(refusal)
+}
+
+/// Writes an agent. Trust that stood before stands afterwards: its user has just typed the change.
+pub fn save(root: &Path, common_dir: &Path, agent: &Agent) -> Result<PathBuf, OpError> {
+    if connectors(root)?.get(agent.connector.as_str()).is_none() {
+        return Err(Refusal::NotFound { what: "connector", id: agent.connector.to_string() }.into());
+    }
+    keeping_trust(root, common_dir, || agent_file::save(&dir(root), agent).map_err(refusal))
+}
+
+/// Removes an agent. Its runs and their evidence stay.
+pub fn remove(root: &Path, common_dir: &Path, name: &str) -> Result<(), OpError> {
+    let name = agent_name(name)?;
+    keeping_trust(root, common_dir, || agent_file::remove(&dir(root), &name).map_err(refusal))
+}
+
+/// A name as agents may bear it.
+pub fn agent_name(text: &str) -> Result<Name, OpError> {
+    Name::new(text).map_err(|e| Refusal::Invalid(e.to_string()).into())
+}
+
+/// Does a change that this machine's user asks for by command, and trusts its result if all before it was trusted.
+fn keeping_trust<T>(root: &Path, common_dir: &Path, change: impl FnOnce() -> Result<T, OpError>) -> Result<T, OpError> {
+    let stood = trust::missing(root, common_dir)?.is_empty();
+    let done = change()?;
+    if stood {
+        trust::trust(root, common_dir)?;
+    }
+    Ok(done)
+}
+
+fn refusal(error: AgentFileError) -> OpError {
+    match error {
+        AgentFileError::NotFound { name } => Refusal::NotFound { what: "agent", id: name.to_string() }.into(),
+        other => Refusal::Invalid(other.to_string()).into(),
+    }
+}

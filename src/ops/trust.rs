@@ -1,0 +1,165 @@
+//! Trust before code: what a repository brings that would run something stays inert on a machine until its user has said `ai trust`.
+//!
+//! What is trusted is content, not a place: the digests of every file that can make `ai` run something are kept in the user's own
+//! configuration directory, out of reach of the repository, which has no vote on its own trust. A change asks again.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{env, fs, hash};
+use crate::ops::refusal::{OpError, Refusal};
+use crate::store::StoreError;
+
+/// The files and directories below `.ai/` that can make `ai` run something.
+const EXECUTABLE: [&str; 5] = ["config.yaml", "agents", "connectors", "workflows", "skills"];
+/// Largest file that is looked at.
+const CAP: u64 = 1 << 20;
+/// Deepest directory that is looked at.
+const DEPTH: usize = 4;
+
+/// The executable files of a checkout, by path below `.ai/`, with the SHA-256 of their content.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecutableSet {
+    files: BTreeMap<String, String>,
+}
+
+/// One difference between what was trusted and what is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// `added`, `changed` or `removed`.
+    pub how: &'static str,
+    /// Path below `.ai/`.
+    pub path: String,
+}
+
+impl ExecutableSet {
+    /// Reads the set of the checkout at `root`.
+    pub fn of(root: &Path) -> Result<ExecutableSet, OpError> {
+        let base = root.join(".ai");
+        let mut set = ExecutableSet::default();
+        for name in EXECUTABLE {
+            set.add(&base, &base.join(name), DEPTH)?;
+        }
+        Ok(set)
+    }
+
+    fn add(&mut self, base: &Path, path: &Path, depth: usize) -> Result<(), OpError> {
+        let Ok(meta) = std::fs::symlink_metadata(path) else { return Ok(()) };
+        if meta.is_dir() {
+            if depth == 0 {
+                return Err(Refusal::Environment(format!("{} is nested too deep to be trusted", path.display())).into());
+            }
+            return fs::list_dir(path).map_err(StoreError::from)?.iter().try_for_each(|p| self.add(base, p, depth - 1));
+        }
+        let digest = if meta.is_file() {
+            hash::sha256_hex(&fs::read_capped(path, CAP).map_err(StoreError::from)?)
+        } else {
+            // A link could be made to show another file later, without any content here changing.
+            "not a regular file".to_owned()
+        };
+        let name = path.strip_prefix(base).unwrap_or(path).to_string_lossy().into_owned();
+        self.files.insert(name, digest);
+        Ok(())
+    }
+
+    /// What differs from `trusted`.
+    pub fn changes_since(&self, trusted: &ExecutableSet) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for (path, digest) in &self.files {
+            match trusted.files.get(path) {
+                None => changes.push(Change { how: "added", path: path.clone() }),
+                Some(old) if old != digest => changes.push(Change { how: "changed", path: path.clone() }),
+                Some(_) => {}
+            }
+        }
+        let gone = trusted.files.keys().filter(|path| !self.files.contains_key(*path));
+        changes.extend(gone.map(|path| Change { how: "removed", path: path.clone() }));
+        changes
+    }
+
+    /// The files of the set.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
+    /// True where there is nothing that could run.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+}
+
+/// Where the trust in one repository is kept on this machine.
+fn record(common_dir: &Path) -> Result<PathBuf, OpError> {
+    use std::os::unix::ffi::OsStrExt;
+    let Some(dir) = env::user_config_dir() else {
+        let why = "there is no directory for your own settings: neither XDG_CONFIG_HOME nor HOME is set";
+        return Err(Refusal::Environment(why.into()).into());
+    };
+    let name = hash::sha256_hex(common_dir.as_os_str().as_bytes());
+    Ok(dir.join("trust").join(format!("{}.json", &name[..32])))
+}
+
+/// What has been trusted so far; nothing where nobody has said so.
+pub fn trusted(common_dir: &Path) -> Result<ExecutableSet, OpError> {
+    let text = fs::read_text_if_there(&record(common_dir)?, CAP).map_err(StoreError::from)?;
+    // A record that cannot be read trusts nothing: the user is asked again.
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+}
+
+/// Records that everything executable in the checkout at `root` is trusted as it is now.
+pub fn trust(root: &Path, common_dir: &Path) -> Result<ExecutableSet, OpError> {
+    let set = ExecutableSet::of(root)?;
+    let json = serde_json::to_string_pretty(&set).unwrap_or_default();
+    fs::write_private(&record(common_dir)?, json.as_bytes()).map_err(StoreError::from)?;
+    Ok(set)
+}
+
+/// Forgets the trust.
+pub fn forget(common_dir: &Path) -> Result<(), OpError> {
+    Ok(fs::remove_file(&record(common_dir)?).map_err(StoreError::from)?)
+}
+
+/// What would have to be trusted before anything may run; empty where everything is.
+pub fn missing(root: &Path, common_dir: &Path) -> Result<Vec<Change>, OpError> {
+    let set = ExecutableSet::of(root)?;
+    if set.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(set.changes_since(&trusted(common_dir)?))
+}
+
+/// Refuses to run anything that is not trusted. `what` names what was going to run.
+pub fn require(root: &Path, common_dir: &Path, what: &str) -> Result<(), OpError> {
+    let missing = missing(root, common_dir)?;
+    match missing.first() {
+        None => Ok(()),
+        Some(first) => {
+            let more = if missing.len() > 1 { format!(" and {} more", missing.len() - 1) } else { String::new() };
+            Err(Refusal::Untrusted(format!("{what} (.ai/{} was {}{more})", first.path, first.how)).into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_change_asks_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| fs::write_atomic(&dir.path().join(".ai").join(path), text.as_bytes()).unwrap();
+        write("config.yaml", "a");
+        write("agents/x.yaml", "b");
+        write("policy.yaml", "not executable");
+        let before = ExecutableSet::of(dir.path()).unwrap();
+        assert_eq!(before.paths().collect::<Vec<_>>(), ["agents/x.yaml", "config.yaml"]);
+        write("config.yaml", "changed");
+        write("connectors/y.yaml", "new");
+        fs::remove_file(&dir.path().join(".ai/agents/x.yaml")).unwrap();
+        let changes = ExecutableSet::of(dir.path()).unwrap().changes_since(&before);
+        let shown: Vec<String> = changes.iter().map(|c| format!("{} {}", c.how, c.path)).collect();
+        assert_eq!(shown, ["changed config.yaml", "added connectors/y.yaml", "removed agents/x.yaml"]);
+    }
+}
