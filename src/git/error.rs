@@ -126,7 +126,9 @@ impl GitError {
     /// A command to try, where one helps.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::NotInstalled | Self::TooOld { .. } => Some("install git 2.38 or newer and see that it is on the PATH"),
+            Self::NotInstalled | Self::TooOld { .. } => {
+                Some("install git 2.38 or newer and see that it is on the PATH")
+            }
             Self::Missing { .. } => Some("git fetch --unshallow, or git fetch --refetch in a partial clone"),
             _ => None,
         }

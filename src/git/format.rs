@@ -49,7 +49,8 @@ impl Format {
             Err(e) if e.is_not_found() => return Ok(Self::default()),
             Err(e) => return Err(e.into()),
         };
-        let entries = parse(&bytes).map_err(|line| GitError::BadFile { path: path.clone(), why: format!("bad line {line}") })?;
+        let entries =
+            parse(&bytes).map_err(|line| GitError::BadFile { path: path.clone(), why: format!("bad line {line}") })?;
         let mut format = Self::default();
         for (key, value) in entries {
             format.take(&key, &value).map_err(|why| GitError::BadFile { path: path.clone(), why })?;
@@ -76,13 +77,30 @@ impl Format {
     }
 
     fn note_unknown(&mut self, key: &str) {
-        const KNOWN: [&str; 5] = ["noop", "preciousobjects", "worktreeconfig", "relativeworktrees", "compatobjectformat"];
+        const KNOWN: [&str; 5] =
+            ["noop", "preciousobjects", "worktreeconfig", "relativeworktrees", "compatobjectformat"];
         if let Some(name) = key.strip_prefix("extensions.")
             && !KNOWN.contains(&name)
         {
             self.unknown.push(name.to_owned());
         }
     }
+}
+
+/// The sparse-checkout settings of a `config.worktree`, as a file of their own; `None` where it sets none.
+pub(super) fn sparse_settings(path: &Path) -> Result<Option<String>, GitError> {
+    let bytes = match fs::read_capped(path, CONFIG_CAP) {
+        Ok(bytes) => bytes,
+        Err(e) if e.is_not_found() => return Ok(None),
+        Err(e) => return Err(e.into()),
+    };
+    let entries =
+        parse(&bytes).map_err(|line| GitError::BadFile { path: path.to_owned(), why: format!("bad line {line}") })?;
+    let value = |wanted: &str| entries.iter().rev().find(|(key, _)| key == wanted).is_some_and(|(_, v)| is_true(v));
+    if !value("core.sparsecheckout") {
+        return Ok(None);
+    }
+    Ok(Some(format!("[core]\n\tsparseCheckout = true\n\tsparseCheckoutCone = {}\n", value("core.sparsecheckoutcone"))))
 }
 
 fn object_format(value: &str) -> Result<ObjectFormat, String> {
@@ -94,7 +112,8 @@ fn object_format(value: &str) -> Result<ObjectFormat, String> {
 }
 
 fn is_true(value: &str) -> bool {
-    matches!(value.to_ascii_lowercase().as_str(), "" | "true" | "yes" | "on") || value.parse::<i64>().is_ok_and(|n| n != 0)
+    matches!(value.to_ascii_lowercase().as_str(), "" | "true" | "yes" | "on")
+        || value.parse::<i64>().is_ok_and(|n| n != 0)
 }
 
 /// Splits a Git configuration file into (`section.sub.key`, value); the error is the line number.

@@ -7,14 +7,18 @@
 //! Invariant of the whole layer: nothing that a repository or an agent's tree planted is ever run.
 
 pub mod cmd;
+pub mod diff;
 pub mod discover;
 pub mod error;
 pub mod format;
 pub mod oid;
 pub mod path;
 pub mod repo;
+pub mod shadow;
+pub mod snapshot;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod worktree;
 
 pub use cmd::Git;
 pub use discover::{DiscoverError, Location, discover};

@@ -82,9 +82,16 @@ mod tests {
 
     #[test]
     fn every_spelling_of_the_git_directory_is_forbidden() {
-        for bad in
-            [".git/config", "a/.GIT/x", "a/.git", "git~1/x", ".git. /x", ".git::$INDEX_ALLOCATION/x", ".g\u{200c}it/x", "a\\.git\\x"]
-        {
+        for bad in [
+            ".git/config",
+            "a/.GIT/x",
+            "a/.git",
+            "git~1/x",
+            ".git. /x",
+            ".git::$INDEX_ALLOCATION/x",
+            ".g\u{200c}it/x",
+            "a\\.git\\x",
+        ] {
             assert!(TreePath::from(bad).is_forbidden(), "{bad}");
         }
         for good in [".gitignore", "git", "a.git/x", ".github/x", "git~2"] {

@@ -188,7 +188,13 @@ mod tests {
 
     #[test]
     fn nothing_that_redirects_git_survives() {
-        let env = [("GIT_DIR", "/x"), ("GIT_CONFIG_COUNT", "1"), ("LD_PRELOAD", "/x.so"), ("PATH", ".:/usr/bin:bin"), ("HOME", "/h")];
+        let env = [
+            ("GIT_DIR", "/x"),
+            ("GIT_CONFIG_COUNT", "1"),
+            ("LD_PRELOAD", "/x.so"),
+            ("PATH", ".:/usr/bin:bin"),
+            ("HOME", "/h"),
+        ];
         let kept = scrub(env.iter().map(|(k, v)| (OsString::from(k), OsString::from(v))).collect());
         assert_eq!(kept, [("PATH".into(), "/usr/bin".into()), ("HOME".into(), "/h".into())]);
     }

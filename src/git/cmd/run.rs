@@ -50,7 +50,9 @@ impl GitCommand {
         let Collected { stdout, stderr, truncated } = collected;
         match status {
             Ended::TimedOut => Err(GitError::TimedOut { argv, after: self.timeout.unwrap_or_default() }),
-            Ended::Status(_) if truncated && self.cap.1 == Overflow::Refuse => Err(GitError::TooLong { argv, cap: self.cap.0 }),
+            Ended::Status(_) if truncated && self.cap.1 == Overflow::Refuse => {
+                Err(GitError::TooLong { argv, cap: self.cap.0 })
+            }
             Ended::Status(status) => match status.code() {
                 Some(code) => Ok(Output { stdout, stderr, code, truncated, argv }),
                 None if truncated => Ok(Output { stdout, stderr, code: 0, truncated, argv }),
@@ -64,7 +66,10 @@ impl GitCommand {
     pub(in crate::git) fn spawn(&self) -> Result<Child, GitError> {
         let mut command = Command::new(self.git.program());
         command.args(&self.args).current_dir(&self.cwd).env_clear();
-        command.envs(self.git.base_env().iter().map(|(k, v)| (k, v))).envs(FIXED_ENV).envs(self.env.iter().map(|(k, v)| (k, v)));
+        command
+            .envs(self.git.base_env().iter().map(|(k, v)| (k, v)))
+            .envs(FIXED_ENV)
+            .envs(self.env.iter().map(|(k, v)| (k, v)));
         self.push_config(&mut command);
         command.stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -181,8 +186,12 @@ mod tests {
     #[test]
     fn a_failure_carries_argv_and_reason() {
         let dir = tempfile::tempdir().unwrap();
-        let error = Git::system().unwrap().command(["rev-parse", "--git-dir"]).dir(dir.path()).run().unwrap_err().to_string();
-        assert!(error.contains("`git rev-parse --git-dir` failed (exit 128)") && error.contains("not a git repository"), "{error}");
+        let error =
+            Git::system().unwrap().command(["rev-parse", "--git-dir"]).dir(dir.path()).run().unwrap_err().to_string();
+        assert!(
+            error.contains("`git rev-parse --git-dir` failed (exit 128)") && error.contains("not a git repository"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -198,7 +207,12 @@ mod tests {
     fn a_command_that_hangs_is_stopped_with_its_children() {
         let git = Git::system().unwrap();
         // The alias runs a shell that waits; the whole group must go, or reading its pipe would hang this test.
-        let error = git.command(["zz"]).config("alias.zz", "!sleep 600; true").timeout(Duration::from_millis(200)).run().unwrap_err();
+        let error = git
+            .command(["zz"])
+            .config("alias.zz", "!sleep 600; true")
+            .timeout(Duration::from_millis(200))
+            .run()
+            .unwrap_err();
         assert!(matches!(error, GitError::TimedOut { .. }), "{error}");
     }
 

@@ -56,7 +56,9 @@ fn follow(file: &Path) -> Result<PathBuf, DiscoverError> {
     let target = file.parent().unwrap_or(Path::new("/")).join(target);
     match std::fs::metadata(&target) {
         Ok(meta) if meta.is_dir() && is_git_dir(&target) => canonical(&target),
-        Ok(meta) if meta.is_file() => Err(broken(file, format!("leads to {}, which is a file (a loop?)", target.display()))),
+        Ok(meta) if meta.is_file() => {
+            Err(broken(file, format!("leads to {}, which is a file (a loop?)", target.display())))
+        }
         Ok(_) => Err(broken(file, format!("leads to {}, which is no git directory", target.display()))),
         Err(e) => Err(broken(file, format!("leads to {}: {e}", target.display()))),
     }
@@ -71,7 +73,8 @@ pub(super) fn read_link_file(git_dir: &Path, name: &str) -> Result<Option<PathBu
         Err(e) => return Err(unreadable(&file, e.source)),
     };
     let target = git_dir.join(path_of_line(&bytes));
-    let real = std::fs::canonicalize(&target).map_err(|e| broken(&file, format!("leads to {}: {e}", target.display())))?;
+    let real =
+        std::fs::canonicalize(&target).map_err(|e| broken(&file, format!("leads to {}: {e}", target.display())))?;
     if real.join("objects").is_dir() && real.join("refs").is_dir() {
         return Ok(Some(real));
     }
@@ -82,7 +85,11 @@ pub(super) fn read_link_file(git_dir: &Path, name: &str) -> Result<Option<PathBu
 pub(super) fn backlink_agrees(top: &Path, git_dir: &Path, common_dir: &Path) -> Result<(), DiscoverError> {
     let redirected = |why: String| DiscoverError::Redirected { path: top.to_owned(), why };
     if git_dir.parent() != Some(&common_dir.join("worktrees")) {
-        return Err(redirected(format!("its git directory {} is not under {}/worktrees", git_dir.display(), common_dir.display())));
+        return Err(redirected(format!(
+            "its git directory {} is not under {}/worktrees",
+            git_dir.display(),
+            common_dir.display()
+        )));
     }
     let file = git_dir.join("gitdir");
     let back = fs::read_capped(&file, LINK_CAP).map_err(|e| redirected(format!("{e}")))?;

@@ -111,7 +111,14 @@ fn worktree(top: &Path, git_dir: PathBuf) -> Result<Location, DiscoverError> {
 fn inside(git_dir: &Path) -> Result<Location, DiscoverError> {
     let common_dir = read_link_file(git_dir, "commondir")?.unwrap_or_else(|| git_dir.to_owned());
     let (main_root, is_bare) = main_checkout(&common_dir)?;
-    Ok(Location { top: None, is_linked: common_dir != git_dir, git_dir: git_dir.to_owned(), common_dir, main_root, is_bare })
+    Ok(Location {
+        top: None,
+        is_linked: common_dir != git_dir,
+        git_dir: git_dir.to_owned(),
+        common_dir,
+        main_root,
+        is_bare,
+    })
 }
 
 /// Where the main checkout of a shared git directory is, as far as Git records it.

@@ -54,7 +54,10 @@ fn submodules_and_separate_git_directories() {
     let repo = TestRepo::new();
     let elsewhere = repo.base().join("store");
     let root = repo.base().join("sep");
-    repo.git_in(repo.base(), &["init", "-q", "--separate-git-dir", elsewhere.to_str().unwrap(), root.to_str().unwrap()]);
+    repo.git_in(
+        repo.base(),
+        &["init", "-q", "--separate-git-dir", elsewhere.to_str().unwrap(), root.to_str().unwrap()],
+    );
     let seen = discover(&root).unwrap();
     assert_eq!((seen.top.as_ref(), &seen.common_dir, seen.is_linked), (Some(&root), &elsewhere, false));
 }

@@ -69,9 +69,8 @@ impl Repo {
 
     /// HEAD in reference tables; the explicit shared directory keeps a planted `commondir` out.
     fn ask_head(&self, git_dir: &Path) -> Result<Target, GitError> {
-        let ask = |args: &[&str]| {
-            self.git.command(args).git_dir(git_dir).env("GIT_COMMON_DIR", self.common_dir()).run_any()
-        };
+        let ask =
+            |args: &[&str]| self.git.command(args).git_dir(git_dir).env("GIT_COMMON_DIR", self.common_dir()).run_any();
         let symbolic = ask(&["symbolic-ref", "--quiet", "HEAD"])?;
         if symbolic.code == 0 {
             return Ok(Target::Branch(String::from_utf8_lossy(&symbolic.stdout).trim_end().to_owned()));

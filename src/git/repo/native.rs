@@ -34,7 +34,12 @@ pub(super) fn resolve_commit(repo: &Repository, rev: &str) -> Result<Oid, GitErr
     let no_commit = || GitError::NoCommit { rev: rev.to_owned() };
     let object = match repo.revparse_single(rev) {
         Ok(object) => object,
-        Err(e) if matches!(e.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec | ErrorCode::Ambiguous | ErrorCode::UnbornBranch) => {
+        Err(e)
+            if matches!(
+                e.code(),
+                ErrorCode::NotFound | ErrorCode::InvalidSpec | ErrorCode::Ambiguous | ErrorCode::UnbornBranch
+            ) =>
+        {
             return Err(no_commit());
         }
         Err(e) => return Err(GitError::native(format!("resolve `{rev}`"))(e)),

@@ -187,7 +187,9 @@ impl Repo {
             Expect::At(oid) => oid,
         };
         let command = match new {
-            Some(new) => spawned::plumbing(self, ["update-ref", "--no-deref", "--create-reflog", "-m", log, name]).arg(new),
+            Some(new) => {
+                spawned::plumbing(self, ["update-ref", "--no-deref", "--create-reflog", "-m", log, name]).arg(new)
+            }
             None if *expected == Expect::Absent => return self.check_absent(name),
             None => spawned::plumbing(self, ["update-ref", "--no-deref", "-m", log, "-d", name]),
         };
@@ -199,7 +201,11 @@ impl Repo {
         let as_expected = actual.as_ref() == if *expected == Expect::Absent { None } else { Some(old) };
         Ok(match as_expected {
             false => Attempt::Mismatch,
-            _ if out.stderr.contains("File exists") || out.stderr.contains("lock") && out.stderr.contains("Unable to create") => Attempt::Locked,
+            _ if out.stderr.contains("File exists")
+                || out.stderr.contains("lock") && out.stderr.contains("Unable to create") =>
+            {
+                Attempt::Locked
+            }
             _ => return Err(out.failure()),
         })
     }
@@ -224,7 +230,13 @@ fn list_native(repo: &Repository, prefix: &str) -> Result<Vec<(String, Oid)>, Gi
     Ok(refs)
 }
 
-fn swap_native(repo: &Repository, name: &str, new: Option<&Oid>, expected: &Expect, log: &str) -> Result<Attempt, GitError> {
+fn swap_native(
+    repo: &Repository,
+    name: &str,
+    new: Option<&Oid>,
+    expected: &Expect,
+    log: &str,
+) -> Result<Attempt, GitError> {
     let result = match (new, expected) {
         (Some(new), Expect::Absent) => create_native(repo, name, native::id(new)?, log),
         (Some(new), Expect::At(old)) => {

@@ -59,7 +59,10 @@ fn both_back_ends_write_the_same_commit() {
     };
     let made = both(&test).map(|repo| repo.commit_tree(&new).unwrap());
     assert_eq!(made[0], made[1]);
-    assert_eq!(test.git(&["log", "-1", "--format=%an %ct %(trailers:key=AI-Task,valueonly)", made[0].as_str()]), "Ann 1700000000 t-1");
+    assert_eq!(
+        test.git(&["log", "-1", "--format=%an %ct %(trailers:key=AI-Task,valueonly)", made[0].as_str()]),
+        "Ann 1700000000 t-1"
+    );
     test.git(&["fsck", "--strict"]);
     let gone = NewCommit { tree: &ObjectFormat::Sha1.zero(), ..new.clone() };
     let empty = NewCommit { tree: &ObjectFormat::Sha1.empty_tree(), parents: &[], ..new };

@@ -1,0 +1,9 @@
+//! Differences between two trees: which paths, how much, and as text. Renames are two changes, so that both names are judged.
+
+mod patch;
+mod raw;
+mod text;
+
+pub use patch::{Patch, Stats};
+pub use raw::{Change, ChangedPath, CommitChanges, Side};
+pub use text::{FileDiff, Hunk, Line, LineKind, Span, file_diff, unified};

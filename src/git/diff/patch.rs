@@ -1,0 +1,77 @@
+//! The unified patch between two trees, as evidence: the same bytes on every machine for the same two trees.
+
+use serde::Serialize;
+
+use super::super::cmd::{Nul, Overflow};
+use super::super::error::GitError;
+use super::super::oid::Oid;
+use super::super::shadow::Shadow;
+
+/// How much changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Stats {
+    /// Changed paths.
+    pub files: u64,
+    /// Lines added in text files.
+    pub insertions: u64,
+    /// Lines removed in text files.
+    pub deletions: u64,
+    /// Paths whose content is binary, which count no lines.
+    pub binary: u64,
+}
+
+/// A patch as text. Binary files stand in it as a line with both object names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patch {
+    /// The patch, in the bytes of the files.
+    pub text: Vec<u8>,
+    /// True where the text was cut at the cap.
+    pub truncated: bool,
+}
+
+/// Everything that could differ between machines is pinned.
+const PINNED: [&str; 13] = [
+    "-r",
+    "--no-renames",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-color",
+    "--full-index",
+    "--unified=3",
+    "--inter-hunk-context=0",
+    "--diff-algorithm=myers",
+    "--indent-heuristic",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+    "--ignore-submodules=none",
+];
+
+impl Shadow {
+    /// The patch from one tree or commit to another, cut at `cap` bytes.
+    pub fn patch(&self, old: &Oid, new: &Oid, cap: usize) -> Result<Patch, GitError> {
+        let out =
+            self.objects(["diff-tree", "-p"]).args(PINNED).arg(old).arg(new).cap(cap, Overflow::Truncate).run()?;
+        Ok(Patch { text: out.stdout, truncated: out.truncated })
+    }
+
+    /// Counts files and lines between two trees or commits.
+    pub fn stats(&self, old: &Oid, new: &Oid) -> Result<Stats, GitError> {
+        let out = self.objects(["diff-tree", "-z", "--numstat"]).args(PINNED).arg(old).arg(new).run()?;
+        let mut stats = Stats::default();
+        let mut fields = Nul::of(&out);
+        while let Some(line) = fields.next() {
+            let line = String::from_utf8_lossy(line);
+            let mut words = line.splitn(3, '\t');
+            let (added, removed) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+            stats.files += 1;
+            if added == "-" {
+                stats.binary += 1;
+                continue;
+            }
+            let count = |word: &str| word.parse::<u64>().map_err(|_| fields.bad("a line count"));
+            stats.insertions += count(added)?;
+            stats.deletions += count(removed)?;
+        }
+        Ok(stats)
+    }
+}

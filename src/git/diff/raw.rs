@@ -1,0 +1,134 @@
+//! The list of changed paths between trees, and per commit of a range.
+
+use serde::Serialize;
+
+use super::super::cmd::Nul;
+use super::super::error::GitError;
+use super::super::oid::Oid;
+use super::super::path::TreePath;
+use super::super::shadow::Shadow;
+
+/// How a path changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// It is new.
+    Added,
+    /// Content or mode differs.
+    Modified,
+    /// It is gone.
+    Deleted,
+    /// File, link and submodule changed into each other.
+    Retyped,
+}
+
+/// One side of a changed path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Side {
+    /// Git's mode: `0o100644`, `0o100755`, `0o120000` (link), `0o160000` (submodule).
+    pub mode: u32,
+    /// The blob, or the commit of a submodule.
+    pub oid: Oid,
+}
+
+/// A path that differs between two trees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedPath {
+    /// The path.
+    pub path: TreePath,
+    /// How.
+    pub change: Change,
+    /// Before; `None` where it was added.
+    pub old: Option<Side>,
+    /// After; `None` where it was deleted.
+    pub new: Option<Side>,
+}
+
+/// What one commit of a range changed, against each of its parents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitChanges {
+    /// The commit.
+    pub commit: Oid,
+    /// Its changes.
+    pub changed: Vec<ChangedPath>,
+}
+
+impl Shadow {
+    /// The paths that differ between two trees or commits, sorted as Git sorts them.
+    pub fn changed_paths(&self, old: &Oid, new: &Oid) -> Result<Vec<ChangedPath>, GitError> {
+        if old == new {
+            return Ok(Vec::new());
+        }
+        let args = [
+            "diff-tree",
+            "-r",
+            "-z",
+            "--raw",
+            "--no-renames",
+            "--no-abbrev",
+            "--no-ext-diff",
+            "--ignore-submodules=none",
+        ];
+        let out = self.objects(args).arg(old).arg(new).run()?;
+        let mut fields = Nul::of(&out);
+        let mut changed = Vec::new();
+        while let Some(head) = fields.next() {
+            changed.push(changed_path(&mut fields, head)?);
+        }
+        Ok(changed)
+    }
+
+    /// The commits that `head` has and `base` has not, oldest first, each with what it changed. `base` is `None` for a history
+    /// that starts from nothing.
+    pub fn commits_between(&self, base: Option<&Oid>, head: &Oid) -> Result<Vec<CommitChanges>, GitError> {
+        let mut list = self.objects(["rev-list", "--reverse", "--topo-order"]).arg(head);
+        if let Some(base) = base {
+            list = list.arg(format!("^{base}"));
+        }
+        let commits = list.run()?.stdout;
+        if commits.is_empty() {
+            return Ok(Vec::new());
+        }
+        let args =
+            ["diff-tree", "--stdin", "-r", "-m", "--root", "-z", "--raw", "--always", "--no-renames", "--no-abbrev"];
+        let out = self.objects(args).input(commits).run()?;
+        let mut fields = Nul::of(&out);
+        let mut found: Vec<CommitChanges> = Vec::new();
+        while let Some(field) = fields.next() {
+            if field.starts_with(b":") {
+                let changed = changed_path(&mut fields, field)?;
+                let last = found.last_mut().ok_or_else(|| fields.bad("a change before its commit"))?;
+                last.changed.push(changed);
+                continue;
+            }
+            let commit = Oid::parse(&String::from_utf8_lossy(field.trim_ascii()))?;
+            // A merge is announced once for each parent.
+            if found.last().is_none_or(|last| last.commit != commit) {
+                found.push(CommitChanges { commit, changed: Vec::new() });
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// `:oldmode newmode oldoid newoid status` NUL `path`.
+fn changed_path(fields: &mut Nul<'_>, head: &[u8]) -> Result<ChangedPath, GitError> {
+    let head = String::from_utf8_lossy(head).into_owned();
+    let words: Vec<&str> = head.trim_start_matches(':').split(' ').collect();
+    let [old_mode, new_mode, old_oid, new_oid, status] = words[..] else {
+        return Err(fields.bad("a line of the raw diff"));
+    };
+    let side = |mode: &str, oid: &str| -> Result<Option<Side>, GitError> {
+        let mode = u32::from_str_radix(mode, 8).map_err(|_| fields.bad("a file mode"))?;
+        Ok(if mode == 0 { None } else { Some(Side { mode, oid: Oid::parse(oid)? }) })
+    };
+    let (old, new) = (side(old_mode, old_oid)?, side(new_mode, new_oid)?);
+    let change = match status.as_bytes().first() {
+        Some(b'A') => Change::Added,
+        Some(b'D') => Change::Deleted,
+        Some(b'M') => Change::Modified,
+        Some(b'T') => Change::Retyped,
+        _ => return Err(fields.bad(format!("unknown status `{status}`"))),
+    };
+    Ok(ChangedPath { path: TreePath::new(fields.expect("a path")?), change, old, new })
+}

@@ -1,0 +1,108 @@
+//! The shadow's index: filling a fresh directory, adopting an existing one, resetting one between tasks.
+
+use std::path::{Path, PathBuf};
+
+use super::super::cmd::oid_line;
+use super::super::error::GitError;
+use super::super::oid::Oid;
+use super::Shadow;
+use crate::base::fs;
+
+/// What a reset does with files that `.gitignore` names: build caches and the like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ignored {
+    /// They stay, so that the next task starts warm.
+    #[default]
+    Keep,
+    /// They go.
+    Remove,
+}
+
+impl Shadow {
+    /// The index file.
+    pub fn index_path(&self) -> PathBuf {
+        self.dir.join("index")
+    }
+
+    /// Checks `tree` out into the fresh directory `root` and primes the index with it.
+    pub fn checkout(&self, root: &Path, tree: &Oid) -> Result<(), GitError> {
+        let _guard = self.guard()?;
+        self.forget()?;
+        fs::remove_file(&self.index_path())?;
+        self.in_tree(root, tree, ["read-tree", "-m", "-u"])?.arg(tree).run()?;
+        self.remember(tree)
+    }
+
+    /// Takes a directory that somebody else filled: the index names `tree`, every file is read once, with the attributes of the
+    /// trusted tree `attributes`.
+    pub fn adopt(&self, root: &Path, tree: &Oid, attributes: &Oid) -> Result<(), GitError> {
+        let _guard = self.guard()?;
+        self.forget()?;
+        fs::remove_file(&self.index_path())?;
+        self.in_tree(root, attributes, ["read-tree"])?.arg(tree).run()?;
+        // Exit code 1 only says that some files differ, which is what a look will find.
+        let refreshed = self.in_tree(root, attributes, ["update-index", "-q", "--refresh"])?.run_any()?;
+        if refreshed.code > 1 {
+            return Err(refreshed.failure());
+        }
+        self.remember(tree)
+    }
+
+    /// True where there is an index to compare with.
+    pub fn is_primed(&self) -> bool {
+        self.index_path().is_file()
+    }
+
+    /// Takes over the index of another shadow of the same directory.
+    pub(in crate::git) fn take_index(&self, from: &Self) -> Result<(), GitError> {
+        if from.dir == self.dir {
+            return Ok(());
+        }
+        let _guard = self.guard()?;
+        self.forget()?;
+        self.copy_index(&from.index_path(), &self.index_path())
+    }
+
+    /// Turns the tree at `root`, whose state the index knows, into exactly `tree`: changed files are put back, files that `tree`
+    /// does not have and no ignore rule of it names are removed. The caller has saved everything before.
+    pub(in crate::git) fn reset(&self, root: &Path, tree: &Oid, ignored: Ignored) -> Result<(), GitError> {
+        let _guard = self.guard()?;
+        self.forget()?;
+        self.in_tree(root, tree, ["read-tree", "--reset", "-u"])?.arg(tree).run()?;
+        let clean = match ignored {
+            Ignored::Keep => ["clean", "-f", "-d", "-q"].as_slice(),
+            Ignored::Remove => &["clean", "-f", "-d", "-q", "-x", "-e", "/.ai/state", "-e", "/.ai/worktrees"],
+        };
+        self.in_tree(root, tree, clean)?.run()?;
+        self.remember(tree)
+    }
+
+    /// Copies an index atomically. Both are ours: an agent's index is never taken over.
+    pub(in crate::git) fn copy_index(&self, from: &Path, to: &Path) -> Result<(), GitError> {
+        const INDEX_CAP: u64 = 1 << 30;
+        Ok(fs::write_atomic(to, &fs::read_capped(from, INDEX_CAP)?)?)
+    }
+
+    /// The tree that the index holds, written to the object store.
+    pub(in crate::git) fn index_tree(&self, root: &Path, attributes: &Oid) -> Result<Oid, GitError> {
+        if let Some(known) = fs::read_text_if_there(&self.dir.join("tree"), 128)? {
+            return Ok(Oid::parse(known.trim())?);
+        }
+        let mut command = self.in_tree(root, attributes, ["write-tree"])?;
+        if self.is_partial() {
+            command = command.arg("--missing-ok");
+        }
+        let tree = oid_line(&command.run()?)?;
+        self.remember(&tree)?;
+        Ok(tree)
+    }
+
+    fn remember(&self, tree: &Oid) -> Result<(), GitError> {
+        Ok(fs::write_atomic(&self.dir.join("tree"), tree.as_str().as_bytes())?)
+    }
+
+    /// Before the index changes: a crash in between must not leave a tree name that does not fit.
+    pub(in crate::git) fn forget(&self) -> Result<(), GitError> {
+        Ok(fs::remove_file(&self.dir.join("tree"))?)
+    }
+}

@@ -1,0 +1,127 @@
+//! Our own git directory, through which every tree that an agent could touch is looked at.
+//!
+//! An agent owns its worktree and can own `.git/worktrees/<id>`: a planted `commondir`, `config.worktree`, `.git` directory, nested
+//! repository, attribute or hook would run code in plain `git status`. The shadow has its own `config` (data-only settings copied
+//! from the repository), its own index and no references; it shares only the object store of the main repository, into which it
+//! writes, so that what it makes can be referenced there at once.
+//!
+//! Attributes come from a named trusted tree (Git 2.41 and newer), so an agent's `.gitattributes` can neither choose a filter of the
+//! user (LFS) nor change line ends. Older Git gets no user configuration at all, hence no filters.
+//!
+//! The index is primed by the checkout that `ai` itself makes; unchanged files are then recognised by their stat data (change time
+//! included, which no ordinary process can forge) and are not read again.
+
+mod index;
+mod settings;
+
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+pub use index::Ignored;
+
+use super::cmd::{Git, GitCommand, Version};
+use super::error::GitError;
+use super::oid::{ObjectFormat, Oid};
+use super::repo::Repo;
+use crate::base::fs;
+
+/// `GIT_ATTR_SOURCE` came with this version.
+const ATTRIBUTE_SOURCE: Version = Version(2, 41);
+
+/// The shadow git directory of one run.
+#[derive(Debug, Clone)]
+pub struct Shadow {
+    dir: PathBuf,
+    objects_dir: PathBuf,
+    git: Git,
+    format: ObjectFormat,
+    partial: bool,
+}
+
+/// Holds the shadow's index for one operation; released when dropped, also by the death of the process.
+#[derive(Debug)]
+pub(in crate::git) struct Guard(#[expect(dead_code, reason = "the open file is the lock")] File);
+
+impl Shadow {
+    /// Makes the shadow directory, or brings the settings of an existing one up to date. Its index is left as it is.
+    pub fn create(repo: &Repo, dir: &Path) -> Result<Self, GitError> {
+        let shadow = Self::at(repo, dir);
+        for part in ["objects", "refs", "info"] {
+            fs::create_dir_all(&dir.join(part))?;
+        }
+        settings::write(repo, dir)?;
+        fs::write_atomic(&dir.join("HEAD"), b"ref: refs/heads/none\n")?;
+        Ok(shadow)
+    }
+
+    /// Opens a shadow that [`Shadow::create`] made; makes it again where it is gone.
+    pub fn open(repo: &Repo, dir: &Path) -> Result<Self, GitError> {
+        if dir.join("HEAD").is_file() && dir.join("config").is_file() {
+            Ok(Self::at(repo, dir))
+        } else {
+            Self::create(repo, dir)
+        }
+    }
+
+    fn at(repo: &Repo, dir: &Path) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            objects_dir: repo.common_dir().join("objects"),
+            git: repo.git().clone(),
+            format: repo.format().objects,
+            partial: repo.format().partial,
+        }
+    }
+
+    /// Where it lies.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The hash function of its repository.
+    pub const fn format(&self) -> ObjectFormat {
+        self.format
+    }
+
+    /// A command on objects alone: no index, no tree, no configuration of the user, the same result on every machine.
+    pub(in crate::git) fn objects<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> GitCommand {
+        self.git.command(args).git_dir(&self.dir).env("GIT_OBJECT_DIRECTORY", &self.objects_dir).isolated()
+    }
+
+    /// A command on the shadow's index and the tree at `root`, with attributes from the tree `attributes`.
+    pub(in crate::git) fn in_tree<S: AsRef<OsStr>>(
+        &self,
+        root: &Path,
+        attributes: &Oid,
+        args: impl IntoIterator<Item = S>,
+    ) -> Result<GitCommand, GitError> {
+        let command = self
+            .git
+            .command(args)
+            .git_dir(&self.dir)
+            .work_tree(root)
+            .env("GIT_OBJECT_DIRECTORY", &self.objects_dir)
+            .env("GIT_INDEX_FILE", self.index_path());
+        let knows_source = self.git.version()? >= ATTRIBUTE_SOURCE;
+        Ok(if knows_source { command.env("GIT_ATTR_SOURCE", attributes) } else { command.isolated() })
+    }
+
+    pub(in crate::git) const fn is_partial(&self) -> bool {
+        self.partial
+    }
+
+    /// Takes the shadow for one operation; waits for another one to end.
+    pub(in crate::git) fn guard(&self) -> Result<Guard, GitError> {
+        let path = self.dir.join("lock");
+        let failed = |source| GitError::Fs(fs::FsError { action: "lock", path: path.clone(), source });
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        file.lock().map_err(failed)?;
+        // Only holders of the guard run Git on this index, so a lock file found now was left by one that was killed.
+        fs::remove_file(&self.dir.join("index.lock"))?;
+        Ok(Guard(file))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! What the shadow takes over from the repository: settings that are data, the private excludes and attributes, the sparse cone.
+//! Nothing that names a program is copied, so filters and drivers of the repository's own configuration do not exist in the shadow;
+//! those of the user's own configuration do.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::super::cmd::Nul;
+use super::super::error::GitError;
+use super::super::repo::Repo;
+use crate::base::fs;
+
+/// Keys that change how content maps to files, or how objects are stored. All of them are data.
+const COPIED: [&str; 14] = [
+    "core.autocrlf",
+    "core.eol",
+    "core.filemode",
+    "core.symlinks",
+    "core.ignorecase",
+    "core.precomposeunicode",
+    "core.bigfilethreshold",
+    "core.compression",
+    "core.loosecompression",
+    "core.sharedrepository",
+    "core.excludesfile",
+    "core.sparsecheckout",
+    "core.sparsecheckoutcone",
+    "core.preloadindex",
+];
+
+/// What an agent's tree may hold of `ai` itself and must never enter a snapshot.
+const OWN_EXCLUDES: &str = "/.ai/state\n/.ai/worktrees\n";
+
+/// Rule files larger than this are refused.
+const RULES_CAP: u64 = 4 << 20;
+
+/// Writes configuration and rule files into the shadow directory.
+pub(super) fn write(repo: &Repo, dir: &Path) -> Result<(), GitError> {
+    let settings = local_settings(repo)?;
+    fs::write_atomic(&dir.join("config"), config_text(repo, &settings).as_bytes())?;
+    let main_info = repo.common_dir().join("info");
+    let mut excludes = read_rules(&main_info.join("exclude"))?.unwrap_or_default();
+    excludes.extend_from_slice(b"\n");
+    excludes.extend_from_slice(OWN_EXCLUDES.as_bytes());
+    fs::write_atomic(&dir.join("info/exclude"), &excludes)?;
+    for name in ["attributes", "sparse-checkout"] {
+        let target = dir.join("info").join(name);
+        match read_rules(&main_info.join(name))? {
+            Some(rules) => fs::write_atomic(&target, &rules)?,
+            None => fs::remove_file(&target)?,
+        }
+    }
+    Ok(())
+}
+
+fn read_rules(path: &Path) -> Result<Option<Vec<u8>>, GitError> {
+    match fs::read_capped(path, RULES_CAP) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.is_not_found() => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// The repository's own values of the copied keys, last one wins. Listing configuration runs nothing.
+fn local_settings(repo: &Repo) -> Result<Vec<(String, String)>, GitError> {
+    let out = repo.git().command(["config", "--list", "-z", "--show-scope"]).git_dir(repo.common_dir()).run()?;
+    let mut fields = Nul::of(&out);
+    let mut found: Vec<(String, String)> = Vec::new();
+    while let Some(scope) = fields.next() {
+        let entry = fields.expect("a setting")?;
+        if !matches!(scope, b"local" | b"worktree") {
+            continue;
+        }
+        let entry = String::from_utf8_lossy(entry);
+        // A key without a value means true.
+        let (key, value) = entry.split_once('\n').unwrap_or((&entry, "true"));
+        if COPIED.contains(&key) {
+            found.retain(|(k, _)| k != key);
+            found.push((key.to_owned(), value.to_owned()));
+        }
+    }
+    Ok(found)
+}
+
+fn config_text(repo: &Repo, settings: &[(String, String)]) -> String {
+    let format = repo.format().objects;
+    let mut text = String::from("[core]\n\trepositoryformatversion = 1\n\tbare = true\n");
+    // Content is flushed before anything refers to it; the batch method makes that one flush a command.
+    text.push_str("\tfsync = committed\n\tfsyncMethod = batch\n\tsplitIndex = false\n\tuntrackedCache = false\n");
+    for (key, value) in settings {
+        let name = key.trim_start_matches("core.");
+        let _ =
+            writeln!(text, "\t{name} = \"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"));
+    }
+    let _ = write!(text, "[index]\n\tsparse = false\n[extensions]\n\tobjectFormat = {}\n", format.name());
+    // Large files stay where the main repository keeps them.
+    let lfs = repo.common_dir().join("lfs").to_string_lossy().replace('\\', "\\\\").replace('"', "\\\"");
+    let _ = write!(text, "[lfs]\n\tstorage = \"{lfs}\"\n");
+    text
+}

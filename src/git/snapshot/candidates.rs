@@ -1,0 +1,270 @@
+//! Which paths of a tree have to be recorded: Git lists what may differ, we look at each with `lstat` before Git opens it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::{FileType, Metadata};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Component, Path, PathBuf};
+
+use super::super::cmd::Nul;
+use super::super::error::GitError;
+use super::super::oid::Oid;
+use super::super::path::TreePath;
+use super::super::shadow::Shadow;
+use super::{Limits, SnapshotError, TreeReport};
+
+/// What Git knows of the tree.
+pub(super) struct Listed {
+    /// Tracked paths that may have changed, and untracked ones (`tracked` = false).
+    suspects: BTreeMap<TreePath, Tracked>,
+    /// Every directory that holds a tracked or an untracked file; the root is the empty one.
+    dirs: BTreeSet<Vec<u8>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tracked {
+    Yes,
+    No,
+}
+
+/// What to do about it.
+#[derive(Default)]
+pub(super) struct SortedOut {
+    /// Paths to hash, or to remove where they are gone.
+    pub(super) update: Vec<TreePath>,
+    /// Paths to remove from the index without looking at the disk.
+    pub(super) drop: Vec<TreePath>,
+    /// What is worth telling.
+    pub(super) reports: BTreeSet<TreeReport>,
+}
+
+/// One process: everything tracked (`H`), changed (`C`), deleted (`R`) and untracked but not ignored (`?`).
+pub(super) fn list(shadow: &Shadow, root: &Path, attributes: &Oid) -> Result<Listed, GitError> {
+    let args = ["ls-files", "-z", "-t", "-c", "-o", "-m", "-d", "--exclude-standard"];
+    let out = shadow.in_tree(root, attributes, args)?.run()?;
+    let mut listed = Listed { suspects: BTreeMap::new(), dirs: BTreeSet::from([Vec::new()]) };
+    let mut fields = Nul::of(&out);
+    while let Some(field) = fields.next() {
+        let [tag, b' ', path @ ..] = field else { return Err(fields.bad("a line of ls-files")) };
+        let path = TreePath::new(path);
+        for dir in path.parents() {
+            if !listed.dirs.insert(dir.to_vec()) {
+                break;
+            }
+        }
+        match tag {
+            b'?' => _ = listed.suspects.entry(path).or_insert(Tracked::No),
+            b'C' | b'R' => _ = listed.suspects.insert(path, Tracked::Yes),
+            // `S` is a path outside of the sparse cone, which is not on disk on purpose.
+            b'H' | b'S' => {}
+            _ => return Err(fields.bad("an unexpected state in ls-files")),
+        }
+    }
+    Ok(listed)
+}
+
+pub(super) fn sort_out(
+    shadow: &Shadow,
+    root: &Path,
+    attributes: &Oid,
+    listed: Listed,
+    limits: Limits,
+) -> Result<SortedOut, SnapshotError> {
+    if listed.suspects.len() > limits.files {
+        return Err(SnapshotError::TooMany { count: listed.suspects.len(), limit: limits.files });
+    }
+    let mut look = Look {
+        root,
+        real_root: std::fs::canonicalize(root).ok(),
+        limits,
+        links: HashMap::new(),
+        out: SortedOut::default(),
+    };
+    let mut moved = Vec::new();
+    for (path, tracked) in listed.suspects {
+        if look.one(&path, tracked) == Verdict::DirectoryInPlace {
+            moved.push(path);
+        }
+    }
+    let links = if moved.is_empty() { BTreeSet::new() } else { submodules(shadow, root, attributes, &moved)? };
+    for path in moved {
+        if links.contains(&path) {
+            look.out.reports.insert(TreeReport::Submodule { path });
+        } else {
+            look.out.update.push(path);
+        }
+    }
+    for dir in &listed.dirs {
+        look.directory(dir);
+    }
+    Ok(look.out)
+}
+
+/// Which of these tracked paths are submodules.
+fn submodules(
+    shadow: &Shadow,
+    root: &Path,
+    attributes: &Oid,
+    paths: &[TreePath],
+) -> Result<BTreeSet<TreePath>, GitError> {
+    let mut command = shadow.in_tree(root, attributes, ["ls-files", "-s", "-z", "--"])?;
+    for path in paths {
+        command = command.arg(path.beneath(Path::new("")));
+    }
+    let out = command.run()?;
+    let entries = Nul::of(&out).filter(|entry| entry.starts_with(b"160000 "));
+    Ok(entries.filter_map(|e| e.splitn(2, |b| *b == b'\t').nth(1)).map(TreePath::new).collect())
+}
+
+#[derive(PartialEq, Eq)]
+enum Verdict {
+    Settled,
+    /// A tracked path where a directory stands: a submodule that moved, or a file that became a directory.
+    DirectoryInPlace,
+}
+
+struct Look<'a> {
+    root: &'a Path,
+    real_root: Option<PathBuf>,
+    limits: Limits,
+    /// Whether a directory, or one above it, is a symbolic link.
+    links: HashMap<Vec<u8>, bool>,
+    out: SortedOut,
+}
+
+impl Look<'_> {
+    fn one(&mut self, path: &TreePath, tracked: Tracked) -> Verdict {
+        let bytes = path.as_bytes();
+        if let Some(dir) = bytes.strip_suffix(b"/") {
+            self.report(TreeReport::Nested { path: TreePath::new(dir), files_taken: false });
+            return Verdict::Settled;
+        }
+        if path.is_forbidden() {
+            self.report(TreeReport::Forbidden { path: path.clone() });
+            return Verdict::Settled;
+        }
+        if self.is_behind_link(path) {
+            self.out.drop.push(path.clone());
+            return Verdict::Settled;
+        }
+        let here = path.beneath(self.root);
+        match std::fs::symlink_metadata(&here) {
+            Ok(meta) if meta.is_dir() => return Verdict::DirectoryInPlace,
+            Ok(meta) if meta.is_file() => self.file(path, &here, &meta),
+            Ok(meta) if meta.is_symlink() => self.link(path, &here),
+            Ok(meta) => self.special(path, meta.file_type(), tracked),
+            // Gone, or gone meanwhile: recording removes it.
+            Err(_) => self.out.update.push(path.clone()),
+        }
+        Verdict::Settled
+    }
+
+    fn report(&mut self, report: TreeReport) {
+        self.out.reports.insert(report);
+    }
+
+    fn file(&mut self, path: &TreePath, here: &Path, meta: &Metadata) {
+        if meta.len() > self.limits.file_bytes {
+            self.report(TreeReport::TooBig { path: path.clone(), bytes: meta.len() });
+        } else if rustix::fs::access(here, rustix::fs::Access::READ_OK).is_err() {
+            self.report(TreeReport::Unreadable { path: path.clone() });
+        } else {
+            self.out.update.push(path.clone());
+        }
+    }
+
+    fn link(&mut self, path: &TreePath, here: &Path) {
+        let target = std::fs::read_link(here).unwrap_or_default();
+        let shown = TreePath::new(target.as_os_str().as_bytes());
+        // `.gitmodules` as a link is refused by Git: it would be read through the link.
+        if here.file_name().is_some_and(|name| name.eq_ignore_ascii_case(".gitmodules")) {
+            return self.report(TreeReport::Forbidden { path: path.clone() });
+        }
+        if self.leads_out(path, here, &target) {
+            self.report(TreeReport::LinkOutside { path: path.clone(), target: shown });
+        }
+        self.out.update.push(path.clone());
+    }
+
+    /// A link leaves the tree by its text, or, through other links, in fact.
+    fn leads_out(&self, path: &TreePath, here: &Path, target: &Path) -> bool {
+        if target.is_absolute() {
+            return true;
+        }
+        let mut depth = path.parents().count();
+        for part in target.components() {
+            match part {
+                Component::ParentDir if depth == 0 => return true,
+                Component::ParentDir => depth -= 1,
+                Component::Normal(_) => depth += 1,
+                _ => {}
+            }
+        }
+        match (std::fs::canonicalize(here), &self.real_root) {
+            (Ok(real), Some(root)) => !real.starts_with(root),
+            _ => false,
+        }
+    }
+
+    fn special(&mut self, path: &TreePath, file_type: FileType, tracked: Tracked) {
+        self.report(TreeReport::Special { path: path.clone(), kind: kind_of(file_type) });
+        if tracked == Tracked::Yes {
+            self.out.drop.push(path.clone());
+        }
+    }
+
+    fn is_behind_link(&mut self, path: &TreePath) -> bool {
+        path.as_bytes().iter().rposition(|b| *b == b'/').is_some_and(|at| self.dir_is_link(&path.as_bytes()[..at]))
+    }
+
+    fn dir_is_link(&mut self, dir: &[u8]) -> bool {
+        if let Some(known) = self.links.get(dir) {
+            return *known;
+        }
+        let above = dir.iter().rposition(|b| *b == b'/').is_some_and(|at| self.dir_is_link(&dir[..at]));
+        let here = self.root.join(std::ffi::OsStr::from_bytes(dir));
+        let is_link = above || std::fs::symlink_metadata(here).is_ok_and(|meta| meta.is_symlink());
+        self.links.insert(dir.to_vec(), is_link);
+        is_link
+    }
+
+    /// Git passes over pipes and sockets in silence, and over a `.git` inside a tracked directory. We do not.
+    fn directory(&mut self, dir: &[u8]) {
+        if !dir.is_empty() && self.dir_is_link(dir) {
+            return;
+        }
+        let here = self.root.join(std::ffi::OsStr::from_bytes(dir));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the entry types of the directory are needed, without a stat for each"
+        )]
+        let Ok(entries) = std::fs::read_dir(&here) else { return };
+        for entry in entries.flatten() {
+            let Ok(file_type) = entry.file_type() else { continue };
+            if entry.file_name() == ".git" && !dir.is_empty() {
+                self.report(TreeReport::Nested { path: TreePath::new(dir), files_taken: true });
+            } else if is_special(file_type) {
+                let mut path = dir.to_vec();
+                if !dir.is_empty() {
+                    path.push(b'/');
+                }
+                path.extend_from_slice(entry.file_name().as_bytes());
+                self.report(TreeReport::Special { path: TreePath::new(path), kind: kind_of(file_type) });
+            }
+        }
+    }
+}
+
+fn is_special(file_type: FileType) -> bool {
+    !(file_type.is_file() || file_type.is_dir() || file_type.is_symlink())
+}
+
+fn kind_of(file_type: FileType) -> &'static str {
+    if file_type.is_fifo() {
+        "pipe"
+    } else if file_type.is_socket() {
+        "socket"
+    } else {
+        "device"
+    }
+}

@@ -1,0 +1,135 @@
+//! The supervisor's own picture of an agent's tree, as Git objects.
+//!
+//! Nothing of the tree is interpreted: files are listed and hashed through the [`Shadow`], so planted configuration, hooks, filters,
+//! attributes and nested repositories are inert. What cannot be part of a commit, or should not be without a word, is reported.
+//! An unchanged tree costs one `git` process.
+//!
+//! Known and accepted: the agent's own `.gitignore` decides what is ignored, as it would in a commit of its own.
+
+mod candidates;
+mod record;
+mod report;
+mod seal;
+
+use std::path::Path;
+
+pub use report::TreeReport;
+pub use seal::{Sealed, Work, seal};
+
+use super::diff::ChangedPath;
+use super::error::GitError;
+use super::oid::Oid;
+use super::shadow::Shadow;
+
+/// How much a snapshot may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Changed files in one snapshot; more is an error.
+    pub files: usize,
+    /// Bytes of one file; a larger one keeps its old state and is reported.
+    pub file_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { files: 20_000, file_bytes: 50 << 20 }
+    }
+}
+
+/// A tree as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The tree, in the repository's object store.
+    pub tree: Oid,
+    /// What differs from the base, sorted.
+    pub changed: Vec<ChangedPath>,
+    /// What is not in the tree, or is worth a look; sorted, without duplicates.
+    pub reports: Vec<TreeReport>,
+}
+
+impl Snapshot {
+    /// What the snapshot could not take: this would be lost if the directory were reset.
+    pub fn left_behind(&self) -> impl Iterator<Item = &TreeReport> {
+        self.reports.iter().filter(|report| report.is_left_behind())
+    }
+}
+
+/// Why there is no snapshot. Never to be read as "nothing changed".
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The directory is not there, or is no directory any more.
+    #[error("cannot look at the worktree {path}: it is {what}")]
+    TreeGone {
+        /// The directory.
+        path: String,
+        /// What stands there.
+        what: &'static str,
+    },
+    /// More changed files than the limit.
+    #[error("{count} changed files are more than the limit of {limit}; is a build directory missing in .gitignore?")]
+    TooMany {
+        /// How many.
+        count: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The shadow has no index for this directory yet.
+    #[error("the shadow {0} does not know this worktree yet")]
+    NotPrimed(String),
+    /// A commit of the agent that must not be merged or checked out.
+    #[error("commit {commit} is refused: it holds the path {path}")]
+    Forbidden {
+        /// The commit.
+        commit: Oid,
+        /// The path, escaped.
+        path: String,
+    },
+    /// Git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+impl Shadow {
+    /// Takes the state of the tree at `root` relative to the trusted tree `base`, whose attributes apply.
+    pub fn snapshot(&self, root: &Path, base: &Oid, limits: Limits) -> Result<Snapshot, SnapshotError> {
+        self.snapshot_against(root, base, base, limits)
+    }
+
+    /// Takes the state of the tree at `root` relative to the tree `base`, which may be an agent's; the attributes are those of
+    /// `attributes`, which must not be.
+    pub fn snapshot_against(
+        &self,
+        root: &Path,
+        base: &Oid,
+        attributes: &Oid,
+        limits: Limits,
+    ) -> Result<Snapshot, SnapshotError> {
+        check_root(root)?;
+        if !self.is_primed() {
+            return Err(SnapshotError::NotPrimed(self.dir().display().to_string()));
+        }
+        let _guard = self.guard()?;
+        let listed = candidates::list(self, root, attributes)?;
+        let sorted = candidates::sort_out(self, root, attributes, listed, limits)?;
+        record::record(self, root, attributes, &sorted)?;
+        let tree = self.index_tree(root, attributes)?;
+        let changed = self.changed_paths(base, &tree)?;
+        Ok(Snapshot { tree, changed, reports: sorted.reports.into_iter().collect() })
+    }
+}
+
+fn check_root(root: &Path) -> Result<(), SnapshotError> {
+    let what = match std::fs::symlink_metadata(root) {
+        Ok(meta) if meta.is_dir() => return Ok(()),
+        Ok(meta) if meta.is_symlink() => "a symbolic link now",
+        Ok(_) => "a file now",
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => "gone",
+        Err(_) => "unreadable",
+    };
+    Err(SnapshotError::TreeGone { path: root.display().to_string(), what })
+}
+
+#[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! What a look at a tree found besides ordinary files.
+
+use super::super::path::TreePath;
+
+/// Something in an agent's tree that is not simply part of the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TreeReport {
+    /// A repository inside the tree: its files are not in the snapshot. A tracked directory with a `.git` of its own is in it.
+    Nested {
+        /// The directory.
+        path: TreePath,
+        /// True where the directory's files are in the snapshot all the same.
+        files_taken: bool,
+    },
+    /// The `.git` of the worktree itself is a repository: its commits are not taken.
+    OwnRepository,
+    /// A submodule that stands on another commit than recorded; the recorded one stays.
+    Submodule {
+        /// The submodule.
+        path: TreePath,
+    },
+    /// A pipe, socket or device; Git cannot store it.
+    Special {
+        /// Where.
+        path: TreePath,
+        /// `pipe`, `socket` or `device`.
+        kind: &'static str,
+    },
+    /// A file above the size limit; its old state stays in the snapshot.
+    TooBig {
+        /// The file.
+        path: TreePath,
+        /// Its size in bytes.
+        bytes: u64,
+    },
+    /// A symbolic link that leads out of the tree; it is in the snapshot.
+    LinkOutside {
+        /// The link.
+        path: TreePath,
+        /// Where it leads, as written.
+        target: TreePath,
+    },
+    /// A file that cannot be read; its old state stays in the snapshot.
+    Unreadable {
+        /// The file.
+        path: TreePath,
+    },
+    /// A path that Git would take for its own directory on some file system; not in the snapshot.
+    Forbidden {
+        /// The path.
+        path: TreePath,
+    },
+}
+
+impl TreeReport {
+    /// True where the directory holds content that the snapshot does not.
+    pub const fn is_left_behind(&self) -> bool {
+        match self {
+            Self::Nested { files_taken, .. } => !*files_taken,
+            Self::OwnRepository
+            | Self::Submodule { .. }
+            | Self::TooBig { .. }
+            | Self::Unreadable { .. }
+            | Self::Forbidden { .. } => true,
+            Self::Special { .. } | Self::LinkOutside { .. } => false,
+        }
+    }
+
+    /// The path that it is about; none for the worktree itself.
+    pub const fn path(&self) -> Option<&TreePath> {
+        match self {
+            Self::OwnRepository => None,
+            Self::Nested { path, .. }
+            | Self::Submodule { path }
+            | Self::Special { path, .. }
+            | Self::TooBig { path, .. }
+            | Self::LinkOutside { path, .. }
+            | Self::Unreadable { path }
+            | Self::Forbidden { path } => Some(path),
+        }
+    }
+}
+
+impl std::fmt::Display for TreeReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Nested { path, files_taken: false } => {
+                write!(f, "{path} is a repository of its own; its files are not taken")
+            }
+            Self::Nested { path, files_taken: true } => write!(f, "{path} has a .git of its own, which is not taken"),
+            Self::OwnRepository => {
+                f.write_str("the worktree was made a repository of its own; its commits are not taken")
+            }
+            Self::Submodule { path } => write!(f, "submodule {path} stands on another commit, which is not taken"),
+            Self::Special { path, kind } => write!(f, "{path} is a {kind}, which Git cannot store"),
+            Self::TooBig { path, bytes } => write!(f, "{path} is too big ({bytes} bytes) and not taken"),
+            Self::LinkOutside { path, target } => write!(f, "{path} links out of the tree, to {target}"),
+            Self::Unreadable { path } => write!(f, "{path} cannot be read and is not taken"),
+            Self::Forbidden { path } => write!(f, "{path} is a path that Git reserves and is not taken"),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The git directories of linked worktrees, `<common>/worktrees/<id>`, read and written as plain files: an agent may have written
+//! there, so nothing is followed that does not lead back.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::super::error::GitError;
+use super::super::format::RefStorage;
+use super::super::oid::Oid;
+use super::super::path::path_of_line;
+use super::super::repo::Repo;
+use super::super::shadow::Shadow;
+use crate::base::fs;
+
+const LINE_CAP: u64 = 16 << 10;
+/// Why the worktree is locked, as `git worktree list` shows it.
+pub(super) const LOCK_REASON: &str = "managed by ai";
+
+/// One registered worktree.
+#[derive(Debug, Clone)]
+pub(super) struct Admin {
+    pub(super) dir: PathBuf,
+    /// Where the worktree is supposed to be.
+    pub(super) worktree: PathBuf,
+    /// True where `commondir` leads to our repository.
+    pub(super) leads_home: bool,
+}
+
+/// All registered worktrees.
+pub(super) fn all(common_dir: &Path) -> Result<Vec<Admin>, GitError> {
+    let mut found = Vec::new();
+    for dir in fs::list_dir(&common_dir.join("worktrees"))? {
+        if !std::fs::symlink_metadata(&dir).is_ok_and(|meta| meta.is_dir()) {
+            continue;
+        }
+        let Some(link) = read_line(&dir.join("gitdir"))? else { continue };
+        let worktree = dir.join(link).parent().map(Path::to_owned).unwrap_or_default();
+        let leads_home = match read_line(&dir.join("commondir"))? {
+            Some(target) => std::fs::canonicalize(dir.join(target)).is_ok_and(|real| real == common_dir),
+            None => false,
+        };
+        found.push(Admin { dir, worktree, leads_home });
+    }
+    Ok(found)
+}
+
+pub(super) fn read_line(path: &Path) -> Result<Option<PathBuf>, GitError> {
+    match fs::read_capped(path, LINE_CAP) {
+        Ok(bytes) => Ok(Some(path_of_line(&bytes))),
+        Err(e) if e.is_not_found() => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// The git directory that a worktree's `.git` file names.
+pub(super) fn dot_git_target(worktree: &Path) -> Result<Option<PathBuf>, GitError> {
+    let Some(line) = read_line(&worktree.join(".git"))? else { return Ok(None) };
+    let target = line.as_os_str().as_bytes().strip_prefix(b"gitdir:").map(<[u8]>::trim_ascii_start);
+    Ok(target.and_then(|t| std::fs::canonicalize(worktree.join(OsStr::from_bytes(t))).ok()))
+}
+
+/// The newest commit that the worktree's own log of HEAD names: a last trace of work whose branch was deleted.
+pub(super) fn last_logged(admin: &Path) -> Option<Oid> {
+    let log = fs::read_capped(&admin.join("logs/HEAD"), 8 << 20).ok()?;
+    let line = log.trim_ascii_end().rsplit(|b| *b == b'\n').next()?;
+    let oid = line.split(|b| *b == b' ').nth(1)?;
+    Oid::parse(std::str::from_utf8(oid).ok()?).ok().filter(|oid| !oid.is_zero())
+}
+
+/// Makes the git directory of a slot what it would be right after `git worktree add`: whatever an agent put there is gone.
+pub(super) fn rebuild(
+    repo: &Repo,
+    worktree: &Path,
+    admin: &Path,
+    branch: &str,
+    shadow: &Shadow,
+) -> Result<(), GitError> {
+    const KEPT: [&str; 4] = ["HEAD", "logs", "refs", "reftable"];
+    for entry in fs::list_dir(admin)? {
+        if !entry.file_name().is_some_and(|name| KEPT.iter().any(|kept| name == *kept)) {
+            remove_any(&entry)?;
+        }
+    }
+    fs::write_atomic(&admin.join("locked"), LOCK_REASON.as_bytes())?;
+    fs::write_atomic(&admin.join("commondir"), b"../..\n")?;
+    fs::write_atomic(&admin.join("gitdir"), &line(&worktree.join(".git")))?;
+    let mut link = b"gitdir: ".to_vec();
+    link.extend_from_slice(&line(admin));
+    fs::write_atomic(&worktree.join(".git"), &link)?;
+    inherit_sparse(repo, admin)?;
+    shadow.copy_index(&shadow.index_path(), &admin.join("index"))?;
+    set_head(repo, admin, branch)
+}
+
+fn set_head(repo: &Repo, admin: &Path, branch: &str) -> Result<(), GitError> {
+    if repo.format().refs == RefStorage::Files {
+        return Ok(fs::write_atomic(&admin.join("HEAD"), format!("ref: refs/heads/{branch}\n").as_bytes())?);
+    }
+    let command = repo.git().command(["symbolic-ref", "HEAD"]).arg(format!("refs/heads/{branch}"));
+    command.git_dir(admin).env("GIT_COMMON_DIR", repo.common_dir()).run().map(drop)
+}
+
+/// The sparse cone of the main checkout, as `git worktree add` hands it down.
+fn inherit_sparse(repo: &Repo, admin: &Path) -> Result<(), GitError> {
+    let main = repo.common_dir();
+    let Some(settings) = super::super::format::sparse_settings(&main.join("config.worktree"))? else { return Ok(()) };
+    if let Ok(patterns) = fs::read_capped(&main.join("info/sparse-checkout"), 4 << 20) {
+        fs::write_atomic(&admin.join("info/sparse-checkout"), &patterns)?;
+        fs::write_atomic(&admin.join("config.worktree"), settings.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn line(path: &Path) -> Vec<u8> {
+    let mut bytes = path.as_os_str().as_bytes().to_vec();
+    bytes.push(b'\n');
+    bytes
+}
+
+fn remove_any(path: &Path) -> Result<(), GitError> {
+    let is_dir = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
+    if is_dir {
+        fs::remove_dir_all(path)?
+    } else {
+        fs::remove_file(path)?
+    };
+    Ok(())
+}

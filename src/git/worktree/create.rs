@@ -1,0 +1,113 @@
+//! A new slot.
+//!
+//! Git registers the worktree without filling it; the files come through the shadow, so that only filters of the user's own
+//! configuration can run and the shadow's index knows every file from the first moment.
+
+use std::path::Path;
+
+use super::super::cmd::Version;
+use super::super::error::GitError;
+use super::super::repo::Head;
+use super::super::shadow::Shadow;
+use super::admin::{self, LOCK_REASON};
+use super::lock::CheckoutLock;
+use super::{Pool, Slot, SlotState, Start, WorktreeError};
+use crate::base::fs;
+
+/// `git worktree add --orphan` came with this version.
+const ORPHAN: Version = Version(2, 42);
+
+impl Pool<'_> {
+    /// Makes the slot `name` on the new branch `branch` (`ai/<task>/<epoch>`) from `start`. A slot whose directory was deleted by
+    /// hand is made again. What a failure leaves half-made is taken back.
+    pub fn create(&self, name: &str, branch: &str, start: &Start, shadow: &Shadow) -> Result<Slot, WorktreeError> {
+        let path = self.slot_path(name)?;
+        let _lock = CheckoutLock::acquire(self.repo.common_dir(), self.limits.patience)?;
+        self.make_dir()?;
+        self.check_space()?;
+        self.make_free(name)?;
+        self.check_branch(branch)?;
+        let tree = self.tree_of(start)?;
+        self.register(&path, branch, start)?;
+        let made = self.registered(name).and_then(|slot| {
+            shadow.checkout(&slot.path, &tree)?;
+            shadow.copy_index(&shadow.index_path(), &slot.admin.join("index"))?;
+            Ok(slot)
+        });
+        if made.is_err() {
+            self.take_back(name, &path, branch, start);
+        }
+        made
+    }
+
+    fn check_space(&self) -> Result<(), WorktreeError> {
+        let failed = |source| fs::FsError { action: "measure", path: self.dir.clone(), source };
+        let free = fs4::available_space(&self.dir).map_err(failed)?;
+        if free >= self.limits.reserve_bytes {
+            return Ok(());
+        }
+        let mib = |bytes: u64| bytes >> 20;
+        Err(WorktreeError::NoSpace {
+            dir: self.dir.clone(),
+            free_mib: mib(free),
+            needed_mib: mib(self.limits.reserve_bytes),
+        })
+    }
+
+    /// Only a registration without a directory and without commits of its own may be replaced.
+    fn make_free(&self, name: &str) -> Result<(), WorktreeError> {
+        let Some(info) = self.find(name)? else { return Ok(()) };
+        match (&info.state, &info.admin, &info.head) {
+            // A branch keeps its commits; a detached HEAD would be the only thing that does.
+            (SlotState::Missing, Some(admin), Some(Head::Branch { .. } | Head::Unborn { .. })) => {
+                Ok(fs::remove_dir_all(admin)?)
+            }
+            _ => Err(WorktreeError::NotFree { name: name.to_owned(), state: info.state }),
+        }
+    }
+
+    pub(super) fn check_branch(&self, branch: &str) -> Result<(), WorktreeError> {
+        let full = format!("refs/heads/{branch}");
+        match self.repo.find_ref(&full)? {
+            Some(_) => Err(WorktreeError::BranchExists(branch.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    fn register(&self, path: &Path, branch: &str, start: &Start) -> Result<(), WorktreeError> {
+        let mut command = self.repo.git().command(["worktree", "add", "--quiet", "--lock", "--reason", LOCK_REASON]);
+        command = match start {
+            Start::Commit(commit) => command.args(["--no-checkout", "--no-track", "-b", branch]).arg(path).arg(commit),
+            Start::Unborn => {
+                self.repo.git().require(ORPHAN, "a worktree in a repository without commits")?;
+                command.args(["--orphan", "-b", branch]).arg(path)
+            }
+        };
+        command.git_dir(self.repo.common_dir()).run()?;
+        Ok(())
+    }
+
+    fn registered(&self, name: &str) -> Result<Slot, WorktreeError> {
+        let missing = || WorktreeError::Unusable { name: name.to_owned(), state: SlotState::Unregistered };
+        self.find(name)?.ok_or_else(missing)?.usable()
+    }
+
+    /// No agent has been here yet, so nothing can be lost. Failures are left for the next look to show.
+    fn take_back(&self, name: &str, path: &Path, branch: &str, start: &Start) {
+        let admins = admin::all(self.repo.common_dir()).unwrap_or_default();
+        if let Some(admin) = admins.iter().find(|a| a.worktree == path) {
+            let _ = fs::remove_dir_all(&admin.dir);
+        }
+        let _ = self.remove_tree(name, path);
+        if let Some(commit) = start.commit() {
+            let _ = self.repo.delete_ref(&format!("refs/heads/{branch}"), commit, "ai: worktree was not made");
+        }
+    }
+}
+
+impl Slot {
+    /// Where the slot's HEAD stands.
+    pub fn head(&self, repo: &super::Repo) -> Result<Head, GitError> {
+        repo.head_of(&self.admin)
+    }
+}

@@ -1,0 +1,208 @@
+//! The pool of linked worktrees under one directory, one slot for one agent at a time.
+//!
+//! Creating files costs far more than anything else at the start of a task, so slots are kept and reset instead of removed. Invariants:
+//! no slot is reset or removed without a [`Cleared`], which only a rescue that left nothing behind gives out; checkouts of one
+//! repository never overlap; a slot that an agent has touched is never the working directory of a `git` that discovers anything.
+//! Worktrees are locked, so `git worktree prune` of a person leaves them alone. Submodules stay uninitialised; a sparse cone of the
+//! main checkout is inherited; bare repositories and unborn branches work.
+
+mod admin;
+mod create;
+mod lock;
+mod remove;
+mod rescue;
+mod reuse;
+mod state;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use remove::Removal;
+pub use rescue::{Cleared, Rescue, RescueAs, Rescued};
+pub use reuse::Fresh;
+pub use state::{SlotInfo, SlotState};
+
+use super::error::GitError;
+use super::oid::Oid;
+use super::repo::{RefError, Repo};
+use super::snapshot::{SnapshotError, TreeReport};
+use crate::base::fs;
+
+/// What a slot starts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// A commit.
+    Commit(Oid),
+    /// Nothing: the repository has no commit yet. Needs Git 2.42.
+    Unborn,
+}
+
+impl Start {
+    /// The commit, where there is one.
+    pub const fn commit(&self) -> Option<&Oid> {
+        match self {
+            Self::Commit(oid) => Some(oid),
+            Self::Unborn => None,
+        }
+    }
+}
+
+/// Limits of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolLimits {
+    /// Bytes that must be free on the disk before a slot is made.
+    pub reserve_bytes: u64,
+    /// How long to wait for another checkout of the same repository.
+    pub patience: Duration,
+}
+
+impl Default for PoolLimits {
+    fn default() -> Self {
+        Self { reserve_bytes: 256 << 20, patience: Duration::from_secs(600) }
+    }
+}
+
+/// The worktrees under one directory.
+pub struct Pool<'r> {
+    repo: &'r Repo,
+    dir: PathBuf,
+    limits: PoolLimits,
+}
+
+/// A worktree that is there and ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// The directory name in the pool.
+    pub name: String,
+    /// The worktree.
+    pub path: PathBuf,
+    /// Its git directory, `<common>/worktrees/<id>`; an agent may write in it.
+    pub admin: PathBuf,
+}
+
+/// Why the pool did nothing. Nothing was removed.
+#[derive(Debug, thiserror::Error)]
+pub enum WorktreeError {
+    /// A slot name that could leave the pool.
+    #[error("`{}` is not a slot name (letters, digits, `.`, `_`, `-`)", crate::base::text::one_line(.0))]
+    BadName(String),
+    /// The pool directory leads elsewhere, through a symbolic link.
+    #[error("{} leads to {}; worktrees are made only inside the repository", dir.display(), real.display())]
+    Elsewhere {
+        /// The pool directory.
+        dir: PathBuf,
+        /// Where it leads.
+        real: PathBuf,
+    },
+    /// Something stands where the slot should be.
+    #[error("slot {name} is {state}")]
+    NotFree {
+        /// The slot.
+        name: String,
+        /// What it is.
+        state: SlotState,
+    },
+    /// The slot cannot be used as it is.
+    #[error("slot {name} cannot be used: it is {state}")]
+    Unusable {
+        /// The slot.
+        name: String,
+        /// What it is.
+        state: SlotState,
+    },
+    /// The branch exists already.
+    #[error("branch {0} exists already")]
+    BranchExists(String),
+    /// Too little room.
+    #[error("only {free_mib} MiB are free at {}, {needed_mib} MiB are needed", dir.display())]
+    NoSpace {
+        /// Where.
+        dir: PathBuf,
+        /// What is free.
+        free_mib: u64,
+        /// What is needed.
+        needed_mib: u64,
+    },
+    /// Another checkout takes too long.
+    #[error("another checkout of this repository has been running for {} s", .0.as_secs())]
+    Busy(Duration),
+    /// The worktree changed after its work was saved.
+    #[error("slot {name} changed after it was saved: {what}")]
+    ChangedSince {
+        /// The slot.
+        name: String,
+        /// What changed.
+        what: String,
+    },
+    /// The reset did not make the slot clean.
+    #[error("slot {name} is not clean after the reset: {what}")]
+    NotClean {
+        /// The slot.
+        name: String,
+        /// What is left.
+        what: String,
+    },
+    /// A look at the tree failed.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// A reference was not moved.
+    #[error(transparent)]
+    Ref(#[from] RefError),
+    /// Git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+impl From<fs::FsError> for WorktreeError {
+    fn from(error: fs::FsError) -> Self {
+        Self::Git(error.into())
+    }
+}
+
+impl<'r> Pool<'r> {
+    /// The pool at `dir`, an absolute path without symbolic links. Nothing is made yet.
+    pub fn new(repo: &'r Repo, dir: impl Into<PathBuf>, limits: PoolLimits) -> Self {
+        Self { repo, dir: dir.into(), limits }
+    }
+
+    /// Where it is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    fn slot_path(&self, name: &str) -> Result<PathBuf, WorktreeError> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        if name.is_empty() || name.len() > 100 || name.starts_with(['.', '-']) || !name.bytes().all(plain) {
+            return Err(WorktreeError::BadName(name.to_owned()));
+        }
+        Ok(self.dir.join(name))
+    }
+
+    /// Makes the pool directory and sees that it is where it says: a repository could bring `.ai` as a link to elsewhere.
+    fn make_dir(&self) -> Result<(), WorktreeError> {
+        fs::create_dir_all(&self.dir)?;
+        match std::fs::canonicalize(&self.dir) {
+            Ok(real) if real == self.dir => Ok(()),
+            Ok(real) => Err(WorktreeError::Elsewhere { dir: self.dir.clone(), real }),
+            Err(source) => Err(fs::FsError { action: "look at", path: self.dir.clone(), source }.into()),
+        }
+    }
+
+    fn tree_of(&self, start: &Start) -> Result<Oid, GitError> {
+        match start {
+            Start::Commit(commit) => self.repo.tree_of(commit),
+            Start::Unborn => Ok(self.repo.format().objects.empty_tree()),
+        }
+    }
+}
+
+fn first_of(changed: &[super::diff::ChangedPath], left: &[TreeReport]) -> String {
+    match (changed, left) {
+        ([], [report, ..]) => report.to_string(),
+        ([one, rest @ ..], _) => format!("{} and {} more", one.path, rest.len()),
+        ([], []) => "nothing".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

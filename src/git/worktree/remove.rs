@@ -1,0 +1,94 @@
+//! Taking a slot away. The directory is renamed first, so that a crash leaves either a whole slot or rubbish with a name of its own.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::lock::CheckoutLock;
+use super::rescue::Cleared;
+use super::{Pool, SlotState, WorktreeError};
+use crate::base::fs;
+
+/// Renamed slots on their way out.
+const TRASH: &str = ".trash-";
+
+/// What a removal would do, or did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removal {
+    /// The directory that goes.
+    pub path: PathBuf,
+    /// The registration that goes.
+    pub admin: Option<PathBuf>,
+    /// The state of the slot.
+    pub state: SlotState,
+    /// The branch that stays.
+    pub branch: Option<String>,
+}
+
+impl Pool<'_> {
+    /// Says what [`Pool::remove`] would take away. Changes nothing.
+    pub fn plan_removal(&self, name: &str) -> Result<Option<Removal>, WorktreeError> {
+        Ok(self.find(name)?.map(|info| {
+            let branch = info.head.as_ref().and_then(|head| head.branch().map(str::to_owned));
+            Removal { path: info.path, admin: info.admin, state: info.state, branch }
+        }))
+    }
+
+    /// Removes a slot whose work is saved; its branch stays.
+    pub fn remove(&self, cleared: Cleared) -> Result<Removal, WorktreeError> {
+        let _lock = CheckoutLock::acquire(self.repo.common_dir(), self.limits.patience)?;
+        let slot = self.still_cleared(&cleared)?;
+        let name = slot.name.clone();
+        let gone = || WorktreeError::ChangedSince { name: name.clone(), what: "it is gone".to_owned() };
+        let removal = self.plan_removal(&slot.name)?.ok_or_else(gone)?;
+        self.remove_tree(&slot.name, &slot.path)?;
+        fs::remove_dir_all(&slot.admin)?;
+        Ok(removal)
+    }
+
+    /// Clears away what interrupted removals left.
+    pub fn sweep(&self) -> Result<usize, WorktreeError> {
+        let _lock = CheckoutLock::acquire(self.repo.common_dir(), self.limits.patience)?;
+        let mut swept = 0;
+        for path in fs::list_dir(&self.dir)? {
+            let is_trash = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(TRASH.as_bytes()));
+            if is_trash && std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir()) {
+                remove_stubborn(&path)?;
+                swept += 1;
+            }
+        }
+        Ok(swept)
+    }
+
+    pub(super) fn remove_tree(&self, name: &str, path: &Path) -> Result<(), WorktreeError> {
+        let trash = self.dir.join(format!("{TRASH}{name}-{}", crate::base::id::random_text(6)));
+        match rename(path, &trash) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(fs::FsError { action: "rename", path: path.to_owned(), source }.into()),
+            Ok(()) => remove_stubborn(&trash),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "base::fs has no rename of directories")]
+fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::rename(from, to)
+}
+
+/// Removes a tree in which directories may be write-protected, as module caches are.
+fn remove_stubborn(path: &Path) -> Result<(), WorktreeError> {
+    if fs::remove_dir_all(path).is_ok() {
+        return Ok(());
+    }
+    make_writable(path)?;
+    Ok(fs::remove_dir_all(path)?)
+}
+
+fn make_writable(dir: &Path) -> Result<(), fs::FsError> {
+    let _ = std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700));
+    for entry in fs::list_dir(dir)? {
+        if std::fs::symlink_metadata(&entry).is_ok_and(|meta| meta.is_dir()) {
+            make_writable(&entry)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,211 @@
+//! Putting the work of a slot on a reference before anything touches it: changed files, untracked files, commits that nothing else
+//! holds. A look that fails is an error and clears nothing.
+
+use super::super::error::GitError;
+use super::super::oid::Oid;
+use super::super::repo::{Head, Identity, NewCommit, RefError, Repo};
+use super::super::shadow::Shadow;
+use super::super::snapshot::{Limits, TreeReport};
+use super::{Pool, Slot, SlotInfo, SlotState, WorktreeError, admin};
+
+/// No rescue may fail because there is much to save; a single file beyond this is left to a person.
+const RESCUE_LIMITS: Limits = Limits { files: 1_000_000, file_bytes: 1 << 30 };
+
+/// How the rescue commit is written.
+#[derive(Debug, Clone)]
+pub struct RescueAs<'a> {
+    /// The reference, `refs/ai/rescue/<task>/<epoch>`; `-2`, `-3` … is added where it is taken.
+    pub reference: &'a str,
+    /// The commit message.
+    pub message: &'a str,
+    /// Its author.
+    pub who: &'a Identity,
+    /// Milliseconds since 1970.
+    pub when_ms: i64,
+}
+
+/// What was saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rescue {
+    /// There was nothing that is not safe elsewhere already.
+    Nothing,
+    /// The work stands on a reference.
+    Saved {
+        /// The reference.
+        reference: String,
+        /// The commit on it.
+        commit: Oid,
+        /// Files that differed from the last commit.
+        files: usize,
+        /// Commits that nothing else held: HEAD and the like.
+        tips: usize,
+    },
+}
+
+/// Proof that a slot holds nothing that is not saved. Only a rescue that left nothing behind makes one; it is spent by a reuse or a
+/// removal, which look again first.
+#[derive(Debug)]
+pub struct Cleared {
+    pub(super) slot: Slot,
+    pub(super) tree: Oid,
+    pub(super) attributes: Oid,
+    pub(super) head: Option<Oid>,
+    pub(super) shadow: Shadow,
+}
+
+/// The result of a rescue.
+#[derive(Debug)]
+pub struct Rescued {
+    /// What was saved.
+    pub rescue: Rescue,
+    /// What could not be saved. Where it is not empty the slot must not be touched.
+    pub left_behind: Vec<TreeReport>,
+    /// The proof, where nothing was left behind and the directory is there.
+    pub cleared: Option<Cleared>,
+}
+
+impl Pool<'_> {
+    /// Saves the work of slot `name`. `base` is the commit that its run started from; `shadow` that run's shadow, or a new one.
+    pub fn rescue(
+        &self,
+        name: &str,
+        base: Option<&Oid>,
+        shadow: &Shadow,
+        save: &RescueAs<'_>,
+    ) -> Result<Rescued, WorktreeError> {
+        let Some(info) = self.find(name)? else {
+            return Ok(Rescued { rescue: Rescue::Nothing, left_behind: Vec::new(), cleared: None });
+        };
+        let tips = unsaved_tips(self.repo, &info, base)?;
+        if info.state == SlotState::Missing {
+            let rescue = self.save(None, &tips, save)?;
+            return Ok(Rescued { rescue, left_behind: Vec::new(), cleared: None });
+        }
+        let head = info.head.as_ref().and_then(Head::commit);
+        let stand = head.or(base);
+        let stand_tree = self.tree_or_empty(stand)?;
+        let attributes = self.tree_or_empty(base)?;
+        if !shadow.is_primed() {
+            shadow.adopt(&info.path, &stand_tree, &attributes)?;
+        }
+        let look = shadow.snapshot_against(&info.path, &stand_tree, &attributes, RESCUE_LIMITS)?;
+        let mut left_behind: Vec<TreeReport> = look.left_behind().cloned().collect();
+        if info.state == SlotState::OwnRepository {
+            left_behind.push(TreeReport::OwnRepository);
+        }
+        let dirty = (!look.changed.is_empty()).then_some(Dirty { tree: &look.tree, files: look.changed.len(), stand });
+        let rescue = self.save(dirty, &tips, save)?;
+        let slot = info.usable().ok().filter(|_| left_behind.is_empty());
+        let head = head.cloned();
+        let cleared = slot.map(|slot| Cleared { slot, tree: look.tree, attributes, head, shadow: shadow.clone() });
+        Ok(Rescued { rescue, left_behind, cleared })
+    }
+
+    fn tree_or_empty(&self, commit: Option<&Oid>) -> Result<Oid, GitError> {
+        commit.map_or_else(|| Ok(self.repo.format().objects.empty_tree()), |commit| self.repo.tree_of(commit))
+    }
+
+    fn save(&self, dirty: Option<Dirty<'_>>, tips: &[Oid], save: &RescueAs<'_>) -> Result<Rescue, WorktreeError> {
+        let (tree, files) = match (&dirty, tips) {
+            (None, []) => return Ok(Rescue::Nothing),
+            (None, [only]) => {
+                let reference = self.name_it(save.reference, only)?;
+                return Ok(Rescue::Saved { reference, commit: only.clone(), files: 0, tips: 1 });
+            }
+            (None, [first, ..]) => (self.repo.tree_of(first)?, 0),
+            (Some(dirty), _) => (dirty.tree.clone(), dirty.files),
+        };
+        let mut parents: Vec<Oid> = dirty.and_then(|d| d.stand.cloned()).into_iter().collect();
+        parents.extend(tips.iter().filter(|tip| !parents.contains(tip)).cloned().collect::<Vec<_>>());
+        if let Some((reference, commit)) = self.saved_before(save.reference, &tree, &parents)? {
+            return Ok(Rescue::Saved { reference, commit, files, tips: tips.len() });
+        }
+        let new = NewCommit {
+            tree: &tree,
+            parents: &parents,
+            message: save.message,
+            author: save.who,
+            committer: save.who,
+            when_ms: save.when_ms,
+        };
+        let commit = self.repo.commit_tree(&new)?;
+        let reference = self.name_it(save.reference, &commit)?;
+        Ok(Rescue::Saved { reference, commit, files, tips: tips.len() })
+    }
+
+    /// A rescue that is repeated after a crash finds its own work.
+    fn saved_before(&self, reference: &str, tree: &Oid, parents: &[Oid]) -> Result<Option<(String, Oid)>, GitError> {
+        for n in 1.. {
+            let name = numbered(reference, n);
+            let Some(commit) = self.repo.find_ref(&name)? else { break };
+            let same_first = match parents {
+                [] => true,
+                [first, ..] => self.repo.is_ancestor(first, &commit)?,
+            };
+            if self.repo.tree_of(&commit)? == *tree && same_first {
+                return Ok(Some((name, commit)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Creates the reference under the first free name.
+    fn name_it(&self, reference: &str, commit: &Oid) -> Result<String, WorktreeError> {
+        let mut n = 1;
+        loop {
+            let name = numbered(reference, n);
+            match self.repo.create_ref(&name, commit, "ai: rescue") {
+                Ok(()) => return Ok(name),
+                Err(RefError::Conflict { .. }) => n += 1,
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+}
+
+struct Dirty<'a> {
+    tree: &'a Oid,
+    files: usize,
+    stand: Option<&'a Oid>,
+}
+
+fn numbered(reference: &str, n: u32) -> String {
+    if n == 1 { reference.to_owned() } else { format!("{reference}-{n}") }
+}
+
+/// Commits that only this slot holds: its HEAD, and the last one its log names in case the branch was deleted.
+fn unsaved_tips(repo: &Repo, info: &SlotInfo, base: Option<&Oid>) -> Result<Vec<Oid>, GitError> {
+    let Some(admin) = &info.admin else { return Ok(Vec::new()) };
+    let head = repo.head_of(admin)?.commit().cloned();
+    let logged = admin::last_logged(admin).filter(|oid| repo.resolve_commit(oid.as_str()).is_ok());
+    let mut tips: Vec<Oid> = Vec::new();
+    for tip in head.into_iter().chain(logged) {
+        let covered = match base {
+            Some(base) => repo.is_ancestor(&tip, base)?,
+            None => false,
+        };
+        if !covered && !is_within(repo, &tip, &tips)? && !is_held(repo, &tip)? {
+            tips.push(tip);
+        }
+    }
+    Ok(tips)
+}
+
+fn is_within(repo: &Repo, tip: &Oid, tips: &[Oid]) -> Result<bool, GitError> {
+    for other in tips {
+        if repo.is_ancestor(tip, other)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// True where a branch of people, a tag, a remote branch or an earlier rescue reaches the commit. Branches of runs do not count: they
+/// are deleted.
+fn is_held(repo: &Repo, tip: &Oid) -> Result<bool, GitError> {
+    let command = repo.git().command(["for-each-ref", "--format=%(refname)", "--contains"]).arg(tip);
+    let out =
+        command.args(["refs/heads", "refs/tags", "refs/remotes", "refs/ai/rescue"]).git_dir(repo.common_dir()).run()?;
+    let text = String::from_utf8_lossy(&out.stdout);
+    Ok(text.lines().any(|name| !name.starts_with("refs/heads/ai/")))
+}

@@ -1,0 +1,139 @@
+//! What each slot of the pool is right now, read from plain files.
+
+use std::path::{Path, PathBuf};
+
+use super::super::error::GitError;
+use super::super::repo::Head;
+use super::admin::{self, Admin};
+use super::{Pool, Slot, WorktreeError};
+use crate::base::fs;
+
+/// The state of a slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SlotState {
+    /// There, registered, its links agree.
+    Ready,
+    /// Registered, but the directory is gone.
+    Missing,
+    /// Registered elsewhere: the directory was moved here by hand.
+    Moved {
+        /// Where Git believes it to be.
+        registered: PathBuf,
+    },
+    /// A directory that Git does not know.
+    Unregistered,
+    /// A file stands in the place of the directory.
+    ReplacedByFile,
+    /// A symbolic link stands in the place of the directory.
+    ReplacedByLink,
+    /// Its `.git` or `commondir` leads elsewhere. A reuse puts that right.
+    Redirected,
+    /// Its `.git` is a repository of its own, which may hold commits.
+    OwnRepository,
+}
+
+impl std::fmt::Display for SlotState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Ready => f.write_str("a worktree in use"),
+            Self::Missing => f.write_str("registered, but its directory is gone"),
+            Self::Moved { registered } => write!(f, "moved here by hand from {}", registered.display()),
+            Self::Unregistered => f.write_str("a directory that Git does not know as a worktree"),
+            Self::ReplacedByFile => f.write_str("replaced by a file"),
+            Self::ReplacedByLink => f.write_str("replaced by a symbolic link"),
+            Self::Redirected => f.write_str("redirected: its .git does not lead back to this repository"),
+            Self::OwnRepository => f.write_str("a repository of its own now"),
+        }
+    }
+}
+
+/// One slot of the pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotInfo {
+    /// The directory name in the pool.
+    pub name: String,
+    /// The directory.
+    pub path: PathBuf,
+    /// Its git directory, where it is registered.
+    pub admin: Option<PathBuf>,
+    /// What it is.
+    pub state: SlotState,
+    /// Where its HEAD stands, where that can be read.
+    pub head: Option<Head>,
+}
+
+impl Pool<'_> {
+    /// Every slot, registered or not, sorted by name. Changes nothing and starts no process (but for reference tables).
+    pub fn list(&self) -> Result<Vec<SlotInfo>, WorktreeError> {
+        let admins = admin::all(self.repo.common_dir())?;
+        let mut names: Vec<String> = fs::list_dir(&self.dir)?.iter().filter_map(|path| name_of(path)).collect();
+        names.extend(
+            admins.iter().filter(|a| a.worktree.parent() == Some(self.dir())).filter_map(|a| name_of(&a.worktree)),
+        );
+        names.retain(|name| self.slot_path(name).is_ok());
+        names.sort();
+        names.dedup();
+        names.iter().filter_map(|name| self.info(name, &admins).transpose()).collect()
+    }
+
+    /// One slot; `None` where nothing stands there and nothing is registered.
+    pub fn find(&self, name: &str) -> Result<Option<SlotInfo>, WorktreeError> {
+        self.info(name, &admin::all(self.repo.common_dir())?)
+    }
+
+    fn info(&self, name: &str, admins: &[Admin]) -> Result<Option<SlotInfo>, WorktreeError> {
+        let path = self.slot_path(name)?;
+        let registered = admins.iter().find(|a| a.worktree == path);
+        let Some((state, admin)) = state_of(&path, registered, admins)? else { return Ok(None) };
+        let head = admin.as_ref().and_then(|dir| self.repo.head_of(dir).ok());
+        Ok(Some(SlotInfo { name: name.to_owned(), path, admin, state, head }))
+    }
+}
+
+impl SlotInfo {
+    /// The slot, where it can be worked with.
+    pub(super) fn usable(&self) -> Result<Slot, WorktreeError> {
+        match (&self.admin, &self.state) {
+            (Some(admin), SlotState::Ready | SlotState::Redirected) => {
+                Ok(Slot { name: self.name.clone(), path: self.path.clone(), admin: admin.clone() })
+            }
+            _ => Err(WorktreeError::Unusable { name: self.name.clone(), state: self.state.clone() }),
+        }
+    }
+}
+
+type Found = Option<(SlotState, Option<PathBuf>)>;
+
+fn state_of(path: &Path, registered: Option<&Admin>, admins: &[Admin]) -> Result<Found, GitError> {
+    let admin = registered.map(|a| a.dir.clone());
+    let state = match std::fs::symlink_metadata(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(admin.map(|a| (SlotState::Missing, Some(a)))),
+        Err(source) => return Err(fs::FsError { action: "look at", path: path.to_owned(), source }.into()),
+        Ok(meta) if meta.is_symlink() => SlotState::ReplacedByLink,
+        Ok(meta) if !meta.is_dir() => SlotState::ReplacedByFile,
+        Ok(_) => return directory(path, registered, admins),
+    };
+    Ok(Some((state, admin)))
+}
+
+fn directory(path: &Path, registered: Option<&Admin>, admins: &[Admin]) -> Result<Found, GitError> {
+    let dot_git = std::fs::symlink_metadata(path.join(".git"));
+    let target = if dot_git.as_ref().is_ok_and(|meta| meta.is_file()) { admin::dot_git_target(path)? } else { None };
+    let Some(registered) = registered else {
+        let owner = admins.iter().find(|a| target.as_ref() == Some(&a.dir) && !a.worktree.exists());
+        return Ok(Some(match owner {
+            Some(owner) => (SlotState::Moved { registered: owner.worktree.clone() }, Some(owner.dir.clone())),
+            None => (SlotState::Unregistered, None),
+        }));
+    };
+    let state = match dot_git {
+        Ok(meta) if meta.is_dir() => SlotState::OwnRepository,
+        _ if target.as_ref() == Some(&registered.dir) && registered.leads_home => SlotState::Ready,
+        _ => SlotState::Redirected,
+    };
+    Ok(Some((state, Some(registered.dir.clone()))))
+}
+
+fn name_of(path: &Path) -> Option<String> {
+    path.file_name()?.to_str().map(str::to_owned)
+}
