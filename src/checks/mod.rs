@@ -1,1 +1,5 @@
-//! Verification: parse what checks print, judge what it means.
+//! Verification: find reports, read what checks printed, judge what it means. Nothing is started here.
+
+pub mod judge;
+pub mod parse;
+pub mod reports;

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::fs::{self, FsError};
-use crate::domain::agent::{Agent, BadAgent, Name};
+use crate::domain::agent::{Agent, BadField, Name};
 
 use super::yaml_out::to_yaml;
 
@@ -40,7 +40,7 @@ pub enum AgentFileError {
         path: PathBuf,
         /// Field and rule.
         #[source]
-        source: BadAgent,
+        source: BadField,
     },
 }
 

@@ -140,10 +140,10 @@ impl Default for AgentLimits {
     }
 }
 
-/// A field of an agent whose value is not usable.
+/// A field of an agent, a check or a manifest whose value is not usable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {why}")]
-pub struct BadAgent {
+pub struct BadField {
     /// The field, such as `limits.minutes`.
     pub field: String,
     /// What is wrong.
@@ -168,10 +168,10 @@ impl Agent {
     }
 
     /// Checks what types alone cannot; run on everything that is loaded or saved.
-    pub fn validate(&self) -> Result<(), BadAgent> {
+    pub fn validate(&self) -> Result<(), BadField> {
         if self.version != 1 {
             let why = format!("format {} is newer than this `ai` understands (1)", self.version);
-            return Err(BadAgent { field: "version".into(), why });
+            return Err(BadField { field: "version".into(), why });
         }
         self.limits.validate()?;
         if let Some(model) = &self.model {
@@ -189,7 +189,7 @@ impl Agent {
 }
 
 impl AgentLimits {
-    fn validate(&self) -> Result<(), BadAgent> {
+    fn validate(&self) -> Result<(), BadField> {
         let limits = [
             ("limits.minutes", self.minutes, 7 * 24 * 60),
             ("limits.silence_minutes", self.silence_minutes, 7 * 24 * 60),
@@ -199,15 +199,15 @@ impl AgentLimits {
         ];
         for (field, value, most) in limits {
             if value == 0 || value > most {
-                return Err(BadAgent { field: field.into(), why: format!("{value} is not between 1 and {most}") });
+                return Err(BadField { field: field.into(), why: format!("{value} is not between 1 and {most}") });
             }
         }
         Ok(())
     }
 }
 
-fn check_word(field: &str, word: &str) -> Result<(), BadAgent> {
-    let bad = |why: &str| Err(BadAgent { field: field.into(), why: why.into() });
+fn check_word(field: &str, word: &str) -> Result<(), BadField> {
+    let bad = |why: &str| Err(BadField { field: field.into(), why: why.into() });
     if word.is_empty() || word.len() > 200 {
         return bad("must have 1 to 200 bytes");
     }
@@ -220,24 +220,24 @@ fn check_word(field: &str, word: &str) -> Result<(), BadAgent> {
     Ok(())
 }
 
-fn check_argv(field: &str, argv: &[String]) -> Result<(), BadAgent> {
+fn check_argv(field: &str, argv: &[String]) -> Result<(), BadField> {
     if argv.first().is_some_and(String::is_empty) {
-        return Err(BadAgent { field: format!("{field}[0]"), why: "is empty".into() });
+        return Err(BadField { field: format!("{field}[0]"), why: "is empty".into() });
     }
     match argv.iter().position(|arg| arg.contains('\0')) {
-        Some(at) => Err(BadAgent { field: format!("{field}[{at}]"), why: "contains a NUL byte".into() }),
+        Some(at) => Err(BadField { field: format!("{field}[{at}]"), why: "contains a NUL byte".into() }),
         None => Ok(()),
     }
 }
 
 /// Checks names of environment variables. What steers `git`, the dynamic loader or `ai` itself may not be handed on.
-pub fn check_env_names<'a, I>(field: &str, names: I) -> Result<(), BadAgent>
+pub fn check_env_names<'a, I>(field: &str, names: I) -> Result<(), BadField>
 where
     I: IntoIterator<Item = &'a String>,
 {
     for name in names {
         if let Some(why) = bad_env_name(name) {
-            return Err(BadAgent {
+            return Err(BadField {
                 field: field.into(),
                 why: format!("`{}` {why}", crate::base::text::one_line(name)),
             });

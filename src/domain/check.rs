@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::agent::{BadAgent, Name, check_env_names};
+use super::agent::{BadField, Name, check_env_names};
 use super::process_end::ProcessEnd;
 
 /// One verification command of a project.
@@ -132,8 +132,8 @@ impl CheckSpec {
     }
 
     /// Checks what types alone cannot.
-    pub fn validate(&self) -> Result<(), BadAgent> {
-        let bad = |field: &str, why: &str| Err(BadAgent { field: field.into(), why: why.into() });
+    pub fn validate(&self) -> Result<(), BadField> {
+        let bad = |field: &str, why: &str| Err(BadField { field: field.into(), why: why.into() });
         let (empty, nul) = match &self.command {
             CheckCommand::Shell(line) => (line.trim().is_empty(), line.contains('\0')),
             CheckCommand::Argv(argv) => {

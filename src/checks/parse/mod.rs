@@ -1,0 +1,18 @@
+//! What test tools print, read into counts, failed tests and excerpts.
+//!
+//! Each parser is a pure function of the output (and the exit code, where the tool gives it a meaning). None decides: a parser
+//! says what it saw, the judge weighs it against the exit code. Output is hostile: a test may print anything.
+
+mod auto;
+mod cargo;
+mod exit_code;
+mod go;
+mod junit;
+mod nextest;
+mod output;
+mod parsed;
+mod pytest;
+
+pub use exit_code::end_of;
+pub use output::{Output, machine_trouble};
+pub use parsed::{Parsed, parse};

@@ -1,0 +1,71 @@
+//! The common result of all parsers, and the choice between them.
+
+use crate::checks::reports::Report;
+use crate::domain::check::{CheckParser, FailedTest, TestCounts};
+
+use super::output::{Output, excerpt};
+use super::{auto, cargo, exit_code, go, junit, nextest, pytest};
+
+/// The most failed tests that are kept.
+const MAX_FAILURES: usize = 100;
+
+/// What a parser saw.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parsed {
+    /// The tool's own marks were seen.
+    pub recognized: bool,
+    /// Numbers of tests, where the tool tells.
+    pub counts: Option<TestCounts>,
+    /// What failed, a build that broke included.
+    pub failures: Vec<FailedTest>,
+    /// Why the tool could not do its work, where the work under test is not to blame.
+    pub trouble: Option<String>,
+}
+
+impl Parsed {
+    /// Adds a failed test with an excerpt of its lines; a second one of the same name only brings a missing message.
+    pub(super) fn fail<'a, I>(&mut self, name: &str, lines: I)
+    where
+        I: IntoIterator<Item = &'a str>,
+    {
+        let message = excerpt(lines);
+        if let Some(known) = self.failures.iter_mut().find(|failure| failure.name == name) {
+            if known.message.is_empty() {
+                known.message = message;
+            }
+        } else if self.failures.len() < MAX_FAILURES {
+            self.failures.push(FailedTest { name: name.to_owned(), message });
+        }
+    }
+
+    /// Both results together.
+    pub(super) fn plus(mut self, other: Self) -> Self {
+        self.recognized |= other.recognized;
+        self.counts = match (self.counts, other.counts) {
+            (Some(a), Some(b)) => Some(a.plus(b)),
+            (a, b) => a.or(b),
+        };
+        self.failures.extend(other.failures);
+        self.failures.truncate(MAX_FAILURES);
+        self.trouble = self.trouble.or(other.trouble);
+        self
+    }
+
+    /// Tests that failed, counted or named, whichever is more.
+    pub fn failed(&self) -> u64 {
+        self.counts.map_or(0, |counts| counts.failed).max(self.failures.len() as u64)
+    }
+}
+
+/// Reads the output of one check.
+pub fn parse(parser: &CheckParser, output: &Output<'_>, reports: &[Report], code: Option<i32>) -> Parsed {
+    match parser {
+        CheckParser::Auto => auto::parse(output, code),
+        CheckParser::ExitCode => exit_code::parse(),
+        CheckParser::Cargo => cargo::parse(output),
+        CheckParser::Nextest => nextest::parse(output),
+        CheckParser::Pytest => pytest::parse(output, code),
+        CheckParser::Go => go::parse(output),
+        CheckParser::Junit { path } => junit::parse(reports, path),
+    }
+}
