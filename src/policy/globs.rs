@@ -115,6 +115,11 @@ impl PathPattern {
     }
 }
 
+/// Checks one path pattern; the error says what is wrong with it.
+pub fn check_path_pattern(text: &str) -> Result<(), String> {
+    PathPattern::new(text).map(drop)
+}
+
 fn has_glob(text: &str) -> bool {
     text.contains(['*', '?', '[', '{'])
 }
