@@ -1,9 +1,18 @@
-//! stub
-use std::collections::BTreeMap;
-use std::time::Duration;
-#[derive(Default)]
-pub struct Config { pub modules: BTreeMap<String, Vec<String>>, pub checks: BTreeMap<String, ()>, pub defaults: Defaults, pub locks: Locks }
-pub struct Defaults { pub ttl: Duration, pub max_attempts: u32, pub max_lapses: u32 }
-#[derive(Default)]
-pub struct Locks { pub shared: Vec<String> }
-impl Default for Defaults { fn default() -> Self { Defaults { ttl: Duration::from_secs(1800), max_attempts: 3, max_lapses: 3 } } }
+//! The project's configuration, `.ai/config.yaml`: modules, checks, defaults, locks, runs, accept.
+//!
+//! Everything has a default; no file means all defaults. A file that cannot be read or understood is an error, never the
+//! defaults. What it holds that would run code is inert until the user trusts it: see [`Config::code_digest`].
+
+mod detect;
+mod load;
+mod model;
+mod origin;
+mod template;
+
+pub use detect::{DetectedCheck, detect};
+pub use load::{ConfigError, FILE, load, parse};
+pub use model::{
+    Accept, AcceptMode, Check, CheckParser, CommandLine, Config, Defaults, Isolation, LockCase, Locks, Notify, Runs,
+};
+pub use origin::{Entry, Origin, entries};
+pub use template::default_text;

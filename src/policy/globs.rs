@@ -30,6 +30,9 @@ pub struct PathGlobs {
 /// One normalised path pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct PathPattern {
+    /// As other parts of `ai` read it: a trailing `/` stays where a glob needs it to cover what is beneath.
+    shown: String,
+    /// Without a trailing `/`.
     text: String,
     /// True where everything beneath is covered because the pattern names a directory or a file, not a glob.
     covers_beneath: bool,
@@ -44,7 +47,7 @@ impl PathGlobs {
 
     /// The patterns as normalised text.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
-        self.patterns.iter().map(|p| p.text.as_str())
+        self.patterns.iter().map(|p| p.shown.as_str())
     }
 
     /// Whether some pattern matches the path; `None` where the patterns together are too large to be compiled.
@@ -93,7 +96,9 @@ impl PathPattern {
                 .map_err(|e| format!("the path pattern `{written}` is malformed: {}", e.kind()))?;
         }
         let covers_beneath = base.len() < text.len() || !has_glob(base);
-        Ok(Self { text: base.nfc().collect(), covers_beneath })
+        let text: String = base.nfc().collect();
+        let shown = if covers_beneath && has_glob(base) { format!("{text}/") } else { text.clone() };
+        Ok(Self { shown, text, covers_beneath })
     }
 
     /// The pattern itself, and what is beneath where it covers that.
@@ -113,6 +118,11 @@ impl PathPattern {
         };
         !has_glob(dir) && asked.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'))
     }
+}
+
+/// Checks one path pattern; the error says what is wrong with it.
+pub fn check_path_pattern(text: &str) -> Result<(), String> {
+    PathPattern::new(text).map(drop)
 }
 
 fn has_glob(text: &str) -> bool {
@@ -250,6 +260,13 @@ mod tests {
         ] {
             assert_eq!(matches(pattern, path), wanted, "{pattern} {path}");
         }
+    }
+
+    #[test]
+    fn the_shown_form_says_what_is_covered() {
+        let rule = globs(&["./src/", "src/*/", "src/*.rs", "docs"]);
+        assert_eq!(rule.texts().collect::<Vec<_>>(), ["src", "src/*/", "src/*.rs", "docs"]);
+        assert!(matches("src/*/", "src/a/b") && !matches("src/*", "src/a/b"));
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod show;
 pub use engine::{Overlap, Request, decide};
 pub use explain::{Considered, Explanation, Miss, explain};
 pub use facts::{Facts, PathCase};
+pub use globs::check_path_pattern;
 pub use limits::{LimitId, Limits};
 pub use load::{FILE, parse, validate};
 pub use model::{Policy, PolicyState, Unreadable};

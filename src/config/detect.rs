@@ -1,0 +1,127 @@
+//! Guesses the checks of a repository from the files at its root, for `ai init` to propose. A guess reads little and runs nothing;
+//! a file that cannot be read proposes nothing.
+
+use super::model::CheckParser;
+use crate::base::fs;
+use std::path::Path;
+
+/// The largest file that is looked into, in bytes.
+const LOOK: u64 = 1 << 20;
+
+/// A check that would suit the repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DetectedCheck {
+    /// The name.
+    pub name: &'static str,
+    /// The shell line.
+    pub run: &'static str,
+    /// How its output is read.
+    pub parser: CheckParser,
+    /// The file that gave it away.
+    pub because: &'static str,
+}
+
+/// The checks that would suit the repository at `root`. A `make test` is proposed only where nothing else is, since it mostly
+/// calls the others.
+pub fn detect(root: &Path) -> Vec<DetectedCheck> {
+    let found: Vec<_> = [cargo(root), npm(root), pytest(root), go(root)].into_iter().flatten().collect();
+    if found.is_empty() { make(root).into_iter().collect() } else { found }
+}
+
+fn cargo(root: &Path) -> Option<DetectedCheck> {
+    content(root, "Cargo.toml")?;
+    let (run, parser) = match content(root, ".config/nextest.toml") {
+        Some(_) => ("cargo nextest run", CheckParser::Nextest),
+        None => ("cargo test", CheckParser::Cargo),
+    };
+    Some(DetectedCheck { name: "cargo-test", run, parser, because: "Cargo.toml" })
+}
+
+fn npm(root: &Path) -> Option<DetectedCheck> {
+    let package: serde_json::Value = serde_json::from_str(&content(root, "package.json")?).ok()?;
+    let script = package.get("scripts")?.get("test")?.as_str()?;
+    // The script that `npm init` writes only says that there is none.
+    if script.contains("no test specified") {
+        return None;
+    }
+    let run = if root.join("pnpm-lock.yaml").is_file() {
+        "pnpm test"
+    } else if root.join("yarn.lock").is_file() {
+        "yarn test"
+    } else {
+        "npm test"
+    };
+    Some(DetectedCheck { name: "npm-test", run, parser: CheckParser::Auto, because: "package.json" })
+}
+
+fn pytest(root: &Path) -> Option<DetectedCheck> {
+    let because = ["pytest.ini", "conftest.py"].into_iter().find(|name| root.join(name).is_file());
+    let because = because.or_else(|| {
+        let project = content(root, "pyproject.toml")?;
+        (project.contains("pytest") || root.join("tests").is_dir()).then_some("pyproject.toml")
+    })?;
+    Some(DetectedCheck { name: "pytest", run: "python -m pytest", parser: CheckParser::Pytest, because })
+}
+
+fn go(root: &Path) -> Option<DetectedCheck> {
+    content(root, "go.mod")?;
+    Some(DetectedCheck { name: "go-test", run: "go test ./...", parser: CheckParser::Go, because: "go.mod" })
+}
+
+fn make(root: &Path) -> Option<DetectedCheck> {
+    let (because, text) =
+        ["GNUmakefile", "Makefile", "makefile"].into_iter().find_map(|name| Some((name, content(root, name)?)))?;
+    let is_target = |line: &str| {
+        let rest = line.strip_prefix("test").map(str::trim_start);
+        rest.is_some_and(|rest| rest.starts_with(':') && !rest.starts_with(":=") && !rest.starts_with("::="))
+    };
+    let check = DetectedCheck { name: "make-test", run: "make test", parser: CheckParser::Auto, because };
+    text.lines().any(is_target).then_some(check)
+}
+
+fn content(root: &Path, name: &str) -> Option<String> {
+    fs::read_text(&root.join(name), LOOK).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detected(files: &[(&str, &str)]) -> Vec<&'static str> {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        detect(dir.path()).into_iter().map(|check| check.run).collect()
+    }
+
+    #[test]
+    fn files_give_their_checks_away() {
+        assert_eq!(detected(&[]), [""; 0]);
+        assert_eq!(detected(&[("Cargo.toml", ""), ("Makefile", "test:\n")]), ["cargo test"]);
+        assert_eq!(detected(&[("Cargo.toml", ""), (".config/nextest.toml", "")]), ["cargo nextest run"]);
+        assert_eq!(detected(&[("go.mod", ""), ("pytest.ini", "")]), ["python -m pytest", "go test ./..."]);
+        assert_eq!(detected(&[("pyproject.toml", "[tool.pytest.ini_options]")]), ["python -m pytest"]);
+        assert_eq!(detected(&[("pyproject.toml", "[project]")]), [""; 0]);
+    }
+
+    #[test]
+    fn package_json_needs_a_real_test_script() {
+        let script = |text: &str| format!(r#"{{"scripts":{{"test":{text}}}}}"#);
+        assert_eq!(detected(&[("package.json", &script("\"vitest\""))]), ["npm test"]);
+        assert_eq!(detected(&[("package.json", &script("\"vitest\"")), ("yarn.lock", "")]), ["yarn test"]);
+        for text in ["\"echo \\\"Error: no test specified\\\" && exit 1\"", "3", "oops"] {
+            assert_eq!(detected(&[("package.json", &script(text))]), [""; 0], "{text}");
+        }
+    }
+
+    #[test]
+    fn make_needs_a_test_target() {
+        assert_eq!(detected(&[("Makefile", "all:\ntest : all\n\tx\n")]), ["make test"]);
+        for text in ["test := 1\n", "tests:\n", "\ttest:\n", "test-all:\n"] {
+            assert_eq!(detected(&[("Makefile", text)]), [""; 0], "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The configuration in memory, with the default of every value.
+
+use super::origin::Origins;
+use crate::base::{duration, hash};
+use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The project's configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Config {
+    /// Names for sets of paths, written `@name` where globs are wanted.
+    pub modules: BTreeMap<String, Vec<String>>,
+    /// Verification commands in the order of the file.
+    pub checks: Vec<Check>,
+    /// What tasks and runs get where they say nothing.
+    pub defaults: Defaults,
+    /// How path locks behave.
+    pub locks: Locks,
+    /// How runs are made.
+    pub runs: Runs,
+    /// How accepted work is taken over.
+    pub accept: Accept,
+    /// Whom to tell when a run wants a person.
+    pub notify: Notify,
+    /// Regular expressions for secrets, beside those that `ai` knows.
+    pub redact: Vec<String>,
+    /// Where the values come from.
+    #[serde(skip)]
+    pub(super) origins: Origins,
+}
+
+/// A command, as a shell line or as arguments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum CommandLine {
+    /// Run by `sh -c`.
+    Shell(String),
+    /// Run without a shell; never empty.
+    Argv(Vec<String>),
+}
+
+/// How the output of a check is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckParser {
+    /// By the command line and the output.
+    #[default]
+    Auto,
+    /// `cargo test`.
+    Cargo,
+    /// `cargo nextest`.
+    Nextest,
+    /// pytest.
+    Pytest,
+    /// `go test`.
+    Go,
+    /// A JUnit XML report.
+    Junit,
+    /// Not at all: the exit code decides.
+    ExitCode,
+}
+
+/// A verification command that `ai` itself runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// Its name, also the name of its log.
+    pub name: String,
+    /// What is run, in the root of the tree.
+    pub run: CommandLine,
+    /// How long it may take; default 10 minutes.
+    #[serde(serialize_with = "as_text")]
+    pub timeout: Duration,
+    /// How its output is read.
+    pub parser: CheckParser,
+    /// The report it writes, relative to the root of the tree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<String>,
+    /// Whether work is proven only when it passes; default yes.
+    pub required: bool,
+}
+
+/// What tasks and runs get where they say nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Defaults {
+    /// Checks of a task that names none; default all that are declared.
+    pub checks: Option<Vec<String>>,
+    /// Lease of people and interactive agents; default 30 minutes.
+    #[serde(serialize_with = "as_text")]
+    pub ttl: Duration,
+    /// Lease of a run, renewed by its supervisor; default 60 seconds.
+    #[serde(serialize_with = "as_text")]
+    pub run_ttl: Duration,
+    /// How often a supervisor renews; default 15 seconds, at most a third of `run_ttl`.
+    #[serde(serialize_with = "as_text")]
+    pub heartbeat: Duration,
+    /// Attempts before a task counts as failed; default 3.
+    pub max_attempts: u32,
+    /// Lapsed leases before a task waits for a person; default 3.
+    pub max_lapses: u32,
+    /// The agent of a task that names none.
+    pub agent: Option<String>,
+    /// The branch that work starts from; default the current one.
+    pub base: Option<String>,
+}
+
+/// How names are compared between locks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LockCase {
+    /// As the file system does.
+    #[default]
+    Auto,
+    /// `A` and `a` differ.
+    Sensitive,
+    /// `A` and `a` are the same.
+    Folding,
+}
+
+/// How path locks behave.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Locks {
+    /// Globs of harmless files, which never conflict.
+    pub shared: Vec<String>,
+    /// How names are compared.
+    pub case: LockCase,
+}
+
+/// Where a run works.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Isolation {
+    /// In a linked worktree of its own.
+    #[default]
+    Worktree,
+}
+
+/// How runs are made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Runs {
+    /// Where a run works.
+    pub isolation: Isolation,
+    /// Prepares a fresh worktree.
+    pub setup: Option<CommandLine>,
+    /// Longest run in minutes; default 60.
+    pub minutes: u32,
+    /// Longest silence of an agent in minutes; default 10.
+    pub silence_minutes: u32,
+    /// Most output that is kept of one stream, in MiB; default 64.
+    pub output_mb: u32,
+    /// Between asking a process to end and ending it; default 10 seconds.
+    #[serde(serialize_with = "as_text")]
+    pub grace: Duration,
+    /// Environment variables that an agent gets beside the usual ones.
+    pub env_pass: Vec<String>,
+}
+
+/// How accepted work reaches its target.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AcceptMode {
+    /// By a merge commit.
+    #[default]
+    Merge,
+    /// By moving the target forward, never by a merge commit.
+    FfOnly,
+    /// Not at all: the branch is left for a person or a pull request.
+    Branch,
+}
+
+/// How accepted work is taken over.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Accept {
+    /// How it reaches its target.
+    pub mode: AcceptMode,
+    /// The target branch; default the one that the work started from.
+    pub target: Option<String>,
+}
+
+/// Whom to tell when a run wants a person.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Notify {
+    /// The desktop; default no.
+    pub desktop: bool,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            checks: None,
+            ttl: Duration::from_secs(30 * 60),
+            run_ttl: Duration::from_secs(60),
+            heartbeat: Duration::from_secs(15),
+            max_attempts: 3,
+            max_lapses: 3,
+            agent: None,
+            base: None,
+        }
+    }
+}
+
+impl Default for Runs {
+    fn default() -> Self {
+        Self {
+            isolation: Isolation::Worktree,
+            setup: None,
+            minutes: 60,
+            silence_minutes: 10,
+            output_mb: 64,
+            grace: Duration::from_secs(10),
+            env_pass: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// The check of that name.
+    pub fn check(&self, name: &str) -> Option<&Check> {
+        self.checks.iter().find(|check| check.name == name)
+    }
+
+    /// The checks of a task that names none.
+    pub fn default_checks(&self) -> Vec<&Check> {
+        match &self.defaults.checks {
+            Some(names) => names.iter().filter_map(|name| self.check(name)).collect(),
+            None => self.checks.iter().collect(),
+        }
+    }
+
+    /// SHA-256 of everything that this file would run (checks and setup), for `ai trust`; `None` where it runs nothing.
+    pub fn code_digest(&self) -> Option<String> {
+        if self.checks.is_empty() && self.runs.setup.is_none() {
+            return None;
+        }
+        let checks: Vec<_> = self.checks.iter().map(|check| (&check.name, &check.run)).collect();
+        let code = serde_json::json!({ "checks": checks, "setup": self.runs.setup, "env_pass": self.runs.env_pass });
+        Some(hash::sha256_hex(code.to_string().as_bytes()))
+    }
+}
+
+fn as_text<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&duration::format(*value))
+}

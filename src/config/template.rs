@@ -1,0 +1,126 @@
+//! The configuration file that `ai init` writes: everything in it, with a word on each value.
+
+use super::detect::DetectedCheck;
+use super::model::CheckParser;
+
+/// The text of a first `.ai/config.yaml` with the given checks. Everything else in it is the default, written out.
+pub fn default_text(checks: &[DetectedCheck]) -> String {
+    format!("{HEAD}{}{REST}", checks_text(checks))
+}
+
+fn checks_text(checks: &[DetectedCheck]) -> String {
+    if checks.is_empty() {
+        return "checks: {}\n#  test: {run: make test, timeout: 10m}\n".to_owned();
+    }
+    let one = |check: &DetectedCheck| {
+        let DetectedCheck { name, run, because, parser } = check;
+        let parser = match parser {
+            CheckParser::Auto => "auto",
+            CheckParser::Cargo => "cargo",
+            CheckParser::Nextest => "nextest",
+            CheckParser::Pytest => "pytest",
+            CheckParser::Go => "go",
+            CheckParser::Junit => "junit",
+            CheckParser::ExitCode => "exit-code",
+        };
+        format!("  # Found {because}.\n  {name}:\n    run: {run}\n    timeout: 10m\n    parser: {parser}\n")
+    };
+    let all: String = checks.iter().map(one).collect();
+    format!("checks:\n{all}")
+}
+
+const HEAD: &str = "\
+# The configuration of `ai` for this repository. Every value has a default; this file may be shorter.
+# `ai config show --origin` says where each value comes from.
+version: 1
+
+# Names for sets of paths. `--path @auth` on a task then means these globs.
+modules: {}
+#  auth: [src/auth/, tests/auth_*.rs]
+
+# Commands that prove work, run by `ai` itself on the exact tree that is judged. They run only after `ai trust`.
+# `run` is a shell line, or a list of arguments that needs no shell.
+# `parser` reads the output: auto, cargo, nextest, pytest, go, junit (with `report: PATH`) or exit-code.
+# `required: false` makes a check advisory.
+";
+
+const REST: &str = "
+# What tasks and runs get where they say nothing. Checks: all of the above, unless `checks: [NAME, …]` lists some.
+defaults:
+  ttl: 30m          # lease of people and interactive agents
+  run_ttl: 60s      # lease of a run, renewed by its supervisor
+  heartbeat: 15s    # how often; at most a third of run_ttl
+  max_attempts: 3   # then the task counts as failed
+  max_lapses: 3     # lost leases; then the task waits for a person
+#  agent: NAME      # the agent of a task that names none
+#  base: main       # the branch that work starts from; else the current one
+
+locks:
+  # Files that many tasks touch harmlessly; they never conflict.
+  shared: []
+#  shared: [Cargo.lock, package-lock.json, CHANGELOG.md]
+  case: auto        # how names compare: auto, sensitive or folding
+
+runs:
+  isolation: worktree
+#  setup: npm ci    # prepares a fresh worktree; runs only after `ai trust`
+  minutes: 60       # longest run
+  silence_minutes: 10
+  output_mb: 64     # most output that is kept of one stream
+  grace: 10s        # between asking a process to end and ending it
+  env_pass: []      # environment variables that agents get beside the usual ones
+
+accept:
+  mode: merge       # merge, ff-only, or branch to leave the branch for a pull request
+#  target: main     # else the branch that the work started from
+
+notify:
+  desktop: false
+
+# Regular expressions for secrets, beside those that `ai` knows.
+redact: []
+";
+
+#[cfg(test)]
+mod tests {
+    use super::super::load::{FILE, parse};
+    use super::super::model::{Config, LockCase};
+    use super::super::origin::{Origin, entries};
+    use super::*;
+
+    #[test]
+    fn the_written_file_says_the_defaults() {
+        let mut config = parse(default_text(&[]).as_bytes(), FILE).unwrap();
+        let unsaid: Vec<String> =
+            entries(&config).into_iter().filter(|e| e.origin == Origin::Default).map(|e| e.key).collect();
+        assert_eq!(unsaid, ["defaults.checks", "defaults.agent", "defaults.base", "runs.setup", "accept.target"]);
+        config.origins.clear();
+        assert_eq!(config, Config::default());
+        assert_eq!(config.locks.case, LockCase::Auto);
+    }
+
+    #[test]
+    fn detected_checks_are_written_and_read_back() {
+        let check = |name, run, parser| DetectedCheck { name, run, parser, because: "x" };
+        let text = default_text(&[
+            check("go-test", "go test ./...", CheckParser::Go),
+            check("npm-test", "npm test", CheckParser::Auto),
+        ]);
+        let config = parse(text.as_bytes(), FILE).unwrap();
+        let names: Vec<&str> = config.default_checks().iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(names, ["go-test", "npm-test"]);
+        assert_eq!(config.checks[0].parser, CheckParser::Go);
+    }
+
+    #[test]
+    fn what_is_commented_out_is_right_when_taken_in() {
+        let text = default_text(&[]).replace("checks: {}\n#", "checks:\n ").replace("modules: {}\n#", "modules:\n ");
+        let text = text.replace("  shared: []\n#", "");
+        let text = text.replace("\n#  ", "\n  ");
+        let config = parse(text.as_bytes(), FILE).unwrap();
+        assert_eq!(config.modules["auth"].len(), 2);
+        assert_eq!((config.checks.len(), config.locks.shared.len()), (1, 3));
+        assert_eq!(config.accept.target.as_deref(), Some("main"));
+        assert!(config.runs.setup.is_some() && config.defaults.base.is_some());
+    }
+}
