@@ -44,8 +44,7 @@ impl Kept {
     pub fn in_file(path: &Path, cap: u64) -> io::Result<Self> {
         let mut tail = path.as_os_str().to_owned();
         tail.push(".tail");
-        let place = Place::File { tail: tail.into() };
-        Ok(Self::new(Box::new(create(path)?), place, cap))
+        Ok(Self::new(Box::new(create(path)?), Place::File { tail: tail.into() }, cap))
     }
 
     /// Keeps in memory.
@@ -179,8 +178,10 @@ impl Place {
     }
 }
 
+/// Makes a new file, never writing through a link or into a pipe that somebody has put in its place.
 fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)
+    remove_file(path).map_err(|e| e.source)?;
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
 }
 
 #[cfg(test)]
@@ -211,21 +212,32 @@ mod tests {
     fn a_file_keeps_its_head_and_its_tail_and_nothing_beside_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out");
-        std::fs::write(&path, "old and long content").unwrap();
+        std::fs::write(&path, "old and long content, of which nothing may stay").unwrap();
         let summary = keep(Kept::in_file(&path, 8).unwrap(), &[b"0123", b"456789ab", b"cdef"]);
         assert_eq!(std::fs::read(&path).unwrap(), b"0123\n[8 bytes were cut out here]\ncdef");
         assert_eq!((summary.bytes, summary.cut), (8, 8));
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
         use std::os::unix::fs::MetadataExt;
-        let fresh = dir.path().join("fresh");
-        keep(Kept::in_file(&fresh, 8).unwrap(), &[]);
-        assert_eq!(std::fs::metadata(&fresh).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
     }
 
     #[test]
     fn a_failed_write_is_told_and_counts_as_missing() {
-        let summary = keep(Kept::in_file(Path::new("/dev/full"), 100).unwrap(), &[b"abc", b"def"]);
+        let full = OpenOptions::new().read(true).write(true).open("/dev/full").unwrap();
+        let summary = keep(Kept::new(Box::new(full), Place::File { tail: "/no/such".into() }, 100), &[b"abc", b"def"]);
         assert!(summary.error.unwrap().contains("No space"));
+        assert_eq!(summary.bytes, 0);
+    }
+
+    #[test]
+    fn a_planted_link_is_replaced_and_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (precious, path) = (dir.path().join("precious"), dir.path().join("out"));
+        std::fs::write(&precious, "keep me").unwrap();
+        std::os::unix::fs::symlink(&precious, &path).unwrap();
+        keep(Kept::in_file(&path, 8).unwrap(), &[b"x"]);
+        assert_eq!(std::fs::read(&precious).unwrap(), b"keep me");
+        assert_eq!(std::fs::read(&path).unwrap(), b"x");
     }
 
     proptest! {

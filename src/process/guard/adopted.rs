@@ -58,6 +58,11 @@ pub(in crate::process) async fn end_adopted(since: u64, grace: Duration) -> (usi
     }
 }
 
+/// Reaps what `ai` has adopted and what has ended: the survivors of a keeper, or a daemon that `git` has started.
+pub(in crate::process) fn reap_adopted() {
+    look(0);
+}
+
 /// Reaps adopted children that have ended, and lists the others with all that is below them.
 fn look(since: u64) -> Vec<Stat> {
     let own = own_pid();

@@ -184,17 +184,27 @@ impl Events {
     /// Returns when the command has ended (`None`) or has to be ended.
     async fn until_end(&mut self, reaper: &mut Reaper) -> Option<StopCause> {
         loop {
+            let cause = self.next().await;
             reaper.reap();
+            // What ended by itself before the cause came was not ended for it.
             if reaper.exit.is_some() {
                 return None;
             }
-            tokio::select! {
-                _ = self.children.recv() => {}
-                _ = &mut self.line_closed => return Some(StopCause::LineClosed),
-                _ = self.terminate.recv() => return Some(StopCause::Signal(SignalKind::terminate().as_raw_value())),
-                _ = self.interrupt.recv() => return Some(StopCause::Signal(SignalKind::interrupt().as_raw_value())),
-                _ = self.hang_up.recv() => return Some(StopCause::Signal(SignalKind::hangup().as_raw_value())),
+            if cause.is_some() {
+                return cause;
             }
+        }
+    }
+
+    /// The next event: a child has ended (`None`), or everything has to end.
+    async fn next(&mut self) -> Option<StopCause> {
+        let signal = |kind: SignalKind| Some(StopCause::Signal(kind.as_raw_value()));
+        tokio::select! {
+            _ = self.children.recv() => None,
+            _ = &mut self.line_closed => Some(StopCause::LineClosed),
+            _ = self.terminate.recv() => signal(SignalKind::terminate()),
+            _ = self.interrupt.recv() => signal(SignalKind::interrupt()),
+            _ = self.hang_up.recv() => signal(SignalKind::hangup()),
         }
     }
 

@@ -17,7 +17,7 @@ mod keeper;
 mod leftovers;
 mod protocol;
 
-pub(in crate::process) use adopted::end_adopted;
+pub(in crate::process) use adopted::{end_adopted, reap_adopted};
 pub(in crate::process) use client::Keeper;
 pub use keeper::main;
 pub use leftovers::{Leftovers, kill_leftovers};

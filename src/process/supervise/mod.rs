@@ -3,11 +3,13 @@
 //! What the command prints passes the redactor before anything else sees it: the files and the line observer alike.
 
 mod cancel;
+mod ending;
 mod outcome;
 mod run;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use cancel::{CancelToken, StopReason};
 pub use outcome::{CaptureStats, End, Exit, OomHint, Outcome, SpawnFailure, SpawnFailureKind, Timeout};

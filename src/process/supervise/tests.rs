@@ -179,6 +179,24 @@ fn what_cannot_start_says_why() {
 }
 
 #[test]
+fn an_argument_that_is_a_secret_is_not_in_the_error() {
+    let redactor = Redactor::new(&[Secret::new("PW", b"hunter2-hunter2")]);
+    let spec = spec(&["no-such-program", "--password=hunter2-hunter2"]);
+    let outcome = block_on(supervise(&spec, &redactor, &mut Quiet, &CancelToken::new())).unwrap();
+    let End::SpawnFailed(failure) = outcome.end else { panic!("{:?}", outcome.end) };
+    assert_eq!(failure.command, "no-such-program --password=[REDACTED:PW]");
+}
+
+#[test]
+fn no_descriptor_of_the_keeper_reaches_the_command() {
+    let list =
+        "import os; print(sorted(n for n in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/' + n)))";
+    // What the test runner leaves open for everybody is not the keeper's.
+    let direct = std::process::Command::new("python3").args(["-c", list]).output().unwrap();
+    assert_eq!(text(&run(&python(list)).stdout.memory), text(&direct.stdout));
+}
+
+#[test]
 fn a_log_that_cannot_be_made_is_an_error_and_starts_nothing() {
     let spec = SpawnSpec { stdout: OutputTo::File("/no/such/dir/out".into()), ..sh("echo x") };
     let result = block_on(supervise(&spec, &Redactor::new(&[]), &mut Quiet, &CancelToken::new()));
@@ -384,7 +402,7 @@ fn lines_come_as_bytes_and_a_huge_one_is_cut() {
 fn a_secret_in_two_writes_reaches_neither_file_nor_line() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("out");
-    let script = "import os; os.write(1, b'a hunter2-'); os.fsync(0) if 0 else None; os.write(1, b'hunter2 b\\n')";
+    let script = "import os; os.write(1, b'a hunter2-'); os.write(1, b'hunter2 b\\n')";
     let spec = SpawnSpec { stdout: OutputTo::File(path.clone()), ..python(script) };
     let redactor = Redactor::new(&[Secret::new("PW", b"hunter2-hunter2")]);
     let mut lines = Lines::default();

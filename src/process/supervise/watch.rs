@@ -1,0 +1,211 @@
+//! The loop that watches one command: its outputs, its keeper, the limits, and the wish of the caller.
+
+use std::io;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::process::capture::Capture;
+use crate::process::guard::{Keeper, Report, end_adopted, reap_adopted};
+use crate::process::signal::KILL_BOUND;
+use crate::process::supervise::ending::{Captures, Fallen, Started, Stop, ending, outcome};
+use crate::process::supervise::outcome::{Outcome, Timeout};
+use crate::process::supervise::spec::{Observer, SpawnSpec, Stream};
+use crate::process::supervise::{CancelToken, StopReason};
+
+/// Read at once from an output.
+const CHUNK: usize = 64 << 10;
+/// How long an output may stay open after everything below the keeper has ended: somebody outside holds it.
+const DRAIN: Duration = Duration::from_secs(1);
+/// Beyond grace and kill time, how long a keeper may take before it is taken for stuck.
+const KEEPER_SLACK: Duration = Duration::from_secs(2);
+
+/// The keeper, as far as it has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Running,
+    Stopping { since: Instant },
+    Ended { since: Instant },
+}
+
+/// What woke the loop.
+enum Woken {
+    Read(Stream, io::Result<usize>),
+    KeeperEnded,
+    Cancelled(StopReason),
+    Deadline,
+}
+
+/// One command that runs.
+pub(super) struct Watch<'a> {
+    spec: &'a SpawnSpec,
+    captures: Captures,
+    keeper: Keeper,
+    stdout: Input,
+    stderr: Input,
+    started: Started,
+    last_output: Instant,
+    phase: Phase,
+    stop: Option<Stop>,
+    report: Option<Report>,
+    fallen: Fallen,
+}
+
+impl<'a> Watch<'a> {
+    pub fn new(spec: &'a SpawnSpec, captures: Captures, mut keeper: Keeper, started: Started) -> Self {
+        let (stdout, stderr) = keeper.take_output();
+        Self {
+            spec,
+            captures,
+            keeper,
+            stdout: Input::new(stdout.map(|pipe| Box::pin(pipe) as _)),
+            stderr: Input::new(stderr.map(|pipe| Box::pin(pipe) as _)),
+            started,
+            last_output: started.at,
+            phase: Phase::Running,
+            stop: None,
+            report: None,
+            fallen: Fallen::default(),
+        }
+    }
+
+    pub async fn see_out(mut self, observer: &mut dyn Observer, cancel: &CancelToken) -> Outcome {
+        if let Some(identity) = self.keeper.identity() {
+            observer.started(identity);
+        }
+        while !self.is_over() {
+            match self.wake(cancel).await {
+                Woken::Read(stream, result) => self.take(stream, result, observer),
+                Woken::KeeperEnded => self.hear_report().await,
+                Woken::Cancelled(reason) => self.begin_stop(Stop::Cancel(reason)),
+                Woken::Deadline => self.pass_deadline(),
+            }
+        }
+        self.captures.stdout.finish(&mut |line| observer.line(Stream::Stdout, line));
+        self.captures.stderr.finish(&mut |line| observer.line(Stream::Stderr, line));
+        let ending = ending(self.report, self.stop, self.fallen);
+        outcome(self.started, self.captures, ending)
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Ended { .. }) && !self.stdout.is_open() && !self.stderr.is_open()
+    }
+
+    async fn wake(&mut self, cancel: &CancelToken) -> Woken {
+        let deadline = self.deadline();
+        let ended = matches!(self.phase, Phase::Ended { .. });
+        tokio::select! {
+            read = self.stdout.read(), if self.stdout.is_open() => Woken::Read(Stream::Stdout, read),
+            read = self.stderr.read(), if self.stderr.is_open() => Woken::Read(Stream::Stderr, read),
+            () = self.keeper.wait(), if !ended => Woken::KeeperEnded,
+            reason = cancel.cancelled(), if self.phase == Phase::Running => Woken::Cancelled(reason),
+            () = until(deadline) => Woken::Deadline,
+        }
+    }
+
+    /// The next moment at which something has to happen without any event.
+    fn deadline(&self) -> Option<Instant> {
+        let limits = &self.spec.limits;
+        match self.phase {
+            Phase::Running => {
+                let total = limits.total.and_then(|limit| self.started.at.checked_add(limit));
+                let silence = limits.silence.and_then(|limit| self.last_output.checked_add(limit));
+                total.into_iter().chain(silence).min()
+            }
+            Phase::Stopping { since } => since.checked_add(limits.grace + KILL_BOUND + KEEPER_SLACK),
+            Phase::Ended { since } => Some(since + DRAIN),
+        }
+    }
+
+    fn pass_deadline(&mut self) {
+        match self.phase {
+            Phase::Running => {
+                let over = |limit: Option<Duration>| limit.is_some_and(|limit| self.started.at.elapsed() >= limit);
+                let kind = if over(self.spec.limits.total) { Timeout::Total } else { Timeout::Silence };
+                self.begin_stop(Stop::Timeout(kind));
+            }
+            Phase::Stopping { .. } => {
+                // It is stuck. What it kept falls to us, and `hear_report` ends it.
+                self.keeper.kill();
+                self.phase = Phase::Stopping { since: Instant::now() };
+            }
+            Phase::Ended { .. } => {
+                self.stdout.give_up(&mut self.captures.stdout);
+                self.stderr.give_up(&mut self.captures.stderr);
+            }
+        }
+    }
+
+    fn begin_stop(&mut self, stop: Stop) {
+        self.keeper.ask_to_stop();
+        self.stop = Some(stop);
+        self.phase = Phase::Stopping { since: Instant::now() };
+    }
+
+    fn take(&mut self, stream: Stream, result: io::Result<usize>, observer: &mut dyn Observer) {
+        let (input, capture) = match stream {
+            Stream::Stdout => (&mut self.stdout, &mut self.captures.stdout),
+            Stream::Stderr => (&mut self.stderr, &mut self.captures.stderr),
+        };
+        match result {
+            Ok(0) => input.pipe = None,
+            Ok(count) => {
+                capture.feed(&input.buffer[..count], &mut |line| observer.line(stream, line));
+                // After the observer's work, which is not the command's silence.
+                self.last_output = Instant::now();
+            }
+            Err(_) => input.give_up(capture),
+        }
+    }
+
+    /// The keeper has ended. If it could not report, it was killed, and what it kept is ours to end before the outputs close.
+    async fn hear_report(&mut self) {
+        self.report = self.keeper.report();
+        if self.report.is_none() {
+            let since = self.keeper.identity().map_or(0, |identity| identity.start_ticks);
+            let (ended, survivors) = end_adopted(since, self.spec.limits.grace).await;
+            self.fallen = Fallen { ended, survivors };
+        }
+        reap_adopted();
+        self.phase = Phase::Ended { since: Instant::now() };
+    }
+}
+
+/// One output of the command.
+struct Input {
+    pipe: Option<Pin<Box<dyn AsyncRead + Send>>>,
+    buffer: Vec<u8>,
+}
+
+impl Input {
+    fn new(pipe: Option<Pin<Box<dyn AsyncRead + Send>>>) -> Self {
+        Self { pipe, buffer: vec![0; CHUNK] }
+    }
+
+    fn is_open(&self) -> bool {
+        self.pipe.is_some()
+    }
+
+    /// Reads into the buffer. May be dropped and called again; nothing is lost.
+    async fn read(&mut self) -> io::Result<usize> {
+        match &mut self.pipe {
+            Some(pipe) => pipe.read(&mut self.buffer).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Closes an output whose end will not come.
+    fn give_up(&mut self, capture: &mut Capture) {
+        if self.pipe.take().is_some() {
+            capture.mark_truncated();
+        }
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
