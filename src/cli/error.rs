@@ -91,7 +91,7 @@ impl From<Refusal> for CliError {
             Refusal::Denied(_) => exit::DENIED,
             Refusal::NeedsApproval(_) | Refusal::Untrusted(_) => exit::APPROVAL,
             Refusal::NotProven(_) => exit::NOT_PROVEN,
-            Refusal::Environment(_) | Refusal::Failed(_) => exit::FAILED,
+            Refusal::BadConfig { .. } | Refusal::Environment(_) | Refusal::Failed(_) => exit::FAILED,
         };
         CliError { code, message: why.to_string(), hint: why.hint() }
     }

@@ -12,7 +12,7 @@ use crate::domain::evidence::Evidence;
 use crate::domain::ids::{RunId, Subject, TaskId};
 use crate::domain::lease::Lease;
 use crate::domain::path_lock::LockMode;
-use crate::domain::run::{Run, RunEnd, Step};
+use crate::domain::run::{Accepting, Run, RunEnd, Step};
 use crate::domain::task::{Hold, LockRequest, Note, Proof, Task};
 use crate::domain::time::WallMs;
 
@@ -184,6 +184,14 @@ pub enum Event {
         /// The snapshot's commit.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         commit: Option<String>,
+    },
+    /// An accept is about to move its target branch.
+    #[serde(rename = "accept.started")]
+    AcceptStarted {
+        /// Which run.
+        run: RunId,
+        /// What goes where.
+        accepting: Accepting,
     },
     /// A run ended and was judged; what happens to the task stands beside it.
     #[serde(rename = "run.ended")]
@@ -360,6 +368,7 @@ impl Event {
             Event::StaleRefused { .. } => "lease.refused",
             Event::RunStarted { .. } => "run.started",
             Event::RunStep { .. } => "run.step",
+            Event::AcceptStarted { .. } => "accept.started",
             Event::RunEnded { .. } => "run.ended",
             Event::EvidenceRecorded { .. } => "evidence.recorded",
             Event::TaskRejected { .. } => "task.rejected",
@@ -392,7 +401,7 @@ impl Event {
             | Event::LeaseLapsed { subject, .. }
             | Event::StaleRefused { subject, .. } => Some(subject.as_str()),
             Event::RunStarted { run } => Some(run.task.as_str()),
-            Event::RunStep { run, .. } | Event::RunEnded { run, .. } => run.0.rsplit_once('.').map(|(task, _)| task),
+            Event::RunStep { run, .. } | Event::RunEnded { run, .. } | Event::AcceptStarted { run, .. } => run.0.rsplit_once('.').map(|(task, _)| task),
             Event::EvidenceRecorded { evidence } => Some(evidence.task.as_str()),
             Event::Decided { record } => record.resource.task.as_deref(),
         }

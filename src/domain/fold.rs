@@ -100,10 +100,12 @@ pub fn apply<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, event: &Event) -
             r.tree = tree.clone().or(r.tree.take());
             r.commit = commit.clone().or(r.commit.take());
         }),
+        Event::AcceptStarted { run, accepting } => {
+            change_run(tables, run, |r| r.accepting = Some(accepting.clone()))
+        }
         Event::RunEnded { run, end, then } => {
             change_run(tables, run, |r| r.end = Some((**end).clone()))?;
-            tables.remove_lease(&run.task().subject())?;
-            change(tables, at_ms, &run.task(), |t| after_run(t, run, then))
+            end_run(tables, at_ms, run, then)
         }
         Event::EvidenceRecorded { evidence } => tables.put_evidence(evidence),
         Event::TaskRejected { task, note } => change(tables, at_ms, task, |t| {
@@ -120,6 +122,19 @@ pub fn apply<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, event: &Event) -
             let Some(record) = tables.decision(decision)? else { return Ok(()) };
             tables.put_decision(&DecisionRecord { overridden: Some(word.clone()), ..record })
         }
+    }
+}
+
+/// What the end of a run means for its task. A run that lost its lease ends for itself alone: the task is somebody else's by now.
+fn end_run<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, run: &RunId, then: &After) -> Result<(), T::Error> {
+    let id = run.task();
+    if tables.lease(&id.subject())?.is_some_and(|lease| lease.epoch == run.epoch()) {
+        tables.remove_lease(&id.subject())?;
+    }
+    let ours = TaskState::Running { run: run.clone() };
+    match tables.task(&id)? {
+        Some(task) if task.state == ours => change(tables, at_ms, &id, |t| after_run(t, run, then)),
+        _ => Ok(()),
     }
 }
 

@@ -42,6 +42,12 @@ pub struct Run {
     /// The commit of that tree on the run's branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+    /// The lost run whose snapshot this one takes up, instead of asking an agent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<RunId>,
+    /// What a started accept is about to put where; the effect can be looked up by it after a crash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepting: Option<Accepting>,
     /// How it ended; absent while it has not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<RunEnd>,
@@ -50,12 +56,25 @@ pub struct Run {
 /// A process, told from a later one with the same number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessRef {
-    /// Which boot.
+    /// Boot and time namespace.
     pub boot_id: String,
+    /// The pid namespace in which `pid` means something.
+    pub pid_namespace: String,
     /// Process id.
-    pub pid: u32,
+    pub pid: i32,
     /// Start time in clock ticks since boot.
     pub start_ticks: u64,
+}
+
+/// An accept that was begun: the swap of one reference, named so that it can be found done or not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepting {
+    /// The branch.
+    pub target: String,
+    /// The commit that goes there.
+    pub commit: String,
+    /// Its tree, on which the checks have passed.
+    pub tree: String,
 }
 
 /// The steps of a run, in order. A step is recorded before it is begun: what comes after the recorded one has not happened.

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::fs;
-use crate::config::Config;
-use crate::ops::refusal::OpError;
+use crate::config::{self, Config};
+use crate::ops::refusal::{OpError, Refusal};
 use crate::policy::{self, PolicyState};
 
 /// The store's file below the state directory.
@@ -19,8 +19,7 @@ pub fn state_dir(common_dir: &Path) -> PathBuf {
 
 /// The configuration of the checkout at `root`; defaults where there is no file.
 pub fn config(root: &Path) -> Result<Config, OpError> {
-    let _ = root;
-    Ok(Config::default())
+    config::load(root).map_err(|e| Refusal::BadConfig { why: e.to_string(), hint: e.hint().to_owned() }.into())
 }
 
 /// The policy of the checkout at `root`. One that cannot be read is a state of its own, which denies.

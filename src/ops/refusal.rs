@@ -133,6 +133,14 @@ pub enum Refusal {
     /// Something from the repository would run, and its user has not said that it may.
     #[error("{0} would run code that came with this repository, and this machine has not been told to trust it")]
     Untrusted(String),
+    /// The configuration cannot be used.
+    #[error("{why}")]
+    BadConfig {
+        /// Where and what.
+        why: String,
+        /// What to do.
+        hint: String,
+    },
     /// The checks do not pass on this tree.
     #[error("{0}")]
     NotProven(String),
@@ -168,6 +176,7 @@ impl Refusal {
             Refusal::NothingReady { .. } => "`ai task list --status blocked` and `ai why TASK` say what the others wait for".into(),
             Refusal::Denied(record) => format!("`ai policy explain {}` shows the rules that matched", record.id),
             Refusal::NeedsApproval(record) => format!("a person says yes with `ai policy approve {}`", record.id),
+            Refusal::BadConfig { hint, .. } => hint.clone(),
             Refusal::Untrusted(_) => "look at it with `ai trust --show`, then say `ai trust`".into(),
             _ => return None,
         })

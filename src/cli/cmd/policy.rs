@@ -90,7 +90,9 @@ fn validate(args: &ValidateArgs, context: &mut Context) -> Outcome {
         return Ok(if problems.is_empty() { exit::OK } else { exit::FAILED });
     }
     for problem in &problems {
-        context.ui.line(&multi_line(&problem.to_string()));
+        let place = problem.place;
+        let hint = problem.hint.as_ref().map(|h| format!("; {h}")).unwrap_or_default();
+        context.ui.line(&format!("{shown}:{}:{}: {}{hint}", place.line, place.column, problem.message));
     }
     match problems.len() {
         0 => {

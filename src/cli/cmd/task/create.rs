@@ -131,8 +131,8 @@ fn warn_unknown_checks(entries: &[NewTask], context: &mut Context) -> Result<(),
     unknown.sort();
     unknown.dedup();
     if !unknown.is_empty() {
-        let known = &context.config()?.checks;
-        unknown.retain(|name| !known.contains_key(name.as_str()));
+        let config = context.config()?;
+        unknown.retain(|name| config.check(name).is_none());
     }
     for name in unknown {
         let shown = crate::base::text::one_line(name);
