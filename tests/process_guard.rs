@@ -67,7 +67,7 @@ impl Scene {
         let begun = Instant::now();
         while is_running(self.keeper) || is_running(self.daemon) {
             assert!(begun.elapsed() < Duration::from_secs(30), "still there");
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::yield_now();
         }
     }
 }

@@ -60,3 +60,20 @@ fn own_line(table: &[Stat]) -> HashSet<i32> {
     }
     line
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_and_its_ancestors_are_spared() {
+        let table = table().unwrap();
+        let spared = own_line(&table);
+        let parent = i32::try_from(std::os::unix::process::parent_id()).unwrap();
+        assert!(spared.contains(&own_pid()) && spared.contains(&parent));
+        // Every process of this test run shares its environment, the runner above included; only the line upwards is safe.
+        let path = std::fs::read(format!("/proc/{}/environ", own_pid())).unwrap();
+        let shared = path.split(|byte| *byte == 0).next().unwrap();
+        assert!(marked(shared).unwrap().iter().all(|stat| !spared.contains(&stat.pid)));
+    }
+}

@@ -1,6 +1,6 @@
 //! What a secret looks like at one position: a known value, or the shape of a well-known kind of token.
 
-use crate::process::redact::Rest;
+use crate::process::redact::rules::Rest;
 
 /// One thing to look for. Every rule needs a bounded number of bytes to decide.
 pub(super) enum Rule {

@@ -1,0 +1,100 @@
+//! All rules together, and what they say of one position in a text.
+
+use std::collections::BTreeSet;
+
+use crate::process::redact::Secret;
+use crate::process::redact::forms;
+use crate::process::redact::shapes::{self, Rule, Verdict};
+
+/// All rules, with an index by the first two bytes, so that most positions cost one look into a table.
+pub(super) struct Rules {
+    all: Vec<Rule>,
+    /// The rules whose prefix begins with this byte.
+    by_first: Vec<Vec<usize>>,
+    /// One bit for every pair of bytes that begins a prefix.
+    pairs: Vec<u64>,
+}
+
+/// Which rules count at a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// All of them.
+    All,
+    /// Within a match only known values may extend it; a shape already covers its own tail.
+    KnownValues,
+}
+
+impl Rules {
+    pub fn new(secrets: &[Secret]) -> Self {
+        // A set, since a secret may be known under two names and its forms may coincide.
+        let mut literals = BTreeSet::new();
+        for secret in secrets {
+            for form in forms::forms_of(&secret.value) {
+                literals.insert((form, secret.name.clone()));
+            }
+        }
+        let known = literals.into_iter().map(|(form, name)| Rule::literal(name, form));
+        let all: Vec<Rule> = known.chain(shapes::well_known()).collect();
+        let mut by_first = vec![Vec::new(); 256];
+        let mut pairs = vec![0u64; 65536 / 64];
+        for (index, rule) in all.iter().enumerate() {
+            let (first, second) = rule.first_pair();
+            by_first[usize::from(first)].push(index);
+            let pair = pair_index(first, second);
+            pairs[pair / 64] |= 1 << (pair % 64);
+        }
+        Self { all, by_first, pairs }
+    }
+
+    /// How many rules there are.
+    pub fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The next position from `from` at which a rule may begin.
+    pub fn next_candidate(&self, bytes: &[u8], from: usize) -> Option<usize> {
+        let rest = bytes.get(from..)?;
+        let found = rest.windows(2).position(|pair| {
+            let index = pair_index(pair[0], pair[1]);
+            self.pairs[index / 64] & (1 << (index % 64)) != 0
+        });
+        let last = || rest.last().filter(|byte| !self.by_first[usize::from(**byte)].is_empty()).map(|_| rest.len() - 1);
+        found.or_else(last).map(|offset| from + offset)
+    }
+
+    /// What all rules together say of the text that begins at `at`; of several matches the longest. `before` are the bytes before.
+    pub fn judge(&self, text: &[u8], before: [u8; 3], scope: Scope, rest: Rest) -> Judgement<'_> {
+        let mut best: Option<(usize, &str)> = None;
+        let Some(first) = text.first() else { return Judgement::Nothing };
+        let rules = self.by_first[usize::from(*first)].iter().map(|index| &self.all[*index]);
+        for rule in rules.filter(|rule| scope == Scope::All || rule.is_known_value()) {
+            match rule.judge(text, before, rest) {
+                Verdict::Undecided => return Judgement::Undecided,
+                Verdict::Match(length) if best.is_none_or(|(longest, _)| length > longest) => {
+                    best = Some((length, rule.kind()));
+                }
+                Verdict::Match(_) | Verdict::No => {}
+            }
+        }
+        best.map_or(Judgement::Nothing, |(length, kind)| Judgement::Secret { length, kind })
+    }
+}
+
+/// What stands at a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Judgement<'a> {
+    Nothing,
+    Secret { length: usize, kind: &'a str },
+    Undecided,
+}
+
+/// Whether the text that is there is all that there will be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    MayCome,
+    IsOver,
+}
+
+fn pair_index(first: u8, second: u8) -> usize {
+    usize::from(first) << 8 | usize::from(second)
+}
