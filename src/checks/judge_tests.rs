@@ -166,6 +166,27 @@ fn pytest_outputs() {
 }
 
 #[test]
+fn pytest_words_of_the_last_line() {
+    let at = |text: &str| line(&check(CheckParser::Pytest, CLEAN, text.as_bytes(), b"", &[]));
+    assert_eq!(
+        at("== 1 passed, 2 xpassed, 3 xfailed, 4 deselected, 1 warning in 61.20s (0:01:01) =="),
+        "passed | 3/0/3 of 6 | "
+    );
+    assert_eq!(at("12 passed in 0.1s"), "passed | 12/0/0 of 12 | ");
+    assert_eq!(at("no tests ran in 0.01s"), "broken (ran no test) | 0/0/0 of 0 | ");
+    assert!(at("3 passed somewhere in 5 minutes").starts_with("broken"));
+    assert!(at("99999999999999999999999 passed in 1s").starts_with("broken"));
+}
+
+#[test]
+fn an_output_with_very_many_failures_is_read_in_time() {
+    let names: String = (0..20_000).map(|n| format!("        FAIL [   0.004s] a b::c{n}\n")).collect();
+    let text = format!("{names}     Summary [   9.101s] 20000 tests run: 0 passed, 20000 failed, 0 skipped\n{names}");
+    let result = check(CheckParser::Nextest, exited(100), text.as_bytes(), b"", &[]);
+    assert_eq!((result.counts.unwrap().failed, result.failures.len()), (20_000, 100));
+}
+
+#[test]
 fn pytest_names_keep_their_parameters() {
     let text = "=== short test summary info ===\nFAILED a.py::t[x - y] - E: no - way\nERROR root:a.py::x\nFAILED b.py\n=== 2 failed in 1.00s ===\n";
     let result = check(CheckParser::Pytest, exited(1), text.as_bytes(), b"", &[]);

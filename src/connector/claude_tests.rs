@@ -3,14 +3,16 @@ use crate::connector::registry::Registry;
 use crate::domain::agent_event::{FailureClass, StreamOutcome};
 use proptest::prelude::*;
 use serde_json::json;
+use std::sync::LazyLock;
 
 const OK: &str = include_str!("../../tests/data/transcripts/claude.ok.jsonl");
 const ERROR_401: &str = include_str!("../../tests/data/transcripts/claude.error-401.jsonl");
+static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::shipped);
 const EXIT_0: ProcessEnd = ProcessEnd::Exited { code: 0 };
 const EXIT_1: ProcessEnd = ProcessEnd::Exited { code: 1 };
 
 fn parse(stream: &str, stderr: &str, end: &ProcessEnd) -> (Vec<AgentEvent>, AgentResult) {
-    let mut parser = Registry::shipped().get("claude").unwrap().parser();
+    let mut parser = REGISTRY.get("claude").unwrap().parser();
     let events = stream.lines().flat_map(|line| parser.line(line.as_bytes())).collect();
     stderr.lines().for_each(|line| parser.error_line(line.as_bytes()));
     (events, parser.finish(end))
@@ -53,6 +55,8 @@ fn a_good_run() {
     {"type":"result","is_error":false,"reason":"completed","turns":5,"text":"all done"}
     "##);
     insta::assert_snapshot!(serde_json::to_string(&result).unwrap(), @r#"{"outcome":"completed","session_id":"5e55105e-0000-4000-8000-000000000001","model":"some-model","usage":{"input_tokens":5000,"output_tokens":250,"cache_read":0,"cache_write":0,"cost_usd":null},"denials":[],"final_text":"all done","bad_lines":0}"#);
+    let again: AgentResult = serde_json::from_str(&serde_json::to_string(&result).unwrap()).unwrap();
+    assert_eq!(again, result);
     let back: Vec<AgentEvent> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(back, events);
 }

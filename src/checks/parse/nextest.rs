@@ -6,6 +6,9 @@ use super::cargo;
 use super::output::{Output, number};
 use super::parsed::Parsed;
 
+/// More failed tests are counted but not looked up: each costs a walk over all lines.
+const MAX_NAMES: usize = 200;
+
 /// Reads the output of nextest.
 pub(super) fn parse(output: &Output<'_>) -> Parsed {
     let lines: Vec<&str> = output.lines().collect();
@@ -16,7 +19,7 @@ pub(super) fn parse(output: &Output<'_>) -> Parsed {
     };
     let counts = summary(lines[at]).unwrap_or_default();
     let mut parsed = Parsed { recognized: true, counts: Some(counts), ..Parsed::default() };
-    for failed in lines[at..].iter().filter_map(|line| failed_test(line)) {
+    for failed in lines[at..].iter().filter_map(|line| failed_test(line)).take(MAX_NAMES) {
         let block = block_of(failed, &lines[..at]);
         parsed.fail(failed, block);
     }

@@ -5,6 +5,9 @@ use crate::domain::check::TestCounts;
 use super::output::{Output, number};
 use super::parsed::Parsed;
 
+/// More failed tests are counted but not looked up.
+const MAX_NAMES: usize = 200;
+
 /// Reads the output of pytest, with its exit codes: 2 interrupted, 3 internal error, 4 wrong usage, 5 no tests.
 pub(super) fn parse(output: &Output<'_>, code: Option<i32>) -> Parsed {
     let lines: Vec<&str> = output.lines().collect();
@@ -15,7 +18,7 @@ pub(super) fn parse(output: &Output<'_>, code: Option<i32>) -> Parsed {
     let mut parsed = Parsed { recognized: started || counts.is_some(), counts, ..Parsed::default() };
     let sections = sections(&lines);
     let summary = lines.iter().rposition(|line| banner(line) == Some("short test summary info")).unwrap_or(lines.len());
-    for (name, said) in lines[summary..].iter().filter_map(|line| summary_line(line)) {
+    for (name, said) in lines[summary..].iter().filter_map(|line| summary_line(line)).take(MAX_NAMES) {
         let section = sections.iter().find(|section| section.is_of(name));
         parsed.fail(name, section.map_or(vec![said], Section::told));
     }
