@@ -3,11 +3,15 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use super::cmd::Git;
 use super::discover::discover;
 use super::oid::Oid;
-use super::repo::Repo;
+use super::repo::{Identity, Repo};
+use super::shadow::{Ignored, Shadow};
+use super::snapshot::{Limits, Snapshot};
+use super::worktree::{Cleared, Fresh, Pool, PoolLimits, RescueAs, Rescued, Slot, Start, WorktreeError};
 
 pub(crate) struct TestRepo {
     pub(crate) temp: tempfile::TempDir,
@@ -108,4 +112,70 @@ impl TestRepo {
 pub(crate) fn write(path: &Path, text: impl AsRef<[u8]>) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
+}
+
+/// A repository with one agent's worktree in its pool, right after creation.
+pub(crate) struct Run {
+    pub(crate) test: TestRepo,
+    pub(crate) repo: Repo,
+    pub(crate) shadow: Shadow,
+    pub(crate) slot: Slot,
+    pub(crate) base: Oid,
+    pub(crate) base_tree: Oid,
+}
+
+pub(crate) const BRANCH: &str = "ai/t-1/1";
+
+impl Run {
+    pub(crate) fn new() -> Self {
+        Self::of(TestRepo::new())
+    }
+
+    pub(crate) fn of(test: TestRepo) -> Self {
+        let repo = test.open();
+        let base = repo.resolve_commit("HEAD").unwrap();
+        let base_tree = repo.tree_of(&base).unwrap();
+        let shadow = shadow(&repo, "t-1.1");
+        let slot = pool(&repo).create("one", BRANCH, &Start::Commit(base.clone()), &shadow).unwrap();
+        Self { test, repo, shadow, slot, base, base_tree }
+    }
+
+    pub(crate) fn pool(&self) -> Pool<'_> {
+        pool(&self.repo)
+    }
+
+    pub(crate) fn write(&self, path: impl AsRef<Path>, text: impl AsRef<[u8]>) {
+        write(&self.slot.path.join(path), text);
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.shadow.snapshot(&self.slot.path, &self.base_tree, Limits::default()).unwrap()
+    }
+
+    /// What the agent itself does with Git in its worktree.
+    pub(crate) fn agent_git(&self, args: &[&str]) -> String {
+        self.test.git_in(&self.slot.path, args)
+    }
+
+    pub(crate) fn rescue(&self) -> Rescued {
+        let who = Identity::new("ai", "ai@localhost").unwrap();
+        let save = RescueAs { reference: "refs/ai/rescue/t-1/1", message: "rescue", who: &who, when_ms: 0 };
+        self.pool().rescue("one", Some(&self.base), &self.shadow, &save).unwrap()
+    }
+
+    pub(crate) fn reuse(&self, cleared: Cleared, branch: &str) -> Result<Slot, WorktreeError> {
+        let shadow = shadow(&self.repo, branch);
+        let start = Start::Commit(self.repo.resolve_commit("main").unwrap());
+        let fresh = Fresh { branch, start: &start, shadow: &shadow, ignored: Ignored::Keep };
+        self.pool().reuse(cleared, &fresh)
+    }
+}
+
+pub(crate) fn pool(repo: &Repo) -> Pool<'_> {
+    let home = repo.location().main_root.as_deref().unwrap_or(repo.common_dir());
+    Pool::new(repo, home.join(".ai/worktrees"), PoolLimits { reserve_bytes: 1, patience: Duration::from_secs(20) })
+}
+
+pub(crate) fn shadow(repo: &Repo, run: &str) -> Shadow {
+    Shadow::create(repo, &repo.common_dir().join("ai/runs").join(run).join("snapshot.git")).unwrap()
 }

@@ -30,14 +30,13 @@ pub struct Patch {
 }
 
 /// Everything that could differ between machines is pinned.
-const PINNED: [&str; 13] = [
+const PINNED: [&str; 12] = [
     "-r",
     "--no-renames",
     "--no-ext-diff",
     "--no-textconv",
     "--no-color",
     "--full-index",
-    "--unified=3",
     "--inter-hunk-context=0",
     "--diff-algorithm=myers",
     "--indent-heuristic",
@@ -49,8 +48,13 @@ const PINNED: [&str; 13] = [
 impl Shadow {
     /// The patch from one tree or commit to another, cut at `cap` bytes.
     pub fn patch(&self, old: &Oid, new: &Oid, cap: usize) -> Result<Patch, GitError> {
-        let out =
-            self.objects(["diff-tree", "-p"]).args(PINNED).arg(old).arg(new).cap(cap, Overflow::Truncate).run()?;
+        let out = self
+            .objects(["diff-tree", "-p", "--unified=3"])
+            .args(PINNED)
+            .arg(old)
+            .arg(new)
+            .cap(cap, Overflow::Truncate)
+            .run()?;
         Ok(Patch { text: out.stdout, truncated: out.truncated })
     }
 

@@ -11,12 +11,14 @@ mod head;
 mod native;
 mod refs;
 mod spawned;
+mod transaction;
 
 use std::path::Path;
 
 pub use commit::{Identity, NewCommit};
 pub use head::Head;
 pub use refs::{Expect, RefError, is_valid_ref_name};
+pub use transaction::LockedRef;
 
 use super::cmd::Git;
 use super::discover::Location;
@@ -182,7 +184,7 @@ impl Repo {
         self.write_object("commit", &bytes)
     }
 
-    fn write_object(&self, kind: &str, bytes: &[u8]) -> Result<Oid, GitError> {
+    pub(in crate::git) fn write_object(&self, kind: &str, bytes: &[u8]) -> Result<Oid, GitError> {
         match &self.backend {
             Backend::Native(repo) => native::write_object(repo, kind, bytes),
             Backend::Spawned(_) => spawned::write_object(self, kind, bytes),

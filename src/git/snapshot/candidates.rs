@@ -47,7 +47,8 @@ pub(super) fn list(shadow: &Shadow, root: &Path, attributes: &Oid) -> Result<Lis
     while let Some(field) = fields.next() {
         let [tag, b' ', path @ ..] = field else { return Err(fields.bad("a line of ls-files")) };
         let path = TreePath::new(path);
-        for dir in path.parents() {
+        // A name that ends in `/` is a repository of its own, whose directory is not ours to look through.
+        for dir in path.parents().skip(usize::from(path.as_bytes().ends_with(b"/"))) {
             if !listed.dirs.insert(dir.to_vec()) {
                 break;
             }
@@ -91,7 +92,8 @@ pub(super) fn sort_out(
         if links.contains(&path) {
             look.out.reports.insert(TreeReport::Submodule { path });
         } else {
-            look.out.update.push(path);
+            // The file is gone; what stands in the directory is listed on its own.
+            look.out.drop.push(path);
         }
     }
     for dir in &listed.dirs {

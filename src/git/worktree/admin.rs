@@ -127,3 +127,16 @@ fn remove_any(path: &Path) -> Result<(), GitError> {
     };
     Ok(())
 }
+
+/// Every registered worktree that is there, as (git directory, root). Only where both name each other: an agent could write into its
+/// own git directory that a person's checkout belongs to it.
+pub fn registered(common_dir: &Path) -> Result<Vec<(PathBuf, PathBuf)>, GitError> {
+    let mut found = Vec::new();
+    for admin in all(common_dir)? {
+        let is_link = std::fs::symlink_metadata(admin.worktree.join(".git")).is_ok_and(|meta| meta.is_file());
+        if is_link && admin.leads_home && dot_git_target(&admin.worktree)?.as_ref() == Some(&admin.dir) {
+            found.push((admin.dir, admin.worktree));
+        }
+    }
+    Ok(found)
+}

@@ -17,6 +17,7 @@ mod state;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use admin::registered;
 pub use remove::Removal;
 pub use rescue::{Cleared, Rescue, RescueAs, Rescued};
 pub use reuse::Fresh;

@@ -1,0 +1,100 @@
+//! The worktree of a person in which a branch is checked out.
+//!
+//! It is worked on through the shadow with its real index, so that programs of the repository's own configuration do not run while
+//! the index lock still keeps the person's own Git apart.
+
+use std::path::{Path, PathBuf};
+
+use super::super::cmd::GitCommand;
+use super::super::error::GitError;
+use super::super::oid::Oid;
+use super::super::repo::Repo;
+use super::super::shadow::Shadow;
+use super::super::worktree::registered;
+use super::{MergeError, Plan};
+use crate::base::fs;
+
+/// A checkout.
+#[derive(Debug)]
+pub(super) struct Checkout {
+    /// Its root.
+    pub(super) root: PathBuf,
+    /// Its git directory.
+    pub(super) git_dir: PathBuf,
+}
+
+impl Checkout {
+    /// A command on this checkout's files and index, with attributes from `attributes`.
+    pub(super) fn command(&self, shadow: &Shadow, attributes: &Oid, args: &[&str]) -> Result<GitCommand, GitError> {
+        let command = shadow.in_tree(&self.root, attributes, args)?;
+        Ok(command.env("GIT_INDEX_FILE", self.git_dir.join("index")).config("core.untrackedCache", "keep"))
+    }
+}
+
+/// The checkouts of people that are on this branch. Those in the pool belong to agents and are left alone.
+pub(super) fn of_branch(repo: &Repo, pool: &Path, target: &str) -> Result<Vec<Checkout>, MergeError> {
+    let location = repo.location();
+    let mut all = Vec::new();
+    if let (false, Some(root)) = (location.is_bare, &location.main_root) {
+        all.push(Checkout { root: root.clone(), git_dir: location.common_dir.clone() });
+    }
+    for (git_dir, root) in registered(&location.common_dir)? {
+        if root.parent() != Some(pool) {
+            all.push(Checkout { root, git_dir });
+        }
+    }
+    let mut on_it = Vec::new();
+    for checkout in all {
+        if rebases(&checkout, target)? {
+            let what = "a rebase of it is going on".to_owned();
+            return Err(MergeError::InProgress {
+                target: target.to_owned(),
+                root: checkout.root.display().to_string(),
+                what,
+            });
+        }
+        if repo.head_of(&checkout.git_dir)?.branch() == Some(target) {
+            on_it.push(checkout);
+        }
+    }
+    Ok(on_it)
+}
+
+/// During a rebase HEAD is detached, and the branch is moved at its end.
+fn rebases(checkout: &Checkout, target: &str) -> Result<bool, GitError> {
+    for dir in ["rebase-merge", "rebase-apply"] {
+        let name = fs::read_text_if_there(&checkout.git_dir.join(dir).join("head-name"), 4096)?;
+        if name.is_some_and(|name| name.trim_end() == target) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Refuses a checkout in which an operation is half done: moving HEAD beneath it would change its meaning.
+pub(super) fn check_idle(plan: &Plan, checkout: &Checkout) -> Result<(), MergeError> {
+    const SIGNS: [(&str, &str); 7] = [
+        ("MERGE_HEAD", "a merge is going on"),
+        ("CHERRY_PICK_HEAD", "a cherry-pick is going on"),
+        ("REVERT_HEAD", "a revert is going on"),
+        ("rebase-merge", "a rebase is going on"),
+        ("rebase-apply", "a rebase or am is going on"),
+        ("BISECT_LOG", "a bisect is going on"),
+        ("index.lock", "another git command is running (index.lock is there)"),
+    ];
+    for (file, what) in SIGNS {
+        if checkout.git_dir.join(file).exists() {
+            return Err(busy(plan, checkout, what));
+        }
+    }
+    let is_linked = checkout.git_dir.join("commondir").exists();
+    if is_linked && checkout.git_dir.join("info/sparse-checkout").exists() {
+        return Err(busy(plan, checkout, "a sparse cone of its own is set"));
+    }
+    Ok(())
+}
+
+pub(super) fn busy(plan: &Plan, checkout: &Checkout, what: &str) -> MergeError {
+    let root = checkout.root.display().to_string();
+    MergeError::InProgress { target: plan.target.clone(), root, what: what.to_owned() }
+}

@@ -1,0 +1,127 @@
+//! Moving the branch, with its checkout where it has one.
+
+use std::path::{Path, PathBuf};
+
+use super::super::diff::ChangedPath;
+use super::super::oid::Oid;
+use super::super::repo::{RefError, Repo};
+use super::super::shadow::Shadow;
+use super::checkout::{self, Checkout};
+use super::obstacles;
+use super::{MergeError, Plan, expected};
+
+/// Where a merge went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Landed {
+    /// The commit that the branch is at now.
+    pub commit: Oid,
+    /// The checkout whose files were brought along.
+    pub updated: Option<PathBuf>,
+}
+
+/// Lands a prepared merge. `pool` is the directory of the agents' worktrees, whose HEAD files are theirs to write and are therefore
+/// not believed. A plan that landed before lands again without doing anything.
+pub fn land(repo: &Repo, shadow: &Shadow, pool: &Path, plan: &Plan, log: &str) -> Result<Landed, MergeError> {
+    if repo.find_ref(&plan.target)?.as_ref() == Some(&plan.new) {
+        return Ok(Landed { commit: plan.new.clone(), updated: None });
+    }
+    let checkouts = checkout::of_branch(repo, pool, &plan.target)?;
+    match checkouts.as_slice() {
+        [] => {
+            repo.swap_ref(&plan.target, Some(&plan.new), &expected(plan.old.as_ref()), log)?;
+            Ok(Landed { commit: plan.new.clone(), updated: None })
+        }
+        [only] => {
+            with_checkout(repo, shadow, plan, only, log)?;
+            Ok(Landed { commit: plan.new.clone(), updated: Some(only.root.clone()) })
+        }
+        [first, ..] => Err(checkout::busy(plan, first, "other worktrees have it checked out too")),
+    }
+}
+
+fn with_checkout(repo: &Repo, shadow: &Shadow, plan: &Plan, checkout: &Checkout, log: &str) -> Result<(), MergeError> {
+    checkout::check_idle(plan, checkout)?;
+    let empty = shadow.format().empty_tree();
+    let old = plan.old.as_ref().unwrap_or(&empty);
+    let changed = shadow.changed_paths(old, &plan.tree)?;
+    obstacles::check_filters(repo, shadow, plan, checkout, &changed)?;
+    obstacles::check_untracked(shadow, plan, checkout, &changed)?;
+    let update = Update { shadow, plan, checkout, old };
+    update.check()?;
+    let locked = repo.lock_ref(&plan.target, &plan.new, &expected(plan.old.as_ref()), log)?;
+    update.apply(&changed)?;
+    locked.commit().map_err(|e| update.undo(e))
+}
+
+/// Files and index of a checkout going from one commit to another.
+struct Update<'a> {
+    shadow: &'a Shadow,
+    plan: &'a Plan,
+    checkout: &'a Checkout,
+    old: &'a Oid,
+}
+
+impl Update<'_> {
+    /// Asks Git whether the update would lose anything, without doing it.
+    fn check(&self) -> Result<(), MergeError> {
+        // Files that only look changed are told from those that are.
+        let refreshed =
+            self.checkout.command(self.shadow, &self.plan.new, &["update-index", "-q", "--refresh"])?.run_any()?;
+        if refreshed.code > 1 {
+            return Err(refreshed.failure().into());
+        }
+        let dry = ["read-tree", "-m", "-u", "--dry-run"];
+        let out =
+            self.checkout.command(self.shadow, &self.plan.new, &dry)?.arg(self.old).arg(&self.plan.new).run_any()?;
+        if out.code == 0 {
+            return Ok(());
+        }
+        Err(MergeError::Dirty {
+            target: self.plan.target.clone(),
+            root: self.checkout.root.display().to_string(),
+            what: out.stderr.trim().trim_start_matches("error: ").to_owned(),
+        })
+    }
+
+    fn apply(&self, changed: &[ChangedPath]) -> Result<(), MergeError> {
+        let two_way = ["read-tree", "-m", "-u"];
+        let command = self.checkout.command(self.shadow, &self.plan.new, &two_way)?.arg(self.old).arg(&self.plan.new);
+        let Err(error) = command.run() else { return Ok(()) };
+        // The index is as before. Every path that may have been written was clean, so its old state can be put back.
+        match self.put_back(changed) {
+            Ok(()) => Err(error.into()),
+            Err(also) => Err(self.half_done(&format!("{error}; {also}"))),
+        }
+    }
+
+    fn put_back(&self, changed: &[ChangedPath]) -> Result<(), MergeError> {
+        let mut list = Vec::new();
+        for change in changed {
+            if change.old.is_some() {
+                list.extend_from_slice(change.path.as_bytes());
+                list.push(0);
+            } else {
+                crate::base::fs::remove_file(&change.path.beneath(&self.checkout.root))
+                    .map_err(super::GitError::from)?;
+            }
+        }
+        let args = ["checkout-index", "-q", "-f", "-u", "-z", "--stdin"];
+        self.checkout.command(self.shadow, self.old, &args)?.input(list).run()?;
+        Ok(())
+    }
+
+    /// The reference did not move after all: files and index go back.
+    fn undo(&self, error: RefError) -> MergeError {
+        let back = ["read-tree", "-m", "-u"];
+        let undone =
+            self.checkout.command(self.shadow, self.old, &back).and_then(|c| c.arg(&self.plan.new).arg(self.old).run());
+        match undone {
+            Ok(_) => error.into(),
+            Err(also) => self.half_done(&format!("{error}; {also}")),
+        }
+    }
+
+    fn half_done(&self, what: &str) -> MergeError {
+        MergeError::HalfDone { root: self.checkout.root.display().to_string(), what: what.to_owned() }
+    }
+}

@@ -1,0 +1,240 @@
+//! Bringing a judged commit into a branch.
+//!
+//! Two steps. [`prepare`] computes the resulting commit from objects alone, so that it can be judged; nothing is named or touched.
+//! [`land`] moves the branch by compare-and-swap to exactly that commit. Where the branch is checked out, its files are brought along:
+//! the reference is locked, then index and files go from old to new, then the reference moves. A crash before the last step leaves
+//! the old commit with the new state staged, which a repeated [`land`] completes; files that differ from the old commit are never
+//! overwritten, and untracked or ignored ones never replaced.
+
+mod checkout;
+mod contained;
+mod land;
+mod obstacles;
+mod replay;
+
+pub use contained::{Containment, containment};
+pub use land::{Landed, land};
+
+use super::cmd::Nul;
+use super::error::GitError;
+use super::oid::Oid;
+use super::path::TreePath;
+use super::repo::{Expect, Identity, NewCommit, RefError, Repo};
+use super::shadow::Shadow;
+
+/// How the commit comes into the branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The branch moves to the commit itself; refused where it has moved on.
+    FastForwardOnly,
+    /// Fast-forward where possible, else a merge commit.
+    FastForwardOrMerge,
+    /// Always a merge commit.
+    Merge,
+    /// One new commit with the whole change.
+    Squash,
+    /// Each commit again on top of the branch, authors and messages kept. Needs Git 2.40.
+    Rebase,
+}
+
+/// What is to be merged.
+#[derive(Debug, Clone)]
+pub struct Proposal<'a> {
+    /// The full name of the branch: `refs/heads/main`.
+    pub target: &'a str,
+    /// The judged commit.
+    pub commit: &'a Oid,
+    /// How.
+    pub mode: Mode,
+    /// The message of a merge or squash commit, trailers included.
+    pub message: &'a str,
+    /// Its author and committer.
+    pub who: &'a Identity,
+    /// Milliseconds since 1970.
+    pub when_ms: i64,
+}
+
+/// A merge that is computed and not yet done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The full name of the branch.
+    pub target: String,
+    /// Where the branch stands, and must still stand; `None` where it has no commit yet.
+    pub old: Option<Oid>,
+    /// Where it goes.
+    pub new: Oid,
+    /// The resulting tree: what the verdict has to be about.
+    pub tree: Oid,
+}
+
+/// The result of [`prepare`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prepared {
+    /// The branch contains the commit.
+    AlreadyMerged,
+    /// Ready to land.
+    Ready(Plan),
+}
+
+/// Why a merge did not happen. The branch and every file are as before, unless the text says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// Both sides changed the same place.
+    #[error("{} conflicts: {}", count(conflicts.len(), "path"), list(conflicts))]
+    Conflicts {
+        /// The paths, sorted.
+        conflicts: Vec<TreePath>,
+    },
+    /// A fast-forward was asked for and is not possible.
+    #[error("{target} has moved on; it cannot fast-forward to {}", commit.short())]
+    NotFastForward {
+        /// The branch.
+        target: String,
+        /// The commit.
+        commit: Oid,
+    },
+    /// The commits to be replayed hold a merge.
+    #[error("commit {} is a merge; it cannot be rebased", .0.short())]
+    HoldsMerge(Oid),
+    /// The branch is checked out and something is going on there.
+    #[error("{target} is checked out in {root}, where {what}")]
+    InProgress {
+        /// The branch.
+        target: String,
+        /// The checkout.
+        root: String,
+        /// What is going on.
+        what: String,
+    },
+    /// The branch is checked out with changes in the way.
+    #[error("{target} is checked out in {root} with changes in the way: {what}")]
+    Dirty {
+        /// The branch.
+        target: String,
+        /// The checkout.
+        root: String,
+        /// Git's reason, or the files.
+        what: String,
+    },
+    /// Files of the checkout need a filter that `ai` does not run.
+    #[error(
+        "{path} of {target} needs the filter `{filter}` of the repository's own configuration, which ai does not run"
+    )]
+    NeedsFilter {
+        /// The branch.
+        target: String,
+        /// The path.
+        path: TreePath,
+        /// The filter.
+        filter: String,
+    },
+    /// Files were half updated and could not all be put back.
+    #[error("updating {root} failed half-way and not everything could be put back: {what}")]
+    HalfDone {
+        /// The checkout.
+        root: String,
+        /// Why.
+        what: String,
+    },
+    /// The branch is not where it was.
+    #[error(transparent)]
+    Ref(#[from] RefError),
+    /// Git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+impl MergeError {
+    /// A command to try, where one helps. None of them can destroy data.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Dirty { .. } => Some("commit or stash the changes there, then accept again"),
+            Self::InProgress { .. } => Some("finish it there, then accept again"),
+            Self::NeedsFilter { .. } => Some("check another branch out there, accept again, then check the branch out"),
+            Self::Conflicts { .. } | Self::NotFastForward { .. } => {
+                Some("ai reject, so that it is done again on the new base")
+            }
+            _ => None,
+        }
+    }
+}
+
+fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("{n} {noun}") } else { format!("{n} {noun}s") }
+}
+
+fn list(paths: &[TreePath]) -> String {
+    let shown: Vec<String> = paths.iter().take(5).map(ToString::to_string).collect();
+    let more = if paths.len() > 5 { ", …" } else { "" };
+    format!("{}{more}", shown.join(", "))
+}
+
+/// Computes the merge. Writes objects only.
+pub fn prepare(repo: &Repo, shadow: &Shadow, proposal: &Proposal<'_>) -> Result<Prepared, MergeError> {
+    let old = repo.find_ref(proposal.target)?;
+    let new = match &old {
+        Some(old) if repo.is_ancestor(proposal.commit, old)? => return Ok(Prepared::AlreadyMerged),
+        Some(old) => joined(repo, shadow, proposal, old)?,
+        // A branch without commits takes the commit as it is.
+        None => proposal.commit.clone(),
+    };
+    let tree = repo.tree_of(&new)?;
+    Ok(Prepared::Ready(Plan { target: proposal.target.to_owned(), old, new, tree }))
+}
+
+fn joined(repo: &Repo, shadow: &Shadow, proposal: &Proposal<'_>, old: &Oid) -> Result<Oid, MergeError> {
+    let commit = proposal.commit;
+    let can_forward = repo.is_ancestor(old, commit)?;
+    let both = [old.clone(), commit.clone()];
+    match proposal.mode {
+        Mode::FastForwardOnly | Mode::FastForwardOrMerge | Mode::Rebase if can_forward => Ok(commit.clone()),
+        Mode::FastForwardOnly => {
+            Err(MergeError::NotFastForward { target: proposal.target.to_owned(), commit: commit.clone() })
+        }
+        Mode::FastForwardOrMerge | Mode::Merge => {
+            write(repo, proposal, &merged_tree(shadow, None, old, commit)?, &both)
+        }
+        Mode::Squash => write(repo, proposal, &merged_tree(shadow, None, old, commit)?, &both[..1]),
+        Mode::Rebase => replay::replay(repo, shadow, proposal, old),
+    }
+}
+
+fn write(repo: &Repo, proposal: &Proposal<'_>, tree: &Oid, parents: &[Oid]) -> Result<Oid, MergeError> {
+    let new = NewCommit {
+        tree,
+        parents,
+        message: proposal.message,
+        author: proposal.who,
+        committer: proposal.who,
+        when_ms: proposal.when_ms,
+    };
+    Ok(repo.commit_tree(&new)?)
+}
+
+/// The tree of a three-way merge, without any index or work tree. Attributes are those of `ours`; only built-in merge drivers exist.
+fn merged_tree(shadow: &Shadow, base: Option<&Oid>, ours: &Oid, theirs: &Oid) -> Result<Oid, MergeError> {
+    let mut command = shadow.objects(["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages"]);
+    if let Some(base) = base {
+        command = command.arg(format!("--merge-base={base}"));
+    }
+    let out = command.arg(ours).arg(theirs).env("GIT_ATTR_SOURCE", ours).run_any()?;
+    if out.code > 1 {
+        return Err(out.failure().into());
+    }
+    let mut fields = Nul::of(&out);
+    let tree = Oid::parse(&String::from_utf8_lossy(fields.expect("the merged tree")?)).map_err(GitError::from)?;
+    if out.code == 0 {
+        return Ok(tree);
+    }
+    let mut conflicts: Vec<TreePath> = fields.take_while(|path| !path.is_empty()).map(TreePath::new).collect();
+    conflicts.sort();
+    conflicts.dedup();
+    Err(MergeError::Conflicts { conflicts })
+}
+
+fn expected(old: Option<&Oid>) -> Expect {
+    old.map_or(Expect::Absent, |old| Expect::At(old.clone()))
+}
+
+#[cfg(test)]
+mod tests;
