@@ -85,6 +85,21 @@ pub fn create_dir_all(path: &Path) -> Result<(), FsError> {
     at("create", path, fs::create_dir_all(path))
 }
 
+/// Makes a directory (and its parents) that only its owner may look into.
+pub fn create_private_dir(path: &Path) -> Result<(), FsError> {
+    use std::os::unix::fs::DirBuilderExt;
+    at("create", path, fs::DirBuilder::new().recursive(true).mode(0o700).create(path))
+}
+
+/// Copies a file, making its directory; a target that exists stays as it is.
+pub fn copy_if_absent(from: &Path, to: &Path) -> Result<(), FsError> {
+    if fs::symlink_metadata(to).is_ok() {
+        return Ok(());
+    }
+    create_dir_all(to.parent().unwrap_or(Path::new(".")))?;
+    at("copy", from, fs::copy(from, to).map(drop))
+}
+
 /// Removes a file; one that is already gone is no error.
 pub fn remove_file(path: &Path) -> Result<(), FsError> {
     match fs::remove_file(path) {
@@ -98,6 +113,31 @@ pub fn remove_dir_all(path: &Path) -> Result<(), FsError> {
     match fs::remove_dir_all(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         other => at("remove", path, other),
+    }
+}
+
+/// A new file that grows by whole writes; readable by its owner alone.
+pub struct Appender {
+    file: fs::File,
+}
+
+impl Appender {
+    /// Makes the file, replacing one that is there.
+    pub fn create(path: &Path) -> Result<Appender, FsError> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        Ok(Appender { file: at("create", path, options.open(path))? })
+    }
+}
+
+impl Write for Appender {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 

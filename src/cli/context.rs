@@ -30,6 +30,11 @@ impl Context {
         Context { ui, global, place: OnceCell::new(), config: OnceCell::new() }
     }
 
+    /// True unless the user asked for silence.
+    pub(super) fn is_talkative(&self) -> bool {
+        !self.global.quiet
+    }
+
     /// The directory that the command is about: `-C`, else the current one.
     pub(super) fn start_dir(&self) -> Result<PathBuf, CliError> {
         let here = env::current_dir()

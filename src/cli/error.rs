@@ -77,7 +77,7 @@ impl From<OpError> for CliError {
 impl From<Refusal> for CliError {
     fn from(why: Refusal) -> CliError {
         let code = match &why {
-            Refusal::NotFound { .. } | Refusal::Ambiguous { .. } | Refusal::NothingReady { locked: 0 } => exit::NOT_FOUND,
+            Refusal::Missing { .. } | Refusal::NotFound { .. } | Refusal::Ambiguous { .. } | Refusal::NothingReady { locked: 0 } => exit::NOT_FOUND,
             Refusal::Invalid(_) | Refusal::Cycle(_) => exit::USAGE,
             Refusal::Taken { .. }
             | Refusal::Locked { .. }
@@ -85,9 +85,11 @@ impl From<Refusal> for CliError {
             | Refusal::WrongState { .. }
             | Refusal::NeedsRecovery(_)
             | Refusal::NothingReady { .. }
+            | Refusal::MergeConflict { .. }
             | Refusal::Conflict(_) => exit::CONFLICT,
             Refusal::LeaseLost { .. } | Refusal::NoToken(_) => exit::LEASE_LOST,
-            Refusal::TooEarly { .. } => exit::TRY_LATER,
+            Refusal::TooEarly { .. } | Refusal::TryLater { .. } => exit::TRY_LATER,
+            Refusal::Interrupted(_) => exit::INTERRUPTED,
             Refusal::Denied(_) => exit::DENIED,
             Refusal::NeedsApproval(_) | Refusal::Untrusted(_) => exit::APPROVAL,
             Refusal::NotProven(_) => exit::NOT_PROVEN,

@@ -15,6 +15,7 @@ use crate::policy::PolicyState;
 use crate::store::{Store, StoreError, Tx};
 
 /// The surroundings of one operation.
+#[derive(Clone)]
 pub struct Cx {
     /// Both clocks.
     pub now: Now,

@@ -1,6 +1,7 @@
 //! Use cases, one a file: load, decide, ask policy, write and record, in one transaction. No terminal, no clock, no file of the
 //! user's: what a use case needs of the world stands in [`cx::Cx`] or is handed to it.
 
+pub mod accept;
 pub mod agents;
 pub mod approve;
 pub mod ask;
@@ -17,5 +18,6 @@ pub mod mutant;
 pub mod patterns;
 pub mod project;
 pub mod refusal;
+pub mod run;
 pub mod trust;
 pub mod why;

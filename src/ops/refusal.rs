@@ -147,9 +147,36 @@ pub enum Refusal {
     /// A conflict with what stands in the repository.
     #[error("{0}")]
     Conflict(String),
+    /// The work does not fit onto its target, or the target cannot be moved now.
+    #[error("{why}")]
+    MergeConflict {
+        /// What is in the way.
+        why: String,
+        /// What helps.
+        next: String,
+    },
     /// The machine cannot do it now.
     #[error("{0}")]
     Environment(String),
+    /// Something has to be set up first.
+    #[error("{why}")]
+    Missing {
+        /// What.
+        why: String,
+        /// How.
+        next: String,
+    },
+    /// Not now: something else is in the way for a while.
+    #[error("{why}")]
+    TryLater {
+        /// What is in the way.
+        why: String,
+        /// What helps.
+        next: String,
+    },
+    /// Ended by Ctrl-C.
+    #[error("{0}")]
+    Interrupted(String),
     /// Something ran and failed.
     #[error("{0}")]
     Failed(String),
@@ -176,7 +203,7 @@ impl Refusal {
             Refusal::NothingReady { .. } => "`ai task list --status blocked` and `ai why TASK` say what the others wait for".into(),
             Refusal::Denied(record) => format!("`ai policy explain {}` shows the rules that matched", record.id),
             Refusal::NeedsApproval(record) => format!("a person says yes with `ai policy approve {}`", record.id),
-            Refusal::BadConfig { hint, .. } => hint.clone(),
+            Refusal::BadConfig { hint, .. } | Refusal::MergeConflict { next: hint, .. } | Refusal::TryLater { next: hint, .. } | Refusal::Missing { next: hint, .. } => hint.clone(),
             Refusal::Untrusted(_) => "look at it with `ai trust --show`, then say `ai trust`".into(),
             _ => return None,
         })

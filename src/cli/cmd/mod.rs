@@ -1,14 +1,17 @@
 //! The commands: one verb, one file.
 
+mod accept;
 mod agent;
 mod init;
 mod lock;
 mod log;
 mod policy;
+mod run;
 mod status;
 mod task;
 mod trust;
 mod why;
+mod world;
 
 use clap::Subcommand;
 
@@ -43,6 +46,12 @@ pub(super) enum Command {
     /// Lock paths by hand, list and check locks
     #[command(subcommand)]
     Lock(lock::LockCommand),
+    /// Run a task by an agent: worktree, agent, snapshot, checks, verdict
+    Run(run::RunArgs),
+    /// Take reviewed work into its target branch
+    Accept(accept::AcceptArgs),
+    /// Send reviewed work back with a note
+    Reject(accept::RejectArgs),
     /// Say what holds a task now, and what to do about it
     Why(why::WhyArgs),
     /// Show what is going on: tasks by state, who works, what waits for you
@@ -63,6 +72,9 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Policy(command) => policy::run(&command, context),
         Command::Trust(args) => trust::run(&args, context),
         Command::Lock(command) => lock::run(&command, context),
+        Command::Run(args) => run::run(&args, context),
+        Command::Accept(args) => accept::accept(&args, context),
+        Command::Reject(args) => accept::reject(&args, context),
         Command::Why(args) => why::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Log(args) => log::run(&args, context),

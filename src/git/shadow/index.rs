@@ -65,7 +65,7 @@ impl Shadow {
 
     /// Turns the tree at `root`, whose state the index knows, into exactly `tree`: changed files are put back, files that `tree`
     /// does not have and no ignore rule of it names are removed. The caller has saved everything before.
-    pub(in crate::git) fn reset(&self, root: &Path, tree: &Oid, ignored: Ignored) -> Result<(), GitError> {
+    pub fn reset(&self, root: &Path, tree: &Oid, ignored: Ignored) -> Result<(), GitError> {
         let _guard = self.guard()?;
         self.forget()?;
         self.in_tree(root, tree, ["read-tree", "--reset", "-u"])?.arg(tree).run()?;

@@ -1,0 +1,66 @@
+//! `ai accept` and `ai reject`
+
+use clap::Args;
+
+use crate::cli::cmd::Outcome;
+use crate::cli::cmd::world::world;
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit;
+use crate::ops::accept;
+use crate::store::sqlite::Access;
+
+#[derive(Args)]
+pub(in crate::cli) struct AcceptArgs {
+    /// The task; any unique prefix of its id
+    #[arg(value_name = "TASK")]
+    id: String,
+    /// Accept it without a passing verdict, for this recorded reason
+    #[arg(long = "override", value_name = "REASON")]
+    overridden: Option<String>,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct RejectArgs {
+    /// The task; any unique prefix of its id
+    #[arg(value_name = "TASK")]
+    id: String,
+    /// What is wrong with it; goes into the next prompt
+    #[arg(long, short, value_name = "TEXT")]
+    note: String,
+}
+
+pub(super) fn accept(args: &AcceptArgs, context: &mut Context) -> Outcome {
+    if args.overridden.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
+        return Err(CliError::usage("an override needs a reason"));
+    }
+    let world = world(context)?;
+    let mut store = context.store(Access::Write)?;
+    let accepted = accept::accept(&world, &mut store, &args.id, args.overridden.as_deref())?;
+    let target = accepted.target.as_deref().map(|t| t.trim_start_matches("refs/heads/").to_owned());
+    if context.ui.json() {
+        context.ui.object(&serde_json::json!({
+            "task": accepted.task, "commit": accepted.commit, "target": target, "updated": accepted.updated,
+        }));
+        return Ok(exit::OK);
+    }
+    let short = &accepted.commit[..accepted.commit.len().min(12)];
+    let place = target.map_or("stays on its own branch".to_owned(), |target| format!("is in {target}"));
+    context.ui.line(&format!("{}  {}: {short} {place}", accepted.task.id, accepted.task.status_text()));
+    Ok(exit::OK)
+}
+
+pub(super) fn reject(args: &RejectArgs, context: &mut Context) -> Outcome {
+    if args.note.trim().is_empty() {
+        return Err(CliError::usage("say what is wrong with it: the next attempt reads your note"));
+    }
+    let cx = context.cx()?;
+    let mut store = context.store(Access::Write)?;
+    let task = accept::reject(&mut store, &cx, &args.id, &args.note)?;
+    if context.ui.json() {
+        context.ui.object(&task);
+    } else {
+        context.ui.line(&format!("{}  {}: sent back with your note", task.id, task.status_text()));
+    }
+    Ok(exit::OK)
+}

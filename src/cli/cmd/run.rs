@@ -1,0 +1,67 @@
+//! `ai run`
+
+use clap::Args;
+
+use crate::base::text::multi_line;
+use crate::cli::cmd::world::world;
+use crate::cli::cmd::Outcome;
+use crate::cli::context::Context;
+use crate::cli::exit;
+use crate::domain::verdict::{self, Lifecycle};
+use crate::ops::claim::Which;
+use crate::ops::run::{self, Report};
+use crate::store::sqlite::Access;
+
+#[derive(Args)]
+pub(in crate::cli) struct RunArgs {
+    /// The task; any unique prefix of its id
+    #[arg(required_unless_present = "next", value_name = "TASK")]
+    id: Option<String>,
+    /// Run the most urgent ready task whose paths are free
+    #[arg(long, conflicts_with = "id")]
+    next: bool,
+    /// The agent; else the task's own, the configured one, or the only one
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+}
+
+pub(super) fn run(args: &RunArgs, context: &mut Context) -> Outcome {
+    let world = world(context)?;
+    let which = args.id.clone().map_or(Which::Next, Which::Task);
+    let mut store = context.store(Access::Write)?;
+    let report = run::run(&world, &mut store, &which, args.agent.as_deref())?;
+    show(&report, context);
+    Ok(code(&report))
+}
+
+fn code(report: &Report) -> u8 {
+    use verdict::Outcome as O;
+    match report.outcome {
+        O::ReadyForReview | O::Unverified => exit::OK,
+        O::NeedsApproval => exit::APPROVAL,
+        O::Denied => exit::DENIED,
+        O::SendBackChecks | O::NeedsRecheck | O::SendBackNoChanges => exit::NOT_PROVEN,
+        O::SendBackConflict => exit::CONFLICT,
+        O::RetryUncounted if report.cell.lifecycle == Lifecycle::Quota => exit::TRY_LATER,
+        O::Retry | O::RetryUncounted | O::Environment => exit::FAILED,
+    }
+}
+
+fn show(report: &Report, context: &mut Context) {
+    for warning in &report.warnings {
+        context.ui.warn(&multi_line(warning));
+    }
+    if context.ui.json() {
+        context.ui.object(&serde_json::json!({
+            "run": report.run, "task": report.task, "verdict": report.cell, "outcome": report.outcome,
+            "summary": report.summary, "warnings": report.warnings, "dir": report.dir,
+        }));
+        return;
+    }
+    let (run, task) = (&report.run, &report.task);
+    context.ui.line(&format!("{}  {}  {}", run.id, report.outcome.as_str(), task.status_text()));
+    context.ui.line(&format!("  {}", multi_line(&report.summary).replace('\n', "\n  ")));
+    if task.state.name() == "review" {
+        context.ui.say(&format!("look at it with `ai review {0}`, take it with `ai accept {0}`", task.id));
+    }
+}

@@ -1,0 +1,32 @@
+//! The surroundings of commands that start processes or look at trees.
+
+use std::io::Write;
+
+use crate::base::env;
+use crate::cli::context::{Context, now};
+use crate::cli::error::CliError;
+use crate::ops::run::World;
+use crate::process::environment::secrets_in;
+use crate::process::redact::Redactor;
+
+/// The world as this command sees it.
+pub(super) fn world(context: &Context) -> Result<World, CliError> {
+    let all = env::all();
+    let redactor = Redactor::new(&secrets_in(&all));
+    let talkative = context.is_talkative();
+    Ok(World {
+        location: context.place()?.clone(),
+        root: context.root()?.to_owned(),
+        config: context.config()?.clone(),
+        actor: context.actor()?,
+        clock: now,
+        env: all,
+        redactor,
+        progress: Box::new(move |text| {
+            if talkative {
+                // Nobody is left to tell when stderr is closed.
+                let _ = writeln!(std::io::stderr(), "{}", crate::base::text::multi_line(text));
+            }
+        }),
+    })
+}

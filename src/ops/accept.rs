@@ -1,0 +1,320 @@
+//! Accepting: only the tree that was judged goes into the target branch, by compare-and-swap, and the task is done by that verdict.
+//!
+//! Where the target has moved, what would land is another tree than the one that was judged; the checks run on that tree first. The move
+//! is recorded before it is made, so that an accept that was cut off is completed by the next one, never done twice.
+
+use std::path::PathBuf;
+
+use crate::config::AcceptMode;
+use crate::domain::action::Action;
+use crate::domain::actor::{Actor, ActorKind};
+use crate::domain::decision::Effect;
+use crate::domain::event::Event;
+use crate::domain::evidence::{Evidence, EvidenceKind};
+use crate::domain::run::{Accepting, Run};
+use crate::domain::task::{Proof, Task, TaskState};
+use crate::domain::trailer::{self, Trailers};
+use crate::domain::verdict::{Lifecycle, PolicyVerdict, Verification};
+use crate::git::diff::ChangedPath;
+use crate::git::merge::{self, MergeError, Plan, Prepared, Proposal};
+use crate::git::shadow::Shadow;
+use crate::git::{Oid, Repo};
+use crate::ops::ask::{self, Question};
+use crate::ops::cx::{self, Cx, commit};
+use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::{
+    CheckPlace, CheckPlan, Filed, World, failpoint, file_evidence, identity, policy_verdict, run_checks, verification,
+};
+use crate::ops::trust;
+use crate::process::supervise::CancelToken;
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+
+/// Work that was accepted.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The task, done.
+    pub task: Task,
+    /// The commit that is in the target now.
+    pub commit: String,
+    /// The branch; absent where the work stays on its own.
+    pub target: Option<String>,
+    /// The checkout whose files were brought along.
+    pub updated: Option<PathBuf>,
+}
+
+struct Case<'a> {
+    world: &'a World,
+    repo: Repo,
+    shadow: Shadow,
+    task: Task,
+    run: Run,
+    commit: Oid,
+    tree: Oid,
+    overridden: Option<&'a str>,
+}
+
+/// Accepts the work of a task in review.
+pub fn accept(
+    world: &World,
+    store: &mut SqliteStore,
+    typed: &str,
+    overridden: Option<&str>,
+) -> Result<Accepted, OpError> {
+    let (task, run) = store.read(|tx| in_review(tx, typed))?;
+    let repo = world.repo()?;
+    let shadow = Shadow::open(&repo, &world.shadow_dir("accept")).map_err(failed)?;
+    if let Some(started) = &run.accepting
+        && landed(&repo, started)?
+    {
+        return complete(world, store, &task, &run, started.clone(), overridden, Vec::new(), None);
+    }
+    let (Some(commit), Some(tree)) = (&run.commit, &run.tree) else {
+        return Err(Refusal::NotProven(format!("run {} changed nothing, so there is nothing to accept", run.id)).into());
+    };
+    let (commit, tree) = (Oid::parse(commit).map_err(failed)?, Oid::parse(tree).map_err(failed)?);
+    let case = Case { world, repo, shadow, task, run, commit, tree, overridden };
+    case.refuse_moved()?;
+    case.ask_policy(store)?;
+    case.go(store)
+}
+
+fn in_review(tx: &mut dyn crate::store::Tx, typed: &str) -> Result<(Task, Run), OpError> {
+    let id = cx::resolve(tx, typed)?;
+    let task = cx::load(tx, &id)?;
+    let TaskState::Review { run } = &task.state else {
+        let why = "only work that waits for a review can be accepted or rejected".to_owned();
+        let next = format!("`ai why {id}`");
+        return Err(Refusal::WrongState { task: id, state: task.status_text().into(), why, next }.into());
+    };
+    let missing = || Refusal::NotFound { what: "run", id: run.to_string() };
+    let run = tx.run(run)?.ok_or_else(missing)?;
+    Ok((task, run))
+}
+
+/// True where a started accept has moved its branch already.
+fn landed(repo: &Repo, started: &Accepting) -> Result<bool, OpError> {
+    let Some(tip) = repo.find_ref(&started.target).map_err(failed)? else { return Ok(false) };
+    let commit = Oid::parse(&started.commit).map_err(failed)?;
+    if !repo.has_object(&commit).map_err(failed)? {
+        return Ok(false);
+    }
+    repo.is_ancestor(&commit, &tip).map_err(failed)
+}
+
+impl Case<'_> {
+    /// The branch must be where it was judged.
+    fn refuse_moved(&self) -> Result<(), OpError> {
+        let name = format!("refs/heads/{}", self.run.branch);
+        match self.repo.find_ref(&name).map_err(failed)? {
+            Some(now) if now != self.commit => Err(Refusal::NotProven(format!(
+                "branch {} was moved to {} after it was judged at {}; what was judged can no longer be told from what was not",
+                self.run.branch,
+                now.short(),
+                self.commit.short()
+            ))
+            .into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks again about the changed paths, as of now; a person's yes to exactly this counts.
+    fn ask_policy(&self, store: &mut SqliteStore) -> Result<(), OpError> {
+        let cx = self.world.cx_as(&self.world.checkout_policy(), self.agent()?)?;
+        let changed = self.changed()?;
+        let (verdict, record) = policy_verdict(&cx, &self.task, &self.run, &changed, 0);
+        if verdict == PolicyVerdict::Allow || store.read(|tx| ask::approved(tx, &record))? {
+            return Ok(());
+        }
+        let record = Box::new(record);
+        let events = vec![Event::Decided { record: record.clone() }];
+        let why = match record.effect {
+            Effect::RequireApproval => Refusal::NeedsApproval(record),
+            _ => Refusal::Denied(record),
+        };
+        commit(store, &cx, |_| Err(OpError::recorded(why, events)))
+    }
+
+    fn agent(&self) -> Result<Actor, OpError> {
+        Actor::new(ActorKind::Agent, self.run.agent.as_str()).map_err(failed)
+    }
+
+    fn changed(&self) -> Result<Vec<ChangedPath>, OpError> {
+        let base = match &self.run.base {
+            Some(base) => self.repo.tree_of(&Oid::parse(base).map_err(failed)?).map_err(failed)?,
+            None => self.shadow.format().empty_tree(),
+        };
+        self.shadow.changed_paths(&base, &self.tree).map_err(failed)
+    }
+
+    fn go(&self, store: &mut SqliteStore) -> Result<Accepted, OpError> {
+        let plan = self.plan()?;
+        let tree = plan.as_ref().map_or(&self.tree, |plan| &plan.tree);
+        let evidence = self.prove(tree)?;
+        let accepting = Accepting {
+            target: plan.as_ref().map_or_else(|| format!("refs/heads/{}", self.run.branch), |plan| plan.target.clone()),
+            commit: plan.as_ref().map_or(&self.commit, |plan| &plan.new).to_string(),
+            tree: tree.to_string(),
+        };
+        let cx = self.world.cx(&self.world.checkout_policy())?;
+        commit(store, &cx, |tx| self.intend(tx, &cx, &accepting))?;
+        failpoint::hit("accept-intent")?;
+        let updated = match &plan {
+            Some(plan) => {
+                let log = format!("ai: accept {}", self.run.id);
+                let pool = self.world.pool_dir();
+                merge::land(&self.repo, &self.shadow, &pool, plan, &log).map_err(|e| conflict(&e))?.updated
+            }
+            None => None,
+        };
+        failpoint::hit("accept-merged")?;
+        complete(self.world, store, &self.task, &self.run, accepting, self.overridden, evidence, updated)
+    }
+
+    fn intend(&self, tx: &mut dyn crate::store::Tx, cx: &Cx, accepting: &Accepting) -> Result<(), OpError> {
+        let (task, _) = in_review(tx, self.task.id.as_str())?;
+        let action = if self.overridden.is_some() { Action::TaskOverride } else { Action::TaskAccept };
+        let mut question = Question::on_task(action, &task);
+        question.resource.run = Some(self.run.id.to_string());
+        question.resource.branch = Some(accepting.target.clone());
+        ask::or_refuse(tx, cx, question)?;
+        cx.record(tx, &Event::AcceptStarted { run: self.run.id.clone(), accepting: accepting.clone() })
+    }
+
+    /// What would land; nothing where the configuration leaves the work on its branch.
+    fn plan(&self) -> Result<Option<Plan>, OpError> {
+        let config = &self.world.config.accept;
+        let mode = match config.mode {
+            AcceptMode::Branch => return Ok(None),
+            AcceptMode::FfOnly => merge::Mode::FastForwardOnly,
+            AcceptMode::Merge => merge::Mode::FastForwardOrMerge,
+        };
+        let configured = config.target.as_ref().map(|name| format!("refs/heads/{name}"));
+        let target = configured.or_else(|| self.run.target.clone()).ok_or_else(|| Refusal::Missing {
+            why: "the run started from a detached HEAD, so there is no branch to accept into".into(),
+            next: "set accept.target in .ai/config.yaml".into(),
+        })?;
+        let trailers = Trailers {
+            task: Some(self.task.id.to_string()),
+            run: Some(self.run.id.to_string()),
+            agent: Some(self.run.agent.clone()),
+        };
+        let subject = format!("Merge {}: {}", self.task.id, self.task.title);
+        let message = self.world.redactor.redact_text(&trailer::message(&subject, "", &trailers));
+        let who = match self.repo.identity().map_err(failed)? {
+            Some(user) => user,
+            None => identity()?,
+        };
+        let when_ms = (self.world.clock)().wall_ms;
+        let proposal =
+            Proposal { target: &target, commit: &self.commit, mode, message: &message, who: &who, when_ms };
+        match merge::prepare(&self.repo, &self.shadow, &proposal).map_err(|e| conflict(&e))? {
+            Prepared::Ready(plan) => Ok(Some(plan)),
+            Prepared::AlreadyMerged => Ok(None),
+        }
+    }
+
+    /// A passing verdict on exactly `tree`: the run's own where the tree is the same, else one made now.
+    fn prove(&self, tree: &Oid) -> Result<Vec<Evidence>, OpError> {
+        if self.overridden.is_some() {
+            return Ok(Vec::new());
+        }
+        let end = self.run.end.as_ref();
+        let judged = end.map_or(Verification::Unverified, |end| end.cell.verification);
+        let finished = end.is_some_and(|end| end.cell.lifecycle == Lifecycle::Finished);
+        if !finished {
+            return Err(Refusal::NotProven(format!("run {} did not come to its end", self.run.id)).into());
+        }
+        match judged {
+            Verification::Passed if *tree == self.tree => Ok(Vec::new()),
+            Verification::Unverified => Err(Refusal::NotProven(format!(
+                "no required check has run on {}: configure one (checks: in .ai/config.yaml), or accept with --override REASON",
+                self.task.id
+            ))
+            .into()),
+            _ => self.check_again(tree),
+        }
+    }
+
+    fn check_again(&self, tree: &Oid) -> Result<Vec<Evidence>, OpError> {
+        let world = self.world;
+        trust::require(&world.root, &world.location.common_dir, "the checks")?;
+        world.say("what would land is another tree than the one that was judged; checking it");
+        let place = CheckPlace::open(world, &self.repo, "accept", tree)?;
+        let dir = world.run_dir(&self.run.id).join(format!("accept-{}", tree.short()));
+        let plans = CheckPlan::of(&self.task, &world.config)?;
+        let checked = run_checks(world, &place, plans, &dir, self.run.id.as_str(), &CancelToken::new())?;
+        let tree = tree.to_string();
+        let filed = Filed { task: &self.task.id, run: Some(&self.run.id), tree: Some(&tree) };
+        let mut evidence = Vec::new();
+        for check in &checked {
+            let summary = serde_json::to_value(&check.result).unwrap_or_default();
+            evidence.push(file_evidence(world, &filed, EvidenceKind::Check, check.spec.name.as_str(), &check.log, summary)?);
+        }
+        match verification(&checked) {
+            Verification::Passed => Ok(evidence),
+            other => Err(Refusal::NotProven(format!(
+                "the checks are `{other}` on the tree that would land ({}); `ai reject {} --note …` sends it back",
+                &tree[..12],
+                self.task.id
+            ))
+            .into()),
+        }
+    }
+}
+
+/// The last step: the task is done by what stands in the branch now.
+#[expect(clippy::too_many_arguments, reason = "the two ways here, fresh and after a crash, share exactly these")]
+fn complete(
+    world: &World,
+    store: &mut SqliteStore,
+    task: &Task,
+    run: &Run,
+    accepting: Accepting,
+    overridden: Option<&str>,
+    evidence: Vec<Evidence>,
+    updated: Option<PathBuf>,
+) -> Result<Accepted, OpError> {
+    let cx = world.cx(&world.checkout_policy())?;
+    let proof = match overridden {
+        Some(reason) => Proof::Overridden { reason: reason.to_owned(), by: cx.actor.clone() },
+        None => Proof::Verdict {
+            tree: accepting.tree.clone(),
+            commit: Some(accepting.commit.clone()),
+            run: Some(run.id.clone()),
+        },
+    };
+    let task = commit(store, &cx, |tx| {
+        in_review(tx, task.id.as_str())?;
+        for piece in &evidence {
+            cx.record(tx, &Event::EvidenceRecorded { evidence: Box::new(piece.clone()) })?;
+        }
+        cx.record(tx, &Event::TaskDone { task: task.id.clone(), proof })?;
+        cx::load(tx, &task.id)
+    })?;
+    failpoint::hit("accept-done")?;
+    let own = format!("refs/heads/{}", run.branch);
+    let target = Some(accepting.target).filter(|target| *target != own);
+    Ok(Accepted { task, commit: accepting.commit, target, updated })
+}
+
+/// Sends work back, with a note for the next attempt.
+pub fn reject(store: &mut SqliteStore, cx: &Cx, typed: &str, note: &str) -> Result<Task, OpError> {
+    commit(store, cx, |tx| {
+        let (task, _) = in_review(tx, typed)?;
+        ask::or_refuse(tx, cx, Question::on_task(Action::TaskReject, &task))?;
+        let note =
+            crate::domain::task::Note { at_ms: cx.now.wall_ms, by: cx.actor.clone(), text: format!("rejected: {note}") };
+        cx.record(tx, &Event::TaskRejected { task: task.id.clone(), note })?;
+        cx::load(tx, &task.id)
+    })
+}
+
+fn conflict(error: &MergeError) -> OpError {
+    let next = error.hint().unwrap_or("`ai doctor`").to_owned();
+    Refusal::MergeConflict { why: error.to_string(), next }.into()
+}
+
+fn failed(error: impl std::fmt::Display) -> OpError {
+    Refusal::Environment(error.to_string()).into()
+}

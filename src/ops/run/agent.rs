@@ -1,0 +1,196 @@
+//! The agent's step: start the connector in the worktree, listen, and see it to its end.
+
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::future::Future;
+use std::io::Write;
+use std::path::Path;
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::base::fs;
+use crate::connector::api::{Connector, StreamParser};
+use crate::connector::launch::{LaunchPlan, LaunchRequest, Session, StdinSource as PlanStdin};
+use crate::domain::agent::Agent;
+use crate::domain::agent_event::{AgentEvent, AgentResult};
+use crate::domain::lease::Token;
+use crate::domain::process_end::ProcessEnd;
+use crate::domain::run::Run;
+use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::checks::{process_end, runtime};
+use crate::ops::run::world::{World, environment};
+use crate::process::environment::child_environment;
+use crate::process::supervise::{
+    CancelToken, End, Line, Limits, Observer, Outcome, OutputTo, SpawnSpec, StdinSource, StopReason, Stream, supervise,
+};
+
+/// How the agent's step ended.
+pub struct AgentEnd {
+    /// The process.
+    pub end: ProcessEnd,
+    /// What the connector concludes.
+    pub result: AgentResult,
+    /// Milliseconds that it took.
+    pub duration_ms: u64,
+    /// Why `ai` stopped it, where it did.
+    pub stopped: Option<StopReason>,
+    /// Processes that it left behind and that were ended.
+    pub leftovers: usize,
+}
+
+/// What the agent's step is given.
+pub struct AgentStep<'a> {
+    /// The agent.
+    pub agent: &'a Agent,
+    /// Its connector.
+    pub connector: &'a dyn Connector,
+    /// The run.
+    pub run: &'a Run,
+    /// The prompt.
+    pub prompt: &'a str,
+    /// Where it works.
+    pub worktree: &'a Path,
+    /// The run's directory.
+    pub dir: &'a Path,
+    /// The lease, so that the agent's own `ai` commands act under it.
+    pub token: &'a Token,
+}
+
+/// Runs the agent to its end.
+pub fn run_agent(world: &World, step: &AgentStep<'_>, cancel: &CancelToken) -> Result<AgentEnd, OpError> {
+    let prompt_file = step.dir.join("prompt.md");
+    let request = LaunchRequest {
+        agent: step.agent,
+        model: None,
+        prompt: step.prompt,
+        prompt_file: &prompt_file,
+        worktree: step.worktree,
+        run_dir: step.dir,
+        session: Session::New,
+    };
+    let plan = step.connector.command(&request).map_err(|e| Refusal::Invalid(e.to_string()))?;
+    let spec = spawn_spec(world, step, &plan);
+    let mut listener = Listener::new(step.connector.parser(), &step.dir.join("events.jsonl"))?;
+    let runtime = runtime()?;
+    let outcome = runtime
+        .block_on(async { with_signals(supervise(&spec, &world.redactor, &mut listener, cancel), cancel).await })
+        .map_err(environment)?;
+    conclude(world, step, &spec, listener, outcome)
+}
+
+fn conclude(
+    world: &World,
+    step: &AgentStep<'_>,
+    spec: &SpawnSpec,
+    listener: Listener,
+    outcome: Outcome,
+) -> Result<AgentEnd, OpError> {
+    if !outcome.survivors.is_empty() {
+        world.say(&format!("warning: processes {:?} of {} could not be ended", outcome.survivors, step.run.id));
+    }
+    let limit = match outcome.end {
+        End::TimedOut(crate::process::supervise::Timeout::Silence) => spec.limits.silence,
+        _ => spec.limits.total,
+    };
+    let end = process_end(&outcome.end, outcome.oom, limit.unwrap_or_default());
+    let stopped = match outcome.end {
+        End::Cancelled(reason) => Some(reason),
+        _ => None,
+    };
+    let result = listener.parser.into_inner().finish(&end);
+    let duration_ms = u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX);
+    Ok(AgentEnd { end, result, duration_ms, stopped, leftovers: outcome.leftovers })
+}
+
+fn spawn_spec(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> SpawnSpec {
+    let (agent, runs) = (step.agent.limits, &world.config.runs);
+    let minutes = |n: u32| Some(Duration::from_secs(u64::from(n) * 60));
+    SpawnSpec {
+        argv: plan.argv.clone(),
+        cwd: plan.cwd.clone(),
+        env: agent_environment(world, step, plan),
+        stdin: match &plan.stdin {
+            PlanStdin::Null => StdinSource::Null,
+            PlanStdin::File(path) => StdinSource::File(path.clone()),
+        },
+        run_id: Some(step.run.id.to_string()),
+        limits: Limits {
+            total: minutes(agent.minutes.min(runs.minutes)),
+            silence: minutes(agent.silence_minutes.min(runs.silence_minutes)),
+            grace: runs.grace,
+            output_cap: u64::from(agent.output_mb.min(runs.output_mb)) << 20,
+        },
+        stdout: OutputTo::File(step.dir.join("stdout.log")),
+        stderr: OutputTo::File(step.dir.join("stderr.log")),
+    }
+}
+
+fn agent_environment(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> Vec<(OsString, OsString)> {
+    let mut set: Vec<(OsString, OsString)> =
+        plan.env_set.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let own = [
+        ("AI_TASK", step.run.task.to_string()),
+        ("AI_LEASE", step.token.reveal()),
+        ("AI_ACTOR", format!("agent:{}", step.run.agent)),
+        // A question asked by Git would hang the night: it fails instead.
+        ("GIT_TERMINAL_PROMPT", "0".to_owned()),
+        ("GIT_EDITOR", "true".to_owned()),
+    ];
+    set.extend(own.map(|(name, value)| (name.into(), value.into())));
+    let pass: Vec<String> = plan.env_pass.iter().chain(&world.config.runs.env_pass).cloned().collect();
+    child_environment(&world.env, &pass, &set)
+}
+
+/// Drives `work`, and turns Ctrl-C and TERM into a request to stop it, so that the child is ended and its work saved.
+async fn with_signals<T>(work: impl Future<Output = T>, cancel: &CancelToken) -> T {
+    let mut work = pin!(work);
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+    else {
+        return work.await;
+    };
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            _ = interrupt.recv() => cancel.cancel(StopReason::Interrupted),
+            _ = terminate.recv() => cancel.cancel(StopReason::Shutdown),
+            _ = hangup.recv() => cancel.cancel(StopReason::Shutdown),
+        }
+    }
+}
+
+/// Parses the stream as it comes and writes the normalized events.
+struct Listener {
+    parser: RefCell<Box<dyn StreamParser>>,
+    events: fs::Appender,
+}
+
+impl Listener {
+    fn new(parser: Box<dyn StreamParser>, file: &Path) -> Result<Listener, OpError> {
+        Ok(Listener { parser: RefCell::new(parser), events: fs::Appender::create(file).map_err(environment)? })
+    }
+
+    fn write(&mut self, event: &AgentEvent) {
+        if let Ok(mut line) = serde_json::to_vec(event) {
+            line.push(b'\n');
+            // A full disk must not stop the agent; the raw log stands beside this file.
+            let _ = self.events.write_all(&line);
+        }
+    }
+}
+
+impl Observer for Listener {
+    fn line(&mut self, stream: Stream, line: Line<'_>) {
+        match stream {
+            Stream::Stdout => {
+                let events = self.parser.get_mut().line(line.bytes);
+                for event in &events {
+                    self.write(event);
+                }
+            }
+            Stream::Stderr => self.parser.get_mut().error_line(line.bytes),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! One run from claim to verdict.
+
+use std::path::PathBuf;
+
+use crate::base::{fs, id};
+use crate::connector::api::Connector;
+use crate::connector::registry::Registry;
+use crate::domain::actor::{Actor, ActorKind, Incarnation};
+use crate::domain::agent::Agent;
+use crate::domain::event::Event;
+use crate::domain::run::{Run, Step};
+use crate::domain::task::Task;
+use crate::domain::verdict::{Cell, Outcome};
+use crate::git::{Head, Oid, Repo, TreePath};
+use crate::ops::claim::Which;
+use crate::ops::cx::{self, Cx, commit};
+use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::checks::CheckPlan;
+use crate::ops::run::finish::{self, Sealed};
+use crate::ops::run::heartbeat::{Beat, Heart};
+use crate::ops::run::start::{self, Origin, Started};
+use crate::ops::run::world::{World, environment};
+use crate::ops::run::{failpoint, recover, work};
+use crate::ops::{agents, lease, trust};
+use crate::policy::{self, PolicyState};
+use crate::process::supervise::{CancelToken, StopReason};
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+
+/// How a run ended, for the terminal.
+pub struct Report {
+    /// The run.
+    pub run: Run,
+    /// The task as it stands now.
+    pub task: Task,
+    /// The cell of the verdict table.
+    pub cell: Cell,
+    /// What follows.
+    pub outcome: Outcome,
+    /// One line or a few for people.
+    pub summary: String,
+    /// The run's directory.
+    pub dir: PathBuf,
+    /// What a reviewer should look at.
+    pub warnings: Vec<String>,
+}
+
+/// A run in progress.
+pub(super) struct Live<'a> {
+    pub(super) world: &'a World,
+    pub(super) repo: &'a Repo,
+    pub(super) policy: &'a PolicyState,
+    pub(super) agent: &'a Agent,
+    pub(super) connector: &'a dyn Connector,
+    pub(super) actor: Actor,
+    pub(super) started: &'a Started,
+    pub(super) dir: PathBuf,
+    pub(super) cancel: CancelToken,
+}
+
+/// Runs a task by an agent. Runs of supervisors that died are recovered first.
+pub fn run(
+    world: &World,
+    store: &mut SqliteStore,
+    which: &Which,
+    agent_name: Option<&str>,
+) -> Result<Report, OpError> {
+    trust::require(&world.root, &world.location.common_dir, "this run")?;
+    let repo = world.repo()?;
+    recover::dead_runs(world, store, &repo)?;
+    let origin = origin(world, &repo)?;
+    let policy = base_policy(world, &repo, &origin)?;
+    let agent = choose_agent(world, store, which, agent_name)?;
+    let connectors = agents::connectors(&world.root)?;
+    let connector = connector_of(&connectors, &agent)?;
+    let session = Incarnation::new(id::random_text(6)).map_err(environment)?;
+    let actor = Actor::new(ActorKind::Agent, agent.name.as_str()).map_err(environment)?.with_incarnation(session);
+    check_plans(world, store, which)?;
+    let ttl_ms = i64::try_from(world.config.defaults.run_ttl.as_millis()).unwrap_or(60_000);
+    let started = start::start(store, &world.cx_as(&policy, actor.clone())?, which, &agent, &origin, ttl_ms)?;
+    let dir = world.run_dir(&started.run.id);
+    let cancel = CancelToken::new();
+    let live = Live { world, repo: &repo, policy: &policy, agent: &agent, connector, actor, started: &started, dir, cancel };
+    live.see_through(store)
+}
+
+impl Live<'_> {
+    fn see_through(&self, store: &mut SqliteStore) -> Result<Report, OpError> {
+        let (run, token) = (&self.started.run, &self.started.token);
+        let agent = &self.agent.name;
+        self.world.say(&format!("run {}: {agent} on branch {}", run.id, run.branch));
+        let heart = Heart::start(Beat {
+            store: self.world.store_path(),
+            cx: self.cx()?,
+            clock: self.world.clock,
+            token: token.clone(),
+            every: self.world.config.defaults.heartbeat,
+            ttl: self.world.config.defaults.run_ttl,
+            cancel: self.cancel.clone(),
+        });
+        let ended = match work::findings(self, store) {
+            Ok(findings) => finish::finish(self, store, findings),
+            Err(error) => {
+                finish::give_up(self, store, &error)?;
+                Err(error)
+            }
+        };
+        drop(heart);
+        let report = ended?;
+        match self.cancel.reason() {
+            Some(StopReason::Interrupted | StopReason::Shutdown) => {
+                let text = format!("run {} was stopped; its work stands on branch {}", report.run.id, report.run.branch);
+                Err(Refusal::Interrupted(text).into())
+            }
+            _ => Ok(report),
+        }
+    }
+
+    /// The surroundings of an operation in the agent's name, now.
+    pub(super) fn cx(&self) -> Result<Cx, OpError> {
+        self.world.cx_as(self.policy, self.actor.clone())
+    }
+
+    /// Records that a step is about to be done. Fenced: a run that lost its lease goes no further.
+    pub(super) fn step(&self, store: &mut SqliteStore, step: Step) -> Result<(), OpError> {
+        if let Some(reason) = self.cancel.reason() {
+            return Err(environment(format!("stopped before step {}: {reason:?}", step.name())));
+        }
+        self.record_step(store, step, None)
+    }
+
+    /// Records a step that a stopped run still does: looking at what the agent left, and saying so.
+    pub(super) fn step_even_if_stopped(&self, store: &mut SqliteStore, step: Step) -> Result<(), OpError> {
+        self.record_step(store, step, None)
+    }
+
+    /// Records that the work stands as a commit.
+    pub(super) fn step_sealed(&self, store: &mut SqliteStore, sealed: &Sealed) -> Result<(), OpError> {
+        self.record_step(store, Step::Checks, Some(sealed))
+    }
+
+    fn record_step(&self, store: &mut SqliteStore, step: Step, sealed: Option<&Sealed>) -> Result<(), OpError> {
+        let cx = self.cx()?;
+        let event = Event::RunStep {
+            run: self.started.run.id.clone(),
+            step,
+            tree: sealed.map(|sealed| sealed.tree.to_string()),
+            commit: sealed.and_then(|sealed| sealed.commit.as_ref()).map(ToString::to_string),
+        };
+        commit(store, &cx, |tx| {
+            lease::fenced(tx, &cx, &self.started.token, step.name())?;
+            cx.record(tx, &event)
+        })
+    }
+}
+
+/// Where the run starts: the configured base branch, else the branch of the main checkout.
+fn origin(world: &World, repo: &Repo) -> Result<Origin, OpError> {
+    if let Some(base) = &world.config.defaults.base {
+        let target = format!("refs/heads/{base}");
+        let commit = repo.find_ref(&target).map_err(environment)?;
+        let commit = commit.ok_or_else(|| Refusal::NotFound { what: "branch", id: base.clone() })?;
+        return Ok(Origin { base: Some(commit.to_string()), target: Some(target) });
+    }
+    Ok(match repo.head().map_err(environment)? {
+        Head::Branch { name, commit } => Origin { base: Some(commit.to_string()), target: Some(name) },
+        Head::Unborn { name } => Origin { base: None, target: Some(name) },
+        Head::Detached { commit } => Origin { base: Some(commit.to_string()), target: None },
+    })
+}
+
+/// The policy of the base commit, which no agent can have written; the checkout's where the base has none yet.
+fn base_policy(world: &World, repo: &Repo, origin: &Origin) -> Result<PolicyState, OpError> {
+    let Some(base) = &origin.base else { return Ok(world.checkout_policy()) };
+    let base = Oid::parse(base).map_err(environment)?;
+    let blob = repo.read_blob(&base, &TreePath::new(policy::FILE)).map_err(environment)?;
+    Ok(match blob {
+        Some(bytes) => PolicyState::from_bytes(Some(&bytes), policy::FILE),
+        None => world.checkout_policy(),
+    })
+}
+
+/// The agent: as typed, else the task's own, else the configured one, else the only one there is.
+fn choose_agent(
+    world: &World,
+    store: &mut SqliteStore,
+    which: &Which,
+    typed: Option<&str>,
+) -> Result<Agent, OpError> {
+    let wanted = match (typed, which) {
+        (Some(name), _) => Some(name.to_owned()),
+        (None, Which::Task(id)) => peek(store, id)?.agent,
+        (None, Which::Next) => None,
+    };
+    if let Some(name) = wanted.or_else(|| world.config.defaults.agent.clone()) {
+        return usable(agents::load(&world.root, &name)?);
+    }
+    let mut files = agents::list(&world.root)?;
+    files.agents.retain(|agent| agent.enabled);
+    match files.agents.len() {
+        1 => Ok(files.agents.remove(0)),
+        0 => {
+            let why = "no agent is registered".to_owned();
+            Err(Refusal::Missing { why, next: "ai agent register NAME --connector command -- ARGV…".into() }.into())
+        }
+        n => {
+            let why = format!("{n} agents are registered and none is chosen");
+            Err(Refusal::Missing { why, next: "name one with --agent, or set defaults.agent in .ai/config.yaml".into() }.into())
+        }
+    }
+}
+
+fn usable(agent: Agent) -> Result<Agent, OpError> {
+    match agent.enabled {
+        true => Ok(agent),
+        false => Err(Refusal::Conflict(format!("agent {} is disabled in its file", agent.name)).into()),
+    }
+}
+
+fn connector_of<'r>(connectors: &'r Registry, agent: &Agent) -> Result<&'r dyn Connector, OpError> {
+    connectors.get(agent.connector.as_str()).ok_or_else(|| {
+        let broken: Vec<String> = connectors.broken().iter().map(ToString::to_string).collect();
+        let detail = if broken.is_empty() { String::new() } else { format!(" ({})", broken.join("; ")) };
+        Refusal::Invalid(format!("agent {} wants connector `{}`, which is not known{detail}", agent.name, agent.connector)).into()
+    })
+}
+
+/// A check that does not exist is better said before anything is claimed.
+fn check_plans(world: &World, store: &mut SqliteStore, which: &Which) -> Result<(), OpError> {
+    match which {
+        Which::Task(id) => CheckPlan::of(&peek(store, id)?, &world.config).map(drop),
+        Which::Next => Ok(()),
+    }
+}
+
+fn peek(store: &mut SqliteStore, typed: &str) -> Result<Task, OpError> {
+    store.read(|tx| {
+        let id = cx::resolve(tx, typed)?;
+        cx::load(tx, &id)
+    })
+}
+
+/// Makes the run's directory, readable by its owner alone.
+pub(super) fn make_run_dir(live: &Live<'_>) -> Result<(), OpError> {
+    fs::create_private_dir(&live.dir).map_err(environment)?;
+    failpoint::hit("claimed")
+}

@@ -1,0 +1,272 @@
+//! The end of a run: verdict, evidence and what becomes of the task, in one fenced transaction.
+
+use std::path::PathBuf;
+
+use crate::base::fs;
+use crate::domain::decision::DecisionRecord;
+use crate::domain::event::{After, Attempt, Event};
+use crate::domain::evidence::{Evidence, EvidenceKind};
+use crate::domain::run::{RunEnd, Step};
+use crate::domain::task::Note;
+use crate::domain::verdict::{Cell, Freshness, Lifecycle, Outcome, PolicyVerdict, Verification};
+use crate::git::diff::{ChangedPath, Stats};
+use crate::git::merge::{self, MergeError, Prepared, Proposal};
+use crate::git::shadow::Shadow;
+use crate::git::snapshot::TreeReport;
+use crate::git::Oid;
+use crate::ops::cx::{self, Cx, commit};
+use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::agent::AgentEnd;
+use crate::ops::run::checks::Checked;
+use crate::ops::run::drive::{Live, Report};
+use crate::ops::run::evidence::{Filed, file_evidence};
+use crate::ops::run::place::identity;
+use crate::ops::run::statement;
+use crate::ops::run::world::environment;
+use crate::ops::run::{failpoint, judge};
+use crate::ops::{lease, lock};
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+
+/// The judged tree.
+pub(super) struct Sealed {
+    /// The tree of the base.
+    pub(super) base_tree: Oid,
+    /// The tree of the work.
+    pub(super) tree: Oid,
+    /// Its commit; absent where nothing was changed.
+    pub(super) commit: Option<Oid>,
+    /// Commits that the agent made itself.
+    pub(super) own_commits: usize,
+}
+
+/// Everything that was measured.
+pub(super) struct Findings {
+    /// The agent's end; absent where an earlier run's work was taken up.
+    pub(super) end: Option<AgentEnd>,
+    /// What became of its process.
+    pub(super) lifecycle: Lifecycle,
+    /// The tree.
+    pub(super) sealed: Sealed,
+    /// What it changes.
+    pub(super) changed: Vec<ChangedPath>,
+    /// What a look at it found besides files.
+    pub(super) reports: Vec<TreeReport>,
+    /// The patch file.
+    pub(super) patch: PathBuf,
+    /// How much it changes.
+    pub(super) stats: Stats,
+    /// The checks.
+    pub(super) checked: Vec<Checked>,
+}
+
+struct Verdict {
+    cell: Cell,
+    outcome: Outcome,
+    decision: DecisionRecord,
+    summary: String,
+    warnings: Vec<String>,
+}
+
+/// Judges the findings, files the evidence and ends the run.
+pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Findings) -> Result<Report, OpError> {
+    let cx = live.cx()?;
+    let verdict = judge_all(live, store, &cx, &findings)?;
+    live.step_even_if_stopped(store, Step::Evidence)?;
+    let evidence = file_all(live, &findings, &verdict)?;
+    failpoint::hit("evidence")?;
+    let end = run_end(&cx, &verdict);
+    let after =
+        judge::after(&cx, &live.started.task, verdict.outcome, findings.lifecycle, findings.end.as_ref(), &verdict.summary);
+    let decided = Event::Decided { record: Box::new(verdict.decision.clone()) };
+    let ended = Event::RunEnded { run: live.started.run.id.clone(), end: Box::new(end), then: after };
+    let (run, task) = commit(store, &cx, |tx| {
+        lease::fenced(tx, &cx, &live.started.token, "finish")?;
+        for piece in &evidence {
+            cx.record(tx, &Event::EvidenceRecorded { evidence: Box::new(piece.clone()) })?;
+        }
+        cx.record(tx, &decided)?;
+        cx.record(tx, &ended)?;
+        let missing = || Refusal::NotFound { what: "run", id: live.started.run.id.to_string() };
+        Ok((tx.run(&live.started.run.id)?.ok_or_else(missing)?, cx::load(tx, &live.started.task.id)?))
+    })?;
+    failpoint::hit("judged")?;
+    let Verdict { cell, outcome, summary, warnings, .. } = verdict;
+    Ok(Report { run, task, cell, outcome, summary, dir: live.dir.clone(), warnings })
+}
+
+fn run_end(cx: &Cx, verdict: &Verdict) -> RunEnd {
+    RunEnd { at_ms: cx.now.wall_ms, cell: verdict.cell, outcome: verdict.outcome, summary: verdict.summary.clone() }
+}
+
+fn judge_all(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings) -> Result<Verdict, OpError> {
+    let (task, run) = (&live.started.task, &live.started.run);
+    let lines = found.stats.insertions + found.stats.deletions;
+    let (mut policy, decision) = judge::policy_verdict(cx, task, run, &found.changed, lines);
+    if policy == PolicyVerdict::NeedsApproval && store.read(|tx| crate::ops::ask::approved(tx, &decision))? {
+        policy = PolicyVerdict::Allow;
+    }
+    let mut warnings = look_closer(live, found);
+    let held = locked_by_others(live, store, cx, found)?;
+    let mut reason = decision.reason.clone();
+    if let Some(first) = held.first() {
+        policy = PolicyVerdict::Deny;
+        reason = first.clone();
+        warnings.extend(held.iter().cloned());
+    }
+    let verification = match found.lifecycle {
+        Lifecycle::Finished => judge::verification(&found.checked),
+        _ => Verification::Unverified,
+    };
+    let cell = Cell { lifecycle: found.lifecycle, verification, policy, freshness: freshness(live, found)? };
+    let outcome = cell.outcome();
+    let summary = judge::summary(outcome, found.end.as_ref(), &found.checked, &reason);
+    let summary = live.world.redactor.redact_text(&summary);
+    Ok(Verdict { cell, outcome, decision, summary, warnings })
+}
+
+/// Paths that the work changes although somebody else holds them: hooks can be skipped, so locks are looked at again here.
+fn locked_by_others(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings) -> Result<Vec<String>, OpError> {
+    let paths: Vec<String> =
+        found.changed.iter().map(|c| String::from_utf8_lossy(c.path.as_bytes()).into_owned()).collect();
+    let own = [live.started.task.id.subject()];
+    let blocked = store.read(|tx| lock::check(tx, cx, &paths, &own))?;
+    let exclusive = |b: &&lock::Blocked| b.lock.mode == crate::domain::path_lock::LockMode::Exclusive;
+    let text = |b: &lock::Blocked| {
+        format!("{} is locked by {} ({})", crate::base::text::one_line(&b.path), b.lease.holder, b.lock.subject)
+    };
+    Ok(blocked.iter().filter(exclusive).map(text).collect())
+}
+
+/// What a reviewer should look at although nothing forbids it.
+fn look_closer(live: &Live<'_>, found: &Findings) -> Vec<String> {
+    let mut warnings: Vec<String> = found.reports.iter().map(|report| format!("in the worktree: {report:?}")).collect();
+    let outside = outside_paths(live, found);
+    if !outside.is_empty() {
+        let shown: Vec<String> = outside.iter().take(10).cloned().collect();
+        warnings.push(format!("outside the task's paths: {}", shown.join(", ")));
+    }
+    if let Some(end) = &found.end
+        && end.leftovers > 0
+    {
+        warnings.push(format!("the agent left {} processes behind, which were ended", end.leftovers));
+    }
+    warnings
+}
+
+fn outside_paths(live: &Live<'_>, found: &Findings) -> Vec<String> {
+    let Ok(rules) = crate::ops::cx::Rules::of(&live.world.config) else { return Vec::new() };
+    let paths = &live.started.task.paths;
+    let patterns: Vec<_> =
+        paths.iter().filter_map(|p| crate::ops::patterns::expand(&rules, &p.pattern).ok()).flatten().collect();
+    if patterns.is_empty() {
+        return Vec::new();
+    }
+    let outside = found.changed.iter().filter(|c| {
+        let path = c.path.as_bytes();
+        !rules.harmless.is_harmless(path) && !patterns.iter().any(|pattern| pattern.is_match(path))
+    });
+    outside.map(|c| crate::base::text::path_bytes(c.path.as_bytes())).collect()
+}
+
+/// Whether the work still fits onto the target as it stands now.
+fn freshness(live: &Live<'_>, found: &Findings) -> Result<Freshness, OpError> {
+    let (Some(target), Some(commit)) = (&live.started.run.target, &found.sealed.commit) else {
+        return Ok(Freshness::Current);
+    };
+    let tip = live.repo.find_ref(target).map_err(environment)?;
+    if tip.as_ref().map(Oid::as_str) == live.started.run.base.as_deref() {
+        return Ok(Freshness::Current);
+    }
+    let shadow = Shadow::open(live.repo, &live.world.shadow_dir(&live.started.run.worktree)).map_err(environment)?;
+    let who = identity()?;
+    let proposal = Proposal {
+        target,
+        commit,
+        mode: merge::Mode::FastForwardOrMerge,
+        message: "ai: does it fit",
+        who: &who,
+        when_ms: (live.world.clock)().wall_ms,
+    };
+    match merge::prepare(live.repo, &shadow, &proposal) {
+        Ok(Prepared::AlreadyMerged | Prepared::Ready(_)) => Ok(Freshness::Current),
+        Err(MergeError::Conflicts { .. }) => Ok(Freshness::BaseMovedConflicting),
+        Err(error) => Err(environment(error)),
+    }
+}
+
+fn file_all(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result<Vec<Evidence>, OpError> {
+    let (world, run) = (live.world, &live.started.run);
+    let tree = found.sealed.tree.to_string();
+    let filed = Filed { task: &run.task, run: Some(&run.id), tree: Some(&tree) };
+    let null = serde_json::Value::Null;
+    let mut all = Vec::new();
+    let diff = serde_json::to_value(found.stats).unwrap_or_default();
+    all.push(file_evidence(world, &filed, EvidenceKind::Diff, "diff", &found.patch, diff)?);
+    for check in &found.checked {
+        let result = serde_json::to_value(&check.result).unwrap_or_default();
+        all.push(file_evidence(world, &filed, EvidenceKind::Check, check.spec.name.as_str(), &check.log, result)?);
+    }
+    let logs = [
+        (EvidenceKind::Log, "stdout", "stdout.log"),
+        (EvidenceKind::Log, "stderr", "stderr.log"),
+        (EvidenceKind::Events, "events", "events.jsonl"),
+        (EvidenceKind::Prompt, "prompt", "prompt.md"),
+    ];
+    for (kind, name, file) in logs {
+        let path = live.dir.join(file);
+        if path.is_file() {
+            all.push(file_evidence(world, &filed, kind, name, &path, null.clone())?);
+        }
+    }
+    let results: Vec<_> = found.checked.iter().map(|check| &check.result).collect();
+    write_json(live, "checks.json", &serde_json::json!(results))?;
+    let text = statement::statement(live, found, verdict.cell, &verdict.decision, &all);
+    fs::write_private(&live.dir.join("statement.json"), text.as_bytes()).map_err(environment)?;
+    all.push(file_evidence(world, &filed, EvidenceKind::Statement, "statement", &live.dir.join("statement.json"), null)?);
+    write_summary(live, found, verdict)?;
+    Ok(all)
+}
+
+fn write_summary(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result<(), OpError> {
+    let run = &live.started.run;
+    let agent = found.end.as_ref().map(|end| {
+        serde_json::json!({ "end": end.end, "duration_ms": end.duration_ms, "result": end.result })
+    });
+    let summary = serde_json::json!({
+        "run": run.id, "task": run.task, "agent": run.agent, "connector": run.connector, "model": run.model,
+        "base": run.base, "target": run.target, "branch": run.branch, "tree": found.sealed.tree.to_string(),
+        "commit": found.sealed.commit.as_ref().map(ToString::to_string), "own_commits": found.sealed.own_commits,
+        "verdict": verdict.cell, "outcome": verdict.outcome, "summary": verdict.summary, "warnings": verdict.warnings,
+        "diff": found.stats, "checks": found.checked.iter().map(|c| &c.result).collect::<Vec<_>>(), "process": agent,
+        "sandbox": "none", "adopted": run.adopted,
+    });
+    write_json(live, "run.json", &summary)
+}
+
+fn write_json(live: &Live<'_>, name: &str, value: &serde_json::Value) -> Result<(), OpError> {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    fs::write_private(&live.dir.join(name), live.world.redactor.redact_text(&text).as_bytes()).map_err(environment)
+}
+
+/// Ends a run that could not be seen through: its work is saved, the task goes back, and the machine is to blame, not the attempt.
+pub(super) fn give_up(live: &Live<'_>, store: &mut SqliteStore, error: &OpError) -> Result<(), OpError> {
+    let run = &live.started.run;
+    let why = live.world.redactor.redact_text(&error.to_string());
+    let saved = super::place::rescue_run(live.world, live.repo, run).ok().flatten();
+    let cx = live.cx()?;
+    let cell = Cell {
+        lifecycle: Lifecycle::Lost,
+        verification: Verification::Unverified,
+        policy: PolicyVerdict::Allow,
+        freshness: Freshness::Current,
+    };
+    let kept = saved.map(|reference| format!("; its work stands on {reference}")).unwrap_or_default();
+    let summary = format!("could not be seen through: {why}{kept}");
+    let note = Some(Note { at_ms: cx.now.wall_ms, by: cx.actor.clone(), text: summary.clone() });
+    let after = After::Requeue { attempt: Attempt::Free, not_before_ms: None, note };
+    let end = RunEnd { at_ms: cx.now.wall_ms, cell, outcome: Outcome::RetryUncounted, summary };
+    let event = Event::RunEnded { run: run.id.clone(), end: Box::new(end), then: after };
+    // Not fenced: the fold lets a run that lost its lease end for itself alone.
+    commit(store, &cx, |tx| cx.record(tx, &event))
+}

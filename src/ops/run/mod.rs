@@ -1,0 +1,29 @@
+//! Runs: claim, worktree, agent, snapshot, checks, evidence, verdict.
+//!
+//! Each step is recorded before it is begun, and its effect is named by task and epoch, so that a crash at any point is found and either
+//! taken up or undone by the next command (`recover`), never guessed. What proves anything is measured here, on objects that `ai`
+//! itself wrote; an agent's exit code and words prove nothing.
+
+mod agent;
+mod checks;
+mod drive;
+mod evidence;
+pub mod failpoint;
+mod finish;
+mod heartbeat;
+mod judge;
+mod place;
+mod prompt;
+mod provision;
+pub mod recover;
+mod start;
+mod statement;
+mod work;
+mod world;
+
+pub use checks::{CheckPlan, Checked, run_checks};
+pub use drive::{Report, run};
+pub use evidence::{Filed, file_evidence};
+pub use judge::{policy_verdict, verification};
+pub use place::{CheckPlace, identity};
+pub use world::{Progress, World};

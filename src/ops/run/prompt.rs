@@ -1,0 +1,78 @@
+//! The prompt: the task, what it may touch, how it will be judged, and what earlier attempts left. Pure text.
+
+use std::path::Path;
+
+use crate::domain::path_lock::LockMode;
+use crate::domain::task::Task;
+
+/// What stands in the prompt besides the task.
+pub struct Around<'a> {
+    /// Commands of the checks, by name.
+    pub checks: &'a [(String, String)],
+    /// Files of the project that agents should read.
+    pub pointers: &'a [&'a str],
+}
+
+/// Files that projects keep for agents; those that exist are named in the prompt.
+pub const POINTERS: [&str; 4] = ["AGENTS.md", "CLAUDE.md", "CONTRIBUTING.md", "GEMINI.md"];
+
+/// The pointers that exist in a worktree.
+pub fn pointers(worktree: &Path) -> Vec<&'static str> {
+    POINTERS.into_iter().filter(|name| worktree.join(name).is_file()).collect()
+}
+
+/// The whole prompt.
+pub fn assemble(task: &Task, around: &Around<'_>) -> String {
+    let mut out = format!("# {}\n", task.title.trim());
+    if !task.body.trim().is_empty() {
+        out.push_str(&format!("\n{}\n", task.body.trim()));
+    }
+    section(&mut out, "What you may change", &paths(task));
+    section(&mut out, "How the result is judged", &judged(around.checks));
+    section(&mut out, "Earlier attempts", &earlier(task));
+    let pointers: Vec<String> = around.pointers.iter().map(|name| format!("- {name}")).collect();
+    section(&mut out, "Read first", &pointers.join("\n"));
+    out.push_str(
+        "\n## Rules\n\nWork only below the current directory. Your changes are recorded when you end; you need not commit. \
+         Nobody can answer questions: where something is unclear, choose the most careful reading and say so at the end.\n",
+    );
+    out
+}
+
+fn section(out: &mut String, title: &str, text: &str) {
+    if !text.is_empty() {
+        out.push_str(&format!("\n## {title}\n\n{text}\n"));
+    }
+}
+
+fn paths(task: &Task) -> String {
+    let of = |mode: LockMode| {
+        let all = task.paths.iter().filter(|p| p.mode == mode);
+        all.map(|p| format!("- `{}`", p.pattern)).collect::<Vec<_>>()
+    };
+    let (own, shared) = (of(LockMode::Exclusive), of(LockMode::Shared));
+    let mut parts = Vec::new();
+    if !own.is_empty() {
+        parts.push(format!("These paths are yours alone while you work:\n\n{}", own.join("\n")));
+    }
+    if !shared.is_empty() {
+        parts.push(format!("Others may work on these at the same time, so change them with care:\n\n{}", shared.join("\n")));
+    }
+    parts.join("\n\n")
+}
+
+fn judged(checks: &[(String, String)]) -> String {
+    if checks.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<String> = checks.iter().map(|(name, command)| format!("- {name}: `{command}`")).collect();
+    format!("These run on your result, in a fresh checkout of it, after you have ended:\n\n{}", lines.join("\n"))
+}
+
+fn earlier(task: &Task) -> String {
+    let mut parts: Vec<String> = task.notes.iter().map(|note| format!("- {}: {}", note.by, note.text.trim())).collect();
+    if let Some(step) = &task.next_step {
+        parts.push(format!("- The last holder left this next step: {}", step.trim()));
+    }
+    parts.join("\n")
+}

@@ -1,0 +1,125 @@
+//! The first transaction of a run: claim, policy, slot and run row together, or nothing.
+
+use std::collections::BTreeSet;
+
+use crate::domain::action::Action;
+use crate::domain::agent::Agent;
+use crate::domain::event::Event;
+use crate::domain::lease::{Lease, Token};
+use crate::domain::run::{ProcessRef, Run, Step};
+use crate::domain::task::Task;
+use crate::ops::ask::{self, Question};
+use crate::ops::claim::{self, Which};
+use crate::ops::cx::{self, Cx, commit};
+use crate::ops::refusal::{OpError, Refusal};
+use crate::process::identity::ProcessIdentity;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, Tx};
+
+/// What the run starts from.
+pub struct Origin {
+    /// The commit; absent on an unborn branch.
+    pub base: Option<String>,
+    /// The branch it was read from.
+    pub target: Option<String>,
+}
+
+/// A run whose task is held.
+pub struct Started {
+    /// The run.
+    pub run: Run,
+    /// The task as it was claimed.
+    pub task: Task,
+    /// The lease.
+    pub lease: Lease,
+    /// The proof of it.
+    pub token: Token,
+}
+
+/// Claims the task and records the run.
+pub fn start(
+    store: &mut SqliteStore,
+    cx: &Cx,
+    which: &Which,
+    agent: &Agent,
+    origin: &Origin,
+    ttl_ms: i64,
+) -> Result<Started, OpError> {
+    let supervisor = this_process()?;
+    commit(store, cx, |tx| {
+        refuse_full(tx, cx, agent)?;
+        let claimed = claim::claim(tx, cx, which, ttl_ms)?;
+        let mut question = Question::on_task(Action::RunStart, &claimed.task);
+        let id = claimed.task.id.run(claimed.lease.epoch);
+        question.resource.run = Some(id.to_string());
+        question.resource.tool = Some(agent.name.to_string());
+        ask::or_refuse(tx, cx, question)?;
+        let run = Run {
+            branch: format!("ai/{}/{}", claimed.task.id, claimed.lease.epoch),
+            worktree: free_slot(tx)?,
+            task: claimed.task.id.clone(),
+            agent: agent.name.to_string(),
+            connector: agent.connector.to_string(),
+            model: agent.model.clone(),
+            base: origin.base.clone(),
+            target: origin.target.clone(),
+            supervisor: supervisor.clone(),
+            started_ms: cx.now.wall_ms,
+            step: Step::Claimed,
+            tree: None,
+            commit: None,
+            adopted: adoptable(tx, &claimed.task, origin)?,
+            accepting: None,
+            end: None,
+            id,
+        };
+        cx.record(tx, &Event::RunStarted { run: Box::new(run.clone()) })?;
+        let task = cx::load(tx, &claimed.task.id)?;
+        Ok(Started { run, task, lease: claimed.lease, token: claimed.token })
+    })
+}
+
+fn this_process() -> Result<ProcessRef, OpError> {
+    let me = ProcessIdentity::current()
+        .ok_or_else(|| Refusal::Environment("/proc cannot be read, so no run could be supervised".into()))?;
+    Ok(ProcessRef {
+        boot_id: me.boot_id,
+        pid_namespace: me.pid_namespace,
+        pid: me.pid,
+        start_ticks: me.start_ticks,
+    })
+}
+
+/// An agent has only so many runs at once.
+fn refuse_full(tx: &mut dyn Tx, _cx: &Cx, agent: &Agent) -> Result<(), OpError> {
+    let at_work = tx.active_runs()?.iter().filter(|run| run.agent == agent.name.as_str()).count();
+    match at_work >= agent.limits.parallel as usize {
+        true => {
+            let text = format!("agent {} is at work on {at_work} runs, which is its limit", agent.name);
+            Err(Refusal::TryLater { why: text, next: format!("raise it with `ai agent register {} … `, or wait", agent.name) }.into())
+        }
+        false => Ok(()),
+    }
+}
+
+/// The first slot of the pool that no active run works in.
+fn free_slot(tx: &mut dyn Tx) -> Result<String, OpError> {
+    let taken: BTreeSet<String> = tx.active_runs()?.into_iter().map(|run| run.worktree).collect();
+    let mut n = 1;
+    while taken.contains(&format!("w{n}")) {
+        n += 1;
+    }
+    Ok(format!("w{n}"))
+}
+
+/// The lost run of this task whose snapshot can be taken up: its agent had ended, nobody has said anything since, and the base is the
+/// same.
+fn adoptable(tx: &mut dyn Tx, task: &Task, origin: &Origin) -> Result<Option<crate::domain::ids::RunId>, OpError> {
+    let runs = tx.runs(&task.id)?;
+    let Some(last) = runs.last() else { return Ok(None) };
+    let lost = last.end.as_ref().is_some_and(|end| end.cell.lifecycle == crate::domain::verdict::Lifecycle::Lost);
+    let newest_word = task.notes.last().map_or(0, |note| note.at_ms);
+    let since = last.end.as_ref().map_or(0, |end| end.at_ms);
+    let same_base = last.base == origin.base;
+    Ok((lost && last.commit.is_some() && same_base && newest_word <= since).then(|| last.id.clone()))
+}

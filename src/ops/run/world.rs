@@ -1,0 +1,101 @@
+//! What a run needs of the machine, handed in once.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::config::Config;
+use crate::domain::actor::Actor;
+use crate::domain::ids::RunId;
+use crate::domain::time::Now;
+use crate::git::{Git, Location, Repo};
+use crate::ops::cx::{Cx, Rules};
+use crate::ops::project;
+use crate::ops::refusal::{OpError, Refusal};
+use crate::policy::PolicyState;
+use crate::process::redact::Redactor;
+
+/// Told what goes on, for a person who watches.
+pub type Progress = dyn Fn(&str);
+
+/// The machine and the project around a run.
+pub struct World {
+    /// The repository.
+    pub location: Location,
+    /// The checkout whose `.ai/` counts.
+    pub root: PathBuf,
+    /// The configuration.
+    pub config: Config,
+    /// Who acts.
+    pub actor: Actor,
+    /// Reads both clocks.
+    pub clock: fn() -> Now,
+    /// The user's environment, from which children get what is allowed.
+    pub env: Vec<(OsString, OsString)>,
+    /// Takes secrets out of everything that is stored.
+    pub redactor: Redactor,
+    /// Told what goes on.
+    pub progress: Box<Progress>,
+}
+
+impl World {
+    /// The state directory in the git common directory.
+    pub fn state(&self) -> PathBuf {
+        project::state_dir(&self.location.common_dir)
+    }
+
+    /// The store's file.
+    pub fn store_path(&self) -> PathBuf {
+        self.state().join(project::STORE_FILE)
+    }
+
+    /// The directory of a run's files.
+    pub fn run_dir(&self, run: &RunId) -> PathBuf {
+        self.state().join("runs").join(run.as_str())
+    }
+
+    /// The pool of worktrees.
+    pub fn pool_dir(&self) -> PathBuf {
+        self.root.join(".ai/worktrees")
+    }
+
+    /// The shadow git directory that looks at one slot.
+    pub fn shadow_dir(&self, slot: &str) -> PathBuf {
+        self.state().join("slots").join(slot).join("shadow.git")
+    }
+
+    /// Opens the repository's objects and references.
+    pub fn repo(&self) -> Result<Repo, OpError> {
+        let git = Git::system().map_err(environment)?;
+        Repo::open(&self.location, git).map_err(environment)
+    }
+
+    /// The surroundings of one operation, now.
+    pub fn cx(&self, policy: &PolicyState) -> Result<Cx, OpError> {
+        self.cx_as(policy, self.actor.clone())
+    }
+
+    /// The same in somebody else's name.
+    pub fn cx_as(&self, policy: &PolicyState, actor: Actor) -> Result<Cx, OpError> {
+        Ok(Cx { now: (self.clock)(), actor, policy: policy.clone(), rules: Rules::of(&self.config)? })
+    }
+
+    /// The policy of the checkout, for questions that are not about a run.
+    pub fn checkout_policy(&self) -> PolicyState {
+        project::policy(&self.root)
+    }
+
+    /// Says something to whoever watches.
+    pub fn say(&self, text: &str) {
+        (self.progress)(text);
+    }
+
+    /// A path of the repository as the store keeps it: below the state directory.
+    pub fn below_state(&self, path: &Path) -> String {
+        path.strip_prefix(self.state()).unwrap_or(path).to_string_lossy().into_owned()
+    }
+}
+
+/// What the machine could not do, as a refusal.
+pub fn environment(error: impl std::fmt::Display) -> OpError {
+    Refusal::Environment(error.to_string()).into()
+}
