@@ -36,7 +36,8 @@ impl TestRepo {
         let temp = tempfile::tempdir().unwrap();
         let base = temp.path().canonicalize().unwrap();
         std::fs::create_dir(base.join("home")).unwrap();
-        let root = base.join("repo");
+        // A path that no quoting mistake survives.
+        let root = base.join("a repo 'ü'");
         let repo = Self { temp, root: root.clone() };
         std::fs::create_dir(&root).unwrap();
         repo.git_in(&root, &[&["init", "-q", "-b", "main"], args].concat());

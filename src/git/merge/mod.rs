@@ -1,9 +1,9 @@
 //! Bringing a judged commit into a branch.
 //!
 //! Two steps. [`prepare`] computes the resulting commit from objects alone, so that it can be judged; nothing is named or touched.
-//! [`land`] moves the branch by compare-and-swap to exactly that commit. Where the branch is checked out, its files are brought along:
+//! [`land()`] moves the branch by compare-and-swap to exactly that commit. Where the branch is checked out, its files are brought along:
 //! the reference is locked, then index and files go from old to new, then the reference moves. A crash before the last step leaves
-//! the old commit with the new state staged, which a repeated [`land`] completes; files that differ from the old commit are never
+//! the old commit with the new state staged, which a repeated [`land()`] completes; files that differ from the old commit are never
 //! overwritten, and untracked or ignored ones never replaced.
 
 mod checkout;

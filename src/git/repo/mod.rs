@@ -133,7 +133,10 @@ impl Repo {
 
     /// The regular files right beneath a directory of a commit, in the order of the tree; none where there is no such directory.
     pub fn list_files(&self, commit: &Oid, dir: &TreePath) -> Result<Vec<TreePath>, GitError> {
-        spawned::list_files(self, commit, dir)
+        match &self.backend {
+            Backend::Native(repo) => native::list_files(repo, commit, dir),
+            Backend::Spawned(_) => spawned::list_files(self, commit, dir),
+        }
     }
 
     /// The content of a blob.

@@ -68,6 +68,24 @@ pub(super) fn entry(repo: &Repository, commit: &Oid, path: &TreePath) -> Result<
     })
 }
 
+pub(super) fn list_files(repo: &Repository, commit: &Oid, dir: &TreePath) -> Result<Vec<TreePath>, GitError> {
+    let found = lookup(commit, repo.find_commit(id(commit)?))?;
+    let mut tree = lookup(commit, found.tree())?;
+    let dir = dir.as_bytes().strip_suffix(b"/").unwrap_or(dir.as_bytes());
+    if !dir.is_empty() {
+        let entry = match tree.get_path(&TreePath::new(dir).beneath(Path::new(""))) {
+            Ok(entry) if entry.kind() == Some(ObjectType::Tree) => entry,
+            Ok(_) => return Ok(Vec::new()),
+            Err(e) if e.code() == ErrorCode::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(GitError::native(format!("list a directory of {commit}"))(e)),
+        };
+        tree = lookup(commit, repo.find_tree(entry.id()))?;
+    }
+    let is_file = |mode: i32| mode & 0o170_000 == 0o100_000;
+    let path = |name: &[u8]| if dir.is_empty() { name.to_vec() } else { [dir, name].join(&b'/') };
+    Ok(tree.iter().filter(|e| is_file(e.filemode())).map(|e| TreePath::new(path(e.name_bytes()))).collect())
+}
+
 pub(super) fn blob(repo: &Repository, oid: &Oid) -> Result<Vec<u8>, GitError> {
     Ok(lookup(oid, repo.find_blob(id(oid)?))?.content().to_vec())
 }

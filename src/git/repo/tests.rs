@@ -29,6 +29,8 @@ fn both_back_ends_read_the_same() {
             assert!(repo.read_blob(&second, &path.into()).unwrap_err().to_string().contains(what));
         }
         assert_eq!(repo.list_files(&second, &"src".into()).unwrap(), ["src/lib.rs".into()]);
+        let top: Vec<String> = repo.list_files(&second, &"".into()).unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(top, [".gitignore", "README", "odd\\n\\tname"]);
         assert_eq!(repo.list_files(&second, &"nowhere".into()).unwrap(), []);
         assert!(repo.is_ancestor(&first, &second).unwrap() && !repo.is_ancestor(&second, &first).unwrap());
         assert_eq!(repo.merge_base(&first, &second).unwrap(), Some(first.clone()));

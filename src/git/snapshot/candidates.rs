@@ -1,6 +1,6 @@
 //! Which paths of a tree have to be recorded: Git lists what may differ, we look at each with `lstat` before Git opens it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::{FileType, Metadata};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
@@ -17,6 +17,8 @@ use super::{Limits, SnapshotError, TreeReport};
 pub(super) struct Listed {
     /// Tracked paths that may have changed, and untracked ones (`tracked` = false).
     suspects: BTreeMap<TreePath, Tracked>,
+    /// Every path of the index.
+    tracked: HashSet<Vec<u8>>,
     /// Every directory that holds a tracked or an untracked file; the root is the empty one.
     dirs: BTreeSet<Vec<u8>>,
 }
@@ -42,7 +44,7 @@ pub(super) struct SortedOut {
 pub(super) fn list(shadow: &Shadow, root: &Path, attributes: &Oid) -> Result<Listed, GitError> {
     let args = ["ls-files", "-z", "-t", "-c", "-o", "-m", "-d", "--exclude-standard"];
     let out = shadow.in_tree(root, attributes, args)?.run()?;
-    let mut listed = Listed { suspects: BTreeMap::new(), dirs: BTreeSet::from([Vec::new()]) };
+    let mut listed = Listed { suspects: BTreeMap::new(), tracked: HashSet::new(), dirs: BTreeSet::from([Vec::new()]) };
     let mut fields = Nul::of(&out);
     while let Some(field) = fields.next() {
         let [tag, b' ', path @ ..] = field else { return Err(fields.bad("a line of ls-files")) };
@@ -57,7 +59,7 @@ pub(super) fn list(shadow: &Shadow, root: &Path, attributes: &Oid) -> Result<Lis
             b'?' => _ = listed.suspects.entry(path).or_insert(Tracked::No),
             b'C' | b'R' => _ = listed.suspects.insert(path, Tracked::Yes),
             // `S` is a path outside of the sparse cone, which is not on disk on purpose.
-            b'H' | b'S' => {}
+            b'H' | b'S' => _ = listed.tracked.insert(path.as_bytes().to_vec()),
             _ => return Err(fields.bad("an unexpected state in ls-files")),
         }
     }
@@ -82,9 +84,9 @@ pub(super) fn sort_out(
         out: SortedOut::default(),
     };
     let mut moved = Vec::new();
-    for (path, tracked) in listed.suspects {
-        if look.one(&path, tracked) == Verdict::DirectoryInPlace {
-            moved.push(path);
+    for (path, tracked) in &listed.suspects {
+        if look.one(path, *tracked) == Verdict::DirectoryInPlace {
+            moved.push(path.clone());
         }
     }
     let links = if moved.is_empty() { BTreeSet::new() } else { submodules(shadow, root, attributes, &moved)? };
@@ -97,7 +99,7 @@ pub(super) fn sort_out(
         }
     }
     for dir in &listed.dirs {
-        look.directory(dir);
+        look.directory(dir, &listed);
     }
     Ok(look.out)
 }
@@ -230,8 +232,9 @@ impl Look<'_> {
         is_link
     }
 
-    /// Git passes over pipes and sockets in silence, and over a `.git` inside a tracked directory. We do not.
-    fn directory(&mut self, dir: &[u8]) {
+    /// Git passes over pipes and sockets in silence, over a `.git` inside a tracked directory, and over what goes on inside a
+    /// submodule. We do not.
+    fn directory(&mut self, dir: &[u8], listed: &Listed) {
         if !dir.is_empty() && self.dir_is_link(dir) {
             return;
         }
@@ -243,18 +246,24 @@ impl Look<'_> {
         let Ok(entries) = std::fs::read_dir(&here) else { return };
         for entry in entries.flatten() {
             let Ok(file_type) = entry.file_type() else { continue };
-            if entry.file_name() == ".git" && !dir.is_empty() {
-                self.report(TreeReport::Nested { path: TreePath::new(dir), files_taken: true });
-            } else if is_special(file_type) {
-                let mut path = dir.to_vec();
+            if entry.file_name() == ".git" {
                 if !dir.is_empty() {
-                    path.push(b'/');
+                    self.report(TreeReport::Nested { path: TreePath::new(dir), files_taken: true });
                 }
-                path.extend_from_slice(entry.file_name().as_bytes());
-                self.report(TreeReport::Special { path: TreePath::new(path), kind: kind_of(file_type) });
+                continue;
+            }
+            let path = || join(dir, entry.file_name().as_bytes());
+            if is_special(file_type) {
+                self.report(TreeReport::Special { path: TreePath::new(path()), kind: kind_of(file_type) });
+            } else if file_type.is_dir() && listed.tracked.contains(&path()) && entry.path().join(".git").exists() {
+                self.report(TreeReport::Submodule { path: TreePath::new(path()) });
             }
         }
     }
+}
+
+fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
+    if dir.is_empty() { name.to_vec() } else { [dir, name].join(&b'/') }
 }
 
 fn is_special(file_type: FileType) -> bool {

@@ -109,12 +109,34 @@ impl Shadow {
             return Err(SnapshotError::NotPrimed(self.dir().display().to_string()));
         }
         let _guard = self.guard()?;
-        let listed = candidates::list(self, root, attributes)?;
-        let sorted = candidates::sort_out(self, root, attributes, listed, limits)?;
-        record::record(self, root, attributes, &sorted)?;
+        let sorted = self.record_changes(root, attributes, limits)?;
         let tree = self.index_tree(root, attributes)?;
         let changed = self.changed_paths(base, &tree)?;
         Ok(Snapshot { tree, changed, reports: sorted.reports.into_iter().collect() })
+    }
+}
+
+/// How often a tree may change under our hands before we give up.
+const ATTEMPTS: usize = 3;
+
+impl Shadow {
+    /// Lists and records; looks again where a file vanished or grew in between, since the agent may be at work.
+    fn record_changes(
+        &self,
+        root: &Path,
+        attributes: &Oid,
+        limits: Limits,
+    ) -> Result<candidates::SortedOut, SnapshotError> {
+        let mut attempt = 1;
+        loop {
+            let listed = candidates::list(self, root, attributes)?;
+            let sorted = candidates::sort_out(self, root, attributes, listed, limits)?;
+            match record::record(self, root, attributes, &sorted) {
+                Ok(()) => return Ok(sorted),
+                Err(GitError::Failed { .. }) if attempt < ATTEMPTS => attempt += 1,
+                Err(e) => return Err(e.into()),
+            }
+        }
     }
 }
 

@@ -14,7 +14,7 @@ pub enum TreeReport {
     },
     /// The `.git` of the worktree itself is a repository: its commits are not taken.
     OwnRepository,
-    /// A submodule that stands on another commit than recorded; the recorded one stays.
+    /// A submodule that is checked out: neither its content nor its commit is taken, the recorded commit stays.
     Submodule {
         /// The submodule.
         path: TreePath,
@@ -91,7 +91,7 @@ impl std::fmt::Display for TreeReport {
             Self::OwnRepository => {
                 f.write_str("the worktree was made a repository of its own; its commits are not taken")
             }
-            Self::Submodule { path } => write!(f, "submodule {path} stands on another commit, which is not taken"),
+            Self::Submodule { path } => write!(f, "submodule {path} is checked out; its content is not taken"),
             Self::Special { path, kind } => write!(f, "{path} is a {kind}, which Git cannot store"),
             Self::TooBig { path, bytes } => write!(f, "{path} is too big ({bytes} bytes) and not taken"),
             Self::LinkOutside { path, target } => write!(f, "{path} links out of the tree, to {target}"),

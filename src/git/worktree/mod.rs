@@ -19,7 +19,7 @@ use std::time::Duration;
 
 pub use admin::registered;
 pub use remove::Removal;
-pub use rescue::{Cleared, Rescue, RescueAs, Rescued};
+pub use rescue::{Cleared, Rescue, RescueAs, Rescued, Uncleared};
 pub use reuse::Fresh;
 pub use state::{SlotInfo, SlotState};
 
@@ -135,8 +135,8 @@ pub enum WorktreeError {
         /// What changed.
         what: String,
     },
-    /// The reset did not make the slot clean.
-    #[error("slot {name} is not clean after the reset: {what}")]
+    /// The slot is not clean after a reset, or never could be.
+    #[error("slot {name} cannot be made clean: {what}")]
     NotClean {
         /// The slot.
         name: String,

@@ -8,7 +8,7 @@ use super::super::shadow::{Ignored, Shadow};
 use super::super::snapshot::Limits;
 use super::lock::CheckoutLock;
 use super::rescue::Cleared;
-use super::{Pool, Slot, Start, WorktreeError, admin, first_of};
+use super::{Pool, Slot, SlotState, Start, TreeReport, WorktreeError, admin, first_of};
 
 /// A look that only compares needs no caps.
 const UNLIMITED: Limits = Limits { files: usize::MAX, file_bytes: u64::MAX };
@@ -31,6 +31,10 @@ impl Pool<'_> {
     pub fn reuse(&self, cleared: Cleared, fresh: &Fresh<'_>) -> Result<Slot, WorktreeError> {
         let _lock = CheckoutLock::acquire(self.repo.common_dir(), self.limits.patience)?;
         let slot = self.still_cleared(&cleared)?;
+        if !cleared.losses.is_empty() {
+            let what = first_of(&[], &cleared.losses);
+            return Err(WorktreeError::NotClean { name: slot.name, what });
+        }
         self.check_branch(fresh.branch)?;
         let tree = self.tree_of(fresh.start)?;
         if let Some(commit) = fresh.start.commit() {
@@ -61,7 +65,11 @@ impl Pool<'_> {
             return Err(changed("its HEAD moved".to_owned()));
         }
         let look = cleared.shadow.snapshot_against(&slot.path, &cleared.tree, &cleared.attributes, UNLIMITED)?;
-        let left: Vec<_> = look.left_behind().cloned().collect();
+        let mut left: Vec<_> = look.left_behind().cloned().collect();
+        if info.state == SlotState::OwnRepository {
+            left.push(TreeReport::OwnRepository);
+        }
+        left.retain(|report| !cleared.losses.contains(report));
         if look.changed.is_empty() && left.is_empty() { Ok(slot) } else { Err(changed(first_of(&look.changed, &left))) }
     }
 }

@@ -94,7 +94,7 @@ impl SlotInfo {
     /// The slot, where it can be worked with.
     pub(super) fn usable(&self) -> Result<Slot, WorktreeError> {
         match (&self.admin, &self.state) {
-            (Some(admin), SlotState::Ready | SlotState::Redirected) => {
+            (Some(admin), SlotState::Ready | SlotState::Redirected | SlotState::OwnRepository) => {
                 Ok(Slot { name: self.name.clone(), path: self.path.clone(), admin: admin.clone() })
             }
             _ => Err(WorktreeError::Unusable { name: self.name.clone(), state: self.state.clone() }),

@@ -208,6 +208,14 @@ fn what_cannot_be_saved_keeps_the_slot() {
     let rescued = run.rescue();
     assert!(rescued.cleared.is_none());
     assert_eq!(rescued.left_behind, [TreeReport::OwnRepository]);
+
+    // A person may give it up; for that, and for nothing else, the slot goes.
+    let refused = run.reuse(run.rescue().uncleared.unwrap().accept_losses(), "ai/t-2/1");
+    assert!(matches!(refused, Err(WorktreeError::NotClean { .. })), "{refused:?}");
+    let given_up = rescued.uncleared.unwrap();
+    assert_eq!(given_up.losses(), [TreeReport::OwnRepository]);
+    run.pool().remove(given_up.accept_losses()).unwrap();
+    assert!(!run.slot.path.exists());
 }
 
 #[test]
@@ -408,4 +416,33 @@ fn slots_are_made_by_many_threads_at_once() {
     let repo = test.open();
     let ready = pool(&repo).list().unwrap();
     assert!(ready.len() == 4 && ready.iter().all(|info| info.state == SlotState::Ready));
+}
+
+#[test]
+fn a_partial_clone_works_with_what_it_has_and_never_fetches() {
+    let test = TestRepo::new();
+    test.git(&["config", "uploadpack.allowFilter", "true"]);
+    let first = test.oid("HEAD");
+    test.write("README", "second\n");
+    test.commit("second");
+    let partial = test.base().join("partial");
+    let url = format!("file://{}", test.root.display());
+    test.git_in(test.base(), &["clone", "-q", "--filter=blob:none", &url, partial.to_str().unwrap()]);
+    let repo = Repo::open(&discover(&partial).unwrap(), test.git_program()).unwrap();
+    assert!(repo.fallback_reason().is_some());
+    let base = repo.resolve_commit("HEAD").unwrap();
+    let tree = repo.tree_of(&base).unwrap();
+    let shadow = shadow(&repo, "t-1.1");
+    let slot = pool(&repo).create("one", BRANCH, &Start::Commit(base), &shadow).unwrap();
+    write(&slot.path.join("new"), "x");
+    let snapshot = shadow.snapshot(&slot.path, &tree, super::super::snapshot::Limits::default()).unwrap();
+    assert_eq!(snapshot.changed.len(), 1);
+    // The first README was never fetched.
+    let missing = test.oid(&format!("{first}:README"));
+    assert!(matches!(repo.blob(&missing), Err(GitError::Missing { .. })));
+    let other = Shadow::create(&repo, &repo.common_dir().join("ai/two.git")).unwrap();
+    assert!(pool(&repo).create("two", "ai/t-2/1", &Start::Commit(first), &other).is_err());
+    assert_eq!(pool(&repo).list().unwrap().len(), 1);
+    assert!(!repo.has_object(&missing).unwrap());
+    assert_eq!(test.try_git(&partial, &["rev-parse", "--verify", "-q", "refs/heads/ai/t-2/1"]).status.code(), Some(1));
 }
