@@ -38,9 +38,9 @@ pub enum Which {
 pub fn run<S: Store>(store: &mut S, cx: &Cx, which: &Which, ttl_ms: i64) -> Result<Claimed, OpError> {
     if mutant::reads_then_claims() {
         let (task, locks) = store.read(|tx| pick(tx, cx, which))?;
-        return commit(store, cx, |tx| grant(tx, cx, task, locks, ttl_ms));
+        return commit(store, cx, |tx, cx| grant(tx, cx, task, locks, ttl_ms));
     }
-    commit(store, cx, |tx| claim(tx, cx, which, ttl_ms))
+    commit(store, cx, |tx, cx| claim(tx, cx, which, ttl_ms))
 }
 
 /// Claims a task for `ttl_ms`.
