@@ -125,7 +125,7 @@ fn release(args: &ReleaseArgs, context: &mut Context) -> Outcome {
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
     let subject = commit(&mut store, &cx, |tx, cx| lock::release(tx, cx, &args.id, token.as_ref()))?;
-    token::forget(context, &subject)?;
+    token::forget_lock(context, &subject)?;
     if context.ui.json() {
         context.ui.object(&serde_json::json!({ "released": subject }));
     } else {

@@ -115,7 +115,7 @@ pub(super) fn release(args: &ReleaseArgs, context: &mut Context) -> Outcome {
     let (mut store, id, token) = args.held.open(context)?;
     let cx = context.cx()?;
     commit(&mut store, &cx, |tx, cx| lease::release(tx, cx, &token, args.next_step.clone()))?;
-    token::forget(context, &token.subject)?;
+    token::forget(context, &token)?;
     finish(&mut store, &id, context)
 }
 
@@ -124,7 +124,7 @@ pub(super) fn handoff(args: &HandoffArgs, context: &mut Context) -> Outcome {
     let (mut store, _, token) = args.held.open(context)?;
     let cx = context.cx()?;
     let claimed = commit(&mut store, &cx, |tx, cx| lease::handoff(tx, cx, &token, to, args.next_step.clone()))?;
-    token::forget(context, &token.subject)?;
+    token::forget(context, &token)?;
     show(&claimed, context);
     Ok(exit::OK)
 }
@@ -133,7 +133,7 @@ pub(super) fn fail(args: &FailArgs, context: &mut Context) -> Outcome {
     let (mut store, id, token) = args.held.open(context)?;
     let cx = context.cx()?;
     commit(&mut store, &cx, |tx, cx| lease::fail(tx, cx, &token, args.reason.clone()))?;
-    token::forget(context, &token.subject)?;
+    token::forget(context, &token)?;
     finish(&mut store, &id, context)
 }
 
