@@ -3,15 +3,16 @@
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::base::{clock, env};
+use crate::base::env;
 use crate::cli::args::Global;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::config::Config;
 use crate::domain::actor::{Actor, ActorKind};
-use crate::domain::time::{LeaseInstant, Now};
+use crate::domain::time::Now;
 use crate::git::discover::{self, Location};
 use crate::ops::cx::{Cx, Rules};
 use crate::ops::project;
@@ -95,7 +96,8 @@ impl Context {
     /// Everything that an operation needs to know.
     pub(super) fn cx(&self) -> Result<Cx, CliError> {
         let rules = Rules::of(self.config()?)?;
-        Ok(Cx { now: now(), actor: self.actor()?, policy: project::policy(self.root()?), rules })
+        let policy = Arc::new(project::policy(self.root()?));
+        Ok(Cx { now: now(), actor: self.actor()?, policy, rules: Arc::new(rules) })
     }
 
     /// Who acts: `--as`, else `AI_ACTOR`, else the user of the machine. A bare name is a person's.
@@ -115,7 +117,7 @@ impl Context {
 
 /// Both clocks, now.
 pub(super) fn now() -> Now {
-    Now { wall_ms: clock::wall_ms(), lease: LeaseInstant { epoch: clock::boot_epoch(), ms: clock::boot_ms() } }
+    crate::store::local_now()
 }
 
 /// `human:ann`, `agent:codex#1`, or a bare name, which is a person's.

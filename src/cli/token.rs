@@ -22,9 +22,20 @@ pub(super) fn keep(context: &Context, token: &Token) -> Result<(), CliError> {
     Ok(fs::write_private(&file(context, &token.subject)?, token.reveal().as_bytes())?)
 }
 
-/// Forgets a token.
-pub(super) fn forget(context: &Context, subject: &Subject) -> Result<(), CliError> {
-    Ok(fs::remove_file(&file(context, subject)?)?)
+/// Forgets a token that has served. Where a later grant is kept by now, that one stays: between the end of a lease and this call,
+/// somebody in the same worktree may have claimed the subject anew.
+pub(super) fn forget(context: &Context, token: &Token) -> Result<(), CliError> {
+    let file = file(context, &token.subject)?;
+    let kept = fs::read_text_if_there(&file, CAP)?;
+    if kept.is_some_and(|text| Token::parse(&text).ok().as_ref() == Some(token)) {
+        fs::remove_file(&file)?;
+    }
+    Ok(())
+}
+
+/// Forgets the token of a lock that was given back. A lock is granted once, so no later grant can be meant.
+pub(super) fn forget_lock(context: &Context, lock: &Subject) -> Result<(), CliError> {
+    Ok(fs::remove_file(&file(context, lock)?)?)
 }
 
 /// The token for `subject`: the flag, else `AI_LEASE`, else the one kept here.

@@ -38,16 +38,47 @@ pub enum Which {
 pub fn run<S: Store>(store: &mut S, cx: &Cx, which: &Which, ttl_ms: i64) -> Result<Claimed, OpError> {
     if mutant::reads_then_claims() {
         let (task, locks) = store.read(|tx| pick(tx, cx, which))?;
-        return commit(store, cx, |tx| grant(tx, cx, task, locks, ttl_ms));
+        return commit(store, cx, |tx, cx| grant(tx, cx, task, locks, ttl_ms));
     }
-    commit(store, cx, |tx| claim(tx, cx, which, ttl_ms))
+    commit(store, cx, |tx, cx| {
+        let lapsed = take_all_lapsed(tx, cx, which)?;
+        match take(tx, cx, which, ttl_ms) {
+            // What has lapsed has lapsed, whether or not this claim gets anything. Otherwise a task that lapsed too often would never
+            // be seen as parked: the very claim that parks it is refused.
+            Err(OpError::Refused(refused)) if lapsed == Lapsed::Some => {
+                refused.record.iter().try_for_each(|event| cx.record(tx, event))?;
+                Ok(Err(refused.why))
+            }
+            other => other.map(Ok),
+        }
+    })?
+    .map_err(OpError::from)
 }
 
-/// Claims a task for `ttl_ms`.
+/// Claims a task for `ttl_ms`. A refusal undoes the lapses that were found on the way, unless the caller commits them.
 pub fn claim(tx: &mut dyn Tx, cx: &Cx, which: &Which, ttl_ms: i64) -> Result<Claimed, OpError> {
+    take_all_lapsed(tx, cx, which)?;
+    take(tx, cx, which, ttl_ms)
+}
+
+/// Whether a claim found leases that had lapsed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lapsed {
+    None,
+    Some,
+}
+
+fn take_all_lapsed(tx: &mut dyn Tx, cx: &Cx, which: &Which) -> Result<Lapsed, OpError> {
+    let mut found = Lapsed::None;
     for id in reclaimable(tx, cx, which)? {
-        take_lapsed(tx, cx, &id)?;
+        if take_lapsed(tx, cx, &id)? == Lapsed::Some {
+            found = Lapsed::Some;
+        }
     }
+    Ok(found)
+}
+
+fn take(tx: &mut dyn Tx, cx: &Cx, which: &Which, ttl_ms: i64) -> Result<Claimed, OpError> {
     let (task, locks) = pick(tx, cx, which)?;
     grant(tx, cx, task, locks, ttl_ms)
 }
@@ -98,8 +129,8 @@ fn pick_next(tx: &mut dyn Tx, cx: &Cx) -> Result<(Task, Vec<HeldLock>), OpError>
 }
 
 /// Takes a lapsed lease away, so that the task can be had again.
-fn take_lapsed(tx: &mut dyn Tx, cx: &Cx, id: &TaskId) -> Result<(), OpError> {
-    let Some(lease) = tx.lease(&id.subject())? else { return Ok(()) };
+fn take_lapsed(tx: &mut dyn Tx, cx: &Cx, id: &TaskId) -> Result<Lapsed, OpError> {
+    let Some(lease) = tx.lease(&id.subject())? else { return Ok(Lapsed::None) };
     match lease.liveness(&cx.now) {
         Liveness::Live(left_ms) => {
             return Err(Refusal::Taken { task: id.clone(), holder: lease.holder.to_string(), left_ms }.into());
@@ -111,7 +142,8 @@ fn take_lapsed(tx: &mut dyn Tx, cx: &Cx, id: &TaskId) -> Result<(), OpError> {
     if let TaskState::Running { run } = &task.state {
         return Err(Refusal::NeedsRecovery(run.clone()).into());
     }
-    cx.record(tx, &lapsed_event(cx, &task, lease.epoch))
+    cx.record(tx, &lapsed_event(cx, &task, lease.epoch))?;
+    Ok(Lapsed::Some)
 }
 
 /// The event that takes a lapsed lease away, and parks a task that lapsed too often.

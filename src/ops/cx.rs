@@ -1,6 +1,7 @@
 //! What every operation is given: the time, who acts, and the project's rules. Operations read no clock and no file.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::base::id;
 use crate::config::Config;
@@ -17,14 +18,14 @@ use crate::store::{Store, StoreError, Tx};
 /// The surroundings of one operation.
 #[derive(Clone)]
 pub struct Cx {
-    /// Both clocks.
+    /// Both clocks. [`commit`] sets them when the store is held; before that they are those of the command's start.
     pub now: Now,
     /// Who acts.
     pub actor: Actor,
     /// The policy that answers.
-    pub policy: PolicyState,
+    pub policy: Arc<PolicyState>,
     /// What the project has configured.
-    pub rules: Rules,
+    pub rules: Arc<Rules>,
 }
 
 /// The parts of the configuration that decide operations on the store.
@@ -61,17 +62,25 @@ impl Rules {
     }
 }
 
-/// Runs `work` in one transaction. What a refusal records is written in a second one, after the first was rolled back: the
-/// refused operation leaves nothing else behind.
+/// Runs `work` in one transaction, with the time at which that transaction got its turn: a command that waited for others, or was
+/// stopped, must not judge a lease by the time at which it started. What a refusal records is written in a second transaction,
+/// after the first was rolled back: the refused operation leaves nothing else behind.
 pub fn commit<S: Store, T>(
     store: &mut S,
     cx: &Cx,
-    work: impl FnOnce(&mut dyn Tx) -> Result<T, OpError>,
+    work: impl FnOnce(&mut dyn Tx, &Cx) -> Result<T, OpError>,
 ) -> Result<T, OpError> {
-    match store.write(work) {
+    let in_turn = |tx: &mut dyn Tx| {
+        let cx = cx.at(tx.now()?);
+        work(tx, &cx)
+    };
+    match store.write(in_turn) {
         Err(OpError::Refused(refused)) if !refused.record.is_empty() => {
             let Refused { why, record } = *refused;
-            store.write(|tx| record.iter().try_for_each(|event| cx.record(tx, event)))?;
+            store.write(|tx| {
+                let cx = cx.at(tx.now()?);
+                record.iter().try_for_each(|event| cx.record(tx, event))
+            })?;
             Err(why.into())
         }
         other => other,
@@ -79,6 +88,11 @@ pub fn commit<S: Store, T>(
 }
 
 impl Cx {
+    /// The same at another time.
+    pub fn at(&self, now: Now) -> Cx {
+        Cx { now, ..self.clone() }
+    }
+
     /// Appends an event in this actor's name.
     pub fn record(&self, tx: &mut dyn Tx, event: &Event) -> Result<(), OpError> {
         tx.record(self.now.wall_ms, &self.actor, event)?;

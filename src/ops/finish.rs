@@ -32,7 +32,7 @@ pub fn done<S: Store>(
     if mutant::splits_done() {
         return done_in_two(store, cx, id, right, proof);
     }
-    commit(store, cx, |tx| {
+    commit(store, cx, |tx, cx| {
         entitled(tx, cx, id, right)?;
         let task = cx::load(tx, id)?;
         refuse_state(&task)?;
@@ -86,13 +86,13 @@ fn done_in_two<S: Store>(
     proof: Proof,
 ) -> Result<Task, OpError> {
     let done = TaskState::Done { proof: proof.clone(), done_ms: cx.now.wall_ms };
-    commit(store, cx, |tx| {
+    commit(store, cx, |tx, cx| {
         entitled(tx, cx, id, right)?;
         let task = cx::load(tx, id)?;
         tx.put_task(&Task { state: done, ..task })?;
         Ok(tx.remove_lease(&id.subject())?)
     })?;
-    commit(store, cx, |tx| {
+    commit(store, cx, |tx, cx| {
         cx.record(tx, &Event::TaskDone { task: id.clone(), proof })?;
         cx::load(tx, id)
     })

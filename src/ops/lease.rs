@@ -73,7 +73,7 @@ pub fn handoff(
     let locks = tx.locks(&token.subject)?;
     cx.record(tx, &Event::LeaseReleased { subject: lease.subject, epoch: lease.epoch, next_step })?;
     let task = cx::load(tx, &id)?;
-    let receiver = Cx { now: cx.now.clone(), actor: to, policy: cx.policy.clone(), rules: cx.rules.clone() };
+    let receiver = Cx { actor: to, ..cx.clone() };
     let warnings = ask::or_refuse(tx, &receiver, Question::on_task(Action::TaskClaim, &task))?;
     let (lease, token) = new_lease(&receiver, token.subject.clone(), task.epoch + 1, lease.ttl_ms);
     cx.record(tx, &Event::LeaseGranted { lease: lease.clone(), locks })?;

@@ -10,9 +10,11 @@
 mod error;
 mod filter;
 pub mod memory;
+mod now;
 pub mod sqlite;
 mod tx;
 
 pub use error::StoreError;
 pub use filter::{EventFilter, StoredEvent, TaskFilter, TaskLine, TaskSort};
+pub use now::local_now;
 pub use tx::{Flow, Store, Tx};

@@ -25,6 +25,10 @@ pub enum Flow {
 /// One transaction. Rows are changed through [`Tx::record`] alone, which keeps log and tables one; the single exception is a
 /// heartbeat, which moves the expiry of a lease by [`Tables::put_lease`] and leaves no event.
 pub trait Tx: Tables<Error = StoreError> {
+    /// The time by the clock that this store's leases live on, read now. A write that decides by it holds the store meanwhile, so
+    /// that the order of decisions is the order of their times; a time that was read before a wait is a time of the past.
+    fn now(&mut self) -> Result<Now, StoreError>;
+
     /// Appends an event to the log and applies it to the tables. Returns its position.
     fn record(&mut self, at_ms: WallMs, actor: &Actor, event: &Event) -> Result<u64, StoreError>;
 

@@ -77,7 +77,7 @@ fn acquire(args: &AcquireArgs, context: &mut Context) -> Outcome {
     let mode = if args.shared { LockMode::Shared } else { LockMode::Exclusive };
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
-    let acquired = commit(&mut store, &cx, |tx| lock::acquire(tx, &cx, &args.globs, mode, ttl_ms))?;
+    let acquired = commit(&mut store, &cx, |tx, cx| lock::acquire(tx, cx, &args.globs, mode, ttl_ms))?;
     token::keep(context, &acquired.token)?;
     let lease = &acquired.lease;
     if context.ui.json() {
@@ -124,8 +124,8 @@ fn release(args: &ReleaseArgs, context: &mut Context) -> Outcome {
     let token = args.lease.as_deref().map(Token::parse).transpose().map_err(|e| CliError::usage(e.to_string()))?;
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
-    let subject = commit(&mut store, &cx, |tx| lock::release(tx, &cx, &args.id, token.as_ref()))?;
-    token::forget(context, &subject)?;
+    let subject = commit(&mut store, &cx, |tx, cx| lock::release(tx, cx, &args.id, token.as_ref()))?;
+    token::forget_lock(context, &subject)?;
     if context.ui.json() {
         context.ui.object(&serde_json::json!({ "released": subject }));
     } else {

@@ -199,7 +199,7 @@ fn log(args: &LogArgs, context: &mut Context) -> Outcome {
 fn approve(args: &ApproveArgs, context: &mut Context) -> Outcome {
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
-    let record = commit(&mut store, &cx, |tx| approve::approve(tx, &cx, &args.id, &args.reason))?;
+    let record = commit(&mut store, &cx, |tx, cx| approve::approve(tx, cx, &args.id, &args.reason))?;
     if context.ui.json() {
         context.ui.object(&record);
     } else {

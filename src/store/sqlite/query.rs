@@ -18,12 +18,16 @@ use crate::domain::time::{Now, WallMs};
 use crate::store::filter::TaskSort;
 use crate::store::sqlite::tables::decode;
 use crate::store::sqlite::tx::SqliteTx;
-use crate::store::{EventFilter, Flow, StoreError, StoredEvent, TaskFilter, TaskLine, Tx};
+use crate::store::{EventFilter, Flow, StoreError, StoredEvent, TaskFilter, TaskLine, Tx, local_now};
 
 /// The largest SQLite integer stands for "no limit".
 const UNLIMITED: i64 = i64::MAX;
 
 impl Tx for SqliteTx<'_> {
+    fn now(&mut self) -> Result<Now, StoreError> {
+        Ok(local_now())
+    }
+
     fn record(&mut self, at_ms: WallMs, actor: &Actor, event: &Event) -> Result<u64, StoreError> {
         self.append(at_ms, actor, event)
     }

@@ -38,7 +38,7 @@ pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
     };
     let task = finish::done(&mut store, &cx, &id, &right, proof, &[])?;
     if let Some(token) = &token {
-        token::forget(context, &token.subject)?;
+        token::forget(context, token)?;
     }
     if context.ui.json() {
         context.ui.object(&task);

@@ -72,7 +72,7 @@ pub(super) fn change(
 ) -> Outcome {
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
-    let task = commit(&mut store, &cx, |tx| work(tx, &cx))?;
+    let task = commit(&mut store, &cx, work)?;
     if context.ui.json() {
         context.ui.object(&task);
     } else {

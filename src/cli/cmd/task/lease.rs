@@ -98,7 +98,7 @@ pub(super) fn heartbeat(args: &HeartbeatArgs, context: &mut Context) -> Outcome 
     let ttl_ms = args.ttl.as_deref().map(|text| ttl(Some(text), context)).transpose()?;
     let (mut store, _, token) = args.held.open(context)?;
     let cx = context.cx()?;
-    let lease = commit(&mut store, &cx, |tx| lease::heartbeat(tx, &cx, &token, ttl_ms))?;
+    let lease = commit(&mut store, &cx, |tx, cx| lease::heartbeat(tx, cx, &token, ttl_ms))?;
     show_lease(&lease, context);
     Ok(exit::OK)
 }
@@ -106,7 +106,7 @@ pub(super) fn heartbeat(args: &HeartbeatArgs, context: &mut Context) -> Outcome 
 pub(super) fn checkpoint(args: &CheckpointArgs, context: &mut Context) -> Outcome {
     let (mut store, _, token) = args.held.open(context)?;
     let cx = context.cx()?;
-    let lease = commit(&mut store, &cx, |tx| lease::checkpoint(tx, &cx, &token, args.next_step.clone()))?;
+    let lease = commit(&mut store, &cx, |tx, cx| lease::checkpoint(tx, cx, &token, args.next_step.clone()))?;
     show_lease(&lease, context);
     Ok(exit::OK)
 }
@@ -114,8 +114,8 @@ pub(super) fn checkpoint(args: &CheckpointArgs, context: &mut Context) -> Outcom
 pub(super) fn release(args: &ReleaseArgs, context: &mut Context) -> Outcome {
     let (mut store, id, token) = args.held.open(context)?;
     let cx = context.cx()?;
-    commit(&mut store, &cx, |tx| lease::release(tx, &cx, &token, args.next_step.clone()))?;
-    token::forget(context, &token.subject)?;
+    commit(&mut store, &cx, |tx, cx| lease::release(tx, cx, &token, args.next_step.clone()))?;
+    token::forget(context, &token)?;
     finish(&mut store, &id, context)
 }
 
@@ -123,8 +123,8 @@ pub(super) fn handoff(args: &HandoffArgs, context: &mut Context) -> Outcome {
     let to = parse_actor(&args.to)?;
     let (mut store, _, token) = args.held.open(context)?;
     let cx = context.cx()?;
-    let claimed = commit(&mut store, &cx, |tx| lease::handoff(tx, &cx, &token, to, args.next_step.clone()))?;
-    token::forget(context, &token.subject)?;
+    let claimed = commit(&mut store, &cx, |tx, cx| lease::handoff(tx, cx, &token, to, args.next_step.clone()))?;
+    token::forget(context, &token)?;
     show(&claimed, context);
     Ok(exit::OK)
 }
@@ -132,8 +132,8 @@ pub(super) fn handoff(args: &HandoffArgs, context: &mut Context) -> Outcome {
 pub(super) fn fail(args: &FailArgs, context: &mut Context) -> Outcome {
     let (mut store, id, token) = args.held.open(context)?;
     let cx = context.cx()?;
-    commit(&mut store, &cx, |tx| lease::fail(tx, &cx, &token, args.reason.clone()))?;
-    token::forget(context, &token.subject)?;
+    commit(&mut store, &cx, |tx, cx| lease::fail(tx, cx, &token, args.reason.clone()))?;
+    token::forget(context, &token)?;
     finish(&mut store, &id, context)
 }
 
