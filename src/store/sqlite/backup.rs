@@ -66,8 +66,12 @@ pub fn inspect(path: &Path) -> Result<BackupInfo, StoreError> {
     files::look(path)?;
     let conn = connect_immutable(path).map_err(|e| failed(path, e))?;
     migrate::check(&conn, path, migrate::MIGRATIONS)?;
+    let damaged = |why| StoreError::Damaged { path: path.to_owned(), why };
     if let Some(why) = problems(&conn).map_err(|e| failed(path, e))? {
-        return Err(StoreError::Damaged { path: path.to_owned(), why });
+        return Err(damaged(why));
+    }
+    if short(&conn, path)? {
+        return Err(damaged("its end is missing".into()));
     }
     describe(&conn, path)
 }
@@ -138,6 +142,13 @@ fn describe(conn: &Connection, path: &Path) -> Result<BackupInfo, StoreError> {
         Ok(BackupInfo { path: path.to_owned(), tasks: row.get(0)?, events: row.get(1)?, newest_ms: row.get(2)? })
     })
     .map_err(|e| failed(path, e))
+}
+
+/// Whether the file is shorter than its pages: SQLite reads a last page that was cut as if zeros followed.
+fn short(conn: &Connection, path: &Path) -> Result<bool, StoreError> {
+    let sql = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+    let bytes: u64 = conn.query_row(sql, [], |row| row.get(0)).map_err(|e| failed(path, e))?;
+    Ok(fs::stat(path)?.is_none_or(|stat| stat.len < bytes))
 }
 
 fn problems(conn: &Connection) -> rusqlite::Result<Option<String>> {
