@@ -56,7 +56,7 @@ fn ensure_store(state: &Path, cx: &Cx) -> Result<bool, OpError> {
         Err(StoreError::Vanished(_)) if is_fresh(state)? => {}
         Err(error) => return Err(error.into()),
     }
-    fs::create_dir_all(state).map_err(StoreError::from)?;
+    fs::create_private_dir(state).map_err(StoreError::from)?;
     let store_id = id::random_text(26);
     let mut store = SqliteStore::create(&path, &store_id)?;
     store.write(|tx| -> Result<(), OpError> {

@@ -32,6 +32,22 @@ pub enum StoreError {
         /// Ours.
         ours: String,
     },
+    /// The file was written by an older version, in a format that must be migrated before it can be read.
+    #[error("the task store has the older format {found}; this `ai` reads {ours}")]
+    Older {
+        /// The file's format.
+        found: String,
+        /// Ours.
+        ours: String,
+    },
+    /// A step from one format to the next does not fit.
+    #[error("the task store's migration `{name}` {why}; nothing was changed")]
+    Migration {
+        /// The migration.
+        name: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The file is damaged.
     #[error("the task store {} is damaged: {why}", path.display())]
     Damaged {
@@ -84,7 +100,8 @@ impl StoreError {
             StoreError::Vanished(_) | StoreError::Empty(_) | StoreError::Damaged { .. } => {
                 "run `ai doctor`, then `ai restore --dry-run` to see the backups that can be restored"
             }
-            StoreError::Foreign { .. } | StoreError::Row { .. } => "run `ai doctor`",
+            StoreError::Foreign { .. } | StoreError::Row { .. } | StoreError::Migration { .. } => "run `ai doctor`",
+            StoreError::Older { .. } => "run `ai init`, which takes a backup and migrates it",
             StoreError::Newer { .. } => "upgrade `ai`; nothing was touched",
             StoreError::Replaced => "run the command again",
             StoreError::Busy(_) => "run the command again; `ai doctor` shows who holds the store",

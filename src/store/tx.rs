@@ -49,7 +49,7 @@ pub trait Tx: Tables<Error = StoreError> {
     /// How many tasks stand in each state; states without tasks may be missing.
     fn tally(&mut self) -> Result<Vec<(String, u64)>, StoreError>;
 
-    /// Leases on tasks that have lapsed at `now`.
+    /// Leases that have lapsed at `now`, on tasks and on locks held by hand.
     fn lapsed(&mut self, now: &Now) -> Result<Vec<Lease>, StoreError>;
     /// All leases, in subject order.
     fn leases(&mut self) -> Result<Vec<Lease>, StoreError>;
@@ -75,6 +75,9 @@ pub trait Tx: Tables<Error = StoreError> {
         filter: &EventFilter,
         each: &mut dyn FnMut(StoredEvent) -> Result<Flow, StoreError>,
     ) -> Result<(), StoreError>;
+    /// Empties a log that holds nothing but the creation of its store, for an import that brings a whole log. Any other log
+    /// refuses.
+    fn forget_creation(&mut self) -> Result<(), StoreError>;
     /// Takes a record as it is from an export: position and hashes stay.
     fn import_event(&mut self, event: &StoredEvent) -> Result<(), StoreError>;
     /// A value of the store's own, such as its id.

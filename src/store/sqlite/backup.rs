@@ -1,15 +1,24 @@
 //! Backups: whole copies taken through SQLite, never by copying the file, whose newest rows stand in the WAL beside it.
+//!
+//! A backup gets its name when it is complete, so that whatever bears one can be restored.
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
+use rusqlite::backup::{Backup, StepResult};
 
-use crate::base::{clock, fs};
+use crate::base::fs::{FsError, Published};
+use crate::base::{clock, fs, id};
 use crate::store::StoreError;
-use crate::store::sqlite::conn::{SqliteStore, failed};
+use crate::store::sqlite::conn::{SqliteStore, connect_immutable, draw_up, failed, place};
+use crate::store::sqlite::{files, migrate};
 
 /// How many rolling backups are kept.
 const KEEP: usize = 8;
+/// What the names of rolling backups begin with.
+const ROLLING: &str = "ai-";
+/// What the names of backups taken before a migration begin with.
+const BEFORE_MIGRATION: &str = "before-migration-";
 
 /// A backup on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,10 +40,13 @@ pub fn copy_to(store: &SqliteStore, target: &Path) -> Result<(), StoreError> {
 
 /// Takes a rolling backup in `dir` and removes the oldest beyond the number kept. Returns the new file.
 pub fn roll(store: &SqliteStore, dir: &Path) -> Result<PathBuf, StoreError> {
-    let target = dir.join(format!("ai-{:015}-{}.db", clock::wall_ms(), crate::base::id::random_text(4)));
+    let rolling = |dir| Ok::<_, StoreError>(backups(dir)?.into_iter().filter(|path| stamp(path, ROLLING).is_some()));
+    // Later than the newest by name, even where the clock was set back: it must not be the one that is removed as the oldest.
+    let newest = rolling(dir)?.filter_map(|path| stamp(&path, ROLLING)).max();
+    let target = name(dir, ROLLING, clock::wall_ms().max(newest.map_or(0, |ms| ms + 1)));
     copy_to(store, &target)?;
-    let rolling: Vec<PathBuf> = backups(dir)?.into_iter().filter(|path| is_rolling(path)).collect();
-    for old in rolling.iter().rev().skip(KEEP) {
+    let all: Vec<PathBuf> = rolling(dir)?.collect();
+    for old in all.iter().rev().skip(KEEP) {
         fs::remove_file(old)?;
     }
     Ok(target)
@@ -42,22 +54,39 @@ pub fn roll(store: &SqliteStore, dir: &Path) -> Result<PathBuf, StoreError> {
 
 /// The backup files of a directory, oldest first.
 pub fn backups(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let all = fs::list_dir(dir)?;
-    Ok(all.into_iter().filter(|path| path.extension().is_some_and(|e| e == "db")).collect())
+    let taken = |path: &PathBuf| stamp(path, ROLLING).or_else(|| stamp(path, BEFORE_MIGRATION));
+    let mut all: Vec<(i64, PathBuf)> =
+        fs::list_dir(dir)?.into_iter().filter_map(|path| taken(&path).map(|ms| (ms, path))).collect();
+    all.sort();
+    Ok(all.into_iter().map(|(_, path)| path).collect())
 }
 
-/// Opens a backup read-only, checks it whole and says what is in it.
+/// Opens a backup read-only, checks it whole and says what is in it. Puts nothing beside it.
 pub fn inspect(path: &Path) -> Result<BackupInfo, StoreError> {
-    let conn =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|e| failed(path, e))?;
-    super::migrate::check(&conn, path)?;
+    files::look(path)?;
+    let conn = connect_immutable(path).map_err(|e| failed(path, e))?;
+    migrate::check(&conn, path, migrate::MIGRATIONS)?;
+    let damaged = |why| StoreError::Damaged { path: path.to_owned(), why };
     if let Some(why) = problems(&conn).map_err(|e| failed(path, e))? {
-        return Err(StoreError::Damaged { path: path.to_owned(), why });
+        return Err(damaged(why));
     }
-    conn.query_row("SELECT (SELECT count(*) FROM task), count(*), max(at_ms) FROM event", [], |row| {
-        Ok(BackupInfo { path: path.to_owned(), tasks: row.get(0)?, events: row.get(1)?, newest_ms: row.get(2)? })
-    })
-    .map_err(|e| failed(path, e))
+    if short(&conn, path)? {
+        return Err(damaged("its end is missing".into()));
+    }
+    describe(&conn, path)
+}
+
+/// What is in an open store, without checking it.
+pub fn contents(store: &SqliteStore) -> Result<BackupInfo, StoreError> {
+    describe(store.connection(), store.path())
+}
+
+/// Makes the store at `path`, where none must be, from a backup; the backup stays. Says whether the place was free.
+pub fn put_in_place(backup: &Path, path: &Path) -> Result<Published, StoreError> {
+    let source = connect_immutable(backup).map_err(|e| failed(backup, e))?;
+    let draft = files::draft(path);
+    let filled = draw_up(&draft, |conn| whole(&source, conn));
+    place(&draft, filled, path)
 }
 
 /// Reads the whole store and says the first thing that is wrong with it, if anything is.
@@ -68,28 +97,58 @@ pub fn integrity(store: &SqliteStore) -> Result<Option<String>, StoreError> {
 /// The copy that stands beside a store before its format changes.
 pub(super) fn before_migration(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     let dir = path.parent().unwrap_or(Path::new(".")).join("backups");
-    fs::create_dir_all(&dir)?;
-    copy(conn, path, &dir.join(format!("before-migration-{:015}-{}.db", clock::wall_ms(), std::process::id())))
+    copy(conn, path, &name(&dir, BEFORE_MIGRATION, clock::wall_ms()))
 }
 
-fn is_rolling(path: &Path) -> bool {
-    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("ai-"))
+fn name(dir: &Path, prefix: &str, at_ms: i64) -> PathBuf {
+    dir.join(format!("{prefix}{at_ms:015}-{}.db", id::random_text(6)))
+}
+
+/// When a backup of this sort was taken, by its name.
+fn stamp(path: &Path, prefix: &str) -> Option<i64> {
+    let stem = path.file_name()?.to_str()?.strip_suffix(".db")?;
+    stem.strip_prefix(prefix)?.split_once('-')?.0.parse().ok()
 }
 
 fn copy(conn: &Connection, path: &Path, target: &Path) -> Result<(), StoreError> {
-    if let Some(dir) = target.parent() {
-        fs::create_dir_all(dir)?;
+    if let Some(dir) = target.parent().filter(|dir| !dir.exists()) {
+        fs::create_private_dir(dir)?;
     }
-    if target.exists() {
-        let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
-        return Err(fs::FsError { action: "create", path: target.to_owned(), source }.into());
+    let draft = files::draft(target);
+    let filled = draw_up(&draft, |copy| whole(conn, copy)).map_err(|error| match error {
+        // What is wrong is wrong with the store that is read, or with the disk.
+        StoreError::Damaged { why, .. } => StoreError::Damaged { path: path.to_owned(), why },
+        other => other,
+    });
+    match place(&draft, filled, target)? {
+        Published::Here => Ok(()),
+        Published::Taken => {
+            let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+            Err(FsError { action: "create", path: target.to_owned(), source }.into())
+        }
     }
-    let run = || -> rusqlite::Result<()> {
-        let mut copy = Connection::open(target)?;
-        // One step of all pages: the copy is of one moment, whoever writes meanwhile.
-        rusqlite::backup::Backup::new(conn, &mut copy)?.step(-1).map(drop)
-    };
-    run().map_err(|e| failed(path, e))
+}
+
+/// Copies every page in one step: of one moment, whoever writes meanwhile.
+fn whole(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
+    match Backup::new(from, to)?.step(-1)? {
+        StepResult::Done => Ok(()),
+        _ => Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)),
+    }
+}
+
+fn describe(conn: &Connection, path: &Path) -> Result<BackupInfo, StoreError> {
+    conn.query_row("SELECT (SELECT count(*) FROM task), count(*), max(at_ms) FROM event", [], |row| {
+        Ok(BackupInfo { path: path.to_owned(), tasks: row.get(0)?, events: row.get(1)?, newest_ms: row.get(2)? })
+    })
+    .map_err(|e| failed(path, e))
+}
+
+/// Whether the file is shorter than its pages: SQLite reads a last page that was cut as if zeros followed.
+fn short(conn: &Connection, path: &Path) -> Result<bool, StoreError> {
+    let sql = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+    let bytes: u64 = conn.query_row(sql, [], |row| row.get(0)).map_err(|e| failed(path, e))?;
+    Ok(fs::stat(path)?.is_none_or(|stat| stat.len < bytes))
 }
 
 fn problems(conn: &Connection) -> rusqlite::Result<Option<String>> {

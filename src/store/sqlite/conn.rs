@@ -1,16 +1,16 @@
-//! Opening, identity, busy handling and transactions.
-#![expect(clippy::disallowed_methods, reason = "file identity is read by metadata, never by opening the database")]
+//! Opening and transactions.
 
 use std::cell::Cell;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use crate::base::{clock, fs};
-use crate::store::sqlite::migrate;
+use crate::base::fs::Published;
+use crate::base::{clock, fs, id};
+use crate::store::sqlite::files::{self, Identity};
+use crate::store::sqlite::migrate::{self, Migration};
 use crate::store::sqlite::tx::SqliteTx;
 use crate::store::{Store, StoreError, Tx};
 
@@ -36,54 +36,41 @@ pub struct SqliteStore {
     stale: bool,
 }
 
-/// Which file a path names: device and inode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Identity(u64, u64);
-
 impl SqliteStore {
     /// Makes a new store at `path`, whose directory must exist and which must not: two processes may try at once, one wins and the
     /// other opens what the first made.
     pub fn create(path: &Path, store_id: &str) -> Result<SqliteStore, StoreError> {
-        let dir = path.parent().unwrap_or(Path::new("."));
-        refuse_network_disk(dir)?;
-        let draft = dir.join(format!(".ai.db.{}.new", std::process::id()));
-        let mut conn = Connection::open(&draft).map_err(|e| failed(&draft, e))?;
-        // The WAL mode is a property of the file; the draft itself is written in one go and closed before it gets its name.
-        migrate::create(&mut conn, store_id).map_err(|e| failed(&draft, e))?;
-        conn.pragma_update(None, "journal_mode", "WAL").map_err(|e| failed(&draft, e))?;
-        drop(conn);
-        let linked = std::fs::hard_link(&draft, path);
-        for suffix in ["", "-wal", "-shm"] {
-            let mut name = draft.clone().into_os_string();
-            name.push(suffix);
-            fs::remove_file(Path::new(&name))?;
-        }
-        match linked {
-            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
-                Err(fs::FsError { action: "create", path: path.to_owned(), source: e }.into())
-            }
-            _ => SqliteStore::open(path, Access::Write),
-        }
+        files::refuse_network_disk(path)?;
+        let draft = files::draft(path);
+        let filled = draw_up(&draft, |conn| migrate::create(conn, store_id));
+        place(&draft, filled, path)?;
+        SqliteStore::open(path, Access::Write)
     }
 
     /// Opens the store at `path`. An older format is migrated (with a backup first) when `access` allows it.
     pub fn open(path: &Path, access: Access) -> Result<SqliteStore, StoreError> {
-        let identity = look(path)?;
-        let mut stale = false;
-        let conn = match connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE) {
-            Ok(conn) => conn,
+        SqliteStore::open_with(path, access, migrate::MIGRATIONS)
+    }
+
+    /// Opens the store as a program with these migrations would.
+    pub(super) fn open_with(path: &Path, access: Access, known: &[Migration]) -> Result<SqliteStore, StoreError> {
+        let main = files::look(path)?;
+        files::refuse_lost_log(path)?;
+        let (conn, stale) = match connect(path) {
+            Ok(conn) => (conn, false),
             // A disk that cannot be written cannot hold the shared-memory file either; the main file alone can still be read.
             Err(e) if access == Access::Read && is_read_only(&e) => {
-                stale = true;
-                connect_immutable(path).map_err(|e| failed(path, e))?
+                let conn = connect_immutable(path).map_err(|e| failed(path, e))?;
+                (conn, files::has_log(path)?)
             }
             Err(e) => return Err(failed(path, e)),
         };
+        let identity = Identity { main, log: files::log_id(path)? };
         let mut store = SqliteStore { conn, path: path.to_owned(), identity, stale };
-        match migrate::check(&store.conn, path)? {
+        match migrate::check(&store.conn, path, known)? {
             migrate::Found::Current => {}
-            migrate::Found::Older if access == Access::Write => migrate::upgrade(&mut store.conn, path)?,
-            migrate::Found::Older => migrate::refuse_unmigrated(path)?,
+            migrate::Found::Older(_) if access == Access::Write => migrate::upgrade(&mut store.conn, path, known)?,
+            migrate::Found::Older(found) => migrate::refuse_unread(found, known)?,
         }
         Ok(store)
     }
@@ -102,56 +89,75 @@ impl SqliteStore {
     pub(super) fn connection(&self) -> &Connection {
         &self.conn
     }
+
+    /// Refuses a file that is not the one that was opened: what is written there is seen by nobody.
+    fn refuse_replaced(&self) -> Result<(), StoreError> {
+        match files::identity(&self.path) {
+            Ok(found) if found == self.identity || self.stale && found.main == self.identity.main => Ok(()),
+            _ => Err(StoreError::Replaced),
+        }
+    }
 }
 
 impl Store for SqliteStore {
     fn write<T, E: From<StoreError>>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T, E>) -> Result<T, E> {
-        if look(&self.path).ok() != Some(self.identity) {
-            return Err(StoreError::Replaced.into());
-        }
-        let path = &self.path;
-        let tx = self
-            .conn
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(|e| E::from(failed(path, e)))?;
-        let done = work(&mut SqliteTx::new(&tx, path))?;
-        tx.commit().map_err(|e| E::from(failed(path, e)))?;
+        let fail = |error| E::from(failed(&self.path, error));
+        // Unchecked, since the transaction borrows the connection beside the path; `&mut self` keeps it the only one.
+        let tx = rusqlite::Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate).map_err(fail)?;
+        // Looked at under the write lock, which whoever replaces the file holds as well.
+        self.refuse_replaced()?;
+        let done = work(&mut SqliteTx::new(&tx, &self.path))?;
+        tx.commit().map_err(fail)?;
+        // Somebody without the lock may have taken the file away meanwhile: that is no acknowledgement.
+        self.refuse_replaced()?;
         Ok(done)
     }
 
     fn read<T, E: From<StoreError>>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T, E>) -> Result<T, E> {
-        let path = &self.path;
-        let tx = self.conn.transaction().map_err(|e| E::from(failed(path, e)))?;
-        work(&mut SqliteTx::new(&tx, path))
+        self.refuse_replaced()?;
+        let fail = |error| E::from(failed(&self.path, error));
+        let tx = rusqlite::Transaction::new_unchecked(&self.conn, TransactionBehavior::Deferred).map_err(fail)?;
+        work(&mut SqliteTx::new(&tx, &self.path))
     }
 }
 
-/// Looks at the file without opening it.
-fn look(path: &Path) -> Result<Identity, StoreError> {
-    match std::fs::metadata(path) {
-        Ok(meta) if meta.len() == 0 => Err(StoreError::Empty(path.to_owned())),
-        Ok(meta) if !meta.is_file() => {
-            Err(StoreError::Foreign { path: path.to_owned(), why: "it is not a regular file".into() })
-        }
-        Ok(meta) => Ok(Identity(meta.dev(), meta.ino())),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => match path.parent().is_some_and(Path::exists) {
-            true => Err(StoreError::Vanished(path.to_owned())),
-            false => Err(StoreError::NotInitialised),
-        },
-        Err(source) => Err(fs::FsError { action: "read", path: path.to_owned(), source }.into()),
-    }
+/// Fills a new file of its own name; it gets its place when it is complete.
+pub(super) fn draw_up(
+    draft: &Path,
+    fill: impl FnOnce(&mut Connection) -> rusqlite::Result<()>,
+) -> Result<(), StoreError> {
+    fs::create_private_file(draft)?;
+    let run = || -> rusqlite::Result<()> {
+        let mut conn = Connection::open(draft)?;
+        fill(&mut conn)?;
+        // A property of the file from now on; closing the only connection leaves no log beside it.
+        conn.pragma_update(None, "journal_mode", "WAL")?;
+        conn.close().map_err(|(_, e)| e)
+    };
+    run().map_err(|e| failed(draft, e))
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
-    let mut conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+/// Gives a draft its place, or takes it away where it failed. Says whether the place was free.
+pub(super) fn place(draft: &Path, filled: Result<(), StoreError>, path: &Path) -> Result<Published, StoreError> {
+    let published = filled.and_then(|()| Ok(fs::publish(draft, path)?));
+    for beside in files::family(draft) {
+        fs::remove_file(&beside)?;
+    }
+    published
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let mut conn =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    harden(&conn)?;
     conn.busy_handler(Some(wait_a_little))?;
-    // The first access makes SQLite look at the file, the WAL and the shared memory.
-    conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))?;
+    touch(&conn)?;
     Ok(conn)
 }
 
-fn connect_immutable(path: &Path) -> rusqlite::Result<Connection> {
+/// Opens a file that nobody writes, such as a backup, or one that cannot be opened otherwise; nothing is put beside it.
+pub(super) fn connect_immutable(path: &Path) -> rusqlite::Result<Connection> {
     use std::os::unix::ffi::OsStrExt;
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_bytes() {
@@ -161,7 +167,22 @@ fn connect_immutable(path: &Path) -> rusqlite::Result<Connection> {
         }
     }
     uri.push_str("?immutable=1");
-    Connection::open_with_flags(uri, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)
+    let conn = Connection::open_with_flags(uri, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)?;
+    harden(&conn)?;
+    touch(&conn)?;
+    Ok(conn)
+}
+
+/// A file from elsewhere may carry views and triggers of its own: they get at nothing outside it.
+fn harden(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    Ok(())
+}
+
+/// The first access makes SQLite look at the file, the WAL and the shared memory.
+fn touch(conn: &Connection) -> rusqlite::Result<()> {
+    conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).map(drop)
 }
 
 fn is_read_only(error: &rusqlite::Error) -> bool {
@@ -182,14 +203,14 @@ fn wait_a_little(tries: i32) -> bool {
     if now - WAITING_SINCE.get() > BUSY_DEADLINE_MS {
         return false;
     }
-    std::thread::sleep(Duration::from_micros(200 + crate::base::id::random_below(1800)));
+    clock::pause(Duration::from_micros(200 + id::random_below(1800)));
     true
 }
 
 /// Turns SQLite's error into a sentence about this store.
 pub(super) fn failed(path: &Path, error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
             StoreError::Busy(u64::try_from(BUSY_DEADLINE_MS / 1000).unwrap_or(0))
         }
         Some(ErrorCode::DiskFull) => StoreError::Full,
@@ -198,17 +219,4 @@ pub(super) fn failed(path: &Path, error: rusqlite::Error) -> StoreError {
         Some(ErrorCode::NotADatabase) => StoreError::Foreign { path: path.to_owned(), why: error.to_string() },
         _ => StoreError::Sqlite(error),
     }
-}
-
-/// Refuses file systems on which SQLite's shared memory or locks are known to fail.
-fn refuse_network_disk(dir: &Path) -> Result<(), StoreError> {
-    let Ok(stat) = rustix::fs::statfs(dir) else { return Ok(()) };
-    let filesystem = match stat.f_type {
-        0x6969 => "NFS",
-        0x0102_1997 => "9p",
-        0x517B => "SMB",
-        0xFF53_4D42 => "CIFS",
-        _ => return Ok(()),
-    };
-    Err(StoreError::NetworkDisk { path: dir.to_owned(), filesystem })
 }

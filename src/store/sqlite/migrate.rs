@@ -1,9 +1,11 @@
 //! Migrations: named by time so that parallel branches cannot collide, kept with their checksums, applied in one transaction
 //! behind a backup.
 //!
-//! `user_version` holds `major * 1000 + minor`. Same major: an older `ai` may still open the file. The version that decides is
-//! read inside the exclusive transaction, so two processes may try at once.
+//! `user_version` holds `major * 1000 + minor`. A minor step only adds what an older `ai` may ignore and a newer one can read
+//! without; a major one changes what is there. The version that decides is read inside the transaction, so two processes may
+//! try at once.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -37,29 +39,32 @@ impl std::fmt::Display for SchemaVersion {
     }
 }
 
-struct Migration {
-    name: &'static str,
-    sql: &'static str,
+/// One step from a format to the next.
+#[derive(Clone, Debug)]
+pub(super) struct Migration {
+    pub(super) name: &'static str,
+    pub(super) sql: &'static str,
     /// The format that the file has afterwards.
-    version: SchemaVersion,
+    pub(super) version: SchemaVersion,
 }
 
 /// All migrations, oldest first. Only ever append.
-const MIGRATIONS: &[Migration] = &[Migration {
+pub(super) const MIGRATIONS: &[Migration] = &[Migration {
     name: "20261120180000_initial",
     sql: include_str!("migrations/20261120180000_initial.sql"),
     version: SchemaVersion { major: 1, minor: 0 },
 }];
 
 /// The newest format this program knows.
-pub const FORMAT: SchemaVersion = MIGRATIONS[MIGRATIONS.len() - 1].version;
+pub const FORMAT: SchemaVersion = newest(MIGRATIONS);
 
 /// What an opened file turned out to be.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// Usable as it is.
     Current,
-    /// Needs migration.
-    Older,
+    /// Needs migration from this format.
+    Older(SchemaVersion),
 }
 
 /// Fills a new file.
@@ -77,70 +82,101 @@ pub(super) fn create(conn: &mut Connection, store_id: &str) -> rusqlite::Result<
     tx.commit()
 }
 
-/// Decides whether the file is ours and how old.
-pub(super) fn check(conn: &Connection, path: &Path) -> Result<Found, StoreError> {
-    let (application, version): (i32, i32) = conn
-        .query_row("SELECT application_id, user_version FROM pragma_application_id, pragma_user_version", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-        .map_err(|e| failed(path, e))?;
+/// Decides whether the file is ours, how old, and made by the migrations that this program knows.
+pub(super) fn check(conn: &Connection, path: &Path, known: &[Migration]) -> Result<Found, StoreError> {
+    let application: i32 =
+        conn.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(|e| failed(path, e))?;
     if application != APPLICATION_ID {
         let why = format!("its application id is {application:#x}, not {APPLICATION_ID:#x}");
         return Err(StoreError::Foreign { path: path.to_owned(), why });
     }
-    let found = SchemaVersion::from_user_version(version);
-    if found.major > FORMAT.major {
-        return Err(StoreError::Newer { found: found.to_string(), ours: FORMAT.to_string() });
-    }
-    Ok(if found < FORMAT { Found::Older } else { Found::Current })
+    let found = version(conn, path)?;
+    refuse_newer(found, newest(known))?;
+    let applied = applied(conn, path)?;
+    refuse_other_steps(&applied, known)?;
+    let pending = known.iter().any(|migration| !applied.contains_key(migration.name));
+    Ok(if pending { Found::Older(found) } else { Found::Current })
 }
 
 /// Reading an older format without migrating it is possible only within one major version, and then needs no work.
-pub(super) fn refuse_unmigrated(_path: &Path) -> Result<(), StoreError> {
-    Ok(())
+pub(super) fn refuse_unread(found: SchemaVersion, known: &[Migration]) -> Result<(), StoreError> {
+    let ours = newest(known);
+    match found.major == ours.major {
+        true => Ok(()),
+        false => Err(StoreError::Older { found: found.to_string(), ours: ours.to_string() }),
+    }
 }
 
-/// Brings an older file to [`FORMAT`], with a backup first.
-pub(super) fn upgrade(conn: &mut Connection, path: &Path) -> Result<(), StoreError> {
+/// Brings an older file to the newest format, with a backup first. What is missing is told by name, not by version: two branches
+/// of this program may each have added a step of the same number.
+pub(super) fn upgrade(conn: &mut Connection, path: &Path, known: &[Migration]) -> Result<(), StoreError> {
     super::backup::before_migration(conn, path)?;
-    let run = |conn: &mut Connection| -> rusqlite::Result<()> {
-        let tx = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
-        let version: i32 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        let found = SchemaVersion::from_user_version(version);
-        for migration in MIGRATIONS.iter().filter(|m| m.version > found) {
-            apply(&tx, migration)?;
-        }
-        tx.commit()
-    };
-    run(conn).map_err(|e| failed(path, e))
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|e| failed(path, e))?;
+    refuse_newer(version(&tx, path)?, newest(known))?;
+    let applied = applied(&tx, path)?;
+    for migration in known.iter().filter(|migration| !applied.contains_key(migration.name)) {
+        apply(&tx, migration).map_err(|error| match failed(path, error) {
+            StoreError::Sqlite(e) => StoreError::Migration { name: migration.name.into(), why: format!("failed: {e}") },
+            other => other,
+        })?;
+    }
+    tx.commit().map_err(|e| failed(path, e))
+}
+
+const fn newest(known: &[Migration]) -> SchemaVersion {
+    known[known.len() - 1].version
+}
+
+fn version(conn: &Connection, path: &Path) -> Result<SchemaVersion, StoreError> {
+    let version = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(|e| failed(path, e))?;
+    Ok(SchemaVersion::from_user_version(version))
+}
+
+/// The steps that made this file, with their checksums.
+fn applied(conn: &Connection, path: &Path) -> Result<BTreeMap<String, String>, StoreError> {
+    let rows: rusqlite::Result<_> = conn
+        .prepare("SELECT name, checksum FROM schema_migration")
+        .and_then(|mut s| s.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect());
+    rows.map_err(|error| match failed(path, error) {
+        StoreError::Sqlite(e) => StoreError::Damaged { path: path.to_owned(), why: e.to_string() },
+        other => other,
+    })
+}
+
+fn refuse_newer(found: SchemaVersion, ours: SchemaVersion) -> Result<(), StoreError> {
+    match found.major > ours.major {
+        true => Err(StoreError::Newer { found: found.to_string(), ours: ours.to_string() }),
+        false => Ok(()),
+    }
+}
+
+/// A step that bears our name and is not ours made something else of the file. Names that are not known are those of a newer
+/// version, or of a branch of this one, and may be ignored within one major version.
+fn refuse_other_steps(applied: &BTreeMap<String, String>, known: &[Migration]) -> Result<(), StoreError> {
+    let differs = |m: &&Migration| applied.get(m.name).is_some_and(|checksum| *checksum != checksum_of(m));
+    match known.iter().find(differs) {
+        Some(migration) => Err(StoreError::Migration {
+            name: migration.name.into(),
+            why: "was another one when it was applied: a different build of `ai` made this store".into(),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn checksum_of(migration: &Migration) -> String {
+    hash::sha256_hex(migration.sql.as_bytes())
 }
 
 fn apply(tx: &rusqlite::Transaction<'_>, migration: &Migration) -> rusqlite::Result<()> {
     tx.execute_batch(migration.sql)?;
     tx.execute(
         "INSERT INTO schema_migration VALUES (?1, ?2, ?3)",
-        (migration.name, hash::sha256_hex(migration.sql.as_bytes()), clock::wall_ms()),
+        (migration.name, checksum_of(migration), clock::wall_ms()),
     )?;
-    tx.pragma_update(None, "user_version", migration.version.user_version())
+    let version: i32 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    tx.pragma_update(None, "user_version", version.max(migration.version.user_version()))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_and_versions_only_grow() {
-        for pair in MIGRATIONS.windows(2) {
-            assert!(pair[0].name < pair[1].name, "{} before {}", pair[0].name, pair[1].name);
-            assert!(pair[0].version < pair[1].version);
-        }
-    }
-
-    #[test]
-    fn the_bundled_sqlite_has_the_wal_reset_fix_and_syncs_fully() {
-        assert!(rusqlite::version_number() >= 3_051_003);
-        let conn = Connection::open_in_memory().unwrap();
-        let full: i64 = conn.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
-        assert_eq!(full, 2, "an acknowledged write must survive a power cut");
-    }
-}
+#[path = "migrate_tests.rs"]
+mod tests;

@@ -9,11 +9,14 @@
 
 mod backup;
 mod conn;
+#[cfg(test)]
+mod damage_tests;
+mod files;
 mod migrate;
 mod query;
 mod tables;
 mod tx;
 
-pub use backup::{BackupInfo, backups, copy_to, inspect, integrity, roll};
+pub use backup::{BackupInfo, backups, contents, copy_to, inspect, integrity, put_in_place, roll};
 pub use conn::{Access, SqliteStore};
 pub use migrate::{FORMAT, SchemaVersion};

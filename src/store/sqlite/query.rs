@@ -92,7 +92,7 @@ impl Tx for SqliteTx<'_> {
                    SELECT subject, data FROM lease WHERE clock > ?1 UNION ALL \
                    SELECT subject, data FROM lease WHERE clock = ?1 AND expires <= ?2";
         let leases: Vec<Lease> = self.collect("lease", sql, params![now.lease.epoch, now.lease.ms])?;
-        Ok(leases.into_iter().filter(|lease| !lease.binds(now) && lease.subject.task().is_some()).collect())
+        Ok(leases.into_iter().filter(|lease| !lease.binds(now)).collect())
     }
 
     fn leases(&mut self) -> Result<Vec<Lease>, StoreError> {
@@ -168,6 +168,10 @@ impl Tx for SqliteTx<'_> {
             }
         }
         Ok(())
+    }
+
+    fn forget_creation(&mut self) -> Result<(), StoreError> {
+        self.execute("DELETE FROM event", [])
     }
 
     fn import_event(&mut self, stored: &StoredEvent) -> Result<(), StoreError> {
@@ -283,9 +287,10 @@ fn events_query(filter: &EventFilter) -> (String, Vec<Value>) {
         params.push(Value::Text(subject.clone()));
     }
     let sql = match filter.last {
-        Some(n) => format!(
-            "SELECT {columns} FROM (SELECT * FROM event WHERE {wheres} ORDER BY seq DESC LIMIT {n}) ORDER BY seq"
-        ),
+        Some(n) => {
+            let n = i64::try_from(n).unwrap_or(UNLIMITED);
+            format!("SELECT {columns} FROM (SELECT * FROM event WHERE {wheres} ORDER BY seq DESC LIMIT {n}) ORDER BY seq")
+        }
         None => format!("SELECT {columns} FROM event WHERE {wheres} ORDER BY seq"),
     };
     (sql, params)

@@ -96,6 +96,8 @@ CREATE INDEX event_subject ON event (subject, seq) WHERE subject IS NOT NULL;
 CREATE TRIGGER event_append_only_update BEFORE UPDATE ON event BEGIN
     SELECT RAISE(ABORT, 'the log is append-only');
 END;
-CREATE TRIGGER event_append_only_delete BEFORE DELETE ON event BEGIN
+-- A first record that is still alone may give way to an imported log.
+CREATE TRIGGER event_append_only_delete BEFORE DELETE ON event
+WHEN OLD.seq <> 1 OR EXISTS (SELECT 1 FROM event WHERE seq <> 1) BEGIN
     SELECT RAISE(ABORT, 'the log is append-only');
 END;
