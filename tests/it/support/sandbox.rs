@@ -1,0 +1,143 @@
+//! A directory of its own for each test, in which nothing of the machine is seen.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{Outcome, cmd};
+
+/// The author's and committer's date of every commit.
+const DATE: &str = "1700000000 +0000";
+
+/// A temporary directory with `home/` and `repo/`; all of it is gone with the value.
+pub struct Sandbox {
+    temp: TempDir,
+}
+
+impl Sandbox {
+    /// Home and an empty directory `repo/`, no repository.
+    pub fn empty() -> Sandbox {
+        let sandbox = Sandbox { temp: TempDir::with_prefix("ai-it-").unwrap() };
+        for dir in ["home", "tmp", "repo"] {
+            std::fs::create_dir(sandbox.base().join(dir)).unwrap();
+        }
+        sandbox
+    }
+
+    /// A repository on branch `main` with one commit.
+    pub fn repository() -> Sandbox {
+        let sandbox = Sandbox::empty();
+        sandbox.git(&["init", "-q", "-b", "main"]);
+        sandbox.write("README.md", "A project.\n");
+        sandbox.commit("first");
+        sandbox
+    }
+
+    /// A repository with one commit, set up by `ai init`.
+    pub fn project() -> Sandbox {
+        let sandbox = Sandbox::repository();
+        sandbox.ai_ok(&["init", "--yes"]);
+        sandbox
+    }
+
+    /// The temporary directory, with symbolic links resolved.
+    pub fn base(&self) -> PathBuf {
+        self.temp.path().canonicalize().unwrap()
+    }
+
+    /// The repository.
+    pub fn root(&self) -> PathBuf {
+        self.base().join("repo")
+    }
+
+    /// The store of the repository.
+    pub fn store(&self) -> PathBuf {
+        self.root().join(".git/ai/ai.db")
+    }
+
+    /// Writes a file of the repository, with the directories above it.
+    pub fn write(&self, path: impl AsRef<Path>, text: impl AsRef<[u8]>) {
+        let path = self.root().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// The text of a file of the repository.
+    pub fn read(&self, path: impl AsRef<Path>) -> String {
+        std::fs::read_to_string(self.root().join(path)).unwrap()
+    }
+
+    /// A command in `repo/` with this sandbox's environment and nothing of the caller's but `PATH`.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let (base, home) = (self.base(), self.base().join("home"));
+        let mut command = Command::new(program);
+        command.current_dir(self.root()).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        command
+            .env("HOME", &home)
+            .env("TMPDIR", base.join("tmp"))
+            .env("USER", "tester")
+            .env("LANG", "C.UTF-8")
+            .env("TZ", "UTC");
+        for (name, dir) in
+            [("CONFIG", ".config"), ("DATA", ".local/share"), ("STATE", ".local/state"), ("CACHE", ".cache")]
+        {
+            command.env(format!("XDG_{name}_HOME"), home.join(dir));
+        }
+        command
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null")
+            .env("GIT_TERMINAL_PROMPT", "0");
+        for role in ["AUTHOR", "COMMITTER"] {
+            command.env(format!("GIT_{role}_NAME"), "Tester").env(format!("GIT_{role}_EMAIL"), "tester@example.com");
+            command.env(format!("GIT_{role}_DATE"), DATE);
+        }
+        command
+    }
+
+    /// `ai` with these arguments, not yet started: for more environment, another directory, or input.
+    pub fn ai_command(&self, args: &[&str]) -> Command {
+        let mut command = self.command(env!("CARGO_BIN_EXE_ai"));
+        command.args(args);
+        command
+    }
+
+    /// Runs `ai` in the repository.
+    pub fn ai(&self, args: &[&str]) -> Outcome {
+        cmd::run(&mut self.ai_command(args))
+    }
+
+    /// Runs `ai` in another directory.
+    pub fn ai_in(&self, dir: &Path, args: &[&str]) -> Outcome {
+        cmd::run(self.ai_command(args).current_dir(dir))
+    }
+
+    /// Runs `ai`, which must succeed.
+    #[track_caller]
+    pub fn ai_ok(&self, args: &[&str]) -> Outcome {
+        let outcome = self.ai(args);
+        assert_eq!(outcome.code, Some(0), "ai {args:?}\n{outcome}");
+        outcome
+    }
+
+    /// Runs `ai … --json`, which must succeed, and returns its one object.
+    #[track_caller]
+    pub fn ai_json(&self, args: &[&str]) -> Value {
+        self.ai_ok(&[args, &["--json"]].concat()).json()
+    }
+
+    /// Runs `ai … --json`, which must succeed, and returns its lines.
+    #[track_caller]
+    pub fn ai_json_lines(&self, args: &[&str]) -> Vec<Value> {
+        self.ai_ok(&[args, &["--json"]].concat()).json_lines()
+    }
+
+    /// Creates a task and returns its id.
+    #[track_caller]
+    pub fn task(&self, title: &str, more: &[&str]) -> String {
+        let task = self.ai_json(&[&["task", "create", title], more].concat());
+        task["id"].as_str().unwrap().to_owned()
+    }
+}
