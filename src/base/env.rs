@@ -11,6 +11,20 @@ pub const AI_ACTOR: &str = "AI_ACTOR";
 /// The run in which this process lives; set by `ai` for everything that it starts.
 pub const AI_RUN: &str = "AI_RUN";
 
+/// Every variable that `ai` reads, with what it does, for the reference.
+pub const ALL: [(&str, &str); 10] = [
+    (AI_LEASE, "The lease token for this command; outranks the one kept in the worktree's git directory."),
+    (AI_ACTOR, "The name under which this command acts, as `--as` does."),
+    (AI_RUN, "The run in which this process lives; set by `ai` for everything that it starts."),
+    ("USER", "Names the person who acts where neither `--as` nor `AI_ACTOR` does."),
+    ("LOGNAME", "Stands in for `USER`."),
+    ("VISUAL", "The editor of `ai task create --edit`."),
+    ("EDITOR", "Stands in for `VISUAL`; without both it is `vi`."),
+    ("XDG_CONFIG_HOME", "Where your own settings and your word of trust lie, below `ai/`."),
+    ("HOME", "With `.config/ai`, stands in for `XDG_CONFIG_HOME`."),
+    ("PATH", "Where `git` and the programs of agents and checks are found; relative entries are left out."),
+];
+
 /// A variable as UTF-8 text; unset, empty and non-UTF-8 are all `None`.
 pub fn text(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())

@@ -8,7 +8,7 @@ use crate::cli::cmd::Command;
 
 /// Coordinate coding agents on one Git repository: leases, path locks, runs with proof
 #[derive(Parser)]
-#[command(name = "ai", version, about, max_term_width = 100, disable_help_subcommand = true, subcommand_required = true)]
+#[command(name = "ai", version, max_term_width = 100, disable_help_subcommand = true, subcommand_required = true)]
 #[command(arg_required_else_help = true)]
 pub(super) struct Cli {
     #[command(flatten)]

@@ -5,6 +5,8 @@ mod cmd;
 mod context;
 mod error;
 pub(crate) mod exit;
+#[cfg(test)]
+mod reference;
 mod start;
 mod token;
 mod ui;

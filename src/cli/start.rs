@@ -55,13 +55,19 @@ fn usage(error: &clap::Error, wants_json: bool) -> u8 {
     use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
     let asked = matches!(error.kind(), DisplayHelp | DisplayVersion);
     if wants_json && !asked && error.kind() != DisplayHelpOnMissingArgumentOrSubcommand {
-        let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
         let mut ui = Ui::new(Format::Json, Talk::Normal);
-        ui.error(&CliError::usage(message).hint("`ai --help`"));
+        ui.error(&usage_error(&error.render().to_string()));
     } else {
         // Nobody is left to tell when the stream is closed.
         let _ = error.print();
     }
     if asked { exit::OK } else { exit::USAGE }
+}
+
+/// What clap says to people, as an error for programs: the first paragraph is the message, a tip the hint.
+fn usage_error(text: &str) -> CliError {
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let message: Vec<&str> = first.trim_start_matches("error: ").lines().map(str::trim).collect();
+    let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
+    CliError::usage(message.join(" ")).hint(tip.unwrap_or("`ai --help`"))
 }

@@ -63,7 +63,7 @@ pub fn accept(
 ) -> Result<Accepted, OpError> {
     let (task, run) = store.read(|tx| in_review(tx, typed))?;
     let repo = world.repo()?;
-    let shadow = Shadow::open(&repo, &world.shadow_dir("accept")).map_err(failed)?;
+    let shadow = Shadow::create(&repo, &world.shadow_dir("accept")).map_err(failed)?;
     if let Some(started) = &run.accepting
         && landed(&repo, started)?
     {

@@ -36,28 +36,18 @@ pub fn save(root: &Path, common_dir: &Path, agent: &Agent) -> Result<PathBuf, Op
     if connectors(root)?.get(agent.connector.as_str()).is_none() {
         return Err(Refusal::NotFound { what: "connector", id: agent.connector.to_string() }.into());
     }
-    keeping_trust(root, common_dir, || agent_file::save(&dir(root), agent).map_err(refusal))
+    trust::keeping(root, common_dir, || agent_file::save(&dir(root), agent).map_err(refusal))
 }
 
 /// Removes an agent. Its runs and their evidence stay.
 pub fn remove(root: &Path, common_dir: &Path, name: &str) -> Result<(), OpError> {
     let name = agent_name(name)?;
-    keeping_trust(root, common_dir, || agent_file::remove(&dir(root), &name).map_err(refusal))
+    trust::keeping(root, common_dir, || agent_file::remove(&dir(root), &name).map_err(refusal))
 }
 
 /// A name as agents may bear it.
 pub fn agent_name(text: &str) -> Result<Name, OpError> {
     Name::new(text).map_err(|e| Refusal::Invalid(e.to_string()).into())
-}
-
-/// Does a change that this machine's user asks for by command, and trusts its result if all before it was trusted.
-fn keeping_trust<T>(root: &Path, common_dir: &Path, change: impl FnOnce() -> Result<T, OpError>) -> Result<T, OpError> {
-    let stood = trust::missing(root, common_dir)?.is_empty();
-    let done = change()?;
-    if stood {
-        trust::trust(root, common_dir)?;
-    }
-    Ok(done)
 }
 
 fn refusal(error: AgentFileError) -> OpError {

@@ -1,20 +1,33 @@
 //! Setting a repository up: the files below `.ai/`, the store in the git directory, and the link between them. What stands already is
 //! left as it is, so that the command can be run again.
+//!
+//! What was written is remembered in the store by digest, so that `ai uninstall` takes back exactly that and nothing that a person
+//! has changed since. A bare repository has no place for `.ai/`: it gets the store alone.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::base::{fs, id};
+use crate::base::{env, fs, hash, id};
+use crate::config;
+use crate::domain::actor::ActorKind;
 use crate::domain::event::Event;
+use crate::git::discover::Location;
 use crate::ops::cx::Cx;
-use crate::ops::project;
 use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::{project, trust};
+use crate::policy::{self, Pack};
 use crate::store::sqlite::{Access, SqliteStore};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Tx};
+
+/// Kept out of Git: the link to the store, the worktrees.
+const IGNORE: &str = "# Machine-local: the link to the store in the git directory, and the agents' worktrees.\n/state\n/worktrees/\n";
+/// Under which key the store remembers what was written: a JSON object from path to SHA-256.
+const WRITTEN: &str = "init.files";
 
 /// A file that a project starts with.
 pub struct StartFile {
     /// Path below the root.
-    pub path: String,
+    pub path: &'static str,
     /// Content.
     pub text: String,
 }
@@ -28,23 +41,96 @@ pub struct Done {
     pub kept: Vec<String>,
     /// Set where the store is new.
     pub new_store: bool,
+    /// Set where there is no checkout, and so no files.
+    pub bare: bool,
+    /// What the repository brings that would run code, and that nobody has trusted yet.
+    pub untrusted: Vec<trust::Change>,
 }
 
-/// Sets the repository up.
-pub fn init(root: &Path, common_dir: &Path, cx: &Cx, files: &[StartFile]) -> Result<Done, OpError> {
-    let state = project::state_dir(common_dir);
-    let mut done = Done { new_store: ensure_store(&state, cx)?, ..Done::default() };
+/// The files that the checkout at `root` would start with.
+pub fn start_files(root: &Path, pack: &Pack) -> Vec<StartFile> {
+    vec![
+        StartFile { path: ".ai/.gitignore", text: IGNORE.to_owned() },
+        StartFile { path: config::FILE, text: config::default_text(&config::detect(root)) },
+        StartFile { path: policy::FILE, text: pack.text.to_owned() },
+    ]
+}
+
+/// Sets the repository up. What the command itself writes is trusted, since its user has just asked for it; what the repository
+/// brings is not.
+pub fn init(place: &Location, cx: &Cx, pack: &Pack) -> Result<Done, OpError> {
+    let state = project::state_dir(&place.common_dir);
+    let Some(root) = place.main_root.as_deref().or(place.top.as_deref()) else {
+        return Ok(Done { new_store: ensure_store(&state, cx)?, bare: true, ..Done::default() });
+    };
+    refuse_planted(root)?;
+    let set_up = || -> Result<Done, OpError> {
+        let mut done = Done { new_store: ensure_store(&state, cx)?, ..Done::default() };
+        write_missing(root, &start_files(root, pack), &mut done)?;
+        remember(&state, root, &done.written)?;
+        link_state(root, &state)?;
+        Ok(done)
+    };
+    let mut done = if may_trust(cx) { trust::keeping(root, &place.common_dir, set_up)? } else { set_up()? };
+    done.untrusted = trust::missing(root, &place.common_dir)?;
+    Ok(done)
+}
+
+/// Trust is a person's word: an agent's `ai init` leaves it open, and so does a machine without a place for it.
+fn may_trust(cx: &Cx) -> bool {
+    cx.actor.kind == ActorKind::Human && env::text(env::AI_RUN).is_none() && env::user_config_dir().is_some()
+}
+
+/// A repository can bring `.ai` as a link that leads out of it.
+fn refuse_planted(root: &Path) -> Result<(), OpError> {
+    let dir = root.join(".ai");
+    match std::fs::symlink_metadata(&dir) {
+        Ok(meta) if !meta.is_dir() => {
+            let text = format!("{} is in the way: it should be a directory of its own", dir.display());
+            Err(Refusal::Conflict(text).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn write_missing(root: &Path, files: &[StartFile], done: &mut Done) -> Result<(), OpError> {
     for file in files {
-        let path = root.join(&file.path);
+        let path = root.join(file.path);
         if std::fs::symlink_metadata(&path).is_ok() {
-            done.kept.push(file.path.clone());
+            done.kept.push(file.path.to_owned());
         } else {
             fs::write_atomic(&path, file.text.as_bytes()).map_err(StoreError::from)?;
-            done.written.push(file.path.clone());
+            done.written.push(file.path.to_owned());
         }
     }
-    link_state(root, &state)?;
-    Ok(done)
+    Ok(())
+}
+
+fn remember(state: &Path, root: &Path, written: &[String]) -> Result<(), OpError> {
+    if written.is_empty() {
+        return Ok(());
+    }
+    let mut digests = Vec::new();
+    for path in written {
+        digests.push((path.clone(), digest(&root.join(path))?));
+    }
+    let mut store = SqliteStore::open(&state.join(project::STORE_FILE), Access::Write)?;
+    store.write(|tx| {
+        let mut known = written_files(tx)?;
+        known.extend(digests);
+        let json = serde_json::to_string(&known).unwrap_or_default();
+        Ok(tx.set_meta(WRITTEN, &json)?)
+    })
+}
+
+/// The files that `ai init` has written here, with the SHA-256 that they had then.
+pub fn written_files(tx: &mut dyn Tx) -> Result<BTreeMap<String, String>, StoreError> {
+    let json = tx.meta(WRITTEN)?;
+    Ok(json.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default())
+}
+
+fn digest(path: &Path) -> Result<String, StoreError> {
+    Ok(hash::sha256_hex(&fs::read_capped(path, 1 << 20)?))
 }
 
 /// Opens the store, or makes one where there never was one. A directory that has lost its store is not such a place.

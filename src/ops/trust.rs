@@ -1,7 +1,8 @@
 //! Trust before code: what a repository brings that would run something stays inert on a machine until its user has said `ai trust`.
 //!
 //! What is trusted is content, not a place: the digests of every file that can make `ai` run something are kept in the user's own
-//! configuration directory, out of reach of the repository, which has no vote on its own trust. A change asks again.
+//! configuration directory, out of reach of the repository, which has no vote on its own trust. A change asks again. Of the
+//! configuration, only what runs counts (its commands), so that a new limit or lease length does not ask.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,11 +10,14 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::base::{env, fs, hash};
+use crate::config;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::store::StoreError;
 
 /// The files and directories below `.ai/` that can make `ai` run something.
-const EXECUTABLE: [&str; 5] = ["config.yaml", "agents", "connectors", "workflows", "skills"];
+const EXECUTABLE: [&str; 4] = ["agents", "connectors", "workflows", "skills"];
+/// The configuration below `.ai/`.
+const CONFIG: &str = "config.yaml";
 /// Largest file that is looked at.
 const CAP: u64 = 1 << 20;
 /// Deepest directory that is looked at.
@@ -39,10 +43,25 @@ impl ExecutableSet {
     pub fn of(root: &Path) -> Result<ExecutableSet, OpError> {
         let base = root.join(".ai");
         let mut set = ExecutableSet::default();
+        set.add_config(root, &base)?;
         for name in EXECUTABLE {
             set.add(&base, &base.join(name), DEPTH)?;
         }
         Ok(set)
+    }
+
+    /// The commands of the configuration. A file that cannot be understood counts by its content, and one that is no regular file
+    /// by that.
+    fn add_config(&mut self, root: &Path, base: &Path) -> Result<(), OpError> {
+        let path = base.join(CONFIG);
+        let regular = std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file());
+        match config::load(root) {
+            Ok(config) if regular => {
+                self.files.extend(config.code_digest().map(|digest| (CONFIG.to_owned(), digest)));
+                Ok(())
+            }
+            _ => self.add(base, &path, DEPTH),
+        }
     }
 
     fn add(&mut self, base: &Path, path: &Path, depth: usize) -> Result<(), OpError> {
@@ -121,6 +140,23 @@ pub fn forget(common_dir: &Path) -> Result<(), OpError> {
     Ok(fs::remove_file(&record(common_dir)?).map_err(StoreError::from)?)
 }
 
+/// The file in which the trust in this repository is kept, where there is one.
+pub fn recorded_in(common_dir: &Path) -> Option<PathBuf> {
+    record(common_dir).ok().filter(|path| path.is_file())
+}
+
+/// Does what this machine's user asks for by command. If everything before it was trusted, so is its result: nothing but their own
+/// command has come in.
+pub fn keeping<T>(root: &Path, common_dir: &Path, change: impl FnOnce() -> Result<T, OpError>) -> Result<T, OpError> {
+    let stood = missing(root, common_dir)?.is_empty();
+    let done = change()?;
+    // Where nothing could run, nothing is recorded either: the user's own directory is written only for a reason.
+    if stood && !missing(root, common_dir)?.is_empty() {
+        trust(root, common_dir)?;
+    }
+    Ok(done)
+}
+
 /// What would have to be trusted before anything may run; empty where everything is.
 pub fn missing(root: &Path, common_dir: &Path) -> Result<Vec<Change>, OpError> {
     let set = ExecutableSet::of(root)?;
@@ -150,16 +186,32 @@ mod tests {
     fn every_kind_of_change_asks_again() {
         let dir = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| fs::write_atomic(&dir.path().join(".ai").join(path), text.as_bytes()).unwrap();
-        write("config.yaml", "a");
+        let check = |run: &str, ttl: &str| format!("version: 1\nchecks: {{test: {run}}}\ndefaults: {{ttl: {ttl}}}\n");
+        write("config.yaml", &check("make test", "30m"));
         write("agents/x.yaml", "b");
         write("policy.yaml", "not executable");
         let before = ExecutableSet::of(dir.path()).unwrap();
         assert_eq!(before.paths().collect::<Vec<_>>(), ["agents/x.yaml", "config.yaml"]);
-        write("config.yaml", "changed");
+        write("config.yaml", &check("make test", "5m"));
+        assert_eq!(ExecutableSet::of(dir.path()).unwrap(), before, "a lease length runs nothing");
+        write("config.yaml", &check("make other", "30m"));
         write("connectors/y.yaml", "new");
         fs::remove_file(&dir.path().join(".ai/agents/x.yaml")).unwrap();
         let changes = ExecutableSet::of(dir.path()).unwrap().changes_since(&before);
         let shown: Vec<String> = changes.iter().map(|c| format!("{} {}", c.how, c.path)).collect();
         assert_eq!(shown, ["changed config.yaml", "added connectors/y.yaml", "removed agents/x.yaml"]);
+    }
+    #[test]
+    fn a_configuration_that_runs_nothing_needs_no_trust_and_one_that_is_not_understood_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(".ai/config.yaml");
+        let paths = || ExecutableSet::of(dir.path()).unwrap().paths().map(str::to_owned).collect::<Vec<_>>();
+        fs::write_atomic(&file, b"version: 1\ndefaults: {ttl: 5m}\n").unwrap();
+        assert_eq!(paths(), [""; 0]);
+        fs::write_atomic(&file, b"version: [").unwrap();
+        assert_eq!(paths(), ["config.yaml"]);
+        fs::remove_file(&file).unwrap();
+        fs::symlink(Path::new("other.yaml"), &file).unwrap();
+        assert_eq!(paths(), ["config.yaml"], "a link may lead to another file later");
     }
 }

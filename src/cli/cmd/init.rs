@@ -1,39 +1,71 @@
 //! `ai init`
 
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 
+use crate::base::text::one_line;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
+use crate::cli::error::CliError;
 use crate::cli::exit;
-use crate::ops::init::{self, StartFile};
+use crate::ops::init::{self, Done};
+use crate::policy::{self, PACKS, Pack};
 
 #[derive(Args)]
 pub(in crate::cli) struct InitArgs {
     /// The policy to start with
-    #[arg(long, value_name = "PACK")]
+    #[arg(long, value_name = "PACK", value_parser = packs())]
     policy: Option<String>,
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
 }
 
-/// Kept out of Git: the link to the store, the worktrees.
-const IGNORE: &str = "# Machine-local: the link to the store in the git directory, and the agents' worktrees.\n/state\n/worktrees/\n";
+fn packs() -> PossibleValuesParser {
+    PossibleValuesParser::new(PACKS.iter().map(|pack| PossibleValue::new(pack.name).help(pack.summary)))
+}
 
 pub(super) fn run(args: &InitArgs, context: &mut Context) -> Outcome {
-    let _ = (args.yes, &args.policy);
+    // Nothing is asked today; the flag stands for scripts that must go on when something is.
+    let _ = args.yes;
+    let pack = pack(args)?;
+    let place = context.place()?.clone();
     let cx = context.cx()?;
-    let files = vec![StartFile { path: ".ai/.gitignore".into(), text: IGNORE.into() }];
-    let root = context.root()?.to_owned();
-    let common = context.place()?.common_dir.clone();
-    let done = init::init(&root, &common, &cx, &files)?;
-    if context.ui.json() {
-        context.ui.object(&serde_json::json!({ "written": done.written, "kept": done.kept, "new_store": done.new_store }));
-    } else {
-        for path in &done.written {
-            context.ui.line(&format!("wrote {path}"));
-        }
-        context.ui.line(if done.new_store { "made the task store" } else { "the task store stands" });
+    let done = init::init(&place, &cx, pack)?;
+    if let Some(name) = args.policy.as_deref().filter(|_| done.kept.iter().any(|path| path == policy::FILE)) {
+        let text = format!("{} stands already and was left; the pack `{name}` was not written", policy::FILE);
+        context.ui.warn(&text);
     }
+    show(&done, context);
     Ok(exit::OK)
+}
+
+fn pack(args: &InitArgs) -> Result<&'static Pack, CliError> {
+    let found = match &args.policy {
+        Some(name) => policy::pack(name),
+        None => PACKS.first(),
+    };
+    found.ok_or_else(|| CliError::usage("there is no such policy pack").hint("`ai init --help` lists the packs"))
+}
+
+fn show(done: &Done, context: &mut Context) {
+    if context.ui.json() {
+        context.ui.object(&serde_json::json!({
+            "written": done.written, "kept": done.kept, "new_store": done.new_store, "bare": done.bare,
+            "untrusted": done.untrusted,
+        }));
+        return;
+    }
+    for path in &done.written {
+        context.ui.line(&format!("wrote {path}"));
+    }
+    context.ui.line(if done.new_store { "made the task store" } else { "the task store stands" });
+    if done.bare {
+        context.ui.say("a bare repository has no checkout for .ai/: policy and configuration come from its worktrees");
+    }
+    if let Some(first) = done.untrusted.first() {
+        let more = if done.untrusted.len() > 1 { format!(" and {} more", done.untrusted.len() - 1) } else { String::new() };
+        let what = format!(".ai/{}{more}", one_line(&first.path));
+        context.ui.warn(&format!("this repository brings {what}, which would run code; nothing of it runs before `ai trust`"));
+    }
 }

@@ -2,9 +2,12 @@
 
 mod accept;
 mod agent;
+mod completions;
+mod config;
 mod init;
 mod lock;
 mod log;
+mod man;
 mod policy;
 mod run;
 mod status;
@@ -58,6 +61,13 @@ pub(super) enum Command {
     Status(status::StatusArgs),
     /// Show the log of events, or verify its chain
     Log(log::LogArgs),
+    /// Show the configuration that is in force
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Print a completion script for your shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write one page a command into a directory
+    Man(man::ManArgs),
 }
 
 /// Runs a command.
@@ -78,5 +88,8 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Why(args) => why::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Log(args) => log::run(&args, context),
+        Command::Config(command) => config::run(&command, context),
+        Command::Completions(args) => completions::run(&args, context),
+        Command::Man(args) => man::run(&args, context),
     }
 }

@@ -1,0 +1,51 @@
+//! `ai man`
+
+use std::path::PathBuf;
+
+use clap::{Args, Command, CommandFactory};
+
+use crate::base::fs;
+use crate::cli::args::Cli;
+use crate::cli::cmd::Outcome;
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit;
+
+#[derive(Args)]
+pub(in crate::cli) struct ManArgs {
+    /// Write one page a command into this directory; without it, the main page goes to standard output
+    dir: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &ManArgs, context: &mut Context) -> Outcome {
+    let mut ai = Cli::command();
+    ai.build();
+    let Some(dir) = &args.dir else {
+        context.ui.print(&String::from_utf8_lossy(&page(&ai)?));
+        return Ok(exit::OK);
+    };
+    let dir = context.start_dir()?.join(dir);
+    let mut written = 0;
+    write_pages(&ai, &mut |name, page| {
+        written += 1;
+        Ok(fs::write_atomic(&dir.join(format!("{name}.1")), page)?)
+    })?;
+    context.ui.say(&format!("wrote {written} pages into {}", dir.display()));
+    Ok(exit::OK)
+}
+
+/// The page of a command and those of all commands beneath it.
+fn write_pages(command: &Command, write: &mut dyn FnMut(&str, &[u8]) -> Result<(), CliError>) -> Result<(), CliError> {
+    if command.is_hide_set() {
+        return Ok(());
+    }
+    write(command.get_display_name().unwrap_or_else(|| command.get_name()), &page(command)?)?;
+    command.get_subcommands().try_for_each(|below| write_pages(below, write))
+}
+
+fn page(command: &Command) -> Result<Vec<u8>, CliError> {
+    let mut page = Vec::new();
+    let rendered = clap_mangen::Man::new(command.clone()).render(&mut page);
+    rendered.map_err(|e| CliError::new(exit::FAILED, format!("cannot write the page: {e}")))?;
+    Ok(page)
+}
