@@ -204,12 +204,6 @@ pub fn create_dir_all(path: &Path) -> Result<(), FsError> {
     at("create", path, fs::create_dir_all(path))
 }
 
-/// Makes a directory (and its parents) that only its owner may look into.
-pub fn create_private_dir(path: &Path) -> Result<(), FsError> {
-    use std::os::unix::fs::DirBuilderExt;
-    at("create", path, fs::DirBuilder::new().recursive(true).mode(0o700).create(path))
-}
-
 /// Copies a file, making its directory; a target that exists stays as it is.
 pub fn copy_if_absent(from: &Path, to: &Path) -> Result<(), FsError> {
     if fs::symlink_metadata(to).is_ok() {

@@ -132,7 +132,7 @@ impl Case<'_> {
             Effect::RequireApproval => Refusal::NeedsApproval(record),
             _ => Refusal::Denied(record),
         };
-        commit(store, &cx, |_| Err(OpError::recorded(why, events)))
+        commit(store, &cx, |_, _| Err(OpError::recorded(why, events)))
     }
 
     fn agent(&self) -> Result<Actor, OpError> {
@@ -157,7 +157,7 @@ impl Case<'_> {
             tree: tree.to_string(),
         };
         let cx = self.world.cx(&self.world.checkout_policy())?;
-        commit(store, &cx, |tx| self.intend(tx, &cx, &accepting))?;
+        commit(store, &cx, |tx, cx| self.intend(tx, cx, &accepting))?;
         failpoint::hit("accept-intent")?;
         let updated = match &plan {
             Some(plan) => {
@@ -284,7 +284,7 @@ fn complete(
             run: Some(run.id.clone()),
         },
     };
-    let task = commit(store, &cx, |tx| {
+    let task = commit(store, &cx, |tx, cx| {
         in_review(tx, task.id.as_str())?;
         for piece in &evidence {
             cx.record(tx, &Event::EvidenceRecorded { evidence: Box::new(piece.clone()) })?;
@@ -300,7 +300,7 @@ fn complete(
 
 /// Sends work back, with a note for the next attempt.
 pub fn reject(store: &mut SqliteStore, cx: &Cx, typed: &str, note: &str) -> Result<Task, OpError> {
-    commit(store, cx, |tx| {
+    commit(store, cx, |tx, cx| {
         let (task, _) = in_review(tx, typed)?;
         ask::or_refuse(tx, cx, Question::on_task(Action::TaskReject, &task))?;
         let note =

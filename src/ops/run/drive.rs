@@ -147,8 +147,8 @@ impl Live<'_> {
             tree: sealed.map(|sealed| sealed.tree.to_string()),
             commit: sealed.and_then(|sealed| sealed.commit.as_ref()).map(ToString::to_string),
         };
-        commit(store, &cx, |tx| {
-            lease::fenced(tx, &cx, &self.started.token, step.name())?;
+        commit(store, &cx, |tx, cx| {
+            lease::fenced(tx, cx, &self.started.token, step.name())?;
             cx.record(tx, &event)
         })
     }

@@ -80,8 +80,8 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
         judge::after(&cx, &live.started.task, verdict.outcome, findings.lifecycle, findings.end.as_ref(), &verdict.summary);
     let decided = Event::Decided { record: Box::new(verdict.decision.clone()) };
     let ended = Event::RunEnded { run: live.started.run.id.clone(), end: Box::new(end), then: after };
-    let (run, task) = commit(store, &cx, |tx| {
-        lease::fenced(tx, &cx, &live.started.token, "finish")?;
+    let (run, task) = commit(store, &cx, |tx, cx| {
+        lease::fenced(tx, cx, &live.started.token, "finish")?;
         for piece in &evidence {
             cx.record(tx, &Event::EvidenceRecorded { evidence: Box::new(piece.clone()) })?;
         }
@@ -268,5 +268,5 @@ pub(super) fn give_up(live: &Live<'_>, store: &mut SqliteStore, error: &OpError)
     let end = RunEnd { at_ms: cx.now.wall_ms, cell, outcome: Outcome::RetryUncounted, summary };
     let event = Event::RunEnded { run: run.id.clone(), end: Box::new(end), then: after };
     // Not fenced: the fold lets a run that lost its lease end for itself alone.
-    commit(store, &cx, |tx| cx.record(tx, &event))
+    commit(store, &cx, |tx, cx| cx.record(tx, &event))
 }

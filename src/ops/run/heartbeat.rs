@@ -91,7 +91,7 @@ fn renew(beat: &Beat, store: &mut Option<SqliteStore>) -> Result<(), OpError> {
         Some(open) => open,
         None => SqliteStore::open(&beat.store, Access::Write)?,
     };
-    commit(&mut open, &cx, |tx| lease::heartbeat(tx, &cx, &beat.token, None))?;
+    commit(&mut open, &cx, |tx, cx| lease::heartbeat(tx, cx, &beat.token, None))?;
     *store = Some(open);
     Ok(())
 }

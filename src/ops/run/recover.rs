@@ -69,7 +69,7 @@ fn recover(world: &World, store: &mut SqliteStore, repo: &Repo, run: Run) -> Res
         freshness: Freshness::Current,
     };
     let end = RunEnd { at_ms: cx.now.wall_ms, cell, outcome: Outcome::RetryUncounted, summary: summary.clone() };
-    commit(store, &cx, |tx| {
+    commit(store, &cx, |tx, cx| {
         // Somebody else may have recovered it meanwhile.
         if tx.run(&run.id)?.is_none_or(|now| now.end.is_some()) {
             return Ok(());

@@ -46,7 +46,7 @@ pub fn start(
     ttl_ms: i64,
 ) -> Result<Started, OpError> {
     let supervisor = this_process()?;
-    commit(store, cx, |tx| {
+    commit(store, cx, |tx, cx| {
         refuse_full(tx, cx, agent)?;
         let claimed = claim::claim(tx, cx, which, ttl_ms)?;
         let mut question = Question::on_task(Action::RunStart, &claimed.task);
