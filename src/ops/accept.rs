@@ -15,7 +15,7 @@ use crate::domain::run::{Accepting, Run};
 use crate::domain::task::{Proof, Task, TaskState};
 use crate::domain::trailer::{self, Trailers};
 use crate::domain::verdict::{Lifecycle, PolicyVerdict, Verification};
-use crate::git::diff::ChangedPath;
+use crate::git::diff::{ChangedPath, Stats};
 use crate::git::merge::{self, MergeError, Plan, Prepared, Proposal};
 use crate::git::shadow::Shadow;
 use crate::git::{Oid, Repo};
@@ -121,8 +121,9 @@ impl Case<'_> {
     /// Asks again about the changed paths, as of now; a person's yes to exactly this counts.
     fn ask_policy(&self, store: &mut SqliteStore) -> Result<(), OpError> {
         let cx = self.world.cx_as(&self.world.checkout_policy(), self.agent()?)?;
-        let changed = self.changed()?;
-        let (verdict, record) = policy_verdict(&cx, &self.task, &self.run, &changed, 0);
+        let stats = self.stats()?;
+        let (verdict, record) =
+            policy_verdict(&cx, &self.task, &self.run, &self.changed()?, stats.insertions + stats.deletions);
         if verdict == PolicyVerdict::Allow || store.read(|tx| ask::approved(tx, &record))? {
             return Ok(());
         }
@@ -139,12 +140,19 @@ impl Case<'_> {
         Actor::new(ActorKind::Agent, self.run.agent.as_str()).map_err(failed)
     }
 
+    fn base_tree(&self) -> Result<Oid, OpError> {
+        match &self.run.base {
+            Some(base) => self.repo.tree_of(&Oid::parse(base).map_err(failed)?).map_err(failed),
+            None => Ok(self.shadow.format().empty_tree()),
+        }
+    }
+
     fn changed(&self) -> Result<Vec<ChangedPath>, OpError> {
-        let base = match &self.run.base {
-            Some(base) => self.repo.tree_of(&Oid::parse(base).map_err(failed)?).map_err(failed)?,
-            None => self.shadow.format().empty_tree(),
-        };
-        self.shadow.changed_paths(&base, &self.tree).map_err(failed)
+        self.shadow.changed_paths(&self.base_tree()?, &self.tree).map_err(failed)
+    }
+
+    fn stats(&self) -> Result<Stats, OpError> {
+        self.shadow.stats(&self.base_tree()?, &self.tree).map_err(failed)
     }
 
     fn go(&self, store: &mut SqliteStore) -> Result<Accepted, OpError> {
@@ -177,6 +185,9 @@ impl Case<'_> {
         let mut question = Question::on_task(action, &task);
         question.resource.run = Some(self.run.id.to_string());
         question.resource.branch = Some(accepting.target.clone());
+        let stats = self.stats()?;
+        question.facts.diff_files = Some(stats.files);
+        question.facts.diff_lines = Some(stats.insertions + stats.deletions);
         ask::or_refuse(tx, cx, question)?;
         cx.record(tx, &Event::AcceptStarted { run: self.run.id.clone(), accepting: accepting.clone() })
     }

@@ -4,11 +4,13 @@ mod accept;
 mod agent;
 mod completions;
 mod config;
+mod evidence;
 mod init;
 mod lock;
 mod log;
 mod man;
 mod policy;
+mod review;
 mod run;
 mod status;
 mod task;
@@ -51,6 +53,11 @@ pub(super) enum Command {
     Lock(lock::LockCommand),
     /// Run a task by an agent: worktree, agent, snapshot, checks, verdict
     Run(run::RunArgs),
+    /// Show a run's verdict, checks, decisions and change
+    Review(review::ReviewArgs),
+    /// List, show, verify and hand out what was recorded about runs
+    #[command(subcommand)]
+    Evidence(evidence::EvidenceCommand),
     /// Take reviewed work into its target branch
     Accept(accept::AcceptArgs),
     /// Send reviewed work back with a note
@@ -83,6 +90,8 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Trust(args) => trust::run(&args, context),
         Command::Lock(command) => lock::run(&command, context),
         Command::Run(args) => run::run(&args, context),
+        Command::Review(args) => review::run(&args, context),
+        Command::Evidence(command) => evidence::run(&command, context),
         Command::Accept(args) => accept::accept(&args, context),
         Command::Reject(args) => accept::reject(&args, context),
         Command::Why(args) => why::run(&args, context),

@@ -1,0 +1,137 @@
+//! `ai evidence list|show|verify|export`
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::base::text::{multi_line, one_line};
+use crate::cli::cmd::Outcome;
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit;
+use crate::cli::ui::time;
+use crate::ops::evidence::{self, Found};
+use crate::store::Store;
+use crate::store::sqlite::Access;
+
+/// List, show, verify and hand out what was recorded about runs
+#[derive(Subcommand)]
+pub(in crate::cli) enum EvidenceCommand {
+    /// List the evidence of a task or of one run
+    List(OfArgs),
+    /// Show one piece with its content
+    Show(ShowArgs),
+    /// Compare the files with what was recorded; exit 6 where something differs
+    Verify(OfArgs),
+    /// Copy the evidence of a task or run into a new directory
+    Export(ExportArgs),
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct OfArgs {
+    /// A task (any unique prefix of its id), or a run: TASK.EPOCH
+    #[arg(value_name = "TASK|RUN")]
+    id: String,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct ShowArgs {
+    /// The piece; any unique prefix of its id
+    id: String,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct ExportArgs {
+    /// A task (any unique prefix of its id), or a run: TASK.EPOCH
+    #[arg(value_name = "TASK|RUN")]
+    id: String,
+    /// The new directory
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+}
+
+pub(super) fn run(command: &EvidenceCommand, context: &mut Context) -> Outcome {
+    match command {
+        EvidenceCommand::List(args) => list(args, context),
+        EvidenceCommand::Show(args) => show(args, context),
+        EvidenceCommand::Verify(args) => verify(args, context),
+        EvidenceCommand::Export(args) => export(args, context),
+    }
+}
+
+fn list(args: &OfArgs, context: &mut Context) -> Outcome {
+    let mut store = context.store(Access::Read)?;
+    let (_, pieces) = store.read(|tx| evidence::list(tx, &args.id))?;
+    for piece in &pieces {
+        let more = if context.ui.json() {
+            context.ui.object(piece)
+        } else {
+            let run = piece.run.as_ref().map_or("-", |run| run.as_str());
+            let (kind, name, sha) = (piece.kind.name(), one_line(&piece.name), &piece.sha256[..12]);
+            context.ui.line(&format!("{}  {run:<14} {kind:<9} {name:<12} {sha}  {:>9}  {}", piece.id, piece.bytes, time(piece.at_ms)))
+        };
+        if !more {
+            break;
+        }
+    }
+    Ok(exit::OK)
+}
+
+fn show(args: &ShowArgs, context: &mut Context) -> Outcome {
+    let state = context.state_dir()?;
+    let mut store = context.store(Access::Read)?;
+    let piece = store.read(|tx| evidence::find(tx, &args.id))?;
+    let found = evidence::verify(&state, &piece);
+    if context.ui.json() {
+        context.ui.object(&serde_json::json!({ "evidence": piece, "file": found }));
+        return Ok(exit::OK);
+    }
+    context.ui.line(&format!("{}  {} {}  sha256 {}", piece.id, piece.kind.name(), one_line(&piece.name), piece.sha256));
+    if found != Found::Intact {
+        let text = format!("the file {} is not what was recorded: {found:?}", piece.file);
+        return Err(CliError::new(exit::NOT_PROVEN, text).hint("`ai evidence verify` looks at all of them"));
+    }
+    let bytes = crate::base::fs::read_capped(&state.join(&piece.file), 64 << 20)?;
+    context.ui.print(&multi_line(&String::from_utf8_lossy(&bytes)));
+    Ok(exit::OK)
+}
+
+fn verify(args: &OfArgs, context: &mut Context) -> Outcome {
+    let state = context.state_dir()?;
+    let mut store = context.store(Access::Read)?;
+    let (task, pieces) = store.read(|tx| evidence::list(tx, &args.id))?;
+    let mut wrong = 0;
+    for piece in &pieces {
+        let found = evidence::verify(&state, piece);
+        wrong += usize::from(found != Found::Intact);
+        if context.ui.json() {
+            context.ui.object(&serde_json::json!({ "id": piece.id, "file": piece.file, "found": found }));
+        } else {
+            let word = match &found {
+                Found::Intact => "intact".to_owned(),
+                Found::Missing => "MISSING".to_owned(),
+                Found::Changed { sha256 } => format!("CHANGED (now {})", &sha256[..12]),
+                Found::Unreadable { why } => format!("UNREADABLE: {}", one_line(why)),
+            };
+            context.ui.line(&format!("{}  {word:<8} {}", piece.id, piece.file));
+        }
+    }
+    match wrong {
+        0 => Ok(exit::OK),
+        n => Err(CliError::new(exit::NOT_PROVEN, format!("{n} of {} files of {task} are not what was recorded", pieces.len()))),
+    }
+}
+
+fn export(args: &ExportArgs, context: &mut Context) -> Outcome {
+    let state = context.state_dir()?;
+    let target = context.start_dir()?.join(&args.to);
+    let mut store = context.store(Access::Read)?;
+    let (_, pieces) = store.read(|tx| evidence::list(tx, &args.id))?;
+    let written = evidence::export(&state, &pieces, &target)?;
+    if context.ui.json() {
+        context.ui.object(&serde_json::json!({ "to": target, "files": written.len() }));
+    } else {
+        context.ui.line(&format!("{} files in {}", written.len(), target.display()));
+    }
+    Ok(exit::OK)
+}

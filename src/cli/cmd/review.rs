@@ -1,0 +1,89 @@
+//! `ai review`
+
+use std::io::IsTerminal;
+
+use clap::Args;
+
+use crate::base::text::{multi_line, one_line};
+use crate::cli::cmd::Outcome;
+use crate::cli::cmd::world::world;
+use crate::cli::context::Context;
+use crate::cli::exit;
+use crate::ops::review::{self, FileChange, Review};
+use crate::store::Store;
+use crate::store::sqlite::Access;
+
+#[derive(Args)]
+pub(in crate::cli) struct ReviewArgs {
+    /// The task; any unique prefix of its id
+    #[arg(value_name = "TASK")]
+    id: String,
+    /// Leave the change itself out
+    #[arg(long)]
+    no_diff: bool,
+}
+
+pub(super) fn run(args: &ReviewArgs, context: &mut Context) -> Outcome {
+    let mut store = context.store(Access::Read)?;
+    let review = store.read(|tx| review::load(tx, &args.id))?;
+    let changes = if args.no_diff { Vec::new() } else { review::changes(&world(context)?, &review.run)? };
+    if context.ui.json() {
+        let files: Vec<_> = changes
+            .iter()
+            .map(|c| serde_json::json!({ "path": c.path.path.to_string(), "change": c.path.change, "diff": c.text() }))
+            .collect();
+        context.ui.object(&serde_json::json!({
+            "task": review.task, "run": review.run, "evidence": review.evidence, "decisions": review.decisions,
+            "changes": files,
+        }));
+        return Ok(exit::OK);
+    }
+    context.ui.print(&head(&review));
+    show_changes(&changes, context);
+    Ok(exit::OK)
+}
+
+fn head(review: &Review) -> String {
+    let (task, run) = (&review.task, &review.run);
+    let mut out = format!("{}  {}  {}\n", task.id, task.status_text(), one_line(&task.title));
+    let mut row = |name: &str, text: &str| out.push_str(&format!("  {name:<10} {text}\n"));
+    row("run", &format!("{} by {} on branch {}", run.id, one_line(&run.agent), run.branch));
+    match &run.end {
+        Some(end) => {
+            row("verdict", end.outcome.as_str());
+            let cell = end.cell;
+            row("because", &format!("{}, checks {}, policy {}, {}", cell.lifecycle, cell.verification, cell.policy, cell.freshness));
+            row("", &multi_line(&end.summary).replace('\n', "\n             "));
+        }
+        None => row("verdict", &format!("none yet: it is at step {}", run.step.name())),
+    }
+    for check in review.checks() {
+        let status = check.summary.get("status").map(ToString::to_string).unwrap_or_default();
+        row("check", &format!("{} {}  ({}, sha256 {})", check.name, status.trim_matches('"'), check.file, &check.sha256[..12]));
+    }
+    for record in &review.decisions {
+        row("decision", &format!("{} {} {}: {}", record.id, record.action, record.effect, one_line(&record.reason)));
+    }
+    if let Some(tree) = &run.tree {
+        row("tree", tree);
+    }
+    out
+}
+
+fn show_changes(changes: &[FileChange], context: &mut Context) {
+    let colour = std::io::stdout().is_terminal() && crate::base::env::text("NO_COLOR").is_none();
+    for change in changes {
+        context.ui.line("");
+        for line in change.text().lines() {
+            let shown = multi_line(line);
+            let more = match (colour, line.as_bytes().first()) {
+                (true, Some(b'+')) => context.ui.line(&format!("\u{1b}[32m{shown}\u{1b}[0m")),
+                (true, Some(b'-')) => context.ui.line(&format!("\u{1b}[31m{shown}\u{1b}[0m")),
+                _ => context.ui.line(&shown),
+            };
+            if !more {
+                return;
+            }
+        }
+    }
+}

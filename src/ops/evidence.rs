@@ -1,0 +1,106 @@
+//! Looking after evidence: is every recorded file still what it was, and handing it out.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::base::{fs, hash};
+use crate::domain::evidence::Evidence;
+use crate::domain::ids::{RunId, TaskId};
+use crate::ops::cx;
+use crate::ops::refusal::{OpError, Refusal};
+use crate::store::{StoreError, Tx};
+
+/// Largest file that is digested.
+const CAP: u64 = 1 << 30;
+
+/// What became of one piece.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Found {
+    /// The file is what was recorded.
+    Intact,
+    /// The file is not there.
+    Missing,
+    /// The file is another one.
+    Changed {
+        /// Its digest now.
+        sha256: String,
+    },
+    /// The file cannot be read.
+    Unreadable {
+        /// Why.
+        why: String,
+    },
+}
+
+/// The evidence of a task, or of one run where a run is named.
+pub fn list(tx: &mut dyn Tx, typed: &str) -> Result<(TaskId, Vec<Evidence>), OpError> {
+    match typed.rsplit_once('.') {
+        Some((task, epoch)) if epoch.parse::<u64>().is_ok() => {
+            let task = cx::resolve(tx, task)?;
+            let run = RunId(format!("{task}.{epoch}"));
+            if tx.run(&run)?.is_none() {
+                return Err(Refusal::NotFound { what: "run", id: run.0 }.into());
+            }
+            let all = tx.evidence(Some(&task), Some(&run))?;
+            Ok((task, all))
+        }
+        _ => {
+            let task = cx::resolve(tx, typed)?;
+            let all = tx.evidence(Some(&task), None)?;
+            Ok((task, all))
+        }
+    }
+}
+
+/// One piece by its id or a unique prefix.
+pub fn find(tx: &mut dyn Tx, typed: &str) -> Result<Evidence, OpError> {
+    let prefix = if typed.starts_with("e-") { typed.to_owned() } else { format!("e-{typed}") };
+    let mut all: Vec<Evidence> =
+        tx.evidence(None, None)?.into_iter().filter(|piece| piece.id.as_str().starts_with(&prefix)).collect();
+    match all.len() {
+        1 => Ok(all.remove(0)),
+        0 => Err(Refusal::NotFound { what: "evidence", id: crate::base::text::one_line(typed) }.into()),
+        _ => {
+            let candidates = all.iter().take(6).map(|piece| piece.id.to_string()).collect();
+            Err(Refusal::Ambiguous { prefix: typed.to_owned(), candidates }.into())
+        }
+    }
+}
+
+/// Compares a piece with its file.
+pub fn verify(state: &Path, piece: &Evidence) -> Found {
+    match fs::read_capped(&state.join(&piece.file), CAP) {
+        Ok(bytes) => {
+            let sha256 = hash::sha256_hex(&bytes);
+            if sha256 == piece.sha256 { Found::Intact } else { Found::Changed { sha256 } }
+        }
+        Err(error) if error.is_not_found() => Found::Missing,
+        Err(error) => Found::Unreadable { why: error.to_string() },
+    }
+}
+
+/// Copies the evidence, with a manifest, into a new directory that the user named. Nothing that stands there is replaced.
+pub fn export(state: &Path, pieces: &[Evidence], target: &Path) -> Result<Vec<PathBuf>, OpError> {
+    if std::fs::symlink_metadata(target).is_ok() {
+        return Err(Refusal::Conflict(format!("{} exists already; name a new directory", target.display())).into());
+    }
+    let mut written = Vec::new();
+    for piece in pieces {
+        if let Found::Missing | Found::Changed { .. } | Found::Unreadable { .. } = verify(state, piece) {
+            let text = format!("{} ({}) is not what was recorded; `ai evidence verify` says what is wrong", piece.id, piece.file);
+            return Err(Refusal::NotProven(text).into());
+        }
+    }
+    for piece in pieces {
+        let to = target.join(&piece.file);
+        fs::copy_if_absent(&state.join(&piece.file), &to).map_err(StoreError::from)?;
+        written.push(to);
+    }
+    let manifest = target.join("manifest.json");
+    let text = serde_json::to_string_pretty(pieces).unwrap_or_default();
+    fs::write_atomic(&manifest, text.as_bytes()).map_err(StoreError::from)?;
+    written.push(manifest);
+    Ok(written)
+}

@@ -1,0 +1,107 @@
+//! What a reviewer looks at: the run's verdict, its checks, the decisions, and the change itself, read from the evidence and from Git.
+
+use crate::domain::decision::DecisionRecord;
+use crate::domain::evidence::{Evidence, EvidenceKind};
+use crate::domain::ids::RunId;
+use crate::domain::run::Run;
+use crate::domain::task::{Task, TaskState};
+use crate::git::diff::{ChangedPath, FileDiff, file_diff, unified};
+use crate::git::shadow::Shadow;
+use crate::git::{Oid, Repo};
+use crate::ops::cx;
+use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::World;
+use crate::store::Tx;
+
+/// Largest file that is shown line by line, in bytes.
+const SHOWN: usize = 1 << 20;
+
+/// Everything that is stored about the run to look at.
+pub struct Review {
+    /// The task.
+    pub task: Task,
+    /// The run.
+    pub run: Run,
+    /// Its evidence.
+    pub evidence: Vec<Evidence>,
+    /// The decisions on the task since the run began.
+    pub decisions: Vec<DecisionRecord>,
+}
+
+/// The review of a task: of the run that waits, or of its last one.
+pub fn load(tx: &mut dyn Tx, typed: &str) -> Result<Review, OpError> {
+    let id = cx::resolve(tx, typed)?;
+    let task = cx::load(tx, &id)?;
+    let run = match &task.state {
+        TaskState::Review { run } | TaskState::Running { run } => tx.run(run)?,
+        _ => tx.runs(&id)?.into_iter().last(),
+    };
+    let run = run.ok_or_else(|| Refusal::Missing {
+        why: format!("{id} has not been run yet, so there is nothing to review"),
+        next: format!("ai run {id}"),
+    })?;
+    let evidence = tx.evidence(Some(&id), Some(&run.id))?;
+    let decisions = tx.decisions(Some(&id), None)?;
+    let decisions = decisions.into_iter().filter(|record| record.at_ms >= run.started_ms).collect();
+    Ok(Review { task, run, evidence, decisions })
+}
+
+/// One changed file, ready to be shown.
+pub struct FileChange {
+    /// The path.
+    pub path: ChangedPath,
+    /// Its difference.
+    pub diff: FileDiff,
+}
+
+/// The change of a run, file by file, from the objects that were judged.
+pub fn changes(world: &World, run: &Run) -> Result<Vec<FileChange>, OpError> {
+    let Some(tree) = &run.tree else { return Ok(Vec::new()) };
+    let repo = world.repo()?;
+    let shadow = Shadow::open(&repo, &world.shadow_dir(&run.worktree)).map_err(failed)?;
+    let base = match &run.base {
+        Some(base) => repo.tree_of(&Oid::parse(base).map_err(failed)?).map_err(failed)?,
+        None => shadow.format().empty_tree(),
+    };
+    let changed = shadow.changed_paths(&base, &Oid::parse(tree).map_err(failed)?).map_err(failed)?;
+    changed.into_iter().map(|path| file_change(&repo, path)).collect()
+}
+
+fn file_change(repo: &Repo, path: ChangedPath) -> Result<FileChange, OpError> {
+    // A submodule's side is a commit, which is no blob.
+    let read = |side: &Option<crate::git::diff::Side>| match side {
+        Some(side) if side.mode != 0o160_000 => repo.blob(&side.oid).map(Some).map_err(failed),
+        _ => Ok(None),
+    };
+    let (old, new) = (read(&path.old)?, read(&path.new)?);
+    let diff = file_diff(old.as_deref(), new.as_deref());
+    Ok(FileChange { path, diff })
+}
+
+impl FileChange {
+    /// The difference as unified text.
+    pub fn text(&self) -> String {
+        let name = crate::base::text::path_bytes(self.path.path.as_bytes());
+        let text = unified(&name, &self.diff);
+        match text.char_indices().nth(SHOWN) {
+            Some((end, _)) => format!("{}\n(cut: the whole patch is in the run's diff.patch)\n", &text[..end]),
+            None => text,
+        }
+    }
+}
+
+impl Review {
+    /// The checks of the run, by name.
+    pub fn checks(&self) -> impl Iterator<Item = &Evidence> {
+        self.evidence.iter().filter(|piece| piece.kind == EvidenceKind::Check)
+    }
+
+    /// The run's id.
+    pub fn run_id(&self) -> &RunId {
+        &self.run.id
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> OpError {
+    Refusal::Environment(error.to_string()).into()
+}
