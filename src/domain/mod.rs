@@ -5,6 +5,7 @@ pub mod actor;
 pub mod agent;
 pub mod agent_event;
 pub mod check;
+pub mod cycle;
 pub mod decision;
 pub mod event;
 pub mod evidence;

@@ -49,11 +49,24 @@ pub fn or_refuse(tx: &mut dyn Tx, cx: &Cx, question: Question) -> Result<Vec<Str
         cx.record(tx, &Event::Decided { record })?;
         return Ok(warning.into_iter().collect());
     }
+    Err(refusal(record))
+}
+
+/// Refuses where [`or_refuse`] would, and leaves no record where it would not: for a choice among several, of which one is asked about.
+pub fn look_ahead(tx: &mut dyn Tx, cx: &Cx, question: &Question) -> Result<(), OpError> {
+    let record = Box::new(answer(cx, question));
+    match record.effect.lets_through() || approved(tx, &record)? {
+        true => Ok(()),
+        false => Err(refusal(record)),
+    }
+}
+
+fn refusal(record: Box<DecisionRecord>) -> OpError {
     let why = match record.effect {
         Effect::RequireApproval => Refusal::NeedsApproval(record.clone()),
         _ => Refusal::Denied(record.clone()),
     };
-    Err(OpError::recorded(why, vec![Event::Decided { record }]))
+    OpError::recorded(why, vec![Event::Decided { record }])
 }
 
 /// Asks about every new task of a file. A thousand entries that are allowed for the same reason leave one record; the first that is

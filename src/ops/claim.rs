@@ -108,16 +108,19 @@ fn pick(tx: &mut dyn Tx, cx: &Cx, which: &Which) -> Result<(Task, Vec<HeldLock>)
     Ok((task, locks))
 }
 
-/// Tries the ready tasks in order, more of them with every round: nearly always the first one is free.
+/// Tries the ready tasks in order, more of them with every round: nearly always the first one is free. One that this actor cannot
+/// have, whatever the reason, does not keep the others from it.
 fn pick_next(tx: &mut dyn Tx, cx: &Cx) -> Result<(Task, Vec<HeldLock>), OpError> {
-    let mut seen = 0;
+    let (mut seen, mut locked, mut refused) = (0, 0, None);
     for limit in [1, 64, 4_096, usize::MAX] {
         let ready = tx.ready(&cx.now, limit)?;
         let found = ready.len();
         for task in ready.into_iter().skip(seen) {
-            let locks = patterns::locks_for(cx, &task.id.subject(), &task.paths)?;
-            if patterns::first_conflict(tx, cx, &locks)?.is_none() {
-                return Ok((task, locks));
+            match obtainable(tx, cx, &task) {
+                Ok(Some(locks)) => return Ok((task, locks)),
+                Ok(None) => locked += 1,
+                Err(OpError::Store(error)) => return Err(error.into()),
+                Err(why) => refused = refused.or(Some(why)),
             }
         }
         seen = found;
@@ -125,7 +128,17 @@ fn pick_next(tx: &mut dyn Tx, cx: &Cx) -> Result<(Task, Vec<HeldLock>), OpError>
             break;
         }
     }
-    Err(Refusal::NothingReady { locked: seen }.into())
+    Err(refused.filter(|_| locked == 0).unwrap_or_else(|| Refusal::NothingReady { locked }.into()))
+}
+
+/// The locks that a claim of this task would take; nothing where somebody holds one of them.
+fn obtainable(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<Option<Vec<HeldLock>>, OpError> {
+    let locks = patterns::locks_for(cx, &task.id.subject(), &task.paths)?;
+    if patterns::first_conflict(tx, cx, &locks)?.is_some() {
+        return Ok(None);
+    }
+    ask::look_ahead(tx, cx, &Question::on_task(Action::TaskClaim, task))?;
+    Ok(Some(locks))
 }
 
 /// Takes a lapsed lease away, so that the task can be had again.
@@ -201,7 +214,7 @@ pub fn new_lease(cx: &Cx, subject: Subject, epoch: u64, ttl_ms: i64) -> (Lease, 
         granted_ms: cx.now.wall_ms,
         ttl_ms,
         expires: cx.now.lease.plus(ttl_ms),
-        expires_ms: cx.now.wall_ms + ttl_ms,
+        expires_ms: cx.now.wall_ms.saturating_add(ttl_ms),
     };
     (lease, token)
 }

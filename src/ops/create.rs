@@ -1,14 +1,13 @@
 //! Creating tasks: one, or a whole file of them in one transaction.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
-use petgraph::algo::{tarjan_scc, toposort};
-use petgraph::graph::{DiGraph, NodeIndex};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::base::id;
 use crate::domain::action::Action;
+use crate::domain::cycle;
 use crate::domain::event::Event;
 use crate::domain::ids::TaskId;
 use crate::domain::path_lock::LockMode;
@@ -68,31 +67,49 @@ pub fn create(tx: &mut dyn Tx, cx: &Cx, new: &NewTask) -> Result<Task, OpError> 
     all.pop().ok_or_else(|| Refusal::Invalid("nothing to create".into()).into())
 }
 
-/// Creates every entry, or none. Entries may depend on each other in any order.
+/// Creates every entry, or none, in their order. Entries may depend on each other in any order.
 pub fn create_all(tx: &mut dyn Tx, cx: &Cx, entries: &[NewTask]) -> Result<Vec<Task>, OpError> {
     let keys = keys(entries)?;
-    let order = order(entries, &keys)?;
+    refuse_circles(entries, &keys)?;
     ask::all_or_refuse(tx, cx, entries)?;
-    let mut ids: Vec<Option<TaskId>> = vec![None; entries.len()];
+    // Everything is looked up before anything is written: a new id must not answer to a prefix that somebody typed.
+    let ids = fresh_ids(tx, entries.len())?;
     let mut known = HashMap::new();
-    let mut created: BTreeMap<usize, Task> = BTreeMap::new();
-    for n in order {
-        let name = |error: OpError| at_entry(error, entries, n);
-        let mut resolve = |tx: &mut dyn Tx, typed: &str| match keys.get(typed).and_then(|k| ids[*k].clone()) {
-            Some(id) => Ok((id, false)),
-            None => existing(tx, &mut known, typed),
-        };
-        let (task, deps) = build(tx, cx, &entries[n], &mut resolve).map_err(name)?;
-        cx.record(tx, &Event::TaskCreated { task: Box::new(task.clone()), deps })?;
-        ids[n] = Some(task.id.clone());
-        created.insert(n, task);
+    let mut resolve = |tx: &mut dyn Tx, typed: &str| match keys.get(typed) {
+        Some(n) => Ok((ids[*n].clone(), false)),
+        None => existing(tx, &mut known, typed),
+    };
+    let mut built = Vec::with_capacity(entries.len());
+    for (n, entry) in entries.iter().enumerate() {
+        let task = build(tx, cx, ids[n].clone(), entry, &mut resolve);
+        built.push(task.map_err(|error| at_entry(error, entries, n))?);
     }
-    Ok(created.into_values().collect())
+    let mut created = Vec::with_capacity(entries.len());
+    for (task, deps) in built {
+        cx.record(tx, &Event::TaskCreated { task: Box::new(task.clone()), deps })?;
+        created.push(task);
+    }
+    Ok(created)
+}
+
+fn fresh_ids(tx: &mut dyn Tx, count: usize) -> Result<Vec<TaskId>, OpError> {
+    let mut ids = BTreeSet::new();
+    while ids.len() < count {
+        ids.insert(cx::fresh_task_id(tx)?);
+    }
+    // A set knows no order; random ids need none.
+    Ok(ids.into_iter().collect())
 }
 
 type Resolve<'a> = dyn FnMut(&mut dyn Tx, &str) -> Result<(TaskId, bool), OpError> + 'a;
 
-fn build(tx: &mut dyn Tx, cx: &Cx, new: &NewTask, resolve: &mut Resolve<'_>) -> Result<(Task, Vec<TaskId>), OpError> {
+fn build(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    id: TaskId,
+    new: &NewTask,
+    resolve: &mut Resolve<'_>,
+) -> Result<(Task, Vec<TaskId>), OpError> {
     validate(new)?;
     let mut paths = Vec::new();
     for (patterns, mode) in [(&new.paths, LockMode::Exclusive), (&new.shared, LockMode::Shared)] {
@@ -112,7 +129,7 @@ fn build(tx: &mut dyn Tx, cx: &Cx, new: &NewTask, resolve: &mut Resolve<'_>) -> 
     let now = cx.now.wall_ms;
     let hold = new.hold.clone().map(|reason| Hold { kind: BlockReason::Hold, reason, since_ms: now });
     let mut task = Task {
-        id: cx::fresh_task_id(tx)?,
+        id,
         state: TaskState::Queued,
         title: new.title.clone(),
         body: new.body.clone(),
@@ -157,23 +174,32 @@ fn existing(
 }
 
 fn validate(new: &NewTask) -> Result<(), OpError> {
+    check_text(Some(&new.title), Some(&new.body))?;
+    check_priority(new.priority)?;
+    new.labels.iter().chain(&new.kind).chain(&new.checks).chain(&new.agent).try_for_each(|word| check_word(word))
+}
+
+/// A title that says something, and no text beyond its bounds.
+pub fn check_text(title: Option<&str>, body: Option<&str>) -> Result<(), OpError> {
     let wrong = |text: String| Err(Refusal::Invalid(text).into());
-    if new.title.trim().is_empty() {
+    if title.is_some_and(|title| title.trim().is_empty()) {
         return wrong("a task needs a title".into());
     }
-    if new.title.len() > MAX_TITLE {
+    if title.is_some_and(|title| title.len() > MAX_TITLE) {
         return wrong(format!("the title is longer than {MAX_TITLE} bytes; put the text into the body"));
     }
-    if new.body.len() > MAX_BODY {
+    if body.is_some_and(|body| body.len() > MAX_BODY) {
         return wrong(format!("the body is longer than {MAX_BODY} bytes; put large material into a file and name it"));
     }
-    if new.priority.is_some_and(|p| p > 4) {
-        return wrong("priority goes from 0 (most urgent) to 4".into());
-    }
-    for word in new.labels.iter().chain(&new.kind).chain(&new.checks).chain(&new.agent) {
-        check_word(word)?;
-    }
     Ok(())
+}
+
+/// A priority that exists.
+pub fn check_priority(priority: Option<u8>) -> Result<(), OpError> {
+    match priority.is_some_and(|p| p > 4) {
+        true => Err(Refusal::Invalid("priority goes from 0 (most urgent) to 4".into()).into()),
+        false => Ok(()),
+    }
 }
 
 /// Labels, types and names are single words, so that filters and command lines can hold them.
@@ -200,28 +226,20 @@ fn keys(entries: &[NewTask]) -> Result<HashMap<&str, usize>, OpError> {
     Ok(keys)
 }
 
-/// An order in which every entry comes after those that it names, or the cycle that prevents it.
-fn order(entries: &[NewTask], keys: &HashMap<&str, usize>) -> Result<Vec<usize>, OpError> {
-    if keys.is_empty() {
-        return Ok((0..entries.len()).collect());
-    }
-    let mut graph = DiGraph::<usize, ()>::with_capacity(entries.len(), entries.len());
-    let nodes: Vec<NodeIndex> = (0..entries.len()).map(|n| graph.add_node(n)).collect();
-    for (n, entry) in entries.iter().enumerate() {
-        for on in entry.deps.iter().chain(&entry.parent).filter_map(|typed| keys.get(typed.as_str())) {
-            graph.add_edge(nodes[*on], nodes[n], ());
+/// Entries can wait only for each other in a circle: what the store holds already knows nothing of them.
+fn refuse_circles(entries: &[NewTask], keys: &HashMap<&str, usize>) -> Result<(), OpError> {
+    let among = |typed: &String| keys.get(typed.as_str()).copied();
+    let waits: Vec<Vec<usize>> = entries.iter().map(|entry| entry.deps.iter().filter_map(among).collect()).collect();
+    let parts: Vec<Vec<usize>> = entries.iter().map(|entry| entry.parent.iter().filter_map(among).collect()).collect();
+    match cycle::find(&waits).or_else(|| cycle::find(&parts)) {
+        None => Ok(()),
+        Some(circle) => {
+            // Whatever is named by others has a key.
+            let mut names: Vec<String> = circle.iter().filter_map(|n| entries[*n].key.clone()).collect();
+            names.extend(names.first().cloned());
+            Err(Refusal::Cycle(names).into())
         }
     }
-    if let Ok(sorted) = toposort(&graph, None) {
-        return Ok(sorted.into_iter().map(|node| graph[node]).collect());
-    }
-    let circle = tarjan_scc(&graph)
-        .into_iter()
-        .find(|part| part.len() > 1 || part.iter().any(|n| graph.contains_edge(*n, *n)))
-        .unwrap_or_default();
-    let mut names: Vec<String> = circle.iter().rev().filter_map(|n| entries[graph[*n]].key.clone()).collect();
-    names.extend(names.first().cloned());
-    Err(Refusal::Cycle(names).into())
 }
 
 fn at_entry(error: OpError, entries: &[NewTask], n: usize) -> OpError {

@@ -105,7 +105,8 @@ pub fn resolve(tx: &mut dyn Tx, typed: &str) -> Result<TaskId, OpError> {
     let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let text = typed.trim().to_ascii_lowercase();
     let prefix = if text.starts_with("t-") { text } else { format!("t-{text}") };
-    if !prefix.chars().all(known) {
+    // The bare `t-` would name a task by itself where there is only one: an empty variable in a script must not.
+    if prefix == "t-" || !prefix.chars().all(known) {
         return Err(Refusal::NotFound { what: "task", id: crate::base::text::one_line(typed) }.into());
     }
     let found = tx.tasks_with_prefix(&prefix, 6)?;

@@ -7,6 +7,7 @@ use crate::domain::event::{Event, TaskEdit};
 use crate::domain::ids::TaskId;
 use crate::domain::task::{BlockReason, Hold, Note, Task, TaskState};
 use crate::ops::ask::{self, Question};
+use crate::ops::create::{check_priority, check_text, check_word};
 use crate::ops::cx::{self, Cx};
 use crate::ops::patterns;
 use crate::ops::refusal::{OpError, Refusal};
@@ -21,15 +22,29 @@ pub fn edit(tx: &mut dyn Tx, cx: &Cx, typed: &str, edit: TaskEdit) -> Result<Tas
     if edit.paths.is_some() && task.state.is_leased() {
         return Err(wrong(&task, "its paths are locked by a lease", format!("`ai task release {}` first", task.id)));
     }
-    if edit.title.as_ref().is_some_and(|title| title.trim().is_empty()) {
-        return Err(Refusal::Invalid("a task needs a title".into()).into());
+    check_text(edit.title.as_deref(), edit.body.as_deref())?;
+    check_priority(edit.priority)?;
+    let named = edit.agent.iter().filter(|agent| !agent.is_empty());
+    let words = edit.add_labels.iter().chain(&edit.kind).chain(edit.checks.iter().flatten()).chain(named);
+    words.into_iter().try_for_each(|word| check_word(word))?;
+    if let Some(parent) = edit.parent.as_ref().filter(|parent| !parent.as_str().is_empty()) {
+        refuse_own_parent(tx, &task.id, parent)?;
     }
-    if edit.priority.is_some_and(|p| p > 4) {
-        return Err(Refusal::Invalid("priority goes from 0 (most urgent) to 4".into()).into());
-    }
-    edit.add_labels.iter().chain(&edit.kind).try_for_each(|word| crate::ops::create::check_word(word))?;
     cx.record(tx, &Event::TaskEdited { task: task.id.clone(), edit: Box::new(edit) })?;
     cx::load(tx, &task.id)
+}
+
+/// A task cannot be a part of itself, nor of one of its own parts.
+fn refuse_own_parent(tx: &mut dyn Tx, task: &TaskId, parent: &TaskId) -> Result<(), OpError> {
+    let (mut way, mut above) = (vec![task.to_string()], Some(parent.clone()));
+    while let Some(id) = above {
+        way.push(id.to_string());
+        if &id == task {
+            return Err(Refusal::Cycle(way).into());
+        }
+        above = cx::load(tx, &id)?.parent;
+    }
+    Ok(())
 }
 
 /// Makes `task` wait for `on`.
@@ -107,8 +122,8 @@ pub fn unhold(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<Task, OpError> {
     cx::load(tx, &task.id)
 }
 
-/// Ends a task that nobody will do. A task under a live lease is somebody's work: it is cancelled only by force of its token or when
-/// nobody holds it.
+/// Ends a task that nobody will do. Where somebody holds it, the lease ends with it, and the holder's next word is refused; a run is
+/// stopped first, since its process would go on.
 pub fn cancel(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<Task, OpError> {
     let task = guarded(tx, cx, typed, Action::TaskCancel)?;
     if task.state.is_final() {

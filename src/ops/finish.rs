@@ -4,7 +4,7 @@ use crate::domain::action::Action;
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::TaskId;
-use crate::domain::lease::Token;
+use crate::domain::lease::{Liveness, Token};
 use crate::domain::task::{Proof, Task, TaskState};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
@@ -52,12 +52,18 @@ pub fn done<S: Store>(
 /// The token opens the task, or nobody holds it.
 pub fn entitled(tx: &mut dyn Tx, cx: &Cx, id: &TaskId, right: &Right<'_>) -> Result<(), OpError> {
     match right {
-        Right::Token(token) => lease::fenced(tx, cx, token, "done").map(drop),
-        Right::Unclaimed => match tx.lease(&id.subject())?.filter(|lease| lease.binds(&cx.now)) {
-            Some(lease) => {
-                let left_ms = lease.expires_ms - cx.now.wall_ms;
-                Err(Refusal::Taken { task: id.clone(), holder: lease.holder.to_string(), left_ms }.into())
-            }
+        Right::Token(token) if token.subject == id.subject() => lease::fenced(tx, cx, token, "done").map(drop),
+        Right::Token(token) => {
+            Err(Refusal::Invalid(format!("the token is for {}, not for {id}", token.subject)).into())
+        }
+        Right::Unclaimed => match tx.lease(&id.subject())? {
+            Some(lease) => match lease.liveness(&cx.now) {
+                Liveness::Live(left_ms) => {
+                    Err(Refusal::Taken { task: id.clone(), holder: lease.holder.to_string(), left_ms }.into())
+                }
+                Liveness::Unknown => Err(Refusal::OtherClock(id.to_string()).into()),
+                Liveness::Lapsed => Ok(()),
+            },
             None => Ok(()),
         },
     }

@@ -34,6 +34,7 @@ pub fn acquire(
     mode: LockMode,
     ttl_ms: i64,
 ) -> Result<Acquired, OpError> {
+    sweep(tx, cx)?;
     let subject = Subject(format!("l-{}", id::random_text(8)));
     let requests: Vec<LockRequest> =
         written.iter().map(|pattern| LockRequest { pattern: pattern.clone(), mode }).collect();
@@ -47,12 +48,20 @@ pub fn acquire(
     Ok(Acquired { lease, token, locks })
 }
 
-/// Gives a lock back. With its token, or by the same actor: a lock by hand guards against others, not against its owner.
+/// Takes away the locks by hand that have lapsed: nobody else would, and they would be looked at for ever.
+fn sweep(tx: &mut dyn Tx, cx: &Cx) -> Result<(), OpError> {
+    for lease in tx.lapsed(&cx.now)?.into_iter().filter(|lease| lease.subject.task().is_none()) {
+        cx.record(tx, &Event::LeaseLapsed { subject: lease.subject, epoch: lease.epoch, park: None })?;
+    }
+    Ok(())
+}
+
+/// Gives a lock back. With its token, or by the same session of the same actor: a lock by hand guards against others, not against its owner.
 pub fn release(tx: &mut dyn Tx, cx: &Cx, typed: &str, token: Option<&Token>) -> Result<Subject, OpError> {
     let lease = find(tx, typed)?;
     if let Some(token) = token.filter(|token| token.subject == lease.subject) {
         lease::fenced(tx, cx, token, "release")?;
-    } else if lease.binds(&cx.now) && lease.holder.label() != cx.actor.label() {
+    } else if lease.binds(&cx.now) && !lease.holder.same_session(&cx.actor) {
         return Err(Refusal::Conflict(format!("{} is held by {}, not by you", lease.subject, lease.holder)).into());
     }
     cx.record(tx, &Event::LeaseReleased { subject: lease.subject.clone(), epoch: lease.epoch, next_step: None })?;
@@ -110,7 +119,7 @@ pub fn check(tx: &mut dyn Tx, cx: &Cx, paths: &[String], own: &[Subject]) -> Res
     let mut blocked = Vec::new();
     for path in paths {
         let wanted =
-            PathPattern::parse(&literally(path), cx.rules.case).map_err(|e| Refusal::Invalid(e.to_string()))?;
+            PathPattern::literal(path, cx.rules.case).map_err(|e| Refusal::Invalid(e.to_string()))?;
         for (lock, lease) in tx.lock_candidates(&prefix_candidates(&wanted))? {
             let mine = own.contains(&lock.subject) || lease.holder == cx.actor && cx.actor.incarnation.is_some();
             if mine || !lease.binds(&cx.now) {
@@ -124,16 +133,4 @@ pub fn check(tx: &mut dyn Tx, cx: &Cx, paths: &[String], own: &[Subject]) -> Res
         }
     }
     Ok(blocked)
-}
-
-/// A path as a pattern that matches it alone: glob characters stand for themselves.
-fn literally(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    for c in path.chars() {
-        match c {
-            '*' | '?' | '[' | '{' => out.extend(['[', c, ']']),
-            c => out.push(c),
-        }
-    }
-    out
 }

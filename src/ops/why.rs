@@ -117,12 +117,13 @@ fn leased(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<Gate, OpError> {
         Liveness::Live(ms) => {
             gate("lease", format!("{what} by {} for another {}", lease.holder, seconds(ms)), run, None)
         }
-        Liveness::Lapsed => gate(
-            "lapsed",
-            format!("{what} by {}, whose lease has lapsed; it can be claimed", lease.holder),
-            run,
-            Some(format!("ai task claim {}", task.id)),
-        ),
+        Liveness::Lapsed => {
+            let (then, next) = match &run {
+                Some(run) => ("the run must be recovered first", format!("ai recover {run}")),
+                None => ("it can be claimed", format!("ai task claim {}", task.id)),
+            };
+            gate("lapsed", format!("{what} by {}, whose lease has lapsed; {then}", lease.holder), run, Some(next))
+        }
         Liveness::Unknown => {
             gate("lease", format!("{what} by {} under another time namespace of this machine", lease.holder), run, None)
         }

@@ -5,13 +5,15 @@
 //! transaction sees the state at its start and its own writes, and no two of them interleave (serialisable); what is
 //! acknowledged is durable; a closure that returns an error leaves nothing behind.
 
-
-
+#[cfg(test)]
+pub(crate) mod contract;
 mod error;
 mod filter;
 pub mod memory;
 mod now;
 pub mod sqlite;
+#[cfg(test)]
+pub(crate) mod testing;
 mod tx;
 
 pub use error::StoreError;

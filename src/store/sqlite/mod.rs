@@ -10,6 +10,8 @@
 mod backup;
 mod conn;
 #[cfg(test)]
+mod contract_tests;
+#[cfg(test)]
 mod damage_tests;
 mod files;
 mod migrate;
