@@ -61,6 +61,18 @@ pub fn claim(tx: &mut dyn Tx, cx: &Cx, which: &Which, ttl_ms: i64) -> Result<Cla
     take(tx, cx, which, ttl_ms)
 }
 
+/// Takes away what has lapsed, as an act of its own, before an operation that claims and may be refused for other reasons.
+pub fn record_lapses<S: Store>(store: &mut S, cx: &Cx, which: &Which) -> Result<(), OpError> {
+    if store.read(|tx| tx.lapsed(&cx.now))?.is_empty() {
+        return Ok(());
+    }
+    match commit(store, cx, |tx, cx| take_all_lapsed(tx, cx, which)) {
+        // Somebody holds it, or a run must be recovered first: the claim itself says so.
+        Err(OpError::Refused(_)) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
 /// Whether a claim found leases that had lapsed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lapsed {

@@ -1,5 +1,7 @@
 //! Objects for tests of the store and of what stands on it.
 
+use std::cell::RefCell;
+
 use crate::domain::action::Action;
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::decision::{Decision, DecisionRecord, Effect, Layer, Resource};
@@ -13,6 +15,20 @@ use crate::domain::run::Run;
 use crate::domain::task::{Task, TaskState};
 use crate::domain::time::{LeaseInstant, Now};
 use crate::store::{EventFilter, Flow, StoreError, StoredEvent, TaskFilter, Tx};
+
+thread_local! {
+    static TURNED: RefCell<Option<Now>> = const { RefCell::new(None) };
+}
+
+/// Turns the clock of every store that this thread uses.
+pub(crate) fn turn(now: &Now) {
+    TURNED.set(Some(now.clone()));
+}
+
+/// What the clock was turned to.
+pub(crate) fn turned() -> Option<Now> {
+    TURNED.with_borrow(Clone::clone)
+}
 
 pub(crate) fn ann() -> Actor {
     Actor::new(ActorKind::Human, "ann").unwrap()

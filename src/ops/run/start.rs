@@ -46,6 +46,7 @@ pub fn start(
     ttl_ms: i64,
 ) -> Result<Started, OpError> {
     let supervisor = this_process()?;
+    claim::record_lapses(store, cx, which)?;
     commit(store, cx, |tx, cx| {
         refuse_full(tx, cx, agent)?;
         let claimed = claim::claim(tx, cx, which, ttl_ms)?;
