@@ -2,6 +2,7 @@
 
 use crate::base::fs::FsError;
 use crate::base::text;
+use crate::cli::answer::{ErrorAnswer, ErrorBody};
 use crate::cli::exit;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::store::StoreError;
@@ -44,13 +45,11 @@ impl CliError {
 
     /// As it is shown to programs.
     pub fn for_programs(&self) -> String {
-        let mut error = serde_json::json!({
-            "code": self.code, "kind": exit::name(self.code), "message": self.message,
-        });
-        if let Some(hint) = &self.hint {
-            error["next"] = hint.as_str().into();
-        }
-        format!("{}\n", serde_json::json!({ "error": error }))
+        let next = self.hint.as_deref().map(Into::into);
+        let body = ErrorBody { code: self.code, kind: exit::name(self.code), message: &self.message, next };
+        let text = serde_json::to_string(&ErrorAnswer { error: body });
+        // Numbers and text always serialise.
+        format!("{}\n", text.unwrap_or_default())
     }
 }
 

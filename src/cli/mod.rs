@@ -1,5 +1,6 @@
 //! The command line: parsing, dispatch, and nothing of the work itself.
 
+mod answer;
 mod args;
 mod cmd;
 mod context;

@@ -30,7 +30,9 @@ fn generated_reference_of_exit_codes_is_current() {
 #[test]
 fn generated_reference_of_the_environment_is_current() {
     let rows: String = env::ALL.iter().map(|(name, text)| format!("| `{name}` | {text} |\n")).collect();
-    let text = format!("# Environment variables\n\n{HEAD}No other variable changes what `ai` itself does.\n\n| variable | meaning |\n|---|---|\n{rows}");
+    let text = format!(
+        "# Environment variables\n\n{HEAD}No other variable changes what `ai` itself does.\n\n| variable | meaning |\n|---|---|\n{rows}"
+    );
     check("docs/reference/environment.md", &text);
 }
 
@@ -38,7 +40,8 @@ fn generated_reference_of_the_environment_is_current() {
 #[test]
 fn the_table_of_variables_is_whole() {
     let source = include_str!("../base/env.rs");
-    let constants = source.lines().filter_map(|line| line.strip_prefix("pub const ")).filter(|line| line.contains(": &str = "));
+    let constants =
+        source.lines().filter_map(|line| line.strip_prefix("pub const ")).filter(|line| line.contains(": &str = "));
     let names: Vec<&str> = constants.filter_map(|line| line.split('"').nth(1)).collect();
     assert!(names.len() >= 3, "{names:?}");
     for name in names {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub(super) type Origins = BTreeMap<String, Place>;
 
 /// Where a value comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// Nobody said anything.
@@ -20,7 +20,7 @@ pub enum Origin {
 }
 
 /// One value of the configuration.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Entry {
     /// The dotted key.
     pub key: String,

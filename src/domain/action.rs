@@ -25,7 +25,7 @@ pub struct UnknownAction(pub String);
 macro_rules! actions {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $nature:ident;)*) => {
         /// What somebody asks to do.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(try_from = "String", into = "String")]
         pub enum Action { $($(#[$doc])* $variant,)* }
 

@@ -11,7 +11,7 @@ pub const MAX_NAME: usize = 64;
 /// A name of an agent, a connector or a check: lower-case letters, digits, `-`, `_` and `.`, starting with a letter or digit.
 ///
 /// Such a name is safe as a file name, as a part of a git ref and in a shell.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name(String);
 
@@ -77,7 +77,7 @@ impl fmt::Display for Name {
 }
 
 /// A registered agent; the content of `.ai/agents/<name>.yaml`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Agent {
     /// Format version of the file, 1.
@@ -119,7 +119,7 @@ fn yes() -> bool {
 }
 
 /// Ceilings of one agent. Policy may lower them, never raise them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AgentLimits {
     /// Wall time of one run, in minutes.

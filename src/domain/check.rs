@@ -9,7 +9,7 @@ use super::agent::{BadField, Name, check_env_names};
 use super::process_end::ProcessEnd;
 
 /// One verification command of a project.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckSpec {
     /// Name of the check and of its log file.
@@ -39,7 +39,7 @@ fn default_required() -> bool {
 }
 
 /// The command of a check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum CheckCommand {
     /// A line for `/bin/sh -c`.
@@ -49,7 +49,7 @@ pub enum CheckCommand {
 }
 
 /// How the output of a check is read. In files `auto`, `exit-code`, `cargo`, `nextest`, `pytest`, `go`, or `{junit: GLOB}`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "ParserText", into = "ParserText")]
 pub enum CheckParser {
     /// Recognize the format; where none is recognized the exit code alone decides.
@@ -73,7 +73,7 @@ pub enum CheckParser {
 }
 
 /// The form of a parser in files.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(
     untagged,
     deny_unknown_fields,
@@ -158,7 +158,7 @@ impl CheckSpec {
 }
 
 /// What came of one check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CheckResult {
     /// Name of the check.
     pub name: Name,
@@ -180,7 +180,7 @@ pub struct CheckResult {
 }
 
 /// The end of a check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckStatus {
     /// It ran and found nothing wrong.
@@ -197,7 +197,7 @@ pub enum CheckStatus {
 }
 
 /// Numbers of tests.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TestCounts {
     /// Ran and passed.
     pub passed: u64,
@@ -228,7 +228,7 @@ impl TestCounts {
 }
 
 /// One failed test.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FailedTest {
     /// Name as the tool gives it.
     pub name: String,

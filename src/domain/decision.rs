@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
 /// What a rule or a decision says. Ordered from weak to strict, so that the strictest of many is their maximum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// Go on.
@@ -49,7 +49,7 @@ impl fmt::Display for Effect {
 }
 
 /// Where a rule comes from, from the outermost layer inwards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layer {
     /// Part of `ai`.
@@ -106,11 +106,21 @@ impl fmt::Display for RepoPath {
 }
 
 /// The two written forms of a path.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
 enum WrittenPath {
     Text(String),
     Bytes { hex: String },
+}
+
+impl schemars::JsonSchema for RepoPath {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "RepoPath".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        WrittenPath::json_schema(generator)
+    }
 }
 
 impl Serialize for RepoPath {
@@ -141,7 +151,7 @@ fn bytes_of_hex(hex: &str) -> Option<Vec<u8>> {
 }
 
 /// What an action is about.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Resource {
     /// The task.
@@ -171,7 +181,7 @@ pub struct Resource {
 }
 
 /// One rule that matched.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MatchedRule {
     /// The layer the rule comes from.
     pub layer: Layer,
@@ -187,7 +197,7 @@ pub struct MatchedRule {
 }
 
 /// A human's word against a decision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Override {
     /// Who.
     pub by: Actor,
@@ -217,7 +227,7 @@ pub struct Decision {
 }
 
 /// A decision, as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct DecisionRecord {
     /// The id, `d-…`.
     pub id: String,

@@ -17,7 +17,7 @@ use crate::domain::task::{Hold, LockRequest, Note, Proof, Task};
 use crate::domain::time::WallMs;
 
 /// One line of the log.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct EventRecord {
     /// Position, from 1, without gaps.
     pub seq: u64,
@@ -34,7 +34,7 @@ pub struct EventRecord {
 }
 
 /// What can happen.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind")]
 pub enum Event {
     /// The store was made.
@@ -250,7 +250,7 @@ pub enum Event {
 }
 
 /// What becomes of a task when its run has ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "to", rename_all = "snake_case")]
 pub enum After {
     /// A person looks at it.
@@ -281,7 +281,7 @@ pub enum After {
 }
 
 /// Whether an attempt counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Attempt {
     /// It does.
@@ -293,7 +293,7 @@ pub enum Attempt {
 }
 
 /// A path lock as it is held.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HeldLock {
     /// The lease that holds it.
     pub subject: Subject,
@@ -306,7 +306,7 @@ pub struct HeldLock {
 }
 
 /// New values for the fields of a task; what is absent stays.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct TaskEdit {
     /// Title.
@@ -401,7 +401,9 @@ impl Event {
             | Event::LeaseLapsed { subject, .. }
             | Event::StaleRefused { subject, .. } => Some(subject.as_str()),
             Event::RunStarted { run } => Some(run.task.as_str()),
-            Event::RunStep { run, .. } | Event::RunEnded { run, .. } | Event::AcceptStarted { run, .. } => run.0.rsplit_once('.').map(|(task, _)| task),
+            Event::RunStep { run, .. } | Event::RunEnded { run, .. } | Event::AcceptStarted { run, .. } => {
+                run.0.rsplit_once('.').map(|(task, _)| task)
+            }
             Event::EvidenceRecorded { evidence } => Some(evidence.task.as_str()),
             Event::Decided { record } => record.resource.task.as_deref(),
         }

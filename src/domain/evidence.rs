@@ -6,7 +6,7 @@ use crate::domain::ids::{EvidenceId, RunId, TaskId};
 use crate::domain::time::WallMs;
 
 /// One recorded piece.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Evidence {
     /// Id.
     pub id: EvidenceId,
@@ -36,7 +36,7 @@ pub struct Evidence {
 }
 
 /// What a piece of evidence is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EvidenceKind {
     /// The patch from base to snapshot.

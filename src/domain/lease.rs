@@ -10,7 +10,7 @@ use crate::domain::ids::Subject;
 use crate::domain::time::{Elapsed, LeaseInstant, Now, WallMs};
 
 /// The right to work on a subject until it expires.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Lease {
     /// What it is about.
     pub subject: Subject,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::path_pattern::{CaseMode, Exclusion, PathPattern, overlap, overlap_except};
 
 /// Whether a lock tolerates others over the same paths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LockMode {
     /// Nobody else may hold a lock on any of the paths.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The end of one child process: of an agent's CLI or of a check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "end", rename_all = "snake_case")]
 pub enum ProcessEnd {
     /// It exited by itself with this code.

@@ -7,7 +7,7 @@ use crate::domain::time::WallMs;
 use crate::domain::verdict::{Cell, Outcome};
 
 /// One attempt at a task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Run {
     /// `<task>.<epoch>`.
     pub id: RunId,
@@ -54,7 +54,7 @@ pub struct Run {
 }
 
 /// A process, told from a later one with the same number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ProcessRef {
     /// Boot and time namespace.
     pub boot_id: String,
@@ -67,7 +67,7 @@ pub struct ProcessRef {
 }
 
 /// An accept that was begun: the swap of one reference, named so that it can be found done or not done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Accepting {
     /// The branch.
     pub target: String,
@@ -78,7 +78,7 @@ pub struct Accepting {
 }
 
 /// The steps of a run, in order. A step is recorded before it is begun: what comes after the recorded one has not happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// Task, locks and lease are held.
@@ -113,7 +113,7 @@ impl Step {
 }
 
 /// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunEnd {
     /// When.
     pub at_ms: WallMs,

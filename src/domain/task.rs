@@ -13,7 +13,7 @@ use crate::domain::path_lock::LockMode;
 use crate::domain::time::WallMs;
 
 /// A unit of work.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Task {
     /// Short random id.
     pub id: TaskId,
@@ -83,7 +83,7 @@ pub struct Task {
 }
 
 /// The stored states.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum TaskState {
     /// Free to be claimed.
@@ -125,7 +125,7 @@ pub enum TaskState {
 }
 
 /// Why a task is blocked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BlockReason {
     /// A dependency is not done.
@@ -139,7 +139,7 @@ pub enum BlockReason {
 }
 
 /// Something that keeps a task out of the queue until it is lifted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Hold {
     /// Which of the block reasons it stands for; never `dependency`.
     pub kind: BlockReason,
@@ -150,7 +150,7 @@ pub struct Hold {
 }
 
 /// A note for the next attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Note {
     /// When it was left.
     pub at_ms: WallMs,
@@ -161,7 +161,7 @@ pub struct Note {
 }
 
 /// A glob that a claim locks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LockRequest {
     /// The pattern as the user wrote it (`@module` names stay names).
     pub pattern: String,
@@ -170,7 +170,7 @@ pub struct LockRequest {
 }
 
 /// Why a task counts as done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Proof {
     /// A passing verdict on exactly this tree.

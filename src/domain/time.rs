@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 pub type WallMs = i64;
 
 /// An instant of the clock that leases live on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LeaseInstant {
     /// Which clock: `<boot id>/<time namespace>` on one host.
     pub epoch: String,

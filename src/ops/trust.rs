@@ -30,7 +30,7 @@ pub struct ExecutableSet {
 }
 
 /// One difference between what was trusted and what is there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Change {
     /// `added`, `changed` or `removed`.
     pub how: &'static str,
@@ -185,7 +185,8 @@ mod tests {
     #[test]
     fn every_kind_of_change_asks_again() {
         let dir = tempfile::tempdir().unwrap();
-        let write = |path: &str, text: &str| fs::write_atomic(&dir.path().join(".ai").join(path), text.as_bytes()).unwrap();
+        let write =
+            |path: &str, text: &str| fs::write_atomic(&dir.path().join(".ai").join(path), text.as_bytes()).unwrap();
         let check = |run: &str, ttl: &str| format!("version: 1\nchecks: {{test: {run}}}\ndefaults: {{ttl: {ttl}}}\n");
         write("config.yaml", &check("make test", "30m"));
         write("agents/x.yaml", "b");

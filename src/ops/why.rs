@@ -12,7 +12,7 @@ use crate::ops::refusal::{OpError, seconds};
 use crate::store::Tx;
 
 /// One thing that stands between a task and its next step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Gate {
     /// `dependency`, `hold`, `parked`, `approval`, `lease`, `lapsed`, `lock`, `not_before`, `review`, `failed`, `cancelled`,
     /// `done` or `ready`.

@@ -11,4 +11,6 @@
 
 mod support;
 
+mod init;
 mod leases;
+mod schemas;

@@ -4,7 +4,7 @@ use crate::base::text;
 use std::fmt;
 
 /// A position in a file; lines and columns count from one, columns in characters. Line zero means the file as a whole.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema)]
 pub struct Place {
     /// The line.
     pub line: u64,

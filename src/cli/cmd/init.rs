@@ -4,6 +4,7 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use crate::base::text::one_line;
+use crate::cli::answer::InitAnswer;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -50,10 +51,13 @@ fn pack(args: &InitArgs) -> Result<&'static Pack, CliError> {
 
 fn show(done: &Done, context: &mut Context) {
     if context.ui.json() {
-        context.ui.object(&serde_json::json!({
-            "written": done.written, "kept": done.kept, "new_store": done.new_store, "bare": done.bare,
-            "untrusted": done.untrusted,
-        }));
+        context.ui.object(&InitAnswer {
+            written: &done.written,
+            kept: &done.kept,
+            new_store: done.new_store,
+            bare: done.bare,
+            untrusted: &done.untrusted,
+        });
         return;
     }
     for path in &done.written {
@@ -64,8 +68,11 @@ fn show(done: &Done, context: &mut Context) {
         context.ui.say("a bare repository has no checkout for .ai/: policy and configuration come from its worktrees");
     }
     if let Some(first) = done.untrusted.first() {
-        let more = if done.untrusted.len() > 1 { format!(" and {} more", done.untrusted.len() - 1) } else { String::new() };
+        let more =
+            if done.untrusted.len() > 1 { format!(" and {} more", done.untrusted.len() - 1) } else { String::new() };
         let what = format!(".ai/{}{more}", one_line(&first.path));
-        context.ui.warn(&format!("this repository brings {what}, which would run code; nothing of it runs before `ai trust`"));
+        context.ui.warn(&format!(
+            "this repository brings {what}, which would run code; nothing of it runs before `ai trust`"
+        ));
     }
 }

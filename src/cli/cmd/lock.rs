@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use crate::base::text::one_line;
+use crate::cli::answer::{Granted, LockAnswer, LockLine, LockedByHand, LockedPath};
 use crate::cli::cmd::Outcome;
 use crate::cli::cmd::task::ttl;
 use crate::cli::context::{Context, now};
@@ -81,15 +82,13 @@ fn acquire(args: &AcquireArgs, context: &mut Context) -> Outcome {
     token::keep(context, &acquired.token)?;
     let lease = &acquired.lease;
     if context.ui.json() {
-        context.ui.object(&serde_json::json!({
-            "lock": { "id": lease.subject, "mode": mode,
-                      "patterns": acquired.locks.iter().map(|l| &l.pattern).collect::<Vec<_>>() },
-            "lease": { "token": acquired.token.reveal(), "epoch": lease.epoch, "holder": lease.holder,
-                       "ttl_ms": lease.ttl_ms, "expires_ms": lease.expires_ms, "expires_at": time(lease.expires_ms) },
-        }));
+        let patterns = acquired.locks.iter().map(|l| l.pattern.clone()).collect();
+        let lock = LockedByHand { id: lease.subject.clone(), mode, patterns };
+        context.ui.object(&LockAnswer { lock, lease: Granted::new(lease, &acquired.token) });
     } else {
         let patterns: Vec<String> = acquired.locks.iter().map(|l| one_line(&l.pattern)).collect();
-        let text = format!("{}  {} {} until {}", lease.subject, mode_word(mode), patterns.join(" "), time(lease.expires_ms));
+        let text =
+            format!("{}  {} {} until {}", lease.subject, mode_word(mode), patterns.join(" "), time(lease.expires_ms));
         context.ui.line(&text);
     }
     Ok(exit::OK)
@@ -105,10 +104,7 @@ fn list(context: &mut Context) -> Outcome {
             Liveness::Lapsed | Liveness::Unknown => "?".to_owned(),
         };
         let more = if context.ui.json() {
-            context.ui.object(&serde_json::json!({
-                "id": one.lock.subject, "pattern": one.lock.pattern, "mode": one.lock.mode,
-                "holder": one.lease.holder, "expires_ms": one.lease.expires_ms, "expires_at": time(one.lease.expires_ms),
-            }))
+            context.ui.object(&LockLine::new(one))
         } else {
             let (pattern, mode) = (one_line(&one.lock.pattern), mode_word(one.lock.mode));
             context.ui.line(&format!("{}  {mode:<11} {pattern}  {}  {left} left", one.lock.subject, one.lease.holder))
@@ -142,15 +138,23 @@ fn check(args: &CheckArgs, context: &mut Context) -> Outcome {
     let at = now();
     for one in &blocked {
         if context.ui.json() {
-            context.ui.object(&serde_json::json!({
-                "path": one.path, "locked_by": one.lock.subject, "pattern": one.lock.pattern, "mode": one.lock.mode,
-                "holder": one.lease.holder, "expires_ms": one.lease.expires_ms,
-            }));
+            let (lock, lease) = (&one.lock, &one.lease);
+            context.ui.object(&LockedPath {
+                path: &one.path,
+                locked_by: &lock.subject,
+                pattern: &lock.pattern,
+                mode: lock.mode,
+                holder: &lease.holder,
+                expires_ms: lease.expires_ms,
+            });
         } else {
             let left = seconds(one.lease.expires_ms - at.wall_ms);
             let (path, pattern) = (one_line(&one.path), one_line(&one.lock.pattern));
             let how = mode_word(one.lock.mode);
-            context.ui.line(&format!("{path}  locked {how} by {} ({}, `{pattern}`) for {left}", one.lease.holder, one.lock.subject));
+            context.ui.line(&format!(
+                "{path}  locked {how} by {} ({}, `{pattern}`) for {left}",
+                one.lease.holder, one.lock.subject
+            ));
         }
     }
     Ok(if blocked.is_empty() { exit::OK } else { exit::CONFLICT })

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use crate::base::text::one_line;
+use crate::cli::answer::LogVerified;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -78,16 +79,26 @@ fn show(event: &StoredEvent, context: &mut Context) -> bool {
     }
     let actor = event.actor.trim_matches('"');
     let detail = log::detail(&event.body);
-    context.ui.line(&format!("{:>6}  {}  {:<16} {}  {}", event.seq, time(event.at_ms), event.kind, one_line(actor), one_line(&detail)))
+    context.ui.line(&format!(
+        "{:>6}  {}  {:<16} {}  {}",
+        event.seq,
+        time(event.at_ms),
+        event.kind,
+        one_line(actor),
+        one_line(&detail)
+    ))
 }
 
 fn verify(context: &mut Context) -> Outcome {
     let mut store = context.store(Access::Read)?;
     let report = store.read(|tx| log::verify(tx))?;
     if context.ui.json() {
-        context.ui.object(&serde_json::json!({
-            "events": report.events, "head": report.head, "ok": report.fault.is_none(), "fault": report.fault,
-        }));
+        context.ui.object(&LogVerified {
+            events: report.events,
+            head: &report.head,
+            ok: report.fault.is_none(),
+            fault: report.fault.as_deref(),
+        });
     }
     match report.fault {
         None => {

@@ -12,6 +12,7 @@ mod man;
 mod policy;
 mod review;
 mod run;
+mod schema;
 mod status;
 mod task;
 mod trust;
@@ -71,6 +72,8 @@ pub(super) enum Command {
     /// Show the configuration that is in force
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Print the JSON Schema of what commands print and read
+    Schema(schema::SchemaArgs),
     /// Print a completion script for your shell
     Completions(completions::CompletionsArgs),
     /// Print the manual page, or write one page a command into a directory
@@ -98,6 +101,7 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Status(args) => status::run(&args, context),
         Command::Log(args) => log::run(&args, context),
         Command::Config(command) => config::run(&command, context),
+        Command::Schema(args) => schema::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
         Command::Man(args) => man::run(&args, context),
     }

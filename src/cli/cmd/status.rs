@@ -3,12 +3,14 @@
 use clap::Args;
 
 use crate::base::text::one_line;
+use crate::cli::answer::{StatusAnswer, StatusLease};
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
 use crate::cli::exit;
 use crate::domain::ids::Subject;
 use crate::domain::lease::{Lease, Liveness};
 use crate::domain::task::{Task, TaskState};
+use crate::domain::time::Now;
 use crate::ops::refusal::{OpError, seconds};
 use crate::store::sqlite::Access;
 use crate::store::{Flow, Store, TaskFilter, Tx};
@@ -30,19 +32,7 @@ pub(super) fn run(_args: &StatusArgs, context: &mut Context) -> Outcome {
     let mut store = context.store(Access::Read)?;
     let picture = store.read(look)?;
     if context.ui.json() {
-        let tally: serde_json::Map<String, serde_json::Value> =
-            picture.tally.iter().map(|(status, n)| (status.clone(), (*n).into())).collect();
-        let leases = picture.leases.iter().map(|(lease, task)| {
-            serde_json::json!({
-                "subject": lease.subject, "holder": lease.holder, "epoch": lease.epoch,
-                "expires_ms": lease.expires_ms, "live": lease.binds(&now),
-                "title": task.as_ref().map(|t| &t.title), "status": task.as_ref().map(|t| t.state.name()),
-            })
-        });
-        let reviews: Vec<&String> = picture.reviews.iter().map(|(id, _)| id).collect();
-        context.ui.object(&serde_json::json!({
-            "tasks": tally, "leases": leases.collect::<Vec<_>>(), "reviews": reviews,
-        }));
+        context.ui.object(&answer(&picture, &now));
         return Ok(exit::OK);
     }
     context.ui.line(&tally_text(&picture.tally));
@@ -52,12 +42,34 @@ pub(super) fn run(_args: &StatusArgs, context: &mut Context) -> Outcome {
             Liveness::Lapsed => "lapsed".to_owned(),
             Liveness::Unknown => "held under another clock".to_owned(),
         };
-        context.ui.line(&format!("  {}  {}  {left}  {}", lease.subject, lease.holder, what(&lease.subject, task.as_ref())));
+        context.ui.line(&format!(
+            "  {}  {}  {left}  {}",
+            lease.subject,
+            lease.holder,
+            what(&lease.subject, task.as_ref())
+        ));
     }
     for (id, title) in &picture.reviews {
         context.ui.line(&format!("  {id}  waits for your review: {}", one_line(title)));
     }
     Ok(exit::OK)
+}
+
+fn answer<'a>(picture: &'a Picture, now: &Now) -> StatusAnswer<'a> {
+    let leases = picture.leases.iter().map(|(lease, task)| StatusLease {
+        subject: &lease.subject,
+        holder: &lease.holder,
+        epoch: lease.epoch,
+        expires_ms: lease.expires_ms,
+        live: lease.binds(now),
+        title: task.as_ref().map(|t| t.title.as_str()),
+        status: task.as_ref().map(|t| t.state.name()),
+    });
+    StatusAnswer {
+        tasks: picture.tally.iter().map(|(status, n)| (status.as_str(), *n)).collect(),
+        leases: leases.collect(),
+        reviews: picture.reviews.iter().map(|(id, _)| id.as_str()).collect(),
+    }
 }
 
 fn look(tx: &mut dyn Tx) -> Result<Picture, OpError> {

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::base::text::one_line;
+use crate::cli::answer::WhyAnswer;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
 use crate::cli::exit;
@@ -21,7 +22,7 @@ pub(super) fn run(args: &WhyArgs, context: &mut Context) -> Outcome {
     let mut store = context.store(Access::Read)?;
     let (task, gates) = store.read(|tx| why::why(tx, &cx, &args.id))?;
     if context.ui.json() {
-        context.ui.object(&serde_json::json!({ "task": task.id, "status": task.state.name(), "gates": gates }));
+        context.ui.object(&WhyAnswer { task: &task.id, status: task.state.name(), gates: &gates });
         return Ok(exit::OK);
     }
     context.ui.line(&format!("{}  {}  {}", task.id, task.status_text(), one_line(&task.title)));

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::base::duration;
+use crate::cli::answer::{ClaimAnswer, Granted};
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -54,17 +55,7 @@ pub(super) fn show(claimed: &Claimed, context: &mut Context) {
     }
     let (task, lease) = (&claimed.task, &claimed.lease);
     if context.ui.json() {
-        context.ui.object(&serde_json::json!({
-            "task": task,
-            "lease": {
-                "token": claimed.token.reveal(),
-                "epoch": lease.epoch,
-                "holder": lease.holder,
-                "ttl_ms": lease.ttl_ms,
-                "expires_ms": lease.expires_ms,
-                "expires_at": time(lease.expires_ms),
-            },
-        }));
+        context.ui.object(&ClaimAnswer { task, lease: Granted::new(lease, &claimed.token) });
         return;
     }
     let title = crate::base::text::one_line(&task.title);

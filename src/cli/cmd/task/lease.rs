@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::cli::answer::LeaseAnswer;
 use crate::cli::cmd::Outcome;
 use crate::cli::cmd::task::claim::{show, ttl};
 use crate::cli::context::{Context, parse_actor};
@@ -85,10 +86,7 @@ impl Held {
 
 fn show_lease(lease: &Lease, context: &mut Context) {
     if context.ui.json() {
-        context.ui.object(&serde_json::json!({ "lease": {
-            "subject": lease.subject, "epoch": lease.epoch, "holder": lease.holder,
-            "ttl_ms": lease.ttl_ms, "expires_ms": lease.expires_ms, "expires_at": time(lease.expires_ms),
-        }}));
+        context.ui.object(&LeaseAnswer::new(lease));
     } else {
         context.ui.line(&format!("{}  held until {}", lease.subject, time(lease.expires_ms)));
     }

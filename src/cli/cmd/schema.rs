@@ -1,0 +1,127 @@
+//! `ai schema`
+
+use clap::Args;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+
+use crate::base::suggest;
+use crate::base::text::one_line;
+use crate::cli::answer;
+use crate::cli::cmd::Outcome;
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit;
+use crate::config;
+use crate::domain::agent::Agent;
+use crate::domain::decision::DecisionRecord;
+use crate::domain::event::EventRecord;
+use crate::domain::evidence::Evidence;
+use crate::domain::run::Run;
+use crate::domain::task::Task;
+use crate::ops::create::NewTask;
+use crate::ops::trust::Change;
+
+#[derive(Args)]
+pub(in crate::cli) struct SchemaArgs {
+    /// What to describe; without it, the names are listed
+    name: Option<String>,
+}
+
+/// One schema that is published: its name, where it is printed or read, how it is made.
+struct Published {
+    name: &'static str,
+    about: &'static str,
+    make: fn() -> Schema,
+}
+
+const fn printed<T: JsonSchema>(name: &'static str, about: &'static str) -> Published {
+    Published {
+        name,
+        about,
+        make: || SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>(),
+    }
+}
+
+const fn read<T: JsonSchema>(name: &'static str, about: &'static str) -> Published {
+    let make = || SchemaSettings::draft2020_12().for_deserialize().into_generator().into_root_schema_for::<T>();
+    Published { name, about, make }
+}
+
+/// Everything that is published, sorted by name.
+const ALL: &[Published] = &[
+    printed::<Agent>("agent", "a line of `ai agent list`, and `ai agent show`"),
+    printed::<answer::ClaimAnswer<'_>>("claim", "`ai task claim` and `ai task handoff`"),
+    printed::<config::Entry>("config-entry", "a line of `ai config show`"),
+    printed::<DecisionRecord>("decision", "a line of `ai policy log`, and `ai policy explain`"),
+    printed::<answer::ErrorAnswer<'_>>("error", "what failed, on standard error"),
+    printed::<EventRecord>("event", "a line of `ai log`"),
+    printed::<Evidence>("evidence", "a line of `ai evidence list`"),
+    printed::<answer::InitAnswer<'_>>("init", "`ai init`"),
+    printed::<answer::LeaseAnswer>("lease", "`ai task heartbeat` and `ai task checkpoint`"),
+    printed::<answer::LockAnswer>("lock", "`ai lock acquire`"),
+    printed::<answer::LockedPath<'_>>("lock-check", "a line of `ai lock check`"),
+    printed::<answer::LockLine<'_>>("lock-line", "a line of `ai lock list`"),
+    printed::<answer::LogVerified<'_>>("log-verify", "`ai log verify`"),
+    read::<NewTask>("new-task", "an entry of a file for `ai task create --from`"),
+    printed::<Run>("run", "a run, as `ai run` and `ai review` show it"),
+    printed::<answer::StatusAnswer<'_>>("status", "`ai status`"),
+    printed::<Task>("task", "a line of `ai task list`, and whatever shows or changes one task"),
+    printed::<Change>("trust-change", "a line of `ai trust`"),
+    printed::<answer::WhyAnswer<'_>>("why", "`ai why`"),
+];
+
+pub(super) fn run(args: &SchemaArgs, context: &mut Context) -> Outcome {
+    let Some(name) = &args.name else {
+        list(context);
+        return Ok(exit::OK);
+    };
+    let Some(found) = ALL.iter().find(|one| one.name == name) else {
+        let message = format!("there is no schema `{}`", one_line(name));
+        let hint = suggest::nearest(name, ALL.iter().map(|one| one.name));
+        let hint = hint.map_or("`ai schema` lists the names".to_owned(), |near| format!("`ai schema {near}`"));
+        return Err(CliError::new(exit::NOT_FOUND, message).hint(hint));
+    };
+    let schema = (found.make)();
+    if context.ui.json() {
+        context.ui.object(&schema);
+    } else {
+        context.ui.line(&serde_json::to_string_pretty(&schema).unwrap_or_default());
+    }
+    Ok(exit::OK)
+}
+
+fn list(context: &mut Context) {
+    for one in ALL {
+        let more = if context.ui.json() {
+            context.ui.object(&serde_json::json!({ "name": one.name, "about": one.about }))
+        } else {
+            context.ui.line(&format!("{:<14} {}", one.name, one.about))
+        };
+        if !more {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sorted_and_every_schema_describes_its_fields() {
+        assert!(ALL.windows(2).all(|pair| pair[0].name < pair[1].name));
+        for one in ALL {
+            let schema = (one.make)();
+            assert!(schema.get("title").is_some(), "{}", one.name);
+            let properties = schema.get("properties").and_then(|p| p.as_object()).expect(one.name);
+            for (field, described) in properties {
+                let text = described.get("description").or_else(|| described.get("$ref"));
+                assert!(
+                    text.is_some() || described.get("anyOf").is_some(),
+                    "{}.{field} says nothing: {described}",
+                    one.name
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! `ai init`: what it writes, what it leaves, what it trusts, and where it does not go.
+
+use crate::snapshot;
+use crate::support::Sandbox;
+
+#[test]
+fn a_fresh_repository_is_set_up_and_a_second_time_changes_nothing() {
+    let scene = Sandbox::repository();
+    snapshot!(scene.ai(&["init"]), @r#"
+    exit: 0
+    ----- stdout -----
+    wrote .ai/.gitignore
+    wrote .ai/config.yaml
+    wrote .ai/policy.yaml
+    made the task store
+    ----- stderr -----
+    "#);
+    assert_eq!(std::fs::read_link(scene.root().join(".ai/state")).unwrap().to_str(), Some("../.git/ai"));
+    assert!(scene.read(".ai/config.yaml").contains("version: 1"));
+    assert_eq!(
+        scene.git(&["status", "--porcelain", "-uall"]),
+        "?? .ai/.gitignore\n?? .ai/config.yaml\n?? .ai/policy.yaml"
+    );
+    let before = scene.read(".ai/policy.yaml");
+    snapshot!(scene.ai(&["init", "--yes", "--policy", "strict"]), @r#"
+    exit: 0
+    ----- stdout -----
+    the task store stands
+    ----- stderr -----
+    warning: .ai/policy.yaml stands already and was left; the pack `strict` was not written
+    "#);
+    assert_eq!(scene.read(".ai/policy.yaml"), before);
+    scene.ai_ok(&["policy", "validate"]);
+}
+
+#[test]
+fn a_named_policy_is_written_and_an_unknown_one_is_refused_with_the_list() {
+    let scene = Sandbox::repository();
+    snapshot!(scene.ai(&["init", "--policy", "nonsense"]), @r#"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: invalid value 'nonsense' for '--policy <PACK>'
+      [possible values: default, strict, solo]
+
+    For more information, try '--help'.
+    "#);
+    assert!(!scene.root().join(".ai").exists());
+    scene.ai_ok(&["init", "--policy", "solo"]);
+    assert_eq!(scene.read(".ai/policy.yaml"), include_str!("../../policies/solo.yaml"));
+    scene.ai_ok(&["policy", "validate"]);
+}
+
+#[test]
+fn detected_checks_are_trusted_where_init_wrote_them() {
+    let scene = Sandbox::repository();
+    scene.write("Cargo.toml", "");
+    scene.ai_ok(&["init"]);
+    assert!(scene.read(".ai/config.yaml").contains("run: cargo test"));
+    assert_eq!(scene.ai(&["trust", "--show"]).code, Some(0));
+    let text = scene.read(".ai/config.yaml");
+    scene.write(".ai/config.yaml", text.replace("ttl: 30m", "ttl: 5m"));
+    assert_eq!(scene.ai(&["trust", "--show"]).code, Some(0), "a lease length runs nothing");
+    scene.write(".ai/config.yaml", text.replace("run: cargo test", "run: make evil"));
+    snapshot!(scene.ai(&["trust", "--show"]), @r#"
+    exit: 8
+    ----- stdout -----
+    changed  .ai/config.yaml
+    ----- stderr -----
+    "#);
+}
+
+#[test]
+fn what_the_repository_brings_is_not_trusted() {
+    let scene = Sandbox::repository();
+    scene.write(".ai/agents/evil.yaml", "version: 1\nname: evil\nconnector: command\nargv: [sh, -c, 'touch pwned']\n");
+    scene.write("Cargo.toml", "");
+    snapshot!(scene.ai(&["init"]), @r#"
+    exit: 0
+    ----- stdout -----
+    wrote .ai/.gitignore
+    wrote .ai/config.yaml
+    wrote .ai/policy.yaml
+    made the task store
+    ----- stderr -----
+    warning: this repository brings .ai/agents/evil.yaml and 1 more, which would run code; nothing of it runs before `ai trust`
+    "#);
+    assert_eq!(scene.ai(&["trust", "--show"]).code, Some(8));
+}
+
+#[test]
+fn an_agent_does_not_trust() {
+    let scene = Sandbox::repository();
+    scene.write("Cargo.toml", "");
+    scene.ai_ok(&["init", "--as", "agent:codex"]);
+    assert_eq!(scene.ai(&["trust", "--show"]).code, Some(8));
+}
+
+#[test]
+fn nothing_is_written_to_the_users_directory_where_nothing_could_run() {
+    let scene = Sandbox::project();
+    assert!(!scene.base().join("home/.config").exists());
+}
+
+#[test]
+fn a_linked_worktree_sets_up_the_main_checkout() {
+    let scene = Sandbox::repository();
+    let other = scene.worktree("other");
+    let outcome = scene.ai_in(&other, &["init"]);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert!(scene.root().join(".ai/policy.yaml").is_file() && !other.join(".ai").exists());
+    scene.task("from the main checkout", &[]);
+    assert_eq!(scene.ai_in(&other, &["task", "list", "--json"]).json_lines().len(), 1);
+}
+
+#[test]
+fn unborn_and_detached_heads_are_fine() {
+    let scene = Sandbox::empty();
+    scene.git(&["init", "-q", "-b", "main"]);
+    scene.ai_ok(&["init"]);
+    let scene = Sandbox::repository();
+    scene.git(&["checkout", "-q", "--detach"]);
+    scene.ai_ok(&["init"]);
+}
+
+#[test]
+fn a_bare_repository_gets_the_store_alone() {
+    let scene = Sandbox::empty();
+    scene.git(&["init", "-q", "--bare"]);
+    snapshot!(scene.ai(&["init"]), @r#"
+    exit: 0
+    ----- stdout -----
+    made the task store
+    ----- stderr -----
+    a bare repository has no checkout for .ai/: policy and configuration come from its worktrees
+    "#);
+    assert!(scene.root().join("ai/ai.db").is_file() && !scene.root().join(".ai").exists());
+    scene.task("in a bare repository", &[]);
+}
+
+#[test]
+fn outside_a_repository_nothing_is_made() {
+    let scene = Sandbox::empty();
+    snapshot!(scene.ai(&["init"]), @r#"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: [PATH]/repo is not inside a Git repository
+      next: git init, or change into a repository
+    "#);
+    assert_eq!(std::fs::read_dir(scene.root()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_planted_directory_does_not_lead_out_of_the_repository() {
+    let scene = Sandbox::repository();
+    let outside = scene.base().join("outside");
+    std::fs::create_dir(&outside).unwrap();
+    std::os::unix::fs::symlink(&outside, scene.root().join(".ai")).unwrap();
+    snapshot!(scene.ai(&["init"]), @r#"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [PATH]/repo/.ai is in the way: it should be a directory of its own
+    "#);
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
+}
+
+#[test]
+fn something_else_in_the_place_of_the_link_stays() {
+    let scene = Sandbox::repository();
+    scene.write(".ai/state/mine", "precious");
+    let outcome = scene.ai(&["init"]);
+    assert_eq!(outcome.code, Some(4), "{outcome}");
+    assert_eq!(scene.read(".ai/state/mine"), "precious");
+}

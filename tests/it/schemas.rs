@@ -1,0 +1,166 @@
+//! What `ai schema` publishes is what commands print: real outputs are held against their schemas, in both directions.
+
+use serde_json::{Map, Value, json};
+
+use crate::support::Sandbox;
+
+/// The part of JSON Schema that our schemas use. An unknown keyword that could forbid something fails the test.
+struct Checker<'a> {
+    root: &'a Value,
+}
+
+impl Checker<'_> {
+    fn check(&self, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
+        let Value::Object(rules) = schema else {
+            return if schema == &json!(true) { Ok(()) } else { Err(format!("{at}: nothing is allowed here")) };
+        };
+        for (rule, wanted) in rules {
+            self.rule(rule, wanted, value, at)?;
+        }
+        Ok(())
+    }
+
+    fn rule(&self, rule: &str, wanted: &Value, value: &Value, at: &str) -> Result<(), String> {
+        let fail = |why: String| Err(format!("{at}: {why}, not {value}"));
+        let each = |all: &Value| -> Vec<Result<(), String>> {
+            all.as_array().unwrap().iter().map(|one| self.check(one, value, at)).collect()
+        };
+        match rule {
+            "$schema" | "$defs" | "title" | "description" | "format" | "minimum" | "maximum" | "default"
+            | "uniqueItems" => Ok(()),
+            "$ref" => {
+                self.check(self.root.pointer(wanted.as_str().unwrap().trim_start_matches('#')).unwrap(), value, at)
+            }
+            "type" => match is_of(wanted, value) {
+                true => Ok(()),
+                false => fail(format!("it must be {wanted}")),
+            },
+            "const" if wanted != value => fail(format!("it must be {wanted}")),
+            "enum" if !wanted.as_array().unwrap().contains(value) => fail(format!("it must be one of {wanted}")),
+            "const" | "enum" => Ok(()),
+            "required" => {
+                let missing = wanted.as_array().unwrap().iter().find(|key| value.get(key.as_str().unwrap()).is_none());
+                missing.map_or(Ok(()), |key| fail(format!("{key} is missing")))
+            }
+            "properties" => wanted.as_object().unwrap().iter().try_for_each(|(key, schema)| match value.get(key) {
+                Some(value) => self.check(schema, value, &format!("{at}.{key}")),
+                None => Ok(()),
+            }),
+            "additionalProperties" | "unevaluatedProperties" => Ok(()),
+            "items" => {
+                value.as_array().into_iter().flatten().try_for_each(|item| self.check(wanted, item, &format!("{at}[]")))
+            }
+            "allOf" => each(wanted).into_iter().collect(),
+            "anyOf" | "oneOf" => {
+                let results = each(wanted);
+                match results.iter().filter(|r| r.is_ok()).count() {
+                    0 => fail(format!("no case fits: {results:?}")),
+                    n if n > 1 && rule == "oneOf" => fail("several cases fit".to_owned()),
+                    _ => Ok(()),
+                }
+            }
+            unknown => Err(format!("{at}: this test does not know the rule `{unknown}`")),
+        }
+    }
+
+    /// Every field that a schema names, in any of its cases.
+    fn fields(&self, schema: &Value, found: &mut Map<String, Value>) {
+        found.extend(schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default());
+        if let Some(link) = schema.get("$ref").and_then(Value::as_str) {
+            self.fields(self.root.pointer(link.trim_start_matches('#')).unwrap(), found);
+        }
+        for cases in ["allOf", "anyOf", "oneOf"] {
+            schema.get(cases).and_then(Value::as_array).into_iter().flatten().for_each(|case| self.fields(case, found));
+        }
+    }
+}
+
+fn is_of(wanted: &Value, value: &Value) -> bool {
+    match wanted {
+        Value::Array(any) => any.iter().any(|one| is_of(one, value)),
+        one => match one.as_str().unwrap() {
+            "object" => value.is_object(),
+            "array" => value.is_array(),
+            "string" => value.is_string(),
+            "boolean" => value.is_boolean(),
+            "integer" => value.is_i64() || value.is_u64(),
+            "number" => value.is_number(),
+            "null" => value.is_null(),
+            other => panic!("type {other}"),
+        },
+    }
+}
+
+#[track_caller]
+fn fits(scene: &Sandbox, name: &str, value: &Value) {
+    let schema = scene.ai_json(&["schema", name]);
+    let checker = Checker { root: &schema };
+    if let Err(why) = checker.check(&schema, value, name) {
+        panic!("{why}\n{value:#}");
+    }
+    let mut known = Map::new();
+    checker.fields(&schema, &mut known);
+    for key in value.as_object().unwrap().keys() {
+        assert!(known.contains_key(key), "{name}: the schema does not name `{key}`: {value:#}");
+    }
+}
+
+#[test]
+fn what_is_printed_fits_its_schema() {
+    let scene = Sandbox::project();
+    let first = scene.task("one", &["--path", "src/", "--label", "x", "--body", "words"]);
+    let second = scene.task("two", &["--dep", &first, "--priority", "0"]);
+    for task in scene.ai_json_lines(&["task", "list"]) {
+        fits(&scene, "task", &task);
+    }
+    fits(&scene, "claim", &scene.ai_json(&["task", "claim", &first]));
+    fits(&scene, "lease", &scene.ai_json(&["task", "heartbeat", &first]));
+    fits(&scene, "lock", &scene.ai_json(&["lock", "acquire", "docs/*.md"]));
+    for line in scene.ai_json_lines(&["lock", "list"]) {
+        fits(&scene, "lock-line", &line);
+    }
+    let held = scene.ai(&["lock", "check", "docs/a.md", "--as", "eve", "--json"]);
+    held.json_lines().iter().for_each(|line| fits(&scene, "lock-check", line));
+    fits(&scene, "status", &scene.ai_json(&["status"]));
+    fits(&scene, "why", &scene.ai_json(&["why", &second]));
+    fits(&scene, "agent", &scene.ai_ok(&["--json", "agent", "register", "a", "-c", "command", "--", "true"]).json());
+    fits(&scene, "task", &scene.ai_json(&["task", "done", &first, "--override", "seen"]));
+    for event in scene.ai_json_lines(&["log"]) {
+        fits(&scene, "event", &event);
+    }
+    scene.ai_json_lines(&["policy", "log"]).iter().for_each(|record| fits(&scene, "decision", record));
+    fits(&scene, "log-verify", &scene.ai_json(&["log", "verify"]));
+    fits(&scene, "init", &scene.ai_json(&["init"]));
+    scene.ai_json_lines(&["config", "show"]).iter().for_each(|entry| fits(&scene, "config-entry", entry));
+    let error = scene.ai(&["task", "show", "t-none", "--json"]);
+    fits(&scene, "error", &serde_json::from_str(&error.stderr).unwrap());
+}
+
+#[test]
+fn every_listed_schema_is_printed() {
+    let scene = Sandbox::empty();
+    let names = scene.ai_json_lines(&["schema"]);
+    assert!(names.len() > 10);
+    for one in names {
+        let schema = scene.ai_json(&["schema", one["name"].as_str().unwrap()]);
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    }
+    assert_eq!(scene.ai(&["schema", "nonsense"]).code, Some(3));
+}
+
+#[test]
+fn the_checker_finds_what_is_wrong() {
+    let schema = json!({
+        "properties": { "a": { "type": "integer" }, "b": { "$ref": "#/$defs/b" } },
+        "required": ["a"],
+        "oneOf": [{ "properties": { "c": { "const": 1 } }, "required": ["c"] }, { "required": ["d"] }],
+        "$defs": { "b": { "type": ["string", "null"] } },
+    });
+    let check = |value: Value| Checker { root: &schema }.check(&schema, &value, "x").is_ok();
+    assert!(check(json!({ "a": 1, "b": null, "c": 1 })));
+    assert!(check(json!({ "a": 1, "d": 0 })));
+    for bad in [json!({ "a": 1 }), json!({ "c": 1 }), json!({ "a": "1", "c": 1 }), json!({ "a": 1, "b": 2, "c": 1 })] {
+        assert!(!check(bad.clone()), "{bad}");
+    }
+    assert!(!check(json!({ "a": 1, "c": 1, "d": 1 })), "both cases fit");
+}
