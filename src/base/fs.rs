@@ -254,6 +254,30 @@ impl Write for Appender {
     }
 }
 
+/// A relative path with its symbolic links followed, as far as they lead to places below `root` and up to the first part that
+/// `stop` names; `None` where nothing is a link.
+pub fn follow_links_below(root: &Path, path: &str, stop: impl Fn(&str) -> bool) -> Option<String> {
+    let mut real = PathBuf::new();
+    let mut parts = path.split('/').peekable();
+    let mut followed = false;
+    while let Some(part) = parts.peek().filter(|part| !part.is_empty() && !stop(part)) {
+        let next = real.join(part);
+        // What is not there yet has no links to follow.
+        let Ok(meta) = fs::symlink_metadata(root.join(&next)) else { break };
+        real = if meta.is_symlink() {
+            let target = fs::canonicalize(root.join(&next)).ok()?;
+            followed = true;
+            target.strip_prefix(fs::canonicalize(root).ok()?).ok()?.to_owned()
+        } else {
+            next
+        };
+        parts.next();
+    }
+    let real = real.to_str()?.to_owned();
+    let whole: Vec<&str> = std::iter::once(real.as_str()).filter(|r| !r.is_empty()).chain(parts).collect();
+    followed.then(|| whole.join("/"))
+}
+
 /// Makes a symbolic link.
 pub fn symlink(target: &Path, link: &Path) -> Result<(), FsError> {
     at("create", link, std::os::unix::fs::symlink(target, link))

@@ -95,7 +95,7 @@ impl Context {
 
     /// Everything that an operation needs to know.
     pub(super) fn cx(&self) -> Result<Cx, CliError> {
-        let rules = Rules::of(self.config()?)?;
+        let rules = Rules::of(self.config()?, self.place()?)?;
         let policy = Arc::new(project::policy(self.root()?));
         Ok(Cx { now: now(), actor: self.actor()?, policy, rules: Arc::new(rules) })
     }

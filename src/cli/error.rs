@@ -76,7 +76,10 @@ impl From<OpError> for CliError {
 impl From<Refusal> for CliError {
     fn from(why: Refusal) -> CliError {
         let code = match &why {
-            Refusal::Missing { .. } | Refusal::NotFound { .. } | Refusal::Ambiguous { .. } | Refusal::NothingReady { locked: 0 } => exit::NOT_FOUND,
+            Refusal::Missing { .. }
+            | Refusal::NotFound { .. }
+            | Refusal::Ambiguous { .. }
+            | Refusal::NothingReady { locked: 0 } => exit::NOT_FOUND,
             Refusal::Invalid(_) | Refusal::Cycle(_) => exit::USAGE,
             Refusal::Taken { .. }
             | Refusal::Locked { .. }

@@ -70,10 +70,8 @@ pub(super) fn look(context: &Context, subject: &Subject, flag: Option<&str>) -> 
 pub(super) fn own_subjects(context: &Context) -> Result<Vec<Subject>, CliError> {
     let dir = context.place()?.git_dir.join("ai-lease");
     let files = fs::list_dir(&dir)?;
-    let mut own: Vec<Subject> = files
-        .iter()
-        .filter_map(|path| path.file_name()?.to_str().map(|name| Subject(name.to_owned())))
-        .collect();
+    let mut own: Vec<Subject> =
+        files.iter().filter_map(|path| path.file_name()?.to_str().map(|name| Subject(name.to_owned()))).collect();
     if let Some(token) = env::text(env::AI_LEASE).and_then(|text| Token::parse(&text).ok()) {
         own.push(token.subject);
     }

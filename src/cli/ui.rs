@@ -34,7 +34,13 @@ pub struct Ui {
 impl Ui {
     /// Output on the process's own streams.
     pub fn new(format: Format, talk: Talk) -> Ui {
-        Ui { format, talk, out: BufWriter::with_capacity(64 * 1024, io::stdout().lock()), err: io::stderr(), gone: false }
+        Ui {
+            format,
+            talk,
+            out: BufWriter::with_capacity(64 * 1024, io::stdout().lock()),
+            err: io::stderr(),
+            gone: false,
+        }
     }
 
     /// True where JSON is wanted.
@@ -102,5 +108,6 @@ impl Ui {
 
 /// A wall time as RFC 3339 in UTC, to the second.
 pub fn time(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+    jiff::Timestamp::from_millisecond(ms)
+        .map_or_else(|_| ms.to_string(), |t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }

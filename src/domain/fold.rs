@@ -100,9 +100,7 @@ pub fn apply<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, event: &Event) -
             r.tree = tree.clone().or(r.tree.take());
             r.commit = commit.clone().or(r.commit.take());
         }),
-        Event::AcceptStarted { run, accepting } => {
-            change_run(tables, run, |r| r.accepting = Some(accepting.clone()))
-        }
+        Event::AcceptStarted { run, accepting } => change_run(tables, run, |r| r.accepting = Some(accepting.clone())),
         Event::RunEnded { run, end, then } => {
             change_run(tables, run, |r| r.end = Some((**end).clone()))?;
             end_run(tables, at_ms, run, then)
@@ -168,12 +166,7 @@ fn change_run<T: Tables + ?Sized>(tables: &mut T, id: &RunId, edit: impl FnOnce(
     tables.put_run(&run)
 }
 
-fn grant<T: Tables + ?Sized>(
-    tables: &mut T,
-    at_ms: WallMs,
-    lease: &Lease,
-    locks: &[HeldLock],
-) -> Result<(), T::Error> {
+fn grant<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, lease: &Lease, locks: &[HeldLock]) -> Result<(), T::Error> {
     tables.remove_lease(&lease.subject)?;
     tables.put_lease(lease)?;
     locks.iter().try_for_each(|lock| tables.put_lock(lock))?;

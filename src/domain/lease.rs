@@ -63,7 +63,12 @@ impl Lease {
 
     /// The lease as renewed at `now` for `ttl_ms`.
     pub fn renewed_for(&self, now: &Now, ttl_ms: i64) -> Lease {
-        Lease { ttl_ms, expires: now.lease.plus(ttl_ms), expires_ms: now.wall_ms.saturating_add(ttl_ms), ..self.clone() }
+        Lease {
+            ttl_ms,
+            expires: now.lease.plus(ttl_ms),
+            expires_ms: now.wall_ms.saturating_add(ttl_ms),
+            ..self.clone()
+        }
     }
 }
 

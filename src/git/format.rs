@@ -36,6 +36,8 @@ pub struct Format {
     pub bare: Option<bool>,
     /// `core.worktree`, as written.
     pub work_tree: Option<PathBuf>,
+    /// `core.ignoreCase`: the file system of the checkout folds case.
+    pub ignore_case: bool,
     /// Extensions that `ai` does not know; Git decides on them.
     pub unknown: Vec<String>,
 }
@@ -64,6 +66,7 @@ impl Format {
                 self.version = value.parse().map_err(|_| format!("bad repository format version `{value}`"))?;
             }
             "core.bare" => self.bare = Some(is_true(value)),
+            "core.ignorecase" => self.ignore_case = is_true(value),
             "core.worktree" => self.work_tree = Some(PathBuf::from(value)),
             "extensions.objectformat" => self.objects = object_format(value)?,
             "extensions.refstorage" => {

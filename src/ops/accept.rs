@@ -217,8 +217,7 @@ impl Case<'_> {
             None => identity()?,
         };
         let when_ms = (self.world.clock)().wall_ms;
-        let proposal =
-            Proposal { target: &target, commit: &self.commit, mode, message: &message, who: &who, when_ms };
+        let proposal = Proposal { target: &target, commit: &self.commit, mode, message: &message, who: &who, when_ms };
         match merge::prepare(&self.repo, &self.shadow, &proposal).map_err(|e| conflict(&e))? {
             Prepared::Ready(plan) => Ok(Some(plan)),
             Prepared::AlreadyMerged => Ok(None),
@@ -260,7 +259,14 @@ impl Case<'_> {
         let mut evidence = Vec::new();
         for check in &checked {
             let summary = serde_json::to_value(&check.result).unwrap_or_default();
-            evidence.push(file_evidence(world, &filed, EvidenceKind::Check, check.spec.name.as_str(), &check.log, summary)?);
+            evidence.push(file_evidence(
+                world,
+                &filed,
+                EvidenceKind::Check,
+                check.spec.name.as_str(),
+                &check.log,
+                summary,
+            )?);
         }
         match verification(&checked) {
             Verification::Passed => Ok(evidence),
@@ -314,8 +320,11 @@ pub fn reject(store: &mut SqliteStore, cx: &Cx, typed: &str, note: &str) -> Resu
     commit(store, cx, |tx, cx| {
         let (task, _) = in_review(tx, typed)?;
         ask::or_refuse(tx, cx, Question::on_task(Action::TaskReject, &task))?;
-        let note =
-            crate::domain::task::Note { at_ms: cx.now.wall_ms, by: cx.actor.clone(), text: format!("rejected: {note}") };
+        let note = crate::domain::task::Note {
+            at_ms: cx.now.wall_ms,
+            by: cx.actor.clone(),
+            text: format!("rejected: {note}"),
+        };
         cx.record(tx, &Event::TaskRejected { task: task.id.clone(), note })?;
         cx::load(tx, &task.id)
     })

@@ -8,8 +8,8 @@ use crate::domain::lease::{Lease, Liveness, Token};
 use crate::domain::task::{BlockReason, Hold, Task, TaskState};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
-use crate::ops::{mutant, patterns};
 use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::{mutant, patterns};
 use crate::store::{Store, Tx};
 
 /// A granted claim.
@@ -191,9 +191,10 @@ fn claimable(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<(), OpError> {
             };
         }
         TaskState::Blocked { .. } => (crate::ops::why::blocked_text(tx, task)?, format!("`ai why {}`", task.id)),
-        TaskState::Review { run } => {
-            (format!("run {run} waits for a review"), format!("`ai review {0}`, then `ai accept {0}` or `ai reject {0}`", task.id))
-        }
+        TaskState::Review { run } => (
+            format!("run {run} waits for a review"),
+            format!("`ai review {0}`, then `ai accept {0}` or `ai reject {0}`", task.id),
+        ),
         TaskState::Done { .. } => ("it is finished".into(), format!("`ai task reopen {}` opens it again", task.id)),
         TaskState::Failed { failed_because } => {
             (failed_because.clone(), format!("`ai task retry {}` gives it fresh attempts", task.id))

@@ -204,11 +204,13 @@ pub fn check_priority(priority: Option<u8>) -> Result<(), OpError> {
 
 /// Labels, types and names are single words, so that filters and command lines can hold them.
 pub fn check_word(word: &str) -> Result<(), OpError> {
-    let bad = word.is_empty() || word.len() > 64 || word.chars().any(|c| c.is_whitespace() || c.is_control() || c == ',');
+    let bad =
+        word.is_empty() || word.len() > 64 || word.chars().any(|c| c.is_whitespace() || c.is_control() || c == ',');
     match bad {
         true => {
             let shown = crate::base::text::one_line(word);
-            Err(Refusal::Invalid(format!("`{shown}` is not a word of 1 to 64 characters without spaces and commas")).into())
+            Err(Refusal::Invalid(format!("`{shown}` is not a word of 1 to 64 characters without spaces and commas"))
+                .into())
         }
         false => Ok(()),
     }
@@ -220,7 +222,9 @@ fn keys(entries: &[NewTask]) -> Result<HashMap<&str, usize>, OpError> {
         if let Some(key) = &entry.key
             && keys.insert(key.as_str(), n).is_some()
         {
-            return Err(Refusal::Invalid(format!("two entries have the key `{}`", crate::base::text::one_line(key))).into());
+            return Err(
+                Refusal::Invalid(format!("two entries have the key `{}`", crate::base::text::one_line(key))).into()
+            );
         }
     }
     Ok(keys)
@@ -246,7 +250,8 @@ fn at_entry(error: OpError, entries: &[NewTask], n: usize) -> OpError {
     match error {
         OpError::Refused(mut refused) if entries.len() > 1 => {
             let title = crate::base::text::one_line(&entries[n].title);
-            refused.why = Refusal::Invalid(format!("entry {} (`{title}`): {}; nothing was created", n + 1, refused.why));
+            refused.why =
+                Refusal::Invalid(format!("entry {} (`{title}`): {}; nothing was created", n + 1, refused.why));
             OpError::Refused(refused)
         }
         other => other,

@@ -1,16 +1,18 @@
 //! What every operation is given: the time, who acts, and the project's rules. Operations read no clock and no file.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::id;
-use crate::config::Config;
+use crate::config::{Config, LockCase};
 use crate::domain::actor::Actor;
 use crate::domain::event::Event;
 use crate::domain::ids::TaskId;
 use crate::domain::path_lock::HarmlessSet;
 use crate::domain::path_pattern::{CaseMode, PathPattern};
 use crate::domain::time::Now;
+use crate::git::Location;
 use crate::ops::refusal::{OpError, Refusal, Refused};
 use crate::policy::PolicyState;
 use crate::store::{Store, StoreError, Tx};
@@ -35,6 +37,8 @@ pub struct Rules {
     pub modules: BTreeMap<String, Vec<String>>,
     /// How paths compare in this repository.
     pub case: CaseMode,
+    /// The checkout in which symbolic links are followed, so that one directory has one name; none in a bare repository.
+    pub root: Option<PathBuf>,
     /// Paths that never conflict.
     pub harmless: HarmlessSet,
     /// Attempts of a task that names no number.
@@ -45,8 +49,13 @@ pub struct Rules {
 
 impl Rules {
     /// The rules that a configuration sets.
-    pub fn of(config: &Config) -> Result<Rules, OpError> {
-        let case = CaseMode::Sensitive;
+    pub fn of(config: &Config, place: &Location) -> Result<Rules, OpError> {
+        let case = match config.locks.case {
+            LockCase::Folding => CaseMode::Folding,
+            LockCase::Sensitive => CaseMode::Sensitive,
+            LockCase::Auto if place.ignore_case => CaseMode::Folding,
+            LockCase::Auto => CaseMode::Sensitive,
+        };
         let mut harmless = Vec::new();
         for pattern in &config.locks.shared {
             let parsed = PathPattern::parse(pattern, case);
@@ -55,6 +64,7 @@ impl Rules {
         Ok(Rules {
             modules: config.modules.clone(),
             case,
+            root: place.main_root.clone().or_else(|| place.top.clone()),
             harmless: HarmlessSet::new(&harmless, case),
             max_attempts: config.defaults.max_attempts,
             max_lapses: config.defaults.max_lapses,

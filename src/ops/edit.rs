@@ -145,7 +145,11 @@ pub fn retry(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<Task, OpError> {
             cx.record(tx, &Event::TaskRetried { task: task.id.clone() })?;
             cx::load(tx, &task.id)
         }
-        _ => Err(wrong(&task, "only a task that failed, waits or was cancelled can be retried", format!("`ai why {}`", task.id))),
+        _ => Err(wrong(
+            &task,
+            "only a task that failed, waits or was cancelled can be retried",
+            format!("`ai why {}`", task.id),
+        )),
     }
 }
 

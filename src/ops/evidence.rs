@@ -89,7 +89,10 @@ pub fn export(state: &Path, pieces: &[Evidence], target: &Path) -> Result<Vec<Pa
     let mut written = Vec::new();
     for piece in pieces {
         if let Found::Missing | Found::Changed { .. } | Found::Unreadable { .. } = verify(state, piece) {
-            let text = format!("{} ({}) is not what was recorded; `ai evidence verify` says what is wrong", piece.id, piece.file);
+            let text = format!(
+                "{} ({}) is not what was recorded; `ai evidence verify` says what is wrong",
+                piece.id, piece.file
+            );
             return Err(Refusal::NotProven(text).into());
         }
     }

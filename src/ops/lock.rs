@@ -27,13 +27,7 @@ pub struct Acquired {
 }
 
 /// Locks paths for `ttl_ms` without a task.
-pub fn acquire(
-    tx: &mut dyn Tx,
-    cx: &Cx,
-    written: &[String],
-    mode: LockMode,
-    ttl_ms: i64,
-) -> Result<Acquired, OpError> {
+pub fn acquire(tx: &mut dyn Tx, cx: &Cx, written: &[String], mode: LockMode, ttl_ms: i64) -> Result<Acquired, OpError> {
     sweep(tx, cx)?;
     let subject = Subject(format!("l-{}", id::random_text(8)));
     let requests: Vec<LockRequest> =
@@ -118,8 +112,7 @@ pub struct Blocked {
 pub fn check(tx: &mut dyn Tx, cx: &Cx, paths: &[String], own: &[Subject]) -> Result<Vec<Blocked>, OpError> {
     let mut blocked = Vec::new();
     for path in paths {
-        let wanted =
-            PathPattern::literal(path, cx.rules.case).map_err(|e| Refusal::Invalid(e.to_string()))?;
+        let wanted = PathPattern::literal(path, cx.rules.case).map_err(|e| Refusal::Invalid(e.to_string()))?;
         for (lock, lease) in tx.lock_candidates(&prefix_candidates(&wanted))? {
             let mine = own.contains(&lock.subject) || lease.holder == cx.actor && cx.actor.incarnation.is_some();
             if mine || !lease.binds(&cx.now) {

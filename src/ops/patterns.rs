@@ -1,5 +1,6 @@
 //! From the patterns that people write to the locks that are held, and the search for what they meet.
 
+use crate::base::fs;
 use crate::domain::event::HeldLock;
 use crate::domain::ids::Subject;
 use crate::domain::lease::{Lease, Liveness};
@@ -20,6 +21,7 @@ pub fn locks_for(cx: &Cx, subject: &Subject, requests: &[LockRequest]) -> Result
     let mut locks = Vec::new();
     for request in requests {
         for pattern in expand(&cx.rules, &request.pattern)? {
+            let pattern = through_links(&cx.rules, pattern)?;
             locks.push(HeldLock {
                 subject: subject.clone(),
                 pattern: pattern.as_str().to_owned(),
@@ -29,6 +31,16 @@ pub fn locks_for(cx: &Cx, subject: &Subject, requests: &[LockRequest]) -> Result
         }
     }
     Ok(locks)
+}
+
+/// The pattern with the directories that are symbolic links into this repository followed: one directory has one name. Only
+/// what stands before the first glob character can be followed.
+fn through_links(rules: &Rules, pattern: PathPattern) -> Result<PathPattern, OpError> {
+    let Some(root) = &rules.root else { return Ok(pattern) };
+    match fs::follow_links_below(root, pattern.as_str(), |part| part.contains(['*', '?', '[', '{'])) {
+        Some(real) => PathPattern::parse(&real, rules.case).map_err(|e| Refusal::Invalid(e.to_string()).into()),
+        None => Ok(pattern),
+    }
 }
 
 /// A lock that stands against a wanted one.

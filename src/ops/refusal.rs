@@ -190,20 +190,31 @@ impl Refusal {
             Refusal::NotFound { what: "agent", .. } => "`ai agent list` shows the agents".into(),
             Refusal::NotFound { what: "lock", .. } => "`ai lock list` shows the locks".into(),
             Refusal::Ambiguous { .. } => "type more of the id".into(),
-            Refusal::Taken { task, .. } => format!("wait, take another (`ai task claim --next`), or see `ai why {task}`"),
-            Refusal::Locked { subject, .. } => format!("`ai lock list` shows who holds what; `ai task show {subject}` what for"),
+            Refusal::Taken { task, .. } => {
+                format!("wait, take another (`ai task claim --next`), or see `ai why {task}`")
+            }
+            Refusal::Locked { subject, .. } => {
+                format!("`ai lock list` shows who holds what; `ai task show {subject}` what for")
+            }
             Refusal::LeaseLost { subject, .. } => {
-                format!("stop working on it; `ai why {subject}` says who has it, `ai task claim {subject}` asks for it again")
+                format!(
+                    "stop working on it; `ai why {subject}` says who has it, `ai task claim {subject}` asks for it again"
+                )
             }
             Refusal::NoToken(subject) => {
                 format!("give the token with --lease or AI_LEASE, or claim it: `ai task claim {subject}`")
             }
             Refusal::WrongState { next, .. } => next.clone(),
             Refusal::NeedsRecovery(run) => format!("`ai recover {run}`"),
-            Refusal::NothingReady { .. } => "`ai task list --status blocked` and `ai why TASK` say what the others wait for".into(),
+            Refusal::NothingReady { .. } => {
+                "`ai task list --status blocked` and `ai why TASK` say what the others wait for".into()
+            }
             Refusal::Denied(record) => format!("`ai policy explain {}` shows the rules that matched", record.id),
             Refusal::NeedsApproval(record) => format!("a person says yes with `ai policy approve {}`", record.id),
-            Refusal::BadConfig { hint, .. } | Refusal::MergeConflict { next: hint, .. } | Refusal::TryLater { next: hint, .. } | Refusal::Missing { next: hint, .. } => hint.clone(),
+            Refusal::BadConfig { hint, .. }
+            | Refusal::MergeConflict { next: hint, .. }
+            | Refusal::TryLater { next: hint, .. }
+            | Refusal::Missing { next: hint, .. } => hint.clone(),
             Refusal::Untrusted(_) => "look at it with `ai trust --show`, then say `ai trust`".into(),
             _ => return None,
         })

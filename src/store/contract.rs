@@ -245,7 +245,8 @@ pub(crate) fn lock_candidates_never_miss<B: Backend>() {
         let found = read(&mut store, |tx| tx.lock_candidates(&prefix_candidates(&wanted)));
         for (n, source) in held.iter().enumerate() {
             let subject = Subject(format!("l-{n:03}"));
-            let times = found.iter().filter(|(lock, lease)| lock.subject == subject && lease.subject == subject).count();
+            let times =
+                found.iter().filter(|(lock, lease)| lock.subject == subject && lease.subject == subject).count();
             prop_assert!(times <= 1, "{source} came {times} times");
             let meets = overlap(&pattern(source), &wanted).is_some();
             prop_assert!(times == 1 || !meets, "{source} meets {wanted} and was not looked at");

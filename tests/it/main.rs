@@ -13,4 +13,5 @@ mod support;
 
 mod init;
 mod leases;
+mod locks;
 mod schemas;

@@ -170,5 +170,11 @@ fn print(agent: &Agent, context: &mut Context) {
     let labels: Vec<&str> = agent.labels.iter().map(String::as_str).collect();
     let model = agent.model.as_deref().unwrap_or("-");
     let off = if agent.enabled { "" } else { "  (disabled)" };
-    context.ui.line(&format!("{:<16} {:<12} {:<16} {}{off}", agent.name, agent.connector, one_line(model), labels.join(",")));
+    context.ui.line(&format!(
+        "{:<16} {:<12} {:<16} {}{off}",
+        agent.name,
+        agent.connector,
+        one_line(model),
+        labels.join(",")
+    ));
 }

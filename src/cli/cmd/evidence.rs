@@ -68,7 +68,12 @@ fn list(args: &OfArgs, context: &mut Context) -> Outcome {
         } else {
             let run = piece.run.as_ref().map_or("-", |run| run.as_str());
             let (kind, name, sha) = (piece.kind.name(), one_line(&piece.name), &piece.sha256[..12]);
-            context.ui.line(&format!("{}  {run:<14} {kind:<9} {name:<12} {sha}  {:>9}  {}", piece.id, piece.bytes, time(piece.at_ms)))
+            context.ui.line(&format!(
+                "{}  {run:<14} {kind:<9} {name:<12} {sha}  {:>9}  {}",
+                piece.id,
+                piece.bytes,
+                time(piece.at_ms)
+            ))
         };
         if !more {
             break;
@@ -118,7 +123,10 @@ fn verify(args: &OfArgs, context: &mut Context) -> Outcome {
     }
     match wrong {
         0 => Ok(exit::OK),
-        n => Err(CliError::new(exit::NOT_PROVEN, format!("{n} of {} files of {task} are not what was recorded", pieces.len()))),
+        n => Err(CliError::new(
+            exit::NOT_PROVEN,
+            format!("{n} of {} files of {task} are not what was recorded", pieces.len()),
+        )),
     }
 }
 

@@ -99,7 +99,10 @@ fn validate(args: &ValidateArgs, context: &mut Context) -> Outcome {
             context.ui.line(&format!("{shown}: all rules and their examples hold"));
             Ok(exit::OK)
         }
-        n => Err(CliError::new(exit::FAILED, format!("{shown} has {n} problems, so it denies everything until they are mended"))),
+        n => Err(CliError::new(
+            exit::FAILED,
+            format!("{shown} has {n} problems, so it denies everything until they are mended"),
+        )),
     }
 }
 
@@ -112,13 +115,21 @@ fn show(context: &mut Context) -> Outcome {
         context.ui.print(&rules_text(&shown));
     }
     if let PolicyState::Unreadable(unreadable) = &state {
-        return Err(CliError::new(exit::DENIED, format!("the policy cannot be read, so it denies: {}", unreadable.problems)));
+        return Err(CliError::new(
+            exit::DENIED,
+            format!("the policy cannot be read, so it denies: {}", unreadable.problems),
+        ));
     }
     Ok(exit::OK)
 }
 
 fn rules_text(shown: &policy::Shown) -> String {
-    let mut out = format!("policy {} ({}), default {}\n", shown.state, &shown.digest[..shown.digest.len().min(12)], shown.default);
+    let mut out = format!(
+        "policy {} ({}), default {}\n",
+        shown.state,
+        &shown.digest[..shown.digest.len().min(12)],
+        shown.default
+    );
     for rule in &shown.rules {
         let on = rule.on.join(" ");
         let about: Vec<String> = [&rule.paths, &rule.actors, &rule.labels, &rule.types]

@@ -52,14 +52,23 @@ fn head(review: &Review) -> String {
         Some(end) => {
             row("verdict", end.outcome.as_str());
             let cell = end.cell;
-            row("because", &format!("{}, checks {}, policy {}, {}", cell.lifecycle, cell.verification, cell.policy, cell.freshness));
+            row(
+                "because",
+                &format!(
+                    "{}, checks {}, policy {}, {}",
+                    cell.lifecycle, cell.verification, cell.policy, cell.freshness
+                ),
+            );
             row("", &multi_line(&end.summary).replace('\n', "\n             "));
         }
         None => row("verdict", &format!("none yet: it is at step {}", run.step.name())),
     }
     for check in review.checks() {
         let status = check.summary.get("status").map(ToString::to_string).unwrap_or_default();
-        row("check", &format!("{} {}  ({}, sha256 {})", check.name, status.trim_matches('"'), check.file, &check.sha256[..12]));
+        row(
+            "check",
+            &format!("{} {}  ({}, sha256 {})", check.name, status.trim_matches('"'), check.file, &check.sha256[..12]),
+        );
     }
     for record in &review.decisions {
         row("decision", &format!("{} {} {}: {}", record.id, record.action, record.effect, one_line(&record.reason)));

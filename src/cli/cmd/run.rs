@@ -3,8 +3,8 @@
 use clap::Args;
 
 use crate::base::text::multi_line;
-use crate::cli::cmd::world::world;
 use crate::cli::cmd::Outcome;
+use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
 use crate::cli::exit;
 use crate::domain::verdict::{self, Lifecycle};

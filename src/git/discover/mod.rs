@@ -27,6 +27,8 @@ pub struct Location {
     pub is_bare: bool,
     /// True where the start lies in a linked worktree.
     pub is_linked: bool,
+    /// True where Git found the checkout's file system to fold case (`core.ignoreCase`).
+    pub ignore_case: bool,
 }
 
 /// Why no repository was found, or why it is not believed.
@@ -97,20 +99,22 @@ fn locate(start: &Path) -> Result<Location, DiscoverError> {
 
 fn worktree(top: &Path, git_dir: PathBuf) -> Result<Location, DiscoverError> {
     let Some(common_dir) = read_link_file(&git_dir, "commondir")? else {
-        let is_bare = Format::read(&git_dir)?.bare.unwrap_or(false);
+        let format = Format::read(&git_dir)?;
+        let (is_bare, ignore_case) = (format.bare.unwrap_or(false), format.ignore_case);
         let root = (!is_bare).then(|| top.to_owned());
         let common_dir = git_dir.clone();
-        return Ok(Location { top: root.clone(), git_dir, common_dir, main_root: root, is_bare, is_linked: false });
+        let (top, main_root) = (root.clone(), root);
+        return Ok(Location { top, git_dir, common_dir, main_root, is_bare, is_linked: false, ignore_case });
     };
     backlink_agrees(top, &git_dir, &common_dir)?;
-    let (main_root, is_bare) = main_checkout(&common_dir)?;
-    Ok(Location { top: Some(top.to_owned()), git_dir, common_dir, main_root, is_bare, is_linked: true })
+    let Main { root: main_root, is_bare, ignore_case } = main_checkout(&common_dir)?;
+    Ok(Location { top: Some(top.to_owned()), git_dir, common_dir, main_root, is_bare, is_linked: true, ignore_case })
 }
 
 /// The start lies inside a git directory: a bare repository, or the `.git` of a checkout.
 fn inside(git_dir: &Path) -> Result<Location, DiscoverError> {
     let common_dir = read_link_file(git_dir, "commondir")?.unwrap_or_else(|| git_dir.to_owned());
-    let (main_root, is_bare) = main_checkout(&common_dir)?;
+    let Main { root: main_root, is_bare, ignore_case } = main_checkout(&common_dir)?;
     Ok(Location {
         top: None,
         is_linked: common_dir != git_dir,
@@ -118,11 +122,18 @@ fn inside(git_dir: &Path) -> Result<Location, DiscoverError> {
         common_dir,
         main_root,
         is_bare,
+        ignore_case,
     })
 }
 
+struct Main {
+    root: Option<PathBuf>,
+    is_bare: bool,
+    ignore_case: bool,
+}
+
 /// Where the main checkout of a shared git directory is, as far as Git records it.
-fn main_checkout(common_dir: &Path) -> Result<(Option<PathBuf>, bool), DiscoverError> {
+fn main_checkout(common_dir: &Path) -> Result<Main, DiscoverError> {
     let format = Format::read(common_dir)?;
     let named_dot_git = common_dir.file_name().is_some_and(|name| name == ".git");
     let is_bare = format.bare.unwrap_or(!named_dot_git && format.work_tree.is_none());
@@ -132,7 +143,7 @@ fn main_checkout(common_dir: &Path) -> Result<(Option<PathBuf>, bool), DiscoverE
         None if named_dot_git => common_dir.parent().map(Path::to_owned),
         None => None,
     };
-    Ok((root, is_bare))
+    Ok(Main { root, is_bare, ignore_case: format.ignore_case })
 }
 
 /// A directory in the pool of a repository must belong to that repository.

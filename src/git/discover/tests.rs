@@ -15,6 +15,7 @@ fn the_main_checkout_is_found_from_below() {
         main_root: Some(repo.root.clone()),
         is_bare: false,
         is_linked: false,
+        ignore_case: false,
     };
     assert_eq!(seen, wanted);
     let inside = discover(&git_dir.join("objects")).unwrap();

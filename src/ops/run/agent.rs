@@ -23,7 +23,7 @@ use crate::ops::run::checks::{process_end, runtime};
 use crate::ops::run::world::{World, environment};
 use crate::process::environment::child_environment;
 use crate::process::supervise::{
-    CancelToken, End, Line, Limits, Observer, Outcome, OutputTo, SpawnSpec, StdinSource, StopReason, Stream, supervise,
+    CancelToken, End, Limits, Line, Observer, Outcome, OutputTo, SpawnSpec, StdinSource, StopReason, Stream, supervise,
 };
 
 /// How the agent's step ended.

@@ -48,7 +48,8 @@ impl CheckPlan {
             return config.default_checks().into_iter().map(CheckPlan::new).collect();
         }
         let find = |name: &String| {
-            let unknown = || Refusal::Invalid(format!("{} wants check `{name}`, and .ai/config.yaml has no such check", task.id));
+            let unknown =
+                || Refusal::Invalid(format!("{} wants check `{name}`, and .ai/config.yaml has no such check", task.id));
             CheckPlan::new(config.check(name).ok_or_else(unknown)?)
         };
         task.checks.iter().map(find).collect()
@@ -68,7 +69,9 @@ impl CheckPlan {
             config::CheckParser::Pytest => CheckParser::Pytest,
             config::CheckParser::Go => CheckParser::Go,
             config::CheckParser::ExitCode => CheckParser::ExitCode,
-            config::CheckParser::Junit => CheckParser::Junit { path: check.report.clone().unwrap_or_else(|| "**/*.xml".into()) },
+            config::CheckParser::Junit => {
+                CheckParser::Junit { path: check.report.clone().unwrap_or_else(|| "**/*.xml".into()) }
+            }
         };
         spec.required = check.required;
         spec.timeout_minutes = u32::try_from(check.timeout.as_secs().div_ceil(60)).unwrap_or(u32::MAX);

@@ -59,12 +59,7 @@ pub(super) struct Live<'a> {
 }
 
 /// Runs a task by an agent. Runs of supervisors that died are recovered first.
-pub fn run(
-    world: &World,
-    store: &mut SqliteStore,
-    which: &Which,
-    agent_name: Option<&str>,
-) -> Result<Report, OpError> {
+pub fn run(world: &World, store: &mut SqliteStore, which: &Which, agent_name: Option<&str>) -> Result<Report, OpError> {
     trust::require(&world.root, &world.location.common_dir, "this run")?;
     let repo = world.repo()?;
     recover::dead_runs(world, store, &repo)?;
@@ -80,7 +75,8 @@ pub fn run(
     let started = start::start(store, &world.cx_as(&policy, actor.clone())?, which, &agent, &origin, ttl_ms)?;
     let dir = world.run_dir(&started.run.id);
     let cancel = CancelToken::new();
-    let live = Live { world, repo: &repo, policy: &policy, agent: &agent, connector, actor, started: &started, dir, cancel };
+    let live =
+        Live { world, repo: &repo, policy: &policy, agent: &agent, connector, actor, started: &started, dir, cancel };
     live.see_through(store)
 }
 
@@ -109,7 +105,8 @@ impl Live<'_> {
         let report = ended?;
         match self.cancel.reason() {
             Some(StopReason::Interrupted | StopReason::Shutdown) => {
-                let text = format!("run {} was stopped; its work stands on branch {}", report.run.id, report.run.branch);
+                let text =
+                    format!("run {} was stopped; its work stands on branch {}", report.run.id, report.run.branch);
                 Err(Refusal::Interrupted(text).into())
             }
             _ => Ok(report),
@@ -181,12 +178,7 @@ fn base_policy(world: &World, repo: &Repo, origin: &Origin) -> Result<PolicyStat
 }
 
 /// The agent: as typed, else the task's own, else the configured one, else the only one there is.
-fn choose_agent(
-    world: &World,
-    store: &mut SqliteStore,
-    which: &Which,
-    typed: Option<&str>,
-) -> Result<Agent, OpError> {
+fn choose_agent(world: &World, store: &mut SqliteStore, which: &Which, typed: Option<&str>) -> Result<Agent, OpError> {
     let wanted = match (typed, which) {
         (Some(name), _) => Some(name.to_owned()),
         (None, Which::Task(id)) => peek(store, id)?.agent,
@@ -205,7 +197,11 @@ fn choose_agent(
         }
         n => {
             let why = format!("{n} agents are registered and none is chosen");
-            Err(Refusal::Missing { why, next: "name one with --agent, or set defaults.agent in .ai/config.yaml".into() }.into())
+            Err(Refusal::Missing {
+                why,
+                next: "name one with --agent, or set defaults.agent in .ai/config.yaml".into(),
+            }
+            .into())
         }
     }
 }
@@ -221,7 +217,11 @@ fn connector_of<'r>(connectors: &'r Registry, agent: &Agent) -> Result<&'r dyn C
     connectors.get(agent.connector.as_str()).ok_or_else(|| {
         let broken: Vec<String> = connectors.broken().iter().map(ToString::to_string).collect();
         let detail = if broken.is_empty() { String::new() } else { format!(" ({})", broken.join("; ")) };
-        Refusal::Invalid(format!("agent {} wants connector `{}`, which is not known{detail}", agent.name, agent.connector)).into()
+        Refusal::Invalid(format!(
+            "agent {} wants connector `{}`, which is not known{detail}",
+            agent.name, agent.connector
+        ))
+        .into()
     })
 }
 

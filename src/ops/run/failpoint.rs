@@ -6,8 +6,18 @@ pub const VARIABLE: &str = "AI_TEST_FAILPOINT";
 
 /// The steps after which a crash can be planted.
 pub const STEPS: [&str; 12] = [
-    "claimed", "worktree", "prompt", "agent", "snapshot", "sealed", "checks", "evidence", "judged", "accept-intent",
-    "accept-merged", "accept-done",
+    "claimed",
+    "worktree",
+    "prompt",
+    "agent",
+    "snapshot",
+    "sealed",
+    "checks",
+    "evidence",
+    "judged",
+    "accept-intent",
+    "accept-merged",
+    "accept-done",
 ];
 
 /// Crashes where the environment asks for it after `step`.

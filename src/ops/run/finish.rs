@@ -9,11 +9,11 @@ use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::run::{RunEnd, Step};
 use crate::domain::task::Note;
 use crate::domain::verdict::{Cell, Freshness, Lifecycle, Outcome, PolicyVerdict, Verification};
+use crate::git::Oid;
 use crate::git::diff::{ChangedPath, Stats};
 use crate::git::merge::{self, MergeError, Prepared, Proposal};
 use crate::git::shadow::Shadow;
 use crate::git::snapshot::TreeReport;
-use crate::git::Oid;
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::agent::AgentEnd;
@@ -76,8 +76,14 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
     let evidence = file_all(live, &findings, &verdict)?;
     failpoint::hit("evidence")?;
     let end = run_end(&cx, &verdict);
-    let after =
-        judge::after(&cx, &live.started.task, verdict.outcome, findings.lifecycle, findings.end.as_ref(), &verdict.summary);
+    let after = judge::after(
+        &cx,
+        &live.started.task,
+        verdict.outcome,
+        findings.lifecycle,
+        findings.end.as_ref(),
+        &verdict.summary,
+    );
     let decided = Event::Decided { record: Box::new(verdict.decision.clone()) };
     let ended = Event::RunEnded { run: live.started.run.id.clone(), end: Box::new(end), then: after };
     let (run, task) = commit(store, &cx, |tx, cx| {
@@ -126,7 +132,12 @@ fn judge_all(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings
 }
 
 /// Paths that the work changes although somebody else holds them: hooks can be skipped, so locks are looked at again here.
-fn locked_by_others(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings) -> Result<Vec<String>, OpError> {
+fn locked_by_others(
+    live: &Live<'_>,
+    store: &mut SqliteStore,
+    cx: &Cx,
+    found: &Findings,
+) -> Result<Vec<String>, OpError> {
     let paths: Vec<String> =
         found.changed.iter().map(|c| String::from_utf8_lossy(c.path.as_bytes()).into_owned()).collect();
     let own = [live.started.task.id.subject()];
@@ -155,7 +166,7 @@ fn look_closer(live: &Live<'_>, found: &Findings) -> Vec<String> {
 }
 
 fn outside_paths(live: &Live<'_>, found: &Findings) -> Vec<String> {
-    let Ok(rules) = crate::ops::cx::Rules::of(&live.world.config) else { return Vec::new() };
+    let Ok(rules) = crate::ops::cx::Rules::of(&live.world.config, &live.world.location) else { return Vec::new() };
     let paths = &live.started.task.paths;
     let patterns: Vec<_> =
         paths.iter().filter_map(|p| crate::ops::patterns::expand(&rules, &p.pattern).ok()).flatten().collect();
@@ -223,16 +234,24 @@ fn file_all(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result<Vec<
     write_json(live, "checks.json", &serde_json::json!(results))?;
     let text = statement::statement(live, found, verdict.cell, &verdict.decision, &all);
     fs::write_private(&live.dir.join("statement.json"), text.as_bytes()).map_err(environment)?;
-    all.push(file_evidence(world, &filed, EvidenceKind::Statement, "statement", &live.dir.join("statement.json"), null)?);
+    all.push(file_evidence(
+        world,
+        &filed,
+        EvidenceKind::Statement,
+        "statement",
+        &live.dir.join("statement.json"),
+        null,
+    )?);
     write_summary(live, found, verdict)?;
     Ok(all)
 }
 
 fn write_summary(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result<(), OpError> {
     let run = &live.started.run;
-    let agent = found.end.as_ref().map(|end| {
-        serde_json::json!({ "end": end.end, "duration_ms": end.duration_ms, "result": end.result })
-    });
+    let agent = found
+        .end
+        .as_ref()
+        .map(|end| serde_json::json!({ "end": end.end, "duration_ms": end.duration_ms, "result": end.result }));
     let summary = serde_json::json!({
         "run": run.id, "task": run.task, "agent": run.agent, "connector": run.connector, "model": run.model,
         "base": run.base, "target": run.target, "branch": run.branch, "tree": found.sealed.tree.to_string(),

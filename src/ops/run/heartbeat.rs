@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use crate::base::clock;
 use crate::domain::lease::Token;
+use crate::domain::time::Now;
 use crate::ops::cx::{Cx, commit};
 use crate::ops::lease;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::process::supervise::{CancelToken, StopReason};
 use crate::store::sqlite::{Access, SqliteStore};
-use crate::domain::time::Now;
 use std::sync::Arc;
 
 /// A beating heart; it stops when dropped.

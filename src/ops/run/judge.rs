@@ -58,7 +58,13 @@ pub fn verification(checked: &[Checked]) -> Verification {
 }
 
 /// What policy says of the changed paths, with its record.
-pub fn policy_verdict(cx: &Cx, task: &Task, run: &Run, changed: &[ChangedPath], lines: u64) -> (PolicyVerdict, DecisionRecord) {
+pub fn policy_verdict(
+    cx: &Cx,
+    task: &Task,
+    run: &Run,
+    changed: &[ChangedPath],
+    lines: u64,
+) -> (PolicyVerdict, DecisionRecord) {
     let mut question = Question::on_task(Action::RunFinish, task);
     question.resource.run = Some(run.id.to_string());
     question.resource.patterns.clear();
@@ -122,7 +128,14 @@ fn agent_words(end: &AgentEnd) -> String {
 }
 
 /// What becomes of the task.
-pub fn after(cx: &Cx, task: &Task, outcome: Outcome, lifecycle: Lifecycle, end: Option<&AgentEnd>, summary: &str) -> After {
+pub fn after(
+    cx: &Cx,
+    task: &Task,
+    outcome: Outcome,
+    lifecycle: Lifecycle,
+    end: Option<&AgentEnd>,
+    summary: &str,
+) -> After {
     let now = cx.now.wall_ms;
     let note = || Some(Note { at_ms: now, by: cx.actor.clone(), text: summary.to_owned() });
     let hold = |reason: String| Hold { kind: BlockReason::Hold, reason, since_ms: now };

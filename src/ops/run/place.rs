@@ -61,7 +61,11 @@ fn rescue(
         (Some(cleared), _) => Ok(Some(cleared)),
         (None, true) => Ok(None),
         (None, false) => {
-            let text = format!("worktree {} holds something that cannot be saved ({:?}); look at it and move it away", run.worktree, saved.left_behind.first());
+            let text = format!(
+                "worktree {} holds something that cannot be saved ({:?}); look at it and move it away",
+                run.worktree,
+                saved.left_behind.first()
+            );
             Err(Refusal::Conflict(text).into())
         }
     }
@@ -110,9 +114,13 @@ impl CheckPlace {
     /// The place beside slot `name`, with `tree` in it. A place that cannot be brought to the tree is made anew.
     pub fn open(world: &World, repo: &Repo, name: &str, tree: &Oid) -> Result<CheckPlace, OpError> {
         let root = world.pool_dir().join(format!(".check-{name}"));
-        let shadow = Shadow::open(repo, &world.state().join("slots").join(name).join("check.git")).map_err(environment)?;
+        let shadow =
+            Shadow::open(repo, &world.state().join("slots").join(name).join("check.git")).map_err(environment)?;
         let place = CheckPlace { root, shadow };
-        if !(place.root.is_dir() && place.shadow.is_primed() && place.shadow.reset(&place.root, tree, Ignored::Keep).is_ok()) {
+        if !(place.root.is_dir()
+            && place.shadow.is_primed()
+            && place.shadow.reset(&place.root, tree, Ignored::Keep).is_ok())
+        {
             crate::base::fs::remove_dir_all(&place.root).map_err(environment)?;
             crate::base::fs::create_dir_all(&place.root).map_err(environment)?;
             place.shadow.checkout(&place.root, tree).map_err(environment)?;

@@ -56,7 +56,10 @@ fn paths(task: &Task) -> String {
         parts.push(format!("These paths are yours alone while you work:\n\n{}", own.join("\n")));
     }
     if !shared.is_empty() {
-        parts.push(format!("Others may work on these at the same time, so change them with care:\n\n{}", shared.join("\n")));
+        parts.push(format!(
+            "Others may work on these at the same time, so change them with care:\n\n{}",
+            shared.join("\n")
+        ));
     }
     parts.join("\n\n")
 }

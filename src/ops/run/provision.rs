@@ -34,7 +34,8 @@ fn include(live: &Live<'_>, worktree: &Path) -> Result<(), OpError> {
     if !root.join(INCLUDE).is_file() || live.world.location.main_root.is_none() {
         return Ok(());
     }
-    let listed = live.repo.git().command(["ls-files", "-z", "--others", "--ignored"]).arg(format!("--exclude-from={INCLUDE}"));
+    let listed =
+        live.repo.git().command(["ls-files", "-z", "--others", "--ignored"]).arg(format!("--exclude-from={INCLUDE}"));
     let found = listed.dir(root).run().map_err(environment)?;
     for name in found.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
         use std::os::unix::ffi::OsStrExt;
@@ -65,9 +66,14 @@ fn setup(live: &Live<'_>, slot: &Slot, command: &CommandLine) -> Result<(), OpEr
         stdout: OutputTo::File(log.clone()),
         stderr: OutputTo::File(live.dir.join("setup.stderr")),
     };
-    let done = runtime()?.block_on(supervise(&spec, &live.world.redactor, &mut Quiet, &live.cancel)).map_err(environment)?;
+    let done =
+        runtime()?.block_on(supervise(&spec, &live.world.redactor, &mut Quiet, &live.cancel)).map_err(environment)?;
     match done.end {
         End::Exited(0) => Ok(()),
-        end => Err(Refusal::Environment(format!("the setup command ended with {end:?}; its output is in {}", log.display())).into()),
+        end => Err(Refusal::Environment(format!(
+            "the setup command ended with {end:?}; its output is in {}",
+            log.display()
+        ))
+        .into()),
     }
 }

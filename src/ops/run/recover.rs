@@ -77,9 +77,13 @@ fn recover(world: &World, store: &mut SqliteStore, repo: &Repo, run: Run) -> Res
         let lapses = cx::load(tx, &run.task)?.lapses + 1;
         let then = if lapses >= cx.rules.max_lapses {
             let reason = format!("its runs were cut off {lapses} times in a row; the last: {summary}");
-            After::Hold { hold: Hold { kind: BlockReason::Parked, reason, since_ms: cx.now.wall_ms }, attempt: Attempt::Lapse }
+            After::Hold {
+                hold: Hold { kind: BlockReason::Parked, reason, since_ms: cx.now.wall_ms },
+                attempt: Attempt::Lapse,
+            }
         } else {
-            let note = saved.is_some().then(|| Note { at_ms: cx.now.wall_ms, by: cx.actor.clone(), text: summary.clone() });
+            let note =
+                saved.is_some().then(|| Note { at_ms: cx.now.wall_ms, by: cx.actor.clone(), text: summary.clone() });
             After::Requeue { attempt: Attempt::Lapse, not_before_ms: None, note }
         };
         cx.record(tx, &Event::RunEnded { run: run.id.clone(), end: Box::new(end.clone()), then })

@@ -83,12 +83,7 @@ pub fn start(
 fn this_process() -> Result<ProcessRef, OpError> {
     let me = ProcessIdentity::current()
         .ok_or_else(|| Refusal::Environment("/proc cannot be read, so no run could be supervised".into()))?;
-    Ok(ProcessRef {
-        boot_id: me.boot_id,
-        pid_namespace: me.pid_namespace,
-        pid: me.pid,
-        start_ticks: me.start_ticks,
-    })
+    Ok(ProcessRef { boot_id: me.boot_id, pid_namespace: me.pid_namespace, pid: me.pid, start_ticks: me.start_ticks })
 }
 
 /// An agent has only so many runs at once.
@@ -97,7 +92,11 @@ fn refuse_full(tx: &mut dyn Tx, _cx: &Cx, agent: &Agent) -> Result<(), OpError> 
     match at_work >= agent.limits.parallel as usize {
         true => {
             let text = format!("agent {} is at work on {at_work} runs, which is its limit", agent.name);
-            Err(Refusal::TryLater { why: text, next: format!("raise it with `ai agent register {} … `, or wait", agent.name) }.into())
+            Err(Refusal::TryLater {
+                why: text,
+                next: format!("raise it with `ai agent register {} … `, or wait", agent.name),
+            }
+            .into())
         }
         false => Ok(()),
     }

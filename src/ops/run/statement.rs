@@ -1,7 +1,6 @@
 //! The statement over a run's evidence: in-toto Statement v1, subjects by digest. Signing and publishing have their place here later; a
 //! statement says "this supervisor saw this", never "this code is good".
 
-
 use crate::domain::decision::DecisionRecord;
 use crate::domain::evidence::Evidence;
 use crate::domain::verdict::Cell;

@@ -113,7 +113,9 @@ fn take(live: &Live<'_>, slot: &Slot, shadow: &Shadow) -> Result<(Sealed, Snapsh
     };
     let sealed = seal(repo, shadow, &work).map_err(environment)?;
     if let Some(unrelated) = &sealed.unrelated_head {
-        live.world.say(&format!("warning: HEAD of the worktree was moved to {unrelated}, which does not descend from the base"));
+        live.world.say(&format!(
+            "warning: HEAD of the worktree was moved to {unrelated}, which does not descend from the base"
+        ));
     }
     if let Some(commit) = &sealed.commit {
         move_branch(live, commit)?;

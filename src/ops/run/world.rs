@@ -76,7 +76,12 @@ impl World {
 
     /// The same in somebody else's name.
     pub fn cx_as(&self, policy: &PolicyState, actor: Actor) -> Result<Cx, OpError> {
-        Ok(Cx { now: (self.clock)(), actor, policy: policy.clone().into(), rules: Rules::of(&self.config)?.into() })
+        Ok(Cx {
+            now: (self.clock)(),
+            actor,
+            policy: policy.clone().into(),
+            rules: Rules::of(&self.config, &self.location)?.into(),
+        })
     }
 
     /// The policy of the checkout, for questions that are not about a run.

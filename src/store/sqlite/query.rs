@@ -274,7 +274,8 @@ fn list_query(filter: &TaskFilter) -> (String, Vec<Value>) {
         TaskSort::Updated => "data ->> 'updated_ms' DESC, ord",
     };
     let limit = filter.limit.and_then(|n| i64::try_from(n).ok()).unwrap_or(UNLIMITED);
-    let sql = format!("SELECT id, status, priority, title, data FROM task WHERE {wheres} ORDER BY {order} LIMIT {limit}");
+    let sql =
+        format!("SELECT id, status, priority, title, data FROM task WHERE {wheres} ORDER BY {order} LIMIT {limit}");
     (sql, params)
 }
 
@@ -289,7 +290,9 @@ fn events_query(filter: &EventFilter) -> (String, Vec<Value>) {
     let sql = match filter.last {
         Some(n) => {
             let n = i64::try_from(n).unwrap_or(UNLIMITED);
-            format!("SELECT {columns} FROM (SELECT * FROM event WHERE {wheres} ORDER BY seq DESC LIMIT {n}) ORDER BY seq")
+            format!(
+                "SELECT {columns} FROM (SELECT * FROM event WHERE {wheres} ORDER BY seq DESC LIMIT {n}) ORDER BY seq"
+            )
         }
         None => format!("SELECT {columns} FROM event WHERE {wheres} ORDER BY seq"),
     };

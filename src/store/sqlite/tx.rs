@@ -32,7 +32,10 @@ impl<'a> SqliteTx<'a> {
         let seq = last + 1;
         let (actor, body) = (encode("event", actor)?, encode("event", event)?);
         let hash = record_hash(&prev, seq, at_ms, &actor, &body);
-        self.insert_event(&StoredEvent { seq, at_ms, actor, kind: event.kind().into(), body, prev, hash }, event.subject())?;
+        self.insert_event(
+            &StoredEvent { seq, at_ms, actor, kind: event.kind().into(), body, prev, hash },
+            event.subject(),
+        )?;
         fold::apply(self, at_ms, event)?;
         Ok(seq)
     }
@@ -40,9 +43,7 @@ impl<'a> SqliteTx<'a> {
     pub(super) fn insert_event(&self, event: &StoredEvent, subject: Option<&str>) -> Result<(), StoreError> {
         self.execute(
             "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            params![
-                event.seq, event.at_ms, event.actor, event.kind, subject, event.body, event.prev, event.hash
-            ],
+            params![event.seq, event.at_ms, event.actor, event.kind, subject, event.body, event.prev, event.hash],
         )
     }
 

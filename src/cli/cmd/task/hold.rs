@@ -66,10 +66,7 @@ pub(super) fn reopen(args: &ReopenArgs, context: &mut Context) -> Outcome {
 }
 
 /// Runs an operation on one task and shows how it stands afterwards.
-pub(super) fn change(
-    context: &mut Context,
-    work: impl FnOnce(&mut dyn Tx, &Cx) -> Result<Task, OpError>,
-) -> Outcome {
+pub(super) fn change(context: &mut Context, work: impl FnOnce(&mut dyn Tx, &Cx) -> Result<Task, OpError>) -> Outcome {
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
     let task = commit(&mut store, &cx, work)?;

@@ -55,7 +55,8 @@ fn text(task: &Task, gates: &[Gate], deps: &[&str]) -> String {
     row("type", task.kind.clone());
     row("priority", task.priority.to_string());
     row("labels", task.labels.iter().map(|l| one_line(l)).collect::<Vec<_>>().join(", "));
-    let paths = task.paths.iter().map(|p| format!("{} ({})", one_line(&p.pattern), crate::ops::patterns::mode_word(p.mode)));
+    let paths =
+        task.paths.iter().map(|p| format!("{} ({})", one_line(&p.pattern), crate::ops::patterns::mode_word(p.mode)));
     row("paths", paths.collect::<Vec<_>>().join(", "));
     row("checks", task.checks.join(", "));
     row("needs", deps.join(", "));

@@ -51,7 +51,8 @@ fn json_lines(text: &str, shown: &str) -> Result<Vec<NewTask>, CliError> {
 
 fn bad(file: &str, why: &str) -> CliError {
     let file = crate::base::text::one_line(file);
-    CliError::usage(format!("{file}: {why}; nothing was created")).hint("`ai schema new-task` shows the fields of an entry")
+    CliError::usage(format!("{file}: {why}; nothing was created"))
+        .hint("`ai schema new-task` shows the fields of an entry")
 }
 
 /// The text of `--body`.
@@ -93,6 +94,9 @@ pub(super) fn when(text: &str, now_ms: i64) -> Result<i64, CliError> {
     }
     let stamp: Result<jiff::Timestamp, _> = text.parse();
     stamp.map(jiff::Timestamp::as_millisecond).map_err(|_| {
-        CliError::usage(format!("`{}` is no time; write 2h, or 2026-12-24T18:00:00Z", crate::base::text::one_line(text)))
+        CliError::usage(format!(
+            "`{}` is no time; write 2h, or 2026-12-24T18:00:00Z",
+            crate::base::text::one_line(text)
+        ))
     })
 }

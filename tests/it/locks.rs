@@ -1,0 +1,114 @@
+//! Path locks at the terminal: what meets what, by which spelling, and what is harmless.
+
+use crate::snapshot;
+use crate::support::Sandbox;
+
+/// Claims `pattern` for one agent, then asks for `other` as another one, and returns the exit code of the second.
+fn second(sandbox: &Sandbox, pattern: &str, other: &str) -> Option<i32> {
+    let first = sandbox.ai_json(&["lock", "acquire", pattern, "--as", "agent:one"]);
+    let outcome = sandbox.ai(&["lock", "acquire", other, "--as", "agent:two", "--json"]);
+    let release = |answer: &serde_json::Value, who: &str| {
+        let id = answer["lock"]["id"].as_str().unwrap().to_owned();
+        sandbox.ai_ok(&["lock", "release", &id, "--as", who]);
+    };
+    release(&first, "agent:one");
+    if outcome.code == Some(0) {
+        release(&outcome.json(), "agent:two");
+    }
+    outcome.code
+}
+
+#[test]
+fn patterns_meet_exactly_where_some_path_matches_both() {
+    let table = [
+        ("src/**", "src/a.rs", Some(4)),
+        ("src/a.rs", "src/a.rs", Some(4)),
+        ("src/", "src/deep/b.rs", Some(4)),
+        ("src/*.rs", "src/deep/b.rs", Some(0)),
+        ("src/*.rs", "src/a*", Some(4)),
+        ("src/{a,b}.rs", "src/c.rs", Some(0)),
+        ("**/mod.rs", "src/x/*", Some(4)),
+        ("docs", "docs2", Some(0)),
+    ];
+    for (held, wanted, code) in table {
+        let sandbox = Sandbox::project();
+        assert_eq!(second(&sandbox, held, wanted), code, "{held} and {wanted}");
+    }
+}
+
+#[test]
+fn shared_locks_stand_side_by_side_and_bar_an_exclusive_one() {
+    let sandbox = Sandbox::project();
+    sandbox.ai_ok(&["lock", "acquire", "api/**", "--shared", "--as", "agent:one"]);
+    sandbox.ai_ok(&["lock", "acquire", "api/v1/*", "--shared", "--as", "agent:two"]);
+    snapshot!(sandbox.ai(&["lock", "acquire", "api/v1/x.json", "--as", "agent:three"]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: `api/v1/x.json` meets `api/**`, locked shared by agent:one ([LOCK]) for another [LEFT]: both match `api/v1/x.json`
+      next: `ai lock list` shows who holds what; `ai task show [LOCK]` what for
+    ");
+}
+
+#[test]
+fn one_directory_has_one_name_also_through_a_symbolic_link() {
+    let sandbox = Sandbox::project();
+    sandbox.write("real/file.txt", "x");
+    std::os::unix::fs::symlink("real", sandbox.root().join("alias")).unwrap();
+    assert_eq!(second(&sandbox, "real/file.txt", "alias/file.txt"), Some(4));
+    assert_eq!(second(&sandbox, "alias/**", "real/new.txt"), Some(4));
+}
+
+#[test]
+fn spellings_of_one_path_meet() {
+    let sandbox = Sandbox::project();
+    assert_eq!(second(&sandbox, "docs/caf\u{e9}.md", "docs/cafe\u{301}.md"), Some(4), "normal forms");
+    assert_eq!(second(&sandbox, "src/A.rs", "src/a.rs"), Some(0), "case counts on a case-sensitive disk");
+    sandbox.git(&["config", "core.ignoreCase", "true"]);
+    assert_eq!(
+        second(&sandbox, "src/A.rs", "src/a.rs"),
+        Some(4),
+        "case does not count where Git found that it is folded"
+    );
+}
+
+#[test]
+fn harmless_files_and_modules_come_from_the_configuration() {
+    let sandbox = Sandbox::project();
+    sandbox.write(
+        ".ai/config.yaml",
+        "version: 1\nmodules:\n  auth: [src/auth/, tests/auth_*.rs]\nlocks:\n  shared: [Cargo.lock]\n",
+    );
+    assert_eq!(second(&sandbox, "@auth", "src/auth/login.rs"), Some(4));
+    assert_eq!(second(&sandbox, "tests/auth_a.rs", "@auth"), Some(4));
+    assert_eq!(second(&sandbox, "Cargo.lock", "Cargo.lock"), Some(0));
+    let unknown = sandbox.ai(&["lock", "acquire", "@nobody"]);
+    assert_eq!(unknown.code, Some(2));
+    assert!(unknown.stderr.contains("@nobody") && unknown.stderr.contains("auth"), "{unknown}");
+}
+
+#[test]
+fn patterns_that_cannot_be_meant_are_refused_and_nothing_is_created() {
+    let sandbox = Sandbox::project();
+    for bad in ["../up", "/etc/passwd", "~/x", "a\\b", "", "!no", "src/[ab", "trailing "] {
+        let refused = sandbox.ai(&["task", "create", "t", "--path", bad]);
+        assert_eq!(refused.code, Some(2), "{bad}: {refused}");
+    }
+    assert_eq!(sandbox.ai_ok(&["task", "list"]).stdout, "");
+}
+
+#[test]
+fn check_names_the_holder_and_spares_ones_own_locks() {
+    let sandbox = Sandbox::project();
+    sandbox.ai_ok(&["lock", "acquire", "src/**"]);
+    assert_eq!(
+        sandbox.ai(&["lock", "check", "src/a.rs", "README.md"]).code,
+        Some(0),
+        "one's own lock is in the way of others only"
+    );
+    let elsewhere = sandbox.base().join("elsewhere");
+    sandbox.git(&["worktree", "add", "-q", "--detach", elsewhere.to_str().unwrap()]);
+    let other = sandbox.ai_in(&elsewhere, &["lock", "check", "src/a.rs", "README.md", "--as", "agent:two"]);
+    assert_eq!(other.code, Some(4), "{other}");
+    assert!(other.stdout.starts_with("src/a.rs  locked exclusively by"), "{other}");
+}
