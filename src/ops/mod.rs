@@ -23,3 +23,8 @@ pub mod review;
 pub mod run;
 pub mod trust;
 pub mod why;
+
+#[cfg(test)]
+mod story_tests;
+#[cfg(test)]
+pub(crate) mod testing;

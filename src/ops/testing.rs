@@ -1,0 +1,68 @@
+//! A store with a clock that tests turn, for operations.
+
+use std::sync::Arc;
+
+use crate::base::id;
+use crate::config::Config;
+use crate::domain::actor::Actor;
+use crate::domain::time::Now;
+use crate::ops::cx::{Cx, Rules, commit};
+use crate::ops::refusal::OpError;
+use crate::policy::PolicyState;
+use crate::store::sqlite::SqliteStore;
+use crate::store::testing::{ann, at, turn};
+use crate::store::{Store, Tx};
+
+/// A store of its own, and the surroundings of operations on it.
+pub(crate) struct World {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) store: SqliteStore,
+    pub(crate) cx: Cx,
+}
+
+impl World {
+    pub(crate) fn new() -> World {
+        let mut config = Config::default();
+        config.defaults.max_lapses = 2;
+        let rules = Arc::new(Rules::of(&config).unwrap());
+        // Memory where there is some: a thousand transactions need not wait for a thousand syncs.
+        let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let store = SqliteStore::create(&dir.path().join("ai.db"), &id::random_text(8)).unwrap();
+        let policy = Arc::new(PolicyState::Absent);
+        let mut world = World { dir, store, cx: Cx { now: at(0), actor: ann(), policy, rules } };
+        world.turn(at(1_000_000));
+        world
+    }
+
+    /// Turns both clocks.
+    pub(crate) fn turn(&mut self, now: Now) {
+        turn(&now);
+        self.cx.now = now;
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&mut self, ms: i64) {
+        let mut now = self.cx.now.clone();
+        now.wall_ms += ms;
+        now.lease.ms += ms;
+        self.turn(now);
+    }
+
+    pub(crate) fn run<T>(&mut self, work: impl FnOnce(&mut dyn Tx, &Cx) -> Result<T, OpError>) -> Result<T, OpError> {
+        commit(&mut self.store, &self.cx, work)
+    }
+
+    /// The same in somebody else's name.
+    pub(crate) fn run_as<T>(
+        &mut self,
+        actor: &Actor,
+        work: impl FnOnce(&mut dyn Tx, &Cx) -> Result<T, OpError>,
+    ) -> Result<T, OpError> {
+        let cx = Cx { actor: actor.clone(), ..self.cx.clone() };
+        commit(&mut self.store, &cx, work)
+    }
+
+    pub(crate) fn read<T>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T, OpError>) -> T {
+        self.store.read(work).unwrap()
+    }
+}
