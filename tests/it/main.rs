@@ -11,6 +11,9 @@
 
 mod support;
 
+mod contention;
 mod init;
 mod leases;
 mod schemas;
+#[cfg(feature = "test-fakes")]
+mod torture;
