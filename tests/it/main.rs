@@ -11,7 +11,10 @@
 
 mod support;
 
+mod contention;
 mod init;
 mod leases;
 mod locks;
 mod schemas;
+#[cfg(feature = "test-fakes")]
+mod torture;

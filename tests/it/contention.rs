@@ -1,0 +1,104 @@
+//! Many processes that want the same store at once: each gets its turn, none gets another's task, and nobody is told about locks
+//! inside the database. Only correctness and a wide margin of fairness are asserted; figures are printed, and `make bench` judges them.
+
+use std::collections::HashSet;
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+
+use crate::support::{Outcome, Sandbox, run};
+
+const CLAIMERS: usize = 32;
+const TASKS: usize = 500;
+
+/// One claim: how long it took and what came of it.
+struct Try {
+    took: Duration,
+    outcome: Outcome,
+}
+
+fn attempt(sandbox: &Sandbox, args: &[&str], name: &str) -> Try {
+    let mut command = sandbox.ai_command(args);
+    let begun = Instant::now();
+    let outcome = run(command.args(["--json", "--as", name]));
+    Try { took: begun.elapsed(), outcome }
+}
+
+/// Claims until the queue is empty.
+fn claim_all(sandbox: &Sandbox, name: &str) -> Vec<Try> {
+    let mut tries = Vec::new();
+    loop {
+        let one = attempt(sandbox, &["task", "claim", "--next"], name);
+        if one.outcome.code != Some(0) {
+            assert_eq!(one.outcome.code, Some(3), "{}", one.outcome);
+            return tries;
+        }
+        tries.push(one);
+    }
+}
+
+/// Runs `work` for `n` claimers that all begin at once.
+fn at_once<T: Send>(n: usize, work: impl Fn(&str) -> T + Sync) -> Vec<T> {
+    let (start, work) = (&Barrier::new(n), &work);
+    std::thread::scope(|scope| {
+        let go = |n: usize| {
+            move || {
+                start.wait();
+                work(&format!("agent:c{n:02}"))
+            }
+        };
+        let claimers: Vec<_> = (0..n).map(|n| scope.spawn(go(n))).collect();
+        claimers.into_iter().map(|claimer| claimer.join().unwrap()).collect()
+    })
+}
+
+fn create(sandbox: &Sandbox, n: usize) {
+    let tasks: String = (0..n).map(|n| format!("{{\"title\":\"task {n}\"}}\n")).collect();
+    sandbox.write("tasks.jsonl", tasks);
+    sandbox.ai_ok(&["task", "create", "--from", "tasks.jsonl"]);
+}
+
+/// The value below which `share` of all lie.
+fn quantile(times: &mut [Duration], share: f64) -> Duration {
+    times.sort_unstable();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index into the slice")]
+    let at = ((times.len() - 1) as f64 * share).round() as usize;
+    times[at]
+}
+
+#[test]
+fn stress_a_queue_is_shared_out_to_many_claimers() {
+    let alone = Sandbox::project();
+    create(&alone, 20);
+    let mut floor: Vec<Duration> = claim_all(&alone, "agent:alone").iter().map(|one| one.took).collect();
+    let floor = quantile(&mut floor, 0.5);
+
+    // A store that starves somebody does so every time; a machine that is busy with other things, now and then.
+    let fair = (0..3).any(|_| share_out(floor));
+    assert!(fair, "in three rounds, somebody got less than a quarter of the mean");
+}
+
+/// Lets all claimers loose on a fresh queue. True where none got less than a quarter of the mean.
+fn share_out(floor: Duration) -> bool {
+    let sandbox = Sandbox::project();
+    create(&sandbox, TASKS);
+    let claimers = at_once(CLAIMERS, |name| claim_all(&sandbox, name));
+
+    let all: Vec<&Try> = claimers.iter().flatten().collect();
+    let said = |words: &str| all.iter().any(|one| format!("{}", one.outcome).contains(words));
+    assert!(!said("locked") && !said("busy"), "somebody was told about a lock in the database");
+    let won: HashSet<String> = all.iter().map(|one| one.outcome.json()["task"]["id"].to_string()).collect();
+    assert_eq!((all.len(), won.len()), (TASKS, TASKS), "claims won, and tasks among them");
+    let listed = sandbox.ai_json_lines(&["task", "list", "--status", "claimed"]);
+    assert_eq!(listed.len(), TASKS);
+    sandbox.ai_ok(&["log", "verify"]);
+
+    let mut times: Vec<Duration> = all.iter().map(|one| one.took).collect();
+    let (p50, p99) = (quantile(&mut times, 0.5), quantile(&mut times, 0.99));
+    let wins: Vec<usize> = claimers.iter().map(Vec::len).collect();
+    let (least, most) = (wins.iter().min().unwrap(), wins.iter().max().unwrap());
+    eprintln!(
+        "{CLAIMERS} claimers: p50 {p50:.1?}, p99 {p99:.1?} ({:.0} x one alone, {floor:.1?}); wins from {least} to {most}",
+        p99.as_secs_f64() / floor.as_secs_f64()
+    );
+    least * 4 * CLAIMERS >= TASKS
+}
