@@ -11,6 +11,7 @@
 
 mod support;
 
+mod doctor;
 mod init;
 mod leases;
 mod schemas;
