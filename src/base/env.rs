@@ -12,7 +12,7 @@ pub const AI_ACTOR: &str = "AI_ACTOR";
 pub const AI_RUN: &str = "AI_RUN";
 
 /// Every variable that `ai` reads, with what it does, for the reference.
-pub const ALL: [(&str, &str); 10] = [
+pub const ALL: [(&str, &str); 11] = [
     (AI_LEASE, "The lease token for this command; outranks the one kept in the worktree's git directory."),
     (AI_ACTOR, "The name under which this command acts, as `--as` does."),
     (AI_RUN, "The run in which this process lives; set by `ai` for everything that it starts."),
@@ -22,6 +22,7 @@ pub const ALL: [(&str, &str); 10] = [
     ("EDITOR", "Stands in for `VISUAL`; without both it is `vi`."),
     ("XDG_CONFIG_HOME", "Where your own settings and your word of trust lie, below `ai/`."),
     ("HOME", "With `.config/ai`, stands in for `XDG_CONFIG_HOME`."),
+    ("NO_COLOR", "Set to anything, it keeps colours out of the output."),
     ("PATH", "Where `git` and the programs of agents and checks are found; relative entries are left out."),
 ];
 

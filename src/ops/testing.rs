@@ -24,9 +24,18 @@ impl World {
     pub(crate) fn new() -> World {
         let mut config = Config::default();
         config.defaults.max_lapses = 2;
-        let rules = Arc::new(Rules::of(&config).unwrap());
         // Memory where there is some: a thousand transactions need not wait for a thousand syncs.
         let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let place = crate::git::Location {
+            top: None,
+            git_dir: dir.path().to_owned(),
+            common_dir: dir.path().to_owned(),
+            main_root: None,
+            is_bare: true,
+            is_linked: false,
+            ignore_case: false,
+        };
+        let rules = Arc::new(Rules::of(&config, &place).unwrap());
         let store = SqliteStore::create(&dir.path().join("ai.db"), &id::random_text(8)).unwrap();
         let policy = Arc::new(PolicyState::Absent);
         let mut world = World { dir, store, cx: Cx { now: at(0), actor: ann(), policy, rules } };

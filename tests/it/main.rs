@@ -12,6 +12,7 @@
 mod support;
 
 mod contention;
+mod doctor;
 mod init;
 mod leases;
 mod locks;

@@ -4,6 +4,7 @@ mod accept;
 mod agent;
 mod completions;
 mod config;
+mod doctor;
 mod evidence;
 mod init;
 mod lock;
@@ -72,6 +73,8 @@ pub(super) enum Command {
     /// Show the configuration that is in force
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Look at everything that `ai` stands on, and say what helps; exit 1 where something is bad
+    Doctor(doctor::DoctorArgs),
     /// Print the JSON Schema of what commands print and read
     Schema(schema::SchemaArgs),
     /// Print a completion script for your shell
@@ -101,6 +104,7 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Status(args) => status::run(&args, context),
         Command::Log(args) => log::run(&args, context),
         Command::Config(command) => config::run(&command, context),
+        Command::Doctor(args) => doctor::run(&args, context),
         Command::Schema(args) => schema::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
         Command::Man(args) => man::run(&args, context),

@@ -11,6 +11,8 @@ mod cmd;
 mod git;
 pub mod poll;
 mod sandbox;
+mod tree;
 
 pub use cmd::{Outcome, mask, run, run_with_input};
 pub use sandbox::Sandbox;
+pub use tree::tree;

@@ -1,0 +1,46 @@
+//! `ai doctor`
+
+use clap::Args;
+
+use crate::base::text::one_line;
+use crate::cli::cmd::Outcome;
+use crate::cli::context::{Context, now};
+use crate::cli::exit;
+use crate::ops::doctor::{self, Depth, Examination, Finding, Level, Patient};
+
+#[derive(Args)]
+pub(in crate::cli) struct DoctorArgs {
+    /// Follow the whole log, and replay it against the tables
+    #[arg(long)]
+    deep: bool,
+}
+
+pub(super) fn run(args: &DoctorArgs, context: &mut Context) -> Outcome {
+    let place = context.place()?.clone();
+    let root = place.main_root.as_deref().or(place.top.as_deref());
+    let depth = if args.deep { Depth::Deep } else { Depth::Quick };
+    let found = doctor::examine(&Patient { place: &place, root, now: now(), depth });
+    for finding in &found.findings {
+        let more = if context.ui.json() { context.ui.object(finding) } else { context.ui.print(&text(finding)) };
+        if !more {
+            break;
+        }
+    }
+    Ok(code(&found))
+}
+
+fn text(finding: &Finding) -> String {
+    let mut text = format!("{:<4}  {:<10} {}\n", finding.level.as_str(), finding.check, one_line(&finding.text));
+    if let Some(next) = &finding.next {
+        text.push_str(&format!("      {:<10} {}\n", "next", one_line(next)));
+    }
+    text
+}
+
+fn code(found: &Examination) -> u8 {
+    match found.worst() {
+        _ if found.store_unusable => exit::STORE,
+        Level::Bad => exit::FAILED,
+        Level::Ok | Level::Warn => exit::OK,
+    }
+}

@@ -1,0 +1,60 @@
+//! The examination as a whole.
+
+use std::path::Path;
+
+use crate::domain::time::Now;
+use crate::git::Location;
+use crate::ops::doctor::{Finding, Level, machine, project, repository, store, work};
+
+/// How closely the log is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Its newest record.
+    Quick,
+    /// Every record, and that the tables are what they say.
+    Deep,
+}
+
+/// What is examined.
+pub struct Patient<'a> {
+    /// The repository.
+    pub place: &'a Location,
+    /// The checkout whose `.ai/` counts; `None` in a bare repository.
+    pub root: Option<&'a Path>,
+    /// Both clocks.
+    pub now: Now,
+    /// How closely.
+    pub depth: Depth,
+}
+
+/// What came of it.
+pub struct Examination {
+    /// Everything that was looked at, in reading order.
+    pub findings: Vec<Finding>,
+    /// True where the store cannot be used, so that nothing works.
+    pub store_unusable: bool,
+}
+
+impl Examination {
+    /// The worst of it.
+    pub fn worst(&self) -> Level {
+        self.findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok)
+    }
+}
+
+/// Looks at everything.
+pub fn examine(patient: &Patient<'_>) -> Examination {
+    let mut findings = Vec::new();
+    let repo = repository::look(patient, &mut findings);
+    let opened = store::look(patient, &mut findings);
+    let store_unusable = opened.is_none();
+    project::look(patient, &mut findings);
+    if let Some(mut opened) = opened {
+        work::look(patient, &mut opened, &mut findings);
+    }
+    if let Some(repo) = &repo {
+        work::slots(patient, repo, &mut findings);
+    }
+    machine::look(patient, &mut findings);
+    Examination { findings, store_unusable }
+}

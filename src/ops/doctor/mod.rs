@@ -1,0 +1,14 @@
+//! `ai doctor`: looks at everything that `ai` stands on and says what is wrong and which command helps. Never writes.
+//!
+//! A look that fails is a finding, never the end of the examination: what is broken elsewhere still shows.
+
+mod examine;
+mod finding;
+mod machine;
+mod project;
+mod repository;
+mod store;
+mod work;
+
+pub use examine::{Depth, Examination, Patient, examine};
+pub use finding::{Finding, Level};

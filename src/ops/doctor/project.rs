@@ -1,0 +1,90 @@
+//! The project's own files: the link to the store, configuration, policy, agents, and what of them is trusted.
+
+use std::path::Path;
+
+use crate::base::text::one_line;
+use crate::ops::doctor::{Finding, Patient};
+use crate::ops::{agents, project, trust};
+use crate::policy::{self, PolicyState};
+
+pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) {
+    let Some(root) = patient.root else {
+        findings.push(Finding::ok("project", "a bare repository has no .ai/; the defaults and the built-in rules count"));
+        return;
+    };
+    findings.push(link(patient, root));
+    findings.push(config(root));
+    findings.push(policy(root));
+    agents(root, findings);
+    findings.push(trusted(patient, root));
+}
+
+fn link(patient: &Patient<'_>, root: &Path) -> Finding {
+    let state = project::state_dir(&patient.place.common_dir);
+    let link = root.join(".ai/state");
+    match std::fs::read_link(&link) {
+        Ok(target) if leads_to(root, &target, &state) => Finding::ok("link", ".ai/state leads to the store"),
+        Ok(target) => {
+            let text = format!(".ai/state leads to {}, not to the store", target.display());
+            Finding::warn("link", text).next("ai init")
+        }
+        Err(_) if std::fs::symlink_metadata(&link).is_ok() => {
+            let text = ".ai/state should be a link to the store, and is something else";
+            Finding::warn("link", text).next("move .ai/state away, then `ai init`")
+        }
+        Err(_) => Finding::warn("link", ".ai/state is missing; it is for people alone, `ai` needs it not").next("ai init"),
+    }
+}
+
+fn leads_to(root: &Path, target: &Path, state: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    real(&root.join(".ai").join(target)) == real(state)
+}
+
+fn config(root: &Path) -> Finding {
+    match project::config(root) {
+        Ok(config) => Finding::ok("config", format!("{} checks, {} modules", config.checks.len(), config.modules.len())),
+        Err(error) => {
+            let next = error.refusal().and_then(crate::ops::refusal::Refusal::hint).unwrap_or_default();
+            Finding::bad("config", error.to_string()).next(next)
+        }
+    }
+}
+
+fn policy(root: &Path) -> Finding {
+    match project::policy(root) {
+        PolicyState::Unreadable(unreadable) => {
+            let text = format!("the policy cannot be read, so everything is denied: {}", unreadable.problems);
+            Finding::bad("policy", text).next("ai policy validate")
+        }
+        PolicyState::Absent => Finding::ok("policy", "no policy file; the built-in rules alone count"),
+        state => Finding::ok("policy", format!("{} rules in force", policy::show(&state).rules.len())),
+    }
+}
+
+fn agents(root: &Path, findings: &mut Vec<Finding>) {
+    match agents::list(root) {
+        Ok(files) => {
+            findings.extend(files.broken.iter().map(|broken| Finding::bad("agents", broken.to_string())));
+            findings.push(Finding::ok("agents", format!("{} registered", files.agents.len())));
+        }
+        Err(error) => findings.push(Finding::bad("agents", error.to_string())),
+    }
+    if let Err(error) = agents::connectors(root) {
+        findings.push(Finding::bad("connectors", error.to_string()));
+    }
+}
+
+fn trusted(patient: &Patient<'_>, root: &Path) -> Finding {
+    match trust::missing(root, &patient.place.common_dir) {
+        Ok(missing) => match missing.first() {
+            None => Finding::ok("trust", "nothing waits for your trust"),
+            Some(first) => {
+                let more = if missing.len() > 1 { format!(" and {} more", missing.len() - 1) } else { String::new() };
+                let text = format!(".ai/{} was {}{more}: nothing of it runs on this machine yet", one_line(&first.path), first.how);
+                Finding::warn("trust", text).next("ai trust --show")
+            }
+        },
+        Err(error) => Finding::warn("trust", error.to_string()),
+    }
+}

@@ -1,0 +1,101 @@
+//! Work that stands still: lapsed leases, runs without a supervisor, worktrees that are not what they should be.
+
+use crate::domain::ids::Subject;
+use crate::domain::lease::{Lease, Liveness};
+use crate::domain::run::Run;
+use crate::git::Repo;
+use crate::git::worktree::{Pool, PoolLimits, SlotState};
+use crate::ops::doctor::{Finding, Patient};
+use crate::ops::run::recover;
+use crate::process::identity;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{EventFilter, Flow, Store, StoreError};
+
+/// Two clocks of one machine never differ by more than this without a step.
+const CLOCK_SLACK_MS: i64 = 60_000;
+/// So many are shown one by one.
+const SHOWN: usize = 5;
+
+pub(super) fn look(patient: &Patient<'_>, store: &mut SqliteStore, findings: &mut Vec<Finding>) {
+    let read = store.read(|tx| {
+        let mut newest_ms = None;
+        tx.events(&EventFilter { last: Some(1), ..EventFilter::default() }, &mut |event| {
+            newest_ms = Some(event.at_ms);
+            Ok(Flow::More)
+        })?;
+        Ok::<_, StoreError>((tx.leases()?, tx.active_runs()?, newest_ms))
+    });
+    match read {
+        Ok((held, active, newest_ms)) => {
+            leases(patient, &held, findings);
+            runs(&active, findings);
+            findings.extend(wall_clock(patient, newest_ms));
+        }
+        Err(error) => findings.push(Finding::bad("work", error.to_string())),
+    }
+}
+
+fn leases(patient: &Patient<'_>, held: &[Lease], findings: &mut Vec<Finding>) {
+    let with = |wanted: fn(&Liveness) -> bool| -> Vec<&Subject> {
+        held.iter().filter(|lease| wanted(&lease.liveness(&patient.now))).map(|lease| &lease.subject).collect()
+    };
+    let lapsed = with(|l| *l == Liveness::Lapsed);
+    let foreign = with(|l| *l == Liveness::Unknown);
+    if !lapsed.is_empty() {
+        let text = format!("{} lapsed without a word: {}", lapsed.len(), list(&lapsed));
+        let next = format!("ai why {}; whoever claims it next takes it over", lapsed[0]);
+        findings.push(Finding::warn("leases", text).next(next));
+    }
+    if !foreign.is_empty() {
+        let text = format!("{} held under another time namespace of this machine, whose clock cannot be read from here: {}", foreign.len(), list(&foreign));
+        findings.push(Finding::warn("leases", text).next("run `ai` where they were claimed, such as in that container"));
+    }
+    if lapsed.is_empty() && foreign.is_empty() {
+        findings.push(Finding::ok("leases", format!("{} held, none lapsed", held.len())));
+    }
+}
+
+fn runs(active: &[Run], findings: &mut Vec<Finding>) {
+    let dead: Vec<_> = active.iter().filter(|run| recover::liveness(&run.supervisor) == identity::Liveness::Dead).map(|run| &run.id).collect();
+    match dead.first() {
+        None => findings.push(Finding::ok("runs", format!("{} active, each with its supervisor", active.len()))),
+        Some(first) => {
+            let text = format!("{} cut off, their supervisors are dead: {}", dead.len(), list(&dead));
+            findings.push(Finding::warn("runs", text).next(format!("ai recover {first}; the next `ai run` does it too")));
+        }
+    }
+}
+
+/// Leases live on the boot clock and do not care; people who read times do.
+fn wall_clock(patient: &Patient<'_>, newest_ms: Option<i64>) -> Option<Finding> {
+    let ahead = newest_ms? - patient.now.wall_ms;
+    (ahead > CLOCK_SLACK_MS).then(|| {
+        let ahead = crate::ops::refusal::seconds(ahead);
+        Finding::warn("clock", format!("the newest record is {ahead} ahead of the wall clock, which was set back; leases do not care"))
+    })
+}
+
+/// The pool of worktrees.
+pub(super) fn slots(patient: &Patient<'_>, repo: &Repo, findings: &mut Vec<Finding>) {
+    let Some(root) = patient.root else { return };
+    let pool = Pool::new(repo, root.join(".ai/worktrees"), PoolLimits::default());
+    let slots = match pool.list() {
+        Ok(slots) => slots,
+        Err(error) => return findings.push(Finding::warn("worktrees", error.to_string())),
+    };
+    let (ready, odd): (Vec<_>, Vec<_>) = slots.into_iter().partition(|slot| slot.state == SlotState::Ready);
+    findings.push(Finding::ok("worktrees", format!("{} in the pool", ready.len())));
+    findings.extend(odd.into_iter().map(|slot| {
+        let text = format!(".ai/worktrees/{} is {}", slot.name, slot.state);
+        match slot.state {
+            SlotState::Missing | SlotState::Moved { .. } => Finding::warn("worktrees", text).next("git worktree repair"),
+            _ => Finding::warn("worktrees", text).next(format!("look at .ai/worktrees/{} and move away what is yours", slot.name)),
+        }
+    }));
+}
+
+fn list<T: std::fmt::Display>(all: &[T]) -> String {
+    let shown: Vec<String> = all.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = if all.len() > SHOWN { format!(" and {} more", all.len() - SHOWN) } else { String::new() };
+    format!("{}{more}", shown.join(", "))
+}
