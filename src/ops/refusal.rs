@@ -199,7 +199,8 @@ impl Refusal {
                 format!("give the token with --lease or AI_LEASE, or claim it: `ai task claim {subject}`")
             }
             Refusal::WrongState { next, .. } => next.clone(),
-            Refusal::NeedsRecovery(run) => format!("`ai recover {run}`"),
+            Refusal::NeedsRecovery(run) => format!("`ai run {}` recovers it first, and then runs the task again", run.task()),
+            Refusal::TooEarly { what, .. } => format!("wait, or drop the pause: `ai task edit {what} --not-before now`"),
             Refusal::NothingReady { .. } => "`ai task list --status blocked` and `ai why TASK` say what the others wait for".into(),
             Refusal::Denied(record) => format!("`ai policy explain {}` shows the rules that matched", record.id),
             Refusal::NeedsApproval(record) => format!("a person says yes with `ai policy approve {}`", record.id),
