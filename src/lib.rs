@@ -1,7 +1,7 @@
 //! `ai`: Git-native coordination for coding agents.
 //!
 //! Modules are layers and look one way only, checked by `tests/tidy.rs`:
-//! `base ← domain ← policy ← store, git, process, config ← connector, checks ← ops ← cli`.
+//! `base ← domain ← policy ← store, git, process, config ← connector, checks, notify ← ops ← cli`.
 #![allow(dead_code, reason = "layers are wired from the bottom up")]
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests set up real files, processes and repositories"))]
 
@@ -12,6 +12,7 @@ mod config;
 mod connector;
 mod domain;
 mod git;
+mod notify;
 mod ops;
 mod policy;
 mod process;

@@ -206,6 +206,9 @@ impl Refusal {
             }
             Refusal::WrongState { next, .. } => next.clone(),
             Refusal::NeedsRecovery(run) => format!("`ai recover {run}`"),
+            Refusal::TooEarly { what, .. } => {
+                format!("wait, or drop the pause: `ai task edit {what} --not-before now`")
+            }
             Refusal::NothingReady { .. } => {
                 "`ai task list --status blocked` and `ai why TASK` say what the others wait for".into()
             }

@@ -8,6 +8,7 @@ use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
 use crate::cli::exit;
 use crate::domain::verdict::{self, Lifecycle};
+use crate::notify::{Delivery, Notice, desktop};
 use crate::ops::claim::Which;
 use crate::ops::run::{self, Report};
 use crate::store::sqlite::Access;
@@ -31,6 +32,9 @@ pub(super) fn run(args: &RunArgs, context: &mut Context) -> Outcome {
     let mut store = context.store(Access::Write)?;
     let report = run::run(&world, &mut store, &which, args.agent.as_deref())?;
     show(&report, context);
+    if world.config.notify.desktop {
+        notify(&report, context);
+    }
     Ok(code(&report))
 }
 
@@ -63,5 +67,14 @@ fn show(report: &Report, context: &mut Context) {
     context.ui.line(&format!("  {}", multi_line(&report.summary).replace('\n', "\n  ")));
     if task.state.name() == "review" {
         context.ui.say(&format!("look at it with `ai review {0}`, take it with `ai accept {0}`", task.id));
+    }
+}
+
+/// A word on the desktop, for whoever has looked away meanwhile. Without a desktop that answers, the terminal says so and no more.
+fn notify(report: &Report, context: &mut Context) {
+    let (task, outcome) = (&report.task, report.outcome.as_str().replace('_', " "));
+    let notice = Notice { title: format!("{}: {outcome}", report.run.id), body: format!("{} ({})", task.title, task.status_text()) };
+    if let Delivery::Unavailable(why) = desktop::show(&notice) {
+        context.ui.say(&format!("no notice on the desktop: {why}"));
     }
 }

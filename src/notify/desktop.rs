@@ -1,0 +1,62 @@
+//! Notices on the desktop, over the session's D-Bus.
+
+use std::time::Duration;
+
+use crate::base::text::one_line;
+use crate::notify::{Delivery, Notice};
+
+/// The longest that a desktop may take to answer.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Shows a notice, or says why it cannot be shown, within [`PATIENCE`].
+pub fn show(notice: &Notice) -> Delivery {
+    imp::show(&one_line(&notice.title), &plain(&notice.body))
+}
+
+/// A desktop may read its own markup in a body, and a task's title is not ours.
+fn plain(body: &str) -> String {
+    one_line(body).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(feature = "notify-desktop")]
+mod imp {
+    use super::{Delivery, PATIENCE};
+    use crate::base::text::one_line;
+
+    pub(super) fn show(title: &str, body: &str) -> Delivery {
+        let unavailable = |why: String| Delivery::Unavailable(one_line(&why));
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return unavailable(error.to_string()),
+        };
+        let mut notice = notify_rust::Notification::new();
+        notice.appname("ai").summary(title).body(body);
+        let asked = runtime.block_on(async { tokio::time::timeout(PATIENCE, notice.show_async()).await });
+        // What hangs on a silent desktop is given up, not waited for.
+        runtime.shutdown_background();
+        match asked {
+            Ok(Ok(_)) => Delivery::Shown,
+            Ok(Err(error)) => unavailable(error.to_string()),
+            Err(_) => unavailable(format!("the desktop did not answer for {} seconds", PATIENCE.as_secs())),
+        }
+    }
+}
+
+#[cfg(not(feature = "notify-desktop"))]
+mod imp {
+    use super::Delivery;
+
+    pub(super) fn show(_title: &str, _body: &str) -> Delivery {
+        Delivery::Unavailable("this `ai` was built without the feature `notify-desktop`".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_text_and_not_markup() {
+        assert_eq!(plain("<b>a</b> & b\u{1b}[2J"), "&lt;b&gt;a&lt;/b&gt; &amp; b\\e[2J");
+    }
+}
