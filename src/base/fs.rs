@@ -278,6 +278,11 @@ pub fn follow_links_below(root: &Path, path: &str, stop: impl Fn(&str) -> bool) 
     followed.then(|| whole.join("/"))
 }
 
+/// True where nothing of this name is there, not even a link that leads nowhere.
+pub fn is_missing(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
+}
+
 /// Makes a symbolic link.
 pub fn symlink(target: &Path, link: &Path) -> Result<(), FsError> {
     at("create", link, std::os::unix::fs::symlink(target, link))

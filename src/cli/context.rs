@@ -78,10 +78,24 @@ impl Context {
     /// Opens the store.
     pub(super) fn store(&mut self, access: Access) -> Result<SqliteStore, CliError> {
         let store = SqliteStore::open(&self.store_path()?, access)?;
+        if access == Access::Write {
+            self.mend_link()?;
+        }
         if store.is_stale() {
             self.ui.warn("the disk is read-only; the newest changes may be missing");
         }
         Ok(store)
+    }
+
+    /// Makes `.ai/state` again where somebody cleaned it away. The store itself lies elsewhere and did not notice.
+    fn mend_link(&self) -> Result<(), CliError> {
+        let root = self.root()?;
+        let missing = crate::base::fs::is_missing(&root.join(".ai/state")) && root.join(".ai").is_dir();
+        if missing {
+            // The link is a convenience for people: another command may make it at this moment, or the checkout be read-only.
+            let _ = crate::ops::init::link_state(root, &self.state_dir()?);
+        }
+        Ok(())
     }
 
     /// The project's configuration.

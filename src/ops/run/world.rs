@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::domain::actor::Actor;
 use crate::domain::ids::RunId;
 use crate::domain::time::Now;
-use crate::git::{Git, Location, Repo};
+use crate::git::{Git, Location, Repo, preflight};
 use crate::ops::cx::{Cx, Rules};
 use crate::ops::project;
 use crate::ops::refusal::{OpError, Refusal};
@@ -63,9 +63,10 @@ impl World {
         self.state().join("slots").join(slot).join("shadow.git")
     }
 
-    /// Opens the repository's objects and references.
+    /// Opens the repository's objects and references, after a look whether everything works in such a repository.
     pub fn repo(&self) -> Result<Repo, OpError> {
         let git = Git::system().map_err(environment)?;
+        preflight::check_supported(&self.location, &git).map_err(environment)?;
         Repo::open(&self.location, git).map_err(environment)
     }
 
