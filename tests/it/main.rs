@@ -16,6 +16,7 @@ mod doctor;
 mod init;
 mod leases;
 mod locks;
+mod repositories;
 mod schemas;
 #[cfg(feature = "test-fakes")]
 mod torture;

@@ -1,0 +1,186 @@
+//! Unusual repositories: each works from `init` to an accepted change, or is refused in one sentence before anything changed.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::support::{Outcome, Sandbox};
+
+/// Writes one new file and changes nothing else.
+const AGENT: &str = "cat >/dev/null; mkdir -p made && echo made > made/by-agent.txt";
+
+/// Registers the agent and a check that its work passes, then runs one task and accepts it.
+#[track_caller]
+fn whole_story(scene: &Sandbox) -> Outcome {
+    scene.ai_ok(&["init", "--yes"]);
+    scene.write(".ai/config.yaml", "version: 1\nchecks:\n  made:\n    run: test -f made/by-agent.txt\n");
+    scene.ai_ok(&["agent", "register", "maker", "--connector", "command", "--", "sh", "-c", AGENT]);
+    scene.ai_ok(&["trust"]);
+    let id = scene.task("Make a file", &["--path", "made/"]);
+    let run = scene.ai(&["run", &id]);
+    assert_eq!(run.code, Some(0), "{run}");
+    scene.ai(&["accept", &id])
+}
+
+/// The file that the agent made, on `main`.
+#[track_caller]
+fn assert_landed(scene: &Sandbox) {
+    assert_eq!(scene.git(&["show", "main:made/by-agent.txt"]), "made");
+    let verified = scene.ai(&["log", "verify"]);
+    assert_eq!(verified.code, Some(0), "{verified}");
+}
+
+#[track_caller]
+fn works(scene: &Sandbox) {
+    let accepted = whole_story(scene);
+    assert_eq!(accepted.code, Some(0), "{accepted}");
+    assert_landed(scene);
+}
+
+#[test]
+fn an_ordinary_repository() {
+    works(&Sandbox::repository());
+}
+
+#[test]
+fn an_unborn_branch() {
+    let scene = Sandbox::empty();
+    scene.git(&["init", "-q", "-b", "main"]);
+    works(&scene);
+}
+
+#[test]
+fn a_sha256_repository() {
+    let scene = Sandbox::empty();
+    scene.git(&["init", "-q", "-b", "main", "--object-format=sha256"]);
+    scene.write("a.txt", "a");
+    scene.commit("first");
+    works(&scene);
+}
+
+#[test]
+fn names_with_spaces_line_breaks_and_bytes_that_are_no_text() {
+    let scene = Sandbox::repository();
+    scene.write("a name with spaces.txt", "x");
+    scene.write("line\nbreak.txt", "x");
+    scene.write(OsStr::from_bytes(b"bytes-\xff\xfe.bin"), "x");
+    scene.commit("odd names");
+    works(&scene);
+    let names = scene.git(&["ls-tree", "-r", "--name-only", "-z", "main"]);
+    assert_eq!(names.matches('\0').count(), 5, "{names:?}");
+}
+
+#[test]
+fn a_shallow_clone() {
+    let origin = Sandbox::repository();
+    origin.write("b.txt", "b");
+    origin.commit("second");
+    let scene = Sandbox::empty();
+    let url = format!("file://{}", origin.root().display());
+    scene.git(&["clone", "-q", "--depth", "1", &url, "."]);
+    works(&scene);
+}
+
+#[test]
+fn a_sparse_checkout() {
+    let scene = Sandbox::repository();
+    scene.write("wanted/a.txt", "a");
+    scene.write("unwanted/b.txt", "b");
+    scene.commit("two directories");
+    scene.git(&["sparse-checkout", "set", "wanted", "made"]);
+    works(&scene);
+    assert_eq!(scene.git(&["show", "main:unwanted/b.txt"]), "b", "what is not checked out is not deleted");
+}
+
+#[test]
+fn a_repository_with_a_submodule() {
+    let inner = Sandbox::repository();
+    let scene = Sandbox::repository();
+    let url = inner.root().to_str().unwrap().to_owned();
+    scene.git(&["-c", "protocol.file.allow=always", "submodule", "add", "-q", &url, "sub"]);
+    scene.commit("with a submodule");
+    let before = scene.git(&["rev-parse", "main:sub"]);
+    works(&scene);
+    assert_eq!(scene.git(&["rev-parse", "main:sub"]), before, "the recorded commit stays");
+}
+
+#[test]
+fn a_detached_head_runs_and_says_where_to_accept() {
+    let scene = Sandbox::repository();
+    scene.git(&["checkout", "-q", "--detach"]);
+    let accepted = whole_story(&scene);
+    assert_eq!(accepted.code, Some(3), "{accepted}");
+    assert!(accepted.stderr.contains("accept.target"), "{accepted}");
+    let text = scene.read(".ai/config.yaml") + "accept:\n  target: main\n";
+    scene.write(".ai/config.yaml", text);
+    let id = scene.ai_json_lines(&["task", "list"])[0]["id"].as_str().unwrap().to_owned();
+    scene.ai_ok(&["accept", &id]);
+    assert_landed(&scene);
+}
+
+#[test]
+fn a_bare_repository_is_used_through_a_linked_worktree() {
+    let origin = Sandbox::repository();
+    let scene = Sandbox::empty();
+    let bare = scene.base().join("bare.git");
+    let url = origin.root().to_str().unwrap().to_owned();
+    scene.git_in(&scene.base(), &["clone", "-q", "--bare", &url, bare.to_str().unwrap()]);
+    std::fs::remove_dir(scene.root()).unwrap();
+    scene.git_in(&bare, &["worktree", "add", "-q", scene.root().to_str().unwrap(), "main"]);
+    let accepted = whole_story(&scene);
+    assert_eq!(accepted.code, Some(0), "{accepted}");
+    assert_landed(&scene);
+}
+
+#[test]
+fn an_extension_that_the_library_refuses() {
+    let scene = Sandbox::repository();
+    scene.git(&["config", "core.repositoryFormatVersion", "1"]);
+    scene.git(&["config", "extensions.partialClone", "nowhere"]);
+    works(&scene);
+}
+
+#[test]
+fn a_format_that_git_refuses_is_refused_in_one_sentence_and_nothing_changes() {
+    let scene = Sandbox::repository();
+    scene.ai_ok(&["init", "--yes"]);
+    scene.ai_ok(&["agent", "register", "maker", "--connector", "command", "--", "true"]);
+    let id = scene.task("Never started", &[]);
+    scene.git(&["config", "core.repositoryFormatVersion", "1"]);
+    scene.git(&["config", "extensions.fromTheFuture", "true"]);
+    let refused = scene.ai(&["run", &id]);
+    assert_eq!(refused.code, Some(1), "{refused}");
+    assert!(refused.stderr.starts_with("error: git cannot use"), "{refused}");
+    assert_eq!(scene.ai_json(&["task", "show", &id])["status"], "queued");
+    assert!(!scene.root().join(".ai/worktrees").exists());
+}
+
+#[test]
+fn outside_a_repository_the_way_in_is_named() {
+    let scene = Sandbox::empty();
+    let refused = scene.ai(&["task", "list"]);
+    assert_eq!(refused.code, Some(3), "{refused}");
+    assert!(refused.stderr.contains("is not inside a Git repository"), "{refused}");
+    assert!(refused.stderr.contains("git init"), "{refused}");
+}
+
+#[test]
+fn the_store_is_one_from_the_root_a_subdirectory_and_a_linked_worktree() {
+    let scene = Sandbox::project();
+    scene.write("deep/er/x.txt", "x");
+    scene.commit("deep");
+    let linked = scene.worktree("linked");
+    let id = scene.task("Seen from everywhere", &[]);
+    for dir in [scene.root(), scene.root().join("deep/er"), linked.clone(), linked.join("deep")] {
+        let listed = scene.ai_in(&dir, &["task", "list"]);
+        assert!(listed.stdout.contains(&id), "{}: {listed}", dir.display());
+    }
+}
+
+#[test]
+fn a_clean_of_everything_ignored_and_untracked_loses_no_task() {
+    let scene = Sandbox::project();
+    let id = scene.task("Outlives a clean", &[]);
+    scene.git(&["clean", "-fdxq"]);
+    assert!(!scene.root().join(".ai").exists());
+    assert!(scene.ai_ok(&["task", "list"]).stdout.contains(&id));
+}
