@@ -29,6 +29,10 @@ pub mod trust;
 pub mod why;
 
 #[cfg(test)]
+mod claim_tests;
+#[cfg(test)]
+mod graph_tests;
+#[cfg(test)]
 mod story_tests;
 #[cfg(test)]
 pub(crate) mod testing;
