@@ -3,6 +3,8 @@
 //!
 //! Kind names are stable for ever. A heartbeat is no event: it moves an expiry, and nothing is decided by its history.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::base::hash::sha256_hex;
@@ -42,6 +44,29 @@ pub enum Event {
     StoreCreated {
         /// Id of the store, so that two stores of one repository can be told apart.
         store: String,
+    },
+    /// A backup took the place of a store; the log before this record is the backup's.
+    #[serde(rename = "store.restored")]
+    StoreRestored {
+        /// The backup's file name.
+        backup: String,
+        /// Tasks that had been granted later epochs in the store that was replaced: what was handed out there stays behind.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        epochs: BTreeMap<TaskId, u64>,
+    },
+    /// A task came in from the export of another store.
+    #[serde(rename = "task.imported")]
+    TaskImported {
+        /// As it was there, without its lease.
+        task: Box<Task>,
+        /// What it depends on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        deps: Vec<TaskId>,
+        /// Id of the other store.
+        from: String,
+        /// Its id there, where another task bore that id here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<TaskId>,
     },
     /// A task came to be.
     #[serde(rename = "task.created")]
@@ -352,6 +377,8 @@ impl Event {
     pub fn kind(&self) -> &'static str {
         match self {
             Event::StoreCreated { .. } => "store.created",
+            Event::StoreRestored { .. } => "store.restored",
+            Event::TaskImported { .. } => "task.imported",
             Event::TaskCreated { .. } => "task.created",
             Event::TaskEdited { .. } => "task.edited",
             Event::DepAdded { .. } => "dep.added",
@@ -382,8 +409,8 @@ impl Event {
     /// The task or lock that the event is about, for `ai log TASK`.
     pub fn subject(&self) -> Option<&str> {
         match self {
-            Event::StoreCreated { .. } | Event::Approved { .. } => None,
-            Event::TaskCreated { task, .. } => Some(task.id.as_str()),
+            Event::StoreCreated { .. } | Event::StoreRestored { .. } | Event::Approved { .. } => None,
+            Event::TaskCreated { task, .. } | Event::TaskImported { task, .. } => Some(task.id.as_str()),
             Event::TaskEdited { task, .. }
             | Event::DepAdded { task, .. }
             | Event::DepRemoved { task, .. }

@@ -50,7 +50,10 @@ pub trait Tables {
 pub fn apply<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, event: &Event) -> Result<(), T::Error> {
     match event {
         Event::StoreCreated { .. } | Event::StaleRefused { .. } => Ok(()),
-        Event::TaskCreated { task, deps } => {
+        Event::StoreRestored { epochs, .. } => {
+            epochs.iter().try_for_each(|(task, epoch)| change(tables, at_ms, task, |t| t.epoch = t.epoch.max(*epoch)))
+        }
+        Event::TaskCreated { task, deps } | Event::TaskImported { task, deps, .. } => {
             tables.put_task(task)?;
             deps.iter().try_for_each(|on| tables.add_dep(&task.id, on))
         }

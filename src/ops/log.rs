@@ -34,7 +34,8 @@ pub fn verify(tx: &mut dyn Tx) -> Result<Report, StoreError> {
     Ok(Report { events, head, fault })
 }
 
-fn check(event: &StoredEvent, seq: u64, prev: &str) -> Option<String> {
+/// What is wrong with a record that should stand at `seq` after the record with the hash `prev`.
+pub(super) fn check(event: &StoredEvent, seq: u64, prev: &str) -> Option<String> {
     if event.seq != seq {
         return Some(format!("the log has a gap: record {seq} is missing"));
     }

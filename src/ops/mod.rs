@@ -11,7 +11,9 @@ pub mod cx;
 pub mod doctor;
 pub mod edit;
 pub mod evidence;
+pub mod export;
 pub mod finish;
+pub mod import;
 pub mod init;
 pub mod lease;
 pub mod lock;
@@ -20,11 +22,16 @@ pub mod mutant;
 pub mod patterns;
 pub mod project;
 pub mod refusal;
+pub mod restore;
 pub mod review;
 pub mod run;
 pub mod trust;
 pub mod why;
 
+#[cfg(test)]
+mod claim_tests;
+#[cfg(test)]
+mod graph_tests;
 #[cfg(test)]
 mod story_tests;
 #[cfg(test)]

@@ -122,7 +122,7 @@ pub enum Refusal {
         locked: usize,
     },
     /// The dependency would close a circle.
-    #[error("this would make a cycle: {}", .0.join(" → "))]
+    #[error("this would make a cycle: {}", way(.0))]
     Cycle(Vec<String>),
     /// Policy says no.
     #[error("policy denies {}: {} (rule `{}`, decision {})", .0.action, .0.reason, .0.rule, .0.id)]
@@ -257,6 +257,17 @@ fn stale_text(why: &Stale, holder: Option<&str>) -> String {
         Stale::Superseded => format!("it was granted anew; {now}"),
         Stale::Lapsed => "it lapsed without a heartbeat".to_owned(),
         Stale::WrongSecret => "the token's secret is not the one that was granted".to_owned(),
+    }
+}
+
+/// A way from task to task in one line; of a long one its ends.
+fn way(names: &[String]) -> String {
+    match names {
+        [start @ .., _, _, _] if start.len() > 9 => {
+            let (head, tail) = (&names[..4], &names[names.len() - 3..]);
+            format!("{} → … {} more … → {}", head.join(" → "), names.len() - 7, tail.join(" → "))
+        }
+        all => all.join(" → "),
     }
 }
 

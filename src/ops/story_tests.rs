@@ -26,7 +26,7 @@ const PATTERNS: [&str; 6] = ["src/", "src/a.rs", "src/*.rs", "docs/**", "**/*.md
 const TTL: i64 = 1_000;
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Create { deps: Vec<usize>, paths: Vec<usize>, held: bool, priority: u8 },
     CreateTwo { ring: bool },
     Claim(usize),
@@ -57,7 +57,7 @@ enum Step {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum End {
+pub(super) enum End {
     Review,
     Requeue,
     Lapse,
@@ -65,7 +65,7 @@ enum End {
     Fail,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let n = || 0..8usize;
     let end = prop_oneof![Just(End::Review), Just(End::Requeue), Just(End::Lapse), Just(End::Hold), Just(End::Fail)];
     let mode = prop_oneof![Just(LockMode::Exclusive), Just(LockMode::Shared)];
@@ -110,8 +110,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// The world, with everything that was ever handed out in it: ids and tokens stay known when they are worth nothing any more.
-struct Story {
-    world: World,
+pub(super) struct Story {
+    pub(super) world: World,
     tasks: Vec<TaskId>,
     tokens: Vec<Token>,
 }
@@ -306,7 +306,7 @@ impl Story {
         })
     }
 
-    fn check(&mut self) {
+    pub(super) fn check(&mut self) {
         let now = self.world.cx.now.clone();
         let tokens = &self.tokens;
         let tables = self.world.store.read(|tx| MemoryTables::load(tx)).unwrap();
@@ -352,7 +352,7 @@ fn check_task(task: &Task, tables: &MemoryTables) {
     assert!(epochs.max().is_none_or(|newest| newest <= task.epoch), "{task:?}");
 }
 
-fn tell(steps: Vec<Step>) -> Story {
+pub(super) fn tell(steps: Vec<Step>) -> Story {
     let mut story = Story { world: World::new(), tasks: Vec::new(), tokens: Vec::new() };
     for step in steps {
         let shown = format!("{step:?}");

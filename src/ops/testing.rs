@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::base::id;
 use crate::config::Config;
 use crate::domain::actor::Actor;
+use crate::domain::event::Event;
 use crate::domain::time::Now;
 use crate::ops::cx::{Cx, Rules, commit};
 use crate::ops::refusal::OpError;
@@ -36,10 +37,12 @@ impl World {
             ignore_case: false,
         };
         let rules = Arc::new(Rules::of(&config, &place).unwrap());
-        let store = SqliteStore::create(&dir.path().join("ai.db"), &id::random_text(8)).unwrap();
+        let name = id::random_text(8);
+        let store = SqliteStore::create(&dir.path().join("ai.db"), &name).unwrap();
         let policy = Arc::new(PolicyState::Absent);
         let mut world = World { dir, store, cx: Cx { now: at(0), actor: ann(), policy, rules } };
         world.turn(at(1_000_000));
+        world.run(|tx, cx| cx.record(tx, &Event::StoreCreated { store: name })).unwrap();
         world
     }
 

@@ -92,8 +92,8 @@ impl Tables for MemoryTables {
     }
 
     fn dependents(&mut self, on: &TaskId) -> Result<Vec<TaskId>, Infallible> {
-        let of_on = self.deps.iter().filter(|(dependency, _)| dependency == on);
-        Ok(of_on.map(|(_, task)| task.clone()).collect())
+        let from = self.deps.range((on.clone(), TaskId(String::new()))..);
+        Ok(from.take_while(|(dependency, _)| dependency == on).map(|(_, task)| task.clone()).collect())
     }
 
     fn lease(&mut self, subject: &Subject) -> Result<Option<Lease>, Infallible> {

@@ -81,14 +81,6 @@ pub fn contents(store: &SqliteStore) -> Result<BackupInfo, StoreError> {
     describe(store.connection(), store.path())
 }
 
-/// Makes the store at `path`, where none must be, from a backup; the backup stays. Says whether the place was free.
-pub fn put_in_place(backup: &Path, path: &Path) -> Result<Published, StoreError> {
-    let source = connect_immutable(backup).map_err(|e| failed(backup, e))?;
-    let draft = files::draft(path);
-    let filled = draw_up(&draft, |conn| whole(&source, conn));
-    place(&draft, filled, path)
-}
-
 /// Reads the whole store and says the first thing that is wrong with it, if anything is.
 pub fn integrity(store: &SqliteStore) -> Result<Option<String>, StoreError> {
     problems(store.connection()).map_err(|e| failed(store.path(), e))
@@ -115,11 +107,8 @@ fn copy(conn: &Connection, path: &Path, target: &Path) -> Result<(), StoreError>
         fs::create_private_dir(dir)?;
     }
     let draft = files::draft(target);
-    let filled = draw_up(&draft, |copy| whole(conn, copy)).map_err(|error| match error {
-        // What is wrong is wrong with the store that is read, or with the disk.
-        StoreError::Damaged { why, .. } => StoreError::Damaged { path: path.to_owned(), why },
-        other => other,
-    });
+    // What is wrong is wrong with the store that is read, or with the disk.
+    let filled = draw_up(&draft, |copy| whole(conn, copy).map_err(|e| failed(path, e)));
     match place(&draft, filled, target)? {
         Published::Here => Ok(()),
         Published::Taken => {
@@ -130,7 +119,7 @@ fn copy(conn: &Connection, path: &Path, target: &Path) -> Result<(), StoreError>
 }
 
 /// Copies every page in one step: of one moment, whoever writes meanwhile.
-fn whole(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
+pub(super) fn whole(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
     match Backup::new(from, to)?.step(-1)? {
         StepResult::Done => Ok(()),
         _ => Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)),

@@ -42,7 +42,7 @@ impl SqliteStore {
     pub fn create(path: &Path, store_id: &str) -> Result<SqliteStore, StoreError> {
         files::refuse_network_disk(path)?;
         let draft = files::draft(path);
-        let filled = draw_up(&draft, |conn| migrate::create(conn, store_id));
+        let filled = draw_up(&draft, |conn| migrate::create(conn, store_id).map_err(|e| failed(&draft, e)));
         place(&draft, filled, path)?;
         SqliteStore::open(path, Access::Write)
     }
@@ -124,17 +124,15 @@ impl Store for SqliteStore {
 /// Fills a new file of its own name; it gets its place when it is complete.
 pub(super) fn draw_up(
     draft: &Path,
-    fill: impl FnOnce(&mut Connection) -> rusqlite::Result<()>,
+    fill: impl FnOnce(&mut Connection) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
+    let fail = |error| failed(draft, error);
     fs::create_private_file(draft)?;
-    let run = || -> rusqlite::Result<()> {
-        let mut conn = Connection::open(draft)?;
-        fill(&mut conn)?;
-        // A property of the file from now on; closing the only connection leaves no log beside it.
-        conn.pragma_update(None, "journal_mode", "WAL")?;
-        conn.close().map_err(|(_, e)| e)
-    };
-    run().map_err(|e| failed(draft, e))
+    let mut conn = Connection::open(draft).map_err(fail)?;
+    fill(&mut conn)?;
+    // A property of the file from now on; closing the only connection leaves no log beside it.
+    conn.pragma_update(None, "journal_mode", "WAL").map_err(fail)?;
+    conn.close().map_err(|(_, error)| fail(error))
 }
 
 /// Gives a draft its place, or takes it away where it failed. Says whether the place was free.
@@ -146,7 +144,7 @@ pub(super) fn place(draft: &Path, filled: Result<(), StoreError>, path: &Path) -
     published
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let mut conn =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;

@@ -448,13 +448,42 @@ mod copies {
     }
 
     #[test]
-    fn a_backup_put_in_place_is_a_store() {
-        let (place, target) = (Place::with(4), Place::empty());
-        put_in_place(&place.path, &target.path).unwrap();
-        let mut store = target.open().unwrap();
+    fn a_backup_takes_the_place_of_a_store_that_is_kept_aside() {
+        let (backup, place) = (Place::with(4), Place::with(1));
+        let mut before = place.open().unwrap();
+        append(&mut before, "in the log").unwrap();
+        let aside = place.dir.path().join("aside");
+        let placed = replace(&place.path, &backup.path, &aside, |old, new| {
+            assert_eq!(old.unwrap().meta("store")?.as_deref(), Some("s"));
+            new.set_meta("mark", "x")
+        });
+        assert_eq!(placed.unwrap(), crate::base::fs::Published::Here);
+        let mut store = place.open().unwrap();
+        assert_eq!(store.read(|tx| tx.meta("mark")).unwrap().as_deref(), Some("x"));
         assert_eq!(append(&mut store, "on").unwrap(), 5);
-        let taken = put_in_place(&place.path, &target.path).unwrap();
-        assert_eq!(taken, crate::base::fs::Published::Taken);
-        assert_eq!(count(&mut store).unwrap(), 5);
+        assert!(matches!(append(&mut before, "late"), Err(StoreError::Replaced)));
+        let mut kept = SqliteStore::open(&aside.join("ai.db"), Access::Write).unwrap();
+        assert_eq!(count(&mut kept).unwrap(), 2, "with what stood in its log");
+        assert_eq!(inspect(&backup.path).unwrap().events, 4, "the backup stays as it was");
+    }
+
+    #[test]
+    fn whatever_stands_in_the_place_is_kept_aside_and_nothing_is_lost_where_it_fails() {
+        let (backup, place) = (Place::with(2), Place::with(1));
+        let aside = place.dir.path().join("aside");
+        let failed = replace(&place.path, &backup.path, &aside, |_, _| Err(StoreError::Full));
+        assert!(matches!(failed, Err(StoreError::Full)));
+        assert_eq!(count(&mut place.open().unwrap()).unwrap(), 1, "nothing was moved");
+        std::fs::write(&place.path, b"garbage").unwrap();
+        place.forget_log();
+        replace(&place.path, &backup.path, &aside, |old, _| {
+            assert!(old.is_none(), "garbage cannot be read");
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(std::fs::read(aside.join("ai.db")).unwrap(), b"garbage");
+        assert_eq!(count(&mut place.open().unwrap()).unwrap(), 2);
+        let left = |path: &Path| std::fs::read_dir(path).unwrap().count();
+        assert!(left(place.dir.path()) <= 4, "database, log, index and what was put aside");
     }
 }

@@ -16,9 +16,11 @@ mod damage_tests;
 mod files;
 mod migrate;
 mod query;
+mod replace;
 mod tables;
 mod tx;
 
-pub use backup::{BackupInfo, backups, contents, copy_to, inspect, integrity, put_in_place, roll};
+pub use backup::{BackupInfo, backups, contents, copy_to, inspect, integrity, roll};
 pub use conn::{Access, SqliteStore};
 pub use migrate::{FORMAT, SchemaVersion};
+pub use replace::replace;
