@@ -95,6 +95,7 @@ fn done_in_two<S: Store>(
     commit(store, cx, |tx, cx| {
         entitled(tx, cx, id, right)?;
         let task = cx::load(tx, id)?;
+        ask::or_refuse(tx, cx, Question::on_task(Action::TaskOverride, &task))?;
         tx.put_task(&Task { state: done, ..task })?;
         Ok(tx.remove_lease(&id.subject())?)
     })?;

@@ -115,7 +115,7 @@ impl Worker {
     /// Claims what comes next, or now and then one of the ready tasks by its id, as somebody who has looked at the list would.
     fn claim(&mut self) -> (Option<Grant>, Option<i32>) {
         let ttl = format!("{}ms", self.ttl_ms);
-        let chosen = if self.below(5) == 0 { self.choose() } else { None };
+        let chosen = if self.below(8) == 0 { self.choose() } else { None };
         let which = chosen.as_deref().unwrap_or("--next");
         let (answer, code) = self.call("claim", None, &["claim", which, "--ttl", &ttl]);
         let grant = answer.map(|answer| Grant {

@@ -24,7 +24,7 @@ pub enum Orders {
 pub struct Fleet<'a> {
     sandbox: &'a Sandbox,
     mutant: Option<&'static str>,
-    ttl_ms: u64,
+    ttl: Duration,
     workers: Vec<Child>,
     stopped: Vec<(Stopped, Instant)>,
     /// Process groups of workers that are gone; an `ai` that outlived its worker is in one of them.
@@ -39,9 +39,9 @@ enum Stopped {
 
 impl<'a> Fleet<'a> {
     /// Nobody yet.
-    pub fn new(sandbox: &'a Sandbox, ttl_ms: u64, mutant: Option<&'static str>) -> Self {
+    pub fn new(sandbox: &'a Sandbox, ttl: Duration, mutant: Option<&'static str>) -> Self {
         let fleet =
-            Self { sandbox, mutant, ttl_ms, workers: Vec::new(), stopped: Vec::new(), left: Vec::new(), spawned: 0 };
+            Self { sandbox, mutant, ttl, workers: Vec::new(), stopped: Vec::new(), left: Vec::new(), spawned: 0 };
         std::fs::create_dir_all(fleet.answers()).unwrap();
         fleet
     }
@@ -68,7 +68,7 @@ impl<'a> Fleet<'a> {
         };
         let mut command = self.sandbox.command(env!("CARGO_BIN_EXE_ai-torture-worker"));
         command.arg(env!("CARGO_BIN_EXE_ai")).arg(&name).arg(self.answers().join(format!("{name}.jsonl")));
-        command.args([self.ttl_ms.to_string(), (self.spawned * 0x9E37_79B9).to_string(), mode.to_owned()]);
+        command.args([self.ttl.as_millis().to_string(), (self.spawned * 0x9E37_79B9).to_string(), mode.to_owned()]);
         command.envs(self.mutant.map(|name| ("AI_TEST_MUTANT", name)));
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null());
         command.spawn().unwrap()

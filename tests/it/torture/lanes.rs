@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 /// Directories, each with the files `a.rs` and `b.md`.
-const DIRS: usize = 20;
+const DIRS: usize = 40;
 
 /// A lock as the set of files that it covers.
 #[derive(Clone, Debug)]
 pub struct Lane {
-    files: u64,
+    files: u128,
     shared: bool,
 }
 
@@ -25,9 +25,9 @@ impl Lane {
 }
 
 /// The files of a pattern, by the few forms that [`tasks`] writes.
-fn files(pattern: &str) -> u64 {
+fn files(pattern: &str) -> u128 {
     let (dir, file) = pattern.trim_end_matches('/').split_once('/').unwrap_or((pattern.trim_end_matches('/'), ""));
-    let in_dir: u64 = match file {
+    let in_dir: u128 = match file {
         "" => 0b11,
         "a.rs" => 0b01,
         "*.md" => 0b10,

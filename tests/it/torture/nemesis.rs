@@ -6,7 +6,7 @@ use super::fleet::Fleet;
 use crate::support::poll;
 
 /// Pauses at a time; more would leave nobody at work.
-const MOST_STOPPED: usize = 4;
+const MOST_STOPPED: usize = 3;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,10 +35,11 @@ impl Nemesis {
         Self { random: seed | 1, ttl, faults: Faults::default() }
     }
 
-    /// Deals faults every 20 to 80 ms until `until`.
+    /// Deals faults until `until`: every 20 to 80 ms, and less often where the machine is so slow that nothing would come to an end.
     pub fn rage(&mut self, fleet: &mut Fleet<'_>, until: Instant) {
+        let slowness = self.ttl.as_secs_f64().max(0.8) / 0.8;
         while Instant::now() < until {
-            poll::pass(Duration::from_millis(20 + self.below(60)));
+            poll::pass(Duration::from_millis(20 + self.below(60)).mul_f64(slowness));
             fleet.wake(Instant::now());
             self.strike(fleet);
         }
@@ -47,9 +48,10 @@ impl Nemesis {
     fn strike(&mut self, fleet: &mut Fleet<'_>) {
         let victim = usize::try_from(self.below(fleet.len() as u64)).unwrap();
         let long = 3 * self.ttl;
+        let past_the_end = 5 * self.ttl / 4;
         match self.below(100) {
-            // An `ai` that is stopped in the middle of its write holds up all others: rare, or nobody gets anything done.
-            0..2 if fleet.stopped() < MOST_STOPPED && fleet.stop_ai(victim, long) => self.faults.ai_stops += 1,
+            // An `ai` that is stopped in the middle of its write holds up all others: rarely and not for long, or nobody gets anything done.
+            0..2 if fleet.stopped() < MOST_STOPPED && fleet.stop_ai(victim, past_the_end) => self.faults.ai_stops += 1,
             0..25 if fleet.stopped() < MOST_STOPPED => {
                 fleet.stop_worker(victim, long);
                 self.faults.worker_stops += 1;
