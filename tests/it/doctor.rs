@@ -148,11 +148,11 @@ fn a_record_that_was_changed_is_found_by_a_deep_look() {
     scene.task("two", &[]);
     let db = Connection::open(scene.store()).unwrap();
     db.execute_batch("DROP TRIGGER event_append_only_update").unwrap();
-    db.execute("UPDATE event SET body = replace(body, 'one', 'uno') WHERE seq = 2", []).unwrap();
+    db.execute("UPDATE event SET body = replace(body, 'one', 'uno') WHERE seq = 3", []).unwrap();
     drop(db);
     let deep = scene.ai(&["doctor", "--deep"]);
     assert_eq!(deep.code, Some(1));
-    assert!(deep.stdout.contains("record 2 was changed after it was written"), "{deep}");
+    assert!(deep.stdout.contains("record 3 was changed after it was written"), "{deep}");
 }
 
 #[test]
