@@ -19,3 +19,4 @@ mod locks;
 mod schemas;
 #[cfg(feature = "test-fakes")]
 mod torture;
+mod uninstall;
