@@ -23,10 +23,20 @@ fn a_fresh_project_gets_back_every_byte() {
     scene.ai_ok(&["init"]);
     assert!(scene.base().join("home/.config/ai/trust").is_dir(), "detected checks were trusted");
     assert_ne!(bytes(&scene), before);
-    snapshot!(scene.ai(&["uninstall", "--yes"]), @"");
+    snapshot!(scene.ai(&["uninstall", "--yes"]), @r#"
+    exit: 0
+    ----- stdout -----
+    everything else of `ai` is gone from this repository
+    ----- stderr -----
+    "#);
     std::fs::remove_dir(scene.base().join("home/.config")).unwrap();
     assert_eq!(bytes(&scene), before);
-    snapshot!(scene.ai(&["uninstall", "--yes"]), @"");
+    snapshot!(scene.ai(&["uninstall", "--yes"]), @r#"
+    exit: 0
+    ----- stdout -----
+    ----- stderr -----
+    nothing of `ai` is in this repository
+    "#);
 }
 
 #[test]
@@ -34,7 +44,19 @@ fn the_plan_is_shown_and_nothing_goes_without_yes() {
     let scene = Sandbox::project();
     scene.task("one", &[]);
     let before = bytes(&scene);
-    snapshot!(scene.ai(&["uninstall"]), @"");
+    snapshot!(scene.ai(&["uninstall"]), @r#"
+    exit: 8
+    ----- stdout -----
+    the store holds 1 tasks, 3 records and 0 runs
+    removes   [PATH]/repo/.git/ai
+    removes   [PATH]/repo/.ai/state
+    removes   [PATH]/repo/.ai/.gitignore
+    removes   [PATH]/repo/.ai/config.yaml
+    removes   [PATH]/repo/.ai/policy.yaml
+    ----- stderr -----
+    error: nothing was removed
+      next: if that is right, say --yes
+    "#);
     let dry = scene.ai_ok(&["uninstall", "--dry-run", "--json"]).json();
     assert_eq!(dry["plan"]["store"]["tasks"], 1);
     assert!(dry["done"].is_null());
@@ -48,9 +70,20 @@ fn the_plan_is_shown_and_nothing_goes_without_yes() {
 fn tasks_go_only_after_a_copy_or_by_explicit_word() {
     let scene = Sandbox::project();
     let task = scene.task("one", &[]);
-    snapshot!(scene.ai(&["uninstall", "--yes"]), @"");
+    snapshot!(scene.ai(&["uninstall", "--yes"]), @r#"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: the store holds 1 tasks and 0 runs; keep a copy of them with --backup-to DIR, where DIR is a new directory
+    "#);
     assert_eq!(scene.ai(&["task", "show", &task]).code, Some(0));
-    snapshot!(scene.ai(&["uninstall", "--yes", "--backup-to", "../kept"]), @"");
+    snapshot!(scene.ai(&["uninstall", "--yes", "--backup-to", "../kept"]), @r#"
+    exit: 0
+    ----- stdout -----
+    copied    the store and its runs to [PATH]/repo/../kept
+    everything else of `ai` is gone from this repository
+    ----- stderr -----
+    "#);
     gone(&scene);
     assert!(scene.base().join("kept/ai.db").is_file());
     scene.ai_ok(&["init"]);
@@ -66,7 +99,15 @@ fn what_a_person_made_or_changed_stays() {
     scene.write(".ai/policy.yaml", "version: 1\n");
     scene.write(".ai/notes.txt", "mine");
     scene.git(&["add", ".ai/config.yaml"]);
-    snapshot!(scene.ai(&["uninstall", "--yes"]), @"");
+    snapshot!(scene.ai(&["uninstall", "--yes"]), @r#"
+    exit: 0
+    ----- stdout -----
+    kept      .ai/config.yaml: it is committed, or about to be
+    kept      .ai/notes.txt: `ai init` did not write it
+    kept      .ai/policy.yaml: it was changed since `ai init` wrote it
+    everything else of `ai` is gone from this repository
+    ----- stderr -----
+    "#);
     assert_eq!(scene.read(".ai/notes.txt"), "mine");
     assert!(scene.root().join(".ai/config.yaml").is_file() && !scene.root().join(".ai/.gitignore").exists());
 }
@@ -104,7 +145,10 @@ fn worktrees_go_and_branches_stay_unless_they_are_bundled() {
     scene.git(&["branch", "ai/feature"]);
     scene.ai_ok(&["uninstall", "--yes", "--discard"]);
     gone(&scene);
-    assert!(!scene.root().join(".ai/worktrees").exists() && !scene.root().join(".git/worktrees").exists());
+    for dir in [".ai/worktrees", ".git/worktrees"] {
+        let left = tree(&scene.root(), |path| path.starts_with(scene.root().join(dir)) || scene.root().join(dir).starts_with(path));
+        assert!(!scene.root().join(dir).exists(), "{:?}", left.keys());
+    }
     assert_eq!(scene.git(&["rev-parse", &branch]), commit);
     scene.ai_ok(&["uninstall", "--yes", "--branches", "../refs.bundle"]);
     assert_eq!(scene.git(&["branch", "--list", "ai/*", "--format=%(refname:short)"]), "ai/feature");

@@ -21,6 +21,8 @@ use crate::store::{Store, StoreError};
 
 /// What a removed store directory is called until all of it is gone; also what a crash leaves.
 pub(super) const TRASH: &str = "ai-removed-";
+/// Where checks run: a directory beside the worktrees that `ai` alone fills, from a tree that is judged.
+const CHECK_PLACE: &str = ".check-";
 
 /// What would go and what stays.
 #[derive(Debug, Default, Serialize, JsonSchema)]
@@ -85,10 +87,11 @@ pub fn plan(place: &Location, repo: &Repo) -> Result<Plan, OpError> {
     if let Some(root) = place.main_root.as_deref().or(place.top.as_deref()) {
         files(place, repo, root, &written, &mut plan)?;
         worktrees(repo, root, &mut plan)?;
+        plan.removes.extend(named(&root.join(".ai/worktrees"), CHECK_PLACE)?);
     }
     plan.removes.extend(token_dirs(&place.common_dir)?);
     plan.removes.extend(trust::recorded_in(&place.common_dir));
-    plan.removes.extend(leftovers(&place.common_dir)?);
+    plan.removes.extend(named(&place.common_dir, TRASH)?);
     Ok(plan)
 }
 
@@ -175,9 +178,10 @@ fn token_dirs(common_dir: &Path) -> Result<Vec<PathBuf>, OpError> {
     Ok(git_dirs.into_iter().map(|dir| dir.join("ai-lease")).filter(|dir| dir.is_dir()).collect())
 }
 
-/// What an uninstall that was cut off has left.
-fn leftovers(common_dir: &Path) -> Result<Vec<PathBuf>, OpError> {
-    let mut all = fs::list_dir(common_dir).map_err(StoreError::from)?;
-    all.retain(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(TRASH)));
+/// The directories whose names begin so.
+fn named(dir: &Path, prefix: &str) -> Result<Vec<PathBuf>, OpError> {
+    let mut all = fs::list_dir(dir).map_err(StoreError::from)?;
+    all.retain(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(prefix)));
+    all.retain(|path| std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir()));
     Ok(all)
 }
