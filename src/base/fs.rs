@@ -229,6 +229,11 @@ pub fn remove_dir_all(path: &Path) -> Result<(), FsError> {
     }
 }
 
+/// Removes a directory that is empty; one that is not stays, which is an error.
+pub fn remove_empty_dir(path: &Path) -> Result<(), FsError> {
+    at("remove", path, fs::remove_dir(path))
+}
+
 /// A new file that grows by whole writes; readable by its owner alone.
 pub struct Appender {
     file: fs::File,

@@ -15,6 +15,7 @@ use crate::domain::path_lock::LockMode;
 use crate::domain::task::Task;
 use crate::ops::lock::Held;
 use crate::ops::trust::Change;
+use crate::ops::uninstall::{Farewell, Plan};
 use crate::ops::why::Gate;
 
 /// The answer to a claim or a hand-over.
@@ -188,6 +189,15 @@ pub(super) struct LogVerified<'a> {
     pub(super) ok: bool,
     /// The first thing that is wrong.
     pub(super) fault: Option<&'a str>,
+}
+
+/// The answer to `ai uninstall`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct UninstallAnswer<'a> {
+    /// What would go and what stays.
+    pub(super) plan: &'a Plan,
+    /// What was done; null where the plan was only shown.
+    pub(super) done: Option<Farewell>,
 }
 
 /// An error, on standard error.

@@ -26,6 +26,7 @@ pub mod restore;
 pub mod review;
 pub mod run;
 pub mod trust;
+pub mod uninstall;
 pub mod why;
 
 #[cfg(test)]

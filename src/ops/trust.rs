@@ -109,15 +109,20 @@ impl ExecutableSet {
     }
 }
 
+/// Where trust is kept on this machine.
+pub fn dir() -> Option<PathBuf> {
+    Some(env::user_config_dir()?.join("trust"))
+}
+
 /// Where the trust in one repository is kept on this machine.
 fn record(common_dir: &Path) -> Result<PathBuf, OpError> {
     use std::os::unix::ffi::OsStrExt;
-    let Some(dir) = env::user_config_dir() else {
+    let Some(dir) = dir() else {
         let why = "there is no directory for your own settings: neither XDG_CONFIG_HOME nor HOME is set";
         return Err(Refusal::Environment(why.into()).into());
     };
     let name = hash::sha256_hex(common_dir.as_os_str().as_bytes());
-    Ok(dir.join("trust").join(format!("{}.json", &name[..32])))
+    Ok(dir.join(format!("{}.json", &name[..32])))
 }
 
 /// What has been trusted so far; nothing where nobody has said so.

@@ -13,7 +13,7 @@ fn examined(scene: &Sandbox, args: &[&str]) -> Outcome {
     outcome.stdout = without_user(&outcome.stdout);
     for (pattern, word) in [
         (r"version \d+\.\d+, \S+", "version [VERSION]"),
-        (r"\d+ MiB free(: a worktree may not fit)?", "[FREE]"),
+        (r"\S+ +disk +\d+ MiB free(: a worktree may not fit)?", "ok    disk       [FREE]"),
         (r"time:\[\d+\]", "time:[N]"),
         (r"id [a-z0-9]{26}", "id [ID]"),
         (r"head [0-9a-f]{12,64}", "head [HASH]"),
@@ -42,9 +42,47 @@ fn troubles(scene: &Sandbox) -> String {
 #[test]
 fn a_healthy_project_is_found_healthy() {
     let scene = Sandbox::project();
-    snapshot!(examined(&scene, &[]), @"");
+    snapshot!(examined(&scene, &[]), @r#"
+    exit: 0
+    ----- stdout -----
+    ok    git        version [VERSION]
+    ok    repository a checkout, [PATH]/repo
+    ok    store      whole; 0 tasks, 1 records, format 1.0, id [ID]
+    ok    log        head [HASH] (`--deep` follows the whole chain)
+    ok    backup     there is no backup yet, and little to lose
+    ok    link       .ai/state leads to the store
+    ok    config     0 checks, 0 modules
+    ok    policy     7 rules in force
+    ok    agents     0 registered
+    ok    trust      nothing waits for your trust
+    ok    leases     0 held, none lapsed
+    ok    runs       0 active, each with its supervisor
+    ok    worktrees  0 in the pool
+    ok    disk       [FREE]
+    ok    clock      leases live on the boot clock, in time:[N]
+    ----- stderr -----
+    "#);
     scene.task("one", &[]);
-    snapshot!(examined(&scene, &["--deep"]), @"");
+    snapshot!(examined(&scene, &["--deep"]), @r#"
+    exit: 0
+    ----- stdout -----
+    ok    git        version [VERSION]
+    ok    repository a checkout, [PATH]/repo
+    ok    store      whole; 1 tasks, 3 records, format 1.0, id [ID]
+    ok    log        3 records, chain intact, tables agree; head [HASH]
+    ok    backup     there is no backup yet, and little to lose
+    ok    link       .ai/state leads to the store
+    ok    config     0 checks, 0 modules
+    ok    policy     7 rules in force
+    ok    agents     0 registered
+    ok    trust      nothing waits for your trust
+    ok    leases     0 held, none lapsed
+    ok    runs       0 active, each with its supervisor
+    ok    worktrees  0 in the pool
+    ok    disk       [FREE]
+    ok    clock      leases live on the boot clock, in time:[N]
+    ----- stderr -----
+    "#);
 }
 
 #[test]
@@ -66,7 +104,13 @@ fn broken_files_of_the_project_are_named_with_what_helps() {
     scene.write(".ai/agents/x.yaml", "name: [");
     std::fs::remove_file(scene.root().join(".ai/state")).unwrap();
     assert_eq!(scene.ai(&["doctor"]).code, Some(1));
-    snapshot!(troubles(&scene), @"");
+    snapshot!(troubles(&scene), @r#"
+    warn link: .ai/state is missing; it is for people alone, `ai` needs it not -> ai init
+    bad config: .ai/config.yaml:2:1: the configuration has no field `nonsense`; known are version, modules, checks, defaults, locks, runs, accept, notify, redact -> correct the file, or remove it to work with the defaults
+    bad policy: the policy cannot be read, so everything is denied: .ai/policy.yaml:1:8: not usable as YAML: unclosed bracket '[' -> ai policy validate
+    bad agents: [PATH]/repo/.ai/agents/x.yaml: name: invalid type: sequence, expected a string at line 1 column 7 -> null
+    warn trust: .ai/agents/x.yaml was added and 1 more: nothing of it runs on this machine yet -> ai trust --show
+    "#);
 }
 
 #[test]
@@ -74,18 +118,27 @@ fn a_store_that_cannot_be_used_is_exit_9() {
     let scene = Sandbox::repository();
     let code = |what: &str| assert_eq!(scene.ai(&["doctor"]).code, Some(9), "{what}");
     code("never made");
-    snapshot!(troubles(&scene), @"");
+    snapshot!(troubles(&scene), @r#"
+    bad store: this repository has no task store yet -> ai init
+    warn link: .ai/state is missing; it is for people alone, `ai` needs it not -> ai init
+    "#);
     scene.ai_ok(&["init"]);
     scene.task("one", &[]);
     let (store, aside) = (scene.store(), scene.base().join("aside.db"));
     std::fs::rename(&store, &aside).unwrap();
     code("gone");
-    snapshot!(troubles(&scene), @"");
+    snapshot!(troubles(&scene), @r#"
+    bad store: the task store [PATH]/repo/.git/ai/ai.db is gone, but its directory is still there -> ai restore --dry-run
+    warn backup: there is no backup -> null
+    "#);
     std::fs::write(&store, "").unwrap();
     code("empty");
     std::fs::write(&store, "not a database, but long enough to be looked at as one").unwrap();
     code("foreign");
-    snapshot!(troubles(&scene), @"");
+    snapshot!(troubles(&scene), @r#"
+    bad store: [PATH]/repo/.git/ai/ai.db is not a task store of `ai`: file is not a database -> move that file away, then `ai restore --dry-run`
+    warn backup: there is no backup -> null
+    "#);
 }
 
 #[test]
@@ -94,11 +147,12 @@ fn a_record_that_was_changed_is_found_by_a_deep_look() {
     scene.task("one", &[]);
     scene.task("two", &[]);
     let db = Connection::open(scene.store()).unwrap();
-    db.execute("UPDATE event SET body = replace(body, 'one', 'uno') WHERE seq = 2", []).unwrap();
+    db.execute_batch("DROP TRIGGER event_append_only_update").unwrap();
+    db.execute("UPDATE event SET body = replace(body, 'one', 'uno') WHERE seq = 3", []).unwrap();
     drop(db);
     let deep = scene.ai(&["doctor", "--deep"]);
     assert_eq!(deep.code, Some(1));
-    assert!(deep.stdout.contains("record 2 was changed after it was written"), "{deep}");
+    assert!(deep.stdout.contains("record 3 was changed after it was written"), "{deep}");
 }
 
 #[test]
@@ -110,7 +164,10 @@ fn what_the_repository_brings_and_what_lapsed_is_said() {
     crate::support::poll::until("the lease lapses", std::time::Duration::from_secs(5), || {
         troubles(&scene).contains("lapsed without a word")
     });
-    snapshot!(troubles(&scene), @"");
+    snapshot!(troubles(&scene), @r#"
+    warn trust: .ai/agents/new.yaml was added: nothing of it runs on this machine yet -> ai trust --show
+    warn leases: 1 lapsed without a word: [TASK] -> ai why [TASK]; whoever claims it next takes it over
+    "#);
     assert_eq!(scene.ai(&["doctor"]).code, Some(0), "a warning is no failure");
 }
 
@@ -129,7 +186,9 @@ fn hooks_that_vanish_in_worktrees_are_named() {
 fn odd_worktrees_are_named() {
     let scene = Sandbox::project();
     scene.write(".ai/worktrees/mine/file", "x");
-    snapshot!(troubles(&scene), @"");
+    snapshot!(troubles(&scene), @r#"
+    warn worktrees: .ai/worktrees/mine is a directory that Git does not know as a worktree -> look at .ai/worktrees/mine and move away what is yours
+    "#);
     assert!(Path::new(&scene.root().join(".ai/worktrees/mine/file")).exists());
 }
 
@@ -138,7 +197,21 @@ fn bare_repositories_and_linked_worktrees_are_examined() {
     let scene = Sandbox::empty();
     scene.git(&["init", "-q", "--bare"]);
     scene.ai_ok(&["init"]);
-    snapshot!(examined(&scene, &[]), @"");
+    snapshot!(examined(&scene, &[]), @r#"
+    exit: 0
+    ----- stdout -----
+    ok    git        version [VERSION]
+    ok    repository a bare repository, [PATH]/repo
+    ok    store      whole; 0 tasks, 1 records, format 1.0, id [ID]
+    ok    log        head [HASH] (`--deep` follows the whole chain)
+    ok    backup     there is no backup yet, and little to lose
+    ok    project    a bare repository has no .ai/; the defaults and the built-in rules count
+    ok    leases     0 held, none lapsed
+    ok    runs       0 active, each with its supervisor
+    ok    disk       [FREE]
+    ok    clock      leases live on the boot clock, in time:[N]
+    ----- stderr -----
+    "#);
     let scene = Sandbox::project();
     let other = scene.worktree("other");
     let outcome = scene.ai_in(&other, &["doctor"]);

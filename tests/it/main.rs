@@ -20,3 +20,4 @@ mod repositories;
 mod schemas;
 #[cfg(feature = "test-fakes")]
 mod torture;
+mod uninstall;

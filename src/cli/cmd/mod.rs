@@ -17,6 +17,7 @@ mod schema;
 mod status;
 mod task;
 mod trust;
+mod uninstall;
 mod why;
 mod world;
 
@@ -75,6 +76,8 @@ pub(super) enum Command {
     Config(config::ConfigCommand),
     /// Look at everything that `ai` stands on, and say what helps; exit 1 where something is bad
     Doctor(doctor::DoctorArgs),
+    /// Give the repository back as it was before `ai init`
+    Uninstall(uninstall::UninstallArgs),
     /// Print the JSON Schema of what commands print and read
     Schema(schema::SchemaArgs),
     /// Print a completion script for your shell
@@ -105,6 +108,7 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Log(args) => log::run(&args, context),
         Command::Config(command) => config::run(&command, context),
         Command::Doctor(args) => doctor::run(&args, context),
+        Command::Uninstall(args) => uninstall::run(&args, context),
         Command::Schema(args) => schema::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
         Command::Man(args) => man::run(&args, context),

@@ -69,6 +69,7 @@ const ALL: &[Published] = &[
     printed::<answer::StatusAnswer<'_>>("status", "`ai status`"),
     printed::<Task>("task", "a line of `ai task list`, and whatever shows or changes one task"),
     printed::<Change>("trust-change", "a line of `ai trust`"),
+    printed::<answer::UninstallAnswer<'_>>("uninstall", "`ai uninstall`"),
     printed::<answer::WhyAnswer<'_>>("why", "`ai why`"),
 ];
 

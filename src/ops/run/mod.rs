@@ -26,4 +26,4 @@ pub use drive::{Report, run};
 pub use evidence::{Filed, file_evidence};
 pub use judge::{policy_verdict, verification};
 pub use place::{CheckPlace, identity};
-pub use world::{Progress, World};
+pub use world::{Progress, World, environment};

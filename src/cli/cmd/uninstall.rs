@@ -1,0 +1,119 @@
+//! `ai uninstall`
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::base::env;
+use crate::base::text::{one_line, path_bytes};
+use crate::cli::answer::UninstallAnswer;
+use crate::cli::cmd::Outcome;
+use crate::cli::context::{Context, now};
+use crate::cli::error::CliError;
+use crate::cli::exit;
+use crate::domain::actor::ActorKind;
+use crate::git::{Git, GitError, Repo};
+use crate::ops::uninstall::{self, Farewell, Keep, Plan};
+
+#[derive(Args)]
+pub(in crate::cli) struct UninstallArgs {
+    /// Only show what would go and what stays
+    #[arg(long)]
+    dry_run: bool,
+    /// Do it
+    #[arg(long, short, conflicts_with = "dry_run")]
+    yes: bool,
+    /// Copy the store and the files of its runs into this new directory first
+    #[arg(long, value_name = "DIR")]
+    backup_to: Option<PathBuf>,
+    /// Let the tasks, the log and the evidence be lost
+    #[arg(long, conflicts_with = "backup_to")]
+    discard: bool,
+    /// Remove the branches ai/TASK/EPOCH and refs/ai too, after writing them to this new bundle
+    #[arg(long, value_name = "FILE")]
+    branches: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &UninstallArgs, context: &mut Context) -> Outcome {
+    let place = context.place()?.clone();
+    let git = |error: GitError| CliError::new(exit::FAILED, error.to_string());
+    let repo = Repo::open(&place, Git::system().map_err(git)?).map_err(git)?;
+    let plan = uninstall::plan(&place, &repo)?;
+    if plan.is_empty() {
+        context.ui.say("nothing of `ai` is in this repository");
+        return Ok(exit::OK);
+    }
+    if !args.yes {
+        show(&plan, None, context);
+        return match args.dry_run {
+            true => Ok(exit::OK),
+            false => Err(CliError::new(exit::APPROVAL, "nothing was removed").hint("if that is right, say --yes")),
+        };
+    }
+    refuse_agents(context)?;
+    let here = context.start_dir()?;
+    let keep = match (&args.backup_to, args.discard) {
+        (Some(dir), _) => Keep::Copy(here.join(dir)),
+        (None, true) => Keep::Discard,
+        (None, false) => Keep::Unsaid,
+    };
+    let bundle = args.branches.as_ref().map(|file| here.join(file));
+    let shown = if context.ui.json() { Some(uninstall::plan(&place, &repo)?) } else { None };
+    let done = uninstall::carry_out(&place, &repo, plan, &keep, bundle.as_deref(), &now())?;
+    match shown {
+        Some(plan) => show(&plan, Some(done), context),
+        None => farewell(&done, context),
+    }
+    Ok(exit::OK)
+}
+
+/// A person's decision; an agent in its worktree has no business here.
+fn refuse_agents(context: &Context) -> Result<(), CliError> {
+    if context.actor()?.kind == ActorKind::Human && env::text(env::AI_RUN).is_none() {
+        return Ok(());
+    }
+    Err(CliError::new(exit::DENIED, "only a person may uninstall"))
+}
+
+fn show(plan: &Plan, done: Option<Farewell>, context: &mut Context) {
+    if context.ui.json() {
+        context.ui.object(&UninstallAnswer { plan, done });
+        return;
+    }
+    if let Some(store) = &plan.store {
+        let text = format!("the store holds {} tasks, {} records and {} runs", store.tasks, store.events, store.runs);
+        context.ui.line(&text);
+    }
+    for run in &plan.active_runs {
+        context.ui.line(&format!("at work   run {run}; nothing is removed before it ends"));
+    }
+    for path in &plan.removes {
+        context.ui.line(&format!("removes   {}", shown(path)));
+    }
+    for name in &plan.worktrees {
+        context.ui.line(&format!("removes   .ai/worktrees/{name}, after its work was looked at"));
+    }
+    for kept in &plan.keeps {
+        context.ui.line(&format!("keeps     {}: {}", one_line(&kept.path), kept.why));
+    }
+    for name in &plan.refs {
+        context.ui.line(&format!("keeps     {}, without --branches FILE", one_line(name)));
+    }
+}
+
+fn farewell(done: &Farewell, context: &mut Context) {
+    for kept in &done.keeps {
+        context.ui.line(&format!("kept      {}: {}", one_line(&kept.path), kept.why));
+    }
+    if let Some(copy) = &done.copy {
+        context.ui.line(&format!("copied    the store and its runs to {}", shown(copy)));
+    }
+    if let Some(bundle) = &done.bundle {
+        context.ui.line(&format!("bundled   branches and refs in {}; `git fetch` reads them from there", shown(bundle)));
+    }
+    context.ui.line("everything else of `ai` is gone from this repository");
+}
+
+fn shown(path: &Path) -> String {
+    path_bytes(path.as_os_str().as_encoded_bytes())
+}

@@ -1,0 +1,158 @@
+//! Doing it: everything is checked and saved before the first thing goes, and what goes last is the store, renamed in one step.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::base::{fs, id};
+use crate::domain::time::Now;
+use crate::git::{Location, Repo};
+use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::environment;
+use crate::ops::uninstall::plan::TRASH;
+use crate::ops::uninstall::{Kept, Plan, refs, slots};
+use crate::ops::{project, trust};
+use crate::store::StoreError;
+use crate::store::sqlite::{Access, SqliteStore, copy_to};
+
+/// What the user says about the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Nothing: a store that holds tasks stays.
+    Unsaid,
+    /// A copy of it, with the files of its runs, goes into this new directory.
+    Copy(PathBuf),
+    /// It may be lost.
+    Discard,
+}
+
+/// What was done.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct Farewell {
+    /// Where the copy of the store is.
+    pub copy: Option<PathBuf>,
+    /// Where the bundle of the refs is.
+    pub bundle: Option<PathBuf>,
+    /// What stays, and why.
+    pub keeps: Vec<Kept>,
+}
+
+/// Removes what the plan says. With `bundle`, the refs go too.
+pub fn carry_out(place: &Location, repo: &Repo, plan: Plan, keep: &Keep, bundle: Option<&Path>, now: &Now) -> Result<Farewell, OpError> {
+    refuse_early(&plan, keep)?;
+    let root = place.main_root.as_deref().or(place.top.as_deref());
+    let cleaned = root.map(|root| slots::clear(root, repo, &plan, now.wall_ms)).transpose()?;
+    let refs = refs::ours(repo)?;
+    let mut farewell = Farewell::default();
+    if let Keep::Copy(dir) = keep {
+        copy_store(&project::state_dir(&place.common_dir), dir)?;
+        farewell.copy = Some(dir.clone());
+    }
+    if let Some(file) = bundle.filter(|_| !refs.is_empty()) {
+        refs::bundle(repo, &refs, file)?;
+        farewell.bundle = Some(file.to_owned());
+    }
+    // From here on things go.
+    if let (Some(root), Some(cleaned)) = (root, cleaned) {
+        slots::remove(root, repo, cleaned)?;
+    }
+    farewell.keeps = plan.keeps;
+    match farewell.bundle {
+        Some(_) => {
+            let left = refs::remove(repo, &refs)?;
+            farewell.keeps.extend(left.into_iter().map(|(path, why)| Kept { path, why }));
+            remove_hollow(&place.common_dir, &["refs/heads/ai", "refs/ai", "logs/refs/heads/ai", "logs/refs/ai"]);
+        }
+        None => {
+            let why = "branches and refs stay without --branches";
+            farewell.keeps.extend(refs.into_iter().map(|(path, _)| Kept { path, why: why.to_owned() }));
+        }
+    }
+    remove_files(place, root, &plan.removes)?;
+    Ok(farewell)
+}
+
+fn refuse_early(plan: &Plan, keep: &Keep) -> Result<(), OpError> {
+    if let Some(run) = plan.active_runs.first() {
+        return Err(Refusal::Conflict(format!("run {run} has not ended; nothing is removed while it works")).into());
+    }
+    match &plan.store {
+        Some(held) if held.tasks > 0 && *keep == Keep::Unsaid => {
+            let text = format!(
+                "the store holds {} tasks and {} runs; keep a copy of them with --backup-to DIR, where DIR is a new directory",
+                held.tasks, held.runs
+            );
+            Err(Refusal::Conflict(text).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn copy_store(state: &Path, dir: &Path) -> Result<(), OpError> {
+    if std::fs::symlink_metadata(dir).is_ok() {
+        return Err(Refusal::Conflict(format!("{} exists already; name a new directory for the copy", dir.display())).into());
+    }
+    fs::create_private_dir(dir).map_err(StoreError::from)?;
+    let store = SqliteStore::open(&state.join(project::STORE_FILE), Access::Read)?;
+    copy_to(&store, &dir.join(project::STORE_FILE))?;
+    copy_tree(&state.join("runs"), &dir.join("runs"))
+}
+
+fn copy_tree(from: &Path, to: &Path) -> Result<(), OpError> {
+    let mut open = vec![(from.to_owned(), to.to_owned())];
+    while let Some((from, to)) = open.pop() {
+        for path in fs::list_dir(&from).map_err(StoreError::from)? {
+            let target = to.join(path.file_name().unwrap_or_default());
+            match std::fs::symlink_metadata(&path) {
+                Ok(meta) if meta.is_dir() => open.push((path, target)),
+                Ok(meta) if meta.is_file() => fs::copy_if_absent(&path, &target).map_err(StoreError::from)?,
+                // Runs' directories hold files alone; a link among them leads nowhere that is ours.
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The link and files first, the store last, so that a command that was cut off can be run again.
+fn remove_files(place: &Location, root: Option<&Path>, removes: &[PathBuf]) -> Result<(), OpError> {
+    let state = project::state_dir(&place.common_dir);
+    for path in removes.iter().filter(|path| **path != state) {
+        let is_dir = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
+        if is_dir { fs::remove_dir_all(path) } else { fs::remove_file(path) }.map_err(StoreError::from)?;
+    }
+    if let Some(root) = root {
+        remove_empty(root, &[".ai/worktrees", ".ai"]);
+    }
+    remove_empty(&place.common_dir, &["worktrees"]);
+    if let Some(dir) = trust::dir() {
+        remove_empty(&dir, &[""]);
+        remove_empty(dir.parent().unwrap_or(&dir), &[""]);
+    }
+    if state.is_dir() {
+        let trash = place.common_dir.join(format!("{TRASH}{}", id::random_text(8)));
+        fs::rename(&state, &trash).map_err(StoreError::from)?;
+        fs::remove_dir_all(&trash).map_err(StoreError::from)?;
+    }
+    Ok(())
+}
+
+/// Removes directories that are empty now; a directory that is not stays: that is the question that is asked here.
+fn remove_empty(base: &Path, dirs: &[&str]) {
+    for dir in dirs {
+        let _ = fs::remove_empty_dir(&base.join(dir));
+    }
+}
+
+/// Removes directories in which there is nothing but directories.
+fn remove_hollow(base: &Path, dirs: &[&str]) {
+    for dir in dirs {
+        let dir = base.join(dir);
+        let below = fs::list_dir(&dir).unwrap_or_default();
+        for path in below.iter().filter(|path| std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())) {
+            remove_hollow(path, &[""]);
+        }
+        remove_empty(&dir, &[""]);
+    }
+}

@@ -1,0 +1,187 @@
+//! What would go and what stays, found by reading alone.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::base::{fs, hash};
+use crate::domain::run::Run;
+use crate::git::worktree::{Pool, PoolLimits, SlotState};
+use crate::git::cmd::Nul;
+use crate::git::{Location, Repo};
+use crate::ops::init::written_files;
+use crate::ops::refusal::OpError;
+use crate::ops::run::environment;
+use crate::ops::uninstall::refs;
+use crate::ops::{project, trust};
+use crate::store::sqlite::{Access, SqliteStore};
+use crate::store::{Store, StoreError};
+
+/// What a removed store directory is called until all of it is gone; also what a crash leaves.
+pub(super) const TRASH: &str = "ai-removed-";
+/// Where checks run: a directory beside the worktrees that `ai` alone fills, from a tree that is judged.
+const CHECK_PLACE: &str = ".check-";
+
+/// What would go and what stays.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct Plan {
+    /// What is in the store; null where there is none.
+    pub store: Option<StoreContent>,
+    /// Files, links and directories that go.
+    pub removes: Vec<PathBuf>,
+    /// Worktrees below `.ai/worktrees` that go, after their work was looked at.
+    pub worktrees: Vec<String>,
+    /// Branches and refs of `ai`; they go only with a bundle.
+    pub refs: Vec<String>,
+    /// What stays, and why.
+    pub keeps: Vec<Kept>,
+    /// Runs that have not ended; nothing is removed while there are any.
+    pub active_runs: Vec<String>,
+    #[serde(skip)]
+    pub(super) runs: Vec<Run>,
+}
+
+/// What is in a store.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct StoreContent {
+    /// Tasks.
+    pub tasks: u64,
+    /// Records of the log.
+    pub events: u64,
+    /// Runs.
+    pub runs: u64,
+}
+
+/// Something that stays.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Kept {
+    /// Path below the repository's root.
+    pub path: String,
+    /// Why.
+    pub why: String,
+}
+
+impl Plan {
+    /// True where nothing of `ai` is here.
+    pub fn is_empty(&self) -> bool {
+        self.store.is_none() && self.removes.is_empty() && self.worktrees.is_empty() && self.refs.is_empty()
+    }
+}
+
+/// Looks at what `ai` has made in this repository. A store that cannot be read is an error: what it holds is not known.
+pub fn plan(place: &Location, repo: &Repo) -> Result<Plan, OpError> {
+    let mut plan = Plan { refs: refs::ours(repo)?.into_iter().map(|(name, _)| name).collect(), ..Plan::default() };
+    let state = project::state_dir(&place.common_dir);
+    let mut written = BTreeMap::new();
+    match SqliteStore::open(&state.join(project::STORE_FILE), Access::Read) {
+        Ok(mut store) => {
+            written = store.read(|tx| written_files(tx))?;
+            read_store(&mut store, &mut plan)?;
+            plan.removes.push(state);
+        }
+        Err(StoreError::NotInitialised) => {}
+        Err(error) => return Err(error.into()),
+    }
+    if let Some(root) = place.main_root.as_deref().or(place.top.as_deref()) {
+        files(place, repo, root, &written, &mut plan)?;
+        worktrees(repo, root, &mut plan)?;
+        plan.removes.extend(named(&root.join(".ai/worktrees"), CHECK_PLACE)?);
+    }
+    plan.removes.extend(token_dirs(&place.common_dir)?);
+    plan.removes.extend(trust::recorded_in(&place.common_dir));
+    plan.removes.extend(named(&place.common_dir, TRASH)?);
+    Ok(plan)
+}
+
+fn read_store(store: &mut SqliteStore, plan: &mut Plan) -> Result<(), StoreError> {
+    let events = crate::store::sqlite::contents(store)?.events;
+    plan.runs = store.read(|tx| tx.all_runs())?;
+    let tasks = store.read(|tx| tx.tally())?.iter().map(|(_, n)| n).sum();
+    plan.active_runs = plan.runs.iter().filter(|run| run.end.is_none()).map(|run| run.id.to_string()).collect();
+    plan.store = Some(StoreContent { tasks, events, runs: plan.runs.len() as u64 });
+    Ok(())
+}
+
+/// The files below `.ai/`: those that init wrote and nobody has changed or committed go, all others stay.
+fn files(
+    place: &Location,
+    repo: &Repo,
+    root: &Path,
+    written: &BTreeMap<String, String>,
+    plan: &mut Plan,
+) -> Result<(), OpError> {
+    let link = root.join(".ai/state");
+    if std::fs::read_link(&link).is_ok() {
+        plan.removes.push(link);
+    }
+    let tracked = tracked(place, repo, root)?;
+    for path in below(&root.join(".ai"))? {
+        let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+        let digest = || fs::read_capped(&path, 1 << 20).map(|bytes| hash::sha256_hex(&bytes));
+        let why = if tracked.contains(&name) {
+            "it is committed, or about to be"
+        } else if !written.contains_key(&name) {
+            "`ai init` did not write it"
+        } else if digest().map_err(StoreError::from)? != written[&name] {
+            "it was changed since `ai init` wrote it"
+        } else {
+            plan.removes.push(path);
+            continue;
+        };
+        plan.keeps.push(Kept { path: name, why: why.to_owned() });
+    }
+    Ok(())
+}
+
+/// Every file below `.ai/` but the link to the store and the worktrees.
+fn below(dir: &Path) -> Result<Vec<PathBuf>, OpError> {
+    let (mut found, mut open) = (Vec::new(), vec![dir.to_owned()]);
+    while let Some(at) = open.pop() {
+        for path in fs::list_dir(&at).map_err(StoreError::from)? {
+            let ours = at == dir && path.file_name().is_some_and(|name| name == "state" || name == "worktrees");
+            match std::fs::symlink_metadata(&path) {
+                _ if ours => {}
+                Ok(meta) if meta.is_dir() => open.push(path),
+                _ => found.push(path),
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The files below `.ai/` that are in the index.
+fn tracked(place: &Location, repo: &Repo, root: &Path) -> Result<Vec<String>, OpError> {
+    let git_dir = if place.main_root.is_some() { &place.common_dir } else { &place.git_dir };
+    let command = repo.git().command(["ls-files", "-z", "--cached", "--", ".ai"]).git_dir(git_dir).work_tree(root);
+    let out = command.run().map_err(environment)?;
+    Ok(Nul::of(&out).map(|name| String::from_utf8_lossy(name).into_owned()).collect())
+}
+
+fn worktrees(repo: &Repo, root: &Path, plan: &mut Plan) -> Result<(), OpError> {
+    let pool = Pool::new(repo, root.join(".ai/worktrees"), PoolLimits::default());
+    for slot in pool.list().map_err(environment)? {
+        match slot.state {
+            SlotState::Ready | SlotState::Missing | SlotState::Redirected => plan.worktrees.push(slot.name),
+            state => plan.keeps.push(Kept { path: format!(".ai/worktrees/{}", slot.name), why: format!("it is {state}") }),
+        }
+    }
+    Ok(())
+}
+
+/// Where lease tokens are kept: in the git directory of each worktree.
+fn token_dirs(common_dir: &Path) -> Result<Vec<PathBuf>, OpError> {
+    let mut git_dirs = fs::list_dir(&common_dir.join("worktrees")).map_err(StoreError::from)?;
+    git_dirs.push(common_dir.to_owned());
+    Ok(git_dirs.into_iter().map(|dir| dir.join("ai-lease")).filter(|dir| dir.is_dir()).collect())
+}
+
+/// The directories whose names begin so.
+fn named(dir: &Path, prefix: &str) -> Result<Vec<PathBuf>, OpError> {
+    let mut all = fs::list_dir(dir).map_err(StoreError::from)?;
+    all.retain(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(prefix)));
+    all.retain(|path| std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir()));
+    Ok(all)
+}

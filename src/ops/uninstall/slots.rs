@@ -1,0 +1,97 @@
+//! The pool of worktrees: their work is put on a rescue ref where it stands nowhere else, and only then may they go.
+
+use std::path::Path;
+
+use crate::git::shadow::Shadow;
+use crate::git::worktree::{Cleared, Pool, PoolLimits, Rescue, RescueAs, Rescued, SlotState};
+use crate::git::{Oid, Repo};
+use crate::base::fs;
+use crate::ops::project;
+use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::{environment, identity};
+use crate::ops::uninstall::{Plan, refs};
+
+/// Worktrees that may go: those with a directory, and the registrations of those without.
+pub(super) struct Cleaned {
+    cleared: Vec<Cleared>,
+    missing: Vec<std::path::PathBuf>,
+}
+
+/// Looks at the work in every worktree of the plan. Work that stood nowhere else is saved, and then this is refused, once: a person
+/// should hear of it before the worktree is gone.
+pub(super) fn clear(root: &Path, repo: &Repo, plan: &Plan, when_ms: i64) -> Result<Cleaned, OpError> {
+    let pool = pool(root, repo);
+    let mut cleaned = Cleaned { cleared: Vec::new(), missing: Vec::new() };
+    let mut saved = Vec::new();
+    for name in &plan.worktrees {
+        let before = refs::ours(repo)?;
+        let rescued = rescue(repo, &pool, plan, name, when_ms)?;
+        if let Some(loss) = rescued.left_behind.first() {
+            let text = format!("worktree {name} holds something that cannot be saved: {loss}; move it away first");
+            return Err(Refusal::Conflict(text).into());
+        }
+        if let Rescue::Saved { reference, commit, files, .. } = &rescued.rescue {
+            match before.iter().any(|(_, oid)| oid == commit) {
+                // A run's branch or an earlier rescue has it; a second name for it would only be in the way.
+                true => forget_second_name(repo, &before, reference, commit)?,
+                false => saved.push(format!("{files} changed files of {name} on {reference}")),
+            }
+        }
+        match rescued.cleared {
+            Some(proof) => cleaned.cleared.push(proof),
+            None => cleaned.missing.extend(missing(&pool, name)?),
+        }
+    }
+    if saved.is_empty() {
+        return Ok(cleaned);
+    }
+    let text = format!("worktrees held work that stood nowhere else, which is saved now: {}", saved.join(", "));
+    Err(Refusal::Conflict(format!("{text}; nothing was removed, run the command again to go on")).into())
+}
+
+/// Takes the worktrees away.
+pub(super) fn remove(root: &Path, repo: &Repo, cleaned: Cleaned) -> Result<(), OpError> {
+    let pool = pool(root, repo);
+    for proof in cleaned.cleared {
+        pool.remove(proof).map_err(environment)?;
+    }
+    for admin in cleaned.missing {
+        fs::remove_dir_all(&admin).map_err(environment)?;
+    }
+    if pool.dir().is_dir() {
+        pool.sweep().map_err(environment)?;
+    }
+    Ok(())
+}
+
+fn pool<'r>(root: &Path, repo: &'r Repo) -> Pool<'r> {
+    Pool::new(repo, root.join(".ai/worktrees"), PoolLimits::default())
+}
+
+fn rescue(repo: &Repo, pool: &Pool<'_>, plan: &Plan, name: &str, when_ms: i64) -> Result<Rescued, OpError> {
+    let shadow = project::state_dir(repo.common_dir()).join("slots").join(name).join("shadow.git");
+    let shadow = Shadow::open(repo, &shadow).map_err(environment)?;
+    // Attributes are read from what the run started from; a later commit may be an agent's.
+    let last = plan.runs.iter().filter(|run| run.worktree == name).max_by_key(|run| run.started_ms);
+    let base = last.and_then(|run| run.base.as_deref()).map(Oid::parse).transpose().map_err(environment)?;
+    let who = identity()?;
+    let save = RescueAs {
+        reference: &format!("refs/ai/rescue/slot/{name}"),
+        message: &format!("ai: work saved from worktree {name}\n"),
+        who: &who,
+        when_ms,
+    };
+    pool.rescue(name, base.as_ref(), &shadow, &save).map_err(environment)
+}
+
+fn forget_second_name(repo: &Repo, before: &[(String, Oid)], name: &str, commit: &Oid) -> Result<(), OpError> {
+    if before.iter().any(|(known, _)| known == name) {
+        return Ok(());
+    }
+    repo.delete_ref(name, commit, "ai: uninstall").map_err(environment)
+}
+
+fn missing(pool: &Pool<'_>, name: &str) -> Result<Option<std::path::PathBuf>, OpError> {
+    let info = pool.find(name).map_err(environment)?;
+    Ok(info.filter(|info| info.state == SlotState::Missing).and_then(|info| info.admin))
+}

@@ -1,0 +1,180 @@
+//! `ai uninstall`: a repository gets back every byte, and nobody loses work over it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::snapshot;
+use crate::support::{Sandbox, tree};
+
+/// Everything in the repository but what Git itself rewrites when it is only looked at.
+fn bytes(scene: &Sandbox) -> BTreeMap<PathBuf, String> {
+    tree(&scene.base(), |path| !path.ends_with(".git/index") && !path.ends_with("tmp"))
+}
+
+fn gone(scene: &Sandbox) {
+    assert!(!scene.root().join(".git/ai").exists() && std::fs::symlink_metadata(scene.root().join(".ai/state")).is_err());
+}
+
+#[test]
+fn a_fresh_project_gets_back_every_byte() {
+    let scene = Sandbox::repository();
+    scene.write("Cargo.toml", "");
+    let before = bytes(&scene);
+    scene.ai_ok(&["init"]);
+    assert!(scene.base().join("home/.config/ai/trust").is_dir(), "detected checks were trusted");
+    assert_ne!(bytes(&scene), before);
+    snapshot!(scene.ai(&["uninstall", "--yes"]), @r#"
+    exit: 0
+    ----- stdout -----
+    everything else of `ai` is gone from this repository
+    ----- stderr -----
+    "#);
+    std::fs::remove_dir(scene.base().join("home/.config")).unwrap();
+    assert_eq!(bytes(&scene), before);
+    snapshot!(scene.ai(&["uninstall", "--yes"]), @r#"
+    exit: 0
+    ----- stdout -----
+    ----- stderr -----
+    nothing of `ai` is in this repository
+    "#);
+}
+
+#[test]
+fn the_plan_is_shown_and_nothing_goes_without_yes() {
+    let scene = Sandbox::project();
+    scene.task("one", &[]);
+    let before = bytes(&scene);
+    snapshot!(scene.ai(&["uninstall"]), @r#"
+    exit: 8
+    ----- stdout -----
+    the store holds 1 tasks, 3 records and 0 runs
+    removes   [PATH]/repo/.git/ai
+    removes   [PATH]/repo/.ai/state
+    removes   [PATH]/repo/.ai/.gitignore
+    removes   [PATH]/repo/.ai/config.yaml
+    removes   [PATH]/repo/.ai/policy.yaml
+    ----- stderr -----
+    error: nothing was removed
+      next: if that is right, say --yes
+    "#);
+    let dry = scene.ai_ok(&["uninstall", "--dry-run", "--json"]).json();
+    assert_eq!(dry["plan"]["store"]["tasks"], 1);
+    assert!(dry["done"].is_null());
+    assert_eq!(scene.ai(&["uninstall", "--dry-run", "--yes"]).code, Some(2));
+    let after = bytes(&scene);
+    let scratch = |path: &Path| path.to_string_lossy().ends_with("ai.db-shm");
+    assert!(before.iter().filter(|(path, _)| !scratch(path)).all(|(path, text)| after.get(path) == Some(text)));
+}
+
+#[test]
+fn tasks_go_only_after_a_copy_or_by_explicit_word() {
+    let scene = Sandbox::project();
+    let task = scene.task("one", &[]);
+    snapshot!(scene.ai(&["uninstall", "--yes"]), @r#"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: the store holds 1 tasks and 0 runs; keep a copy of them with --backup-to DIR, where DIR is a new directory
+    "#);
+    assert_eq!(scene.ai(&["task", "show", &task]).code, Some(0));
+    snapshot!(scene.ai(&["uninstall", "--yes", "--backup-to", "../kept"]), @r#"
+    exit: 0
+    ----- stdout -----
+    copied    the store and its runs to [PATH]/repo/../kept
+    everything else of `ai` is gone from this repository
+    ----- stderr -----
+    "#);
+    gone(&scene);
+    assert!(scene.base().join("kept/ai.db").is_file());
+    scene.ai_ok(&["init"]);
+    scene.task("two", &[]);
+    assert_eq!(scene.ai(&["uninstall", "--yes", "--backup-to", "../kept"]).code, Some(4), "it would be overwritten");
+    scene.ai_ok(&["uninstall", "--yes", "--discard"]);
+    gone(&scene);
+}
+
+#[test]
+fn what_a_person_made_or_changed_stays() {
+    let scene = Sandbox::project();
+    scene.write(".ai/policy.yaml", "version: 1\n");
+    scene.write(".ai/notes.txt", "mine");
+    scene.git(&["add", ".ai/config.yaml"]);
+    snapshot!(scene.ai(&["uninstall", "--yes"]), @r#"
+    exit: 0
+    ----- stdout -----
+    kept      .ai/config.yaml: it is committed, or about to be
+    kept      .ai/notes.txt: `ai init` did not write it
+    kept      .ai/policy.yaml: it was changed since `ai init` wrote it
+    everything else of `ai` is gone from this repository
+    ----- stderr -----
+    "#);
+    assert_eq!(scene.read(".ai/notes.txt"), "mine");
+    assert!(scene.root().join(".ai/config.yaml").is_file() && !scene.root().join(".ai/.gitignore").exists());
+}
+
+#[test]
+fn an_agent_may_not() {
+    let scene = Sandbox::project();
+    assert_eq!(scene.ai(&["uninstall", "--yes", "--as", "agent:x"]).code, Some(5));
+    assert!(scene.store().is_file());
+}
+
+/// A project in which an agent has worked: a worktree in the pool, a branch with its commit.
+fn worked() -> (Sandbox, String) {
+    let scene = Sandbox::project();
+    scene.ai_ok(&["agent", "register", "w", "-c", "command", "--", "sh", "-c", "echo work > made.txt"]);
+    scene.write(".ai/config.yaml", "version: 1\nchecks: {ok: 'true'}\n");
+    scene.ai_ok(&["trust"]);
+    scene.commit("configured");
+    let task = scene.task("one", &["--agent", "w"]);
+    let outcome = scene.ai(&["run", &task]);
+    assert!(scene.git(&["branch", "--list", "ai/*"]).contains(&format!("ai/{task}/1")), "{outcome}");
+    (scene, task)
+}
+
+fn slot(scene: &Sandbox) -> PathBuf {
+    let entries = std::fs::read_dir(scene.root().join(".ai/worktrees")).unwrap();
+    entries.map(|e| e.unwrap().path()).find(|path| path.join(".git").exists()).unwrap()
+}
+
+#[test]
+fn worktrees_go_and_branches_stay_unless_they_are_bundled() {
+    let (scene, task) = worked();
+    let branch = format!("ai/{task}/1");
+    let commit = scene.git(&["rev-parse", &branch]);
+    scene.git(&["branch", "ai/feature"]);
+    scene.ai_ok(&["uninstall", "--yes", "--discard"]);
+    gone(&scene);
+    for dir in [".ai/worktrees", ".git/worktrees"] {
+        let left = tree(&scene.root(), |path| path.starts_with(scene.root().join(dir)) || scene.root().join(dir).starts_with(path));
+        assert!(!scene.root().join(dir).exists(), "{:?}", left.keys());
+    }
+    assert_eq!(scene.git(&["rev-parse", &branch]), commit);
+    scene.ai_ok(&["uninstall", "--yes", "--branches", "../refs.bundle"]);
+    assert_eq!(scene.git(&["branch", "--list", "ai/*", "--format=%(refname:short)"]), "ai/feature");
+    scene.git(&["fetch", "-q", "../refs.bundle", &format!("{branch}:back")]);
+    assert_eq!(scene.git(&["rev-parse", "back"]), commit);
+}
+
+#[test]
+fn unsaved_work_in_a_worktree_is_saved_and_said_first() {
+    let (scene, _) = worked();
+    std::fs::write(slot(&scene).join("later.txt"), "not committed").unwrap();
+    let refused = scene.ai(&["uninstall", "--yes", "--discard"]);
+    assert_eq!(refused.code, Some(4), "{refused}");
+    assert!(scene.store().is_file() && slot(&scene).join("later.txt").is_file());
+    let reference = scene.git(&["for-each-ref", "--format=%(refname)", "refs/ai/rescue"]);
+    assert!(refused.stderr.contains(&reference) && !reference.is_empty(), "{refused}");
+    scene.ai_ok(&["uninstall", "--yes", "--discard"]);
+    gone(&scene);
+    assert_eq!(scene.git(&["show", &format!("{reference}:later.txt")]), "not committed");
+}
+
+#[test]
+fn what_a_cut_off_removal_left_is_taken_away() {
+    let scene = Sandbox::repository();
+    let before = bytes(&scene);
+    std::fs::create_dir_all(scene.root().join(".git/ai-removed-x/runs")).unwrap();
+    scene.ai_ok(&["uninstall", "--yes"]);
+    assert_eq!(bytes(&scene), before);
+}
