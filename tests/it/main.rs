@@ -16,6 +16,7 @@ mod doctor;
 mod init;
 mod leases;
 mod locks;
+mod quick_start;
 mod schemas;
 #[cfg(feature = "test-fakes")]
 mod torture;
