@@ -12,6 +12,7 @@
 mod support;
 
 mod contention;
+mod docs;
 mod doctor;
 mod init;
 mod leases;
