@@ -12,10 +12,12 @@
 mod support;
 
 mod contention;
+mod docs;
 mod doctor;
 mod init;
 mod leases;
 mod locks;
+mod quick_start;
 mod repositories;
 mod schemas;
 #[cfg(feature = "test-fakes")]

@@ -73,7 +73,10 @@ fn show(report: &Report, context: &mut Context) {
 /// A word on the desktop, for whoever has looked away meanwhile. Without a desktop that answers, the terminal says so and no more.
 fn notify(report: &Report, context: &mut Context) {
     let (task, outcome) = (&report.task, report.outcome.as_str().replace('_', " "));
-    let notice = Notice { title: format!("{}: {outcome}", report.run.id), body: format!("{} ({})", task.title, task.status_text()) };
+    let notice = Notice {
+        title: format!("{}: {outcome}", report.run.id),
+        body: format!("{} ({})", task.title, task.status_text()),
+    };
     if let Delivery::Unavailable(why) = desktop::show(&notice) {
         context.ui.say(&format!("no notice on the desktop: {why}"));
     }

@@ -36,6 +36,10 @@ pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Outcome {
         return Ok(if missing.is_empty() { exit::OK } else { exit::APPROVAL });
     }
     let set = trust::trust(&root, &common)?;
-    context.ui.say(&format!("{} files below .ai/ may run code on this machine, as they are now", set.paths().count()));
+    let files = match set.paths().count() {
+        1 => "1 file".to_owned(),
+        n => format!("{n} files"),
+    };
+    context.ui.say(&format!("{files} below .ai/ may run code on this machine, as they are now"));
     Ok(exit::OK)
 }

@@ -37,7 +37,10 @@ fn clock(patient: &Patient<'_>) -> Finding {
         Some((boot, namespace)) if !boot.is_empty() && !namespace.is_empty() => {
             Finding::ok("clock", format!("leases live on the boot clock, in {namespace}"))
         }
-        _ => Finding::bad("clock", "/proc does not tell boot and time namespace, so leases of different containers cannot be told apart")
-            .next("mount /proc"),
+        _ => Finding::bad(
+            "clock",
+            "/proc does not tell boot and time namespace, so leases of different containers cannot be told apart",
+        )
+        .next("mount /proc"),
     }
 }

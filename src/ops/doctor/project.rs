@@ -9,7 +9,8 @@ use crate::policy::{self, PolicyState};
 
 pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) {
     let Some(root) = patient.root else {
-        findings.push(Finding::ok("project", "a bare repository has no .ai/; the defaults and the built-in rules count"));
+        findings
+            .push(Finding::ok("project", "a bare repository has no .ai/; the defaults and the built-in rules count"));
         return;
     };
     findings.push(link(patient, root));
@@ -32,7 +33,9 @@ fn link(patient: &Patient<'_>, root: &Path) -> Finding {
             let text = ".ai/state should be a link to the store, and is something else";
             Finding::warn("link", text).next("move .ai/state away, then `ai init`")
         }
-        Err(_) => Finding::warn("link", ".ai/state is missing; it is for people alone, `ai` needs it not").next("ai init"),
+        Err(_) => {
+            Finding::warn("link", ".ai/state is missing; it is for people alone, `ai` needs it not").next("ai init")
+        }
     }
 }
 
@@ -43,7 +46,9 @@ fn leads_to(root: &Path, target: &Path, state: &Path) -> bool {
 
 fn config(root: &Path) -> Finding {
     match project::config(root) {
-        Ok(config) => Finding::ok("config", format!("{} checks, {} modules", config.checks.len(), config.modules.len())),
+        Ok(config) => {
+            Finding::ok("config", format!("{} checks, {} modules", config.checks.len(), config.modules.len()))
+        }
         Err(error) => {
             let next = error.refusal().and_then(crate::ops::refusal::Refusal::hint).unwrap_or_default();
             Finding::bad("config", error.to_string()).next(next)
@@ -81,7 +86,11 @@ fn trusted(patient: &Patient<'_>, root: &Path) -> Finding {
             None => Finding::ok("trust", "nothing waits for your trust"),
             Some(first) => {
                 let more = if missing.len() > 1 { format!(" and {} more", missing.len() - 1) } else { String::new() };
-                let text = format!(".ai/{} was {}{more}: nothing of it runs on this machine yet", one_line(&first.path), first.how);
+                let text = format!(
+                    ".ai/{} was {}{more}: nothing of it runs on this machine yet",
+                    one_line(&first.path),
+                    first.how
+                );
                 Finding::warn("trust", text).next("ai trust --show")
             }
         },

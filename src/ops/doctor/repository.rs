@@ -38,9 +38,10 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) -> Option
 
 fn version(git: &Git) -> Finding {
     match git.version() {
-        Ok(version) => {
-            Finding::ok("git", format!("version {version}, {}", path_bytes(git.program().as_os_str().as_encoded_bytes())))
-        }
+        Ok(version) => Finding::ok(
+            "git",
+            format!("version {version}, {}", path_bytes(git.program().as_os_str().as_encoded_bytes())),
+        ),
         Err(error) => Finding::bad("git", error.to_string()),
     }
 }
@@ -69,8 +70,9 @@ fn format(patient: &Patient<'_>) -> Option<Finding> {
     if format.refs != RefStorage::Files {
         unusual.push("reference tables");
     }
-    let slower = (!unusual.is_empty())
-        .then(|| Finding::ok("repository", format!("{}: every access starts a `git`, which is slower", unusual.join(" and "))));
+    let slower = (!unusual.is_empty()).then(|| {
+        Finding::ok("repository", format!("{}: every access starts a `git`, which is slower", unusual.join(" and ")))
+    });
     let partial = format.partial.then(|| {
         Finding::warn("repository", "a partial clone: objects that are not here are never fetched by `ai`")
             .next("git fetch --refetch --no-filter")
@@ -90,17 +92,26 @@ fn hooks(patient: &Patient<'_>, repo: &Repo) -> Option<Finding> {
         return None;
     }
     if is_committed(repo, &path) {
-        return Some(Finding::ok("hooks", format!("your hooks lie in {shown}, which every worktree has from its commit")));
+        return Some(Finding::ok(
+            "hooks",
+            format!("your hooks lie in {shown}, which every worktree has from its commit"),
+        ));
     }
     let maker = if path.starts_with(".husky") { " (made by husky)" } else { "" };
-    let text = format!("your hooks lie in {shown}{maker}, which is not committed: no linked worktree has it, so none of them runs there");
-    Some(Finding::warn("hooks", text).next("name the same checks under `checks:` in .ai/config.yaml, which `ai` runs itself"))
+    let text = format!(
+        "your hooks lie in {shown}{maker}, which is not committed: no linked worktree has it, so none of them runs there"
+    );
+    Some(
+        Finding::warn("hooks", text)
+            .next("name the same checks under `checks:` in .ai/config.yaml, which `ai` runs itself"),
+    )
 }
 
 /// `core.hooksPath` of the repository, else of the user. Asked by file, since `ai` overrides it for every `git` that it starts.
 fn hooks_path(repo: &Repo) -> Option<PathBuf> {
     ["--local", "--global", "--system"].into_iter().find_map(|file| {
-        let command = repo.git().command(["config", file, "--includes", "--type=path", "-z", "--get", "core.hooksPath"]);
+        let command =
+            repo.git().command(["config", file, "--includes", "--type=path", "-z", "--get", "core.hooksPath"]);
         let out = command.git_dir(repo.common_dir()).run_any().ok()?;
         let value = out.stdout.strip_suffix(b"\0").filter(|value| !value.is_empty() && out.code == 0)?;
         Some(PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(value)))

@@ -71,10 +71,15 @@ fn contents(store: &mut SqliteStore, path: &Path) -> Result<(u64, Finding), Stor
         Ok::<_, StoreError>((tx.meta("store")?.unwrap_or_default(), tasks, newest(tx)?.map_or(0, |event| event.seq)))
     })?;
     let text = format!("whole; {tasks} tasks, {events} records, format {FORMAT}, id {id}");
-    Ok((events, match stale {
-        true => Finding::warn("store", format!("{text}; the disk is read-only, so the newest writes may be missing")),
-        false => Finding::ok("store", text),
-    }))
+    Ok((
+        events,
+        match stale {
+            true => {
+                Finding::warn("store", format!("{text}; the disk is read-only, so the newest writes may be missing"))
+            }
+            false => Finding::ok("store", text),
+        },
+    ))
 }
 
 fn newest(tx: &mut dyn crate::store::Tx) -> Result<Option<StoredEvent>, StoreError> {
@@ -90,8 +95,12 @@ fn newest(tx: &mut dyn crate::store::Tx) -> Result<Option<StoredEvent>, StoreErr
 fn head(patient: &Patient<'_>, store: &mut SqliteStore) -> Finding {
     let looked = match patient.depth {
         Depth::Quick => store.read(|tx| newest(tx)).map(|event| match event {
-            Some(event) if expected(&event) != event.hash => Err("the newest record was changed after it was written".to_owned()),
-            Some(event) => Ok(format!("head {} (`--deep` follows the whole chain)", &event.hash[..event.hash.len().min(12)])),
+            Some(event) if expected(&event) != event.hash => {
+                Err("the newest record was changed after it was written".to_owned())
+            }
+            Some(event) => {
+                Ok(format!("head {} (`--deep` follows the whole chain)", &event.hash[..event.hash.len().min(12)]))
+            }
             None => Err("there is no record at all, not even the store's own first one".to_owned()),
         }),
         Depth::Deep => store.read(|tx| log::verify(tx)).map(|report| match report.fault {
@@ -114,7 +123,13 @@ fn wal(path: &Path) -> Option<Finding> {
     let mut name = path.as_os_str().to_owned();
     name.push("-wal");
     let size = std::fs::metadata(&name).ok()?.len();
-    let text = || format!("the write-ahead log has grown to {} MiB: some process keeps an old reading open{}", size >> 20, holders(path));
+    let text = || {
+        format!(
+            "the write-ahead log has grown to {} MiB: some process keeps an old reading open{}",
+            size >> 20,
+            holders(path)
+        )
+    };
     (size > WAL_ALARM).then(|| Finding::warn("wal", text()).next("end the process that reads for so long"))
 }
 
@@ -131,7 +146,9 @@ fn backup_ages(patient: &Patient<'_>, events: Option<u64>) -> Option<Finding> {
             let age = seconds(patient.now.wall_ms - at_ms);
             Some(Finding::ok("backup", format!("{} backups, the newest {age} old", files.len())))
         }
-        None if events.is_none() => dir.parent().is_some_and(Path::exists).then(|| Finding::warn("backup", "there is no backup")),
+        None if events.is_none() => {
+            dir.parent().is_some_and(Path::exists).then(|| Finding::warn("backup", "there is no backup"))
+        }
         None if events > Some(WORTH_A_BACKUP) => {
             Some(Finding::warn("backup", "there is no backup yet").next("ai backup"))
         }

@@ -47,8 +47,13 @@ fn leases(patient: &Patient<'_>, held: &[Lease], findings: &mut Vec<Finding>) {
         findings.push(Finding::warn("leases", text).next(next));
     }
     if !foreign.is_empty() {
-        let text = format!("{} held under another time namespace of this machine, whose clock cannot be read from here: {}", foreign.len(), list(&foreign));
-        findings.push(Finding::warn("leases", text).next("run `ai` where they were claimed, such as in that container"));
+        let text = format!(
+            "{} held under another time namespace of this machine, whose clock cannot be read from here: {}",
+            foreign.len(),
+            list(&foreign)
+        );
+        findings
+            .push(Finding::warn("leases", text).next("run `ai` where they were claimed, such as in that container"));
     }
     if lapsed.is_empty() && foreign.is_empty() {
         findings.push(Finding::ok("leases", format!("{} held, none lapsed", held.len())));
@@ -56,12 +61,17 @@ fn leases(patient: &Patient<'_>, held: &[Lease], findings: &mut Vec<Finding>) {
 }
 
 fn runs(active: &[Run], findings: &mut Vec<Finding>) {
-    let dead: Vec<_> = active.iter().filter(|run| recover::liveness(&run.supervisor) == identity::Liveness::Dead).map(|run| &run.id).collect();
+    let dead: Vec<_> = active
+        .iter()
+        .filter(|run| recover::liveness(&run.supervisor) == identity::Liveness::Dead)
+        .map(|run| &run.id)
+        .collect();
     match dead.first() {
         None => findings.push(Finding::ok("runs", format!("{} active, each with its supervisor", active.len()))),
         Some(first) => {
             let text = format!("{} cut off, their supervisors are dead: {}", dead.len(), list(&dead));
-            findings.push(Finding::warn("runs", text).next(format!("ai recover {first}; the next `ai run` does it too")));
+            findings
+                .push(Finding::warn("runs", text).next(format!("ai recover {first}; the next `ai run` does it too")));
         }
     }
 }
@@ -71,7 +81,10 @@ fn wall_clock(patient: &Patient<'_>, newest_ms: Option<i64>) -> Option<Finding> 
     let ahead = newest_ms? - patient.now.wall_ms;
     (ahead > CLOCK_SLACK_MS).then(|| {
         let ahead = crate::ops::refusal::seconds(ahead);
-        Finding::warn("clock", format!("the newest record is {ahead} ahead of the wall clock, which was set back; leases do not care"))
+        Finding::warn(
+            "clock",
+            format!("the newest record is {ahead} ahead of the wall clock, which was set back; leases do not care"),
+        )
     })
 }
 
@@ -88,8 +101,11 @@ pub(super) fn slots(patient: &Patient<'_>, repo: &Repo, findings: &mut Vec<Findi
     findings.extend(odd.into_iter().map(|slot| {
         let text = format!(".ai/worktrees/{} is {}", slot.name, slot.state);
         match slot.state {
-            SlotState::Missing | SlotState::Moved { .. } => Finding::warn("worktrees", text).next("git worktree repair"),
-            _ => Finding::warn("worktrees", text).next(format!("look at .ai/worktrees/{} and move away what is yours", slot.name)),
+            SlotState::Missing | SlotState::Moved { .. } => {
+                Finding::warn("worktrees", text).next("git worktree repair")
+            }
+            _ => Finding::warn("worktrees", text)
+                .next(format!("look at .ai/worktrees/{} and move away what is yours", slot.name)),
         }
     }));
 }

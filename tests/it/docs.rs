@@ -1,0 +1,143 @@
+//! The pages and messages of this project name no command that is not there, and no link leads nowhere.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::support::{Sandbox, markdown};
+
+/// Asks the real program whether it knows a command line: `--help` behind it answers for the command and for every flag before it.
+fn unknown(sandbox: &Sandbox, line: &str) -> Option<String> {
+    let mut words = words(line);
+    // What follows `--` belongs to somebody else; the question must come before it.
+    words.truncate(words.iter().position(|word| word == "--").unwrap_or(words.len()));
+    let known = words.iter().filter(|word| !word.starts_with('…') && *word != "...");
+    let args: Vec<&str> = known.map(String::as_str).skip(1).chain(["--help"]).collect();
+    let outcome = sandbox.ai(&args);
+    (outcome.code != Some(0)).then(|| format!("`{line}`: {}", outcome.stderr.lines().next().unwrap_or("")))
+}
+
+/// The words of a command as a shell would see them, up to the first operator.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+    for c in line.chars() {
+        match (c, quote) {
+            ('"' | '\'', None) => quote = Some(c),
+            (c, Some(q)) if c == q => quote = None,
+            ('|' | '>' | '<' | ';' | '&', None) => break,
+            (' ', None) => words.extend((!word.is_empty()).then(|| std::mem::take(&mut word))),
+            (c, _) => word.push(c),
+        }
+    }
+    words.extend((!word.is_empty()).then_some(word));
+    words
+}
+
+/// A form rather than a command line: `ai task …`, `ai lock acquire|list`, `ai X`.
+fn is_form(line: &str) -> bool {
+    let second = line.split(' ').nth(1).unwrap_or("");
+    let bars = line.split(' ').any(|word| word.contains('|') && word.len() > 1);
+    bars || !second.starts_with(|c: char| c.is_ascii_lowercase() || c == '-')
+}
+
+#[test]
+fn pages_name_only_commands_that_exist() {
+    let sandbox = Sandbox::empty();
+    let (mut wrong, mut asked) = (Vec::new(), 0);
+    for page in markdown::pages() {
+        for (line, command) in markdown::commands(&markdown::page(&page)) {
+            if !is_form(&command) {
+                asked += 1;
+                wrong.extend(unknown(&sandbox, &command).map(|why| format!("{page}:{line}: {why}")));
+            }
+        }
+    }
+    assert!(asked > 60, "only {asked} commands were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn messages_name_only_commands_that_exist() {
+    let sandbox = Sandbox::empty();
+    let named = regex::Regex::new(r#"[`"](ai [a-z][^`"\n]*)[`"]"#).unwrap();
+    let mut lines = BTreeSet::new();
+    for file in sources(&markdown::project().join("src")) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        lines.extend(named.captures_iter(code).map(|found| found[1].split(';').next().unwrap().to_owned()));
+    }
+    // Words and not commands.
+    let others = ["ai was asked to stop"];
+    let asked: Vec<&String> = lines.iter().filter(|line| !is_form(line) && !others.contains(&line.as_str())).collect();
+    assert!(asked.len() > 40, "only {} commands were found", asked.len());
+    let wrong: Vec<String> = asked.into_iter().filter_map(|line| unknown(&sandbox, line)).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn sources(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let (dirs, files): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|path| path.is_dir());
+    let rust = files.into_iter().filter(|path| path.extension().is_some_and(|e| e == "rs"));
+    rust.chain(dirs.iter().flat_map(|dir| sources(dir))).collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let (mut wrong, mut asked) = (Vec::new(), 0);
+    for page in markdown::pages() {
+        for (line, target) in markdown::links(&markdown::page(&page)) {
+            asked += 1;
+            let (file, anchor) = target.split_once('#').map_or((target.as_str(), None), |(f, a)| (f, Some(a)));
+            let path = match file {
+                "" => PathBuf::from(&page),
+                file => Path::new(&page).parent().unwrap().join(file),
+            };
+            if !markdown::project().join(&path).exists() {
+                wrong.push(format!("{page}:{line}: {target} does not exist"));
+            } else if let Some(anchor) = anchor
+                && !markdown::anchors(&markdown::page(path.to_str().unwrap())).iter().any(|a| a == anchor)
+            {
+                wrong.push(format!("{page}:{line}: {target}: no heading bears this anchor"));
+            }
+        }
+    }
+    assert!(asked > 15, "only {asked} links were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Each page below `docs/` is reached from the README or from another page.
+#[test]
+fn no_page_is_lost() {
+    let linked: BTreeSet<PathBuf> = markdown::pages()
+        .iter()
+        .flat_map(|page| {
+            let dir = Path::new(page).parent().unwrap().to_owned();
+            let links = markdown::links(&markdown::page(page)).into_iter();
+            links.map(move |(_, target)| markdown::project().join(&dir).join(target.split('#').next().unwrap()))
+        })
+        .filter_map(|path| path.canonicalize().ok())
+        .collect();
+    let is_linked = |page: &&String| {
+        let path = markdown::project().join(page.as_str()).canonicalize().unwrap();
+        linked.iter().any(|to| *to == path || (to.is_dir() && path.starts_with(to)))
+    };
+    let all = markdown::pages();
+    let below: Vec<&String> = all.iter().filter(|page| page.starts_with("docs/")).collect();
+    let lost: Vec<&&String> = below.iter().filter(|page| !is_linked(page)).collect();
+    assert!(lost.is_empty(), "no page links to {lost:?}");
+}
+
+#[test]
+fn a_page_that_is_wrong_is_noticed() {
+    let sandbox = Sandbox::empty();
+    for bad in ["ai tusk list", "ai task create T --colour red", "ai recovr t-1", "ai status --bogus | head"] {
+        assert!(unknown(&sandbox, bad).is_some(), "{bad}");
+    }
+    for good in ["ai task create \"A title\" --path src/", "ai task list | head", "ai run TASK >log 2>&1 &"] {
+        assert_eq!(unknown(&sandbox, good), None);
+    }
+    let page = "# A b\n```console\n$ ai x\nout\n```\nsee `ai y` and [z](no.md#a-b)\n";
+    let commands: Vec<String> = markdown::commands(page).into_iter().map(|(_, command)| command).collect();
+    assert_eq!(commands, ["ai x", "ai y"]);
+    assert_eq!(markdown::links(page), [(6, "no.md#a-b".to_owned())]);
+    assert_eq!(markdown::anchors(page), ["a-b"]);
+}

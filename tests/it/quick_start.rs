@@ -1,0 +1,61 @@
+//! `docs/quick-start.md`, replayed: a page that people type after must not rot.
+//!
+//! It works on the source of libgit2 as cargo has fetched it. Where that is truly absent, the test says so and does nothing.
+
+use std::path::PathBuf;
+
+use crate::support::story::{Ids, Shell};
+use crate::support::{Sandbox, markdown};
+
+const PAGE: &str = "docs/quick-start.md";
+
+/// Cargo's home on the machine that builds, which the sandbox hides.
+fn cargo_home() -> Option<PathBuf> {
+    let set = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    set.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")))
+}
+
+fn has_libgit2(cargo_home: &std::path::Path) -> bool {
+    let below = |dir: PathBuf| std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut crates = below(cargo_home.join("registry/src")).flat_map(below);
+    crates.any(|dir| dir.file_name().is_some_and(|n| n.to_string_lossy().starts_with("libgit2-sys-")))
+}
+
+#[test]
+fn the_page_does_what_it_says() {
+    let Some(cargo_home) = cargo_home().filter(|home| has_libgit2(home)) else {
+        eprintln!("skipped: cargo's registry holds no source of libgit2-sys (built from a vendored copy?)");
+        return;
+    };
+    let sandbox = Sandbox::empty();
+    let path = std::env::join_paths(
+        [sandbox.base().join("tools")].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    );
+    std::fs::create_dir(sandbox.base().join("tools")).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_ai"), sandbox.base().join("tools/ai")).unwrap();
+    let mut command = sandbox.command("sh");
+    command.env("PATH", path.unwrap()).env("CARGO_HOME", cargo_home).env("GIT_PAGER", "cat").env("LANG", "C");
+    let mut shell = Shell::start(&mut command);
+    let (mut ids, mut steps) = (Ids::default(), 0);
+    for block in markdown::blocks(&markdown::page(PAGE)) {
+        if let Some(file) = block.file() {
+            sandbox.write(file, &block.text);
+        }
+        if block.language() != "console" {
+            continue;
+        }
+        let all = block.steps();
+        for (n, step) in all.iter().enumerate() {
+            let (printed, code) = shell.run(&ids.translate(&step.command));
+            let shown = printed.join("\n");
+            if let Err(why) = ids.compare(step, &printed) {
+                panic!("{PAGE}:{}: `{}`: {why}\nIt printed (exit code {code}):\n{shown}", step.line, step.command);
+            }
+            // A page that hides a failure would teach it.
+            let admitted = all.get(n + 1).is_some_and(|next| next.command == "echo $?");
+            assert!(code == 0 || admitted, "{PAGE}:{}: `{}` ended with {code}\n{shown}", step.line, step.command);
+            steps += 1;
+        }
+    }
+    assert!(steps > 30, "only {steps} commands were found");
+}
