@@ -17,5 +17,6 @@ mod init;
 mod leases;
 mod locks;
 mod schemas;
+mod store;
 #[cfg(feature = "test-fakes")]
 mod torture;
