@@ -20,6 +20,7 @@ mod locks;
 mod quick_start;
 mod repositories;
 mod schemas;
+mod store;
 #[cfg(feature = "test-fakes")]
 mod torture;
 mod uninstall;
