@@ -11,6 +11,7 @@
 
 mod support;
 
+mod backup;
 mod contention;
 mod docs;
 mod doctor;
