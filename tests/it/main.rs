@@ -17,6 +17,7 @@ mod doctor;
 mod init;
 mod leases;
 mod locks;
+mod policy;
 mod quick_start;
 mod repositories;
 mod schemas;
