@@ -12,6 +12,7 @@
 mod support;
 
 mod contention;
+mod demo;
 mod docs;
 mod doctor;
 mod init;
