@@ -129,6 +129,29 @@ fn no_page_is_lost() {
     assert!(lost.is_empty(), "no page links to {lost:?}");
 }
 
+/// Whoever meets a refusal finds it in the page about trouble, in the words in which it was said.
+#[test]
+fn every_refusal_is_explained() {
+    let page = markdown::page("docs/troubleshooting.md").replace(['`', '\n'], " ");
+    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    let message = regex::Regex::new(r#"#\[error\(\s*"((?:[^"\\]|\\.)*)""#).unwrap();
+    let gap = regex::Regex::new(r"\{[^}]*\}").unwrap();
+    let (mut missing, mut asked) = (Vec::new(), 0);
+    for file in ["src/ops/refusal.rs", "src/store/error.rs"] {
+        for found in message.captures_iter(&markdown::page(file)) {
+            let text = found[1].replace('`', " ");
+            let longest = gap.split(&text).map(|part| part.trim()).max_by_key(|part| part.len()).unwrap_or("");
+            if longest.len() >= 8 {
+                asked += 1;
+                let words = longest.split_whitespace().collect::<Vec<_>>().join(" ");
+                missing.extend((!page.contains(&words)).then_some(words));
+            }
+        }
+    }
+    assert!(asked > 25, "only {asked} messages were found");
+    assert!(missing.is_empty(), "docs/troubleshooting.md does not explain {missing:#?}");
+}
+
 /// The files below `.ai/` by which this project itself is worked on are in order.
 #[test]
 fn our_own_configuration_and_policy_hold() {
@@ -141,7 +164,7 @@ fn our_own_configuration_and_policy_hold() {
         sandbox.write(format!(".ai/{file}"), text);
     }
     sandbox.ai_ok(&["policy", "validate"]);
-    let config = sandbox.ai_json(&["config", "show"]).to_string();
+    let config = sandbox.ai_ok(&["config", "show"]).stdout;
     let makefile = markdown::page("Makefile");
     for target in ["fmt-check", "tidy", "lint", "test"] {
         assert!(config.contains(&format!("make {target}")), "{target} is no check: {config}");

@@ -18,6 +18,7 @@ mod doctor;
 mod init;
 mod leases;
 mod locks;
+mod notify;
 mod policy;
 mod quick_start;
 mod repositories;
