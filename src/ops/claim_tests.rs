@@ -88,7 +88,11 @@ fn next_passes_over_what_it_cannot_have() {
         ..Default::default()
     };
     // The module was configured when the task was made, and is not any more.
-    world.run(|tx, cx| cx.record(tx, &crate::domain::event::Event::TaskEdited { task: nameless.clone(), edit: Box::new(edit) })).unwrap();
+    world
+        .run(|tx, cx| {
+            cx.record(tx, &crate::domain::event::Event::TaskEdited { task: nameless.clone(), edit: Box::new(edit) })
+        })
+        .unwrap();
     let last = made(&mut world, NewTask { priority: Some(4), ..with_path("docs/") });
     assert_eq!(claim(&mut world, &Which::Next).unwrap().task.id, taken);
     assert_eq!(claim(&mut world, &Which::Next).unwrap().task.id, last, "neither the locked nor the nameless one");
@@ -132,9 +136,8 @@ fn a_token_opens_its_own_task_alone() {
 #[test]
 fn a_name_used_again_gives_no_right_to_a_lock() {
     let mut world = World::new();
-    let session = |name: &str| {
-        Actor::new(ActorKind::Agent, "bot").unwrap().with_incarnation(Incarnation::new(name).unwrap())
-    };
+    let session =
+        |name: &str| Actor::new(ActorKind::Agent, "bot").unwrap().with_incarnation(Incarnation::new(name).unwrap());
     let held = world
         .run_as(&session("one"), |tx, cx| lock::acquire(tx, cx, &["src/".into()], LockMode::Exclusive, TTL))
         .unwrap();

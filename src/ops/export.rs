@@ -72,10 +72,7 @@ pub struct LeaseRow {
 }
 
 /// Gives the export a line at a time, without line ends. Returns its header, also where `each` ended it early.
-pub fn export(
-    tx: &mut dyn Tx,
-    each: &mut dyn FnMut(&str) -> Result<Flow, StoreError>,
-) -> Result<Header, StoreError> {
+pub fn export(tx: &mut dyn Tx, each: &mut dyn FnMut(&str) -> Result<Flow, StoreError>) -> Result<Header, StoreError> {
     let leases = tx.leases()?;
     let header = header(tx, leases.len() as u64)?;
     let mut flow = each(&json(&header)?)?;

@@ -44,7 +44,8 @@ fn circles_are_refused_by_name() {
     };
     assert_eq!(circle(&mut world, &[entry("a", &["a"])]), "a a");
     assert_eq!(circle(&mut world, &[entry("a", &["b"]), entry("b", &["a"])]), "a b a");
-    let tail = [entry("in", &["a"]), entry("a", &["b", "out"]), entry("out", &[]), entry("b", &["c"]), entry("c", &["a"])];
+    let tail =
+        [entry("in", &["a"]), entry("a", &["b", "out"]), entry("out", &[]), entry("b", &["c"]), entry("c", &["a"])];
     assert_eq!(circle(&mut world, &tail), "a b c a", "without the way to it");
     let own_part = |key: &str, of: &str| NewTask { parent: Some(of.into()), ..entry(key, &[]) };
     assert_eq!(circle(&mut world, &[own_part("a", "b"), own_part("b", "a")]), "a b a");

@@ -10,13 +10,15 @@ fn unknown(sandbox: &Sandbox, line: &str) -> Option<String> {
     let mut words = words(line);
     // What follows `--` belongs to somebody else; the question must come before it.
     words.truncate(words.iter().position(|word| word == "--").unwrap_or(words.len()));
-    let known = words.iter().filter(|word| !word.starts_with('…') && *word != "...");
-    let args: Vec<&str> = known.map(String::as_str).skip(1).chain(["--help"]).collect();
+    let args: Vec<&str> = words.iter().map(String::as_str).skip(1).chain(["--help"]).collect();
     let outcome = sandbox.ai(&args);
-    (outcome.code != Some(0)).then(|| format!("`{line}`: {}", outcome.stderr.lines().next().unwrap_or("")))
+    let said = outcome.stderr.lines().next().unwrap_or("");
+    // A flag is known without its value, and a word in capitals stands for one.
+    let known = said.contains("a value is required for") || said.contains("invalid value 'PACK'");
+    (outcome.code != Some(0) && !known).then(|| format!("`{line}`: {said}"))
 }
 
-/// The words of a command as a shell would see them, up to the first operator.
+/// The words of a command as a shell would see them, up to the first operator or comment.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
     for c in line.chars() {
@@ -24,6 +26,7 @@ fn words(line: &str) -> Vec<String> {
             ('"' | '\'', None) => quote = Some(c),
             (c, Some(q)) if c == q => quote = None,
             ('|' | '>' | '<' | ';' | '&', None) => break,
+            ('#', None) if word.is_empty() => break,
             (' ', None) => words.extend((!word.is_empty()).then(|| std::mem::take(&mut word))),
             (c, _) => word.push(c),
         }
@@ -66,8 +69,8 @@ fn messages_name_only_commands_that_exist() {
         lines.extend(named.captures_iter(code).map(|found| found[1].split(';').next().unwrap().to_owned()));
     }
     // Words and not commands.
-    let others = ["ai was asked to stop"];
-    let asked: Vec<&String> = lines.iter().filter(|line| !is_form(line) && !others.contains(&line.as_str())).collect();
+    let others = |line: &str| line.contains(',') || line == "ai was asked to stop";
+    let asked: Vec<&String> = lines.iter().filter(|line| !is_form(line) && !others(line)).collect();
     assert!(asked.len() > 40, "only {} commands were found", asked.len());
     let wrong: Vec<String> = asked.into_iter().filter_map(|line| unknown(&sandbox, line)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -124,6 +127,49 @@ fn no_page_is_lost() {
     let below: Vec<&String> = all.iter().filter(|page| page.starts_with("docs/")).collect();
     let lost: Vec<&&String> = below.iter().filter(|page| !is_linked(page)).collect();
     assert!(lost.is_empty(), "no page links to {lost:?}");
+}
+
+/// Whoever meets a refusal finds it in the page about trouble, in the words in which it was said.
+#[test]
+fn every_refusal_is_explained() {
+    let page = markdown::page("docs/troubleshooting.md").replace(['`', '\n'], " ");
+    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    let message = regex::Regex::new(r#"#\[error\(\s*"((?:[^"\\]|\\.)*)""#).unwrap();
+    let gap = regex::Regex::new(r"\{[^}]*\}").unwrap();
+    let (mut missing, mut asked) = (Vec::new(), 0);
+    for file in ["src/ops/refusal.rs", "src/store/error.rs"] {
+        for found in message.captures_iter(&markdown::page(file)) {
+            let text = found[1].replace('`', " ");
+            let longest = gap.split(&text).map(|part| part.trim()).max_by_key(|part| part.len()).unwrap_or("");
+            if longest.len() >= 8 {
+                asked += 1;
+                let words = longest.split_whitespace().collect::<Vec<_>>().join(" ");
+                missing.extend((!page.contains(&words)).then_some(words));
+            }
+        }
+    }
+    assert!(asked > 25, "only {asked} messages were found");
+    assert!(missing.is_empty(), "docs/troubleshooting.md does not explain {missing:#?}");
+}
+
+/// The files below `.ai/` by which this project itself is worked on are in order.
+#[test]
+fn our_own_configuration_and_policy_hold() {
+    let sandbox = Sandbox::project();
+    for file in ["config.yaml", "policy.yaml", ".gitignore"] {
+        let text = markdown::page(&format!(".ai/{file}"));
+        if file == ".gitignore" {
+            assert_eq!(text, sandbox.read(".ai/.gitignore"), "not what `ai init` writes");
+        }
+        sandbox.write(format!(".ai/{file}"), text);
+    }
+    sandbox.ai_ok(&["policy", "validate"]);
+    let config = sandbox.ai_ok(&["config", "show"]).stdout;
+    let makefile = markdown::page("Makefile");
+    for target in ["fmt-check", "tidy", "lint", "test"] {
+        assert!(config.contains(&format!("make {target}")), "{target} is no check: {config}");
+        assert!(makefile.contains(&format!("\n{target}:")), "make knows no {target}");
+    }
 }
 
 #[test]

@@ -13,11 +13,14 @@ mod support;
 
 mod backup;
 mod contention;
+mod demo;
 mod docs;
 mod doctor;
 mod init;
 mod leases;
 mod locks;
+mod notify;
+mod policy;
 mod quick_start;
 mod repositories;
 mod schemas;

@@ -12,7 +12,9 @@ fn bytes(scene: &Sandbox) -> BTreeMap<PathBuf, String> {
 }
 
 fn gone(scene: &Sandbox) {
-    assert!(!scene.root().join(".git/ai").exists() && std::fs::symlink_metadata(scene.root().join(".ai/state")).is_err());
+    assert!(
+        !scene.root().join(".git/ai").exists() && std::fs::symlink_metadata(scene.root().join(".ai/state")).is_err()
+    );
 }
 
 #[test]
@@ -146,7 +148,9 @@ fn worktrees_go_and_branches_stay_unless_they_are_bundled() {
     scene.ai_ok(&["uninstall", "--yes", "--discard"]);
     gone(&scene);
     for dir in [".ai/worktrees", ".git/worktrees"] {
-        let left = tree(&scene.root(), |path| path.starts_with(scene.root().join(dir)) || scene.root().join(dir).starts_with(path));
+        let left = tree(&scene.root(), |path| {
+            path.starts_with(scene.root().join(dir)) || scene.root().join(dir).starts_with(path)
+        });
         assert!(!scene.root().join(dir).exists(), "{:?}", left.keys());
     }
     assert_eq!(scene.git(&["rev-parse", &branch]), commit);

@@ -109,7 +109,9 @@ fn farewell(done: &Farewell, context: &mut Context) {
         context.ui.line(&format!("copied    the store and its runs to {}", shown(copy)));
     }
     if let Some(bundle) = &done.bundle {
-        context.ui.line(&format!("bundled   branches and refs in {}; `git fetch` reads them from there", shown(bundle)));
+        context
+            .ui
+            .line(&format!("bundled   branches and refs in {}; `git fetch` reads them from there", shown(bundle)));
     }
     context.ui.line("everything else of `ai` is gone from this repository");
 }

@@ -58,12 +58,7 @@ pub struct Renamed {
 }
 
 /// Takes in the export that `input` holds.
-pub fn import<S: Store>(
-    store: &mut S,
-    cx: &Cx,
-    input: &mut dyn BufRead,
-    intent: Intent,
-) -> Result<Report, OpError> {
+pub fn import<S: Store>(store: &mut S, cx: &Cx, input: &mut dyn BufRead, intent: Intent) -> Result<Report, OpError> {
     let mut found = None;
     let done = commit(store, cx, |tx, cx| {
         found = Some(bring(tx, cx, input)?);

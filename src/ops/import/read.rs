@@ -90,9 +90,7 @@ impl Lines<'_> {
         read.map_err(|e| self.wrong(&format!("it cannot be read: {e}")))?;
         match bytes.pop() {
             None => Ok(None),
-            Some(b'\n') => {
-                String::from_utf8(bytes).map(Some).map_err(|_| self.wrong("it is not UTF-8 text"))
-            }
+            Some(b'\n') => String::from_utf8(bytes).map(Some).map_err(|_| self.wrong("it is not UTF-8 text")),
             Some(_) if bytes.len() as u64 + 1 == MAX_LINE => Err(self.wrong("it is longer than any line of an export")),
             Some(_) => Err(self.wrong("it is cut off")),
         }

@@ -122,7 +122,8 @@ fn a_task_with_another_uid_gets_another_id_everywhere() {
     assert_eq!(after.tasks[&testing::id("a")].uid, "mine");
     assert_eq!(after.tasks[&renamed.to].title, "title of a");
     assert_eq!(after.tasks[&testing::id("c")].parent.as_ref(), Some(&renamed.to));
-    let edges = |on: &TaskId| after.deps.iter().filter(|(dep, _)| dep == on).map(|(_, t)| t.0.clone()).collect::<Vec<_>>();
+    let edges =
+        |on: &TaskId| after.deps.iter().filter(|(dep, _)| dep == on).map(|(_, t)| t.0.clone()).collect::<Vec<_>>();
     assert_eq!(edges(&renamed.to), ["t-b", "t-c"]);
     assert!(edges(&testing::id("a")).is_empty());
     let again = bring_in(&mut ours, &text, Intent::Apply).unwrap();
@@ -244,7 +245,8 @@ fn an_export_that_only_looks_right_is_refused_as_well() {
     assert!(refused.to_string().contains("line 3: the store does not take it"), "{refused}");
     let unknown = rechained(&text, |body| body.replace("task.created", "task.conjured"));
     assert!(refusal(&unknown).contains("cannot read the event"));
-    let other_kind = rechained(&text, |body| body.replace("\"kind\":\"task.created\"", "\"kind\":\"task.imported\",\"from\":\"x\""));
+    let other_kind =
+        rechained(&text, |body| body.replace("\"kind\":\"task.created\"", "\"kind\":\"task.imported\",\"from\":\"x\""));
     assert!(refusal(&other_kind).contains("the kind says task.created"));
     let counted = text.replacen("\"tasks\":3", "\"tasks\":4", 1);
     let refused = bring_in(&mut world, &counted, Intent::Apply).err().unwrap();

@@ -21,6 +21,7 @@ use crate::domain::run::Run;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::{process_end, runtime};
 use crate::ops::run::world::{World, environment};
+use crate::policy;
 use crate::process::environment::child_environment;
 use crate::process::supervise::{
     CancelToken, End, Limits, Line, Observer, Outcome, OutputTo, SpawnSpec, StdinSource, StopReason, Stream, supervise,
@@ -56,6 +57,8 @@ pub struct AgentStep<'a> {
     pub dir: &'a Path,
     /// The lease, so that the agent's own `ai` commands act under it.
     pub token: &'a Token,
+    /// The limits of the policy under which it runs.
+    pub limits: &'a policy::Limits,
 }
 
 /// Runs the agent to its end.
@@ -106,7 +109,8 @@ fn conclude(
 
 fn spawn_spec(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> SpawnSpec {
     let (agent, runs) = (step.agent.limits, &world.config.runs);
-    let minutes = |n: u32| Some(Duration::from_secs(u64::from(n) * 60));
+    // The strictest of three counts: the agent's, the project's and the policy's.
+    let minutes = |n: u32, policy: Option<u32>| Some(Duration::from_secs(u64::from(n.min(policy.unwrap_or(n))) * 60));
     SpawnSpec {
         argv: plan.argv.clone(),
         cwd: plan.cwd.clone(),
@@ -117,8 +121,8 @@ fn spawn_spec(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> SpawnSp
         },
         run_id: Some(step.run.id.to_string()),
         limits: Limits {
-            total: minutes(agent.minutes.min(runs.minutes)),
-            silence: minutes(agent.silence_minutes.min(runs.silence_minutes)),
+            total: minutes(agent.minutes.min(runs.minutes), step.limits.run_minutes),
+            silence: minutes(agent.silence_minutes.min(runs.silence_minutes), step.limits.silence_minutes),
             grace: runs.grace,
             output_cap: u64::from(agent.output_mb.min(runs.output_mb)) << 20,
         },

@@ -54,6 +54,7 @@ pub fn start(
         let id = claimed.task.id.run(claimed.lease.epoch);
         question.resource.run = Some(id.to_string());
         question.resource.tool = Some(agent.name.to_string());
+        question.facts.runs_alive = u32::try_from(tx.active_runs()?.len()).ok();
         ask::or_refuse(tx, cx, question)?;
         let run = Run {
             branch: format!("ai/{}/{}", claimed.task.id, claimed.lease.epoch),

@@ -82,6 +82,7 @@ fn agent_step(live: &Live<'_>, slot: &Slot) -> Result<AgentEnd, OpError> {
         worktree: &slot.path,
         dir: &live.dir,
         token: &live.started.token,
+        limits: &live.policy.limits(),
     };
     run_agent(live.world, &step, &live.cancel)
 }

@@ -39,7 +39,14 @@ pub struct Farewell {
 }
 
 /// Removes what the plan says. With `bundle`, the refs go too.
-pub fn carry_out(place: &Location, repo: &Repo, plan: Plan, keep: &Keep, bundle: Option<&Path>, now: &Now) -> Result<Farewell, OpError> {
+pub fn carry_out(
+    place: &Location,
+    repo: &Repo,
+    plan: Plan,
+    keep: &Keep,
+    bundle: Option<&Path>,
+    now: &Now,
+) -> Result<Farewell, OpError> {
     refuse_early(&plan, keep)?;
     let root = place.main_root.as_deref().or(place.top.as_deref());
     let cleaned = root.map(|root| slots::clear(root, repo, &plan, now.wall_ms)).transpose()?;
@@ -91,7 +98,9 @@ fn refuse_early(plan: &Plan, keep: &Keep) -> Result<(), OpError> {
 
 fn copy_store(state: &Path, dir: &Path) -> Result<(), OpError> {
     if std::fs::symlink_metadata(dir).is_ok() {
-        return Err(Refusal::Conflict(format!("{} exists already; name a new directory for the copy", dir.display())).into());
+        return Err(
+            Refusal::Conflict(format!("{} exists already; name a new directory for the copy", dir.display())).into()
+        );
     }
     fs::create_private_dir(dir).map_err(StoreError::from)?;
     let store = SqliteStore::open(&state.join(project::STORE_FILE), Access::Read)?;

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::base::{fs, hash};
 use crate::domain::run::Run;
-use crate::git::worktree::{Pool, PoolLimits, SlotState};
 use crate::git::cmd::Nul;
+use crate::git::worktree::{Pool, PoolLimits, SlotState};
 use crate::git::{Location, Repo};
 use crate::ops::init::written_files;
 use crate::ops::refusal::OpError;
@@ -165,7 +165,9 @@ fn worktrees(repo: &Repo, root: &Path, plan: &mut Plan) -> Result<(), OpError> {
     for slot in pool.list().map_err(environment)? {
         match slot.state {
             SlotState::Ready | SlotState::Missing | SlotState::Redirected => plan.worktrees.push(slot.name),
-            state => plan.keeps.push(Kept { path: format!(".ai/worktrees/{}", slot.name), why: format!("it is {state}") }),
+            state => {
+                plan.keeps.push(Kept { path: format!(".ai/worktrees/{}", slot.name), why: format!("it is {state}") })
+            }
         }
     }
     Ok(())

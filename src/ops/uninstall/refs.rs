@@ -27,7 +27,9 @@ fn is_run_branch(rest: &str) -> bool {
 /// Writes a bundle of these refs to a file that must not exist.
 pub(super) fn bundle(repo: &Repo, refs: &[(String, Oid)], file: &Path) -> Result<(), OpError> {
     if std::fs::symlink_metadata(file).is_ok() {
-        return Err(Refusal::Conflict(format!("{} exists already; name a new file for the bundle", file.display())).into());
+        return Err(
+            Refusal::Conflict(format!("{} exists already; name a new file for the bundle", file.display())).into()
+        );
     }
     let names: String = refs.iter().map(|(name, _)| format!("{name}\n")).collect();
     let command = repo.git().command(["bundle", "create", "--quiet"]).arg(file).arg("--stdin").input(names);
@@ -65,7 +67,9 @@ mod tests {
         for ours in ["t-7k3fq2mx/1", "t-a/12"] {
             assert!(is_run_branch(ours), "{ours}");
         }
-        for theirs in ["feature", "t-7k3fq2mx", "t-7k3fq2mx/x", "t-7k3fq2mx/0", "t-7k3fq2mx/01", "t-/1", "T-a/1", "t-a/1/b"] {
+        for theirs in
+            ["feature", "t-7k3fq2mx", "t-7k3fq2mx/x", "t-7k3fq2mx/0", "t-7k3fq2mx/01", "t-/1", "T-a/1", "t-a/1/b"]
+        {
             assert!(!is_run_branch(theirs), "{theirs}");
         }
     }

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use crate::base::fs;
 use crate::git::shadow::Shadow;
 use crate::git::worktree::{Cleared, Pool, PoolLimits, Rescue, RescueAs, Rescued, SlotState};
 use crate::git::{Oid, Repo};
-use crate::base::fs;
 use crate::ops::project;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::{environment, identity};

@@ -103,12 +103,14 @@ impl Ids {
         }
     }
 
-    fn fits(&self, page: &str, real: &str) -> bool {
+    /// True where a line of the page could be this real one.
+    pub fn fits(&self, page: &str, real: &str) -> bool {
         let known = |(page, real): (String, String)| self.real.get(&page).is_none_or(|bound| *bound == real);
         kinds(page) == kinds(real) && tasks(page).into_iter().zip(tasks(real)).all(known)
     }
 
-    fn bind(&mut self, page: &str, real: &str) {
+    /// Takes the tasks of a line of the page for those of the real one.
+    pub fn bind(&mut self, page: &str, real: &str) {
         self.real.extend(tasks(page).into_iter().zip(tasks(real)));
     }
 }
