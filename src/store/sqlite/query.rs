@@ -262,6 +262,11 @@ fn list_query(filter: &TaskFilter) -> (String, Vec<Value>) {
         wheres.push("EXISTS (SELECT 1 FROM json_each(data, '$.labels') WHERE value = ?)".into());
         params.push(Value::Text(label.clone()));
     }
+    if let Some(now_ms) = filter.ready_at {
+        // Written out as in `task_ready`, the index that answers it.
+        wheres.push("status = 'queued' AND (not_before_ms IS NULL OR not_before_ms <= ?)".into());
+        params.push(Value::Integer(now_ms));
+    }
     if let Some(text) = &filter.text {
         wheres.push("(instr(lower(title), lower(?)) OR instr(lower(coalesce(data ->> 'body', '')), lower(?)))".into());
         params.extend([Value::Text(text.clone()), Value::Text(text.clone())]);
