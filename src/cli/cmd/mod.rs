@@ -97,6 +97,18 @@ pub(super) enum Command {
     Man(man::ManArgs),
 }
 
+/// The part of the tree that a usual command needs, for its first two words.
+pub(super) fn branch(first: &str, second: Option<&str>) -> Option<clap::Command> {
+    use clap::{Args, Command};
+    Some(match first {
+        "task" => Command::new("task").subcommand(task::branch(second?)?),
+        "why" => why::WhyArgs::augment_args(Command::new("why")),
+        "status" => status::StatusArgs::augment_args(Command::new("status")),
+        "run" => run::RunArgs::augment_args(Command::new("run")),
+        _ => return None,
+    })
+}
+
 /// Runs a command.
 pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
     match command {
