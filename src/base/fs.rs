@@ -199,6 +199,12 @@ fn restrict(path: &Path, owner: u32) -> Result<(), FsError> {
     at("create", path, fs::set_permissions(path, fs::Permissions::from_mode(mode)))
 }
 
+/// The SHA-256 and the size of a file, read block by block.
+pub fn digest(path: &Path) -> Result<(String, u64), FsError> {
+    let mut file = at("read", path, fs::File::open(path))?;
+    at("read", path, crate::base::hash::sha256_of(&mut file))
+}
+
 /// Makes a directory and its parents.
 pub fn create_dir_all(path: &Path) -> Result<(), FsError> {
     at("create", path, fs::create_dir_all(path))
@@ -211,6 +217,14 @@ pub fn copy_if_absent(from: &Path, to: &Path) -> Result<(), FsError> {
     }
     create_dir_all(to.parent().unwrap_or(Path::new(".")))?;
     at("copy", from, fs::copy(from, to).map(drop))
+}
+
+/// Copies a file over whatever bears the new name; where there is none to copy, nothing happens.
+pub fn copy_if_there(from: &Path, to: &Path) -> Result<(), FsError> {
+    match fs::copy(from, to) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => at("copy", from, other.map(drop)),
+    }
 }
 
 /// Removes a file; one that is already gone is no error.

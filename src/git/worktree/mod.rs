@@ -7,6 +7,7 @@
 //! main checkout is inherited; bare repositories and unborn branches work.
 
 mod admin;
+mod aside;
 mod create;
 mod lock;
 mod remove;

@@ -227,12 +227,11 @@ fn is_within(repo: &Repo, tip: &Oid, tips: &[Oid]) -> Result<bool, GitError> {
     Ok(false)
 }
 
-/// True where a branch of people, a tag, a remote branch or an earlier rescue reaches the commit. Branches of runs do not count: they
-/// are deleted.
-fn is_held(repo: &Repo, tip: &Oid) -> Result<bool, GitError> {
-    let command = repo.git().command(["for-each-ref", "--format=%(refname)", "--contains"]).arg(tip);
+/// True where a branch, a tag, a remote branch or an earlier rescue reaches the commit. The branch of a run counts like any other: who
+/// deletes one has to look first whether it is merged.
+pub(super) fn is_held(repo: &Repo, tip: &Oid) -> Result<bool, GitError> {
+    let command = repo.git().command(["for-each-ref", "--count=1", "--format=%(refname)", "--contains"]).arg(tip);
     let out =
         command.args(["refs/heads", "refs/tags", "refs/remotes", "refs/ai/rescue"]).git_dir(repo.common_dir()).run()?;
-    let text = String::from_utf8_lossy(&out.stdout);
-    Ok(text.lines().any(|name| !name.starts_with("refs/heads/ai/")))
+    Ok(!out.stdout.trim_ascii().is_empty())
 }

@@ -13,7 +13,7 @@ use crate::domain::check::{CheckCommand, CheckParser, CheckResult, CheckSpec};
 use crate::domain::process_end::ProcessEnd;
 use crate::domain::task::Task;
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::place::CheckPlace;
+use crate::ops::run::check_place::CheckPlace;
 use crate::ops::run::world::{World, environment};
 use crate::process::environment::child_environment;
 use crate::process::supervise::{
