@@ -297,6 +297,18 @@ pub fn is_missing(path: &Path) -> bool {
     fs::symlink_metadata(path).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
 }
 
+/// Holds a lock file until it is dropped, or the process ends.
+#[derive(Debug)]
+pub struct Locked(#[expect(dead_code, reason = "the open file is the lock")] fs::File);
+
+/// Takes the lock of a file, which is made where it is not there; waits for others. The file stays: whoever removed it would let two in.
+pub fn lock(path: &Path) -> Result<Locked, FsError> {
+    let mut options = fs::OpenOptions::new();
+    let file = at("lock", path, options.create(true).truncate(false).write(true).open(path))?;
+    at("lock", path, file.lock())?;
+    Ok(Locked(file))
+}
+
 /// Makes a symbolic link.
 pub fn symlink(target: &Path, link: &Path) -> Result<(), FsError> {
     at("create", link, std::os::unix::fs::symlink(target, link))

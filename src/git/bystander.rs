@@ -71,7 +71,8 @@ impl Before {
         {
             told.push("HEAD of the main checkout was switched during the run".to_owned());
         }
-        let moves = moved(&self.refs, &refs(repo)?, own);
+        let refs_now = refs(repo)?;
+        let moves = moved(&self.refs, &refs_now, own);
         told.extend(moves.into_iter().filter(|m| !is_accept(repo, m)).map(|m| m.text));
         let steered = differing(&self.steering, &steering(repo.common_dir())?);
         if !steered.is_empty() {

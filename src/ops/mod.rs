@@ -19,6 +19,7 @@ pub mod log;
 pub mod mutant;
 pub mod patterns;
 pub mod project;
+pub mod prove;
 pub mod refusal;
 pub mod review;
 pub mod run;

@@ -26,6 +26,9 @@ pub fn ask_to_end(process: &ProcessIdentity, ask: Ask) {
     };
     if let (Liveness::Alive, Some(stat)) = (process.liveness(), procfs::stat(process.pid)) {
         send(&stat, signal);
+        if stat.is_stopped() {
+            send(&stat, Signal::CONT);
+        }
     }
 }
 

@@ -106,15 +106,22 @@ pub fn run_checks(
     fs::create_dir_all(dir).map_err(environment)?;
     let mut done = Vec::new();
     for plan in plans {
-        if let Some(reason) = cancel.reason() {
-            return Err(environment(format!("stopped before check `{}`: {reason:?}", plan.spec.name)));
-        }
+        refuse_stopped(cancel, "before", &plan.spec)?;
         world.say(&format!("check {}: {}", plan.spec.name, plan.command_text()));
         let checked = run_one(world, place, plan, dir, label, cancel)?;
+        refuse_stopped(cancel, "in", &checked.spec)?;
         world.say(&format!("check {}: {}", checked.spec.name, result_text(&checked.result)));
         done.push(checked);
     }
     Ok(done)
+}
+
+/// A check that was cut off says nothing about the work.
+fn refuse_stopped(cancel: &CancelToken, when: &str, check: &CheckSpec) -> Result<(), OpError> {
+    match cancel.reason() {
+        Some(reason) => Err(environment(format!("stopped {when} check `{}`: {reason:?}", check.name))),
+        None => Ok(()),
+    }
 }
 
 /// One line on a result: `passed (12 passed)`, `failed (1 of 12 failed: parser::tests::empty)`.

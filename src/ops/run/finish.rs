@@ -157,7 +157,7 @@ fn look_closer(live: &Live<'_>, found: &Findings) -> Vec<String> {
 }
 
 fn outside_paths(live: &Live<'_>, found: &Findings) -> Vec<String> {
-    let Ok(rules) = crate::ops::cx::Rules::of(&live.world.config) else { return Vec::new() };
+    let Ok(rules) = crate::ops::cx::Rules::of(&live.world.config, &live.world.location) else { return Vec::new() };
     let paths = &live.started.task.paths;
     let patterns: Vec<_> =
         paths.iter().filter_map(|p| crate::ops::patterns::expand(&rules, &p.pattern).ok()).flatten().collect();

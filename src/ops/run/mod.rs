@@ -21,9 +21,10 @@ pub mod recover;
 mod signals;
 mod start;
 mod statement;
+pub mod stop;
 pub mod stopped;
 mod work;
-mod world;
+pub mod world;
 
 pub use check_place::{CheckPlace, Judged};
 pub use checks::{CheckPlan, Checked, run_checks};
