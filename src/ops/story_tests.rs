@@ -314,7 +314,8 @@ impl Story {
             check_task(task, &tables);
         }
         for subject in tables.leases.keys() {
-            let valid = tokens.iter().filter(|t| &t.subject == subject && fence(tables.leases.get(subject), t, &now).is_ok());
+            let valid =
+                tokens.iter().filter(|t| &t.subject == subject && fence(tables.leases.get(subject), t, &now).is_ok());
             assert!(valid.count() <= 1, "two tokens open {subject}");
             let task = subject.task().map(|id| &tables.tasks[&id]);
             assert!(task.is_none_or(|task| task.state.is_leased()), "{subject} is leased and {task:?}");
@@ -338,7 +339,9 @@ fn check_task(task: &Task, tables: &MemoryTables) {
     let lease = tables.leases.get(&task.id.subject());
     match &task.state {
         TaskState::Queued => assert!(open == 0 && task.hold.is_none(), "{task:?}"),
-        TaskState::Blocked { blocked_by: BlockReason::Dependency } => assert!(open > 0 && task.hold.is_none(), "{task:?}"),
+        TaskState::Blocked { blocked_by: BlockReason::Dependency } => {
+            assert!(open > 0 && task.hold.is_none(), "{task:?}")
+        }
         TaskState::Blocked { blocked_by } => assert_eq!(Some(blocked_by), task.hold.as_ref().map(|hold| &hold.kind)),
         TaskState::Claimed => assert_eq!(lease.map(|lease| lease.epoch), Some(task.epoch), "{task:?}"),
         TaskState::Running { run } => {

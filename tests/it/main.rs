@@ -11,11 +11,18 @@
 
 mod support;
 
+mod accept;
 mod contention;
 mod doctor;
 mod init;
 mod leases;
 mod locks;
+mod person_done;
+mod run_basic;
+#[cfg(feature = "test-fakes")]
+mod run_failpoints;
+mod run_nasty;
+mod run_recover;
 mod schemas;
 #[cfg(feature = "test-fakes")]
 mod torture;

@@ -9,7 +9,7 @@ use crate::checks::judge::{self, CheckRun};
 use crate::checks::reports;
 use crate::config::{self, CommandLine, Config};
 use crate::domain::agent::Name;
-use crate::domain::check::{CheckCommand, CheckParser, CheckResult, CheckSpec};
+use crate::domain::check::{CheckCommand, CheckParser, CheckResult, CheckSpec, CheckStatus};
 use crate::domain::process_end::ProcessEnd;
 use crate::domain::task::Task;
 use crate::ops::refusal::{OpError, Refusal};
@@ -126,14 +126,11 @@ fn refuse_stopped(cancel: &CancelToken, when: &str, check: &CheckSpec) -> Result
 
 /// One line on a result: `passed (12 passed)`, `failed (1 of 12 failed: parser::tests::empty)`.
 pub fn result_text(result: &CheckResult) -> String {
-    let status = serde_json::to_value(&result.status).ok();
-    let word = match &status {
-        Some(serde_json::Value::String(word)) => word.clone(),
-        Some(serde_json::Value::Object(map)) => {
-            let why = map.get("why").and_then(|w| w.as_str()).map(|w| format!(" ({w})")).unwrap_or_default();
-            format!("{}{why}", map.get("status").and_then(|s| s.as_str()).unwrap_or("broken"))
-        }
-        _ => "unknown".to_owned(),
+    let word = match &result.status {
+        CheckStatus::Passed => "passed".to_owned(),
+        CheckStatus::Failed => "failed".to_owned(),
+        CheckStatus::Broken { why } => format!("broken ({why})"),
+        CheckStatus::NotRun => "not run".to_owned(),
     };
     let counts = result.counts.as_ref().map(|c| format!("{} passed, {} failed", c.passed, c.failed));
     let failures: Vec<&str> = result.failures.iter().take(3).map(|f| f.name.as_str()).collect();

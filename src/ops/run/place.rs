@@ -31,6 +31,8 @@ pub fn prepare(world: &World, repo: &Repo, run: &Run) -> Result<(Slot, Shadow), 
     Err(Refusal::Conflict(text).into())
 }
 
+/// Where work goes that is found in a slot and belongs to no lost run.
+const SLOT_RESCUES: &str = "refs/ai/rescue/slot/";
 /// One thing in the way after the other; more than a few are a loop.
 const ROUNDS: usize = 4;
 
@@ -53,8 +55,11 @@ impl Making<'_> {
         if matches!(info.state, SlotState::ReplacedByFile | SlotState::ReplacedByLink) {
             return self.set_aside(&[]);
         }
-        let saved = save(self.world, &self.pool, self.run, self.shadow, &format!("refs/ai/rescue/slot/{name}"))?;
-        if let Rescue::Saved { reference, files, .. } = &saved.rescue {
+        let reference = format!("{SLOT_RESCUES}{name}");
+        let saved = save(self.world, &self.pool, self.run, self.shadow, (&reference, Known::Anywhere))?;
+        if let Rescue::Saved { reference, files, .. } = &saved.rescue
+            && reference.starts_with(SLOT_RESCUES)
+        {
             self.world.say(&format!("saved {files} changed files that stood in {name} on {reference}"));
         }
         match saved.cleared {
@@ -124,13 +129,13 @@ fn save(
     pool: &Pool<'_>,
     run: &Run,
     shadow: &Shadow,
-    reference: &str,
+    (reference, known): (&str, Known),
 ) -> Result<crate::git::worktree::Rescued, OpError> {
     let who = identity()?;
     let base = run.base.as_deref().map(Oid::parse).transpose().map_err(environment)?;
     let message = format!("ai: work saved from worktree {}\n", run.worktree);
     let when_ms = (world.clock)().wall_ms;
-    let save = RescueAs { reference, message: &message, who: &who, when_ms };
+    let save = RescueAs { reference, message: &message, who: &who, when_ms, known };
     pool.rescue(&run.worktree, base.as_ref(), shadow, &save).map_err(environment)
 }
 
@@ -139,7 +144,7 @@ pub fn rescue_run(world: &World, repo: &Repo, run: &Run) -> Result<Option<String
     let pool = Pool::new(repo, world.pool_dir(), PoolLimits::default());
     let shadow = Shadow::open(repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
     let reference = rescue_ref(&run.id);
-    match save(world, &pool, run, &shadow, &reference)?.rescue {
+    match save(world, &pool, run, &shadow, (&reference, Known::UnderItsName))?.rescue {
         Rescue::Nothing => Ok(None),
         Rescue::Saved { reference, .. } => Ok(Some(reference)),
     }

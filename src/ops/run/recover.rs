@@ -12,8 +12,8 @@ use crate::ops::run::stopped::{self, Cause, Kept};
 use crate::ops::run::world::{World, environment};
 use crate::process::guard::kill_leftovers;
 use crate::process::identity::{Liveness, ProcessIdentity};
-use crate::store::{Store, Tx};
 use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, Tx};
 
 /// A run that was recovered.
 pub struct Recovered {

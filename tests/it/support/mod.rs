@@ -10,6 +10,7 @@
 mod cmd;
 mod git;
 pub mod poll;
+pub mod runs;
 mod sandbox;
 mod tree;
 
