@@ -199,6 +199,12 @@ fn restrict(path: &Path, owner: u32) -> Result<(), FsError> {
     at("create", path, fs::set_permissions(path, fs::Permissions::from_mode(mode)))
 }
 
+/// The SHA-256 and the size of a file, read block by block.
+pub fn digest(path: &Path) -> Result<(String, u64), FsError> {
+    let mut file = at("read", path, fs::File::open(path))?;
+    at("read", path, crate::base::hash::sha256_of(&mut file))
+}
+
 /// Makes a directory and its parents.
 pub fn create_dir_all(path: &Path) -> Result<(), FsError> {
     at("create", path, fs::create_dir_all(path))
@@ -211,6 +217,14 @@ pub fn copy_if_absent(from: &Path, to: &Path) -> Result<(), FsError> {
     }
     create_dir_all(to.parent().unwrap_or(Path::new(".")))?;
     at("copy", from, fs::copy(from, to).map(drop))
+}
+
+/// Copies a file over whatever bears the new name; where there is none to copy, nothing happens.
+pub fn copy_if_there(from: &Path, to: &Path) -> Result<(), FsError> {
+    match fs::copy(from, to) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => at("copy", from, other.map(drop)),
+    }
 }
 
 /// Removes a file; one that is already gone is no error.
@@ -286,6 +300,18 @@ pub fn follow_links_below(root: &Path, path: &str, stop: impl Fn(&str) -> bool) 
 /// True where nothing of this name is there, not even a link that leads nowhere.
 pub fn is_missing(path: &Path) -> bool {
     fs::symlink_metadata(path).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
+}
+
+/// Holds a lock file until it is dropped, or the process ends.
+#[derive(Debug)]
+pub struct Locked(#[expect(dead_code, reason = "the open file is the lock")] fs::File);
+
+/// Takes the lock of a file, which is made where it is not there; waits for others. The file stays: whoever removed it would let two in.
+pub fn lock(path: &Path) -> Result<Locked, FsError> {
+    let mut options = fs::OpenOptions::new();
+    let file = at("lock", path, options.create(true).truncate(false).write(true).open(path))?;
+    at("lock", path, file.lock())?;
+    Ok(Locked(file))
 }
 
 /// Makes a symbolic link.

@@ -61,7 +61,7 @@ impl Context {
     /// The directory whose `.ai/` counts: the main checkout, never an agent's worktree.
     pub(super) fn root(&self) -> Result<&Path, CliError> {
         let place = self.place()?;
-        let root = place.main_root.as_deref().or(place.top.as_deref());
+        let root = place.main_root.as_deref().or(place.top.as_deref().map(outside_pool));
         Ok(root.unwrap_or(&place.common_dir))
     }
 
@@ -127,6 +127,12 @@ impl Context {
             }
         }
     }
+}
+
+/// The worktree of a person to which an agent's worktree belongs: a bare repository has no main checkout to go by.
+fn outside_pool(top: &Path) -> &Path {
+    let pools = top.ancestors().filter(|dir| dir.ends_with(".ai/worktrees"));
+    pools.last().and_then(|pool| pool.parent()?.parent()).unwrap_or(top)
 }
 
 /// Both clocks, now.

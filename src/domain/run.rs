@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::decision::Override;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::time::WallMs;
 use crate::domain::verdict::{Cell, Outcome};
@@ -75,6 +76,9 @@ pub struct Accepting {
     pub commit: String,
     /// Its tree, on which the checks have passed.
     pub tree: String,
+    /// Why it is accepted without a passing verdict, where it is: the word stands, whoever completes an accept that was cut off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overridden: Option<Override>,
 }
 
 /// The steps of a run, in order. A step is recorded before it is begun: what comes after the recorded one has not happened.

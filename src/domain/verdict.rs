@@ -61,6 +61,8 @@ axis! {
         Quota = "quota",
         /// The provider did not accept the login.
         Auth = "auth",
+        /// It never ran: its program is missing or cannot be executed on this machine.
+        NotStarted = "not_started",
     }
 }
 
@@ -154,7 +156,7 @@ impl Cell {
     pub const fn outcome(self) -> Outcome {
         match self.lifecycle {
             Lifecycle::Quota | Lifecycle::Lost => Outcome::RetryUncounted,
-            Lifecycle::Auth => Outcome::Environment,
+            Lifecycle::Auth | Lifecycle::NotStarted => Outcome::Environment,
             Lifecycle::Failed | Lifecycle::TimedOut | Lifecycle::Killed => Outcome::Retry,
             Lifecycle::NoChanges => Outcome::SendBackNoChanges,
             Lifecycle::Finished => self.outcome_of_work(),
@@ -266,7 +268,8 @@ mod tests {
     #[test]
     fn infrastructure_is_never_held_against_the_work() {
         for cell in cells() {
-            let outside = matches!(cell.lifecycle, Lifecycle::Quota | Lifecycle::Lost | Lifecycle::Auth);
+            let outside =
+                matches!(cell.lifecycle, Lifecycle::Quota | Lifecycle::Lost | Lifecycle::Auth | Lifecycle::NotStarted);
             if outside {
                 assert!(!cell.outcome().counts_attempt(), "{cell:?}");
             }

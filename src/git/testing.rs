@@ -11,7 +11,7 @@ use super::oid::Oid;
 use super::repo::{Identity, Repo};
 use super::shadow::{Ignored, Shadow};
 use super::snapshot::{Limits, Snapshot};
-use super::worktree::{Cleared, Fresh, Pool, PoolLimits, RescueAs, Rescued, Slot, Start, WorktreeError};
+use super::worktree::{Cleared, Fresh, Known, Pool, PoolLimits, RescueAs, Rescued, Slot, Start, WorktreeError};
 
 pub(crate) struct TestRepo {
     pub(crate) temp: tempfile::TempDir,
@@ -160,7 +160,13 @@ impl Run {
 
     pub(crate) fn rescue(&self) -> Rescued {
         let who = Identity::new("ai", "ai@localhost").unwrap();
-        let save = RescueAs { reference: "refs/ai/rescue/t-1/1", message: "rescue", who: &who, when_ms: 0 };
+        let save = RescueAs {
+            reference: "refs/ai/rescue/t-1/1",
+            message: "rescue",
+            who: &who,
+            when_ms: 0,
+            known: Known::UnderItsName,
+        };
         self.pool().rescue("one", Some(&self.base), &self.shadow, &save).unwrap()
     }
 

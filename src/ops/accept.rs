@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use crate::config::AcceptMode;
 use crate::domain::action::Action;
 use crate::domain::actor::{Actor, ActorKind};
-use crate::domain::decision::Effect;
+use crate::domain::decision::{Effect, Override};
 use crate::domain::event::Event;
-use crate::domain::evidence::{Evidence, EvidenceKind};
+use crate::domain::evidence::Evidence;
 use crate::domain::run::{Accepting, Run};
 use crate::domain::task::{Proof, Task, TaskState};
 use crate::domain::trailer::{self, Trailers};
@@ -21,12 +21,10 @@ use crate::git::shadow::Shadow;
 use crate::git::{Oid, Repo};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
+use crate::ops::prove::{self, Trial};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::{
-    CheckPlace, CheckPlan, Filed, World, failpoint, file_evidence, identity, policy_verdict, run_checks, verification,
-};
+use crate::ops::run::{Judged, World, failpoint, identity, policy_verdict};
 use crate::ops::trust;
-use crate::process::supervise::CancelToken;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
@@ -67,7 +65,8 @@ pub fn accept(
     if let Some(started) = &run.accepting
         && landed(&repo, started)?
     {
-        return complete(world, store, &task, &run, started.clone(), overridden, Vec::new(), None);
+        let task = complete(world, store, &task, &run, started)?;
+        return Ok(accepted(task, &run, started, None));
     }
     let (Some(commit), Some(tree)) = (&run.commit, &run.tree) else {
         return Err(Refusal::NotProven(format!("run {} changed nothing, so there is nothing to accept", run.id)).into());
@@ -75,8 +74,8 @@ pub fn accept(
     let (commit, tree) = (Oid::parse(commit).map_err(failed)?, Oid::parse(tree).map_err(failed)?);
     let case = Case { world, repo, shadow, task, run, commit, tree, overridden };
     case.refuse_moved()?;
-    case.ask_policy(store)?;
-    case.go(store)
+    let approved = case.ask_policy(store)?;
+    case.go(store, approved.as_deref())
 }
 
 fn in_review(tx: &mut dyn crate::store::Tx, typed: &str) -> Result<(Task, Run), OpError> {
@@ -118,14 +117,17 @@ impl Case<'_> {
         }
     }
 
-    /// Asks again about the changed paths, as of now; a person's yes to exactly this counts.
-    fn ask_policy(&self, store: &mut SqliteStore) -> Result<(), OpError> {
+    /// Asks again about the changed paths, as of now; a person's yes to exactly this counts. Returns the rule that it was a yes to.
+    fn ask_policy(&self, store: &mut SqliteStore) -> Result<Option<String>, OpError> {
         let cx = self.world.cx_as(&self.world.checkout_policy(), self.agent()?)?;
         let stats = self.stats()?;
         let (verdict, record) =
             policy_verdict(&cx, &self.task, &self.run, &self.changed()?, stats.insertions + stats.deletions);
-        if verdict == PolicyVerdict::Allow || store.read(|tx| ask::approved(tx, &record))? {
-            return Ok(());
+        if verdict == PolicyVerdict::Allow {
+            return Ok(None);
+        }
+        if store.read(|tx| ask::approved(tx, &record))? {
+            return Ok(Some(record.rule));
         }
         let record = Box::new(record);
         let events = vec![Event::Decided { record: record.clone() }];
@@ -155,31 +157,56 @@ impl Case<'_> {
         self.shadow.stats(&self.base_tree()?, &self.tree).map_err(failed)
     }
 
-    fn go(&self, store: &mut SqliteStore) -> Result<Accepted, OpError> {
-        let plan = self.plan()?;
-        let tree = plan.as_ref().map_or(&self.tree, |plan| &plan.tree);
-        let evidence = self.prove(tree)?;
-        let accepting = Accepting {
-            target: plan.as_ref().map_or_else(|| format!("refs/heads/{}", self.run.branch), |plan| plan.target.clone()),
-            commit: plan.as_ref().map_or(&self.commit, |plan| &plan.new).to_string(),
-            tree: tree.to_string(),
-        };
+    fn go(&self, store: &mut SqliteStore, approved: Option<&str>) -> Result<Accepted, OpError> {
+        let landing = self.landing()?;
+        let accepting = self.accepting(&landing);
+        let tree = Oid::parse(&accepting.tree).map_err(failed)?;
+        let commit_id = Oid::parse(&accepting.commit).map_err(failed)?;
+        let evidence = self.prove(&tree, &commit_id)?;
         let cx = self.world.cx(&self.world.checkout_policy())?;
-        commit(store, &cx, |tx, cx| self.intend(tx, cx, &accepting))?;
+        let accepting = Accepting {
+            overridden: self.overridden.map(|reason| Override {
+                by: cx.actor.clone(),
+                reason: reason.to_owned(),
+                at_ms: cx.now.wall_ms,
+            }),
+            ..accepting
+        };
+        commit(store, &cx, |tx, cx| self.intend(tx, cx, &accepting, &evidence, approved))?;
         failpoint::hit("accept-intent")?;
-        let updated = match &plan {
-            Some(plan) => {
-                let log = format!("ai: accept {}", self.run.id);
+        let updated = match &landing {
+            Landing::Move(plan) => {
+                let log = format!("{} {}", merge::ACCEPT_LOG, self.run.id);
                 let pool = self.world.pool_dir();
                 merge::land(&self.repo, &self.shadow, &pool, plan, &log).map_err(|e| conflict(&e))?.updated
             }
-            None => None,
+            Landing::Stay | Landing::Already(_) => None,
         };
         failpoint::hit("accept-merged")?;
-        complete(self.world, store, &self.task, &self.run, accepting, self.overridden, evidence, updated)
+        let task = complete(self.world, store, &self.task, &self.run, &accepting)?;
+        failpoint::hit("accept-done")?;
+        Ok(accepted(task, &self.run, &accepting, updated))
     }
 
-    fn intend(&self, tx: &mut dyn crate::store::Tx, cx: &Cx, accepting: &Accepting) -> Result<(), OpError> {
+    /// What is going to be in the target, under no override yet.
+    fn accepting(&self, landing: &Landing) -> Accepting {
+        let (target, commit, tree) = match landing {
+            Landing::Move(plan) => (plan.target.clone(), &plan.new, &plan.tree),
+            Landing::Already(target) => (target.clone(), &self.commit, &self.tree),
+            Landing::Stay => (own_branch(&self.run), &self.commit, &self.tree),
+        };
+        Accepting { target, commit: commit.to_string(), tree: tree.to_string(), overridden: None }
+    }
+
+    /// Asks, and records what is going to be done together with what proves it: whoever completes this later needs no second proof.
+    fn intend(
+        &self,
+        tx: &mut dyn crate::store::Tx,
+        cx: &Cx,
+        accepting: &Accepting,
+        evidence: &[Evidence],
+        approved: Option<&str>,
+    ) -> Result<(), OpError> {
         let (task, _) = in_review(tx, self.task.id.as_str())?;
         let action = if self.overridden.is_some() { Action::TaskOverride } else { Action::TaskAccept };
         let mut question = Question::on_task(action, &task);
@@ -188,15 +215,24 @@ impl Case<'_> {
         let stats = self.stats()?;
         question.facts.diff_files = Some(stats.files);
         question.facts.diff_lines = Some(stats.insertions + stats.deletions);
-        ask::or_refuse(tx, cx, question)?;
+        let record = ask::answer(cx, &question);
+        if record.effect == Effect::RequireApproval && Some(record.rule.as_str()) == approved {
+            // A person has said yes to the same rule about the same work already.
+            cx.record(tx, &Event::Decided { record: Box::new(record) })?;
+        } else {
+            ask::or_refuse(tx, cx, question)?;
+        }
+        for piece in evidence {
+            cx.record(tx, &Event::EvidenceRecorded { evidence: Box::new(piece.clone()) })?;
+        }
         cx.record(tx, &Event::AcceptStarted { run: self.run.id.clone(), accepting: accepting.clone() })
     }
 
-    /// What would land; nothing where the configuration leaves the work on its branch.
-    fn plan(&self) -> Result<Option<Plan>, OpError> {
+    /// What would land.
+    fn landing(&self) -> Result<Landing, OpError> {
         let config = &self.world.config.accept;
         let mode = match config.mode {
-            AcceptMode::Branch => return Ok(None),
+            AcceptMode::Branch => return Ok(Landing::Stay),
             AcceptMode::FfOnly => merge::Mode::FastForwardOnly,
             AcceptMode::Merge => merge::Mode::FastForwardOrMerge,
         };
@@ -219,13 +255,13 @@ impl Case<'_> {
         let when_ms = (self.world.clock)().wall_ms;
         let proposal = Proposal { target: &target, commit: &self.commit, mode, message: &message, who: &who, when_ms };
         match merge::prepare(&self.repo, &self.shadow, &proposal).map_err(|e| conflict(&e))? {
-            Prepared::Ready(plan) => Ok(Some(plan)),
-            Prepared::AlreadyMerged => Ok(None),
+            Prepared::Ready(plan) => Ok(Landing::Move(plan)),
+            Prepared::AlreadyMerged => Ok(Landing::Already(target)),
         }
     }
 
     /// A passing verdict on exactly `tree`: the run's own where the tree is the same, else one made now.
-    fn prove(&self, tree: &Oid) -> Result<Vec<Evidence>, OpError> {
+    fn prove(&self, tree: &Oid, commit: &Oid) -> Result<Vec<Evidence>, OpError> {
         if self.overridden.is_some() {
             return Ok(Vec::new());
         }
@@ -235,84 +271,68 @@ impl Case<'_> {
         if !finished {
             return Err(Refusal::NotProven(format!("run {} did not come to its end", self.run.id)).into());
         }
-        match judged {
-            Verification::Passed if *tree == self.tree => Ok(Vec::new()),
-            Verification::Unverified => Err(Refusal::NotProven(format!(
-                "no required check has run on {}: configure one (checks: in .ai/config.yaml), or accept with --override REASON",
-                self.task.id
-            ))
-            .into()),
-            _ => self.check_again(tree),
+        if judged == Verification::Passed && *tree == self.tree {
+            return Ok(Vec::new());
         }
-    }
-
-    fn check_again(&self, tree: &Oid) -> Result<Vec<Evidence>, OpError> {
         let world = self.world;
         trust::require(&world.root, &world.location.common_dir, "the checks")?;
-        world.say("what would land is another tree than the one that was judged; checking it");
-        let place = CheckPlace::open(world, &self.repo, "accept", tree)?;
-        let dir = world.run_dir(&self.run.id).join(format!("accept-{}", tree.short()));
-        let plans = CheckPlan::of(&self.task, &world.config)?;
-        let checked = run_checks(world, &place, plans, &dir, self.run.id.as_str(), &CancelToken::new())?;
-        let tree = tree.to_string();
-        let filed = Filed { task: &self.task.id, run: Some(&self.run.id), tree: Some(&tree) };
-        let mut evidence = Vec::new();
-        for check in &checked {
-            let summary = serde_json::to_value(&check.result).unwrap_or_default();
-            evidence.push(file_evidence(
-                world,
-                &filed,
-                EvidenceKind::Check,
-                check.spec.name.as_str(),
-                &check.log,
-                summary,
-            )?);
+        match *tree == self.tree {
+            true => world.say("the checks have not passed on this work; running them again"),
+            false => world.say("what would land is another tree than the one that was judged; checking it"),
         }
-        match verification(&checked) {
-            Verification::Passed => Ok(evidence),
-            other => Err(Refusal::NotProven(format!(
-                "the checks are `{other}` on the tree that would land ({}); `ai reject {} --note …` sends it back",
-                &tree[..12],
-                self.task.id
-            ))
-            .into()),
-        }
+        let trial = Trial {
+            task: &self.task,
+            run: Some(&self.run.id),
+            place: "accept",
+            judged: Judged { tree, commit: Some(commit) },
+            dir: &world.run_dir(&self.run.id).join(format!("accept-{}", tree.short())),
+            label: self.run.id.as_str(),
+        };
+        prove::on_tree(world, &self.repo, &trial)?.passed(&self.task.id, "accept")
     }
 }
 
-/// The last step: the task is done by what stands in the branch now.
-#[expect(clippy::too_many_arguments, reason = "the two ways here, fresh and after a crash, share exactly these")]
+/// Where the work goes.
+enum Landing {
+    /// Nowhere: the configuration leaves it on its own branch.
+    Stay,
+    /// The target has it already.
+    Already(String),
+    /// Into the target.
+    Move(Plan),
+}
+
+/// The last step: the task is done by what stands in the branch now, under the word that was given when it was begun.
 fn complete(
     world: &World,
     store: &mut SqliteStore,
     task: &Task,
     run: &Run,
-    accepting: Accepting,
-    overridden: Option<&str>,
-    evidence: Vec<Evidence>,
-    updated: Option<PathBuf>,
-) -> Result<Accepted, OpError> {
+    accepting: &Accepting,
+) -> Result<Task, OpError> {
     let cx = world.cx(&world.checkout_policy())?;
-    let proof = match overridden {
-        Some(reason) => Proof::Overridden { reason: reason.to_owned(), by: cx.actor.clone() },
+    let proof = match &accepting.overridden {
+        Some(word) => Proof::Overridden { reason: word.reason.clone(), by: word.by.clone() },
         None => Proof::Verdict {
             tree: accepting.tree.clone(),
             commit: Some(accepting.commit.clone()),
             run: Some(run.id.clone()),
         },
     };
-    let task = commit(store, &cx, |tx, cx| {
+    commit(store, &cx, |tx, cx| {
         in_review(tx, task.id.as_str())?;
-        for piece in &evidence {
-            cx.record(tx, &Event::EvidenceRecorded { evidence: Box::new(piece.clone()) })?;
-        }
         cx.record(tx, &Event::TaskDone { task: task.id.clone(), proof })?;
         cx::load(tx, &task.id)
-    })?;
-    failpoint::hit("accept-done")?;
-    let own = format!("refs/heads/{}", run.branch);
-    let target = Some(accepting.target).filter(|target| *target != own);
-    Ok(Accepted { task, commit: accepting.commit, target, updated })
+    })
+}
+
+fn accepted(task: Task, run: &Run, accepting: &Accepting, updated: Option<PathBuf>) -> Accepted {
+    let target = Some(accepting.target.clone()).filter(|target| *target != own_branch(run));
+    Accepted { task, commit: accepting.commit.clone(), target, updated }
+}
+
+fn own_branch(run: &Run) -> String {
+    format!("refs/heads/{}", run.branch)
 }
 
 /// Sends work back, with a note for the next attempt.

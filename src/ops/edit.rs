@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::domain::action::Action;
 use crate::domain::event::{Event, TaskEdit};
 use crate::domain::ids::TaskId;
+use crate::domain::run::Run;
 use crate::domain::task::{BlockReason, Hold, Note, Task, TaskState};
 use crate::ops::ask::{self, Question};
 use crate::ops::create::{check_priority, check_text, check_word};
@@ -122,19 +123,26 @@ pub fn unhold(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<Task, OpError> {
     cx::load(tx, &task.id)
 }
 
-/// Ends a task that nobody will do. Where somebody holds it, the lease ends with it, and the holder's next word is refused; a run is
-/// stopped first, since its process would go on.
-pub fn cancel(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<Task, OpError> {
+/// A task that was cancelled.
+pub struct Cancelled {
+    /// The task.
+    pub task: Task,
+    /// The run that was at work on it and has lost its lease; the caller ends its processes.
+    pub run: Option<Run>,
+}
+
+/// Ends a task that nobody will do. Where somebody holds it, the lease ends with it, and the holder's next word is refused.
+pub fn cancel(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<Cancelled, OpError> {
     let task = guarded(tx, cx, typed, Action::TaskCancel)?;
     if task.state.is_final() {
         return Err(wrong(&task, "it has ended already", format!("`ai task reopen {}` opens it again", task.id)));
     }
-    if let TaskState::Running { run } = &task.state {
-        let why = format!("run {run} is at work on it");
-        return Err(wrong(&task, &why, format!("stop it first: `ai run --stop {}`", task.id)));
-    }
+    let run = match &task.state {
+        TaskState::Running { run } => tx.run(run)?,
+        _ => None,
+    };
     cx.record(tx, &Event::TaskCancelled { task: task.id.clone(), reason })?;
-    cx::load(tx, &task.id)
+    Ok(Cancelled { task: cx::load(tx, &task.id)?, run })
 }
 
 /// Queues a failed, parked or cancelled task again, with fresh attempts.

@@ -22,6 +22,7 @@ pub mod log;
 pub mod mutant;
 pub mod patterns;
 pub mod project;
+pub mod prove;
 pub mod refusal;
 pub mod restore;
 pub mod review;

@@ -14,6 +14,7 @@ pub mod editor;
 pub mod environment;
 pub mod guard;
 pub mod identity;
+pub mod other;
 mod procfs;
 pub mod redact;
 mod signal;

@@ -92,7 +92,7 @@ impl Sweep {
 }
 
 /// Sends `signal` to exactly this process; one that has ended gets nothing.
-fn send(target: &Stat, signal: Signal) {
+pub(in crate::process) fn send(target: &Stat, signal: Signal) {
     let Some(pid) = Pid::from_raw(target.pid) else { return };
     // The descriptor pins the process first; only then does the start time prove that it is the one we saw.
     let pinned = pidfd_open(pid, PidfdFlags::empty());

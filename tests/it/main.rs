@@ -11,6 +11,7 @@
 
 mod support;
 
+mod accept;
 mod backup;
 mod contention;
 mod demo;
@@ -20,9 +21,14 @@ mod init;
 mod leases;
 mod locks;
 mod notify;
+mod person_done;
 mod policy;
 mod quick_start;
 mod repositories;
+mod run_basic;
+mod run_failpoints;
+mod run_nasty;
+mod run_recover;
 mod schemas;
 mod store;
 #[cfg(feature = "test-fakes")]

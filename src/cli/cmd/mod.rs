@@ -12,6 +12,7 @@ mod lock;
 mod log;
 mod man;
 mod policy;
+mod recover;
 mod restore;
 mod review;
 mod run;
@@ -68,6 +69,8 @@ pub(super) enum Command {
     Accept(accept::AcceptArgs),
     /// Send reviewed work back with a note
     Reject(accept::RejectArgs),
+    /// Recover runs that were cut off: end what is left of them, save their work, give their tasks back
+    Recover(recover::RecoverArgs),
     /// Say what holds a task now, and what to do about it
     Why(why::WhyArgs),
     /// Show what is going on: tasks by state, who works, what waits for you
@@ -126,6 +129,7 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Evidence(command) => evidence::run(&command, context),
         Command::Accept(args) => accept::accept(&args, context),
         Command::Reject(args) => accept::reject(&args, context),
+        Command::Recover(args) => recover::run(&args, context),
         Command::Why(args) => why::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Log(args) => log::run(&args, context),

@@ -22,6 +22,9 @@ use super::path::TreePath;
 use super::repo::{Expect, Identity, NewCommit, RefError, Repo};
 use super::shadow::Shadow;
 
+/// How the log of a branch begins where an accepted task moved it.
+pub const ACCEPT_LOG: &str = "ai: accept";
+
 /// How the commit comes into the branch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::cmd::oid_line;
+use super::super::cmd::{Output, oid_line};
 use super::super::error::GitError;
 use super::super::oid::Oid;
 use super::Shadow;
@@ -46,6 +46,19 @@ impl Shadow {
             return Err(refreshed.failure());
         }
         self.remember(tree)
+    }
+
+    /// Every tracked path (of `tree`) and every untracked one that is not ignored, each with its state before it and a NUL behind. No
+    /// file is read.
+    pub(in crate::git) fn list_paths(&self, root: &Path, tree: &Oid) -> Result<Output, GitError> {
+        let _guard = self.guard()?;
+        let known = fs::read_text_if_there(&self.dir.join("tree"), 128)?;
+        if known.as_deref().map(str::trim) != Some(tree.as_str()) {
+            self.forget()?;
+            self.in_tree(root, tree, ["read-tree"])?.arg(tree).run()?;
+            self.remember(tree)?;
+        }
+        self.in_tree(root, tree, ["ls-files", "-z", "-t", "-c", "-o", "--exclude-standard"])?.run()
     }
 
     /// True where there is an index to compare with.

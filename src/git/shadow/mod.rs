@@ -12,6 +12,7 @@
 //! included, which no ordinary process can forge) and are not read again.
 
 mod index;
+mod private;
 mod settings;
 
 use std::ffi::OsStr;

@@ -11,6 +11,7 @@ use super::super::repo::Head;
 use super::super::shadow::Shadow;
 use super::admin::{self, LOCK_REASON};
 use super::lock::CheckoutLock;
+use super::rescue::is_held;
 use super::{Pool, Slot, SlotState, Start, WorktreeError};
 use crate::base::fs;
 
@@ -60,6 +61,9 @@ impl Pool<'_> {
         match (&info.state, &info.admin, &info.head) {
             // A branch keeps its commits; a detached HEAD would be the only thing that does.
             (SlotState::Missing, Some(admin), Some(Head::Branch { .. } | Head::Unborn { .. })) => {
+                Ok(fs::remove_dir_all(admin)?)
+            }
+            (SlotState::Missing, Some(admin), Some(Head::Detached { commit })) if is_held(self.repo, commit)? => {
                 Ok(fs::remove_dir_all(admin)?)
             }
             _ => Err(WorktreeError::NotFree { name: name.to_owned(), state: info.state }),

@@ -7,6 +7,7 @@
 //! main checkout is inherited; bare repositories and unborn branches work.
 
 mod admin;
+mod aside;
 mod create;
 mod lock;
 mod remove;
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 pub use admin::registered;
 pub use remove::Removal;
-pub use rescue::{Cleared, Rescue, RescueAs, Rescued, Uncleared};
+pub use rescue::{Cleared, Known, Rescue, RescueAs, Rescued, Uncleared};
 pub use reuse::Fresh;
 pub use state::{SlotInfo, SlotState};
 

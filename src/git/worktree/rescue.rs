@@ -11,6 +11,9 @@ use super::{Pool, Slot, SlotInfo, SlotState, WorktreeError, admin};
 /// No rescue may fail because there is much to save; a single file beyond this is left to a person.
 const RESCUE_LIMITS: Limits = Limits { files: 1_000_000, file_bytes: 1 << 30 };
 
+/// Every rescue reference.
+const ALL: &str = "refs/ai/rescue/";
+
 /// How the rescue commit is written.
 #[derive(Debug, Clone)]
 pub struct RescueAs<'a> {
@@ -22,6 +25,17 @@ pub struct RescueAs<'a> {
     pub who: &'a Identity,
     /// Milliseconds since 1970.
     pub when_ms: i64,
+    /// Where the same work counts as saved already.
+    pub known: Known,
+}
+
+/// Where a rescue looks for an earlier one of the same work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// Under its own name: what is saved for a run is found under that run.
+    UnderItsName,
+    /// On any rescue reference: what counts is that nothing is lost.
+    Anywhere,
 }
 
 /// What was saved.
@@ -144,7 +158,7 @@ impl Pool<'_> {
         };
         let mut parents: Vec<Oid> = dirty.and_then(|d| d.stand.cloned()).into_iter().collect();
         parents.extend(tips.iter().filter(|tip| !parents.contains(tip)).cloned().collect::<Vec<_>>());
-        if let Some((reference, commit)) = self.saved_before(save.reference, &tree, &parents)? {
+        if let Some((reference, commit)) = self.saved_before(save, &tree, &parents)? {
             return Ok(Rescue::Saved { reference, commit, files, tips: tips.len() });
         }
         let new = NewCommit {
@@ -161,19 +175,38 @@ impl Pool<'_> {
     }
 
     /// A rescue that is repeated after a crash finds its own work.
-    fn saved_before(&self, reference: &str, tree: &Oid, parents: &[Oid]) -> Result<Option<(String, Oid)>, GitError> {
-        for n in 1.. {
-            let name = numbered(reference, n);
-            let Some(commit) = self.repo.find_ref(&name)? else { break };
+    fn saved_before(
+        &self,
+        save: &RescueAs<'_>,
+        tree: &Oid,
+        parents: &[Oid],
+    ) -> Result<Option<(String, Oid)>, GitError> {
+        for (name, commit) in self.earlier(save)? {
             let same_first = match parents {
                 [] => true,
                 [first, ..] => self.repo.is_ancestor(first, &commit)?,
             };
-            if self.repo.tree_of(&commit)? == *tree && same_first {
+            if same_first && self.repo.tree_of(&commit)? == *tree {
                 return Ok(Some((name, commit)));
             }
         }
         Ok(None)
+    }
+
+    /// Earlier rescues that may hold the same work.
+    fn earlier(&self, save: &RescueAs<'_>) -> Result<Vec<(String, Oid)>, GitError> {
+        if save.known == Known::Anywhere {
+            let all = self.repo.list_refs(ALL)?;
+            // Somebody may have put something else there.
+            return Ok(all.into_iter().filter(|(_, oid)| self.repo.tree_of(oid).is_ok()).collect());
+        }
+        let mut found = Vec::new();
+        for n in 1.. {
+            let name = numbered(save.reference, n);
+            let Some(commit) = self.repo.find_ref(&name)? else { break };
+            found.push((name, commit));
+        }
+        Ok(found)
     }
 
     /// Creates the reference under the first free name.
@@ -227,12 +260,11 @@ fn is_within(repo: &Repo, tip: &Oid, tips: &[Oid]) -> Result<bool, GitError> {
     Ok(false)
 }
 
-/// True where a branch of people, a tag, a remote branch or an earlier rescue reaches the commit. Branches of runs do not count: they
-/// are deleted.
-fn is_held(repo: &Repo, tip: &Oid) -> Result<bool, GitError> {
-    let command = repo.git().command(["for-each-ref", "--format=%(refname)", "--contains"]).arg(tip);
+/// True where a branch, a tag, a remote branch or an earlier rescue reaches the commit. The branch of a run counts like any other: who
+/// deletes one has to look first whether it is merged.
+pub(super) fn is_held(repo: &Repo, tip: &Oid) -> Result<bool, GitError> {
+    let command = repo.git().command(["for-each-ref", "--count=1", "--format=%(refname)", "--contains"]).arg(tip);
     let out =
         command.args(["refs/heads", "refs/tags", "refs/remotes", "refs/ai/rescue"]).git_dir(repo.common_dir()).run()?;
-    let text = String::from_utf8_lossy(&out.stdout);
-    Ok(text.lines().any(|name| !name.starts_with("refs/heads/ai/")))
+    Ok(!out.stdout.trim_ascii().is_empty())
 }

@@ -3,6 +3,7 @@
 //! Order, so that a crash loses nothing: the rescue stands before (that is what [`Cleared`] says), then the branch, then the files,
 //! then the git directory. Until the last step HEAD is the old branch; a look after a crash finds a dirty slot and saves it again.
 
+use super::super::oid::Oid;
 use super::super::repo::Head;
 use super::super::shadow::{Ignored, Shadow};
 use super::super::snapshot::Limits;
@@ -37,18 +38,27 @@ impl Pool<'_> {
         }
         self.check_branch(fresh.branch)?;
         let tree = self.tree_of(fresh.start)?;
+        let branch = format!("refs/heads/{}", fresh.branch);
         if let Some(commit) = fresh.start.commit() {
-            self.repo.create_ref(&format!("refs/heads/{}", fresh.branch), commit, "ai: worktree reused")?;
+            self.repo.create_ref(&branch, commit, "ai: worktree reused")?;
         }
+        let reset = self.reset(&cleared, fresh, &slot, &tree);
+        if let (Err(_), Some(commit)) = (&reset, fresh.start.commit()) {
+            // Nobody has worked on it. Where even this fails, the next look shows the branch.
+            let _ = self.repo.delete_ref(&branch, commit, "ai: worktree was not reused");
+        }
+        reset.map(|()| slot)
+    }
+
+    fn reset(&self, cleared: &Cleared, fresh: &Fresh<'_>, slot: &Slot, tree: &Oid) -> Result<(), WorktreeError> {
         fresh.shadow.take_index(&cleared.shadow)?;
-        fresh.shadow.reset(&slot.path, &tree, fresh.ignored)?;
-        let look = fresh.shadow.snapshot(&slot.path, &tree, UNLIMITED)?;
+        fresh.shadow.reset(&slot.path, tree, fresh.ignored)?;
+        let look = fresh.shadow.snapshot(&slot.path, tree, UNLIMITED)?;
         let left: Vec<_> = look.left_behind().cloned().collect();
         if !look.changed.is_empty() || !left.is_empty() {
-            return Err(WorktreeError::NotClean { name: slot.name, what: first_of(&look.changed, &left) });
+            return Err(WorktreeError::NotClean { name: slot.name.clone(), what: first_of(&look.changed, &left) });
         }
-        admin::rebuild(self.repo, &slot.path, &slot.admin, fresh.branch, fresh.shadow)?;
-        Ok(slot)
+        Ok(admin::rebuild(self.repo, &slot.path, &slot.admin, fresh.branch, fresh.shadow)?)
     }
 
     /// Looks again: between the rescue and now somebody may have worked on.

@@ -223,7 +223,8 @@ fn a_failed_look_clears_nothing() {
     let run = Run::new();
     fs::write(run.slot.admin.join("HEAD"), "ref: ../../evil\n").unwrap();
     let who = super::super::repo::Identity::new("ai", "a@b").unwrap();
-    let save = RescueAs { reference: "refs/ai/rescue/t-1/1", message: "m", who: &who, when_ms: 0 };
+    let save =
+        RescueAs { reference: "refs/ai/rescue/t-1/1", message: "m", who: &who, when_ms: 0, known: Known::UnderItsName };
     let failed = run.pool().rescue("one", Some(&run.base), &run.shadow, &save).unwrap_err();
     assert!(failed.to_string().contains("names no valid reference"), "{failed}");
     fs::write(run.slot.admin.join("HEAD"), "ref: refs/heads/ai/t-1/1\n").unwrap();
@@ -319,7 +320,8 @@ fn a_rescue_without_the_runs_shadow_reads_everything_anew() {
     run.agent_git(&["update-index", "--assume-unchanged", "README"]);
     let fresh = Shadow::create(&run.repo, &run.repo.common_dir().join("ai/other.git")).unwrap();
     let who = super::super::repo::Identity::new("ai", "a@b").unwrap();
-    let save = RescueAs { reference: "refs/ai/rescue/t-1/1", message: "m", who: &who, when_ms: 0 };
+    let save =
+        RescueAs { reference: "refs/ai/rescue/t-1/1", message: "m", who: &who, when_ms: 0, known: Known::UnderItsName };
     let rescued = run.pool().rescue("one", Some(&run.base), &fresh, &save).unwrap();
     assert_eq!(saved(&rescued).2, 1);
     assert!(rescued.cleared.is_some());

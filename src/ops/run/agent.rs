@@ -2,13 +2,11 @@
 
 use std::cell::RefCell;
 use std::ffi::OsString;
-use std::future::Future;
 use std::io::Write;
 use std::path::Path;
-use std::pin::pin;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use serde::{Deserialize, Serialize};
 
 use crate::base::fs;
 use crate::connector::api::{Connector, StreamParser};
@@ -27,7 +25,11 @@ use crate::process::supervise::{
     CancelToken, End, Limits, Line, Observer, Outcome, OutputTo, SpawnSpec, StdinSource, StopReason, Stream, supervise,
 };
 
+/// The logs of an agent in its run's directory.
+pub const LOGS: [&str; 3] = ["stdout.log", "stderr.log", "events.jsonl"];
+
 /// How the agent's step ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AgentEnd {
     /// The process.
     pub end: ProcessEnd,
@@ -77,9 +79,7 @@ pub fn run_agent(world: &World, step: &AgentStep<'_>, cancel: &CancelToken) -> R
     let spec = spawn_spec(world, step, &plan);
     let mut listener = Listener::new(step.connector.parser(), &step.dir.join("events.jsonl"))?;
     let runtime = runtime()?;
-    let outcome = runtime
-        .block_on(async { with_signals(supervise(&spec, &world.redactor, &mut listener, cancel), cancel).await })
-        .map_err(environment)?;
+    let outcome = runtime.block_on(supervise(&spec, &world.redactor, &mut listener, cancel)).map_err(environment)?;
     conclude(world, step, &spec, listener, outcome)
 }
 
@@ -145,24 +145,6 @@ fn agent_environment(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> 
     set.extend(own.map(|(name, value)| (name.into(), value.into())));
     let pass: Vec<String> = plan.env_pass.iter().chain(&world.config.runs.env_pass).cloned().collect();
     child_environment(&world.env, &pass, &set)
-}
-
-/// Drives `work`, and turns Ctrl-C and TERM into a request to stop it, so that the child is ended and its work saved.
-async fn with_signals<T>(work: impl Future<Output = T>, cancel: &CancelToken) -> T {
-    let mut work = pin!(work);
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-    else {
-        return work.await;
-    };
-    loop {
-        tokio::select! {
-            done = &mut work => return done,
-            _ = interrupt.recv() => cancel.cancel(StopReason::Interrupted),
-            _ = terminate.recv() => cancel.cancel(StopReason::Shutdown),
-            _ = hangup.recv() => cancel.cancel(StopReason::Shutdown),
-        }
-    }
 }
 
 /// Parses the stream as it comes and writes the normalized events.

@@ -9,11 +9,11 @@ use crate::checks::judge::{self, CheckRun};
 use crate::checks::reports;
 use crate::config::{self, CommandLine, Config};
 use crate::domain::agent::Name;
-use crate::domain::check::{CheckCommand, CheckParser, CheckResult, CheckSpec};
+use crate::domain::check::{CheckCommand, CheckParser, CheckResult, CheckSpec, CheckStatus};
 use crate::domain::process_end::ProcessEnd;
 use crate::domain::task::Task;
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::place::CheckPlace;
+use crate::ops::run::check_place::CheckPlace;
 use crate::ops::run::world::{World, environment};
 use crate::process::environment::child_environment;
 use crate::process::supervise::{
@@ -106,27 +106,31 @@ pub fn run_checks(
     fs::create_dir_all(dir).map_err(environment)?;
     let mut done = Vec::new();
     for plan in plans {
-        if let Some(reason) = cancel.reason() {
-            return Err(environment(format!("stopped before check `{}`: {reason:?}", plan.spec.name)));
-        }
+        refuse_stopped(cancel, "before", &plan.spec)?;
         world.say(&format!("check {}: {}", plan.spec.name, plan.command_text()));
         let checked = run_one(world, place, plan, dir, label, cancel)?;
+        refuse_stopped(cancel, "in", &checked.spec)?;
         world.say(&format!("check {}: {}", checked.spec.name, result_text(&checked.result)));
         done.push(checked);
     }
     Ok(done)
 }
 
+/// A check that was cut off says nothing about the work.
+fn refuse_stopped(cancel: &CancelToken, when: &str, check: &CheckSpec) -> Result<(), OpError> {
+    match cancel.reason() {
+        Some(reason) => Err(environment(format!("stopped {when} check `{}`: {reason:?}", check.name))),
+        None => Ok(()),
+    }
+}
+
 /// One line on a result: `passed (12 passed)`, `failed (1 of 12 failed: parser::tests::empty)`.
 pub fn result_text(result: &CheckResult) -> String {
-    let status = serde_json::to_value(&result.status).ok();
-    let word = match &status {
-        Some(serde_json::Value::String(word)) => word.clone(),
-        Some(serde_json::Value::Object(map)) => {
-            let why = map.get("why").and_then(|w| w.as_str()).map(|w| format!(" ({w})")).unwrap_or_default();
-            format!("{}{why}", map.get("status").and_then(|s| s.as_str()).unwrap_or("broken"))
-        }
-        _ => "unknown".to_owned(),
+    let word = match &result.status {
+        CheckStatus::Passed => "passed".to_owned(),
+        CheckStatus::Failed => "failed".to_owned(),
+        CheckStatus::Broken { why } => format!("broken ({why})"),
+        CheckStatus::NotRun => "not run".to_owned(),
     };
     let counts = result.counts.as_ref().map(|c| format!("{} passed, {} failed", c.passed, c.failed));
     let failures: Vec<&str> = result.failures.iter().take(3).map(|f| f.name.as_str()).collect();

@@ -8,9 +8,11 @@ use crate::connector::registry::Registry;
 use crate::domain::actor::{Actor, ActorKind, Incarnation};
 use crate::domain::agent::Agent;
 use crate::domain::event::Event;
+use crate::domain::ids::RunId;
 use crate::domain::run::{Run, Step};
 use crate::domain::task::Task;
 use crate::domain::verdict::{Cell, Outcome};
+use crate::git::shadow::Shadow;
 use crate::git::{Head, Oid, Repo, TreePath};
 use crate::ops::claim::Which;
 use crate::ops::cx::{self, Cx, commit};
@@ -18,9 +20,11 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::CheckPlan;
 use crate::ops::run::finish::{self, Sealed};
 use crate::ops::run::heartbeat::{Beat, Heart};
+use crate::ops::run::signals::Signals;
 use crate::ops::run::start::{self, Origin, Started};
+use crate::ops::run::stopped::{self, Cause};
 use crate::ops::run::world::{World, environment};
-use crate::ops::run::{failpoint, recover, work};
+use crate::ops::run::{adopt, failpoint, recover, work};
 use crate::ops::{agents, lease, trust};
 use crate::policy::{self, PolicyState};
 use crate::process::supervise::{CancelToken, StopReason};
@@ -72,9 +76,12 @@ pub fn run(world: &World, store: &mut SqliteStore, which: &Which, agent_name: Op
     let actor = Actor::new(ActorKind::Agent, agent.name.as_str()).map_err(environment)?.with_incarnation(session);
     check_plans(world, store, which)?;
     let ttl_ms = i64::try_from(world.config.defaults.run_ttl.as_millis()).unwrap_or(60_000);
-    let started = start::start(store, &world.cx_as(&policy, actor.clone())?, which, &agent, &origin, ttl_ms)?;
-    let dir = world.run_dir(&started.run.id);
     let cancel = CancelToken::new();
+    let _signals = Signals::listen(cancel.clone())?;
+    let is_left = |run: &RunId| adopt::is_left(&world.run_dir(run));
+    let cx = world.cx_as(&policy, actor.clone())?;
+    let started = start::start(store, &cx, which, &agent, &origin, ttl_ms, &is_left)?;
+    let dir = world.run_dir(&started.run.id);
     let live =
         Live { world, repo: &repo, policy: &policy, agent: &agent, connector, actor, started: &started, dir, cancel };
     live.see_through(store)
@@ -94,22 +101,57 @@ impl Live<'_> {
             ttl: self.world.config.defaults.run_ttl,
             cancel: self.cancel.clone(),
         });
-        let ended = match work::findings(self, store) {
-            Ok(findings) => finish::finish(self, store, findings),
-            Err(error) => {
-                finish::give_up(self, store, &error)?;
-                Err(error)
-            }
-        };
+        let ended = work::findings(self, store).and_then(|findings| finish::finish(self, store, findings));
         drop(heart);
-        let report = ended?;
-        match self.cancel.reason() {
-            Some(StopReason::Interrupted | StopReason::Shutdown) => {
-                let text =
-                    format!("run {} was stopped; its work stands on branch {}", report.run.id, report.run.branch);
-                Err(Refusal::Interrupted(text).into())
-            }
-            _ => Ok(report),
+        match ended {
+            Ok(report) if self.was_stopped() => Err(self.interrupted(&report.summary)),
+            Ok(report) => Ok(report),
+            Err(error) => Err(self.give_up(store, error)),
+        }
+    }
+
+    /// Ends a run that could not be seen through, and says why.
+    fn give_up(&self, store: &mut SqliteStore, error: OpError) -> OpError {
+        let run = &self.started.run;
+        let cause = if self.was_stopped() { Cause::Person } else { Cause::Machine };
+        let (summary, why) = match self.cancel.reason() {
+            Some(StopReason::Interrupted | StopReason::Shutdown) => ("stopped by a person".to_owned(), None),
+            Some(StopReason::LeaseLost) => ("stopped: its lease was lost".to_owned(), Some(error)),
+            _ => (
+                format!("could not be seen through: {}", self.world.redactor.redact_text(&error.to_string())),
+                Some(error),
+            ),
+        };
+        let kept = stopped::keep(self.world, self.repo, run);
+        let ended =
+            self.cx().and_then(|cx| commit(store, &cx, |tx, cx| stopped::end(tx, cx, run, cause, &summary, &kept)));
+        self.world.say(&format!("run {}: {summary}{}", run.id, kept.clause()));
+        match (ended, why) {
+            (Err(also), None) => also,
+            // The run is found dead and recovered by the next command; what went wrong first is what has to be said.
+            (Err(_) | Ok(()), Some(error)) => error,
+            (Ok(()), None) => self.interrupted(&format!("{summary}{}", kept.clause())),
+        }
+    }
+
+    fn was_stopped(&self) -> bool {
+        matches!(self.cancel.reason(), Some(StopReason::Interrupted | StopReason::Shutdown))
+    }
+
+    fn interrupted(&self, summary: &str) -> OpError {
+        Refusal::Interrupted(format!("run {}: {summary}", self.started.run.id)).into()
+    }
+
+    /// The commit that the run starts from.
+    pub(super) fn base(&self) -> Result<Option<Oid>, OpError> {
+        self.started.run.base.as_deref().map(Oid::parse).transpose().map_err(environment)
+    }
+
+    /// Its tree, which is empty on an unborn branch.
+    pub(super) fn base_tree(&self, shadow: &Shadow) -> Result<Oid, OpError> {
+        match self.base()? {
+            Some(base) => self.repo.tree_of(&base).map_err(environment),
+            None => Ok(shadow.format().empty_tree()),
         }
     }
 

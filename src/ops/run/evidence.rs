@@ -2,14 +2,11 @@
 
 use std::path::Path;
 
-use crate::base::{fs, hash, id};
+use crate::base::{fs, id};
 use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::ids::{EvidenceId, RunId, TaskId};
 use crate::ops::refusal::OpError;
 use crate::ops::run::world::{World, environment};
-
-/// Largest file that is digested.
-const CAP: u64 = 1 << 30;
 
 /// What a piece of evidence is about.
 pub struct Filed<'a> {
@@ -30,7 +27,7 @@ pub fn file_evidence(
     file: &Path,
     summary: serde_json::Value,
 ) -> Result<Evidence, OpError> {
-    let bytes = fs::read_capped(file, CAP).map_err(environment)?;
+    let (sha256, bytes) = fs::digest(file).map_err(environment)?;
     Ok(Evidence {
         id: EvidenceId(format!("e-{}", id::random_text(10))),
         task: filed.task.clone(),
@@ -38,8 +35,8 @@ pub fn file_evidence(
         kind,
         name: name.to_owned(),
         file: world.below_state(file),
-        sha256: hash::sha256_hex(&bytes),
-        bytes: bytes.len() as u64,
+        sha256,
+        bytes,
         tree: filed.tree.map(str::to_owned),
         at_ms: (world.clock)().wall_ms,
         summary,

@@ -13,7 +13,6 @@ use crate::git::Oid;
 use crate::git::diff::{ChangedPath, Stats};
 use crate::git::merge::{self, MergeError, Prepared, Proposal};
 use crate::git::shadow::Shadow;
-use crate::git::snapshot::TreeReport;
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::agent::AgentEnd;
@@ -42,16 +41,16 @@ pub(super) struct Sealed {
 
 /// Everything that was measured.
 pub(super) struct Findings {
-    /// The agent's end; absent where an earlier run's work was taken up.
-    pub(super) end: Option<AgentEnd>,
+    /// The agent's end.
+    pub(super) end: AgentEnd,
     /// What became of its process.
     pub(super) lifecycle: Lifecycle,
     /// The tree.
     pub(super) sealed: Sealed,
     /// What it changes.
     pub(super) changed: Vec<ChangedPath>,
-    /// What a look at it found besides files.
-    pub(super) reports: Vec<TreeReport>,
+    /// What else is worth a look, in words.
+    pub(super) remarks: Vec<String>,
     /// The patch file.
     pub(super) patch: PathBuf,
     /// How much it changes.
@@ -76,14 +75,8 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
     let evidence = file_all(live, &findings, &verdict)?;
     failpoint::hit("evidence")?;
     let end = run_end(&cx, &verdict);
-    let after = judge::after(
-        &cx,
-        &live.started.task,
-        verdict.outcome,
-        findings.lifecycle,
-        findings.end.as_ref(),
-        &verdict.summary,
-    );
+    let after =
+        judge::after(&cx, &live.started.task, verdict.outcome, findings.lifecycle, &findings.end, &verdict.summary);
     let decided = Event::Decided { record: Box::new(verdict.decision.clone()) };
     let ended = Event::RunEnded { run: live.started.run.id.clone(), end: Box::new(end), then: after };
     let (run, task) = commit(store, &cx, |tx, cx| {
@@ -126,7 +119,7 @@ fn judge_all(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings
     };
     let cell = Cell { lifecycle: found.lifecycle, verification, policy, freshness: freshness(live, found)? };
     let outcome = cell.outcome();
-    let summary = judge::summary(outcome, found.end.as_ref(), &found.checked, &reason);
+    let summary = judge::summary(outcome, &found.end, &found.checked, &reason);
     let summary = live.world.redactor.redact_text(&summary);
     Ok(Verdict { cell, outcome, decision, summary, warnings })
 }
@@ -151,16 +144,14 @@ fn locked_by_others(
 
 /// What a reviewer should look at although nothing forbids it.
 fn look_closer(live: &Live<'_>, found: &Findings) -> Vec<String> {
-    let mut warnings: Vec<String> = found.reports.iter().map(|report| format!("in the worktree: {report:?}")).collect();
+    let mut warnings = found.remarks.clone();
     let outside = outside_paths(live, found);
     if !outside.is_empty() {
         let shown: Vec<String> = outside.iter().take(10).cloned().collect();
         warnings.push(format!("outside the task's paths: {}", shown.join(", ")));
     }
-    if let Some(end) = &found.end
-        && end.leftovers > 0
-    {
-        warnings.push(format!("the agent left {} processes behind, which were ended", end.leftovers));
+    if found.end.leftovers > 0 {
+        warnings.push(format!("the agent left {} processes behind, which were ended", found.end.leftovers));
     }
     warnings
 }
@@ -248,10 +239,8 @@ fn file_all(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result<Vec<
 
 fn write_summary(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result<(), OpError> {
     let run = &live.started.run;
-    let agent = found
-        .end
-        .as_ref()
-        .map(|end| serde_json::json!({ "end": end.end, "duration_ms": end.duration_ms, "result": end.result }));
+    let end = &found.end;
+    let agent = serde_json::json!({ "end": end.end, "duration_ms": end.duration_ms, "result": end.result });
     let summary = serde_json::json!({
         "run": run.id, "task": run.task, "agent": run.agent, "connector": run.connector, "model": run.model,
         "base": run.base, "target": run.target, "branch": run.branch, "tree": found.sealed.tree.to_string(),
@@ -266,26 +255,4 @@ fn write_summary(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result
 fn write_json(live: &Live<'_>, name: &str, value: &serde_json::Value) -> Result<(), OpError> {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
     fs::write_private(&live.dir.join(name), live.world.redactor.redact_text(&text).as_bytes()).map_err(environment)
-}
-
-/// Ends a run that could not be seen through: its work is saved, the task goes back, and the machine is to blame, not the attempt.
-pub(super) fn give_up(live: &Live<'_>, store: &mut SqliteStore, error: &OpError) -> Result<(), OpError> {
-    let run = &live.started.run;
-    let why = live.world.redactor.redact_text(&error.to_string());
-    let saved = super::place::rescue_run(live.world, live.repo, run).ok().flatten();
-    let cx = live.cx()?;
-    let cell = Cell {
-        lifecycle: Lifecycle::Lost,
-        verification: Verification::Unverified,
-        policy: PolicyVerdict::Allow,
-        freshness: Freshness::Current,
-    };
-    let kept = saved.map(|reference| format!("; its work stands on {reference}")).unwrap_or_default();
-    let summary = format!("could not be seen through: {why}{kept}");
-    let note = Some(Note { at_ms: cx.now.wall_ms, by: cx.actor.clone(), text: summary.clone() });
-    let after = After::Requeue { attempt: Attempt::Free, not_before_ms: None, note };
-    let end = RunEnd { at_ms: cx.now.wall_ms, cell, outcome: Outcome::RetryUncounted, summary };
-    let event = Event::RunEnded { run: run.id.clone(), end: Box::new(end), then: after };
-    // Not fenced: the fold lets a run that lost its lease end for itself alone.
-    commit(store, &cx, |tx, cx| cx.record(tx, &event))
 }

@@ -1,7 +1,7 @@
 //! From what was measured to the cell of the verdict table, and from its outcome to what becomes of the task.
 
 use crate::domain::action::Action;
-use crate::domain::agent_event::{AgentResult, StreamOutcome};
+use crate::domain::agent_event::StreamOutcome;
 use crate::domain::check::CheckStatus;
 use crate::domain::decision::{DecisionRecord, Effect, RepoPath};
 use crate::domain::event::{After, Attempt};
@@ -25,6 +25,7 @@ const LONGEST_PAUSE_MS: i64 = 600_000;
 pub fn lifecycle(end: &AgentEnd, changed: &[ChangedPath]) -> Lifecycle {
     match (&end.stopped, &end.end) {
         (Some(_), _) => return Lifecycle::Killed,
+        (None, ProcessEnd::NotStarted { .. }) => return Lifecycle::NotStarted,
         (None, ProcessEnd::TimedOut { .. } | ProcessEnd::Silent { .. }) => return Lifecycle::TimedOut,
         (None, ProcessEnd::Signaled { .. } | ProcessEnd::OutOfMemory | ProcessEnd::TooMuchOutput { .. }) => {
             return Lifecycle::Killed;
@@ -81,14 +82,14 @@ pub fn policy_verdict(
 }
 
 /// The note that the next attempt reads: which checks failed and how, or what the policy said.
-pub fn summary(outcome: Outcome, end: Option<&AgentEnd>, checked: &[Checked], policy_reason: &str) -> String {
+pub fn summary(outcome: Outcome, end: &AgentEnd, checked: &[Checked], policy_reason: &str) -> String {
     let failed = checked.iter().filter(|c| !matches!(c.result.status, CheckStatus::Passed));
     let failures: Vec<String> = failed.map(check_note).collect();
     match outcome {
         Outcome::SendBackChecks | Outcome::Environment if !failures.is_empty() => failures.join("\n"),
         Outcome::Denied | Outcome::NeedsApproval => format!("{}: {policy_reason}", outcome.meaning()),
         Outcome::Retry | Outcome::RetryUncounted | Outcome::Environment | Outcome::SendBackNoChanges => {
-            let why = end.map(agent_words).unwrap_or_default();
+            let why = agent_words(end);
             if why.is_empty() { outcome.meaning().to_owned() } else { format!("{}: {why}", outcome.meaning()) }
         }
         _ => outcome.meaning().to_owned(),
@@ -128,14 +129,7 @@ fn agent_words(end: &AgentEnd) -> String {
 }
 
 /// What becomes of the task.
-pub fn after(
-    cx: &Cx,
-    task: &Task,
-    outcome: Outcome,
-    lifecycle: Lifecycle,
-    end: Option<&AgentEnd>,
-    summary: &str,
-) -> After {
+pub fn after(cx: &Cx, task: &Task, outcome: Outcome, lifecycle: Lifecycle, end: &AgentEnd, summary: &str) -> After {
     let now = cx.now.wall_ms;
     let note = || Some(Note { at_ms: now, by: cx.actor.clone(), text: summary.to_owned() });
     let hold = |reason: String| Hold { kind: BlockReason::Hold, reason, since_ms: now };
@@ -147,7 +141,7 @@ pub fn after(
         Outcome::RetryUncounted => {
             After::Requeue { attempt: Attempt::Free, not_before_ms: Some(resume_at(now, end)), note: None }
         }
-        _ if lifecycle == Lifecycle::Killed && end.is_some_and(|e| e.stopped.is_some()) => {
+        _ if lifecycle == Lifecycle::Killed && end.stopped.is_some() => {
             After::Requeue { attempt: Attempt::Free, not_before_ms: None, note: note() }
         }
         _ if task.attempts + 1 >= max => {
@@ -162,10 +156,10 @@ pub fn after(
 }
 
 /// When a provider that refused for quota may be asked again.
-fn resume_at(now: i64, end: Option<&AgentEnd>) -> i64 {
-    match end.map(|end: &AgentEnd| -> &AgentResult { &end.result }).map(|result| &result.outcome) {
-        Some(StreamOutcome::Quota { retry_at_ms: Some(at), .. }) => *at,
-        Some(StreamOutcome::Quota { after_ms: Some(ms), .. }) => now + i64::try_from(*ms).unwrap_or(QUOTA_PAUSE_MS),
+fn resume_at(now: i64, end: &AgentEnd) -> i64 {
+    match &end.result.outcome {
+        StreamOutcome::Quota { retry_at_ms: Some(at), .. } => *at,
+        StreamOutcome::Quota { after_ms: Some(ms), .. } => now + i64::try_from(*ms).unwrap_or(QUOTA_PAUSE_MS),
         _ => now + QUOTA_PAUSE_MS,
     }
 }

@@ -4,7 +4,9 @@
 //! taken up or undone by the next command (`recover`), never guessed. What proves anything is measured here, on objects that `ai`
 //! itself wrote; an agent's exit code and words prove nothing.
 
+mod adopt;
 mod agent;
+mod check_place;
 mod checks;
 mod drive;
 mod evidence;
@@ -16,14 +18,18 @@ mod place;
 mod prompt;
 mod provision;
 pub mod recover;
+mod signals;
 mod start;
 mod statement;
+pub mod stop;
+pub mod stopped;
 mod work;
-mod world;
+pub mod world;
 
+pub use check_place::{CheckPlace, Judged};
 pub use checks::{CheckPlan, Checked, run_checks};
 pub use drive::{Report, run};
 pub use evidence::{Filed, file_evidence};
 pub use judge::{policy_verdict, verification};
-pub use place::{CheckPlace, identity};
+pub use place::identity;
 pub use world::{Progress, World, environment};

@@ -1,11 +1,13 @@
-//! Where a run works: a slot of the worktree pool for the agent, and beside it a clean directory for the checks.
+//! Where a run works: a slot of the worktree pool.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::base::id;
 use crate::domain::ids::RunId;
 use crate::domain::run::Run;
 use crate::git::shadow::{Ignored, Shadow};
-use crate::git::worktree::{Fresh, Pool, PoolLimits, Rescue, RescueAs, Slot, Start};
+use crate::git::snapshot::TreeReport;
+use crate::git::worktree::{Cleared, Fresh, Pool, PoolLimits, Rescue, RescueAs, Slot, SlotState, Start, WorktreeError};
 use crate::git::{Identity, Oid, Repo};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::world::{World, environment};
@@ -15,27 +17,104 @@ pub fn identity() -> Result<Identity, OpError> {
     Identity::new("ai", "ai@localhost").map_err(environment)
 }
 
-/// Makes or takes the run's slot. What an earlier run left there is saved first; what cannot be saved is left alone, and the run is
-/// refused.
+/// Makes or takes the run's slot. What an earlier run left there is saved first, what cannot be saved is moved out of the way, whole.
 pub fn prepare(world: &World, repo: &Repo, run: &Run) -> Result<(Slot, Shadow), OpError> {
     let pool = Pool::new(repo, world.pool_dir(), PoolLimits::default());
     let shadow = Shadow::open(repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
-    let start = start_of(run)?;
-    if pool.find(&run.worktree).map_err(environment)?.is_none() {
-        let slot = pool.create(&run.worktree, &run.branch, &start, &shadow).map_err(environment)?;
-        return Ok((slot, shadow));
-    }
-    let cleared = match rescue(world, repo, &pool, run, &shadow)? {
-        Some(cleared) => cleared,
-        // Nothing stands there any more: the directory was removed by hand.
-        None => {
-            let slot = pool.create(&run.worktree, &run.branch, &start, &shadow).map_err(environment)?;
+    let making = Making { world, pool, run, shadow: &shadow, start: start_of(run)? };
+    for _ in 0..ROUNDS {
+        if let Some(slot) = making.once()? {
             return Ok((slot, shadow));
         }
-    };
-    let fresh = Fresh { branch: &run.branch, start: &start, shadow: &shadow, ignored: Ignored::Keep };
-    let slot = pool.reuse(cleared, &fresh).map_err(environment)?;
-    Ok((slot, shadow))
+    }
+    let text = format!("worktree {} does not come clean; look at it and move it away", making.path().display());
+    Err(Refusal::Conflict(text).into())
+}
+
+/// Where work goes that is found in a slot and belongs to no lost run.
+const SLOT_RESCUES: &str = "refs/ai/rescue/slot/";
+/// One thing in the way after the other; more than a few are a loop.
+const ROUNDS: usize = 4;
+
+struct Making<'a> {
+    world: &'a World,
+    pool: Pool<'a>,
+    run: &'a Run,
+    shadow: &'a Shadow,
+    start: Start,
+}
+
+impl Making<'_> {
+    /// The slot; nothing where something was moved out of the way, so that another look is due.
+    fn once(&self) -> Result<Option<Slot>, OpError> {
+        let name = &self.run.worktree;
+        let Some(info) = self.pool.find(name).map_err(environment)? else { return self.create().map(Some) };
+        if info.admin.is_some() && info.head.is_none() {
+            return self.set_all_aside("its HEAD cannot be read");
+        }
+        if matches!(info.state, SlotState::ReplacedByFile | SlotState::ReplacedByLink) {
+            return self.set_aside(&[]);
+        }
+        let reference = format!("{SLOT_RESCUES}{name}");
+        let saved = save(self.world, &self.pool, self.run, self.shadow, (&reference, Known::Anywhere))?;
+        if let Rescue::Saved { reference, files, .. } = &saved.rescue
+            && reference.starts_with(SLOT_RESCUES)
+        {
+            self.world.say(&format!("saved {files} changed files that stood in {name} on {reference}"));
+        }
+        match saved.cleared {
+            Some(cleared) => self.reuse(cleared),
+            None if !saved.left_behind.is_empty() || !info.state.is_worktree() => self.set_aside(&saved.left_behind),
+            // Nothing stands there any more: the directory was removed by hand.
+            None => self.create().map(Some),
+        }
+    }
+
+    fn create(&self) -> Result<Slot, OpError> {
+        let run = self.run;
+        self.pool.create(&run.worktree, &run.branch, &self.start, self.shadow).map_err(environment)
+    }
+
+    fn reuse(&self, cleared: Cleared) -> Result<Option<Slot>, OpError> {
+        let fresh = Fresh { branch: &self.run.branch, start: &self.start, shadow: self.shadow, ignored: Ignored::Keep };
+        match self.pool.reuse(cleared, &fresh) {
+            Ok(slot) => Ok(Some(slot)),
+            Err(WorktreeError::NotClean { .. } | WorktreeError::Git(_)) => self.set_all_aside("it does not come clean"),
+            Err(error) => Err(environment(error)),
+        }
+    }
+
+    fn set_all_aside(&self, why: &str) -> Result<Option<Slot>, OpError> {
+        let kept = self.kept_dir();
+        self.pool.set_all_aside(&self.run.worktree, &kept).map_err(environment)?;
+        self.tell(why, &kept);
+        Ok(None)
+    }
+
+    fn set_aside(&self, left: &[TreeReport]) -> Result<Option<Slot>, OpError> {
+        let moved = self.pool.set_aside(&self.run.worktree, left, &self.kept_dir()).map_err(environment)?;
+        if moved.is_empty() {
+            let text = format!("{} holds something that can neither be saved nor moved", self.path().display());
+            return Err(Refusal::Conflict(text).into());
+        }
+        for (what, kept) in &moved {
+            self.tell(what, kept);
+        }
+        Ok(None)
+    }
+
+    fn tell(&self, what: &str, kept: &Path) {
+        self.world.say(&format!("worktree {}: {what}; kept as {}", self.run.worktree, kept.display()));
+    }
+
+    fn path(&self) -> PathBuf {
+        self.world.pool_dir().join(&self.run.worktree)
+    }
+
+    /// A new directory for what is moved away.
+    fn kept_dir(&self) -> PathBuf {
+        self.world.state().join("kept").join(format!("{}-{}", self.run.id, id::random_text(6)))
+    }
 }
 
 fn start_of(run: &Run) -> Result<Start, OpError> {
@@ -45,46 +124,18 @@ fn start_of(run: &Run) -> Result<Start, OpError> {
     }
 }
 
-fn rescue(
-    world: &World,
-    repo: &Repo,
-    pool: &Pool<'_>,
-    run: &Run,
-    shadow: &Shadow,
-) -> Result<Option<crate::git::worktree::Cleared>, OpError> {
-    let reference = format!("refs/ai/rescue/slot/{}", run.worktree);
-    let saved = save(world, repo, pool, run, shadow, &reference)?;
-    if let Rescue::Saved { reference, files, .. } = &saved.rescue {
-        world.say(&format!("saved {files} changed files that stood in {} on {reference}", run.worktree));
-    }
-    match (saved.cleared, saved.left_behind.is_empty()) {
-        (Some(cleared), _) => Ok(Some(cleared)),
-        (None, true) => Ok(None),
-        (None, false) => {
-            let text = format!(
-                "worktree {} holds something that cannot be saved ({:?}); look at it and move it away",
-                run.worktree,
-                saved.left_behind.first()
-            );
-            Err(Refusal::Conflict(text).into())
-        }
-    }
-}
-
 fn save(
     world: &World,
-    repo: &Repo,
     pool: &Pool<'_>,
     run: &Run,
     shadow: &Shadow,
-    reference: &str,
+    (reference, known): (&str, Known),
 ) -> Result<crate::git::worktree::Rescued, OpError> {
     let who = identity()?;
     let base = run.base.as_deref().map(Oid::parse).transpose().map_err(environment)?;
     let message = format!("ai: work saved from worktree {}\n", run.worktree);
     let when_ms = (world.clock)().wall_ms;
-    let save = RescueAs { reference, message: &message, who: &who, when_ms };
-    let _ = repo;
+    let save = RescueAs { reference, message: &message, who: &who, when_ms, known };
     pool.rescue(&run.worktree, base.as_ref(), shadow, &save).map_err(environment)
 }
 
@@ -93,7 +144,7 @@ pub fn rescue_run(world: &World, repo: &Repo, run: &Run) -> Result<Option<String
     let pool = Pool::new(repo, world.pool_dir(), PoolLimits::default());
     let shadow = Shadow::open(repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
     let reference = rescue_ref(&run.id);
-    match save(world, repo, &pool, run, &shadow, &reference)?.rescue {
+    match save(world, &pool, run, &shadow, (&reference, Known::UnderItsName))?.rescue {
         Rescue::Nothing => Ok(None),
         Rescue::Saved { reference, .. } => Ok(Some(reference)),
     }
@@ -101,30 +152,4 @@ pub fn rescue_run(world: &World, repo: &Repo, run: &Run) -> Result<Option<String
 
 fn rescue_ref(run: &RunId) -> String {
     format!("refs/ai/rescue/{}/{}", run.task(), run.epoch())
-}
-
-/// The directory in which checks run: the judged tree and nothing else, but for what earlier checks built there.
-pub struct CheckPlace {
-    /// The directory.
-    pub root: PathBuf,
-    shadow: Shadow,
-}
-
-impl CheckPlace {
-    /// The place beside slot `name`, with `tree` in it. A place that cannot be brought to the tree is made anew.
-    pub fn open(world: &World, repo: &Repo, name: &str, tree: &Oid) -> Result<CheckPlace, OpError> {
-        let root = world.pool_dir().join(format!(".check-{name}"));
-        let shadow =
-            Shadow::open(repo, &world.state().join("slots").join(name).join("check.git")).map_err(environment)?;
-        let place = CheckPlace { root, shadow };
-        if !(place.root.is_dir()
-            && place.shadow.is_primed()
-            && place.shadow.reset(&place.root, tree, Ignored::Keep).is_ok())
-        {
-            crate::base::fs::remove_dir_all(&place.root).map_err(environment)?;
-            crate::base::fs::create_dir_all(&place.root).map_err(environment)?;
-            place.shadow.checkout(&place.root, tree).map_err(environment)?;
-        }
-        Ok(place)
-    }
 }

@@ -1,48 +1,103 @@
 //! Runs whose supervisor died. Death is proven by process identity, never guessed from silence; what is left of the run is ended, its
 //! work is put on a rescue ref, and only then does the task go back.
 
-use crate::domain::event::{After, Attempt, Event};
-use crate::domain::run::{ProcessRef, Run, RunEnd, Step};
-use crate::domain::task::{BlockReason, Hold, Note};
-use crate::domain::verdict::{Cell, Freshness, Lifecycle, Outcome, PolicyVerdict, Verification};
+use crate::base::fs;
+use crate::domain::ids::RunId;
+use crate::domain::run::{ProcessRef, Run, Step};
 use crate::git::Repo;
 use crate::ops::cx::{self, commit};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::place;
+use crate::ops::run::stop;
+use crate::ops::run::stopped::{self, Cause, Kept};
 use crate::ops::run::world::{World, environment};
 use crate::process::guard::kill_leftovers;
 use crate::process::identity::{Liveness, ProcessIdentity};
-use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, Tx};
 
 /// A run that was recovered.
 pub struct Recovered {
     /// The run.
     pub run: Run,
-    /// Where its work stands, where there was any.
-    pub saved: Option<String>,
+    /// Where its work stands.
+    pub kept: Kept,
     /// Processes of it that were still there and were ended.
     pub ended: usize,
 }
 
-/// Recovers every run whose supervisor is certainly dead.
+/// Recovers every run whose supervisor is certainly dead. One that cannot be recovered does not keep the others from it.
 pub fn dead_runs(world: &World, store: &mut SqliteStore, repo: &Repo) -> Result<Vec<Recovered>, OpError> {
     let active = store.read(|tx| tx.active_runs())?;
-    let dead: Vec<Run> = active.into_iter().filter(|run| liveness(&run.supervisor) == Liveness::Dead).collect();
-    dead.into_iter().map(|run| recover(world, store, repo, run)).collect()
+    let mut recovered = Vec::new();
+    for run in active.iter().filter(|run| liveness(&run.supervisor) == Liveness::Dead) {
+        match one(world, store, repo, &run.id) {
+            Ok(found) => recovered.extend(found),
+            Err(error) => world.say(&format!("warning: run {} cannot be recovered: {error}", run.id)),
+        }
+    }
+    Ok(recovered)
+}
+
+/// Recovers one run whose supervisor is dead; nothing where it has ended or somebody else has recovered it.
+pub fn one(world: &World, store: &mut SqliteStore, repo: &Repo, id: &RunId) -> Result<Option<Recovered>, OpError> {
+    // Two that recover at once would both look at the slot, and the second one at what the first has given to a new run.
+    let _held = fs::lock(&world.state().join("recover.lock")).map_err(environment)?;
+    match store.read(|tx| tx.run(id))? {
+        Some(run) if run.end.is_none() && liveness(&run.supervisor) == Liveness::Dead => {
+            recover(world, store, repo, run).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Recovers the run that an id names, or the one that is at work on the task that it names. A supervisor that lives but let its lease
+/// lapse (stopped, hung) is ended first.
+pub fn named(world: &World, store: &mut SqliteStore, typed: &str) -> Result<Option<Recovered>, OpError> {
+    let run = store.read(|tx| find(tx, typed))?;
+    if run.end.is_some() {
+        return Ok(None);
+    }
+    if liveness(&run.supervisor) != Liveness::Dead {
+        let now = (world.clock)();
+        let lease = store.read(|tx| tx.lease(&run.task.subject()))?;
+        if lease.is_some_and(|lease| lease.epoch == run.id.epoch() && lease.binds(&now)) {
+            let why = format!("its supervisor (process {}) is at work", run.supervisor.pid);
+            let next = format!("`ai task cancel {}` stops it", run.task);
+            return Err(Refusal::WrongState { task: run.task, state: "running".into(), why, next }.into());
+        }
+        let ended = stop::stop(world, store, &run)?;
+        return Ok(Some(Recovered { run: ended, kept: Kept::Nothing, ended: 1 }));
+    }
+    one(world, store, &world.repo()?, &run.id)
+}
+
+fn find(tx: &mut dyn Tx, typed: &str) -> Result<Run, OpError> {
+    let missing = || Refusal::NotFound { what: "run", id: crate::base::text::one_line(typed) };
+    let (task, epoch) = match typed.trim().rsplit_once('.') {
+        Some((task, epoch)) => (task, Some(epoch.parse::<u64>().map_err(|_| missing())?)),
+        None => (typed.trim(), None),
+    };
+    let id = cx::resolve(tx, task)?;
+    let mut runs = tx.runs(&id)?;
+    runs.retain(|run| epoch.is_none_or(|epoch| run.id.epoch() == epoch));
+    Ok(runs.pop().ok_or_else(missing)?)
 }
 
 /// Whether the supervisor of a run still works.
 pub fn liveness(supervisor: &ProcessRef) -> Liveness {
+    identity(supervisor).liveness()
+}
+
+pub(super) fn identity(supervisor: &ProcessRef) -> ProcessIdentity {
     ProcessIdentity {
         boot_id: supervisor.boot_id.clone(),
         pid_namespace: supervisor.pid_namespace.clone(),
         pid: supervisor.pid,
         start_ticks: supervisor.start_ticks,
     }
-    .liveness()
 }
 
+/// Ends what is left of a run whose supervisor is dead, saves its work and gives its task back.
 fn recover(world: &World, store: &mut SqliteStore, repo: &Repo, run: Run) -> Result<Recovered, OpError> {
     let left = kill_leftovers(run.id.as_str(), world.config.runs.grace).map_err(environment)?;
     if !left.survivors.is_empty() {
@@ -50,44 +105,14 @@ fn recover(world: &World, store: &mut SqliteStore, repo: &Repo, run: Run) -> Res
         let text = format!("processes {pids:?} of run {} cannot be ended, so its task stays where it is", run.id);
         return Err(Refusal::Environment(text).into());
     }
-    let saved = match run.step >= Step::Worktree {
-        true => place::rescue_run(world, repo, &run)?,
-        false => None,
+    let kept = match run.step >= Step::Worktree {
+        true => stopped::keep(world, repo, &run),
+        false => Kept::Nothing,
     };
-    let policy = world.checkout_policy();
-    let cx = world.cx(&policy)?;
-    let kept = match (&saved, &run.commit) {
-        (Some(reference), _) => format!("; its work stands on {reference}"),
-        (None, Some(_)) => format!("; its work stands on branch {}", run.branch),
-        (None, None) => String::new(),
-    };
-    let summary = format!("cut off at step {}: its supervisor died{kept}", run.step.name());
-    let cell = Cell {
-        lifecycle: Lifecycle::Lost,
-        verification: Verification::Unverified,
-        policy: PolicyVerdict::Allow,
-        freshness: Freshness::Current,
-    };
-    let end = RunEnd { at_ms: cx.now.wall_ms, cell, outcome: Outcome::RetryUncounted, summary: summary.clone() };
-    commit(store, &cx, |tx, cx| {
-        // Somebody else may have recovered it meanwhile.
-        if tx.run(&run.id)?.is_none_or(|now| now.end.is_some()) {
-            return Ok(());
-        }
-        let lapses = cx::load(tx, &run.task)?.lapses + 1;
-        let then = if lapses >= cx.rules.max_lapses {
-            let reason = format!("its runs were cut off {lapses} times in a row; the last: {summary}");
-            After::Hold {
-                hold: Hold { kind: BlockReason::Parked, reason, since_ms: cx.now.wall_ms },
-                attempt: Attempt::Lapse,
-            }
-        } else {
-            let note =
-                saved.is_some().then(|| Note { at_ms: cx.now.wall_ms, by: cx.actor.clone(), text: summary.clone() });
-            After::Requeue { attempt: Attempt::Lapse, not_before_ms: None, note }
-        };
-        cx.record(tx, &Event::RunEnded { run: run.id.clone(), end: Box::new(end.clone()), then })
-    })?;
-    world.say(&format!("recovered run {}: {summary}", run.id));
-    Ok(Recovered { run, saved, ended: left.ended })
+    let summary = format!("cut off at step {}: its supervisor died", run.step.name());
+    let cx = world.cx(&world.checkout_policy())?;
+    commit(store, &cx, |tx, cx| stopped::end(tx, cx, &run, Cause::Machine, &summary, &kept))?;
+    world.say(&format!("recovered run {}: {summary}{}", run.id, kept.clause()));
+    let run = store.read(|tx| tx.run(&run.id))?.unwrap_or(run);
+    Ok(Recovered { run, kept, ended: left.ended })
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::domain::action::Action;
 use crate::domain::agent::Agent;
 use crate::domain::event::Event;
+use crate::domain::ids::RunId;
 use crate::domain::lease::{Lease, Token};
 use crate::domain::run::{ProcessRef, Run, Step};
 use crate::domain::task::Task;
@@ -36,7 +37,7 @@ pub struct Started {
     pub token: Token,
 }
 
-/// Claims the task and records the run.
+/// Claims the task and records the run. `is_left` says whether the files of a lost run are there, so that it can be taken up.
 pub fn start(
     store: &mut SqliteStore,
     cx: &Cx,
@@ -44,12 +45,14 @@ pub fn start(
     agent: &Agent,
     origin: &Origin,
     ttl_ms: i64,
+    is_left: &dyn Fn(&RunId) -> bool,
 ) -> Result<Started, OpError> {
     let supervisor = this_process()?;
     claim::record_lapses(store, cx, which)?;
     commit(store, cx, |tx, cx| {
-        refuse_full(tx, cx, agent)?;
+        // A task that somebody holds is told of before the agent's own limit: waiting for the agent would not help.
         let claimed = claim::claim(tx, cx, which, ttl_ms)?;
+        refuse_full(tx, cx, agent)?;
         let mut question = Question::on_task(Action::RunStart, &claimed.task);
         let id = claimed.task.id.run(claimed.lease.epoch);
         question.resource.run = Some(id.to_string());
@@ -70,7 +73,7 @@ pub fn start(
             step: Step::Claimed,
             tree: None,
             commit: None,
-            adopted: adoptable(tx, &claimed.task, origin)?,
+            adopted: adoptable(tx, &claimed.task, origin)?.filter(|run| is_left(run)),
             accepting: None,
             end: None,
             id,
@@ -115,7 +118,7 @@ fn free_slot(tx: &mut dyn Tx) -> Result<String, OpError> {
 
 /// The lost run of this task whose snapshot can be taken up: its agent had ended, nobody has said anything since, and the base is the
 /// same.
-fn adoptable(tx: &mut dyn Tx, task: &Task, origin: &Origin) -> Result<Option<crate::domain::ids::RunId>, OpError> {
+fn adoptable(tx: &mut dyn Tx, task: &Task, origin: &Origin) -> Result<Option<RunId>, OpError> {
     let runs = tx.runs(&task.id)?;
     let Some(last) = runs.last() else { return Ok(None) };
     let lost = last.end.as_ref().is_some_and(|end| end.cell.lifecycle == crate::domain::verdict::Lifecycle::Lost);

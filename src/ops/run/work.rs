@@ -1,27 +1,44 @@
 //! The steps of a run up to its findings: worktree, prompt, agent, snapshot, checks.
 
+use std::path::{Path, PathBuf};
+
 use crate::base::fs;
 use crate::domain::run::Step;
 use crate::domain::trailer::{self, Trailers};
 use crate::domain::verdict::Lifecycle;
-use crate::git::diff::ChangedPath;
+use crate::git::bystander::Before;
+use crate::git::diff::{ChangedPath, Stats};
 use crate::git::shadow::Shadow;
-use crate::git::snapshot::{Limits, Snapshot, Work, seal};
+use crate::git::snapshot::{Limits, Work, seal};
 use crate::git::worktree::Slot;
 use crate::git::{Expect, Oid};
 use crate::ops::refusal::OpError;
 use crate::ops::run::agent::{AgentEnd, AgentStep, run_agent};
+use crate::ops::run::check_place::{CheckPlace, Judged};
 use crate::ops::run::checks::{CheckPlan, Checked, run_checks};
 use crate::ops::run::drive::{Live, make_run_dir};
 use crate::ops::run::finish::{Findings, Sealed};
-use crate::ops::run::place::{self, CheckPlace, identity};
+use crate::ops::run::place::{self, identity};
 use crate::ops::run::world::environment;
-use crate::ops::run::{failpoint, judge, prompt, provision};
-use crate::store::Store;
+use crate::ops::run::{adopt, failpoint, judge, prompt, provision};
 use crate::store::sqlite::SqliteStore;
 
 /// Largest patch that is kept.
 const PATCH_CAP: usize = 64 << 20;
+
+/// An agent's work as it was found when it had ended.
+pub(super) struct Worked {
+    /// How the agent ended.
+    pub(super) end: AgentEnd,
+    /// What that means.
+    pub(super) lifecycle: Lifecycle,
+    /// The tree and its commit.
+    pub(super) sealed: Sealed,
+    /// What differs from the base.
+    pub(super) changed: Vec<ChangedPath>,
+    /// What else is worth a look, in words.
+    pub(super) remarks: Vec<String>,
+}
 
 /// Does everything that has to be done before a verdict.
 pub(super) fn findings(live: &Live<'_>, store: &mut SqliteStore) -> Result<Findings, OpError> {
@@ -30,30 +47,33 @@ pub(super) fn findings(live: &Live<'_>, store: &mut SqliteStore) -> Result<Findi
     let (slot, shadow) = place::prepare(live.world, live.repo, &live.started.run)?;
     keep_token(live, &slot)?;
     failpoint::hit("worktree")?;
-    provision::provision(live, &slot)?;
     write_prompt(live, &slot)?;
+    let taken_up = adopt::take_up(live, store, &shadow)?;
+    if taken_up.is_none() {
+        provision::provision(live, &slot)?;
+    }
     failpoint::hit("prompt")?;
-    let (end, sealed, snapshot) = match adopted(live, store)? {
-        Some((sealed, snapshot)) => (None, sealed, snapshot),
-        None => {
-            live.step(store, Step::Agent)?;
-            let end = agent_step(live, &slot)?;
-            failpoint::hit("agent")?;
-            live.step_even_if_stopped(store, Step::Snapshot)?;
-            let (sealed, snapshot) = take(live, &slot, &shadow)?;
-            (Some(end), sealed, snapshot)
-        }
+    let worked = match taken_up {
+        Some(worked) => worked,
+        None => ask_agent(live, store, &slot, &shadow)?,
     };
-    live.step_sealed(store, &sealed)?;
+    adopt::leave(live, &worked)?;
+    live.step_sealed(store, &worked.sealed)?;
     failpoint::hit("sealed")?;
-    let (patch, stats) = write_patch(live, &shadow, &sealed)?;
-    let lifecycle = end.as_ref().map_or(Lifecycle::Finished, |end| judge::lifecycle(end, &snapshot.changed));
-    let checked = match lifecycle {
-        Lifecycle::Finished => checks(live, &sealed)?,
+    let (patch, stats) = write_patch(live, &shadow, &worked.sealed)?;
+    let checked = match worked.lifecycle {
+        Lifecycle::Finished => checks(live, &worked.sealed)?,
         _ => Vec::new(),
     };
     failpoint::hit("checks")?;
-    Ok(Findings { end, lifecycle, sealed, changed: snapshot.changed, reports: snapshot.reports, patch, stats, checked })
+    let Worked { end, lifecycle, sealed, changed, mut remarks } = worked;
+    if patch.holds_secret {
+        remarks.push(
+            "the change holds something that looks like a secret; it is blackened in the evidence, not in the commit"
+                .into(),
+        );
+    }
+    Ok(Findings { end, lifecycle, sealed, changed, remarks, patch: patch.file, stats, checked })
 }
 
 /// Commands inside the worktree find the lease there and need no flag.
@@ -72,6 +92,30 @@ fn write_prompt(live: &Live<'_>, slot: &Slot) -> Result<(), OpError> {
     fs::write_private(&live.dir.join("prompt.md"), text.as_bytes()).map_err(environment)
 }
 
+/// Starts the agent, sees it to its end, and takes what it left.
+fn ask_agent(live: &Live<'_>, store: &mut SqliteStore, slot: &Slot, shadow: &Shadow) -> Result<Worked, OpError> {
+    live.step(store, Step::Agent)?;
+    let mark = live.dir.join("started");
+    fs::write_private(&mark, b"").map_err(environment)?;
+    let before = Before::look(live.repo, &mark).map_err(environment)?;
+    fs::remove_file(&mark).map_err(environment)?;
+    let end = agent_step(live, slot)?;
+    failpoint::hit("agent")?;
+    live.step_even_if_stopped(store, Step::Snapshot)?;
+    let mut worked = take(live, slot, shadow, end)?;
+    worked.remarks.extend(seen_outside(live, &before));
+    Ok(worked)
+}
+
+/// What changed in the main checkout and in the git directory meanwhile. A look that fails is told of, and decides nothing.
+fn seen_outside(live: &Live<'_>, before: &Before) -> Vec<String> {
+    let own = format!("refs/heads/{}", live.started.run.branch);
+    let root = live.world.location.main_root.as_deref().or(live.world.location.top.as_deref());
+    let shadow = root.map(|_| Shadow::open(live.repo, &live.world.shadow_dir("main"))).transpose();
+    let told = shadow.and_then(|shadow| before.changes(live.repo, root.zip(shadow.as_ref()), &own));
+    told.unwrap_or_else(|error| vec![format!("the main checkout could not be looked at: {error}")])
+}
+
 fn agent_step(live: &Live<'_>, slot: &Slot) -> Result<AgentEnd, OpError> {
     let prompt = fs::read_text(&live.dir.join("prompt.md"), 64 << 20).map_err(environment)?;
     let step = AgentStep {
@@ -88,13 +132,10 @@ fn agent_step(live: &Live<'_>, slot: &Slot) -> Result<AgentEnd, OpError> {
 }
 
 /// The supervisor's own look at the tree, and the commit of it on the run's branch.
-fn take(live: &Live<'_>, slot: &Slot, shadow: &Shadow) -> Result<(Sealed, Snapshot), OpError> {
+fn take(live: &Live<'_>, slot: &Slot, shadow: &Shadow, end: AgentEnd) -> Result<Worked, OpError> {
     let (repo, run) = (live.repo, &live.started.run);
-    let base = run.base.as_deref().map(Oid::parse).transpose().map_err(environment)?;
-    let base_tree = match &base {
-        Some(base) => repo.tree_of(base).map_err(environment)?,
-        None => shadow.format().empty_tree(),
-    };
+    let base = live.base()?;
+    let base_tree = live.base_tree(shadow)?;
     let snapshot = shadow.snapshot(&slot.path, &base_tree, Limits::default()).map_err(environment)?;
     failpoint::hit("snapshot")?;
     // An agent that wrecked its HEAD committed nothing that could be built upon; its files are taken all the same.
@@ -113,20 +154,21 @@ fn take(live: &Live<'_>, slot: &Slot, shadow: &Shadow) -> Result<(Sealed, Snapsh
         when_ms: (live.world.clock)().wall_ms,
     };
     let sealed = seal(repo, shadow, &work).map_err(environment)?;
+    let mut remarks: Vec<String> = snapshot.reports.iter().map(|report| format!("in the worktree: {report}")).collect();
     if let Some(unrelated) = &sealed.unrelated_head {
-        live.world.say(&format!(
-            "warning: HEAD of the worktree was moved to {unrelated}, which does not descend from the base"
-        ));
+        remarks.push(format!("HEAD of the worktree was moved to {unrelated}, which does not descend from the base"));
     }
     if let Some(commit) = &sealed.commit {
         move_branch(live, commit)?;
     }
     let own_commits = sealed.own_commits.len();
-    Ok((Sealed { base_tree, tree: snapshot.tree.clone(), commit: sealed.commit, own_commits }, snapshot))
+    let sealed = Sealed { base_tree, tree: snapshot.tree, commit: sealed.commit, own_commits };
+    let lifecycle = judge::lifecycle(&end, &snapshot.changed);
+    Ok(Worked { end, lifecycle, sealed, changed: snapshot.changed, remarks })
 }
 
 /// Moves the run's branch, from wherever the agent left it, to the judged commit.
-fn move_branch(live: &Live<'_>, commit: &Oid) -> Result<(), OpError> {
+pub(super) fn move_branch(live: &Live<'_>, commit: &Oid) -> Result<(), OpError> {
     let name = format!("refs/heads/{}", live.started.run.branch);
     let expected = match live.repo.find_ref(&name).map_err(environment)? {
         Some(now) if &now == commit => return Ok(()),
@@ -136,37 +178,19 @@ fn move_branch(live: &Live<'_>, commit: &Oid) -> Result<(), OpError> {
     live.repo.swap_ref(&name, Some(commit), &expected, "ai: snapshot of the run").map_err(environment)
 }
 
-/// Takes up the snapshot of a lost run instead of asking an agent again.
-fn adopted(live: &Live<'_>, store: &mut SqliteStore) -> Result<Option<(Sealed, Snapshot)>, OpError> {
-    let Some(from) = &live.started.run.adopted else { return Ok(None) };
-    let Some(lost) = store.read(|tx| tx.run(from))? else { return Ok(None) };
-    let (Some(tree), Some(commit)) = (&lost.tree, &lost.commit) else { return Ok(None) };
-    let (tree, commit) = (Oid::parse(tree).map_err(environment)?, Oid::parse(commit).map_err(environment)?);
-    if !live.repo.has_object(&commit).map_err(environment)? {
-        return Ok(None);
-    }
-    let shadow = Shadow::open(live.repo, &live.world.shadow_dir(&live.started.run.worktree)).map_err(environment)?;
-    let base_tree = match &live.started.run.base {
-        Some(base) => live.repo.tree_of(&Oid::parse(base).map_err(environment)?).map_err(environment)?,
-        None => shadow.format().empty_tree(),
-    };
-    let changed: Vec<ChangedPath> = shadow.changed_paths(&base_tree, &tree).map_err(environment)?;
-    move_branch(live, &commit)?;
-    live.world.say(&format!("taking up the work of run {from}, which was cut off after its agent had ended"));
-    let sealed = Sealed { base_tree, tree: tree.clone(), commit: Some(commit), own_commits: 0 };
-    Ok(Some((sealed, Snapshot { tree, changed, reports: Vec::new() })))
+/// The patch that was written.
+struct Written {
+    file: PathBuf,
+    holds_secret: bool,
 }
 
-fn write_patch(
-    live: &Live<'_>,
-    shadow: &Shadow,
-    sealed: &Sealed,
-) -> Result<(std::path::PathBuf, crate::git::diff::Stats), OpError> {
+fn write_patch(live: &Live<'_>, shadow: &Shadow, sealed: &Sealed) -> Result<(Written, Stats), OpError> {
     let patch = shadow.patch(&sealed.base_tree, &sealed.tree, PATCH_CAP).map_err(environment)?;
     let stats = shadow.stats(&sealed.base_tree, &sealed.tree).map_err(environment)?;
     let file = live.dir.join("diff.patch");
-    fs::write_private(&file, &live.world.redactor.redact(&patch.text)).map_err(environment)?;
-    Ok((file, stats))
+    let shown = live.world.redactor.redact(&patch.text);
+    fs::write_private(&file, &shown).map_err(environment)?;
+    Ok((Written { file, holds_secret: shown != patch.text }, stats))
 }
 
 fn checks(live: &Live<'_>, sealed: &Sealed) -> Result<Vec<Checked>, OpError> {
@@ -175,6 +199,11 @@ fn checks(live: &Live<'_>, sealed: &Sealed) -> Result<Vec<Checked>, OpError> {
         return Ok(Vec::new());
     }
     let run = &live.started.run;
-    let place = CheckPlace::open(live.world, live.repo, &run.worktree, &sealed.tree)?;
-    run_checks(live.world, &place, plans, &live.dir.join("checks"), run.id.as_str(), &live.cancel)
+    let judged = Judged { tree: &sealed.tree, commit: sealed.commit.as_ref() };
+    let place = CheckPlace::open(live.world, live.repo, &run.worktree, judged)?;
+    run_checks(live.world, &place, plans, &checks_dir(&live.dir), run.id.as_str(), &live.cancel)
+}
+
+fn checks_dir(run_dir: &Path) -> PathBuf {
+    run_dir.join("checks")
 }

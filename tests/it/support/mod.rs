@@ -12,6 +12,7 @@ mod cmd;
 mod git;
 pub mod markdown;
 pub mod poll;
+pub mod runs;
 mod sandbox;
 pub mod story;
 mod tree;

@@ -3,12 +3,14 @@
 use clap::Args;
 
 use crate::cli::cmd::Outcome;
+use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::{exit, token};
 use crate::domain::task::Proof;
 use crate::ops::cx;
 use crate::ops::finish::{self, Right};
+use crate::ops::prove;
 use crate::ops::refusal::OpError;
 use crate::store::Store;
 use crate::store::sqlite::Access;
@@ -31,12 +33,16 @@ pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
     let token = token::look(context, &id.subject(), args.lease.as_deref())?;
     let right = token.as_ref().map_or(Right::Unclaimed, Right::Token);
     let cx = context.cx()?;
-    let proof = match &args.overridden {
+    let (proof, evidence) = match &args.overridden {
         Some(reason) if reason.trim().is_empty() => return Err(CliError::usage("an override needs a reason")),
-        Some(reason) => Proof::Overridden { reason: reason.clone(), by: cx.actor.clone() },
-        None => return Err(CliError::usage("not yet")),
+        Some(reason) => (Proof::Overridden { reason: reason.clone(), by: cx.actor.clone() }, Vec::new()),
+        None => {
+            let task = store.read(|tx| finish::may_end(tx, &cx, &id, &right))?;
+            let proven = prove::here(&world(context)?, &task)?;
+            (proven.proof, proven.evidence)
+        }
     };
-    let task = finish::done(&mut store, &cx, &id, &right, proof, &[])?;
+    let task = finish::done(&mut store, &cx, &id, &right, proof, &evidence)?;
     if let Some(token) = &token {
         token::forget(context, token)?;
     }

@@ -3,12 +3,15 @@
 use clap::Args;
 
 use crate::cli::cmd::Outcome;
+use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
+use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::domain::task::Task;
 use crate::ops::cx::{Cx, commit};
 use crate::ops::edit;
 use crate::ops::refusal::OpError;
+use crate::ops::run::stop;
 use crate::store::Tx;
 use crate::store::sqlite::Access;
 
@@ -54,7 +57,17 @@ pub(super) fn unhold(args: &OneTask, context: &mut Context) -> Outcome {
 }
 
 pub(super) fn cancel(args: &CancelArgs, context: &mut Context) -> Outcome {
-    change(context, |tx, cx| edit::cancel(tx, cx, &args.id, args.reason.clone()))
+    let cx = context.cx()?;
+    let mut store = context.store(Access::Write)?;
+    let cancelled = commit(&mut store, &cx, |tx, cx| edit::cancel(tx, cx, &args.id, args.reason.clone()))?;
+    // The task is nobody's from here on, whatever becomes of the processes.
+    let stopped = cancelled.run.map(|run| stop::stop(&world(context)?, &mut store, &run).map_err(CliError::from));
+    let stopped = stopped.transpose()?;
+    show(&cancelled.task, context);
+    if let Some(end) = stopped.and_then(|run| run.end) {
+        context.ui.say(&format!("its run was ended: {}", end.summary));
+    }
+    Ok(exit::OK)
 }
 
 pub(super) fn retry(args: &OneTask, context: &mut Context) -> Outcome {
@@ -70,11 +83,15 @@ pub(super) fn change(context: &mut Context, work: impl FnOnce(&mut dyn Tx, &Cx) 
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
     let task = commit(&mut store, &cx, work)?;
+    show(&task, context);
+    Ok(exit::OK)
+}
+
+fn show(task: &Task, context: &mut Context) {
     if context.ui.json() {
-        context.ui.object(&task);
+        context.ui.object(task);
     } else {
         let title = crate::base::text::one_line(&task.title);
         context.ui.line(&format!("{}  {}  {title}", task.id, task.status_text()));
     }
-    Ok(exit::OK)
 }

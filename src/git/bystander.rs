@@ -1,0 +1,249 @@
+//! What happened in the main checkout, and in the git directory, while an agent worked in a worktree of its own.
+//!
+//! Nothing keeps a process from writing there where no sandbox does, so a run looks afterwards and says what it sees. The look is
+//! cheap: one list of paths, one `lstat` each, no file is read. Whoever changed a file cannot be told from outside, so this is a word
+//! for the person who reviews, never a proof against the agent.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::cmd::Nul;
+use super::error::GitError;
+use super::oid::Oid;
+use super::path::TreePath;
+use super::repo::{Head, Repo};
+use super::shadow::Shadow;
+use crate::base::fs;
+
+/// Files of the git directory by which it makes Git run programs, or read content differently.
+const STEERING: [&str; 4] = ["config", "config.worktree", "info/attributes", "info/grafts"];
+/// Settings and hooks beyond this are compared by size alone.
+const CAP: u64 = 1 << 20;
+/// Branches of runs move all the time, by `ai` itself.
+const RUNS: &str = "refs/heads/ai/";
+
+/// How things stood before the agent began.
+#[derive(Debug)]
+pub struct Before {
+    /// Change time of a file that `ai` wrote just now, in seconds and nanoseconds of the file system's own clock.
+    since: (i64, i64),
+    refs: BTreeMap<String, Oid>,
+    head: Option<Head>,
+    steering: BTreeMap<PathBuf, String>,
+}
+
+/// What changed meanwhile, in words.
+pub type Changes = Vec<String>;
+
+impl Before {
+    /// Looks at the references and settings. `mark` is a file that was written just now.
+    pub fn look(repo: &Repo, mark: &Path) -> Result<Before, GitError> {
+        let meta = std::fs::symlink_metadata(mark);
+        let meta = meta.map_err(|source| fs::FsError { action: "look at", path: mark.to_owned(), source })?;
+        Ok(Before {
+            since: (meta.ctime(), meta.ctime_nsec()),
+            refs: refs(repo)?,
+            head: repo.head().ok(),
+            steering: steering(repo.common_dir())?,
+        })
+    }
+
+    /// What is different now. `root` is the main checkout, where there is one; `own` the branch of the run.
+    pub fn changes(&self, repo: &Repo, root: Option<(&Path, &Shadow)>, own: &str) -> Result<Changes, GitError> {
+        let mut told = Vec::new();
+        let head = repo.head().ok();
+        if let Some((root, shadow)) = root {
+            let tree = match head.as_ref().and_then(Head::commit) {
+                Some(commit) => repo.tree_of(commit)?,
+                None => shadow.format().empty_tree(),
+            };
+            let mut files = touched(shadow, root, &tree, self.since)?;
+            let by_commit = self.brought_by_head(repo, shadow, &tree)?;
+            files.retain(|file| !by_commit.contains(file));
+            if !files.is_empty() {
+                told.push(format!("files of the main checkout changed during the run: {}", some_of(&files)));
+            }
+        }
+        if head.as_ref().map(|h| h.branch().map(str::to_owned))
+            != self.head.as_ref().map(|h| h.branch().map(str::to_owned))
+        {
+            told.push("HEAD of the main checkout was switched during the run".to_owned());
+        }
+        let refs_now = refs(repo)?;
+        let moves = moved(&self.refs, &refs_now, own);
+        told.extend(moves.into_iter().filter(|m| !is_accept(repo, m)).map(|m| m.text));
+        let steered = differing(&self.steering, &steering(repo.common_dir())?);
+        if !steered.is_empty() {
+            told.push(format!(
+                "the repository's own settings or hooks changed during the run, by which your next git command may run a program: {}",
+                some_of(&steered)
+            ));
+        }
+        Ok(told)
+    }
+}
+
+impl Before {
+    /// Paths that came with a new commit on the branch of the main checkout: a commit is told of as a moved branch.
+    fn brought_by_head(&self, repo: &Repo, shadow: &Shadow, now: &Oid) -> Result<HashSet<String>, GitError> {
+        let Some(was) = self.head.as_ref().and_then(Head::commit) else { return Ok(HashSet::new()) };
+        let was = repo.tree_of(was)?;
+        if was == *now {
+            return Ok(HashSet::new());
+        }
+        Ok(shadow.changed_paths(&was, now)?.into_iter().map(|change| change.path.to_string()).collect())
+    }
+}
+
+fn refs(repo: &Repo) -> Result<BTreeMap<String, Oid>, GitError> {
+    let mut all = BTreeMap::new();
+    for prefix in ["refs/heads/", "refs/tags/"] {
+        all.extend(repo.list_refs(prefix)?);
+    }
+    Ok(all)
+}
+
+/// A reference that is not where it was.
+struct Move<'a> {
+    name: &'a str,
+    now: Option<&'a Oid>,
+    text: String,
+}
+
+fn moved<'a>(before: &'a BTreeMap<String, Oid>, after: &'a BTreeMap<String, Oid>, own: &str) -> Vec<Move<'a>> {
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let foreign = names.into_iter().filter(|name| !name.starts_with(RUNS) && *name != own);
+    foreign
+        .filter_map(|name| {
+            let (was, now) = (before.get(name), after.get(name));
+            let text = match (was, now) {
+                (None, Some(now)) => format!("{name} was made during the run, at {}", now.short()),
+                (Some(was), None) => format!("{name} was deleted during the run; it was at {}", was.short()),
+                (Some(was), Some(now)) if was != now => {
+                    format!("{name} moved during the run, from {} to {}", was.short(), now.short())
+                }
+                _ => return None,
+            };
+            Some(Move { name, now, text })
+        })
+        .collect()
+}
+
+/// True where the branch's own log says that `ai accept` moved it there: other tasks go on meanwhile.
+fn is_accept(repo: &Repo, moved: &Move<'_>) -> bool {
+    let Some(now) = moved.now else { return false };
+    let log = fs::read_capped(&repo.common_dir().join("logs").join(moved.name), 64 << 20).unwrap_or_default();
+    let last = log.trim_ascii_end().rsplit(|b| *b == b'\n').next().unwrap_or_default();
+    let last = String::from_utf8_lossy(last);
+    last.split(' ').nth(1) == Some(now.as_str()) && last.contains(&format!("\t{}", super::merge::ACCEPT_LOG))
+}
+
+/// Digests of everything in the git directory that can make Git run a program.
+fn steering(common_dir: &Path) -> Result<BTreeMap<PathBuf, String>, GitError> {
+    let mut files: Vec<PathBuf> = STEERING.iter().map(|name| common_dir.join(name)).collect();
+    files.extend(fs::list_dir(&common_dir.join("hooks"))?);
+    let mut found = BTreeMap::new();
+    for file in files {
+        let Ok(meta) = std::fs::symlink_metadata(&file) else { continue };
+        let is_plain = meta.is_file() && meta.len() <= CAP;
+        let content = if is_plain { fs::digest(&file).map(|(sha, _)| sha).unwrap_or_default() } else { String::new() };
+        let name = file.strip_prefix(common_dir).unwrap_or(&file).to_owned();
+        found.insert(name, format!("{} {} {content}", meta.mode(), if meta.is_dir() { 0 } else { meta.len() }));
+    }
+    Ok(found)
+}
+
+fn differing(before: &BTreeMap<PathBuf, String>, after: &BTreeMap<PathBuf, String>) -> Vec<String> {
+    let names: BTreeSet<&PathBuf> = before.keys().chain(after.keys()).collect();
+    let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
+    changed.map(|name| format!(".git/{}", crate::base::text::path_bytes(name.as_os_str().as_bytes()))).collect()
+}
+
+/// Files below `root` whose state changed since then: written, made, renamed, or removed.
+fn touched(shadow: &Shadow, root: &Path, tree: &Oid, since: (i64, i64)) -> Result<Vec<String>, GitError> {
+    let out = shadow.list_paths(root, tree)?;
+    let mut fields = Nul::of(&out);
+    let (mut seen, mut found) = (HashSet::new(), Vec::new());
+    while let Some(field) = fields.next() {
+        let [tag, b' ', path @ ..] = field else { return Err(fields.bad("a line of ls-files")) };
+        // A name that ends in `/` is another repository; `S` is outside of the sparse cone.
+        if path.ends_with(b"/") || *tag == b'S' || !seen.insert(path.to_vec()) {
+            continue;
+        }
+        let path = TreePath::new(path);
+        let here = path.beneath(root);
+        let changed = match std::fs::symlink_metadata(&here) {
+            Ok(meta) => !meta.is_dir() && (meta.ctime(), meta.ctime_nsec()) >= since,
+            Err(_) => directory_changed(root, &here, since),
+        };
+        if changed {
+            found.push(path.to_string());
+        }
+    }
+    Ok(found)
+}
+
+/// A file that is gone left its trace in the directory that held it.
+fn directory_changed(root: &Path, gone: &Path, since: (i64, i64)) -> bool {
+    let above = gone.ancestors().skip(1).take_while(|dir| dir.starts_with(root));
+    let nearest = above.filter_map(|dir| std::fs::symlink_metadata(dir).ok()).next();
+    nearest.is_some_and(|meta| (meta.ctime(), meta.ctime_nsec()) >= since)
+}
+
+fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN { format!("{shown} and {} more", names.len() - SHOWN) } else { shown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Run;
+    use super::*;
+
+    fn told(run: &Run, act: impl FnOnce(&Path)) -> String {
+        let mark = run.repo.common_dir().join("mark");
+        fs::write_atomic(&mark, b"x").unwrap();
+        let before = Before::look(&run.repo, &mark).unwrap();
+        act(&run.test.root);
+        let shadow = super::super::testing::shadow(&run.repo, "bystander");
+        before.changes(&run.repo, Some((&run.test.root, &shadow)), "refs/heads/ai/t-1/1").unwrap().join("\n")
+    }
+
+    #[test]
+    fn a_quiet_run_tells_nothing() {
+        let run = Run::new();
+        // Older than the mark by more than one tick of the file system's clock.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert_eq!(told(&run, |_| run.write("src/lib.rs", "work")), "");
+    }
+
+    #[test]
+    fn what_was_written_made_or_removed_outside_is_named() {
+        let run = Run::new();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let text = told(&run, |root| {
+            std::fs::write(root.join("README"), "changed").unwrap();
+            std::fs::write(root.join("new file"), "x").unwrap();
+            std::fs::write(root.join("ignored.log"), "x").unwrap();
+            std::fs::remove_file(root.join("src/lib.rs")).unwrap();
+        });
+        assert_eq!(text, "files of the main checkout changed during the run: README, new file, src/lib.rs");
+    }
+
+    #[test]
+    fn moved_branches_and_planted_programs_are_named() {
+        let run = Run::new();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let text = told(&run, |root| {
+            run.test.git(&["branch", "other"]);
+            run.test.git(&["config", "core.fsmonitor", "evil"]);
+            std::fs::write(root.join(".git/hooks/pre-commit"), "evil").unwrap();
+        });
+        assert!(text.contains("refs/heads/other was made during the run"), "{text}");
+        assert!(text.contains(": .git/config, .git/hooks/pre-commit"), "{text}");
+        assert!(!text.contains("main checkout"), "{text}");
+    }
+}

@@ -1,0 +1,79 @@
+//! What stands in the way of a slot and cannot be saved as objects (a repository of the agent's own, a file beyond all limits, a file in
+//! place of the directory) is moved out of it, whole, to where a person finds it. Nothing is opened or copied, and nothing is lost.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::super::path::TreePath;
+use super::super::snapshot::TreeReport;
+use super::{Pool, SlotState, WorktreeError};
+use crate::base::fs;
+
+impl Pool<'_> {
+    /// Moves what a rescue of slot `name` had to leave behind into the new directory `to`, and says what went where. Where the slot
+    /// itself is not a worktree of ours any more, all of it is moved.
+    pub fn set_aside(
+        &self,
+        name: &str,
+        left: &[TreeReport],
+        to: &Path,
+    ) -> Result<Vec<(String, PathBuf)>, WorktreeError> {
+        let Some(info) = self.find(name)? else { return Ok(Vec::new()) };
+        fs::create_private_dir(to)?;
+        let mut moved = Vec::new();
+        if !info.state.is_worktree() {
+            let target = to.join(name);
+            fs::rename(&info.path, &target)?;
+            moved.push((info.state.to_string(), target));
+            return Ok(moved);
+        }
+        for report in left.iter().filter(|report| report.is_left_behind()) {
+            let inside = report.path().cloned().unwrap_or_else(|| TreePath::new(".git"));
+            let (from, target) = (inside.beneath(&info.path), inside.beneath(to));
+            if !is_beneath(&info.path, &from) {
+                continue;
+            }
+            if let Some(parent) = target.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            fs::rename(&from, &target)?;
+            moved.push((report.to_string(), target));
+        }
+        Ok(moved)
+    }
+
+    /// Moves the whole directory of slot `name` into the new directory `to`, and its git directory beside it: nothing is left of it
+    /// here.
+    pub fn set_all_aside(&self, name: &str, to: &Path) -> Result<(), WorktreeError> {
+        let Some(info) = self.find(name)? else { return Ok(()) };
+        fs::create_private_dir(to)?;
+        if std::fs::symlink_metadata(&info.path).is_ok() {
+            fs::rename(&info.path, &to.join(name))?;
+        }
+        match &info.admin {
+            Some(admin) => Ok(fs::rename(admin, &to.join(format!("{name}.git")))?),
+            None => Ok(()),
+        }
+    }
+}
+
+impl SlotState {
+    /// True where the directory, if it is there, is a worktree that `ai` made, whatever became of its `.git`.
+    pub fn is_worktree(&self) -> bool {
+        matches!(self, Self::Ready | Self::Missing | Self::Redirected | Self::OwnRepository)
+    }
+}
+
+/// True where no directory between `root` and `path` is a symbolic link, and something stands there.
+fn is_beneath(root: &Path, path: &Path) -> bool {
+    let Ok(inside) = path.strip_prefix(root) else { return false };
+    let mut at = root.to_owned();
+    let mut parts: Vec<Component<'_>> = inside.components().collect();
+    let Some(last) = parts.pop() else { return false };
+    for part in parts {
+        at.push(part);
+        if !std::fs::symlink_metadata(&at).is_ok_and(|meta| meta.is_dir()) {
+            return false;
+        }
+    }
+    std::fs::symlink_metadata(at.join(last)).is_ok()
+}

@@ -1,0 +1,138 @@
+//! Proof by checks: on the tree that an accept would land, and on the tree of a person who says that a task is done.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::hash;
+use crate::domain::evidence::{Evidence, EvidenceKind};
+use crate::domain::ids::{RunId, TaskId};
+use crate::domain::task::{Proof, Task};
+use crate::domain::verdict::Verification;
+use crate::git::shadow::Shadow;
+use crate::git::snapshot::Limits;
+use crate::git::{Head, Oid, Repo};
+use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::world::environment;
+use crate::ops::run::{CheckPlace, CheckPlan, Filed, Judged, World, file_evidence, run_checks, verification};
+use crate::ops::trust;
+use crate::process::supervise::CancelToken;
+
+/// A tree on trial.
+pub struct Trial<'a> {
+    /// Whose checks run.
+    pub task: &'a Task,
+    /// The run that the tree comes from, where it does.
+    pub run: Option<&'a RunId>,
+    /// Name of the place where the checks run.
+    pub place: &'a str,
+    /// The tree.
+    pub judged: Judged<'a>,
+    /// Where the logs go.
+    pub dir: &'a Path,
+    /// Marks the processes of the checks, so that none outlives a crash.
+    pub label: &'a str,
+}
+
+/// What came of it.
+pub struct Finding {
+    /// What the checks said together.
+    pub verification: Verification,
+    /// Their results, to be recorded.
+    pub evidence: Vec<Evidence>,
+    tree: Oid,
+}
+
+impl Finding {
+    /// The evidence, where all required checks passed.
+    pub fn passed(self, task: &TaskId, verb: &str) -> Result<Vec<Evidence>, OpError> {
+        match self.verification {
+            Verification::Passed => Ok(self.evidence),
+            Verification::Unverified => Err(Refusal::NotProven(format!(
+                "no required check has run on {task}: configure one (checks: in .ai/config.yaml), or {verb} with --override REASON"
+            ))
+            .into()),
+            other => {
+                let tree = self.tree.short();
+                Err(Refusal::NotProven(format!("the checks are `{other}` on the tree of {task} ({tree})")).into())
+            }
+        }
+    }
+}
+
+/// Runs the checks of a task on a tree.
+pub fn on_tree(world: &World, repo: &Repo, trial: &Trial<'_>) -> Result<Finding, OpError> {
+    let plans = CheckPlan::of(trial.task, &world.config)?;
+    let tree = trial.judged.tree.clone();
+    if plans.is_empty() {
+        return Ok(Finding { verification: Verification::Unverified, evidence: Vec::new(), tree });
+    }
+    let place = CheckPlace::open(world, repo, trial.place, trial.judged)?;
+    let checked = run_checks(world, &place, plans, trial.dir, trial.label, &CancelToken::new())?;
+    let name = tree.to_string();
+    let filed = Filed { task: &trial.task.id, run: trial.run, tree: Some(&name) };
+    let mut evidence = Vec::new();
+    for check in &checked {
+        let summary = serde_json::to_value(&check.result).unwrap_or_default();
+        let name = check.spec.name.as_str();
+        evidence.push(file_evidence(world, &filed, EvidenceKind::Check, name, &check.log, summary)?);
+    }
+    Ok(Finding { verification: verification(&checked), evidence, tree })
+}
+
+/// A person's tree, proven.
+pub struct Proven {
+    /// What the task is done by.
+    pub proof: Proof,
+    /// What shows it.
+    pub evidence: Vec<Evidence>,
+}
+
+/// Proves the tree in which the caller stands: all of it as it is on disk, committed or not, but for what is ignored.
+pub fn here(world: &World, task: &Task) -> Result<Proven, OpError> {
+    trust::require(&world.root, &world.location.common_dir, "the checks")?;
+    let Some(top) = &world.location.top else {
+        let why = "there is no worktree here whose state could be checked".to_owned();
+        return Err(Refusal::Missing { why, next: "call it in the worktree that holds the work".into() }.into());
+    };
+    let repo = world.repo()?;
+    let (tree, commit) = snapshot(world, &repo, top)?;
+    let mark = format!("{}.{}", task.id, (world.clock)().wall_ms);
+    let trial = Trial {
+        task,
+        run: None,
+        place: "done",
+        judged: Judged { tree: &tree, commit: commit.as_ref() },
+        dir: &world.state().join("done").join(&mark).join("checks"),
+        label: &mark,
+    };
+    let evidence = on_tree(world, &repo, &trial)?.passed(&task.id, "end it")?;
+    let committed = match commit {
+        Some(commit) if repo.tree_of(&commit).map_err(environment)? == tree => Some(commit.to_string()),
+        _ => None,
+    };
+    Ok(Proven { proof: Proof::Verdict { tree: tree.to_string(), commit: committed, run: None }, evidence })
+}
+
+/// The tree at `top` as it is now, and the commit that HEAD is at there.
+fn snapshot(world: &World, repo: &Repo, top: &Path) -> Result<(Oid, Option<Oid>), OpError> {
+    let git_dir = &world.location.git_dir;
+    let shadow = Shadow::open(repo, &person_dir(world, git_dir)).map_err(environment)?;
+    let head = repo.head_of(git_dir).map_err(environment)?;
+    let commit = Head::commit(&head).cloned();
+    let base = match &commit {
+        Some(commit) => repo.tree_of(commit).map_err(environment)?,
+        None => shadow.format().empty_tree(),
+    };
+    shadow.adopt(top, &base, &base).map_err(environment)?;
+    let snapshot = shadow.snapshot(top, &base, Limits::default()).map_err(environment)?;
+    for left in snapshot.left_behind() {
+        world.say(&format!("warning: {left}"));
+    }
+    Ok((snapshot.tree, commit))
+}
+
+/// One shadow for each worktree of a person.
+fn person_dir(world: &World, git_dir: &Path) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    let name = hash::sha256_hex(git_dir.as_os_str().as_bytes());
+    world.shadow_dir(&format!("person-{}", &name[..16]))
+}

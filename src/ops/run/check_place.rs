@@ -1,0 +1,41 @@
+//! Where checks run: a directory with the judged tree and nothing else, but for what earlier checks built there.
+
+use std::path::PathBuf;
+
+use crate::base::fs;
+use crate::git::shadow::{Ignored, Shadow};
+use crate::git::{Oid, Repo};
+use crate::ops::refusal::OpError;
+use crate::ops::run::world::{World, environment};
+
+/// The directory in which checks run. No agent works in it; `git` works there on a repository of the directory's own.
+pub struct CheckPlace {
+    /// The directory.
+    pub root: PathBuf,
+}
+
+/// What the checks are to judge.
+#[derive(Debug, Clone, Copy)]
+pub struct Judged<'a> {
+    /// The tree.
+    pub tree: &'a Oid,
+    /// The commit that `git` shows as HEAD there.
+    pub commit: Option<&'a Oid>,
+}
+
+impl CheckPlace {
+    /// The place beside slot `name`, with the judged tree in it. A place that cannot be brought to that tree is made anew.
+    pub fn open(world: &World, repo: &Repo, name: &str, judged: Judged<'_>) -> Result<CheckPlace, OpError> {
+        let root = world.pool_dir().join(format!(".check-{name}"));
+        let own = world.state().join("slots").join(name);
+        let shadow = Shadow::open(repo, &own.join("check.git")).map_err(environment)?;
+        let is_reset = root.is_dir() && shadow.is_primed() && shadow.reset(&root, judged.tree, Ignored::Keep).is_ok();
+        if !is_reset {
+            fs::remove_dir_all(&root).map_err(environment)?;
+            fs::create_dir_all(&root).map_err(environment)?;
+            shadow.checkout(&root, judged.tree).map_err(environment)?;
+        }
+        shadow.make_private_repository(repo, &root, &own.join("place.git"), judged.commit).map_err(environment)?;
+        Ok(CheckPlace { root })
+    }
+}

@@ -1,0 +1,78 @@
+//! Ending another `ai` that supervises a run: only ever the very process that is meant, never a later one with its pid.
+
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
+
+use crate::process::identity::{Liveness, ProcessIdentity};
+use crate::process::procfs;
+use crate::process::signal::send;
+
+/// How hard a process is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// `SIGTERM`, which lets it save its work.
+    Politely,
+    /// `SIGKILL`.
+    Firmly,
+}
+
+/// Signals exactly this process; one that has ended, or that belongs to another container, gets nothing.
+pub fn ask_to_end(process: &ProcessIdentity, ask: Ask) {
+    let signal = match ask {
+        Ask::Politely => Signal::TERM,
+        Ask::Firmly => Signal::KILL,
+    };
+    if let (Liveness::Alive, Some(stat)) = (process.liveness(), procfs::stat(process.pid)) {
+        send(&stat, signal);
+        if stat.is_stopped() {
+            send(&stat, Signal::CONT);
+        }
+    }
+}
+
+/// Waits until the process has ended, at most `limit`. Says how it stands then.
+pub fn wait_for_end(process: &ProcessIdentity, limit: Duration) -> Liveness {
+    let until = Instant::now() + limit;
+    let pinned = Pid::from_raw(process.pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let state = process.liveness();
+        if state != Liveness::Alive || left.is_zero() {
+            return state;
+        }
+        match &pinned {
+            // Readable once the process has ended. A signal of our own only wakes us early.
+            Some(descriptor) => {
+                let timeout = Timespec::try_from(left).ok();
+                let _woken = poll(&mut [PollFd::new(descriptor, PollFlags::IN)], timeout.as_ref());
+            }
+            None => std::thread::sleep(left.min(Duration::from_millis(50))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sleeper() -> (std::process::Child, ProcessIdentity) {
+        let mut command = std::process::Command::new("cat");
+        let child = command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let identity = ProcessIdentity::of(i32::try_from(child.id()).unwrap()).unwrap();
+        (child, identity)
+    }
+
+    #[test]
+    fn the_very_process_is_ended_and_seen_to_end() {
+        let (mut child, identity) = sleeper();
+        assert_eq!(wait_for_end(&identity, Duration::from_millis(20)), Liveness::Alive);
+        let earlier = ProcessIdentity { start_ticks: identity.start_ticks + 1, ..identity.clone() };
+        ask_to_end(&earlier, Ask::Firmly);
+        assert_eq!(wait_for_end(&identity, Duration::from_millis(20)), Liveness::Alive, "another process was hit");
+        ask_to_end(&identity, Ask::Politely);
+        assert_eq!(wait_for_end(&identity, Duration::from_secs(30)), Liveness::Dead);
+        child.wait().unwrap();
+    }
+}

@@ -1,0 +1,453 @@
+//! Agents that misbehave, by mistake or on purpose. Whatever they do: the run ends, nothing of it lives on, no work is lost, nothing that
+//! they planted runs, and the next run goes as ever.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::runs::{CONFIG, GOOD, processes_of, with_mark};
+use crate::support::{Sandbox, run};
+
+/// What came of a run of one task by an agent that runs `script`.
+struct Came {
+    sandbox: Sandbox,
+    id: String,
+    report: Value,
+    code: Option<i32>,
+    warnings: String,
+}
+
+impl Came {
+    fn of(script: &str) -> Came {
+        Came::with(CONFIG, script)
+    }
+
+    fn with(config: &str, script: &str) -> Came {
+        let sandbox = Sandbox::with_agent(config, script);
+        let id = sandbox.task("One", &[]);
+        let outcome = sandbox.ai(&["run", &id, "--json"]);
+        let report: Value = serde_json::from_str(&outcome.stdout).unwrap_or(Value::Null);
+        let warnings = report["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let warnings = warnings.collect::<Vec<_>>().join("\n") + &outcome.stderr;
+        sandbox.is_at_rest(&id);
+        Came { sandbox, id, report, code: outcome.code, warnings }
+    }
+
+    #[track_caller]
+    fn outcome(&self) -> &str {
+        self.report["outcome"].as_str().unwrap_or_else(|| panic!("{:?} {}", self.code, self.warnings))
+    }
+
+    fn branch(&self) -> String {
+        format!("ai/{}/1", self.id)
+    }
+
+    #[track_caller]
+    fn kept(&self, path: &str) -> String {
+        self.sandbox.file_at(&self.branch(), path)
+    }
+
+    /// After whatever has happened, an ordinary agent does an ordinary task.
+    #[track_caller]
+    fn and_the_next_run_is_good(&self) {
+        self.sandbox.set_script("fake", GOOD);
+        let id = self.sandbox.task("Next", &[]);
+        let outcome = self.sandbox.run(&id);
+        assert_eq!(outcome.code, Some(0), "the next run\n{outcome}");
+        assert_eq!(self.sandbox.status(&id), "review");
+        self.sandbox.is_at_rest(&id);
+        let files = self.sandbox.git(&["diff", "--name-only", "main", &format!("ai/{id}/1")]);
+        assert_eq!(files, "work.txt", "leftovers of the earlier run are in the next one's work");
+    }
+}
+
+#[test]
+fn one_that_ignores_term_is_killed_at_its_limit() {
+    // Output keeps it from being silent; the limit of the whole run is what ends it, and that is counted in minutes.
+    let sandbox = Sandbox::with_script(
+        "trap '' TERM INT HUP; echo work > work.txt; echo x > \"$BASE/started\"; while :; do sleep 600; done",
+    );
+    let id = sandbox.task("One", &[]);
+    let command = sandbox.start(&["run", &id]);
+    crate::support::runs::wait_for(&sandbox.base().join("started"));
+    command.signal("INT");
+    let outcome = command.wait();
+    assert_eq!(outcome.code, Some(130), "{outcome}");
+    sandbox.is_at_rest(&id);
+    assert_eq!(sandbox.file_at(&format!("ai/{id}/1"), "work.txt"), "work");
+}
+
+#[test]
+fn daemons_that_it_leaves_are_ended() {
+    let script =
+        "(setsid sh -c 'trap \"\" TERM; (setsid sleep 600 &) ; sleep 600' >/dev/null 2>&1 &) ; echo work > work.txt";
+    let came = Came::of(script);
+    assert_eq!(came.outcome(), "ready_for_review");
+    assert!(came.warnings.contains("processes behind"), "{}", came.warnings);
+    came.and_the_next_run_is_good();
+}
+
+#[test]
+fn daemons_that_clear_their_environment_are_ended_too() {
+    let base = "env -i BASE_MARK=$$ setsid sleep 613 >/dev/null 2>&1 & echo work > work.txt";
+    let came = Came::of(base);
+    assert_eq!(came.outcome(), "ready_for_review");
+    assert_eq!(with_mark(b"BASE_MARK="), [""; 0]);
+}
+
+#[test]
+fn a_flood_of_output_needs_no_memory() {
+    let sandbox = Sandbox::with_agent(
+        "version: 1\nruns: {grace: 1s, output_mb: 256}\nchecks: {unit: {run: test -f work.txt}}\n",
+        "echo work > work.txt; head -c 52428800 /dev/zero | tr '\\0' 'x' | fold -w 100; head -c 1048576 /dev/zero | tr '\\0' y; \
+         echo x > \"$BASE/flooded\"; read x < \"$BASE/gate\"",
+    );
+    let gate = sandbox.pipe("gate");
+    let id = sandbox.task("One", &[]);
+    let command = sandbox.start(&["run", &id]);
+    crate::support::runs::wait_for(&sandbox.base().join("flooded"));
+    crate::support::runs::open_gate(&gate);
+    // The peak is asked for as long as the process is there; the last answer holds for nearly all of its life.
+    let mut peak_kib = 0;
+    let mut command = command;
+    while !command.is_over() {
+        peak_kib = peak(command.pid()).unwrap_or(peak_kib);
+        std::thread::yield_now();
+    }
+    let outcome = command.wait();
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert!(peak_kib > 1_000, "nothing was measured");
+    assert!(peak_kib < 60_000, "ai needed {peak_kib} KiB");
+    let log = std::fs::metadata(sandbox.root().join(format!(".git/ai/runs/{id}.1/stdout.log"))).unwrap();
+    assert!(log.len() > 53_000_000, "{}", log.len());
+    sandbox.is_at_rest(&id);
+}
+
+fn peak(pid: i32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[test]
+fn rubbish_on_its_outputs_is_kept_and_survived() {
+    let came = Came::of("echo work > work.txt; printf 'a\\377\\376\\000b\\n\\033[2J'; printf '\\000\\377' >&2");
+    assert_eq!(came.outcome(), "ready_for_review");
+    let log = std::fs::read(came.sandbox.root().join(format!(".git/ai/runs/{}.1/stdout.log", came.id))).unwrap();
+    assert_eq!(log, b"a\xff\xfe\0b\n\x1b[2J");
+}
+
+#[test]
+fn one_that_changes_nothing_is_sent_back() {
+    let came = Came::of("echo 'All done, tests pass!'");
+    assert_eq!((came.outcome(), came.code), ("send_back_no_changes", Some(6)));
+    assert_eq!(came.report["task"]["status"], "queued");
+    assert_eq!(came.report["task"]["attempts"], 1);
+    came.and_the_next_run_is_good();
+}
+
+#[test]
+fn good_work_of_a_failing_agent_is_kept_and_the_task_tried_again() {
+    let came = Came::of("echo work > work.txt; echo 'out of ideas' >&2; exit 1");
+    assert_eq!(came.outcome(), "retry");
+    assert_eq!(came.kept("work.txt"), "work");
+    let task = came.sandbox.show(&came.id);
+    assert_eq!((&task["status"], &task["attempts"]), (&"queued".into(), &1.into()));
+    assert!(task["not_before_ms"].is_i64(), "a pause before the next attempt: {task}");
+    assert!(task["notes"][0]["text"].as_str().unwrap().contains("out of ideas"), "{task}");
+    came.and_the_next_run_is_good();
+}
+
+#[test]
+fn a_missing_program_is_the_machines_fault() {
+    let sandbox = Sandbox::project();
+    sandbox.ai_ok(&["agent", "register", "fake", "--connector", "command", "--", "no-such-agent-here"]);
+    let plain = sandbox.base().join("not-executable");
+    std::fs::write(&plain, "#!/bin/sh\n").unwrap();
+    sandbox.ai_ok(&["agent", "register", "plain", "--connector", "command", "--", plain.to_str().unwrap()]);
+    sandbox.configure(CONFIG);
+    for (agent, why) in [("fake", "no such program"), ("plain", "not executable")] {
+        let id = sandbox.task("One", &[]);
+        let outcome = sandbox.ai(&["run", &id, "--agent", agent, "--json"]);
+        assert_eq!(outcome.code, Some(1), "{outcome}");
+        assert_eq!(outcome.json()["verdict"]["lifecycle"], "not_started", "{outcome}");
+        let task = sandbox.show(&id);
+        assert_eq!((&task["status"], task.get("attempts")), (&"blocked".into(), None), "{task}");
+        assert!(task["hold"]["reason"].as_str().unwrap().contains(why), "{task}");
+        sandbox.is_at_rest(&id);
+    }
+}
+
+#[test]
+fn no_secret_reaches_the_disk() {
+    const VALUE: &str = "xoq7-Vf2Lk9-really-secret";
+    const KEY: &str = "AKIAZ7Q4MNOPRSTUVWX2";
+    let script = format!(
+        "echo \"token: $MY_TOKEN\"; echo 'aws {KEY}' >&2; printf '%s' \"$MY_TOKEN\" | base64; \
+         echo \"$MY_TOKEN {KEY}\" > work.txt"
+    );
+    let check = "version: 1\nruns: {grace: 1s, env_pass: [MY_TOKEN]}\nchecks: {unit: {run: 'cat work.txt; echo $MY_TOKEN; exit 1'}}\n";
+    let sandbox = Sandbox::with_agent(check, &script);
+    let id = sandbox.task("One", &["--body", &format!("Use {KEY}.")]);
+    let outcome = run(sandbox.ai_command(&["run", &id]).env("MY_TOKEN", VALUE));
+    assert_eq!(outcome.code, Some(6), "{outcome}");
+    let again = run(sandbox.ai_command(&["run", &id]).env("MY_TOKEN", VALUE));
+    assert_eq!(again.code, Some(6), "{again}");
+    for text in [&outcome.stdout, &outcome.stderr, &again.stdout, &again.stderr] {
+        assert!(!text.contains(VALUE) && !text.contains(KEY), "{text}");
+    }
+    assert!(sandbox.run_file(&format!("{id}.1"), "stdout.log").contains("[REDACTED"), "it was printed at all");
+    let found = files_with(&sandbox.root().join(".git/ai"), &[VALUE.as_bytes(), b"eG9xNy1WZjJMazkt"]);
+    assert_eq!(found, [""; 0], "the value of a variable");
+    // The task's own text, in the store, is what its user typed; everything else is captured.
+    let found: Vec<String> = files_with(&sandbox.root().join(".git/ai"), &[KEY.as_bytes()]);
+    assert!(found.iter().all(|file| file.contains("/ai.db")), "{found:?}");
+}
+
+fn files_with(dir: &Path, needles: &[&[u8]]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open = vec![dir.to_owned()];
+    while let Some(dir) = open.pop() {
+        for entry in std::fs::read_dir(&dir).unwrap().flatten() {
+            let path = entry.path();
+            if path.symlink_metadata().unwrap().is_dir() {
+                open.push(path);
+                continue;
+            }
+            let bytes = std::fs::read(&path).unwrap_or_default();
+            if needles.iter().any(|needle| bytes.windows(needle.len()).any(|window| window == *needle)) {
+                found.push(path.display().to_string());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_secret_in_the_change_is_pointed_out() {
+    let came = Came::of("echo 'key = AKIAZ7Q4MNOPRSTUVWX2' > work.txt");
+    assert!(came.warnings.contains("looks like a secret"), "{}", came.warnings);
+    assert!(!came.sandbox.run_file(&format!("{}.1", came.id), "diff.patch").contains("AKIAZ7Q4"));
+}
+
+#[test]
+fn writes_into_the_main_checkout_are_pointed_out() {
+    let came = Came::of(
+        "echo work > work.txt; echo hijacked > ../../../README.md; echo new > ../../../new.txt; git -C ../../.. branch sneaky",
+    );
+    assert_eq!(came.outcome(), "ready_for_review");
+    for word in ["README.md", "new.txt", "refs/heads/sneaky was made"] {
+        assert!(came.warnings.contains(word), "{word}: {}", came.warnings);
+    }
+    assert_eq!(came.sandbox.read("README.md"), "hijacked\n", "told, and left to the person");
+}
+
+#[test]
+fn its_own_commits_are_kept_and_judged() {
+    let came = Came::of(
+        "echo one > one.txt; git add . && git -c user.name=A -c user.email=a@b commit -q -m 'my own'; echo work > work.txt",
+    );
+    assert_eq!(came.outcome(), "ready_for_review");
+    let subjects = came.sandbox.git(&["log", "--format=%s", &format!("main..{}", came.branch())]);
+    assert_eq!(subjects, "One\nmy own");
+    assert_eq!((came.kept("one.txt"), came.kept("work.txt")), ("one".into(), "work".into()));
+    came.sandbox.ai_ok(&["accept", &came.id]);
+}
+
+#[test]
+fn commits_on_another_branch_are_taken_where_they_stand_and_pointed_out() {
+    let came = Came::of(
+        "git checkout -q -b elsewhere; echo work > work.txt; git add .; \
+         git -c user.name=A -c user.email=a@b commit -q --no-verify -m sneaky",
+    );
+    assert_eq!(came.outcome(), "ready_for_review");
+    assert_eq!(came.kept("work.txt"), "work");
+    assert!(came.warnings.contains("refs/heads/elsewhere was made"), "{}", came.warnings);
+    came.and_the_next_run_is_good();
+}
+
+#[test]
+fn a_commit_straight_onto_the_target_is_pointed_out() {
+    let came = Came::of(
+        "echo work > work.txt; git add .; git -c user.name=A -c user.email=a@b commit -q --no-verify -m sneaky; \
+         git update-ref refs/heads/main HEAD",
+    );
+    assert!(came.warnings.contains("refs/heads/main moved during the run"), "{}", came.warnings);
+}
+
+#[test]
+fn without_its_git_file_the_work_is_taken_all_the_same() {
+    let came = Came::of("echo work > work.txt; rm .git");
+    assert_eq!(came.outcome(), "ready_for_review");
+    assert_eq!(came.kept("work.txt"), "work");
+    came.and_the_next_run_is_good();
+}
+
+#[test]
+fn a_worktree_that_was_replaced_costs_nobody_anything() {
+    let scripts = [
+        "cd ..; rm -rf w1; echo not a directory > w1",
+        "cd ..; mv w1 \"$BASE/moved\"; ln -s \"$BASE/moved\" w1",
+        "cd ..; mv w1 gone",
+        "cd ..; rm -rf w1",
+        "rm -rf ../../../.git/worktrees/w1; echo work > work.txt",
+        "echo rubbish > ../../../.git/worktrees/w1/HEAD; echo work > work.txt",
+        "git checkout -q --detach; git -c user.name=A -c user.email=a@b commit -q --allow-empty -m lost; cd ..; rm -rf w1",
+    ];
+    for script in scripts {
+        let came = Came::of(script);
+        assert!(came.code.is_some(), "{script}");
+        came.and_the_next_run_is_good();
+        came.and_the_next_run_is_good();
+    }
+}
+
+#[test]
+fn nothing_that_it_plants_runs() {
+    let evil = "#!/bin/sh\\ntouch \"$BASE/planted-ran\"\\n";
+    let script = format!(
+        "cat > \"$BASE/evil\" <<X\n#!/bin/sh\ntouch '$BASE/planted-ran'\nX\nchmod +x \"$BASE/evil\"\n\
+         COMMON=../../../.git\n\
+         for hook in pre-commit post-checkout post-merge reference-transaction post-index-change pre-auto-gc update; do \
+           mkdir -p $COMMON/hooks; cp \"$BASE/evil\" $COMMON/hooks/$hook; done\n\
+         git config core.fsmonitor \"$BASE/evil\"; git config core.hooksPath $PWD/hooks; git config diff.external \"$BASE/evil\"\n\
+         git config core.pager \"$BASE/evil\"; git config core.editor \"$BASE/evil\"; git config core.sshCommand \"$BASE/evil\"\n\
+         git config filter.x.clean \"$BASE/evil\"; git config filter.x.smudge \"$BASE/evil\"; git config filter.x.process \"$BASE/evil\"\n\
+         git config merge.x.driver \"$BASE/evil\"; git config gpg.program \"$BASE/evil\"; git config commit.gpgsign true\n\
+         git config diff.x.textconv \"$BASE/evil\"; git config diff.x.command \"$BASE/evil\"; git config uploadpack.packObjectsHook \"$BASE/evil\"\n\
+         printf '* filter=x diff=x merge=x\\n' > .gitattributes; mkdir -p hooks; cp \"$BASE/evil\" hooks/post-checkout; cp \"$BASE/evil\" hooks/pre-commit\n\
+         rm -f \"$BASE/planted-ran\"; echo work > work.txt # {}",
+        evil.len()
+    );
+    let came = Came::of(&script);
+    let marker = came.sandbox.base().join("planted-ran");
+    assert!(!marker.exists(), "after the run");
+    assert!(
+        came.warnings.contains(".git/config") && came.warnings.contains(".git/hooks/pre-commit"),
+        "{}",
+        came.warnings
+    );
+    // Attributes need a person's yes.
+    assert_eq!(came.outcome(), "needs_approval");
+    let decision = came.sandbox.rows("SELECT data FROM decision WHERE data LIKE '%run.finish%'").pop().unwrap();
+    came.sandbox.ai_ok(&["policy", "approve", decision["id"].as_str().unwrap()]);
+    let accepted = came.sandbox.ai(&["accept", &came.id]);
+    assert!(!marker.exists(), "after accept: {accepted}");
+    for command in
+        [&["review", came.id.as_str()][..], &["status"], &["why", &came.id], &["task", "list"], &["log"], &["recover"]]
+    {
+        came.sandbox.ai(command);
+        assert!(!marker.exists(), "{command:?}");
+    }
+    came.sandbox.set_script("fake", GOOD);
+    let next = came.sandbox.task("Next", &[]);
+    came.sandbox.run(&next);
+    assert!(!marker.exists(), "in the next run");
+}
+
+#[test]
+fn odd_things_in_the_tree_are_told_of_and_kept() {
+    let came = Came::with(
+        CONFIG,
+        "echo work > work.txt; mkdir nested; (cd nested; git init -q; echo deep > deep.txt; git add .; \
+           git -c user.name=A -c user.email=a@b commit -q -m nested); \
+         mkfifo pipe; head -c 60000000 /dev/zero > huge.bin; ln -s /etc/passwd outside",
+    );
+    assert_eq!(came.outcome(), "ready_for_review");
+    for word in
+        ["nested is a repository of its own", "pipe is a pipe", "huge.bin is too big", "outside links out of the tree"]
+    {
+        assert!(came.warnings.contains(word), "{word}: {}", came.warnings);
+    }
+    let files = came.sandbox.git(&["diff", "--name-only", "main", &came.branch()]);
+    assert_eq!(files, "outside\nwork.txt");
+    came.and_the_next_run_is_good();
+    let kept: Vec<_> = find(&came.sandbox.root().join(".git/ai/kept"));
+    assert!(kept.iter().any(|path| path.ends_with("nested/deep.txt")), "{kept:?}");
+    let size = came.sandbox.git(&["cat-file", "-s", "refs/ai/rescue/slot/w1:huge.bin"]);
+    assert_eq!(size, "60000000", "what is too big for a commit to be judged is not too big to be saved");
+}
+
+fn find(dir: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.path().is_dir() { found.extend(find(&entry.path())) } else { found.push(entry.path()) }
+    }
+    found
+}
+
+#[test]
+fn a_repository_of_its_own_in_place_of_the_worktree_is_kept() {
+    let came = Came::of(
+        "rm .git; git init -q; echo work > work.txt; git add .; git -c user.name=A -c user.email=a@b commit -q -m own",
+    );
+    assert_eq!(came.outcome(), "ready_for_review");
+    assert_eq!(came.kept("work.txt"), "work");
+    came.and_the_next_run_is_good();
+    let kept = find(&came.sandbox.root().join(".git/ai/kept"));
+    assert!(kept.iter().any(|path| path.ends_with(".git/HEAD")), "{kept:?}");
+}
+
+#[test]
+fn a_change_of_the_policy_needs_a_person() {
+    let policy = "version: 1\ndefault: allow\nrules:\n  - id: policy-needs-a-human\n    on: [run.finish]\n    actors: ['agent:*']\n    \
+                  paths: [.ai/]\n    effect: require_approval\n    reason: an agent does not loosen its own rules\n";
+    let sandbox = Sandbox::with_script("echo work > work.txt; echo 'version: 1' > .ai/policy.yaml");
+    sandbox.write(".ai/policy.yaml", policy);
+    sandbox.commit("policy");
+    let id = sandbox.task("One", &[]);
+    let outcome = sandbox.run(&id);
+    assert_eq!(outcome.code, Some(8), "{outcome}");
+    assert_eq!(sandbox.status(&id), "review");
+    let refused = sandbox.ai(&["accept", &id]);
+    assert_eq!(refused.code, Some(8), "{refused}");
+    let decision = sandbox.rows("SELECT data FROM decision WHERE data LIKE '%run.finish%'").pop().unwrap();
+    let by_agent = sandbox.ai(&["policy", "approve", decision["id"].as_str().unwrap(), "--as", "agent:fake"]);
+    assert_eq!(by_agent.code, Some(4), "{by_agent}");
+    sandbox.ai_ok(&["policy", "approve", decision["id"].as_str().unwrap()]);
+    sandbox.ai_ok(&["accept", &id]);
+    assert_eq!(sandbox.read(".ai/policy.yaml"), "version: 1\n");
+}
+
+#[test]
+fn the_policy_of_the_base_judges_and_not_the_agents() {
+    let policy = "version: 1\ndefault: allow\nrules:\n  - id: hands-off\n    on: [run.finish]\n    paths: [secret.txt]\n    \
+                  effect: deny\n    reason: not yours\n";
+    let sandbox =
+        Sandbox::with_script("echo work > work.txt; echo x > secret.txt; echo 'version: 1' > .ai/policy.yaml");
+    sandbox.write(".ai/policy.yaml", policy);
+    sandbox.commit("policy");
+    let id = sandbox.task("One", &[]);
+    let outcome = sandbox.run(&id);
+    assert_eq!(outcome.code, Some(5), "{outcome}");
+}
+
+#[test]
+fn files_that_another_task_has_locked_are_refused() {
+    let sandbox = Sandbox::with_script("mkdir -p theirs; echo x > theirs/a; echo work > work.txt");
+    sandbox.ai_ok(&["lock", "acquire", "theirs/", "--as", "ann"]);
+    let id = sandbox.task("One", &["--path", "work.txt"]);
+    let outcome = sandbox.run(&id);
+    assert_eq!(outcome.code, Some(5), "{outcome}");
+    assert!(outcome.stderr.contains("theirs/a is locked by"), "{outcome}");
+}
+
+#[test]
+fn a_run_that_goes_outside_of_its_paths_is_pointed_out() {
+    let sandbox = Sandbox::with_script("echo x > elsewhere.txt; echo work > work.txt");
+    let id = sandbox.task("One", &["--path", "work.txt"]);
+    let outcome = sandbox.run(&id);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert!(outcome.stderr.contains("outside the task's paths: elsewhere.txt"), "{outcome}");
+    assert_eq!(processes_of(&id), [""; 0]);
+}
+
+#[test]
+fn quota_is_not_failure() {
+    let came = Came::of("echo work > work.txt; exit 75");
+    assert_eq!((came.outcome(), came.code), ("retry_uncounted", Some(75)));
+    let task = came.sandbox.show(&came.id);
+    assert_eq!((&task["status"], task.get("attempts")), (&"queued".into(), None), "{task}");
+    assert!(task["not_before_ms"].is_i64(), "{task}");
+    assert_eq!(came.sandbox.run(&came.id).code, Some(75), "not before its time");
+}

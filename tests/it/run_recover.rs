@@ -1,0 +1,266 @@
+//! Runs that are cut off: by a person, by `kill -9`, by a reboot. Nothing of them lives on, their work is found, their task goes back.
+
+use crate::support::runs::{Background, CONFIG, GOOD, open_gate, processes_of, wait_for};
+use crate::support::{Sandbox, poll};
+
+/// Works, then waits for a word that does not come. What it starts does not end by being asked.
+const STUCK: &str = "echo half > half.txt; (setsid sh -c 'trap \"\" TERM; sleep 600' &) ; echo x > \"$BASE/started\"; read x < \"$BASE/gate\"; \
+                     echo work > work.txt";
+
+/// A run in the middle of its agent's work.
+fn stuck(sandbox: &Sandbox, id: &str) -> Background {
+    let _ = std::fs::remove_file(sandbox.base().join("started"));
+    let command = sandbox.start(&["run", id]);
+    wait_for(&sandbox.base().join("started"));
+    command
+}
+
+fn scene() -> (Sandbox, String) {
+    let sandbox = Sandbox::with_script(STUCK);
+    sandbox.pipe("gate");
+    let id = sandbox.task("One", &[]);
+    (sandbox, id)
+}
+
+fn saved_half(sandbox: &Sandbox, id: &str, epoch: u64) {
+    assert_eq!(sandbox.file_at(&format!("refs/ai/rescue/{id}/{epoch}"), "half.txt"), "half");
+}
+
+#[test]
+fn ctrl_c_saves_the_work_and_counts_nothing() {
+    let (sandbox, id) = scene();
+    let command = stuck(&sandbox, &id);
+    command.signal("INT");
+    let outcome = command.wait();
+    assert_eq!(outcome.code, Some(130), "{outcome}");
+    sandbox.is_at_rest(&id);
+    let task = sandbox.show(&id);
+    assert_eq!((&task["status"], task.get("attempts"), task.get("lapses")), (&"queued".into(), None, None), "{task}");
+    assert_eq!(sandbox.file_at(&format!("ai/{id}/1"), "half.txt"), "half");
+    let end = &sandbox.last_run(&id)["end"];
+    assert_eq!(end["lifecycle"], "killed", "{end}");
+    sandbox.set_script("fake", GOOD);
+    assert_eq!(sandbox.run(&id).code, Some(0));
+    let prompt = sandbox.run_file(&format!("{id}.2"), "prompt.md");
+    assert!(prompt.contains("stopped by Ctrl-C"), "{prompt}");
+}
+
+#[test]
+fn ctrl_c_during_the_checks_keeps_the_work_for_the_next_run() {
+    let check = "version: 1\nruns: {grace: 1s}\nchecks: {unit: {run: 'test -f \"$HOME/go\" || { touch \"$HOME/checking\"; sleep 600; }'}}\n";
+    let sandbox = Sandbox::with_agent(check, &format!("echo asked >> \"$BASE/asked\"; {GOOD}"));
+    let id = sandbox.task("One", &[]);
+    let command = sandbox.start(&["run", &id]);
+    wait_for(&sandbox.base().join("home/checking"));
+    command.signal("INT");
+    let outcome = command.wait();
+    assert_eq!(outcome.code, Some(130), "{outcome}");
+    sandbox.is_at_rest(&id);
+    assert_eq!(sandbox.status(&id), "queued");
+    std::fs::write(sandbox.base().join("home/go"), "").unwrap();
+    let outcome = sandbox.run(&id);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(
+        std::fs::read_to_string(sandbox.base().join("asked")).unwrap(),
+        "asked\n",
+        "the agent is not asked again"
+    );
+}
+
+#[test]
+fn a_killed_supervisor_leaves_nothing_running_and_nothing_lost() {
+    let (sandbox, id) = scene();
+    let command = stuck(&sandbox, &id);
+    command.signal("KILL");
+    assert_eq!(command.wait().code, None);
+    sandbox.set_script("fake", GOOD);
+    let outcome = sandbox.run(&id);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert!(outcome.stderr.contains(&format!("recovered run {id}.1")), "{outcome}");
+    sandbox.is_at_rest(&id);
+    saved_half(&sandbox, &id, 1);
+    let prompt = sandbox.run_file(&format!("{id}.2"), "prompt.md");
+    assert!(prompt.contains(&format!("refs/ai/rescue/{id}/1")), "{prompt}");
+    let files = sandbox.git(&["diff", "--name-only", "main", &format!("ai/{id}/2")]);
+    assert_eq!(files, "work.txt", "what the lost run left is not in the new one's work");
+}
+
+#[test]
+fn the_keeper_and_its_supervisor_killed_together_leave_nothing_running() {
+    let (sandbox, id) = scene();
+    let command = stuck(&sandbox, &id);
+    let keepers: Vec<i32> = processes_of(&id)
+        .iter()
+        .filter(|line| line.contains("__guard"))
+        .map(|line| line.split(' ').next().unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(keepers.len(), 1, "{:?}", processes_of(&id));
+    // Stopped first, so that neither sees the other die.
+    for name in ["STOP", "KILL"] {
+        let targets = [keepers[0].to_string(), command.pid().to_string()];
+        assert!(std::process::Command::new("kill").args(["-s", name]).args(&targets).status().unwrap().success());
+    }
+    command.wait();
+    assert_ne!(processes_of(&id), [""; 0], "the scene needs something that is left");
+    sandbox.ai_ok(&["recover"]);
+    sandbox.is_at_rest(&id);
+    saved_half(&sandbox, &id, 1);
+}
+
+#[test]
+fn recover_lists_what_it_recovered() {
+    let (sandbox, id) = scene();
+    assert!(sandbox.ai_ok(&["recover"]).stdout.contains("nothing to recover"));
+    let command = stuck(&sandbox, &id);
+    let refused = sandbox.ai(&["recover", &id]);
+    assert_eq!(refused.code, Some(4), "{refused}");
+    assert!(refused.stderr.contains("is at work"), "{refused}");
+    assert_eq!(sandbox.ai_ok(&["recover"]).stdout.trim(), "nothing to recover: no run was cut off");
+    command.signal("KILL");
+    command.wait();
+    let recovered = sandbox.ai_json_lines(&["recover"]);
+    assert_eq!(recovered.len(), 1);
+    assert_eq!((&recovered[0]["run"], &recovered[0]["step"]), (&format!("{id}.1").into(), &"agent".into()));
+    assert_eq!(recovered[0]["work"], format!("refs/ai/rescue/{id}/1"));
+    assert_eq!(sandbox.status(&id), "queued");
+    assert_eq!(sandbox.ai(&["recover", "t-nosuch.1"]).code, Some(3));
+    assert_eq!(sandbox.ai(&["recover", &format!("{id}.1")]).code, Some(0), "recovered already");
+}
+
+#[test]
+fn a_task_whose_runs_are_cut_off_again_and_again_waits_for_a_person() {
+    let (sandbox, id) = scene();
+    for epoch in 1..=3 {
+        let command = stuck(&sandbox, &id);
+        command.signal("KILL");
+        command.wait();
+        sandbox.ai_ok(&["recover"]);
+        saved_half(&sandbox, &id, epoch);
+    }
+    let task = sandbox.show(&id);
+    assert_eq!((&task["status"], &task["blocked_by"]), (&"blocked".into(), &"parked".into()), "{task}");
+    assert_eq!(sandbox.run(&id).code, Some(4));
+    sandbox.ai_ok(&["task", "unhold", &id]);
+    sandbox.set_script("fake", GOOD);
+    assert_eq!(sandbox.run(&id).code, Some(0));
+}
+
+#[test]
+fn a_running_task_can_be_cancelled() {
+    let (sandbox, id) = scene();
+    let command = stuck(&sandbox, &id);
+    let cancelled = sandbox.ai(&["task", "cancel", &id, "--reason", "changed our mind"]);
+    assert_eq!(cancelled.code, Some(0), "{cancelled}");
+    assert_eq!(sandbox.status(&id), "cancelled");
+    sandbox.is_at_rest(&id);
+    saved_half(&sandbox, &id, 1);
+    let outcome = command.wait();
+    assert_eq!(outcome.code, Some(130), "{outcome}");
+    let end = &sandbox.last_run(&id)["end"];
+    assert!(end["summary"].as_str().unwrap().contains("refs/ai/rescue"), "{end}");
+    assert_eq!(sandbox.status(&id), "cancelled", "the end of the run does not bring the task back");
+}
+
+#[test]
+fn a_stopped_supervisor_does_not_keep_a_task_from_being_cancelled() {
+    let (sandbox, id) = scene();
+    let command = stuck(&sandbox, &id);
+    command.signal("STOP");
+    sandbox.ai_ok(&["task", "cancel", &id]);
+    command.wait();
+    sandbox.is_at_rest(&id);
+    saved_half(&sandbox, &id, 1);
+}
+
+#[test]
+fn a_lease_that_is_taken_away_stops_the_run() {
+    let config = format!("{CONFIG}defaults: {{run_ttl: 3s, heartbeat: 1s}}\n");
+    let sandbox = Sandbox::with_agent(&config, STUCK);
+    sandbox.pipe("gate");
+    let id = sandbox.task("One", &[]);
+    let command = stuck(&sandbox, &id);
+    // As a store would look in which somebody else was granted the task.
+    let store = rusqlite::Connection::open(sandbox.store()).unwrap();
+    store.execute_batch("DELETE FROM lease").unwrap();
+    let outcome = command.wait();
+    assert_eq!(outcome.code, Some(7), "{outcome}");
+    assert_eq!(processes_of(&id), [""; 0]);
+    saved_half(&sandbox, &id, 1);
+}
+
+#[test]
+fn after_a_reboot_every_run_is_cut_off() {
+    let (sandbox, id) = scene();
+    let command = stuck(&sandbox, &id);
+    command.signal("KILL");
+    command.wait();
+    // The same store as it would be found after a boot, with a living process under the supervisor's old number.
+    let store = rusqlite::Connection::open(sandbox.store()).unwrap();
+    let me = std::process::id();
+    let boot =
+        "UPDATE run SET data = json_set(data, '$.supervisor.boot_id', 'earlier-boot/time:[1]', '$.supervisor.pid', ?1)";
+    store.execute(boot, [me]).unwrap();
+    store.execute("UPDATE lease SET clock = 'earlier-boot/time:[1]', data = json_set(data, '$.expires.epoch', 'earlier-boot/time:[1]')", []).unwrap();
+    drop(store);
+    assert_eq!(sandbox.ai_json_lines(&["recover"]).len(), 1);
+    saved_half(&sandbox, &id, 1);
+    assert_eq!(sandbox.status(&id), "queued");
+    sandbox.set_script("fake", GOOD);
+    let outcome = sandbox.run(&id);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+}
+
+#[test]
+fn work_without_a_way_to_save_it_stays_where_it_is() {
+    let (sandbox, id) = scene();
+    let command = stuck(&sandbox, &id);
+    command.signal("KILL");
+    command.wait();
+    // The slot's registration is rubbish: nothing can be said about its commits.
+    std::fs::write(sandbox.root().join(".git/worktrees/w1/HEAD"), "rubbish").unwrap();
+    sandbox.ai_ok(&["recover"]);
+    let end = &sandbox.last_run(&id)["end"];
+    assert!(end["summary"].as_str().unwrap().contains("still in its worktree"), "{end}");
+    assert_eq!(sandbox.read(".ai/worktrees/w1/half.txt"), "half\n");
+    sandbox.set_script("fake", GOOD);
+    let outcome = sandbox.run(&id);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert!(outcome.stderr.contains("kept as"), "{outcome}");
+}
+
+#[test]
+fn two_commands_that_recover_at_once_do_it_once() {
+    let (sandbox, id) = scene();
+    let command = stuck(&sandbox, &id);
+    command.signal("KILL");
+    command.wait();
+    let commands: Vec<Background> =
+        (0..4).map(|n| sandbox.start(&["recover", "--json", "--as", &format!("p{n}")])).collect();
+    let lines: usize = commands
+        .into_iter()
+        .map(|command| {
+            let outcome = command.wait();
+            assert_eq!(outcome.code, Some(0), "{outcome}");
+            outcome.stdout.lines().count()
+        })
+        .sum();
+    assert_eq!(lines, 1);
+    assert_eq!(sandbox.refs("refs/ai/rescue/"), [format!("refs/ai/rescue/{id}/1")]);
+    poll::until("at rest", crate::support::runs::PATIENCE, || processes_of(&id).is_empty());
+}
+
+#[test]
+fn an_agent_that_ends_while_nobody_looks_is_not_lost() {
+    let (sandbox, id) = scene();
+    let gate = sandbox.base().join("gate");
+    let command = stuck(&sandbox, &id);
+    command.signal("STOP");
+    open_gate(&gate);
+    poll::until("the agent has ended", crate::support::runs::PATIENCE, || {
+        sandbox.root().join(".ai/worktrees/w1/work.txt").exists()
+    });
+    command.signal("CONT");
+    let outcome = command.wait();
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(sandbox.status(&id), "review");
+}

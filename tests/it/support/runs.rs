@@ -1,0 +1,248 @@
+//! Scenes with runs: agents that are shell scripts, and looks at everything that a run may leave.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Outcome, Sandbox, poll};
+
+/// Long enough for every step of a run on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The configuration of most scenes: one check that looks for the work, and short limits.
+pub const CONFIG: &str = "version: 1
+checks:
+  unit: {run: test -f work.txt}
+runs: {grace: 1s}
+";
+
+/// An agent that does what is asked of it.
+pub const GOOD: &str = "cat >/dev/null; echo work > work.txt; echo done";
+
+/// What the evidence of a whole run consists of.
+pub const WHOLE: [&str; 7] =
+    ["check unit", "diff diff", "events events", "log stderr", "log stdout", "prompt prompt", "statement statement"];
+
+impl Sandbox {
+    /// A project with this configuration and one agent `fake` that runs `script` with `sh`, trusted and committed.
+    pub fn with_agent(config: &str, script: &str) -> Sandbox {
+        let sandbox = Sandbox::project();
+        sandbox.add_agent("fake", script);
+        sandbox.configure(config);
+        sandbox
+    }
+
+    /// The usual scene: [`CONFIG`], and an agent that runs `script`.
+    pub fn with_script(script: &str) -> Sandbox {
+        Sandbox::with_agent(CONFIG, script)
+    }
+
+    /// Registers an agent that runs `script`. The script stands outside of the repository; `$BASE` in it is the sandbox.
+    pub fn add_agent(&self, name: &str, script: &str) {
+        self.set_script(name, script);
+        let path = self.base().join(format!("{name}.sh"));
+        let command = ["--", "/bin/sh", path.to_str().unwrap(), "{prompt_file}"];
+        self.ai_ok(&[&["agent", "register", name, "--connector", "command"][..], &command].concat());
+    }
+
+    /// Replaces what an agent does; the command line stays as it was trusted.
+    pub fn set_script(&self, name: &str, script: &str) {
+        let text = format!("BASE='{}'\n{script}\n", self.base().display());
+        std::fs::write(self.base().join(format!("{name}.sh")), text).unwrap();
+    }
+
+    /// Writes the configuration, trusts and commits everything.
+    #[track_caller]
+    pub fn configure(&self, config: &str) {
+        self.write(".ai/config.yaml", config);
+        self.ai_ok(&["trust"]);
+        self.commit("configure");
+    }
+
+    /// `ai run ID`, to its end.
+    pub fn run(&self, id: &str) -> Outcome {
+        self.ai(&["run", id])
+    }
+
+    /// Starts `ai …` and lets it go on.
+    pub fn start(&self, args: &[&str]) -> Background {
+        Background::of(&mut self.ai_command(args), self.base().join(format!("bg-{}", args.join("-").replace('/', "_"))))
+    }
+
+    /// What a query of the store's tables returns, as one JSON document a row.
+    pub fn rows(&self, query: &str) -> Vec<Value> {
+        let store =
+            rusqlite::Connection::open_with_flags(self.store(), rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let mut statement = store.prepare(query).unwrap();
+        let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        rows.map(|text| serde_json::from_str(&text.unwrap()).unwrap()).collect()
+    }
+
+    /// The runs of a task, oldest first.
+    pub fn runs_of(&self, id: &str) -> Vec<Value> {
+        let mut runs = self.rows(&format!("SELECT data FROM run WHERE task = '{id}'"));
+        runs.sort_by_key(|run| run["started_ms"].as_i64());
+        runs
+    }
+
+    /// The task's last run.
+    #[track_caller]
+    pub fn last_run(&self, id: &str) -> Value {
+        self.runs_of(id).pop().unwrap_or_else(|| panic!("{id} was never run"))
+    }
+
+    /// The task.
+    #[track_caller]
+    pub fn show(&self, id: &str) -> Value {
+        self.ai_json(&["task", "show", id])
+    }
+
+    /// The task's state.
+    #[track_caller]
+    pub fn status(&self, id: &str) -> String {
+        self.show(id)["status"].as_str().unwrap().to_owned()
+    }
+
+    /// A file of a run's directory, as text.
+    #[track_caller]
+    pub fn run_file(&self, run: &str, name: &str) -> String {
+        let path = self.root().join(".git/ai/runs").join(run).join(name);
+        let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// `kind name` of each piece of evidence on a run, sorted; every file must have the digest that is recorded.
+    #[track_caller]
+    pub fn evidence_of(&self, run: &str) -> Vec<String> {
+        let all = self.rows("SELECT data FROM evidence");
+        let ours = all.iter().filter(|piece| piece["run"] == run);
+        let mut names: Vec<String> = ours
+            .map(|piece| {
+                let file = self.root().join(".git/ai").join(piece["file"].as_str().unwrap());
+                let bytes = std::fs::read(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+                assert_eq!(piece["sha256"], sha256_hex(&bytes), "{}", file.display());
+                format!("{} {}", piece["kind"].as_str().unwrap(), piece["name"].as_str().unwrap())
+            })
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Nothing is held, nothing runs, and the log agrees with the tables.
+    #[track_caller]
+    pub fn is_at_rest(&self, id: &str) {
+        assert_eq!(self.rows("SELECT data FROM run WHERE active = 1"), [] as [Value; 0], "a run is still active");
+        assert_eq!(self.rows("SELECT data FROM lease"), [] as [Value; 0], "a lease is still held");
+        assert_eq!(processes_of(id), [] as [String; 0], "processes are left");
+        self.ai_ok(&["log", "verify"]);
+    }
+
+    /// The names of all references below a prefix.
+    pub fn refs(&self, prefix: &str) -> Vec<String> {
+        let out = self.git(&["for-each-ref", "--format=%(refname)", prefix]);
+        out.lines().map(str::to_owned).collect()
+    }
+
+    /// The text of a file in a commit.
+    #[track_caller]
+    pub fn file_at(&self, commit: &str, path: &str) -> String {
+        self.git(&["show", &format!("{commit}:{path}")])
+    }
+
+    /// Makes a pipe below the sandbox, at which a script can wait: `read x < "$BASE/NAME"`.
+    pub fn pipe(&self, name: &str) -> PathBuf {
+        let path = self.base().join(name);
+        let made = Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        path
+    }
+}
+
+fn sha256_hex(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Processes that bear the mark of a run of this task, as `pid command`.
+pub fn processes_of(id: &str) -> Vec<String> {
+    let mark = format!("AI_RUN={id}.");
+    with_mark(mark.as_bytes())
+}
+
+/// Processes with this text in their environment.
+pub fn with_mark(mark: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let environ = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+        if environ.windows(mark.len()).any(|window| window == mark) {
+            let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let command = String::from_utf8_lossy(&command).replace('\0', " ");
+            found.push(format!("{} {command}", entry.file_name().to_string_lossy()));
+        }
+    }
+    found
+}
+
+/// A command that goes on while the test does something else. Killed when the test ends before it.
+pub struct Background {
+    child: Child,
+    out: PathBuf,
+}
+
+impl Background {
+    fn of(command: &mut Command, out: PathBuf) -> Background {
+        let file = |end: &str| std::fs::File::create(out.with_extension(end)).unwrap();
+        let child = command.stdin(Stdio::null()).stdout(file("out")).stderr(file("err")).spawn().unwrap();
+        Background { child, out }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+
+    /// Sends it a signal by name: `INT`, `KILL`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// What it has said so far on stderr.
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(self.out.with_extension("err")).unwrap()
+    }
+
+    /// True once it has ended.
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub fn wait(mut self) -> Outcome {
+        poll::until("the command has ended", PATIENCE, || self.is_over());
+        let read =
+            |end: &str| String::from_utf8_lossy(&std::fs::read(self.out.with_extension(end)).unwrap()).into_owned();
+        Outcome { code: self.child.wait().unwrap().code(), stdout: read("out"), stderr: read("err") }
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until a file is there.
+#[track_caller]
+pub fn wait_for(path: &Path) {
+    poll::until(&format!("{} is there", path.display()), PATIENCE, || path.exists());
+}
+
+/// Lets a script go on that waits at a pipe.
+pub fn open_gate(path: &Path) {
+    std::fs::write(path, "go\n").unwrap();
+}
