@@ -12,9 +12,11 @@
 mod support;
 
 mod backup;
+mod cli_text;
 mod contention;
 mod docs;
 mod doctor;
+mod exit_codes;
 mod init;
 mod leases;
 mod locks;
