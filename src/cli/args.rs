@@ -21,15 +21,15 @@ pub(super) struct Cli {
 #[derive(Args, Clone)]
 pub(super) struct Global {
     /// Print JSON: one object, or one a line for lists
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Everywhere")]
     pub(super) json: bool,
     /// Say nothing but errors
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = "Everywhere")]
     pub(super) quiet: bool,
     /// Act as this person (NAME) or agent (agent:NAME)
-    #[arg(long = "as", value_name = "NAME", global = true)]
+    #[arg(long = "as", value_name = "NAME", global = true, help_heading = "Everywhere")]
     pub(super) actor: Option<String>,
     /// Work as if started in this directory
-    #[arg(short = 'C', value_name = "DIR", global = true)]
+    #[arg(short = 'C', value_name = "DIR", global = true, help_heading = "Everywhere")]
     pub(super) directory: Option<PathBuf>,
 }

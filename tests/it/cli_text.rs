@@ -15,47 +15,193 @@ fn help_is_short_and_whole() {
     let bare = scene.ai(&[]);
     assert_eq!(bare.code, Some(2), "{bare}");
     assert!(bare.stderr.contains("Usage: ai"), "{bare}");
-    snapshot!(scene.ai(&["task", "claim", "--help"]), @"");
+    snapshot!(scene.ai(&["task", "claim", "--help"]), @r#"
+    exit: 0
+    ----- stdout -----
+    Claim a task: its lease and its path locks, or nothing
+
+    Usage: ai task claim [OPTIONS] [ID]
+
+    Arguments:
+      [ID]  The task; any unique prefix of its id
+
+    Options:
+          --next       Claim the most urgent ready task whose paths are free
+          --ttl <30m>  How long the lease lasts without a heartbeat
+      -h, --help       Print help
+
+    Everywhere:
+          --json       Print JSON: one object, or one a line for lists
+      -q, --quiet      Say nothing but errors
+          --as <NAME>  Act as this person (NAME) or agent (agent:NAME)
+      -C <DIR>         Work as if started in this directory
+    ----- stderr -----
+    "#);
 }
 
 #[test]
 fn a_slip_of_the_keyboard_is_answered_with_the_nearest_word() {
     let scene = Sandbox::empty();
-    snapshot!(scene.ai(&["tsk"]), @"");
-    snapshot!(scene.ai(&["task", "crate", "x", "--json"]), @"");
-    snapshot!(scene.ai(&["task", "list", "--lable", "x"]), @"");
+    snapshot!(scene.ai(&["tsk"]), @r#"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: unrecognized subcommand 'tsk'
+
+      tip: a similar subcommand exists: 'task'
+
+    Usage: ai [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    "#);
+    snapshot!(scene.ai(&["task", "crate", "x", "--json"]), @r#"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    {"error":{"code":2,"kind":"usage","message":"unrecognized subcommand 'crate'","next":"some similar subcommands exist: 'cancel', 'create'"}}
+    "#);
+    snapshot!(scene.ai(&["task", "list", "--lable", "x"]), @r#"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: unexpected argument '--lable' found
+
+      tip: a similar argument exists: '--label'
+
+    Usage: ai task list --label <L>
+
+    For more information, try '--help'.
+    "#);
 }
 
 #[test]
 fn a_task_from_creation_to_its_end() {
     let scene = Sandbox::project();
     let created = scene.ai_ok(&["task", "create", "Fix the parser", "--path", "src/parse/", "--priority", "1"]);
-    snapshot!(created, @"");
+    snapshot!(created, @r#"
+    exit: 0
+    ----- stdout -----
+    [TASK]  queued  Fix the parser
+    ----- stderr -----
+    "#);
     let id = created.stdout.split_whitespace().next().unwrap();
-    snapshot!(scene.ai(&["task", "show", id]), @"");
-    snapshot!(scene.ai(&["task", "list"]), @"");
-    snapshot!(scene.ai(&["why", id]), @"");
-    snapshot!(scene.ai(&["task", "claim", id, "--as", "ann"]), @"");
-    snapshot!(scene.ai(&["task", "claim", id, "--as", "ben"]), @"");
-    snapshot!(scene.ai(&["lock", "check", "src/parse/a.rs", "docs/x.md", "--as", "ben"]).stdout.replace("29m", "30m"), @"");
-    snapshot!(scene.ai(&["task", "release", id, "--next-step", "look at the lexer"]), @"");
-    snapshot!(scene.ai(&["status"]), @"");
-    snapshot!(scene.ai(&["task", "cancel", id]), @"");
-    snapshot!(scene.ai(&["log", "-n", "3"]), @"");
+    snapshot!(scene.ai(&["task", "show", id]), @r#"
+    exit: 0
+    ----- stdout -----
+    [TASK]  Fix the parser
+      status     queued
+      ready      nothing holds it
+      type       task
+      priority   1
+      paths      src/parse/ (exclusively)
+      attempts   0
+      created    [TIME] by human:tester
+      changed    [TIME]
+    ----- stderr -----
+    "#);
+    snapshot!(scene.ai(&["task", "list"]), @r#"
+    exit: 0
+    ----- stdout -----
+    [TASK]  queued   P1  Fix the parser
+    ----- stderr -----
+    "#);
+    snapshot!(scene.ai(&["why", id]), @r#"
+    exit: 0
+    ----- stdout -----
+    [TASK]  queued  Fix the parser
+      ready      nothing holds it
+      next       ai run [TASK]
+    ----- stderr -----
+    "#);
+    snapshot!(scene.ai(&["task", "claim", id, "--as", "ann"]), @r#"
+    exit: 0
+    ----- stdout -----
+    [TASK]  claimed by human:ann until [TIME]  Fix the parser
+    lease  [TOKEN]
+    ----- stderr -----
+    "#);
+    snapshot!(scene.ai(&["task", "claim", id, "--as", "ben"]), @r#"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [TASK] is held by human:ann for another [LEFT]
+      next: wait, take another (`ai task claim --next`), or see `ai why [TASK]`
+    "#);
+    snapshot!(scene.ai(&["task", "release", id, "--next-step", "look at the lexer"]), @r#"
+    exit: 0
+    ----- stdout -----
+    [TASK]  queued
+    ----- stderr -----
+    "#);
+    snapshot!(scene.ai(&["status"]), @r#"
+    exit: 0
+    ----- stdout -----
+    1 queued
+    ----- stderr -----
+    "#);
+    snapshot!(scene.ai(&["task", "cancel", id]), @r#"
+    exit: 0
+    ----- stdout -----
+    [TASK]  cancelled  Fix the parser
+    ----- stderr -----
+    "#);
+    snapshot!(scene.ai(&["log", "-n", "3"]), @r#"
+    exit: 0
+    ----- stdout -----
+         6  [TIME]  lease.released   human:tester  subject=[TASK] epoch=1 next_step=look at the lexer
+         7  [TIME]  policy.decided   human:tester  record=([DECISION], task.cancel, allow, default, no rule of the policy matches; its default says so)
+         8  [TIME]  task.cancelled   human:tester  task=[TASK] reason=not wanted any more
+    ----- stderr -----
+    "#);
 }
 
 #[test]
 fn the_same_for_programs() {
     let scene = Sandbox::project();
     let created = scene.ai_ok(&["task", "create", "Fix the parser", "--path", "src/parse/", "--json"]);
-    snapshot!(created, @"");
+    snapshot!(created, @r#"
+    exit: 0
+    ----- stdout -----
+    {"id":"[TASK]","status":"queued","title":"Fix the parser","type":"task","priority":2,"paths":[{"pattern":"src/parse/","mode":"exclusive"}],"created_by":"human:tester","created_ms":[MS],"updated_ms":[MS],"uid":"[UID]"}
+    ----- stderr -----
+    "#);
     let id = created.json()["id"].as_str().unwrap().to_owned();
-    snapshot!(scene.ai(&["task", "claim", &id, "--as", "ann", "--json"]), @"");
-    snapshot!(scene.ai(&["task", "claim", &id, "--as", "ben", "--json"]), @"");
-    snapshot!(scene.ai(&["lock", "list", "--json"]), @"");
-    snapshot!(scene.ai(&["status", "--json"]), @"");
-    snapshot!(scene.ai(&["why", &id, "--json"]), @"");
-    snapshot!(scene.ai(&["task", "show", "t-none", "--json"]), @"");
+    snapshot!(scene.ai(&["task", "claim", &id, "--as", "ann", "--json"]), @r#"
+    exit: 0
+    ----- stdout -----
+    {"task":{"id":"[TASK]","status":"claimed","title":"Fix the parser","type":"task","priority":2,"paths":[{"pattern":"src/parse/","mode":"exclusive"}],"epoch":1,"created_by":"human:tester","created_ms":[MS],"updated_ms":[MS],"uid":"[UID]"},"lease":{"token":"[TOKEN]","epoch":1,"holder":"human:ann","ttl_ms":1800000,"expires_ms":[MS],"expires_at":"[TIME]"}}
+    ----- stderr -----
+    "#);
+    snapshot!(scene.ai(&["task", "claim", &id, "--as", "ben", "--json"]), @r#"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    {"error":{"code":4,"kind":"conflict","message":"[TASK] is held by human:ann for another [LEFT]","next":"wait, take another (`ai task claim --next`), or see `ai why [TASK]`"}}
+    "#);
+    snapshot!(scene.ai(&["lock", "list", "--json"]), @r#"
+    exit: 0
+    ----- stdout -----
+    {"id":"[TASK]","pattern":"src/parse","mode":"exclusive","holder":"human:ann","expires_ms":[MS],"expires_at":"[TIME]"}
+    ----- stderr -----
+    "#);
+    snapshot!(scene.ai(&["status", "--json"]), @r#"
+    exit: 0
+    ----- stdout -----
+    {"tasks":{"claimed":1,"queued":0},"leases":[{"subject":"[TASK]","holder":"human:ann","epoch":1,"expires_ms":[MS],"live":true,"title":"Fix the parser","status":"claimed"}],"reviews":[]}
+    ----- stderr -----
+    "#);
+    snapshot!(scene.ai(&["why", &id, "--json"]), @r#"
+    exit: 0
+    ----- stdout -----
+    {"task":"[TASK]","status":"claimed","gates":[{"gate":"lease","text":"claimed by human:ann for another [LEFT]"}]}
+    ----- stderr -----
+    "#);
+    snapshot!(scene.ai(&["task", "show", "t-none", "--json"]), @r#"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    {"error":{"code":3,"kind":"not_found","message":"there is no task `t-none`","next":"`ai task list` shows the tasks"}}
+    "#);
 }
 
 #[test]
@@ -82,7 +228,17 @@ fn titles_drive_no_terminal_no_shell_and_no_parser() {
             assert!(!shown.stdout.contains(bad), "ai {args:?} lets {title:?} through: {:?}", shown.stdout);
         }
     }
-    snapshot!(scene.ai(&["task", "list"]), @"");
+    snapshot!(scene.ai(&["task", "list"]), @r#"
+    exit: 0
+    ----- stdout -----
+    [TASK]  queued   P2  \e[2J\e]0;owned\u{7}
+    [TASK]  queued   P2  --help
+    [TASK]  queued   P2  $(id) `id`
+    [TASK]  queued   P2  a\u{202e}b\u{200b}c
+    [TASK]  queued   P2  two\nlines
+    [TASK]  queued   P2  "kind":"overridden"
+    ----- stderr -----
+    "#);
 }
 
 #[test]

@@ -13,10 +13,12 @@ mod support;
 
 mod accept;
 mod backup;
+mod cli_text;
 mod contention;
 mod demo;
 mod docs;
 mod doctor;
+mod exit_codes;
 mod init;
 mod leases;
 mod locks;

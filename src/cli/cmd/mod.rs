@@ -80,7 +80,7 @@ pub(super) enum Command {
     /// Show the configuration that is in force
     #[command(subcommand)]
     Config(config::ConfigCommand),
-    /// Look at everything that `ai` stands on, and say what helps; exit 1 where something is bad
+    /// Look at everything that `ai` stands on, and say what helps
     Doctor(doctor::DoctorArgs),
     /// Copy the store, while everybody goes on working
     Backup(backup::BackupArgs),

@@ -58,7 +58,7 @@ pub fn run_with_input(command: &mut Command, input: &str) -> Outcome {
     }
 }
 
-/// Replaces what differs from run to run by words that do not: `[PATH]`, `[TOKEN]`, `[TASK]`, `[RUN]`, `[LOCK]`, `[DECISION]`,
+/// Replaces what differs from run to run by words that do not: `[PATH]`, `[TOKEN]`, `[TASK]`, `[RUN]`, `[LOCK]`, `[UID]`, `[DECISION]`,
 /// `[HASH]`, `[TIME]`, `[MS]`, `[LEFT]`.
 pub fn mask(text: &str) -> String {
     const FILTERS: &[(&str, &str)] = &[
@@ -68,6 +68,7 @@ pub fn mask(text: &str) -> String {
         (r"\bt-[a-z0-9]{8}\b", "[TASK]"),
         (r"\bl-[a-z0-9]{8}\b", "[LOCK]"),
         (r"\bd-[a-z0-9]{10}\b", "[DECISION]"),
+        (r"\b[0-9a-z]{26}\b", "[UID]"),
         (r"\b[0-9a-f]{40}([0-9a-f]{24})?\b", "[HASH]"),
         (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
         (r"\b1[6-9]\d{11}\b", "[MS]"),
