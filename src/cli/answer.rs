@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::base::text::path_bytes;
 use crate::cli::ui::time;
 use crate::domain::actor::Actor;
 use crate::domain::ids::{Subject, TaskId};
@@ -17,6 +18,7 @@ use crate::ops::lock::Held;
 use crate::ops::trust::Change;
 use crate::ops::uninstall::{Farewell, Plan};
 use crate::ops::why::Gate;
+use crate::store::sqlite::BackupInfo;
 
 /// The answer to a claim or a hand-over.
 #[derive(Serialize, JsonSchema)]
@@ -191,6 +193,36 @@ pub(super) struct LogVerified<'a> {
     pub(super) fault: Option<&'a str>,
 }
 
+/// A backup: the answer to `ai backup`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct BackupAnswer {
+    /// The file.
+    pub(super) path: String,
+    /// Tasks in it.
+    pub(super) tasks: u64,
+    /// Records of the log in it.
+    pub(super) events: u64,
+    /// When the newest of them was written, in milliseconds since 1970.
+    pub(super) newest_ms: Option<i64>,
+}
+
+/// The answer to `ai restore`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RestoreAnswer<'a> {
+    /// False where it was only tried.
+    pub(super) restored: bool,
+    /// What is put in place.
+    pub(super) backup: BackupAnswer,
+    /// What stands there before: `missing`, `readable` or `unreadable`.
+    pub(super) current: &'a str,
+    /// Why it cannot be read.
+    pub(super) why: Option<&'a str>,
+    /// Records that the store has and the backup does not; null where nobody can say.
+    pub(super) lost_events: Option<u64>,
+    /// Where what stood there is kept.
+    pub(super) kept: Option<String>,
+}
+
 /// The answer to `ai uninstall`.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct UninstallAnswer<'a> {
@@ -230,6 +262,17 @@ impl Granted {
             ttl_ms: lease.ttl_ms,
             expires_ms: lease.expires_ms,
             expires_at: time(lease.expires_ms),
+        }
+    }
+}
+
+impl BackupAnswer {
+    pub(super) fn new(info: &BackupInfo) -> BackupAnswer {
+        BackupAnswer {
+            path: path_bytes(info.path.as_os_str().as_encoded_bytes()),
+            tasks: info.tasks,
+            events: info.events,
+            newest_ms: info.newest_ms,
         }
     }
 }

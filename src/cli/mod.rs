@@ -2,6 +2,7 @@
 
 mod answer;
 mod args;
+mod branch;
 mod cmd;
 mod context;
 mod error;

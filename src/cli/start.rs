@@ -1,12 +1,14 @@
 //! From the process's arguments to its exit code.
 
 use std::ffi::OsString;
+use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::base::env;
 use crate::cli::args::Cli;
+use crate::cli::branch;
 use crate::cli::cmd;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -32,7 +34,7 @@ pub fn main() -> ExitCode {
 
 fn run(args: Vec<OsString>) -> u8 {
     let wants_json = args.iter().any(|arg| arg == "--json");
-    let cli = match Cli::command().try_get_matches_from(args).and_then(|found| Cli::from_arg_matches(&found)) {
+    let cli = match branch::parse(&args).map_or_else(|| parse_all(args), Ok) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, wants_json),
     };
@@ -48,6 +50,13 @@ fn run(args: Vec<OsString>) -> u8 {
     };
     context.ui.flush();
     code
+}
+
+/// Parses with the tree of all commands.
+fn parse_all(args: Vec<OsString>) -> Result<Cli, clap::Error> {
+    // Taking the tree apart again would cost as much as building it, and the process ends soon.
+    let mut tree = ManuallyDrop::new(Cli::command());
+    tree.try_get_matches_from_mut(args).and_then(|found| Cli::from_arg_matches(&found))
 }
 
 /// Help and version are answers; everything else that clap says is a usage error.

@@ -120,6 +120,11 @@ fn pick(tx: &mut dyn Tx, cx: &Cx, which: &Which) -> Result<(Task, Vec<HeldLock>)
     Ok((task, locks))
 }
 
+/// The task that a claim of the next one would take now.
+pub fn next(tx: &mut dyn Tx, cx: &Cx) -> Result<Task, OpError> {
+    pick_next(tx, cx).map(|(task, _)| task)
+}
+
 /// Tries the ready tasks in order, more of them with every round: nearly always the first one is free. One that this actor cannot
 /// have, whatever the reason, does not keep the others from it.
 fn pick_next(tx: &mut dyn Tx, cx: &Cx) -> Result<(Task, Vec<HeldLock>), OpError> {

@@ -19,7 +19,7 @@ pub const VERSION: u32 = 1;
 pub const BODY: &str = ",\"body\":";
 
 /// The first line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Header {
     /// [`FORMAT`].
     pub format: String,

@@ -151,10 +151,14 @@ fn ensure_store(state: &Path, cx: &Cx) -> Result<bool, OpError> {
         let mine = tx.meta("store")?.is_some_and(|made| made == store_id);
         if mine { cx.record(tx, &Event::StoreCreated { store: store_id.clone() }) } else { Ok(()) }
     })?;
+    fs::write_private(&state.join(MARK), b"A task store of `ai` was made here.\n").map_err(StoreError::from)?;
     Ok(true)
 }
 
-/// A state directory in which nothing was ever kept: no run, no backup, no log beside the database.
+/// Says that there was a store, where every other file of it is gone.
+const MARK: &str = "store-was-made";
+
+/// A state directory in which nothing was ever kept: no store, no run, no backup, no log beside the database.
 fn is_fresh(state: &Path) -> Result<bool, OpError> {
     let entries = fs::list_dir(state).map_err(StoreError::from)?;
     let drafts = |path: &PathBuf| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(".ai.db."));

@@ -5,6 +5,7 @@ pub mod accept;
 pub mod agents;
 pub mod approve;
 pub mod ask;
+pub mod backup;
 pub mod claim;
 pub mod create;
 pub mod cx;

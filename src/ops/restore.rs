@@ -78,7 +78,7 @@ fn newest_whole(dir: &Path) -> Result<(BackupInfo, Vec<(PathBuf, String)>), OpEr
         }
     }
     let text = match unusable.len() {
-        0 => format!("there is no backup in {}", dir.display()),
+        0 => format!("there is no backup in {}; to begin anew, move the directory above it away", dir.display()),
         n => format!("none of the {n} backups in {} can be used", dir.display()),
     };
     Err(Refusal::Conflict(text).into())

@@ -38,6 +38,40 @@ struct PathPattern {
     covers_beneath: bool,
 }
 
+/// A pattern that plain comparison decides.
+enum Plain<'a> {
+    /// This path and everything beneath.
+    Tree(&'a str),
+    /// Every path whose last name is this.
+    Name(&'a str),
+    /// Every path whose last name ends so.
+    NameEnd(&'a str),
+}
+
+impl Plain<'_> {
+    fn matches(&self, path: &[u8]) -> bool {
+        let name = || path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        match self {
+            Self::Tree(top) => path.strip_prefix(top.as_bytes()).is_some_and(|rest| matches!(rest, [] | [b'/', _, ..])),
+            Self::Name(wanted) => name() == wanted.as_bytes(),
+            Self::NameEnd(end) => name().ends_with(end.as_bytes()),
+        }
+    }
+}
+
+/// Whether some pattern matches, where that shows without compiling any: compiling costs more than all the rest of a command.
+fn plainly(patterns: &[PathPattern], path: &[u8]) -> Option<bool> {
+    let mut undecided = false;
+    for pattern in patterns {
+        match pattern.plain() {
+            Some(plain) if plain.matches(path) => return Some(true),
+            Some(_) => {}
+            None => undecided = true,
+        }
+    }
+    (!undecided).then_some(false)
+}
+
 impl PathGlobs {
     /// Checks patterns; the error names all bad ones.
     pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self, BadPatterns> {
@@ -52,12 +86,16 @@ impl PathGlobs {
 
     /// Whether some pattern matches the path; `None` where the patterns together are too large to be compiled.
     pub fn matches(&self, path: &RepoPath, case: PathCase) -> Option<bool> {
+        let path = composed(path);
         let set = match case {
-            PathCase::Sensitive => &self.sensitive,
+            PathCase::Sensitive => match plainly(&self.patterns, path.as_os_str().as_bytes()) {
+                Some(answer) => return Some(answer),
+                None => &self.sensitive,
+            },
             PathCase::Folding => &self.folding,
         };
         let set = set.get_or_init(|| compile(&self.patterns, case));
-        set.as_ref().map(|set| set.is_match(composed(path)))
+        set.as_ref().map(|set| set.is_match(path))
     }
 
     /// True where every path that the asked-for pattern can match is certainly matched by one of these.
@@ -104,6 +142,22 @@ impl PathPattern {
     /// The pattern itself, and what is beneath where it covers that.
     fn globs(&self) -> impl Iterator<Item = String> {
         std::iter::once(self.text.clone()).chain(self.covers_beneath.then(|| format!("{}/**", self.text)))
+    }
+
+    /// What most patterns of a policy need no automaton for: a path with what is beneath, a name or the end of a name anywhere.
+    /// `None` for all others.
+    fn plain(&self) -> Option<Plain<'_>> {
+        if !has_glob(&self.text) {
+            return Some(Plain::Tree(&self.text));
+        }
+        let name = self.text.strip_prefix("**/").filter(|_| !self.covers_beneath)?;
+        let (plain, fixed) = match name.strip_prefix('*') {
+            Some(end) => (Plain::NameEnd(end), end),
+            None => (Plain::Name(name), name),
+        };
+        // The automata treat names that end in a dot in a way of their own.
+        let simple = !fixed.is_empty() && !fixed.ends_with('.') && !fixed.contains('/') && !has_glob(fixed);
+        simple.then_some(plain)
     }
 
     fn certainly_covers(&self, asked: &str) -> bool {
@@ -240,6 +294,28 @@ mod tests {
 
     fn matches(pattern: &str, path: &str) -> bool {
         globs(&[pattern]).matches(&path.into(), PathCase::Sensitive).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn plain_answers_are_those_of_the_automata(
+            written in "(\\*\\*/)?\\*?[ab./]{0,4}(/\\*\\*)?/?",
+            path in "[ab.]{1,3}(/[ab.]{1,3}){0,2}",
+        ) {
+            let Ok(pattern) = PathPattern::new(&written) else { return Ok(()) };
+            if let Some(answer) = plainly(std::slice::from_ref(&pattern), path.as_bytes()) {
+                let compiled = compile(&[pattern], PathCase::Sensitive).unwrap();
+                prop_assert_eq!(answer, compiled.is_match(&path), "{} {}", written, path);
+            }
+        }
+    }
+
+    #[test]
+    fn usual_policies_need_no_automaton() {
+        let usual = ["src", "docs/", ".env", "**/.env", "**/*.pem"].map(|text| PathPattern::new(text).unwrap());
+        assert_eq!(plainly(&usual, b"app/main.rs"), Some(false));
+        assert_eq!(plainly(&usual, b"certs/a.pem"), Some(true));
+        assert_eq!(plainly(&[PathPattern::new("src/*/x").unwrap()], b"src/a/x"), None);
     }
 
     #[test]

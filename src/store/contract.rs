@@ -125,6 +125,12 @@ pub(crate) fn ready_is_most_urgent_then_oldest<B: Backend>() {
     store.write(|tx| record(tx, &[Event::TaskEdited { task: id("last"), edit: Box::new(edit) }])).unwrap();
     let ids: Vec<TaskId> = read(&mut store, |tx| tx.ready(&at(0), 9)).into_iter().map(|t| t.id).collect();
     assert_eq!(names(&ids), ["urgent", "z-first", "last"]);
+    let mut list = |ms, limit| {
+        let filter = TaskFilter { ready_at: Some(ms), sort: TaskSort::Priority, limit, ..TaskFilter::default() };
+        read(&mut store, |tx| listed(tx, &filter))
+    };
+    assert_eq!(list(99, None), ["urgent", "z-first", "last"], "as a list");
+    assert_eq!(list(101, Some(2)), ["later", "urgent"]);
 }
 
 pub(crate) fn lists_filter_sort_and_limit<B: Backend>() {

@@ -17,6 +17,8 @@ pub struct TaskFilter {
     pub parent: Option<String>,
     /// Title or body contains this, ignoring ASCII case.
     pub text: Option<String>,
+    /// Only tasks that can be claimed at this time: queued, and not to be started later.
+    pub ready_at: Option<WallMs>,
     /// Order.
     pub sort: TaskSort,
     /// At most so many.

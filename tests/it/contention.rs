@@ -23,16 +23,27 @@ fn attempt(sandbox: &Sandbox, args: &[&str], name: &str) -> Try {
     Try { took: begun.elapsed(), outcome }
 }
 
+/// What a claimer got.
+#[derive(Default)]
+struct Got {
+    wins: Vec<Try>,
+    /// How often it was told to try later, after half a minute without its turn.
+    turned_away: usize,
+}
+
 /// Claims until the queue is empty.
-fn claim_all(sandbox: &Sandbox, name: &str) -> Vec<Try> {
-    let mut tries = Vec::new();
+fn claim_all(sandbox: &Sandbox, name: &str) -> Got {
+    let mut got = Got::default();
     loop {
         let one = attempt(sandbox, &["task", "claim", "--next"], name);
-        if one.outcome.code != Some(0) {
-            assert_eq!(one.outcome.code, Some(3), "{}", one.outcome);
-            return tries;
+        let words = one.outcome.to_string();
+        assert!(!words.contains("database is locked"), "{words}");
+        match one.outcome.code {
+            Some(0) => got.wins.push(one),
+            Some(75) => got.turned_away += 1,
+            Some(3) => return got,
+            _ => panic!("{words}"),
         }
-        tries.push(one);
     }
 }
 
@@ -69,23 +80,21 @@ fn quantile(times: &mut [Duration], share: f64) -> Duration {
 fn stress_a_queue_is_shared_out_to_many_claimers() {
     let alone = Sandbox::project();
     create(&alone, 20);
-    let mut floor: Vec<Duration> = claim_all(&alone, "agent:alone").iter().map(|one| one.took).collect();
+    let mut floor: Vec<Duration> = claim_all(&alone, "agent:alone").wins.iter().map(|one| one.took).collect();
     let floor = quantile(&mut floor, 0.5);
 
     // A store that starves somebody does so every time; a machine that is busy with other things, now and then.
     let fair = (0..3).any(|_| share_out(floor));
-    assert!(fair, "in three rounds, somebody got less than a quarter of the mean");
+    assert!(fair, "in each of three rounds, somebody was turned away or got less than a quarter of the mean");
 }
 
-/// Lets all claimers loose on a fresh queue. True where none got less than a quarter of the mean.
+/// Lets all claimers loose on a fresh queue. True where none was turned away and none got less than a quarter of the mean.
 fn share_out(floor: Duration) -> bool {
     let sandbox = Sandbox::project();
     create(&sandbox, TASKS);
     let claimers = at_once(CLAIMERS, |name| claim_all(&sandbox, name));
 
-    let all: Vec<&Try> = claimers.iter().flatten().collect();
-    let said = |words: &str| all.iter().any(|one| format!("{}", one.outcome).contains(words));
-    assert!(!said("locked") && !said("busy"), "somebody was told about a lock in the database");
+    let all: Vec<&Try> = claimers.iter().flat_map(|got| &got.wins).collect();
     let won: HashSet<String> = all.iter().map(|one| one.outcome.json()["task"]["id"].to_string()).collect();
     assert_eq!((all.len(), won.len()), (TASKS, TASKS), "claims won, and tasks among them");
     let listed = sandbox.ai_json_lines(&["task", "list", "--status", "claimed"]);
@@ -94,11 +103,13 @@ fn share_out(floor: Duration) -> bool {
 
     let mut times: Vec<Duration> = all.iter().map(|one| one.took).collect();
     let (p50, p99) = (quantile(&mut times, 0.5), quantile(&mut times, 0.99));
-    let wins: Vec<usize> = claimers.iter().map(Vec::len).collect();
+    let wins: Vec<usize> = claimers.iter().map(|got| got.wins.len()).collect();
+    let turned_away: usize = claimers.iter().map(|got| got.turned_away).sum();
     let (least, most) = (wins.iter().min().unwrap(), wins.iter().max().unwrap());
     eprintln!(
-        "{CLAIMERS} claimers: p50 {p50:.1?}, p99 {p99:.1?} ({:.0} x one alone, {floor:.1?}); wins from {least} to {most}",
+        "{CLAIMERS} claimers: p50 {p50:.1?}, p99 {p99:.1?} ({:.0} x one alone, {floor:.1?}); wins from {least} to {most}; \
+         {turned_away} turned away",
         p99.as_secs_f64() / floor.as_secs_f64()
     );
-    least * 4 * CLAIMERS >= TASKS
+    turned_away == 0 && least * 4 * CLAIMERS >= TASKS
 }

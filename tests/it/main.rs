@@ -11,6 +11,7 @@
 
 mod support;
 
+mod backup;
 mod contention;
 mod demo;
 mod docs;
@@ -23,6 +24,7 @@ mod policy;
 mod quick_start;
 mod repositories;
 mod schemas;
+mod store;
 #[cfg(feature = "test-fakes")]
 mod torture;
 mod uninstall;

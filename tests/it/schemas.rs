@@ -131,6 +131,12 @@ fn what_is_printed_fits_its_schema() {
     scene.ai_json_lines(&["policy", "log"]).iter().for_each(|record| fits(&scene, "decision", record));
     fits(&scene, "log-verify", &scene.ai_json(&["log", "verify"]));
     fits(&scene, "init", &scene.ai_json(&["init"]));
+    fits(&scene, "backup", &scene.ai_json(&["backup"]));
+    fits(&scene, "restore", &scene.ai_json(&["restore", "--dry-run"]));
+    fits(&scene, "export", &scene.ai_json(&["export", "../export.jsonl"]));
+    fits(&scene, "import", &scene.ai_json(&["import", "../export.jsonl", "--dry-run"]));
+    fits(&scene, "uninstall", &scene.ai_json(&["uninstall", "--dry-run"]));
+    scene.ai(&["doctor", "--json"]).json_lines().iter().for_each(|line| fits(&scene, "doctor", line));
     scene.ai_json_lines(&["config", "show"]).iter().for_each(|entry| fits(&scene, "config-entry", entry));
     let error = scene.ai(&["task", "show", "t-none", "--json"]);
     fits(&scene, "error", &serde_json::from_str(&error.stderr).unwrap());

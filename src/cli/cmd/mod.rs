@@ -2,6 +2,7 @@
 
 mod accept;
 mod agent;
+mod backup;
 mod completions;
 mod config;
 mod doctor;
@@ -11,11 +12,13 @@ mod lock;
 mod log;
 mod man;
 mod policy;
+mod restore;
 mod review;
 mod run;
 mod schema;
 mod status;
 mod task;
+mod transfer;
 mod trust;
 mod uninstall;
 mod why;
@@ -76,6 +79,14 @@ pub(super) enum Command {
     Config(config::ConfigCommand),
     /// Look at everything that `ai` stands on, and say what helps; exit 1 where something is bad
     Doctor(doctor::DoctorArgs),
+    /// Copy the store, while everybody goes on working
+    Backup(backup::BackupArgs),
+    /// Go back to a backup; the store that stands is kept aside
+    Restore(restore::RestoreArgs),
+    /// Write the whole store down as JSON Lines
+    Export(transfer::ExportArgs),
+    /// Take in an export: all of it into a new store, new tasks into any other
+    Import(transfer::ImportArgs),
     /// Give the repository back as it was before `ai init`
     Uninstall(uninstall::UninstallArgs),
     /// Print the JSON Schema of what commands print and read
@@ -84,6 +95,18 @@ pub(super) enum Command {
     Completions(completions::CompletionsArgs),
     /// Print the manual page, or write one page a command into a directory
     Man(man::ManArgs),
+}
+
+/// The part of the tree that a usual command needs, for its first two words.
+pub(super) fn branch(first: &str, second: Option<&str>) -> Option<clap::Command> {
+    use clap::{Args, Command};
+    Some(match first {
+        "task" => Command::new("task").subcommand(task::branch(second?)?),
+        "why" => why::WhyArgs::augment_args(Command::new("why")),
+        "status" => status::StatusArgs::augment_args(Command::new("status")),
+        "run" => run::RunArgs::augment_args(Command::new("run")),
+        _ => return None,
+    })
 }
 
 /// Runs a command.
@@ -108,6 +131,10 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Log(args) => log::run(&args, context),
         Command::Config(command) => config::run(&command, context),
         Command::Doctor(args) => doctor::run(&args, context),
+        Command::Backup(args) => backup::run(&args, context),
+        Command::Restore(args) => restore::run(&args, context),
+        Command::Export(args) => transfer::export(&args, context),
+        Command::Import(args) => transfer::import(&args, context),
         Command::Uninstall(args) => uninstall::run(&args, context),
         Command::Schema(args) => schema::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),

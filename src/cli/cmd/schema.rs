@@ -20,6 +20,8 @@ use crate::domain::run::Run;
 use crate::domain::task::Task;
 use crate::ops::create::NewTask;
 use crate::ops::doctor::Finding;
+use crate::ops::export::Header;
+use crate::ops::import;
 use crate::ops::trust::Change;
 
 #[derive(Args)]
@@ -51,6 +53,7 @@ const fn read<T: JsonSchema>(name: &'static str, about: &'static str) -> Publish
 /// Everything that is published, sorted by name.
 const ALL: &[Published] = &[
     printed::<Agent>("agent", "a line of `ai agent list`, and `ai agent show`"),
+    printed::<answer::BackupAnswer>("backup", "`ai backup`"),
     printed::<answer::ClaimAnswer<'_>>("claim", "`ai task claim` and `ai task handoff`"),
     printed::<config::Entry>("config-entry", "a line of `ai config show`"),
     printed::<DecisionRecord>("decision", "a line of `ai policy log`, and `ai policy explain`"),
@@ -58,6 +61,8 @@ const ALL: &[Published] = &[
     printed::<answer::ErrorAnswer<'_>>("error", "what failed, on standard error"),
     printed::<EventRecord>("event", "a line of `ai log`"),
     printed::<Evidence>("evidence", "a line of `ai evidence list`"),
+    printed::<Header>("export", "`ai export FILE`; also the first line of an export"),
+    printed::<import::Report>("import", "`ai import`"),
     printed::<answer::InitAnswer<'_>>("init", "`ai init`"),
     printed::<answer::LeaseAnswer>("lease", "`ai task heartbeat` and `ai task checkpoint`"),
     printed::<answer::LockAnswer>("lock", "`ai lock acquire`"),
@@ -65,6 +70,7 @@ const ALL: &[Published] = &[
     printed::<answer::LockLine<'_>>("lock-line", "a line of `ai lock list`"),
     printed::<answer::LogVerified<'_>>("log-verify", "`ai log verify`"),
     read::<NewTask>("new-task", "an entry of a file for `ai task create --from`"),
+    printed::<answer::RestoreAnswer<'_>>("restore", "`ai restore`"),
     printed::<Run>("run", "a run, as `ai run` and `ai review` show it"),
     printed::<answer::StatusAnswer<'_>>("status", "`ai status`"),
     printed::<Task>("task", "a line of `ai task list`, and whatever shows or changes one task"),

@@ -6,7 +6,7 @@ use crate::base::fs;
 use crate::domain::event::record_hash;
 use crate::ops::doctor::{Depth, Finding, Patient};
 use crate::ops::refusal::seconds;
-use crate::ops::{log, project};
+use crate::ops::{backup, log, project, restore};
 use crate::store::sqlite::{Access, FORMAT, SqliteStore, backups, integrity};
 use crate::store::{EventFilter, Flow, Store, StoreError, StoredEvent};
 
@@ -135,12 +135,12 @@ fn wal(path: &Path) -> Option<Finding> {
 
 /// Backups, newest first in mind: whether there is a way back, and how far.
 fn backup_ages(patient: &Patient<'_>, events: Option<u64>) -> Option<Finding> {
-    let dir = project::state_dir(&patient.place.common_dir).join("backups");
+    let dir = project::state_dir(&patient.place.common_dir).join(restore::BACKUPS);
     let files = match backups(&dir) {
         Ok(files) => files,
         Err(error) => return Some(Finding::warn("backup", error.to_string())),
     };
-    let newest = files.iter().filter_map(|file| modified_ms(file)).max();
+    let newest = files.iter().filter_map(|file| backup::taken_ms(file)).max();
     match newest {
         Some(at_ms) => {
             let age = seconds(patient.now.wall_ms - at_ms);
@@ -154,11 +154,6 @@ fn backup_ages(patient: &Patient<'_>, events: Option<u64>) -> Option<Finding> {
         }
         None => Some(Finding::ok("backup", "there is no backup yet, and little to lose")),
     }
-}
-
-fn modified_ms(path: &Path) -> Option<i64> {
-    let at = std::fs::metadata(path).ok()?.modified().ok()?;
-    at.duration_since(std::time::UNIX_EPOCH).ok().and_then(|age| i64::try_from(age.as_millis()).ok())
 }
 
 /// The other processes of this user that have the store open, as `; open in 12 (ai), …`.

@@ -28,7 +28,7 @@ pub enum Intent {
 }
 
 /// What an import did, or would do.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Report {
     /// Id of the exported store.
     pub from: String,
@@ -49,7 +49,7 @@ pub struct Report {
 }
 
 /// A task that got another id.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Renamed {
     /// Its id in the export.
     pub from: TaskId,

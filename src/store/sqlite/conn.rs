@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::base::fs::Published;
 use crate::base::{clock, fs, id};
+use crate::store::sqlite::checkpoint;
 use crate::store::sqlite::files::{self, Identity};
 use crate::store::sqlite::migrate::{self, Migration};
 use crate::store::sqlite::tx::SqliteTx;
@@ -150,6 +151,7 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     harden(&conn)?;
     conn.busy_handler(Some(wait_a_little))?;
+    checkpoint::install(&mut conn)?;
     touch(&conn)?;
     Ok(conn)
 }
@@ -194,6 +196,9 @@ thread_local! {
 
 /// Sleeps 0.2 to 2 ms at random, so that the longest waiter has the same chance as the newest, until the deadline.
 fn wait_a_little(tries: i32) -> bool {
+    if checkpoint::is_running() {
+        return false;
+    }
     let now = clock::boot_ms();
     if tries == 0 {
         WAITING_SINCE.set(now);

@@ -23,6 +23,11 @@ use crate::store::{EventFilter, Flow, StoreError, StoredEvent, TaskFilter, TaskL
 /// The largest SQLite integer stands for "no limit".
 const UNLIMITED: i64 = i64::MAX;
 
+/// The queued tasks whose time has come. Left alone, the planner takes all queued ones from `task_status` and sorts them.
+const READY: &str = "SELECT id, data FROM task INDEXED BY task_ready \
+                     WHERE status = 'queued' AND (not_before_ms IS NULL OR not_before_ms <= ?1) \
+                     ORDER BY priority, ord LIMIT ?2";
+
 impl Tx for SqliteTx<'_> {
     fn now(&mut self) -> Result<Now, StoreError> {
         Ok(local_now())
@@ -43,9 +48,7 @@ impl Tx for SqliteTx<'_> {
     }
 
     fn ready(&mut self, now: &Now, limit: usize) -> Result<Vec<Task>, StoreError> {
-        let sql = "SELECT id, data FROM task WHERE status = 'queued' AND (not_before_ms IS NULL OR not_before_ms <= ?1) \
-                   ORDER BY priority, ord LIMIT ?2";
-        self.collect("task", sql, params![now.wall_ms, i64::try_from(limit).unwrap_or(UNLIMITED)])
+        self.collect("task", READY, params![now.wall_ms, i64::try_from(limit).unwrap_or(UNLIMITED)])
     }
 
     fn deps(&mut self, task: &TaskId) -> Result<Vec<TaskId>, StoreError> {
@@ -262,6 +265,11 @@ fn list_query(filter: &TaskFilter) -> (String, Vec<Value>) {
         wheres.push("EXISTS (SELECT 1 FROM json_each(data, '$.labels') WHERE value = ?)".into());
         params.push(Value::Text(label.clone()));
     }
+    if let Some(now_ms) = filter.ready_at {
+        // Written out as in `task_ready`, the partial index that answers it in order.
+        wheres.push("status = 'queued' AND (not_before_ms IS NULL OR not_before_ms <= ?)".into());
+        params.push(Value::Integer(now_ms));
+    }
     if let Some(text) = &filter.text {
         wheres.push("(instr(lower(title), lower(?)) OR instr(lower(coalesce(data ->> 'body', '')), lower(?)))".into());
         params.extend([Value::Text(text.clone()), Value::Text(text.clone())]);
@@ -274,8 +282,12 @@ fn list_query(filter: &TaskFilter) -> (String, Vec<Value>) {
         TaskSort::Updated => "data ->> 'updated_ms' DESC, ord",
     };
     let limit = filter.limit.and_then(|n| i64::try_from(n).ok()).unwrap_or(UNLIMITED);
-    let sql =
-        format!("SELECT id, status, priority, title, data FROM task WHERE {wheres} ORDER BY {order} LIMIT {limit}");
+    let by = match (filter.ready_at, filter.sort) {
+        (Some(_), TaskSort::Priority) => "INDEXED BY task_ready",
+        _ => "",
+    };
+    let columns = "id, status, priority, title, data";
+    let sql = format!("SELECT {columns} FROM task {by} WHERE {wheres} ORDER BY {order} LIMIT {limit}");
     (sql, params)
 }
 
@@ -309,4 +321,24 @@ fn event_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredEvent> {
         prev: row.get(5)?,
         hash: row.get(6)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::SqliteStore;
+
+    #[test]
+    fn ready_tasks_come_out_of_their_index_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::create(&dir.path().join("ai.db"), "s").unwrap();
+        let listed = TaskFilter { ready_at: Some(0), sort: TaskSort::Priority, ..TaskFilter::default() };
+        for sql in [READY.to_owned(), list_query(&listed).0] {
+            let mut plan = store.connection().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let params = vec![Value::Null; plan.parameter_count()];
+            let steps = plan.query_map(params_from_iter(params), |row| row.get(3)).unwrap();
+            let steps: Vec<String> = steps.collect::<Result<_, _>>().unwrap();
+            assert_eq!(steps, ["SCAN task USING INDEX task_ready"], "{sql}");
+        }
+    }
 }

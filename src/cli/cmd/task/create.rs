@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::cmd::Outcome;
+use crate::cli::cmd::{Outcome, backup};
 use crate::cli::cmd::task::source;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -77,6 +77,9 @@ pub(super) fn run(args: CreateArgs, context: &mut Context) -> Outcome {
     let mut store = context.store(Access::Write)?;
     let created = commit(&mut store, &cx, |tx, cx| create::create_all(tx, cx, &entries))?;
     show(&created, bulk, context);
+    if bulk {
+        backup::roll_if_due(&store, context);
+    }
     Ok(exit::OK)
 }
 

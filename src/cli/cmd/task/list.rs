@@ -10,8 +10,7 @@ use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::domain::task::{Task, TaskState};
-use crate::ops::patterns;
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::claim;
 use crate::store::sqlite::Access;
 use crate::store::{Flow, Store, TaskFilter, TaskLine, TaskSort};
 
@@ -73,6 +72,7 @@ pub(super) fn run(args: ListArgs, context: &mut Context) -> Outcome {
         agent: args.agent,
         parent: None,
         text: args.text,
+        ready_at: None,
         sort: match args.sort {
             Sort::Created => TaskSort::Created,
             Sort::Newest => TaskSort::Newest,
@@ -121,33 +121,19 @@ fn show_task(task: &Task, context: &mut Context) -> bool {
 }
 
 pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
-    let now = crate::cli::context::now();
+    let now_ms = crate::cli::context::now().wall_ms;
+    let limit = args.limit.and_then(|n| u64::try_from(n).ok());
+    let filter = TaskFilter { ready_at: Some(now_ms), sort: TaskSort::Priority, limit, ..TaskFilter::default() };
     let mut store = context.store(Access::Read)?;
-    let tasks = store.read(|tx| tx.ready(&now, args.limit.unwrap_or(usize::MAX)))?;
-    for task in &tasks {
-        if !show_task(task, context) {
-            break;
-        }
-    }
+    let nothing_lapsed = HashSet::new();
+    store.read(|tx| tx.list(&filter, &mut |line| Ok(show_line(&line, &nothing_lapsed, context))))?;
     Ok(exit::OK)
 }
 
 pub(super) fn next(_args: &NextArgs, context: &mut Context) -> Outcome {
     let cx = context.cx()?;
     let mut store = context.store(Access::Read)?;
-    let found = store.read(|tx| -> Result<Option<Task>, OpError> {
-        let mut locked = 0;
-        for task in tx.ready(&cx.now, usize::MAX)? {
-            let locks = patterns::locks_for(&cx, &task.id.subject(), &task.paths)?;
-            if patterns::first_conflict(tx, &cx, &locks)?.is_none() {
-                return Ok(Some(task));
-            }
-            locked += 1;
-        }
-        Err(Refusal::NothingReady { locked }.into())
-    })?;
-    if let Some(task) = found {
-        show_task(&task, context);
-    }
+    let task = store.read(|tx| claim::next(tx, &cx))?;
+    show_task(&task, context);
     Ok(exit::OK)
 }

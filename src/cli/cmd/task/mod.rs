@@ -61,6 +61,21 @@ pub(in crate::cli) enum TaskCommand {
     Reopen(hold::ReopenArgs),
 }
 
+/// One of the usual task commands, alone.
+pub(in crate::cli) fn branch(name: &str) -> Option<clap::Command> {
+    use clap::{Args, Command};
+    Some(match name {
+        "create" => create::CreateArgs::augment_args(Command::new("create")),
+        "claim" => claim::ClaimArgs::augment_args(Command::new("claim")),
+        "show" => show::ShowArgs::augment_args(Command::new("show")),
+        "list" => list::ListArgs::augment_args(Command::new("list")),
+        "ready" => list::ReadyArgs::augment_args(Command::new("ready")),
+        "next" => list::NextArgs::augment_args(Command::new("next")),
+        "heartbeat" => lease::HeartbeatArgs::augment_args(Command::new("heartbeat")),
+        _ => return None,
+    })
+}
+
 /// Runs a task command.
 pub(in crate::cli) fn run(command: TaskCommand, context: &mut Context) -> Outcome {
     match command {

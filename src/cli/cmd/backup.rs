@@ -1,0 +1,53 @@
+//! `ai backup`, and the rolling backups that other commands take.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::base::text::path_bytes;
+use crate::cli::answer::BackupAnswer;
+use crate::cli::cmd::Outcome;
+use crate::cli::context::{Context, now};
+use crate::cli::error::CliError;
+use crate::cli::exit;
+use crate::ops::backup;
+use crate::store::sqlite::{Access, SqliteStore};
+
+#[derive(Args)]
+pub(in crate::cli) struct BackupArgs {
+    /// Write it to this new file; without it, it is one of the last eight beside the store
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &BackupArgs, context: &mut Context) -> Outcome {
+    let target = match &args.to {
+        Some(file) => Some(context.start_dir()?.join(file)),
+        None => None,
+    };
+    if let Some(taken) = target.as_ref().filter(|path| std::fs::symlink_metadata(path).is_ok()) {
+        let text = format!("{} exists already", path_bytes(taken.as_os_str().as_encoded_bytes()));
+        return Err(CliError::new(exit::CONFLICT, text).hint("name a new file"));
+    }
+    let state = context.state_dir()?;
+    let store = context.store(Access::Write)?;
+    let info = backup::take(&store, &state, target.as_deref())?;
+    if context.ui.json() {
+        context.ui.object(&BackupAnswer::new(&info));
+    } else {
+        let path = path_bytes(info.path.as_os_str().as_encoded_bytes());
+        context.ui.line(&format!("{path}  {} tasks, {} records", info.tasks, info.events));
+    }
+    Ok(exit::OK)
+}
+
+/// Takes a rolling backup where one is due. What fails is said, and is no failure of the command that has done its work.
+pub(in crate::cli) fn roll_if_due(store: &SqliteStore, context: &mut Context) {
+    let taken = match context.state_dir() {
+        Ok(state) => backup::roll_if_due(store, &state, now().wall_ms, backup::MAX_AGE).map_err(|e| e.to_string()),
+        Err(error) => Err(error.message),
+    };
+    if let Err(error) = taken {
+        context.ui.warn(&format!("no backup could be taken: {error}"));
+    }
+}

@@ -1,0 +1,107 @@
+//! `ai export` and `ai import`
+
+use std::io::{BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::base::fs;
+use crate::base::text::path_bytes;
+use crate::cli::cmd::{Outcome, backup};
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit;
+use crate::ops::export::{self, Header};
+use crate::ops::import::{self, Intent, Report};
+use crate::store::sqlite::{Access, SqliteStore};
+use crate::store::{Flow, Store, StoreError};
+
+#[derive(Args)]
+pub(in crate::cli) struct ExportArgs {
+    /// Write it to this new file; without it, it goes to standard output
+    file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct ImportArgs {
+    /// An export of `ai`; `-` reads standard input
+    file: PathBuf,
+    /// Only say what would happen
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) fn export(args: &ExportArgs, context: &mut Context) -> Outcome {
+    let mut store = context.store(Access::Read)?;
+    let Some(file) = &args.file else {
+        store.read(|tx| -> Result<Header, StoreError> {
+            export::export(tx, &mut |line| Ok(if context.ui.line(line) { Flow::More } else { Flow::Stop }))
+        })?;
+        return Ok(exit::OK);
+    };
+    let path = context.start_dir()?.join(file);
+    if std::fs::symlink_metadata(&path).is_ok() {
+        let text = format!("{} exists already", path_bytes(path.as_os_str().as_encoded_bytes()));
+        return Err(CliError::new(exit::CONFLICT, text).hint("name a new file"));
+    }
+    let header = write(&mut store, &path)?;
+    if context.ui.json() {
+        context.ui.object(&header);
+    } else {
+        context.ui.line(&format!("{} tasks, {} records, head {}", header.tasks, header.events, header.head));
+    }
+    Ok(exit::OK)
+}
+
+fn write(store: &mut SqliteStore, path: &Path) -> Result<Header, StoreError> {
+    let mut header = None;
+    fs::write_through(path, |file| -> Result<(), StoreError> {
+        let failed = |source| StoreError::File(fs::FsError { action: "write", path: path.to_owned(), source });
+        header = Some(store.read(|tx| {
+            export::export(tx, &mut |line| writeln!(file, "{line}").map(|()| Flow::More).map_err(failed))
+        })?);
+        Ok(())
+    })?;
+    header.ok_or(StoreError::NotInitialised)
+}
+
+pub(super) fn import(args: &ImportArgs, context: &mut Context) -> Outcome {
+    let intent = if args.dry_run { Intent::DryRun } else { Intent::Apply };
+    let path = context.start_dir()?.join(&args.file);
+    let cx = context.cx()?;
+    let mut store = context.store(Access::Write)?;
+    let report = if args.file == Path::new("-") {
+        import::import(&mut store, &cx, &mut BufReader::new(std::io::stdin()), intent)?
+    } else {
+        let opened = fs::reader(&path).map_err(|error| CliError::new(exit::NOT_FOUND, error.to_string()));
+        import::import(&mut store, &cx, &mut opened?, intent)?
+    };
+    show(&report, intent, context);
+    if intent == Intent::Apply {
+        backup::roll_if_due(&store, context);
+    }
+    Ok(exit::OK)
+}
+
+fn show(report: &Report, intent: Intent, context: &mut Context) {
+    if context.ui.json() {
+        context.ui.object(report);
+        return;
+    }
+    let would = if intent == Intent::DryRun { "would be " } else { "" };
+    if report.reproduced {
+        let text = format!("the store {would}the exported one: {} tasks, {} records", report.tasks, report.events);
+        context.ui.line(&text);
+        return;
+    }
+    context.ui.line(&format!("{would}created  {} of {} tasks", report.created.len(), report.tasks));
+    for one in &report.renamed {
+        context.ui.line(&format!("renamed   {} is {} here", one.from, one.to));
+    }
+    if !report.unchanged.is_empty() {
+        context.ui.line(&format!("the same  {} tasks", report.unchanged.len()));
+    }
+    for id in &report.conflicts {
+        context.ui.line(&format!("differs   {id} is another one here, and was left"));
+    }
+}

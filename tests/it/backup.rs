@@ -1,0 +1,115 @@
+//! Backups, going back to them, and stores that travel as text.
+
+use crate::snapshot;
+use crate::support::{Sandbox, run_with_input};
+
+fn backups(scene: &Sandbox) -> usize {
+    std::fs::read_dir(scene.root().join(".git/ai/backups")).map_or(0, Iterator::count)
+}
+
+#[test]
+fn a_backup_is_taken_beside_the_store_or_where_the_user_says() {
+    let scene = Sandbox::project();
+    scene.task("one", &[]);
+    let rolled = scene.ai_json(&["backup"]);
+    assert_eq!((rolled["tasks"].as_u64(), rolled["events"].as_u64(), backups(&scene)), (Some(1), Some(3), 1));
+    snapshot!(scene.ai(&["backup", "--to", "../copy.db"]), @r#"
+    exit: 0
+    ----- stdout -----
+    [PATH]/repo/../copy.db  1 tasks, 3 records
+    ----- stderr -----
+    "#);
+    snapshot!(scene.ai(&["backup", "--to", "../copy.db"]), @r#"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [PATH]/repo/../copy.db exists already
+      next: name a new file
+    "#);
+}
+
+#[test]
+fn a_lost_store_comes_back_from_its_backup() {
+    let scene = Sandbox::project();
+    let task = scene.task("one", &[]);
+    scene.ai_ok(&["backup"]);
+    let late = scene.task("after the backup", &[]);
+    std::fs::remove_file(scene.store()).unwrap();
+    let lost = scene.ai(&["task", "list"]);
+    assert_eq!(lost.code, Some(9), "{lost}");
+    assert!(lost.stderr.contains("ai restore --dry-run"), "{lost}");
+    let dry = scene.ai_json(&["restore", "--dry-run"]);
+    assert_eq!((dry["restored"].as_bool(), dry["current"].as_str()), (Some(false), Some("missing")));
+    assert!(!scene.store().exists());
+    scene.ai_ok(&["restore"]);
+    assert_eq!(scene.ai(&["task", "show", &task]).code, Some(0));
+    assert_eq!(scene.ai(&["task", "show", &late]).code, Some(3));
+    assert_eq!(scene.ai(&["doctor", "--deep"]).code, Some(0));
+}
+
+#[test]
+fn what_a_restore_replaces_is_kept() {
+    let scene = Sandbox::project();
+    scene.ai_ok(&["backup"]);
+    scene.task("newer", &[]);
+    let done = scene.ai_json(&["restore"]);
+    assert_eq!(done["lost_events"], 2);
+    let kept = done["kept"].as_str().unwrap();
+    assert!(std::path::Path::new(kept).join("ai.db").is_file(), "{kept}");
+    assert_eq!(scene.ai_json_lines(&["task", "list"]).len(), 0);
+}
+
+#[test]
+fn without_a_backup_nothing_is_invented() {
+    let scene = Sandbox::project();
+    let outcome = scene.ai(&["restore"]);
+    assert!(outcome.code != Some(0) && outcome.stderr.contains("there is no backup"), "{outcome}");
+    assert!(scene.store().is_file());
+}
+
+#[test]
+fn bulk_creation_takes_a_backup_and_single_commands_do_not() {
+    let scene = Sandbox::project();
+    scene.task("one", &[]);
+    assert_eq!(backups(&scene), 0);
+    scene.write("tasks.jsonl", "{\"title\":\"a\"}\n{\"title\":\"b\"}\n");
+    scene.ai_ok(&["task", "create", "--from", "tasks.jsonl"]);
+    assert_eq!(backups(&scene), 1);
+    scene.ai_ok(&["task", "create", "--from", "tasks.jsonl"]);
+    assert_eq!(backups(&scene), 1, "the newest is not an hour old");
+}
+
+#[test]
+fn an_export_makes_the_same_store_elsewhere() {
+    let scene = Sandbox::project();
+    let task = scene.task("one", &["--label", "x"]);
+    scene.ai_ok(&["task", "claim", &task]);
+    let text = scene.ai_ok(&["export"]).stdout;
+    scene.ai_ok(&["export", "../store.jsonl"]);
+    assert_eq!(std::fs::read_to_string(scene.base().join("store.jsonl")).unwrap(), text);
+    assert_eq!(scene.ai(&["export", "../store.jsonl"]).code, Some(4), "it would be overwritten");
+    let other = Sandbox::project();
+    let tried = run_with_input(&mut other.ai_command(&["import", "-", "--dry-run", "--json"]), &text);
+    assert_eq!(tried.json()["reproduced"], true, "{tried}");
+    assert_eq!(other.ai_json_lines(&["task", "list"]).len(), 0);
+    let done = run_with_input(&mut other.ai_command(&["import", "-"]), &text);
+    assert_eq!(done.code, Some(0), "{done}");
+    assert_eq!(other.ai_json(&["task", "show", &task])["labels"][0], "x");
+    assert_eq!(other.ai_json(&["log", "verify"])["ok"], true);
+    // A second store takes over what it does not have.
+    let third = Sandbox::project();
+    third.task("mine", &[]);
+    let merged = run_with_input(&mut third.ai_command(&["import", "-", "--json"]), &text).json();
+    assert_eq!(merged["created"].as_array().unwrap().len(), 1, "{merged}");
+    assert_eq!(third.ai_json_lines(&["task", "list"]).len(), 2);
+}
+
+#[test]
+fn a_file_that_is_no_export_changes_nothing() {
+    let scene = Sandbox::project();
+    scene.write("bad.jsonl", "{\"title\":\"not an export\"}\n");
+    let outcome = scene.ai(&["import", "bad.jsonl"]);
+    assert_eq!(outcome.code, Some(2), "{outcome}");
+    assert_eq!(scene.ai(&["import", "absent.jsonl"]).code, Some(3));
+    assert_eq!(scene.ai_json_lines(&["task", "list"]).len(), 0);
+}

@@ -1,0 +1,141 @@
+//! What people see: help, whole outcomes of the main verbs, hostile text, and streams that nobody reads any more.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+
+use crate::snapshot;
+use crate::support::Sandbox;
+
+#[test]
+fn help_is_short_and_whole() {
+    let scene = Sandbox::empty();
+    let help = scene.ai(&["--help"]);
+    assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
+    snapshot!(help);
+    let bare = scene.ai(&[]);
+    assert_eq!(bare.code, Some(2), "{bare}");
+    assert!(bare.stderr.contains("Usage: ai"), "{bare}");
+    snapshot!(scene.ai(&["task", "claim", "--help"]), @"");
+}
+
+#[test]
+fn a_slip_of_the_keyboard_is_answered_with_the_nearest_word() {
+    let scene = Sandbox::empty();
+    snapshot!(scene.ai(&["tsk"]), @"");
+    snapshot!(scene.ai(&["task", "crate", "x", "--json"]), @"");
+    snapshot!(scene.ai(&["task", "list", "--lable", "x"]), @"");
+}
+
+#[test]
+fn a_task_from_creation_to_its_end() {
+    let scene = Sandbox::project();
+    let created = scene.ai_ok(&["task", "create", "Fix the parser", "--path", "src/parse/", "--priority", "1"]);
+    snapshot!(created, @"");
+    let id = created.stdout.split_whitespace().next().unwrap();
+    snapshot!(scene.ai(&["task", "show", id]), @"");
+    snapshot!(scene.ai(&["task", "list"]), @"");
+    snapshot!(scene.ai(&["why", id]), @"");
+    snapshot!(scene.ai(&["task", "claim", id, "--as", "ann"]), @"");
+    snapshot!(scene.ai(&["task", "claim", id, "--as", "ben"]), @"");
+    snapshot!(scene.ai(&["lock", "check", "src/parse/a.rs", "docs/x.md", "--as", "ben"]).stdout.replace("29m", "30m"), @"");
+    snapshot!(scene.ai(&["task", "release", id, "--next-step", "look at the lexer"]), @"");
+    snapshot!(scene.ai(&["status"]), @"");
+    snapshot!(scene.ai(&["task", "cancel", id]), @"");
+    snapshot!(scene.ai(&["log", "-n", "3"]), @"");
+}
+
+#[test]
+fn the_same_for_programs() {
+    let scene = Sandbox::project();
+    let created = scene.ai_ok(&["task", "create", "Fix the parser", "--path", "src/parse/", "--json"]);
+    snapshot!(created, @"");
+    let id = created.json()["id"].as_str().unwrap().to_owned();
+    snapshot!(scene.ai(&["task", "claim", &id, "--as", "ann", "--json"]), @"");
+    snapshot!(scene.ai(&["task", "claim", &id, "--as", "ben", "--json"]), @"");
+    snapshot!(scene.ai(&["lock", "list", "--json"]), @"");
+    snapshot!(scene.ai(&["status", "--json"]), @"");
+    snapshot!(scene.ai(&["why", &id, "--json"]), @"");
+    snapshot!(scene.ai(&["task", "show", "t-none", "--json"]), @"");
+}
+
+#[test]
+fn quiet_says_nothing_but_data_and_errors() {
+    let scene = Sandbox::repository();
+    let outcome = scene.ai_ok(&["init", "-q"]);
+    assert_eq!(outcome.stderr, "");
+    let warned = scene.ai(&["task", "create", "x", "--check", "unknown", "-q"]);
+    assert_eq!((warned.code, warned.stderr.as_str()), (Some(0), ""));
+    assert!(scene.ai(&["task", "show", "t-none", "-q"]).stderr.contains("error:"));
+}
+
+#[test]
+fn titles_drive_no_terminal_no_shell_and_no_parser() {
+    let scene = Sandbox::project();
+    let titles = ["\u{1b}[2J\u{1b}]0;owned\u{7}", "--help", "$(id) `id`", "a\u{202e}b\u{200b}c", "two\nlines", "\"kind\":\"overridden\""];
+    for title in titles {
+        let task = scene.ai_ok(&["task", "create", "--json", "--", title]).json();
+        assert_eq!(task["title"], title, "it is stored as it was given");
+        let id = task["id"].as_str().unwrap();
+        for args in [&["task", "show", id][..], &["task", "list"], &["why", id], &["log"], &["status"]] {
+            let shown = scene.ai_ok(args);
+            let bad = |c: char| c.is_control() && c != '\n' || ('\u{202a}'..='\u{202e}').contains(&c) || c == '\u{200b}';
+            assert!(!shown.stdout.contains(bad), "ai {args:?} lets {title:?} through: {:?}", shown.stdout);
+        }
+    }
+    snapshot!(scene.ai(&["task", "list"]), @"");
+}
+
+#[test]
+fn hostile_words_in_the_place_of_ids_names_and_globs_are_refused_without_effect() {
+    let scene = Sandbox::project();
+    let words = ["../../etc/passwd", "\u{1b}[31m", "'; DROP TABLE task; --", "%n%s", "", " ", "t-\u{0}"];
+    for word in words.iter().filter(|word| !word.contains('\0')) {
+        for args in [&["task", "show", "--", word][..], &["task", "claim", "--", word], &["lock", "release", "--", word], &["agent", "show", "--", word], &["schema", "--", word]] {
+            let outcome = scene.ai(args);
+            assert!(matches!(outcome.code, Some(2 | 3 | 4)), "ai {args:?}\n{outcome}");
+            assert!(!outcome.stderr.contains('\u{1b}'), "ai {args:?}: {:?}", outcome.stderr);
+        }
+    }
+    assert_eq!(scene.ai(&["doctor", "--deep"]).code, Some(0));
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_a_list_quietly() {
+    let scene = Sandbox::project();
+    let lines: String = (0..3000).map(|n| format!("{{\"title\":\"task {n} with some more words to fill the pipe\"}}\n")).collect();
+    scene.write("tasks.jsonl", lines);
+    scene.ai_ok(&["task", "create", "--from", "tasks.jsonl", "--quiet"]);
+    for args in [&["task", "list"][..], &["task", "list", "--json"], &["log"], &["export"]] {
+        let mut command = scene.ai_command(args);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut first = String::new();
+        BufReader::with_capacity(16, child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        let status = child.wait().unwrap();
+        assert!(!first.is_empty() && said.is_empty(), "ai {args:?}: {said}");
+        assert_eq!(status.code(), Some(0), "ai {args:?}");
+    }
+}
+
+#[test]
+fn every_page_of_the_manual_and_every_completion_script_is_made() {
+    let scene = Sandbox::empty();
+    scene.ai_ok(&["man", "pages"]);
+    let pages: Vec<_> = std::fs::read_dir(scene.root().join("pages")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(pages.iter().any(|name| name == "ai-task-create.1") && pages.len() > 40, "{pages:?}");
+    assert!(scene.ai_ok(&["man"]).stdout.contains(".TH ai 1"));
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(scene.ai_ok(&["completions", shell]).stdout.contains("task"), "{shell}");
+    }
+    assert_eq!(scene.ai(&["completions", "tcsh"]).code, Some(2));
+}
+
+#[test]
+fn the_configuration_is_shown_with_where_it_comes_from() {
+    let scene = Sandbox::project();
+    scene.write(".ai/config.yaml", "version: 1\ndefaults:\n  ttl: 5m\n");
+    let shown = scene.ai_ok(&["config", "show", "--origin"]).stdout;
+    assert!(shown.contains("defaults.ttl = \"5m\"  (.ai/config.yaml:3:"), "{shown}");
+    assert!(shown.contains("defaults.max_attempts = 3  (default)"), "{shown}");
+}

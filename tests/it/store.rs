@@ -1,0 +1,164 @@
+//! The store's files as commands treat them: who may read them, what a command costs in syncs, what is said of a damaged one.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+use crate::support::{Outcome, Sandbox, run};
+
+/// The commands that only look.
+const LOOKS: &[&[&str]] = &[
+    &["task", "list"],
+    &["task", "show", "TASK"],
+    &["task", "ready"],
+    &["task", "next"],
+    &["task", "dep", "tree", "TASK"],
+    &["status"],
+    &["why", "TASK"],
+    &["log"],
+    &["log", "verify"],
+    &["lock", "list"],
+    &["lock", "check", "src/a"],
+];
+
+fn look(sandbox: &Sandbox, command: &[&str], id: &str) -> Outcome {
+    let args: Vec<&str> = command.iter().map(|arg| if *arg == "TASK" { id } else { arg }).collect();
+    sandbox.ai(&args)
+}
+
+/// Name, bytes and time of the database and its log. The log's index is no content: readers mark themselves in it.
+fn contents(sandbox: &Sandbox) -> Vec<(PathBuf, Vec<u8>, SystemTime)> {
+    let store = sandbox.store();
+    let log = store.with_file_name("ai.db-wal");
+    let read = |path: PathBuf| {
+        let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
+        (path.clone(), std::fs::read(path).unwrap(), modified)
+    };
+    [store, log].map(read).into()
+}
+
+#[test]
+fn looking_writes_nothing() {
+    let sandbox = Sandbox::project();
+    let id = sandbox.task("One", &["--path", "src/"]);
+    sandbox.ai_ok(&["task", "claim", &id, "--ttl", "1ms"]);
+    let before = contents(&sandbox);
+    for command in LOOKS {
+        let outcome = look(&sandbox, command, &id);
+        assert!(matches!(outcome.code, Some(0 | 3)), "{command:?}\n{outcome}");
+        assert!(contents(&sandbox) == before, "{command:?} wrote");
+    }
+}
+
+#[test]
+fn a_damaged_store_is_never_an_empty_one() {
+    let spoil: &[(&str, &dyn Fn(&Path))] = &[
+        ("gone", &|db| std::fs::remove_file(db).unwrap()),
+        ("empty", &|db| std::fs::write(db, b"").unwrap()),
+        ("noise", &|db| std::fs::write(db, [7; 9_000]).unwrap()),
+        ("cut", &|db| {
+            let bytes = std::fs::read(db).unwrap();
+            std::fs::write(db, &bytes[..bytes.len() / 2]).unwrap();
+        }),
+        ("newer", &|db| {
+            let conn = rusqlite_free::patch(db, 60, &9_000i32.to_be_bytes());
+            assert!(conn.is_ok());
+        }),
+        ("no log", &|db| std::fs::remove_file(db.with_file_name("ai.db-wal")).unwrap()),
+    ];
+    for (name, spoil) in spoil {
+        let sandbox = Sandbox::project();
+        let id = sandbox.task("One", &[]);
+        let db = sandbox.store();
+        settle(&db, name);
+        spoil(&db);
+        for command in LOOKS.iter().chain([&["task", "create", "Two"][..], &["task", "claim", "TASK"]].iter()) {
+            let outcome = look(&sandbox, command, &id);
+            assert_eq!(outcome.code, Some(9), "{name}: {command:?}\n{outcome}");
+            assert!(outcome.stdout.is_empty() && outcome.stderr.contains("next: "), "{name}: {outcome}");
+        }
+        assert_eq!(sandbox.ai(&["init", "--yes"]).code, Some(9), "{name}: init makes no fresh store over it");
+    }
+}
+
+/// Without its log, so that what is done to the database file is what is seen.
+fn settle(db: &Path, name: &str) {
+    if name != "no log" {
+        for beside in ["ai.db-wal", "ai.db-shm"] {
+            std::fs::remove_file(db.with_file_name(beside)).unwrap();
+        }
+    }
+}
+
+/// The file as bytes: tests of the program do not share its database library.
+mod rusqlite_free {
+    use std::path::Path;
+
+    pub fn patch(path: &Path, at: usize, bytes: &[u8]) -> std::io::Result<()> {
+        let mut all = std::fs::read(path)?;
+        all[at..at + bytes.len()].copy_from_slice(bytes);
+        std::fs::write(path, all)
+    }
+}
+
+#[test]
+fn others_on_the_machine_are_kept_out() {
+    let sandbox = Sandbox::project();
+    sandbox.task("One", &[]);
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(sandbox.store().parent().unwrap()), 0o700);
+    for file in ["ai.db", "ai.db-wal", "ai.db-shm"] {
+        assert_eq!(mode(&sandbox.store().with_file_name(file)), 0o600, "{file}");
+    }
+}
+
+/// How often a command waits for the disk; nothing where nobody can count.
+fn syncs(sandbox: &Sandbox, args: &[&str]) -> Option<u64> {
+    let counts = sandbox.base().join("counts");
+    let mut traced = sandbox.command("strace");
+    traced.args(["-f", "-c", "-e", "trace=fsync,fdatasync", "-o"]).arg(&counts).arg(env!("CARGO_BIN_EXE_ai")).args(args);
+    if Command::new("strace").arg("-V").output().is_err() {
+        return None;
+    }
+    let outcome = run(&mut traced);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    let text = std::fs::read_to_string(counts).unwrap();
+    let calls = text.lines().filter(|line| line.trim_end().ends_with("sync"));
+    Some(calls.map(|line| line.split_whitespace().nth(3).unwrap().parse::<u64>().unwrap()).sum())
+}
+
+#[test]
+fn a_claim_waits_for_the_disk_as_rarely_as_it_can() {
+    let sandbox = Sandbox::project();
+    let ids: Vec<String> = (0..3).map(|n| sandbox.task(&n.to_string(), &["--path", &format!("src/{n}/")])).collect();
+    for id in ids {
+        let Some(count) = syncs(&sandbox, &["task", "claim", &id]) else {
+            println!("skipped: no strace to count with");
+            return;
+        };
+        assert!((1..=5).contains(&count), "{count} syncs for one claim");
+    }
+    assert_eq!(syncs(&sandbox, &["task", "list"]), Some(0), "looking waits for nothing");
+}
+
+#[test]
+fn a_tree_of_ten_thousand_is_printed_to_its_end() {
+    let sandbox = Sandbox::project();
+    let entry = |n: usize| match n {
+        0 => r#"{"key":"0","title":"0"}"#.to_owned(),
+        n => format!(r#"{{"key":"{n}","title":"{n}","deps":["{}"]}}"#, n - 1),
+    };
+    let lines: Vec<String> = (0..10_000).map(entry).collect();
+    sandbox.write("tasks.jsonl", lines.join("\n"));
+    let created = sandbox.ai_json_lines(&["task", "create", "--from", "tasks.jsonl"]);
+    let ids: Vec<&str> = created.iter().map(|task| task["id"].as_str().unwrap()).collect();
+    let tree: Vec<Value> = sandbox.ai_json_lines(&["task", "dep", "tree", ids[9_999]]);
+    assert_eq!(tree.len(), 10_000);
+    assert_eq!(tree[9_999]["title"], "0");
+    let refused = sandbox.ai(&["task", "dep", "add", ids[0], ids[9_999]]);
+    assert_eq!(refused.code, Some(2), "{refused}");
+    assert!(refused.stderr.contains("cycle") && refused.stderr.len() < 1_000, "{refused}");
+}
