@@ -10,7 +10,11 @@ fn unknown(sandbox: &Sandbox, line: &str) -> Option<String> {
     let mut words = words(line);
     // What follows `--` belongs to somebody else; the question must come before it.
     words.truncate(words.iter().position(|word| word == "--").unwrap_or(words.len()));
-    let args: Vec<&str> = words.iter().map(String::as_str).skip(1).chain(["--help"]).collect();
+    let is_flag = |word: Option<&String>| word.is_some_and(|word| word.starts_with('-'));
+    // An ellipsis stands for a value behind a flag, and for nothing elsewhere.
+    let ellipsis = |n: usize| words[n] == "…" && !is_flag(words.get(n - 1));
+    let said: Vec<&str> = (1..words.len()).filter(|n| !ellipsis(*n)).map(|n| words[n].as_str()).collect();
+    let args: Vec<&str> = said.into_iter().chain(["--help"]).collect();
     let outcome = sandbox.ai(&args);
     let said = outcome.stderr.lines().next().unwrap_or("");
     // A flag is known without its value, and a word in capitals stands for one.
@@ -132,14 +136,14 @@ fn no_page_is_lost() {
 /// Whoever meets a refusal finds it in the page about trouble, in the words in which it was said.
 #[test]
 fn every_refusal_is_explained() {
-    let page = markdown::page("docs/troubleshooting.md").replace(['`', '\n'], " ");
+    let page = markdown::page("docs/troubleshooting.md").replace('`', "");
     let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
     let message = regex::Regex::new(r#"#\[error\(\s*"((?:[^"\\]|\\.)*)""#).unwrap();
     let gap = regex::Regex::new(r"\{[^}]*\}").unwrap();
     let (mut missing, mut asked) = (Vec::new(), 0);
     for file in ["src/ops/refusal.rs", "src/store/error.rs"] {
         for found in message.captures_iter(&markdown::page(file)) {
-            let text = found[1].replace('`', " ");
+            let text = found[1].replace('`', "");
             let longest = gap.split(&text).map(|part| part.trim()).max_by_key(|part| part.len()).unwrap_or("");
             if longest.len() >= 8 {
                 asked += 1;
