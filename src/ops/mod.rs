@@ -8,6 +8,7 @@ pub mod ask;
 pub mod claim;
 pub mod create;
 pub mod cx;
+pub mod detect;
 pub mod doctor;
 pub mod edit;
 pub mod evidence;
