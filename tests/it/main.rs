@@ -11,6 +11,7 @@
 
 mod support;
 
+mod connector_manifest;
 mod contention;
 mod docs;
 mod doctor;
