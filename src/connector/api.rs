@@ -73,6 +73,12 @@ pub enum ConnectorError {
         /// The value.
         value: String,
     },
+    /// The CLI has no way to move its home.
+    #[error("connector `{connector}` cannot give a run a home of its own; remove `home: run` from the agent")]
+    NoHome {
+        /// The connector.
+        connector: String,
+    },
     /// The CLI cannot continue a session.
     #[error("connector `{connector}` cannot resume a session")]
     NoResume {

@@ -3,10 +3,17 @@
 use std::sync::Arc;
 
 use super::api::{Connector, ConnectorError, StreamParser};
-use super::claude::ClaudeParser;
-use super::launch::{LaunchPlan, LaunchRequest, Session, StdinSource, check_words, chosen_model, expand_all, plan};
+use super::claude::{CLAUDE, Claude, QWEN};
+use super::cline::Cline;
+use super::codex::Codex;
+use super::copilot::Copilot;
+use super::gemini::Gemini;
+use super::launch::{LaunchPlan, LaunchRequest, Session, StdinSource, check_words, chosen_model, expand_all, own_home, plan};
 use super::manifest::{Manifest, OutputFormat, PromptMode};
+use super::opencode::Opencode;
+use super::pi::Pi;
 use super::signs::Signs;
+use super::stream::{Dialect, JsonParser};
 use super::text::TextParser;
 
 /// Drives the CLI that its manifest describes.
@@ -43,11 +50,18 @@ impl Connector for ManifestConnector {
     fn command(&self, request: &LaunchRequest<'_>) -> Result<LaunchPlan, ConnectorError> {
         check_words(request)?;
         let mut argv = expand_all(&self.manifest.argv, request)?;
+        if let (Some(first), Some(program)) = (argv.first_mut(), request.program) {
+            *first = program.as_os_str().to_owned();
+        }
+        if let (Some(_), Some(home)) = (own_home(&self.manifest, request)?, &self.manifest.home) {
+            argv.extend(expand_all(&home.args, request)?);
+        }
         if chosen_model(request).is_some() {
             argv.extend(expand_all(&self.manifest.model_args, request)?);
         }
-        argv.extend(expand_all(self.session_args(request.session)?, request)?);
         argv.extend(expand_all(&request.agent.argv, request)?);
+        // At the end: one CLI resumes by a subcommand, which takes no other flags.
+        argv.extend(expand_all(self.session_args(request.session)?, request)?);
         let stdin = match self.manifest.prompt {
             PromptMode::Stdin => StdinSource::File(request.prompt_file.to_owned()),
             PromptMode::Arg | PromptMode::File => StdinSource::Null,
@@ -63,7 +77,18 @@ impl Connector for ManifestConnector {
 /// The parser for an output format.
 pub(super) fn parser_for(output: OutputFormat, signs: &Arc<Signs>) -> Box<dyn StreamParser> {
     match output {
-        OutputFormat::ClaudeStreamJson => Box::new(ClaudeParser::new(signs.clone())),
+        OutputFormat::ClaudeStreamJson => json(Claude::new(CLAUDE), signs),
+        OutputFormat::QwenStreamJson => json(Claude::new(QWEN), signs),
+        OutputFormat::CodexJson => json(Codex::default(), signs),
+        OutputFormat::GeminiStreamJson => json(Gemini::default(), signs),
+        OutputFormat::OpencodeJson => json(Opencode::default(), signs),
+        OutputFormat::CopilotJson => json(Copilot::default(), signs),
+        OutputFormat::ClineJson => json(Cline::default(), signs),
+        OutputFormat::PiJson => json(Pi::default(), signs),
         OutputFormat::Text => Box::new(TextParser::new(signs.clone())),
     }
+}
+
+fn json(dialect: impl Dialect + 'static, signs: &Arc<Signs>) -> Box<dyn StreamParser> {
+    Box::new(JsonParser::new(dialect, signs.clone()))
 }

@@ -1,9 +1,12 @@
 use super::*;
+use crate::connector::api::StreamParser;
 use crate::connector::registry::Registry;
-use crate::domain::agent_event::{FailureClass, StreamOutcome};
+use crate::connector::stream::{JsonParser, MAX_LINE};
+use crate::domain::agent_event::AgentResult;
+use crate::domain::process_end::ProcessEnd;
 use proptest::prelude::*;
 use serde_json::json;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 const OK: &str = include_str!("../../tests/data/transcripts/claude.ok.jsonl");
 const ERROR_401: &str = include_str!("../../tests/data/transcripts/claude.error-401.jsonl");
@@ -16,6 +19,10 @@ fn parse(stream: &str, stderr: &str, end: &ProcessEnd) -> (Vec<AgentEvent>, Agen
     let events = stream.lines().flat_map(|line| parser.line(line.as_bytes())).collect();
     stderr.lines().for_each(|line| parser.error_line(line.as_bytes()));
     (events, parser.finish(end))
+}
+
+fn parser() -> JsonParser<Claude> {
+    JsonParser::new(Claude::new(CLAUDE), Arc::default())
 }
 
 fn outcome(stream: &str, end: &ProcessEnd) -> StreamOutcome {
@@ -177,7 +184,7 @@ fn a_known_price_is_kept_and_a_made_up_one_is_not() {
 
 #[test]
 fn garbage_between_events_is_counted_and_skipped() {
-    let mut parser = ClaudeParser::new(Arc::default());
+    let mut parser = parser();
     let garbage: [&[u8]; 7] = [
         b"\xff\xfe",
         b"{\"type\":\"result\",\"is_err",
@@ -212,9 +219,9 @@ fn a_line_of_three_megabytes_makes_a_small_event() {
     assert!(serde_json::to_string(&events).unwrap().len() < 70_000);
     assert_eq!((result.bad_lines, result.outcome), (0, StreamOutcome::Truncated));
     let too_long = vec![b' '; MAX_LINE].into_iter().chain(*b"x").chain([b' '; 9]).collect::<Vec<u8>>();
-    let mut parser = ClaudeParser::new(Arc::default());
+    let mut parser = parser();
     assert_eq!(parser.line(&[b"{\"a\":\"", too_long.as_slice(), b"\"}"].concat()), []);
-    assert_eq!(parser.bad_lines, 1);
+    assert_eq!(Box::new(parser).finish(&EXIT_0).bad_lines, 1);
 }
 
 /// JSON objects with the stream's own keys and values of any kind.
@@ -239,7 +246,7 @@ fn any_event() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn any_bytes_are_survived(lines in proptest::collection::vec(any::<Vec<u8>>(), 0..20)) {
-        let mut parser = ClaudeParser::new(Arc::default());
+        let mut parser = parser();
         for line in &lines {
             parser.line(line);
             parser.error_line(line);
@@ -249,7 +256,7 @@ proptest! {
 
     #[test]
     fn events_of_any_shape_are_survived(events in proptest::collection::vec(any_event(), 0..12)) {
-        let mut parser = ClaudeParser::new(Arc::default());
+        let mut parser = parser();
         for event in &events {
             for event in parser.line(event.to_string().as_bytes()) {
                 let text = serde_json::to_string(&event).unwrap();

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::domain::agent::Agent;
+use crate::domain::agent::{Agent, Home};
 
 use super::api::ConnectorError;
 use super::manifest::{Manifest, OutputFormat};
@@ -48,6 +48,8 @@ pub struct LaunchRequest<'a> {
     pub run_dir: &'a Path,
     /// New session or continued one.
     pub session: Session<'a>,
+    /// The program to start instead of the one that the manifest names: where detection found it.
+    pub program: Option<&'a Path>,
 }
 
 /// Which session of the CLI a run uses.
@@ -69,13 +71,17 @@ pub struct LaunchPlan {
     /// Working directory.
     pub cwd: PathBuf,
     /// Variables to set.
-    pub env_set: Vec<(String, String)>,
+    pub env_set: Vec<(String, OsString)>,
     /// Names of variables to take over from the user's environment where they are set. Nothing else is inherited.
     pub env_pass: Vec<String>,
     /// What the agent reads on standard input.
     pub stdin: StdinSource,
     /// Format of its standard output.
     pub output: OutputFormat,
+    /// Files to write before the start, below the run's directory.
+    pub files: Vec<(PathBuf, String)>,
+    /// A home of its own: a directory to make, empty and private, before the start, and to remove after the end.
+    pub home: Option<PathBuf>,
 }
 
 /// Standard input of an agent; always ends, since several CLIs wait for ever on an open one.
@@ -88,7 +94,8 @@ pub enum StdinSource {
 }
 
 /// The names that may stand in braces in a template.
-pub(super) const PLACEHOLDERS: [&str; 6] = ["prompt", "prompt_file", "model", "worktree", "run_dir", "session"];
+pub(super) const PLACEHOLDERS: [&str; 7] =
+    ["prompt", "prompt_file", "model", "worktree", "run_dir", "files_dir", "session"];
 
 /// The placeholders in `template`, known or not: words of lower-case letters and `_` in braces.
 pub(super) fn placeholders(template: &str) -> Vec<&str> {
@@ -133,6 +140,8 @@ fn expand(template: &str, request: &LaunchRequest<'_>) -> Result<OsString, Conne
             "prompt_file" => out.push(request.prompt_file),
             "worktree" => out.push(request.worktree),
             "run_dir" => out.push(request.run_dir),
+            "files_dir" => out.push(files_dir(request)),
+            "home" => out.push(home_dir(request)),
             "model" => out.push(chosen_model(request).ok_or_else(|| no_value(template, "model"))?),
             "session" => out.push(session_id(request).ok_or_else(|| no_value(template, "session"))?),
             unknown => out.push(format!("{{{unknown}}}")),
@@ -141,6 +150,36 @@ fn expand(template: &str, request: &LaunchRequest<'_>) -> Result<OsString, Conne
     }
     out.push(rest);
     Ok(out)
+}
+
+/// Where the files of a manifest are written.
+fn files_dir(request: &LaunchRequest<'_>) -> PathBuf {
+    request.run_dir.join("files")
+}
+
+/// Where a run's own home is.
+fn home_dir(request: &LaunchRequest<'_>) -> PathBuf {
+    request.run_dir.join("home")
+}
+
+/// The home that this run gets, where it is its own: as the agent says, else as the manifest does.
+pub(super) fn own_home(manifest: &Manifest, request: &LaunchRequest<'_>) -> Result<Option<PathBuf>, ConnectorError> {
+    match (&manifest.home, request.agent.home) {
+        (None, Some(Home::Run)) => Err(ConnectorError::NoHome { connector: manifest.name.to_string() }),
+        (None, _) => Ok(None),
+        (Some(switch), chosen) => Ok((chosen.unwrap_or(switch.default) == Home::Run).then(|| home_dir(request))),
+    }
+}
+
+fn env_set(
+    manifest: &Manifest,
+    request: &LaunchRequest<'_>,
+    home: Option<&PathBuf>,
+) -> Result<Vec<(String, OsString)>, ConnectorError> {
+    let set = manifest.env_set.iter().map(|(name, value)| Ok((name.clone(), expand(value, request)?)));
+    let variable = manifest.home.as_ref().and_then(|switch| switch.env.clone());
+    let moved = variable.zip(home).map(|(name, dir)| Ok((name, dir.clone().into_os_string())));
+    set.chain(moved).collect()
 }
 
 fn no_value(argument: &str, placeholder: &'static str) -> ConnectorError {
@@ -187,13 +226,17 @@ pub(super) fn plan(
             return Err(ConnectorError::ArgumentTooLong { bytes: bytes.len(), most: MAX_ARGUMENT });
         }
     }
+    let home = own_home(manifest, request)?;
+    let dir = files_dir(request);
     Ok(LaunchPlan {
         argv,
         cwd: request.worktree.to_owned(),
-        env_set: manifest.env_set.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+        env_set: env_set(manifest, request, home.as_ref())?,
         env_pass: env_pass(manifest, request.agent),
         stdin,
         output: manifest.output,
+        files: manifest.files.iter().map(|(name, text)| (dir.join(name.as_str()), text.clone())).collect(),
+        home,
     })
 }
 
@@ -231,6 +274,7 @@ mod tests {
             worktree: &dir,
             run_dir: Path::new("/r"),
             session: Session::New,
+            program: None,
         };
         let one = |t: &str| expand(t, &request);
         assert_eq!(one("{prompt}").unwrap(), "say {model} and {worktree}");

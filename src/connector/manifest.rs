@@ -4,12 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::agent::{Name, check_env_names};
+use crate::domain::agent::{Home, Name};
 
-use super::launch::{PLACEHOLDERS, placeholders};
+use super::manifest_check::{check, compile};
 
 /// How one AI CLI is detected, started and understood.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +26,12 @@ pub struct Manifest {
     /// How to find the CLI and its version; absent where the agent names its own program.
     #[serde(default)]
     pub detect: Option<Detect>,
+    /// Version of the CLI with which this manifest was tried; absent where nobody has tried it.
+    #[serde(default)]
+    pub tested_with: Option<String>,
+    /// How far the CLI itself confines what its model does.
+    #[serde(default)]
+    pub fence: Fence,
     /// Program and arguments, with placeholders; empty where the agent brings its own.
     #[serde(default)]
     pub argv: Vec<String>,
@@ -44,9 +49,15 @@ pub struct Manifest {
     /// Variables that it needs from the user's environment.
     #[serde(default)]
     pub env_pass: Vec<String>,
-    /// Variables to set.
+    /// Variables to set; `{run_dir}`, `{files_dir}` and `{worktree}` are replaced in their values.
     #[serde(default)]
     pub env_set: BTreeMap<String, String>,
+    /// Files that are written into `{files_dir}` before the start, by name: settings for which the CLI has no flag.
+    #[serde(default)]
+    pub files: BTreeMap<Name, String>,
+    /// How the directory of its login, sessions and settings is moved, where that is possible.
+    #[serde(default)]
+    pub home: Option<HomeSwitch>,
     /// Format of its standard output.
     pub output: OutputFormat,
     /// Signs of trouble in its text output.
@@ -72,6 +83,10 @@ pub struct Manifest {
 pub struct Detect {
     /// Program, looked up on `PATH`.
     pub command: String,
+    /// Native programs that the found one is only a wrapper of, as paths relative to its directory or one above it, links resolved.
+    /// The first that exists is started instead: signals to a wrapper often do not reach what it wraps.
+    #[serde(default)]
+    pub native: Vec<String>,
     /// Arguments that make it print its version.
     pub version_args: Vec<String>,
     /// Finds the version in what it prints (either stream); the first group, else the whole match.
@@ -90,12 +105,57 @@ pub enum PromptMode {
     File,
 }
 
+/// How far a CLI, started as its manifest says, confines what its model does. Whatever it says: the diff decides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fence {
+    /// Not at all: commands of the model may write wherever the user may.
+    #[default]
+    None,
+    /// It refuses paths outside of the worktree where it recognises them; a command can still hide one.
+    Paths,
+    /// The operating system confines it.
+    Sandbox,
+}
+
+/// How a CLI is told to keep its login, sessions and settings elsewhere than in the user's home.
+///
+/// A home of its own for each run keeps sessions and trust decisions from leaking between runs, and starts without a login: the key
+/// must then come from the environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HomeSwitch {
+    /// The variable that names the directory.
+    #[serde(default)]
+    pub env: Option<String>,
+    /// Arguments that name it; they contain `{home}`.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// Which home agents get that do not choose one.
+    #[serde(default)]
+    pub default: Home,
+}
+
 /// Formats of standard output that `ai` understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutputFormat {
     /// The event lines of claude's `--output-format stream-json`.
     ClaudeStreamJson,
+    /// The event lines of qwen's `-o stream-json`.
+    QwenStreamJson,
+    /// The event lines of `codex exec --json`.
+    CodexJson,
+    /// The event lines of gemini's `-o stream-json`.
+    GeminiStreamJson,
+    /// The event lines of `opencode run --format json`.
+    OpencodeJson,
+    /// The event lines of copilot's `--output-format json`.
+    CopilotJson,
+    /// The event lines of `cline --json`.
+    ClineJson,
+    /// The event lines of pi's `--mode json`.
+    PiJson,
     /// Plain text.
     Text,
 }
@@ -111,6 +171,9 @@ pub struct Patterns {
     pub auth: Vec<String>,
     /// A permission was refused.
     pub refusal: Vec<String>,
+    /// A line by which the CLI tells that its model has answered. Trouble before the last such line is over, and where the manifest
+    /// names any, a run without one has not completed, whatever its exit code. For text output only.
+    pub answered: Vec<String>,
     /// Look also when the exit code is 0: for CLIs that exit 0 after an API error.
     pub even_on_exit_zero: bool,
 }
@@ -164,65 +227,8 @@ impl Manifest {
         let fail = |why: String| ManifestError { origin: origin.to_owned(), why };
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let manifest: Self = serde_yaml::from_str(text).map_err(|e| fail(e.to_string()))?;
-        manifest.validate().map_err(fail)?;
+        check(&manifest).map_err(fail)?;
         Ok(manifest)
-    }
-
-    fn validate(&self) -> Result<(), String> {
-        if self.version != 1 {
-            return Err(format!("version: {} is not 1, the only one this `ai` understands", self.version));
-        }
-        self.validate_templates()?;
-        self.validate_prompt()?;
-        check_env_names("env_pass", &self.env_pass).map_err(|e| e.to_string())?;
-        check_env_names("env_set", self.env_set.keys()).map_err(|e| e.to_string())?;
-        if let Some((name, _)) = self.env_set.iter().find(|(_, value)| value.contains('\0')) {
-            return Err(format!("env_set.{name}: contains a NUL byte"));
-        }
-        self.validate_regexes()
-    }
-
-    fn validate_templates(&self) -> Result<(), String> {
-        let always: &[&str] = &["prompt", "prompt_file", "model", "worktree", "run_dir"];
-        check_templates("argv", &self.argv, always, None)?;
-        check_templates("model_args", &self.model_args, always, Some("model"))?;
-        check_templates("session_args", &self.session_args, &PLACEHOLDERS, Some("session"))?;
-        check_templates("resume_args", &self.resume_args, &PLACEHOLDERS, Some("session"))?;
-        if self.argv.first().is_some_and(|program| program.is_empty() || program.contains('{')) {
-            return Err("argv[0]: must be the plain name or path of a program".to_owned());
-        }
-        Ok(())
-    }
-
-    fn validate_prompt(&self) -> Result<(), String> {
-        let mentions = |word| self.argv.iter().any(|arg| placeholders(arg).contains(&word));
-        match self.prompt {
-            PromptMode::Arg if !mentions("prompt") => Err("prompt: `arg` needs {prompt} in argv".to_owned()),
-            PromptMode::File if !mentions("prompt_file") => {
-                Err("prompt: `file` needs {prompt_file} in argv".to_owned())
-            }
-            PromptMode::Stdin if mentions("prompt") => {
-                Err("prompt: `stdin` and {prompt} in argv would give the prompt twice".to_owned())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn validate_regexes(&self) -> Result<(), String> {
-        let groups =
-            [("quota", &self.patterns.quota), ("auth", &self.patterns.auth), ("refusal", &self.patterns.refusal)];
-        for (field, patterns) in groups {
-            for (at, pattern) in patterns.iter().enumerate() {
-                compile(pattern).map_err(|e| format!("patterns.{field}[{at}]: {e}"))?;
-            }
-        }
-        if let Some(detect) = &self.detect {
-            if detect.command.is_empty() || detect.command.contains('\0') {
-                return Err("detect.command: must be the name of a program".to_owned());
-            }
-            compile(&detect.version_regex).map_err(|e| format!("detect.version_regex: {e}"))?;
-        }
-        Ok(())
     }
 }
 
@@ -235,34 +241,6 @@ impl Detect {
             let found = regex.captures(&text)?;
             found.get(1).or_else(|| found.get(0)).map(|m| m.as_str().to_owned())
         })
-    }
-}
-
-/// Compiles a pattern of a manifest with a bound on its size.
-pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
-    let built = regex::RegexBuilder::new(pattern).size_limit(1 << 20).build();
-    let regex = built.map_err(|e| format!("not a usable regular expression: {e}"))?;
-    match regex.is_match("") {
-        true => Err("matches the empty text, so it would match everything".to_owned()),
-        false => Ok(regex),
-    }
-}
-
-fn check_templates(field: &str, args: &[String], allowed: &[&str], needed: Option<&str>) -> Result<(), String> {
-    for (at, arg) in args.iter().enumerate() {
-        if arg.contains('\0') {
-            return Err(format!("{field}[{at}]: contains a NUL byte"));
-        }
-        if let Some(word) = placeholders(arg).into_iter().find(|word| !allowed.contains(word)) {
-            let known = allowed.iter().map(|w| format!("{{{w}}}")).collect::<Vec<_>>().join(" ");
-            return Err(format!("{field}[{at}]: {{{word}}} is not known here; known are {known}"));
-        }
-    }
-    match needed {
-        Some(word) if !args.is_empty() && !args.iter().any(|arg| placeholders(arg).contains(&word)) => {
-            Err(format!("{field}: must contain {{{word}}}"))
-        }
-        _ => Ok(()),
     }
 }
 

@@ -28,6 +28,15 @@ fn every_error_names_the_file_and_the_field() {
         ("patterns: {auth: ['(?<x']}\n", "patterns.auth[0]"),
         ("metering: {kind: guess}\n", "metering.kind"),
         ("context_files: x\n", "context_files"),
+        ("home: {}\n", "home: needs `env` or `args`"),
+        ("home: {env: LD_PRELOAD}\n", "home.env: `LD_PRELOAD` is reserved"),
+        ("home: {args: [--dir]}\n", "home.args: must contain {home}"),
+        ("env_set: {A: '{model}'}\n", "env_set.A[0]: {model} is not known here"),
+        ("files: {'../x': y}\n", "`../x` is not a valid name"),
+        ("fence: wall\n", "fence"),
+        ("detect: {command: ./x, version_args: [], version_regex: 'x'}\n", "detect.command: must be the plain name"),
+        ("detect: {command: x, native: [../x], version_args: [], version_regex: 'x'}\n", "detect.native[0]"),
+        ("patterns: {answered: ['(']}\n", "patterns.answered[0]"),
     ] {
         let error = why(&format!("{GOOD}{extra}"));
         assert!(error.starts_with("connector x.yaml: ") && error.contains(words), "{extra}: {error}");
@@ -61,7 +70,7 @@ fn bombs_are_refused() {
 #[test]
 fn the_version_is_found_on_either_stream() {
     let regex = r"(\d+\.\d+\.\d+)".to_owned();
-    let detect = Detect { command: "x".into(), version_args: vec![], version_regex: regex };
+    let detect = Detect { command: "x".into(), native: vec![], version_args: vec![], version_regex: regex };
     assert_eq!(detect.version_in(b"2.1.329 (Claude Code)\n", b"").as_deref(), Some("2.1.329"));
     assert_eq!(detect.version_in(b"", b"v0.73.1\xff\n").as_deref(), Some("0.73.1"));
     assert_eq!(detect.version_in(b"none", b"none"), None);

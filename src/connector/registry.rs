@@ -10,9 +10,20 @@ use super::by_manifest::ManifestConnector;
 use super::command::CommandConnector;
 use super::manifest::{Manifest, ManifestError};
 
-const SHIPPED: [(&str, &str); 2] = [
+const SHIPPED: [(&str, &str); 13] = [
     ("command", include_str!("../../templates/connectors/command.yaml")),
     ("claude-code", include_str!("../../templates/connectors/claude-code.yaml")),
+    ("codex", include_str!("../../templates/connectors/codex.yaml")),
+    ("gemini", include_str!("../../templates/connectors/gemini.yaml")),
+    ("qwen", include_str!("../../templates/connectors/qwen.yaml")),
+    ("opencode", include_str!("../../templates/connectors/opencode.yaml")),
+    ("copilot", include_str!("../../templates/connectors/copilot.yaml")),
+    ("cline", include_str!("../../templates/connectors/cline.yaml")),
+    ("pi", include_str!("../../templates/connectors/pi.yaml")),
+    ("aider", include_str!("../../templates/connectors/aider.yaml")),
+    ("openclaw", include_str!("../../templates/connectors/openclaw.yaml")),
+    ("nanobot", include_str!("../../templates/connectors/nanobot.yaml")),
+    ("agent-zero", include_str!("../../templates/connectors/agent-zero.yaml")),
 ];
 
 /// Connectors by name.

@@ -20,6 +20,7 @@ fn request<'a>(agent: &'a Agent, prompt: &'a str, session: Session<'a>) -> Launc
         worktree: Path::new("/tree"),
         run_dir: Path::new("/run"),
         session,
+        program: None,
     }
 }
 
@@ -52,7 +53,7 @@ fn claude_gets_its_prompt_on_stdin_and_no_telemetry() {
     assert_eq!(plan.stdin, StdinSource::File("/run/prompt.md".into()));
     assert_eq!(plan.cwd, Path::new("/tree"));
     assert_eq!(plan.output, OutputFormat::ClaudeStreamJson);
-    assert_eq!(plan.env_set, [("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC".to_owned(), "1".to_owned())]);
+    assert_eq!(plan.env_set, [("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC".to_owned(), "1".into())]);
     assert!(["PATH", "ANTHROPIC_API_KEY", "EXTRA_KEY"].iter().all(|name| plan.env_pass.contains(&(*name).to_owned())));
     assert_eq!(plan.env_pass.iter().filter(|name| *name == "HOME").count(), 1);
     assert!(!plan.env_pass.iter().any(|name| name.starts_with("AI_") || name.starts_with("GIT_")));
@@ -113,4 +114,81 @@ fn project_manifests_add_but_never_replace() {
     assert_eq!((words(&plan).as_str(), &plan.stdin), ("mine do {model}", &StdinSource::Null));
     let resume = mine.command(&request(&own, "p", Session::Resume("s")));
     assert_eq!(resume, Err(ConnectorError::NoResume { connector: "mine".into() }));
+}
+
+/// The whole command line of each CLI, so that a changed flag is seen.
+#[test]
+fn every_cli_is_started_headless_with_its_prompt_and_fence() {
+    let line = |name: &str| {
+        let mut one = agent(name, &["--own"]);
+        one.model = Some("m".into());
+        let plan = launch(name, &request(&one, "p", Session::Resume("s"))).unwrap();
+        format!("{}{}", words(&plan), if plan.stdin == StdinSource::Null { " <none" } else { " <prompt" })
+    };
+    let codex = "codex exec --json --sandbox workspace-write -c analytics.enabled=false -c check_for_update_on_startup=false \
+                 -c features.plugins=false -c features.apps=false -m m --own resume s - <prompt";
+    assert_eq!(line("codex"), codex);
+    for (name, expected) in [
+        ("gemini", "gemini -o stream-json --skip-trust --approval-mode yolo -m m --own --resume s <prompt"),
+        ("qwen", "qwen -o stream-json --approval-mode yolo -m m --own --resume s <prompt"),
+        ("opencode", "opencode run --format json -m m --own --session s <prompt"),
+        (
+            "copilot",
+            "copilot --output-format json --allow-all-tools --no-auto-update --no-color --model m --own --resume=s <prompt",
+        ),
+        ("cline", "cline --json -m m --own --id s <prompt"),
+        ("pi", "pi --mode json -p --model m --own --session s <prompt"),
+    ] {
+        assert_eq!(line(name), expected);
+    }
+    let one = agent("aider", &["src/a.rs"]);
+    let plan = launch("aider", &request(&one, "p", Session::New)).unwrap();
+    assert!(words(&plan).ends_with("--map-tokens 0 --message-file /run/prompt.md src/a.rs"), "{}", words(&plan));
+    assert_eq!(plan.stdin, StdinSource::Null);
+}
+
+#[test]
+fn settings_without_a_flag_are_laid_out_as_files() {
+    let gemini = agent("gemini", &[]);
+    let plan = launch("gemini", &request(&gemini, "p", Session::New)).unwrap();
+    let [(path, text)] = plan.files.as_slice() else { panic!("{:?}", plan.files) };
+    assert_eq!(path, Path::new("/run/files/gemini.json"));
+    let settings: serde_json::Value = serde_json::from_str(text).unwrap();
+    assert_eq!(settings["privacy"]["usageStatisticsEnabled"], false);
+    assert!(plan.env_set.contains(&("GEMINI_CLI_SYSTEM_DEFAULTS_PATH".to_owned(), path.clone().into())));
+}
+
+#[test]
+fn an_agent_chooses_a_home_of_its_own_for_each_run() {
+    use crate::domain::agent::Home;
+    let with = |connector: &str, home| {
+        let mut one = agent(connector, &[]);
+        one.home = home;
+        launch(connector, &request(&one, "p", Session::New))
+    };
+    let own = with("codex", Some(Home::Run)).unwrap();
+    assert_eq!(own.home.as_deref(), Some(Path::new("/run/home")));
+    assert!(own.env_set.contains(&("CODEX_HOME".to_owned(), "/run/home".into())));
+    for home in [None, Some(Home::User)] {
+        let users = with("codex", home).unwrap();
+        assert_eq!((users.home, users.env_set), (None, vec![]), "the login stays where it is");
+    }
+    assert!(words(&with("cline", Some(Home::Run)).unwrap()).ends_with("--data-dir /run/home"));
+    assert_eq!(words(&with("cline", None).unwrap()), "cline --json");
+    assert_eq!(with("opencode", Some(Home::Run)), Err(ConnectorError::NoHome { connector: "opencode".into() }));
+}
+
+#[test]
+fn the_program_that_detection_found_is_started() {
+    let codex = agent("codex", &[]);
+    let mut request = request(&codex, "p", Session::New);
+    request.program = Some(Path::new("/opt/codex"));
+    assert!(words(&launch("codex", &request).unwrap()).starts_with("/opt/codex exec --json"));
+}
+
+#[test]
+fn what_nobody_has_tried_says_so() {
+    let registry = Registry::shipped();
+    let untried = registry.all().map(|c| c.describe()).filter(|m| m.tested_with.is_none() && m.name.as_str() != "command");
+    assert_eq!(untried.map(|m| m.name.to_string()).collect::<Vec<_>>(), ["openclaw", "nanobot", "agent-zero"]);
 }

@@ -7,7 +7,8 @@ use regex::Regex;
 use crate::domain::agent_event::StreamOutcome;
 
 use super::clip;
-use super::manifest::{Manifest, compile};
+use super::manifest::Manifest;
+use super::manifest_check::compile;
 
 const TAIL_LINES: usize = 40;
 
@@ -17,6 +18,7 @@ pub(super) struct Signs {
     quota: Vec<Regex>,
     auth: Vec<Regex>,
     refusal: Vec<Regex>,
+    answered: Vec<Regex>,
     quota_codes: Vec<i32>,
     auth_codes: Vec<i32>,
     /// Whether the patterns count although the exit code is 0.
@@ -31,6 +33,7 @@ impl Signs {
             quota: all(&manifest.patterns.quota),
             auth: all(&manifest.patterns.auth),
             refusal: all(&manifest.patterns.refusal),
+            answered: all(&manifest.patterns.answered),
             quota_codes: manifest.exit_codes.quota.clone(),
             auth_codes: manifest.exit_codes.auth.clone(),
             even_on_exit_zero: manifest.patterns.even_on_exit_zero,
@@ -46,9 +49,19 @@ impl Signs {
         auth.then(|| StreamOutcome::Auth { message: format!("the CLI exited with code {code}") })
     }
 
-    /// The first sign in `text`, newest line first: quota before auth before refusal.
+    /// The first sign in the lines since the model has last answered, newest first: quota before auth before refusal.
     pub(super) fn in_lines(&self, tail: &Tail) -> Option<StreamOutcome> {
-        tail.lines.iter().rev().find_map(|line| self.in_text(line))
+        tail.lines.iter().rev().take_while(|line| !self.tells_an_answer(line)).find_map(|line| self.in_text(line))
+    }
+
+    /// Whether the CLI tells by this line that its model has answered.
+    pub(super) fn tells_an_answer(&self, line: &str) -> bool {
+        self.answered.iter().any(|regex| regex.is_match(line))
+    }
+
+    /// Whether the CLI has a line for that at all.
+    pub(super) fn wants_an_answer(&self) -> bool {
+        !self.answered.is_empty()
     }
 
     /// A sign in one text.

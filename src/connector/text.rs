@@ -15,13 +15,14 @@ pub(super) struct TextParser {
     signs: Arc<Signs>,
     stdout: Tail,
     stderr: Tail,
+    answers: u64,
     bad_lines: u64,
 }
 
 impl TextParser {
     /// A parser that looks for these signs of trouble.
     pub(super) fn new(signs: Arc<Signs>) -> Self {
-        Self { signs, stdout: Tail::default(), stderr: Tail::default(), bad_lines: 0 }
+        Self { signs, stdout: Tail::default(), stderr: Tail::default(), answers: 0, bad_lines: 0 }
     }
 
     fn outcome(&self, end: &ProcessEnd) -> StreamOutcome {
@@ -31,7 +32,8 @@ impl TextParser {
         let sign = || self.signs.in_lines(&self.stderr).or_else(|| self.signs.in_lines(&self.stdout));
         if end.is_zero() {
             let looked = if self.signs.even_on_exit_zero { sign() } else { None };
-            return looked.unwrap_or(StreamOutcome::Completed);
+            let unanswered = self.answers == 0 && self.signs.wants_an_answer();
+            return looked.unwrap_or(if unanswered { StreamOutcome::NoResult } else { StreamOutcome::Completed });
         }
         sign().unwrap_or_else(|| failed(end, self.stderr.last().or(self.stdout.last())))
     }
@@ -68,6 +70,7 @@ impl StreamParser for TextParser {
         if text.trim().is_empty() {
             return Vec::new();
         }
+        self.answers += u64::from(self.signs.tells_an_answer(text.trim_end()));
         self.stdout.push(&text);
         vec![AgentEvent::Message { text: clip::text(text.trim_end(), clip::TEXT) }]
     }
@@ -158,6 +161,22 @@ exit_codes: {quota: [75], auth: [41]}
         let manifest = MANIFEST.replace("exit_codes", "  even_on_exit_zero: true\nexit_codes");
         let result = run(&manifest, &["rate limit"], &[], ProcessEnd::Exited { code: 0 });
         assert_eq!(result.outcome, quota(None));
+    }
+
+    #[test]
+    fn aider_is_judged_by_what_it_says_after_its_last_answer() {
+        let aider = include_str!("../../templates/connectors/aider.yaml");
+        let ok = include_str!("../../tests/data/transcripts/aider.ok.txt");
+        let error_401 = include_str!("../../tests/data/transcripts/aider.error-401.txt");
+        let of = |text: &str| run(aider, &text.lines().collect::<Vec<_>>(), &[], ProcessEnd::Exited { code: 0 }).outcome;
+        assert_eq!(of(ok), StreamOutcome::Completed);
+        assert!(matches!(of(error_401), StreamOutcome::Auth { .. }), "{:?}", of(error_401));
+        assert!(matches!(of(&format!("{ok}\n{error_401}")), StreamOutcome::Auth { .. }), "the second question failed");
+        let words = ok.replace("all done", "litellm.RateLimitError: I added a test for this");
+        assert_eq!(of(&words), StreamOutcome::Completed, "the model said so, and its answer was counted");
+        let unanswered = ok.replace("Tokens: ", "Words: ");
+        assert_eq!(of(&unanswered), StreamOutcome::NoResult);
+        assert!(matches!(of("litellm.RateLimitError: x"), StreamOutcome::Quota { .. }));
     }
 
     proptest! {

@@ -105,9 +105,23 @@ pub struct Agent {
     /// Names of variables that the agent gets from the user's environment, beyond those of its connector.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env_pass: Vec<String>,
+    /// Where its CLI keeps login, sessions and settings; absent leaves it to the connector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<Home>,
     /// A disabled agent is never chosen.
     #[serde(default = "yes")]
     pub enabled: bool,
+}
+
+/// Where a CLI keeps its login, sessions and settings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Home {
+    /// In the user's own home, with the user's login.
+    #[default]
+    User,
+    /// In an empty directory of each run, removed after it: nothing leaks from run to run, and the key must come from the environment.
+    Run,
 }
 
 fn one() -> u32 {
@@ -163,6 +177,7 @@ impl Agent {
             capabilities: BTreeSet::new(),
             limits: AgentLimits::default(),
             env_pass: Vec::new(),
+            home: None,
             enabled: true,
         }
     }

@@ -9,6 +9,7 @@ pub mod backup;
 pub mod claim;
 pub mod create;
 pub mod cx;
+pub mod detect;
 pub mod doctor;
 pub mod edit;
 pub mod evidence;

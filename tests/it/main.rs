@@ -14,6 +14,7 @@ mod support;
 mod accept;
 mod backup;
 mod cli_text;
+mod connector_manifest;
 mod contention;
 mod demo;
 mod docs;

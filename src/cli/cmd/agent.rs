@@ -1,12 +1,12 @@
-//! `ai agent register|list|show|label|remove`, and their short forms `ai register`, `ai list`, `ai label`.
+//! `ai agent register|list|show|label|remove|detect`, and their short forms `ai register`, `ai list`, `ai label`.
 
 use clap::{Args, Subcommand};
 
 use crate::base::text::one_line;
-use crate::cli::cmd::Outcome;
+use crate::cli::cmd::{Outcome, agent_detect};
 use crate::cli::context::Context;
 use crate::cli::exit;
-use crate::domain::agent::Agent;
+use crate::domain::agent::{Agent, Home};
 use crate::ops::agents;
 
 /// Register, list and change agents
@@ -22,13 +22,15 @@ pub(in crate::cli) enum AgentCommand {
     Label(LabelArgs),
     /// Remove an agent; its runs and evidence stay
     Remove(ShowArgs),
+    /// Find the AI CLIs that are installed, by asking each for its version
+    Detect(agent_detect::DetectArgs),
 }
 
 #[derive(Args)]
 pub(in crate::cli) struct RegisterArgs {
     /// Name of the agent
     name: String,
-    /// How to drive it: `command` for any program, `claude-code`, or one of `.ai/connectors/`
+    /// How to drive it: `command` for any program, `claude-code`, `codex` and others, or one of `.ai/connectors/`
     #[arg(long, short, value_name = "C")]
     connector: String,
     /// Model, in the connector's own words
@@ -43,6 +45,9 @@ pub(in crate::cli) struct RegisterArgs {
     /// A variable of your environment that it gets; nothing else is passed on
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     env: Vec<String>,
+    /// Where the CLI keeps login, sessions and settings: with the user, or in a directory of each run, without a login
+    #[arg(long, value_name = "WHERE", value_parser = home)]
+    home: Option<Home>,
     /// Longest run in minutes
     #[arg(long, value_name = "N")]
     minutes: Option<u32>,
@@ -82,6 +87,14 @@ pub(in crate::cli) struct LabelArgs {
     remove: Vec<String>,
 }
 
+fn home(word: &str) -> Result<Home, String> {
+    match word {
+        "user" => Ok(Home::User),
+        "run" => Ok(Home::Run),
+        _ => Err("give `user` or `run`".to_owned()),
+    }
+}
+
 pub(super) fn run(command: AgentCommand, context: &mut Context) -> Outcome {
     match command {
         AgentCommand::Register(args) => register(args, context),
@@ -89,6 +102,7 @@ pub(super) fn run(command: AgentCommand, context: &mut Context) -> Outcome {
         AgentCommand::Show(args) => show(&args, context),
         AgentCommand::Label(args) => label(&args, context),
         AgentCommand::Remove(args) => remove(&args, context),
+        AgentCommand::Detect(args) => agent_detect::run(&args, context),
     }
 }
 
@@ -99,6 +113,7 @@ pub(super) fn register(args: RegisterArgs, context: &mut Context) -> Outcome {
     agent.labels = args.label.into_iter().collect();
     agent.capabilities = args.capability.into_iter().collect();
     agent.env_pass = args.env;
+    agent.home = args.home;
     agent.limits.minutes = args.minutes.unwrap_or(agent.limits.minutes);
     agent.limits.silence_minutes = args.silence_minutes.unwrap_or(agent.limits.silence_minutes);
     let root = context.root()?.to_owned();

@@ -2,6 +2,7 @@
 
 mod accept;
 mod agent;
+mod agent_detect;
 mod backup;
 mod completions;
 mod config;

@@ -19,6 +19,7 @@ use crate::domain::evidence::Evidence;
 use crate::domain::run::Run;
 use crate::domain::task::Task;
 use crate::ops::create::NewTask;
+use crate::ops::detect::Found;
 use crate::ops::doctor::Finding;
 use crate::ops::export::Header;
 use crate::ops::import;
@@ -57,6 +58,7 @@ const ALL: &[Published] = &[
     printed::<answer::ClaimAnswer<'_>>("claim", "`ai task claim` and `ai task handoff`"),
     printed::<config::Entry>("config-entry", "a line of `ai config show`"),
     printed::<DecisionRecord>("decision", "a line of `ai policy log`, and `ai policy explain`"),
+    printed::<Found>("detected", "a line of `ai agent detect`"),
     printed::<Finding>("doctor", "a line of `ai doctor`"),
     printed::<answer::ErrorAnswer<'_>>("error", "what failed, on standard error"),
     printed::<EventRecord>("event", "a line of `ai log`"),

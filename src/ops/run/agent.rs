@@ -16,6 +16,7 @@ use crate::domain::agent_event::{AgentEvent, AgentResult};
 use crate::domain::lease::Token;
 use crate::domain::process_end::ProcessEnd;
 use crate::domain::run::Run;
+use crate::ops::detect;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::{process_end, runtime};
 use crate::ops::run::world::{World, environment};
@@ -66,6 +67,7 @@ pub struct AgentStep<'a> {
 /// Runs the agent to its end.
 pub fn run_agent(world: &World, step: &AgentStep<'_>, cancel: &CancelToken) -> Result<AgentEnd, OpError> {
     let prompt_file = step.dir.join("prompt.md");
+    let program = detect::native_program(step.connector.describe(), &world.env);
     let request = LaunchRequest {
         agent: step.agent,
         model: None,
@@ -74,13 +76,28 @@ pub fn run_agent(world: &World, step: &AgentStep<'_>, cancel: &CancelToken) -> R
         worktree: step.worktree,
         run_dir: step.dir,
         session: Session::New,
+        program: program.as_deref(),
     };
     let plan = step.connector.command(&request).map_err(|e| Refusal::Invalid(e.to_string()))?;
+    lay_out(&plan)?;
     let spec = spawn_spec(world, step, &plan);
     let mut listener = Listener::new(step.connector.parser(), &step.dir.join("events.jsonl"))?;
     let runtime = runtime()?;
-    let outcome = runtime.block_on(supervise(&spec, &world.redactor, &mut listener, cancel)).map_err(environment)?;
+    let outcome = runtime.block_on(supervise(&spec, &world.redactor, &mut listener, cancel));
+    // What a CLI keeps in its home is not redacted, so that it does not stay beside the evidence.
+    if let Some(Err(error)) = plan.home.as_deref().map(fs::remove_dir_all) {
+        world.say(&format!("warning: {error}"));
+    }
+    let outcome = outcome.map_err(environment)?;
     conclude(world, step, &spec, listener, outcome)
+}
+
+/// Makes the files and directories that the CLI expects.
+fn lay_out(plan: &LaunchPlan) -> Result<(), OpError> {
+    for (path, text) in &plan.files {
+        fs::write_private(path, text.as_bytes()).map_err(environment)?;
+    }
+    plan.home.as_deref().map_or(Ok(()), fs::create_private_dir).map_err(environment)
 }
 
 fn conclude(

@@ -1,0 +1,85 @@
+//! `ai agent detect`
+
+use clap::Args;
+
+use crate::base::env;
+use crate::base::text::one_line;
+use crate::cli::cmd::Outcome;
+use crate::cli::context::Context;
+use crate::cli::exit;
+use crate::connector::registry::Registry;
+use crate::ops::detect::{self, Found, Project, Registration};
+
+#[derive(Args)]
+pub(in crate::cli) struct DetectArgs {
+    /// Register an agent for each one that has none of its name
+    #[arg(long)]
+    write: bool,
+}
+
+pub(super) fn run(args: &DetectArgs, context: &mut Context) -> Outcome {
+    let mut all = detect::installed(&registry(args, context)?, &env::all());
+    if let Ok(root) = context.root() {
+        detect::mark_registered(root, &mut all);
+    }
+    if !context.ui.json() {
+        all.iter().for_each(|found| show(found, context));
+    }
+    if args.write {
+        let (root, common_dir) = (context.root()?.to_owned(), context.place()?.common_dir.clone());
+        detect::register(&root, &common_dir, &mut all)?;
+    }
+    if context.ui.json() {
+        all.iter().for_each(|found| drop(context.ui.object(found)));
+    } else {
+        tell(args, &all, context);
+    }
+    Ok(exit::OK)
+}
+
+/// The connectors to ask. Outside of a repository those that come with `ai`, unless agents are to be written.
+fn registry(args: &DetectArgs, context: &mut Context) -> Result<Registry, crate::cli::error::CliError> {
+    let (root, common_dir) = match context.place().map(|place| place.common_dir.clone()) {
+        Ok(common_dir) => (context.root()?.to_owned(), common_dir),
+        Err(error) if args.write => return Err(error),
+        Err(_) => return Ok(Registry::shipped()),
+    };
+    let (registry, project) = detect::connectors(&root, &common_dir)?;
+    if project == Project::Untrusted {
+        context.ui.warn("what this repository brings is not trusted, so its own connectors were not asked; see `ai trust --show`");
+    }
+    for broken in registry.broken() {
+        context.ui.warn(&one_line(&broken.to_string()));
+    }
+    Ok(registry)
+}
+
+fn show(found: &Found, context: &mut Context) {
+    let version = found.version.as_deref().unwrap_or("-");
+    let words = found.capabilities.join(",");
+    context.ui.line(&format!("{:<12} {:<12} {:<16} {words}", found.connector, version, one_line(&found.title)));
+    if let Some(problem) = &found.problem {
+        context.ui.say(&format!("  {}: {}: {}", found.connector, found.program, one_line(problem)));
+    }
+    if found.tested_with.is_none() {
+        context.ui.say(&format!("  {}: this connector was never tried with the real program", found.connector));
+    }
+}
+
+fn tell(args: &DetectArgs, all: &[Found], context: &mut Context) {
+    if all.is_empty() {
+        context.ui.say("no AI CLI that a connector knows is on PATH; `ai agent register` takes any other command");
+    }
+    for found in all {
+        match found.agent {
+            Registration::Written => context.ui.say(&format!("registered agent {}", found.connector)),
+            Registration::Exists if args.write => {
+                context.ui.say(&format!("agent {} is registered already and was left", found.connector));
+            }
+            _ => {}
+        }
+    }
+    if !args.write && all.iter().any(|found| found.agent == Registration::None) {
+        context.ui.say("register them with `ai agent detect --write`");
+    }
+}

@@ -1,0 +1,156 @@
+//! The event lines of `codex exec --json`.
+//!
+//! `error` is a notice of a retry and never final; `turn.completed` and `turn.failed` are. A patch that the sandbox refused is not in
+//! the stream at all, and one that failed in it shows as a `file_change` with status `failed` while the exit code stays 0.
+
+use serde_json::Value;
+
+use crate::domain::agent_event::{AgentEvent, Denial, FailureClass, FileChangeKind, PlanStep, StreamOutcome, Usage};
+
+use super::clip;
+use super::json::{count_at, field, is_true, list, owned_at, owned_in, status_after, text_at};
+use super::judge::{Last, Retry, Trouble, View, judge};
+use super::stream::{Dialect, MAX_ITEMS, Seen, ToolEnd, error_event};
+
+/// Understands codex.
+#[derive(Default)]
+pub(super) struct Codex {
+    last: Last,
+    turns: u32,
+}
+
+impl Codex {
+    fn completed(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+        let usage = field(event, "usage");
+        let cache_read = count_at(usage, "cached_input_tokens");
+        let used = seen.used_in_all(Usage {
+            input_tokens: count_at(usage, "input_tokens").saturating_sub(cache_read),
+            output_tokens: count_at(usage, "output_tokens"),
+            cache_read,
+            cache_write: count_at(usage, "cache_write_input_tokens"),
+            cost_usd: None,
+        });
+        seen.retry = None;
+        self.last = Last::Good;
+        vec![used, seen.ended(&self.last, "completed", Some(self.turns))]
+    }
+
+    fn failed(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+        let trouble = trouble(owned_in(event, "/error/message").unwrap_or_default());
+        let error = error_event(&trouble);
+        self.last = Last::Bad(trouble);
+        vec![error, seen.ended(&self.last, "failed", Some(self.turns))]
+    }
+}
+
+impl Dialect for Codex {
+    fn event(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+        let item = field(event, "item");
+        match text_at(event, "type") {
+            Some("thread.started") => vec![seen.started(owned_at(event, "thread_id"), None, None)],
+            Some("turn.started") => {
+                self.last = Last::Open;
+                self.turns = self.turns.saturating_add(1);
+                Vec::new()
+            }
+            Some("item.started") => started(item, seen),
+            Some("item.updated") => plan(item),
+            Some("item.completed") => done(item, seen),
+            Some("error") => vec![notice(owned_at(event, "message").unwrap_or_default(), seen)],
+            Some("turn.completed") => self.completed(event, seen),
+            Some("turn.failed") => self.failed(event, seen),
+            _ => Vec::new(),
+        }
+    }
+
+    fn outcome(&self, view: &View<'_>) -> StreamOutcome {
+        judge(&self.last, view)
+    }
+}
+
+fn started(item: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    let id = owned_at(item, "id").unwrap_or_default();
+    match text_at(item, "type") {
+        Some("command_execution") => {
+            let input = serde_json::json!({ "command": field(item, "command") });
+            vec![seen.called(id, "shell".to_owned(), &input, None)]
+        }
+        Some("mcp_tool_call") => {
+            let name = format!("{}.{}", text_at(item, "server").unwrap_or(""), text_at(item, "tool").unwrap_or(""));
+            vec![seen.called(id, clip::text(&name, clip::SUMMARY), field(item, "arguments"), None)]
+        }
+        _ => plan(item),
+    }
+}
+
+fn done(item: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    let id = || owned_at(item, "id").unwrap_or_default();
+    let end = ToolEnd::of(text_at(item, "status") != Some("failed"));
+    match text_at(item, "type") {
+        Some("agent_message") => seen.said(text_at(item, "text").unwrap_or_default()).into_iter().collect(),
+        Some("reasoning") => {
+            vec![AgentEvent::Thinking { text: clip::text(text_at(item, "text").unwrap_or_default(), clip::TEXT) }]
+        }
+        Some("command_execution") => {
+            let output = text_at(item, "aggregated_output").unwrap_or_default();
+            seen.answered(id(), end, output, FileChangeKind::Update)
+        }
+        Some("mcp_tool_call") => {
+            let words = owned_in(item, "/error/message").unwrap_or_default();
+            seen.answered(id(), end, &words, FileChangeKind::Update)
+        }
+        Some("file_change") => list(item.get("changes")).iter().take(MAX_ITEMS).map(|c| change(c, end, seen)).collect(),
+        Some("error") => {
+            vec![error_event(&Trouble::other(FailureClass::Agent, owned_at(item, "message").unwrap_or_default()))]
+        }
+        _ => plan(item),
+    }
+}
+
+fn change(change: &Value, end: ToolEnd, seen: &mut Seen) -> AgentEvent {
+    let path = owned_at(change, "path").unwrap_or_default();
+    if end == ToolEnd::Failed {
+        let reason = clip::text(&format!("the change of {path} failed"), clip::SUMMARY);
+        return seen.denied(Denial { tool: "file_change".to_owned(), reason });
+    }
+    let kind = match text_at(change, "kind") {
+        Some("add") => FileChangeKind::Add,
+        Some("delete") => FileChangeKind::Delete,
+        _ => FileChangeKind::Update,
+    };
+    seen.changed(path, kind)
+}
+
+fn plan(item: &Value) -> Vec<AgentEvent> {
+    if text_at(item, "type") != Some("todo_list") {
+        return Vec::new();
+    }
+    let step = |todo: &Value| PlanStep {
+        text: owned_at(todo, "text").unwrap_or_default(),
+        status: if is_true(todo, "completed") { "completed" } else { "pending" }.to_owned(),
+    };
+    vec![AgentEvent::Plan { steps: list(item.get("items")).iter().take(MAX_ITEMS).map(step).collect() }]
+}
+
+/// `Reconnecting... 2/5 (unexpected status 429 …)`, or words of another kind.
+fn notice(message: String, seen: &mut Seen) -> AgentEvent {
+    let attempt = message.strip_prefix("Reconnecting... ").and_then(|rest| rest.split('/').next()?.parse().ok());
+    let trouble = trouble(message);
+    match attempt {
+        Some(attempt) => {
+            let status = status_after(&trouble.message, MARKER);
+            seen.retried(attempt, Retry { status, word: None, delay_ms: None })
+        }
+        None => error_event(&trouble),
+    }
+}
+
+const MARKER: &str = "unexpected status ";
+
+fn trouble(message: String) -> Trouble {
+    Trouble::of_status(status_after(&message, MARKER), FailureClass::Provider, message)
+}
+
+#[cfg(test)]
+#[path = "codex_tests.rs"]
+mod tests;

@@ -1,0 +1,111 @@
+//! The event lines of `gemini -o stream-json`. The status of the final `result` decides: the exit code is 0 also on an empty stream and
+//! on a signal.
+
+use serde_json::Value;
+
+use crate::domain::agent_event::{AgentEvent, FailureClass, FileChangeKind, StreamOutcome, Usage};
+
+use super::clip;
+use super::json::{count_at, field, owned_at, owned_in, status_after, text_at};
+use super::judge::{Last, Trouble, View, judge};
+use super::stream::{Dialect, Seen, ToolEnd, error_event};
+
+/// Understands gemini.
+#[derive(Default)]
+pub(super) struct Gemini {
+    last: Last,
+    /// Pieces of a message that is still being said.
+    saying: String,
+    /// The CLI has stopped a model that repeats itself, and calls that a success.
+    looped: Option<String>,
+}
+
+impl Gemini {
+    /// Ends the message that was being said.
+    fn said(&mut self, seen: &mut Seen) -> Option<AgentEvent> {
+        seen.said(&std::mem::take(&mut self.saying))
+    }
+
+    fn message(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+        if text_at(event, "role") != Some("assistant") {
+            return Vec::new();
+        }
+        if self.saying.len() < clip::TEXT {
+            self.saying.push_str(text_at(event, "content").unwrap_or_default());
+        }
+        let whole = event.get("delta") != Some(&Value::Bool(true));
+        whole.then(|| self.said(seen)).flatten().into_iter().collect()
+    }
+
+    fn error(&mut self, event: &Value) -> AgentEvent {
+        let message = owned_at(event, "message").unwrap_or_default();
+        if message.starts_with("Loop detected") {
+            self.looped = Some(message.clone());
+        }
+        error_event(&trouble(message))
+    }
+
+    fn result(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+        let stats = field(event, "stats");
+        let cache_read = count_at(stats, "cached");
+        let used = seen.used_in_all(Usage {
+            input_tokens: count_at(stats, "input_tokens").saturating_sub(cache_read),
+            output_tokens: count_at(stats, "output_tokens"),
+            cache_read,
+            cache_write: 0,
+            cost_usd: None,
+        });
+        let status = owned_at(event, "status").unwrap_or_default();
+        self.last = match (status.as_str(), &self.looped) {
+            ("success", None) => Last::Good,
+            ("success", Some(message)) => Last::Bad(Trouble::other(FailureClass::Limit, message.clone())),
+            _ => Last::Bad(trouble(owned_in(event, "/error/message").unwrap_or_default())),
+        };
+        vec![used, seen.ended(&self.last, status, None)]
+    }
+}
+
+impl Dialect for Gemini {
+    fn event(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+        let kind = text_at(event, "type");
+        if kind == Some("message") {
+            return self.message(event, seen);
+        }
+        let mut events: Vec<AgentEvent> = self.said(seen).into_iter().collect();
+        match kind {
+            Some("init") => events.push(seen.started(owned_at(event, "session_id"), owned_at(event, "model"), None)),
+            Some("tool_use") => events.push(call(event, seen)),
+            Some("tool_result") => events.extend(answer(event, seen)),
+            Some("error") => events.push(self.error(event)),
+            Some("result") => events.extend(self.result(event, seen)),
+            _ => {}
+        }
+        events
+    }
+
+    fn outcome(&self, view: &View<'_>) -> StreamOutcome {
+        judge(&self.last, view)
+    }
+}
+
+fn call(event: &Value, seen: &mut Seen) -> AgentEvent {
+    let name = owned_at(event, "tool_name").unwrap_or_default();
+    let input = field(event, "parameters");
+    let path = if matches!(name.as_str(), "write_file" | "replace") { owned_at(input, "file_path") } else { None };
+    seen.called(owned_at(event, "tool_id").unwrap_or_default(), name, input, path)
+}
+
+fn answer(event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    let words = owned_in(event, "/error/message").or_else(|| owned_at(event, "output")).unwrap_or_default();
+    let end = ToolEnd::of(text_at(event, "status") == Some("success"));
+    seen.answered(owned_at(event, "tool_id").unwrap_or_default(), end, &words, FileChangeKind::Update)
+}
+
+/// The CLI quotes the service's own error object.
+fn trouble(message: String) -> Trouble {
+    Trouble::of_status(status_after(&message, "\"code\":"), FailureClass::Provider, message)
+}
+
+#[cfg(test)]
+#[path = "gemini_tests.rs"]
+mod tests;

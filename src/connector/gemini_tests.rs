@@ -1,0 +1,64 @@
+use super::*;
+use crate::connector::stream_tests::{EXIT_0, comes_to, failed, lines, outcome};
+use crate::domain::process_end::ProcessEnd;
+use serde_json::json;
+
+const OK: &str = include_str!("../../tests/data/transcripts/gemini.ok.jsonl");
+
+fn ended_with(more: &[Value]) -> String {
+    lines(&[&[json!({"type": "init", "session_id": "s", "model": "m"})], more].concat())
+}
+
+#[test]
+fn a_good_run_with_its_message_in_one_piece() {
+    comes_to("gemini", OK, &[
+        "session 5e55105e-0000-4000-8000-000000000001 gemini-2.5-pro -",
+        "calls write_file",
+        "works",
+        "updates /tree/hello.txt",
+        "calls read_file",
+        "works",
+        "calls replace",
+        "works",
+        "updates /tree/README.md",
+        "calls run_shell_command",
+        "works",
+        "says all done",
+        "used 5000 250",
+        "ends false success None all done",
+    ]);
+}
+
+#[test]
+fn the_status_of_the_result_decides_and_not_the_exit_code() {
+    let of = |message: &str| {
+        let result = json!({"type": "result", "status": "error", "error": {"type": "unknown", "message": message}});
+        outcome("gemini", &ended_with(&[result]), &EXIT_0)
+    };
+    assert_eq!(of("empty stream"), failed(FailureClass::Provider, "empty stream"));
+    let object = "[API Error: {\"error\":{\"code\":400,\"message\":\"x\"}}]";
+    assert_eq!(of(object), failed(FailureClass::Request, object));
+    let quota = StreamOutcome::Quota { retry_at_ms: None, after_ms: None };
+    assert_eq!(of("[API Error: {\"error\":{\"code\": 429}}]"), quota);
+    assert_eq!(of("RESOURCE_EXHAUSTED"), quota);
+    let strange = ended_with(&[json!({"type": "result", "status": "new_word"})]);
+    assert_eq!(outcome("gemini", &strange, &EXIT_0), failed(FailureClass::Provider, ""));
+}
+
+#[test]
+fn a_loop_is_no_success() {
+    let warning = json!({"type": "error", "severity": "warning", "message": "Loop detected, stopping execution"});
+    let stream = ended_with(&[warning, json!({"type": "result", "status": "success", "stats": {"input_tokens": 3, "cached": 1}})]);
+    assert_eq!(outcome("gemini", &stream, &EXIT_0), failed(FailureClass::Limit, "Loop detected, stopping execution"));
+}
+
+#[test]
+fn a_failed_tool_changes_no_file_and_a_missing_login_has_an_exit_code() {
+    let stream = ended_with(&[
+        json!({"type": "tool_use", "tool_id": "1", "tool_name": "write_file", "parameters": {"file_path": "/tree/a"}}),
+        json!({"type": "tool_result", "tool_id": "1", "status": "error", "error": {"type": "x", "message": "no"}}),
+    ]);
+    comes_to("gemini", &stream, &["session s m -", "calls write_file", "fails"]);
+    let login = outcome("gemini", "", &ProcessEnd::Exited { code: 41 });
+    assert!(matches!(login, StreamOutcome::Auth { .. }), "{login:?}");
+}

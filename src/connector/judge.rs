@@ -1,0 +1,179 @@
+//! The judgement over a finished stream of events: a pure function of the machine fields that were seen and of the process end.
+//!
+//! Exit codes lie (several CLIs exit 0 after an API error or a signal) and so do words, so the last event of the CLI comes first, the
+//! exit code can only make it worse, and the model's text is never looked at. Error messages are the CLI's own words: there, and on
+//! standard error, the patterns of the manifest may speak.
+
+use crate::domain::agent_event::{FailureClass, StreamOutcome};
+use crate::domain::process_end::ProcessEnd;
+
+use super::clip;
+use super::signs::{Signs, Tail};
+use super::stream::Seen;
+use super::text::failed;
+
+/// Everything that a judgement looks at.
+pub(super) struct View<'a> {
+    /// What the stream has told.
+    pub(super) seen: &'a Seen,
+    /// How the process ended.
+    pub(super) end: &'a ProcessEnd,
+    /// Patterns and exit codes of the manifest.
+    pub(super) signs: &'a Signs,
+    /// The last lines of standard error.
+    pub(super) stderr: &'a Tail,
+}
+
+/// Where a stream stands: what its last telling event said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum Last {
+    /// The work is not over.
+    #[default]
+    Open,
+    /// The CLI says that it has finished.
+    Good,
+    /// The model has finished; the CLI has no event for its own end, so that its exit code must be 0 as well.
+    GoodIfExitZero,
+    /// The CLI says that it has failed.
+    Bad(Trouble),
+}
+
+/// A failure as the CLI tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trouble {
+    pub(super) cause: Cause,
+    /// The CLI's words.
+    pub(super) message: String,
+}
+
+/// What a CLI's machine fields say about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The service answered with this HTTP status.
+    Status(u16),
+    /// The key or login was refused.
+    Auth,
+    /// Something else.
+    Other(FailureClass),
+}
+
+impl Trouble {
+    /// A failure with the status of the service, where it is known.
+    pub(super) fn of_status(status: Option<u16>, otherwise: FailureClass, message: String) -> Self {
+        Self { cause: status.map_or(Cause::Other(otherwise), Cause::Status), message }
+    }
+
+    /// A failure of one kind.
+    pub(super) fn other(class: FailureClass, message: impl Into<String>) -> Self {
+        Self { cause: Cause::Other(class), message: message.into() }
+    }
+
+    /// Its kind, for an event.
+    pub(super) fn class(&self) -> FailureClass {
+        match self.cause {
+            Cause::Status(status) => class_of(Some(status), None),
+            Cause::Auth => FailureClass::Request,
+            Cause::Other(class) => class,
+        }
+    }
+}
+
+/// A repeated request.
+#[derive(Debug)]
+pub(super) struct Retry {
+    /// HTTP status that caused it.
+    pub(super) status: Option<u16>,
+    /// Error word that caused it.
+    pub(super) word: Option<String>,
+    /// Pause before it.
+    pub(super) delay_ms: Option<u64>,
+}
+
+/// What the stream and the end of the process amount to.
+pub(super) fn judge(last: &Last, view: &View<'_>) -> StreamOutcome {
+    match last {
+        Last::Open => without_final(view),
+        Last::Good => of_success(view),
+        Last::GoodIfExitZero if view.end.is_zero() => of_success(view),
+        Last::GoodIfExitZero => failed(view.end, view.stderr.last()),
+        Last::Bad(trouble) => of_trouble(trouble, view),
+    }
+}
+
+fn of_trouble(trouble: &Trouble, view: &View<'_>) -> StreamOutcome {
+    let message = clip::text(&trouble.message, clip::SUMMARY);
+    match trouble.cause {
+        Cause::Auth => StreamOutcome::Auth { message },
+        Cause::Status(status) => of_service(view.seen, Some(status), None, &message)
+            .unwrap_or(StreamOutcome::Failed { class: class_of(Some(status), None), message }),
+        Cause::Other(class) => {
+            view.signs.in_text(&message).unwrap_or(StreamOutcome::Failed { class, message })
+        }
+    }
+}
+
+/// The CLI says that all went well, which a bad end of its process outweighs.
+pub(super) fn of_success(view: &View<'_>) -> StreamOutcome {
+    let stopped_by_us = matches!(view.end, ProcessEnd::TimedOut { .. } | ProcessEnd::Silent { .. } | ProcessEnd::Stopped);
+    // After its last event a CLI may linger on a background command; that `ai` stopped it then says nothing about the result.
+    if !view.end.is_zero() && !stopped_by_us {
+        return failed(view.end, view.stderr.last());
+    }
+    match view.seen.denials.is_empty() || view.seen.files_changed {
+        true => StreamOutcome::Completed,
+        false => StreamOutcome::Refused { denials: view.seen.denials.clone() },
+    }
+}
+
+/// The stream stops in the middle: what was last in the way, else what standard error says, else nothing but that.
+pub(super) fn without_final(view: &View<'_>) -> StreamOutcome {
+    if let Some(retry) = &view.seen.retry
+        && let Some(known) =
+            of_service(view.seen, retry.status, retry.word.as_deref(), "the service kept refusing")
+    {
+        return known;
+    }
+    if let Some(known) = view.end.code().and_then(|code| view.signs.of_code(code)) {
+        return known;
+    }
+    if let Some(sign) = view.signs.in_lines(view.stderr) {
+        return sign;
+    }
+    match view.seen.understood {
+        0 if view.end.is_zero() => StreamOutcome::NoResult,
+        0 => failed(view.end, view.stderr.last()),
+        _ => StreamOutcome::Truncated,
+    }
+}
+
+/// What kind of failure an API status or error word stands for.
+pub(super) fn class_of(status: Option<u16>, word: Option<&str>) -> FailureClass {
+    match (status, word) {
+        (Some(408 | 409 | 429), _) => FailureClass::Provider,
+        (Some(400..=499), _) | (None, Some("invalid_request")) => FailureClass::Request,
+        _ => FailureClass::Provider,
+    }
+}
+
+/// Quota and login, which are no failures of the work; `None` for everything else.
+pub(super) fn of_service(seen: &Seen, status: Option<u16>, word: Option<&str>, text: &str) -> Option<StreamOutcome> {
+    match (status, word) {
+        (Some(401..=403), _) | (None, Some("authentication_failed" | "billing_error" | "oauth_org_not_allowed")) => {
+            Some(StreamOutcome::Auth { message: clip::text(text, clip::SUMMARY) })
+        }
+        (Some(429), _) | (None, Some("rate_limit")) => Some(quota(seen, text)),
+        _ => None,
+    }
+}
+
+/// A used-up quota, with the time to come back where the stream has told it.
+pub(super) fn quota(seen: &Seen, text: &str) -> StreamOutcome {
+    let after_ms = seen.retry.as_ref().and_then(|retry| retry.delay_ms);
+    StreamOutcome::Quota { retry_at_ms: seen.resets_at_ms.or_else(|| reset_in(text)), after_ms }
+}
+
+/// Older versions of claude end the message with `|` and the second at which the window opens again.
+fn reset_in(text: &str) -> Option<i64> {
+    let seconds: i64 = text.rsplit_once('|')?.1.trim().parse().ok()?;
+    (1_000_000_000..100_000_000_000).contains(&seconds).then_some(seconds * 1000)
+}

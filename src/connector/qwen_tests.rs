@@ -1,0 +1,41 @@
+use crate::connector::stream_tests::{EXIT_1, comes_to, failed, lines, outcome};
+use crate::domain::agent_event::{FailureClass, StreamOutcome};
+use serde_json::json;
+
+const OK: &str = include_str!("../../tests/data/transcripts/qwen.ok.jsonl");
+const ERROR_401: &str = include_str!("../../tests/data/transcripts/qwen.error-401.jsonl");
+
+#[test]
+fn a_good_run_of_qwen() {
+    let version = OK.split("\"qwen_code_version\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let session = OK.split("\"session_id\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    comes_to("qwen", OK, &[
+        &format!("session {session} some-model {version}"),
+        "calls write_file",
+        "works",
+        "updates /tree/hello.txt",
+        "calls read_file",
+        "works",
+        "calls edit",
+        "works",
+        "updates /tree/README.md",
+        "calls run_shell_command",
+        "works",
+        "says all done",
+        "used 5000 250",
+        "ends false success Some(5) all done",
+    ]);
+}
+
+#[test]
+fn the_status_stands_in_the_message_of_the_error() {
+    let message = "[API Error: 401 invalid api key]".to_owned();
+    assert_eq!(outcome("qwen", ERROR_401, &EXIT_1), StreamOutcome::Auth { message });
+    let of = |message: &str| {
+        let result = json!({"type": "result", "subtype": "error_during_execution", "is_error": true, "error": {"message": message}});
+        outcome("qwen", &lines(&[result]), &EXIT_1)
+    };
+    assert!(matches!(of("[API Error: 429 slow down]"), StreamOutcome::Quota { .. }));
+    assert_eq!(of("[API Error: 500 boom]"), failed(FailureClass::Provider, "[API Error: 500 boom]"));
+    assert_eq!(of("cancelled"), failed(FailureClass::Interrupted, "cancelled"));
+}

@@ -1,0 +1,222 @@
+//! Parser for CLIs that print one JSON object a line. What the objects mean is the business of a [`Dialect`]; everything that is the
+//! same for all of them stands here: lines, bounds, sessions, usage, open tool calls.
+//!
+//! Unknown events and fields are normal and ignored.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::domain::agent_event::{AgentEvent, AgentResult, Denial, FileChangeKind, StreamOutcome, Usage};
+use crate::domain::process_end::ProcessEnd;
+
+use super::api::StreamParser;
+use super::clip;
+use super::judge::{Last, Retry, Trouble, View};
+use super::signs::{Signs, Tail};
+use super::text::plain;
+
+/// A longer line is counted as bad and not parsed.
+pub(super) const MAX_LINE: usize = 32 << 20;
+/// Most denials and plan steps that are kept.
+pub(super) const MAX_ITEMS: usize = 100;
+const MAX_OPEN_CALLS: usize = 1024;
+
+/// The vocabulary of one CLI.
+pub(super) trait Dialect: Send {
+    /// Understands one event.
+    fn event(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent>;
+
+    /// The conclusion.
+    fn outcome(&self, view: &View<'_>) -> StreamOutcome;
+
+    /// True for a line that only repeats what other lines tell. It is not even parsed: one CLI repeats its whole message with every
+    /// word of it.
+    fn repeats(&self, _line: &[u8]) -> bool {
+        false
+    }
+}
+
+/// What a stream has told so far, in words that all CLIs share.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Lines that were JSON objects.
+    pub(super) understood: u64,
+    /// For resuming.
+    pub(super) session_id: Option<String>,
+    /// Model that answers.
+    pub(super) model: Option<String>,
+    /// Tokens and money so far.
+    pub(super) usage: Option<Usage>,
+    /// Denied tool calls.
+    pub(super) denials: Vec<Denial>,
+    /// A file tool has succeeded.
+    pub(super) files_changed: bool,
+    /// The last retry, unless the model has answered since.
+    pub(super) retry: Option<Retry>,
+    /// When a used-up quota opens again, in milliseconds since the epoch.
+    pub(super) resets_at_ms: Option<i64>,
+    /// Last text of the model; for people only.
+    pub(super) text: Option<String>,
+    open_calls: BTreeMap<String, String>,
+}
+
+/// How a tool call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ToolEnd {
+    /// It did what it was asked.
+    Done,
+    /// It failed or was refused.
+    Failed,
+}
+
+impl ToolEnd {
+    /// `Done` where the CLI calls it a success.
+    pub(super) fn of(success: bool) -> Self {
+        if success { Self::Done } else { Self::Failed }
+    }
+}
+
+impl Seen {
+    /// The CLI is up.
+    pub(super) fn started(&mut self, session: Option<String>, model: Option<String>, version: Option<String>) -> AgentEvent {
+        self.session_id = session.or(self.session_id.take());
+        self.model = model.or(self.model.take());
+        AgentEvent::SessionStarted { session_id: self.session_id.clone(), model: self.model.clone(), version }
+    }
+
+    /// The model says something; whatever was retried before is over.
+    pub(super) fn said(&mut self, text: &str) -> Option<AgentEvent> {
+        self.retry = None;
+        let text = clip::text(text, clip::TEXT);
+        (!text.is_empty()).then(|| {
+            self.text = Some(text.clone());
+            AgentEvent::Message { text }
+        })
+    }
+
+    /// The model calls a tool. `path` is the file that the call would change.
+    pub(super) fn called(&mut self, id: String, name: String, input: &Value, path: Option<String>) -> AgentEvent {
+        self.retry = None;
+        if let Some(path) = path
+            && self.open_calls.len() < MAX_OPEN_CALLS
+        {
+            self.open_calls.insert(id.clone(), path);
+        }
+        AgentEvent::ToolCall { id, name, input: clip::value(input) }
+    }
+
+    /// A tool has answered. A file tool that succeeded has changed the file of its call, in the way of `kind`.
+    pub(super) fn answered(&mut self, id: String, end: ToolEnd, summary: &str, kind: FileChangeKind) -> Vec<AgentEvent> {
+        let path = self.open_calls.remove(&id).filter(|_| end == ToolEnd::Done);
+        let result =
+            AgentEvent::ToolResult { id, is_error: end == ToolEnd::Failed, summary: clip::text(summary, clip::SUMMARY) };
+        let change = path.map(|path| self.changed(path, kind));
+        std::iter::once(result).chain(change).collect()
+    }
+
+    /// A file tool has changed a file.
+    pub(super) fn changed(&mut self, path: String, kind: FileChangeKind) -> AgentEvent {
+        self.files_changed = true;
+        AgentEvent::FileChange { path, kind }
+    }
+
+    /// A tool call was not allowed.
+    pub(super) fn denied(&mut self, denial: Denial) -> AgentEvent {
+        if self.denials.len() < MAX_ITEMS {
+            self.denials.push(denial.clone());
+        }
+        AgentEvent::PermissionDenied(denial)
+    }
+
+    /// The CLI asks its service again, for the `attempt`-th time.
+    pub(super) fn retried(&mut self, attempt: u32, retry: Retry) -> AgentEvent {
+        let event = AgentEvent::Retry { attempt, status: retry.status, delay_ms: retry.delay_ms };
+        self.retry = Some(retry);
+        event
+    }
+
+    /// What one more step has used.
+    pub(super) fn used(&mut self, step: Usage) -> AgentEvent {
+        let old = self.usage.unwrap_or_default();
+        let cost = old.cost_usd.unwrap_or(0.0) + step.cost_usd.unwrap_or(0.0);
+        self.used_in_all(Usage {
+            input_tokens: old.input_tokens.saturating_add(step.input_tokens),
+            output_tokens: old.output_tokens.saturating_add(step.output_tokens),
+            cache_read: old.cache_read.saturating_add(step.cache_read),
+            cache_write: old.cache_write.saturating_add(step.cache_write),
+            cost_usd: old.cost_usd.or(step.cost_usd).map(|_| cost),
+        })
+    }
+
+    /// What the session has used so far.
+    pub(super) fn used_in_all(&mut self, usage: Usage) -> AgentEvent {
+        self.usage = Some(usage);
+        AgentEvent::Usage(usage)
+    }
+
+    /// The CLI tells that it has come to an end.
+    pub(super) fn ended(&self, last: &Last, reason: impl Into<String>, turns: Option<u32>) -> AgentEvent {
+        let is_error = matches!(last, Last::Bad(_));
+        AgentEvent::Result { is_error, reason: reason.into(), turns, text: self.text.clone().unwrap_or_default() }
+    }
+}
+
+/// The event of a trouble that may still be overcome.
+pub(super) fn error_event(trouble: &Trouble) -> AgentEvent {
+    AgentEvent::Error { class: trouble.class(), message: clip::text(&trouble.message, clip::SUMMARY) }
+}
+
+/// Parser of one stream in one dialect.
+pub(super) struct JsonParser<D> {
+    dialect: D,
+    signs: Arc<Signs>,
+    seen: Seen,
+    stderr: Tail,
+    bad_lines: u64,
+}
+
+impl<D: Dialect> JsonParser<D> {
+    /// A parser that looks on standard error for these signs of trouble.
+    pub(super) fn new(dialect: D, signs: Arc<Signs>) -> Self {
+        Self { dialect, signs, seen: Seen::default(), stderr: Tail::default(), bad_lines: 0 }
+    }
+}
+
+impl<D: Dialect> StreamParser for JsonParser<D> {
+    fn line(&mut self, line: &[u8]) -> Vec<AgentEvent> {
+        let line = line.trim_ascii();
+        if line.is_empty() || self.dialect.repeats(line) {
+            return Vec::new();
+        }
+        let parsed = if line.len() > MAX_LINE { None } else { serde_json::from_slice::<Value>(line).ok() };
+        match parsed {
+            Some(event) if event.is_object() => {
+                self.seen.understood += 1;
+                self.dialect.event(&event, &mut self.seen)
+            }
+            _ => {
+                self.bad_lines += 1;
+                Vec::new()
+            }
+        }
+    }
+
+    fn error_line(&mut self, line: &[u8]) {
+        self.stderr.push(&plain(line));
+    }
+
+    fn finish(self: Box<Self>, end: &ProcessEnd) -> AgentResult {
+        let view = View { seen: &self.seen, end, signs: &self.signs, stderr: &self.stderr };
+        AgentResult {
+            outcome: self.dialect.outcome(&view),
+            session_id: self.seen.session_id,
+            model: self.seen.model,
+            usage: self.seen.usage,
+            denials: self.seen.denials,
+            final_text: self.seen.text,
+            bad_lines: self.bad_lines,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Finding the AI CLIs that are installed: by the manifests of the connectors, on `PATH`, by nothing but `COMMAND --version`.
+//!
+//! The command gets no input, five seconds and an environment without secrets, and runs outside of any repository, whose settings it
+//! might otherwise read. Relative entries of `PATH` are left out: they could lead into an agent's directory.
+
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::base::text::{one_line, path_bytes};
+use crate::connector::manifest::{Detect, Fence, Manifest, MeteringKind, OutputFormat};
+use crate::connector::registry::Registry;
+use crate::domain::agent::{Agent, Name};
+use crate::ops::refusal::OpError;
+use crate::ops::{agents, trust};
+use crate::process::captured::{Tool, run_captured};
+use crate::process::environment::child_environment;
+use crate::process::supervise::End;
+
+/// Longest time for one `--version`.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// An installed CLI that a connector knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Found {
+    /// The connector, and the name that its agent would get.
+    pub connector: Name,
+    /// Name of the CLI for people.
+    pub title: String,
+    /// The program that a run would start.
+    pub program: String,
+    /// Its version, as it tells it itself.
+    pub version: Option<String>,
+    /// Why its version is not known.
+    pub problem: Option<String>,
+    /// The version with which the connector was tried; absent where nobody has tried it with the real program.
+    pub tested_with: Option<String>,
+    /// What the connector can do with it.
+    pub capabilities: Vec<&'static str>,
+    /// Whether an agent stands for it.
+    pub agent: Registration,
+}
+
+/// Whether an agent stands for a CLI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Registration {
+    /// No agent has this name.
+    None,
+    /// An agent of this name stood before.
+    Exists,
+    /// It was registered just now.
+    Written,
+}
+
+/// The connectors that may be asked, and whether those of the project are among them: they name programs to run, so that they have to
+/// be trusted first.
+pub fn connectors(root: &Path, common_dir: &Path) -> Result<(Registry, Project), OpError> {
+    match trust::missing(root, common_dir)?.is_empty() {
+        true => Ok((agents::connectors(root)?, Project::Included)),
+        false => Ok((Registry::shipped(), Project::Untrusted)),
+    }
+}
+
+/// Whether the project's own connectors were asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Project {
+    /// They were.
+    Included,
+    /// They are not trusted on this machine.
+    Untrusted,
+}
+
+/// Every installed CLI, in the order of the connectors.
+pub fn installed(registry: &Registry, env: &[(OsString, OsString)]) -> Vec<Found> {
+    let candidates: Vec<(&Manifest, &Detect, PathBuf)> = registry
+        .all()
+        .filter_map(|connector| {
+            let manifest = connector.describe();
+            let detect = manifest.detect.as_ref()?;
+            Some((manifest, detect, program(manifest, env)?))
+        })
+        .collect();
+    // Side by side: a CLI in a slow language takes seconds to say its version.
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = candidates
+            .iter()
+            .map(|(manifest, detect, program)| (scope.spawn(|| version(manifest, detect, program, env)), manifest, program))
+            .collect();
+        let answered = asked.into_iter().map(|(thread, manifest, program)| {
+            let version = thread.join().unwrap_or_else(|_| Err("asking for its version failed".to_owned()));
+            found(manifest, program, version)
+        });
+        answered.collect()
+    })
+}
+
+/// Registers an agent for each CLI that has none of its name.
+pub fn register(root: &Path, common_dir: &Path, all: &mut [Found]) -> Result<(), OpError> {
+    for found in all.iter_mut().filter(|found| found.agent == Registration::None) {
+        agents::save(root, common_dir, &Agent::new(found.connector.clone(), found.connector.clone()))?;
+        found.agent = Registration::Written;
+    }
+    Ok(())
+}
+
+/// Marks the CLIs for which an agent stands, also one whose file cannot be read.
+pub fn mark_registered(root: &Path, all: &mut [Found]) {
+    for found in all {
+        if agents::dir(root).join(format!("{}.yaml", found.connector)).symlink_metadata().is_ok() {
+            found.agent = Registration::Exists;
+        }
+    }
+}
+
+/// The native program behind the wrapper that `PATH` leads to, where the connector knows one and it is installed.
+pub fn native_program(manifest: &Manifest, env: &[(OsString, OsString)]) -> Option<PathBuf> {
+    let detect = manifest.detect.as_ref().filter(|detect| !detect.native.is_empty())?;
+    let wrapper = on_path(&detect.command, env)?.canonicalize().ok()?;
+    let dirs = wrapper.ancestors().skip(1);
+    dirs.flat_map(|dir| detect.native.iter().map(move |path| dir.join(path))).find(|path| is_program(path))
+}
+
+fn program(manifest: &Manifest, env: &[(OsString, OsString)]) -> Option<PathBuf> {
+    native_program(manifest, env).or_else(|| on_path(&manifest.detect.as_ref()?.command, env))
+}
+
+fn on_path(command: &str, env: &[(OsString, OsString)]) -> Option<PathBuf> {
+    let (_, path) = env.iter().find(|(name, _)| name == "PATH")?;
+    let dirs = std::env::split_paths(path).filter(|dir| dir.is_absolute());
+    dirs.map(|dir| dir.join(command)).find(|path| is_program(path))
+}
+
+fn is_program(path: &Path) -> bool {
+    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+fn version(manifest: &Manifest, detect: &Detect, program: &Path, env: &[(OsString, OsString)]) -> Result<String, String> {
+    let argv = std::iter::once(program.as_os_str().to_owned()).chain(detect.version_args.iter().map(OsString::from));
+    let mut tool = Tool::new(argv, Path::new("/"));
+    tool.timeout = LIMIT;
+    // Telemetry and update checks stay off here as well; what names a run's own files has no place without a run.
+    let plain = manifest.env_set.iter().filter(|(_, value)| !value.contains('{'));
+    let set: Vec<(OsString, OsString)> = plain.map(|(name, value)| (name.into(), value.into())).collect();
+    tool.env = child_environment(env, &[], &set);
+    let outcome = run_captured(&tool).map_err(|e| e.to_string())?;
+    match (detect.version_in(&outcome.stdout.memory, &outcome.stderr.memory), &outcome.end) {
+        (_, End::TimedOut(_)) => Err(format!("it did not tell its version within {} s", LIMIT.as_secs())),
+        (Some(version), _) => Ok(one_line(&version.chars().take(64).collect::<String>())),
+        (None, _) => Err("what it prints names no version".to_owned()),
+    }
+}
+
+fn found(manifest: &Manifest, program: &Path, version: Result<String, String>) -> Found {
+    use std::os::unix::ffi::OsStrExt;
+    let (version, problem) = match version {
+        Ok(version) => (Some(version), None),
+        Err(why) => (None, Some(why)),
+    };
+    Found {
+        connector: manifest.name.clone(),
+        title: manifest.title.clone(),
+        program: path_bytes(program.as_os_str().as_bytes()),
+        version,
+        problem,
+        tested_with: manifest.tested_with.clone(),
+        capabilities: capabilities(manifest),
+        agent: Registration::None,
+    }
+}
+
+/// What a connector can do, in words.
+fn capabilities(manifest: &Manifest) -> Vec<&'static str> {
+    let all = [
+        (manifest.output != OutputFormat::Text, "events"),
+        (!manifest.model_args.is_empty(), "model"),
+        (!manifest.resume_args.is_empty(), "resume"),
+        (manifest.home.is_some(), "own-home"),
+        (manifest.metering.kind != MeteringKind::None, "tokens"),
+        (manifest.metering.kind == MeteringKind::TokensAndCost, "cost"),
+        (manifest.fence == Fence::Paths, "fenced-paths"),
+        (manifest.fence == Fence::Sandbox, "sandboxed"),
+    ];
+    all.into_iter().filter(|(has, _)| *has).map(|(_, word)| word).collect()
+}
+
+#[cfg(test)]
+#[path = "detect_tests.rs"]
+mod tests;
