@@ -219,6 +219,12 @@ pub fn copy_if_absent(from: &Path, to: &Path) -> Result<(), FsError> {
     at("copy", from, fs::copy(from, to).map(drop))
 }
 
+/// Writes at the end of a file that is there.
+pub fn append(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
+    let mut file = at("write", path, fs::OpenOptions::new().append(true).open(path))?;
+    at("write", path, file.write_all(bytes))
+}
+
 /// Copies a file over whatever bears the new name; where there is none to copy, nothing happens.
 pub fn copy_if_there(from: &Path, to: &Path) -> Result<(), FsError> {
     match fs::copy(from, to) {

@@ -8,7 +8,9 @@ use super::cline::Cline;
 use super::codex::Codex;
 use super::copilot::Copilot;
 use super::gemini::Gemini;
-use super::launch::{LaunchPlan, LaunchRequest, Session, StdinSource, check_words, chosen_model, expand_all, own_home, plan};
+use super::launch::{
+    LaunchPlan, LaunchRequest, Session, StdinSource, check_words, chosen_model, expand_all, own_home, plan,
+};
 use super::manifest::{Manifest, OutputFormat, PromptMode};
 use super::opencode::Opencode;
 use super::pi::Pi;

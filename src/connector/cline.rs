@@ -100,7 +100,8 @@ fn answer(event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
     let one = std::slice::from_ref(output);
     let parts = output.as_array().map_or(one, Vec::as_slice);
     let end = ToolEnd::of(!list(Some(output)).is_empty() || output.is_object());
-    let end = if parts.iter().any(|part| part.get("success") == Some(&Value::Bool(false))) { ToolEnd::Failed } else { end };
+    let end =
+        if parts.iter().any(|part| part.get("success") == Some(&Value::Bool(false))) { ToolEnd::Failed } else { end };
     let words: Vec<&str> = parts.iter().filter_map(|part| text_at(part, "result")).collect();
     seen.files_changed |= text_at(event, "toolName") == Some("apply_patch") && end == ToolEnd::Done;
     let id = owned_at(event, "toolCallId").unwrap_or_default();

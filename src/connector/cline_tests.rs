@@ -18,27 +18,31 @@ fn event(event: Value) -> Value {
 
 #[test]
 fn a_good_run() {
-    comes_to("cline", OK, &[
-        "session conv_01 - -",
-        "used 1000 50",
-        "calls editor",
-        "works",
-        "updates hello.txt",
-        "used 2000 100",
-        "calls read_files",
-        "works",
-        "used 3000 150",
-        "calls editor",
-        "works",
-        "updates README.md",
-        "used 4000 200",
-        "calls run_commands",
-        "works",
-        "used 5000 250",
-        "says all done",
-        "used 5000 250",
-        "ends false completed Some(5) all done",
-    ]);
+    comes_to(
+        "cline",
+        OK,
+        &[
+            "session conv_01 - -",
+            "used 1000 50",
+            "calls editor",
+            "works",
+            "updates hello.txt",
+            "used 2000 100",
+            "calls read_files",
+            "works",
+            "used 3000 150",
+            "calls editor",
+            "works",
+            "updates README.md",
+            "used 4000 200",
+            "calls run_commands",
+            "works",
+            "used 5000 250",
+            "says all done",
+            "used 5000 250",
+            "ends false completed Some(5) all done",
+        ],
+    );
 }
 
 #[test]

@@ -17,18 +17,22 @@ fn begun(more: &[Value]) -> String {
 
 #[test]
 fn a_good_run() {
-    comes_to("codex", OK, &[
-        "session 5e55105e-0000-4000-8000-000000000001 - -",
-        "adds /tree/hello.txt",
-        "calls shell",
-        "works",
-        "updates /tree/README.md",
-        "calls shell",
-        "works",
-        "says all done",
-        "used 5000 250",
-        "ends false completed Some(1) all done",
-    ]);
+    comes_to(
+        "codex",
+        OK,
+        &[
+            "session 5e55105e-0000-4000-8000-000000000001 - -",
+            "adds /tree/hello.txt",
+            "calls shell",
+            "works",
+            "updates /tree/README.md",
+            "calls shell",
+            "works",
+            "says all done",
+            "used 5000 250",
+            "ends false completed Some(1) all done",
+        ],
+    );
 }
 
 #[test]
@@ -58,7 +62,9 @@ fn a_notice_is_not_final() {
 
 #[test]
 fn a_failed_turn_is_judged_by_its_message() {
-    let of = |message: &str| outcome("codex", &begun(&[json!({"type": "turn.failed", "error": {"message": message}})]), &EXIT_0);
+    let of = |message: &str| {
+        outcome("codex", &begun(&[json!({"type": "turn.failed", "error": {"message": message}})]), &EXIT_0)
+    };
     let quota = StreamOutcome::Quota { retry_at_ms: None, after_ms: None };
     assert_eq!(of("You've hit your usage limit."), quota);
     assert_eq!(of("unexpected status 429 Too Many Requests"), quota);
@@ -73,7 +79,10 @@ fn a_sandbox_that_cannot_start_is_a_refusal_although_the_exit_code_is_0() {
         json!({"type": "item.completed", "item": {"id": "i", "type": "file_change", "changes": changes, "status": status}})
     };
     let refused = outcome("codex", &begun(&[change("failed"), good_end()]), &EXIT_0);
-    assert!(matches!(&refused, StreamOutcome::Refused { denials } if denials[0].reason.contains("/tree/a")), "{refused:?}");
+    assert!(
+        matches!(&refused, StreamOutcome::Refused { denials } if denials[0].reason.contains("/tree/a")),
+        "{refused:?}"
+    );
     let both = begun(&[change("failed"), change("completed"), good_end()]);
     assert_eq!(outcome("codex", &both, &EXIT_0), StreamOutcome::Completed);
 }
@@ -103,14 +112,18 @@ fn other_items_are_told() {
         item("item.completed", json!({"type": "item_of_tomorrow"})),
         good_end(),
     ]);
-    comes_to("codex", &stream, &[
-        "session t - -",
-        "plans 2",
-        "thinks hm",
-        "calls s.t",
-        "fails",
-        "error Agent: no metadata for this model",
-        "used 6 2",
-        "ends false completed Some(1) ",
-    ]);
+    comes_to(
+        "codex",
+        &stream,
+        &[
+            "session t - -",
+            "plans 2",
+            "thinks hm",
+            "calls s.t",
+            "fails",
+            "error Agent: no metadata for this model",
+            "used 6 2",
+            "ends false completed Some(1) ",
+        ],
+    );
 }

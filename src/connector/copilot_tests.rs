@@ -19,39 +19,50 @@ fn of(events: &[Value]) -> StreamOutcome {
 
 #[test]
 fn a_good_run() {
-    comes_to("copilot", OK, &[
-        "session - some-model -",
-        "calls create",
-        "works",
-        "adds /tree/hello.txt",
-        "calls view",
-        "works",
-        "calls edit",
-        "works",
-        "updates /tree/README.md",
-        "calls bash",
-        "works",
-        "says all done",
-        "ends false exit code 0 Some(5) all done",
-    ]);
+    comes_to(
+        "copilot",
+        OK,
+        &[
+            "session - some-model -",
+            "calls create",
+            "works",
+            "adds /tree/hello.txt",
+            "calls view",
+            "works",
+            "calls edit",
+            "works",
+            "updates /tree/README.md",
+            "calls bash",
+            "works",
+            "says all done",
+            "ends false exit code 0 Some(5) all done",
+        ],
+    );
 }
 
 #[test]
 fn a_refused_key_is_retried_and_told() {
-    comes_to("copilot", ERROR_401, &[
-        "session - some-model -",
-        "retry 1 Some(401) None",
-        "retry 2 Some(401) None",
-        "retry 3 Some(401) None",
-        "error Request: Authentication failed with provider (HTTP 401).",
-        "ends true exit code 1 Some(1) ",
-    ]);
+    comes_to(
+        "copilot",
+        ERROR_401,
+        &[
+            "session - some-model -",
+            "retry 1 Some(401) None",
+            "retry 2 Some(401) None",
+            "retry 3 Some(401) None",
+            "error Request: Authentication failed with provider (HTTP 401).",
+            "ends true exit code 1 Some(1) ",
+        ],
+    );
 }
 
 #[test]
 fn a_result_of_0_needs_a_rest_that_nobody_forced() {
     assert_eq!(of(&[idle(json!({})), result(0)]), StreamOutcome::Completed);
-    assert_eq!(of(&[idle(json!({"aborted": true})), result(0)]), failed(FailureClass::Interrupted, "the session was aborted"));
+    assert_eq!(
+        of(&[idle(json!({"aborted": true})), result(0)]),
+        failed(FailureClass::Interrupted, "the session was aborted")
+    );
     assert_eq!(of(&[result(0)]), StreamOutcome::Truncated);
     assert_eq!(of(&[idle(json!({}))]), StreamOutcome::Truncated);
     assert_eq!(of(&[idle(json!({})), result(1)]), failed(FailureClass::Agent, "the session ended with an error"));
@@ -74,7 +85,10 @@ fn denied_tools_refuse_a_run_that_changed_nothing() {
     let denied = json!({"type": "tool.execution_complete", "data": {"toolCallId": "c", "success": false,
         "error": {"code": "denied", "message": "outside of the allowed paths"}}});
     let refused = of(&[denied.clone(), idle(json!({})), result(0)]);
-    assert!(matches!(&refused, StreamOutcome::Refused { denials } if denials[0].reason.contains("outside")), "{refused:?}");
+    assert!(
+        matches!(&refused, StreamOutcome::Refused { denials } if denials[0].reason.contains("outside")),
+        "{refused:?}"
+    );
     let changed = json!({"type": "result", "exitCode": 0, "usage": {"codeChanges": {"filesModified": ["/tree/a"]}}});
     assert_eq!(of(&[denied, idle(json!({})), changed]), StreamOutcome::Completed);
 }

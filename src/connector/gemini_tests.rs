@@ -11,22 +11,26 @@ fn ended_with(more: &[Value]) -> String {
 
 #[test]
 fn a_good_run_with_its_message_in_one_piece() {
-    comes_to("gemini", OK, &[
-        "session 5e55105e-0000-4000-8000-000000000001 gemini-2.5-pro -",
-        "calls write_file",
-        "works",
-        "updates /tree/hello.txt",
-        "calls read_file",
-        "works",
-        "calls replace",
-        "works",
-        "updates /tree/README.md",
-        "calls run_shell_command",
-        "works",
-        "says all done",
-        "used 5000 250",
-        "ends false success None all done",
-    ]);
+    comes_to(
+        "gemini",
+        OK,
+        &[
+            "session 5e55105e-0000-4000-8000-000000000001 gemini-2.5-pro -",
+            "calls write_file",
+            "works",
+            "updates /tree/hello.txt",
+            "calls read_file",
+            "works",
+            "calls replace",
+            "works",
+            "updates /tree/README.md",
+            "calls run_shell_command",
+            "works",
+            "says all done",
+            "used 5000 250",
+            "ends false success None all done",
+        ],
+    );
 }
 
 #[test]
@@ -48,7 +52,10 @@ fn the_status_of_the_result_decides_and_not_the_exit_code() {
 #[test]
 fn a_loop_is_no_success() {
     let warning = json!({"type": "error", "severity": "warning", "message": "Loop detected, stopping execution"});
-    let stream = ended_with(&[warning, json!({"type": "result", "status": "success", "stats": {"input_tokens": 3, "cached": 1}})]);
+    let stream = ended_with(&[
+        warning,
+        json!({"type": "result", "status": "success", "stats": {"input_tokens": 3, "cached": 1}}),
+    ]);
     assert_eq!(outcome("gemini", &stream, &EXIT_0), failed(FailureClass::Limit, "Loop detected, stopping execution"));
 }
 

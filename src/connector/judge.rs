@@ -106,15 +106,14 @@ fn of_trouble(trouble: &Trouble, view: &View<'_>) -> StreamOutcome {
         Cause::Auth => StreamOutcome::Auth { message },
         Cause::Status(status) => of_service(view.seen, Some(status), None, &message)
             .unwrap_or(StreamOutcome::Failed { class: class_of(Some(status), None), message }),
-        Cause::Other(class) => {
-            view.signs.in_text(&message).unwrap_or(StreamOutcome::Failed { class, message })
-        }
+        Cause::Other(class) => view.signs.in_text(&message).unwrap_or(StreamOutcome::Failed { class, message }),
     }
 }
 
 /// The CLI says that all went well, which a bad end of its process outweighs.
 pub(super) fn of_success(view: &View<'_>) -> StreamOutcome {
-    let stopped_by_us = matches!(view.end, ProcessEnd::TimedOut { .. } | ProcessEnd::Silent { .. } | ProcessEnd::Stopped);
+    let stopped_by_us =
+        matches!(view.end, ProcessEnd::TimedOut { .. } | ProcessEnd::Silent { .. } | ProcessEnd::Stopped);
     // After its last event a CLI may linger on a background command; that `ai` stopped it then says nothing about the result.
     if !view.end.is_zero() && !stopped_by_us {
         return failed(view.end, view.stderr.last());
@@ -128,8 +127,7 @@ pub(super) fn of_success(view: &View<'_>) -> StreamOutcome {
 /// The stream stops in the middle: what was last in the way, else what standard error says, else nothing but that.
 pub(super) fn without_final(view: &View<'_>) -> StreamOutcome {
     if let Some(retry) = &view.seen.retry
-        && let Some(known) =
-            of_service(view.seen, retry.status, retry.word.as_deref(), "the service kept refusing")
+        && let Some(known) = of_service(view.seen, retry.status, retry.word.as_deref(), "the service kept refusing")
     {
         return known;
     }

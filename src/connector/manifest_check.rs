@@ -94,8 +94,9 @@ fn check_detect(detect: &Detect) -> Result<(), String> {
     if detect.command.is_empty() || detect.command.contains(['/', '\0']) {
         return Err("detect.command: must be the plain name of a program".to_owned());
     }
-    let stays_below =
-        |path: &String| !path.is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+    let stays_below = |path: &String| {
+        !path.is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
+    };
     if let Some(at) = detect.native.iter().position(|path| !stays_below(path)) {
         return Err(format!("detect.native[{at}]: must be a relative path without `..`"));
     }

@@ -16,26 +16,30 @@ fn start() -> Value {
 
 #[test]
 fn a_good_run() {
-    comes_to("opencode", OK, &[
-        "session ses_01 - -",
-        "calls write",
-        "works",
-        "adds /tree/hello.txt",
-        "used 1000 50",
-        "calls read",
-        "works",
-        "used 2000 100",
-        "calls edit",
-        "works",
-        "updates /tree/README.md",
-        "used 3000 150",
-        "calls bash",
-        "works",
-        "used 4000 200",
-        "says all done",
-        "used 5000 250",
-        "ends false stop Some(5) all done",
-    ]);
+    comes_to(
+        "opencode",
+        OK,
+        &[
+            "session ses_01 - -",
+            "calls write",
+            "works",
+            "adds /tree/hello.txt",
+            "used 1000 50",
+            "calls read",
+            "works",
+            "used 2000 100",
+            "calls edit",
+            "works",
+            "updates /tree/README.md",
+            "used 3000 150",
+            "calls bash",
+            "works",
+            "used 4000 200",
+            "says all done",
+            "used 5000 250",
+            "ends false stop Some(5) all done",
+        ],
+    );
 }
 
 #[test]
@@ -45,7 +49,10 @@ fn only_a_last_step_that_stopped_is_complete() {
     assert_eq!(of(&[start(), finish("tool-calls")]), StreamOutcome::Truncated);
     assert_eq!(of(&[start(), finish("stop"), start()]), StreamOutcome::Truncated);
     assert!(matches!(of(&[start(), finish("length")]), StreamOutcome::Failed { class: FailureClass::Limit, .. }));
-    assert_eq!(of(&[start(), finish("unknown")]), failed(FailureClass::Provider, "a step of the model ended with `unknown`"));
+    assert_eq!(
+        of(&[start(), finish("unknown")]),
+        failed(FailureClass::Provider, "a step of the model ended with `unknown`")
+    );
     let killed = outcome("opencode", &lines(&[start(), finish("stop")]), &ProcessEnd::TimedOut { after_ms: 1 });
     assert!(matches!(killed, StreamOutcome::Failed { class: FailureClass::Interrupted, .. }), "{killed:?}");
 }

@@ -8,7 +8,9 @@ use serde_json::Value;
 use crate::domain::agent_event::{AgentEvent, FailureClass, FileChangeKind, StreamOutcome, Usage};
 
 use super::clip;
-use super::json::{content_text, count_at, field, is_true, list, owned_at, owned_in, price_at, small_at, status_after, text_at, whole};
+use super::json::{
+    content_text, count_at, field, is_true, list, owned_at, owned_in, price_at, small_at, status_after, text_at, whole,
+};
 use super::judge::{Last, Retry, Trouble, View, judge};
 use super::stream::{Dialect, Seen, ToolEnd, error_event};
 

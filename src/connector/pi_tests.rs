@@ -18,35 +18,43 @@ fn of(events: &[Value]) -> StreamOutcome {
 
 #[test]
 fn a_good_run() {
-    comes_to("pi", OK, &[
-        "session 5e55105e-0000-4000-8000-000000000001 - -",
-        "calls write",
-        "works",
-        "updates /tree/hello.txt",
-        "used 1000 50",
-        "calls read",
-        "works",
-        "used 2000 100",
-        "calls bash",
-        "works",
-        "used 3000 150",
-        "calls bash",
-        "works",
-        "used 4000 200",
-        "says all done",
-        "used 5000 250",
-        "ends false stop Some(5) all done",
-    ]);
+    comes_to(
+        "pi",
+        OK,
+        &[
+            "session 5e55105e-0000-4000-8000-000000000001 - -",
+            "calls write",
+            "works",
+            "updates /tree/hello.txt",
+            "used 1000 50",
+            "calls read",
+            "works",
+            "used 2000 100",
+            "calls bash",
+            "works",
+            "used 3000 150",
+            "calls bash",
+            "works",
+            "used 4000 200",
+            "says all done",
+            "used 5000 250",
+            "ends false stop Some(5) all done",
+        ],
+    );
 }
 
 #[test]
 fn a_refused_key_is_told_although_the_exit_code_is_0() {
-    comes_to("pi", ERROR_401, &[
-        "session 5e55105e-0000-4000-8000-000000000001 - -",
-        "used 0 0",
-        "error Request: 401 invalid api key",
-        "ends true error Some(1) ",
-    ]);
+    comes_to(
+        "pi",
+        ERROR_401,
+        &[
+            "session 5e55105e-0000-4000-8000-000000000001 - -",
+            "used 0 0",
+            "error Request: 401 invalid api key",
+            "ends true error Some(1) ",
+        ],
+    );
 }
 
 #[test]

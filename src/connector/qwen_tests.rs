@@ -9,22 +9,26 @@ const ERROR_401: &str = include_str!("../../tests/data/transcripts/qwen.error-40
 fn a_good_run_of_qwen() {
     let version = OK.split("\"qwen_code_version\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
     let session = OK.split("\"session_id\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
-    comes_to("qwen", OK, &[
-        &format!("session {session} some-model {version}"),
-        "calls write_file",
-        "works",
-        "updates /tree/hello.txt",
-        "calls read_file",
-        "works",
-        "calls edit",
-        "works",
-        "updates /tree/README.md",
-        "calls run_shell_command",
-        "works",
-        "says all done",
-        "used 5000 250",
-        "ends false success Some(5) all done",
-    ]);
+    comes_to(
+        "qwen",
+        OK,
+        &[
+            &format!("session {session} some-model {version}"),
+            "calls write_file",
+            "works",
+            "updates /tree/hello.txt",
+            "calls read_file",
+            "works",
+            "calls edit",
+            "works",
+            "updates /tree/README.md",
+            "calls run_shell_command",
+            "works",
+            "says all done",
+            "used 5000 250",
+            "ends false success Some(5) all done",
+        ],
+    );
 }
 
 #[test]

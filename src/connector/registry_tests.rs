@@ -189,6 +189,7 @@ fn the_program_that_detection_found_is_started() {
 #[test]
 fn what_nobody_has_tried_says_so() {
     let registry = Registry::shipped();
-    let untried = registry.all().map(|c| c.describe()).filter(|m| m.tested_with.is_none() && m.name.as_str() != "command");
+    let untried =
+        registry.all().map(|c| c.describe()).filter(|m| m.tested_with.is_none() && m.name.as_str() != "command");
     assert_eq!(untried.map(|m| m.name.to_string()).collect::<Vec<_>>(), ["openclaw", "nanobot", "agent-zero"]);
 }

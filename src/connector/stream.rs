@@ -80,7 +80,12 @@ impl ToolEnd {
 
 impl Seen {
     /// The CLI is up.
-    pub(super) fn started(&mut self, session: Option<String>, model: Option<String>, version: Option<String>) -> AgentEvent {
+    pub(super) fn started(
+        &mut self,
+        session: Option<String>,
+        model: Option<String>,
+        version: Option<String>,
+    ) -> AgentEvent {
         self.session_id = session.or(self.session_id.take());
         self.model = model.or(self.model.take());
         AgentEvent::SessionStarted { session_id: self.session_id.clone(), model: self.model.clone(), version }
@@ -108,10 +113,19 @@ impl Seen {
     }
 
     /// A tool has answered. A file tool that succeeded has changed the file of its call, in the way of `kind`.
-    pub(super) fn answered(&mut self, id: String, end: ToolEnd, summary: &str, kind: FileChangeKind) -> Vec<AgentEvent> {
+    pub(super) fn answered(
+        &mut self,
+        id: String,
+        end: ToolEnd,
+        summary: &str,
+        kind: FileChangeKind,
+    ) -> Vec<AgentEvent> {
         let path = self.open_calls.remove(&id).filter(|_| end == ToolEnd::Done);
-        let result =
-            AgentEvent::ToolResult { id, is_error: end == ToolEnd::Failed, summary: clip::text(summary, clip::SUMMARY) };
+        let result = AgentEvent::ToolResult {
+            id,
+            is_error: end == ToolEnd::Failed,
+            summary: clip::text(summary, clip::SUMMARY),
+        };
         let change = path.map(|path| self.changed(path, kind));
         std::iter::once(result).chain(change).collect()
     }

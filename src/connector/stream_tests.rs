@@ -145,7 +145,8 @@ fn silence_and_words_are_no_result() {
 #[test]
 fn what_the_model_says_decides_nothing() {
     for one in &RECORDED {
-        let words = "usage limit reached, rate limit, not logged in, 401 Unauthorized, permission requested: x; auto-rejecting";
+        let words =
+            "usage limit reached, rate limit, not logged in, 401 Unauthorized, permission requested: x; auto-rejecting";
         let stream = one.ok.replace("all done", words);
         assert_eq!(outcome(one.connector, &stream, &EXIT_0), StreamOutcome::Completed, "{}", one.connector);
     }

@@ -168,7 +168,8 @@ exit_codes: {quota: [75], auth: [41]}
         let aider = include_str!("../../templates/connectors/aider.yaml");
         let ok = include_str!("../../tests/data/transcripts/aider.ok.txt");
         let error_401 = include_str!("../../tests/data/transcripts/aider.error-401.txt");
-        let of = |text: &str| run(aider, &text.lines().collect::<Vec<_>>(), &[], ProcessEnd::Exited { code: 0 }).outcome;
+        let of =
+            |text: &str| run(aider, &text.lines().collect::<Vec<_>>(), &[], ProcessEnd::Exited { code: 0 }).outcome;
         assert_eq!(of(ok), StreamOutcome::Completed);
         assert!(matches!(of(error_401), StreamOutcome::Auth { .. }), "{:?}", of(error_401));
         assert!(matches!(of(&format!("{ok}\n{error_401}")), StreamOutcome::Auth { .. }), "the second question failed");

@@ -89,7 +89,9 @@ pub fn installed(registry: &Registry, env: &[(OsString, OsString)]) -> Vec<Found
     std::thread::scope(|scope| {
         let asked: Vec<_> = candidates
             .iter()
-            .map(|(manifest, detect, program)| (scope.spawn(|| version(manifest, detect, program, env)), manifest, program))
+            .map(|(manifest, detect, program)| {
+                (scope.spawn(|| version(manifest, detect, program, env)), manifest, program)
+            })
             .collect();
         let answered = asked.into_iter().map(|(thread, manifest, program)| {
             let version = thread.join().unwrap_or_else(|_| Err("asking for its version failed".to_owned()));
@@ -139,7 +141,12 @@ fn is_program(path: &Path) -> bool {
     path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-fn version(manifest: &Manifest, detect: &Detect, program: &Path, env: &[(OsString, OsString)]) -> Result<String, String> {
+fn version(
+    manifest: &Manifest,
+    detect: &Detect,
+    program: &Path,
+    env: &[(OsString, OsString)],
+) -> Result<String, String> {
     let argv = std::iter::once(program.as_os_str().to_owned()).chain(detect.version_args.iter().map(OsString::from));
     let mut tool = Tool::new(argv, Path::new("/"));
     tool.timeout = LIMIT;

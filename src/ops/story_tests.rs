@@ -144,7 +144,7 @@ impl Story {
             }
             Step::Hold(n) => self.on_task(n, |tx, cx, id| edit::hold(tx, cx, id, "h".into())),
             Step::Unhold(n) => self.on_task(n, edit::unhold),
-            Step::Cancel(n) => self.on_task(n, |tx, cx, id| edit::cancel(tx, cx, id, "c".into())),
+            Step::Cancel(n) => self.on_task(n, |tx, cx, id| edit::cancel(tx, cx, id, "c".into()).map(|done| done.task)),
             Step::Retry(n) => self.on_task(n, edit::retry),
             Step::Reopen(n) => self.on_task(n, |tx, cx, id| edit::reopen(tx, cx, id, "again".into())),
             Step::Edit(n, path) => {

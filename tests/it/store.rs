@@ -119,7 +119,11 @@ fn others_on_the_machine_are_kept_out() {
 fn syncs(sandbox: &Sandbox, args: &[&str]) -> Option<u64> {
     let counts = sandbox.base().join("counts");
     let mut traced = sandbox.command("strace");
-    traced.args(["-f", "-c", "-e", "trace=fsync,fdatasync", "-o"]).arg(&counts).arg(env!("CARGO_BIN_EXE_ai")).args(args);
+    traced
+        .args(["-f", "-c", "-e", "trace=fsync,fdatasync", "-o"])
+        .arg(&counts)
+        .arg(env!("CARGO_BIN_EXE_ai"))
+        .args(args);
     if Command::new("strace").arg("-V").output().is_err() {
         return None;
     }

@@ -46,7 +46,9 @@ fn registry(args: &DetectArgs, context: &mut Context) -> Result<Registry, crate:
     };
     let (registry, project) = detect::connectors(&root, &common_dir)?;
     if project == Project::Untrusted {
-        context.ui.warn("what this repository brings is not trusted, so its own connectors were not asked; see `ai trust --show`");
+        context.ui.warn(
+            "what this repository brings is not trusted, so its own connectors were not asked; see `ai trust --show`",
+        );
     }
     for broken in registry.broken() {
         context.ui.warn(&one_line(&broken.to_string()));

@@ -10,7 +10,8 @@ use super::super::path::TreePath;
 use super::super::repo::Repo;
 use super::super::shadow::Shadow;
 use super::checkout::Checkout;
-use super::{MergeError, Plan, list};
+use super::error::list;
+use super::{MergeError, Plan};
 
 /// Git treats ignored files as expendable when a commit brings a file of that name. Here no file is.
 pub(super) fn check_untracked(

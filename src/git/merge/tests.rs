@@ -2,6 +2,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use super::super::repo::RefError;
 use super::super::testing::{Run, TestRepo, write};
 use super::*;
 

@@ -151,7 +151,7 @@ fn dirty_untracked_and_committed_work_is_saved_before_a_reuse() {
     fs::remove_file(run.slot.path.join("src/lib.rs")).unwrap();
     let rescued = run.rescue();
     let (reference, commit, files, tips) = saved(&rescued);
-    assert_eq!((reference.as_str(), files, tips), ("refs/ai/rescue/t-1/1", 3, 1));
+    assert_eq!((reference.as_str(), files, tips), ("refs/ai/rescue/t-1/1", 3, 0));
     let tree = run.test.git(&["ls-tree", "-r", "--name-only", commit.as_str()]);
     assert_eq!(tree, ".gitignore\nREADME\ncommitted\nuntracked/deep");
     assert_eq!(run.test.git(&["show", &format!("{commit}:README")]), "dirty");
@@ -366,7 +366,7 @@ fn sha256_and_reftable_slots_are_reused() {
         run.agent_git(&["commit", "-qm", "mine"]);
         run.write("README", "dirty");
         let rescued = run.rescue();
-        assert_eq!((saved(&rescued).2, saved(&rescued).3), (1, 1));
+        assert_eq!((saved(&rescued).2, saved(&rescued).3), (1, 0));
         run.reuse(rescued.cleared.unwrap(), "ai/t-2/1").unwrap();
         assert_eq!(run.agent_git(&["status", "--porcelain", "--branch"]), "## ai/t-2/1");
     }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::base::{fs, hash};
+use crate::base::fs;
 use crate::checks::judge::{self, CheckRun};
 use crate::checks::reports;
 use crate::config::{self, CommandLine, Config};
@@ -172,10 +172,9 @@ fn run_one(
     let outcome = runtime.block_on(supervise(&spec, &world.redactor, &mut Quiet, cancel)).map_err(environment)?;
     let stdout = fs::read_capped(&log, LOG_CAP).map_err(environment)?;
     let stderr = fs::read_capped(&errors, LOG_CAP).map_err(environment)?;
-    let mut whole = stdout.clone();
-    whole.extend_from_slice(&stderr);
-    fs::write_atomic(&log, &whole).map_err(environment)?;
+    fs::append(&log, &stderr).map_err(environment)?;
     fs::remove_file(&errors).map_err(environment)?;
+    let (log_sha256, _) = fs::digest(&log).map_err(environment)?;
     let fresh = match (junit, before) {
         (Some(glob), Some(before)) => {
             reports::fresh(&before, reports::collect(&place.root, &glob).map_err(environment)?)
@@ -188,7 +187,7 @@ fn run_one(
         stderr: &stderr,
         reports: &fresh,
         duration_ms: u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX),
-        log_sha256: hash::sha256_hex(&whole),
+        log_sha256,
     };
     let result = judge::judge(&plan.spec, &run);
     Ok(Checked { spec: plan.spec, result, log })

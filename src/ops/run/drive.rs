@@ -21,7 +21,7 @@ use crate::ops::run::checks::CheckPlan;
 use crate::ops::run::finish::{self, Sealed};
 use crate::ops::run::heartbeat::{Beat, Heart};
 use crate::ops::run::signals::Signals;
-use crate::ops::run::start::{self, Origin, Started};
+use crate::ops::run::start::{self, Order, Origin, Started};
 use crate::ops::run::stopped::{self, Cause};
 use crate::ops::run::world::{World, environment};
 use crate::ops::run::{adopt, failpoint, recover, work};
@@ -80,7 +80,8 @@ pub fn run(world: &World, store: &mut SqliteStore, which: &Which, agent_name: Op
     let _signals = Signals::listen(cancel.clone())?;
     let is_left = |run: &RunId| adopt::is_left(&world.run_dir(run));
     let cx = world.cx_as(&policy, actor.clone())?;
-    let started = start::start(store, &cx, which, &agent, &origin, ttl_ms, &is_left)?;
+    let order = Order { which, agent: &agent, origin: &origin, ttl_ms, is_left: &is_left };
+    let started = start::start(store, &cx, &order)?;
     let dir = world.run_dir(&started.run.id);
     let live =
         Live { world, repo: &repo, policy: &policy, agent: &agent, connector, actor, started: &started, dir, cancel };

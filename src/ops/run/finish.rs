@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use crate::base::fs;
 use crate::domain::decision::DecisionRecord;
-use crate::domain::event::{After, Attempt, Event};
+use crate::domain::event::Event;
 use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::run::{RunEnd, Step};
-use crate::domain::task::Note;
 use crate::domain::verdict::{Cell, Freshness, Lifecycle, Outcome, PolicyVerdict, Verification};
 use crate::git::Oid;
 use crate::git::diff::{ChangedPath, Stats};

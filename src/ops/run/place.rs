@@ -7,7 +7,9 @@ use crate::domain::ids::RunId;
 use crate::domain::run::Run;
 use crate::git::shadow::{Ignored, Shadow};
 use crate::git::snapshot::TreeReport;
-use crate::git::worktree::{Cleared, Fresh, Pool, PoolLimits, Rescue, RescueAs, Slot, SlotState, Start, WorktreeError};
+use crate::git::worktree::{
+    Cleared, Fresh, Known, Pool, PoolLimits, Rescue, RescueAs, Slot, SlotState, Start, WorktreeError,
+};
 use crate::git::{Identity, Oid, Repo};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::world::{World, environment};

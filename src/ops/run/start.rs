@@ -14,8 +14,8 @@ use crate::ops::claim::{self, Which};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::process::identity::ProcessIdentity;
+use crate::store::Tx;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Store, Tx};
 
 /// What the run starts from.
 pub struct Origin {
@@ -37,16 +37,23 @@ pub struct Started {
     pub token: Token,
 }
 
-/// Claims the task and records the run. `is_left` says whether the files of a lost run are there, so that it can be taken up.
-pub fn start(
-    store: &mut SqliteStore,
-    cx: &Cx,
-    which: &Which,
-    agent: &Agent,
-    origin: &Origin,
-    ttl_ms: i64,
-    is_left: &dyn Fn(&RunId) -> bool,
-) -> Result<Started, OpError> {
+/// What is to be run.
+pub struct Order<'a> {
+    /// Which task.
+    pub which: &'a Which,
+    /// By whom.
+    pub agent: &'a Agent,
+    /// From where.
+    pub origin: &'a Origin,
+    /// The lease's length in milliseconds.
+    pub ttl_ms: i64,
+    /// Whether the files of a lost run are there, so that it can be taken up.
+    pub is_left: &'a dyn Fn(&RunId) -> bool,
+}
+
+/// Claims the task and records the run.
+pub fn start(store: &mut SqliteStore, cx: &Cx, order: &Order<'_>) -> Result<Started, OpError> {
+    let Order { which, agent, origin, ttl_ms, is_left } = *order;
     let supervisor = this_process()?;
     claim::record_lapses(store, cx, which)?;
     commit(store, cx, |tx, cx| {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::base::fs;
 use crate::git::shadow::Shadow;
-use crate::git::worktree::{Cleared, Pool, PoolLimits, Rescue, RescueAs, Rescued, SlotState};
+use crate::git::worktree::{Cleared, Known, Pool, PoolLimits, Rescue, RescueAs, Rescued, SlotState};
 use crate::git::{Oid, Repo};
 use crate::ops::project;
 use crate::ops::refusal::{OpError, Refusal};
@@ -80,6 +80,7 @@ fn rescue(repo: &Repo, pool: &Pool<'_>, plan: &Plan, name: &str, when_ms: i64) -
         message: &format!("ai: work saved from worktree {name}\n"),
         who: &who,
         when_ms,
+        known: Known::Anywhere,
     };
     pool.rescue(name, base.as_ref(), &shadow, &save).map_err(environment)
 }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::cmd::{Outcome, backup};
 use crate::cli::cmd::task::source;
+use crate::cli::cmd::{Outcome, backup};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit;

@@ -1,0 +1,99 @@
+//! Why a merge did not happen, and what helps.
+
+use super::super::error::GitError;
+use super::super::oid::Oid;
+use super::super::path::TreePath;
+use super::super::repo::RefError;
+
+/// Why a merge did not happen. The branch and every file are as before, unless the text says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// Both sides changed the same place.
+    #[error("{} conflicts: {}", count(conflicts.len(), "path"), list(conflicts))]
+    Conflicts {
+        /// The paths, sorted.
+        conflicts: Vec<TreePath>,
+    },
+    /// A fast-forward was asked for and is not possible.
+    #[error("{target} has moved on; it cannot fast-forward to {}", commit.short())]
+    NotFastForward {
+        /// The branch.
+        target: String,
+        /// The commit.
+        commit: Oid,
+    },
+    /// The commits to be replayed hold a merge.
+    #[error("commit {} is a merge; it cannot be rebased", .0.short())]
+    HoldsMerge(Oid),
+    /// The branch is checked out and something is going on there.
+    #[error("{target} is checked out in {root}, where {what}")]
+    InProgress {
+        /// The branch.
+        target: String,
+        /// The checkout.
+        root: String,
+        /// What is going on.
+        what: String,
+    },
+    /// The branch is checked out with changes in the way.
+    #[error("{target} is checked out in {root} with changes in the way: {what}")]
+    Dirty {
+        /// The branch.
+        target: String,
+        /// The checkout.
+        root: String,
+        /// Git's reason, or the files.
+        what: String,
+    },
+    /// Files of the checkout need a filter that `ai` does not run.
+    #[error(
+        "{path} of {target} needs the filter `{filter}` of the repository's own configuration, which ai does not run"
+    )]
+    NeedsFilter {
+        /// The branch.
+        target: String,
+        /// The path.
+        path: TreePath,
+        /// The filter.
+        filter: String,
+    },
+    /// Files were half updated and could not all be put back.
+    #[error("updating {root} failed half-way and not everything could be put back: {what}")]
+    HalfDone {
+        /// The checkout.
+        root: String,
+        /// Why.
+        what: String,
+    },
+    /// The branch is not where it was.
+    #[error(transparent)]
+    Ref(#[from] RefError),
+    /// Git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+impl MergeError {
+    /// A command to try, where one helps. None of them can destroy data.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Dirty { .. } => Some("commit or stash the changes there, then accept again"),
+            Self::InProgress { .. } => Some("finish it there, then accept again"),
+            Self::NeedsFilter { .. } => Some("check another branch out there, accept again, then check the branch out"),
+            Self::Conflicts { .. } | Self::NotFastForward { .. } => {
+                Some("ai reject, so that it is done again on the new base")
+            }
+            _ => None,
+        }
+    }
+}
+
+fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("{n} {noun}") } else { format!("{n} {noun}s") }
+}
+
+pub(super) fn list(paths: &[TreePath]) -> String {
+    let shown: Vec<String> = paths.iter().take(5).map(ToString::to_string).collect();
+    let more = if paths.len() > 5 { ", …" } else { "" };
+    format!("{}{more}", shown.join(", "))
+}
