@@ -217,14 +217,22 @@ fn quiet_says_nothing_but_data_and_errors() {
 #[test]
 fn titles_drive_no_terminal_no_shell_and_no_parser() {
     let scene = Sandbox::project();
-    let titles = ["\u{1b}[2J\u{1b}]0;owned\u{7}", "--help", "$(id) `id`", "a\u{202e}b\u{200b}c", "two\nlines", "\"kind\":\"overridden\""];
+    let titles = [
+        "\u{1b}[2J\u{1b}]0;owned\u{7}",
+        "--help",
+        "$(id) `id`",
+        "a\u{202e}b\u{200b}c",
+        "two\nlines",
+        "\"kind\":\"overridden\"",
+    ];
     for title in titles {
         let task = scene.ai_ok(&["task", "create", "--json", "--", title]).json();
         assert_eq!(task["title"], title, "it is stored as it was given");
         let id = task["id"].as_str().unwrap();
         for args in [&["task", "show", id][..], &["task", "list"], &["why", id], &["log"], &["status"]] {
             let shown = scene.ai_ok(args);
-            let bad = |c: char| c.is_control() && c != '\n' || ('\u{202a}'..='\u{202e}').contains(&c) || c == '\u{200b}';
+            let bad =
+                |c: char| c.is_control() && c != '\n' || ('\u{202a}'..='\u{202e}').contains(&c) || c == '\u{200b}';
             assert!(!shown.stdout.contains(bad), "ai {args:?} lets {title:?} through: {:?}", shown.stdout);
         }
     }
@@ -246,9 +254,15 @@ fn hostile_words_in_the_place_of_ids_names_and_globs_are_refused_without_effect(
     let scene = Sandbox::project();
     let words = ["../../etc/passwd", "\u{1b}[31m", "'; DROP TABLE task; --", "%n%s", "", " ", "t-\u{0}"];
     for word in words.iter().filter(|word| !word.contains('\0')) {
-        for args in [&["task", "show", "--", word][..], &["task", "claim", "--", word], &["lock", "release", "--", word], &["agent", "show", "--", word], &["schema", "--", word]] {
+        for args in [
+            &["task", "show", "--", word][..],
+            &["task", "claim", "--", word],
+            &["lock", "release", "--", word],
+            &["agent", "show", "--", word],
+            &["schema", "--", word],
+        ] {
             let outcome = scene.ai(args);
-            assert!(matches!(outcome.code, Some(2 | 3 | 4)), "ai {args:?}\n{outcome}");
+            assert!(matches!(outcome.code, Some(2..=4)), "ai {args:?}\n{outcome}");
             assert!(!outcome.stderr.contains('\u{1b}'), "ai {args:?}: {:?}", outcome.stderr);
         }
     }
@@ -258,7 +272,8 @@ fn hostile_words_in_the_place_of_ids_names_and_globs_are_refused_without_effect(
 #[test]
 fn a_reader_that_goes_away_ends_a_list_quietly() {
     let scene = Sandbox::project();
-    let lines: String = (0..3000).map(|n| format!("{{\"title\":\"task {n} with some more words to fill the pipe\"}}\n")).collect();
+    let lines: String =
+        (0..3000).map(|n| format!("{{\"title\":\"task {n} with some more words to fill the pipe\"}}\n")).collect();
     scene.write("tasks.jsonl", lines);
     scene.ai_ok(&["task", "create", "--from", "tasks.jsonl", "--quiet"]);
     for args in [&["task", "list"][..], &["task", "list", "--json"], &["log"], &["export"]] {
@@ -278,7 +293,8 @@ fn a_reader_that_goes_away_ends_a_list_quietly() {
 fn every_page_of_the_manual_and_every_completion_script_is_made() {
     let scene = Sandbox::empty();
     scene.ai_ok(&["man", "pages"]);
-    let pages: Vec<_> = std::fs::read_dir(scene.root().join("pages")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let pages: Vec<_> =
+        std::fs::read_dir(scene.root().join("pages")).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(pages.iter().any(|name| name == "ai-task-create.1") && pages.len() > 40, "{pages:?}");
     assert!(scene.ai_ok(&["man"]).stdout.contains(".TH ai 1"));
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
