@@ -40,10 +40,18 @@ pub fn roll_if_due(
     sqlite::roll(store, &dir).map(Some)
 }
 
+/// A backup of the rolling ones.
+pub struct Listed {
+    /// The file.
+    pub path: PathBuf,
+    /// What is in it, or why it cannot be used.
+    pub content: Result<BackupInfo, StoreError>,
+}
+
 /// The backups below `state_dir`, newest first, each read whole.
-pub fn list(state_dir: &Path) -> Result<Vec<(PathBuf, Result<BackupInfo, StoreError>)>, StoreError> {
+pub fn list(state_dir: &Path) -> Result<Vec<Listed>, StoreError> {
     let files = sqlite::backups(&state_dir.join(BACKUPS))?;
-    Ok(files.into_iter().rev().map(|path| (path.clone(), sqlite::inspect(&path))).collect())
+    Ok(files.into_iter().rev().map(|path| Listed { content: sqlite::inspect(&path), path }).collect())
 }
 
 /// When a backup was taken, by its name: the number between its first words and its last.

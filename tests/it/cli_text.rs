@@ -262,7 +262,7 @@ fn hostile_words_in_the_place_of_ids_names_and_globs_are_refused_without_effect(
             &["schema", "--", word],
         ] {
             let outcome = scene.ai(args);
-            assert!(matches!(outcome.code, Some(2 | 3 | 4)), "ai {args:?}\n{outcome}");
+            assert!(matches!(outcome.code, Some(2..=4)), "ai {args:?}\n{outcome}");
             assert!(!outcome.stderr.contains('\u{1b}'), "ai {args:?}: {:?}", outcome.stderr);
         }
     }

@@ -34,8 +34,11 @@ pub(super) fn run(args: &ManArgs, context: &mut Context) -> Outcome {
     Ok(exit::OK)
 }
 
+/// Where a page goes, by the name of its command.
+type Sink<'a> = dyn FnMut(&str, &[u8]) -> Result<(), CliError> + 'a;
+
 /// The page of a command and those of all commands beneath it.
-fn write_pages(command: &Command, write: &mut dyn FnMut(&str, &[u8]) -> Result<(), CliError>) -> Result<(), CliError> {
+fn write_pages(command: &Command, write: &mut Sink<'_>) -> Result<(), CliError> {
     if command.is_hide_set() {
         return Ok(());
     }

@@ -31,9 +31,9 @@ pub(super) fn run(args: &RestoreArgs, context: &mut Context) -> Outcome {
     let cx = context.cx()?;
     let intent = if args.dry_run { Intent::DryRun } else { Intent::Apply };
     if args.dry_run && !context.ui.json() {
-        for (path, found) in backup::list(&state)? {
-            let what = found.map_or_else(|error| error.to_string(), |info| content(&info));
-            context.ui.line(&format!("{}  {what}", shown(&path)));
+        for one in backup::list(&state)? {
+            let what = one.content.map_or_else(|error| error.to_string(), |info| content(&info));
+            context.ui.line(&format!("{}  {what}", shown(&one.path)));
         }
     }
     let report = restore::restore(&state, &cx, which.as_deref(), intent)?;

@@ -1,6 +1,6 @@
 //! `ai export` and `ai import`
 
-use std::io::{BufReader, Write};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use clap::Args;

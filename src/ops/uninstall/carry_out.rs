@@ -9,7 +9,6 @@ use crate::base::{fs, id};
 use crate::domain::time::Now;
 use crate::git::{Location, Repo};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::environment;
 use crate::ops::uninstall::plan::TRASH;
 use crate::ops::uninstall::{Kept, Plan, refs, slots};
 use crate::ops::{project, trust};

@@ -12,4 +12,4 @@ mod refs;
 mod slots;
 
 pub use carry_out::{Farewell, Keep, carry_out};
-pub use plan::{Kept, Plan, StoreContent, plan};
+pub use plan::{Kept, Plan, plan};
