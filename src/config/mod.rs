@@ -9,10 +9,8 @@ mod model;
 mod origin;
 mod template;
 
-pub use detect::{DetectedCheck, detect};
-pub use load::{ConfigError, FILE, load, parse};
-pub use model::{
-    Accept, AcceptMode, Check, CheckParser, CommandLine, Config, Defaults, Isolation, LockCase, Locks, Notify, Runs,
-};
+pub use detect::detect;
+pub use load::{FILE, load};
+pub use model::{AcceptMode, Check, CheckParser, CommandLine, Config, LockCase};
 pub use origin::{Entry, Origin, entries};
 pub use template::default_text;

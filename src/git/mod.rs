@@ -24,9 +24,8 @@ pub(crate) mod testing;
 pub mod worktree;
 
 pub use cmd::Git;
-pub use discover::{DiscoverError, Location, discover};
+pub use discover::Location;
 pub use error::GitError;
 pub use oid::{ObjectFormat, Oid};
 pub use path::TreePath;
-pub use preflight::{Unsupported, check_supported};
-pub use repo::{Expect, Head, Identity, NewCommit, RefError, Repo};
+pub use repo::{Expect, Head, Identity, Repo};

@@ -13,8 +13,8 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::testing::World;
 use crate::ops::{lease, lock};
 use crate::policy::PolicyState;
+use crate::store::Store;
 use crate::store::testing::ann;
-use crate::store::{Store, Tx};
 
 const TTL: i64 = 1_000;
 

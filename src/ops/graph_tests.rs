@@ -8,7 +8,7 @@ use crate::ops::edit;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::testing::World;
 use crate::store::testing::{listed, log};
-use crate::store::{EventFilter, Store, TaskFilter, Tx};
+use crate::store::{EventFilter, Store, TaskFilter};
 
 fn entry(key: &str, deps: &[&str]) -> NewTask {
     let deps = deps.iter().map(|dep| (*dep).to_owned()).collect();
@@ -27,7 +27,7 @@ fn events(world: &mut World) -> u64 {
 /// What is refused, in a world that stays as it was.
 fn refused(world: &mut World, entries: &[NewTask]) -> Refusal {
     let before = (all(world), events(world));
-    let error = world.run(|tx, cx| create_all(tx, cx, entries)).err().expect("it was created");
+    let error = world.run(|tx, cx| create_all(tx, cx, entries)).expect_err("it was created");
     assert_eq!((all(world), events(world)), before, "nothing was created");
     match error {
         OpError::Refused(refused) => refused.why,
@@ -152,7 +152,7 @@ fn what_waits_is_freed_by_the_last_and_caught_again() {
     let mut world = World::new();
     let made = world.run(|tx, cx| create_all(tx, cx, &[entry("a", &[]), entry("b", &["a"])])).unwrap();
     let (a, b) = (made[0].id.to_string(), made[1].id.clone());
-    let mut state = |world: &mut World| world.read(|tx| Ok(tx.task(&b)?)).unwrap().state;
+    let state = |world: &mut World| world.read(|tx| Ok(tx.task(&b)?)).unwrap().state;
     assert!(matches!(state(&mut world), TaskState::Blocked { .. }));
     world.run(|tx, cx| edit::remove_dep(tx, cx, b.as_str(), &a)).unwrap();
     assert_eq!(state(&mut world), TaskState::Queued);

@@ -19,12 +19,11 @@ mod packs;
 mod rule;
 mod show;
 
-pub use engine::{Overlap, Request, decide};
-pub use explain::{Considered, Explanation, Miss, explain};
-pub use facts::{Facts, PathCase};
+pub use engine::{Request, decide};
+pub use facts::Facts;
 pub use globs::check_path_pattern;
-pub use limits::{LimitId, Limits};
-pub use load::{FILE, parse, validate};
-pub use model::{Policy, PolicyState, Unreadable};
+pub use limits::Limits;
+pub use load::{FILE, validate};
+pub use model::PolicyState;
 pub use packs::{PACKS, Pack, pack};
-pub use show::{Shown, ShownRule, show};
+pub use show::{Shown, show};

@@ -55,7 +55,8 @@ fn looking_writes_nothing() {
 
 #[test]
 fn a_damaged_store_is_never_an_empty_one() {
-    let spoil: &[(&str, &dyn Fn(&Path))] = &[
+    type Spoil<'a> = (&'a str, &'a dyn Fn(&Path));
+    let spoil: &[Spoil<'_>] = &[
         ("gone", &|db| std::fs::remove_file(db).unwrap()),
         ("empty", &|db| std::fs::write(db, b"").unwrap()),
         ("noise", &|db| std::fs::write(db, [7; 9_000]).unwrap()),

@@ -30,7 +30,9 @@ pub(super) fn run(args: &DetectArgs, context: &mut Context) -> Outcome {
         detect::register(&root, &common_dir, &mut all)?;
     }
     if context.ui.json() {
-        all.iter().for_each(|found| drop(context.ui.object(found)));
+        for found in &all {
+            context.ui.object(found);
+        }
     } else {
         tell(args, &all, context);
     }

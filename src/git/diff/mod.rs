@@ -4,6 +4,8 @@ mod patch;
 mod raw;
 mod text;
 
-pub use patch::{Patch, Stats};
-pub use raw::{Change, ChangedPath, CommitChanges, Side};
-pub use text::{FileDiff, Hunk, Line, LineKind, Span, file_diff, unified};
+pub use patch::Stats;
+#[cfg(test)]
+pub use raw::Change;
+pub use raw::{ChangedPath, CommitChanges, Side};
+pub use text::{FileDiff, file_diff, unified};

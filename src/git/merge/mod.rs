@@ -13,9 +13,8 @@ mod land;
 mod obstacles;
 mod replay;
 
-pub use contained::{Containment, containment};
 pub use error::MergeError;
-pub use land::{Landed, land};
+pub use land::land;
 
 use super::cmd::Nul;
 use super::error::GitError;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use super::super::repo::RefError;
 use super::super::testing::{Run, TestRepo, write};
+use super::contained::{Containment, containment};
+use super::land::Landed;
 use super::*;
 
 const MAIN: &str = "refs/heads/main";
@@ -121,7 +123,7 @@ fn bare_and_sha256_repositories() {
     let test = TestRepo::new();
     let bare = test.base().join("bare.git");
     test.git(&["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
-    let repo = Repo::open(&super::super::discover(&bare).unwrap(), test.git_program()).unwrap();
+    let repo = Repo::open(&super::super::discover::discover(&bare).unwrap(), test.git_program()).unwrap();
     let shadow = super::super::testing::shadow(&repo, "t-1.1");
     let commit = Oid::parse(&test.git_in(&bare, &["commit-tree", "-p", "main", "-m", "x", "main^{tree}"])).unwrap();
     let who = Identity::new("ai", "a@b").unwrap();

@@ -18,7 +18,6 @@ use std::path::Path;
 pub use commit::{Identity, NewCommit};
 pub use head::Head;
 pub use refs::{Expect, RefError, is_valid_ref_name};
-pub use transaction::LockedRef;
 
 use super::cmd::Git;
 use super::discover::Location;

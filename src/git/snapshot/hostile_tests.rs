@@ -132,7 +132,7 @@ fn nothing_of_ours_runs_any_plant() {
 
 fn everything(run: &Run) {
     let who = Identity::new("ai", "ai@localhost").unwrap();
-    let _ = super::super::discover(&run.slot.path);
+    let _ = super::super::discover::discover(&run.slot.path);
     let repo = run.test.open();
     let snapshot = run.snapshot();
     let paths: Vec<String> = snapshot.changed.iter().map(|c| c.path.to_string()).collect();

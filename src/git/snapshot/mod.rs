@@ -14,7 +14,7 @@ mod seal;
 use std::path::Path;
 
 pub use report::TreeReport;
-pub use seal::{Sealed, Work, seal};
+pub use seal::{Work, seal};
 
 use super::diff::ChangedPath;
 use super::error::GitError;

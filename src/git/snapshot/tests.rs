@@ -8,6 +8,7 @@ use super::super::diff::Change;
 use super::super::path::TreePath;
 use super::super::repo::Identity;
 use super::super::testing::{Run, TestRepo};
+use super::seal::Sealed;
 use super::*;
 
 fn summary(snapshot: &Snapshot) -> Vec<(Change, String)> {

@@ -19,8 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use admin::registered;
-pub use remove::Removal;
-pub use rescue::{Cleared, Known, Rescue, RescueAs, Rescued, Uncleared};
+pub use rescue::{Cleared, Known, Rescue, RescueAs, Rescued};
 pub use reuse::Fresh;
 pub use state::{SlotInfo, SlotState};
 

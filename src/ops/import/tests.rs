@@ -53,7 +53,7 @@ fn small() -> World {
 fn refusal(text: &str) -> String {
     let mut world = World::new();
     let before = exported(&mut world);
-    let why = bring_in(&mut world, text, Intent::Apply).err().expect("it was taken in").to_string();
+    let why = bring_in(&mut world, text, Intent::Apply).expect_err("it was taken in").to_string();
     assert_eq!(exported(&mut world), before, "nothing was imported");
     let mut other = small();
     let before = exported(&mut other);

@@ -4,5 +4,7 @@ mod kept;
 mod lines;
 mod output;
 
-pub use lines::{Extent, Line, MAX_LINE};
+pub use lines::Line;
+#[cfg(test)]
+pub use lines::{Extent, MAX_LINE};
 pub(in crate::process) use output::Capture;

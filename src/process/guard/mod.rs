@@ -20,7 +20,7 @@ mod protocol;
 pub(in crate::process) use adopted::{end_adopted, reap_adopted};
 pub(in crate::process) use client::Keeper;
 pub use keeper::main;
-pub use leftovers::{Leftovers, kill_leftovers};
+pub use leftovers::kill_leftovers;
 pub(in crate::process) use protocol::{Launch, Report, StopCause};
 
 /// The first argument with which this binary is started again as a keeper.

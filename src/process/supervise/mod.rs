@@ -16,4 +16,4 @@ pub use outcome::{CaptureStats, End, Exit, OomHint, Outcome, SpawnFailure, Spawn
 pub use run::{SuperviseError, supervise};
 pub use spec::{Limits, Observer, OutputTo, Quiet, SpawnSpec, StdinSource, Stream};
 
-pub use crate::process::capture::{Extent, Line, MAX_LINE};
+pub use crate::process::capture::Line;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::base::id::random_text;
+use crate::process::capture::{Extent, MAX_LINE};
 use crate::process::captured::{Tool, run_captured};
 use crate::process::guard::kill_leftovers;
 use crate::process::identity::ProcessIdentity;

@@ -23,5 +23,5 @@ mod tx;
 
 pub use backup::{BackupInfo, backups, contents, copy_to, inspect, integrity, roll};
 pub use conn::{Access, SqliteStore};
-pub use migrate::{FORMAT, SchemaVersion};
+pub use migrate::FORMAT;
 pub use replace::replace;
