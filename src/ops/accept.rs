@@ -23,7 +23,7 @@ use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::prove::{self, Trial};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::{Judged, World, failpoint, identity, policy_verdict};
+use crate::ops::run::{Judged, World, blacken, failpoint, identity, policy_verdict};
 use crate::ops::trust;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
@@ -121,8 +121,9 @@ impl Case<'_> {
     fn ask_policy(&self, store: &mut SqliteStore) -> Result<Option<String>, OpError> {
         let cx = self.world.cx_as(&self.world.checkout_policy(), self.agent()?)?;
         let stats = self.stats()?;
-        let (verdict, record) =
+        let (verdict, mut record) =
             policy_verdict(&cx, &self.task, &self.run, &self.changed()?, stats.insertions + stats.deletions);
+        blacken(&mut record, &self.world.redactor);
         if verdict == PolicyVerdict::Allow {
             return Ok(None);
         }

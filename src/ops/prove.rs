@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::hash;
+use crate::domain::check::CheckStatus;
 use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::task::{Proof, Task};
@@ -12,7 +13,9 @@ use crate::git::snapshot::Limits;
 use crate::git::{Head, Oid, Repo};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::world::environment;
-use crate::ops::run::{CheckPlace, CheckPlan, Filed, Judged, World, file_evidence, run_checks, verification};
+use crate::ops::run::{
+    CheckPlace, CheckPlan, Filed, Judged, World, file_evidence, result_text, run_checks, verification,
+};
 use crate::ops::trust;
 use crate::process::supervise::CancelToken;
 
@@ -39,6 +42,8 @@ pub struct Finding {
     /// Their results, to be recorded.
     pub evidence: Vec<Evidence>,
     tree: Oid,
+    /// What each check said, and where its log is.
+    said: Vec<String>,
 }
 
 impl Finding {
@@ -52,7 +57,8 @@ impl Finding {
             .into()),
             other => {
                 let tree = self.tree.short();
-                Err(Refusal::NotProven(format!("the checks are `{other}` on the tree of {task} ({tree})")).into())
+                let said = self.said.join("; ");
+                Err(Refusal::NotProven(format!("the checks are `{other}` on tree {tree} of {task}: {said}")).into())
             }
         }
     }
@@ -63,7 +69,7 @@ pub fn on_tree(world: &World, repo: &Repo, trial: &Trial<'_>) -> Result<Finding,
     let plans = CheckPlan::of(trial.task, &world.config)?;
     let tree = trial.judged.tree.clone();
     if plans.is_empty() {
-        return Ok(Finding { verification: Verification::Unverified, evidence: Vec::new(), tree });
+        return Ok(Finding { verification: Verification::Unverified, evidence: Vec::new(), tree, said: Vec::new() });
     }
     let place = CheckPlace::open(world, repo, trial.place, trial.judged)?;
     let checked = run_checks(world, &place, plans, trial.dir, trial.label, &CancelToken::new())?;
@@ -75,7 +81,9 @@ pub fn on_tree(world: &World, repo: &Repo, trial: &Trial<'_>) -> Result<Finding,
         let name = check.spec.name.as_str();
         evidence.push(file_evidence(world, &filed, EvidenceKind::Check, name, &check.log, summary)?);
     }
-    Ok(Finding { verification: verification(&checked), evidence, tree })
+    let said = checked.iter().filter(|check| check.result.status != CheckStatus::Passed);
+    let said = said.map(|c| format!("{} {} (log: {})", c.spec.name, result_text(&c.result), c.log.display())).collect();
+    Ok(Finding { verification: verification(&checked), evidence, tree, said })
 }
 
 /// A person's tree, proven.

@@ -247,6 +247,39 @@ fn a_bare_repository_with_linked_worktrees_works() {
 }
 
 #[test]
+fn of_several_accepts_at_once_one_lands() {
+    let (sandbox, id) = reviewed(CONFIG, GOOD);
+    sandbox.write("other.txt", "x");
+    sandbox.commit("meanwhile");
+    let commands: Vec<_> = (0..3).map(|n| sandbox.start(&["accept", &id, "--as", &format!("p{n}")])).collect();
+    let codes: Vec<_> = commands.into_iter().map(|command| command.wait()).collect();
+    // One that comes late may find the work landed, and complete what the first had begun.
+    let fine = |code: Option<i32>| matches!(code, Some(0 | 4));
+    assert!(codes.iter().all(|outcome| fine(outcome.code)), "{codes:?}");
+    assert!(codes.iter().any(|outcome| outcome.code == Some(0)), "{codes:?}");
+    assert_eq!(sandbox.git(&["rev-list", "--merges", "--count", "main"]), "1");
+    assert_eq!(sandbox.git(&["status", "--porcelain"]), "");
+    let done = sandbox.rows("SELECT body FROM event WHERE kind = 'task.done'");
+    assert_eq!(done.len(), 1, "{done:?}");
+    assert_eq!(sandbox.show(&id)["proof"]["commit"], sandbox.git(&["rev-parse", "main"]));
+    sandbox.is_at_rest(&id);
+}
+
+#[test]
+fn a_cleaned_checkout_costs_nothing() {
+    let (sandbox, id) = reviewed(CONFIG, GOOD);
+    std::fs::remove_dir_all(sandbox.root().join(".ai/worktrees")).unwrap();
+    std::fs::remove_file(sandbox.root().join(".ai/state")).unwrap();
+    sandbox.write("other.txt", "x");
+    sandbox.commit("meanwhile");
+    sandbox.ai_ok(&["accept", &id]);
+    let next = sandbox.task("Two", &[]);
+    sandbox.set_script("fake", "cat > /dev/null; echo more > more.txt");
+    let outcome = sandbox.run(&next);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+}
+
+#[test]
 fn only_a_review_can_be_accepted() {
     let sandbox = Sandbox::with_script(GOOD);
     let id = sandbox.task("One", &[]);

@@ -224,6 +224,15 @@ fn files_with(dir: &Path, needles: &[&[u8]]) -> Vec<String> {
 }
 
 #[test]
+fn a_secret_in_a_file_name_is_blackened_too() {
+    let came = Came::of("echo work > work.txt; echo x > AKIAZ7Q4MNOPRSTUVWX2.pem");
+    assert_eq!(came.outcome(), "denied", "the policy of `ai init` names such files");
+    assert_eq!(files_with(&came.sandbox.root().join(".git/ai/runs"), &[b"AKIAZ7Q4MNOPRSTUVWX2"]), [""; 0]);
+    let rows: Vec<String> = came.sandbox.rows("SELECT body FROM event").iter().map(Value::to_string).collect();
+    assert!(rows.iter().all(|row| !row.contains("AKIAZ7Q4MNOPRSTUVWX2")), "in the log");
+}
+
+#[test]
 fn a_secret_in_the_change_is_pointed_out() {
     let came = Came::of("echo 'key = AKIAZ7Q4MNOPRSTUVWX2' > work.txt");
     assert!(came.warnings.contains("looks like a secret"), "{}", came.warnings);
@@ -292,6 +301,7 @@ fn a_worktree_that_was_replaced_costs_nobody_anything() {
         "cd ..; rm -rf w1",
         "rm -rf ../../../.git/worktrees/w1; echo work > work.txt",
         "echo rubbish > ../../../.git/worktrees/w1/HEAD; echo work > work.txt",
+        "git update-ref -d HEAD; echo work > work.txt",
         "git checkout -q --detach; git -c user.name=A -c user.email=a@b commit -q --allow-empty -m lost; cd ..; rm -rf w1",
     ];
     for script in scripts {
@@ -440,6 +450,36 @@ fn a_run_that_goes_outside_of_its_paths_is_pointed_out() {
     assert_eq!(outcome.code, Some(0), "{outcome}");
     assert!(outcome.stderr.contains("outside the task's paths: elsewhere.txt"), "{outcome}");
     assert_eq!(processes_of(&id), [""; 0]);
+}
+
+#[test]
+fn word_that_an_agent_leaves_reaches_the_next_one() {
+    let ai = env!("CARGO_BIN_EXE_ai");
+    let came = Came::of(&format!(
+        "echo work > work.txt; '{ai}' task checkpoint $AI_TASK --next-step 'Mind the gap.' || exit 9; \
+         '{ai}' task done $AI_TASK --override mine; '{ai}' accept $AI_TASK; '{ai}' task release $AI_TASK; exit 1"
+    ));
+    assert_eq!(came.outcome(), "retry", "{}", came.warnings);
+    assert_eq!(came.sandbox.show(&came.id)["next_step"], "Mind the gap.");
+    assert_eq!(came.sandbox.status(&came.id), "queued", "an agent does not end its own task");
+    came.sandbox.ai_ok(&["task", "retry", &came.id]);
+    came.sandbox.set_script("fake", GOOD);
+    assert_eq!(came.sandbox.run(&came.id).code, Some(0));
+    assert!(came.sandbox.run_file(&format!("{}.2", came.id), "prompt.md").contains("Mind the gap."));
+}
+
+#[test]
+fn what_it_removes_of_ais_own_is_made_again() {
+    for gone in ["runs", "slots", "recover.lock", "checkout.lock"] {
+        let came = Came::of(&format!("echo work > work.txt; rm -rf ../../../.git/ai/{gone}"));
+        let last = came.sandbox.last_run(&came.id);
+        let saved = [came.branch(), format!("refs/ai/rescue/{}/1", came.id)];
+        let found = saved.iter().any(|name| {
+            came.sandbox.try_git(&came.sandbox.root(), &["cat-file", "-e", &format!("{name}:work.txt")]).code == Some(0)
+        });
+        assert!(found, "{gone}: the work is lost: {last}");
+        came.and_the_next_run_is_good();
+    }
 }
 
 #[test]

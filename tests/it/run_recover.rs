@@ -46,6 +46,23 @@ fn ctrl_c_saves_the_work_and_counts_nothing() {
 }
 
 #[test]
+fn a_second_ctrl_c_ends_ai_on_the_spot() {
+    let sandbox = Sandbox::with_agent(&CONFIG.replace("grace: 1s", "grace: 5s"), &format!("trap '' TERM; {STUCK}"));
+    sandbox.pipe("gate");
+    let id = sandbox.task("One", &[]);
+    let mut command = stuck(&sandbox, &id);
+    // Signals of one kind that wait to be heard are one signal, so they are sent until it ends.
+    poll::until("it has ended", crate::support::runs::PATIENCE, || {
+        command.signal_if_there("INT");
+        command.is_over()
+    });
+    assert_eq!(command.wait().code, None, "it was not killed, but ended in its own time");
+    sandbox.ai_ok(&["recover"]);
+    sandbox.is_at_rest(&id);
+    saved_half(&sandbox, &id, 1);
+}
+
+#[test]
 fn ctrl_c_during_the_checks_keeps_the_work_for_the_next_run() {
     let check = "version: 1\nruns: {grace: 1s}\nchecks: {unit: {run: 'test -f \"$HOME/go\" || { touch \"$HOME/checking\"; sleep 600; }'}}\n";
     let sandbox = Sandbox::with_agent(check, &format!("echo asked >> \"$BASE/asked\"; {GOOD}"));

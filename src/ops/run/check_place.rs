@@ -12,6 +12,8 @@ use crate::ops::run::world::{World, environment};
 pub struct CheckPlace {
     /// The directory.
     pub root: PathBuf,
+    /// Two that check in one place would pull the tree away from under each other.
+    _held: fs::Locked,
 }
 
 /// What the checks are to judge.
@@ -24,10 +26,12 @@ pub struct Judged<'a> {
 }
 
 impl CheckPlace {
-    /// The place beside slot `name`, with the judged tree in it. A place that cannot be brought to that tree is made anew.
+    /// The place beside slot `name`, with the judged tree in it; waits until nobody checks there. A place that cannot be brought to that tree is made anew.
     pub fn open(world: &World, repo: &Repo, name: &str, judged: Judged<'_>) -> Result<CheckPlace, OpError> {
         let root = world.pool_dir().join(format!(".check-{name}"));
         let own = world.state().join("slots").join(name);
+        fs::create_dir_all(&own).map_err(environment)?;
+        let held = fs::lock(&own.join("place.lock")).map_err(environment)?;
         let shadow = Shadow::open(repo, &own.join("check.git")).map_err(environment)?;
         let is_reset = root.is_dir() && shadow.is_primed() && shadow.reset(&root, judged.tree, Ignored::Keep).is_ok();
         if !is_reset {
@@ -36,6 +40,6 @@ impl CheckPlace {
             shadow.checkout(&root, judged.tree).map_err(environment)?;
         }
         shadow.make_private_repository(repo, &root, &own.join("place.git"), judged.commit).map_err(environment)?;
-        Ok(CheckPlace { root })
+        Ok(CheckPlace { root, _held: held })
     }
 }

@@ -100,7 +100,8 @@ fn run_end(cx: &Cx, verdict: &Verdict) -> RunEnd {
 fn judge_all(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings) -> Result<Verdict, OpError> {
     let (task, run) = (&live.started.task, &live.started.run);
     let lines = found.stats.insertions + found.stats.deletions;
-    let (mut policy, decision) = judge::policy_verdict(cx, task, run, &found.changed, lines);
+    let (mut policy, mut decision) = judge::policy_verdict(cx, task, run, &found.changed, lines);
+    judge::blacken(&mut decision, &live.world.redactor);
     if policy == PolicyVerdict::NeedsApproval && store.read(|tx| crate::ops::ask::approved(tx, &decision))? {
         policy = PolicyVerdict::Allow;
     }

@@ -14,6 +14,7 @@ use crate::ops::ask::{self, Question};
 use crate::ops::cx::Cx;
 use crate::ops::run::agent::AgentEnd;
 use crate::ops::run::checks::{Checked, result_text};
+use crate::process::redact::Redactor;
 use crate::process::supervise::StopReason;
 
 /// How long a task waits after a quota refusal that names no time, in milliseconds.
@@ -79,6 +80,19 @@ pub fn policy_verdict(
         Effect::Deny => PolicyVerdict::Deny,
     };
     (verdict, record)
+}
+
+/// Takes secrets out of what is stored of an answer: an agent can write one into the name of a file. What the answer is bound to was
+/// digested before.
+pub fn blacken(record: &mut DecisionRecord, redactor: &Redactor) {
+    let text = |text: &mut String| *text = redactor.redact_text(text);
+    let path = |path: &mut RepoPath| path.0 = redactor.redact(&path.0);
+    record.resource.paths.iter_mut().for_each(path);
+    text(&mut record.reason);
+    for rule in &mut record.matched {
+        text(&mut rule.reason);
+        rule.path.iter_mut().for_each(text);
+    }
 }
 
 /// The note that the next attempt reads: which checks failed and how, or what the policy said.

@@ -27,9 +27,9 @@ mod work;
 pub mod world;
 
 pub use check_place::{CheckPlace, Judged};
-pub use checks::{CheckPlan, run_checks};
+pub use checks::{CheckPlan, result_text, run_checks};
 pub use drive::{Report, run};
 pub use evidence::{Filed, file_evidence};
-pub use judge::{policy_verdict, verification};
+pub use judge::{blacken, policy_verdict, verification};
 pub use place::identity;
 pub use world::{World, environment};

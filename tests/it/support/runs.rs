@@ -209,6 +209,11 @@ impl Background {
         assert!(sent.success());
     }
 
+    /// Sends it a signal unless it has ended.
+    pub fn signal_if_there(&self, name: &str) {
+        let _ = Command::new("kill").args(["-s", name, &self.pid().to_string()]).stderr(Stdio::null()).status();
+    }
+
     /// What it has said so far on stderr.
     pub fn said(&self) -> String {
         std::fs::read_to_string(self.out.with_extension("err")).unwrap()
