@@ -81,6 +81,9 @@ impl Shadow {
     /// The commits that `head` has and `base` has not, oldest first, each with what it changed. `base` is `None` for a history
     /// that starts from nothing.
     pub fn commits_between(&self, base: Option<&Oid>, head: &Oid) -> Result<Vec<CommitChanges>, GitError> {
+        if base == Some(head) {
+            return Ok(Vec::new());
+        }
         let mut list = self.objects(["rev-list", "--reverse", "--topo-order"]).arg(head);
         if let Some(base) = base {
             list = list.arg(format!("^{base}"));

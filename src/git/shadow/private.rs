@@ -53,13 +53,10 @@ impl Shadow {
     }
 }
 
-/// Every tag as a line of `packed-refs`.
+/// Every tag as a line of `packed-refs`. What annotated ones lead to is left for Git to find.
 fn tags(repo: &Repo) -> Result<Vec<u8>, GitError> {
-    let format = "--format=%(objectname) %(refname)%(if)%(*objectname)%(then)%0a^%(*objectname)%(end)";
-    let out = repo.git().command(["for-each-ref", format, "refs/tags"]).git_dir(repo.common_dir()).run()?;
-    let mut text = b"# pack-refs with: peeled fully-peeled sorted \n".to_vec();
-    text.extend_from_slice(&out.stdout);
-    Ok(text)
+    let lines = repo.list_refs("refs/tags/")?.into_iter().map(|(name, oid)| format!("{oid} {name}\n"));
+    Ok(lines.collect::<String>().into_bytes())
 }
 
 fn line(prefix: &[u8], path: &Path) -> Vec<u8> {

@@ -263,6 +263,10 @@ fn is_within(repo: &Repo, tip: &Oid, tips: &[Oid]) -> Result<bool, GitError> {
 /// True where a branch, a tag, a remote branch or an earlier rescue reaches the commit. The branch of a run counts like any other: who
 /// deletes one has to look first whether it is merged.
 pub(super) fn is_held(repo: &Repo, tip: &Oid) -> Result<bool, GitError> {
+    // Nearly always a branch is just there, and no history has to be walked.
+    if repo.list_refs("refs/heads/")?.iter().any(|(_, oid)| oid == tip) {
+        return Ok(true);
+    }
     let command = repo.git().command(["for-each-ref", "--count=1", "--format=%(refname)", "--contains"]).arg(tip);
     let out =
         command.args(["refs/heads", "refs/tags", "refs/remotes", "refs/ai/rescue"]).git_dir(repo.common_dir()).run()?;
