@@ -12,6 +12,7 @@ mod show;
 mod source;
 
 pub(super) use claim::ttl;
+pub(super) use dep::Node as DepNode;
 use clap::Subcommand;
 
 use crate::cli::cmd::Outcome;
