@@ -12,8 +12,8 @@ mod show;
 mod source;
 
 pub(super) use claim::ttl;
-pub(super) use dep::Node as DepNode;
 use clap::Subcommand;
+pub(super) use dep::Node as DepNode;
 
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
