@@ -15,7 +15,7 @@ use crate::store::{StoreError, Tx};
 const CAP: u64 = 1 << 30;
 
 /// What became of one piece.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Found {
     /// The file is what was recorded.

@@ -7,7 +7,7 @@ use crate::domain::decision::{Effect, Layer, MatchedRule};
 use serde::Serialize;
 
 /// The limits of a policy; `None` is no limit.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Limits {
     /// Attempts at one task, judged when a run starts.
     #[serde(skip_serializing_if = "Option::is_none")]

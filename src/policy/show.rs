@@ -8,7 +8,7 @@ use crate::domain::decision::{Effect, Layer};
 use serde::Serialize;
 
 /// The policy in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Shown {
     /// `absent`, `loaded` or `unreadable`.
     pub state: &'static str,
@@ -26,7 +26,7 @@ pub struct Shown {
 }
 
 /// One rule; empty lists mean "all".
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ShownRule {
     /// Its layer.
     pub layer: Layer,

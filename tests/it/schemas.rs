@@ -131,6 +131,11 @@ fn what_is_printed_fits_its_schema() {
     scene.ai_json_lines(&["policy", "log"]).iter().for_each(|record| fits(&scene, "decision", record));
     fits(&scene, "log-verify", &scene.ai_json(&["log", "verify"]));
     fits(&scene, "init", &scene.ai_json(&["init"]));
+    fits(&scene, "policy", &scene.ai_json(&["policy", "show"]));
+    fits(&scene, "policy-validate", &scene.ai_json(&["policy", "validate"]));
+    for line in scene.ai_json_lines(&["task", "dep", "tree", &second]) {
+        fits(&scene, "dep-tree", &line);
+    }
     fits(&scene, "backup", &scene.ai_json(&["backup"]));
     fits(&scene, "restore", &scene.ai_json(&["restore", "--dry-run"]));
     fits(&scene, "export", &scene.ai_json(&["export", "../export.jsonl"]));
@@ -140,6 +145,30 @@ fn what_is_printed_fits_its_schema() {
     scene.ai_json_lines(&["config", "show"]).iter().for_each(|entry| fits(&scene, "config-entry", entry));
     let error = scene.ai(&["task", "show", "t-none", "--json"]);
     fits(&scene, "error", &serde_json::from_str(&error.stderr).unwrap());
+}
+
+#[test]
+fn what_is_printed_about_runs_fits_its_schema() {
+    let scene = Sandbox::project();
+    scene.ai_ok(&["agent", "register", "w", "-c", "command", "--", "sh", "-c", "echo work > made.txt"]);
+    scene.write(".ai/config.yaml", "version: 1\nchecks: {ok: 'true'}\n");
+    scene.ai_ok(&["trust"]);
+    scene.commit("configured");
+    let task = scene.task("one", &["--agent", "w"]);
+    fits(&scene, "run", &scene.ai(&["run", &task, "--json"]).json());
+    fits(&scene, "review", &scene.ai_json(&["review", &task]));
+    let pieces = scene.ai_json_lines(&["evidence", "list", &task]);
+    assert!(!pieces.is_empty());
+    pieces.iter().for_each(|piece| fits(&scene, "evidence", piece));
+    fits(&scene, "evidence-show", &scene.ai_json(&["evidence", "show", pieces[0]["id"].as_str().unwrap()]));
+    for line in scene.ai_json_lines(&["evidence", "verify", &task]) {
+        fits(&scene, "evidence-verify", &line);
+    }
+    fits(&scene, "evidence-export", &scene.ai_json(&["evidence", "export", &task, "--to", "../evidence"]));
+    fits(&scene, "accept", &scene.ai_json(&["accept", &task]));
+    for event in scene.ai_json_lines(&["log"]) {
+        fits(&scene, "event", &event);
+    }
 }
 
 #[test]

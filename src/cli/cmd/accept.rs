@@ -2,8 +2,9 @@
 
 use clap::Args;
 
-use crate::cli::cmd::Outcome;
+use crate::cli::answer::AcceptAnswer;
 use crate::cli::cmd::world::world;
+use crate::cli::cmd::{Outcome, backup};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit;
@@ -37,11 +38,15 @@ pub(super) fn accept(args: &AcceptArgs, context: &mut Context) -> Outcome {
     let world = world(context)?;
     let mut store = context.store(Access::Write)?;
     let accepted = accept::accept(&world, &mut store, &args.id, args.overridden.as_deref())?;
+    backup::roll_if_due(&store, context);
     let target = accepted.target.as_deref().map(|t| t.trim_start_matches("refs/heads/").to_owned());
     if context.ui.json() {
-        context.ui.object(&serde_json::json!({
-            "task": accepted.task, "commit": accepted.commit, "target": target, "updated": accepted.updated,
-        }));
+        context.ui.object(&AcceptAnswer {
+            task: &accepted.task,
+            commit: &accepted.commit,
+            target: target.as_deref(),
+            updated: accepted.updated.as_deref(),
+        });
         return Ok(exit::OK);
     }
     let short = &accepted.commit[..accepted.commit.len().min(12)];

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::base::text::{multi_line, one_line};
+use crate::cli::answer::{EvidenceAnswer, EvidenceChecked, EvidenceExported};
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -88,7 +89,7 @@ fn show(args: &ShowArgs, context: &mut Context) -> Outcome {
     let piece = store.read(|tx| evidence::find(tx, &args.id))?;
     let found = evidence::verify(&state, &piece);
     if context.ui.json() {
-        context.ui.object(&serde_json::json!({ "evidence": piece, "file": found }));
+        context.ui.object(&EvidenceAnswer { evidence: &piece, file: &found });
         return Ok(exit::OK);
     }
     context.ui.line(&format!("{}  {} {}  sha256 {}", piece.id, piece.kind.name(), one_line(&piece.name), piece.sha256));
@@ -110,7 +111,7 @@ fn verify(args: &OfArgs, context: &mut Context) -> Outcome {
         let found = evidence::verify(&state, piece);
         wrong += usize::from(found != Found::Intact);
         if context.ui.json() {
-            context.ui.object(&serde_json::json!({ "id": piece.id, "file": piece.file, "found": found }));
+            context.ui.object(&EvidenceChecked { id: &piece.id, file: &piece.file, found: &found });
         } else {
             let word = match &found {
                 Found::Intact => "intact".to_owned(),
@@ -137,7 +138,7 @@ fn export(args: &ExportArgs, context: &mut Context) -> Outcome {
     let (_, pieces) = store.read(|tx| evidence::list(tx, &args.id))?;
     let written = evidence::export(&state, &pieces, &target)?;
     if context.ui.json() {
-        context.ui.object(&serde_json::json!({ "to": target, "files": written.len() }));
+        context.ui.object(&EvidenceExported { to: &target, files: written.len() });
     } else {
         context.ui.line(&format!("{} files in {}", written.len(), target.display()));
     }

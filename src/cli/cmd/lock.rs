@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use crate::base::text::one_line;
-use crate::cli::answer::{Granted, LockAnswer, LockLine, LockedByHand, LockedPath};
+use crate::cli::answer::{Granted, LockAnswer, LockLine, LockReleased, LockedByHand, LockedPath};
 use crate::cli::cmd::Outcome;
 use crate::cli::cmd::task::ttl;
 use crate::cli::context::{Context, now};
@@ -123,7 +123,7 @@ fn release(args: &ReleaseArgs, context: &mut Context) -> Outcome {
     let subject = commit(&mut store, &cx, |tx, cx| lock::release(tx, cx, &args.id, token.as_ref()))?;
     token::forget_lock(context, &subject)?;
     if context.ui.json() {
-        context.ui.object(&serde_json::json!({ "released": subject }));
+        context.ui.object(&LockReleased { released: subject });
     } else {
         context.ui.line(&format!("{subject}  released"));
     }

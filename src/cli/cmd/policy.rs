@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::base::text::{multi_line, one_line};
+use crate::cli::answer::PolicyValidated;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -86,7 +87,7 @@ fn validate(args: &ValidateArgs, context: &mut Context) -> Outcome {
         .map_err(|e| CliError::new(exit::NOT_FOUND, e.to_string()).hint("`ai init --policy default` writes one"))?;
     let problems = policy::validate(&bytes, &shown);
     if context.ui.json() {
-        context.ui.object(&serde_json::json!({ "file": shown, "ok": problems.is_empty(), "problems": problems }));
+        context.ui.object(&PolicyValidated { file: &shown, ok: problems.is_empty(), problems: &problems });
         return Ok(if problems.is_empty() { exit::OK } else { exit::FAILED });
     }
     for problem in &problems {

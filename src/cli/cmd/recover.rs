@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::cli::answer::RecoverLine;
 use crate::cli::cmd::Outcome;
 use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
@@ -35,9 +36,13 @@ pub(super) fn run(args: &RecoverArgs, context: &mut Context) -> Outcome {
 fn show(recovered: &Recovered, context: &mut Context) {
     let (run, kept) = (&recovered.run, &recovered.kept);
     if context.ui.json() {
-        context.ui.object(&serde_json::json!({
-            "run": run.id, "task": run.task, "step": run.step, "work": kept.reference(), "ended_processes": recovered.ended,
-        }));
+        context.ui.object(&RecoverLine {
+            run: &run.id,
+            task: &run.task,
+            step: run.step,
+            work: kept.reference(),
+            ended_processes: recovered.ended,
+        });
         return;
     }
     let summary = run.end.as_ref().map_or("", |end| end.summary.as_str());

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use clap::Args;
 
 use crate::base::text::{multi_line, one_line};
+use crate::cli::answer::{ReviewAnswer, ReviewedFile};
 use crate::cli::cmd::Outcome;
 use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
@@ -30,12 +31,15 @@ pub(super) fn run(args: &ReviewArgs, context: &mut Context) -> Outcome {
     if context.ui.json() {
         let files: Vec<_> = changes
             .iter()
-            .map(|c| serde_json::json!({ "path": c.path.path.to_string(), "change": c.path.change, "diff": c.text() }))
+            .map(|c| ReviewedFile { path: c.path.path.to_string(), change: c.path.change, diff: c.text() })
             .collect();
-        context.ui.object(&serde_json::json!({
-            "task": review.task, "run": review.run, "evidence": review.evidence, "decisions": review.decisions,
-            "changes": files,
-        }));
+        context.ui.object(&ReviewAnswer {
+            task: &review.task,
+            run: &review.run,
+            evidence: &review.evidence,
+            decisions: &review.decisions,
+            changes: files,
+        });
         return Ok(exit::OK);
     }
     context.ui.print(&head(&review));

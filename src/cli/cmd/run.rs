@@ -3,8 +3,9 @@
 use clap::Args;
 
 use crate::base::text::multi_line;
-use crate::cli::cmd::Outcome;
+use crate::cli::answer::RunAnswer;
 use crate::cli::cmd::world::world;
+use crate::cli::cmd::{Outcome, backup};
 use crate::cli::context::Context;
 use crate::cli::exit;
 use crate::domain::verdict::{self, Lifecycle};
@@ -32,6 +33,7 @@ pub(super) fn run(args: &RunArgs, context: &mut Context) -> Outcome {
     let mut store = context.store(Access::Write)?;
     let report = run::run(&world, &mut store, &which, args.agent.as_deref())?;
     show(&report, context);
+    backup::roll_if_due(&store, context);
     if world.config.notify.desktop {
         notify(&report, context);
     }
@@ -56,10 +58,15 @@ fn show(report: &Report, context: &mut Context) {
         context.ui.warn(&multi_line(warning));
     }
     if context.ui.json() {
-        context.ui.object(&serde_json::json!({
-            "run": report.run, "task": report.task, "verdict": report.cell, "outcome": report.outcome,
-            "summary": report.summary, "warnings": report.warnings, "dir": report.dir,
-        }));
+        context.ui.object(&RunAnswer {
+            run: &report.run,
+            task: &report.task,
+            verdict: &report.cell,
+            outcome: &report.outcome,
+            summary: &report.summary,
+            warnings: &report.warnings,
+            dir: &report.dir,
+        });
         return;
     }
     let (run, task) = (&report.run, &report.task);

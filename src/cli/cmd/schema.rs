@@ -8,6 +8,7 @@ use crate::base::suggest;
 use crate::base::text::one_line;
 use crate::cli::answer;
 use crate::cli::cmd::Outcome;
+use crate::cli::cmd::task::DepNode;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit;
@@ -16,7 +17,6 @@ use crate::domain::agent::Agent;
 use crate::domain::decision::DecisionRecord;
 use crate::domain::event::EventRecord;
 use crate::domain::evidence::Evidence;
-use crate::domain::run::Run;
 use crate::domain::task::Task;
 use crate::ops::create::NewTask;
 use crate::ops::detect::Found;
@@ -24,6 +24,7 @@ use crate::ops::doctor::Finding;
 use crate::ops::export::Header;
 use crate::ops::import;
 use crate::ops::trust::Change;
+use crate::policy;
 
 #[derive(Args)]
 pub(in crate::cli) struct SchemaArgs {
@@ -53,16 +54,21 @@ const fn read<T: JsonSchema>(name: &'static str, about: &'static str) -> Publish
 
 /// Everything that is published, sorted by name.
 const ALL: &[Published] = &[
+    printed::<answer::AcceptAnswer<'_>>("accept", "`ai accept`"),
     printed::<Agent>("agent", "a line of `ai agent list`, and `ai agent show`"),
     printed::<answer::BackupAnswer>("backup", "`ai backup`"),
     printed::<answer::ClaimAnswer<'_>>("claim", "`ai task claim` and `ai task handoff`"),
     printed::<config::Entry>("config-entry", "a line of `ai config show`"),
     printed::<DecisionRecord>("decision", "a line of `ai policy log`, and `ai policy explain`"),
+    printed::<DepNode>("dep-tree", "a line of `ai task dep tree`"),
     printed::<Found>("detected", "a line of `ai agent detect`"),
     printed::<Finding>("doctor", "a line of `ai doctor`"),
     printed::<answer::ErrorAnswer<'_>>("error", "what failed, on standard error"),
     printed::<EventRecord>("event", "a line of `ai log`"),
     printed::<Evidence>("evidence", "a line of `ai evidence list`"),
+    printed::<answer::EvidenceExported<'_>>("evidence-export", "`ai evidence export`"),
+    printed::<answer::EvidenceAnswer<'_>>("evidence-show", "`ai evidence show`"),
+    printed::<answer::EvidenceChecked<'_>>("evidence-verify", "a line of `ai evidence verify`"),
     printed::<Header>("export", "`ai export FILE`; also the first line of an export"),
     printed::<import::Report>("import", "`ai import`"),
     printed::<answer::InitAnswer<'_>>("init", "`ai init`"),
@@ -70,10 +76,16 @@ const ALL: &[Published] = &[
     printed::<answer::LockAnswer>("lock", "`ai lock acquire`"),
     printed::<answer::LockedPath<'_>>("lock-check", "a line of `ai lock check`"),
     printed::<answer::LockLine<'_>>("lock-line", "a line of `ai lock list`"),
+    printed::<answer::LockReleased>("lock-release", "`ai lock release`"),
     printed::<answer::LogVerified<'_>>("log-verify", "`ai log verify`"),
     read::<NewTask>("new-task", "an entry of a file for `ai task create --from`"),
+    printed::<policy::Shown>("policy", "`ai policy show`"),
+    printed::<answer::PolicyValidated<'_>>("policy-validate", "`ai policy validate`"),
+    printed::<answer::RecoverLine<'_>>("recover", "a line of `ai recover`"),
     printed::<answer::RestoreAnswer<'_>>("restore", "`ai restore`"),
-    printed::<Run>("run", "a run, as `ai run` and `ai review` show it"),
+    printed::<answer::ReviewAnswer<'_>>("review", "`ai review`"),
+    printed::<answer::RunAnswer<'_>>("run", "`ai run`"),
+    printed::<answer::SchemaLine<'_>>("schema", "a line of `ai schema`"),
     printed::<answer::StatusAnswer<'_>>("status", "`ai status`"),
     printed::<Task>("task", "a line of `ai task list`, and whatever shows or changes one task"),
     printed::<Change>("trust-change", "a line of `ai trust`"),
@@ -104,7 +116,7 @@ pub(super) fn run(args: &SchemaArgs, context: &mut Context) -> Outcome {
 fn list(context: &mut Context) {
     for one in ALL {
         let more = if context.ui.json() {
-            context.ui.object(&serde_json::json!({ "name": one.name, "about": one.about }))
+            context.ui.object(&answer::SchemaLine { name: one.name, about: one.about })
         } else {
             context.ui.line(&format!("{:<14} {}", one.name, one.about))
         };

@@ -5,7 +5,5 @@ mod raw;
 mod text;
 
 pub use patch::Stats;
-#[cfg(test)]
-pub use raw::Change;
-pub use raw::{ChangedPath, CommitChanges, Side};
+pub use raw::{Change, ChangedPath, CommitChanges, Side};
 pub use text::{FileDiff, file_diff, unified};

@@ -49,11 +49,15 @@ pub(super) fn run(command: &DepCommand, context: &mut Context) -> Outcome {
 }
 
 /// One line of the tree.
-#[derive(serde::Serialize)]
-struct Node {
+#[derive(serde::Serialize, schemars::JsonSchema)]
+pub(in crate::cli) struct Node {
+    /// The task.
     id: TaskId,
+    /// How many steps below the top.
     depth: usize,
+    /// Its state.
     status: String,
+    /// Its title.
     title: String,
     /// True where the task stands in the tree already, further up.
     repeated: bool,

@@ -13,6 +13,7 @@ mod source;
 
 pub(super) use claim::ttl;
 use clap::Subcommand;
+pub(super) use dep::Node as DepNode;
 
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;

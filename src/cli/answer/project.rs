@@ -1,0 +1,110 @@
+//! Answers about the project as a whole, and errors.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::base::yaml::Problem;
+use crate::domain::actor::Actor;
+use crate::domain::ids::{Subject, TaskId};
+use crate::ops::trust::Change;
+use crate::ops::why::Gate;
+
+/// The answer to `ai status`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct StatusAnswer<'a> {
+    /// How many tasks stand in each state; states without tasks are left out.
+    pub(in crate::cli) tasks: BTreeMap<&'a str, u64>,
+    /// Who works on what.
+    pub(in crate::cli) leases: Vec<StatusLease<'a>>,
+    /// Tasks that wait for a review.
+    pub(in crate::cli) reviews: Vec<&'a str>,
+}
+
+/// A lease, as `ai status` shows it.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct StatusLease<'a> {
+    /// The task or lock.
+    pub(in crate::cli) subject: &'a Subject,
+    /// Who holds it.
+    pub(in crate::cli) holder: &'a Actor,
+    /// Grows with every grant.
+    pub(in crate::cli) epoch: u64,
+    /// When it lapses by the wall clock, in milliseconds since 1970.
+    pub(in crate::cli) expires_ms: i64,
+    /// False where it has lapsed.
+    pub(in crate::cli) live: bool,
+    /// The task's title; null for a lock.
+    pub(in crate::cli) title: Option<&'a str>,
+    /// The task's state; null for a lock.
+    pub(in crate::cli) status: Option<&'a str>,
+}
+
+/// The answer to `ai why`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct WhyAnswer<'a> {
+    /// The task.
+    pub(in crate::cli) task: &'a TaskId,
+    /// Its state.
+    pub(in crate::cli) status: &'a str,
+    /// What holds it, the decisive gate first.
+    pub(in crate::cli) gates: &'a [Gate],
+}
+
+/// The answer to `ai init`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct InitAnswer<'a> {
+    /// Files that were written.
+    pub(in crate::cli) written: &'a [String],
+    /// Files that stood already and were left.
+    pub(in crate::cli) kept: &'a [String],
+    /// True where the store is new.
+    pub(in crate::cli) new_store: bool,
+    /// True where there is no checkout, and so no files.
+    pub(in crate::cli) bare: bool,
+    /// What would run code and is not trusted yet.
+    pub(in crate::cli) untrusted: &'a [Change],
+}
+
+/// An error, on standard error.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct ErrorAnswer<'a> {
+    /// The error.
+    pub(in crate::cli) error: ErrorBody<'a>,
+}
+
+/// What failed and why.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct ErrorBody<'a> {
+    /// The exit code.
+    pub(in crate::cli) code: u8,
+    /// Its name, such as `conflict`.
+    pub(in crate::cli) kind: &'a str,
+    /// What failed and why.
+    pub(in crate::cli) message: &'a str,
+    /// The next command, where one helps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) next: Option<Cow<'a, str>>,
+}
+
+/// The answer to `ai policy validate`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct PolicyValidated<'a> {
+    /// The file.
+    pub(in crate::cli) file: &'a str,
+    /// True where nothing is wrong.
+    pub(in crate::cli) ok: bool,
+    /// Everything that is wrong.
+    pub(in crate::cli) problems: &'a [Problem],
+}
+
+/// A line of `ai schema`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct SchemaLine<'a> {
+    /// For `ai schema NAME`.
+    pub(in crate::cli) name: &'a str,
+    /// Where it is printed or read.
+    pub(in crate::cli) about: &'a str,
+}

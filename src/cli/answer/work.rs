@@ -1,0 +1,117 @@
+//! Answers about runs, their evidence, and what became of them.
+
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::domain::decision::DecisionRecord;
+use crate::domain::evidence::Evidence;
+use crate::domain::ids::{EvidenceId, RunId, TaskId};
+use crate::domain::run::{Run, Step};
+use crate::domain::task::Task;
+use crate::domain::verdict::{Cell, Outcome};
+use crate::git::diff::Change;
+use crate::ops::evidence::Found;
+
+/// The answer to `ai run`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct RunAnswer<'a> {
+    /// The run.
+    pub(in crate::cli) run: &'a Run,
+    /// The task as it stands now.
+    pub(in crate::cli) task: &'a Task,
+    /// The cell of the verdict table.
+    pub(in crate::cli) verdict: &'a Cell,
+    /// What follows from it.
+    pub(in crate::cli) outcome: &'a Outcome,
+    /// The short of it, for people.
+    pub(in crate::cli) summary: &'a str,
+    /// What a reviewer should look at.
+    pub(in crate::cli) warnings: &'a [String],
+    /// The directory with the run's files.
+    pub(in crate::cli) dir: &'a Path,
+}
+
+/// The answer to `ai review`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct ReviewAnswer<'a> {
+    /// The task.
+    pub(in crate::cli) task: &'a Task,
+    /// The run that waits, or the last one.
+    pub(in crate::cli) run: &'a Run,
+    /// What was recorded about the run.
+    pub(in crate::cli) evidence: &'a [Evidence],
+    /// The decisions on the task since the run began.
+    pub(in crate::cli) decisions: &'a [DecisionRecord],
+    /// What the run changed; empty with `--no-diff`.
+    pub(in crate::cli) changes: Vec<ReviewedFile>,
+}
+
+/// A file that a run changed.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct ReviewedFile {
+    /// The path, escaped where it is not plain text.
+    pub(in crate::cli) path: String,
+    /// How it changed.
+    pub(in crate::cli) change: Change,
+    /// The change as a unified diff.
+    pub(in crate::cli) diff: String,
+}
+
+/// The answer to `ai accept`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct AcceptAnswer<'a> {
+    /// The task, done.
+    pub(in crate::cli) task: &'a Task,
+    /// The commit that is in the target now.
+    pub(in crate::cli) commit: &'a str,
+    /// The branch; null where the work stays on its own.
+    pub(in crate::cli) target: Option<&'a str>,
+    /// The checkout whose files were brought along.
+    pub(in crate::cli) updated: Option<&'a Path>,
+}
+
+/// A line of `ai recover`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct RecoverLine<'a> {
+    /// The run that was cut off.
+    pub(in crate::cli) run: &'a RunId,
+    /// Its task.
+    pub(in crate::cli) task: &'a TaskId,
+    /// How far it had come.
+    pub(in crate::cli) step: Step,
+    /// The ref on which its work stands.
+    pub(in crate::cli) work: Option<&'a str>,
+    /// Processes of it that were still there and were ended.
+    pub(in crate::cli) ended_processes: usize,
+}
+
+/// The answer to `ai evidence show`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct EvidenceAnswer<'a> {
+    /// The piece.
+    pub(in crate::cli) evidence: &'a Evidence,
+    /// What became of its file.
+    pub(in crate::cli) file: &'a Found,
+}
+
+/// A line of `ai evidence verify`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct EvidenceChecked<'a> {
+    /// The piece.
+    pub(in crate::cli) id: &'a EvidenceId,
+    /// Its file, below the state directory.
+    pub(in crate::cli) file: &'a str,
+    /// What became of it.
+    pub(in crate::cli) found: &'a Found,
+}
+
+/// The answer to `ai evidence export`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct EvidenceExported<'a> {
+    /// The new directory.
+    pub(in crate::cli) to: &'a Path,
+    /// How many files are in it.
+    pub(in crate::cli) files: usize,
+}
