@@ -105,7 +105,7 @@ fn refuse_full(tx: &mut dyn Tx, _cx: &Cx, agent: &Agent) -> Result<(), OpError> 
             let text = format!("agent {} is at work on {at_work} runs, which is its limit", agent.name);
             Err(Refusal::TryLater {
                 why: text,
-                next: format!("raise it with `ai agent register {} … `, or wait", agent.name),
+                next: format!("wait, or raise `limits.parallel` in .ai/agents/{}.yaml and say `ai trust`", agent.name),
             }
             .into())
         }
