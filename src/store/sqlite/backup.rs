@@ -40,16 +40,19 @@ pub fn copy_to(store: &SqliteStore, target: &Path) -> Result<(), StoreError> {
 
 /// Takes a rolling backup in `dir` and removes the oldest beyond the number kept. Returns the new file.
 pub fn roll(store: &SqliteStore, dir: &Path) -> Result<PathBuf, StoreError> {
-    let rolling = |dir| Ok::<_, StoreError>(backups(dir)?.into_iter().filter(|path| stamp(path, ROLLING).is_some()));
     // Later than the newest by name, even where the clock was set back: it must not be the one that is removed as the oldest.
-    let newest = rolling(dir)?.filter_map(|path| stamp(&path, ROLLING)).max();
-    let target = name(dir, ROLLING, clock::wall_ms().max(newest.map_or(0, |ms| ms + 1)));
+    let target = name(dir, ROLLING, clock::wall_ms().max(newest_ms(dir)?.map_or(0, |ms| ms + 1)));
     copy_to(store, &target)?;
-    let all: Vec<PathBuf> = rolling(dir)?.collect();
-    for old in all.iter().rev().skip(KEEP) {
+    let rolling: Vec<PathBuf> = backups(dir)?.into_iter().filter(|path| stamp(path, ROLLING).is_some()).collect();
+    for old in rolling.iter().rev().skip(KEEP) {
         fs::remove_file(old)?;
     }
     Ok(target)
+}
+
+/// When the newest rolling backup of a directory was taken, by its name.
+fn newest_ms(dir: &Path) -> Result<Option<i64>, StoreError> {
+    Ok(fs::list_dir(dir)?.iter().filter_map(|path| stamp(path, ROLLING)).max())
 }
 
 /// The backup files of a directory, oldest first.
