@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::time::Now;
 use crate::git::discover::{self, Location};
-use crate::ops::cx::{Cx, Rules};
+use crate::ops::cx::{Cx, PolicyAtHand, Rules};
 use crate::ops::project;
 use crate::store::sqlite::{Access, SqliteStore};
 
@@ -107,10 +107,18 @@ impl Context {
         Ok(self.config.get_or_init(|| config))
     }
 
-    /// Everything that an operation needs to know.
+    /// Everything that an operation needs to know. The policy is read at once: whoever asks it holds the store, and others wait.
     pub(super) fn cx(&self) -> Result<Cx, CliError> {
+        let cx = self.cx_for_reading()?;
+        cx.policy.state();
+        Ok(cx)
+    }
+
+    /// The same for a command that changes nothing: the policy is read when it is asked, if it is.
+    pub(super) fn cx_for_reading(&self) -> Result<Cx, CliError> {
         let rules = Rules::of(self.config()?, self.place()?)?;
-        let policy = Arc::new(project::policy(self.root()?));
+        let root = self.root()?.to_owned();
+        let policy = PolicyAtHand::when_asked(move || project::policy(&root));
         Ok(Cx { now: now(), actor: self.actor()?, policy, rules: Arc::new(rules) })
     }
 

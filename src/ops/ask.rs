@@ -95,7 +95,7 @@ pub fn answer(cx: &Cx, question: &Question) -> DecisionRecord {
         // A pattern that cannot be read might meet anything: the stricter answer is the safe one.
         _ => true,
     };
-    let decision = policy::decide(&cx.policy, &request, &overlap);
+    let decision = policy::decide(cx.policy.state(), &request, &overlap);
     let id = format!("d-{}", id::random_text(10));
     decision.record(id, cx.now.wall_ms, question.action, &cx.actor, &question.resource)
 }

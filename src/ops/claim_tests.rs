@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use crate::domain::actor::{Actor, ActorKind, Incarnation};
 use crate::domain::ids::TaskId;
 use crate::domain::lease::{Lease, Token};
@@ -106,8 +104,8 @@ fn next_passes_over_what_policy_keeps_from_this_actor() {
     let mut world = World::new();
     let text = "version: 1\ndefault: allow\nrules:\n  - id: no-secrets\n    on: [task.claim]\n    labels: [secret]\n    actors: [\"agent:*\"]\n    \
                 effect: deny\n    reason: for people\n";
-    world.cx.policy = Arc::new(PolicyState::from_bytes(Some(text.as_bytes()), "policy.yaml"));
-    assert!(matches!(*world.cx.policy, PolicyState::Loaded(_)), "{:?}", world.cx.policy);
+    world.cx.policy = PolicyState::from_bytes(Some(text.as_bytes()), "policy.yaml").into();
+    assert!(matches!(world.cx.policy.state(), PolicyState::Loaded(_)));
     let secret = made(&mut world, NewTask { labels: vec!["secret".into()], ..NewTask::default() });
     let open = made(&mut world, NewTask { priority: Some(4), ..NewTask::default() });
     world.cx.actor = Actor::new(ActorKind::Agent, "bot").unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::base::id;
 use crate::config::{Config, LockCase};
@@ -25,9 +25,33 @@ pub struct Cx {
     /// Who acts.
     pub actor: Actor,
     /// The policy that answers.
-    pub policy: Arc<PolicyState>,
+    pub policy: PolicyAtHand,
     /// What the project has configured.
     pub rules: Arc<Rules>,
+}
+
+/// The policy, read when it is first asked: many commands that only look never ask it.
+#[derive(Clone)]
+pub struct PolicyAtHand(Arc<LazyLock<PolicyState, ReadPolicy>>);
+
+type ReadPolicy = Box<dyn FnOnce() -> PolicyState + Send>;
+
+impl PolicyAtHand {
+    /// A policy that `read` will bring.
+    pub fn when_asked(read: impl FnOnce() -> PolicyState + Send + 'static) -> PolicyAtHand {
+        PolicyAtHand(Arc::new(LazyLock::new(Box::new(read))))
+    }
+
+    /// What is known about the policy.
+    pub fn state(&self) -> &PolicyState {
+        &self.0
+    }
+}
+
+impl From<PolicyState> for PolicyAtHand {
+    fn from(state: PolicyState) -> PolicyAtHand {
+        PolicyAtHand::when_asked(move || state)
+    }
 }
 
 /// The parts of the configuration that decide operations on the store.

@@ -39,7 +39,7 @@ impl World {
         let rules = Arc::new(Rules::of(&config, &place).unwrap());
         let name = id::random_text(8);
         let store = SqliteStore::create(&dir.path().join("ai.db"), &name).unwrap();
-        let policy = Arc::new(PolicyState::Absent);
+        let policy = PolicyState::Absent.into();
         let mut world = World { dir, store, cx: Cx { now: at(0), actor: ann(), policy, rules } };
         world.turn(at(1_000_000));
         world.run(|tx, cx| cx.record(tx, &Event::StoreCreated { store: name })).unwrap();

@@ -27,6 +27,7 @@ mod notify;
 mod person_done;
 mod policy;
 mod quick_start;
+mod ready;
 mod repositories;
 mod run_basic;
 mod run_failpoints;

@@ -84,7 +84,7 @@ pub fn yaml_readers(tree: &Tree) -> Vec<Violation> {
             let by_hand = HAND_WRITTEN.iter().any(|dir| file.path.starts_with(dir));
             let strict = file.path.starts_with(STRICT_YAML);
             let wrong = move |p: &str| {
-                (starts_with_path(p, "serde_saphyr") && !strict)
+                (starts_with_path(p, "granit_parser") && !strict)
                     || (by_hand && (p.starts_with("serde_yaml::from_") || p == "serde_yaml::Value"))
             };
             let message = "files written by hand are read by `base::yaml`, all others by serde_yaml";
@@ -198,10 +198,10 @@ fn impure_decisions_are_found() {
 fn the_wrong_yaml_reader_is_found() {
     let by = |path, code| yaml_readers(&Tree::sample(&[(path, code)])).len();
     assert_eq!(by("src/config/load.rs", "serde_yaml::from_str(text)"), 1);
-    assert_eq!(by("src/ops/export.rs", "use serde_saphyr::from_str;"), 1);
-    assert_eq!(by("src/config/load.rs", "use serde_saphyr::Spanned;"), 1);
+    assert_eq!(by("src/ops/export.rs", "use granit_parser::Parser;"), 1);
+    assert_eq!(by("src/config/load.rs", "use granit_parser::Span;"), 1);
     assert_eq!(by("src/config/load.rs", "crate::base::yaml::parse(text); serde_yaml::to_string(x)"), 0);
-    assert_eq!(by("src/base/yaml/node.rs", "use serde_saphyr::Spanned;"), 0);
+    assert_eq!(by("src/base/yaml/build.rs", "use granit_parser::Parser;"), 0);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: merge keys, tags, several documents, and writing YAML.
 
+mod build;
 mod decode;
 mod node;
 mod problem;

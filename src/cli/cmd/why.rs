@@ -18,7 +18,7 @@ pub(in crate::cli) struct WhyArgs {
 }
 
 pub(super) fn run(args: &WhyArgs, context: &mut Context) -> Outcome {
-    let cx = context.cx()?;
+    let cx = context.cx_for_reading()?;
     let mut store = context.store(Access::Read)?;
     let (task, gates) = store.read(|tx| why::why(tx, &cx, &args.id))?;
     if context.ui.json() {

@@ -57,9 +57,15 @@ enum Sort {
 #[derive(Args)]
 pub(in crate::cli) struct ReadyArgs {
     /// At most so many
-    #[arg(long, short = 'n', value_name = "N")]
-    limit: Option<usize>,
+    #[arg(long, short = 'n', value_name = "N", default_value_t = FIRST_READY, conflicts_with = "all")]
+    limit: u64,
+    /// All of them
+    #[arg(long)]
+    all: bool,
 }
+
+/// How many ready tasks are shown unless more are asked for: who looks wants to know what comes next, not all that there is.
+const FIRST_READY: u64 = 20;
 
 #[derive(Args)]
 pub(in crate::cli) struct NextArgs {}
@@ -122,16 +128,30 @@ fn show_task(task: &Task, context: &mut Context) -> bool {
 
 pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
     let now_ms = crate::cli::context::now().wall_ms;
-    let limit = args.limit.and_then(|n| u64::try_from(n).ok());
+    let wanted = if args.all { None } else { Some(args.limit) };
+    // One more than is shown tells whether there are more.
+    let limit = wanted.map(|n| n.saturating_add(1));
     let filter = TaskFilter { ready_at: Some(now_ms), sort: TaskSort::Priority, limit, ..TaskFilter::default() };
     let mut store = context.store(Access::Read)?;
     let nothing_lapsed = HashSet::new();
-    store.read(|tx| tx.list(&filter, &mut |line| Ok(show_line(&line, &nothing_lapsed, context))))?;
+    let mut seen = 0;
+    store.read(|tx| {
+        tx.list(&filter, &mut |line| {
+            seen += 1;
+            Ok(match wanted {
+                Some(wanted) if seen > wanted => Flow::Stop,
+                _ => show_line(&line, &nothing_lapsed, context),
+            })
+        })
+    })?;
+    if wanted.is_some_and(|wanted| seen > wanted) {
+        context.ui.say("more are ready; `ai task ready --all` shows all of them");
+    }
     Ok(exit::OK)
 }
 
 pub(super) fn next(_args: &NextArgs, context: &mut Context) -> Outcome {
-    let cx = context.cx()?;
+    let cx = context.cx_for_reading()?;
     let mut store = context.store(Access::Read)?;
     let task = store.read(|tx| claim::next(tx, &cx))?;
     show_task(&task, context);

@@ -30,7 +30,7 @@ pub(super) fn run(args: &ShowArgs, context: &mut Context) -> Outcome {
         context.ui.object(&task);
         return Ok(exit::OK);
     }
-    let cx = context.cx()?;
+    let cx = context.cx_for_reading()?;
     let (task, gates, deps) = store.read(|tx| -> Result<_, OpError> {
         let (task, gates) = why::why(tx, &cx, &args.id)?;
         let deps = tx.deps(&task.id)?;

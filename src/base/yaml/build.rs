@@ -1,0 +1,197 @@
+//! The tree of nodes, built from the events of the YAML parser.
+//!
+//! Every command reads two such files, so nothing stands between events and tree: a general deserializer with places cost twice as many
+//! instructions (ADR 0004). Bounds hold for depth, nodes and what aliases replay, so no small file grows into a large tree.
+
+use std::collections::HashMap;
+
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+
+use super::node::{Node, Value};
+use super::problem::{Place, Problem};
+
+/// Deepest nesting of lists and mappings of one style.
+const MAX_DEPTH: usize = 32;
+/// Most nodes of one file, aliases replayed.
+const MAX_NODES: usize = 100_000;
+/// Most nodes that all aliases together may repeat.
+const MAX_REPLAYED: usize = 10_000;
+
+/// The only document of `text`; nothing where there is none.
+pub(super) fn tree(text: &str) -> Result<Option<Node>, Problem> {
+    let options = granit_parser::options! {
+        emit_comments: false,
+        flow_nesting_limit: MAX_DEPTH,
+        block_nesting_limit: MAX_DEPTH,
+    };
+    let mut builder = Builder {
+        events: Parser::new_from_str_with_options(text, options),
+        anchors: HashMap::new(),
+        nodes: 0,
+        replayed: 0,
+    };
+    let mut root = None;
+    loop {
+        match builder.next()? {
+            (Event::StreamEnd, _) => return Ok(root),
+            (Event::StreamStart | Event::DocumentEnd, _) => {}
+            (Event::DocumentStart(..), span) if root.is_some() => {
+                return Err(Problem::new(place_of(&span), "the file holds more than one document"));
+            }
+            (Event::DocumentStart(..), _) => {
+                let first = builder.next()?;
+                root = Some(builder.node(first)?);
+            }
+            (_, span) => return Err(Problem::new(place_of(&span), "not usable as YAML: a value outside of a document")),
+        }
+    }
+}
+
+type Read<'t> = (Event<'t>, Span);
+
+struct Builder<'t> {
+    events: Parser<'t, StrInput<'t>>,
+    /// What anchors stand for. One whose node is not finished yet is absent, so that no node can contain itself.
+    anchors: HashMap<usize, Node>,
+    nodes: usize,
+    replayed: usize,
+}
+
+impl<'t> Builder<'t> {
+    fn next(&mut self) -> Result<Read<'t>, Problem> {
+        match self.events.next_event() {
+            Some(Ok(read)) => Ok(read),
+            Some(Err(error)) => Err(problem_of(&error)),
+            // The parser ends with an event of its own; a stream that is cut off is complained about by the parser.
+            None => Ok((Event::StreamEnd, Span::default())),
+        }
+    }
+
+    fn node(&mut self, (event, span): Read<'t>) -> Result<Node, Problem> {
+        let place = place_of(&span);
+        self.count(1, place)?;
+        let (value, anchor) = match event {
+            Event::Scalar(text, style, anchor, tag) => (scalar(&text, style, tag.as_deref(), place)?, anchor),
+            Event::SequenceStart(_, anchor, tag) => {
+                untagged(tag.as_deref(), place)?;
+                (self.list()?, anchor)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                untagged(tag.as_deref(), place)?;
+                (self.map()?, anchor)
+            }
+            Event::Alias(anchor) => return self.replay(anchor, place),
+            _ => return Err(Problem::new(place, "not usable as YAML: a value is missing here")),
+        };
+        let node = Node { place, value };
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        Ok(node)
+    }
+
+    fn list(&mut self) -> Result<Value, Problem> {
+        let mut items = Vec::new();
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Ok(Value::List(items)),
+                read => items.push(self.node(read)?),
+            }
+        }
+    }
+
+    fn map(&mut self) -> Result<Value, Problem> {
+        let mut entries = Vec::new();
+        loop {
+            let (key, place) = match self.next()? {
+                (Event::MappingEnd, _) => break,
+                (Event::Scalar(key, _, 0, None), span) => (key.into_owned(), place_of(&span)),
+                (_, span) => return Err(Problem::new(place_of(&span), "a key must be plain text")),
+            };
+            if key == "<<" {
+                return Err(Problem::new(place, "merge keys (`<<`) are not used here"));
+            }
+            self.count(1, place)?;
+            let value = self.next()?;
+            entries.push((key, place, self.node(value)?));
+        }
+        unique(&entries)?;
+        Ok(Value::Map(entries))
+    }
+
+    /// What an alias stands for. It keeps the place of its anchor, where the text is.
+    fn replay(&mut self, anchor: usize, place: Place) -> Result<Node, Problem> {
+        let Some(node) = self.anchors.get(&anchor).cloned() else {
+            return Err(Problem::new(place, "an alias stands inside of what it names"));
+        };
+        let size = size_of(&node);
+        self.replayed += size;
+        if self.replayed > MAX_REPLAYED {
+            return Err(too_large(place));
+        }
+        self.count(size, place)?;
+        Ok(node)
+    }
+
+    fn count(&mut self, nodes: usize, place: Place) -> Result<(), Problem> {
+        self.nodes += nodes;
+        match self.nodes > MAX_NODES {
+            true => Err(too_large(place)),
+            false => Ok(()),
+        }
+    }
+}
+
+fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, place: Place) -> Result<Value, Problem> {
+    let is_text = tag.is_some_and(|tag| tag.core_suffix() == Some("str"));
+    if !is_text {
+        untagged(tag, place)?;
+    }
+    Ok(match (style, text) {
+        (ScalarStyle::Plain, "" | "~" | "null" | "Null" | "NULL") if !is_text => Value::Null,
+        (ScalarStyle::Plain, text) if !is_text => Value::Plain(text.to_owned()),
+        (_, text) => Value::Quoted(text.to_owned()),
+    })
+}
+
+fn untagged(tag: Option<&Tag>, place: Place) -> Result<(), Problem> {
+    match tag {
+        None => Ok(()),
+        Some(tag) => Err(Problem::new(place, format!("the tag `{}` is not used here", tag.original()))),
+    }
+}
+
+/// Refuses a key that stands twice, at its second place.
+fn unique(entries: &[(String, Place, Node)]) -> Result<(), Problem> {
+    let mut sorted: Vec<(&str, Place)> = entries.iter().map(|(key, place, _)| (key.as_str(), *place)).collect();
+    sorted.sort_unstable_by(|a, b| a.0.cmp(b.0).then(a.1.line.cmp(&b.1.line)).then(a.1.column.cmp(&b.1.column)));
+    match sorted.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        Some(pair) => Err(Problem::new(pair[1].1, format!("duplicate key `{}`", pair[1].0))),
+        None => Ok(()),
+    }
+}
+
+fn size_of(node: &Node) -> usize {
+    match &node.value {
+        Value::List(items) => 1 + items.iter().map(size_of).sum::<usize>(),
+        Value::Map(entries) => 1 + entries.iter().map(|(_, _, value)| 1 + size_of(value)).sum::<usize>(),
+        Value::Null | Value::Plain(_) | Value::Quoted(_) => 1,
+    }
+}
+
+fn too_large(place: Place) -> Problem {
+    Problem::new(place, "the file is nested too deeply or grows too large")
+}
+
+fn problem_of(error: &ScanError) -> Problem {
+    let at = error.marker();
+    let place = Place { line: at.line() as u64, column: at.col() as u64 + 1 };
+    match error.kind() {
+        granit_parser::ErrorKind::RecursionLimitExceeded => too_large(place),
+        _ => Problem::new(place, format!("not usable as YAML: {}", error.info())),
+    }
+}
+
+fn place_of(span: &Span) -> Place {
+    Place { line: span.start.line() as u64, column: span.start.col() as u64 + 1 }
+}
