@@ -137,6 +137,7 @@ fn spawn_spec(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> SpawnSp
             PlanStdin::File(path) => StdinSource::File(path.clone()),
         },
         run_id: Some(step.run.id.to_string()),
+        fence: None,
         limits: Limits {
             total: minutes(agent.minutes.min(runs.minutes), step.limits.run_minutes),
             silence: minutes(agent.silence_minutes.min(runs.silence_minutes), step.limits.silence_minutes),

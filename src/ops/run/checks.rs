@@ -159,6 +159,7 @@ fn run_one(
         env: check_environment(world, place),
         stdin: StdinSource::Null,
         run_id: Some(label.to_owned()),
+        fence: None,
         limits: Limits {
             total: Some(plan.timeout),
             silence: None,

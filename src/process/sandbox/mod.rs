@@ -1,0 +1,25 @@
+//! Fences around a child: what it may read and write, whether it has a network, and how much it may use.
+//!
+//! A [`Fence`] says it once; three layers carry it out: [`bubblewrap`] by namespaces (the whole tree, hidden places included),
+//! [`landlock`] by rules of the kernel that the keeper takes upon itself before it starts the command, and [`seatbelt`] on macOS. Of two
+//! statements about nested paths the deeper one counts. Everything that is not spoken of can be read and not written.
+//!
+//! Deliberately absent: filters of system calls, control groups, and an allow-list of hosts.
+
+mod bubblewrap;
+mod fence;
+mod landlock;
+mod limits;
+mod probe;
+mod seatbelt;
+
+pub(in crate::process) use bubblewrap::command_line;
+pub use fence::{Access, Fence, Layer};
+pub(in crate::process) use landlock::Denials;
+pub use limits::ResourceLimits;
+pub(in crate::process) use limits::apply as apply_limits;
+pub use probe::{Bwrap, Nesting, Probe, known, probe};
+pub use seatbelt::profile;
+
+#[cfg(test)]
+mod tests;
