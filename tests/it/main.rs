@@ -32,6 +32,7 @@ mod run_basic;
 mod run_failpoints;
 mod run_nasty;
 mod run_recover;
+mod sandbox;
 mod schemas;
 mod store;
 #[cfg(feature = "test-fakes")]

@@ -1,10 +1,12 @@
 //! The surroundings of commands that start processes or look at trees.
 
 use std::io::Write;
+use std::sync::OnceLock;
 
 use crate::base::env;
 use crate::cli::context::{Context, now};
 use crate::cli::error::CliError;
+use crate::domain::sandbox::Wish;
 use crate::ops::run::World;
 use crate::process::environment::secrets_in;
 use crate::process::redact::Redactor;
@@ -14,7 +16,11 @@ pub(super) fn world(context: &Context) -> Result<World, CliError> {
     let all = env::all();
     let redactor = Redactor::new(&secrets_in(&all));
     let talkative = context.is_talkative();
+    let sandbox = env::text(env::AI_SANDBOX).map(|text| text.parse::<Wish>()).transpose();
+    let sandbox = sandbox.map_err(|why| CliError::usage(format!("{}: {why}", env::AI_SANDBOX)))?;
     Ok(World {
+        sandbox,
+        probed: OnceLock::new(),
         location: context.place()?.clone(),
         root: context.root()?.to_owned(),
         config: context.config()?.clone(),

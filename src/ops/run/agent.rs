@@ -10,14 +10,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::fs;
 use crate::connector::api::{Connector, StreamParser};
+use crate::connector::manifest::Manifest;
 use crate::connector::launch::{LaunchPlan, LaunchRequest, Session, StdinSource as PlanStdin};
 use crate::domain::agent::Agent;
 use crate::domain::agent_event::{AgentEvent, AgentResult};
 use crate::domain::lease::Token;
 use crate::domain::process_end::ProcessEnd;
 use crate::domain::run::Run;
+use crate::domain::sandbox::{Network, Used};
+use crate::git::quarantine::Quarantine;
+use crate::git::worktree::Slot;
 use crate::ops::detect;
 use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::fence::{self, Ground};
 use crate::ops::run::checks::{process_end, runtime};
 use crate::ops::run::world::{World, environment};
 use crate::policy;
@@ -42,6 +47,9 @@ pub struct AgentEnd {
     pub stopped: Option<StopReason>,
     /// Processes that it left behind and that were ended.
     pub leftovers: usize,
+    /// What kept it in.
+    #[serde(default)]
+    pub sandbox: Used,
 }
 
 /// What the agent's step is given.
@@ -55,7 +63,11 @@ pub struct AgentStep<'a> {
     /// The prompt.
     pub prompt: &'a str,
     /// Where it works.
-    pub worktree: &'a Path,
+    pub slot: &'a Slot,
+    /// Where its commits go, where a sandbox keeps it from the repository's objects.
+    pub own: Option<&'a Quarantine>,
+    /// What the policy says of its network.
+    pub network: Network,
     /// The run's directory.
     pub dir: &'a Path,
     /// The lease, so that the agent's own `ai` commands act under it.
@@ -73,14 +85,20 @@ pub fn run_agent(world: &World, step: &AgentStep<'_>, cancel: &CancelToken) -> R
         model: None,
         prompt: step.prompt,
         prompt_file: &prompt_file,
-        worktree: step.worktree,
+        worktree: &step.slot.path,
         run_dir: step.dir,
         session: Session::New,
         program: program.as_deref(),
     };
-    let plan = step.connector.command(&request).map_err(|e| Refusal::Invalid(e.to_string()))?;
+    let mut plan = step.connector.command(&request).map_err(|e| Refusal::Invalid(e.to_string()))?;
     lay_out(&plan)?;
-    let spec = spawn_spec(world, step, &plan);
+    let ground = ground(world, step, &plan)?;
+    let used = ground.used();
+    if fence::leaves_no_room(world, used) {
+        drop_own_sandbox(&mut plan.argv, step.connector.describe());
+    }
+    world.say(&format!("sandbox of {}: {used}", step.run.id));
+    let spec = spawn_spec(world, step, &plan, &ground);
     let mut listener = Listener::new(step.connector.parser(), &step.dir.join("events.jsonl"))?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(supervise(&spec, &world.redactor, &mut listener, cancel));
@@ -88,8 +106,33 @@ pub fn run_agent(world: &World, step: &AgentStep<'_>, cancel: &CancelToken) -> R
     if let Some(Err(error)) = plan.home.as_deref().map(fs::remove_dir_all) {
         world.say(&format!("warning: {error}"));
     }
+    ground.clear()?;
     let outcome = outcome.map_err(environment)?;
-    conclude(world, step, &spec, listener, outcome)
+    let end = conclude(world, step, &spec, listener, outcome)?;
+    Ok(AgentEnd { sandbox: used, ..end })
+}
+
+/// What the agent may reach.
+fn ground(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> Result<Ground, OpError> {
+    let layer = fence::layer(world, step.agent.sandbox)?;
+    let network = step.network.and(step.agent.network.unwrap_or_default());
+    let mut ground = Ground::new(world, layer, network, &step.dir.join("tmp"))?;
+    ground.programs(&plan.argv, &world.env);
+    ground.login(step.connector.describe(), &world.env);
+    if let Some(home) = &plan.home {
+        ground.write(home);
+    }
+    ground.worktree(&step.slot.path, &step.slot.admin, step.own)?;
+    Ok(ground)
+}
+
+/// A CLI whose own sandbox cannot be made inside of ours would refuse all work.
+fn drop_own_sandbox(argv: &mut [OsString], manifest: &Manifest) {
+    for word in argv {
+        if let Some(other) = word.to_str().and_then(|text| manifest.without_own_sandbox.get(text)) {
+            *word = other.into();
+        }
+    }
 }
 
 /// Makes the files and directories that the CLI expects.
@@ -121,23 +164,23 @@ fn conclude(
     };
     let result = listener.parser.into_inner().finish(&end);
     let duration_ms = u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX);
-    Ok(AgentEnd { end, result, duration_ms, stopped, leftovers: outcome.leftovers })
+    Ok(AgentEnd { end, result, duration_ms, stopped, leftovers: outcome.leftovers, sandbox: Used::NONE })
 }
 
-fn spawn_spec(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> SpawnSpec {
+fn spawn_spec(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan, ground: &Ground) -> SpawnSpec {
     let (agent, runs) = (step.agent.limits, &world.config.runs);
     // The strictest of three counts: the agent's, the project's and the policy's.
     let minutes = |n: u32, policy: Option<u32>| Some(Duration::from_secs(u64::from(n.min(policy.unwrap_or(n))) * 60));
     SpawnSpec {
         argv: plan.argv.clone(),
         cwd: plan.cwd.clone(),
-        env: agent_environment(world, step, plan),
+        env: agent_environment(world, step, plan, ground),
         stdin: match &plan.stdin {
             PlanStdin::Null => StdinSource::Null,
             PlanStdin::File(path) => StdinSource::File(path.clone()),
         },
         run_id: Some(step.run.id.to_string()),
-        fence: None,
+        fence: ground.fence(),
         limits: Limits {
             total: minutes(agent.minutes.min(runs.minutes), step.limits.run_minutes),
             silence: minutes(agent.silence_minutes.min(runs.silence_minutes), step.limits.silence_minutes),
@@ -149,7 +192,12 @@ fn spawn_spec(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> SpawnSp
     }
 }
 
-fn agent_environment(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> Vec<(OsString, OsString)> {
+fn agent_environment(
+    world: &World,
+    step: &AgentStep<'_>,
+    plan: &LaunchPlan,
+    ground: &Ground,
+) -> Vec<(OsString, OsString)> {
     let mut set: Vec<(OsString, OsString)> =
         plan.env_set.iter().map(|(name, value)| (name.into(), value.into())).collect();
     let own = [
@@ -161,6 +209,7 @@ fn agent_environment(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> 
         ("GIT_EDITOR", "true".to_owned()),
     ];
     set.extend(own.map(|(name, value)| (name.into(), value.into())));
+    set.extend(ground.variables());
     let pass: Vec<String> = plan.env_pass.iter().chain(&world.config.runs.env_pass).cloned().collect();
     child_environment(&world.env, &pass, &set)
 }

@@ -24,7 +24,7 @@ use crate::ops::run::signals::Signals;
 use crate::ops::run::start::{self, Order, Origin, Started};
 use crate::ops::run::stopped::{self, Cause};
 use crate::ops::run::world::{World, environment};
-use crate::ops::run::{adopt, failpoint, recover, work};
+use crate::ops::run::{adopt, failpoint, fence, recover, work};
 use crate::ops::{agents, lease, trust};
 use crate::policy::{self, PolicyState};
 use crate::process::supervise::{CancelToken, StopReason};
@@ -75,6 +75,8 @@ pub fn run(world: &World, store: &mut SqliteStore, which: &Which, agent_name: Op
     let session = Incarnation::new(id::random_text(6)).map_err(environment)?;
     let actor = Actor::new(ActorKind::Agent, agent.name.as_str()).map_err(environment)?.with_incarnation(session);
     check_plans(world, store, which)?;
+    // Better said before anything is claimed.
+    fence::layer(world, agent.sandbox)?;
     let ttl_ms = i64::try_from(world.config.defaults.run_ttl.as_millis()).unwrap_or(60_000);
     let cancel = CancelToken::new();
     let _signals = Signals::listen(cancel.clone())?;
