@@ -62,6 +62,9 @@ pub struct Manifest {
     /// `:ro` it may only read, such as settings that would run something later.
     #[serde(default)]
     pub login: Vec<String>,
+    /// Ids of `.ai/credentials.yaml` that it gets as environment variables.
+    #[serde(default)]
+    pub credentials: Vec<Name>,
     /// Words of `argv` to replace where the sandbox of `ai` leaves no room for the CLI's own, which would then refuse everything.
     #[serde(default)]
     pub without_own_sandbox: BTreeMap<String, String>,

@@ -16,6 +16,7 @@ mod backup;
 mod cli_text;
 mod connector_manifest;
 mod contention;
+mod credentials;
 mod demo;
 mod docs;
 mod doctor;
@@ -37,4 +38,5 @@ mod schemas;
 mod store;
 #[cfg(feature = "test-fakes")]
 mod torture;
+mod trespass;
 mod uninstall;

@@ -36,7 +36,10 @@ fn tried(scene: &Sandbox, layer: &str) -> (String, String) {
 
 /// Tries each command; `out.txt` names those that succeeded.
 fn tries(commands: &[&str]) -> String {
-    let each: Vec<String> = commands.iter().map(|c| format!("( {c} ) >/dev/null 2>&1 && echo '{}' >> out.txt", c.replace('\'', ""))).collect();
+    let each: Vec<String> = commands
+        .iter()
+        .map(|c| format!("( {c} ) >/dev/null 2>&1 && echo '{}' >> out.txt", c.replace('\'', "")))
+        .collect();
     format!("cat >/dev/null; echo work > work.txt; echo begun > out.txt\n{}\ntrue", each.join("\n"))
 }
 
@@ -161,7 +164,7 @@ fn without_any_sandbox_nothing_runs_unless_somebody_says_so() {
     let scene = Sandbox::with_agent(CONFIG, GOOD);
     let id = scene.task("One", &[]);
     let outcome = run(scene.ai_command(&["run", &id]).env("AI_SANDBOX", "bubblewrap").env("PATH", no_bwrap(&scene)));
-    assert_eq!(outcome.code, Some(1), "{outcome}");
+    assert_eq!(outcome.code, Some(3), "{outcome}");
     assert!(outcome.stderr.contains("there is no sandbox: bubblewrap (`bwrap`) is not installed"), "{outcome}");
     assert!(outcome.stderr.contains("--no-sandbox"), "{outcome}");
     assert_eq!(scene.status(&id), "queued", "nothing was claimed");
@@ -172,7 +175,8 @@ fn no_bwrap(scene: &Sandbox) -> std::path::PathBuf {
     let dir = scene.base().join("bin");
     std::fs::create_dir(&dir).unwrap();
     for name in ["git", "sh", "cat", "test"] {
-        let found = std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(|dir| dir.join(name)).find(|p| p.exists());
+        let found =
+            std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(|dir| dir.join(name)).find(|p| p.exists());
         std::os::unix::fs::symlink(found.unwrap(), dir.join(name)).unwrap();
     }
     dir
@@ -183,7 +187,8 @@ fn the_network_goes_by_configuration_and_by_policy() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let connect = format!("python3 -c \"import socket; socket.create_connection(('127.0.0.1', {port}), 5)\"");
-    let deny = "version: 1\nrules:\n  - {id: no-net, actions: [run.network], effect: deny, reason: closed}\n";
+    let deny =
+        "version: 1\ndefault: allow\nrules:\n  - {id: no-net, on: [run.network], effect: deny, reason: closed}\n";
     for layer in layers() {
         let check = format!("version: 1\nchecks:\n  net: {{run: \"! {}\"}}\n", connect.replace('"', "\\\""));
         for (config, policy, reached) in [("on", None, true), ("off", None, false), ("on", Some(deny), false)] {
@@ -225,7 +230,10 @@ fn a_daemon_of_an_agent_ends_with_its_sandbox_and_with_a_killed_supervisor() {
             "cat >/dev/null; (setsid sh -c 'trap \"\" TERM HUP; sleep 600 & sleep 600' &); echo work > work.txt; echo ok > out.txt",
         );
         tried(&scene, layer);
-        scene.set_script("fake", "cat >/dev/null; (setsid sh -c 'trap \"\" TERM; sleep 600' &); echo up > up.txt; sleep 600");
+        scene.set_script(
+            "fake",
+            "cat >/dev/null; (setsid sh -c 'trap \"\" TERM; sleep 600' &); echo up > up.txt; sleep 600",
+        );
         let id = scene.task("Two", &[]);
         let file = std::fs::File::create(scene.base().join("log")).unwrap();
         let mut child = scene.ai_command(&["run", &id]).env("AI_SANDBOX", layer).stderr(file).spawn().unwrap();

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::fs;
 use crate::connector::api::{Connector, StreamParser};
-use crate::connector::manifest::Manifest;
 use crate::connector::launch::{LaunchPlan, LaunchRequest, Session, StdinSource as PlanStdin};
-use crate::domain::agent::Agent;
+use crate::connector::manifest::Manifest;
+use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_event::{AgentEvent, AgentResult};
 use crate::domain::lease::Token;
 use crate::domain::process_end::ProcessEnd;
@@ -20,11 +20,11 @@ use crate::domain::run::Run;
 use crate::domain::sandbox::{Network, Used};
 use crate::git::quarantine::Quarantine;
 use crate::git::worktree::Slot;
-use crate::ops::detect;
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::fence::{self, Ground};
 use crate::ops::run::checks::{process_end, runtime};
+use crate::ops::run::fence::{self, Ground};
 use crate::ops::run::world::{World, environment};
+use crate::ops::{credentials, detect};
 use crate::policy;
 use crate::process::environment::child_environment;
 use crate::process::supervise::{
@@ -50,6 +50,9 @@ pub struct AgentEnd {
     /// What kept it in.
     #[serde(default)]
     pub sandbox: Used,
+    /// Files outside of its worktree that it says itself it changed, and that did change.
+    #[serde(default)]
+    pub trespasses: Vec<String>,
 }
 
 /// What the agent's step is given.
@@ -98,7 +101,7 @@ pub fn run_agent(world: &World, step: &AgentStep<'_>, cancel: &CancelToken) -> R
         drop_own_sandbox(&mut plan.argv, step.connector.describe());
     }
     world.say(&format!("sandbox of {}: {used}", step.run.id));
-    let spec = spawn_spec(world, step, &plan, &ground);
+    let spec = spawn_spec(world, step, &plan, &ground)?;
     let mut listener = Listener::new(step.connector.parser(), &step.dir.join("events.jsonl"))?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(supervise(&spec, &world.redactor, &mut listener, cancel));
@@ -164,17 +167,25 @@ fn conclude(
     };
     let result = listener.parser.into_inner().finish(&end);
     let duration_ms = u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX);
-    Ok(AgentEnd { end, result, duration_ms, stopped, leftovers: outcome.leftovers, sandbox: Used::NONE })
+    Ok(AgentEnd {
+        end,
+        result,
+        duration_ms,
+        stopped,
+        leftovers: outcome.leftovers,
+        sandbox: Used::NONE,
+        trespasses: Vec::new(),
+    })
 }
 
-fn spawn_spec(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan, ground: &Ground) -> SpawnSpec {
+fn spawn_spec(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan, ground: &Ground) -> Result<SpawnSpec, OpError> {
     let (agent, runs) = (step.agent.limits, &world.config.runs);
     // The strictest of three counts: the agent's, the project's and the policy's.
     let minutes = |n: u32, policy: Option<u32>| Some(Duration::from_secs(u64::from(n.min(policy.unwrap_or(n))) * 60));
-    SpawnSpec {
+    Ok(SpawnSpec {
         argv: plan.argv.clone(),
         cwd: plan.cwd.clone(),
-        env: agent_environment(world, step, plan, ground),
+        env: agent_environment(world, step, plan, ground)?,
         stdin: match &plan.stdin {
             PlanStdin::Null => StdinSource::Null,
             PlanStdin::File(path) => StdinSource::File(path.clone()),
@@ -189,7 +200,7 @@ fn spawn_spec(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan, ground: &G
         },
         stdout: OutputTo::File(step.dir.join("stdout.log")),
         stderr: OutputTo::File(step.dir.join("stderr.log")),
-    }
+    })
 }
 
 fn agent_environment(
@@ -197,7 +208,7 @@ fn agent_environment(
     step: &AgentStep<'_>,
     plan: &LaunchPlan,
     ground: &Ground,
-) -> Vec<(OsString, OsString)> {
+) -> Result<Vec<(OsString, OsString)>, OpError> {
     let mut set: Vec<(OsString, OsString)> =
         plan.env_set.iter().map(|(name, value)| (name.into(), value.into())).collect();
     let own = [
@@ -210,8 +221,10 @@ fn agent_environment(
     ];
     set.extend(own.map(|(name, value)| (name.into(), value.into())));
     set.extend(ground.variables());
+    let ids = step.agent.credentials.iter().chain(&step.connector.describe().credentials);
+    set.extend(credentials::variables(&world.root, ids.map(Name::as_str), &world.env)?);
     let pass: Vec<String> = plan.env_pass.iter().chain(&world.config.runs.env_pass).cloned().collect();
-    child_environment(&world.env, &pass, &set)
+    Ok(child_environment(&world.env, &pass, &set))
 }
 
 /// Parses the stream as it comes and writes the normalized events.

@@ -6,7 +6,7 @@ use crate::base::{fs, id};
 use crate::connector::api::Connector;
 use crate::connector::registry::Registry;
 use crate::domain::actor::{Actor, ActorKind, Incarnation};
-use crate::domain::agent::Agent;
+use crate::domain::agent::{Agent, Name};
 use crate::domain::event::Event;
 use crate::domain::ids::RunId;
 use crate::domain::run::{Run, Step};
@@ -25,7 +25,7 @@ use crate::ops::run::start::{self, Order, Origin, Started};
 use crate::ops::run::stopped::{self, Cause};
 use crate::ops::run::world::{World, environment};
 use crate::ops::run::{adopt, failpoint, fence, recover, work};
-use crate::ops::{agents, lease, trust};
+use crate::ops::{agents, credentials, lease, trust};
 use crate::policy::{self, PolicyState};
 use crate::process::supervise::{CancelToken, StopReason};
 use crate::store::Store;
@@ -77,6 +77,8 @@ pub fn run(world: &World, store: &mut SqliteStore, which: &Which, agent_name: Op
     check_plans(world, store, which)?;
     // Better said before anything is claimed.
     fence::layer(world, agent.sandbox)?;
+    let ids = agent.credentials.iter().chain(&connector.describe().credentials);
+    credentials::variables(&world.root, ids.map(Name::as_str), &world.env)?;
     let ttl_ms = i64::try_from(world.config.defaults.run_ttl.as_millis()).unwrap_or(60_000);
     let cancel = CancelToken::new();
     let _signals = Signals::listen(cancel.clone())?;

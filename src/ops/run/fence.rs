@@ -182,7 +182,9 @@ impl Ground {
         self.write(slot);
         self.write(admin);
         // By these Git finds the repository; whoever can change them has every later `git` run a program of his.
-        for steering in [slot.join(".git"), admin.join("commondir"), admin.join("gitdir"), admin.join("config.worktree")] {
+        for steering in
+            [slot.join(".git"), admin.join("commondir"), admin.join("gitdir"), admin.join("config.worktree")]
+        {
             self.read(&steering);
         }
         let Some(own) = own.filter(|_| self.fence.layer.mode() == Mode::Bubblewrap) else { return Ok(()) };

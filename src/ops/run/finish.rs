@@ -113,6 +113,14 @@ fn judge_all(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings
         reason = first.clone();
         warnings.extend(held.iter().cloned());
     }
+    if let Some(first) = found.end.trespasses.first() {
+        policy = PolicyVerdict::Deny;
+        reason = format!("the agent changed {} outside of its worktree", crate::base::text::one_line(first));
+        warnings.push(format!(
+            "by its own words the agent changed outside of its worktree: {}",
+            found.end.trespasses.join(", ")
+        ));
+    }
     let verification = match found.lifecycle {
         Lifecycle::Finished => judge::verification(&found.checked),
         _ => Verification::Unverified,

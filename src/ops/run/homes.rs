@@ -106,7 +106,9 @@ pub fn places(home: &Path, variable: &dyn Fn(&str) -> Option<OsString>) -> Vec<(
 /// itself, nor what holds more than programs.
 pub fn around(path: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     let is_broad = |dir: &Path| {
-        home.is_none_or(|home| !dir.starts_with(home) || dir == home || dir == home.join(".local") || dir == home.join(".config"))
+        home.is_none_or(|home| {
+            !dir.starts_with(home) || dir == home || dir == home.join(".local") || dir == home.join(".config")
+        })
     };
     let modules = path.ancestors().filter(|dir| dir.file_name().is_some_and(|name| name == "node_modules")).last();
     let dir = if path.is_dir() { Some(path) } else { path.parent() };
@@ -135,7 +137,7 @@ mod tests {
         assert_eq!(around("bin"), ["bin"]);
         assert_eq!(around("script.sh"), [""; 0]);
         assert_eq!(around("lib/node_modules/x/node_modules/y/bin/y.js"), ["lib/node_modules"]);
-        assert_eq!(super::around(Path::new("/usr/bin"), Some(home)), [PathBuf::new(); 0]);
+        assert!(super::around(Path::new("/usr/bin"), Some(home)).is_empty());
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod start;
 mod statement;
 pub mod stop;
 pub mod stopped;
+mod trespass;
 mod work;
 pub mod world;
 

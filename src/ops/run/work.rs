@@ -24,7 +24,7 @@ use crate::ops::run::drive::{Live, make_run_dir};
 use crate::ops::run::finish::{Findings, Sealed};
 use crate::ops::run::place::{self, identity};
 use crate::ops::run::world::environment;
-use crate::ops::run::{adopt, failpoint, fence, judge, prompt, provision};
+use crate::ops::run::{adopt, failpoint, fence, judge, prompt, provision, trespass};
 use crate::store::sqlite::SqliteStore;
 
 /// Largest patch that is kept.
@@ -103,6 +103,7 @@ fn ask_agent(live: &Live<'_>, store: &mut SqliteStore, slot: &Slot, shadow: &Sha
     fs::write_private(&mark, b"").map_err(environment)?;
     let before = Before::look(live.repo, &mark).map_err(environment)?;
     fs::remove_file(&mark).map_err(environment)?;
+    let idle = trespass::idle_slots(live, store)?;
     let own = place::own_commits(live.world, live.repo, &live.started.run)?;
     let network = ask_network(live, store)?;
     let end = agent_step(live, slot, own.as_ref(), network)?;
@@ -116,7 +117,9 @@ fn ask_agent(live: &Live<'_>, store: &mut SqliteStore, slot: &Slot, shadow: &Sha
     if let Err(error) = taken_in {
         worked.remarks.push(format!("the agent's own commits were not taken over, its files are: {error}"));
     }
-    worked.remarks.extend(seen_outside(live, &before));
+    let seen = trespass::look(live, store, &before, &idle)?;
+    worked.end.trespasses = seen.own_words;
+    worked.remarks.extend(seen.told);
     Ok(worked)
 }
 
@@ -131,21 +134,7 @@ fn ask_network(live: &Live<'_>, store: &mut SqliteStore) -> Result<Network, OpEr
     Ok(network)
 }
 
-/// What changed in the main checkout and in the git directory meanwhile. A look that fails is told of, and decides nothing.
-fn seen_outside(live: &Live<'_>, before: &Before) -> Vec<String> {
-    let own = format!("refs/heads/{}", live.started.run.branch);
-    let root = live.world.location.main_root.as_deref().or(live.world.location.top.as_deref());
-    let shadow = root.map(|_| Shadow::open(live.repo, &live.world.shadow_dir("main"))).transpose();
-    let told = shadow.and_then(|shadow| before.changes(live.repo, root.zip(shadow.as_ref()), &own));
-    told.unwrap_or_else(|error| vec![format!("the main checkout could not be looked at: {error}")])
-}
-
-fn agent_step(
-    live: &Live<'_>,
-    slot: &Slot,
-    own: Option<&Quarantine>,
-    network: Network,
-) -> Result<AgentEnd, OpError> {
+fn agent_step(live: &Live<'_>, slot: &Slot, own: Option<&Quarantine>, network: Network) -> Result<AgentEnd, OpError> {
     let prompt = fs::read_text(&live.dir.join("prompt.md"), 64 << 20).map_err(environment)?;
     let step = AgentStep {
         agent: live.agent,

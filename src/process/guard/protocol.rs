@@ -103,7 +103,10 @@ mod tests {
                 grace: Duration::from_millis(1500),
                 cwd: PathBuf::from("/w"),
                 stdin,
-                confine: Confine { landlock: None, limits: Some(ResourceLimits { file_mb: Some(3), ..Default::default() }) },
+                confine: Confine {
+                    landlock: None,
+                    limits: Some(ResourceLimits { file_mb: Some(3), ..Default::default() }),
+                },
                 argv: vec![odd.clone(), "".into(), "-x".into()],
             };
             assert_eq!(Launch::from_args(&launch.to_args()), Some(launch));

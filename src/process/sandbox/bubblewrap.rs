@@ -36,7 +36,7 @@ const ALWAYS: [&str; 18] = [
 ];
 
 /// The words in front of the keeper's own arguments; `None` for a fence of another layer.
-pub(in crate::process) fn command_line(fence: &Fence, keeper: &Path) -> Option<Vec<OsString>> {
+pub(super) fn command_line(fence: &Fence, keeper: &Path) -> Option<Vec<OsString>> {
     let Layer::Bubblewrap(program) = &fence.layer else { return None };
     let mut words = vec![program.into()];
     words.extend(options(fence));
@@ -74,8 +74,7 @@ mod tests {
 
     #[test]
     fn the_keeper_is_process_one_and_inner_paths_come_last() {
-        let mut fence =
-            Fence::new(Layer::Bubblewrap("/usr/bin/bwrap".into()), Network::Off, ResourceLimits::default());
+        let mut fence = Fence::new(Layer::Bubblewrap("/usr/bin/bwrap".into()), Network::Off, ResourceLimits::default());
         fence.say(Path::new("/usr/share"), Access::Read);
         fence.say(Path::new("/usr"), Access::Hidden);
         fence.say(Path::new("/usr/share/x"), Access::Write);
@@ -85,7 +84,10 @@ mod tests {
         let text: Vec<_> = words.iter().map(|word| word.to_str().unwrap()).collect();
         let text = text.join(" ");
         assert!(text.starts_with("/usr/bin/bwrap --unshare-user-try --unshare-pid"), "{text}");
-        assert!(text.contains("--cap-drop ALL") && text.contains("--as-pid-1") && text.contains("--unshare-net"), "{text}");
+        assert!(
+            text.contains("--cap-drop ALL") && text.contains("--as-pid-1") && text.contains("--unshare-net"),
+            "{text}"
+        );
         let mounts = "--tmpfs /usr --ro-bind /dev/null /etc/passwd --bind /other /usr/lib --ro-bind /usr/share /usr/share \
                       --bind /usr/share/x /usr/share/x --ro-bind /bin/ai /tmp/.ai-keeper --chdir / -- /tmp/.ai-keeper";
         assert!(text.ends_with(mounts), "{text}");

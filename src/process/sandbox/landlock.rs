@@ -61,7 +61,9 @@ impl Denials {
 
     fn fence(&self) -> Fence {
         let mut fence = Fence::new(Layer::Landlock, self.network, ResourceLimits::default());
-        for (paths, access) in [(&self.hidden, Access::Hidden), (&self.read, Access::Read), (&self.write, Access::Write)] {
+        for (paths, access) in
+            [(&self.hidden, Access::Hidden), (&self.read, Access::Read), (&self.write, Access::Write)]
+        {
             paths.iter().for_each(|path| fence.say(Path::new(OsStr::from_bytes(path)), access.clone()));
         }
         fence
@@ -108,7 +110,8 @@ impl Grants {
             .handle_access(AccessFs::from_all(NEWEST))?
             .scope(Scope::from_all(NEWEST))?;
         if self.network == Network::Off {
-            ruleset = ruleset.set_compatibility(CompatLevel::HardRequirement).handle_access(AccessNet::from_all(ABI::V4))?;
+            ruleset =
+                ruleset.set_compatibility(CompatLevel::HardRequirement).handle_access(AccessNet::from_all(ABI::V4))?;
             ruleset = ruleset.set_compatibility(CompatLevel::BestEffort);
         }
         let created = ruleset
@@ -161,22 +164,22 @@ mod tests {
     #[test]
     fn a_directory_with_something_hidden_is_granted_child_by_child() {
         let mut fence = Fence::new(Layer::Landlock, Network::On, ResourceLimits::default());
-        fence.say(Path::new("/home/u"), Access::Hidden);
-        fence.say(Path::new("/home/u/.cargo"), Access::Read);
-        fence.say(Path::new("/home/u/.cargo/credentials"), Access::Hidden);
-        fence.say(Path::new("/home/u/repo/w1"), Access::Write);
+        fence.say(Path::new("/h/u"), Access::Hidden);
+        fence.say(Path::new("/h/u/.cargo"), Access::Read);
+        fence.say(Path::new("/h/u/.cargo/credentials"), Access::Hidden);
+        fence.say(Path::new("/h/u/repo/w1"), Access::Write);
         let list = |dir: &Path| -> Vec<PathBuf> {
             let names: &[&str] = match dir.to_str().unwrap() {
-                "/" => &["/home", "/usr"],
-                "/home" => &["/home/u", "/home/v"],
-                "/home/u/.cargo" => &["/home/u/.cargo/bin", "/home/u/.cargo/credentials"],
+                "/" => &["/h", "/usr"],
+                "/h" => &["/h/u", "/h/v"],
+                "/h/u/.cargo" => &["/h/u/.cargo/bin", "/h/u/.cargo/credentials"],
                 _ => &[],
             };
             names.iter().map(PathBuf::from).collect()
         };
         let grants = Grants::with(&fence, &list);
-        assert_eq!(grants.read, ["/home/v", "/usr", "/home/u/.cargo/bin"].map(PathBuf::from));
-        assert_eq!(grants.write[0], Path::new("/home/u/repo/w1"));
+        assert_eq!(grants.read, ["/h/v", "/usr", "/h/u/.cargo/bin"].map(PathBuf::from));
+        assert_eq!(grants.write[0], Path::new("/h/u/repo/w1"));
         assert_eq!(Denials::of(&fence).fence(), fence);
     }
 }

@@ -13,13 +13,25 @@ mod limits;
 mod probe;
 mod seatbelt;
 
-pub(in crate::process) use bubblewrap::command_line;
 pub use fence::{Access, Fence, Layer};
 pub(in crate::process) use landlock::Denials;
 pub use limits::ResourceLimits;
 pub(in crate::process) use limits::apply as apply_limits;
-pub use probe::{Bwrap, Nesting, Probe, known, probe};
-pub use seatbelt::profile;
+pub use probe::{Nesting, Probe, known, probe};
+
+use std::ffi::OsString;
+use std::path::Path;
+
+/// The words in front of the keeper's own arguments, the last of which is the keeper's program; `None` where it is started by itself.
+pub(in crate::process) fn command_line(fence: &Fence, keeper: &Path) -> Option<Vec<OsString>> {
+    match &fence.layer {
+        Layer::Bubblewrap(_) => bubblewrap::command_line(fence, keeper),
+        Layer::Seatbelt => {
+            Some(vec!["/usr/bin/sandbox-exec".into(), "-p".into(), seatbelt::profile(fence).into(), keeper.into()])
+        }
+        Layer::Landlock | Layer::None => None,
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -72,6 +72,7 @@ impl Probe {
         };
         match (wish, bwrap, landlock) {
             (Wish::None, ..) => Ok(Layer::None),
+            (Wish::Auto, ..) if cfg!(target_os = "macos") => Ok(Layer::Seatbelt),
             (Wish::Bubblewrap, bwrap, _) => bwrap,
             (Wish::Landlock, _, landlock) => landlock.map_err(str::to_owned),
             (Wish::Auto, Ok(bwrap), _) => Ok(bwrap),

@@ -10,7 +10,9 @@ use crate::process::sandbox::{Access, Fence};
 pub fn profile(fence: &Fence) -> String {
     let mut lines = vec!["(version 1)".to_owned(), "(allow default)".to_owned(), "(deny file-write*)".to_owned()];
     // What every program needs, and the private temporary directories that the system gives each user.
-    lines.push("(allow file-write* (literal \"/dev/null\") (literal \"/dev/tty\") (subpath \"/private/var/folders\"))".into());
+    lines.push(
+        "(allow file-write* (literal \"/dev/null\") (literal \"/dev/tty\") (subpath \"/private/var/folders\"))".into(),
+    );
     for (path, access) in fence.rules() {
         let Some(path) = quoted(path) else { continue };
         lines.push(match access {
@@ -42,15 +44,15 @@ mod tests {
     #[test]
     fn a_profile_denies_writing_and_lets_inner_paths_outrank_outer_ones() {
         let mut fence = Fence::new(Layer::Seatbelt, Network::Off, ResourceLimits::default());
-        fence.say(Path::new("/Users/a \"b\"/repo/.ai/worktrees/w1"), Access::Write);
-        fence.say(Path::new("/Users/a \"b\""), Access::Hidden);
-        fence.say(Path::new("/Users/a \"b\"/repo"), Access::Read);
+        fence.say(Path::new("/u/a \"b\"/repo/.ai/worktrees/w1"), Access::Write);
+        fence.say(Path::new("/u/a \"b\""), Access::Hidden);
+        fence.say(Path::new("/u/a \"b\"/repo"), Access::Read);
         let text = profile(&fence);
         let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} in {text}"));
         assert!(text.starts_with("(version 1)\n(allow default)\n(deny file-write*)\n"), "{text}");
-        let home = at("(deny file-read* file-write* (subpath \"/Users/a \\\"b\\\"\"))");
-        let repo = at("(allow file-read* (subpath \"/Users/a \\\"b\\\"/repo\"))");
-        let slot = at("(allow file-read* file-write* (subpath \"/Users/a \\\"b\\\"/repo/.ai/worktrees/w1\"))");
+        let home = at("(deny file-read* file-write* (subpath \"/u/a \\\"b\\\"\"))");
+        let repo = at("(allow file-read* (subpath \"/u/a \\\"b\\\"/repo\"))");
+        let slot = at("(allow file-read* file-write* (subpath \"/u/a \\\"b\\\"/repo/.ai/worktrees/w1\"))");
         assert!(home < repo && repo < slot && slot < at("(deny network*)"), "{text}");
     }
 }

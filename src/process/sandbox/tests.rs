@@ -60,17 +60,12 @@ impl Scene {
             stdin: StdinSource::Null,
             run_id: Some(format!("fence.{}", random_text(12))),
             fence: Some(fence),
-            limits: Limits {
-                total: Some(total),
-                grace: Duration::from_secs(2),
-                ..Limits::default()
-            },
+            limits: Limits { total: Some(total), grace: Duration::from_secs(2), ..Limits::default() },
             stdout: OutputTo::Memory,
             stderr: OutputTo::Memory,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let outcome =
-            runtime.block_on(supervise(&spec, &Redactor::new(&[]), &mut Quiet, &CancelToken::new())).unwrap();
+        let outcome = runtime.block_on(supervise(&spec, &Redactor::new(&[]), &mut Quiet, &CancelToken::new())).unwrap();
         let mark = format!("AI_RUN={}", spec.run_id.unwrap()).into_bytes();
         let left = procfs::table().unwrap().into_iter();
         let left: Vec<_> = left.filter(|s| s.is_running() && procfs::environment_has(s.pid, &mark)).collect();
@@ -106,7 +101,8 @@ fn only_what_is_granted_can_be_written_and_hidden_places_cannot_be_read() {
 fn without_a_network_nobody_answers_on_the_loopback() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let script = format!("python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", {port}), 5)' 2>/dev/null");
+    let script =
+        format!("python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", {port}), 5)' 2>/dev/null");
     for layer in layers() {
         let scene = Scene::new();
         let tried = |network| scene.run(scene.fence(&layer, network), &script).end;
@@ -180,7 +176,8 @@ fn something_else_stands_in_a_place_and_is_not_written_back() {
         std::fs::create_dir(work.join("stand-in")).unwrap();
         fence.say(&other, Access::Instead(work.join("stand-in")));
         fence.say(&Path::new("/tmp").join("shown"), Access::Shown(other.clone()));
-        let outcome = scene.run(fence, "echo new > ../other/file; cat ../other/file /tmp/shown/file; rm /tmp/shown/file 2>/dev/null");
+        let outcome = scene
+            .run(fence, "echo new > ../other/file; cat ../other/file /tmp/shown/file; rm /tmp/shown/file 2>/dev/null");
         assert_eq!(said(&outcome), "new\ntheirs", "{layer:?}");
         assert_eq!(std::fs::read_to_string(other.join("file")).unwrap(), "theirs");
         assert_eq!(std::fs::read_to_string(work.join("stand-in/file")).unwrap(), "new\n");

@@ -46,13 +46,14 @@ pub async fn supervise(
     let captures =
         Captures { stdout: capture(&spec.stdout, spec, redactor)?, stderr: capture(&spec.stderr, spec, redactor)? };
     let started = Started::now();
-    let mut outcome = match launch(spec).and_then(|order| Keeper::start(&order, &environment(spec), spec.fence.as_ref())) {
-        Ok(keeper) => Watch::new(spec, captures, keeper, started).see_out(observer, cancel).await,
-        Err(error) => {
-            let failure = SpawnFailure::new(SpawnFailureKind::of(&error), &spec.argv, &error);
-            outcome(started, captures, Ending::of(End::SpawnFailed(failure)))
-        }
-    };
+    let mut outcome =
+        match launch(spec).and_then(|order| Keeper::start(&order, &environment(spec), spec.fence.as_ref())) {
+            Ok(keeper) => Watch::new(spec, captures, keeper, started).see_out(observer, cancel).await,
+            Err(error) => {
+                let failure = SpawnFailure::new(SpawnFailureKind::of(&error), &spec.argv, &error);
+                outcome(started, captures, Ending::of(End::SpawnFailed(failure)))
+            }
+        };
     // An argument may be a secret.
     if let End::SpawnFailed(failure) = &mut outcome.end {
         failure.command = redactor.redact_text(&failure.command);
