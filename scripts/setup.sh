@@ -12,6 +12,7 @@ need cc "gcc libc6-dev"
 need git git
 need make make
 need ssh-keygen openssh-client
+[ "$(uname -s)" != Linux ] || need bwrap bubblewrap
 
 if [ -n "$packages" ]; then
     if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then

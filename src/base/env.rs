@@ -11,11 +11,18 @@ pub const AI_ACTOR: &str = "AI_ACTOR";
 /// The run in which this process lives; set by `ai` for everything that it starts.
 pub const AI_RUN: &str = "AI_RUN";
 
+/// What keeps agents and checks in on this machine; outranks the configuration, and `--no-sandbox` outranks it.
+pub const AI_SANDBOX: &str = "AI_SANDBOX";
+
 /// Every variable that `ai` reads, with what it does, for the reference.
-pub const ALL: [(&str, &str); 11] = [
+pub const ALL: [(&str, &str); 12] = [
     (AI_LEASE, "The lease token for this command; outranks the one kept in the worktree's git directory."),
     (AI_ACTOR, "The name under which this command acts, as `--as` does."),
     (AI_RUN, "The run in which this process lives; set by `ai` for everything that it starts."),
+    (
+        AI_SANDBOX,
+        "What keeps agents and checks in on this machine: auto, bubblewrap, landlock or none; outranks the configuration.",
+    ),
     ("USER", "Names the person who acts where neither `--as` nor `AI_ACTOR` does."),
     ("LOGNAME", "Stands in for `USER`."),
     ("VISUAL", "The editor of `ai task create --edit`."),

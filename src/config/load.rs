@@ -6,6 +6,7 @@ use crate::base::fs::{self, FsError};
 use crate::base::suggest;
 use crate::base::yaml::{self, Fields, Node, Place, Problem, Problems, Value};
 use crate::domain::actor::ActorName;
+use crate::domain::sandbox::{Network, Wish};
 use crate::policy::check_path_pattern;
 use std::path::Path;
 use std::time::Duration;
@@ -299,6 +300,18 @@ fn runs(section: &mut Section<'_, '_>, config: &mut Config) {
     section.count("output_mb", &mut slot.output_mb);
     section.set("grace", &mut slot.grace, yaml::duration_of);
     section.texts("env_pass", &mut slot.env_pass, check_variable);
+    let wishes =
+        [("auto", Wish::Auto), ("bubblewrap", Wish::Bubblewrap), ("landlock", Wish::Landlock), ("none", Wish::None)];
+    section.set("sandbox", &mut slot.sandbox, |node, what, problems| yaml::one_of(node, what, &wishes, problems));
+    let network = [("on", Network::On), ("off", Network::Off)];
+    section.set("network", &mut slot.network, |node, what, problems| yaml::one_of(node, what, &network, problems));
+    section.texts("allow_write", &mut slot.allow_write, check_place);
+    section.texts("allow_read", &mut slot.allow_read, check_place);
+    for (key, limit) in
+        [("memory_mb", &mut slot.memory_mb), ("file_mb", &mut slot.file_mb), ("processes", &mut slot.processes)]
+    {
+        section.set(key, limit, |node, what, problems| yaml::count_of(node, what, 1, problems).map(Some));
+    }
 }
 
 fn accept(section: &mut Section<'_, '_>, config: &mut Config) {
@@ -336,6 +349,13 @@ fn check_branch(name: &str) -> Result<(), String> {
     let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '~' | '^' | ':' | '?' | '*' | '[' | '\\');
     let bad = name.starts_with(['-', '/']) || name.ends_with(['/', '.']) || name.contains("..") || name.contains("@{");
     if bad || name.contains(odd) { Err(format!("`{name}` is no branch name")) } else { Ok(()) }
+}
+
+/// A place of the machine: what is relative would mean another one for everybody.
+fn check_place(path: &str) -> Result<(), String> {
+    let rest = path.strip_prefix('~').unwrap_or(path);
+    let plain = rest.starts_with('/') && !rest.split('/').any(|part| part == "..");
+    if plain && path != "/" { Ok(()) } else { Err(format!("`{path}` must begin with `/` or `~/`, and hold no `..`")) }
 }
 
 fn check_variable(name: &str) -> Result<(), String> {

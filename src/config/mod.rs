@@ -3,6 +3,7 @@
 //! Everything has a default; no file means all defaults. A file that cannot be read or understood is an error, never the
 //! defaults. What it holds that would run code is inert until the user trusts it: see [`Config::code_digest`].
 
+pub mod credentials;
 mod detect;
 mod load;
 mod model;

@@ -2,6 +2,7 @@
 
 use super::origin::Origins;
 use crate::base::{duration, hash};
+use crate::domain::sandbox::{Network, Wish};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -153,6 +154,20 @@ pub struct Runs {
     pub grace: Duration,
     /// Environment variables that an agent gets beside the usual ones.
     pub env_pass: Vec<String>,
+    /// What keeps agents and checks in; default the strongest sandbox that works on the machine.
+    pub sandbox: Wish,
+    /// Whether agents and checks have a network; default yes.
+    pub network: Network,
+    /// Places outside of the worktree that they may write, `~/` is the home.
+    pub allow_write: Vec<String>,
+    /// Places in the hidden home that they may read.
+    pub allow_read: Vec<String>,
+    /// Memory that one process may fill, in MiB; default without limit.
+    pub memory_mb: Option<u32>,
+    /// Largest file that one process may write, in MiB; default without limit.
+    pub file_mb: Option<u32>,
+    /// Processes of the user while a run goes on; default without limit.
+    pub processes: Option<u32>,
 }
 
 /// How accepted work reaches its target.
@@ -209,6 +224,13 @@ impl Default for Runs {
             output_mb: 64,
             grace: Duration::from_secs(10),
             env_pass: Vec::new(),
+            sandbox: Wish::Auto,
+            network: Network::On,
+            allow_write: Vec::new(),
+            allow_read: Vec::new(),
+            memory_mb: None,
+            file_mb: None,
+            processes: None,
         }
     }
 }
@@ -227,14 +249,25 @@ impl Config {
         }
     }
 
-    /// SHA-256 of everything that this file would run (checks and setup), for `ai trust`; `None` where it runs nothing.
-    pub fn code_digest(&self) -> Option<String> {
-        if self.checks.is_empty() && self.runs.setup.is_none() {
+    /// Everything that this file would run (checks and setup), and the holes that it makes in the sandbox, for `ai trust`; `None`
+    /// where there is neither.
+    pub fn code(&self) -> Option<String> {
+        let runs = &self.runs;
+        let holes = runs.sandbox == Wish::None || !runs.allow_write.is_empty() || !runs.allow_read.is_empty();
+        if self.checks.is_empty() && runs.setup.is_none() && !holes {
             return None;
         }
         let checks: Vec<_> = self.checks.iter().map(|check| (&check.name, &check.run)).collect();
-        let code = serde_json::json!({ "checks": checks, "setup": self.runs.setup, "env_pass": self.runs.env_pass });
-        Some(hash::sha256_hex(code.to_string().as_bytes()))
+        let mut code = serde_json::json!({ "checks": checks, "setup": runs.setup, "env_pass": runs.env_pass });
+        if holes {
+            code["sandbox"] = serde_json::json!([runs.sandbox, runs.allow_write, runs.allow_read]);
+        }
+        Some(code.to_string())
+    }
+
+    /// SHA-256 of [`Self::code`].
+    pub fn code_digest(&self) -> Option<String> {
+        self.code().map(|code| hash::sha256_hex(code.as_bytes()))
     }
 }
 

@@ -69,6 +69,10 @@ runs:
   output_mb: 64     # most output that is kept of one stream
   grace: 10s        # between asking a process to end and ending it
   env_pass: []      # environment variables that agents get beside the usual ones
+#  sandbox: auto    # what keeps agents and checks in: auto, bubblewrap, landlock or none
+#  network: off     # else they have the network that you have
+#  allow_read: []   # places of your hidden home that they may read, such as ~/.config/tool
+#  allow_write: []  # places that they may write beside the worktree
 
 accept:
   mode: merge       # merge, ff-only, or branch to leave the branch for a pull request

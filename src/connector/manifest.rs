@@ -58,6 +58,16 @@ pub struct Manifest {
     /// How the directory of its login, sessions and settings is moved, where that is possible.
     #[serde(default)]
     pub home: Option<HomeSwitch>,
+    /// Where in the user's home it keeps its login and sessions, which a sandbox leaves to it: paths relative to the home. What ends in
+    /// `:ro` it may only read, such as settings that would run something later.
+    #[serde(default)]
+    pub login: Vec<String>,
+    /// Ids of `.ai/credentials.yaml` that it gets as environment variables.
+    #[serde(default)]
+    pub credentials: Vec<Name>,
+    /// Words of `argv` to replace where the sandbox of `ai` leaves no room for the CLI's own, which would then refuse everything.
+    #[serde(default)]
+    pub without_own_sandbox: BTreeMap<String, String>,
     /// Format of its standard output.
     pub output: OutputFormat,
     /// Signs of trouble in its text output.

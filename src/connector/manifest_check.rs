@@ -57,6 +57,9 @@ fn check_prompt(manifest: &Manifest) -> Result<(), String> {
 }
 
 fn check_environment(manifest: &Manifest) -> Result<(), String> {
+    if let Some(bad) = manifest.login.iter().find(|path| !stays_below(path.trim_end_matches(":ro"))) {
+        return Err(format!("login: `{}` must be a relative path without `..`", bad.escape_debug()));
+    }
     check_env_names("env_pass", &manifest.env_pass).map_err(|e| e.to_string())?;
     check_env_names("env_set", manifest.env_set.keys()).map_err(|e| e.to_string())?;
     for (name, value) in &manifest.env_set {
@@ -94,13 +97,14 @@ fn check_detect(detect: &Detect) -> Result<(), String> {
     if detect.command.is_empty() || detect.command.contains(['/', '\0']) {
         return Err("detect.command: must be the plain name of a program".to_owned());
     }
-    let stays_below = |path: &String| {
-        !path.is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
-    };
     if let Some(at) = detect.native.iter().position(|path| !stays_below(path)) {
         return Err(format!("detect.native[{at}]: must be a relative path without `..`"));
     }
     compile(&detect.version_regex).map(drop).map_err(|e| format!("detect.version_regex: {e}"))
+}
+
+fn stays_below(path: &str) -> bool {
+    !path.is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 fn check_templates(field: &str, args: &[String], allowed: &[&str], needed: Option<&str>) -> Result<(), String> {

@@ -67,6 +67,8 @@ actions! {
     RunStart = "run.start", Guarded;
     /// Judges the changed paths of an attempt.
     RunFinish = "run.finish", Guarded;
+    /// Has a network while it works on an attempt.
+    RunNetwork = "run.network", Guarded;
     /// Stops an attempt.
     RunStop = "run.stop", Harmless;
     /// Takes reviewed work over into the target branch.

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::sandbox::{Demand, Network};
+
 /// The longest name of an agent or a connector, in bytes.
 pub const MAX_NAME: usize = 64;
 
@@ -108,6 +110,15 @@ pub struct Agent {
     /// Where its CLI keeps login, sessions and settings; absent leaves it to the connector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub home: Option<Home>,
+    /// The sandbox that it must have; can only be stricter than the project's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<Demand>,
+    /// `off` takes the network away from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
+    /// Ids of `.ai/credentials.yaml` that it gets as environment variables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credentials: Vec<Name>,
     /// A disabled agent is never chosen.
     #[serde(default = "yes")]
     pub enabled: bool,
@@ -178,6 +189,9 @@ impl Agent {
             limits: AgentLimits::default(),
             env_pass: Vec::new(),
             home: None,
+            sandbox: None,
+            network: None,
+            credentials: Vec::new(),
             enabled: true,
         }
     }

@@ -16,6 +16,7 @@ pub mod path_lock;
 pub mod path_pattern;
 pub mod process_end;
 pub mod run;
+pub mod sandbox;
 pub mod task;
 pub mod time;
 pub mod trailer;

@@ -34,8 +34,14 @@ pub struct Before {
     steering: BTreeMap<PathBuf, String>,
 }
 
-/// What changed meanwhile, in words.
-pub type Changes = Vec<String>;
+/// What changed meanwhile.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// In words.
+    pub told: Vec<String>,
+    /// The files of the main checkout among it, relative to its root.
+    pub files: Vec<String>,
+}
 
 impl Before {
     /// Looks at the references and settings. `mark` is a file that was written just now.
@@ -52,7 +58,7 @@ impl Before {
 
     /// What is different now. `root` is the main checkout, where there is one; `own` the branch of the run.
     pub fn changes(&self, repo: &Repo, root: Option<(&Path, &Shadow)>, own: &str) -> Result<Changes, GitError> {
-        let mut told = Vec::new();
+        let (mut told, mut changed) = (Vec::new(), Vec::new());
         let head = repo.head().ok();
         if let Some((root, shadow)) = root {
             let tree = match head.as_ref().and_then(Head::commit) {
@@ -62,6 +68,7 @@ impl Before {
             let mut files = touched(shadow, root, &tree, self.since)?;
             let by_commit = self.brought_by_head(repo, shadow, &tree)?;
             files.retain(|file| !by_commit.contains(file));
+            changed.clone_from(&files);
             if !files.is_empty() {
                 told.push(format!("files of the main checkout changed during the run: {}", some_of(&files)));
             }
@@ -81,11 +88,16 @@ impl Before {
                 some_of(&steered)
             ));
         }
-        Ok(told)
+        Ok(Changes { told, files: changed })
     }
 }
 
 impl Before {
+    /// Files of another worktree at `root` that changed meanwhile; `tree` is what stands there.
+    pub fn changed_in(&self, shadow: &Shadow, root: &Path, tree: &Oid) -> Result<Vec<String>, GitError> {
+        touched(shadow, root, tree, self.since)
+    }
+
     /// Paths that came with a new commit on the branch of the main checkout: a commit is told of as a moved branch.
     fn brought_by_head(&self, repo: &Repo, shadow: &Shadow, now: &Oid) -> Result<HashSet<String>, GitError> {
         let Some(was) = self.head.as_ref().and_then(Head::commit) else { return Ok(HashSet::new()) };
@@ -216,7 +228,7 @@ mod tests {
         let before = Before::look(&run.repo, &mark).unwrap();
         act(&run.test.root);
         let shadow = super::super::testing::shadow(&run.repo, "bystander");
-        before.changes(&run.repo, Some((&run.test.root, &shadow)), "refs/heads/ai/t-1/1").unwrap().join("\n")
+        before.changes(&run.repo, Some((&run.test.root, &shadow)), "refs/heads/ai/t-1/1").unwrap().told.join("\n")
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod merge;
 pub mod oid;
 pub mod path;
 pub mod preflight;
+pub mod quarantine;
 pub mod repo;
 pub mod shadow;
 pub mod snapshot;

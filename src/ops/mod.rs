@@ -8,6 +8,7 @@ pub mod ask;
 pub mod backup;
 pub mod claim;
 pub mod create;
+pub mod credentials;
 pub mod cx;
 pub mod detect;
 pub mod doctor;

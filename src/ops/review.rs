@@ -4,6 +4,7 @@ use crate::domain::decision::DecisionRecord;
 use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::ids::RunId;
 use crate::domain::run::Run;
+use crate::domain::sandbox::Used;
 use crate::domain::task::{Task, TaskState};
 use crate::git::diff::{ChangedPath, FileDiff, file_diff, unified};
 use crate::git::shadow::Shadow;
@@ -94,6 +95,21 @@ impl Review {
     /// The checks of the run, by name.
     pub fn checks(&self) -> impl Iterator<Item = &Evidence> {
         self.evidence.iter().filter(|piece| piece.kind == EvidenceKind::Check)
+    }
+
+    /// What kept the agent in, as recorded with the statement; nothing for a run that came to no verdict.
+    pub fn sandbox(&self) -> Option<Used> {
+        serde_json::from_value(self.statement()?.summary.get("sandbox")?.clone()).ok()
+    }
+
+    /// What is worth a look although nothing forbids it.
+    pub fn warnings(&self) -> Vec<String> {
+        let list = self.statement().and_then(|piece| piece.summary.get("warnings")).cloned();
+        list.and_then(|list| serde_json::from_value(list).ok()).unwrap_or_default()
+    }
+
+    fn statement(&self) -> Option<&Evidence> {
+        self.evidence.iter().rfind(|piece| piece.kind == EvidenceKind::Statement)
     }
 
     /// The run's id.

@@ -11,15 +11,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{env, fs, hash};
 use crate::config;
+use crate::git::diff::{file_diff, unified};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::store::StoreError;
 
-/// The files and directories below `.ai/` that can make `ai` run something.
-const EXECUTABLE: [&str; 4] = ["agents", "connectors", "workflows", "skills"];
+/// The files and directories below `.ai/` that can make `ai` run something, or have it read files of the user.
+const EXECUTABLE: [&str; 5] = ["agents", "connectors", "workflows", "skills", "credentials.yaml"];
 /// The configuration below `.ai/`.
 const CONFIG: &str = "config.yaml";
 /// Largest file that is looked at.
 const CAP: u64 = 1 << 20;
+/// Largest text that is kept, to show later what has changed.
+const KEPT: usize = 64 << 10;
+/// A record holds the texts of all files.
+const RECORD_CAP: u64 = 64 << 20;
 /// Deepest directory that is looked at.
 const DEPTH: usize = 4;
 
@@ -27,6 +32,9 @@ const DEPTH: usize = 4;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecutableSet {
     files: BTreeMap<String, String>,
+    /// What stands in those that are short texts. It lies with the user's own settings, out of the repository's reach.
+    #[serde(default)]
+    texts: BTreeMap<String, String>,
 }
 
 /// One difference between what was trusted and what is there.
@@ -36,6 +44,9 @@ pub struct Change {
     pub how: &'static str,
     /// Path below `.ai/`.
     pub path: String,
+    /// What differs, as unified text; absent where one side is not known or no text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff: Option<String>,
 }
 
 impl ExecutableSet {
@@ -58,6 +69,7 @@ impl ExecutableSet {
         match config::load(root) {
             Ok(config) if regular => {
                 self.files.extend(config.code_digest().map(|digest| (CONFIG.to_owned(), digest)));
+                self.texts.extend(config.code().map(|code| (CONFIG.to_owned(), code)));
                 Ok(())
             }
             _ => self.add(base, &path, DEPTH),
@@ -72,13 +84,17 @@ impl ExecutableSet {
             }
             return fs::list_dir(path).map_err(StoreError::from)?.iter().try_for_each(|p| self.add(base, p, depth - 1));
         }
+        let name = path.strip_prefix(base).unwrap_or(path).to_string_lossy().into_owned();
         let digest = if meta.is_file() {
-            hash::sha256_hex(&fs::read_capped(path, CAP).map_err(StoreError::from)?)
+            let bytes = fs::read_capped(path, CAP).map_err(StoreError::from)?;
+            let digest = hash::sha256_hex(&bytes);
+            let text = String::from_utf8(bytes).ok().filter(|text| text.len() <= KEPT);
+            self.texts.extend(text.map(|text| (name.clone(), text)));
+            digest
         } else {
             // A link could be made to show another file later, without any content here changing.
             "not a regular file".to_owned()
         };
-        let name = path.strip_prefix(base).unwrap_or(path).to_string_lossy().into_owned();
         self.files.insert(name, digest);
         Ok(())
     }
@@ -88,14 +104,27 @@ impl ExecutableSet {
         let mut changes = Vec::new();
         for (path, digest) in &self.files {
             match trusted.files.get(path) {
-                None => changes.push(Change { how: "added", path: path.clone() }),
-                Some(old) if old != digest => changes.push(Change { how: "changed", path: path.clone() }),
+                None => changes.push(self.change(trusted, "added", path)),
+                Some(old) if old != digest => changes.push(self.change(trusted, "changed", path)),
                 Some(_) => {}
             }
         }
         let gone = trusted.files.keys().filter(|path| !self.files.contains_key(*path));
-        changes.extend(gone.map(|path| Change { how: "removed", path: path.clone() }));
+        changes.extend(gone.map(|path| self.change(trusted, "removed", path)));
         changes
+    }
+
+    fn change(&self, trusted: &ExecutableSet, how: &'static str, path: &str) -> Change {
+        let (old, new) = (trusted.texts.get(path), self.texts.get(path));
+        let known = match how {
+            "added" => new.is_some(),
+            "removed" => old.is_some(),
+            _ => old.is_some() && new.is_some(),
+        };
+        let bytes = |text: Option<&String>| text.map(|text| readable(path, text).into_bytes());
+        let (old, new) = (bytes(old), bytes(new));
+        let diff = known.then(|| unified(&format!(".ai/{path}"), &file_diff(old.as_deref(), new.as_deref())));
+        Change { how, path: path.to_owned(), diff }
     }
 
     /// The files of the set.
@@ -106,6 +135,14 @@ impl ExecutableSet {
     /// True where there is nothing that could run.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()
+    }
+}
+
+/// The commands of the configuration are kept as one line of JSON; a person compares lines.
+fn readable(path: &str, text: &str) -> String {
+    match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(value) if path == CONFIG => serde_json::to_string_pretty(&value).unwrap_or_default() + "\n",
+        _ => text.to_owned(),
     }
 }
 
@@ -127,7 +164,7 @@ fn record(common_dir: &Path) -> Result<PathBuf, OpError> {
 
 /// What has been trusted so far; nothing where nobody has said so.
 pub fn trusted(common_dir: &Path) -> Result<ExecutableSet, OpError> {
-    let text = fs::read_text_if_there(&record(common_dir)?, CAP).map_err(StoreError::from)?;
+    let text = fs::read_text_if_there(&record(common_dir)?, RECORD_CAP).map_err(StoreError::from)?;
     // A record that cannot be read trusts nothing: the user is asked again.
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }
@@ -206,6 +243,16 @@ mod tests {
         let changes = ExecutableSet::of(dir.path()).unwrap().changes_since(&before);
         let shown: Vec<String> = changes.iter().map(|c| format!("{} {}", c.how, c.path)).collect();
         assert_eq!(shown, ["changed config.yaml", "added connectors/y.yaml", "removed agents/x.yaml"]);
+        let diffs: Vec<&str> = changes.iter().map(|c| c.diff.as_deref().unwrap()).collect();
+        assert!(
+            diffs[0].contains("-      \"make test\"\n") && diffs[0].contains("+      \"make other\"\n"),
+            "{}",
+            diffs[0]
+        );
+        assert!(diffs[1].contains("\n+new") && diffs[2].contains("\n-b"), "{diffs:?}");
+        let unknown = ExecutableSet { texts: BTreeMap::new(), ..before };
+        let changed = ExecutableSet::of(dir.path()).unwrap().changes_since(&unknown);
+        assert_eq!(changed[0].diff, None, "what was trusted by an older version cannot be compared");
     }
     #[test]
     fn a_configuration_that_runs_nothing_needs_no_trust_and_one_that_is_not_understood_does() {

@@ -19,7 +19,7 @@ mod packs;
 mod rule;
 mod show;
 
-pub use engine::{Request, decide};
+pub use engine::{DEFAULT_RULE, Request, decide};
 pub use facts::Facts;
 pub use globs::check_path_pattern;
 pub use limits::Limits;

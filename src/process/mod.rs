@@ -4,6 +4,7 @@
 //! * [`supervise`] runs one command under such a keeper with limits on time, silence and output.
 //! * [`captured`] is the same for small tools, synchronous and in memory.
 //! * [`redact`] takes secrets out of everything before it is stored; [`environment`] keeps them from getting in.
+//! * [`sandbox`] says what a child may reach, and has the operating system see to it.
 //! * [`identity`] names a process so that a reused pid is never mistaken for it.
 //!
 //! Deliberately absent: shells, pipes between commands, and pseudo-terminals. A child has no controlling terminal and cannot ask.
@@ -17,5 +18,6 @@ pub mod identity;
 pub mod other;
 mod procfs;
 pub mod redact;
+pub mod sandbox;
 mod signal;
 pub mod supervise;

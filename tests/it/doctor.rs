@@ -29,13 +29,15 @@ fn without_user(text: &str) -> String {
     if let Some(at) = lines.iter().position(|line| line.starts_with("warn  user")) {
         lines.drain(at..at + 2);
     }
+    // That scenes have none is said by `AI_SANDBOX`.
+    lines.retain(|line| !line.starts_with("warn  sandbox"));
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
 /// The findings that are not as they should be.
 fn troubles(scene: &Sandbox) -> String {
     let findings = scene.ai(&["doctor", "--json"]).json_lines();
-    let odd = findings.iter().filter(|f| f["level"] != "ok" && f["check"] != "user");
+    let odd = findings.iter().filter(|f| f["level"] != "ok" && f["check"] != "user" && f["check"] != "sandbox");
     odd.map(|f| format!("{} {}: {} -> {}\n", f["level"], f["check"], f["text"], f["next"]).replace('"', "")).collect()
 }
 

@@ -66,6 +66,17 @@ fn detected_checks_are_trusted_where_init_wrote_them() {
     exit: 8
     ----- stdout -----
     changed  .ai/config.yaml
+             --- a/.ai/config.yaml
+             +++ b/.ai/config.yaml
+             @@ -2,7 +2,7 @@
+                "checks": [
+                  [
+                    "cargo-test",
+             -      "cargo test"
+             +      "make evil"
+                  ]
+                ],
+                "setup": null,
     ----- stderr -----
     "#);
 }

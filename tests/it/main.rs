@@ -16,6 +16,7 @@ mod backup;
 mod cli_text;
 mod connector_manifest;
 mod contention;
+mod credentials;
 mod demo;
 mod docs;
 mod doctor;
@@ -33,8 +34,10 @@ mod run_basic;
 mod run_failpoints;
 mod run_nasty;
 mod run_recover;
+mod sandbox;
 mod schemas;
 mod store;
 #[cfg(feature = "test-fakes")]
 mod torture;
+mod trespass;
 mod uninstall;

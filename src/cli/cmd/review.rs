@@ -67,6 +67,12 @@ fn head(review: &Review) -> String {
         }
         None => row("verdict", &format!("none yet: it is at step {}", run.step.name())),
     }
+    if let Some(used) = review.sandbox() {
+        row("sandbox", &used.to_string());
+    }
+    for warning in review.warnings() {
+        row("warning", &multi_line(&warning).replace('\n', "\n             "));
+    }
     for check in review.checks() {
         let status = check.summary.get("status").map(ToString::to_string).unwrap_or_default();
         row(

@@ -8,6 +8,7 @@ use crate::cli::cmd::world::world;
 use crate::cli::cmd::{Outcome, backup};
 use crate::cli::context::Context;
 use crate::cli::exit;
+use crate::domain::sandbox::Wish;
 use crate::domain::verdict::{self, Lifecycle};
 use crate::notify::{Delivery, Notice, desktop};
 use crate::ops::claim::Which;
@@ -25,10 +26,16 @@ pub(in crate::cli) struct RunArgs {
     /// The agent; else the task's own, the configured one, or the only one
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
+    /// Let the agent and the checks do whatever you may do; the evidence says so
+    #[arg(long)]
+    no_sandbox: bool,
 }
 
 pub(super) fn run(args: &RunArgs, context: &mut Context) -> Outcome {
-    let world = world(context)?;
+    let mut world = world(context)?;
+    if args.no_sandbox {
+        world.sandbox = Some(Wish::None);
+    }
     let which = args.id.clone().map_or(Which::Next, Which::Task);
     let mut store = context.store(Access::Write)?;
     let report = run::run(&world, &mut store, &which, args.agent.as_deref())?;

@@ -30,6 +30,9 @@ pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Outcome {
             context.ui.object(change);
         } else {
             context.ui.line(&format!("{:<8} .ai/{}", change.how, crate::base::text::one_line(&change.path)));
+            for line in change.diff.iter().flat_map(|diff| diff.lines()) {
+                context.ui.line(&format!("         {}", crate::base::text::multi_line(line)));
+            }
         }
     }
     if args.show {

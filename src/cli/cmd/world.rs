@@ -1,10 +1,13 @@
 //! The surroundings of commands that start processes or look at trees.
 
 use std::io::Write;
+use std::sync::OnceLock;
 
 use crate::base::env;
 use crate::cli::context::{Context, now};
 use crate::cli::error::CliError;
+use crate::domain::sandbox::Wish;
+use crate::ops::credentials;
 use crate::ops::run::World;
 use crate::process::environment::secrets_in;
 use crate::process::redact::Redactor;
@@ -12,9 +15,15 @@ use crate::process::redact::Redactor;
 /// The world as this command sees it.
 pub(super) fn world(context: &Context) -> Result<World, CliError> {
     let all = env::all();
-    let redactor = Redactor::new(&secrets_in(&all));
+    let (root, common) = (context.root()?, &context.place()?.common_dir);
+    let secrets: Vec<_> = secrets_in(&all).into_iter().chain(credentials::known(root, common, &all)).collect();
+    let redactor = Redactor::new(&secrets);
     let talkative = context.is_talkative();
+    let sandbox = env::text(env::AI_SANDBOX).map(|text| text.parse::<Wish>()).transpose();
+    let sandbox = sandbox.map_err(|why| CliError::usage(format!("{}: {why}", env::AI_SANDBOX)))?;
     Ok(World {
+        sandbox,
+        probed: OnceLock::new(),
         location: context.place()?.clone(),
         root: context.root()?.to_owned(),
         config: context.config()?.clone(),

@@ -2,7 +2,12 @@
 
 use std::path::Path;
 
+use crate::base::env;
+use crate::domain::sandbox::{Mode, Wish};
 use crate::ops::doctor::{Finding, Patient};
+use crate::ops::project;
+use crate::ops::run::fence;
+use crate::process::sandbox::Nesting;
 
 /// Below this a worktree may not fit.
 const LITTLE: u64 = 1 << 30;
@@ -12,6 +17,7 @@ const NEXT_TO_NOTHING: u64 = 64 << 20;
 pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) {
     findings.push(disk(&patient.place.common_dir));
     findings.push(clock(patient));
+    findings.push(sandbox(patient));
     if rustix::process::geteuid().is_root() {
         let text = "you are root: agents get your rights, and files they make belong to root";
         findings.push(Finding::warn("user", text).next("work as an ordinary user"));
@@ -28,6 +34,33 @@ fn disk(dir: &Path) -> Finding {
         0..NEXT_TO_NOTHING => Finding::bad("disk", text).next("free some space before anything else"),
         NEXT_TO_NOTHING..LITTLE => Finding::warn("disk", format!("{text}: a worktree may not fit")),
         _ => Finding::ok("disk", text),
+    }
+}
+
+/// What would keep agents in. Tries it where no run has yet, and keeps nothing of that.
+fn sandbox(patient: &Patient<'_>) -> Finding {
+    let wish = match env::text(env::AI_SANDBOX).map(|text| text.parse::<Wish>()) {
+        Some(Ok(wish)) => wish,
+        Some(Err(why)) => return Finding::bad("sandbox", format!("AI_SANDBOX: {why}")),
+        None => {
+            let config = patient.root.and_then(|root| project::config(root).ok());
+            config.map_or(Wish::Auto, |config| config.runs.sandbox)
+        }
+    };
+    if wish == Wish::None {
+        return Finding::warn("sandbox", "none, as you asked: agents and checks may do whatever you may");
+    }
+    let probe = fence::look(&project::state_dir(&patient.place.common_dir), &env::all());
+    match probe.layer(wish) {
+        Ok(layer) => {
+            let nests = match (layer.mode(), probe.nesting) {
+                (Mode::Bubblewrap, Nesting::Nests) => "; a CLI can make its own sandbox inside",
+                _ => "; a CLI cannot make its own sandbox inside",
+            };
+            Finding::ok("sandbox", format!("{}{nests}; Landlock version {}", layer.mode().as_str(), probe.landlock))
+        }
+        Err(why) => Finding::bad("sandbox", format!("none, so nothing runs: {why}"))
+            .next("install bubblewrap, or set AI_SANDBOX=none if agents and checks may do whatever you may"),
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use crate::base::env;
 use crate::base::text::one_line;
 use crate::ops::doctor::{Finding, Patient};
-use crate::ops::{agents, project, trust};
+use crate::ops::{agents, credentials, project, trust};
 use crate::policy::{self, PolicyState};
 
 pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) {
@@ -18,6 +19,7 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) {
     findings.push(policy(root));
     agents(root, findings);
     findings.push(trusted(patient, root));
+    credentials(patient, root, findings);
 }
 
 fn link(patient: &Patient<'_>, root: &Path) -> Finding {
@@ -77,6 +79,28 @@ fn agents(root: &Path, findings: &mut Vec<Finding>) {
     }
     if let Err(error) = agents::connectors(root) {
         findings.push(Finding::bad("connectors", error.to_string()));
+    }
+}
+
+/// Whether each credential can be had. Files are looked into only after `ai trust`, as for a run.
+fn credentials(patient: &Patient<'_>, root: &Path, findings: &mut Vec<Finding>) {
+    let all = match credentials::load(root) {
+        Ok(all) if all.is_empty() => return,
+        Ok(all) => all,
+        Err(error) => {
+            findings.push(Finding::bad("credentials", error.to_string()).next("correct .ai/credentials.yaml"));
+            return;
+        }
+    };
+    if !trust::missing(root, &patient.place.common_dir).is_ok_and(|missing| missing.is_empty()) {
+        findings.push(Finding::warn("credentials", "not looked at before you trust them").next("ai trust --show"));
+        return;
+    }
+    let env = env::all();
+    let broken: Vec<_> = all.iter().filter_map(|credential| credentials::secret(credential, &env).err()).collect();
+    findings.extend(broken.iter().map(|error| Finding::bad("credentials", error.to_string())));
+    if broken.is_empty() {
+        findings.push(Finding::ok("credentials", format!("{} can be had", all.len())));
     }
 }
 

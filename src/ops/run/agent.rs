@@ -11,15 +11,20 @@ use serde::{Deserialize, Serialize};
 use crate::base::fs;
 use crate::connector::api::{Connector, StreamParser};
 use crate::connector::launch::{LaunchPlan, LaunchRequest, Session, StdinSource as PlanStdin};
-use crate::domain::agent::Agent;
+use crate::connector::manifest::Manifest;
+use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_event::{AgentEvent, AgentResult};
 use crate::domain::lease::Token;
 use crate::domain::process_end::ProcessEnd;
 use crate::domain::run::Run;
-use crate::ops::detect;
+use crate::domain::sandbox::{Network, Used};
+use crate::git::quarantine::Quarantine;
+use crate::git::worktree::Slot;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::{process_end, runtime};
+use crate::ops::run::fence::{self, Ground};
 use crate::ops::run::world::{World, environment};
+use crate::ops::{credentials, detect};
 use crate::policy;
 use crate::process::environment::child_environment;
 use crate::process::supervise::{
@@ -42,6 +47,12 @@ pub struct AgentEnd {
     pub stopped: Option<StopReason>,
     /// Processes that it left behind and that were ended.
     pub leftovers: usize,
+    /// What kept it in.
+    #[serde(default)]
+    pub sandbox: Used,
+    /// Files outside of its worktree that it says itself it changed, and that did change.
+    #[serde(default)]
+    pub trespasses: Vec<String>,
 }
 
 /// What the agent's step is given.
@@ -55,7 +66,11 @@ pub struct AgentStep<'a> {
     /// The prompt.
     pub prompt: &'a str,
     /// Where it works.
-    pub worktree: &'a Path,
+    pub slot: &'a Slot,
+    /// Where its commits go, where a sandbox keeps it from the repository's objects.
+    pub own: Option<&'a Quarantine>,
+    /// What the policy says of its network.
+    pub network: Network,
     /// The run's directory.
     pub dir: &'a Path,
     /// The lease, so that the agent's own `ai` commands act under it.
@@ -73,14 +88,20 @@ pub fn run_agent(world: &World, step: &AgentStep<'_>, cancel: &CancelToken) -> R
         model: None,
         prompt: step.prompt,
         prompt_file: &prompt_file,
-        worktree: step.worktree,
+        worktree: &step.slot.path,
         run_dir: step.dir,
         session: Session::New,
         program: program.as_deref(),
     };
-    let plan = step.connector.command(&request).map_err(|e| Refusal::Invalid(e.to_string()))?;
+    let mut plan = step.connector.command(&request).map_err(|e| Refusal::Invalid(e.to_string()))?;
     lay_out(&plan)?;
-    let spec = spawn_spec(world, step, &plan);
+    let ground = ground(world, step, &plan)?;
+    let used = ground.used();
+    if fence::leaves_no_room(world, used) {
+        drop_own_sandbox(&mut plan.argv, step.connector.describe());
+    }
+    world.say(&format!("sandbox of {}: {used}", step.run.id));
+    let spec = spawn_spec(world, step, &plan, &ground)?;
     let mut listener = Listener::new(step.connector.parser(), &step.dir.join("events.jsonl"))?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(supervise(&spec, &world.redactor, &mut listener, cancel));
@@ -88,8 +109,33 @@ pub fn run_agent(world: &World, step: &AgentStep<'_>, cancel: &CancelToken) -> R
     if let Some(Err(error)) = plan.home.as_deref().map(fs::remove_dir_all) {
         world.say(&format!("warning: {error}"));
     }
+    ground.clear()?;
     let outcome = outcome.map_err(environment)?;
-    conclude(world, step, &spec, listener, outcome)
+    let end = conclude(world, step, &spec, listener, outcome)?;
+    Ok(AgentEnd { sandbox: used, ..end })
+}
+
+/// What the agent may reach.
+fn ground(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> Result<Ground, OpError> {
+    let layer = fence::layer(world, step.agent.sandbox)?;
+    let network = step.network.and(step.agent.network.unwrap_or_default());
+    let mut ground = Ground::new(world, layer, network, &step.dir.join("tmp"))?;
+    ground.programs(&plan.argv, &world.env);
+    ground.login(step.connector.describe(), &world.env);
+    if let Some(home) = &plan.home {
+        ground.write(home);
+    }
+    ground.worktree(&step.slot.path, &step.slot.admin, step.own)?;
+    Ok(ground)
+}
+
+/// A CLI whose own sandbox cannot be made inside of ours would refuse all work.
+fn drop_own_sandbox(argv: &mut [OsString], manifest: &Manifest) {
+    for word in argv {
+        if let Some(other) = word.to_str().and_then(|text| manifest.without_own_sandbox.get(text)) {
+            *word = other.into();
+        }
+    }
 }
 
 /// Makes the files and directories that the CLI expects.
@@ -121,22 +167,31 @@ fn conclude(
     };
     let result = listener.parser.into_inner().finish(&end);
     let duration_ms = u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX);
-    Ok(AgentEnd { end, result, duration_ms, stopped, leftovers: outcome.leftovers })
+    Ok(AgentEnd {
+        end,
+        result,
+        duration_ms,
+        stopped,
+        leftovers: outcome.leftovers,
+        sandbox: Used::NONE,
+        trespasses: Vec::new(),
+    })
 }
 
-fn spawn_spec(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> SpawnSpec {
+fn spawn_spec(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan, ground: &Ground) -> Result<SpawnSpec, OpError> {
     let (agent, runs) = (step.agent.limits, &world.config.runs);
     // The strictest of three counts: the agent's, the project's and the policy's.
     let minutes = |n: u32, policy: Option<u32>| Some(Duration::from_secs(u64::from(n.min(policy.unwrap_or(n))) * 60));
-    SpawnSpec {
+    Ok(SpawnSpec {
         argv: plan.argv.clone(),
         cwd: plan.cwd.clone(),
-        env: agent_environment(world, step, plan),
+        env: agent_environment(world, step, plan, ground)?,
         stdin: match &plan.stdin {
             PlanStdin::Null => StdinSource::Null,
             PlanStdin::File(path) => StdinSource::File(path.clone()),
         },
         run_id: Some(step.run.id.to_string()),
+        fence: ground.fence(),
         limits: Limits {
             total: minutes(agent.minutes.min(runs.minutes), step.limits.run_minutes),
             silence: minutes(agent.silence_minutes.min(runs.silence_minutes), step.limits.silence_minutes),
@@ -145,10 +200,15 @@ fn spawn_spec(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> SpawnSp
         },
         stdout: OutputTo::File(step.dir.join("stdout.log")),
         stderr: OutputTo::File(step.dir.join("stderr.log")),
-    }
+    })
 }
 
-fn agent_environment(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> Vec<(OsString, OsString)> {
+fn agent_environment(
+    world: &World,
+    step: &AgentStep<'_>,
+    plan: &LaunchPlan,
+    ground: &Ground,
+) -> Result<Vec<(OsString, OsString)>, OpError> {
     let mut set: Vec<(OsString, OsString)> =
         plan.env_set.iter().map(|(name, value)| (name.into(), value.into())).collect();
     let own = [
@@ -160,8 +220,11 @@ fn agent_environment(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> 
         ("GIT_EDITOR", "true".to_owned()),
     ];
     set.extend(own.map(|(name, value)| (name.into(), value.into())));
+    set.extend(ground.variables());
+    let ids = step.agent.credentials.iter().chain(&step.connector.describe().credentials);
+    set.extend(credentials::variables(&world.root, ids.map(Name::as_str), &world.env)?);
     let pass: Vec<String> = plan.env_pass.iter().chain(&world.config.runs.env_pass).cloned().collect();
-    child_environment(&world.env, &pass, &set)
+    Ok(child_environment(&world.env, &pass, &set))
 }
 
 /// Parses the stream as it comes and writes the normalized events.

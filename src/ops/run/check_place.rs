@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::base::fs;
+use crate::domain::sandbox::Network;
 use crate::git::shadow::{Ignored, Shadow};
 use crate::git::{Oid, Repo};
 use crate::ops::refusal::OpError;
@@ -12,6 +13,10 @@ use crate::ops::run::world::{World, environment};
 pub struct CheckPlace {
     /// The directory.
     pub root: PathBuf,
+    /// Its git directory.
+    pub git_dir: PathBuf,
+    /// What the policy says of the network.
+    pub network: Network,
     /// Two that check in one place would pull the tree away from under each other.
     _held: fs::Locked,
 }
@@ -39,7 +44,8 @@ impl CheckPlace {
             fs::create_dir_all(&root).map_err(environment)?;
             shadow.checkout(&root, judged.tree).map_err(environment)?;
         }
-        shadow.make_private_repository(repo, &root, &own.join("place.git"), judged.commit).map_err(environment)?;
-        Ok(CheckPlace { root, _held: held })
+        let git_dir = own.join("place.git");
+        shadow.make_private_repository(repo, &root, &git_dir, judged.commit).map_err(environment)?;
+        Ok(CheckPlace { root, git_dir, network: Network::On, _held: held })
     }
 }

@@ -14,6 +14,7 @@ use crate::domain::process_end::ProcessEnd;
 use crate::domain::task::Task;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::check_place::CheckPlace;
+use crate::ops::run::fence::{self, Ground};
 use crate::ops::run::world::{World, environment};
 use crate::process::environment::child_environment;
 use crate::process::supervise::{
@@ -153,12 +154,14 @@ fn run_one(
         _ => None,
     };
     let before = junit.as_ref().map(|glob| reports::collect(&place.root, glob)).transpose().map_err(environment)?;
+    let ground = ground(world, place, &plan)?;
     let spec = SpawnSpec {
         argv: plan.argv(),
         cwd: place.root.clone(),
-        env: check_environment(world, place),
+        env: check_environment(world, place, &ground),
         stdin: StdinSource::Null,
         run_id: Some(label.to_owned()),
+        fence: ground.fence(),
         limits: Limits {
             total: Some(plan.timeout),
             silence: None,
@@ -169,7 +172,9 @@ fn run_one(
         stderr: OutputTo::File(errors.clone()),
     };
     let runtime = runtime()?;
-    let outcome = runtime.block_on(supervise(&spec, &world.redactor, &mut Quiet, cancel)).map_err(environment)?;
+    let outcome = runtime.block_on(supervise(&spec, &world.redactor, &mut Quiet, cancel));
+    ground.clear()?;
+    let outcome = outcome.map_err(environment)?;
     let stdout = fs::read_capped(&log, LOG_CAP).map_err(environment)?;
     let stderr = fs::read_capped(&errors, LOG_CAP).map_err(environment)?;
     fs::append(&log, &stderr).map_err(environment)?;
@@ -193,10 +198,23 @@ fn run_one(
     Ok(Checked { spec: plan.spec, result, log })
 }
 
+/// A check writes in its place and nowhere else.
+fn ground(world: &World, place: &CheckPlace, plan: &CheckPlan) -> Result<Ground, OpError> {
+    let layer = fence::layer(world, None)?;
+    let tmp = place.git_dir.with_file_name("tmp");
+    let mut ground = Ground::new(world, layer, place.network, &tmp)?;
+    ground.programs(&plan.argv(), &world.env);
+    ground.write(&place.root);
+    ground.write(&place.git_dir);
+    Ok(ground)
+}
+
 /// A check gets the allow-listed environment and nothing of the agent's; Git above the place is hidden from it.
-fn check_environment(world: &World, place: &CheckPlace) -> Vec<(OsString, OsString)> {
+fn check_environment(world: &World, place: &CheckPlace, ground: &Ground) -> Vec<(OsString, OsString)> {
     let ceiling = place.root.parent().unwrap_or(&place.root).as_os_str().to_owned();
-    let set = [(OsString::from("CI"), OsString::from("true")), (OsString::from("GIT_CEILING_DIRECTORIES"), ceiling)];
+    let mut set =
+        vec![(OsString::from("CI"), OsString::from("true")), (OsString::from("GIT_CEILING_DIRECTORIES"), ceiling)];
+    set.extend(ground.variables());
     child_environment(&world.env, &world.config.runs.env_pass, &set)
 }
 

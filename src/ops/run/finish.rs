@@ -113,6 +113,14 @@ fn judge_all(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings
         reason = first.clone();
         warnings.extend(held.iter().cloned());
     }
+    if let Some(first) = found.end.trespasses.first() {
+        policy = PolicyVerdict::Deny;
+        reason = format!("the agent changed {} outside of its worktree", crate::base::text::one_line(first));
+        warnings.push(format!(
+            "by its own words the agent changed outside of its worktree: {}",
+            found.end.trespasses.join(", ")
+        ));
+    }
     let verification = match found.lifecycle {
         Lifecycle::Finished => judge::verification(&found.checked),
         _ => Verification::Unverified,
@@ -121,6 +129,7 @@ fn judge_all(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings
     let outcome = cell.outcome();
     let summary = judge::summary(outcome, &found.end, &found.checked, &reason);
     let summary = live.world.redactor.redact_text(&summary);
+    let warnings = warnings.iter().map(|warning| live.world.redactor.redact_text(warning)).collect();
     Ok(Verdict { cell, outcome, decision, summary, warnings })
 }
 
@@ -231,7 +240,7 @@ fn file_all(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result<Vec<
         EvidenceKind::Statement,
         "statement",
         &live.dir.join("statement.json"),
-        null,
+        serde_json::json!({ "sandbox": found.end.sandbox, "warnings": verdict.warnings }),
     )?);
     write_summary(live, found, verdict)?;
     Ok(all)
@@ -247,7 +256,7 @@ fn write_summary(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result
         "commit": found.sealed.commit.as_ref().map(ToString::to_string), "own_commits": found.sealed.own_commits,
         "verdict": verdict.cell, "outcome": verdict.outcome, "summary": verdict.summary, "warnings": verdict.warnings,
         "diff": found.stats, "checks": found.checked.iter().map(|c| &c.result).collect::<Vec<_>>(), "process": agent,
-        "sandbox": "none", "adopted": run.adopted,
+        "sandbox": end.sandbox.mode, "network": end.sandbox.network, "adopted": run.adopted,
     });
     write_json(live, "run.json", &summary)
 }

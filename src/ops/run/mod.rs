@@ -11,8 +11,10 @@ mod checks;
 mod drive;
 mod evidence;
 pub mod failpoint;
+pub mod fence;
 mod finish;
 mod heartbeat;
+mod homes;
 mod judge;
 mod place;
 mod prompt;
@@ -23,6 +25,7 @@ mod start;
 mod statement;
 pub mod stop;
 pub mod stopped;
+mod trespass;
 mod work;
 pub mod world;
 

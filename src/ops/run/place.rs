@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::base::id;
 use crate::domain::ids::RunId;
 use crate::domain::run::Run;
+use crate::git::quarantine::Quarantine;
 use crate::git::shadow::{Ignored, Shadow};
 use crate::git::snapshot::TreeReport;
 use crate::git::worktree::{
@@ -145,11 +146,25 @@ fn save(
 pub fn rescue_run(world: &World, repo: &Repo, run: &Run) -> Result<Option<String>, OpError> {
     let pool = Pool::new(repo, world.pool_dir(), PoolLimits::default());
     let shadow = Shadow::open(repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
+    // What the agent committed in its sandbox is saved with the rest; where it cannot be, its files still are.
+    if let (Some(own), Ok(Some(info))) = (own_commits(world, repo, run)?, pool.find(&run.worktree))
+        && let Some(admin) = &info.admin
+        && let Err(error) = own.take_in(repo, &shadow, admin)
+    {
+        world.say(&format!("the commits of {} were not taken over: {error}", run.id));
+    }
     let reference = rescue_ref(&run.id);
     match save(world, &pool, run, &shadow, (&reference, Known::UnderItsName))?.rescue {
         Rescue::Nothing => Ok(None),
         Rescue::Saved { reference, .. } => Ok(Some(reference)),
     }
+}
+
+/// Where a sandbox lets the agent of this run commit.
+pub fn own_commits(world: &World, repo: &Repo, run: &Run) -> Result<Option<Quarantine>, OpError> {
+    let dir = world.state().join("slots").join(&run.worktree).join("own");
+    let base = run.base.as_deref().map(Oid::parse).transpose().map_err(environment)?;
+    Ok(Quarantine::at(repo, &dir, &run.branch, base.as_ref()))
 }
 
 fn rescue_ref(run: &RunId) -> String {

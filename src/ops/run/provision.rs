@@ -62,6 +62,7 @@ fn setup(live: &Live<'_>, slot: &Slot, command: &CommandLine) -> Result<(), OpEr
         env: child_environment(&live.world.env, &runs.env_pass, &[]),
         stdin: StdinSource::Null,
         run_id: Some(live.started.run.id.to_string()),
+        fence: None,
         limits: Limits { total: Some(SETUP_LIMIT), silence: None, grace: runs.grace, output_cap: 16 << 20 },
         stdout: OutputTo::File(log.clone()),
         stderr: OutputTo::File(live.dir.join("setup.stderr")),

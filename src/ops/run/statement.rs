@@ -36,7 +36,8 @@ pub(super) fn statement(
     let predicate = serde_json::json!({
         "task": run.task, "run": run.id, "epoch": run.id.epoch(), "agent": run.agent, "connector": run.connector,
         "base": run.base, "branch": run.branch, "verdict": cell, "checks": checks, "decision": decision.id,
-        "policyDigest": decision.policy_digest, "sandbox": "none", "startedMs": run.started_ms,
+        "policyDigest": decision.policy_digest, "sandbox": found.end.sandbox.mode,
+        "network": found.end.sandbox.network, "startedMs": run.started_ms,
     });
     canonical(&serde_json::json!({
         "_type": "https://in-toto.io/Statement/v1",

@@ -3,15 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::fs;
+use crate::domain::event::Event;
 use crate::domain::run::Step;
+use crate::domain::sandbox::{Mode, Network};
 use crate::domain::trailer::{self, Trailers};
 use crate::domain::verdict::Lifecycle;
 use crate::git::bystander::Before;
 use crate::git::diff::{ChangedPath, Stats};
+use crate::git::quarantine::Quarantine;
 use crate::git::shadow::Shadow;
 use crate::git::snapshot::{Limits, Work, seal};
 use crate::git::worktree::Slot;
 use crate::git::{Expect, Oid};
+use crate::ops::cx::commit;
 use crate::ops::refusal::OpError;
 use crate::ops::run::agent::{AgentEnd, AgentStep, run_agent};
 use crate::ops::run::check_place::{CheckPlace, Judged};
@@ -20,7 +24,7 @@ use crate::ops::run::drive::{Live, make_run_dir};
 use crate::ops::run::finish::{Findings, Sealed};
 use crate::ops::run::place::{self, identity};
 use crate::ops::run::world::environment;
-use crate::ops::run::{adopt, failpoint, judge, prompt, provision};
+use crate::ops::run::{adopt, failpoint, fence, judge, prompt, provision, trespass};
 use crate::store::sqlite::SqliteStore;
 
 /// Largest patch that is kept.
@@ -99,31 +103,47 @@ fn ask_agent(live: &Live<'_>, store: &mut SqliteStore, slot: &Slot, shadow: &Sha
     fs::write_private(&mark, b"").map_err(environment)?;
     let before = Before::look(live.repo, &mark).map_err(environment)?;
     fs::remove_file(&mark).map_err(environment)?;
-    let end = agent_step(live, slot)?;
+    let idle = trespass::idle_slots(live, store)?;
+    let own = place::own_commits(live.world, live.repo, &live.started.run)?;
+    let network = ask_network(live, store)?;
+    let end = agent_step(live, slot, own.as_ref(), network)?;
     failpoint::hit("agent")?;
     live.step_even_if_stopped(store, Step::Snapshot)?;
+    let taken_in = match &own {
+        Some(own) if end.sandbox.mode == Mode::Bubblewrap => own.take_in(live.repo, shadow, &slot.admin),
+        _ => Ok(()),
+    };
     let mut worked = take(live, slot, shadow, end)?;
-    worked.remarks.extend(seen_outside(live, &before));
+    if let Err(error) = taken_in {
+        worked.remarks.push(format!("the agent's own commits were not taken over, its files are: {error}"));
+    }
+    let seen = trespass::look(live, store, &before, &idle)?;
+    worked.end.trespasses = seen.own_words;
+    worked.remarks.extend(seen.told);
     Ok(worked)
 }
 
-/// What changed in the main checkout and in the git directory meanwhile. A look that fails is told of, and decides nothing.
-fn seen_outside(live: &Live<'_>, before: &Before) -> Vec<String> {
-    let own = format!("refs/heads/{}", live.started.run.branch);
-    let root = live.world.location.main_root.as_deref().or(live.world.location.top.as_deref());
-    let shadow = root.map(|_| Shadow::open(live.repo, &live.world.shadow_dir("main"))).transpose();
-    let told = shadow.and_then(|shadow| before.changes(live.repo, root.zip(shadow.as_ref()), &own));
-    told.unwrap_or_else(|error| vec![format!("the main checkout could not be looked at: {error}")])
+/// Whether the policy lets the agent have a network. The answer is recorded where a rule gave one.
+fn ask_network(live: &Live<'_>, store: &mut SqliteStore) -> Result<Network, OpError> {
+    let cx = live.cx()?;
+    let rule = fence::network_rule(&cx, &live.started.task);
+    let network = fence::under(rule.as_ref());
+    if let Some(record) = rule {
+        commit(store, &cx, |tx, cx| cx.record(tx, &Event::Decided { record: Box::new(record) }))?;
+    }
+    Ok(network)
 }
 
-fn agent_step(live: &Live<'_>, slot: &Slot) -> Result<AgentEnd, OpError> {
+fn agent_step(live: &Live<'_>, slot: &Slot, own: Option<&Quarantine>, network: Network) -> Result<AgentEnd, OpError> {
     let prompt = fs::read_text(&live.dir.join("prompt.md"), 64 << 20).map_err(environment)?;
     let step = AgentStep {
         agent: live.agent,
         connector: live.connector,
         run: &live.started.run,
         prompt: &prompt,
-        worktree: &slot.path,
+        slot,
+        own,
+        network,
         dir: &live.dir,
         token: &live.started.token,
         limits: &live.policy.limits(),
@@ -200,7 +220,8 @@ fn checks(live: &Live<'_>, sealed: &Sealed) -> Result<Vec<Checked>, OpError> {
     }
     let run = &live.started.run;
     let judged = Judged { tree: &sealed.tree, commit: sealed.commit.as_ref() };
-    let place = CheckPlace::open(live.world, live.repo, &run.worktree, judged)?;
+    let mut place = CheckPlace::open(live.world, live.repo, &run.worktree, judged)?;
+    place.network = fence::under(fence::network_rule(&live.cx()?, &live.started.task).as_ref());
     run_checks(live.world, &place, plans, &checks_dir(&live.dir), run.id.as_str(), &live.cancel)
 }
 

@@ -2,10 +2,12 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::config::Config;
 use crate::domain::actor::Actor;
 use crate::domain::ids::RunId;
+use crate::domain::sandbox::Wish;
 use crate::domain::time::Now;
 use crate::git::{Git, Location, Repo, preflight};
 use crate::ops::cx::{Cx, Rules};
@@ -13,6 +15,7 @@ use crate::ops::project;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::policy::PolicyState;
 use crate::process::redact::Redactor;
+use crate::process::sandbox::Probe;
 
 /// Told what goes on, for a person who watches.
 pub type Progress = dyn Fn(&str);
@@ -33,6 +36,10 @@ pub struct World {
     pub env: Vec<(OsString, OsString)>,
     /// Takes secrets out of everything that is stored.
     pub redactor: Redactor,
+    /// The sandbox that the user asked for at the terminal or for this machine; outranks the configuration.
+    pub sandbox: Option<Wish>,
+    /// What works of it here; looked at where it is needed first.
+    pub probed: OnceLock<Probe>,
     /// Told what goes on.
     pub progress: Box<Progress>,
 }

@@ -6,13 +6,14 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
 use crate::process::guard::adopted::{self, Registered};
 use crate::process::guard::protocol::{Launch, Report};
 use crate::process::identity::ProcessIdentity;
+use crate::process::sandbox::{Fence, command_line};
 
 /// A report is a line of a few hundred bytes; a failure may quote a long command.
 const REPORT_CAP: u64 = 1 << 20;
@@ -23,17 +24,22 @@ pub(in crate::process) struct Keeper {
     child: Child,
     line: UnixStream,
     identity: Option<ProcessIdentity>,
+    wrapped: Wrapped,
+    status: Option<ExitStatus>,
     _registered: Registered,
 }
 
 impl Keeper {
-    /// Starts `launch` under a keeper with exactly the environment `env`.
-    pub fn start(launch: &Launch, env: &[(OsString, OsString)]) -> io::Result<Self> {
+    /// Starts `launch` under a keeper with exactly the environment `env`, within `fence`.
+    pub fn start(launch: &Launch, env: &[(OsString, OsString)], fence: Option<&Fence>) -> io::Result<Self> {
         adopted::become_reaper()?;
         let (line, theirs) = UnixStream::pair()?;
-        let (child, registered) = adopted::register(|| spawn(launch, env, theirs))?;
+        let words = fence.and_then(|fence| command_line(fence, &real_program()));
+        let wrapped = if words.is_some() { Wrapped::Yes } else { Wrapped::No };
+        let words = words.unwrap_or_else(|| vec![program().into()]);
+        let (child, registered) = adopted::register(|| spawn(&words, launch, env, theirs))?;
         let identity = child.id().and_then(|pid| ProcessIdentity::of(i32::try_from(pid).ok()?));
-        Ok(Self { child, line, identity, _registered: registered })
+        Ok(Self { child, line, identity, wrapped, status: None, _registered: registered })
     }
 
     /// The keeper process; `None` if it had ended before it could be looked at.
@@ -59,8 +65,16 @@ impl Keeper {
 
     /// Waits until the keeper has ended. May be dropped and called again.
     pub async fn wait(&mut self) {
-        // The status repeats the report, and an error means that there is nothing to wait for.
-        let _status = self.child.wait().await;
+        // An error means that there is nothing to wait for.
+        self.status = self.child.wait().await.ok();
+    }
+
+    /// Why no keeper ever began, where it was started by a sandbox that could not be made.
+    pub fn failed_to_begin(&self) -> Option<&'static str> {
+        // That is how `bwrap` ends by itself; a keeper that was killed gives it 128 plus the signal.
+        let gave_up = self.status.is_some_and(|status| status.code() == Some(1));
+        (self.wrapped == Wrapped::Yes && gave_up)
+            .then_some("the sandbox could not be made; what bubblewrap said is in the error output")
     }
 
     /// What the keeper said before it ended; `None` if it was killed.
@@ -77,8 +91,10 @@ impl Keeper {
     clippy::disallowed_methods,
     reason = "this is the home of process starts; the environment is cleared and given whole"
 )]
-fn spawn(launch: &Launch, env: &[(OsString, OsString)], line: UnixStream) -> io::Result<Child> {
-    tokio::process::Command::new(program())
+fn spawn(words: &[OsString], launch: &Launch, env: &[(OsString, OsString)], line: UnixStream) -> io::Result<Child> {
+    let (program, options) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    tokio::process::Command::new(program)
+        .args(options)
         .arg(super::ARGUMENT)
         .args(launch.to_args())
         .env_clear()
@@ -89,6 +105,19 @@ fn spawn(launch: &Launch, env: &[(OsString, OsString)], line: UnixStream) -> io:
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
+}
+
+/// Whether a keeper is started by itself or by another program that makes its sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrapped {
+    No,
+    Yes,
+}
+
+/// The running binary under a name that another program can open.
+fn real_program() -> PathBuf {
+    let link = program();
+    link.canonicalize().unwrap_or(link)
 }
 
 /// The running binary itself, which is there and of the right version even while an upgrade replaces the file.

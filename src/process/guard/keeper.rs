@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use crate::process::guard::protocol::{Launch, Report, StopCause};
 use crate::process::identity::own_pid;
 use crate::process::procfs::{Stat, descendants, table};
+use crate::process::sandbox::{Denials, apply_limits};
 use crate::process::signal::{Groups, Pressure, STEP, Sweep};
 use crate::process::supervise::{Exit, SpawnFailure, SpawnFailureKind};
 
@@ -30,8 +31,9 @@ const NOT_STARTED: u8 = 127;
 /// Runs a keeper; `args` are those after [`super::ARGUMENT`]. The exit code is that of the command, or 128 plus its signal.
 pub fn main(args: &[OsString]) -> ExitCode {
     let Some(launch) = Launch::from_args(args) else { return ExitCode::from(USAGE) };
-    match prepare().and_then(|line| Ok((line, runtime()?))) {
-        Ok((line, runtime)) => runtime.block_on(keep(&launch, line)),
+    let confined = || confine(&launch);
+    match prepare().and_then(|line| Ok((line, confined(), runtime()?))) {
+        Ok((line, confined, runtime)) => runtime.block_on(keep(&launch, line, confined)),
         Err(error) => {
             let _told = io::stderr().write_fmt(format_args!("ai: the keeper cannot start: {error}\n"));
             ExitCode::from(NOT_STARTED)
@@ -49,12 +51,20 @@ fn prepare() -> io::Result<File> {
     Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
 }
 
+/// Takes the limits and denials upon this process, while it has one thread.
+fn confine(launch: &Launch) -> io::Result<()> {
+    if let Some(limits) = launch.confine.limits {
+        apply_limits(limits)?;
+    }
+    launch.confine.landlock.as_ref().map_or(Ok(()), Denials::restrict)
+}
+
 fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-async fn keep(launch: &Launch, mut line: File) -> ExitCode {
-    let started = match Events::install(&line) {
+async fn keep(launch: &Launch, mut line: File, confined: io::Result<()>) -> ExitCode {
+    let started = match confined.and_then(|()| Events::install(&line)) {
         Ok(events) => start(launch).map(|command| (events, command)),
         Err(error) => Err(SpawnFailure::new(SpawnFailureKind::Keeper, &launch.argv, &error)),
     };

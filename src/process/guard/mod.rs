@@ -21,7 +21,7 @@ pub(in crate::process) use adopted::{end_adopted, reap_adopted};
 pub(in crate::process) use client::Keeper;
 pub use keeper::main;
 pub use leftovers::kill_leftovers;
-pub(in crate::process) use protocol::{Launch, Report, StopCause};
+pub(in crate::process) use protocol::{Confine, Launch, Report, StopCause};
 
 /// The first argument with which this binary is started again as a keeper.
 pub const ARGUMENT: &str = "__guard";

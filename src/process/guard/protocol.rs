@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::process::sandbox::{Denials, ResourceLimits};
 use crate::process::supervise::{Exit, SpawnFailure};
 
 /// What a keeper has to start and how to end it.
@@ -17,8 +18,19 @@ pub(in crate::process) struct Launch {
     pub cwd: PathBuf,
     /// Absolute path of the file that is its standard input; `None` is `/dev/null`.
     pub stdin: Option<PathBuf>,
+    /// What the keeper takes upon itself before it starts the command.
+    pub confine: Confine,
     /// The command with its arguments; never empty.
     pub argv: Vec<OsString>,
+}
+
+/// What a keeper denies itself, and with that the command.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::process) struct Confine {
+    /// The paths that may still be reached; `None` leaves all.
+    pub landlock: Option<Denials>,
+    /// How much may be used; `None` leaves what the user has.
+    pub limits: Option<ResourceLimits>,
 }
 
 /// Why a keeper ended the command before it ended by itself.
@@ -55,17 +67,26 @@ impl Launch {
     pub fn to_args(&self) -> Vec<OsString> {
         let grace = self.grace.as_millis().to_string();
         let stdin = self.stdin.clone().unwrap_or_default();
-        let mut args = vec![grace.into(), self.cwd.clone().into(), stdin.into()];
+        let confine = match self.confine == Confine::default() {
+            true => String::new(),
+            // Lists of numbers always serialise.
+            false => serde_json::to_string(&self.confine).unwrap_or_else(|_| "?".to_owned()),
+        };
+        let mut args = vec![grace.into(), self.cwd.clone().into(), stdin.into(), confine.into()];
         args.extend(self.argv.iter().cloned());
         args
     }
 
     /// Reads what [`Self::to_args`] wrote; `None` where it is anything else.
     pub fn from_args(args: &[OsString]) -> Option<Self> {
-        let [grace, cwd, stdin, argv @ ..] = args else { return None };
+        let [grace, cwd, stdin, confine, argv @ ..] = args else { return None };
         let grace = Duration::from_millis(grace.to_str()?.parse().ok()?);
         let stdin = (!stdin.is_empty()).then(|| PathBuf::from(stdin));
-        (!argv.is_empty()).then(|| Self { grace, cwd: PathBuf::from(cwd), stdin, argv: argv.to_vec() })
+        let confine = match confine.is_empty() {
+            true => Confine::default(),
+            false => serde_json::from_str(confine.to_str()?).ok()?,
+        };
+        (!argv.is_empty()).then(|| Self { grace, cwd: PathBuf::from(cwd), stdin, confine, argv: argv.to_vec() })
     }
 }
 
@@ -82,10 +103,14 @@ mod tests {
                 grace: Duration::from_millis(1500),
                 cwd: PathBuf::from("/w"),
                 stdin,
+                confine: Confine {
+                    landlock: None,
+                    limits: Some(ResourceLimits { file_mb: Some(3), ..Default::default() }),
+                },
                 argv: vec![odd.clone(), "".into(), "-x".into()],
             };
             assert_eq!(Launch::from_args(&launch.to_args()), Some(launch));
         }
-        assert_eq!(Launch::from_args(&["1".into(), "/".into(), "".into()]), None);
+        assert_eq!(Launch::from_args(&["1".into(), "/".into(), "".into(), "".into()]), None);
     }
 }

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use crate::base::env::AI_RUN;
 use crate::process::capture::Capture;
-use crate::process::guard::{Keeper, Launch};
+use crate::process::guard::{Confine, Keeper, Launch};
 use crate::process::redact::Redactor;
+use crate::process::sandbox::{Denials, Fence, Layer};
 use crate::process::supervise::CancelToken;
 use crate::process::supervise::ending::{Captures, Ending, Started, outcome};
 use crate::process::supervise::outcome::{End, Outcome, SpawnFailure, SpawnFailureKind};
@@ -45,13 +46,14 @@ pub async fn supervise(
     let captures =
         Captures { stdout: capture(&spec.stdout, spec, redactor)?, stderr: capture(&spec.stderr, spec, redactor)? };
     let started = Started::now();
-    let mut outcome = match launch(spec).and_then(|order| Keeper::start(&order, &environment(spec))) {
-        Ok(keeper) => Watch::new(spec, captures, keeper, started).see_out(observer, cancel).await,
-        Err(error) => {
-            let failure = SpawnFailure::new(SpawnFailureKind::of(&error), &spec.argv, &error);
-            outcome(started, captures, Ending::of(End::SpawnFailed(failure)))
-        }
-    };
+    let mut outcome =
+        match launch(spec).and_then(|order| Keeper::start(&order, &environment(spec), spec.fence.as_ref())) {
+            Ok(keeper) => Watch::new(spec, captures, keeper, started).see_out(observer, cancel).await,
+            Err(error) => {
+                let failure = SpawnFailure::new(SpawnFailureKind::of(&error), &spec.argv, &error);
+                outcome(started, captures, Ending::of(End::SpawnFailed(failure)))
+            }
+        };
     // An argument may be a secret.
     if let End::SpawnFailed(failure) = &mut outcome.end {
         failure.command = redactor.redact_text(&failure.command);
@@ -80,7 +82,14 @@ fn launch(spec: &SpawnSpec) -> io::Result<Launch> {
         StdinSource::File(path) => Some(std::path::absolute(path)?),
     };
     let cwd = std::path::absolute(&spec.cwd)?;
-    Ok(Launch { grace: spec.limits.grace, cwd, stdin, argv: spec.argv.clone() })
+    let confine = spec.fence.as_ref().map(confine).unwrap_or_default();
+    Ok(Launch { grace: spec.limits.grace, cwd, stdin, confine, argv: spec.argv.clone() })
+}
+
+/// The part of a fence that the keeper itself carries out.
+fn confine(fence: &Fence) -> Confine {
+    let landlock = (fence.layer == Layer::Landlock).then(|| Denials::of(fence));
+    Confine { landlock, limits: Some(fence.limits) }
 }
 
 /// The child's environment with the mark of its run, by which it is found after a crash of everything else.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::process::capture::Line;
 use crate::process::identity::ProcessIdentity;
+use crate::process::sandbox::Fence;
 
 /// A command to supervise.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct SpawnSpec {
     pub stdin: StdinSource,
     /// The run for which this is started, if any; marks every process of it in its environment.
     pub run_id: Option<String>,
+    /// What it may reach; `None` is all that the user may.
+    pub fence: Option<Fence>,
     /// When to end it.
     pub limits: Limits,
     /// Where standard output goes.

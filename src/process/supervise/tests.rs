@@ -24,6 +24,7 @@ fn spec(argv: &[&str]) -> SpawnSpec {
         env: vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into())],
         stdin: StdinSource::Null,
         run_id: Some(format!("test.{}", random_text(12))),
+        fence: None,
         limits: Limits { total: Some(FOREVER), ..Limits::default() },
         stdout: OutputTo::Memory,
         stderr: OutputTo::Memory,

@@ -10,7 +10,7 @@ use crate::process::capture::Capture;
 use crate::process::guard::{Keeper, Report, end_adopted, reap_adopted};
 use crate::process::signal::KILL_BOUND;
 use crate::process::supervise::ending::{Captures, Fallen, Started, Stop, ending, outcome};
-use crate::process::supervise::outcome::{Outcome, Timeout};
+use crate::process::supervise::outcome::{Outcome, SpawnFailure, SpawnFailureKind, Timeout};
 use crate::process::supervise::spec::{Observer, SpawnSpec, Stream};
 use crate::process::supervise::{CancelToken, StopReason};
 
@@ -161,7 +161,10 @@ impl<'a> Watch<'a> {
 
     /// The keeper has ended. If it could not report, it was killed, and what it kept is ours to end before the outputs close.
     async fn hear_report(&mut self) {
-        self.report = self.keeper.report();
+        self.report = self.keeper.report().or_else(|| {
+            let why = io::Error::other(self.keeper.failed_to_begin()?);
+            Some(Report::NotStarted(SpawnFailure::new(SpawnFailureKind::Keeper, &self.spec.argv, &why)))
+        });
         if self.report.is_none() {
             let since = self.keeper.identity().map_or(0, |identity| identity.start_ticks);
             let (ended, survivors) = end_adopted(since, self.spec.limits.grace).await;

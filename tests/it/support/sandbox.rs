@@ -78,6 +78,8 @@ impl Sandbox {
         command
             .env("HOME", &home)
             .env("TMPDIR", base.join("tmp"))
+            // Agents of most scenes leave signs beside the repository; the scenes about fences say otherwise.
+            .env("AI_SANDBOX", "none")
             .env("USER", "tester")
             .env("LANG", "C.UTF-8")
             .env("TZ", "UTC");

@@ -1,0 +1,301 @@
+//! The fence around an agent and around checks: everything readable but the user's home, the other worktrees and the sockets of the
+//! machine; nothing writable but the worktree, a private temporary directory, and the caches of build tools.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::base::{env, fs};
+use crate::connector::manifest::Manifest;
+use crate::domain::action::Action;
+use crate::domain::decision::{DecisionRecord, Effect};
+use crate::domain::sandbox::{Demand, Mode, Network, Used, Wish};
+use crate::domain::task::Task;
+use crate::git::quarantine::Quarantine;
+use crate::ops::ask::{self, Question};
+use crate::ops::cx::Cx;
+use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::homes;
+use crate::ops::run::world::{World, environment};
+use crate::policy::DEFAULT_RULE;
+use crate::process::sandbox::{Access, Fence, Layer, Nesting, Probe, ResourceLimits, known, probe};
+
+/// The file below the state directory in which the result of the probe is kept.
+const CACHE: &str = "sandbox.json";
+/// The private temporary directory inside.
+const TMP: &str = "/tmp";
+/// What of `/run` programs need: name services, and the system itself on some distributions. The rest are sockets, and whoever may
+/// talk to the one of a container engine is root.
+const RUN: [&str; 7] = [
+    "/run/systemd/resolve",
+    "/run/resolvconf",
+    "/run/NetworkManager",
+    "/run/nscd",
+    "/run/current-system",
+    "/run/wrappers",
+    "/run/opengl-driver",
+];
+
+/// A fence that is being put together for one child.
+pub struct Ground {
+    /// The fence.
+    fence: Fence,
+    /// The user's home, links followed.
+    home: Option<PathBuf>,
+    /// A temporary directory to make before the start and to remove after the end.
+    tmp: Option<PathBuf>,
+}
+
+/// What works on this machine; looked at once, and kept for later commands.
+pub fn probed(world: &World) -> &Probe {
+    world.probed.get_or_init(|| {
+        let (cache, path) = (world.state().join(CACHE), program_path(&world.env));
+        known(&cache, &path).unwrap_or_else(|| {
+            let found = probe(&path);
+            let text = serde_json::to_string(&found).unwrap_or_default();
+            // The next command tries again.
+            let _kept = fs::write_private(&cache, text.as_bytes());
+            found
+        })
+    })
+}
+
+/// What is known without trying anything, or what trying says; for looks that write nothing.
+pub fn look(state: &Path, env: &[(OsString, OsString)]) -> Probe {
+    let path = program_path(env);
+    known(&state.join(CACHE), &path).unwrap_or_else(|| probe(&path))
+}
+
+/// The layer for this project, or for an agent that demands one; refuses where there is none and nobody has said that none is wanted.
+pub fn layer(world: &World, demand: Option<Demand>) -> Result<Layer, OpError> {
+    // What was said at the terminal is the user's own last word.
+    let wish = world.sandbox.unwrap_or_else(|| world.config.runs.sandbox.tightened(demand));
+    if wish == Wish::None {
+        return Ok(Layer::None);
+    }
+    probed(world).layer(wish).map_err(|why| {
+        let next = "install bubblewrap; or, if you accept that agents and checks may do whatever you may: \
+                    `ai run --no-sandbox`, AI_SANDBOX=none, or `runs: {sandbox: none}` in .ai/config.yaml";
+        Refusal::Missing { why: format!("there is no sandbox: {why}"), next: next.into() }.into()
+    })
+}
+
+/// What the policy says of the network, where a rule speaks of it.
+pub fn network_rule(cx: &Cx, task: &Task) -> Option<DecisionRecord> {
+    let mut question = Question::on_task(Action::RunNetwork, task);
+    question.resource.patterns.clear();
+    let record = ask::answer(cx, &question);
+    (record.rule != DEFAULT_RULE).then_some(record)
+}
+
+/// The network under that answer.
+pub fn under(rule: Option<&DecisionRecord>) -> Network {
+    match rule.map(|record| record.effect) {
+        None | Some(Effect::Allow | Effect::Warn) => Network::On,
+        // Nobody is there to be asked.
+        Some(Effect::RequireApproval | Effect::Deny) => Network::Off,
+    }
+}
+
+impl Ground {
+    /// The part that agents and checks have in common. `tmp` is a directory for temporary files, for layers that have none of their own.
+    pub fn new(world: &World, layer: Layer, network: Network, tmp: &Path) -> Result<Ground, OpError> {
+        let runs = &world.config.runs;
+        let limits = ResourceLimits { memory_mb: runs.memory_mb, processes: runs.processes, file_mb: runs.file_mb };
+        let network = if layer == Layer::None { Network::On } else { runs.network.and(network) };
+        if !probed_for(world, &layer, network) {
+            let why = "the Landlock of this kernel cannot take the network away".to_owned();
+            return Err(Refusal::Missing { why, next: "install bubblewrap, or allow the network".into() }.into());
+        }
+        let home = variable(&world.env, "HOME").map(PathBuf::from).and_then(|home| real(&home));
+        let home = home.filter(|home| home != Path::new("/"));
+        let mut ground = Ground { fence: Fence::new(layer, network, limits), home, tmp: None };
+        if ground.fence.layer != Layer::None {
+            ground.hide_places(world);
+            ground.open_home(world)?;
+            ground.temporary(world, tmp)?;
+            ground.show_project(world);
+        }
+        Ok(ground)
+    }
+
+    /// The fence for the process, and what has to be set in its environment.
+    pub fn fence(&self) -> Option<Fence> {
+        let nothing = self.fence.layer == Layer::None && self.fence.limits == ResourceLimits::default();
+        (!nothing).then(|| self.fence.clone())
+    }
+
+    /// Variables that are different inside.
+    pub fn variables(&self) -> Vec<(OsString, OsString)> {
+        match self.fence.layer {
+            Layer::None => Vec::new(),
+            Layer::Bubblewrap(_) => vec![("TMPDIR".into(), TMP.into())],
+            _ => self.tmp.iter().map(|dir| ("TMPDIR".into(), dir.clone().into())).collect(),
+        }
+    }
+
+    /// What is recorded of it.
+    pub fn used(&self) -> Used {
+        Used { mode: self.fence.layer.mode(), network: self.fence.network }
+    }
+
+    /// Lets a place be written.
+    pub fn write(&mut self, path: &Path) {
+        self.say(path, Access::Write);
+    }
+
+    /// Lets a place be read.
+    pub fn read(&mut self, path: &Path) {
+        self.say(path, Access::Read);
+    }
+
+    /// Lets the program of a command line be found and started, and the files that stand in it be read.
+    pub fn programs(&mut self, argv: &[OsString], env: &[(OsString, OsString)]) {
+        let named = argv.iter().map(Path::new).filter(|path| path.is_absolute()).map(Path::to_owned);
+        let found = argv.first().filter(|word| !word.to_string_lossy().contains('/'));
+        let found = found.into_iter().flat_map(|word| program_path(env).into_iter().map(move |dir| dir.join(word)));
+        for path in named.chain(found.filter(|path| path.is_file()).take(1)).collect::<Vec<_>>() {
+            let Some(real) = real(&path) else { continue };
+            if self.fence.access(&real) == Some(&Access::Hidden) || self.fence.access(&path) == Some(&Access::Hidden) {
+                self.read(&path);
+                homes::around(&real, self.home.as_deref()).iter().for_each(|dir| self.read(dir));
+            }
+        }
+    }
+
+    /// Leaves an agent's program its login and its sessions.
+    pub fn login(&mut self, manifest: &Manifest, env: &[(OsString, OsString)]) {
+        let moved = manifest.home.as_ref().and_then(|switch| variable(env, switch.env.as_deref()?));
+        if let Some(dir) = moved.map(PathBuf::from).filter(|dir| dir.is_absolute()) {
+            self.write(&dir);
+        }
+        let Some(home) = self.home.clone() else { return };
+        for entry in &manifest.login {
+            match entry.strip_suffix(":ro") {
+                Some(path) => self.read(&home.join(path)),
+                None => self.write(&home.join(entry)),
+            }
+        }
+    }
+
+    /// Lets an agent work in its worktree, and commit there where the layer can show it a store of its own.
+    pub fn worktree(&mut self, slot: &Path, admin: &Path, own: Option<&Quarantine>) -> Result<(), OpError> {
+        self.write(slot);
+        self.write(admin);
+        // By these Git finds the repository; whoever can change them has every later `git` run a program of his.
+        for steering in
+            [slot.join(".git"), admin.join("commondir"), admin.join("gitdir"), admin.join("config.worktree")]
+        {
+            self.read(&steering);
+        }
+        let Some(own) = own.filter(|_| self.fence.layer.mode() == Mode::Bubblewrap) else { return Ok(()) };
+        own.prepare().map_err(environment)?;
+        for stand_in in own.stand_ins() {
+            self.fence.say(&stand_in.place, Access::Instead(stand_in.with));
+        }
+        let objects = own.real_objects();
+        self.fence.say(&objects.place, Access::Shown(objects.with));
+        Ok(())
+    }
+
+    /// Removes what was made for the child.
+    pub fn clear(&self) -> Result<(), OpError> {
+        self.tmp.as_deref().map_or(Ok(()), fs::remove_dir_all).map_err(environment)
+    }
+
+    fn hide_places(&mut self, world: &World) {
+        let runtime = variable(&world.env, "XDG_RUNTIME_DIR").map(PathBuf::from);
+        let hidden = [self.home.clone(), runtime, env::user_config_dir(), Some("/run".into()), Some("/var/tmp".into())];
+        for path in hidden.into_iter().flatten() {
+            self.say(&path, Access::Hidden);
+        }
+        for path in RUN {
+            self.read(Path::new(path));
+        }
+    }
+
+    fn open_home(&mut self, world: &World) -> Result<(), OpError> {
+        let Some(home) = self.home.clone() else { return Ok(()) };
+        for (path, access) in homes::places(&home, &|name| variable(&world.env, name)) {
+            self.say(&path, access);
+        }
+        for dir in program_path(&world.env) {
+            if dir.starts_with(&home) {
+                homes::around(&dir, Some(&home)).iter().for_each(|dir| self.read(dir));
+            }
+        }
+        let runs = &world.config.runs;
+        for (list, access) in [(&runs.allow_read, Access::Read), (&runs.allow_write, Access::Write)] {
+            for text in list {
+                let path = text.strip_prefix("~/").map_or_else(|| PathBuf::from(text), |rest| home.join(rest));
+                self.say(&path, access.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn temporary(&mut self, world: &World, tmp: &Path) -> Result<(), OpError> {
+        if self.fence.layer.mode() == Mode::Bubblewrap {
+            self.fence.say(Path::new(TMP), Access::Hidden);
+            return Ok(());
+        }
+        fs::create_private_dir(tmp).map_err(environment)?;
+        self.write(tmp);
+        self.tmp = Some(tmp.to_owned());
+        // Rights on a directory are rights on everything below it, so it is shared only where nothing that counts lies there.
+        let counts = [Some(world.root.as_path()), self.home.as_deref(), Some(&world.location.common_dir)];
+        if !counts.into_iter().flatten().any(|path| path.starts_with(TMP)) {
+            self.write(Path::new(TMP));
+        }
+        Ok(())
+    }
+
+    /// The project's own places outrank whatever was allowed around them.
+    fn show_project(&mut self, world: &World) {
+        let location = &world.location;
+        for path in [Some(&world.root), location.main_root.as_ref(), Some(&location.common_dir)].into_iter().flatten() {
+            self.read(path);
+        }
+        self.say(&world.pool_dir(), Access::Hidden);
+    }
+
+    /// Speaks of a place that is there, under its real name.
+    fn say(&mut self, path: &Path, access: Access) {
+        let Some(real) = real(path).filter(|real| real != Path::new("/")) else { return };
+        // A link inside of something hidden is not there itself.
+        if real != path && self.fence.access(path) == Some(&Access::Hidden) {
+            match access {
+                Access::Read => self.fence.say(path, Access::Shown(real.clone())),
+                Access::Write => self.fence.say(path, Access::Instead(real.clone())),
+                _ => {}
+            }
+        }
+        self.fence.say(&real, access);
+    }
+}
+
+/// True where an agent's program cannot make a sandbox of its own inside of this one.
+pub fn leaves_no_room(world: &World, used: Used) -> bool {
+    match used.mode {
+        Mode::None => false,
+        Mode::Bubblewrap => probed(world).nesting == Nesting::Fails,
+        Mode::Landlock | Mode::Seatbelt => true,
+    }
+}
+
+fn probed_for(world: &World, layer: &Layer, network: Network) -> bool {
+    network == Network::On || *layer == Layer::None || probed(world).can_cut_network(layer)
+}
+
+fn real(path: &Path) -> Option<PathBuf> {
+    path.is_absolute().then(|| std::fs::canonicalize(path).ok()).flatten()
+}
+
+fn variable(env: &[(OsString, OsString)], name: &str) -> Option<OsString> {
+    env.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.clone())
+}
+
+/// The absolute directories of `PATH`.
+fn program_path(env: &[(OsString, OsString)]) -> Vec<PathBuf> {
+    let path = variable(env, "PATH").unwrap_or_default();
+    std::env::split_paths(&path).filter(|dir| dir.is_absolute()).collect()
+}

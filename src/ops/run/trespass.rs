@@ -1,0 +1,121 @@
+//! What changed outside of an agent's worktree while it worked: in the main checkout, in the git directory, in other worktrees.
+//!
+//! A person may work in the main checkout at the same time, and who changed a file cannot be told from outside. So what is seen is a
+//! warning, but for a file that the agent itself says it changed: that is a trespass, and denied.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+
+use crate::base::fs;
+use crate::domain::agent_event::AgentEvent;
+use crate::git::bystander::Before;
+use crate::git::shadow::Shadow;
+use crate::git::worktree::{Pool, PoolLimits, SlotInfo};
+use crate::git::{GitError, Head};
+use crate::ops::refusal::OpError;
+use crate::ops::run::drive::Live;
+use crate::ops::run::world::environment;
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+
+/// Events of one run beyond this are not read back.
+const EVENTS_CAP: u64 = 256 << 20;
+/// So many names stand in one warning.
+const SHOWN: usize = 8;
+
+/// What was seen.
+pub(super) struct Seen {
+    /// In words.
+    pub(super) told: Vec<String>,
+    /// Changed files that the agent names as its own work.
+    pub(super) own_words: Vec<String>,
+}
+
+/// The slots in which nobody works.
+pub(super) fn idle_slots(live: &Live<'_>, store: &mut SqliteStore) -> Result<Vec<SlotInfo>, OpError> {
+    let busy: BTreeSet<String> = store.read(|tx| tx.active_runs())?.into_iter().map(|run| run.worktree).collect();
+    let slots = Pool::new(live.repo, live.world.pool_dir(), PoolLimits::default()).list().unwrap_or_default();
+    Ok(slots.into_iter().filter(|slot| !busy.contains(&slot.name)).collect())
+}
+
+/// Looks at everything. `idle` are the slots in which nobody worked at the start. A look that fails is told of, and decides nothing.
+pub(super) fn look(
+    live: &Live<'_>,
+    store: &mut SqliteStore,
+    before: &Before,
+    idle: &[SlotInfo],
+) -> Result<Seen, OpError> {
+    let own = format!("refs/heads/{}", live.started.run.branch);
+    let root = live.world.location.main_root.as_deref().or(live.world.location.top.as_deref());
+    let shadow = root.map(|_| Shadow::open(live.repo, &live.world.shadow_dir("main"))).transpose();
+    let seen = shadow.and_then(|shadow| before.changes(live.repo, root.zip(shadow.as_ref()), &own));
+    let (mut told, files) = match seen {
+        Ok(changes) => (changes.told, changes.files),
+        Err(error) => (vec![format!("the main checkout could not be looked at: {error}")], Vec::new()),
+    };
+    let still_idle: BTreeSet<String> = idle_slots(live, store)?.into_iter().map(|slot| slot.name).collect();
+    let claimed = claimed(live)?;
+    let mut own_words: Vec<String> = match root {
+        Some(root) => files.iter().filter(|file| claimed.contains(&root.join(file))).cloned().collect(),
+        None => Vec::new(),
+    };
+    for slot in idle.iter().filter(|slot| still_idle.contains(&slot.name)) {
+        let files = in_slot(live, before, slot).unwrap_or_default();
+        if files.is_empty() {
+            continue;
+        }
+        let shown: Vec<String> = files.iter().take(SHOWN).cloned().collect();
+        told.push(format!("files of the idle worktree {} changed during the run: {}", slot.name, shown.join(", ")));
+        let named = files.iter().filter(|file| claimed.contains(&slot.path.join(file)));
+        own_words.extend(named.map(|file| format!(".ai/worktrees/{}/{file}", slot.name)));
+    }
+    Ok(Seen { told, own_words })
+}
+
+fn in_slot(live: &Live<'_>, before: &Before, slot: &SlotInfo) -> Result<Vec<String>, GitError> {
+    let Some(commit) = slot.head.as_ref().and_then(Head::commit) else { return Ok(Vec::new()) };
+    let tree = live.repo.tree_of(commit)?;
+    let shadow = Shadow::open(live.repo, &live.world.shadow_dir(&slot.name))?;
+    before.changed_in(&shadow, &slot.path, &tree)
+}
+
+/// The files that the agent's own events name as changed. Shell commands change files without such an event.
+fn claimed(live: &Live<'_>) -> Result<BTreeSet<PathBuf>, OpError> {
+    let file = live.dir.join("events.jsonl");
+    let Ok(bytes) = fs::read_capped(&file, EVENTS_CAP) else { return Ok(BTreeSet::new()) };
+    let worktree = live.world.pool_dir().join(&live.started.run.worktree);
+    let worktree = std::fs::canonicalize(&worktree).map_err(environment)?;
+    let events = bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+    Ok(events
+        .filter_map(|event| match event {
+            AgentEvent::FileChange { path, .. } => Some(plain(&worktree.join(path))),
+            _ => None,
+        })
+        .collect())
+}
+
+/// The path without `.` and `..`, by its words alone.
+fn plain(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_made_plain_by_its_words() {
+        assert_eq!(plain(Path::new("/r/.ai/worktrees/w1/../../../a/./b")), Path::new("/r/a/b"));
+        assert_eq!(plain(Path::new("/../../x")), Path::new("/x"));
+    }
+}

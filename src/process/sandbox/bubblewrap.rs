@@ -1,0 +1,101 @@
+//! The command line of `bwrap`: namespaces of its own for processes, mounts, IPC and, where wanted, the network.
+//!
+//! The keeper runs inside as process 1: it reaps everything there, nothing there can kill it, and with its end the kernel ends the rest.
+//! So the exit and the grace are those of a run without a sandbox. `--die-with-parent` is not used: it would kill without grace what
+//! the keeper, who hears of the death of `ai` by its line, ends in order.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::domain::sandbox::Network;
+use crate::process::sandbox::{Access, Fence, Layer};
+
+/// Where the keeper's program is seen inside.
+const KEEPER: &str = "/tmp/.ai-keeper";
+
+/// What every sandbox has: no capability (root could undo every mount with one), no terminal of the outside, processes of its own.
+const ALWAYS: [&str; 18] = [
+    "--unshare-user-try",
+    "--unshare-pid",
+    "--unshare-ipc",
+    "--unshare-uts",
+    "--unshare-cgroup-try",
+    "--cap-drop",
+    "ALL",
+    "--new-session",
+    "--as-pid-1",
+    "--ro-bind",
+    "/",
+    "/",
+    "--dev",
+    "/dev",
+    "--proc",
+    "/proc",
+    "--tmpfs",
+    "/tmp",
+];
+
+/// The words in front of the keeper's own arguments; `None` for a fence of another layer.
+pub(super) fn command_line(fence: &Fence, keeper: &Path) -> Option<Vec<OsString>> {
+    let Layer::Bubblewrap(program) = &fence.layer else { return None };
+    let mut words = vec![program.into()];
+    words.extend(options(fence));
+    words.extend(["--ro-bind".into(), keeper.into(), KEEPER.into()]);
+    words.extend(["--chdir", "/", "--", KEEPER].map(OsString::from));
+    Some(words)
+}
+
+/// Everything before the command.
+pub(super) fn options(fence: &Fence) -> Vec<OsString> {
+    let mut words: Vec<OsString> = ALWAYS.map(OsString::from).into();
+    if fence.network == Network::Off {
+        words.push("--unshare-net".into());
+    }
+    for (path, access) in fence.rules() {
+        let two = |option: &str| vec![option.into(), path.into()];
+        let three = |option: &str, from: &Path| vec![option.into(), from.into(), path.into()];
+        words.extend(match access {
+            Access::Hidden if path == Path::new("/tmp") => Vec::new(),
+            Access::Hidden if path.is_dir() => two("--tmpfs"),
+            Access::Hidden => three("--ro-bind", Path::new("/dev/null")),
+            Access::Read => three("--ro-bind", path),
+            Access::Write => three("--bind", path),
+            Access::Instead(other) => three("--bind", other),
+            Access::Shown(other) => three("--ro-bind", other),
+        });
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::sandbox::ResourceLimits;
+
+    #[test]
+    fn the_keeper_is_process_one_and_inner_paths_come_last() {
+        let mut fence = Fence::new(Layer::Bubblewrap("/usr/bin/bwrap".into()), Network::Off, ResourceLimits::default());
+        fence.say(Path::new("/usr/share"), Access::Read);
+        fence.say(Path::new("/usr"), Access::Hidden);
+        fence.say(Path::new("/usr/share/x"), Access::Write);
+        fence.say(Path::new("/usr/lib"), Access::Instead("/other".into()));
+        fence.say(Path::new("/etc/passwd"), Access::Hidden);
+        let words = command_line(&fence, Path::new("/bin/ai")).unwrap();
+        let text: Vec<_> = words.iter().map(|word| word.to_str().unwrap()).collect();
+        let text = text.join(" ");
+        assert!(text.starts_with("/usr/bin/bwrap --unshare-user-try --unshare-pid"), "{text}");
+        assert!(
+            text.contains("--cap-drop ALL") && text.contains("--as-pid-1") && text.contains("--unshare-net"),
+            "{text}"
+        );
+        let mounts = "--tmpfs /usr --ro-bind /dev/null /etc/passwd --bind /other /usr/lib --ro-bind /usr/share /usr/share \
+                      --bind /usr/share/x /usr/share/x --ro-bind /bin/ai /tmp/.ai-keeper --chdir / -- /tmp/.ai-keeper";
+        assert!(text.ends_with(mounts), "{text}");
+    }
+
+    #[test]
+    fn another_layer_has_no_such_command_line() {
+        let fence = Fence::new(Layer::Landlock, Network::On, ResourceLimits::default());
+        assert_eq!(command_line(&fence, Path::new("/bin/ai")), None);
+    }
+}

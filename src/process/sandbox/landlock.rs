@@ -1,0 +1,185 @@
+//! The same fence by Landlock: the kernel denies what is not granted, to the keeper and to everything that it starts, for good.
+//!
+//! Landlock only adds rights, so what is hidden or read-only inside of something that is granted cannot be taken out again: a directory
+//! with something hidden in it is granted child by child, as it stands at the start. It does not see `chmod`, the times of a file, UDP,
+//! or a socket that has a path.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use landlock::{
+    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetStatus, Scope, path_beneath_rules,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::base::fs;
+use crate::domain::sandbox::Network;
+use crate::process::sandbox::{Access, Fence, Layer, ResourceLimits};
+
+/// The newest rules that we know; the crate leaves out what the kernel does not.
+const NEWEST: ABI = ABI::V6;
+/// The first version that can deny TCP.
+pub(super) const FOR_NETWORK: i32 = 4;
+/// Devices without which hardly a program works.
+const DEVICES: [&str; 9] = [
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "/dev/random",
+    "/dev/urandom",
+    "/dev/tty",
+    "/dev/ptmx",
+    "/dev/pts",
+    "/dev/shm",
+];
+
+/// A fence as it goes over the command line of a keeper. Paths are bytes, since they need not be text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::process) struct Denials {
+    hidden: Vec<Vec<u8>>,
+    read: Vec<Vec<u8>>,
+    write: Vec<Vec<u8>>,
+    network: Network,
+}
+
+impl Denials {
+    /// What a fence says that Landlock can carry out.
+    pub fn of(fence: &Fence) -> Denials {
+        let of = |wanted: fn(&Access) -> bool| {
+            fence.rules().filter(|(_, access)| wanted(access)).map(|(path, _)| bytes(path)).collect()
+        };
+        Denials {
+            hidden: of(|access| *access == Access::Hidden),
+            read: of(|access| matches!(access, Access::Read | Access::Instead(_))),
+            write: of(|access| *access == Access::Write),
+            network: fence.network,
+        }
+    }
+
+    fn fence(&self) -> Fence {
+        let mut fence = Fence::new(Layer::Landlock, self.network, ResourceLimits::default());
+        for (paths, access) in
+            [(&self.hidden, Access::Hidden), (&self.read, Access::Read), (&self.write, Access::Write)]
+        {
+            paths.iter().for_each(|path| fence.say(Path::new(OsStr::from_bytes(path)), access.clone()));
+        }
+        fence
+    }
+
+    /// Takes it upon this thread and everything that it starts. Call it while there is no other thread.
+    pub fn restrict(&self) -> io::Result<()> {
+        Grants::with(&self.fence(), &|dir| fs::list_dir(dir).unwrap_or_default()).restrict()
+    }
+}
+
+/// What is granted.
+#[derive(Debug)]
+struct Grants {
+    read: Vec<PathBuf>,
+    write: Vec<PathBuf>,
+    network: Network,
+}
+
+impl Grants {
+    /// The grants of a fence; `list` gives the children of a directory.
+    fn with(fence: &Fence, list: &dyn Fn(&Path) -> Vec<PathBuf>) -> Grants {
+        let mut read = Vec::new();
+        grant(fence, Path::new("/"), list, &mut read);
+        for (path, _) in fence.rules().filter(|(_, access)| **access == Access::Read) {
+            grant(fence, path, list, &mut read);
+        }
+        let written = fence.rules().filter(|(_, access)| **access == Access::Write);
+        let write = written.map(|(path, _)| path.to_owned()).chain(DEVICES.map(PathBuf::from)).collect();
+        Grants { read, write, network: fence.network }
+    }
+
+    fn restrict(&self) -> io::Result<()> {
+        let status = self.ruleset().map_err(io::Error::other)?;
+        match status {
+            RulesetStatus::NotEnforced => Err(io::Error::other("the kernel does not carry out Landlock rules")),
+            RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => Ok(()),
+        }
+    }
+
+    fn ruleset(&self) -> Result<RulesetStatus, landlock::RulesetError> {
+        let mut ruleset = Ruleset::default()
+            .set_compatibility(CompatLevel::BestEffort)
+            .handle_access(AccessFs::from_all(NEWEST))?
+            .scope(Scope::from_all(NEWEST))?;
+        if self.network == Network::Off {
+            ruleset =
+                ruleset.set_compatibility(CompatLevel::HardRequirement).handle_access(AccessNet::from_all(ABI::V4))?;
+            ruleset = ruleset.set_compatibility(CompatLevel::BestEffort);
+        }
+        let created = ruleset
+            .create()?
+            .add_rules(path_beneath_rules(&self.read, AccessFs::from_read(NEWEST)))?
+            .add_rules(path_beneath_rules(&self.write, AccessFs::from_all(NEWEST)))?;
+        Ok(created.restrict_self()?.ruleset)
+    }
+}
+
+/// Grants `dir` whole, or child by child where something below it is spoken of otherwise.
+fn grant(fence: &Fence, dir: &Path, list: &dyn Fn(&Path) -> Vec<PathBuf>, granted: &mut Vec<PathBuf>) {
+    let is_inside = |path: &Path| path != dir && path.starts_with(dir);
+    if !fence.rules().any(|(path, access)| is_inside(path) && *access == Access::Hidden) {
+        granted.push(dir.to_owned());
+        return;
+    }
+    for child in list(dir) {
+        // What has a word of its own is seen to by that; a link grants nothing that its target does not have.
+        let own = fence.rules().any(|(path, _)| path == child);
+        if !own && !std::fs::symlink_metadata(&child).is_ok_and(|meta| meta.is_symlink()) {
+            grant(fence, &child, list, granted);
+        }
+    }
+}
+
+fn bytes(path: &Path) -> Vec<u8> {
+    path.as_os_str().as_bytes().to_vec()
+}
+
+/// The version of Landlock that works here, 0 where none does. Asked by a thread that restricts itself and ends.
+pub(super) fn version() -> i32 {
+    let asked = std::thread::spawn(|| {
+        let ruleset = Ruleset::default().handle_access(AccessFs::Execute)?.create()?;
+        ruleset.add_rules(path_beneath_rules(["/"], AccessFs::Execute))?.restrict_self()
+    });
+    match asked.join() {
+        Ok(Ok(status)) => match status.landlock {
+            LandlockStatus::Available { effective_abi, .. } => effective_abi as i32,
+            LandlockStatus::NotEnabled | LandlockStatus::NotImplemented => 0,
+        },
+        Ok(Err(_)) | Err(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_with_something_hidden_is_granted_child_by_child() {
+        let mut fence = Fence::new(Layer::Landlock, Network::On, ResourceLimits::default());
+        fence.say(Path::new("/h/u"), Access::Hidden);
+        fence.say(Path::new("/h/u/.cargo"), Access::Read);
+        fence.say(Path::new("/h/u/.cargo/credentials"), Access::Hidden);
+        fence.say(Path::new("/h/u/repo/w1"), Access::Write);
+        let list = |dir: &Path| -> Vec<PathBuf> {
+            let names: &[&str] = match dir.to_str().unwrap() {
+                "/" => &["/h", "/usr"],
+                "/h" => &["/h/u", "/h/v"],
+                "/h/u/.cargo" => &["/h/u/.cargo/bin", "/h/u/.cargo/credentials"],
+                _ => &[],
+            };
+            names.iter().map(PathBuf::from).collect()
+        };
+        let grants = Grants::with(&fence, &list);
+        assert_eq!(grants.read, ["/h/v", "/usr", "/h/u/.cargo/bin"].map(PathBuf::from));
+        assert_eq!(grants.write[0], Path::new("/h/u/repo/w1"));
+        assert_eq!(Denials::of(&fence).fence(), fence);
+    }
+}

@@ -1,0 +1,191 @@
+//! What of all this works on this machine: tried once, with the very options that runs get, and remembered until a reboot or another
+//! `bwrap`.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::fs;
+use crate::domain::sandbox::{Network, Wish};
+use crate::process::captured::{Tool, run_captured};
+use crate::process::identity::ProcessIdentity;
+use crate::process::sandbox::bubblewrap::options;
+use crate::process::sandbox::landlock;
+use crate::process::sandbox::{Fence, Layer, ResourceLimits};
+use crate::process::supervise::End;
+
+/// The name of the program.
+const BWRAP: &str = "bwrap";
+/// Larger ones were not written by `ai`.
+const CAP: u64 = 64 << 10;
+
+/// What works here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// Under which circumstances this was found; it says nothing about others.
+    key: String,
+    /// Where `bwrap` is, whether or not it works; `None` where it is not installed.
+    pub bwrap: Option<PathBuf>,
+    /// Whether it can make the sandbox that runs get.
+    pub works: Bwrap,
+    /// Whether an agent's program can make a sandbox of its own inside of it.
+    pub nesting: Nesting,
+    /// Version of Landlock, 0 where there is none.
+    pub landlock: i32,
+}
+
+/// Whether `bwrap` works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bwrap {
+    /// It does.
+    Works,
+    /// It does not, for this reason.
+    Fails(String),
+}
+
+/// Whether sandboxes nest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Nesting {
+    /// They do.
+    Nests,
+    /// They do not.
+    Fails,
+}
+
+impl Probe {
+    /// The layer for a wish.
+    ///
+    /// # Errors
+    /// Why there is none, in words.
+    pub fn layer(&self, wish: Wish) -> Result<Layer, String> {
+        let bwrap = match (&self.bwrap, &self.works) {
+            (Some(program), Bwrap::Works) => Ok(Layer::Bubblewrap(program.clone())),
+            (Some(_), Bwrap::Fails(why)) => Err(format!("bubblewrap cannot make a sandbox here: {why}")),
+            (None, _) => Err("bubblewrap (`bwrap`) is not installed".to_owned()),
+        };
+        let landlock = match self.landlock {
+            0 => Err("the kernel has no Landlock"),
+            _ => Ok(Layer::Landlock),
+        };
+        match (wish, bwrap, landlock) {
+            (Wish::None, ..) => Ok(Layer::None),
+            (Wish::Auto, ..) if cfg!(target_os = "macos") => Ok(Layer::Seatbelt),
+            (Wish::Bubblewrap, bwrap, _) => bwrap,
+            (Wish::Landlock, _, landlock) => landlock.map_err(str::to_owned),
+            (Wish::Auto, Ok(bwrap), _) => Ok(bwrap),
+            (Wish::Auto, Err(_), Ok(landlock)) => Ok(landlock),
+            (Wish::Auto, Err(one), Err(other)) => Err(format!("{one}, and {other}")),
+        }
+    }
+
+    /// True where a layer can take the network away.
+    pub fn can_cut_network(&self, layer: &Layer) -> bool {
+        *layer != Layer::Landlock || self.landlock >= landlock::FOR_NETWORK
+    }
+}
+
+/// What was found before and still holds; `None` where it has to be tried. Writes nothing and starts nothing.
+pub fn known(cache: &Path, path: &[PathBuf]) -> Option<Probe> {
+    let text = fs::read_text_if_there(cache, CAP).ok()??;
+    let known: Probe = serde_json::from_str(&text).ok()?;
+    (known.key == key(find(path).as_deref())).then_some(known)
+}
+
+/// Tries everything. `path` are the directories in which programs are looked up.
+pub fn probe(path: &[PathBuf]) -> Probe {
+    let bwrap = find(path);
+    let works = bwrap.as_deref().map_or(Bwrap::Fails("it is not installed".to_owned()), works);
+    let nesting = match (&bwrap, &works) {
+        (Some(program), Bwrap::Works) => nesting(program),
+        _ => Nesting::Fails,
+    };
+    Probe { key: key(bwrap.as_deref()), bwrap, works, nesting, landlock: landlock::version() }
+}
+
+fn find(path: &[PathBuf]) -> Option<PathBuf> {
+    path.iter().map(|dir| dir.join(BWRAP)).find(|program| program.is_file())
+}
+
+/// Boot, kernel, user and program: what a result depends on.
+fn key(bwrap: Option<&Path>) -> String {
+    let boot = ProcessIdentity::current().map(|me| me.boot_id).unwrap_or_default();
+    let kernel = fs::read_text(Path::new("/proc/sys/kernel/osrelease"), CAP).unwrap_or_default();
+    let kernel = kernel.trim();
+    let user = rustix::process::geteuid().as_raw();
+    let program = bwrap.and_then(|path| fs::stat(path).ok().flatten().map(|s| format!("{} {:?}", path.display(), s)));
+    format!("1 {boot} {kernel} {user} {}", program.unwrap_or_default())
+}
+
+fn fence(program: &Path) -> Fence {
+    Fence::new(Layer::Bubblewrap(program.to_owned()), Network::Off, ResourceLimits::default())
+}
+
+fn works(program: &Path) -> Bwrap {
+    match outcome(program, &[OsString::from("true")]) {
+        Ok(()) => Bwrap::Works,
+        Err(why) => Bwrap::Fails(why),
+    }
+}
+
+/// Tried without a `/proc` of its own, as programs do that bring `bwrap` along where the first try fails.
+fn nesting(program: &Path) -> Nesting {
+    let inner = ["--ro-bind", "/", "/", "--unshare-pid", "--dev", "/dev", "--", "true"].map(OsString::from);
+    let words: Vec<OsString> = std::iter::once(program.into()).chain(inner).collect();
+    if outcome(program, &words).is_ok() { Nesting::Nests } else { Nesting::Fails }
+}
+
+/// Runs a command in the usual sandbox.
+fn outcome(program: &Path, command: &[OsString]) -> Result<(), String> {
+    let mut argv: Vec<OsString> = vec![program.into()];
+    argv.extend(options(&fence(program)));
+    argv.push("--".into());
+    argv.extend(command.iter().cloned());
+    let mut tool = Tool::new(argv, Path::new("/"));
+    tool.env = vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into())];
+    match run_captured(&tool) {
+        Ok(done) if done.end == End::Exited(0) => Ok(()),
+        Ok(done) => {
+            let said = String::from_utf8_lossy(&done.stderr.memory).trim().to_owned();
+            Err(if said.is_empty() { format!("it ended with {:?}", done.end) } else { said })
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(works: Bwrap, landlock: i32) -> Probe {
+        Probe { key: String::new(), bwrap: Some("/b".into()), works, nesting: Nesting::Fails, landlock }
+    }
+
+    #[test]
+    fn auto_takes_the_strongest_and_refuses_rather_than_none() {
+        let broken = || Bwrap::Fails("no user namespaces".into());
+        assert_eq!(found(Bwrap::Works, 7).layer(Wish::Auto), Ok(Layer::Bubblewrap("/b".into())));
+        assert_eq!(found(broken(), 7).layer(Wish::Auto), Ok(Layer::Landlock));
+        let none = found(broken(), 0).layer(Wish::Auto).unwrap_err();
+        assert!(none.contains("no user namespaces") && none.contains("no Landlock"), "{none}");
+        assert_eq!(found(broken(), 0).layer(Wish::None), Ok(Layer::None));
+        assert!(found(broken(), 7).layer(Wish::Bubblewrap).is_err());
+        assert!(found(Bwrap::Works, 0).layer(Wish::Landlock).is_err());
+        assert!(!found(Bwrap::Works, 3).can_cut_network(&Layer::Landlock));
+    }
+
+    #[test]
+    fn a_result_of_other_circumstances_is_not_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("sandbox.json");
+        let path = [PathBuf::from("/usr/bin")];
+        let mut probe = probe(&path);
+        fs::write_private(&file, serde_json::to_string(&probe).unwrap().as_bytes()).unwrap();
+        assert_eq!(known(&file, &path).as_ref(), Some(&probe));
+        probe.key.push('x');
+        fs::write_private(&file, serde_json::to_string(&probe).unwrap().as_bytes()).unwrap();
+        assert_eq!(known(&file, &path), None);
+    }
+}

@@ -1,0 +1,247 @@
+//! What agents and checks can reach from within the sandbox, by every layer that works on this machine.
+
+use crate::support::runs::{CONFIG, GOOD};
+use crate::support::{Outcome, Sandbox, run};
+
+/// The layers to try; says which are left out, so that nobody takes silence for a test.
+fn layers() -> Vec<&'static str> {
+    let scene = Sandbox::with_script(GOOD);
+    ["bubblewrap", "landlock"]
+        .into_iter()
+        .filter(|layer| {
+            let id = scene.task("Probe", &[]);
+            let outcome = within(&scene, layer, &["run", &id]);
+            let works = !outcome.stderr.contains("there is no sandbox");
+            if !works {
+                eprintln!("skipped {layer}: {}", outcome.stderr);
+            }
+            works
+        })
+        .collect()
+}
+
+fn within(scene: &Sandbox, layer: &str, args: &[&str]) -> Outcome {
+    run(scene.ai_command(args).env("AI_SANDBOX", layer))
+}
+
+/// Runs a task in the sandbox; the script has said what it found in `out.txt` of its tree.
+fn tried(scene: &Sandbox, layer: &str) -> (String, String) {
+    let id = scene.task("Try it", &[]);
+    let outcome = within(scene, layer, &["run", &id, "--json"]);
+    assert_eq!(outcome.code, Some(0), "{layer}: {outcome}");
+    scene.is_at_rest(&id);
+    let out = scene.file_at(&format!("ai/{id}/1"), "out.txt");
+    (id, out)
+}
+
+/// Tries each command; `out.txt` names those that succeeded.
+fn tries(commands: &[&str]) -> String {
+    let each: Vec<String> = commands
+        .iter()
+        .map(|c| format!("( {c} ) >/dev/null 2>&1 && echo '{}' >> out.txt", c.replace('\'', "")))
+        .collect();
+    format!("cat >/dev/null; echo work > work.txt; echo begun > out.txt\n{}\ntrue", each.join("\n"))
+}
+
+#[test]
+fn an_agent_cannot_write_outside_of_its_worktree() {
+    for layer in layers() {
+        let scene = Sandbox::with_script("true");
+        std::fs::write(scene.base().join("home/precious"), "mine").unwrap();
+        scene.write(".ai/worktrees/w9/theirs.txt", "theirs");
+        scene.set_script(
+            "fake",
+            &tries(&[
+                "echo x > \"$BASE/repo/README.md\"",
+                "echo x > \"$BASE/repo/new.txt\"",
+                "echo x >> \"$BASE/repo/.git/config\"",
+                "git config core.fsmonitor evil",
+                "echo x > \"$BASE/repo/.git/hooks/pre-commit\"",
+                "echo x > \"$BASE/repo/.git/refs/heads/main\"",
+                "rm -rf \"$BASE/repo/.git/ai/ai.db\"",
+                "echo x > \"$BASE/repo/.ai/policy.yaml\"",
+                "cat \"$BASE/repo/.ai/worktrees/w9/theirs.txt\"",
+                "echo x > \"$BASE/repo/.ai/worktrees/w9/theirs.txt\"",
+                "cat \"$BASE/home/precious\"",
+                "ln -s \"$BASE/repo/README.md\" l && echo x > l",
+                "echo x > .git",
+            ])
+            .replace("\ntrue", "\n(echo x > \"$BASE/beside\"; echo x > \"$BASE/home/stray\") 2>/dev/null; true"),
+        );
+        let before = scene.read(".git/config");
+        let (_, out) = tried(&scene, layer);
+        // Landlock cannot take a part out of a directory that can be written; what stands in `.git` is looked at by nobody.
+        let expected = if layer == "landlock" { "begun\necho x > .git" } else { "begun" };
+        assert_eq!(out.trim_end(), expected, "{layer}");
+        assert_eq!(scene.read(".git/config"), before);
+        assert_eq!(std::fs::read_to_string(scene.base().join("home/precious")).unwrap(), "mine");
+        assert!(!scene.base().join("home/stray").exists() && !scene.base().join("beside").exists(), "{layer}");
+    }
+}
+
+#[test]
+fn an_agent_commits_in_its_sandbox_and_reaches_no_object_of_others() {
+    for layer in layers().into_iter().filter(|layer| *layer == "bubblewrap") {
+        let scene = Sandbox::with_script("true");
+        scene.git(&["gc", "-q"]);
+        scene.set_script(
+            "fake",
+            "cat >/dev/null; export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
+            echo one > work.txt && git add work.txt && git commit -qm one && echo two > two.txt && git add two.txt && git commit -qm two \
+                && git log --oneline > out.txt
+            rm -rf \"$BASE\"/repo/.git/objects/real/pack/* 2>/dev/null; rm -rf \"$BASE\"/repo/.git/objects/pack/* 2>/dev/null
+            git branch other 2>/dev/null && echo branch >> out.txt; git tag t 2>/dev/null && echo tag >> out.txt; true",
+        );
+        let (id, out) = tried(&scene, layer);
+        assert_eq!(out.lines().count(), 4, "{out}");
+        let log = scene.git(&["log", "--format=%s", &format!("ai/{id}/1")]);
+        assert_eq!(log.lines().collect::<Vec<_>>(), ["Try it", "two", "one", "configure", "first"]);
+        let report: serde_json::Value = serde_json::from_str(&scene.run_file(&format!("{id}.1"), "run.json")).unwrap();
+        assert_eq!((&report["own_commits"], &report["sandbox"]), (&2.into(), &"bubblewrap".into()));
+        scene.git(&["fsck", "--full", "--strict"]);
+        scene.ai_ok(&["accept", &id]);
+        assert_eq!(scene.read("two.txt"), "two\n");
+    }
+}
+
+#[test]
+fn an_agent_that_forges_its_private_store_gains_nothing() {
+    for layer in layers().into_iter().filter(|layer| *layer == "bubblewrap") {
+        let scene = Sandbox::with_script("true");
+        scene.set_script(
+            "fake",
+            "cat >/dev/null; echo work > work.txt; echo ok > out.txt
+            rm -rf \"$BASE/repo/.git/objects/info\"; ln -s /etc \"$BASE/repo/.git/objects/info\"
+            for f in \"$BASE\"/repo/.git/refs/heads/ai/$AI_TASK/*; do echo 1111111111111111111111111111111111111111 > $f; done",
+        );
+        let (id, out) = tried(&scene, layer);
+        assert_eq!(out.trim_end(), "ok");
+        let report: serde_json::Value = serde_json::from_str(&scene.run_file(&format!("{id}.1"), "run.json")).unwrap();
+        assert!(report["warnings"].to_string().contains("were not taken over"), "{report}");
+        scene.git(&["fsck", "--full", "--strict"]);
+    }
+}
+
+#[test]
+fn the_mode_stands_in_the_evidence_and_is_never_silent() {
+    for layer in layers().into_iter().chain(["none"]) {
+        let scene = Sandbox::with_script(GOOD);
+        let id = scene.task("One", &[]);
+        let outcome = within(&scene, layer, &["run", &id]);
+        assert_eq!(outcome.code, Some(0), "{outcome}");
+        assert!(outcome.stderr.contains(&format!("sandbox of {id}.1: {layer}, network on")), "{outcome}");
+        for file in ["run.json", "statement.json"] {
+            let text = scene.run_file(&format!("{id}.1"), file).replace(' ', "");
+            assert!(text.contains(&format!("\"sandbox\":\"{layer}\"")), "{file}: {text}");
+        }
+        let review = scene.ai_ok(&["review", &id, "--no-diff"]).stdout;
+        assert!(review.contains(&format!("sandbox    {layer}, network on")), "{review}");
+    }
+}
+
+#[test]
+fn what_is_said_at_the_terminal_outranks_the_configuration_and_an_agent_only_tightens() {
+    let scene = Sandbox::with_agent(&CONFIG.replace("grace: 1s", "grace: 1s, sandbox: none"), GOOD);
+    let mode = |args: &[&str]| {
+        let id = scene.task("One", &[]);
+        let outcome = run(scene.ai_command(&[&["run", &id][..], args].concat()).env_remove("AI_SANDBOX"));
+        assert_eq!(outcome.code, Some(0), "{outcome}");
+        outcome.stderr.lines().find_map(|l| l.strip_prefix(&format!("sandbox of {id}.1: "))).unwrap().to_owned()
+    };
+    assert_eq!(mode(&[]), "none, network on");
+    let agent = scene.read(".ai/agents/fake.yaml");
+    scene.write(".ai/agents/fake.yaml", agent + "sandbox: auto\nnetwork: off\n");
+    scene.ai_ok(&["trust"]);
+    if layers().is_empty() {
+        return;
+    }
+    assert!(mode(&[]).ends_with("network off"), "the agent's file demands a sandbox");
+    assert_eq!(mode(&["--no-sandbox"]), "none, network on");
+}
+
+#[test]
+fn without_any_sandbox_nothing_runs_unless_somebody_says_so() {
+    let scene = Sandbox::with_agent(CONFIG, GOOD);
+    let id = scene.task("One", &[]);
+    let outcome = run(scene.ai_command(&["run", &id]).env("AI_SANDBOX", "bubblewrap").env("PATH", no_bwrap(&scene)));
+    assert_eq!(outcome.code, Some(3), "{outcome}");
+    assert!(outcome.stderr.contains("there is no sandbox: bubblewrap (`bwrap`) is not installed"), "{outcome}");
+    assert!(outcome.stderr.contains("--no-sandbox"), "{outcome}");
+    assert_eq!(scene.status(&id), "queued", "nothing was claimed");
+}
+
+/// A `PATH` with what a run needs and without `bwrap`.
+fn no_bwrap(scene: &Sandbox) -> std::path::PathBuf {
+    let dir = scene.base().join("bin");
+    std::fs::create_dir(&dir).unwrap();
+    for name in ["git", "sh", "cat", "test"] {
+        let found =
+            std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(|dir| dir.join(name)).find(|p| p.exists());
+        std::os::unix::fs::symlink(found.unwrap(), dir.join(name)).unwrap();
+    }
+    dir
+}
+
+#[test]
+fn the_network_goes_by_configuration_and_by_policy() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connect = format!("python3 -c \"import socket; socket.create_connection(('127.0.0.1', {port}), 5)\"");
+    let deny =
+        "version: 1\ndefault: allow\nrules:\n  - {id: no-net, on: [run.network], effect: deny, reason: closed}\n";
+    for layer in layers() {
+        let check = format!("version: 1\nchecks:\n  net: {{run: \"! {}\"}}\n", connect.replace('"', "\\\""));
+        for (config, policy, reached) in [("on", None, true), ("off", None, false), ("on", Some(deny), false)] {
+            let checks = if reached { "version: 1\nchecks: {unit: {run: test -f work.txt}}\n" } else { &check };
+            let scene = Sandbox::with_agent(&format!("{checks}runs: {{network: {config}}}\n"), &tries(&[&connect]));
+            if let Some(policy) = policy {
+                scene.write(".ai/policy.yaml", policy);
+                scene.commit("policy");
+            }
+            let (id, out) = tried(&scene, layer);
+            assert_eq!(out.lines().count() == 2, reached, "{layer} {config}: {out}");
+            let decided = scene.rows(&format!("SELECT data FROM decision WHERE task = '{id}'"));
+            assert_eq!(decided.iter().any(|d| d["action"] == "run.network"), policy.is_some(), "{decided:?}");
+        }
+    }
+}
+
+#[test]
+fn checks_write_in_their_place_alone_and_git_works_there() {
+    for layer in layers() {
+        let checks = "version: 1
+checks:
+  tidy: 'git status --porcelain && echo built > built && echo t > \"$TMPDIR/t\"'
+  fence: '! (echo x > ../../../README.md) 2>/dev/null && ! cat \"$HOME/precious\" 2>/dev/null && ! (echo x >> ../../../.git/config) 2>/dev/null'
+";
+        let scene = Sandbox::with_agent(checks, "cat >/dev/null; echo ok > out.txt");
+        std::fs::write(scene.base().join("home/precious"), "mine").unwrap();
+        let (id, _) = tried(&scene, layer);
+        assert_eq!(scene.status(&id), "review", "{layer}");
+        let accepted = within(&scene, layer, &["accept", &id]);
+        assert_eq!(accepted.code, Some(0), "{layer}: {accepted}");
+    }
+}
+
+#[test]
+fn a_daemon_of_an_agent_ends_with_its_sandbox_and_with_a_killed_supervisor() {
+    for layer in layers() {
+        let scene = Sandbox::with_script(
+            "cat >/dev/null; (setsid sh -c 'trap \"\" TERM HUP; sleep 600 & sleep 600' &); echo work > work.txt; echo ok > out.txt",
+        );
+        tried(&scene, layer);
+        scene.set_script(
+            "fake",
+            "cat >/dev/null; (setsid sh -c 'trap \"\" TERM; sleep 600' &); echo up > up.txt; sleep 600",
+        );
+        let id = scene.task("Two", &[]);
+        let file = std::fs::File::create(scene.base().join("log")).unwrap();
+        let mut child = scene.ai_command(&["run", &id]).env("AI_SANDBOX", layer).stderr(file).spawn().unwrap();
+        crate::support::runs::wait_for(&scene.root().join(".ai/worktrees/w1/up.txt"));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        crate::support::poll::until("nothing is left", crate::support::runs::PATIENCE, || {
+            crate::support::runs::processes_of(&id).is_empty()
+        });
+    }
+}
