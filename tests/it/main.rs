@@ -37,3 +37,4 @@ mod store;
 #[cfg(feature = "test-fakes")]
 mod torture;
 mod uninstall;
+mod worktree;
