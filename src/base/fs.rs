@@ -325,6 +325,26 @@ pub fn symlink(target: &Path, link: &Path) -> Result<(), FsError> {
     at("create", link, std::os::unix::fs::symlink(target, link))
 }
 
+/// Bytes that a file or directory occupies on the disk, with everything below it; links are not followed. What cannot be looked at, or
+/// goes meanwhile, counts as nothing.
+pub fn disk_usage(path: &Path) -> u64 {
+    let (mut bytes, mut open) = (0, vec![path.to_owned()]);
+    while let Some(at) = open.pop() {
+        let Ok(meta) = fs::symlink_metadata(&at) else { continue };
+        bytes += meta.blocks() * 512;
+        if meta.is_dir() {
+            open.extend(list_dir(&at).unwrap_or_default());
+        }
+    }
+    bytes
+}
+
+/// When a file or directory was last changed, in milliseconds since 1970; nothing where it is not there.
+pub fn modified_ms(path: &Path) -> Option<i64> {
+    let meta = fs::symlink_metadata(path).ok()?;
+    Some(meta.mtime() * 1_000 + meta.mtime_nsec() / 1_000_000)
+}
+
 /// The entries of a directory, sorted by name; a directory that is not there has none.
 pub fn list_dir(path: &Path) -> Result<Vec<PathBuf>, FsError> {
     let entries = match fs::read_dir(path) {

@@ -32,6 +32,7 @@ pub mod run;
 pub mod trust;
 pub mod uninstall;
 pub mod why;
+pub mod worktree;
 
 #[cfg(test)]
 mod claim_tests;

@@ -41,3 +41,4 @@ mod store;
 mod torture;
 mod trespass;
 mod uninstall;
+mod worktree;

@@ -5,8 +5,10 @@ mod lease;
 mod project;
 mod store;
 mod work;
+mod worktree;
 
 pub(super) use lease::*;
 pub(super) use project::*;
 pub(super) use store::*;
 pub(super) use work::*;
+pub(super) use worktree::*;

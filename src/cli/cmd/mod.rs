@@ -24,6 +24,7 @@ mod transfer;
 mod trust;
 mod uninstall;
 mod why;
+mod worktree;
 mod world;
 
 use clap::Subcommand;
@@ -72,6 +73,9 @@ pub(super) enum Command {
     Reject(accept::RejectArgs),
     /// Recover runs that were cut off: end what is left of them, save their work, give their tasks back
     Recover(recover::RecoverArgs),
+    /// List worktrees, go to one, save what stands there, give room back
+    #[command(subcommand)]
+    Worktree(worktree::WorktreeCommand),
     /// Say what holds a task now, and what to do about it
     Why(why::WhyArgs),
     /// Show what is going on: tasks by state, who works, what waits for you
@@ -131,6 +135,7 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Accept(args) => accept::accept(&args, context),
         Command::Reject(args) => accept::reject(&args, context),
         Command::Recover(args) => recover::run(&args, context),
+        Command::Worktree(command) => worktree::run(&command, context),
         Command::Why(args) => why::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Log(args) => log::run(&args, context),

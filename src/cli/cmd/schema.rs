@@ -24,6 +24,7 @@ use crate::ops::doctor::Finding;
 use crate::ops::export::Header;
 use crate::ops::import;
 use crate::ops::trust::Change;
+use crate::ops::worktree::{Item, Listed, Saved};
 use crate::policy;
 
 #[derive(Args)]
@@ -91,6 +92,10 @@ const ALL: &[Published] = &[
     printed::<Change>("trust-change", "a line of `ai trust`"),
     printed::<answer::UninstallAnswer<'_>>("uninstall", "`ai uninstall`"),
     printed::<answer::WhyAnswer<'_>>("why", "`ai why`"),
+    printed::<Listed>("worktree", "a line of `ai worktree list`"),
+    printed::<answer::WorktreeOpened<'_>>("worktree-open", "`ai worktree open`"),
+    printed::<Item>("worktree-prune", "a line of `ai worktree prune`"),
+    printed::<Saved>("worktree-rescue", "`ai worktree rescue`"),
 ];
 
 pub(super) fn run(args: &SchemaArgs, context: &mut Context) -> Outcome {

@@ -13,6 +13,7 @@ mod land;
 mod obstacles;
 mod replay;
 
+pub use contained::{Containment, containment};
 pub use error::MergeError;
 pub use land::land;
 

@@ -423,3 +423,31 @@ fn containment_knows_every_way_in() {
     let orphan = Oid::parse(&run.test.git(&["commit-tree", "-m", "x", "main^{tree}"])).unwrap();
     assert_eq!(containment(&run.repo, &run.shadow, &run.test.oid("main"), &orphan).unwrap(), Containment::No);
 }
+
+#[test]
+fn a_squash_is_known_although_its_lines_were_worked_on_since() {
+    let work = Work::new(&[("a", "1\n")]);
+    let Work { run, commit, .. } = &work;
+    run.test.git(&["switch", "-q", "--detach", commit.as_str()]);
+    run.test.write("b", "2\n");
+    run.test.git(&["add", "b"]);
+    run.test.git(&["commit", "-qm", "second"]);
+    let both = run.test.oid("HEAD");
+    run.test.git(&["switch", "-q", "main"]);
+    let look = || containment(&run.repo, &run.shadow, &run.test.oid("main"), &both).unwrap();
+    run.test.git(&["merge", "-q", "--squash", both.as_str()]);
+    run.test.git(&["commit", "-qm", "squashed"]);
+    advance(&work, "a", "worked on\n");
+    assert_eq!(look(), Containment::Squashed);
+    run.test.git(&["reset", "-q", "--hard", "HEAD~2"]);
+    advance(&work, "a", "something else\n");
+    assert_eq!(look(), Containment::No);
+}
+
+#[test]
+fn binary_files_are_never_taken_for_each_other() {
+    let work = Work::new(&[("a", "1\0\n")]);
+    let Work { run, commit, .. } = &work;
+    advance(&work, "a", "2\0\n");
+    assert_eq!(containment(&run.repo, &run.shadow, &run.test.oid("main"), commit).unwrap(), Containment::No);
+}

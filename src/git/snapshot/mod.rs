@@ -7,6 +7,7 @@
 //! Known and accepted: the agent's own `.gitignore` decides what is ignored, as it would in a commit of its own.
 
 mod candidates;
+mod peek;
 mod record;
 mod report;
 mod seal;

@@ -35,7 +35,25 @@ impl Pool<'_> {
 
     /// Removes a slot whose work is saved; its branch stays.
     pub fn remove(&self, cleared: Cleared) -> Result<Removal, WorktreeError> {
-        let _lock = CheckoutLock::acquire(self.repo.common_dir(), self.limits.patience)?;
+        let lock = CheckoutLock::acquire(self.repo.common_dir(), self.limits.patience)?;
+        self.take_away(cleared, &lock)
+    }
+
+    /// The same, unless `is_free` says no. It is asked when no slot can be made, reset or removed by anybody else, so that what was
+    /// given to a run meanwhile is left alone.
+    pub fn remove_if_free<E: From<WorktreeError>>(
+        &self,
+        cleared: Cleared,
+        is_free: impl FnOnce() -> Result<bool, E>,
+    ) -> Result<Option<Removal>, E> {
+        let lock = CheckoutLock::acquire(self.repo.common_dir(), self.limits.patience)?;
+        match is_free()? {
+            true => Ok(self.take_away(cleared, &lock).map(Some)?),
+            false => Ok(None),
+        }
+    }
+
+    fn take_away(&self, cleared: Cleared, _lock: &CheckoutLock) -> Result<Removal, WorktreeError> {
         let slot = self.still_cleared(&cleared)?;
         let name = slot.name.clone();
         let gone = || WorktreeError::ChangedSince { name: name.clone(), what: "it is gone".to_owned() };

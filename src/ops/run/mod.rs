@@ -34,5 +34,5 @@ pub use checks::{CheckPlan, result_text, run_checks};
 pub use drive::{Report, run};
 pub use evidence::{Filed, file_evidence};
 pub use judge::{blacken, policy_verdict, verification};
-pub use place::identity;
+pub use place::{identity, rescue_slot};
 pub use world::{World, environment};

@@ -9,7 +9,7 @@ use crate::git::quarantine::Quarantine;
 use crate::git::shadow::{Ignored, Shadow};
 use crate::git::snapshot::TreeReport;
 use crate::git::worktree::{
-    Cleared, Fresh, Known, Pool, PoolLimits, Rescue, RescueAs, Slot, SlotState, Start, WorktreeError,
+    Cleared, Fresh, Known, Pool, PoolLimits, Rescue, RescueAs, Rescued, Slot, SlotState, Start, WorktreeError,
 };
 use crate::git::{Identity, Oid, Repo};
 use crate::ops::refusal::{OpError, Refusal};
@@ -82,6 +82,8 @@ impl Making<'_> {
         let fresh = Fresh { branch: &self.run.branch, start: &self.start, shadow: self.shadow, ignored: Ignored::Keep };
         match self.pool.reuse(cleared, &fresh) {
             Ok(slot) => Ok(Some(slot)),
+            // Somebody removed it, or worked in it, between our look and now: look again.
+            Err(WorktreeError::ChangedSince { .. }) => Ok(None),
             Err(WorktreeError::NotClean { .. } | WorktreeError::Git(_)) => self.set_all_aside("it does not come clean"),
             Err(error) => Err(environment(error)),
         }
@@ -133,7 +135,7 @@ fn save(
     run: &Run,
     shadow: &Shadow,
     (reference, known): (&str, Known),
-) -> Result<crate::git::worktree::Rescued, OpError> {
+) -> Result<Rescued, OpError> {
     let who = identity()?;
     let base = run.base.as_deref().map(Oid::parse).transpose().map_err(environment)?;
     let message = format!("ai: work saved from worktree {}\n", run.worktree);
@@ -165,6 +167,19 @@ pub fn own_commits(world: &World, repo: &Repo, run: &Run) -> Result<Option<Quara
     let dir = world.state().join("slots").join(&run.worktree).join("own");
     let base = run.base.as_deref().map(Oid::parse).transpose().map_err(environment)?;
     Ok(Quarantine::at(repo, &dir, &run.branch, base.as_ref()))
+}
+
+/// Puts what stands in a slot where nothing can lose it: under the name of the run that worked there last, else under the slot's own.
+/// Nothing in the slot is changed.
+pub fn rescue_slot(world: &World, repo: &Repo, slot: &str, last: Option<&Run>) -> Result<Rescued, OpError> {
+    let pool = Pool::new(repo, world.pool_dir(), PoolLimits::default());
+    let shadow = Shadow::open(repo, &world.shadow_dir(slot)).map_err(environment)?;
+    let reference = last.map_or_else(|| format!("{SLOT_RESCUES}{slot}"), |run| rescue_ref(&run.id));
+    let base = last.and_then(|run| run.base.as_deref()).map(Oid::parse).transpose().map_err(environment)?;
+    let (who, when_ms) = (identity()?, (world.clock)().wall_ms);
+    let message = format!("ai: work saved from worktree {slot}\n");
+    let save = RescueAs { reference: &reference, message: &message, who: &who, when_ms, known: Known::Anywhere };
+    pool.rescue(slot, base.as_ref(), &shadow, &save).map_err(environment)
 }
 
 fn rescue_ref(run: &RunId) -> String {

@@ -8,7 +8,7 @@
 
 mod carry_out;
 mod plan;
-mod refs;
+pub mod refs;
 mod slots;
 
 pub use carry_out::{Farewell, Keep, carry_out};

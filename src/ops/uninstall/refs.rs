@@ -9,14 +9,15 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::environment;
 
 /// Branches `ai/<task>/<epoch>` and everything below `refs/ai/`. A branch of a person that only begins like that is not ours.
-pub(super) fn ours(repo: &Repo) -> Result<Vec<(String, Oid)>, OpError> {
+pub fn ours(repo: &Repo) -> Result<Vec<(String, Oid)>, OpError> {
     let mut found = repo.list_refs("refs/heads/ai/").map_err(environment)?;
     found.retain(|(name, _)| name.strip_prefix("refs/heads/ai/").is_some_and(is_run_branch));
     found.extend(repo.list_refs("refs/ai/").map_err(environment)?);
     Ok(found)
 }
 
-fn is_run_branch(rest: &str) -> bool {
+/// True for `<task>/<epoch>`, as `ai` names what belongs to a run.
+pub fn is_run_branch(rest: &str) -> bool {
     let Some((task, epoch)) = rest.split_once('/') else { return false };
     let id = task.strip_prefix("t-").unwrap_or_default();
     let run = RunId(format!("{task}.{epoch}"));
@@ -51,11 +52,14 @@ pub(super) fn remove(repo: &Repo, refs: &[(String, Oid)]) -> Result<Vec<(String,
     Ok(left)
 }
 
-fn is_checked_out(repo: &Repo, name: &str) -> Result<bool, OpError> {
-    let Some(branch) = name.strip_prefix("refs/heads/") else { return Ok(false) };
+/// True for a branch that some worktree stands on.
+pub fn is_checked_out(repo: &Repo, name: &str) -> Result<bool, OpError> {
+    if !name.starts_with("refs/heads/") {
+        return Ok(false);
+    }
     let mut git_dirs = crate::base::fs::list_dir(&repo.common_dir().join("worktrees")).map_err(environment)?;
     git_dirs.push(repo.common_dir().to_owned());
-    Ok(git_dirs.iter().any(|dir| repo.head_of(dir).is_ok_and(|head| head.branch() == Some(branch))))
+    Ok(git_dirs.iter().any(|dir| repo.head_of(dir).is_ok_and(|head| head.branch() == Some(name))))
 }
 
 #[cfg(test)]

@@ -1,0 +1,106 @@
+//! What stands in each slot, from looks that write nothing.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::base::fs;
+use crate::domain::ids::{RunId, TaskId};
+use crate::domain::run::Run;
+use crate::git::shadow::Shadow;
+use crate::git::worktree::{Pool, PoolLimits, SlotInfo, SlotState};
+use crate::git::{Head, Oid, Repo};
+use crate::ops::refusal::OpError;
+use crate::ops::run::{World, environment};
+
+/// What a slot is used for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Use {
+    /// A run works in it.
+    Working,
+    /// It waits for the next run.
+    Idle,
+    /// It is not what it should be; `state` says what it is.
+    Odd,
+}
+
+/// One slot of the pool.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Listed {
+    /// Its name in the pool.
+    pub slot: String,
+    /// The directory.
+    pub path: PathBuf,
+    /// Whether somebody works in it.
+    #[serde(rename = "use")]
+    pub usage: Use,
+    /// What it is, in words.
+    pub state: String,
+    /// The branch that it stands on; null where it stands on none, or that cannot be read.
+    pub branch: Option<String>,
+    /// The run that worked in it last; null where none has.
+    pub run: Option<RunId>,
+    /// That run's task.
+    pub task: Option<TaskId>,
+    /// How many files differ from its last commit, untracked ones included; null where that cannot be told.
+    pub dirty: Option<usize>,
+    /// What it occupies on the disk, in bytes.
+    pub bytes: u64,
+    /// When a run last began or ended in it, in milliseconds since 1970; null where none has.
+    pub last_used_ms: Option<i64>,
+}
+
+/// Every slot. `runs` are all runs of the store.
+pub fn list(world: &World, repo: &Repo, runs: &[Run]) -> Result<Vec<Listed>, OpError> {
+    let pool = Pool::new(repo, world.pool_dir(), PoolLimits::default());
+    let slots = pool.list().map_err(environment)?;
+    Ok(slots.iter().map(|slot| listed(world, repo, runs, slot)).collect())
+}
+
+fn listed(world: &World, repo: &Repo, runs: &[Run], slot: &SlotInfo) -> Listed {
+    let last = last_run(runs, &slot.name);
+    let is_working = runs.iter().any(|run| run.worktree == slot.name && run.end.is_none());
+    let (usage, state) = match (&slot.state, is_working) {
+        (SlotState::Ready, true) => (Use::Working, "a run works in it".to_owned()),
+        (SlotState::Ready, false) => (Use::Idle, "idle".to_owned()),
+        (odd, _) => (Use::Odd, odd.to_string()),
+    };
+    Listed {
+        slot: slot.name.clone(),
+        path: slot.path.clone(),
+        usage,
+        state,
+        branch: slot.head.as_ref().and_then(Head::branch).map(|name| name.trim_start_matches("refs/heads/").to_owned()),
+        run: last.map(|run| run.id.clone()),
+        task: last.map(|run| run.task.clone()),
+        dirty: dirty(world, repo, slot, last),
+        bytes: fs::disk_usage(&slot.path),
+        last_used_ms: last.map(used_ms),
+    }
+}
+
+/// The run that worked in a slot last.
+pub(super) fn last_run<'r>(runs: &'r [Run], slot: &str) -> Option<&'r Run> {
+    runs.iter().filter(|run| run.worktree == slot).max_by_key(|run| run.started_ms)
+}
+
+pub(super) fn used_ms(run: &Run) -> i64 {
+    run.end.as_ref().map_or(run.started_ms, |end| end.at_ms)
+}
+
+/// A look that fails is an unknown, never a "clean".
+fn dirty(world: &World, repo: &Repo, slot: &SlotInfo, last: Option<&Run>) -> Option<usize> {
+    if !matches!(slot.state, SlotState::Ready | SlotState::Redirected) {
+        return None;
+    }
+    let shadow = Shadow::existing(repo, &world.shadow_dir(&slot.name))?;
+    let empty = || shadow.format().empty_tree();
+    let tree = |commit: Option<&Oid>| commit.map_or_else(|| Some(empty()), |commit| repo.tree_of(commit).ok());
+    let stand = tree(slot.head.as_ref()?.commit())?;
+    // An agent may have written the attributes of its own commits.
+    let base = last.and_then(|run| run.base.as_deref()).and_then(|base| Oid::parse(base).ok());
+    let attributes = tree(base.as_ref())?;
+    shadow.peek(&slot.path, &stand, &attributes).ok().map(|paths| paths.len())
+}

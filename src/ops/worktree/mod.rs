@@ -1,0 +1,15 @@
+//! The pool of worktrees as people see it: what is there, where a task's work stands, saving it, and giving the room back.
+//!
+//! Invariants: a look writes nothing; a rescue changes nothing in the worktree; a removal takes only what was proven to stand
+//! elsewhere, leaves a way back, and takes nothing where a look failed.
+
+mod find;
+mod list;
+mod prune;
+mod pruned;
+mod rescue;
+
+pub use find::{Found, find};
+pub use list::{Listed, list};
+pub use prune::{Ages, Item, carry_out, plan};
+pub use rescue::{Saved, rescue};

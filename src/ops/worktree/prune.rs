@@ -1,0 +1,384 @@
+//! Giving room back: idle worktrees, branches and rescues whose work is merged, old things that were moved out of the way. First a plan,
+//! in which each thing has its reason; then each removal looks again, and what changed meanwhile stays.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::base::fs;
+use crate::domain::run::Run;
+use crate::domain::task::TaskState;
+use crate::git::merge::{Containment, containment};
+use crate::git::shadow::Shadow;
+use crate::git::worktree::{Pool, PoolLimits, Rescue, WorktreeError};
+use crate::git::{Head, Oid, Repo};
+use crate::ops::refusal::OpError;
+use crate::ops::run::{World, environment, rescue_slot};
+use crate::ops::uninstall::refs::{is_checked_out, is_run_branch};
+use crate::ops::worktree::list::{self, Listed, Use};
+use crate::ops::worktree::pruned;
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+
+/// From which age on something may go, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Ages {
+    /// A worktree in which nobody has worked.
+    pub idle_ms: i64,
+    /// What was moved out of the way of a run, and what an earlier pruning took away.
+    pub kept_ms: i64,
+}
+
+/// What a thing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A worktree of the pool.
+    Worktree,
+    /// The branch of a run.
+    Branch,
+    /// A rescue reference.
+    Rescue,
+    /// A directory that was moved out of the way of a run.
+    Kept,
+    /// What an earlier pruning took away.
+    Pruned,
+}
+
+impl Kind {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Worktree => "worktree",
+            Kind::Branch => "branch",
+            Kind::Rescue => "rescue",
+            Kind::Kept => "kept",
+            Kind::Pruned => "pruned",
+        }
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Item {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name: of a slot, a reference, or a path below the state directory.
+    pub name: String,
+    /// True where it goes, or is gone.
+    pub removes: bool,
+    /// Why it goes or stays.
+    pub why: String,
+    /// What it occupies on the disk, in bytes; null where that is next to nothing.
+    pub bytes: Option<u64>,
+    /// The command that brings it back; null where it stays, or was kept for long enough.
+    pub back: Option<String>,
+    /// What a reference stood at when it was looked at.
+    #[serde(skip)]
+    oid: Option<Oid>,
+}
+
+/// Everything that was looked at.
+#[derive(Debug)]
+pub struct Plan {
+    /// One by one, in the order in which they go.
+    pub items: Vec<Item>,
+    now_ms: i64,
+}
+
+impl Plan {
+    /// How many things would go.
+    pub fn removals(&self) -> usize {
+        self.items.iter().filter(|item| item.removes).count()
+    }
+}
+
+/// Looks at everything. Neither worktrees nor references are changed.
+pub fn plan(world: &World, repo: &Repo, store: &mut SqliteStore, ages: &Ages) -> Result<Plan, OpError> {
+    let runs = store.read(|tx| tx.all_runs())?;
+    let now_ms = (world.clock)().wall_ms;
+    let shadow = Shadow::open(repo, &world.shadow_dir("main")).map_err(environment)?;
+    let look = Look { world, repo, runs, now_ms, ages: *ages, shadow };
+    let mut items = look.slots()?;
+    let going: Vec<String> = items.iter().filter(|item| item.removes).map(|item| item.name.clone()).collect();
+    items.extend(look.branches(store, &going)?);
+    items.extend(look.rescues(store)?);
+    items.extend(look.kept()?);
+    items.extend(look.pruned()?);
+    Ok(Plan { items, now_ms })
+}
+
+struct Look<'a> {
+    world: &'a World,
+    repo: &'a Repo,
+    runs: Vec<Run>,
+    now_ms: i64,
+    ages: Ages,
+    shadow: Shadow,
+}
+
+impl Look<'_> {
+    fn slots(&self) -> Result<Vec<Item>, OpError> {
+        let all = list::list(self.world, self.repo, &self.runs)?;
+        Ok(all.iter().map(|slot| self.slot(slot)).collect())
+    }
+
+    fn slot(&self, slot: &Listed) -> Item {
+        let used = slot.last_used_ms.or_else(|| fs::modified_ms(&slot.path)).unwrap_or(self.now_ms);
+        let why = match (slot.usage, slot.dirty) {
+            (Use::Working | Use::Odd, _) => Err(slot.state.clone()),
+            (Use::Idle, _) if used > self.now_ms - self.ages.idle_ms => Err("it was used not long ago".to_owned()),
+            (Use::Idle, None) => Err("it cannot be told whether it holds work; `ai worktree rescue` looks".to_owned()),
+            (Use::Idle, Some(0)) => Ok("idle; its commits stand on branches".to_owned()),
+            (Use::Idle, Some(n)) => match self.saved_on(slot) {
+                Some(reference) => Ok(format!("idle; {} on {reference}", standing(n))),
+                None => Err(format!("{} nowhere else; `ai worktree rescue {}` saves it", standing(n), slot.slot)),
+            },
+        };
+        let back = why.is_ok().then(|| "the next run makes it anew".to_owned());
+        let (removes, why) = settled(why);
+        Item { kind: Kind::Worktree, name: slot.slot.clone(), removes, why, bytes: Some(slot.bytes), back, oid: None }
+    }
+
+    /// The rescue reference that holds exactly what stands in the slot.
+    fn saved_on(&self, slot: &Listed) -> Option<String> {
+        let shadow = Shadow::existing(self.repo, &self.world.shadow_dir(&slot.slot))?;
+        let base = list::last_run(&self.runs, &slot.slot).and_then(|run| Oid::parse(run.base.as_deref()?).ok());
+        let attributes =
+            base.and_then(|base| self.repo.tree_of(&base).ok()).unwrap_or_else(|| shadow.format().empty_tree());
+        let all = self.repo.list_refs("refs/ai/rescue/").ok()?;
+        let holds = |commit: &Oid| {
+            let tree = self.repo.tree_of(commit).ok()?;
+            Some(shadow.peek(&slot.path, &tree, &attributes).ok()?.is_empty())
+        };
+        all.into_iter().find(|(_, commit)| holds(commit) == Some(true)).map(|(name, _)| name)
+    }
+
+    fn branches(&self, store: &mut SqliteStore, going: &[String]) -> Result<Vec<Item>, OpError> {
+        let mut items = Vec::new();
+        for (name, oid) in self.repo.list_refs("refs/heads/ai/").map_err(environment)? {
+            let rest = name.trim_start_matches("refs/heads/ai/");
+            if !is_run_branch(rest) {
+                continue;
+            }
+            let why = match self.stood_on(&name, going)? {
+                Some(place) => Err(place),
+                None => self.may_go(store, rest, &oid)?,
+            };
+            items.push(self.reference(Kind::Branch, name, oid, why));
+        }
+        Ok(items)
+    }
+
+    /// Where the branch is checked out, other than in a worktree that goes.
+    fn stood_on(&self, name: &str, going: &[String]) -> Result<Option<String>, OpError> {
+        if !is_checked_out(self.repo, name)? {
+            return Ok(None);
+        }
+        let pool = Pool::new(self.repo, self.world.pool_dir(), PoolLimits::default());
+        let slots = pool.list().map_err(environment)?;
+        let on = slots.iter().find(|slot| slot.head.as_ref().and_then(Head::branch) == Some(name));
+        Ok(match on {
+            Some(slot) if going.contains(&slot.name) => None,
+            Some(slot) => Some(format!("worktree {} stands on it", slot.name)),
+            None => Some("a checkout stands on it".to_owned()),
+        })
+    }
+
+    fn rescues(&self, store: &mut SqliteStore) -> Result<Vec<Item>, OpError> {
+        let mut items = Vec::new();
+        for (name, oid) in self.repo.list_refs("refs/ai/rescue/").map_err(environment)? {
+            let rest = name.trim_start_matches("refs/ai/rescue/");
+            let why = match rest.starts_with("slot/") {
+                true => self.is_merged(None, &oid),
+                false => self.may_go(store, rest, &oid)?,
+            };
+            items.push(self.reference(Kind::Rescue, name, oid, why));
+        }
+        Ok(items)
+    }
+
+    fn reference(&self, kind: Kind, name: String, oid: Oid, why: Result<String, String>) -> Item {
+        let back = why.is_ok().then(|| pruned::way_back(&name, self.now_ms));
+        let (removes, why) = settled(why);
+        Item { kind, name, removes, why, bytes: None, back, oid: Some(oid) }
+    }
+
+    /// What is named `<task>/<epoch>` goes where its task has ended and its work is merged. The reason, either way.
+    fn may_go(&self, store: &mut SqliteStore, rest: &str, oid: &Oid) -> Result<Result<String, String>, OpError> {
+        let (task, epoch) = rest.split_once('/').unwrap_or((rest, ""));
+        let epoch = epoch.split('-').next().unwrap_or_default();
+        let id = crate::domain::ids::TaskId(task.to_owned());
+        let Some(found) = store.read(|tx| tx.task(&id))? else {
+            return Ok(Err(format!("the store knows no task {task}")));
+        };
+        if !matches!(found.state, TaskState::Done { .. } | TaskState::Cancelled { .. }) {
+            return Ok(Err(format!("its task is {}", found.status_text())));
+        }
+        let run = self.runs.iter().find(|run| run.id.as_str() == format!("{task}.{epoch}"));
+        Ok(self.is_merged(run, oid))
+    }
+
+    /// A comparison that fails decides nothing.
+    fn is_merged(&self, run: Option<&Run>, oid: &Oid) -> Result<String, String> {
+        let targets = self.targets(run).map_err(|error| error.to_string())?;
+        for (name, tip) in &targets {
+            let found = containment(self.repo, &self.shadow, tip, oid).unwrap_or(Containment::No);
+            if let Some(how) = found.how() {
+                return Ok(format!("merged into {}: {how}", short(name)));
+            }
+        }
+        let names: Vec<&str> = targets.iter().map(|(name, _)| short(name)).collect();
+        Err(format!("not merged into {}", names.join(", ")))
+    }
+
+    /// The branches into which work goes: the run's own target, the configured one, the one that is checked out, and what is known of
+    /// them on `origin`.
+    fn targets(&self, run: Option<&Run>) -> Result<Vec<(String, Oid)>, OpError> {
+        let head = self.repo.head().map_err(environment)?;
+        let configured = [&self.world.config.accept.target, &self.world.config.defaults.base];
+        let configured = configured.into_iter().flatten().map(|name| format!("refs/heads/{name}"));
+        let mut names: Vec<String> = run.and_then(|run| run.target.clone()).into_iter().chain(configured).collect();
+        names.extend(head.branch().map(str::to_owned));
+        let remote = names.iter().map(|name| name.replacen("refs/heads/", "refs/remotes/origin/", 1));
+        let remote: Vec<String> = remote.collect();
+        names.extend(remote);
+        let mut targets: Vec<(String, Oid)> = Vec::new();
+        for name in names {
+            let known = targets.iter().any(|(other, _)| *other == name);
+            if let Some(tip) = self.repo.find_ref(&name).map_err(environment)?.filter(|_| !known) {
+                targets.push((name, tip));
+            }
+        }
+        Ok(targets)
+    }
+
+    fn kept(&self) -> Result<Vec<Item>, OpError> {
+        let all = fs::list_dir(&self.world.state().join("kept")).map_err(environment)?;
+        Ok(all.iter().map(|path| self.kept_item(path)).collect())
+    }
+
+    fn kept_item(&self, path: &std::path::Path) -> Item {
+        let since = fs::modified_ms(path).unwrap_or(self.now_ms);
+        let removes = since <= self.now_ms - self.ages.kept_ms;
+        let why = match removes {
+            true => "it was moved out of the way of a run long ago",
+            false => "it was moved out of the way of a run, and could not be saved as a commit",
+        };
+        let to = pruned::kept_dir(self.world, path, self.now_ms);
+        let back = removes.then(|| format!("mv {} {}", to.display(), path.display()));
+        let name = self.world.below_state(path);
+        Item { kind: Kind::Kept, name, removes, why: why.into(), bytes: Some(fs::disk_usage(path)), back, oid: None }
+    }
+
+    fn pruned(&self) -> Result<Vec<Item>, OpError> {
+        let cutoff = self.now_ms - self.ages.kept_ms;
+        let mut items = Vec::new();
+        for (name, oid) in self.repo.list_refs(pruned::REFS).map_err(environment)? {
+            let removes = pruned::when_ms(&name).is_some_and(|when| when <= cutoff);
+            items.push(expired(name, removes, None, Some(oid)));
+        }
+        for (path, when) in pruned::dirs(self.world)? {
+            let bytes = fs::disk_usage(&path);
+            items.push(expired(self.world.below_state(&path), when <= cutoff, Some(bytes), None));
+        }
+        Ok(items)
+    }
+}
+
+fn expired(name: String, removes: bool, bytes: Option<u64>, oid: Option<Oid>) -> Item {
+    let why =
+        if removes { "it was kept for long enough" } else { "an earlier pruning took it away; it is kept for a while" };
+    Item { kind: Kind::Pruned, name, removes, why: why.to_owned(), bytes, back: None, oid }
+}
+
+fn settled(why: Result<String, String>) -> (bool, String) {
+    match why {
+        Ok(why) => (true, why),
+        Err(why) => (false, why),
+    }
+}
+
+fn standing(files: usize) -> String {
+    if files == 1 { "1 changed file stands".to_owned() } else { format!("{files} changed files stand") }
+}
+
+fn short(name: &str) -> &str {
+    name.trim_start_matches("refs/heads/").trim_start_matches("refs/remotes/")
+}
+
+/// Carries the plan out and says what became of each thing. One that cannot go stays, with the reason, and keeps no other from going.
+pub fn carry_out(world: &World, repo: &Repo, store: &mut SqliteStore, plan: Plan) -> Vec<Item> {
+    let Plan { mut items, now_ms } = plan;
+    for item in items.iter_mut().filter(|item| item.removes) {
+        if let Err(error) = remove(world, repo, store, item, now_ms) {
+            (item.removes, item.back) = (false, None);
+            item.why = error.to_string();
+        }
+    }
+    items
+}
+
+fn remove(world: &World, repo: &Repo, store: &mut SqliteStore, item: &Item, now_ms: i64) -> Result<(), OpError> {
+    let path: PathBuf = world.state().join(&item.name);
+    match (item.kind, &item.oid) {
+        (Kind::Worktree, _) => remove_slot(world, repo, store, &item.name),
+        (Kind::Branch, Some(_)) if is_checked_out(repo, &item.name)? => Err(environment("a checkout stands on it now")),
+        (Kind::Branch | Kind::Rescue, Some(oid)) => pruned::keep_ref(repo, &item.name, oid, now_ms),
+        (Kind::Pruned, Some(oid)) => repo.delete_ref(&item.name, oid, "ai: pruned").map_err(environment),
+        (Kind::Kept, _) => {
+            fs::create_private_dir(&pruned::dir(world)).map_err(environment)?;
+            fs::rename(&path, &pruned::kept_dir(world, &path, now_ms)).map_err(environment)
+        }
+        (Kind::Pruned, None) => fs::remove_dir_all(&path).map_err(environment),
+        (Kind::Branch | Kind::Rescue, None) => Ok(()),
+    }
+}
+
+fn remove_slot(world: &World, repo: &Repo, store: &mut SqliteStore, name: &str) -> Result<(), OpError> {
+    let runs = store.read(|tx| tx.all_runs())?;
+    let before = repo.list_refs("refs/").map_err(environment)?;
+    let rescued = rescue_slot(world, repo, name, list::last_run(&runs, name))?;
+    match &rescued.rescue {
+        Rescue::Saved { reference, commit, .. } if !before.iter().any(|(_, oid)| oid == commit) => {
+            return Err(environment(format!("it held work that stood nowhere else; it stands on {reference} now")));
+        }
+        _ => {}
+    }
+    let left = rescued.left_behind.first().map(ToString::to_string);
+    let Some(cleared) = rescued.cleared else {
+        return Err(environment(left.unwrap_or_else(|| "it is not there any more".to_owned())));
+    };
+    let pool = Pool::new(repo, world.pool_dir(), PoolLimits::default());
+    let removed = pool.remove_if_free(cleared, || {
+        let active = store.read(|tx| tx.active_runs()).map_err(Stop::Store)?;
+        Ok::<_, Stop>(active.iter().all(|run| run.worktree != name))
+    });
+    match removed {
+        Ok(Some(_)) => forget_slot(world, name),
+        Ok(None) => Err(environment("a run works in it now")),
+        Err(Stop::Store(error)) => Err(error.into()),
+        Err(Stop::Pool(error)) => Err(environment(error)),
+    }
+}
+
+/// Why a slot was not removed.
+enum Stop {
+    Store(crate::store::StoreError),
+    Pool(WorktreeError),
+}
+
+impl From<WorktreeError> for Stop {
+    fn from(error: WorktreeError) -> Stop {
+        Stop::Pool(error)
+    }
+}
+
+/// The place of its checks goes with it; nobody works there but `ai`.
+fn forget_slot(world: &World, name: &str) -> Result<(), OpError> {
+    let own = world.state().join("slots").join(name);
+    fs::create_dir_all(&own).map_err(environment)?;
+    let _held = fs::lock(&own.join("place.lock")).map_err(environment)?;
+    fs::remove_dir_all(&world.pool_dir().join(format!(".check-{name}"))).map_err(environment)
+}

@@ -1,0 +1,56 @@
+//! What a pruning took away, kept for a while: references below `refs/ai/pruned/<when>/`, directories in `pruned/` of the state
+//! directory. `<when>` is in milliseconds since 1970.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::fs;
+use crate::git::{Oid, Repo};
+use crate::ops::refusal::OpError;
+use crate::ops::run::{World, environment};
+
+/// Where pruned references are kept.
+pub(super) const REFS: &str = "refs/ai/pruned/";
+
+/// The directory in which pruned directories are kept.
+pub(super) fn dir(world: &World) -> PathBuf {
+    world.state().join("pruned")
+}
+
+/// The name under which `reference` is kept.
+pub(super) fn kept_name(reference: &str, now_ms: i64) -> String {
+    format!("{REFS}{now_ms}/{}", reference.trim_start_matches("refs/"))
+}
+
+/// Moves a reference to where it is kept. It is there before it is gone here, and gone only if it is still what it was.
+pub(super) fn keep_ref(repo: &Repo, reference: &str, oid: &Oid, now_ms: i64) -> Result<(), OpError> {
+    repo.create_ref(&kept_name(reference, now_ms), oid, "ai: pruned").map_err(environment)?;
+    repo.delete_ref(reference, oid, "ai: pruned").map_err(environment)
+}
+
+/// The command that brings a kept reference back.
+pub(super) fn way_back(reference: &str, now_ms: i64) -> String {
+    let kept = kept_name(reference, now_ms);
+    match reference.strip_prefix("refs/heads/") {
+        Some(branch) => format!("git branch {branch} {kept}"),
+        None => format!("git update-ref {reference} {kept}"),
+    }
+}
+
+/// When something was pruned, by its name.
+pub(super) fn when_ms(name: &str) -> Option<i64> {
+    let rest = name.strip_prefix(REFS).unwrap_or(name);
+    rest.split(['/', '-']).next()?.parse().ok()
+}
+
+/// Directories that are kept, with the time at which they were pruned.
+pub(super) fn dirs(world: &World) -> Result<Vec<(PathBuf, i64)>, OpError> {
+    let all = fs::list_dir(&dir(world)).map_err(environment)?;
+    let timed = |path: PathBuf| Some((path.file_name()?.to_str().and_then(when_ms)?, path));
+    Ok(all.into_iter().filter_map(timed).map(|(when, path)| (path, when)).collect())
+}
+
+/// Where a directory goes when it is pruned.
+pub(super) fn kept_dir(world: &World, path: &Path, now_ms: i64) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    dir(world).join(format!("{now_ms}-{name}"))
+}

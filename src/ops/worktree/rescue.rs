@@ -1,0 +1,58 @@
+//! Saving what stands in a worktree. The worktree itself is not changed.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::base::fs;
+use crate::domain::ids::{RunId, TaskId};
+use crate::git::Repo;
+use crate::git::worktree::Rescue;
+use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::{World, environment, rescue_slot};
+use crate::ops::worktree::Found;
+
+/// What came of a rescue.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Saved {
+    /// The slot.
+    pub slot: String,
+    /// The run that worked there last.
+    pub run: Option<RunId>,
+    /// Its task.
+    pub task: Option<TaskId>,
+    /// Where the work stands now; null where there was none that does not stand elsewhere.
+    pub reference: Option<String>,
+    /// The commit on it.
+    pub commit: Option<String>,
+    /// Files that differed from the last commit.
+    pub files: usize,
+    /// What could not be saved and is still in the worktree alone.
+    pub left_behind: Vec<String>,
+}
+
+/// Puts the work of a worktree on a rescue reference.
+pub fn rescue(world: &World, repo: &Repo, found: &Found) -> Result<Saved, OpError> {
+    if let Some(run) = found.last.as_ref().filter(|run| run.end.is_none()) {
+        let why = format!("run {} works in {} and has not ended", run.id, found.slot);
+        let next = format!(
+            "`ai task cancel {}` stops it and saves its work; `ai recover` does so where it was cut off",
+            run.task
+        );
+        return Err(Refusal::WrongState { task: run.task.clone(), state: "running".into(), why, next }.into());
+    }
+    let _held = fs::lock(&world.state().join("recover.lock")).map_err(environment)?;
+    let rescued = rescue_slot(world, repo, &found.slot, found.last.as_ref())?;
+    let (reference, commit, files) = match rescued.rescue {
+        Rescue::Nothing => (None, None, 0),
+        Rescue::Saved { reference, commit, files, .. } => (Some(reference), Some(commit.to_string()), files),
+    };
+    Ok(Saved {
+        slot: found.slot.clone(),
+        run: found.last.as_ref().map(|run| run.id.clone()),
+        task: found.last.as_ref().map(|run| run.task.clone()),
+        reference,
+        commit,
+        files,
+        left_behind: rescued.left_behind.iter().map(ToString::to_string).collect(),
+    })
+}

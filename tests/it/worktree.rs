@@ -1,0 +1,204 @@
+//! `ai worktree`: the pool as people see it. Whatever is asked, no work is lost.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::support::runs::GOOD;
+use crate::support::{Sandbox, tree};
+
+/// A project in which one run has ended, its work in review in slot `w1`.
+fn one_run() -> (Sandbox, String) {
+    let sandbox = Sandbox::with_script(GOOD);
+    let id = sandbox.task("One", &[]);
+    assert_eq!(sandbox.run(&id).code, Some(0));
+    (sandbox, id)
+}
+
+fn slot(sandbox: &Sandbox) -> PathBuf {
+    sandbox.root().join(".ai/worktrees/w1")
+}
+
+fn listed(sandbox: &Sandbox) -> Value {
+    let mut all = sandbox.ai_json_lines(&["worktree", "list"]);
+    assert_eq!(all.len(), 1);
+    all.remove(0)
+}
+
+/// What a pruning says of one thing.
+fn item(items: &[Value], name: &str) -> (bool, String) {
+    let found = items.iter().find(|item| item["name"].as_str().is_some_and(|n| n.contains(name)));
+    let found = found.unwrap_or_else(|| panic!("nothing on {name}: {items:?}"));
+    (found["removes"].as_bool().unwrap(), found["why"].as_str().unwrap().to_owned())
+}
+
+const NOW: [&str; 3] = ["worktree", "prune", "--idle=0s"];
+
+fn planned(sandbox: &Sandbox) -> Vec<Value> {
+    sandbox.ai_json_lines(&[&NOW[..], &["--dry-run"]].concat())
+}
+
+#[test]
+fn a_list_shows_branch_task_and_what_is_not_saved() {
+    let (sandbox, id) = one_run();
+    let one = listed(&sandbox);
+    assert_eq!((&one["slot"], &one["use"], &one["dirty"]), (&"w1".into(), &"idle".into(), &0.into()), "{one}");
+    assert_eq!((&one["task"], &one["branch"]), (&id.as_str().into(), &format!("ai/{id}/1").into()), "{one}");
+    assert!(one["bytes"].as_u64().unwrap() > 0 && one["last_used_ms"].as_i64().unwrap() > 0, "{one}");
+    std::fs::write(slot(&sandbox).join("mine.txt"), "x").unwrap();
+    std::fs::write(slot(&sandbox).join("work.txt"), "changed").unwrap();
+    let before = tree(&sandbox.root().join(".git"), |_| true);
+    assert_eq!(listed(&sandbox)["dirty"], 2);
+    let after = tree(&sandbox.root().join(".git"), |_| true);
+    let changed: Vec<_> =
+        after.iter().filter(|(path, text)| before.get(*path) != Some(text)).map(|(path, _)| path).collect();
+    assert!(changed.iter().all(|path| path.to_string_lossy().contains("ai.db")), "a look wrote {changed:?}");
+}
+
+#[test]
+fn a_worktree_is_found_by_its_task_until_another_run_takes_its_place() {
+    let (sandbox, id) = one_run();
+    for typed in [id.as_str(), "w1"] {
+        let outcome = sandbox.ai_ok(&["worktree", "open", typed]);
+        assert_eq!(outcome.stdout.trim(), slot(&sandbox).to_str().unwrap());
+    }
+    let other = sandbox.task("Two", &[]);
+    let none = sandbox.ai(&["worktree", "open", &other]);
+    assert_eq!(none.code, Some(3), "{none}");
+    sandbox.run(&other);
+    let moved = sandbox.ai(&["worktree", "open", &id]);
+    assert_eq!(moved.code, Some(3), "{moved}");
+    assert!(moved.stderr.contains(&format!("git switch ai/{id}/1")), "{moved}");
+}
+
+#[test]
+fn a_rescue_saves_a_dirty_worktree_and_can_be_brought_back() {
+    let (sandbox, id) = one_run();
+    let clean = sandbox.ai_json(&["worktree", "rescue", "w1"]);
+    assert_eq!(clean["reference"], Value::Null, "{clean}");
+    std::fs::write(slot(&sandbox).join("mine.txt"), "by hand").unwrap();
+    std::fs::write(slot(&sandbox).join("work.txt"), "changed").unwrap();
+    let saved = sandbox.ai_json(&["worktree", "rescue", &id]);
+    let reference = saved["reference"].as_str().unwrap();
+    assert_eq!((reference, &saved["files"]), (format!("refs/ai/rescue/{id}/1").as_str(), &2.into()), "{saved}");
+    assert_eq!(std::fs::read_to_string(slot(&sandbox).join("mine.txt")).unwrap(), "by hand", "it stays as it is");
+    // Asked again, it is the same rescue.
+    assert_eq!(sandbox.ai_json(&["worktree", "rescue", "w1"])["commit"], saved["commit"]);
+    // What stands on a reference may go, and comes back whole.
+    sandbox.ai_ok(&[&NOW[..], &["--yes"]].concat());
+    assert!(!slot(&sandbox).exists());
+    sandbox.git(&["switch", "-q", "-c", "back", reference]);
+    assert_eq!(sandbox.read("mine.txt"), "by hand");
+    assert_eq!(sandbox.read("work.txt"), "changed");
+}
+
+#[test]
+fn what_cannot_be_saved_is_told() {
+    let (sandbox, _) = one_run();
+    let nested = slot(&sandbox).join("nested");
+    std::fs::create_dir(&nested).unwrap();
+    sandbox.git_in(&nested, &["init", "-q"]);
+    let outcome = sandbox.ai(&["worktree", "rescue", "w1"]);
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    assert!(outcome.stderr.contains("nested"), "{outcome}");
+    let outcome = sandbox.ai(&[&NOW[..], &["--yes"]].concat());
+    assert!(nested.join(".git").exists(), "{outcome}");
+}
+
+#[test]
+fn a_dry_run_changes_nothing_and_nothing_goes_without_a_word() {
+    let (sandbox, id) = one_run();
+    sandbox.ai_ok(&["accept", &id]);
+    let state = || {
+        let files = tree(&sandbox.root().join(".ai"), |_| true);
+        (files, sandbox.git(&["for-each-ref"]), sandbox.git(&["worktree", "list", "--porcelain"]))
+    };
+    let before = state();
+    let items = planned(&sandbox);
+    assert!(item(&items, "w1").0 && item(&items, "refs/heads/ai/").0, "{items:?}");
+    let unsaid = sandbox.ai(&NOW);
+    assert_eq!(unsaid.code, Some(8), "{unsaid}");
+    let agent = sandbox.ai(&[&NOW[..], &["--yes", "--as", "agent:fake"]].concat());
+    assert_eq!(agent.code, Some(5), "{agent}");
+    assert_eq!(state(), before);
+    // By default, what was used just now stays.
+    let items = sandbox.ai_json_lines(&["worktree", "prune", "--dry-run"]);
+    assert_eq!(item(&items, "w1"), (false, "it was used not long ago".into()));
+    assert!(item(&items, "refs/heads/ai/").1.contains("w1 stands on it"), "{items:?}");
+}
+
+#[test]
+fn a_merged_branch_goes_and_can_be_brought_back() {
+    let (sandbox, id) = one_run();
+    sandbox.ai_ok(&["accept", &id]);
+    let branch = format!("ai/{id}/1");
+    let commit = sandbox.git(&["rev-parse", &branch]);
+    let done = sandbox.ai_json_lines(&[&NOW[..], &["--yes"]].concat());
+    assert!(item(&done, &branch).0, "{done:?}");
+    assert_eq!(sandbox.refs("refs/heads/ai/"), [""; 0]);
+    assert!(!slot(&sandbox).exists() && !sandbox.root().join(".ai/worktrees/.check-w1").exists());
+    assert!(!sandbox.git(&["worktree", "list"]).contains("w1"));
+    let back = done.iter().find(|item| item["kind"] == "branch").unwrap()["back"].as_str().unwrap().to_owned();
+    sandbox.git(&back.split(' ').skip(1).collect::<Vec<_>>());
+    assert_eq!(sandbox.git(&["rev-parse", &branch]), commit);
+    // Kept for long enough, it goes for good; the next run has a worktree again.
+    sandbox.ai_ok(&[&NOW[..], &["--keep=0s", "--yes"]].concat());
+    assert_eq!(sandbox.refs("refs/ai/pruned/").len(), 1, "only what was pruned just now");
+    let next = sandbox.task("Next", &[]);
+    sandbox.set_script("fake", "echo more > work.txt");
+    assert_eq!(sandbox.run(&next).code, Some(0));
+}
+
+#[test]
+fn a_squash_merge_is_recognised_and_unmerged_work_is_not() {
+    let sandbox = Sandbox::with_script("echo $$ > work.txt; echo x > other.txt");
+    let [merged, open] = ["One", "Two"].map(|title| {
+        let id = sandbox.task(title, &[]);
+        assert_eq!(sandbox.run(&id).code, Some(0));
+        id
+    });
+    sandbox.git(&["merge", "-q", "--squash", &format!("ai/{merged}/1")]);
+    sandbox.commit("squashed");
+    sandbox.write("work.txt", "and worked on since");
+    sandbox.commit("since");
+    let items = planned(&sandbox);
+    assert_eq!(item(&items, &format!("heads/ai/{merged}/1")), (false, "its task is review".into()));
+    for id in [&merged, &open] {
+        sandbox.ai_ok(&["task", "cancel", id]);
+    }
+    let done = sandbox.ai_json_lines(&[&NOW[..], &["--yes"]].concat());
+    assert!(item(&done, &format!("heads/ai/{merged}/1")).0, "{done:?}");
+    assert_eq!(item(&done, &format!("heads/ai/{open}/1")), (false, "not merged into main".into()));
+    assert_eq!(sandbox.refs("refs/heads/ai/"), [format!("refs/heads/ai/{open}/1")]);
+}
+
+#[test]
+fn dirty_and_unknown_worktrees_stay() {
+    let (sandbox, _) = one_run();
+    std::fs::write(slot(&sandbox).join("mine.txt"), "x").unwrap();
+    let outcome = sandbox.ai_json_lines(&[&NOW[..], &["--yes"]].concat());
+    let (removes, why) = item(&outcome, "w1");
+    assert!(!removes && why.contains("1 changed file stands nowhere else"), "{why}");
+    assert!(slot(&sandbox).join("mine.txt").exists());
+    std::fs::remove_file(slot(&sandbox).join("mine.txt")).unwrap();
+    std::fs::write(sandbox.root().join(".git/ai/slots/w1/shadow.git/index"), "rubbish").unwrap();
+    let (removes, why) = item(&sandbox.ai_json_lines(&[&NOW[..], &["--yes"]].concat()), "w1");
+    assert!(!removes && why.contains("cannot be told"), "{why}");
+    assert!(slot(&sandbox).join("work.txt").exists());
+}
+
+#[test]
+fn what_was_moved_out_of_the_way_is_kept_twice_as_long() {
+    let (sandbox, _) = one_run();
+    let kept = sandbox.root().join(".git/ai/kept/t-x.1-abc");
+    std::fs::create_dir_all(&kept).unwrap();
+    std::fs::write(kept.join("big"), "only here").unwrap();
+    let (removes, why) = item(&sandbox.ai_json_lines(&[&NOW[..], &["--yes"]].concat()), "kept/");
+    assert!(!removes && why.contains("could not be saved"), "{why}");
+    let done = sandbox.ai_json_lines(&["worktree", "prune", "--keep=0s", "--yes"]);
+    let back = done.iter().find(|item| item["kind"] == "kept").unwrap()["back"].as_str().unwrap().to_owned();
+    assert!(!kept.exists());
+    let words: Vec<&str> = back.split(' ').collect();
+    std::fs::rename(words[1], words[2]).unwrap();
+    assert_eq!(std::fs::read_to_string(kept.join("big")).unwrap(), "only here");
+}
