@@ -22,8 +22,12 @@ fn a_good_run() {
         OK,
         &[
             "session 5e55105e-0000-4000-8000-000000000001 - -",
+            "calls apply_patch",
+            "works",
             "adds /tree/hello.txt",
             "calls shell",
+            "works",
+            "calls apply_patch",
             "works",
             "updates /tree/README.md",
             "calls shell",

@@ -1,0 +1,53 @@
+"""What must come of each plan."""
+
+import json
+
+from scene import FILE, TEXT
+
+QUOTA, AUTH, FAILED, TIMED_OUT, FINISHED = "quota", "auth", "failed", "timed_out", "finished"
+# Which ends are right, by plan.
+RIGHT = {
+    "ok": {FINISHED},
+    "401": {AUTH},
+    "429": {QUOTA},
+    "429-after": {QUOTA},
+    "500": {FAILED},
+    "malformed": {FAILED},
+    "empty": {FAILED},
+    "hang": {TIMED_OUT},
+    "flood": {FINISHED},
+}
+EXIT = {FINISHED: 0, QUOTA: 75, AUTH: 1, FAILED: 1, TIMED_OUT: 1}
+
+
+def check(scene, task, plan, result, report, usage):
+    """Adds to `result.faults` whatever is not as it must be."""
+    late, kind = plan.startswith("late-"), plan.removeprefix("late-")
+    fault = result.faults.append
+    if result.lifecycle not in RIGHT[kind]:
+        fault(f"lifecycle {result.lifecycle}, expected {' or '.join(sorted(RIGHT[kind]))}")
+    elif result.exit != EXIT[result.lifecycle]:
+        fault(f"exit {result.exit}, expected {EXIT[result.lifecycle]}")
+    if (late or kind in ("ok", "flood")) and not scene.holds_work(task):
+        fault("the file that the agent wrote is on no branch and no rescue")
+    state = json.loads(scene.ai("task", "show", task, "--json"))
+    if result.lifecycle == QUOTA and (state["status"] != "queued" or not state.get("not_before_ms") or state["attempts"]):
+        fault(f"after a quota the task must wait without a counted attempt: {state['status']}, attempts {state['attempts']}")
+    if kind == "ok":
+        accepted(scene, task, result, report, usage)
+
+
+def accepted(scene, task, result, report, usage):
+    """The good run: events, evidence, and the change on main."""
+    fault = result.faults.append
+    events = result.events
+    wanted = ["message"] + (["tool_call", "file_change"] if scene.cli.calls_tools else []) + (["usage"] if scene.cli.reports_usage else [])
+    missing = [kind for kind in wanted if kind not in events]
+    if missing:
+        fault(f"no {', '.join(missing)} among the events {events}")
+    if usage and not (usage["input_tokens"] and usage["output_tokens"]):
+        fault(f"usage without tokens: {usage}")
+    scene.ai("evidence", "verify", report["run"]["id"] if isinstance(report["run"], dict) else report["run"])
+    scene.ai("accept", task)
+    if scene.git("show", f"main:{FILE}") != TEXT:
+        fault("the accepted change is not on main")
