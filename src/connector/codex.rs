@@ -149,17 +149,22 @@ fn notice(message: String, seen: &mut Seen) -> AgentEvent {
     let trouble = trouble(message);
     match attempt {
         Some(attempt) => {
-            let status = status_after(&trouble.message, MARKER);
+            let status = status_in(&trouble.message);
             seen.retried(attempt, Retry { status, word: None, delay_ms: None })
         }
         None => error_event(&trouble),
     }
 }
 
-const MARKER: &str = "unexpected status ";
+/// What stands before a status: of an answer that is not repeated, and of the last one of several.
+const MARKERS: [&str; 2] = ["unexpected status ", "last status: "];
+
+fn status_in(message: &str) -> Option<u16> {
+    MARKERS.iter().find_map(|marker| status_after(message, marker))
+}
 
 fn trouble(message: String) -> Trouble {
-    Trouble::of_status(status_after(&message, MARKER), FailureClass::Provider, message)
+    Trouble::of_status(status_in(&message), FailureClass::Provider, message)
 }
 
 #[cfg(test)]

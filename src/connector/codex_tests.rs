@@ -72,6 +72,7 @@ fn a_failed_turn_is_judged_by_its_message() {
     let quota = StreamOutcome::Quota { retry_at_ms: None, after_ms: None };
     assert_eq!(of("You've hit your usage limit."), quota);
     assert_eq!(of("unexpected status 429 Too Many Requests"), quota);
+    assert_eq!(of("exceeded retry limit, last status: 429 Too Many Requests"), quota);
     assert_eq!(of("unexpected status 400 Bad"), failed(FailureClass::Request, "unexpected status 400 Bad"));
     assert_eq!(of("stream disconnected"), failed(FailureClass::Provider, "stream disconnected"));
 }

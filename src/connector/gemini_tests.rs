@@ -60,6 +60,21 @@ fn a_loop_is_no_success() {
 }
 
 #[test]
+fn a_model_that_says_nothing_after_its_tools_was_cut_off() {
+    let call =
+        json!({"type": "tool_use", "tool_id": "1", "tool_name": "write_file", "parameters": {"file_path": "/tree/a"}});
+    let answer = json!({"type": "tool_result", "tool_id": "1", "status": "success"});
+    let end = json!({"type": "result", "status": "success"});
+    let said = |text: &str| json!({"type": "message", "role": "assistant", "content": text, "delta": true});
+    let of = |more: &[Value]| outcome("gemini", &ended_with(more), &EXIT_0);
+    let cut = failed(FailureClass::Provider, NO_ANSWER);
+    assert_eq!(of(&[said("I write."), call.clone(), answer.clone(), end.clone()]), cut);
+    assert_eq!(of(&[call.clone(), answer.clone(), said(""), end.clone()]), cut);
+    assert_eq!(of(&[call, answer, said("done"), end.clone()]), StreamOutcome::Completed);
+    assert_eq!(of(&[said("nothing to do"), end]), StreamOutcome::Completed);
+}
+
+#[test]
 fn a_failed_tool_changes_no_file_and_a_missing_login_has_an_exit_code() {
     let stream = ended_with(&[
         json!({"type": "tool_use", "tool_id": "1", "tool_name": "write_file", "parameters": {"file_path": "/tree/a"}}),

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Callable, Optional
 
 INSTALL_S = 600
+# Opens nothing. Unlike any other word of a run, so that its redaction shows.
+KEY = "key-for-the-fake-model"
 
 
 @dataclass
@@ -40,7 +42,7 @@ class Cli:
 
 
 def openai(url, _home):
-    return {"OPENAI_API_KEY": "sk-fake", "OPENAI_BASE_URL": f"{url}/v1"}
+    return {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": f"{url}/v1"}
 
 
 def codex_config(url, _home):
@@ -59,7 +61,7 @@ stream_max_retries = 1
 
 
 def opencode_env(url, _home):
-    options = {"baseURL": f"{url}/v1", "apiKey": "fake"}
+    options = {"baseURL": f"{url}/v1", "apiKey": KEY}
     provider = {"npm": "@ai-sdk/openai-compatible", "options": options, "models": {"fake": {}}}
     config = {"provider": {"fake": provider}, "model": "fake/fake", "small_model": "fake/fake", "autoupdate": False}
     return {"OPENCODE_CONFIG_CONTENT": json.dumps(config)}
@@ -68,7 +70,7 @@ def opencode_env(url, _home):
 def copilot_env(url, _home):
     return {
         "COPILOT_PROVIDER_BASE_URL": f"{url}/v1",
-        "COPILOT_PROVIDER_API_KEY": "fake",
+        "COPILOT_PROVIDER_API_KEY": KEY,
         "COPILOT_PROVIDER_TYPE": "openai",
         "COPILOT_PROVIDER_WIRE_API": "completions",
         "COPILOT_MODEL": "fake",
@@ -77,11 +79,12 @@ def copilot_env(url, _home):
 
 
 def pi_models(url, _home):
-    provider = {"baseUrl": f"{url}/v1", "api": "openai-completions", "apiKey": "fake", "models": [{"id": "fake"}]}
+    provider = {"baseUrl": f"{url}/v1", "api": "openai-completions", "apiKey": KEY, "models": [{"id": "fake"}]}
     return {".pi/agent/models.json": json.dumps({"providers": {"fake": provider}})}
 
 
-GEMINI_SETTINGS = json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}}})
+# With its own ten attempts it would ask for four minutes.
+GEMINI_SETTINGS = json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}}, "general": {"maxAttempts": 3}})
 
 CLIS = [
     Cli(
@@ -91,17 +94,17 @@ CLIS = [
     Cli(
         "claude", "claude-code", "@anthropic-ai/claude-code",
         model="claude-fake",
-        env=lambda url, _: {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "fake", "CLAUDE_CODE_MAX_RETRIES": "2"},
+        env=lambda url, _: {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": KEY, "CLAUDE_CODE_MAX_RETRIES": "2"},
         env_names=["CLAUDE_CODE_MAX_RETRIES"],
     ),
     Cli(
         "codex", "codex", "@openai/codex",
-        env=lambda url, home: {"OPENAI_API_KEY": "sk-fake", "CODEX_HOME": f"{home}/.codex"}, files=codex_config,
+        env=lambda url, home: {"OPENAI_API_KEY": KEY, "CODEX_HOME": f"{home}/.codex"}, files=codex_config,
     ),
     Cli(
         "gemini", "gemini", "@google/gemini-cli",
         model="gemini-2.5-pro",
-        env=lambda url, _: {"GEMINI_API_KEY": "fake", "GOOGLE_GEMINI_BASE_URL": url},
+        env=lambda url, _: {"GEMINI_API_KEY": KEY, "GOOGLE_GEMINI_BASE_URL": url},
         files=lambda url, _: {".gemini/settings.json": GEMINI_SETTINGS},
     ),
     Cli("qwen", "qwen", "@qwen-code/qwen-code", model="fake", argv=["--auth-type", "openai"], env=openai, heeds_no_proxy=False),
@@ -110,7 +113,7 @@ CLIS = [
     Cli(
         "aider", "aider", "aider-chat",
         model="openai/fake", argv=["--edit-format", "diff"],
-        env=lambda url, _: {"OPENAI_API_KEY": "sk-fake", "OPENAI_API_BASE": f"{url}/v1"},
+        env=lambda url, _: {"OPENAI_API_KEY": KEY, "OPENAI_API_BASE": f"{url}/v1"},
         calls_tools=False, reports_usage=False, python=True,
     ),
 ]
@@ -125,11 +128,15 @@ def bin_dir(cli, place):
     return place / cli.name / ("venv/bin" if cli.python else "node_modules/.bin")
 
 
+def is_installed(cli, place):
+    """Whether an earlier installation came to its end."""
+    return (place / cli.name / ".installed").exists()
+
+
 def install(cli, place):
     """Installs the CLI unless it is there."""
     home = place / cli.name
-    done = home / ".installed"
-    if done.exists():
+    if is_installed(cli, place):
         return bin_dir(cli, place)
     home.mkdir(parents=True, exist_ok=True)
     if cli.python:
@@ -137,7 +144,7 @@ def install(cli, place):
         command([str(home / "venv/bin/pip"), "install", "--quiet", cli.package])
     else:
         command(["npm", "install", "--prefix", str(home), "--no-audit", "--no-fund", "--loglevel=error", cli.package])
-    done.touch()
+    (home / ".installed").touch()
     return bin_dir(cli, place)
 
 
@@ -147,16 +154,19 @@ def command(argv):
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotInstalled(str(error)) from error
     if done.returncode != 0:
-        raise NotInstalled((done.stderr.strip().splitlines() or [f"{argv[0]} ended with {done.returncode}"])[0])
+        said = [line for line in done.stderr.splitlines() if "error" in line.lower()]
+        raise NotInstalled("; ".join(said[:3]) or f"{argv[0]} ended with {done.returncode}")
 
 
-def index_answers():
-    """Whether packages can be had at all; else the reason why not."""
-    try:
-        done = subprocess.run(["npm", "ping", "--fetch-retries=0", "--fetch-timeout=10000"], capture_output=True, text=True, timeout=30)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    return None if done.returncode == 0 else "npm ping: " + (done.stderr.strip().splitlines() or ["no answer"])[-1]
+def index_answers(missing):
+    """Why what is missing cannot be installed by npm; None where it can."""
+    for cli in missing:
+        if not cli.python:
+            try:
+                command(["npm", "view", cli.package, "version", "--fetch-retries=0", "--fetch-timeout=10000"])
+            except NotInstalled as reason:
+                return str(reason)
+    return None
 
 
 def version(cli, bins):

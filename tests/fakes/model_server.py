@@ -52,7 +52,7 @@ class Plan:
 def turn_for(ask, behaviour):
     """The model's next turn: the file, or the last words."""
     if behaviour == "flood":
-        return Turn(chunks=flood())
+        return Turn(chunks=flood(), apart=True)
     if ask.answered:
         return Turn(chunks=["All ", "done."])
     call = model_tools.write_call(ask)
@@ -128,7 +128,8 @@ class Handler(BaseHTTPRequestHandler):
     def speak(self, wire, ask, behaviour):
         turn = turn_for(ask, behaviour)
         if not ask.stream:
-            self.reply(200, json.dumps(wire.whole(turn, ask)).encode())
+            whole = json.dumps(wire.whole(turn, ask)).encode()
+            self.reply(200, whole[: len(whole) // 2] if behaviour == "malformed" else whole)
             return
         self.start_stream(wire)
         for number, frame in enumerate(wire.frames(turn, ask)):

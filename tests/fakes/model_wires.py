@@ -28,6 +28,8 @@ class Turn:
 
     chunks: Iterable[str] = field(default_factory=list)
     call: Optional[Call] = None
+    # Each piece is a block or message of its own, where the protocol has such.
+    apart: bool = False
 
 
 def data(value, event=None):
@@ -81,15 +83,18 @@ class Anthropic:
             return data({"type": kind, **more}, kind)
 
         yield sse("message_start", message=cls.message(ask, [], None))
-        yield sse("content_block_start", index=0, content_block={"type": "text", "text": ""})
-        for chunk in turn.chunks:
-            yield sse("content_block_delta", index=0, delta={"type": "text_delta", "text": chunk})
-        yield sse("content_block_stop", index=0)
+        index = 0
+        for text in ([chunk] for chunk in turn.chunks) if turn.apart else [turn.chunks]:
+            yield sse("content_block_start", index=index, content_block={"type": "text", "text": ""})
+            for chunk in text:
+                yield sse("content_block_delta", index=index, delta={"type": "text_delta", "text": chunk})
+            yield sse("content_block_stop", index=index)
+            index += 1
         if turn.call:
             block = {"type": "tool_use", "id": "toolu_fake", "name": turn.call.name, "input": {}}
-            yield sse("content_block_start", index=1, content_block=block)
-            yield sse("content_block_delta", index=1, delta={"type": "input_json_delta", "partial_json": json.dumps(turn.call.arguments)})
-            yield sse("content_block_stop", index=1)
+            yield sse("content_block_start", index=index, content_block=block)
+            yield sse("content_block_delta", index=index, delta={"type": "input_json_delta", "partial_json": json.dumps(turn.call.arguments)})
+            yield sse("content_block_stop", index=index)
         stop = "tool_use" if turn.call else "end_turn"
         yield sse("message_delta", delta={"stop_reason": stop, "stop_sequence": None}, usage={"output_tokens": RECEIVED})
         yield sse("message_stop")
@@ -156,8 +161,9 @@ class Responses:
 
     @staticmethod
     def items(turn):
-        text = "".join(turn.chunks)
-        yield {"type": "message", "id": "msg_fake", "role": "assistant", "status": "completed", "content": [{"type": "output_text", "text": text, "annotations": []}]}
+        for number, text in enumerate(turn.chunks if turn.apart else ["".join(turn.chunks)]):
+            content = [{"type": "output_text", "text": text, "annotations": []}]
+            yield {"type": "message", "id": f"msg_{number}", "role": "assistant", "status": "completed", "content": content}
         if turn.call and turn.call.text is not None:
             yield {"type": "custom_tool_call", "id": "ctc_fake", "call_id": "call_fake", "name": turn.call.name, "input": turn.call.text}
         elif turn.call:
@@ -188,7 +194,7 @@ class Responses:
                 yield sse("response.output_text.delta", **at, delta=item["content"][0]["text"])
                 yield sse("response.content_part.done", **at, part=item["content"][0])
             yield sse("response.output_item.done", output_index=index, item=item)
-        yield sse("response.completed", response=cls.response(ask, items, "completed"))
+        yield sse("response.completed", response=cls.response(ask, [] if turn.apart else items, "completed"))
 
 
 class Gemini:
