@@ -4,6 +4,8 @@ use serde_json::json;
 
 const OK: &str = include_str!("../../tests/data/transcripts/qwen.ok.jsonl");
 const ERROR_401: &str = include_str!("../../tests/data/transcripts/qwen.error-401.jsonl");
+/// Of 0.15.10, the last version for Node 20: it shows the error as the model's answer, calls it a success, and exits with 0.
+const ERROR_401_OLD: &str = include_str!("../../tests/data/transcripts/qwen-0.15.error-401.jsonl");
 
 #[test]
 fn a_good_run_of_qwen() {
@@ -44,7 +46,7 @@ fn the_status_stands_in_the_message_of_the_error() {
     assert_eq!(of("cancelled"), failed(FailureClass::Interrupted, "cancelled"));
 }
 
-/// An answer with this text and this many tokens, then a result that calls it a success, as 0.15.10 does.
+/// An answer with this text and this many tokens, then a result that calls it a success.
 fn answered(text: &str, tokens: u32) -> String {
     let usage = json!({"input_tokens": tokens, "output_tokens": tokens});
     let message = json!({"content": [{"type": "text", "text": text}], "usage": usage});
@@ -56,7 +58,7 @@ fn answered(text: &str, tokens: u32) -> String {
 fn an_error_in_the_shape_of_an_answer_is_no_success() {
     let of = |text: &str| outcome("qwen", &answered(text, 0), &EXIT_0);
     let message = "[API Error: 401 scripted: invalid api key]".to_owned();
-    assert_eq!(of(&message), StreamOutcome::Auth { message });
+    assert_eq!(outcome("qwen", ERROR_401_OLD, &EXIT_0), StreamOutcome::Auth { message });
     assert!(matches!(of("[API Error: 429 slow down]"), StreamOutcome::Quota { .. }));
     let broken = "[API Error: Model stream ended without a finish reason.]";
     assert_eq!(of(broken), failed(FailureClass::Provider, broken));

@@ -39,6 +39,8 @@ class Cli:
     python: bool = False
     # Whether it leaves loopback alone when a proxy is set; one that does not gets none.
     heeds_no_proxy: bool = True
+    # Arguments with which it works in an empty home of its own; None where its settings need files there.
+    own_home_argv: Optional[Callable] = None
 
 
 def openai(url, _home):
@@ -58,6 +60,12 @@ request_max_retries = 1
 stream_max_retries = 1
 """
     }
+
+
+def codex_argv(url):
+    provider = {"name": "fake", "base_url": f"{url}/v1", "env_key": "OPENAI_API_KEY", "wire_api": "responses"}
+    settings = {"model": "gpt-5.5", "model_provider": "fake", **{f"model_providers.fake.{key}": word for key, word in provider.items()}}
+    return [word for key, value in settings.items() for word in ("-c", f'{key}="{value}"')]
 
 
 def opencode_env(url, _home):
@@ -95,11 +103,12 @@ CLIS = [
         "claude", "claude-code", "@anthropic-ai/claude-code",
         model="claude-fake",
         env=lambda url, _: {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": KEY, "CLAUDE_CODE_MAX_RETRIES": "2"},
-        env_names=["CLAUDE_CODE_MAX_RETRIES"],
+        env_names=["CLAUDE_CODE_MAX_RETRIES"], own_home_argv=lambda url: [],
     ),
     Cli(
         "codex", "codex", "@openai/codex",
         env=lambda url, home: {"OPENAI_API_KEY": KEY, "CODEX_HOME": f"{home}/.codex"}, files=codex_config,
+        own_home_argv=codex_argv,
     ),
     Cli(
         "gemini", "gemini", "@google/gemini-cli",
@@ -109,7 +118,7 @@ CLIS = [
     ),
     Cli("qwen", "qwen", "@qwen-code/qwen-code", model="fake", argv=["--auth-type", "openai"], env=openai, heeds_no_proxy=False),
     Cli("opencode", "opencode", "opencode-ai", model="fake/fake", env=opencode_env),
-    Cli("copilot", "copilot", "@github/copilot", env=copilot_env, reports_usage=False),
+    Cli("copilot", "copilot", "@github/copilot", env=copilot_env, reports_usage=False, own_home_argv=lambda url: []),
     Cli(
         "aider", "aider", "aider-chat",
         model="openai/fake", argv=["--edit-format", "diff"],

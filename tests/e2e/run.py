@@ -19,7 +19,8 @@ import scene as scenes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PLACE = ROOT / "target/e2e"
-PLANS = ["ok", "401", "429", "429-after", "late-429", "late-500", "late-malformed", "late-empty", "late-hang", "flood"]
+OWN_HOME = "own-home"
+PLANS = ["ok", OWN_HOME, "401", "429", "429-after", "late-429", "late-500", "late-malformed", "late-empty", "late-hang", "flood"]
 
 
 class Model:
@@ -41,9 +42,10 @@ class Model:
             self.child.kill()
 
 
-def plans_of(cli, wanted):
-    """The plans that make sense for a CLI: one that edits by text has answered everything with its first answer."""
-    return list(dict.fromkeys(plan if cli.calls_tools else plan.removeprefix("late-") for plan in wanted))
+def jobs_of(there, plans):
+    """Every CLI with every plan, plan by plan. One that edits by text has said everything with its first answer, and has no later one."""
+    both = ((cli, plan if cli.calls_tools else plan.removeprefix("late-")) for plan in plans for cli in there)
+    return list({(cli.name, plan): (cli, plan) for cli, plan in both if plan != OWN_HOME or cli.own_home_argv}.values())
 
 
 def one(ai, model, cli, plan):
@@ -52,7 +54,8 @@ def one(ai, model, cli, plan):
         bins = clis.bin_dir(cli, PLACE / "cli")
         result.version = clis.version(cli, bins)
         case = f"{cli.name}-{plan}"
-        scene = scenes.Scene(str(ai), PLACE / "work" / case, cli, clis.search_path(bins), model.url(plan, case))
+        url = model.url("ok" if plan == OWN_HOME else plan, case)
+        scene = scenes.Scene(str(ai), PLACE / "work" / case, cli, clis.search_path(bins), url)
         play(scene, plan, result)
     except (scenes.Failed, subprocess.TimeoutExpired) as error:
         result.faults.append(str(error))
@@ -63,7 +66,7 @@ def one(ai, model, cli, plan):
 
 
 def play(scene, plan, result):
-    task = scene.set_up(scenes.SILENCE_MINUTES_HANG if plan.endswith("hang") else scenes.SILENCE_MINUTES)
+    task = scene.set_up(expect.limits(scene.cli, plan), own_home=plan == OWN_HOME)
     result.exit, report, result.seconds, result.peak_mib, err = scene.run(task)
     if "verdict" not in report:
         raise scenes.Failed(f"no report: {err[-1000:]}")
@@ -123,7 +126,7 @@ def main():
     model = Model(PLACE / "requests.jsonl")
     try:
         with ThreadPoolExecutor(options.jobs) as pool:
-            jobs = [(cli, plan) for plan in options.plan or PLANS for cli in there if plan in plans_of(cli, options.plan or PLANS)]
+            jobs = jobs_of(there, options.plan or PLANS)
             results = list(pool.map(lambda job: one(options.ai.resolve(), model, *job), jobs))
     finally:
         model.stop()

@@ -20,10 +20,8 @@ FILE, TEXT = "hello.txt", "hello from the plan\n"
 CONFIG = """version: 1
 checks:
   present: {run: grep -q hello hello.txt}
-runs: {minutes: 5, silence_minutes: %d, grace: 3s}
+runs: {minutes: %d, silence_minutes: %d, grace: 3s}
 """
-# A CLI that asks a broken service again and again is silent for minutes before it gives up; one that hangs is not waited for.
-SILENCE_MINUTES, SILENCE_MINUTES_HANG = 4, 1
 
 
 class Failed(Exception):
@@ -52,7 +50,7 @@ class Scene:
     """A fresh repository with one agent."""
 
     def __init__(self, ai, base, cli, path, url):
-        self.ai_program, self.cli, self.base = ai, cli, Path(base)
+        self.ai_program, self.cli, self.base, self.url = ai, cli, Path(base), url
         shutil.rmtree(self.base, ignore_errors=True)
         self.home, self.repo = self.base / "home", self.base / "repo"
         self.home.mkdir(parents=True)
@@ -86,17 +84,20 @@ class Scene:
             raise Failed(f"ai {' '.join(args)}: exit {done.returncode}: {done.stderr.strip()}")
         return done.stdout
 
-    def set_up(self, silence_minutes=SILENCE_MINUTES):
-        """As a user would: init, detect, register, trust, a task. Returns the task's id."""
+    def set_up(self, minutes=(5, 4), own_home=False):
+        """As a user would: init, detect, register, trust, a task. Minutes are those of the whole run and of silence. Returns the task's id."""
         self.ai("init", "--yes")
-        (self.repo / ".ai/config.yaml").write_text(CONFIG % silence_minutes)
+        (self.repo / ".ai/config.yaml").write_text(CONFIG % minutes)
         found = [json.loads(line) for line in self.ai("agent", "detect", "--write", "--json").splitlines()]
         if self.cli.connector not in [one["connector"] for one in found]:
             raise Failed(f"ai agent detect found {[one['connector'] for one in found]}")
         register = ["agent", "register", "real", "--connector", self.cli.connector]
         register += ["--model", self.cli.model] if self.cli.model else []
         register += [word for name in self.cli.env_names for word in ("--env", name)]
-        self.ai(*register, *(["--", *self.cli.argv] if self.cli.argv else []))
+        argv = self.cli.argv
+        if own_home:
+            register, argv = [*register, "--home", "run"], self.cli.own_home_argv(self.url)
+        self.ai(*register, *(["--", *argv] if argv else []))
         self.ai("trust")
         self.git("add", "-A")
         self.git("commit", "-qm", "set up")
