@@ -110,13 +110,12 @@ impl Claude {
         blocks(event).iter().flat_map(|block| self.block(block, seen)).collect()
     }
 
-    /// An answer that nobody gave: no token was used for it, and all of it is one message of the CLI's form for errors.
+    /// An answer that nobody gave: no token was used for it, and it is a single text of the CLI's form for errors.
     fn is_disguised(&self, event: &Value) -> bool {
         let Some(mark) = self.variant.error_as_answer else { return false };
         let usage = event.pointer("/message/usage").unwrap_or(&Value::Null);
         let free = count_at(usage, "input_tokens") == 0 && count_at(usage, "output_tokens") == 0;
-        let told =
-            |block: &Value| text_at(block, "text").is_some_and(|text| text.starts_with(mark) && text.ends_with(']'));
+        let told = |block: &Value| text_at(block, "text").is_some_and(|text| text.starts_with(mark));
         free && matches!(blocks(event), [only] if told(only))
     }
 

@@ -59,7 +59,7 @@ fn an_error_in_the_shape_of_an_answer_is_no_success() {
     let of = |text: &str| outcome("qwen", &answered(text, 0), &EXIT_0);
     let message = "[API Error: 401 scripted: invalid api key]".to_owned();
     assert_eq!(outcome("qwen", ERROR_401_OLD, &EXIT_0), StreamOutcome::Auth { message });
-    assert!(matches!(of("[API Error: 429 slow down]"), StreamOutcome::Quota { .. }));
+    assert!(matches!(of("[API Error: 429 slow down]\nPlease wait and try again later."), StreamOutcome::Quota { .. }));
     let broken = "[API Error: Model stream ended without a finish reason.]";
     assert_eq!(of(broken), failed(FailureClass::Provider, broken));
     comes_to(

@@ -46,19 +46,22 @@ def main():
     parser.add_argument("--ai", default=driver.ROOT / "target/release/ai", type=Path)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
-    cli = next(cli for cli in clis.CLIS if cli.name == "claude")
-    path = clis.search_path(clis.install(cli, driver.PLACE / "cli"))
+    by_name = {cli.name: cli for cli in clis.CLIS}
+    (driver.PLACE / "cli").mkdir(parents=True, exist_ok=True)
     model = driver.Model(driver.PLACE / "requests.jsonl")
 
-    def scene(plan):
+    def scene(name, plan):
+        cli = by_name[name]
+        path = clis.search_path(clis.install(cli, driver.PLACE / "cli"))
         return scenes.Scene(str(options.ai.resolve()), driver.PLACE / "work/overhead", cli, path, model.url(plan, "overhead"))
 
     try:
         rounds = []
         for _ in range(options.rounds):
-            one = scene("ok")
+            one = scene("claude", "ok")
             rounds.append((bare(one), *supervised(one)))
-        flood = supervised(scene("flood"))
+        # codex waits until all that it has written is read; most others do not.
+        flood = supervised(scene("codex", "flood"))
     finally:
         model.stop()
     bare_s, all_s, agent_s, peak = zip(*rounds)
