@@ -43,7 +43,7 @@ class Plan:
     def behaviour(self, ask):
         """The kind that holds for this request."""
         if self.kind == "flood":
-            return "flood" if ask.answered else "ok"
+            return "flood" if ask.answered or model_tools.edits_by_text(ask) else "ok"
         if self.late and not ask.answered:
             return "ok"
         return self.kind
@@ -52,7 +52,7 @@ class Plan:
 def turn_for(ask, behaviour):
     """The model's next turn: the file, or the last words."""
     if behaviour == "flood":
-        return Turn(chunks=flood(), apart=True)
+        return Turn(chunks=flood() if ask.answered else [*flood(), "\n\n", model_tools.answer_without_tools(ask)], apart=ask.answered)
     if ask.answered:
         return Turn(chunks=["All ", "done."])
     call = model_tools.write_call(ask)

@@ -95,10 +95,15 @@ def something(schema):
     return {"boolean": False, "integer": 1, "number": 1, "array": [], "object": {}}.get(kind, "write a file")
 
 
+def edits_by_text(ask):
+    """Whether the CLI wants changes as blocks in the answer."""
+    return not ask.tools and "SEARCH/REPLACE" in ask.text
+
+
 def answer_without_tools(ask):
     """For CLIs that edit by text, a block in their language; for side questions, such as one for a title, a few words."""
     name, _ = wanted_file(ask)
-    if "SEARCH/REPLACE" in ask.text:
+    if edits_by_text(ask):
         return f"{name}\n```\n<<<<<<< SEARCH\n=======\n{CONTENT}>>>>>>> REPLACE\n```\n"
     return "Write a file"
 
