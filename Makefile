@@ -9,7 +9,7 @@ DENY     := $(shell $(CARGO) deny --version >/dev/null 2>&1 && echo yes)
 # The steps of `ci` share one target directory; side by side they would only wait for its lock.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup build test lint features fmt fmt-check doc tidy deny bench bench-check demo clean-demo gen ci
+.PHONY: help setup build test lint features fmt fmt-check doc tidy deny bench bench-check demo clean-demo e2e e2e-one overhead gen ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,18 @@ demo: ## Build and run the demonstration in target/demo
 
 clean-demo: ## Remove what `make demo` left behind
 	rm -rf target/demo
+
+e2e: ## Drive the real AI CLIs of npm and PyPI through `ai run`, offline (E2E_FLAGS="--cli pi --plan ok")
+	$(CARGO) build --locked $(FEATURES)
+	python3 tests/e2e/run.py $(E2E_FLAGS)
+
+e2e-one: ## The same with one CLI, as CI does it; says so and skips where npm does not answer
+	$(CARGO) build --locked $(FEATURES)
+	python3 tests/e2e/run.py --skip-without-index --cli claude --plan ok --plan 401 --plan 429 --plan late-malformed
+
+overhead: ## What `ai run` costs over a bare CLI, by the release binary
+	$(CARGO) build --locked --release
+	python3 tests/e2e/overhead.py
 
 gen: ## Rewrite the generated files (the tests whose names contain `generated` check them)
 	AI_GENERATE=1 $(CARGO) test --locked $(FEATURES) generated

@@ -1,6 +1,6 @@
 //! Says where in memory the release binary lies.
 //!
-//! A position-independent program pays some 80 page faults for relocations at each start, a quarter of a short command (ADR 0013). Who
+//! A position-independent program pays some 80 page faults for relocations at each start, a quarter of a short command (ADR 0014). Who
 //! packages `ai` and wants the address of its code to be random builds with `AI_PIE=1`.
 
 use std::env;

@@ -23,6 +23,8 @@ pub(super) struct Variant {
     file_tools: &'static [(&'static str, &'static str)],
     /// The number of input tokens includes those from the cache.
     cached_in_input: bool,
+    /// How an error of the service begins where the CLI shows it as an answer of the model, and calls the run a success.
+    error_as_answer: Option<&'static str>,
 }
 
 /// Claude Code.
@@ -35,6 +37,7 @@ pub(super) const CLAUDE: Variant = Variant {
         ("NotebookEdit", "notebook_path"),
     ],
     cached_in_input: false,
+    error_as_answer: None,
 };
 
 /// Qwen Code. It has no status in its result; its own error message begins with one.
@@ -42,13 +45,18 @@ pub(super) const QWEN: Variant = Variant {
     version: "qwen_code_version",
     file_tools: &[("write_file", "file_path"), ("edit", "file_path"), ("notebook_edit", "notebook_path")],
     cached_in_input: true,
+    error_as_answer: Some(ERROR_OF_QWEN),
 };
+
+const ERROR_OF_QWEN: &str = "[API Error: ";
 
 /// Understands the vocabulary of claude and its relatives.
 pub(super) struct Claude {
     variant: Variant,
     last: Option<Final>,
     error_word: Option<String>,
+    /// The last answer was an error of the service in disguise.
+    disguised: bool,
 }
 
 /// The machine fields of a `result`, with its text for people.
@@ -63,7 +71,7 @@ struct Final {
 impl Claude {
     /// One of the CLIs that speak this way.
     pub(super) fn new(variant: Variant) -> Self {
-        Self { variant, last: None, error_word: None }
+        Self { variant, last: None, error_word: None, disguised: false }
     }
 
     fn system(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
@@ -92,10 +100,23 @@ impl Claude {
         if word.is_some() || is_true(event, "is_api_error_message") {
             return self.api_error(event, word);
         }
+        self.disguised = self.is_disguised(event);
+        if self.disguised {
+            return self.api_error(event, None);
+        }
         // The model answers: whatever was retried before is over.
         seen.retry = None;
         self.error_word = None;
         blocks(event).iter().flat_map(|block| self.block(block, seen)).collect()
+    }
+
+    /// An answer that nobody gave: no token was used for it, and it is a single text of the CLI's form for errors.
+    fn is_disguised(&self, event: &Value) -> bool {
+        let Some(mark) = self.variant.error_as_answer else { return false };
+        let usage = event.pointer("/message/usage").unwrap_or(&Value::Null);
+        let free = count_at(usage, "input_tokens") == 0 && count_at(usage, "output_tokens") == 0;
+        let told = |block: &Value| text_at(block, "text").is_some_and(|text| text.starts_with(mark));
+        free && matches!(blocks(event), [only] if told(only))
     }
 
     /// The CLI reports an API error in the shape of a message of its own making.
@@ -138,7 +159,7 @@ impl Claude {
             events.push(seen.used_in_all(usage));
         }
         let last = Final {
-            is_error: is_true(event, "is_error"),
+            is_error: is_true(event, "is_error") || self.disguised,
             terminal_reason: owned_at(event, "terminal_reason"),
             status: status_at(event, "api_error_status"),
             subtype: owned_at(event, "subtype").unwrap_or_default(),
@@ -170,7 +191,7 @@ impl Claude {
 
     fn of_error(&self, last: &Final, view: &View<'_>) -> StreamOutcome {
         let word = self.error_word.as_deref();
-        let status = last.status.or_else(|| last.is_error.then(|| status_after(&last.text, "[API Error: ")).flatten());
+        let status = last.status.or_else(|| last.is_error.then(|| status_after(&last.text, ERROR_OF_QWEN)).flatten());
         if let Some(known) = of_service(view.seen, status, word, &last.text) {
             return known;
         }
@@ -181,6 +202,7 @@ impl Claude {
                 FailureClass::Limit
             }
             ("api_error", _) => class_of(status, word),
+            _ if self.disguised => class_of(status, word),
             _ if status.is_some() || word.is_some() => class_of(status, word),
             // Only here may a pattern speak: an error without any machine field, whose text is the CLI's own.
             _ if last.is_error && view.signs.in_text(&last.text).is_some() => return self.by_sign(last, view),

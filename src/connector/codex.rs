@@ -12,6 +12,9 @@ use super::json::{count_at, field, is_true, list, owned_at, owned_in, status_aft
 use super::judge::{Last, Retry, Trouble, View, judge};
 use super::stream::{Dialect, MAX_ITEMS, Seen, ToolEnd, error_event};
 
+/// The tool behind an item of the type `file_change`.
+const PATCH_TOOL: &str = "apply_patch";
+
 /// Understands codex.
 #[derive(Default)]
 pub(super) struct Codex {
@@ -79,6 +82,10 @@ fn started(item: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
             let name = format!("{}.{}", text_at(item, "server").unwrap_or(""), text_at(item, "tool").unwrap_or(""));
             vec![seen.called(id, clip::text(&name, clip::SUMMARY), field(item, "arguments"), None)]
         }
+        Some("file_change") => {
+            let input = serde_json::json!({ "changes": field(item, "changes") });
+            vec![seen.called(id, PATCH_TOOL.to_owned(), &input, None)]
+        }
         _ => plan(item),
     }
 }
@@ -99,7 +106,11 @@ fn done(item: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
             let words = owned_in(item, "/error/message").unwrap_or_default();
             seen.answered(id(), end, &words, FileChangeKind::Update)
         }
-        Some("file_change") => list(item.get("changes")).iter().take(MAX_ITEMS).map(|c| change(c, end, seen)).collect(),
+        Some("file_change") => {
+            let result = seen.answered(id(), end, "", FileChangeKind::Update);
+            let changes = list(item.get("changes")).iter().take(MAX_ITEMS).map(|c| change(c, end, seen));
+            result.into_iter().chain(changes).collect()
+        }
         Some("error") => {
             vec![error_event(&Trouble::other(FailureClass::Agent, owned_at(item, "message").unwrap_or_default()))]
         }
@@ -138,17 +149,22 @@ fn notice(message: String, seen: &mut Seen) -> AgentEvent {
     let trouble = trouble(message);
     match attempt {
         Some(attempt) => {
-            let status = status_after(&trouble.message, MARKER);
+            let status = status_in(&trouble.message);
             seen.retried(attempt, Retry { status, word: None, delay_ms: None })
         }
         None => error_event(&trouble),
     }
 }
 
-const MARKER: &str = "unexpected status ";
+/// What stands before a status: of an answer that is not repeated, and of the last one of several.
+const MARKERS: [&str; 2] = ["unexpected status ", "last status: "];
+
+fn status_in(message: &str) -> Option<u16> {
+    MARKERS.iter().find_map(|marker| status_after(message, marker))
+}
 
 fn trouble(message: String) -> Trouble {
-    Trouble::of_status(status_after(&message, MARKER), FailureClass::Provider, message)
+    Trouble::of_status(status_in(&message), FailureClass::Provider, message)
 }
 
 #[cfg(test)]

@@ -22,8 +22,12 @@ fn a_good_run() {
         OK,
         &[
             "session 5e55105e-0000-4000-8000-000000000001 - -",
+            "calls apply_patch",
+            "works",
             "adds /tree/hello.txt",
             "calls shell",
+            "works",
+            "calls apply_patch",
             "works",
             "updates /tree/README.md",
             "calls shell",
@@ -68,6 +72,7 @@ fn a_failed_turn_is_judged_by_its_message() {
     let quota = StreamOutcome::Quota { retry_at_ms: None, after_ms: None };
     assert_eq!(of("You've hit your usage limit."), quota);
     assert_eq!(of("unexpected status 429 Too Many Requests"), quota);
+    assert_eq!(of("exceeded retry limit, last status: 429 Too Many Requests"), quota);
     assert_eq!(of("unexpected status 400 Bad"), failed(FailureClass::Request, "unexpected status 400 Bad"));
     assert_eq!(of("stream disconnected"), failed(FailureClass::Provider, "stream disconnected"));
 }

@@ -10,6 +10,8 @@ use super::json::{count_at, field, owned_at, owned_in, status_after, text_at};
 use super::judge::{Last, Trouble, View, judge};
 use super::stream::{Dialect, Seen, ToolEnd, error_event};
 
+const NO_ANSWER: &str = "the model gave no answer after its last tool call";
+
 /// Understands gemini.
 #[derive(Default)]
 pub(super) struct Gemini {
@@ -18,6 +20,8 @@ pub(super) struct Gemini {
     saying: String,
     /// The CLI has stopped a model that repeats itself, and calls that a success.
     looped: Option<String>,
+    /// A tool has answered and the model has not said a word since. A run that ends so was left by its service in the middle.
+    owes_answer: bool,
 }
 
 impl Gemini {
@@ -30,8 +34,10 @@ impl Gemini {
         if text_at(event, "role") != Some("assistant") {
             return Vec::new();
         }
+        let piece = text_at(event, "content").unwrap_or_default();
+        self.owes_answer &= piece.is_empty();
         if self.saying.len() < clip::TEXT {
-            self.saying.push_str(text_at(event, "content").unwrap_or_default());
+            self.saying.push_str(piece);
         }
         let whole = event.get("delta") != Some(&Value::Bool(true));
         whole.then(|| self.said(seen)).flatten().into_iter().collect()
@@ -57,6 +63,7 @@ impl Gemini {
         });
         let status = owned_at(event, "status").unwrap_or_default();
         self.last = match (status.as_str(), &self.looped) {
+            ("success", None) if self.owes_answer => Last::Bad(Trouble::other(FailureClass::Provider, NO_ANSWER)),
             ("success", None) => Last::Good,
             ("success", Some(message)) => Last::Bad(Trouble::other(FailureClass::Limit, message.clone())),
             _ => Last::Bad(trouble(owned_in(event, "/error/message").unwrap_or_default())),
@@ -75,7 +82,10 @@ impl Dialect for Gemini {
         match kind {
             Some("init") => events.push(seen.started(owned_at(event, "session_id"), owned_at(event, "model"), None)),
             Some("tool_use") => events.push(call(event, seen)),
-            Some("tool_result") => events.extend(answer(event, seen)),
+            Some("tool_result") => {
+                self.owes_answer = true;
+                events.extend(answer(event, seen));
+            }
             Some("error") => events.push(self.error(event)),
             Some("result") => events.extend(self.result(event, seen)),
             _ => {}

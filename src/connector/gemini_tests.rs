@@ -4,6 +4,8 @@ use crate::domain::process_end::ProcessEnd;
 use serde_json::json;
 
 const OK: &str = include_str!("../../tests/data/transcripts/gemini.ok.jsonl");
+/// The service ended the stream after the tool call without a word; the CLI calls that a success.
+const EMPTY: &str = include_str!("../../tests/data/transcripts/gemini.empty.jsonl");
 
 fn ended_with(more: &[Value]) -> String {
     lines(&[&[json!({"type": "init", "session_id": "s", "model": "m"})], more].concat())
@@ -57,6 +59,21 @@ fn a_loop_is_no_success() {
         json!({"type": "result", "status": "success", "stats": {"input_tokens": 3, "cached": 1}}),
     ]);
     assert_eq!(outcome("gemini", &stream, &EXIT_0), failed(FailureClass::Limit, "Loop detected, stopping execution"));
+}
+
+#[test]
+fn a_model_that_says_nothing_after_its_tools_was_cut_off() {
+    let call =
+        json!({"type": "tool_use", "tool_id": "1", "tool_name": "write_file", "parameters": {"file_path": "/tree/a"}});
+    let answer = json!({"type": "tool_result", "tool_id": "1", "status": "success"});
+    let end = json!({"type": "result", "status": "success"});
+    let said = |text: &str| json!({"type": "message", "role": "assistant", "content": text, "delta": true});
+    let of = |more: &[Value]| outcome("gemini", &ended_with(more), &EXIT_0);
+    let cut = failed(FailureClass::Provider, NO_ANSWER);
+    assert_eq!(outcome("gemini", EMPTY, &EXIT_0), cut);
+    assert_eq!(of(&[call.clone(), answer.clone(), said(""), end.clone()]), cut);
+    assert_eq!(of(&[call, answer, said("done"), end.clone()]), StreamOutcome::Completed);
+    assert_eq!(of(&[said("nothing to do"), end]), StreamOutcome::Completed);
 }
 
 #[test]

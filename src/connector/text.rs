@@ -33,9 +33,18 @@ impl TextParser {
         if end.is_zero() {
             let looked = if self.signs.even_on_exit_zero { sign() } else { None };
             let unanswered = self.answers == 0 && self.signs.wants_an_answer();
-            return looked.unwrap_or(if unanswered { StreamOutcome::NoResult } else { StreamOutcome::Completed });
+            return looked.unwrap_or_else(|| if unanswered { self.unanswered() } else { StreamOutcome::Completed });
         }
         sign().unwrap_or_else(|| failed(end, self.stderr.last().or(self.stdout.last())))
+    }
+
+    /// The CLI ended well and has told of no answer: its last words say why, where there are any.
+    fn unanswered(&self) -> StreamOutcome {
+        let words = self.stdout.last().or(self.stderr.last());
+        words.map_or(StreamOutcome::NoResult, |words| {
+            let message = clip::text(&format!("no answer of the model: {}", words.trim()), clip::SUMMARY);
+            StreamOutcome::Failed { class: FailureClass::Provider, message }
+        })
     }
 }
 
@@ -176,7 +185,11 @@ exit_codes: {quota: [75], auth: [41]}
         let words = ok.replace("all done", "litellm.RateLimitError: I added a test for this");
         assert_eq!(of(&words), StreamOutcome::Completed, "the model said so, and its answer was counted");
         let unanswered = ok.replace("Tokens: ", "Words: ");
-        assert_eq!(of(&unanswered), StreamOutcome::NoResult);
+        assert_eq!(of(""), StreamOutcome::NoResult);
+        let StreamOutcome::Failed { class: FailureClass::Provider, message } = of(&unanswered) else {
+            panic!("{unanswered}")
+        };
+        assert!(message.starts_with("no answer of the model: "), "{message}");
         assert!(matches!(of("litellm.RateLimitError: x"), StreamOutcome::Quota { .. }));
     }
 

@@ -93,7 +93,7 @@ impl Keeper {
 )]
 fn spawn(words: &[OsString], launch: &Launch, env: &[(OsString, OsString)], line: UnixStream) -> io::Result<Child> {
     let (program, options) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    tokio::process::Command::new(program)
+    let child = tokio::process::Command::new(program)
         .args(options)
         .arg(super::ARGUMENT)
         .args(launch.to_args())
@@ -104,7 +104,10 @@ fn spawn(words: &[OsString], launch: &Launch, env: &[(OsString, OsString)], line
         .stdin(Stdio::from(OwnedFd::from(line)))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .spawn()
+        .spawn()?;
+    child.stdout.iter().for_each(widen);
+    child.stderr.iter().for_each(widen);
+    Ok(child)
 }
 
 /// Whether a keeper is started by itself or by another program that makes its sandbox.
@@ -119,6 +122,20 @@ fn real_program() -> PathBuf {
     let link = program();
     link.canonicalize().unwrap_or(link)
 }
+
+/// Most bytes that Linux lets an ordinary user keep in one pipe.
+#[cfg(target_os = "linux")]
+const PIPE_BYTES: usize = 1 << 20;
+
+/// Gives a pipe as much room as can be had. Programs on Node end without waiting for what they have written and is not yet read, and so
+/// lose their last event; with more room less is left waiting. Without it, everything works as before.
+#[cfg(target_os = "linux")]
+fn widen(pipe: impl std::os::fd::AsFd) {
+    let _ = rustix::pipe::fcntl_setpipe_size(pipe, PIPE_BYTES);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn widen(_pipe: impl std::os::fd::AsFd) {}
 
 /// The running binary itself, which is there and of the right version even while an upgrade replaces the file.
 #[cfg(not(test))]

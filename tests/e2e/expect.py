@@ -1,0 +1,71 @@
+"""What must come of each plan."""
+
+import json
+from pathlib import Path
+
+from scene import FILE, TEXT
+
+QUOTA, AUTH, FAILED, TIMED_OUT, FINISHED = "quota", "auth", "failed", "timed_out", "finished"
+# Which ends are right, by plan.
+RIGHT = {
+    "ok": {FINISHED},
+    "own-home": {FINISHED},
+    "401": {AUTH},
+    "429": {QUOTA},
+    "429-after": {QUOTA},
+    "500": {FAILED},
+    "malformed": {FAILED},
+    "empty": {FAILED},
+    "hang": {TIMED_OUT},
+    # Most CLIs exit before all that they have written is through the pipe, and so lose their own last event.
+    "flood": {FINISHED, FAILED},
+}
+# It asks again without end when its service answers with nothing.
+ENDLESS = {("opencode", "empty")}
+GOOD = ("ok", "own-home")
+EXIT = {FINISHED: 0, QUOTA: 75, AUTH: 1, FAILED: 1, TIMED_OUT: 1}
+
+
+def limits(cli, plan):
+    """Minutes of a run, and of its silence: none longer than the plan needs."""
+    kind = plan.removeprefix("late-")
+    if (cli.name, kind) in ENDLESS or kind == "hang":
+        return 2 if kind == "hang" else 1, 1
+    # A CLI that asks a broken service again and again is silent for minutes before it gives up.
+    return 5, 4
+
+
+def check(scene, task, plan, result, report, usage):
+    """Adds to `result.faults` whatever is not as it must be."""
+    late, kind = plan.startswith("late-"), plan.removeprefix("late-")
+    fault = result.faults.append
+    right = {TIMED_OUT} if (scene.cli.name, kind) in ENDLESS else RIGHT[kind]
+    if result.lifecycle not in right:
+        fault(f"lifecycle {result.lifecycle}, expected {' or '.join(sorted(right))}")
+    elif result.exit != EXIT[result.lifecycle]:
+        fault(f"exit {result.exit}, expected {EXIT[result.lifecycle]}")
+    if (late or kind in (*GOOD, "flood")) and not scene.holds_work(task):
+        fault("the file that the agent wrote is on no branch and no rescue")
+    state = json.loads(scene.ai("task", "show", task, "--json"))
+    if result.lifecycle == QUOTA and (state["status"] != "queued" or not state.get("not_before_ms") or state.get("attempts")):
+        fault(f"after a quota the task must wait without a counted attempt: {state['status']}, attempts {state.get('attempts')}")
+    if (Path(report["dir"]) / "home").exists():
+        fault("the run's own home was not removed")
+    if kind in GOOD:
+        accepted(scene, task, result, report, usage)
+
+
+def accepted(scene, task, result, report, usage):
+    """The good run: events, evidence, and the change on main."""
+    fault = result.faults.append
+    events = result.events
+    wanted = ["message"] + (["tool_call", "file_change"] if scene.cli.calls_tools else []) + (["usage"] if scene.cli.reports_usage else [])
+    missing = [kind for kind in wanted if kind not in events]
+    if missing:
+        fault(f"no {', '.join(missing)} among the events {events}")
+    if usage and not (usage["input_tokens"] and usage["output_tokens"]):
+        fault(f"usage without tokens: {usage}")
+    scene.ai("evidence", "verify", report["run"]["id"] if isinstance(report["run"], dict) else report["run"])
+    scene.ai("accept", task)
+    if scene.git("show", f"main:{FILE}") != TEXT:
+        fault("the accepted change is not on main")

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Drives real CLIs through `ai run` against the fake model: `make e2e`.
+
+For each CLI: installed below target/e2e, one run to an accepted change, then each way in which a model service can fail. What came
+of each stands in the printed table and in target/e2e/results.json. Ends with 1 if anything is not as expected.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import clis
+import expect
+import scene as scenes
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PLACE = ROOT / "target/e2e"
+OWN_HOME = "own-home"
+PLANS = ["ok", OWN_HOME, "401", "429", "429-after", "late-429", "late-500", "late-malformed", "late-empty", "late-hang", "flood"]
+
+
+class Model:
+    """The fake model as a process; it ends when its standard input does."""
+
+    def __init__(self, log):
+        program = ROOT / "tests/fakes/model_server.py"
+        self.child = subprocess.Popen([sys.executable, str(program), "--log", str(log)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.port = int(self.child.stdout.readline())
+
+    def url(self, plan, case):
+        return f"http://127.0.0.1:{self.port}/{plan}/{case}"
+
+    def stop(self):
+        self.child.stdin.close()
+        try:
+            self.child.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+
+
+def jobs_of(there, plans):
+    """Every CLI with every plan, plan by plan. One that edits by text has said everything with its first answer, and has no later one."""
+    both = ((cli, plan if cli.calls_tools else plan.removeprefix("late-")) for plan in plans for cli in there)
+    return list({(cli.name, plan): (cli, plan) for cli, plan in both if plan != OWN_HOME or cli.own_home_argv}.values())
+
+
+def one(ai, model, cli, plan):
+    result = scenes.Result(cli.name, plan)
+    try:
+        bins = clis.bin_dir(cli, PLACE / "cli")
+        result.version = clis.version(cli, bins)
+        case = f"{cli.name}-{plan}"
+        url = model.url("ok" if plan == OWN_HOME else plan, case)
+        scene = scenes.Scene(str(ai), PLACE / "work" / case, cli, clis.search_path(bins), url)
+        play(scene, plan, result)
+    except (scenes.Failed, subprocess.TimeoutExpired) as error:
+        result.faults.append(str(error))
+    except Exception:  # A broken scene must not hide the others.
+        result.faults.append(traceback.format_exc(limit=-3))
+    print(line(result), flush=True)
+    return result
+
+
+def play(scene, plan, result):
+    task = scene.set_up(expect.limits(scene.cli, plan), own_home=plan == OWN_HOME)
+    result.exit, report, result.seconds, result.peak_mib, err = scene.run(task)
+    if "verdict" not in report:
+        raise scenes.Failed(f"no report: {err[-1000:]}")
+    result.lifecycle, result.outcome = report["verdict"]["lifecycle"], report["outcome"]
+    result.summary = report.get("summary") or ""
+    result.agent_seconds = agent_seconds(report)
+    result.events, usage = scenes.events_of(report)
+    left = scene.left_over(task)
+    if left:
+        result.faults.append(f"processes left: {left}")
+    scene.ai("log", "verify")
+    expect.check(scene, task, plan, result, report, usage)
+
+
+def agent_seconds(report):
+    """How long the agent's own step took."""
+    return json.loads((Path(report["dir"]) / "run.json").read_text())["process"]["duration_ms"] / 1000
+
+
+def line(result):
+    verdict = "FAULT" if result.faults else "ok"
+    text = (
+        f"{verdict:5} {result.cli:9} {result.version:9} {result.plan:14} exit {result.exit!s:4} {result.lifecycle:11} {result.outcome:22}"
+        f" {result.seconds:6.1f} s (agent {result.agent_seconds:.1f}) {result.peak_mib:5.1f} MiB  {result.summary[:90]}"
+    )
+    return "\n      ! ".join([text, *result.faults])
+
+
+def installed(wanted):
+    for cli in wanted:
+        try:
+            clis.install(cli, PLACE / "cli")
+            yield cli
+        except clis.NotInstalled as reason:
+            print(f"skipped: {cli.name} could not be installed: {reason}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--ai", default=ROOT / "target/debug/ai", type=Path, help="the program under test")
+    parser.add_argument("--cli", action="append", help="only these CLIs")
+    parser.add_argument("--plan", action="append", help="only these plans")
+    parser.add_argument("--jobs", type=int, default=2, help="scenes at the same time")
+    parser.add_argument("--skip-without-index", action="store_true", help="no failure where packages cannot be had")
+    options = parser.parse_args()
+    wanted = [cli for cli in clis.CLIS if not options.cli or cli.name in options.cli]
+    missing = [cli for cli in wanted if not clis.is_installed(cli, PLACE / "cli")]
+    silent = clis.index_answers(missing) if options.skip_without_index else None
+    if silent:
+        print(f"e2e: skipped, since no package can be had: {silent}")
+        return 0
+    there = list(installed(wanted))
+    if not there or (len(there) < len(wanted) and not options.skip_without_index):
+        print("e2e: not every CLI could be installed; see above")
+        return 0 if options.skip_without_index else 1
+    (PLACE / "work").mkdir(parents=True, exist_ok=True)
+    model = Model(PLACE / "requests.jsonl")
+    try:
+        with ThreadPoolExecutor(options.jobs) as pool:
+            jobs = jobs_of(there, options.plan or PLANS)
+            results = list(pool.map(lambda job: one(options.ai.resolve(), model, *job), jobs))
+    finally:
+        model.stop()
+    (PLACE / "results.json").write_text(json.dumps([vars(r) for r in results], indent=1))
+    bad = sum(bool(r.faults) for r in results)
+    print(f"e2e: {len(results)} scenes, {bad} not as expected")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""Which tool of a request writes a file, and how it wants to be called.
+
+CLIs name the same thing differently and change their names, so the tool is looked up by a list of names and its arguments are filled
+by the schema that the request brings.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+
+CONTENT = "hello from the plan\n"
+# In the order of preference: a tool that makes a file, then a patch, then a shell.
+WRITERS = ["Write", "write", "write_file", "create", "write_to_file", "create_file"]
+PATCHERS = ["apply_patch"]
+SHELLS = ["exec_command", "shell", "shell_command", "local_shell", "bash", "Bash", "run_shell_command", "run_commands", "execute_command"]
+
+
+@dataclass
+class Tool:
+    """A tool as the request offers it."""
+
+    name: str
+    schema: dict = field(default_factory=dict)
+    freeform: bool = False
+
+
+@dataclass
+class Call:
+    """A call of the model: arguments, or for a freeform tool its text."""
+
+    name: str
+    arguments: dict
+    text: str = None
+
+
+def wanted_file(ask):
+    """The file that the prompt asks for, in the worktree where the request names one."""
+    name = re.search(r"[Pp]lease write the file ([A-Za-z0-9._-]*[A-Za-z0-9])", ask.text)
+    name = name.group(1) if name else "hello.txt"
+    tree = re.search(r"(/[^\s\"'\\<>:`]*/\.ai/worktrees/[A-Za-z0-9._-]*[A-Za-z0-9])", ask.text)
+    return name, f"{tree.group(1)}/{name}" if tree else name
+
+
+def write_call(ask):
+    """The call that writes the file by the best tool on offer; None where there is no tool that could."""
+    offered = {tool.name: tool for tool in ask.tools}
+    name, path = wanted_file(ask)
+    for names, make in ((WRITERS, by_writer), (PATCHERS, by_patch), (SHELLS, by_shell)):
+        for word in names:
+            if word in offered:
+                return make(offered[word], name, path)
+    return None
+
+
+def by_writer(tool, name, path):
+    return Call(tool.name, fill(tool.schema, path=path, text=CONTENT))
+
+
+def by_patch(tool, name, path):
+    patch = f"*** Begin Patch\n*** Add File: {name}\n+{CONTENT.rstrip()}\n*** End Patch\n"
+    if tool.freeform:
+        return Call(tool.name, {}, patch)
+    return Call(tool.name, fill(tool.schema, path=path, text=patch))
+
+
+def by_shell(tool, name, path):
+    command = f"printf '%s\\n' '{CONTENT.rstrip()}' > {name}"
+    properties = tool.schema.get("properties", {})
+    for key in ("cmd", "command", "commands"):
+        if key in properties:
+            listed = properties[key].get("type") == "array"
+            value = (["bash", "-lc", command] if key == "command" else [command]) if listed else command
+            return Call(tool.name, {**fill(tool.schema), key: value})
+    return Call(tool.name, {"command": command})
+
+
+PATHS = ("file_path", "filePath", "path", "absolute_path", "filename")
+TEXTS = ("content", "file_text", "contents", "input", "patch", "patchText")
+
+
+def fill(schema, path="x", text="x"):
+    """Arguments by name, and something harmless for whatever else the schema requires."""
+    properties = schema.get("properties") or {"path": {}, "content": {}}
+    filled = {key: path for key in PATHS if key in properties} | {key: text for key in TEXTS if key in properties}
+    for key in schema.get("required", []):
+        if key not in filled:
+            filled[key] = something(properties.get(key, {}))
+    return filled
+
+
+def something(schema):
+    if schema.get("enum"):
+        return schema["enum"][0]
+    kind = str(schema.get("type", "string")).lower()
+    return {"boolean": False, "integer": 1, "number": 1, "array": [], "object": {}}.get(kind, "write a file")
+
+
+def edits_by_text(ask):
+    """Whether the CLI wants changes as blocks in the answer."""
+    return not ask.tools and "SEARCH/REPLACE" in ask.text
+
+
+def answer_without_tools(ask):
+    """For CLIs that edit by text, a block in their language; for side questions, such as one for a title, a few words."""
+    name, _ = wanted_file(ask)
+    if edits_by_text(ask):
+        return f"{name}\n```\n<<<<<<< SEARCH\n=======\n{CONTENT}>>>>>>> REPLACE\n```\n"
+    return "Write a file"
+
+
+def text_of(value):
+    """Everything that a request says, as one text."""
+    return json.dumps(value, ensure_ascii=False).replace("\\n", "\n")
