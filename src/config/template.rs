@@ -100,7 +100,19 @@ mod tests {
         let mut config = parse(default_text(&[]).as_bytes(), FILE).unwrap();
         let unsaid: Vec<String> =
             entries(&config).into_iter().filter(|e| e.origin == Origin::Default).map(|e| e.key).collect();
-        assert_eq!(unsaid, ["defaults.checks", "defaults.agent", "defaults.base", "runs.setup", "runs.memory_mb", "runs.file_mb", "runs.processes", "accept.target"]);
+        assert_eq!(
+            unsaid,
+            [
+                "defaults.checks",
+                "defaults.agent",
+                "defaults.base",
+                "runs.setup",
+                "runs.memory_mb",
+                "runs.file_mb",
+                "runs.processes",
+                "accept.target"
+            ]
+        );
         config.origins.clear();
         assert_eq!(config, Config::default());
         assert_eq!(config.locks.case, LockCase::Auto);
