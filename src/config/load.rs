@@ -354,8 +354,8 @@ fn check_branch(name: &str) -> Result<(), String> {
 /// A place of the machine: what is relative would mean another one for everybody.
 fn check_place(path: &str) -> Result<(), String> {
     let rest = path.strip_prefix('~').unwrap_or(path);
-    let plain = rest.starts_with('/') && !rest.split('/').any(|part| part == "..");
-    if plain && path != "/" { Ok(()) } else { Err(format!("`{path}` must begin with `/` or `~/`, and hold no `..`")) }
+    let plain = rest.starts_with('/') && rest != "/" && !rest.split('/').any(|part| part == "..");
+    if plain { Ok(()) } else { Err(format!("`{path}` must begin with `/` or `~/`, and hold no `..`")) }
 }
 
 fn check_variable(name: &str) -> Result<(), String> {

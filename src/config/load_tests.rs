@@ -13,7 +13,7 @@ checks:
   e2e: {run: ./e2e.sh, parser: junit, report: target/e2e.xml}
 defaults: {checks: [test], ttl: 2h, run_ttl: 90s, heartbeat: 30s, max_attempts: 5, max_lapses: 1, agent: codex, base: main}
 locks: {shared: [Cargo.lock], case: folding}
-runs: {isolation: worktree, setup: npm ci, minutes: 90, silence_minutes: 5, output_mb: 8, grace: 5s, env_pass: [FOO_KEY]}
+runs: {isolation: worktree, setup: npm ci, minutes: 90, silence_minutes: 5, output_mb: 8, grace: 5s, env_pass: [FOO_KEY], sandbox: landlock, network: off, allow_write: [~/.cache/x], allow_read: [/opt/x], memory_mb: 1, file_mb: 2, processes: 3}
 accept: {mode: ff-only, target: dev/next}
 notify: {desktop: true}
 redact: ['tok_[a-z0-9]{20}']
@@ -154,4 +154,12 @@ fn the_code_digest_moves_with_what_would_run_and_with_nothing_else() {
     assert_ne!(digest("checks: {a: make test}\n"), one);
     assert_ne!(digest("checks: {a: [make]}\n"), one);
     assert_ne!(digest("checks: {a: make}\nruns: {setup: x}\n"), one);
+    assert_eq!(digest("checks: {a: make}\nruns: {sandbox: bubblewrap, network: off}\n"), one);
+    for hole in ["sandbox: none", "allow_write: [/x]", "allow_read: [~/.ssh]"] {
+        assert_ne!(digest(&format!("checks: {{a: make}}\nruns: {{{hole}}}\n")), one, "{hole}");
+        assert!(digest(&format!("runs: {{{hole}}}\n")).is_some(), "{hole}");
+    }
+    for place in ["relative", "/", "~", "~/../x", "~x/y"] {
+        assert!(parse(format!("version: 1\nruns: {{allow_read: ['{place}']}}\n").as_bytes(), FILE).is_err(), "{place}");
+    }
 }

@@ -69,10 +69,13 @@ runs:
   output_mb: 64     # most output that is kept of one stream
   grace: 10s        # between asking a process to end and ending it
   env_pass: []      # environment variables that agents get beside the usual ones
-#  sandbox: auto    # what keeps agents and checks in: auto, bubblewrap, landlock or none
-#  network: off     # else they have the network that you have
-#  allow_read: []   # places of your hidden home that they may read, such as ~/.config/tool
-#  allow_write: []  # places that they may write beside the worktree
+  sandbox: auto     # what keeps agents and checks in: auto, bubblewrap, landlock or none
+  network: on       # off: not even the loopback
+  allow_read: []    # places of your hidden home that they may read, such as ~/.config/tool
+  allow_write: []   # places that they may write beside the worktree
+#  memory_mb: 8192  # that one process may fill
+#  file_mb: 4096    # largest file
+#  processes: 4000  # of your user while a run goes on
 
 accept:
   mode: merge       # merge, ff-only, or branch to leave the branch for a pull request
@@ -97,7 +100,19 @@ mod tests {
         let mut config = parse(default_text(&[]).as_bytes(), FILE).unwrap();
         let unsaid: Vec<String> =
             entries(&config).into_iter().filter(|e| e.origin == Origin::Default).map(|e| e.key).collect();
-        assert_eq!(unsaid, ["defaults.checks", "defaults.agent", "defaults.base", "runs.setup", "accept.target"]);
+        assert_eq!(
+            unsaid,
+            [
+                "defaults.checks",
+                "defaults.agent",
+                "defaults.base",
+                "runs.setup",
+                "runs.memory_mb",
+                "runs.file_mb",
+                "runs.processes",
+                "accept.target"
+            ]
+        );
         config.origins.clear();
         assert_eq!(config, Config::default());
         assert_eq!(config.locks.case, LockCase::Auto);

@@ -30,7 +30,9 @@ pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Outcome {
             context.ui.object(change);
         } else {
             context.ui.line(&format!("{:<8} .ai/{}", change.how, crate::base::text::one_line(&change.path)));
-            for line in change.diff.iter().flat_map(|diff| diff.lines()) {
+            // What is new can be read where it stands; of what changed, only the difference tells.
+            let diff = change.diff.as_deref().filter(|_| change.how == "changed").unwrap_or_default();
+            for line in diff.lines() {
                 context.ui.line(&format!("         {}", crate::base::text::multi_line(line)));
             }
         }

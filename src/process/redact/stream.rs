@@ -171,6 +171,36 @@ mod tests {
     }
 
     #[test]
+    fn every_well_known_shape_is_found_in_an_example() {
+        let a = |count: usize| "a1".repeat(count);
+        let examples = [
+            ("github-token", format!("gho_{}", a(18))),
+            ("github-token", format!("github_pat_{}", a(20))),
+            ("gitlab-token", format!("glpat-{}", a(10))),
+            ("stripe-key", format!("sk_live_{}", a(12))),
+            ("npm-token", format!("npm_{}", a(18))),
+            ("pypi-token", format!("pypi-AgE{}", a(30))),
+            ("huggingface-token", format!("hf_{}", a(17))),
+            ("groq-key", format!("gsk_{}", a(26))),
+            ("xai-key", format!("xai-{}", a(40))),
+            ("replicate-token", format!("r8_{}", a(18))),
+            ("digitalocean-token", format!("dop_v1_{}", a(32))),
+            ("docker-token", format!("dckr_pat_{}", a(13))),
+            ("vault-token", format!("hvs.{}", a(45))),
+            ("sendgrid-key", format!("SG.{}.{}", a(11), a(21))),
+            ("shopify-token", format!("shpat_{}", a(16))),
+            ("linear-key", format!("lin_api_{}", a(20))),
+            ("atlassian-token", format!("ATATT3{}", a(90))),
+            ("google-oauth", format!("ya29.{}", a(60))),
+            ("age-key", format!("AGE-SECRET-KEY-1{}", "QP".repeat(29))),
+            ("basic-auth", "Authorization: Basic dXNlcjpwYXNz".to_owned()),
+        ];
+        for (kind, example) in examples {
+            check(&format!("x=\"{example}\" y"), &format!("x=\"[REDACTED:{kind}]\" y"));
+        }
+    }
+
+    #[test]
     fn ordinary_text_stays() {
         for text in [
             "task-management-for-2024-and-later",
