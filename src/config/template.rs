@@ -69,6 +69,11 @@ runs:
   output_mb: 64     # most output that is kept of one stream
   grace: 10s        # between asking a process to end and ending it
   env_pass: []      # environment variables that agents get beside the usual ones
+  caches: []        # ignored directories that a fresh worktree starts with, such as target
+  cache_mode: cow   # cow (else copied), hardlink or copy
+  ports: {}         # free ports for each run, such as {PORT: 1}
+  port_base: 20000
+  disk_floor_mb: 512
 
 accept:
   mode: merge       # merge, ff-only, or branch to leave the branch for a pull request

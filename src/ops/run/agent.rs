@@ -19,6 +19,7 @@ use crate::domain::run::Run;
 use crate::ops::detect;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::{process_end, runtime};
+use crate::ops::run::ports;
 use crate::ops::run::world::{World, environment};
 use crate::policy;
 use crate::process::environment::child_environment;
@@ -80,7 +81,9 @@ pub fn run_agent(world: &World, step: &AgentStep<'_>, cancel: &CancelToken) -> R
     };
     let plan = step.connector.command(&request).map_err(|e| Refusal::Invalid(e.to_string()))?;
     lay_out(&plan)?;
-    let spec = spawn_spec(world, step, &plan);
+    let mut spec = spawn_spec(world, step, &plan);
+    let ports = ports::of_run(&world.config, step.dir, &step.run.worktree)?;
+    spec.env.extend(ports::variables(&ports));
     let mut listener = Listener::new(step.connector.parser(), &step.dir.join("events.jsonl"))?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(supervise(&spec, &world.redactor, &mut listener, cancel));

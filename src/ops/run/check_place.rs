@@ -1,17 +1,21 @@
 //! Where checks run: a directory with the judged tree and nothing else, but for what earlier checks built there.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::base::fs;
 use crate::git::shadow::{Ignored, Shadow};
 use crate::git::{Oid, Repo};
 use crate::ops::refusal::OpError;
+use crate::ops::run::ports;
 use crate::ops::run::world::{World, environment};
 
 /// The directory in which checks run. No agent works in it; `git` works there on a repository of the directory's own.
 pub struct CheckPlace {
     /// The directory.
     pub root: PathBuf,
+    /// Variables that name its ports.
+    pub(super) ports: Vec<(OsString, OsString)>,
     /// Two that check in one place would pull the tree away from under each other.
     _held: fs::Locked,
 }
@@ -40,6 +44,7 @@ impl CheckPlace {
             shadow.checkout(&root, judged.tree).map_err(environment)?;
         }
         shadow.make_private_repository(repo, &root, &own.join("place.git"), judged.commit).map_err(environment)?;
-        Ok(CheckPlace { root, _held: held })
+        let ports = ports::variables(&ports::of_place(&world.config, name)?);
+        Ok(CheckPlace { root, ports, _held: held })
     }
 }

@@ -196,7 +196,9 @@ fn run_one(
 /// A check gets the allow-listed environment and nothing of the agent's; Git above the place is hidden from it.
 fn check_environment(world: &World, place: &CheckPlace) -> Vec<(OsString, OsString)> {
     let ceiling = place.root.parent().unwrap_or(&place.root).as_os_str().to_owned();
-    let set = [(OsString::from("CI"), OsString::from("true")), (OsString::from("GIT_CEILING_DIRECTORIES"), ceiling)];
+    let mut set =
+        vec![(OsString::from("CI"), OsString::from("true")), (OsString::from("GIT_CEILING_DIRECTORIES"), ceiling)];
+    set.extend(place.ports.iter().cloned());
     child_environment(&world.env, &world.config.runs.env_pass, &set)
 }
 

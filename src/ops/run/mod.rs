@@ -15,6 +15,7 @@ mod finish;
 mod heartbeat;
 mod judge;
 mod place;
+mod ports;
 mod prompt;
 mod provision;
 pub mod recover;
