@@ -7,6 +7,7 @@ pub mod env;
 pub mod fs;
 pub mod hash;
 pub mod id;
+pub mod seed;
 pub mod suggest;
 pub mod text;
 pub mod yaml;

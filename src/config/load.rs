@@ -1,6 +1,6 @@
 //! From the bytes of a configuration file to a configuration, or to all of its problems at once.
 
-use super::model::{AcceptMode, Check, CheckParser, CommandLine, Config, Isolation, LockCase};
+use super::model::{AcceptMode, CacheMode, Check, CheckParser, CommandLine, Config, Isolation, LockCase};
 use super::origin::Origins;
 use crate::base::fs::{self, FsError};
 use crate::base::suggest;
@@ -8,6 +8,7 @@ use crate::base::yaml::{self, Fields, Node, Place, Problem, Problems, Value};
 use crate::domain::actor::ActorName;
 use crate::domain::sandbox::{Network, Wish};
 use crate::policy::check_path_pattern;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,6 +16,13 @@ use std::time::Duration;
 pub const FILE: &str = ".ai/config.yaml";
 /// How long a check may take that says nothing.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Below stand the ports that ordinary programs may not take.
+const LOWEST_PORT: u32 = 1_024;
+/// Above, there would be no room for the ports of several runs.
+const HIGHEST_BASE: u32 = 60_000;
+/// Most ports of one run.
+const MOST_PORTS: u64 = 64;
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -172,6 +180,21 @@ impl Reader {
         Some(check)
     }
 
+    fn ports(&mut self, node: &Node) -> BTreeMap<String, u32> {
+        let mut ports = BTreeMap::new();
+        for (name, place, value) in self.named(node, "ports") {
+            if let Err(why) = check_variable(name) {
+                self.problem(place, why);
+            }
+            let count = yaml::count_of(value, "the number of ports", 1, &mut self.problems);
+            ports.extend(count.map(|count| (name.to_owned(), count)));
+        }
+        if ports.values().map(|count| u64::from(*count)).sum::<u64>() > MOST_PORTS {
+            self.problem(node.place, format!("a run gets at most {MOST_PORTS} ports"));
+        }
+        ports
+    }
+
     fn command(&mut self, node: &Node, what: &str) -> Option<CommandLine> {
         if let Value::List(items) = &node.value {
             let before = self.problems.len();
@@ -312,6 +335,17 @@ fn runs(section: &mut Section<'_, '_>, config: &mut Config) {
     {
         section.set(key, limit, |node, what, problems| yaml::count_of(node, what, 1, problems).map(Some));
     }
+    let modes = [("cow", CacheMode::Cow), ("hardlink", CacheMode::Hardlink), ("copy", CacheMode::Copy)];
+    section.texts("caches", &mut slot.caches, check_cache);
+    section.set("cache_mode", &mut slot.cache_mode, |node, what, problems| yaml::one_of(node, what, &modes, problems));
+    if let Some(node) = section.take("ports") {
+        slot.ports = section.reader.ports(node);
+    }
+    section.set("port_base", &mut slot.port_base, |node, what, problems| {
+        yaml::count_of(node, what, LOWEST_PORT, problems).filter(|base| *base <= HIGHEST_BASE)
+    });
+    section
+        .set("disk_floor_mb", &mut slot.disk_floor_mb, |node, what, problems| yaml::count_of(node, what, 0, problems));
 }
 
 fn accept(section: &mut Section<'_, '_>, config: &mut Config) {
@@ -356,6 +390,17 @@ fn check_place(path: &str) -> Result<(), String> {
     let rest = path.strip_prefix('~').unwrap_or(path);
     let plain = rest.starts_with('/') && rest != "/" && !rest.split('/').any(|part| part == "..");
     if plain { Ok(()) } else { Err(format!("`{path}` must begin with `/` or `~/`, and hold no `..`")) }
+}
+
+/// A cache is a directory of the checkout.
+fn check_cache(path: &str) -> Result<(), String> {
+    let is_odd = |name: &str| matches!(name, "" | "." | ".." | ".git" | ".ai");
+    match path.trim_end_matches('/').split('/').any(is_odd) || path.starts_with('~') {
+        true => Err(format!(
+            "`{path}` is no directory below the root of the checkout, written like `target` or `web/node_modules`"
+        )),
+        false => Ok(()),
+    }
 }
 
 fn check_variable(name: &str) -> Result<(), String> {

@@ -13,7 +13,7 @@ checks:
   e2e: {run: ./e2e.sh, parser: junit, report: target/e2e.xml}
 defaults: {checks: [test], ttl: 2h, run_ttl: 90s, heartbeat: 30s, max_attempts: 5, max_lapses: 1, agent: codex, base: main}
 locks: {shared: [Cargo.lock], case: folding}
-runs: {isolation: worktree, setup: npm ci, minutes: 90, silence_minutes: 5, output_mb: 8, grace: 5s, env_pass: [FOO_KEY], sandbox: landlock, network: off, allow_write: [~/.cache/x], allow_read: [/opt/x], memory_mb: 1, file_mb: 2, processes: 3}
+runs: {isolation: worktree, setup: npm ci, minutes: 90, silence_minutes: 5, output_mb: 8, grace: 5s, env_pass: [FOO_KEY], sandbox: landlock, network: off, allow_write: [~/.cache/x], allow_read: [/opt/x], memory_mb: 1, file_mb: 2, processes: 3, caches: [target, web/node_modules], cache_mode: copy, ports: {PORT: 2}, port_base: 30000, disk_floor_mb: 100}
 accept: {mode: ff-only, target: dev/next}
 notify: {desktop: true}
 redact: ['tok_[a-z0-9]{20}']
@@ -161,5 +161,21 @@ fn the_code_digest_moves_with_what_would_run_and_with_nothing_else() {
     }
     for place in ["relative", "/", "~", "~/../x", "~x/y"] {
         assert!(parse(format!("version: 1\nruns: {{allow_read: ['{place}']}}\n").as_bytes(), FILE).is_err(), "{place}");
+    }
+}
+
+#[test]
+fn caches_and_ports_stay_where_they_belong() {
+    for bad in [
+        "caches: [../x]",
+        "caches: [/x]",
+        "caches: [.git]",
+        "caches: ['']",
+        "ports: {PO-RT: 1}",
+        "ports: {A: 0}",
+        "ports: {A: 65}",
+        "cache_mode: move",
+    ] {
+        assert_eq!(problems(&format!("version: 1\nruns: {{{bad}}}\n")).len(), 1, "{bad}");
     }
 }

@@ -12,6 +12,6 @@ mod template;
 
 pub use detect::detect;
 pub use load::{FILE, load};
-pub use model::{AcceptMode, Check, CheckParser, CommandLine, Config, LockCase};
+pub use model::{AcceptMode, CacheMode, Check, CheckParser, CommandLine, Config, LockCase};
 pub use origin::{Entry, Origin, entries};
 pub use template::default_text;

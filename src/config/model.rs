@@ -136,6 +136,19 @@ pub enum Isolation {
     Worktree,
 }
 
+/// How build caches get into a worktree.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheMode {
+    /// The blocks are shared until somebody writes; where the file system cannot do that, the files are copied.
+    #[default]
+    Cow,
+    /// The files are shared: one that is written in place changes in the main checkout too.
+    Hardlink,
+    /// The files are copied.
+    Copy,
+}
+
 /// How runs are made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Runs {
@@ -168,6 +181,16 @@ pub struct Runs {
     pub file_mb: Option<u32>,
     /// Processes of the user while a run goes on; default without limit.
     pub processes: Option<u32>,
+    /// Ignored directories of the main checkout that a fresh worktree starts with, such as `target`.
+    pub caches: Vec<String>,
+    /// How they get there.
+    pub cache_mode: CacheMode,
+    /// Variables that name free ports, each with how many ports it stands for: the first of them is its value.
+    pub ports: BTreeMap<String, u32>,
+    /// The lowest of these ports; default 20000.
+    pub port_base: u32,
+    /// What must be free on the disk before a run is begun, in MiB; default 512.
+    pub disk_floor_mb: u32,
 }
 
 /// How accepted work reaches its target.
@@ -231,6 +254,11 @@ impl Default for Runs {
             memory_mb: None,
             file_mb: None,
             processes: None,
+            caches: Vec::new(),
+            cache_mode: CacheMode::Cow,
+            ports: BTreeMap::new(),
+            port_base: 20_000,
+            disk_floor_mb: 512,
         }
     }
 }

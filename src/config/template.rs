@@ -76,6 +76,11 @@ runs:
 #  memory_mb: 8192  # that one process may fill
 #  file_mb: 4096    # largest file
 #  processes: 4000  # of your user while a run goes on
+  caches: []        # ignored directories that a fresh worktree starts with, such as target
+  cache_mode: cow   # cow (else copied), hardlink or copy
+  ports: {}         # free ports for each run, such as {PORT: 1}
+  port_base: 20000
+  disk_floor_mb: 512
 
 accept:
   mode: merge       # merge, ff-only, or branch to leave the branch for a pull request

@@ -43,6 +43,8 @@ pub enum EvidenceKind {
     Diff,
     /// A check's log; the summary holds its result.
     Check,
+    /// The log of the setup command; the summary says how it ended.
+    Setup,
     /// What the agent printed.
     Log,
     /// The normalized event stream of the agent.
@@ -59,6 +61,7 @@ impl EvidenceKind {
         match self {
             EvidenceKind::Diff => "diff",
             EvidenceKind::Check => "check",
+            EvidenceKind::Setup => "setup",
             EvidenceKind::Log => "log",
             EvidenceKind::Events => "events",
             EvidenceKind::Prompt => "prompt",

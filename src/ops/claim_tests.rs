@@ -126,7 +126,7 @@ fn a_token_opens_its_own_task_alone() {
     claim(&mut world, &one(&other)).unwrap();
     let proof = Proof::Overridden { reason: "r".into(), by: ann() };
     let World { store, cx, .. } = &mut world;
-    let refused = why(finish::done(store, cx, &other, &Right::Token(&token), proof, &[]));
+    let refused = why(finish::done(store, cx, &other, &Right::Token(&token), proof, &[], None));
     assert!(matches!(&refused, Refusal::Invalid(text) if text.contains(mine.as_str())), "{refused}");
     assert_eq!(state(&mut world, &other), TaskState::Claimed);
 }

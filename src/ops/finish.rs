@@ -1,15 +1,18 @@
 //! Ending a task as done: by a passing verdict, or by a person's recorded override.
 
+use crate::base::text;
 use crate::domain::action::Action;
+use crate::domain::decision::RepoPath;
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
-use crate::domain::ids::TaskId;
+use crate::domain::ids::{Subject, TaskId};
 use crate::domain::lease::{Liveness, Token};
+use crate::domain::path_lock::LockMode;
 use crate::domain::task::{Proof, Task, TaskState};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::{lease, mutant};
+use crate::ops::{lease, lock, mutant};
 use crate::store::{Store, Tx};
 
 /// Under what right a task is ended.
@@ -20,7 +23,18 @@ pub enum Right<'a> {
     Unclaimed,
 }
 
-/// Ends a task as done, with its evidence, in one transaction.
+/// What the work changes, as it was measured.
+#[derive(Debug, Default)]
+pub struct Changed {
+    /// The paths.
+    pub paths: Vec<Vec<u8>>,
+    /// Lines, added plus removed.
+    pub lines: u64,
+    /// Tasks and locks whose holder is the one who ends the task: their locks do not count.
+    pub own: Vec<Subject>,
+}
+
+/// Ends a task as done, with its evidence, in one transaction. What it changes is asked about like the work of a run.
 pub fn done<S: Store>(
     store: &mut S,
     cx: &Cx,
@@ -28,6 +42,7 @@ pub fn done<S: Store>(
     right: &Right<'_>,
     proof: Proof,
     evidence: &[Evidence],
+    changed: Option<&Changed>,
 ) -> Result<Task, OpError> {
     if mutant::splits_done() {
         return done_in_two(store, cx, id, right, proof);
@@ -40,13 +55,43 @@ pub fn done<S: Store>(
             Proof::Verdict { .. } => Action::TaskDone,
             Proof::Overridden { .. } => Action::TaskOverride,
         };
-        ask::or_refuse(tx, cx, Question::on_task(action, &task))?;
+        if let Some(changed) = changed {
+            refuse_locked(tx, cx, id, changed)?;
+            ask::or_refuse(tx, cx, about(Action::RunFinish, &task, changed))?;
+        }
+        ask::or_refuse(tx, cx, changed.map_or_else(|| Question::on_task(action, &task), |c| about(action, &task, c)))?;
         for piece in evidence {
             cx.record(tx, &Event::EvidenceRecorded { evidence: Box::new(piece.clone()) })?;
         }
         cx.record(tx, &Event::TaskDone { task: id.clone(), proof })?;
         cx::load(tx, id)
     })
+}
+
+/// The question about an action on a task whose work is known: it is about the paths that are changed, not about those that were meant.
+fn about(action: Action, task: &Task, changed: &Changed) -> Question {
+    let mut question = Question::on_task(action, task);
+    question.resource.patterns.clear();
+    question.resource.paths = changed.paths.iter().cloned().map(RepoPath).collect();
+    question.facts.diff_files = Some(changed.paths.len() as u64);
+    question.facts.diff_lines = Some(changed.lines);
+    question
+}
+
+/// Hooks can be skipped, so locks are looked at again here.
+fn refuse_locked(tx: &mut dyn Tx, cx: &Cx, id: &TaskId, changed: &Changed) -> Result<(), OpError> {
+    let paths: Vec<String> = changed.paths.iter().map(|path| String::from_utf8_lossy(path).into_owned()).collect();
+    let mut own = changed.own.clone();
+    own.push(id.subject());
+    let blocked = lock::check(tx, cx, &paths, &own)?;
+    match blocked.iter().find(|one| one.lock.mode == LockMode::Exclusive) {
+        Some(one) => {
+            let (path, holder) = (text::one_line(&one.path), &one.lease.holder);
+            let why = format!("the work changes {path}, which is locked by {holder} ({})", one.lock.subject);
+            Err(Refusal::Conflict(why).into())
+        }
+        None => Ok(()),
+    }
 }
 
 /// The task, where it may be ended under this right as things stand: asked before checks are run for it.

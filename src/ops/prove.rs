@@ -11,6 +11,7 @@ use crate::domain::verdict::Verification;
 use crate::git::shadow::Shadow;
 use crate::git::snapshot::Limits;
 use crate::git::{Head, Oid, Repo};
+use crate::ops::finish::Changed;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::world::environment;
 use crate::ops::run::{
@@ -92,10 +93,13 @@ pub struct Proven {
     pub proof: Proof,
     /// What shows it.
     pub evidence: Vec<Evidence>,
+    /// What the work changes.
+    pub changed: Changed,
 }
 
-/// Proves the tree in which the caller stands: all of it as it is on disk, committed or not, but for what is ignored.
-pub fn here(world: &World, task: &Task) -> Result<Proven, OpError> {
+/// Proves the tree in which the caller stands: all of it as it is on disk, committed or not, but for what is ignored. `since_ms` is
+/// when the work was begun, where that is known.
+pub fn here(world: &World, task: &Task, since_ms: Option<i64>) -> Result<Proven, OpError> {
     trust::require(&world.root, &world.location.common_dir, "the checks")?;
     let Some(top) = &world.location.top else {
         let why = "there is no worktree here whose state could be checked".to_owned();
@@ -103,6 +107,7 @@ pub fn here(world: &World, task: &Task) -> Result<Proven, OpError> {
     };
     let repo = world.repo()?;
     let (tree, commit) = snapshot(world, &repo, top)?;
+    let changed = changed(world, &repo, (&tree, commit.as_ref()), since_ms)?;
     let mark = format!("{}.{}", task.id, (world.clock)().wall_ms);
     let trial = Trial {
         task,
@@ -117,7 +122,41 @@ pub fn here(world: &World, task: &Task) -> Result<Proven, OpError> {
         Some(commit) if repo.tree_of(&commit).map_err(environment)? == tree => Some(commit.to_string()),
         _ => None,
     };
-    Ok(Proven { proof: Proof::Verdict { tree: tree.to_string(), commit: committed, run: None }, evidence })
+    Ok(Proven { proof: Proof::Verdict { tree: tree.to_string(), commit: committed, run: None }, evidence, changed })
+}
+
+/// What the tree changes of what the work started from.
+fn changed(
+    world: &World,
+    repo: &Repo,
+    (tree, head): (&Oid, Option<&Oid>),
+    since_ms: Option<i64>,
+) -> Result<Changed, OpError> {
+    let shadow = Shadow::open(repo, &person_dir(world, &world.location.git_dir)).map_err(environment)?;
+    let start = head.map(|head| start(world, repo, head, since_ms)).transpose()?.flatten();
+    let base = match &start {
+        Some(start) => repo.tree_of(start).map_err(environment)?,
+        None => shadow.format().empty_tree(),
+    };
+    let stats = shadow.stats(&base, tree).map_err(environment)?;
+    let paths = shadow.changed_paths(&base, tree).map_err(environment)?;
+    let paths = paths.iter().map(|one| one.path.as_bytes().to_vec()).collect();
+    Ok(Changed { paths, lines: stats.insertions + stats.deletions, own: Vec::new() })
+}
+
+/// What the work started from: where its branch left the target; on the target itself, the last commit from before the work was begun.
+fn start(world: &World, repo: &Repo, head: &Oid, since_ms: Option<i64>) -> Result<Option<Oid>, OpError> {
+    let target = match &world.config.defaults.base {
+        Some(base) => repo.find_ref(&format!("refs/heads/{base}")).map_err(environment)?,
+        // That of the main checkout, not of the worktree in which the caller stands.
+        None => repo.head_of(repo.common_dir()).map_err(environment)?.commit().cloned(),
+    };
+    let fork = target.map(|target| repo.merge_base(&target, head)).transpose().map_err(environment)?.flatten();
+    match (fork, since_ms) {
+        (Some(fork), _) if fork != *head => Ok(Some(fork)),
+        (_, Some(since_ms)) => repo.last_before(head, since_ms).map_err(environment),
+        (_, None) => Ok(Some(head.clone())),
+    }
 }
 
 /// The tree at `top` as it is now, and the commit that HEAD is at there.

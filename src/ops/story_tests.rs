@@ -140,7 +140,7 @@ impl Story {
             Step::DoneUnclaimed(n) => {
                 let id = TaskId(self.task(n));
                 let World { store, cx, .. } = &mut self.world;
-                finish::done(store, cx, &id, &Right::Unclaimed, override_by_ann(), &[]).map(drop)
+                finish::done(store, cx, &id, &Right::Unclaimed, override_by_ann(), &[], None).map(drop)
             }
             Step::Hold(n) => self.on_task(n, |tx, cx, id| edit::hold(tx, cx, id, "h".into())),
             Step::Unhold(n) => self.on_task(n, edit::unhold),
@@ -263,7 +263,7 @@ impl Story {
             Step::Done(_) => {
                 let proof = Proof::Overridden { reason: "r".into(), by: ann() };
                 let id = TaskId(token.subject.0.clone());
-                finish::done(store, cx, &id, &Right::Token(&token), proof, &[]).map(drop)
+                finish::done(store, cx, &id, &Right::Token(&token), proof, &[], None).map(drop)
             }
             Step::StartRun(_) => self.start_run(&token),
             Step::EndRun(_, end) => self.end_run(&token, end),

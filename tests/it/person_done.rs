@@ -100,3 +100,55 @@ fn somebody_elses_task_is_refused_before_anything_runs() {
     assert_eq!(outcome.code, Some(4), "{outcome}");
     assert!(!sandbox.root().join(".git/ai/done").exists(), "checks ran for nothing");
 }
+
+/// A policy that lets nobody change what is below `ci/`.
+const NO_CI: &str = "version: 1
+default: allow
+rules:
+  - id: no-ci
+    on: [edit, run.finish]
+    paths: [ci/]
+    effect: deny
+    reason: ours
+";
+
+#[test]
+fn what_is_really_changed_is_asked_about() {
+    let sandbox = Sandbox::project();
+    sandbox.write(".ai/policy.yaml", NO_CI);
+    sandbox.configure(CONFIG);
+    let mine = sandbox.worktree("mine");
+    let id = sandbox.task("One", &["--path", "work.txt"]);
+    assert_eq!(sandbox.ai_in(&mine, &["task", "claim", &id]).code, Some(0));
+    std::fs::write(mine.join("work.txt"), "x").unwrap();
+    std::fs::create_dir(mine.join("ci")).unwrap();
+    std::fs::write(mine.join("ci/build"), "x").unwrap();
+    // Committed or not, it is part of the work.
+    for _ in 0..2 {
+        let refused = sandbox.ai_in(&mine, &["task", "done", &id]);
+        assert_eq!(refused.code, Some(5), "{refused}");
+        assert!(refused.stderr.contains("no-ci"), "{refused}");
+        sandbox.git_in(&mine, &["add", "-A"]);
+        sandbox.git_in(&mine, &["commit", "-q", "--allow-empty", "-m", "all"]);
+    }
+    assert_eq!(sandbox.status(&id), "claimed");
+    sandbox.git_in(&mine, &["rm", "-q", "-r", "ci"]);
+    let done = sandbox.ai_in(&mine, &["task", "done", &id]);
+    assert_eq!(done.code, Some(0), "{done}");
+}
+
+#[test]
+fn what_somebody_else_has_locked_is_not_done() {
+    let (sandbox, id) = claimed();
+    sandbox.write("work.txt", "x");
+    let other = sandbox.worktree("other");
+    let lock = sandbox.ai_in(&other, &["lock", "acquire", "work.txt", "--as", "ben"]);
+    assert_eq!(lock.code, Some(0), "{lock}");
+    let refused = sandbox.ai(&["task", "done", &id]);
+    assert_eq!(refused.code, Some(4), "{refused}");
+    assert!(refused.stderr.contains("locked by human:ben"), "{refused}");
+    assert_eq!(sandbox.status(&id), "claimed");
+    let lock = lock.stdout.split_whitespace().next().unwrap().to_owned();
+    assert_eq!(sandbox.ai_in(&other, &["lock", "release", &lock, "--as", "ben"]).code, Some(0));
+    sandbox.ai_ok(&["task", "done", &id]);
+}

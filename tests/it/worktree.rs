@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::support::runs::GOOD;
+use crate::support::runs::{GOOD, open_gate, wait_for};
 use crate::support::{Sandbox, tree};
 
 /// A project in which one run has ended, its work in review in slot `w1`.
@@ -201,4 +201,80 @@ fn what_was_moved_out_of_the_way_is_kept_twice_as_long() {
     let words: Vec<&str> = back.split(' ').collect();
     std::fs::rename(words[1], words[2]).unwrap();
     assert_eq!(std::fs::read_to_string(kept.join("big")).unwrap(), "only here");
+}
+
+#[test]
+fn a_cache_is_seeded_and_the_original_stays_as_it_was() {
+    let config = "version: 1
+runs: {grace: 1s, caches: [target, other]}
+checks: {unit: {run: test -f work.txt}}
+";
+    let script = "cat target/warm > work.txt; echo hot > target/warm; echo new > target/more";
+    let sandbox = Sandbox::with_agent(config, script);
+    sandbox.write(".gitignore", "target/\n");
+    sandbox.commit("ignore");
+    sandbox.write("target/warm", "warm");
+    sandbox.write("other/file", "not ignored");
+    std::os::unix::fs::symlink("/", sandbox.root().join("target/root")).unwrap();
+    let id = sandbox.task("One", &[]);
+    let outcome = sandbox.run(&id);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert!(outcome.stderr.contains("cache other is not ignored"), "{outcome}");
+    assert_eq!(sandbox.file_at(&format!("ai/{id}/1"), "work.txt"), "warm");
+    assert_eq!((sandbox.read("target/warm").as_str(), sandbox.root().join("target/more").exists()), ("warm", false));
+    assert!(std::fs::symlink_metadata(slot(&sandbox).join("target/root")).is_err());
+    // Its own cache is warmer than ours by now.
+    sandbox.set_script("fake", "cat target/warm > work.txt");
+    let next = sandbox.task("Two", &[]);
+    assert_eq!(sandbox.run(&next).code, Some(0));
+    assert_eq!(sandbox.file_at(&format!("ai/{next}/1"), "work.txt"), "hot");
+}
+
+#[test]
+fn runs_side_by_side_have_ports_of_their_own() {
+    let config = "version: 1
+runs: {grace: 1s, ports: {PORT: 1, DB_PORT: 2}, setup: 'echo $PORT $DB_PORT > .ports', port_base: 23000}
+checks: {unit: {run: 'test -f work.txt && echo $PORT'}}
+";
+    let script = "echo $PORT $DB_PORT > work.txt; cmp .ports work.txt || exit 1; echo x > \"$BASE/at-$AI_TASK\"; read x < \"$BASE/gate-$AI_TASK\"";
+    let sandbox = Sandbox::project();
+    sandbox.write(".gitignore", ".ports\n");
+    sandbox.add_agent("first", script);
+    sandbox.add_agent("second", script);
+    sandbox.configure(config);
+    let tasks = ["One", "Two"].map(|title| sandbox.task(title, &[]));
+    let gates = tasks.each_ref().map(|id| sandbox.pipe(&format!("gate-{id}")));
+    let commands = [(0, "first"), (1, "second")].map(|(n, agent)| {
+        let command = sandbox.start(&["run", &tasks[n], "--agent", agent]);
+        wait_for(&sandbox.base().join(format!("at-{}", tasks[n])));
+        command
+    });
+    for (command, gate) in commands.into_iter().zip(&gates) {
+        open_gate(gate);
+        let outcome = command.wait();
+        assert_eq!(outcome.code, Some(0), "{outcome}");
+    }
+    let ports = tasks.each_ref().map(|id| {
+        let own = sandbox.file_at(&format!("ai/{id}/1"), "work.txt");
+        let record: Value = serde_json::from_str(&sandbox.run_file(&format!("{id}.1"), "run.json")).unwrap();
+        assert_eq!(own, format!("{} {}", record["ports"]["PORT"], record["ports"]["DB_PORT"]));
+        own
+    });
+    let all: std::collections::BTreeSet<&str> = ports.iter().flat_map(|own| own.split(' ')).collect();
+    assert_eq!(all.len(), 4, "{ports:?}");
+    let evidence = sandbox.evidence_of(&format!("{}.1", tasks[0]));
+    assert!(evidence.contains(&"setup setup".to_owned()), "{evidence:?}");
+}
+
+#[test]
+fn a_full_disk_is_said_before_anything_is_claimed() {
+    let config = "version: 1\nruns: {disk_floor_mb: 4000000000}\nchecks: {unit: {run: 'true'}}\n";
+    let sandbox = Sandbox::with_agent(config, GOOD);
+    let id = sandbox.task("One", &[]);
+    let outcome = sandbox.run(&id);
+    assert_eq!(outcome.code, Some(75), "{outcome}");
+    assert!(outcome.stderr.contains("MiB are free") && outcome.stderr.contains("ai worktree prune"), "{outcome}");
+    assert_eq!(sandbox.status(&id), "queued");
+    assert!(sandbox.runs_of(&id).is_empty());
+    sandbox.is_at_rest(&id);
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use git2::{ErrorCode, Reference, Repository};
 
-use super::super::cmd::Nul;
+use super::super::cmd::{Nul, oid_line};
 use super::super::error::GitError;
 use super::super::oid::Oid;
 use super::{Backend, Repo, native, spawned};
@@ -83,6 +83,15 @@ pub fn is_valid_ref_name(name: &str) -> bool {
 }
 
 impl Repo {
+    /// The newest commit on the first-parent line of `head` that was made at `at_ms` (milliseconds since 1970) or before; `None` where
+    /// all of it is newer. Git counts in whole seconds.
+    pub fn last_before(&self, head: &Oid, at_ms: i64) -> Result<Option<Oid>, GitError> {
+        let command = self.git().command(["rev-list", "--first-parent", "--max-count=1"]);
+        let command = command.arg(format!("--before={}", at_ms.div_euclid(1_000))).arg(head);
+        let out = command.git_dir(self.common_dir()).run()?;
+        if out.stdout.trim_ascii().is_empty() { Ok(None) } else { oid_line(&out).map(Some) }
+    }
+
     /// The object of a reference, symbolic ones followed; `None` where it does not exist.
     pub fn find_ref(&self, name: &str) -> Result<Option<Oid>, GitError> {
         match &self.backend {

@@ -98,6 +98,7 @@ pub(super) fn slots(patient: &Patient<'_>, repo: &Repo, findings: &mut Vec<Findi
     };
     let (ready, odd): (Vec<_>, Vec<_>) = slots.into_iter().partition(|slot| slot.state == SlotState::Ready);
     findings.push(Finding::ok("worktrees", format!("{} in the pool", ready.len())));
+    findings.extend(much_to_prune(repo));
     findings.extend(odd.into_iter().map(|slot| {
         let text = format!(".ai/worktrees/{} is {}", slot.name, slot.state);
         match slot.state {
@@ -108,6 +109,19 @@ pub(super) fn slots(patient: &Patient<'_>, repo: &Repo, findings: &mut Vec<Findi
                 .next(format!("look at .ai/worktrees/{} and move away what is yours", slot.name)),
         }
     }));
+}
+
+/// So many branches and rescues of runs are nothing to speak of.
+const MANY: usize = 50;
+
+/// Branches of runs and rescues stay until somebody says that they may go.
+fn much_to_prune(repo: &Repo) -> Option<Finding> {
+    let count = |prefix: &str| repo.list_refs(prefix).map_or(0, |all| all.len());
+    let (branches, rescues) = (count("refs/heads/ai/"), count("refs/ai/rescue/"));
+    (branches + rescues > MANY).then(|| {
+        let text = format!("{branches} branches of runs and {rescues} rescues are kept");
+        Finding::warn("worktrees", text).next("ai worktree prune --dry-run")
+    })
 }
 
 fn list<T: std::fmt::Display>(all: &[T]) -> String {

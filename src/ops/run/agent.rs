@@ -23,6 +23,7 @@ use crate::git::worktree::Slot;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::{process_end, runtime};
 use crate::ops::run::fence::{self, Ground};
+use crate::ops::run::ports;
 use crate::ops::run::world::{World, environment};
 use crate::ops::{credentials, detect};
 use crate::policy;
@@ -101,7 +102,9 @@ pub fn run_agent(world: &World, step: &AgentStep<'_>, cancel: &CancelToken) -> R
         drop_own_sandbox(&mut plan.argv, step.connector.describe());
     }
     world.say(&format!("sandbox of {}: {used}", step.run.id));
-    let spec = spawn_spec(world, step, &plan, &ground)?;
+    let mut spec = spawn_spec(world, step, &plan, &ground)?;
+    let ports = ports::of_run(&world.config, step.dir, &step.run.worktree)?;
+    spec.env.extend(ports::variables(&ports));
     let mut listener = Listener::new(step.connector.parser(), &step.dir.join("events.jsonl"))?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(supervise(&spec, &world.redactor, &mut listener, cancel));

@@ -1,5 +1,6 @@
 //! Where checks run: a directory with the judged tree and nothing else, but for what earlier checks built there.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::base::fs;
@@ -7,6 +8,7 @@ use crate::domain::sandbox::Network;
 use crate::git::shadow::{Ignored, Shadow};
 use crate::git::{Oid, Repo};
 use crate::ops::refusal::OpError;
+use crate::ops::run::ports;
 use crate::ops::run::world::{World, environment};
 
 /// The directory in which checks run. No agent works in it; `git` works there on a repository of the directory's own.
@@ -17,6 +19,8 @@ pub struct CheckPlace {
     pub git_dir: PathBuf,
     /// What the policy says of the network.
     pub network: Network,
+    /// Variables that name its ports.
+    pub(super) ports: Vec<(OsString, OsString)>,
     /// Two that check in one place would pull the tree away from under each other.
     _held: fs::Locked,
 }
@@ -46,6 +50,7 @@ impl CheckPlace {
         }
         let git_dir = own.join("place.git");
         shadow.make_private_repository(repo, &root, &git_dir, judged.commit).map_err(environment)?;
-        Ok(CheckPlace { root, git_dir, network: Network::On, _held: held })
+        let ports = ports::variables(&ports::of_place(&world.config, name)?);
+        Ok(CheckPlace { root, git_dir, network: Network::On, ports, _held: held })
     }
 }

@@ -215,6 +215,7 @@ fn check_environment(world: &World, place: &CheckPlace, ground: &Ground) -> Vec<
     let mut set =
         vec![(OsString::from("CI"), OsString::from("true")), (OsString::from("GIT_CEILING_DIRECTORIES"), ceiling)];
     set.extend(ground.variables());
+    set.extend(place.ports.iter().cloned());
     child_environment(&world.env, &world.config.runs.env_pass, &set)
 }
 

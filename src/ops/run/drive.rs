@@ -24,7 +24,7 @@ use crate::ops::run::signals::Signals;
 use crate::ops::run::start::{self, Order, Origin, Started};
 use crate::ops::run::stopped::{self, Cause};
 use crate::ops::run::world::{World, environment};
-use crate::ops::run::{adopt, failpoint, fence, recover, work};
+use crate::ops::run::{adopt, failpoint, fence, place, recover, work};
 use crate::ops::{agents, credentials, lease, trust};
 use crate::policy::{self, PolicyState};
 use crate::process::supervise::{CancelToken, StopReason};
@@ -67,6 +67,7 @@ pub fn run(world: &World, store: &mut SqliteStore, which: &Which, agent_name: Op
     trust::require(&world.root, &world.location.common_dir, "this run")?;
     let repo = world.repo()?;
     recover::dead_runs(world, store, &repo)?;
+    place::refuse_full_disk(world)?;
     let origin = origin(world, &repo)?;
     let policy = base_policy(world, &repo, &origin)?;
     let agent = choose_agent(world, store, which, agent_name)?;

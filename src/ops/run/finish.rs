@@ -21,7 +21,7 @@ use crate::ops::run::evidence::{Filed, file_evidence};
 use crate::ops::run::place::identity;
 use crate::ops::run::statement;
 use crate::ops::run::world::environment;
-use crate::ops::run::{failpoint, judge};
+use crate::ops::run::{failpoint, judge, ports};
 use crate::ops::{lease, lock};
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
@@ -256,6 +256,7 @@ fn write_summary(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result
         "commit": found.sealed.commit.as_ref().map(ToString::to_string), "own_commits": found.sealed.own_commits,
         "verdict": verdict.cell, "outcome": verdict.outcome, "summary": verdict.summary, "warnings": verdict.warnings,
         "diff": found.stats, "checks": found.checked.iter().map(|c| &c.result).collect::<Vec<_>>(), "process": agent,
+        "ports": ports::of_run(&live.world.config, &live.dir, &run.worktree)?,
         "sandbox": end.sandbox.mode, "network": end.sandbox.network, "adopted": run.adopted,
     });
     write_json(live, "run.json", &summary)

@@ -17,6 +17,7 @@ mod heartbeat;
 mod homes;
 mod judge;
 mod place;
+mod ports;
 mod prompt;
 mod provision;
 pub mod recover;

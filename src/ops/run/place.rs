@@ -20,9 +20,41 @@ pub fn identity() -> Result<Identity, OpError> {
     Identity::new("ai", "ai@localhost").map_err(environment)
 }
 
+/// Refuses where there is too little room for another run: said before anything is claimed.
+pub fn refuse_full_disk(world: &World) -> Result<(), OpError> {
+    // The pool may not be there yet; its root is on the same disk.
+    let dir = if world.pool_dir().is_dir() { world.pool_dir() } else { world.root.clone() };
+    let free = fs4::available_space(&dir).map_err(environment)?;
+    let needed = limits(world).reserve_bytes;
+    match free >= needed {
+        true => Ok(()),
+        false => {
+            Err(full(format!("only {} MiB are free at {}, {} MiB are needed", free >> 20, dir.display(), needed >> 20)))
+        }
+    }
+}
+
+fn full(why: String) -> OpError {
+    let next =
+        "`ai worktree prune --dry-run` shows what can go; `runs.disk_floor_mb` in .ai/config.yaml is the limit".into();
+    Refusal::TryLater { why, next }.into()
+}
+
+fn limits(world: &World) -> PoolLimits {
+    PoolLimits { reserve_bytes: u64::from(world.config.runs.disk_floor_mb) << 20, ..PoolLimits::default() }
+}
+
+/// What the pool could not do; too little room passes.
+fn pool_error(error: WorktreeError) -> OpError {
+    match error {
+        WorktreeError::NoSpace { .. } => full(error.to_string()),
+        other => environment(other),
+    }
+}
+
 /// Makes or takes the run's slot. What an earlier run left there is saved first, what cannot be saved is moved out of the way, whole.
 pub fn prepare(world: &World, repo: &Repo, run: &Run) -> Result<(Slot, Shadow), OpError> {
-    let pool = Pool::new(repo, world.pool_dir(), PoolLimits::default());
+    let pool = Pool::new(repo, world.pool_dir(), limits(world));
     let shadow = Shadow::open(repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
     let making = Making { world, pool, run, shadow: &shadow, start: start_of(run)? };
     for _ in 0..ROUNDS {
@@ -75,7 +107,7 @@ impl Making<'_> {
 
     fn create(&self) -> Result<Slot, OpError> {
         let run = self.run;
-        self.pool.create(&run.worktree, &run.branch, &self.start, self.shadow).map_err(environment)
+        self.pool.create(&run.worktree, &run.branch, &self.start, self.shadow).map_err(pool_error)
     }
 
     fn reuse(&self, cleared: Cleared) -> Result<Option<Slot>, OpError> {

@@ -1,31 +1,71 @@
-//! Making a fresh worktree usable: files that Git does not carry (`.worktreeinclude`), then the project's setup command.
+//! Making a fresh worktree usable: files that Git does not carry (`.worktreeinclude`), build caches, ports, then the project's setup
+//! command, whose log is evidence of its own. A setup that fails is the machine's fault, never the attempt's.
 
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::base::fs;
-use crate::config::CommandLine;
+use crate::base::seed::{How, Seeded, seed};
+use crate::config::{CacheMode, CommandLine};
+use crate::domain::event::Event;
+use crate::domain::evidence::EvidenceKind;
 use crate::git::worktree::Slot;
+use crate::ops::cx::commit;
+use crate::ops::lease;
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::checks::runtime;
+use crate::ops::run::checks::{process_end, runtime};
 use crate::ops::run::drive::Live;
+use crate::ops::run::evidence::{Filed, file_evidence};
+use crate::ops::run::ports;
 use crate::ops::run::world::environment;
 use crate::process::environment::child_environment;
 use crate::process::supervise::{End, Limits, OutputTo, Quiet, SpawnSpec, StdinSource, supervise};
+use crate::store::sqlite::SqliteStore;
 
 /// The list of ignored files that worktrees need, in `.gitignore` syntax.
 const INCLUDE: &str = ".worktreeinclude";
+/// Most of its standard error that is kept.
+const LOG_CAP: u64 = 64 << 20;
 /// Longest setup.
 const SETUP_LIMIT: Duration = Duration::from_secs(1800);
 
-/// Copies what `.worktreeinclude` names and runs the setup command.
-pub(super) fn provision(live: &Live<'_>, slot: &Slot) -> Result<(), OpError> {
+/// Copies what `.worktreeinclude` names and the caches, chooses the ports, and runs the setup command.
+pub(super) fn provision(live: &Live<'_>, store: &mut SqliteStore, slot: &Slot) -> Result<(), OpError> {
     include(live, &slot.path)?;
+    seed_caches(live, &slot.path)?;
+    let ports = ports::of_run(&live.world.config, &live.dir, &slot.name)?;
     match &live.world.config.runs.setup {
-        Some(command) => setup(live, slot, command),
+        Some(command) => setup(live, store, slot, command, &ports::variables(&ports)),
         None => Ok(()),
     }
+}
+
+/// Brings the caches of the main checkout into the worktree, where it has none of its own yet. One that Git does not ignore would
+/// become part of the work.
+fn seed_caches(live: &Live<'_>, worktree: &Path) -> Result<(), OpError> {
+    let (root, runs) = (&live.world.root, &live.world.config.runs);
+    let how = match runs.cache_mode {
+        CacheMode::Cow => How::Cow,
+        CacheMode::Hardlink => How::Hardlink,
+        CacheMode::Copy => How::Copy,
+    };
+    for cache in &runs.caches {
+        if !root.join(cache).is_dir() || live.world.location.main_root.is_none() {
+            continue;
+        }
+        let ignored = live.repo.git().command(["check-ignore", "--quiet", "--"]).arg(cache).dir(root);
+        let ignored = ignored.env("GIT_LITERAL_PATHSPECS", "0");
+        if ignored.run_any().map_err(environment)?.code != 0 {
+            live.world.say(&format!("warning: cache {cache} is not ignored by Git, so the worktree starts without it"));
+            continue;
+        }
+        if let Some(seeded) = seed(root, worktree, Path::new(cache), how).map_err(environment)? {
+            let Seeded { files, shared, skipped } = seeded;
+            live.world.say(&format!("cache {cache}: {files} files, {shared} of them shared, {skipped} left out"));
+        }
+    }
+    Ok(())
 }
 
 /// Copies ignored files of the main checkout that the list names. The list is the main checkout's own, never the agent's.
@@ -48,7 +88,13 @@ fn include(live: &Live<'_>, worktree: &Path) -> Result<(), OpError> {
     Ok(())
 }
 
-fn setup(live: &Live<'_>, slot: &Slot, command: &CommandLine) -> Result<(), OpError> {
+fn setup(
+    live: &Live<'_>,
+    store: &mut SqliteStore,
+    slot: &Slot,
+    command: &CommandLine,
+    ports: &[(OsString, OsString)],
+) -> Result<(), OpError> {
     let argv: Vec<OsString> = match command {
         CommandLine::Shell(line) => ["/bin/sh", "-c", line].map(OsString::from).to_vec(),
         CommandLine::Argv(argv) => argv.iter().map(OsString::from).collect(),
@@ -59,7 +105,7 @@ fn setup(live: &Live<'_>, slot: &Slot, command: &CommandLine) -> Result<(), OpEr
     let spec = SpawnSpec {
         argv,
         cwd: slot.path.clone(),
-        env: child_environment(&live.world.env, &runs.env_pass, &[]),
+        env: child_environment(&live.world.env, &runs.env_pass, ports),
         stdin: StdinSource::Null,
         run_id: Some(live.started.run.id.to_string()),
         fence: None,
@@ -69,12 +115,30 @@ fn setup(live: &Live<'_>, slot: &Slot, command: &CommandLine) -> Result<(), OpEr
     };
     let done =
         runtime()?.block_on(supervise(&spec, &live.world.redactor, &mut Quiet, &live.cancel)).map_err(environment)?;
+    let errors = live.dir.join("setup.stderr");
+    fs::append(&log, &fs::read_capped(&errors, LOG_CAP).map_err(environment)?).map_err(environment)?;
+    fs::remove_file(&errors).map_err(environment)?;
+    let end = process_end(&done.end, done.oom, SETUP_LIMIT);
+    let duration_ms = u64::try_from(done.duration.as_millis()).unwrap_or(u64::MAX);
+    file(live, store, &log, serde_json::json!({ "end": end, "duration_ms": duration_ms }))?;
     match done.end {
         End::Exited(0) => Ok(()),
-        end => Err(Refusal::Environment(format!(
-            "the setup command ended with {end:?}; its output is in {}",
-            log.display()
-        ))
-        .into()),
+        _ => {
+            let why = end.trouble().unwrap_or_else(|| "it did not succeed".to_owned());
+            let text = format!("the setup command failed: {why}; its output is in {}", log.display());
+            Err(Refusal::Environment(text).into())
+        }
     }
+}
+
+/// However it ended, its log is evidence.
+fn file(live: &Live<'_>, store: &mut SqliteStore, log: &Path, summary: serde_json::Value) -> Result<(), OpError> {
+    let run = &live.started.run;
+    let filed = Filed { task: &run.task, run: Some(&run.id), tree: None };
+    let piece = file_evidence(live.world, &filed, EvidenceKind::Setup, "setup", log, summary)?;
+    let cx = live.cx()?;
+    commit(store, &cx, |tx, cx| {
+        lease::fenced(tx, cx, &live.started.token, "setup")?;
+        cx.record(tx, &Event::EvidenceRecorded { evidence: Box::new(piece.clone()) })
+    })
 }

@@ -54,7 +54,7 @@ pub(super) fn findings(live: &Live<'_>, store: &mut SqliteStore) -> Result<Findi
     write_prompt(live, &slot)?;
     let taken_up = adopt::take_up(live, store, &shadow)?;
     if taken_up.is_none() {
-        provision::provision(live, &slot)?;
+        provision::provision(live, store, &slot)?;
     }
     failpoint::hit("prompt")?;
     let worked = match taken_up {

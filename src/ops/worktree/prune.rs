@@ -236,7 +236,7 @@ impl Look<'_> {
     /// The branches into which work goes: the run's own target, the configured one, the one that is checked out, and what is known of
     /// them on `origin`.
     fn targets(&self, run: Option<&Run>) -> Result<Vec<(String, Oid)>, OpError> {
-        let head = self.repo.head().map_err(environment)?;
+        let head = self.repo.head_of(self.repo.common_dir()).map_err(environment)?;
         let configured = [&self.world.config.accept.target, &self.world.config.defaults.base];
         let configured = configured.into_iter().flatten().map(|name| format!("refs/heads/{name}"));
         let mut names: Vec<String> = run.and_then(|run| run.target.clone()).into_iter().chain(configured).collect();

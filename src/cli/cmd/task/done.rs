@@ -9,7 +9,7 @@ use crate::cli::error::CliError;
 use crate::cli::{exit, token};
 use crate::domain::task::Proof;
 use crate::ops::cx;
-use crate::ops::finish::{self, Right};
+use crate::ops::finish::{self, Changed, Right};
 use crate::ops::prove;
 use crate::ops::refusal::OpError;
 use crate::store::Store;
@@ -33,16 +33,18 @@ pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
     let token = token::look(context, &id.subject(), args.lease.as_deref())?;
     let right = token.as_ref().map_or(Right::Unclaimed, Right::Token);
     let cx = context.cx()?;
-    let (proof, evidence) = match &args.overridden {
+    let (proof, evidence, changed) = match &args.overridden {
         Some(reason) if reason.trim().is_empty() => return Err(CliError::usage("an override needs a reason")),
-        Some(reason) => (Proof::Overridden { reason: reason.clone(), by: cx.actor.clone() }, Vec::new()),
+        Some(reason) => (Proof::Overridden { reason: reason.clone(), by: cx.actor.clone() }, Vec::new(), None),
         None => {
             let task = store.read(|tx| finish::may_end(tx, &cx, &id, &right))?;
-            let proven = prove::here(&world(context)?, &task)?;
-            (proven.proof, proven.evidence)
+            let lease = store.read(|tx| tx.lease(&id.subject()))?;
+            let proven = prove::here(&world(context)?, &task, lease.map(|lease| lease.granted_ms))?;
+            let changed = Changed { own: token::own_subjects(context)?, ..proven.changed };
+            (proven.proof, proven.evidence, Some(changed))
         }
     };
-    let task = finish::done(&mut store, &cx, &id, &right, proof, &evidence)?;
+    let task = finish::done(&mut store, &cx, &id, &right, proof, &evidence, changed.as_ref())?;
     if let Some(token) = &token {
         token::forget(context, token)?;
     }
