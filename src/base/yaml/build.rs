@@ -42,7 +42,9 @@ pub(super) fn tree(text: &str) -> Result<Option<Node>, Problem> {
                 let first = builder.next()?;
                 root = Some(builder.node(first)?);
             }
-            (_, span) => return Err(Problem::new(place_of(&span), "not usable as YAML: a value outside of a document")),
+            (_, span) => {
+                return Err(Problem::new(place_of(&span), "not usable as YAML: a value outside of a document"));
+            }
         }
     }
 }
