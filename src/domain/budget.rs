@@ -53,6 +53,8 @@ pub struct Amounts {
 pub struct Spent {
     /// Runs that have ended.
     pub runs: u64,
+    /// Those of them that count as attempts: quota, login and machines that failed are not held against a budget.
+    pub attempts: u64,
     /// Milliseconds that they took.
     pub ms: u64,
     /// Tokens.
@@ -68,6 +70,7 @@ impl Spent {
     pub fn plus(self, other: Spent) -> Spent {
         Spent {
             runs: self.runs.saturating_add(other.runs),
+            attempts: self.attempts.saturating_add(other.attempts),
             ms: self.ms.saturating_add(other.ms),
             tokens: self.tokens.saturating_add(other.tokens),
             cost: Usd(self.cost.0.saturating_add(other.cost.0)),
@@ -178,7 +181,7 @@ pub fn levels(scope: Scope, amounts: &Amounts, spent: &Spent) -> Vec<Level> {
         level(Unit::Tokens, spent.tokens, amounts.tokens),
         level(Unit::Money, spent.cost.0, amounts.money.map(|usd| usd.0)),
         level(Unit::Minutes, spent.ms, amounts.minutes.map(|minutes| u64::from(minutes) * 60_000)),
-        level(Unit::Attempts, spent.runs, amounts.attempts.map(u64::from)),
+        level(Unit::Attempts, spent.attempts, amounts.attempts.map(u64::from)),
     ];
     all.into_iter().flatten().collect()
 }
@@ -216,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_level_says_its_name_and_how_far_it_is() {
-        let spent = Spent { runs: 1, ms: 60_000, tokens: 40, cost: Usd(1_500_000), unpriced: 0 };
+        let spent = Spent { runs: 1, attempts: 1, ms: 60_000, tokens: 40, cost: Usd(1_500_000), unpriced: 0 };
         let all = levels(Scope::Day, &LIMITS, &spent);
         let text: Vec<String> = all.iter().map(|level| format!("{}: {level}", level.name())).collect();
         assert_eq!(

@@ -94,10 +94,10 @@ impl Used {
     /// Runs at work have used an attempt already; what else they use is known when they end.
     fn count_active(&mut self, active: &[Run], task: &Task, agent: &str) {
         let count = |wanted: &dyn Fn(&&Run) -> bool| active.iter().filter(wanted).count() as u64;
-        self.task.runs += count(&|run| run.task == task.id);
-        self.agent.runs += count(&|run| run.agent == agent);
-        self.day.runs += active.len() as u64;
-        self.repository.runs += active.len() as u64;
+        self.task.attempts += count(&|run| run.task == task.id);
+        self.agent.attempts += count(&|run| run.agent == agent);
+        self.day.attempts += active.len() as u64;
+        self.repository.attempts += active.len() as u64;
     }
 }
 

@@ -273,3 +273,7 @@ pub fn routed(trace: &Trace) -> Routed {
         fallbacks: trace.fallbacks.clone(),
     }
 }
+
+#[cfg(test)]
+#[path = "route_tests.rs"]
+mod tests;

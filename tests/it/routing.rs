@@ -34,7 +34,7 @@ fn lines(outcome: &Outcome) -> Vec<Value> {
 fn a_configured_fallback_takes_over_where_quota_ends_and_everybody_can_see_it() {
     let sandbox = scene(
         &[("dear", QUOTA, &["--fallback", "spare"]), ("other", GOOD, &[]), ("spare", GOOD, &[])],
-        "defaults: {agent: dear}\n",
+        "defaults: {agent: dear}\nbudgets: {task: {attempts: 1}}\n",
     );
     let first = sandbox.task("One", &[]);
     let outcome = sandbox.ai(&["run", &first, "--json"]);

@@ -81,7 +81,6 @@ pub fn run(world: &World, store: &mut SqliteStore, which: &Which, agent_name: Op
     while let Some(first) = refused(&report) {
         let which = Which::Task(report.task.id.to_string());
         let word = format!("run {}: {}; a configured fallback takes over", report.run.id, report.summary);
-        world.say(&word);
         let next = choose::choose(&stage, store, &which, Wish::After(&first)).and_then(|c| stage.perform(store, c));
         story.push(word);
         match next {

@@ -10,7 +10,7 @@ use crate::store::sqlite::tx::SqliteTx;
 
 impl SqliteTx<'_> {
     pub(super) fn read_agent_sums(&self, kind: Option<&str>) -> Result<Vec<AgentSum>, StoreError> {
-        let columns = "SELECT kind, agent, good, bad, runs, ms, tokens, cost, priced FROM agent_sum";
+        let columns = "SELECT kind, agent, good, bad, runs, good + bad, ms, tokens, cost, priced FROM agent_sum";
         let row = |row: &Row<'_>| {
             Ok(AgentSum {
                 kind: row.get(0)?,
@@ -27,7 +27,7 @@ impl SqliteTx<'_> {
     }
 
     pub(super) fn read_day_sums(&self, day: Option<i64>) -> Result<Vec<DaySum>, StoreError> {
-        let columns = "SELECT day, agent, runs, ms, tokens, cost, priced FROM day_sum";
+        let columns = "SELECT day, agent, runs, counted, ms, tokens, cost, priced FROM day_sum";
         let row = |row: &Row<'_>| Ok(DaySum { day: row.get(0)?, agent: row.get(1)?, spent: spent(row, 2)? });
         match day {
             Some(day) => self.sums(&format!("{columns} WHERE day = ?1 ORDER BY agent"), [day], row),
@@ -52,7 +52,7 @@ impl SqliteTx<'_> {
     }
 
     pub(super) fn read_task_spent(&self, task: &str) -> Result<Spent, StoreError> {
-        let sql = "SELECT count(*), coalesce(sum(ms), 0), coalesce(sum(tokens), 0), coalesce(sum(cost), 0), count(cost) \
+        let sql = "SELECT count(*), coalesce(sum(counted), 0), coalesce(sum(ms), 0), coalesce(sum(tokens), 0), coalesce(sum(cost), 0), count(cost) \
                    FROM run_use WHERE task = ?1";
         Ok(self.sums(sql, [task], |row| spent(row, 0))?.pop().unwrap_or_default())
     }
@@ -78,15 +78,16 @@ impl SqliteTx<'_> {
     }
 }
 
-/// Five columns from `at` on: runs, milliseconds, tokens, money, runs with a known price.
+/// Six columns from `at` on: runs, those that count, milliseconds, tokens, money, runs with a known price.
 fn spent(row: &Row<'_>, at: usize) -> rusqlite::Result<Spent> {
     let runs: u64 = row.get(at)?;
-    let priced: u64 = row.get(at + 4)?;
+    let priced: u64 = row.get(at + 5)?;
     Ok(Spent {
         runs,
-        ms: row.get(at + 1)?,
-        tokens: row.get(at + 2)?,
-        cost: Usd(row.get(at + 3)?),
+        attempts: row.get(at + 1)?,
+        ms: row.get(at + 2)?,
+        tokens: row.get(at + 3)?,
+        cost: Usd(row.get(at + 4)?),
         unpriced: runs.saturating_sub(priced),
     })
 }

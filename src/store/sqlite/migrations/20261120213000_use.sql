@@ -11,6 +11,7 @@ CREATE TABLE run_use (
     outcome    TEXT NOT NULL,
     good       INTEGER NOT NULL,
     bad        INTEGER NOT NULL,
+    counted    INTEGER NOT NULL,
     ms         INTEGER NOT NULL,
     tokens     INTEGER NOT NULL,
     cost       INTEGER,
@@ -32,9 +33,10 @@ CREATE TABLE agent_sum (
 ) WITHOUT ROWID;
 
 CREATE TABLE day_sum (
-    day    INTEGER NOT NULL,
+    day     INTEGER NOT NULL,
     agent  TEXT NOT NULL,
     runs   INTEGER NOT NULL,
+    counted INTEGER NOT NULL,
     ms     INTEGER NOT NULL,
     tokens INTEGER NOT NULL,
     priced INTEGER NOT NULL,
@@ -60,9 +62,9 @@ CREATE TRIGGER run_use_sums AFTER INSERT ON run_use BEGIN
         runs = runs + 1, good = good + NEW.good, bad = bad + NEW.bad, ms = ms + NEW.ms, tokens = tokens + NEW.tokens,
         priced = priced + (NEW.cost IS NOT NULL), cost = cost + coalesce(NEW.cost, 0);
     INSERT INTO day_sum VALUES
-        (NEW.day, NEW.agent, 1, NEW.ms, NEW.tokens, NEW.cost IS NOT NULL, coalesce(NEW.cost, 0))
+        (NEW.day, NEW.agent, 1, NEW.counted, NEW.ms, NEW.tokens, NEW.cost IS NOT NULL, coalesce(NEW.cost, 0))
     ON CONFLICT (day, agent) DO UPDATE SET
-        runs = runs + 1, ms = ms + NEW.ms, tokens = tokens + NEW.tokens,
+        runs = runs + 1, counted = counted + NEW.counted, ms = ms + NEW.ms, tokens = tokens + NEW.tokens,
         priced = priced + (NEW.cost IS NOT NULL), cost = cost + coalesce(NEW.cost, 0);
     -- A pause ends early only where a run that was begun after the refusal came to a good end.
     INSERT INTO agent_last VALUES
@@ -88,6 +90,7 @@ CREATE VIEW run_ended AS SELECT
         ('ready_for_review', 'needs_approval', 'unverified', 'needs_recheck') AS good,
     json_extract(r.data, '$.end.outcome') IN
         ('denied', 'send_back_checks', 'send_back_no_changes', 'retry') AS bad,
+    json_extract(r.data, '$.end.outcome') NOT IN ('retry_uncounted', 'environment') AS counted,
     max(json_extract(r.data, '$.end.at_ms') - json_extract(r.data, '$.started_ms'), 0) AS ms,
     coalesce(json_extract(r.data, '$.end.usage.tokens'), 0) AS tokens,
     CAST(round(json_extract(r.data, '$.end.usage.cost') * 1000000) AS INTEGER) AS cost,
