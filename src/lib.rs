@@ -1,7 +1,7 @@
 //! `ai`: Git-native coordination for coding agents.
 //!
 //! Modules are layers and look one way only, checked by `tests/tidy.rs`:
-//! `base ← domain ← policy ← store, git, process, config ← connector, checks, notify ← ops ← cli`.
+//! `base ← domain ← policy ← store, git, process, config ← connector, router, checks, notify ← ops ← cli`.
 
 #![allow(
     dead_code,
@@ -20,4 +20,5 @@ mod notify;
 mod ops;
 mod policy;
 mod process;
+mod router;
 mod store;

@@ -36,6 +36,11 @@ impl Context {
         !self.global.quiet
     }
 
+    /// What `--as` said.
+    pub(super) fn actor_argument(&self) -> Option<&str> {
+        self.global.actor.as_deref()
+    }
+
     /// The directory that the command is about: `-C`, else the current one.
     pub(super) fn start_dir(&self) -> Result<PathBuf, CliError> {
         let here = env::current_dir()

@@ -1,5 +1,6 @@
 //! From the bytes of a configuration file to a configuration, or to all of its problems at once.
 
+use super::load_routing;
 use super::model::{AcceptMode, CacheMode, Check, CheckParser, CommandLine, Config, Isolation, LockCase};
 use super::origin::Origins;
 use crate::base::fs::{self, FsError};
@@ -74,7 +75,7 @@ struct Reader {
 }
 
 /// One section of the file: takes fields, remembers where they stand.
-struct Section<'r, 'n> {
+pub(super) struct Section<'r, 'n> {
     name: &'static str,
     fields: Fields<'n>,
     reader: &'r mut Reader,
@@ -93,6 +94,8 @@ impl Reader {
         self.section(&mut fields, "defaults", |section| defaults(section, config));
         self.section(&mut fields, "locks", |section| locks(section, config));
         self.section(&mut fields, "runs", |section| runs(section, config));
+        self.section(&mut fields, "router", |section| load_routing::router(section, config));
+        self.section(&mut fields, "budgets", |section| load_routing::budgets(section, config));
         self.section(&mut fields, "accept", |section| accept(section, config));
         self.section(&mut fields, "notify", |section| {
             section.set("desktop", &mut config.notify.desktop, yaml::bool_of);
@@ -231,7 +234,7 @@ impl<'n> Section<'_, 'n> {
     }
 
     /// Replaces a default by the value of a field, where it is there and in order.
-    fn set<T>(
+    pub(super) fn set<T>(
         &mut self,
         key: &'static str,
         slot: &mut T,
@@ -258,7 +261,12 @@ impl<'n> Section<'_, 'n> {
     }
 
     /// A list of texts, each of which has to pass a check.
-    fn texts(&mut self, key: &'static str, slot: &mut Vec<String>, check: impl Fn(&str) -> Result<(), String>) {
+    pub(super) fn texts(
+        &mut self,
+        key: &'static str,
+        slot: &mut Vec<String>,
+        check: impl Fn(&str) -> Result<(), String>,
+    ) {
         if let Some(node) = self.take(key) {
             *slot = self.reader.checked_texts(node, &format!("`{key}`"), check);
         }

@@ -6,6 +6,7 @@
 pub mod credentials;
 mod detect;
 mod load;
+mod load_routing;
 mod model;
 mod origin;
 mod template;

@@ -2,6 +2,8 @@
 
 use super::origin::Origins;
 use crate::base::{duration, hash};
+use crate::domain::budget::Amounts;
+use crate::domain::routing::Weights;
 use crate::domain::sandbox::{Network, Wish};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -20,6 +22,10 @@ pub struct Config {
     pub locks: Locks,
     /// How runs are made.
     pub runs: Runs,
+    /// Who works on what, where several agents could.
+    pub router: Router,
+    /// Ceilings on what runs use.
+    pub budgets: Budgets,
     /// How accepted work is taken over.
     pub accept: Accept,
     /// Whom to tell when a run wants a person.
@@ -191,6 +197,34 @@ pub struct Runs {
     pub port_base: u32,
     /// What must be free on the disk before a run is begun, in MiB; default 512.
     pub disk_floor_mb: u32,
+}
+
+/// Who works on what, where several agents could.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Router {
+    /// Agents in the order in which they are preferred.
+    pub prefer: Vec<String>,
+    /// Capabilities that a type of task, or a label, asks for.
+    pub capabilities: BTreeMap<String, Vec<String>>,
+    /// Who stands in for an agent that is out of quota or not logged in, beside what its own file says.
+    pub fallback: BTreeMap<String, Vec<String>>,
+    /// How the parts of a score weigh.
+    pub weights: Weights,
+}
+
+/// Ceilings on what runs use.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Budgets {
+    /// One run.
+    pub run: Amounts,
+    /// All runs of a task.
+    pub task: Amounts,
+    /// Each agent, a day.
+    pub agent: Amounts,
+    /// All agents, a day.
+    pub day: Amounts,
+    /// All runs of the repository.
+    pub repository: Amounts,
 }
 
 /// How accepted work reaches its target.

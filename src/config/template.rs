@@ -82,6 +82,24 @@ runs:
   port_base: 20000
   disk_floor_mb: 512
 
+# Which agent gets a task that names none, where several could; docs/routing.md has the rules, `ai route explain TASK` the reasons.
+router:
+  prefer: []        # agents, most wanted first
+  capabilities: {}  # what a type of task or a label asks for
+#  capabilities: {bug: [rust], ui: [web]}
+  fallback: {}      # who stands in for an agent that is out of quota or not logged in; nobody else does
+#  fallback: {claude: [codex]}
+  weights: {success: 4, labels: 2, prefer: 3, health: 2, load: 2, cost: 1}
+
+# Ceilings, in `tokens`, `money` (US dollars), `minutes` and `attempts` (runs); `ai budget` shows what is left.
+budgets:
+  run: {}           # one run
+  task: {}          # all runs of a task
+  agent: {}         # each agent, a day (UTC)
+  day: {}           # all agents together, a day
+  repository: {}    # all runs there ever were
+#  day: {tokens: 2000000, money: 10.00}
+
 accept:
   mode: merge       # merge, ff-only, or branch to leave the branch for a pull request
 #  target: main     # else the branch that the work started from
@@ -139,7 +157,8 @@ mod tests {
     #[test]
     fn what_is_commented_out_is_right_when_taken_in() {
         let text = default_text(&[]).replace("checks: {}\n#", "checks:\n ").replace("modules: {}\n#", "modules:\n ");
-        let text = text.replace("  shared: []\n#", "");
+        let text = text.replace("  shared: []\n#", "").replace("  day: {}", "#");
+        let text = text.replace("  capabilities: {} ", "#").replace("  fallback: {} ", "#");
         let text = text.replace("\n#  ", "\n  ");
         let config = parse(text.as_bytes(), FILE).unwrap();
         assert_eq!(config.modules["auth"].len(), 2);

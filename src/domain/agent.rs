@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::money::Usd;
 use crate::domain::sandbox::{Demand, Network};
 
 /// The longest name of an agent or a connector, in bytes.
@@ -104,6 +105,9 @@ pub struct Agent {
     /// Ceilings of each run.
     #[serde(default)]
     pub limits: AgentLimits,
+    /// Who takes a task over where this one is out of quota or not logged in, in order; nobody else does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallback: Vec<Name>,
     /// Names of variables that the agent gets from the user's environment, beyond those of its connector.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env_pass: Vec<String>,
@@ -157,11 +161,17 @@ pub struct AgentLimits {
     pub attempts: u32,
     /// Output of one run, in MiB.
     pub output_mb: u32,
+    /// Tokens of one run, where its CLI reports them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// Money of one run in US dollars, where its CLI knows the price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub money: Option<Usd>,
 }
 
 impl Default for AgentLimits {
     fn default() -> Self {
-        Self { minutes: 60, silence_minutes: 15, parallel: 1, attempts: 3, output_mb: 256 }
+        Self { minutes: 60, silence_minutes: 15, parallel: 1, attempts: 3, output_mb: 256, tokens: None, money: None }
     }
 }
 
@@ -187,6 +197,7 @@ impl Agent {
             labels: BTreeSet::new(),
             capabilities: BTreeSet::new(),
             limits: AgentLimits::default(),
+            fallback: Vec::new(),
             env_pass: Vec::new(),
             home: None,
             sandbox: None,
@@ -212,6 +223,9 @@ impl Agent {
         for capability in &self.capabilities {
             check_word("capabilities", capability)?;
         }
+        if self.fallback.contains(&self.name) {
+            return Err(BadField { field: "fallback".into(), why: "an agent cannot stand in for itself".into() });
+        }
         check_argv("argv", &self.argv)?;
         check_env_names("env_pass", &self.env_pass)
     }
@@ -230,6 +244,10 @@ impl AgentLimits {
             if value == 0 || value > most {
                 return Err(BadField { field: field.into(), why: format!("{value} is not between 1 and {most}") });
             }
+        }
+        if self.tokens == Some(0) || self.money == Some(Usd(0)) {
+            let field = if self.tokens == Some(0) { "limits.tokens" } else { "limits.money" };
+            return Err(BadField { field: field.into(), why: "must be more than nothing".into() });
         }
         Ok(())
     }

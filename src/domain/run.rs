@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::budget::RunUsage;
 use crate::domain::decision::Override;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::time::WallMs;
@@ -46,12 +47,59 @@ pub struct Run {
     /// The lost run whose snapshot this one takes up, instead of asking an agent again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<RunId>,
+    /// How its agent was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routed: Option<Routed>,
     /// What a started accept is about to put where; the effect can be looked up by it after a crash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepting: Option<Accepting>,
     /// How it ended; absent while it has not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<RunEnd>,
+}
+
+/// How the agent of a run was chosen; the whole trace stands in `routing.json` of the run's directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Routed {
+    /// By what.
+    pub by: RoutedBy,
+    /// Why, in words.
+    pub why: String,
+    /// The agent in whose place it stands, where it is a fallback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_of: Option<String>,
+    /// Who would take over, in order, should its quota end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallbacks: Vec<String>,
+}
+
+/// What decided about an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RoutedBy {
+    /// A person named it with `--agent`.
+    Override,
+    /// The task asks for it.
+    Task,
+    /// It is the project's default.
+    Default,
+    /// It stands in for one that is out of quota or not logged in.
+    Fallback,
+    /// It had the best score, or was the only one that could.
+    Score,
+}
+
+impl RoutedBy {
+    /// The stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RoutedBy::Override => "override",
+            RoutedBy::Task => "task",
+            RoutedBy::Default => "default",
+            RoutedBy::Fallback => "fallback",
+            RoutedBy::Score => "score",
+        }
+    }
 }
 
 /// A process, told from a later one with the same number.
@@ -128,4 +176,13 @@ pub struct RunEnd {
     pub outcome: Outcome,
     /// One line for people.
     pub summary: String,
+    /// What it used, where its CLI told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<RunUsage>,
+    /// Until when its agent is not to be asked again: its provider has refused for quota or login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_until_ms: Option<WallMs>,
+    /// The budget that ended it, such as `run.tokens`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<String>,
 }

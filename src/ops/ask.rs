@@ -2,7 +2,7 @@
 
 use crate::base::id;
 use crate::domain::action::Action;
-use crate::domain::decision::{DecisionRecord, Effect, Resource};
+use crate::domain::decision::{Decision, DecisionRecord, Effect, Resource};
 use crate::domain::event::Event;
 use crate::domain::path_pattern::PathPattern;
 use crate::domain::task::Task;
@@ -87,6 +87,16 @@ pub fn all_or_refuse(tx: &mut dyn Tx, cx: &Cx, entries: &[NewTask]) -> Result<()
 
 /// The policy's answer as a record, without storing it.
 pub fn answer(cx: &Cx, question: &Question) -> DecisionRecord {
+    let id = format!("d-{}", id::random_text(10));
+    decide(cx, question).record(id, cx.now.wall_ms, question.action, &cx.actor, &question.resource)
+}
+
+/// The bare effect of the policy's answer, for looking at many actors.
+pub fn effect(cx: &Cx, question: &Question) -> Effect {
+    decide(cx, question).effect
+}
+
+fn decide(cx: &Cx, question: &Question) -> Decision {
     let request =
         Request { action: question.action, actor: &cx.actor, resource: &question.resource, facts: &question.facts };
     let case = cx.rules.case;
@@ -95,9 +105,7 @@ pub fn answer(cx: &Cx, question: &Question) -> DecisionRecord {
         // A pattern that cannot be read might meet anything: the stricter answer is the safe one.
         _ => true,
     };
-    let decision = policy::decide(cx.policy.state(), &request, &overlap);
-    let id = format!("d-{}", id::random_text(10));
-    decision.record(id, cx.now.wall_ms, question.action, &cx.actor, &question.resource)
+    policy::decide(cx.policy.state(), &request, &overlap)
 }
 
 /// True where a person has said yes to exactly this: same action, actor and resource.

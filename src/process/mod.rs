@@ -9,6 +9,7 @@
 //!
 //! Deliberately absent: shells, pipes between commands, and pseudo-terminals. A child has no controlling terminal and cannot ask.
 
+pub mod again;
 mod capture;
 pub mod captured;
 pub mod editor;

@@ -1,10 +1,12 @@
 //! The narrow traits that operations are written over.
 
 use crate::domain::actor::Actor;
+use crate::domain::budget::Spent;
 use crate::domain::decision::DecisionRecord;
 use crate::domain::event::{Event, HeldLock};
 use crate::domain::evidence::Evidence;
 use crate::domain::fold::Tables;
+use crate::domain::history::{AgentLast, AgentSum, DaySum};
 use crate::domain::ids::{RunId, Subject, TaskId};
 use crate::domain::lease::Lease;
 use crate::domain::path_pattern::PrefixQuery;
@@ -64,6 +66,14 @@ pub trait Tx: Tables<Error = StoreError> {
     fn runs(&mut self, task: &TaskId) -> Result<Vec<Run>, StoreError>;
     /// Every run, in id order.
     fn all_runs(&mut self) -> Result<Vec<Run>, StoreError>;
+    /// Ended runs by type of task and agent, for one type where it is named. Reads sums, not runs.
+    fn agent_sums(&mut self, kind: Option<&str>) -> Result<Vec<AgentSum>, StoreError>;
+    /// What agents used by day, for one day where it is named. Reads sums, not runs.
+    fn day_sums(&mut self, day: Option<i64>) -> Result<Vec<DaySum>, StoreError>;
+    /// How the last run of each agent ended.
+    fn agents_last(&mut self) -> Result<Vec<AgentLast>, StoreError>;
+    /// What the ended runs of a task used.
+    fn task_spent(&mut self, task: &TaskId) -> Result<Spent, StoreError>;
     /// Evidence of a task (of one run), oldest first; of all tasks where no task is named.
     fn evidence(&mut self, task: Option<&TaskId>, run: Option<&RunId>) -> Result<Vec<Evidence>, StoreError>;
     /// Decision records, oldest first; of one task where one is named; only the last `limit` where given.

@@ -49,7 +49,7 @@ fn a_healthy_project_is_found_healthy() {
     ----- stdout -----
     ok    git        version [VERSION]
     ok    repository a checkout, [PATH]/repo
-    ok    store      whole; 0 tasks, 1 records, format 1.0, id [ID]
+    ok    store      whole; 0 tasks, 1 records, format 1.1, id [ID]
     ok    log        head [HASH] (`--deep` follows the whole chain)
     ok    backup     there is no backup yet, and little to lose
     ok    link       .ai/state leads to the store
@@ -70,7 +70,7 @@ fn a_healthy_project_is_found_healthy() {
     ----- stdout -----
     ok    git        version [VERSION]
     ok    repository a checkout, [PATH]/repo
-    ok    store      whole; 1 tasks, 3 records, format 1.0, id [ID]
+    ok    store      whole; 1 tasks, 3 records, format 1.1, id [ID]
     ok    log        3 records, chain intact, tables agree; head [HASH]
     ok    backup     there is no backup yet, and little to lose
     ok    link       .ai/state leads to the store
@@ -108,7 +108,7 @@ fn broken_files_of_the_project_are_named_with_what_helps() {
     assert_eq!(scene.ai(&["doctor"]).code, Some(1));
     snapshot!(troubles(&scene), @r#"
     warn link: .ai/state is missing; it is for people alone, `ai` needs it not -> ai init
-    bad config: .ai/config.yaml:2:1: the configuration has no field `nonsense`; known are version, modules, checks, defaults, locks, runs, accept, notify, redact -> correct the file, or remove it to work with the defaults
+    bad config: .ai/config.yaml:2:1: the configuration has no field `nonsense`; known are version, modules, checks, defaults, locks, runs, router, budgets, accept, notify, redact -> correct the file, or remove it to work with the defaults
     bad policy: the policy cannot be read, so everything is denied: .ai/policy.yaml:1:8: not usable as YAML: unclosed bracket '[' -> ai policy validate
     bad agents: [PATH]/repo/.ai/agents/x.yaml: name: invalid type: sequence, expected a string at line 1 column 7 -> null
     warn trust: .ai/agents/x.yaml was added and 1 more: nothing of it runs on this machine yet -> ai trust --show
@@ -204,7 +204,7 @@ fn bare_repositories_and_linked_worktrees_are_examined() {
     ----- stdout -----
     ok    git        version [VERSION]
     ok    repository a bare repository, [PATH]/repo
-    ok    store      whole; 0 tasks, 1 records, format 1.0, id [ID]
+    ok    store      whole; 0 tasks, 1 records, format 1.1, id [ID]
     ok    log        head [HASH] (`--deep` follows the whole chain)
     ok    backup     there is no backup yet, and little to lose
     ok    project    a bare repository has no .ai/; the defaults and the built-in rules count

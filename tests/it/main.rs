@@ -30,6 +30,7 @@ mod policy;
 mod quick_start;
 mod ready;
 mod repositories;
+mod routing;
 mod run_basic;
 mod run_failpoints;
 mod run_nasty;

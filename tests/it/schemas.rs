@@ -92,7 +92,7 @@ fn is_of(wanted: &Value, value: &Value) -> bool {
 }
 
 #[track_caller]
-fn fits(scene: &Sandbox, name: &str, value: &Value) {
+pub fn fits(scene: &Sandbox, name: &str, value: &Value) {
     let schema = scene.ai_json(&["schema", name]);
     let checker = Checker { root: &schema };
     if let Err(why) = checker.check(&schema, value, name) {

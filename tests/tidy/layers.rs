@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
 const SIBLINGS: &[(&str, &str, &str)] = &[];
 
 /// Layers of pure decisions, and what would make them impure.
-const PURE: &[&str] = &["domain", "policy"];
+const PURE: &[&str] = &["domain", "policy", "router"];
 const IMPURE: &[&str] = &[
     "crate::base::clock",
     "crate::base::env",

@@ -5,14 +5,18 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::domain::agent::Agent;
+use crate::domain::budget::{Scope, Unit};
 use crate::domain::decision::DecisionRecord;
 use crate::domain::evidence::Evidence;
+use crate::domain::history::AgentLast;
 use crate::domain::ids::{EvidenceId, RunId, TaskId};
 use crate::domain::run::{Run, Step};
 use crate::domain::task::Task;
 use crate::domain::verdict::{Cell, Outcome};
 use crate::git::diff::Change;
 use crate::ops::evidence::Found;
+use crate::router::Trace;
 
 /// The answer to `ai run`.
 #[derive(Serialize, JsonSchema)]
@@ -31,6 +35,88 @@ pub(in crate::cli) struct RunAnswer<'a> {
     pub(in crate::cli) warnings: &'a [String],
     /// The directory with the run's files.
     pub(in crate::cli) dir: &'a Path,
+}
+
+/// The answer to `ai route explain`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct RouteAnswer<'a> {
+    /// The task.
+    pub(in crate::cli) task: &'a TaskId,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub(in crate::cli) kind: &'a str,
+    /// The choice with its reasons.
+    pub(in crate::cli) trace: &'a Trace,
+}
+
+/// A line of `ai budget`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct BudgetLine<'a> {
+    /// Its name, such as `day.tokens`.
+    pub(in crate::cli) budget: String,
+    /// The agent or task, where it is about one.
+    pub(in crate::cli) of: Option<&'a str>,
+    /// What it is about.
+    pub(in crate::cli) scope: Scope,
+    /// What is counted: tokens, US dollars, minutes, or runs.
+    pub(in crate::cli) unit: Unit,
+    /// Used.
+    pub(in crate::cli) spent: f64,
+    /// Allowed.
+    pub(in crate::cli) limit: f64,
+    /// Left.
+    pub(in crate::cli) left: f64,
+    /// Runs whose price nobody knows.
+    pub(in crate::cli) unpriced_runs: u64,
+    /// When a daily budget is filled again.
+    pub(in crate::cli) filled_ms: Option<i64>,
+}
+
+/// A line of `ai agent list`, and the answer to `ai agent show`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct AgentLine<'a> {
+    /// The agent as its file says.
+    #[serde(flatten)]
+    pub(in crate::cli) agent: &'a Agent,
+    /// How it fares; null where there is no store yet.
+    pub(in crate::cli) status: Option<AgentStatus>,
+}
+
+/// How an agent fares.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct AgentStatus {
+    /// Runs that it is at work on.
+    pub(in crate::cli) load: u32,
+    /// `ok`, `failing`, `no_quota` or `no_login`.
+    pub(in crate::cli) health: &'static str,
+    /// How its last run ended.
+    pub(in crate::cli) last: Option<AgentLast>,
+}
+
+/// A line of `ai agent stats`.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct AgentStats<'a> {
+    /// The agent.
+    pub(in crate::cli) agent: &'a str,
+    /// The type of task.
+    #[serde(rename = "type")]
+    pub(in crate::cli) kind: &'a str,
+    /// Ended runs.
+    pub(in crate::cli) runs: u64,
+    /// Runs whose work went on to a person.
+    pub(in crate::cli) good: u64,
+    /// Runs that failed or were sent back; the rest was nobody's fault.
+    pub(in crate::cli) bad: u64,
+    /// Good ones among good and bad, from 0 to 1; null where there are none.
+    pub(in crate::cli) success: Option<f64>,
+    /// Average time of a run in milliseconds.
+    pub(in crate::cli) average_ms: u64,
+    /// Tokens of all runs.
+    pub(in crate::cli) tokens: u64,
+    /// Money of all runs, where it is known.
+    pub(in crate::cli) cost_usd: f64,
+    /// Runs whose price nobody knows.
+    pub(in crate::cli) unpriced_runs: u64,
 }
 
 /// The answer to `ai review`.

@@ -3,6 +3,8 @@
 use clap::{Args, Subcommand};
 
 use crate::base::text::one_line;
+use crate::cli::answer::AgentLine;
+use crate::cli::cmd::agent_stats::{self, Fares};
 use crate::cli::cmd::{Outcome, agent_detect};
 use crate::cli::context::Context;
 use crate::cli::exit;
@@ -14,8 +16,10 @@ use crate::ops::agents;
 pub(in crate::cli) enum AgentCommand {
     /// Register an agent: a connector with its model, labels and limits
     Register(RegisterArgs),
-    /// List the agents
+    /// List the agents: what they are, what they are at work on, how they fare
     List(ListArgs),
+    /// Show how often agents succeed, how long they take and what they cost, by type of task
+    Stats(agent_stats::StatsArgs),
     /// Show one agent
     Show(ShowArgs),
     /// Add or remove labels of an agent
@@ -51,6 +55,12 @@ pub(in crate::cli) struct RegisterArgs {
     /// Longest run in minutes
     #[arg(long, value_name = "N")]
     minutes: Option<u32>,
+    /// Runs at the same time
+    #[arg(long, value_name = "N")]
+    parallel: Option<u32>,
+    /// Who takes over where it is out of quota or not logged in, in order; nobody else does
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    fallback: Vec<String>,
     /// Longest time without output in minutes
     #[arg(long, value_name = "N")]
     silence_minutes: Option<u32>,
@@ -99,6 +109,7 @@ pub(super) fn run(command: AgentCommand, context: &mut Context) -> Outcome {
     match command {
         AgentCommand::Register(args) => register(args, context),
         AgentCommand::List(args) => list(&args, context),
+        AgentCommand::Stats(args) => agent_stats::run(&args, context),
         AgentCommand::Show(args) => show(&args, context),
         AgentCommand::Label(args) => label(&args, context),
         AgentCommand::Remove(args) => remove(&args, context),
@@ -114,6 +125,8 @@ pub(super) fn register(args: RegisterArgs, context: &mut Context) -> Outcome {
     agent.capabilities = args.capability.into_iter().collect();
     agent.env_pass = args.env;
     agent.home = args.home;
+    agent.fallback = args.fallback.iter().map(|name| agents::agent_name(name)).collect::<Result<_, _>>()?;
+    agent.limits.parallel = args.parallel.unwrap_or(agent.limits.parallel);
     agent.limits.minutes = args.minutes.unwrap_or(agent.limits.minutes);
     agent.limits.silence_minutes = args.silence_minutes.unwrap_or(agent.limits.silence_minutes);
     let root = context.root()?.to_owned();
@@ -133,15 +146,17 @@ pub(super) fn list(args: &ListArgs, context: &mut Context) -> Outcome {
         context.ui.warn(&broken.to_string());
     }
     let wanted = |agent: &&Agent| args.label.as_ref().is_none_or(|label| agent.labels.contains(label));
+    let fares = Fares::read(context)?;
     for agent in files.agents.iter().filter(wanted) {
-        print(agent, context);
+        print_faring(agent, &fares, context);
     }
     Ok(exit::OK)
 }
 
 fn show(args: &ShowArgs, context: &mut Context) -> Outcome {
     let agent = agents::load(context.root()?, &args.name)?;
-    print(&agent, context);
+    let fares = Fares::read(context)?;
+    print_faring(&agent, &fares, context);
     if !context.ui.json() {
         let limits = agent.limits;
         context.ui.line(&format!("  command  {}", one_line(&agent.argv.join(" "))));
@@ -177,19 +192,25 @@ fn remove(args: &ShowArgs, context: &mut Context) -> Outcome {
     Ok(exit::OK)
 }
 
+fn print_faring(agent: &Agent, fares: &Fares, context: &mut Context) {
+    if context.ui.json() {
+        context.ui.object(&AgentLine { agent, status: fares.status(agent) });
+        return;
+    }
+    context.ui.line(&format!("{}{}", line(agent), fares.text(agent)));
+}
+
 fn print(agent: &Agent, context: &mut Context) {
     if context.ui.json() {
         context.ui.object(agent);
         return;
     }
+    context.ui.line(&line(agent));
+}
+
+fn line(agent: &Agent) -> String {
     let labels: Vec<&str> = agent.labels.iter().map(String::as_str).collect();
     let model = agent.model.as_deref().unwrap_or("-");
     let off = if agent.enabled { "" } else { "  (disabled)" };
-    context.ui.line(&format!(
-        "{:<16} {:<12} {:<16} {}{off}",
-        agent.name,
-        agent.connector,
-        one_line(model),
-        labels.join(",")
-    ));
+    format!("{:<16} {:<12} {:<16} {}{off}", agent.name, agent.connector, one_line(model), labels.join(","))
 }

@@ -3,7 +3,9 @@
 mod accept;
 mod agent;
 mod agent_detect;
+mod agent_stats;
 mod backup;
+mod budget;
 mod completions;
 mod config;
 mod doctor;
@@ -16,6 +18,7 @@ mod policy;
 mod recover;
 mod restore;
 mod review;
+mod route;
 mod run;
 mod schema;
 mod status;
@@ -62,6 +65,11 @@ pub(super) enum Command {
     Lock(lock::LockCommand),
     /// Run a task by an agent: worktree, agent, snapshot, checks, verdict
     Run(run::RunArgs),
+    /// Show budgets and what is left of them
+    Budget(budget::BudgetArgs),
+    /// Say which agent would get a task, and why
+    #[command(subcommand)]
+    Route(route::RouteCommand),
     /// Show a run's verdict, checks, decisions and change
     Review(review::ReviewArgs),
     /// List, show, verify and hand out what was recorded about runs
@@ -130,6 +138,8 @@ pub(super) fn dispatch(command: Command, context: &mut Context) -> Outcome {
         Command::Trust(args) => trust::run(&args, context),
         Command::Lock(command) => lock::run(&command, context),
         Command::Run(args) => run::run(&args, context),
+        Command::Budget(args) => budget::run(&args, context),
+        Command::Route(command) => route::run(&command, context),
         Command::Review(args) => review::run(&args, context),
         Command::Evidence(command) => evidence::run(&command, context),
         Command::Accept(args) => accept::accept(&args, context),

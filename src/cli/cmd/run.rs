@@ -1,37 +1,57 @@
 //! `ai run`
 
+use std::ffi::OsString;
+
 use clap::Args;
 
-use crate::base::text::multi_line;
+use crate::base::text::{multi_line, one_line};
 use crate::cli::answer::RunAnswer;
 use crate::cli::cmd::world::world;
 use crate::cli::cmd::{Outcome, backup};
 use crate::cli::context::Context;
+use crate::cli::error::CliError;
 use crate::cli::exit;
+use crate::domain::ids::TaskId;
 use crate::domain::sandbox::Wish;
 use crate::domain::verdict::{self, Lifecycle};
 use crate::notify::{Delivery, Notice, desktop};
 use crate::ops::claim::Which;
-use crate::ops::run::{self, Report};
+use crate::ops::refusal::Refusal;
+use crate::ops::run::{self, Report, all};
 use crate::store::sqlite::Access;
 
 #[derive(Args)]
 pub(in crate::cli) struct RunArgs {
     /// The task; any unique prefix of its id
-    #[arg(required_unless_present = "next", value_name = "TASK")]
+    #[arg(required_unless_present_any = ["next", "all"], value_name = "TASK")]
     id: Option<String>,
     /// Run the most urgent ready task whose paths are free
     #[arg(long, conflicts_with = "id")]
     next: bool,
-    /// The agent; else the task's own, the configured one, or the only one
+    /// Run every ready task once, each by the agent that the router chooses
+    #[arg(long, conflicts_with_all = ["id", "next"])]
+    all: bool,
+    /// With --all: how many at a time
+    #[arg(long, value_name = "N", requires = "all", value_parser = clap::value_parser!(u16).range(1..=256))]
+    parallel: Option<u16>,
+    /// The agent, whatever the router would choose; see `ai route explain`
     #[arg(long, value_name = "NAME")]
     agent: Option<String>,
     /// Let the agent and the checks do whatever you may do; the evidence says so
     #[arg(long)]
     no_sandbox: bool,
+    /// Ends when standard input does: how `ai run --all` holds its children
+    #[arg(long, hide = true)]
+    leashed: bool,
 }
 
 pub(super) fn run(args: &RunArgs, context: &mut Context) -> Outcome {
+    if args.leashed {
+        crate::process::again::obey_leash();
+    }
+    if args.all {
+        return run_all(args, context);
+    }
     let mut world = world(context)?;
     if args.no_sandbox {
         world.sandbox = Some(Wish::None);
@@ -45,6 +65,62 @@ pub(super) fn run(args: &RunArgs, context: &mut Context) -> Outcome {
         notify(&report, context);
     }
     Ok(code(&report))
+}
+
+/// Runs everything that is ready, and shows what became of it.
+fn run_all(args: &RunArgs, context: &mut Context) -> Outcome {
+    let world = world(context)?;
+    let own = child_args(args, context)?;
+    let child = |id: &TaskId| [&own[..], &[OsString::from(id.as_str())]].concat();
+    let mut store = context.store(Access::Write)?;
+    let order =
+        all::Order { parallel: usize::from(args.parallel.unwrap_or(1)), agent: args.agent.as_deref(), args: &child };
+    let json = context.ui.json();
+    let mut each = |line: &all::Line| {
+        if json {
+            context.ui.object(line);
+            context.ui.flush();
+        }
+    };
+    let summary = all::all(&world, &mut store, &order, &mut each)?;
+    if summary.lines.is_empty() && !summary.interrupted {
+        return Err(Refusal::NothingReady { locked: 0 }.into());
+    }
+    if !json {
+        table(&summary, context);
+    }
+    Ok(summary.code())
+}
+
+/// This command again, for one task: with the same directory, name and talk.
+fn child_args(args: &RunArgs, context: &Context) -> Result<Vec<OsString>, CliError> {
+    let mut all: Vec<OsString> = vec!["-C".into(), context.start_dir()?.into_os_string()];
+    all.extend(context.actor_argument().into_iter().flat_map(|name| ["--as".into(), name.into()]));
+    all.extend((!context.is_talkative()).then(|| "--quiet".into()));
+    all.extend(["--json", "run", "--leashed"].map(OsString::from));
+    all.extend(args.agent.iter().flat_map(|name| ["--agent".into(), name.into()]));
+    all.extend(args.no_sandbox.then(|| "--no-sandbox".into()));
+    all.push("--".into());
+    Ok(all)
+}
+
+fn table(summary: &all::Summary, context: &mut Context) {
+    for line in &summary.lines {
+        let agent = match (&line.agent, &line.fallback_of) {
+            (Some(agent), Some(first)) => format!("{agent} (for {first})"),
+            (Some(agent), None) => agent.clone(),
+            (None, _) => "-".to_owned(),
+        };
+        let outcome = line.outcome.as_deref().unwrap_or("not started");
+        let run = line.run.as_deref().unwrap_or(line.task.as_str());
+        context.ui.line(&format!("{run:<14} {agent:<20} {outcome:<18} {:<8} {}", line.status, one_line(&line.title)));
+        if line.code != 0 {
+            context.ui.line(&format!("  {}", multi_line(&line.summary).replace('\n', "\n  ")));
+        }
+    }
+    let review = summary.lines.iter().filter(|line| line.status == "review").count();
+    let word = if summary.interrupted { "stopped: " } else { "" };
+    context.ui.say(&format!("{word}{} tasks run, {review} wait for your review", summary.lines.len()));
 }
 
 fn code(report: &Report) -> u8 {

@@ -23,6 +23,7 @@ use crate::ops::detect::Found;
 use crate::ops::doctor::Finding;
 use crate::ops::export::Header;
 use crate::ops::import;
+use crate::ops::run::all;
 use crate::ops::trust::Change;
 use crate::ops::worktree::{Item, Listed, Saved};
 use crate::policy;
@@ -56,8 +57,11 @@ const fn read<T: JsonSchema>(name: &'static str, about: &'static str) -> Publish
 /// Everything that is published, sorted by name.
 const ALL: &[Published] = &[
     printed::<answer::AcceptAnswer<'_>>("accept", "`ai accept`"),
-    printed::<Agent>("agent", "a line of `ai agent list`, and `ai agent show`"),
+    printed::<Agent>("agent", "`ai agent register` and `ai agent label`"),
+    printed::<answer::AgentLine<'_>>("agent-line", "a line of `ai agent list`, and `ai agent show`"),
+    printed::<answer::AgentStats<'_>>("agent-stats", "a line of `ai agent stats`"),
     printed::<answer::BackupAnswer>("backup", "`ai backup`"),
+    printed::<answer::BudgetLine<'_>>("budget", "a line of `ai budget`"),
     printed::<answer::ClaimAnswer<'_>>("claim", "`ai task claim` and `ai task handoff`"),
     printed::<config::Entry>("config-entry", "a line of `ai config show`"),
     printed::<DecisionRecord>("decision", "a line of `ai policy log`, and `ai policy explain`"),
@@ -85,7 +89,9 @@ const ALL: &[Published] = &[
     printed::<answer::RecoverLine<'_>>("recover", "a line of `ai recover`"),
     printed::<answer::RestoreAnswer<'_>>("restore", "`ai restore`"),
     printed::<answer::ReviewAnswer<'_>>("review", "`ai review`"),
+    printed::<answer::RouteAnswer<'_>>("route", "`ai route explain`"),
     printed::<answer::RunAnswer<'_>>("run", "`ai run`"),
+    printed::<all::Line>("run-all", "a line of `ai run --all`"),
     printed::<answer::SchemaLine<'_>>("schema", "a line of `ai schema`"),
     printed::<answer::StatusAnswer<'_>>("status", "`ai status`"),
     printed::<Task>("task", "a line of `ai task list`, and whatever shows or changes one task"),

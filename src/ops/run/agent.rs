@@ -14,6 +14,7 @@ use crate::connector::launch::{LaunchPlan, LaunchRequest, Session, StdinSource a
 use crate::connector::manifest::Manifest;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_event::{AgentEvent, AgentResult};
+use crate::domain::budget::{self, Level, RunUsage, Unit};
 use crate::domain::lease::Token;
 use crate::domain::process_end::ProcessEnd;
 use crate::domain::run::Run;
@@ -54,6 +55,9 @@ pub struct AgentEnd {
     /// Files outside of its worktree that it says itself it changed, and that did change.
     #[serde(default)]
     pub trespasses: Vec<String>,
+    /// The budget that ended it, such as `run.tokens`.
+    #[serde(default)]
+    pub budget: Option<String>,
 }
 
 /// What the agent's step is given.
@@ -78,6 +82,8 @@ pub struct AgentStep<'a> {
     pub token: &'a Token,
     /// The limits of the policy under which it runs.
     pub limits: &'a policy::Limits,
+    /// Ceilings on what it uses.
+    pub budget: &'a [Level],
 }
 
 /// Runs the agent to its end.
@@ -105,7 +111,8 @@ pub fn run_agent(world: &World, step: &AgentStep<'_>, cancel: &CancelToken) -> R
     let mut spec = spawn_spec(world, step, &plan, &ground)?;
     let ports = ports::of_run(&world.config, step.dir, &step.run.worktree)?;
     spec.env.extend(ports::variables(&ports));
-    let mut listener = Listener::new(step.connector.parser(), &step.dir.join("events.jsonl"))?;
+    let meter = Meter { levels: step.budget.to_vec(), cancel: cancel.clone(), reached: None };
+    let mut listener = Listener::new(step.connector.parser(), &step.dir.join("events.jsonl"), meter)?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(supervise(&spec, &world.redactor, &mut listener, cancel));
     // What a CLI keeps in its home is not redacted, so that it does not stay beside the evidence.
@@ -170,6 +177,10 @@ fn conclude(
     };
     let result = listener.parser.into_inner().finish(&end);
     let duration_ms = u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX);
+    let budget = match &stopped {
+        Some(StopReason::Limit(_)) => listener.meter.reached,
+        _ => spent_time(step, &end),
+    };
     Ok(AgentEnd {
         end,
         result,
@@ -178,7 +189,21 @@ fn conclude(
         leftovers: outcome.leftovers,
         sandbox: Used::NONE,
         trespasses: Vec::new(),
+        budget,
     })
+}
+
+/// What is left of the tightest budget of minutes.
+fn minutes_left(step: &AgentStep<'_>) -> Option<(Duration, String)> {
+    let minutes = step.budget.iter().filter(|level| level.unit == Unit::Minutes);
+    minutes.min_by_key(|level| level.left()).map(|level| (Duration::from_millis(level.left()), level.name()))
+}
+
+/// The budget of minutes that ended a run, where it was that and no other limit of time.
+fn spent_time(step: &AgentStep<'_>, end: &ProcessEnd) -> Option<String> {
+    let ProcessEnd::TimedOut { .. } = end else { return None };
+    let (left, name) = minutes_left(step)?;
+    (left < Duration::from_secs(u64::from(step.agent.limits.minutes) * 60)).then_some(name)
 }
 
 fn spawn_spec(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan, ground: &Ground) -> Result<SpawnSpec, OpError> {
@@ -196,7 +221,10 @@ fn spawn_spec(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan, ground: &G
         run_id: Some(step.run.id.to_string()),
         fence: ground.fence(),
         limits: Limits {
-            total: minutes(agent.minutes.min(runs.minutes), step.limits.run_minutes),
+            total: at_most(
+                minutes(agent.minutes.min(runs.minutes), step.limits.run_minutes),
+                minutes_left(step).map(|(left, _)| left),
+            ),
             silence: minutes(agent.silence_minutes.min(runs.silence_minutes), step.limits.silence_minutes),
             grace: runs.grace,
             output_cap: u64::from(agent.output_mb.min(runs.output_mb)) << 20,
@@ -230,15 +258,47 @@ fn agent_environment(
     Ok(child_environment(&world.env, &pass, &set))
 }
 
+fn at_most(limit: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    match (limit, other) {
+        (Some(limit), Some(other)) => Some(limit.min(other)),
+        (limit, other) => limit.or(other),
+    }
+}
+
+/// Ends the agent when it has used what is left of a budget.
+struct Meter {
+    levels: Vec<Level>,
+    cancel: CancelToken,
+    reached: Option<String>,
+}
+
+impl Meter {
+    fn read(&mut self, events: &[AgentEvent]) {
+        // A CLI that reports its end with its usage has nothing left to stop.
+        if self.reached.is_some() || events.iter().any(|event| matches!(event, AgentEvent::Result { .. })) {
+            return;
+        }
+        let usage = events.iter().rev().find_map(|event| match event {
+            AgentEvent::Usage(usage) => Some(RunUsage::from(usage)),
+            _ => None,
+        });
+        if let Some(level) = usage.and_then(|used| budget::reached(&self.levels, &used)) {
+            self.reached = Some(level.name());
+            self.cancel.cancel(StopReason::Limit(format!("budget {} is used up: {level}", level.name())));
+        }
+    }
+}
+
 /// Parses the stream as it comes and writes the normalized events.
 struct Listener {
     parser: RefCell<Box<dyn StreamParser>>,
     events: fs::Appender,
+    meter: Meter,
 }
 
 impl Listener {
-    fn new(parser: Box<dyn StreamParser>, file: &Path) -> Result<Listener, OpError> {
-        Ok(Listener { parser: RefCell::new(parser), events: fs::Appender::create(file).map_err(environment)? })
+    fn new(parser: Box<dyn StreamParser>, file: &Path, meter: Meter) -> Result<Listener, OpError> {
+        Ok(Listener { parser: RefCell::new(parser), events: fs::Appender::create(file).map_err(environment)?, meter })
     }
 
     fn write(&mut self, event: &AgentEvent) {
@@ -258,6 +318,7 @@ impl Observer for Listener {
                 for event in &events {
                     self.write(event);
                 }
+                self.meter.read(&events);
             }
             Stream::Stderr => self.parser.get_mut().error_line(line.bytes),
         }

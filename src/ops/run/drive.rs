@@ -8,16 +8,18 @@ use crate::connector::registry::Registry;
 use crate::domain::actor::{Actor, ActorKind, Incarnation};
 use crate::domain::agent::{Agent, Name};
 use crate::domain::event::Event;
-use crate::domain::ids::RunId;
+use crate::domain::ids::{RunId, TaskId};
 use crate::domain::run::{Run, Step};
 use crate::domain::task::Task;
-use crate::domain::verdict::{Cell, Outcome};
+use crate::domain::verdict::{Cell, Lifecycle, Outcome};
 use crate::git::shadow::Shadow;
 use crate::git::{Head, Oid, Repo, TreePath};
 use crate::ops::claim::Which;
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::route::{self, Wish};
 use crate::ops::run::checks::CheckPlan;
+use crate::ops::run::choose::{self, Choice};
 use crate::ops::run::finish::{self, Sealed};
 use crate::ops::run::heartbeat::{Beat, Heart};
 use crate::ops::run::signals::Signals;
@@ -28,6 +30,7 @@ use crate::ops::run::{adopt, failpoint, fence, place, recover, work};
 use crate::ops::{agents, credentials, lease, trust};
 use crate::policy::{self, PolicyState};
 use crate::process::supervise::{CancelToken, StopReason};
+use crate::router::Trace;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
@@ -62,7 +65,8 @@ pub(super) struct Live<'a> {
     pub(super) cancel: CancelToken,
 }
 
-/// Runs a task by an agent. Runs of supervisors that died are recovered first.
+/// Runs a task by an agent. Runs of supervisors that died are recovered first. Where the agent's provider refuses it and somebody is
+/// configured to take over, the task goes on with them.
 pub fn run(world: &World, store: &mut SqliteStore, which: &Which, agent_name: Option<&str>) -> Result<Report, OpError> {
     trust::require(&world.root, &world.location.common_dir, "this run")?;
     let repo = world.repo()?;
@@ -70,34 +74,100 @@ pub fn run(world: &World, store: &mut SqliteStore, which: &Which, agent_name: Op
     place::refuse_full_disk(world)?;
     let origin = origin(world, &repo)?;
     let policy = base_policy(world, &repo, &origin)?;
-    let agent = choose_agent(world, store, which, agent_name)?;
     let connectors = agents::connectors(&world.root)?;
-    let connector = connector_of(&connectors, &agent)?;
-    let session = Incarnation::new(id::random_text(6)).map_err(environment)?;
-    let actor = Actor::new(ActorKind::Agent, agent.name.as_str()).map_err(environment)?.with_incarnation(session);
-    check_plans(world, store, which)?;
-    // Better said before anything is claimed.
-    fence::layer(world, agent.sandbox)?;
-    let ids = agent.credentials.iter().chain(&connector.describe().credentials);
-    credentials::variables(&world.root, ids.map(Name::as_str), &world.env)?;
-    let ttl_ms = i64::try_from(world.config.defaults.run_ttl.as_millis()).unwrap_or(60_000);
-    let cancel = CancelToken::new();
-    let _signals = Signals::listen(cancel.clone())?;
-    let is_left = |run: &RunId| adopt::is_left(&world.run_dir(run));
-    let cx = world.cx_as(&policy, actor.clone())?;
-    let order = Order { which, agent: &agent, origin: &origin, ttl_ms, is_left: &is_left };
-    let started = start::start(store, &cx, &order)?;
-    let dir = world.run_dir(&started.run.id);
-    let live =
-        Live { world, repo: &repo, policy: &policy, agent: &agent, connector, actor, started: &started, dir, cancel };
-    live.see_through(store)
+    let stage = Stage { world, repo: &repo, origin: &origin, policy: &policy, connectors: &connectors };
+    let choice = choose::choose(&stage, store, which, agent_name.map_or(Wish::Open, Wish::Named))?;
+    let mut report = stage.perform(store, choice)?;
+    let mut story = Vec::new();
+    while let Some(first) = refused(&report) {
+        let which = Which::Task(report.task.id.to_string());
+        let word = format!("run {}: {}; a configured fallback takes over", report.run.id, report.summary);
+        let next = choose::choose(&stage, store, &which, Wish::After(&first)).and_then(|c| stage.perform(store, c));
+        story.push(word);
+        match next {
+            Ok(next) => report = next,
+            Err(OpError::Refused(why)) if !matches!(why.why, Refusal::Interrupted(_)) => {
+                story.push(format!("nobody can take over now: {}", why.why));
+                break;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    story.append(&mut report.warnings);
+    report.warnings = story;
+    Ok(report)
+}
+
+/// The agent for which somebody is to take over: the one that had the task first.
+fn refused(report: &Report) -> Option<String> {
+    let refused = matches!(report.cell.lifecycle, Lifecycle::Quota | Lifecycle::Auth);
+    let relief = report.run.routed.as_ref().is_some_and(|routed| !routed.fallbacks.is_empty());
+    (refused && relief).then(|| route::first_of(&report.run))
+}
+
+/// What all runs of one command have in common.
+pub(super) struct Stage<'a> {
+    pub(super) world: &'a World,
+    pub(super) repo: &'a Repo,
+    pub(super) origin: &'a Origin,
+    pub(super) policy: &'a PolicyState,
+    pub(super) connectors: &'a Registry,
+}
+
+impl Stage<'_> {
+    /// Starts the chosen agent and sees its run to the end. Where another run took its last place meanwhile, it is chosen anew.
+    fn perform(&self, store: &mut SqliteStore, choice: Choice) -> Result<Report, OpError> {
+        let mut choice = choice;
+        let mut tries = 0;
+        loop {
+            match self.attempt(store, &choice) {
+                Err(OpError::Refused(refused)) if tries < 8 && choice.may_change(&refused.why) => {
+                    tries += 1;
+                    let next = choose::choose(self, store, &choice.which, choice.wish())?;
+                    if next.is_same(&choice) {
+                        return Err(OpError::Refused(refused));
+                    }
+                    choice = next;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn attempt(&self, store: &mut SqliteStore, choice: &Choice) -> Result<Report, OpError> {
+        let Stage { world, repo, origin, policy, .. } = *self;
+        let agent = &choice.agent;
+        let connector = connector_of(self.connectors, agent)?;
+        let which = Which::Task(choice.task.to_string());
+        let session = Incarnation::new(id::random_text(6)).map_err(environment)?;
+        let actor = Actor::new(ActorKind::Agent, agent.name.as_str()).map_err(environment)?.with_incarnation(session);
+        check_plans(world, store, &choice.task)?;
+        // Better said before anything is claimed.
+        fence::layer(world, agent.sandbox)?;
+        let ids = agent.credentials.iter().chain(&connector.describe().credentials);
+        credentials::variables(&world.root, ids.map(Name::as_str), &world.env)?;
+        let ttl_ms = i64::try_from(world.config.defaults.run_ttl.as_millis()).unwrap_or(60_000);
+        let cancel = CancelToken::new();
+        let _signals = Signals::listen(cancel.clone())?;
+        let is_left = |run: &RunId| adopt::is_left(&world.run_dir(run));
+        let cx = world.cx_as(policy, actor.clone())?;
+        let routed = &route::routed(&choice.trace);
+        let config = &world.config;
+        let order = Order { which: &which, agent, routed, config, origin, ttl_ms, is_left: &is_left };
+        let started = start::start(store, &cx, &order)?;
+        choice.trace.warnings.iter().for_each(|warning| world.say(&format!("warning: {warning}")));
+        let dir = world.run_dir(&started.run.id);
+        let live = Live { world, repo, policy, agent, connector, actor, started: &started, dir, cancel };
+        live.see_through(store, &choice.trace)
+    }
 }
 
 impl Live<'_> {
-    fn see_through(&self, store: &mut SqliteStore) -> Result<Report, OpError> {
+    fn see_through(&self, store: &mut SqliteStore, trace: &Trace) -> Result<Report, OpError> {
         let (run, token) = (&self.started.run, &self.started.token);
         let agent = &self.agent.name;
-        self.world.say(&format!("run {}: {agent} on branch {}", run.id, run.branch));
+        let instead = trace.fallback_of.as_ref().map_or(String::new(), |first| format!(" in place of {first}"));
+        self.world.say(&format!("run {}: {agent}{instead} on branch {}", run.id, run.branch));
         let heart = Heart::start(Beat {
             store: self.world.store_path(),
             cx: self.cx()?,
@@ -107,13 +177,23 @@ impl Live<'_> {
             ttl: self.world.config.defaults.run_ttl,
             cancel: self.cancel.clone(),
         });
-        let ended = work::findings(self, store).and_then(|findings| finish::finish(self, store, findings));
+        let told = self.tell_route(trace);
+        let ended =
+            told.and_then(|()| work::findings(self, store)).and_then(|findings| finish::finish(self, store, findings));
         drop(heart);
         match ended {
             Ok(report) if self.was_stopped() => Err(self.interrupted(&report.summary)),
             Ok(report) => Ok(report),
             Err(error) => Err(self.give_up(store, error)),
         }
+    }
+
+    /// Keeps the whole trace of the choice with the run's files.
+    fn tell_route(&self, trace: &Trace) -> Result<(), OpError> {
+        make_run_dir(self)?;
+        let text = serde_json::to_string_pretty(trace).unwrap_or_default();
+        fs::write_private(&self.dir.join("routing.json"), self.world.redactor.redact_text(&text).as_bytes())
+            .map_err(environment)
     }
 
     /// Ends a run that could not be seen through, and says why.
@@ -225,43 +305,7 @@ fn base_policy(world: &World, repo: &Repo, origin: &Origin) -> Result<PolicyStat
     })
 }
 
-/// The agent: as typed, else the task's own, else the configured one, else the only one there is.
-fn choose_agent(world: &World, store: &mut SqliteStore, which: &Which, typed: Option<&str>) -> Result<Agent, OpError> {
-    let wanted = match (typed, which) {
-        (Some(name), _) => Some(name.to_owned()),
-        (None, Which::Task(id)) => peek(store, id)?.agent,
-        (None, Which::Next) => None,
-    };
-    if let Some(name) = wanted.or_else(|| world.config.defaults.agent.clone()) {
-        return usable(agents::load(&world.root, &name)?);
-    }
-    let mut files = agents::list(&world.root)?;
-    files.agents.retain(|agent| agent.enabled);
-    match files.agents.len() {
-        1 => Ok(files.agents.remove(0)),
-        0 => {
-            let why = "no agent is registered".to_owned();
-            Err(Refusal::Missing { why, next: "ai agent register NAME --connector command -- ARGV…".into() }.into())
-        }
-        n => {
-            let why = format!("{n} agents are registered and none is chosen");
-            Err(Refusal::Missing {
-                why,
-                next: "name one with --agent, or set defaults.agent in .ai/config.yaml".into(),
-            }
-            .into())
-        }
-    }
-}
-
-fn usable(agent: Agent) -> Result<Agent, OpError> {
-    match agent.enabled {
-        true => Ok(agent),
-        false => Err(Refusal::Conflict(format!("agent {} is disabled in its file", agent.name)).into()),
-    }
-}
-
-fn connector_of<'r>(connectors: &'r Registry, agent: &Agent) -> Result<&'r dyn Connector, OpError> {
+pub(super) fn connector_of<'r>(connectors: &'r Registry, agent: &Agent) -> Result<&'r dyn Connector, OpError> {
     connectors.get(agent.connector.as_str()).ok_or_else(|| {
         let broken: Vec<String> = connectors.broken().iter().map(ToString::to_string).collect();
         let detail = if broken.is_empty() { String::new() } else { format!(" ({})", broken.join("; ")) };
@@ -274,22 +318,13 @@ fn connector_of<'r>(connectors: &'r Registry, agent: &Agent) -> Result<&'r dyn C
 }
 
 /// A check that does not exist is better said before anything is claimed.
-fn check_plans(world: &World, store: &mut SqliteStore, which: &Which) -> Result<(), OpError> {
-    match which {
-        Which::Task(id) => CheckPlan::of(&peek(store, id)?, &world.config).map(drop),
-        Which::Next => Ok(()),
-    }
-}
-
-fn peek(store: &mut SqliteStore, typed: &str) -> Result<Task, OpError> {
-    store.read(|tx| {
-        let id = cx::resolve(tx, typed)?;
-        cx::load(tx, &id)
-    })
+fn check_plans(world: &World, store: &mut SqliteStore, task: &TaskId) -> Result<(), OpError> {
+    let task = store.read(|tx| cx::load(tx, task))?;
+    CheckPlan::of(&task, &world.config).map(drop)
 }
 
 /// Makes the run's directory, readable by its owner alone.
-pub(super) fn make_run_dir(live: &Live<'_>) -> Result<(), OpError> {
+fn make_run_dir(live: &Live<'_>) -> Result<(), OpError> {
     fs::create_private_dir(&live.dir).map_err(environment)?;
     failpoint::hit("claimed")
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::base::fs;
+use crate::domain::budget::RunUsage;
 use crate::domain::decision::DecisionRecord;
 use crate::domain::event::Event;
 use crate::domain::evidence::{Evidence, EvidenceKind};
@@ -73,9 +74,18 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
     live.step_even_if_stopped(store, Step::Evidence)?;
     let evidence = file_all(live, &findings, &verdict)?;
     failpoint::hit("evidence")?;
-    let end = run_end(&cx, &verdict);
-    let after =
-        judge::after(&cx, &live.started.task, verdict.outcome, findings.lifecycle, &findings.end, &verdict.summary);
+    let refused = matches!(findings.lifecycle, Lifecycle::Quota | Lifecycle::Auth);
+    let paused_until_ms = judge::paused_until(&cx, &live.started.run, &findings.end).filter(|_| refused);
+    let end = run_end(&cx, &verdict, &findings.end, paused_until_ms);
+    let ended = judge::Ended {
+        task: &live.started.task,
+        run: &live.started.run,
+        outcome: verdict.outcome,
+        lifecycle: findings.lifecycle,
+        end: &findings.end,
+        summary: &verdict.summary,
+    };
+    let after = judge::after(&cx, &ended);
     let decided = Event::Decided { record: Box::new(verdict.decision.clone()) };
     let ended = Event::RunEnded { run: live.started.run.id.clone(), end: Box::new(end), then: after };
     let (run, task) = commit(store, &cx, |tx, cx| {
@@ -93,8 +103,16 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
     Ok(Report { run, task, cell, outcome, summary, dir: live.dir.clone(), warnings })
 }
 
-fn run_end(cx: &Cx, verdict: &Verdict) -> RunEnd {
-    RunEnd { at_ms: cx.now.wall_ms, cell: verdict.cell, outcome: verdict.outcome, summary: verdict.summary.clone() }
+fn run_end(cx: &Cx, verdict: &Verdict, end: &AgentEnd, paused_until_ms: Option<i64>) -> RunEnd {
+    RunEnd {
+        at_ms: cx.now.wall_ms,
+        cell: verdict.cell,
+        outcome: verdict.outcome,
+        summary: verdict.summary.clone(),
+        usage: end.result.usage.as_ref().map(RunUsage::from),
+        paused_until_ms,
+        budget: end.budget.clone(),
+    }
 }
 
 fn judge_all(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings) -> Result<Verdict, OpError> {
@@ -258,6 +276,7 @@ fn write_summary(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result
         "diff": found.stats, "checks": found.checked.iter().map(|c| &c.result).collect::<Vec<_>>(), "process": agent,
         "ports": ports::of_run(&live.world.config, &live.dir, &run.worktree)?,
         "sandbox": end.sandbox.mode, "network": end.sandbox.network, "adopted": run.adopted,
+        "routing": run.routed, "budget": end.budget,
     });
     write_json(live, "run.json", &summary)
 }

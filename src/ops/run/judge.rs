@@ -2,6 +2,7 @@
 
 use crate::domain::action::Action;
 use crate::domain::agent_event::StreamOutcome;
+use crate::domain::backoff::{self, Trouble};
 use crate::domain::check::CheckStatus;
 use crate::domain::decision::{DecisionRecord, Effect, RepoPath};
 use crate::domain::event::{After, Attempt};
@@ -17,10 +18,8 @@ use crate::ops::run::checks::{Checked, result_text};
 use crate::process::redact::Redactor;
 use crate::process::supervise::StopReason;
 
-/// How long a task waits after a quota refusal that names no time, in milliseconds.
-const QUOTA_PAUSE_MS: i64 = 300_000;
-/// The longest pause between attempts, in milliseconds.
-const LONGEST_PAUSE_MS: i64 = 600_000;
+/// How long an agent is left alone whose login was refused, in milliseconds: a person must act, and other tasks need not fail meanwhile.
+const LOGIN_PAUSE_MS: i64 = 900_000;
 
 /// What became of the agent's process and its stream; the diff decides whether anything was done.
 pub fn lifecycle(end: &AgentEnd, changed: &[ChangedPath]) -> Lifecycle {
@@ -142,38 +141,81 @@ fn agent_words(end: &AgentEnd) -> String {
     }
 }
 
+/// A run that has ended, with everything that decides about its task.
+pub struct Ended<'a> {
+    /// The task as it was claimed.
+    pub task: &'a Task,
+    /// The run.
+    pub run: &'a Run,
+    /// What the verdict table says.
+    pub outcome: Outcome,
+    /// What became of the agent.
+    pub lifecycle: Lifecycle,
+    /// How it ended.
+    pub end: &'a AgentEnd,
+    /// For people and the next prompt.
+    pub summary: &'a str,
+}
+
+impl Ended<'_> {
+    /// Its provider refused it, and somebody is configured to take over: then neither pause nor person is needed.
+    fn has_relief(&self) -> bool {
+        let refused = matches!(self.lifecycle, Lifecycle::Quota | Lifecycle::Auth);
+        refused && self.run.routed.as_ref().is_some_and(|routed| !routed.fallbacks.is_empty())
+    }
+
+    /// Stopped by somebody or something else than a limit that it met.
+    fn was_interrupted(&self) -> bool {
+        self.lifecycle == Lifecycle::Killed
+            && self.end.stopped.as_ref().is_some_and(|reason| !matches!(reason, StopReason::Limit(_)))
+    }
+}
+
 /// What becomes of the task.
-pub fn after(cx: &Cx, task: &Task, outcome: Outcome, lifecycle: Lifecycle, end: &AgentEnd, summary: &str) -> After {
+pub fn after(cx: &Cx, ended: &Ended<'_>) -> After {
+    let (task, summary) = (ended.task, ended.summary);
     let now = cx.now.wall_ms;
     let note = || Some(Note { at_ms: now, by: cx.actor.clone(), text: summary.to_owned() });
     let hold = |reason: String| Hold { kind: BlockReason::Hold, reason, since_ms: now };
+    let again = |attempt, not_before_ms, note| After::Requeue { attempt, not_before_ms, note };
     let max = task.max_attempts.unwrap_or(cx.rules.max_attempts);
-    match outcome {
+    match ended.outcome {
         Outcome::ReadyForReview | Outcome::NeedsApproval | Outcome::Unverified | Outcome::NeedsRecheck => After::Review,
-        Outcome::Environment if lifecycle == Lifecycle::Finished => After::Review,
+        Outcome::Environment if ended.lifecycle == Lifecycle::Finished => After::Review,
+        Outcome::Environment | Outcome::RetryUncounted if ended.has_relief() => again(Attempt::Free, None, None),
         Outcome::Environment => After::Hold { hold: hold(summary.to_owned()), attempt: Attempt::Free },
-        Outcome::RetryUncounted => {
-            After::Requeue { attempt: Attempt::Free, not_before_ms: Some(resume_at(now, end)), note: None }
-        }
-        _ if lifecycle == Lifecycle::Killed && end.stopped.is_some() => {
-            After::Requeue { attempt: Attempt::Free, not_before_ms: None, note: note() }
-        }
+        Outcome::RetryUncounted => again(Attempt::Free, paused_until(cx, ended.run, ended.end), None),
+        _ if ended.was_interrupted() => again(Attempt::Free, None, note()),
         _ if task.attempts + 1 >= max => {
             After::Fail { reason: format!("{} attempts are used up; the last: {summary}", task.attempts + 1) }
         }
         Outcome::Retry => {
-            let pause = (10_000_i64 << task.attempts.min(6)).min(LONGEST_PAUSE_MS);
-            After::Requeue { attempt: Attempt::Counts, not_before_ms: Some(now + pause), note: note() }
+            let pause = backoff::pause_ms(trouble(ended.end), task.attempts, ended.run.id.as_str());
+            again(Attempt::Counts, Some(now + pause), note())
         }
-        _ => After::Requeue { attempt: Attempt::Counts, not_before_ms: None, note: note() },
+        _ => again(Attempt::Counts, None, note()),
     }
 }
 
-/// When a provider that refused for quota may be asked again.
-fn resume_at(now: i64, end: &AgentEnd) -> i64 {
+/// What kind of failure a pause is for.
+fn trouble(end: &AgentEnd) -> Trouble {
+    match (&end.end, &end.result.outcome) {
+        (ProcessEnd::TimedOut { .. } | ProcessEnd::Silent { .. }, _) => Trouble::Time,
+        (_, StreamOutcome::Failed { class, .. }) => Trouble::Failure(*class),
+        _ => Trouble::Other,
+    }
+}
+
+/// Until when an agent is not to be asked again whose provider has refused it, for quota or login.
+pub fn paused_until(cx: &Cx, run: &Run, end: &AgentEnd) -> Option<i64> {
+    let now = cx.now.wall_ms;
     match &end.result.outcome {
-        StreamOutcome::Quota { retry_at_ms: Some(at), .. } => *at,
-        StreamOutcome::Quota { after_ms: Some(ms), .. } => now + i64::try_from(*ms).unwrap_or(QUOTA_PAUSE_MS),
-        _ => now + QUOTA_PAUSE_MS,
+        StreamOutcome::Quota { retry_at_ms: Some(at), .. } => Some(*at),
+        StreamOutcome::Quota { after_ms: Some(ms), .. } => {
+            Some(now.saturating_add(i64::try_from(*ms).unwrap_or(i64::MAX)))
+        }
+        StreamOutcome::Quota { .. } => Some(now + backoff::pause_ms(Trouble::Quota, 0, run.id.as_str())),
+        StreamOutcome::Auth { .. } => Some(now + LOGIN_PAUSE_MS),
+        _ => None,
     }
 }

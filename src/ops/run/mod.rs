@@ -6,8 +6,10 @@
 
 mod adopt;
 mod agent;
+pub mod all;
 mod check_place;
 mod checks;
+mod choose;
 mod drive;
 mod evidence;
 pub mod failpoint;
@@ -32,6 +34,7 @@ pub mod world;
 
 pub use check_place::{CheckPlace, Judged};
 pub use checks::{CheckPlan, result_text, run_checks};
+pub use choose::explain;
 pub use drive::{Report, run};
 pub use evidence::{Filed, file_evidence};
 pub use judge::{blacken, policy_verdict, verification};

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use crate::config::Config;
 use crate::domain::action::Action;
 use crate::domain::agent::Agent;
+use crate::domain::budget::Level;
 use crate::domain::event::Event;
 use crate::domain::ids::RunId;
 use crate::domain::lease::{Lease, Token};
-use crate::domain::run::{ProcessRef, Run, Step};
+use crate::domain::run::{ProcessRef, Routed, Run, Step};
 use crate::domain::task::Task;
 use crate::ops::ask::{self, Question};
+use crate::ops::budget;
 use crate::ops::claim::{self, Which};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::refusal::{OpError, Refusal};
@@ -35,6 +38,8 @@ pub struct Started {
     pub lease: Lease,
     /// The proof of it.
     pub token: Token,
+    /// Ceilings that the run has to stay below.
+    pub budget: Vec<Level>,
 }
 
 /// What is to be run.
@@ -43,6 +48,10 @@ pub struct Order<'a> {
     pub which: &'a Which,
     /// By whom.
     pub agent: &'a Agent,
+    /// How the agent was chosen.
+    pub routed: &'a Routed,
+    /// The project's budgets.
+    pub config: &'a Config,
     /// From where.
     pub origin: &'a Origin,
     /// The lease's length in milliseconds.
@@ -53,13 +62,14 @@ pub struct Order<'a> {
 
 /// Claims the task and records the run.
 pub fn start(store: &mut SqliteStore, cx: &Cx, order: &Order<'_>) -> Result<Started, OpError> {
-    let Order { which, agent, origin, ttl_ms, is_left } = *order;
+    let Order { which, agent, routed, config, origin, ttl_ms, is_left } = *order;
     let supervisor = this_process()?;
     claim::record_lapses(store, cx, which)?;
     commit(store, cx, |tx, cx| {
         // A task that somebody holds is told of before the agent's own limit: waiting for the agent would not help.
         let claimed = claim::claim(tx, cx, which, ttl_ms)?;
         refuse_full(tx, cx, agent)?;
+        let budget = budget::admit(tx, cx, config, &claimed.task, agent)?;
         let mut question = Question::on_task(Action::RunStart, &claimed.task);
         let id = claimed.task.id.run(claimed.lease.epoch);
         question.resource.run = Some(id.to_string());
@@ -81,13 +91,14 @@ pub fn start(store: &mut SqliteStore, cx: &Cx, order: &Order<'_>) -> Result<Star
             tree: None,
             commit: None,
             adopted: adoptable(tx, &claimed.task, origin)?.filter(|run| is_left(run)),
+            routed: Some(routed.clone()),
             accepting: None,
             end: None,
             id,
         };
         cx.record(tx, &Event::RunStarted { run: Box::new(run.clone()) })?;
         let task = cx::load(tx, &claimed.task.id)?;
-        Ok(Started { run, task, lease: claimed.lease, token: claimed.token })
+        Ok(Started { run, task, lease: claimed.lease, token: claimed.token, budget })
     })
 }
 

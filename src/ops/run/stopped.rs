@@ -78,7 +78,15 @@ pub fn end(tx: &mut dyn Tx, cx: &Cx, run: &Run, cause: Cause, summary: &str, kep
         policy: PolicyVerdict::Allow,
         freshness: Freshness::Current,
     };
-    let end = RunEnd { at_ms: cx.now.wall_ms, cell, outcome: Outcome::RetryUncounted, summary: text.clone() };
+    let end = RunEnd {
+        at_ms: cx.now.wall_ms,
+        cell,
+        outcome: Outcome::RetryUncounted,
+        summary: text.clone(),
+        usage: None,
+        paused_until_ms: None,
+        budget: None,
+    };
     let note = (*kept != Kept::Nothing).then(|| note(cx, &cx.actor, &text));
     let then = match cause {
         Cause::Person => After::Requeue { attempt: Attempt::Free, not_before_ms: None, note },

@@ -20,7 +20,7 @@ use crate::ops::refusal::OpError;
 use crate::ops::run::agent::{AgentEnd, AgentStep, run_agent};
 use crate::ops::run::check_place::{CheckPlace, Judged};
 use crate::ops::run::checks::{CheckPlan, Checked, run_checks};
-use crate::ops::run::drive::{Live, make_run_dir};
+use crate::ops::run::drive::Live;
 use crate::ops::run::finish::{Findings, Sealed};
 use crate::ops::run::place::{self, identity};
 use crate::ops::run::world::environment;
@@ -46,7 +46,6 @@ pub(super) struct Worked {
 
 /// Does everything that has to be done before a verdict.
 pub(super) fn findings(live: &Live<'_>, store: &mut SqliteStore) -> Result<Findings, OpError> {
-    make_run_dir(live)?;
     live.step(store, Step::Worktree)?;
     let (slot, shadow) = place::prepare(live.world, live.repo, &live.started.run)?;
     keep_token(live, &slot)?;
@@ -147,6 +146,7 @@ fn agent_step(live: &Live<'_>, slot: &Slot, own: Option<&Quarantine>, network: N
         dir: &live.dir,
         token: &live.started.token,
         limits: &live.policy.limits(),
+        budget: &live.started.budget,
     };
     run_agent(live.world, &step, &live.cancel)
 }

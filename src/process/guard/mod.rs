@@ -18,7 +18,7 @@ mod leftovers;
 mod protocol;
 
 pub(in crate::process) use adopted::{end_adopted, reap_adopted};
-pub(in crate::process) use client::Keeper;
+pub(in crate::process) use client::{Keeper, program};
 pub use keeper::main;
 pub use leftovers::kill_leftovers;
 pub(in crate::process) use protocol::{Confine, Launch, Report, StopCause};

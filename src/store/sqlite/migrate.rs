@@ -49,11 +49,18 @@ pub(super) struct Migration {
 }
 
 /// All migrations, oldest first. Only ever append.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    name: "20261120180000_initial",
-    sql: include_str!("migrations/20261120180000_initial.sql"),
-    version: SchemaVersion { major: 1, minor: 0 },
-}];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "20261120180000_initial",
+        sql: include_str!("migrations/20261120180000_initial.sql"),
+        version: SchemaVersion { major: 1, minor: 0 },
+    },
+    Migration {
+        name: "20261120213000_use",
+        sql: include_str!("migrations/20261120213000_use.sql"),
+        version: SchemaVersion { major: 1, minor: 1 },
+    },
+];
 
 /// The newest format this program knows.
 pub const FORMAT: SchemaVersion = newest(MIGRATIONS);

@@ -15,6 +15,7 @@ mod contract_tests;
 #[cfg(test)]
 mod damage_tests;
 mod files;
+mod history;
 mod migrate;
 mod query;
 mod replace;

@@ -5,10 +5,12 @@ use rusqlite::{OptionalExtension, params, params_from_iter};
 use serde::de::DeserializeOwned;
 
 use crate::domain::actor::Actor;
+use crate::domain::budget::Spent;
 use crate::domain::decision::DecisionRecord;
 use crate::domain::event::{Event, HeldLock};
 use crate::domain::evidence::Evidence;
 use crate::domain::fold;
+use crate::domain::history::{AgentLast, AgentSum, DaySum};
 use crate::domain::ids::{RunId, Subject, TaskId};
 use crate::domain::lease::Lease;
 use crate::domain::path_pattern::PrefixQuery;
@@ -133,6 +135,22 @@ impl Tx for SqliteTx<'_> {
 
     fn all_runs(&mut self) -> Result<Vec<Run>, StoreError> {
         self.collect("run", "SELECT id, data FROM run ORDER BY id", [])
+    }
+
+    fn agent_sums(&mut self, kind: Option<&str>) -> Result<Vec<AgentSum>, StoreError> {
+        self.read_agent_sums(kind)
+    }
+
+    fn day_sums(&mut self, day: Option<i64>) -> Result<Vec<DaySum>, StoreError> {
+        self.read_day_sums(day)
+    }
+
+    fn agents_last(&mut self) -> Result<Vec<AgentLast>, StoreError> {
+        self.read_agents_last()
+    }
+
+    fn task_spent(&mut self, task: &TaskId) -> Result<Spent, StoreError> {
+        self.read_task_spent(task.as_str())
     }
 
     fn evidence(&mut self, task: Option<&TaskId>, run: Option<&RunId>) -> Result<Vec<Evidence>, StoreError> {

@@ -1,0 +1,77 @@
+//! `ai budget`
+
+use clap::Args;
+
+use crate::cli::answer::BudgetLine;
+use crate::cli::cmd::Outcome;
+use crate::cli::context::Context;
+use crate::cli::exit;
+use crate::cli::ui;
+use crate::domain::budget::{Level, Unit, day_ends_ms};
+use crate::ops::agents;
+use crate::ops::budget::{self, Standing};
+use crate::store::Store;
+use crate::store::sqlite::Access;
+
+#[derive(Args)]
+pub(in crate::cli) struct BudgetArgs {}
+
+pub(super) fn run(_args: &BudgetArgs, context: &mut Context) -> Outcome {
+    let cx = context.cx()?;
+    let files = agents::list(context.root()?)?;
+    let config = context.config()?.clone();
+    let mut store = context.store(Access::Read)?;
+    let all = store.read(|tx| budget::overview(tx, &cx, &config, &files.agents))?;
+    let filled_ms = day_ends_ms(cx.now.wall_ms);
+    for standing in &all {
+        if context.ui.json() {
+            context.ui.object(&line(standing, filled_ms));
+        } else {
+            context.ui.line(&text(standing, filled_ms));
+        }
+    }
+    if all.is_empty() {
+        context.ui.say("no budget is set; `budgets` in .ai/config.yaml sets them");
+    }
+    Ok(exit::OK)
+}
+
+fn text(standing: &Standing, filled_ms: i64) -> String {
+    let level = &standing.level;
+    let of = standing.of.as_deref().unwrap_or("");
+    let up = match (level.is_used_up(), level.scope.is_daily()) {
+        (false, _) => String::new(),
+        (true, true) => format!("  used up until {}", ui::time(filled_ms)),
+        (true, false) => "  used up".to_owned(),
+    };
+    let unknown = match (level.unit, standing.unpriced) {
+        (Unit::Money, n) if n > 0 => format!("  (and {n} runs of unknown price)"),
+        _ => String::new(),
+    };
+    format!("{:<22} {of:<16} {level}{unknown}{up}", level.name())
+}
+
+fn line(standing: &Standing, filled_ms: i64) -> BudgetLine<'_> {
+    let level = &standing.level;
+    BudgetLine {
+        budget: level.name(),
+        of: standing.of.as_deref(),
+        scope: level.scope,
+        unit: level.unit,
+        spent: amount(level, level.spent),
+        limit: amount(level, level.limit),
+        left: amount(level, level.left()),
+        unpriced_runs: standing.unpriced,
+        filled_ms: level.scope.is_daily().then_some(filled_ms),
+    }
+}
+
+/// In tokens, dollars, minutes or runs.
+fn amount(level: &Level, n: u64) -> f64 {
+    let one = match level.unit {
+        Unit::Tokens | Unit::Attempts => 1.0,
+        Unit::Money => 1e6,
+        Unit::Minutes => 6e4,
+    };
+    n as f64 / one
+}

@@ -1,0 +1,75 @@
+//! `ai route explain`
+
+use clap::{Args, Subcommand};
+
+use crate::base::text::one_line;
+use crate::cli::answer::RouteAnswer;
+use crate::cli::cmd::Outcome;
+use crate::cli::cmd::world::world;
+use crate::cli::context::Context;
+use crate::cli::exit;
+use crate::ops::run;
+use crate::router::{Score, Trace};
+use crate::store::sqlite::Access;
+
+/// Say which agent would get a task, and why
+#[derive(Subcommand)]
+pub(in crate::cli) enum RouteCommand {
+    /// Show every agent, who would get the task now, and why each of the others would not; changes nothing
+    Explain(ExplainArgs),
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct ExplainArgs {
+    /// The task; any unique prefix of its id
+    id: String,
+    /// As `ai run --agent NAME` would
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+}
+
+pub(super) fn run(command: &RouteCommand, context: &mut Context) -> Outcome {
+    let RouteCommand::Explain(args) = command;
+    let world = world(context)?;
+    let mut store = context.store(Access::Read)?;
+    let (task, trace) = run::explain(&world, &mut store, &args.id, args.agent.as_deref())?;
+    if context.ui.json() {
+        context.ui.object(&RouteAnswer { task: &task.id, kind: &task.kind, trace: &trace });
+        return Ok(exit::OK);
+    }
+    let chosen = trace.chosen.as_deref().unwrap_or("nobody");
+    context.ui.line(&format!("{}  {}  {}", task.id, chosen, one_line(&trace.why)));
+    show(&trace, context);
+    trace.warnings.iter().for_each(|warning| context.ui.warn(&one_line(warning)));
+    Ok(exit::OK)
+}
+
+fn show(trace: &Trace, context: &mut Context) {
+    for one in &trace.considered {
+        let gate = one.lost.as_ref().map_or("", |lost| lost.gate.as_str());
+        context.ui.line(&format!(
+            "  {:<16} {:<9} {gate:<10} {}{}",
+            one.agent,
+            one.standing.as_str(),
+            one_line(&one.why),
+            one.score.map_or(String::new(), |score| format!("  ({})", parts(&score)))
+        ));
+    }
+    if !trace.fallbacks.is_empty() {
+        context.ui.line(&format!("  should its quota end: {}", trace.fallbacks.join(", ")));
+    }
+}
+
+/// The parts of a score that are not nothing.
+fn parts(score: &Score) -> String {
+    let all = [
+        ("success", score.success),
+        ("labels", score.labels),
+        ("prefer", score.prefer),
+        ("health", score.health),
+        ("load", score.load),
+        ("cost", score.cost),
+    ];
+    let shown = all.iter().filter(|(_, n)| *n != 0).map(|(name, n)| format!("{name} {n:+}"));
+    shown.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,81 @@
+//! How long a task rests between attempts: longer with every attempt, by what went wrong, and never all at the same moment.
+
+use crate::domain::agent_event::FailureClass;
+
+/// The longest pause between attempts, in milliseconds.
+const LONGEST_MS: i64 = 600_000;
+/// How long a task waits after a quota refusal that names no time, in milliseconds.
+const QUOTA_MS: i64 = 300_000;
+
+/// What the pause is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// The provider asks to come back later and does not say when.
+    Quota,
+    /// The attempt failed in this way.
+    Failure(FailureClass),
+    /// It ran into a limit of time or silence.
+    Time,
+    /// Nobody knows.
+    Other,
+}
+
+impl Trouble {
+    /// The first pause, in milliseconds. A service that is down needs longer than a program that stumbled.
+    fn first_ms(self) -> i64 {
+        match self {
+            Trouble::Quota => QUOTA_MS,
+            Trouble::Failure(FailureClass::Provider) => 30_000,
+            Trouble::Failure(FailureClass::Request | FailureClass::Limit) => 20_000,
+            Trouble::Failure(FailureClass::Interrupted | FailureClass::Agent | FailureClass::Exit)
+            | Trouble::Time
+            | Trouble::Other => 10_000,
+        }
+    }
+}
+
+/// The pause before the next attempt, in milliseconds: doubled with each earlier attempt up to ten minutes, give or take a quarter.
+/// The seed decides where in between, so that tasks which failed together do not come back together.
+pub fn pause_ms(trouble: Trouble, earlier_attempts: u32, seed: &str) -> i64 {
+    let doubled = (trouble.first_ms() << earlier_attempts.min(6)).min(LONGEST_MS);
+    let spread = doubled / 2;
+    doubled - spread / 2 + position(seed) * spread / 1000
+}
+
+/// Where a seed stands between 0 and 1000.
+fn position(seed: &str) -> i64 {
+    // FNV-1a: spreads short texts well enough, and is the same everywhere.
+    let hash = seed.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+    i64::try_from((hash >> 20) % 1001).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_pause_stays_within_a_quarter_of_its_step(attempts in 0_u32..40, seed in "[a-z0-9.]{1,12}") {
+            for trouble in [Trouble::Quota, Trouble::Other, Trouble::Time, Trouble::Failure(FailureClass::Provider)] {
+                let step = (trouble.first_ms() << attempts.min(6)).min(LONGEST_MS);
+                let pause = pause_ms(trouble, attempts, &seed);
+                prop_assert!(pause >= step * 3 / 4 && pause <= step * 5 / 4, "{step} {pause}");
+                prop_assert_eq!(pause, pause_ms(trouble, attempts, &seed));
+            }
+        }
+    }
+
+    #[test]
+    fn tasks_that_failed_together_come_back_apart() {
+        let pauses: std::collections::BTreeSet<i64> =
+            (0..50).map(|n| pause_ms(Trouble::Other, 3, &format!("t-{n}.1"))).collect();
+        assert!(pauses.len() > 40, "{pauses:?}");
+    }
+
+    #[test]
+    fn a_provider_that_is_down_gets_more_time() {
+        let first = |class| Trouble::Failure(class).first_ms();
+        assert!(first(FailureClass::Provider) > first(FailureClass::Exit));
+    }
+}

@@ -1,0 +1,279 @@
+//! Choosing an agent for a task: gathers what is known about every agent, and asks the router. Looking changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::config::Config;
+use crate::connector::registry::Registry;
+use crate::domain::action::Action;
+use crate::domain::actor::{Actor, ActorKind};
+use crate::domain::agent::Agent;
+use crate::domain::budget::{self, Scope};
+use crate::domain::decision::Effect;
+use crate::domain::history::{AgentLast, AgentSum};
+use crate::domain::run::{Routed, Run};
+use crate::domain::task::Task;
+use crate::domain::verdict::{Lifecycle, Outcome};
+use crate::ops::ask::{self, Question};
+use crate::ops::cx::Cx;
+use crate::ops::refusal::{OpError, Refusal, seconds};
+use crate::router::{self, Ask, Candidate, Gate, History, Pin, Trace};
+use crate::store::Tx;
+
+/// Agents, what drives them, and what the project says about them.
+pub struct Field<'a> {
+    /// Every agent whose file can be read.
+    pub agents: &'a [Agent],
+    /// What drives them.
+    pub connectors: &'a Registry,
+    /// The project's configuration.
+    pub config: &'a Config,
+    /// Runs that are about to start, by agent.
+    pub reserved: &'a BTreeMap<String, u32>,
+}
+
+/// What was said about who should run a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish<'a> {
+    /// Nothing.
+    Open,
+    /// A person named this agent.
+    Named(&'a str),
+    /// This agent had the task and was refused by its provider.
+    After(&'a str),
+}
+
+/// Who would run the task now, and why.
+pub fn trace(tx: &mut dyn Tx, cx: &Cx, field: &Field<'_>, task: &Task, wish: Wish<'_>) -> Result<Trace, OpError> {
+    let runs = tx.runs(&task.id)?;
+    let ask = asked(cx, field, task, &runs, wish);
+    let candidates = candidates(tx, cx, field, task, &runs)?;
+    Ok(router::route(&ask, &candidates))
+}
+
+fn asked(cx: &Cx, field: &Field<'_>, task: &Task, runs: &[Run], wish: Wish<'_>) -> Ask {
+    let Config { router, defaults, .. } = field.config;
+    let marked = |prefix: &str| -> BTreeSet<String> {
+        task.labels.iter().filter_map(|label| label.strip_prefix(prefix)).map(str::to_owned).collect()
+    };
+    let mut needs = marked("needs:");
+    for word in std::iter::once(&task.kind).chain(&task.labels) {
+        needs.extend(router.capabilities.get(word).into_iter().flatten().cloned());
+    }
+    let on = marked("on:");
+    let plain = |label: &&String| !label.starts_with("needs:") && !label.starts_with("on:");
+    let pin = match (wish, &task.agent, &defaults.agent, interrupted(cx, runs)) {
+        (Wish::Named(name), ..) => Pin::Override(name.to_owned()),
+        (Wish::After(name), ..) => Pin::Interrupted(name.to_owned()),
+        (Wish::Open, Some(name), ..) => Pin::Task(name.clone()),
+        (Wish::Open, None, _, Some(name)) => Pin::Interrupted(name),
+        (Wish::Open, None, Some(name), None) => Pin::Default(name.clone()),
+        (Wish::Open, None, None, None) => Pin::Nobody,
+    };
+    Ask {
+        kind: task.kind.clone(),
+        labels: task.labels.iter().filter(plain).cloned().collect(),
+        needs,
+        on,
+        pin,
+        prefer: router.prefer.clone(),
+        weights: router.weights,
+        now_ms: cx.now.wall_ms,
+    }
+}
+
+/// The agent whose provider refused the last run of a task, while that still stands: nobody but its fallbacks may go on.
+fn interrupted(cx: &Cx, runs: &[Run]) -> Option<String> {
+    let last = runs.last()?;
+    let end = last.end.as_ref()?;
+    let refused = matches!(end.cell.lifecycle, Lifecycle::Quota | Lifecycle::Auth);
+    let stands = end.paused_until_ms.is_some_and(|until| until > cx.now.wall_ms);
+    (refused && stands).then(|| first_of(last))
+}
+
+/// The agent that a run was first given to, before any fallback.
+pub fn first_of(run: &Run) -> String {
+    run.routed.as_ref().and_then(|routed| routed.fallback_of.clone()).unwrap_or_else(|| run.agent.clone())
+}
+
+fn candidates(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    field: &Field<'_>,
+    task: &Task,
+    runs: &[Run],
+) -> Result<Vec<Candidate>, OpError> {
+    let active = tx.active_runs()?;
+    let known = Known {
+        sums: tx.agent_sums(Some(&task.kind))?.into_iter().map(|sum| (sum.agent.clone(), sum)).collect(),
+        last: tx.agents_last()?.into_iter().map(|last| (last.agent.clone(), last)).collect(),
+        spent: budgets_used_up(tx, cx, field)?,
+        load: count(active.iter().map(|run| run.agent.clone())),
+        attempts: attempts(task, runs),
+    };
+    let mut question = Question::on_task(Action::RunStart, task);
+    question.facts.runs_alive = u32::try_from(active.len()).ok();
+    let mut all = Vec::with_capacity(field.agents.len());
+    for agent in field.agents {
+        question.resource.tool = Some(agent.name.to_string());
+        let denied = denied(tx, cx, agent, &question)?;
+        all.push(known.candidate(field, agent, denied));
+    }
+    Ok(all)
+}
+
+struct Known {
+    sums: HashMap<String, AgentSum>,
+    last: HashMap<String, AgentLast>,
+    spent: HashMap<String, (String, i64)>,
+    load: HashMap<String, u32>,
+    attempts: HashMap<String, u32>,
+}
+
+impl Known {
+    fn candidate(&self, field: &Field<'_>, agent: &Agent, denied: Option<String>) -> Candidate {
+        let name = agent.name.as_str();
+        let last = self.last.get(name);
+        let sum = self.sums.get(name);
+        let reserved = field.reserved.get(name).copied().unwrap_or(0);
+        Candidate {
+            name: name.to_owned(),
+            model: agent.model.clone(),
+            unusable: unusable(field.connectors, agent),
+            labels: agent.labels.clone(),
+            capabilities: agent.capabilities.clone(),
+            fallback: fallbacks(field.config, agent),
+            denied,
+            quota_until_ms: last.and_then(|last| last.quota_until_ms),
+            login_until_ms: last.and_then(|last| last.login_until_ms),
+            budget: self.spent.get(name).cloned(),
+            attempts: self.attempts.get(name).copied().unwrap_or(0),
+            max_attempts: agent.limits.attempts,
+            load: self.load.get(name).copied().unwrap_or(0) + reserved,
+            parallel: agent.limits.parallel,
+            streak: last.map_or(0, |last| last.streak),
+            history: sum.map_or_else(History::default, history),
+        }
+    }
+}
+
+fn history(sum: &AgentSum) -> History {
+    let priced = sum.spent.runs.saturating_sub(sum.spent.unpriced);
+    History { good: sum.good, bad: sum.bad, priced, cost: sum.spent.cost.0 }
+}
+
+/// Who stands in for an agent: what its file says, then what the configuration adds.
+pub fn fallbacks(config: &Config, agent: &Agent) -> Vec<String> {
+    let mut names: Vec<String> = agent.fallback.iter().map(ToString::to_string).collect();
+    let more = config.router.fallback.get(agent.name.as_str()).into_iter().flatten();
+    for name in more {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+fn unusable(connectors: &Registry, agent: &Agent) -> Option<String> {
+    if !agent.enabled {
+        return Some("it is disabled in its file".to_owned());
+    }
+    let missing = connectors.get(agent.connector.as_str()).is_none();
+    missing.then(|| format!("there is no connector `{}`", agent.connector))
+}
+
+fn denied(tx: &mut dyn Tx, cx: &Cx, agent: &Agent, question: &Question) -> Result<Option<String>, OpError> {
+    let Ok(actor) = Actor::new(ActorKind::Agent, agent.name.as_str()) else { return Ok(None) };
+    let cx = Cx { actor, ..cx.clone() };
+    if ask::effect(&cx, question).lets_through() {
+        return Ok(None);
+    }
+    let record = ask::answer(&cx, question);
+    if ask::approved(tx, &record)? {
+        return Ok(None);
+    }
+    let word = if record.effect == Effect::RequireApproval { "wants a person's yes" } else { "denies" };
+    Ok(Some(format!("policy {word}: {} (rule `{}`)", record.reason, record.rule)))
+}
+
+/// Agents whose own budget of today is used up.
+fn budgets_used_up(tx: &mut dyn Tx, cx: &Cx, field: &Field<'_>) -> Result<HashMap<String, (String, i64)>, OpError> {
+    let amounts = &field.config.budgets.agent;
+    if *amounts == Default::default() {
+        return Ok(HashMap::new());
+    }
+    let until = budget::day_ends_ms(cx.now.wall_ms);
+    let mut found = HashMap::new();
+    for sum in tx.day_sums(Some(budget::day_of(cx.now.wall_ms)))? {
+        let levels = budget::levels(Scope::Agent, amounts, &sum.spent);
+        if let Some(level) = levels.iter().find(|level| level.is_used_up()) {
+            found.insert(sum.agent, (format!("budget {} is used up: {level}", level.name()), until));
+        }
+    }
+    Ok(found)
+}
+
+/// Who has made the attempts that count since the task was last given fresh ones.
+fn attempts(task: &Task, runs: &[Run]) -> HashMap<String, u32> {
+    let counts = |run: &&Run| {
+        run.end.as_ref().is_some_and(|end| !matches!(end.outcome, Outcome::RetryUncounted | Outcome::Environment))
+    };
+    let recent = runs.iter().rev().filter(counts).take(task.attempts as usize);
+    count(recent.map(|run| run.agent.clone()))
+}
+
+fn count(names: impl Iterator<Item = String>) -> HashMap<String, u32> {
+    let mut found = HashMap::new();
+    for name in names {
+        *found.entry(name).or_insert(0) += 1;
+    }
+    found
+}
+
+/// The agent to start with, out of a trace. Where nobody is free or allowed, it is the one whose refusal says so best: the start
+/// itself refuses then, and records what policy has said.
+pub fn agent_of(trace: &Trace, now_ms: i64) -> Result<String, OpError> {
+    if let Some(name) = &trace.chosen {
+        return Ok(name.clone());
+    }
+    let first = |gate| trace.lost_at(gate).next().map(|(name, _)| name.to_owned());
+    // A login may have been renewed since: where nobody else can, it is tried.
+    if let Some(name) = first(Gate::Room).or_else(|| first(Gate::Policy)).or_else(|| first(Gate::Login)) {
+        return Ok(name);
+    }
+    Err(nobody(trace, now_ms).into())
+}
+
+fn nobody(trace: &Trace, now_ms: i64) -> Refusal {
+    let real = trace.considered.iter().filter(|c| c.lost.as_ref().is_some_and(|lost| lost.gate != Gate::Asked));
+    let told: Vec<String> = real.take(3).map(|c| format!("{}: {}", c.agent, c.why)).collect();
+    if trace.considered.is_empty() {
+        let why = "no agent is registered".to_owned();
+        return Refusal::Missing { why, next: "ai agent register NAME --connector command -- ARGV…".into() };
+    }
+    let why = format!("no agent can take this task now ({})", told.join("; "));
+    let waits = trace.considered.iter().filter_map(|c| c.lost.as_ref()?.until_ms);
+    match waits.min() {
+        Some(until) => Refusal::TryLater {
+            why,
+            next: format!(
+                "wait {}, configure a fallback (docs/routing.md), or name an agent with --agent",
+                seconds(until - now_ms)
+            ),
+        },
+        None => Refusal::MergeConflict { why, next: "`ai route explain TASK` says what each agent lacks".into() },
+    }
+}
+
+/// The short of a trace, for the run.
+pub fn routed(trace: &Trace) -> Routed {
+    Routed {
+        by: trace.by,
+        why: trace.why.clone(),
+        fallback_of: trace.fallback_of.clone(),
+        fallbacks: trace.fallbacks.clone(),
+    }
+}
+
+#[cfg(test)]
+#[path = "route_tests.rs"]
+mod tests;

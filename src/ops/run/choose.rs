@@ -1,0 +1,151 @@
+//! Which task, and which agent for it: the choice before a run starts. The start itself judges again in its own transaction.
+
+use std::collections::BTreeMap;
+
+use crate::domain::actor::{Actor, ActorKind};
+use crate::domain::agent::Agent;
+use crate::domain::ids::TaskId;
+use crate::domain::run::RoutedBy;
+use crate::domain::task::Task;
+use crate::ops::agents;
+use crate::ops::claim::{self, Which};
+use crate::ops::cx::{self, Cx};
+use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::route::{self, Field, Wish};
+use crate::ops::run::drive::{Stage, connector_of};
+use crate::ops::run::world::{World, environment};
+use crate::router::Trace;
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+
+/// A task and the agent that is to run it.
+pub(super) struct Choice {
+    /// The task.
+    pub(super) task: TaskId,
+    /// The agent.
+    pub(super) agent: Agent,
+    /// Why.
+    pub(super) trace: Trace,
+    /// What was asked for.
+    pub(super) which: Which,
+    named: Option<String>,
+    after: Option<String>,
+}
+
+impl Choice {
+    /// True where another choice may help against a refusal: somebody was quicker.
+    pub(super) fn may_change(&self, why: &Refusal) -> bool {
+        let task_is_free = matches!(self.which, Which::Next);
+        match why {
+            Refusal::TryLater { .. } => matches!(self.trace.by, RoutedBy::Score),
+            Refusal::Taken { .. } | Refusal::Locked { .. } | Refusal::WrongState { .. } => task_is_free,
+            _ => false,
+        }
+    }
+
+    /// What was said about who should run it.
+    pub(super) fn wish(&self) -> Wish<'_> {
+        match (&self.named, &self.after) {
+            (Some(name), _) => Wish::Named(name),
+            (None, Some(name)) => Wish::After(name),
+            (None, None) => Wish::Open,
+        }
+    }
+
+    /// True where choosing again has changed nothing.
+    pub(super) fn is_same(&self, other: &Choice) -> bool {
+        self.task == other.task && self.agent.name == other.agent.name
+    }
+}
+
+/// Chooses a task, where none is named, and its agent.
+pub(super) fn choose(
+    stage: &Stage<'_>,
+    store: &mut SqliteStore,
+    which: &Which,
+    wish: Wish<'_>,
+) -> Result<Choice, OpError> {
+    let world = stage.world;
+    let files = agents::list(&world.root)?;
+    let none = BTreeMap::new();
+    let (connectors, config) = (stage.connectors, &world.config);
+    let field = Field { agents: &files.agents, connectors, config, reserved: &none };
+    let cx = asking(stage, &field, wish)?;
+    let task = find(store, &cx, which)?;
+    refuse_unusable(stage, &task, wish)?;
+    let trace = store.read(|tx| route::trace(tx, &cx, &field, &task, wish))?;
+    let name = route::agent_of(&trace, cx.now.wall_ms)?;
+    let agent = agents::load(&world.root, &name)?;
+    let (named, after) = match wish {
+        Wish::Open => (None, None),
+        Wish::Named(name) => (Some(name.to_owned()), None),
+        Wish::After(name) => (None, Some(name.to_owned())),
+    };
+    Ok(Choice { task: task.id, agent, trace, which: which.clone(), named, after })
+}
+
+fn find(store: &mut SqliteStore, cx: &Cx, which: &Which) -> Result<Task, OpError> {
+    match which {
+        Which::Task(typed) => store.read(|tx| {
+            let id = cx::resolve(tx, typed)?;
+            cx::load(tx, &id)
+        }),
+        Which::Next => {
+            claim::record_lapses(store, cx, which)?;
+            store.read(|tx| claim::next(tx, cx))
+        }
+    }
+}
+
+/// The surroundings in the name of the one agent that will ask, where it is known already; a policy may hold tasks back from it.
+fn asking(stage: &Stage<'_>, field: &Field<'_>, wish: Wish<'_>) -> Result<Cx, OpError> {
+    let mut enabled = field.agents.iter().filter(|agent| agent.enabled).map(|agent| agent.name.as_str());
+    let only = enabled.next().filter(|_| enabled.next().is_none());
+    let name = match wish {
+        Wish::Named(name) | Wish::After(name) => Some(name),
+        Wish::Open => stage.world.config.defaults.agent.as_deref().or(only),
+    };
+    match name {
+        Some(name) => {
+            let name = agents::agent_name(name)?;
+            stage.world.cx_as(stage.policy, Actor::new(ActorKind::Agent, name.as_str()).map_err(environment)?)
+        }
+        None => stage.world.cx(stage.policy),
+    }
+}
+
+/// An agent that was named and cannot be used is told of by its file, whatever the router would say.
+fn refuse_unusable(stage: &Stage<'_>, task: &Task, wish: Wish<'_>) -> Result<(), OpError> {
+    let name = match wish {
+        Wish::Named(name) => Some(name),
+        Wish::After(_) => None,
+        Wish::Open => task.agent.as_deref().or(stage.world.config.defaults.agent.as_deref()),
+    };
+    let Some(name) = name else { return Ok(()) };
+    let agent = agents::load(&stage.world.root, name)?;
+    connector_of(stage.connectors, &agent)?;
+    match agent.enabled {
+        true => Ok(()),
+        false => Err(Refusal::Conflict(format!("agent {} is disabled in its file", agent.name)).into()),
+    }
+}
+
+/// Who would run a task now, without doing anything.
+pub fn explain(
+    world: &World,
+    store: &mut SqliteStore,
+    typed: &str,
+    named: Option<&str>,
+) -> Result<(Task, Trace), OpError> {
+    let files = agents::list(&world.root)?;
+    let connectors = agents::connectors(&world.root)?;
+    let none = BTreeMap::new();
+    let field = Field { agents: &files.agents, connectors: &connectors, config: &world.config, reserved: &none };
+    let cx = world.cx(&world.checkout_policy())?;
+    store.read(|tx| {
+        let id = cx::resolve(tx, typed)?;
+        let task = cx::load(tx, &id)?;
+        let trace = route::trace(tx, &cx, &field, &task, named.map_or(Wish::Open, Wish::Named))?;
+        Ok((task, trace))
+    })
+}

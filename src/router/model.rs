@@ -1,0 +1,213 @@
+//! What the router is asked, and what it answers.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::score::{History, Score};
+use crate::domain::routing::Weights;
+use crate::domain::run::RoutedBy;
+use crate::domain::time::WallMs;
+
+/// Who was named for a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pin {
+    /// Nobody: whoever fits best.
+    Nobody,
+    /// A person named this agent now. Only whether it can be started counts.
+    Override(String),
+    /// The task asks for this agent.
+    Task(String),
+    /// The project's default is this agent.
+    Default(String),
+    /// This agent had the task and its quota or login ended: only it and its fallbacks may have it.
+    Interrupted(String),
+}
+
+/// What a task needs.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// The task's type.
+    pub kind: String,
+    /// Its labels, for those that agents share with it.
+    pub labels: BTreeSet<String>,
+    /// Capabilities that the agent must have.
+    pub needs: BTreeSet<String>,
+    /// Labels that the agent must bear.
+    pub on: BTreeSet<String>,
+    /// Who was named.
+    pub pin: Pin,
+    /// Agents that the project prefers, most wanted first.
+    pub prefer: Vec<String>,
+    /// How the parts of a score weigh.
+    pub weights: Weights,
+    /// The time.
+    pub now_ms: WallMs,
+}
+
+/// What is known about one agent.
+#[derive(Debug, Clone, Default)]
+pub struct Candidate {
+    /// Its name.
+    pub name: String,
+    /// Its model.
+    pub model: Option<String>,
+    /// Why it cannot be started at all: disabled, or without a connector.
+    pub unusable: Option<String>,
+    /// Labels.
+    pub labels: BTreeSet<String>,
+    /// Capabilities.
+    pub capabilities: BTreeSet<String>,
+    /// Who takes over from it, in order.
+    pub fallback: Vec<String>,
+    /// Why policy refuses it.
+    pub denied: Option<String>,
+    /// Until when its provider has refused it for quota.
+    pub quota_until_ms: Option<WallMs>,
+    /// Until when it is left alone since its login was refused.
+    pub login_until_ms: Option<WallMs>,
+    /// The budget of its own that is used up, in words, and when it is filled again.
+    pub budget: Option<(String, WallMs)>,
+    /// Counted attempts at this task that it has made, since the task was last given fresh ones.
+    pub attempts: u32,
+    /// The most that it may make.
+    pub max_attempts: u32,
+    /// Runs that it is at work on.
+    pub load: u32,
+    /// The most at once.
+    pub parallel: u32,
+    /// Failures in a row.
+    pub streak: u32,
+    /// How its runs of this type ended.
+    pub history: History,
+}
+
+/// The questions that a candidate is asked, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Gate {
+    /// Is it known, enabled, and is there a connector?
+    Usable,
+    /// Is it able to?
+    Capability,
+    /// Does it bear the label?
+    Label,
+    /// May it?
+    Policy,
+    /// Does its provider let it?
+    Quota,
+    /// Is it logged in?
+    Login,
+    /// Has it a budget left?
+    Budget,
+    /// Has it attempts left?
+    Attempts,
+    /// Has it room for one more run?
+    Room,
+    /// Was it among those that come into question?
+    Asked,
+}
+
+impl Gate {
+    /// The stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Gate::Usable => "usable",
+            Gate::Capability => "capability",
+            Gate::Label => "label",
+            Gate::Policy => "policy",
+            Gate::Quota => "quota",
+            Gate::Login => "login",
+            Gate::Budget => "budget",
+            Gate::Attempts => "attempts",
+            Gate::Room => "room",
+            Gate::Asked => "asked",
+        }
+    }
+}
+
+/// Where a candidate was turned away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Lost {
+    /// At which question.
+    pub gate: Gate,
+    /// Why, in words.
+    pub why: String,
+    /// When it may be different, where time alone helps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<WallMs>,
+}
+
+/// How a candidate stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It does the work.
+    Chosen,
+    /// It takes over should the chosen one's quota end.
+    Fallback,
+    /// It could have done it; another was better.
+    Outscored,
+    /// It could not have it.
+    Out,
+}
+
+impl Standing {
+    /// The stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Standing::Chosen => "chosen",
+            Standing::Fallback => "fallback",
+            Standing::Outscored => "outscored",
+            Standing::Out => "out",
+        }
+    }
+}
+
+/// One candidate in the trace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Considered {
+    /// The agent.
+    pub agent: String,
+    /// Its model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// How it stands.
+    pub standing: Standing,
+    /// Why, in words.
+    pub why: String,
+    /// Where it was turned away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
+    /// Its score, where it came to that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<Score>,
+}
+
+/// A choice with its reasons.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Trace {
+    /// The agent that does the work; null where nobody can now.
+    pub chosen: Option<String>,
+    /// What decided.
+    pub by: RoutedBy,
+    /// One sentence on it.
+    pub why: String,
+    /// The agent in whose place the chosen one stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback_of: Option<String>,
+    /// Who takes over from the chosen one, in order.
+    pub fallbacks: Vec<String>,
+    /// What the person should know who overrode the choice.
+    pub warnings: Vec<String>,
+    /// Everybody, the best first.
+    pub considered: Vec<Considered>,
+}
+
+impl Trace {
+    /// Those that were turned away at a gate.
+    pub fn lost_at(&self, gate: Gate) -> impl Iterator<Item = (&str, &Lost)> {
+        let lost = self.considered.iter().filter_map(|c| c.lost.as_ref().map(|lost| (c.agent.as_str(), lost)));
+        lost.filter(move |(_, lost)| lost.gate == gate)
+    }
+}

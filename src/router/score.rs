@@ -1,0 +1,86 @@
+//! The score of an agent for a task, in whole numbers so that it is the same everywhere.
+
+use serde::Serialize;
+
+use super::model::{Ask, Candidate};
+
+/// How an agent's runs of one type of task ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct History {
+    /// Runs whose work went on to a person.
+    pub good: u64,
+    /// Runs that failed or were sent back.
+    pub bad: u64,
+    /// Runs with a known price.
+    pub priced: u64,
+    /// Their price together, in millionths of a US dollar.
+    pub cost: u64,
+}
+
+/// A score and its parts, each already weighed, in thousandths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Score {
+    /// The sum.
+    pub total: i64,
+    /// For its success with this type of task.
+    pub success: i64,
+    /// For labels that it shares with the task.
+    pub labels: i64,
+    /// For being preferred.
+    pub prefer: i64,
+    /// Against it, for failures in a row.
+    pub health: i64,
+    /// Against it, for what it is at work on.
+    pub load: i64,
+    /// Against it, for its price.
+    pub cost: i64,
+}
+
+/// A whole, in thousandths.
+const ONE: u64 = 1000;
+/// So many failures in a row weigh in full.
+const STREAK: u64 = 5;
+
+/// The average price of a run, where one is known.
+pub(super) fn price(history: &History) -> Option<u64> {
+    history.cost.checked_div(history.priced)
+}
+
+/// The score of a candidate among others, the dearest of which costs `dearest` a run.
+pub(super) fn score(ask: &Ask, candidate: &Candidate, dearest: u64) -> Score {
+    let w = &ask.weights;
+    let history = &candidate.history;
+    // One good and one bad run are lent to everybody: a single success does not make an agent perfect, nor a single failure useless.
+    let success = (history.good + 1) * ONE / (history.good + history.bad + 2);
+    let shared = ask.labels.intersection(&candidate.labels).count() as u64;
+    let labels = if ask.labels.is_empty() { 0 } else { shared * ONE / ask.labels.len() as u64 };
+    let health = u64::from(candidate.streak).min(STREAK) * ONE / STREAK;
+    let load = u64::from(candidate.load) * ONE / u64::from(candidate.parallel.max(1));
+    // Where prices are known of others only, an unknown one is taken for middling.
+    let cost = match (dearest, price(history)) {
+        (0, _) => 0,
+        (_, None) => ONE / 2,
+        (dearest, Some(price)) => {
+            u64::try_from(u128::from(price) * u128::from(ONE) / u128::from(dearest)).unwrap_or(ONE)
+        }
+    };
+    let weigh = |part: u64, weight: u32| i64::try_from(part.saturating_mul(u64::from(weight))).unwrap_or(i64::MAX / 16);
+    let mut score = Score {
+        total: 0,
+        success: weigh(success, w.success),
+        labels: weigh(labels, w.labels),
+        prefer: weigh(preferred(ask, &candidate.name), w.prefer),
+        health: -weigh(health, w.health),
+        load: -weigh(load, w.load),
+        cost: -weigh(cost, w.cost),
+    };
+    score.total = score.success + score.labels + score.prefer + score.health + score.load + score.cost;
+    score
+}
+
+/// The first of the preferred gets everything, the last a share, whoever is not named nothing.
+fn preferred(ask: &Ask, name: &str) -> u64 {
+    let all = ask.prefer.len() as u64;
+    let place = ask.prefer.iter().position(|wanted| wanted == name);
+    place.map_or(0, |place| (all - place as u64) * ONE / all)
+}

@@ -1,0 +1,194 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::model::{Considered, Standing};
+use super::*;
+use crate::domain::routing::Weights;
+use crate::domain::run::RoutedBy;
+
+fn agent(name: &str) -> Candidate {
+    Candidate { name: name.into(), max_attempts: 3, parallel: 1, ..Candidate::default() }
+}
+
+fn set(words: &[&str]) -> BTreeSet<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn ask(pin: Pin) -> Ask {
+    Ask {
+        kind: "task".into(),
+        labels: set(&[]),
+        needs: set(&[]),
+        on: set(&[]),
+        pin,
+        prefer: Vec::new(),
+        weights: Weights::default(),
+        now_ms: 1_000_000,
+    }
+}
+
+fn standing<'t>(trace: &'t Trace, name: &str) -> &'t Considered {
+    trace.considered.iter().find(|c| c.agent == name).unwrap()
+}
+
+#[test]
+fn each_gate_turns_away_with_its_reason_and_in_order() {
+    let mut all = Vec::new();
+    let mut add = |name: &str, change: fn(&mut Candidate)| {
+        let mut one = agent(name);
+        one.capabilities = set(&["rust"]);
+        one.labels = set(&["fast"]);
+        change(&mut one);
+        all.push(one);
+    };
+    add("usable", |c| (c.unusable, c.capabilities) = (Some("it is disabled".into()), BTreeSet::new()));
+    add("capability", |c| (c.capabilities, c.labels) = (BTreeSet::new(), BTreeSet::new()));
+    add("label", |c| (c.labels, c.denied) = (BTreeSet::new(), Some("no".into())));
+    add("policy", |c| (c.denied, c.quota_until_ms) = (Some("no".into()), Some(2_000_000)));
+    add("quota", |c| (c.quota_until_ms, c.login_until_ms) = (Some(1_000_001), Some(2_000_000)));
+    add("login", |c| (c.login_until_ms, c.budget) = (Some(2_000_000), Some(("b".into(), 1))));
+    add("budget", |c| (c.budget, c.attempts) = (Some(("used up".into(), 1)), 3));
+    add("attempts", |c| (c.attempts, c.load) = (3, 1));
+    add("room", |c| c.load = 1);
+    add("winner", |c| c.quota_until_ms = Some(1_000_000));
+    let wanted = Ask { needs: set(&["rust"]), on: set(&["fast"]), ..ask(Pin::Nobody) };
+    let trace = route(&wanted, &all);
+    assert_eq!(trace.chosen.as_deref(), Some("winner"));
+    assert_eq!(trace.considered[0].agent, "winner");
+    for entry in &trace.considered[1..] {
+        assert_eq!(entry.lost.as_ref().unwrap().gate.as_str(), entry.agent, "{entry:?}");
+    }
+}
+
+#[test]
+fn success_preference_load_price_and_failures_move_the_choice() {
+    let with = |change: fn(&mut Candidate)| {
+        let (a, mut b) = (agent("a"), agent("b"));
+        change(&mut b);
+        (a, b)
+    };
+    let wins = |pair: (Candidate, Candidate), ask: &Ask| route(ask, &[pair.0, pair.1]).chosen.unwrap();
+    let free = ask(Pin::Nobody);
+    assert_eq!(wins(with(|_| ()), &free), "a", "the name decides");
+    assert_eq!(wins(with(|b| b.history.good = 1), &free), "b");
+    assert_eq!(wins(with(|b| b.history.bad = 1), &free), "a");
+    assert_eq!(wins(with(|b| b.labels = set(&["ui"])), &Ask { labels: set(&["ui"]), ..free.clone() }), "b");
+    assert_eq!(wins(with(|_| ()), &Ask { prefer: vec!["b".into()], ..free.clone() }), "b");
+    let busy = |mut pair: (Candidate, Candidate)| {
+        (pair.0.parallel, pair.0.load) = (2, 1);
+        pair
+    };
+    assert_eq!(wins(busy(with(|_| ())), &free), "b");
+    let dear = |mut pair: (Candidate, Candidate)| {
+        (pair.0.history.priced, pair.0.history.cost) = (1, 10);
+        (pair.1.history.priced, pair.1.history.cost) = (1, 9);
+        pair
+    };
+    assert_eq!(wins(dear(with(|_| ())), &free), "b");
+    let failing = |mut pair: (Candidate, Candidate)| {
+        pair.0.streak = 1;
+        pair
+    };
+    assert_eq!(wins(failing(with(|_| ())), &free), "b");
+}
+
+fn paused(name: &str, fallback: &[&str]) -> Candidate {
+    let fallback = fallback.iter().map(|name| (*name).to_owned()).collect();
+    Candidate { quota_until_ms: Some(2_000_000), fallback, ..agent(name) }
+}
+
+#[test]
+fn a_fallback_is_taken_for_quota_and_only_where_it_is_configured() {
+    let asked = ask(Pin::Task("a".into()));
+    let alone = route(&asked, &[paused("a", &[]), agent("b")]);
+    assert_eq!((alone.chosen.as_deref(), alone.by), (None, RoutedBy::Task));
+    assert_eq!(standing(&alone, "b").lost.as_ref().unwrap().gate, Gate::Asked);
+
+    let trace = route(&asked, &[paused("a", &["b"]), agent("b")]);
+    assert_eq!((trace.chosen.as_deref(), trace.by), (Some("b"), RoutedBy::Fallback));
+    assert_eq!(trace.fallback_of.as_deref(), Some("a"));
+
+    let busy = Candidate { load: 1, fallback: vec!["b".into()], ..agent("a") };
+    let trace = route(&asked, &[busy, agent("b")]);
+    assert_eq!(trace.chosen, None, "a queue is no reason to change the model");
+    assert_eq!(trace.fallbacks, ["b"]);
+}
+
+#[test]
+fn fallbacks_of_fallbacks_are_followed_once() {
+    let all = [paused("a", &["b"]), paused("b", &["a", "c"]), agent("c")];
+    let trace = route(&ask(Pin::Interrupted("a".into())), &all);
+    assert_eq!((trace.chosen.as_deref(), trace.fallbacks.len()), (Some("c"), 0));
+    let missing = route(&ask(Pin::Default("a".into())), &[paused("a", &["gone"])]);
+    assert_eq!(standing(&missing, "gone").why, "there is no agent `gone`");
+}
+
+#[test]
+fn an_override_is_stopped_by_nothing_but_what_cannot_start() {
+    let all = [paused("a", &["b"]), Candidate { unusable: Some("it is disabled".into()), ..agent("b") }];
+    let trace = route(&ask(Pin::Override("a".into())), &all);
+    assert_eq!((trace.chosen.as_deref(), trace.warnings.len()), (Some("a"), 1));
+    for name in ["b", "nobody"] {
+        let trace = route(&ask(Pin::Override(name.into())), &all);
+        assert_eq!((trace.chosen, trace.considered[0].standing), (None, Standing::Out));
+    }
+}
+
+prop_compose! {
+    fn any_agent()(
+        name in "[a-f]", words in proptest::collection::btree_set("[xyz]", 0..3), fallback in proptest::collection::vec("[a-f]", 0..3),
+        quota in proptest::option::of(0_i64..2_000_000), load in 0_u32..3, parallel in 1_u32..3, streak in 0_u32..9,
+        good in 0_u64..9, bad in 0_u64..9, cost in 0_u64..99, broken in proptest::bool::weighted(0.1),
+    ) -> Candidate {
+        Candidate {
+            labels: words.clone(), capabilities: words, fallback, quota_until_ms: quota, load, parallel, streak,
+            history: History { good, bad, priced: cost.min(1), cost },
+            unusable: broken.then(|| "broken".to_owned()), max_attempts: 1, name, ..Candidate::default()
+        }
+    }
+}
+
+fn any_pin() -> impl Strategy<Value = Pin> {
+    prop_oneof![
+        Just(Pin::Nobody),
+        "[a-f]".prop_map(Pin::Task),
+        "[a-f]".prop_map(Pin::Default),
+        "[a-f]".prop_map(Pin::Interrupted),
+        "[a-f]".prop_map(Pin::Override),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn everybody_is_told_why_and_the_order_of_the_input_does_not_matter(
+        all in proptest::collection::vec(any_agent(), 0..6), pin in any_pin(),
+        needs in proptest::collection::btree_set("[xyz]", 0..2), turn in 0_usize..6,
+    ) {
+        let mut all = all;
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all.dedup_by(|a, b| a.name == b.name);
+        let asked = Ask { needs: needs.clone(), ..ask(pin.clone()) };
+        let trace = route(&asked, &all);
+        let mut turned = all.clone();
+        turned.rotate_left(if all.is_empty() { 0 } else { turn % all.len() });
+        prop_assert_eq!(&route(&asked, &turned), &trace);
+
+        prop_assert!(trace.considered.iter().all(|c| !c.why.is_empty()));
+        if !matches!(pin, Pin::Override(_)) {
+            for one in &all {
+                prop_assert_eq!(trace.considered.iter().filter(|c| c.agent == one.name).count(), 1);
+            }
+        }
+        let chosen: Vec<_> = trace.considered.iter().filter(|c| c.standing == Standing::Chosen).collect();
+        prop_assert_eq!(chosen.len(), usize::from(trace.chosen.is_some()));
+        let Some(name) = &trace.chosen else { return Ok(()) };
+        let winner = all.iter().find(|c| &c.name == name).unwrap();
+        prop_assert!(winner.unusable.is_none());
+        if !matches!(pin, Pin::Override(_)) {
+            prop_assert!(needs.is_subset(&winner.capabilities) && winner.load < winner.parallel);
+            prop_assert!(winner.quota_until_ms.is_none_or(|until| until <= asked.now_ms));
+        }
+        prop_assert!(!trace.fallbacks.contains(name));
+    }
+}

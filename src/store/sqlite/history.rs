@@ -1,0 +1,93 @@
+//! The sums of ended runs, as triggers keep them. A store that was made before there were any has none until it is migrated.
+
+use rusqlite::{Params, Row};
+
+use crate::domain::budget::Spent;
+use crate::domain::history::{AgentLast, AgentSum, DaySum};
+use crate::domain::money::Usd;
+use crate::store::StoreError;
+use crate::store::sqlite::tx::SqliteTx;
+
+impl SqliteTx<'_> {
+    pub(super) fn read_agent_sums(&self, kind: Option<&str>) -> Result<Vec<AgentSum>, StoreError> {
+        let columns = "SELECT kind, agent, good, bad, runs, good + bad, ms, tokens, cost, priced FROM agent_sum";
+        let row = |row: &Row<'_>| {
+            Ok(AgentSum {
+                kind: row.get(0)?,
+                agent: row.get(1)?,
+                good: row.get(2)?,
+                bad: row.get(3)?,
+                spent: spent(row, 4)?,
+            })
+        };
+        match kind {
+            Some(kind) => self.sums(&format!("{columns} WHERE kind = ?1 ORDER BY agent"), [kind], row),
+            None => self.sums(&format!("{columns} ORDER BY agent, kind"), [], row),
+        }
+    }
+
+    pub(super) fn read_day_sums(&self, day: Option<i64>) -> Result<Vec<DaySum>, StoreError> {
+        let columns = "SELECT day, agent, runs, counted, ms, tokens, cost, priced FROM day_sum";
+        let row = |row: &Row<'_>| Ok(DaySum { day: row.get(0)?, agent: row.get(1)?, spent: spent(row, 2)? });
+        match day {
+            Some(day) => self.sums(&format!("{columns} WHERE day = ?1 ORDER BY agent"), [day], row),
+            None => self.sums(&format!("{columns} ORDER BY day, agent"), [], row),
+        }
+    }
+
+    pub(super) fn read_agents_last(&self) -> Result<Vec<AgentLast>, StoreError> {
+        let sql = "SELECT agent, run, ended_ms, lifecycle, outcome, streak, quota_ms, login_ms FROM agent_last ORDER BY agent";
+        self.sums(sql, [], |row| {
+            Ok(AgentLast {
+                agent: row.get(0)?,
+                run: row.get(1)?,
+                ended_ms: row.get(2)?,
+                lifecycle: row.get(3)?,
+                outcome: row.get(4)?,
+                streak: row.get(5)?,
+                quota_until_ms: row.get(6)?,
+                login_until_ms: row.get(7)?,
+            })
+        })
+    }
+
+    pub(super) fn read_task_spent(&self, task: &str) -> Result<Spent, StoreError> {
+        let sql = "SELECT count(*), coalesce(sum(counted), 0), coalesce(sum(ms), 0), coalesce(sum(tokens), 0), coalesce(sum(cost), 0), count(cost) \
+                   FROM run_use WHERE task = ?1";
+        Ok(self.sums(sql, [task], |row| spent(row, 0))?.pop().unwrap_or_default())
+    }
+
+    fn sums<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        if !self.keeps_sums()? {
+            return Ok(Vec::new());
+        }
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_map(params, read)?.collect())
+            .map_err(|e| self.failed(e))
+    }
+
+    fn keeps_sums(&self) -> Result<bool, StoreError> {
+        let found = self.strings("SELECT name FROM sqlite_schema WHERE name = 'run_use'", [])?;
+        Ok(!found.is_empty())
+    }
+}
+
+/// Six columns from `at` on: runs, those that count, milliseconds, tokens, money, runs with a known price.
+fn spent(row: &Row<'_>, at: usize) -> rusqlite::Result<Spent> {
+    let runs: u64 = row.get(at)?;
+    let priced: u64 = row.get(at + 5)?;
+    Ok(Spent {
+        runs,
+        attempts: row.get(at + 1)?,
+        ms: row.get(at + 2)?,
+        tokens: row.get(at + 3)?,
+        cost: Usd(row.get(at + 4)?),
+        unpriced: runs.saturating_sub(priced),
+    })
+}

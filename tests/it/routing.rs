@@ -1,0 +1,365 @@
+//! Who gets a task: the router's choice and its reasons, fallbacks where quota ends, several runs at a time, budgets.
+
+use serde_json::Value;
+
+use crate::snapshot;
+use crate::support::runs::{CONFIG, GOOD, PATIENCE, open_gate, processes_of, wait_for};
+use crate::support::{Outcome, Sandbox, poll};
+
+const QUOTA: &str = "cat >/dev/null; exit 75";
+
+/// A project with agents `(name, script, further arguments of the registration)` and more configuration.
+fn scene(agents: &[(&str, &str, &[&str])], more: &str) -> Sandbox {
+    let sandbox = Sandbox::project();
+    for (name, script, args) in agents {
+        sandbox.set_script(name, script);
+        let path = sandbox.base().join(format!("{name}.sh"));
+        let command = ["--", "/bin/sh", path.to_str().unwrap(), "{prompt_file}"];
+        let register = ["agent", "register", name, "--connector", "command"];
+        sandbox.ai_ok(&[&register[..], args, &command].concat());
+    }
+    sandbox.configure(&format!("{CONFIG}{more}"));
+    sandbox
+}
+
+fn agents_of(sandbox: &Sandbox, id: &str) -> Vec<String> {
+    sandbox.runs_of(id).iter().map(|run| run["agent"].as_str().unwrap().to_owned()).collect()
+}
+
+fn lines(outcome: &Outcome) -> Vec<Value> {
+    outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_configured_fallback_takes_over_where_quota_ends_and_everybody_can_see_it() {
+    let sandbox = scene(
+        &[("dear", QUOTA, &["--fallback", "spare"]), ("other", GOOD, &[]), ("spare", GOOD, &[])],
+        "defaults: {agent: dear}\nbudgets: {task: {attempts: 1}}\n",
+    );
+    let first = sandbox.task("One", &[]);
+    let outcome = sandbox.ai(&["run", &first, "--json"]);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    let report = outcome.json();
+    assert_eq!(report["run"]["routed"]["by"], "fallback");
+    assert_eq!(report["run"]["routed"]["fallback_of"], "dear");
+    assert!(report["warnings"][0].as_str().unwrap().contains("a configured fallback takes over"), "{report}");
+    assert_eq!(agents_of(&sandbox, &first), ["dear", "spare"]);
+    assert!(outcome.stderr.contains("spare in place of dear"), "{outcome}");
+    let task = sandbox.show(&first);
+    assert_eq!((task["status"].as_str(), task["attempts"].as_u64()), (Some("review"), Some(1)), "quota is no attempt");
+    let trace: Value = serde_json::from_str(&sandbox.run_file(&format!("{first}.2"), "routing.json")).unwrap();
+    assert_eq!((trace["chosen"].as_str(), trace["fallback_of"].as_str()), (Some("spare"), Some("dear")));
+
+    // The pause is the agent's: the next task goes to the fallback at once, and nobody asks the provider again.
+    let second = sandbox.task("Two", &[]);
+    assert_eq!(sandbox.run(&second).code, Some(0));
+    assert_eq!(agents_of(&sandbox, &second), ["spare"]);
+    sandbox.is_at_rest(&first);
+    sandbox.is_at_rest(&second);
+}
+
+#[test]
+fn a_model_is_never_changed_without_being_told_to() {
+    let sandbox = scene(&[("one", QUOTA, &[]), ("two", GOOD, &[])], "defaults: {agent: one}\n");
+    let first = sandbox.task("One", &[]);
+    let outcome = sandbox.run(&first);
+    assert_eq!(outcome.code, Some(75), "{outcome}");
+    assert!(sandbox.show(&first)["not_before_ms"].is_i64());
+    let second = sandbox.task("Two", &[]);
+    let outcome = sandbox.run(&second);
+    assert_eq!(outcome.code, Some(75), "{outcome}");
+    assert!(outcome.stderr.contains("one: out of quota for another"), "{outcome}");
+    assert_eq!(sandbox.runs_of(&second).len(), 0);
+
+    let outcome = sandbox.ai(&["run", &second, "--agent", "two", "--json"]);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(outcome.json()["run"]["routed"]["by"], "override");
+}
+
+#[test]
+fn an_interrupted_task_is_kept_for_those_who_may_go_on() {
+    let sandbox = scene(&[("a", QUOTA, &[]), ("b", GOOD, &[])], "router: {prefer: [a]}\n");
+    let id = sandbox.task("One", &[]);
+    assert_eq!(sandbox.run(&id).code, Some(75));
+    sandbox.ai_ok(&["task", "edit", &id, "--not-before", "now"]);
+    assert_eq!(sandbox.run(&id).code, Some(75), "nobody else was configured");
+    assert_eq!(agents_of(&sandbox, &id), ["a"]);
+    let fresh = sandbox.task("Two", &[]);
+    assert_eq!(sandbox.run(&fresh).code, Some(0), "a task that nobody has begun may go to anybody");
+    assert_eq!(agents_of(&sandbox, &fresh), ["b"]);
+}
+
+#[test]
+fn a_refused_login_goes_to_the_fallback_too() {
+    let login = "cat >/dev/null; echo 'error: invalid api key' >&2; exit 1";
+    let manifest = "version: 1\nname: keyed\ntitle: Keyed\nprompt: stdin\noutput: text\nargv: [/bin/sh, 'BASE/keyed.sh']\n\
+                    patterns: {auth: ['invalid api key']}\n";
+    let sandbox = Sandbox::project();
+    let base = sandbox.base();
+    sandbox.write(".ai/connectors/keyed.yaml", manifest.replace("BASE", base.to_str().unwrap()));
+    sandbox.set_script("keyed", login);
+    sandbox.ai_ok(&["agent", "register", "keyed", "--connector", "keyed", "--fallback", "spare"]);
+    sandbox.add_agent("spare", GOOD);
+    sandbox.configure(&format!("{CONFIG}defaults: {{agent: keyed}}\n"));
+    let id = sandbox.task("One", &[]);
+    let outcome = sandbox.run(&id);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(agents_of(&sandbox, &id), ["keyed", "spare"]);
+}
+
+#[test]
+fn the_router_explains_itself_and_changes_nothing() {
+    let sandbox = scene(
+        &[
+            ("fast", GOOD, &["--label", "fast,ui", "--capability", "rust"]),
+            ("slow", GOOD, &["--capability", "rust", "--fallback", "fast"]),
+            ("writer", GOOD, &["--label", "fast", "--capability", "prose"]),
+        ],
+        "router: {capabilities: {bug: [rust]}}\n",
+    );
+    let id = sandbox.task("Mend it", &["--type", "bug", "--label", "ui"]);
+    let on = sandbox.task("On", &["--label", "on:nowhere"]);
+    let before = sandbox.ai_ok(&["log", "--json"]);
+    snapshot!(sandbox.ai(&["route", "explain", &id]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  fast  fast scores 4000, the next is slow with 2000
+      fast             chosen               scores 4000  (success +2000, labels +2000)
+      slow             outscored            scores 2000, 2000 less  (success +2000)
+      writer           out       capability lacks rust
+    ----- stderr -----
+    ");
+    let trace = sandbox.ai_json(&["route", "explain", &id]);
+    assert_eq!(trace["trace"]["chosen"], "fast");
+    snapshot!(sandbox.ai(&["route", "explain", &on]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  nobody  nobody can have it now
+      fast             out       label      does not bear nowhere
+      slow             out       label      does not bear nowhere
+      writer           out       label      does not bear nowhere
+    ----- stderr -----
+    ");
+    let named = sandbox.ai(&["route", "explain", &id, "--agent", "writer"]);
+    assert!(named.stderr.contains("writer was named all the same: lacks rust"), "{named}");
+    assert_eq!(sandbox.ai_ok(&["log", "--json"]).stdout, before.stdout, "looking changes nothing");
+    assert_eq!(sandbox.ai(&["run", &on]).code, Some(4));
+}
+
+#[test]
+fn success_by_type_moves_the_choice_and_shows_in_the_statistics() {
+    let sandbox = scene(&[("a", "cat >/dev/null; echo no > other.txt", &[]), ("b", GOOD, &[])], "");
+    let first = sandbox.task("One", &["--type", "bug"]);
+    assert_eq!(sandbox.run(&first).code, Some(6), "its check fails");
+    assert_eq!(agents_of(&sandbox, &first), ["a"], "the name decides at first");
+    let second = sandbox.task("Two", &["--type", "bug"]);
+    assert_eq!(sandbox.run(&second).code, Some(0));
+    assert_eq!(agents_of(&sandbox, &second), ["b"]);
+    let stats = sandbox.ai_json_lines(&["agent", "stats"]);
+    let of = |name: &str| stats.iter().find(|line| line["agent"] == name).unwrap().clone();
+    assert_eq!((of("a")["bad"].as_u64(), of("a")["type"].as_str()), (Some(1), Some("bug")));
+    assert_eq!((of("b")["good"].as_u64(), of("b")["success"].as_f64()), (Some(1), Some(1.0)));
+    let list = sandbox.ai_json_lines(&["agent", "list"]);
+    assert_eq!(
+        (list[0]["status"]["health"].as_str(), list[1]["status"]["health"].as_str()),
+        (Some("failing"), Some("ok"))
+    );
+}
+
+const GATED: &str =
+    "cat >/dev/null; echo x > \"$BASE/started-$AI_TASK\"; read x < \"$BASE/gate-$AI_TASK\"; echo work > work.txt";
+
+#[test]
+fn two_tasks_run_side_by_side_and_all_is_well() {
+    let sandbox = scene(&[("one", GATED, &[]), ("two", GATED, &[])], "");
+    let ids = ["One", "Two", "Three"].map(|title| sandbox.task(title, &[]));
+    let gates = ids.clone().map(|id| sandbox.pipe(&format!("gate-{id}")));
+    let all = sandbox.start(&["run", "--all", "--parallel", "2", "--json"]);
+    let started = |n: usize| sandbox.base().join(format!("started-{}", ids[n]));
+    wait_for(&started(0));
+    wait_for(&started(1));
+    assert!(!started(2).exists(), "two at a time");
+    open_gate(&gates[0]);
+    wait_for(&started(2));
+    open_gate(&gates[1]);
+    open_gate(&gates[2]);
+    let outcome = all.wait();
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    let lines = lines(&outcome);
+    assert_eq!(lines.len(), 3, "{outcome}");
+    assert!(lines.iter().all(|line| line["status"] == "review" && line["outcome"] == "ready_for_review"), "{outcome}");
+    assert_eq!(sandbox.ai(&["run", "--all"]).code, Some(3), "nothing is left");
+    ids.iter().for_each(|id| sandbox.is_at_rest(id));
+}
+
+#[test]
+fn tasks_that_conflict_and_agents_that_are_busy_wait_their_turn() {
+    let sandbox = scene(&[("one", GATED, &["--parallel", "2"]), ("two", GATED, &[])], "");
+    let ids = ["One", "Two"].map(|title| sandbox.task(title, &["--path", "work.txt"]));
+    let gates = ids.clone().map(|id| sandbox.pipe(&format!("gate-{id}")));
+    let all = sandbox.start(&["run", "--all", "--parallel", "4"]);
+    wait_for(&sandbox.base().join(format!("started-{}", ids[0])));
+    assert_eq!(sandbox.runs_of(&ids[1]).len(), 0);
+    open_gate(&gates[0]);
+    wait_for(&sandbox.base().join(format!("started-{}", ids[1])));
+    open_gate(&gates[1]);
+    let outcome = all.wait();
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert!(outcome.stderr.contains("2 tasks run, 2 wait for your review"), "{outcome}");
+
+    let busy = ["Three", "Four"].map(|title| sandbox.task(title, &["--agent", "two"]));
+    let gates = busy.clone().map(|id| sandbox.pipe(&format!("gate-{id}")));
+    let all = sandbox.start(&["run", "--all", "--parallel", "2"]);
+    wait_for(&sandbox.base().join(format!("started-{}", busy[0])));
+    open_gate(&gates[0]);
+    wait_for(&sandbox.base().join(format!("started-{}", busy[1])));
+    open_gate(&gates[1]);
+    let outcome = all.wait();
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+}
+
+#[test]
+fn all_of_them_fall_back_and_failures_show_in_table_and_code() {
+    let work = "cat > in; grep -q Bad in && { rm in; echo no > other.txt; exit 0; }; rm in; echo work > work.txt";
+    let sandbox = scene(
+        &[("dear", QUOTA, &["--fallback", "spare"]), ("spare", work, &["--parallel", "2"])],
+        "defaults: {agent: dear}\n",
+    );
+    let good = sandbox.task("Good", &[]);
+    let bad = sandbox.task("Bad", &[]);
+    let outcome = sandbox.ai(&["run", "--all", "--parallel", "2"]);
+    assert_eq!(outcome.code, Some(6), "the one that did not go well decides: {outcome}");
+    assert!(outcome.stdout.contains("spare (for dear)"), "{outcome}");
+    assert!(outcome.stdout.contains("check `unit` failed"), "{outcome}");
+    assert_eq!((sandbox.status(&good), sandbox.status(&bad)), ("review".into(), "queued".into()));
+    assert_eq!(agents_of(&sandbox, &bad).iter().filter(|agent| *agent == "spare").count(), 1, "each task once");
+}
+
+fn start_two(sandbox: &Sandbox) -> [String; 2] {
+    let ids = ["One", "Two"].map(|title| sandbox.task(title, &[]));
+    ids.iter().for_each(|id| drop(sandbox.pipe(&format!("gate-{id}"))));
+    ids
+}
+
+#[test]
+fn ctrl_c_ends_all_of_them_gently() {
+    let sandbox = scene(&[("one", GATED, &["--parallel", "2"])], "");
+    let ids = start_two(&sandbox);
+    let all = sandbox.start(&["run", "--all", "--parallel", "2"]);
+    ids.iter().for_each(|id| wait_for(&sandbox.base().join(format!("started-{id}"))));
+    all.signal("INT");
+    let outcome = all.wait();
+    assert_eq!(outcome.code, Some(130), "{outcome}");
+    for id in &ids {
+        assert_eq!(sandbox.status(id), "queued", "{outcome}");
+        assert_eq!(sandbox.last_run(id)["end"]["lifecycle"], "killed", "{outcome}");
+        sandbox.is_at_rest(id);
+    }
+}
+
+#[test]
+fn nothing_outlives_the_one_that_started_all() {
+    let sandbox = scene(&[("one", GATED, &["--parallel", "2"])], "");
+    let ids = start_two(&sandbox);
+    let all = sandbox.start(&["run", "--all", "--parallel", "2"]);
+    ids.iter().for_each(|id| wait_for(&sandbox.base().join(format!("started-{id}"))));
+    all.signal("KILL");
+    for id in &ids {
+        poll::until("its run has ended", PATIENCE, || sandbox.last_run(id)["end"].is_object());
+        poll::until("no process is left", PATIENCE, || processes_of(id).is_empty());
+        assert_eq!(sandbox.status(id), "queued");
+    }
+}
+
+#[test]
+fn a_budget_that_is_used_up_refuses_the_start_by_name() {
+    let sandbox = scene(&[("a", "cat >/dev/null; echo no > other.txt", &[])], "budgets: {task: {attempts: 1}}\n");
+    let id = sandbox.task("One", &[]);
+    assert_eq!(sandbox.run(&id).code, Some(6));
+    let outcome = sandbox.run(&id);
+    assert_eq!(outcome.code, Some(4), "{outcome}");
+    assert!(outcome.stderr.contains("budget task.attempts is used up: 1 of 1 runs"), "{outcome}");
+    assert_eq!(sandbox.runs_of(&id).len(), 1);
+
+    sandbox.configure(&format!("{CONFIG}budgets: {{day: {{attempts: 1}}, repository: {{attempts: 9}}}}\n"));
+    let other = sandbox.task("Two", &[]);
+    let outcome = sandbox.run(&other);
+    assert_eq!(outcome.code, Some(75), "{outcome}");
+    assert!(
+        outcome.stderr.contains("budget day.attempts is used up") && outcome.stderr.contains("midnight UTC"),
+        "{outcome}"
+    );
+    assert_eq!(sandbox.status(&other), "queued");
+    let shown = sandbox.ai_json_lines(&["budget"]);
+    let of = |name: &str| shown.iter().find(|line| line["budget"] == name).unwrap().clone();
+    assert_eq!(
+        (of("day.attempts")["left"].as_f64(), of("repository.attempts")["left"].as_f64()),
+        (Some(0.0), Some(8.0))
+    );
+
+    sandbox.configure(&format!("{CONFIG}budgets: {{agent: {{attempts: 1}}}}\n"));
+    let outcome = sandbox.run(&other);
+    assert_eq!(outcome.code, Some(75), "{outcome}");
+    assert!(outcome.stderr.contains("agent.attempts"), "{outcome}");
+}
+
+/// An agent whose CLI tells 1050 tokens and two dollars at each step, and then waits for ever.
+fn metered(sandbox: &Sandbox, steps: usize) {
+    let manifest = "version: 1\nname: metered\ntitle: Metered\nprompt: stdin\noutput: opencode-json\n\
+                    argv: [/bin/sh, 'BASE/metered.sh']\n";
+    let base = sandbox.base();
+    sandbox.write(".ai/connectors/metered.yaml", manifest.replace("BASE", base.to_str().unwrap()));
+    let step = r#"{"type":"step_finish","sessionID":"s","part":{"reason":"tool-calls","type":"step-finish","tokens":{"input":1000,"output":50,"reasoning":0,"cache":{"write":0,"read":7}},"cost":2}}"#;
+    let said = format!("echo '{step}'\n").repeat(steps);
+    sandbox.pipe("never");
+    sandbox.set_script(
+        "metered",
+        &format!("cat >/dev/null; echo work > work.txt\n{said}\nread x < \"$BASE/never\"; echo late > late.txt"),
+    );
+    sandbox.ai_ok(&["agent", "register", "metered", "--connector", "metered"]);
+}
+
+#[test]
+fn a_run_that_reaches_its_budget_is_stopped_and_its_work_kept() {
+    for (budget, name) in [("tokens: 2000", "run.tokens"), ("money: 3.50", "run.money")] {
+        let sandbox = Sandbox::project();
+        metered(&sandbox, 2);
+        sandbox.configure(&format!("{CONFIG}budgets: {{run: {{{budget}}}, day: {{tokens: 2100}}}}\n"));
+        let id = sandbox.task("One", &[]);
+        let outcome = sandbox.run(&id);
+        assert_eq!(outcome.code, Some(1), "{outcome}");
+        assert!(outcome.stdout.contains(&format!("budget {name} is used up")), "{outcome}");
+        let run = sandbox.last_run(&id);
+        assert_eq!((run["end"]["budget"].as_str(), run["end"]["usage"]["tokens"].as_u64()), (Some(name), Some(2100)));
+        assert_eq!(sandbox.file_at(&format!("ai/{id}/1"), "work.txt"), "work");
+        let task = sandbox.show(&id);
+        assert_eq!((task["status"].as_str(), task["attempts"].as_u64()), (Some("queued"), Some(1)), "{task}");
+        sandbox.is_at_rest(&id);
+
+        // What was used counts for the next run, of whatever process.
+        let next = sandbox.task("Two", &[]);
+        let outcome = sandbox.run(&next);
+        assert_eq!(outcome.code, Some(75), "{outcome}");
+        assert!(outcome.stderr.contains("budget day.tokens is used up: 2100 of 2100 tokens"), "{outcome}");
+    }
+}
+
+#[test]
+fn what_is_new_fits_its_schema() {
+    let sandbox = scene(&[("a", GOOD, &[])], "budgets: {day: {attempts: 9}}\n");
+    let id = sandbox.task("One", &[]);
+    let route = sandbox.ai_json(&["route", "explain", &id]);
+    let lines = lines(&sandbox.ai(&["run", "--all", "--json"]));
+    let list = sandbox.ai_json_lines(&["agent", "list"]);
+    let stats = sandbox.ai_json_lines(&["agent", "stats"]);
+    let budget = sandbox.ai_json_lines(&["budget"]);
+    for (name, value) in [
+        ("route", &route),
+        ("run-all", &lines[0]),
+        ("agent-line", &list[0]),
+        ("agent-stats", &stats[0]),
+        ("budget", &budget[0]),
+    ] {
+        crate::schemas::fits(&sandbox, name, value);
+    }
+}
