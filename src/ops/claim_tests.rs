@@ -6,7 +6,7 @@ use crate::domain::task::{BlockReason, Proof, TaskState};
 use crate::domain::time::{LeaseInstant, Now};
 use crate::ops::claim::{self, Which};
 use crate::ops::create::{NewTask, create};
-use crate::ops::finish::{self, Right};
+use crate::ops::finish::{self, Ending, Right};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::testing::World;
 use crate::ops::{lease, lock};
@@ -126,7 +126,7 @@ fn a_token_opens_its_own_task_alone() {
     claim(&mut world, &one(&other)).unwrap();
     let proof = Proof::Overridden { reason: "r".into(), by: ann() };
     let World { store, cx, .. } = &mut world;
-    let refused = why(finish::done(store, cx, &other, &Right::Token(&token), proof, &[], None));
+    let refused = why(finish::done(store, cx, &other, Ending::plain(&Right::Token(&token), proof)));
     assert!(matches!(&refused, Refusal::Invalid(text) if text.contains(mine.as_str())), "{refused}");
     assert_eq!(state(&mut world, &other), TaskState::Claimed);
 }

@@ -34,16 +34,29 @@ pub struct Changed {
     pub own: Vec<Subject>,
 }
 
+/// How a task is ended.
+pub struct Ending<'a> {
+    /// What gives the right to.
+    pub right: &'a Right<'a>,
+    /// What it is done by.
+    pub proof: Proof,
+    /// What was recorded on the way.
+    pub evidence: &'a [Evidence],
+    /// What the work changes; nothing where it was not measured.
+    pub changed: Option<&'a Changed>,
+}
+
+impl<'a> Ending<'a> {
+    /// An ending whose work was not measured, and of which nothing was recorded.
+    #[cfg(test)]
+    pub(crate) fn plain(right: &'a Right<'a>, proof: Proof) -> Ending<'a> {
+        Ending { right, proof, evidence: &[], changed: None }
+    }
+}
+
 /// Ends a task as done, with its evidence, in one transaction. What it changes is asked about like the work of a run.
-pub fn done<S: Store>(
-    store: &mut S,
-    cx: &Cx,
-    id: &TaskId,
-    right: &Right<'_>,
-    proof: Proof,
-    evidence: &[Evidence],
-    changed: Option<&Changed>,
-) -> Result<Task, OpError> {
+pub fn done<S: Store>(store: &mut S, cx: &Cx, id: &TaskId, ending: Ending<'_>) -> Result<Task, OpError> {
+    let Ending { right, proof, evidence, changed } = ending;
     if mutant::splits_done() {
         return done_in_two(store, cx, id, right, proof);
     }

@@ -12,7 +12,7 @@ use crate::domain::path_pattern::overlap;
 use crate::domain::task::{BlockReason, Hold, LockRequest, Note, Proof, Task, TaskState};
 use crate::ops::claim::{self, Which};
 use crate::ops::create::{self, NewTask};
-use crate::ops::finish::{self, Right};
+use crate::ops::finish::{self, Ending, Right};
 use crate::ops::refusal::OpError;
 use crate::ops::testing::World;
 use crate::ops::{edit, lease, lock, log};
@@ -140,7 +140,7 @@ impl Story {
             Step::DoneUnclaimed(n) => {
                 let id = TaskId(self.task(n));
                 let World { store, cx, .. } = &mut self.world;
-                finish::done(store, cx, &id, &Right::Unclaimed, override_by_ann(), &[], None).map(drop)
+                finish::done(store, cx, &id, Ending::plain(&Right::Unclaimed, override_by_ann())).map(drop)
             }
             Step::Hold(n) => self.on_task(n, |tx, cx, id| edit::hold(tx, cx, id, "h".into())),
             Step::Unhold(n) => self.on_task(n, edit::unhold),
@@ -263,7 +263,7 @@ impl Story {
             Step::Done(_) => {
                 let proof = Proof::Overridden { reason: "r".into(), by: ann() };
                 let id = TaskId(token.subject.0.clone());
-                finish::done(store, cx, &id, &Right::Token(&token), proof, &[], None).map(drop)
+                finish::done(store, cx, &id, Ending::plain(&Right::Token(&token), proof)).map(drop)
             }
             Step::StartRun(_) => self.start_run(&token),
             Step::EndRun(_, end) => self.end_run(&token, end),

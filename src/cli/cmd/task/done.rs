@@ -9,7 +9,7 @@ use crate::cli::error::CliError;
 use crate::cli::{exit, token};
 use crate::domain::task::Proof;
 use crate::ops::cx;
-use crate::ops::finish::{self, Changed, Right};
+use crate::ops::finish::{self, Changed, Ending, Right};
 use crate::ops::prove;
 use crate::ops::refusal::OpError;
 use crate::store::Store;
@@ -44,7 +44,8 @@ pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
             (proven.proof, proven.evidence, Some(changed))
         }
     };
-    let task = finish::done(&mut store, &cx, &id, &right, proof, &evidence, changed.as_ref())?;
+    let ending = Ending { right: &right, proof, evidence: &evidence, changed: changed.as_ref() };
+    let task = finish::done(&mut store, &cx, &id, ending)?;
     if let Some(token) = &token {
         token::forget(context, token)?;
     }
