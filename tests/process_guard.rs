@@ -42,7 +42,7 @@ struct Scene {
 impl Scene {
     fn set() -> Self {
         let mut parent = Command::new("python3")
-            .args(["-c", PARENT, env!("CARGO_BIN_EXE_ai"), "__guard", "200", "/", "", "python3", "-c", DAEMON])
+            .args(["-c", PARENT, env!("CARGO_BIN_EXE_ai"), "__guard", "200", "/", "", "", "python3", "-c", DAEMON])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -99,7 +99,7 @@ fn a_keeper_reports_on_its_line_and_leads_its_own_session() {
     let script = "
 import os, socket, subprocess, sys
 ours, theirs = socket.socketpair()
-out = subprocess.run([sys.argv[1], '__guard', '100', '/tmp', '', 'sh', '-c',
+out = subprocess.run([sys.argv[1], '__guard', '100', '/tmp', '', '', 'sh', '-c',
     'read pid comm state parent group session rest </proc/self/stat; echo $session $PPID; exit 5'],
     stdin=theirs, stdout=subprocess.PIPE)
 theirs.close()
@@ -113,7 +113,7 @@ print(out.returncode, session == keeper, os.getsid(0) != int(session), ours.recv
 
 #[test]
 fn a_malformed_call_is_a_usage_error() {
-    for args in [&["__guard"][..], &["__guard", "x", "/", "", "true"], &["__guard", "1", "/", ""]] {
+    for args in [&["__guard"][..], &["__guard", "x", "/", "", "", "true"], &["__guard", "1", "/", "", ""]] {
         let status =
             Command::new(Path::new(env!("CARGO_BIN_EXE_ai"))).args(args).stdin(Stdio::null()).status().unwrap();
         assert_eq!(status.code(), Some(2), "{args:?}");

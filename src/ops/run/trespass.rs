@@ -4,6 +4,7 @@
 //! warning, but for a file that the agent itself says it changed: that is a trespass, and denied.
 
 use std::collections::BTreeSet;
+use std::io::BufRead;
 use std::path::{Component, Path, PathBuf};
 
 use crate::base::fs;
@@ -18,8 +19,8 @@ use crate::ops::run::world::environment;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
-/// Events of one run beyond this are not read back.
-const EVENTS_CAP: u64 = 256 << 20;
+/// What stands in every event that names a changed file.
+const KIND: &[u8] = b"file_change";
 /// So many names stand in one warning.
 const SHOWN: usize = 8;
 
@@ -81,17 +82,19 @@ fn in_slot(live: &Live<'_>, before: &Before, slot: &SlotInfo) -> Result<Vec<Stri
 
 /// The files that the agent's own events name as changed. Shell commands change files without such an event.
 fn claimed(live: &Live<'_>) -> Result<BTreeSet<PathBuf>, OpError> {
-    let file = live.dir.join("events.jsonl");
-    let Ok(bytes) = fs::read_capped(&file, EVENTS_CAP) else { return Ok(BTreeSet::new()) };
+    // Line by line: a talkative agent leaves more than should be in memory at once.
+    let Ok(mut reader) = fs::reader(&live.dir.join("events.jsonl")) else { return Ok(BTreeSet::new()) };
     let worktree = live.world.pool_dir().join(&live.started.run.worktree);
     let worktree = std::fs::canonicalize(&worktree).map_err(environment)?;
-    let events = bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
-    Ok(events
-        .filter_map(|event| match event {
-            AgentEvent::FileChange { path, .. } => Some(plain(&worktree.join(path))),
-            _ => None,
-        })
-        .collect())
+    let (mut found, mut line) = (BTreeSet::new(), Vec::new());
+    while reader.read_until(b'\n', &mut line).map_err(environment)? > 0 {
+        let names_one = line.windows(KIND.len()).any(|window| window == KIND);
+        if let Some(AgentEvent::FileChange { path, .. }) = names_one.then(|| serde_json::from_slice(&line).ok()).flatten() {
+            found.insert(plain(&worktree.join(path)));
+        }
+        line.clear();
+    }
+    Ok(found)
 }
 
 /// The path without `.` and `..`, by its words alone.
