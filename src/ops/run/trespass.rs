@@ -89,7 +89,9 @@ fn claimed(live: &Live<'_>) -> Result<BTreeSet<PathBuf>, OpError> {
     let (mut found, mut line) = (BTreeSet::new(), Vec::new());
     while reader.read_until(b'\n', &mut line).map_err(environment)? > 0 {
         let names_one = line.windows(KIND.len()).any(|window| window == KIND);
-        if let Some(AgentEvent::FileChange { path, .. }) = names_one.then(|| serde_json::from_slice(&line).ok()).flatten() {
+        if let Some(AgentEvent::FileChange { path, .. }) =
+            names_one.then(|| serde_json::from_slice(&line).ok()).flatten()
+        {
             found.insert(plain(&worktree.join(path)));
         }
         line.clear();
