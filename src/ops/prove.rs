@@ -15,7 +15,7 @@ use crate::ops::finish::Changed;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::world::environment;
 use crate::ops::run::{
-    CheckPlace, CheckPlan, Filed, Judged, World, file_evidence, result_text, run_checks, verification,
+    CheckPlace, CheckPlan, Filed, Judged, Signals, World, file_evidence, result_text, run_checks, verification,
 };
 use crate::ops::trust;
 use crate::process::supervise::CancelToken;
@@ -73,7 +73,16 @@ pub fn on_tree(world: &World, repo: &Repo, trial: &Trial<'_>) -> Result<Finding,
         return Ok(Finding { verification: Verification::Unverified, evidence: Vec::new(), tree, said: Vec::new() });
     }
     let place = CheckPlace::open(world, repo, trial.place, trial.judged)?;
-    let checked = run_checks(world, &place, plans, trial.dir, trial.label, &CancelToken::new())?;
+    let cancel = CancelToken::new();
+    let _signals = Signals::listen(cancel.clone())?;
+    let checked = run_checks(world, &place, plans, trial.dir, trial.label, &cancel);
+    let checked = checked.map_err(|error| match cancel.reason() {
+        Some(_) => {
+            Refusal::Interrupted(format!("stopped while the checks of {} ran; nothing was changed", trial.task.id))
+                .into()
+        }
+        None => error,
+    })?;
     let name = tree.to_string();
     let filed = Filed { task: &trial.task.id, run: trial.run, tree: Some(&name) };
     let mut evidence = Vec::new();

@@ -67,9 +67,20 @@ fn queued(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<Vec<Gate>, OpError> {
         gates.push(gate("lock", conflict.refusal(cx).to_string(), Some(by), Some("ai lock list".into())));
     }
     if gates.is_empty() {
-        gates.push(gate("ready", "nothing holds it".into(), None, Some(format!("ai run {}", task.id))));
+        let text = format!("nothing holds it{}", last_verdict(tx, task)?);
+        gates.push(gate("ready", text, None, Some(format!("ai run {}", task.id))));
     }
     Ok(gates)
+}
+
+/// How its last run ended, as the end of a sentence.
+fn last_verdict(tx: &mut dyn Tx, task: &Task) -> Result<String, OpError> {
+    let runs = tx.runs(&task.id)?;
+    let last = runs.last().and_then(|run| Some((&run.id, run.end.as_ref()?)));
+    Ok(last.map_or(String::new(), |(run, end)| {
+        let summary = crate::base::text::one_line(end.summary.lines().next().unwrap_or_default());
+        format!("; run {run} ended: {summary}")
+    }))
 }
 
 fn dependencies(tx: &mut dyn Tx, task: &Task) -> Result<Vec<Gate>, OpError> {

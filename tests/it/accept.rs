@@ -1,6 +1,6 @@
 //! Accepting work: what lands, where, on which proof, and what is refused.
 
-use crate::support::runs::{CONFIG, GOOD};
+use crate::support::runs::{CONFIG, GOOD, wait_for};
 use crate::support::{Outcome, Sandbox};
 
 /// A task in review.
@@ -301,4 +301,20 @@ fn a_large_change_needs_one_yes_and_not_two() {
     let decision = sandbox.rows("SELECT data FROM decision WHERE data LIKE '%run.finish%'").pop().unwrap();
     sandbox.ai_ok(&["policy", "approve", decision["id"].as_str().unwrap()]);
     sandbox.ai_ok(&["accept", &id]);
+}
+
+#[test]
+fn ctrl_c_while_the_checks_run_leaves_everything_as_it_was() {
+    let slow = "if test -f late.txt; then touch checking; sleep 600; fi; test -f work.txt";
+    let config = format!("version: 1\nruns: {{grace: 1s}}\nchecks: {{unit: {{run: '{slow}'}}}}\n");
+    let (sandbox, id) = reviewed(&config, GOOD);
+    sandbox.write("late.txt", "x");
+    let tip = sandbox.commit("late");
+    let command = sandbox.start(&["accept", &id]);
+    wait_for(&sandbox.root().join(".ai/worktrees/.check-accept/checking"));
+    command.signal("INT");
+    let outcome = command.wait();
+    assert_eq!(outcome.code, Some(130), "{outcome}");
+    assert_eq!((sandbox.status(&id), sandbox.git(&["rev-parse", "main"])), ("review".to_owned(), tip));
+    sandbox.is_at_rest(&id);
 }

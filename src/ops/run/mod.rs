@@ -39,4 +39,5 @@ pub use drive::{Report, run};
 pub use evidence::{Filed, file_evidence};
 pub use judge::{blacken, policy_verdict, verification};
 pub use place::{identity, rescue_slot};
+pub use signals::Signals;
 pub use world::{World, environment};
