@@ -55,7 +55,7 @@ impl Quarantine {
         for part in ["objects/info", "objects/pack", "objects/real", "refs", "logs"] {
             fs::create_dir_all(&self.dir.join(part))?;
         }
-        self.set_alternates()?;
+        self.set_alternates(&self.alternates_inside())?;
         let (_, name) = self.split();
         if let Some(base) = &self.base {
             fs::write_atomic(&self.dir.join("refs").join(name), format!("{base}\n").as_bytes())?;
@@ -86,7 +86,7 @@ impl Quarantine {
             return Ok(());
         }
         // An agent can have written what it liked there.
-        self.set_alternates()?;
+        self.set_alternates(format!("{REAL}\n").as_bytes())?;
         let (_, name) = self.split();
         let own = oid_in(&self.dir.join("refs").join(name));
         for tip in own.iter().chain(&oid_in(&admin.join("HEAD"))) {
@@ -119,12 +119,24 @@ impl Quarantine {
         shadow.objects(["unpack-objects", "-q", "--strict"]).input(pack.stdout).run().map(drop)
     }
 
-    fn set_alternates(&self) -> Result<(), GitError> {
+    /// The real store as it is seen from inside of the sandbox. Git reads the first line; programs that read objects by themselves take a
+    /// relative path from where they stand, and understand the second. A path that would break the file is left out.
+    fn alternates_inside(&self) -> Vec<u8> {
+        let place = self.real_objects().place.into_os_string().into_encoded_bytes();
+        let mut text = format!("{REAL}\n").into_bytes();
+        if !place.contains(&b'\n') {
+            text.extend_from_slice(&place);
+            text.push(b'\n');
+        }
+        text
+    }
+
+    fn set_alternates(&self, text: &[u8]) -> Result<(), GitError> {
         let info = self.dir.join("objects/info");
         if !std::fs::symlink_metadata(&info).is_ok_and(|meta| meta.is_dir()) {
             fs::remove_file(&info)?;
         }
-        Ok(fs::write_atomic(&info.join("alternates"), format!("{REAL}\n").as_bytes())?)
+        Ok(fs::write_atomic(&info.join("alternates"), text)?)
     }
 
     fn references(&self) -> [StandIn; 2] {

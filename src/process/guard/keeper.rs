@@ -101,6 +101,8 @@ fn start(launch: &Launch) -> Result<Pid, SpawnFailure> {
         .ok_or_else(|| fail(SpawnFailureKind::NotFound, &io::Error::from(io::ErrorKind::InvalidInput)))?;
     let mut command = Command::new(program);
     command.args(arguments).current_dir(&launch.cwd).stdin(stdin).process_group(0);
+    // bubblewrap leaves its own there, and there are programs that believe it more than the kernel.
+    command.env("PWD", &launch.cwd);
     let child = command.spawn().map_err(|e| fail(SpawnFailureKind::of(&e), &e))?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     pid.ok_or_else(|| fail(SpawnFailureKind::Keeper, &io::Error::other("its pid is out of range")))

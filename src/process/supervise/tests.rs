@@ -134,14 +134,27 @@ fn exit_code_outputs_and_counts_come_back() {
 }
 
 #[test]
-fn the_environment_is_what_was_given_and_the_mark() {
+fn the_environment_is_what_was_given_the_mark_and_the_place() {
     let mut spec = spec(&["env", "-0"]);
     spec.env.push(("ODD".into(), "a\nb=c".into()));
     let outcome = run(&spec);
     let mut found: Vec<&str> = text(&outcome.stdout.memory).split_terminator('\0').collect();
     found.sort_unstable();
     let mark = format!("AI_RUN={}", spec.run_id.as_ref().unwrap());
-    assert_eq!(found, [&mark, "ODD=a\nb=c", "PATH=/usr/local/bin:/usr/bin:/bin"]);
+    assert_eq!(found, [&mark, "ODD=a\nb=c", "PATH=/usr/local/bin:/usr/bin:/bin", "PWD=/"]);
+}
+
+/// A program on Node that exits loses what does not fit in its pipe.
+#[test]
+#[cfg(target_os = "linux")]
+fn its_pipes_have_as_much_room_as_there_may_be() {
+    let script = "
+import fcntl
+most = min(1 << 20, int(open('/proc/sys/fs/pipe-max-size').read()))
+# Widened right after the start, which may be now.
+while min(fcntl.fcntl(1, 1032), fcntl.fcntl(2, 1032)) < most: pass
+";
+    assert_eq!(run(&python(script)).end, End::Exited(0));
 }
 
 #[test]
