@@ -271,9 +271,10 @@ fn swap_native(
     }
 }
 
-/// Creating only where nothing stands: without force the library refuses an existing reference under its own lock.
+/// Creating only where nothing stands. Without force the library looks before it takes its lock, so that two could both find nothing;
+/// the zero id as the expected value has it look again under the lock.
 fn create_native(repo: &Repository, name: &str, new: git2::Oid, log: &str) -> Result<(), git2::Error> {
-    repo.reference(name, new, false, log).map(drop)
+    repo.reference_matching(name, new, false, git2::Oid::ZERO_SHA1, log).map(drop)
 }
 
 /// Deletes under the library's own check of the old value.
