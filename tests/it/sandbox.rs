@@ -91,7 +91,7 @@ fn an_agent_commits_in_its_sandbox_and_reaches_no_object_of_others() {
                 && git log --oneline > out.txt
             # Not every reader of objects looks for a relative alternate beside the file.
             (cd / && test -d \"$(tail -n 1 \"$BASE\"/repo/.git/objects/info/alternates)/info\") && echo absolute >> out.txt
-            tr '\\\\0' '\\\\n' </proc/$$/environ | grep -qx \"PWD=$(pwd -P)\" && echo place >> out.txt
+            tr '\\0' '\\n' </proc/$$/environ | grep -qx \"PWD=$(pwd -P)\" && echo place >> out.txt
             rm -rf \"$BASE\"/repo/.git/objects/real/pack/* 2>/dev/null; rm -rf \"$BASE\"/repo/.git/objects/pack/* 2>/dev/null
             git branch other 2>/dev/null && echo branch >> out.txt; git tag t 2>/dev/null && echo tag >> out.txt; true",
         );
