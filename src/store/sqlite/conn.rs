@@ -180,9 +180,9 @@ fn harden(conn: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The first access makes SQLite look at the file, the WAL and the shared memory.
+/// The first access makes SQLite look at the file, the WAL and the shared memory. This one needs no look at the schema.
 fn touch(conn: &Connection) -> rusqlite::Result<()> {
-    conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).map(drop)
+    conn.query_row("PRAGMA application_id", [], |row| row.get::<_, i64>(0)).map(drop)
 }
 
 fn is_read_only(error: &rusqlite::Error) -> bool {

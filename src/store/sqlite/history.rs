@@ -1,4 +1,4 @@
-//! The sums of ended runs, as triggers keep them. A store that was made before there were any has none until it is migrated.
+//! The sums of ended runs, as `sums` keeps them. A store that was made before there were any has none until it is migrated.
 
 use rusqlite::{Params, Row};
 

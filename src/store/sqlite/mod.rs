@@ -19,6 +19,7 @@ mod history;
 mod migrate;
 mod query;
 mod replace;
+mod sums;
 mod tables;
 mod tx;
 

@@ -96,7 +96,11 @@ impl Tables for SqliteTx<'_> {
         self.execute(
             "INSERT INTO run VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id) DO UPDATE SET active = ?3, data = ?4",
             params![run.id.as_str(), run.task.as_str(), i32::from(run.end.is_none()), data],
-        )
+        )?;
+        match run.end {
+            Some(_) => self.sum_up(run.id.as_str()),
+            None => Ok(()),
+        }
     }
 
     fn put_evidence(&mut self, evidence: &Evidence) -> Result<(), StoreError> {
