@@ -1,8 +1,9 @@
 //! The two traits of a connector and its errors.
 
-use crate::domain::agent_event::{AgentEvent, AgentResult};
+use crate::domain::agent_event::{AgentEvent, AgentResult, Denial};
 use crate::domain::process_end::ProcessEnd;
 
+use super::dialogue::Dialogue;
 use super::launch::{LaunchPlan, LaunchRequest};
 use super::manifest::Manifest;
 
@@ -16,6 +17,11 @@ pub trait Connector: Send + Sync {
 
     /// A fresh parser for the output of one run.
     fn parser(&self) -> Box<dyn StreamParser>;
+
+    /// A fresh conversation for one run, where the CLI is talked to; `None` where it only reads a prompt.
+    fn dialogue(&self, _request: &LaunchRequest<'_>) -> Option<Box<dyn Dialogue>> {
+        None
+    }
 }
 
 /// Understands the output of one run, line by line. Each line stands for itself: whatever one holds, the next is read afresh.
@@ -25,6 +31,11 @@ pub trait StreamParser: Send {
 
     /// One line of standard error.
     fn error_line(&mut self, line: &[u8]);
+
+    /// A tool call that `ai` itself has not allowed.
+    fn denied(&mut self, denial: Denial) -> AgentEvent {
+        AgentEvent::PermissionDenied(denial)
+    }
 
     /// The conclusion, once both streams have ended.
     fn finish(self: Box<Self>, end: &ProcessEnd) -> AgentResult;

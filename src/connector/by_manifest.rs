@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use super::acp::{Acp, Session as AcpSession};
 use super::api::{Connector, ConnectorError, StreamParser};
 use super::claude::{CLAUDE, Claude, QWEN};
 use super::cline::Cline;
 use super::codex::Codex;
 use super::copilot::Copilot;
+use super::dialogue::Dialogue;
 use super::gemini::Gemini;
 use super::launch::{
     LaunchPlan, LaunchRequest, Session, StdinSource, check_words, chosen_model, expand_all, own_home, plan,
@@ -65,6 +67,7 @@ impl Connector for ManifestConnector {
         // At the end: one CLI resumes by a subcommand, which takes no other flags.
         argv.extend(expand_all(self.session_args(request.session)?, request)?);
         let stdin = match self.manifest.prompt {
+            PromptMode::Stdin if self.manifest.output == OutputFormat::Acp => StdinSource::Dialogue,
             PromptMode::Stdin => StdinSource::File(request.prompt_file.to_owned()),
             PromptMode::Arg | PromptMode::File => StdinSource::Null,
         };
@@ -73,6 +76,13 @@ impl Connector for ManifestConnector {
 
     fn parser(&self) -> Box<dyn StreamParser> {
         parser_for(self.manifest.output, &self.signs)
+    }
+
+    fn dialogue(&self, request: &LaunchRequest<'_>) -> Option<Box<dyn Dialogue>> {
+        // A model that the command line has named need not be chosen again.
+        let model = chosen_model(request).filter(|_| self.manifest.model_args.is_empty());
+        let talks = self.manifest.output == OutputFormat::Acp;
+        talks.then(|| Box::new(AcpSession::new(request.worktree, request.prompt, model)) as _)
     }
 }
 
@@ -87,6 +97,7 @@ pub(super) fn parser_for(output: OutputFormat, signs: &Arc<Signs>) -> Box<dyn St
         OutputFormat::CopilotJson => json(Copilot::default(), signs),
         OutputFormat::ClineJson => json(Cline::default(), signs),
         OutputFormat::PiJson => json(Pi::default(), signs),
+        OutputFormat::Acp => json(Acp::default(), signs),
         OutputFormat::Text => Box::new(TextParser::new(signs.clone())),
     }
 }

@@ -112,8 +112,10 @@ fn of_trouble(trouble: &Trouble, view: &View<'_>) -> StreamOutcome {
 
 /// The CLI says that all went well, which a bad end of its process outweighs.
 pub(super) fn of_success(view: &View<'_>) -> StreamOutcome {
-    let stopped_by_us =
-        matches!(view.end, ProcessEnd::TimedOut { .. } | ProcessEnd::Silent { .. } | ProcessEnd::Stopped);
+    let stopped_by_us = matches!(
+        view.end,
+        ProcessEnd::TimedOut { .. } | ProcessEnd::Silent { .. } | ProcessEnd::Stopped | ProcessEnd::Dismissed
+    );
     // After its last event a CLI may linger on a background command; that `ai` stopped it then says nothing about the result.
     if !view.end.is_zero() && !stopped_by_us {
         return failed(view.end, view.stderr.last());

@@ -84,13 +84,15 @@ pub struct LaunchPlan {
     pub home: Option<PathBuf>,
 }
 
-/// Standard input of an agent; always ends, since several CLIs wait for ever on an open one.
+/// Standard input of an agent; always ends, since several CLIs wait for ever on an open one. That of a conversation ends with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StdinSource {
     /// Empty.
     Null,
     /// The content of this file.
     File(PathBuf),
+    /// What the connector's dialogue says.
+    Dialogue,
 }
 
 /// The names that may stand in braces in a template.

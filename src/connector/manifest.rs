@@ -166,6 +166,8 @@ pub enum OutputFormat {
     ClineJson,
     /// The event lines of pi's `--mode json`.
     PiJson,
+    /// The Agent Client Protocol, version 1: not only a format, but a conversation over standard input and output.
+    Acp,
     /// Plain text.
     Text,
 }

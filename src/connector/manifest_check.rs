@@ -7,7 +7,7 @@ use regex::Regex;
 use crate::domain::agent::check_env_names;
 
 use super::launch::{PLACEHOLDERS, placeholders};
-use super::manifest::{Detect, HomeSwitch, Manifest, PromptMode};
+use super::manifest::{Detect, HomeSwitch, Manifest, OutputFormat, PromptMode};
 
 /// Checks everything.
 pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
@@ -46,6 +46,9 @@ fn check_command_line(manifest: &Manifest) -> Result<(), String> {
 
 fn check_prompt(manifest: &Manifest) -> Result<(), String> {
     let mentions = |word| manifest.argv.iter().any(|arg| placeholders(arg).contains(&word));
+    if manifest.output == OutputFormat::Acp {
+        check_conversation(manifest)?;
+    }
     match manifest.prompt {
         PromptMode::Arg if !mentions("prompt") => Err("prompt: `arg` needs {prompt} in argv".to_owned()),
         PromptMode::File if !mentions("prompt_file") => Err("prompt: `file` needs {prompt_file} in argv".to_owned()),
@@ -53,6 +56,16 @@ fn check_prompt(manifest: &Manifest) -> Result<(), String> {
             Err("prompt: `stdin` and {prompt} in argv would give the prompt twice".to_owned())
         }
         _ => Ok(()),
+    }
+}
+
+fn check_conversation(manifest: &Manifest) -> Result<(), String> {
+    match manifest.prompt {
+        _ if manifest.argv.is_empty() => Err("output: `acp` needs argv".to_owned()),
+        PromptMode::Stdin => Ok(()),
+        PromptMode::Arg | PromptMode::File => {
+            Err("prompt: `acp` gives it within the conversation; use `stdin`".to_owned())
+        }
     }
 }
 

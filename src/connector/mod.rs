@@ -3,6 +3,7 @@
 //! A connector is a manifest (YAML, shipped or in `.ai/connectors/`) plus a parser for its output format. A new CLI whose output
 //! is known needs only a manifest; a new output format needs one more parser.
 
+mod acp;
 pub mod agent_file;
 pub mod api;
 mod by_manifest;
@@ -12,6 +13,7 @@ mod clip;
 mod codex;
 mod command;
 mod copilot;
+pub mod dialogue;
 mod gemini;
 mod json;
 mod judge;

@@ -221,6 +221,10 @@ impl<D: Dialect> StreamParser for JsonParser<D> {
         self.stderr.push(&plain(line));
     }
 
+    fn denied(&mut self, denial: Denial) -> AgentEvent {
+        self.seen.denied(denial)
+    }
+
     fn finish(self: Box<Self>, end: &ProcessEnd) -> AgentResult {
         let view = View { seen: &self.seen, end, signs: &self.signs, stderr: &self.stderr };
         AgentResult {

@@ -33,6 +33,8 @@ pub enum ProcessEnd {
     },
     /// `ai` stopped it because somebody asked, or because the lease was lost.
     Stopped,
+    /// It had told its result and did not end by itself; `ai` ended it.
+    Dismissed,
     /// The kernel or a memory limit killed it.
     OutOfMemory,
     /// It never ran: not found, not executable, no resources.
@@ -56,10 +58,10 @@ impl ProcessEnd {
         self.code() == Some(0)
     }
 
-    /// Why the machine, not the work, is to blame; `None` where the process exited by itself.
+    /// Why the machine, not the work, is to blame; `None` where the process exited by itself, or had done all that it was to do.
     pub fn trouble(&self) -> Option<String> {
         match self {
-            Self::Exited { .. } => None,
+            Self::Exited { .. } | Self::Dismissed => None,
             Self::Signaled { signal } => Some(format!("killed by signal {signal}")),
             Self::TimedOut { after_ms } => Some(format!("stopped after {} s: time limit", after_ms / 1000)),
             Self::Silent { after_ms } => Some(format!("stopped after {} s without output", after_ms / 1000)),

@@ -12,6 +12,7 @@
 mod support;
 
 mod accept;
+mod acp;
 mod backup;
 mod cli_text;
 mod connector_manifest;

@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::fs;
 use crate::connector::api::{Connector, StreamParser};
+use crate::connector::dialogue::{Dialogue, Gate, Then};
 use crate::connector::launch::{LaunchPlan, LaunchRequest, Session, StdinSource as PlanStdin};
 use crate::connector::manifest::Manifest;
 use crate::domain::agent::{Agent, Name};
-use crate::domain::agent_event::{AgentEvent, AgentResult};
+use crate::domain::agent_event::{AgentEvent, AgentResult, Denial};
 use crate::domain::budget::{self, Level, RunUsage, Unit};
 use crate::domain::lease::Token;
 use crate::domain::process_end::ProcessEnd;
@@ -29,8 +30,10 @@ use crate::ops::run::world::{World, environment};
 use crate::ops::{credentials, detect};
 use crate::policy;
 use crate::process::environment::child_environment;
+use crate::process::redact::Redactor;
 use crate::process::supervise::{
-    CancelToken, End, Limits, Line, Observer, Outcome, OutputTo, SpawnSpec, StdinSource, StopReason, Stream, supervise,
+    After, CancelToken, End, Heard, Limits, Line, Observer, Outcome, OutputTo, Saying, SpawnSpec, StdinSource,
+    StopReason, Stream, supervise,
 };
 
 /// The logs of an agent in its run's directory.
@@ -86,8 +89,13 @@ pub struct AgentStep<'a> {
     pub budget: &'a [Level],
 }
 
-/// Runs the agent to its end.
-pub fn run_agent(world: &World, step: &AgentStep<'_>, cancel: &CancelToken) -> Result<AgentEnd, OpError> {
+/// Runs the agent to its end. An agent that asks before it calls a tool is answered by `gate`.
+pub fn run_agent(
+    world: &World,
+    step: &AgentStep<'_>,
+    gate: &mut dyn Gate,
+    cancel: &CancelToken,
+) -> Result<AgentEnd, OpError> {
     let prompt_file = step.dir.join("prompt.md");
     let program = detect::native_program(step.connector.describe(), &world.env);
     let request = LaunchRequest {
@@ -112,7 +120,8 @@ pub fn run_agent(world: &World, step: &AgentStep<'_>, cancel: &CancelToken) -> R
     let ports = ports::of_run(&world.config, step.dir, &step.run.worktree)?;
     spec.env.extend(ports::variables(&ports));
     let meter = Meter { levels: step.budget.to_vec(), cancel: cancel.clone(), reached: None };
-    let mut listener = Listener::new(step.connector.parser(), &step.dir.join("events.jsonl"), meter)?;
+    let talk = step.connector.dialogue(&request).map(|dialogue| Talk { dialogue, gate });
+    let mut listener = Listener::new(step, talk, meter, &world.redactor)?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(supervise(&spec, &world.redactor, &mut listener, cancel));
     // What a CLI keeps in its home is not redacted, so that it does not stay beside the evidence.
@@ -160,7 +169,7 @@ fn conclude(
     world: &World,
     step: &AgentStep<'_>,
     spec: &SpawnSpec,
-    listener: Listener,
+    listener: Listener<'_>,
     outcome: Outcome,
 ) -> Result<AgentEnd, OpError> {
     if !outcome.survivors.is_empty() {
@@ -217,6 +226,7 @@ fn spawn_spec(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan, ground: &G
         stdin: match &plan.stdin {
             PlanStdin::Null => StdinSource::Null,
             PlanStdin::File(path) => StdinSource::File(path.clone()),
+            PlanStdin::Dialogue => StdinSource::Talk(step.dir.join("stdin")),
         },
         run_id: Some(step.run.id.to_string()),
         fence: ground.fence(),
@@ -289,16 +299,30 @@ impl Meter {
     }
 }
 
-/// Parses the stream as it comes and writes the normalized events.
-struct Listener {
+/// Parses the stream as it comes, writes the normalized events, and answers where there is a conversation.
+struct Listener<'a> {
     parser: RefCell<Box<dyn StreamParser>>,
     events: fs::Appender,
     meter: Meter,
+    talk: Option<Talk<'a>>,
+    redactor: &'a Redactor,
 }
 
-impl Listener {
-    fn new(parser: Box<dyn StreamParser>, file: &Path, meter: Meter) -> Result<Listener, OpError> {
-        Ok(Listener { parser: RefCell::new(parser), events: fs::Appender::create(file).map_err(environment)?, meter })
+/// A conversation, and who decides in it.
+struct Talk<'a> {
+    dialogue: Box<dyn Dialogue>,
+    gate: &'a mut dyn Gate,
+}
+
+impl<'a> Listener<'a> {
+    fn new(
+        step: &AgentStep<'_>,
+        talk: Option<Talk<'a>>,
+        meter: Meter,
+        redactor: &'a Redactor,
+    ) -> Result<Listener<'a>, OpError> {
+        let events = fs::Appender::create(&step.dir.join("events.jsonl")).map_err(environment)?;
+        Ok(Listener { parser: RefCell::new(step.connector.parser()), events, meter, talk, redactor })
     }
 
     fn write(&mut self, event: &AgentEvent) {
@@ -308,9 +332,17 @@ impl Listener {
             let _ = self.events.write_all(&line);
         }
     }
+
+    /// What the conversation has heard is not redacted, and so are its words for what it denied.
+    fn deny(&mut self, denial: Denial) {
+        let clean = |text: String| self.redactor.redact_text(&text);
+        let denial = Denial { tool: clean(denial.tool), reason: clean(denial.reason) };
+        let event = self.parser.get_mut().denied(denial);
+        self.write(&event);
+    }
 }
 
-impl Observer for Listener {
+impl Observer for Listener<'_> {
     fn line(&mut self, stream: Stream, line: Line<'_>) {
         match stream {
             Stream::Stdout => {
@@ -322,5 +354,20 @@ impl Observer for Listener {
             }
             Stream::Stderr => self.parser.get_mut().error_line(line.bytes),
         }
+    }
+
+    fn talk(&mut self, heard: Heard<'_>) -> Saying {
+        let Some(Talk { dialogue, gate }) = &mut self.talk else { return Saying::default() };
+        let turn = match heard {
+            Heard::Start => dialogue.open(),
+            Heard::Line(line) => dialogue.hear(line.bytes, *gate),
+            Heard::Stopping => dialogue.stop(),
+        };
+        turn.denials.into_iter().for_each(|denial| self.deny(denial));
+        let after = match turn.then {
+            Then::Listen => After::Listen,
+            Then::Close => After::Close,
+        };
+        Saying { lines: turn.lines, after }
     }
 }

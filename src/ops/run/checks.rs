@@ -234,6 +234,7 @@ pub fn process_end(end: &End, oom: OomHint, limit: Duration) -> ProcessEnd {
         End::TimedOut(Timeout::Total) => ProcessEnd::TimedOut { after_ms },
         End::TimedOut(Timeout::Silence) => ProcessEnd::Silent { after_ms },
         End::Cancelled(_) => ProcessEnd::Stopped,
+        End::Dismissed => ProcessEnd::Dismissed,
         End::SpawnFailed(failure) => ProcessEnd::NotStarted { why: failure.to_string() },
         End::KeeperLost => ProcessEnd::Signaled { signal: 9 },
     }

@@ -15,6 +15,7 @@ mod evidence;
 pub mod failpoint;
 pub mod fence;
 mod finish;
+mod gate;
 mod heartbeat;
 mod homes;
 mod judge;

@@ -100,7 +100,7 @@ fn claimed(live: &Live<'_>) -> Result<BTreeSet<PathBuf>, OpError> {
 }
 
 /// The path without `.` and `..`, by its words alone.
-fn plain(path: &Path) -> PathBuf {
+pub(super) fn plain(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         match part {

@@ -22,6 +22,7 @@ use crate::ops::run::check_place::{CheckPlace, Judged};
 use crate::ops::run::checks::{CheckPlan, Checked, run_checks};
 use crate::ops::run::drive::Live;
 use crate::ops::run::finish::{Findings, Sealed};
+use crate::ops::run::gate::PolicyGate;
 use crate::ops::run::place::{self, identity};
 use crate::ops::run::world::environment;
 use crate::ops::run::{adopt, failpoint, fence, judge, prompt, provision, trespass};
@@ -105,7 +106,7 @@ fn ask_agent(live: &Live<'_>, store: &mut SqliteStore, slot: &Slot, shadow: &Sha
     let idle = trespass::idle_slots(live, store)?;
     let own = place::own_commits(live.world, live.repo, &live.started.run)?;
     let network = ask_network(live, store)?;
-    let end = agent_step(live, slot, own.as_ref(), network)?;
+    let end = agent_step(live, store, slot, own.as_ref(), network)?;
     failpoint::hit("agent")?;
     live.step_even_if_stopped(store, Step::Snapshot)?;
     let taken_in = match &own {
@@ -133,7 +134,13 @@ fn ask_network(live: &Live<'_>, store: &mut SqliteStore) -> Result<Network, OpEr
     Ok(network)
 }
 
-fn agent_step(live: &Live<'_>, slot: &Slot, own: Option<&Quarantine>, network: Network) -> Result<AgentEnd, OpError> {
+fn agent_step(
+    live: &Live<'_>,
+    store: &mut SqliteStore,
+    slot: &Slot,
+    own: Option<&Quarantine>,
+    network: Network,
+) -> Result<AgentEnd, OpError> {
     let prompt = fs::read_text(&live.dir.join("prompt.md"), 64 << 20).map_err(environment)?;
     let step = AgentStep {
         agent: live.agent,
@@ -148,7 +155,8 @@ fn agent_step(live: &Live<'_>, slot: &Slot, own: Option<&Quarantine>, network: N
         limits: &live.policy.limits(),
         budget: &live.started.budget,
     };
-    run_agent(live.world, &step, &live.cancel)
+    let worktree = slot.path.canonicalize().map_err(environment)?;
+    run_agent(live.world, &step, &mut PolicyGate { live, store, worktree }, &live.cancel)
 }
 
 /// The supervisor's own look at the tree, and the commit of it on the run's branch.

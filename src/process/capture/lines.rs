@@ -23,7 +23,7 @@ pub enum Extent {
 
 /// Cuts a stream into lines.
 #[derive(Debug)]
-pub(super) struct Splitter {
+pub(in crate::process) struct Splitter {
     most: usize,
     partial: Vec<u8>,
     extent: Extent,

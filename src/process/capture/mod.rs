@@ -4,7 +4,9 @@ mod kept;
 mod lines;
 mod output;
 
-pub use lines::Line;
 #[cfg(test)]
-pub use lines::{Extent, MAX_LINE};
+pub use lines::Extent;
+pub use lines::Line;
+pub use lines::MAX_LINE;
+pub(in crate::process) use lines::Splitter;
 pub(in crate::process) use output::Capture;

@@ -47,6 +47,8 @@ impl Ending {
 pub(super) enum Stop {
     Timeout(Timeout),
     Cancel(StopReason),
+    /// All is said, and it stayed.
+    Dismiss,
 }
 
 /// What fell to `ai` after the keeper was killed.
@@ -68,6 +70,7 @@ pub(super) fn ending(report: Option<Report>, stop: Option<Stop>, fallen: Fallen)
         (Some(Exit::Signal(signal)), None, _) => End::Signaled(signal),
         (_, _, Some(Stop::Timeout(kind))) => End::TimedOut(kind),
         (_, _, Some(Stop::Cancel(reason))) => End::Cancelled(reason),
+        (_, _, Some(Stop::Dismiss)) => End::Dismissed,
         (_, Some(StopCause::Signal(signal)), None) => {
             End::Cancelled(StopReason::Other(format!("its keeper got signal {signal}")))
         }

@@ -9,11 +9,12 @@ mod run;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod voice;
 mod watch;
 
 pub use cancel::{CancelToken, StopReason};
 pub use outcome::{CaptureStats, End, Exit, OomHint, Outcome, SpawnFailure, SpawnFailureKind, Timeout};
 pub use run::{SuperviseError, supervise};
-pub use spec::{Limits, Observer, OutputTo, Quiet, SpawnSpec, StdinSource, Stream};
+pub use spec::{After, Heard, Limits, Observer, OutputTo, Quiet, Saying, SpawnSpec, StdinSource, Stream};
 
 pub use crate::process::capture::Line;

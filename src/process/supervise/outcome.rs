@@ -46,6 +46,8 @@ pub enum End {
     TimedOut(Timeout),
     /// Ended by `ai` on request.
     Cancelled(StopReason),
+    /// Ended by `ai` because the conversation was over and it stayed.
+    Dismissed,
     /// It never ran.
     SpawnFailed(SpawnFailure),
     /// The keeper was killed; what it kept was ended, its exit is not known.

@@ -13,6 +13,7 @@ use crate::process::supervise::CancelToken;
 use crate::process::supervise::ending::{Captures, Ending, Started, outcome};
 use crate::process::supervise::outcome::{End, Outcome, SpawnFailure, SpawnFailureKind};
 use crate::process::supervise::spec::{Observer, OutputTo, SpawnSpec, StdinSource};
+use crate::process::supervise::voice::Voice;
 use crate::process::supervise::watch::Watch;
 
 /// Why a command could not be supervised at all. A command that cannot be started is no such error, but [`End::SpawnFailed`].
@@ -46,14 +47,18 @@ pub async fn supervise(
     let captures =
         Captures { stdout: capture(&spec.stdout, spec, redactor)?, stderr: capture(&spec.stderr, spec, redactor)? };
     let started = Started::now();
-    let mut outcome =
-        match launch(spec).and_then(|order| Keeper::start(&order, &environment(spec), spec.fence.as_ref())) {
-            Ok(keeper) => Watch::new(spec, captures, keeper, started).see_out(observer, cancel).await,
-            Err(error) => {
-                let failure = SpawnFailure::new(SpawnFailureKind::of(&error), &spec.argv, &error);
-                outcome(started, captures, Ending::of(End::SpawnFailed(failure)))
-            }
-        };
+    // The pipe stands before the keeper opens it.
+    let begun = launch(spec).and_then(|order| {
+        let voice = voice(spec)?;
+        Ok((voice, Keeper::start(&order, &environment(spec), spec.fence.as_ref())?))
+    });
+    let mut outcome = match begun {
+        Ok((voice, keeper)) => Watch::new(spec, captures, keeper, voice, started).see_out(observer, cancel).await,
+        Err(error) => {
+            let failure = SpawnFailure::new(SpawnFailureKind::of(&error), &spec.argv, &error);
+            outcome(started, captures, Ending::of(End::SpawnFailed(failure)))
+        }
+    };
     // An argument may be a secret.
     if let End::SpawnFailed(failure) = &mut outcome.end {
         failure.command = redactor.redact_text(&failure.command);
@@ -79,11 +84,19 @@ fn launch(spec: &SpawnSpec) -> io::Result<Launch> {
     }
     let stdin = match &spec.stdin {
         StdinSource::Null => None,
-        StdinSource::File(path) => Some(std::path::absolute(path)?),
+        StdinSource::File(path) | StdinSource::Talk(path) => Some(std::path::absolute(path)?),
     };
     let cwd = std::path::absolute(&spec.cwd)?;
     let confine = spec.fence.as_ref().map(confine).unwrap_or_default();
     Ok(Launch { grace: spec.limits.grace, cwd, stdin, confine, argv: spec.argv.clone() })
+}
+
+/// The pipe through which the command is talked to, where it is.
+fn voice(spec: &SpawnSpec) -> io::Result<Option<Voice>> {
+    match &spec.stdin {
+        StdinSource::Talk(path) => Voice::make(path).map(Some),
+        StdinSource::Null | StdinSource::File(_) => Ok(None),
+    }
 }
 
 /// The part of a fence that the keeper itself carries out.

@@ -31,13 +31,15 @@ pub struct SpawnSpec {
     pub stderr: OutputTo,
 }
 
-/// Where a command reads from. Never a pipe: a command that does not read would block its writer.
+/// Where a command reads from. A command that does not read blocks nobody, in a conversation either.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StdinSource {
     /// `/dev/null`.
     Null,
     /// This file, from its start.
     File(PathBuf),
+    /// What [`Observer::talk`] says, through a named pipe that is made here for the time of the run.
+    Talk(PathBuf),
 }
 
 /// Where output goes, always redacted and capped.
@@ -85,6 +87,41 @@ pub trait Observer {
 
     /// A line of redacted output, without its end.
     fn line(&mut self, _stream: Stream, _line: Line<'_>) {}
+
+    /// What the command is told, where its standard input is [`StdinSource::Talk`]. To be answered at once: everything waits.
+    fn talk(&mut self, _heard: Heard<'_>) -> Saying {
+        Saying::default()
+    }
+}
+
+/// What there is to answer in a conversation with a command.
+#[derive(Debug, Clone, Copy)]
+pub enum Heard<'a> {
+    /// The command was started.
+    Start,
+    /// A line of its standard output as it came: not redacted, so never to be stored.
+    Line(Line<'a>),
+    /// It is about to be ended before its time. What is said now is sent as far as it can be without waiting.
+    Stopping,
+}
+
+/// What a command is told.
+#[derive(Debug, Default)]
+pub struct Saying {
+    /// Lines without their ends.
+    pub lines: Vec<Vec<u8>>,
+    /// What comes then.
+    pub after: After,
+}
+
+/// What comes after something was said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum After {
+    /// Its standard input ends behind the last line. If it does not end within the grace then, it is dismissed.
+    #[default]
+    Close,
+    /// The conversation goes on.
+    Listen,
 }
 
 /// Hears nothing.

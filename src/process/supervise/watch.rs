@@ -12,6 +12,7 @@ use crate::process::signal::KILL_BOUND;
 use crate::process::supervise::ending::{Captures, Fallen, Started, Stop, ending, outcome};
 use crate::process::supervise::outcome::{Outcome, SpawnFailure, SpawnFailureKind, Timeout};
 use crate::process::supervise::spec::{Observer, SpawnSpec, Stream};
+use crate::process::supervise::voice::Voice;
 use crate::process::supervise::{CancelToken, StopReason};
 
 /// Read at once from an output.
@@ -34,6 +35,7 @@ enum Woken {
     Read(Stream, io::Result<usize>),
     KeeperEnded,
     Cancelled(StopReason),
+    Said(io::Result<usize>),
     Deadline,
 }
 
@@ -50,10 +52,17 @@ pub(super) struct Watch<'a> {
     stop: Option<Stop>,
     report: Option<Report>,
     fallen: Fallen,
+    voice: Option<Voice>,
 }
 
 impl<'a> Watch<'a> {
-    pub fn new(spec: &'a SpawnSpec, captures: Captures, mut keeper: Keeper, started: Started) -> Self {
+    pub fn new(
+        spec: &'a SpawnSpec,
+        captures: Captures,
+        mut keeper: Keeper,
+        voice: Option<Voice>,
+        started: Started,
+    ) -> Self {
         let (stdout, stderr) = keeper.take_output();
         Self {
             spec,
@@ -67,6 +76,7 @@ impl<'a> Watch<'a> {
             stop: None,
             report: None,
             fallen: Fallen::default(),
+            voice,
         }
     }
 
@@ -74,12 +84,20 @@ impl<'a> Watch<'a> {
         if let Some(identity) = self.keeper.identity() {
             observer.started(identity);
         }
+        if let Some(voice) = &mut self.voice {
+            voice.begin(observer);
+        }
         while !self.is_over() {
             match self.wake(cancel).await {
                 Woken::Read(stream, result) => self.take(stream, result, observer),
                 Woken::KeeperEnded => self.hear_report().await,
-                Woken::Cancelled(reason) => self.begin_stop(Stop::Cancel(reason)),
-                Woken::Deadline => self.pass_deadline(),
+                Woken::Cancelled(reason) => self.begin_stop(Stop::Cancel(reason), observer),
+                Woken::Said(result) => {
+                    if let Some(voice) = &mut self.voice {
+                        voice.wrote(result);
+                    }
+                }
+                Woken::Deadline => self.pass_deadline(observer),
             }
         }
         self.captures.stdout.finish(&mut |line| observer.line(Stream::Stdout, line));
@@ -95,9 +113,11 @@ impl<'a> Watch<'a> {
     async fn wake(&mut self, cancel: &CancelToken) -> Woken {
         let deadline = self.deadline();
         let ended = matches!(self.phase, Phase::Ended { .. });
+        let speaks = self.phase == Phase::Running && self.voice.as_ref().is_some_and(Voice::is_pending);
         tokio::select! {
             read = self.stdout.read(), if self.stdout.is_open() => Woken::Read(Stream::Stdout, read),
             read = self.stderr.read(), if self.stderr.is_open() => Woken::Read(Stream::Stderr, read),
+            said = speak(self.voice.as_mut()), if speaks => Woken::Said(said),
             () = self.keeper.wait(), if !ended => Woken::KeeperEnded,
             reason = cancel.cancelled(), if self.phase == Phase::Running => Woken::Cancelled(reason),
             () = until(deadline) => Woken::Deadline,
@@ -111,19 +131,22 @@ impl<'a> Watch<'a> {
             Phase::Running => {
                 let total = limits.total.and_then(|limit| self.started.at.checked_add(limit));
                 let silence = limits.silence.and_then(|limit| self.last_output.checked_add(limit));
-                total.into_iter().chain(silence).min()
+                let dismissal = self.voice.as_ref().and_then(|voice| voice.dismissal(limits.grace));
+                total.into_iter().chain(silence).chain(dismissal).min()
             }
             Phase::Stopping { since } => since.checked_add(limits.grace + KILL_BOUND + KEEPER_SLACK),
             Phase::Ended { since } => Some(since + DRAIN),
         }
     }
 
-    fn pass_deadline(&mut self) {
+    fn pass_deadline(&mut self, observer: &mut dyn Observer) {
         match self.phase {
             Phase::Running => {
                 let over = |limit: Option<Duration>| limit.is_some_and(|limit| self.started.at.elapsed() >= limit);
                 let kind = if over(self.spec.limits.total) { Timeout::Total } else { Timeout::Silence };
-                self.begin_stop(Stop::Timeout(kind));
+                // Once all is said, no limit can make it a failure any more.
+                let is_over = self.voice.as_ref().is_some_and(Voice::is_over);
+                self.begin_stop(if is_over { Stop::Dismiss } else { Stop::Timeout(kind) }, observer);
             }
             Phase::Stopping { .. } => {
                 // It is stuck. What it kept falls to us, and `hear_report` ends it.
@@ -137,7 +160,10 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn begin_stop(&mut self, stop: Stop) {
+    fn begin_stop(&mut self, stop: Stop, observer: &mut dyn Observer) {
+        if let Some(voice) = &mut self.voice {
+            voice.stop(observer);
+        }
         self.keeper.ask_to_stop();
         self.stop = Some(stop);
         self.phase = Phase::Stopping { since: Instant::now() };
@@ -151,7 +177,14 @@ impl<'a> Watch<'a> {
         match result {
             Ok(0) => input.pipe = None,
             Ok(count) => {
-                capture.feed(&input.buffer[..count], &mut |line| observer.line(stream, line));
+                let bytes = &input.buffer[..count];
+                capture.feed(bytes, &mut |line| observer.line(stream, line));
+                if stream == Stream::Stdout
+                    && self.phase == Phase::Running
+                    && let Some(voice) = &mut self.voice
+                {
+                    voice.hear(bytes, observer);
+                }
                 // After the observer's work, which is not the command's silence.
                 self.last_output = Instant::now();
             }
@@ -203,6 +236,13 @@ impl Input {
         if self.pipe.take().is_some() {
             capture.mark_truncated();
         }
+    }
+}
+
+async fn speak(voice: Option<&mut Voice>) -> io::Result<usize> {
+    match voice {
+        Some(voice) => voice.write().await,
+        None => std::future::pending().await,
     }
 }
 

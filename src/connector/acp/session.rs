@@ -1,0 +1,197 @@
+//! The conversation: a state and a line give what is said next.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::super::clip;
+use super::super::dialogue::{Dialogue, Gate, Ruling, Then, Turn};
+use super::super::json::{field, list, text_at};
+use super::super::stream::MAX_LINE;
+use super::call::Calls;
+use super::{INITIALIZE, NEW_SESSION, PROMPT, SET_MODEL, VERSION, answered};
+use crate::domain::agent_event::Denial;
+
+/// Requests for leave that one session may make; each of them leaves a record.
+const MAX_ASKED: u32 = 2000;
+/// The error of JSON-RPC for a method that is not there.
+const NO_METHOD: i64 = -32601;
+
+/// How far a session has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Greeting,
+    Opening,
+    Choosing,
+    Working,
+    Over,
+}
+
+/// One session with one prompt.
+pub(in crate::connector) struct Session {
+    state: State,
+    cwd: String,
+    prompt: String,
+    model: Option<String>,
+    id: Value,
+    calls: Calls,
+    asked: u32,
+}
+
+impl Session {
+    /// A session in `cwd` that gives `prompt`. `model` is chosen within the session; `None` leaves the agent's own.
+    pub(in crate::connector) fn new(cwd: &Path, prompt: &str, model: Option<&str>) -> Self {
+        Self {
+            state: State::Greeting,
+            // JSON has no other paths than those in Unicode; the agent refuses a directory that does not exist.
+            cwd: cwd.to_string_lossy().into_owned(),
+            prompt: prompt.to_owned(),
+            model: model.map(str::to_owned),
+            id: Value::Null,
+            calls: Calls::default(),
+            asked: 0,
+        }
+    }
+
+    /// An answer to one of our requests.
+    fn go_on(&mut self, id: u64, message: &Value) -> Turn {
+        let awaited = match self.state {
+            State::Greeting => INITIALIZE,
+            State::Opening => NEW_SESSION,
+            State::Choosing => SET_MODEL,
+            State::Working => PROMPT,
+            State::Over => return Turn::default(),
+        };
+        if id != awaited {
+            return Turn::default();
+        }
+        let result = field(message, "result");
+        match self.state {
+            _ if message.get("error").is_some() => self.close(),
+            State::Greeting if result.get("protocolVersion").and_then(Value::as_u64) == Some(VERSION) => {
+                self.state = State::Opening;
+                request(NEW_SESSION, "session/new", &json!({"cwd": self.cwd, "mcpServers": []}))
+            }
+            State::Opening if result.get("sessionId").is_some_and(Value::is_string) => {
+                self.id = field(result, "sessionId").clone();
+                self.choose_model(result)
+            }
+            State::Choosing => self.give_prompt(),
+            _ => self.close(),
+        }
+    }
+
+    /// Chooses the model, where the agent has an option for it.
+    fn choose_model(&mut self, opened: &Value) -> Turn {
+        let option =
+            list(opened.get("configOptions")).iter().find(|option| text_at(option, "category") == Some("model"));
+        let (Some(option), Some(model)) = (option, &self.model) else { return self.give_prompt() };
+        self.state = State::Choosing;
+        let params = json!({"sessionId": self.id, "configId": field(option, "id"), "value": model});
+        request(SET_MODEL, "session/set_config_option", &params)
+    }
+
+    fn give_prompt(&mut self) -> Turn {
+        self.state = State::Working;
+        let prompt = json!([{"type": "text", "text": std::mem::take(&mut self.prompt)}]);
+        request(PROMPT, "session/prompt", &json!({"sessionId": self.id, "prompt": prompt}))
+    }
+
+    fn close(&mut self) -> Turn {
+        self.state = State::Over;
+        Turn { then: Then::Close, ..Turn::default() }
+    }
+
+    /// A request or notification of the agent.
+    fn serve(&mut self, method: &str, message: &Value, gate: &mut dyn Gate) -> Turn {
+        let params = field(message, "params");
+        let id = message.get("id").filter(|id| !id.is_null());
+        match (method, id) {
+            ("session/update", None) => {
+                let update = field(params, "update");
+                if text_at(update, "sessionUpdate").is_some_and(|word| word.starts_with("tool_call")) {
+                    self.calls.learn(update);
+                }
+                Turn::default()
+            }
+            ("session/request_permission", Some(id)) => self.permit(id, params, gate),
+            (_, Some(id)) => {
+                let error = json!({"code": NO_METHOD, "message": "this client has no such method"});
+                say(&json!({"jsonrpc": "2.0", "id": id, "error": error}))
+            }
+            (_, None) => Turn::default(),
+        }
+    }
+
+    fn permit(&mut self, id: &Value, params: &Value, gate: &mut dyn Gate) -> Turn {
+        let (_, call) = self.calls.learn(field(params, "toolCall"));
+        let asked = call.asked();
+        self.asked = self.asked.saturating_add(1);
+        let ruling = match (self.state, self.asked) {
+            (State::Working, 0..=MAX_ASKED) => gate.may(&asked),
+            (State::Working, _) => Ruling::Deny(format!("it has asked more than {MAX_ASKED} times")),
+            _ => Ruling::Deny("no prompt is being worked on".to_owned()),
+        };
+        // Leave for good would not be asked for again: it is never given.
+        let (kinds, denials): (&[&str], Vec<Denial>) = match ruling {
+            Ruling::Allow => (&["allow_once"], Vec::new()),
+            Ruling::Deny(reason) => {
+                let tool = format!("{}: {}", asked.kind.word(), clip::text(&asked.title, 200));
+                (&["reject_once", "reject_always"], vec![Denial { tool, reason }])
+            }
+        };
+        let outcome = match option(params, kinds) {
+            Some(option) => json!({"outcome": "selected", "optionId": option}),
+            None => json!({"outcome": "cancelled"}),
+        };
+        Turn { denials, ..say(&json!({"jsonrpc": "2.0", "id": id, "result": {"outcome": outcome}})) }
+    }
+}
+
+impl Dialogue for Session {
+    fn open(&mut self) -> Turn {
+        let files = json!({"readTextFile": false, "writeTextFile": false});
+        let capabilities = json!({"fs": files, "terminal": false});
+        let info = json!({"name": "ai", "version": env!("CARGO_PKG_VERSION")});
+        let params = json!({"protocolVersion": VERSION, "clientCapabilities": capabilities, "clientInfo": info});
+        request(INITIALIZE, "initialize", &params)
+    }
+
+    fn hear(&mut self, line: &[u8], gate: &mut dyn Gate) -> Turn {
+        if line.len() > MAX_LINE {
+            return Turn::default();
+        }
+        let Ok(message) = serde_json::from_slice::<Value>(line) else { return Turn::default() };
+        match (text_at(&message, "method"), answered(&message)) {
+            (Some(method), _) => self.serve(method, &message, gate),
+            (None, Some(id)) => self.go_on(id, &message),
+            (None, None) => Turn::default(),
+        }
+    }
+
+    fn stop(&mut self) -> Turn {
+        let was = std::mem::replace(&mut self.state, State::Over);
+        match was {
+            State::Working => {
+                let cancel = json!({"jsonrpc": "2.0", "method": "session/cancel", "params": {"sessionId": self.id}});
+                say(&cancel)
+            }
+            _ => Turn::default(),
+        }
+    }
+}
+
+/// The first option of one of these kinds, the kinds in their order.
+fn option<'v>(params: &'v Value, kinds: &[&str]) -> Option<&'v Value> {
+    let options = list(params.get("options"));
+    let of = |kind: &&str| options.iter().find(|option| text_at(option, "kind") == Some(*kind));
+    kinds.iter().find_map(of)?.get("optionId")
+}
+
+fn request(id: u64, method: &str, params: &Value) -> Turn {
+    say(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
+}
+
+fn say(message: &Value) -> Turn {
+    Turn { lines: vec![message.to_string().into_bytes()], ..Turn::default() }
+}

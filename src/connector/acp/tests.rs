@@ -1,0 +1,360 @@
+//! The protocol on recorded conversations with real agents (`>` is what `ai` said, `<` what the agent did), and on garbage.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::path::Path;
+
+use super::super::api::StreamParser;
+use super::super::dialogue::{AskedCall, CallKind, Dialogue, Gate, Ruling, Then, Turn};
+use super::super::registry::Registry;
+use super::super::stream_tests::{EXIT_0, EXIT_1, brief, failed};
+use super::Session;
+use crate::domain::agent_event::{AgentResult, Denial, FailureClass, StreamOutcome};
+use crate::domain::process_end::ProcessEnd;
+
+const PROMPT: &str = "Please write the file hello.txt with one line in it.";
+
+macro_rules! recorded {
+    ($name:literal) => {
+        include_str!(concat!("../../../tests/data/transcripts/", $name, ".txt"))
+    };
+}
+
+/// Answers every question alike, and remembers them.
+struct Always(Ruling, Vec<AskedCall>);
+
+impl Gate for Always {
+    fn may(&mut self, call: &AskedCall) -> Ruling {
+        self.1.push(call.clone());
+        self.0.clone()
+    }
+}
+
+fn yes() -> Always {
+    Always(Ruling::Allow, Vec::new())
+}
+
+fn session() -> Session {
+    Session::new(Path::new("/w"), PROMPT, None)
+}
+
+fn parser(connector: &str) -> Box<dyn StreamParser> {
+    Registry::shipped().get(connector).unwrap().parser()
+}
+
+fn said(turn: &Turn) -> Vec<Value> {
+    turn.lines.iter().map(|line| serde_json::from_slice(line).unwrap()).collect()
+}
+
+/// Plays the agent's side of a recording; what is said must be what was said then.
+fn replay(recording: &str, gate: &mut dyn Gate) -> Then {
+    let mut session = session();
+    let mut then = Then::Listen;
+    let mut saying = said(&session.open());
+    saying[0]["params"].as_object_mut().unwrap().remove("clientInfo");
+    for (side, line) in recording.lines().map(|line| line.split_at(2)) {
+        if side == "> " {
+            assert!(!saying.is_empty(), "nothing was said instead of {line}");
+            assert_eq!(saying.remove(0), serde_json::from_str::<Value>(line).unwrap());
+        } else {
+            assert_eq!(saying, [Value::Null; 0], "before {line}");
+            let turn = session.hear(line.as_bytes(), gate);
+            saying = said(&turn);
+            then = turn.then;
+        }
+    }
+    then
+}
+
+fn read(connector: &str, recording: &str, end: &ProcessEnd) -> (Vec<String>, AgentResult) {
+    let mut parser = parser(connector);
+    let lines = recording.lines().filter_map(|line| line.strip_prefix("< "));
+    let events = lines.flat_map(|line| parser.line(line.as_bytes())).map(|event| brief(&event)).collect();
+    (events, parser.finish(end))
+}
+
+const GOOD: [(&str, &str); 3] = [
+    ("gemini-acp", recorded!("gemini-acp.ok")),
+    ("opencode-acp", recorded!("opencode-acp.ok")),
+    ("qwen-acp", recorded!("qwen-acp.ok")),
+];
+
+#[test]
+fn a_recorded_conversation_is_held_again() {
+    for (connector, recording) in GOOD {
+        let mut gate = yes();
+        assert_eq!(replay(recording, &mut gate), Then::Close, "{connector}");
+        let [asked] = gate.1.as_slice() else { panic!("{connector}: {:?}", gate.1) };
+        assert_eq!(asked.kind, CallKind::Edit);
+        assert!(asked.paths.contains(&"/w/hello.txt".to_owned()), "{asked:?}");
+    }
+}
+
+#[test]
+fn a_recorded_good_run_comes_to_its_events() {
+    let (events, result) = read("gemini-acp", GOOD[0].1, &EXIT_0);
+    assert_eq!(
+        events,
+        [
+            "session b38e076f-29ff-44fc-ad33-545ab54982fb gemini-2.5-pro 0.61.0",
+            "says I write the file.",
+            "calls Writing to hello.txt",
+            "works",
+            "adds /w/hello.txt",
+            "says All done.",
+            "used 2000 100",
+            "ends false end_turn None All done.",
+        ]
+    );
+    assert_eq!(result.outcome, StreamOutcome::Completed);
+    for (connector, recording) in GOOD {
+        let (events, result) = read(connector, recording, &EXIT_0);
+        assert_eq!((result.outcome, result.bad_lines), (StreamOutcome::Completed, 0), "{connector}");
+        assert!(events.contains(&"adds /w/hello.txt".to_owned()), "{connector}: {events:?}");
+        assert_eq!(result.final_text.as_deref(), Some("All done."));
+        let (_, ended_late) = read(connector, recording, &ProcessEnd::Dismissed);
+        assert_eq!(ended_late.outcome, StreamOutcome::Completed, "{connector}");
+    }
+}
+
+#[test]
+fn a_refused_key_is_told_in_three_ways() {
+    let recordings = [
+        ("gemini-acp", recorded!("gemini-acp.error-401")),
+        ("opencode-acp", recorded!("opencode-acp.error-401")),
+        ("qwen-acp", recorded!("qwen-acp.error-401")),
+    ];
+    for (connector, recording) in recordings {
+        assert_eq!(replay(recording, &mut yes()), Then::Close, "{connector}");
+        let (_, result) = read(connector, recording, &EXIT_0);
+        assert!(matches!(result.outcome, StreamOutcome::Auth { .. }), "{connector}: {:?}", result.outcome);
+    }
+}
+
+#[test]
+fn a_conversation_that_breaks_off_anywhere_is_not_complete() {
+    for (connector, recording) in GOOD {
+        let lines: Vec<&str> = recording.lines().collect();
+        for most in 0..lines.len() {
+            let (_, result) = read(connector, &lines[..most].join("\n"), &EXIT_0);
+            let expected = failed(FailureClass::Exit, "the agent ended before it had answered the prompt");
+            assert_eq!(result.outcome, expected, "{connector} after {most} lines");
+        }
+        let (_, result) = read(connector, recording, &EXIT_1);
+        assert_eq!(result.outcome, failed(FailureClass::Exit, "exit code 1"), "{connector}");
+    }
+}
+
+/// A session that has given its prompt.
+fn working() -> Session {
+    let mut session = session();
+    session.open();
+    for result in [json!({"protocolVersion": 1}), json!({"sessionId": "s"})] {
+        let id = if result.get("sessionId").is_some() { 2 } else { 1 };
+        let turn = hear(&mut session, &json!({"id": id, "result": result}), &mut yes());
+        assert_eq!((turn.lines.len(), turn.then), (1, Then::Listen));
+    }
+    session
+}
+
+fn hear(session: &mut Session, message: &Value, gate: &mut dyn Gate) -> Turn {
+    session.hear(message.to_string().as_bytes(), gate)
+}
+
+fn request(kinds: &[&str]) -> Value {
+    let options: Vec<Value> =
+        kinds.iter().map(|kind| json!({"optionId": format!("id-{kind}"), "kind": kind})).collect();
+    let call = json!({"toolCallId": "c", "title": "rm", "kind": "execute", "locations": [{"path": "/etc"}]});
+    json!({"id": "q", "method": "session/request_permission", "params": {"toolCall": call, "options": options}})
+}
+
+#[test]
+fn leave_is_given_for_once_or_not_at_all() {
+    let answers: [(Ruling, &[&str], Value); 5] = [
+        (Ruling::Allow, &["allow_always", "allow_once"], json!({"outcome": "selected", "optionId": "id-allow_once"})),
+        (Ruling::Allow, &["allow_always", "reject_once"], json!({"outcome": "cancelled"})),
+        (
+            deny(),
+            &["allow_once", "reject_always", "reject_once"],
+            json!({"outcome": "selected", "optionId": "id-reject_once"}),
+        ),
+        (deny(), &["allow_once", "reject_always"], json!({"outcome": "selected", "optionId": "id-reject_always"})),
+        (deny(), &["allow_once"], json!({"outcome": "cancelled"})),
+    ];
+    for (ruling, kinds, expected) in answers {
+        let mut gate = Always(ruling.clone(), Vec::new());
+        let turn = hear(&mut working(), &request(kinds), &mut gate);
+        assert_eq!(said(&turn), [json!({"jsonrpc": "2.0", "id": "q", "result": {"outcome": expected}})]);
+        let denied = Denial { tool: "execute: rm".into(), reason: "no".into() };
+        assert_eq!(turn.denials, if ruling == Ruling::Allow { vec![] } else { vec![denied] });
+        assert_eq!(gate.1, [AskedCall { kind: CallKind::Execute, title: "rm".into(), paths: vec!["/etc".into()] }]);
+    }
+}
+
+fn deny() -> Ruling {
+    Ruling::Deny("no".into())
+}
+
+#[test]
+fn nothing_may_be_done_before_the_prompt_and_after_its_answer() {
+    let mut gate = yes();
+    let mut early = session();
+    early.open();
+    assert_eq!(hear(&mut early, &request(&["allow_once"]), &mut gate).denials.len(), 1);
+    let mut late = working();
+    assert_eq!(hear(&mut late, &json!({"id": 4, "result": {"stopReason": "end_turn"}}), &mut gate).then, Then::Close);
+    assert_eq!(hear(&mut late, &request(&["allow_once"]), &mut gate).denials.len(), 1);
+    assert_eq!(late.stop(), Turn::default());
+    assert_eq!(gate.1, []);
+}
+
+#[test]
+fn a_call_may_be_described_before_leave_is_asked() {
+    let mut session = working();
+    let call = json!({"sessionUpdate": "tool_call", "toolCallId": "c", "kind": "edit", "rawInput": {"file_path": "a"}});
+    hear(&mut session, &json!({"method": "session/update", "params": {"update": call}}), &mut yes());
+    let mut gate = yes();
+    let ask = json!({"id": 7, "method": "session/request_permission", "params": {"toolCall": {"toolCallId": "c"}}});
+    hear(&mut session, &ask, &mut gate);
+    assert_eq!(gate.1, [AskedCall { kind: CallKind::Edit, title: String::new(), paths: vec!["a".into()] }]);
+}
+
+#[test]
+fn what_is_not_offered_is_refused_and_a_stop_cancels() {
+    let mut session = working();
+    let turn = hear(&mut session, &json!({"id": 9, "method": "fs/read_text_file"}), &mut yes());
+    assert_eq!(said(&turn)[0]["error"]["code"], -32601);
+    assert_eq!(hear(&mut session, &json!({"method": "_x/note"}), &mut yes()), Turn::default());
+    assert_eq!(hear(&mut session, &json!({"id": 2, "result": {"sessionId": "again"}}), &mut yes()), Turn::default());
+    let stop = json!({"jsonrpc": "2.0", "method": "session/cancel", "params": {"sessionId": "s"}});
+    assert_eq!(said(&session.stop()), [stop]);
+    assert_eq!(session.stop(), Turn::default());
+}
+
+#[test]
+fn a_model_is_chosen_where_there_is_an_option_for_it() {
+    let mut session = Session::new(Path::new("/w"), PROMPT, Some("m"));
+    session.open();
+    hear(&mut session, &json!({"id": 1, "result": {"protocolVersion": 1}}), &mut yes());
+    let options = json!([{"id": "x", "category": "mode"}, {"id": "which", "category": "model"}]);
+    let opened = json!({"id": 2, "result": {"sessionId": "s", "configOptions": options}});
+    let chosen = said(&hear(&mut session, &opened, &mut yes()));
+    assert_eq!(chosen[0]["method"], "session/set_config_option");
+    assert_eq!(chosen[0]["params"], json!({"sessionId": "s", "configId": "which", "value": "m"}));
+    let prompt = said(&hear(&mut session, &json!({"id": 3, "result": {}}), &mut yes()));
+    assert_eq!(prompt[0]["params"]["prompt"][0]["text"], PROMPT);
+}
+
+fn outcome_of(message: &Value) -> StreamOutcome {
+    let update = json!({"method": "session/update", "params": {"update":
+        {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": "429 and 401"}}}});
+    read("gemini-acp", &format!("< {update}\n< {message}"), &EXIT_0).1.outcome
+}
+
+#[test]
+fn the_reason_of_the_stop_decides() {
+    let stop = |reason: &str| outcome_of(&json!({"id": 4, "result": {"stopReason": reason}}));
+    assert_eq!(stop("end_turn"), StreamOutcome::Completed);
+    for (reason, class) in [
+        ("max_tokens", FailureClass::Limit),
+        ("max_turn_requests", FailureClass::Limit),
+        ("refusal", FailureClass::Request),
+        ("cancelled", FailureClass::Interrupted),
+        ("new", FailureClass::Agent),
+    ] {
+        assert!(matches!(stop(reason), StreamOutcome::Failed { class: found, .. } if found == class), "{reason}");
+    }
+    let silent = read("gemini-acp", r#"< {"id":4,"result":{"stopReason":"end_turn"}}"#, &EXIT_0).1.outcome;
+    assert_eq!(silent, failed(FailureClass::Provider, "the model gave no answer"));
+    let old = read("gemini-acp", r#"< {"id":1,"result":{"protocolVersion":2}}"#, &EXIT_0).1.outcome;
+    assert_eq!(old, failed(FailureClass::Agent, "the agent does not speak version 1 of the protocol"));
+}
+
+#[test]
+fn an_error_tells_the_status_of_the_service() {
+    let error = |error: Value| outcome_of(&json!({"id": 4, "error": error}));
+    assert!(matches!(error(json!({"code": -32000, "message": "Authentication required"})), StreamOutcome::Auth { .. }));
+    assert!(matches!(error(json!({"code": 429, "message": "later"})), StreamOutcome::Quota { .. }));
+    let details = json!({"code": -32603, "message": "Internal error", "data": {"details": "503 overloaded"}});
+    assert_eq!(error(details), failed(FailureClass::Provider, "Internal error: 503 overloaded"));
+    assert_eq!(error(json!(null)), failed(FailureClass::Provider, ""));
+}
+
+#[test]
+fn what_was_not_allowed_is_no_success_without_a_change() {
+    let mut parser = parser("gemini-acp");
+    let denial = Denial { tool: "edit: x".into(), reason: "no".into() };
+    parser.denied(denial.clone());
+    let update = json!({"sessionUpdate": "agent_message_chunk", "content": {"text": "I could not"}});
+    parser.line(json!({"method": "session/update", "params": {"update": update}}).to_string().as_bytes());
+    parser.line(br#"{"id":4,"result":{"stopReason":"end_turn"}}"#);
+    assert_eq!(parser.finish(&EXIT_0).outcome, StreamOutcome::Refused { denials: vec![denial] });
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let word = prop::sample::select(vec![
+        "id",
+        "method",
+        "params",
+        "result",
+        "error",
+        "update",
+        "sessionUpdate",
+        "tool_call",
+        "tool_call_update",
+        "plan",
+        "session/update",
+        "session/request_permission",
+        "toolCall",
+        "toolCallId",
+        "options",
+        "kind",
+        "optionId",
+        "content",
+        "text",
+        "status",
+        "completed",
+        "code",
+        "data",
+        "stopReason",
+        "end_turn",
+        "locations",
+        "path",
+        "entries",
+        "usage",
+    ]);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        (0u64..6).prop_map(Value::from),
+        word.clone().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 40, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((word.clone(), inner), 0..6)
+                .prop_map(|fields| Value::Object(fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_line_breaks_a_session_or_a_parser(
+        messages in prop::collection::vec(any_json(), 0..12),
+        bytes in prop::collection::vec(any::<u8>(), 0..60),
+    ) {
+        let (mut session, mut parser) = (working(), parser("gemini-acp"));
+        let lines = messages.iter().map(|message| message.to_string().into_bytes()).chain([bytes]);
+        for line in lines {
+            let turn = session.hear(&line, &mut yes());
+            for said in &turn.lines {
+                prop_assert!(!said.contains(&b'\n'));
+            }
+            parser.line(&line);
+        }
+        session.stop();
+        parser.finish(&EXIT_0);
+    }
+}

@@ -1,0 +1,144 @@
+//! The policy's answer to an agent that asks before it calls a tool. Each answer leaves a decision record.
+//!
+//! Nobody is there to be asked further: what needs an approval that was not given is denied, and so is every path outside of the
+//! run's worktree, whatever the policy says.
+
+use std::path::{Component, Path, PathBuf};
+
+use crate::connector::dialogue::{AskedCall, Gate, Ruling};
+use crate::domain::action::Action;
+use crate::domain::decision::{DecisionRecord, Effect, RepoPath};
+use crate::domain::event::Event;
+use crate::ops::ask::{self, Question};
+use crate::ops::cx::commit;
+use crate::ops::lease;
+use crate::ops::refusal::OpError;
+use crate::ops::run::drive::Live;
+use crate::ops::run::judge::blacken;
+use crate::ops::run::trespass::plain;
+use crate::store::sqlite::SqliteStore;
+
+/// The rule that stands in the record of a denied path outside of the worktree.
+const OUTSIDE: &str = "built-in.inside-worktree";
+
+/// Asks the policy of one run.
+pub(super) struct PolicyGate<'a, 'l> {
+    /// The run.
+    pub(super) live: &'a Live<'l>,
+    /// Where the answers are recorded.
+    pub(super) store: &'a mut SqliteStore,
+    /// The worktree, links resolved.
+    pub(super) worktree: PathBuf,
+}
+
+impl Gate for PolicyGate<'_, '_> {
+    fn may(&mut self, call: &AskedCall) -> Ruling {
+        match self.rule(call) {
+            Ok(ruling) => ruling,
+            Err(error) => Ruling::Deny(format!("it could not be decided: {error}")),
+        }
+    }
+}
+
+impl PolicyGate<'_, '_> {
+    fn rule(&mut self, call: &AskedCall) -> Result<Ruling, OpError> {
+        let cx = self.live.cx()?;
+        let inside: Vec<Option<Vec<u8>>> = call.paths.iter().map(|path| inside(&self.worktree, path)).collect();
+        let mut record = ask::answer(&cx, &self.question(call, &inside));
+        if let Some(outside) = inside.iter().zip(&call.paths).find_map(|(found, path)| found.is_none().then_some(path))
+        {
+            record.effect = Effect::Deny;
+            record.rule = OUTSIDE.to_owned();
+            record.reason = format!("`{}` is not in the worktree of the run", outside.escape_debug());
+        }
+        let reason = record.reason.clone();
+        let allowed = self.keep(record)?;
+        Ok(if allowed { Ruling::Allow } else { Ruling::Deny(reason) })
+    }
+
+    fn question(&self, call: &AskedCall, inside: &[Option<Vec<u8>>]) -> Question {
+        // An edit that names no file can be judged only as a tool.
+        let is_edit = call.kind.changes_files() && !call.paths.is_empty();
+        let action = if is_edit { Action::Edit } else { Action::ToolCall };
+        let mut question = Question::on_task(action, &self.live.started.task);
+        let resource = &mut question.resource;
+        resource.run = Some(self.live.started.run.id.to_string());
+        resource.patterns.clear();
+        resource.tool = Some(call.kind.word().to_owned());
+        // The worktree itself is no file in it.
+        let files = inside.iter().flatten().filter(|path| !path.is_empty());
+        resource.paths = files.map(|path| RepoPath(path.clone())).collect();
+        question
+    }
+
+    /// Records the answer, and says whether it lets the call through.
+    fn keep(&mut self, mut record: DecisionRecord) -> Result<bool, OpError> {
+        let live = self.live;
+        commit(self.store, &live.cx()?, |tx, cx| {
+            lease::fenced(tx, cx, &live.started.token, "tool call")?;
+            let allowed = record.effect.lets_through() || ask::approved(tx, &record)?;
+            blacken(&mut record, &live.world.redactor);
+            cx.record(tx, &Event::Decided { record: Box::new(record) })?;
+            Ok(allowed)
+        })
+    }
+}
+
+/// The path below the worktree that an agent's word leads to, links resolved; `None` where it leads anywhere else, or to Git's own.
+fn inside(worktree: &Path, word: &str) -> Option<Vec<u8>> {
+    let path = resolved(&plain(&worktree.join(word)))?;
+    let below = path.strip_prefix(worktree).ok()?;
+    let first = below.components().next();
+    let is_gits = matches!(first, Some(Component::Normal(name)) if name.eq_ignore_ascii_case(".git"));
+    (!is_gits).then(|| below.as_os_str().as_encoded_bytes().to_vec())
+}
+
+/// The path with the links of its existing part resolved.
+fn resolved(path: &Path) -> Option<PathBuf> {
+    for base in path.ancestors() {
+        // A link that leads nowhere could lead anywhere tomorrow.
+        if base.symlink_metadata().is_ok() {
+            let real = base.canonicalize().ok()?;
+            return Some(real.join(path.strip_prefix(base).ok()?)).map(|whole| plain(&whole));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn only_what_really_lies_in_the_worktree_is_inside() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let tree = root.join("w");
+        std::fs::create_dir_all(tree.join("src")).unwrap();
+        std::fs::create_dir(root.join("w2")).unwrap();
+        symlink(&root, tree.join("out")).unwrap();
+        symlink(root.join("gone"), tree.join("dangling")).unwrap();
+        symlink("src", tree.join("in")).unwrap();
+        let is = |word: &str| inside(&tree, word).map(|path| String::from_utf8(path).unwrap());
+        assert_eq!(is("a/b"), Some("a/b".into()));
+        assert_eq!(is(&format!("{}/src/new.rs", tree.display())), Some("src/new.rs".into()));
+        assert_eq!(is("in/x"), Some("src/x".into()));
+        assert_eq!(is("src/../x"), Some("x".into()));
+        assert_eq!(is("."), Some(String::new()));
+        for outside in [
+            "..",
+            "../w2/x",
+            "/",
+            "/etc/passwd",
+            "out/x",
+            "dangling",
+            "dangling/x",
+            ".git",
+            ".GIT/config",
+            "x\0y/../../z",
+        ] {
+            assert_eq!(is(outside), None, "{outside}");
+        }
+    }
+}

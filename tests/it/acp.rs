@@ -1,0 +1,197 @@
+//! Agents that ask before they act: a small one that speaks the Agent Client Protocol, and the policy that answers it.
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::{Value, json};
+
+use crate::support::runs::wait_for;
+use crate::support::{Outcome, Sandbox};
+
+const MANIFEST: &str = "version: 1
+name: talker
+title: Talker
+argv: [PROGRAM]
+prompt: stdin
+output: acp
+";
+const CONFIG: &str = "version: 1
+checks:
+  unit: {run: test -f work.txt}
+runs: {grace: 1s}
+";
+const POLICY: &str = "version: 1
+default: allow
+rules:
+  - {id: no-secrets, on: [edit], paths: ['*.secret'], effect: deny, reason: secrets are not ours}
+  - {id: no-tools, on: [tool.call], effect: require_approval, reason: a person looks first}
+";
+/// Everything up to the prompt, and what the agent needs to ask.
+const BEGIN: &str = r#"
+say() { printf '%s\n' "$1"; }
+ask() { # ID KIND PATH
+    say '{"jsonrpc":"2.0","id":"'"$1"'","method":"session/request_permission","params":{"sessionId":"s","toolCall":{"toolCallId":"'"$1"'","title":"Asks '"$1"'","kind":"'"$2"'","status":"pending","locations":[{"path":"'"$3"'"}]},"options":[{"optionId":"never","kind":"reject_once"},{"optionId":"ever","kind":"allow_always"},{"optionId":"now","kind":"allow_once"}]}}'
+    read -r answer; say "$answer" >>"$BASE/answers"
+    case $answer in *'"optionId":"now"'*) true ;; *) false ;; esac
+}
+update() { say '{"jsonrpc":"2.0","method":"session/update","params":{"sessionId":"s","update":'"$1"'}}'; }
+words() { update '{"sessionUpdate":"agent_message_chunk","content":{"type":"text","text":"'"$1"'"}}'; }
+finish() { say '{"jsonrpc":"2.0","id":4,"result":{"stopReason":"end_turn","usage":{"inputTokens":7,"outputTokens":3}}}'; }
+read -r initialize; say "$initialize" >"$BASE/heard"
+say '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":1,"agentInfo":{"name":"talker","version":"1.2"}}}'
+read -r open; say "$open" >>"$BASE/heard"
+say '{"jsonrpc":"2.0","id":2,"result":{"sessionId":"s"}}'
+read -r prompt; say "$prompt" >>"$BASE/heard"
+"#;
+
+/// A project with an agent that runs `script` once it has the prompt.
+fn scene(script: &str) -> Sandbox {
+    let scene = Sandbox::project();
+    let program = scene.base().join("talker");
+    let text = format!("#!/bin/sh\nBASE='{}'\n{BEGIN}\n{script}\n", scene.base().display());
+    std::fs::write(&program, text).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    scene.write(".ai/connectors/talker.yaml", MANIFEST.replace("PROGRAM", program.to_str().unwrap()));
+    scene.write(".ai/policy.yaml", POLICY);
+    scene.ai_ok(&["trust"]);
+    scene.ai_ok(&["agent", "register", "talker", "--connector", "talker"]);
+    scene.configure(CONFIG);
+    scene
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+}
+
+fn below(scene: &Sandbox, name: &str) -> Vec<Value> {
+    lines(&std::fs::read_to_string(scene.base().join(name)).unwrap())
+}
+
+fn events(scene: &Sandbox, id: &str, kind: &str) -> Vec<Value> {
+    let all = lines(&scene.run_file(&format!("{id}.1"), "events.jsonl"));
+    all.into_iter().filter(|event| event["type"] == kind).collect()
+}
+
+/// What was decided during the run about edits and tool calls: action, effect, rule, paths.
+fn decisions(scene: &Sandbox, id: &str) -> Vec<[String; 4]> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let all = scene.ai_json_lines(&["policy", "log", id]);
+    let asked = all.iter().filter(|record| ["edit", "tool.call"].contains(&record["action"].as_str().unwrap()));
+    asked.map(|r| [text(&r["action"]), text(&r["effect"]), text(&r["rule"]), text(&r["resource"]["paths"])]).collect()
+}
+
+#[track_caller]
+fn lifecycle(scene: &Sandbox, id: &str) -> (Outcome, Value) {
+    let outcome = scene.ai(&["run", id, "--json"]);
+    let report = outcome.json();
+    scene.is_at_rest(id);
+    (outcome, report)
+}
+
+#[test]
+fn what_the_policy_allows_is_done_and_what_it_does_not_is_not() {
+    let scene = scene(
+        r#"
+        ask one edit work.txt && echo work >work.txt
+        update '{"sessionUpdate":"tool_call_update","toolCallId":"one","status":"completed","content":[{"type":"diff","path":"work.txt","oldText":null,"newText":"work"}]}'
+        ask two edit a.secret && echo no >a.secret
+        ask three edit ../../../README.md && echo no >>../../../README.md
+        ask four execute . && echo no >shell
+        say '{"jsonrpc":"2.0","id":9,"method":"terminal/create","params":{}}'; read -r answer; say "$answer" >>"$BASE/answers"
+        words 'All '; words done
+        finish
+        while read -r more; do say "$more" >>"$BASE/answers"; done
+        "#,
+    );
+    let id = scene.task("Write it", &["--body", "With \"quotes\"."]);
+    let (outcome, report) = lifecycle(&scene, &id);
+    assert_eq!((outcome.code, &report["outcome"]), (Some(0), &json!("ready_for_review")), "{outcome}");
+
+    let heard = below(&scene, "heard");
+    let worktree = scene.root().join(".ai/worktrees/w1");
+    assert_eq!(heard[0]["params"]["protocolVersion"], 1);
+    assert_eq!(heard[1]["params"], json!({"cwd": worktree, "mcpServers": []}));
+    let prompt = heard[2]["params"]["prompt"][0]["text"].as_str().unwrap();
+    assert_eq!(prompt, scene.run_file(&format!("{id}.1"), "prompt.md"));
+
+    let answers = below(&scene, "answers");
+    let chosen: Vec<&Value> = answers.iter().map(|answer| &answer["result"]["outcome"]["optionId"]).collect();
+    assert_eq!(chosen, [&json!("now"), &json!("never"), &json!("never"), &json!("never"), &Value::Null]);
+    assert_eq!(answers[4]["error"]["code"], -32601);
+    let record = |action: &str, effect: &str, rule: &str, paths: &str| [action, effect, rule, paths].map(str::to_owned);
+    assert_eq!(
+        decisions(&scene, &id),
+        [
+            record("edit", "allow", "default", r#"["work.txt"]"#),
+            record("edit", "deny", "no-secrets", r#"["a.secret"]"#),
+            record("edit", "deny", "built-in.inside-worktree", "null"),
+            record("tool.call", "require_approval", "no-tools", "null"),
+        ]
+    );
+    assert_eq!(scene.git(&["diff", "--name-only", "main", &format!("ai/{id}/1")]).trim(), "work.txt");
+    assert_eq!(events(&scene, &id, "permission_denied").len(), 3);
+    assert_eq!(events(&scene, &id, "file_change")[0]["path"], "work.txt");
+    assert_eq!(events(&scene, &id, "usage")[0]["input_tokens"], 7);
+    assert_eq!(events(&scene, &id, "message")[0]["text"], "All done");
+    assert_eq!(events(&scene, &id, "session_started")[0]["version"], "1.2");
+    assert!(!scene.root().join(".git/ai/runs").join(format!("{id}.1")).join("stdin").exists());
+    let raw = scene.run_file(&format!("{id}.1"), "stdout.log");
+    assert!(raw.contains("session/request_permission"), "{raw}");
+}
+
+#[test]
+fn one_that_stays_after_its_answer_is_ended_and_has_not_failed() {
+    let scene = scene("ask one edit work.txt && echo work >work.txt; words done; finish; trap '' TERM; sleep 1000");
+    let id = scene.task("Write it", &[]);
+    let (outcome, report) = lifecycle(&scene, &id);
+    assert_eq!((outcome.code, &report["outcome"]), (Some(0), &json!("ready_for_review")), "{outcome}");
+}
+
+#[test]
+fn one_that_ends_without_an_answer_has_failed_and_says_so() {
+    let scene = scene("echo work >work.txt; exit 0");
+    let id = scene.task("Write it", &[]);
+    let (outcome, report) = lifecycle(&scene, &id);
+    assert_eq!((outcome.code, &report["verdict"]["lifecycle"]), (Some(1), &json!("failed")), "{outcome}");
+    let summary = report["summary"].as_str().unwrap();
+    assert!(summary.contains("the agent ended before it had answered the prompt"), "{summary}");
+}
+
+#[test]
+fn one_that_wants_a_login_waits_for_a_person() {
+    let script =
+        r#"say '{"jsonrpc":"2.0","id":4,"error":{"code":-32000,"message":"Authentication required"}}'; read -r x"#;
+    let scene = scene(script);
+    let id = scene.task("Write it", &[]);
+    let (_, report) = lifecycle(&scene, &id);
+    assert_eq!(report["verdict"]["lifecycle"], "auth", "{report}");
+}
+
+#[test]
+fn one_that_hangs_is_told_and_ended() {
+    let scene = scene(
+        "echo up >\"$BASE/up\"; trap 'T=1' TERM; read -r x || read -r x; say \"$x\" >\"$BASE/cancel\"; sleep 1000",
+    );
+    let id = scene.task("Write it", &[]);
+    let going = scene.start(&["run", &id]);
+    wait_for(&scene.base().join("up"));
+    going.signal("INT");
+    assert_eq!(going.wait().code, Some(130));
+    scene.is_at_rest(&id);
+    let cancel = below(&scene, "cancel");
+    assert_eq!(cancel[0]["method"], "session/cancel");
+    assert_eq!(cancel[0]["params"], json!({"sessionId": "s"}));
+}
+
+#[test]
+fn garbage_in_between_is_passed_over() {
+    let scene = scene(
+        r#"
+        say 'Loading model…'; say '{"jsonrpc":"2.0","id":'; printf '\377\n'; say '[]'; say '{"id":77,"result":{}}'
+        ask one edit work.txt && echo work >work.txt
+        words done; finish; read -r x; true
+        "#,
+    );
+    let id = scene.task("Write it", &[]);
+    let (outcome, report) = lifecycle(&scene, &id);
+    assert_eq!((outcome.code, &report["outcome"]), (Some(0), &json!("ready_for_review")), "{outcome}");
+}
