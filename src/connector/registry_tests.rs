@@ -193,3 +193,42 @@ fn what_nobody_has_tried_says_so() {
         registry.all().map(|c| c.describe()).filter(|m| m.tested_with.is_none() && m.name.as_str() != "command");
     assert_eq!(untried.map(|m| m.name.to_string()).collect::<Vec<_>>(), ["openclaw", "nanobot", "agent-zero"]);
 }
+
+#[test]
+fn a_cli_gets_the_same_whichever_way_it_is_talked_to() {
+    let registry = Registry::shipped();
+    for name in ["gemini", "qwen", "opencode"] {
+        let plain = registry.get(name).unwrap().describe();
+        let asking = registry.get(&format!("{name}-acp")).unwrap().describe();
+        assert_eq!((&asking.login, &asking.files, &asking.home), (&plain.login, &plain.files, &plain.home), "{name}");
+        // What it asks about is not the user's to change.
+        let passed = plain.env_pass.iter().filter(|name| *name != "OPENCODE_PERMISSION");
+        assert_eq!(asking.env_pass.iter().collect::<Vec<_>>(), passed.collect::<Vec<_>>(), "{name}");
+        assert!(plain.env_set.iter().all(|(key, value)| asking.env_set.get(key) == Some(value)), "{name}");
+        assert_eq!((&asking.detect, &asking.context_files), (&None, &plain.context_files), "{name}");
+    }
+}
+
+#[test]
+fn a_conversation_is_held_only_over_standard_input() {
+    let manifest = |more: &str| {
+        let text = format!("version: 1\nname: t\ntitle: T\noutput: acp\n{more}");
+        Manifest::parse("t.yaml", &text).map(drop).map_err(|e| e.to_string())
+    };
+    assert_eq!(manifest("argv: [t]\nprompt: stdin"), Ok(()));
+    assert_eq!(manifest("prompt: stdin"), Err("connector t.yaml: output: `acp` needs argv".to_owned()));
+    let twice = "connector t.yaml: prompt: `acp` gives it within the conversation; use `stdin`";
+    assert_eq!(manifest("argv: [t, '{prompt}']\nprompt: arg"), Err(twice.to_owned()));
+}
+
+#[test]
+fn only_who_speaks_the_protocol_is_talked_to() {
+    let registry = Registry::shipped();
+    for connector in registry.all() {
+        let one = agent(connector.describe().name.as_str(), &["x"]);
+        let asked = request(&one, "p", Session::New);
+        let talks = connector.describe().output == OutputFormat::Acp;
+        assert_eq!(connector.dialogue(&asked).is_some(), talks, "{}", one.connector);
+        assert_eq!(connector.command(&asked).unwrap().stdin == StdinSource::Dialogue, talks, "{}", one.connector);
+    }
+}

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Callable, Optional
 
@@ -39,6 +39,10 @@ class Cli:
     python: bool = False
     # Whether it leaves loopback alone when a proxy is set; one that does not gets none.
     heeds_no_proxy: bool = True
+    # Where it is installed, when it is not in a place of its own.
+    place: Optional[str] = None
+    # Whether `ai agent detect` tells of it.
+    detected: bool = True
     # Arguments with which it works in an empty home of its own; None where its settings need files there.
     own_home_argv: Optional[Callable] = None
 
@@ -94,6 +98,11 @@ def pi_models(url, _home):
 # With its own ten attempts it would ask for four minutes.
 GEMINI_SETTINGS = json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}}, "general": {"maxAttempts": 3}})
 
+def asking(name, cli, **other):
+    """The same CLI, asking for leave over the Agent Client Protocol."""
+    return replace(cli, name=name, connector=name, place=cli.name, detected=False, own_home_argv=None, **other)
+
+
 CLIS = [
     Cli(
         "pi", "pi", "@mariozechner/pi-coding-agent",
@@ -126,6 +135,7 @@ CLIS = [
         calls_tools=False, reports_usage=False, python=True,
     ),
 ]
+CLIS += [asking(f"{cli.name}-acp", cli) for cli in CLIS if cli.name in ("gemini", "qwen", "opencode")]
 
 
 class NotInstalled(Exception):
@@ -134,17 +144,17 @@ class NotInstalled(Exception):
 
 def bin_dir(cli, place):
     """Where the CLI's commands are, below the directory of all installed ones."""
-    return place / cli.name / ("venv/bin" if cli.python else "node_modules/.bin")
+    return place / (cli.place or cli.name) / ("venv/bin" if cli.python else "node_modules/.bin")
 
 
 def is_installed(cli, place):
     """Whether an earlier installation came to its end."""
-    return (place / cli.name / ".installed").exists()
+    return (place / (cli.place or cli.name) / ".installed").exists()
 
 
 def install(cli, place):
     """Installs the CLI unless it is there."""
-    home = place / cli.name
+    home = place / (cli.place or cli.name)
     if is_installed(cli, place):
         return bin_dir(cli, place)
     home.mkdir(parents=True, exist_ok=True)

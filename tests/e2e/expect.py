@@ -21,7 +21,7 @@ RIGHT = {
     "flood": {FINISHED, FAILED},
 }
 # It asks again without end when its service answers with nothing.
-ENDLESS = {("opencode", "empty")}
+ENDLESS = {("opencode", "empty"), ("opencode-acp", "empty")}
 GOOD = ("ok", "own-home")
 EXIT = {FINISHED: 0, QUOTA: 75, AUTH: 1, FAILED: 1, TIMED_OUT: 1}
 

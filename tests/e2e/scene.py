@@ -89,7 +89,7 @@ class Scene:
         self.ai("init", "--yes")
         (self.repo / ".ai/config.yaml").write_text(CONFIG % minutes)
         found = [json.loads(line) for line in self.ai("agent", "detect", "--write", "--json").splitlines()]
-        if self.cli.connector not in [one["connector"] for one in found]:
+        if self.cli.detected and self.cli.connector not in [one["connector"] for one in found]:
             raise Failed(f"ai agent detect found {[one['connector'] for one in found]}")
         register = ["agent", "register", "real", "--connector", self.cli.connector]
         register += ["--model", self.cli.model] if self.cli.model else []

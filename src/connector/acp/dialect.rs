@@ -13,7 +13,7 @@ use crate::domain::agent_event::{AgentEvent, FailureClass, FileChangeKind, PlanS
 
 /// The protocol's own error for an agent that wants somebody to log in.
 const AUTH_REQUIRED: i64 = -32000;
-const NO_ANSWER: &str = "the model gave no answer";
+const NO_ANSWER: &str = "the model gave no answer, or none after its last tool call";
 
 /// Understands an agent that speaks the protocol.
 #[derive(Default)]
@@ -24,7 +24,7 @@ pub(in crate::connector) struct Acp {
     saying: String,
     thinking: String,
     calls: Calls,
-    /// The model has said or done something.
+    /// The model has said something since its last tool answered. A turn that ends without was left by the service in the middle.
     has_answered: bool,
 }
 
@@ -69,7 +69,6 @@ impl Acp {
     }
 
     fn tool_call(&mut self, update: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
-        self.has_answered = true;
         let is_new = self.calls.is_new(text_at(update, "toolCallId").unwrap_or_default());
         let (id, call) = self.calls.learn(update);
         let mut events = self.said(seen);
@@ -83,6 +82,7 @@ impl Acp {
             _ => return events,
         };
         self.calls.forget(&id);
+        self.has_answered = false;
         events.extend(seen.answered(id, end, &summary(update), FileChangeKind::Update));
         if end == ToolEnd::Done {
             events.extend(changes(&call).into_iter().map(|(path, kind)| seen.changed(path, kind)));

@@ -265,7 +265,7 @@ fn the_reason_of_the_stop_decides() {
         assert!(matches!(stop(reason), StreamOutcome::Failed { class: found, .. } if found == class), "{reason}");
     }
     let silent = read("gemini-acp", r#"< {"id":4,"result":{"stopReason":"end_turn"}}"#, &EXIT_0).1.outcome;
-    assert_eq!(silent, failed(FailureClass::Provider, "the model gave no answer"));
+    assert_eq!(silent, failed(FailureClass::Provider, "the model gave no answer, or none after its last tool call"));
     let old = read("gemini-acp", r#"< {"id":1,"result":{"protocolVersion":2}}"#, &EXIT_0).1.outcome;
     assert_eq!(old, failed(FailureClass::Agent, "the agent does not speak version 1 of the protocol"));
 }
