@@ -88,7 +88,7 @@ router:
   capabilities: {}  # what a type of task or a label asks for
 #  capabilities: {bug: [rust], ui: [web]}
   fallback: {}      # who stands in for an agent that is out of quota or not logged in; nobody else does
-#  fallback: {claude: [codex]}
+#  fallback: {claude-code: [codex]}
   weights: {success: 4, labels: 2, prefer: 3, health: 2, load: 2, cost: 1}
 
 # Ceilings, in `tokens`, `money` (US dollars), `minutes` and `attempts` (runs); `ai budget` shows what is left.

@@ -120,9 +120,11 @@ fn a_used_up_quota_says_when_to_come_back() {
     assert_eq!(outcome(&stream, &EXIT_1), quota(Some(1_800_000_000_000), None));
     let old = ended_with(json!({"is_error": true, "result": "AI usage limit reached|1800000000"}));
     assert_eq!(outcome(&old, &EXIT_1), quota(Some(1_800_000_000_000), None));
-    let retry = json!({"type": "system", "subtype": "api_retry", "attempt": 3, "retry_delay_ms": 38_123.7, "error_status": 429});
-    let silent = outcome(&retry.to_string(), &ProcessEnd::Silent { after_ms: 1 });
-    assert_eq!(silent, quota(None, Some(38_123)), "stopped by us while it kept on trying");
+    let trying = |delay: f64| json!({"type": "system", "subtype": "api_retry", "attempt": 3, "retry_delay_ms": delay, "error_status": 429});
+    let silent = |delay| outcome(&trying(delay).to_string(), &ProcessEnd::Silent { after_ms: 1 });
+    assert_eq!(silent(38_123.7), quota(None, None), "its own pause, stopped by us while it kept on trying");
+    assert_eq!(silent(600_000.0), quota(None, Some(600_000)), "no pause of its own is that long");
+    let retry = trying(1170.0);
     let answer = json!({"type": "assistant", "message": {"content": []}});
     assert_eq!(
         outcome(&format!("{retry}\n{answer}"), &EXIT_0),

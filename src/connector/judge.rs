@@ -166,9 +166,13 @@ pub(super) fn of_service(seen: &Seen, status: Option<u16>, word: Option<&str>, t
     }
 }
 
-/// A used-up quota, with the time to come back where the stream has told it.
+/// The longest pause of a CLI's own between two tries; a longer one is what its provider asked for.
+const OWN_PAUSE_MS: u64 = 60_000;
+
+/// A used-up quota, with the time to come back where the stream has told it. A short pause between the CLI's own tries tells nothing:
+/// it was kept, and the next try was refused like the one before.
 pub(super) fn quota(seen: &Seen, text: &str) -> StreamOutcome {
-    let after_ms = seen.retry.as_ref().and_then(|retry| retry.delay_ms);
+    let after_ms = seen.retry.as_ref().and_then(|retry| retry.delay_ms).filter(|ms| *ms > OWN_PAUSE_MS);
     StreamOutcome::Quota { retry_at_ms: seen.resets_at_ms.or_else(|| reset_in(text)), after_ms }
 }
 

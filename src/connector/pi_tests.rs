@@ -78,7 +78,7 @@ fn an_answer_of_nothing_is_no_success() {
 fn a_retry_opens_the_run_again() {
     let retry = json!({"type": "auto_retry_start", "attempt": 2, "delayMs": 2000, "errorMessage": "429 slow down"});
     let again = [turn_end("error", "429 slow down"), retry, json!({"type": "agent_start"})];
-    let quota = StreamOutcome::Quota { retry_at_ms: None, after_ms: Some(2000) };
+    let quota = StreamOutcome::Quota { retry_at_ms: None, after_ms: None };
     assert_eq!(of(&again), quota);
     assert_eq!(of(&[&again[..], &[turn_end("stop", "")]].concat()), StreamOutcome::Completed);
 }

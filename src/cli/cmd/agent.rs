@@ -46,7 +46,7 @@ pub(in crate::cli) struct RegisterArgs {
     /// What it is able to do, such as rust or review
     #[arg(long, value_name = "WORD", value_delimiter = ',')]
     capability: Vec<String>,
-    /// A variable of your environment that it gets; nothing else is passed on
+    /// A variable of your environment that it gets, besides the usual ones and those that its connector names
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     env: Vec<String>,
     /// Where the CLI keeps login, sessions and settings: with the user, or in a directory of each run, without a login

@@ -11,6 +11,7 @@ use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
 use crate::cli::exit;
 use crate::ops::review::{self, FileChange, Review};
+use crate::ops::route;
 use crate::store::Store;
 use crate::store::sqlite::Access;
 
@@ -51,7 +52,9 @@ fn head(review: &Review) -> String {
     let (task, run) = (&review.task, &review.run);
     let mut out = format!("{}  {}  {}\n", task.id, task.status_text(), one_line(&task.title));
     let mut row = |name: &str, text: &str| out.push_str(&format!("  {name:<10} {text}\n"));
-    row("run", &format!("{} by {} on branch {}", run.id, one_line(&run.agent), run.branch));
+    let first = route::first_of(run);
+    let relief = if first == run.agent { String::new() } else { format!(" in place of {}", one_line(&first)) };
+    row("run", &format!("{} by {}{relief} on branch {}", run.id, one_line(&run.agent), run.branch));
     match &run.end {
         Some(end) => {
             row("verdict", end.outcome.as_str());
