@@ -116,6 +116,18 @@ fn broken_files_of_the_project_are_named_with_what_helps() {
 }
 
 #[test]
+fn a_fallback_that_names_nobody_is_told() {
+    let scene = Sandbox::project();
+    scene.ai_ok(&["agent", "register", "one", "--connector", "command", "--fallback", "nobody", "--", "true"]);
+    scene.write(".ai/config.yaml", "version: 1\nrouter: {fallback: {claude: [one]}}\n");
+    scene.ai_ok(&["trust"]);
+    snapshot!(troubles(&scene), @"
+    warn agents: a fallback names `claude`, and no agent has that name -> ai agent list
+    warn agents: a fallback names `nobody`, and no agent has that name -> ai agent list
+    ");
+}
+
+#[test]
 fn a_store_that_cannot_be_used_is_exit_9() {
     let scene = Sandbox::repository();
     let code = |what: &str| assert_eq!(scene.ai(&["doctor"]).code, Some(9), "{what}");

@@ -34,6 +34,7 @@ mod repositories;
 mod routing;
 mod run_basic;
 mod run_failpoints;
+mod run_kills;
 mod run_nasty;
 mod run_recover;
 mod sandbox;

@@ -4,7 +4,7 @@ use crate::support::runs::{CONFIG, GOOD};
 use crate::support::{Outcome, Sandbox, run};
 
 /// The layers to try; says which are left out, so that nobody takes silence for a test.
-fn layers() -> Vec<&'static str> {
+pub(crate) fn layers() -> Vec<&'static str> {
     let scene = Sandbox::with_script(GOOD);
     ["bubblewrap", "landlock"]
         .into_iter()

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::base::env;
 use crate::base::text::one_line;
+use crate::domain::agent::Agent;
 use crate::ops::doctor::{Finding, Patient};
 use crate::ops::{agents, credentials, project, trust};
 use crate::policy::{self, PolicyState};
@@ -73,6 +74,7 @@ fn agents(root: &Path, findings: &mut Vec<Finding>) {
     match agents::list(root) {
         Ok(files) => {
             findings.extend(files.broken.iter().map(|broken| Finding::bad("agents", broken.to_string())));
+            findings.extend(idle_fallbacks(root, &files.agents));
             findings.push(Finding::ok("agents", format!("{} registered", files.agents.len())));
         }
         Err(error) => findings.push(Finding::bad("agents", error.to_string())),
@@ -80,6 +82,21 @@ fn agents(root: &Path, findings: &mut Vec<Finding>) {
     if let Err(error) = agents::connectors(root) {
         findings.push(Finding::bad("connectors", error.to_string()));
     }
+}
+
+/// Fallbacks that name nobody: without a word here they would be found out when a quota ends, at night.
+fn idle_fallbacks(root: &Path, agents: &[Agent]) -> Vec<Finding> {
+    let known = |name: &str| agents.iter().any(|agent| agent.name.as_str() == name);
+    let configured = project::config(root).map(|config| config.router.fallback).unwrap_or_default();
+    let of_agents = agents.iter().flat_map(|agent| agent.fallback.iter().map(ToString::to_string));
+    let of_config = configured.into_iter().flat_map(|(name, others)| [name].into_iter().chain(others));
+    let mut nobody: Vec<String> = of_agents.chain(of_config).filter(|name| !known(name)).collect();
+    nobody.sort();
+    nobody.dedup();
+    let warning = |name: &String| {
+        Finding::warn("agents", format!("a fallback names `{name}`, and no agent has that name")).next("ai agent list")
+    };
+    nobody.iter().map(warning).collect()
 }
 
 /// Whether each credential can be had. Files are looked into only after `ai trust`, as for a run.

@@ -71,6 +71,12 @@ impl Sandbox {
         Background::of(&mut self.ai_command(args), self.base().join(format!("bg-{}", args.join("-").replace('/', "_"))))
     }
 
+    /// The same with further variables.
+    pub fn start_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Background {
+        let out = self.base().join(format!("bg-{}", args.join("-").replace('/', "_")));
+        Background::of(self.ai_command(args).envs(variables.iter().copied()), out)
+    }
+
     /// What a query of the store's tables returns, as one JSON document a row.
     pub fn rows(&self, query: &str) -> Vec<Value> {
         let store =
