@@ -82,6 +82,8 @@ ln -s "$(cd "$(dirname "$AI_BIN")" && pwd -P)/$(basename "$AI_BIN")" "$DEMO_DIR/
 out=$DEMO_DIR/out
 unset AI_LEASE AI_ACTOR AI_RUN XDG_CONFIG_HOME GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE NO_COLOR 2>/dev/null || true
 export DEMO_DIR HOME="$DEMO_DIR/home" USER=demo PATH="$DEMO_DIR/bin:$PATH"
+# The scripted agents keep time by files outside of their worktrees, which the sandbox would not let them write.
+export AI_SANDBOX=none
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null GIT_PAGER=cat GIT_TERMINAL_PROMPT=0
 export LANG=C LC_ALL=C GIT_AUTHOR_NAME=Demo GIT_AUTHOR_EMAIL=demo@example.com GIT_COMMITTER_NAME=Demo GIT_COMMITTER_EMAIL=demo@example.com
 cd "$DEMO_DIR/repo"
