@@ -9,7 +9,7 @@ DENY     := $(shell $(CARGO) deny --version >/dev/null 2>&1 && echo yes)
 # The steps of `ci` share one target directory; side by side they would only wait for its lock.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup build test lint features fmt fmt-check doc tidy deny bench bench-check demo clean-demo e2e e2e-one overhead gen ci
+.PHONY: help setup build test lint features fmt fmt-check doc tidy deny bench bench-routing bench-check demo clean-demo e2e e2e-one overhead gen ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench: ## Measure the release binary against its physical floor (BENCH_FLAGS=--q
 	$(CARGO) build --locked --release
 	$(CARGO) build --locked --release --manifest-path benches/floor/Cargo.toml --target-dir target/floor
 	python3 benches/run.py --ai target/release/ai --floor target/floor/release $(BENCH_FLAGS)
+
+bench-routing: ## Measure the choice among 1,000 agents after 10,000 runs
+	$(CARGO) test --locked --release $(FEATURES) --lib routing_finds_the_one -- --nocapture
 
 bench-check: ## Test the benchmark driver against a fake `ai`
 	$(CARGO) build --locked --release --manifest-path benches/floor/Cargo.toml --target-dir target/floor

@@ -1,7 +1,7 @@
 //! Routing at size: what it costs must not grow with the number of runs that there ever were.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::*;
 use crate::domain::agent::Name;
@@ -11,9 +11,6 @@ use crate::store::testing::{created, run, task};
 
 const AGENTS: usize = 1_000;
 const RUNS: usize = 10_000;
-/// The promise is five milliseconds of an optimized build; without optimization it is a multiple.
-const MOST: Duration = Duration::from_millis(if cfg!(debug_assertions) { 250 } else { 5 });
-
 fn agents() -> Vec<Agent> {
     let agent = |n: usize| {
         let mut agent = Agent::new(Name::new(format!("agent-{n:04}")).unwrap(), Name::new("command").unwrap());
@@ -46,26 +43,32 @@ fn with_runs() -> World {
     world
 }
 
-#[test]
-fn a_thousand_agents_and_ten_thousand_runs_are_routed_at_once() {
-    let mut world = with_runs();
+/// Routes the next task among all agents, `times` times over; the last trace, and how long the fastest took.
+fn routed(world: &mut World, times: usize) -> (Trace, std::time::Duration) {
     let (agents, connectors) = (agents(), Registry::shipped());
-    let config = Config::default();
-    let none = BTreeMap::new();
+    let (config, none) = (Config::default(), BTreeMap::new());
     let field = Field { agents: &agents, connectors: &connectors, config: &config, reserved: &none };
     let cx = world.cx.clone();
     let next = task("next");
     let mut once = || {
         let started = Instant::now();
         let trace = world.read(|tx| trace(tx, &cx, &field, &next, Wish::Open));
-        (started.elapsed(), trace)
+        (trace, started.elapsed())
     };
-    let (_, trace) = once();
+    let (trace, mut best) = once();
+    for _ in 1..times {
+        best = best.min(once().1);
+    }
+    (trace, best)
+}
+
+/// Says what it took as well, for `make bench-routing`; a bound here would measure the machine.
+#[test]
+fn routing_finds_the_one_of_a_thousand_that_always_did_well() {
+    let (trace, best) = routed(&mut with_runs(), 5);
     assert_eq!((trace.chosen.as_deref(), trace.by), (Some("agent-0777"), RoutedBy::Score));
     assert_eq!(trace.considered.len(), AGENTS);
-    let best = (0..10).map(|_| once().0).min().unwrap();
-    eprintln!("routed in {best:?}");
-    assert!(best < MOST, "routing took {best:?}");
+    eprintln!("one of {AGENTS} agents after {RUNS} runs: {best:?}");
 }
 
 #[test]
