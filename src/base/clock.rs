@@ -3,6 +3,8 @@
 //! Wall time is for display and for dates that people set. Leases live on the boot clock, which counts suspend and which no
 //! clock step moves; it is comparable between processes of one boot and one time namespace, which [`boot_epoch`] names.
 
+use std::sync::OnceLock;
+
 use rustix::time::{ClockId, clock_gettime};
 
 /// Milliseconds since 1970 by the wall clock.
@@ -19,6 +21,11 @@ pub fn boot_ms() -> i64 {
 
 /// Names the clock that [`boot_ms`] reads: boot id and time namespace. Two instants compare only under one name.
 pub fn boot_epoch() -> String {
+    static EPOCH: OnceLock<String> = OnceLock::new();
+    EPOCH.get_or_init(read_boot_epoch).clone()
+}
+
+fn read_boot_epoch() -> String {
     let boot = crate::base::fs::read_text("/proc/sys/kernel/random/boot_id".as_ref(), 128).unwrap_or_default();
     let namespace = rustix::fs::readlink("/proc/self/ns/time", Vec::new())
         .map(|name| name.to_string_lossy().into_owned())

@@ -6,6 +6,7 @@ pub mod duration;
 pub mod env;
 pub mod fs;
 pub mod hash;
+pub mod heap;
 pub mod id;
 pub mod seed;
 pub mod suggest;

@@ -2,6 +2,7 @@
 //! a command pays only for what it uses.
 
 use std::cell::OnceCell;
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use crate::cli::args::Global;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
-use crate::config::Config;
+use crate::config::{Config, Trees};
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::time::Now;
 use crate::git::discover::{self, Location};
@@ -80,8 +81,9 @@ impl Context {
         Ok(self.state_dir()?.join(project::STORE_FILE))
     }
 
-    /// Opens the store.
-    pub(super) fn store(&mut self, access: Access) -> Result<SqliteStore, CliError> {
+    /// Opens the store. It is never closed: taking everything apart costs a twentieth of a short command, and the kernel gives back
+    /// files and locks of a process that ends, as it does after a crash.
+    pub(super) fn store(&mut self, access: Access) -> Result<ManuallyDrop<SqliteStore>, CliError> {
         let store = SqliteStore::open(&self.store_path()?, access)?;
         if access == Access::Write {
             self.mend_link()?;
@@ -89,7 +91,7 @@ impl Context {
         if store.is_stale() {
             self.ui.warn("the disk is read-only; the newest changes may be missing");
         }
-        Ok(store)
+        Ok(ManuallyDrop::new(store))
     }
 
     /// Makes `.ai/state` again where somebody cleaned it away. The store itself lies elsewhere and did not notice.
@@ -108,7 +110,7 @@ impl Context {
         if let Some(config) = self.config.get() {
             return Ok(config);
         }
-        let config = project::config(self.root()?)?;
+        let config = project::config(self.root()?, &Trees::of_user())?;
         Ok(self.config.get_or_init(|| config))
     }
 
@@ -123,7 +125,7 @@ impl Context {
     pub(super) fn cx_for_reading(&self) -> Result<Cx, CliError> {
         let rules = Rules::of(self.config()?, self.place()?)?;
         let root = self.root()?.to_owned();
-        let policy = PolicyAtHand::when_asked(move || project::policy(&root));
+        let policy = PolicyAtHand::when_asked(move || project::policy(&root, &Trees::of_user()));
         Ok(Cx { now: now(), actor: self.actor()?, policy, rules: Arc::new(rules) })
     }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 
-use crate::base::env;
+use crate::base::{env, heap};
 use crate::cli::args::Cli;
 use crate::cli::branch;
 use crate::cli::cmd;
@@ -29,6 +29,7 @@ pub fn main() -> ExitCode {
         }
         _ => {}
     }
+    heap::prepare();
     ExitCode::from(run(args))
 }
 

@@ -3,6 +3,7 @@
 use super::load_routing;
 use super::model::{AcceptMode, CacheMode, Check, CheckParser, CommandLine, Config, Isolation, LockCase};
 use super::origin::Origins;
+use super::trees::Trees;
 use crate::base::fs::{self, FsError};
 use crate::base::suggest;
 use crate::base::yaml::{self, Fields, Node, Place, Problem, Problems, Value};
@@ -47,9 +48,9 @@ impl ConfigError {
 }
 
 /// Reads the configuration of the repository at `root`; no file means the defaults.
-pub fn load(root: &Path) -> Result<Config, ConfigError> {
+pub fn load(root: &Path, trees: &Trees) -> Result<Config, ConfigError> {
     match fs::read_capped(&root.join(FILE), yaml::MAX_BYTES) {
-        Ok(bytes) => parse(&bytes, FILE).map_err(ConfigError::Content),
+        Ok(bytes) => config_of(trees.tree(&bytes), FILE).map_err(ConfigError::Content),
         Err(error) if error.is_not_found() => Ok(Config::default()),
         Err(error) => Err(error.into()),
     }
@@ -57,7 +58,11 @@ pub fn load(root: &Path) -> Result<Config, ConfigError> {
 
 /// Reads a configuration from bytes; `file` is its name in messages.
 pub fn parse(bytes: &[u8], file: &str) -> Result<Config, Problems> {
-    let root = yaml::parse(bytes).map_err(|problem| Problems::new(file, vec![problem]))?;
+    config_of(yaml::parse(bytes), file)
+}
+
+fn config_of(root: Result<Node, Problem>, file: &str) -> Result<Config, Problems> {
+    let root = root.map_err(|problem| Problems::new(file, vec![problem]))?;
     let mut reader = Reader { problems: Vec::new(), origins: Origins::new() };
     let mut config = Config::default();
     reader.file(&root, &mut config);

@@ -2,6 +2,7 @@
 
 use super::super::origin::{Origin, entries};
 use super::*;
+use crate::config::Trees;
 
 const FULL: &str = "\
 version: 1
@@ -64,16 +65,16 @@ fn a_bom_and_crlf_change_nothing() {
 #[test]
 fn no_file_means_defaults_and_an_unreadable_one_an_error() {
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(load(dir.path()).unwrap(), Config::default());
+    assert_eq!(load(dir.path(), &Trees::none()).unwrap(), Config::default());
     std::fs::create_dir_all(dir.path().join(".ai/config.yaml")).unwrap();
-    let error = load(dir.path()).unwrap_err();
+    let error = load(dir.path(), &Trees::none()).unwrap_err();
     assert!(matches!(error, ConfigError::Read(_)) && error.hint().contains("readable"));
     std::fs::remove_dir(dir.path().join(FILE)).unwrap();
     std::fs::write(dir.path().join(FILE), "").unwrap();
-    let error = load(dir.path()).unwrap_err();
+    let error = load(dir.path(), &Trees::none()).unwrap_err();
     assert!(error.to_string().starts_with(".ai/config.yaml: is empty"), "{error}");
     std::fs::write(dir.path().join(FILE), "version: 1\n").unwrap();
-    assert_eq!(load(dir.path()).unwrap(), Config::default());
+    assert_eq!(load(dir.path(), &Trees::none()).unwrap(), Config::default());
 }
 
 #[test]

@@ -10,9 +10,11 @@ mod load_routing;
 mod model;
 mod origin;
 mod template;
+mod trees;
 
 pub use detect::detect;
 pub use load::{FILE, load};
 pub use model::{AcceptMode, CacheMode, Check, CheckParser, CommandLine, Config, LockCase};
 pub use origin::{Entry, Origin, entries};
 pub use template::default_text;
+pub use trees::Trees;

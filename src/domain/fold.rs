@@ -17,7 +17,9 @@ pub trait Tables {
 
     /// A task by its full id.
     fn task(&mut self, id: &TaskId) -> Result<Option<Task>, Self::Error>;
-    /// Writes a task, new or changed.
+    /// Adds a new task.
+    fn add_task(&mut self, task: &Task) -> Result<(), Self::Error>;
+    /// Writes a changed task.
     fn put_task(&mut self, task: &Task) -> Result<(), Self::Error>;
     /// Records that `task` waits for `on`.
     fn add_dep(&mut self, task: &TaskId, on: &TaskId) -> Result<(), Self::Error>;
@@ -54,7 +56,7 @@ pub fn apply<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, event: &Event) -
             epochs.iter().try_for_each(|(task, epoch)| change(tables, at_ms, task, |t| t.epoch = t.epoch.max(*epoch)))
         }
         Event::TaskCreated { task, deps } | Event::TaskImported { task, deps, .. } => {
-            tables.put_task(task)?;
+            tables.add_task(task)?;
             deps.iter().try_for_each(|on| tables.add_dep(&task.id, on))
         }
         Event::TaskEdited { task, edit } => change(tables, at_ms, task, |t| apply_edit(t, edit)),

@@ -31,6 +31,7 @@ pub mod restore;
 pub mod review;
 pub mod route;
 pub mod run;
+pub mod tokens;
 pub mod trust;
 pub mod uninstall;
 pub mod why;

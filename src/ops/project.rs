@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::fs;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Trees};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::policy::{self, PolicyState};
 
@@ -18,14 +18,14 @@ pub fn state_dir(common_dir: &Path) -> PathBuf {
 }
 
 /// The configuration of the checkout at `root`; defaults where there is no file.
-pub fn config(root: &Path) -> Result<Config, OpError> {
-    config::load(root).map_err(|e| Refusal::BadConfig { why: e.to_string(), hint: e.hint().to_owned() }.into())
+pub fn config(root: &Path, trees: &Trees) -> Result<Config, OpError> {
+    config::load(root, trees).map_err(|e| Refusal::BadConfig { why: e.to_string(), hint: e.hint().to_owned() }.into())
 }
 
 /// The policy of the checkout at `root`. One that cannot be read is a state of its own, which denies.
-pub fn policy(root: &Path) -> PolicyState {
+pub fn policy(root: &Path, trees: &Trees) -> PolicyState {
     match fs::read_capped(&root.join(policy::FILE), POLICY_CAP) {
-        Ok(bytes) => PolicyState::from_bytes(Some(&bytes), policy::FILE),
+        Ok(bytes) => PolicyState::from_tree(trees.tree(&bytes), &bytes, policy::FILE),
         Err(error) if error.is_not_found() => PolicyState::Absent,
         Err(error) => PolicyState::from_read_error(&error.to_string(), policy::FILE),
     }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{env, fs, hash};
 use crate::config;
+use crate::config::Trees;
 use crate::git::diff::{file_diff, unified};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::store::StoreError;
@@ -66,7 +67,7 @@ impl ExecutableSet {
     fn add_config(&mut self, root: &Path, base: &Path) -> Result<(), OpError> {
         let path = base.join(CONFIG);
         let regular = std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file());
-        match config::load(root) {
+        match config::load(root, &Trees::none()) {
             Ok(config) if regular => {
                 self.files.extend(config.code_digest().map(|digest| (CONFIG.to_owned(), digest)));
                 self.texts.extend(config.code().map(|code| (CONFIG.to_owned(), code)));

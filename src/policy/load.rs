@@ -24,7 +24,12 @@ const EFFECTS: [(&str, Effect); 4] = [
 
 /// Reads a policy; `file` is its name in messages. Any problem at all makes the whole file unusable.
 pub fn parse(bytes: &[u8], file: &str) -> Result<Policy, Problems> {
-    let root = yaml::parse(bytes).map_err(|problem| Problems::new(file, vec![problem]))?;
+    from_tree(yaml::parse(bytes), bytes, file)
+}
+
+/// Makes a policy of the tree of a file with these bytes, or of why there is no tree.
+pub(super) fn from_tree(tree: Result<Node, Problem>, bytes: &[u8], file: &str) -> Result<Policy, Problems> {
+    let root = tree.map_err(|problem| Problems::new(file, vec![problem]))?;
     let mut problems = Vec::new();
     let policy = policy_of(&root, hash::sha256_hex(bytes), &mut problems);
     match policy {

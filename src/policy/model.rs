@@ -4,7 +4,7 @@ use super::builtin;
 use super::limits::Limits;
 use super::rule::{Replaceable, Rule};
 use crate::base::hash;
-use crate::base::yaml::Problems;
+use crate::base::yaml::{self, Node, Problem, Problems};
 use crate::domain::decision::Effect;
 
 /// A policy file that was read and found in order.
@@ -43,8 +43,15 @@ pub enum PolicyState {
 impl PolicyState {
     /// Reads a policy from the bytes of its file; `None` where there is no file. `file` is its name in messages.
     pub fn from_bytes(bytes: Option<&[u8]>, file: &str) -> Self {
-        let Some(bytes) = bytes else { return Self::Absent };
-        match super::load::parse(bytes, file) {
+        match bytes {
+            Some(bytes) => Self::from_tree(yaml::parse(bytes), bytes, file),
+            None => Self::Absent,
+        }
+    }
+
+    /// The state of a file with these bytes, whose tree, or why it has none, is known already.
+    pub fn from_tree(tree: Result<Node, Problem>, bytes: &[u8], file: &str) -> Self {
+        match super::load::from_tree(tree, bytes, file) {
             Ok(policy) => Self::Loaded(Box::new(policy)),
             Err(problems) => Self::Unreadable(Box::new(Unreadable { problems, digest: Some(hash::sha256_hex(bytes)) })),
         }

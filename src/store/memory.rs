@@ -76,6 +76,10 @@ impl Tables for MemoryTables {
         Ok(self.tasks.get(id).cloned())
     }
 
+    fn add_task(&mut self, task: &Task) -> Result<(), Infallible> {
+        self.put_task(task)
+    }
+
     fn put_task(&mut self, task: &Task) -> Result<(), Infallible> {
         self.tasks.insert(task.id.clone(), task.clone());
         Ok(())

@@ -9,8 +9,10 @@
 mod build;
 mod decode;
 mod node;
+mod packed;
 mod problem;
 
 pub use decode::{Fields, bool_of, count_of, duration_of, list_of, names_of, one_of, text_of, texts_of};
 pub use node::{MAX_BYTES, Node, Value, parse};
+pub use packed::{pack, unpack};
 pub use problem::{Place, Problem, Problems};

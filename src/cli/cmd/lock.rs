@@ -78,7 +78,7 @@ fn acquire(args: &AcquireArgs, context: &mut Context) -> Outcome {
     let mode = if args.shared { LockMode::Shared } else { LockMode::Exclusive };
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
-    let acquired = commit(&mut store, &cx, |tx, cx| lock::acquire(tx, cx, &args.globs, mode, ttl_ms))?;
+    let acquired = commit(&mut *store, &cx, |tx, cx| lock::acquire(tx, cx, &args.globs, mode, ttl_ms))?;
     token::keep(context, &acquired.token)?;
     let lease = &acquired.lease;
     if context.ui.json() {
@@ -120,7 +120,7 @@ fn release(args: &ReleaseArgs, context: &mut Context) -> Outcome {
     let token = args.lease.as_deref().map(Token::parse).transpose().map_err(|e| CliError::usage(e.to_string()))?;
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
-    let subject = commit(&mut store, &cx, |tx, cx| lock::release(tx, cx, &args.id, token.as_ref()))?;
+    let subject = commit(&mut *store, &cx, |tx, cx| lock::release(tx, cx, &args.id, token.as_ref()))?;
     token::forget_lock(context, &subject)?;
     if context.ui.json() {
         context.ui.object(&LockReleased { released: subject });

@@ -11,6 +11,7 @@ use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::ui::time;
+use crate::config::Trees;
 use crate::domain::decision::DecisionRecord;
 use crate::domain::ids::TaskId;
 use crate::ops::cx::commit;
@@ -108,7 +109,7 @@ fn validate(args: &ValidateArgs, context: &mut Context) -> Outcome {
 }
 
 fn show(context: &mut Context) -> Outcome {
-    let state = project::policy(context.root()?);
+    let state = project::policy(context.root()?, &Trees::none());
     let shown = policy::show(&state);
     if context.ui.json() {
         context.ui.object(&shown);
@@ -211,7 +212,7 @@ fn log(args: &LogArgs, context: &mut Context) -> Outcome {
 fn approve(args: &ApproveArgs, context: &mut Context) -> Outcome {
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
-    let record = commit(&mut store, &cx, |tx, cx| approve::approve(tx, cx, &args.id, &args.reason))?;
+    let record = commit(&mut *store, &cx, |tx, cx| approve::approve(tx, cx, &args.id, &args.reason))?;
     if context.ui.json() {
         context.ui.object(&record);
     } else {

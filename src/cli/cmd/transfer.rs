@@ -71,10 +71,10 @@ pub(super) fn import(args: &ImportArgs, context: &mut Context) -> Outcome {
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
     let report = if args.file == Path::new("-") {
-        import::import(&mut store, &cx, &mut BufReader::new(std::io::stdin()), intent)?
+        import::import(&mut *store, &cx, &mut BufReader::new(std::io::stdin()), intent)?
     } else {
         let opened = fs::reader(&path).map_err(|error| CliError::new(exit::NOT_FOUND, error.to_string()));
-        import::import(&mut store, &cx, &mut opened?, intent)?
+        import::import(&mut *store, &cx, &mut opened?, intent)?
     };
     show(&report, intent, context);
     if intent == Intent::Apply {

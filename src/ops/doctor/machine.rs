@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::base::env;
+use crate::config::Trees;
 use crate::domain::sandbox::{Mode, Wish};
 use crate::ops::doctor::{Finding, Patient};
 use crate::ops::project;
@@ -43,7 +44,7 @@ fn sandbox(patient: &Patient<'_>) -> Finding {
         Some(Ok(wish)) => wish,
         Some(Err(why)) => return Finding::bad("sandbox", format!("AI_SANDBOX: {why}")),
         None => {
-            let config = patient.root.and_then(|root| project::config(root).ok());
+            let config = patient.root.and_then(|root| project::config(root, &Trees::none()).ok());
             config.map_or(Wish::Auto, |config| config.runs.sandbox)
         }
     };

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::base::env;
 use crate::base::text::one_line;
+use crate::config::Trees;
 use crate::domain::agent::Agent;
 use crate::ops::doctor::{Finding, Patient};
 use crate::ops::{agents, credentials, project, trust};
@@ -48,7 +49,7 @@ fn leads_to(root: &Path, target: &Path, state: &Path) -> bool {
 }
 
 fn config(root: &Path) -> Finding {
-    match project::config(root) {
+    match project::config(root, &Trees::none()) {
         Ok(config) => {
             Finding::ok("config", format!("{} checks, {} modules", config.checks.len(), config.modules.len()))
         }
@@ -60,7 +61,7 @@ fn config(root: &Path) -> Finding {
 }
 
 fn policy(root: &Path) -> Finding {
-    match project::policy(root) {
+    match project::policy(root, &Trees::none()) {
         PolicyState::Unreadable(unreadable) => {
             let text = format!("the policy cannot be read, so everything is denied: {}", unreadable.problems);
             Finding::bad("policy", text).next("ai policy validate")
@@ -87,7 +88,7 @@ fn agents(root: &Path, findings: &mut Vec<Finding>) {
 /// Fallbacks that name nobody: without a word here they would be found out when a quota ends, at night.
 fn idle_fallbacks(root: &Path, agents: &[Agent]) -> Vec<Finding> {
     let known = |name: &str| agents.iter().any(|agent| agent.name.as_str() == name);
-    let configured = project::config(root).map(|config| config.router.fallback).unwrap_or_default();
+    let configured = project::config(root, &Trees::none()).map(|config| config.router.fallback).unwrap_or_default();
     let of_agents = agents.iter().flat_map(|agent| agent.fallback.iter().map(ToString::to_string));
     let of_config = configured.into_iter().flat_map(|(name, others)| [name].into_iter().chain(others));
     let mut nobody: Vec<String> = of_agents.chain(of_config).filter(|name| !known(name)).collect();

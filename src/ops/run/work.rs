@@ -26,6 +26,7 @@ use crate::ops::run::gate::PolicyGate;
 use crate::ops::run::place::{self, identity};
 use crate::ops::run::world::environment;
 use crate::ops::run::{adopt, failpoint, fence, judge, prompt, provision, trespass};
+use crate::ops::tokens;
 use crate::store::sqlite::SqliteStore;
 
 /// Largest patch that is kept.
@@ -82,9 +83,7 @@ pub(super) fn findings(live: &Live<'_>, store: &mut SqliteStore) -> Result<Findi
 
 /// Commands inside the worktree find the lease there and need no flag.
 fn keep_token(live: &Live<'_>, slot: &Slot) -> Result<(), OpError> {
-    let token = &live.started.token;
-    let file = slot.admin.join("ai-lease").join(token.subject.as_str());
-    fs::write_private(&file, token.reveal().as_bytes()).map_err(environment)
+    tokens::keep(&slot.admin, &live.started.token).map_err(environment)
 }
 
 fn write_prompt(live: &Live<'_>, slot: &Slot) -> Result<(), OpError> {

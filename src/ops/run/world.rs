@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::config::Config;
+use crate::config::Trees;
 use crate::domain::actor::Actor;
 use crate::domain::ids::RunId;
 use crate::domain::sandbox::Wish;
@@ -94,7 +95,7 @@ impl World {
 
     /// The policy of the checkout, for questions that are not about a run.
     pub fn checkout_policy(&self) -> PolicyState {
-        project::policy(&self.root)
+        project::policy(&self.root, &Trees::of_user())
     }
 
     /// Says something to whoever watches.

@@ -15,7 +15,7 @@ use crate::ops::init::written_files;
 use crate::ops::refusal::OpError;
 use crate::ops::run::environment;
 use crate::ops::uninstall::refs;
-use crate::ops::{project, trust};
+use crate::ops::{project, tokens, trust};
 use crate::store::sqlite::{Access, SqliteStore};
 use crate::store::{Store, StoreError};
 
@@ -177,7 +177,7 @@ fn worktrees(repo: &Repo, root: &Path, plan: &mut Plan) -> Result<(), OpError> {
 fn token_dirs(common_dir: &Path) -> Result<Vec<PathBuf>, OpError> {
     let mut git_dirs = fs::list_dir(&common_dir.join("worktrees")).map_err(StoreError::from)?;
     git_dirs.push(common_dir.to_owned());
-    Ok(git_dirs.into_iter().map(|dir| dir.join("ai-lease")).filter(|dir| dir.is_dir()).collect())
+    Ok(git_dirs.into_iter().map(|dir| dir.join(tokens::DIR)).filter(|dir| dir.is_dir()).collect())
 }
 
 /// The directories whose names begin so.

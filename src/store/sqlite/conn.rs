@@ -150,6 +150,8 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     harden(&conn)?;
+    // One plan for every value of a parameter. SQLite would otherwise prepare a statement a second time to look at the first values.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.busy_handler(Some(wait_a_little))?;
     checkpoint::install(&mut conn)?;
     touch(&conn)?;

@@ -60,6 +60,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/20261120213000_use.sql"),
         version: SchemaVersion { major: 1, minor: 1 },
     },
+    Migration {
+        name: "20261121003000_lean",
+        sql: include_str!("migrations/20261121003000_lean.sql"),
+        version: SchemaVersion { major: 1, minor: 2 },
+    },
 ];
 
 /// The newest format this program knows.

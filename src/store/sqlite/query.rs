@@ -86,7 +86,7 @@ impl Tx for SqliteTx<'_> {
 
     fn tally(&mut self) -> Result<Vec<(String, u64)>, StoreError> {
         self.conn
-            .prepare_cached("SELECT status, n FROM tally ORDER BY status")
+            .prepare_cached("SELECT status, n FROM tally WHERE n > 0 ORDER BY status")
             .and_then(|mut s| s.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
             .map_err(|e| self.failed(e))
     }

@@ -32,20 +32,17 @@ impl Tables for SqliteTx<'_> {
         self.one("task", "SELECT id, data FROM task WHERE id = ?1", id.as_str())
     }
 
+    fn add_task(&mut self, task: &Task) -> Result<(), StoreError> {
+        self.write_task(
+            "INSERT INTO task (id, status, priority, not_before_ms, parent, title, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            task,
+        )
+    }
+
     fn put_task(&mut self, task: &Task) -> Result<(), StoreError> {
-        let data = encode("task", task)?;
-        self.execute(
-            "INSERT INTO task (id, status, priority, not_before_ms, parent, title, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
-             ON CONFLICT (id) DO UPDATE SET status = ?2, priority = ?3, not_before_ms = ?4, parent = ?5, title = ?6, data = ?7",
-            params![
-                task.id.as_str(),
-                task.state.name(),
-                task.priority,
-                task.not_before_ms,
-                task.parent.as_ref().map(TaskId::as_str),
-                task.title,
-                data
-            ],
+        self.write_task(
+            "UPDATE task SET status = ?2, priority = ?3, not_before_ms = ?4, parent = ?5, title = ?6, data = ?7 WHERE id = ?1",
+            task,
         )
     }
 
@@ -125,6 +122,16 @@ impl Tables for SqliteTx<'_> {
 }
 
 impl SqliteTx<'_> {
+    /// Runs a statement that takes the columns of a task.
+    fn write_task(&self, sql: &str, task: &Task) -> Result<(), StoreError> {
+        let data = encode("task", task)?;
+        let parent = task.parent.as_ref().map(TaskId::as_str);
+        self.execute(
+            sql,
+            params![task.id.as_str(), task.state.name(), task.priority, task.not_before_ms, parent, task.title, data],
+        )
+    }
+
     /// The one row of `(id, data)` that a key names.
     fn one<T: DeserializeOwned>(&self, table: &str, sql: &str, key: &str) -> Result<Option<T>, StoreError> {
         let row: Option<String> = self

@@ -30,7 +30,7 @@ pub(super) fn run(args: &ClaimArgs, context: &mut Context) -> Outcome {
     let which = args.id.clone().map_or(Which::Next, Which::Task);
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
-    let claimed = claim::run(&mut store, &cx, &which, ttl_ms)?;
+    let claimed = claim::run(&mut *store, &cx, &which, ttl_ms)?;
     token::keep(context, &claimed.token)?;
     show(&claimed, context);
     Ok(exit::OK)

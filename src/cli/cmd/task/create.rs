@@ -75,7 +75,7 @@ pub(super) fn run(args: CreateArgs, context: &mut Context) -> Outcome {
     warn_unknown_checks(&entries, context)?;
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
-    let created = commit(&mut store, &cx, |tx, cx| create::create_all(tx, cx, &entries))?;
+    let created = commit(&mut *store, &cx, |tx, cx| create::create_all(tx, cx, &entries))?;
     show(&created, bulk, context);
     if bulk {
         backup::roll_if_due(&store, context);

@@ -45,7 +45,7 @@ pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
         }
     };
     let ending = Ending { right: &right, proof, evidence: &evidence, changed: changed.as_ref() };
-    let task = finish::done(&mut store, &cx, &id, ending)?;
+    let task = finish::done(&mut *store, &cx, &id, ending)?;
     if let Some(token) = &token {
         token::forget(context, token)?;
     }

@@ -59,7 +59,7 @@ pub(super) fn unhold(args: &OneTask, context: &mut Context) -> Outcome {
 pub(super) fn cancel(args: &CancelArgs, context: &mut Context) -> Outcome {
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
-    let cancelled = commit(&mut store, &cx, |tx, cx| edit::cancel(tx, cx, &args.id, args.reason.clone()))?;
+    let cancelled = commit(&mut *store, &cx, |tx, cx| edit::cancel(tx, cx, &args.id, args.reason.clone()))?;
     // The task is nobody's from here on, whatever becomes of the processes.
     let stopped = cancelled.run.map(|run| stop::stop(&world(context)?, &mut store, &run).map_err(CliError::from));
     let stopped = stopped.transpose()?;
@@ -82,7 +82,7 @@ pub(super) fn reopen(args: &ReopenArgs, context: &mut Context) -> Outcome {
 pub(super) fn change(context: &mut Context, work: impl FnOnce(&mut dyn Tx, &Cx) -> Result<Task, OpError>) -> Outcome {
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
-    let task = commit(&mut store, &cx, work)?;
+    let task = commit(&mut *store, &cx, work)?;
     show(&task, context);
     Ok(exit::OK)
 }

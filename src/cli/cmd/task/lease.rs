@@ -1,5 +1,7 @@
 //! `ai task heartbeat`, `checkpoint`, `release`, `handoff` and `fail`: what a holder does, each under its token.
 
+use std::mem::ManuallyDrop;
+
 use clap::Args;
 
 use crate::cli::answer::LeaseAnswer;
@@ -76,7 +78,7 @@ pub(in crate::cli) struct FailArgs {
 
 impl Held {
     /// The task and the token for it.
-    fn open(&self, context: &mut Context) -> Result<(SqliteStore, TaskId, Token), CliError> {
+    fn open(&self, context: &mut Context) -> Result<(ManuallyDrop<SqliteStore>, TaskId, Token), CliError> {
         let mut store = context.store(Access::Write)?;
         let id = store.read(|tx| -> Result<TaskId, OpError> { cx::resolve(tx, &self.id) })?;
         let token = token::find(context, &id.subject(), self.lease.as_deref())?;
@@ -96,7 +98,7 @@ pub(super) fn heartbeat(args: &HeartbeatArgs, context: &mut Context) -> Outcome 
     let ttl_ms = args.ttl.as_deref().map(|text| ttl(Some(text), context)).transpose()?;
     let (mut store, _, token) = args.held.open(context)?;
     let cx = context.cx()?;
-    let lease = commit(&mut store, &cx, |tx, cx| lease::heartbeat(tx, cx, &token, ttl_ms))?;
+    let lease = commit(&mut *store, &cx, |tx, cx| lease::heartbeat(tx, cx, &token, ttl_ms))?;
     show_lease(&lease, context);
     Ok(exit::OK)
 }
@@ -104,7 +106,7 @@ pub(super) fn heartbeat(args: &HeartbeatArgs, context: &mut Context) -> Outcome 
 pub(super) fn checkpoint(args: &CheckpointArgs, context: &mut Context) -> Outcome {
     let (mut store, _, token) = args.held.open(context)?;
     let cx = context.cx()?;
-    let lease = commit(&mut store, &cx, |tx, cx| lease::checkpoint(tx, cx, &token, args.next_step.clone()))?;
+    let lease = commit(&mut *store, &cx, |tx, cx| lease::checkpoint(tx, cx, &token, args.next_step.clone()))?;
     show_lease(&lease, context);
     Ok(exit::OK)
 }
@@ -112,7 +114,7 @@ pub(super) fn checkpoint(args: &CheckpointArgs, context: &mut Context) -> Outcom
 pub(super) fn release(args: &ReleaseArgs, context: &mut Context) -> Outcome {
     let (mut store, id, token) = args.held.open(context)?;
     let cx = context.cx()?;
-    commit(&mut store, &cx, |tx, cx| lease::release(tx, cx, &token, args.next_step.clone()))?;
+    commit(&mut *store, &cx, |tx, cx| lease::release(tx, cx, &token, args.next_step.clone()))?;
     token::forget(context, &token)?;
     finish(&mut store, &id, context)
 }
@@ -121,7 +123,7 @@ pub(super) fn handoff(args: &HandoffArgs, context: &mut Context) -> Outcome {
     let to = parse_actor(&args.to)?;
     let (mut store, _, token) = args.held.open(context)?;
     let cx = context.cx()?;
-    let claimed = commit(&mut store, &cx, |tx, cx| lease::handoff(tx, cx, &token, to, args.next_step.clone()))?;
+    let claimed = commit(&mut *store, &cx, |tx, cx| lease::handoff(tx, cx, &token, to, args.next_step.clone()))?;
     token::forget(context, &token)?;
     show(&claimed, context);
     Ok(exit::OK)
@@ -130,7 +132,7 @@ pub(super) fn handoff(args: &HandoffArgs, context: &mut Context) -> Outcome {
 pub(super) fn fail(args: &FailArgs, context: &mut Context) -> Outcome {
     let (mut store, id, token) = args.held.open(context)?;
     let cx = context.cx()?;
-    commit(&mut store, &cx, |tx, cx| lease::fail(tx, cx, &token, args.reason.clone()))?;
+    commit(&mut *store, &cx, |tx, cx| lease::fail(tx, cx, &token, args.reason.clone()))?;
     token::forget(context, &token)?;
     finish(&mut store, &id, context)
 }

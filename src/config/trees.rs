@@ -1,0 +1,142 @@
+//! Files that were read before.
+//!
+//! Every command reads the configuration, most read the policy, and both change once a week: parsing them again cost a short command a
+//! tenth of its time. So the tree of a file is kept under the SHA-256 of its bytes (ADR 0017). What was kept answers for exactly
+//! these bytes and this version of `ai`; anything else is parsed, and a tree that cannot be kept is no problem.
+//!
+//! It lies beside the records of trust, outside of every repository and of what agents may write in a sandbox: whoever writes there
+//! could as well trust what they like.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::yaml::{self, Node, Problem};
+use crate::base::{env, fs, hash};
+
+/// Smaller files are parsed as fast as the kept tree is found.
+const WORTH_KEEPING: usize = 400;
+/// Most files in the directory; one more, and all of them go.
+const MOST: usize = 64;
+/// Largest kept tree. It is at most some times as large as its file.
+const CAP: u64 = 8 << 20;
+
+/// The trees that were kept, in a directory.
+#[derive(Debug, Clone)]
+pub struct Trees {
+    dir: Option<PathBuf>,
+}
+
+impl Trees {
+    /// The trees that this user keeps on this machine.
+    pub fn of_user() -> Trees {
+        Trees { dir: dir() }
+    }
+
+    /// Keeps nothing and finds nothing: every file is parsed.
+    pub const fn none() -> Trees {
+        Trees { dir: None }
+    }
+
+    /// The tree of a file with these bytes.
+    pub fn tree(&self, bytes: &[u8]) -> Result<Node, Problem> {
+        let Some(dir) = self.dir.as_deref().filter(|_| bytes.len() >= WORTH_KEEPING) else { return yaml::parse(bytes) };
+        let head = head_of(bytes);
+        let path = dir.join(&head[..32]);
+        if let Some(tree) = find(&path, &head) {
+            return Ok(tree);
+        }
+        let tree = yaml::parse(bytes)?;
+        keep(dir, &path, &head, &tree);
+        Ok(tree)
+    }
+}
+
+/// Where trees are kept on this machine.
+pub fn dir() -> Option<PathBuf> {
+    Some(env::user_config_dir()?.join("trees"))
+}
+
+/// What a kept tree begins with, and its name: the bytes that it stands for, and who parsed them.
+fn head_of(bytes: &[u8]) -> String {
+    format!("{} ai {}\n", hash::sha256_hex(bytes), env!("CARGO_PKG_VERSION"))
+}
+
+fn find(path: &Path, head: &str) -> Option<Node> {
+    let kept = fs::read_capped(path, CAP).ok()?;
+    yaml::unpack(kept.strip_prefix(head.as_bytes())?)
+}
+
+/// Keeps a tree. Where that fails, the next command parses again.
+fn keep(dir: &Path, path: &Path, head: &str, tree: &Node) {
+    if fs::list_dir(dir).is_ok_and(|kept| kept.len() >= MOST) {
+        let _ = fs::remove_dir_all(dir);
+    }
+    let _ = fs::write_private(path, &[head.as_bytes(), &yaml::pack(tree)].concat());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(n: usize) -> Vec<u8> {
+        format!("version: 1\n# {}\nn: {n}\n", "x".repeat(WORTH_KEEPING)).into_bytes()
+    }
+
+    fn trees() -> (tempfile::TempDir, Trees, PathBuf) {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path().join("ai/trees");
+        (home, Trees { dir: Some(dir.clone()) }, dir)
+    }
+
+    #[test]
+    fn a_file_is_parsed_once_and_a_changed_one_again() {
+        let (_home, trees, dir) = trees();
+        let first = trees.tree(&file(1)).unwrap();
+        assert_eq!(first, yaml::parse(&file(1)).unwrap());
+        let kept = fs::list_dir(&dir).unwrap();
+        assert_eq!(kept.len(), 1);
+        // What is kept answers, not the parser: another tree under the same name comes back.
+        let other = yaml::parse(b"planted: 1\n").unwrap();
+        let bytes = [head_of(&file(1)).as_bytes(), &yaml::pack(&other)].concat();
+        std::fs::write(&kept[0], bytes).unwrap();
+        assert_eq!(trees.tree(&file(1)).unwrap(), other);
+        assert_eq!(trees.tree(&file(2)).unwrap(), yaml::parse(&file(2)).unwrap());
+    }
+
+    #[test]
+    fn what_is_not_the_tree_of_these_bytes_is_parsed_and_replaced() {
+        let (_home, trees, dir) = trees();
+        let right = trees.tree(&file(1)).unwrap();
+        let path = &fs::list_dir(&dir).unwrap()[0];
+        let whole = std::fs::read(path).unwrap();
+        let other = [head_of(&file(2)).as_bytes(), &yaml::pack(&yaml::parse(&file(2)).unwrap())].concat();
+        for wrong in [&whole[..whole.len() - 1], b"", b"no tree at all", &other] {
+            std::fs::write(path, wrong).unwrap();
+            assert_eq!(trees.tree(&file(1)).unwrap(), right);
+            assert_eq!(std::fs::read(path).unwrap(), whole);
+        }
+    }
+
+    #[test]
+    fn small_files_and_wrong_ones_are_not_kept() {
+        let (_home, trees, dir) = trees();
+        trees.tree(b"version: 1\n").unwrap();
+        trees.tree(&[&file(1)[..], b"\tx: [\n"].concat()).unwrap_err();
+        assert!(!dir.exists());
+    }
+
+    #[test]
+    fn the_directory_does_not_grow_without_bound() {
+        let (_home, trees, dir) = trees();
+        (0..MOST + 3).for_each(|n| drop(trees.tree(&file(n)).unwrap()));
+        assert_eq!(fs::list_dir(&dir).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_is_no_problem() {
+        let home = tempfile::tempdir().unwrap();
+        let in_the_way = home.path().join("file");
+        std::fs::write(&in_the_way, "").unwrap();
+        let trees = Trees { dir: Some(in_the_way.join("trees")) };
+        assert_eq!(trees.tree(&file(1)).unwrap(), yaml::parse(&file(1)).unwrap());
+    }
+}

@@ -1,0 +1,162 @@
+//! The lease tokens that a worktree keeps, so that later commands there need no flag: a file in its git directory, readable by its
+//! owner alone. Another worktree has another git directory, and so never acts under a lease that is not its own.
+//!
+//! One line a token, the newest of a subject counts; a line of `-` and a token says that it has served. Lines are only ever added, each
+//! by one write under the file's lock, since a file of its own for each token cost a claim a fourteenth of its time. A file that has
+//! grown is written anew without what has served. A line that is no token, such as one that a full disk cut off, is nobody's.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::fs::{self, FsError};
+use crate::domain::ids::Subject;
+use crate::domain::lease::Token;
+
+/// The directory of the token file in the git directory of a worktree.
+pub const DIR: &str = "ai-lease";
+/// The file in it.
+const FILE: &str = "tokens";
+/// A longer file is written anew.
+const LONG: u64 = 32 << 10;
+/// The longest file that is read.
+const CAP: u64 = 16 << 20;
+/// What begins the line of a token that has served.
+const SERVED: char = '-';
+
+/// Keeps a token for later commands in the worktree with this git directory.
+pub fn keep(git_dir: &Path, token: &Token) -> Result<(), FsError> {
+    let file = file(git_dir);
+    let line = format!("{}\n", token.reveal());
+    if fs::append_locked(&file, line.as_bytes())? > LONG {
+        fs::rewrite_locked(&file, CAP, |text| lines(&live(text)))?;
+    }
+    Ok(())
+}
+
+/// Forgets a token that has served. Where a later grant is kept by now, that one stays: between the end of a lease and this call,
+/// somebody in the same worktree may have claimed the subject anew.
+pub fn forget(git_dir: &Path, token: &Token) -> Result<(), FsError> {
+    match find(git_dir, &token.subject)? {
+        Some(kept) if kept == *token => drop_from(git_dir, &kept),
+        _ => Ok(()),
+    }
+}
+
+/// Forgets whatever token of this subject is kept.
+pub fn forget_subject(git_dir: &Path, subject: &Subject) -> Result<(), FsError> {
+    find(git_dir, subject)?.map_or(Ok(()), |kept| drop_from(git_dir, &kept))
+}
+
+/// The token of a subject, where one is kept.
+pub fn find(git_dir: &Path, subject: &Subject) -> Result<Option<Token>, FsError> {
+    Ok(kept(git_dir)?.into_iter().find(|token| token.subject == *subject))
+}
+
+/// All tokens that are kept.
+pub fn kept(git_dir: &Path) -> Result<Vec<Token>, FsError> {
+    Ok(fs::read_text_if_there(&file(git_dir), CAP)?.map(|text| live(&text)).unwrap_or_default())
+}
+
+fn file(git_dir: &Path) -> PathBuf {
+    git_dir.join(DIR).join(FILE)
+}
+
+fn drop_from(git_dir: &Path, token: &Token) -> Result<(), FsError> {
+    fs::append_locked(&file(git_dir), format!("{SERVED}{}\n", token.reveal()).as_bytes()).map(drop)
+}
+
+/// The tokens that have not served, each subject's newest.
+fn live(text: &str) -> Vec<Token> {
+    let mut tokens: Vec<Token> = Vec::new();
+    for line in text.lines() {
+        let (served, rest) = match line.strip_prefix(SERVED) {
+            Some(rest) => (true, rest),
+            None => (false, line),
+        };
+        let Ok(token) = Token::parse(rest) else { continue };
+        match served {
+            true => tokens.retain(|kept| *kept != token),
+            false => {
+                tokens.retain(|kept| kept.subject != token.subject);
+                tokens.push(token);
+            }
+        }
+    }
+    tokens
+}
+
+fn lines(tokens: &[Token]) -> String {
+    tokens.iter().map(|token| format!("{}\n", token.reveal())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn token(subject: &str, epoch: u64) -> Token {
+        Token::parse(&format!("{subject}.{epoch}.secret{epoch}")).unwrap()
+    }
+
+    #[test]
+    fn the_newest_of_a_subject_counts_until_it_has_served() {
+        let dir = tempfile::tempdir().unwrap();
+        let (first, second, other) = (token("t-a", 1), token("t-a", 2), token("t-b", 1));
+        assert_eq!(kept(dir.path()).unwrap(), []);
+        for kept in [&first, &other, &second] {
+            keep(dir.path(), kept).unwrap();
+        }
+        assert_eq!(find(dir.path(), &first.subject).unwrap().as_ref(), Some(&second));
+        // The end of the first grant does not take the second one away.
+        forget(dir.path(), &first).unwrap();
+        assert_eq!(kept(dir.path()).unwrap(), [other.clone(), second.clone()]);
+        forget(dir.path(), &second).unwrap();
+        forget_subject(dir.path(), &other.subject).unwrap();
+        forget_subject(dir.path(), &other.subject).unwrap();
+        assert_eq!(kept(dir.path()).unwrap(), []);
+    }
+
+    #[test]
+    fn only_the_owner_may_read_and_a_torn_line_is_nobodys() {
+        let dir = tempfile::tempdir().unwrap();
+        keep(dir.path(), &token("t-a", 1)).unwrap();
+        let file = file(dir.path());
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::write(&file, "t-a.1.secret1\nt-b.7").unwrap();
+        // The next line begins behind the torn one, which spoils neither.
+        keep(dir.path(), &token("t-c", 3)).unwrap();
+        assert_eq!(kept(dir.path()).unwrap(), [token("t-a", 1), token("t-c", 3)]);
+    }
+
+    #[test]
+    fn a_file_that_has_grown_is_written_anew_and_loses_nothing_that_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let standing = token("t-stays", 1);
+        keep(dir.path(), &standing).unwrap();
+        for epoch in 1..2_000 {
+            keep(dir.path(), &token("t-a", epoch)).unwrap();
+            assert!(std::fs::metadata(file(dir.path())).unwrap().len() <= LONG + 100);
+        }
+        assert_eq!(kept(dir.path()).unwrap(), [standing, token("t-a", 1_999)]);
+    }
+
+    #[test]
+    fn many_at_once_lose_no_line() {
+        let dir = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for writer in 0..8 {
+                let dir = dir.path();
+                scope.spawn(move || {
+                    for n in 0..300 {
+                        let own = token(&format!("t-{writer}-{n}"), n);
+                        keep(dir, &own).unwrap();
+                        if n % 3 != 0 {
+                            forget(dir, &own).unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(kept(dir.path()).unwrap().len(), 8 * 100);
+    }
+}
