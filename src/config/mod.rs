@@ -17,4 +17,4 @@ pub use load::{FILE, load};
 pub use model::{AcceptMode, CacheMode, Check, CheckParser, CommandLine, Config, LockCase};
 pub use origin::{Entry, Origin, entries};
 pub use template::default_text;
-pub use trees::Trees;
+pub use trees::{Trees, dir as trees_dir};

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::base::{fs, hash};
+use crate::config;
 use crate::domain::run::Run;
 use crate::git::cmd::Nul;
 use crate::git::worktree::{Pool, PoolLimits, SlotState};
@@ -91,6 +92,8 @@ pub fn plan(place: &Location, repo: &Repo) -> Result<Plan, OpError> {
     }
     plan.removes.extend(token_dirs(&place.common_dir)?);
     plan.removes.extend(trust::recorded_in(&place.common_dir));
+    // The trees of other repositories' files are among them, and come back when those are read again.
+    plan.removes.extend(config::trees_dir().filter(|dir| dir.is_dir()));
     plan.removes.extend(named(&place.common_dir, TRASH)?);
     Ok(plan)
 }
