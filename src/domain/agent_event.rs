@@ -91,6 +91,21 @@ pub enum AgentEvent {
     },
 }
 
+impl AgentEvent {
+    /// True for what only a model that answers brings about.
+    pub fn is_of_the_model(&self) -> bool {
+        matches!(
+            self,
+            Self::Message { .. }
+                | Self::Thinking { .. }
+                | Self::ToolCall { .. }
+                | Self::ToolResult { .. }
+                | Self::FileChange { .. }
+                | Self::Plan { .. }
+        )
+    }
+}
+
 /// What happened to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

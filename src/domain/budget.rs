@@ -24,6 +24,25 @@ pub struct RunUsage {
     pub cost: Option<Usd>,
 }
 
+impl RunUsage {
+    /// Both together.
+    pub fn plus(self, other: RunUsage) -> RunUsage {
+        let cost = match (self.cost, other.cost) {
+            (None, None) => None,
+            (one, two) => Some(Usd(one.unwrap_or_default().0.saturating_add(two.unwrap_or_default().0))),
+        };
+        RunUsage { tokens: self.tokens.saturating_add(other.tokens), cost }
+    }
+
+    /// What a run used whose CLI counts its session on, where the session had used `before`. A number that is smaller than the one
+    /// before was counted from zero, and stands.
+    pub fn since(self, before: RunUsage) -> RunUsage {
+        let of = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
+        let cost = self.cost.map(|cost| Usd(of(cost.0, before.cost.unwrap_or_default().0)));
+        RunUsage { tokens: of(self.tokens, before.tokens), cost }
+    }
+}
+
 impl From<&Usage> for RunUsage {
     fn from(usage: &Usage) -> RunUsage {
         let tokens = usage.input_tokens.saturating_add(usage.output_tokens).saturating_add(usage.cache_write);
@@ -243,6 +262,18 @@ mod tests {
         assert_eq!(reached(&all, &used(9, None)), None);
         assert_eq!(reached(&all, &used(10, None)).map(|level| level.name()).as_deref(), Some("task.tokens"));
         assert_eq!(reached(&all, &used(0, Some(Usd(2_000_000)))).map(|l| l.spent), Some(2_000_000));
+    }
+
+    #[test]
+    fn a_session_that_counts_on_is_counted_once() {
+        let usage = |tokens, cost: Option<u64>| RunUsage { tokens, cost: cost.map(Usd) };
+        let before = usage(100, Some(5));
+        assert_eq!(usage(130, Some(9)).since(before), usage(30, Some(4)));
+        assert_eq!(usage(130, None).since(before), usage(30, None));
+        assert_eq!(usage(40, Some(9)).since(before), usage(40, Some(4)), "counted from zero");
+        assert_eq!(usage(7, Some(1)).since(RunUsage::default()), usage(7, Some(1)));
+        assert_eq!(before.plus(usage(30, None)), usage(130, Some(5)));
+        assert_eq!(usage(1, None).plus(usage(2, None)), usage(3, None));
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod money;
 pub mod path_lock;
 pub mod path_pattern;
 pub mod process_end;
+pub mod resume;
 pub mod routing;
 pub mod run;
 pub mod sandbox;

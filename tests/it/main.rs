@@ -37,6 +37,7 @@ mod run_failpoints;
 mod run_kills;
 mod run_nasty;
 mod run_recover;
+mod run_resume;
 mod sandbox;
 mod schemas;
 mod store;

@@ -25,8 +25,8 @@ use crate::git::worktree::Slot;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::{process_end, runtime};
 use crate::ops::run::fence::{self, Ground};
-use crate::ops::run::ports;
 use crate::ops::run::world::{World, environment};
+use crate::ops::run::{ports, resume};
 use crate::ops::{credentials, detect};
 use crate::policy;
 use crate::process::environment::child_environment;
@@ -61,6 +61,12 @@ pub struct AgentEnd {
     /// The budget that ended it, such as `run.tokens`.
     #[serde(default)]
     pub budget: Option<String>,
+    /// Its model did something.
+    #[serde(default)]
+    pub at_work: bool,
+    /// Why the session that it was to continue was not continued.
+    #[serde(default)]
+    pub resume_refused: Option<String>,
 }
 
 /// What the agent's step is given.
@@ -87,6 +93,8 @@ pub struct AgentStep<'a> {
     pub limits: &'a policy::Limits,
     /// Ceilings on what it uses.
     pub budget: &'a [Level],
+    /// A new session, or the one that it goes on with.
+    pub session: Session<'a>,
 }
 
 /// Runs the agent to its end. An agent that asks before it calls a tool is answered by `gate`.
@@ -105,11 +113,11 @@ pub fn run_agent(
         prompt_file: &prompt_file,
         worktree: &step.slot.path,
         run_dir: step.dir,
-        session: Session::New,
+        session: step.session,
         program: program.as_deref(),
     };
     let mut plan = step.connector.command(&request).map_err(|e| Refusal::Invalid(e.to_string()))?;
-    lay_out(&plan)?;
+    lay_out(world, step, &plan)?;
     let ground = ground(world, step, &plan)?;
     let used = ground.used();
     if fence::leaves_no_room(world, used) {
@@ -124,14 +132,25 @@ pub fn run_agent(
     let mut listener = Listener::new(step, talk, meter, &world.redactor)?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(supervise(&spec, &world.redactor, &mut listener, cancel));
-    // What a CLI keeps in its home is not redacted, so that it does not stay beside the evidence.
-    if let Some(Err(error)) = plan.home.as_deref().map(fs::remove_dir_all) {
+    ground.clear()?;
+    let end = outcome.map_err(environment).and_then(|outcome| conclude(world, step, &spec, listener, outcome));
+    if let Some(home) = plan.home.as_deref() {
+        leave_home(world, step, home, end.as_ref().ok());
+    }
+    Ok(AgentEnd { sandbox: used, ..end? })
+}
+
+/// What a CLI keeps in its home is not redacted, so that it does not stay beside the evidence: only a session that may go on is kept,
+/// for as long as it may.
+fn leave_home(world: &World, step: &AgentStep<'_>, home: &Path, end: Option<&AgentEnd>) {
+    let can_go_on = !step.connector.describe().resume_args.is_empty() && end.is_some_and(resume::was_interrupted);
+    let left = match can_go_on {
+        true => resume::keep_home(world, &step.run.id, home),
+        false => fs::remove_dir_all(home).map_err(environment),
+    };
+    if let Err(error) = left {
         world.say(&format!("warning: {error}"));
     }
-    ground.clear()?;
-    let outcome = outcome.map_err(environment)?;
-    let end = conclude(world, step, &spec, listener, outcome)?;
-    Ok(AgentEnd { sandbox: used, ..end })
 }
 
 /// What the agent may reach.
@@ -157,10 +176,15 @@ fn drop_own_sandbox(argv: &mut [OsString], manifest: &Manifest) {
     }
 }
 
-/// Makes the files and directories that the CLI expects.
-fn lay_out(plan: &LaunchPlan) -> Result<(), OpError> {
+/// Makes the files and directories that the CLI expects. A session that goes on finds its home again.
+fn lay_out(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> Result<(), OpError> {
     for (path, text) in &plan.files {
         fs::write_private(path, text.as_bytes()).map_err(environment)?;
+    }
+    let resumed = step.run.resumed.as_ref().filter(|_| matches!(step.session, Session::Resume(_)));
+    let kept = resumed.and_then(|resumed| resume::kept_home(world, &resumed.run));
+    if let (Some(home), Some(kept)) = (&plan.home, kept) {
+        fs::rename(&kept, home).map_err(environment)?;
     }
     plan.home.as_deref().map_or(Ok(()), fs::create_private_dir).map_err(environment)
 }
@@ -184,6 +208,7 @@ fn conclude(
         End::Cancelled(reason) => Some(reason),
         _ => None,
     };
+    let at_work = listener.at_work;
     let result = listener.parser.into_inner().finish(&end);
     let duration_ms = u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX);
     let budget = match &stopped {
@@ -199,6 +224,8 @@ fn conclude(
         sandbox: Used::NONE,
         trespasses: Vec::new(),
         budget,
+        at_work,
+        resume_refused: None,
     })
 }
 
@@ -306,6 +333,7 @@ struct Listener<'a> {
     meter: Meter,
     talk: Option<Talk<'a>>,
     redactor: &'a Redactor,
+    at_work: bool,
 }
 
 /// A conversation, and who decides in it.
@@ -322,7 +350,7 @@ impl<'a> Listener<'a> {
         redactor: &'a Redactor,
     ) -> Result<Listener<'a>, OpError> {
         let events = fs::Appender::create(&step.dir.join("events.jsonl")).map_err(environment)?;
-        Ok(Listener { parser: RefCell::new(step.connector.parser()), events, meter, talk, redactor })
+        Ok(Listener { parser: RefCell::new(step.connector.parser()), events, meter, talk, redactor, at_work: false })
     }
 
     fn write(&mut self, event: &AgentEvent) {
@@ -348,6 +376,7 @@ impl Observer for Listener<'_> {
             Stream::Stdout => {
                 let events = self.parser.get_mut().line(line.bytes);
                 for event in &events {
+                    self.at_work |= event.is_of_the_model();
                     self.write(event);
                 }
                 self.meter.read(&events);

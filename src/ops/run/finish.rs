@@ -19,10 +19,11 @@ use crate::ops::run::agent::AgentEnd;
 use crate::ops::run::checks::Checked;
 use crate::ops::run::drive::{Live, Report};
 use crate::ops::run::evidence::{Filed, file_evidence};
+use crate::ops::run::judge::Changed;
 use crate::ops::run::place::identity;
 use crate::ops::run::statement;
 use crate::ops::run::world::environment;
-use crate::ops::run::{failpoint, judge, ports};
+use crate::ops::run::{failpoint, judge, ports, resume};
 use crate::ops::{lease, lock};
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
@@ -76,7 +77,7 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
     failpoint::hit("evidence")?;
     let refused = matches!(findings.lifecycle, Lifecycle::Quota | Lifecycle::Auth);
     let paused_until_ms = judge::paused_until(&cx, &live.started.run, &findings.end).filter(|_| refused);
-    let end = run_end(&cx, &verdict, &findings.end, paused_until_ms);
+    let end = run_end(&cx, live, &verdict, &findings.end, paused_until_ms);
     let ended = judge::Ended {
         task: &live.started.task,
         run: &live.started.run,
@@ -84,6 +85,7 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
         lifecycle: findings.lifecycle,
         end: &findings.end,
         summary: &verdict.summary,
+        changed: if findings.changed.is_empty() { Changed::Nothing } else { Changed::Something },
     };
     let after = judge::after(&cx, &ended);
     let decided = Event::Decided { record: Box::new(verdict.decision.clone()) };
@@ -103,15 +105,20 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
     Ok(Report { run, task, cell, outcome, summary, dir: live.dir.clone(), warnings })
 }
 
-fn run_end(cx: &Cx, verdict: &Verdict, end: &AgentEnd, paused_until_ms: Option<i64>) -> RunEnd {
+fn run_end(cx: &Cx, live: &Live<'_>, verdict: &Verdict, end: &AgentEnd, paused_until_ms: Option<i64>) -> RunEnd {
+    let before = live.started.run.resumed.as_ref().filter(|_| end.resume_refused.is_none());
+    let before = before.map_or_else(RunUsage::default, |resumed| resumed.used);
     RunEnd {
         at_ms: cx.now.wall_ms,
         cell: verdict.cell,
         outcome: verdict.outcome,
         summary: verdict.summary.clone(),
-        usage: end.result.usage.as_ref().map(RunUsage::from),
+        usage: end.result.usage.as_ref().map(|usage| RunUsage::from(usage).since(before)),
         paused_until_ms,
         budget: end.budget.clone(),
+        session: end.result.session_id.clone(),
+        resume_refused: end.resume_refused.clone(),
+        stall: Vec::new(),
     }
 }
 
@@ -177,6 +184,9 @@ fn look_closer(live: &Live<'_>, found: &Findings) -> Vec<String> {
         let shown: Vec<String> = outside.iter().take(10).cloned().collect();
         warnings.push(format!("outside the task's paths: {}", shown.join(", ")));
     }
+    if let (Some(from), Some(why)) = (&live.started.run.resumed, &found.end.resume_refused) {
+        warnings.push(format!("session {} of run {} was not continued: {why}", from.session, from.run));
+    }
     if found.end.leftovers > 0 {
         warnings.push(format!("the agent left {} processes behind, which were ended", found.end.leftovers));
     }
@@ -241,6 +251,8 @@ fn file_all(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result<Vec<
         (EvidenceKind::Log, "stderr", "stderr.log"),
         (EvidenceKind::Events, "events", "events.jsonl"),
         (EvidenceKind::Prompt, "prompt", "prompt.md"),
+        (EvidenceKind::Log, "refused stdout", resume::REFUSED[0].1),
+        (EvidenceKind::Log, "refused stderr", resume::REFUSED[1].1),
     ];
     for (kind, name, file) in logs {
         let path = live.dir.join(file);
@@ -276,7 +288,7 @@ fn write_summary(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result
         "diff": found.stats, "checks": found.checked.iter().map(|c| &c.result).collect::<Vec<_>>(), "process": agent,
         "ports": ports::of_run(&live.world.config, &live.dir, &run.worktree)?,
         "sandbox": end.sandbox.mode, "network": end.sandbox.network, "adopted": run.adopted,
-        "routing": run.routed, "budget": end.budget,
+        "routing": run.routed, "budget": end.budget, "resumed": run.resumed, "resume_refused": end.resume_refused,
     });
     write_json(live, "run.json", &summary)
 }

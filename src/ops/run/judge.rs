@@ -155,9 +155,31 @@ pub struct Ended<'a> {
     pub end: &'a AgentEnd,
     /// For people and the next prompt.
     pub summary: &'a str,
+    /// It changed something, which stands on its branch.
+    pub changed: Changed,
+}
+
+/// Whether a run left anything on its branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// It did.
+    Something,
+    /// It did not.
+    Nothing,
 }
 
 impl Ended<'_> {
+    /// The note for the next attempt: why this one did not get to its end, and where to find what it had done.
+    fn with_its_work(&self) -> String {
+        let cut_off = matches!(self.outcome, Outcome::Retry | Outcome::RetryUncounted | Outcome::Environment);
+        match (cut_off, self.changed) {
+            (true, Changed::Something) => {
+                format!("{}; what it had done stands on {}", self.summary.trim_end_matches('.'), self.run.branch)
+            }
+            _ => self.summary.to_owned(),
+        }
+    }
+
     /// Its provider refused it, and somebody is configured to take over: then neither pause nor person is needed.
     fn has_relief(&self) -> bool {
         let refused = matches!(self.lifecycle, Lifecycle::Quota | Lifecycle::Auth);
@@ -175,16 +197,19 @@ impl Ended<'_> {
 pub fn after(cx: &Cx, ended: &Ended<'_>) -> After {
     let (task, summary) = (ended.task, ended.summary);
     let now = cx.now.wall_ms;
-    let note = || Some(Note { at_ms: now, by: cx.actor.clone(), text: summary.to_owned() });
+    let said = |text: String| Some(Note { at_ms: now, by: cx.actor.clone(), text });
+    let note = || said(ended.with_its_work());
+    // Whoever goes on wants to know of what is there; that nothing is there says the run itself.
+    let left = || if ended.changed == Changed::Something { note() } else { None };
     let hold = |reason: String| Hold { kind: BlockReason::Hold, reason, since_ms: now };
     let again = |attempt, not_before_ms, note| After::Requeue { attempt, not_before_ms, note };
     let max = task.max_attempts.unwrap_or(cx.rules.max_attempts);
     match ended.outcome {
         Outcome::ReadyForReview | Outcome::NeedsApproval | Outcome::Unverified | Outcome::NeedsRecheck => After::Review,
         Outcome::Environment if ended.lifecycle == Lifecycle::Finished => After::Review,
-        Outcome::Environment | Outcome::RetryUncounted if ended.has_relief() => again(Attempt::Free, None, None),
+        Outcome::Environment | Outcome::RetryUncounted if ended.has_relief() => again(Attempt::Free, None, left()),
         Outcome::Environment => After::Hold { hold: hold(summary.to_owned()), attempt: Attempt::Free },
-        Outcome::RetryUncounted => again(Attempt::Free, paused_until(cx, ended.run, ended.end), None),
+        Outcome::RetryUncounted => again(Attempt::Free, paused_until(cx, ended.run, ended.end), left()),
         _ if ended.was_interrupted() => again(Attempt::Free, None, note()),
         _ if task.attempts + 1 >= max => {
             After::Fail { reason: format!("{} attempts are used up; the last: {summary}", task.attempts + 1) }

@@ -24,6 +24,7 @@ mod ports;
 mod prompt;
 mod provision;
 pub mod recover;
+mod resume;
 mod signals;
 mod start;
 mod statement;

@@ -7,9 +7,9 @@ use crate::domain::run::{ProcessRef, Run, Step};
 use crate::git::Repo;
 use crate::ops::cx::{self, commit};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::stop;
 use crate::ops::run::stopped::{self, Cause, Kept};
 use crate::ops::run::world::{World, environment};
+use crate::ops::run::{resume, stop};
 use crate::process::guard::kill_leftovers;
 use crate::process::identity::{Liveness, ProcessIdentity};
 use crate::store::sqlite::SqliteStore;
@@ -105,6 +105,7 @@ fn recover(world: &World, store: &mut SqliteStore, repo: &Repo, run: Run) -> Res
         let text = format!("processes {pids:?} of run {} cannot be ended, so its task stays where it is", run.id);
         return Err(Refusal::Environment(text).into());
     }
+    resume::rescue_home(world, &run.id)?;
     let kept = match run.step >= Step::Worktree {
         true => stopped::keep(world, repo, &run),
         false => Kept::Nothing,
