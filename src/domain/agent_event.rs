@@ -78,6 +78,13 @@ pub enum AgentEvent {
         /// The CLI's words.
         message: String,
     },
+    /// `ai` itself suspects that the CLI has stalled, or has ended it for that.
+    Stall {
+        /// True where it was ended.
+        ended: bool,
+        /// The signs.
+        signs: Vec<String>,
+    },
     /// The CLI reports the end of its work.
     Result {
         /// The CLI calls it an error.

@@ -1,7 +1,8 @@
 //! Budgets: ceilings on tokens, money, time and runs, and how far they are used up. Pure arithmetic over what runs have reported.
 //!
-//! What counts is what finished runs used; a run that is at work is stopped when it alone reaches what was left at its start. Tokens read
-//! from a provider's cache are not counted. Whatever a CLI does not report cannot be held against a budget.
+//! What counts is what ended runs used and what runs at work have told so far; a run is stopped when all of them together, or it alone,
+//! reach what is allowed. Tokens read from a provider's cache are not counted. Whatever a CLI does not report cannot be held against a
+//! budget.
 
 use std::fmt;
 

@@ -23,6 +23,7 @@ pub mod resume;
 pub mod routing;
 pub mod run;
 pub mod sandbox;
+pub mod stall;
 pub mod task;
 pub mod time;
 pub mod trailer;

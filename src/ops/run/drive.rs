@@ -1,6 +1,7 @@
 //! One run from claim to verdict.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::base::{fs, id};
 use crate::connector::api::Connector;
@@ -21,7 +22,8 @@ use crate::ops::route::{self, Wish};
 use crate::ops::run::checks::CheckPlan;
 use crate::ops::run::choose::{self, Choice};
 use crate::ops::run::finish::{self, Sealed};
-use crate::ops::run::heartbeat::{Beat, Heart};
+use crate::ops::run::heartbeat::{Account, Beat, Heart};
+use crate::ops::run::ledger::Ledger;
 use crate::ops::run::signals::Signals;
 use crate::ops::run::start::{self, Order, Origin, Started};
 use crate::ops::run::stopped::{self, Cause};
@@ -63,6 +65,7 @@ pub(super) struct Live<'a> {
     pub(super) started: &'a Started,
     pub(super) dir: PathBuf,
     pub(super) cancel: CancelToken,
+    pub(super) ledger: Arc<Ledger>,
 }
 
 /// Runs a task by an agent. Runs of supervisors that died are recovered first. Where the agent's provider refuses it and somebody is
@@ -160,7 +163,18 @@ impl Stage<'_> {
         let started = start::start(store, &cx, &order)?;
         choice.trace.warnings.iter().for_each(|warning| world.say(&format!("warning: {warning}")));
         let dir = world.run_dir(&started.run.id);
-        let live = Live { world, repo, policy, agent, connector, actor, started: &started, dir, cancel };
+        let live = Live {
+            world,
+            repo,
+            policy,
+            agent,
+            connector,
+            actor,
+            started: &started,
+            dir,
+            cancel,
+            ledger: Arc::default(),
+        };
         live.see_through(store, &choice.trace)
     }
 }
@@ -182,6 +196,13 @@ impl Live<'_> {
             every: self.world.config.defaults.heartbeat,
             ttl: self.world.config.defaults.run_ttl,
             cancel: self.cancel.clone(),
+            ledger: Arc::clone(&self.ledger),
+            on: Account {
+                run: run.id.clone(),
+                task: self.started.task.clone(),
+                agent: agent.to_string(),
+                config: self.world.config.clone(),
+            },
         });
         let told = self.tell_route(trace);
         let ended =

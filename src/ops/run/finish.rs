@@ -7,7 +7,7 @@ use crate::domain::budget::RunUsage;
 use crate::domain::decision::DecisionRecord;
 use crate::domain::event::Event;
 use crate::domain::evidence::{Evidence, EvidenceKind};
-use crate::domain::run::{RunEnd, Step};
+use crate::domain::run::{Run, RunEnd, Step};
 use crate::domain::verdict::{Cell, Freshness, Lifecycle, Outcome, PolicyVerdict, Verification};
 use crate::git::Oid;
 use crate::git::diff::{ChangedPath, Stats};
@@ -77,7 +77,8 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
     failpoint::hit("evidence")?;
     let refused = matches!(findings.lifecycle, Lifecycle::Quota | Lifecycle::Auth);
     let paused_until_ms = judge::paused_until(&cx, &live.started.run, &findings.end).filter(|_| refused);
-    let end = run_end(&cx, live, &verdict, &findings.end, paused_until_ms);
+    let counted = counted_before(live, store, &findings.end)?;
+    let end = run_end(&cx, counted, &verdict, &findings.end, paused_until_ms);
     let ended = judge::Ended {
         task: &live.started.task,
         run: &live.started.run,
@@ -101,13 +102,36 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
         Ok((tx.run(&live.started.run.id)?.ok_or_else(missing)?, cx::load(tx, &live.started.task.id)?))
     })?;
     failpoint::hit("judged")?;
+    tell_refusal(live, &run, findings.lifecycle);
     let Verdict { cell, outcome, summary, warnings, .. } = verdict;
     Ok(Report { run, task, cell, outcome, summary, dir: live.dir.clone(), warnings })
 }
 
-fn run_end(cx: &Cx, live: &Live<'_>, verdict: &Verdict, end: &AgentEnd, paused_until_ms: Option<i64>) -> RunEnd {
-    let before = live.started.run.resumed.as_ref().filter(|_| end.resume_refused.is_none());
-    let before = before.map_or_else(RunUsage::default, |resumed| resumed.used);
+/// A person who watches learns of it when it happens, whoever goes on with the task then.
+fn tell_refusal(live: &Live<'_>, run: &Run, lifecycle: Lifecycle) {
+    let why = match lifecycle {
+        Lifecycle::Quota => "its provider has refused for rate or quota",
+        Lifecycle::Auth => "its provider has refused its login",
+        _ => return,
+    };
+    let end = run.end.as_ref();
+    let wait = end.and_then(|end| Some(end.paused_until_ms? - end.at_ms)).map(crate::ops::refusal::seconds);
+    let wait = wait.map_or_else(String::new, |wait| format!("; it is left alone for {wait}"));
+    live.world.say(&format!("run {}: {}: {why}{wait}", run.id, run.agent));
+}
+
+/// What of the reported use stands with earlier runs: of the session that was continued, of the run whose work was taken up.
+fn counted_before(live: &Live<'_>, store: &mut SqliteStore, end: &AgentEnd) -> Result<RunUsage, OpError> {
+    let run = &live.started.run;
+    if let Some(adopted) = &run.adopted {
+        let lost = store.read(|tx| tx.run(adopted))?;
+        return Ok(lost.and_then(|lost| lost.end?.usage).unwrap_or_default());
+    }
+    let continued = run.resumed.as_ref().filter(|_| end.resume_refused.is_none());
+    Ok(continued.map_or_else(RunUsage::default, |resumed| resumed.used))
+}
+
+fn run_end(cx: &Cx, before: RunUsage, verdict: &Verdict, end: &AgentEnd, paused_until_ms: Option<i64>) -> RunEnd {
     RunEnd {
         at_ms: cx.now.wall_ms,
         cell: verdict.cell,
@@ -118,7 +142,7 @@ fn run_end(cx: &Cx, live: &Live<'_>, verdict: &Verdict, end: &AgentEnd, paused_u
         budget: end.budget.clone(),
         session: end.result.session_id.clone(),
         resume_refused: end.resume_refused.clone(),
-        stall: Vec::new(),
+        stall: end.stall.clone(),
     }
 }
 
@@ -187,6 +211,7 @@ fn look_closer(live: &Live<'_>, found: &Findings) -> Vec<String> {
     if let (Some(from), Some(why)) = (&live.started.run.resumed, &found.end.resume_refused) {
         warnings.push(format!("session {} of run {} was not continued: {why}", from.session, from.run));
     }
+    warnings.extend(found.end.unwritten.iter().cloned());
     if found.end.leftovers > 0 {
         warnings.push(format!("the agent left {} processes behind, which were ended", found.end.leftovers));
     }
@@ -289,6 +314,7 @@ fn write_summary(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result
         "ports": ports::of_run(&live.world.config, &live.dir, &run.worktree)?,
         "sandbox": end.sandbox.mode, "network": end.sandbox.network, "adopted": run.adopted,
         "routing": run.routed, "budget": end.budget, "resumed": run.resumed, "resume_refused": end.resume_refused,
+        "stall": end.stall, "held": end.held,
     });
     write_json(live, "run.json", &summary)
 }

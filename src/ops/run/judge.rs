@@ -113,7 +113,12 @@ fn check_note(checked: &Checked) -> String {
     let mut note = format!("check `{}` {}", checked.spec.name, result_text(&checked.result));
     for failure in checked.result.failures.iter().take(5) {
         let message: String = failure.message.chars().take(600).collect();
-        note.push_str(&format!("\n  {}: {}", failure.name, message.trim()));
+        match failure.name.starts_with("exit code ") {
+            // The line above has said so already.
+            true if message.trim().is_empty() => {}
+            true => note.push_str(&format!("\n  {}", message.trim())),
+            false => note.push_str(&format!("\n  {}: {}", failure.name, message.trim())),
+        }
     }
     note
 }
@@ -128,12 +133,15 @@ fn agent_words(end: &AgentEnd) -> String {
             StopReason::Limit(text) | StopReason::Other(text) => text.clone(),
         };
     }
+    if !end.stall.is_empty() {
+        return format!("stopped as stalled: {}", end.stall.join(", "));
+    }
     if let Some(trouble) = end.end.trouble() {
         return trouble;
     }
     match &end.result.outcome {
         StreamOutcome::Failed { message, .. } | StreamOutcome::Auth { message } => message.clone(),
-        StreamOutcome::Quota { .. } => "the provider asks to come back later".to_owned(),
+        StreamOutcome::Quota { .. } => "rate limit or quota: the provider asks to come back later".to_owned(),
         StreamOutcome::Refused { denials } => format!("{} tool calls were denied", denials.len()),
         StreamOutcome::Truncated => "its output ended without a result".to_owned(),
         StreamOutcome::NoResult => "its output was not understood".to_owned(),

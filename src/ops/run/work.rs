@@ -182,6 +182,7 @@ fn one_session(
         limits: &live.policy.limits(),
         budget: &live.started.budget,
         session,
+        ledger: &live.ledger,
     };
     run_agent(live.world, &step, gate, &live.cancel)
 }
