@@ -385,6 +385,31 @@ pub fn modified_ms(path: &Path) -> Option<i64> {
     Some(meta.mtime() * 1_000 + meta.mtime_nsec() / 1_000_000)
 }
 
+/// For how many milliseconds nothing below `root` has changed: no file written, none added or removed. The answer is exact up to the
+/// first change that is younger than `enough_ms`. `None` where there is more than `most` to look at, or nothing can be seen.
+pub fn unchanged_for_ms(root: &Path, enough_ms: u64, most: usize) -> Option<u64> {
+    let now = crate::base::clock::wall_ms();
+    let (mut youngest, mut seen) = (None, 0_usize);
+    let mut queue = vec![root.to_owned()];
+    while let Some(path) = queue.pop() {
+        let Ok(meta) = fs::symlink_metadata(&path) else { continue };
+        // The time of the last change to the inode: no program sets it back.
+        let age = u64::try_from(now - (meta.ctime() * 1000 + meta.ctime_nsec() / 1_000_000)).unwrap_or(0);
+        youngest = Some(youngest.map_or(age, |other: u64| other.min(age)));
+        seen += 1;
+        if age < enough_ms {
+            return youngest;
+        }
+        if seen >= most {
+            return None;
+        }
+        if meta.is_dir() {
+            queue.extend(fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
+        }
+    }
+    youngest
+}
+
 /// The entries of a directory, sorted by name; a directory that is not there has none.
 pub fn list_dir(path: &Path) -> Result<Vec<PathBuf>, FsError> {
     let entries = match fs::read_dir(path) {

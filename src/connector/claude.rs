@@ -1,8 +1,10 @@
 //! The event lines of `claude -p --output-format stream-json --verbose`, and of qwen, whose vocabulary is nearly the same.
 //!
 //! The order of judging matters: `is_error`, `terminal_reason` and the API status come before `subtype`, which says `success` for
-//! claude's API errors. Token counts of single messages are wrong in this stream (they are those at the start of a reply), so usage is
-//! taken from the final `result` only.
+//! claude's API errors. Token counts of single messages are too low in this stream (they are those at the start of a reply), and repeated
+//! with each part of a message: each message counts once until the final `result`, which tells the truth.
+
+use std::collections::HashMap;
 
 use serde_json::Value;
 
@@ -48,6 +50,9 @@ pub(super) const QWEN: Variant = Variant {
     error_as_answer: Some(ERROR_OF_QWEN),
 };
 
+/// So many messages are told apart; older ones are taken for complete.
+const MAX_MESSAGES: usize = 1024;
+
 const ERROR_OF_QWEN: &str = "[API Error: ";
 
 /// Understands the vocabulary of claude and its relatives.
@@ -57,6 +62,10 @@ pub(super) struct Claude {
     error_word: Option<String>,
     /// The last answer was an error of the service in disguise.
     disguised: bool,
+    /// What the last `result` has told.
+    told: Usage,
+    /// What each message since then has told.
+    messages: HashMap<String, Usage>,
 }
 
 /// The machine fields of a `result`, with its text for people.
@@ -71,7 +80,14 @@ struct Final {
 impl Claude {
     /// One of the CLIs that speak this way.
     pub(super) fn new(variant: Variant) -> Self {
-        Self { variant, last: None, error_word: None, disguised: false }
+        Self {
+            variant,
+            last: None,
+            error_word: None,
+            disguised: false,
+            told: Usage::default(),
+            messages: HashMap::new(),
+        }
     }
 
     fn system(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
@@ -107,7 +123,35 @@ impl Claude {
         // The model answers: whatever was retried before is over.
         seen.retry = None;
         self.error_word = None;
-        blocks(event).iter().flat_map(|block| self.block(block, seen)).collect()
+        let mut events: Vec<AgentEvent> = blocks(event).iter().flat_map(|block| self.block(block, seen)).collect();
+        events.extend(self.count(event, seen));
+        events
+    }
+
+    /// What all messages together have used by now, at least, where this one has added to it.
+    fn count(&mut self, event: &Value, seen: &mut Seen) -> Option<AgentEvent> {
+        let message = event.get("message")?;
+        let id = owned_at(message, "id").or_else(|| owned_at(event, "uuid"))?;
+        let new = self.tokens(message.get("usage")?);
+        if self.messages.len() >= MAX_MESSAGES {
+            let sum = self.messages.drain().map(|(_, usage)| usage).fold(self.told, plus);
+            self.told = sum;
+        }
+        let old = self.messages.insert(id, new);
+        let more = old.is_none_or(|old| old != new) && new != Usage::default();
+        more.then(|| seen.used_in_all(self.messages.values().copied().fold(self.told, plus)))
+    }
+
+    fn tokens(&self, usage: &Value) -> Usage {
+        let cache_read = count_at(usage, "cache_read_input_tokens");
+        let counted_twice = if self.variant.cached_in_input { cache_read } else { 0 };
+        Usage {
+            input_tokens: count_at(usage, "input_tokens").saturating_sub(counted_twice),
+            output_tokens: count_at(usage, "output_tokens"),
+            cache_read,
+            cache_write: count_at(usage, "cache_creation_input_tokens"),
+            cost_usd: None,
+        }
     }
 
     /// An answer that nobody gave: no token was used for it, and it is a single text of the CLI's form for errors.
@@ -156,6 +200,8 @@ impl Claude {
             events.extend(denials.iter().take(MAX_ITEMS).map(|d| seen.denied(denial(d))));
         }
         if let Some(usage) = self.usage(event) {
+            self.told = usage;
+            self.messages.clear();
             events.push(seen.used_in_all(usage));
         }
         let last = Final {
@@ -177,16 +223,7 @@ impl Claude {
     }
 
     fn usage(&self, event: &Value) -> Option<Usage> {
-        let usage = event.get("usage")?;
-        let cache_read = count_at(usage, "cache_read_input_tokens");
-        let counted_twice = if self.variant.cached_in_input { cache_read } else { 0 };
-        Some(Usage {
-            input_tokens: count_at(usage, "input_tokens").saturating_sub(counted_twice),
-            output_tokens: count_at(usage, "output_tokens"),
-            cache_read,
-            cache_write: count_at(usage, "cache_creation_input_tokens"),
-            cost_usd: cost(event),
-        })
+        Some(Usage { cost_usd: cost(event), ..self.tokens(event.get("usage")?) })
     }
 
     fn of_error(&self, last: &Final, view: &View<'_>) -> StreamOutcome {
@@ -242,6 +279,17 @@ impl Dialect for Claude {
             Some(last) if errored(last) => self.of_error(last, view),
             Some(_) => of_success(view),
         }
+    }
+}
+
+/// Tokens of both; the price of what a result has told.
+fn plus(one: Usage, two: Usage) -> Usage {
+    Usage {
+        input_tokens: one.input_tokens.saturating_add(two.input_tokens),
+        output_tokens: one.output_tokens.saturating_add(two.output_tokens),
+        cache_read: one.cache_read.saturating_add(two.cache_read),
+        cache_write: one.cache_write.saturating_add(two.cache_write),
+        cost_usd: one.cost_usd,
     }
 }
 

@@ -48,16 +48,21 @@ fn a_good_run() {
     insta::assert_snapshot!(lines.join("\n"), @r##"
     {"type":"session_started","session_id":"5e55105e-0000-4000-8000-000000000001","model":"some-model","version":"2.1.329"}
     {"type":"tool_call","id":"toolu_01","name":"Write","input":{"file_path":"/tree/hello.txt","content":"hello from the plan\n"}}
+    {"type":"usage","input_tokens":1000,"output_tokens":1,"cache_read":0,"cache_write":0,"cost_usd":null}
     {"type":"tool_result","id":"toolu_01","is_error":false,"summary":"File created successfully at: /tree/hello.txt (file state is current in your context — no need to Read it back)"}
     {"type":"file_change","path":"/tree/hello.txt","kind":"add"}
     {"type":"tool_call","id":"toolu_03","name":"Read","input":{"file_path":"/tree/README.md"}}
+    {"type":"usage","input_tokens":2000,"output_tokens":2,"cache_read":0,"cache_write":0,"cost_usd":null}
     {"type":"tool_result","id":"toolu_03","is_error":false,"summary":"1\t# test\n2\told line\n3\t"}
     {"type":"tool_call","id":"toolu_05","name":"Edit","input":{"replace_all":false,"file_path":"/tree/README.md","old_string":"old line","new_string":"new line"}}
+    {"type":"usage","input_tokens":3000,"output_tokens":3,"cache_read":0,"cache_write":0,"cost_usd":null}
     {"type":"tool_result","id":"toolu_05","is_error":false,"summary":"The file /tree/README.md has been updated successfully. (file state is current in your context — no need to Read it back)"}
     {"type":"file_change","path":"/tree/README.md","kind":"update"}
     {"type":"tool_call","id":"toolu_07","name":"Bash","input":{"command":"echo ran > ran.txt"}}
+    {"type":"usage","input_tokens":4000,"output_tokens":4,"cache_read":0,"cache_write":0,"cost_usd":null}
     {"type":"tool_result","id":"toolu_07","is_error":false,"summary":"(Bash completed with no output)"}
     {"type":"message","text":"all done"}
+    {"type":"usage","input_tokens":5000,"output_tokens":5,"cache_read":0,"cache_write":0,"cost_usd":null}
     {"type":"usage","input_tokens":5000,"output_tokens":250,"cache_read":0,"cache_write":0,"cost_usd":null}
     {"type":"result","is_error":false,"reason":"completed","turns":5,"text":"all done"}
     "##);
@@ -66,6 +71,25 @@ fn a_good_run() {
     assert_eq!(again, result);
     let back: Vec<AgentEvent> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(back, events);
+}
+
+#[test]
+fn a_message_in_parts_counts_once_and_the_result_has_the_last_word() {
+    let part = |id: &str, input: u64, output: u64| {
+        let usage = json!({"input_tokens": input, "output_tokens": output, "cache_creation_input_tokens": 5});
+        json!({"type": "assistant", "message": {"id": id, "content": [{"type": "text", "text": "x"}], "usage": usage}})
+    };
+    let result = json!({"type": "result", "subtype": "success", "usage": {"input_tokens": 100, "output_tokens": 40}});
+    let stream = [part("a", 10, 1), part("a", 10, 1), part("a", 10, 3), part("b", 20, 1), result, part("c", 7, 1)];
+    let text: String = stream.iter().map(|line| format!("{line}\n")).collect();
+    let (events, end) = parse(&text, "", &ProcessEnd::Stopped);
+    let used = events.iter().filter_map(|event| match event {
+        AgentEvent::Usage(usage) => Some((usage.input_tokens, usage.output_tokens, usage.cache_write)),
+        _ => None,
+    });
+    let expected = [(10, 1, 5), (10, 3, 5), (30, 4, 10), (100, 40, 0), (107, 41, 5)];
+    assert_eq!(used.collect::<Vec<_>>(), expected);
+    assert_eq!(end.usage.map(|usage| usage.input_tokens), Some(107));
 }
 
 #[test]

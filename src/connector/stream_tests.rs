@@ -85,6 +85,7 @@ pub(super) fn brief(event: &AgentEvent) -> String {
         AgentEvent::PermissionDenied(denial) => format!("denied {}: {}", denial.tool, denial.reason),
         AgentEvent::Retry { attempt, status, delay_ms } => format!("retry {attempt} {status:?} {delay_ms:?}"),
         AgentEvent::Error { class, message } => format!("error {class:?}: {message}"),
+        AgentEvent::Stall { signs, .. } => format!("stalls: {}", signs.join(", ")),
         AgentEvent::Result { is_error, reason, turns, text } => format!("ends {is_error} {reason} {turns:?} {text}"),
     }
 }

@@ -78,6 +78,13 @@ pub enum AgentEvent {
         /// The CLI's words.
         message: String,
     },
+    /// `ai` itself suspects that the CLI has stalled, or has ended it for that.
+    Stall {
+        /// True where it was ended.
+        ended: bool,
+        /// The signs.
+        signs: Vec<String>,
+    },
     /// The CLI reports the end of its work.
     Result {
         /// The CLI calls it an error.
@@ -89,6 +96,21 @@ pub enum AgentEvent {
         /// Last text of the model, cut when very long.
         text: String,
     },
+}
+
+impl AgentEvent {
+    /// True for what only a model that answers brings about.
+    pub fn is_of_the_model(&self) -> bool {
+        matches!(
+            self,
+            Self::Message { .. }
+                | Self::Thinking { .. }
+                | Self::ToolCall { .. }
+                | Self::ToolResult { .. }
+                | Self::FileChange { .. }
+                | Self::Plan { .. }
+        )
+    }
 }
 
 /// What happened to a file.

@@ -1,7 +1,8 @@
 //! Budgets: ceilings on tokens, money, time and runs, and how far they are used up. Pure arithmetic over what runs have reported.
 //!
-//! What counts is what finished runs used; a run that is at work is stopped when it alone reaches what was left at its start. Tokens read
-//! from a provider's cache are not counted. Whatever a CLI does not report cannot be held against a budget.
+//! What counts is what ended runs used and what runs at work have told so far; a run is stopped when all of them together, or it alone,
+//! reach what is allowed. Tokens read from a provider's cache are not counted. Whatever a CLI does not report cannot be held against a
+//! budget.
 
 use std::fmt;
 
@@ -22,6 +23,25 @@ pub struct RunUsage {
     /// Money, where the CLI knows its price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Usd>,
+}
+
+impl RunUsage {
+    /// Both together.
+    pub fn plus(self, other: RunUsage) -> RunUsage {
+        let cost = match (self.cost, other.cost) {
+            (None, None) => None,
+            (one, two) => Some(Usd(one.unwrap_or_default().0.saturating_add(two.unwrap_or_default().0))),
+        };
+        RunUsage { tokens: self.tokens.saturating_add(other.tokens), cost }
+    }
+
+    /// What a run used whose CLI counts its session on, where the session had used `before`. A number that is smaller than the one
+    /// before was counted from zero, and stands.
+    pub fn since(self, before: RunUsage) -> RunUsage {
+        let of = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
+        let cost = self.cost.map(|cost| Usd(of(cost.0, before.cost.unwrap_or_default().0)));
+        RunUsage { tokens: of(self.tokens, before.tokens), cost }
+    }
 }
 
 impl From<&Usage> for RunUsage {
@@ -243,6 +263,18 @@ mod tests {
         assert_eq!(reached(&all, &used(9, None)), None);
         assert_eq!(reached(&all, &used(10, None)).map(|level| level.name()).as_deref(), Some("task.tokens"));
         assert_eq!(reached(&all, &used(0, Some(Usd(2_000_000)))).map(|l| l.spent), Some(2_000_000));
+    }
+
+    #[test]
+    fn a_session_that_counts_on_is_counted_once() {
+        let usage = |tokens, cost: Option<u64>| RunUsage { tokens, cost: cost.map(Usd) };
+        let before = usage(100, Some(5));
+        assert_eq!(usage(130, Some(9)).since(before), usage(30, Some(4)));
+        assert_eq!(usage(130, None).since(before), usage(30, None));
+        assert_eq!(usage(40, Some(9)).since(before), usage(40, Some(4)), "counted from zero");
+        assert_eq!(usage(7, Some(1)).since(RunUsage::default()), usage(7, Some(1)));
+        assert_eq!(before.plus(usage(30, None)), usage(130, Some(5)));
+        assert_eq!(usage(1, None).plus(usage(2, None)), usage(3, None));
     }
 
     #[test]

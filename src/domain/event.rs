@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::hash::sha256_hex;
 use crate::domain::actor::Actor;
+use crate::domain::budget::RunUsage;
 use crate::domain::decision::{DecisionRecord, Override};
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::{RunId, Subject, TaskId};
@@ -210,6 +211,14 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         commit: Option<String>,
     },
+    /// A run that is at work has used so much by now.
+    #[serde(rename = "run.used")]
+    RunUsed {
+        /// Which run.
+        run: RunId,
+        /// In all.
+        used: RunUsage,
+    },
     /// An accept is about to move its target branch.
     #[serde(rename = "accept.started")]
     AcceptStarted {
@@ -395,6 +404,7 @@ impl Event {
             Event::StaleRefused { .. } => "lease.refused",
             Event::RunStarted { .. } => "run.started",
             Event::RunStep { .. } => "run.step",
+            Event::RunUsed { .. } => "run.used",
             Event::AcceptStarted { .. } => "accept.started",
             Event::RunEnded { .. } => "run.ended",
             Event::EvidenceRecorded { .. } => "evidence.recorded",
@@ -428,9 +438,10 @@ impl Event {
             | Event::LeaseLapsed { subject, .. }
             | Event::StaleRefused { subject, .. } => Some(subject.as_str()),
             Event::RunStarted { run } => Some(run.task.as_str()),
-            Event::RunStep { run, .. } | Event::RunEnded { run, .. } | Event::AcceptStarted { run, .. } => {
-                run.0.rsplit_once('.').map(|(task, _)| task)
-            }
+            Event::RunStep { run, .. }
+            | Event::RunUsed { run, .. }
+            | Event::RunEnded { run, .. }
+            | Event::AcceptStarted { run, .. } => run.0.rsplit_once('.').map(|(task, _)| task),
             Event::EvidenceRecorded { evidence } => Some(evidence.task.as_str()),
             Event::Decided { record } => record.resource.task.as_deref(),
         }

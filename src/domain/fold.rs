@@ -105,6 +105,7 @@ pub fn apply<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, event: &Event) -
             r.tree = tree.clone().or(r.tree.take());
             r.commit = commit.clone().or(r.commit.take());
         }),
+        Event::RunUsed { run, used } => change_run(tables, run, |r| r.used = Some(*used)),
         Event::AcceptStarted { run, accepting } => change_run(tables, run, |r| r.accepting = Some(accepting.clone())),
         Event::RunEnded { run, end, then } => {
             change_run(tables, run, |r| r.end = Some((**end).clone()))?;

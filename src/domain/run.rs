@@ -47,6 +47,12 @@ pub struct Run {
     /// The lost run whose snapshot this one takes up, instead of asking an agent again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<RunId>,
+    /// The session of an interrupted run that this one was started to continue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<Resumed>,
+    /// What it has used so far, as far as its CLI has told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<RunUsage>,
     /// How its agent was chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routed: Option<Routed>,
@@ -56,6 +62,25 @@ pub struct Run {
     /// How it ended; absent while it has not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<RunEnd>,
+}
+
+/// A session of an agent's CLI that goes on in another run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Resumed {
+    /// The run that was interrupted.
+    pub run: RunId,
+    /// The CLI's own name of the session.
+    pub session: String,
+    /// The commit that holds what that run had done; absent where it had done nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<String>,
+    /// What the CLI's sessions had used before, for CLIs that go on counting.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub used: RunUsage,
+}
+
+fn is_nothing(used: &RunUsage) -> bool {
+    *used == RunUsage::default()
 }
 
 /// How the agent of a run was chosen; the whole trace stands in `routing.json` of the run's directory.
@@ -185,4 +210,13 @@ pub struct RunEnd {
     /// The budget that ended it, such as `run.tokens`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<String>,
+    /// The session of its CLI, by which a later run may continue it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// Why the session that it was to continue was not continued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume_refused: Option<String>,
+    /// The signs by which it was found to be stalled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stall: Vec<String>,
 }

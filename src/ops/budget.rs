@@ -1,9 +1,11 @@
-//! Budgets: what is left of them, and whether a run may start. What was used is read from sums over ended runs, so that neither a
-//! restart nor another process changes it.
+//! Budgets: what is left of them, whether a run may start, and whether one may go on. What was used is read from sums over ended runs
+//! and from what runs at work have recorded, so that neither a restart nor another process changes it.
+
+use std::collections::BTreeMap;
 
 use crate::config::Config;
 use crate::domain::agent::Agent;
-use crate::domain::budget::{self, Amounts, Level, Scope, Spent};
+use crate::domain::budget::{self, Amounts, Level, Scope, Spent, Unit};
 use crate::domain::run::Run;
 use crate::domain::task::Task;
 use crate::ops::cx::Cx;
@@ -28,20 +30,56 @@ pub fn admit(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task, agent: &Age
     let own = Amounts { tokens: agent.limits.tokens, money: agent.limits.money, ..Amounts::default() };
     let mut levels = budget::levels(Scope::Run, &budgets.run, &Spent::default());
     levels.extend(budget::levels(Scope::Run, &own, &Spent::default()));
-    let spent = Used::read(tx, cx, config, Some((task, agent.name.as_str())))?;
-    for (scope, amounts, spent) in [
-        (Scope::Task, &budgets.task, spent.task),
-        (Scope::Agent, &budgets.agent, spent.agent),
-        (Scope::Day, &budgets.day, spent.day),
-        (Scope::Repository, &budgets.repository, spent.repository),
-    ] {
-        let of_scope = budget::levels(scope, amounts, &spent);
-        if let Some(level) = of_scope.iter().find(|level| level.is_used_up()) {
-            return Err(refusal(cx, level).into());
-        }
-        levels.extend(of_scope);
+    let shared = Used::read(tx, cx, config, Some((task, agent.name.as_str())))?.levels(config);
+    if let Some(level) = shared.iter().find(|level| level.is_used_up()) {
+        return Err(refusal(cx, level).into());
     }
+    levels.extend(shared);
     Ok(levels)
+}
+
+/// The first budget of task, agent, day or repository that all runs together have used up, those at work included. Runs are counted at
+/// their start alone.
+pub fn used_up(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task, agent: &str) -> Result<Option<Level>, OpError> {
+    let budgets = &config.budgets;
+    let all = [&budgets.task, &budgets.agent, &budgets.day, &budgets.repository];
+    if all.into_iter().all(|amounts| *amounts == Amounts::default()) {
+        return Ok(None);
+    }
+    let spent = Used::read(tx, cx, config, Some((task, agent)))?;
+    let levels = spent.levels(config);
+    Ok(levels.into_iter().find(|level| level.unit != Unit::Attempts && level.is_used_up()))
+}
+
+/// What keeps a task from being run by `agent` now.
+pub fn gate(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task, agent: &str) -> Result<Option<Refusal>, OpError> {
+    let levels = Used::read(tx, cx, config, Some((task, agent)))?.levels(config);
+    Ok(levels.iter().find(|level| level.is_used_up()).map(|level| refusal(cx, level)))
+}
+
+/// What each agent has used today, with its runs at work.
+pub fn of_agents_today(tx: &mut dyn Tx, cx: &Cx) -> Result<BTreeMap<String, Spent>, OpError> {
+    let today = tx.day_sums(Some(budget::day_of(cx.now.wall_ms)))?;
+    let mut found: BTreeMap<String, Spent> = today.into_iter().map(|sum| (sum.agent, sum.spent)).collect();
+    for run in tx.active_runs()? {
+        let spent = at_work(cx, &run);
+        let all = found.entry(run.agent).or_default();
+        *all = all.plus(spent);
+    }
+    Ok(found)
+}
+
+/// What a run at work has used: an attempt, its time, and what its CLI has told.
+fn at_work(cx: &Cx, run: &Run) -> Spent {
+    let used = run.used.unwrap_or_default();
+    Spent {
+        runs: 0,
+        attempts: 1,
+        ms: u64::try_from(cx.now.wall_ms - run.started_ms).unwrap_or(0),
+        tokens: used.tokens,
+        cost: used.cost.unwrap_or_default(),
+        unpriced: 0,
+    }
 }
 
 fn refusal(cx: &Cx, level: &Level) -> Refusal {
@@ -82,22 +120,38 @@ impl Used {
         if budgets.repository != none {
             used.repository = tx.day_sums(None)?.into_iter().fold(Spent::default(), |all, sum| all.plus(sum.spent));
         }
-        if let Some((task, agent)) = of {
-            if budgets.task != none {
-                used.task = tx.task_spent(&task.id)?;
-            }
-            used.count_active(&tx.active_runs()?, task, agent);
+        if let Some((task, _)) = of.filter(|_| budgets.task != none) {
+            used.task = tx.task_spent(&task.id)?;
         }
+        used.count_active(tx, cx, of)?;
         Ok(used)
     }
 
-    /// Runs at work have used an attempt already; what else they use is known when they end.
-    fn count_active(&mut self, active: &[Run], task: &Task, agent: &str) {
-        let count = |wanted: &dyn Fn(&&Run) -> bool| active.iter().filter(wanted).count() as u64;
-        self.task.attempts += count(&|run| run.task == task.id);
-        self.agent.attempts += count(&|run| run.agent == agent);
-        self.day.attempts += active.len() as u64;
-        self.repository.attempts += active.len() as u64;
+    fn levels(&self, config: &Config) -> Vec<Level> {
+        let budgets = &config.budgets;
+        let scopes = [
+            (Scope::Task, &budgets.task, &self.task),
+            (Scope::Agent, &budgets.agent, &self.agent),
+            (Scope::Day, &budgets.day, &self.day),
+            (Scope::Repository, &budgets.repository, &self.repository),
+        ];
+        scopes.into_iter().flat_map(|(scope, amounts, spent)| budget::levels(scope, amounts, spent)).collect()
+    }
+
+    /// Runs at work count with what they have told so far.
+    fn count_active(&mut self, tx: &mut dyn Tx, cx: &Cx, of: Option<(&Task, &str)>) -> Result<(), OpError> {
+        for run in tx.active_runs()? {
+            let spent = at_work(cx, &run);
+            if of.is_some_and(|(task, _)| run.task == task.id) {
+                self.task = self.task.plus(spent);
+            }
+            if of.is_some_and(|(_, agent)| run.agent == agent) {
+                self.agent = self.agent.plus(spent);
+            }
+            self.day = self.day.plus(spent);
+            self.repository = self.repository.plus(spent);
+        }
+        Ok(())
     }
 }
 
@@ -113,15 +167,17 @@ pub fn overview(tx: &mut dyn Tx, cx: &Cx, config: &Config, agents: &[Agent]) -> 
     };
     add(None, Scope::Repository, &budgets.repository, used.repository);
     add(None, Scope::Day, &budgets.day, used.day);
-    let today = tx.day_sums(Some(budget::day_of(cx.now.wall_ms)))?;
+    let today = of_agents_today(tx, cx)?;
     for agent in agents {
-        let sum = today.iter().find(|sum| sum.agent == agent.name.as_str());
-        add(Some(agent.name.as_str()), Scope::Agent, &budgets.agent, sum.map_or_else(Spent::default, |sum| sum.spent));
+        let spent = today.get(agent.name.as_str()).copied().unwrap_or_default();
+        add(Some(agent.name.as_str()), Scope::Agent, &budgets.agent, spent);
     }
     if budgets.task != Amounts::default() {
+        let active = tx.active_runs()?;
         for task in open_tasks(tx)? {
-            let spent = tx.task_spent(&task)?;
-            if spent.runs > 0 {
+            let own = active.iter().filter(|run| run.task == task);
+            let spent = own.map(|run| at_work(cx, run)).fold(tx.task_spent(&task)?, Spent::plus);
+            if spent.runs > 0 || spent.attempts > 0 {
                 add(Some(task.as_str()), Scope::Task, &budgets.task, spent);
             }
         }

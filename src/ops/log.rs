@@ -84,8 +84,55 @@ pub fn detail(body: &str) -> String {
 
 /// What a person recognises of a nested object.
 fn summary(object: &serde_json::Map<String, serde_json::Value>) -> String {
-    let known = ["id", "subject", "title", "action", "effect", "rule", "outcome", "name", "kind", "text", "reason"];
+    let known = [
+        "id",
+        "subject",
+        "title",
+        "action",
+        "effect",
+        "rule",
+        "lifecycle",
+        "outcome",
+        "name",
+        "kind",
+        "text",
+        "reason",
+        "tokens",
+    ];
     let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let parts: Vec<String> = known.iter().filter_map(|name| object.get(*name)).map(text).collect();
-    format!("({})", parts.join(", "))
+    let parts = known.iter().filter_map(|name| object.get(*name)).map(text);
+    format!("({})", parts.chain(of_run(object)).collect::<Vec<_>>().join(", "))
+}
+
+/// What is out of the ordinary about a run or its end, in words.
+fn of_run(object: &serde_json::Map<String, serde_json::Value>) -> Vec<String> {
+    let text = |name: &str| object.get(name).and_then(serde_json::Value::as_str);
+    let resumed = object.get("resumed").map(|from| {
+        let part = |name: &str| from.get(name).and_then(serde_json::Value::as_str).unwrap_or("?");
+        format!("continues session {} of {}", part("session"), part("run"))
+    });
+    let refused = text("resume_refused").map(|why| format!("session not continued: {why}"));
+    let budget = text("budget").map(|name| format!("budget {name} used up"));
+    let signs = object.get("stall").and_then(serde_json::Value::as_array);
+    let stall = signs.map(|signs| signs.iter().filter_map(serde_json::Value::as_str).collect::<Vec<_>>().join(", "));
+    let stall = stall.map(|signs| format!("stalled: {signs}"));
+    resumed.into_iter().chain(refused).chain(budget).chain(stall).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_on_a_run_says_what_stopped_it() {
+        let of = |end: serde_json::Value| detail(&serde_json::json!({ "kind": "run.ended", "end": end }).to_string());
+        let quota = serde_json::json!({ "outcome": "retry_uncounted", "lifecycle": "quota" });
+        assert_eq!(of(quota), "end=(quota, retry_uncounted)");
+        let budget = serde_json::json!({ "outcome": "retry", "lifecycle": "killed", "budget": "day.tokens" });
+        assert_eq!(of(budget), "end=(killed, retry, budget day.tokens used up)");
+        let stall = serde_json::json!({ "lifecycle": "timed_out", "stall": ["no output for 60 s", "no CPU time"] });
+        assert_eq!(of(stall), "end=(timed_out, stalled: no output for 60 s, no CPU time)");
+        let resumed = serde_json::json!({ "id": "t-1.2", "resumed": { "session": "s", "run": "t-1.1" } });
+        assert_eq!(of(resumed), "end=(t-1.2, continues session s of t-1.1)");
+    }
 }

@@ -203,10 +203,10 @@ fn budgets_used_up(tx: &mut dyn Tx, cx: &Cx, field: &Field<'_>) -> Result<HashMa
     }
     let until = budget::day_ends_ms(cx.now.wall_ms);
     let mut found = HashMap::new();
-    for sum in tx.day_sums(Some(budget::day_of(cx.now.wall_ms)))? {
-        let levels = budget::levels(Scope::Agent, amounts, &sum.spent);
+    for (agent, spent) in crate::ops::budget::of_agents_today(tx, cx)? {
+        let levels = budget::levels(Scope::Agent, amounts, &spent);
         if let Some(level) = levels.iter().find(|level| level.is_used_up()) {
-            found.insert(sum.agent, (format!("budget {} is used up: {level}", level.name()), until));
+            found.insert(agent, (format!("budget {} is used up: {level}", level.name()), until));
         }
     }
     Ok(found)

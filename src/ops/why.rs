@@ -2,20 +2,23 @@
 
 use serde::Serialize;
 
+use crate::config::Config;
 use crate::domain::fold::dependency_trouble;
 use crate::domain::ids::TaskId;
 use crate::domain::lease::Liveness;
+use crate::domain::run::Run;
 use crate::domain::task::{BlockReason, Proof, Task, TaskState};
+use crate::domain::verdict::{Lifecycle, Outcome};
 use crate::ops::cx::{self, Cx};
-use crate::ops::patterns;
 use crate::ops::refusal::{OpError, seconds};
+use crate::ops::{budget, patterns};
 use crate::store::Tx;
 
 /// One thing that stands between a task and its next step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Gate {
-    /// `dependency`, `hold`, `parked`, `approval`, `lease`, `lapsed`, `lock`, `not_before`, `review`, `failed`, `cancelled`,
-    /// `done` or `ready`.
+    /// `dependency`, `hold`, `parked`, `approval`, `lease`, `lapsed`, `lock`, `quota`, `login`, `backoff`, `budget`, `not_before`,
+    /// `review`, `failed`, `cancelled`, `done` or `ready`.
     pub gate: &'static str,
     /// One sentence.
     pub text: String,
@@ -28,10 +31,10 @@ pub struct Gate {
 }
 
 /// All gates of a task, the decisive one first.
-pub fn gates(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<Vec<Gate>, OpError> {
+pub fn gates(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<Vec<Gate>, OpError> {
     let id = &task.id;
     Ok(match &task.state {
-        TaskState::Queued => queued(tx, cx, task)?,
+        TaskState::Queued => queued(tx, cx, config, task)?,
         TaskState::Blocked { blocked_by: BlockReason::Dependency } => dependencies(tx, task)?,
         TaskState::Blocked { .. } => vec![held(task)],
         TaskState::Claimed | TaskState::Running { .. } => vec![leased(tx, cx, task)?],
@@ -55,11 +58,16 @@ fn gate(gate: &'static str, text: String, by: Option<String>, next: Option<Strin
     Gate { gate, text, by, next }
 }
 
-fn queued(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<Vec<Gate>, OpError> {
+fn queued(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<Vec<Gate>, OpError> {
+    let last = tx.runs(&task.id)?.pop();
     let mut gates = Vec::new();
-    if let Some(wait) = task.not_before_ms.map(|at| at - cx.now.wall_ms).filter(|wait| *wait > 0) {
-        let text = format!("not before {} from now", seconds(wait));
-        gates.push(gate("not_before", text, None, Some(format!("ai task edit {} --not-before now", task.id))));
+    gates.extend(refused(cx, task, last.as_ref()));
+    if let Some(wait) = task.not_before_ms.map(|at| at - cx.now.wall_ms).filter(|wait| *wait > 0 && gates.is_empty()) {
+        gates.push(waits(task, last.as_ref(), wait));
+    }
+    let agent = task.agent.as_deref().or(last.as_ref().map(|run| run.agent.as_str())).unwrap_or_default();
+    if let Some(refusal) = budget::gate(tx, cx, config, task, agent)? {
+        gates.push(gate("budget", refusal.to_string(), None, Some("ai budget".into())));
     }
     let locks = patterns::locks_for(cx, &task.id.subject(), &task.paths)?;
     if let Some(conflict) = patterns::first_conflict(tx, cx, &locks)? {
@@ -71,6 +79,39 @@ fn queued(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<Vec<Gate>, OpError> {
         gates.push(gate("ready", text, None, Some(format!("ai run {}", task.id))));
     }
     Ok(gates)
+}
+
+/// The provider of its agent has refused, and that still stands.
+fn refused(cx: &Cx, task: &Task, last: Option<&Run>) -> Option<Gate> {
+    let run = last?;
+    let end = run.end.as_ref()?;
+    let wait = end.paused_until_ms.map(|at| at - cx.now.wall_ms).filter(|wait| *wait > 0)?;
+    let (name, what) = match end.cell.lifecycle {
+        Lifecycle::Quota => ("quota", "for rate or quota"),
+        Lifecycle::Auth => ("login", "its login"),
+        _ => return None,
+    };
+    let text = format!(
+        "the provider of agent {} has refused {what} in run {}; it is asked again in {}",
+        run.agent,
+        run.id,
+        seconds(wait)
+    );
+    Some(gate(name, text, Some(run.id.to_string()), Some(format!("ai route explain {}", task.id))))
+}
+
+/// It rests after a failed attempt, or somebody has set a time.
+fn waits(task: &Task, last: Option<&Run>, wait: i64) -> Gate {
+    let next = Some(format!("ai task edit {} --not-before now", task.id));
+    let rests = last.and_then(|run| Some((run, run.end.as_ref()?))).filter(|(_, end)| end.outcome == Outcome::Retry);
+    match rests {
+        Some((run, end)) => {
+            let why = crate::base::text::one_line(end.summary.lines().next().unwrap_or_default());
+            let text = format!("it rests for {} after run {}: {why}", seconds(wait), run.id);
+            gate("backoff", text, Some(run.id.to_string()), next)
+        }
+        None => gate("not_before", format!("not before {} from now", seconds(wait)), None, next),
+    }
 }
 
 /// How its last run ended, as the end of a sentence.
@@ -159,9 +200,9 @@ pub fn blocked_text(tx: &mut dyn Tx, task: &Task) -> Result<String, OpError> {
 }
 
 /// The task and its gates, by what was typed.
-pub fn why(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<(Task, Vec<Gate>), OpError> {
+pub fn why(tx: &mut dyn Tx, cx: &Cx, config: &Config, typed: &str) -> Result<(Task, Vec<Gate>), OpError> {
     let id = cx::resolve(tx, typed)?;
     let task = cx::load(tx, &id)?;
-    let gates = gates(tx, cx, &task)?;
+    let gates = gates(tx, cx, config, &task)?;
     Ok((task, gates))
 }

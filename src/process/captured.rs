@@ -47,6 +47,8 @@ pub fn run_captured(tool: &Tool) -> Result<Outcome, SuperviseError> {
         env: tool.env.clone(),
         stdin: StdinSource::Null,
         run_id: None,
+        files: None,
+        cgroup: None,
         fence: None,
         limits: Limits { total: Some(tool.timeout), silence: None, grace: GRACE, output_cap: tool.cap },
         stdout: OutputTo::Memory,

@@ -5,6 +5,7 @@
 //! * [`captured`] is the same for small tools, synchronous and in memory.
 //! * [`redact`] takes secrets out of everything before it is stored; [`environment`] keeps them from getting in.
 //! * [`sandbox`] says what a child may reach, and has the operating system see to it.
+//! * [`cgroup`] holds the processes of a run together where the kernel lets it.
 //! * [`identity`] names a process so that a reused pid is never mistaken for it.
 //!
 //! Deliberately absent: shells, pipes between commands, and pseudo-terminals. A child has no controlling terminal and cannot ask.
@@ -12,6 +13,7 @@
 pub mod again;
 mod capture;
 pub mod captured;
+pub mod cgroup;
 pub mod editor;
 pub mod environment;
 pub mod guard;

@@ -21,6 +21,8 @@ pub(in crate::process) struct Stat {
     pub session: i32,
     /// Clock ticks between boot and the start of the process.
     pub start_ticks: u64,
+    /// CPU time in hundredths of a second, that of children it has waited for included.
+    pub cpu_ticks: u64,
     state: u8,
     threads: u32,
 }
@@ -101,6 +103,7 @@ fn parse(line: &str) -> Option<Stat> {
         session: number(3)?,
         threads: fields.get(17)?.parse().ok()?,
         start_ticks: fields.get(19)?.parse().ok()?,
+        cpu_ticks: fields.get(11..15)?.iter().filter_map(|field| field.parse::<u64>().ok()).sum(),
     })
 }
 
@@ -109,14 +112,14 @@ mod tests {
     use super::*;
 
     fn line(pid: i32, name: &str, state: char, threads: u32) -> String {
-        format!("{pid} ({name}) {state} 7 8 9 0 -1 0 0 0 0 0 0 0 0 0 20 0 {threads} 0 123456 0 0")
+        format!("{pid} ({name}) {state} 7 8 9 0 -1 0 0 0 0 0 1 2 30 400 20 0 {threads} 0 123456 0 0")
     }
 
     #[test]
     fn a_name_with_parentheses_and_spaces_does_not_shift_the_fields() {
         let stat = parse(&line(42, "a) Z 1 (b", 'S', 3)).unwrap();
         assert_eq!((stat.pid, stat.parent, stat.group, stat.session), (42, 7, 8, 9));
-        assert_eq!((stat.start_ticks, stat.threads), (123_456, 3));
+        assert_eq!((stat.start_ticks, stat.threads, stat.cpu_ticks), (123_456, 3, 433));
     }
 
     #[test]

@@ -19,8 +19,9 @@ pub(in crate::cli) struct WhyArgs {
 
 pub(super) fn run(args: &WhyArgs, context: &mut Context) -> Outcome {
     let cx = context.cx_for_reading()?;
+    let config = context.config()?.clone();
     let mut store = context.store(Access::Read)?;
-    let (task, gates) = store.read(|tx| why::why(tx, &cx, &args.id))?;
+    let (task, gates) = store.read(|tx| why::why(tx, &cx, &config, &args.id))?;
     if context.ui.json() {
         context.ui.object(&WhyAnswer { task: &task.id, status: task.state.name(), gates: &gates });
         return Ok(exit::OK);

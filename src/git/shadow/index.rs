@@ -90,6 +90,15 @@ impl Shadow {
         self.remember(tree)
     }
 
+    /// Puts the files of `tree`, which may be an agent's, into the directory `root`, which holds those of the trusted tree `base`; its
+    /// attributes stay in force. For a directory in which nobody has worked yet.
+    pub fn bring(&self, root: &Path, base: &Oid, tree: &Oid) -> Result<(), GitError> {
+        let _guard = self.guard()?;
+        self.forget()?;
+        self.in_tree(root, base, ["read-tree", "--reset", "-u"])?.arg(tree).run()?;
+        self.remember(tree)
+    }
+
     /// Copies an index atomically. Both are ours: an agent's index is never taken over.
     pub(in crate::git) fn copy_index(&self, from: &Path, to: &Path) -> Result<(), GitError> {
         const INDEX_CAP: u64 = 1 << 30;

@@ -8,6 +8,7 @@ use crate::domain::sandbox::{Mode, Wish};
 use crate::ops::doctor::{Finding, Patient};
 use crate::ops::project;
 use crate::ops::run::fence;
+use crate::process::cgroup;
 use crate::process::sandbox::Nesting;
 
 /// Below this a worktree may not fit.
@@ -19,6 +20,7 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) {
     findings.push(disk(&patient.place.common_dir));
     findings.push(clock(patient));
     findings.push(sandbox(patient));
+    findings.push(processes());
     if rustix::process::geteuid().is_root() {
         let text = "you are root: agents get your rights, and files they make belong to root";
         findings.push(Finding::warn("user", text).next("work as an ordinary user"));
@@ -62,6 +64,16 @@ fn sandbox(patient: &Patient<'_>) -> Finding {
         }
         Err(why) => Finding::bad("sandbox", format!("none, so nothing runs: {why}"))
             .next("install bubblewrap, or set AI_SANDBOX=none if agents and checks may do whatever you may"),
+    }
+}
+
+/// What holds the processes of a run together. Tries it, and takes it back.
+fn processes() -> Finding {
+    match cgroup::probe() {
+        Ok(()) => Finding::ok("processes", "each run has a cgroup of its own, which is killed as a whole"),
+        Err(why) => {
+            Finding::ok("processes", format!("runs are ended by their keeper, a child subreaper; no cgroup: {why}"))
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -20,17 +21,19 @@ use crate::domain::lease::Token;
 use crate::domain::process_end::ProcessEnd;
 use crate::domain::run::Run;
 use crate::domain::sandbox::{Network, Used};
+use crate::domain::stall::Standing;
 use crate::git::quarantine::Quarantine;
 use crate::git::worktree::Slot;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::{process_end, runtime};
 use crate::ops::run::fence::{self, Ground};
-use crate::ops::run::ports;
+use crate::ops::run::held::{self, Held};
+use crate::ops::run::ledger::Ledger;
 use crate::ops::run::world::{World, environment};
+use crate::ops::run::{failpoint, ports, resume};
 use crate::ops::{credentials, detect};
 use crate::policy;
 use crate::process::environment::child_environment;
-use crate::process::redact::Redactor;
 use crate::process::supervise::{
     After, CancelToken, End, Heard, Limits, Line, Observer, Outcome, OutputTo, Saying, SpawnSpec, StdinSource,
     StopReason, Stream, supervise,
@@ -61,6 +64,21 @@ pub struct AgentEnd {
     /// The budget that ended it, such as `run.tokens`.
     #[serde(default)]
     pub budget: Option<String>,
+    /// The signs by which it was found to have stalled.
+    #[serde(default)]
+    pub stall: Vec<String>,
+    /// What held its processes together.
+    #[serde(default)]
+    pub held: Held,
+    /// Which of its logs are not whole, and why.
+    #[serde(default)]
+    pub unwritten: Vec<String>,
+    /// Its model did something.
+    #[serde(default)]
+    pub at_work: bool,
+    /// Why the session that it was to continue was not continued.
+    #[serde(default)]
+    pub resume_refused: Option<String>,
 }
 
 /// What the agent's step is given.
@@ -87,6 +105,10 @@ pub struct AgentStep<'a> {
     pub limits: &'a policy::Limits,
     /// Ceilings on what it uses.
     pub budget: &'a [Level],
+    /// A new session, or the one that it goes on with.
+    pub session: Session<'a>,
+    /// Told of what it uses.
+    pub ledger: &'a Arc<Ledger>,
 }
 
 /// Runs the agent to its end. An agent that asks before it calls a tool is answered by `gate`.
@@ -105,11 +127,11 @@ pub fn run_agent(
         prompt_file: &prompt_file,
         worktree: &step.slot.path,
         run_dir: step.dir,
-        session: Session::New,
+        session: step.session,
         program: program.as_deref(),
     };
     let mut plan = step.connector.command(&request).map_err(|e| Refusal::Invalid(e.to_string()))?;
-    lay_out(&plan)?;
+    lay_out(world, step, &plan)?;
     let ground = ground(world, step, &plan)?;
     let used = ground.used();
     if fence::leaves_no_room(world, used) {
@@ -119,19 +141,34 @@ pub fn run_agent(
     let mut spec = spawn_spec(world, step, &plan, &ground)?;
     let ports = ports::of_run(&world.config, step.dir, &step.run.worktree)?;
     spec.env.extend(ports::variables(&ports));
-    let meter = Meter { levels: step.budget.to_vec(), cancel: cancel.clone(), reached: None };
+    let before = match (&step.run.resumed, step.session) {
+        (Some(resumed), Session::Resume(_)) => resumed.used,
+        _ => RunUsage::default(),
+    };
+    let meter = Meter { levels: step.budget.to_vec(), before, cancel: cancel.clone(), ledger: Arc::clone(step.ledger) };
     let talk = step.connector.dialogue(&request).map(|dialogue| Talk { dialogue, gate });
-    let mut listener = Listener::new(step, talk, meter, &world.redactor)?;
+    let mut listener = Listener::new(step, talk, meter, world)?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(supervise(&spec, &world.redactor, &mut listener, cancel));
-    // What a CLI keeps in its home is not redacted, so that it does not stay beside the evidence.
-    if let Some(Err(error)) = plan.home.as_deref().map(fs::remove_dir_all) {
+    ground.clear()?;
+    let end = outcome.map_err(environment).and_then(|outcome| conclude(world, step, &spec, listener, outcome));
+    if let Some(home) = plan.home.as_deref() {
+        leave_home(world, step, home, end.as_ref().ok());
+    }
+    Ok(AgentEnd { sandbox: used, held: Held::of(spec.cgroup.as_ref()), ..end? })
+}
+
+/// What a CLI keeps in its home is not redacted, so that it does not stay beside the evidence: only a session that may go on is kept,
+/// for as long as it may.
+fn leave_home(world: &World, step: &AgentStep<'_>, home: &Path, end: Option<&AgentEnd>) {
+    let can_go_on = !step.connector.describe().resume_args.is_empty() && end.is_some_and(resume::was_interrupted);
+    let left = match can_go_on {
+        true => resume::keep_home(world, &step.run.id, home),
+        false => fs::remove_dir_all(home).map_err(environment),
+    };
+    if let Err(error) = left {
         world.say(&format!("warning: {error}"));
     }
-    ground.clear()?;
-    let outcome = outcome.map_err(environment)?;
-    let end = conclude(world, step, &spec, listener, outcome)?;
-    Ok(AgentEnd { sandbox: used, ..end })
 }
 
 /// What the agent may reach.
@@ -157,10 +194,15 @@ fn drop_own_sandbox(argv: &mut [OsString], manifest: &Manifest) {
     }
 }
 
-/// Makes the files and directories that the CLI expects.
-fn lay_out(plan: &LaunchPlan) -> Result<(), OpError> {
+/// Makes the files and directories that the CLI expects. A session that goes on finds its home again.
+fn lay_out(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> Result<(), OpError> {
     for (path, text) in &plan.files {
         fs::write_private(path, text.as_bytes()).map_err(environment)?;
+    }
+    let resumed = step.run.resumed.as_ref().filter(|_| matches!(step.session, Session::Resume(_)));
+    let kept = resumed.and_then(|resumed| resume::kept_home(world, &resumed.run));
+    if let (Some(home), Some(kept)) = (&plan.home, kept) {
+        fs::rename(&kept, home).map_err(environment)?;
     }
     plan.home.as_deref().map_or(Ok(()), fs::create_private_dir).map_err(environment)
 }
@@ -180,14 +222,16 @@ fn conclude(
         _ => spec.limits.total,
     };
     let end = process_end(&outcome.end, outcome.oom, limit.unwrap_or_default());
-    let stopped = match outcome.end {
-        End::Cancelled(reason) => Some(reason),
+    let stopped = match &outcome.end {
+        End::Cancelled(reason) => Some(reason.clone()),
         _ => None,
     };
+    let at_work = listener.at_work;
+    let unwritten = unwritten(&outcome, listener.lost.as_deref());
     let result = listener.parser.into_inner().finish(&end);
     let duration_ms = u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX);
     let budget = match &stopped {
-        Some(StopReason::Limit(_)) => listener.meter.reached,
+        Some(StopReason::Limit(_)) => step.ledger.reached(),
         _ => spent_time(step, &end),
     };
     Ok(AgentEnd {
@@ -199,7 +243,19 @@ fn conclude(
         sandbox: Used::NONE,
         trespasses: Vec::new(),
         budget,
+        stall: outcome.stall,
+        held: Held::Subreaper,
+        unwritten,
+        at_work,
+        resume_refused: None,
     })
+}
+
+/// The logs that could not be written to their end, on a full disk mostly. The agent was not stopped for that.
+fn unwritten(outcome: &Outcome, events: Option<&str>) -> Vec<String> {
+    let errors = [outcome.stdout.write_error.as_deref(), outcome.stderr.write_error.as_deref(), events];
+    let told = LOGS.iter().zip(errors).filter_map(|(log, why)| Some(format!("{log} is not whole: {}", why?)));
+    told.collect()
 }
 
 /// What is left of the tightest budget of minutes.
@@ -229,13 +285,16 @@ fn spawn_spec(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan, ground: &G
             PlanStdin::Dialogue => StdinSource::Talk(step.dir.join("stdin")),
         },
         run_id: Some(step.run.id.to_string()),
+        files: Some(step.slot.path.clone()),
+        cgroup: held::make(step),
         fence: ground.fence(),
         limits: Limits {
             total: at_most(
                 minutes(agent.minutes.min(runs.minutes), step.limits.run_minutes),
                 minutes_left(step).map(|(left, _)| left),
             ),
-            silence: minutes(agent.silence_minutes.min(runs.silence_minutes), step.limits.silence_minutes),
+            silence: failpoint::silence()
+                .or_else(|| minutes(agent.silence_minutes.min(runs.silence_minutes), step.limits.silence_minutes)),
             grace: runs.grace,
             output_cap: u64::from(agent.output_mb.min(runs.output_mb)) << 20,
         },
@@ -275,27 +334,29 @@ fn at_most(limit: Option<Duration>, other: Option<Duration>) -> Option<Duration>
     }
 }
 
-/// Ends the agent when it has used what is left of a budget.
+/// Ends the agent when it has used what was left of a budget when it started. What others use meanwhile is seen with the heartbeat.
 struct Meter {
     levels: Vec<Level>,
+    /// What its session had used before this run.
+    before: RunUsage,
     cancel: CancelToken,
-    reached: Option<String>,
+    ledger: Arc<Ledger>,
 }
 
 impl Meter {
     fn read(&mut self, events: &[AgentEvent]) {
-        // A CLI that reports its end with its usage has nothing left to stop.
-        if self.reached.is_some() || events.iter().any(|event| matches!(event, AgentEvent::Result { .. })) {
-            return;
-        }
         let usage = events.iter().rev().find_map(|event| match event {
-            AgentEvent::Usage(usage) => Some(RunUsage::from(usage)),
+            AgentEvent::Usage(usage) => Some(RunUsage::from(usage).since(self.before)),
             _ => None,
         });
-        if let Some(level) = usage.and_then(|used| budget::reached(&self.levels, &used)) {
-            self.reached = Some(level.name());
+        let Some(used) = usage else { return };
+        // A CLI that reports its end with its usage has nothing left to stop.
+        let has_ended = events.iter().any(|event| matches!(event, AgentEvent::Result { .. }));
+        if let Some(level) = budget::reached(&self.levels, &used).filter(|_| !has_ended) {
+            self.ledger.reach(level.name());
             self.cancel.cancel(StopReason::Limit(format!("budget {} is used up: {level}", level.name())));
         }
+        self.ledger.report(used);
     }
 }
 
@@ -305,7 +366,13 @@ struct Listener<'a> {
     events: fs::Appender,
     meter: Meter,
     talk: Option<Talk<'a>>,
-    redactor: &'a Redactor,
+    world: &'a World,
+    run: String,
+    at_work: bool,
+    /// It was told that the provider wants fewer requests.
+    limited: bool,
+    /// Why events are missing in their file.
+    lost: Option<String>,
 }
 
 /// A conversation, and who decides in it.
@@ -319,23 +386,51 @@ impl<'a> Listener<'a> {
         step: &AgentStep<'_>,
         talk: Option<Talk<'a>>,
         meter: Meter,
-        redactor: &'a Redactor,
+        world: &'a World,
     ) -> Result<Listener<'a>, OpError> {
         let events = fs::Appender::create(&step.dir.join("events.jsonl")).map_err(environment)?;
-        Ok(Listener { parser: RefCell::new(step.connector.parser()), events, meter, talk, redactor })
+        Ok(Listener {
+            parser: RefCell::new(step.connector.parser()),
+            events,
+            meter,
+            talk,
+            world,
+            run: step.run.id.to_string(),
+            at_work: false,
+            limited: false,
+            lost: None,
+        })
     }
 
     fn write(&mut self, event: &AgentEvent) {
         if let Ok(mut line) = serde_json::to_vec(event) {
             line.push(b'\n');
             // A full disk must not stop the agent; the raw log stands beside this file.
-            let _ = self.events.write_all(&line);
+            if let Err(error) = self.events.write_all(&line) {
+                self.lost.get_or_insert_with(|| error.to_string());
+            }
+        }
+    }
+
+    /// Tells a person at once what may hold the run up for long.
+    fn tell(&mut self, event: &AgentEvent) {
+        let AgentEvent::Retry { attempt, status, delay_ms } = event else {
+            self.limited &= !event.is_of_the_model();
+            return;
+        };
+        if *status == Some(429) && !self.limited {
+            self.limited = true;
+            let wait = delay_ms.map_or_else(String::new, |ms| format!(" in {} s", ms.div_ceil(1000)));
+            self.world.say(&format!(
+                "run {}: rate limit at the provider; the agent tries again (try {attempt}){wait}",
+                self.run
+            ));
         }
     }
 
     /// What the conversation has heard is not redacted, and so are its words for what it denied.
     fn deny(&mut self, denial: Denial) {
-        let clean = |text: String| self.redactor.redact_text(&text);
+        let clean = |text: String| self.world.redactor.redact_text(&text);
         let denial = Denial { tool: clean(denial.tool), reason: clean(denial.reason) };
         let event = self.parser.get_mut().denied(denial);
         self.write(&event);
@@ -348,12 +443,25 @@ impl Observer for Listener<'_> {
             Stream::Stdout => {
                 let events = self.parser.get_mut().line(line.bytes);
                 for event in &events {
+                    self.at_work |= event.is_of_the_model();
+                    self.tell(event);
                     self.write(event);
                 }
                 self.meter.read(&events);
             }
             Stream::Stderr => self.parser.get_mut().error_line(line.bytes),
         }
+    }
+
+    fn standing(&mut self, standing: &Standing) {
+        let (ended, signs) = match standing {
+            Standing::Fine => return self.world.say(&format!("run {}: it works again", self.run)),
+            Standing::Suspect(signs) => (false, signs.clone()),
+            Standing::Stalled(signs) => (true, signs.clone()),
+        };
+        let word = if ended { "has stalled and is ended" } else { "may have stalled" };
+        self.world.say(&format!("run {}: the agent {word}: {}", self.run, signs.join(", ")));
+        self.write(&AgentEvent::Stall { ended, signs });
     }
 
     fn talk(&mut self, heard: Heard<'_>) -> Saying {

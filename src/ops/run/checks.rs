@@ -161,6 +161,8 @@ fn run_one(
         env: check_environment(world, place, &ground),
         stdin: StdinSource::Null,
         run_id: Some(label.to_owned()),
+        files: None,
+        cgroup: None,
         fence: ground.fence(),
         limits: Limits {
             total: Some(plan.timeout),

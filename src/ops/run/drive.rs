@@ -1,6 +1,7 @@
 //! One run from claim to verdict.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::base::{fs, id};
 use crate::connector::api::Connector;
@@ -21,12 +22,13 @@ use crate::ops::route::{self, Wish};
 use crate::ops::run::checks::CheckPlan;
 use crate::ops::run::choose::{self, Choice};
 use crate::ops::run::finish::{self, Sealed};
-use crate::ops::run::heartbeat::{Beat, Heart};
+use crate::ops::run::heartbeat::{Account, Beat, Heart};
+use crate::ops::run::ledger::Ledger;
 use crate::ops::run::signals::Signals;
 use crate::ops::run::start::{self, Order, Origin, Started};
 use crate::ops::run::stopped::{self, Cause};
 use crate::ops::run::world::{World, environment};
-use crate::ops::run::{adopt, failpoint, fence, place, recover, work};
+use crate::ops::run::{adopt, failpoint, fence, place, recover, resume, work};
 use crate::ops::{agents, credentials, lease, trust};
 use crate::policy::{self, PolicyState};
 use crate::process::supervise::{CancelToken, StopReason};
@@ -63,6 +65,7 @@ pub(super) struct Live<'a> {
     pub(super) started: &'a Started,
     pub(super) dir: PathBuf,
     pub(super) cancel: CancelToken,
+    pub(super) ledger: Arc<Ledger>,
 }
 
 /// Runs a task by an agent. Runs of supervisors that died are recovered first. Where the agent's provider refuses it and somebody is
@@ -71,6 +74,7 @@ pub fn run(world: &World, store: &mut SqliteStore, which: &Which, agent_name: Op
     trust::require(&world.root, &world.location.common_dir, "this run")?;
     let repo = world.repo()?;
     recover::dead_runs(world, store, &repo)?;
+    resume::sweep(world, store)?;
     place::refuse_full_disk(world)?;
     let origin = origin(world, &repo)?;
     let policy = base_policy(world, &repo, &origin)?;
@@ -150,14 +154,27 @@ impl Stage<'_> {
         let cancel = CancelToken::new();
         let _signals = Signals::listen(cancel.clone())?;
         let is_left = |run: &RunId| adopt::is_left(&world.run_dir(run));
+        let session_of = |last: &Run| resume::session_of(world, repo, connector.describe(), agent, last);
         let cx = world.cx_as(policy, actor.clone())?;
         let routed = &route::routed(&choice.trace);
         let config = &world.config;
-        let order = Order { which: &which, agent, routed, config, origin, ttl_ms, is_left: &is_left };
+        let order =
+            Order { which: &which, agent, routed, config, origin, ttl_ms, is_left: &is_left, session_of: &session_of };
         let started = start::start(store, &cx, &order)?;
         choice.trace.warnings.iter().for_each(|warning| world.say(&format!("warning: {warning}")));
         let dir = world.run_dir(&started.run.id);
-        let live = Live { world, repo, policy, agent, connector, actor, started: &started, dir, cancel };
+        let live = Live {
+            world,
+            repo,
+            policy,
+            agent,
+            connector,
+            actor,
+            started: &started,
+            dir,
+            cancel,
+            ledger: Arc::default(),
+        };
         live.see_through(store, &choice.trace)
     }
 }
@@ -168,6 +185,9 @@ impl Live<'_> {
         let agent = &self.agent.name;
         let instead = trace.fallback_of.as_ref().map_or(String::new(), |first| format!(" in place of {first}"));
         self.world.say(&format!("run {}: {agent}{instead} on branch {}", run.id, run.branch));
+        if let Some(resumed) = &run.resumed {
+            self.world.say(&format!("run {}: goes on with session {} of run {}", run.id, resumed.session, resumed.run));
+        }
         let heart = Heart::start(Beat {
             store: self.world.store_path(),
             cx: self.cx()?,
@@ -176,6 +196,13 @@ impl Live<'_> {
             every: self.world.config.defaults.heartbeat,
             ttl: self.world.config.defaults.run_ttl,
             cancel: self.cancel.clone(),
+            ledger: Arc::clone(&self.ledger),
+            on: Account {
+                run: run.id.clone(),
+                task: self.started.task.clone(),
+                agent: agent.to_string(),
+                config: self.world.config.clone(),
+            },
         });
         let told = self.tell_route(trace);
         let ended =

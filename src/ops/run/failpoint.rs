@@ -42,3 +42,16 @@ pub fn hit(step: &'static str) -> Result<(), crate::ops::refusal::OpError> {
 pub fn hit(_step: &'static str) -> Result<(), crate::ops::refusal::OpError> {
     Ok(())
 }
+
+/// A shorter silence than minutes can say, where a test asks for one in milliseconds.
+#[cfg(feature = "test-fakes")]
+pub fn silence() -> Option<std::time::Duration> {
+    let ms = crate::base::env::text("AI_TEST_SILENCE_MS")?.parse().ok()?;
+    Some(std::time::Duration::from_millis(ms))
+}
+
+/// A release build knows minutes.
+#[cfg(not(feature = "test-fakes"))]
+pub fn silence() -> Option<std::time::Duration> {
+    None
+}

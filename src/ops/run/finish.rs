@@ -7,7 +7,7 @@ use crate::domain::budget::RunUsage;
 use crate::domain::decision::DecisionRecord;
 use crate::domain::event::Event;
 use crate::domain::evidence::{Evidence, EvidenceKind};
-use crate::domain::run::{RunEnd, Step};
+use crate::domain::run::{Run, RunEnd, Step};
 use crate::domain::verdict::{Cell, Freshness, Lifecycle, Outcome, PolicyVerdict, Verification};
 use crate::git::Oid;
 use crate::git::diff::{ChangedPath, Stats};
@@ -19,10 +19,11 @@ use crate::ops::run::agent::AgentEnd;
 use crate::ops::run::checks::Checked;
 use crate::ops::run::drive::{Live, Report};
 use crate::ops::run::evidence::{Filed, file_evidence};
+use crate::ops::run::judge::Changed;
 use crate::ops::run::place::identity;
 use crate::ops::run::statement;
 use crate::ops::run::world::environment;
-use crate::ops::run::{failpoint, judge, ports};
+use crate::ops::run::{failpoint, judge, ports, resume};
 use crate::ops::{lease, lock};
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
@@ -76,7 +77,8 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
     failpoint::hit("evidence")?;
     let refused = matches!(findings.lifecycle, Lifecycle::Quota | Lifecycle::Auth);
     let paused_until_ms = judge::paused_until(&cx, &live.started.run, &findings.end).filter(|_| refused);
-    let end = run_end(&cx, &verdict, &findings.end, paused_until_ms);
+    let counted = counted_before(live, store, &findings.end)?;
+    let end = run_end(&cx, counted, &verdict, &findings.end, paused_until_ms);
     let ended = judge::Ended {
         task: &live.started.task,
         run: &live.started.run,
@@ -84,6 +86,7 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
         lifecycle: findings.lifecycle,
         end: &findings.end,
         summary: &verdict.summary,
+        changed: if findings.changed.is_empty() { Changed::Nothing } else { Changed::Something },
     };
     let after = judge::after(&cx, &ended);
     let decided = Event::Decided { record: Box::new(verdict.decision.clone()) };
@@ -99,19 +102,47 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
         Ok((tx.run(&live.started.run.id)?.ok_or_else(missing)?, cx::load(tx, &live.started.task.id)?))
     })?;
     failpoint::hit("judged")?;
+    tell_refusal(live, &run, findings.lifecycle);
     let Verdict { cell, outcome, summary, warnings, .. } = verdict;
     Ok(Report { run, task, cell, outcome, summary, dir: live.dir.clone(), warnings })
 }
 
-fn run_end(cx: &Cx, verdict: &Verdict, end: &AgentEnd, paused_until_ms: Option<i64>) -> RunEnd {
+/// A person who watches learns of it when it happens, whoever goes on with the task then.
+fn tell_refusal(live: &Live<'_>, run: &Run, lifecycle: Lifecycle) {
+    let why = match lifecycle {
+        Lifecycle::Quota => "its provider has refused for rate or quota",
+        Lifecycle::Auth => "its provider has refused its login",
+        _ => return,
+    };
+    let end = run.end.as_ref();
+    let wait = end.and_then(|end| Some(end.paused_until_ms? - end.at_ms)).map(crate::ops::refusal::seconds);
+    let wait = wait.map_or_else(String::new, |wait| format!("; it is left alone for {wait}"));
+    live.world.say(&format!("run {}: {}: {why}{wait}", run.id, run.agent));
+}
+
+/// What of the reported use stands with earlier runs: of the session that was continued, of the run whose work was taken up.
+fn counted_before(live: &Live<'_>, store: &mut SqliteStore, end: &AgentEnd) -> Result<RunUsage, OpError> {
+    let run = &live.started.run;
+    if let Some(adopted) = &run.adopted {
+        let lost = store.read(|tx| tx.run(adopted))?;
+        return Ok(lost.and_then(|lost| lost.end?.usage).unwrap_or_default());
+    }
+    let continued = run.resumed.as_ref().filter(|_| end.resume_refused.is_none());
+    Ok(continued.map_or_else(RunUsage::default, |resumed| resumed.used))
+}
+
+fn run_end(cx: &Cx, before: RunUsage, verdict: &Verdict, end: &AgentEnd, paused_until_ms: Option<i64>) -> RunEnd {
     RunEnd {
         at_ms: cx.now.wall_ms,
         cell: verdict.cell,
         outcome: verdict.outcome,
         summary: verdict.summary.clone(),
-        usage: end.result.usage.as_ref().map(RunUsage::from),
+        usage: end.result.usage.as_ref().map(|usage| RunUsage::from(usage).since(before)),
         paused_until_ms,
         budget: end.budget.clone(),
+        session: end.result.session_id.clone(),
+        resume_refused: end.resume_refused.clone(),
+        stall: end.stall.clone(),
     }
 }
 
@@ -177,6 +208,10 @@ fn look_closer(live: &Live<'_>, found: &Findings) -> Vec<String> {
         let shown: Vec<String> = outside.iter().take(10).cloned().collect();
         warnings.push(format!("outside the task's paths: {}", shown.join(", ")));
     }
+    if let (Some(from), Some(why)) = (&live.started.run.resumed, &found.end.resume_refused) {
+        warnings.push(format!("session {} of run {} was not continued: {why}", from.session, from.run));
+    }
+    warnings.extend(found.end.unwritten.iter().cloned());
     if found.end.leftovers > 0 {
         warnings.push(format!("the agent left {} processes behind, which were ended", found.end.leftovers));
     }
@@ -241,6 +276,8 @@ fn file_all(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result<Vec<
         (EvidenceKind::Log, "stderr", "stderr.log"),
         (EvidenceKind::Events, "events", "events.jsonl"),
         (EvidenceKind::Prompt, "prompt", "prompt.md"),
+        (EvidenceKind::Log, "refused stdout", resume::REFUSED[0].1),
+        (EvidenceKind::Log, "refused stderr", resume::REFUSED[1].1),
     ];
     for (kind, name, file) in logs {
         let path = live.dir.join(file);
@@ -276,7 +313,8 @@ fn write_summary(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result
         "diff": found.stats, "checks": found.checked.iter().map(|c| &c.result).collect::<Vec<_>>(), "process": agent,
         "ports": ports::of_run(&live.world.config, &live.dir, &run.worktree)?,
         "sandbox": end.sandbox.mode, "network": end.sandbox.network, "adopted": run.adopted,
-        "routing": run.routed, "budget": end.budget,
+        "routing": run.routed, "budget": end.budget, "resumed": run.resumed, "resume_refused": end.resume_refused,
+        "stall": end.stall, "held": end.held,
     });
     write_json(live, "run.json", &summary)
 }

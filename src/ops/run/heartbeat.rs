@@ -2,24 +2,31 @@
 //! the TTL stops its child itself, before anybody else can be granted the task.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::base::clock;
+use crate::config::Config;
+use crate::domain::budget::Level;
+use crate::domain::event::Event;
+use crate::domain::ids::RunId;
 use crate::domain::lease::Token;
+use crate::domain::task::Task;
 use crate::domain::time::Now;
 use crate::ops::cx::{Cx, commit};
-use crate::ops::lease;
 use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::ledger::{Ledger, Word};
+use crate::ops::{budget, lease};
 use crate::process::supervise::{CancelToken, StopReason};
+use crate::store::Tx;
 use crate::store::sqlite::{Access, SqliteStore};
-use std::sync::Arc;
 
 /// A beating heart; it stops when dropped.
 pub struct Heart {
-    stop: Option<Sender<()>>,
+    stop: Sender<Word>,
     thread: Option<JoinHandle<()>>,
     lost: Arc<AtomicBool>,
 }
@@ -38,20 +45,42 @@ pub struct Beat {
     pub every: Duration,
     /// The lease's length.
     pub ttl: Duration,
-    /// Stops the child when the lease is lost.
+    /// Stops the child when the lease is lost, or a budget used up.
     pub cancel: CancelToken,
+    /// What the run uses.
+    pub ledger: Arc<Ledger>,
+    /// Whose budgets those are.
+    pub on: Account,
 }
+
+/// Whom a run's use is held against.
+pub struct Account {
+    /// The run.
+    pub run: RunId,
+    /// Its task.
+    pub task: Task,
+    /// Its agent.
+    pub agent: String,
+    /// The project's budgets.
+    pub config: Config,
+}
+
+/// News are recorded at most so often, since each record is an event of the log.
+const PACE: Duration = Duration::from_secs(2);
 
 impl Heart {
     /// Starts beating.
     pub fn start(beat: Beat) -> Heart {
-        let (stop, stopped) = mpsc::channel::<()>();
+        let (stop, words) = mpsc::channel();
+        beat.ledger.listen(stop.clone());
         let lost = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&lost);
         let thread = std::thread::spawn(move || {
             let mut renewed_ms = clock::boot_ms();
             let mut store = None;
-            while stopped.recv_timeout(beat.every) == Err(RecvTimeoutError::Timeout) {
+            let mut last = Instant::now();
+            while wait(&words, last, beat.every) {
+                last = Instant::now();
                 match renew(&beat, &mut store) {
                     Ok(()) => renewed_ms = clock::boot_ms(),
                     Err(error) => {
@@ -66,7 +95,7 @@ impl Heart {
                 }
             }
         });
-        Heart { stop: Some(stop), thread: Some(thread), lost }
+        Heart { stop, thread: Some(thread), lost }
     }
 
     /// True once the lease is lost.
@@ -77,10 +106,23 @@ impl Heart {
 
 impl Drop for Heart {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        // It may have ended by itself.
+        let _heard = self.stop.send(Word::Stop);
         if let Some(thread) = self.thread.take() {
             // A panic of the thread has been printed; the lease simply lapses.
             let _ = thread.join();
+        }
+    }
+}
+
+/// Waits until it is time for the next beat: soon after news, else after the usual time. False when there is to be none.
+fn wait(words: &Receiver<Word>, last: Instant, every: Duration) -> bool {
+    let mut until = last + every;
+    loop {
+        match words.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(Word::News) => until = until.min(last + PACE),
+            Err(RecvTimeoutError::Timeout) => return true,
+            Ok(Word::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
         }
     }
 }
@@ -91,7 +133,24 @@ fn renew(beat: &Beat, store: &mut Option<SqliteStore>) -> Result<(), OpError> {
         Some(open) => open,
         None => SqliteStore::open(&beat.store, Access::Write)?,
     };
-    commit(&mut open, &cx, |tx, cx| lease::heartbeat(tx, cx, &beat.token, None))?;
+    let used_up = commit(&mut open, &cx, |tx, cx| {
+        lease::heartbeat(tx, cx, &beat.token, None)?;
+        settle(tx, cx, beat)
+    })?;
     *store = Some(open);
+    if let Some(level) = used_up {
+        beat.ledger.reach(level.name());
+        beat.cancel.cancel(StopReason::Limit(format!("budget {} is used up: {level}", level.name())));
+    }
     Ok(())
+}
+
+/// Records what the run has used since the last beat. Returns the budget that all runs together have used up.
+fn settle(tx: &mut dyn Tx, cx: &Cx, beat: &Beat) -> Result<Option<Level>, OpError> {
+    let on = &beat.on;
+    let recorded = tx.run(&on.run)?.and_then(|run| run.used);
+    if let Some(used) = beat.ledger.used().filter(|used| Some(*used) != recorded) {
+        cx.record(tx, &Event::RunUsed { run: on.run.clone(), used })?;
+    }
+    budget::used_up(tx, cx, &on.config, &on.task, &on.agent)
 }

@@ -113,7 +113,12 @@ fn check_note(checked: &Checked) -> String {
     let mut note = format!("check `{}` {}", checked.spec.name, result_text(&checked.result));
     for failure in checked.result.failures.iter().take(5) {
         let message: String = failure.message.chars().take(600).collect();
-        note.push_str(&format!("\n  {}: {}", failure.name, message.trim()));
+        match failure.name.starts_with("exit code ") {
+            // The line above has said so already.
+            true if message.trim().is_empty() => {}
+            true => note.push_str(&format!("\n  {}", message.trim())),
+            false => note.push_str(&format!("\n  {}: {}", failure.name, message.trim())),
+        }
     }
     note
 }
@@ -128,12 +133,15 @@ fn agent_words(end: &AgentEnd) -> String {
             StopReason::Limit(text) | StopReason::Other(text) => text.clone(),
         };
     }
+    if !end.stall.is_empty() {
+        return format!("stopped as stalled: {}", end.stall.join(", "));
+    }
     if let Some(trouble) = end.end.trouble() {
         return trouble;
     }
     match &end.result.outcome {
         StreamOutcome::Failed { message, .. } | StreamOutcome::Auth { message } => message.clone(),
-        StreamOutcome::Quota { .. } => "the provider asks to come back later".to_owned(),
+        StreamOutcome::Quota { .. } => "rate limit or quota: the provider asks to come back later".to_owned(),
         StreamOutcome::Refused { denials } => format!("{} tool calls were denied", denials.len()),
         StreamOutcome::Truncated => "its output ended without a result".to_owned(),
         StreamOutcome::NoResult => "its output was not understood".to_owned(),
@@ -155,9 +163,31 @@ pub struct Ended<'a> {
     pub end: &'a AgentEnd,
     /// For people and the next prompt.
     pub summary: &'a str,
+    /// It changed something, which stands on its branch.
+    pub changed: Changed,
+}
+
+/// Whether a run left anything on its branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// It did.
+    Something,
+    /// It did not.
+    Nothing,
 }
 
 impl Ended<'_> {
+    /// The note for the next attempt: why this one did not get to its end, and where to find what it had done.
+    fn with_its_work(&self) -> String {
+        let cut_off = matches!(self.outcome, Outcome::Retry | Outcome::RetryUncounted | Outcome::Environment);
+        match (cut_off, self.changed) {
+            (true, Changed::Something) => {
+                format!("{}; what it had done stands on {}", self.summary.trim_end_matches('.'), self.run.branch)
+            }
+            _ => self.summary.to_owned(),
+        }
+    }
+
     /// Its provider refused it, and somebody is configured to take over: then neither pause nor person is needed.
     fn has_relief(&self) -> bool {
         let refused = matches!(self.lifecycle, Lifecycle::Quota | Lifecycle::Auth);
@@ -175,16 +205,19 @@ impl Ended<'_> {
 pub fn after(cx: &Cx, ended: &Ended<'_>) -> After {
     let (task, summary) = (ended.task, ended.summary);
     let now = cx.now.wall_ms;
-    let note = || Some(Note { at_ms: now, by: cx.actor.clone(), text: summary.to_owned() });
+    let said = |text: String| Some(Note { at_ms: now, by: cx.actor.clone(), text });
+    let note = || said(ended.with_its_work());
+    // Whoever goes on wants to know of what is there; that nothing is there says the run itself.
+    let left = || if ended.changed == Changed::Something { note() } else { None };
     let hold = |reason: String| Hold { kind: BlockReason::Hold, reason, since_ms: now };
     let again = |attempt, not_before_ms, note| After::Requeue { attempt, not_before_ms, note };
     let max = task.max_attempts.unwrap_or(cx.rules.max_attempts);
     match ended.outcome {
         Outcome::ReadyForReview | Outcome::NeedsApproval | Outcome::Unverified | Outcome::NeedsRecheck => After::Review,
         Outcome::Environment if ended.lifecycle == Lifecycle::Finished => After::Review,
-        Outcome::Environment | Outcome::RetryUncounted if ended.has_relief() => again(Attempt::Free, None, None),
+        Outcome::Environment | Outcome::RetryUncounted if ended.has_relief() => again(Attempt::Free, None, left()),
         Outcome::Environment => After::Hold { hold: hold(summary.to_owned()), attempt: Attempt::Free },
-        Outcome::RetryUncounted => again(Attempt::Free, paused_until(cx, ended.run, ended.end), None),
+        Outcome::RetryUncounted => again(Attempt::Free, paused_until(cx, ended.run, ended.end), left()),
         _ if ended.was_interrupted() => again(Attempt::Free, None, note()),
         _ if task.attempts + 1 >= max => {
             After::Fail { reason: format!("{} attempts are used up; the last: {summary}", task.attempts + 1) }

@@ -66,6 +66,18 @@ pub fn prepare(world: &World, repo: &Repo, run: &Run) -> Result<(Slot, Shadow), 
     Err(Refusal::Conflict(text).into())
 }
 
+/// Puts the files of an interrupted run into the slot of the one that goes on with its session.
+pub fn bring_work(repo: &Repo, run: &Run, slot: &Slot, shadow: &Shadow) -> Result<(), OpError> {
+    let work = run.resumed.as_ref().and_then(|resumed| resumed.work.as_deref());
+    let (Some(work), Some(base)) = (work, run.base.as_deref()) else { return Ok(()) };
+    let tree = |commit: &str| {
+        let commit = Oid::parse(commit).map_err(environment)?;
+        repo.tree_of(&commit).map_err(environment)
+    };
+    let (base, work) = (tree(base)?, tree(work)?);
+    shadow.bring(&slot.path, &base, &work).map_err(environment)
+}
+
 /// Where work goes that is found in a slot and belongs to no lost run.
 const SLOT_RESCUES: &str = "refs/ai/rescue/slot/";
 /// One thing in the way after the other; more than a few are a loop.
@@ -214,6 +226,6 @@ pub fn rescue_slot(world: &World, repo: &Repo, slot: &str, last: Option<&Run>) -
     pool.rescue(slot, base.as_ref(), &shadow, &save).map_err(environment)
 }
 
-fn rescue_ref(run: &RunId) -> String {
+pub(super) fn rescue_ref(run: &RunId) -> String {
     format!("refs/ai/rescue/{}/{}", run.task(), run.epoch())
 }

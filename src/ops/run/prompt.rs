@@ -11,6 +11,19 @@ pub struct Around<'a> {
     pub checks: &'a [(String, String)],
     /// Files of the project that agents should read.
     pub pointers: &'a [&'a str],
+    /// What of an interrupted attempt the agent finds.
+    pub found: Found,
+}
+
+/// What an agent finds of an attempt that was interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing: it starts from the base.
+    Nothing,
+    /// The files, without the session in which they were written.
+    Work,
+    /// Its own session, and the files of it.
+    OwnSession,
 }
 
 /// Files that projects keep for agents; those that exist are named in the prompt.
@@ -27,6 +40,7 @@ pub fn assemble(task: &Task, around: &Around<'_>) -> String {
     if !task.body.trim().is_empty() {
         out.push_str(&format!("\n{}\n", task.body.trim()));
     }
+    section(&mut out, "Where you are", found(around.found));
     section(&mut out, "What you may change", &paths(task));
     section(&mut out, "How the result is judged", &judged(around.checks));
     section(&mut out, "Earlier attempts", &earlier(task));
@@ -42,6 +56,19 @@ pub fn assemble(task: &Task, around: &Around<'_>) -> String {
 fn section(out: &mut String, title: &str, text: &str) {
     if !text.is_empty() {
         out.push_str(&format!("\n## {title}\n\n{text}\n"));
+    }
+}
+
+fn found(found: Found) -> &'static str {
+    match found {
+        Found::Nothing => "",
+        Found::Work => {
+            "An earlier attempt was interrupted. What it had changed stands in the current directory; look at it, and go on from there."
+        }
+        Found::OwnSession => {
+            "You were interrupted in the middle of this task. Your files are as you left them; go on where you were. The task is \
+             given again in full, with what has been noted since."
+        }
     }
 }
 

@@ -108,6 +108,8 @@ fn setup(
         env: child_environment(&live.world.env, &runs.env_pass, ports),
         stdin: StdinSource::Null,
         run_id: Some(live.started.run.id.to_string()),
+        files: None,
+        cgroup: None,
         fence: None,
         limits: Limits { total: Some(SETUP_LIMIT), silence: None, grace: runs.grace, output_cap: 16 << 20 },
         stdout: OutputTo::File(log.clone()),

@@ -7,9 +7,9 @@ use crate::domain::run::{ProcessRef, Run, Step};
 use crate::git::Repo;
 use crate::ops::cx::{self, commit};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::stop;
 use crate::ops::run::stopped::{self, Cause, Kept};
 use crate::ops::run::world::{World, environment};
+use crate::ops::run::{held, resume, stop};
 use crate::process::guard::kill_leftovers;
 use crate::process::identity::{Liveness, ProcessIdentity};
 use crate::store::sqlite::SqliteStore;
@@ -99,12 +99,14 @@ pub(super) fn identity(supervisor: &ProcessRef) -> ProcessIdentity {
 
 /// Ends what is left of a run whose supervisor is dead, saves its work and gives its task back.
 fn recover(world: &World, store: &mut SqliteStore, repo: &Repo, run: Run) -> Result<Recovered, OpError> {
-    let left = kill_leftovers(run.id.as_str(), world.config.runs.grace).map_err(environment)?;
+    let mut left = kill_leftovers(run.id.as_str(), world.config.runs.grace).map_err(environment)?;
+    left.ended += held::end(&world.run_dir(&run.id));
     if !left.survivors.is_empty() {
         let pids: Vec<i32> = left.survivors.iter().map(|p| p.pid).collect();
         let text = format!("processes {pids:?} of run {} cannot be ended, so its task stays where it is", run.id);
         return Err(Refusal::Environment(text).into());
     }
+    resume::rescue_home(world, &run.id)?;
     let kept = match run.step >= Step::Worktree {
         true => stopped::keep(world, repo, &run),
         false => Kept::Nothing,

@@ -9,7 +9,8 @@ use crate::domain::budget::Level;
 use crate::domain::event::Event;
 use crate::domain::ids::RunId;
 use crate::domain::lease::{Lease, Token};
-use crate::domain::run::{ProcessRef, Routed, Run, Step};
+use crate::domain::resume::{self, Next};
+use crate::domain::run::{ProcessRef, Resumed, Routed, Run, Step};
 use crate::domain::task::Task;
 use crate::ops::ask::{self, Question};
 use crate::ops::budget;
@@ -58,11 +59,13 @@ pub struct Order<'a> {
     pub ttl_ms: i64,
     /// Whether the files of a lost run are there, so that it can be taken up.
     pub is_left: &'a dyn Fn(&RunId) -> bool,
+    /// The session of an interrupted run, where it is still there and can be continued.
+    pub session_of: &'a dyn Fn(&Run) -> Option<Resumed>,
 }
 
 /// Claims the task and records the run.
 pub fn start(store: &mut SqliteStore, cx: &Cx, order: &Order<'_>) -> Result<Started, OpError> {
-    let Order { which, agent, routed, config, origin, ttl_ms, is_left } = *order;
+    let Order { which, agent, routed, config, origin, ttl_ms, is_left, session_of } = *order;
     let supervisor = this_process()?;
     claim::record_lapses(store, cx, which)?;
     commit(store, cx, |tx, cx| {
@@ -76,9 +79,17 @@ pub fn start(store: &mut SqliteStore, cx: &Cx, order: &Order<'_>) -> Result<Star
         question.resource.tool = Some(agent.name.to_string());
         question.facts.runs_alive = u32::try_from(tx.active_runs()?.len()).ok();
         ask::or_refuse(tx, cx, question)?;
+        let adopted = adoptable(tx, &claimed.task, origin)?.filter(|run| is_left(run));
+        let taken = slots_taken(tx)?;
+        let last = match adopted {
+            None => interrupted(tx, &claimed.task, agent, origin)?.filter(|last| !taken.contains(&last.worktree)),
+            Some(_) => None,
+        };
+        let going_on = last.and_then(|last| Some((session_of(&last)?, last.worktree)));
+        let (resumed, slot) = going_on.unzip();
         let run = Run {
             branch: format!("ai/{}/{}", claimed.task.id, claimed.lease.epoch),
-            worktree: free_slot(tx)?,
+            worktree: slot.unwrap_or_else(|| free_slot(&taken)),
             task: claimed.task.id.clone(),
             agent: agent.name.to_string(),
             connector: agent.connector.to_string(),
@@ -90,7 +101,9 @@ pub fn start(store: &mut SqliteStore, cx: &Cx, order: &Order<'_>) -> Result<Star
             step: Step::Claimed,
             tree: None,
             commit: None,
-            adopted: adoptable(tx, &claimed.task, origin)?.filter(|run| is_left(run)),
+            adopted,
+            resumed,
+            used: None,
             routed: Some(routed.clone()),
             accepting: None,
             end: None,
@@ -124,14 +137,29 @@ fn refuse_full(tx: &mut dyn Tx, _cx: &Cx, agent: &Agent) -> Result<(), OpError> 
     }
 }
 
-/// The first slot of the pool that no active run works in.
-fn free_slot(tx: &mut dyn Tx) -> Result<String, OpError> {
-    let taken: BTreeSet<String> = tx.active_runs()?.into_iter().map(|run| run.worktree).collect();
+/// The slots of the pool in which somebody works.
+fn slots_taken(tx: &mut dyn Tx) -> Result<BTreeSet<String>, OpError> {
+    Ok(tx.active_runs()?.into_iter().map(|run| run.worktree).collect())
+}
+
+/// The first slot of the pool that is not taken.
+fn free_slot(taken: &BTreeSet<String>) -> String {
     let mut n = 1;
     while taken.contains(&format!("w{n}")) {
         n += 1;
     }
-    Ok(format!("w{n}"))
+    format!("w{n}")
+}
+
+/// The last run of this task, where this agent was interrupted in it and starts from the same commit again.
+fn interrupted(tx: &mut dyn Tx, task: &Task, agent: &Agent, origin: &Origin) -> Result<Option<Run>, OpError> {
+    let next = Next {
+        agent: agent.name.as_str(),
+        connector: agent.connector.as_str(),
+        model: agent.model.as_deref(),
+        base: origin.base.as_deref(),
+    };
+    Ok(tx.runs(&task.id)?.pop().filter(|last| resume::may_continue(last, &next)))
 }
 
 /// The lost run of this task whose snapshot can be taken up: its agent had ended, nobody has said anything since, and the base is the

@@ -38,6 +38,7 @@ pub(super) fn statement(
         "base": run.base, "branch": run.branch, "verdict": cell, "checks": checks, "decision": decision.id,
         "policyDigest": decision.policy_digest, "sandbox": found.end.sandbox.mode,
         "network": found.end.sandbox.network, "startedMs": run.started_ms,
+        "resumed": run.resumed, "resumeRefused": found.end.resume_refused,
     });
     canonical(&serde_json::json!({
         "_type": "https://in-toto.io/Statement/v1",

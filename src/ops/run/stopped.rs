@@ -68,9 +68,7 @@ pub enum Cause {
 
 /// Ends the run in the store, unless it has ended. Not fenced: a run that lost its lease ends for itself alone.
 pub fn end(tx: &mut dyn Tx, cx: &Cx, run: &Run, cause: Cause, summary: &str, kept: &Kept) -> Result<(), OpError> {
-    if tx.run(&run.id)?.is_none_or(|now| now.end.is_some()) {
-        return Ok(());
-    }
+    let Some(now) = tx.run(&run.id)?.filter(|now| now.end.is_none()) else { return Ok(()) };
     let text = format!("{summary}{}", kept.clause());
     let cell = Cell {
         lifecycle: Lifecycle::Lost,
@@ -83,9 +81,12 @@ pub fn end(tx: &mut dyn Tx, cx: &Cx, run: &Run, cause: Cause, summary: &str, kep
         cell,
         outcome: Outcome::RetryUncounted,
         summary: text.clone(),
-        usage: None,
+        usage: now.used,
         paused_until_ms: None,
         budget: None,
+        session: None,
+        resume_refused: None,
+        stall: Vec::new(),
     };
     let note = (*kept != Kept::Nothing).then(|| note(cx, &cx.actor, &text));
     let then = match cause {

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::fs;
+use crate::connector::launch::Session;
 use crate::domain::event::Event;
-use crate::domain::run::Step;
+use crate::domain::run::{Resumed, Step};
 use crate::domain::sandbox::{Mode, Network};
 use crate::domain::trailer::{self, Trailers};
 use crate::domain::verdict::Lifecycle;
@@ -25,7 +26,7 @@ use crate::ops::run::finish::{Findings, Sealed};
 use crate::ops::run::gate::PolicyGate;
 use crate::ops::run::place::{self, identity};
 use crate::ops::run::world::environment;
-use crate::ops::run::{adopt, failpoint, fence, judge, prompt, provision, trespass};
+use crate::ops::run::{adopt, failpoint, fence, judge, prompt, provision, resume, trespass};
 use crate::ops::tokens;
 use crate::store::sqlite::SqliteStore;
 
@@ -52,7 +53,8 @@ pub(super) fn findings(live: &Live<'_>, store: &mut SqliteStore) -> Result<Findi
     let (slot, shadow) = place::prepare(live.world, live.repo, &live.started.run)?;
     keep_token(live, &slot)?;
     failpoint::hit("worktree")?;
-    write_prompt(live, &slot)?;
+    place::bring_work(live.repo, &live.started.run, &slot, &shadow)?;
+    write_prompt(live, &slot, resume::session(&live.started.run))?;
     let taken_up = adopt::take_up(live, store, &shadow)?;
     if taken_up.is_none() {
         provision::provision(live, store, &slot)?;
@@ -86,11 +88,16 @@ fn keep_token(live: &Live<'_>, slot: &Slot) -> Result<(), OpError> {
     tokens::keep(&slot.admin, &live.started.token).map_err(environment)
 }
 
-fn write_prompt(live: &Live<'_>, slot: &Slot) -> Result<(), OpError> {
+fn write_prompt(live: &Live<'_>, slot: &Slot, session: Session<'_>) -> Result<(), OpError> {
     let plans = CheckPlan::of(&live.started.task, &live.world.config)?;
     let checks: Vec<(String, String)> =
         plans.iter().map(|plan| (plan.spec.name.to_string(), plan.command_text())).collect();
-    let around = prompt::Around { checks: &checks, pointers: &prompt::pointers(&slot.path) };
+    let found = match (&live.started.run.resumed, session) {
+        (Some(_), Session::Resume(_)) => prompt::Found::OwnSession,
+        (Some(Resumed { work: Some(_), .. }), _) => prompt::Found::Work,
+        _ => prompt::Found::Nothing,
+    };
+    let around = prompt::Around { checks: &checks, pointers: &prompt::pointers(&slot.path), found };
     let text = live.world.redactor.redact_text(&prompt::assemble(&live.started.task, &around));
     fs::write_private(&live.dir.join("prompt.md"), text.as_bytes()).map_err(environment)
 }
@@ -140,6 +147,27 @@ fn agent_step(
     own: Option<&Quarantine>,
     network: Network,
 ) -> Result<AgentEnd, OpError> {
+    let worktree = slot.path.canonicalize().map_err(environment)?;
+    let mut gate = PolicyGate { live, store, worktree };
+    let mut ask = |session| one_session(live, &mut gate, slot, own, network, session);
+    let session = resume::session(&live.started.run);
+    let end = ask(session)?;
+    let (Session::Resume(id), Some(why)) = (session, resume::refusal(&end)) else { return Ok(end) };
+    let why = live.world.redactor.redact_text(&why);
+    live.world.say(&format!("run {}: session {id} was not continued ({why}); a fresh one begins", live.started.run.id));
+    resume::set_logs_aside(&live.dir)?;
+    write_prompt(live, slot, Session::New)?;
+    Ok(AgentEnd { resume_refused: Some(why), ..ask(Session::New)? })
+}
+
+fn one_session(
+    live: &Live<'_>,
+    gate: &mut PolicyGate<'_, '_>,
+    slot: &Slot,
+    own: Option<&Quarantine>,
+    network: Network,
+    session: Session<'_>,
+) -> Result<AgentEnd, OpError> {
     let prompt = fs::read_text(&live.dir.join("prompt.md"), 64 << 20).map_err(environment)?;
     let step = AgentStep {
         agent: live.agent,
@@ -153,9 +181,10 @@ fn agent_step(
         token: &live.started.token,
         limits: &live.policy.limits(),
         budget: &live.started.budget,
+        session,
+        ledger: &live.ledger,
     };
-    let worktree = slot.path.canonicalize().map_err(environment)?;
-    run_agent(live.world, &step, &mut PolicyGate { live, store, worktree }, &live.cancel)
+    run_agent(live.world, &step, gate, &live.cancel)
 }
 
 /// The supervisor's own look at the tree, and the commit of it on the run's branch.

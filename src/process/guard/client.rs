@@ -10,6 +10,7 @@ use std::process::{ExitStatus, Stdio};
 
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
+use crate::process::cgroup::{Cgroup, Inside};
 use crate::process::guard::adopted::{self, Registered};
 use crate::process::guard::protocol::{Launch, Report};
 use crate::process::identity::ProcessIdentity;
@@ -25,21 +26,35 @@ pub(in crate::process) struct Keeper {
     line: UnixStream,
     identity: Option<ProcessIdentity>,
     wrapped: Wrapped,
+    cgroup: Option<Cgroup>,
     status: Option<ExitStatus>,
     _registered: Registered,
 }
 
 impl Keeper {
     /// Starts `launch` under a keeper with exactly the environment `env`, within `fence`.
-    pub fn start(launch: &Launch, env: &[(OsString, OsString)], fence: Option<&Fence>) -> io::Result<Self> {
+    pub fn start(
+        launch: &Launch,
+        env: &[(OsString, OsString)],
+        fence: Option<&Fence>,
+        cgroup: Option<&Cgroup>,
+    ) -> io::Result<Self> {
         adopted::become_reaper()?;
         let (line, theirs) = UnixStream::pair()?;
         let words = fence.and_then(|fence| command_line(fence, &real_program()));
         let wrapped = if words.is_some() { Wrapped::Yes } else { Wrapped::No };
         let words = words.unwrap_or_else(|| vec![program().into()]);
-        let (child, registered) = adopted::register(|| spawn(&words, launch, env, theirs))?;
+        let start = || adopted::register(|| spawn(&words, launch, env, theirs));
+        let (started, cgroup) = match cgroup {
+            None => (start(), None),
+            Some(group) => {
+                let (started, inside) = group.start(start);
+                (started, (inside == Inside::Yes).then(|| group.clone()))
+            }
+        };
+        let (child, registered) = started?;
         let identity = child.id().and_then(|pid| ProcessIdentity::of(i32::try_from(pid).ok()?));
-        Ok(Self { child, line, identity, wrapped, status: None, _registered: registered })
+        Ok(Self { child, line, identity, wrapped, cgroup, status: None, _registered: registered })
     }
 
     /// The keeper process; `None` if it had ended before it could be looked at.
@@ -67,6 +82,11 @@ impl Keeper {
     pub async fn wait(&mut self) {
         // An error means that there is nothing to wait for.
         self.status = self.child.wait().await.ok();
+    }
+
+    /// Ends what is left in the cgroup after the keeper has ended. Returns how many processes that were.
+    pub fn end_cgroup(&mut self) -> usize {
+        self.cgroup.take().map_or(0, |group| group.end())
     }
 
     /// Why no keeper ever began, where it was started by a sandbox that could not be made.

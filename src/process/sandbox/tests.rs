@@ -59,6 +59,8 @@ impl Scene {
             env: vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into()), ("D".into(), self.path("").into())],
             stdin: StdinSource::Null,
             run_id: Some(format!("fence.{}", random_text(12))),
+            files: None,
+            cgroup: None,
             fence: Some(fence),
             limits: Limits { total: Some(total), grace: Duration::from_secs(2), ..Limits::default() },
             stdout: OutputTo::Memory,

@@ -35,17 +35,20 @@ pub(super) struct Ending {
     pub exit: Option<Exit>,
     pub leftovers: usize,
     pub survivors: Vec<i32>,
+    pub stall: Vec<String>,
 }
 
 impl Ending {
     pub fn of(end: End) -> Self {
-        Self { end, exit: None, leftovers: 0, survivors: Vec::new() }
+        Self { end, exit: None, leftovers: 0, survivors: Vec::new(), stall: Vec::new() }
     }
 }
 
 /// Why `ai` ended the command.
 pub(super) enum Stop {
     Timeout(Timeout),
+    /// For these signs.
+    Stall(Vec<String>),
     Cancel(StopReason),
     /// All is said, and it stayed.
     Dismiss,
@@ -65,10 +68,15 @@ pub(super) fn ending(report: Option<Report>, stop: Option<Stop>, fallen: Fallen)
         Some(Report::Ended { exit, stopped, leftovers, survivors }) => (exit, stopped, leftovers, survivors),
         None => (None, None, fallen.ended, fallen.survivors),
     };
+    let mut stall = Vec::new();
     let end = match (exit, stopped, stop) {
         (Some(Exit::Code(code)), None, _) => End::Exited(code),
         (Some(Exit::Signal(signal)), None, _) => End::Signaled(signal),
         (_, _, Some(Stop::Timeout(kind))) => End::TimedOut(kind),
+        (_, _, Some(Stop::Stall(signs))) => {
+            stall = signs;
+            End::TimedOut(Timeout::Silence)
+        }
         (_, _, Some(Stop::Cancel(reason))) => End::Cancelled(reason),
         (_, _, Some(Stop::Dismiss)) => End::Dismissed,
         (_, Some(StopCause::Signal(signal)), None) => {
@@ -76,7 +84,7 @@ pub(super) fn ending(report: Option<Report>, stop: Option<Stop>, fallen: Fallen)
         }
         (_, _, None) => End::KeeperLost,
     };
-    Ending { end, exit, leftovers, survivors }
+    Ending { end, exit, leftovers, survivors, stall }
 }
 
 /// Everything together.
@@ -92,6 +100,7 @@ pub(super) fn outcome(started: Started, captures: Captures, ending: Ending) -> O
         stderr: captures.stderr.into_stats(),
         leftovers: ending.leftovers,
         survivors: ending.survivors,
+        stall: ending.stall,
         oom: if oom_rose && killed { OomHint::Likely } else { OomHint::None },
     }
 }

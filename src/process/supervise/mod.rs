@@ -7,6 +7,7 @@ mod ending;
 mod outcome;
 mod run;
 mod spec;
+mod stillness;
 #[cfg(test)]
 mod tests;
 mod voice;

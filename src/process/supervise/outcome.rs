@@ -32,6 +32,9 @@ pub struct Outcome {
     pub survivors: Vec<i32>,
     /// Whether the kernel may have killed it for want of memory.
     pub oom: OomHint,
+    /// The signs by which it was found to have stalled.
+    #[serde(default)]
+    pub stall: Vec<String>,
 }
 
 /// How a command came to its end.
@@ -81,7 +84,7 @@ impl Exit {
 pub enum Timeout {
     /// The whole run took too long.
     Total,
-    /// Nothing was printed for too long.
+    /// It has stalled.
     Silence,
 }
 

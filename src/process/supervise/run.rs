@@ -50,7 +50,7 @@ pub async fn supervise(
     // The pipe stands before the keeper opens it.
     let begun = launch(spec).and_then(|order| {
         let voice = voice(spec)?;
-        Ok((voice, Keeper::start(&order, &environment(spec), spec.fence.as_ref())?))
+        Ok((voice, Keeper::start(&order, &environment(spec), spec.fence.as_ref(), spec.cgroup.as_ref())?))
     });
     let mut outcome = match begun {
         Ok((voice, keeper)) => Watch::new(spec, captures, keeper, voice, started).see_out(observer, cancel).await,

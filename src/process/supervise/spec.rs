@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::stall::Standing;
 use crate::process::capture::Line;
+use crate::process::cgroup::Cgroup;
 use crate::process::identity::ProcessIdentity;
 use crate::process::sandbox::Fence;
 
@@ -21,6 +23,10 @@ pub struct SpawnSpec {
     pub stdin: StdinSource,
     /// The run for which this is started, if any; marks every process of it in its environment.
     pub run_id: Option<String>,
+    /// The files that it works on: changes to them are signs of work.
+    pub files: Option<PathBuf>,
+    /// Where its processes are held together; it is ended and removed with them.
+    pub cgroup: Option<Cgroup>,
     /// What it may reach; `None` is all that the user may.
     pub fence: Option<Fence>,
     /// When to end it.
@@ -56,7 +62,7 @@ pub enum OutputTo {
 pub struct Limits {
     /// Longest run; `None` is without end.
     pub total: Option<Duration>,
-    /// Longest time without a byte on either output; `None` is without end.
+    /// Longest time without a sign of work; `None` is without end. Silence alone is no proof: see [`crate::domain::stall`].
     pub silence: Option<Duration>,
     /// From `SIGTERM` to `SIGKILL`.
     pub grace: Duration,
@@ -87,6 +93,9 @@ pub trait Observer {
 
     /// A line of redacted output, without its end.
     fn line(&mut self, _stream: Stream, _line: Line<'_>) {}
+
+    /// It is suspected of having stalled, or works again; where it has stalled, it is about to be ended.
+    fn standing(&mut self, _standing: &Standing) {}
 
     /// What the command is told, where its standard input is [`StdinSource::Talk`]. To be answered at once: everything waits.
     fn talk(&mut self, _heard: Heard<'_>) -> Saying {

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::domain::stall::Standing;
 use crate::process::capture::Capture;
 use crate::process::guard::{Keeper, Report, end_adopted, reap_adopted};
 use crate::process::signal::KILL_BOUND;
 use crate::process::supervise::ending::{Captures, Fallen, Started, Stop, ending, outcome};
 use crate::process::supervise::outcome::{Outcome, SpawnFailure, SpawnFailureKind, Timeout};
 use crate::process::supervise::spec::{Observer, SpawnSpec, Stream};
+use crate::process::supervise::stillness::Stillness;
 use crate::process::supervise::voice::Voice;
 use crate::process::supervise::{CancelToken, StopReason};
 
@@ -53,6 +55,8 @@ pub(super) struct Watch<'a> {
     report: Option<Report>,
     fallen: Fallen,
     voice: Option<Voice>,
+    stillness: Option<Stillness>,
+    escaped: usize,
 }
 
 impl<'a> Watch<'a> {
@@ -64,6 +68,8 @@ impl<'a> Watch<'a> {
         started: Started,
     ) -> Self {
         let (stdout, stderr) = keeper.take_output();
+        let root = keeper.identity().map(|identity| identity.pid);
+        let still = |allowed| Stillness::new(allowed, root, spec.files.clone(), started.at);
         Self {
             spec,
             captures,
@@ -77,6 +83,8 @@ impl<'a> Watch<'a> {
             report: None,
             fallen: Fallen::default(),
             voice,
+            stillness: spec.limits.silence.map(still),
+            escaped: 0,
         }
     }
 
@@ -102,7 +110,8 @@ impl<'a> Watch<'a> {
         }
         self.captures.stdout.finish(&mut |line| observer.line(Stream::Stdout, line));
         self.captures.stderr.finish(&mut |line| observer.line(Stream::Stderr, line));
-        let ending = ending(self.report, self.stop, self.fallen);
+        let mut ending = ending(self.report, self.stop, self.fallen);
+        ending.leftovers += self.escaped;
         outcome(self.started, self.captures, ending)
     }
 
@@ -130,9 +139,9 @@ impl<'a> Watch<'a> {
         match self.phase {
             Phase::Running => {
                 let total = limits.total.and_then(|limit| self.started.at.checked_add(limit));
-                let silence = limits.silence.and_then(|limit| self.last_output.checked_add(limit));
+                let look = self.stillness.as_ref().map(Stillness::next);
                 let dismissal = self.voice.as_ref().and_then(|voice| voice.dismissal(limits.grace));
-                total.into_iter().chain(silence).chain(dismissal).min()
+                total.into_iter().chain(look).chain(dismissal).min()
             }
             Phase::Stopping { since } => since.checked_add(limits.grace + KILL_BOUND + KEEPER_SLACK),
             Phase::Ended { since } => Some(since + DRAIN),
@@ -142,11 +151,9 @@ impl<'a> Watch<'a> {
     fn pass_deadline(&mut self, observer: &mut dyn Observer) {
         match self.phase {
             Phase::Running => {
-                let over = |limit: Option<Duration>| limit.is_some_and(|limit| self.started.at.elapsed() >= limit);
-                let kind = if over(self.spec.limits.total) { Timeout::Total } else { Timeout::Silence };
-                // Once all is said, no limit can make it a failure any more.
-                let is_over = self.voice.as_ref().is_some_and(Voice::is_over);
-                self.begin_stop(if is_over { Stop::Dismiss } else { Stop::Timeout(kind) }, observer);
+                if let Some(stop) = self.reason_to_stop(observer) {
+                    self.begin_stop(stop, observer);
+                }
             }
             Phase::Stopping { .. } => {
                 // It is stuck. What it kept falls to us, and `hear_report` ends it.
@@ -158,6 +165,30 @@ impl<'a> Watch<'a> {
                 self.stderr.give_up(&mut self.captures.stderr);
             }
         }
+    }
+
+    /// Whether the moment that has come ends the command; it may have been time for a look only.
+    fn reason_to_stop(&mut self, observer: &mut dyn Observer) -> Option<Stop> {
+        let limits = &self.spec.limits;
+        let now = Instant::now();
+        let stalled = match &mut self.stillness {
+            Some(stillness) if now >= stillness.next() => {
+                let news = stillness.look(now.duration_since(self.last_output), now);
+                news.iter().for_each(|standing| observer.standing(standing));
+                match news {
+                    Some(Standing::Stalled(signs)) => Some(signs),
+                    _ => None,
+                }
+            }
+            _ => None,
+        };
+        let is_spent = limits.total.is_some_and(|limit| self.started.at.elapsed() >= limit);
+        // Once all is said, no limit can make it a failure any more.
+        if let Some(voice) = self.voice.as_ref().filter(|voice| voice.is_over()) {
+            let is_due = voice.dismissal(limits.grace).is_some_and(|at| now >= at);
+            return (is_due || is_spent || stalled.is_some()).then_some(Stop::Dismiss);
+        }
+        if is_spent { Some(Stop::Timeout(Timeout::Total)) } else { stalled.map(Stop::Stall) }
     }
 
     fn begin_stop(&mut self, stop: Stop, observer: &mut dyn Observer) {
@@ -203,6 +234,8 @@ impl<'a> Watch<'a> {
             let (ended, survivors) = end_adopted(since, self.spec.limits.grace).await;
             self.fallen = Fallen { ended, survivors };
         }
+        // Nothing should be there any more; what is has escaped the keeper.
+        self.escaped = self.keeper.end_cgroup();
         reap_adopted();
         self.phase = Phase::Ended { since: Instant::now() };
     }

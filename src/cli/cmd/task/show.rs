@@ -31,8 +31,9 @@ pub(super) fn run(args: &ShowArgs, context: &mut Context) -> Outcome {
         return Ok(exit::OK);
     }
     let cx = context.cx_for_reading()?;
+    let config = context.config()?.clone();
     let (task, gates, deps) = store.read(|tx| -> Result<_, OpError> {
-        let (task, gates) = why::why(tx, &cx, &args.id)?;
+        let (task, gates) = why::why(tx, &cx, &config, &args.id)?;
         let deps = tx.deps(&task.id)?;
         Ok((task, gates, deps))
     })?;

@@ -1,0 +1,288 @@
+//! A cgroup of its own for the processes of a run, where the kernel and the user's rights allow it.
+//!
+//! What is started in a cgroup stays in it, however often it forks and whatever it clears; writing `1` to `cgroup.kill` ends all of it
+//! in one stroke of the kernel. It is a net below the others of [`super::guard`]: where none can be made, nothing is missing but the
+//! certainty about a process that has escaped the keeper. Only version 2 is used, no controller is enabled, nothing is limited.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::base::fs::{self, FsError};
+use crate::base::{clock, id};
+use crate::process::identity::own_pid;
+use crate::process::signal::{KILL_BOUND, STEP};
+
+/// What the names of ours begin with.
+const PREFIX: &str = "ai-";
+/// Lists of processes and mounts are far below this.
+const CAP: u64 = 4 << 20;
+
+/// The files in which the kernel tells about cgroups. Others for tests.
+#[derive(Debug, Clone, Copy)]
+pub struct Kernel<'a> {
+    /// Lists what is mounted where.
+    pub mounts: &'a Path,
+    /// Names the cgroups of this process.
+    pub own: &'a Path,
+}
+
+impl Kernel<'static> {
+    /// That of this machine.
+    pub fn of_this_machine() -> Self {
+        Kernel { mounts: Path::new("/proc/self/mountinfo"), own: Path::new("/proc/self/cgroup") }
+    }
+}
+
+/// Why there is no cgroup.
+#[derive(Debug, thiserror::Error)]
+pub enum NoCgroup {
+    /// The kernel has no version 2, or it is mounted nowhere.
+    #[error("cgroup v2 is not mounted")]
+    NotMounted,
+    /// The kernel is older than 5.14.
+    #[error("this kernel cannot kill a cgroup")]
+    NoKill,
+    /// None can be made where this process is.
+    #[error("no cgroup can be made below the own one: {0}")]
+    NotDelegated(#[source] FsError),
+    /// A process cannot be put into it.
+    #[error("no process can be put into a cgroup: {0}")]
+    NotMovable(#[source] FsError),
+}
+
+/// The cgroup of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cgroup {
+    dir: PathBuf,
+    home: PathBuf,
+}
+
+impl Cgroup {
+    /// Makes one below that of this process.
+    ///
+    /// # Errors
+    /// Where that cannot be done here; nothing is left behind then.
+    pub fn make(kernel: Kernel<'_>, name: &str) -> Result<Cgroup, NoCgroup> {
+        let home = own_dir(kernel).ok_or(NoCgroup::NotMounted)?;
+        let dir = home.join(format!("{PREFIX}{name}-{}", id::random_text(6)));
+        fs::create_dir_all(&dir).map_err(NoCgroup::NotDelegated)?;
+        let made = Cgroup { dir, home };
+        if made.dir.join("cgroup.kill").exists() {
+            return Ok(made);
+        }
+        made.remove();
+        Err(NoCgroup::NoKill)
+    }
+
+    /// The one at `dir`, which a run has recorded; nothing where it is gone, or is none of ours.
+    pub fn recorded(dir: &Path) -> Option<Cgroup> {
+        let ours = dir.file_name()?.to_str()?.starts_with(PREFIX) && dir.join("cgroup.procs").is_file();
+        let home = dir.parent()?.to_owned();
+        ours.then(|| Cgroup { dir: dir.to_owned(), home })
+    }
+
+    /// Its directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Starts something in it: this process goes in, so that its child is there from its first moment on, and comes back.
+    ///
+    /// # Errors
+    /// What `start` says. A process that cannot go in starts its child outside; one that cannot come back leaves the cgroup alone for good.
+    pub(in crate::process) fn start<T>(&self, start: impl FnOnce() -> io::Result<T>) -> (io::Result<T>, Inside) {
+        if enter(&self.dir).is_err() {
+            return (start(), Inside::No);
+        }
+        let started = start();
+        match enter(&self.home) {
+            Ok(()) => (started, Inside::Yes),
+            Err(_) => (started, Inside::No),
+        }
+    }
+
+    /// The processes in it, those in cgroups below it included.
+    pub fn processes(&self) -> Vec<i32> {
+        let mut found = Vec::new();
+        let mut queue = vec![self.dir.clone()];
+        while let Some(dir) = queue.pop() {
+            let text = fs::read_text(&dir.join("cgroup.procs"), CAP).unwrap_or_default();
+            found.extend(text.lines().filter_map(|line| line.trim().parse::<i32>().ok()));
+            queue.extend(fs::list_dir(&dir).unwrap_or_default().into_iter().filter(|path| path.is_dir()));
+        }
+        found
+    }
+
+    /// Kills all that is in it, waits until nothing is, and removes it. Returns how many were killed. Never ends this process.
+    pub fn end(&self) -> usize {
+        let begun = Instant::now();
+        let first = self.processes();
+        while !self.processes().is_empty() && begun.elapsed() < KILL_BOUND && !self.processes().contains(&own_pid()) {
+            if fs::append(&self.dir.join("cgroup.kill"), b"1").is_err() {
+                break;
+            }
+            clock::pause(STEP);
+        }
+        self.remove();
+        first.len()
+    }
+
+    /// Removes it, and what was made below it. One in which something lives stays.
+    fn remove(&self) {
+        // A process that was killed a moment ago may still be on its way out.
+        let until = Instant::now() + Duration::from_millis(200);
+        while remove_tree(&self.dir).is_err() && Instant::now() < until && self.processes().is_empty() {
+            clock::pause(STEP);
+        }
+    }
+}
+
+/// Whether a child was started in the cgroup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::process) enum Inside {
+    /// It was, and only it and what it starts is.
+    Yes,
+    /// It was not, or this process is there as well.
+    No,
+}
+
+/// What can be had on this machine, tried once and taken back.
+pub fn probe() -> Result<(), NoCgroup> {
+    let made = Cgroup::make(Kernel::of_this_machine(), "probe")?;
+    // Going in and out is what every start does.
+    let moved = enter(&made.dir).and_then(|()| enter(&made.home));
+    made.remove();
+    moved.map_err(NoCgroup::NotMovable)
+}
+
+/// Puts this process into a cgroup.
+fn enter(dir: &Path) -> Result<(), FsError> {
+    fs::append(&dir.join("cgroup.procs"), own_pid().to_string().as_bytes())
+}
+
+fn remove_tree(dir: &Path) -> Result<(), FsError> {
+    for below in fs::list_dir(dir)?.into_iter().filter(|path| path.is_dir()) {
+        remove_tree(&below)?;
+    }
+    fs::remove_empty_dir(dir)
+}
+
+/// The directory of the cgroup in which this process is.
+fn own_dir(kernel: Kernel<'_>) -> Option<PathBuf> {
+    let text = fs::read_text(kernel.own, CAP).ok()?;
+    let own = text.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let mounts = fs::read_text(kernel.mounts, CAP).ok()?;
+    let (root, mount) = mounts.lines().find_map(mounted_at)?;
+    // A container may see only a part of the tree, from its root on.
+    let below = Path::new(own).strip_prefix(&root).ok()?;
+    Some(mount.join(below)).filter(|dir| dir.is_dir())
+}
+
+/// Root and place of a mount of version 2: `36 35 98:0 ROOT PLACE options - TYPE …`.
+fn mounted_at(line: &str) -> Option<(PathBuf, PathBuf)> {
+    let (left, right) = line.split_once(" - ")?;
+    let mut fields = left.split(' ').skip(3);
+    let (root, place) = (fields.next()?, fields.next()?);
+    let is_v2 = right.split(' ').next() == Some("cgroup2");
+    // A place with a space in it is written in octal; nobody mounts this there.
+    (is_v2 && !place.contains('\\')).then(|| (root.into(), place.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    /// A tree of files in the shape of a mounted one.
+    struct Fake {
+        dir: tempfile::TempDir,
+    }
+
+    impl Fake {
+        fn new(own: &str, root: &str) -> Fake {
+            let fake = Fake { dir: tempfile::tempdir().unwrap() };
+            let mount = fake.dir.path().join("mnt");
+            std::fs::create_dir_all(mount.join("user/me")).unwrap();
+            std::fs::write(mount.join("user/me/cgroup.procs"), "").unwrap();
+            let line = format!(
+                "30 20 0:1 / /proc rw - proc proc rw\n36 20 0:2 {root} {} rw - cgroup2 none rw\n",
+                mount.display()
+            );
+            std::fs::write(fake.dir.path().join("mounts"), line).unwrap();
+            std::fs::write(fake.dir.path().join("own"), format!("3:cpu:/x\n0::{own}\n")).unwrap();
+            fake
+        }
+
+        fn own_dir(&self) -> Option<PathBuf> {
+            let (mounts, own) = (self.dir.path().join("mounts"), self.dir.path().join("own"));
+            own_dir(Kernel { mounts: &mounts, own: &own })
+        }
+    }
+
+    #[test]
+    fn the_own_cgroup_is_found_in_the_mounts() {
+        let whole = Fake::new("/user/me", "/");
+        assert_eq!(whole.own_dir(), Some(whole.dir.path().join("mnt/user/me")));
+        let container = Fake::new("/docker/abc/user/me", "/docker/abc");
+        assert_eq!(container.own_dir(), Some(container.dir.path().join("mnt/user/me")));
+        assert_eq!(Fake::new("/elsewhere", "/docker/abc").own_dir(), None);
+        assert_eq!(Fake::new("/not/there", "/").own_dir(), None);
+        std::fs::write(whole.dir.path().join("own"), "3:cpu:/x\n").unwrap();
+        assert_eq!(whole.own_dir(), None, "version 1 alone");
+    }
+
+    #[test]
+    fn what_is_no_cgroup_is_refused_and_leaves_nothing() {
+        let fake = Fake::new("/user/me", "/");
+        let (mounts, own) = (fake.dir.path().join("mounts"), fake.dir.path().join("own"));
+        // The kernel fills a new directory with its files; here nobody does.
+        let refused = Cgroup::make(Kernel { mounts: &mounts, own: &own }, "t-1.1").unwrap_err();
+        assert!(matches!(refused, NoCgroup::NoKill), "{refused}");
+        assert_eq!(std::fs::read_dir(fake.dir.path().join("mnt/user/me")).unwrap().count(), 1);
+        std::fs::remove_dir_all(fake.dir.path().join("mnt")).unwrap();
+        std::fs::create_dir(fake.dir.path().join("mnt")).unwrap();
+        symlink("/dev/null", fake.dir.path().join("mnt/user")).unwrap();
+        let refused = Cgroup::make(Kernel { mounts: &mounts, own: &own }, "t-1.1").unwrap_err();
+        assert!(matches!(refused, NoCgroup::NotMounted), "{refused}");
+    }
+
+    #[test]
+    fn processes_are_counted_below_it_too_and_a_foreign_directory_is_none_of_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        let group = dir.path().join("ai-t-1.1-x");
+        std::fs::create_dir_all(group.join("below")).unwrap();
+        assert_eq!(Cgroup::recorded(&group), None);
+        std::fs::write(group.join("cgroup.procs"), "11\n12\n").unwrap();
+        std::fs::write(group.join("below/cgroup.procs"), "13\n").unwrap();
+        let found = Cgroup::recorded(&group).unwrap();
+        assert_eq!((found.dir(), found.processes()), (group.as_path(), vec![11, 12, 13]));
+        std::fs::rename(&group, dir.path().join("system.slice")).unwrap();
+        assert_eq!(Cgroup::recorded(&dir.path().join("system.slice")), None);
+        assert_eq!(Cgroup::recorded(&group), None);
+    }
+
+    #[test]
+    fn killing_it_ends_what_has_left_everything_else() {
+        let group = match Cgroup::make(Kernel::of_this_machine(), "test") {
+            Ok(group) => group,
+            Err(why) => return writeln_skipped(&why.to_string()),
+        };
+        let start = || {
+            std::process::Command::new("sh")
+                .args(["-c", "(env -i setsid sh -c 'sleep 600 & sleep 600' >/dev/null 2>&1 &); sleep 0.1; echo out"])
+                .output()
+        };
+        let (output, inside) = group.start(start);
+        assert_eq!((output.unwrap().stdout, inside), (b"out\n".to_vec(), Inside::Yes));
+        assert!(!group.processes().is_empty() && !group.processes().contains(&own_pid()));
+        assert!(group.end() >= 1);
+        assert!(group.processes().is_empty() && !group.dir().exists());
+    }
+
+    /// What cannot be tried here is said, so that nobody takes silence for a test.
+    fn writeln_skipped(why: &str) {
+        use std::io::Write;
+        let _told = writeln!(std::io::stderr(), "skipped: {why}");
+    }
+}

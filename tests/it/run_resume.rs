@@ -1,0 +1,191 @@
+//! Attempts that were interrupted: the next one goes on with the CLI's own session where that can be, and says so; a CLI that does not
+//! know the session any more gets a fresh one, once.
+
+use serde_json::Value;
+
+use crate::support::runs::{Background, CONFIG, wait_for};
+use crate::support::{Sandbox, poll};
+
+/// Whether the manifest of a scene knows how to continue a session.
+#[derive(Clone, Copy, PartialEq)]
+enum Flag {
+    Resumes,
+    None,
+}
+
+/// A CLI that tells its session, remembers it in its home, and works in two halves. `$MODE` in its first line says how it behaves.
+const CLI: &str = r#"
+session=fresh
+[ "$1" = --resume ] && session=$2
+prompt=$(cat)
+echo "$session" >> "$BASE/sessions"
+printf '%s\n' "$prompt" > "$BASE/prompt-$(wc -l < "$BASE/sessions")"
+if [ "$session" != fresh ]; then
+  if [ ! -f "$CLI_HOME/$session" ] || [ -f "$BASE/forget" ]; then
+    echo "No conversation found with session ID: $session" >&2
+    exit 1
+  fi
+  cat half.txt > work.txt
+  echo "second half" >> work.txt
+  git status --porcelain half.txt > "$BASE/half-status"
+else
+  session=s-$(wc -l < "$BASE/sessions")
+fi
+echo x > "$CLI_HOME/$session"
+echo '{"type":"system","subtype":"init","session_id":"'$session'","model":"m"}'
+echo '{"type":"assistant","message":{"id":"m1","content":[{"type":"text","text":"working"}]},"session_id":"'$session'"}'
+if [ ! -f work.txt ]; then
+  [ -f half.txt ] && cp half.txt "$BASE/inherited"
+  echo "first half" > half.txt
+  echo x > "$BASE/halfway"
+  if [ ! -f "$BASE/finish" ]; then while :; do sleep 600; done; fi
+  echo whole > work.txt
+fi
+echo '{"type":"result","subtype":"success","is_error":false,"terminal_reason":"completed","num_turns":1,"result":"done","session_id":"'$session'","usage":{"input_tokens":10,"output_tokens":1}}'
+"#;
+
+fn scene(flag: Flag) -> (Sandbox, String) {
+    let sandbox = Sandbox::project();
+    let path = sandbox.base().join("cli.sh");
+    std::fs::write(&path, format!("BASE='{}'\n{CLI}", sandbox.base().display())).unwrap();
+    let resume = if flag == Flag::Resumes { "resume_args: [--resume, '{session}']\n" } else { "" };
+    let manifest = format!(
+        "version: 1\nname: halves\ntitle: Halves\nargv: [/bin/sh, '{}']\nprompt: stdin\n{resume}\
+         home: {{env: CLI_HOME, default: run}}\noutput: claude-stream-json\n",
+        path.display()
+    );
+    sandbox.write(".ai/connectors/halves.yaml", manifest);
+    sandbox.ai_ok(&["trust"]);
+    sandbox.ai_ok(&["agent", "register", "fake", "--connector", "halves"]);
+    sandbox.configure(CONFIG);
+    let id = sandbox.task("One", &[]);
+    (sandbox, id)
+}
+
+/// Starts a run, and returns when the agent has done half of its work.
+fn halfway(sandbox: &Sandbox, id: &str) -> Background {
+    let command = sandbox.start(&["run", id]);
+    wait_for(&sandbox.base().join("halfway"));
+    std::fs::remove_file(sandbox.base().join("halfway")).unwrap();
+    command
+}
+
+fn interrupted(sandbox: &Sandbox, id: &str) {
+    let command = halfway(sandbox, id);
+    command.signal("INT");
+    assert_eq!(command.wait().code, Some(130));
+}
+
+fn said(sandbox: &Sandbox, file: &str) -> String {
+    std::fs::read_to_string(sandbox.base().join(file)).unwrap_or_default()
+}
+
+#[track_caller]
+fn went_on(sandbox: &Sandbox, id: &str, stderr: &str) {
+    let first = format!("{id}.1");
+    assert_eq!(said(sandbox, "sessions"), "fresh\ns-1\n");
+    assert_eq!(sandbox.file_at(&format!("ai/{id}/2"), "work.txt"), "first half\nsecond half");
+    assert_eq!(said(sandbox, "half-status"), "?? half.txt\n", "the files are as they were left");
+    assert!(said(sandbox, "prompt-2").contains("You were interrupted"), "{}", said(sandbox, "prompt-2"));
+    assert!(stderr.contains(&format!("goes on with session s-1 of run {first}")), "{stderr}");
+    let run = sandbox.last_run(id);
+    assert_eq!((&run["resumed"]["run"], &run["resumed"]["session"]), (&first.as_str().into(), &"s-1".into()), "{run}");
+    assert_eq!(run["end"]["session"], "s-1", "{run}");
+    assert_eq!(run["end"].get("resume_refused"), None, "{run}");
+    let summary: Value = serde_json::from_str(&sandbox.run_file(&format!("{id}.2"), "run.json")).unwrap();
+    assert_eq!(summary["resumed"]["session"], "s-1");
+    assert!(sandbox.run_file(&format!("{id}.2"), "statement.json").contains("\"session\":\"s-1\""));
+    assert!(sandbox.ai_ok(&["log", id]).stdout.contains("s-1"), "the log tells of it");
+    no_home_is_left(sandbox, id);
+    sandbox.is_at_rest(id);
+}
+
+/// What a CLI kept in its home is nowhere any more.
+#[track_caller]
+fn no_home_is_left(sandbox: &Sandbox, id: &str) {
+    let state = sandbox.root().join(".git/ai");
+    for n in 1..4 {
+        assert!(!state.join("runs").join(format!("{id}.{n}")).join("home").exists(), "the home of run {n}");
+    }
+    let kept = std::fs::read_dir(state.join("sessions")).map_or(0, |dir| dir.count());
+    assert_eq!(kept, 0, "a home was kept");
+}
+
+#[test]
+fn a_run_that_a_person_stopped_goes_on_with_its_session() {
+    let (sandbox, id) = scene(Flag::Resumes);
+    interrupted(&sandbox, &id);
+    assert_eq!(sandbox.last_run(&id)["end"]["session"], "s-1");
+    let second = sandbox.run(&id);
+    assert_eq!(second.code, Some(0), "{second}");
+    went_on(&sandbox, &id, &second.stderr);
+}
+
+#[test]
+fn a_run_whose_supervisor_was_killed_goes_on_with_its_session() {
+    let (sandbox, id) = scene(Flag::Resumes);
+    let command = halfway(&sandbox, &id);
+    // What nobody has heard when `ai` is killed cannot be known afterwards.
+    let events = sandbox.root().join(format!(".git/ai/runs/{id}.1/events.jsonl"));
+    poll::until("the session is known", crate::support::runs::PATIENCE, || {
+        std::fs::read_to_string(&events).is_ok_and(|text| text.contains("session_started"))
+    });
+    command.signal("KILL");
+    command.wait();
+    let second = sandbox.run(&id);
+    assert_eq!(second.code, Some(0), "{second}");
+    went_on(&sandbox, &id, &second.stderr);
+}
+
+#[test]
+fn a_session_that_the_cli_does_not_know_any_more_becomes_a_fresh_one() {
+    let (sandbox, id) = scene(Flag::Resumes);
+    interrupted(&sandbox, &id);
+    for sign in ["forget", "finish"] {
+        std::fs::write(sandbox.base().join(sign), "").unwrap();
+    }
+    let second = sandbox.run(&id);
+    assert_eq!(second.code, Some(0), "{second}");
+    assert_eq!(said(&sandbox, "sessions"), "fresh\ns-1\nfresh\n", "asked once, then afresh, once");
+    assert!(second.stderr.contains("session s-1 was not continued"), "{second}");
+    let run = sandbox.last_run(&id);
+    assert_eq!((&run["resumed"]["session"], &run["end"]["session"]), (&"s-1".into(), &"s-3".into()), "{run}");
+    assert!(run["end"]["resume_refused"].is_string(), "{run}");
+    assert_eq!(said(&sandbox, "inherited"), "first half\n", "what was done is not lost");
+    let prompt = said(&sandbox, "prompt-3");
+    assert!(prompt.contains("An earlier attempt was interrupted") && !prompt.contains("You were"), "{prompt}");
+    let evidence = sandbox.evidence_of(&format!("{id}.2"));
+    assert!(evidence.contains(&"log refused stderr".to_owned()), "{evidence:?}");
+    assert!(sandbox.run_file(&format!("{id}.2"), "refused-stderr.log").contains("No conversation found"));
+    no_home_is_left(&sandbox, &id);
+    sandbox.is_at_rest(&id);
+}
+
+#[test]
+fn a_cli_that_cannot_resume_starts_afresh_with_the_notes_of_the_attempt() {
+    let (sandbox, id) = scene(Flag::None);
+    interrupted(&sandbox, &id);
+    std::fs::write(sandbox.base().join("finish"), "").unwrap();
+    let second = sandbox.run(&id);
+    assert_eq!(second.code, Some(0), "{second}");
+    assert_eq!(said(&sandbox, "sessions"), "fresh\nfresh\n");
+    let prompt = said(&sandbox, "prompt-2");
+    assert!(prompt.contains("Earlier attempts") && prompt.contains(&format!("stands on ai/{id}/1")), "{prompt}");
+    assert_eq!(sandbox.last_run(&id).get("resumed"), None);
+    no_home_is_left(&sandbox, &id);
+}
+
+#[test]
+fn the_home_of_a_session_goes_with_its_task() {
+    let (sandbox, id) = scene(Flag::Resumes);
+    interrupted(&sandbox, &id);
+    let kept = sandbox.root().join(".git/ai/sessions").join(format!("{id}.1"));
+    assert!(kept.join("s-1").is_file());
+    sandbox.ai_ok(&["task", "cancel", &id]);
+    let other = sandbox.task("Another", &[]);
+    std::fs::write(sandbox.base().join("finish"), "").unwrap();
+    poll::until("the home is gone", crate::support::runs::PATIENCE, || {
+        sandbox.run(&other);
+        !kept.exists()
+    });
+}
