@@ -33,6 +33,20 @@ pub fn path_bytes(bytes: &[u8]) -> String {
     out
 }
 
+/// A number with its noun, which is given in the singular: `1 file`, `2 files`, `3 branches`, `0 policies`.
+pub fn counted<N: std::fmt::Display + PartialEq + From<u8>>(n: N, one: &str) -> String {
+    if n == N::from(1) { format!("{n} {one}") } else { format!("{n} {}", plural(one)) }
+}
+
+fn plural(one: &str) -> String {
+    let consonant_y = one.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'i', 'o', 'u']));
+    match consonant_y {
+        Some(stem) => format!("{stem}ies"),
+        None if ["s", "x", "ch", "sh"].iter().any(|end| one.ends_with(end)) => format!("{one}es"),
+        None => format!("{one}s"),
+    }
+}
+
 fn push_safe(out: &mut String, c: char) {
     let hidden = matches!(c,
         '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
@@ -49,6 +63,14 @@ fn push_safe(out: &mut String, c: char) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_not_many() {
+        let all = [counted(1_usize, "task"), counted(0_u64, "task"), counted(2_u32, "changed file")];
+        assert_eq!(all, ["1 task", "0 tasks", "2 changed files"]);
+        let irregular = ["branch", "policy", "day", "process"].map(|one| counted(2_u8, one));
+        assert_eq!(irregular, ["2 branches", "2 policies", "2 days", "2 processes"]);
+    }
 
     #[test]
     fn escapes_do_not_reach_the_terminal() {

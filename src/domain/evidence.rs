@@ -39,6 +39,8 @@ pub struct Evidence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EvidenceKind {
+    /// A worktree that somebody else made, taken up for a task; the summary says which.
+    Adoption,
     /// The patch from base to snapshot.
     Diff,
     /// A check's log; the summary holds its result.
@@ -59,6 +61,7 @@ impl EvidenceKind {
     /// The stable word for this kind.
     pub fn name(self) -> &'static str {
         match self {
+            EvidenceKind::Adoption => "adoption",
             EvidenceKind::Diff => "diff",
             EvidenceKind::Check => "check",
             EvidenceKind::Setup => "setup",

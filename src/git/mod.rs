@@ -6,6 +6,7 @@
 //!
 //! Invariant of the whole layer: nothing that a repository or an agent's tree planted is ever run.
 
+pub mod busy;
 pub mod bystander;
 pub mod cmd;
 pub mod diff;

@@ -13,6 +13,7 @@ mod support;
 
 mod accept;
 mod acp;
+mod adopt;
 mod backup;
 mod cli_text;
 mod connector_manifest;

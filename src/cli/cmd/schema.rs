@@ -99,6 +99,8 @@ const ALL: &[Published] = &[
     printed::<answer::UninstallAnswer<'_>>("uninstall", "`ai uninstall`"),
     printed::<answer::WhyAnswer<'_>>("why", "`ai why`"),
     printed::<Listed>("worktree", "a line of `ai worktree list`"),
+    printed::<answer::WorktreeAdopted<'_>>("worktree-adopt", "`ai worktree adopt`"),
+    printed::<answer::WorktreeLook<'_>>("worktree-adopt-dry-run", "`ai worktree adopt --dry-run`"),
     printed::<answer::WorktreeOpened<'_>>("worktree-open", "`ai worktree open`"),
     printed::<Item>("worktree-prune", "a line of `ai worktree prune`"),
     printed::<Saved>("worktree-rescue", "`ai worktree rescue`"),

@@ -1,32 +1,36 @@
-//! `ai worktree list|open|rescue|prune`
+//! `ai worktree list|open|rescue|adopt|prune`
 
 use std::path::Path;
 
 use clap::{Args, Subcommand};
 
-use crate::base::text::{multi_line, one_line, path_bytes};
+use crate::base::text::{counted, multi_line, one_line, path_bytes};
 use crate::base::{duration, env};
-use crate::cli::answer::WorktreeOpened;
+use crate::cli::answer::{Granted, WorktreeAdopted, WorktreeLook, WorktreeOpened};
 use crate::cli::cmd::Outcome;
+use crate::cli::cmd::task;
 use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::ui::time;
 use crate::domain::actor::ActorKind;
-use crate::ops::worktree::{self, Ages, Item, Listed, Saved};
+use crate::ops::create::NewTask;
+use crate::ops::worktree::{self, Adopted, Ages, Item, Listed, Look, Saved, Wanted};
 use crate::store::Store;
 use crate::store::sqlite::Access;
 
-/// List worktrees, go to one, save what stands there, give room back
+/// List worktrees, go to one, save what stands there, take one up, give room back
 #[derive(Subcommand)]
 pub(in crate::cli) enum WorktreeCommand {
-    /// List the worktrees of the pool: who works where, what is not saved, what they occupy
+    /// List the worktrees: who works where, what is not saved, what they occupy
     List(ListArgs),
     /// Print the path of a worktree
     Open(OpenArgs),
     /// Put what stands in a worktree on a rescue reference; the worktree stays as it is
     Rescue(RescueArgs),
+    /// Take up a worktree that you or another tool made: its work is saved, and the task claimed for you
+    Adopt(AdoptArgs),
     /// Remove what is proven to stand elsewhere: idle worktrees, merged branches and rescues
     Prune(PruneArgs),
 }
@@ -46,6 +50,25 @@ pub(in crate::cli) struct RescueArgs {
     /// The name of a worktree such as w1, or a task
     #[arg(value_name = "SLOT|TASK")]
     which: String,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct AdoptArgs {
+    /// The worktree, or the branch that is checked out in it; without it, the one in which you are
+    #[arg(value_name = "PATH|BRANCH")]
+    place: Option<String>,
+    /// The task that the work belongs to; without it, a new one
+    #[arg(long, value_name = "ID")]
+    task: Option<String>,
+    /// The title of the new task
+    #[arg(long, conflicts_with = "task")]
+    title: Option<String>,
+    /// How long the lease lasts without a heartbeat
+    #[arg(long, value_name = "30m")]
+    ttl: Option<String>,
+    /// Only say what would be done, and whether something is in the way
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[derive(Args)]
@@ -69,6 +92,7 @@ pub(super) fn run(command: &WorktreeCommand, context: &mut Context) -> Outcome {
         WorktreeCommand::List(_) => list(context),
         WorktreeCommand::Open(args) => open(args, context),
         WorktreeCommand::Rescue(args) => rescue(args, context),
+        WorktreeCommand::Adopt(args) => adopt(args, context),
         WorktreeCommand::Prune(args) => prune(args, context),
     }
 }
@@ -77,7 +101,7 @@ fn list(context: &mut Context) -> Outcome {
     let world = world(context)?;
     let mut store = context.store(Access::Read)?;
     let runs = store.read(|tx| tx.all_runs())?;
-    let all = worktree::list(&world, &world.repo()?, &runs)?;
+    let all = worktree::list(&world, &world.repo()?, &mut store, &runs)?;
     for one in &all {
         let more = if context.ui.json() { context.ui.object(one) } else { context.ui.line(&row(one)) };
         if !more {
@@ -107,7 +131,7 @@ fn open(args: &OpenArgs, context: &mut Context) -> Outcome {
     let mut store = context.store(Access::Read)?;
     let found = worktree::find(&world, &world.repo()?, &mut store, &args.which)?;
     if context.ui.json() {
-        let (run, task) = (found.last.as_ref().map(|run| &run.id), found.last.as_ref().map(|run| &run.task));
+        let (run, task) = (found.last.as_ref().map(|run| &run.id), found.task());
         context.ui.object(&WorktreeOpened { slot: &found.slot, path: &found.path, run, task });
         return Ok(exit::OK);
     }
@@ -151,6 +175,86 @@ fn files(n: usize) -> String {
         1 => "1 changed file".to_owned(),
         n => format!("{n} changed files"),
     }
+}
+
+fn adopt(args: &AdoptArgs, context: &mut Context) -> Outcome {
+    let ttl_ms = task::ttl(args.ttl.as_deref(), context)?;
+    let world = world(context)?;
+    let repo = world.repo()?;
+    let here = context.start_dir()?;
+    let place = args.place.as_ref().map_or(Ok(here.clone()), |typed| worktree::place(&repo, &here, typed))?;
+    let mut store = context.store(if args.dry_run { Access::Read } else { Access::Write })?;
+    let look = worktree::look(&world, &repo, &mut store, &place)?;
+    let wanted = match &args.task {
+        Some(id) => Wanted::Task(id.clone()),
+        None => Wanted::New(Box::new(NewTask { title: title(args, &look), ..NewTask::default() })),
+    };
+    if args.dry_run {
+        show_look(args, &look, context);
+        return Ok(exit::OK);
+    }
+    let cx = context.cx()?;
+    let adopted = worktree::adopt(&world, &repo, &mut store, (&cx, ttl_ms), (&look, &wanted))?;
+    show_adopted(&adopted, context);
+    Ok(exit::OK)
+}
+
+fn title(args: &AdoptArgs, look: &Look) -> String {
+    let name = || look.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    args.title.clone().unwrap_or_else(|| format!("Work of {}", look.branch().map_or_else(name, str::to_owned)))
+}
+
+fn show_look(args: &AdoptArgs, look: &Look, context: &mut Context) {
+    let answer = WorktreeLook {
+        path: look.path(),
+        branch: look.branch(),
+        task: args.task.as_deref(),
+        title: args.task.is_none().then(|| title(args, look)),
+        base: look.base.as_ref().map(ToString::to_string),
+        target: look.target.as_deref(),
+        files: look.files,
+        dirty: look.dirty,
+    };
+    if context.ui.json() {
+        context.ui.object(&answer);
+        return;
+    }
+    let what = match (&answer.task, &answer.title) {
+        (Some(id), _) => format!("task {}", one_line(id)),
+        (None, title) => format!("a new task \"{}\"", one_line(title.as_deref().unwrap_or_default())),
+    };
+    context.ui.line(&format!("would take up {} for {what}", shown(look.path())));
+    context.ui.line(&format!("  {}", since(look.files, answer.base.as_deref(), look.target.as_deref())));
+    context.ui.line(&format!("  {} not committed", counted(look.dirty, "file")));
+}
+
+fn show_adopted(adopted: &Adopted, context: &mut Context) {
+    for warning in &adopted.claimed.warnings {
+        context.ui.warn(warning);
+    }
+    let (task, lease, one) = (&adopted.claimed.task, &adopted.claimed.lease, &adopted.adoption);
+    if context.ui.json() {
+        let lease = Granted::new(lease, &adopted.claimed.token);
+        context.ui.object(&WorktreeAdopted { task, lease, adoption: one });
+        return;
+    }
+    let title = one_line(&task.title);
+    context.ui.line(&format!("{}  claimed by {} until {}  {title}", task.id, lease.holder, time(lease.expires_ms)));
+    context.ui.line(&format!("  worktree  {}", shown(&one.path)));
+    context.ui.line(&format!("  work      {}", since(one.files, one.base.as_deref(), one.target.as_deref())));
+    if let Some(reference) = &one.rescue {
+        context.ui.line(&format!("  saved on  {reference}"));
+    }
+    context.ui.line(&format!("lease  {}", adopted.claimed.token.reveal()));
+    context.ui.say(&format!("hint: `ai task done {}` there hands the work in", task.id));
+}
+
+/// What the work consists of.
+fn since(files: usize, base: Option<&str>, target: Option<&str>) -> String {
+    let base = base.map_or(String::new(), |base| format!(" since {}", &base[..base.len().min(12)]));
+    let target =
+        target.map_or(String::new(), |name| format!(" of {}", one_line(name.trim_start_matches("refs/heads/"))));
+    format!("{} changed{base}{target}", counted(files, "file"))
 }
 
 fn prune(args: &PruneArgs, context: &mut Context) -> Outcome {

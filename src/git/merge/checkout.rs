@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::super::busy::going_on;
 use super::super::cmd::GitCommand;
 use super::super::error::GitError;
 use super::super::oid::Oid;
@@ -73,19 +74,8 @@ fn rebases(checkout: &Checkout, target: &str) -> Result<bool, GitError> {
 
 /// Refuses a checkout in which an operation is half done: moving HEAD beneath it would change its meaning.
 pub(super) fn check_idle(plan: &Plan, checkout: &Checkout) -> Result<(), MergeError> {
-    const SIGNS: [(&str, &str); 7] = [
-        ("MERGE_HEAD", "a merge is going on"),
-        ("CHERRY_PICK_HEAD", "a cherry-pick is going on"),
-        ("REVERT_HEAD", "a revert is going on"),
-        ("rebase-merge", "a rebase is going on"),
-        ("rebase-apply", "a rebase or am is going on"),
-        ("BISECT_LOG", "a bisect is going on"),
-        ("index.lock", "another git command is running (index.lock is there)"),
-    ];
-    for (file, what) in SIGNS {
-        if checkout.git_dir.join(file).exists() {
-            return Err(busy(plan, checkout, what));
-        }
+    if let Some(what) = going_on(&checkout.git_dir) {
+        return Err(busy(plan, checkout, what));
     }
     let is_linked = checkout.git_dir.join("commondir").exists();
     if is_linked && checkout.git_dir.join("info/sparse-checkout").exists() {

@@ -9,6 +9,7 @@
 mod admin;
 mod aside;
 mod create;
+mod foreign;
 mod lock;
 mod remove;
 mod rescue;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use admin::registered;
+pub use foreign::{Foreign, Unfit};
 pub use rescue::{Cleared, Known, Rescue, RescueAs, Rescued};
 pub use reuse::Fresh;
 pub use state::{SlotInfo, SlotState};

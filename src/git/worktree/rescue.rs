@@ -113,9 +113,19 @@ impl Pool<'_> {
         shadow: &Shadow,
         save: &RescueAs<'_>,
     ) -> Result<Rescued, WorktreeError> {
-        let Some(info) = self.find(name)? else {
-            return Ok(Rescued::without_directory(Rescue::Nothing));
-        };
+        match self.find(name)? {
+            Some(info) => self.rescue_found(info, base, shadow, save),
+            None => Ok(Rescued::without_directory(Rescue::Nothing)),
+        }
+    }
+
+    pub(super) fn rescue_found(
+        &self,
+        info: SlotInfo,
+        base: Option<&Oid>,
+        shadow: &Shadow,
+        save: &RescueAs<'_>,
+    ) -> Result<Rescued, WorktreeError> {
         let tips = unsaved_tips(self.repo, &info, base)?;
         if info.state == SlotState::Missing {
             return Ok(Rescued::without_directory(self.save(None, &tips, save)?));

@@ -322,7 +322,7 @@ fn origin(world: &World, repo: &Repo) -> Result<Origin, OpError> {
 }
 
 /// The policy of the base commit, which no agent can have written; the checkout's where the base has none yet.
-fn base_policy(world: &World, repo: &Repo, origin: &Origin) -> Result<PolicyState, OpError> {
+pub(super) fn base_policy(world: &World, repo: &Repo, origin: &Origin) -> Result<PolicyState, OpError> {
     let Some(base) = &origin.base else { return Ok(world.checkout_policy()) };
     let base = Oid::parse(base).map_err(environment)?;
     let blob = repo.read_blob(&base, &TreePath::new(policy::FILE)).map_err(environment)?;

@@ -155,7 +155,7 @@ fn judge_all(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings
         policy = PolicyVerdict::Allow;
     }
     let mut warnings = look_closer(live, found);
-    let held = locked_by_others(live, store, cx, found)?;
+    let held = locked_by_others(live, store, cx, &found.changed)?;
     let mut reason = decision.reason.clone();
     if let Some(first) = held.first() {
         policy = PolicyVerdict::Deny;
@@ -183,14 +183,13 @@ fn judge_all(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings
 }
 
 /// Paths that the work changes although somebody else holds them: hooks can be skipped, so locks are looked at again here.
-fn locked_by_others(
+pub(super) fn locked_by_others(
     live: &Live<'_>,
     store: &mut SqliteStore,
     cx: &Cx,
-    found: &Findings,
+    changed: &[ChangedPath],
 ) -> Result<Vec<String>, OpError> {
-    let paths: Vec<String> =
-        found.changed.iter().map(|c| String::from_utf8_lossy(c.path.as_bytes()).into_owned()).collect();
+    let paths: Vec<String> = changed.iter().map(|c| String::from_utf8_lossy(c.path.as_bytes()).into_owned()).collect();
     let own = [live.started.task.id.subject()];
     let blocked = store.read(|tx| lock::check(tx, cx, &paths, &own))?;
     let exclusive = |b: &&lock::Blocked| b.lock.mode == crate::domain::path_lock::LockMode::Exclusive;

@@ -115,7 +115,8 @@ pub fn start(store: &mut SqliteStore, cx: &Cx, order: &Order<'_>) -> Result<Star
     })
 }
 
-fn this_process() -> Result<ProcessRef, OpError> {
+/// The process that supervises: this one.
+pub(super) fn this_process() -> Result<ProcessRef, OpError> {
     let me = ProcessIdentity::current()
         .ok_or_else(|| Refusal::Environment("/proc cannot be read, so no run could be supervised".into()))?;
     Ok(ProcessRef { boot_id: me.boot_id, pid_namespace: me.pid_namespace, pid: me.pid, start_ticks: me.start_ticks })

@@ -13,7 +13,7 @@ use crate::git::bystander::Before;
 use crate::git::diff::{ChangedPath, Stats};
 use crate::git::quarantine::Quarantine;
 use crate::git::shadow::Shadow;
-use crate::git::snapshot::{Limits, Work, seal};
+use crate::git::snapshot::{Limits, Snapshot, Work, seal};
 use crate::git::worktree::Slot;
 use crate::git::{Expect, Oid};
 use crate::ops::cx::commit;
@@ -74,12 +74,7 @@ pub(super) fn findings(live: &Live<'_>, store: &mut SqliteStore) -> Result<Findi
     };
     failpoint::hit("checks")?;
     let Worked { end, lifecycle, sealed, changed, mut remarks } = worked;
-    if patch.holds_secret {
-        remarks.push(
-            "the change holds something that looks like a secret; it is blackened in the evidence, not in the commit"
-                .into(),
-        );
-    }
+    remarks.extend(patch.remark());
     Ok(Findings { end, lifecycle, sealed, changed, remarks, patch: patch.file, stats, checked })
 }
 
@@ -189,22 +184,49 @@ fn one_session(
 
 /// The supervisor's own look at the tree, and the commit of it on the run's branch.
 fn take(live: &Live<'_>, slot: &Slot, shadow: &Shadow, end: AgentEnd) -> Result<Worked, OpError> {
+    // An agent that wrecked its HEAD committed nothing that could be built upon; its files are taken all the same.
+    let head = slot.head(live.repo).ok().and_then(|head| head.commit().cloned());
+    let Taken { sealed, changed, remarks } = take_tree(live, &slot.path, shadow, head.as_ref())?;
+    let lifecycle = judge::lifecycle(&end, &changed);
+    Ok(Worked { end, lifecycle, sealed, changed, remarks })
+}
+
+/// A tree as it was found and committed.
+pub(super) struct Taken {
+    /// The tree and its commit.
+    pub(super) sealed: Sealed,
+    /// What differs from the base.
+    pub(super) changed: Vec<ChangedPath>,
+    /// What is worth a look, in words.
+    pub(super) remarks: Vec<String>,
+}
+
+/// The tree at `root`, whose state the shadow's index knows, as a commit on the run's branch. `head` is where its HEAD stands.
+pub(super) fn take_tree(live: &Live<'_>, root: &Path, shadow: &Shadow, head: Option<&Oid>) -> Result<Taken, OpError> {
+    let base_tree = live.base_tree(shadow)?;
+    let snapshot = shadow.snapshot(root, &base_tree, Limits::default()).map_err(environment)?;
+    failpoint::hit("snapshot")?;
+    commit_tree(live, shadow, (base_tree, &snapshot), head)
+}
+
+/// The same of a tree that was looked at already.
+pub(super) fn commit_tree(
+    live: &Live<'_>,
+    shadow: &Shadow,
+    (base_tree, snapshot): (Oid, &Snapshot),
+    head: Option<&Oid>,
+) -> Result<Taken, OpError> {
     let (repo, run) = (live.repo, &live.started.run);
     let base = live.base()?;
-    let base_tree = live.base_tree(shadow)?;
-    let snapshot = shadow.snapshot(&slot.path, &base_tree, Limits::default()).map_err(environment)?;
-    failpoint::hit("snapshot")?;
-    // An agent that wrecked its HEAD committed nothing that could be built upon; its files are taken all the same.
-    let head = slot.head(repo).ok().and_then(|head| head.commit().cloned());
     let task = &live.started.task;
     let trailers =
         Trailers { task: Some(task.id.to_string()), run: Some(run.id.to_string()), agent: Some(run.agent.clone()) };
     let message = live.world.redactor.redact_text(&trailer::message(&task.title, "", &trailers));
     let who = identity()?;
     let work = Work {
-        snapshot: &snapshot,
+        snapshot,
         base: base.as_ref(),
-        head: head.as_ref(),
+        head,
         message: &message,
         who: &who,
         when_ms: (live.world.clock)().wall_ms,
@@ -218,9 +240,8 @@ fn take(live: &Live<'_>, slot: &Slot, shadow: &Shadow, end: AgentEnd) -> Result<
         move_branch(live, commit)?;
     }
     let own_commits = sealed.own_commits.len();
-    let sealed = Sealed { base_tree, tree: snapshot.tree, commit: sealed.commit, own_commits };
-    let lifecycle = judge::lifecycle(&end, &snapshot.changed);
-    Ok(Worked { end, lifecycle, sealed, changed: snapshot.changed, remarks })
+    let sealed = Sealed { base_tree, tree: snapshot.tree.clone(), commit: sealed.commit, own_commits };
+    Ok(Taken { sealed, changed: snapshot.changed.clone(), remarks })
 }
 
 /// Moves the run's branch, from wherever the agent left it, to the judged commit.
@@ -235,12 +256,23 @@ pub(super) fn move_branch(live: &Live<'_>, commit: &Oid) -> Result<(), OpError> 
 }
 
 /// The patch that was written.
-struct Written {
-    file: PathBuf,
+pub(super) struct Written {
+    /// Its file.
+    pub(super) file: PathBuf,
     holds_secret: bool,
 }
 
-fn write_patch(live: &Live<'_>, shadow: &Shadow, sealed: &Sealed) -> Result<(Written, Stats), OpError> {
+impl Written {
+    /// What a reviewer should know of it.
+    pub(super) fn remark(&self) -> Option<String> {
+        let text =
+            "the change holds something that looks like a secret; it is blackened in the evidence, not in the commit";
+        self.holds_secret.then(|| text.to_owned())
+    }
+}
+
+/// Writes the patch into the run's directory, without secrets.
+pub(super) fn write_patch(live: &Live<'_>, shadow: &Shadow, sealed: &Sealed) -> Result<(Written, Stats), OpError> {
     let patch = shadow.patch(&sealed.base_tree, &sealed.tree, PATCH_CAP).map_err(environment)?;
     let stats = shadow.stats(&sealed.base_tree, &sealed.tree).map_err(environment)?;
     let file = live.dir.join("diff.patch");

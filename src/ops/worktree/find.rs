@@ -2,27 +2,39 @@
 
 use std::path::PathBuf;
 
+use crate::base::text::one_line;
+use crate::domain::ids::TaskId;
 use crate::domain::run::Run;
 use crate::git::Repo;
 use crate::git::worktree::{Pool, PoolLimits, SlotInfo, SlotState};
 use crate::ops::cx;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::{World, environment};
+use crate::ops::worktree::adoption::{self, Adoption};
 use crate::ops::worktree::list::last_run;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
-/// A worktree of the pool that is there.
+/// A worktree that is there: one of the pool, or one that was taken up.
 pub struct Found {
-    /// The slot's name.
+    /// Its name: of the slot, else of the directory.
     pub slot: String,
     /// The directory.
     pub path: PathBuf,
     /// The run that worked there last.
     pub last: Option<Run>,
+    /// How it was taken up, where somebody else made it.
+    pub adoption: Option<Adoption>,
 }
 
-/// The slot of that name, else the one where the task's last run worked and nobody since.
+impl Found {
+    /// The task whose work it holds.
+    pub fn task(&self) -> Option<&TaskId> {
+        self.adoption.as_ref().map(|one| &one.task).or(self.last.as_ref().map(|run| &run.task))
+    }
+}
+
+/// The worktree of that name, else the one where the task's last run worked and nobody since, or that was taken up for it.
 pub fn find(world: &World, repo: &Repo, store: &mut SqliteStore, typed: &str) -> Result<Found, OpError> {
     let runs = store.read(|tx| tx.all_runs())?;
     let pool = Pool::new(repo, world.pool_dir(), PoolLimits::default());
@@ -30,11 +42,20 @@ pub fn find(world: &World, repo: &Repo, store: &mut SqliteStore, typed: &str) ->
     if let Some(slot) = slots.iter().find(|slot| slot.name == typed) {
         return there(slot, last_run(&runs, &slot.name));
     }
-    let id = store.read(|tx| cx::resolve(tx, typed))?;
+    let adopted = adoption::latest(&world.state())?;
+    let named = |one: &&Adoption| one.path.file_name().is_some_and(|name| name == typed);
+    if let Some(one) = adopted.iter().find(named) {
+        return Ok(taken_up(one, &runs));
+    }
+    let id = store.read(|tx| cx::resolve(tx, typed)).map_err(|error| unknown(error, typed))?;
     let missing = |next: String| {
         let why = format!("no worktree holds the work of {id}");
         OpError::from(Refusal::Missing { why, next })
     };
+    let since = runs.iter().filter(|run| run.task == id).map(|run| run.id.epoch()).max().unwrap_or(0);
+    if let Some(one) = adopted.iter().find(|one| one.task == id && one.epoch >= since) {
+        return Ok(taken_up(one, &runs));
+    }
     let own = runs.iter().filter(|run| run.task == id).max_by_key(|run| run.started_ms);
     let Some(own) = own else { return Err(missing(format!("no run has worked on it; `ai run {id}` starts one"))) };
     let is_last = last_run(&runs, &own.worktree).is_some_and(|last| last.id == own.id);
@@ -44,11 +65,32 @@ pub fn find(world: &World, repo: &Repo, store: &mut SqliteStore, typed: &str) ->
     }
 }
 
+fn taken_up(one: &Adoption, runs: &[Run]) -> Found {
+    let slot = one.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let last = last_run(runs, &one.key()).cloned();
+    Found { slot, path: one.path.clone(), last, adoption: Some(one.clone()) }
+}
+
+/// What was typed may have been meant for either.
+fn unknown(error: OpError, typed: &str) -> OpError {
+    match error.refusal() {
+        Some(Refusal::NotFound { .. }) => {
+            let why = format!("there is no worktree and no task `{}`", one_line(typed));
+            Refusal::Missing { why, next: "`ai worktree list` shows the worktrees, `ai task list` the tasks".into() }
+                .into()
+        }
+        _ => error,
+    }
+}
+
 fn there(slot: &SlotInfo, last: Option<&Run>) -> Result<Found, OpError> {
     match slot.state {
         SlotState::Ready | SlotState::Redirected | SlotState::OwnRepository => {
-            Ok(Found { slot: slot.name.clone(), path: slot.path.clone(), last: last.cloned() })
+            Ok(Found { slot: slot.name.clone(), path: slot.path.clone(), last: last.cloned(), adoption: None })
         }
-        _ => Err(Refusal::Conflict(format!("worktree {} is {}", slot.name, slot.state)).into()),
+        _ => {
+            let text = format!("worktree {} cannot be used: it is {}", slot.name, slot.state);
+            Err(Refusal::Conflict(text).into())
+        }
     }
 }

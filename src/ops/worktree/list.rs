@@ -1,6 +1,6 @@
 //! What stands in each slot, from looks that write nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,11 +8,15 @@ use serde::Serialize;
 use crate::base::fs;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::run::Run;
+use crate::domain::task::{Task, TaskState};
 use crate::git::shadow::Shadow;
 use crate::git::worktree::{Pool, PoolLimits, SlotInfo, SlotState};
 use crate::git::{Head, Oid, Repo};
 use crate::ops::refusal::OpError;
 use crate::ops::run::{World, environment};
+use crate::ops::worktree::adoption::{self, Adoption};
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
 
 /// What a slot is used for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -22,14 +26,16 @@ pub enum Use {
     Working,
     /// It waits for the next run.
     Idle,
+    /// Somebody else made it, and it was taken up for a task that is not finished.
+    Adopted,
     /// It is not what it should be; `state` says what it is.
     Odd,
 }
 
-/// One slot of the pool.
+/// One worktree: a slot of the pool, or one that was taken up.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Listed {
-    /// Its name in the pool.
+    /// Its name in the pool; of one that was taken up, the name of its directory.
     pub slot: String,
     /// The directory.
     pub path: PathBuf,
@@ -52,8 +58,22 @@ pub struct Listed {
     pub last_used_ms: Option<i64>,
 }
 
-/// Every slot. `runs` are all runs of the store.
-pub fn list(world: &World, repo: &Repo, runs: &[Run]) -> Result<Vec<Listed>, OpError> {
+/// Every worktree: the slots, and those that were taken up for a task that is not finished. `runs` are all runs of the store.
+pub fn list(world: &World, repo: &Repo, store: &mut SqliteStore, runs: &[Run]) -> Result<Vec<Listed>, OpError> {
+    let mut all = slots(world, repo, runs)?;
+    for one in adoption::latest(&world.state())? {
+        let task = store.read(|tx| tx.task(&one.task))?;
+        if let Some(task) =
+            task.filter(|task| !matches!(task.state, TaskState::Done { .. } | TaskState::Cancelled { .. }))
+        {
+            all.push(adopted(world, repo, runs, &one, &task));
+        }
+    }
+    Ok(all)
+}
+
+/// The slots of the pool alone.
+pub(super) fn slots(world: &World, repo: &Repo, runs: &[Run]) -> Result<Vec<Listed>, OpError> {
     let pool = Pool::new(repo, world.pool_dir(), PoolLimits::default());
     let slots = pool.list().map_err(environment)?;
     Ok(slots.iter().map(|slot| listed(world, repo, runs, slot)).collect())
@@ -81,6 +101,27 @@ fn listed(world: &World, repo: &Repo, runs: &[Run], slot: &SlotInfo) -> Listed {
     }
 }
 
+fn adopted(world: &World, repo: &Repo, runs: &[Run], one: &Adoption, task: &Task) -> Listed {
+    let last = last_run(runs, &one.key()).filter(|run| run.task == one.task);
+    let head = repo.head_of(&one.git_dir).ok();
+    let branch = head.as_ref().and_then(Head::branch).map(|name| name.trim_start_matches("refs/heads/").to_owned());
+    let stand = head.as_ref().map(|head| head.commit().cloned());
+    let base = one.base.as_deref().and_then(|base| Oid::parse(base).ok());
+    let dirty = stand.and_then(|stand| peek(world, repo, (&one.key(), &one.path), stand.as_ref(), base.as_ref()));
+    Listed {
+        slot: one.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        path: one.path.clone(),
+        usage: Use::Adopted,
+        state: format!("taken up, {}", task.status_text()),
+        branch,
+        run: last.map(|run| run.id.clone()),
+        task: Some(one.task.clone()),
+        dirty,
+        bytes: fs::disk_usage(&one.path),
+        last_used_ms: Some(last.map_or(one.at_ms, used_ms)),
+    }
+}
+
 /// The run that worked in a slot last.
 pub(super) fn last_run<'r>(runs: &'r [Run], slot: &str) -> Option<&'r Run> {
     runs.iter().filter(|run| run.worktree == slot).max_by_key(|run| run.started_ms)
@@ -95,12 +136,22 @@ fn dirty(world: &World, repo: &Repo, slot: &SlotInfo, last: Option<&Run>) -> Opt
     if !matches!(slot.state, SlotState::Ready | SlotState::Redirected) {
         return None;
     }
-    let shadow = Shadow::existing(repo, &world.shadow_dir(&slot.name))?;
+    let base = last.and_then(|run| run.base.as_deref()).and_then(|base| Oid::parse(base).ok());
+    peek(world, repo, (&slot.name, &slot.path), slot.head.as_ref()?.commit(), base.as_ref())
+}
+
+/// How many files of the worktree at `path` differ from the commit `stand`. The attributes are those of `base`: an agent may have
+/// written those of its own commits.
+fn peek(
+    world: &World,
+    repo: &Repo,
+    (key, path): (&str, &Path),
+    stand: Option<&Oid>,
+    base: Option<&Oid>,
+) -> Option<usize> {
+    let shadow = Shadow::existing(repo, &world.shadow_dir(key))?;
     let empty = || shadow.format().empty_tree();
     let tree = |commit: Option<&Oid>| commit.map_or_else(|| Some(empty()), |commit| repo.tree_of(commit).ok());
-    let stand = tree(slot.head.as_ref()?.commit())?;
-    // An agent may have written the attributes of its own commits.
-    let base = last.and_then(|run| run.base.as_deref()).and_then(|base| Oid::parse(base).ok());
-    let attributes = tree(base.as_ref())?;
-    shadow.peek(&slot.path, &stand, &attributes).ok().map(|paths| paths.len())
+    let (stand, attributes) = (tree(stand)?, tree(base)?);
+    shadow.peek(path, &stand, &attributes).ok().map(|paths| paths.len())
 }

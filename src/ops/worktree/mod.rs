@@ -3,12 +3,16 @@
 //! Invariants: a look writes nothing; a rescue changes nothing in the worktree; a removal takes only what was proven to stand
 //! elsewhere, leaves a way back, and takes nothing where a look failed.
 
+mod adopt;
+mod adoption;
 mod find;
 mod list;
 mod prune;
 mod pruned;
 mod rescue;
 
+pub use adopt::{Adopted, Look, Wanted, adopt, look, place};
+pub use adoption::{Adoption, of_epoch};
 pub use find::{Found, find};
 pub use list::{Listed, list};
 pub use prune::{Ages, Item, carry_out, plan};

@@ -120,14 +120,14 @@ struct Look<'a> {
 
 impl Look<'_> {
     fn slots(&self) -> Result<Vec<Item>, OpError> {
-        let all = list::list(self.world, self.repo, &self.runs)?;
+        let all = list::slots(self.world, self.repo, &self.runs)?;
         Ok(all.iter().map(|slot| self.slot(slot)).collect())
     }
 
     fn slot(&self, slot: &Listed) -> Item {
         let used = slot.last_used_ms.or_else(|| fs::modified_ms(&slot.path)).unwrap_or(self.now_ms);
         let why = match (slot.usage, slot.dirty) {
-            (Use::Working | Use::Odd, _) => Err(slot.state.clone()),
+            (Use::Working | Use::Adopted | Use::Odd, _) => Err(slot.state.clone()),
             (Use::Idle, _) if used > self.now_ms - self.ages.idle_ms => Err("it was used not long ago".to_owned()),
             (Use::Idle, None) => Err("it cannot be told whether it holds work; `ai worktree rescue` looks".to_owned()),
             (Use::Idle, Some(0)) => Ok("idle; its commits stand on branches".to_owned()),

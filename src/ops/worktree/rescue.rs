@@ -5,11 +5,13 @@ use serde::Serialize;
 
 use crate::base::fs;
 use crate::domain::ids::{RunId, TaskId};
-use crate::git::Repo;
-use crate::git::worktree::Rescue;
+use crate::git::shadow::Shadow;
+use crate::git::snapshot::TreeReport;
+use crate::git::worktree::{Foreign, Known, Rescue, RescueAs};
+use crate::git::{Oid, Repo};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::{World, environment, rescue_slot};
-use crate::ops::worktree::Found;
+use crate::ops::run::{World, environment, identity, rescue_slot};
+use crate::ops::worktree::{Adoption, Found};
 
 /// What came of a rescue.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -41,18 +43,40 @@ pub fn rescue(world: &World, repo: &Repo, found: &Found) -> Result<Saved, OpErro
         return Err(Refusal::WrongState { task: run.task.clone(), state: "running".into(), why, next }.into());
     }
     let _held = fs::lock(&world.state().join("recover.lock")).map_err(environment)?;
-    let rescued = rescue_slot(world, repo, &found.slot, found.last.as_ref())?;
-    let (reference, commit, files) = match rescued.rescue {
+    let (rescue, left_behind) = match &found.adoption {
+        Some(adoption) => rescue_adopted(world, repo, adoption)?,
+        None => {
+            let rescued = rescue_slot(world, repo, &found.slot, found.last.as_ref())?;
+            (rescued.rescue, rescued.left_behind)
+        }
+    };
+    let (reference, commit, files) = match rescue {
         Rescue::Nothing => (None, None, 0),
         Rescue::Saved { reference, commit, files, .. } => (Some(reference), Some(commit.to_string()), files),
     };
     Ok(Saved {
         slot: found.slot.clone(),
         run: found.last.as_ref().map(|run| run.id.clone()),
-        task: found.last.as_ref().map(|run| run.task.clone()),
+        task: found.task().cloned(),
         reference,
         commit,
         files,
-        left_behind: rescued.left_behind.iter().map(ToString::to_string).collect(),
+        left_behind: left_behind.iter().map(ToString::to_string).collect(),
     })
+}
+
+fn rescue_adopted(world: &World, repo: &Repo, adoption: &Adoption) -> Result<(Rescue, Vec<TreeReport>), OpError> {
+    let found = Foreign::find(repo, &adoption.path, &world.pool_dir());
+    let found = found.map_err(|error| Refusal::Conflict(error.to_string()))?;
+    let shadow = Shadow::open(repo, &world.shadow_dir(&adoption.key())).map_err(environment)?;
+    let base = adoption.base.as_deref().map(Oid::parse).transpose().map_err(environment)?;
+    let who = identity()?;
+    let save = RescueAs {
+        reference: &format!("refs/ai/rescue/{}/{}", adoption.task, adoption.epoch),
+        message: "ai: work saved from a worktree that was taken up\n",
+        who: &who,
+        when_ms: (world.clock)().wall_ms,
+        known: Known::Anywhere,
+    };
+    found.rescue(repo, base.as_ref(), &shadow, &save).map_err(environment)
 }

@@ -2,18 +2,22 @@
 
 use clap::Args;
 
+use crate::base::text::multi_line;
 use crate::cli::cmd::Outcome;
 use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::{exit, token};
+use crate::domain::lease::Token;
 use crate::domain::task::Proof;
 use crate::ops::cx;
 use crate::ops::finish::{self, Changed, Ending, Right};
 use crate::ops::prove;
 use crate::ops::refusal::OpError;
+use crate::ops::tokens;
+use crate::ops::worktree::{self, Adoption};
 use crate::store::Store;
-use crate::store::sqlite::Access;
+use crate::store::sqlite::{Access, SqliteStore};
 
 #[derive(Args)]
 pub(in crate::cli) struct DoneArgs {
@@ -27,12 +31,34 @@ pub(in crate::cli) struct DoneArgs {
     overridden: Option<String>,
 }
 
+/// The work of a worktree that was taken up goes the way of a run: it is judged, and waits for a review.
+fn hand_in(store: &mut SqliteStore, token: &Token, adoption: &Adoption, context: &mut Context) -> Outcome {
+    let report = crate::ops::run::hand_in(&world(context)?, store, token, adoption)?;
+    tokens::forget(&adoption.git_dir, token)?;
+    for warning in &report.warnings {
+        context.ui.warn(warning);
+    }
+    if context.ui.json() {
+        context.ui.object(&report.task);
+        return Ok(exit::OK);
+    }
+    let id = &report.task.id;
+    context.ui.line(&format!("{id}  {}  {}", report.task.status_text(), multi_line(&report.summary)));
+    context.ui.say(&format!("hint: `ai review {id}`, then `ai accept {id}` or `ai reject {id}`"));
+    Ok(exit::OK)
+}
+
 pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
     let mut store = context.store(Access::Write)?;
     let id = store.read(|tx| -> Result<_, OpError> { cx::resolve(tx, &args.id) })?;
     let token = token::look(context, &id.subject(), args.lease.as_deref())?;
     let right = token.as_ref().map_or(Right::Unclaimed, Right::Token);
     let cx = context.cx()?;
+    if let (None, Some(token)) = (&args.overridden, &token)
+        && let Some(adoption) = worktree::of_epoch(&context.state_dir()?, &id, token.epoch)?
+    {
+        return hand_in(&mut store, token, &adoption, context);
+    }
     let (proof, evidence, changed) = match &args.overridden {
         Some(reason) if reason.trim().is_empty() => return Err(CliError::usage("an override needs a reason")),
         Some(reason) => (Proof::Overridden { reason: reason.clone(), by: cx.actor.clone() }, Vec::new(), None),

@@ -1,0 +1,18 @@
+//! Signs that an operation is half done in a checkout: moving its HEAD, or taking its files for finished work, would be wrong.
+
+use std::path::Path;
+
+const SIGNS: [(&str, &str); 7] = [
+    ("MERGE_HEAD", "a merge is going on"),
+    ("CHERRY_PICK_HEAD", "a cherry-pick is going on"),
+    ("REVERT_HEAD", "a revert is going on"),
+    ("rebase-merge", "a rebase is going on"),
+    ("rebase-apply", "a rebase or am is going on"),
+    ("BISECT_LOG", "a bisect is going on"),
+    ("index.lock", "another git command is running (index.lock is there)"),
+];
+
+/// What is going on in the checkout with this git directory; `None` where nothing is.
+pub fn going_on(git_dir: &Path) -> Option<&'static str> {
+    SIGNS.iter().find(|(file, _)| git_dir.join(file).exists()).map(|(_, what)| *what)
+}

@@ -1,0 +1,231 @@
+//! Taking up a worktree that a person or another tool made. It stays where it is and as it is: its work is saved, it is bound to a task,
+//! and the task is claimed for whoever asks. What is done there from now on is handed in with `ai task done`.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::text::one_line;
+use crate::domain::event::Event;
+use crate::domain::evidence::EvidenceKind;
+use crate::git::shadow::Shadow;
+use crate::git::snapshot::Limits;
+use crate::git::worktree::{Foreign, Known, Rescue, RescueAs, Unfit, registered};
+use crate::git::{Head, Oid, Repo};
+use crate::ops::claim::{self, Claimed, Which};
+use crate::ops::create::{self, NewTask};
+use crate::ops::cx::{self, Cx, commit};
+use crate::ops::lease;
+use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::{Filed, World, environment, file_evidence, identity};
+use crate::ops::tokens;
+use crate::ops::worktree::adoption::{self, Adoption};
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+
+/// A worktree that can be taken up, as it stands.
+pub struct Look {
+    found: Foreign,
+    shadow: Shadow,
+    /// Where its work left the target.
+    pub base: Option<Oid>,
+    /// The branch that its work is to go into.
+    pub target: Option<String>,
+    /// Files that differ from the base.
+    pub files: usize,
+    /// Files that differ from its last commit.
+    pub dirty: usize,
+}
+
+/// For which task.
+pub enum Wanted {
+    /// This one.
+    Task(String),
+    /// A new one.
+    New(Box<NewTask>),
+}
+
+/// A worktree that was taken up.
+pub struct Adopted {
+    /// The task, its lease and the token.
+    pub claimed: Claimed,
+    /// The record.
+    pub adoption: Adoption,
+}
+
+impl Look {
+    /// The worktree's root.
+    pub fn path(&self) -> &Path {
+        &self.found.path
+    }
+
+    /// The branch that it stands on.
+    pub fn branch(&self) -> Option<&str> {
+        self.found.head.branch().map(|name| name.trim_start_matches("refs/heads/"))
+    }
+}
+
+/// The worktree that a path leads into, or on which a branch is checked out.
+pub fn place(repo: &Repo, here: &Path, typed: &str) -> Result<PathBuf, OpError> {
+    let path = here.join(typed);
+    if path.exists() {
+        return Ok(path);
+    }
+    let name = format!("refs/heads/{typed}");
+    if !crate::git::repo::is_valid_ref_name(&name) || repo.find_ref(&name).map_err(environment)?.is_none() {
+        return Err(Refusal::NotFound { what: "worktree or branch", id: one_line(typed) }.into());
+    }
+    let main = repo.location().main_root.clone().map(|root| (repo.common_dir().to_owned(), root));
+    let all = registered(repo.common_dir()).map_err(environment)?;
+    let on = |git_dir: &Path| repo.head_of(git_dir).is_ok_and(|head| head.branch() == Some(name.as_str()));
+    match main.into_iter().chain(all).find(|(git_dir, _)| on(git_dir)) {
+        Some((_, root)) => Ok(root),
+        None => {
+            let why = format!("branch {typed} is checked out in no worktree");
+            Err(Refusal::Missing { why, next: format!("git worktree add ../{typed} {typed}") }.into())
+        }
+    }
+}
+
+/// Looks whether the worktree at `place` can be taken up. No reference and nothing of the worktree is changed.
+pub fn look(world: &World, repo: &Repo, store: &mut SqliteStore, place: &Path) -> Result<Look, OpError> {
+    let found = Foreign::find(repo, place, &world.pool_dir()).map_err(unfit)?;
+    refuse_held(world, store, &found)?;
+    let (target, tip) = target(world, repo)?;
+    let head = found.head.commit();
+    let base = match (head, &tip) {
+        (Some(head), Some(tip)) => Some(repo.merge_base(tip, head).map_err(environment)?.ok_or_else(|| {
+            let (path, onto) = (found.path.display(), target.as_deref().unwrap_or("HEAD"));
+            Refusal::Conflict(format!("{path} shares no history with {onto}, so its work cannot be told from it"))
+        })?),
+        _ => None,
+    };
+    let shadow = Shadow::create(repo, &world.shadow_dir(&adoption::key(&found.admin))).map_err(environment)?;
+    let tree = |commit: Option<&Oid>| {
+        commit.map_or_else(|| Ok(shadow.format().empty_tree()), |commit| repo.tree_of(commit)).map_err(environment)
+    };
+    let (stand, attributes) = (tree(head)?, tree(base.as_ref())?);
+    if found.has_conflicts(&shadow, &attributes).map_err(environment)? {
+        return Err(Refusal::Conflict(format!("{} holds conflicts that are not resolved", found.path.display())).into());
+    }
+    shadow.adopt(&found.path, &stand, &attributes).map_err(environment)?;
+    let seen = shadow.snapshot_against(&found.path, &stand, &attributes, Limits::default()).map_err(environment)?;
+    if let Some(left) = seen.left_behind().next() {
+        let text = format!("{} cannot be saved whole: {left}", found.path.display());
+        return Err(Refusal::Conflict(text).into());
+    }
+    let files = shadow.changed_paths(&attributes, &seen.tree).map_err(environment)?.len();
+    let dirty = seen.changed.len();
+    Ok(Look { found, shadow, base, target, files, dirty })
+}
+
+/// The branch into which work goes, and where it stands: the configured one, else that of the main checkout.
+fn target(world: &World, repo: &Repo) -> Result<(Option<String>, Option<Oid>), OpError> {
+    if let Some(base) = &world.config.defaults.base {
+        let name = format!("refs/heads/{base}");
+        let tip = repo.find_ref(&name).map_err(environment)?;
+        return Ok((Some(name), tip));
+    }
+    let head = repo.head_of(repo.common_dir()).map_err(environment)?;
+    Ok((head.branch().map(str::to_owned), Head::commit(&head).cloned()))
+}
+
+/// One worktree is for one task at a time.
+fn refuse_held(world: &World, store: &mut SqliteStore, found: &Foreign) -> Result<(), OpError> {
+    let earlier = adoption::all(&world.state())?;
+    let now = (world.clock)();
+    for one in earlier.into_iter().filter(|one| one.git_dir == found.admin) {
+        let lease = store.read(|tx| tx.lease(&one.task.subject()))?;
+        let Some(lease) = lease.filter(|lease| lease.epoch == one.epoch && lease.binds(&now)) else { continue };
+        let why = format!("{} belongs to it, held by {}", found.path.display(), lease.holder);
+        let next = format!("`ai task done {0}` there hands its work in, `ai task release {0}` gives it up", one.task);
+        return Err(Refusal::WrongState { task: one.task, state: "claimed".into(), why, next }.into());
+    }
+    Ok(())
+}
+
+/// Saves the work of the worktree, binds it to the task and claims that for the actor of `cx`. A lease on the task that was granted in
+/// this very worktree is gone on with.
+pub fn adopt(
+    world: &World,
+    repo: &Repo,
+    store: &mut SqliteStore,
+    (cx, ttl_ms): (&Cx, i64),
+    (look, wanted): (&Look, &Wanted),
+) -> Result<Adopted, OpError> {
+    let rescue = save(world, repo, look)?;
+    if let Wanted::Task(typed) = wanted {
+        claim::record_lapses(store, cx, &Which::Task(typed.clone()))?;
+    }
+    let adopted = commit(store, cx, |tx, cx| {
+        let id = match wanted {
+            Wanted::Task(typed) => cx::resolve(tx, typed)?,
+            Wanted::New(new) => create::create(tx, cx, new)?.id,
+        };
+        // One that was granted in this very worktree.
+        let own = tokens::find(&look.found.admin, &id.subject()).map_err(environment)?;
+        let claimed = match own.map(|token| lease::fenced(tx, cx, &token, "adopt").map(|lease| (token, lease))) {
+            Some(Ok((token, lease))) => Claimed { task: cx::load(tx, &id)?, lease, token, warnings: Vec::new() },
+            _ => claim::claim(tx, cx, &Which::Task(id.to_string()), ttl_ms)?,
+        };
+        let adoption = Adoption {
+            version: 1,
+            task: id,
+            epoch: claimed.lease.epoch,
+            path: look.found.path.clone(),
+            git_dir: look.found.admin.clone(),
+            branch: look.branch().map(str::to_owned),
+            head: look.found.head.commit().map(ToString::to_string),
+            base: look.base.as_ref().map(ToString::to_string),
+            target: look.target.clone(),
+            rescue: rescue.clone(),
+            files: look.files,
+            at_ms: cx.now.wall_ms,
+        };
+        let file = adoption::keep(&world.state(), &adoption)?;
+        let filed = Filed { task: &adoption.task, run: None, tree: None };
+        let summary = serde_json::to_value(&adoption).unwrap_or_default();
+        let piece = file_evidence(world, &filed, EvidenceKind::Adoption, "worktree", &file, summary)?;
+        cx.record(tx, &Event::EvidenceRecorded { evidence: Box::new(piece) })?;
+        Ok(Adopted { claimed, adoption })
+    })?;
+    let token = &adopted.claimed.token;
+    tokens::keep(&look.found.admin, token).map_err(environment)?;
+    Ok(adopted)
+}
+
+fn save(world: &World, repo: &Repo, look: &Look) -> Result<Option<String>, OpError> {
+    let who = identity()?;
+    let key = adoption::key(&look.found.admin);
+    let save = RescueAs {
+        reference: &format!("refs/ai/rescue/slot/{key}"),
+        message: &format!("ai: work saved from {}\n", one_line(&look.found.path.to_string_lossy())),
+        who: &who,
+        when_ms: (world.clock)().wall_ms,
+        known: Known::Anywhere,
+    };
+    let saved = look.found.rescue(repo, look.base.as_ref(), &look.shadow, &save).map_err(environment)?;
+    match saved {
+        (_, left) if !left.is_empty() => Err(Refusal::Conflict(left[0].to_string()).into()),
+        (Rescue::Saved { reference, .. }, _) => Ok(Some(reference)),
+        (Rescue::Nothing, _) => Ok(None),
+    }
+}
+
+fn unfit(error: Unfit) -> OpError {
+    let why = error.to_string();
+    let next = match &error {
+        Unfit::Main(_) => "`ai task claim TASK` takes a task for the main checkout".to_owned(),
+        Unfit::Locked { path, .. } => format!("git worktree unlock {}", path.display()),
+        Unfit::OfThePool(_) => {
+            "`ai worktree list` says whose it is; `ai worktree rescue` saves what stands there".into()
+        }
+        Unfit::InProgress { path, .. } => format!("git -C {} status", path.display()),
+        Unfit::OwnCone(path) => format!("git -C {} sparse-checkout disable", path.display()),
+        Unfit::OtherRepository(_) | Unfit::NoWorktree(_) => "git worktree list".into(),
+        Unfit::NotFound(error) => match error.hint() {
+            Some(hint) => hint.to_owned(),
+            None => return Refusal::Conflict(why).into(),
+        },
+        Unfit::Git(_) => return environment(why),
+    };
+    Refusal::MergeConflict { why, next }.into()
+}
