@@ -1,14 +1,14 @@
 //! From the bytes of a configuration file to a configuration, or to all of its problems at once.
 
 use super::load_routing;
-use super::model::{AcceptMode, CacheMode, Check, CheckParser, CommandLine, Config, Isolation, LockCase};
+use super::model::{AcceptMode, CacheMode, Check, CheckParser, CommandLine, Config, LockCase};
 use super::origin::Origins;
 use super::trees::Trees;
 use crate::base::fs::{self, FsError};
 use crate::base::suggest;
 use crate::base::yaml::{self, Fields, Node, Place, Problem, Problems, Value};
 use crate::domain::actor::ActorName;
-use crate::domain::sandbox::{Network, Wish};
+use crate::domain::sandbox::{Isolation, Network, Wish};
 use crate::policy::check_path_pattern;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -326,7 +326,8 @@ fn locks(section: &mut Section<'_, '_>, config: &mut Config) {
 fn runs(section: &mut Section<'_, '_>, config: &mut Config) {
     let slot = &mut config.runs;
     section.set("isolation", &mut slot.isolation, |node, what, problems| {
-        yaml::one_of(node, what, &[("worktree", Isolation::Worktree)], problems)
+        let all = [("worktree", Isolation::Worktree), ("none", Isolation::None)];
+        yaml::one_of(node, what, &all, problems)
     });
     if let Some(node) = section.take("setup") {
         slot.setup = section.reader.command(node, "`setup`");

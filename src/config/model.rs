@@ -4,7 +4,7 @@ use super::origin::Origins;
 use crate::base::{duration, hash};
 use crate::domain::budget::Amounts;
 use crate::domain::routing::Weights;
-use crate::domain::sandbox::{Network, Wish};
+use crate::domain::sandbox::{Isolation, Network, Wish};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -131,15 +131,6 @@ pub struct Locks {
     pub shared: Vec<String>,
     /// How names are compared.
     pub case: LockCase,
-}
-
-/// Where a run works.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Isolation {
-    /// In a linked worktree of its own.
-    #[default]
-    Worktree,
 }
 
 /// How build caches get into a worktree.
@@ -311,16 +302,20 @@ impl Config {
         }
     }
 
-    /// Everything that this file would run (checks and setup), and the holes that it makes in the sandbox, for `ai trust`; `None`
-    /// where there is neither.
+    /// Everything that this file would run (checks and setup), the holes that it makes in the sandbox, and whether agents work in the
+    /// checkout itself, for `ai trust`; `None` where there is nothing of it.
     pub fn code(&self) -> Option<String> {
         let runs = &self.runs;
         let holes = runs.sandbox == Wish::None || !runs.allow_write.is_empty() || !runs.allow_read.is_empty();
-        if self.checks.is_empty() && runs.setup.is_none() && !holes {
+        let in_place = runs.isolation == Isolation::None;
+        if self.checks.is_empty() && runs.setup.is_none() && !holes && !in_place {
             return None;
         }
         let checks: Vec<_> = self.checks.iter().map(|check| (&check.name, &check.run)).collect();
         let mut code = serde_json::json!({ "checks": checks, "setup": runs.setup, "env_pass": runs.env_pass });
+        if in_place {
+            code["isolation"] = serde_json::json!(runs.isolation);
+        }
         if holes {
             code["sandbox"] = serde_json::json!([runs.sandbox, runs.allow_write, runs.allow_read]);
         }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::agent::{Home, Name};
+use crate::domain::sandbox::Isolation;
 
 use super::manifest_check::{check, compile};
 
@@ -62,6 +63,9 @@ pub struct Manifest {
     /// `:ro` it may only read, such as settings that would run something later.
     #[serde(default)]
     pub login: Vec<String>,
+    /// `none` for a CLI that can work only in the main checkout itself.
+    #[serde(default)]
+    pub isolation: Option<Isolation>,
     /// Ids of `.ai/credentials.yaml` that it gets as environment variables.
     #[serde(default)]
     pub credentials: Vec<Name>,

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::money::Usd;
-use crate::domain::sandbox::{Demand, Network};
+use crate::domain::sandbox::{Demand, Isolation, Network};
 
 /// The longest name of an agent or a connector, in bytes.
 pub const MAX_NAME: usize = 64;
@@ -114,6 +114,9 @@ pub struct Agent {
     /// Where its CLI keeps login, sessions and settings; absent leaves it to the connector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub home: Option<Home>,
+    /// `none` lets it work in the main checkout itself, for tools that can work nowhere else; absent leaves it to connector and project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
     /// The sandbox that it must have; can only be stricter than the project's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<Demand>,
@@ -200,6 +203,7 @@ impl Agent {
             fallback: Vec::new(),
             env_pass: Vec::new(),
             home: None,
+            isolation: None,
             sandbox: None,
             network: None,
             credentials: Vec::new(),

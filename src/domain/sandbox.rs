@@ -5,6 +5,27 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+/// Where a run works.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Isolation {
+    /// In a linked worktree of its own.
+    #[default]
+    Worktree,
+    /// In the main checkout itself, one run at a time.
+    None,
+}
+
+impl Isolation {
+    /// The stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Isolation::Worktree => "worktree",
+            Isolation::None => "none",
+        }
+    }
+}
+
 /// The layer that is wished for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -23,7 +23,7 @@ use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::prove::{self, Trial};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::{Judged, World, blacken, failpoint, identity, policy_verdict};
+use crate::ops::run::{Judged, World, blacken, failpoint, identity, in_place, policy_verdict};
 use crate::ops::trust;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
@@ -60,6 +60,7 @@ pub fn accept(
     overridden: Option<&str>,
 ) -> Result<Accepted, OpError> {
     let (task, run) = store.read(|tx| in_review(tx, typed))?;
+    refuse_in_use(store)?;
     let repo = world.repo()?;
     let shadow = Shadow::create(&repo, &world.shadow_dir("accept")).map_err(failed)?;
     if let Some(started) = &run.accepting
@@ -89,6 +90,18 @@ fn in_review(tx: &mut dyn crate::store::Tx, typed: &str) -> Result<(Task, Run), 
     let missing = || Refusal::NotFound { what: "run", id: run.to_string() };
     let run = tx.run(run)?.ok_or_else(missing)?;
     Ok((task, run))
+}
+
+/// A run that works in the checkout itself puts back what it found there; nothing may land beneath it.
+fn refuse_in_use(store: &mut SqliteStore) -> Result<(), OpError> {
+    match store.read(|tx| tx.active_runs())?.into_iter().find(in_place::is_in_place) {
+        None => Ok(()),
+        Some(run) => {
+            let why = format!("run {} works in the checkout itself (isolation: none)", run.id);
+            let next = "wait until it has ended; `ai recover` ends one that was cut off".into();
+            Err(Refusal::TryLater { why, next }.into())
+        }
+    }
 }
 
 /// True where a started accept has moved its branch already.

@@ -23,6 +23,7 @@ mod demo;
 mod docs;
 mod doctor;
 mod exit_codes;
+mod in_place;
 mod init;
 mod leases;
 mod locks;

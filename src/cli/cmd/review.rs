@@ -12,6 +12,7 @@ use crate::cli::context::Context;
 use crate::cli::exit;
 use crate::ops::review::{self, FileChange, Review};
 use crate::ops::route;
+use crate::ops::run::in_place;
 use crate::store::Store;
 use crate::store::sqlite::Access;
 
@@ -69,6 +70,9 @@ fn head(review: &Review) -> String {
             row("", &multi_line(&end.summary).replace('\n', "\n             "));
         }
         None => row("verdict", &format!("none yet: it is at step {}", run.step.name())),
+    }
+    if in_place::is_in_place(run) {
+        row("isolation", "none: it worked in the checkout itself");
     }
     if let Some(used) = review.sandbox() {
         row("sandbox", &used.to_string());

@@ -31,6 +31,15 @@ pub enum Head {
     },
 }
 
+/// Where a HEAD is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeadTo<'a> {
+    /// On this branch; the full name.
+    Branch(&'a str),
+    /// On this commit and no branch.
+    Commit(&'a Oid),
+}
+
 impl Head {
     /// The commit, where there is one.
     pub const fn commit(&self) -> Option<&Oid> {
@@ -65,6 +74,22 @@ impl Repo {
                 None => Head::Unborn { name },
             }),
         }
+    }
+
+    /// Puts HEAD of the worktree with this git directory elsewhere. Index and files stay as they are.
+    pub fn set_head_of(&self, git_dir: &Path, to: &HeadTo<'_>) -> Result<(), GitError> {
+        if self.format.refs == RefStorage::Files {
+            let line = match to {
+                HeadTo::Branch(name) => format!("ref: {name}\n"),
+                HeadTo::Commit(commit) => format!("{commit}\n"),
+            };
+            return Ok(fs::write_atomic(&git_dir.join("HEAD"), line.as_bytes())?);
+        }
+        let command = match to {
+            HeadTo::Branch(name) => self.git.command(["symbolic-ref", "HEAD", name]),
+            HeadTo::Commit(commit) => self.git.command(["update-ref", "--no-deref", "HEAD"]).arg(commit),
+        };
+        command.git_dir(git_dir).env("GIT_COMMON_DIR", self.common_dir()).run().map(drop)
     }
 
     /// HEAD in reference tables; the explicit shared directory keeps a planted `commondir` out.

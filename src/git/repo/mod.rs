@@ -16,7 +16,7 @@ mod transaction;
 use std::path::Path;
 
 pub use commit::{Identity, NewCommit};
-pub use head::Head;
+pub use head::{Head, HeadTo};
 pub use refs::{Expect, RefError, is_valid_ref_name};
 
 use super::cmd::Git;

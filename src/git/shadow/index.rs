@@ -119,7 +119,7 @@ impl Shadow {
         Ok(tree)
     }
 
-    fn remember(&self, tree: &Oid) -> Result<(), GitError> {
+    pub(super) fn remember(&self, tree: &Oid) -> Result<(), GitError> {
         Ok(fs::write_atomic(&self.dir.join("tree"), tree.as_str().as_bytes())?)
     }
 

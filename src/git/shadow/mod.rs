@@ -11,6 +11,7 @@
 //! The index is primed by the checkout that `ai` itself makes; unchanged files are then recognised by their stat data (change time
 //! included, which no ordinary process can forge) and are not read again.
 
+mod in_place;
 mod index;
 mod private;
 mod settings;

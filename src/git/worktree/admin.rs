@@ -6,10 +6,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::super::error::GitError;
-use super::super::format::RefStorage;
 use super::super::oid::Oid;
 use super::super::path::path_of_line;
-use super::super::repo::Repo;
+use super::super::repo::{HeadTo, Repo};
 use super::super::shadow::Shadow;
 use crate::base::fs;
 
@@ -90,15 +89,7 @@ pub(super) fn rebuild(
     fs::write_atomic(&worktree.join(".git"), &link)?;
     inherit_sparse(repo, admin)?;
     shadow.copy_index(&shadow.index_path(), &admin.join("index"))?;
-    set_head(repo, admin, branch)
-}
-
-fn set_head(repo: &Repo, admin: &Path, branch: &str) -> Result<(), GitError> {
-    if repo.format().refs == RefStorage::Files {
-        return Ok(fs::write_atomic(&admin.join("HEAD"), format!("ref: refs/heads/{branch}\n").as_bytes())?);
-    }
-    let command = repo.git().command(["symbolic-ref", "HEAD"]).arg(format!("refs/heads/{branch}"));
-    command.git_dir(admin).env("GIT_COMMON_DIR", repo.common_dir()).run().map(drop)
+    repo.set_head_of(admin, &HeadTo::Branch(&format!("refs/heads/{branch}")))
 }
 
 /// The sparse cone of the main checkout, as `git worktree add` hands it down.

@@ -26,18 +26,7 @@ impl Pool<'_> {
             moved.push((info.state.to_string(), target));
             return Ok(moved);
         }
-        for report in left.iter().filter(|report| report.is_left_behind()) {
-            let inside = report.path().cloned().unwrap_or_else(|| TreePath::new(".git"));
-            let (from, target) = (inside.beneath(&info.path), inside.beneath(to));
-            if !is_beneath(&info.path, &from) {
-                continue;
-            }
-            if let Some(parent) = target.parent() {
-                fs::create_dir_all(parent)?;
-            }
-            fs::rename(&from, &target)?;
-            moved.push((report.to_string(), target));
-        }
+        moved.extend(move_out(&info.path, left, to)?);
         Ok(moved)
     }
 
@@ -54,6 +43,29 @@ impl Pool<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// Moves what could not be saved of the tree at `root` into the new directory `to`, and says what went where.
+pub fn move_aside(root: &Path, left: &[TreeReport], to: &Path) -> Result<Vec<(String, PathBuf)>, WorktreeError> {
+    fs::create_private_dir(to)?;
+    move_out(root, left, to)
+}
+
+fn move_out(root: &Path, left: &[TreeReport], to: &Path) -> Result<Vec<(String, PathBuf)>, WorktreeError> {
+    let mut moved = Vec::new();
+    for report in left.iter().filter(|report| report.is_left_behind()) {
+        let inside = report.path().cloned().unwrap_or_else(|| TreePath::new(".git"));
+        let (from, target) = (inside.beneath(root), inside.beneath(to));
+        if !is_beneath(root, &from) {
+            continue;
+        }
+        if let Some(parent) = target.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::rename(&from, &target)?;
+        moved.push((report.to_string(), target));
+    }
+    Ok(moved)
 }
 
 impl SlotState {

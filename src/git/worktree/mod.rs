@@ -20,8 +20,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use admin::registered;
+pub use aside::move_aside;
 pub use foreign::{Foreign, Unfit};
-pub use rescue::{Cleared, Known, Rescue, RescueAs, Rescued};
+pub use rescue::{Cleared, Known, RESCUE_LIMITS, Rescue, RescueAs, Rescued, save_tree};
 pub use reuse::Fresh;
 pub use state::{SlotInfo, SlotState};
 

@@ -9,7 +9,7 @@ use super::super::snapshot::{Limits, TreeReport};
 use super::{Pool, Slot, SlotInfo, SlotState, WorktreeError, admin};
 
 /// No rescue may fail because there is much to save; a single file beyond this is left to a person.
-const RESCUE_LIMITS: Limits = Limits { files: 1_000_000, file_bytes: 1 << 30 };
+pub const RESCUE_LIMITS: Limits = Limits { files: 1_000_000, file_bytes: 1 << 30 };
 
 /// Every rescue reference.
 const ALL: &str = "refs/ai/rescue/";
@@ -231,6 +231,12 @@ impl Pool<'_> {
             }
         }
     }
+}
+
+/// Puts the tree of a checkout on a reference; `stand` is the commit that it was made of.
+pub fn save_tree(repo: &Repo, save: &RescueAs<'_>, tree: &Oid, stand: &Oid) -> Result<Rescue, WorktreeError> {
+    let pool = Pool::new(repo, repo.common_dir(), super::PoolLimits::default());
+    pool.save(Some(Dirty { tree, files: 0, stand: Some(stand) }), &[], save)
 }
 
 struct Dirty<'a> {

@@ -29,6 +29,7 @@ use crate::ops::run::checks::{process_end, runtime};
 use crate::ops::run::fence::{self, Ground};
 use crate::ops::run::held::{self, Held};
 use crate::ops::run::ledger::Ledger;
+use crate::ops::run::in_place;
 use crate::ops::run::world::{World, environment};
 use crate::ops::run::{failpoint, ports, resume};
 use crate::ops::{credentials, detect};
@@ -181,7 +182,10 @@ fn ground(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> Result<Grou
     if let Some(home) = &plan.home {
         ground.write(home);
     }
-    ground.worktree(&step.slot.path, &step.slot.admin, step.own)?;
+    match in_place::is_in_place(step.run) {
+        true => ground.checkout(&step.slot.path, &step.slot.admin)?,
+        false => ground.worktree(&step.slot.path, &step.slot.admin, step.own)?,
+    }
     Ok(ground)
 }
 

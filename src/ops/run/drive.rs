@@ -11,6 +11,7 @@ use crate::domain::agent::{Agent, Name};
 use crate::domain::event::Event;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::run::{Run, Step};
+use crate::domain::sandbox::Isolation;
 use crate::domain::task::Task;
 use crate::domain::verdict::{Cell, Lifecycle, Outcome};
 use crate::git::shadow::Shadow;
@@ -28,7 +29,7 @@ use crate::ops::run::signals::Signals;
 use crate::ops::run::start::{self, Order, Origin, Started};
 use crate::ops::run::stopped::{self, Cause};
 use crate::ops::run::world::{World, environment};
-use crate::ops::run::{adopt, failpoint, fence, place, recover, resume, work};
+use crate::ops::run::{adopt, failpoint, fence, in_place, place, recover, resume, work};
 use crate::ops::{agents, credentials, lease, trust};
 use crate::policy::{self, PolicyState};
 use crate::process::supervise::{CancelToken, StopReason};
@@ -150,6 +151,11 @@ impl Stage<'_> {
         fence::layer(world, agent.sandbox)?;
         let ids = agent.credentials.iter().chain(&connector.describe().credentials);
         credentials::variables(&world.root, ids.map(Name::as_str), &world.env)?;
+        let isolation = isolation(world, agent, connector);
+        if isolation == Isolation::None {
+            store.read(start::the_checkout)?;
+            in_place::refuse_dirty(world, repo, origin.base.as_deref())?;
+        }
         let ttl_ms = i64::try_from(world.config.defaults.run_ttl.as_millis()).unwrap_or(60_000);
         let cancel = CancelToken::new();
         let _signals = Signals::listen(cancel.clone())?;
@@ -158,8 +164,17 @@ impl Stage<'_> {
         let cx = world.cx_as(policy, actor.clone())?;
         let routed = &route::routed(&choice.trace);
         let config = &world.config;
-        let order =
-            Order { which: &which, agent, routed, config, origin, ttl_ms, is_left: &is_left, session_of: &session_of };
+        let order = Order {
+            which: &which,
+            agent,
+            routed,
+            config,
+            origin,
+            isolation,
+            ttl_ms,
+            is_left: &is_left,
+            session_of: &session_of,
+        };
         let started = start::start(store, &cx, &order)?;
         choice.trace.warnings.iter().for_each(|warning| world.say(&format!("warning: {warning}")));
         let dir = world.run_dir(&started.run.id);
@@ -314,7 +329,7 @@ fn origin(world: &World, repo: &Repo) -> Result<Origin, OpError> {
         let commit = commit.ok_or_else(|| Refusal::NotFound { what: "branch", id: base.clone() })?;
         return Ok(Origin { base: Some(commit.to_string()), target: Some(target) });
     }
-    Ok(match repo.head().map_err(environment)? {
+    Ok(match in_place::persons_head(world, repo, repo.head().map_err(environment)?)? {
         Head::Branch { name, commit } => Origin { base: Some(commit.to_string()), target: Some(name) },
         Head::Unborn { name } => Origin { base: None, target: Some(name) },
         Head::Detached { commit } => Origin { base: Some(commit.to_string()), target: None },
@@ -330,6 +345,11 @@ pub(super) fn base_policy(world: &World, repo: &Repo, origin: &Origin) -> Result
         Some(bytes) => PolicyState::from_bytes(Some(&bytes), policy::FILE),
         None => world.checkout_policy(),
     })
+}
+
+/// Where the agent works: what its own file says, else its connector, else the project.
+fn isolation(world: &World, agent: &Agent, connector: &dyn Connector) -> Isolation {
+    agent.isolation.or(connector.describe().isolation).unwrap_or(world.config.runs.isolation)
 }
 
 pub(super) fn connector_of<'r>(connectors: &'r Registry, agent: &Agent) -> Result<&'r dyn Connector, OpError> {

@@ -5,7 +5,7 @@
 pub const VARIABLE: &str = "AI_TEST_FAILPOINT";
 
 /// The steps after which a crash can be planted.
-pub const STEPS: [&str; 12] = [
+pub const STEPS: [&str; 17] = [
     "claimed",
     "worktree",
     "prompt",
@@ -15,6 +15,11 @@ pub const STEPS: [&str; 12] = [
     "checks",
     "evidence",
     "judged",
+    "checkout-saved",
+    "checkout-entered",
+    "checkout-files",
+    "checkout-index",
+    "checkout-back",
     "accept-intent",
     "accept-merged",
     "accept-done",

@@ -197,6 +197,21 @@ impl Ground {
         Ok(())
     }
 
+    /// Lets an agent work in the main checkout itself: all of it but Git's own directory and the project's settings.
+    pub fn checkout(&mut self, root: &Path, common_dir: &Path) -> Result<(), OpError> {
+        if self.fence.layer == Layer::Landlock {
+            let why =
+                "Landlock cannot keep an agent out of the .git of the checkout in which it works (isolation: none)";
+            let next = "install bubblewrap, or accept it with `ai run --no-sandbox`".to_owned();
+            return Err(Refusal::Missing { why: why.into(), next }.into());
+        }
+        self.write(root);
+        for kept in [common_dir.to_owned(), root.join(".git"), root.join(".ai")] {
+            self.read(&kept);
+        }
+        Ok(())
+    }
+
     /// Removes what was made for the child.
     pub fn clear(&self) -> Result<(), OpError> {
         self.tmp.as_deref().map_or(Ok(()), fs::remove_dir_all).map_err(environment)

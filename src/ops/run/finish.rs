@@ -23,7 +23,7 @@ use crate::ops::run::judge::Changed;
 use crate::ops::run::place::identity;
 use crate::ops::run::statement;
 use crate::ops::run::world::environment;
-use crate::ops::run::{failpoint, judge, ports, resume};
+use crate::ops::run::{failpoint, in_place, judge, ports, resume};
 use crate::ops::{lease, lock};
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
@@ -311,6 +311,7 @@ fn write_summary(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result
         "verdict": verdict.cell, "outcome": verdict.outcome, "summary": verdict.summary, "warnings": verdict.warnings,
         "diff": found.stats, "checks": found.checked.iter().map(|c| &c.result).collect::<Vec<_>>(), "process": agent,
         "ports": ports::of_run(&live.world.config, &live.dir, &run.worktree)?,
+        "isolation": in_place::isolation_of(run),
         "sandbox": end.sandbox.mode, "network": end.sandbox.network, "adopted": run.adopted,
         "routing": run.routed, "budget": end.budget, "resumed": run.resumed, "resume_refused": end.resume_refused,
         "stall": end.stall, "held": end.held,

@@ -90,7 +90,9 @@ fn inside(worktree: &Path, word: &str) -> Option<Vec<u8>> {
     let below = path.strip_prefix(worktree).ok()?;
     let first = below.components().next();
     let is_gits = matches!(first, Some(Component::Normal(name)) if name.eq_ignore_ascii_case(".git"));
-    (!is_gits).then(|| below.as_os_str().as_encoded_bytes().to_vec())
+    // Seen from the main checkout, other runs work there.
+    let is_pool = below.starts_with(".ai/worktrees");
+    (!is_gits && !is_pool).then(|| below.as_os_str().as_encoded_bytes().to_vec())
 }
 
 /// The path with the links of its existing part resolved.
@@ -136,6 +138,7 @@ mod tests {
             "dangling/x",
             ".git",
             ".GIT/config",
+            ".ai/worktrees/w1/x",
             "x\0y/../../z",
         ] {
             assert_eq!(is(outside), None, "{outside}");

@@ -20,6 +20,7 @@ mod hand_in;
 mod heartbeat;
 mod held;
 mod homes;
+pub mod in_place;
 mod judge;
 mod ledger;
 mod place;

@@ -13,6 +13,7 @@ use crate::git::worktree::{
 };
 use crate::git::{Identity, Oid, Repo};
 use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::in_place;
 use crate::ops::run::world::{World, environment};
 
 /// The name and address under which `ai` commits what it snapshots.
@@ -54,6 +55,9 @@ fn pool_error(error: WorktreeError) -> OpError {
 
 /// Makes or takes the run's slot. What an earlier run left there is saved first, what cannot be saved is moved out of the way, whole.
 pub fn prepare(world: &World, repo: &Repo, run: &Run) -> Result<(Slot, Shadow), OpError> {
+    if in_place::is_in_place(run) {
+        return in_place::prepare(world, repo);
+    }
     let pool = Pool::new(repo, world.pool_dir(), limits(world));
     let shadow = Shadow::open(repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
     let making = Making { world, pool, run, shadow: &shadow, start: start_of(run)? };
@@ -190,6 +194,9 @@ fn save(
 
 /// Puts the work of a run that was cut off on `refs/ai/rescue/<task>/<epoch>`. `None` where there was nothing to save.
 pub fn rescue_run(world: &World, repo: &Repo, run: &Run) -> Result<Option<String>, OpError> {
+    if in_place::is_in_place(run) {
+        return in_place::give_back(world, repo, &run.id);
+    }
     let pool = Pool::new(repo, world.pool_dir(), PoolLimits::default());
     let shadow = Shadow::open(repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
     // What the agent committed in its sandbox is saved with the rest; where it cannot be, its files still are.
@@ -206,8 +213,11 @@ pub fn rescue_run(world: &World, repo: &Repo, run: &Run) -> Result<Option<String
     }
 }
 
-/// Where a sandbox lets the agent of this run commit.
+/// Where a sandbox lets the agent of this run commit; nowhere in the main checkout, whose git directory is the person's.
 pub fn own_commits(world: &World, repo: &Repo, run: &Run) -> Result<Option<Quarantine>, OpError> {
+    if in_place::is_in_place(run) {
+        return Ok(None);
+    }
     let dir = world.state().join("slots").join(&run.worktree).join("own");
     let base = run.base.as_deref().map(Oid::parse).transpose().map_err(environment)?;
     Ok(Quarantine::at(repo, &dir, &run.branch, base.as_ref()))

@@ -9,7 +9,7 @@ use crate::ops::cx::{self, commit};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::stopped::{self, Cause, Kept};
 use crate::ops::run::world::{World, environment};
-use crate::ops::run::{held, resume, stop};
+use crate::ops::run::{held, in_place, resume, stop};
 use crate::process::guard::kill_leftovers;
 use crate::process::identity::{Liveness, ProcessIdentity};
 use crate::store::sqlite::SqliteStore;
@@ -35,6 +35,7 @@ pub fn dead_runs(world: &World, store: &mut SqliteStore, repo: &Repo) -> Result<
             Err(error) => world.say(&format!("warning: run {} cannot be recovered: {error}", run.id)),
         }
     }
+    in_place::give_back_ended(world, store, repo)?;
     Ok(recovered)
 }
 

@@ -11,12 +11,14 @@ use crate::domain::ids::RunId;
 use crate::domain::lease::{Lease, Token};
 use crate::domain::resume::{self, Next};
 use crate::domain::run::{ProcessRef, Resumed, Routed, Run, Step};
+use crate::domain::sandbox::Isolation;
 use crate::domain::task::Task;
 use crate::ops::ask::{self, Question};
 use crate::ops::budget;
 use crate::ops::claim::{self, Which};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::in_place;
 use crate::process::identity::ProcessIdentity;
 use crate::store::Tx;
 use crate::store::sqlite::SqliteStore;
@@ -55,6 +57,8 @@ pub struct Order<'a> {
     pub config: &'a Config,
     /// From where.
     pub origin: &'a Origin,
+    /// Where it works.
+    pub isolation: Isolation,
     /// The lease's length in milliseconds.
     pub ttl_ms: i64,
     /// Whether the files of a lost run are there, so that it can be taken up.
@@ -65,7 +69,7 @@ pub struct Order<'a> {
 
 /// Claims the task and records the run.
 pub fn start(store: &mut SqliteStore, cx: &Cx, order: &Order<'_>) -> Result<Started, OpError> {
-    let Order { which, agent, routed, config, origin, ttl_ms, is_left, session_of } = *order;
+    let Order { which, agent, routed, config, origin, isolation, ttl_ms, is_left, session_of } = *order;
     let supervisor = this_process()?;
     claim::record_lapses(store, cx, which)?;
     commit(store, cx, |tx, cx| {
@@ -82,14 +86,20 @@ pub fn start(store: &mut SqliteStore, cx: &Cx, order: &Order<'_>) -> Result<Star
         let adopted = adoptable(tx, &claimed.task, origin)?.filter(|run| is_left(run));
         let taken = slots_taken(tx)?;
         let last = match adopted {
-            None => interrupted(tx, &claimed.task, agent, origin)?.filter(|last| !taken.contains(&last.worktree)),
-            Some(_) => None,
+            // What a session knew of a checkout is not there any more.
+            None if isolation == Isolation::Worktree => interrupted(tx, &claimed.task, agent, origin)?
+                .filter(|last| !taken.contains(&last.worktree) && !in_place::is_in_place(last)),
+            _ => None,
         };
         let going_on = last.and_then(|last| Some((session_of(&last)?, last.worktree)));
         let (resumed, slot) = going_on.unzip();
         let run = Run {
             branch: format!("ai/{}/{}", claimed.task.id, claimed.lease.epoch),
-            worktree: slot.unwrap_or_else(|| free_slot(&taken)),
+            worktree: match (isolation, slot) {
+                (Isolation::None, _) => the_checkout(tx)?,
+                (Isolation::Worktree, Some(slot)) => slot,
+                (Isolation::Worktree, None) => free_slot(&taken),
+            },
             task: claimed.task.id.clone(),
             agent: agent.name.to_string(),
             connector: agent.connector.to_string(),
@@ -135,6 +145,18 @@ fn refuse_full(tx: &mut dyn Tx, _cx: &Cx, agent: &Agent) -> Result<(), OpError> 
             .into())
         }
         false => Ok(()),
+    }
+}
+
+/// One checkout is for one run. A run whose supervisor died is not active any more when this is asked: it was recovered before.
+pub(super) fn the_checkout(tx: &mut dyn Tx) -> Result<String, OpError> {
+    match tx.active_runs()?.into_iter().find(in_place::is_in_place) {
+        None => Ok(in_place::SLOT.to_owned()),
+        Some(run) => Err(Refusal::TryLater {
+            why: format!("run {} works in the checkout itself (isolation: none), which holds one at a time", run.id),
+            next: format!("wait; `ai task cancel {}` stops it", run.task),
+        }
+        .into()),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::domain::evidence::Evidence;
 use crate::domain::verdict::Cell;
 use crate::ops::run::drive::Live;
 use crate::ops::run::finish::Findings;
+use crate::ops::run::in_place;
 
 /// The type of our predicate; its version grows with its meaning.
 const PREDICATE: &str = "urn:ai:run:v0.1";
@@ -36,7 +37,8 @@ pub(super) fn statement(
     let predicate = serde_json::json!({
         "task": run.task, "run": run.id, "epoch": run.id.epoch(), "agent": run.agent, "connector": run.connector,
         "base": run.base, "branch": run.branch, "verdict": cell, "checks": checks, "decision": decision.id,
-        "policyDigest": decision.policy_digest, "sandbox": found.end.sandbox.mode,
+        "policyDigest": decision.policy_digest, "isolation": in_place::isolation_of(run),
+        "sandbox": found.end.sandbox.mode,
         "network": found.end.sandbox.network, "startedMs": run.started_ms,
         "resumed": run.resumed, "resumeRefused": found.end.resume_refused,
     });

@@ -15,6 +15,7 @@ use crate::git::worktree::{Pool, PoolLimits, SlotInfo};
 use crate::git::{GitError, Head};
 use crate::ops::refusal::OpError;
 use crate::ops::run::drive::Live;
+use crate::ops::run::in_place;
 use crate::ops::run::world::environment;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
@@ -48,6 +49,8 @@ pub(super) fn look(
 ) -> Result<Seen, OpError> {
     let own = format!("refs/heads/{}", live.started.run.branch);
     let root = live.world.location.main_root.as_deref().or(live.world.location.top.as_deref());
+    // In the checkout itself everything is the agent's to change; its settings, hooks and branches are not.
+    let root = root.filter(|_| !in_place::is_in_place(&live.started.run));
     let shadow = root.map(|_| Shadow::open(live.repo, &live.world.shadow_dir("main"))).transpose();
     let seen = shadow.and_then(|shadow| before.changes(live.repo, root.zip(shadow.as_ref()), &own));
     let (mut told, files) = match seen {
@@ -84,7 +87,11 @@ fn in_slot(live: &Live<'_>, before: &Before, slot: &SlotInfo) -> Result<Vec<Stri
 fn claimed(live: &Live<'_>) -> Result<BTreeSet<PathBuf>, OpError> {
     // Line by line: a talkative agent leaves more than should be in memory at once.
     let Ok(mut reader) = fs::reader(&live.dir.join("events.jsonl")) else { return Ok(BTreeSet::new()) };
-    let worktree = live.world.pool_dir().join(&live.started.run.worktree);
+    let run = &live.started.run;
+    let worktree = match in_place::is_in_place(run) {
+        true => live.world.root.clone(),
+        false => live.world.pool_dir().join(&run.worktree),
+    };
     let worktree = std::fs::canonicalize(&worktree).map_err(environment)?;
     let (mut found, mut line) = (BTreeSet::new(), Vec::new());
     while reader.read_until(b'\n', &mut line).map_err(environment)? > 0 {

@@ -26,7 +26,7 @@ use crate::ops::run::finish::{Findings, Sealed};
 use crate::ops::run::gate::PolicyGate;
 use crate::ops::run::place::{self, identity};
 use crate::ops::run::world::environment;
-use crate::ops::run::{adopt, failpoint, fence, judge, prompt, provision, resume, trespass};
+use crate::ops::run::{adopt, failpoint, fence, in_place, judge, prompt, provision, resume, trespass};
 use crate::ops::tokens;
 use crate::store::sqlite::SqliteStore;
 
@@ -51,12 +51,16 @@ pub(super) struct Worked {
 pub(super) fn findings(live: &Live<'_>, store: &mut SqliteStore) -> Result<Findings, OpError> {
     live.step(store, Step::Worktree)?;
     let (slot, shadow) = place::prepare(live.world, live.repo, &live.started.run)?;
-    keep_token(live, &slot)?;
+    let in_place = in_place::is_in_place(&live.started.run);
+    if !in_place {
+        keep_token(live, &slot)?;
+    }
     failpoint::hit("worktree")?;
     place::bring_work(live.repo, &live.started.run, &slot, &shadow)?;
     write_prompt(live, &slot, resume::session(&live.started.run))?;
     let taken_up = adopt::take_up(live, store, &shadow)?;
-    if taken_up.is_none() {
+    // A checkout in which a person works is provisioned.
+    if taken_up.is_none() && !in_place {
         provision::provision(live, store, &slot)?;
     }
     failpoint::hit("prompt")?;
@@ -100,6 +104,7 @@ fn write_prompt(live: &Live<'_>, slot: &Slot, session: Session<'_>) -> Result<()
 /// Starts the agent, sees it to its end, and takes what it left.
 fn ask_agent(live: &Live<'_>, store: &mut SqliteStore, slot: &Slot, shadow: &Shadow) -> Result<Worked, OpError> {
     live.step(store, Step::Agent)?;
+    let in_place = in_place::is_in_place(&live.started.run).then(|| in_place::enter(live)).transpose()?;
     let mark = live.dir.join("started");
     fs::write_private(&mark, b"").map_err(environment)?;
     let before = Before::look(live.repo, &mark).map_err(environment)?;
@@ -114,13 +119,21 @@ fn ask_agent(live: &Live<'_>, store: &mut SqliteStore, slot: &Slot, shadow: &Sha
         Some(own) if end.sandbox.mode == Mode::Bubblewrap => own.take_in(live.repo, shadow, &slot.admin),
         _ => Ok(()),
     };
-    let mut worked = take(live, slot, shadow, end)?;
+    let mut worked = match &in_place {
+        Some(entered) => entered.take(live, end)?,
+        None => take(live, slot, shadow, end)?,
+    };
     if let Err(error) = taken_in {
         worked.remarks.push(format!("the agent's own commits were not taken over, its files are: {error}"));
     }
     let seen = trespass::look(live, store, &before, &idle)?;
     worked.end.trespasses = seen.own_words;
     worked.remarks.extend(seen.told);
+    if let Some(entered) = in_place
+        && let Some(reference) = entered.leave(&worked.sealed.tree)?
+    {
+        worked.remarks.push(format!("what stood in the checkout besides the work is saved on {reference}"));
+    }
     Ok(worked)
 }
 

@@ -15,7 +15,7 @@ use crate::ops::create::{self, NewTask};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::lease;
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::{Filed, World, environment, file_evidence, identity};
+use crate::ops::run::{Filed, World, environment, file_evidence, identity, in_place};
 use crate::ops::tokens;
 use crate::ops::worktree::adoption::{self, Adoption};
 use crate::store::Store;
@@ -125,6 +125,7 @@ fn target(world: &World, repo: &Repo) -> Result<(Option<String>, Option<Oid>), O
         return Ok((Some(name), tip));
     }
     let head = repo.head_of(repo.common_dir()).map_err(environment)?;
+    let head = in_place::persons_head(world, repo, head)?;
     Ok((head.branch().map(str::to_owned), Head::commit(&head).cloned()))
 }
 
