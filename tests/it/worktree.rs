@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::support::runs::{GOOD, open_gate, wait_for};
-use crate::support::{Sandbox, tree};
+use crate::support::runs::{GOOD, PATIENCE, open_gate, wait_for};
+use crate::support::{Sandbox, poll, tree};
 
 /// A project in which one run has ended, its work in review in slot `w1`.
 fn one_run() -> (Sandbox, String) {
@@ -277,4 +277,23 @@ fn a_full_disk_is_said_before_anything_is_claimed() {
     assert_eq!(sandbox.status(&id), "queued");
     assert!(sandbox.runs_of(&id).is_empty());
     sandbox.is_at_rest(&id);
+}
+
+#[test]
+fn checkouts_of_all_repositories_on_a_disk_wait_for_each_other() {
+    use std::os::unix::fs::MetadataExt;
+    let sandbox = Sandbox::with_script(GOOD);
+    let id = sandbox.task("One", &[]);
+    let device = std::fs::metadata(sandbox.root()).unwrap().dev();
+    let dir = sandbox.base().join("home/.config/ai/locks");
+    std::fs::create_dir_all(&dir).unwrap();
+    let other = std::fs::File::create(dir.join(format!("disk-{device:x}.lock"))).unwrap();
+    other.lock().unwrap();
+    let run = sandbox.start(&["run", &id]);
+    poll::until("it is told", PATIENCE, || run.said().contains("waiting for another checkout on this disk"));
+    assert!(!slot(&sandbox).exists());
+    // The kernel gives the lock of a process back that was killed, as it does with this one.
+    drop(other);
+    let outcome = run.wait();
+    assert_eq!(outcome.code, Some(0), "{outcome}");
 }

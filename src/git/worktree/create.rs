@@ -10,7 +10,6 @@ use super::super::error::GitError;
 use super::super::repo::Head;
 use super::super::shadow::Shadow;
 use super::admin::{self, LOCK_REASON};
-use super::lock::CheckoutLock;
 use super::rescue::is_held;
 use super::{Pool, Slot, SlotState, Start, WorktreeError};
 use crate::base::fs;
@@ -23,7 +22,7 @@ impl Pool<'_> {
     /// hand is made again. What a failure leaves half-made is taken back.
     pub fn create(&self, name: &str, branch: &str, start: &Start, shadow: &Shadow) -> Result<Slot, WorktreeError> {
         let path = self.slot_path(name)?;
-        let _lock = CheckoutLock::acquire(self.repo.common_dir(), self.limits.patience)?;
+        let _lock = self.hold()?;
         self.make_dir()?;
         self.check_space()?;
         self.make_free(name)?;

@@ -1,33 +1,135 @@
-//! One checkout at a time: parallel ones on one disk take many times as long for each.
+//! One checkout at a time: parallel ones on one disk take many times as long for each. So there is one lock for each repository, which
+//! keeps slots from being made and removed at once, and one for each disk, in the user's own directory, which all repositories share.
+//! Both are held by open files: the kernel releases them with the process, however it ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::path::Path;
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::WorktreeError;
 use crate::base::fs::{self, FsError};
 
-/// Held while a slot is made, reset or removed; the kernel releases it with the process.
+/// After so long, whoever waits is told for whom.
+const SILENCE: Duration = Duration::from_millis(700);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Where the locks of disks lie, and who is told of a wait.
+#[derive(Clone)]
+pub struct DiskLocks<'r> {
+    /// A directory of the user's own.
+    pub dir: PathBuf,
+    /// Told once a wait has become noticeable.
+    pub say: &'r dyn Fn(&str),
+    /// The longest wait.
+    pub patience: Duration,
+}
+
+/// Held while many files are written on a disk.
 #[derive(Debug)]
-pub(super) struct CheckoutLock(#[expect(dead_code, reason = "the open file is the lock")] File);
+pub struct DiskLock(#[expect(dead_code, reason = "the open file is the lock")] Option<File>);
+
+/// Held while a slot is made, reset or removed.
+#[derive(Debug)]
+pub(super) struct CheckoutLock(
+    #[expect(dead_code, reason = "the open file is the lock")] File,
+    #[expect(dead_code, reason = "the open file is the lock")] Option<DiskLock>,
+);
 
 impl CheckoutLock {
-    pub(super) fn acquire(common_dir: &Path, patience: Duration) -> Result<Self, WorktreeError> {
+    /// The lock of the repository, and that of the disk on which `place` lies.
+    pub(super) fn acquire(
+        common_dir: &Path,
+        patience: Duration,
+        place: &Path,
+        disk: Option<&DiskLocks<'_>>,
+    ) -> Result<Self, WorktreeError> {
         let dir = common_dir.join("ai");
         fs::create_dir_all(&dir)?;
-        let path = dir.join("checkout.lock");
-        let failed = |source| WorktreeError::from(FsError { action: "lock", path: path.clone(), source });
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
-        let start = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Self(file)),
-                Err(TryLockError::Error(source)) => return Err(failed(source)),
-                Err(TryLockError::WouldBlock) if start.elapsed() >= patience => {
-                    return Err(WorktreeError::Busy(patience));
-                }
-                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(20)),
-            }
+        let repository = wait(open(&dir.join("checkout.lock"))?, &dir, patience, None)?;
+        Ok(Self(repository, disk.map(|disk| disk.acquire(place)).transpose()?))
+    }
+}
+
+impl DiskLocks<'_> {
+    /// Waits until nobody else of this user fills the disk on which `place` lies, or will lie. Where the user has no directory that can be
+    /// written, nobody waits: it would only have been faster.
+    pub fn acquire(&self, place: &Path) -> Result<DiskLock, WorktreeError> {
+        let existing = place.ancestors().find_map(|dir| std::fs::metadata(dir).ok());
+        let Some(device) = existing.map(|meta| meta.dev()) else { return Ok(DiskLock(None)) };
+        let path = self.dir.join(format!("disk-{device:x}.lock"));
+        let Ok(file) = fs::create_private_dir(&self.dir).map_err(WorktreeError::from).and_then(|()| open(&path)) else {
+            return Ok(DiskLock(None));
+        };
+        let mut file = wait(file, &path, self.patience, Some(self.say))?;
+        // For those who wait; nothing depends on it.
+        let _told = file.set_len(0).and_then(|()| {
+            file.rewind()?;
+            writeln!(file, "process {}, {}", std::process::id(), place.display())
+        });
+        Ok(DiskLock(Some(file)))
+    }
+}
+
+fn failed(path: &Path, source: std::io::Error) -> WorktreeError {
+    FsError { action: "lock", path: path.to_owned(), source }.into()
+}
+
+fn open(path: &Path) -> Result<File, WorktreeError> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true).open(path).map_err(|source| failed(path, source))
+}
+
+fn wait(
+    mut file: File,
+    path: &Path,
+    patience: Duration,
+    mut say: Option<&dyn Fn(&str)>,
+) -> Result<File, WorktreeError> {
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(source)) => return Err(failed(path, source)),
+            Err(TryLockError::WouldBlock) if start.elapsed() >= patience => return Err(WorktreeError::Busy(patience)),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
         }
+        if start.elapsed() >= SILENCE
+            && let Some(say) = say.take()
+        {
+            let mut holder = String::new();
+            let _read = file.rewind().and_then(|()| (&mut file).take(1_000).read_to_string(&mut holder));
+            let holder = crate::base::text::one_line(holder.trim());
+            say(&format!("waiting for another checkout on this disk ({holder})"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    #[test]
+    fn two_repositories_on_one_disk_wait_for_each_other() {
+        let temp = tempfile::tempdir().unwrap();
+        let said = RefCell::new(Vec::new());
+        let say = |text: &str| said.borrow_mut().push(text.to_owned());
+        let locks = DiskLocks { dir: temp.path().join("user"), say: &say, patience: SILENCE * 2 };
+        let place = |name: &str| temp.path().join(name).join("not/there/yet");
+        let take = |name: &str| CheckoutLock::acquire(&temp.path().join(name), SILENCE, &place(name), Some(&locks));
+        let first = take("one").unwrap();
+        assert!(matches!(take("two"), Err(WorktreeError::Busy(_))));
+        let text = said.borrow().join("\n");
+        assert!(text.contains(&format!("process {}", std::process::id())) && text.contains("one/not/there"), "{text}");
+        assert_eq!(said.borrow().len(), 1, "said once");
+        drop(first);
+        take("two").unwrap();
+        // Nobody waits for a directory that cannot be had.
+        std::fs::write(temp.path().join("file"), "x").unwrap();
+        let none = DiskLocks { dir: temp.path().join("file/user"), ..locks.clone() };
+        let _held = locks.acquire(temp.path()).unwrap();
+        none.acquire(temp.path()).unwrap();
     }
 }

@@ -22,6 +22,8 @@ use std::time::Duration;
 pub use admin::registered;
 pub use aside::move_aside;
 pub use foreign::{Foreign, Unfit};
+use lock::CheckoutLock;
+pub use lock::DiskLocks;
 pub use rescue::{Cleared, Known, RESCUE_LIMITS, Rescue, RescueAs, Rescued, save_tree};
 pub use reuse::Fresh;
 pub use state::{SlotInfo, SlotState};
@@ -56,7 +58,7 @@ impl Start {
 pub struct PoolLimits {
     /// Bytes that must be free on the disk before a slot is made.
     pub reserve_bytes: u64,
-    /// How long to wait for another checkout of the same repository.
+    /// How long to wait for another checkout.
     pub patience: Duration,
 }
 
@@ -71,6 +73,7 @@ pub struct Pool<'r> {
     repo: &'r Repo,
     dir: PathBuf,
     limits: PoolLimits,
+    disk: Option<DiskLocks<'r>>,
 }
 
 /// A worktree that is there and ours.
@@ -128,7 +131,7 @@ pub enum WorktreeError {
         needed_mib: u64,
     },
     /// Another checkout takes too long.
-    #[error("another checkout of this repository has been running for {} s", .0.as_secs())]
+    #[error("another checkout on this disk has been going on for {} s", .0.as_secs())]
     Busy(Duration),
     /// The worktree changed after its work was saved.
     #[error("slot {name} changed after it was saved: {what}")]
@@ -166,7 +169,16 @@ impl From<fs::FsError> for WorktreeError {
 impl<'r> Pool<'r> {
     /// The pool at `dir`, an absolute path without symbolic links. Nothing is made yet.
     pub fn new(repo: &'r Repo, dir: impl Into<PathBuf>, limits: PoolLimits) -> Self {
-        Self { repo, dir: dir.into(), limits }
+        Self { repo, dir: dir.into(), limits, disk: None }
+    }
+
+    /// The same pool, whose checkouts also wait for those of other repositories on the same disk.
+    pub fn sharing(self, disk: Option<DiskLocks<'r>>) -> Self {
+        Self { disk, ..self }
+    }
+
+    fn hold(&self) -> Result<CheckoutLock, WorktreeError> {
+        CheckoutLock::acquire(self.repo.common_dir(), self.limits.patience, &self.dir, self.disk.as_ref())
     }
 
     /// Where it is.

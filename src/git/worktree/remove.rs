@@ -35,7 +35,7 @@ impl Pool<'_> {
 
     /// Removes a slot whose work is saved; its branch stays.
     pub fn remove(&self, cleared: Cleared) -> Result<Removal, WorktreeError> {
-        let lock = CheckoutLock::acquire(self.repo.common_dir(), self.limits.patience)?;
+        let lock = self.hold()?;
         self.take_away(cleared, &lock)
     }
 
@@ -46,7 +46,7 @@ impl Pool<'_> {
         cleared: Cleared,
         is_free: impl FnOnce() -> Result<bool, E>,
     ) -> Result<Option<Removal>, E> {
-        let lock = CheckoutLock::acquire(self.repo.common_dir(), self.limits.patience)?;
+        let lock = self.hold()?;
         match is_free()? {
             true => Ok(self.take_away(cleared, &lock).map(Some)?),
             false => Ok(None),
@@ -65,7 +65,7 @@ impl Pool<'_> {
 
     /// Clears away what interrupted removals left.
     pub fn sweep(&self) -> Result<usize, WorktreeError> {
-        let _lock = CheckoutLock::acquire(self.repo.common_dir(), self.limits.patience)?;
+        let _lock = self.hold()?;
         let mut swept = 0;
         for path in fs::list_dir(&self.dir)? {
             let is_trash = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(TRASH.as_bytes()));

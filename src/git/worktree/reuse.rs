@@ -7,7 +7,6 @@ use super::super::oid::Oid;
 use super::super::repo::Head;
 use super::super::shadow::{Ignored, Shadow};
 use super::super::snapshot::Limits;
-use super::lock::CheckoutLock;
 use super::rescue::Cleared;
 use super::{Pool, Slot, SlotState, Start, TreeReport, WorktreeError, admin, first_of};
 
@@ -30,7 +29,7 @@ pub struct Fresh<'a> {
 impl Pool<'_> {
     /// Resets a slot whose work is saved. Redirected links are put right on the way.
     pub fn reuse(&self, cleared: Cleared, fresh: &Fresh<'_>) -> Result<Slot, WorktreeError> {
-        let _lock = CheckoutLock::acquire(self.repo.common_dir(), self.limits.patience)?;
+        let _lock = self.hold()?;
         let slot = self.still_cleared(&cleared)?;
         if !cleared.losses.is_empty() {
             let what = first_of(&[], &cleared.losses);

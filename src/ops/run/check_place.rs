@@ -44,6 +44,7 @@ impl CheckPlace {
         let shadow = Shadow::open(repo, &own.join("check.git")).map_err(environment)?;
         let is_reset = root.is_dir() && shadow.is_primed() && shadow.reset(&root, judged.tree, Ignored::Keep).is_ok();
         if !is_reset {
+            let _alone = world.disk_locks().map(|disk| disk.acquire(&root)).transpose().map_err(environment)?;
             fs::remove_dir_all(&root).map_err(environment)?;
             fs::create_dir_all(&root).map_err(environment)?;
             shadow.checkout(&root, judged.tree).map_err(environment)?;

@@ -58,7 +58,7 @@ pub fn prepare(world: &World, repo: &Repo, run: &Run) -> Result<(Slot, Shadow), 
     if in_place::is_in_place(run) {
         return in_place::prepare(world, repo);
     }
-    let pool = Pool::new(repo, world.pool_dir(), limits(world));
+    let pool = Pool::new(repo, world.pool_dir(), limits(world)).sharing(world.disk_locks());
     let shadow = Shadow::open(repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
     let making = Making { world, pool, run, shadow: &shadow, start: start_of(run)? };
     for _ in 0..ROUNDS {

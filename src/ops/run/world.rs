@@ -4,12 +4,14 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use crate::base::env;
 use crate::config::Config;
 use crate::config::Trees;
 use crate::domain::actor::Actor;
 use crate::domain::ids::RunId;
 use crate::domain::sandbox::Wish;
 use crate::domain::time::Now;
+use crate::git::worktree::{DiskLocks, PoolLimits};
 use crate::git::{Git, Location, Repo, preflight};
 use crate::ops::cx::{Cx, Rules};
 use crate::ops::project;
@@ -64,6 +66,12 @@ impl World {
     /// The pool of worktrees.
     pub fn pool_dir(&self) -> PathBuf {
         self.root.join(".ai/worktrees")
+    }
+
+    /// The locks by which checkouts of all repositories on one disk wait for each other; none where the user has no directory.
+    pub fn disk_locks(&self) -> Option<DiskLocks<'_>> {
+        let dir = env::user_config_dir()?.join("locks");
+        Some(DiskLocks { dir, say: &*self.progress, patience: PoolLimits::default().patience })
     }
 
     /// The shadow git directory that looks at one slot.

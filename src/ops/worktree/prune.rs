@@ -350,7 +350,7 @@ fn remove_slot(world: &World, repo: &Repo, store: &mut SqliteStore, name: &str) 
     let Some(cleared) = rescued.cleared else {
         return Err(environment(left.unwrap_or_else(|| "it is not there any more".to_owned())));
     };
-    let pool = Pool::new(repo, world.pool_dir(), PoolLimits::default());
+    let pool = Pool::new(repo, world.pool_dir(), PoolLimits::default()).sharing(world.disk_locks());
     let removed = pool.remove_if_free(cleared, || {
         let active = store.read(|tx| tx.active_runs()).map_err(Stop::Store)?;
         Ok::<_, Stop>(active.iter().all(|run| run.worktree != name))
