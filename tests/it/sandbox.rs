@@ -249,3 +249,47 @@ fn a_daemon_of_an_agent_ends_with_its_sandbox_and_with_a_killed_supervisor() {
         });
     }
 }
+
+#[test]
+fn the_setup_command_is_fenced_in_and_its_evidence_says_so() {
+    let setup = "echo ok > .prepared; for f in ../../../README.md ../../../.git/config ../../../.ai/policy.yaml \\\"$HOME/x\\\" .git; \
+                 do (echo evil >> $f) 2>/dev/null && echo $f >> .prepared; done; true";
+    let config =
+        format!("version: 1\nruns: {{grace: 1s, setup: \"{setup}\"}}\nchecks: {{unit: {{run: test -f work.txt}}}}\n");
+    for layer in layers() {
+        let scene = Sandbox::with_agent(&config, "cat >/dev/null; cp .prepared out.txt; echo work > work.txt");
+        let before = scene.read(".git/config");
+        let (id, out) = tried(&scene, layer);
+        // Landlock cannot keep the file `.git` of a worktree from being written, which nothing believes; nor does it hide a home.
+        assert_eq!(
+            out.lines().filter(|line| *line != ".git" && !line.ends_with("/x")).collect::<Vec<_>>(),
+            ["ok"],
+            "{layer}"
+        );
+        assert_eq!((scene.read(".git/config"), scene.read("README.md")), (before, "A project.\n".into()), "{layer}");
+        assert!(!scene.base().join("home/x").exists(), "{layer}");
+        let all = scene.rows("SELECT data FROM evidence");
+        let piece = all.iter().find(|piece| piece["kind"] == "setup" && piece["task"] == id.as_str()).unwrap();
+        assert_eq!(piece["summary"]["sandbox"]["mode"], layer, "{piece}");
+    }
+}
+
+#[test]
+fn the_setup_command_has_a_network_where_the_policy_leaves_it_one() {
+    let config = "version: 1\nruns: {grace: 1s, setup: 'wc -l < /proc/net/route > .net'}\nchecks: {unit: {run: test -f work.txt}}\n";
+    let scene = Sandbox::with_agent(config, "cat >/dev/null; cp .net out.txt; echo work > work.txt");
+    if !layers().contains(&"bubblewrap") {
+        return;
+    }
+    scene.write(
+        ".ai/policy.yaml",
+        "version: 1\ndefault: allow\nrules:\n  - {id: none, on: [run.network], effect: deny, reason: offline}\n",
+    );
+    scene.ai_ok(&["trust"]);
+    scene.commit("policy");
+    let (_, out) = tried(&scene, "bubblewrap");
+    assert_eq!(out.trim(), "1", "only the heading: there is no route");
+    let all = scene.rows("SELECT data FROM evidence");
+    let piece = all.iter().find(|piece| piece["kind"] == "setup").unwrap();
+    assert_eq!(piece["summary"]["sandbox"]["network"], "off", "{piece}");
+}

@@ -17,6 +17,7 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::{process_end, runtime};
 use crate::ops::run::drive::Live;
 use crate::ops::run::evidence::{Filed, file_evidence};
+use crate::ops::run::fence::{self, Ground};
 use crate::ops::run::ports;
 use crate::ops::run::world::environment;
 use crate::process::environment::child_environment;
@@ -99,30 +100,33 @@ fn setup(
         CommandLine::Shell(line) => ["/bin/sh", "-c", line].map(OsString::from).to_vec(),
         CommandLine::Argv(argv) => argv.iter().map(OsString::from).collect(),
     };
-    live.world.say("setup of the worktree");
+    let ground = ground(live, slot, &argv)?;
+    let used = ground.used();
+    live.world.say(&format!("setup of the worktree (sandbox: {used})"));
     let log = live.dir.join("setup.log");
     let runs = &live.world.config.runs;
     let spec = SpawnSpec {
         argv,
         cwd: slot.path.clone(),
-        env: child_environment(&live.world.env, &runs.env_pass, ports),
+        env: child_environment(&live.world.env, &runs.env_pass, &[ground.variables(), ports.to_vec()].concat()),
         stdin: StdinSource::Null,
         run_id: Some(live.started.run.id.to_string()),
         files: None,
         cgroup: None,
-        fence: None,
+        fence: ground.fence(),
         limits: Limits { total: Some(SETUP_LIMIT), silence: None, grace: runs.grace, output_cap: 16 << 20 },
         stdout: OutputTo::File(log.clone()),
         stderr: OutputTo::File(live.dir.join("setup.stderr")),
     };
-    let done =
-        runtime()?.block_on(supervise(&spec, &live.world.redactor, &mut Quiet, &live.cancel)).map_err(environment)?;
+    let done = runtime()?.block_on(supervise(&spec, &live.world.redactor, &mut Quiet, &live.cancel));
+    ground.clear()?;
+    let done = done.map_err(environment)?;
     let errors = live.dir.join("setup.stderr");
     fs::append(&log, &fs::read_capped(&errors, LOG_CAP).map_err(environment)?).map_err(environment)?;
     fs::remove_file(&errors).map_err(environment)?;
     let end = process_end(&done.end, done.oom, SETUP_LIMIT);
     let duration_ms = u64::try_from(done.duration.as_millis()).unwrap_or(u64::MAX);
-    file(live, store, &log, serde_json::json!({ "end": end, "duration_ms": duration_ms }))?;
+    file(live, store, &log, serde_json::json!({ "end": end, "duration_ms": duration_ms, "sandbox": used }))?;
     match done.end {
         End::Exited(0) => Ok(()),
         _ => {
@@ -131,6 +135,17 @@ fn setup(
             Err(Refusal::Environment(text).into())
         }
     }
+}
+
+/// A setup may write in its worktree and in the caches of build tools, as the agent may. Its words are the project's; what it starts came
+/// with the dependencies, or from the network where the policy leaves it one.
+fn ground(live: &Live<'_>, slot: &Slot, argv: &[OsString]) -> Result<Ground, OpError> {
+    let layer = fence::layer(live.world, live.agent.sandbox)?;
+    let network = fence::under(fence::network_rule(&live.cx()?, &live.started.task).as_ref());
+    let mut ground = Ground::new(live.world, layer, network, &live.dir.join("tmp"))?;
+    ground.programs(argv, &live.world.env);
+    ground.worktree(&slot.path, &slot.admin, None)?;
+    Ok(ground)
 }
 
 /// However it ended, its log is evidence.
