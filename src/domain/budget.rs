@@ -4,6 +4,7 @@
 //! reach what is allowed. Tokens read from a provider's cache are not counted. Whatever a CLI does not report cannot be held against a
 //! budget.
 
+use crate::base::text::counted;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -186,10 +187,10 @@ impl Level {
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.unit {
-            Unit::Tokens => write!(f, "{} of {} tokens", self.spent, self.limit),
+            Unit::Tokens => write!(f, "{} of {}", self.spent, counted(self.limit, "token")),
             Unit::Money => write!(f, "{} of {}", Usd(self.spent), Usd(self.limit)),
             Unit::Minutes => write!(f, "{} of {} minutes", self.spent / 60_000, self.limit / 60_000),
-            Unit::Attempts => write!(f, "{} of {} runs", self.spent, self.limit),
+            Unit::Attempts => write!(f, "{} of {}", self.spent, counted(self.limit, "run")),
         }
     }
 }

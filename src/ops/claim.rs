@@ -1,6 +1,7 @@
 //! Claiming: task, path locks, lease and event in one transaction, or nothing.
 
 use crate::base::id;
+use crate::base::text::counted;
 use crate::domain::action::Action;
 use crate::domain::event::{Event, HeldLock};
 use crate::domain::ids::{Subject, TaskId};
@@ -181,7 +182,7 @@ pub fn lapsed_event(cx: &Cx, task: &Task, epoch: u64) -> Event {
     let lapses = task.lapses + 1;
     let park = (lapses >= cx.rules.max_lapses).then(|| Hold {
         kind: BlockReason::Parked,
-        reason: format!("its lease lapsed {lapses} times in a row without a release"),
+        reason: format!("its lease lapsed {} in a row without a release", counted(lapses, "time")),
         since_ms: cx.now.wall_ms,
     });
     Event::LeaseLapsed { subject: task.id.subject(), epoch, park }

@@ -1,5 +1,6 @@
 //! The decision: gates, then score, then a stable order.
 
+use crate::base::text::counted;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
@@ -83,11 +84,11 @@ fn turned_away(ask: &Ask, c: &Candidate) -> Option<Lost> {
         return later(Gate::Budget, why.clone(), *until);
     }
     if c.attempts >= c.max_attempts {
-        return lost(Gate::Attempts, format!("has made its {} attempts at this task", c.attempts));
+        return lost(Gate::Attempts, format!("has made its {} at this task", counted(c.attempts, "attempt")));
     }
     (c.load >= c.parallel).then(|| Lost {
         gate: Gate::Room,
-        why: format!("at work on {} of {} runs", c.load, c.parallel),
+        why: format!("at work on {} of {}", c.load, counted(c.parallel, "run")),
         until_ms: None,
     })
 }

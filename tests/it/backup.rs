@@ -16,7 +16,7 @@ fn a_backup_is_taken_beside_the_store_or_where_the_user_says() {
     snapshot!(scene.ai(&["backup", "--to", "../copy.db"]), @r#"
     exit: 0
     ----- stdout -----
-    [PATH]/repo/../copy.db  1 tasks, 3 records
+    [PATH]/repo/../copy.db  1 task, 3 records
     ----- stderr -----
     "#);
     snapshot!(scene.ai(&["backup", "--to", "../copy.db"]), @r#"

@@ -29,6 +29,7 @@ mod leases;
 mod locks;
 mod notify;
 mod person_done;
+mod plurals;
 mod policy;
 mod quick_start;
 mod ready;

@@ -278,7 +278,7 @@ fn a_budget_that_is_used_up_refuses_the_start_by_name() {
     assert_eq!(sandbox.run(&id).code, Some(6));
     let outcome = sandbox.run(&id);
     assert_eq!(outcome.code, Some(4), "{outcome}");
-    assert!(outcome.stderr.contains("budget task.attempts is used up: 1 of 1 runs"), "{outcome}");
+    assert!(outcome.stderr.contains("budget task.attempts is used up: 1 of 1 run"), "{outcome}");
     assert_eq!(sandbox.runs_of(&id).len(), 1);
 
     sandbox.configure(&format!("{CONFIG}budgets: {{day: {{attempts: 1}}, repository: {{attempts: 9}}}}\n"));

@@ -83,7 +83,7 @@ fn daemons_that_it_leaves_are_ended() {
         "(setsid sh -c 'trap \"\" TERM; (setsid sleep 600 &) ; sleep 600' >/dev/null 2>&1 &) ; echo work > work.txt";
     let came = Came::of(script);
     assert_eq!(came.outcome(), "ready_for_review");
-    assert!(came.warnings.contains("processes behind"), "{}", came.warnings);
+    assert!(came.warnings.contains("behind, now ended"), "{}", came.warnings);
     came.and_the_next_run_is_good();
 }
 

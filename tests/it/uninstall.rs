@@ -49,7 +49,7 @@ fn the_plan_is_shown_and_nothing_goes_without_yes() {
     snapshot!(scene.ai(&["uninstall"]), @r#"
     exit: 8
     ----- stdout -----
-    the store holds 1 tasks, 3 records and 0 runs
+    the store holds 1 task, 3 records and 0 runs
     removes   [PATH]/repo/.git/ai
     removes   [PATH]/repo/.ai/state
     removes   [PATH]/repo/.ai/.gitignore
@@ -76,7 +76,7 @@ fn tasks_go_only_after_a_copy_or_by_explicit_word() {
     exit: 4
     ----- stdout -----
     ----- stderr -----
-    error: the store holds 1 tasks and 0 runs; keep a copy of them with --backup-to DIR, where DIR is a new directory
+    error: the store holds 1 task and 0 runs; keep a copy with --backup-to DIR, where DIR is a new directory
     "#);
     assert_eq!(scene.ai(&["task", "show", &task]).code, Some(0));
     snapshot!(scene.ai(&["uninstall", "--yes", "--backup-to", "../kept"]), @r#"

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::base::text::path_bytes;
+use crate::base::text::{counted, path_bytes};
 use crate::cli::answer::BackupAnswer;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::{Context, now};
@@ -36,7 +36,7 @@ pub(super) fn run(args: &BackupArgs, context: &mut Context) -> Outcome {
         context.ui.object(&BackupAnswer::new(&info));
     } else {
         let path = path_bytes(info.path.as_os_str().as_encoded_bytes());
-        context.ui.line(&format!("{path}  {} tasks, {} records", info.tasks, info.events));
+        context.ui.line(&format!("{path}  {}, {}", counted(info.tasks, "task"), counted(info.events, "record")));
     }
     Ok(exit::OK)
 }

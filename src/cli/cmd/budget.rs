@@ -1,5 +1,6 @@
 //! `ai budget`
 
+use crate::base::text::counted;
 use clap::Args;
 
 use crate::cli::answer::BudgetLine;
@@ -45,7 +46,7 @@ fn text(standing: &Standing, filled_ms: i64) -> String {
         (true, false) => "  used up".to_owned(),
     };
     let unknown = match (level.unit, standing.unpriced) {
-        (Unit::Money, n) if n > 0 => format!("  (and {n} runs of unknown price)"),
+        (Unit::Money, n) if n > 0 => format!("  (and {} of unknown price)", counted(n, "run")),
         _ => String::new(),
     };
     format!("{:<22} {of:<16} {level}{unknown}{up}", level.name())

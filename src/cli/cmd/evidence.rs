@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::base::text::{multi_line, one_line};
+use crate::base::text::{counted, multi_line, one_line};
 use crate::cli::answer::{EvidenceAnswer, EvidenceChecked, EvidenceExported};
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
@@ -126,7 +126,7 @@ fn verify(args: &OfArgs, context: &mut Context) -> Outcome {
         0 => Ok(exit::OK),
         n => Err(CliError::new(
             exit::NOT_PROVEN,
-            format!("{n} of {} files of {task} are not what was recorded", pieces.len()),
+            format!("{n} of {} of {task} not what was recorded", counted(pieces.len(), "file")),
         )),
     }
 }
@@ -140,7 +140,7 @@ fn export(args: &ExportArgs, context: &mut Context) -> Outcome {
     if context.ui.json() {
         context.ui.object(&EvidenceExported { to: &target, files: written.len() });
     } else {
-        context.ui.line(&format!("{} files in {}", written.len(), target.display()));
+        context.ui.line(&format!("{} in {}", counted(written.len(), "file"), target.display()));
     }
     Ok(exit::OK)
 }

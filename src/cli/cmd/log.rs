@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use crate::base::text::one_line;
+use crate::base::text::{counted, one_line};
 use crate::cli::answer::LogVerified;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
@@ -103,7 +103,11 @@ fn verify(context: &mut Context) -> Outcome {
     match report.fault {
         None => {
             if !context.ui.json() {
-                context.ui.line(&format!("{} events, chain intact, tables agree; head {}", report.events, report.head));
+                context.ui.line(&format!(
+                    "{}, chain intact, tables agree; head {}",
+                    counted(report.events, "event"),
+                    report.head
+                ));
             }
             Ok(exit::OK)
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::base::text::{multi_line, one_line};
+use crate::base::text::{counted, multi_line, one_line};
 use crate::cli::answer::PolicyValidated;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
@@ -103,7 +103,7 @@ fn validate(args: &ValidateArgs, context: &mut Context) -> Outcome {
         }
         n => Err(CliError::new(
             exit::FAILED,
-            format!("{shown} has {n} problems, so it denies everything until they are mended"),
+            format!("{shown} has {}, and denies everything until that is mended", counted(n, "problem")),
         )),
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::base::text::path_bytes;
+use crate::base::text::{counted, path_bytes};
 use crate::cli::answer::{BackupAnswer, RestoreAnswer};
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
@@ -74,7 +74,10 @@ fn text(report: &Report, intent: Intent) -> String {
         (Current::Readable(_), Some(0)) => out.push_str("in place of  a store with nothing newer\n"),
         (Current::Readable(_), lost) => {
             let lost = lost.unwrap_or_default();
-            out.push_str(&format!("in place of  a store with {lost} records that the backup does not have\n"));
+            out.push_str(&format!(
+                "in place of  a store with {} that the backup does not have\n",
+                counted(lost, "record")
+            ));
         }
     }
     if let Some(kept) = &report.kept {
@@ -85,7 +88,7 @@ fn text(report: &Report, intent: Intent) -> String {
 
 fn content(info: &BackupInfo) -> String {
     let newest = info.newest_ms.map(|ms| format!(", newest {}", time(ms))).unwrap_or_default();
-    format!("{} tasks, {} records{newest}", info.tasks, info.events)
+    format!("{}, {}{newest}", counted(info.tasks, "task"), counted(info.events, "record"))
 }
 
 fn shown(path: &Path) -> String {

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 
-use crate::base::text::{multi_line, one_line};
+use crate::base::text::{counted, multi_line, one_line};
 use crate::cli::answer::RunAnswer;
 use crate::cli::cmd::world::world;
 use crate::cli::cmd::{Outcome, backup};
@@ -120,7 +120,8 @@ fn table(summary: &all::Summary, context: &mut Context) {
     }
     let review = summary.lines.iter().filter(|line| line.status == "review").count();
     let word = if summary.interrupted { "stopped: " } else { "" };
-    context.ui.say(&format!("{word}{} tasks run, {review} wait for your review", summary.lines.len()));
+    let (tasks, wait) = (counted(summary.lines.len(), "task"), if review == 1 { "waits" } else { "wait" });
+    context.ui.say(&format!("{word}{tasks} run, {review} {wait} for your review"));
 }
 
 fn code(report: &Report) -> u8 {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::base::fs;
-use crate::base::text::path_bytes;
+use crate::base::text::{counted, path_bytes};
 use crate::cli::cmd::{Outcome, backup};
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -48,7 +48,12 @@ pub(super) fn export(args: &ExportArgs, context: &mut Context) -> Outcome {
     if context.ui.json() {
         context.ui.object(&header);
     } else {
-        context.ui.line(&format!("{} tasks, {} records, head {}", header.tasks, header.events, header.head));
+        context.ui.line(&format!(
+            "{}, {}, head {}",
+            counted(header.tasks, "task"),
+            counted(header.events, "record"),
+            header.head
+        ));
     }
     Ok(exit::OK)
 }
@@ -90,16 +95,20 @@ fn show(report: &Report, intent: Intent, context: &mut Context) {
     }
     let would = if intent == Intent::DryRun { "would be " } else { "" };
     if report.reproduced {
-        let text = format!("the store {would}the exported one: {} tasks, {} records", report.tasks, report.events);
+        let text = format!(
+            "the store {would}the exported one: {}, {}",
+            counted(report.tasks, "task"),
+            counted(report.events, "record")
+        );
         context.ui.line(&text);
         return;
     }
-    context.ui.line(&format!("{would}created  {} of {} tasks", report.created.len(), report.tasks));
+    context.ui.line(&format!("{would}created  {} of {}", report.created.len(), counted(report.tasks, "task")));
     for one in &report.renamed {
         context.ui.line(&format!("renamed   {} is {} here", one.from, one.to));
     }
     if !report.unchanged.is_empty() {
-        context.ui.line(&format!("the same  {} tasks", report.unchanged.len()));
+        context.ui.line(&format!("the same  {}", counted(report.unchanged.len(), "task")));
     }
     for id in &report.conflicts {
         context.ui.line(&format!("differs   {id} is another one here, and was left"));

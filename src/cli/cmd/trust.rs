@@ -1,5 +1,6 @@
 //! `ai trust`
 
+use crate::base::text::counted;
 use clap::Args;
 
 use crate::cli::cmd::Outcome;
@@ -41,10 +42,8 @@ pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Outcome {
         return Ok(if missing.is_empty() { exit::OK } else { exit::APPROVAL });
     }
     let set = trust::trust(&root, &common)?;
-    let files = match set.paths().count() {
-        1 => "1 file".to_owned(),
-        n => format!("{n} files"),
-    };
-    context.ui.say(&format!("{files} below .ai/ may run code on this machine, as they are now"));
+    let count = set.paths().count();
+    let (files, as_now) = (counted(count, "file"), if count == 1 { "it is" } else { "they are" });
+    context.ui.say(&format!("{files} below .ai/ may run code on this machine, as {as_now} now"));
     Ok(exit::OK)
 }

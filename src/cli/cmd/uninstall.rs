@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::base::env;
-use crate::base::text::{one_line, path_bytes};
+use crate::base::text::{counted, one_line, path_bytes};
 use crate::cli::answer::UninstallAnswer;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::{Context, now};
@@ -81,7 +81,12 @@ fn show(plan: &Plan, done: Option<Farewell>, context: &mut Context) {
         return;
     }
     if let Some(store) = &plan.store {
-        let text = format!("the store holds {} tasks, {} records and {} runs", store.tasks, store.events, store.runs);
+        let text = format!(
+            "the store holds {}, {} and {}",
+            counted(store.tasks, "task"),
+            counted(store.events, "record"),
+            counted(store.runs, "run")
+        );
         context.ui.line(&text);
     }
     for run in &plan.active_runs {

@@ -117,8 +117,7 @@ fn list(context: &mut Context) -> Outcome {
 fn row(one: &Listed) -> String {
     let dirty = match one.dirty {
         Some(0) => "clean".to_owned(),
-        Some(1) => "1 changed file".to_owned(),
-        Some(n) => format!("{n} changed files"),
+        Some(n) => counted(n, "changed file"),
         None => "unknown".to_owned(),
     };
     let branch = one.branch.as_deref().map_or("-".to_owned(), one_line);
@@ -172,8 +171,7 @@ fn tell_saved(saved: &Saved, context: &mut Context) {
 fn files(n: usize) -> String {
     match n {
         0 => "commits".to_owned(),
-        1 => "1 changed file".to_owned(),
-        n => format!("{n} changed files"),
+        n => counted(n, "changed file"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::base::env;
-use crate::base::text::one_line;
+use crate::base::text::{counted, one_line};
 use crate::config::Trees;
 use crate::domain::agent::Agent;
 use crate::ops::doctor::{Finding, Patient};
@@ -50,9 +50,10 @@ fn leads_to(root: &Path, target: &Path, state: &Path) -> bool {
 
 fn config(root: &Path) -> Finding {
     match project::config(root, &Trees::none()) {
-        Ok(config) => {
-            Finding::ok("config", format!("{} checks, {} modules", config.checks.len(), config.modules.len()))
-        }
+        Ok(config) => Finding::ok(
+            "config",
+            format!("{}, {}", counted(config.checks.len(), "check"), counted(config.modules.len(), "module")),
+        ),
         Err(error) => {
             let next = error.refusal().and_then(crate::ops::refusal::Refusal::hint).unwrap_or_default();
             Finding::bad("config", error.to_string()).next(next)
@@ -67,7 +68,7 @@ fn policy(root: &Path) -> Finding {
             Finding::bad("policy", text).next("ai policy validate")
         }
         PolicyState::Absent => Finding::ok("policy", "no policy file; the built-in rules alone count"),
-        state => Finding::ok("policy", format!("{} rules in force", policy::show(&state).rules.len())),
+        state => Finding::ok("policy", format!("{} in force", counted(policy::show(&state).rules.len(), "rule"))),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The store: that it is there, ours and whole, and that there is a way back.
 
+use crate::base::text::counted;
 use std::path::{Path, PathBuf};
 
 use crate::base::fs;
@@ -70,7 +71,7 @@ fn contents(store: &mut SqliteStore, path: &Path) -> Result<(u64, Finding), Stor
         let tasks: u64 = tx.tally()?.iter().map(|(_, n)| n).sum();
         Ok::<_, StoreError>((tx.meta("store")?.unwrap_or_default(), tasks, newest(tx)?.map_or(0, |event| event.seq)))
     })?;
-    let text = format!("whole; {tasks} tasks, {events} records, format {FORMAT}, id {id}");
+    let text = format!("whole; {}, {}, format {FORMAT}, id {id}", counted(tasks, "task"), counted(events, "record"));
     Ok((
         events,
         match stale {
@@ -105,7 +106,9 @@ fn head(patient: &Patient<'_>, store: &mut SqliteStore) -> Finding {
         }),
         Depth::Deep => store.read(|tx| log::verify(tx)).map(|report| match report.fault {
             Some(fault) => Err(fault),
-            None => Ok(format!("{} records, chain intact, tables agree; head {}", report.events, report.head)),
+            None => {
+                Ok(format!("{}, chain intact, tables agree; head {}", counted(report.events, "record"), report.head))
+            }
         }),
     };
     match looked {
@@ -144,7 +147,7 @@ fn backup_ages(patient: &Patient<'_>, events: Option<u64>) -> Option<Finding> {
     match newest {
         Some(at_ms) => {
             let age = seconds(patient.now.wall_ms - at_ms);
-            Some(Finding::ok("backup", format!("{} backups, the newest {age} old", files.len())))
+            Some(Finding::ok("backup", format!("{}, the newest {age} old", counted(files.len(), "backup"))))
         }
         None if events.is_none() => {
             dir.parent().is_some_and(Path::exists).then(|| Finding::warn("backup", "there is no backup"))

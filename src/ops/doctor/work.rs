@@ -1,5 +1,6 @@
 //! Work that stands still: lapsed leases, runs without a supervisor, worktrees that are not what they should be.
 
+use crate::base::text::counted;
 use crate::domain::ids::Subject;
 use crate::domain::lease::{Lease, Liveness};
 use crate::domain::run::Run;
@@ -119,7 +120,7 @@ fn much_to_prune(repo: &Repo) -> Option<Finding> {
     let count = |prefix: &str| repo.list_refs(prefix).map_or(0, |all| all.len());
     let (branches, rescues) = (count("refs/heads/ai/"), count("refs/ai/rescue/"));
     (branches + rescues > MANY).then(|| {
-        let text = format!("{branches} branches of runs and {rescues} rescues are kept");
+        let text = format!("kept: {} of runs, {}", counted(branches, "branch"), counted(rescues, "rescue"));
         Finding::warn("worktrees", text).next("ai worktree prune --dry-run")
     })
 }

@@ -1,5 +1,6 @@
 //! Reading an export: line by line, each checked before anything is made of it.
 
+use crate::base::text::counted;
 use std::io::{BufRead, Read};
 
 use crate::domain::actor::Actor;
@@ -23,7 +24,8 @@ pub(super) fn read(
     let header = header(&mut lines)?;
     let mut head = CHAIN_START.to_owned();
     for seq in 1..=header.events {
-        let line = lines.expect(|| format!("the export ends after {} of {} events", seq - 1, header.events))?;
+        let line =
+            lines.expect(|| format!("the export ends after {} of {}", seq - 1, counted(header.events, "event")))?;
         let (stored, event) = event_line(&line).map_err(|why| lines.wrong(&why))?;
         if let Some(fault) = log::check(&stored, seq, &head) {
             return Err(lines.wrong(&fault));
@@ -36,7 +38,7 @@ pub(super) fn read(
     }
     let mut leases = Vec::new();
     for n in 0..header.leases {
-        let line = lines.expect(|| format!("the export ends after {n} of {} leases", header.leases))?;
+        let line = lines.expect(|| format!("the export ends after {n} of {}", counted(header.leases, "lease")))?;
         leases.push(serde_json::from_str(&line).map_err(|e| lines.wrong(&format!("no lease: {e}")))?);
     }
     match lines.next()? {

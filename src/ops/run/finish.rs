@@ -1,5 +1,6 @@
 //! The end of a run: verdict, evidence and what becomes of the task, in one fenced transaction.
 
+use crate::base::text::counted;
 use std::path::PathBuf;
 
 use crate::base::fs;
@@ -212,7 +213,7 @@ fn look_closer(live: &Live<'_>, found: &Findings) -> Vec<String> {
     }
     warnings.extend(found.end.unwritten.iter().cloned());
     if found.end.leftovers > 0 {
-        warnings.push(format!("the agent left {} processes behind, which were ended", found.end.leftovers));
+        warnings.push(format!("the agent left {} behind, now ended", counted(found.end.leftovers, "process")));
     }
     warnings
 }

@@ -1,5 +1,6 @@
 //! From what was measured to the cell of the verdict table, and from its outcome to what becomes of the task.
 
+use crate::base::text::counted;
 use crate::domain::action::Action;
 use crate::domain::agent_event::StreamOutcome;
 use crate::domain::backoff::{self, Trouble};
@@ -142,7 +143,7 @@ fn agent_words(end: &AgentEnd) -> String {
     match &end.result.outcome {
         StreamOutcome::Failed { message, .. } | StreamOutcome::Auth { message } => message.clone(),
         StreamOutcome::Quota { .. } => "rate limit or quota: the provider asks to come back later".to_owned(),
-        StreamOutcome::Refused { denials } => format!("{} tool calls were denied", denials.len()),
+        StreamOutcome::Refused { denials } => format!("denied: {}", counted(denials.len(), "tool call")),
         StreamOutcome::Truncated => "its output ended without a result".to_owned(),
         StreamOutcome::NoResult => "its output was not understood".to_owned(),
         StreamOutcome::Completed => String::new(),
@@ -220,7 +221,7 @@ pub fn after(cx: &Cx, ended: &Ended<'_>) -> After {
         Outcome::RetryUncounted => again(Attempt::Free, paused_until(cx, ended.run, ended.end), left()),
         _ if ended.was_interrupted() => again(Attempt::Free, None, note()),
         _ if task.attempts + 1 >= max => {
-            After::Fail { reason: format!("{} attempts are used up; the last: {summary}", task.attempts + 1) }
+            After::Fail { reason: format!("used up: {}; the last: {summary}", counted(task.attempts + 1, "attempt")) }
         }
         Outcome::Retry => {
             let pause = backoff::pause_ms(trouble(ended.end), task.attempts, ended.run.id.as_str());

@@ -1,5 +1,6 @@
 //! Where a run works: a slot of the worktree pool.
 
+use crate::base::text::counted;
 use std::path::{Path, PathBuf};
 
 use crate::base::id;
@@ -111,7 +112,7 @@ impl Making<'_> {
         if let Rescue::Saved { reference, files, .. } = &saved.rescue
             && reference.starts_with(SLOT_RESCUES)
         {
-            self.world.say(&format!("saved {files} changed files that stood in {name} on {reference}"));
+            self.world.say(&format!("saved {} that stood in {name} on {reference}", counted(*files, "changed file")));
         }
         match saved.cleared {
             Some(cleared) => self.reuse(cleared),

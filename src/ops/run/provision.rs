@@ -1,6 +1,7 @@
 //! Making a fresh worktree usable: files that Git does not carry (`.worktreeinclude`), build caches, ports, then the project's setup
 //! command, whose log is evidence of its own. A setup that fails is the machine's fault, never the attempt's.
 
+use crate::base::text::counted;
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -63,7 +64,10 @@ fn seed_caches(live: &Live<'_>, worktree: &Path) -> Result<(), OpError> {
         }
         if let Some(seeded) = seed(root, worktree, Path::new(cache), how).map_err(environment)? {
             let Seeded { files, shared, skipped } = seeded;
-            live.world.say(&format!("cache {cache}: {files} files, {shared} of them shared, {skipped} left out"));
+            live.world.say(&format!(
+                "cache {cache}: {}, {shared} of them shared, {skipped} left out",
+                counted(files, "file")
+            ));
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The first transaction of a run: claim, policy, slot and run row together, or nothing.
 
+use crate::base::text::counted;
 use std::collections::BTreeSet;
 
 use crate::config::Config;
@@ -137,7 +138,7 @@ fn refuse_full(tx: &mut dyn Tx, _cx: &Cx, agent: &Agent) -> Result<(), OpError> 
     let at_work = tx.active_runs()?.iter().filter(|run| run.agent == agent.name.as_str()).count();
     match at_work >= agent.limits.parallel as usize {
         true => {
-            let text = format!("agent {} is at work on {at_work} runs, which is its limit", agent.name);
+            let text = format!("agent {} is at work on {}, which is its limit", agent.name, counted(at_work, "run"));
             Err(Refusal::TryLater {
                 why: text,
                 next: format!("wait, or raise `limits.parallel` in .ai/agents/{}.yaml and say `ai trust`", agent.name),

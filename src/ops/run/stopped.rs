@@ -1,6 +1,7 @@
 //! Ending a run that did not come to its verdict: its work is saved, and the task goes back. The machine or a person is to blame, never
 //! the attempt; what fails so again and again waits for a person all the same.
 
+use crate::base::text::counted;
 use crate::domain::actor::Actor;
 use crate::domain::event::{After, Attempt, Event};
 use crate::domain::run::{Run, RunEnd};
@@ -101,7 +102,7 @@ fn lapsed(tx: &mut dyn Tx, cx: &Cx, run: &Run, text: &str, note: Option<Note>) -
     if lapses < cx.rules.max_lapses {
         return Ok(After::Requeue { attempt: Attempt::Lapse, not_before_ms: None, note });
     }
-    let reason = format!("its runs were cut off {lapses} times in a row; the last: {text}");
+    let reason = format!("its runs were cut off {} in a row; the last: {text}", counted(lapses, "time"));
     let hold = Hold { kind: BlockReason::Parked, reason, since_ms: cx.now.wall_ms };
     Ok(After::Hold { hold, attempt: Attempt::Lapse })
 }

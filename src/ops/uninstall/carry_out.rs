@@ -86,8 +86,9 @@ fn refuse_early(plan: &Plan, keep: &Keep) -> Result<(), OpError> {
     match &plan.store {
         Some(held) if held.tasks > 0 && *keep == Keep::Unsaid => {
             let text = format!(
-                "the store holds {} tasks and {} runs; keep a copy of them with --backup-to DIR, where DIR is a new directory",
-                held.tasks, held.runs
+                "the store holds {} and {}; keep a copy with --backup-to DIR, where DIR is a new directory",
+                crate::base::text::counted(held.tasks, "task"),
+                crate::base::text::counted(held.runs, "run")
             );
             Err(Refusal::Conflict(text).into())
         }

@@ -1,5 +1,6 @@
 //! The pool of worktrees: their work is put on a rescue ref where it stands nowhere else, and only then may they go.
 
+use crate::base::text::counted;
 use std::path::Path;
 
 use crate::base::fs;
@@ -34,7 +35,7 @@ pub(super) fn clear(root: &Path, repo: &Repo, plan: &Plan, when_ms: i64) -> Resu
             match before.iter().any(|(_, oid)| oid == commit) {
                 // A run's branch or an earlier rescue has it; a second name for it would only be in the way.
                 true => forget_second_name(repo, &before, reference, commit)?,
-                false => saved.push(format!("{files} changed files of {name} on {reference}")),
+                false => saved.push(format!("{} of {name} on {reference}", counted(*files, "changed file"))),
             }
         }
         match rescued.cleared {

@@ -1,6 +1,7 @@
 //! Giving room back: idle worktrees, branches and rescues whose work is merged, old things that were moved out of the way. First a plan,
 //! in which each thing has its reason; then each removal looks again, and what changed meanwhile stays.
 
+use crate::base::text::counted;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -301,7 +302,7 @@ fn settled(why: Result<String, String>) -> (bool, String) {
 }
 
 fn standing(files: usize) -> String {
-    if files == 1 { "1 changed file stands".to_owned() } else { format!("{files} changed files stand") }
+    format!("{} {}", counted(files, "changed file"), if files == 1 { "stands" } else { "stand" })
 }
 
 fn short(name: &str) -> &str {

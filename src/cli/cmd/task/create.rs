@@ -1,5 +1,6 @@
 //! `ai task create`
 
+use crate::base::text::counted;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -98,7 +99,7 @@ fn show(created: &[Task], bulk: bool, context: &mut Context) {
         }
     }
     if bulk {
-        context.ui.say(&format!("created {} tasks", created.len()));
+        context.ui.say(&format!("created {}", counted(created.len(), "task")));
     }
 }
 
