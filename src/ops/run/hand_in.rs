@@ -3,6 +3,8 @@
 //!
 //! Everything that takes time comes before the store hears of a run; what the checks or the policy refuse leaves the task with its holder.
 
+use std::sync::Arc;
+
 use crate::base::fs;
 use crate::connector::api::Connector;
 use crate::domain::action::Action;
@@ -26,7 +28,7 @@ use crate::ops::run::check_place::{CheckPlace, Judged};
 use crate::ops::run::checks::{CheckPlan, Checked, result_text, run_checks};
 use crate::ops::run::drive::{self, Live, Report};
 use crate::ops::run::finish::{self as verdict, Findings};
-use crate::ops::run::heartbeat::{Beat, Heart};
+use crate::ops::run::held::Held;
 use crate::ops::run::signals::Signals;
 use crate::ops::run::start::{Origin, Started, this_process};
 use crate::ops::run::stopped::{self, Cause, Kept};
@@ -34,7 +36,7 @@ use crate::ops::run::work::{self, Taken};
 use crate::ops::run::world::{World, environment};
 use crate::ops::run::{fence, judge};
 use crate::ops::worktree::Adoption;
-use crate::ops::{agents, trust};
+use crate::ops::{agents, lease, trust};
 use crate::process::supervise::CancelToken;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
@@ -57,23 +59,16 @@ pub fn hand_in(world: &World, store: &mut SqliteStore, token: &Token, adoption: 
     let (task, lease) = store.read(|tx| -> Result<(Task, Option<Lease>), OpError> {
         Ok((finish::may_end(tx, &cx, &adoption.task, &right)?, tx.lease(&token.subject)?))
     })?;
-    let lease = lease.ok_or_else(|| Refusal::NoToken(token.subject.to_string()))?;
+    let held = lease.ok_or_else(|| Refusal::NoToken(token.subject.to_string()))?;
     let run = run_of(world, adoption)?;
-    let started = Started { run, task, lease, token: token.clone(), budget: Vec::new() };
+    let started = Started { run, task, lease: held, token: token.clone(), budget: Vec::new() };
     let stand_in = StandIn::new(world)?;
     let cancel = CancelToken::new();
     let _signals = Signals::listen(cancel.clone())?;
     let dir = world.run_dir(&started.run.id);
     fs::create_private_dir(&dir).map_err(environment)?;
-    let _heart = Heart::start(Beat {
-        store: world.store_path(),
-        cx: cx.clone(),
-        clock: world.clock,
-        token: token.clone(),
-        every: world.config.defaults.heartbeat,
-        ttl: world.config.defaults.ttl,
-        cancel: cancel.clone(),
-    });
+    // The checks take their time.
+    commit(store, &cx, |tx, cx| lease::heartbeat(tx, cx, token, None))?;
     let live = Live {
         world,
         repo: &repo,
@@ -84,6 +79,7 @@ pub fn hand_in(world: &World, store: &mut SqliteStore, token: &Token, adoption: 
         started: &started,
         dir,
         cancel,
+        ledger: Arc::default(),
     };
     HandIn { live, foreign }.perform(store)
 }
@@ -231,6 +227,8 @@ fn run_of(world: &World, adoption: &Adoption) -> Result<Run, OpError> {
         tree: None,
         commit: None,
         adopted: None,
+        resumed: None,
+        used: None,
         routed: None,
         accepting: None,
         end: None,
@@ -276,5 +274,10 @@ fn outside_end() -> AgentEnd {
         sandbox: Used::NONE,
         trespasses: Vec::new(),
         budget: None,
+        stall: Vec::new(),
+        held: Held::default(),
+        unwritten: Vec::new(),
+        at_work: false,
+        resume_refused: None,
     }
 }
