@@ -138,6 +138,26 @@ fn a_quota_pause_is_named() {
 }
 
 #[test]
+fn a_quota_that_names_no_time_is_left_alone_for_longer_each_time() {
+    let limit = json!({ "type": "result", "subtype": "success", "is_error": true, "api_error_status": 429,
+        "session_id": "s", "result": "limit" });
+    let sandbox = scene("", &[std::slice::from_ref(&limit), &[limit.clone()]]);
+    std::fs::write(sandbox.base().join("ends"), "").unwrap();
+    let id = sandbox.task("One", &[]);
+    let pause = || {
+        let end = sandbox.last_run(&id)["end"].clone();
+        end["paused_until_ms"].as_i64().unwrap() - end["at_ms"].as_i64().unwrap()
+    };
+    assert_eq!(sandbox.run(&id).code, Some(75));
+    let first = pause();
+    let later = crate::support::run(sandbox.ai_command(&["run", &id]).env("AI_TEST_WALL_OFFSET_MS", "400000"));
+    assert_eq!((later.code, sandbox.runs_of(&id).len()), (Some(75), 2), "{later}");
+    // Five minutes give or take a quarter, then ten.
+    assert!((225_000..=375_000).contains(&first) && (450_000..=750_000).contains(&pause()), "{first} {}", pause());
+    assert_eq!(sandbox.show(&id)["attempts"], 0, "quota is no failure");
+}
+
+#[test]
 fn the_exit_code_of_a_failed_check_is_said_once() {
     let sandbox = Sandbox::with_agent(
         "version: 1\nruns: {grace: 1s}\nchecks: {unit: {run: 'echo wrong; exit 3'}}\n",
