@@ -84,6 +84,22 @@ fn runs_at_work_at_once_stop_when_together_they_have_used_a_budget_up() {
 }
 
 #[test]
+fn work_that_is_done_is_judged_whatever_it_cost() {
+    let result = json!({ "type": "result", "subtype": "success", "is_error": false, "terminal_reason": "completed",
+        "session_id": "s", "result": "done", "usage": { "input_tokens": 500, "output_tokens": 0 } });
+    let sandbox = scene("budgets: {day: {tokens: 100}}\n", &[&[result]]);
+    std::fs::write(sandbox.base().join("ends"), "").unwrap();
+    // Longer than news may wait.
+    sandbox.configure(
+        "version: 1\nruns: {grace: 1s}\nchecks: {unit: {run: sleep 3; test -f work.txt}}\nbudgets: {day: {tokens: 100}}\n",
+    );
+    let id = sandbox.task("One", &[]);
+    let outcome = sandbox.run(&id);
+    assert_eq!((outcome.code, sandbox.status(&id).as_str()), (Some(0), "review"), "{outcome}");
+    assert_eq!(sandbox.last_run(&id)["end"].get("budget"), None);
+}
+
+#[test]
 fn a_start_sees_what_runs_at_work_have_used() {
     let sandbox = scene("budgets: {repository: {tokens: 100}}\n", &[&[part("a", 99)]]);
     let (one, two) = (sandbox.task("One", &[]), sandbox.task("Two", &[]));
