@@ -155,7 +155,7 @@ pub struct Runs {
     pub setup: Option<CommandLine>,
     /// Longest run in minutes; default 60.
     pub minutes: u32,
-    /// Longest silence of an agent in minutes; default 10.
+    /// How long an agent may show no sign of work, in minutes; default 10.
     pub silence_minutes: u32,
     /// Most output that is kept of one stream, in MiB; default 64.
     pub output_mb: u32,

@@ -156,7 +156,7 @@ fn yes() -> bool {
 pub struct AgentLimits {
     /// Wall time of one run, in minutes.
     pub minutes: u32,
-    /// Time without any output, in minutes.
+    /// Time without any sign of work, in minutes.
     pub silence_minutes: u32,
     /// Runs at the same time.
     pub parallel: u32,

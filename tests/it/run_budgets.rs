@@ -84,6 +84,22 @@ fn runs_at_work_at_once_stop_when_together_they_have_used_a_budget_up() {
 }
 
 #[test]
+fn work_that_is_done_is_judged_whatever_it_cost() {
+    let result = json!({ "type": "result", "subtype": "success", "is_error": false, "terminal_reason": "completed",
+        "session_id": "s", "result": "done", "usage": { "input_tokens": 500, "output_tokens": 0 } });
+    let sandbox = scene("budgets: {day: {tokens: 100}}\n", &[&[result]]);
+    std::fs::write(sandbox.base().join("ends"), "").unwrap();
+    // Longer than news may wait.
+    sandbox.configure(
+        "version: 1\nruns: {grace: 1s}\nchecks: {unit: {run: sleep 3; test -f work.txt}}\nbudgets: {day: {tokens: 100}}\n",
+    );
+    let id = sandbox.task("One", &[]);
+    let outcome = sandbox.run(&id);
+    assert_eq!((outcome.code, sandbox.status(&id).as_str()), (Some(0), "review"), "{outcome}");
+    assert_eq!(sandbox.last_run(&id)["end"].get("budget"), None);
+}
+
+#[test]
 fn a_start_sees_what_runs_at_work_have_used() {
     let sandbox = scene("budgets: {repository: {tokens: 100}}\n", &[&[part("a", 99)]]);
     let (one, two) = (sandbox.task("One", &[]), sandbox.task("Two", &[]));
@@ -135,6 +151,26 @@ fn a_quota_pause_is_named() {
     assert!(log.contains("end=(quota, retry_uncounted)"), "{log}");
     let notes = sandbox.show(&id)["notes"].to_string();
     assert!(notes.contains("rate limit or quota") && notes.contains(&format!("stands on ai/{id}/1")), "{notes}");
+}
+
+#[test]
+fn a_quota_that_names_no_time_is_left_alone_for_longer_each_time() {
+    let limit = json!({ "type": "result", "subtype": "success", "is_error": true, "api_error_status": 429,
+        "session_id": "s", "result": "limit" });
+    let sandbox = scene("", &[std::slice::from_ref(&limit), &[limit.clone()]]);
+    std::fs::write(sandbox.base().join("ends"), "").unwrap();
+    let id = sandbox.task("One", &[]);
+    let pause = || {
+        let end = sandbox.last_run(&id)["end"].clone();
+        end["paused_until_ms"].as_i64().unwrap() - end["at_ms"].as_i64().unwrap()
+    };
+    assert_eq!(sandbox.run(&id).code, Some(75));
+    let first = pause();
+    let later = crate::support::run(sandbox.ai_command(&["run", &id]).env("AI_TEST_WALL_OFFSET_MS", "400000"));
+    assert_eq!((later.code, sandbox.runs_of(&id).len()), (Some(75), 2), "{later}");
+    // Five minutes give or take a quarter, then ten.
+    assert!((225_000..=375_000).contains(&first) && (450_000..=750_000).contains(&pause()), "{first} {}", pause());
+    assert_eq!(sandbox.show(&id)["attempts"], 0, "quota is no failure");
 }
 
 #[test]

@@ -28,8 +28,12 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::{process_end, runtime};
 use crate::ops::run::fence::{self, Ground};
 use crate::ops::run::held::{self, Held};
+<<<<<<< HEAD
 use crate::ops::run::in_place;
 use crate::ops::run::ledger::Ledger;
+=======
+use crate::ops::run::ledger::{Ledger, Stage};
+>>>>>>> a8c22b1c92b3c15f230405152a0be126018ee55c
 use crate::ops::run::world::{World, environment};
 use crate::ops::run::{failpoint, ports, resume};
 use crate::ops::{credentials, detect};
@@ -150,7 +154,9 @@ pub fn run_agent(
     let talk = step.connector.dialogue(&request).map(|dialogue| Talk { dialogue, gate });
     let mut listener = Listener::new(step, talk, meter, world)?;
     let runtime = runtime()?;
+    step.ledger.set_stage(Stage::AtWork);
     let outcome = runtime.block_on(supervise(&spec, &world.redactor, &mut listener, cancel));
+    step.ledger.set_stage(Stage::Idle);
     ground.clear()?;
     let end = outcome.map_err(environment).and_then(|outcome| conclude(world, step, &spec, listener, outcome));
     if let Some(home) = plan.home.as_deref() {
@@ -356,6 +362,7 @@ impl Meter {
         let Some(used) = usage else { return };
         // A CLI that reports its end with its usage has nothing left to stop.
         let has_ended = events.iter().any(|event| matches!(event, AgentEvent::Result { .. }));
+        self.ledger.set_stage(if has_ended { Stage::Idle } else { Stage::AtWork });
         if let Some(level) = budget::reached(&self.levels, &used).filter(|_| !has_ended) {
             self.ledger.reach(level.name());
             self.cancel.cancel(StopReason::Limit(format!("budget {} is used up: {level}", level.name())));

@@ -77,7 +77,9 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
     let evidence = file_all(live, &findings, &verdict)?;
     failpoint::hit("evidence")?;
     let refused = matches!(findings.lifecycle, Lifecycle::Quota | Lifecycle::Auth);
-    let paused_until_ms = judge::paused_until(&cx, &live.started.run, &findings.end).filter(|_| refused);
+    let before = store.read(|tx| tx.runs(&live.started.task.id))?;
+    let before = judge::refused_in_a_row(&before);
+    let paused_until_ms = judge::paused_until(&cx, &live.started.run, &findings.end, before).filter(|_| refused);
     let counted = counted_before(live, store, &findings.end)?;
     let end = run_end(&cx, counted, &verdict, &findings.end, paused_until_ms);
     let ended = judge::Ended {
@@ -87,6 +89,7 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
         lifecycle: findings.lifecycle,
         end: &findings.end,
         summary: &verdict.summary,
+        paused_until_ms,
         changed: if findings.changed.is_empty() { Changed::Nothing } else { Changed::Something },
     };
     let after = judge::after(&cx, &ended);

@@ -139,8 +139,8 @@ fn renew(beat: &Beat, store: &mut Option<SqliteStore>) -> Result<(), OpError> {
     })?;
     *store = Some(open);
     if let Some(level) = used_up {
-        beat.ledger.reach(level.name());
-        beat.cancel.cancel(StopReason::Limit(format!("budget {} is used up: {level}", level.name())));
+        let why = StopReason::Limit(format!("budget {} is used up: {level}", level.name()));
+        beat.ledger.reach_while_at_work(level.name(), || beat.cancel.cancel(why));
     }
     Ok(())
 }

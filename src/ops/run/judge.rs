@@ -166,6 +166,8 @@ pub struct Ended<'a> {
     pub summary: &'a str,
     /// It changed something, which stands on its branch.
     pub changed: Changed,
+    /// Until when its agent is left alone.
+    pub paused_until_ms: Option<i64>,
 }
 
 /// Whether a run left anything on its branch.
@@ -218,7 +220,7 @@ pub fn after(cx: &Cx, ended: &Ended<'_>) -> After {
         Outcome::Environment if ended.lifecycle == Lifecycle::Finished => After::Review,
         Outcome::Environment | Outcome::RetryUncounted if ended.has_relief() => again(Attempt::Free, None, left()),
         Outcome::Environment => After::Hold { hold: hold(summary.to_owned()), attempt: Attempt::Free },
-        Outcome::RetryUncounted => again(Attempt::Free, paused_until(cx, ended.run, ended.end), left()),
+        Outcome::RetryUncounted => again(Attempt::Free, ended.paused_until_ms, left()),
         _ if ended.was_interrupted() => again(Attempt::Free, None, note()),
         _ if task.attempts + 1 >= max => {
             After::Fail { reason: format!("used up: {}; the last: {summary}", counted(task.attempts + 1, "attempt")) }
@@ -240,15 +242,23 @@ fn trouble(end: &AgentEnd) -> Trouble {
     }
 }
 
-/// Until when an agent is not to be asked again whose provider has refused it, for quota or login.
-pub fn paused_until(cx: &Cx, run: &Run, end: &AgentEnd) -> Option<i64> {
+/// How often in a row a task was refused for quota, by its runs so far.
+pub fn refused_in_a_row(runs: &[Run]) -> u32 {
+    let ended = runs.iter().rev().filter_map(|run| run.end.as_ref());
+    let refused = ended.take_while(|end| end.cell.lifecycle == Lifecycle::Quota);
+    u32::try_from(refused.count()).unwrap_or(u32::MAX)
+}
+
+/// Until when an agent is not to be asked again whose provider has refused it, for quota or login. Where the provider names no time, the
+/// pause grows with each refusal `before` this one.
+pub fn paused_until(cx: &Cx, run: &Run, end: &AgentEnd, before: u32) -> Option<i64> {
     let now = cx.now.wall_ms;
     match &end.result.outcome {
         StreamOutcome::Quota { retry_at_ms: Some(at), .. } => Some(*at),
         StreamOutcome::Quota { after_ms: Some(ms), .. } => {
             Some(now.saturating_add(i64::try_from(*ms).unwrap_or(i64::MAX)))
         }
-        StreamOutcome::Quota { .. } => Some(now + backoff::pause_ms(Trouble::Quota, 0, run.id.as_str())),
+        StreamOutcome::Quota { .. } => Some(now + backoff::pause_ms(Trouble::Quota, before, run.id.as_str())),
         StreamOutcome::Auth { .. } => Some(now + LOGIN_PAUSE_MS),
         _ => None,
     }
