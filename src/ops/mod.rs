@@ -2,6 +2,7 @@
 //! user's: what a use case needs of the world stands in [`cx::Cx`] or is handed to it.
 
 pub mod accept;
+pub mod agent_doctor;
 pub mod agents;
 pub mod approve;
 pub mod ask;

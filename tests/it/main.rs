@@ -13,6 +13,7 @@ mod support;
 
 mod accept;
 mod acp;
+mod agent_doctor;
 mod backup;
 mod cli_text;
 mod connector_manifest;

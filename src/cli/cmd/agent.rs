@@ -1,11 +1,11 @@
-//! `ai agent register|list|show|label|remove|detect`, and their short forms `ai register`, `ai list`, `ai label`.
+//! `ai agent register|list|show|label|remove|detect|doctor`, and their short forms `ai register`, `ai list`, `ai label`.
 
 use clap::{Args, Subcommand};
 
 use crate::base::text::one_line;
 use crate::cli::answer::AgentLine;
 use crate::cli::cmd::agent_stats::{self, Fares};
-use crate::cli::cmd::{Outcome, agent_detect};
+use crate::cli::cmd::{Outcome, agent_detect, agent_doctor};
 use crate::cli::context::Context;
 use crate::cli::exit;
 use crate::domain::agent::{Agent, Home};
@@ -28,6 +28,8 @@ pub(in crate::cli) enum AgentCommand {
     Remove(ShowArgs),
     /// Find the AI CLIs that are installed, by asking each for its version
     Detect(agent_detect::DetectArgs),
+    /// Look whether each agent could do a run: program, version, login, sandbox, trust, limits, fallback
+    Doctor(agent_doctor::DoctorArgs),
 }
 
 #[derive(Args)]
@@ -114,6 +116,7 @@ pub(super) fn run(command: AgentCommand, context: &mut Context) -> Outcome {
         AgentCommand::Label(args) => label(&args, context),
         AgentCommand::Remove(args) => remove(&args, context),
         AgentCommand::Detect(args) => agent_detect::run(&args, context),
+        AgentCommand::Doctor(args) => agent_doctor::run(&args, context),
     }
 }
 

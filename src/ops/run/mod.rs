@@ -33,6 +33,7 @@ mod statement;
 pub mod stop;
 pub mod stopped;
 mod trespass;
+mod trial;
 mod work;
 pub mod world;
 
@@ -44,4 +45,5 @@ pub use evidence::{Filed, file_evidence};
 pub use judge::{blacken, policy_verdict, verification};
 pub use place::{identity, rescue_slot};
 pub use signals::Signals;
+pub use trial::trial;
 pub use world::{World, environment};
