@@ -235,6 +235,58 @@ fn all_of_them_fall_back_and_failures_show_in_table_and_code() {
     assert_eq!(agents_of(&sandbox, &bad).iter().filter(|agent| *agent == "spare").count(), 1, "each task once");
 }
 
+#[test]
+fn a_task_waits_for_the_room_of_a_busy_fallback() {
+    let sandbox = scene(&[("dear", QUOTA, &["--fallback", "spare"]), ("spare", GATED, &[])], "");
+    let own = sandbox.task("Own", &["--agent", "spare", "--priority", "0"]);
+    let other = sandbox.task("Other", &["--agent", "dear"]);
+    let gates = [&own, &other].map(|id| sandbox.pipe(&format!("gate-{id}")));
+    let all = sandbox.start(&["run", "--all", "--parallel", "2", "--json"]);
+    wait_for(&sandbox.base().join(format!("started-{own}")));
+    poll::until("the first agent was refused", PATIENCE, || {
+        sandbox.runs_of(&other).first().is_some_and(|run| run["end"]["lifecycle"] == "quota")
+    });
+    assert_eq!(sandbox.show(&other)["not_before_ms"], Value::Null, "the pause is the agent's, not the task's");
+    open_gate(&gates[0]);
+    wait_for(&sandbox.base().join(format!("started-{other}")));
+    open_gate(&gates[1]);
+    let outcome = all.wait();
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    let lines = lines(&outcome);
+    assert_eq!(lines.len(), 2, "each task has one line: {outcome}");
+    assert_eq!((lines[1]["task"].as_str(), lines[1]["fallback_of"].as_str()), (Some(other.as_str()), Some("dear")));
+    assert_eq!(agents_of(&sandbox, &other), ["dear", "spare"]);
+    sandbox.is_at_rest(&other);
+}
+
+#[test]
+fn a_pause_binds_the_agent_that_was_refused_and_nobody_else() {
+    let soon = "cat >/dev/null; [ -e \"$BASE/fresh\" ] && { echo work > work.txt; exit 0; }; \
+                echo 'error: rate limit reached, try again in 3 s'; exit 1";
+    let sandbox = scene(&[("dear", QUOTA, &["--fallback", "spare"]), ("spare", soon, &[]), ("third", GOOD, &[])], "");
+    let first = sandbox.task("First", &["--agent", "spare"]);
+    assert_eq!(sandbox.run(&first).code, Some(75));
+    std::fs::write(sandbox.base().join("fresh"), "").unwrap();
+    let second = sandbox.task("Second", &["--agent", "dear"]);
+    let outcome = sandbox.run(&second);
+    assert_eq!(outcome.code, Some(75), "{outcome}");
+    let until = |id: &str| sandbox.last_run(id)["end"]["paused_until_ms"].as_i64().unwrap();
+    let due = sandbox.show(&second)["not_before_ms"].as_i64();
+    assert!(due.is_none_or(|due| due <= until(&first)), "it pauses no longer than the fallback: {due:?}");
+    assert!(until(&second) > until(&first) + 60_000, "its own agent rests far longer");
+    poll::until("the fallback has taken over", PATIENCE, || {
+        sandbox.ai(&["run", &second]);
+        sandbox.status(&second) == "review"
+    });
+    assert_eq!(agents_of(&sandbox, &second), ["dear", "spare"]);
+
+    let alone = sandbox.task("Alone", &["--agent", "dear"]);
+    sandbox.ai_ok(&["agent", "register", "dear", "--connector", "command", "--replace", "--", "/bin/sh", "-c", QUOTA]);
+    sandbox.ai_ok(&["task", "edit", &alone, "--not-before", "now"]);
+    assert_eq!(sandbox.run(&alone).code, Some(75));
+    assert_eq!(sandbox.ai(&["run", &alone, "--agent", "third"]).code, Some(0), "a person names somebody else at once");
+}
+
 fn start_two(sandbox: &Sandbox) -> [String; 2] {
     let ids = ["One", "Two"].map(|title| sandbox.task(title, &[]));
     ids.iter().for_each(|id| drop(sandbox.pipe(&format!("gate-{id}"))));

@@ -15,6 +15,7 @@ use crate::git::merge::{self, MergeError, Prepared, Proposal};
 use crate::git::shadow::Shadow;
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::route::{self, Field, Wish};
 use crate::ops::run::agent::AgentEnd;
 use crate::ops::run::checks::Checked;
 use crate::ops::run::drive::{Live, Report};
@@ -24,7 +25,8 @@ use crate::ops::run::place::identity;
 use crate::ops::run::statement;
 use crate::ops::run::world::environment;
 use crate::ops::run::{failpoint, judge, ports, resume};
-use crate::ops::{lease, lock};
+use crate::ops::{agents, lease, lock};
+use crate::router::Relief;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
@@ -79,6 +81,7 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
     let paused_until_ms = judge::paused_until(&cx, &live.started.run, &findings.end).filter(|_| refused);
     let counted = counted_before(live, store, &findings.end)?;
     let end = run_end(&cx, counted, &verdict, &findings.end, paused_until_ms);
+    let relief = if refused { relief(live, store, &cx)? } else { Relief::Nobody };
     let ended = judge::Ended {
         task: &live.started.task,
         run: &live.started.run,
@@ -87,6 +90,7 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
         end: &findings.end,
         summary: &verdict.summary,
         changed: if findings.changed.is_empty() { Changed::Nothing } else { Changed::Something },
+        relief,
     };
     let after = judge::after(&cx, &ended);
     let decided = Event::Decided { record: Box::new(verdict.decision.clone()) };
@@ -104,7 +108,22 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
     failpoint::hit("judged")?;
     tell_refusal(live, &run, findings.lifecycle);
     let Verdict { cell, outcome, summary, warnings, .. } = verdict;
-    Ok(Report { run, task, cell, outcome, summary, dir: live.dir.clone(), warnings })
+    Ok(Report { run, task, cell, outcome, summary, dir: live.dir.clone(), warnings, relief })
+}
+
+/// Who could go on in the place of an agent that its provider has refused, as the registry stands now.
+fn relief(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx) -> Result<Relief, OpError> {
+    let world = live.world;
+    let (files, connectors, none) =
+        (agents::list(&world.root)?, agents::connectors(&world.root)?, std::collections::BTreeMap::new());
+    let field = Field { agents: &files.agents, connectors: &connectors, config: &world.config, reserved: &none };
+    let run = &live.started.run;
+    let first = route::first_of(run);
+    let trace = store.read(|tx| {
+        let task = cx::load(tx, &run.task)?;
+        route::trace(tx, cx, &field, &task, Wish::After(&first))
+    })?;
+    Ok(trace.relief(&run.agent))
 }
 
 /// A person who watches learns of it when it happens, whoever goes on with the task then.

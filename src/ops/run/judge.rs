@@ -17,6 +17,7 @@ use crate::ops::run::agent::AgentEnd;
 use crate::ops::run::checks::{Checked, result_text};
 use crate::process::redact::Redactor;
 use crate::process::supervise::StopReason;
+use crate::router::Relief;
 
 /// How long an agent is left alone whose login was refused, in milliseconds: a person must act, and other tasks need not fail meanwhile.
 const LOGIN_PAUSE_MS: i64 = 900_000;
@@ -165,6 +166,8 @@ pub struct Ended<'a> {
     pub summary: &'a str,
     /// It changed something, which stands on its branch.
     pub changed: Changed,
+    /// Who else could go on, where its provider has refused it.
+    pub relief: Relief,
 }
 
 /// Whether a run left anything on its branch.
@@ -188,10 +191,9 @@ impl Ended<'_> {
         }
     }
 
-    /// Its provider refused it, and somebody is configured to take over: then neither pause nor person is needed.
+    /// Its provider refused it, and somebody is configured to take over: then no person is needed.
     fn has_relief(&self) -> bool {
-        let refused = matches!(self.lifecycle, Lifecycle::Quota | Lifecycle::Auth);
-        refused && self.run.routed.as_ref().is_some_and(|routed| !routed.fallbacks.is_empty())
+        matches!(self.lifecycle, Lifecycle::Quota | Lifecycle::Auth) && self.relief != Relief::Nobody
     }
 
     /// Stopped by somebody or something else than a limit that it met.
@@ -215,7 +217,9 @@ pub fn after(cx: &Cx, ended: &Ended<'_>) -> After {
     match ended.outcome {
         Outcome::ReadyForReview | Outcome::NeedsApproval | Outcome::Unverified | Outcome::NeedsRecheck => After::Review,
         Outcome::Environment if ended.lifecycle == Lifecycle::Finished => After::Review,
-        Outcome::Environment | Outcome::RetryUncounted if ended.has_relief() => again(Attempt::Free, None, left()),
+        Outcome::Environment | Outcome::RetryUncounted if ended.has_relief() => {
+            again(Attempt::Free, ended.relief.pause(paused_until(cx, ended.run, ended.end)), left())
+        }
         Outcome::Environment => After::Hold { hold: hold(summary.to_owned()), attempt: Attempt::Free },
         Outcome::RetryUncounted => again(Attempt::Free, paused_until(cx, ended.run, ended.end), left()),
         _ if ended.was_interrupted() => again(Attempt::Free, None, note()),
