@@ -34,6 +34,12 @@ pub fn load(root: &Path, name: &str) -> Result<Agent, OpError> {
     agent_file::load(&dir(root), &agent_name(name)?).map_err(refusal)
 }
 
+/// The text of an agent's file as it stands; nothing where there is none.
+pub fn file_text(root: &Path, name: &Name) -> Result<Option<String>, OpError> {
+    let path = agent_file::path_of(&dir(root), name);
+    Ok(crate::base::fs::read_text_if_there(&path, agent_file::MAX_FILE).map_err(StoreError::from)?)
+}
+
 /// The command line that a run of an agent would start, with the placeholders that only a run can fill left in it.
 pub fn command_line(
     connector: &dyn Connector,

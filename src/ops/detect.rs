@@ -60,9 +60,10 @@ pub enum Registration {
 /// The connectors that may be asked, and whether those of the project are among them: they name programs to run, so that they have to
 /// be trusted first.
 pub fn connectors(root: &Path, common_dir: &Path) -> Result<(Registry, Project), OpError> {
-    match trust::missing(root, common_dir)?.is_empty() {
-        true => Ok((agents::connectors(root)?, Project::Included)),
-        false => Ok((Registry::shipped(), Project::Untrusted)),
+    let missing = trust::missing(root, common_dir)?;
+    match missing.iter().any(|change| change.path.starts_with("connectors/")) {
+        false => Ok((agents::connectors(root)?, Project::Included)),
+        true => Ok((Registry::shipped(), Project::Untrusted)),
     }
 }
 

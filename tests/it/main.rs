@@ -14,6 +14,7 @@ mod support;
 mod accept;
 mod acp;
 mod agent_doctor;
+mod agents;
 mod backup;
 mod cli_text;
 mod connector_manifest;

@@ -124,9 +124,9 @@ fn the_router_explains_itself_and_changes_nothing() {
     exit: 0
     ----- stdout -----
     [TASK]  fast  fast scores 4000, the next is slow with 2000
-      fast             chosen               scores 4000  (success +2000, labels +2000)
-      slow             outscored            scores 2000, 2000 less  (success +2000)
-      writer           out       capability lacks rust
+      fast    chosen                 scores 4000  (success +2000, labels +2000)
+      slow    outscored              scores 2000, 2000 less  (success +2000)
+      writer  out        capability  lacks rust
     ----- stderr -----
     ");
     let trace = sandbox.ai_json(&["route", "explain", &id]);
@@ -135,9 +135,9 @@ fn the_router_explains_itself_and_changes_nothing() {
     exit: 0
     ----- stdout -----
     [TASK]  nobody  nobody can have it now
-      fast             out       label      does not bear nowhere
-      slow             out       label      does not bear nowhere
-      writer           out       label      does not bear nowhere
+      fast    out  label  does not bear nowhere
+      slow    out  label  does not bear nowhere
+      writer  out  label  does not bear nowhere
     ----- stderr -----
     ");
     let named = sandbox.ai(&["route", "explain", &id, "--agent", "writer"]);
@@ -281,7 +281,7 @@ fn a_pause_binds_the_agent_that_was_refused_and_nobody_else() {
     assert_eq!(agents_of(&sandbox, &second), ["dear", "spare"]);
 
     let alone = sandbox.task("Alone", &["--agent", "dear"]);
-    sandbox.ai_ok(&["agent", "register", "dear", "--connector", "command", "--replace", "--", "/bin/sh", "-c", QUOTA]);
+    sandbox.ai_ok(&["agent", "register", "dear", "--connector", "command", "--replace", "--fallback", ""]);
     sandbox.ai_ok(&["task", "edit", &alone, "--not-before", "now"]);
     assert_eq!(sandbox.run(&alone).code, Some(75));
     assert_eq!(sandbox.ai(&["run", &alone, "--agent", "third"]).code, Some(0), "a person names somebody else at once");

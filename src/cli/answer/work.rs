@@ -80,6 +80,9 @@ pub(in crate::cli) struct AgentLine<'a> {
     pub(in crate::cli) agent: &'a Agent,
     /// How it fares; null where there is no store yet.
     pub(in crate::cli) status: Option<AgentStatus>,
+    /// The command line of a run, with the placeholders that only a run can fill; `ai agent show` alone tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) command: Option<&'a [String]>,
 }
 
 /// How an agent fares.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use clap::Args;
 
+use crate::base::columns;
 use crate::base::text::one_line;
 use crate::cli::answer::{AgentStats, AgentStatus};
 use crate::cli::cmd::Outcome;
@@ -26,13 +27,12 @@ pub(super) fn run(args: &StatsArgs, context: &mut Context) -> Outcome {
     let mut store = context.store(Access::Read)?;
     let mut sums = store.read(|tx| tx.agent_sums(None).map_err(OpError::from))?;
     sums.retain(|sum| args.name.as_ref().is_none_or(|name| *name == sum.agent));
-    for sum in &sums {
-        let stats = stats(sum);
-        if context.ui.json() {
-            context.ui.object(&stats);
-        } else {
-            context.ui.line(&text(&stats));
-        }
+    let all: Vec<AgentStats<'_>> = sums.iter().map(stats).collect();
+    if context.ui.json() {
+        all.iter().all(|stats| context.ui.object(stats));
+    } else {
+        let rows: Vec<Vec<String>> = all.iter().map(row).collect();
+        columns::table(&rows).iter().all(|line| context.ui.line(line));
     }
     if sums.is_empty() {
         context.ui.say("no run has ended yet");
@@ -56,20 +56,21 @@ fn stats(sum: &AgentSum) -> AgentStats<'_> {
     }
 }
 
-fn text(stats: &AgentStats<'_>) -> String {
+fn row(stats: &AgentStats<'_>) -> Vec<String> {
     let success = stats.success.map_or("-".to_owned(), |share| format!("{:.0}%", share * 100.0));
     let cost = match stats.unpriced_runs == stats.runs {
         true => "price unknown".to_owned(),
         false => format!("${:.2}", stats.cost_usd),
     };
-    format!(
-        "{:<16} {:<10} {:>4} runs  {success:>4} good  {:>6} on average  {} tokens  {cost}",
-        stats.agent,
+    vec![
+        one_line(stats.agent),
         one_line(stats.kind),
-        stats.runs,
-        seconds(i64::try_from(stats.average_ms).unwrap_or(i64::MAX)),
-        stats.tokens,
-    )
+        format!("{:>4} runs", stats.runs),
+        format!("{success:>4} good"),
+        format!("{:>6} on average", seconds(i64::try_from(stats.average_ms).unwrap_or(i64::MAX))),
+        format!("{} tokens", stats.tokens),
+        cost,
+    ]
 }
 
 /// How every agent fares now; empty where there is no store yet.
@@ -120,9 +121,10 @@ impl Fares {
         }
     }
 
-    /// The same as the end of a line.
+    /// The same in words.
     pub(super) fn text(&self, agent: &Agent) -> String {
-        let Some(status) = self.status(agent) else { return String::new() };
+        let off = if agent.enabled { "" } else { "disabled, " };
+        let Some(status) = self.status(agent) else { return off.trim_end_matches(", ").to_owned() };
         let health = match (&status.last, status.health) {
             (Some(last), "no_quota") => {
                 format!("no quota for {}", seconds(last.quota_until_ms.unwrap_or_default() - self.now_ms))
@@ -132,6 +134,6 @@ impl Fares {
             _ => "ok".to_owned(),
         };
         let last = status.last.map_or(String::new(), |last| format!(", last run {}", last.outcome.replace('_', " ")));
-        format!("  [{}/{} at work, {health}{last}]", status.load, agent.limits.parallel)
+        format!("[{off}{}/{} at work, {health}{last}]", status.load, agent.limits.parallel)
     }
 }

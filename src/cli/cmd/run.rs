@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 
+use crate::base::columns;
 use crate::base::text::{multi_line, one_line};
 use crate::cli::answer::RunAnswer;
 use crate::cli::cmd::world::world;
@@ -105,15 +106,9 @@ fn child_args(args: &RunArgs, context: &Context) -> Result<Vec<OsString>, CliErr
 }
 
 fn table(summary: &all::Summary, context: &mut Context) {
-    for line in &summary.lines {
-        let agent = match (&line.agent, &line.fallback_of) {
-            (Some(agent), Some(first)) => format!("{agent} (for {first})"),
-            (Some(agent), None) => agent.clone(),
-            (None, _) => "-".to_owned(),
-        };
-        let outcome = line.outcome.as_deref().unwrap_or("not started");
-        let run = line.run.as_deref().unwrap_or(line.task.as_str());
-        context.ui.line(&format!("{run:<14} {agent:<20} {outcome:<18} {:<8} {}", line.status, one_line(&line.title)));
+    let rows: Vec<Vec<String>> = summary.lines.iter().map(row).collect();
+    for (line, text) in summary.lines.iter().zip(columns::table(&rows)) {
+        context.ui.line(&text);
         if line.code != 0 {
             context.ui.line(&format!("  {}", multi_line(&line.summary).replace('\n', "\n  ")));
         }
@@ -121,6 +116,17 @@ fn table(summary: &all::Summary, context: &mut Context) {
     let review = summary.lines.iter().filter(|line| line.status == "review").count();
     let word = if summary.interrupted { "stopped: " } else { "" };
     context.ui.say(&format!("{word}{} tasks run, {review} wait for your review", summary.lines.len()));
+}
+
+fn row(line: &all::Line) -> Vec<String> {
+    let agent = match (&line.agent, &line.fallback_of) {
+        (Some(agent), Some(first)) => format!("{agent} (for {first})"),
+        (Some(agent), None) => agent.clone(),
+        (None, _) => "-".to_owned(),
+    };
+    let outcome = line.outcome.as_deref().unwrap_or("not started");
+    let run = line.run.as_deref().unwrap_or(line.task.as_str());
+    [run, agent.as_str(), outcome, &line.status, &line.title].iter().map(|cell| one_line(cell)).collect()
 }
 
 fn code(report: &Report) -> u8 {

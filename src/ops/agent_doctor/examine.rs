@@ -109,7 +109,8 @@ impl<'a> Ward<'a> {
         let untrusted = trust::missing(&world.root, &world.location.common_dir)?;
         // A connector of the project names a program; before it is trusted, not even that program's version is asked for.
         let may_ask = |connector: &dyn Connector| {
-            untrusted.is_empty() || Registry::shipped().get(connector.describe().name.as_str()).is_some()
+            !untrusted.iter().any(|change| change.path.starts_with("connectors/"))
+                || Registry::shipped().get(connector.describe().name.as_str()).is_some()
         };
         let asked = chosen.iter().filter_map(|agent| connectors.get(agent.connector.as_str()));
         let versions = program::versions(world, asked.filter(|connector| may_ask(*connector)));
