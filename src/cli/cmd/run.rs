@@ -138,6 +138,7 @@ fn code(report: &Report) -> u8 {
         O::SendBackChecks | O::NeedsRecheck | O::SendBackNoChanges => exit::NOT_PROVEN,
         O::SendBackConflict => exit::CONFLICT,
         O::RetryUncounted if report.cell.lifecycle == Lifecycle::Quota => exit::TRY_LATER,
+        O::RetryUncounted if report.cell.lifecycle == Lifecycle::Parked => exit::APPROVAL,
         O::Retry | O::RetryUncounted | O::Environment => exit::FAILED,
     }
 }
@@ -159,8 +160,15 @@ fn show(report: &Report, context: &mut Context) {
         return;
     }
     let (run, task) = (&report.run, &report.task);
-    context.ui.line(&format!("{}  {}  {}", run.id, report.outcome.as_str(), task.status_text()));
+    let outcome = match report.cell.lifecycle {
+        Lifecycle::Parked => "parked",
+        _ => report.outcome.as_str(),
+    };
+    context.ui.line(&format!("{}  {outcome}  {}", run.id, task.status_text()));
     context.ui.line(&format!("  {}", multi_line(&report.summary).replace('\n', "\n  ")));
+    if report.cell.lifecycle == Lifecycle::Parked {
+        context.ui.say(&format!("`ai why {}` says how to go on", task.id));
+    }
     if task.state.name() == "review" {
         context.ui.say(&format!("look at it with `ai review {0}`, take it with `ai accept {0}`", task.id));
     }

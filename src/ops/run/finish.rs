@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::base::fs;
 use crate::domain::budget::RunUsage;
-use crate::domain::decision::DecisionRecord;
+use crate::domain::decision::{DecisionRecord, Effect};
 use crate::domain::event::Event;
 use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::run::{Run, RunEnd, Step};
@@ -24,7 +24,7 @@ use crate::ops::run::judge::Changed;
 use crate::ops::run::place::identity;
 use crate::ops::run::statement;
 use crate::ops::run::world::environment;
-use crate::ops::run::{failpoint, judge, ports, resume};
+use crate::ops::run::{failpoint, judge, ports, resume, tools};
 use crate::ops::{agents, lease, lock};
 use crate::router::Relief;
 use crate::store::Store;
@@ -66,6 +66,7 @@ struct Verdict {
     cell: Cell,
     outcome: Outcome,
     decision: DecisionRecord,
+    tools: Vec<DecisionRecord>,
     summary: String,
     warnings: Vec<String>,
 }
@@ -99,6 +100,9 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
         lease::fenced(tx, cx, &live.started.token, "finish")?;
         for piece in &evidence {
             cx.record(tx, &Event::EvidenceRecorded { evidence: Box::new(piece.clone()) })?;
+        }
+        for record in &verdict.tools {
+            cx.record(tx, &Event::Decided { record: Box::new(record.clone()) })?;
         }
         cx.record(tx, &decided)?;
         cx.record(tx, &ended)?;
@@ -181,6 +185,12 @@ fn judge_all(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings
         reason = first.clone();
         warnings.extend(held.iter().cloned());
     }
+    let tools = tools::judged(cx, task, run.id.as_str(), &found.end.tools);
+    warnings.extend(tools.iter().map(tools::told));
+    if let Some(denied) = tools.iter().find(|record| record.effect == Effect::Deny) {
+        policy = PolicyVerdict::Deny;
+        reason = tools::told(denied);
+    }
     if let Some(first) = found.end.trespasses.first() {
         policy = PolicyVerdict::Deny;
         reason = format!("the agent changed {} outside of its worktree", crate::base::text::one_line(first));
@@ -198,7 +208,9 @@ fn judge_all(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings
     let summary = judge::summary(outcome, &found.end, &found.checked, &reason);
     let summary = live.world.redactor.redact_text(&summary);
     let warnings = warnings.iter().map(|warning| live.world.redactor.redact_text(warning)).collect();
-    Ok(Verdict { cell, outcome, decision, summary, warnings })
+    let mut tools = tools;
+    tools.iter_mut().for_each(|record| judge::blacken(record, &live.world.redactor));
+    Ok(Verdict { cell, outcome, decision, tools, summary, warnings })
 }
 
 /// Paths that the work changes although somebody else holds them: hooks can be skipped, so locks are looked at again here.

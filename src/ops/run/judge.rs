@@ -33,6 +33,9 @@ pub fn lifecycle(end: &AgentEnd, changed: &[ChangedPath]) -> Lifecycle {
         }
         _ => {}
     }
+    if end.parked.is_some() {
+        return Lifecycle::Parked;
+    }
     match &end.result.outcome {
         StreamOutcome::Quota { .. } => Lifecycle::Quota,
         StreamOutcome::Auth { .. } => Lifecycle::Auth,
@@ -88,6 +91,7 @@ pub fn blacken(record: &mut DecisionRecord, redactor: &Redactor) {
     let text = |text: &mut String| *text = redactor.redact_text(text);
     let path = |path: &mut RepoPath| path.0 = redactor.redact(&path.0);
     record.resource.paths.iter_mut().for_each(path);
+    record.resource.tool.iter_mut().for_each(text);
     text(&mut record.reason);
     for rule in &mut record.matched {
         text(&mut rule.reason);
@@ -97,6 +101,9 @@ pub fn blacken(record: &mut DecisionRecord, redactor: &Redactor) {
 
 /// The note that the next attempt reads: which checks failed and how, or what the policy said.
 pub fn summary(outcome: Outcome, end: &AgentEnd, checked: &[Checked], policy_reason: &str) -> String {
+    if let Some(parked) = &end.parked {
+        return parked.waits();
+    }
     let failed = checked.iter().filter(|c| !matches!(c.result.status, CheckStatus::Passed));
     let failures: Vec<String> = failed.map(check_note).collect();
     match outcome {
@@ -133,6 +140,9 @@ fn agent_words(end: &AgentEnd) -> String {
             StopReason::Shutdown => "ai was asked to stop".to_owned(),
             StopReason::Limit(text) | StopReason::Other(text) => text.clone(),
         };
+    }
+    if let Some(parked) = &end.parked {
+        return parked.waits();
     }
     if !end.stall.is_empty() {
         return format!("stopped as stalled: {}", end.stall.join(", "));
@@ -214,6 +224,10 @@ pub fn after(cx: &Cx, ended: &Ended<'_>) -> After {
     let hold = |reason: String| Hold { kind: BlockReason::Hold, reason, since_ms: now };
     let again = |attempt, not_before_ms, note| After::Requeue { attempt, not_before_ms, note };
     let max = task.max_attempts.unwrap_or(cx.rules.max_attempts);
+    if let (Lifecycle::Parked, Some(parked)) = (ended.lifecycle, &ended.end.parked) {
+        let hold = Hold { kind: BlockReason::Approval, reason: parked.waits(), since_ms: now };
+        return After::Hold { hold, attempt: Attempt::Free };
+    }
     match ended.outcome {
         Outcome::ReadyForReview | Outcome::NeedsApproval | Outcome::Unverified | Outcome::NeedsRecheck => After::Review,
         Outcome::Environment if ended.lifecycle == Lifecycle::Finished => After::Review,

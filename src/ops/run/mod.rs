@@ -32,6 +32,7 @@ mod start;
 mod statement;
 pub mod stop;
 pub mod stopped;
+mod tools;
 mod trespass;
 mod trial;
 mod work;

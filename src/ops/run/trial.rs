@@ -206,7 +206,7 @@ fn class(end: &AgentEnd) -> &'static str {
         Lifecycle::Auth => "auth",
         Lifecycle::NotStarted => "not_started",
         Lifecycle::TimedOut => "timed_out",
-        Lifecycle::Killed | Lifecycle::Lost => "killed",
+        Lifecycle::Killed | Lifecycle::Lost | Lifecycle::Parked => "killed",
         Lifecycle::Failed => "failed",
         Lifecycle::Finished | Lifecycle::NoChanges => match end.result.outcome {
             StreamOutcome::Refused { .. } => "refused",
