@@ -33,7 +33,6 @@ pub(super) fn run(args: &DoctorArgs, context: &mut Context) -> Outcome {
     let world = world(context)?;
     let mut store = context.store(Access::Read)?;
     let mut found = agent_doctor::examine(&world, &mut store, &args.names)?;
-    drop(store);
     show(&found, context);
     if found.is_empty() {
         context.ui.say("no agent is registered; `ai agent detect --write` registers the CLIs that are installed");
