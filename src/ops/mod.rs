@@ -18,6 +18,7 @@ pub mod edit;
 pub mod evidence;
 pub mod export;
 pub mod finish;
+pub mod health;
 pub mod import;
 pub mod init;
 pub mod lease;

@@ -415,3 +415,33 @@ fn what_is_new_fits_its_schema() {
         crate::schemas::fits(&sandbox, name, value);
     }
 }
+
+#[test]
+fn status_and_doctor_tell_how_the_agents_fare() {
+    let sandbox = scene(&[("dear", QUOTA, &[]), ("good", GOOD, &[]), ("idle", GOOD, &[])], "");
+    for (title, agent) in [("One", "dear"), ("Two", "good")] {
+        let id = sandbox.task(title, &["--agent", agent]);
+        sandbox.run(&id);
+    }
+    let status = sandbox.ai_ok(&["status"]);
+    assert!(status.stdout.contains("  agent dear  0/1 at work, no quota for "), "{status}");
+    assert!(!status.stdout.contains("agent good"), "only what is of note: {status}");
+    let json = sandbox.ai_json(&["status"]);
+    let of =
+        |name: &str| json["agents"].as_array().unwrap().iter().find(|agent| agent["name"] == name).unwrap().clone();
+    assert_eq!((&of("dear")["health"], of("dear")["until_ms"].is_i64()), (&"no_quota".into(), true));
+    assert_eq!((&of("good")["health"], &of("good")["last"]["outcome"]), (&"ok".into(), &"ready_for_review".into()));
+    assert_eq!((&of("idle")["last"], &of("idle")["load"]), (&Value::Null, &0.into()));
+    crate::schemas::fits(&sandbox, "status", &json);
+    let doctor = sandbox.ai_json_lines(&["doctor"]);
+    let told: Vec<(&str, &str)> = doctor
+        .iter()
+        .filter(|line| line["check"] == "agents")
+        .map(|line| (line["level"].as_str().unwrap(), line["text"].as_str().unwrap()))
+        .collect();
+    assert!(
+        told.iter().any(|(level, text)| *level == "warn" && text.starts_with("dear: 0/1 at work, no quota for ")),
+        "{told:?}"
+    );
+    assert!(told.contains(&("ok", "good: 0/1 at work, ok, last run ready for review")), "{told:?}");
+}

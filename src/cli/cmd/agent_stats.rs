@@ -1,7 +1,5 @@
 //! How agents fare: `ai agent stats`, and the last columns of `ai agent list`. From sums in the store, never from all runs.
 
-use std::collections::HashMap;
-
 use clap::Args;
 
 use crate::base::columns;
@@ -12,7 +10,8 @@ use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::domain::agent::Agent;
-use crate::domain::history::{AgentLast, AgentSum};
+use crate::domain::history::AgentSum;
+use crate::ops::health::Healths;
 use crate::ops::refusal::{OpError, seconds};
 use crate::store::Store;
 use crate::store::sqlite::Access;
@@ -74,66 +73,32 @@ fn row(stats: &AgentStats<'_>) -> Vec<String> {
 }
 
 /// How every agent fares now; empty where there is no store yet.
-pub(super) struct Fares {
-    known: bool,
-    now_ms: i64,
-    load: HashMap<String, u32>,
-    last: HashMap<String, AgentLast>,
-}
+pub(super) struct Fares(Option<Healths>);
 
 impl Fares {
     pub(super) fn read(context: &mut Context) -> Result<Fares, CliError> {
         let now_ms = crate::cli::context::now().wall_ms;
-        let mut fares = Fares { known: false, now_ms, load: HashMap::new(), last: HashMap::new() };
         let mut store = match context.store(Access::Read) {
             Ok(store) => store,
             // Agents are files, and are listed whatever has become of the store.
             Err(error) => {
                 context.ui.warn(&error.message);
-                return Ok(fares);
+                return Ok(Fares(None));
             }
         };
-        let (active, last) = store.read(|tx| -> Result<_, OpError> { Ok((tx.active_runs()?, tx.agents_last()?)) })?;
-        for run in active {
-            *fares.load.entry(run.agent).or_insert(0) += 1;
-        }
-        fares.last = last.into_iter().map(|last| (last.agent.clone(), last)).collect();
-        fares.known = true;
-        Ok(fares)
+        Ok(Fares(Some(store.read(|tx| Healths::read(tx, now_ms))?)))
     }
 
     pub(super) fn status(&self, agent: &Agent) -> Option<AgentStatus> {
-        let last = self.last.get(agent.name.as_str());
-        self.known.then(|| AgentStatus {
-            load: self.load.get(agent.name.as_str()).copied().unwrap_or(0),
-            health: self.health(last),
-            last: last.cloned(),
-        })
-    }
-
-    fn health(&self, last: Option<&AgentLast>) -> &'static str {
-        let later = |until: Option<i64>| until.is_some_and(|until| until > self.now_ms);
-        match last {
-            Some(last) if later(last.quota_until_ms) => "no_quota",
-            Some(last) if later(last.login_until_ms) => "no_login",
-            Some(last) if last.streak > 0 => "failing",
-            _ => "ok",
-        }
+        self.0.as_ref().map(|all| AgentStatus::of(all.of(agent)))
     }
 
     /// The same in words.
     pub(super) fn text(&self, agent: &Agent) -> String {
-        let off = if agent.enabled { "" } else { "disabled, " };
-        let Some(status) = self.status(agent) else { return off.trim_end_matches(", ").to_owned() };
-        let health = match (&status.last, status.health) {
-            (Some(last), "no_quota") => {
-                format!("no quota for {}", seconds(last.quota_until_ms.unwrap_or_default() - self.now_ms))
-            }
-            (_, "no_login") => "login refused".to_owned(),
-            (Some(last), "failing") => format!("failed {} times in a row", last.streak),
-            _ => "ok".to_owned(),
-        };
-        let last = status.last.map_or(String::new(), |last| format!(", last run {}", last.outcome.replace('_', " ")));
-        format!("[{off}{}/{} at work, {health}{last}]", status.load, agent.limits.parallel)
+        let off = if agent.enabled { "" } else { "disabled" };
+        let known = self.0.as_ref().map(|all| all.of(agent).text());
+        let parts: Vec<&str> =
+            [off, known.as_deref().unwrap_or_default()].into_iter().filter(|part| !part.is_empty()).collect();
+        if parts.is_empty() { String::new() } else { format!("[{}]", parts.join(", ")) }
     }
 }
