@@ -2,11 +2,13 @@
 //! it and removed after it. No task, no lease, no record: nothing of the user's tree is seen, and nothing of the trial stays.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::base::text::one_line;
 use crate::base::{fs, id};
 use crate::connector::api::Connector;
 use crate::connector::dialogue::{AskedCall, Gate, Ruling};
+use crate::connector::launch::Session;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_event::{FailureClass, StreamOutcome};
 use crate::domain::budget::{Level, Scope, Unit};
@@ -118,6 +120,8 @@ impl Place {
             token: &token,
             limits: &limits,
             budget: &[Level { scope: Scope::Run, unit: Unit::Minutes, limit: LIMIT_MS, spent: 0 }],
+            session: Session::New,
+            ledger: &Arc::default(),
         };
         run_agent(world, &step, &mut Nothing, cancel)
     }
@@ -154,6 +158,8 @@ fn made_up_run(agent: &Agent, dir: &Path) -> Run {
         commit: None,
         adopted: None,
         routed: None,
+        resumed: None,
+        used: None,
         accepting: None,
         end: None,
     }
