@@ -2,6 +2,7 @@
 
 pub mod ansi;
 pub mod clock;
+pub mod columns;
 pub mod duration;
 pub mod env;
 pub mod fs;

@@ -91,6 +91,18 @@ impl Ui {
         self.say(&format!("warning: {text}"));
     }
 
+    /// Asks a question to be answered by yes or no. `None` where nobody is there to answer: input or talk is no terminal.
+    pub fn ask(&mut self, question: &str) -> Option<bool> {
+        if !io::stdin().is_terminal() || !self.err.is_terminal() {
+            return None;
+        }
+        self.flush();
+        let _ = write!(self.err, "{question} [y/N] ");
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).ok()?;
+        Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
     /// Shows the error that ended the command.
     pub fn error(&mut self, error: &crate::cli::error::CliError) {
         self.flush();

@@ -3,6 +3,7 @@
 //! Pure like everything here: lines come in, lines go out, and whether a tool call may be made is asked through [`Gate`].
 
 use crate::domain::agent_event::Denial;
+pub use crate::domain::tool_kind::ToolKind as CallKind;
 
 /// One conversation with one agent.
 pub trait Dialogue {
@@ -52,67 +53,9 @@ pub struct AskedCall {
     pub title: String,
     /// The files that it names, as the agent writes them.
     pub paths: Vec<String>,
-}
-
-/// What kind of thing a tool call does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum CallKind {
-    /// Reads files.
-    Read,
-    /// Changes files.
-    Edit,
-    /// Removes files.
-    Delete,
-    /// Moves or renames files.
-    Move,
-    /// Looks for something.
-    Search,
-    /// Runs a command.
-    Execute,
-    /// Thinks.
-    Think,
-    /// Gets something from elsewhere.
-    Fetch,
-    /// Anything else.
-    #[default]
-    Other,
-}
-
-impl CallKind {
-    /// Reads the word of the protocol.
-    pub fn of(word: &str) -> Self {
-        match word {
-            "read" => Self::Read,
-            "edit" => Self::Edit,
-            "delete" => Self::Delete,
-            "move" => Self::Move,
-            "search" => Self::Search,
-            "execute" => Self::Execute,
-            "think" => Self::Think,
-            "fetch" => Self::Fetch,
-            _ => Self::Other,
-        }
-    }
-
-    /// The word, as policies name it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Edit => "edit",
-            Self::Delete => "delete",
-            Self::Move => "move",
-            Self::Search => "search",
-            Self::Execute => "execute",
-            Self::Think => "think",
-            Self::Fetch => "fetch",
-            Self::Other => "other",
-        }
-    }
-
-    /// True where files are changed by the call itself, not by a command that it runs.
-    pub fn changes_files(self) -> bool {
-        matches!(self, Self::Edit | Self::Delete | Self::Move)
-    }
+    /// SHA-256 of everything that it says it is going to do, so that a yes to it is a yes to nothing else. Absent where the files that
+    /// it changes say it: their new content is judged by itself.
+    pub digest: Option<String>,
 }
 
 /// Whether a tool call may be made.
@@ -122,4 +65,6 @@ pub enum Ruling {
     Allow,
     /// It may not, and why.
     Deny(String),
+    /// A person has to say yes first, and why: it may not now, and the conversation ends here.
+    Park(String),
 }

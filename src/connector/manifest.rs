@@ -10,6 +10,7 @@ use crate::domain::agent::{Home, Name};
 use crate::domain::sandbox::Isolation;
 
 use super::manifest_check::{check, compile};
+use super::version::Versions;
 
 /// How one AI CLI is detected, started and understood.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +106,9 @@ pub struct Detect {
     pub version_args: Vec<String>,
     /// Finds the version in what it prints (either stream); the first group, else the whole match.
     pub version_regex: String,
+    /// The versions for which this manifest is meant.
+    #[serde(default)]
+    pub versions: Versions,
 }
 
 /// How a CLI gets the prompt.

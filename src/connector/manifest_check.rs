@@ -113,7 +113,8 @@ fn check_detect(detect: &Detect) -> Result<(), String> {
     if let Some(at) = detect.native.iter().position(|path| !stays_below(path)) {
         return Err(format!("detect.native[{at}]: must be a relative path without `..`"));
     }
-    compile(&detect.version_regex).map(drop).map_err(|e| format!("detect.version_regex: {e}"))
+    compile(&detect.version_regex).map_err(|e| format!("detect.version_regex: {e}"))?;
+    detect.versions.check().map_err(|e| format!("detect.versions.{e}"))
 }
 
 fn stays_below(path: &str) -> bool {

@@ -70,7 +70,13 @@ fn bombs_are_refused() {
 #[test]
 fn the_version_is_found_on_either_stream() {
     let regex = r"(\d+\.\d+\.\d+)".to_owned();
-    let detect = Detect { command: "x".into(), native: vec![], version_args: vec![], version_regex: regex };
+    let detect = Detect {
+        command: "x".into(),
+        native: vec![],
+        version_args: vec![],
+        version_regex: regex,
+        versions: Default::default(),
+    };
     assert_eq!(detect.version_in(b"2.1.329 (Claude Code)\n", b"").as_deref(), Some("2.1.329"));
     assert_eq!(detect.version_in(b"", b"v0.73.1\xff\n").as_deref(), Some("0.73.1"));
     assert_eq!(detect.version_in(b"none", b"none"), None);

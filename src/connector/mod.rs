@@ -28,4 +28,5 @@ mod stream;
 #[cfg(test)]
 mod stream_tests;
 mod text;
+pub mod version;
 pub mod yaml_out;

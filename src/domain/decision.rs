@@ -4,6 +4,7 @@
 
 use super::action::Action;
 use super::actor::Actor;
+use super::tool_kind::ToolKind;
 use crate::base::{hash, text};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -175,6 +176,12 @@ pub struct Resource {
     /// The tool or command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
+    /// What kind of thing the tool does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<ToolKind>,
+    /// SHA-256 of all that the tool is going to do, where its paths do not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
     /// The branch or ref that is written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
@@ -290,8 +297,12 @@ impl Decision {
     }
 }
 
-/// SHA-256 of what was asked: action, actor without its session, and every part of the resource.
+/// SHA-256 of what was asked: action, actor without its session, and every part of the resource. What an agent asks within a run is
+/// bound to its task and not to the run, which has ended before anybody could say yes.
 pub fn subject_digest(action: Action, actor: &Actor, resource: &Resource) -> String {
+    let within_a_run = matches!(action, Action::ToolCall | Action::Edit);
+    let run = resource.run.clone().filter(|_| !within_a_run);
+    let resource = &Resource { run, ..resource.clone() };
     let asked = serde_json::json!({ "action": action, "actor": actor.label(), "resource": resource });
     hash::sha256_hex(asked.to_string().as_bytes())
 }

@@ -26,5 +26,6 @@ pub mod sandbox;
 pub mod stall;
 pub mod task;
 pub mod time;
+pub mod tool_kind;
 pub mod trailer;
 pub mod verdict;

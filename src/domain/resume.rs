@@ -27,7 +27,7 @@ pub fn may_continue(last: &Run, next: &Next<'_>) -> bool {
         && last.base.as_deref() == next.base;
     let Some(end) = &last.end else { return false };
     let interrupted = match end.cell.lifecycle {
-        Lifecycle::Quota | Lifecycle::Auth | Lifecycle::Killed | Lifecycle::Lost => true,
+        Lifecycle::Quota | Lifecycle::Auth | Lifecycle::Killed | Lifecycle::Lost | Lifecycle::Parked => true,
         Lifecycle::TimedOut => last.resumed.is_none() || end.resume_refused.is_some(),
         Lifecycle::Finished | Lifecycle::NoChanges | Lifecycle::Failed | Lifecycle::NotStarted => false,
     };
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn only_an_interruption_in_the_middle_of_the_work_is_continued() {
         for lifecycle in Lifecycle::ALL {
-            let expected = matches!(lifecycle.as_str(), "quota" | "auth" | "killed" | "lost" | "timed_out");
+            let expected = matches!(lifecycle.as_str(), "quota" | "auth" | "killed" | "lost" | "parked" | "timed_out");
             assert_eq!(may_continue(&run(lifecycle.as_str(), "agent"), &NEXT), expected, "{lifecycle}");
             assert!(!may_continue(&run(lifecycle.as_str(), "worktree"), &NEXT), "{lifecycle}");
         }

@@ -61,6 +61,8 @@ axis! {
         Quota = "quota",
         /// The provider did not accept the login.
         Auth = "auth",
+        /// It asked for leave that only a person can give, and ended there.
+        Parked = "parked",
         /// It never ran: its program is missing or cannot be executed on this machine.
         NotStarted = "not_started",
     }
@@ -155,7 +157,7 @@ impl Cell {
     /// Checks and policy of a run that did not end by itself are recorded but decide nothing.
     pub const fn outcome(self) -> Outcome {
         match self.lifecycle {
-            Lifecycle::Quota | Lifecycle::Lost => Outcome::RetryUncounted,
+            Lifecycle::Quota | Lifecycle::Lost | Lifecycle::Parked => Outcome::RetryUncounted,
             Lifecycle::Auth | Lifecycle::NotStarted => Outcome::Environment,
             Lifecycle::Failed | Lifecycle::TimedOut | Lifecycle::Killed => Outcome::Retry,
             Lifecycle::NoChanges => Outcome::SendBackNoChanges,

@@ -1,12 +1,15 @@
 //! The registry of agents: files below `.ai/agents/`, one an agent.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::connector::agent_file::{self, AgentFileError, AgentFiles};
+use crate::connector::api::Connector;
+use crate::connector::launch::{LaunchRequest, Session};
 use crate::connector::registry::Registry;
 use crate::domain::agent::{Agent, Name};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::trust;
+use crate::ops::{detect, trust};
 use crate::store::StoreError;
 
 /// The agents' directory of the checkout at `root`.
@@ -29,6 +32,32 @@ pub fn list(root: &Path) -> Result<AgentFiles, OpError> {
 /// One agent.
 pub fn load(root: &Path, name: &str) -> Result<Agent, OpError> {
     agent_file::load(&dir(root), &agent_name(name)?).map_err(refusal)
+}
+
+/// The text of an agent's file as it stands; nothing where there is none.
+pub fn file_text(root: &Path, name: &Name) -> Result<Option<String>, OpError> {
+    let path = agent_file::path_of(&dir(root), name);
+    Ok(crate::base::fs::read_text_if_there(&path, agent_file::MAX_FILE).map_err(StoreError::from)?)
+}
+
+/// The command line that a run of an agent would start, with the placeholders that only a run can fill left in it.
+pub fn command_line(
+    connector: &dyn Connector,
+    agent: &Agent,
+    env: &[(OsString, OsString)],
+) -> Result<Vec<OsString>, OpError> {
+    let program = detect::native_program(connector.describe(), env);
+    let request = LaunchRequest {
+        agent,
+        model: None,
+        prompt: "{prompt}",
+        prompt_file: Path::new("{prompt_file}"),
+        worktree: Path::new("{worktree}"),
+        run_dir: Path::new("{run_dir}"),
+        session: Session::New,
+        program: program.as_deref(),
+    };
+    Ok(connector.command(&request).map_err(|e| Refusal::Invalid(e.to_string()))?.argv)
 }
 
 /// Writes an agent. Trust that stood before stands afterwards: its user has just typed the change.

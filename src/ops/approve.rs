@@ -4,6 +4,8 @@ use crate::domain::action::Action;
 use crate::domain::actor::ActorKind;
 use crate::domain::decision::{DecisionRecord, Effect, Override};
 use crate::domain::event::Event;
+use crate::domain::ids::TaskId;
+use crate::domain::task::{BlockReason, Hold};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::Cx;
 use crate::ops::refusal::{OpError, Refusal};
@@ -24,6 +26,24 @@ pub fn find(tx: &mut dyn Tx, typed: &str) -> Result<DecisionRecord, OpError> {
     }
 }
 
+/// Gives the task back to the queue that was waiting for this very answer.
+fn release(tx: &mut dyn Tx, cx: &Cx, record: &DecisionRecord) -> Result<(), OpError> {
+    let Some(task) = record.resource.task.clone().map(TaskId) else { return Ok(()) };
+    let hold = tx.task(&task)?.and_then(|task| task.hold);
+    let waits = |hold: &Hold| hold.kind == BlockReason::Approval && decision_in(&hold.reason) == Some(&record.id);
+    match hold.as_ref().is_some_and(waits) {
+        true => cx.record(tx, &Event::TaskUnheld { task }),
+        false => Ok(()),
+    }
+}
+
+/// The decision that a task waits for, by the reason of its hold.
+pub fn decision_in(reason: &str) -> Option<&str> {
+    let at = reason.find("d-")?;
+    let id = &reason[at..];
+    Some(&id[..id.find(|c: char| c != '-' && !c.is_ascii_alphanumeric()).unwrap_or(id.len())])
+}
+
 /// Records a person's yes. The question must be one that waits for it.
 pub fn approve(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: &str) -> Result<DecisionRecord, OpError> {
     let record = find(tx, typed)?;
@@ -39,5 +59,6 @@ pub fn approve(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: &str) -> Result<De
     ask::or_refuse(tx, cx, question)?;
     let word = Override { by: cx.actor.clone(), reason: reason.to_owned(), at_ms: cx.now.wall_ms };
     cx.record(tx, &Event::Approved { decision: record.id.clone(), word: word.clone() })?;
+    release(tx, cx, &record)?;
     Ok(DecisionRecord { overridden: Some(word), ..record })
 }

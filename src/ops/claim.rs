@@ -3,6 +3,7 @@
 use crate::base::id;
 use crate::base::text::counted;
 use crate::domain::action::Action;
+use crate::domain::actor::ActorKind;
 use crate::domain::event::{Event, HeldLock};
 use crate::domain::ids::{Subject, TaskId};
 use crate::domain::lease::{Lease, Liveness, Token};
@@ -192,6 +193,7 @@ fn claimable(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<(), OpError> {
     let (why, next) = match &task.state {
         TaskState::Queued => {
             return match task.not_before_ms.map(|at| at - cx.now.wall_ms).filter(|wait| *wait > 0) {
+                Some(_) if is_anothers_pause(tx, cx, task)? => Ok(()),
                 Some(wait_ms) => Err(Refusal::TooEarly { what: task.id.to_string(), wait_ms }.into()),
                 None => Ok(()),
             };
@@ -211,6 +213,17 @@ fn claimable(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<(), OpError> {
         TaskState::Claimed | TaskState::Running { .. } => ("it has no lease".into(), "`ai doctor`".into()),
     };
     Err(Refusal::WrongState { task: task.id.clone(), state: task.status_text().into(), why, next }.into())
+}
+
+/// True where the task pauses because a provider has refused some other agent. Such a pause binds that agent; whoever is named for the
+/// task by its id need not wait for it.
+fn is_anothers_pause(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<bool, OpError> {
+    let last = tx.runs(&task.id)?.pop();
+    let Some((run, until)) = last.and_then(|run| Some((run.agent.clone(), run.end?.paused_until_ms?))) else {
+        return Ok(false);
+    };
+    let is_its_own = cx.actor.kind == ActorKind::Agent && cx.actor.name.as_str() == run;
+    Ok(!is_its_own && task.not_before_ms.is_some_and(|at| at <= until))
 }
 
 fn grant(tx: &mut dyn Tx, cx: &Cx, task: Task, locks: Vec<HeldLock>, ttl_ms: i64) -> Result<Claimed, OpError> {

@@ -35,7 +35,7 @@ pub struct Found {
     pub program: String,
     /// Its version, as it tells it itself.
     pub version: Option<String>,
-    /// Why its version is not known.
+    /// Why its version is not known, or is none for which the connector is meant.
     pub problem: Option<String>,
     /// The version with which the connector was tried; absent where nobody has tried it with the real program.
     pub tested_with: Option<String>,
@@ -60,9 +60,10 @@ pub enum Registration {
 /// The connectors that may be asked, and whether those of the project are among them: they name programs to run, so that they have to
 /// be trusted first.
 pub fn connectors(root: &Path, common_dir: &Path) -> Result<(Registry, Project), OpError> {
-    match trust::missing(root, common_dir)?.is_empty() {
-        true => Ok((agents::connectors(root)?, Project::Included)),
-        false => Ok((Registry::shipped(), Project::Untrusted)),
+    let missing = trust::missing(root, common_dir)?;
+    match missing.iter().any(|change| change.path.starts_with("connectors/")) {
+        false => Ok((agents::connectors(root)?, Project::Included)),
+        true => Ok((Registry::shipped(), Project::Untrusted)),
     }
 }
 
@@ -127,21 +128,28 @@ pub fn native_program(manifest: &Manifest, env: &[(OsString, OsString)]) -> Opti
     dirs.flat_map(|dir| detect.native.iter().map(move |path| dir.join(path))).find(|path| is_program(path))
 }
 
-fn program(manifest: &Manifest, env: &[(OsString, OsString)]) -> Option<PathBuf> {
+/// The program that a run of this connector would start, where the connector names one and it is installed.
+pub fn program(manifest: &Manifest, env: &[(OsString, OsString)]) -> Option<PathBuf> {
     native_program(manifest, env).or_else(|| on_path(&manifest.detect.as_ref()?.command, env))
 }
 
-fn on_path(command: &str, env: &[(OsString, OsString)]) -> Option<PathBuf> {
+/// The first program of this name on `PATH`.
+pub fn on_path(command: &str, env: &[(OsString, OsString)]) -> Option<PathBuf> {
     let (_, path) = env.iter().find(|(name, _)| name == "PATH")?;
     let dirs = std::env::split_paths(path).filter(|dir| dir.is_absolute());
     dirs.map(|dir| dir.join(command)).find(|path| is_program(path))
 }
 
-fn is_program(path: &Path) -> bool {
+/// True for a file that can be started.
+pub fn is_program(path: &Path) -> bool {
     path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-fn version(
+/// What a program says is its version.
+///
+/// # Errors
+/// Why it is not known, in words.
+pub fn version(
     manifest: &Manifest,
     detect: &Detect,
     program: &Path,
@@ -164,8 +172,9 @@ fn version(
 
 fn found(manifest: &Manifest, program: &Path, version: Result<String, String>) -> Found {
     use std::os::unix::ffi::OsStrExt;
+    let misses = |version: &String| manifest.detect.as_ref().and_then(|detect| detect.versions.misses(version));
     let (version, problem) = match version {
-        Ok(version) => (Some(version), None),
+        Ok(version) => (Some(version.clone()), misses(&version).map(|why| format!("version {version} is {why}"))),
         Err(why) => (None, Some(why)),
     };
     Found {

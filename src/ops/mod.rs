@@ -2,6 +2,7 @@
 //! user's: what a use case needs of the world stands in [`cx::Cx`] or is handed to it.
 
 pub mod accept;
+pub mod agent_doctor;
 pub mod agents;
 pub mod approve;
 pub mod ask;
@@ -17,6 +18,7 @@ pub mod edit;
 pub mod evidence;
 pub mod export;
 pub mod finish;
+pub mod health;
 pub mod import;
 pub mod init;
 pub mod lease;

@@ -183,6 +183,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// True where a person or the machine stopped the command.
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Refusal::Interrupted(_))
+    }
+
     /// The command to type next, where one helps.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

@@ -106,7 +106,7 @@ fn candidates(
     let known = Known {
         sums: tx.agent_sums(Some(&task.kind))?.into_iter().map(|sum| (sum.agent.clone(), sum)).collect(),
         last: tx.agents_last()?.into_iter().map(|last| (last.agent.clone(), last)).collect(),
-        spent: budgets_used_up(tx, cx, field)?,
+        spent: budgets_used_up(tx, cx, field.config)?,
         load: count(active.iter().map(|run| run.agent.clone())),
         attempts: attempts(task, runs),
     };
@@ -196,8 +196,12 @@ fn denied(tx: &mut dyn Tx, cx: &Cx, agent: &Agent, question: &Question) -> Resul
 }
 
 /// Agents whose own budget of today is used up.
-fn budgets_used_up(tx: &mut dyn Tx, cx: &Cx, field: &Field<'_>) -> Result<HashMap<String, (String, i64)>, OpError> {
-    let amounts = &field.config.budgets.agent;
+pub(in crate::ops) fn budgets_used_up(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    config: &Config,
+) -> Result<HashMap<String, (String, i64)>, OpError> {
+    let amounts = &config.budgets.agent;
     if *amounts == Default::default() {
         return Ok(HashMap::new());
     }

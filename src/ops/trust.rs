@@ -4,7 +4,7 @@
 //! configuration directory, out of reach of the repository, which has no vote on its own trust. A change asks again. Of the
 //! configuration, only what runs counts (its commands), so that a new limit or lease length does not ask.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -100,6 +100,27 @@ impl ExecutableSet {
         Ok(())
     }
 
+    /// This trust, extended by what a command of the user has changed between `before` and `after`: files that are new, or that were
+    /// trusted as they were before. A file in which somebody else has a part is left to the user's look.
+    fn with_own(mut self, before: &ExecutableSet, after: &ExecutableSet) -> ExecutableSet {
+        let all: BTreeSet<&String> = before.files.keys().chain(after.files.keys()).collect();
+        for path in all {
+            let (old, new) = (before.files.get(path), after.files.get(path));
+            if old == new || old != self.files.get(path) {
+                continue;
+            }
+            self.texts.remove(path);
+            match new {
+                Some(digest) => {
+                    self.files.insert(path.clone(), digest.clone());
+                    self.texts.extend(after.texts.get(path).map(|text| (path.clone(), text.clone())));
+                }
+                None => drop(self.files.remove(path)),
+            }
+        }
+        self
+    }
+
     /// What differs from `trusted`.
     pub fn changes_since(&self, trusted: &ExecutableSet) -> Vec<Change> {
         let mut changes = Vec::new();
@@ -173,9 +194,13 @@ pub fn trusted(common_dir: &Path) -> Result<ExecutableSet, OpError> {
 /// Records that everything executable in the checkout at `root` is trusted as it is now.
 pub fn trust(root: &Path, common_dir: &Path) -> Result<ExecutableSet, OpError> {
     let set = ExecutableSet::of(root)?;
-    let json = serde_json::to_string_pretty(&set).unwrap_or_default();
-    fs::write_private(&record(common_dir)?, json.as_bytes()).map_err(StoreError::from)?;
+    keep(common_dir, &set)?;
     Ok(set)
+}
+
+fn keep(common_dir: &Path, set: &ExecutableSet) -> Result<(), OpError> {
+    let json = serde_json::to_string_pretty(set).unwrap_or_default();
+    Ok(fs::write_private(&record(common_dir)?, json.as_bytes()).map_err(StoreError::from)?)
 }
 
 /// Forgets the trust.
@@ -188,14 +213,19 @@ pub fn recorded_in(common_dir: &Path) -> Option<PathBuf> {
     record(common_dir).ok().filter(|path| path.is_file())
 }
 
-/// Does what this machine's user asks for by command. If everything before it was trusted, so is its result: nothing but their own
-/// command has come in.
+/// Does what this machine's user asks for by command. What the command itself writes is trusted with exactly the content that it has
+/// then, where nobody else has a part in it: the file was not there before, or was trusted as it was. Everything else waits as before.
 pub fn keeping<T>(root: &Path, common_dir: &Path, change: impl FnOnce() -> Result<T, OpError>) -> Result<T, OpError> {
-    let stood = missing(root, common_dir)?.is_empty();
+    // Trust is a person's word; a command inside of a run gives none.
+    if env::text(env::AI_RUN).is_some() || env::user_config_dir().is_none() {
+        return change();
+    }
+    let (trusted, before) = (trusted(common_dir)?, ExecutableSet::of(root)?);
     let done = change()?;
-    // Where nothing could run, nothing is recorded either: the user's own directory is written only for a reason.
-    if stood && !missing(root, common_dir)?.is_empty() {
-        trust(root, common_dir)?;
+    let kept = trusted.clone().with_own(&before, &ExecutableSet::of(root)?);
+    // Where nothing that runs was written, nothing is recorded either: the user's own directory is written only for a reason.
+    if kept.files != trusted.files {
+        keep(common_dir, &kept)?;
     }
     Ok(done)
 }
@@ -255,6 +285,20 @@ mod tests {
         let changed = ExecutableSet::of(dir.path()).unwrap().changes_since(&unknown);
         assert_eq!(changed[0].diff, None, "what was trusted by an older version cannot be compared");
     }
+
+    #[test]
+    fn only_what_a_command_wrote_itself_is_trusted_with_it() {
+        let set = |files: &[(&str, &str)]| ExecutableSet {
+            files: files.iter().map(|(path, digest)| ((*path).to_owned(), (*digest).to_owned())).collect(),
+            texts: BTreeMap::new(),
+        };
+        let trusted = set(&[("a", "1"), ("b", "1"), ("c", "1"), ("gone", "1")]);
+        let before = set(&[("a", "1"), ("b", "theirs"), ("c", "1"), ("gone", "1"), ("new", "theirs")]);
+        let after = set(&[("a", "2"), ("b", "mixed"), ("c", "1"), ("mine", "1"), ("new", "mixed")]);
+        let expected = set(&[("a", "2"), ("b", "1"), ("c", "1"), ("mine", "1")]);
+        assert_eq!(trusted.with_own(&before, &after), expected, "neither of the files with somebody else's part");
+    }
+
     #[test]
     fn a_configuration_that_runs_nothing_needs_no_trust_and_one_that_is_not_understood_does() {
         let dir = tempfile::tempdir().unwrap();

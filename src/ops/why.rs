@@ -11,7 +11,7 @@ use crate::domain::task::{BlockReason, Proof, Task, TaskState};
 use crate::domain::verdict::{Lifecycle, Outcome};
 use crate::ops::cx::{self, Cx};
 use crate::ops::refusal::{OpError, seconds};
-use crate::ops::{budget, patterns};
+use crate::ops::{approve, budget, patterns};
 use crate::store::Tx;
 
 /// One thing that stands between a task and its next step.
@@ -153,7 +153,12 @@ fn held(task: &Task) -> Gate {
         ),
         None => ("hold", "it is on hold".to_owned()),
     };
-    gate(name, reason, None, Some(format!("ai task unhold {}", task.id)))
+    let decision = approve::decision_in(&reason).filter(|_| name == "approval").map(str::to_owned);
+    let next = match &decision {
+        Some(decision) => format!("ai policy explain {decision}, then `ai policy approve {decision}`"),
+        None => format!("ai task unhold {}", task.id),
+    };
+    gate(name, reason, decision, Some(next))
 }
 
 fn leased(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<Gate, OpError> {

@@ -73,6 +73,8 @@ fn blank() -> Rule {
         actors: None,
         labels: None,
         types: None,
+        kinds: None,
+        tools: None,
         effect: Effect::Deny,
         reason: String::new(),
         replaceable: Replaceable::No,

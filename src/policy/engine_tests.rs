@@ -6,6 +6,7 @@ use super::super::load::FILE;
 use super::super::show::show;
 use super::*;
 use crate::domain::decision::RepoPath;
+use crate::domain::tool_kind::ToolKind;
 use proptest::prelude::*;
 
 fn actor(text: &str) -> Actor {
@@ -125,6 +126,29 @@ fn actors_labels_and_types_narrow_a_rule() {
     assert_eq!(ask("agent:codex", &task(&["ui"], Some("bug"))), Effect::Allow);
     assert_eq!(ask("agent:codex", &task(&[], Some("bug"))), Effect::Allow);
     assert_eq!(ask("agent:codex", &task(&["risky"], None)), Effect::Allow);
+}
+
+#[test]
+fn kinds_and_names_of_tools_narrow_a_rule() {
+    let text =
+        "id: r, on: [tool.call, edit], kinds: [execute, fetch], tools: ['rm *', 'curl*'], effect: deny, reason: x";
+    let policy = rules("allow", &[text]);
+    let call =
+        |kind: Option<ToolKind>, tool: &str| Resource { kind, tool: Some(tool.to_owned()), ..Resource::default() };
+    let effect = |resource: &Resource| ask(&policy, Action::ToolCall, "agent:a", resource).effect;
+    assert_eq!(effect(&call(Some(ToolKind::Execute), "rm -rf /")), Effect::Deny);
+    assert_eq!(effect(&call(Some(ToolKind::Fetch), "curl x")), Effect::Deny);
+    assert_eq!(effect(&call(Some(ToolKind::Read), "rm -rf /")), Effect::Allow);
+    assert_eq!(effect(&call(Some(ToolKind::Execute), "ls")), Effect::Allow);
+    assert_eq!(effect(&call(None, "rm -rf /")), Effect::Allow, "what is no tool has no kind");
+    let resource = call(Some(ToolKind::Read), "rm x");
+    let (actor, facts) = (actor("agent:a"), Facts::default());
+    let request = Request { action: Action::ToolCall, actor: &actor, resource: &resource, facts: &facts };
+    assert_eq!(explain(&policy, &request, &overlap).considered[3].missed, Some(Miss::Kinds));
+    let resource = call(Some(ToolKind::Execute), "ls");
+    let request = Request { resource: &resource, ..request };
+    assert_eq!(explain(&policy, &request, &overlap).considered[3].missed, Some(Miss::Tools));
+    assert_eq!(show(&policy).rules.iter().find(|rule| rule.id == "r").unwrap().kinds.len(), 2);
 }
 
 #[test]

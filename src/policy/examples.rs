@@ -1,6 +1,6 @@
 //! Examples that a rule carries: what it must match and what it must not, checked whenever the file is read.
 //!
-//! An example states as much as it wants to: a path, an action, an actor, a label, a type. It matches where the rule agrees with
+//! An example states as much as it wants to: a path, an action, an actor, a label, a type, a kind of tool, a tool. It matches where the rule agrees with
 //! all that it states. Written as plain text it is a path for a rule about paths, else an action.
 
 use super::facts::PathCase;
@@ -9,6 +9,7 @@ use crate::base::yaml::{self, Fields, Node, Problem, Value};
 use crate::domain::action::Action;
 use crate::domain::actor::Actor;
 use crate::domain::decision::RepoPath;
+use crate::domain::tool_kind::ToolKind;
 
 /// What one example states.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ struct Example {
     path: Option<String>,
     label: Option<String>,
     task_type: Option<String>,
+    kind: Option<ToolKind>,
+    tool: Option<String>,
 }
 
 /// Checks the examples of a rule; each one that does not behave is a problem.
@@ -58,6 +61,8 @@ fn example_of(rule: &Rule, node: &Node, problems: &mut Vec<Problem>) -> Option<E
         path: text("path", problems).map(|(_, text)| text),
         label: text("label", problems).map(|(_, text)| text),
         task_type: text("type", problems).map(|(_, text)| text),
+        kind: text("kind", problems).and_then(|(node, text)| parsed(node, &text, problems)),
+        tool: text("tool", problems).map(|(_, text)| text),
     };
     fields.finish(problems);
     if problems.len() == before && example.states_nothing() {
@@ -80,6 +85,8 @@ impl Example {
             && self.path.is_none()
             && self.label.is_none()
             && self.task_type.is_none()
+            && self.kind.is_none()
+            && self.tool.is_none()
     }
 
     /// True where the rule agrees with everything that is stated.
@@ -93,12 +100,16 @@ impl Example {
             && stated(&self.path, path)
             && stated(&self.label, |label| rule.labels.as_ref().is_none_or(|globs| globs.matches(label)))
             && stated(&self.task_type, |text| rule.types.as_ref().is_none_or(|globs| globs.matches(text)))
+            && stated(&self.kind, |kind| rule.kinds.as_ref().is_none_or(|kinds| kinds.contains(kind)))
+            && stated(&self.tool, |text| rule.tools.as_ref().is_none_or(|globs| globs.matches(text)))
     }
 
     fn shown(&self) -> String {
         let actor = self.actor.as_ref().map(Actor::label);
         let action = self.action.map(|action| action.to_string());
-        let parts = [action, actor, self.path.clone(), self.label.clone(), self.task_type.clone()];
+        let kind = self.kind.map(|kind| kind.to_string());
+        let parts =
+            [action, actor, self.path.clone(), self.label.clone(), self.task_type.clone(), kind, self.tool.clone()];
         format!("`{}`", parts.into_iter().flatten().collect::<Vec<_>>().join(" "))
     }
 }

@@ -45,6 +45,10 @@ pub enum Miss {
     Type,
     /// Other labels.
     Labels,
+    /// Tools of other kinds.
+    Kinds,
+    /// Other tools.
+    Tools,
     /// Other paths.
     Paths,
 }
@@ -78,6 +82,8 @@ fn miss(held: &Held) -> Option<Miss> {
         Held::OtherActor => Some(Miss::Actor),
         Held::OtherType => Some(Miss::Type),
         Held::OtherLabels => Some(Miss::Labels),
+        Held::OtherKind => Some(Miss::Kinds),
+        Held::OtherTool => Some(Miss::Tools),
         Held::OtherPaths => Some(Miss::Paths),
     }
 }

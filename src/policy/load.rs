@@ -10,6 +10,7 @@ use crate::base::yaml::{self, Fields, Node, Place, Problem, Problems, Value};
 use crate::base::{hash, suggest};
 use crate::domain::action::Action;
 use crate::domain::decision::{Effect, Layer};
+use crate::domain::tool_kind::ToolKind;
 
 /// Where the project's policy lives, relative to the repository root.
 pub const FILE: &str = ".ai/policy.yaml";
@@ -91,6 +92,18 @@ fn rule_of(node: &Node, problems: &mut Vec<Problem>) -> Option<Rule> {
     let actors = names_of(&mut fields, "actors", problems);
     let labels = names_of(&mut fields, "labels", problems);
     let types = names_of(&mut fields, "types", problems);
+    let kinds = kinds_of(&mut fields, problems);
+    let tools = names_of(&mut fields, "tools", problems);
+    if (kinds.is_some() || tools.is_some())
+        && !on.is_empty()
+        && !TOOL_ACTIONS.iter().any(|a| on.iter().any(|p| p.matches(*a)))
+    {
+        let problem = Problem::new(
+            node.place,
+            "only `tool.call` and `edit` are asked about a tool, so the rule would match nothing",
+        );
+        problems.push(problem.hint("write `on: [tool.call, edit]`"));
+    }
     let effect = fields.need("effect", problems).and_then(|node| yaml::one_of(node, "`effect`", &EFFECTS, problems));
     let reason = reason_of(&mut fields, effect, problems);
     let examples = fields.take("examples");
@@ -105,6 +118,8 @@ fn rule_of(node: &Node, problems: &mut Vec<Problem>) -> Option<Rule> {
         actors,
         labels,
         types,
+        kinds,
+        tools,
         effect: effect?,
         reason,
         replaceable: Replaceable::No,
@@ -174,6 +189,20 @@ fn reason_of(fields: &mut Fields<'_>, effect: Option<Effect>, problems: &mut Vec
             String::new()
         }
     }
+}
+
+/// The actions that are asked about a tool.
+const TOOL_ACTIONS: [Action; 2] = [Action::ToolCall, Action::Edit];
+
+/// The kinds of tools, each one a known word.
+fn kinds_of(fields: &mut Fields<'_>, problems: &mut Vec<Problem>) -> Option<Vec<ToolKind>> {
+    let node = fields.take("kinds")?;
+    refuse_empty(node, "`kinds`", problems);
+    let texts = yaml::texts_of(node, "`kinds`", problems);
+    let kind = |(text, place): (String, Place)| {
+        text.parse::<ToolKind>().map_err(|error| problems.push(Problem::new(place, error.to_string()))).ok()
+    };
+    Some(texts.into_iter().filter_map(kind).collect())
 }
 
 fn names_of(fields: &mut Fields<'_>, key: &'static str, problems: &mut Vec<Problem>) -> Option<NameGlobs> {

@@ -44,6 +44,26 @@ limits: {max_attempts: 3}
 }
 
 #[test]
+fn rules_about_tools_are_checked() {
+    assert_eq!(
+        in_rule(
+            "    on: [tool.call]\n    kinds: [execute, fetch]\n    tools: ['rm *']\n    examples:\n      match: [{kind: fetch}, {tool: rm x}]\n      no_match: [{kind: read}, {tool: ls}]\n"
+        ),
+        [""; 0]
+    );
+    let bad = in_rule("    on: [tool.call]\n    kinds: [exekute]\n");
+    assert!(bad[0].contains("`exekute` is no kind of tool; did you mean `execute`?"), "{bad:?}");
+    let idle = in_rule("    on: [run.finish]\n    kinds: [execute]\n");
+    assert!(
+        idle[0].contains("the rule would match nothing") && idle[0].contains("write `on: [tool.call, edit]`"),
+        "{idle:?}"
+    );
+    let example = in_rule("    on: ['*']\n    kinds: [execute]\n    examples: {match: [{kind: read}]}\n");
+    assert!(example[0].contains("does not match the rule `r`"), "{example:?}");
+    assert!(in_rule("    on: [tool.call]\n    kinds: []\n")[0].contains("empty list"));
+}
+
+#[test]
 fn all_problems_are_reported_at_once_with_their_places() {
     let text = "\
 version: 2

@@ -7,6 +7,7 @@ use crate::base::text;
 use crate::base::yaml::Place;
 use crate::domain::action::Action;
 use crate::domain::decision::{Effect, Layer, Resource};
+use crate::domain::tool_kind::ToolKind;
 
 /// A rule that says what an action may do.
 #[derive(Debug, Clone)]
@@ -25,6 +26,10 @@ pub struct Rule {
     pub labels: Option<NameGlobs>,
     /// The type of the task; `None` for all tasks and none.
     pub types: Option<NameGlobs>,
+    /// The kinds of tools it is about, of agents that call one; `None` for all actions.
+    pub kinds: Option<Vec<ToolKind>>,
+    /// The names of those tools; `None` for all actions.
+    pub tools: Option<NameGlobs>,
     /// What it says.
     pub effect: Effect,
     /// Why, for the person or agent who meets it.
@@ -96,6 +101,10 @@ pub enum Held {
     OtherType,
     /// It is about tasks with other labels.
     OtherLabels,
+    /// It is about tools of other kinds.
+    OtherKind,
+    /// It is about other tools.
+    OtherTool,
     /// It is about other paths.
     OtherPaths,
 }
@@ -115,6 +124,13 @@ impl Rule {
         }
         if self.labels.as_ref().is_some_and(|globs| !resource.labels.iter().any(|l| globs.matches(l))) {
             return Held::OtherLabels;
+        }
+        if self.kinds.as_ref().is_some_and(|kinds| !resource.kind.is_some_and(|kind| kinds.contains(&kind))) {
+            return Held::OtherKind;
+        }
+        let tool = resource.tool.as_deref().filter(|_| resource.kind.is_some());
+        if self.tools.as_ref().is_some_and(|globs| !tool.is_some_and(|tool| globs.matches(tool))) {
+            return Held::OtherTool;
         }
         match &self.paths {
             None => Held::Whole,

@@ -5,6 +5,7 @@ use super::model::PolicyState;
 use super::rule::Rule;
 use crate::base::yaml::Problem;
 use crate::domain::decision::{Effect, Layer};
+use crate::domain::tool_kind::ToolKind;
 use serde::Serialize;
 
 /// The policy in force.
@@ -46,6 +47,12 @@ pub struct ShownRule {
     /// The types.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub types: Vec<String>,
+    /// The kinds of tools.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<ToolKind>,
+    /// The tools.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
     /// What it says.
     pub effect: Effect,
     /// Why.
@@ -81,6 +88,8 @@ fn shown_rule(rule: &Rule) -> ShownRule {
         actors: list(rule.actors.as_ref().map(|globs| globs.texts())),
         labels: list(rule.labels.as_ref().map(|globs| globs.texts())),
         types: list(rule.types.as_ref().map(|globs| globs.texts())),
+        kinds: rule.kinds.clone().unwrap_or_default(),
+        tools: list(rule.tools.as_ref().map(|globs| globs.texts())),
         effect: rule.effect,
         reason: rule.reason.clone(),
         line: rule.place.line,

@@ -12,5 +12,5 @@ mod score;
 mod tests;
 
 pub use decide::route;
-pub use model::{Ask, Candidate, Gate, Pin, Trace};
+pub use model::{Ask, Candidate, Considered, Gate, Pin, Relief, Trace};
 pub use score::{History, Score};

@@ -204,7 +204,52 @@ pub struct Trace {
     pub considered: Vec<Considered>,
 }
 
+/// Who else could go on with a task whose agent was refused by its provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relief {
+    /// Somebody who is configured for it, at once.
+    Now,
+    /// Somebody who is configured for it, as soon as one of its runs has ended.
+    Room,
+    /// Somebody who is configured for it, not before this time.
+    At(WallMs),
+    /// Nobody.
+    Nobody,
+}
+
+impl Relief {
+    /// Until when the task itself pauses where its agent is to be left alone until `agent_until`: the pause is that agent's, and holds
+    /// the task only as long as it holds everybody who may have it.
+    pub fn pause(self, agent_until: Option<WallMs>) -> Option<WallMs> {
+        match self {
+            Relief::Now | Relief::Room => None,
+            Relief::At(until) => Some(agent_until.map_or(until, |own| own.min(until))),
+            Relief::Nobody => agent_until,
+        }
+    }
+}
+
 impl Trace {
+    /// Who could go on without `refused`, which its provider has just refused.
+    pub fn relief(&self, refused: &str) -> Relief {
+        let asked = |c: &&Considered| c.lost.as_ref().is_none_or(|lost| lost.gate != Gate::Asked);
+        let others: Vec<&Considered> = self.considered.iter().filter(asked).filter(|c| c.agent != refused).collect();
+        let lost = |c: &Considered, gate| c.lost.as_ref().is_some_and(|lost| lost.gate == gate);
+        if others.iter().any(|c| c.lost.is_none()) {
+            return Relief::Now;
+        }
+        if others.iter().any(|c| lost(c, Gate::Room)) {
+            return Relief::Room;
+        }
+        let times = others.iter().filter_map(|c| c.lost.as_ref()?.until_ms);
+        times.min().map_or(Relief::Nobody, Relief::At)
+    }
+
+    /// True where nobody can have the task now, and somebody could as soon as one of its runs has ended.
+    pub fn waits_for_room(&self) -> bool {
+        self.chosen.is_none() && self.lost_at(Gate::Room).next().is_some()
+    }
+
     /// Those that were turned away at a gate.
     pub fn lost_at(&self, gate: Gate) -> impl Iterator<Item = (&str, &Lost)> {
         let lost = self.considered.iter().filter_map(|c| c.lost.as_ref().map(|lost| (c.agent.as_str(), lost)));

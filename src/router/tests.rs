@@ -192,3 +192,24 @@ proptest! {
         prop_assert!(!trace.fallbacks.contains(name));
     }
 }
+
+#[test]
+fn who_could_go_on_says_how_long_the_task_itself_pauses() {
+    let chain = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let first = || Candidate { fallback: chain(&["b", "c"]), ..agent("a") };
+    let later = |name: &str, until| Candidate { quota_until_ms: Some(until), ..agent(name) };
+    let busy = |name: &str| Candidate { load: 1, ..agent(name) };
+    let disabled = |name: &str| Candidate { unusable: Some("it is disabled".into()), ..agent(name) };
+    let relief = |others: [Candidate; 2]| {
+        let all = [first(), others[0].clone(), others[1].clone(), agent("stranger")];
+        route(&ask(Pin::Interrupted("a".into())), &all).relief("a")
+    };
+    assert_eq!(relief([later("b", 2_000_000), agent("c")]), Relief::Now);
+    assert_eq!(relief([later("b", 2_000_000), busy("c")]), Relief::Room);
+    assert_eq!(relief([later("b", 2_000_000), later("c", 1_500_000)]), Relief::At(1_500_000));
+    assert_eq!(relief([disabled("b"), disabled("c")]), Relief::Nobody, "strangers are not asked");
+    assert_eq!(Relief::Now.pause(Some(9)), None);
+    assert_eq!(Relief::Room.pause(Some(9)), None);
+    assert_eq!((Relief::At(5).pause(Some(9)), Relief::At(9).pause(Some(5))), (Some(5), Some(5)));
+    assert_eq!((Relief::Nobody.pause(Some(9)), Relief::Nobody.pause(None)), (Some(9), None));
+}

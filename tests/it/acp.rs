@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 
+use crate::snapshot;
 use crate::support::runs::wait_for;
 use crate::support::{Outcome, Sandbox};
 
@@ -23,7 +24,8 @@ const POLICY: &str = "version: 1
 default: allow
 rules:
   - {id: no-secrets, on: [edit], paths: ['*.secret'], effect: deny, reason: secrets are not ours}
-  - {id: no-tools, on: [tool.call], effect: require_approval, reason: a person looks first}
+  - {id: no-tools, on: [tool.call], kinds: [execute, delete], effect: deny, reason: commands are not run here}
+  - {id: look-first, on: [tool.call], kinds: [fetch], tools: ['Asks *'], effect: require_approval, reason: a person looks first}
 ";
 /// Everything up to the prompt, and what the agent needs to ask.
 const BEGIN: &str = r#"
@@ -124,7 +126,7 @@ fn what_the_policy_allows_is_done_and_what_it_does_not_is_not() {
             record("edit", "allow", "default", r#"["work.txt"]"#),
             record("edit", "deny", "no-secrets", r#"["a.secret"]"#),
             record("edit", "deny", "built-in.inside-worktree", "null"),
-            record("tool.call", "require_approval", "no-tools", "null"),
+            record("tool.call", "deny", "no-tools", "null"),
         ]
     );
     assert_eq!(scene.git(&["diff", "--name-only", "main", &format!("ai/{id}/1")]).trim(), "work.txt");
@@ -194,4 +196,62 @@ fn garbage_in_between_is_passed_over() {
     let id = scene.task("Write it", &[]);
     let (outcome, report) = lifecycle(&scene, &id);
     assert_eq!((outcome.code, &report["outcome"]), (Some(0), &json!("ready_for_review")), "{outcome}");
+}
+
+#[test]
+fn what_needs_a_person_waits_for_one_and_goes_on_with_the_yes() {
+    let scene = scene(
+        r#"
+        echo begun >begun.txt
+        ask "$(cat "$BASE/question")" fetch '' || { while read -r x; do say "$x" >>"$BASE/answers"; done; exit 0; }
+        echo work >work.txt; words done; finish; read -r x; true
+        "#,
+    );
+    std::fs::write(scene.base().join("question"), "net").unwrap();
+    let id = scene.task("Write it", &["--path", "*.txt"]);
+    let run = scene.ai(&["run", &id]);
+    snapshot!(run);
+    assert_eq!(run.code, Some(8), "{run}");
+    scene.is_at_rest(&id);
+    let answers = below(&scene, "answers");
+    assert_eq!(answers[0]["result"]["outcome"], json!({"outcome": "cancelled"}));
+    assert_eq!(answers[1]["method"], "session/cancel");
+    assert_eq!(scene.file_at(&format!("ai/{id}/1"), "begun.txt"), "begun", "what it had done is kept");
+    let task = scene.show(&id);
+    assert_eq!(
+        (&task["status"], &task["blocked_by"], &task["attempts"]),
+        (&json!("blocked"), &json!("approval"), &Value::Null)
+    );
+    snapshot!(scene.ai(&["why", &id]));
+    let again = scene.ai(&["run", &id]);
+    assert_eq!(again.code, Some(4), "it waits: {again}");
+    scene.ai_ok(&["lock", "check", "work.txt"]);
+
+    let parked = |scene: &Sandbox, id: &str| {
+        let all = scene.ai_json_lines(&["policy", "log", id]);
+        let asked: Vec<Value> = all.into_iter().filter(|record| record["rule"] == "look-first").collect();
+        asked.last().unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let decision = parked(&scene, &id);
+    let mut explained = scene.ai(&["policy", "explain", &decision]);
+    explained.stdout = explained.stdout.lines().skip(1).map(|line| format!("{line}\n")).collect();
+    snapshot!(explained);
+    let agents_word = scene.ai(&["--as", "agent:talker", "policy", "approve", &decision]);
+    assert_ne!(agents_word.code, Some(0), "{agents_word}");
+    scene.ai_ok(&["policy", "approve", &decision]);
+    assert_eq!(scene.status(&id), "queued");
+    // Something else is something else.
+    std::fs::write(scene.base().join("question"), "other").unwrap();
+    assert_eq!(scene.ai(&["run", &id]).code, Some(8));
+    scene.ai_ok(&["task", "unhold", &id]);
+    std::fs::write(scene.base().join("question"), "net").unwrap();
+    let outcome = scene.ai(&["run", &id, "--json"]);
+    assert_eq!((outcome.code, &outcome.json()["outcome"]), (Some(0), &json!("ready_for_review")), "{outcome}");
+    scene.is_at_rest(&id);
+    // A yes for one task is none for another.
+    let other = scene.task("The same", &[]);
+    assert_eq!(scene.ai(&["run", "--all"]).code, Some(8));
+    assert_ne!(parked(&scene, &other), decision);
+    let stats = scene.ai_json_lines(&["agent", "stats"]);
+    assert_eq!((&stats[0]["good"], &stats[0]["bad"]), (&json!(1), &json!(0)), "waiting is neither good nor bad");
 }

@@ -39,7 +39,11 @@ fn key_file(scene: &Sandbox, mode: u32) {
 
 /// Every file below `dir` that holds one of the secrets, plainly or in base64.
 fn holding(dir: &Path) -> Vec<String> {
-    let forms = [ENV_SECRET, FILE_SECRET, "ZW43LXMzY3IzdC12YWx1ZS1B", "ZjFsZS9zM2NyM3Qr"];
+    holding_any(dir, &[ENV_SECRET, FILE_SECRET, "ZW43LXMzY3IzdC12YWx1ZS1B", "ZjFsZS9zM2NyM3Qr"])
+}
+
+/// Every file below `dir` with one of these texts in it or in its name.
+fn holding_any(dir: &Path, forms: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap().flatten() {
         let path = entry.path();
@@ -47,7 +51,7 @@ fn holding(dir: &Path) -> Vec<String> {
             continue;
         }
         if path.is_dir() {
-            found.extend(holding(&path));
+            found.extend(holding_any(&path, forms));
             continue;
         }
         let bytes = std::fs::read(&path).unwrap();
@@ -125,4 +129,70 @@ fn a_changed_source_needs_trust_again_and_shows_what_changed() {
     assert_eq!(scene.run(&id).code, Some(8), "showing is not trusting");
     let change = &scene.ai(&["trust", "--show", "--json"]).json_lines()[0];
     assert!(change["diff"].as_str().unwrap().contains("id_ed25519"), "{change}");
+}
+
+/// With characters that URLs and JSON escape.
+const VAULT_SECRET: &str = "v4ult/k+y=\"q";
+const TOKEN: &str = "ghp_0123456789abcdefghijklmnopqrstuvwxyzAB";
+
+#[test]
+fn a_connector_names_its_credential_and_no_form_of_it_is_kept() {
+    let scene = Sandbox::with_agent(
+        "version: 1\nchecks: {unit: 'test -f work.txt'}\n",
+        "cat >/dev/null; test -n \"$OPENROUTER_API_KEY\" && echo yes >has-key; echo work >work.txt",
+    );
+    let manifest = "version: 1\nname: keyed\ntitle: Keyed\nprompt: stdin\noutput: text\ncredentials: [vault]\nargv: [/bin/sh, 'BASE/keyed.sh']\n";
+    scene.write(".ai/connectors/keyed.yaml", manifest.replace("BASE", scene.base().to_str().unwrap()));
+    scene.write(
+        ".ai/credentials.yaml",
+        "version: 1\ncredentials:\n  vault: {provider: openrouter, file: ~/vault.yaml, key: a.b}\n",
+    );
+    let vault = scene.base().join("home/vault.yaml");
+    std::fs::write(&vault, format!("a:\n  b: '{VAULT_SECRET}'\n")).unwrap();
+    std::fs::set_permissions(&vault, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let (url, lower) = ("v4ult%2Fk%2By%3D%22q", "v4ult%2fk%2by%3d%22q");
+    let (base64, json) = ("djR1bHQvayt5PSJx", r#"v4ult/k+y=\"q"#);
+    let (first, second) = (&VAULT_SECRET[..5], &VAULT_SECRET[5..]);
+    let (head, tail) = TOKEN.split_at(9);
+    scene.set_script(
+        "keyed",
+        &format!(
+            "cat >heard.md\ntest -n \"$OPENROUTER_API_KEY\" && echo yes >has-key\n\
+             echo '{url} {lower}'; printf %s \"$OPENROUTER_API_KEY\" | base64; echo '{{\"k\":\"{json}\"}}' >&2\n\
+             printf %s '{first}'; sleep 0.2; printf '%s\\n' '{second}'\n\
+             printf %s 'token {head}'; sleep 0.2; printf '%s\\n' '{tail}'\n\
+             echo \"$OPENROUTER_API_KEY\" >work.txt; printf %s \"$OPENROUTER_API_KEY\" >raw.bin; exit 0"
+        ),
+    );
+    scene.ai_ok(&["trust"]);
+    scene.ai_ok(&["agent", "register", "keyed", "--connector", "keyed"]);
+    scene.commit("credentials");
+    let id = scene.task("One", &["--body", "Do not write down what you get.", "--agent", "keyed"]);
+    let outcome = scene.run(&id);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    let names = |id: &str| scene.git(&["ls-tree", "-r", "--name-only", &format!("ai/{id}/1")]);
+    assert!(names(&id).contains("has-key"));
+    let said = scene.run_file(&format!("{id}.1"), "stdout.log");
+    assert_eq!(said.matches("[REDACTED:vault]").count(), 4, "{said}");
+    assert!(said.contains("token [REDACTED:"), "{said}");
+    scene.ai_ok(&["export", scene.base().join("export.jsonl").to_str().unwrap()]);
+    let forms = [VAULT_SECRET, url, lower, base64, json, TOKEN];
+    assert_eq!(holding_any(&scene.root().join(".git/ai"), &forms), [""; 0]);
+    let told = [
+        &["log"][..],
+        &["log", "--json"],
+        &["review", &id],
+        &["evidence", "list", &id],
+        &["why", &id],
+        &["agent", "show", "keyed"],
+    ];
+    for args in told {
+        let outcome = scene.ai(args);
+        assert!(forms.iter().all(|form| !outcome.to_string().contains(form)), "{args:?}: {outcome}");
+    }
+    let exported = std::fs::read_to_string(scene.base().join("export.jsonl")).unwrap();
+    assert!(forms.iter().all(|form| !exported.contains(form)));
+    let other = scene.task("Two", &["--agent", "fake"]);
+    assert_eq!(scene.run(&other).code, Some(0));
+    assert!(!names(&other).contains("has-key"), "nobody else gets it");
 }

@@ -94,7 +94,7 @@ fn what_the_repository_brings_is_not_trusted() {
     wrote .ai/policy.yaml
     made the task store
     ----- stderr -----
-    warning: this repository brings .ai/agents/evil.yaml and 1 more, which would run code; nothing of it runs before `ai trust`
+    warning: this repository brings .ai/agents/evil.yaml, which would run code; nothing of it runs before `ai trust`
     "#);
     assert_eq!(scene.ai(&["trust", "--show"]).code, Some(8));
 }

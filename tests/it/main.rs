@@ -14,6 +14,8 @@ mod support;
 mod accept;
 mod acp;
 mod adopt;
+mod agent_doctor;
+mod agents;
 mod backup;
 mod cli_text;
 mod connector_manifest;

@@ -89,3 +89,35 @@ fn limits_are_measured_and_bind() {
     limits("{max_attempts: 0}");
     assert_eq!(sandbox.ai(&["policy", "validate"]).code, Some(1), "a limit of none would stop everything");
 }
+
+#[test]
+fn tools_that_were_used_without_asking_are_judged_by_their_names() {
+    let manifest = "version: 1\nname: talker\ntitle: Talker\nprompt: stdin\noutput: claude-stream-json\nargv: [/bin/sh, 'BASE/talker.sh']\n";
+    let scene = Sandbox::project();
+    scene.write(".ai/connectors/talker.yaml", manifest.replace("BASE", scene.base().to_str().unwrap()));
+    let said = [
+        r#"{"type":"system","subtype":"init","session_id":"s","model":"m"}"#,
+        r#"{"type":"assistant","session_id":"s","message":{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"WebFetch","input":{"url":"x"}}]}}"#,
+        r#"{"type":"assistant","session_id":"s","message":{"role":"assistant","content":[{"type":"text","text":"done"}]}}"#,
+        r#"{"type":"result","subtype":"success","is_error":false,"session_id":"s","result":"done","num_turns":2,"terminal_reason":"completed"}"#,
+    ];
+    scene.set_script("talker", &format!("cat >/dev/null; echo work >work.txt; cat <<'END'\n{}\nEND", said.join("\n")));
+    scene.ai_ok(&["trust"]);
+    scene.ai_ok(&["agent", "register", "talker", "--connector", "talker"]);
+    let rule = |effect: &str| {
+        format!(
+            "version: 1\ndefault: allow\nrules:\n  - {{id: no-net, on: [tool.call], kinds: [fetch], effect: {effect}, reason: offline work}}\n"
+        )
+    };
+    for (effect, code) in [("deny", 5), ("require_approval", 0), ("allow", 0)] {
+        scene.write(".ai/policy.yaml", rule(effect));
+        scene.configure(crate::support::runs::CONFIG);
+        let id = scene.task("One", &[]);
+        let outcome = scene.ai(&["run", &id, "--json"]);
+        assert_eq!(outcome.code, Some(code), "{effect}: {outcome}");
+        let told = outcome.json()["warnings"].to_string().contains("the agent used the tool `WebFetch`");
+        assert_eq!(told, effect != "allow", "{outcome}");
+        let recorded = scene.ai_json_lines(&["policy", "log", &id]).iter().filter(|r| r["rule"] == "no-net").count();
+        assert_eq!(recorded, usize::from(effect != "allow"));
+    }
+}

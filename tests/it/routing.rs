@@ -124,9 +124,9 @@ fn the_router_explains_itself_and_changes_nothing() {
     exit: 0
     ----- stdout -----
     [TASK]  fast  fast scores 4000, the next is slow with 2000
-      fast             chosen               scores 4000  (success +2000, labels +2000)
-      slow             outscored            scores 2000, 2000 less  (success +2000)
-      writer           out       capability lacks rust
+      fast    chosen                 scores 4000  (success +2000, labels +2000)
+      slow    outscored              scores 2000, 2000 less  (success +2000)
+      writer  out        capability  lacks rust
     ----- stderr -----
     ");
     let trace = sandbox.ai_json(&["route", "explain", &id]);
@@ -135,9 +135,9 @@ fn the_router_explains_itself_and_changes_nothing() {
     exit: 0
     ----- stdout -----
     [TASK]  nobody  nobody can have it now
-      fast             out       label      does not bear nowhere
-      slow             out       label      does not bear nowhere
-      writer           out       label      does not bear nowhere
+      fast    out  label  does not bear nowhere
+      slow    out  label  does not bear nowhere
+      writer  out  label  does not bear nowhere
     ----- stderr -----
     ");
     let named = sandbox.ai(&["route", "explain", &id, "--agent", "writer"]);
@@ -233,6 +233,58 @@ fn all_of_them_fall_back_and_failures_show_in_table_and_code() {
     assert!(outcome.stdout.contains("check `unit` failed"), "{outcome}");
     assert_eq!((sandbox.status(&good), sandbox.status(&bad)), ("review".into(), "queued".into()));
     assert_eq!(agents_of(&sandbox, &bad).iter().filter(|agent| *agent == "spare").count(), 1, "each task once");
+}
+
+#[test]
+fn a_task_waits_for_the_room_of_a_busy_fallback() {
+    let sandbox = scene(&[("dear", QUOTA, &["--fallback", "spare"]), ("spare", GATED, &[])], "");
+    let own = sandbox.task("Own", &["--agent", "spare", "--priority", "0"]);
+    let other = sandbox.task("Other", &["--agent", "dear"]);
+    let gates = [&own, &other].map(|id| sandbox.pipe(&format!("gate-{id}")));
+    let all = sandbox.start(&["run", "--all", "--parallel", "2", "--json"]);
+    wait_for(&sandbox.base().join(format!("started-{own}")));
+    poll::until("the first agent was refused", PATIENCE, || {
+        sandbox.runs_of(&other).first().is_some_and(|run| run["end"]["lifecycle"] == "quota")
+    });
+    assert_eq!(sandbox.show(&other)["not_before_ms"], Value::Null, "the pause is the agent's, not the task's");
+    open_gate(&gates[0]);
+    wait_for(&sandbox.base().join(format!("started-{other}")));
+    open_gate(&gates[1]);
+    let outcome = all.wait();
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    let lines = lines(&outcome);
+    assert_eq!(lines.len(), 2, "each task has one line: {outcome}");
+    assert_eq!((lines[1]["task"].as_str(), lines[1]["fallback_of"].as_str()), (Some(other.as_str()), Some("dear")));
+    assert_eq!(agents_of(&sandbox, &other), ["dear", "spare"]);
+    sandbox.is_at_rest(&other);
+}
+
+#[test]
+fn a_pause_binds_the_agent_that_was_refused_and_nobody_else() {
+    let soon = "cat >/dev/null; [ -e \"$BASE/fresh\" ] && { echo work > work.txt; exit 0; }; \
+                echo 'error: rate limit reached, try again in 3 s'; exit 1";
+    let sandbox = scene(&[("dear", QUOTA, &["--fallback", "spare"]), ("spare", soon, &[]), ("third", GOOD, &[])], "");
+    let first = sandbox.task("First", &["--agent", "spare"]);
+    assert_eq!(sandbox.run(&first).code, Some(75));
+    std::fs::write(sandbox.base().join("fresh"), "").unwrap();
+    let second = sandbox.task("Second", &["--agent", "dear"]);
+    let outcome = sandbox.run(&second);
+    assert_eq!(outcome.code, Some(75), "{outcome}");
+    let until = |id: &str| sandbox.last_run(id)["end"]["paused_until_ms"].as_i64().unwrap();
+    let due = sandbox.show(&second)["not_before_ms"].as_i64();
+    assert!(due.is_none_or(|due| due <= until(&first)), "it pauses no longer than the fallback: {due:?}");
+    assert!(until(&second) > until(&first) + 60_000, "its own agent rests far longer");
+    poll::until("the fallback has taken over", PATIENCE, || {
+        sandbox.ai(&["run", &second]);
+        sandbox.status(&second) == "review"
+    });
+    assert_eq!(agents_of(&sandbox, &second), ["dear", "spare"]);
+
+    let alone = sandbox.task("Alone", &["--agent", "dear"]);
+    sandbox.ai_ok(&["agent", "register", "dear", "--connector", "command", "--replace", "--fallback", ""]);
+    sandbox.ai_ok(&["task", "edit", &alone, "--not-before", "now"]);
+    assert_eq!(sandbox.run(&alone).code, Some(75));
+    assert_eq!(sandbox.ai(&["run", &alone, "--agent", "third"]).code, Some(0), "a person names somebody else at once");
 }
 
 fn start_two(sandbox: &Sandbox) -> [String; 2] {
@@ -362,4 +414,34 @@ fn what_is_new_fits_its_schema() {
     ] {
         crate::schemas::fits(&sandbox, name, value);
     }
+}
+
+#[test]
+fn status_and_doctor_tell_how_the_agents_fare() {
+    let sandbox = scene(&[("dear", QUOTA, &[]), ("good", GOOD, &[]), ("idle", GOOD, &[])], "");
+    for (title, agent) in [("One", "dear"), ("Two", "good")] {
+        let id = sandbox.task(title, &["--agent", agent]);
+        sandbox.run(&id);
+    }
+    let status = sandbox.ai_ok(&["status"]);
+    assert!(status.stdout.contains("  agent dear  0/1 at work, no quota for "), "{status}");
+    assert!(!status.stdout.contains("agent good"), "only what is of note: {status}");
+    let json = sandbox.ai_json(&["status"]);
+    let of =
+        |name: &str| json["agents"].as_array().unwrap().iter().find(|agent| agent["name"] == name).unwrap().clone();
+    assert_eq!((&of("dear")["health"], of("dear")["until_ms"].is_i64()), (&"no_quota".into(), true));
+    assert_eq!((&of("good")["health"], &of("good")["last"]["outcome"]), (&"ok".into(), &"ready_for_review".into()));
+    assert_eq!((&of("idle")["last"], &of("idle")["load"]), (&Value::Null, &0.into()));
+    crate::schemas::fits(&sandbox, "status", &json);
+    let doctor = sandbox.ai_json_lines(&["doctor"]);
+    let told: Vec<(&str, &str)> = doctor
+        .iter()
+        .filter(|line| line["check"] == "agents")
+        .map(|line| (line["level"].as_str().unwrap(), line["text"].as_str().unwrap()))
+        .collect();
+    assert!(
+        told.iter().any(|(level, text)| *level == "warn" && text.starts_with("dear: 0/1 at work, no quota for ")),
+        "{told:?}"
+    );
+    assert!(told.contains(&("ok", "good: 0/1 at work, ok, last run ready for review")), "{told:?}");
 }

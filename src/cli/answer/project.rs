@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::base::yaml::Problem;
+use crate::cli::answer::AgentStatus;
 use crate::domain::actor::Actor;
 use crate::domain::ids::{Subject, TaskId};
 use crate::ops::trust::Change;
@@ -21,6 +22,18 @@ pub(in crate::cli) struct StatusAnswer<'a> {
     pub(in crate::cli) leases: Vec<StatusLease<'a>>,
     /// Tasks that wait for a review.
     pub(in crate::cli) reviews: Vec<&'a str>,
+    /// How each agent fares.
+    pub(in crate::cli) agents: Vec<StatusAgent<'a>>,
+}
+
+/// An agent, as `ai status` shows it.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct StatusAgent<'a> {
+    /// The agent.
+    pub(in crate::cli) name: &'a str,
+    /// How it fares.
+    #[serde(flatten)]
+    pub(in crate::cli) status: AgentStatus,
 }
 
 /// A lease, as `ai status` shows it.

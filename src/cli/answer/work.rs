@@ -16,6 +16,7 @@ use crate::domain::task::Task;
 use crate::domain::verdict::{Cell, Outcome};
 use crate::git::diff::Change;
 use crate::ops::evidence::Found;
+use crate::ops::health::Health;
 use crate::router::Trace;
 
 /// The answer to `ai run`.
@@ -80,6 +81,9 @@ pub(in crate::cli) struct AgentLine<'a> {
     pub(in crate::cli) agent: &'a Agent,
     /// How it fares; null where there is no store yet.
     pub(in crate::cli) status: Option<AgentStatus>,
+    /// The command line of a run, with the placeholders that only a run can fill; `ai agent show` alone tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) command: Option<&'a [String]>,
 }
 
 /// How an agent fares.
@@ -89,8 +93,17 @@ pub(in crate::cli) struct AgentStatus {
     pub(in crate::cli) load: u32,
     /// `ok`, `failing`, `no_quota` or `no_login`.
     pub(in crate::cli) health: &'static str,
+    /// Until when its provider wants to be left alone, in milliseconds since 1970; null where it does not.
+    pub(in crate::cli) until_ms: Option<i64>,
     /// How its last run ended.
     pub(in crate::cli) last: Option<AgentLast>,
+}
+
+impl AgentStatus {
+    /// From what is known.
+    pub(in crate::cli) fn of(health: Health) -> AgentStatus {
+        AgentStatus { load: health.load, health: health.word, until_ms: health.until_ms, last: health.last }
+    }
 }
 
 /// A line of `ai agent stats`.

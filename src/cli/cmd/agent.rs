@@ -1,15 +1,21 @@
-//! `ai agent register|list|show|label|remove|detect`, and their short forms `ai register`, `ai list`, `ai label`.
+//! `ai agent register|list|show|label|remove|detect|doctor`, and their short forms `ai register`, `ai list`, `ai label`.
 
 use clap::{Args, Subcommand};
 
 use crate::base::text::one_line;
+use crate::base::{columns, env};
 use crate::cli::answer::AgentLine;
 use crate::cli::cmd::agent_stats::{self, Fares};
-use crate::cli::cmd::{Outcome, agent_detect};
+use crate::cli::cmd::{Outcome, agent_detect, agent_doctor};
 use crate::cli::context::Context;
+use crate::cli::error::CliError;
 use crate::cli::exit;
-use crate::domain::agent::{Agent, Home};
-use crate::ops::agents;
+use crate::config::Config;
+use crate::connector::api::Connector;
+use crate::connector::manifest::Manifest;
+use crate::domain::agent::{Agent, Home, Name};
+use crate::git::diff::{file_diff, unified};
+use crate::ops::{agents, route};
 
 /// Register, list and change agents
 #[derive(Subcommand)]
@@ -28,6 +34,8 @@ pub(in crate::cli) enum AgentCommand {
     Remove(ShowArgs),
     /// Find the AI CLIs that are installed, by asking each for its version
     Detect(agent_detect::DetectArgs),
+    /// Look whether each agent could do a run: program, version, login, sandbox, trust, limits, fallback
+    Doctor(agent_doctor::DoctorArgs),
 }
 
 #[derive(Args)]
@@ -35,20 +43,20 @@ pub(in crate::cli) struct RegisterArgs {
     /// Name of the agent
     name: String,
     /// How to drive it: `command` for any program, `claude-code`, `codex` and others, or one of `.ai/connectors/`
-    #[arg(long, short, value_name = "C")]
-    connector: String,
+    #[arg(long, short, value_name = "C", required_unless_present = "replace")]
+    connector: Option<String>,
     /// Model, in the connector's own words
     #[arg(long, short, value_name = "M")]
     model: Option<String>,
     /// A label for filters and routing; repeat or separate by commas
     #[arg(long, short, value_name = "L", value_delimiter = ',')]
-    label: Vec<String>,
+    label: Option<Vec<String>>,
     /// What it is able to do, such as rust or review
     #[arg(long, value_name = "WORD", value_delimiter = ',')]
-    capability: Vec<String>,
+    capability: Option<Vec<String>>,
     /// A variable of your environment that it gets, besides the usual ones and those that its connector names
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    env: Vec<String>,
+    env: Option<Vec<String>>,
     /// Where the CLI keeps login, sessions and settings: with the user, or in a directory of each run, without a login
     #[arg(long, value_name = "WHERE", value_parser = home)]
     home: Option<Home>,
@@ -60,11 +68,11 @@ pub(in crate::cli) struct RegisterArgs {
     parallel: Option<u32>,
     /// Who takes over where it is out of quota or not logged in, in order; nobody else does
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    fallback: Vec<String>,
+    fallback: Option<Vec<String>>,
     /// Longest time without output in minutes
     #[arg(long, value_name = "N")]
     silence_minutes: Option<u32>,
-    /// Replace an agent of the same name
+    /// Change an agent of the same name: what is not named stays, and an empty text (`--fallback ""`) takes a list away
     #[arg(long)]
     replace: bool,
     /// The command line: `{prompt_file}` becomes the file with the prompt, which also comes on standard input
@@ -114,30 +122,67 @@ pub(super) fn run(command: AgentCommand, context: &mut Context) -> Outcome {
         AgentCommand::Label(args) => label(&args, context),
         AgentCommand::Remove(args) => remove(&args, context),
         AgentCommand::Detect(args) => agent_detect::run(&args, context),
+        AgentCommand::Doctor(args) => agent_doctor::run(&args, context),
     }
 }
 
 pub(super) fn register(args: RegisterArgs, context: &mut Context) -> Outcome {
-    let mut agent = Agent::new(agents::agent_name(&args.name)?, agents::agent_name(&args.connector)?);
-    agent.model = args.model;
-    agent.argv = args.argv;
-    agent.labels = args.label.into_iter().collect();
-    agent.capabilities = args.capability.into_iter().collect();
-    agent.env_pass = args.env;
-    agent.home = args.home;
-    agent.fallback = args.fallback.iter().map(|name| agents::agent_name(name)).collect::<Result<_, _>>()?;
+    let root = context.root()?.to_owned();
+    let name = agents::agent_name(&args.name)?;
+    let old = agents::load(&root, &args.name).ok();
+    let replace = args.replace;
+    let agent = change(args, old.clone().filter(|_| replace), name)?;
+    if !replace && old.is_some_and(|old| old != agent) {
+        let message = format!("an agent named `{}` is registered already", agent.name);
+        return Err(
+            CliError::new(exit::CONFLICT, message).hint(format!("`ai agent show {0}`, or give --replace", agent.name))
+        );
+    }
+    let before = agents::file_text(&root, &agent.name)?;
+    agents::save(&root, &context.place()?.common_dir.clone(), &agent)?;
+    if let Some(before) = before {
+        let after = agents::file_text(&root, &agent.name)?.unwrap_or_default();
+        if before == after {
+            context.ui.say("nothing has changed");
+        } else {
+            let diff = file_diff(Some(before.as_bytes()), Some(after.as_bytes()));
+            context.ui.say(unified(&format!(".ai/agents/{}.yaml", agent.name), &diff).trim_end());
+        }
+    }
+    print(&agent, context);
+    Ok(exit::OK)
+}
+
+/// The agent that the arguments describe: `old` with what they name, or a new one.
+fn change(args: RegisterArgs, old: Option<Agent>, name: Name) -> Result<Agent, CliError> {
+    let connector = args.connector.as_deref().map(agents::agent_name).transpose()?;
+    let mut agent = match (old, connector) {
+        (Some(old), None) => old,
+        // Model, arguments and home are said in the words of a connector, and mean nothing to another.
+        (Some(old), Some(new)) if old.connector != new => {
+            Agent { connector: new, model: None, argv: Vec::new(), home: None, ..old }
+        }
+        (Some(old), Some(_)) => old,
+        (None, Some(connector)) => Agent::new(name, connector),
+        (None, None) => {
+            let message = format!("no agent named `{name}` is there to be changed");
+            return Err(CliError::new(exit::NOT_FOUND, message).hint("give --connector to register it".to_owned()));
+        }
+    };
+    let words = |list: Vec<String>| list.into_iter().filter(|word| !word.is_empty());
+    agent.model = args.model.or(agent.model).filter(|model| !model.is_empty());
+    agent.argv = if args.argv.is_empty() { agent.argv } else { args.argv };
+    agent.labels = args.label.map_or(agent.labels, |list| words(list).collect());
+    agent.capabilities = args.capability.map_or(agent.capabilities, |list| words(list).collect());
+    agent.env_pass = args.env.map_or(agent.env_pass, |list| words(list).collect());
+    agent.home = args.home.or(agent.home);
+    if let Some(list) = args.fallback {
+        agent.fallback = words(list).map(|name| agents::agent_name(&name)).collect::<Result<_, _>>()?;
+    }
     agent.limits.parallel = args.parallel.unwrap_or(agent.limits.parallel);
     agent.limits.minutes = args.minutes.unwrap_or(agent.limits.minutes);
     agent.limits.silence_minutes = args.silence_minutes.unwrap_or(agent.limits.silence_minutes);
-    let root = context.root()?.to_owned();
-    if !args.replace && agents::load(&root, &args.name).is_ok_and(|old| old != agent) {
-        let message = format!("an agent named `{}` is registered already", args.name);
-        return Err(crate::cli::error::CliError::new(exit::CONFLICT, message)
-            .hint(format!("`ai agent show {0}`, or give --replace", args.name)));
-    }
-    agents::save(&root, &context.place()?.common_dir.clone(), &agent)?;
-    print(&agent, context);
-    Ok(exit::OK)
+    Ok(agent)
 }
 
 pub(super) fn list(args: &ListArgs, context: &mut Context) -> Outcome {
@@ -147,25 +192,91 @@ pub(super) fn list(args: &ListArgs, context: &mut Context) -> Outcome {
     }
     let wanted = |agent: &&Agent| args.label.as_ref().is_none_or(|label| agent.labels.contains(label));
     let fares = Fares::read(context)?;
-    for agent in files.agents.iter().filter(wanted) {
-        print_faring(agent, &fares, context);
+    let found: Vec<&Agent> = files.agents.iter().filter(wanted).collect();
+    if context.ui.json() {
+        found.iter().all(|agent| context.ui.object(&AgentLine { agent, status: fares.status(agent), command: None }));
+        return Ok(exit::OK);
     }
+    let rows: Vec<Vec<String>> = found.iter().map(|agent| [cells(agent), vec![fares.text(agent)]].concat()).collect();
+    columns::table(&rows).iter().all(|line| context.ui.line(line));
     Ok(exit::OK)
 }
 
 fn show(args: &ShowArgs, context: &mut Context) -> Outcome {
-    let agent = agents::load(context.root()?, &args.name)?;
+    let root = context.root()?.to_owned();
+    let agent = agents::load(&root, &args.name)?;
     let fares = Fares::read(context)?;
-    print_faring(&agent, &fares, context);
-    if !context.ui.json() {
-        let limits = agent.limits;
-        context.ui.line(&format!("  command  {}", one_line(&agent.argv.join(" "))));
-        context.ui.line(&format!(
-            "  limits   {} min, {} min silent, {} at once, {} attempts, {} MiB output",
-            limits.minutes, limits.silence_minutes, limits.parallel, limits.attempts, limits.output_mb
-        ));
+    let connectors = agents::connectors(&root)?;
+    let connector = connectors.get(agent.connector.as_str());
+    let command = connector.and_then(|connector| agents::command_line(connector, &agent, &env::all()).ok());
+    let command: Option<Vec<String>> =
+        command.map(|argv| argv.iter().map(|word| word.to_string_lossy().into_owned()).collect());
+    if context.ui.json() {
+        context.ui.object(&AgentLine { agent: &agent, status: fares.status(&agent), command: command.as_deref() });
+        return Ok(exit::OK);
     }
+    let manifest = connector.map(Connector::describe);
+    let facts = facts(&agent, manifest, command.as_deref(), context.config().ok());
+    context.ui.line(agent.name.as_str());
+    let rows: Vec<Vec<String>> = facts
+        .into_iter()
+        .chain([("status", fares.text(&agent))])
+        .filter(|(_, text)| !text.is_empty())
+        .map(|(name, text)| vec![name.to_owned(), one_line(&text)])
+        .collect();
+    columns::table(&rows).iter().all(|line| context.ui.line(&format!("  {line}")));
     Ok(exit::OK)
+}
+
+/// Everything that an agent's file and its connector say, with what follows from them.
+fn facts(
+    agent: &Agent,
+    manifest: Option<&Manifest>,
+    command: Option<&[String]>,
+    config: Option<&Config>,
+) -> Vec<(&'static str, String)> {
+    let list = |names: &[Name]| names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
+    let set = |words: &std::collections::BTreeSet<String>| words.iter().cloned().collect::<Vec<_>>().join(", ");
+    let fallback = match config {
+        Some(config) => route::fallbacks(config, agent).join(", then "),
+        None => list(&agent.fallback),
+    };
+    let of_connector = manifest.map(|manifest| manifest.env_pass.join(", ")).unwrap_or_default();
+    let variables = [of_connector, agent.env_pass.join(", ")];
+    let none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
+    let limits = agent.limits;
+    let numbers = format!(
+        "{} min, {} min silent, {} at once, {} attempts, {} MiB output",
+        limits.minutes, limits.silence_minutes, limits.parallel, limits.attempts, limits.output_mb
+    );
+    let ceilings = [limits.tokens.map(|n| format!("{n} tokens")), limits.money.map(|n| n.to_string())];
+    vec![
+        (
+            "connector",
+            manifest.map_or_else(|| format!("{} (not known)", agent.connector), |_| agent.connector.to_string()),
+        ),
+        ("model", agent.model.clone().unwrap_or_else(|| "as its CLI chooses".to_owned())),
+        ("command", command.map_or_else(|| "none; see `ai agent doctor`".to_owned(), shell_words)),
+        ("labels", set(&agent.labels)),
+        ("capabilities", set(&agent.capabilities)),
+        ("fallback", none(fallback)),
+        ("variables", none(variables.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", "))),
+        ("credentials", list(&agent.credentials)),
+        ("home", agent.home.map_or_else(String::new, |home| format!("{home:?}").to_lowercase())),
+        ("sandbox", agent.sandbox.map_or_else(String::new, |demand| format!("{demand:?}").to_lowercase())),
+        ("network", agent.network.map_or_else(String::new, |network| network.as_str().to_owned())),
+        ("limits", ceilings.into_iter().flatten().fold(numbers, |text, more| format!("{text}, {more}"))),
+    ]
+}
+
+/// A command line that can be read, and pasted into a shell.
+fn shell_words(argv: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+{}".contains(c);
+    let word = |word: &String| match !word.is_empty() && word.chars().all(plain) {
+        true => word.clone(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    };
+    argv.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
 pub(super) fn label(args: &LabelArgs, context: &mut Context) -> Outcome {
@@ -192,25 +303,17 @@ fn remove(args: &ShowArgs, context: &mut Context) -> Outcome {
     Ok(exit::OK)
 }
 
-fn print_faring(agent: &Agent, fares: &Fares, context: &mut Context) {
-    if context.ui.json() {
-        context.ui.object(&AgentLine { agent, status: fares.status(agent) });
-        return;
-    }
-    context.ui.line(&format!("{}{}", line(agent), fares.text(agent)));
-}
-
 fn print(agent: &Agent, context: &mut Context) {
     if context.ui.json() {
         context.ui.object(agent);
         return;
     }
-    context.ui.line(&line(agent));
+    columns::table(&[cells(agent)]).iter().all(|line| context.ui.line(line));
 }
 
-fn line(agent: &Agent) -> String {
+/// Name, connector, model and labels.
+fn cells(agent: &Agent) -> Vec<String> {
     let labels: Vec<&str> = agent.labels.iter().map(String::as_str).collect();
     let model = agent.model.as_deref().unwrap_or("-");
-    let off = if agent.enabled { "" } else { "  (disabled)" };
-    format!("{:<16} {:<12} {:<16} {}{off}", agent.name, agent.connector, one_line(model), labels.join(","))
+    vec![agent.name.to_string(), agent.connector.to_string(), one_line(model), one_line(&labels.join(","))]
 }

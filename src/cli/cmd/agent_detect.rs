@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::base::columns;
 use crate::base::env;
 use crate::base::text::one_line;
 use crate::cli::cmd::Outcome;
@@ -23,7 +24,7 @@ pub(super) fn run(args: &DetectArgs, context: &mut Context) -> Outcome {
         detect::mark_registered(root, &mut all);
     }
     if !context.ui.json() {
-        all.iter().for_each(|found| show(found, context));
+        show(&all, context);
     }
     if args.write {
         let (root, common_dir) = (context.root()?.to_owned(), context.place()?.common_dir.clone());
@@ -49,7 +50,7 @@ fn registry(args: &DetectArgs, context: &mut Context) -> Result<Registry, crate:
     let (registry, project) = detect::connectors(&root, &common_dir)?;
     if project == Project::Untrusted {
         context.ui.warn(
-            "what this repository brings is not trusted, so its own connectors were not asked; see `ai trust --show`",
+            "the connectors that this repository brings are not trusted, so they were not asked; see `ai trust --show`",
         );
     }
     for broken in registry.broken() {
@@ -58,10 +59,17 @@ fn registry(args: &DetectArgs, context: &mut Context) -> Result<Registry, crate:
     Ok(registry)
 }
 
-fn show(found: &Found, context: &mut Context) {
-    let version = found.version.as_deref().unwrap_or("-");
-    let words = found.capabilities.join(",");
-    context.ui.line(&format!("{:<12} {:<12} {:<16} {words}", found.connector, version, one_line(&found.title)));
+fn show(all: &[Found], context: &mut Context) {
+    let row = |found: &Found| {
+        let version = one_line(found.version.as_deref().unwrap_or("-"));
+        vec![found.connector.to_string(), version, one_line(&found.title), found.capabilities.join(",")]
+    };
+    let rows: Vec<Vec<String>> = all.iter().map(row).collect();
+    columns::table(&rows).iter().all(|line| context.ui.line(line));
+    all.iter().for_each(|found| remark(found, context));
+}
+
+fn remark(found: &Found, context: &mut Context) {
     if let Some(problem) = &found.problem {
         context.ui.say(&format!("  {}: {}: {}", found.connector, found.program, one_line(problem)));
     }

@@ -1,9 +1,8 @@
 //! How agents fare: `ai agent stats`, and the last columns of `ai agent list`. From sums in the store, never from all runs.
 
-use std::collections::HashMap;
-
 use clap::Args;
 
+use crate::base::columns;
 use crate::base::text::one_line;
 use crate::cli::answer::{AgentStats, AgentStatus};
 use crate::cli::cmd::Outcome;
@@ -11,7 +10,8 @@ use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::domain::agent::Agent;
-use crate::domain::history::{AgentLast, AgentSum};
+use crate::domain::history::AgentSum;
+use crate::ops::health::Healths;
 use crate::ops::refusal::{OpError, seconds};
 use crate::store::Store;
 use crate::store::sqlite::Access;
@@ -26,13 +26,12 @@ pub(super) fn run(args: &StatsArgs, context: &mut Context) -> Outcome {
     let mut store = context.store(Access::Read)?;
     let mut sums = store.read(|tx| tx.agent_sums(None).map_err(OpError::from))?;
     sums.retain(|sum| args.name.as_ref().is_none_or(|name| *name == sum.agent));
-    for sum in &sums {
-        let stats = stats(sum);
-        if context.ui.json() {
-            context.ui.object(&stats);
-        } else {
-            context.ui.line(&text(&stats));
-        }
+    let all: Vec<AgentStats<'_>> = sums.iter().map(stats).collect();
+    if context.ui.json() {
+        all.iter().all(|stats| context.ui.object(stats));
+    } else {
+        let rows: Vec<Vec<String>> = all.iter().map(row).collect();
+        columns::table(&rows).iter().all(|line| context.ui.line(line));
     }
     if sums.is_empty() {
         context.ui.say("no run has ended yet");
@@ -56,82 +55,50 @@ fn stats(sum: &AgentSum) -> AgentStats<'_> {
     }
 }
 
-fn text(stats: &AgentStats<'_>) -> String {
+fn row(stats: &AgentStats<'_>) -> Vec<String> {
     let success = stats.success.map_or("-".to_owned(), |share| format!("{:.0}%", share * 100.0));
     let cost = match stats.unpriced_runs == stats.runs {
         true => "price unknown".to_owned(),
         false => format!("${:.2}", stats.cost_usd),
     };
-    format!(
-        "{:<16} {:<10} {:>4} runs  {success:>4} good  {:>6} on average  {} tokens  {cost}",
-        stats.agent,
+    vec![
+        one_line(stats.agent),
         one_line(stats.kind),
-        stats.runs,
-        seconds(i64::try_from(stats.average_ms).unwrap_or(i64::MAX)),
-        stats.tokens,
-    )
+        format!("{:>4} runs", stats.runs),
+        format!("{success:>4} good"),
+        format!("{:>6} on average", seconds(i64::try_from(stats.average_ms).unwrap_or(i64::MAX))),
+        format!("{} tokens", stats.tokens),
+        cost,
+    ]
 }
 
 /// How every agent fares now; empty where there is no store yet.
-pub(super) struct Fares {
-    known: bool,
-    now_ms: i64,
-    load: HashMap<String, u32>,
-    last: HashMap<String, AgentLast>,
-}
+pub(super) struct Fares(Option<Healths>);
 
 impl Fares {
     pub(super) fn read(context: &mut Context) -> Result<Fares, CliError> {
         let now_ms = crate::cli::context::now().wall_ms;
-        let mut fares = Fares { known: false, now_ms, load: HashMap::new(), last: HashMap::new() };
         let mut store = match context.store(Access::Read) {
             Ok(store) => store,
             // Agents are files, and are listed whatever has become of the store.
             Err(error) => {
                 context.ui.warn(&error.message);
-                return Ok(fares);
+                return Ok(Fares(None));
             }
         };
-        let (active, last) = store.read(|tx| -> Result<_, OpError> { Ok((tx.active_runs()?, tx.agents_last()?)) })?;
-        for run in active {
-            *fares.load.entry(run.agent).or_insert(0) += 1;
-        }
-        fares.last = last.into_iter().map(|last| (last.agent.clone(), last)).collect();
-        fares.known = true;
-        Ok(fares)
+        Ok(Fares(Some(store.read(|tx| Healths::read(tx, now_ms))?)))
     }
 
     pub(super) fn status(&self, agent: &Agent) -> Option<AgentStatus> {
-        let last = self.last.get(agent.name.as_str());
-        self.known.then(|| AgentStatus {
-            load: self.load.get(agent.name.as_str()).copied().unwrap_or(0),
-            health: self.health(last),
-            last: last.cloned(),
-        })
+        self.0.as_ref().map(|all| AgentStatus::of(all.of(agent)))
     }
 
-    fn health(&self, last: Option<&AgentLast>) -> &'static str {
-        let later = |until: Option<i64>| until.is_some_and(|until| until > self.now_ms);
-        match last {
-            Some(last) if later(last.quota_until_ms) => "no_quota",
-            Some(last) if later(last.login_until_ms) => "no_login",
-            Some(last) if last.streak > 0 => "failing",
-            _ => "ok",
-        }
-    }
-
-    /// The same as the end of a line.
+    /// The same in words.
     pub(super) fn text(&self, agent: &Agent) -> String {
-        let Some(status) = self.status(agent) else { return String::new() };
-        let health = match (&status.last, status.health) {
-            (Some(last), "no_quota") => {
-                format!("no quota for {}", seconds(last.quota_until_ms.unwrap_or_default() - self.now_ms))
-            }
-            (_, "no_login") => "login refused".to_owned(),
-            (Some(last), "failing") => format!("failed {} times in a row", last.streak),
-            _ => "ok".to_owned(),
-        };
-        let last = status.last.map_or(String::new(), |last| format!(", last run {}", last.outcome.replace('_', " ")));
-        format!("  [{}/{} at work, {health}{last}]", status.load, agent.limits.parallel)
+        let off = if agent.enabled { "" } else { "disabled" };
+        let known = self.0.as_ref().map(|all| all.of(agent).text());
+        let parts: Vec<&str> =
+            [off, known.as_deref().unwrap_or_default()].into_iter().filter(|part| !part.is_empty()).collect();
+        if parts.is_empty() { String::new() } else { format!("[{}]", parts.join(", ")) }
     }
 }

@@ -3,6 +3,7 @@
 mod accept;
 mod agent;
 mod agent_detect;
+mod agent_doctor;
 mod agent_stats;
 mod backup;
 mod budget;

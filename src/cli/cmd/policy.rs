@@ -134,7 +134,8 @@ fn rules_text(shown: &policy::Shown) -> String {
     );
     for rule in &shown.rules {
         let on = rule.on.join(" ");
-        let about: Vec<String> = [&rule.paths, &rule.actors, &rule.labels, &rule.types]
+        let kinds: Vec<String> = rule.kinds.iter().map(ToString::to_string).collect();
+        let about: Vec<String> = [&rule.paths, &rule.actors, &rule.labels, &rule.types, &kinds, &rule.tools]
             .into_iter()
             .flatten()
             .map(|text| one_line(text))
@@ -167,6 +168,8 @@ fn explained(record: &DecisionRecord) -> String {
     row("when", time(record.at_ms));
     row("task", resource.task.clone().unwrap_or_default());
     row("run", resource.run.clone().unwrap_or_default());
+    row("kind", resource.kind.map_or_else(String::new, |kind| kind.to_string()));
+    row("tool", resource.tool.as_deref().map(one_line).unwrap_or_default());
     row("globs", resource.patterns.join(", "));
     row("paths", resource.paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
     row("won", format!("{} ({}): {}", record.rule, record.layer, record.reason));

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 
+use crate::base::columns;
 use crate::base::text::one_line;
 use crate::cli::answer::RouteAnswer;
 use crate::cli::cmd::Outcome;
@@ -9,7 +10,7 @@ use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
 use crate::cli::exit;
 use crate::ops::run;
-use crate::router::{Score, Trace};
+use crate::router::{Considered, Score, Trace};
 use crate::store::sqlite::Access;
 
 /// Say which agent would get a task, and why
@@ -45,19 +46,18 @@ pub(super) fn run(command: &RouteCommand, context: &mut Context) -> Outcome {
 }
 
 fn show(trace: &Trace, context: &mut Context) {
-    for one in &trace.considered {
-        let gate = one.lost.as_ref().map_or("", |lost| lost.gate.as_str());
-        context.ui.line(&format!(
-            "  {:<16} {:<9} {gate:<10} {}{}",
-            one.agent,
-            one.standing.as_str(),
-            one_line(&one.why),
-            one.score.map_or(String::new(), |score| format!("  ({})", parts(&score)))
-        ));
-    }
+    let rows: Vec<Vec<String>> = trace.considered.iter().map(row).collect();
+    columns::table(&rows).iter().all(|line| context.ui.line(&format!("  {line}")));
     if !trace.fallbacks.is_empty() {
         context.ui.line(&format!("  should its quota end: {}", trace.fallbacks.join(", ")));
     }
+}
+
+fn row(one: &Considered) -> Vec<String> {
+    let score = one.score.map_or(String::new(), |score| format!("  ({})", parts(&score)));
+    let gate = one.lost.as_ref().map_or("", |lost| lost.gate.as_str());
+    let why = format!("{}{score}", one_line(&one.why));
+    vec![one_line(&one.agent), one.standing.as_str().to_owned(), gate.to_owned(), why]
 }
 
 /// The parts of a score that are not nothing.

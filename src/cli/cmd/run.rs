@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use clap::Args;
 
+use crate::base::columns;
 use crate::base::text::{counted, multi_line, one_line};
 use crate::cli::answer::RunAnswer;
 use crate::cli::cmd::world::world;
@@ -105,15 +106,9 @@ fn child_args(args: &RunArgs, context: &Context) -> Result<Vec<OsString>, CliErr
 }
 
 fn table(summary: &all::Summary, context: &mut Context) {
-    for line in &summary.lines {
-        let agent = match (&line.agent, &line.fallback_of) {
-            (Some(agent), Some(first)) => format!("{agent} (for {first})"),
-            (Some(agent), None) => agent.clone(),
-            (None, _) => "-".to_owned(),
-        };
-        let outcome = line.outcome.as_deref().unwrap_or("not started");
-        let run = line.run.as_deref().unwrap_or(line.task.as_str());
-        context.ui.line(&format!("{run:<14} {agent:<20} {outcome:<18} {:<8} {}", line.status, one_line(&line.title)));
+    let rows: Vec<Vec<String>> = summary.lines.iter().map(row).collect();
+    for (line, text) in summary.lines.iter().zip(columns::table(&rows)) {
+        context.ui.line(&text);
         if line.code != 0 {
             context.ui.line(&format!("  {}", multi_line(&line.summary).replace('\n', "\n  ")));
         }
@@ -122,6 +117,17 @@ fn table(summary: &all::Summary, context: &mut Context) {
     let word = if summary.interrupted { "stopped: " } else { "" };
     let (tasks, wait) = (counted(summary.lines.len(), "task"), if review == 1 { "waits" } else { "wait" });
     context.ui.say(&format!("{word}{tasks} run, {review} {wait} for your review"));
+}
+
+fn row(line: &all::Line) -> Vec<String> {
+    let agent = match (&line.agent, &line.fallback_of) {
+        (Some(agent), Some(first)) => format!("{agent} (for {first})"),
+        (Some(agent), None) => agent.clone(),
+        (None, _) => "-".to_owned(),
+    };
+    let outcome = line.outcome.as_deref().unwrap_or("not started");
+    let run = line.run.as_deref().unwrap_or(line.task.as_str());
+    [run, agent.as_str(), outcome, &line.status, &line.title].iter().map(|cell| one_line(cell)).collect()
 }
 
 fn code(report: &Report) -> u8 {
@@ -133,6 +139,7 @@ fn code(report: &Report) -> u8 {
         O::SendBackChecks | O::NeedsRecheck | O::SendBackNoChanges => exit::NOT_PROVEN,
         O::SendBackConflict => exit::CONFLICT,
         O::RetryUncounted if report.cell.lifecycle == Lifecycle::Quota => exit::TRY_LATER,
+        O::RetryUncounted if report.cell.lifecycle == Lifecycle::Parked => exit::APPROVAL,
         O::Retry | O::RetryUncounted | O::Environment => exit::FAILED,
     }
 }
@@ -154,8 +161,15 @@ fn show(report: &Report, context: &mut Context) {
         return;
     }
     let (run, task) = (&report.run, &report.task);
-    context.ui.line(&format!("{}  {}  {}", run.id, report.outcome.as_str(), task.status_text()));
+    let outcome = match report.cell.lifecycle {
+        Lifecycle::Parked => "parked",
+        _ => report.outcome.as_str(),
+    };
+    context.ui.line(&format!("{}  {outcome}  {}", run.id, task.status_text()));
     context.ui.line(&format!("  {}", multi_line(&report.summary).replace('\n', "\n  ")));
+    if report.cell.lifecycle == Lifecycle::Parked {
+        context.ui.say(&format!("`ai why {}` says how to go on", task.id));
+    }
     if task.state.name() == "review" {
         context.ui.say(&format!("look at it with `ai review {0}`, take it with `ai accept {0}`", task.id));
     }

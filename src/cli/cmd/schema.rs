@@ -18,6 +18,7 @@ use crate::domain::decision::DecisionRecord;
 use crate::domain::event::EventRecord;
 use crate::domain::evidence::Evidence;
 use crate::domain::task::Task;
+use crate::ops::agent_doctor::AgentFinding;
 use crate::ops::create::NewTask;
 use crate::ops::detect::Found;
 use crate::ops::doctor::Finding;
@@ -58,6 +59,7 @@ const fn read<T: JsonSchema>(name: &'static str, about: &'static str) -> Publish
 const ALL: &[Published] = &[
     printed::<answer::AcceptAnswer<'_>>("accept", "`ai accept`"),
     printed::<Agent>("agent", "`ai agent register` and `ai agent label`"),
+    printed::<AgentFinding>("agent-doctor", "a line of `ai agent doctor`"),
     printed::<answer::AgentLine<'_>>("agent-line", "a line of `ai agent list`, and `ai agent show`"),
     printed::<answer::AgentStats<'_>>("agent-stats", "a line of `ai agent stats`"),
     printed::<answer::BackupAnswer>("backup", "`ai backup`"),

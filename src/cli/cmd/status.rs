@@ -3,14 +3,17 @@
 use clap::Args;
 
 use crate::base::text::one_line;
-use crate::cli::answer::{StatusAnswer, StatusLease};
+use crate::cli::answer::{AgentStatus, StatusAgent, StatusAnswer, StatusLease};
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
 use crate::cli::exit;
+use crate::domain::agent::Agent;
 use crate::domain::ids::Subject;
 use crate::domain::lease::{Lease, Liveness};
 use crate::domain::task::{Task, TaskState};
 use crate::domain::time::Now;
+use crate::ops::agents;
+use crate::ops::health::Healths;
 use crate::ops::refusal::{OpError, seconds};
 use crate::store::sqlite::Access;
 use crate::store::{Flow, Store, TaskFilter, Tx};
@@ -25,14 +28,18 @@ struct Picture {
     tally: Vec<(String, u64)>,
     leases: Vec<(Lease, Option<Task>)>,
     reviews: Vec<(String, String)>,
+    healths: Healths,
 }
 
 pub(super) fn run(_args: &StatusArgs, context: &mut Context) -> Outcome {
     let now = crate::cli::context::now();
     let mut store = context.store(Access::Read)?;
-    let picture = store.read(look)?;
+    let picture = store.read(|tx| look(tx, &now))?;
+    // Agents are files: in a repository whose own cannot be read, the rest is shown all the same.
+    let agents =
+        context.root().ok().and_then(|root| agents::list(root).ok()).map(|files| files.agents).unwrap_or_default();
     if context.ui.json() {
-        context.ui.object(&answer(&picture, &now));
+        context.ui.object(&answer(&picture, &agents, &now));
         return Ok(exit::OK);
     }
     context.ui.line(&tally_text(&picture.tally));
@@ -52,10 +59,20 @@ pub(super) fn run(_args: &StatusArgs, context: &mut Context) -> Outcome {
     for (id, title) in &picture.reviews {
         context.ui.line(&format!("  {id}  waits for your review: {}", one_line(title)));
     }
+    for agent in &agents {
+        let health = picture.healths.of(agent);
+        if health.is_of_note() {
+            context.ui.line(&format!("  agent {}  {}", agent.name, health.text()));
+        }
+    }
     Ok(exit::OK)
 }
 
-fn answer<'a>(picture: &'a Picture, now: &Now) -> StatusAnswer<'a> {
+fn answer<'a>(picture: &'a Picture, agents: &'a [Agent], now: &Now) -> StatusAnswer<'a> {
+    let agent = |agent: &'a Agent| StatusAgent {
+        name: agent.name.as_str(),
+        status: AgentStatus::of(picture.healths.of(agent)),
+    };
     let leases = picture.leases.iter().map(|(lease, task)| StatusLease {
         subject: &lease.subject,
         holder: &lease.holder,
@@ -69,10 +86,11 @@ fn answer<'a>(picture: &'a Picture, now: &Now) -> StatusAnswer<'a> {
         tasks: picture.tally.iter().map(|(status, n)| (status.as_str(), *n)).collect(),
         leases: leases.collect(),
         reviews: picture.reviews.iter().map(|(id, _)| id.as_str()).collect(),
+        agents: agents.iter().map(agent).collect(),
     }
 }
 
-fn look(tx: &mut dyn Tx) -> Result<Picture, OpError> {
+fn look(tx: &mut dyn Tx, now: &Now) -> Result<Picture, OpError> {
     let mut leases = Vec::new();
     for lease in tx.leases()?.into_iter().take(SHOWN) {
         let task = lease.subject.task().map(|id| tx.task(&id)).transpose()?.flatten();
@@ -84,7 +102,7 @@ fn look(tx: &mut dyn Tx) -> Result<Picture, OpError> {
         reviews.push((line.id.to_owned(), line.title.to_owned()));
         Ok(Flow::More)
     })?;
-    Ok(Picture { tally: tx.tally()?, leases, reviews })
+    Ok(Picture { tally: tx.tally()?, leases, reviews, healths: Healths::read(tx, now.wall_ms)? })
 }
 
 fn tally_text(tally: &[(String, u64)]) -> String {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::super::clip;
 use super::super::dialogue::{AskedCall, CallKind};
 use super::super::json::{field, list, owned_at, text_at};
+use crate::base::hash;
 
 /// Most calls that are remembered, and most paths of one.
 const MAX_CALLS: usize = 1024;
@@ -27,6 +28,8 @@ pub(super) struct Call {
     pub(super) title: String,
     /// Every file that it names.
     pub(super) paths: Vec<String>,
+    /// Its input, as the agent last told it.
+    pub(super) input: Value,
     /// The files of its diffs, with whether each is new.
     pub(super) diffs: Vec<(String, bool)>,
 }
@@ -72,6 +75,9 @@ impl Call {
             }
         }
         let input = field(update, "rawInput");
+        if !input.is_null() {
+            self.input = input.clone();
+        }
         PATH_FIELDS.iter().for_each(|key| self.names(text_at(input, key)));
     }
 
@@ -100,6 +106,9 @@ impl Call {
         if paths.len() == MAX_PATHS {
             paths.push("/".to_owned());
         }
-        AskedCall { kind: self.kind, title: clip::text(&self.title, clip::SUMMARY), paths }
+        let whole = serde_json::json!({ "title": self.title, "input": self.input });
+        let is_said_by_files = self.kind.changes_files() && !paths.is_empty();
+        let digest = (!is_said_by_files).then(|| hash::sha256_hex(whole.to_string().as_bytes()));
+        AskedCall { kind: self.kind, title: clip::text(&self.title, clip::SUMMARY), paths, digest }
     }
 }

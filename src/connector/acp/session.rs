@@ -132,19 +132,25 @@ impl Session {
             (State::Working, _) => Ruling::Deny(format!("it has asked more than {MAX_ASKED} times")),
             _ => Ruling::Deny("no prompt is being worked on".to_owned()),
         };
+        let tool = || format!("{}: {}", asked.kind.word(), clip::text(&asked.title, 200));
         // Leave for good would not be asked for again: it is never given.
         let (kinds, denials): (&[&str], Vec<Denial>) = match ruling {
             Ruling::Allow => (&["allow_once"], Vec::new()),
-            Ruling::Deny(reason) => {
-                let tool = format!("{}: {}", asked.kind.word(), clip::text(&asked.title, 200));
-                (&["reject_once", "reject_always"], vec![Denial { tool, reason }])
-            }
+            Ruling::Deny(reason) => (&["reject_once", "reject_always"], vec![Denial { tool: tool(), reason }]),
+            Ruling::Park(reason) => return self.park(id, Denial { tool: tool(), reason }),
         };
         let outcome = match option(params, kinds) {
             Some(option) => json!({"outcome": "selected", "optionId": option}),
             None => json!({"outcome": "cancelled"}),
         };
         Turn { denials, ..say(&json!({"jsonrpc": "2.0", "id": id, "result": {"outcome": outcome}})) }
+    }
+
+    /// Ends the prompt: whoever has to say yes is not there. A question that is open is answered as the protocol wants it then.
+    fn park(&mut self, id: &Value, denial: Denial) -> Turn {
+        let answer = say(&json!({"jsonrpc": "2.0", "id": id, "result": {"outcome": {"outcome": "cancelled"}}}));
+        let lines = [answer.lines, self.stop().lines].concat();
+        Turn { lines, then: Then::Close, denials: vec![denial] }
     }
 }
 

@@ -187,12 +187,51 @@ fn leave_is_given_for_once_or_not_at_all() {
         assert_eq!(said(&turn), [json!({"jsonrpc": "2.0", "id": "q", "result": {"outcome": expected}})]);
         let denied = Denial { tool: "execute: rm".into(), reason: "no".into() };
         assert_eq!(turn.denials, if ruling == Ruling::Allow { vec![] } else { vec![denied] });
-        assert_eq!(gate.1, [AskedCall { kind: CallKind::Execute, title: "rm".into(), paths: vec!["/etc".into()] }]);
+        let digest = gate.1[0].digest.clone();
+        assert!(digest.is_some(), "what a command does is said by its words");
+        let paths = vec!["/etc".into()];
+        assert_eq!(gate.1, [AskedCall { kind: CallKind::Execute, title: "rm".into(), paths, digest }]);
     }
 }
 
 fn deny() -> Ruling {
     Ruling::Deny("no".into())
+}
+
+#[test]
+fn what_only_a_person_can_allow_ends_the_prompt() {
+    let mut session = working();
+    let park = Ruling::Park("a person looks first".into());
+    let turn = hear(&mut session, &request(&["allow_once", "reject_once"]), &mut Always(park, Vec::new()));
+    let cancelled = json!({"jsonrpc": "2.0", "id": "q", "result": {"outcome": {"outcome": "cancelled"}}});
+    let cancel = json!({"jsonrpc": "2.0", "method": "session/cancel", "params": {"sessionId": "s"}});
+    assert_eq!(said(&turn), [cancelled, cancel]);
+    assert_eq!((turn.then, turn.denials.len()), (Then::Close, 1));
+    let mut gate = yes();
+    assert_eq!(hear(&mut session, &request(&["allow_once"]), &mut gate).denials.len(), 1, "nothing more is asked");
+    assert_eq!(gate.1, []);
+}
+
+#[test]
+fn a_yes_is_bound_to_the_words_of_a_command() {
+    let digest = |title: &str, input: Value| {
+        let mut gate = yes();
+        let call = json!({"toolCallId": "c", "title": title, "kind": "execute", "rawInput": input});
+        let ask = json!({"id": 1, "method": "session/request_permission", "params": {"toolCall": call}});
+        hear(&mut working(), &ask, &mut gate);
+        gate.1[0].digest.clone().unwrap()
+    };
+    let long = "x".repeat(100_000);
+    let all = [
+        digest("rm a", json!({})),
+        digest("rm b", json!({})),
+        digest("rm a", json!({"command": "rm b"})),
+        digest(&long, json!({})),
+    ];
+    assert_eq!(all[0], digest("rm a", json!({})));
+    let different: std::collections::BTreeSet<&String> = all.iter().collect();
+    assert_eq!(different.len(), all.len());
+    assert_ne!(all[3], digest(&(long + "y"), json!({})), "also behind what is shown of it");
 }
 
 #[test]
@@ -216,7 +255,8 @@ fn a_call_may_be_described_before_leave_is_asked() {
     let mut gate = yes();
     let ask = json!({"id": 7, "method": "session/request_permission", "params": {"toolCall": {"toolCallId": "c"}}});
     hear(&mut session, &ask, &mut gate);
-    assert_eq!(gate.1, [AskedCall { kind: CallKind::Edit, title: String::new(), paths: vec!["a".into()] }]);
+    let paths = vec!["a".into()];
+    assert_eq!(gate.1, [AskedCall { kind: CallKind::Edit, title: String::new(), paths, digest: None }]);
 }
 
 #[test]

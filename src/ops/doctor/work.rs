@@ -6,7 +6,9 @@ use crate::domain::lease::{Lease, Liveness};
 use crate::domain::run::Run;
 use crate::git::Repo;
 use crate::git::worktree::{Pool, PoolLimits, SlotState};
+use crate::ops::agents;
 use crate::ops::doctor::{Finding, Patient};
+use crate::ops::health::Healths;
 use crate::ops::run::recover;
 use crate::process::identity;
 use crate::store::sqlite::SqliteStore;
@@ -31,8 +33,27 @@ pub(super) fn look(patient: &Patient<'_>, store: &mut SqliteStore, findings: &mu
             leases(patient, &held, findings);
             runs(&active, findings);
             findings.extend(wall_clock(patient, newest_ms));
+            health(patient, store, findings);
         }
         Err(error) => findings.push(Finding::bad("work", error.to_string())),
+    }
+}
+
+/// How the agents fare that have done something.
+fn health(patient: &Patient<'_>, store: &mut SqliteStore, findings: &mut Vec<Finding>) {
+    let Some(Ok(files)) = patient.root.map(agents::list) else { return };
+    let healths = match store.read(|tx| Healths::read(tx, patient.now.wall_ms)) {
+        Ok(healths) => healths,
+        Err(error) => return findings.push(Finding::bad("agents", error.to_string())),
+    };
+    for agent in files.agents {
+        let health = healths.of(&agent);
+        let text = format!("{}: {}", agent.name, health.text());
+        match (health.word, health.last.is_some() || health.load > 0) {
+            ("ok", true) => findings.push(Finding::ok("agents", text)),
+            ("ok", false) => {}
+            _ => findings.push(Finding::warn("agents", text).next(format!("ai agent doctor {}", agent.name))),
+        }
     }
 }
 

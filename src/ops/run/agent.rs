@@ -1,6 +1,7 @@
 //! The agent's step: start the connector in the worktree, listen, and see it to its end.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
@@ -28,14 +29,10 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::{process_end, runtime};
 use crate::ops::run::fence::{self, Ground};
 use crate::ops::run::held::{self, Held};
-<<<<<<< HEAD
 use crate::ops::run::in_place;
-use crate::ops::run::ledger::Ledger;
-=======
 use crate::ops::run::ledger::{Ledger, Stage};
->>>>>>> a8c22b1c92b3c15f230405152a0be126018ee55c
 use crate::ops::run::world::{World, environment};
-use crate::ops::run::{failpoint, ports, resume};
+use crate::ops::run::{failpoint, ports, resume, tools};
 use crate::ops::{credentials, detect};
 use crate::policy;
 use crate::process::environment::child_environment;
@@ -84,6 +81,30 @@ pub struct AgentEnd {
     /// Why the session that it was to continue was not continued.
     #[serde(default)]
     pub resume_refused: Option<String>,
+    /// What it asked leave for that only a person can give; it ended there.
+    #[serde(default)]
+    pub parked: Option<Parked>,
+    /// Names of the tools that it has used without asking, each once.
+    #[serde(default)]
+    pub tools: Vec<String>,
+}
+
+/// A question of an agent that waits for a person's yes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// The decision.
+    pub decision: String,
+    /// What it wants to do, in words.
+    pub what: String,
+    /// Why a person has to say so.
+    pub reason: String,
+}
+
+impl Parked {
+    /// What the task waits for.
+    pub fn waits(&self) -> String {
+        format!("waits for your yes to {}: {} ({})", self.decision, self.what, self.reason)
+    }
 }
 
 /// What the agent's step is given.
@@ -237,6 +258,7 @@ fn conclude(
         _ => None,
     };
     let at_work = listener.at_work;
+    let tools: Vec<String> = listener.tools.iter().cloned().collect();
     let unwritten = unwritten(&outcome, listener.lost.as_deref());
     let result = listener.parser.into_inner().finish(&end);
     let duration_ms = u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX);
@@ -258,6 +280,8 @@ fn conclude(
         unwritten,
         at_work,
         resume_refused: None,
+        parked: None,
+        tools,
     })
 }
 
@@ -384,6 +408,7 @@ struct Listener<'a> {
     limited: bool,
     /// Why events are missing in their file.
     lost: Option<String>,
+    tools: BTreeSet<String>,
 }
 
 /// A conversation, and who decides in it.
@@ -410,10 +435,17 @@ impl<'a> Listener<'a> {
             at_work: false,
             limited: false,
             lost: None,
+            tools: BTreeSet::new(),
         })
     }
 
     fn write(&mut self, event: &AgentEvent) {
+        if let AgentEvent::ToolCall { name, .. } = event
+            && self.talk.is_none()
+            && self.tools.len() < tools::MOST
+        {
+            self.tools.insert(name.clone());
+        }
         if let Ok(mut line) = serde_json::to_vec(event) {
             line.push(b'\n');
             // A full disk must not stop the agent; the raw log stands beside this file.

@@ -12,7 +12,7 @@ use crate::connector::registry::Registry;
 use crate::domain::agent::Agent;
 use crate::domain::event::HeldLock;
 use crate::domain::ids::TaskId;
-use crate::domain::task::Task;
+use crate::domain::task::{Task, TaskState};
 use crate::ops::cx::{self, Cx};
 use crate::ops::refusal::OpError;
 use crate::ops::route::{self, Field, Wish};
@@ -21,7 +21,6 @@ use crate::ops::run::world::{World, environment};
 use crate::ops::{agents, claim, patterns, trust};
 use crate::process::again::{self, Ended, Leash};
 use crate::process::supervise::CancelToken;
-use crate::router::Gate;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, Tx};
 
@@ -118,6 +117,10 @@ pub fn all(
                 continue;
             }
             team.deferred.clear();
+            if cancel.reason().is_none() && answer.was_refused() && team.goes_on(store, &active.task)? {
+                team.tried.remove(&active.task.id);
+                continue;
+            }
             let line = line(store, &active.task, answer)?;
             each(&line);
             lines.push(line);
@@ -187,8 +190,7 @@ impl Team<'_> {
                 return Ok(Some((task, trace.chosen)));
             }
             let locks = patterns::locks_for(cx, &task.id.subject(), &task.paths)?;
-            let waits = trace.lost_at(Gate::Room).next().is_some() && trace.chosen.is_none();
-            let free = !waits
+            let free = !trace.waits_for_room()
                 && patterns::first_conflict(tx, cx, &locks)?.is_none()
                 && !patterns::exclude_each_other(cx, &locks, &taken)?;
             if free {
@@ -196,6 +198,24 @@ impl Team<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// True where a task whose agent was refused by its provider will go on without anybody's help while we are at work: a fallback has
+    /// room by now, or will have it when one of our runs ends.
+    fn goes_on(&self, store: &mut SqliteStore, task: &Task) -> Result<bool, OpError> {
+        let cx = self.world.cx(&self.world.checkout_policy())?;
+        let none = BTreeMap::new();
+        let field =
+            Field { agents: self.agents, connectors: self.connectors, config: &self.world.config, reserved: &none };
+        let (task, trace) = store.read(|tx| -> Result<_, OpError> {
+            let task = cx::load(tx, &task.id)?;
+            let wish = self.order.agent.map_or(Wish::Open, Wish::Named);
+            let trace = route::trace(tx, &cx, &field, &task, wish)?;
+            Ok((task, trace))
+        })?;
+        let is_due = task.not_before_ms.is_none_or(|at| at <= cx.now.wall_ms);
+        let waits = trace.waits_for_room() && !self.active.is_empty();
+        Ok(matches!(task.state, TaskState::Queued) && is_due && (waits || trace.fallback_of.is_some()))
     }
 
     /// Waits a little for a child to end, and hands on what the children say.
@@ -241,8 +261,15 @@ fn locks_of(cx: &Cx, starting: &[&Active]) -> Result<Vec<HeldLock>, OpError> {
 #[serde(default)]
 struct Printed {
     run: PrintedRun,
+    verdict: PrintedVerdict,
     outcome: Option<String>,
     summary: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct PrintedVerdict {
+    lifecycle: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -273,6 +300,11 @@ impl Answer {
         let message = error.and_then(|error| error["error"]["message"].as_str().map(str::to_owned));
         let why = message.or_else(|| code.is_none().then(|| "its process was killed".to_owned()));
         Answer { code: code.unwrap_or(1), printed, why }
+    }
+
+    /// A run was started, and its agent's provider has refused it.
+    fn was_refused(&self) -> bool {
+        self.printed.run.id.is_some() && matches!(self.printed.verdict.lifecycle.as_str(), "quota" | "auth")
     }
 
     /// No run was started, since another one is at work that may end soon.

@@ -33,7 +33,7 @@ use crate::ops::run::{adopt, failpoint, fence, in_place, place, recover, resume,
 use crate::ops::{agents, credentials, lease, trust};
 use crate::policy::{self, PolicyState};
 use crate::process::supervise::{CancelToken, StopReason};
-use crate::router::Trace;
+use crate::router::{Relief, Trace};
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
@@ -53,6 +53,8 @@ pub struct Report {
     pub dir: PathBuf,
     /// What a reviewer should look at.
     pub warnings: Vec<String>,
+    /// Who else could go on, where its provider has refused the agent.
+    pub relief: Relief,
 }
 
 /// A run in progress.
@@ -98,6 +100,11 @@ pub fn run(world: &World, store: &mut SqliteStore, which: &Which, agent_name: Op
             Err(error) => return Err(error),
         }
     }
+    if report.relief == Relief::Room {
+        story.push(
+            "its fallbacks are at work on all the runs that they may have; the task waits for one of them".into(),
+        );
+    }
     story.append(&mut report.warnings);
     report.warnings = story;
     Ok(report)
@@ -106,8 +113,7 @@ pub fn run(world: &World, store: &mut SqliteStore, which: &Which, agent_name: Op
 /// The agent for which somebody is to take over: the one that had the task first.
 fn refused(report: &Report) -> Option<String> {
     let refused = matches!(report.cell.lifecycle, Lifecycle::Quota | Lifecycle::Auth);
-    let relief = report.run.routed.as_ref().is_some_and(|routed| !routed.fallbacks.is_empty());
-    (refused && relief).then(|| route::first_of(&report.run))
+    (refused && report.relief == Relief::Now).then(|| route::first_of(&report.run))
 }
 
 /// What all runs of one command have in common.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::base::fs;
 use crate::domain::budget::RunUsage;
-use crate::domain::decision::DecisionRecord;
+use crate::domain::decision::{DecisionRecord, Effect};
 use crate::domain::event::Event;
 use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::run::{Run, RunEnd, Step};
@@ -16,6 +16,7 @@ use crate::git::merge::{self, MergeError, Prepared, Proposal};
 use crate::git::shadow::Shadow;
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::route::{self, Field, Wish};
 use crate::ops::run::agent::AgentEnd;
 use crate::ops::run::checks::Checked;
 use crate::ops::run::drive::{Live, Report};
@@ -24,8 +25,9 @@ use crate::ops::run::judge::Changed;
 use crate::ops::run::place::identity;
 use crate::ops::run::statement;
 use crate::ops::run::world::environment;
-use crate::ops::run::{failpoint, in_place, judge, ports, resume};
-use crate::ops::{lease, lock};
+use crate::ops::run::{failpoint, in_place, judge, ports, resume, tools};
+use crate::ops::{agents, lease, lock};
+use crate::router::Relief;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
@@ -65,6 +67,7 @@ struct Verdict {
     cell: Cell,
     outcome: Outcome,
     decision: DecisionRecord,
+    tools: Vec<DecisionRecord>,
     summary: String,
     warnings: Vec<String>,
 }
@@ -82,6 +85,7 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
     let paused_until_ms = judge::paused_until(&cx, &live.started.run, &findings.end, before).filter(|_| refused);
     let counted = counted_before(live, store, &findings.end)?;
     let end = run_end(&cx, counted, &verdict, &findings.end, paused_until_ms);
+    let relief = if refused { relief(live, store, &cx)? } else { Relief::Nobody };
     let ended = judge::Ended {
         task: &live.started.task,
         run: &live.started.run,
@@ -91,6 +95,7 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
         summary: &verdict.summary,
         paused_until_ms,
         changed: if findings.changed.is_empty() { Changed::Nothing } else { Changed::Something },
+        relief,
     };
     let after = judge::after(&cx, &ended);
     let decided = Event::Decided { record: Box::new(verdict.decision.clone()) };
@@ -100,6 +105,9 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
         for piece in &evidence {
             cx.record(tx, &Event::EvidenceRecorded { evidence: Box::new(piece.clone()) })?;
         }
+        for record in &verdict.tools {
+            cx.record(tx, &Event::Decided { record: Box::new(record.clone()) })?;
+        }
         cx.record(tx, &decided)?;
         cx.record(tx, &ended)?;
         let missing = || Refusal::NotFound { what: "run", id: live.started.run.id.to_string() };
@@ -108,7 +116,22 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
     failpoint::hit("judged")?;
     tell_refusal(live, &run, findings.lifecycle);
     let Verdict { cell, outcome, summary, warnings, .. } = verdict;
-    Ok(Report { run, task, cell, outcome, summary, dir: live.dir.clone(), warnings })
+    Ok(Report { run, task, cell, outcome, summary, dir: live.dir.clone(), warnings, relief })
+}
+
+/// Who could go on in the place of an agent that its provider has refused, as the registry stands now.
+fn relief(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx) -> Result<Relief, OpError> {
+    let world = live.world;
+    let (files, connectors, none) =
+        (agents::list(&world.root)?, agents::connectors(&world.root)?, std::collections::BTreeMap::new());
+    let field = Field { agents: &files.agents, connectors: &connectors, config: &world.config, reserved: &none };
+    let run = &live.started.run;
+    let first = route::first_of(run);
+    let trace = store.read(|tx| {
+        let task = cx::load(tx, &run.task)?;
+        route::trace(tx, cx, &field, &task, Wish::After(&first))
+    })?;
+    Ok(trace.relief(&run.agent))
 }
 
 /// A person who watches learns of it when it happens, whoever goes on with the task then.
@@ -166,6 +189,12 @@ fn judge_all(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings
         reason = first.clone();
         warnings.extend(held.iter().cloned());
     }
+    let tools = tools::judged(cx, task, run.id.as_str(), &found.end.tools);
+    warnings.extend(tools.iter().map(tools::told));
+    if let Some(denied) = tools.iter().find(|record| record.effect == Effect::Deny) {
+        policy = PolicyVerdict::Deny;
+        reason = tools::told(denied);
+    }
     if let Some(first) = found.end.trespasses.first() {
         policy = PolicyVerdict::Deny;
         reason = format!("the agent changed {} outside of its worktree", crate::base::text::one_line(first));
@@ -183,7 +212,9 @@ fn judge_all(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings
     let summary = judge::summary(outcome, &found.end, &found.checked, &reason);
     let summary = live.world.redactor.redact_text(&summary);
     let warnings = warnings.iter().map(|warning| live.world.redactor.redact_text(warning)).collect();
-    Ok(Verdict { cell, outcome, decision, summary, warnings })
+    let mut tools = tools;
+    tools.iter_mut().for_each(|record| judge::blacken(record, &live.world.redactor));
+    Ok(Verdict { cell, outcome, decision, tools, summary, warnings })
 }
 
 /// Paths that the work changes although somebody else holds them: hooks can be skipped, so locks are looked at again here.

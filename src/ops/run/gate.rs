@@ -1,10 +1,11 @@
 //! The policy's answer to an agent that asks before it calls a tool. Each answer leaves a decision record.
 //!
-//! Nobody is there to be asked further: what needs an approval that was not given is denied, and so is every path outside of the
-//! run's worktree, whatever the policy says.
+//! Nobody is there to be asked further: what needs an approval that was not given ends the run, and the task waits for that approval.
+//! Every path outside of the run's worktree is denied, whatever the policy says.
 
 use std::path::{Component, Path, PathBuf};
 
+use crate::base::text::one_line;
 use crate::connector::dialogue::{AskedCall, Gate, Ruling};
 use crate::domain::action::Action;
 use crate::domain::decision::{DecisionRecord, Effect, RepoPath};
@@ -13,6 +14,7 @@ use crate::ops::ask::{self, Question};
 use crate::ops::cx::commit;
 use crate::ops::lease;
 use crate::ops::refusal::OpError;
+use crate::ops::run::agent::Parked;
 use crate::ops::run::drive::Live;
 use crate::ops::run::judge::blacken;
 use crate::ops::run::trespass::plain;
@@ -29,6 +31,8 @@ pub(super) struct PolicyGate<'a, 'l> {
     pub(super) store: &'a mut SqliteStore,
     /// The worktree, links resolved.
     pub(super) worktree: PathBuf,
+    /// The question that only a person can answer, once there was one.
+    pub(super) parked: Option<Parked>,
 }
 
 impl Gate for PolicyGate<'_, '_> {
@@ -51,9 +55,16 @@ impl PolicyGate<'_, '_> {
             record.rule = OUTSIDE.to_owned();
             record.reason = format!("`{}` is not in the worktree of the run", outside.escape_debug());
         }
-        let reason = record.reason.clone();
-        let allowed = self.keep(record)?;
-        Ok(if allowed { Ruling::Allow } else { Ruling::Deny(reason) })
+        let kept = self.keep(record)?;
+        let reason = kept.record.reason.clone();
+        if kept.allowed {
+            return Ok(Ruling::Allow);
+        }
+        if kept.record.effect != Effect::RequireApproval {
+            return Ok(Ruling::Deny(reason));
+        }
+        self.parked = Some(parked(&kept.record));
+        Ok(Ruling::Park(reason))
     }
 
     fn question(&self, call: &AskedCall, inside: &[Option<Vec<u8>>]) -> Question {
@@ -64,7 +75,9 @@ impl PolicyGate<'_, '_> {
         let resource = &mut question.resource;
         resource.run = Some(self.live.started.run.id.to_string());
         resource.patterns.clear();
-        resource.tool = Some(call.kind.word().to_owned());
+        resource.tool = Some(call.title.clone()).filter(|title| !title.is_empty());
+        resource.kind = Some(call.kind);
+        resource.input = call.digest.clone();
         // The worktree itself is no file in it.
         let files = inside.iter().flatten().filter(|path| !path.is_empty());
         resource.paths = files.map(|path| RepoPath(path.clone())).collect();
@@ -72,16 +85,34 @@ impl PolicyGate<'_, '_> {
     }
 
     /// Records the answer, and says whether it lets the call through.
-    fn keep(&mut self, mut record: DecisionRecord) -> Result<bool, OpError> {
+    fn keep(&mut self, mut record: DecisionRecord) -> Result<Kept, OpError> {
         let live = self.live;
         commit(self.store, &live.cx()?, |tx, cx| {
             lease::fenced(tx, cx, &live.started.token, "tool call")?;
             let allowed = record.effect.lets_through() || ask::approved(tx, &record)?;
             blacken(&mut record, &live.world.redactor);
-            cx.record(tx, &Event::Decided { record: Box::new(record) })?;
-            Ok(allowed)
+            cx.record(tx, &Event::Decided { record: Box::new(record.clone()) })?;
+            Ok(Kept { allowed, record })
         })
     }
+}
+
+/// An answer as it is kept.
+struct Kept {
+    allowed: bool,
+    record: DecisionRecord,
+}
+
+fn parked(record: &DecisionRecord) -> Parked {
+    let resource = &record.resource;
+    let kind = resource.kind.map_or("call", |kind| kind.word());
+    let paths: Vec<String> = resource.paths.iter().take(3).map(ToString::to_string).collect();
+    let what = match (&resource.tool, paths.is_empty()) {
+        (Some(tool), true) => format!("{kind} `{}`", one_line(tool)),
+        (_, false) => format!("{kind} {}", paths.join(", ")),
+        (None, true) => kind.to_owned(),
+    };
+    Parked { decision: record.id.clone(), what, reason: record.reason.clone() }
 }
 
 /// The path below the worktree that an agent's word leads to, links resolved; `None` where it leads anywhere else, or to Git's own.

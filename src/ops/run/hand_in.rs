@@ -274,6 +274,8 @@ fn outside_end() -> AgentEnd {
         sandbox: Used::NONE,
         trespasses: Vec::new(),
         budget: None,
+        parked: None,
+        tools: Vec::new(),
         stall: Vec::new(),
         held: Held::default(),
         unwritten: Vec::new(),

@@ -18,6 +18,7 @@ use crate::ops::run::agent::AgentEnd;
 use crate::ops::run::checks::{Checked, result_text};
 use crate::process::redact::Redactor;
 use crate::process::supervise::StopReason;
+use crate::router::Relief;
 
 /// How long an agent is left alone whose login was refused, in milliseconds: a person must act, and other tasks need not fail meanwhile.
 const LOGIN_PAUSE_MS: i64 = 900_000;
@@ -32,6 +33,9 @@ pub fn lifecycle(end: &AgentEnd, changed: &[ChangedPath]) -> Lifecycle {
             return Lifecycle::Killed;
         }
         _ => {}
+    }
+    if end.parked.is_some() {
+        return Lifecycle::Parked;
     }
     match &end.result.outcome {
         StreamOutcome::Quota { .. } => Lifecycle::Quota,
@@ -88,6 +92,7 @@ pub fn blacken(record: &mut DecisionRecord, redactor: &Redactor) {
     let text = |text: &mut String| *text = redactor.redact_text(text);
     let path = |path: &mut RepoPath| path.0 = redactor.redact(&path.0);
     record.resource.paths.iter_mut().for_each(path);
+    record.resource.tool.iter_mut().for_each(text);
     text(&mut record.reason);
     for rule in &mut record.matched {
         text(&mut rule.reason);
@@ -97,6 +102,9 @@ pub fn blacken(record: &mut DecisionRecord, redactor: &Redactor) {
 
 /// The note that the next attempt reads: which checks failed and how, or what the policy said.
 pub fn summary(outcome: Outcome, end: &AgentEnd, checked: &[Checked], policy_reason: &str) -> String {
+    if let Some(parked) = &end.parked {
+        return parked.waits();
+    }
     let failed = checked.iter().filter(|c| !matches!(c.result.status, CheckStatus::Passed));
     let failures: Vec<String> = failed.map(check_note).collect();
     match outcome {
@@ -134,6 +142,9 @@ fn agent_words(end: &AgentEnd) -> String {
             StopReason::Limit(text) | StopReason::Other(text) => text.clone(),
         };
     }
+    if let Some(parked) = &end.parked {
+        return parked.waits();
+    }
     if !end.stall.is_empty() {
         return format!("stopped as stalled: {}", end.stall.join(", "));
     }
@@ -168,6 +179,8 @@ pub struct Ended<'a> {
     pub changed: Changed,
     /// Until when its agent is left alone.
     pub paused_until_ms: Option<i64>,
+    /// Who else could go on, where its provider has refused it.
+    pub relief: Relief,
 }
 
 /// Whether a run left anything on its branch.
@@ -191,10 +204,9 @@ impl Ended<'_> {
         }
     }
 
-    /// Its provider refused it, and somebody is configured to take over: then neither pause nor person is needed.
+    /// Its provider refused it, and somebody is configured to take over: then no person is needed.
     fn has_relief(&self) -> bool {
-        let refused = matches!(self.lifecycle, Lifecycle::Quota | Lifecycle::Auth);
-        refused && self.run.routed.as_ref().is_some_and(|routed| !routed.fallbacks.is_empty())
+        matches!(self.lifecycle, Lifecycle::Quota | Lifecycle::Auth) && self.relief != Relief::Nobody
     }
 
     /// Stopped by somebody or something else than a limit that it met.
@@ -215,10 +227,16 @@ pub fn after(cx: &Cx, ended: &Ended<'_>) -> After {
     let hold = |reason: String| Hold { kind: BlockReason::Hold, reason, since_ms: now };
     let again = |attempt, not_before_ms, note| After::Requeue { attempt, not_before_ms, note };
     let max = task.max_attempts.unwrap_or(cx.rules.max_attempts);
+    if let (Lifecycle::Parked, Some(parked)) = (ended.lifecycle, &ended.end.parked) {
+        let hold = Hold { kind: BlockReason::Approval, reason: parked.waits(), since_ms: now };
+        return After::Hold { hold, attempt: Attempt::Free };
+    }
     match ended.outcome {
         Outcome::ReadyForReview | Outcome::NeedsApproval | Outcome::Unverified | Outcome::NeedsRecheck => After::Review,
         Outcome::Environment if ended.lifecycle == Lifecycle::Finished => After::Review,
-        Outcome::Environment | Outcome::RetryUncounted if ended.has_relief() => again(Attempt::Free, None, left()),
+        Outcome::Environment | Outcome::RetryUncounted if ended.has_relief() => {
+            again(Attempt::Free, ended.relief.pause(ended.paused_until_ms), left())
+        }
         Outcome::Environment => After::Hold { hold: hold(summary.to_owned()), attempt: Attempt::Free },
         Outcome::RetryUncounted => again(Attempt::Free, ended.paused_until_ms, left()),
         _ if ended.was_interrupted() => again(Attempt::Free, None, note()),

@@ -34,7 +34,9 @@ mod start;
 mod statement;
 pub mod stop;
 pub mod stopped;
+mod tools;
 mod trespass;
+mod trial;
 mod work;
 pub mod world;
 
@@ -47,4 +49,5 @@ pub use hand_in::hand_in;
 pub use judge::{blacken, policy_verdict, verification};
 pub use place::{identity, rescue_slot};
 pub use signals::Signals;
+pub use trial::trial;
 pub use world::{World, environment};

@@ -156,7 +156,7 @@ fn agent_step(
     network: Network,
 ) -> Result<AgentEnd, OpError> {
     let worktree = slot.path.canonicalize().map_err(environment)?;
-    let mut gate = PolicyGate { live, store, worktree };
+    let mut gate = PolicyGate { live, store, worktree, parked: None };
     let mut ask = |session| one_session(live, &mut gate, slot, own, network, session);
     let session = resume::session(&live.started.run);
     let end = ask(session)?;
@@ -192,7 +192,8 @@ fn one_session(
         session,
         ledger: &live.ledger,
     };
-    run_agent(live.world, &step, gate, &live.cancel)
+    let end = run_agent(live.world, &step, gate, &live.cancel)?;
+    Ok(AgentEnd { parked: gate.parked.clone(), ..end })
 }
 
 /// The supervisor's own look at the tree, and the commit of it on the run's branch.

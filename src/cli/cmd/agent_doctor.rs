@@ -1,0 +1,105 @@
+//! `ai agent doctor`
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+
+use crate::base::columns;
+use crate::base::text::one_line;
+use crate::cli::cmd::Outcome;
+use crate::cli::cmd::world::world;
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit;
+use crate::ops::agent_doctor::{self, AgentFinding};
+use crate::ops::doctor::{Finding, Level};
+use crate::ops::run::{self, World};
+use crate::store::sqlite::Access;
+
+#[derive(Args)]
+pub(in crate::cli) struct DoctorArgs {
+    /// Only these agents
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// Give each a harmless prompt too, in a small repository made for it; costs a few tokens
+    #[arg(long = "try")]
+    try_out: bool,
+    /// Do not ask whether to try
+    #[arg(long, short, requires = "try_out")]
+    yes: bool,
+}
+
+pub(super) fn run(args: &DoctorArgs, context: &mut Context) -> Outcome {
+    let world = world(context)?;
+    let mut store = context.store(Access::Read)?;
+    let mut found = agent_doctor::examine(&world, &mut store, &args.names)?;
+    show(&found, context);
+    if found.is_empty() {
+        context.ui.say("no agent is registered; `ai agent detect --write` registers the CLIs that are installed");
+    }
+    if args.try_out {
+        found.extend(try_all(args, &world, &found, context)?);
+    }
+    let broken = found.iter().any(|one| one.finding.level == Level::Bad);
+    Ok(if broken { exit::FAILED } else { exit::OK })
+}
+
+/// Tries every agent of which nothing is broken yet.
+fn try_all(
+    args: &DoctorArgs,
+    world: &World,
+    found: &[AgentFinding],
+    context: &mut Context,
+) -> Result<Vec<AgentFinding>, CliError> {
+    let all: BTreeSet<&str> = found.iter().map(|one| one.agent.as_str()).collect();
+    let broken = |name: &str| found.iter().any(|one| one.agent == name && one.finding.level == Level::Bad);
+    let (left, sound): (Vec<&str>, Vec<&str>) = all.into_iter().partition(|name| broken(name));
+    left.iter().for_each(|name| context.ui.say(&format!("{name} is not tried: something of it is broken")));
+    if sound.is_empty() || !consent(args, &sound, context)? {
+        return Ok(Vec::new());
+    }
+    let mut tried = Vec::new();
+    for name in sound {
+        let one = match run::trial(world, name) {
+            Ok(end) => AgentFinding { class: Some(end.class), ..AgentFinding::of(name, end.finding) },
+            Err(error) if error.refusal().is_some_and(crate::ops::refusal::Refusal::is_interruption) => {
+                return Err(error.into());
+            }
+            Err(error) => {
+                let next = error.refusal().and_then(crate::ops::refusal::Refusal::hint);
+                let next = next.unwrap_or_else(|| format!("ai agent show {name}"));
+                AgentFinding::of(name, Finding::bad("trial", error.to_string()).next(next))
+            }
+        };
+        show(std::slice::from_ref(&one), context);
+        context.ui.flush();
+        tried.push(one);
+    }
+    Ok(tried)
+}
+
+/// Whether the user wants it: a trial talks to a provider and costs tokens.
+fn consent(args: &DoctorArgs, names: &[&str], context: &mut Context) -> Result<bool, CliError> {
+    if args.yes {
+        return Ok(true);
+    }
+    let question = format!("Give one short prompt to {}? It costs a few tokens of each", names.join(", "));
+    context.ui.ask(&question).ok_or_else(|| {
+        let why = "a trial talks to the providers and costs a few tokens, and nobody is here to say yes";
+        CliError::new(exit::APPROVAL, why).hint("ai agent doctor --try --yes".to_owned())
+    })
+}
+
+fn show(found: &[AgentFinding], context: &mut Context) {
+    if context.ui.json() {
+        found.iter().all(|one| context.ui.object(one));
+        return;
+    }
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for AgentFinding { agent, finding, .. } in found {
+        let level = finding.level.as_str().to_owned();
+        rows.push(vec![level, one_line(agent), finding.check.to_owned(), one_line(&finding.text)]);
+        rows.extend(finding.next.iter().map(|next| vec!["".into(), "".into(), "next".into(), one_line(next)]));
+    }
+    columns::table(&rows).iter().all(|line| context.ui.line(line));
+}

@@ -1,0 +1,81 @@
+//! How agents fare now: what they are at work on, whether their providers let them, how their last runs ended.
+
+use std::collections::HashMap;
+
+use crate::domain::agent::Agent;
+use crate::domain::history::AgentLast;
+use crate::domain::time::WallMs;
+use crate::ops::refusal::{OpError, seconds};
+use crate::store::Tx;
+
+/// What the store knows of all agents at one moment.
+pub struct Healths {
+    now_ms: WallMs,
+    load: HashMap<String, u32>,
+    last: HashMap<String, AgentLast>,
+}
+
+/// How one agent fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Runs that it is at work on.
+    pub load: u32,
+    /// Most at once.
+    pub parallel: u32,
+    /// `ok`, `failing`, `no_quota` or `no_login`.
+    pub word: &'static str,
+    /// Until when its provider wants to be left alone.
+    pub until_ms: Option<WallMs>,
+    /// How its last run ended.
+    pub last: Option<AgentLast>,
+    now_ms: WallMs,
+}
+
+impl Healths {
+    /// Reads what is known.
+    pub fn read(tx: &mut dyn Tx, now_ms: WallMs) -> Result<Healths, OpError> {
+        let mut load = HashMap::new();
+        for run in tx.active_runs()? {
+            *load.entry(run.agent).or_insert(0) += 1;
+        }
+        let last = tx.agents_last()?.into_iter().map(|last| (last.agent.clone(), last)).collect();
+        Ok(Healths { now_ms, load, last })
+    }
+
+    /// One agent's.
+    pub fn of(&self, agent: &Agent) -> Health {
+        let last = self.last.get(agent.name.as_str()).cloned();
+        let later = |until: Option<WallMs>| until.filter(|until| *until > self.now_ms);
+        let quota = last.as_ref().and_then(|last| later(last.quota_until_ms));
+        let login = last.as_ref().and_then(|last| later(last.login_until_ms));
+        let word = match &last {
+            _ if quota.is_some() => "no_quota",
+            _ if login.is_some() => "no_login",
+            Some(last) if last.streak > 0 => "failing",
+            _ => "ok",
+        };
+        let load = self.load.get(agent.name.as_str()).copied().unwrap_or(0);
+        Health { load, parallel: agent.limits.parallel, word, until_ms: quota.or(login), last, now_ms: self.now_ms }
+    }
+}
+
+impl Health {
+    /// True where there is something to say of it: it works, rests or fails.
+    pub fn is_of_note(&self) -> bool {
+        self.load > 0 || self.word != "ok"
+    }
+
+    /// In words, such as `1/2 at work, ok, last run ready for review`.
+    pub fn text(&self) -> String {
+        let left = seconds(self.until_ms.unwrap_or_default() - self.now_ms);
+        let state = match (self.word, &self.last) {
+            ("no_quota", _) => format!("no quota for {left}"),
+            ("no_login", _) => format!("login refused, left alone for {left}"),
+            ("failing", Some(last)) => format!("failed {} times in a row", last.streak),
+            _ => "ok".to_owned(),
+        };
+        let last =
+            self.last.as_ref().map_or(String::new(), |last| format!(", last run {}", last.outcome.replace('_', " ")));
+        format!("{}/{} at work, {state}{last}", self.load, self.parallel)
+    }
+}
