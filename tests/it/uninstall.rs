@@ -55,6 +55,7 @@ fn the_plan_is_shown_and_nothing_goes_without_yes() {
     removes   [PATH]/repo/.ai/.gitignore
     removes   [PATH]/repo/.ai/config.yaml
     removes   [PATH]/repo/.ai/policy.yaml
+    removes   [PATH]/home/.config/ai/trees
     ----- stderr -----
     error: nothing was removed
       next: if that is right, say --yes

@@ -1,9 +1,6 @@
 //! The agent's step: start the connector in the worktree, listen, and see it to its end.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,18 +8,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::base::fs;
-use crate::connector::api::{Connector, StreamParser};
-use crate::connector::dialogue::{Dialogue, Gate, Then};
+use crate::connector::api::Connector;
+use crate::connector::dialogue::Gate;
 use crate::connector::launch::{LaunchPlan, LaunchRequest, Session, StdinSource as PlanStdin};
 use crate::connector::manifest::Manifest;
 use crate::domain::agent::{Agent, Name};
-use crate::domain::agent_event::{AgentEvent, AgentResult, Denial};
-use crate::domain::budget::{self, Level, RunUsage, Unit};
+use crate::domain::agent_event::AgentResult;
+use crate::domain::budget::{Level, RunUsage, Unit};
 use crate::domain::lease::Token;
 use crate::domain::process_end::ProcessEnd;
 use crate::domain::run::Run;
 use crate::domain::sandbox::{Network, Used};
-use crate::domain::stall::Standing;
 use crate::git::quarantine::Quarantine;
 use crate::git::worktree::Slot;
 use crate::ops::refusal::{OpError, Refusal};
@@ -31,14 +27,14 @@ use crate::ops::run::fence::{self, Ground};
 use crate::ops::run::held::{self, Held};
 use crate::ops::run::in_place;
 use crate::ops::run::ledger::{Ledger, Stage};
+use crate::ops::run::listen::{Listener, Meter, Talk};
 use crate::ops::run::world::{World, environment};
-use crate::ops::run::{failpoint, ports, resume, tools};
+use crate::ops::run::{failpoint, ports, resume};
 use crate::ops::{credentials, detect};
 use crate::policy;
 use crate::process::environment::child_environment;
 use crate::process::supervise::{
-    After, CancelToken, End, Heard, Limits, Line, Observer, Outcome, OutputTo, Saying, SpawnSpec, StdinSource,
-    StopReason, Stream, supervise,
+    CancelToken, End, Limits, Outcome, OutputTo, SpawnSpec, StdinSource, StopReason, supervise,
 };
 
 /// The logs of an agent in its run's directory.
@@ -365,160 +361,5 @@ fn at_most(limit: Option<Duration>, other: Option<Duration>) -> Option<Duration>
     match (limit, other) {
         (Some(limit), Some(other)) => Some(limit.min(other)),
         (limit, other) => limit.or(other),
-    }
-}
-
-/// Ends the agent when it has used what was left of a budget when it started. What others use meanwhile is seen with the heartbeat.
-struct Meter {
-    levels: Vec<Level>,
-    /// What its session had used before this run.
-    before: RunUsage,
-    cancel: CancelToken,
-    ledger: Arc<Ledger>,
-}
-
-impl Meter {
-    fn read(&mut self, events: &[AgentEvent]) {
-        let usage = events.iter().rev().find_map(|event| match event {
-            AgentEvent::Usage(usage) => Some(RunUsage::from(usage).since(self.before)),
-            _ => None,
-        });
-        let Some(used) = usage else { return };
-        // A CLI that reports its end with its usage has nothing left to stop.
-        let has_ended = events.iter().any(|event| matches!(event, AgentEvent::Result { .. }));
-        self.ledger.set_stage(if has_ended { Stage::Idle } else { Stage::AtWork });
-        if let Some(level) = budget::reached(&self.levels, &used).filter(|_| !has_ended) {
-            self.ledger.reach(level.name());
-            self.cancel.cancel(StopReason::Limit(format!("budget {} is used up: {level}", level.name())));
-        }
-        self.ledger.report(used);
-    }
-}
-
-/// Parses the stream as it comes, writes the normalized events, and answers where there is a conversation.
-struct Listener<'a> {
-    parser: RefCell<Box<dyn StreamParser>>,
-    events: fs::Appender,
-    meter: Meter,
-    talk: Option<Talk<'a>>,
-    world: &'a World,
-    run: String,
-    at_work: bool,
-    /// It was told that the provider wants fewer requests.
-    limited: bool,
-    /// Why events are missing in their file.
-    lost: Option<String>,
-    tools: BTreeSet<String>,
-}
-
-/// A conversation, and who decides in it.
-struct Talk<'a> {
-    dialogue: Box<dyn Dialogue>,
-    gate: &'a mut dyn Gate,
-}
-
-impl<'a> Listener<'a> {
-    fn new(
-        step: &AgentStep<'_>,
-        talk: Option<Talk<'a>>,
-        meter: Meter,
-        world: &'a World,
-    ) -> Result<Listener<'a>, OpError> {
-        let events = fs::Appender::create(&step.dir.join("events.jsonl")).map_err(environment)?;
-        Ok(Listener {
-            parser: RefCell::new(step.connector.parser()),
-            events,
-            meter,
-            talk,
-            world,
-            run: step.run.id.to_string(),
-            at_work: false,
-            limited: false,
-            lost: None,
-            tools: BTreeSet::new(),
-        })
-    }
-
-    fn write(&mut self, event: &AgentEvent) {
-        if let AgentEvent::ToolCall { name, .. } = event
-            && self.talk.is_none()
-            && self.tools.len() < tools::MOST
-        {
-            self.tools.insert(name.clone());
-        }
-        if let Ok(mut line) = serde_json::to_vec(event) {
-            line.push(b'\n');
-            // A full disk must not stop the agent; the raw log stands beside this file.
-            if let Err(error) = self.events.write_all(&line) {
-                self.lost.get_or_insert_with(|| error.to_string());
-            }
-        }
-    }
-
-    /// Tells a person at once what may hold the run up for long.
-    fn tell(&mut self, event: &AgentEvent) {
-        let AgentEvent::Retry { attempt, status, delay_ms } = event else {
-            self.limited &= !event.is_of_the_model();
-            return;
-        };
-        if *status == Some(429) && !self.limited {
-            self.limited = true;
-            let wait = delay_ms.map_or_else(String::new, |ms| format!(" in {} s", ms.div_ceil(1000)));
-            self.world.say(&format!(
-                "run {}: rate limit at the provider; the agent tries again (try {attempt}){wait}",
-                self.run
-            ));
-        }
-    }
-
-    /// What the conversation has heard is not redacted, and so are its words for what it denied.
-    fn deny(&mut self, denial: Denial) {
-        let clean = |text: String| self.world.redactor.redact_text(&text);
-        let denial = Denial { tool: clean(denial.tool), reason: clean(denial.reason) };
-        let event = self.parser.get_mut().denied(denial);
-        self.write(&event);
-    }
-}
-
-impl Observer for Listener<'_> {
-    fn line(&mut self, stream: Stream, line: Line<'_>) {
-        match stream {
-            Stream::Stdout => {
-                let events = self.parser.get_mut().line(line.bytes);
-                for event in &events {
-                    self.at_work |= event.is_of_the_model();
-                    self.tell(event);
-                    self.write(event);
-                }
-                self.meter.read(&events);
-            }
-            Stream::Stderr => self.parser.get_mut().error_line(line.bytes),
-        }
-    }
-
-    fn standing(&mut self, standing: &Standing) {
-        let (ended, signs) = match standing {
-            Standing::Fine => return self.world.say(&format!("run {}: it works again", self.run)),
-            Standing::Suspect(signs) => (false, signs.clone()),
-            Standing::Stalled(signs) => (true, signs.clone()),
-        };
-        let word = if ended { "has stalled and is ended" } else { "may have stalled" };
-        self.world.say(&format!("run {}: the agent {word}: {}", self.run, signs.join(", ")));
-        self.write(&AgentEvent::Stall { ended, signs });
-    }
-
-    fn talk(&mut self, heard: Heard<'_>) -> Saying {
-        let Some(Talk { dialogue, gate }) = &mut self.talk else { return Saying::default() };
-        let turn = match heard {
-            Heard::Start => dialogue.open(),
-            Heard::Line(line) => dialogue.hear(line.bytes, *gate),
-            Heard::Stopping => dialogue.stop(),
-        };
-        turn.denials.into_iter().for_each(|denial| self.deny(denial));
-        let after = match turn.then {
-            Then::Listen => After::Listen,
-            Then::Close => After::Close,
-        };
-        Saying { lines: turn.lines, after }
     }
 }

@@ -23,6 +23,7 @@ mod homes;
 pub mod in_place;
 mod judge;
 mod ledger;
+mod listen;
 mod place;
 mod ports;
 mod prompt;

@@ -1,0 +1,89 @@
+//! Why a worktree could not be made, used, saved or removed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::SlotState;
+use crate::base::fs;
+use crate::git::error::GitError;
+use crate::git::repo::RefError;
+use crate::git::snapshot::SnapshotError;
+
+/// Why the pool did nothing. Nothing was removed.
+#[derive(Debug, thiserror::Error)]
+pub enum WorktreeError {
+    /// A slot name that could leave the pool.
+    #[error("`{}` is not a slot name (letters, digits, `.`, `_`, `-`)", crate::base::text::one_line(.0))]
+    BadName(String),
+    /// The pool directory leads elsewhere, through a symbolic link.
+    #[error("{} leads to {}; worktrees are made only inside the repository", dir.display(), real.display())]
+    Elsewhere {
+        /// The pool directory.
+        dir: PathBuf,
+        /// Where it leads.
+        real: PathBuf,
+    },
+    /// Something stands where the slot should be.
+    #[error("slot {name} is {state}")]
+    NotFree {
+        /// The slot.
+        name: String,
+        /// What it is.
+        state: SlotState,
+    },
+    /// The slot cannot be used as it is.
+    #[error("slot {name} cannot be used: it is {state}")]
+    Unusable {
+        /// The slot.
+        name: String,
+        /// What it is.
+        state: SlotState,
+    },
+    /// The branch exists already.
+    #[error("branch {0} exists already")]
+    BranchExists(String),
+    /// Too little room.
+    #[error("only {free_mib} MiB are free at {}, {needed_mib} MiB are needed", dir.display())]
+    NoSpace {
+        /// Where.
+        dir: PathBuf,
+        /// What is free.
+        free_mib: u64,
+        /// What is needed.
+        needed_mib: u64,
+    },
+    /// Another checkout takes too long.
+    #[error("another checkout on this disk has been going on for {} s", .0.as_secs())]
+    Busy(Duration),
+    /// The worktree changed after its work was saved.
+    #[error("slot {name} changed after it was saved: {what}")]
+    ChangedSince {
+        /// The slot.
+        name: String,
+        /// What changed.
+        what: String,
+    },
+    /// The slot is not clean after a reset, or never could be.
+    #[error("slot {name} cannot be made clean: {what}")]
+    NotClean {
+        /// The slot.
+        name: String,
+        /// What is left.
+        what: String,
+    },
+    /// A look at the tree failed.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// A reference was not moved.
+    #[error(transparent)]
+    Ref(#[from] RefError),
+    /// Git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+impl From<fs::FsError> for WorktreeError {
+    fn from(error: fs::FsError) -> Self {
+        Self::Git(error.into())
+    }
+}
