@@ -1,8 +1,9 @@
 use super::*;
-use crate::connector::stream_tests::{EXIT_0, comes_to, failed, lines, outcome, parse};
+use crate::connector::stream_tests::{EXIT_0, EXIT_1, brief, comes_to, failed, lines, outcome, parse};
 use serde_json::json;
 
 const OK: &str = include_str!("../../tests/data/transcripts/cline.ok.jsonl");
+const QUOTA: &str = include_str!("../../tests/data/transcripts/cline.error-429.jsonl");
 
 fn of(events: &[Value]) -> StreamOutcome {
     outcome("cline", &lines(events), &EXIT_0)
@@ -43,6 +44,15 @@ fn a_good_run() {
             "ends false completed Some(5) all done",
         ],
     );
+}
+
+#[test]
+fn a_used_up_quota_after_the_work() {
+    let (events, result) = parse("cline", QUOTA, "", &EXIT_1);
+    assert!(matches!(result.outcome, StreamOutcome::Quota { .. }), "{:?}", result.outcome);
+    let words: Vec<String> = events.iter().map(brief).collect();
+    assert!(words.contains(&"calls run_commands".to_owned()), "{words:?}");
+    assert_eq!(result.usage.map(|used| (used.input_tokens, used.output_tokens)), Some((1000, 50)));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::by_manifest::ManifestConnector;
 use super::command::CommandConnector;
 use super::manifest::{Manifest, ManifestError};
 
-const SHIPPED: [(&str, &str); 16] = [
+const SHIPPED: [(&str, &str); 17] = [
     ("command", include_str!("../../templates/connectors/command.yaml")),
     ("claude-code", include_str!("../../templates/connectors/claude-code.yaml")),
     ("codex", include_str!("../../templates/connectors/codex.yaml")),
@@ -23,6 +23,7 @@ const SHIPPED: [(&str, &str); 16] = [
     ("gemini-acp", include_str!("../../templates/connectors/gemini-acp.yaml")),
     ("qwen-acp", include_str!("../../templates/connectors/qwen-acp.yaml")),
     ("opencode-acp", include_str!("../../templates/connectors/opencode-acp.yaml")),
+    ("copilot-acp", include_str!("../../templates/connectors/copilot-acp.yaml")),
     ("aider", include_str!("../../templates/connectors/aider.yaml")),
     ("openclaw", include_str!("../../templates/connectors/openclaw.yaml")),
     ("nanobot", include_str!("../../templates/connectors/nanobot.yaml")),

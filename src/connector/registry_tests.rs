@@ -136,7 +136,7 @@ fn every_cli_is_started_headless_with_its_prompt_and_fence() {
             "copilot",
             "copilot --output-format json --allow-all-tools --no-auto-update --no-color --model m --own --resume=s <prompt",
         ),
-        ("cline", "cline --json -m m --own --id s <prompt"),
+        ("cline", "cline --json p -m m --own --id s <none"),
         ("pi", "pi --mode json -p --model m --own --session s <prompt"),
     ] {
         assert_eq!(line(name), expected);
@@ -174,7 +174,7 @@ fn an_agent_chooses_a_home_of_its_own_for_each_run() {
         assert_eq!((users.home, users.env_set), (None, vec![]), "the login stays where it is");
     }
     assert!(words(&with("cline", Some(Home::Run)).unwrap()).ends_with("--data-dir /run/home"));
-    assert_eq!(words(&with("cline", None).unwrap()), "cline --json");
+    assert_eq!(words(&with("cline", None).unwrap()), "cline --json p");
     assert_eq!(with("opencode", Some(Home::Run)), Err(ConnectorError::NoHome { connector: "opencode".into() }));
 }
 
@@ -197,7 +197,7 @@ fn what_nobody_has_tried_says_so() {
 #[test]
 fn a_cli_gets_the_same_whichever_way_it_is_talked_to() {
     let registry = Registry::shipped();
-    for name in ["gemini", "qwen", "opencode"] {
+    for name in ["gemini", "qwen", "opencode", "copilot"] {
         let plain = registry.get(name).unwrap().describe();
         let asking = registry.get(&format!("{name}-acp")).unwrap().describe();
         assert_eq!((&asking.login, &asking.files, &asking.home), (&plain.login, &plain.files, &plain.home), "{name}");

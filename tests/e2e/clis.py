@@ -95,12 +95,20 @@ def pi_models(url, _home):
     return {".pi/agent/models.json": json.dumps({"providers": {"fake": provider}})}
 
 
+def cline_providers(url, _home):
+    settings = {"provider": "openai-compatible", "apiKey": KEY, "model": "fake", "baseUrl": f"{url}/v1"}
+    provider = {"settings": settings, "updatedAt": "2026-01-01T00:00:00.000Z", "tokenSource": "manual"}
+    known = {"version": 1, "lastUsedProvider": "openai-compatible", "modes": {}, "providers": {"openai-compatible": provider}}
+    return {".cline/data/settings/providers.json": json.dumps(known)}
+
+
 # With its own ten attempts it would ask for four minutes.
 GEMINI_SETTINGS = json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}}, "general": {"maxAttempts": 3}})
 
-def asking(name, cli, **other):
-    """The same CLI, asking for leave over the Agent Client Protocol."""
-    return replace(cli, name=name, connector=name, place=cli.name, detected=False, own_home_argv=None, **other)
+def asking(cli):
+    """The same CLI, asking for leave over the Agent Client Protocol, where it tells what was used as well."""
+    name = f"{cli.name}-acp"
+    return replace(cli, name=name, connector=name, place=cli.name, detected=False, own_home_argv=None, reports_usage=True)
 
 
 CLIS = [
@@ -128,6 +136,7 @@ CLIS = [
     Cli("qwen", "qwen", "@qwen-code/qwen-code", model="fake", argv=["--auth-type", "openai"], env=openai, heeds_no_proxy=False),
     Cli("opencode", "opencode", "opencode-ai", model="fake/fake", env=opencode_env),
     Cli("copilot", "copilot", "@github/copilot", env=copilot_env, reports_usage=False, own_home_argv=lambda url: []),
+    Cli("cline", "cline", "cline", model="fake", files=cline_providers),
     Cli(
         "aider", "aider", "aider-chat",
         model="openai/fake", argv=["--edit-format", "diff"],
@@ -135,7 +144,7 @@ CLIS = [
         calls_tools=False, reports_usage=False, python=True,
     ),
 ]
-CLIS += [asking(f"{cli.name}-acp", cli) for cli in CLIS if cli.name in ("gemini", "qwen", "opencode")]
+CLIS += [asking(cli) for cli in CLIS if cli.name in ("gemini", "qwen", "opencode", "copilot")]
 
 
 class NotInstalled(Exception):

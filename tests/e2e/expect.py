@@ -22,7 +22,10 @@ RIGHT = {
 }
 # It asks again without end when its service answers with nothing.
 ENDLESS = {("opencode", "empty"), ("opencode-acp", "empty")}
+# It lays out the whole answer for a terminal before it prints a word of it, which takes it longer than a run may be silent.
+SLOW = {("aider", "flood"): {FINISHED, TIMED_OUT}}
 GOOD = ("ok", "own-home")
+NO_SANDBOX = "none"
 EXIT = {FINISHED: 0, QUOTA: 75, AUTH: 1, FAILED: 1, TIMED_OUT: 1}
 
 
@@ -31,6 +34,8 @@ def limits(cli, plan):
     kind = plan.removeprefix("late-")
     if (cli.name, kind) in ENDLESS or kind == "hang":
         return 2 if kind == "hang" else 1, 1
+    if (cli.name, kind) in SLOW:
+        return 3, 1
     # A CLI that asks a broken service again and again is silent for minutes before it gives up.
     return 5, 4
 
@@ -39,13 +44,20 @@ def check(scene, task, plan, result, report, usage):
     """Adds to `result.faults` whatever is not as it must be."""
     late, kind = plan.startswith("late-"), plan.removeprefix("late-")
     fault = result.faults.append
-    right = {TIMED_OUT} if (scene.cli.name, kind) in ENDLESS else RIGHT[kind]
+    right = {TIMED_OUT} if (scene.cli.name, kind) in ENDLESS else SLOW.get((scene.cli.name, kind), RIGHT[kind])
     if result.lifecycle not in right:
         fault(f"lifecycle {result.lifecycle}, expected {' or '.join(sorted(right))}")
     elif result.exit != EXIT[result.lifecycle]:
         fault(f"exit {result.exit}, expected {EXIT[result.lifecycle]}")
-    if (late or kind in (*GOOD, "flood")) and not scene.holds_work(task):
+    wrote = late or kind in GOOD or (kind == "flood" and (scene.cli.calls_tools or result.lifecycle == FINISHED))
+    if wrote and not scene.holds_work(task):
         fault("the file that the agent wrote is on no branch and no rescue")
+    if scene.command(["git", "show", f"main:{FILE}"]).returncode == 0:
+        fault("the change is on main before anybody accepted it")
+    if (scene.repo / FILE).exists():
+        fault("the agent wrote into the main checkout")
+    if (result.sandbox == NO_SANDBOX) != (scene.sandbox == NO_SANDBOX):
+        fault(f"sandbox {result.sandbox}")
     state = json.loads(scene.ai("task", "show", task, "--json"))
     if result.lifecycle == QUOTA and (state["status"] != "queued" or not state.get("not_before_ms") or state.get("attempts")):
         fault(f"after a quota the task must wait without a counted attempt: {state['status']}, attempts {state.get('attempts')}")

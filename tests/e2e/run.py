@@ -48,14 +48,14 @@ def jobs_of(there, plans):
     return list({(cli.name, plan): (cli, plan) for cli, plan in both if plan != OWN_HOME or cli.own_home_argv}.values())
 
 
-def one(ai, model, cli, plan):
+def one(ai, model, sandbox, cli, plan):
     result = scenes.Result(cli.name, plan)
     try:
         bins = clis.bin_dir(cli, PLACE / "cli")
         result.version = clis.version(cli, bins)
         case = f"{cli.name}-{plan}"
         url = model.url("ok" if plan == OWN_HOME else plan, case)
-        scene = scenes.Scene(str(ai), PLACE / "work" / case, cli, clis.search_path(bins), url)
+        scene = scenes.Scene(str(ai), PLACE / "work" / case, cli, clis.search_path(bins), url, sandbox)
         play(scene, plan, result)
     except (scenes.Failed, subprocess.TimeoutExpired) as error:
         result.faults.append(str(error))
@@ -72,7 +72,8 @@ def play(scene, plan, result):
         raise scenes.Failed(f"no report: {err[-1000:]}")
     result.lifecycle, result.outcome = report["verdict"]["lifecycle"], report["outcome"]
     result.summary = report.get("summary") or ""
-    result.agent_seconds = agent_seconds(report)
+    record = run_record(report)
+    result.agent_seconds, result.sandbox = agent_seconds(report), record["sandbox"]
     result.events, usage = scenes.events_of(report)
     left = scene.left_over(task)
     if left:
@@ -83,14 +84,19 @@ def play(scene, plan, result):
 
 def agent_seconds(report):
     """How long the agent's own step took."""
-    return json.loads((Path(report["dir"]) / "run.json").read_text())["process"]["duration_ms"] / 1000
+    return run_record(report)["process"]["duration_ms"] / 1000
+
+
+def run_record(report):
+    """What `ai` has written down about the run."""
+    return json.loads((Path(report["dir"]) / "run.json").read_text())
 
 
 def line(result):
     verdict = "FAULT" if result.faults else "ok"
     text = (
         f"{verdict:5} {result.cli:9} {result.version:9} {result.plan:14} exit {result.exit!s:4} {result.lifecycle:11} {result.outcome:22}"
-        f" {result.seconds:6.1f} s (agent {result.agent_seconds:.1f}) {result.peak_mib:5.1f} MiB  {result.summary[:90]}"
+        f" {result.seconds:6.1f} s (agent {result.agent_seconds:.1f}) {result.peak_mib:5.1f} MiB  {result.sandbox}  {result.summary[:90]}"
     )
     return "\n      ! ".join([text, *result.faults])
 
@@ -109,6 +115,7 @@ def main():
     parser.add_argument("--ai", default=ROOT / "target/debug/ai", type=Path, help="the program under test")
     parser.add_argument("--cli", action="append", help="only these CLIs")
     parser.add_argument("--plan", action="append", help="only these plans")
+    parser.add_argument("--sandbox", help="a word for AI_SANDBOX; without it `ai` takes the best that works here")
     parser.add_argument("--jobs", type=int, default=2, help="scenes at the same time")
     parser.add_argument("--skip-without-index", action="store_true", help="no failure where packages cannot be had")
     options = parser.parse_args()
@@ -127,7 +134,7 @@ def main():
     try:
         with ThreadPoolExecutor(options.jobs) as pool:
             jobs = jobs_of(there, options.plan or PLANS)
-            results = list(pool.map(lambda job: one(options.ai.resolve(), model, *job), jobs))
+            results = list(pool.map(lambda job: one(options.ai.resolve(), model, options.sandbox, *job), jobs))
     finally:
         model.stop()
     (PLACE / "results.json").write_text(json.dumps([vars(r) for r in results], indent=1))

@@ -41,6 +41,7 @@ class Result:
     seconds: float = 0
     agent_seconds: float = 0
     peak_mib: float = 0
+    sandbox: str = "?"
     events: dict = field(default_factory=dict)
     summary: str = ""
     faults: list = field(default_factory=list)
@@ -49,15 +50,15 @@ class Result:
 class Scene:
     """A fresh repository with one agent."""
 
-    def __init__(self, ai, base, cli, path, url):
-        self.ai_program, self.cli, self.base, self.url = ai, cli, Path(base), url
+    def __init__(self, ai, base, cli, path, url, sandbox=None):
+        self.ai_program, self.cli, self.base, self.url, self.sandbox = ai, cli, Path(base), url, sandbox
         shutil.rmtree(self.base, ignore_errors=True)
         self.home, self.repo = self.base / "home", self.base / "repo"
         self.home.mkdir(parents=True)
         self.repo.mkdir()
         self.env = {
             "PATH": path, "HOME": str(self.home), "LANG": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1",
-            **(CLOSED_DOOR if cli.heeds_no_proxy else {}), **cli.env(url, self.home),
+            **({"AI_SANDBOX": sandbox} if sandbox else {}), **(CLOSED_DOOR if cli.heeds_no_proxy else {}), **cli.env(url, self.home),
         }
         for name, text in cli.files(url, self.home).items():
             (self.home / name).parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 CONTENT = "hello from the plan\n"
 # In the order of preference: a tool that makes a file, then a patch, then a shell.
-WRITERS = ["Write", "write", "write_file", "create", "write_to_file", "create_file"]
+WRITERS = ["Write", "write", "write_file", "create", "write_to_file", "create_file", "editor"]
 PATCHERS = ["apply_patch"]
 SHELLS = ["exec_command", "shell", "shell_command", "local_shell", "bash", "Bash", "run_shell_command", "run_commands", "execute_command"]
 
@@ -75,7 +75,7 @@ def by_shell(tool, name, path):
 
 
 PATHS = ("file_path", "filePath", "path", "absolute_path", "filename")
-TEXTS = ("content", "file_text", "contents", "input", "patch", "patchText")
+TEXTS = ("content", "file_text", "contents", "input", "patch", "patchText", "new_text")
 
 
 def fill(schema, path="x", text="x"):

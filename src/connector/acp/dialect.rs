@@ -14,12 +14,21 @@ use crate::domain::agent_event::{AgentEvent, FailureClass, FileChangeKind, PlanS
 /// The protocol's own error for an agent that wants somebody to log in.
 const AUTH_REQUIRED: i64 = -32000;
 const NO_ANSWER: &str = "the model gave no answer, or none after its last tool call";
+/// The one agent that tells of its own failure as if the model said it, in one piece, and then of a good end of the turn.
+const TELLS_IN_WORDS: &str = "Copilot";
+/// How such a piece begins.
+const TOLD: [&str; 2] =
+    ["Error: Failed to get response from the AI model", "Error: Authentication failed with provider"];
 
 /// Understands an agent that speaks the protocol.
 #[derive(Default)]
 pub(in crate::connector) struct Acp {
     last: Last,
     version: Option<String>,
+    /// The agent tells of its failures in words.
+    tells_in_words: bool,
+    /// Such words, unless something came after them.
+    told: Option<String>,
     /// Pieces of a message or thought that is still being said.
     saying: String,
     thinking: String,
@@ -61,6 +70,9 @@ impl Acp {
         let mut events = if self.thinking.is_empty() { Vec::new() } else { self.said(seen) };
         gather(&mut self.saying, update);
         self.has_answered |= !self.saying.is_empty();
+        let piece = update.pointer("/content/text").and_then(Value::as_str).unwrap_or_default();
+        let is_told = self.tells_in_words && TOLD.iter().any(|start| piece.starts_with(start));
+        self.told = is_told.then(|| clip::text(piece, clip::SUMMARY));
         // One agent tells with an empty piece what the step has used.
         if let Some(usage) = update.pointer("/_meta/usage") {
             events.push(seen.used(tokens(usage)));
@@ -69,6 +81,7 @@ impl Acp {
     }
 
     fn tool_call(&mut self, update: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+        self.told = None;
         let is_new = self.calls.is_new(text_at(update, "toolCallId").unwrap_or_default());
         let (id, call) = self.calls.learn(update);
         let mut events = self.said(seen);
@@ -101,6 +114,7 @@ impl Acp {
         match id {
             INITIALIZE => {
                 self.version = owned_in(result, "/agentInfo/version");
+                self.tells_in_words = owned_in(result, "/agentInfo/name").as_deref() == Some(TELLS_IN_WORDS);
                 if result.get("protocolVersion").and_then(Value::as_u64) != Some(VERSION) {
                     let why = format!("the agent does not speak version {VERSION} of the protocol");
                     self.last = Last::Bad(Trouble::other(FailureClass::Agent, why));
@@ -121,6 +135,7 @@ impl Acp {
         let reason = owned_at(result, "stopReason").unwrap_or_default();
         let bad = |class, words: &str| Last::Bad(Trouble::other(class, words));
         self.last = match reason.as_str() {
+            "end_turn" if self.told.is_some() => Last::Bad(told(self.told.take().unwrap_or_default())),
             "end_turn" if !self.has_answered => bad(FailureClass::Provider, NO_ANSWER),
             "end_turn" => Last::Good,
             "max_tokens" => bad(FailureClass::Limit, "the model ran out of tokens for its answer"),
@@ -211,6 +226,12 @@ fn tokens(usage: &Value) -> Usage {
         cache_write: count_at(usage, "cachedWriteTokens"),
         cost_usd: None,
     }
+}
+
+/// The status of the service stands behind one of these marks.
+fn told(message: String) -> Trouble {
+    let status = ["Last error: ", "(HTTP "].iter().find_map(|mark| status_after(&message, mark));
+    Trouble::of_status(status, FailureClass::Provider, message)
 }
 
 /// Agents put the status of the service into the code, into the data, or at the beginning of their words.

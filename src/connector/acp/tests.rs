@@ -73,10 +73,11 @@ fn read(connector: &str, recording: &str, end: &ProcessEnd) -> (Vec<String>, Age
     (events, parser.finish(end))
 }
 
-const GOOD: [(&str, &str); 3] = [
+const GOOD: [(&str, &str); 4] = [
     ("gemini-acp", recorded!("gemini-acp.ok")),
     ("opencode-acp", recorded!("opencode-acp.ok")),
     ("qwen-acp", recorded!("qwen-acp.ok")),
+    ("copilot-acp", recorded!("copilot-acp.ok")),
 ];
 
 #[test]
@@ -110,7 +111,9 @@ fn a_recorded_good_run_comes_to_its_events() {
     for (connector, recording) in GOOD {
         let (events, result) = read(connector, recording, &EXIT_0);
         assert_eq!((result.outcome, result.bad_lines), (StreamOutcome::Completed, 0), "{connector}");
-        assert!(events.contains(&"adds /w/hello.txt".to_owned()), "{connector}: {events:?}");
+        // One tells paths as seen from the worktree.
+        let adds = |event: &String| event == "adds /w/hello.txt" || event == "adds hello.txt";
+        assert!(events.iter().any(adds), "{connector}: {events:?}");
         assert_eq!(result.final_text.as_deref(), Some("All done."));
         let (_, ended_late) = read(connector, recording, &ProcessEnd::Dismissed);
         assert_eq!(ended_late.outcome, StreamOutcome::Completed, "{connector}");
@@ -123,12 +126,35 @@ fn a_refused_key_is_told_in_three_ways() {
         ("gemini-acp", recorded!("gemini-acp.error-401")),
         ("opencode-acp", recorded!("opencode-acp.error-401")),
         ("qwen-acp", recorded!("qwen-acp.error-401")),
+        ("copilot-acp", recorded!("copilot-acp.error-401")),
     ];
     for (connector, recording) in recordings {
         assert_eq!(replay(recording, &mut yes()), Then::Close, "{connector}");
         let (_, result) = read(connector, recording, &EXIT_0);
         assert!(matches!(result.outcome, StreamOutcome::Auth { .. }), "{connector}: {:?}", result.outcome);
     }
+}
+
+#[test]
+fn a_failure_told_in_words_is_taken_from_the_agent_that_does_so_and_from_its_last_piece() {
+    let run = |agent: &str, pieces: &[&str]| {
+        let update = |text: &&str| {
+            let content = json!({"type": "text", "text": text});
+            let update = json!({"sessionUpdate": "agent_message_chunk", "content": content});
+            format!("< {}\n", json!({"method": "session/update", "params": {"update": update}}))
+        };
+        let hello = json!({"id": 1, "result": {"protocolVersion": 1, "agentInfo": {"name": agent}}});
+        let said: String = pieces.iter().map(update).collect();
+        let recording = format!("< {hello}\n{said}< {}", json!({"id": 4, "result": {"stopReason": "end_turn"}}));
+        read("copilot-acp", &recording, &EXIT_0).1.outcome
+    };
+    let told = "Error: Failed to get response from the AI model; retried 5 times Last error: 429 too many";
+    assert!(matches!(run("Copilot", &[told]), StreamOutcome::Quota { .. }));
+    let broken = "Error: Failed to get response from the AI model; Last error: Failed to parse";
+    assert!(matches!(run("Copilot", &[broken]), StreamOutcome::Failed { class: FailureClass::Provider, .. }));
+    assert_eq!(run("Copilot", &[told, "It works now."]), StreamOutcome::Completed);
+    assert_eq!(run("Copilot", &["Done. ", "Error: 429 was the bug."]), StreamOutcome::Completed);
+    assert_eq!(run("other", &[told]), StreamOutcome::Completed);
 }
 
 #[test]
