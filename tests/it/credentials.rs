@@ -178,14 +178,8 @@ fn a_connector_names_its_credential_and_no_form_of_it_is_kept() {
     scene.ai_ok(&["export", scene.base().join("export.jsonl").to_str().unwrap()]);
     let forms = [VAULT_SECRET, url, lower, base64, json, TOKEN];
     assert_eq!(holding_any(&scene.root().join(".git/ai"), &forms), [""; 0]);
-    let told = [
-        &["log"][..],
-        &["log", "--json"],
-        &["review", &id],
-        &["evidence", "list", &id],
-        &["why", &id],
-        &["agent", "show", "keyed"],
-    ];
+    let told =
+        [&["log"][..], &["log", "--json"], &["evidence", "list", &id], &["why", &id], &["agent", "show", "keyed"]];
     for args in told {
         let outcome = scene.ai(args);
         assert!(forms.iter().all(|form| !outcome.to_string().contains(form)), "{args:?}: {outcome}");

@@ -24,6 +24,7 @@ use crate::git::worktree::Slot;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::{process_end, runtime};
 use crate::ops::run::fence::{self, Ground};
+use crate::ops::run::gate::Parked;
 use crate::ops::run::held::{self, Held};
 use crate::ops::run::in_place;
 use crate::ops::run::ledger::{Ledger, Stage};
@@ -83,24 +84,6 @@ pub struct AgentEnd {
     /// Names of the tools that it has used without asking, each once.
     #[serde(default)]
     pub tools: Vec<String>,
-}
-
-/// A question of an agent that waits for a person's yes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Parked {
-    /// The decision.
-    pub decision: String,
-    /// What it wants to do, in words.
-    pub what: String,
-    /// Why a person has to say so.
-    pub reason: String,
-}
-
-impl Parked {
-    /// What the task waits for.
-    pub fn waits(&self) -> String {
-        format!("waits for your yes to {}: {} ({})", self.decision, self.what, self.reason)
-    }
 }
 
 /// What the agent's step is given.

@@ -5,6 +5,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::text::one_line;
 use crate::connector::dialogue::{AskedCall, Gate, Ruling};
 use crate::domain::action::Action;
@@ -14,7 +16,6 @@ use crate::ops::ask::{self, Question};
 use crate::ops::cx::commit;
 use crate::ops::lease;
 use crate::ops::refusal::OpError;
-use crate::ops::run::agent::Parked;
 use crate::ops::run::drive::Live;
 use crate::ops::run::judge::blacken;
 use crate::ops::run::trespass::plain;
@@ -22,6 +23,24 @@ use crate::store::sqlite::SqliteStore;
 
 /// The rule that stands in the record of a denied path outside of the worktree.
 const OUTSIDE: &str = "built-in.inside-worktree";
+
+/// A question of an agent that waits for a person's yes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// The decision.
+    pub decision: String,
+    /// What it wants to do, in words.
+    pub what: String,
+    /// Why a person has to say so.
+    pub reason: String,
+}
+
+impl Parked {
+    /// What the task waits for.
+    pub fn waits(&self) -> String {
+        format!("waits for your yes to {}: {} ({})", self.decision, self.what, self.reason)
+    }
+}
 
 /// Asks the policy of one run.
 pub(super) struct PolicyGate<'a, 'l> {
