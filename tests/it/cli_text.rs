@@ -187,7 +187,7 @@ fn the_same_for_programs() {
     snapshot!(scene.ai(&["status", "--json"]), @r#"
     exit: 0
     ----- stdout -----
-    {"tasks":{"claimed":1},"leases":[{"subject":"[TASK]","holder":"human:ann","epoch":1,"expires_ms":[MS],"live":true,"title":"Fix the parser","status":"claimed"}],"reviews":[]}
+    {"tasks":{"claimed":1},"leases":[{"subject":"[TASK]","holder":"human:ann","epoch":1,"expires_ms":[MS],"live":true,"title":"Fix the parser","status":"claimed"}],"reviews":[],"agents":[]}
     ----- stderr -----
     "#);
     snapshot!(scene.ai(&["why", &id, "--json"]), @r#"

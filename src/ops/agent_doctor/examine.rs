@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::base::text::one_line;
+use crate::base::text::{counted, one_line};
 use crate::connector::api::Connector;
 use crate::connector::registry::Registry;
 use crate::domain::agent::{Agent, Name};
@@ -156,8 +156,11 @@ impl<'a> Ward<'a> {
         let limits = agent.limits;
         let load = self.load.get(agent.name.as_str()).copied().unwrap_or(0);
         let text = format!(
-            "at work on {load} of {} runs; {} min a run, {} min silent, {} attempts at a task",
-            limits.parallel, limits.minutes, limits.silence_minutes, limits.attempts
+            "at work on {load} of {}; {} min a run, {} min silent, {} at a task",
+            counted(limits.parallel, "run"),
+            limits.minutes,
+            limits.silence_minutes,
+            counted(limits.attempts, "attempt")
         );
         match self.spent.get(agent.name.as_str()) {
             Some((why, until)) => {

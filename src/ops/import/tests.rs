@@ -202,7 +202,7 @@ fn a_line_that_is_wrong_is_named_and_nothing_is_imported() {
         (with(2, &format!("{first}{BODY}{forged}")), "line 3: record 2 was changed"),
         (with(3, lines[4]), "line 4: the log has a gap: record 3"),
         (lines[..=3].join("\n") + "\n", "line 5: the export ends after 3 of"),
-        (lines[..last].join("\n") + "\n", "the export ends after 0 of 1 leases"),
+        (lines[..last].join("\n") + "\n", "the export ends after 0 of 1 lease"),
         (text[..text.len() - 1].to_owned(), "it is cut off"),
         (text[..text.len() / 2].to_owned(), "it is cut off"),
         (text.clone() + "{}\n", "there are more lines"),
