@@ -3,10 +3,6 @@
 //! Modules are layers and look one way only, checked by `tests/tidy.rs`:
 //! `base ← domain ← policy ← store, git, process, config ← connector, router, checks, notify ← ops ← cli`.
 
-#![allow(
-    dead_code,
-    reason = "lower layers carry parts whose commands come later: resume, removal of slots, other merge modes"
-)]
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests set up real files, processes and repositories"))]
 
 mod base;

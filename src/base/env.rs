@@ -14,7 +14,8 @@ pub const AI_RUN: &str = "AI_RUN";
 /// What keeps agents and checks in on this machine; outranks the configuration, and `--no-sandbox` outranks it.
 pub const AI_SANDBOX: &str = "AI_SANDBOX";
 
-/// Every variable that `ai` reads, with what it does, for the reference.
+/// Every variable that `ai` reads, with what it does, for the reference, which a test writes.
+#[cfg(test)]
 pub const ALL: [(&str, &str); 12] = [
     (AI_LEASE, "The lease token for this command; outranks the one kept in the worktree's git directory."),
     (AI_ACTOR, "The name under which this command acts, as `--as` does."),
@@ -53,7 +54,8 @@ pub fn current_dir() -> std::io::Result<PathBuf> {
     std::env::current_dir()
 }
 
-/// The path of this very binary, to start it again as a guard or a hook.
+/// The path of this very binary, beside which tests find the others.
+#[cfg(test)]
 pub fn current_exe() -> std::io::Result<PathBuf> {
     std::env::current_exe()
 }

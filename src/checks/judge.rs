@@ -3,7 +3,6 @@
 //! The machine is never blamed on the work, and no doubt ever ends as a pass. Where counts and exit code contradict each other, the
 //! worse one wins and the reason is noted.
 
-use crate::domain::agent::Name;
 use crate::domain::check::{CheckParser, CheckResult, CheckSpec, CheckStatus, FailedTest};
 use crate::domain::process_end::ProcessEnd;
 
@@ -49,20 +48,6 @@ pub fn judge(spec: &CheckSpec, run: &CheckRun<'_>) -> CheckResult {
         counts: parsed.counts,
         failures,
         log_sha256: Some(run.log_sha256.clone()),
-    }
-}
-
-/// The result of a check that did not run.
-pub fn not_run(name: Name) -> CheckResult {
-    CheckResult {
-        name,
-        status: CheckStatus::NotRun,
-        note: None,
-        exit: None,
-        duration_ms: 0,
-        counts: None,
-        failures: Vec::new(),
-        log_sha256: None,
     }
 }
 

@@ -48,11 +48,6 @@ impl Ui {
         self.format == Format::Json
     }
 
-    /// True where progress may be shown: a person looks at a terminal.
-    pub fn is_live(&self) -> bool {
-        self.talk == Talk::Normal && self.format == Format::Text && self.err.is_terminal()
-    }
-
     /// Writes data. Returns false when nobody reads any more.
     pub fn print(&mut self, text: &str) -> bool {
         if !self.gone && self.out.write_all(text.as_bytes()).is_err() {

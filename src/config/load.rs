@@ -57,6 +57,7 @@ pub fn load(root: &Path, trees: &Trees) -> Result<Config, ConfigError> {
 }
 
 /// Reads a configuration from bytes; `file` is its name in messages.
+#[cfg(test)]
 pub fn parse(bytes: &[u8], file: &str) -> Result<Config, Problems> {
     config_of(yaml::parse(bytes), file)
 }

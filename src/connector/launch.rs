@@ -57,8 +57,6 @@ pub struct LaunchRequest<'a> {
 pub enum Session<'a> {
     /// A new one; its id is the CLI's choice.
     New,
-    /// A new one with this id, where the CLI lets us choose. For claude a UUID.
-    Named(&'a str),
     /// Continues this one.
     Resume(&'a str),
 }
@@ -196,7 +194,7 @@ pub(super) fn chosen_model<'a>(request: &LaunchRequest<'a>) -> Option<&'a str> {
 fn session_id<'a>(request: &LaunchRequest<'a>) -> Option<&'a str> {
     match request.session {
         Session::New => None,
-        Session::Named(id) | Session::Resume(id) => Some(id),
+        Session::Resume(id) => Some(id),
     }
 }
 

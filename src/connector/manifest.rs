@@ -42,9 +42,6 @@ pub struct Manifest {
     /// Added where a model is chosen; contains `{model}`.
     #[serde(default)]
     pub model_args: Vec<String>,
-    /// Added where a new session is given an id; contains `{session}`.
-    #[serde(default)]
-    pub session_args: Vec<String>,
     /// Added to continue a session; contains `{session}`.
     #[serde(default)]
     pub resume_args: Vec<String>,

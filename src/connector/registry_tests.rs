@@ -60,10 +60,9 @@ fn claude_gets_its_prompt_on_stdin_and_no_telemetry() {
 }
 
 #[test]
-fn claude_sessions_are_named_and_resumed() {
+fn claude_sessions_are_resumed() {
     let claude = agent("claude-code", &[]);
     let line = |session| words(&launch("claude-code", &request(&claude, "p", session)).unwrap());
-    assert!(line(Session::Named("u-u")).ends_with("--session-id u-u"));
     assert!(line(Session::Resume("u-u")).ends_with("--resume u-u"));
     let flag = launch("claude-code", &request(&claude, "p", Session::Resume("--dangerously-skip-permissions")));
     assert!(matches!(flag, Err(ConnectorError::NotAWord { what: "session id", .. })));
@@ -75,8 +74,6 @@ fn a_command_runs_as_the_agent_wrote_it() {
     let plan = launch("command", &request(&own, "p", Session::New)).unwrap();
     assert_eq!(words(&plan), "./go.sh --file=/run/prompt.md /tree /run {other} {a,b}");
     assert_eq!(plan.stdin, StdinSource::File("/run/prompt.md".into()));
-    let named = launch("command", &request(&own, "p", Session::Named("s"))).unwrap();
-    assert_eq!(words(&named), words(&plan));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::agent::{BadField, Name, check_env_names};
+use super::agent::Name;
 use super::process_end::ProcessEnd;
 
 /// One verification command of a project.
@@ -130,31 +130,6 @@ impl CheckSpec {
         let (timeout_minutes, required) = (default_timeout(), default_required());
         Self { name, command, timeout_minutes, parser: CheckParser::Auto, env_pass: Vec::new(), required }
     }
-
-    /// Checks what types alone cannot.
-    pub fn validate(&self) -> Result<(), BadField> {
-        let bad = |field: &str, why: &str| Err(BadField { field: field.into(), why: why.into() });
-        let (empty, nul) = match &self.command {
-            CheckCommand::Shell(line) => (line.trim().is_empty(), line.contains('\0')),
-            CheckCommand::Argv(argv) => {
-                (argv.first().is_none_or(String::is_empty), argv.iter().any(|a| a.contains('\0')))
-            }
-        };
-        if empty || nul {
-            return bad("command", if empty { "is empty" } else { "contains a NUL byte" });
-        }
-        if self.timeout_minutes == 0 || self.timeout_minutes > 24 * 60 {
-            return bad("timeout_minutes", "is not between 1 and 1440");
-        }
-        match &self.parser {
-            CheckParser::Junit { path }
-                if path.is_empty() || path.starts_with('/') || path.split('/').any(|p| p == "..") =>
-            {
-                bad("parser.junit", "must be a glob below the root of the tree")
-            }
-            _ => check_env_names("env_pass", &self.env_pass),
-        }
-    }
 }
 
 /// What came of one check.
@@ -268,13 +243,6 @@ mod tests {
                 serde_yaml::from_str::<CheckSpec>(&format!("name: a\ncommand: x\n{line}\n")).unwrap_err().to_string();
             assert!(error.contains(words), "{line}: {error}");
         }
-        let spec = |command| CheckSpec::new(Name::new("a").unwrap(), command);
-        assert!(spec(CheckCommand::Argv(vec![])).validate().is_err());
-        assert!(spec(CheckCommand::Shell(" ".into())).validate().is_err());
-        let mut good = spec(CheckCommand::Shell("x".into()));
-        assert!(good.validate().is_ok());
-        good.parser = CheckParser::Junit { path: "a/../../x.xml".into() };
-        assert_eq!(good.validate().unwrap_err().field, "parser.junit");
     }
 
     #[test]

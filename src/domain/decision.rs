@@ -25,6 +25,7 @@ pub enum Effect {
 
 impl Effect {
     /// All effects from weak to strict.
+    #[cfg(test)]
     pub const ALL: [Self; 4] = [Self::Allow, Self::Warn, Self::RequireApproval, Self::Deny];
 
     /// The word used in files and records.

@@ -56,11 +56,6 @@ impl Lease {
         self.liveness(now) != Liveness::Lapsed
     }
 
-    /// The lease as renewed at `now`.
-    pub fn renewed(&self, now: &Now) -> Lease {
-        self.renewed_for(now, self.ttl_ms)
-    }
-
     /// The lease as renewed at `now` for `ttl_ms`.
     pub fn renewed_for(&self, now: &Now, ttl_ms: i64) -> Lease {
         Lease {

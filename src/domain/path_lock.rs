@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::path_pattern::{CaseMode, Exclusion, PathPattern, overlap, overlap_except};
+use super::path_pattern::{CaseMode, Exclusion, PathPattern, overlap_except};
 
 /// Whether a lock tolerates others over the same paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -28,11 +28,6 @@ impl LockMode {
         }
     }
 
-    /// The mode of this stable name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [LockMode::Exclusive, LockMode::Shared].into_iter().find(|mode| mode.as_str() == name)
-    }
-
     /// Whether two locks in these modes exclude each other where they meet.
     pub fn excludes(self, other: LockMode) -> bool {
         self == LockMode::Exclusive || other == LockMode::Exclusive
@@ -43,22 +38,6 @@ impl fmt::Display for LockMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-/// A path over which the two locks conflict, in canonical spelling; nothing if they can stand side by side.
-pub fn conflict(a: &PathPattern, a_mode: LockMode, b: &PathPattern, b_mode: LockMode) -> Option<String> {
-    if a_mode.excludes(b_mode) { overlap(a, b) } else { None }
-}
-
-/// Like [`conflict`], but harmless paths do not count.
-pub fn conflict_outside(
-    a: &PathPattern,
-    a_mode: LockMode,
-    b: &PathPattern,
-    b_mode: LockMode,
-    harmless: &HarmlessSet,
-) -> Option<String> {
-    if a_mode.excludes(b_mode) { overlap_outside(a, b, harmless) } else { None }
 }
 
 /// A shortest path that matches both patterns and is not harmless.
@@ -83,13 +62,6 @@ impl HarmlessSet {
     /// Whether `path`, as Git names it, is harmless.
     pub fn is_harmless(&self, path: &[u8]) -> bool {
         self.paths.is_match(path)
-    }
-
-    /// Whether nothing but harmless paths matches `pattern`, so that locks on it never conflict.
-    ///
-    /// Worth asking once of a requested pattern, before it is compared with each lock that is held.
-    pub fn covers(&self, pattern: &PathPattern) -> bool {
-        overlap_outside(pattern, pattern, self).is_none()
     }
 
     fn names(&self, pattern: &PathPattern) -> bool {
@@ -126,16 +98,13 @@ mod tests {
 
     #[test]
     fn only_two_shared_locks_stand_side_by_side() {
-        let (a, b, c) = (pattern("src"), pattern("src/**/*.rs"), pattern("docs"));
         for (one, other, conflicts) in [
             (Exclusive, Exclusive, true),
             (Exclusive, Shared, true),
             (Shared, Exclusive, true),
             (Shared, Shared, false),
         ] {
-            assert_eq!(conflict(&a, one, &b, other).is_some(), conflicts, "{one} {other}");
-            assert_eq!(conflict(&a, one, &c, other), None);
-            assert_eq!(conflict_outside(&a, one, &b, other, &harmless(&["*.md"])).is_some(), conflicts);
+            assert_eq!(one.excludes(other), conflicts, "{one} {other}");
         }
     }
 
@@ -143,9 +112,8 @@ mod tests {
     fn names_of_modes_are_stable() {
         for (mode, name) in [(Exclusive, "exclusive"), (Shared, "shared")] {
             assert_eq!(serde_json::to_value(mode).unwrap(), name);
-            assert_eq!(LockMode::from_name(name), Some(mode));
+            assert_eq!(mode.as_str(), name);
         }
-        assert_eq!(LockMode::from_name("Shared"), None);
     }
 
     #[test]
@@ -170,17 +138,6 @@ mod tests {
         assert_eq!(outside("src", "**/*.lock", &set), None);
         assert_eq!(outside("src", "src/x", &set).as_deref(), Some("src/x"));
         assert_eq!(outside("src", "src/x", &[]).as_deref(), Some("src/x"));
-    }
-
-    #[test]
-    fn wholly_harmless_patterns_are_known_beforehand() {
-        let set = harmless(&["**/*.lock", "docs/**", "CHANGELOG.md"]);
-        for source in ["Cargo.lock", "**/[Cc]argo.lock", "docs/*.md", "CHANGELOG.md", "{docs/a,x.lock}"] {
-            assert!(set.covers(&pattern(source)), "{source}");
-        }
-        for source in ["**", "docs", "*.loc?", "src/[C]HANGELOG.md", "{docs/a,x.rs}"] {
-            assert!(!set.covers(&pattern(source)), "{source}");
-        }
     }
 
     #[test]

@@ -114,19 +114,6 @@ pub enum RoutedBy {
     Score,
 }
 
-impl RoutedBy {
-    /// The stable word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RoutedBy::Override => "override",
-            RoutedBy::Task => "task",
-            RoutedBy::Default => "default",
-            RoutedBy::Fallback => "fallback",
-            RoutedBy::Score => "score",
-        }
-    }
-}
-
 /// A process, told from a later one with the same number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ProcessRef {

@@ -16,16 +16,6 @@ pub enum Isolation {
     None,
 }
 
-impl Isolation {
-    /// The stable word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Isolation::Worktree => "worktree",
-            Isolation::None => "none",
-        }
-    }
-}
-
 /// The layer that is wished for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -45,23 +45,6 @@ pub fn message(subject: &str, body: &str, trailers: &Trailers) -> String {
     out
 }
 
-/// Reads the trailers of a message, from its last paragraph only; the subject is never one.
-pub fn read(message: &str) -> Trailers {
-    let mut found = Trailers::default();
-    let Some((_, block)) = message.trim_end().rsplit_once("\n\n") else { return found };
-    for line in block.lines() {
-        let Some((key, value)) = line.split_once(": ") else { continue };
-        let slot = match key {
-            TASK => &mut found.task,
-            RUN => &mut found.run,
-            AGENT => &mut found.agent,
-            _ => continue,
-        };
-        *slot = Some(value.trim().to_owned());
-    }
-    found
-}
-
 /// One line of at most [`MAX_SUBJECT`] characters without control, bidi and zero-width characters.
 pub fn sanitized_subject(subject: &str) -> String {
     let line = one_word_line(subject).unwrap_or_else(|| "(no subject)".to_owned());
@@ -120,6 +103,23 @@ mod tests {
             run: Some("t-7k3fq2mx.3".to_owned()),
             agent: Some("codex".to_owned()),
         }
+    }
+
+    /// Reads the trailers of a message, from its last paragraph only; the subject is never one.
+    fn read(message: &str) -> Trailers {
+        let mut found = Trailers::default();
+        let Some((_, block)) = message.trim_end().rsplit_once("\n\n") else { return found };
+        for line in block.lines() {
+            let Some((key, value)) = line.split_once(": ") else { continue };
+            let slot = match key {
+                TASK => &mut found.task,
+                RUN => &mut found.run,
+                AGENT => &mut found.agent,
+                _ => continue,
+            };
+            *slot = Some(value.trim().to_owned());
+        }
+        found
     }
 
     #[test]

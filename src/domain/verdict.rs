@@ -182,11 +182,13 @@ impl Cell {
 
 impl Outcome {
     /// True where the work may be accepted without a recorded override.
+    #[cfg(test)]
     pub const fn may_finish(self) -> bool {
         matches!(self, Self::ReadyForReview)
     }
 
     /// True where the run uses up one of the task's attempts when the task goes back to the queue.
+    #[cfg(test)]
     pub const fn counts_attempt(self) -> bool {
         matches!(
             self,

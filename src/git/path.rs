@@ -19,11 +19,6 @@ impl TreePath {
         &self.0
     }
 
-    /// The path as text, where it is UTF-8.
-    pub fn to_str(&self) -> Option<&str> {
-        std::str::from_utf8(&self.0).ok()
-    }
-
     /// Where the path stands beneath `root`.
     pub fn beneath(&self, root: &Path) -> PathBuf {
         root.join(OsStr::from_bytes(&self.0))

@@ -9,12 +9,13 @@ use super::cmd::Git;
 use super::discover::discover;
 use super::oid::Oid;
 use super::repo::{Identity, Repo};
-use super::shadow::{Ignored, Shadow};
+use super::shadow::Shadow;
 use super::snapshot::{Limits, Snapshot};
 use super::worktree::{Cleared, Fresh, Known, Pool, PoolLimits, RescueAs, Rescued, Slot, Start, WorktreeError};
 
 pub(crate) struct TestRepo {
-    pub(crate) temp: tempfile::TempDir,
+    /// Removed with this.
+    _temp: tempfile::TempDir,
     pub(crate) root: PathBuf,
 }
 
@@ -38,7 +39,7 @@ impl TestRepo {
         std::fs::create_dir(base.join("home")).unwrap();
         // A path that no quoting mistake survives.
         let root = base.join("a repo 'ü'");
-        let repo = Self { temp, root: root.clone() };
+        let repo = Self { _temp: temp, root: root.clone() };
         std::fs::create_dir(&root).unwrap();
         repo.git_in(&root, &[&["init", "-q", "-b", "main"], args].concat());
         repo
@@ -173,7 +174,7 @@ impl Run {
     pub(crate) fn reuse(&self, cleared: Cleared, branch: &str) -> Result<Slot, WorktreeError> {
         let shadow = shadow(&self.repo, branch);
         let start = Start::Commit(self.repo.resolve_commit("main").unwrap());
-        let fresh = Fresh { branch, start: &start, shadow: &shadow, ignored: Ignored::Keep };
+        let fresh = Fresh { branch, start: &start, shadow: &shadow };
         self.pool().reuse(cleared, &fresh)
     }
 }

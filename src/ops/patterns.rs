@@ -13,7 +13,10 @@ use crate::store::Tx;
 
 /// The patterns that one written pattern stands for: itself, or those of its `@module`.
 pub fn expand(rules: &Rules, written: &str) -> Result<Vec<PathPattern>, OpError> {
-    path_pattern::expand(written, &rules.modules, rules.case).map_err(|e| Refusal::Invalid(e.to_string()).into())
+    path_pattern::expand(written, &rules.modules, rules.case).map_err(|e| {
+        let hint = e.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+        Refusal::Invalid(format!("{e}{hint}")).into()
+    })
 }
 
 /// The locks that a claim of these requests holds.
@@ -59,7 +62,7 @@ pub struct Conflict {
 pub fn exclude_each_other(cx: &Cx, some: &[HeldLock], others: &[HeldLock]) -> Result<bool, OpError> {
     for a in some {
         let pattern = parse(cx, &a.pattern)?;
-        for b in others.iter().filter(|b| a.mode == LockMode::Exclusive || b.mode == LockMode::Exclusive) {
+        for b in others.iter().filter(|b| a.mode.excludes(b.mode)) {
             if path_lock::overlap_outside(&pattern, &parse(cx, &b.pattern)?, &cx.rules.harmless).is_some() {
                 return Ok(true);
             }

@@ -2,7 +2,6 @@
 
 use crate::domain::decision::DecisionRecord;
 use crate::domain::evidence::{Evidence, EvidenceKind};
-use crate::domain::ids::RunId;
 use crate::domain::run::Run;
 use crate::domain::sandbox::Used;
 use crate::domain::task::{Task, TaskState};
@@ -110,11 +109,6 @@ impl Review {
 
     fn statement(&self) -> Option<&Evidence> {
         self.evidence.iter().rfind(|piece| piece.kind == EvidenceKind::Statement)
-    }
-
-    /// The run's id.
-    pub fn run_id(&self) -> &RunId {
-        &self.run.id
     }
 }
 

@@ -70,7 +70,6 @@ fn asked(cx: &Cx, field: &Field<'_>, task: &Task, runs: &[Run], wish: Wish<'_>) 
         (Wish::Open, None, None, None) => Pin::Nobody,
     };
     Ask {
-        kind: task.kind.clone(),
         labels: task.labels.iter().filter(plain).cloned().collect(),
         needs,
         on,

@@ -1,6 +1,5 @@
 //! Tests of the policy function: strictest wins, order does not matter, nothing unreadable lets anything through.
 
-use super::super::explain::{Miss, explain};
 use super::super::facts::PathCase;
 use super::super::load::FILE;
 use super::super::show::show;
@@ -141,13 +140,6 @@ fn kinds_and_names_of_tools_narrow_a_rule() {
     assert_eq!(effect(&call(Some(ToolKind::Read), "rm -rf /")), Effect::Allow);
     assert_eq!(effect(&call(Some(ToolKind::Execute), "ls")), Effect::Allow);
     assert_eq!(effect(&call(None, "rm -rf /")), Effect::Allow, "what is no tool has no kind");
-    let resource = call(Some(ToolKind::Read), "rm x");
-    let (actor, facts) = (actor("agent:a"), Facts::default());
-    let request = Request { action: Action::ToolCall, actor: &actor, resource: &resource, facts: &facts };
-    assert_eq!(explain(&policy, &request, &overlap).considered[3].missed, Some(Miss::Kinds));
-    let resource = call(Some(ToolKind::Execute), "ls");
-    let request = Request { resource: &resource, ..request };
-    assert_eq!(explain(&policy, &request, &overlap).considered[3].missed, Some(Miss::Tools));
     assert_eq!(show(&policy).rules.iter().find(|rule| rule.id == "r").unwrap().kinds.len(), 2);
 }
 
@@ -214,28 +206,6 @@ fn limits_speak_through_the_same_function() {
     );
     assert_eq!((decision.effect, decision.rule.as_str()), (Effect::Deny, "limit.max_attempts"));
     assert_eq!(decision.facts_digest, facts.digest());
-}
-
-#[test]
-fn an_explanation_accounts_for_every_rule() {
-    let policy = rules("allow", &[DENY_CI, "id: bugs, on: [edit], types: [bug], effect: warn, reason: x"]);
-    let (actor, resource, facts) = (actor("agent:a"), on_paths(&["ci/x"]), Facts::default());
-    let request = Request { action: Action::Edit, actor: &actor, resource: &resource, facts: &facts };
-    let told = explain(&policy, &request, &overlap);
-    let seen: Vec<(&str, Option<Miss>)> = told.considered.iter().map(|c| (c.rule.as_str(), c.missed)).collect();
-    assert_eq!(
-        seen,
-        [
-            ("built-in.protect-ai", Some(Miss::Paths)),
-            ("built-in.humans-trust", Some(Miss::Action)),
-            ("built-in.humans-override", Some(Miss::Action)),
-            ("ci", None),
-            ("bugs", Some(Miss::Type)),
-        ]
-    );
-    assert_eq!(told.why, "`ci` (project) is the only answer: deny");
-    assert_eq!(told.decision, decide(&policy, &request, &overlap));
-    assert_eq!(told.considered[3].line, 4);
 }
 
 #[test]

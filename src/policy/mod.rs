@@ -9,7 +9,6 @@
 mod builtin;
 mod engine;
 mod examples;
-mod explain;
 mod facts;
 mod globs;
 mod limits;

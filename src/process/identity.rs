@@ -41,11 +41,6 @@ impl ProcessIdentity {
         Some(Self::from_stat(&stat))
     }
 
-    /// True if this very process still runs, as far as can be seen from here; see [`Self::liveness`].
-    pub fn is_alive(&self) -> bool {
-        self.liveness() == Liveness::Alive
-    }
-
     /// Whether this very process still runs. Take [`Liveness::Unknown`] as alive where a mistake would run something twice.
     pub fn liveness(&self) -> Liveness {
         if boot_of(&self.boot_id) != boot_of(&clock::boot_epoch()) {
@@ -94,7 +89,7 @@ mod tests {
     fn this_process_is_alive_and_survives_serialisation() {
         let me = ProcessIdentity::current().unwrap();
         let text = serde_json::to_string(&me).unwrap();
-        assert!(serde_json::from_str::<ProcessIdentity>(&text).unwrap().is_alive());
+        assert_eq!(serde_json::from_str::<ProcessIdentity>(&text).unwrap().liveness(), Liveness::Alive);
     }
 
     #[test]
@@ -113,14 +108,14 @@ mod tests {
         let mut command = std::process::Command::new("sh");
         let mut child = command.args(["-c", "read x"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
         let identity = ProcessIdentity::of(i32::try_from(child.id()).unwrap()).unwrap();
-        assert!(identity.is_alive());
+        assert_eq!(identity.liveness(), Liveness::Alive);
         drop(child.stdin.take());
         // Not reaped yet: it becomes a zombie, and stays one until `wait`.
         while procfs::stat(identity.pid).unwrap().is_running() {
             std::thread::yield_now();
         }
-        assert!(!identity.is_alive());
+        assert_eq!(identity.liveness(), Liveness::Dead);
         child.wait().unwrap();
-        assert!(!identity.is_alive());
+        assert_eq!(identity.liveness(), Liveness::Dead);
     }
 }

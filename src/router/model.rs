@@ -27,9 +27,7 @@ pub enum Pin {
 /// What a task needs.
 #[derive(Debug, Clone)]
 pub struct Ask {
-    /// The task's type.
-    pub kind: String,
-    /// Its labels, for those that agents share with it.
+    /// The task's labels, for those that agents share with it.
     pub labels: BTreeSet<String>,
     /// Capabilities that the agent must have.
     pub needs: BTreeSet<String>,

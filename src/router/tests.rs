@@ -17,7 +17,6 @@ fn set(words: &[&str]) -> BTreeSet<String> {
 
 fn ask(pin: Pin) -> Ask {
     Ask {
-        kind: "task".into(),
         labels: set(&[]),
         needs: set(&[]),
         on: set(&[]),

@@ -212,7 +212,8 @@ pub(crate) fn a_lease_moves_and_goes_with_its_locks<B: Backend>() {
     assert_eq!(found(&mut store), Some(lease("t-a", 1, 100)));
     assert_eq!(read(&mut store, |tx| tx.locks(&subject)), [lock("t-a", "src/"), lock("t-a", "*.md")], "in their order");
     let events = read(&mut store, |tx| log(tx, &EventFilter::default())).len();
-    let renewed = lease("t-a", 1, 100).renewed(&at(50));
+    let held = lease("t-a", 1, 100);
+    let renewed = held.renewed_for(&at(50), held.ttl_ms);
     store.write(|tx| tx.put_lease(&renewed)).unwrap();
     assert_eq!(found(&mut store), Some(renewed), "a heartbeat moves it");
     assert_eq!(read(&mut store, |tx| log(tx, &EventFilter::default())).len(), events, "and is no event");

@@ -111,9 +111,4 @@ impl StoreError {
             StoreError::File(_) | StoreError::Sqlite(_) => "run `ai doctor`",
         })
     }
-
-    /// True where trying again later can help.
-    pub fn is_transient(&self) -> bool {
-        matches!(self, StoreError::Busy(_) | StoreError::Replaced)
-    }
 }

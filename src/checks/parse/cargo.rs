@@ -21,7 +21,7 @@ pub(super) fn parse_build(output: &Output<'_>) -> Parsed {
 
 #[derive(Default)]
 struct Reader<'a> {
-    at: At<'a>,
+    at: At,
     counts: TestCounts,
     started: u64,
     results: u64,
@@ -32,11 +32,11 @@ struct Reader<'a> {
 
 /// Where in libtest's output a line stands.
 #[derive(Default, Clone, Copy)]
-enum At<'a> {
+enum At {
     #[default]
     Outside,
     /// In the captured output of one test. What stands there is the test's own and no mark of libtest.
-    Block(&'a str),
+    Block,
     /// In the list of failed tests.
     List,
 }
@@ -44,7 +44,7 @@ enum At<'a> {
 impl<'a> Reader<'a> {
     fn line(&mut self, line: &'a str) {
         if let Some(name) = block_header(line) {
-            self.at = At::Block(name);
+            self.at = At::Block;
             self.blocks.push((name, Vec::new()));
             return;
         }
@@ -53,7 +53,7 @@ impl<'a> Reader<'a> {
             return;
         }
         match self.at {
-            At::Block(_) => self.block_line(line),
+            At::Block => self.block_line(line),
             At::List if line.starts_with("    ") => self.name(line.trim()),
             At::List if line.is_empty() => {}
             At::List | At::Outside => {

@@ -28,8 +28,9 @@ pub fn prefix_candidates(pattern: &PathPattern) -> PrefixQuery {
     PrefixQuery { ancestors: ancestors.collect(), range: (format!("{key}/"), Some(format!("{key}0"))) }
 }
 
+#[cfg(test)]
 impl PrefixQuery {
-    /// Whether a stored key is a candidate: what a store asks its index, for those that have none.
+    /// Whether a stored key is a candidate: what a store asks its index.
     pub fn holds(&self, key: &str) -> bool {
         let (from, to) = &self.range;
         let within = key >= from.as_str() && to.as_deref().is_none_or(|to| key < to);

@@ -59,11 +59,6 @@ impl PathPattern {
         self.mode
     }
 
-    /// The same pattern under another case mode, say to warn of locks that differ in case alone.
-    pub fn with_case(&self, mode: CaseMode) -> Result<Self, PatternError> {
-        Self::parse(&self.source, mode)
-    }
-
     /// The text before the first wildcard, in canonical spelling: every path that matches starts with these characters.
     ///
     /// It may end inside a name; an index wants [`Self::index_key`].
@@ -88,14 +83,6 @@ impl PathPattern {
     pub fn is_match(&self, path: &[u8]) -> bool {
         let path = self.mode.canonical_path(path);
         is_path(&path) && self.matches_canonical(&path)
-    }
-
-    /// Whether every possible path matches, so that the pattern locks the whole repository.
-    pub fn covers_everything(&self) -> bool {
-        let Body::Glob(automaton) = &self.body else { return false };
-        let all = Automaton::everything();
-        // A search that runs out of room found no path outside, so the pattern covers nearly everything: ask for the flag.
-        !matches!(Product::new(&all, &all, self.mode).avoiding(automaton).search(), Found::Path(_))
     }
 
     pub(super) fn body(&self) -> &Body {

@@ -122,6 +122,7 @@ impl GitCommand {
     }
 
     /// Stops the command, and what it started, after this long.
+    #[cfg(test)]
     #[must_use]
     pub const fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);

@@ -26,11 +26,6 @@ impl<'a> Nul<'a> {
     pub fn bad(&self, what: impl Into<String>) -> GitError {
         GitError::Unparsable { argv: self.argv.to_owned(), what: what.into() }
     }
-
-    /// What was not read yet.
-    pub const fn rest(&self) -> &'a [u8] {
-        self.rest
-    }
 }
 
 impl<'a> Iterator for Nul<'a> {

@@ -50,7 +50,7 @@ pub fn containment(repo: &Repo, shadow: &Shadow, target: &Oid, commit: &Oid) -> 
     if is_cherry_picked(shadow, target, commit)? {
         return Ok(Containment::PatchEquivalent);
     }
-    match merged_tree(shadow, None, target, commit) {
+    match merged_tree(shadow, target, commit) {
         Ok(tree) if tree == repo.tree_of(target)? => return Ok(Containment::Absorbed),
         Ok(_) | Err(MergeError::Conflicts { .. }) => {}
         Err(e) => return Err(e),

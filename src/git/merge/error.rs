@@ -22,9 +22,6 @@ pub enum MergeError {
         /// The commit.
         commit: Oid,
     },
-    /// The commits to be replayed hold a merge.
-    #[error("commit {} is a merge; it cannot be rebased", .0.short())]
-    HoldsMerge(Oid),
     /// The branch is checked out and something is going on there.
     #[error("{target} is checked out in {root}, where {what}")]
     InProgress {

@@ -11,7 +11,6 @@ mod contained;
 mod error;
 mod land;
 mod obstacles;
-mod replay;
 
 pub use contained::{Containment, containment};
 pub use error::MergeError;
@@ -34,12 +33,6 @@ pub enum Mode {
     FastForwardOnly,
     /// Fast-forward where possible, else a merge commit.
     FastForwardOrMerge,
-    /// Always a merge commit.
-    Merge,
-    /// One new commit with the whole change.
-    Squash,
-    /// Each commit again on top of the branch, authors and messages kept. Needs Git 2.40.
-    Rebase,
 }
 
 /// What is to be merged.
@@ -51,7 +44,7 @@ pub struct Proposal<'a> {
     pub commit: &'a Oid,
     /// How.
     pub mode: Mode,
-    /// The message of a merge or squash commit, trailers included.
+    /// The message of a merge commit, trailers included.
     pub message: &'a str,
     /// Its author and committer.
     pub who: &'a Identity,
@@ -97,17 +90,14 @@ pub fn prepare(repo: &Repo, shadow: &Shadow, proposal: &Proposal<'_>) -> Result<
 fn joined(repo: &Repo, shadow: &Shadow, proposal: &Proposal<'_>, old: &Oid) -> Result<Oid, MergeError> {
     let commit = proposal.commit;
     let can_forward = repo.is_ancestor(old, commit)?;
-    let both = [old.clone(), commit.clone()];
     match proposal.mode {
-        Mode::FastForwardOnly | Mode::FastForwardOrMerge | Mode::Rebase if can_forward => Ok(commit.clone()),
+        Mode::FastForwardOnly | Mode::FastForwardOrMerge if can_forward => Ok(commit.clone()),
         Mode::FastForwardOnly => {
             Err(MergeError::NotFastForward { target: proposal.target.to_owned(), commit: commit.clone() })
         }
-        Mode::FastForwardOrMerge | Mode::Merge => {
-            write(repo, proposal, &merged_tree(shadow, None, old, commit)?, &both)
+        Mode::FastForwardOrMerge => {
+            write(repo, proposal, &merged_tree(shadow, old, commit)?, &[old.clone(), commit.clone()])
         }
-        Mode::Squash => write(repo, proposal, &merged_tree(shadow, None, old, commit)?, &both[..1]),
-        Mode::Rebase => replay::replay(repo, shadow, proposal, old),
     }
 }
 
@@ -124,11 +114,8 @@ fn write(repo: &Repo, proposal: &Proposal<'_>, tree: &Oid, parents: &[Oid]) -> R
 }
 
 /// The tree of a three-way merge, without any index or work tree. Attributes are those of `ours`; only built-in merge drivers exist.
-fn merged_tree(shadow: &Shadow, base: Option<&Oid>, ours: &Oid, theirs: &Oid) -> Result<Oid, MergeError> {
-    let mut command = shadow.objects(["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages"]);
-    if let Some(base) = base {
-        command = command.arg(format!("--merge-base={base}"));
-    }
+fn merged_tree(shadow: &Shadow, ours: &Oid, theirs: &Oid) -> Result<Oid, MergeError> {
+    let command = shadow.objects(["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages"]);
     let out = command.arg(ours).arg(theirs).env("GIT_ATTR_SOURCE", ours).run_any()?;
     if out.code > 1 {
         return Err(out.failure().into());

@@ -99,7 +99,7 @@ fn a_checked_out_branch_is_brought_along() {
     assert_eq!(work.run.test.git(&["log", "-1", "-g", "--format=%gs", "HEAD"]), "ai: accept t-1");
     // Landing again, as after a crash, does nothing.
     assert_eq!(work.land(&plan).unwrap().updated, None);
-    assert_eq!(work.prepare(Mode::Merge).unwrap(), Prepared::AlreadyMerged);
+    assert_eq!(work.prepare(Mode::FastForwardOrMerge).unwrap(), Prepared::AlreadyMerged);
 }
 
 #[test]
@@ -136,26 +136,13 @@ fn bare_and_sha256_repositories() {
 
 #[test]
 fn every_mode_makes_the_history_it_promises() {
-    for mode in [Mode::FastForwardOrMerge, Mode::Merge, Mode::Squash, Mode::Rebase] {
-        let work = Work::new(&[("a", "1\n")]);
-        let old = advance(&work, "b", "2\n");
-        let plan = work.plan(mode);
-        work.land(&plan).unwrap();
-        assert_eq!(
-            (work.read("a"), work.read("b"), work.status()),
-            ("1\n".into(), "2\n".into(), String::new()),
-            "{mode:?}"
-        );
-        let parents = work.run.test.git(&["log", "-1", "--format=%P", "main"]);
-        let subject = work.run.test.git(&["log", "-1", "--format=%s %an %cn", "main"]);
-        let wanted = match mode {
-            Mode::Squash => (old.to_string(), "Merge work ai ai"),
-            Mode::Rebase => (old.to_string(), "work Tester ai"),
-            _ => (format!("{old} {}", work.commit), "Merge work ai ai"),
-        };
-        assert_eq!((parents, subject.as_str()), wanted, "{mode:?}");
-        work.run.test.git(&["fsck", "--strict"]);
-    }
+    let work = Work::new(&[("a", "1\n")]);
+    let old = advance(&work, "b", "2\n");
+    work.land(&work.plan(Mode::FastForwardOrMerge)).unwrap();
+    assert_eq!((work.read("a"), work.read("b"), work.status()), ("1\n".into(), "2\n".into(), String::new()));
+    let last = work.run.test.git(&["log", "-1", "--format=%P %s %an %cn", "main"]);
+    assert_eq!(last, format!("{old} {} Merge work ai ai", work.commit));
+    work.run.test.git(&["fsck", "--strict"]);
     let work = Work::new(&[("a", "1\n")]);
     advance(&work, "b", "2\n");
     assert!(matches!(work.prepare(Mode::FastForwardOnly), Err(MergeError::NotFastForward { .. })));
@@ -166,10 +153,8 @@ fn conflicts_are_listed_and_nothing_moves() {
     let work = Work::new(&[("README", "theirs\n"), ("b", "theirs\n"), ("fine", "x\n")]);
     advance(&work, "README", "ours\n");
     advance(&work, "b", "ours\n");
-    for mode in [Mode::Merge, Mode::Squash, Mode::Rebase] {
-        let error = work.prepare(mode).unwrap_err();
-        assert_eq!(error.to_string(), "2 paths conflicts: README, b", "{mode:?}");
-    }
+    let error = work.prepare(Mode::FastForwardOrMerge).unwrap_err();
+    assert_eq!(error.to_string(), "2 paths conflicts: README, b");
 }
 
 #[test]
@@ -180,7 +165,7 @@ fn the_union_driver_of_the_target_serves() {
     test.commit("log");
     let work = Work::of(test, &[("LOG", "one\ntheirs\n")]);
     advance(&work, "LOG", "one\nours\n");
-    work.land(&work.plan(Mode::Merge)).unwrap();
+    work.land(&work.plan(Mode::FastForwardOrMerge)).unwrap();
     assert_eq!(work.read("LOG"), "one\nours\ntheirs\n");
 }
 
@@ -353,7 +338,8 @@ fn an_unborn_branch_takes_the_first_commit() {
     let tree = String::from_utf8(tree.stdout).unwrap();
     let commit = Oid::parse(&test.git(&["commit-tree", "-m", "root", tree.trim()])).unwrap();
     let who = Identity::new("ai", "a@b").unwrap();
-    let proposal = Proposal { target: MAIN, commit: &commit, mode: Mode::Merge, message: "", who: &who, when_ms: 0 };
+    let proposal =
+        Proposal { target: MAIN, commit: &commit, mode: Mode::FastForwardOrMerge, message: "", who: &who, when_ms: 0 };
     let Prepared::Ready(plan) = prepare(&repo, &shadow, &proposal).unwrap() else { panic!() };
     assert_eq!(plan.old, None);
     land(&repo, &shadow, &test.root.join(".ai/worktrees"), &plan, "x").unwrap();
@@ -390,7 +376,7 @@ fn hooks_and_monitors_of_the_repository_do_not_run() {
         write(&hooks.join(name), &script);
         fs::set_permissions(hooks.join(name), fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let plan = work.plan(Mode::Merge);
+    let plan = work.plan(Mode::FastForwardOrMerge);
     work.run.test.git(&["config", "core.fsmonitor", hooks.join("monitor").to_str().unwrap()]);
     work.run.test.git(&["config", "merge.default", "evil"]);
     work.run.test.git(&["config", "merge.evil.driver", hooks.join("monitor").to_str().unwrap()]);

@@ -24,11 +24,13 @@ impl Identity {
     }
 
     /// The name.
+    #[cfg(test)]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The address.
+    #[cfg(test)]
     pub fn email(&self) -> &str {
         &self.email
     }

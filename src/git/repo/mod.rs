@@ -36,8 +36,8 @@ pub struct Repo {
 
 enum Backend {
     Native(git2::Repository),
-    /// Why the library does not serve here.
-    Spawned(String),
+    /// The library does not serve here.
+    Spawned,
 }
 
 /// What a tree holds at a path.
@@ -52,20 +52,21 @@ impl Repo {
     pub fn open(location: &Location, git: Git) -> Result<Self, GitError> {
         let format = Format::read(&location.common_dir)?;
         let backend = if format.objects != ObjectFormat::Sha1 || format.refs != RefStorage::Files || format.partial {
-            Backend::Spawned("its object or reference format".to_owned())
+            Backend::Spawned
         } else {
             match native::open(&location.common_dir) {
                 Ok(repo) => Backend::Native(repo),
-                Err(e) => Backend::Spawned(e.message().to_owned()),
+                Err(_) => Backend::Spawned,
             }
         };
         Ok(Self { location: location.clone(), format, git, backend })
     }
 
     /// Opens the repository for use through `git` processes only.
+    #[cfg(test)]
     pub fn open_spawned(location: &Location, git: Git) -> Result<Self, GitError> {
         let format = Format::read(&location.common_dir)?;
-        Ok(Self { location: location.clone(), format, git, backend: Backend::Spawned("asked for".to_owned()) })
+        Ok(Self { location: location.clone(), format, git, backend: Backend::Spawned })
     }
 
     /// Where the repository lies.
@@ -88,12 +89,10 @@ impl Repo {
         &self.location.common_dir
     }
 
-    /// Why `git` processes are used instead of the library; `None` where the library serves.
-    pub fn fallback_reason(&self) -> Option<&str> {
-        match &self.backend {
-            Backend::Native(_) => None,
-            Backend::Spawned(why) => Some(why),
-        }
+    /// True where `git` processes are used instead of the library.
+    #[cfg(test)]
+    pub const fn is_spawned(&self) -> bool {
+        matches!(self.backend, Backend::Spawned)
     }
 
     /// The commit that a revision names; tags are peeled. `HEAD` is that of the worktree in which discovery began.
@@ -104,7 +103,7 @@ impl Repo {
         let rev = self.with_own_head(rev)?;
         match &self.backend {
             Backend::Native(repo) => native::resolve_commit(repo, &rev),
-            Backend::Spawned(_) => spawned::resolve_commit(self, &rev),
+            Backend::Spawned => spawned::resolve_commit(self, &rev),
         }
     }
 
@@ -112,7 +111,7 @@ impl Repo {
     pub fn tree_of(&self, commit: &Oid) -> Result<Oid, GitError> {
         match &self.backend {
             Backend::Native(repo) => native::tree_of(repo, commit),
-            Backend::Spawned(_) => spawned::tree_of(self, commit),
+            Backend::Spawned => spawned::tree_of(self, commit),
         }
     }
 
@@ -121,7 +120,7 @@ impl Repo {
     pub fn read_blob(&self, commit: &Oid, path: &TreePath) -> Result<Option<Vec<u8>>, GitError> {
         let entry = match &self.backend {
             Backend::Native(repo) => native::entry(repo, commit, path)?,
-            Backend::Spawned(_) => spawned::entry(self, commit, path)?,
+            Backend::Spawned => spawned::entry(self, commit, path)?,
         };
         match entry {
             Entry::Absent => Ok(None),
@@ -134,7 +133,7 @@ impl Repo {
     pub fn list_files(&self, commit: &Oid, dir: &TreePath) -> Result<Vec<TreePath>, GitError> {
         match &self.backend {
             Backend::Native(repo) => native::list_files(repo, commit, dir),
-            Backend::Spawned(_) => spawned::list_files(self, commit, dir),
+            Backend::Spawned => spawned::list_files(self, commit, dir),
         }
     }
 
@@ -142,7 +141,7 @@ impl Repo {
     pub fn blob(&self, oid: &Oid) -> Result<Vec<u8>, GitError> {
         match &self.backend {
             Backend::Native(repo) => native::blob(repo, oid),
-            Backend::Spawned(_) => spawned::blob(self, oid),
+            Backend::Spawned => spawned::blob(self, oid),
         }
     }
 
@@ -151,7 +150,7 @@ impl Repo {
         match &self.backend {
             _ if old == new => Ok(true),
             Backend::Native(repo) => native::is_ancestor(repo, old, new),
-            Backend::Spawned(_) => spawned::is_ancestor(self, old, new),
+            Backend::Spawned => spawned::is_ancestor(self, old, new),
         }
     }
 
@@ -159,7 +158,7 @@ impl Repo {
     pub fn merge_base(&self, one: &Oid, two: &Oid) -> Result<Option<Oid>, GitError> {
         match &self.backend {
             Backend::Native(repo) => native::merge_base(repo, one, two),
-            Backend::Spawned(_) => spawned::merge_base(self, one, two),
+            Backend::Spawned => spawned::merge_base(self, one, two),
         }
     }
 
@@ -167,7 +166,7 @@ impl Repo {
     pub fn has_object(&self, oid: &Oid) -> Result<bool, GitError> {
         match &self.backend {
             Backend::Native(repo) => native::has_object(repo, oid),
-            Backend::Spawned(_) => spawned::has_object(self, oid),
+            Backend::Spawned => spawned::has_object(self, oid),
         }
     }
 
@@ -189,7 +188,7 @@ impl Repo {
     pub(in crate::git) fn write_object(&self, kind: &str, bytes: &[u8]) -> Result<Oid, GitError> {
         match &self.backend {
             Backend::Native(repo) => native::write_object(repo, kind, bytes),
-            Backend::Spawned(_) => spawned::write_object(self, kind, bytes),
+            Backend::Spawned => spawned::write_object(self, kind, bytes),
         }
     }
 

@@ -100,7 +100,7 @@ impl Repo {
                 Err(e) if e.code() == ErrorCode::NotFound => Ok(None),
                 Err(e) => Err(GitError::native(format!("read {name}"))(e)),
             },
-            Backend::Spawned(_) => {
+            Backend::Spawned => {
                 let mut refs = self.list_refs(name)?;
                 refs.retain(|(found, _)| found == name);
                 Ok(refs.pop().map(|(_, oid)| oid))
@@ -112,7 +112,7 @@ impl Repo {
     pub fn list_refs(&self, prefix: &str) -> Result<Vec<(String, Oid)>, GitError> {
         match &self.backend {
             Backend::Native(repo) => list_native(repo, prefix),
-            Backend::Spawned(_) => self.list_spawned(prefix),
+            Backend::Spawned => self.list_spawned(prefix),
         }
     }
 
@@ -153,7 +153,7 @@ impl Repo {
         loop {
             let attempt = match &self.backend {
                 Backend::Native(repo) => swap_native(repo, name, new, expected, log),
-                Backend::Spawned(_) => self.swap_spawned(name, new, expected, log),
+                Backend::Spawned => self.swap_spawned(name, new, expected, log),
             };
             // The library reports a collision in many ways; the references themselves say it in one.
             let attempt = match attempt {

@@ -8,16 +8,6 @@ use super::super::oid::Oid;
 use super::Shadow;
 use crate::base::fs;
 
-/// What a reset does with files that `.gitignore` names: build caches and the like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Ignored {
-    /// They stay, so that the next task starts warm.
-    #[default]
-    Keep,
-    /// They go.
-    Remove,
-}
-
 impl Shadow {
     /// The index file.
     pub fn index_path(&self) -> PathBuf {
@@ -77,16 +67,12 @@ impl Shadow {
     }
 
     /// Turns the tree at `root`, whose state the index knows, into exactly `tree`: changed files are put back, files that `tree`
-    /// does not have and no ignore rule of it names are removed. The caller has saved everything before.
-    pub fn reset(&self, root: &Path, tree: &Oid, ignored: Ignored) -> Result<(), GitError> {
+    /// does not have and no ignore rule of it names are removed; build caches stay. The caller has saved everything before.
+    pub fn reset(&self, root: &Path, tree: &Oid) -> Result<(), GitError> {
         let _guard = self.guard()?;
         self.forget()?;
         self.in_tree(root, tree, ["read-tree", "--reset", "-u"])?.arg(tree).run()?;
-        let clean = match ignored {
-            Ignored::Keep => ["clean", "-f", "-d", "-q"].as_slice(),
-            Ignored::Remove => &["clean", "-f", "-d", "-q", "-x", "-e", "/.ai/state", "-e", "/.ai/worktrees"],
-        };
-        self.in_tree(root, tree, clean)?.run()?;
+        self.in_tree(root, tree, ["clean", "-f", "-d", "-q"])?.run()?;
         self.remember(tree)
     }
 

@@ -20,8 +20,6 @@ use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
-pub use index::Ignored;
-
 use super::cmd::{Git, GitCommand, Version};
 use super::error::GitError;
 use super::oid::{ObjectFormat, Oid};

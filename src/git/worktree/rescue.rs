@@ -65,24 +65,6 @@ pub struct Cleared {
     pub(super) attributes: Oid,
     pub(super) head: Option<Oid>,
     pub(super) shadow: Shadow,
-    /// What a person agreed to lose; empty for an ordinary proof.
-    pub(super) losses: Vec<TreeReport>,
-}
-
-/// A slot that holds something that could not be saved. Only a person's word turns it into a proof, and only for a removal.
-#[derive(Debug)]
-pub struct Uncleared(Cleared);
-
-impl Uncleared {
-    /// What would be lost.
-    pub fn losses(&self) -> &[TreeReport] {
-        &self.0.losses
-    }
-
-    /// A person was shown [`Uncleared::losses`] and said yes.
-    pub fn accept_losses(self) -> Cleared {
-        self.0
-    }
 }
 
 /// The result of a rescue.
@@ -94,13 +76,11 @@ pub struct Rescued {
     pub left_behind: Vec<TreeReport>,
     /// The proof, where nothing was left behind and the directory is there.
     pub cleared: Option<Cleared>,
-    /// In its place where something was left behind.
-    pub uncleared: Option<Uncleared>,
 }
 
 impl Rescued {
     fn without_directory(rescue: Rescue) -> Self {
-        Self { rescue, left_behind: Vec::new(), cleared: None, uncleared: None }
+        Self { rescue, left_behind: Vec::new(), cleared: None }
     }
 }
 
@@ -144,12 +124,10 @@ impl Pool<'_> {
         }
         let dirty = (!look.changed.is_empty()).then_some(Dirty { tree: &look.tree, files: look.changed.len(), stand });
         let rescue = self.save(dirty, &tips, save)?;
-        let (head, losses) = (head.cloned(), left_behind.clone());
-        let proof = info.usable().ok();
-        let proof =
-            proof.map(|slot| Cleared { slot, tree: look.tree, attributes, head, shadow: shadow.clone(), losses });
-        let (cleared, uncleared) = if left_behind.is_empty() { (proof, None) } else { (None, proof.map(Uncleared)) };
-        Ok(Rescued { rescue, left_behind, cleared, uncleared })
+        let head = head.cloned();
+        let slot = info.usable().ok().filter(|_| left_behind.is_empty());
+        let cleared = slot.map(|slot| Cleared { slot, tree: look.tree, attributes, head, shadow: shadow.clone() });
+        Ok(Rescued { rescue, left_behind, cleared })
     }
 
     fn tree_or_empty(&self, commit: Option<&Oid>) -> Result<Oid, GitError> {

@@ -5,7 +5,7 @@
 
 use super::super::oid::Oid;
 use super::super::repo::Head;
-use super::super::shadow::{Ignored, Shadow};
+use super::super::shadow::Shadow;
 use super::super::snapshot::Limits;
 use super::rescue::Cleared;
 use super::{Pool, Slot, SlotState, Start, TreeReport, WorktreeError, admin, first_of};
@@ -22,8 +22,6 @@ pub struct Fresh<'a> {
     pub start: &'a Start,
     /// The shadow of the new run.
     pub shadow: &'a Shadow,
-    /// Whether build caches stay.
-    pub ignored: Ignored,
 }
 
 impl Pool<'_> {
@@ -31,10 +29,6 @@ impl Pool<'_> {
     pub fn reuse(&self, cleared: Cleared, fresh: &Fresh<'_>) -> Result<Slot, WorktreeError> {
         let _lock = self.hold()?;
         let slot = self.still_cleared(&cleared)?;
-        if !cleared.losses.is_empty() {
-            let what = first_of(&[], &cleared.losses);
-            return Err(WorktreeError::NotClean { name: slot.name, what });
-        }
         self.check_branch(fresh.branch)?;
         let tree = self.tree_of(fresh.start)?;
         let branch = format!("refs/heads/{}", fresh.branch);
@@ -51,7 +45,7 @@ impl Pool<'_> {
 
     fn reset(&self, cleared: &Cleared, fresh: &Fresh<'_>, slot: &Slot, tree: &Oid) -> Result<(), WorktreeError> {
         fresh.shadow.take_index(&cleared.shadow)?;
-        fresh.shadow.reset(&slot.path, tree, fresh.ignored)?;
+        fresh.shadow.reset(&slot.path, tree)?;
         let look = fresh.shadow.snapshot(&slot.path, tree, UNLIMITED)?;
         let left: Vec<_> = look.left_behind().cloned().collect();
         if !look.changed.is_empty() || !left.is_empty() {
@@ -78,7 +72,6 @@ impl Pool<'_> {
         if info.state == SlotState::OwnRepository {
             left.push(TreeReport::OwnRepository);
         }
-        left.retain(|report| !cleared.losses.contains(report));
         if look.changed.is_empty() && left.is_empty() { Ok(slot) } else { Err(changed(first_of(&look.changed, &left))) }
     }
 }

@@ -3,7 +3,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::super::discover::discover;
 use super::super::repo::Head;
-use super::super::shadow::{Ignored, Shadow};
+use super::super::shadow::Shadow;
 use super::super::testing::{BRANCH, Run, TestRepo, pool, shadow, write};
 use super::*;
 
@@ -208,14 +208,6 @@ fn what_cannot_be_saved_keeps_the_slot() {
     let rescued = run.rescue();
     assert!(rescued.cleared.is_none());
     assert_eq!(rescued.left_behind, [TreeReport::OwnRepository]);
-
-    // A person may give it up; for that, and for nothing else, the slot goes.
-    let refused = run.reuse(run.rescue().uncleared.unwrap().accept_losses(), "ai/t-2/1");
-    assert!(matches!(refused, Err(WorktreeError::NotClean { .. })), "{refused:?}");
-    let given_up = rescued.uncleared.unwrap();
-    assert_eq!(given_up.losses(), [TreeReport::OwnRepository]);
-    run.pool().remove(given_up.accept_losses()).unwrap();
-    assert!(!run.slot.path.exists());
 }
 
 #[test]
@@ -280,18 +272,6 @@ fn a_reuse_follows_a_base_that_moved() {
     assert!(slot.path.join("added").exists() && !slot.path.join("src").exists() && !slot.path.join("left").exists());
     assert!(slot.path.join("target/cache").exists());
     assert_eq!(run.agent_git(&["status", "--porcelain"]), "");
-}
-
-#[test]
-fn caches_go_where_that_is_wanted() {
-    let run = Run::new();
-    run.write("target/cache", "warm");
-    run.write(".ai/state/keep", "x");
-    let new = shadow(&run.repo, "t-2.1");
-    let start = Start::Commit(run.base.clone());
-    let fresh = Fresh { branch: "ai/t-2/1", start: &start, shadow: &new, ignored: Ignored::Remove };
-    run.pool().reuse(run.rescue().cleared.unwrap(), &fresh).unwrap();
-    assert!(!run.slot.path.join("target").exists() && run.slot.path.join(".ai/state/keep").exists());
 }
 
 #[test]
@@ -431,7 +411,7 @@ fn a_partial_clone_works_with_what_it_has_and_never_fetches() {
     let url = format!("file://{}", test.root.display());
     test.git_in(test.base(), &["clone", "-q", "--filter=blob:none", &url, partial.to_str().unwrap()]);
     let repo = Repo::open(&discover(&partial).unwrap(), test.git_program()).unwrap();
-    assert!(repo.fallback_reason().is_some());
+    assert!(repo.is_spawned());
     let base = repo.resolve_commit("HEAD").unwrap();
     let tree = repo.tree_of(&base).unwrap();
     let shadow = shadow(&repo, "t-1.1");

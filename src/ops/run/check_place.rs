@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::base::fs;
 use crate::domain::sandbox::Network;
-use crate::git::shadow::{Ignored, Shadow};
+use crate::git::shadow::Shadow;
 use crate::git::{Oid, Repo};
 use crate::ops::refusal::OpError;
 use crate::ops::run::ports;
@@ -42,7 +42,7 @@ impl CheckPlace {
         fs::create_dir_all(&own).map_err(environment)?;
         let held = fs::lock(&own.join("place.lock")).map_err(environment)?;
         let shadow = Shadow::open(repo, &own.join("check.git")).map_err(environment)?;
-        let is_reset = root.is_dir() && shadow.is_primed() && shadow.reset(&root, judged.tree, Ignored::Keep).is_ok();
+        let is_reset = root.is_dir() && shadow.is_primed() && shadow.reset(&root, judged.tree).is_ok();
         if !is_reset {
             let _alone = world.disk_locks().map(|disk| disk.acquire(&root)).transpose().map_err(environment)?;
             fs::remove_dir_all(&root).map_err(environment)?;

@@ -18,7 +18,7 @@ use crate::ops::run::fence::{self, Ground};
 use crate::ops::run::world::{World, environment};
 use crate::process::environment::child_environment;
 use crate::process::supervise::{
-    CancelToken, End, Exit, Limits, OomHint, OutputTo, Quiet, SpawnSpec, StdinSource, Timeout, supervise,
+    CancelToken, End, Limits, OomHint, OutputTo, Quiet, SpawnSpec, StdinSource, Timeout, supervise,
 };
 
 /// Largest log that is read back for judging.
@@ -240,9 +240,4 @@ pub fn process_end(end: &End, oom: OomHint, limit: Duration) -> ProcessEnd {
         End::SpawnFailed(failure) => ProcessEnd::NotStarted { why: failure.to_string() },
         End::KeeperLost => ProcessEnd::Signaled { signal: 9 },
     }
-}
-
-/// The exit code that a shell would show, for summaries.
-pub fn exit_code(exit: Option<Exit>) -> Option<u8> {
-    exit.map(Exit::shell_code)
 }

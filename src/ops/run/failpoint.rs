@@ -5,6 +5,7 @@
 pub const VARIABLE: &str = "AI_TEST_FAILPOINT";
 
 /// The steps after which a crash can be planted.
+#[cfg(feature = "test-fakes")]
 pub const STEPS: [&str; 17] = [
     "claimed",
     "worktree",

@@ -59,9 +59,9 @@ pub fn hand_in(world: &World, store: &mut SqliteStore, token: &Token, adoption: 
     let (task, lease) = store.read(|tx| -> Result<(Task, Option<Lease>), OpError> {
         Ok((finish::may_end(tx, &cx, &adoption.task, &right)?, tx.lease(&token.subject)?))
     })?;
-    let held = lease.ok_or_else(|| Refusal::NoToken(token.subject.to_string()))?;
+    lease.ok_or_else(|| Refusal::NoToken(token.subject.to_string()))?;
     let run = run_of(world, adoption)?;
-    let started = Started { run, task, lease: held, token: token.clone(), budget: Vec::new() };
+    let started = Started { run, task, token: token.clone(), budget: Vec::new() };
     let stand_in = StandIn::new(world)?;
     let cancel = CancelToken::new();
     let _signals = Signals::listen(cancel.clone())?;

@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -28,7 +27,6 @@ use crate::store::sqlite::{Access, SqliteStore};
 pub struct Heart {
     stop: Sender<Word>,
     thread: Option<JoinHandle<()>>,
-    lost: Arc<AtomicBool>,
 }
 
 /// What the thread needs.
@@ -73,8 +71,6 @@ impl Heart {
     pub fn start(beat: Beat) -> Heart {
         let (stop, words) = mpsc::channel();
         beat.ledger.listen(stop.clone());
-        let lost = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&lost);
         let thread = std::thread::spawn(move || {
             let mut renewed_ms = clock::boot_ms();
             let mut store = None;
@@ -87,7 +83,6 @@ impl Heart {
                         let silent = u128::try_from(clock::boot_ms() - renewed_ms).unwrap_or(u128::MAX);
                         let gone = matches!(error.refusal(), Some(Refusal::LeaseLost { .. }));
                         if gone || silent >= beat.ttl.as_millis() * 2 / 3 {
-                            flag.store(true, Ordering::SeqCst);
                             beat.cancel.cancel(StopReason::LeaseLost);
                             return;
                         }
@@ -95,12 +90,7 @@ impl Heart {
                 }
             }
         });
-        Heart { stop, thread: Some(thread), lost }
-    }
-
-    /// True once the lease is lost.
-    pub fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::SeqCst)
+        Heart { stop, thread: Some(thread) }
     }
 }
 

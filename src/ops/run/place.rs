@@ -7,7 +7,7 @@ use crate::base::id;
 use crate::domain::ids::RunId;
 use crate::domain::run::Run;
 use crate::git::quarantine::Quarantine;
-use crate::git::shadow::{Ignored, Shadow};
+use crate::git::shadow::Shadow;
 use crate::git::snapshot::TreeReport;
 use crate::git::worktree::{
     Cleared, Fresh, Known, Pool, PoolLimits, Rescue, RescueAs, Rescued, Slot, SlotState, Start, WorktreeError,
@@ -128,7 +128,7 @@ impl Making<'_> {
     }
 
     fn reuse(&self, cleared: Cleared) -> Result<Option<Slot>, OpError> {
-        let fresh = Fresh { branch: &self.run.branch, start: &self.start, shadow: self.shadow, ignored: Ignored::Keep };
+        let fresh = Fresh { branch: &self.run.branch, start: &self.start, shadow: self.shadow };
         match self.pool.reuse(cleared, &fresh) {
             Ok(slot) => Ok(Some(slot)),
             // Somebody removed it, or worked in it, between our look and now: look again.

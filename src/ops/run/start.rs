@@ -9,7 +9,7 @@ use crate::domain::agent::Agent;
 use crate::domain::budget::Level;
 use crate::domain::event::Event;
 use crate::domain::ids::RunId;
-use crate::domain::lease::{Lease, Token};
+use crate::domain::lease::Token;
 use crate::domain::resume::{self, Next};
 use crate::domain::run::{ProcessRef, Resumed, Routed, Run, Step};
 use crate::domain::sandbox::Isolation;
@@ -38,8 +38,6 @@ pub struct Started {
     pub run: Run,
     /// The task as it was claimed.
     pub task: Task,
-    /// The lease.
-    pub lease: Lease,
     /// The proof of it.
     pub token: Token,
     /// Ceilings that the run has to stay below.
@@ -122,7 +120,7 @@ pub fn start(store: &mut SqliteStore, cx: &Cx, order: &Order<'_>) -> Result<Star
         };
         cx.record(tx, &Event::RunStarted { run: Box::new(run.clone()) })?;
         let task = cx::load(tx, &claimed.task.id)?;
-        Ok(Started { run, task, lease: claimed.lease, token: claimed.token, budget })
+        Ok(Started { run, task, token: claimed.token, budget })
     })
 }
 

@@ -58,15 +58,6 @@ impl Redactor {
         String::from_utf8_lossy(&self.redact(text.as_bytes())).into_owned()
     }
 
-    /// True if something would be replaced.
-    pub fn finds_secret(&self, bytes: &[u8]) -> bool {
-        let mut stream = self.stream();
-        let mut out = Vec::new();
-        stream.feed(bytes, &mut out);
-        stream.finish(&mut out);
-        stream.count() > 0
-    }
-
     /// Starts on a stream.
     pub fn stream(&self) -> RedactStream {
         RedactStream::new(Arc::clone(&self.rules))

@@ -283,7 +283,7 @@ fn a_daemon_does_not_outlive_its_command() {
     assert_eq!(outcome.end, End::Exited(0));
     assert!(outcome.leftovers >= 1);
     assert_eq!(observer.named.len(), 1);
-    assert!(!observer.named[0].is_alive());
+    assert_eq!(observer.named[0].liveness(), crate::process::identity::Liveness::Dead);
 }
 
 #[test]
@@ -305,7 +305,7 @@ fn a_killed_keeper_leaves_nothing() {
     assert_eq!((outcome.end, outcome.exit), (End::KeeperLost, None));
     assert!(outcome.leftovers >= 2);
     assert_eq!(observer.named.len(), 1);
-    assert!(!observer.named[0].is_alive());
+    assert_eq!(observer.named[0].liveness(), crate::process::identity::Liveness::Dead);
 }
 
 #[test]
