@@ -15,7 +15,7 @@ use crate::domain::lease::Token;
 pub const DIR: &str = "ai-lease";
 /// The file in it.
 const FILE: &str = "tokens";
-/// A longer file is written anew.
+/// A file of this length, or twice, four times as long, is written anew.
 const LONG: u64 = 32 << 10;
 /// The longest file that is read.
 const CAP: u64 = 16 << 20;
@@ -24,12 +24,7 @@ const SERVED: char = '-';
 
 /// Keeps a token for later commands in the worktree with this git directory.
 pub fn keep(git_dir: &Path, token: &Token) -> Result<(), FsError> {
-    let file = file(git_dir);
-    let line = format!("{}\n", token.reveal());
-    if fs::append_locked(&file, line.as_bytes())? > LONG {
-        fs::rewrite_locked(&file, CAP, |text| lines(&live(text)))?;
-    }
-    Ok(())
+    add(git_dir, &format!("{}\n", token.reveal()))
 }
 
 /// Forgets a token that has served. Where a later grant is kept by now, that one stays: between the end of a lease and this call,
@@ -61,7 +56,18 @@ fn file(git_dir: &Path) -> PathBuf {
 }
 
 fn drop_from(git_dir: &Path, token: &Token) -> Result<(), FsError> {
-    fs::append_locked(&file(git_dir), format!("{SERVED}{}\n", token.reveal()).as_bytes()).map(drop)
+    add(git_dir, &format!("{SERVED}{}\n", token.reveal()))
+}
+
+/// Adds a line. Each time that the file has doubled it is written anew, so that many tokens that still count cost no more a line.
+fn add(git_dir: &Path, line: &str) -> Result<(), FsError> {
+    let file = file(git_dir);
+    let length = fs::append_locked(&file, line.as_bytes())?;
+    let doublings = |length: u64| (length / LONG).checked_ilog2();
+    if doublings(length) > doublings(length.saturating_sub(line.len() as u64)) {
+        fs::rewrite_locked(&file, CAP, |text| lines(&live(text)))?;
+    }
+    Ok(())
 }
 
 /// The tokens that have not served, each subject's newest.
@@ -138,6 +144,18 @@ mod tests {
             assert!(std::fs::metadata(file(dir.path())).unwrap().len() <= LONG + 100);
         }
         assert_eq!(kept(dir.path()).unwrap(), [standing, token("t-a", 1_999)]);
+    }
+
+    #[test]
+    fn many_tokens_that_count_are_not_written_anew_with_each_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut files = std::collections::BTreeSet::new();
+        for n in 0..3_000 {
+            keep(dir.path(), &token(&format!("t-{n}"), n)).unwrap();
+            files.insert(std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(file(dir.path())).unwrap()));
+        }
+        assert_eq!(kept(dir.path()).unwrap().len(), 3_000);
+        assert!(files.len() <= 4, "{} files", files.len());
     }
 
     #[test]
