@@ -11,6 +11,11 @@ const SIZE: usize = 576 << 10;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const BLOCK: usize = 100 << 10;
 
+/// Whoever sets one of the allocator's bounds fixes the others, which it would raise by itself: without this each large buffer of a
+/// long command would be mapped, cleared and given back anew.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const KEPT: libc::c_int = 4 << 20;
+
 /// Asks for the memory. To be called once, by the first thread before there is another.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "the C library's allocator and the kernel's advice are reached by C functions alone")]
@@ -22,7 +27,8 @@ pub fn prepare() {
     // to populate changes no content of mapped memory, and is refused with an error, which nobody needs, where there is none.
     unsafe {
         libc::mallopt(libc::M_TOP_PAD, pad);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, 4 * pad);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, KEPT);
         let (first, second) = (libc::malloc(BLOCK), libc::malloc(BLOCK));
         let start = first.map_addr(|address| address.next_multiple_of(page));
         let grown = libc::sbrk(0).addr().saturating_sub(start.addr());

@@ -1,6 +1,6 @@
 //! A connector whose command line comes from its manifest.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::acp::{Acp, Session as AcpSession};
 use super::api::{Connector, ConnectorError, StreamParser};
@@ -23,14 +23,14 @@ use super::text::TextParser;
 /// Drives the CLI that its manifest describes.
 pub(super) struct ManifestConnector {
     manifest: Manifest,
-    signs: Arc<Signs>,
+    /// Compiled for the one connector of a run, of all that are known.
+    signs: OnceLock<Arc<Signs>>,
 }
 
 impl ManifestConnector {
     /// From a manifest with `argv`.
     pub(super) fn new(manifest: Manifest) -> Self {
-        let signs = Arc::new(Signs::new(&manifest));
-        Self { manifest, signs }
+        Self { manifest, signs: OnceLock::new() }
     }
 
     fn resume_args(&self, session: Session<'_>) -> Result<&[String], ConnectorError> {
@@ -73,7 +73,7 @@ impl Connector for ManifestConnector {
     }
 
     fn parser(&self) -> Box<dyn StreamParser> {
-        parser_for(self.manifest.output, &self.signs)
+        parser_for(self.manifest.output, self.signs.get_or_init(|| Arc::new(Signs::new(&self.manifest))))
     }
 
     fn dialogue(&self, request: &LaunchRequest<'_>) -> Option<Box<dyn Dialogue>> {

@@ -2,7 +2,7 @@
 //!
 //! The prompt stands on standard input and in `{prompt_file}`; `{prompt}` puts it into an argument. Exit code 75 means "try later".
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::api::{Connector, ConnectorError, StreamParser};
 use super::by_manifest::parser_for;
@@ -13,14 +13,13 @@ use super::signs::Signs;
 /// Runs the agent's own command line.
 pub(super) struct CommandConnector {
     manifest: Manifest,
-    signs: Arc<Signs>,
+    signs: OnceLock<Arc<Signs>>,
 }
 
 impl CommandConnector {
     /// From a manifest without `argv`.
     pub(super) fn new(manifest: Manifest) -> Self {
-        let signs = Arc::new(Signs::new(&manifest));
-        Self { manifest, signs }
+        Self { manifest, signs: OnceLock::new() }
     }
 }
 
@@ -39,6 +38,6 @@ impl Connector for CommandConnector {
     }
 
     fn parser(&self) -> Box<dyn StreamParser> {
-        parser_for(self.manifest.output, &self.signs)
+        parser_for(self.manifest.output, self.signs.get_or_init(|| Arc::new(Signs::new(&self.manifest))))
     }
 }

@@ -42,7 +42,8 @@ impl Registry {
     pub fn shipped() -> Self {
         let mut registry = Self::default();
         for (name, text) in SHIPPED {
-            registry.add(&format!("{name} (shipped)"), text);
+            let origin = format!("{name} (shipped)");
+            registry.add(&origin, Manifest::parse_checked_before(&origin, text));
         }
         registry
     }
@@ -55,7 +56,10 @@ impl Registry {
                 continue;
             }
             match fs::read_text(&path, MAX_FILE) {
-                Ok(text) => self.add(&path.display().to_string(), &text),
+                Ok(text) => {
+                    let origin = path.display().to_string();
+                    self.add(&origin, Manifest::parse(&origin, &text));
+                }
                 Err(e) => self.broken.push(ManifestError { origin: path.display().to_string(), why: e.to_string() }),
             }
         }
@@ -77,8 +81,8 @@ impl Registry {
         &self.broken
     }
 
-    fn add(&mut self, origin: &str, text: &str) {
-        match Manifest::parse(origin, text).and_then(|manifest| self.unique(origin, manifest)) {
+    fn add(&mut self, origin: &str, manifest: Result<Manifest, ManifestError>) {
+        match manifest.and_then(|manifest| self.unique(origin, manifest)) {
             Ok(manifest) if manifest.argv.is_empty() => self.connectors.push(Box::new(CommandConnector::new(manifest))),
             Ok(manifest) => self.connectors.push(Box::new(ManifestConnector::new(manifest))),
             Err(error) => self.broken.push(error),

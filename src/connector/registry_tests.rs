@@ -40,6 +40,10 @@ fn every_shipped_manifest_is_valid() {
     assert_eq!(names, SHIPPED.map(|(name, _)| name));
     assert_eq!(registry.get("claude").unwrap().describe().name.as_str(), "claude-code");
     assert!(registry.get("nope").is_none());
+    // The registry takes them unchecked: this is where they are checked.
+    for (name, text) in SHIPPED {
+        Manifest::parse(name, text).unwrap();
+    }
 }
 
 #[test]
