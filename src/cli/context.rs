@@ -15,8 +15,12 @@ use crate::config::{Config, Trees};
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::time::Now;
 use crate::git::discover::{self, Location};
+use crate::ops::credentials;
 use crate::ops::cx::{Cx, PolicyAtHand, Rules};
 use crate::ops::project;
+use crate::ops::scrub::Scrub;
+use crate::process::environment::secrets_in;
+use crate::process::redact::Redactor;
 use crate::store::sqlite::{Access, SqliteStore};
 
 /// The surroundings of a command.
@@ -25,11 +29,12 @@ pub(super) struct Context {
     global: Global,
     place: OnceCell<Location>,
     config: OnceCell<Config>,
+    scrub: OnceCell<Scrub>,
 }
 
 impl Context {
     pub(super) fn new(ui: Ui, global: Global) -> Context {
-        Context { ui, global, place: OnceCell::new(), config: OnceCell::new() }
+        Context { ui, global, place: OnceCell::new(), config: OnceCell::new(), scrub: OnceCell::new() }
     }
 
     /// True unless the user asked for silence.
@@ -126,7 +131,35 @@ impl Context {
         let rules = Rules::of(self.config()?, self.place()?)?;
         let root = self.root()?.to_owned();
         let policy = PolicyAtHand::when_asked(move || project::policy(&root, &Trees::of_user()));
-        Ok(Cx { now: now(), actor: self.actor()?, policy, rules: Arc::new(rules) })
+        let scrub = self.scrub()?.clone();
+        Ok(Cx { now: now(), actor: self.actor()?, policy, rules: Arc::new(rules), scrub })
+    }
+
+    /// What takes secrets out of everything that this command stores. It looks for known values once there is a text to look at.
+    pub(super) fn scrub(&self) -> Result<&Scrub, CliError> {
+        if let Some(scrub) = self.scrub.get() {
+            return Ok(scrub);
+        }
+        let (root, common) = (self.root()?.to_owned(), self.place()?.common_dir.clone());
+        let read = move || {
+            let all = env::all();
+            let known = credentials::known(&root, &common, &all);
+            Redactor::new(&secrets_in(&all).into_iter().chain(known).collect::<Vec<_>>())
+        };
+        Ok(self.scrub.get_or_init(|| Scrub::when_asked(read)))
+    }
+
+    /// Says which secrets were not stored, if any: whoever typed one must know that it is not there.
+    pub(super) fn tell_scrubbed(&mut self) {
+        let found = self.scrub.get().map(Scrub::found).unwrap_or_default();
+        if !found.is_empty() {
+            let kinds: Vec<String> = found.into_iter().collect();
+            self.ui.warn(&format!(
+                "a secret was typed ({}) and was not stored; its place says [REDACTED:…]\nhint: give it to the agents that need it by \
+                 `.ai/credentials.yaml`, and change it if others may have seen it",
+                kinds.join(", ")
+            ));
+        }
     }
 
     /// Who acts: `--as`, else `AI_ACTOR`, else the user of the machine. A bare name is a person's.

@@ -49,6 +49,7 @@ fn run(args: Vec<OsString>) -> u8 {
             error.code
         }
     };
+    context.tell_scrubbed();
     context.ui.flush();
     code
 }

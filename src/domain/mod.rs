@@ -12,6 +12,7 @@ pub mod decision;
 pub mod event;
 pub mod evidence;
 pub mod fold;
+pub mod free_text;
 pub mod history;
 pub mod ids;
 pub mod lease;

@@ -136,7 +136,7 @@ impl Case<'_> {
         let stats = self.stats()?;
         let (verdict, mut record) =
             policy_verdict(&cx, &self.task, &self.run, &self.changed()?, stats.insertions + stats.deletions);
-        blacken(&mut record, &self.world.redactor);
+        blacken(&mut record, self.world.redactor());
         if verdict == PolicyVerdict::Allow {
             return Ok(None);
         }
@@ -261,7 +261,7 @@ impl Case<'_> {
             agent: Some(self.run.agent.clone()),
         };
         let subject = format!("Merge {}: {}", self.task.id, self.task.title);
-        let message = self.world.redactor.redact_text(&trailer::message(&subject, "", &trailers));
+        let message = self.world.redactor().redact_text(&trailer::message(&subject, "", &trailers));
         let who = match self.repo.identity().map_err(failed)? {
             Some(user) => user,
             None => identity()?,

@@ -154,6 +154,8 @@ fn build(
         updated_ms: now,
         uid: id::random_text(26),
     };
+    // As it will stand in the store, since the caller shows it.
+    task.visit_texts(&mut |text| _ = cx.scrub.text(text));
     task.settle();
     Ok((task, deps.into_iter().collect()))
 }

@@ -14,6 +14,7 @@ use crate::domain::path_pattern::{CaseMode, PathPattern};
 use crate::domain::time::Now;
 use crate::git::Location;
 use crate::ops::refusal::{OpError, Refusal, Refused};
+use crate::ops::scrub::Scrub;
 use crate::policy::PolicyState;
 use crate::store::{Store, StoreError, Tx};
 
@@ -28,6 +29,8 @@ pub struct Cx {
     pub policy: PolicyAtHand,
     /// What the project has configured.
     pub rules: Arc<Rules>,
+    /// What takes secrets out of everything that is recorded.
+    pub scrub: Scrub,
 }
 
 /// The policy, read when it is first asked: many commands that only look never ask it.
@@ -127,9 +130,10 @@ impl Cx {
         Cx { now, ..self.clone() }
     }
 
-    /// Appends an event in this actor's name.
+    /// Appends an event in this actor's name, without the secrets that its texts hold.
     pub fn record(&self, tx: &mut dyn Tx, event: &Event) -> Result<(), OpError> {
-        tx.record(self.now.wall_ms, &self.actor, event)?;
+        let clean = self.scrub.event(event);
+        tx.record(self.now.wall_ms, &self.actor, clean.as_ref().unwrap_or(event))?;
         Ok(())
     }
 }

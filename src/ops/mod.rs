@@ -33,6 +33,7 @@ pub mod restore;
 pub mod review;
 pub mod route;
 pub mod run;
+pub mod scrub;
 pub mod tokens;
 pub mod trust;
 pub mod uninstall;

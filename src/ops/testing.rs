@@ -10,6 +10,7 @@ use crate::domain::time::Now;
 use crate::ops::cx::{Cx, Rules, commit};
 use crate::ops::refusal::OpError;
 use crate::policy::PolicyState;
+use crate::process::redact::Redactor;
 use crate::store::sqlite::SqliteStore;
 use crate::store::testing::{ann, at, turn};
 use crate::store::{Store, Tx};
@@ -40,7 +41,8 @@ impl World {
         let name = id::random_text(8);
         let store = SqliteStore::create(&dir.path().join("ai.db"), &name).unwrap();
         let policy = PolicyState::Absent.into();
-        let mut world = World { dir, store, cx: Cx { now: at(0), actor: ann(), policy, rules } };
+        let scrub = Redactor::new(&[]).into();
+        let mut world = World { dir, store, cx: Cx { now: at(0), actor: ann(), policy, rules, scrub } };
         world.turn(at(1_000_000));
         world.run(|tx, cx| cx.record(tx, &Event::StoreCreated { store: name })).unwrap();
         world

@@ -52,5 +52,6 @@ mod store;
 #[cfg(feature = "test-fakes")]
 mod torture;
 mod trespass;
+mod typed_secret;
 mod uninstall;
 mod worktree;

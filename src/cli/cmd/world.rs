@@ -7,17 +7,11 @@ use crate::base::env;
 use crate::cli::context::{Context, now};
 use crate::cli::error::CliError;
 use crate::domain::sandbox::Wish;
-use crate::ops::credentials;
 use crate::ops::run::World;
-use crate::process::environment::secrets_in;
-use crate::process::redact::Redactor;
 
 /// The world as this command sees it.
 pub(super) fn world(context: &Context) -> Result<World, CliError> {
     let all = env::all();
-    let (root, common) = (context.root()?, &context.place()?.common_dir);
-    let secrets: Vec<_> = secrets_in(&all).into_iter().chain(credentials::known(root, common, &all)).collect();
-    let redactor = Redactor::new(&secrets);
     let talkative = context.is_talkative();
     let sandbox = env::text(env::AI_SANDBOX).map(|text| text.parse::<Wish>()).transpose();
     let sandbox = sandbox.map_err(|why| CliError::usage(format!("{}: {why}", env::AI_SANDBOX)))?;
@@ -30,7 +24,7 @@ pub(super) fn world(context: &Context) -> Result<World, CliError> {
         actor: context.actor()?,
         clock: now,
         env: all,
-        redactor,
+        scrub: context.scrub()?.clone(),
         progress: Box::new(move |text| {
             if talkative {
                 // Nobody is left to tell when stderr is closed.

@@ -43,7 +43,7 @@ pub(super) fn leave(live: &Live<'_>, worked: &Worked) -> Result<(), OpError> {
         remarks: worked.remarks.clone(),
     };
     let text = serde_json::to_string_pretty(&left).unwrap_or_default();
-    let text = live.world.redactor.redact_text(&text);
+    let text = live.world.redactor().redact_text(&text);
     fs::write_private(&live.dir.join(FILE), text.as_bytes()).map_err(environment)
 }
 

@@ -155,7 +155,7 @@ pub fn run_agent(
     let mut listener = Listener::new(step, talk, meter, world)?;
     let runtime = runtime()?;
     step.ledger.set_stage(Stage::AtWork);
-    let outcome = runtime.block_on(supervise(&spec, &world.redactor, &mut listener, cancel));
+    let outcome = runtime.block_on(supervise(&spec, world.redactor(), &mut listener, cancel));
     step.ledger.set_stage(Stage::Idle);
     ground.clear()?;
     let end = outcome.map_err(environment).and_then(|outcome| conclude(world, step, &spec, listener, outcome));

@@ -174,7 +174,7 @@ fn run_one(
         stderr: OutputTo::File(errors.clone()),
     };
     let runtime = runtime()?;
-    let outcome = runtime.block_on(supervise(&spec, &world.redactor, &mut Quiet, cancel));
+    let outcome = runtime.block_on(supervise(&spec, world.redactor(), &mut Quiet, cancel));
     ground.clear()?;
     let outcome = outcome.map_err(environment)?;
     let stdout = fs::read_capped(&log, LOG_CAP).map_err(environment)?;

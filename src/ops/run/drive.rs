@@ -240,7 +240,7 @@ impl Live<'_> {
     fn tell_route(&self, trace: &Trace) -> Result<(), OpError> {
         make_run_dir(self)?;
         let text = serde_json::to_string_pretty(trace).unwrap_or_default();
-        fs::write_private(&self.dir.join("routing.json"), self.world.redactor.redact_text(&text).as_bytes())
+        fs::write_private(&self.dir.join("routing.json"), self.world.redactor().redact_text(&text).as_bytes())
             .map_err(environment)
     }
 
@@ -252,7 +252,7 @@ impl Live<'_> {
             Some(StopReason::Interrupted | StopReason::Shutdown) => ("stopped by a person".to_owned(), None),
             Some(StopReason::LeaseLost) => ("stopped: its lease was lost".to_owned(), Some(error)),
             _ => (
-                format!("could not be seen through: {}", self.world.redactor.redact_text(&error.to_string())),
+                format!("could not be seen through: {}", self.world.redactor().redact_text(&error.to_string())),
                 Some(error),
             ),
         };

@@ -177,7 +177,7 @@ fn judge_all(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings
     let (task, run) = (&live.started.task, &live.started.run);
     let lines = found.stats.insertions + found.stats.deletions;
     let (mut policy, mut decision) = judge::policy_verdict(cx, task, run, &found.changed, lines);
-    judge::blacken(&mut decision, &live.world.redactor);
+    judge::blacken(&mut decision, live.world.redactor());
     if policy == PolicyVerdict::NeedsApproval && store.read(|tx| crate::ops::ask::approved(tx, &decision))? {
         policy = PolicyVerdict::Allow;
     }
@@ -210,10 +210,10 @@ fn judge_all(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings
     let cell = Cell { lifecycle: found.lifecycle, verification, policy, freshness: freshness(live, found)? };
     let outcome = cell.outcome();
     let summary = judge::summary(outcome, &found.end, &found.checked, &reason);
-    let summary = live.world.redactor.redact_text(&summary);
-    let warnings = warnings.iter().map(|warning| live.world.redactor.redact_text(warning)).collect();
+    let summary = live.world.redactor().redact_text(&summary);
+    let warnings = warnings.iter().map(|warning| live.world.redactor().redact_text(warning)).collect();
     let mut tools = tools;
-    tools.iter_mut().for_each(|record| judge::blacken(record, &live.world.redactor));
+    tools.iter_mut().for_each(|record| judge::blacken(record, live.world.redactor()));
     Ok(Verdict { cell, outcome, decision, tools, summary, warnings })
 }
 
@@ -356,5 +356,5 @@ fn write_summary(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result
 
 fn write_json(live: &Live<'_>, name: &str, value: &serde_json::Value) -> Result<(), OpError> {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    fs::write_private(&live.dir.join(name), live.world.redactor.redact_text(&text).as_bytes()).map_err(environment)
+    fs::write_private(&live.dir.join(name), live.world.redactor().redact_text(&text).as_bytes()).map_err(environment)
 }

@@ -109,7 +109,7 @@ impl PolicyGate<'_, '_> {
         commit(self.store, &live.cx()?, |tx, cx| {
             lease::fenced(tx, cx, &live.started.token, "tool call")?;
             let allowed = record.effect.lets_through() || ask::approved(tx, &record)?;
-            blacken(&mut record, &live.world.redactor);
+            blacken(&mut record, live.world.redactor());
             cx.record(tx, &Event::Decided { record: Box::new(record.clone()) })?;
             Ok(Kept { allowed, record })
         })

@@ -179,7 +179,7 @@ impl HandIn<'_> {
             return Err(Refusal::Conflict(format!("the work changes what somebody else holds: {first}")).into());
         }
         let (policy, mut record) = judge::policy_verdict(&cx, &live.started.task, &live.started.run, &taken.changed, 0);
-        judge::blacken(&mut record, &live.world.redactor);
+        judge::blacken(&mut record, live.world.redactor());
         if policy != PolicyVerdict::Deny {
             return Ok(());
         }
@@ -200,7 +200,7 @@ impl HandIn<'_> {
 
     fn give_back(&self, store: &mut SqliteStore, error: OpError) -> OpError {
         let run = &self.live.started.run;
-        let summary = format!("could not be judged: {}", self.live.world.redactor.redact_text(&error.to_string()));
+        let summary = format!("could not be judged: {}", self.live.world.redactor().redact_text(&error.to_string()));
         let kept = Kept::On(format!("refs/heads/{}", run.branch));
         let ended = self
             .live

@@ -123,7 +123,7 @@ impl<'a> Listener<'a> {
 
     /// What the conversation has heard is not redacted, and so are its words for what it denied.
     fn deny(&mut self, denial: Denial) {
-        let clean = |text: String| self.world.redactor.redact_text(&text);
+        let clean = |text: String| self.world.redactor().redact_text(&text);
         let denial = Denial { tool: clean(denial.tool), reason: clean(denial.reason) };
         let event = self.parser.get_mut().denied(denial);
         self.write(&event);

@@ -122,7 +122,7 @@ fn setup(
         stdout: OutputTo::File(log.clone()),
         stderr: OutputTo::File(live.dir.join("setup.stderr")),
     };
-    let done = runtime()?.block_on(supervise(&spec, &live.world.redactor, &mut Quiet, &live.cancel));
+    let done = runtime()?.block_on(supervise(&spec, live.world.redactor(), &mut Quiet, &live.cancel));
     ground.clear()?;
     let done = done.map_err(environment)?;
     let errors = live.dir.join("setup.stderr");

@@ -48,7 +48,7 @@ impl Kept {
 pub fn keep(world: &World, repo: &Repo, run: &Run) -> Kept {
     let saved = match place::rescue_run(world, repo, run) {
         Ok(saved) => saved,
-        Err(error) => return Kept::InPlace(world.redactor.redact_text(&error.to_string())),
+        Err(error) => return Kept::InPlace(world.redactor().redact_text(&error.to_string())),
     };
     let branch = format!("refs/heads/{}", run.branch);
     match (saved, repo.find_ref(&branch)) {

@@ -97,7 +97,7 @@ fn write_prompt(live: &Live<'_>, slot: &Slot, session: Session<'_>) -> Result<()
         _ => prompt::Found::Nothing,
     };
     let around = prompt::Around { checks: &checks, pointers: &prompt::pointers(&slot.path), found };
-    let text = live.world.redactor.redact_text(&prompt::assemble(&live.started.task, &around));
+    let text = live.world.redactor().redact_text(&prompt::assemble(&live.started.task, &around));
     fs::write_private(&live.dir.join("prompt.md"), text.as_bytes()).map_err(environment)
 }
 
@@ -161,7 +161,7 @@ fn agent_step(
     let session = resume::session(&live.started.run);
     let end = ask(session)?;
     let (Session::Resume(id), Some(why)) = (session, resume::refusal(&end)) else { return Ok(end) };
-    let why = live.world.redactor.redact_text(&why);
+    let why = live.world.redactor().redact_text(&why);
     live.world.say(&format!("run {}: session {id} was not continued ({why}); a fresh one begins", live.started.run.id));
     resume::set_logs_aside(&live.dir)?;
     write_prompt(live, slot, Session::New)?;
@@ -235,7 +235,7 @@ pub(super) fn commit_tree(
     let task = &live.started.task;
     let trailers =
         Trailers { task: Some(task.id.to_string()), run: Some(run.id.to_string()), agent: Some(run.agent.clone()) };
-    let message = live.world.redactor.redact_text(&trailer::message(&task.title, "", &trailers));
+    let message = live.world.redactor().redact_text(&trailer::message(&task.title, "", &trailers));
     let who = identity()?;
     let work = Work {
         snapshot,
@@ -290,7 +290,7 @@ pub(super) fn write_patch(live: &Live<'_>, shadow: &Shadow, sealed: &Sealed) -> 
     let patch = shadow.patch(&sealed.base_tree, &sealed.tree, PATCH_CAP).map_err(environment)?;
     let stats = shadow.stats(&sealed.base_tree, &sealed.tree).map_err(environment)?;
     let file = live.dir.join("diff.patch");
-    let shown = live.world.redactor.redact(&patch.text);
+    let shown = live.world.redactor().redact(&patch.text);
     fs::write_private(&file, &shown).map_err(environment)?;
     Ok((Written { file, holds_secret: shown != patch.text }, stats))
 }

@@ -16,6 +16,7 @@ use crate::git::{Git, Location, Repo, preflight};
 use crate::ops::cx::{Cx, Rules};
 use crate::ops::project;
 use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::scrub::Scrub;
 use crate::policy::PolicyState;
 use crate::process::redact::Redactor;
 use crate::process::sandbox::Probe;
@@ -38,7 +39,7 @@ pub struct World {
     /// The user's environment, from which children get what is allowed.
     pub env: Vec<(OsString, OsString)>,
     /// Takes secrets out of everything that is stored.
-    pub redactor: Redactor,
+    pub scrub: Scrub,
     /// The sandbox that the user asked for at the terminal or for this machine; outranks the configuration.
     pub sandbox: Option<Wish>,
     /// What works of it here; looked at where it is needed first.
@@ -51,6 +52,11 @@ impl World {
     /// The state directory in the git common directory.
     pub fn state(&self) -> PathBuf {
         project::state_dir(&self.location.common_dir)
+    }
+
+    /// Finds the secrets in what is kept beside the store.
+    pub fn redactor(&self) -> &Redactor {
+        self.scrub.redactor()
     }
 
     /// The store's file.
@@ -98,6 +104,7 @@ impl World {
             actor,
             policy: policy.clone().into(),
             rules: Rules::of(&self.config, &self.location)?.into(),
+            scrub: self.scrub.clone(),
         })
     }
 

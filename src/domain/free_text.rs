@@ -1,0 +1,176 @@
+//! The free texts of events: what a person or an agent wrote in its own words, and only that. Ids, digests, patterns, names of branches
+//! and of agents are not free: to change one would break what hangs on it.
+//!
+//! Every new event must say here which free texts it has; the match is without a wildcard so that none can be forgotten.
+
+use crate::domain::event::{After, Event, TaskEdit};
+use crate::domain::task::{Hold, Proof, Task, TaskState};
+
+/// What looks at each text, and may change it.
+type Visit<'a> = &'a mut dyn FnMut(&mut String);
+
+impl Event {
+    /// Shows `visit` each free text of the event.
+    pub fn visit_texts(&mut self, visit: Visit<'_>) {
+        match self {
+            Event::TaskImported { task, .. } | Event::TaskCreated { task, .. } => task.visit_texts(visit),
+            Event::TaskEdited { edit, .. } => in_edit(edit, visit),
+            Event::TaskHeld { hold, .. } => visit(&mut hold.reason),
+            Event::TaskCancelled { reason, .. } | Event::TaskFailed { reason, .. } => visit(reason),
+            Event::TaskReopened { note, .. } | Event::TaskRejected { note, .. } => visit(&mut note.text),
+            Event::LeaseReleased { next_step, .. } => next_step.iter_mut().for_each(visit),
+            Event::LeaseLapsed { park, .. } => in_hold(park.as_mut(), visit),
+            Event::Checkpoint { next_step, .. } => visit(next_step),
+            Event::StaleRefused { tried, why, .. } => {
+                visit(tried);
+                visit(why);
+            }
+            Event::RunEnded { end, then, .. } => {
+                visit(&mut end.summary);
+                end.resume_refused.iter_mut().chain(&mut end.stall).for_each(&mut *visit);
+                in_after(then, visit);
+            }
+            Event::AcceptStarted { accepting, .. } => {
+                accepting.overridden.iter_mut().for_each(|word| visit(&mut word.reason));
+            }
+            Event::TaskDone { proof, .. } => in_proof(proof, visit),
+            Event::Approved { word, .. } => visit(&mut word.reason),
+            Event::Decided { record } => {
+                visit(&mut record.reason);
+                record.resource.labels.iter_mut().for_each(&mut *visit);
+                record.resource.tool.iter_mut().for_each(&mut *visit);
+                record.overridden.iter_mut().for_each(|word| visit(&mut word.reason));
+            }
+            Event::StoreCreated { .. }
+            | Event::StoreRestored { .. }
+            | Event::DepAdded { .. }
+            | Event::DepRemoved { .. }
+            | Event::TaskUnheld { .. }
+            | Event::TaskRetried { .. }
+            | Event::LeaseGranted { .. }
+            | Event::RunStarted { .. }
+            | Event::RunStep { .. }
+            | Event::RunUsed { .. }
+            | Event::EvidenceRecorded { .. } => {}
+        }
+    }
+}
+
+impl Task {
+    /// Shows `visit` each free text of the task.
+    pub fn visit_texts(&mut self, visit: Visit<'_>) {
+        visit(&mut self.title);
+        visit(&mut self.body);
+        visit(&mut self.kind);
+        self.next_step.iter_mut().for_each(&mut *visit);
+        self.notes.iter_mut().for_each(|note| visit(&mut note.text));
+        in_hold(self.hold.as_mut(), visit);
+        let labels = std::mem::take(&mut self.labels);
+        self.labels = labels.into_iter().map(|label| visited(label, visit)).collect();
+        match &mut self.state {
+            TaskState::Done { proof, .. } => in_proof(proof, visit),
+            TaskState::Failed { failed_because: why } | TaskState::Cancelled { cancelled_because: why } => visit(why),
+            TaskState::Queued
+            | TaskState::Claimed
+            | TaskState::Running { .. }
+            | TaskState::Blocked { .. }
+            | TaskState::Review { .. } => {}
+        }
+    }
+}
+
+fn visited(mut text: String, visit: Visit<'_>) -> String {
+    visit(&mut text);
+    text
+}
+
+fn in_edit(edit: &mut TaskEdit, visit: Visit<'_>) {
+    let texts = [&mut edit.title, &mut edit.body, &mut edit.kind];
+    texts.into_iter().flatten().chain(&mut edit.add_labels).for_each(visit);
+}
+
+fn in_hold(hold: Option<&mut Hold>, visit: Visit<'_>) {
+    if let Some(hold) = hold {
+        visit(&mut hold.reason);
+    }
+}
+
+fn in_proof(proof: &mut Proof, visit: Visit<'_>) {
+    if let Proof::Overridden { reason, .. } = proof {
+        visit(reason);
+    }
+}
+
+fn in_after(after: &mut After, visit: Visit<'_>) {
+    match after {
+        After::Requeue { note, .. } => note.iter_mut().for_each(|note| visit(&mut note.text)),
+        After::Hold { hold, .. } => visit(&mut hold.reason),
+        After::Fail { reason } => visit(reason),
+        After::Review => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// Every text of these events that holds a space is somebody's words.
+    fn events() -> Vec<Value> {
+        let by = "human:ann";
+        let note = json!({"at_ms": 1, "by": by, "text": "a b"});
+        let hold = json!({"kind": "hold", "reason": "a b", "since_ms": 1});
+        let task = json!({
+            "id": "t-1", "status": "done", "proof": {"kind": "overridden", "reason": "a b", "by": by}, "done_ms": 1,
+            "title": "a b", "body": "a b", "type": "a b", "priority": 2, "labels": ["a b", "c d"], "hold": hold,
+            "next_step": "a b", "notes": [note], "created_by": by, "created_ms": 1, "updated_ms": 1, "uid": "u",
+        });
+        let mut failed = task.clone();
+        failed.as_object_mut().unwrap().remove("proof");
+        failed["status"] = json!("failed");
+        failed["failed_because"] = json!("a b");
+        let end = json!({
+            "at_ms": 1, "lifecycle": "finished", "verification": "passed", "policy": "allow", "freshness": "current",
+            "outcome": "ready_for_review", "summary": "a b", "resume_refused": "a b", "stall": ["a b"],
+        });
+        let ended = |then: Value| json!({"kind": "run.ended", "run": "t-1.1", "end": end, "then": then});
+        vec![
+            json!({"kind": "task.created", "task": task}),
+            json!({"kind": "task.imported", "task": failed, "from": "s"}),
+            json!({"kind": "task.edited", "task": "t-1", "edit": {"title": "a b", "body": "a b", "type": "a b", "add_labels": ["a b"]}}),
+            json!({"kind": "task.held", "task": "t-1", "hold": hold}),
+            json!({"kind": "task.cancelled", "task": "t-1", "reason": "a b"}),
+            json!({"kind": "task.reopened", "task": "t-1", "note": note}),
+            json!({"kind": "task.rejected", "task": "t-1", "note": note}),
+            json!({"kind": "task.failed", "task": "t-1", "reason": "a b"}),
+            json!({"kind": "task.done", "task": "t-1", "proof": {"kind": "overridden", "reason": "a b", "by": by}}),
+            json!({"kind": "lease.released", "subject": "t-1", "epoch": 1, "next_step": "a b"}),
+            json!({"kind": "lease.lapsed", "subject": "t-1", "epoch": 1, "park": hold}),
+            json!({"kind": "lease.checkpoint", "task": "t-1", "epoch": 1, "next_step": "a b"}),
+            json!({"kind": "lease.refused", "subject": "t-1", "epoch": 1, "tried": "a b", "why": "a b"}),
+            json!({"kind": "policy.approved", "decision": "d-1", "word": {"by": by, "reason": "a b", "at_ms": 1}}),
+            json!({"kind": "accept.started", "run": "t-1.1", "accepting": {
+                "target": "t", "commit": "c", "tree": "t", "overridden": {"by": by, "reason": "a b", "at_ms": 1},
+            }}),
+            ended(json!({"to": "review"})),
+            ended(json!({"to": "fail", "reason": "a b"})),
+            ended(json!({"to": "hold", "hold": hold, "attempt": "counts"})),
+            ended(json!({"to": "requeue", "attempt": "counts", "note": note})),
+        ]
+    }
+
+    fn spaces(value: &Value) -> usize {
+        value.to_string().matches("a b").count() + value.to_string().matches("c d").count()
+    }
+
+    #[test]
+    fn every_free_text_is_shown() {
+        for json in events() {
+            let mut event: Event = serde_json::from_value(json.clone()).unwrap_or_else(|e| panic!("{e}: {json}"));
+            assert!(spaces(&serde_json::to_value(&event).unwrap()) == spaces(&json), "a text was not read: {json}");
+            event.visit_texts(&mut |text| *text = text.replace(' ', ""));
+            let left = serde_json::to_value(&event).unwrap();
+            assert_eq!(spaces(&left), 0, "{left}");
+        }
+    }
+}
