@@ -1,0 +1,135 @@
+//! Supervision of real processes. Each test has a run id of its own, by whose mark it sees that nothing is left.
+
+mod around;
+mod dialogue;
+mod ending;
+mod output;
+mod starting;
+mod stillness;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::base::id::random_text;
+use crate::domain::stall::Standing;
+use crate::process::capture::{Extent, MAX_LINE};
+use crate::process::captured::{Tool, run_captured};
+use crate::process::guard::kill_leftovers;
+use crate::process::identity::ProcessIdentity;
+use crate::process::procfs;
+use crate::process::redact::{Redactor, Secret};
+use crate::process::supervise::*;
+
+/// Longer than any test may take; a test that needs it has failed.
+const FOREVER: Duration = Duration::from_secs(60);
+
+fn spec(argv: &[&str]) -> SpawnSpec {
+    SpawnSpec {
+        argv: argv.iter().map(Into::into).collect(),
+        cwd: "/".into(),
+        env: vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into())],
+        stdin: StdinSource::Null,
+        run_id: Some(format!("test.{}", random_text(12))),
+        files: None,
+        cgroup: None,
+        fence: None,
+        limits: Limits { total: Some(FOREVER), ..Limits::default() },
+        stdout: OutputTo::Memory,
+        stderr: OutputTo::Memory,
+    }
+}
+
+fn sh(script: &str) -> SpawnSpec {
+    spec(&["sh", "-c", script])
+}
+
+fn python(script: &str) -> SpawnSpec {
+    spec(&["python3", "-c", script])
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+fn run_with(spec: &SpawnSpec, observer: &mut dyn Observer, cancel: &CancelToken) -> Outcome {
+    let outcome = block_on(supervise(spec, &Redactor::new(&[]), observer, cancel)).unwrap();
+    assert_nothing_left(spec);
+    assert_eq!(outcome.survivors, [0; 0]);
+    outcome
+}
+
+fn run(spec: &SpawnSpec) -> Outcome {
+    run_with(spec, &mut Quiet, &CancelToken::new())
+}
+
+#[track_caller]
+fn assert_nothing_left(spec: &SpawnSpec) {
+    let left = marked(spec.run_id.as_ref().unwrap());
+    assert!(left.is_empty(), "left behind: {left:?}");
+}
+
+fn marked(run_id: &str) -> Vec<procfs::Stat> {
+    let mark = format!("AI_RUN={run_id}").into_bytes();
+    let table = procfs::table().unwrap();
+    table.into_iter().filter(|stat| stat.is_running() && procfs::environment_has(stat.pid, &mark)).collect()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// Acts on the first line of standard output, and remembers the keeper and the processes that lines name as `pid N`.
+struct OnFirstLine<F: FnMut(&ProcessIdentity)> {
+    act: F,
+    keeper: Option<ProcessIdentity>,
+    named: Vec<ProcessIdentity>,
+    lines: usize,
+}
+
+impl<F: FnMut(&ProcessIdentity)> OnFirstLine<F> {
+    fn new(act: F) -> Self {
+        Self { act, keeper: None, named: Vec::new(), lines: 0 }
+    }
+}
+
+impl<F: FnMut(&ProcessIdentity)> Observer for OnFirstLine<F> {
+    fn started(&mut self, keeper: &ProcessIdentity) {
+        self.keeper = Some(keeper.clone());
+    }
+
+    fn line(&mut self, stream: Stream, line: Line<'_>) {
+        if let Some(pid) = text(line.bytes).strip_prefix("pid ") {
+            self.named.extend(ProcessIdentity::of(pid.parse().unwrap()));
+        }
+        if stream == Stream::Stdout && self.lines == 0 {
+            (self.act)(self.keeper.as_ref().unwrap());
+        }
+        self.lines += 1;
+    }
+}
+
+fn cancelling(spec: &SpawnSpec) -> (Outcome, Vec<ProcessIdentity>) {
+    let cancel = CancelToken::new();
+    let mut observer = OnFirstLine::new(|_: &ProcessIdentity| cancel.cancel(StopReason::LeaseLost));
+    let outcome = run_with(spec, &mut observer, &cancel);
+    assert_eq!(outcome.end, End::Cancelled(StopReason::LeaseLost));
+    (outcome, observer.named)
+}
+
+// Python that forks twice, leaves the session, clears the mark from what it executes, ignores SIGTERM and prints its pid.
+const DAEMON: &str = "
+import os, signal, sys
+ours, theirs = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.set_inheritable(theirs, True)
+        os.execve('/bin/sh', ['sh', '-c', 'echo $$ >&%d; exec %d>&-; while :; do sleep 1000; done' % (theirs, theirs)],
+                  {'PATH': os.environ['PATH']})
+    os._exit(0)
+os.close(theirs)
+print('pid', os.read(ours, 99).decode().strip(), flush=True)
+";
