@@ -34,6 +34,7 @@ fn read_boot_epoch() -> String {
 }
 
 /// Waits. Only for what has no event to wait on.
+#[expect(clippy::disallowed_methods, reason = "the one place that waits by time")]
 pub fn pause(time: std::time::Duration) {
     std::thread::sleep(time);
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
+use crate::base::clock;
 use crate::process::identity::{Liveness, ProcessIdentity};
 use crate::process::procfs;
 use crate::process::signal::send;
@@ -48,7 +49,7 @@ pub fn wait_for_end(process: &ProcessIdentity, limit: Duration) -> Liveness {
                 let timeout = Timespec::try_from(left).ok();
                 let _woken = poll(&mut [PollFd::new(descriptor, PollFlags::IN)], timeout.as_ref());
             }
-            None => std::thread::sleep(left.min(Duration::from_millis(50))),
+            None => clock::pause(left.min(Duration::from_millis(50))),
         }
     }
 }

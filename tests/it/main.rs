@@ -16,6 +16,7 @@ mod acp;
 mod adopt;
 mod agent_doctor;
 mod agents;
+mod archive;
 mod backup;
 mod cli_text;
 mod connector_manifest;

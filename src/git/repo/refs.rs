@@ -3,7 +3,6 @@
 //! A swap says what it expects and loses cleanly: [`RefError::Conflict`] carries what stands there now. Contention on the lock file is
 //! retried with jitter up to a deadline; a lock that stays is named, never deleted.
 
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use git2::{ErrorCode, Reference, Repository};
@@ -12,6 +11,7 @@ use super::super::cmd::{Nul, oid_line};
 use super::super::error::GitError;
 use super::super::oid::Oid;
 use super::{Backend, Repo, native, spawned};
+use crate::base::clock;
 
 /// How long a swap waits for somebody else's lock.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -167,7 +167,7 @@ impl Repo {
                     return Err(RefError::Conflict { name: name.to_owned(), expected: expected.clone(), actual });
                 }
                 Attempt::Blocked(why) => return Err(RefError::Blocked { name: name.to_owned(), why }),
-                Attempt::Locked if Instant::now() < deadline => sleep(jitter()),
+                Attempt::Locked if Instant::now() < deadline => clock::pause(jitter()),
                 Attempt::Locked => return Err(self.locked(name)),
             }
         }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::WorktreeError;
+use crate::base::clock;
 use crate::base::fs::{self, FsError};
 
 /// After so long, whoever waits is told for whom.
@@ -93,7 +94,7 @@ fn wait(
             Ok(()) => return Ok(file),
             Err(TryLockError::Error(source)) => return Err(failed(path, source)),
             Err(TryLockError::WouldBlock) if start.elapsed() >= patience => return Err(WorktreeError::Busy(patience)),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) => clock::pause(PAUSE),
         }
         if start.elapsed() >= SILENCE
             && let Some(say) = say.take()

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use crate::base::clock;
 use crate::base::env::AI_RUN;
 use crate::base::fs::FsError;
 use crate::process::identity::{ProcessIdentity, own_pid};
@@ -33,7 +34,7 @@ pub fn kill_leftovers(run_id: &str, grace: Duration) -> Result<Leftovers, FsErro
             return Ok(Leftovers { ended: sweep.count() - targets.len().min(sweep.count()), survivors });
         }
         sweep.press(&targets, Groups::Spared);
-        std::thread::sleep(STEP);
+        clock::pause(STEP);
     }
 }
 
