@@ -187,6 +187,16 @@ fn the_benchmark_floor_is_built_like_the_binary() {
     assert_eq!(profile("benches/floor/Cargo.toml"), profile("Cargo.toml"));
 }
 
+/// What is linked the usual way and finds the archives meant for `ai` crashes before its first line: tests of a release build did.
+#[test]
+fn the_build_script_speaks_of_the_program_alone() {
+    let script = read("build.rs");
+    let said: Vec<&str> = script.lines().filter(|line| line.contains("cargo::rustc-")).collect();
+    assert!(said.len() >= 3, "the build script no longer says how to link: {said:?}");
+    let wider: Vec<&&str> = said.iter().filter(|line| !line.contains("cargo::rustc-link-arg-bin=ai=")).collect();
+    assert!(wider.is_empty(), "meant for every target: {wider:?}");
+}
+
 /// Failpoints and clock offsets could forge a lease.
 #[test]
 fn test_fakes_are_in_no_default_build() {

@@ -71,7 +71,11 @@ fn contents(store: &mut SqliteStore, path: &Path) -> Result<(u64, Finding), Stor
         let tasks: u64 = tx.tally()?.iter().map(|(_, n)| n).sum();
         Ok::<_, StoreError>((tx.meta("store")?.unwrap_or_default(), tasks, newest(tx)?.map_or(0, |event| event.seq)))
     })?;
-    let text = format!("whole; {}, {}, format {FORMAT}, id {id}", counted(tasks, "task"), counted(events, "record"));
+    let format = match store.format()? {
+        found if found < FORMAT => format!("{found} (the next change brings it to {FORMAT}, behind a backup)"),
+        found => found.to_string(),
+    };
+    let text = format!("whole; {}, {}, format {format}, id {id}", counted(tasks, "task"), counted(events, "record"));
     Ok((
         events,
         match stale {

@@ -11,7 +11,7 @@ use crate::base::fs::Published;
 use crate::base::{clock, fs, id};
 use crate::store::sqlite::checkpoint;
 use crate::store::sqlite::files::{self, Identity};
-use crate::store::sqlite::migrate::{self, Migration};
+use crate::store::sqlite::migrate::{self, Migration, SchemaVersion};
 use crate::store::sqlite::tx::SqliteTx;
 use crate::store::{Store, StoreError, Tx};
 
@@ -79,6 +79,11 @@ impl SqliteStore {
     /// True where the reading may miss the newest writes, because the disk is read-only and the log beside the file unreadable.
     pub fn is_stale(&self) -> bool {
         self.stale
+    }
+
+    /// The format that the file has now.
+    pub fn format(&self) -> Result<SchemaVersion, StoreError> {
+        migrate::version(&self.conn, &self.path)
     }
 
     /// The database file.

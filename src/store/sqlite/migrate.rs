@@ -139,7 +139,7 @@ const fn newest(known: &[Migration]) -> SchemaVersion {
     known[known.len() - 1].version
 }
 
-fn version(conn: &Connection, path: &Path) -> Result<SchemaVersion, StoreError> {
+pub(super) fn version(conn: &Connection, path: &Path) -> Result<SchemaVersion, StoreError> {
     let version = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(|e| failed(path, e))?;
     Ok(SchemaVersion::from_user_version(version))
 }
