@@ -81,7 +81,7 @@ pub fn child_environment(all: &[Variable], extra_allow: &[String], set: &[Variab
 /// be found by it in a file.
 pub fn secrets_in(all: &[Variable]) -> Vec<Secret> {
     all.iter()
-        .filter(|(name, _)| names_a_secret(&name.to_string_lossy()))
+        .filter(|(name, value)| names_a_secret(&name.to_string_lossy()) && !is_plain(&value.to_string_lossy()))
         .map(|(name, value)| Secret::new(&name.to_string_lossy(), value.as_bytes()))
         .collect()
 }
@@ -119,9 +119,18 @@ fn names_a_secret(name: &str) -> bool {
     const PARTS: &[&str] = &["TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL"];
     const WORDS: &[&str] = &["KEY", "APIKEY", "PAT", "AUTH", "PWD", "PASS"];
     let name = name.to_ascii_uppercase();
-    // These are paths everywhere.
-    let path = matches!(name.as_str(), "PWD" | "OLDPWD" | "SSH_AUTH_SOCK");
-    !path && (PARTS.iter().any(|part| name.contains(part)) || name.split('_').any(|word| WORDS.contains(&word)))
+    // What says where something is, or how many of something there may be, is not the thing itself.
+    let place = matches!(name.as_str(), "PWD" | "OLDPWD")
+        || matches!(name.rsplit('_').next(), Some("SOCK" | "FILE" | "DIR" | "PATH" | "HOME"));
+    let names = |word: &str| WORDS.contains(&word) || word != "TOKENS" && PARTS.iter().any(|part| word.contains(part));
+    !place && name.split('_').any(names)
+}
+
+/// A setting and no secret, whatever its variable is called: to take it out would take a common word out of every text.
+fn is_plain(value: &str) -> bool {
+    const SETTINGS: &[&str] =
+        &["true", "false", "enabled", "disabled", "default", "required", "optional", "always", "bearer", "basic"];
+    SETTINGS.contains(&value.trim().to_ascii_lowercase().as_str())
 }
 
 #[cfg(test)]
@@ -190,5 +199,17 @@ mod tests {
         for name in ["PWD", "OLDPWD", "SSH_AUTH_SOCK", "PATH", "KEYBOARD", "MONKEY", "AUTHOR"] {
             assert!(!names_a_secret(name), "{name}");
         }
+        for name in
+            ["MAX_TOKENS", "MODEL_MAX_OUTPUT_TOKENS", "PASSWORD_STORE_DIR", "TOKEN_FILE", "AWS_CREDENTIALS_PATH"]
+        {
+            assert!(!names_a_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_setting_is_no_secret() {
+        let all = vars(&[("USE_AUTH", "Enabled"), ("DB_PASSWORD", "enabled1")]);
+        let found = format!("{:?}", secrets_in(&all));
+        assert!(found.contains("DB_PASSWORD") && !found.contains("USE_AUTH"), "{found}");
     }
 }
