@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::base::id::random_text;
 use crate::domain::stall::Standing;
-use crate::process::capture::{Extent, MAX_LINE};
+use crate::process::capture::{Extent, MAX_TEXT};
 use crate::process::captured::{Tool, run_captured};
 use crate::process::guard::kill_leftovers;
 use crate::process::identity::ProcessIdentity;
@@ -458,7 +458,7 @@ struct Lines(Vec<(Stream, Vec<u8>, Option<Extent>)>);
 impl Observer for Lines {
     fn line(&mut self, stream: Stream, line: Line<'_>) {
         let start = line.bytes[..line.bytes.len().min(99)].to_vec();
-        self.0.push((stream, start, (line.bytes.len() == MAX_LINE).then_some(line.extent)));
+        self.0.push((stream, start, (line.bytes.len() == MAX_TEXT).then_some(line.extent)));
     }
 }
 
