@@ -26,6 +26,9 @@ pub trait Connector: Send + Sync {
 
 /// Understands the output of one run, line by line. Each line stands for itself: whatever one holds, the next is read afresh.
 pub trait StreamParser: Send {
+    /// The id that its session was given, before the first line.
+    fn named(&mut self, _session: &str) {}
+
     /// One line of standard output, with or without its line end. Any bytes, any length.
     fn line(&mut self, line: &[u8]) -> Vec<AgentEvent>;
 

@@ -33,9 +33,10 @@ impl ManifestConnector {
         Self { manifest, signs: OnceLock::new() }
     }
 
-    fn resume_args(&self, session: Session<'_>) -> Result<&[String], ConnectorError> {
+    fn session_args(&self, session: Session<'_>) -> Result<&[String], ConnectorError> {
         match session {
             Session::New => Ok(&[]),
+            Session::Named(_) => Ok(&self.manifest.session_args),
             Session::Resume(_) if self.manifest.resume_args.is_empty() => {
                 Err(ConnectorError::NoResume { connector: self.manifest.name.to_string() })
             }
@@ -63,7 +64,7 @@ impl Connector for ManifestConnector {
         }
         argv.extend(expand_all(&request.agent.argv, request)?);
         // At the end: one CLI resumes by a subcommand, which takes no other flags.
-        argv.extend(expand_all(self.resume_args(request.session)?, request)?);
+        argv.extend(expand_all(self.session_args(request.session)?, request)?);
         let stdin = match self.manifest.prompt {
             PromptMode::Stdin if self.manifest.output == OutputFormat::Acp => StdinSource::Dialogue,
             PromptMode::Stdin => StdinSource::File(request.prompt_file.to_owned()),

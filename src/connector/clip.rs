@@ -7,14 +7,17 @@ pub(super) const TEXT: usize = 64 << 10;
 /// Most bytes of a tool result, an error message or a reason in an event.
 pub(super) const SUMMARY: usize = 2 << 10;
 const MAX_ITEMS: usize = 256;
+/// A longer text may have been shortened before it came here.
+const SURELY_WHOLE: usize = 40 << 10;
 
-/// `text`, cut to about `most` bytes with a note of its true length.
+/// `text`, cut to about `most` bytes with a note of its length.
 pub(super) fn text(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }
     let end = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    format!("{}… ({} bytes)", &text[..end], text.len())
+    let at_least = if text.len() > SURELY_WHOLE { "at least " } else { "" };
+    format!("{}… ({at_least}{} bytes)", &text[..end], text.len())
 }
 
 /// `value` with long strings cut and long lists and objects shortened.

@@ -46,6 +46,9 @@ pub struct LaunchRequest<'a> {
     pub worktree: &'a Path,
     /// The run's own directory.
     pub run_dir: &'a Path,
+    /// Where a home of the run's own is, should it get one. Runs that go on with one session have it at the same place: a CLI may have
+    /// written down where its files are.
+    pub home_dir: &'a Path,
     /// New session or continued one.
     pub session: Session<'a>,
     /// The program to start instead of the one that the manifest names: where detection found it.
@@ -57,6 +60,8 @@ pub struct LaunchRequest<'a> {
 pub enum Session<'a> {
     /// A new one; its id is the CLI's choice.
     New,
+    /// A new one, which gets this id where the CLI can be told one.
+    Named(&'a str),
     /// Continues this one.
     Resume(&'a str),
 }
@@ -141,7 +146,7 @@ fn expand(template: &str, request: &LaunchRequest<'_>) -> Result<OsString, Conne
             "worktree" => out.push(request.worktree),
             "run_dir" => out.push(request.run_dir),
             "files_dir" => out.push(files_dir(request)),
-            "home" => out.push(home_dir(request)),
+            "home" => out.push(request.home_dir),
             "model" => out.push(chosen_model(request).ok_or_else(|| no_value(template, "model"))?),
             "session" => out.push(session_id(request).ok_or_else(|| no_value(template, "session"))?),
             unknown => out.push(format!("{{{unknown}}}")),
@@ -157,17 +162,14 @@ fn files_dir(request: &LaunchRequest<'_>) -> PathBuf {
     request.run_dir.join("files")
 }
 
-/// Where a run's own home is.
-fn home_dir(request: &LaunchRequest<'_>) -> PathBuf {
-    request.run_dir.join("home")
-}
-
 /// The home that this run gets, where it is its own: as the agent says, else as the manifest does.
 pub(super) fn own_home(manifest: &Manifest, request: &LaunchRequest<'_>) -> Result<Option<PathBuf>, ConnectorError> {
     match (&manifest.home, request.agent.home) {
         (None, Some(Home::Run)) => Err(ConnectorError::NoHome { connector: manifest.name.to_string() }),
         (None, _) => Ok(None),
-        (Some(switch), chosen) => Ok((chosen.unwrap_or(switch.default) == Home::Run).then(|| home_dir(request))),
+        (Some(switch), chosen) => {
+            Ok((chosen.unwrap_or(switch.default) == Home::Run).then(|| request.home_dir.to_owned()))
+        }
     }
 }
 
@@ -194,7 +196,7 @@ pub(super) fn chosen_model<'a>(request: &LaunchRequest<'a>) -> Option<&'a str> {
 fn session_id<'a>(request: &LaunchRequest<'a>) -> Option<&'a str> {
     match request.session {
         Session::New => None,
-        Session::Resume(id) => Some(id),
+        Session::Named(id) | Session::Resume(id) => Some(id),
     }
 }
 
@@ -273,6 +275,7 @@ mod tests {
             prompt_file: Path::new("/r/prompt.md"),
             worktree: &dir,
             run_dir: Path::new("/r"),
+            home_dir: Path::new("/r/home"),
             session: Session::New,
             program: None,
         };

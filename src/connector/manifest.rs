@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::agent::{Home, Name};
+use crate::domain::budget::RunUsage;
 use crate::domain::sandbox::Isolation;
 
 use super::manifest_check::{check, compile};
@@ -45,6 +46,10 @@ pub struct Manifest {
     /// Added to continue a session; contains `{session}`.
     #[serde(default)]
     pub resume_args: Vec<String>,
+    /// Added to a new session, which then gets the id `{session}`, a UUID: for a CLI that tells the id of its own choice so late that one
+    /// that is killed has not told it.
+    #[serde(default)]
+    pub session_args: Vec<String>,
     /// Variables that it needs from the user's environment.
     #[serde(default)]
     pub env_pass: Vec<String>,
@@ -58,7 +63,8 @@ pub struct Manifest {
     #[serde(default)]
     pub home: Option<HomeSwitch>,
     /// Where in the user's home it keeps its login and sessions, which a sandbox leaves to it: paths relative to the home. What ends in
-    /// `:ro` it may only read, such as settings that would run something later.
+    /// `:ro` it may only read, such as settings that would run something later. What ends in `/` is a directory that is made where it is
+    /// missing: in a sandbox the CLI cannot make it, and the sessions in it would be lost.
     #[serde(default)]
     pub login: Vec<String>,
     /// `none` for a CLI that can work only in the main checkout itself.
@@ -211,8 +217,32 @@ pub struct ExitCodes {
 pub struct Metering {
     /// Which numbers.
     pub kind: MeteringKind,
-    /// The numbers of a resumed session include those of the runs before: subtract.
-    pub cumulative_on_resume: bool,
+    /// The numbers of a resumed session that include those of the runs before: subtract.
+    pub cumulative_on_resume: Cumulative,
+}
+
+/// Which numbers of a resumed session a CLI counts on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cumulative {
+    /// None: each run is counted from zero.
+    #[default]
+    None,
+    /// Tokens.
+    Tokens,
+    /// US dollars.
+    Cost,
+    /// Both.
+    Both,
+}
+
+impl Cumulative {
+    /// What of the use of earlier runs comes again in the numbers of the next one.
+    pub fn of(self, before: RunUsage) -> RunUsage {
+        let tokens = if matches!(self, Self::Tokens | Self::Both) { before.tokens } else { 0 };
+        let cost = before.cost.filter(|_| matches!(self, Self::Cost | Self::Both));
+        RunUsage { tokens, cost }
+    }
 }
 
 /// Which numbers a CLI tells.

@@ -37,6 +37,7 @@ fn check_command_line(manifest: &Manifest) -> Result<(), String> {
     check_templates("argv", &manifest.argv, always, None)?;
     check_templates("model_args", &manifest.model_args, always, Some("model"))?;
     check_templates("resume_args", &manifest.resume_args, &PLACEHOLDERS, Some("session"))?;
+    check_templates("session_args", &manifest.session_args, &PLACEHOLDERS, Some("session"))?;
     if manifest.argv.first().is_some_and(|program| program.is_empty() || program.contains('{')) {
         return Err("argv[0]: must be the plain name or path of a program".to_owned());
     }

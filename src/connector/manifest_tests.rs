@@ -27,6 +27,8 @@ fn every_error_names_the_file_and_the_field() {
         ("patterns: {quota: ['a*']}\n", "patterns.quota[0]: matches the empty text"),
         ("patterns: {auth: ['(?<x']}\n", "patterns.auth[0]"),
         ("metering: {kind: guess}\n", "metering.kind"),
+        ("metering: {cumulative_on_resume: true}\n", "metering.cumulative_on_resume"),
+        ("session_args: [--new]\n", "session_args: must contain {session}"),
         ("context_files: x\n", "context_files"),
         ("home: {}\n", "home: needs `env` or `args`"),
         ("home: {env: LD_PRELOAD}\n", "home.env: `LD_PRELOAD` is reserved"),
@@ -80,4 +82,17 @@ fn the_version_is_found_on_either_stream() {
     assert_eq!(detect.version_in(b"2.1.329 (Claude Code)\n", b"").as_deref(), Some("2.1.329"));
     assert_eq!(detect.version_in(b"", b"v0.73.1\xff\n").as_deref(), Some("0.73.1"));
     assert_eq!(detect.version_in(b"none", b"none"), None);
+}
+
+#[test]
+fn only_what_a_cli_counts_on_is_taken_off() {
+    use crate::domain::budget::RunUsage;
+    use crate::domain::money::Usd;
+    let before = RunUsage { tokens: 7, cost: Some(Usd(3)) };
+    let of = |word: &str| {
+        let text = format!("{GOOD}metering: {{cumulative_on_resume: {word}}}\n");
+        let used = Manifest::parse("x.yaml", &text).unwrap().metering.cumulative_on_resume.of(before);
+        (used.tokens, used.cost.map(|cost| cost.0))
+    };
+    assert_eq!([of("none"), of("tokens"), of("cost"), of("both")], [(0, None), (7, None), (0, Some(3)), (7, Some(3))]);
 }

@@ -3,6 +3,7 @@ use crate::connector::api::ConnectorError;
 use crate::connector::launch::{LaunchPlan, LaunchRequest, Session, StdinSource};
 use crate::connector::manifest::OutputFormat;
 use crate::domain::agent::{Agent, Name};
+use crate::domain::agent_event::AgentEvent;
 
 fn agent(connector: &str, argv: &[&str]) -> Agent {
     let mut agent = Agent::new(Name::new("a").unwrap(), Name::new(connector).unwrap());
@@ -19,6 +20,7 @@ fn request<'a>(agent: &'a Agent, prompt: &'a str, session: Session<'a>) -> Launc
         prompt_file: Path::new("/run/prompt.md"),
         worktree: Path::new("/tree"),
         run_dir: Path::new("/run"),
+        home_dir: Path::new("/run/home"),
         session,
         program: None,
     }
@@ -70,6 +72,22 @@ fn claude_sessions_are_resumed() {
     assert!(line(Session::Resume("u-u")).ends_with("--resume u-u"));
     let flag = launch("claude-code", &request(&claude, "p", Session::Resume("--dangerously-skip-permissions")));
     assert!(matches!(flag, Err(ConnectorError::NotAWord { what: "session id", .. })));
+}
+
+#[test]
+fn a_session_gets_its_name_where_the_cli_tells_it_too_late() {
+    let line =
+        |name: &str| words(&launch(name, &request(&agent(name, &["--own"]), "p", Session::Named("u-u"))).unwrap());
+    assert!(line("copilot").ends_with("--own --session-id=u-u"), "{}", line("copilot"));
+    assert!(line("claude-code").ends_with("--own"), "its own choice is heard in time");
+    let copilot = Registry::shipped();
+    let mut parser = copilot.get("copilot").unwrap().parser();
+    parser.named("u-u");
+    let events = parser.line(br#"{"type":"session.tools_updated","data":{"model":"m"}}"#);
+    assert!(
+        matches!(&events[..], [AgentEvent::SessionStarted { session_id: Some(id), .. }] if id == "u-u"),
+        "{events:?}"
+    );
 }
 
 #[test]
@@ -137,11 +155,16 @@ fn every_cli_is_started_headless_with_its_prompt_and_fence() {
             "copilot",
             "copilot --output-format json --allow-all-tools --no-auto-update --no-color --model m --own --resume=s <prompt",
         ),
-        ("cline", "cline --json p -m m --own --id s <none"),
         ("pi", "pi --mode json -p --model m --own --session s <prompt"),
     ] {
         assert_eq!(line(name), expected);
     }
+    let mut cline = agent("cline", &["--own"]);
+    cline.model = Some("m".into());
+    let plan = launch("cline", &request(&cline, "p", Session::New)).unwrap();
+    assert_eq!((words(&plan).as_str(), &plan.stdin), ("cline --json p -m m --own", &StdinSource::Null));
+    let resumed = launch("cline", &request(&cline, "p", Session::Resume("s")));
+    assert_eq!(resumed, Err(ConnectorError::NoResume { connector: "cline".into() }));
     let one = agent("aider", &["src/a.rs"]);
     let plan = launch("aider", &request(&one, "p", Session::New)).unwrap();
     assert!(words(&plan).ends_with("--map-tokens 0 --message-file /run/prompt.md src/a.rs"), "{}", words(&plan));

@@ -199,6 +199,10 @@ impl<D: Dialect> JsonParser<D> {
 }
 
 impl<D: Dialect> StreamParser for JsonParser<D> {
+    fn named(&mut self, session: &str) {
+        self.seen.session_id = Some(session.to_owned());
+    }
+
     fn line(&mut self, line: &[u8]) -> Vec<AgentEvent> {
         let line = line.trim_ascii();
         if line.is_empty() || self.dialect.repeats(line) {

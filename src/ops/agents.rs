@@ -54,7 +54,8 @@ pub fn command_line(
         prompt_file: Path::new("{prompt_file}"),
         worktree: Path::new("{worktree}"),
         run_dir: Path::new("{run_dir}"),
-        session: Session::New,
+        home_dir: Path::new("{home}"),
+        session: Session::Named("{session}"),
         program: program.as_deref(),
     };
     Ok(connector.command(&request).map_err(|e| Refusal::Invalid(e.to_string()))?.argv)

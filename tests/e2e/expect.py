@@ -10,6 +10,8 @@ QUOTA, AUTH, FAILED, TIMED_OUT, FINISHED = "quota", "auth", "failed", "timed_out
 RIGHT = {
     "ok": {FINISHED},
     "own-home": {FINISHED},
+    "resume": {FINISHED},
+    "resume-own-home": {FINISHED},
     "401": {AUTH},
     "429": {QUOTA},
     "429-after": {QUOTA},
@@ -24,7 +26,11 @@ RIGHT = {
 ENDLESS = {("opencode", "empty"), ("opencode-acp", "empty")}
 # It lays out the whole answer for a terminal before it prints a word of it, which takes it longer than a run may be silent.
 SLOW = {("aider", "flood"): {FINISHED, TIMED_OUT}}
-GOOD = ("ok", "own-home")
+# What the model says that an answer has used.
+TOKENS = 1050
+GOOD = ("ok", "own-home", "resume", "resume-own-home")
+# They know no session, or cannot be told to go on with one: what was interrupted begins afresh.
+FRESH = ("aider", "cline", "gemini-acp", "qwen-acp", "opencode-acp", "copilot-acp")
 NO_SANDBOX = "none"
 EXIT = {FINISHED: 0, QUOTA: 75, AUTH: 1, FAILED: 1, TIMED_OUT: 1}
 
@@ -81,3 +87,36 @@ def accepted(scene, task, result, report, usage):
     scene.ai("accept", task)
     if scene.git("show", f"main:{FILE}") != TEXT:
         fault("the accepted change is not on main")
+
+
+def went_on(scene, task, result, record, err, requests):
+    """The run after one whose `ai` was killed: the CLI's own session, by what `ai` says and by what the model was asked."""
+    fault = result.faults.append
+    resumed, refused = record.get("resumed"), record.get("resume_refused")
+    # Questions for a title and the like offer no tool that writes.
+    asked = [one for one in requests if one.get("again") and (one["tools"] or not scene.cli.calls_tools)]
+    result.session = "resumed" if resumed and not refused else "fresh"
+    if not asked:
+        return fault("the model was asked nothing in the second run")
+    first = asked[0]
+    known = first["answered"] and first["tasks"] > 1
+    if scene.cli.name in FRESH:
+        if resumed or known:
+            fault(f"a fresh session was expected: {resumed}, {first}")
+        return None
+    if refused or not resumed or resumed["run"] != f"{task}.1":
+        fault(f"not resumed: {resumed}, {refused}: {err[-500:]}")
+    elif f"goes on with session {resumed['session']} of run {task}.1" not in err:
+        fault("`ai run` does not say that it goes on with a session")
+    if not known:
+        fault(f"the model has not seen the first half again: {first}")
+    if any(one["behaviour"] != "ok" for one in asked):
+        fault(f"the second run hung: {asked}")
+    if scene.cli.reports_usage:
+        # One answer may be missing: what a killed CLI had not told yet, or one to a question on the side, such as for a title.
+        answers = sum(one["behaviour"] == "ok" for one in requests)
+        told = sum(json.loads(line)["tokens"] for line in scene.ai("agent", "stats", "--json").splitlines())
+        result.tokens = [told, answers * TOKENS]
+        if not (answers - 1) * TOKENS <= told <= answers * TOKENS:
+            fault(f"{told} tokens are counted for {answers} answers of {TOKENS}")
+    return None

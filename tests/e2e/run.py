@@ -9,6 +9,7 @@ import argparse
 import json
 import subprocess
 import sys
+import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,8 +20,12 @@ import scene as scenes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PLACE = ROOT / "target/e2e"
-OWN_HOME = "own-home"
-PLANS = ["ok", OWN_HOME, "401", "429", "429-after", "late-429", "late-500", "late-malformed", "late-empty", "late-hang", "flood"]
+# The plan of the model where it is not called like that of the scene.
+OWN_HOME, RESUME, RESUME_OWN_HOME = "own-home", "resume", "resume-own-home"
+MODEL_PLAN = {OWN_HOME: "ok", RESUME: "interrupted", RESUME_OWN_HOME: "interrupted"}
+RESUMED = (RESUME, RESUME_OWN_HOME)
+IN_OWN_HOME = (OWN_HOME, RESUME_OWN_HOME)
+PLANS = ["ok", OWN_HOME, "401", "429", "429-after", "late-429", "late-500", "late-malformed", "late-empty", "late-hang", "flood", RESUME, RESUME_OWN_HOME]
 
 
 class Model:
@@ -29,7 +34,12 @@ class Model:
     def __init__(self, log):
         program = ROOT / "tests/fakes/model_server.py"
         self.child = subprocess.Popen([sys.executable, str(program), "--log", str(log)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.port = int(self.child.stdout.readline())
+        self.port, self.log, self.began = int(self.child.stdout.readline()), log, time.time()
+
+    def requests(self, case):
+        """What this server was asked in one scene."""
+        every = map(json.loads, self.log.read_text().splitlines()) if self.log.exists() else []
+        return [one for one in every if one["at"] >= self.began and one["path"].split("/")[2:3] == [case]]
 
     def url(self, plan, case):
         return f"http://127.0.0.1:{self.port}/{plan}/{case}"
@@ -45,7 +55,7 @@ class Model:
 def jobs_of(there, plans):
     """Every CLI with every plan, plan by plan. One that edits by text has said everything with its first answer, and has no later one."""
     both = ((cli, plan if cli.calls_tools else plan.removeprefix("late-")) for plan in plans for cli in there)
-    return list({(cli.name, plan): (cli, plan) for cli, plan in both if plan != OWN_HOME or cli.own_home_argv}.values())
+    return list({(cli.name, plan): (cli, plan) for cli, plan in both if plan not in IN_OWN_HOME or cli.own_home_argv}.values())
 
 
 def one(ai, model, sandbox, cli, plan):
@@ -54,9 +64,9 @@ def one(ai, model, sandbox, cli, plan):
         bins = clis.bin_dir(cli, PLACE / "cli")
         result.version = clis.version(cli, bins)
         case = f"{cli.name}-{plan}"
-        url = model.url("ok" if plan == OWN_HOME else plan, case)
+        url = model.url(MODEL_PLAN.get(plan, plan), case)
         scene = scenes.Scene(str(ai), PLACE / "work" / case, cli, clis.search_path(bins), url, sandbox)
-        play(scene, plan, result)
+        play(scene, plan, result, lambda: model.requests(case))
     except (scenes.Failed, subprocess.TimeoutExpired) as error:
         result.faults.append(str(error))
     except Exception:  # A broken scene must not hide the others.
@@ -65,8 +75,13 @@ def one(ai, model, sandbox, cli, plan):
     return result
 
 
-def play(scene, plan, result):
-    task = scene.set_up(expect.limits(scene.cli, plan), own_home=plan == OWN_HOME)
+def play(scene, plan, result, requests):
+    task = scene.set_up(expect.limits(scene.cli, plan), own_home=plan in IN_OWN_HOME)
+    if plan in RESUMED:
+        scene.interrupt(task, lambda: any(one.get("behaviour") == "hang" for one in requests()))
+        left = scene.left_over(task)
+        if left:
+            result.faults.append(f"processes left by the killed run: {left}")
     result.exit, report, result.seconds, result.peak_mib, err = scene.run(task)
     if "verdict" not in report:
         raise scenes.Failed(f"no report: {err[-1000:]}")
@@ -75,11 +90,15 @@ def play(scene, plan, result):
     record = run_record(report)
     result.agent_seconds, result.sandbox = agent_seconds(report), record["sandbox"]
     result.events, usage = scenes.events_of(report)
+    if plan in RESUMED:
+        result.events.update(scenes.events_of({"dir": Path(report["dir"]).with_name(f"{task}.1")})[0] | result.events)
     left = scene.left_over(task)
     if left:
         result.faults.append(f"processes left: {left}")
     scene.ai("log", "verify")
     expect.check(scene, task, plan, result, report, usage)
+    if plan in RESUMED:
+        expect.went_on(scene, task, result, record, err, requests())
 
 
 def agent_seconds(report):
@@ -96,7 +115,7 @@ def line(result):
     verdict = "FAULT" if result.faults else "ok"
     text = (
         f"{verdict:5} {result.cli:9} {result.version:9} {result.plan:14} exit {result.exit!s:4} {result.lifecycle:11} {result.outcome:22}"
-        f" {result.seconds:6.1f} s (agent {result.agent_seconds:.1f}) {result.peak_mib:5.1f} MiB  {result.sandbox}  {result.summary[:90]}"
+        f" {result.seconds:6.1f} s (agent {result.agent_seconds:.1f}) {result.peak_mib:5.1f} MiB  {result.sandbox}  {result.session} {result.summary[:90]}"
     )
     return "\n      ! ".join([text, *result.faults])
 

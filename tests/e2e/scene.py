@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 RUN_S = 420
+# Until a CLI has made its first edit.
+INTERRUPT_S = 120
 # What a CLI looks for besides its model meets a closed door.
 CLOSED_DOOR = {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1,localhost"}
 FILE, TEXT = "hello.txt", "hello from the plan\n"
@@ -44,6 +46,10 @@ class Result:
     sandbox: str = "?"
     events: dict = field(default_factory=dict)
     summary: str = ""
+    # Whose session the run went on with: its own, or a new one; nothing where no run was interrupted.
+    session: str = ""
+    # Tokens of an interrupted run and the one after it: as `ai` has counted them, and as the model has answered.
+    tokens: list = field(default_factory=list)
     faults: list = field(default_factory=list)
 
 
@@ -108,10 +114,26 @@ class Scene:
         body = f"Please write the file {name} with one line in it."
         return json.loads(self.ai("task", "create", title, "--body", body, "--path", name, "--check", "present", "--json"))["id"]
 
+    def start(self, task, agent="real"):
+        argv = [self.ai_program, "run", task, "--agent", agent, "--json"]
+        return subprocess.Popen(argv, cwd=self.repo, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
+
+    def interrupt(self, task, is_at_work):
+        """`ai run` until the agent is in the middle of its work; then `ai` is killed, without a chance to say anything to anybody."""
+        child = self.start(task)
+        deadline = time.monotonic() + INTERRUPT_S
+        while not is_at_work() and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        in_time = is_at_work() and child.poll() is None
+        child.kill()
+        _, err = child.communicate()
+        if not in_time:
+            raise Failed(f"the agent never came to the middle of its work: {err[-500:]}")
+
     def run(self, task, agent="real"):
         """`ai run` to its end: exit code, report, seconds, and the most memory that `ai` itself had."""
         started = time.monotonic()
-        child = subprocess.Popen([self.ai_program, "run", task, "--agent", agent, "--json"], cwd=self.repo, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
+        child = self.start(task, agent)
         peak, over = [0], threading.Event()
         watcher = threading.Thread(target=watch, args=(child.pid, peak, over))
         watcher.start()

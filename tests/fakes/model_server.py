@@ -4,7 +4,7 @@
 It speaks four protocols (see `model_wires.py`) and follows a plan that stands in the address: `/PLAN/CASE/…`, so one server
 serves many runs at once. The plan `ok` asks for one new file by whatever edit tool the request offers, and ends with a text. The
 others misbehave: `401`, `429`, `429-after`, `500`, `malformed`, `empty`, `hang`, `flood`. With `late-` in front, a plan
-misbehaves only after the file has been written.
+misbehaves only after the file has been written. `interrupted` hangs then as well, until a prompt says that there was an attempt before.
 
 It keeps nothing between requests: what it answers follows from the plan and the request alone. Deliberately absent: a model, TLS, and
 any address but loopback.
@@ -24,7 +24,7 @@ import model_tools
 import model_wires
 from model_wires import Turn
 
-PLANS = ["ok", "401", "429", "429-after", "500", "malformed", "empty", "hang", "flood"]
+PLANS = ["ok", "401", "429", "429-after", "500", "malformed", "empty", "hang", "flood", "interrupted"]
 FLOOD_BYTES = 50 << 20
 CHUNK_BYTES = 1 << 20
 RETRY_AFTER_S = 7
@@ -44,6 +44,9 @@ class Plan:
         """The kind that holds for this request."""
         if self.kind == "flood":
             return "flood" if ask.answered or model_tools.edits_by_text(ask) else "ok"
+        if self.kind == "interrupted":
+            at_work = ask.answered or model_tools.edits_by_text(ask)
+            return "hang" if at_work and not model_tools.tells_of_attempts(ask) else "ok"
         if self.late and not ask.answered:
             return "ok"
         return self.kind
@@ -91,7 +94,8 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(404, json.dumps({"error": {"message": f"fake model: {error}"}}).encode())
             return
         behaviour = plan.behaviour(ask)
-        self.note(path=self.path, wire=wire.NAME, behaviour=behaviour, tools=[t.name for t in ask.tools], answered=ask.answered)
+        tasks, again = model_tools.times_asked(ask), model_tools.tells_of_attempts(ask)
+        self.note(path=self.path, wire=wire.NAME, behaviour=behaviour, tools=[t.name for t in ask.tools], answered=ask.answered, tasks=tasks, again=again)
         self.server.dump(body)
         if ask.count_only:
             self.reply(200, json.dumps(wire.count()).encode())

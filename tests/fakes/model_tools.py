@@ -33,9 +33,24 @@ class Call:
     text: str = None
 
 
+TASK = r"[Pp]lease write the file ([A-Za-z0-9._-]*[A-Za-z0-9])"
+# What `ai` says in the prompt of an attempt that is not the first.
+ATTEMPTS = ("You were interrupted in the middle of this task", "An earlier attempt was interrupted", "## Earlier attempts")
+
+
+def times_asked(ask):
+    """How many prompts with the task the request holds: more than one where a session went on."""
+    return len(re.findall(TASK, ask.text))
+
+
+def tells_of_attempts(ask):
+    """Whether the prompt is that of a later attempt."""
+    return any(words in ask.text for words in ATTEMPTS)
+
+
 def wanted_file(ask):
     """The file that the prompt asks for, in the worktree where the request names one."""
-    name = re.search(r"[Pp]lease write the file ([A-Za-z0-9._-]*[A-Za-z0-9])", ask.text)
+    name = re.search(TASK, ask.text)
     name = name.group(1) if name else "hello.txt"
     tree = re.search(r"(/[^\s\"'\\<>:`]*/\.ai/worktrees/[A-Za-z0-9._-]*[A-Za-z0-9])", ask.text)
     return name, f"{tree.group(1)}/{name}" if tree else name

@@ -10,6 +10,8 @@ use crate::support::{Sandbox, poll};
 #[derive(Clone, Copy, PartialEq)]
 enum Flag {
     Resumes,
+    /// It is given the id of its session, and tells of it with its last line only.
+    IsNamed,
     None,
 }
 
@@ -17,6 +19,7 @@ enum Flag {
 const CLI: &str = r#"
 session=fresh
 [ "$1" = --resume ] && session=$2
+if [ "$1" = --session-id ]; then named=$2; fi
 prompt=$(cat)
 echo "$session" >> "$BASE/sessions"
 printf '%s\n' "$prompt" > "$BASE/prompt-$(wc -l < "$BASE/sessions")"
@@ -25,15 +28,24 @@ if [ "$session" != fresh ]; then
     echo "No conversation found with session ID: $session" >&2
     exit 1
   fi
+  if [ "$(cat "$CLI_HOME/where")" != "$CLI_HOME" ]; then
+    echo "The home of session $session was elsewhere" >&2
+    exit 1
+  fi
   cat half.txt > work.txt
   echo "second half" >> work.txt
   git status --porcelain half.txt > "$BASE/half-status"
 else
-  session=s-$(wc -l < "$BASE/sessions")
+  session=${named:-s-$(wc -l < "$BASE/sessions")}
+  # As codex does.
+  echo "$CLI_HOME" > "$CLI_HOME/where"
 fi
 echo x > "$CLI_HOME/$session"
-echo '{"type":"system","subtype":"init","session_id":"'$session'","model":"m"}'
-echo '{"type":"assistant","message":{"id":"m1","content":[{"type":"text","text":"working"}]},"session_id":"'$session'"}'
+told=',"session_id":"'$session'"'
+# As copilot does.
+[ "$named" ] && told=
+echo '{"type":"system","subtype":"init","model":"m"'$told'}'
+echo '{"type":"assistant","message":{"id":"m1","content":[{"type":"text","text":"working"}]}'$told'}'
 if [ ! -f work.txt ]; then
   [ -f half.txt ] && cp half.txt "$BASE/inherited"
   echo "first half" > half.txt
@@ -48,7 +60,11 @@ fn scene(flag: Flag) -> (Sandbox, String) {
     let sandbox = Sandbox::project();
     let path = sandbox.base().join("cli.sh");
     std::fs::write(&path, format!("BASE='{}'\n{CLI}", sandbox.base().display())).unwrap();
-    let resume = if flag == Flag::Resumes { "resume_args: [--resume, '{session}']\n" } else { "" };
+    let resume = match flag {
+        Flag::Resumes => "resume_args: [--resume, '{session}']\n",
+        Flag::IsNamed => "resume_args: [--resume, '{session}']\nsession_args: [--session-id, '{session}']\n",
+        Flag::None => "",
+    };
     let manifest = format!(
         "version: 1\nname: halves\ntitle: Halves\nargv: [/bin/sh, '{}']\nprompt: stdin\n{resume}\
          home: {{env: CLI_HOME, default: run}}\noutput: claude-stream-json\n",
@@ -107,8 +123,10 @@ fn no_home_is_left(sandbox: &Sandbox, id: &str) {
     for n in 1..4 {
         assert!(!state.join("runs").join(format!("{id}.{n}")).join("home").exists(), "the home of run {n}");
     }
-    let kept = std::fs::read_dir(state.join("sessions")).map_or(0, |dir| dir.count());
-    assert_eq!(kept, 0, "a home was kept");
+    for dir in ["sessions", "homes"] {
+        let kept = std::fs::read_dir(state.join(dir)).map_or(0, |dir| dir.count());
+        assert_eq!(kept, 0, "a home was kept in {dir}");
+    }
 }
 
 #[test]
@@ -135,6 +153,28 @@ fn a_run_whose_supervisor_was_killed_goes_on_with_its_session() {
     let second = sandbox.run(&id);
     assert_eq!(second.code, Some(0), "{second}");
     went_on(&sandbox, &id, &second.stderr);
+}
+
+#[test]
+fn a_killed_run_goes_on_with_a_session_that_was_never_told() {
+    let (sandbox, id) = scene(Flag::IsNamed);
+    let command = halfway(&sandbox, &id);
+    let events = sandbox.root().join(format!(".git/ai/runs/{id}.1/events.jsonl"));
+    poll::until("the session has started", crate::support::runs::PATIENCE, || {
+        std::fs::read_to_string(&events).is_ok_and(|text| text.contains("session_started"))
+    });
+    command.signal("KILL");
+    command.wait();
+    let second = sandbox.run(&id);
+    assert_eq!(second.code, Some(0), "{second}");
+    let run = sandbox.last_run(&id);
+    let session = run["resumed"]["session"].as_str().unwrap().to_owned();
+    assert_eq!(session.len(), 36, "a UUID: {session}");
+    assert_eq!(said(&sandbox, "sessions"), format!("fresh\n{session}\n"));
+    assert_eq!((&run["end"]["session"], run["end"].get("resume_refused")), (&session.as_str().into(), None), "{run}");
+    assert_eq!(sandbox.file_at(&format!("ai/{id}/2"), "work.txt"), "first half\nsecond half");
+    no_home_is_left(&sandbox, &id);
+    sandbox.is_at_rest(&id);
 }
 
 #[test]

@@ -293,3 +293,30 @@ fn the_setup_command_has_a_network_where_the_policy_leaves_it_one() {
     let piece = all.iter().find(|piece| piece["kind"] == "setup").unwrap();
     assert_eq!(piece["summary"]["sandbox"]["network"], "off", "{piece}");
 }
+
+#[test]
+fn the_directory_of_sessions_is_made_where_the_cli_was_never_used() {
+    for layer in layers() {
+        let scene = Sandbox::with_script("true");
+        scene.set_script(
+            "fake",
+            "cat >/dev/null; echo s >> \"$HOME/.parrot/session\"; echo no > \"$HOME/.budgie\"; echo work > work.txt",
+        );
+        let manifest = format!(
+            "version: 1\nname: parrot\ntitle: Parrot\nargv: [/bin/sh, '{}']\nprompt: stdin\noutput: text\nlogin: [.parrot/, .budgie]\n",
+            scene.base().join("fake.sh").display()
+        );
+        scene.write(".ai/connectors/parrot.yaml", manifest);
+        scene.ai_ok(&["trust"]);
+        scene.ai_ok(&["agent", "register", "bird", "--connector", "parrot"]);
+        scene.configure(CONFIG);
+        let id = scene.task("Try it", &[]);
+        let outcome = within(&scene, layer, &["run", &id, "--agent", "bird"]);
+        assert_eq!(outcome.code, Some(0), "{layer}: {outcome}");
+        let home = scene.base().join("home");
+        assert_eq!(std::fs::read_to_string(home.join(".parrot/session")).unwrap(), "s\n", "{layer}");
+        assert!(!home.join(".budgie").exists(), "{layer}");
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(home.join(".parrot")).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+}

@@ -94,13 +94,18 @@ fn places(world: &World, agent: &Agent, manifest: &Manifest) -> Vec<PathBuf> {
         return vec![PathBuf::from(dir)];
     }
     let Some(home) = user_home(world) else { return Vec::new() };
-    manifest.login.iter().filter(|entry| !entry.ends_with(":ro")).map(|entry| home.join(entry)).collect()
+    manifest
+        .login
+        .iter()
+        .filter(|entry| !entry.ends_with(":ro"))
+        .map(|entry| home.join(entry.trim_end_matches('/')))
+        .collect()
 }
 
 /// Whether its program can write where it keeps sessions and settings.
 pub(super) fn home(world: &World, agent: &Agent, manifest: &Manifest) -> Finding {
     let (dirs, what) = match (home_of(agent, manifest), places(world, agent, manifest)) {
-        (Home::Run, _) => (vec![world.state().join("runs")], "one of its own for each run, removed after it"),
+        (Home::Run, _) => (vec![world.state()], "one of its own for each run, removed after it"),
         (Home::User, dirs) if dirs.is_empty() => (dirs, "its connector keeps nothing in yours"),
         (Home::User, dirs) => (dirs, "yours, and it can be written"),
     };

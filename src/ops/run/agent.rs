@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::fs;
+use crate::base::{fs, id};
 use crate::connector::api::Connector;
 use crate::connector::dialogue::Gate;
 use crate::connector::launch::{LaunchPlan, LaunchRequest, Session, StdinSource as PlanStdin};
@@ -23,7 +23,7 @@ use crate::git::quarantine::Quarantine;
 use crate::git::worktree::Slot;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::{process_end, runtime};
-use crate::ops::run::fence::{self, Ground};
+use crate::ops::run::fence::{self, Ground, Missing};
 use crate::ops::run::gate::Parked;
 use crate::ops::run::held::{self, Held};
 use crate::ops::run::in_place;
@@ -104,6 +104,8 @@ pub struct AgentStep<'a> {
     pub network: Network,
     /// The run's directory.
     pub dir: &'a Path,
+    /// Where it has a home of its own, should it get one.
+    pub home: &'a Path,
     /// The lease, so that the agent's own `ai` commands act under it.
     pub token: &'a Token,
     /// The limits of the policy under which it runs.
@@ -125,6 +127,7 @@ pub fn run_agent(
 ) -> Result<AgentEnd, OpError> {
     let prompt_file = step.dir.join("prompt.md");
     let program = detect::native_program(step.connector.describe(), &world.env);
+    let id = new_session_id(step);
     let request = LaunchRequest {
         agent: step.agent,
         model: None,
@@ -132,7 +135,8 @@ pub fn run_agent(
         prompt_file: &prompt_file,
         worktree: &step.slot.path,
         run_dir: step.dir,
-        session: step.session,
+        home_dir: step.home,
+        session: id.as_deref().map_or(step.session, Session::Named),
         program: program.as_deref(),
     };
     let mut plan = step.connector.command(&request).map_err(|e| Refusal::Invalid(e.to_string()))?;
@@ -153,6 +157,9 @@ pub fn run_agent(
     let meter = Meter { levels: step.budget.to_vec(), before, cancel: cancel.clone(), ledger: Arc::clone(step.ledger) };
     let talk = step.connector.dialogue(&request).map(|dialogue| Talk { dialogue, gate });
     let mut listener = Listener::new(step, talk, meter, world)?;
+    if let Some(id) = &id {
+        listener.parser.get_mut().named(id);
+    }
     let runtime = runtime()?;
     step.ledger.set_stage(Stage::AtWork);
     let outcome = runtime.block_on(supervise(&spec, world.redactor(), &mut listener, cancel));
@@ -163,6 +170,12 @@ pub fn run_agent(
         leave_home(world, step, home, end.as_ref().ok());
     }
     Ok(AgentEnd { sandbox: used, held: Held::of(spec.cgroup.as_ref()), ..end? })
+}
+
+/// The id that a new session is given, where the CLI can be told one.
+fn new_session_id(step: &AgentStep<'_>) -> Option<String> {
+    let can_be_told = !step.connector.describe().session_args.is_empty();
+    (can_be_told && step.session == Session::New).then(id::random_uuid)
 }
 
 /// What a CLI keeps in its home is not redacted, so that it does not stay beside the evidence: only a session that may go on is kept,
@@ -184,7 +197,8 @@ fn ground(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> Result<Grou
     let network = step.network.and(step.agent.network.unwrap_or_default());
     let mut ground = Ground::new(world, layer, network, &step.dir.join("tmp"))?;
     ground.programs(&plan.argv, &world.env);
-    ground.login(step.connector.describe(), &world.env);
+    let missing = if plan.home.is_some() { Missing::StaysOut } else { Missing::IsMade };
+    ground.login(step.connector.describe(), &world.env, missing);
     if let Some(home) = &plan.home {
         ground.write(home);
     }
@@ -211,10 +225,14 @@ fn lay_out(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> Result<(),
     }
     let resumed = step.run.resumed.as_ref().filter(|_| matches!(step.session, Session::Resume(_)));
     let kept = resumed.and_then(|resumed| resume::kept_home(world, &resumed.run));
-    if let (Some(home), Some(kept)) = (&plan.home, kept) {
+    let Some(home) = &plan.home else { return Ok(()) };
+    // One that could not be removed after its run is not for this one.
+    fs::remove_dir_all(home).map_err(environment)?;
+    if let Some(kept) = kept {
+        home.parent().map_or(Ok(()), fs::create_private_dir).map_err(environment)?;
         fs::rename(&kept, home).map_err(environment)?;
     }
-    plan.home.as_deref().map_or(Ok(()), fs::create_private_dir).map_err(environment)
+    fs::create_private_dir(home).map_err(environment)
 }
 
 fn conclude(

@@ -45,6 +45,15 @@ pub struct Ground {
     tmp: Option<PathBuf>,
 }
 
+/// What comes of a directory of a program's sessions that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// It is made, as the program itself would do outside of a sandbox.
+    IsMade,
+    /// The program has its sessions elsewhere.
+    StaysOut,
+}
+
 /// What works on this machine; looked at once, and kept for later commands.
 pub fn probed(world: &World) -> &Probe {
     world.probed.get_or_init(|| {
@@ -163,16 +172,23 @@ impl Ground {
     }
 
     /// Leaves an agent's program its login and its sessions.
-    pub fn login(&mut self, manifest: &Manifest, env: &[(OsString, OsString)]) {
+    pub fn login(&mut self, manifest: &Manifest, env: &[(OsString, OsString)], missing: Missing) {
         let moved = manifest.home.as_ref().and_then(|switch| variable(env, switch.env.as_deref()?));
-        if let Some(dir) = moved.map(PathBuf::from).filter(|dir| dir.is_absolute()) {
-            self.write(&dir);
+        let moved = moved.map(PathBuf::from).filter(|dir| dir.is_absolute());
+        let makes = missing == Missing::IsMade && self.fence.layer != Layer::None;
+        if let Some(dir) = &moved {
+            self.write(dir);
         }
         let Some(home) = self.home.clone() else { return };
         for entry in &manifest.login {
+            let dir = home.join(entry);
+            if makes && moved.is_none() && entry.ends_with('/') && !dir.exists() {
+                // Where it cannot be made, the program works without what it would have kept there.
+                let _made = fs::create_private_dir(&dir);
+            }
             match entry.strip_suffix(":ro") {
                 Some(path) => self.read(&home.join(path)),
-                None => self.write(&home.join(entry)),
+                None => self.write(&dir),
             }
         }
     }

@@ -107,7 +107,7 @@ fn recover(world: &World, store: &mut SqliteStore, repo: &Repo, run: Run) -> Res
         let text = format!("processes {pids:?} of run {} cannot be ended, so its task stays where it is", run.id);
         return Err(Refusal::Environment(text).into());
     }
-    resume::rescue_home(world, &run.id)?;
+    resume::rescue_home(world, &run)?;
     let kept = match run.step >= Step::Worktree {
         true => stopped::keep(world, repo, &run),
         false => Kept::Nothing,

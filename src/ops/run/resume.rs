@@ -25,6 +25,9 @@ use crate::ops::run::world::{World, environment};
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
+/// Below the state directory: homes of runs that are at work, each under the name of its slot. A run that goes on works in the same slot
+/// and so finds its home at the same place: a CLI may have written down where its files are, as codex does.
+const AT_WORK: &str = "homes";
 /// Below the state directory: homes of interrupted runs, each under the name of its run.
 const HOMES: &str = "sessions";
 /// A session is named at the beginning of a stream.
@@ -53,10 +56,7 @@ pub(super) fn session_of(
         Some(earlier) if end.resume_refused.is_none() => earlier.used,
         _ => RunUsage::default(),
     };
-    let used = match manifest.metering.cumulative_on_resume {
-        true => before.plus(end.usage.or(last.used).unwrap_or_default()),
-        false => RunUsage::default(),
-    };
+    let used = before.plus(manifest.metering.cumulative_on_resume.of(end.usage.or(last.used).unwrap_or_default()));
     Some(Resumed { run: last.id.clone(), session, work: work_of(repo, last), used })
 }
 
@@ -65,12 +65,14 @@ pub(super) fn session(run: &Run) -> Session<'_> {
     run.resumed.as_ref().map_or(Session::New, |resumed| Session::Resume(&resumed.session))
 }
 
+/// Where the home of the run that works in a slot is, where it has one of its own.
+pub(super) fn home_place(world: &World, slot: &str) -> PathBuf {
+    world.state().join(AT_WORK).join(slot)
+}
+
 /// Where the home of an interrupted run is.
 pub(super) fn kept_home(world: &World, run: &RunId) -> Option<PathBuf> {
-    let kept = world.state().join(HOMES).join(run.as_str());
-    // One whose supervisor was killed still has it.
-    let left = world.run_dir(run).join("home");
-    [kept, left].into_iter().find(|dir| dir.is_dir())
+    Some(world.state().join(HOMES).join(run.as_str())).filter(|dir| dir.is_dir())
 }
 
 /// Puts the home of an interrupted run away until somebody goes on with its session.
@@ -82,10 +84,10 @@ pub(super) fn keep_home(world: &World, run: &RunId, home: &Path) -> Result<(), O
     fs::rename(home, &kept).map_err(environment)
 }
 
-/// Takes the home of a run whose supervisor was killed out of its directory.
-pub(super) fn rescue_home(world: &World, run: &RunId) -> Result<(), OpError> {
-    let home = world.run_dir(run).join("home");
-    if home.is_dir() { keep_home(world, run, &home) } else { Ok(()) }
+/// Takes the home of a run whose supervisor was killed out of the way of the next one in its slot.
+pub(super) fn rescue_home(world: &World, run: &Run) -> Result<(), OpError> {
+    let home = home_place(world, &run.worktree);
+    if home.is_dir() { keep_home(world, &run.id, &home) } else { Ok(()) }
 }
 
 /// Removes the homes of sessions that nobody can go on with: what a CLI keeps in its home is not redacted.

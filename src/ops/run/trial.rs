@@ -117,6 +117,7 @@ impl Place {
             own: None,
             network: Network::On,
             dir: &self.dir.join("run"),
+            home: &self.dir.join("run/home"),
             token: &token,
             limits: &limits,
             budget: &[Level { scope: Scope::Run, unit: Unit::Minutes, limit: LIMIT_MS, spent: 0 }],

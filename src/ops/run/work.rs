@@ -186,6 +186,7 @@ fn one_session(
         own,
         network,
         dir: &live.dir,
+        home: &resume::home_place(live.world, &live.started.run.worktree),
         token: &live.started.token,
         limits: &live.policy.limits(),
         budget: &live.started.budget,

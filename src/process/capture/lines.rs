@@ -1,12 +1,21 @@
 //! Lines out of a stream of bytes, with a bound on what one line may cost.
+//!
+//! Agent CLIs print whole answers, whole files and whole outputs of commands as one string within one line of JSON. Nobody reads more than
+//! the beginning of such a string, so that the rest of it is left out while the line is put together: the line stays good JSON, and what it
+//! costs does not grow with what the agent says. The output as it is kept on disk is not touched.
 
-/// The longest line that is kept whole, in bytes. Agent CLIs have been seen to print lines of 9 MB.
-pub const MAX_LINE: usize = 16 << 20;
+use crate::process::capture::shorten::Shortener;
+
+/// The longest line that is kept whole, in bytes, once its strings have been shortened.
+pub(in crate::process) const MAX_LINE: usize = 16 << 20;
+/// The longest line that is kept whole where it is not JSON.
+pub(in crate::process) const MAX_TEXT: usize = 1 << 20;
 
 /// A line of output without its `\n`. Not necessarily UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line<'a> {
-    /// Its bytes; the first [`MAX_LINE`] of them where it is longer.
+    /// Its bytes; the first of them where it is longer than the bound. What begins with `{` has long strings shortened where a
+    /// [`Splitter`] was told so.
     pub bytes: &'a [u8],
     /// Whether it is whole.
     pub extent: Extent,
@@ -15,23 +24,46 @@ pub struct Line<'a> {
 /// Whether a line was cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// The line is whole.
+    /// The line is whole, but for what was left out of its strings.
     Whole,
     /// The line was longer than the bound; the rest was dropped.
     Cut,
 }
 
+/// How long a line, and a string within a line of JSON, may get. In bytes.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::process) struct Bounds {
+    /// A line of JSON.
+    pub json: usize,
+    /// Any other line.
+    pub text: usize,
+    /// A string in a line of JSON.
+    pub string: usize,
+}
+
+impl Bounds {
+    /// For those who want to know what is going on.
+    pub const LISTENER: Bounds = Bounds { json: MAX_LINE, text: MAX_TEXT, string: MAX_STRING };
+    /// For those who decide about what a line says, so that nothing of it may be missing.
+    pub const JUDGE: Bounds = Bounds { json: MAX_LINE, text: MAX_LINE, string: MAX_LINE };
+}
+
+/// The longest string within a line of JSON, in bytes as they are written there.
+pub(in crate::process) const MAX_STRING: usize = 256 << 10;
+
 /// Cuts a stream into lines.
 #[derive(Debug)]
 pub(in crate::process) struct Splitter {
-    most: usize,
+    bounds: Bounds,
     partial: Vec<u8>,
     extent: Extent,
+    /// Where the line is JSON.
+    shortener: Option<Shortener>,
 }
 
 impl Splitter {
-    pub fn new(most: usize) -> Self {
-        Self { most, partial: Vec::new(), extent: Extent::Whole }
+    pub fn new(bounds: Bounds) -> Self {
+        Self { bounds, partial: Vec::new(), extent: Extent::Whole, shortener: None }
     }
 
     /// Takes bytes; every line that they complete goes to `sink`.
@@ -53,23 +85,36 @@ impl Splitter {
     }
 
     fn complete(&mut self, last: &[u8], sink: &mut dyn FnMut(Line<'_>)) {
-        if self.partial.is_empty() && last.len() <= self.most {
+        let Bounds { json, text, string } = self.bounds;
+        if self.partial.is_empty() && last.len() <= json.min(text).min(string) {
             return sink(Line { bytes: last, extent: Extent::Whole });
         }
         self.append(last);
         sink(Line { bytes: &self.partial, extent: self.extent });
         self.extent = Extent::Whole;
+        self.shortener = None;
         // A huge line must not hold its memory for the rest of the run.
         self.partial.clear();
         self.partial.shrink_to(64 << 10);
     }
 
     fn append(&mut self, bytes: &[u8]) {
-        let room = self.most - self.partial.len();
-        if bytes.len() > room {
-            self.extent = Extent::Cut;
+        if self.partial.is_empty() && bytes.starts_with(b"{") {
+            self.shortener = Some(Shortener::new(self.bounds.string));
         }
-        self.partial.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        let most = if self.shortener.is_some() { self.bounds.json } else { self.bounds.text };
+        let Self { partial, extent, shortener, .. } = self;
+        let mut keep = |part: &[u8]| {
+            let room = most.saturating_sub(partial.len());
+            if part.len() > room {
+                *extent = Extent::Cut;
+            }
+            partial.extend_from_slice(&part[..part.len().min(room)]);
+        };
+        match shortener {
+            Some(shortener) => shortener.feed(bytes, &mut keep),
+            None => keep(bytes),
+        }
     }
 }
 
@@ -80,7 +125,7 @@ mod tests {
 
     fn lines(chunks: &[&[u8]], most: usize) -> Vec<(Vec<u8>, Extent)> {
         let mut found = Vec::new();
-        let mut splitter = Splitter::new(most);
+        let mut splitter = Splitter::new(Bounds { json: most, text: most, string: 2 });
         let mut sink = |line: Line<'_>| found.push((line.bytes.to_vec(), line.extent));
         chunks.iter().for_each(|chunk| splitter.feed(chunk, &mut sink));
         splitter.finish(&mut sink);
@@ -100,11 +145,40 @@ mod tests {
         assert_eq!(lines(&[b""], 9).len(), 0);
     }
 
+    #[test]
+    fn a_long_string_costs_nothing_and_the_line_stays_good() {
+        let long = "x".repeat(50 << 20);
+        let mut splitter = Splitter::new(Bounds::LISTENER);
+        let mut found = Vec::new();
+        let mut sink = |line: Line<'_>| found.push((line.bytes.to_vec(), line.extent));
+        splitter.feed(b"{\"text\":\"", &mut sink);
+        for chunk in long.as_bytes().chunks(64 << 10) {
+            splitter.feed(chunk, &mut sink);
+            assert!(splitter.partial.capacity() < 1 << 20, "{}", splitter.partial.capacity());
+        }
+        splitter.feed(b"\",\"last\":1}\n", &mut sink);
+        assert_eq!((found.len(), found[0].1), (1, Extent::Whole));
+        let value: serde_json::Value = serde_json::from_slice(&found[0].0).unwrap();
+        assert_eq!((value["text"].as_str().unwrap().len(), &value["last"]), (MAX_STRING, &1.into()));
+    }
+
+    #[test]
+    fn text_is_cut_sooner_than_json_and_has_no_strings() {
+        let text = format!("\"{}\"", "y".repeat(MAX_STRING + 5));
+        let json = format!("{{\"list\":[{}0]}}", "0,".repeat(MAX_TEXT));
+        let long = "z".repeat(MAX_TEXT + 1);
+        let all = format!("{text}\n{json}\n{long}\n");
+        let mut found = Vec::new();
+        let mut splitter = Splitter::new(Bounds::LISTENER);
+        splitter.feed(all.as_bytes(), &mut |line: Line<'_>| found.push((line.bytes.len(), line.extent)));
+        assert_eq!(found, [(text.len(), Extent::Whole), (json.len(), Extent::Whole), (MAX_TEXT, Extent::Cut)]);
+    }
+
     proptest! {
         #[test]
-        fn any_split_gives_the_same_lines(text in "[ab\n]{0,40}", cut in 0usize..41) {
+        fn any_split_gives_the_same_lines(text in "[{ab\"\\\\\n]{0,40}", cut in 0usize..41) {
             let (left, right) = text.as_bytes().split_at(cut.min(text.len()));
-            prop_assert_eq!(lines(&[left, right], 3), lines(&[text.as_bytes()], 3));
+            prop_assert_eq!(lines(&[left, right], 6), lines(&[text.as_bytes()], 6));
         }
     }
 }

@@ -3,10 +3,12 @@
 mod kept;
 mod lines;
 mod output;
+mod shorten;
 
 #[cfg(test)]
 pub use lines::Extent;
 pub use lines::Line;
-pub use lines::MAX_LINE;
-pub(in crate::process) use lines::Splitter;
+#[cfg(test)]
+pub(in crate::process) use lines::MAX_TEXT;
+pub(in crate::process) use lines::{Bounds, Splitter};
 pub(in crate::process) use output::Capture;

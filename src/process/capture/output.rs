@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::process::capture::kept::Kept;
-use crate::process::capture::lines::{Line, MAX_LINE, Splitter};
+use crate::process::capture::lines::{Bounds, Line, Splitter};
 use crate::process::redact::{RedactStream, Redactor};
 use crate::process::supervise::{CaptureStats, OutputTo};
 
@@ -25,7 +25,7 @@ impl Capture {
             OutputTo::File(path) => Kept::in_file(path, cap)?,
             OutputTo::Memory => Kept::in_memory(cap),
         };
-        let (redact, lines) = (redactor.stream(), Splitter::new(MAX_LINE));
+        let (redact, lines) = (redactor.stream(), Splitter::new(Bounds::LISTENER));
         Ok(Self { redact, lines, kept, seen: 0, abandoned: false, clean: Vec::new() })
     }
 

@@ -13,7 +13,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::ChildStdin;
 
 use crate::base::fs::remove_file;
-use crate::process::capture::{Line, MAX_LINE, Splitter};
+use crate::process::capture::{Bounds, Line, Splitter};
 use crate::process::supervise::spec::{After, Heard, Observer, Saying};
 
 /// Most bytes that may wait for a command that does not read. More than the longest prompt.
@@ -45,7 +45,7 @@ impl Voice {
             sent: 0,
             last_word: After::Listen,
             closed_at: None,
-            lines: Splitter::new(MAX_LINE),
+            lines: Splitter::new(Bounds::JUDGE),
         })
     }
 

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::base::id::random_text;
 use crate::domain::stall::Standing;
-use crate::process::capture::{Extent, MAX_LINE};
+use crate::process::capture::{Extent, MAX_TEXT};
 use crate::process::captured::{Tool, run_captured};
 use crate::process::guard::kill_leftovers;
 use crate::process::identity::ProcessIdentity;

@@ -37,7 +37,7 @@ struct Lines(Vec<(Stream, Vec<u8>, Option<Extent>)>);
 impl Observer for Lines {
     fn line(&mut self, stream: Stream, line: Line<'_>) {
         let start = line.bytes[..line.bytes.len().min(99)].to_vec();
-        self.0.push((stream, start, (line.bytes.len() == MAX_LINE).then_some(line.extent)));
+        self.0.push((stream, start, (line.bytes.len() == MAX_TEXT).then_some(line.extent)));
     }
 }
 
