@@ -23,7 +23,7 @@ pub(super) struct Global {
     /// Print JSON: one object, or one a line for lists
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(super) json: bool,
-    /// Say nothing but errors
+    /// Leave progress, hints and warnings out; results and errors stay
     #[arg(long, short, global = true, help_heading = "Everywhere")]
     pub(super) quiet: bool,
     /// Act as this person (NAME) or agent (agent:NAME)

@@ -51,10 +51,14 @@ impl Context {
     pub(super) fn start_dir(&self) -> Result<PathBuf, CliError> {
         let here = env::current_dir()
             .map_err(|e| CliError::new(exit::FAILED, format!("the current directory cannot be found: {e}")))?;
-        Ok(match &self.global.directory {
-            Some(dir) => here.join(dir),
-            None => here,
-        })
+        match &self.global.directory {
+            Some(dir) if !here.join(dir).is_dir() => {
+                let message = format!("there is no directory {}", here.join(dir).display());
+                Err(CliError::new(exit::NOT_FOUND, message).hint("give an existing one with -C"))
+            }
+            Some(dir) => Ok(here.join(dir)),
+            None => Ok(here),
+        }
     }
 
     /// The repository around.

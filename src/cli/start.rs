@@ -30,7 +30,7 @@ pub fn main() -> ExitCode {
         _ => {}
     }
     heap::prepare();
-    ExitCode::from(run(args))
+    ExitCode::from(run(asked_for_help(args)))
 }
 
 fn run(args: Vec<OsString>) -> u8 {
@@ -51,7 +51,22 @@ fn run(args: Vec<OsString>) -> u8 {
     };
     context.tell_scrubbed();
     context.ui.flush();
-    code
+    match context.ui.lost() {
+        Some(error) => {
+            context.ui.error(&CliError::new(exit::FAILED, format!("the output could not be written: {error}")));
+            if code == exit::OK { exit::FAILED } else { code }
+        }
+        None => code,
+    }
+}
+
+/// `ai help task create` is `ai task create --help`: other tools have taught people to ask so.
+fn asked_for_help(mut args: Vec<OsString>) -> Vec<OsString> {
+    if args.get(1).is_some_and(|arg| arg == "help") {
+        args.remove(1);
+        args.push("--help".into());
+    }
+    args
 }
 
 /// Parses with the tree of all commands.

@@ -1,4 +1,5 @@
-//! All output. Data goes to stdout, talk to stderr. A reader that goes away (`ai task list | head`) ends the command quietly.
+//! All output. Data goes to stdout, talk to stderr. A reader that goes away (`ai task list | head`) ends the command quietly; output that
+//! cannot be written for any other reason, such as a full disk, fails it.
 
 use std::io::{self, BufWriter, IsTerminal, Stderr, StdoutLock, Write};
 
@@ -29,6 +30,7 @@ pub struct Ui {
     out: BufWriter<StdoutLock<'static>>,
     err: Stderr,
     gone: bool,
+    lost: Option<io::Error>,
 }
 
 impl Ui {
@@ -40,6 +42,7 @@ impl Ui {
             out: BufWriter::with_capacity(64 * 1024, io::stdout().lock()),
             err: io::stderr(),
             gone: false,
+            lost: None,
         }
     }
 
@@ -50,8 +53,9 @@ impl Ui {
 
     /// Writes data. Returns false when nobody reads any more.
     pub fn print(&mut self, text: &str) -> bool {
-        if !self.gone && self.out.write_all(text.as_bytes()).is_err() {
-            self.gone = true;
+        if !self.gone {
+            let written = self.out.write_all(text.as_bytes());
+            self.note(written);
         }
         !self.gone
     }
@@ -88,7 +92,7 @@ impl Ui {
 
     /// Asks a question to be answered by yes or no. `None` where nobody is there to answer: input or talk is no terminal.
     pub fn ask(&mut self, question: &str) -> Option<bool> {
-        if !io::stdin().is_terminal() || !self.err.is_terminal() {
+        if !self.is_interactive() {
             return None;
         }
         self.flush();
@@ -107,9 +111,31 @@ impl Ui {
 
     /// Hands everything to the reader.
     pub fn flush(&mut self) {
-        if self.out.flush().is_err() {
-            self.gone = true;
+        let flushed = self.out.flush();
+        self.note(flushed);
+    }
+
+    /// Why data could not be written, once. That nobody reads any more is no reason.
+    pub fn lost(&mut self) -> Option<io::Error> {
+        self.lost.take()
+    }
+
+    /// True where standard output is read by a person.
+    pub fn is_terminal(&self) -> bool {
+        self.out.get_ref().is_terminal()
+    }
+
+    /// True where a person is there to type: input and talk are terminals.
+    pub fn is_interactive(&self) -> bool {
+        io::stdin().is_terminal() && self.err.is_terminal()
+    }
+
+    fn note(&mut self, written: io::Result<()>) {
+        let Err(error) = written else { return };
+        if !self.gone && error.kind() != io::ErrorKind::BrokenPipe {
+            self.lost = Some(error);
         }
+        self.gone = true;
     }
 }
 

@@ -63,8 +63,11 @@ pub fn command_line(
 
 /// Writes an agent. Trust that stood before stands afterwards: its user has just typed the change.
 pub fn save(root: &Path, common_dir: &Path, agent: &Agent) -> Result<PathBuf, OpError> {
-    if connectors(root)?.get(agent.connector.as_str()).is_none() {
-        return Err(Refusal::NotFound { what: "connector", id: agent.connector.to_string() }.into());
+    let known = connectors(root)?;
+    if known.get(agent.connector.as_str()).is_none() {
+        let names: Vec<&str> = known.all().map(|connector| connector.describe().name.as_str()).collect();
+        let next = format!("take one of {}, or put a manifest of your own into .ai/connectors/", names.join(", "));
+        return Err(Refusal::Missing { why: format!("there is no connector `{}`", agent.connector), next }.into());
     }
     trust::keeping(root, common_dir, || agent_file::save(&dir(root), agent).map_err(refusal))
 }

@@ -57,6 +57,11 @@ pub fn approve(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: &str) -> Result<De
     let mut question = Question::about(Action::ApprovalGrant);
     question.resource.task = record.resource.task.clone();
     ask::or_refuse(tx, cx, question)?;
+    // A second yes adds nothing, and must not take the place of the first one's reason.
+    if record.overridden.is_some() {
+        release(tx, cx, &record)?;
+        return Ok(record);
+    }
     let word = Override { by: cx.actor.clone(), reason: reason.to_owned(), at_ms: cx.now.wall_ms };
     cx.record(tx, &Event::Approved { decision: record.id.clone(), word: word.clone() })?;
     release(tx, cx, &record)?;

@@ -70,7 +70,8 @@ pub fn remove_dep(tx: &mut dyn Tx, cx: &Cx, typed: &str, typed_on: &str) -> Resu
     let task = guarded(tx, cx, typed, Action::TaskEdit)?;
     let on = cx::resolve(tx, typed_on)?;
     if !tx.deps(&task.id)?.contains(&on) {
-        return Err(Refusal::Conflict(format!("{} does not depend on {on}", task.id)).into());
+        let why = format!("it does not wait for {on}");
+        return Err(wrong(&task, &why, format!("`ai task dep tree {}`", task.id)));
     }
     cx.record(tx, &Event::DepRemoved { task: task.id.clone(), on })?;
     cx::load(tx, &task.id)
@@ -117,7 +118,7 @@ pub fn hold(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<Tas
 pub fn unhold(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<Task, OpError> {
     let task = guarded(tx, cx, typed, Action::TaskEdit)?;
     if task.hold.is_none() {
-        return Err(Refusal::Conflict(format!("{} is not on hold", task.id)).into());
+        return Err(wrong(&task, "it is not on hold", format!("`ai why {}`", task.id)));
     }
     cx.record(tx, &Event::TaskUnheld { task: task.id.clone() })?;
     cx::load(tx, &task.id)

@@ -71,6 +71,7 @@ impl Health {
         let state = match (self.word, &self.last) {
             ("no_quota", _) => format!("no quota for {left}"),
             ("no_login", _) => format!("login refused, left alone for {left}"),
+            ("failing", Some(last)) if last.streak == 1 => "failed once".to_owned(),
             ("failing", Some(last)) => format!("failed {} times in a row", last.streak),
             _ => "ok".to_owned(),
         };

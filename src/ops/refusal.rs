@@ -93,7 +93,7 @@ pub enum Refusal {
     #[error("no lease on {0} is kept in this worktree")]
     NoToken(String),
     /// The task is in a state in which this cannot be done.
-    #[error("{task} is {state}: {why}")]
+    #[error("{task} is {}: {why}", standing(state))]
     WrongState {
         /// The task.
         task: TaskId,
@@ -194,6 +194,15 @@ impl Refusal {
             Refusal::NotFound { what: "task", .. } => "`ai task list` shows the tasks".into(),
             Refusal::NotFound { what: "agent", .. } => "`ai agent list` shows the agents".into(),
             Refusal::NotFound { what: "lock", .. } => "`ai lock list` shows the locks".into(),
+            Refusal::NotFound { what: "decision", .. } => "`ai policy log` shows the decisions".into(),
+            Refusal::NotFound { what: "run", .. } => "`ai review TASK` names the last run of a task".into(),
+            Refusal::NotFound { what: "evidence", .. } => "`ai evidence list TASK` shows what there is".into(),
+            Refusal::NotFound { what: "worktree or branch", .. } => {
+                "`git worktree list` and `git branch --list` show what there is".into()
+            }
+            Refusal::Cycle(tasks) => {
+                format!("`ai task dep tree {}` shows what waits for what", tasks.first().map_or("TASK", String::as_str))
+            }
             Refusal::Ambiguous { .. } => "type more of the id".into(),
             Refusal::Taken { task, .. } => {
                 format!("wait, take another (`ai task claim --next`), or see `ai why {task}`")
@@ -263,6 +272,11 @@ fn stale_text(why: &Stale, holder: Option<&str>) -> String {
         Stale::Lapsed => "it lapsed without a heartbeat".to_owned(),
         Stale::WrongSecret => "the token's secret is not the one that was granted".to_owned(),
     }
+}
+
+/// A state as it stands in a sentence.
+fn standing(state: &str) -> &str {
+    if state == "review" { "in review" } else { state }
 }
 
 /// A way from task to task in one line; of a long one its ends.

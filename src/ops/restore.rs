@@ -56,12 +56,13 @@ impl Report {
 
 /// Puts the backup `which`, or the newest one that is whole, in the place of the store below `state_dir`.
 pub fn restore(state_dir: &Path, cx: &Cx, which: Option<&Path>, intent: Intent) -> Result<Report, OpError> {
+    let path = state_dir.join(project::STORE_FILE);
+    let current = look(&path);
     let (backup, unusable) = match which {
         Some(path) => (sqlite::inspect(path)?, Vec::new()),
-        None => newest_whole(&state_dir.join(BACKUPS))?,
+        None => newest_whole(&state_dir.join(BACKUPS), &current)?,
     };
-    let path = state_dir.join(project::STORE_FILE);
-    let mut report = Report { current: look(&path), backup, unusable, kept: None };
+    let mut report = Report { current, backup, unusable, kept: None };
     if intent == Intent::Apply {
         report.kept = put_back(state_dir, &path, cx, &report)?;
         verify(&path)?;
@@ -69,7 +70,7 @@ pub fn restore(state_dir: &Path, cx: &Cx, which: Option<&Path>, intent: Intent) 
     Ok(report)
 }
 
-fn newest_whole(dir: &Path) -> Result<(BackupInfo, Vec<(PathBuf, String)>), OpError> {
+fn newest_whole(dir: &Path, current: &Current) -> Result<(BackupInfo, Vec<(PathBuf, String)>), OpError> {
     let mut unusable = Vec::new();
     for path in sqlite::backups(dir)?.into_iter().rev() {
         match sqlite::inspect(&path) {
@@ -78,6 +79,9 @@ fn newest_whole(dir: &Path) -> Result<(BackupInfo, Vec<(PathBuf, String)>), OpEr
         }
     }
     let text = match unusable.len() {
+        0 if matches!(current, Current::Readable(_)) => {
+            format!("there is no backup in {}, and the store stands; `ai backup` makes one", dir.display())
+        }
         0 => format!("there is no backup in {}; to begin anew, move the directory above it away", dir.display()),
         n => format!("none of the {n} backups in {} can be used", dir.display()),
     };

@@ -1,24 +1,26 @@
-//! `ai why`: the exact gates that hold a task now, from reading the store alone.
+//! `ai why`: the exact gates that hold a task now, from reading the store and, of a run, whether its supervisor lives.
 
 use serde::Serialize;
 
 use crate::config::Config;
 use crate::domain::fold::dependency_trouble;
-use crate::domain::ids::TaskId;
+use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::Liveness;
 use crate::domain::run::Run;
 use crate::domain::task::{BlockReason, Proof, Task, TaskState};
 use crate::domain::verdict::{Lifecycle, Outcome};
 use crate::ops::cx::{self, Cx};
 use crate::ops::refusal::{OpError, seconds};
+use crate::ops::run::recover;
 use crate::ops::{approve, budget, patterns};
+use crate::process::identity::Liveness as Alive;
 use crate::store::Tx;
 
 /// One thing that stands between a task and its next step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Gate {
-    /// `dependency`, `hold`, `parked`, `approval`, `lease`, `lapsed`, `lock`, `quota`, `login`, `backoff`, `budget`, `not_before`,
-    /// `review`, `failed`, `cancelled`, `done` or `ready`.
+    /// `dependency`, `hold`, `parked`, `approval`, `lease`, `lapsed`, `cut_off`, `lock`, `quota`, `login`, `backoff`, `budget`,
+    /// `not_before`, `review`, `failed`, `cancelled`, `done` or `ready`.
     pub gate: &'static str,
     /// One sentence.
     pub text: String,
@@ -169,6 +171,10 @@ fn leased(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<Gate, OpError> {
     let Some(lease) = tx.lease(&task.id.subject())? else {
         return Ok(gate("lease", "it is claimed, but no lease stands behind it".into(), run, Some("ai doctor".into())));
     };
+    if let Some(run) = cut_off(tx, task)? {
+        let text = format!("run {run} was cut off: its supervisor died; recovering it saves its work");
+        return Ok(gate("cut_off", text, Some(run.to_string()), Some(format!("ai recover {run}"))));
+    }
     let what = run.as_ref().map_or("claimed".to_owned(), |run| format!("at work in run {run},"));
     Ok(match lease.liveness(&cx.now) {
         Liveness::Live(ms) => {
@@ -185,6 +191,13 @@ fn leased(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<Gate, OpError> {
             gate("lease", format!("{what} by {} under another time namespace of this machine", lease.holder), run, None)
         }
     })
+}
+
+/// The run of a task that is at work by the store, but whose supervisor is certainly dead.
+pub fn cut_off(tx: &mut dyn Tx, task: &Task) -> Result<Option<RunId>, OpError> {
+    let TaskState::Running { run } = &task.state else { return Ok(None) };
+    let dead = tx.run(run)?.is_some_and(|run| run.end.is_none() && recover::liveness(&run.supervisor) == Alive::Dead);
+    Ok(dead.then(|| run.clone()))
 }
 
 fn done(id: &TaskId, proof: &Proof) -> Gate {

@@ -32,7 +32,7 @@ fn help_is_short_and_whole() {
 
     Everywhere:
           --json       Print JSON: one object, or one a line for lists
-      -q, --quiet      Say nothing but errors
+      -q, --quiet      Leave progress, hints and warnings out; results and errors stay
           --as <NAME>  Act as this person (NAME) or agent (agent:NAME)
       -C <DIR>         Work as if started in this directory
     ----- stderr -----
@@ -287,6 +287,69 @@ fn a_reader_that_goes_away_ends_a_list_quietly() {
         assert!(!first.is_empty() && said.is_empty(), "ai {args:?}: {said}");
         assert_eq!(status.code(), Some(0), "ai {args:?}");
     }
+}
+
+#[test]
+fn output_that_cannot_be_written_fails_the_command() {
+    let scene = Sandbox::project();
+    scene.ai_ok(&["task", "create", "One"]);
+    for args in [&["task", "list"][..], &["task", "list", "--json"], &["log"], &["export"], &["doctor"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let outcome = scene.ai_command(args).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let said = String::from_utf8(outcome.stderr).unwrap();
+        assert_eq!(outcome.status.code(), Some(1), "ai {args:?}: {said}");
+        assert!(said.contains("the output could not be written: No space left on device"), "ai {args:?}: {said}");
+    }
+}
+
+#[test]
+fn help_is_a_command_as_well() {
+    let scene = Sandbox::empty();
+    let same = |command: &[&str], flag: &[&str]| {
+        let (command, flag) = (scene.ai(command), scene.ai(flag));
+        assert_eq!((command.code, &command.stdout), (flag.code, &flag.stdout), "{command}");
+    };
+    same(&["help"], &["--help"]);
+    same(&["help", "task", "claim"], &["task", "claim", "--help"]);
+    let unknown = scene.ai(&["help", "tsk"]);
+    assert!(unknown.code == Some(2) && unknown.stderr.contains("'task'"), "{unknown}");
+}
+
+#[test]
+fn nothing_to_show_is_said_beside_the_data() {
+    let scene = Sandbox::project();
+    for args in [&["task", "list"][..], &["task", "ready"], &["agent", "list"], &["lock", "list"]] {
+        let outcome = scene.ai_ok(args);
+        assert!(outcome.stdout.is_empty() && outcome.stderr.starts_with("no "), "ai {args:?}: {outcome}");
+        assert_eq!(scene.ai_ok(&[args, &["--quiet"]].concat()).stderr, "", "ai {args:?}");
+    }
+}
+
+#[test]
+fn slips_are_refused_with_what_to_type_instead() {
+    let scene = Sandbox::project();
+    let id = scene.ai_ok(&["task", "create", "One", "--json"]).json()["id"].as_str().unwrap().to_owned();
+    for (args, code, said) in [
+        (&["-C", "nowhere", "status"][..], 3, "there is no directory"),
+        (&["task", "create"], 2, "next: `ai task create TITLE`"),
+        (&["task", "create", "x", "--priority", "high"], 2, "priority goes from 0 (most urgent) to 4"),
+        (&["task", "unhold", &id], 4, "next: `ai why"),
+        (&["task", "dep", "rm", &id, &id], 4, "next: `ai task dep tree"),
+        (&["agent", "register", "x", "--connector", "nope"], 3, "next: take one of "),
+        (&["agent", "register", "x", "--connector", "command"], 2, "--connector command -- PROGRAM"),
+        (&["policy", "explain", "d-none"], 3, "next: `ai policy log`"),
+        (&["evidence", "show", "e-none"], 3, "next: `ai evidence list TASK`"),
+        (&["recover", &format!("{id}.1")], 3, "next: `ai review TASK`"),
+        (&["worktree", "adopt", "nowhere"], 3, "next: `git worktree list`"),
+        (&["restore", "--dry-run"], 4, "`ai backup` makes one"),
+        (&["run", "--all"], 3, "0 tasks run, 1 not started, 0 wait for your review\n  next: ai agent register"),
+    ] {
+        let outcome = scene.ai(args);
+        assert_eq!(outcome.code, Some(code), "ai {args:?}\n{outcome}");
+        assert!(outcome.stderr.contains(said), "ai {args:?}\n{outcome}");
+    }
+    let warned = scene.ai_ok(&["task", "create", "x", "--agent", "nobody"]);
+    assert!(warned.stderr.contains("no agent is named `nobody` yet"), "{warned}");
 }
 
 #[test]

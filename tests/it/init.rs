@@ -14,6 +14,7 @@ fn a_fresh_repository_is_set_up_and_a_second_time_changes_nothing() {
     wrote .ai/policy.yaml
     made the task store
     ----- stderr -----
+    hint: commit .ai/; `ai agent detect --write` registers the AI CLIs that are here, `ai task create TITLE` writes a task down
     "#);
     assert_eq!(std::fs::read_link(scene.root().join(".ai/state")).unwrap().to_str(), Some("../.git/ai"));
     assert!(scene.read(".ai/config.yaml").contains("version: 1"));
@@ -78,6 +79,7 @@ fn detected_checks_are_trusted_where_init_wrote_them() {
                 ],
                 "setup": null,
     ----- stderr -----
+    hint: read what is new where it stands; `ai trust` lets all of it run code on this machine
     "#);
 }
 
@@ -95,6 +97,7 @@ fn what_the_repository_brings_is_not_trusted() {
     made the task store
     ----- stderr -----
     warning: this repository brings .ai/agents/evil.yaml, which would run code; nothing of it runs before `ai trust`
+    hint: commit .ai/; `ai agent detect --write` registers the AI CLIs that are here, `ai task create TITLE` writes a task down
     "#);
     assert_eq!(scene.ai(&["trust", "--show"]).code, Some(8));
 }

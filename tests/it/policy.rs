@@ -45,6 +45,9 @@ fn what_policy_asks_about_waits_for_a_person() {
     assert_eq!(sandbox.ai(&["policy", "approve", id, "--as", "agent:bot"]).code, Some(4));
     assert_eq!(sandbox.ai(&["accept", &task]).code, Some(8), "an agent's yes counted");
     sandbox.ai_ok(&["policy", "approve", id, "--reason", "it is ours"]);
+    sandbox.ai_ok(&["policy", "approve", id]);
+    let explained = sandbox.ai_ok(&["policy", "explain", id]).stdout;
+    assert!(explained.contains("it is ours"), "a second yes took the place of the first: {explained}");
     sandbox.ai_ok(&["accept", &task]);
     assert_eq!(sandbox.ai_json(&["task", "show", &task])["status"], "done");
 }

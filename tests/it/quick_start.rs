@@ -35,6 +35,8 @@ fn the_page_does_what_it_says() {
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_ai"), sandbox.base().join("tools/ai")).unwrap();
     let mut command = sandbox.command("sh");
     command.env("PATH", path.unwrap()).env("CARGO_HOME", cargo_home).env("GIT_PAGER", "cat").env("LANG", "C");
+    // A reader has a sandbox, and the page must not wait for a sign that no agent can give from within one.
+    command.env("AI_SANDBOX", crate::sandbox::layers().first().copied().unwrap_or("none"));
     let mut shell = Shell::start(&mut command);
     let (mut ids, mut steps) = (Ids::default(), 0);
     for block in markdown::blocks(&markdown::page(PAGE)) {

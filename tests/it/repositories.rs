@@ -49,6 +49,26 @@ fn an_unborn_branch() {
 }
 
 #[test]
+fn work_from_before_the_first_commit_cannot_be_merged_and_goes_back() {
+    let scene = Sandbox::empty();
+    scene.git(&["init", "-q", "-b", "main"]);
+    scene.ai_ok(&["init"]);
+    let registered = ["agent", "register", "fake", "--connector", "command", "--", "sh", "-c", "echo work > work.txt"];
+    scene.ai_ok(&registered);
+    let id = scene.task("One", &[]);
+    scene.ai_ok(&["run", &id]);
+    scene.commit("first");
+    let outcome = scene.ai(&["accept", &id, "--override", "small"]);
+    assert_eq!(outcome.code, Some(4), "{outcome}");
+    assert!(outcome.stderr.contains("refs/heads/main have no commit in common"), "{outcome}");
+    assert!(outcome.stderr.contains("next: ai reject"), "{outcome}");
+    scene.ai_ok(&["reject", &id, "--note", "on top of the first commit"]);
+    scene.ai_ok(&["run", &id]);
+    scene.ai_ok(&["accept", &id, "--override", "small"]);
+    assert_eq!(scene.git(&["show", "main:work.txt"]), "work");
+}
+
+#[test]
 fn a_sha256_repository() {
     let scene = Sandbox::empty();
     scene.git(&["init", "-q", "-b", "main", "--object-format=sha256"]);

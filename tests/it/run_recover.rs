@@ -88,8 +88,13 @@ fn ctrl_c_during_the_checks_keeps_the_work_for_the_next_run() {
 fn a_killed_supervisor_leaves_nothing_running_and_nothing_lost() {
     let (sandbox, id) = scene();
     let command = stuck(&sandbox, &id);
+    assert_eq!(sandbox.ai_json(&["why", &id])["gates"][0]["gate"], "lease");
     command.signal("KILL");
     assert_eq!(command.wait().code, None);
+    let gate = &sandbox.ai_json(&["why", &id])["gates"][0];
+    assert_eq!((&gate["gate"], &gate["next"]), (&"cut_off".into(), &format!("ai recover {id}.1").into()));
+    let status = sandbox.ai_ok(&["status"]).stdout;
+    assert!(status.contains(&format!("cut off, see `ai recover {id}.1`")), "{status}");
     sandbox.set_script("fake", GOOD);
     let outcome = sandbox.run(&id);
     assert_eq!(outcome.code, Some(0), "{outcome}");

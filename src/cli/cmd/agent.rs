@@ -1,5 +1,7 @@
 //! `ai agent register|list|show|label|remove|detect|doctor`, and their short forms `ai register`, `ai list`, `ai label`.
 
+use std::path::Path;
+
 use clap::{Args, Subcommand};
 
 use crate::base::text::one_line;
@@ -138,6 +140,7 @@ pub(super) fn register(args: RegisterArgs, context: &mut Context) -> Outcome {
             CliError::new(exit::CONFLICT, message).hint(format!("`ai agent show {0}`, or give --replace", agent.name))
         );
     }
+    must_have_command(&root, &agent)?;
     let before = agents::file_text(&root, &agent.name)?;
     agents::save(&root, &context.place()?.common_dir.clone(), &agent)?;
     if let Some(before) = before {
@@ -151,6 +154,19 @@ pub(super) fn register(args: RegisterArgs, context: &mut Context) -> Outcome {
     }
     print(&agent, context);
     Ok(exit::OK)
+}
+
+/// A connector that stands for any program needs to be told which.
+fn must_have_command(root: &Path, agent: &Agent) -> Result<(), CliError> {
+    let connectors = agents::connectors(root)?;
+    let connector = connectors.get(agent.connector.as_str());
+    let bare = connector.is_some_and(|connector| connector.describe().argv.is_empty() && agent.argv.is_empty());
+    if !bare {
+        return Ok(());
+    }
+    let hint = format!("`ai agent register {} --connector {} -- PROGRAM ARGUMENT…`", agent.name, agent.connector);
+    let message = format!("the connector `{}` starts whatever program it is told, and none is named", agent.connector);
+    Err(CliError::usage(message).hint(hint))
 }
 
 /// The agent that the arguments describe: `old` with what they name, or a new one.
@@ -193,6 +209,9 @@ pub(super) fn list(args: &ListArgs, context: &mut Context) -> Outcome {
     let wanted = |agent: &&Agent| args.label.as_ref().is_none_or(|label| agent.labels.contains(label));
     let fares = Fares::read(context)?;
     let found: Vec<&Agent> = files.agents.iter().filter(wanted).collect();
+    if found.is_empty() {
+        context.ui.say("no agent; `ai agent detect --write` registers the AI CLIs that are installed");
+    }
     if context.ui.json() {
         found.iter().all(|agent| context.ui.object(&AgentLine { agent, status: fares.status(agent), command: None }));
         return Ok(exit::OK);

@@ -64,7 +64,7 @@ fn row(stats: &AgentStats<'_>) -> Vec<String> {
     vec![
         one_line(stats.agent),
         one_line(stats.kind),
-        format!("{:>4} runs", stats.runs),
+        format!("{:>4} {}", stats.runs, if stats.runs == 1 { "run" } else { "runs" }),
         format!("{success:>4} good"),
         format!("{:>6} on average", seconds(i64::try_from(stats.average_ms).unwrap_or(i64::MAX))),
         format!("{} tokens", stats.tokens),

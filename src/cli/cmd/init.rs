@@ -75,4 +75,8 @@ fn show(done: &Done, context: &mut Context) {
             "this repository brings {what}, which would run code; nothing of it runs before `ai trust`"
         ));
     }
+    if done.new_store && !done.written.is_empty() {
+        let agents = "`ai agent detect --write` registers the AI CLIs that are here";
+        context.ui.say(&format!("hint: commit .ai/; {agents}, `ai task create TITLE` writes a task down"));
+    }
 }

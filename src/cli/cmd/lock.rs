@@ -98,6 +98,9 @@ fn list(context: &mut Context) -> Outcome {
     let cx = context.cx()?;
     let mut store = context.store(Access::Read)?;
     let held = store.read(|tx| lock::list(tx, &cx))?;
+    if held.is_empty() {
+        context.ui.say("no path is locked");
+    }
     for one in &held {
         let left = match one.lease.liveness(&cx.now) {
             Liveness::Live(ms) => seconds(ms),

@@ -120,7 +120,8 @@ fn show(context: &mut Context) -> Outcome {
         return Err(CliError::new(
             exit::DENIED,
             format!("the policy cannot be read, so it denies: {}", unreadable.problems),
-        ));
+        )
+        .hint(format!("correct {}, then `ai policy validate`", policy::FILE)));
     }
     Ok(exit::OK)
 }
@@ -135,13 +136,20 @@ fn rules_text(shown: &policy::Shown) -> String {
     for rule in &shown.rules {
         let on = rule.on.join(" ");
         let kinds: Vec<String> = rule.kinds.iter().map(ToString::to_string).collect();
-        let about: Vec<String> = [&rule.paths, &rule.actors, &rule.labels, &rule.types, &kinds, &rule.tools]
-            .into_iter()
-            .flatten()
-            .map(|text| one_line(text))
-            .collect();
+        let about: String = [
+            ("paths", &rule.paths),
+            ("by", &rule.actors),
+            ("labels", &rule.labels),
+            ("types", &rule.types),
+            ("kinds", &kinds),
+            ("tools", &rule.tools),
+        ]
+        .into_iter()
+        .filter(|(_, words)| !words.is_empty())
+        .map(|(name, words)| format!("; {name} {}", one_line(&words.join(" "))))
+        .collect();
         out.push_str(&format!("  {:<16} {:<24} {} ({})\n", rule.effect, rule.id, one_line(&rule.reason), rule.layer));
-        out.push_str(&format!("  {:<16} on {on}{}{}\n", "", if about.is_empty() { "" } else { ": " }, about.join(" ")));
+        out.push_str(&format!("  {:<16} on {on}{about}\n", ""));
     }
     out
 }

@@ -1,5 +1,6 @@
 //! `ai run`
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use clap::Args;
@@ -105,6 +106,9 @@ fn child_args(args: &RunArgs, context: &Context) -> Result<Vec<OsString>, CliErr
     Ok(all)
 }
 
+/// How many things that help are named for tasks that could not be started.
+const SHOWN_HELPS: usize = 3;
+
 fn table(summary: &all::Summary, context: &mut Context) {
     let rows: Vec<Vec<String>> = summary.lines.iter().map(row).collect();
     for (line, text) in summary.lines.iter().zip(columns::table(&rows)) {
@@ -115,8 +119,14 @@ fn table(summary: &all::Summary, context: &mut Context) {
     }
     let review = summary.lines.iter().filter(|line| line.status == "review").count();
     let word = if summary.interrupted { "stopped: " } else { "" };
-    let (tasks, wait) = (counted(summary.lines.len(), "task"), if review == 1 { "waits" } else { "wait" });
-    context.ui.say(&format!("{word}{tasks} run, {review} {wait} for your review"));
+    let idle = summary.lines.iter().filter(|line| line.run.is_none()).count();
+    let (tasks, wait) = (counted(summary.lines.len() - idle, "task"), if review == 1 { "waits" } else { "wait" });
+    let not_started = if idle == 0 { String::new() } else { format!(", {idle} not started") };
+    context.ui.say(&format!("{word}{tasks} run{not_started}, {review} {wait} for your review"));
+    let helps: BTreeSet<&String> = summary.lines.iter().filter_map(|line| line.next.as_ref()).collect();
+    for help in helps.into_iter().take(SHOWN_HELPS) {
+        context.ui.say(&format!("  next: {}", multi_line(help)));
+    }
 }
 
 fn row(line: &all::Line) -> Vec<String> {
@@ -171,7 +181,12 @@ fn show(report: &Report, context: &mut Context) {
         context.ui.say(&format!("`ai why {}` says how to go on", task.id));
     }
     if task.state.name() == "review" {
-        context.ui.say(&format!("look at it with `ai review {0}`, take it with `ai accept {0}`", task.id));
+        let take = match report.outcome {
+            verdict::Outcome::Unverified => "; only `ai accept TASK --override REASON` takes it",
+            verdict::Outcome::NeedsApproval => "; `ai accept TASK` names the decision that waits for your yes",
+            _ => ", take it with `ai accept TASK`",
+        };
+        context.ui.say(&format!("look at it with `ai review TASK`{take}").replace("TASK", task.id.as_str()));
     }
 }
 

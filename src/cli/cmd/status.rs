@@ -8,13 +8,14 @@ use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
 use crate::cli::exit;
 use crate::domain::agent::Agent;
-use crate::domain::ids::Subject;
+use crate::domain::ids::{RunId, Subject};
 use crate::domain::lease::{Lease, Liveness};
 use crate::domain::task::{Task, TaskState};
 use crate::domain::time::Now;
 use crate::ops::agents;
 use crate::ops::health::Healths;
 use crate::ops::refusal::{OpError, seconds};
+use crate::ops::why;
 use crate::store::sqlite::Access;
 use crate::store::{Flow, Store, TaskFilter, Tx};
 
@@ -26,9 +27,16 @@ const SHOWN: usize = 20;
 
 struct Picture {
     tally: Vec<(String, u64)>,
-    leases: Vec<(Lease, Option<Task>)>,
+    leases: Vec<Held>,
     reviews: Vec<(String, String)>,
     healths: Healths,
+}
+
+struct Held {
+    lease: Lease,
+    task: Option<Task>,
+    /// Its run, where the supervisor of that has died.
+    cut_off: Option<RunId>,
 }
 
 pub(super) fn run(_args: &StatusArgs, context: &mut Context) -> Outcome {
@@ -43,11 +51,12 @@ pub(super) fn run(_args: &StatusArgs, context: &mut Context) -> Outcome {
         return Ok(exit::OK);
     }
     context.ui.line(&tally_text(&picture.tally));
-    for (lease, task) in &picture.leases {
-        let left = match lease.liveness(&now) {
-            Liveness::Live(ms) => format!("{} left", seconds(ms)),
-            Liveness::Lapsed => "lapsed".to_owned(),
-            Liveness::Unknown => "held under another clock".to_owned(),
+    for Held { lease, task, cut_off } in &picture.leases {
+        let left = match (cut_off, lease.liveness(&now)) {
+            (Some(run), _) => format!("cut off, see `ai recover {run}`"),
+            (None, Liveness::Live(ms)) => format!("{} left", seconds(ms)),
+            (None, Liveness::Lapsed) => "lapsed".to_owned(),
+            (None, Liveness::Unknown) => "held under another clock".to_owned(),
         };
         context.ui.line(&format!(
             "  {}  {}  {left}  {}",
@@ -73,7 +82,7 @@ fn answer<'a>(picture: &'a Picture, agents: &'a [Agent], now: &Now) -> StatusAns
         name: agent.name.as_str(),
         status: AgentStatus::of(picture.healths.of(agent)),
     };
-    let leases = picture.leases.iter().map(|(lease, task)| StatusLease {
+    let leases = picture.leases.iter().map(|Held { lease, task, .. }| StatusLease {
         subject: &lease.subject,
         holder: &lease.holder,
         epoch: lease.epoch,
@@ -94,7 +103,8 @@ fn look(tx: &mut dyn Tx, now: &Now) -> Result<Picture, OpError> {
     let mut leases = Vec::new();
     for lease in tx.leases()?.into_iter().take(SHOWN) {
         let task = lease.subject.task().map(|id| tx.task(&id)).transpose()?.flatten();
-        leases.push((lease, task));
+        let cut_off = task.as_ref().map(|task| why::cut_off(tx, task)).transpose()?.flatten();
+        leases.push(Held { lease, task, cut_off });
     }
     let mut reviews = Vec::new();
     let filter = TaskFilter { statuses: vec!["review".into()], limit: Some(SHOWN as u64), ..TaskFilter::default() };

@@ -39,6 +39,11 @@ pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Outcome {
         }
     }
     if args.show {
+        if !missing.is_empty() {
+            context
+                .ui
+                .say("hint: read what is new where it stands; `ai trust` lets all of it run code on this machine");
+        }
         return Ok(if missing.is_empty() { exit::OK } else { exit::APPROVAL });
     }
     let set = trust::trust(&root, &common)?;

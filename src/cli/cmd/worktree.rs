@@ -135,7 +135,10 @@ fn open(args: &OpenArgs, context: &mut Context) -> Outcome {
         return Ok(exit::OK);
     }
     context.ui.line(&shown(&found.path));
-    context.ui.say(&format!("hint: cd \"$(ai worktree open {})\"", one_line(&args.which)));
+    // Not inside of that very `$(…)`.
+    if context.ui.is_terminal() {
+        context.ui.say(&format!("hint: cd \"$(ai worktree open {})\"", one_line(&args.which)));
+    }
     Ok(exit::OK)
 }
 

@@ -14,6 +14,14 @@ pub enum MergeError {
         /// The paths, sorted.
         conflicts: Vec<TreePath>,
     },
+    /// Both have no commit in common: the work was begun before the branch had one.
+    #[error("{} and {target} have no commit in common, so they cannot be merged", commit.short())]
+    Unrelated {
+        /// The branch.
+        target: String,
+        /// The commit.
+        commit: Oid,
+    },
     /// A fast-forward was asked for and is not possible.
     #[error("{target} has moved on; it cannot fast-forward to {}", commit.short())]
     NotFastForward {
@@ -77,7 +85,7 @@ impl MergeError {
             Self::Dirty { .. } => Some("commit or stash the changes there, then accept again"),
             Self::InProgress { .. } => Some("finish it there, then accept again"),
             Self::NeedsFilter { .. } => Some("check another branch out there, accept again, then check the branch out"),
-            Self::Conflicts { .. } | Self::NotFastForward { .. } => {
+            Self::Conflicts { .. } | Self::NotFastForward { .. } | Self::Unrelated { .. } => {
                 Some("ai reject, so that it is done again on the new base")
             }
             _ => None,

@@ -95,6 +95,9 @@ fn joined(repo: &Repo, shadow: &Shadow, proposal: &Proposal<'_>, old: &Oid) -> R
         Mode::FastForwardOnly => {
             Err(MergeError::NotFastForward { target: proposal.target.to_owned(), commit: commit.clone() })
         }
+        Mode::FastForwardOrMerge if repo.merge_base(old, commit)?.is_none() => {
+            Err(MergeError::Unrelated { target: proposal.target.to_owned(), commit: commit.clone() })
+        }
         Mode::FastForwardOrMerge => {
             write(repo, proposal, &merged_tree(shadow, old, commit)?, &[old.clone(), commit.clone()])
         }

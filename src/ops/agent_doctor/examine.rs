@@ -200,7 +200,10 @@ impl<'a> Ward<'a> {
         match self.last.get(agent.name.as_str()) {
             None => Finding::ok("runs", "no run has ended yet"),
             Some(last) if last.streak > 0 => {
-                let text = format!("{} failed in a row, {} the last of them", last.streak, last.run);
+                let text = match last.streak {
+                    1 => format!("the last, {}, failed", last.run),
+                    many => format!("{many} failed in a row, {} the last of them", last.run),
+                };
                 let task = crate::domain::ids::RunId(last.run.clone()).task();
                 Finding::warn("runs", text).next(format!("ai review {task}"))
             }

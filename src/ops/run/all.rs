@@ -65,6 +65,9 @@ pub struct Line {
     pub outcome: Option<String>,
     /// The short of it, or why there was no run.
     pub summary: String,
+    /// What helps where there was no run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// All lines, and whether a person stopped it.
@@ -290,6 +293,7 @@ struct Answer {
     code: i32,
     printed: Printed,
     why: Option<String>,
+    next: Option<String>,
 }
 
 impl Answer {
@@ -297,9 +301,10 @@ impl Answer {
         let code = ended.as_ref().and_then(|ended| ended.code);
         let printed = ended.as_ref().and_then(|ended| serde_json::from_str(&ended.output).ok()).unwrap_or_default();
         let error = errors.last().and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let message = error.and_then(|error| error["error"]["message"].as_str().map(str::to_owned));
+        let told = |word: &str| Some(error.as_ref()?["error"][word].as_str()?.to_owned());
+        let (message, next) = (told("message"), told("next"));
         let why = message.or_else(|| code.is_none().then(|| "its process was killed".to_owned()));
-        Answer { code: code.unwrap_or(1), printed, why }
+        Answer { code: code.unwrap_or(1), printed, why, next }
     }
 
     /// A run was started, and its agent's provider has refused it.
@@ -317,7 +322,7 @@ fn line(store: &mut SqliteStore, task: &Task, answer: Answer) -> Result<Line, Op
     let (now, run) = store.read(|tx| -> Result<_, OpError> {
         Ok((cx::load(tx, &task.id)?, tx.runs(&task.id)?.pop().filter(|run| run.id.epoch() > task.epoch)))
     })?;
-    let Answer { code, printed, why } = answer;
+    let Answer { code, printed, why, next } = answer;
     let told = run.as_ref().and_then(|run| run.end.as_ref()).map(|end| end.summary.clone());
     let summary = why.or(Some(printed.summary).filter(|text| !text.is_empty())).or(told).unwrap_or_default();
     Ok(Line {
@@ -330,6 +335,7 @@ fn line(store: &mut SqliteStore, task: &Task, answer: Answer) -> Result<Line, Op
         fallback_of: printed.run.routed.and_then(|routed| routed.fallback_of),
         outcome: printed.outcome,
         summary,
+        next,
     })
 }
 

@@ -288,7 +288,7 @@ fn freshness(live: &Live<'_>, found: &Findings) -> Result<Freshness, OpError> {
     };
     match merge::prepare(live.repo, &shadow, &proposal) {
         Ok(Prepared::AlreadyMerged | Prepared::Ready(_)) => Ok(Freshness::Current),
-        Err(MergeError::Conflicts { .. }) => Ok(Freshness::BaseMovedConflicting),
+        Err(MergeError::Conflicts { .. } | MergeError::Unrelated { .. }) => Ok(Freshness::BaseMovedConflicting),
         Err(error) => Err(environment(error)),
     }
 }

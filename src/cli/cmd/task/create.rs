@@ -11,6 +11,7 @@ use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::domain::task::Task;
+use crate::ops::agents;
 use crate::ops::create::{self, NewTask};
 use crate::ops::cx::commit;
 use crate::store::sqlite::Access;
@@ -18,7 +19,7 @@ use crate::store::sqlite::Access;
 #[derive(Args)]
 pub(in crate::cli) struct CreateArgs {
     /// One line that says what is to be done; without it, your editor opens
-    #[arg(required_unless_present_any = ["from", "edit"], conflicts_with = "from")]
+    #[arg(conflicts_with = "from")]
     title: Option<String>,
     /// The prompt; `-` reads it from standard input
     #[arg(long, value_name = "TEXT|-")]
@@ -33,7 +34,7 @@ pub(in crate::cli) struct CreateArgs {
     #[arg(long = "type", value_name = "T")]
     kind: Option<String>,
     /// 0 is most urgent, 4 least
-    #[arg(long, short, value_name = "0..4")]
+    #[arg(long, short, value_name = "0..4", value_parser = source::priority)]
     priority: Option<u8>,
     /// Free words for filters; repeat or separate by commas
     #[arg(long, short, value_name = "L", value_delimiter = ',')]
@@ -74,6 +75,7 @@ pub(super) fn run(args: CreateArgs, context: &mut Context) -> Outcome {
         None => vec![entry(args, context)?],
     };
     warn_unknown_checks(&entries, context)?;
+    warn_unknown_agents(&entries, context)?;
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
     let created = commit(&mut *store, &cx, |tx, cx| create::create_all(tx, cx, &entries))?;
@@ -104,12 +106,17 @@ fn show(created: &[Task], bulk: bool, context: &mut Context) {
 }
 
 fn entry(args: CreateArgs, context: &mut Context) -> Result<NewTask, CliError> {
-    let (title, body) = match args.edit {
+    // Without a title the editor opens, where somebody is there to type.
+    let edit = args.edit || (args.title.is_none() && args.body.is_none() && context.ui.is_interactive());
+    if args.title.is_none() && !edit {
+        let hint = "`ai task create TITLE`, or `ai task create --edit` to write it in your editor";
+        return Err(CliError::usage("a task needs a title").hint(hint));
+    }
+    let (title, body) = match edit {
         true => source::from_editor(args.title.as_deref().unwrap_or_default())?,
         false => (args.title.unwrap_or_default(), args.body.map_or(Ok(String::new()), source::body)?),
     };
     let not_before_ms = args.not_before.as_deref().map(|when| source::when(when, crate::cli::context::now().wall_ms));
-    let _ = context;
     Ok(NewTask {
         key: None,
         title,
@@ -141,6 +148,22 @@ fn warn_unknown_checks(entries: &[NewTask], context: &mut Context) -> Result<(),
     for name in unknown {
         let shown = crate::base::text::one_line(name);
         context.ui.warn(&format!("no check is named `{shown}` yet; add it under `checks:` in .ai/config.yaml"));
+    }
+    Ok(())
+}
+
+/// Nor can an agent that is not there run anything.
+fn warn_unknown_agents(entries: &[NewTask], context: &mut Context) -> Result<(), CliError> {
+    let mut unknown: Vec<&String> = entries.iter().filter_map(|entry| entry.agent.as_ref()).collect();
+    unknown.sort();
+    unknown.dedup();
+    if !unknown.is_empty() {
+        let agents = agents::list(context.root()?)?.agents;
+        unknown.retain(|name| !agents.iter().any(|agent| agent.name.as_str() == name.as_str()));
+    }
+    for name in unknown {
+        let shown = crate::base::text::one_line(name);
+        context.ui.warn(&format!("no agent is named `{shown}` yet; `ai agent list` shows those that there are"));
     }
     Ok(())
 }

@@ -87,14 +87,21 @@ pub(super) fn run(args: ListArgs, context: &mut Context) -> Outcome {
         },
         limit: args.limit,
     };
+    let mut seen = false;
     let now = crate::cli::context::now();
     let mut store = context.store(Access::Read)?;
     store.read(|tx| -> Result<(), CliError> {
         filter.parent = args.parent.map(|typed| crate::ops::cx::resolve(tx, &typed)).transpose()?.map(|id| id.0);
         let lapsed: HashSet<String> = tx.lapsed(&now)?.into_iter().map(|lease| lease.subject.0).collect();
-        tx.list(&filter, &mut |line| Ok(show_line(&line, &lapsed, context)))?;
+        tx.list(&filter, &mut |line| {
+            seen = true;
+            Ok(show_line(&line, &lapsed, context))
+        })?;
         Ok(())
     })?;
+    if !seen {
+        context.ui.say("no task; `ai task create TITLE` writes one down, `ai status` counts all that there are");
+    }
     Ok(exit::OK)
 }
 
@@ -144,6 +151,9 @@ pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
             })
         })
     })?;
+    if seen == 0 {
+        context.ui.say("no task is ready; `ai status` shows what there is, `ai why TASK` what holds one");
+    }
     if wanted.is_some_and(|wanted| seen > wanted) {
         context.ui.say("more are ready; `ai task ready --all` shows all of them");
     }

@@ -55,6 +55,12 @@ fn bad(file: &str, why: &str) -> CliError {
         .hint("`ai schema new-task` shows the fields of an entry")
 }
 
+/// The value of `--priority`.
+pub(super) fn priority(text: &str) -> Result<u8, String> {
+    let wanted = text.parse().ok().filter(|level| *level <= 4);
+    wanted.ok_or_else(|| "priority goes from 0 (most urgent) to 4".to_owned())
+}
+
 /// The text of `--body`.
 pub(super) fn body(given: String) -> Result<String, CliError> {
     if given == "-" { stdin() } else { Ok(given) }
