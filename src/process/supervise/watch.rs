@@ -210,8 +210,9 @@ impl<'a> Watch<'a> {
             Ok(count) => {
                 let bytes = &input.buffer[..count];
                 capture.feed(bytes, &mut |line| observer.line(stream, line));
+                // Its last words are heard as well: the end of a command is often known before they have been read.
                 if stream == Stream::Stdout
-                    && self.phase == Phase::Running
+                    && self.stop.is_none()
                     && let Some(voice) = &mut self.voice
                 {
                     voice.hear(bytes, observer);

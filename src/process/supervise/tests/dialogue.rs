@@ -115,3 +115,19 @@ fn the_last_word_before_the_end_is_still_sent() {
     assert_eq!(outcome.end, End::Cancelled(StopReason::Interrupted));
     assert_eq!(text(&outcome.stdout.memory), "up\ncancel\n");
 }
+
+#[test]
+fn last_words_are_heard_though_the_end_is_known_before() {
+    for _ in 0..8 {
+        let dir = tempfile::tempdir().unwrap();
+        let mut heard = Vec::new();
+        let mut talker = Talker(|what: Heard<'_>| {
+            if let Heard::Line(line) = what {
+                heard.push(text(line.bytes).to_owned());
+            }
+            tells(&[], After::Listen)
+        });
+        run_with(&talked_to(dir.path(), "echo one; echo two", FOREVER), &mut talker, &CancelToken::new());
+        assert_eq!(heard, ["one", "two"]);
+    }
+}
