@@ -83,7 +83,7 @@ mod tests {
             "ai --json status",
             "ai status --help",
             "ai task",
-            "ai task create",
+            "ai task create --edit --from b",
             "ai task create a --from b",
             "ai task claim t-1 --next",
             "ai task list --status nonsense",

@@ -328,8 +328,8 @@ fn apply_edit(task: &mut Task, edit: &TaskEdit) {
 pub fn dependency_trouble(on: &Task) -> Option<String> {
     match &on.state {
         TaskState::Failed { failed_because } => Some(format!("failed: {failed_because}")),
-        TaskState::Cancelled { cancelled_because } => Some(format!("cancelled: {cancelled_because}")),
-        TaskState::Blocked { blocked_by: BlockReason::Parked } => Some("parked after too many lapses".into()),
+        TaskState::Cancelled { cancelled_because } => Some(format!("was cancelled: {cancelled_because}")),
+        TaskState::Blocked { blocked_by: BlockReason::Parked } => Some("was parked after too many lapses".into()),
         _ => None,
     }
 }

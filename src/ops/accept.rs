@@ -11,6 +11,7 @@ use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::decision::{Effect, Override};
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
+use crate::domain::ids::TaskId;
 use crate::domain::run::{Accepting, Run};
 use crate::domain::task::{Proof, Task, TaskState};
 use crate::domain::trailer::{self, Trailers};
@@ -192,7 +193,8 @@ impl Case<'_> {
             Landing::Move(plan) => {
                 let log = format!("{} {}", merge::ACCEPT_LOG, self.run.id);
                 let pool = self.world.pool_dir();
-                merge::land(&self.repo, &self.shadow, &pool, plan, &log).map_err(|e| conflict(&e))?.updated
+                let landed = merge::land(&self.repo, &self.shadow, &pool, plan, &log);
+                landed.map_err(|e| conflict(&e, &self.task.id))?.updated
             }
             Landing::Stay | Landing::Already(_) => None,
         };
@@ -268,7 +270,7 @@ impl Case<'_> {
         };
         let when_ms = (self.world.clock)().wall_ms;
         let proposal = Proposal { target: &target, commit: &self.commit, mode, message: &message, who: &who, when_ms };
-        match merge::prepare(&self.repo, &self.shadow, &proposal).map_err(|e| conflict(&e))? {
+        match merge::prepare(&self.repo, &self.shadow, &proposal).map_err(|e| conflict(&e, &self.task.id))? {
             Prepared::Ready(plan) => Ok(Landing::Move(plan)),
             Prepared::AlreadyMerged => Ok(Landing::Already(target)),
         }
@@ -364,8 +366,11 @@ pub fn reject(store: &mut SqliteStore, cx: &Cx, typed: &str, note: &str) -> Resu
     })
 }
 
-fn conflict(error: &MergeError) -> OpError {
-    let next = error.hint().unwrap_or("`ai doctor`").to_owned();
+fn conflict(error: &MergeError, task: &TaskId) -> OpError {
+    let next = match error.wants_new_attempt() {
+        true => format!("`ai reject {task} --note TEXT`, so that the next run begins on what the target is now"),
+        false => error.hint().unwrap_or("`ai doctor`").to_owned(),
+    };
     Refusal::MergeConflict { why: error.to_string(), next }.into()
 }
 

@@ -157,7 +157,7 @@ fn what_waits_is_freed_by_the_last_and_caught_again() {
     world.run(|tx, cx| edit::remove_dep(tx, cx, b.as_str(), &a)).unwrap();
     assert_eq!(state(&mut world), TaskState::Queued);
     let again = world.run(|tx, cx| edit::remove_dep(tx, cx, b.as_str(), &a)).err().unwrap();
-    assert!(matches!(again.refusal(), Some(Refusal::Conflict(_))));
+    assert!(matches!(again.refusal(), Some(Refusal::WrongState { .. })));
     world.run(|tx, cx| edit::add_dep(tx, cx, b.as_str(), &a)).unwrap();
     let twice = world.run(|tx, cx| edit::add_dep(tx, cx, b.as_str(), &a)).unwrap();
     assert_eq!(twice.open_deps, 1, "an edge counts once");

@@ -37,6 +37,7 @@ pub mod scrub;
 pub mod tokens;
 pub mod trust;
 pub mod uninstall;
+pub mod unready;
 pub mod why;
 pub mod worktree;
 

@@ -207,6 +207,10 @@ impl Refusal {
             Refusal::Taken { task, .. } => {
                 format!("wait, take another (`ai task claim --next`), or see `ai why {task}`")
             }
+            // Taken by hand: there is no task to look at.
+            Refusal::Locked { subject, holder, .. } if subject.starts_with("l-") => {
+                format!("`ai lock list` shows who holds what; wait, or ask {holder}")
+            }
             Refusal::Locked { subject, .. } => {
                 format!("`ai lock list` shows who holds what; `ai task show {subject}` what for")
             }
@@ -232,6 +236,9 @@ impl Refusal {
             | Refusal::MergeConflict { next: hint, .. }
             | Refusal::TryLater { next: hint, .. }
             | Refusal::Missing { next: hint, .. } => hint.clone(),
+            Refusal::Environment(_) => {
+                "mend it, then do it again; `ai doctor` looks at everything that `ai` stands on".into()
+            }
             Refusal::Untrusted(_) => "look at it with `ai trust --show`, then say `ai trust`".into(),
             _ => return None,
         })

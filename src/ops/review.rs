@@ -5,7 +5,7 @@ use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::run::Run;
 use crate::domain::sandbox::Used;
 use crate::domain::task::{Task, TaskState};
-use crate::git::diff::{ChangedPath, FileDiff, file_diff, unified};
+use crate::git::diff::{ChangedPath, FileDiff, Side, file_diff, unified};
 use crate::git::shadow::Shadow;
 use crate::git::{Oid, Repo};
 use crate::ops::cx;
@@ -69,8 +69,8 @@ pub fn changes(world: &World, run: &Run) -> Result<Vec<FileChange>, OpError> {
 
 fn file_change(repo: &Repo, path: ChangedPath) -> Result<FileChange, OpError> {
     // A submodule's side is a commit, which is no blob.
-    let read = |side: &Option<crate::git::diff::Side>| match side {
-        Some(side) if side.mode != 0o160_000 => repo.blob(&side.oid).map(Some).map_err(failed),
+    let read = |side: &Option<Side>| match side {
+        Some(side) if side.mode != SUBMODULE => repo.blob(&side.oid).map(Some).map_err(failed),
         _ => Ok(None),
     };
     let (old, new) = (read(&path.old)?, read(&path.new)?);
@@ -78,11 +78,44 @@ fn file_change(repo: &Repo, path: ChangedPath) -> Result<FileChange, OpError> {
     Ok(FileChange { path, diff })
 }
 
+/// The mode of a submodule, whose sides are commits.
+const SUBMODULE: u32 = 0o160_000;
+
 impl FileChange {
+    /// What the lines do not tell: that the file is new or gone, is a link, or may be executed now.
+    fn sides(&self, name: &str) -> String {
+        let mode = |side: &Option<Side>| side.as_ref().map(|side| side.mode);
+        let told = match (mode(&self.path.old), mode(&self.path.new)) {
+            (None, Some(new)) => format!("new file mode {new:06o}\n"),
+            (Some(old), None) => format!("deleted file mode {old:06o}\n"),
+            (Some(old), Some(new)) if old != new => format!("old mode {old:06o}\nnew mode {new:06o}\n"),
+            _ => return String::new(),
+        };
+        format!("diff --git a/{name} b/{name}\n{told}")
+    }
+
+    fn lines(&self, name: &str) -> String {
+        let module =
+            |side: &Option<Side>| side.as_ref().filter(|side| side.mode == SUBMODULE).map(|side| side.oid.clone());
+        let (old, new) = (module(&self.path.old), module(&self.path.new));
+        if old.is_some() || new.is_some() {
+            let line = |sign: char, oid: Option<Oid>| {
+                oid.map_or(String::new(), |oid| format!("{sign}Subproject commit {oid}\n"))
+            };
+            return format!("--- a/{name}\n+++ b/{name}\n{}{}", line('-', old), line('+', new));
+        }
+        let text = unified(name, &self.diff);
+        match (&self.path.old, &self.path.new) {
+            (None, _) => text.replacen(&format!("--- a/{name}\n"), "--- /dev/null\n", 1),
+            (_, None) => text.replacen(&format!("+++ b/{name}\n"), "+++ /dev/null\n", 1),
+            _ => text,
+        }
+    }
+
     /// The difference as unified text.
     pub fn text(&self) -> String {
         let name = crate::base::text::path_bytes(self.path.path.as_bytes());
-        let text = unified(&name, &self.diff);
+        let text = format!("{}{}", self.sides(&name), self.lines(&name));
         match text.char_indices().nth(SHOWN) {
             Some((end, _)) => format!("{}\n(cut: the whole patch is in the run's diff.patch)\n", &text[..end]),
             None => text,

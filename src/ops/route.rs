@@ -29,6 +29,8 @@ pub struct Field<'a> {
     pub config: &'a Config,
     /// Runs that are about to start, by agent.
     pub reserved: &'a BTreeMap<String, u32>,
+    /// Why agents cannot be started on this machine, by agent.
+    pub unready: &'a BTreeMap<String, String>,
 }
 
 /// What was said about who should run a task.
@@ -46,8 +48,20 @@ pub enum Wish<'a> {
 pub fn trace(tx: &mut dyn Tx, cx: &Cx, field: &Field<'_>, task: &Task, wish: Wish<'_>) -> Result<Trace, OpError> {
     let runs = tx.runs(&task.id)?;
     let ask = asked(cx, field, task, &runs, wish);
-    let candidates = candidates(tx, cx, field, task, &runs)?;
+    let mut candidates = candidates(tx, cx, field, task, &runs)?;
+    pass_over_unready(field, &ask.pin, &mut candidates);
     Ok(router::route(&ask, &candidates))
+}
+
+/// Takes those out that cannot be started here, where another one can. Somebody who was named, or who is alone, is told what is missing
+/// by the start itself.
+fn pass_over_unready(field: &Field<'_>, pin: &Pin, candidates: &mut [Candidate]) {
+    if candidates.iter().all(|one| one.unusable.is_some() || field.unready.contains_key(&one.name)) {
+        return;
+    }
+    for one in candidates.iter_mut().filter(|one| one.unusable.is_none() && pin.name() != Some(one.name.as_str())) {
+        one.unusable = field.unready.get(&one.name).cloned();
+    }
 }
 
 fn asked(cx: &Cx, field: &Field<'_>, task: &Task, runs: &[Run], wish: Wish<'_>) -> Ask {

@@ -46,8 +46,9 @@ fn with_runs() -> World {
 /// Routes the next task among all agents, `times` times over; the last trace, and how long the fastest took.
 fn routed(world: &mut World, times: usize) -> (Trace, std::time::Duration) {
     let (agents, connectors) = (agents(), Registry::shipped());
-    let (config, none) = (Config::default(), BTreeMap::new());
-    let field = Field { agents: &agents, connectors: &connectors, config: &config, reserved: &none };
+    let (config, none, all_ready) = (Config::default(), BTreeMap::new(), BTreeMap::new());
+    let field =
+        Field { agents: &agents, connectors: &connectors, config: &config, reserved: &none, unready: &all_ready };
     let cx = world.cx.clone();
     let next = task("next");
     let mut once = || {

@@ -24,6 +24,16 @@ pub enum Pin {
     Interrupted(String),
 }
 
+impl Pin {
+    /// Who was named.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Pin::Nobody => None,
+            Pin::Override(name) | Pin::Task(name) | Pin::Default(name) | Pin::Interrupted(name) => Some(name),
+        }
+    }
+}
+
 /// What a task needs.
 #[derive(Debug, Clone)]
 pub struct Ask {

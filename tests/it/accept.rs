@@ -61,12 +61,27 @@ fn a_merged_tree_that_fails_its_checks_does_not_land() {
 }
 
 #[test]
+fn a_review_shows_what_lines_alone_do_not() {
+    let script = "cat >/dev/null; : > empty.txt; ln -s /etc/passwd link; chmod +x README.md; echo work > work.txt";
+    let (sandbox, id) = reviewed(CONFIG, script);
+    let review = sandbox.ai_ok(&["review", &id]).stdout;
+    for told in [
+        "diff --git a/README.md b/README.md\nold mode 100644\nnew mode 100755\n",
+        "diff --git a/empty.txt b/empty.txt\nnew file mode 100644\n",
+        "diff --git a/link b/link\nnew file mode 120000\n--- /dev/null\n+++ b/link\n",
+    ] {
+        assert!(review.contains(told), "{told:?}: {review}");
+    }
+}
+
+#[test]
 fn a_conflict_is_named_with_the_way_on() {
     let (sandbox, id) = reviewed(CONFIG, "cat >/dev/null; echo mine > README.md; echo work > work.txt");
     sandbox.write("README.md", "theirs\n");
     sandbox.commit("meanwhile");
     let outcome = refused(&sandbox, &id, 4);
-    assert!(outcome.stderr.contains("README.md") && outcome.stderr.contains("ai reject"), "{outcome}");
+    let next = format!("next: `ai reject {id} --note TEXT`");
+    assert!(outcome.stderr.contains("README.md") && outcome.stderr.contains(&next), "{outcome}");
     sandbox.ai_ok(&["reject", &id, "--note", "do it on the new base"]);
     assert_eq!(sandbox.run(&id).code, Some(0));
     sandbox.ai_ok(&["accept", &id]);

@@ -326,6 +326,20 @@ fn nothing_to_show_is_said_beside_the_data() {
 }
 
 #[test]
+fn status_names_what_waits_for_a_person_and_not_what_waits_for_a_task() {
+    let scene = Sandbox::project();
+    let (one, two) = (scene.task("One", &[]), scene.task("Two", &[]));
+    scene.ai_ok(&["task", "dep", "add", &two, &one]);
+    scene.ai_ok(&["task", "hold", &one, "--reason", "not now"]);
+    let status = scene.ai_ok(&["status"]).stdout;
+    assert_eq!(status, format!("2 blocked\n  {one}  is on hold, see `ai why {one}`: One\n"));
+    assert_eq!(scene.ai_json(&["status"])["held"], serde_json::json!([one]));
+    scene.ai_ok(&["task", "cancel", &one]);
+    let why = scene.ai_ok(&["why", &two]).stdout;
+    assert!(why.contains("(One), which was cancelled: not wanted any more"), "{why}");
+}
+
+#[test]
 fn slips_are_refused_with_what_to_type_instead() {
     let scene = Sandbox::project();
     let id = scene.ai_ok(&["task", "create", "One", "--json"]).json()["id"].as_str().unwrap().to_owned();

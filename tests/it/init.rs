@@ -99,6 +99,7 @@ fn what_the_repository_brings_is_not_trusted() {
     warning: this repository brings .ai/agents/evil.yaml, which would run code; nothing of it runs before `ai trust`
     hint: commit .ai/; `ai agent detect --write` registers the AI CLIs that are here, `ai task create TITLE` writes a task down
     "#);
+    assert_eq!(scene.ai(&["trust", "--as", "agent:evil"]).code, Some(5), "an agent said that it may be trusted");
     assert_eq!(scene.ai(&["trust", "--show"]).code, Some(8));
 }
 

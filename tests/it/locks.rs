@@ -46,7 +46,7 @@ fn shared_locks_stand_side_by_side_and_bar_an_exclusive_one() {
     ----- stdout -----
     ----- stderr -----
     error: `api/v1/x.json` meets `api/**`, locked shared by agent:one ([LOCK]) for another [LEFT]: both match `api/v1/x.json`
-      next: `ai lock list` shows who holds what; `ai task show [LOCK]` what for
+      next: `ai lock list` shows who holds what; wait, or ask agent:one
     ");
 }
 

@@ -61,7 +61,7 @@ fn work_from_before_the_first_commit_cannot_be_merged_and_goes_back() {
     let outcome = scene.ai(&["accept", &id, "--override", "small"]);
     assert_eq!(outcome.code, Some(4), "{outcome}");
     assert!(outcome.stderr.contains("refs/heads/main have no commit in common"), "{outcome}");
-    assert!(outcome.stderr.contains("next: ai reject"), "{outcome}");
+    assert!(outcome.stderr.contains("next: `ai reject "), "{outcome}");
     scene.ai_ok(&["reject", &id, "--note", "on top of the first commit"]);
     scene.ai_ok(&["run", &id]);
     scene.ai_ok(&["accept", &id, "--override", "small"]);

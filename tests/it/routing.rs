@@ -445,3 +445,33 @@ fn status_and_doctor_tell_how_the_agents_fare() {
     );
     assert!(told.contains(&("ok", "good: 0/1 at work, ok, last run ready for review")), "{told:?}");
 }
+
+#[test]
+fn an_agent_that_cannot_be_started_here_takes_no_task_from_one_that_can() {
+    let sandbox = Sandbox::with_script(GOOD);
+    sandbox.ai_ok(&["agent", "register", "absent", "--connector", "command", "--", "/no/such/program"]);
+    sandbox.ai_ok(&["agent", "register", "bare", "--connector", "command", "--", "no-such-program"]);
+    sandbox.ai_ok(&["agent", "register", "broke", "--connector", "command", "--", "true"]);
+    let credentials = "version: 1\ncredentials:\n  work: {provider: anthropic, env: NO_SUCH_KEY}\n";
+    sandbox.write(".ai/credentials.yaml", credentials);
+    let file = ".ai/agents/broke.yaml";
+    sandbox.write(file, format!("{}credentials: [work]\n", sandbox.read(file)));
+    sandbox.ai_ok(&["trust"]);
+    sandbox.commit("agents");
+    let id = sandbox.task("One", &[]);
+    let explained = sandbox.ai_ok(&["route", "explain", &id]).stdout;
+    for told in [
+        "its program `/no/such/program` is not on this machine",
+        "its program `no-such-program` is not on this machine",
+        "credential `work`: the variable NO_SUCH_KEY is not set",
+    ] {
+        assert!(explained.contains(told), "{told}: {explained}");
+    }
+    let all = sandbox.ai(&["run", "--all"]);
+    assert_eq!((all.code, sandbox.status(&id).as_str()), (Some(0), "review"), "{all}");
+    assert_eq!(sandbox.last_run(&id)["agent"], "fake");
+    // Whoever is named is started, and what is missing is told by the run.
+    let named = sandbox.task("Two", &[]);
+    let run = sandbox.ai(&["run", &named, "--agent", "absent"]);
+    assert!(run.code == Some(1) && run.stdout.contains("environment"), "{run}");
+}

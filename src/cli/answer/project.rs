@@ -22,6 +22,9 @@ pub(in crate::cli) struct StatusAnswer<'a> {
     pub(in crate::cli) leases: Vec<StatusLease<'a>>,
     /// Tasks that wait for a review.
     pub(in crate::cli) reviews: Vec<&'a str>,
+    /// Tasks that are blocked until a person does something.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::cli) held: Vec<&'a str>,
     /// How each agent fares.
     pub(in crate::cli) agents: Vec<StatusAgent<'a>>,
 }

@@ -210,7 +210,10 @@ pub(super) fn list(args: &ListArgs, context: &mut Context) -> Outcome {
     let fares = Fares::read(context)?;
     let found: Vec<&Agent> = files.agents.iter().filter(wanted).collect();
     if found.is_empty() {
-        context.ui.say("no agent; `ai agent detect --write` registers the AI CLIs that are installed");
+        context.ui.say(match files.agents.is_empty() {
+            true => "no agent is registered; `ai agent detect --write` registers the AI CLIs that are installed",
+            false => "no agent has this label; `ai agent list` shows all of them",
+        });
     }
     if context.ui.json() {
         found.iter().all(|agent| context.ui.object(&AgentLine { agent, status: fares.status(agent), command: None }));

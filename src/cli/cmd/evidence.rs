@@ -124,10 +124,12 @@ fn verify(args: &OfArgs, context: &mut Context) -> Outcome {
     }
     match wrong {
         0 => Ok(exit::OK),
-        n => Err(CliError::new(
-            exit::NOT_PROVEN,
-            format!("{n} of {} of {task} not what was recorded", counted(pieces.len(), "file")),
-        )),
+        n => {
+            let (files, are) = (counted(pieces.len(), "file"), if n == 1 { "is" } else { "are" });
+            let message = format!("{n} of {files} of {task} {are} not what was recorded");
+            Err(CliError::new(exit::NOT_PROVEN, message)
+                .hint("`ai log verify` says whether the records themselves stand"))
+        }
     }
 }
 

@@ -69,7 +69,10 @@ fn head(review: &Review) -> String {
             );
             row("", &multi_line(&end.summary).replace('\n', "\n             "));
         }
-        None => row("verdict", &format!("none yet: it is at step {}", run.step.name())),
+        None => {
+            row("verdict", &format!("none yet: it is at step {}", run.step.name()));
+            row("watch", &format!("tail -f .ai/state/runs/{}/events.jsonl", run.id));
+        }
     }
     if in_place::is_in_place(run) {
         row("isolation", "none: it worked in the checkout itself");

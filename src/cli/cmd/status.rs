@@ -1,6 +1,7 @@
 //! `ai status`
 
 use clap::Args;
+use serde::Deserialize;
 
 use crate::base::text::one_line;
 use crate::cli::answer::{AgentStatus, StatusAgent, StatusAnswer, StatusLease};
@@ -10,7 +11,7 @@ use crate::cli::exit;
 use crate::domain::agent::Agent;
 use crate::domain::ids::{RunId, Subject};
 use crate::domain::lease::{Lease, Liveness};
-use crate::domain::task::{Task, TaskState};
+use crate::domain::task::{BlockReason, Task, TaskState};
 use crate::domain::time::Now;
 use crate::ops::agents;
 use crate::ops::health::Healths;
@@ -24,11 +25,14 @@ pub(in crate::cli) struct StatusArgs {}
 
 /// How many leases and reviews are shown one by one.
 const SHOWN: usize = 20;
+/// Among how many blocked tasks those that wait for a person are looked for: a look must stay short in a store of any size.
+const LOOKED_AT: u64 = 500;
 
 struct Picture {
     tally: Vec<(String, u64)>,
     leases: Vec<Held>,
     reviews: Vec<(String, String)>,
+    held: Vec<(String, BlockReason, String)>,
     healths: Healths,
 }
 
@@ -68,6 +72,14 @@ pub(super) fn run(_args: &StatusArgs, context: &mut Context) -> Outcome {
     for (id, title) in &picture.reviews {
         context.ui.line(&format!("  {id}  waits for your review: {}", one_line(title)));
     }
+    for (id, why, title) in &picture.held {
+        let what = match why {
+            BlockReason::Approval => "waits for your yes",
+            BlockReason::Parked => "is parked",
+            BlockReason::Hold | BlockReason::Dependency => "is on hold",
+        };
+        context.ui.line(&format!("  {id}  {what}, see `ai why {id}`: {}", one_line(title)));
+    }
     for agent in &agents {
         let health = picture.healths.of(agent);
         if health.is_of_note() {
@@ -95,6 +107,7 @@ fn answer<'a>(picture: &'a Picture, agents: &'a [Agent], now: &Now) -> StatusAns
         tasks: picture.tally.iter().map(|(status, n)| (status.as_str(), *n)).collect(),
         leases: leases.collect(),
         reviews: picture.reviews.iter().map(|(id, _)| id.as_str()).collect(),
+        held: picture.held.iter().map(|(id, ..)| id.as_str()).collect(),
         agents: agents.iter().map(agent).collect(),
     }
 }
@@ -112,7 +125,27 @@ fn look(tx: &mut dyn Tx, now: &Now) -> Result<Picture, OpError> {
         reviews.push((line.id.to_owned(), line.title.to_owned()));
         Ok(Flow::More)
     })?;
-    Ok(Picture { tally: tx.tally()?, leases, reviews, healths: Healths::read(tx, now.wall_ms)? })
+    Ok(Picture { tally: tx.tally()?, leases, reviews, held: held(tx)?, healths: Healths::read(tx, now.wall_ms)? })
+}
+
+/// Why a task is blocked, out of its object.
+#[derive(Deserialize)]
+struct Blocked {
+    blocked_by: BlockReason,
+}
+
+/// Tasks that wait for a person, not for another task: those that wait for each other go on by themselves.
+fn held(tx: &mut dyn Tx) -> Result<Vec<(String, BlockReason, String)>, OpError> {
+    let mut held = Vec::new();
+    let filter = TaskFilter { statuses: vec!["blocked".into()], limit: Some(LOOKED_AT), ..TaskFilter::default() };
+    tx.list(&filter, &mut |line| {
+        let why = serde_json::from_str::<Blocked>(line.json).map(|blocked| blocked.blocked_by);
+        if let Ok(why @ (BlockReason::Approval | BlockReason::Parked | BlockReason::Hold)) = why {
+            held.push((line.id.to_owned(), why, line.title.to_owned()));
+        }
+        Ok(if held.len() < SHOWN { Flow::More } else { Flow::Stop })
+    })?;
+    Ok(held)
 }
 
 fn tally_text(tally: &[(String, u64)]) -> String {

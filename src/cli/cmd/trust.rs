@@ -5,7 +5,9 @@ use clap::Args;
 
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
+use crate::cli::error::CliError;
 use crate::cli::exit;
+use crate::domain::actor::ActorKind;
 use crate::ops::trust;
 
 #[derive(Args)]
@@ -24,6 +26,11 @@ pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Outcome {
         trust::forget(&common)?;
         context.ui.say("nothing of this repository is trusted on this machine any more");
         return Ok(exit::OK);
+    }
+    let actor = context.actor()?;
+    if !args.show && actor.kind != ActorKind::Human {
+        let message = format!("only a person can say what may run here, and {actor} is none");
+        return Err(CliError::new(exit::DENIED, message).hint("a person says `ai trust`"));
     }
     let missing = trust::missing(&root, &common)?;
     for change in &missing {

@@ -79,15 +79,17 @@ pub enum MergeError {
 }
 
 impl MergeError {
-    /// A command to try, where one helps. None of them can destroy data.
+    /// True where the work does not fit any more, and only doing it again helps.
+    pub fn wants_new_attempt(&self) -> bool {
+        matches!(self, Self::Conflicts { .. } | Self::NotFastForward { .. } | Self::Unrelated { .. })
+    }
+
+    /// What to do in the checkout, where that helps. None of it can destroy data.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Dirty { .. } => Some("commit or stash the changes there, then accept again"),
             Self::InProgress { .. } => Some("finish it there, then accept again"),
             Self::NeedsFilter { .. } => Some("check another branch out there, accept again, then check the branch out"),
-            Self::Conflicts { .. } | Self::NotFastForward { .. } | Self::Unrelated { .. } => {
-                Some("ai reject, so that it is done again on the new base")
-            }
             _ => None,
         }
     }

@@ -153,13 +153,14 @@ impl<'a> Ward<'a> {
     }
 
     fn limits(&self, agent: &Agent) -> Finding {
-        let limits = agent.limits;
+        // What holds is the shorter of what the agent's file and the project say.
+        let (limits, runs) = (agent.limits, &self.world.config.runs);
         let load = self.load.get(agent.name.as_str()).copied().unwrap_or(0);
         let text = format!(
             "at work on {load} of {}; {} min a run, {} min silent, {} at a task",
             counted(limits.parallel, "run"),
-            limits.minutes,
-            limits.silence_minutes,
+            limits.minutes.min(runs.minutes),
+            limits.silence_minutes.min(runs.silence_minutes),
             counted(limits.attempts, "attempt")
         );
         match self.spent.get(agent.name.as_str()) {

@@ -18,6 +18,7 @@ use crate::ops::refusal::OpError;
 use crate::ops::route::{self, Field, Wish};
 use crate::ops::run::signals::Signals;
 use crate::ops::run::world::{World, environment};
+use crate::ops::unready::unready;
 use crate::ops::{agents, claim, patterns, trust};
 use crate::process::again::{self, Ended, Leash};
 use crate::process::supervise::CancelToken;
@@ -97,6 +98,7 @@ pub fn all(
         order,
         agents: &files.agents,
         connectors: &connectors,
+        unready: unready(&world.root, &world.env, &connectors, &files.agents),
         sender,
         active: Vec::new(),
         tried: BTreeSet::new(),
@@ -150,6 +152,8 @@ struct Team<'a> {
     order: &'a Order<'a>,
     agents: &'a [Agent],
     connectors: &'a Registry,
+    /// Why agents cannot be started here.
+    unready: BTreeMap<String, String>,
     sender: Sender<Heard>,
     active: Vec<Active>,
     /// Started or done with.
@@ -159,6 +163,16 @@ struct Team<'a> {
 }
 
 impl Team<'_> {
+    fn field<'a>(&'a self, reserved: &'a BTreeMap<String, u32>) -> Field<'a> {
+        Field {
+            agents: self.agents,
+            connectors: self.connectors,
+            config: &self.world.config,
+            reserved,
+            unready: &self.unready,
+        }
+    }
+
     /// Starts the next task that can go now; false where there is none.
     fn start_next(&mut self, store: &mut SqliteStore) -> Result<bool, OpError> {
         let cx = self.world.cx(&self.world.checkout_policy())?;
@@ -181,8 +195,7 @@ impl Team<'_> {
         let running: BTreeSet<TaskId> = tx.active_runs()?.into_iter().map(|run| run.task).collect();
         let starting: Vec<&Active> = self.active.iter().filter(|one| !running.contains(&one.task.id)).collect();
         let (reserved, taken) = (reserved(&starting), locks_of(cx, &starting)?);
-        let field =
-            Field { agents: self.agents, connectors: self.connectors, config: &self.world.config, reserved: &reserved };
+        let field = self.field(&reserved);
         for task in tx.ready(&cx.now, READY)? {
             if self.tried.contains(&task.id) || self.deferred.contains(&task.id) {
                 continue;
@@ -208,8 +221,7 @@ impl Team<'_> {
     fn goes_on(&self, store: &mut SqliteStore, task: &Task) -> Result<bool, OpError> {
         let cx = self.world.cx(&self.world.checkout_policy())?;
         let none = BTreeMap::new();
-        let field =
-            Field { agents: self.agents, connectors: self.connectors, config: &self.world.config, reserved: &none };
+        let field = self.field(&none);
         let (task, trace) = store.read(|tx| -> Result<_, OpError> {
             let task = cx::load(tx, &task.id)?;
             let wish = self.order.agent.map_or(Wish::Open, Wish::Named);

@@ -14,6 +14,7 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::route::{self, Field, Wish};
 use crate::ops::run::drive::{Stage, connector_of};
 use crate::ops::run::world::{World, environment};
+use crate::ops::unready::unready;
 use crate::router::Trace;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
@@ -69,7 +70,8 @@ pub(super) fn choose(
     let files = agents::list(&world.root)?;
     let none = BTreeMap::new();
     let (connectors, config) = (stage.connectors, &world.config);
-    let field = Field { agents: &files.agents, connectors, config, reserved: &none };
+    let unready = unready(&world.root, &world.env, connectors, &files.agents);
+    let field = Field { agents: &files.agents, connectors, config, reserved: &none, unready: &unready };
     let cx = asking(stage, &field, wish)?;
     let task = find(store, &cx, which)?;
     refuse_unusable(stage, &task, wish)?;
@@ -140,7 +142,14 @@ pub fn explain(
     let files = agents::list(&world.root)?;
     let connectors = agents::connectors(&world.root)?;
     let none = BTreeMap::new();
-    let field = Field { agents: &files.agents, connectors: &connectors, config: &world.config, reserved: &none };
+    let unready = unready(&world.root, &world.env, &connectors, &files.agents);
+    let field = Field {
+        agents: &files.agents,
+        connectors: &connectors,
+        config: &world.config,
+        reserved: &none,
+        unready: &unready,
+    };
     let cx = world.cx(&world.checkout_policy())?;
     store.read(|tx| {
         let id = cx::resolve(tx, typed)?;

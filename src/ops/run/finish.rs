@@ -26,6 +26,7 @@ use crate::ops::run::place::identity;
 use crate::ops::run::statement;
 use crate::ops::run::world::environment;
 use crate::ops::run::{failpoint, in_place, judge, ports, resume, tools};
+use crate::ops::unready::unready;
 use crate::ops::{agents, lease, lock};
 use crate::router::Relief;
 use crate::store::Store;
@@ -124,7 +125,14 @@ fn relief(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx) -> Result<Relief, O
     let world = live.world;
     let (files, connectors, none) =
         (agents::list(&world.root)?, agents::connectors(&world.root)?, std::collections::BTreeMap::new());
-    let field = Field { agents: &files.agents, connectors: &connectors, config: &world.config, reserved: &none };
+    let unready = unready(&world.root, &world.env, &connectors, &files.agents);
+    let field = Field {
+        agents: &files.agents,
+        connectors: &connectors,
+        config: &world.config,
+        reserved: &none,
+        unready: &unready,
+    };
     let run = &live.started.run;
     let first = route::first_of(run);
     let trace = store.read(|tx| {

@@ -221,8 +221,8 @@ impl<'a> Checkout<'a> {
         let seen = self.shadow.snapshot_against(&self.root, &tree, &tree, RESCUE_LIMITS).map_err(environment)?;
         if let Some(first) = seen.changed.first() {
             let more = seen.changed.len() - 1;
-            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            return Err(dirty(format!("{}{more} is not committed", first.path)));
+            let what = if more == 0 { " is".to_owned() } else { format!(" and {more} more are") };
+            return Err(dirty(format!("{}{what} not committed", first.path)));
         }
         if self.shadow.has_staged(&self.root, &self.index(), &tree).map_err(environment)? {
             return Err(dirty("something is staged there".into()));

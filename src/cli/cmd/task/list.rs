@@ -100,7 +100,9 @@ pub(super) fn run(args: ListArgs, context: &mut Context) -> Outcome {
         Ok(())
     })?;
     if !seen {
-        context.ui.say("no task; `ai task create TITLE` writes one down, `ai status` counts all that there are");
+        context
+            .ui
+            .say("no task to show; `ai status` counts all that there are, `ai task create TITLE` writes one down");
     }
     Ok(exit::OK)
 }
