@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Drives real CLIs through `ai run` against the fake model: `make e2e`.
 
-For each CLI: installed below target/e2e, one run to an accepted change, then each way in which a model service can fail. What came
-of each stands in the printed table and in target/e2e/results.json. Ends with 1 if anything is not as expected.
+For each CLI: installed below target/e2e, one run to an accepted change, each way in which a model service can fail, and a run whose
+`ai` is killed in the middle of the agent's work and which the next run goes on with. What came of each stands in the printed table and
+in target/e2e/results.json. Ends with 1 if anything is not as expected.
 """
 
 import argparse
@@ -136,6 +137,7 @@ def main():
     parser.add_argument("--plan", action="append", help="only these plans")
     parser.add_argument("--sandbox", help="a word for AI_SANDBOX; without it `ai` takes the best that works here")
     parser.add_argument("--jobs", type=int, default=2, help="scenes at the same time")
+    parser.add_argument("--most-mib", type=float, help="the most memory that `ai` may have had in any of them; for release builds")
     parser.add_argument("--skip-without-index", action="store_true", help="no failure where packages cannot be had")
     options = parser.parse_args()
     wanted = [cli for cli in clis.CLIS if not options.cli or cli.name in options.cli]
@@ -157,6 +159,9 @@ def main():
     finally:
         model.stop()
     (PLACE / "results.json").write_text(json.dumps([vars(r) for r in results], indent=1))
+    for one_of_them in (r for r in results if options.most_mib and r.peak_mib > options.most_mib):
+        one_of_them.faults.append(f"{one_of_them.peak_mib:.1f} MiB are more than {options.most_mib:g}")
+        print(line(one_of_them))
     bad = sum(bool(r.faults) for r in results)
     print(f"e2e: {len(results)} scenes, {bad} not as expected")
     return 1 if bad else 0
