@@ -8,6 +8,7 @@ in target/e2e/results.json. Ends with 1 if anything is not as expected.
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -22,11 +23,12 @@ import scene as scenes
 ROOT = Path(__file__).resolve().parent.parent.parent
 PLACE = ROOT / "target/e2e"
 # The plan of the model where it is not called like that of the scene.
-OWN_HOME, RESUME, RESUME_OWN_HOME = "own-home", "resume", "resume-own-home"
-MODEL_PLAN = {OWN_HOME: "ok", RESUME: "interrupted", RESUME_OWN_HOME: "interrupted"}
-RESUMED = (RESUME, RESUME_OWN_HOME)
+OWN_HOME, RESUME, RESUME_OWN_HOME, RESUME_STOPPED = "own-home", "resume", "resume-own-home", "resume-stopped"
+# How `ai` is interrupted: without a chance to say anything to anybody, or as by a person.
+RESUMED = {RESUME: signal.SIGKILL, RESUME_OWN_HOME: signal.SIGKILL, RESUME_STOPPED: signal.SIGINT}
+MODEL_PLAN = {OWN_HOME: "ok", **dict.fromkeys(RESUMED, "interrupted")}
 IN_OWN_HOME = (OWN_HOME, RESUME_OWN_HOME)
-PLANS = ["ok", OWN_HOME, "401", "429", "429-after", "late-429", "late-500", "late-malformed", "late-empty", "late-hang", "flood", RESUME, RESUME_OWN_HOME]
+PLANS = ["ok", OWN_HOME, "401", "429", "429-after", "late-429", "late-500", "late-malformed", "late-empty", "late-hang", "flood", RESUME, RESUME_OWN_HOME, RESUME_STOPPED]
 
 
 class Model:
@@ -79,10 +81,10 @@ def one(ai, model, sandbox, cli, plan):
 def play(scene, plan, result, requests):
     task = scene.set_up(expect.limits(scene.cli, plan), own_home=plan in IN_OWN_HOME)
     if plan in RESUMED:
-        scene.interrupt(task, lambda: any(one.get("behaviour") == "hang" for one in requests()))
+        scene.interrupt(task, lambda: any(one.get("behaviour") == "hang" for one in requests()), RESUMED[plan])
         left = scene.left_over(task)
         if left:
-            result.faults.append(f"processes left by the killed run: {left}")
+            result.faults.append(f"processes left by the interrupted run: {left}")
     result.exit, report, result.seconds, result.peak_mib, err = scene.run(task)
     if "verdict" not in report:
         raise scenes.Failed(f"no report: {err[-1000:]}")
