@@ -12,6 +12,7 @@ RIGHT = {
     "own-home": {FINISHED},
     "resume": {FINISHED},
     "resume-own-home": {FINISHED},
+    "resume-stopped": {FINISHED},
     "401": {AUTH},
     "429": {QUOTA},
     "429-after": {QUOTA},
@@ -28,7 +29,7 @@ ENDLESS = {("opencode", "empty"), ("opencode-acp", "empty")}
 SLOW = {("aider", "flood"): {FINISHED, TIMED_OUT}}
 # What the model says that an answer has used.
 TOKENS = 1050
-GOOD = ("ok", "own-home", "resume", "resume-own-home")
+GOOD = ("ok", "own-home", "resume", "resume-own-home", "resume-stopped")
 # They know no session, or cannot be told to go on with one: what was interrupted begins afresh.
 FRESH = ("aider", "cline", "gemini-acp", "qwen-acp", "opencode-acp", "copilot-acp")
 NO_SANDBOX = "none"
@@ -90,7 +91,7 @@ def accepted(scene, task, result, report, usage):
 
 
 def went_on(scene, task, result, record, err, requests):
-    """The run after one whose `ai` was killed: the CLI's own session, by what `ai` says and by what the model was asked."""
+    """The run after an interrupted one: the CLI's own session, by what `ai` says and by what the model was asked."""
     fault = result.faults.append
     resumed, refused = record.get("resumed"), record.get("resume_refused")
     # Questions for a title and the like offer no tool that writes.

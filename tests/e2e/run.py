@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Drives real CLIs through `ai run` against the fake model: `make e2e`.
 
-For each CLI: installed below target/e2e, one run to an accepted change, then each way in which a model service can fail. What came
-of each stands in the printed table and in target/e2e/results.json. Ends with 1 if anything is not as expected.
+For each CLI: installed below target/e2e, one run to an accepted change, each way in which a model service can fail, and a run whose
+`ai` is killed in the middle of the agent's work and which the next run goes on with. What came of each stands in the printed table and
+in target/e2e/results.json. Ends with 1 if anything is not as expected.
 """
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -21,11 +23,12 @@ import scene as scenes
 ROOT = Path(__file__).resolve().parent.parent.parent
 PLACE = ROOT / "target/e2e"
 # The plan of the model where it is not called like that of the scene.
-OWN_HOME, RESUME, RESUME_OWN_HOME = "own-home", "resume", "resume-own-home"
-MODEL_PLAN = {OWN_HOME: "ok", RESUME: "interrupted", RESUME_OWN_HOME: "interrupted"}
-RESUMED = (RESUME, RESUME_OWN_HOME)
+OWN_HOME, RESUME, RESUME_OWN_HOME, RESUME_STOPPED = "own-home", "resume", "resume-own-home", "resume-stopped"
+# How `ai` is interrupted: without a chance to say anything to anybody, or as by a person.
+RESUMED = {RESUME: signal.SIGKILL, RESUME_OWN_HOME: signal.SIGKILL, RESUME_STOPPED: signal.SIGINT}
+MODEL_PLAN = {OWN_HOME: "ok", **dict.fromkeys(RESUMED, "interrupted")}
 IN_OWN_HOME = (OWN_HOME, RESUME_OWN_HOME)
-PLANS = ["ok", OWN_HOME, "401", "429", "429-after", "late-429", "late-500", "late-malformed", "late-empty", "late-hang", "flood", RESUME, RESUME_OWN_HOME]
+PLANS = ["ok", OWN_HOME, "401", "429", "429-after", "late-429", "late-500", "late-malformed", "late-empty", "late-hang", "flood", RESUME, RESUME_OWN_HOME, RESUME_STOPPED]
 
 
 class Model:
@@ -78,10 +81,10 @@ def one(ai, model, sandbox, cli, plan):
 def play(scene, plan, result, requests):
     task = scene.set_up(expect.limits(scene.cli, plan), own_home=plan in IN_OWN_HOME)
     if plan in RESUMED:
-        scene.interrupt(task, lambda: any(one.get("behaviour") == "hang" for one in requests()))
+        scene.interrupt(task, lambda: any(one.get("behaviour") == "hang" for one in requests()), RESUMED[plan])
         left = scene.left_over(task)
         if left:
-            result.faults.append(f"processes left by the killed run: {left}")
+            result.faults.append(f"processes left by the interrupted run: {left}")
     result.exit, report, result.seconds, result.peak_mib, err = scene.run(task)
     if "verdict" not in report:
         raise scenes.Failed(f"no report: {err[-1000:]}")
@@ -136,6 +139,7 @@ def main():
     parser.add_argument("--plan", action="append", help="only these plans")
     parser.add_argument("--sandbox", help="a word for AI_SANDBOX; without it `ai` takes the best that works here")
     parser.add_argument("--jobs", type=int, default=2, help="scenes at the same time")
+    parser.add_argument("--most-mib", type=float, help="the most memory that `ai` may have had in any of them; for release builds")
     parser.add_argument("--skip-without-index", action="store_true", help="no failure where packages cannot be had")
     options = parser.parse_args()
     wanted = [cli for cli in clis.CLIS if not options.cli or cli.name in options.cli]
@@ -157,6 +161,9 @@ def main():
     finally:
         model.stop()
     (PLACE / "results.json").write_text(json.dumps([vars(r) for r in results], indent=1))
+    for one_of_them in (r for r in results if options.most_mib and r.peak_mib > options.most_mib):
+        one_of_them.faults.append(f"{one_of_them.peak_mib:.1f} MiB are more than {options.most_mib:g}")
+        print(line(one_of_them))
     bad = sum(bool(r.faults) for r in results)
     print(f"e2e: {len(results)} scenes, {bad} not as expected")
     return 1 if bad else 0

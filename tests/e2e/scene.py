@@ -118,15 +118,15 @@ class Scene:
         argv = [self.ai_program, "run", task, "--agent", agent, "--json"]
         return subprocess.Popen(argv, cwd=self.repo, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
 
-    def interrupt(self, task, is_at_work):
-        """`ai run` until the agent is in the middle of its work; then `ai` is killed, without a chance to say anything to anybody."""
+    def interrupt(self, task, is_at_work, by):
+        """`ai run` until the agent is in the middle of its work; then `ai` gets a signal."""
         child = self.start(task)
         deadline = time.monotonic() + INTERRUPT_S
         while not is_at_work() and child.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)
         in_time = is_at_work() and child.poll() is None
-        child.kill()
-        _, err = child.communicate()
+        child.send_signal(by)
+        _, err = child.communicate(timeout=60)
         if not in_time:
             raise Failed(f"the agent never came to the middle of its work: {err[-500:]}")
 

@@ -45,7 +45,7 @@ told=',"session_id":"'$session'"'
 # As copilot does.
 [ "$named" ] && told=
 echo '{"type":"system","subtype":"init","model":"m"'$told'}'
-echo '{"type":"assistant","message":{"id":"m1","content":[{"type":"text","text":"working"}]}'$told'}'
+echo '{"type":"assistant","message":{"id":"m1","content":[{"type":"text","text":"working"}],"usage":{"input_tokens":20,"output_tokens":2}}'$told'}'
 if [ ! -f work.txt ]; then
   [ -f half.txt ] && cp half.txt "$BASE/inherited"
   echo "first half" > half.txt
@@ -161,12 +161,15 @@ fn a_killed_run_goes_on_with_a_session_that_was_never_told() {
     let command = halfway(&sandbox, &id);
     let events = sandbox.root().join(format!(".git/ai/runs/{id}.1/events.jsonl"));
     poll::until("the session has started", crate::support::runs::PATIENCE, || {
-        std::fs::read_to_string(&events).is_ok_and(|text| text.contains("session_started"))
+        std::fs::read_to_string(&events).is_ok_and(|text| text.contains("usage"))
     });
     command.signal("KILL");
     command.wait();
     let second = sandbox.run(&id);
     assert_eq!(second.code, Some(0), "{second}");
+    // What the first one had told before it was killed, and what the second one says at its end.
+    let stats: Value = serde_json::from_str(sandbox.ai_ok(&["agent", "stats", "--json"]).stdout.trim()).unwrap();
+    assert_eq!(stats["tokens"], 22 + 11, "{stats}");
     let run = sandbox.last_run(&id);
     let session = run["resumed"]["session"].as_str().unwrap().to_owned();
     assert_eq!(session.len(), 36, "a UUID: {session}");

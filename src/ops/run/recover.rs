@@ -2,6 +2,8 @@
 //! work is put on a rescue ref, and only then does the task go back.
 
 use crate::base::fs;
+use crate::domain::budget::RunUsage;
+use crate::domain::event::Event;
 use crate::domain::ids::RunId;
 use crate::domain::run::{ProcessRef, Run, Step};
 use crate::git::Repo;
@@ -98,6 +100,13 @@ pub(super) fn identity(supervisor: &ProcessRef) -> ProcessIdentity {
     }
 }
 
+/// What the agent had told of its use when its supervisor died, where that is more than what had been recorded by then.
+fn unrecorded_use(world: &World, run: &Run) -> Option<RunUsage> {
+    let before = run.resumed.as_ref().map_or_else(RunUsage::default, |resumed| resumed.used);
+    let told = resume::told_use(&world.run_dir(&run.id))?.since(before);
+    (told.tokens > run.used.unwrap_or_default().tokens).then_some(told)
+}
+
 /// Ends what is left of a run whose supervisor is dead, saves its work and gives its task back.
 fn recover(world: &World, store: &mut SqliteStore, repo: &Repo, run: Run) -> Result<Recovered, OpError> {
     let mut left = kill_leftovers(run.id.as_str(), world.config.runs.grace).map_err(environment)?;
@@ -114,7 +123,13 @@ fn recover(world: &World, store: &mut SqliteStore, repo: &Repo, run: Run) -> Res
     };
     let summary = format!("cut off at step {}: its supervisor died", run.step.name());
     let cx = world.cx(&world.checkout_policy())?;
-    commit(store, &cx, |tx, cx| stopped::end(tx, cx, &run, Cause::Machine, &summary, &kept))?;
+    let used = unrecorded_use(world, &run);
+    commit(store, &cx, |tx, cx| {
+        if let Some(used) = used {
+            cx.record(tx, &Event::RunUsed { run: run.id.clone(), used })?;
+        }
+        stopped::end(tx, cx, &run, Cause::Machine, &summary, &kept)
+    })?;
     world.say(&format!("recovered run {}: {summary}{}", run.id, kept.clause()));
     let run = store.read(|tx| tx.run(&run.id))?.unwrap_or(run);
     Ok(Recovered { run, kept, ended: left.ended })

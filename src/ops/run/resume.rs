@@ -30,6 +30,8 @@ use crate::store::sqlite::SqliteStore;
 const AT_WORK: &str = "homes";
 /// Below the state directory: homes of interrupted runs, each under the name of its run.
 const HOMES: &str = "sessions";
+/// How a line of a run's events begins that tells of use.
+const USAGE: &str = "{\"type\":\"usage\"";
 /// A session is named at the beginning of a stream.
 const LINES: usize = 200;
 /// The logs of a CLI that refused to go on, under the names by which they are kept.
@@ -167,6 +169,16 @@ fn told_session(run_dir: &Path) -> Option<String> {
     })
 }
 
+/// The use that a stream has told of last. Its supervisor records it from time to time only, and may have been killed in between.
+pub(super) fn told_use(run_dir: &Path) -> Option<RunUsage> {
+    let reader = fs::reader(&run_dir.join("events.jsonl")).ok()?;
+    let lines = reader.lines().map_while(Result::ok).filter(|line| line.starts_with(USAGE));
+    let events = lines.filter_map(|line| serde_json::from_str::<AgentEvent>(&line).ok());
+    events
+        .filter_map(|event| if let AgentEvent::Usage(usage) = event { Some(RunUsage::from(&usage)) } else { None })
+        .last()
+}
+
 /// A name that no CLI can take for a flag; it comes from an agent's own output.
 fn is_word(id: &str) -> bool {
     !id.is_empty() && id.len() <= 200 && !id.starts_with('-') && id.chars().all(|c| c.is_ascii_graphic())
@@ -175,6 +187,7 @@ fn is_word(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::agent_event::Usage;
 
     #[test]
     fn the_session_is_found_in_a_stream_that_was_cut_off() {
@@ -184,6 +197,17 @@ mod tests {
                      {\"type\":\"session_started\",\"session_id\":\"s-1\",\"model\":null,\"version\":null}\n{\"type\":\"mess";
         std::fs::write(dir.path().join("events.jsonl"), lines).unwrap();
         assert_eq!(told_session(dir.path()).as_deref(), Some("s-1"));
+    }
+
+    #[test]
+    fn the_last_use_of_a_stream_counts_that_was_cut_off() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(told_use(dir.path()), None);
+        let event = |input_tokens| AgentEvent::Usage(Usage { input_tokens, output_tokens: 5, ..Usage::default() });
+        let line = |tokens| serde_json::to_string(&event(tokens)).unwrap();
+        let text = format!("{}\n{{\"type\":\"message\",\"text\":\"x\"}}\n{}\n{}", line(10), line(20), &line(30)[..30]);
+        std::fs::write(dir.path().join("events.jsonl"), text).unwrap();
+        assert_eq!(told_use(dir.path()), Some(RunUsage { tokens: 25, cost: None }));
     }
 
     #[test]
