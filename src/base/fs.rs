@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// A file operation that failed.
@@ -30,9 +30,24 @@ fn at<T>(action: &'static str, path: &Path, result: io::Result<T>) -> Result<T, 
     result.map_err(|source| FsError { action, path: path.to_owned(), source })
 }
 
-/// Reads a whole file of at most `cap` bytes; a larger one is an error, so that no input is read without bound.
+/// Reads a whole file of at most `cap` bytes; a larger one is an error, so that no input is read without bound. A pipe is an error too:
+/// one that was laid in the place of a file would keep the reader waiting for ever.
 pub fn read_capped(path: &Path, cap: u64) -> Result<Vec<u8>, FsError> {
-    let file = at("read", path, fs::File::open(path))?;
+    let at_once = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let file = at("read", path, fs::OpenOptions::new().read(true).custom_flags(at_once).open(path))?;
+    if at("read", path, file.metadata())?.file_type().is_fifo() {
+        let source = io::Error::other("it is a pipe");
+        return Err(FsError { action: "read", path: path.to_owned(), source });
+    }
+    read_open(file, path, cap)
+}
+
+/// The same for what a person has named: that may be a pipe.
+pub fn read_named(path: &Path, cap: u64) -> Result<Vec<u8>, FsError> {
+    read_open(at("read", path, fs::File::open(path))?, path, cap)
+}
+
+fn read_open(file: fs::File, path: &Path, cap: u64) -> Result<Vec<u8>, FsError> {
     let mut bytes = Vec::new();
     at("read", path, file.take(cap + 1).read_to_end(&mut bytes))?;
     if bytes.len() as u64 > cap {
@@ -44,7 +59,15 @@ pub fn read_capped(path: &Path, cap: u64) -> Result<Vec<u8>, FsError> {
 
 /// Reads a whole UTF-8 text file of at most `cap` bytes.
 pub fn read_text(path: &Path, cap: u64) -> Result<String, FsError> {
-    let bytes = read_capped(path, cap)?;
+    text_of(read_capped(path, cap)?, path)
+}
+
+/// Reads a whole UTF-8 text file that a person has named.
+pub fn read_named_text(path: &Path, cap: u64) -> Result<String, FsError> {
+    text_of(read_named(path, cap)?, path)
+}
+
+fn text_of(bytes: Vec<u8>, path: &Path) -> Result<String, FsError> {
     String::from_utf8(bytes).map_err(|e| FsError {
         action: "read",
         path: path.to_owned(),

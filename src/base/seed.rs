@@ -7,7 +7,6 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use crate::base::fs::{FsError, create_dir_all, list_dir, remove_dir_all};
-use crate::base::id;
 
 /// How files are copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +31,9 @@ pub struct Seeded {
 }
 
 /// Copies the directory `inside` from below `from` to below `to`. Nothing happens where there is none, where something of that name
-/// stands already, or where a directory on the way is a symbolic link. Files keep their mode and time.
-pub fn seed(from: &Path, to: &Path, inside: &Path, how: How) -> Result<Option<Seeded>, FsError> {
+/// stands already, or where a directory on the way is a symbolic link. Files keep their mode and time. `draft` is a new place on the
+/// same disk, outside of `to`, where the copy is made: of one that is cut off nothing may look like work.
+pub fn seed(from: &Path, to: &Path, inside: &Path, how: How, draft: &Path) -> Result<Option<Seeded>, FsError> {
     let (source, target) = (from.join(inside), to.join(inside));
     if !is_plain_dir(from, inside) || fs::symlink_metadata(&target).is_ok() {
         return Ok(None);
@@ -43,12 +43,11 @@ pub fn seed(from: &Path, to: &Path, inside: &Path, how: How) -> Result<Option<Se
         return Ok(None);
     }
     create_dir_all(&to.join(above))?;
-    let draft = to.join(above).join(format!(".ai-seed-{}", id::random_text(8)));
     let mut copy = Copy { how, root: from, done: Seeded::default() };
-    let copied = copy.dir(&source, &draft).and_then(|()| at("rename", &draft, fs::rename(&draft, &target)));
+    let copied = copy.dir(&source, draft).and_then(|()| at("rename", draft, fs::rename(draft, &target)));
     if copied.is_err() {
         // The first failure is the one to tell of.
-        let _ = remove_dir_all(&draft);
+        let _ = remove_dir_all(draft);
     }
     copied.map(|()| Some(copy.done))
 }
@@ -62,8 +61,8 @@ fn is_plain_dir(root: &Path, inside: &Path) -> bool {
     })
 }
 
-/// True where each part of `inside` is a directory, or is not there yet.
-fn may_be_made(root: &Path, inside: &Path) -> bool {
+/// True where each part of `inside` below `root` is a directory, or is not there yet: nothing leads elsewhere.
+pub fn may_be_made(root: &Path, inside: &Path) -> bool {
     let mut at = root.to_owned();
     inside.components().all(|part| {
         at.push(part);
@@ -84,19 +83,31 @@ impl Copy<'_> {
             let target = to.join(path.file_name().unwrap_or_default());
             // A build that goes on meanwhile may take files away.
             let Ok(meta) = fs::symlink_metadata(&path) else { continue };
-            if meta.is_dir() {
-                self.dir(&path, &target)?;
-            } else if meta.is_symlink() {
-                self.link(&path, &target)?;
-            } else if meta.is_file() {
-                self.file(&path, &target, &meta)?;
-            } else {
-                self.done.skipped += 1;
+            match self.entry(&path, &target, &meta) {
+                Ok(()) => {}
+                Err(_) if fs::symlink_metadata(&path).is_err() || is_closed(&path, &meta) => {
+                    self.done.skipped += 1;
+                    let _ = fs::remove_file(&target);
+                }
+                Err(error) => return Err(error),
             }
         }
         // Last, since a directory may be write-protected.
         let mode = fs::symlink_metadata(from).map(|meta| meta.permissions());
         mode.map_or(Ok(()), |mode| at("change", to, fs::set_permissions(to, mode)))
+    }
+
+    fn entry(&mut self, path: &Path, target: &Path, meta: &Metadata) -> Result<(), FsError> {
+        if meta.is_dir() {
+            self.dir(path, target)
+        } else if meta.is_symlink() {
+            self.link(path, target)
+        } else if meta.is_file() {
+            self.file(path, target, meta)
+        } else {
+            self.done.skipped += 1;
+            Ok(())
+        }
     }
 
     /// A relative link that stays below the root means the same in the copy.
@@ -122,6 +133,12 @@ impl Copy<'_> {
         }
         at("copy", from, fs::copy(from, to).and_then(|_| keep_time(to, meta)))
     }
+}
+
+/// True where this user may not look into it, such as what a container made as root.
+fn is_closed(path: &Path, meta: &Metadata) -> bool {
+    let opened = if meta.is_dir() { fs::read_dir(path).map(drop) } else { File::open(path).map(drop) };
+    opened.is_err_and(|e| e.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// Build tools compare times to see what is out of date.
@@ -190,7 +207,7 @@ mod tests {
     fn every_way_brings_the_files_with_their_times() {
         for how in [How::Cow, How::Hardlink, How::Copy] {
             let (_base, from, to) = scene();
-            let seeded = seed(&from, &to, Path::new("web/cache"), how).unwrap().unwrap();
+            let seeded = seed(&from, &to, Path::new("web/cache"), how, &to.with_extension("draft")).unwrap().unwrap();
             assert_eq!(seeded.files, 1);
             let (old, new) = (from.join("web/cache/deep/file"), to.join("web/cache/deep/file"));
             assert_eq!(fs::read_to_string(&new).unwrap(), "warm");
@@ -208,14 +225,41 @@ mod tests {
         symlink("../../../outside", cache.join("up")).unwrap();
         symlink(base.path().join("outside"), cache.join("absolute")).unwrap();
         symlink("deep/file", cache.join("inner")).unwrap();
-        let seeded = seed(&from, &to, Path::new("web/cache"), How::Cow).unwrap().unwrap();
+        let seeded = seed(&from, &to, Path::new("web/cache"), How::Cow, &to.with_extension("draft")).unwrap().unwrap();
         assert_eq!((seeded.files, seeded.skipped), (1, 2));
         assert_eq!(fs::read_to_string(to.join("web/cache/inner")).unwrap(), "warm");
-        assert_eq!(seed(&from, &to, Path::new("web/cache"), How::Cow).unwrap(), None, "it stands already");
+        assert_eq!(
+            seed(&from, &to, Path::new("web/cache"), How::Cow, &to.with_extension("draft")).unwrap(),
+            None,
+            "it stands already"
+        );
         symlink("web/cache", from.join("link")).unwrap();
-        assert_eq!(seed(&from, &to, Path::new("link"), How::Cow).unwrap(), None);
+        assert_eq!(seed(&from, &to, Path::new("link"), How::Cow, &to.with_extension("draft")).unwrap(), None);
         symlink(base.path(), to.join("elsewhere")).unwrap();
         fs::create_dir_all(from.join("elsewhere/cache")).unwrap();
-        assert_eq!(seed(&from, &to, Path::new("elsewhere/cache"), How::Cow).unwrap(), None);
+        assert_eq!(
+            seed(&from, &to, Path::new("elsewhere/cache"), How::Cow, &to.with_extension("draft")).unwrap(),
+            None
+        );
+    }
+
+    #[test]
+    fn what_vanishes_or_is_closed_is_left_out() {
+        let (_base, from, to) = scene();
+        let gone = from.join("web/cache/gone");
+        fs::write(&gone, "x").unwrap();
+        let meta = fs::symlink_metadata(&gone).unwrap();
+        fs::remove_file(&gone).unwrap();
+        fs::create_dir(to.join("draft")).unwrap();
+        let mut copy = Copy { how: How::Copy, root: &from, done: Seeded::default() };
+        assert!(
+            copy.entry(&gone, &to.join("draft/gone"), &meta).is_err(),
+            "the error that the directory's walk forgives"
+        );
+        symlink("nowhere", from.join("web/cache/link")).unwrap();
+        let draft = to.with_extension("draft");
+        let seeded = seed(&from, &to, Path::new("web/cache"), How::Copy, &draft).unwrap().unwrap();
+        assert_eq!((seeded.files, seeded.skipped), (1, 0), "a link that leads nowhere stays one");
+        assert!(!draft.exists());
     }
 }

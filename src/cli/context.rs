@@ -168,6 +168,15 @@ impl Context {
 
     /// Who acts: `--as`, else `AI_ACTOR`, else the user of the machine. A bare name is a person's.
     pub(super) fn actor(&self) -> Result<Actor, CliError> {
+        let actor = self.said_actor()?;
+        // What a run says is said by its agent, whatever name it gives itself: a person's word opens more doors.
+        match actor.kind == ActorKind::Human && env::text(env::AI_RUN).is_some() {
+            true => Actor::new(ActorKind::Agent, IN_RUN).map_err(|e| CliError::usage(e.to_string())),
+            false => Ok(actor),
+        }
+    }
+
+    fn said_actor(&self) -> Result<Actor, CliError> {
         let named = self.global.actor.clone().or_else(|| env::text(env::AI_ACTOR));
         match named {
             Some(text) => parse_actor(&text),
@@ -193,6 +202,9 @@ pub(super) fn now() -> Now {
 }
 
 /// `human:ann`, `agent:codex#1`, or a bare name, which is a person's.
+/// Who speaks inside of a run without a name, or with that of a person.
+const IN_RUN: &str = "in-run";
+
 pub(super) fn parse_actor(text: &str) -> Result<Actor, CliError> {
     let parsed = if text.contains(':') { text.parse() } else { Actor::new(ActorKind::Human, text) };
     parsed.map_err(|e| CliError::usage(e.to_string()))

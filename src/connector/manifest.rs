@@ -3,8 +3,10 @@
 //! A manifest is code in effect (it names a program to run), so one that a repository brings is used only after `ai trust`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::agent::{Home, Name};
 use crate::domain::budget::RunUsage;
@@ -221,8 +223,8 @@ pub struct Metering {
     pub cumulative_on_resume: Cumulative,
 }
 
-/// Which numbers of a resumed session a CLI counts on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Which numbers of a resumed session a CLI counts on. Manifests of before said yes (both) or no.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cumulative {
     /// None: each run is counted from zero.
@@ -234,6 +236,36 @@ pub enum Cumulative {
     Cost,
     /// Both.
     Both,
+}
+
+impl<'de> Deserialize<'de> for Cumulative {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CumulativeWord)
+    }
+}
+
+struct CumulativeWord;
+
+impl Visitor<'_> for CumulativeWord {
+    type Value = Cumulative;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`none`, `tokens`, `cost` or `both`")
+    }
+
+    fn visit_bool<E: de::Error>(self, is_both: bool) -> Result<Cumulative, E> {
+        Ok(if is_both { Cumulative::Both } else { Cumulative::None })
+    }
+
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<Cumulative, E> {
+        match word {
+            "none" => Ok(Cumulative::None),
+            "tokens" => Ok(Cumulative::Tokens),
+            "cost" => Ok(Cumulative::Cost),
+            "both" => Ok(Cumulative::Both),
+            other => Err(E::unknown_variant(other, &["none", "tokens", "cost", "both"])),
+        }
+    }
 }
 
 impl Cumulative {

@@ -27,7 +27,7 @@ fn every_error_names_the_file_and_the_field() {
         ("patterns: {quota: ['a*']}\n", "patterns.quota[0]: matches the empty text"),
         ("patterns: {auth: ['(?<x']}\n", "patterns.auth[0]"),
         ("metering: {kind: guess}\n", "metering.kind"),
-        ("metering: {cumulative_on_resume: true}\n", "metering.cumulative_on_resume"),
+        ("metering: {cumulative_on_resume: some}\n", "metering.cumulative_on_resume"),
         ("session_args: [--new]\n", "session_args: must contain {session}"),
         ("context_files: x\n", "context_files"),
         ("home: {}\n", "home: needs `env` or `args`"),
@@ -95,4 +95,5 @@ fn only_what_a_cli_counts_on_is_taken_off() {
         (used.tokens, used.cost.map(|cost| cost.0))
     };
     assert_eq!([of("none"), of("tokens"), of("cost"), of("both")], [(0, None), (7, None), (0, Some(3)), (7, Some(3))]);
+    assert_eq!([of("false"), of("true")], [(0, None), (7, Some(3))], "as manifests said it before");
 }

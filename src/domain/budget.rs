@@ -16,6 +16,9 @@ use crate::domain::time::WallMs;
 /// Milliseconds of a day; days are those of UTC.
 pub const DAY_MS: i64 = 86_400_000;
 
+/// The most tokens that are believed of one run. What a stream says is anybody's number: sums have to stay numbers.
+const MOST_TOKENS: u64 = 1_000_000_000_000;
+
 /// What a run used, as its CLI reported it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunUsage {
@@ -48,7 +51,7 @@ impl RunUsage {
 impl From<&Usage> for RunUsage {
     fn from(usage: &Usage) -> RunUsage {
         let tokens = usage.input_tokens.saturating_add(usage.output_tokens).saturating_add(usage.cache_write);
-        RunUsage { tokens, cost: usage.cost_usd.and_then(Usd::from_dollars) }
+        RunUsage { tokens: tokens.min(MOST_TOKENS), cost: usage.cost_usd.and_then(Usd::from_dollars) }
     }
 }
 

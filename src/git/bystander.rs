@@ -93,6 +93,11 @@ impl Before {
 }
 
 impl Before {
+    /// True where `path` is there and was changed since, by whomever.
+    pub fn is_older_than(&self, path: &Path) -> bool {
+        std::fs::symlink_metadata(path).is_ok_and(|meta| (meta.ctime(), meta.ctime_nsec()) >= self.since)
+    }
+
     /// Files of another worktree at `root` that changed meanwhile; `tree` is what stands there.
     pub fn changed_in(&self, shadow: &Shadow, root: &Path, tree: &Oid) -> Result<Vec<String>, GitError> {
         touched(shadow, root, tree, self.since)

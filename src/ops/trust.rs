@@ -12,9 +12,13 @@ use serde::{Deserialize, Serialize};
 use crate::base::{env, fs, hash};
 use crate::config;
 use crate::config::Trees;
+use crate::domain::action::Action;
+use crate::domain::actor::ActorKind;
 use crate::git::diff::{file_diff, unified};
+use crate::ops::ask::{self, Question};
+use crate::ops::cx::Cx;
 use crate::ops::refusal::{OpError, Refusal};
-use crate::store::StoreError;
+use crate::store::{StoreError, Tx};
 
 /// The files and directories below `.ai/` that can make `ai` run something, or have it read files of the user.
 const EXECUTABLE: [&str; 5] = ["agents", "connectors", "workflows", "skills", "credentials.yaml"];
@@ -26,6 +30,9 @@ const CAP: u64 = 1 << 20;
 const KEPT: usize = 64 << 10;
 /// A record holds the texts of all files.
 const RECORD_CAP: u64 = 64 << 20;
+/// Stands for the content of a link, a pipe or a device. It could show something else later without any content here changing, so it
+/// is never what was trusted.
+const IRREGULAR: &str = "not a regular file";
 /// Deepest directory that is looked at.
 const DEPTH: usize = 4;
 
@@ -93,8 +100,7 @@ impl ExecutableSet {
             self.texts.extend(text.map(|text| (name.clone(), text)));
             digest
         } else {
-            // A link could be made to show another file later, without any content here changing.
-            "not a regular file".to_owned()
+            IRREGULAR.to_owned()
         };
         self.files.insert(name, digest);
         Ok(())
@@ -127,7 +133,9 @@ impl ExecutableSet {
         for (path, digest) in &self.files {
             match trusted.files.get(path) {
                 None => changes.push(self.change(trusted, "added", path)),
-                Some(old) if old != digest => changes.push(self.change(trusted, "changed", path)),
+                Some(old) if old != digest || digest == IRREGULAR => {
+                    changes.push(self.change(trusted, "changed", path))
+                }
                 Some(_) => {}
             }
         }
@@ -152,6 +160,11 @@ impl ExecutableSet {
     /// The files of the set.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.files.keys().map(String::as_str)
+    }
+
+    /// What is no regular file, so that its content cannot be vouched for.
+    fn irregular(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().filter(|(_, digest)| *digest == IRREGULAR).map(|(path, _)| path.as_str())
     }
 
     /// True where there is nothing that could run.
@@ -191,9 +204,15 @@ pub fn trusted(common_dir: &Path) -> Result<ExecutableSet, OpError> {
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }
 
-/// Records that everything executable in the checkout at `root` is trusted as it is now.
+/// Records that everything executable in the checkout at `root` is trusted as it is now. Refuses what is a link, a pipe or a device.
 pub fn trust(root: &Path, common_dir: &Path) -> Result<ExecutableSet, OpError> {
     let set = ExecutableSet::of(root)?;
+    if let Some(path) = set.irregular().next() {
+        let why =
+            format!(".ai/{path} is no regular file, and what it shows could change unseen, so it cannot be trusted");
+        let next = "put a copy of the file in its place".to_owned();
+        return Err(Refusal::MergeConflict { why, next }.into());
+    }
     keep(common_dir, &set)?;
     Ok(set)
 }
@@ -201,6 +220,14 @@ pub fn trust(root: &Path, common_dir: &Path) -> Result<ExecutableSet, OpError> {
 fn keep(common_dir: &Path, set: &ExecutableSet) -> Result<(), OpError> {
     let json = serde_json::to_string_pretty(set).unwrap_or_default();
     Ok(fs::write_private(&record(common_dir)?, json.as_bytes()).map_err(StoreError::from)?)
+}
+
+/// Refuses where somebody else than a person speaks: the policy says no to them, and the answer is recorded.
+pub fn require_person(tx: &mut dyn Tx, cx: &Cx) -> Result<(), OpError> {
+    match cx.actor.kind {
+        ActorKind::Human => Ok(()),
+        _ => ask::or_refuse(tx, cx, Question::about(Action::Trust)).map(drop),
+    }
 }
 
 /// Forgets the trust.
@@ -311,5 +338,7 @@ mod tests {
         fs::remove_file(&file).unwrap();
         fs::symlink(Path::new("other.yaml"), &file).unwrap();
         assert_eq!(paths(), ["config.yaml"], "a link may lead to another file later");
+        let link = ExecutableSet::of(dir.path()).unwrap();
+        assert_eq!(link.changes_since(&link).len(), 1, "even where an older version has trusted it");
     }
 }

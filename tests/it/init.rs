@@ -2,6 +2,7 @@
 
 use crate::snapshot;
 use crate::support::Sandbox;
+use crate::support::runs::{GOOD, PATIENCE};
 
 #[test]
 fn a_fresh_repository_is_set_up_and_a_second_time_changes_nothing() {
@@ -188,4 +189,53 @@ fn something_else_in_the_place_of_the_link_stays() {
     let outcome = scene.ai(&["init"]);
     assert_eq!(outcome.code, Some(4), "{outcome}");
     assert_eq!(scene.read(".ai/state/mine"), "precious");
+}
+
+#[test]
+fn a_link_is_never_trusted_whatever_it_shows_today() {
+    let sandbox = Sandbox::with_script(GOOD);
+    let agent = sandbox.root().join(".ai/agents/fake.yaml");
+    std::fs::rename(&agent, sandbox.root().join("payload.yaml")).unwrap();
+    std::os::unix::fs::symlink("../../payload.yaml", &agent).unwrap();
+    let refused = sandbox.ai(&["trust"]);
+    assert_eq!(refused.code, Some(4), "{refused}");
+    assert!(refused.stderr.contains(".ai/agents/fake.yaml is no regular file"), "{refused}");
+    let id = sandbox.task("One", &[]);
+    assert_eq!(sandbox.run(&id).code, Some(8));
+    // An older version has trusted what was not to be.
+    let record =
+        std::fs::read_dir(sandbox.base().join("home/.config/ai/trust")).unwrap().next().unwrap().unwrap().path();
+    let mut trusted: serde_json::Value = serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
+    trusted["files"]["agents/fake.yaml"] = "not a regular file".into();
+    std::fs::write(&record, trusted.to_string()).unwrap();
+    assert_eq!(sandbox.run(&id).code, Some(8));
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_file_keeps_nobody_waiting() {
+    for place in [".ai/agents/pipe.yaml", ".ai/config.yaml"] {
+        let sandbox = Sandbox::with_script(GOOD);
+        let path = sandbox.root().join(place);
+        let _ = std::fs::remove_file(&path);
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        for args in [&["trust"][..], &["run", "--next"], &["agent", "list"], &["doctor"], &["status"]] {
+            let mut command = sandbox.start(args);
+            crate::support::poll::until(&format!("{args:?} with {place} ends"), PATIENCE, || command.is_over());
+        }
+    }
+}
+
+#[test]
+fn a_run_says_no_word_of_a_person() {
+    let sandbox = Sandbox::with_script(&format!(
+        "cat >/dev/null; AI={}; cd \"$BASE/repo\"; echo '# more' >> .ai/agents/fake.yaml
+        $AI trust; echo \"trust $?\"; env -u AI_ACTOR $AI trust; echo \"unnamed $?\"; $AI --as human:tester trust; echo \"named $?\"
+        git checkout -q .ai/agents/fake.yaml",
+        env!("CARGO_BIN_EXE_ai")
+    ));
+    let id = sandbox.task("One", &[]);
+    sandbox.run(&id);
+    let said = sandbox.run_file(&format!("{id}.1"), "stdout.log");
+    let codes: Vec<&str> = said.lines().filter(|line| line.split(' ').count() == 2).collect();
+    assert_eq!(codes, ["trust 5", "unnamed 5", "named 5"], "{said}");
 }

@@ -301,3 +301,24 @@ fn the_most_urgent_ready_task_is_run() {
         crate::support::runs::processes_of(&urgent).is_empty()
     });
 }
+
+#[test]
+fn a_list_of_files_brings_only_what_git_ignores_and_what_is_a_file() {
+    let sandbox = Sandbox::with_script("test -f .env && cp .env work.txt");
+    sandbox.write(".gitignore", ".env\n.nowhere\n.dir\n");
+    sandbox.write(".worktreeinclude", ".env\nnotes.txt\n.nowhere\n.dir\nnested/\n");
+    sandbox.commit("ignore");
+    sandbox.write(".env", "KEY=value\n");
+    sandbox.write("notes.txt", "mine alone\n");
+    std::os::unix::fs::symlink("/nowhere", sandbox.root().join(".nowhere")).unwrap();
+    std::os::unix::fs::symlink("/tmp", sandbox.root().join(".dir")).unwrap();
+    sandbox.git(&["init", "-q", "nested"]);
+    let id = sandbox.task("One", &[]);
+    let outcome = sandbox.run(&id);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(sandbox.git(&["diff", "--name-only", "main", &format!("ai/{id}/1")]), "work.txt");
+    for left_out in ["notes.txt", ".nowhere", ".dir", "nested/"] {
+        let said = format!("warning: .worktreeinclude names {left_out}, which is left out: ");
+        assert!(outcome.stderr.contains(&said), "{left_out}: {outcome}");
+    }
+}

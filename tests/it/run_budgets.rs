@@ -185,3 +185,45 @@ fn the_exit_code_of_a_failed_check_is_said_once() {
     let summary = sandbox.last_run(&id)["end"]["summary"].as_str().unwrap().to_owned();
     assert_eq!(summary, "check `unit` failed (exit code 3)\n  wrong");
 }
+
+#[test]
+fn work_that_ends_before_it_could_be_stopped_stays_used_and_is_no_accident() {
+    let result = json!({ "type": "result", "subtype": "success", "is_error": false, "terminal_reason": "completed",
+        "session_id": "s", "result": "done", "usage": { "input_tokens": 500, "output_tokens": 0 } });
+    let stream = [part("a", 500), result];
+    let sandbox = scene("budgets: {task: {tokens: 100}}\n", &[&stream, &stream, &stream]);
+    std::fs::write(sandbox.base().join("ends"), "").unwrap();
+    // Whether the stop comes first or the end, nobody can say; neither is the machine's fault.
+    for title in ["One", "Two", "Three"] {
+        let id = sandbox.task(title, &[]);
+        let outcome = sandbox.run(&id);
+        let end = sandbox.last_run(&id)["end"].clone();
+        assert_eq!(end["usage"]["tokens"], 500, "{end} {outcome}");
+        match end["lifecycle"].as_str() {
+            Some("finished") => assert_eq!((outcome.code, sandbox.status(&id).as_str()), (Some(0), "review")),
+            other => assert_eq!((other, &end["budget"]), (Some("killed"), &"task.tokens".into()), "{outcome}"),
+        }
+    }
+}
+
+#[test]
+fn numbers_beyond_belief_spoil_no_sum() {
+    let streams: Vec<[Value; 1]> = [u64::MAX, i64::MAX as u64, 7]
+        .map(|tokens| {
+            [json!({ "type": "result", "subtype": "success", "is_error": false, "terminal_reason": "completed",
+                "session_id": "s", "result": "done", "usage": { "input_tokens": tokens, "output_tokens": 1 } })]
+        })
+        .into();
+    let sandbox = scene("", &[&streams[0], &streams[1], &streams[2]]);
+    std::fs::write(sandbox.base().join("ends"), "").unwrap();
+    for title in ["One", "Two", "Three"] {
+        let id = sandbox.task(title, &[]);
+        sandbox.ai_ok(&["run", &id]);
+    }
+    let stats = sandbox.ai_json_lines(&["agent", "stats"]);
+    assert_eq!(stats[0]["tokens"], 2_000_000_000_008_u64, "{stats:?}");
+    sandbox.configure(&format!("{CONFIG}budgets: {{repository: {{tokens: 100}}}}\n"));
+    let id = sandbox.task("Four", &[]);
+    let refused = sandbox.run(&id);
+    assert_eq!(refused.code, Some(4), "{refused}");
+}

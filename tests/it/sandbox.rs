@@ -320,3 +320,35 @@ fn the_directory_of_sessions_is_made_where_the_cli_was_never_used() {
         assert_eq!(std::fs::metadata(home.join(".parrot")).unwrap().permissions().mode() & 0o777, 0o700);
     }
 }
+
+#[test]
+fn root_reaches_nothing_of_the_machine_from_inside() {
+    for layer in layers() {
+        let scene = Sandbox::with_script("true");
+        // Opened and not written: what can be opened so could be written.
+        scene.set_script(
+            "fake",
+            &tries(&[
+                ": >> /proc/sys/kernel/core_pattern",
+                ": >> /proc/sys/vm/swappiness",
+                "grep CapEff /proc/self/status | cut -f2 | grep -q [1-9a-f]",
+                ": < /dev/kmsg",
+                "ls /dev/loop0 /dev/vda /dev/sda | grep -q dev && head -c 1 /dev/loop0",
+            ]),
+        );
+        let (_, out) = tried(&scene, layer);
+        assert_eq!(out.trim_end(), "begun", "{layer}");
+    }
+}
+
+#[test]
+fn settings_of_the_worktree_that_are_not_there_cannot_be_planted() {
+    for layer in layers().into_iter().filter(|layer| *layer == "bubblewrap") {
+        let scene = Sandbox::with_script("true");
+        scene.git(&["config", "extensions.worktreeConfig", "true"]);
+        scene.set_script("fake", &tries(&["git config --worktree core.fsmonitor evil"]));
+        let (_, out) = tried(&scene, layer);
+        assert_eq!(out.trim_end(), "begun", "{layer}");
+        scene.git(&["-C", ".ai/worktrees/w1", "status"]);
+    }
+}

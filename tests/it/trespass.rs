@@ -87,3 +87,38 @@ fn writing_into_an_idle_worktree_is_seen() {
     let review = scene.ai_ok(&["review", &three, "--no-diff"]).stdout;
     assert!(review.contains("files of the idle worktree w2 changed during the run: work.txt"), "{review}");
 }
+
+#[test]
+fn what_an_agent_plants_in_the_home_is_seen() {
+    let scene = scene(&format!("echo evil >> \"$BASE/home/.bashrc\"; {}", tells("work.txt")));
+    let id = scene.task("One", &[]);
+    let report = scene.ai_json(&["run", &id]);
+    assert_eq!(report["outcome"], "ready_for_review", "{report}");
+    let review = scene.ai_ok(&["review", &id, "--no-diff"]).stdout;
+    assert!(
+        review.contains("files of your home changed during the run") && review.contains("home/.bashrc"),
+        "{review}"
+    );
+}
+
+#[test]
+fn what_an_agent_says_it_changed_in_the_home_is_denied() {
+    let scene = scene(&format!("echo evil >> \"$BASE/home/.bashrc\"; {}", tells("$BASE/home/.bashrc")));
+    let id = scene.task("One", &[]);
+    let report = scene.ai(&["run", &id, "--json"]);
+    assert_eq!(report.code, Some(5), "{report}");
+}
+
+#[test]
+fn an_agent_that_takes_its_worktree_away_hides_nothing() {
+    let scene =
+        scene(&format!("{}; echo evil > \"$BASE/repo/README.md\"; mv \"$PWD\" \"$BASE/away\"", tells("work.txt")));
+    let id = scene.task("One", &[]);
+    let outcome = scene.run(&id);
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    assert!(outcome.stderr.contains("files of the main checkout changed during the run: README.md"), "{outcome}");
+    assert!(scene.base().join("away/work.txt").exists(), "its work stands where it was brought");
+    scene.is_at_rest(&id);
+    scene.set_script("teller", &tells("work.txt"));
+    scene.ai_ok(&["run", &id]);
+}

@@ -297,3 +297,13 @@ fn checkouts_of_all_repositories_on_a_disk_wait_for_each_other() {
     let outcome = run.wait();
     assert_eq!(outcome.code, Some(0), "{outcome}");
 }
+
+#[test]
+fn what_a_removal_that_was_cut_off_left_goes_with_the_next() {
+    let (sandbox, _) = one_run();
+    sandbox.write(".ai/worktrees/.trash-w9-abcdef/file", "x");
+    sandbox.ai_ok(&["worktree", "prune", "--dry-run"]);
+    assert!(sandbox.root().join(".ai/worktrees/.trash-w9-abcdef").exists());
+    sandbox.ai_ok(&["worktree", "prune", "--yes"]);
+    assert!(!sandbox.root().join(".ai/worktrees/.trash-w9-abcdef").exists());
+}

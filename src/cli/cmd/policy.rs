@@ -84,7 +84,7 @@ fn validate(args: &ValidateArgs, context: &mut Context) -> Outcome {
         Some(file) => (context.start_dir()?.join(file), file.display().to_string()),
         None => (context.root()?.join(policy::FILE), policy::FILE.to_owned()),
     };
-    let bytes = crate::base::fs::read_capped(&path, 1 << 20)
+    let bytes = crate::base::fs::read_named(&path, 1 << 20)
         .map_err(|e| CliError::new(exit::NOT_FOUND, e.to_string()).hint("`ai init --policy default` writes one"))?;
     let problems = policy::validate(&bytes, &shown);
     if context.ui.json() {

@@ -8,7 +8,9 @@ use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::domain::actor::ActorKind;
+use crate::ops::cx::commit;
 use crate::ops::trust;
+use crate::store::sqlite::Access;
 
 #[derive(Args)]
 pub(in crate::cli) struct TrustArgs {
@@ -22,15 +24,13 @@ pub(in crate::cli) struct TrustArgs {
 
 pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Outcome {
     let (root, common) = (context.root()?.to_owned(), context.place()?.common_dir.clone());
+    if !args.show {
+        require_person(context)?;
+    }
     if args.forget {
         trust::forget(&common)?;
         context.ui.say("nothing of this repository is trusted on this machine any more");
         return Ok(exit::OK);
-    }
-    let actor = context.actor()?;
-    if !args.show && actor.kind != ActorKind::Human {
-        let message = format!("only a person can say what may run here, and {actor} is none");
-        return Err(CliError::new(exit::DENIED, message).hint("a person says `ai trust`"));
     }
     let missing = trust::missing(&root, &common)?;
     for change in &missing {
@@ -58,4 +58,15 @@ pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Outcome {
     let (files, as_now) = (counted(count, "file"), if count == 1 { "it is" } else { "they are" });
     context.ui.say(&format!("{files} below .ai/ may run code on this machine, as {as_now} now"));
     Ok(exit::OK)
+}
+
+/// Trust is a person's word; an agent's is refused and leaves a record.
+fn require_person(context: &mut Context) -> Result<(), CliError> {
+    let actor = context.actor()?;
+    if actor.kind == ActorKind::Human {
+        return Ok(());
+    }
+    let cx = context.cx()?;
+    let mut store = context.store(Access::Write)?;
+    Ok(commit(&mut *store, &cx, |tx, cx| trust::require_person(tx, cx))?)
 }

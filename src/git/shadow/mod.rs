@@ -64,6 +64,19 @@ impl Shadow {
         }
     }
 
+    /// Brings the settings up to date, before the tree at `root`, whose state the index knows, is made anew. Where another part of it is
+    /// to stand there than before, its files are taken away first: what the index believes to be absent on purpose would stay absent.
+    /// The caller has saved everything before.
+    pub fn renew(&self, repo: &Repo, root: &Path) -> Result<(), GitError> {
+        let _guard = self.guard()?;
+        if self.is_primed() && settings::cone(&self.dir)? != settings::wanted_cone(repo)? {
+            self.forget()?;
+            let nothing = self.format.empty_tree();
+            self.in_tree(root, &nothing, ["read-tree", "--reset", "-u"])?.arg(&nothing).run()?;
+        }
+        settings::write(repo, &self.dir)
+    }
+
     fn at(repo: &Repo, dir: &Path) -> Self {
         Self {
             dir: dir.to_owned(),

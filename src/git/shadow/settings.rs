@@ -53,6 +53,24 @@ pub(super) fn write(repo: &Repo, dir: &Path) -> Result<(), GitError> {
     Ok(())
 }
 
+/// What decides which part of a tree stands on the disk: settings, and the rules that they speak of.
+pub(super) type Cone = (Vec<String>, Option<Vec<u8>>);
+
+/// The cone that the shadow at `dir` has.
+pub(super) fn cone(dir: &Path) -> Result<Cone, GitError> {
+    Ok((sparse_lines(&fs::read_text(&dir.join("config"), RULES_CAP)?), read_rules(&dir.join("info/sparse-checkout"))?))
+}
+
+/// The cone that the repository has now.
+pub(super) fn wanted_cone(repo: &Repo) -> Result<Cone, GitError> {
+    let config = config_text(repo, &local_settings(repo)?);
+    Ok((sparse_lines(&config), read_rules(&repo.common_dir().join("info/sparse-checkout"))?))
+}
+
+fn sparse_lines(config: &str) -> Vec<String> {
+    config.lines().filter(|line| line.contains("sparsecheckout")).map(str::to_owned).collect()
+}
+
 fn read_rules(path: &Path) -> Result<Option<Vec<u8>>, GitError> {
     match fs::read_capped(path, RULES_CAP) {
         Ok(bytes) => Ok(Some(bytes)),

@@ -14,6 +14,8 @@ pub enum TreeReport {
     },
     /// The `.git` of the worktree itself is a repository: its commits are not taken.
     OwnRepository,
+    /// The git directory of the worktree holds those of submodules, which may hold commits that are nowhere else.
+    SubmoduleStores,
     /// A submodule that is checked out: neither its content nor its commit is taken, the recorded commit stays.
     Submodule {
         /// The submodule.
@@ -58,6 +60,7 @@ impl TreeReport {
         match self {
             Self::Nested { files_taken, .. } => !*files_taken,
             Self::OwnRepository
+            | Self::SubmoduleStores
             | Self::Submodule { .. }
             | Self::TooBig { .. }
             | Self::Unreadable { .. }
@@ -69,7 +72,7 @@ impl TreeReport {
     /// The path that it is about; none for the worktree itself.
     pub const fn path(&self) -> Option<&TreePath> {
         match self {
-            Self::OwnRepository => None,
+            Self::OwnRepository | Self::SubmoduleStores => None,
             Self::Nested { path, .. }
             | Self::Submodule { path }
             | Self::Special { path, .. }
@@ -91,6 +94,7 @@ impl std::fmt::Display for TreeReport {
             Self::OwnRepository => {
                 f.write_str("the worktree was made a repository of its own; its commits are not taken")
             }
+            Self::SubmoduleStores => f.write_str("it has git directories of submodules, whose commits are not taken"),
             Self::Submodule { path } => write!(f, "submodule {path} is checked out; its content is not taken"),
             Self::Special { path, kind } => write!(f, "{path} is a {kind}, which Git cannot store"),
             Self::TooBig { path, bytes } => write!(f, "{path} is too big ({bytes} bytes) and not taken"),

@@ -10,6 +10,7 @@ use super::super::oid::Oid;
 use super::super::path::path_of_line;
 use super::super::repo::{HeadTo, Repo};
 use super::super::shadow::Shadow;
+use super::super::snapshot::TreeReport;
 use crate::base::fs;
 
 const LINE_CAP: u64 = 16 << 10;
@@ -65,6 +66,15 @@ pub(super) fn last_logged(admin: &Path) -> Option<Oid> {
     let line = log.trim_ascii_end().rsplit(|b| *b == b'\n').next()?;
     let oid = line.split(|b| *b == b' ').nth(1)?;
     Oid::parse(std::str::from_utf8(oid).ok()?).ok().filter(|oid| !oid.is_zero())
+}
+
+/// Where Git keeps the repositories of submodules that are checked out in a worktree.
+pub(super) const MODULES: &str = "modules";
+
+/// What of a git directory no rescue can save: repositories of submodules. None where there are none.
+pub(super) fn unsaved(admin: &Path) -> Option<TreeReport> {
+    let is_there = std::fs::symlink_metadata(admin.join(MODULES)).is_ok();
+    is_there.then_some(TreeReport::SubmoduleStores)
 }
 
 /// Makes the git directory of a slot what it would be right after `git worktree add`: whatever an agent put there is gone.

@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::super::path::TreePath;
 use super::super::snapshot::TreeReport;
+use super::admin::MODULES;
 use super::{Pool, SlotState, WorktreeError};
 use crate::base::fs;
 
@@ -25,6 +26,11 @@ impl Pool<'_> {
             fs::rename(&info.path, &target)?;
             moved.push((info.state.to_string(), target));
             return Ok(moved);
+        }
+        if let (Some(admin), true) = (&info.admin, left.contains(&TreeReport::SubmoduleStores)) {
+            let target = to.join("submodules.git");
+            fs::rename(&admin.join(MODULES), &target)?;
+            moved.push((TreeReport::SubmoduleStores.to_string(), target));
         }
         moved.extend(move_out(&info.path, left, to)?);
         Ok(moved)
@@ -53,7 +59,8 @@ pub fn move_aside(root: &Path, left: &[TreeReport], to: &Path) -> Result<Vec<(St
 
 fn move_out(root: &Path, left: &[TreeReport], to: &Path) -> Result<Vec<(String, PathBuf)>, WorktreeError> {
     let mut moved = Vec::new();
-    for report in left.iter().filter(|report| report.is_left_behind()) {
+    let beneath = left.iter().filter(|report| report.is_left_behind() && **report != TreeReport::SubmoduleStores);
+    for report in beneath {
         let inside = report.path().cloned().unwrap_or_else(|| TreePath::new(".git"));
         let (from, target) = (inside.beneath(root), inside.beneath(to));
         if !is_beneath(root, &from) {

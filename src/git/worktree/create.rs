@@ -30,6 +30,7 @@ impl Pool<'_> {
         let tree = self.tree_of(start)?;
         self.register(&path, branch, start)?;
         let made = self.registered(name).and_then(|slot| {
+            shadow.renew(self.repo, &slot.path)?;
             shadow.checkout(&slot.path, &tree)?;
             shadow.copy_index(&shadow.index_path(), &slot.admin.join("index"))?;
             Ok(slot)

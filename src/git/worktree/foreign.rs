@@ -131,7 +131,9 @@ impl Foreign {
             head: Some(self.head.clone()),
         };
         let above = self.path.parent().unwrap_or(&self.path);
-        let rescued = Pool::new(repo, above, PoolLimits::default()).rescue_found(info, base, shadow, save)?;
+        let mut rescued = Pool::new(repo, above, PoolLimits::default()).rescue_found(info, base, shadow, save)?;
+        // Its git directory stays as it is.
+        rescued.left_behind.retain(|report| *report != TreeReport::SubmoduleStores);
         Ok((rescued.rescue, rescued.left_behind))
     }
 }

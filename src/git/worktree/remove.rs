@@ -3,6 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use rustix::process::{Pid, test_kill_process};
+
 use super::lock::CheckoutLock;
 use super::rescue::Cleared;
 use super::{Pool, SlotState, WorktreeError};
@@ -10,6 +12,8 @@ use crate::base::fs;
 
 /// Renamed slots on their way out.
 const TRASH: &str = ".trash-";
+/// What is being made, by the process whose number follows.
+const DRAFT: &str = ".trash-draft-";
 
 /// What a removal would do, or did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,13 +67,21 @@ impl Pool<'_> {
         Ok(removal)
     }
 
-    /// Clears away what interrupted removals left.
+    /// A new place beside the slot at `path` for what is to be moved into it whole. What is left there is cleared away with the rest.
+    pub fn draft(path: &Path) -> PathBuf {
+        path.with_file_name(format!("{DRAFT}{}-{}", std::process::id(), crate::base::id::random_text(8)))
+    }
+
+    /// Clears away what interrupted removals, and interrupted drafts, left.
     pub fn sweep(&self) -> Result<usize, WorktreeError> {
         let _lock = self.hold()?;
         let mut swept = 0;
         for path in fs::list_dir(&self.dir)? {
-            let is_trash = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(TRASH.as_bytes()));
-            if is_trash && std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir()) {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            if name.starts_with(TRASH)
+                && !is_being_made(&name)
+                && std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir())
+            {
                 remove_stubborn(&path)?;
                 swept += 1;
             }
@@ -85,6 +97,12 @@ impl Pool<'_> {
             Ok(()) => remove_stubborn(&trash),
         }
     }
+}
+
+/// True for the draft of a process that is there. One that has its number by chance only puts the clearing off.
+fn is_being_made(name: &str) -> bool {
+    let maker = name.strip_prefix(DRAFT).and_then(|rest| rest.split('-').next()?.parse().ok()).and_then(Pid::from_raw);
+    maker.is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }
 
 #[expect(clippy::disallowed_methods, reason = "base::fs has no rename of directories")]

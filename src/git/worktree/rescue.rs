@@ -108,7 +108,11 @@ impl Pool<'_> {
     ) -> Result<Rescued, WorktreeError> {
         let tips = unsaved_tips(self.repo, &info, base)?;
         if info.state == SlotState::Missing {
-            return Ok(Rescued::without_directory(self.save(None, &tips, save)?));
+            let rescued = Rescued::without_directory(self.save(None, &tips, save)?);
+            return Ok(Rescued {
+                left_behind: info.admin.as_deref().and_then(admin::unsaved).into_iter().collect(),
+                ..rescued
+            });
         }
         let head = info.head.as_ref().and_then(Head::commit);
         let stand = head.or(base);
@@ -122,6 +126,7 @@ impl Pool<'_> {
         if info.state == SlotState::OwnRepository {
             left_behind.push(TreeReport::OwnRepository);
         }
+        left_behind.extend(info.admin.as_deref().and_then(admin::unsaved));
         let dirty = (!look.changed.is_empty()).then_some(Dirty { tree: &look.tree, files: look.changed.len(), stand });
         let rescue = self.save(dirty, &tips, save)?;
         let head = head.cloned();

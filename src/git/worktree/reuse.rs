@@ -44,6 +44,7 @@ impl Pool<'_> {
     }
 
     fn reset(&self, cleared: &Cleared, fresh: &Fresh<'_>, slot: &Slot, tree: &Oid) -> Result<(), WorktreeError> {
+        cleared.shadow.renew(self.repo, &slot.path)?;
         fresh.shadow.take_index(&cleared.shadow)?;
         fresh.shadow.reset(&slot.path, tree)?;
         let look = fresh.shadow.snapshot(&slot.path, tree, UNLIMITED)?;
@@ -72,6 +73,7 @@ impl Pool<'_> {
         if info.state == SlotState::OwnRepository {
             left.push(TreeReport::OwnRepository);
         }
+        left.extend(admin::unsaved(&slot.admin));
         if look.changed.is_empty() && left.is_empty() { Ok(slot) } else { Err(changed(first_of(&look.changed, &left))) }
     }
 }

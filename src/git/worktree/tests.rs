@@ -428,3 +428,64 @@ fn a_partial_clone_works_with_what_it_has_and_never_fetches() {
     assert!(!repo.has_object(&missing).unwrap());
     assert_eq!(test.try_git(&partial, &["rev-parse", "--verify", "-q", "refs/heads/ai/t-2/1"]).status.code(), Some(1));
 }
+
+#[test]
+fn a_slot_follows_the_cone_of_the_main_checkout() {
+    let test = TestRepo::new();
+    test.write("a/f", "x");
+    test.write("b/f", "x");
+    test.commit("dirs");
+    let run = Run::of(test);
+    let steps: [(&[&str], [bool; 2]); 3] = [
+        (&["set", "--cone", "a"], [true, false]),
+        (&["set", "--cone", "b"], [false, true]),
+        (&["disable"], [true, true]),
+    ];
+    for (n, (cone, expected)) in steps.into_iter().enumerate() {
+        run.test.git(&[&["sparse-checkout"], cone].concat());
+        run.reuse(run.rescue().cleared.unwrap(), &format!("ai/t-{}/1", n + 2)).unwrap();
+        assert_eq!(["a/f", "b/f"].map(|name| run.slot.path.join(name).exists()), expected, "{cone:?}");
+        assert_eq!(run.agent_git(&["status", "--porcelain"]), "", "{cone:?}");
+    }
+}
+
+#[test]
+fn a_draft_is_cleared_away_when_its_maker_is_gone() {
+    let run = Run::new();
+    let draft = Pool::draft(&run.slot.path);
+    let left = run.pool().dir().join(format!(".trash-draft-{}-x", i32::MAX));
+    fs::create_dir(&draft).unwrap();
+    fs::create_dir(&left).unwrap();
+    assert_eq!(run.pool().sweep().unwrap(), 1);
+    assert!(draft.exists() && !left.exists());
+    assert_eq!(states(&run), [("one".to_owned(), SlotState::Ready)], "neither is a slot");
+}
+
+#[test]
+fn repositories_of_submodules_are_never_removed() {
+    let run = Run::new();
+    let commit = run.slot.admin.join("modules/lib/objects/ab/cdef");
+    let lay = || {
+        fs::create_dir_all(commit.parent().unwrap()).unwrap();
+        fs::write(&commit, "a commit that is nowhere else").unwrap();
+    };
+    for (round, is_there) in [("one", true), ("two", false)] {
+        lay();
+        let cleared = run.rescue().cleared;
+        if !is_there {
+            fs::remove_dir_all(&run.slot.path).unwrap();
+        }
+        let rescued = run.rescue();
+        assert!(cleared.is_none() && rescued.cleared.is_none(), "{round}");
+        assert_eq!(rescued.left_behind, [TreeReport::SubmoduleStores]);
+        let to = run.test.base().join(round);
+        let moved = run.pool().set_aside("one", &rescued.left_behind, &to).unwrap();
+        assert_eq!(moved[0].1, to.join("submodules.git"));
+        assert_eq!(fs::read(to.join("submodules.git/lib/objects/ab/cdef")).unwrap(), b"a commit that is nowhere else");
+        assert_eq!(run.rescue().left_behind, []);
+    }
+    let run = Run::new();
+    let cleared = run.rescue().cleared.unwrap();
+    fs::create_dir(run.slot.admin.join("modules")).unwrap();
+    assert!(matches!(run.reuse(cleared, "ai/t-2/1"), Err(WorktreeError::ChangedSince { .. })), "made meanwhile");
+}

@@ -164,6 +164,8 @@ pub fn run_agent(
     step.ledger.set_stage(Stage::AtWork);
     let outcome = runtime.block_on(supervise(&spec, world.redactor(), &mut listener, cancel));
     step.ledger.set_stage(Stage::Idle);
+    // The limit was the agent's. What it had done before it could be stopped is judged, and a person can still stop that.
+    cancel.lift_limit();
     ground.clear()?;
     let end = outcome.map_err(environment).and_then(|outcome| conclude(world, step, &spec, listener, outcome));
     if let Some(home) = plan.home.as_deref() {

@@ -34,8 +34,8 @@ use crate::ops::{agents, credentials, lease, trust};
 use crate::policy::{self, PolicyState};
 use crate::process::supervise::{CancelToken, StopReason};
 use crate::router::{Relief, Trace};
-use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, Tx};
 
 /// How a run ended, for the terminal.
 pub struct Report {
@@ -257,14 +257,28 @@ impl Live<'_> {
             ),
         };
         let kept = stopped::keep(self.world, self.repo, run);
-        let ended =
-            self.cx().and_then(|cx| commit(store, &cx, |tx, cx| stopped::end(tx, cx, run, cause, &summary, &kept)));
+        let ended = self.cx().and_then(|cx| {
+            commit(store, &cx, |tx, cx| {
+                self.settle(tx, cx)?;
+                stopped::end(tx, cx, run, cause, &summary, &kept)
+            })
+        });
         self.world.say(&format!("run {}: {summary}{}", run.id, kept.clause()));
         match (ended, why) {
             (Err(also), None) => also,
             // The run is found dead and recovered by the next command; what went wrong first is what has to be said.
             (Err(_) | Ok(()), Some(error)) => error,
             (Ok(()), None) => self.interrupted(&format!("{summary}{}", kept.clause())),
+        }
+    }
+
+    /// What was used since the last heartbeat stays used, whatever became of the run.
+    fn settle(&self, tx: &mut dyn Tx, cx: &Cx) -> Result<(), OpError> {
+        let run = &self.started.run;
+        let Some(now) = tx.run(&run.id)?.filter(|now| now.end.is_none()) else { return Ok(()) };
+        match self.ledger.used().filter(|used| Some(*used) != now.used) {
+            Some(used) => cx.record(tx, &Event::RunUsed { run: run.id.clone(), used }),
+            None => Ok(()),
         }
     }
 

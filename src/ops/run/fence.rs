@@ -197,6 +197,11 @@ impl Ground {
     pub fn worktree(&mut self, slot: &Path, admin: &Path, own: Option<&Quarantine>) -> Result<(), OpError> {
         self.write(slot);
         self.write(admin);
+        // What is not there cannot be protected, and could be made.
+        let own_settings = admin.join("config.worktree");
+        if self.fence.layer != Layer::None && fs::is_missing(&own_settings) {
+            fs::write_atomic(&own_settings, b"").map_err(environment)?;
+        }
         // By these Git finds the repository; whoever can change them has every later `git` run a program of his.
         for steering in
             [slot.join(".git"), admin.join("commondir"), admin.join("gitdir"), admin.join("config.worktree")]

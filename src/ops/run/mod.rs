@@ -37,6 +37,7 @@ pub mod stop;
 pub mod stopped;
 mod tools;
 mod trespass;
+mod trespass_home;
 mod trial;
 mod work;
 pub mod world;

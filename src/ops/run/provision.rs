@@ -2,16 +2,18 @@
 //! command, whose log is evidence of its own. A setup that fails is the machine's fault, never the attempt's.
 
 use crate::base::text::counted;
-use std::ffi::OsString;
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::base::fs;
-use crate::base::seed::{How, Seeded, seed};
+use crate::base::seed::{How, Seeded, may_be_made, seed};
 use crate::config::{CacheMode, CommandLine};
 use crate::domain::event::Event;
 use crate::domain::evidence::EvidenceKind;
-use crate::git::worktree::Slot;
+use crate::git::worktree::{Pool, Slot};
 use crate::ops::cx::commit;
 use crate::ops::lease;
 use crate::ops::refusal::{OpError, Refusal};
@@ -62,7 +64,8 @@ fn seed_caches(live: &Live<'_>, worktree: &Path) -> Result<(), OpError> {
             live.world.say(&format!("warning: cache {cache} is not ignored by Git, so the worktree starts without it"));
             continue;
         }
-        if let Some(seeded) = seed(root, worktree, Path::new(cache), how).map_err(environment)? {
+        let draft = Pool::draft(worktree);
+        if let Some(seeded) = seed(root, worktree, Path::new(cache), how, &draft).map_err(environment)? {
             let Seeded { files, shared, skipped } = seeded;
             live.world.say(&format!(
                 "cache {cache}: {}, {shared} of them shared, {skipped} left out",
@@ -73,7 +76,8 @@ fn seed_caches(live: &Live<'_>, worktree: &Path) -> Result<(), OpError> {
     Ok(())
 }
 
-/// Copies ignored files of the main checkout that the list names. The list is the main checkout's own, never the agent's.
+/// Copies ignored files of the main checkout that the list names. The list is the main checkout's own, never the agent's. What Git does
+/// not ignore would become part of the work, and what is no file cannot be brought; both are left out with a word.
 fn include(live: &Live<'_>, worktree: &Path) -> Result<(), OpError> {
     let root = &live.world.root;
     if !root.join(INCLUDE).is_file() || live.world.location.main_root.is_none() {
@@ -81,16 +85,50 @@ fn include(live: &Live<'_>, worktree: &Path) -> Result<(), OpError> {
     }
     let listed =
         live.repo.git().command(["ls-files", "-z", "--others", "--ignored"]).arg(format!("--exclude-from={INCLUDE}"));
-    let found = listed.dir(root).run().map_err(environment)?;
-    for name in found.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
-        use std::os::unix::ffi::OsStrExt;
-        let name = Path::new(std::ffi::OsStr::from_bytes(name));
-        if name.starts_with(".ai") {
+    let named = listed.dir(root).run().map_err(environment)?.stdout;
+    let asked = live.repo.git().command(["check-ignore", "-z", "--stdin"]).input(named.clone()).dir(root);
+    let answer = asked.env("GIT_LITERAL_PATHSPECS", "0").run_any().map_err(environment)?;
+    // 1 says that none is ignored.
+    if answer.code > 1 {
+        return Err(environment(answer.failure()));
+    }
+    let ignored: HashSet<&[u8]> = names(&answer.stdout).collect();
+    for name in names(&named) {
+        let path = Path::new(OsStr::from_bytes(name));
+        if path.starts_with(".ai") {
             continue;
         }
-        fs::copy_if_absent(&root.join(name), &worktree.join(name)).map_err(environment)?;
+        let left_out = match ignored.contains(name) {
+            true => bring(root, worktree, path)?,
+            false => Some("Git does not ignore it, so it would become part of the work"),
+        };
+        if let Some(why) = left_out {
+            let shown = crate::base::text::path_bytes(name);
+            live.world.say(&format!("warning: {INCLUDE} names {shown}, which is left out: {why}"));
+        }
     }
     Ok(())
+}
+
+fn names(listed: &[u8]) -> impl Iterator<Item = &[u8]> {
+    listed.split(|byte| *byte == 0).filter(|name| !name.is_empty())
+}
+
+/// Copies one file, unless there is one. Returns why it could not be.
+fn bring(root: &Path, worktree: &Path, path: &Path) -> Result<Option<&'static str>, OpError> {
+    // A link may lead to a file; one that leads nowhere, or to a directory, is none.
+    if !root.join(path).is_file() {
+        return Ok(Some("it is no file"));
+    }
+    let above = path.parent().unwrap_or(Path::new(""));
+    if !may_be_made(worktree, above) {
+        return Ok(Some("a directory above it is something else in the worktree"));
+    }
+    match fs::copy_if_absent(&root.join(path), &worktree.join(path)) {
+        Ok(()) => Ok(None),
+        Err(error) if error.is_not_found() => Ok(Some("it is gone")),
+        Err(error) => Err(environment(error)),
+    }
 }
 
 fn setup(

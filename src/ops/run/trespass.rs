@@ -1,10 +1,12 @@
-//! What changed outside of an agent's worktree while it worked: in the main checkout, in the git directory, in other worktrees.
+//! What changed outside of an agent's worktree while it worked: in the main checkout, in the git directory, in other worktrees, and in
+//! the home where no sandbox hides it.
 //!
 //! A person may work in the main checkout at the same time, and who changed a file cannot be told from outside. So what is seen is a
 //! warning, but for a file that the agent itself says it changed: that is a trespass, and denied.
 
 use std::collections::BTreeSet;
 use std::io::BufRead;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use crate::base::fs;
@@ -15,8 +17,10 @@ use crate::git::worktree::{Pool, PoolLimits, SlotInfo};
 use crate::git::{GitError, Head};
 use crate::ops::refusal::OpError;
 use crate::ops::run::drive::Live;
-use crate::ops::run::in_place;
 use crate::ops::run::world::environment;
+use crate::ops::run::{fence, in_place, trespass_home};
+use crate::ops::trust;
+use crate::process::sandbox::Layer;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
@@ -51,7 +55,7 @@ pub(super) fn look(
     let root = live.world.location.main_root.as_deref().or(live.world.location.top.as_deref());
     // In the checkout itself everything is the agent's to change; its settings, hooks and branches are not.
     let root = root.filter(|_| !in_place::is_in_place(&live.started.run));
-    let shadow = root.map(|_| Shadow::open(live.repo, &live.world.shadow_dir("main"))).transpose();
+    let shadow = root.map(|_| Shadow::create(live.repo, &live.world.shadow_dir("main"))).transpose();
     let seen = shadow.and_then(|shadow| before.changes(live.repo, root.zip(shadow.as_ref()), &own));
     let (mut told, files) = match seen {
         Ok(changes) => (changes.told, changes.files),
@@ -73,7 +77,26 @@ pub(super) fn look(
         let named = files.iter().filter(|file| claimed.contains(&slot.path.join(file)));
         own_words.extend(named.map(|file| format!(".ai/worktrees/{}/{file}", slot.name)));
     }
+    let touched = in_home(live, before);
+    if !touched.is_empty() {
+        let shown: Vec<String> =
+            touched.iter().map(|path| crate::base::text::path_bytes(path.as_os_str().as_bytes())).collect();
+        told.push(format!(
+            "files of your home changed during the run, by which programs are started or somebody is let in: {}",
+            shown.join(", ")
+        ));
+        own_words.extend(touched.iter().zip(shown).filter(|(path, _)| claimed.contains(*path)).map(|(_, shown)| shown));
+    }
     Ok(Seen { told, own_words })
+}
+
+/// Where a sandbox is around it, the agent had another home.
+fn in_home(live: &Live<'_>, before: &Before) -> Vec<PathBuf> {
+    let is_open = fence::layer(live.world, live.agent.sandbox).is_ok_and(|layer| layer == Layer::None);
+    let home = live.world.env.iter().find(|(name, _)| name == "HOME").map(|(_, home)| PathBuf::from(home));
+    let Some(home) = home.filter(|home| is_open && home.is_absolute()) else { return Vec::new() };
+    let trust = trust::recorded_in(&live.world.location.common_dir);
+    trespass_home::touched(&home, trust.as_deref(), before)
 }
 
 fn in_slot(live: &Live<'_>, before: &Before, slot: &SlotInfo) -> Result<Vec<String>, GitError> {
@@ -92,7 +115,8 @@ fn claimed(live: &Live<'_>) -> Result<BTreeSet<PathBuf>, OpError> {
         true => live.world.root.clone(),
         false => live.world.pool_dir().join(&run.worktree),
     };
-    let worktree = std::fs::canonicalize(&worktree).map_err(environment)?;
+    // An agent may have taken it away.
+    let worktree = std::fs::canonicalize(&worktree).unwrap_or(worktree);
     let (mut found, mut line) = (BTreeSet::new(), Vec::new());
     while reader.read_until(b'\n', &mut line).map_err(environment)? > 0 {
         let names_one = line.windows(KIND.len()).any(|window| window == KIND);

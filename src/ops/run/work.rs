@@ -14,7 +14,7 @@ use crate::git::diff::{ChangedPath, Stats};
 use crate::git::quarantine::Quarantine;
 use crate::git::shadow::Shadow;
 use crate::git::snapshot::{Limits, Snapshot, Work, seal};
-use crate::git::worktree::Slot;
+use crate::git::worktree::{Slot, SlotInfo};
 use crate::git::{Expect, Oid};
 use crate::ops::cx::commit;
 use crate::ops::refusal::OpError;
@@ -119,9 +119,13 @@ fn ask_agent(live: &Live<'_>, store: &mut SqliteStore, slot: &Slot, shadow: &Sha
         Some(own) if end.sandbox.mode == Mode::Bubblewrap => own.take_in(live.repo, shadow, &slot.admin),
         _ => Ok(()),
     };
-    let mut worked = match &in_place {
-        Some(entered) => entered.take(live, end)?,
-        None => take(live, slot, shadow, end)?,
+    let taken = match &in_place {
+        Some(entered) => entered.take(live, end),
+        None => take(live, slot, shadow, end),
+    };
+    let mut worked = match taken {
+        Ok(worked) => worked,
+        Err(error) => return Err(tell_trespass(live, store, &before, &idle, error)),
     };
     if let Err(error) = taken_in {
         worked.remarks.push(format!("the agent's own commits were not taken over, its files are: {error}"));
@@ -135,6 +139,22 @@ fn ask_agent(live: &Live<'_>, store: &mut SqliteStore, slot: &Slot, shadow: &Sha
         worked.remarks.push(format!("what stood in the checkout besides the work is saved on {reference}"));
     }
     Ok(worked)
+}
+
+/// An agent that took its own worktree away leaves nothing to judge. What it did elsewhere is said all the same.
+fn tell_trespass(
+    live: &Live<'_>,
+    store: &mut SqliteStore,
+    before: &Before,
+    idle: &[SlotInfo],
+    error: OpError,
+) -> OpError {
+    if let Ok(seen) = trespass::look(live, store, before, idle) {
+        seen.told
+            .iter()
+            .for_each(|text| live.world.say(&format!("warning: {}", live.world.redactor().redact_text(text))));
+    }
+    error
 }
 
 /// Whether the policy lets the agent have a network. The answer is recorded where a rule gave one.

@@ -312,6 +312,8 @@ fn short(name: &str) -> &str {
 /// Carries the plan out and says what became of each thing. One that cannot go stays, with the reason, and keeps no other from going.
 pub fn carry_out(world: &World, repo: &Repo, store: &mut SqliteStore, plan: Plan) -> Vec<Item> {
     let Plan { mut items, now_ms } = plan;
+    // What an earlier removal left behind when it was cut off; where it cannot go now, it goes another time.
+    let _swept = Pool::new(repo, world.pool_dir(), PoolLimits::default()).sweep();
     for item in items.iter_mut().filter(|item| item.removes) {
         if let Err(error) = remove(world, repo, store, item, now_ms) {
             (item.removes, item.back) = (false, None);

@@ -13,6 +13,10 @@ use crate::process::sandbox::{Access, Fence, Layer};
 /// Where the keeper's program is seen inside.
 const KEEPER: &str = "/tmp/.ai-keeper";
 
+/// Settings of the kernel that are the whole machine's. It asks for no capability there, only who the user is: root could set the
+/// program that is started for every core dump, outside and as root.
+const KERNEL: [&str; 3] = ["/proc/sys", "/proc/irq", "/proc/bus"];
+
 /// What every sandbox has: no capability (root could undo every mount with one), no terminal of the outside, processes of its own.
 const ALWAYS: [&str; 18] = [
     "--unshare-user-try",
@@ -48,6 +52,7 @@ pub(super) fn command_line(fence: &Fence, keeper: &Path) -> Option<Vec<OsString>
 /// Everything before the command.
 pub(super) fn options(fence: &Fence) -> Vec<OsString> {
     let mut words: Vec<OsString> = ALWAYS.map(OsString::from).into();
+    words.extend(covers(rustix::process::geteuid().is_root()));
     if fence.network == Network::Off {
         words.push("--unshare-net".into());
     }
@@ -67,10 +72,23 @@ pub(super) fn options(fence: &Fence) -> Vec<OsString> {
     words
 }
 
+/// What keeps root from the settings of the kernel. Nobody else can write them, and a `/proc` with a cover keeps programs from making
+/// a sandbox of their own inside.
+fn covers(is_root: bool) -> Vec<OsString> {
+    let cover = |path: &&str| ["--ro-bind-try", *path, *path].map(OsString::from);
+    KERNEL.iter().filter(|_| is_root).flat_map(cover).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::process::sandbox::ResourceLimits;
+
+    #[test]
+    fn only_root_is_kept_from_the_settings_of_the_kernel() {
+        assert_eq!(covers(false), [""; 0]);
+        assert_eq!(covers(true)[..3], ["--ro-bind-try", "/proc/sys", "/proc/sys"]);
+    }
 
     #[test]
     fn the_keeper_is_process_one_and_inner_paths_come_last() {

@@ -2,7 +2,8 @@
 //!
 //! Landlock only adds rights, so what is hidden or read-only inside of something that is granted cannot be taken out again: a directory
 //! with something hidden in it is granted child by child, as it stands at the start. It does not see `chmod`, the times of a file, UDP,
-//! or a socket that has a path.
+//! or a socket that has a path. It is about files: what else root may do, such as naming the machine, setting its clock or looking into
+//! processes of others, goes with the capabilities.
 
 use std::ffi::OsStr;
 use std::io;
@@ -13,6 +14,7 @@ use landlock::{
     ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetStatus, Scope, path_beneath_rules,
 };
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use serde::{Deserialize, Serialize};
 
 use crate::base::fs;
@@ -23,6 +25,8 @@ use crate::process::sandbox::{Access, Fence, Layer, ResourceLimits};
 const NEWEST: ABI = ABI::V6;
 /// The first version that can deny TCP.
 pub(super) const FOR_NETWORK: i32 = 4;
+/// Where devices are: a disk can be read there past all files, by whoever owns it.
+const DEV: &str = "/dev";
 /// Devices without which hardly a program works.
 const DEVICES: [&str; 9] = [
     "/dev/null",
@@ -71,7 +75,10 @@ impl Denials {
 
     /// Takes it upon this thread and everything that it starts. Call it while there is no other thread.
     pub fn restrict(&self) -> io::Result<()> {
-        Grants::with(&self.fence(), &|dir| fs::list_dir(dir).unwrap_or_default()).restrict()
+        Grants::with(&self.fence(), &|dir| fs::list_dir(dir).unwrap_or_default()).restrict()?;
+        // After the rules: with them goes the way back, by which a program of root would get its capabilities anew.
+        let none = CapabilitySet::empty();
+        Ok(set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?)
     }
 }
 
@@ -87,6 +94,11 @@ impl Grants {
     /// The grants of a fence; `list` gives the children of a directory.
     fn with(fence: &Fence, list: &dyn Fn(&Path) -> Vec<PathBuf>) -> Grants {
         let mut read = Vec::new();
+        let mut fence = fence.clone();
+        if fence.access(Path::new(DEV)).is_none() {
+            fence.say(Path::new(DEV), Access::Hidden);
+        }
+        let fence = &fence;
         grant(fence, Path::new("/"), list, &mut read);
         for (path, _) in fence.rules().filter(|(_, access)| **access == Access::Read) {
             grant(fence, path, list, &mut read);
@@ -170,7 +182,7 @@ mod tests {
         fence.say(Path::new("/h/u/repo/w1"), Access::Write);
         let list = |dir: &Path| -> Vec<PathBuf> {
             let names: &[&str] = match dir.to_str().unwrap() {
-                "/" => &["/h", "/usr"],
+                "/" => &["/dev", "/h", "/usr"],
                 "/h" => &["/h/u", "/h/v"],
                 "/h/u/.cargo" => &["/h/u/.cargo/bin", "/h/u/.cargo/credentials"],
                 _ => &[],

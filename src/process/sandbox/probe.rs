@@ -116,7 +116,7 @@ fn key(bwrap: Option<&Path>) -> String {
     let kernel = kernel.trim();
     let user = rustix::process::geteuid().as_raw();
     let program = bwrap.and_then(|path| fs::stat(path).ok().flatten().map(|s| format!("{} {:?}", path.display(), s)));
-    format!("1 {boot} {kernel} {user} {}", program.unwrap_or_default())
+    format!("2 {boot} {kernel} {user} {}", program.unwrap_or_default())
 }
 
 fn fence(program: &Path) -> Fence {

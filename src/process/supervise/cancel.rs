@@ -42,6 +42,14 @@ impl CancelToken {
         });
     }
 
+    /// Takes back the stop for a limit: what was to be stopped has ended. Any other reason stands.
+    pub fn lift_limit(&self) {
+        self.reason.send_if_modified(|current| {
+            let is_limit = matches!(current, Some(StopReason::Limit(_)));
+            is_limit.then(|| current.take()).is_some()
+        });
+    }
+
     /// The reason, once there is one.
     pub fn reason(&self) -> Option<StopReason> {
         self.reason.borrow().clone()

@@ -1,5 +1,6 @@
 //! The sums of ended runs, as `sums` keeps them. A store that was made before there were any has none until it is migrated.
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Params, Row};
 
 use crate::domain::budget::Spent;
@@ -52,7 +53,7 @@ impl SqliteTx<'_> {
     }
 
     pub(super) fn read_task_spent(&self, task: &str) -> Result<Spent, StoreError> {
-        let sql = "SELECT count(*), coalesce(sum(counted), 0), coalesce(sum(ms), 0), coalesce(sum(tokens), 0), coalesce(sum(cost), 0), count(cost) \
+        let sql = "SELECT count(*), coalesce(sum(counted), 0), total(ms), total(tokens), total(cost), count(cost) \
                    FROM run_use WHERE task = ?1";
         Ok(self.sums(sql, [task], |row| spent(row, 0))?.pop().unwrap_or_default())
     }
@@ -85,9 +86,19 @@ fn spent(row: &Row<'_>, at: usize) -> rusqlite::Result<Spent> {
     Ok(Spent {
         runs,
         attempts: row.get(at + 1)?,
-        ms: row.get(at + 2)?,
-        tokens: row.get(at + 3)?,
-        cost: Usd(row.get(at + 4)?),
+        ms: amount(row, at + 2)?,
+        tokens: amount(row, at + 3)?,
+        cost: Usd(amount(row, at + 4)?),
         unpriced: runs.saturating_sub(priced),
     })
+}
+
+/// A sum. One that grew beyond the whole numbers of SQLite became a fraction there; it is still read, as the much that it is, since
+/// nothing could be run any more where it were an error.
+fn amount(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
+    match row.get_ref(at)? {
+        // The conversion goes to the nearest end of the range.
+        ValueRef::Real(value) => Ok(value as u64),
+        _ => row.get(at),
+    }
 }

@@ -16,7 +16,7 @@ pub(super) fn read(dir: &Path, file: &Path) -> Result<Vec<NewTask>, CliError> {
     if file == Path::new("-") {
         return json_lines(&stdin()?, "standard input");
     }
-    let text = fs::read_text(&dir.join(file), CAP).map_err(|e| CliError::new(exit::NOT_FOUND, e.to_string()))?;
+    let text = fs::read_named_text(&dir.join(file), CAP).map_err(|e| CliError::new(exit::NOT_FOUND, e.to_string()))?;
     let shown = file.display().to_string();
     match file.extension().and_then(|e| e.to_str()) {
         Some("yaml" | "yml") => {
