@@ -33,13 +33,18 @@ fn at<T>(action: &'static str, path: &Path, result: io::Result<T>) -> Result<T, 
 /// Reads a whole file of at most `cap` bytes; a larger one is an error, so that no input is read without bound. A pipe is an error too:
 /// one that was laid in the place of a file would keep the reader waiting for ever.
 pub fn read_capped(path: &Path, cap: u64) -> Result<Vec<u8>, FsError> {
+    read_open(open_no_pipe(path)?, path, cap)
+}
+
+/// Opens for reading what is no pipe: nobody may ever write into one.
+fn open_no_pipe(path: &Path) -> Result<fs::File, FsError> {
     let at_once = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file = at("read", path, fs::OpenOptions::new().read(true).custom_flags(at_once).open(path))?;
     if at("read", path, file.metadata())?.file_type().is_fifo() {
         let source = io::Error::other("it is a pipe");
         return Err(FsError { action: "read", path: path.to_owned(), source });
     }
-    read_open(file, path, cap)
+    Ok(file)
 }
 
 /// The same for what a person has named: that may be a pipe.
@@ -224,7 +229,7 @@ fn restrict(path: &Path, owner: u32) -> Result<(), FsError> {
 
 /// The SHA-256 and the size of a file, read block by block.
 pub fn digest(path: &Path) -> Result<(String, u64), FsError> {
-    let mut file = at("read", path, fs::File::open(path))?;
+    let mut file = open_no_pipe(path)?;
     at("read", path, crate::base::hash::sha256_of(&mut file))
 }
 

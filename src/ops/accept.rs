@@ -22,6 +22,7 @@ use crate::git::shadow::Shadow;
 use crate::git::{Oid, Repo};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
+use crate::ops::evidence;
 use crate::ops::prove::{self, Trial};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::{Judged, World, blacken, failpoint, identity, in_place, policy_verdict};
@@ -76,6 +77,7 @@ pub fn accept(
     let (commit, tree) = (Oid::parse(commit).map_err(failed)?, Oid::parse(tree).map_err(failed)?);
     let case = Case { world, repo, shadow, task, run, commit, tree, overridden };
     case.refuse_moved()?;
+    case.refuse_tampered(store)?;
     let approved = case.ask_policy(store)?;
     case.go(store, approved.as_deref())
 }
@@ -129,6 +131,25 @@ impl Case<'_> {
             .into()),
             _ => Ok(()),
         }
+    }
+
+    /// The evidence must be what was recorded: whoever reads it later must see what was accepted. An override is told.
+    fn refuse_tampered(&self, store: &mut SqliteStore) -> Result<(), OpError> {
+        let pieces = store.read(|tx| tx.evidence(Some(&self.task.id), Some(&self.run.id)))?;
+        let broken = evidence::broken(&self.world.state(), &pieces);
+        if broken.is_empty() {
+            return Ok(());
+        }
+        let why = format!("the evidence of run {} is not what was recorded: {}", self.run.id, broken.join(", "));
+        if self.overridden.is_none() {
+            let next = format!(
+                "`ai evidence verify {0}` shows it; `ai reject {1}` has it done again",
+                self.run.id, self.task.id
+            );
+            return Err(Refusal::NotProven(format!("{why}; {next}")).into());
+        }
+        self.world.say(&format!("warning: {why}"));
+        Ok(())
     }
 
     /// Asks again about the changed paths, as of now; a person's yes to exactly this counts. Returns the rule that it was a yes to.

@@ -4,15 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::base::{fs, hash};
+use crate::base::fs;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::{RunId, TaskId};
 use crate::ops::cx;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::store::{StoreError, Tx};
-
-/// Largest file that is digested.
-const CAP: u64 = 1 << 30;
 
 /// What became of one piece.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
@@ -71,14 +68,26 @@ pub fn find(tx: &mut dyn Tx, typed: &str) -> Result<Evidence, OpError> {
 
 /// Compares a piece with its file.
 pub fn verify(state: &Path, piece: &Evidence) -> Found {
-    match fs::read_capped(&state.join(&piece.file), CAP) {
-        Ok(bytes) => {
-            let sha256 = hash::sha256_hex(&bytes);
-            if sha256 == piece.sha256 { Found::Intact } else { Found::Changed { sha256 } }
-        }
+    match fs::digest(&state.join(&piece.file)) {
+        Ok((sha256, _)) if sha256 == piece.sha256 => Found::Intact,
+        Ok((sha256, _)) => Found::Changed { sha256 },
         Err(error) if error.is_not_found() => Found::Missing,
         Err(error) => Found::Unreadable { why: error.to_string() },
     }
+}
+
+/// The pieces that are not what was recorded, each with what became of it; empty where all is well.
+pub fn broken(state: &Path, pieces: &[Evidence]) -> Vec<String> {
+    let told = pieces.iter().filter_map(|piece| {
+        let state = match verify(state, piece) {
+            Found::Intact => return None,
+            Found::Missing => "missing",
+            Found::Changed { .. } => "changed",
+            Found::Unreadable { .. } => "unreadable",
+        };
+        Some(format!("{} {} ({state})", piece.kind.name(), crate::base::text::one_line(&piece.name)))
+    });
+    told.collect()
 }
 
 /// Copies the evidence, with a manifest, into a new directory that the user named. Nothing that stands there is replaced.

@@ -119,6 +119,22 @@ fn a_branch_that_moved_after_it_was_judged_proves_nothing() {
 }
 
 #[test]
+fn evidence_that_was_touched_proves_nothing() {
+    for (name, state) in [("diff.patch", "diff diff (changed)"), ("stdout.log", "log stdout (missing)")] {
+        let (sandbox, id) = reviewed(CONFIG, GOOD);
+        let file = sandbox.root().join(format!(".git/ai/runs/{id}.1/{name}"));
+        match name {
+            "diff.patch" => std::fs::write(&file, "nothing to see here").unwrap(),
+            _ => std::fs::remove_file(&file).unwrap(),
+        }
+        let outcome = refused(&sandbox, &id, 6);
+        assert!(outcome.stderr.contains(state) && outcome.stderr.contains("ai evidence verify"), "{outcome}");
+        let taken = sandbox.ai_ok(&["accept", &id, "--override", "seen elsewhere"]);
+        assert!(taken.stderr.contains("warning:") && taken.stderr.contains(state), "{taken}");
+    }
+}
+
+#[test]
 fn unverified_work_needs_a_recorded_override() {
     let (sandbox, id) = reviewed("version: 1\n", GOOD);
     refused(&sandbox, &id, 6);
