@@ -307,3 +307,9 @@ fn what_a_removal_that_was_cut_off_left_goes_with_the_next() {
     sandbox.ai_ok(&["worktree", "prune", "--yes"]);
     assert!(!sandbox.root().join(".ai/worktrees/.trash-w9-abcdef").exists());
 }
+
+#[test]
+fn the_work_of_a_run_is_no_deletion_in_its_worktree() {
+    let (sandbox, _) = one_run();
+    assert_eq!(sandbox.git(&["-C", ".ai/worktrees/w1", "status", "--porcelain"]), "");
+}

@@ -110,6 +110,16 @@ impl Pool<'_> {
 }
 
 impl Slot {
+    /// Tells the slot's own Git what `shadow` has taken of it, after its branch was moved to that: else the work would show as deleted
+    /// there, and the next commit of a person would delete it.
+    pub fn show_taken(&self, shadow: &Shadow) -> Result<(), GitError> {
+        // An agent may have laid something else in its place.
+        if !std::fs::symlink_metadata(&self.admin).is_ok_and(|meta| meta.is_dir()) {
+            return Ok(());
+        }
+        shadow.copy_index(&shadow.index_path(), &self.admin.join("index"))
+    }
+
     /// Where the slot's HEAD stands.
     pub fn head(&self, repo: &super::Repo) -> Result<Head, GitError> {
         repo.head_of(&self.admin)

@@ -222,6 +222,8 @@ fn take(live: &Live<'_>, slot: &Slot, shadow: &Shadow, end: AgentEnd) -> Result<
     // An agent that wrecked its HEAD committed nothing that could be built upon; its files are taken all the same.
     let head = slot.head(live.repo).ok().and_then(|head| head.commit().cloned());
     let Taken { sealed, changed, remarks } = take_tree(live, &slot.path, shadow, head.as_ref())?;
+    // Only for who looks there; the work stands on its branch.
+    let _shown = slot.show_taken(shadow);
     let lifecycle = judge::lifecycle(&end, &changed);
     Ok(Worked { end, lifecycle, sealed, changed, remarks })
 }
