@@ -183,14 +183,16 @@ impl Ground {
         }
         let Some(home) = self.home.clone() else { return };
         for entry in &manifest.login {
-            let dir = home.join(entry);
-            if makes && moved.is_none() && entry.ends_with('/') && !dir.exists() {
+            let settings = entry.strip_suffix(":ro");
+            let name = settings.unwrap_or(entry);
+            let place = home.join(name.trim_end_matches('/'));
+            if makes && moved.is_none() && name.ends_with('/') && !place.exists() {
                 // Where it cannot be made, the program works without what it would have kept there.
-                let _made = fs::create_private_dir(&dir);
+                let _made = fs::create_private_dir(&place);
             }
-            match entry.strip_suffix(":ro") {
-                Some(path) => self.settings(home.join(path)),
-                None => self.write(&dir),
+            match settings {
+                Some(_) => self.settings(place),
+                None => self.write(&place),
             }
         }
     }
