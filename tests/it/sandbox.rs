@@ -350,7 +350,10 @@ fn settings_of_the_worktree_that_are_not_there_cannot_be_planted() {
         let (_, out) = tried(&scene, layer);
         assert_eq!(out.trim_end(), "begun", "{layer}");
         scene.git(&["-C", ".ai/worktrees/w1", "status"]);
+    }
+}
 
+#[test]
 fn settings_that_an_agent_makes_for_its_program_are_taken_away() {
     for layer in layers() {
         let scene = Sandbox::with_script("true");
