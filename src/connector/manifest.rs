@@ -65,8 +65,8 @@ pub struct Manifest {
     #[serde(default)]
     pub home: Option<HomeSwitch>,
     /// Where in the user's home it keeps its login and sessions, which a sandbox leaves to it: paths relative to the home. What ends in
-    /// `:ro` it may only read, such as settings that would run something later. What ends in `/` is a directory that is made where it is
-    /// missing: in a sandbox the CLI cannot make it, and the sessions in it would be lost.
+    /// `:ro` it may only read, such as settings that would run something later. What ends in `/`, or in `/:ro`, is a directory that is made where it
+    /// is missing: in a sandbox the CLI cannot make it, so that its sessions would be lost, or it would make it itself in one of those.
     #[serde(default)]
     pub login: Vec<String>,
     /// `none` for a CLI that can work only in the main checkout itself.

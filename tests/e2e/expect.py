@@ -70,6 +70,9 @@ def check(scene, task, plan, result, report, usage):
         fault(f"after a quota the task must wait without a counted attempt: {state['status']}, attempts {state.get('attempts')}")
     if (Path(report["dir"]) / "home").exists():
         fault("the run's own home was not removed")
+    taken = [str(path) for path in scene.home.rglob(f"*.from-{task}.*")]
+    if taken:
+        fault(f"the CLI makes settings that its connector lets it only read: {taken}")
     if kind in GOOD:
         accepted(scene, task, result, report, usage)
 

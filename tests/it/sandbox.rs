@@ -352,3 +352,42 @@ fn settings_of_the_worktree_that_are_not_there_cannot_be_planted() {
         scene.git(&["-C", ".ai/worktrees/w1", "status"]);
     }
 }
+
+#[test]
+fn settings_that_an_agent_makes_for_its_program_are_taken_away() {
+    for layer in layers() {
+        let scene = Sandbox::with_script("true");
+        let script = "cat >/dev/null; cd \"$HOME/.parrot\"; echo evil > hooks.json; echo evil > old.json; echo evil > plugins/p; echo s > session; cd - && echo work > work.txt";
+        scene.set_script("fake", script);
+        let manifest = format!(
+            "version: 1\nname: parrot\ntitle: Parrot\nargv: [/bin/sh, '{}']\nprompt: stdin\noutput: text\n\
+             login: [.parrot/, '.parrot/plugins/:ro', '.parrot/hooks.json:ro', '.parrot/old.json:ro', '.parrot/never.json:ro']\n",
+            scene.base().join("fake.sh").display()
+        );
+        scene.write(".ai/connectors/parrot.yaml", manifest);
+        scene.ai_ok(&["trust"]);
+        scene.ai_ok(&["agent", "register", "bird", "--connector", "parrot"]);
+        scene.configure(CONFIG);
+        let home = scene.base().join("home/.parrot");
+        std::fs::create_dir(&home).unwrap();
+        std::fs::write(home.join("old.json"), "mine").unwrap();
+        let id = scene.task("Try it", &[]);
+        let outcome = within(&scene, layer, &["run", &id, "--agent", "bird"]);
+        assert_eq!(outcome.code, Some(0), "{layer}: {outcome}");
+        let mut names: Vec<_> =
+            std::fs::read_dir(&home).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        assert_eq!(
+            names,
+            [format!("hooks.json.from-{id}.1"), "old.json".into(), "plugins".into(), "session".into()],
+            "{layer}"
+        );
+        let review = scene.ai_ok(&["review", &id]).stdout;
+        assert!(review.contains("hooks.json was made, which the agent's program may only read"), "{layer}: {review}");
+        // Landlock cannot take a part out of a directory that can be written.
+        if layer == "bubblewrap" {
+            assert_eq!(std::fs::read_to_string(home.join("old.json")).unwrap(), "mine");
+            assert!(!home.join("plugins/p").exists());
+        }
+    }
+}

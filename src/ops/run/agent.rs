@@ -1,7 +1,7 @@
 //! The agent's step: start the connector in the worktree, listen, and see it to its end.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,6 +75,9 @@ pub struct AgentEnd {
     /// Its model did something.
     #[serde(default)]
     pub at_work: bool,
+    /// What was made of what its program may only read, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub planted: Vec<String>,
     /// Why the session that it was to continue was not continued.
     #[serde(default)]
     pub resume_refused: Option<String>,
@@ -166,12 +169,21 @@ pub fn run_agent(
     step.ledger.set_stage(Stage::Idle);
     // The limit was the agent's. What it had done before it could be stopped is judged, and a person can still stop that.
     cancel.lift_limit();
+    let planted = planted(step, &ground);
     ground.clear()?;
     let end = outcome.map_err(environment).and_then(|outcome| conclude(world, step, &spec, listener, outcome));
     if let Some(home) = plan.home.as_deref() {
         leave_home(world, step, home, end.as_ref().ok());
     }
-    Ok(AgentEnd { sandbox: used, held: Held::of(spec.cgroup.as_ref()), ..end? })
+    Ok(AgentEnd { sandbox: used, held: Held::of(spec.cgroup.as_ref()), planted, ..end? })
+}
+
+fn planted(step: &AgentStep<'_>, ground: &Ground) -> Vec<String> {
+    let told = |(place, taken): (PathBuf, Result<PathBuf, OpError>)| {
+        let now = taken.map_or_else(|why| format!("still there: {why}"), |name| name.display().to_string());
+        format!("{} was made, which the agent's program may only read; it is now {now}", place.display())
+    };
+    ground.take_away(step.run.id.as_str()).into_iter().map(told).collect()
 }
 
 /// The id that a new session is given, where the CLI can be told one.
@@ -273,6 +285,7 @@ fn conclude(
         leftovers: outcome.leftovers,
         sandbox: Used::NONE,
         trespasses: Vec::new(),
+        planted: Vec::new(),
         budget,
         stall: outcome.stall,
         held: Held::Subreaper,

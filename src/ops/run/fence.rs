@@ -43,6 +43,8 @@ pub struct Ground {
     home: Option<PathBuf>,
     /// A temporary directory to make before the start and to remove after the end.
     tmp: Option<PathBuf>,
+    /// What a program may only read of its own settings, and what is not there: no layer can keep a name from being made.
+    unmade: Vec<PathBuf>,
 }
 
 /// What comes of a directory of a program's sessions that is not there.
@@ -117,7 +119,7 @@ impl Ground {
         }
         let home = variable(&world.env, "HOME").map(PathBuf::from).and_then(|home| real(&home));
         let home = home.filter(|home| home != Path::new("/"));
-        let mut ground = Ground { fence: Fence::new(layer, network, limits), home, tmp: None };
+        let mut ground = Ground { fence: Fence::new(layer, network, limits), home, tmp: None, unmade: Vec::new() };
         if ground.fence.layer != Layer::None {
             ground.hide_places(world);
             ground.open_home(world)?;
@@ -181,16 +183,39 @@ impl Ground {
         }
         let Some(home) = self.home.clone() else { return };
         for entry in &manifest.login {
-            let dir = home.join(entry);
-            if makes && moved.is_none() && entry.ends_with('/') && !dir.exists() {
+            let settings = entry.strip_suffix(":ro");
+            let name = settings.unwrap_or(entry);
+            let place = home.join(name.trim_end_matches('/'));
+            if makes && moved.is_none() && name.ends_with('/') && !place.exists() {
                 // Where it cannot be made, the program works without what it would have kept there.
-                let _made = fs::create_private_dir(&dir);
+                let _made = fs::create_private_dir(&place);
             }
-            match entry.strip_suffix(":ro") {
-                Some(path) => self.read(&home.join(path)),
-                None => self.write(&dir),
+            match settings {
+                Some(_) => self.settings(place),
+                None => self.write(&place),
             }
         }
+    }
+
+    fn settings(&mut self, path: PathBuf) {
+        if self.fence.layer != Layer::None && path.symlink_metadata().is_err() {
+            self.unmade.push(path);
+        } else {
+            self.read(&path);
+        }
+    }
+
+    /// What was made meanwhile of what a program may only read: it could run something outside of any sandbox, later. Each gets another
+    /// name, which no program looks for. Returns old and new names.
+    pub fn take_away(&self, run: &str) -> Vec<(PathBuf, Result<PathBuf, OpError>)> {
+        let made = self.unmade.iter().filter(|path| path.symlink_metadata().is_ok());
+        let away = made.map(|path| {
+            let mut name = path.clone().into_os_string();
+            name.push(format!(".from-{run}"));
+            let name = PathBuf::from(name);
+            (path.clone(), fs::rename(path, &name).map(|()| name).map_err(environment))
+        });
+        away.collect()
     }
 
     /// Lets an agent work in its worktree, and commit there where the layer can show it a store of its own.

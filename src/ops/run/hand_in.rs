@@ -273,6 +273,7 @@ fn outside_end() -> AgentEnd {
         leftovers: 0,
         sandbox: Used::NONE,
         trespasses: Vec::new(),
+        planted: Vec::new(),
         budget: None,
         parked: None,
         tools: Vec::new(),

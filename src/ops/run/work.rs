@@ -133,6 +133,7 @@ fn ask_agent(live: &Live<'_>, store: &mut SqliteStore, slot: &Slot, shadow: &Sha
     let seen = trespass::look(live, store, &before, &idle)?;
     worked.end.trespasses = seen.own_words;
     worked.remarks.extend(seen.told);
+    worked.remarks.extend(worked.end.planted.iter().cloned());
     if let Some(entered) = in_place
         && let Some(reference) = entered.leave(&worked.sealed.tree)?
     {
@@ -185,7 +186,9 @@ fn agent_step(
     live.world.say(&format!("run {}: session {id} was not continued ({why}); a fresh one begins", live.started.run.id));
     resume::set_logs_aside(&live.dir)?;
     write_prompt(live, slot, Session::New)?;
-    Ok(AgentEnd { resume_refused: Some(why), ..ask(Session::New)? })
+    let fresh = ask(Session::New)?;
+    let planted = [end.planted, fresh.planted].concat();
+    Ok(AgentEnd { resume_refused: Some(why), planted, ..fresh })
 }
 
 fn one_session(
