@@ -192,7 +192,7 @@ impl fmt::Display for Level {
         match self.unit {
             Unit::Tokens => write!(f, "{} of {}", self.spent, counted(self.limit, "token")),
             Unit::Money => write!(f, "{} of {}", Usd(self.spent), Usd(self.limit)),
-            Unit::Minutes => write!(f, "{} of {} minutes", self.spent / 60_000, self.limit / 60_000),
+            Unit::Minutes => write!(f, "{} of {}", self.spent / 60_000, counted(self.limit / 60_000, "minute")),
             Unit::Attempts => write!(f, "{} of {}", self.spent, counted(self.limit, "run")),
         }
     }

@@ -200,7 +200,7 @@ impl Outcome {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::ReadyForReview => "checks passed on this tree and the policy allows it; it may be accepted",
-            Self::NeedsApproval => "checks passed on this tree; the policy wants a human's yes first",
+            Self::NeedsApproval => "checks passed on this tree; the policy wants a person's yes first",
             Self::Denied => "the policy forbids a change that it makes",
             Self::SendBackChecks => "a required check failed",
             Self::SendBackNoChanges => "the agent changed nothing",
@@ -210,6 +210,23 @@ impl Outcome {
             Self::Retry => "the attempt did not get to its end",
             Self::RetryUncounted => "the attempt ended for a reason outside of the work; no attempt is counted",
             Self::Environment => "the machine or an account is not in order; nothing is held against the work",
+        }
+    }
+
+    /// How it reads behind "last run".
+    pub const fn short(self) -> &'static str {
+        match self {
+            Self::ReadyForReview => "ready for review",
+            Self::NeedsApproval => "awaiting an approval",
+            Self::Denied => "denied by the policy",
+            Self::SendBackChecks => "sent back, a check failed",
+            Self::SendBackNoChanges => "sent back, it changed nothing",
+            Self::SendBackConflict => "sent back, it no longer fits",
+            Self::NeedsRecheck => "to be checked again",
+            Self::Unverified => "not verified by any check",
+            Self::Retry => "cut short",
+            Self::RetryUncounted => "stopped from outside",
+            Self::Environment => "stopped by its machine or account",
         }
     }
 }

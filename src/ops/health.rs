@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::domain::agent::Agent;
 use crate::domain::history::AgentLast;
 use crate::domain::time::WallMs;
+use crate::domain::verdict::Outcome;
 use crate::ops::refusal::{OpError, seconds};
 use crate::store::Tx;
 
@@ -75,8 +76,13 @@ impl Health {
             ("failing", Some(last)) => format!("failed {} times in a row", last.streak),
             _ => "ok".to_owned(),
         };
-        let last =
-            self.last.as_ref().map_or(String::new(), |last| format!(", last run {}", last.outcome.replace('_', " ")));
+        let last = self.last.as_ref().map_or(String::new(), |last| format!(", last run {}", in_words(&last.outcome)));
         format!("{}/{} at work, {state}{last}", self.load, self.parallel)
     }
+}
+
+/// A stored outcome in words; one of a newer `ai` as it stands.
+fn in_words(outcome: &str) -> String {
+    let known: Result<Outcome, _> = serde_json::from_value(outcome.into());
+    known.map_or_else(|_| outcome.replace('_', " "), |outcome| outcome.short().to_owned())
 }

@@ -77,6 +77,7 @@ pub fn detail(body: &str) -> String {
     let shown = fields.iter().filter(|(name, _)| *name != "kind").map(|(name, value)| match value {
         serde_json::Value::String(text) => format!("{name}={text}"),
         serde_json::Value::Object(inner) => format!("{name}={}", summary(inner)),
+        serde_json::Value::Array(locks) if name == "locks" => format!("locks=({})", of_locks(locks)),
         other => format!("{name}={other}"),
     });
     shown.collect::<Vec<_>>().join(" ")
@@ -104,6 +105,16 @@ fn summary(object: &serde_json::Map<String, serde_json::Value>) -> String {
     format!("({})", parts.chain(of_run(object)).collect::<Vec<_>>().join(", "))
 }
 
+/// What a lease locks; a shared lock says so.
+fn of_locks(locks: &[serde_json::Value]) -> String {
+    let one = |lock: &serde_json::Value| {
+        let pattern = lock.get("pattern").and_then(serde_json::Value::as_str).unwrap_or("?");
+        let is_shared = lock.get("mode").is_some_and(|mode| mode == "shared");
+        format!("{pattern}{}", if is_shared { " shared" } else { "" })
+    };
+    locks.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
 /// What is out of the ordinary about a run or its end, in words.
 fn of_run(object: &serde_json::Map<String, serde_json::Value>) -> Vec<String> {
     let text = |name: &str| object.get(name).and_then(serde_json::Value::as_str);
@@ -122,6 +133,13 @@ fn of_run(object: &serde_json::Map<String, serde_json::Value>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn locks_are_shown_as_they_are_written() {
+        let lock = |mode: &str| serde_json::json!({ "subject": "t-1", "pattern": "a/**", "mode": mode, "key": "a" });
+        let body = serde_json::json!({ "kind": "lease.granted", "locks": [lock("exclusive"), lock("shared")] });
+        assert_eq!(detail(&body.to_string()), "locks=(a/**, a/** shared)");
+    }
 
     #[test]
     fn a_line_on_a_run_says_what_stopped_it() {

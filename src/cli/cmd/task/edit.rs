@@ -61,6 +61,12 @@ pub(super) fn run(args: EditArgs, context: &mut Context) -> Outcome {
     let id = args.id.clone();
     let parent = args.parent.clone();
     let mut changes = changes(args)?;
+    if changes == TaskEdit::default() && parent.is_none() {
+        let message = "nothing to change was named".to_owned();
+        return Err(
+            CliError::usage(message).hint(format!("`ai task edit {id} --title TEXT`; `ai task edit --help` lists all"))
+        );
+    }
     hold::change(context, |tx, cx| {
         changes.parent = match parent.as_deref() {
             Some("") => Some(TaskId(String::new())),
