@@ -251,7 +251,7 @@ mod tests {
             [
                 "day.tokens: 40 of 100 tokens",
                 "day.money: $1.50 of $2.00",
-                "day.minutes: 1 of 1 minutes",
+                "day.minutes: 1 of 1 minute",
                 "day.attempts: 1 of 2 runs"
             ]
         );

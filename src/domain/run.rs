@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::budget::RunUsage;
 use crate::domain::decision::Override;
 use crate::domain::ids::{RunId, TaskId};
-use crate::domain::time::WallMs;
+use crate::domain::time::{Elapsed, LeaseInstant, Now, WallMs};
 use crate::domain::verdict::{Cell, Outcome};
 
 /// One attempt at a task.
@@ -36,6 +36,9 @@ pub struct Run {
     pub supervisor: ProcessRef,
     /// When it started.
     pub started_ms: WallMs,
+    /// The same by the clock that nobody sets; absent in a run of before, and where another clock measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<LeaseInstant>,
     /// How far it has come.
     pub step: Step,
     /// The tree that `ai` snapshotted.
@@ -62,6 +65,18 @@ pub struct Run {
     /// How it ended; absent while it has not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<RunEnd>,
+}
+
+impl Run {
+    /// How long it has gone on by now, in milliseconds. A wall clock that was set meanwhile does not count, as far as the machine has not
+    /// been started anew.
+    pub fn age_ms(&self, now: &Now) -> u64 {
+        let ms = match self.started.as_ref().map(|then| now.lease.since(then)) {
+            Some(Elapsed::Ms(ms)) => ms,
+            _ => now.wall_ms - self.started_ms,
+        };
+        u64::try_from(ms).unwrap_or(0)
+    }
 }
 
 /// A session of an agent's CLI that goes on in another run.
@@ -188,6 +203,9 @@ pub struct RunEnd {
     pub outcome: Outcome,
     /// One line for people.
     pub summary: String,
+    /// How long it went on, in milliseconds; absent in a run of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_ms: Option<u64>,
     /// What it used, where its CLI told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<RunUsage>,
@@ -206,4 +224,31 @@ pub struct RunEnd {
     /// The signs by which it was found to be stalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stall: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wall_clock_that_is_set_makes_no_run_longer() {
+        let run = |started: serde_json::Value| -> Run {
+            let mut json = serde_json::json!({
+                "id": "t-1.1", "task": "t-1", "agent": "a", "connector": "command", "branch": "ai/t-1/1", "worktree": "w1",
+                "supervisor": { "boot_id": "x", "pid_namespace": "y", "pid": 1, "start_ticks": 1 },
+                "started_ms": 1_000_000, "step": "agent",
+            });
+            json["started"] = started;
+            serde_json::from_value(json).unwrap()
+        };
+        let at = |wall_ms, epoch: &str, ms| Now { wall_ms, lease: LeaseInstant { epoch: epoch.into(), ms } };
+        let measured = run(serde_json::json!({ "epoch": "b/n", "ms": 500 }));
+        for wall_ms in [1_002_000, 1_000_000 + 7_200_000, 1_000_000 - 7_200_000] {
+            assert_eq!(measured.age_ms(&at(wall_ms, "b/n", 2_500)), 2_000);
+        }
+        assert_eq!(measured.age_ms(&at(1_003_000, "c/n", 9)), 3_000, "the machine was started anew");
+        let before = run(serde_json::Value::Null);
+        assert_eq!(before.age_ms(&at(1_004_000, "b/n", 2_500)), 4_000);
+        assert_eq!(before.age_ms(&at(0, "b/n", 2_500)), 0);
+    }
 }

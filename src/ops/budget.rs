@@ -75,7 +75,7 @@ fn at_work(cx: &Cx, run: &Run) -> Spent {
     Spent {
         runs: 0,
         attempts: 1,
-        ms: u64::try_from(cx.now.wall_ms - run.started_ms).unwrap_or(0),
+        ms: run.age_ms(&cx.now),
         tokens: used.tokens,
         cost: used.cost.unwrap_or_default(),
         unpriced: 0,

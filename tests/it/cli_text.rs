@@ -347,6 +347,7 @@ fn slips_are_refused_with_what_to_type_instead() {
         (&["-C", "nowhere", "status"][..], 3, "there is no directory"),
         (&["task", "create"], 2, "next: `ai task create TITLE`"),
         (&["task", "create", "x", "--priority", "high"], 2, "priority goes from 0 (most urgent) to 4"),
+        (&["task", "edit", &id], 2, "nothing to change was named"),
         (&["task", "unhold", &id], 4, "next: `ai why"),
         (&["task", "dep", "rm", &id, &id], 4, "next: `ai task dep tree"),
         (&["agent", "register", "x", "--connector", "nope"], 3, "next: take one of "),

@@ -85,7 +85,7 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
     let before = judge::refused_in_a_row(&before);
     let paused_until_ms = judge::paused_until(&cx, &live.started.run, &findings.end, before).filter(|_| refused);
     let counted = counted_before(live, store, &findings.end)?;
-    let end = run_end(&cx, counted, &verdict, &findings.end, paused_until_ms);
+    let end = run_end(&cx, &live.started.run, counted, &verdict, &findings.end, paused_until_ms);
     let relief = if refused { relief(live, store, &cx)? } else { Relief::Nobody };
     let ended = judge::Ended {
         task: &live.started.task,
@@ -166,12 +166,20 @@ fn counted_before(live: &Live<'_>, store: &mut SqliteStore, end: &AgentEnd) -> R
     Ok(continued.map_or_else(RunUsage::default, |resumed| resumed.used))
 }
 
-fn run_end(cx: &Cx, before: RunUsage, verdict: &Verdict, end: &AgentEnd, paused_until_ms: Option<i64>) -> RunEnd {
+fn run_end(
+    cx: &Cx,
+    run: &Run,
+    before: RunUsage,
+    verdict: &Verdict,
+    end: &AgentEnd,
+    paused_until_ms: Option<i64>,
+) -> RunEnd {
     RunEnd {
         at_ms: cx.now.wall_ms,
         cell: verdict.cell,
         outcome: verdict.outcome,
         summary: verdict.summary.clone(),
+        took_ms: Some(run.age_ms(&cx.now)),
         usage: end.result.usage.as_ref().map(|usage| RunUsage::from(usage).since(before)),
         paused_until_ms,
         budget: end.budget.clone(),

@@ -223,6 +223,7 @@ fn run_of(world: &World, adoption: &Adoption) -> Result<Run, OpError> {
         target: adoption.target.clone(),
         supervisor: this_process()?,
         started_ms: adoption.at_ms,
+        started: None,
         step: Step::Claimed,
         tree: None,
         commit: None,

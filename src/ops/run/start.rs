@@ -107,6 +107,7 @@ pub fn start(store: &mut SqliteStore, cx: &Cx, order: &Order<'_>) -> Result<Star
             target: origin.target.clone(),
             supervisor: supervisor.clone(),
             started_ms: cx.now.wall_ms,
+            started: Some(cx.now.lease.clone()),
             step: Step::Claimed,
             tree: None,
             commit: None,

@@ -82,6 +82,7 @@ pub fn end(tx: &mut dyn Tx, cx: &Cx, run: &Run, cause: Cause, summary: &str, kep
         cell,
         outcome: Outcome::RetryUncounted,
         summary: text.clone(),
+        took_ms: Some(now.age_ms(&cx.now)),
         usage: now.used,
         paused_until_ms: None,
         budget: None,

@@ -154,6 +154,7 @@ fn made_up_run(agent: &Agent, dir: &Path) -> Run {
         worktree: "trial".to_owned(),
         supervisor: ProcessRef { boot_id: String::new(), pid_namespace: String::new(), pid: 0, start_ticks: 0 },
         started_ms: 0,
+        started: None,
         step: Step::Agent,
         tree: None,
         commit: None,

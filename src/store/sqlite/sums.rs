@@ -33,7 +33,8 @@ const ONE_RUN: &str = "
         json_extract(r.data, '$.end.outcome') IN ('ready_for_review', 'needs_approval', 'unverified', 'needs_recheck'),
         json_extract(r.data, '$.end.outcome') IN ('denied', 'send_back_checks', 'send_back_no_changes', 'retry'),
         json_extract(r.data, '$.end.outcome') NOT IN ('retry_uncounted', 'environment'),
-        max(json_extract(r.data, '$.end.at_ms') - json_extract(r.data, '$.started_ms'), 0),
+        coalesce(json_extract(r.data, '$.end.took_ms'),
+            max(json_extract(r.data, '$.end.at_ms') - json_extract(r.data, '$.started_ms'), 0)),
         coalesce(json_extract(r.data, '$.end.usage.tokens'), 0),
         CAST(round(json_extract(r.data, '$.end.usage.cost') * 1000000) AS INTEGER),
         json_extract(r.data, '$.end.paused_until_ms')
