@@ -58,8 +58,9 @@ impl TreeReport {
     /// True where the directory holds content that the snapshot does not.
     pub const fn is_left_behind(&self) -> bool {
         match self {
-            Self::Nested { files_taken, .. } => !*files_taken,
-            Self::OwnRepository
+            // Even where its files are taken, its commits are not.
+            Self::Nested { .. }
+            | Self::OwnRepository
             | Self::SubmoduleStores
             | Self::Submodule { .. }
             | Self::TooBig { .. }

@@ -61,7 +61,7 @@ fn move_out(root: &Path, left: &[TreeReport], to: &Path) -> Result<Vec<(String, 
     let mut moved = Vec::new();
     let beneath = left.iter().filter(|report| report.is_left_behind() && **report != TreeReport::SubmoduleStores);
     for report in beneath {
-        let inside = report.path().cloned().unwrap_or_else(|| TreePath::new(".git"));
+        let inside = where_it_is(report);
         let (from, target) = (inside.beneath(root), inside.beneath(to));
         if !is_beneath(root, &from) {
             continue;
@@ -73,6 +73,14 @@ fn move_out(root: &Path, left: &[TreeReport], to: &Path) -> Result<Vec<(String, 
         moved.push((report.to_string(), target));
     }
     Ok(moved)
+}
+
+/// What is moved: where the files beside it were saved, its `.git` alone.
+fn where_it_is(report: &TreeReport) -> TreePath {
+    match report {
+        TreeReport::Nested { path, files_taken: true } => TreePath::new([path.as_bytes(), b"/.git"].concat()),
+        other => other.path().cloned().unwrap_or_else(|| TreePath::new(".git")),
+    }
 }
 
 impl SlotState {
