@@ -198,6 +198,7 @@ chmod +x "$DEMO_DIR/bin/ada" "$DEMO_DIR/bin/ben"
 
 # ---------------------------------------------------------------------------------------------------------------------
 title "A repository, and ai in it"
+printf 'The sandbox is off in this demonstration: its scripted agents keep time by files outside of their worktrees.\n\n'
 run git init -q -b main
 run git add -A
 run git commit -q -m "tally: count lines and words"
