@@ -144,4 +144,6 @@ fn first_of(changed: &[super::diff::ChangedPath], left: &[TreeReport]) -> String
 }
 
 #[cfg(test)]
+mod aside_tests;
+#[cfg(test)]
 mod tests;
