@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::connector::registry::Registry;
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::agent::Agent;
 use crate::domain::ids::TaskId;
@@ -139,22 +140,41 @@ pub fn explain(
     typed: &str,
     named: Option<&str>,
 ) -> Result<(Task, Trace), OpError> {
-    let files = agents::list(&world.root)?;
-    let connectors = agents::connectors(&world.root)?;
-    let none = BTreeMap::new();
-    let unready = unready(&world.root, &world.env, &connectors, &files.agents);
-    let field = Field {
-        agents: &files.agents,
-        connectors: &connectors,
-        config: &world.config,
-        reserved: &none,
-        unready: &unready,
-    };
+    let registered = Registered::read(world)?;
     let cx = world.cx(&world.checkout_policy())?;
     store.read(|tx| {
         let id = cx::resolve(tx, typed)?;
         let task = cx::load(tx, &id)?;
-        let trace = route::trace(tx, &cx, &field, &task, named.map_or(Wish::Open, Wish::Named))?;
+        let trace = route::trace(tx, &cx, &registered.field(world), &task, named.map_or(Wish::Open, Wish::Named))?;
         Ok((task, trace))
     })
+}
+
+/// The registry as it stands now, for one question.
+pub(super) struct Registered {
+    agents: Vec<Agent>,
+    connectors: Registry,
+    reserved: BTreeMap<String, u32>,
+    unready: BTreeMap<String, String>,
+}
+
+impl Registered {
+    /// Reads it.
+    pub(super) fn read(world: &World) -> Result<Registered, OpError> {
+        let agents = agents::list(&world.root)?.agents;
+        let connectors = agents::connectors(&world.root)?;
+        let unready = unready(&world.root, &world.env, &connectors, &agents);
+        Ok(Registered { agents, connectors, reserved: BTreeMap::new(), unready })
+    }
+
+    /// What the router chooses from.
+    pub(super) fn field<'a>(&'a self, world: &'a World) -> Field<'a> {
+        Field {
+            agents: &self.agents,
+            connectors: &self.connectors,
+            config: &world.config,
+            reserved: &self.reserved,
+            unready: &self.unready,
+        }
+    }
 }

@@ -16,9 +16,10 @@ use crate::git::merge::{self, MergeError, Prepared, Proposal};
 use crate::git::shadow::Shadow;
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::route::{self, Field, Wish};
+use crate::ops::route::{self, Wish};
 use crate::ops::run::agent::AgentEnd;
 use crate::ops::run::checks::Checked;
+use crate::ops::run::choose::Registered;
 use crate::ops::run::drive::{Live, Report};
 use crate::ops::run::evidence::{Filed, file_evidence};
 use crate::ops::run::judge::Changed;
@@ -26,8 +27,7 @@ use crate::ops::run::place::identity;
 use crate::ops::run::statement;
 use crate::ops::run::world::environment;
 use crate::ops::run::{failpoint, in_place, judge, ports, resume, tools};
-use crate::ops::unready::unready;
-use crate::ops::{agents, lease, lock};
+use crate::ops::{lease, lock};
 use crate::router::Relief;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
@@ -122,22 +122,12 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
 
 /// Who could go on in the place of an agent that its provider has refused, as the registry stands now.
 fn relief(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx) -> Result<Relief, OpError> {
-    let world = live.world;
-    let (files, connectors, none) =
-        (agents::list(&world.root)?, agents::connectors(&world.root)?, std::collections::BTreeMap::new());
-    let unready = unready(&world.root, &world.env, &connectors, &files.agents);
-    let field = Field {
-        agents: &files.agents,
-        connectors: &connectors,
-        config: &world.config,
-        reserved: &none,
-        unready: &unready,
-    };
+    let registered = Registered::read(live.world)?;
     let run = &live.started.run;
     let first = route::first_of(run);
     let trace = store.read(|tx| {
         let task = cx::load(tx, &run.task)?;
-        route::trace(tx, cx, &field, &task, Wish::After(&first))
+        route::trace(tx, cx, &registered.field(live.world), &task, Wish::After(&first))
     })?;
     Ok(trace.relief(&run.agent))
 }
