@@ -14,15 +14,27 @@ pub const AI_RUN: &str = "AI_RUN";
 /// What keeps agents and checks in on this machine; outranks the configuration, and `--no-sandbox` outranks it.
 pub const AI_SANDBOX: &str = "AI_SANDBOX";
 
+/// The directory for worktrees and places of checks, where it is not to be in the user's cache directory.
+pub const AI_CACHE_DIR: &str = "AI_CACHE_DIR";
+
 /// Every variable that `ai` reads, with what it does, for the reference, which a test writes.
 #[cfg(test)]
-pub const ALL: [(&str, &str); 12] = [
+pub const ALL: [(&str, &str); 14] = [
     (AI_LEASE, "The lease token for this command; outranks the one kept in the worktree's git directory."),
     (AI_ACTOR, "The name under which this command acts, as `--as` does."),
     (AI_RUN, "The run in which this process lives; set by `ai` for everything that it starts."),
     (
         AI_SANDBOX,
         "What keeps agents and checks in on this machine: auto, bubblewrap, landlock or none; outranks the configuration.",
+    ),
+    (
+        AI_CACHE_DIR,
+        "An absolute directory for worktrees and places of checks, instead of `ai/` in your cache directory. It must not lie in the \
+         repository.",
+    ),
+    (
+        "XDG_CACHE_HOME",
+        "Your cache directory, in which `ai/` holds worktrees and places of checks; without it `$HOME/.cache`.",
     ),
     ("USER", "Names the person who acts where neither `--as` nor `AI_ACTOR` does."),
     ("LOGNAME", "Stands in for `USER`."),
@@ -72,4 +84,13 @@ pub fn user_config_dir() -> Option<PathBuf> {
         None => PathBuf::from(os("HOME").filter(|v| !v.is_empty())?).join(".config"),
     };
     base.is_absolute().then(|| base.join("ai"))
+}
+
+/// The directory in which worktrees and places of checks lie: `$AI_CACHE_DIR`, else `ai/` in `$XDG_CACHE_HOME` or `$HOME/.cache`.
+/// `None` where none of them is an absolute path.
+pub fn user_cache_dir() -> Option<PathBuf> {
+    let absolute = |name: &str| os(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
+    absolute(AI_CACHE_DIR)
+        .or_else(|| absolute("XDG_CACHE_HOME").map(|dir| dir.join("ai")))
+        .or_else(|| absolute("HOME").map(|dir| dir.join(".cache/ai")))
 }

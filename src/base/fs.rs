@@ -62,6 +62,13 @@ fn read_open(file: fs::File, path: &Path, cap: u64) -> Result<Vec<u8>, FsError> 
     Ok(bytes)
 }
 
+/// Reads the first `most` bytes of a file, which may be larger.
+pub fn read_start(path: &Path, most: u64) -> Result<Vec<u8>, FsError> {
+    let mut bytes = Vec::new();
+    at("read", path, open_no_pipe(path)?.take(most).read_to_end(&mut bytes))?;
+    Ok(bytes)
+}
+
 /// Reads a whole UTF-8 text file of at most `cap` bytes.
 pub fn read_text(path: &Path, cap: u64) -> Result<String, FsError> {
     text_of(read_capped(path, cap)?, path)
@@ -315,6 +322,28 @@ pub fn remove_dir_all(path: &Path) -> Result<(), FsError> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         other => at("remove", path, other),
     }
+}
+
+/// Removes a directory tree that `ai` itself made and others have filled: directories in it may be write-protected, as those of module
+/// caches are. One that is already gone is no error.
+pub fn remove_stubborn(path: &Path) -> Result<(), FsError> {
+    if remove_dir_all(path).is_ok() {
+        return Ok(());
+    }
+    make_writable(path)?;
+    remove_dir_all(path)
+}
+
+fn make_writable(dir: &Path) -> Result<(), FsError> {
+    use std::os::unix::fs::PermissionsExt;
+    // Where that is not allowed, the removal says so.
+    let _set = fs::set_permissions(dir, fs::Permissions::from_mode(0o700));
+    for entry in list_dir(dir)? {
+        if fs::symlink_metadata(&entry).is_ok_and(|meta| meta.is_dir()) {
+            make_writable(&entry)?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes a directory that is empty; one that is not stays, which is an error.

@@ -14,6 +14,7 @@ use crate::cli::ui::Ui;
 use crate::config::{Config, Trees};
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::time::Now;
+use crate::git::Owner;
 use crate::git::discover::{self, Location};
 use crate::ops::credentials;
 use crate::ops::cx::{Cx, PolicyAtHand, Rules};
@@ -28,13 +29,21 @@ pub(super) struct Context {
     pub(super) ui: Ui,
     global: Global,
     place: OnceCell<Location>,
+    root: OnceCell<PathBuf>,
     config: OnceCell<Config>,
     scrub: OnceCell<Scrub>,
 }
 
 impl Context {
     pub(super) fn new(ui: Ui, global: Global) -> Context {
-        Context { ui, global, place: OnceCell::new(), config: OnceCell::new(), scrub: OnceCell::new() }
+        Context {
+            ui,
+            global,
+            place: OnceCell::new(),
+            root: OnceCell::new(),
+            config: OnceCell::new(),
+            scrub: OnceCell::new(),
+        }
     }
 
     /// True unless the user asked for silence.
@@ -76,8 +85,11 @@ impl Context {
     /// The directory whose `.ai/` counts: the main checkout, never an agent's worktree.
     pub(super) fn root(&self) -> Result<&Path, CliError> {
         let place = self.place()?;
-        let root = place.main_root.as_deref().or(place.top.as_deref().map(outside_pool));
-        Ok(root.unwrap_or(&place.common_dir))
+        let root = self.root.get_or_init(|| {
+            let of_person = || place.top.as_deref().map(outside_pool);
+            place.main_root.clone().or_else(of_person).unwrap_or_else(|| place.common_dir.clone())
+        });
+        Ok(root)
     }
 
     /// Where the store and the run directories lie: `ai/` in the git common directory.
@@ -191,9 +203,12 @@ impl Context {
 }
 
 /// The worktree of a person to which an agent's worktree belongs: a bare repository has no main checkout to go by.
-fn outside_pool(top: &Path) -> &Path {
+fn outside_pool(top: &Path) -> PathBuf {
+    if let Some(owner) = top.parent().and_then(Owner::of_pool) {
+        return owner.root;
+    }
     let pools = top.ancestors().filter(|dir| dir.ends_with(".ai/worktrees"));
-    pools.last().and_then(|pool| pool.parent()?.parent()).unwrap_or(top)
+    pools.last().and_then(|pool| pool.parent()?.parent()).unwrap_or(top).to_owned()
 }
 
 /// Both clocks, now.

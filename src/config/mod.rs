@@ -14,7 +14,7 @@ mod trees;
 
 pub use detect::detect;
 pub use load::{FILE, load};
-pub use model::{AcceptMode, CacheMode, Check, CheckParser, CommandLine, Config, LockCase};
+pub use model::{Accept, AcceptMode, CacheMode, Check, CheckParser, CommandLine, Config, LockCase};
 pub use origin::{Entry, Origin, entries};
 pub use template::default_text;
 pub use trees::{Trees, dir as trees_dir};

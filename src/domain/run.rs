@@ -30,7 +30,7 @@ pub struct Run {
     pub target: Option<String>,
     /// The run's own branch, `ai/<task>/<epoch>`.
     pub branch: String,
-    /// The worktree's slot below `.ai/worktrees/`.
+    /// The worktree's name in the pool.
     pub worktree: String,
     /// The process that supervises (or supervised) it.
     pub supervisor: ProcessRef,

@@ -25,6 +25,7 @@ use crate::ops::cx::{self, Cx, commit};
 use crate::ops::evidence;
 use crate::ops::prove::{self, Trial};
 use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::origin::{self, Destination};
 use crate::ops::run::{Judged, World, blacken, failpoint, identity, in_place, policy_verdict};
 use crate::ops::trust;
 use crate::store::Store;
@@ -68,6 +69,8 @@ pub fn accept(
     if let Some(started) = &run.accepting
         && landed(&repo, started)?
     {
+        // One of before this was refused; work that stays on its own branch is meant to.
+        origin::refuse_branch_of_run(Some(started.target.as_str()).filter(|target| *target != own_branch(&run)))?;
         let task = complete(world, store, &task, &run, started)?;
         return Ok(accepted(task, &run, started, None));
     }
@@ -213,8 +216,8 @@ impl Case<'_> {
         let updated = match &landing {
             Landing::Move(plan) => {
                 let log = format!("{} {}", merge::ACCEPT_LOG, self.run.id);
-                let pool = self.world.pool_dir();
-                let landed = merge::land(&self.repo, &self.shadow, &pool, plan, &log);
+                let pools = self.world.places.pools();
+                let landed = merge::land(&self.repo, &self.shadow, &pools, plan, &log);
                 landed.map_err(|e| conflict(&e, &self.task.id))?.updated
             }
             Landing::Stay | Landing::Already(_) => None,
@@ -273,11 +276,11 @@ impl Case<'_> {
             AcceptMode::FfOnly => merge::Mode::FastForwardOnly,
             AcceptMode::Merge => merge::Mode::FastForwardOrMerge,
         };
-        let configured = config.target.as_ref().map(|name| format!("refs/heads/{name}"));
-        let target = configured.or_else(|| self.run.target.clone()).ok_or_else(|| Refusal::Missing {
-            why: "the run started from a detached HEAD, so there is no branch to accept into".into(),
-            next: "set accept.target in .ai/config.yaml".into(),
-        })?;
+        let Destination::Branch(target) = origin::destination(config, &self.run) else {
+            let why = "the run started from a detached HEAD, so there is no branch to accept into".into();
+            return Err(Refusal::Missing { why, next: "set accept.target in .ai/config.yaml".into() }.into());
+        };
+        origin::refuse_branch_of_run(Some(&target))?;
         let trailers = Trailers {
             task: Some(self.task.id.to_string()),
             run: Some(self.run.id.to_string()),

@@ -13,6 +13,7 @@ use crate::domain::actor::ActorKind;
 use crate::domain::event::Event;
 use crate::git::discover::Location;
 use crate::ops::cx::Cx;
+use crate::ops::places::Places;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::{project, trust};
 use crate::policy::{self, Pack};
@@ -46,6 +47,8 @@ pub struct Done {
     pub bare: bool,
     /// What the repository brings that would run code, and that nobody has trusted yet.
     pub untrusted: Vec<trust::Change>,
+    /// The directory in which worktrees and places of checks will lie; absent where there is none, or no checkout.
+    pub places: Option<PathBuf>,
 }
 
 /// The files that the checkout at `root` would start with.
@@ -74,6 +77,7 @@ pub fn init(place: &Location, cx: &Cx, pack: &Pack) -> Result<Done, OpError> {
     };
     let mut done = if may_trust(cx) { trust::keeping(root, &place.common_dir, set_up)? } else { set_up()? };
     done.untrusted = trust::missing(root, &place.common_dir)?;
+    done.places = Places::of(&place.common_dir, root).dir().map(Path::to_owned);
     Ok(done)
 }
 

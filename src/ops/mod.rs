@@ -26,6 +26,7 @@ pub mod lock;
 pub mod log;
 pub mod mutant;
 pub mod patterns;
+pub mod places;
 pub mod project;
 pub mod prove;
 pub mod refusal;

@@ -11,6 +11,7 @@ use crate::domain::task::{BlockReason, Proof, Task, TaskState};
 use crate::domain::verdict::{Lifecycle, Outcome};
 use crate::ops::cx::{self, Cx};
 use crate::ops::refusal::{OpError, seconds};
+use crate::ops::run::origin::destination;
 use crate::ops::run::recover;
 use crate::ops::{approve, budget, patterns};
 use crate::process::identity::Liveness as Alive;
@@ -39,13 +40,8 @@ pub fn gates(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<V
         TaskState::Queued => queued(tx, cx, config, task)?,
         TaskState::Blocked { blocked_by: BlockReason::Dependency } => dependencies(tx, task)?,
         TaskState::Blocked { .. } => vec![held(task)],
-        TaskState::Claimed | TaskState::Running { .. } => vec![leased(tx, cx, task)?],
-        TaskState::Review { run } => vec![gate(
-            "review",
-            format!("run {run} has finished and waits for a person"),
-            Some(run.to_string()),
-            Some(format!("ai review {id}")),
-        )],
+        TaskState::Claimed | TaskState::Running { .. } => vec![leased(tx, cx, config, task)?],
+        TaskState::Review { run } => vec![review(tx, config, id, run)?],
         TaskState::Failed { failed_because } => {
             vec![gate("failed", failed_because.clone(), None, Some(format!("ai task retry {id}")))]
         }
@@ -54,6 +50,13 @@ pub fn gates(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<V
         }
         TaskState::Done { proof, .. } => vec![done(id, proof)],
     })
+}
+
+fn review(tx: &mut dyn Tx, config: &Config, id: &TaskId, run: &RunId) -> Result<Gate, OpError> {
+    let goes =
+        tx.run(run)?.map(|run| format!("; accepted, it {}", destination(&config.accept, &run))).unwrap_or_default();
+    let text = format!("run {run} has finished and waits for a person{goes}");
+    Ok(gate("review", text, Some(run.to_string()), Some(format!("ai review {id}"))))
 }
 
 fn gate(gate: &'static str, text: String, by: Option<String>, next: Option<String>) -> Gate {
@@ -163,7 +166,7 @@ fn held(task: &Task) -> Gate {
     gate(name, reason, decision, Some(next))
 }
 
-fn leased(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<Gate, OpError> {
+fn leased(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<Gate, OpError> {
     let run = match &task.state {
         TaskState::Running { run } => Some(run.to_string()),
         _ => None,
@@ -178,7 +181,14 @@ fn leased(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<Gate, OpError> {
     let what = run.as_ref().map_or("claimed".to_owned(), |run| format!("at work in run {run},"));
     Ok(match lease.liveness(&cx.now) {
         Liveness::Live(ms) => {
-            gate("lease", format!("{what} by {} for another {}", lease.holder, seconds(ms)), run, None)
+            let goes = match &task.state {
+                TaskState::Running { run } => {
+                    tx.run(run)?.map(|run| format!("; accepted, its work {}", destination(&config.accept, &run)))
+                }
+                _ => None,
+            };
+            let text = format!("{what} by {} for another {}{}", lease.holder, seconds(ms), goes.unwrap_or_default());
+            gate("lease", text, run, None)
         }
         Liveness::Lapsed => {
             let (then, next) = match &run {

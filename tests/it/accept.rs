@@ -299,7 +299,7 @@ fn of_several_accepts_at_once_one_lands() {
 #[test]
 fn a_cleaned_checkout_costs_nothing() {
     let (sandbox, id) = reviewed(CONFIG, GOOD);
-    std::fs::remove_dir_all(sandbox.root().join(".ai/worktrees")).unwrap();
+    std::fs::remove_dir_all(sandbox.places()).unwrap();
     std::fs::remove_file(sandbox.root().join(".ai/state")).unwrap();
     sandbox.write("other.txt", "x");
     sandbox.commit("meanwhile");
@@ -342,7 +342,7 @@ fn ctrl_c_while_the_checks_run_leaves_everything_as_it_was() {
     sandbox.write("late.txt", "x");
     let tip = sandbox.commit("late");
     let command = sandbox.start(&["accept", &id]);
-    wait_for(&sandbox.root().join(".ai/worktrees/.check-accept/checking"));
+    wait_for(&sandbox.check_place("accept").join("checking"));
     command.signal("INT");
     let outcome = command.wait();
     assert_eq!(outcome.code, Some(130), "{outcome}");

@@ -96,7 +96,7 @@ fn what_the_policy_allows_is_done_and_what_it_does_not_is_not() {
         ask one edit work.txt && echo work >work.txt
         update '{"sessionUpdate":"tool_call_update","toolCallId":"one","status":"completed","content":[{"type":"diff","path":"work.txt","oldText":null,"newText":"work"}]}'
         ask two edit a.secret && echo no >a.secret
-        ask three edit ../../../README.md && echo no >>../../../README.md
+        ask three edit "$BASE/repo/README.md" && echo no >>"$BASE/repo/README.md"
         ask four execute . && echo no >shell
         say '{"jsonrpc":"2.0","id":9,"method":"terminal/create","params":{}}'; read -r answer; say "$answer" >>"$BASE/answers"
         words 'All '; words done
@@ -109,7 +109,7 @@ fn what_the_policy_allows_is_done_and_what_it_does_not_is_not() {
     assert_eq!((outcome.code, &report["outcome"]), (Some(0), &json!("ready_for_review")), "{outcome}");
 
     let heard = below(&scene, "heard");
-    let worktree = scene.root().join(".ai/worktrees/w1");
+    let worktree = scene.slot("w1");
     assert_eq!(heard[0]["params"]["protocolVersion"], 1);
     assert_eq!(heard[1]["params"], json!({"cwd": worktree, "mcpServers": []}));
     let prompt = heard[2]["params"]["prompt"][0]["text"].as_str().unwrap();

@@ -171,7 +171,7 @@ fn a_worktree_of_a_run_and_one_that_is_held_are_left_alone() {
 
     let other = sandbox.task("Other", &[]);
     assert_eq!(sandbox.run(&other).code, Some(0));
-    let own = sandbox.ai(&["worktree", "adopt", ".ai/worktrees/w1"]);
+    let own = sandbox.ai(&["worktree", "adopt", sandbox.slot("w1").to_str().unwrap()]);
     assert!(own.code == Some(4) && own.stderr.contains("that `ai` itself makes for runs"), "{own}");
 }
 

@@ -61,6 +61,7 @@ fn a_healthy_project_is_found_healthy() {
     ok    trust      nothing waits for your trust
     ok    leases     0 held, none lapsed
     ok    runs       0 active, each with its supervisor
+    ok    places     worktrees and checks lie in [PATH]/home/.cache/ai/repo-[PLACES]
     ok    worktrees  0 in the pool
     ok    disk       [FREE]
     ok    clock      leases live on the boot clock, in time:[N]
@@ -82,6 +83,7 @@ fn a_healthy_project_is_found_healthy() {
     ok    trust      nothing waits for your trust
     ok    leases     0 held, none lapsed
     ok    runs       0 active, each with its supervisor
+    ok    places     worktrees and checks lie in [PATH]/home/.cache/ai/repo-[PLACES]
     ok    worktrees  0 in the pool
     ok    disk       [FREE]
     ok    clock      leases live on the boot clock, in time:[N]
@@ -203,7 +205,7 @@ fn odd_worktrees_are_named() {
     let scene = Sandbox::project();
     scene.write(".ai/worktrees/mine/file", "x");
     snapshot!(troubles(&scene), @r#"
-    warn worktrees: .ai/worktrees/mine is a directory that Git does not know as a worktree -> look at .ai/worktrees/mine and move away what is yours
+    warn worktrees: [PATH]/repo/.ai/worktrees/mine is a directory that Git does not know as a worktree -> look at [PATH]/repo/.ai/worktrees/mine and move away what is yours
     "#);
     assert!(Path::new(&scene.root().join(".ai/worktrees/mine/file")).exists());
 }

@@ -138,8 +138,7 @@ fn interrupted_130() {
     let mut command = scene.ai_command(&["run", &task]);
     // A group of its own, as a shell would give it: Ctrl-C is for this command alone.
     let mut run = command.process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let pool = scene.root().join(".ai/worktrees");
-    let slots = || std::fs::read_dir(&pool).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let slots = || std::fs::read_dir(scene.slot("")).into_iter().flatten().map(|entry| entry.unwrap().path());
     poll::until("the agent works", Duration::from_secs(30), || slots().any(|slot| slot.join("started").is_file()));
     let pid = rustix::process::Pid::from_child(&run);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();

@@ -5,10 +5,11 @@ use serde_json::Value;
 use crate::support::runs::{GOOD, open_gate, wait_for};
 use crate::support::{Outcome, Sandbox, run, tree};
 
+/// A setup is for fresh worktrees and for places of checks, whose `.git` is a file.
 const CONFIG: &str = "version: 1
 checks:
   unit: {run: test -f work.txt}
-runs: {grace: 1s, setup: 'exit 9'}
+runs: {grace: 1s, setup: 'test ! -d .git || exit 9'}
 ";
 /// Does what agents do: changes, makes, removes, renames, ignored files, a commit of its own.
 const BUSY: &str = "cat >/dev/null
@@ -42,7 +43,7 @@ fn in_place(sandbox: &Sandbox, name: &str, script: &str) {
 /// Everything that is the person's, a line each: files with their content, what Git says of them, where HEAD and `main` stand.
 fn state(sandbox: &Sandbox) -> Vec<String> {
     let root = sandbox.root();
-    let left_out = [".git", ".ai/state", ".ai/worktrees", "build/agent.o"].map(|name| root.join(name));
+    let left_out = [".git", ".ai/state", "build/agent.o"].map(|name| root.join(name));
     let files = tree(&root, |path| !left_out.iter().any(|out| path.starts_with(out)));
     let mut all: Vec<String> = files.into_iter().map(|(path, what)| format!("{} {what:?}", path.display())).collect();
     let git = |args: &[&str]| sandbox.git(args).lines().map(str::to_owned).collect::<Vec<_>>();
@@ -88,7 +89,7 @@ fn the_work_ends_on_its_branch_and_the_checkout_is_as_before() {
     assert_eq!(statement["predicate"]["isolation"], "none");
     let review = sandbox.ai_ok(&["review", &id, "--no-diff"]).stdout;
     assert!(review.contains("none: it worked in the checkout itself") && !review.contains("warning"), "{review}");
-    assert!(!sandbox.root().join(".ai/worktrees/w1").exists());
+    assert!(!sandbox.slot("w1").exists());
     sandbox.ai_ok(&["accept", &id]);
     assert_eq!((sandbox.read("work.txt"), sandbox.read("README.md")), ("work\n".into(), "changed\n".into()));
     assert_eq!(sandbox.git(&["status", "--porcelain"]), "");
@@ -301,7 +302,7 @@ fn a_connector_and_the_project_can_say_so_too() {
 #[test]
 fn in_a_sandbox_git_and_the_settings_are_out_of_reach() {
     let sandbox = scene(
-        "cat >/dev/null; echo work > work.txt; echo x > .ai/worktrees/x; echo x > \"$BASE/beside\"; for f in .git/config .git/HEAD .git/hooks/pre-commit .ai/policy.yaml; \
+        "cat >/dev/null; echo work > work.txt; echo x > .ai/x; echo x > \"$BASE/beside\"; for f in .git/config .git/HEAD .git/hooks/pre-commit .ai/policy.yaml; \
          do (echo evil >> $f) 2>/dev/null && echo $f >> out.txt; done; true",
     );
     for layer in crate::sandbox::layers() {
@@ -315,7 +316,7 @@ fn in_a_sandbox_git_and_the_settings_are_out_of_reach() {
         }
         assert_eq!(outcome.code, Some(0), "{outcome}");
         assert_eq!(sandbox.git(&["diff", "--name-only", "main", &format!("ai/{id}/1")]), "work.txt");
-        let stray = [sandbox.base().join("beside"), sandbox.root().join(".ai/worktrees/x")];
+        let stray = [sandbox.base().join("beside"), sandbox.root().join(".ai/x")];
         assert!(stray.iter().all(|path| !path.exists()), "{stray:?}");
     }
 }

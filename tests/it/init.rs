@@ -14,6 +14,7 @@ fn a_fresh_repository_is_set_up_and_a_second_time_changes_nothing() {
     wrote .ai/config.yaml
     wrote .ai/policy.yaml
     made the task store
+    worktrees and checks will lie in [PATH]/home/.cache/ai/repo-[PLACES] (AI_CACHE_DIR moves it)
     ----- stderr -----
     hint: commit .ai/; `ai agent detect --write` registers the AI CLIs that are here, `ai task create TITLE` writes a task down
     "#);
@@ -28,6 +29,7 @@ fn a_fresh_repository_is_set_up_and_a_second_time_changes_nothing() {
     exit: 0
     ----- stdout -----
     the task store stands
+    worktrees and checks will lie in [PATH]/home/.cache/ai/repo-[PLACES] (AI_CACHE_DIR moves it)
     ----- stderr -----
     warning: .ai/policy.yaml stands already and was left; the pack `strict` was not written
     "#);
@@ -96,6 +98,7 @@ fn what_the_repository_brings_is_not_trusted() {
     wrote .ai/config.yaml
     wrote .ai/policy.yaml
     made the task store
+    worktrees and checks will lie in [PATH]/home/.cache/ai/repo-[PLACES] (AI_CACHE_DIR moves it)
     ----- stderr -----
     warning: this repository brings .ai/agents/evil.yaml, which would run code; nothing of it runs before `ai trust`
     hint: commit .ai/; `ai agent detect --write` registers the AI CLIs that are here, `ai task create TITLE` writes a task down

@@ -94,7 +94,7 @@ fn a_project_with_one_of_everything_is_told_of_in_the_singular() {
     for command in commands {
         let outcome = sandbox.ai(command);
         if command[0] == "accept" {
-            std::fs::write(sandbox.root().join(".ai/worktrees/w1/one.txt"), "x").unwrap();
+            std::fs::write(sandbox.slot("w1/one.txt"), "x").unwrap();
         }
         let found = slips(&format!("{} {}", outcome.stdout, outcome.stderr));
         assert!(found.is_empty(), "ai {command:?}: {found:?}\n{outcome}");

@@ -171,7 +171,7 @@ fn a_format_that_git_refuses_is_refused_in_one_sentence_and_nothing_changes() {
     assert_eq!(refused.code, Some(1), "{refused}");
     assert!(refused.stderr.starts_with("error: git cannot use"), "{refused}");
     assert_eq!(scene.ai_json(&["task", "show", &id])["status"], "queued");
-    assert!(!scene.root().join(".ai/worktrees").exists());
+    assert!(!scene.places().exists());
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn a_good_run_waits_for_a_review_with_all_its_evidence() {
     for part in ["# Write it", "All of it.", "`work.txt`", "unit: `test -f work.txt`"] {
         assert!(read("stdin").contains(part), "{part}");
     }
-    assert!(read("pwd").trim_end().ends_with("/.ai/worktrees/w1"));
+    assert_eq!(read("pwd").trim_end(), sandbox.slot("w1").to_str().unwrap());
     let env = read("env");
     assert!(env.contains(&format!("AI_TASK={id}\n")) && env.contains("AI_ACTOR=agent:fake\n"), "{env}");
     assert!(!env.contains("SOME_SECRET") && !env.contains("GIT_CONFIG_GLOBAL"), "{env}");
@@ -58,14 +58,14 @@ fn work_that_somebody_left_in_the_slot_is_saved_before_the_next_run() {
     let sandbox = Sandbox::with_script(GOOD);
     let one = sandbox.task("One", &[]);
     assert_eq!(sandbox.run(&one).code, Some(0));
-    sandbox.write(".ai/worktrees/w1/late.txt", "by hand");
+    std::fs::write(sandbox.slot("w1/late.txt"), "by hand").unwrap();
     let two = sandbox.task("Two", &[]);
     let outcome = sandbox.run(&two);
     assert_eq!(outcome.code, Some(0), "{outcome}");
     let saved = sandbox.refs("refs/ai/rescue/");
     assert_eq!(saved, ["refs/ai/rescue/slot/w1"]);
     assert_eq!(sandbox.file_at(&saved[0], "late.txt"), "by hand");
-    assert!(!sandbox.root().join(".ai/worktrees/w1/late.txt").exists());
+    assert!(!sandbox.slot("w1/late.txt").exists());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::support::{self, Outcome, Sandbox};
 /// A small disk in a mount namespace of its own: the repository is moved there, the agent fills it, room is made, and all goes on.
 const STORY: &str = r#"
 set -e
+export AI_CACHE_DIR="$BASE/small/cache"
 mkdir "$BASE/small"
 mount -t tmpfs -o size=24m tmpfs "$BASE/small"
 cp -a "$BASE/repo" "$BASE/small/repo"
@@ -14,7 +15,7 @@ cd "$BASE/small/repo"
 set +e
 "$AI" run "$ID" > "$BASE/first.out" 2> "$BASE/first.err"; echo $? > "$BASE/first.code"
 "$AI" task show "$ID" > "$BASE/between.out" 2>&1; echo $? > "$BASE/between.code"
-rm -f .ai/worktrees/w1/filler
+rm -f "$AI_CACHE_DIR"/*/worktrees/w1/filler
 "$AI" recover > "$BASE/recover.out" 2>&1; echo $? > "$BASE/recover.code"
 git for-each-ref --format='%(refname)' refs/ai refs/heads/ai > "$BASE/refs"
 for ref in $(cat "$BASE/refs"); do git show "$ref:work.txt" >> "$BASE/work" 2>/dev/null; done

@@ -242,7 +242,7 @@ fn a_secret_in_the_change_is_pointed_out() {
 #[test]
 fn writes_into_the_main_checkout_are_pointed_out() {
     let came = Came::of(
-        "echo work > work.txt; echo hijacked > ../../../README.md; echo new > ../../../new.txt; git -C ../../.. branch sneaky",
+        "echo work > work.txt; echo hijacked > $BASE/repo/README.md; echo new > $BASE/repo/new.txt; git -C $BASE/repo branch sneaky",
     );
     assert_eq!(came.outcome(), "ready_for_review");
     for word in ["README.md", "new.txt", "refs/heads/sneaky was made"] {
@@ -308,8 +308,8 @@ replaced! {
     a_worktree_that_became_a_file_costs_nobody_anything: "cd ..; rm -rf w1; echo not a directory > w1";
     a_worktree_that_became_a_link_costs_nobody_anything: "cd ..; mv w1 \"$BASE/moved\"; ln -s \"$BASE/moved\" w1";
     a_worktree_that_was_moved_costs_nobody_anything: "cd ..; mv w1 gone";
-    a_worktree_without_its_git_directory_costs_nobody_anything: "rm -rf ../../../.git/worktrees/w1; echo work > work.txt";
-    a_worktree_with_a_broken_head_costs_nobody_anything: "echo rubbish > ../../../.git/worktrees/w1/HEAD; echo work > work.txt";
+    a_worktree_without_its_git_directory_costs_nobody_anything: "rm -rf $BASE/repo/.git/worktrees/w1; echo work > work.txt";
+    a_worktree_with_a_broken_head_costs_nobody_anything: "echo rubbish > $BASE/repo/.git/worktrees/w1/HEAD; echo work > work.txt";
     a_worktree_without_its_branch_costs_nobody_anything: "git update-ref -d HEAD; echo work > work.txt";
     a_worktree_that_was_removed_with_commits_costs_nobody_anything: "git checkout -q --detach; \
         git -c user.name=A -c user.email=a@b commit -q --allow-empty -m lost; cd ..; rm -rf w1";
@@ -328,7 +328,7 @@ fn nothing_that_it_plants_runs() {
     let evil = "#!/bin/sh\\ntouch \"$BASE/planted-ran\"\\n";
     let script = format!(
         "cat > \"$BASE/evil\" <<X\n#!/bin/sh\ntouch '$BASE/planted-ran'\nX\nchmod +x \"$BASE/evil\"\n\
-         COMMON=../../../.git\n\
+         COMMON=$BASE/repo/.git\n\
          for hook in pre-commit post-checkout post-merge reference-transaction post-index-change pre-auto-gc update; do \
            mkdir -p $COMMON/hooks; cp \"$BASE/evil\" $COMMON/hooks/$hook; done\n\
          git config core.fsmonitor \"$BASE/evil\"; git config core.hooksPath $PWD/hooks; git config diff.external \"$BASE/evil\"\n\
@@ -482,7 +482,7 @@ fn word_that_an_agent_leaves_reaches_the_next_one() {
 #[test]
 fn what_it_removes_of_ais_own_is_made_again() {
     for gone in ["runs", "slots", "recover.lock", "checkout.lock"] {
-        let came = Came::of(&format!("echo work > work.txt; rm -rf ../../../.git/ai/{gone}"));
+        let came = Came::of(&format!("echo work > work.txt; rm -rf $BASE/repo/.git/ai/{gone}"));
         let last = came.sandbox.last_run(&came.id);
         let saved = [came.branch(), format!("refs/ai/rescue/{}/1", came.id)];
         let found = saved.iter().any(|name| {

@@ -243,7 +243,7 @@ fn work_without_a_way_to_save_it_stays_where_it_is() {
     sandbox.ai_ok(&["recover"]);
     let end = &sandbox.last_run(&id)["end"];
     assert!(end["summary"].as_str().unwrap().contains("still in its worktree"), "{end}");
-    assert_eq!(sandbox.read(".ai/worktrees/w1/half.txt"), "half\n");
+    assert_eq!(std::fs::read_to_string(sandbox.slot("w1/half.txt")).unwrap(), "half\n");
     sandbox.set_script("fake", GOOD);
     let outcome = sandbox.run(&id);
     assert_eq!(outcome.code, Some(0), "{outcome}");
@@ -278,9 +278,7 @@ fn an_agent_that_ends_while_nobody_looks_is_not_lost() {
     let command = stuck(&sandbox, &id);
     command.signal("STOP");
     open_gate(&gate);
-    poll::until("the agent has ended", crate::support::runs::PATIENCE, || {
-        sandbox.root().join(".ai/worktrees/w1/work.txt").exists()
-    });
+    poll::until("the agent has ended", crate::support::runs::PATIENCE, || sandbox.slot("w1/work.txt").exists());
     command.signal("CONT");
     let outcome = command.wait();
     assert_eq!(outcome.code, Some(0), "{outcome}");

@@ -48,7 +48,9 @@ fn an_agent_cannot_write_outside_of_its_worktree() {
     for layer in layers() {
         let scene = Sandbox::with_script("true");
         std::fs::write(scene.base().join("home/precious"), "mine").unwrap();
-        scene.write(".ai/worktrees/w9/theirs.txt", "theirs");
+        let theirs = scene.base().join("home/.cache/ai/other-0123456789/worktrees/w9");
+        std::fs::create_dir_all(&theirs).unwrap();
+        std::fs::write(theirs.join("theirs.txt"), "theirs").unwrap();
         scene.set_script(
             "fake",
             &tries(&[
@@ -60,8 +62,8 @@ fn an_agent_cannot_write_outside_of_its_worktree() {
                 "echo x > \"$BASE/repo/.git/refs/heads/main\"",
                 "rm -rf \"$BASE/repo/.git/ai/ai.db\"",
                 "echo x > \"$BASE/repo/.ai/policy.yaml\"",
-                "cat \"$BASE/repo/.ai/worktrees/w9/theirs.txt\"",
-                "echo x > \"$BASE/repo/.ai/worktrees/w9/theirs.txt\"",
+                "cat \"$BASE/home/.cache/ai/other-0123456789/worktrees/w9/theirs.txt\"",
+                "echo x > \"$BASE/home/.cache/ai/other-0123456789/worktrees/w9/theirs.txt\"",
                 "cat \"$BASE/home/precious\"",
                 "ln -s \"$BASE/repo/README.md\" l && echo x > l",
                 "echo x > .git",
@@ -216,12 +218,14 @@ fn checks_write_in_their_place_alone_and_git_works_there() {
         let checks = "version: 1
 checks:
   tidy: 'git status --porcelain && echo built > built && echo t > \"$TMPDIR/t\"'
-  fence: '! (echo x > ../../../README.md) 2>/dev/null && ! cat \"$HOME/precious\" 2>/dev/null && ! (echo x >> ../../../.git/config) 2>/dev/null'
+  fence: 'cd \"$HOME/..\"; ! cat home/precious 2>/dev/null && ! cat repo/README.md 2>/dev/null && ! cat repo/.git/config 2>/dev/null; r=$?; (echo x > repo/README.md; echo x >> repo/.git/config) 2>/dev/null; exit $r'
 ";
         let scene = Sandbox::with_agent(checks, "cat >/dev/null; echo ok > out.txt");
         std::fs::write(scene.base().join("home/precious"), "mine").unwrap();
+        let config = scene.read(".git/config");
         let (id, _) = tried(&scene, layer);
         assert_eq!(scene.status(&id), "review", "{layer}");
+        assert_eq!((scene.read("README.md"), scene.read(".git/config")), ("A project.\n".into(), config), "{layer}");
         let accepted = within(&scene, layer, &["accept", &id]);
         assert_eq!(accepted.code, Some(0), "{layer}: {accepted}");
     }
@@ -241,7 +245,9 @@ fn a_daemon_of_an_agent_ends_with_its_sandbox_and_with_a_killed_supervisor() {
         let id = scene.task("Two", &[]);
         let file = std::fs::File::create(scene.base().join("log")).unwrap();
         let mut child = scene.ai_command(&["run", &id]).env("AI_SANDBOX", layer).stderr(file).spawn().unwrap();
-        crate::support::runs::wait_for(&scene.root().join(".ai/worktrees/w1/up.txt"));
+        crate::support::poll::until("the agent works", crate::support::runs::PATIENCE, || {
+            scene.slot("w1/up.txt").exists()
+        });
         child.kill().unwrap();
         child.wait().unwrap();
         crate::support::poll::until("nothing is left", crate::support::runs::PATIENCE, || {
@@ -252,7 +258,7 @@ fn a_daemon_of_an_agent_ends_with_its_sandbox_and_with_a_killed_supervisor() {
 
 #[test]
 fn the_setup_command_is_fenced_in_and_its_evidence_says_so() {
-    let setup = "echo ok > .prepared; for f in ../../../README.md ../../../.git/config ../../../.ai/policy.yaml \\\"$HOME/x\\\" .git; \
+    let setup = "echo ok > .prepared; for f in \\\"$HOME/../repo/README.md\\\" \\\"$HOME/../repo/.git/config\\\" \\\"$HOME/../repo/.ai/policy.yaml\\\" \\\"$HOME/x\\\" .git; \
                  do (echo evil >> $f) 2>/dev/null && echo $f >> .prepared; done; true";
     let config =
         format!("version: 1\nruns: {{grace: 1s, setup: \"{setup}\"}}\nchecks: {{unit: {{run: test -f work.txt}}}}\n");
@@ -349,7 +355,7 @@ fn settings_of_the_worktree_that_are_not_there_cannot_be_planted() {
         scene.set_script("fake", &tries(&["git config --worktree core.fsmonitor evil"]));
         let (_, out) = tried(&scene, layer);
         assert_eq!(out.trim_end(), "begun", "{layer}");
-        scene.git(&["-C", ".ai/worktrees/w1", "status"]);
+        scene.git(&["-C", scene.slot("w1").to_str().unwrap(), "status"]);
     }
 }
 

@@ -35,7 +35,7 @@ echo '{{\"type\":\"turn.completed\",\"usage\":{{\"input_tokens\":1,\"cached_inpu
 
 #[test]
 fn what_an_agent_says_it_changed_in_the_main_checkout_is_denied() {
-    for path in ["$BASE/repo/README.md", "../../../README.md"] {
+    for path in ["$BASE/repo/README.md", "../../../../../../repo/README.md"] {
         let scene = scene(&format!("echo evil > \"$BASE/repo/README.md\"; {}", tells(path)));
         let id = scene.task("One", &[]);
         let report = scene.ai(&["run", &id, "--json"]);

@@ -136,7 +136,7 @@ fn worked() -> (Sandbox, String) {
 }
 
 fn slot(scene: &Sandbox) -> PathBuf {
-    let entries = std::fs::read_dir(scene.root().join(".ai/worktrees")).unwrap();
+    let entries = std::fs::read_dir(scene.slot("")).unwrap();
     entries.map(|e| e.unwrap().path()).find(|path| path.join(".git").exists()).unwrap()
 }
 

@@ -16,7 +16,7 @@ fn one_run() -> (Sandbox, String) {
 }
 
 fn slot(sandbox: &Sandbox) -> PathBuf {
-    sandbox.root().join(".ai/worktrees/w1")
+    sandbox.slot("w1")
 }
 
 fn listed(sandbox: &Sandbox) -> Value {
@@ -136,7 +136,7 @@ fn a_merged_branch_goes_and_can_be_brought_back() {
     let done = sandbox.ai_json_lines(&[&NOW[..], &["--yes"]].concat());
     assert!(item(&done, &branch).0, "{done:?}");
     assert_eq!(sandbox.refs("refs/heads/ai/"), [""; 0]);
-    assert!(!slot(&sandbox).exists() && !sandbox.root().join(".ai/worktrees/.check-w1").exists());
+    assert!(!slot(&sandbox).exists() && !sandbox.check_place("w1").exists());
     assert!(!sandbox.git(&["worktree", "list"]).contains("w1"));
     let back = done.iter().find(|item| item["kind"] == "branch").unwrap()["back"].as_str().unwrap().to_owned();
     sandbox.git(&back.split(' ').skip(1).collect::<Vec<_>>());
@@ -301,15 +301,17 @@ fn checkouts_of_all_repositories_on_a_disk_wait_for_each_other() {
 #[test]
 fn what_a_removal_that_was_cut_off_left_goes_with_the_next() {
     let (sandbox, _) = one_run();
-    sandbox.write(".ai/worktrees/.trash-w9-abcdef/file", "x");
+    let trash = sandbox.slot(".trash-w9-abcdef");
+    std::fs::create_dir_all(&trash).unwrap();
+    std::fs::write(trash.join("file"), "x").unwrap();
     sandbox.ai_ok(&["worktree", "prune", "--dry-run"]);
-    assert!(sandbox.root().join(".ai/worktrees/.trash-w9-abcdef").exists());
+    assert!(trash.exists());
     sandbox.ai_ok(&["worktree", "prune", "--yes"]);
-    assert!(!sandbox.root().join(".ai/worktrees/.trash-w9-abcdef").exists());
+    assert!(!trash.exists());
 }
 
 #[test]
 fn the_work_of_a_run_is_no_deletion_in_its_worktree() {
     let (sandbox, _) = one_run();
-    assert_eq!(sandbox.git(&["-C", ".ai/worktrees/w1", "status", "--porcelain"]), "");
+    assert_eq!(sandbox.git(&["-C", sandbox.slot("w1").to_str().unwrap(), "status", "--porcelain"]), "");
 }

@@ -82,6 +82,8 @@ pub(in crate::cli) struct InitAnswer<'a> {
     pub(in crate::cli) bare: bool,
     /// What would run code and is not trusted yet.
     pub(in crate::cli) untrusted: &'a [Change],
+    /// The directory for worktrees and places of checks; null where there is none, or no checkout.
+    pub(in crate::cli) places: Option<&'a std::path::Path>,
 }
 
 /// An error, on standard error.

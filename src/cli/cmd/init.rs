@@ -3,7 +3,7 @@
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
-use crate::base::text::one_line;
+use crate::base::text::{one_line, path_bytes};
 use crate::cli::answer::InitAnswer;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
@@ -57,6 +57,7 @@ fn show(done: &Done, context: &mut Context) {
             new_store: done.new_store,
             bare: done.bare,
             untrusted: &done.untrusted,
+            places: done.places.as_deref(),
         });
         return;
     }
@@ -64,6 +65,10 @@ fn show(done: &Done, context: &mut Context) {
         context.ui.line(&format!("wrote {path}"));
     }
     context.ui.line(if done.new_store { "made the task store" } else { "the task store stands" });
+    if let Some(dir) = &done.places {
+        let dir = path_bytes(dir.as_os_str().as_encoded_bytes());
+        context.ui.line(&format!("worktrees and checks will lie in {dir} (AI_CACHE_DIR moves it)"));
+    }
     if done.bare {
         context.ui.say("a bare repository has no checkout for .ai/: policy and configuration come from its worktrees");
     }

@@ -13,6 +13,7 @@ use crate::cli::exit;
 use crate::ops::review::{self, FileChange, Review};
 use crate::ops::route;
 use crate::ops::run::in_place;
+use crate::ops::run::origin::{Destination, destination};
 use crate::store::Store;
 use crate::store::sqlite::Access;
 
@@ -44,18 +45,20 @@ pub(super) fn run(args: &ReviewArgs, context: &mut Context) -> Outcome {
         });
         return Ok(exit::OK);
     }
-    context.ui.print(&head(&review));
+    let goes = destination(&context.config()?.accept, &review.run);
+    context.ui.print(&head(&review, &goes));
     show_changes(&changes, context);
     Ok(exit::OK)
 }
 
-fn head(review: &Review) -> String {
+fn head(review: &Review, goes: &Destination) -> String {
     let (task, run) = (&review.task, &review.run);
     let mut out = format!("{}  {}  {}\n", task.id, task.status_text(), one_line(&task.title));
     let mut row = |name: &str, text: &str| out.push_str(&format!("  {name:<10} {text}\n"));
     let first = route::first_of(run);
     let relief = if first == run.agent { String::new() } else { format!(" in place of {}", one_line(&first)) };
     row("run", &format!("{} by {}{relief} on branch {}", run.id, one_line(&run.agent), run.branch));
+    row("accepted", &format!("it {goes}"));
     match &run.end {
         Some(end) => {
             row("verdict", end.outcome.as_str());

@@ -95,8 +95,8 @@ fn show(plan: &Plan, done: Option<Farewell>, context: &mut Context) {
     for path in &plan.removes {
         context.ui.line(&format!("removes   {}", shown(path)));
     }
-    for name in &plan.worktrees {
-        context.ui.line(&format!("removes   .ai/worktrees/{name}, after its work was looked at"));
+    for path in plan.standing() {
+        context.ui.line(&format!("removes   {}, after its work was looked at", shown(&path)));
     }
     for kept in &plan.keeps {
         context.ui.line(&format!("keeps     {}: {}", one_line(&kept.path), kept.why));

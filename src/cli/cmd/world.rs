@@ -7,6 +7,7 @@ use crate::base::env;
 use crate::cli::context::{Context, now};
 use crate::cli::error::CliError;
 use crate::domain::sandbox::Wish;
+use crate::ops::places::Places;
 use crate::ops::run::World;
 
 /// The world as this command sees it.
@@ -15,11 +16,13 @@ pub(super) fn world(context: &Context) -> Result<World, CliError> {
     let talkative = context.is_talkative();
     let sandbox = env::text(env::AI_SANDBOX).map(|text| text.parse::<Wish>()).transpose();
     let sandbox = sandbox.map_err(|why| CliError::usage(format!("{}: {why}", env::AI_SANDBOX)))?;
+    let (location, root) = (context.place()?.clone(), context.root()?.to_owned());
     Ok(World {
+        places: Places::of(&location.common_dir, &root),
         sandbox,
         probed: OnceLock::new(),
-        location: context.place()?.clone(),
-        root: context.root()?.to_owned(),
+        location,
+        root,
         config: context.config()?.clone(),
         actor: context.actor()?,
         clock: now,

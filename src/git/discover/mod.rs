@@ -1,8 +1,8 @@
 //! Finding the repository around a directory, in microseconds: no process, no library, no ambient `GIT_*` variables.
 //!
 //! A linked worktree is believed only where its links agree in both directions, and a directory that stands in the pool of a
-//! repository (`.ai/worktrees/…`) only where it belongs to that repository: agents can write their own `.git` file, and a crafted one
-//! must not lead `ai` to a foreign store. Reading never changes anything.
+//! repository (see `outside`; `.ai/worktrees/…` in older ones) only where it belongs to that repository: agents can write their own
+//! `.git` file, and a crafted one must not lead `ai` to a foreign store. Reading never changes anything.
 
 mod dotgit;
 
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::GitError;
 use super::format::Format;
+use super::outside::Owner;
 use dotgit::{Found, backlink_agrees, find, read_link_file};
 
 /// Where a repository lies. All paths are absolute and without symbolic links.
@@ -149,17 +150,21 @@ fn main_checkout(common_dir: &Path) -> Result<Main, DiscoverError> {
 /// A directory in the pool of a repository must belong to that repository.
 fn verify_pool_member(location: &Location) -> Result<(), DiscoverError> {
     let Some(top) = &location.top else { return Ok(()) };
-    let Some(owner) = pool_owner(top) else { return Ok(()) };
-    let Ok(outer) = locate(owner) else { return Ok(()) };
-    if outer.common_dir == location.common_dir {
-        return Ok(());
-    }
-    let why = format!("its .git leads to {} instead of {}", location.common_dir.display(), outer.common_dir.display());
+    let Some(owner) = pool_owner(top).filter(|owner| *owner != location.common_dir) else { return Ok(()) };
+    let why = format!("its .git leads to {} instead of {}", location.common_dir.display(), owner.display());
     Err(DiscoverError::Redirected { path: top.clone(), why })
 }
 
-/// The directory whose `.ai/worktrees/<slot>` this is.
-fn pool_owner(top: &Path) -> Option<&Path> {
+/// The git directory to which the pool belongs that holds the worktree `top`; `None` for any other worktree.
+fn pool_owner(top: &Path) -> Option<PathBuf> {
+    if let Some(root) = inner_pool_owner(top) {
+        return Some(locate(root).ok()?.common_dir);
+    }
+    Owner::of_pool(top.parent()?).map(|owner| owner.common_dir)
+}
+
+/// The directory whose `.ai/worktrees/<slot>` this is: where older versions had their pool.
+fn inner_pool_owner(top: &Path) -> Option<&Path> {
     let pool = top.parent()?;
     let ai = pool.parent()?;
     (pool.file_name()? == "worktrees" && ai.file_name()? == ".ai").then(|| ai.parent())?

@@ -3,7 +3,7 @@
 //! It is worked on through the shadow with its real index, so that programs of the repository's own configuration do not run while
 //! the index lock still keeps the person's own Git apart.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::super::busy::going_on;
 use super::super::cmd::GitCommand;
@@ -32,15 +32,15 @@ impl Checkout {
     }
 }
 
-/// The checkouts of people that are on this branch. Those in the pool belong to agents and are left alone.
-pub(super) fn of_branch(repo: &Repo, pool: &Path, target: &str) -> Result<Vec<Checkout>, MergeError> {
+/// The checkouts of people that are on this branch. Those in the pools belong to agents and are left alone.
+pub(super) fn of_branch(repo: &Repo, pools: &[PathBuf], target: &str) -> Result<Vec<Checkout>, MergeError> {
     let location = repo.location();
     let mut all = Vec::new();
     if let (false, Some(root)) = (location.is_bare, &location.main_root) {
         all.push(Checkout { root: root.clone(), git_dir: location.common_dir.clone() });
     }
     for (git_dir, root) in registered(&location.common_dir)? {
-        if root.parent() != Some(pool) {
+        if !root.parent().is_some_and(|dir| pools.iter().any(|pool| pool == dir)) {
             all.push(Checkout { root, git_dir });
         }
     }

@@ -1,6 +1,6 @@
 //! Moving the branch, with its checkout where it has one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::super::diff::ChangedPath;
 use super::super::oid::Oid;
@@ -19,13 +19,13 @@ pub struct Landed {
     pub updated: Option<PathBuf>,
 }
 
-/// Lands a prepared merge. `pool` is the directory of the agents' worktrees, whose HEAD files are theirs to write and are therefore
-/// not believed. A plan that landed before lands again without doing anything.
-pub fn land(repo: &Repo, shadow: &Shadow, pool: &Path, plan: &Plan, log: &str) -> Result<Landed, MergeError> {
+/// Lands a prepared merge. `pools` are the directories of the agents' worktrees, whose HEAD files are theirs to write and are
+/// therefore not believed. A plan that landed before lands again without doing anything.
+pub fn land(repo: &Repo, shadow: &Shadow, pools: &[PathBuf], plan: &Plan, log: &str) -> Result<Landed, MergeError> {
     if repo.find_ref(&plan.target)?.as_ref() == Some(&plan.new) {
         return Ok(Landed { commit: plan.new.clone(), updated: None });
     }
-    let checkouts = checkout::of_branch(repo, pool, &plan.target)?;
+    let checkouts = checkout::of_branch(repo, pools, &plan.target)?;
     match checkouts.as_slice() {
         [] => {
             repo.swap_ref(&plan.target, Some(&plan.new), &expected(plan.old.as_ref()), log)?;

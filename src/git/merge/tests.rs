@@ -51,7 +51,7 @@ impl Work {
 
     fn land(&self, plan: &Plan) -> Result<Landed, MergeError> {
         let pool = self.run.pool().dir().to_owned();
-        land(&self.run.repo, &self.run.shadow, &pool, plan, "ai: accept t-1")
+        land(&self.run.repo, &self.run.shadow, &[pool], plan, "ai: accept t-1")
     }
 
     fn root(&self, path: &str) -> PathBuf {
@@ -130,7 +130,7 @@ fn bare_and_sha256_repositories() {
     let proposal =
         Proposal { target: MAIN, commit: &commit, mode: Mode::FastForwardOnly, message: "", who: &who, when_ms: 0 };
     let Prepared::Ready(plan) = prepare(&repo, &shadow, &proposal).unwrap() else { panic!() };
-    land(&repo, &shadow, &bare.join(".ai/worktrees"), &plan, "x").unwrap();
+    land(&repo, &shadow, &[bare.join(".ai/worktrees")], &plan, "x").unwrap();
     assert_eq!(repo.find_ref(MAIN).unwrap(), Some(commit));
 }
 
@@ -342,7 +342,7 @@ fn an_unborn_branch_takes_the_first_commit() {
         Proposal { target: MAIN, commit: &commit, mode: Mode::FastForwardOrMerge, message: "", who: &who, when_ms: 0 };
     let Prepared::Ready(plan) = prepare(&repo, &shadow, &proposal).unwrap() else { panic!() };
     assert_eq!(plan.old, None);
-    land(&repo, &shadow, &test.root.join(".ai/worktrees"), &plan, "x").unwrap();
+    land(&repo, &shadow, &[test.root.join(".ai/worktrees")], &plan, "x").unwrap();
     assert_eq!(test.git(&["status", "--porcelain"]), "?? mine");
     assert!(test.root.join("first").exists());
 }

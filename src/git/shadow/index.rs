@@ -76,6 +76,17 @@ impl Shadow {
         self.remember(tree)
     }
 
+    /// The same for a directory in which nobody works but `ai`: ignored files go, too, and repositories that were made there. Only the
+    /// directories `kept`, relative to the root, stay as they are.
+    pub fn reset_alone(&self, root: &Path, tree: &Oid, kept: &[String]) -> Result<(), GitError> {
+        let _guard = self.guard()?;
+        self.forget()?;
+        self.in_tree(root, tree, ["read-tree", "--reset", "-u"])?.arg(tree).run()?;
+        let kept = kept.iter().map(|dir| format!("--exclude=/{}/", literal(dir.trim_end_matches('/'))));
+        self.in_tree(root, tree, ["clean", "-f", "-f", "-d", "-x", "-q"])?.args(kept).run()?;
+        self.remember(tree)
+    }
+
     /// Puts the files of `tree`, which may be an agent's, into the directory `root`, which holds those of the trusted tree `base`; its
     /// attributes stay in force. For a directory in which nobody has worked yet.
     pub fn bring(&self, root: &Path, base: &Oid, tree: &Oid) -> Result<(), GitError> {
@@ -113,4 +124,11 @@ impl Shadow {
     pub(in crate::git) fn forget(&self) -> Result<(), GitError> {
         Ok(fs::remove_file(&self.dir.join("tree"))?)
     }
+}
+
+/// A path as a pattern that matches it alone.
+fn literal(path: &str) -> String {
+    path.chars()
+        .flat_map(|c| matches!(c, '\\' | '*' | '?' | '[' | ' ').then_some('\\').into_iter().chain([c]))
+        .collect()
 }

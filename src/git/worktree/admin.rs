@@ -141,3 +141,12 @@ pub fn registered(common_dir: &Path) -> Result<Vec<(PathBuf, PathBuf)>, GitError
     }
     Ok(found)
 }
+
+/// The roots of all worktrees that `ai` has made for this repository, wherever they lie and whether they are there or not: those that
+/// it keeps locked.
+pub fn ours(common_dir: &Path) -> Result<Vec<PathBuf>, GitError> {
+    let is_ours = |admin: &Admin| {
+        fs::read_capped(&admin.dir.join("locked"), LINE_CAP).is_ok_and(|why| why.trim_ascii() == LOCK_REASON.as_bytes())
+    };
+    Ok(all(common_dir)?.into_iter().filter(is_ours).map(|admin| admin.worktree).collect())
+}

@@ -16,7 +16,7 @@ pub enum WorktreeError {
     #[error("`{}` is not a slot name (letters, digits, `.`, `_`, `-`)", crate::base::text::one_line(.0))]
     BadName(String),
     /// The pool directory leads elsewhere, through a symbolic link.
-    #[error("{} leads to {}; worktrees are made only inside the repository", dir.display(), real.display())]
+    #[error("{} leads to {}; worktrees are made only in the pool itself", dir.display(), real.display())]
     Elsewhere {
         /// The pool directory.
         dir: PathBuf,

@@ -76,8 +76,8 @@ impl From<fs::FsError> for Unfit {
 }
 
 impl Foreign {
-    /// The worktree that contains `place`, where it can be taken up. `pool` is the directory of our own worktrees.
-    pub fn find(repo: &Repo, place: &Path, pool: &Path) -> Result<Foreign, Unfit> {
+    /// The worktree that contains `place`, where it can be taken up. `pools` are the directories of our own worktrees.
+    pub fn find(repo: &Repo, place: &Path, pools: &[PathBuf]) -> Result<Foreign, Unfit> {
         let location = discover(place)?;
         let path = location.top.clone().ok_or_else(|| Unfit::NoWorktree(place.to_owned()))?;
         if location.common_dir != repo.common_dir() {
@@ -86,7 +86,7 @@ impl Foreign {
         if !location.is_linked {
             return Err(Unfit::Main(path));
         }
-        if path.parent() == Some(pool) {
+        if path.parent().is_some_and(|dir| pools.iter().any(|pool| pool == dir)) {
             return Err(Unfit::OfThePool(path));
         }
         let admin = location.git_dir;
@@ -162,7 +162,7 @@ mod tests {
     fn find(test: &TestRepo, place: &Path) -> Result<Foreign, Unfit> {
         let repo = test.open();
         let pool = pool(&repo).dir().to_owned();
-        Foreign::find(&repo, place, &pool)
+        Foreign::find(&repo, place, &[pool])
     }
 
     fn added(test: &TestRepo, more: &[&str]) -> PathBuf {

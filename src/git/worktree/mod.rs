@@ -20,7 +20,7 @@ mod state;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use admin::registered;
+pub use admin::{ours, registered};
 pub use aside::move_aside;
 pub use error::WorktreeError;
 pub use foreign::{Foreign, Unfit};

@@ -1,6 +1,5 @@
 //! Taking a slot away. The directory is renamed first, so that a crash leaves either a whole slot or rubbish with a name of its own.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, test_kill_process};
@@ -82,7 +81,7 @@ impl Pool<'_> {
                 && !is_being_made(&name)
                 && std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir())
             {
-                remove_stubborn(&path)?;
+                fs::remove_stubborn(&path)?;
                 swept += 1;
             }
         }
@@ -94,7 +93,7 @@ impl Pool<'_> {
         match rename(path, &trash) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
             Err(source) => Err(fs::FsError { action: "rename", path: path.to_owned(), source }.into()),
-            Ok(()) => remove_stubborn(&trash),
+            Ok(()) => Ok(fs::remove_stubborn(&trash)?),
         }
     }
 }
@@ -108,23 +107,4 @@ fn is_being_made(name: &str) -> bool {
 #[expect(clippy::disallowed_methods, reason = "base::fs has no rename of directories")]
 fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::rename(from, to)
-}
-
-/// Removes a tree in which directories may be write-protected, as module caches are.
-fn remove_stubborn(path: &Path) -> Result<(), WorktreeError> {
-    if fs::remove_dir_all(path).is_ok() {
-        return Ok(());
-    }
-    make_writable(path)?;
-    Ok(fs::remove_dir_all(path)?)
-}
-
-fn make_writable(dir: &Path) -> Result<(), fs::FsError> {
-    let _ = std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700));
-    for entry in fs::list_dir(dir)? {
-        if std::fs::symlink_metadata(&entry).is_ok_and(|meta| meta.is_dir()) {
-            make_writable(&entry)?;
-        }
-    }
-    Ok(())
 }

@@ -1,6 +1,9 @@
 //! Work that stands still: lapsed leases, runs without a supervisor, worktrees that are not what they should be.
 
-use crate::base::text::counted;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::base::env;
+use crate::base::text::{counted, path_bytes};
 use crate::domain::ids::Subject;
 use crate::domain::lease::{Lease, Liveness};
 use crate::domain::run::Run;
@@ -9,6 +12,7 @@ use crate::git::worktree::{Pool, PoolLimits, SlotState};
 use crate::ops::agents;
 use crate::ops::doctor::{Finding, Patient};
 use crate::ops::health::Healths;
+use crate::ops::places::Places;
 use crate::ops::run::recover;
 use crate::process::identity;
 use crate::store::sqlite::SqliteStore;
@@ -113,24 +117,48 @@ fn wall_clock(patient: &Patient<'_>, newest_ms: Option<i64>) -> Option<Finding> 
 /// The pool of worktrees.
 pub(super) fn slots(patient: &Patient<'_>, repo: &Repo, findings: &mut Vec<Finding>) {
     let Some(root) = patient.root else { return };
-    let pool = Pool::new(repo, root.join(".ai/worktrees"), PoolLimits::default());
-    let slots = match pool.list() {
-        Ok(slots) => slots,
-        Err(error) => return findings.push(Finding::warn("worktrees", error.to_string())),
-    };
+    let places = Places::of(&patient.place.common_dir, root);
+    findings.push(place(&places));
+    let mut slots = Vec::new();
+    for dir in places.pools() {
+        match Pool::new(repo, dir, PoolLimits::default()).list() {
+            Ok(found) => slots.extend(found),
+            Err(error) => return findings.push(Finding::warn("worktrees", error.to_string())),
+        }
+    }
     let (ready, odd): (Vec<_>, Vec<_>) = slots.into_iter().partition(|slot| slot.state == SlotState::Ready);
     findings.push(Finding::ok("worktrees", format!("{} in the pool", ready.len())));
     findings.extend(much_to_prune(repo));
     findings.extend(odd.into_iter().map(|slot| {
-        let text = format!(".ai/worktrees/{} is {}", slot.name, slot.state);
+        let path = path_bytes(slot.path.as_os_str().as_bytes());
+        let text = format!("{path} is {}", slot.state);
         match slot.state {
             SlotState::Missing | SlotState::Moved { .. } => {
                 Finding::warn("worktrees", text).next("git worktree repair")
             }
-            _ => Finding::warn("worktrees", text)
-                .next(format!("look at .ai/worktrees/{} and move away what is yours", slot.name)),
+            _ => Finding::warn("worktrees", text).next(format!("look at {path} and move away what is yours")),
         }
     }));
+}
+
+/// Where worktrees and checks have their places.
+fn place(places: &Places) -> Finding {
+    if let Err(error) = places.refuse_unfit() {
+        let next = format!("set {} to an absolute directory outside of every checkout", env::AI_CACHE_DIR);
+        return Finding::bad("places", error.to_string()).next(next);
+    }
+    let dir = places.dir().map(|dir| path_bytes(dir.as_os_str().as_bytes())).unwrap_or_default();
+    match places.marks_above().first() {
+        None => Finding::ok("places", format!("worktrees and checks lie in {dir}")),
+        Some(mark) => {
+            let mark = path_bytes(mark.as_os_str().as_bytes());
+            let text = format!(
+                "{mark} stands above the worktrees and checks in {dir}: without a sandbox, tools may find it there"
+            );
+            let next = format!("move it away, or set {} to a directory of which this is not true", env::AI_CACHE_DIR);
+            Finding::warn("places", text).next(next)
+        }
+    }
 }
 
 /// So many branches and rescues of runs are nothing to speak of.

@@ -23,7 +23,7 @@ use crate::git::quarantine::Quarantine;
 use crate::git::worktree::Slot;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::{process_end, runtime};
-use crate::ops::run::fence::{self, Ground, Missing};
+use crate::ops::run::fence::{self, Ground, Inmate, Missing};
 use crate::ops::run::gate::Parked;
 use crate::ops::run::held::{self, Held};
 use crate::ops::run::in_place;
@@ -209,7 +209,7 @@ fn leave_home(world: &World, step: &AgentStep<'_>, home: &Path, end: Option<&Age
 fn ground(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> Result<Ground, OpError> {
     let layer = fence::layer(world, step.agent.sandbox)?;
     let network = step.network.and(step.agent.network.unwrap_or_default());
-    let mut ground = Ground::new(world, layer, network, &step.dir.join("tmp"))?;
+    let mut ground = Ground::new(world, Inmate::Agent, layer, network, &step.dir.join("tmp"))?;
     ground.programs(&plan.argv, &world.env);
     let missing = if plan.home.is_some() { Missing::StaysOut } else { Missing::IsMade };
     ground.login(step.connector.describe(), &world.env, missing);

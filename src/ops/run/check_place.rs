@@ -1,7 +1,9 @@
-//! Where checks run: a directory with the judged tree and nothing else, but for what earlier checks built there.
+//! Where checks run: a directory outside of every checkout with the judged tree in it, what the configuration keeps as a cache, and
+//! nothing else. What an earlier tree left there could make a broken one pass: an object file whose source is gone, a package that is no
+//! dependency any more.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::base::fs;
 use crate::domain::sandbox::Network;
@@ -11,6 +13,10 @@ use crate::ops::refusal::OpError;
 use crate::ops::run::ports;
 use crate::ops::run::world::{World, environment};
 
+/// What Cargo builds. It compares every file with what it was built from, so what an earlier tree left there is never taken for this
+/// one's; building all dependencies for each judgement would take minutes.
+const CARGO_TARGET: &str = "target";
+
 /// The directory in which checks run. No agent works in it; `git` works there on a repository of the directory's own.
 pub struct CheckPlace {
     /// The directory.
@@ -19,6 +25,8 @@ pub struct CheckPlace {
     pub git_dir: PathBuf,
     /// What the policy says of the network.
     pub network: Network,
+    /// A directory for temporary files, for sandboxes that have none of their own; not made yet.
+    pub(super) tmp: PathBuf,
     /// Variables that name its ports.
     pub(super) ports: Vec<(OsString, OsString)>,
     /// Two that check in one place would pull the tree away from under each other.
@@ -35,23 +43,39 @@ pub struct Judged<'a> {
 }
 
 impl CheckPlace {
-    /// The place beside slot `name`, with the judged tree in it; waits until nobody checks there. A place that cannot be brought to that tree is made anew.
+    /// The place `name`, with the judged tree in it; waits until nobody checks there. A place that cannot be brought to that tree is made
+    /// anew.
     pub fn open(world: &World, repo: &Repo, name: &str, judged: Judged<'_>) -> Result<CheckPlace, OpError> {
-        let root = world.pool_dir().join(format!(".check-{name}"));
+        world.places.make()?;
+        let place = world.places.checks(name)?;
+        let (root, git_dir, tmp) = (place.join("tree"), place.join("git"), place.join("tmp"));
         let own = world.state().join("slots").join(name);
         fs::create_dir_all(&own).map_err(environment)?;
         let held = fs::lock(&own.join("place.lock")).map_err(environment)?;
         let shadow = Shadow::open(repo, &own.join("check.git")).map_err(environment)?;
-        let is_reset = root.is_dir() && shadow.is_primed() && shadow.reset(&root, judged.tree).is_ok();
+        let kept = kept(&world.config.runs.caches, &root);
+        let is_reset = root.is_dir() && shadow.is_primed() && shadow.reset_alone(&root, judged.tree, &kept).is_ok();
         if !is_reset {
             let _alone = world.disk_locks().map(|disk| disk.acquire(&root)).transpose().map_err(environment)?;
-            fs::remove_dir_all(&root).map_err(environment)?;
+            fs::remove_stubborn(&root).map_err(environment)?;
             fs::create_dir_all(&root).map_err(environment)?;
             shadow.checkout(&root, judged.tree).map_err(environment)?;
         }
-        let git_dir = own.join("place.git");
         shadow.make_private_repository(repo, &root, &git_dir, judged.commit).map_err(environment)?;
         let ports = ports::variables(&ports::of_place(&world.config, name)?);
-        Ok(CheckPlace { root, git_dir, network: Network::On, ports, _held: held })
+        Ok(CheckPlace { root, git_dir, network: Network::On, tmp, ports, _held: held })
     }
+}
+
+/// Takes the place `name` away; nobody works there but `ai`.
+pub fn remove(world: &World, name: &str) -> Result<(), OpError> {
+    // On a machine that has no room for places there is none.
+    world.places.checks(name).map_or(Ok(()), |place| fs::remove_stubborn(&place).map_err(environment))
+}
+
+/// The directories that stay from one tree to the next, relative to the root.
+fn kept(caches: &[String], root: &Path) -> Vec<String> {
+    let is_cargo = root.join("Cargo.toml").is_file() && root.join(CARGO_TARGET).join("CACHEDIR.TAG").is_file();
+    let cargo = is_cargo.then(|| CARGO_TARGET.to_owned());
+    caches.iter().cloned().chain(cargo).collect()
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::base::fs;
+use crate::base::text::one_line;
 use crate::checks::judge::{self, CheckRun};
 use crate::checks::reports;
 use crate::config::{self, CommandLine, Config};
@@ -13,16 +14,19 @@ use crate::domain::check::{CheckCommand, CheckParser, CheckResult, CheckSpec, Ch
 use crate::domain::process_end::ProcessEnd;
 use crate::domain::task::Task;
 use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::check_environment::CheckEnvironment;
 use crate::ops::run::check_place::CheckPlace;
-use crate::ops::run::fence::{self, Ground};
+use crate::ops::run::check_process::{CheckProcess, Output, join, words};
+use crate::ops::run::foreign_sources::Leads;
 use crate::ops::run::world::{World, environment};
-use crate::process::environment::child_environment;
-use crate::process::supervise::{
-    CancelToken, End, Limits, OomHint, OutputTo, Quiet, SpawnSpec, StdinSource, Timeout, supervise,
-};
+use crate::process::supervise::{CancelToken, End, OomHint, Timeout};
 
 /// Largest log that is read back for judging.
 const LOG_CAP: u64 = 128 << 20;
+/// Longest setup.
+pub(super) const SETUP_LIMIT: Duration = Duration::from_secs(1800);
+/// Longest wait for interpreters that are asked where they look; one that hangs would hang in the check, too.
+const ASK_LIMIT: Duration = Duration::from_secs(60);
 
 /// A check to run.
 pub struct CheckPlan {
@@ -95,7 +99,7 @@ impl CheckPlan {
     }
 }
 
-/// Runs the checks one after the other. `label` marks their processes, so that none of them outlives a crash.
+/// Prepares the place and runs the checks there one after the other. `label` marks their processes, so that none of them outlives a crash.
 pub fn run_checks(
     world: &World,
     place: &CheckPlace,
@@ -105,22 +109,81 @@ pub fn run_checks(
     cancel: &CancelToken,
 ) -> Result<Vec<Checked>, OpError> {
     fs::create_dir_all(dir).map_err(environment)?;
+    let process = CheckProcess { world, place, label, cancel };
+    let unprepared = set_up(&process, dir)?;
+    // What the setup has made counts from here on.
+    let variables = CheckEnvironment::of(world, place, &[])?;
+    let ask = |argv: Vec<OsString>| {
+        let answer = process.run(&variables, argv, ASK_LIMIT, &Output::Returned)?;
+        Ok(answer.stdout.memory)
+    };
+    let leads = match &unprepared {
+        Some(_) => None,
+        None => Some(Leads::look(place, &variables, &plans, &ask)?),
+    };
     let mut done = Vec::new();
     for plan in plans {
-        refuse_stopped(cancel, "before", &plan.spec)?;
+        refuse_stopped(cancel, &format!("before check `{}`", plan.spec.name))?;
         world.say(&format!("check {}: {}", plan.spec.name, plan.command_text()));
-        let checked = run_one(world, place, plan, dir, label, cancel)?;
-        refuse_stopped(cancel, "in", &checked.spec)?;
+        let elsewhere = leads.as_ref().and_then(|leads| leads.of(&plan));
+        let checked = match unprepared.clone().or_else(|| elsewhere.map(|lead| lead.to_string())) {
+            Some(why) => broken(plan, dir, why)?,
+            None => run_one(&process, &variables, plan, dir)?,
+        };
+        refuse_stopped(cancel, &format!("in check `{}`", checked.spec.name))?;
         world.say(&format!("check {}: {}", checked.spec.name, result_text(&checked.result)));
         done.push(checked);
     }
     Ok(done)
 }
 
+/// Runs the project's setup command in the place, as in a fresh worktree. Returns why it did not succeed: then no check can tell anything.
+fn set_up(process: &CheckProcess<'_>, dir: &Path) -> Result<Option<String>, OpError> {
+    let Some(command) = &process.world.config.runs.setup else { return Ok(None) };
+    process.world.say("setup of the place of checks");
+    let variables = CheckEnvironment::of(process.world, process.place, &[])?;
+    let (log, errors) = (dir.join("setup.log"), dir.join("setup.stderr"));
+    let outcome = process.run(&variables, words(command), SETUP_LIMIT, &Output::Files(&log, &errors))?;
+    refuse_stopped(process.cancel, "in the setup of the place of checks")?;
+    join(&log, &errors, LOG_CAP)?;
+    if matches!(outcome.end, End::Exited(0)) {
+        fs::remove_file(&log).map_err(environment)?;
+        return Ok(None);
+    }
+    let end = process_end(&outcome.end, outcome.oom, SETUP_LIMIT);
+    let why = end.trouble().or_else(|| Some(format!("exit code {}", end.code()?)));
+    let last = String::from_utf8_lossy(&fs::read_capped(&log, LOG_CAP).map_err(environment)?).into_owned();
+    let last = last.lines().rev().find(|line| !line.trim().is_empty()).map(one_line).unwrap_or_default();
+    let why = why.unwrap_or_else(|| "it did not succeed".to_owned());
+    let said = if last.is_empty() { String::new() } else { format!(", its last line: {last}") };
+    Ok(Some(format!(
+        "the setup command (`runs.setup`) failed in the place of checks: {why}{said}; log: {}",
+        log.display()
+    )))
+}
+
+/// A check that could prove nothing, with the reason as its log.
+fn broken(plan: CheckPlan, dir: &Path, why: String) -> Result<Checked, OpError> {
+    let log = dir.join(format!("{}.log", plan.spec.name));
+    fs::write_private(&log, format!("{why}\n").as_bytes()).map_err(environment)?;
+    let (log_sha256, _) = fs::digest(&log).map_err(environment)?;
+    let result = CheckResult {
+        name: plan.spec.name.clone(),
+        status: CheckStatus::Broken { why },
+        note: None,
+        exit: None,
+        duration_ms: 0,
+        counts: None,
+        failures: Vec::new(),
+        log_sha256: Some(log_sha256),
+    };
+    Ok(Checked { spec: plan.spec, result, log })
+}
+
 /// A check that was cut off says nothing about the work.
-fn refuse_stopped(cancel: &CancelToken, when: &str, check: &CheckSpec) -> Result<(), OpError> {
+fn refuse_stopped(cancel: &CancelToken, at: &str) -> Result<(), OpError> {
     match cancel.reason() {
-        Some(reason) => Err(environment(format!("stopped {when} check `{}`: {reason:?}", check.name))),
+        Some(reason) => Err(environment(format!("stopped {at}: {reason:?}"))),
         None => Ok(()),
     }
 }
@@ -140,13 +203,12 @@ pub fn result_text(result: &CheckResult) -> String {
 }
 
 fn run_one(
-    world: &World,
-    place: &CheckPlace,
+    process: &CheckProcess<'_>,
+    variables: &CheckEnvironment,
     plan: CheckPlan,
     dir: &Path,
-    label: &str,
-    cancel: &CancelToken,
 ) -> Result<Checked, OpError> {
+    let place = process.place;
     let log = dir.join(format!("{}.log", plan.spec.name));
     let errors = dir.join(format!("{}.stderr", plan.spec.name));
     let junit = match &plan.spec.parser {
@@ -154,33 +216,10 @@ fn run_one(
         _ => None,
     };
     let before = junit.as_ref().map(|glob| reports::collect(&place.root, glob)).transpose().map_err(environment)?;
-    let ground = ground(world, place, &plan)?;
-    let spec = SpawnSpec {
-        argv: plan.argv(),
-        cwd: place.root.clone(),
-        env: check_environment(world, place, &ground),
-        stdin: StdinSource::Null,
-        run_id: Some(label.to_owned()),
-        files: None,
-        cgroup: None,
-        fence: ground.fence(),
-        limits: Limits {
-            total: Some(plan.timeout),
-            silence: None,
-            grace: world.config.runs.grace,
-            output_cap: u64::from(world.config.runs.output_mb) << 20,
-        },
-        stdout: OutputTo::File(log.clone()),
-        stderr: OutputTo::File(errors.clone()),
-    };
-    let runtime = runtime()?;
-    let outcome = runtime.block_on(supervise(&spec, world.redactor(), &mut Quiet, cancel));
-    ground.clear()?;
-    let outcome = outcome.map_err(environment)?;
+    let outcome = process.run(variables, plan.argv(), plan.timeout, &Output::Files(&log, &errors))?;
     let stdout = fs::read_capped(&log, LOG_CAP).map_err(environment)?;
     let stderr = fs::read_capped(&errors, LOG_CAP).map_err(environment)?;
-    fs::append(&log, &stderr).map_err(environment)?;
-    fs::remove_file(&errors).map_err(environment)?;
+    join(&log, &errors, LOG_CAP)?;
     let (log_sha256, _) = fs::digest(&log).map_err(environment)?;
     let fresh = match (junit, before) {
         (Some(glob), Some(before)) => {
@@ -198,27 +237,6 @@ fn run_one(
     };
     let result = judge::judge(&plan.spec, &run);
     Ok(Checked { spec: plan.spec, result, log })
-}
-
-/// A check writes in its place and nowhere else.
-fn ground(world: &World, place: &CheckPlace, plan: &CheckPlan) -> Result<Ground, OpError> {
-    let layer = fence::layer(world, None)?;
-    let tmp = place.git_dir.with_file_name("tmp");
-    let mut ground = Ground::new(world, layer, place.network, &tmp)?;
-    ground.programs(&plan.argv(), &world.env);
-    ground.write(&place.root);
-    ground.write(&place.git_dir);
-    Ok(ground)
-}
-
-/// A check gets the allow-listed environment and nothing of the agent's; Git above the place is hidden from it.
-fn check_environment(world: &World, place: &CheckPlace, ground: &Ground) -> Vec<(OsString, OsString)> {
-    let ceiling = place.root.parent().unwrap_or(&place.root).as_os_str().to_owned();
-    let mut set =
-        vec![(OsString::from("CI"), OsString::from("true")), (OsString::from("GIT_CEILING_DIRECTORIES"), ceiling)];
-    set.extend(ground.variables());
-    set.extend(place.ports.iter().cloned());
-    child_environment(&world.env, &world.config.runs.env_pass, &set)
 }
 
 /// A single-threaded runtime for one supervised child.

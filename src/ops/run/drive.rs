@@ -15,7 +15,7 @@ use crate::domain::sandbox::Isolation;
 use crate::domain::task::Task;
 use crate::domain::verdict::{Cell, Lifecycle, Outcome};
 use crate::git::shadow::Shadow;
-use crate::git::{Head, Oid, Repo, TreePath};
+use crate::git::{Oid, Repo, TreePath};
 use crate::ops::claim::Which;
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::refusal::{OpError, Refusal};
@@ -25,11 +25,12 @@ use crate::ops::run::choose::{self, Choice};
 use crate::ops::run::finish::{self, Sealed};
 use crate::ops::run::heartbeat::{Account, Beat, Heart};
 use crate::ops::run::ledger::Ledger;
+use crate::ops::run::origin::{Origin, origin};
 use crate::ops::run::signals::Signals;
-use crate::ops::run::start::{self, Order, Origin, Started};
+use crate::ops::run::start::{self, Order, Started};
 use crate::ops::run::stopped::{self, Cause};
 use crate::ops::run::world::{World, environment};
-use crate::ops::run::{adopt, failpoint, fence, in_place, place, recover, resume, work};
+use crate::ops::run::{adopt, failpoint, fence, in_place, origin, place, recover, resume, work};
 use crate::ops::{agents, credentials, lease, trust};
 use crate::policy::{self, PolicyState};
 use crate::process::supervise::{CancelToken, StopReason};
@@ -77,6 +78,7 @@ pub fn run(world: &World, store: &mut SqliteStore, which: &Which, agent_name: Op
     trust::require(&world.root, &world.location.common_dir, "this run")?;
     let repo = world.repo()?;
     recover::dead_runs(world, store, &repo)?;
+    place::empty_older(world, store, &repo)?;
     resume::sweep(world, store)?;
     place::refuse_full_disk(world)?;
     let origin = origin(world, &repo)?;
@@ -205,7 +207,8 @@ impl Live<'_> {
         let (run, token) = (&self.started.run, &self.started.token);
         let agent = &self.agent.name;
         let instead = trace.fallback_of.as_ref().map_or(String::new(), |first| format!(" in place of {first}"));
-        self.world.say(&format!("run {}: {agent}{instead} on branch {}", run.id, run.branch));
+        let onto = run.target.as_deref().map_or(String::new(), |target| format!(", for {}", origin::shown(target)));
+        self.world.say(&format!("run {}: {agent}{instead} on branch {}{onto}", run.id, run.branch));
         if let Some(resumed) = &run.resumed {
             self.world.say(&format!("run {}: goes on with session {} of run {}", run.id, resumed.session, resumed.run));
         }
@@ -339,21 +342,6 @@ impl Live<'_> {
             cx.record(tx, &event)
         })
     }
-}
-
-/// Where the run starts: the configured base branch, else the branch of the main checkout.
-fn origin(world: &World, repo: &Repo) -> Result<Origin, OpError> {
-    if let Some(base) = &world.config.defaults.base {
-        let target = format!("refs/heads/{base}");
-        let commit = repo.find_ref(&target).map_err(environment)?;
-        let commit = commit.ok_or_else(|| Refusal::NotFound { what: "branch", id: base.clone() })?;
-        return Ok(Origin { base: Some(commit.to_string()), target: Some(target) });
-    }
-    Ok(match in_place::persons_head(world, repo, repo.head().map_err(environment)?)? {
-        Head::Branch { name, commit } => Origin { base: Some(commit.to_string()), target: Some(name) },
-        Head::Unborn { name } => Origin { base: None, target: Some(name) },
-        Head::Detached { commit } => Origin { base: Some(commit.to_string()), target: None },
-    })
 }
 
 /// The policy of the base commit, which no agent can have written; the checkout's where the base has none yet.

@@ -1,5 +1,6 @@
 //! The fence around an agent and around checks: everything readable but the user's home, the other worktrees and the sockets of the
-//! machine; nothing writable but the worktree, a private temporary directory, and the caches of build tools.
+//! machine; nothing writable but the worktree, a private temporary directory, and the caches of build tools. From a check, every checkout
+//! of the project is hidden, too: it could be found by an absolute path, and would be judged instead of the tree that is to be.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use crate::domain::decision::{DecisionRecord, Effect};
 use crate::domain::sandbox::{Demand, Mode, Network, Used, Wish};
 use crate::domain::task::Task;
 use crate::git::quarantine::Quarantine;
+use crate::git::worktree::registered;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::Cx;
 use crate::ops::refusal::{OpError, Refusal};
@@ -45,6 +47,15 @@ pub struct Ground {
     tmp: Option<PathBuf>,
     /// What a program may only read of its own settings, and what is not there: no layer can keep a name from being made.
     unmade: Vec<PathBuf>,
+}
+
+/// Who works inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inmate<'a> {
+    /// An agent, or what prepares its worktree: the project can be read.
+    Agent,
+    /// A check, which can read of the project nothing but the objects of Git, and these installed environments.
+    Check(&'a [PathBuf]),
 }
 
 /// What comes of a directory of a program's sessions that is not there.
@@ -108,8 +119,14 @@ pub fn under(rule: Option<&DecisionRecord>) -> Network {
 }
 
 impl Ground {
-    /// The part that agents and checks have in common. `tmp` is a directory for temporary files, for layers that have none of their own.
-    pub fn new(world: &World, layer: Layer, network: Network, tmp: &Path) -> Result<Ground, OpError> {
+    /// The part that everybody in it has in common. `tmp` is a directory for temporary files, for layers that have none of their own.
+    pub fn new(
+        world: &World,
+        inmate: Inmate<'_>,
+        layer: Layer,
+        network: Network,
+        tmp: &Path,
+    ) -> Result<Ground, OpError> {
         let runs = &world.config.runs;
         let limits = ResourceLimits { memory_mb: runs.memory_mb, processes: runs.processes, file_mb: runs.file_mb };
         let network = if layer == Layer::None { Network::On } else { runs.network.and(network) };
@@ -122,9 +139,12 @@ impl Ground {
         let mut ground = Ground { fence: Fence::new(layer, network, limits), home, tmp: None, unmade: Vec::new() };
         if ground.fence.layer != Layer::None {
             ground.hide_places(world);
-            ground.open_home(world)?;
+            ground.open_home(world, inmate)?;
             ground.temporary(world, tmp)?;
-            ground.show_project(world);
+            match inmate {
+                Inmate::Agent => ground.show_project(world),
+                Inmate::Check(environments) => ground.hide_project(world, environments)?,
+            }
         }
         Ok(ground)
     }
@@ -274,13 +294,17 @@ impl Ground {
         }
     }
 
-    fn open_home(&mut self, world: &World) -> Result<(), OpError> {
+    fn open_home(&mut self, world: &World, inmate: Inmate<'_>) -> Result<(), OpError> {
         let Some(home) = self.home.clone() else { return Ok(()) };
+        let of_project = match inmate {
+            Inmate::Agent => Vec::new(),
+            Inmate::Check(_) => checkouts(world)?,
+        };
         for (path, access) in homes::places(&home, &|name| variable(&world.env, name)) {
             self.say(&path, access);
         }
         for dir in program_path(&world.env) {
-            if dir.starts_with(&home) {
+            if dir.starts_with(&home) && !is_below(&of_project, &dir) {
                 homes::around(&dir, Some(&home)).iter().for_each(|dir| self.read(dir));
             }
         }
@@ -303,7 +327,8 @@ impl Ground {
         self.write(tmp);
         self.tmp = Some(tmp.to_owned());
         // Rights on a directory are rights on everything below it, so it is shared only where nothing that counts lies there.
-        let counts = [Some(world.root.as_path()), self.home.as_deref(), Some(&world.location.common_dir)];
+        let places = world.places.dir();
+        let counts = [Some(world.root.as_path()), self.home.as_deref(), Some(&world.location.common_dir), places];
         if !counts.into_iter().flatten().any(|path| path.starts_with(TMP)) {
             self.write(Path::new(TMP));
         }
@@ -316,7 +341,27 @@ impl Ground {
         for path in [Some(&world.root), location.main_root.as_ref(), Some(&location.common_dir)].into_iter().flatten() {
             self.read(path);
         }
-        self.say(&world.pool_dir(), Access::Hidden);
+        self.hide_pools(world);
+    }
+
+    /// Other runs work there, and those of other projects.
+    fn hide_pools(&mut self, world: &World) {
+        let all = world.places.dir().and_then(Path::parent).map(Path::to_owned);
+        for dir in all.into_iter().chain(world.places.older()) {
+            self.say(&dir, Access::Hidden);
+        }
+    }
+
+    /// A check sees no tree of the project but the one in its place, whatever was allowed around it. What it gets of the history are
+    /// Git's objects, which nothing finds by looking for a file.
+    fn hide_project(&mut self, world: &World, environments: &[PathBuf]) -> Result<(), OpError> {
+        for dir in checkouts(world)? {
+            self.say(&dir, Access::Hidden);
+        }
+        self.hide_pools(world);
+        self.read(&world.location.common_dir.join("objects"));
+        environments.iter().for_each(|dir| self.read(dir));
+        Ok(())
     }
 
     /// Speaks of a place that is there, under its real name.
@@ -332,6 +377,18 @@ impl Ground {
         }
         self.fence.say(&real, access);
     }
+}
+
+/// Every checkout of the project, and the git directory that they share.
+pub fn checkouts(world: &World) -> Result<Vec<PathBuf>, OpError> {
+    let location = &world.location;
+    let linked = registered(&location.common_dir).map_err(environment)?.into_iter().map(|(_, root)| root);
+    let own = [Some(world.root.clone()), location.main_root.clone(), Some(location.common_dir.clone())];
+    Ok(own.into_iter().flatten().chain(linked).filter_map(|dir| real(&dir)).collect())
+}
+
+fn is_below(dirs: &[PathBuf], path: &Path) -> bool {
+    real(path).is_some_and(|path| dirs.iter().any(|dir| path.starts_with(dir)))
 }
 
 /// True where an agent's program cannot make a sandbox of its own inside of this one.

@@ -29,8 +29,9 @@ use crate::ops::run::checks::{CheckPlan, Checked, result_text, run_checks};
 use crate::ops::run::drive::{self, Live, Report};
 use crate::ops::run::finish::{self as verdict, Findings};
 use crate::ops::run::held::Held;
+use crate::ops::run::origin::Origin;
 use crate::ops::run::signals::Signals;
-use crate::ops::run::start::{Origin, Started, this_process};
+use crate::ops::run::start::{Started, this_process};
 use crate::ops::run::stopped::{self, Cause, Kept};
 use crate::ops::run::work::{self, Taken};
 use crate::ops::run::world::{World, environment};
@@ -50,7 +51,7 @@ const CONNECTOR: &str = "adopted";
 pub fn hand_in(world: &World, store: &mut SqliteStore, token: &Token, adoption: &Adoption) -> Result<Report, OpError> {
     trust::require(&world.root, &world.location.common_dir, "the checks")?;
     let repo = world.repo()?;
-    let foreign = Foreign::find(&repo, &adoption.path, &world.pool_dir())
+    let foreign = Foreign::find(&repo, &adoption.path, &world.places.pools())
         .map_err(|error| Refusal::Conflict(error.to_string()))?;
     let origin = Origin { base: adoption.base.clone(), target: adoption.target.clone() };
     let policy = drive::base_policy(world, &repo, &origin)?;

@@ -3,7 +3,7 @@
 use crate::base::text::counted;
 use std::path::{Path, PathBuf};
 
-use crate::base::id;
+use crate::base::{fs, id};
 use crate::domain::ids::RunId;
 use crate::domain::run::Run;
 use crate::git::quarantine::Quarantine;
@@ -16,6 +16,8 @@ use crate::git::{Identity, Oid, Repo};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::in_place;
 use crate::ops::run::world::{World, environment};
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
 
 /// The name and address under which `ai` commits what it snapshots.
 pub fn identity() -> Result<Identity, OpError> {
@@ -24,8 +26,8 @@ pub fn identity() -> Result<Identity, OpError> {
 
 /// Refuses where there is too little room for another run: said before anything is claimed.
 pub fn refuse_full_disk(world: &World) -> Result<(), OpError> {
-    // The pool may not be there yet; its root is on the same disk.
-    let dir = if world.pool_dir().is_dir() { world.pool_dir() } else { world.root.clone() };
+    world.places.make()?;
+    let dir = world.places.dir().unwrap_or(&world.root).to_owned();
     let free = fs4::available_space(&dir).map_err(environment)?;
     let needed = limits(world).reserve_bytes;
     match free >= needed {
@@ -198,7 +200,7 @@ pub fn rescue_run(world: &World, repo: &Repo, run: &Run) -> Result<Option<String
     if in_place::is_in_place(run) {
         return in_place::give_back(world, repo, &run.id);
     }
-    let pool = Pool::new(repo, world.pool_dir(), PoolLimits::default());
+    let pool = Pool::new(repo, world.places.pool_of(&run.worktree), PoolLimits::default());
     let shadow = Shadow::open(repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
     // What the agent committed in its sandbox is saved with the rest; where it cannot be, its files still are.
     if let (Some(own), Ok(Some(info))) = (own_commits(world, repo, run)?, pool.find(&run.worktree))
@@ -227,7 +229,11 @@ pub fn own_commits(world: &World, repo: &Repo, run: &Run) -> Result<Option<Quara
 /// Puts what stands in a slot where nothing can lose it: under the name of the run that worked there last, else under the slot's own.
 /// Nothing in the slot is changed.
 pub fn rescue_slot(world: &World, repo: &Repo, slot: &str, last: Option<&Run>) -> Result<Rescued, OpError> {
-    let pool = Pool::new(repo, world.pool_dir(), PoolLimits::default());
+    let pool = Pool::new(repo, world.places.pool_of(slot), PoolLimits::default());
+    rescue_in(world, repo, &pool, slot, last)
+}
+
+fn rescue_in(world: &World, repo: &Repo, pool: &Pool<'_>, slot: &str, last: Option<&Run>) -> Result<Rescued, OpError> {
     let shadow = Shadow::open(repo, &world.shadow_dir(slot)).map_err(environment)?;
     let reference = last.map_or_else(|| format!("{SLOT_RESCUES}{slot}"), |run| rescue_ref(&run.id));
     let base = last.and_then(|run| run.base.as_deref()).map(Oid::parse).transpose().map_err(environment)?;
@@ -235,6 +241,55 @@ pub fn rescue_slot(world: &World, repo: &Repo, slot: &str, last: Option<&Run>) -
     let message = format!("ai: work saved from worktree {slot}\n");
     let save = RescueAs { reference: &reference, message: &message, who: &who, when_ms, known: Known::Anywhere };
     pool.rescue(slot, base.as_ref(), &shadow, &save).map_err(environment)
+}
+
+/// Gives up the worktrees of older versions, and of a cache directory that was moved: their work is saved first, and what cannot be saved
+/// stays where it is.
+pub fn empty_older(world: &World, store: &mut SqliteStore, repo: &Repo) -> Result<(), OpError> {
+    for dir in world.places.older() {
+        let runs = store.read(|tx| tx.all_runs())?;
+        let pool = Pool::new(repo, &dir, PoolLimits::default()).sharing(world.disk_locks());
+        for slot in pool.list().map_err(environment)? {
+            let is_busy = runs.iter().any(|run| run.worktree == slot.name && run.end.is_none());
+            let usable = matches!(slot.state, SlotState::Ready | SlotState::Redirected);
+            if usable && !is_busy {
+                give_up(world, repo, &pool, &slot.name, &runs)?;
+            }
+        }
+        // Where checks ran; nobody worked there but `ai`.
+        for path in fs::list_dir(&dir).map_err(environment)? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name.starts_with(".check-") && std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir()) {
+                fs::remove_stubborn(&path).map_err(environment)?;
+            }
+        }
+        let _swept = pool.sweep();
+        // One that is not empty stays.
+        let _removed = fs::remove_empty_dir(&dir);
+    }
+    Ok(())
+}
+
+fn give_up(world: &World, repo: &Repo, pool: &Pool<'_>, slot: &str, runs: &[Run]) -> Result<(), OpError> {
+    let last = runs.iter().filter(|run| run.worktree == slot).max_by_key(|run| run.started_ms);
+    let at = pool.dir().join(slot);
+    let rescued = rescue_in(world, repo, pool, slot, last)?;
+    if let Rescue::Saved { reference, files, .. } = &rescued.rescue {
+        world.say(&format!("saved {} of {} on {reference}", counted(*files, "changed file"), at.display()));
+    }
+    match (rescued.cleared, rescued.left_behind.first()) {
+        (Some(cleared), _) => {
+            pool.remove(cleared).map_err(environment)?;
+            world.say(&format!(
+                "worktree {} was given up; new ones are made in {}",
+                at.display(),
+                world.pool_dir().display()
+            ));
+        }
+        (None, Some(left)) => world.say(&format!("warning: worktree {} stays: {left}", at.display())),
+        (None, None) => {}
+    }
+    Ok(())
 }
 
 pub(super) fn rescue_ref(run: &RunId) -> String {

@@ -6,7 +6,6 @@ use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
 
 use crate::base::fs;
 use crate::base::seed::{How, Seeded, may_be_made, seed};
@@ -17,10 +16,11 @@ use crate::git::worktree::{Pool, Slot};
 use crate::ops::cx::commit;
 use crate::ops::lease;
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::checks::{process_end, runtime};
+use crate::ops::run::check_process::words;
+use crate::ops::run::checks::{SETUP_LIMIT, process_end, runtime};
 use crate::ops::run::drive::Live;
 use crate::ops::run::evidence::{Filed, file_evidence};
-use crate::ops::run::fence::{self, Ground};
+use crate::ops::run::fence::{self, Ground, Inmate};
 use crate::ops::run::ports;
 use crate::ops::run::world::environment;
 use crate::process::environment::child_environment;
@@ -31,8 +31,6 @@ use crate::store::sqlite::SqliteStore;
 const INCLUDE: &str = ".worktreeinclude";
 /// Most of its standard error that is kept.
 const LOG_CAP: u64 = 64 << 20;
-/// Longest setup.
-const SETUP_LIMIT: Duration = Duration::from_secs(1800);
 
 /// Copies what `.worktreeinclude` names and the caches, chooses the ports, and runs the setup command.
 pub(super) fn provision(live: &Live<'_>, store: &mut SqliteStore, slot: &Slot) -> Result<(), OpError> {
@@ -138,10 +136,7 @@ fn setup(
     command: &CommandLine,
     ports: &[(OsString, OsString)],
 ) -> Result<(), OpError> {
-    let argv: Vec<OsString> = match command {
-        CommandLine::Shell(line) => ["/bin/sh", "-c", line].map(OsString::from).to_vec(),
-        CommandLine::Argv(argv) => argv.iter().map(OsString::from).collect(),
-    };
+    let argv = words(command);
     let ground = ground(live, slot, &argv)?;
     let used = ground.used();
     live.world.say(&format!("setup of the worktree (sandbox: {used})"));
@@ -184,7 +179,7 @@ fn setup(
 fn ground(live: &Live<'_>, slot: &Slot, argv: &[OsString]) -> Result<Ground, OpError> {
     let layer = fence::layer(live.world, live.agent.sandbox)?;
     let network = fence::under(fence::network_rule(&live.cx()?, &live.started.task).as_ref());
-    let mut ground = Ground::new(live.world, layer, network, &live.dir.join("tmp"))?;
+    let mut ground = Ground::new(live.world, Inmate::Agent, layer, network, &live.dir.join("tmp"))?;
     ground.programs(argv, &live.world.env);
     ground.worktree(&slot.path, &slot.admin, None)?;
     Ok(ground)

@@ -20,17 +20,10 @@ use crate::ops::claim::{self, Which};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::in_place;
+use crate::ops::run::origin::Origin;
 use crate::process::identity::ProcessIdentity;
 use crate::store::Tx;
 use crate::store::sqlite::SqliteStore;
-
-/// What the run starts from.
-pub struct Origin {
-    /// The commit; absent on an unborn branch.
-    pub base: Option<String>,
-    /// The branch it was read from.
-    pub target: Option<String>,
-}
 
 /// A run whose task is held.
 pub struct Started {

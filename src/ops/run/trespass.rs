@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use crate::base::fs;
+use crate::base::text::path_bytes;
 use crate::domain::agent_event::AgentEvent;
 use crate::git::bystander::Before;
 use crate::git::shadow::Shadow;
@@ -75,12 +76,11 @@ pub(super) fn look(
         let shown: Vec<String> = files.iter().take(SHOWN).cloned().collect();
         told.push(format!("files of the idle worktree {} changed during the run: {}", slot.name, shown.join(", ")));
         let named = files.iter().filter(|file| claimed.contains(&slot.path.join(file)));
-        own_words.extend(named.map(|file| format!(".ai/worktrees/{}/{file}", slot.name)));
+        own_words.extend(named.map(|file| format!("{}/{file}", path_bytes(slot.path.as_os_str().as_bytes()))));
     }
     let touched = in_home(live, before);
     if !touched.is_empty() {
-        let shown: Vec<String> =
-            touched.iter().map(|path| crate::base::text::path_bytes(path.as_os_str().as_bytes())).collect();
+        let shown: Vec<String> = touched.iter().map(|path| path_bytes(path.as_os_str().as_bytes())).collect();
         told.push(format!(
             "files of your home changed during the run, by which programs are started or somebody is let in: {}",
             shown.join(", ")

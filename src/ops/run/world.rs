@@ -14,6 +14,7 @@ use crate::domain::time::Now;
 use crate::git::worktree::{DiskLocks, PoolLimits};
 use crate::git::{Git, Location, Repo, preflight};
 use crate::ops::cx::{Cx, Rules};
+use crate::ops::places::Places;
 use crate::ops::project;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::scrub::Scrub;
@@ -30,6 +31,8 @@ pub struct World {
     pub location: Location,
     /// The checkout whose `.ai/` counts.
     pub root: PathBuf,
+    /// Where worktrees and checks have their places.
+    pub places: Places,
     /// The configuration.
     pub config: Config,
     /// Who acts.
@@ -71,7 +74,7 @@ impl World {
 
     /// The pool of worktrees.
     pub fn pool_dir(&self) -> PathBuf {
-        self.root.join(".ai/worktrees")
+        self.places.pool()
     }
 
     /// The locks by which checkouts of all repositories on one disk wait for each other; none where the user has no directory.

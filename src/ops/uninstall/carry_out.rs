@@ -48,7 +48,7 @@ pub fn carry_out(
 ) -> Result<Farewell, OpError> {
     refuse_early(&plan, keep)?;
     let root = place.main_root.as_deref().or(place.top.as_deref());
-    let cleaned = root.map(|root| slots::clear(root, repo, &plan, now.wall_ms)).transpose()?;
+    let cleaned = slots::clear(repo, &plan, now.wall_ms)?;
     let refs = refs::ours(repo)?;
     let mut farewell = Farewell::default();
     if let Keep::Copy(dir) = keep {
@@ -60,9 +60,7 @@ pub fn carry_out(
         farewell.bundle = Some(file.to_owned());
     }
     // From here on things go.
-    if let (Some(root), Some(cleaned)) = (root, cleaned) {
-        slots::remove(root, repo, cleaned)?;
-    }
+    slots::remove(repo, &plan, cleaned)?;
     farewell.keeps = plan.keeps;
     match farewell.bundle {
         Some(_) => {
@@ -75,7 +73,7 @@ pub fn carry_out(
             farewell.keeps.extend(refs.into_iter().map(|(path, _)| Kept { path, why: why.to_owned() }));
         }
     }
-    remove_files(place, root, &plan.removes)?;
+    remove_files(place, root, &plan.removes, &plan.hollow)?;
     Ok(farewell)
 }
 
@@ -125,14 +123,15 @@ fn copy_tree(from: &Path, to: &Path) -> Result<(), OpError> {
 }
 
 /// The link and files first, the store last, so that a command that was cut off can be run again.
-fn remove_files(place: &Location, root: Option<&Path>, removes: &[PathBuf]) -> Result<(), OpError> {
+fn remove_files(place: &Location, root: Option<&Path>, removes: &[PathBuf], hollow: &[PathBuf]) -> Result<(), OpError> {
     let state = project::state_dir(&place.common_dir);
     for path in removes.iter().filter(|path| **path != state) {
         let is_dir = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
-        if is_dir { fs::remove_dir_all(path) } else { fs::remove_file(path) }.map_err(StoreError::from)?;
+        if is_dir { fs::remove_stubborn(path) } else { fs::remove_file(path) }.map_err(StoreError::from)?;
     }
+    hollow.iter().for_each(|dir| remove_empty(dir, &[""]));
     if let Some(root) = root {
-        remove_empty(root, &[".ai/worktrees", ".ai"]);
+        remove_empty(root, &[".ai"]);
     }
     remove_empty(&place.common_dir, &["worktrees"]);
     if let Some(dir) = trust::dir() {

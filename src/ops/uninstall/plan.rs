@@ -11,8 +11,9 @@ use crate::config;
 use crate::domain::run::Run;
 use crate::git::cmd::Nul;
 use crate::git::worktree::{Pool, PoolLimits, SlotState};
-use crate::git::{Location, Repo};
+use crate::git::{Location, Owner, Repo};
 use crate::ops::init::written_files;
+use crate::ops::places::Places;
 use crate::ops::refusal::OpError;
 use crate::ops::run::environment;
 use crate::ops::uninstall::refs;
@@ -22,7 +23,7 @@ use crate::store::{Store, StoreError};
 
 /// What a removed store directory is called until all of it is gone; also what a crash leaves.
 pub(super) const TRASH: &str = "ai-removed-";
-/// Where checks run: a directory beside the worktrees that `ai` alone fills, from a tree that is judged.
+/// Where checks ran in older versions: a directory beside the worktrees that `ai` alone filled.
 const CHECK_PLACE: &str = ".check-";
 
 /// What would go and what stays.
@@ -32,7 +33,7 @@ pub struct Plan {
     pub store: Option<StoreContent>,
     /// Files, links and directories that go.
     pub removes: Vec<PathBuf>,
-    /// Worktrees below `.ai/worktrees` that go, after their work was looked at.
+    /// Worktrees that go, after their work was looked at.
     pub worktrees: Vec<String>,
     /// Branches and refs of `ai`; they go only with a bundle.
     pub refs: Vec<String>,
@@ -42,6 +43,19 @@ pub struct Plan {
     pub active_runs: Vec<String>,
     #[serde(skip)]
     pub(super) runs: Vec<Run>,
+    /// Where the worktrees stand.
+    #[serde(skip)]
+    pub(super) slots: Vec<Standing>,
+    /// Directories that go if they are empty then, inner ones first.
+    #[serde(skip)]
+    pub(super) hollow: Vec<PathBuf>,
+}
+
+/// A worktree of one of the pools.
+#[derive(Debug)]
+pub(super) struct Standing {
+    pub(super) pool: PathBuf,
+    pub(super) name: String,
 }
 
 /// What is in a store.
@@ -58,13 +72,18 @@ pub struct StoreContent {
 /// Something that stays.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Kept {
-    /// Path below the repository's root.
+    /// Path below the repository's root, else an absolute one.
     pub path: String,
     /// Why.
     pub why: String,
 }
 
 impl Plan {
+    /// Where the worktrees stand that go.
+    pub fn standing(&self) -> impl Iterator<Item = PathBuf> {
+        self.slots.iter().map(|slot| slot.pool.join(&slot.name))
+    }
+
     /// True where nothing of `ai` is here.
     pub fn is_empty(&self) -> bool {
         self.store.is_none() && self.removes.is_empty() && self.worktrees.is_empty() && self.refs.is_empty()
@@ -87,8 +106,10 @@ pub fn plan(place: &Location, repo: &Repo) -> Result<Plan, OpError> {
     }
     if let Some(root) = place.main_root.as_deref().or(place.top.as_deref()) {
         files(place, repo, root, &written, &mut plan)?;
-        worktrees(repo, root, &mut plan)?;
-        plan.removes.extend(named(&root.join(".ai/worktrees"), CHECK_PLACE)?);
+        for pool in Places::of(&place.common_dir, root).pools() {
+            worktrees(repo, &pool, &mut plan)?;
+            around(&pool, &mut plan)?;
+        }
     }
     plan.removes.extend(token_dirs(&place.common_dir)?);
     plan.removes.extend(trust::recorded_in(&place.common_dir));
@@ -163,16 +184,29 @@ fn tracked(place: &Location, repo: &Repo, root: &Path) -> Result<Vec<String>, Op
     Ok(Nul::of(&out).map(|name| String::from_utf8_lossy(name).into_owned()).collect())
 }
 
-fn worktrees(repo: &Repo, root: &Path, plan: &mut Plan) -> Result<(), OpError> {
-    let pool = Pool::new(repo, root.join(".ai/worktrees"), PoolLimits::default());
+fn worktrees(repo: &Repo, dir: &Path, plan: &mut Plan) -> Result<(), OpError> {
+    let pool = Pool::new(repo, dir, PoolLimits::default());
     for slot in pool.list().map_err(environment)? {
         match slot.state {
-            SlotState::Ready | SlotState::Missing | SlotState::Redirected => plan.worktrees.push(slot.name),
+            SlotState::Ready | SlotState::Missing | SlotState::Redirected => {
+                plan.worktrees.push(slot.name.clone());
+                plan.slots.push(Standing { pool: dir.to_owned(), name: slot.name });
+            }
             state => {
-                plan.keeps.push(Kept { path: format!(".ai/worktrees/{}", slot.name), why: format!("it is {state}") })
+                plan.keeps.push(Kept { path: slot.path.to_string_lossy().into_owned(), why: format!("it is {state}") })
             }
         }
     }
+    Ok(())
+}
+
+/// What lies beside the worktrees: the places of checks, the word on whose all of it is, and the directories themselves.
+fn around(pool: &Path, plan: &mut Plan) -> Result<(), OpError> {
+    plan.removes.extend(named(pool, CHECK_PLACE)?);
+    plan.hollow.push(pool.to_owned());
+    let Some(home) = Owner::of_pool(pool).and(pool.parent()) else { return Ok(()) };
+    plan.removes.extend(["checks", "owner"].map(|name| home.join(name)).into_iter().filter(|path| path.exists()));
+    plan.hollow.extend(home.ancestors().take(2).map(Path::to_owned));
     Ok(())
 }
 

@@ -1,30 +1,32 @@
 //! The pool of worktrees: their work is put on a rescue ref where it stands nowhere else, and only then may they go.
 
-use crate::base::text::counted;
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use crate::base::fs;
+use crate::base::text::counted;
 use crate::git::shadow::Shadow;
 use crate::git::worktree::{Cleared, Known, Pool, PoolLimits, Rescue, RescueAs, Rescued, SlotState};
 use crate::git::{Oid, Repo};
 use crate::ops::project;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::{environment, identity};
+use crate::ops::uninstall::plan::Standing;
 use crate::ops::uninstall::{Plan, refs};
 
 /// Worktrees that may go: those with a directory, and the registrations of those without.
 pub(super) struct Cleaned {
-    cleared: Vec<Cleared>,
-    missing: Vec<std::path::PathBuf>,
+    cleared: Vec<(PathBuf, Cleared)>,
+    missing: Vec<PathBuf>,
 }
 
 /// Looks at the work in every worktree of the plan. Work that stood nowhere else is saved, and then this is refused, once: a person
 /// should hear of it before the worktree is gone.
-pub(super) fn clear(root: &Path, repo: &Repo, plan: &Plan, when_ms: i64) -> Result<Cleaned, OpError> {
-    let pool = pool(root, repo);
+pub(super) fn clear(repo: &Repo, plan: &Plan, when_ms: i64) -> Result<Cleaned, OpError> {
     let mut cleaned = Cleaned { cleared: Vec::new(), missing: Vec::new() };
     let mut saved = Vec::new();
-    for name in &plan.worktrees {
+    for Standing { pool: dir, name } in &plan.slots {
+        let pool = pool(dir, repo);
         let before = refs::ours(repo)?;
         let rescued = rescue(repo, &pool, plan, name, when_ms)?;
         if let Some(loss) = rescued.left_behind.first() {
@@ -39,7 +41,7 @@ pub(super) fn clear(root: &Path, repo: &Repo, plan: &Plan, when_ms: i64) -> Resu
             }
         }
         match rescued.cleared {
-            Some(proof) => cleaned.cleared.push(proof),
+            Some(proof) => cleaned.cleared.push((dir.clone(), proof)),
             None => cleaned.missing.extend(missing(&pool, name)?),
         }
     }
@@ -51,22 +53,22 @@ pub(super) fn clear(root: &Path, repo: &Repo, plan: &Plan, when_ms: i64) -> Resu
 }
 
 /// Takes the worktrees away.
-pub(super) fn remove(root: &Path, repo: &Repo, cleaned: Cleaned) -> Result<(), OpError> {
-    let pool = pool(root, repo);
-    for proof in cleaned.cleared {
-        pool.remove(proof).map_err(environment)?;
+pub(super) fn remove(repo: &Repo, plan: &Plan, cleaned: Cleaned) -> Result<(), OpError> {
+    for (dir, proof) in cleaned.cleared {
+        pool(&dir, repo).remove(proof).map_err(environment)?;
     }
     for admin in cleaned.missing {
         fs::remove_dir_all(&admin).map_err(environment)?;
     }
-    if pool.dir().is_dir() {
-        pool.sweep().map_err(environment)?;
+    let dirs: BTreeSet<&PathBuf> = plan.slots.iter().map(|slot| &slot.pool).collect();
+    for dir in dirs.into_iter().filter(|dir| dir.is_dir()) {
+        pool(dir, repo).sweep().map_err(environment)?;
     }
     Ok(())
 }
 
-fn pool<'r>(root: &Path, repo: &'r Repo) -> Pool<'r> {
-    Pool::new(repo, root.join(".ai/worktrees"), PoolLimits::default())
+fn pool<'r>(dir: &Path, repo: &'r Repo) -> Pool<'r> {
+    Pool::new(repo, dir, PoolLimits::default())
 }
 
 fn rescue(repo: &Repo, pool: &Pool<'_>, plan: &Plan, name: &str, when_ms: i64) -> Result<Rescued, OpError> {
@@ -93,7 +95,7 @@ fn forget_second_name(repo: &Repo, before: &[(String, Oid)], name: &str, commit:
     repo.delete_ref(name, commit, "ai: uninstall").map_err(environment)
 }
 
-fn missing(pool: &Pool<'_>, name: &str) -> Result<Option<std::path::PathBuf>, OpError> {
+fn missing(pool: &Pool<'_>, name: &str) -> Result<Option<PathBuf>, OpError> {
     let info = pool.find(name).map_err(environment)?;
     Ok(info.filter(|info| info.state == SlotState::Missing).and_then(|info| info.admin))
 }

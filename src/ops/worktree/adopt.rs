@@ -9,13 +9,14 @@ use crate::domain::evidence::EvidenceKind;
 use crate::git::shadow::Shadow;
 use crate::git::snapshot::Limits;
 use crate::git::worktree::{Foreign, Known, Rescue, RescueAs, Unfit, registered};
-use crate::git::{Head, Oid, Repo};
+use crate::git::{Oid, Repo};
 use crate::ops::claim::{self, Claimed, Which};
 use crate::ops::create::{self, NewTask};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::lease;
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::{Filed, World, environment, file_evidence, identity, in_place};
+use crate::ops::run::origin::target_of_adopted;
+use crate::ops::run::{Filed, World, environment, file_evidence, identity};
 use crate::ops::tokens;
 use crate::ops::worktree::adoption::{self, Adoption};
 use crate::store::Store;
@@ -87,9 +88,9 @@ pub fn place(repo: &Repo, here: &Path, typed: &str) -> Result<PathBuf, OpError> 
 
 /// Looks whether the worktree at `place` can be taken up. No reference and nothing of the worktree is changed.
 pub fn look(world: &World, repo: &Repo, store: &mut SqliteStore, place: &Path) -> Result<Look, OpError> {
-    let found = Foreign::find(repo, place, &world.pool_dir()).map_err(unfit)?;
+    let found = Foreign::find(repo, place, &world.places.pools()).map_err(unfit)?;
     refuse_held(world, store, &found)?;
-    let (target, tip) = target(world, repo)?;
+    let (target, tip) = target_of_adopted(world, repo)?;
     let head = found.head.commit();
     let base = match (head, &tip) {
         (Some(head), Some(tip)) => Some(repo.merge_base(tip, head).map_err(environment)?.ok_or_else(|| {
@@ -115,18 +116,6 @@ pub fn look(world: &World, repo: &Repo, store: &mut SqliteStore, place: &Path) -
     let files = shadow.changed_paths(&attributes, &seen.tree).map_err(environment)?.len();
     let dirty = seen.changed.len();
     Ok(Look { found, shadow, base, target, files, dirty })
-}
-
-/// The branch into which work goes, and where it stands: the configured one, else that of the main checkout.
-fn target(world: &World, repo: &Repo) -> Result<(Option<String>, Option<Oid>), OpError> {
-    if let Some(base) = &world.config.defaults.base {
-        let name = format!("refs/heads/{base}");
-        let tip = repo.find_ref(&name).map_err(environment)?;
-        return Ok((Some(name), tip));
-    }
-    let head = repo.head_of(repo.common_dir()).map_err(environment)?;
-    let head = in_place::persons_head(world, repo, head)?;
-    Ok((head.branch().map(str::to_owned), Head::commit(&head).cloned()))
 }
 
 /// One worktree is for one task at a time.

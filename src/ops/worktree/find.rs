@@ -6,12 +6,12 @@ use crate::base::text::one_line;
 use crate::domain::ids::TaskId;
 use crate::domain::run::Run;
 use crate::git::Repo;
-use crate::git::worktree::{Pool, PoolLimits, SlotInfo, SlotState};
+use crate::git::worktree::{SlotInfo, SlotState};
 use crate::ops::cx;
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::{World, environment};
+use crate::ops::run::World;
 use crate::ops::worktree::adoption::{self, Adoption};
-use crate::ops::worktree::list::last_run;
+use crate::ops::worktree::list::{everywhere, last_run};
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
@@ -37,8 +37,7 @@ impl Found {
 /// The worktree of that name, else the one where the task's last run worked and nobody since, or that was taken up for it.
 pub fn find(world: &World, repo: &Repo, store: &mut SqliteStore, typed: &str) -> Result<Found, OpError> {
     let runs = store.read(|tx| tx.all_runs())?;
-    let pool = Pool::new(repo, world.pool_dir(), PoolLimits::default());
-    let slots = pool.list().map_err(environment)?;
+    let slots = everywhere(world, repo)?;
     if let Some(slot) = slots.iter().find(|slot| slot.name == typed) {
         return there(slot, last_run(&runs, &slot.name));
     }

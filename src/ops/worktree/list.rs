@@ -72,11 +72,18 @@ pub fn list(world: &World, repo: &Repo, store: &mut SqliteStore, runs: &[Run]) -
     Ok(all)
 }
 
-/// The slots of the pool alone.
+/// The slots of the pool alone, and those that an older version left elsewhere.
 pub(super) fn slots(world: &World, repo: &Repo, runs: &[Run]) -> Result<Vec<Listed>, OpError> {
-    let pool = Pool::new(repo, world.pool_dir(), PoolLimits::default());
-    let slots = pool.list().map_err(environment)?;
-    Ok(slots.iter().map(|slot| listed(world, repo, runs, slot)).collect())
+    Ok(everywhere(world, repo)?.iter().map(|slot| listed(world, repo, runs, slot)).collect())
+}
+
+/// Every slot of every pool, that of today first.
+pub(super) fn everywhere(world: &World, repo: &Repo) -> Result<Vec<SlotInfo>, OpError> {
+    let mut all = Vec::new();
+    for dir in world.places.pools() {
+        all.extend(Pool::new(repo, dir, PoolLimits::default()).list().map_err(environment)?);
+    }
+    Ok(all)
 }
 
 fn listed(world: &World, repo: &Repo, runs: &[Run], slot: &SlotInfo) -> Listed {

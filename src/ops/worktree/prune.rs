@@ -15,7 +15,7 @@ use crate::git::shadow::Shadow;
 use crate::git::worktree::{Pool, PoolLimits, Rescue, WorktreeError};
 use crate::git::{Head, Oid, Repo};
 use crate::ops::refusal::OpError;
-use crate::ops::run::{World, environment, rescue_slot};
+use crate::ops::run::{World, check_place, environment, rescue_slot};
 use crate::ops::uninstall::refs::{is_checked_out, is_run_branch};
 use crate::ops::worktree::list::{self, Listed, Use};
 use crate::ops::worktree::pruned;
@@ -177,8 +177,7 @@ impl Look<'_> {
         if !is_checked_out(self.repo, name)? {
             return Ok(None);
         }
-        let pool = Pool::new(self.repo, self.world.pool_dir(), PoolLimits::default());
-        let slots = pool.list().map_err(environment)?;
+        let slots = list::everywhere(self.world, self.repo)?;
         let on = slots.iter().find(|slot| slot.head.as_ref().and_then(Head::branch) == Some(name));
         Ok(match on {
             Some(slot) if going.contains(&slot.name) => None,
@@ -313,7 +312,9 @@ fn short(name: &str) -> &str {
 pub fn carry_out(world: &World, repo: &Repo, store: &mut SqliteStore, plan: Plan) -> Vec<Item> {
     let Plan { mut items, now_ms } = plan;
     // What an earlier removal left behind when it was cut off; where it cannot go now, it goes another time.
-    let _swept = Pool::new(repo, world.pool_dir(), PoolLimits::default()).sweep();
+    for dir in world.places.pools() {
+        let _swept = Pool::new(repo, dir, PoolLimits::default()).sweep();
+    }
     for item in items.iter_mut().filter(|item| item.removes) {
         if let Err(error) = remove(world, repo, store, item, now_ms) {
             (item.removes, item.back) = (false, None);
@@ -353,7 +354,7 @@ fn remove_slot(world: &World, repo: &Repo, store: &mut SqliteStore, name: &str) 
     let Some(cleared) = rescued.cleared else {
         return Err(environment(left.unwrap_or_else(|| "it is not there any more".to_owned())));
     };
-    let pool = Pool::new(repo, world.pool_dir(), PoolLimits::default()).sharing(world.disk_locks());
+    let pool = Pool::new(repo, world.places.pool_of(name), PoolLimits::default()).sharing(world.disk_locks());
     let removed = pool.remove_if_free(cleared, || {
         let active = store.read(|tx| tx.active_runs()).map_err(Stop::Store)?;
         Ok::<_, Stop>(active.iter().all(|run| run.worktree != name))
@@ -383,5 +384,5 @@ fn forget_slot(world: &World, name: &str) -> Result<(), OpError> {
     let own = world.state().join("slots").join(name);
     fs::create_dir_all(&own).map_err(environment)?;
     let _held = fs::lock(&own.join("place.lock")).map_err(environment)?;
-    fs::remove_dir_all(&world.pool_dir().join(format!(".check-{name}"))).map_err(environment)
+    check_place::remove(world, name)
 }

@@ -66,7 +66,7 @@ pub fn rescue(world: &World, repo: &Repo, found: &Found) -> Result<Saved, OpErro
 }
 
 fn rescue_adopted(world: &World, repo: &Repo, adoption: &Adoption) -> Result<(Rescue, Vec<TreeReport>), OpError> {
-    let found = Foreign::find(repo, &adoption.path, &world.pool_dir());
+    let found = Foreign::find(repo, &adoption.path, &world.places.pools());
     let found = found.map_err(|error| Refusal::Conflict(error.to_string()))?;
     let shadow = Shadow::open(repo, &world.shadow_dir(&adoption.key())).map_err(environment)?;
     let base = adoption.base.as_deref().map(Oid::parse).transpose().map_err(environment)?;

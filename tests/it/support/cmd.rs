@@ -63,6 +63,7 @@ pub fn run_with_input(command: &mut Command, input: &str) -> Outcome {
 pub fn mask(text: &str) -> String {
     const FILTERS: &[(&str, &str)] = &[
         (r"/[^\s`'\x22]*/ai-it-[A-Za-z0-9]+", "[PATH]"),
+        (r"(/\.cache/ai/[A-Za-z0-9._-]+)-[0-9a-f]{10}\b", "$1-[PLACES]"),
         (r"\b[tl]-[a-z0-9]{8}\.\d+\.[a-z0-9]{26}\b", "[TOKEN]"),
         (r"\bt-[a-z0-9]{8}\.\d+\b", "[RUN]"),
         (r"\bt-[a-z0-9]{8}\b", "[TASK]"),

@@ -58,6 +58,23 @@ impl Sandbox {
         self.root().join(".git/ai/ai.db")
     }
 
+    /// Where `ai` keeps worktrees and places of checks of the repository; a path that is not there before it has made any.
+    pub fn places(&self) -> PathBuf {
+        let cache = self.base().join("home/.cache/ai");
+        let mut all = std::fs::read_dir(&cache).into_iter().flatten().map(|entry| entry.unwrap().path());
+        all.find(|path| path.join("owner").is_file()).unwrap_or_else(|| cache.join("none"))
+    }
+
+    /// A path in one of the worktrees, such as `w1/work.txt`.
+    pub fn slot(&self, path: &str) -> PathBuf {
+        self.places().join("worktrees").join(path)
+    }
+
+    /// Where the checks of that name run.
+    pub fn check_place(&self, name: &str) -> PathBuf {
+        self.places().join("checks").join(name).join("tree")
+    }
+
     /// Writes a file of the repository, with the directories above it.
     pub fn write(&self, path: impl AsRef<Path>, text: impl AsRef<[u8]>) {
         let path = self.root().join(path);

@@ -1,0 +1,115 @@
+//! The environment of checks: the allow-listed one, in which nothing leads into a checkout of the project.
+//!
+//! A directory of `PATH` that lies in a checkout means the same directory of the judged tree, so it is looked for in the place of checks. The
+//! exception is an installed environment of Python that the place has not: what is installed there came from packages, not from the tree.
+//! Whether something in it leads back into the checkout after all is asked in `foreign_sources`.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::ops::refusal::OpError;
+use crate::ops::run::check_place::CheckPlace;
+use crate::ops::run::fence;
+use crate::ops::run::world::World;
+use crate::process::environment::{Variable, child_environment};
+
+/// By this file a directory is an environment of Python.
+const MARK: &str = "pyvenv.cfg";
+
+/// What the checks of one place get.
+pub struct CheckEnvironment {
+    /// The variables, before what the sandbox adds.
+    pub variables: Vec<Variable>,
+    /// Environments of a checkout that are used from the place of checks.
+    pub shown: Vec<PathBuf>,
+    /// Every checkout of the project, and the directory of its worktrees.
+    pub checkouts: Vec<PathBuf>,
+}
+
+impl CheckEnvironment {
+    /// The environment of checks at `place`; `more` is set besides.
+    pub fn of(world: &World, place: &CheckPlace, more: &[Variable]) -> Result<CheckEnvironment, OpError> {
+        let mut checkouts = fence::checkouts(world)?;
+        checkouts.extend(world.places.dir().and_then(|dir| std::fs::canonicalize(dir).ok()));
+        let ceiling = place.root.parent().unwrap_or(&place.root).as_os_str().to_owned();
+        let mut set = vec![(OsString::from("CI"), OsString::from("true")), ("GIT_CEILING_DIRECTORIES".into(), ceiling)];
+        set.extend(place.ports.iter().cloned());
+        set.extend(more.iter().cloned());
+        let inherited = child_environment(&world.env, &world.config.runs.env_pass, &[]);
+        let mut shown = Vec::new();
+        if let Some(path) = value(&inherited, "PATH") {
+            let dirs = std::env::split_paths(path).filter(|dir| dir.is_absolute());
+            let dirs: Vec<PathBuf> = dirs.map(|dir| moved(&dir, &checkouts, &place.root, &mut shown)).collect();
+            // It came apart at colons, so it can be joined by them.
+            set.extend(std::env::join_paths(dirs).ok().map(|joined| ("PATH".into(), joined)));
+        }
+        if let Some(dir) = value(&inherited, "VIRTUAL_ENV").map(PathBuf::from) {
+            let inside = moved(&dir.join("bin"), &checkouts, &place.root, &mut Vec::new());
+            set.extend(inside.parent().map(|dir| ("VIRTUAL_ENV".into(), dir.as_os_str().to_owned())));
+        }
+        let variables = child_environment(&world.env, &world.config.runs.env_pass, &set);
+        Ok(CheckEnvironment { variables, shown, checkouts })
+    }
+
+    /// The directories in which programs are looked for.
+    pub fn path(&self) -> Vec<PathBuf> {
+        value(&self.variables, "PATH").map(|path| std::env::split_paths(path).collect()).unwrap_or_default()
+    }
+}
+
+fn value<'v>(variables: &'v [Variable], name: &str) -> Option<&'v OsString> {
+    variables.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+}
+
+/// What a directory of programs is for a check: itself, unless it lies in a checkout.
+fn moved(dir: &Path, checkouts: &[PathBuf], place: &Path, shown: &mut Vec<PathBuf>) -> PathBuf {
+    let real = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
+    // The deepest one: a worktree can lie in the main checkout.
+    let above = checkouts.iter().filter(|root| real.starts_with(root)).max_by_key(|root| root.components().count());
+    let Some(below) = above.and_then(|root| real.strip_prefix(root).ok()) else { return dir.to_owned() };
+    let inside = place.join(below);
+    let environment = real.parent().filter(|parent| parent.join(MARK).is_file());
+    match environment {
+        Some(environment) if !inside.is_dir() => {
+            shown.push(environment.to_owned());
+            real
+        }
+        _ => inside,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_of_a_checkout_means_the_one_of_the_judged_tree() {
+        let temp = tempfile::tempdir().unwrap();
+        let base = temp.path().canonicalize().unwrap();
+        let at = |name: &str| base.join(name);
+        for dir in ["repo/bin", "repo/.venv/bin", "repo/other/bin", "repo/wt/bin", "usr/bin", "place/other/bin"] {
+            std::fs::create_dir_all(at(dir)).unwrap();
+        }
+        for environment in ["repo/.venv", "repo/other"] {
+            std::fs::write(at(environment).join(MARK), "").unwrap();
+        }
+        std::os::unix::fs::symlink(at("repo/.venv"), at("link")).unwrap();
+        let checkouts = [at("repo"), at("repo/wt")];
+        let table = [
+            ("usr/bin", "usr/bin", None),
+            ("not/there", "not/there", None),
+            ("repo/bin", "place/bin", None),
+            ("repo/node_modules/.bin", "place/node_modules/.bin", None),
+            ("repo/wt/bin", "place/bin", None),
+            ("repo/.venv/bin", "repo/.venv/bin", Some("repo/.venv")),
+            ("link/bin", "repo/.venv/bin", Some("repo/.venv")),
+            // The place has made its own.
+            ("repo/other/bin", "place/other/bin", None),
+        ];
+        for (dir, expected, environment) in table {
+            let mut shown = Vec::new();
+            assert_eq!(moved(&at(dir), &checkouts, &at("place"), &mut shown), at(expected), "{dir}");
+            assert_eq!(shown, environment.map(at).into_iter().collect::<Vec<_>>(), "{dir}");
+        }
+    }
+}
