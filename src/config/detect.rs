@@ -60,7 +60,9 @@ fn pytest(root: &Path) -> Option<DetectedCheck> {
         let project = content(root, "pyproject.toml")?;
         (project.contains("pytest") || root.join("tests").is_dir()).then_some("pyproject.toml")
     })?;
-    Some(DetectedCheck { name: "pytest", run: "python -m pytest", parser: CheckParser::Pytest, because })
+    // uv builds an environment of its own from the tree in which it is started.
+    let run = if root.join("uv.lock").is_file() { "uv run --frozen python -m pytest" } else { "python -m pytest" };
+    Some(DetectedCheck { name: "pytest", run, parser: CheckParser::Pytest, because })
 }
 
 fn go(root: &Path) -> Option<DetectedCheck> {
@@ -77,6 +79,26 @@ fn make(root: &Path) -> Option<DetectedCheck> {
     };
     let check = DetectedCheck { name: "make-test", run: "make test", parser: CheckParser::Auto, because };
     text.lines().any(is_target).then_some(check)
+}
+
+/// The command that installs what the repository at `root` depends on into a fresh directory, where its files tell: nothing of the checkout
+/// is found from there. Exactly what the lock file says, where there is one.
+pub fn detect_setup(root: &Path) -> Option<&'static str> {
+    const LOCKS: [(&str, &str); 5] = [
+        ("pnpm-lock.yaml", "pnpm install --frozen-lockfile"),
+        ("yarn.lock", "yarn install --frozen-lockfile"),
+        ("bun.lock", "bun install --frozen-lockfile"),
+        ("package-lock.json", "npm ci"),
+        ("npm-shrinkwrap.json", "npm ci"),
+    ];
+    let package: serde_json::Value = serde_json::from_str(&content(root, "package.json")?).ok()?;
+    if let Some((_, command)) = LOCKS.iter().find(|(name, _)| root.join(name).is_file()) {
+        return Some(command);
+    }
+    let names_any =
+        |key: &str| package.get(key).and_then(serde_json::Value::as_object).is_some_and(|all| !all.is_empty());
+    // A lock file that it wrote would become a part of the work.
+    (names_any("dependencies") || names_any("devDependencies")).then_some("npm install --no-package-lock")
 }
 
 fn content(root: &Path, name: &str) -> Option<String> {
@@ -105,6 +127,27 @@ mod tests {
         assert_eq!(detected(&[("go.mod", ""), ("pytest.ini", "")]), ["python -m pytest", "go test ./..."]);
         assert_eq!(detected(&[("pyproject.toml", "[tool.pytest.ini_options]")]), ["python -m pytest"]);
         assert_eq!(detected(&[("pyproject.toml", "[project]")]), [""; 0]);
+        assert_eq!(detected(&[("conftest.py", ""), ("uv.lock", "")]), ["uv run --frozen python -m pytest"]);
+    }
+
+    #[test]
+    fn what_a_fresh_directory_needs_is_told_by_lock_files() {
+        let table: [(&[(&str, &str)], Option<&str>); 7] = [
+            (&[], None),
+            (&[("package-lock.json", "{}")], None),
+            (&[("package.json", "{}")], None),
+            (&[("package.json", "{}"), ("package-lock.json", "{}")], Some("npm ci")),
+            (&[("package.json", "{}"), ("pnpm-lock.yaml", "")], Some("pnpm install --frozen-lockfile")),
+            (&[("package.json", r#"{"devDependencies":{"tape":"1"}}"#)], Some("npm install --no-package-lock")),
+            (&[("package.json", r#"{"dependencies":{}}"#)], None),
+        ];
+        for (files, command) in table {
+            let dir = tempfile::tempdir().unwrap();
+            for (name, text) in files {
+                std::fs::write(dir.path().join(name), text).unwrap();
+            }
+            assert_eq!(detect_setup(dir.path()), command, "{files:?}");
+        }
     }
 
     #[test]

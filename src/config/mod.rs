@@ -12,7 +12,7 @@ mod origin;
 mod template;
 mod trees;
 
-pub use detect::detect;
+pub use detect::{detect, detect_setup};
 pub use load::{FILE, load};
 pub use model::{Accept, AcceptMode, CacheMode, Check, CheckParser, CommandLine, Config, LockCase};
 pub use origin::{Entry, Origin, entries};

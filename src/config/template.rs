@@ -3,9 +3,10 @@
 use super::detect::DetectedCheck;
 use super::model::CheckParser;
 
-/// The text of a first `.ai/config.yaml` with the given checks. Everything else in it is the default, written out.
-pub fn default_text(checks: &[DetectedCheck]) -> String {
-    format!("{HEAD}{}{REST}", checks_text(checks))
+/// The text of a first `.ai/config.yaml` with the given checks and setup. Everything else in it is the default, written out.
+pub fn default_text(checks: &[DetectedCheck], setup: Option<&str>) -> String {
+    let text = format!("{HEAD}{}{REST}", checks_text(checks));
+    setup.map_or_else(|| text.clone(), |command| text.replace(NO_SETUP, &format!("  setup: {command}\n{SETUP_WHY}")))
 }
 
 fn checks_text(checks: &[DetectedCheck]) -> String {
@@ -28,6 +29,12 @@ fn checks_text(checks: &[DetectedCheck]) -> String {
     let all: String = checks.iter().map(one).collect();
     format!("checks:\n{all}")
 }
+
+/// The line that a detected setup replaces.
+const NO_SETUP: &str =
+    "#  setup: npm ci    # prepares a fresh worktree, and the place of checks; runs only after `ai trust`\n";
+const SETUP_WHY: &str =
+    "  # prepares a fresh worktree, and the place of checks: neither finds what is installed in your checkout\n";
 
 const HEAD: &str = "\
 # The configuration of `ai` for this repository. Every value has a default; this file may be shorter.
@@ -63,7 +70,7 @@ locks:
 
 runs:
   isolation: worktree
-#  setup: npm ci    # prepares a fresh worktree; runs only after `ai trust`
+#  setup: npm ci    # prepares a fresh worktree, and the place of checks; runs only after `ai trust`
   minutes: 60       # longest run
   silence_minutes: 10
   output_mb: 64     # most output that is kept of one stream
@@ -76,7 +83,7 @@ runs:
 #  memory_mb: 8192  # that one process may fill
 #  file_mb: 4096    # largest file
 #  processes: 4000  # of your user while a run goes on
-  caches: []        # ignored directories that a fresh worktree starts with, such as target
+  caches: []        # ignored directories that a fresh worktree starts with, and that checks keep, such as target
   cache_mode: cow   # cow (else copied), hardlink or copy
   ports: {}         # free ports for each run, such as {PORT: 1}
   port_base: 20000
@@ -114,13 +121,13 @@ redact: []
 #[cfg(test)]
 mod tests {
     use super::super::load::{FILE, parse};
-    use super::super::model::{Config, LockCase};
+    use super::super::model::{CommandLine, Config, LockCase};
     use super::super::origin::{Origin, entries};
     use super::*;
 
     #[test]
     fn the_written_file_says_the_defaults() {
-        let mut config = parse(default_text(&[]).as_bytes(), FILE).unwrap();
+        let mut config = parse(default_text(&[], None).as_bytes(), FILE).unwrap();
         let unsaid: Vec<String> =
             entries(&config).into_iter().filter(|e| e.origin == Origin::Default).map(|e| e.key).collect();
         assert_eq!(
@@ -144,19 +151,21 @@ mod tests {
     #[test]
     fn detected_checks_are_written_and_read_back() {
         let check = |name, run, parser| DetectedCheck { name, run, parser, because: "x" };
-        let text = default_text(&[
-            check("go-test", "go test ./...", CheckParser::Go),
-            check("npm-test", "npm test", CheckParser::Auto),
-        ]);
+        let text = default_text(
+            &[check("go-test", "go test ./...", CheckParser::Go), check("npm-test", "npm test", CheckParser::Auto)],
+            Some("npm ci"),
+        );
         let config = parse(text.as_bytes(), FILE).unwrap();
         let names: Vec<&str> = config.default_checks().iter().map(|c| c.name.as_str()).collect();
         assert_eq!(names, ["go-test", "npm-test"]);
         assert_eq!(config.checks[0].parser, CheckParser::Go);
+        assert_eq!(config.runs.setup, Some(CommandLine::Shell("npm ci".into())));
     }
 
     #[test]
     fn what_is_commented_out_is_right_when_taken_in() {
-        let text = default_text(&[]).replace("checks: {}\n#", "checks:\n ").replace("modules: {}\n#", "modules:\n ");
+        let text =
+            default_text(&[], None).replace("checks: {}\n#", "checks:\n ").replace("modules: {}\n#", "modules:\n ");
         let text = text.replace("  shared: []\n#", "").replace("  day: {}", "#");
         let text = text.replace("  capabilities: {} ", "#").replace("  fallback: {} ", "#");
         let text = text.replace("\n#  ", "\n  ");

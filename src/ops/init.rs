@@ -55,7 +55,7 @@ pub struct Done {
 pub fn start_files(root: &Path, pack: &Pack) -> Vec<StartFile> {
     vec![
         StartFile { path: ".ai/.gitignore", text: IGNORE.to_owned() },
-        StartFile { path: config::FILE, text: config::default_text(&config::detect(root)) },
+        StartFile { path: config::FILE, text: config::default_text(&config::detect(root), config::detect_setup(root)) },
         StartFile { path: policy::FILE, text: pack.text.to_owned() },
     ]
 }

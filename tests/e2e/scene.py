@@ -151,7 +151,7 @@ class Scene:
 
     def left_over(self, task):
         """Processes of the run, or that live in the scene's home."""
-        marks = [f"AI_RUN={task}.".encode(), f"HOME={self.home}".encode(), str(self.repo / ".ai/worktrees").encode()]
+        marks = [f"AI_RUN={task}.".encode(), f"HOME={self.home}".encode(), str(self.home / ".cache/ai").encode()]
         deadline = time.monotonic() + 5
         while True:
             found = list(processes_with(marks))

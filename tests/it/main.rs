@@ -32,6 +32,7 @@ mod leases;
 mod locks;
 mod notify;
 mod person_done;
+mod places;
 mod plurals;
 mod policy;
 mod quick_start;
@@ -50,6 +51,7 @@ mod run_supervised;
 mod sandbox;
 mod schemas;
 mod store;
+mod target;
 #[cfg(feature = "test-fakes")]
 mod torture;
 mod trespass;

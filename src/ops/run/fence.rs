@@ -355,10 +355,13 @@ impl Ground {
     /// A check sees no tree of the project but the one in its place, whatever was allowed around it. What it gets of the history are
     /// Git's objects, which nothing finds by looking for a file.
     fn hide_project(&mut self, world: &World, environments: &[PathBuf]) -> Result<(), OpError> {
-        for dir in checkouts(world)? {
-            self.say(&dir, Access::Hidden);
-        }
         self.hide_pools(world);
+        for dir in checkouts(world)? {
+            // Hiding it in something hidden would make a directory of its name there.
+            if self.fence.access(&dir) != Some(&Access::Hidden) {
+                self.say(&dir, Access::Hidden);
+            }
+        }
         self.read(&world.location.common_dir.join("objects"));
         environments.iter().for_each(|dir| self.read(dir));
         Ok(())
