@@ -132,7 +132,8 @@ mod tests {
 
     #[test]
     fn what_a_fresh_directory_needs_is_told_by_lock_files() {
-        let table: [(&[(&str, &str)], Option<&str>); 7] = [
+        type Case = (&'static [(&'static str, &'static str)], Option<&'static str>);
+        let table: [Case; 7] = [
             (&[], None),
             (&[("package-lock.json", "{}")], None),
             (&[("package.json", "{}")], None),

@@ -2,7 +2,7 @@
 //! that have to be asked before them.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::base::fs;
@@ -94,7 +94,7 @@ pub(super) fn words(command: &CommandLine) -> Vec<OsString> {
 }
 
 /// Puts standard error behind standard output, as one log.
-pub(super) fn join(log: &Path, errors: &PathBuf, cap: u64) -> Result<(), OpError> {
+pub(super) fn join(log: &Path, errors: &Path, cap: u64) -> Result<(), OpError> {
     let stderr = fs::read_capped(errors, cap).map_err(environment)?;
     fs::append(log, &stderr).map_err(environment)?;
     fs::remove_file(errors).map_err(environment)
