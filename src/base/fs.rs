@@ -316,6 +316,14 @@ pub fn remove_file(path: &Path) -> Result<(), FsError> {
     }
 }
 
+/// Gives a file the present time as that of its last change, without following a link.
+pub fn touch(path: &Path) -> Result<(), FsError> {
+    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    let times = Timestamps { last_access: now, last_modification: now };
+    at("touch", path, utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from))
+}
+
 /// Removes a directory tree that `ai` itself made; one that is already gone is no error.
 pub fn remove_dir_all(path: &Path) -> Result<(), FsError> {
     match fs::remove_dir_all(path) {

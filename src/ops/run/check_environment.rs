@@ -5,6 +5,7 @@
 //! Whether something in it leads back into the checkout after all is asked in `foreign_sources`.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::ops::refusal::OpError;
@@ -39,8 +40,9 @@ impl CheckEnvironment {
         let mut shown = Vec::new();
         if let Some(path) = value(&inherited, "PATH") {
             let dirs = std::env::split_paths(path).filter(|dir| dir.is_absolute());
-            let dirs: Vec<PathBuf> = dirs.map(|dir| moved(&dir, &checkouts, &place.root, &mut shown)).collect();
-            // It came apart at colons, so it can be joined by them.
+            let moved = dirs.map(|dir| moved(&dir, &checkouts, &place.root, &mut shown));
+            // A directory with a colon in its name can be no part of it.
+            let dirs: Vec<PathBuf> = moved.filter(|dir| !dir.as_os_str().as_bytes().contains(&b':')).collect();
             set.extend(std::env::join_paths(dirs).ok().map(|joined| ("PATH".into(), joined)));
         }
         if let Some(dir) = value(&inherited, "VIRTUAL_ENV").map(PathBuf::from) {

@@ -17,6 +17,12 @@ use crate::ops::run::world::{World, environment};
 /// one's; building all dependencies for each judgement would take minutes.
 const CARGO_TARGET: &str = "target";
 
+/// Files by whose times a tool decides whether what it built in this directory before is still good, whatever else has changed: uv keeps
+/// wheels of local projects in its cache by them, outside of the place.
+const MANIFESTS: [&str; 3] = ["pyproject.toml", "setup.py", "setup.cfg"];
+/// How deep they are looked for.
+const MANIFEST_DEPTH: usize = 4;
+
 /// The directory in which checks run. No agent works in it; `git` works there on a repository of the directory's own.
 pub struct CheckPlace {
     /// The directory.
@@ -61,6 +67,7 @@ impl CheckPlace {
             fs::create_dir_all(&root).map_err(environment)?;
             shadow.checkout(&root, judged.tree).map_err(environment)?;
         }
+        renew_manifests(&root, MANIFEST_DEPTH)?;
         shadow.make_private_repository(repo, &root, &git_dir, judged.commit).map_err(environment)?;
         let ports = ports::variables(&ports::of_place(&world.config, name)?);
         Ok(CheckPlace { root, git_dir, network: Network::On, tmp, ports, _held: held })
@@ -71,6 +78,20 @@ impl CheckPlace {
 pub fn remove(world: &World, name: &str) -> Result<(), OpError> {
     // On a machine that has no room for places there is none.
     world.places.checks(name).map_or(Ok(()), |place| fs::remove_stubborn(&place).map_err(environment))
+}
+
+/// Gives manifests the time of this judgement, so that no tool takes what it built from an earlier tree for this one's.
+fn renew_manifests(dir: &Path, depth: usize) -> Result<(), OpError> {
+    for path in fs::list_dir(dir).map_err(environment)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let Ok(meta) = std::fs::symlink_metadata(&path) else { continue };
+        if meta.is_dir() && depth > 1 && !name.starts_with('.') && name != "node_modules" && name != CARGO_TARGET {
+            renew_manifests(&path, depth - 1)?;
+        } else if MANIFESTS.contains(&name.as_ref()) && !meta.is_dir() {
+            fs::touch(&path).map_err(environment)?;
+        }
+    }
+    Ok(())
 }
 
 /// The directories that stay from one tree to the next, relative to the root.

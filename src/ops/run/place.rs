@@ -24,18 +24,18 @@ pub fn identity() -> Result<Identity, OpError> {
     Identity::new("ai", "ai@localhost").map_err(environment)
 }
 
-/// Refuses where there is too little room for another run: said before anything is claimed.
+/// Refuses where there is too little room for another run, for its worktree or for its objects and logs: said before anything is claimed.
 pub fn refuse_full_disk(world: &World) -> Result<(), OpError> {
     world.places.make()?;
-    let dir = world.places.dir().unwrap_or(&world.root).to_owned();
-    let free = fs4::available_space(&dir).map_err(environment)?;
     let needed = limits(world).reserve_bytes;
-    match free >= needed {
-        true => Ok(()),
-        false => {
-            Err(full(format!("only {} MiB are free at {}, {} MiB are needed", free >> 20, dir.display(), needed >> 20)))
+    for dir in world.places.dir().into_iter().chain([world.location.common_dir.as_path()]) {
+        let free = fs4::available_space(dir).map_err(environment)?;
+        if free < needed {
+            let (free, needed) = (free >> 20, needed >> 20);
+            return Err(full(format!("only {free} MiB are free at {}, {needed} MiB are needed", dir.display())));
         }
     }
+    Ok(())
 }
 
 fn full(why: String) -> OpError {
