@@ -33,6 +33,7 @@ mod locks;
 mod notify;
 mod person_done;
 mod places;
+mod places_python;
 mod plurals;
 mod policy;
 mod quick_start;

@@ -125,9 +125,15 @@ impl Leads<'_> {
     fn ask_python(&self, plans: &[CheckPlan], ask: &Ask<'_>) -> Result<Python, OpError> {
         let own = OWN.iter().map(|name| self.place.root.join(name).join("bin/python")).filter(|path| path.exists());
         let scripts = plans.iter().filter_map(|plan| self.interpreter(&first_word(&plan.command_text())));
-        let named = ["python3", "python"].map(PathBuf::from);
-        let mut interpreters: Vec<PathBuf> = named.into_iter().chain(own).chain(scripts).collect();
-        interpreters.dedup();
+        let named = ["python3", "python"].into_iter().filter_map(|name| self.program(name));
+        let mut interpreters: Vec<PathBuf> = Vec::new();
+        for path in named.chain(own).chain(scripts) {
+            // In one environment, `python` and `python3` are one program.
+            let is_asked = |asked: &PathBuf| asked.parent() == path.parent() && is_one(asked, &path);
+            if !interpreters.iter().any(is_asked) {
+                interpreters.push(path);
+            }
+        }
         // One that is not there says so on standard error, and the next one is asked.
         let script = format!("for python do \"$python\" -c '{ASK}' 2>/dev/null; done; true");
         let mut command = ["/bin/sh", "-c", &script, "sh"].map(std::ffi::OsString::from).to_vec();
@@ -141,11 +147,16 @@ impl Leads<'_> {
         Ok(Python { search, lead })
     }
 
+    /// The program of that name which a check finds.
+    fn program(&self, name: &str) -> Option<PathBuf> {
+        self.environment.path().into_iter().map(|dir| dir.join(name)).find(|path| path.is_file())
+    }
+
     /// The interpreter that the first line of a script on the path names.
     fn interpreter(&self, word: &str) -> Option<PathBuf> {
         let file = match word.contains('/') {
             true => self.place.root.join(word),
-            false => self.environment.path().into_iter().map(|dir| dir.join(word)).find(|path| path.is_file())?,
+            false => self.program(word)?,
         };
         let start = fs::read_start(&file, 512).ok()?;
         let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
@@ -243,6 +254,10 @@ fn first_word(command: &str) -> String {
     let is_before =
         |word: &str| word == "env" || word == "exec" || word.split_once('=').is_some_and(|(name, _)| is_name(name));
     command.split_whitespace().find(|word| !is_before(word)).unwrap_or_default().to_owned()
+}
+
+fn is_one(one: &Path, other: &Path) -> bool {
+    std::fs::canonicalize(one).ok().zip(std::fs::canonicalize(other).ok()).is_some_and(|(one, other)| one == other)
 }
 
 fn path(bytes: &[u8]) -> PathBuf {
