@@ -151,7 +151,7 @@ pub enum CacheMode {
 pub struct Runs {
     /// Where a run works.
     pub isolation: Isolation,
-    /// Prepares a fresh worktree.
+    /// Prepares a fresh worktree, and the place of checks.
     pub setup: Option<CommandLine>,
     /// Longest run in minutes; default 60.
     pub minutes: u32,
@@ -178,7 +178,8 @@ pub struct Runs {
     pub file_mb: Option<u32>,
     /// Processes of the user while a run goes on; default without limit.
     pub processes: Option<u32>,
-    /// Ignored directories of the main checkout that a fresh worktree starts with, such as `target`.
+    /// Ignored directories of the main checkout that a fresh worktree starts with, such as `target`. In a place of checks, where nothing of the
+    /// main checkout comes, they are what stays from one tree to the next.
     pub caches: Vec<String>,
     /// How they get there.
     pub cache_mode: CacheMode,

@@ -20,9 +20,8 @@ use crate::policy::{self, Pack};
 use crate::store::sqlite::{Access, SqliteStore};
 use crate::store::{Store, StoreError, Tx};
 
-/// Kept out of Git: the link to the store, the worktrees.
-const IGNORE: &str =
-    "# Machine-local: the link to the store in the git directory, and the agents' worktrees.\n/state\n/worktrees/\n";
+/// Kept out of Git: the link to the store, and worktrees of older versions.
+const IGNORE: &str = "# Machine-local: the link to the store in the git directory, and worktrees of older versions.\n/state\n/worktrees/\n";
 /// Under which key the store remembers what was written: a JSON object from path to SHA-256.
 const WRITTEN: &str = "init.files";
 
