@@ -14,8 +14,9 @@ DENY     := $(shell $(CARGO) deny --version >/dev/null 2>&1 && echo yes)
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Install missing system packages (C compiler, git); never toolchains
+setup: ## Install missing system packages, and the tools of tests into target/tools; never Rust
 	@scripts/setup.sh
+	@scripts/tools.sh
 
 build: ## Build the release binary, target/release/ai
 	$(CARGO) build --locked --release

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the system packages that building and testing need, and only those that are missing. Rust itself is never
-# installed from here: which toolchain a machine has is its owner's choice.
+# installed from here: which toolchain a machine has is its owner's choice. What is no system package, scripts/tools.sh installs.
 set -eu
 
 packages=
@@ -12,6 +12,13 @@ need cc "gcc libc6-dev"
 need git git
 need make make
 need ssh-keygen openssh-client
+# Projects of other languages, which the tests build and check.
+need python3 python3
+python3 -c 'import ensurepip' >/dev/null 2>&1 || packages="$packages python3-venv"
+need node nodejs
+need npm npm
+need go golang-go
+need cmake cmake
 [ "$(uname -s)" != Linux ] || need bwrap bubblewrap
 
 if [ -n "$packages" ]; then
