@@ -25,6 +25,7 @@ mod credentials;
 mod demo;
 mod docs;
 mod doctor;
+mod ecosystems;
 mod exit_codes;
 mod in_place;
 mod init;
