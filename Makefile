@@ -21,7 +21,7 @@ setup: ## Install missing system packages, and the tools of tests into target/to
 build: ## Build the release binary, target/release/ai
 	$(CARGO) build --locked --release
 
-test: ## Run every test
+test: setup ## Run every test
 ifeq ($(NEXTEST),yes)
 	$(CARGO) nextest run --locked $(FEATURES)
 	$(CARGO) test --locked $(FEATURES) --doc

@@ -164,7 +164,11 @@ pub fn package_of(file_name: &str) -> String {
     // A version follows behind a hyphen in the name of a distribution.
     let name =
         stem.split_once('-').filter(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit())).map(|(name, _)| name);
-    name.unwrap_or(stem).to_owned()
+    // In the name of a module every part of it stands behind an underscore.
+    let is_version = |part: &str| part.starts_with(|c: char| c.is_ascii_digit());
+    let words: Vec<&str> = name.unwrap_or(stem).split('_').collect();
+    let end = words.iter().skip(1).position(|part| is_version(part)).map_or(words.len(), |at| at + 1);
+    words[..end].join("_")
 }
 
 /// Whether Cargo's own settings replace packages by sources in a checkout (`paths`, `[patch]`, `[source]`); a build directory there is none.
@@ -243,6 +247,8 @@ mod tests {
             ("__editable__.pluggy-1.6.0.pth", "pluggy"),
             ("_editable_impl_iniconfig.pth", "iniconfig"),
             ("my_pkg.egg-link", "my_pkg"),
+            ("__editable___my_pkg_1_0_2_finder.py", "my_pkg"),
+            ("_pkg_editable_loader.py", "pkg"),
             ("a-b.pth", "a-b"),
         ] {
             assert_eq!(package_of(file), name, "{file}");
