@@ -1,10 +1,10 @@
 //! What leads a check into another tree than the judged one: installed packages, variables and command lines that name a checkout.
 //!
-//! Pure: texts come in, sentences go out. A path counts only whole: `/r/project-2` is not in `/r/project`.
+//! Pure: texts come in, paths and sentences go out. Whether a path leads into a checkout, links followed, is asked by whoever has the disk.
 
-use std::fmt::Write;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// How the sentence about it ends; people and scripts look for it.
 pub const SENTENCE: &str = "points into the main checkout";
@@ -47,7 +47,19 @@ pub enum Lead {
         /// The checkout.
         checkout: PathBuf,
     },
-    /// The judged package is not on the module path, and another build of it is installed.
+    /// A file of the judged tree is a link into a checkout.
+    Link {
+        /// The file, relative to the root.
+        path: PathBuf,
+        /// The checkout.
+        checkout: PathBuf,
+    },
+    /// A package that the check needs lies where the sandbox hides it.
+    OutOfSight {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// Another build of the judged package is installed, and nothing shows that the check takes the one of the tree.
     Shadow {
         /// The package.
         name: String,
@@ -90,62 +102,163 @@ impl std::fmt::Display for Lead {
                 file.display(),
                 checkout.display()
             ),
+            Lead::Link { path, checkout } => write!(
+                f,
+                "{} is a link that {SENTENCE} {}, so the check would judge that and not the work",
+                path.display(),
+                checkout.display()
+            ),
+            Lead::OutOfSight { dir } => write!(
+                f,
+                "a package that the check needs is installed from {}, which the sandbox hides; let checks read it by `runs.allow_read`",
+                dir.display()
+            ),
             Lead::Shadow { name, file } => write!(
                 f,
-                "the check would import the installed package `{name}` ({}) and not the one of the judged tree, which is not on the \
-                 module path; {install}, or name it in `pythonpath` of pytest",
+                "the check would import the installed `{name}` ({}) and not the one of the judged tree, which is not on the module \
+                 path; {install}, or name it in `pythonpath` of pytest",
                 file.display()
             ),
         }
     }
 }
 
-/// The first of `checkouts` that `text` names, itself or a place in it, as a path or as a `file:` address. Places in `allowed` do not
-/// count: they are known to hold no sources of the project.
-pub fn named<'c>(text: &[u8], checkouts: &'c [PathBuf], allowed: &[PathBuf]) -> Option<&'c Path> {
-    let names = |checkout: &&PathBuf| {
-        let plain = checkout.as_os_str().as_bytes().to_vec();
-        [plain, address(checkout)].iter().any(|form| mentions(text, form, allowed))
-    };
-    checkouts.iter().find(names).map(PathBuf::as_path)
+/// What a text names as a place: from a slash, or from `~/` and `$HOME/`, to what ends a word in a shell, a list of paths or a literal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    /// An absolute path.
+    Absolute(PathBuf),
+    /// A path below the home.
+    InHome(PathBuf),
 }
 
-/// Whether `text` holds `path` as a whole path, outside of the allowed places.
-fn mentions(text: &[u8], path: &[u8], allowed: &[PathBuf]) -> bool {
-    let mut from = 0;
-    while let Some(at) = find(&text[from..], path).map(|at| from + at) {
-        let (rest, after) = (&text[at..], text.get(at + path.len()));
-        let is_whole =
-            after.is_none_or(|byte| !byte.is_ascii_alphanumeric() && !b"-_.~%".contains(byte) && *byte < 0x80);
-        let is_allowed = allowed.iter().any(|dir| {
-            let dir = dir.as_os_str().as_bytes();
-            rest.starts_with(dir) && rest.get(dir.len()).is_none_or(|byte| *byte == b'/' || byte.is_ascii_whitespace())
-        });
-        if is_whole && !is_allowed {
-            return true;
-        }
-        from = at + 1;
+/// Every place that a text names. `file:` addresses are read with their escapes.
+pub fn places_in(text: &[u8]) -> Vec<Named> {
+    const HOMES: [&[u8]; 3] = [b"~/", b"$HOME/", b"${HOME}/"];
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < text.len() {
+        let starts_word = at == 0 || is_boundary(text[at - 1]);
+        let home = HOMES.iter().find(|home| starts_word && text[at..].starts_with(home));
+        let from = match home {
+            Some(home) => at + home.len(),
+            None if starts_word && text[at] == b'/' => at,
+            None => {
+                at += 1;
+                continue;
+            }
+        };
+        let end = text[from..].iter().position(|byte| is_boundary(*byte)).map_or(text.len(), |len| from + len);
+        let is_address = text[..at].ends_with(b"file:");
+        let bytes = if is_address { unescaped(&text[from..end]) } else { text[from..end].to_vec() };
+        let path = PathBuf::from(OsStr::from_bytes(&bytes));
+        found.push(if home.is_some() { Named::InHome(path) } else { Named::Absolute(path) });
+        at = end.max(at + 1);
     }
-    false
+    found
 }
 
-fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    (!part.is_empty()).then(|| text.windows(part.len()).position(|window| window == part)).flatten()
+/// What stands beside a path but never in one that is written without quotes.
+fn is_boundary(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || b"\"'`=:;,()[]{}|&<>\0@".contains(&byte)
 }
 
-/// The path as it stands in a `file:` address.
-fn address(path: &Path) -> Vec<u8> {
-    let mut out = String::new();
-    for byte in path.as_os_str().as_bytes() {
-        match byte {
-            b'/' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(*byte)),
-            byte if byte.is_ascii_alphanumeric() => out.push(char::from(*byte)),
-            byte => {
-                let _written = write!(out, "%{byte:02X}");
+/// Percent signs of an address undone; one that is none stays.
+fn unescaped(text: &[u8]) -> Vec<u8> {
+    let digit = |at: usize| text.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    let (mut out, mut at) = (Vec::new(), 0);
+    while at < text.len() {
+        match (text[at], digit(at + 1), digit(at + 2)) {
+            (b'%', Some(high), Some(low)) => {
+                out.push(u8::try_from(high * 16 + low).unwrap_or(b'%'));
+                at += 3;
+            }
+            (byte, ..) => {
+                out.push(byte);
+                at += 1;
             }
         }
     }
-    out.into_bytes()
+    out
+}
+
+/// The lines of a path file (`.pth`, `.egg-link`) that name directories: no comments, no code.
+pub fn path_lines(text: &[u8]) -> Vec<PathBuf> {
+    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let is_path = |line: &&[u8]| !line.is_empty() && !line.starts_with(b"#") && !line.starts_with(b"import ");
+    lines.filter(is_path).map(|line| PathBuf::from(OsStr::from_bytes(line))).collect()
+}
+
+/// Where a package was installed from, by its `direct_url.json` (PEP 610), and whether it is used from there.
+pub fn direct_url(text: &[u8]) -> Option<(PathBuf, Editable)> {
+    let value: serde_json::Value = serde_json::from_slice(text).ok()?;
+    let path = value.get("url")?.as_str()?.strip_prefix("file://")?;
+    let path = PathBuf::from(OsStr::from_bytes(&unescaped(path.as_bytes())));
+    let editable = value.get("dir_info").and_then(|dir| dir.get("editable")).and_then(serde_json::Value::as_bool);
+    Some((path, if editable == Some(true) { Editable::Used } else { Editable::Copied }))
+}
+
+/// How an installed package and the sources that it was installed from belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Editable {
+    /// The sources are used.
+    Used,
+    /// They were copied.
+    Copied,
+}
+
+/// The modules that a log of Python says are missing, or without what they should have.
+pub fn missing_modules(log: &str) -> Vec<&str> {
+    const SIGNS: [&str; 3] = ["No module named ", "cannot import name ", "has no attribute"];
+    let lines = log.lines().filter(|line| SIGNS.iter().any(|sign| line.contains(sign)));
+    let quoted = lines.flat_map(|line| line.split(['\'', '"']).skip(1).step_by(2));
+    quoted.map(|name| name.split('.').next().unwrap_or(name)).collect()
+}
+
+/// The names by which a project of Python is known to installers, from its `pyproject.toml` or `setup.cfg`, in normal form.
+pub fn project_names(manifest: &str) -> Vec<String> {
+    let names = manifest.lines().filter_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        let value = value.split('#').next()?.trim().trim_matches(['"', '\'']);
+        (key.trim() == "name" && !value.is_empty() && value.chars().all(is_of_name)).then(|| normal(value))
+    });
+    names.collect()
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_.".contains(c)
+}
+
+/// The normal form of a distribution's name: lower case, one hyphen for each run of separators.
+pub fn normal(name: &str) -> String {
+    let lower = name.to_ascii_lowercase();
+    lower.split(['-', '_', '.']).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+/// Whether a command, or a setting `pythonpath` of pytest, puts the directory `dir` of the tree on the module path.
+pub fn puts_on_path(text: &str, dir: &str) -> bool {
+    let is_dir = |word: &str| {
+        let word = word.trim_matches(['"', '\'']).trim_start_matches("$PWD/").trim_start_matches("./");
+        let dir = if dir.is_empty() { "." } else { dir };
+        word.trim_end_matches('/') == dir || (dir == "." && word == "$PWD")
+    };
+    let mut rest = text;
+    while let Some(at) = rest.to_ascii_lowercase().find("pythonpath") {
+        let after = rest[at + "pythonpath".len()..].trim_start();
+        if let Some(value) = after.strip_prefix('=') {
+            let value = value.trim_start();
+            let end = if value.starts_with('[') { value.find(']') } else { value.find(['\n', ';', '&']) };
+            let value = &value[..end.unwrap_or(value.len())];
+            // A shell's value ends at the first blank, that of a settings file goes on.
+            let value =
+                if rest[at..].starts_with("PYTHONPATH") { value.split(' ').next().unwrap_or(value) } else { value };
+            if value.split([':', ',', ' ', '[', '\n']).any(|word| is_dir(word.trim())) {
+                return true;
+            }
+        }
+        rest = after;
+    }
+    false
 }
 
 /// True for a file of a directory of installed packages that can lead to sources elsewhere: path files, the redirections of editable
@@ -171,55 +284,113 @@ pub fn package_of(file_name: &str) -> String {
     words[..end].join("_")
 }
 
-/// Whether Cargo's own settings replace packages by sources in a checkout (`paths`, `[patch]`, `[source]`); a build directory there is none.
-pub fn cargo_replaces<'c>(settings: &str, checkouts: &'c [PathBuf]) -> Option<&'c Path> {
-    let mut is_replacing = false;
-    settings.lines().map(str::trim).find_map(|line| {
-        if let Some(section) = line.strip_prefix('[').filter(|section| section.ends_with(']')) {
-            is_replacing = section.starts_with("patch") || section.starts_with("source");
+/// The paths by which Cargo's own settings replace packages (`paths`, `[patch]`, `[source]`), as they are written there.
+pub fn cargo_replacements(settings: &str) -> Vec<PathBuf> {
+    let (mut found, mut is_replacing, mut is_open) = (Vec::new(), false, false);
+    for line in settings.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
+        let is_section = line.starts_with('[') && line.ends_with(']') && !line.contains('=') && !is_open;
+        if is_section {
+            let name = line.trim_matches(['[', ']']);
+            is_replacing = name.starts_with("patch") || name.starts_with("source");
+            continue;
         }
         let key = line.split('=').next().unwrap_or_default().trim();
-        let counts = is_replacing || key == "paths" || key.starts_with("patch.") || key.starts_with("source.");
-        if counts && !line.starts_with('#') { named(line.as_bytes(), checkouts, &[]) } else { None }
-    })
+        let counts =
+            is_open || is_replacing || key == "paths" || key.starts_with("patch.") || key.starts_with("source.");
+        if counts {
+            found.extend(line.split('"').skip(1).step_by(2).map(PathBuf::from));
+        }
+        // A list can go on over several lines.
+        is_open = counts && (is_open || line.contains('[')) && !line.contains(']');
+    }
+    found
+}
+
+/// Whether Cargo's own settings put what it builds into a directory of all projects.
+pub fn cargo_shares_target(settings: &str) -> bool {
+    let keys = settings.lines().map(str::trim).filter_map(|line| Some(line.split_once('=')?.0.trim()));
+    keys.into_iter()
+        .any(|key| key == "target-dir" || key == "build.target-dir" || key == "build-dir" || key == "build.build-dir")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn at(path: &str) -> Vec<PathBuf> {
-        vec![PathBuf::from(path)]
+    fn absolute(path: &str) -> Named {
+        Named::Absolute(path.into())
     }
 
     #[test]
-    fn a_checkout_is_named_by_its_whole_path_only() {
-        let table: [(&str, bool); 12] = [
-            ("/r/project\n", true),
-            ("/r/project/src\n", true),
-            ("import x; x.install({'a': '/r/project/src/a'})", true),
-            (r#"{"url": "file:///r/project", "dir_info": {"editable": true}}"#, true),
-            ("a:/r/project:b", true),
-            ("/r/project-2/src", false),
-            ("/r/project.old", false),
-            ("/r/projects", false),
-            ("/r/project/.venv/lib/x.py\n", false),
-            ("/r/project/.venv2\n", true),
-            ("/r/project-2 /r/project", true),
-            ("", false),
+    fn places_are_found_wherever_a_word_begins() {
+        let home = |path: &str| Named::InHome(path.into());
+        let table: [(&str, Vec<Named>); 10] = [
+            ("/r/project\n", vec![absolute("/r/project")]),
+            ("a:/r/b:c", vec![absolute("/r/b")]),
+            ("x='/r/b/c'; cd /d&&e", vec![absolute("/r/b/c"), absolute("/d")]),
+            ("cd ~/p && sh \"$HOME/q\" ${HOME}/r", vec![home("p"), home("q"), home("r")]),
+            (r#"{"url": "file:///r/my%20p%C3%B6", "x": 1}"#, vec![absolute("///r/my p\u{f6}")]),
+            ("-I/usr/include src/a/b", vec![]),
+            ("100%/x", vec![]),
+            ("a=/r/50%20", vec![absolute("/r/50%20")]),
+            ("/", vec![absolute("/")]),
+            ("", vec![]),
         ];
-        for (text, is_named) in table {
-            let is_found = named(text.as_bytes(), &at("/r/project"), &at("/r/project/.venv")).is_some();
-            assert_eq!(is_found, is_named, "{text:?}");
+        for (text, places) in table {
+            assert_eq!(places_in(text.as_bytes()), places, "{text:?}");
         }
     }
 
     #[test]
-    fn an_address_is_read_with_its_escapes() {
-        let checkouts = at("/r/my pr\u{f6}ject");
-        assert!(named(b"file:///r/my%20pr%C3%B6ject/sub", &checkouts, &[]).is_some());
-        assert!(named("/r/my pr\u{f6}ject/sub".as_bytes(), &checkouts, &[]).is_some());
-        assert!(named(b"file:///r/my%20pr%C3%B6ject2", &checkouts, &[]).is_none());
+    fn path_files_name_directories_and_nothing_else() {
+        let text = b"# made for /r\n/r/a b/src\n\nimport sys; sys.path.append('/r')\n../up\n";
+        assert_eq!(path_lines(text), ["/r/a b/src", "../up"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn an_address_says_whether_its_sources_are_used() {
+        let read = |text: &str| direct_url(text.as_bytes());
+        let at = |editable| Some((PathBuf::from("/r/a b"), editable));
+        assert_eq!(read(r#"{"url":"file:///r/a%20b","dir_info":{"editable":true}}"#), at(Editable::Used));
+        assert_eq!(read(r#"{"url":"file:///r/a%20b","dir_info":{}}"#), at(Editable::Copied));
+        assert_eq!(read(r#"{"url":"https://x.invalid/y"}"#), None);
+        assert_eq!(read("not json"), None);
+    }
+
+    #[test]
+    fn logs_tell_what_is_missing() {
+        let log = "E   ModuleNotFoundError: No module named 'calc.core'\nfine 'x'\n\
+                   ImportError: cannot import name 'add' from 'other' (unknown location)\n";
+        assert_eq!(missing_modules(log), ["calc", "add", "other"]);
+    }
+
+    #[test]
+    fn names_of_projects_are_read_and_made_normal() {
+        assert_eq!(project_names("[project]\nname = \"My_Pkg.x\" # it\nversion = \"1\"\n"), ["my-pkg-x"]);
+        assert_eq!(project_names("[metadata]\nname = iniconfig\n"), ["iniconfig"]);
+        assert_eq!(project_names("name = { a = 1 }\nfilename = x\n"), [""; 0]);
+        assert_eq!(normal("A--b_.c"), "a-b-c");
+    }
+
+    #[test]
+    fn only_what_names_the_directory_puts_it_on_the_path() {
+        let table = [
+            ("PYTHONPATH=src python t.py", "src", true),
+            ("PYTHONPATH=tests:./src/ make test", "src", true),
+            ("PYTHONPATH=$PWD/src pytest", "src", true),
+            ("PYTHONPATH=tests python -m unittest src", "src", false),
+            ("PYTHONPATH=. pytest", "", true),
+            ("PYTHONPATH=$PWD pytest", "", true),
+            ("[tool.pytest.ini_options]\npythonpath = [\"tests\", \"src\"]\n", "src", true),
+            ("[pytest]\npythonpath = src lib\n", "lib", true),
+            ("pythonpath = [\n  \"src\",\n]\n", "src", true),
+            ("pythonpath = [\"tests\"]\nsrc = 1\n", "src", false),
+            ("# no pythonpath here: src\n", "src", false),
+            ("", "src", false),
+        ];
+        for (text, dir, puts) in table {
+            assert_eq!(puts_on_path(text, dir), puts, "{text:?} {dir:?}");
+        }
     }
 
     #[test]
@@ -257,19 +428,23 @@ mod tests {
 
     #[test]
     fn only_what_replaces_packages_counts_in_cargos_settings() {
-        let checkouts = at("/r/x");
-        let table = [
-            ("paths = [\"/r/x\"]", true),
-            ("[patch.crates-io]\nx = { path = \"/r/x\" }", true),
-            ("patch.crates-io.x.path = \"/r/x\"", true),
-            ("[source.vendored]\ndirectory = \"/r/x/vendor\"", true),
-            ("[build]\ntarget-dir = \"/r/x/target\"", false),
-            ("[patch.crates-io]\n# x = { path = \"/r/x\" }\n[build]\ntarget-dir = \"/r/x\"", false),
-            ("", false),
+        let table: [(&str, &[&str]); 8] = [
+            ("paths = [\"/r/x\", \"y\"]", &["/r/x", "y"]),
+            ("paths = [\n  \"/r/x\",\n  \"y\",\n]\n[build]\njobs = \"2\"", &["/r/x", "y"]),
+            ("[patch.crates-io]\nx = { path = \"/r/x\" }", &["/r/x"]),
+            ("patch.crates-io.x.path = \"/r/x\"", &["/r/x"]),
+            ("[source.vendored]\ndirectory = \"/r/x/vendor\"", &["/r/x/vendor"]),
+            ("[build]\ntarget-dir = \"/r/x/target\"", &[]),
+            ("[patch.crates-io]\n# x = { path = \"/r/x\" }\n[build]\ntarget-dir = \"/r/x\"", &[]),
+            ("", &[]),
         ];
-        for (text, counts) in table {
-            assert_eq!(cargo_replaces(text, &checkouts).is_some(), counts, "{text}");
+        for (text, paths) in table {
+            assert_eq!(cargo_replacements(text), paths.iter().map(PathBuf::from).collect::<Vec<_>>(), "{text}");
         }
+        assert!(
+            cargo_shares_target("[build]\ntarget-dir = \"/t\"") && cargo_shares_target("build.target-dir = \"/t\"")
+        );
+        assert!(!cargo_shares_target("[build]\n# target-dir = \"/t\"") && !cargo_shares_target(""));
     }
 
     #[test]
@@ -280,13 +455,15 @@ mod tests {
             Lead::SearchPath { dir: "/r/src".into(), checkout: checkout.clone() },
             Lead::Variable { name: "NODE_PATH".into(), checkout: checkout.clone() },
             Lead::Command { checkout: checkout.clone() },
-            Lead::Settings { file: file.clone(), checkout },
+            Lead::Settings { file: file.clone(), checkout: checkout.clone() },
+            Lead::Link { path: "src".into(), checkout },
         ];
         for lead in leads {
             let text = lead.to_string();
-            assert!(text.contains(&format!("{SENTENCE} /r, so ")) && text.contains("; "), "{text}");
+            assert!(text.contains(&format!("{SENTENCE} /r, so ")), "{text}");
         }
         let shadow = Lead::Shadow { name: "x".into(), file }.to_string();
         assert!(shadow.contains("and not the one of the judged tree"), "{shadow}");
+        assert!(Lead::OutOfSight { dir: "/h/o".into() }.to_string().contains("runs.allow_read"));
     }
 }

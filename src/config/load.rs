@@ -352,6 +352,7 @@ fn runs(section: &mut Section<'_, '_>, config: &mut Config) {
     }
     let modes = [("cow", CacheMode::Cow), ("hardlink", CacheMode::Hardlink), ("copy", CacheMode::Copy)];
     section.texts("caches", &mut slot.caches, check_cache);
+    section.texts("check_keep", &mut slot.check_keep, check_cache);
     section.set("cache_mode", &mut slot.cache_mode, |node, what, problems| yaml::one_of(node, what, &modes, problems));
     if let Some(node) = section.take("ports") {
         slot.ports = section.reader.ports(node);

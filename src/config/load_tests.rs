@@ -14,7 +14,7 @@ checks:
   e2e: {run: ./e2e.sh, parser: junit, report: target/e2e.xml}
 defaults: {checks: [test], ttl: 2h, run_ttl: 90s, heartbeat: 30s, max_attempts: 5, max_lapses: 1, agent: codex, base: main}
 locks: {shared: [Cargo.lock], case: folding}
-runs: {isolation: worktree, setup: npm ci, minutes: 90, silence_minutes: 5, output_mb: 8, grace: 5s, env_pass: [FOO_KEY], sandbox: landlock, network: off, allow_write: [~/.cache/x], allow_read: [/opt/x], memory_mb: 1, file_mb: 2, processes: 3, caches: [target, web/node_modules], cache_mode: copy, ports: {PORT: 2}, port_base: 30000, disk_floor_mb: 100}
+runs: {isolation: worktree, setup: npm ci, minutes: 90, silence_minutes: 5, output_mb: 8, grace: 5s, env_pass: [FOO_KEY], sandbox: landlock, network: off, allow_write: [~/.cache/x], allow_read: [/opt/x], memory_mb: 1, file_mb: 2, processes: 3, caches: [target, web/node_modules], check_keep: [target], cache_mode: copy, ports: {PORT: 2}, port_base: 30000, disk_floor_mb: 100}
 router: {prefer: [codex], capabilities: {bug: [rust]}, fallback: {codex: [claude]}, weights: {cost: 2}}
 budgets: {run: {tokens: 9}, task: {attempts: 3}, agent: {minutes: 60}, day: {money: 1.5}, repository: {attempts: 99}}
 accept: {mode: ff-only, target: dev/next}

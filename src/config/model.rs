@@ -178,11 +178,13 @@ pub struct Runs {
     pub file_mb: Option<u32>,
     /// Processes of the user while a run goes on; default without limit.
     pub processes: Option<u32>,
-    /// Ignored directories of the main checkout that a fresh worktree starts with, such as `target`. In a place of checks, where nothing of the
-    /// main checkout comes, they are what stays from one tree to the next.
+    /// Ignored directories of the main checkout that a fresh worktree starts with, such as `target`.
     pub caches: Vec<String>,
     /// How they get there.
     pub cache_mode: CacheMode,
+    /// Ignored directories that stay in a place of checks from one tree to the next. What an earlier tree left there can make a broken one
+    /// pass, so only what its tool compares with the sources whole.
+    pub check_keep: Vec<String>,
     /// Variables that name free ports, each with how many ports it stands for: the first of them is its value.
     pub ports: BTreeMap<String, u32>,
     /// The lowest of these ports; default 20000.
@@ -281,6 +283,7 @@ impl Default for Runs {
             file_mb: None,
             processes: None,
             caches: Vec::new(),
+            check_keep: Vec::new(),
             cache_mode: CacheMode::Cow,
             ports: BTreeMap::new(),
             port_base: 20_000,

@@ -83,7 +83,8 @@ runs:
 #  memory_mb: 8192  # that one process may fill
 #  file_mb: 4096    # largest file
 #  processes: 4000  # of your user while a run goes on
-  caches: []        # ignored directories that a fresh worktree starts with, and that checks keep, such as target
+  caches: []        # ignored directories that a fresh worktree starts with, such as target
+  check_keep: []    # ignored directories that checks keep from one tree to the next: faster, and an old one may let a broken tree pass
   cache_mode: cow   # cow (else copied), hardlink or copy
   ports: {}         # free ports for each run, such as {PORT: 1}
   port_base: 20000

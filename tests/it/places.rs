@@ -81,8 +81,8 @@ fn every_checkout_is_out_of_reach_of_a_check_but_its_history_is_not() {
             all.join("; ")
         );
         scene.add_agent("fake", GOOD);
-        let json = serde_json::to_string(&check).unwrap();
-        scene.configure(&format!("version: 1\nruns: {{grace: 1s}}\nchecks: {{unit: {{run: {json}}}}}\n"));
+        scene.write("look.sh", check);
+        scene.configure("version: 1\nruns: {grace: 1s}\nchecks: {unit: {run: sh look.sh}}\n");
         scene.git(&["tag", "-a", "v1", "-m", "v1"]);
         assert!(seen.iter().all(|path| scene.base().join(path).exists()), "{seen:?}");
         let id = scene.task("One", &[]);
@@ -142,9 +142,9 @@ fn programs_of_a_checkout_mean_those_of_the_judged_tree() {
 }
 
 #[test]
-fn what_an_earlier_tree_left_is_gone_but_for_caches() {
+fn what_an_earlier_tree_left_is_gone_but_for_what_is_to_stay() {
     let scene = Sandbox::with_agent(
-        "version: 1\nruns: {grace: 1s, caches: [kept/, 'sp ace/[x]']}\nchecks: {unit: {run: sh check.sh}}\n",
+        "version: 1\nruns: {grace: 1s, check_keep: [kept/, 'sp ace/[x]']}\nchecks: {unit: {run: sh check.sh}}\n",
         GOOD,
     );
     scene.write(".gitignore", "*.o\nkept\nsp ace\nnested\nlocked\n");
@@ -264,7 +264,7 @@ fn a_moved_cache_directory_takes_the_work_along() {
     let two = scene.task("Two", &[]);
     let outcome = run(scene.ai_command(&["run", &two]).env("AI_CACHE_DIR", &moved));
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert!(!before.exists(), "{outcome}");
+    assert!(!before.exists() && !scene.base().join("home/.cache/ai").exists(), "{outcome}");
     let saved = scene.refs("refs/ai/rescue/");
     assert_eq!(scene.file_at(&saved[0], "late.txt"), "by hand");
     let place = std::fs::read_dir(&moved).unwrap().next().unwrap().unwrap().path();

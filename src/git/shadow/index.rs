@@ -1,8 +1,10 @@
 //! The shadow's index: filling a fresh directory, adopting an existing one, resetting one between tasks.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::super::cmd::{Output, oid_line};
+use super::super::cmd::{Nul, Output, oid_line};
 use super::super::error::GitError;
 use super::super::oid::Oid;
 use super::Shadow;
@@ -85,6 +87,15 @@ impl Shadow {
         let kept = kept.iter().map(|dir| format!("--exclude=/{}/", literal(dir.trim_end_matches('/'))));
         self.in_tree(root, tree, ["clean", "-f", "-f", "-d", "-x", "-q"])?.args(kept).run()?;
         self.remember(tree)
+    }
+
+    /// The symbolic links of the tree that the index holds, relative to the root.
+    pub fn links(&self, root: &Path) -> Result<Vec<PathBuf>, GitError> {
+        const LINK: &[u8] = b"120000 ";
+        let listed = self.in_tree(root, &self.format.empty_tree(), ["ls-files", "-s", "-z"])?.run()?;
+        let links = Nul::of(&listed).filter(|entry| entry.starts_with(LINK));
+        let names = links.filter_map(|entry| entry.splitn(2, |byte| *byte == b'\t').nth(1));
+        Ok(names.map(|name| PathBuf::from(OsStr::from_bytes(name))).collect())
     }
 
     /// Puts the files of `tree`, which may be an agent's, into the directory `root`, which holds those of the trusted tree `base`; its

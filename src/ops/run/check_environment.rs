@@ -8,9 +8,12 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::base::fs;
+use crate::checks::foreign::cargo_shares_target;
 use crate::ops::refusal::OpError;
 use crate::ops::run::check_place::CheckPlace;
 use crate::ops::run::fence;
+use crate::ops::run::foreign_sources::{CAP, DEPTH, has_any};
 use crate::ops::run::world::World;
 use crate::process::environment::{Variable, child_environment};
 
@@ -18,39 +21,42 @@ use crate::process::environment::{Variable, child_environment};
 const MARK: &str = "pyvenv.cfg";
 
 /// What the checks of one place get.
+#[derive(Debug, Clone)]
 pub struct CheckEnvironment {
     /// The variables, before what the sandbox adds.
     pub variables: Vec<Variable>,
     /// Environments of a checkout that are used from the place of checks.
     pub shown: Vec<PathBuf>,
+    /// What is hidden beside the checkouts.
+    pub hidden: Vec<PathBuf>,
     /// Every checkout of the project, and the directory of its worktrees.
     pub checkouts: Vec<PathBuf>,
 }
 
+/// What becomes of an environment of Python in a checkout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Installed {
+    /// It is used where there is no other.
+    Used,
+    /// It is left alone: what a setup installs there would stay, and lead the user's own programs elsewhere.
+    LeftAlone,
+}
+
 impl CheckEnvironment {
-    /// The environment of checks at `place`; `more` is set besides.
-    pub fn of(world: &World, place: &CheckPlace, more: &[Variable]) -> Result<CheckEnvironment, OpError> {
-        let mut checkouts = fence::checkouts(world)?;
-        checkouts.extend(world.places.dir().and_then(|dir| std::fs::canonicalize(dir).ok()));
+    /// The environment of what runs at `place`.
+    pub fn of(world: &World, place: &CheckPlace, installed: Installed) -> Result<CheckEnvironment, OpError> {
+        let checkouts = checkouts(world)?;
         let ceiling = place.root.parent().unwrap_or(&place.root).as_os_str().to_owned();
         let mut set = vec![(OsString::from("CI"), OsString::from("true")), ("GIT_CEILING_DIRECTORIES".into(), ceiling)];
         set.extend(place.ports.iter().cloned());
-        set.extend(more.iter().cloned());
         let inherited = child_environment(&world.env, &world.config.runs.env_pass, &[]);
-        let mut shown = Vec::new();
-        if let Some(path) = value(&inherited, "PATH") {
-            let dirs = std::env::split_paths(path).filter(|dir| dir.is_absolute());
-            let moved = dirs.map(|dir| moved(&dir, &checkouts, &place.root, &mut shown));
-            // A directory with a colon in its name can be no part of it.
-            let dirs: Vec<PathBuf> = moved.filter(|dir| !dir.as_os_str().as_bytes().contains(&b':')).collect();
-            set.extend(std::env::join_paths(dirs).ok().map(|joined| ("PATH".into(), joined)));
-        }
-        if let Some(dir) = value(&inherited, "VIRTUAL_ENV").map(PathBuf::from) {
-            let inside = moved(&dir.join("bin"), &checkouts, &place.root, &mut Vec::new());
-            set.extend(inside.parent().map(|dir| ("VIRTUAL_ENV".into(), dir.as_os_str().to_owned())));
+        let (moved, shown) = relocated(&inherited, &checkouts, &place.root, installed);
+        set.extend(moved);
+        if shares_target(&inherited, &place.root) {
+            set.push(("CARGO_TARGET_DIR".into(), place.root.join("target").into()));
         }
         let variables = child_environment(&world.env, &world.config.runs.env_pass, &set);
-        Ok(CheckEnvironment { variables, shown, checkouts })
+        Ok(CheckEnvironment { variables, shown, hidden: Vec::new(), checkouts })
     }
 
     /// The directories in which programs are looked for.
@@ -59,12 +65,41 @@ impl CheckEnvironment {
     }
 }
 
+/// Every checkout of the project, and the directory of its worktrees.
+pub fn checkouts(world: &World) -> Result<Vec<PathBuf>, OpError> {
+    let mut checkouts = fence::checkouts(world)?;
+    checkouts.extend(world.places.dir().and_then(|dir| std::fs::canonicalize(dir).ok()));
+    Ok(checkouts)
+}
+
+/// The variables by which programs are found, as they have to be at `place`, and the environments of checkouts that they use.
+pub fn relocated(
+    inherited: &[Variable],
+    checkouts: &[PathBuf],
+    place: &Path,
+    installed: Installed,
+) -> (Vec<Variable>, Vec<PathBuf>) {
+    let (mut set, mut shown) = (Vec::new(), Vec::new());
+    if let Some(path) = value(inherited, "PATH") {
+        let dirs = std::env::split_paths(path).filter(|dir| dir.is_absolute());
+        let moved = dirs.map(|dir| moved(&dir, checkouts, place, installed, &mut shown));
+        // A directory with a colon in its name can be no part of it.
+        let dirs: Vec<PathBuf> = moved.filter(|dir| !dir.as_os_str().as_bytes().contains(&b':')).collect();
+        set.extend(std::env::join_paths(dirs).ok().map(|joined| ("PATH".into(), joined)));
+    }
+    if let Some(dir) = value(inherited, "VIRTUAL_ENV").map(PathBuf::from) {
+        let inside = moved(&dir.join("bin"), checkouts, place, installed, &mut Vec::new());
+        set.extend(inside.parent().map(|dir| ("VIRTUAL_ENV".into(), dir.as_os_str().to_owned())));
+    }
+    (set, shown)
+}
+
 fn value<'v>(variables: &'v [Variable], name: &str) -> Option<&'v OsString> {
-    variables.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    variables.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value)
 }
 
 /// What a directory of programs is for a check: itself, unless it lies in a checkout.
-fn moved(dir: &Path, checkouts: &[PathBuf], place: &Path, shown: &mut Vec<PathBuf>) -> PathBuf {
+fn moved(dir: &Path, checkouts: &[PathBuf], place: &Path, installed: Installed, shown: &mut Vec<PathBuf>) -> PathBuf {
     let real = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
     // The deepest one: a worktree can lie in the main checkout.
     let above = checkouts.iter().filter(|root| real.starts_with(root)).max_by_key(|root| root.components().count());
@@ -72,12 +107,30 @@ fn moved(dir: &Path, checkouts: &[PathBuf], place: &Path, shown: &mut Vec<PathBu
     let inside = place.join(below);
     let environment = real.parent().filter(|parent| parent.join(MARK).is_file());
     match environment {
-        Some(environment) if !inside.is_dir() => {
+        Some(environment) if installed == Installed::Used && !inside.is_dir() => {
             shown.push(environment.to_owned());
             real
         }
         _ => inside,
     }
+}
+
+/// Whether Cargo would build into one directory for all projects. It tells packages apart by their paths below the workspace, so what it
+/// built in the main checkout would pass for the judged tree's.
+fn shares_target(variables: &[Variable], place: &Path) -> bool {
+    if !has_any(place, &|name| name == "Cargo.toml", DEPTH) {
+        return false;
+    }
+    if ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR", "CARGO_BUILD_BUILD_DIR"]
+        .iter()
+        .any(|name| value(variables, name).is_some())
+    {
+        return true;
+    }
+    let home = value(variables, "CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(Path::new(value(variables, "HOME")?).join(".cargo")));
+    let read = |name: &str| fs::read_text(&home.as_ref()?.join(name), CAP).ok();
+    ["config.toml", "config"].iter().filter_map(|name| read(name)).any(|text| cargo_shares_target(&text))
 }
 
 #[cfg(test)]
@@ -110,8 +163,10 @@ mod tests {
         ];
         for (dir, expected, environment) in table {
             let mut shown = Vec::new();
-            assert_eq!(moved(&at(dir), &checkouts, &at("place"), &mut shown), at(expected), "{dir}");
+            assert_eq!(moved(&at(dir), &checkouts, &at("place"), Installed::Used, &mut shown), at(expected), "{dir}");
             assert_eq!(shown, environment.map(at).into_iter().collect::<Vec<_>>(), "{dir}");
+            let left = moved(&at(dir), &checkouts, &at("place"), Installed::LeftAlone, &mut shown);
+            assert!(environment.is_none() || left.starts_with(at("place")), "{dir}: {left:?}");
         }
     }
 }

@@ -1,5 +1,4 @@
-//! Where checks run: a directory outside of every checkout with the judged tree in it, what the configuration keeps as a cache, and
-//! nothing else. What an earlier tree left there could make a broken one pass: an object file whose source is gone, a package that is no
+//! Where checks run: a directory outside of every checkout with the judged tree in it, what `runs.check_keep` names, and nothing else. What an earlier tree left there could make a broken one pass: an object file whose source is gone, a package that is no
 //! dependency any more.
 
 use std::ffi::OsString;
@@ -10,12 +9,9 @@ use crate::domain::sandbox::Network;
 use crate::git::shadow::Shadow;
 use crate::git::{Oid, Repo};
 use crate::ops::refusal::OpError;
-use crate::ops::run::ports;
 use crate::ops::run::world::{World, environment};
-
-/// What Cargo builds. It compares every file with what it was built from, so what an earlier tree left there is never taken for this
-/// one's; building all dependencies for each judgement would take minutes.
-const CARGO_TARGET: &str = "target";
+use crate::ops::run::{fence, ports};
+use crate::process::sandbox::Layer;
 
 /// Files by whose times a tool decides whether what it built in this directory before is still good, whatever else has changed: uv keeps
 /// wheels of local projects in its cache by them, outside of the place.
@@ -33,6 +29,8 @@ pub struct CheckPlace {
     pub network: Network,
     /// A directory for temporary files, for sandboxes that have none of their own; not made yet.
     pub(super) tmp: PathBuf,
+    /// The links of the judged tree, relative to the root; looked for only where no sandbox keeps them from leading anywhere.
+    pub(super) links: Vec<PathBuf>,
     /// Variables that name its ports.
     pub(super) ports: Vec<(OsString, OsString)>,
     /// Two that check in one place would pull the tree away from under each other.
@@ -59,8 +57,8 @@ impl CheckPlace {
         fs::create_dir_all(&own).map_err(environment)?;
         let held = fs::lock(&own.join("place.lock")).map_err(environment)?;
         let shadow = Shadow::open(repo, &own.join("check.git")).map_err(environment)?;
-        let kept = kept(&world.config.runs.caches, &root);
-        let is_reset = root.is_dir() && shadow.is_primed() && shadow.reset_alone(&root, judged.tree, &kept).is_ok();
+        let kept = &world.config.runs.check_keep;
+        let is_reset = root.is_dir() && shadow.is_primed() && shadow.reset_alone(&root, judged.tree, kept).is_ok();
         if !is_reset {
             let _alone = world.disk_locks().map(|disk| disk.acquire(&root)).transpose().map_err(environment)?;
             fs::remove_stubborn(&root).map_err(environment)?;
@@ -70,7 +68,11 @@ impl CheckPlace {
         renew_manifests(&root, MANIFEST_DEPTH)?;
         shadow.make_private_repository(repo, &root, &git_dir, judged.commit).map_err(environment)?;
         let ports = ports::variables(&ports::of_place(&world.config, name)?);
-        Ok(CheckPlace { root, git_dir, network: Network::On, tmp, ports, _held: held })
+        let links = match fence::layer(world, None)? {
+            Layer::None => shadow.links(&root).map_err(environment)?,
+            _ => Vec::new(),
+        };
+        Ok(CheckPlace { root, git_dir, network: Network::On, tmp, links, ports, _held: held })
     }
 }
 
@@ -85,18 +87,11 @@ fn renew_manifests(dir: &Path, depth: usize) -> Result<(), OpError> {
     for path in fs::list_dir(dir).map_err(environment)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let Ok(meta) = std::fs::symlink_metadata(&path) else { continue };
-        if meta.is_dir() && depth > 1 && !name.starts_with('.') && name != "node_modules" && name != CARGO_TARGET {
+        if meta.is_dir() && depth > 1 && !name.starts_with('.') && name != "node_modules" {
             renew_manifests(&path, depth - 1)?;
         } else if MANIFESTS.contains(&name.as_ref()) && !meta.is_dir() {
             fs::touch(&path).map_err(environment)?;
         }
     }
     Ok(())
-}
-
-/// The directories that stay from one tree to the next, relative to the root.
-fn kept(caches: &[String], root: &Path) -> Vec<String> {
-    let is_cargo = root.join("Cargo.toml").is_file() && root.join(CARGO_TARGET).join("CACHEDIR.TAG").is_file();
-    let cargo = is_cargo.then(|| CARGO_TARGET.to_owned());
-    caches.iter().cloned().chain(cargo).collect()
 }

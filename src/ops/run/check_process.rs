@@ -48,6 +48,7 @@ impl CheckProcess<'_> {
         let inmate = Inmate::Check(&variables.shown);
         let mut ground = Ground::new(world, inmate, layer, place.network, &place.tmp)?;
         ground.programs(&argv, &variables.variables);
+        variables.hidden.iter().for_each(|path| ground.hide(path));
         ground.write(&place.root);
         ground.write(&place.git_dir);
         let mut env = variables.variables.clone();

@@ -14,10 +14,11 @@ use crate::domain::check::{CheckCommand, CheckParser, CheckResult, CheckSpec, Ch
 use crate::domain::process_end::ProcessEnd;
 use crate::domain::task::Task;
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::check_environment::CheckEnvironment;
+use crate::ops::run::check_environment::{CheckEnvironment, Installed};
 use crate::ops::run::check_place::CheckPlace;
 use crate::ops::run::check_process::{CheckProcess, Output, join, words};
-use crate::ops::run::foreign_sources::Leads;
+use crate::ops::run::fence;
+use crate::ops::run::foreign_sources::{Leads, Scene};
 use crate::ops::run::world::{World, environment};
 use crate::process::supervise::{CancelToken, End, OomHint, Timeout};
 
@@ -112,15 +113,20 @@ pub fn run_checks(
     let process = CheckProcess { world, place, label, cancel };
     let unprepared = set_up(&process, dir)?;
     // What the setup has made counts from here on.
-    let variables = CheckEnvironment::of(world, place, &[])?;
+    let variables = CheckEnvironment::of(world, place, Installed::Used)?;
     let ask = |argv: Vec<OsString>| {
         let answer = process.run(&variables, argv, ASK_LIMIT, &Output::Returned)?;
         Ok(answer.stdout.memory)
     };
     let leads = match &unprepared {
         Some(_) => None,
-        None => Some(Leads::look(place, &variables, &plans, &ask)?),
+        None => {
+            let scene = Scene { place, environment: &variables, mode: fence::layer(world, None)?.mode() };
+            Some(Leads::look(scene, &plans, &ask)?)
+        }
     };
+    let hidden = leads.as_ref().map(|leads| leads.hidden().to_vec()).unwrap_or_default();
+    let confined = CheckEnvironment { hidden, ..variables.clone() };
     let mut done = Vec::new();
     for plan in plans {
         refuse_stopped(cancel, &format!("before check `{}`", plan.spec.name))?;
@@ -128,7 +134,7 @@ pub fn run_checks(
         let elsewhere = leads.as_ref().and_then(|leads| leads.of(&plan));
         let checked = match unprepared.clone().or_else(|| elsewhere.map(|lead| lead.to_string())) {
             Some(why) => broken(plan, dir, why)?,
-            None => run_one(&process, &variables, plan, dir)?,
+            None => explained(run_one(&process, &confined, plan, dir)?, leads.as_ref())?,
         };
         refuse_stopped(cancel, &format!("in check `{}`", checked.spec.name))?;
         world.say(&format!("check {}: {}", checked.spec.name, result_text(&checked.result)));
@@ -137,11 +143,23 @@ pub fn run_checks(
     Ok(done)
 }
 
+/// A check that failed since what it needed is hidden from it says nothing about the work.
+fn explained(mut checked: Checked, leads: Option<&Leads<'_>>) -> Result<Checked, OpError> {
+    if checked.result.status != CheckStatus::Failed {
+        return Ok(checked);
+    }
+    let log = fs::read_capped(&checked.log, LOG_CAP).map_err(environment)?;
+    if let Some(lead) = leads.and_then(|leads| leads.after(&String::from_utf8_lossy(&log))) {
+        checked.result.status = CheckStatus::Broken { why: lead.to_string() };
+    }
+    Ok(checked)
+}
+
 /// Runs the project's setup command in the place, as in a fresh worktree. Returns why it did not succeed: then no check can tell anything.
 fn set_up(process: &CheckProcess<'_>, dir: &Path) -> Result<Option<String>, OpError> {
     let Some(command) = &process.world.config.runs.setup else { return Ok(None) };
     process.world.say("setup of the place of checks");
-    let variables = CheckEnvironment::of(process.world, process.place, &[])?;
+    let variables = CheckEnvironment::of(process.world, process.place, Installed::LeftAlone)?;
     let (log, errors) = (dir.join("setup.log"), dir.join("setup.stderr"));
     let outcome = process.run(&variables, words(command), SETUP_LIMIT, &Output::Files(&log, &errors))?;
     refuse_stopped(process.cancel, "in the setup of the place of checks")?;

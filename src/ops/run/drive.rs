@@ -77,6 +77,7 @@ pub(super) struct Live<'a> {
 pub fn run(world: &World, store: &mut SqliteStore, which: &Which, agent_name: Option<&str>) -> Result<Report, OpError> {
     trust::require(&world.root, &world.location.common_dir, "this run")?;
     let repo = world.repo()?;
+    world.places.make()?;
     recover::dead_runs(world, store, &repo)?;
     place::empty_older(world, store, &repo)?;
     resume::sweep(world, store)?;

@@ -37,6 +37,9 @@ const RUN: [&str; 7] = [
     "/run/opengl-driver",
 ];
 
+/// Caches without which a tool does nothing: the variable that moves it, and where it usually lies.
+const NEEDED_CACHES: [(&str, &str); 2] = [("GOCACHE", ".cache/go-build"), ("UV_CACHE_DIR", ".cache/uv")];
+
 /// A fence that is being put together for one child.
 pub struct Ground {
     /// The fence.
@@ -45,6 +48,8 @@ pub struct Ground {
     home: Option<PathBuf>,
     /// A temporary directory to make before the start and to remove after the end.
     tmp: Option<PathBuf>,
+    /// Variables for caches that cannot be made in the home.
+    caches: Vec<(OsString, OsString)>,
     /// What a program may only read of its own settings, and what is not there: no layer can keep a name from being made.
     unmade: Vec<PathBuf>,
 }
@@ -136,7 +141,13 @@ impl Ground {
         }
         let home = variable(&world.env, "HOME").map(PathBuf::from).and_then(|home| real(&home));
         let home = home.filter(|home| home != Path::new("/"));
-        let mut ground = Ground { fence: Fence::new(layer, network, limits), home, tmp: None, unmade: Vec::new() };
+        let mut ground = Ground {
+            fence: Fence::new(layer, network, limits),
+            home,
+            tmp: None,
+            caches: Vec::new(),
+            unmade: Vec::new(),
+        };
         if ground.fence.layer != Layer::None {
             ground.hide_places(world);
             ground.open_home(world, inmate)?;
@@ -160,7 +171,12 @@ impl Ground {
         match self.fence.layer {
             Layer::None => Vec::new(),
             Layer::Bubblewrap(_) => vec![("TMPDIR".into(), TMP.into())],
-            _ => self.tmp.iter().map(|dir| ("TMPDIR".into(), dir.clone().into())).collect(),
+            _ => self
+                .tmp
+                .iter()
+                .map(|dir| ("TMPDIR".into(), dir.clone().into()))
+                .chain(self.caches.iter().cloned())
+                .collect(),
         }
     }
 
@@ -177,6 +193,11 @@ impl Ground {
     /// Lets a place be read.
     pub fn read(&mut self, path: &Path) {
         self.say(path, Access::Read);
+    }
+
+    /// Takes a place out of sight.
+    pub fn hide(&mut self, path: &Path) {
+        self.say(path, Access::Hidden);
     }
 
     /// Lets the program of a command line be found and started, and the files that stand in it be read.
@@ -312,7 +333,9 @@ impl Ground {
         for (list, access) in [(&runs.allow_read, Access::Read), (&runs.allow_write, Access::Write)] {
             for text in list {
                 let path = text.strip_prefix("~/").map_or_else(|| PathBuf::from(text), |rest| home.join(rest));
-                self.say(&path, access.clone());
+                if !is_below(&of_project, &path) {
+                    self.say(&path, access.clone());
+                }
             }
         }
         Ok(())
@@ -326,6 +349,13 @@ impl Ground {
         fs::create_private_dir(tmp).map_err(environment)?;
         self.write(tmp);
         self.tmp = Some(tmp.to_owned());
+        // Where the home has no such cache yet, none can be made there, and nothing works without one.
+        for (variable_name, usual) in NEEDED_CACHES {
+            let is_there = self.home.as_ref().is_some_and(|home| home.join(usual).is_dir());
+            if !is_there && variable(&world.env, variable_name).is_none() {
+                self.caches.push((variable_name.into(), tmp.join(variable_name).into()));
+            }
+        }
         // Rights on a directory are rights on everything below it, so it is shared only where nothing that counts lies there.
         let places = world.places.dir();
         let counts = [Some(world.root.as_path()), self.home.as_deref(), Some(&world.location.common_dir), places];

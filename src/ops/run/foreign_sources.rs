@@ -1,114 +1,144 @@
-//! Asks, before checks run, whether something of the machine would lead them into another tree than the judged one: an editable install,
-//! a variable, a setting of a build tool. Such a check is broken with the sentence that says so; whatever it would print proves nothing.
+//! Asks, before checks run, whether something of the machine would lead them into another tree than the judged one: a variable, a setting of a
+//! build tool, a command, a link, an installed package (`python_sources`). Such a check is broken with the sentence that says so; whatever it
+//! would print proves nothing.
 //!
-//! The interpreters are asked where they look for modules, inside of the sandbox of the checks and with their environment; the answer of a
-//! program is only used to find directories, which are then read here. What the judged tree itself does is not looked at.
+//! Paths are compared with links followed. Where the sandbox hides the checkouts, what leads there leads nowhere; it is asked all the same,
+//! since the check would only fail, and the work would be blamed for it.
 
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::base::fs;
-use crate::checks::foreign::{self, Lead};
+use crate::checks::foreign::{self, Lead, Named};
+use crate::domain::sandbox::Mode;
 use crate::ops::refusal::OpError;
 use crate::ops::run::check_environment::CheckEnvironment;
 use crate::ops::run::check_place::CheckPlace;
 use crate::ops::run::checks::CheckPlan;
+use crate::ops::run::python_sources::{self, Python};
 
-/// Files by which a directory is a project of Python.
-const PYTHON: [&str; 5] = ["pyproject.toml", "setup.py", "setup.cfg", "Pipfile", "conftest.py"];
-/// Interpreters and environments that checks are likely to use, each asked for its search path with a NUL behind every directory. The
-/// first line of a script that the check starts names another one.
-const ASK: &str = "import sys; sys.stdout.write(\"\\0\".join(sys.path) + \"\\0\")";
-/// Environments that a setup makes in the place itself.
-const OWN: [&str; 3] = [".venv", "venv", "env"];
-/// Programs that never start Python by themselves.
-const OTHERS: [&str; 14] =
-    ["cargo", "go", "npm", "pnpm", "yarn", "npx", "node", "bun", "deno", "mvn", "gradle", "dotnet", "swift", "ctest"];
-/// Programs that start Python with what stands on its module path, and nothing else.
-const TEST_RUNNERS: [&str; 4] = ["pytest", "py.test", "coverage", "unittest"];
-/// The largest file of an installation that is read.
-const CAP: u64 = 256 << 10;
+/// The largest file of settings that is read.
+pub(super) const CAP: u64 = 256 << 10;
 /// How deep a project is looked for below the root.
-const DEPTH: usize = 3;
+pub(super) const DEPTH: usize = 3;
 
-/// Starts a command as a check would be started, and returns what it printed; nothing where it cannot be started.
-pub(super) type Ask<'a> = dyn Fn(Vec<std::ffi::OsString>) -> Result<Vec<u8>, OpError> + 'a;
+/// Starts a command as a check would be started, and returns what it printed.
+pub(super) type Ask<'a> = dyn Fn(Vec<OsString>) -> Result<Vec<u8>, OpError> + 'a;
+
+/// Where checks run, and with what.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    /// The place.
+    pub(super) place: &'a CheckPlace,
+    /// The environment.
+    pub(super) environment: &'a CheckEnvironment,
+    /// What keeps them in. Without it, nothing can be hidden from them.
+    pub(super) mode: Mode,
+}
 
 /// What leads checks at one place elsewhere.
 pub(super) struct Leads<'a> {
-    place: &'a CheckPlace,
-    environment: &'a CheckEnvironment,
+    scene: Scene<'a>,
     /// What leads every check elsewhere.
     all: Option<Lead>,
-    /// The directories in which Python looks, and what there leads elsewhere.
-    python: Option<Python>,
+    python: Python,
 }
 
-struct Python {
-    search: Vec<PathBuf>,
-    lead: Option<Lead>,
-}
-
-impl Leads<'_> {
+impl<'a> Leads<'a> {
     /// Looks at everything that does not depend on a single check.
-    pub(super) fn look<'a>(
-        place: &'a CheckPlace,
-        environment: &'a CheckEnvironment,
-        plans: &[CheckPlan],
-        ask: &Ask<'_>,
-    ) -> Result<Leads<'a>, OpError> {
-        let mut leads = Leads { place, environment, all: None, python: None };
-        leads.all = leads.variables().or_else(|| leads.settings());
-        let starts_python = plans.iter().any(|plan| !OTHERS.contains(&first_word(&plan.command_text()).as_str()));
-        if leads.all.is_none() && starts_python && has_any(&place.root, &PYTHON, DEPTH) {
-            leads.python = Some(leads.ask_python(plans, ask)?);
-        }
-        Ok(leads)
+    pub(super) fn look(scene: Scene<'a>, plans: &[CheckPlan], ask: &Ask<'_>) -> Result<Leads<'a>, OpError> {
+        let all = scene.variables().or_else(|| scene.settings()).or_else(|| scene.links());
+        let python = match &all {
+            Some(_) => Python::default(),
+            None => python_sources::look(&scene, plans, ask)?,
+        };
+        Ok(Leads { scene, all, python })
     }
 
-    /// What leads this check elsewhere.
+    /// What leads this check elsewhere, so that it need not run.
     pub(super) fn of(&self, plan: &CheckPlan) -> Option<Lead> {
         let command = plan.command_text();
-        let own = self.named(command.as_bytes()).map(|checkout| Lead::Command { checkout });
-        let of_python = || {
-            let python = self.python.as_ref().filter(|_| !OTHERS.contains(&first_word(&command).as_str()))?;
-            python.lead.clone().or_else(|| self.shadow(&command, &python.search))
-        };
-        self.all.clone().or(own).or_else(of_python)
+        self.all.clone().or_else(|| self.scene.command(&command)).or_else(|| self.python.of(&self.scene, &command))
     }
 
-    /// The checkout that a text names, outside of the environments that are shown.
-    fn named(&self, text: &[u8]) -> Option<PathBuf> {
-        let mut allowed = self.environment.shown.clone();
-        // The place lies in the directory of worktrees, which counts as a checkout.
-        allowed.extend(self.place.root.parent().map(Path::to_owned));
-        foreign::named(text, &self.environment.checkouts, &allowed).map(Path::to_owned)
+    /// What has to be hidden from checks, so that nothing but the judged tree can stand for it.
+    pub(super) fn hidden(&self) -> &[PathBuf] {
+        match self.scene.mode {
+            Mode::None => &[],
+            _ => &self.python.others,
+        }
+    }
+
+    /// Why a check that did not pass could not have passed: what it needed was hidden from it.
+    pub(super) fn after(&self, log: &str) -> Option<Lead> {
+        self.python.after(log)
+    }
+}
+
+impl Scene<'_> {
+    /// The checkout into which a path leads, links followed; none for an environment that is shown, or the place itself.
+    pub(super) fn leads_into(&self, path: &Path) -> Option<PathBuf> {
+        let path = resolved(path);
+        let is_in = |dir: &Path| path.starts_with(dir);
+        let shown = self.environment.shown.iter().any(|dir| is_in(dir));
+        let own = self.place.root.parent().is_some_and(is_in);
+        let checkout = self.environment.checkouts.iter().find(|dir| is_in(dir));
+        checkout.filter(|_| !shown && !own).cloned()
+    }
+
+    /// The checkout into which a place leads that a text names.
+    pub(super) fn named(&self, text: &[u8]) -> Option<PathBuf> {
+        let home = self.variable("HOME");
+        foreign::places_in(text).into_iter().find_map(|named| {
+            let path = match named {
+                Named::Absolute(path) => path,
+                Named::InHome(path) => home.as_ref()?.join(path),
+            };
+            self.leads_into(&path)
+        })
+    }
+
+    /// A variable that checks get.
+    pub(super) fn variable(&self, name: &str) -> Option<PathBuf> {
+        let found = self.environment.variables.iter().find(|(key, value)| key == name && !value.is_empty());
+        found.map(|(_, value)| PathBuf::from(value))
+    }
+
+    /// The program of that name which a check finds.
+    pub(super) fn program(&self, name: &str) -> Option<PathBuf> {
+        self.environment.path().into_iter().map(|dir| dir.join(name)).find(|path| path.is_file())
     }
 
     fn variables(&self) -> Option<Lead> {
         // What says where the user and the programs are leads to no sources.
         const LEFT: [&str; 6] = ["PATH", "HOME", "VIRTUAL_ENV", "PWD", "OLDPWD", "GIT_CEILING_DIRECTORIES"];
-        self.environment.variables.iter().filter(|(name, _)| !LEFT.iter().any(|left| name == left)).find_map(
-            |(name, value)| {
-                let checkout = self.named(value.as_bytes())?;
-                Some(Lead::Variable { name: name.to_string_lossy().into_owned(), checkout })
-            },
-        )
+        let others = self.environment.variables.iter().filter(|(name, _)| !LEFT.iter().any(|left| name == left));
+        others.into_iter().find_map(|(name, value)| {
+            let whole = || {
+                std::env::split_paths(value).filter(|path| path.is_absolute()).find_map(|path| self.leads_into(&path))
+            };
+            let checkout = self.named(value.as_bytes()).or_else(whole)?;
+            Some(Lead::Variable { name: name.to_string_lossy().into_owned(), checkout })
+        })
     }
 
     /// Settings of the user's own that replace packages in every project.
     fn settings(&self) -> Option<Lead> {
         let root = &self.place.root;
-        if has_any(root, &["Cargo.toml"], DEPTH) {
+        if has_any(root, &|name| name == "Cargo.toml", DEPTH) {
             let home = self.variable("CARGO_HOME").or_else(|| Some(self.variable("HOME")?.join(".cargo")))?;
+            // What is written relative there counts from the directory above.
+            let above = home.parent().unwrap_or(&home).to_owned();
             for file in ["config.toml", "config"].map(|name| home.join(name)) {
                 let text = fs::read_text(&file, CAP).unwrap_or_default();
-                if let Some(checkout) = foreign::cargo_replaces(&text, &self.environment.checkouts) {
-                    return Some(Lead::Settings { file, checkout: checkout.to_owned() });
+                let paths = foreign::cargo_replacements(&text);
+                if let Some(checkout) = paths.iter().find_map(|path| self.leads_into(&above.join(path))) {
+                    return Some(Lead::Settings { file, checkout });
                 }
             }
         }
-        if has_any(root, &["go.mod"], DEPTH) {
+        if has_any(root, &|name| name == "go.mod", DEPTH) {
             let file = self.variable("XDG_CONFIG_HOME").or_else(|| Some(self.variable("HOME")?.join(".config")))?;
             let file = file.join("go/env");
             let checkout = self.named(&fs::read_capped(&file, CAP).unwrap_or_default());
@@ -117,151 +147,63 @@ impl Leads<'_> {
         None
     }
 
-    fn variable(&self, name: &str) -> Option<PathBuf> {
-        let found = self.environment.variables.iter().find(|(key, value)| key == name && !value.is_empty());
-        found.map(|(_, value)| PathBuf::from(value))
+    /// Links of the judged tree that lead into a checkout. In a sandbox they lead nowhere, and the work is to blame.
+    fn links(&self) -> Option<Lead> {
+        let links = if self.mode == Mode::None { &self.place.links[..] } else { &[] };
+        links.iter().find_map(|path| {
+            let checkout = self.leads_into(&self.place.root.join(path))?;
+            Some(Lead::Link { path: path.clone(), checkout })
+        })
     }
 
-    fn ask_python(&self, plans: &[CheckPlan], ask: &Ask<'_>) -> Result<Python, OpError> {
-        let own = OWN.iter().map(|name| self.place.root.join(name).join("bin/python")).filter(|path| path.exists());
-        let scripts = plans.iter().filter_map(|plan| self.interpreter(&first_word(&plan.command_text())));
-        let named = ["python3", "python"].into_iter().filter_map(|name| self.program(name));
-        let mut interpreters: Vec<PathBuf> = Vec::new();
-        for path in named.chain(own).chain(scripts) {
-            // In one environment, `python` and `python3` are one program.
-            let is_asked = |asked: &PathBuf| asked.parent() == path.parent() && is_one(asked, &path);
-            if !interpreters.iter().any(is_asked) {
-                interpreters.push(path);
+    /// What the command itself names, and programs on the path that are links into a checkout.
+    fn command(&self, command: &str) -> Option<Lead> {
+        let words =
+            command.split(|c: char| c.is_whitespace() || ";|&()'\"".contains(c)).filter(|word| !word.contains('/'));
+        let programs = words.filter_map(|word| self.program(word));
+        let checkout =
+            self.named(command.as_bytes()).or_else(|| programs.into_iter().find_map(|path| self.leads_into(&path)));
+        checkout.map(|checkout| Lead::Command { checkout })
+    }
+}
+
+/// The path with the links of its existing part followed, and without `.` and `..`.
+fn resolved(path: &Path) -> PathBuf {
+    let known = path.ancestors().find_map(|dir| Some((std::fs::canonicalize(dir).ok()?, path.strip_prefix(dir).ok()?)));
+    let Some((mut real, rest)) = known else { return path.to_owned() };
+    for part in rest.components() {
+        match part {
+            Component::ParentDir => {
+                real.pop();
             }
+            Component::Normal(name) => real.push(name),
+            _ => {}
         }
-        // One that is not there says so on standard error, and the next one is asked.
-        let script = format!("for python do \"$python\" -c '{ASK}' 2>/dev/null; done; true");
-        let mut command = ["/bin/sh", "-c", &script, "sh"].map(std::ffi::OsString::from).to_vec();
-        command.extend(interpreters.into_iter().map(PathBuf::into_os_string));
-        let answer = ask(command)?;
-        let mut search: Vec<PathBuf> =
-            answer.split(|byte| *byte == 0).map(path).filter(|dir| dir.is_absolute()).collect();
-        search.sort();
-        search.dedup();
-        let lead = search.iter().find_map(|dir| self.redirection(dir));
-        Ok(Python { search, lead })
     }
-
-    /// The program of that name which a check finds.
-    fn program(&self, name: &str) -> Option<PathBuf> {
-        self.environment.path().into_iter().map(|dir| dir.join(name)).find(|path| path.is_file())
-    }
-
-    /// The interpreter that the first line of a script on the path names.
-    fn interpreter(&self, word: &str) -> Option<PathBuf> {
-        let file = match word.contains('/') {
-            true => self.place.root.join(word),
-            false => self.program(word)?,
-        };
-        let start = fs::read_start(&file, 512).ok()?;
-        let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
-        let program = line.trim_ascii().split(|byte| byte.is_ascii_whitespace()).next()?;
-        let is_python = path(program).file_name()?.to_string_lossy().starts_with("python");
-        is_python.then(|| path(program))
-    }
-
-    /// What in a directory of modules leads elsewhere.
-    fn redirection(&self, dir: &Path) -> Option<Lead> {
-        if let Some(checkout) = self.named(dir.as_os_str().as_bytes()) {
-            return Some(Lead::SearchPath { dir: dir.to_owned(), checkout });
-        }
-        let mut entries = fs::list_dir(dir).unwrap_or_default();
-        entries.sort();
-        entries.iter().find_map(|entry| {
-            let name = entry.file_name()?.to_str()?;
-            let file = match name.ends_with(".dist-info") {
-                true => entry.join("direct_url.json"),
-                false if foreign::can_redirect(name) => entry.clone(),
-                false => return None,
-            };
-            let checkout = self.named(&fs::read_capped(&file, CAP).ok()?)?;
-            Some(Lead::Package { name: foreign::package_of(name), file, checkout })
-        })
-    }
-
-    /// A package of the judged tree that is not on the module path, while another build of it is. Only for commands of which it is known what
-    /// they put there.
-    fn shadow(&self, command: &str, search: &[PathBuf]) -> Option<Lead> {
-        let root = &self.place.root;
-        let word = first_word(command);
-        let is_module = word.starts_with("python");
-        if !(is_module || TEST_RUNNERS.contains(&word.as_str())) || command.contains("PYTHONPATH") {
-            return None;
-        }
-        let settings = ["pyproject.toml", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg"];
-        let says = |name: &str, what: &str| fs::read_text(&root.join(name), CAP).is_ok_and(|text| text.contains(what));
-        if settings.iter().any(|name| says(name, "pythonpath"))
-            || ["conftest.py", "tests/conftest.py", "test/conftest.py"].iter().any(|name| says(name, "sys.path"))
-        {
-            return None;
-        }
-        let installed: Vec<&PathBuf> = search
-            .iter()
-            .filter(|dir| !dir.starts_with(root) && (dir.ends_with("site-packages") || dir.ends_with("dist-packages")))
-            .collect();
-        // A module that is started puts the root on the path, and so does a `conftest.py` there.
-        let is_flat_covered = is_module || root.join("conftest.py").is_file();
-        let flat = if is_flat_covered { Vec::new() } else { packages(root) };
-        packages(&root.join("src")).into_iter().chain(flat).find_map(|name| {
-            let is_there = |dir: &&&PathBuf| {
-                dir.join(&name).join("__init__.py").is_file() || dir.join(format!("{name}.py")).is_file()
-            };
-            let dir = installed.iter().find(is_there)?;
-            Some(Lead::Shadow { file: dir.join(&name), name })
-        })
-    }
+    real
 }
 
-/// The packages and modules in a directory that others could import by name.
-fn packages(dir: &Path) -> Vec<String> {
-    const NONE: [&str; 10] =
-        ["setup", "conftest", "noxfile", "tests", "test", "docs", "examples", "tools", "scripts", "benchmarks"];
-    let name_of = |entry: &PathBuf| {
-        let stem = entry.file_stem()?.to_str()?.to_owned();
-        let is_module = entry.extension().is_some_and(|end| end == "py") && entry.is_file();
-        (is_module || entry.join("__init__.py").is_file()).then_some(stem)
-    };
-    let found = fs::list_dir(dir).unwrap_or_default();
-    found.iter().filter_map(name_of).filter(|name| !NONE.contains(&name.as_str())).collect()
-}
-
-/// Whether one of these files stands at the root or in a directory below it, hidden ones left out.
-fn has_any(dir: &Path, names: &[&str], depth: usize) -> bool {
-    if names.iter().any(|name| dir.join(name).is_file()) {
+/// Whether a file with such a name stands at the root or in a directory below it, hidden ones and those of dependencies left out.
+pub(super) fn has_any(dir: &Path, is_wanted: &dyn Fn(&str) -> bool, depth: usize) -> bool {
+    let entries = fs::list_dir(dir).unwrap_or_default();
+    let name_of = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if entries.iter().any(|path| is_wanted(&name_of(path)) && path.is_file()) {
         return true;
     }
-    let is_plain_dir = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_own = |path: &&PathBuf| {
+        let name = name_of(path);
         let is_left = name.starts_with('.') || name == "node_modules" || name == "target";
         !is_left && std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
     };
-    depth > 1
-        && fs::list_dir(dir)
-            .unwrap_or_default()
-            .iter()
-            .filter(|path| is_plain_dir(path))
-            .any(|path| has_any(path, names, depth - 1))
+    depth > 1 && entries.iter().filter(is_own).any(|path| has_any(path, is_wanted, depth - 1))
 }
 
 /// The program of a command line, without the variables that are set before it.
-fn first_word(command: &str) -> String {
+pub(super) fn first_word(command: &str) -> String {
     let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     let is_before =
         |word: &str| word == "env" || word == "exec" || word.split_once('=').is_some_and(|(name, _)| is_name(name));
     command.split_whitespace().find(|word| !is_before(word)).unwrap_or_default().to_owned()
-}
-
-fn is_one(one: &Path, other: &Path) -> bool {
-    std::fs::canonicalize(one).ok().zip(std::fs::canonicalize(other).ok()).is_some_and(|(one, other)| one == other)
-}
-
-fn path(bytes: &[u8]) -> PathBuf {
-    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
 
 #[cfg(test)]
@@ -288,20 +230,23 @@ mod tests {
         for (dir, is_found) in [("node_modules/x", false), (".venv/x", false), ("a/b/c", false), ("a/b", true)] {
             std::fs::create_dir_all(root.join(dir)).unwrap();
             std::fs::write(root.join(dir).join("setup.py"), "").unwrap();
-            assert_eq!(has_any(root, &PYTHON, DEPTH), is_found, "{dir}");
+            assert_eq!(has_any(root, &|name| name == "setup.py", DEPTH), is_found, "{dir}");
         }
     }
 
     #[test]
-    fn packages_are_what_can_be_imported() {
+    fn a_path_is_followed_as_far_as_it_is_there() {
         let temp = tempfile::tempdir().unwrap();
-        for name in ["pkg/__init__.py", "data/x.txt", "tests/__init__.py", "mod.py", "setup.py"] {
-            let path = temp.path().join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, "").unwrap();
+        let base = temp.path().canonicalize().unwrap();
+        std::fs::create_dir_all(base.join("repo/src")).unwrap();
+        std::os::unix::fs::symlink(base.join("repo"), base.join("link")).unwrap();
+        for (path, real) in [
+            ("link/src", "repo/src"),
+            ("link/src/../gone/x", "repo/gone/x"),
+            ("link/not/../../there", "there"),
+            ("none/x", "none/x"),
+        ] {
+            assert_eq!(resolved(&base.join(path)), base.join(real), "{path}");
         }
-        let mut found = packages(temp.path());
-        found.sort();
-        assert_eq!(found, ["mod", "pkg"]);
     }
 }

@@ -32,6 +32,7 @@ mod place;
 mod ports;
 mod prompt;
 mod provision;
+mod python_sources;
 pub mod recover;
 mod resume;
 mod signals;

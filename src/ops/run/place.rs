@@ -12,7 +12,7 @@ use crate::git::snapshot::TreeReport;
 use crate::git::worktree::{
     Cleared, Fresh, Known, Pool, PoolLimits, Rescue, RescueAs, Rescued, Slot, SlotState, Start, WorktreeError,
 };
-use crate::git::{Identity, Oid, Repo};
+use crate::git::{Identity, Oid, Owner, Repo};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::in_place;
 use crate::ops::run::world::{World, environment};
@@ -264,8 +264,24 @@ pub fn empty_older(world: &World, store: &mut SqliteStore, repo: &Repo) -> Resul
             }
         }
         let _swept = pool.sweep();
-        // One that is not empty stays.
-        let _removed = fs::remove_empty_dir(&dir);
+        leave(&dir)?;
+    }
+    Ok(())
+}
+
+/// Takes an older pool away once nothing stands in it, with the places of checks beside it. One that is not empty stays.
+fn leave(pool: &Path) -> Result<(), OpError> {
+    let home = Owner::of_pool(pool).and(pool.parent());
+    if fs::remove_empty_dir(pool).is_err_and(|error| !error.is_not_found()) {
+        return Ok(());
+    }
+    if let Some(home) = home {
+        fs::remove_stubborn(&home.join("checks")).map_err(environment)?;
+        fs::remove_file(&home.join("owner")).map_err(environment)?;
+        // The directory of all repositories may be empty now, too.
+        for dir in home.ancestors().take(2) {
+            let _removed = fs::remove_empty_dir(dir);
+        }
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use crate::git::worktree::{Pool, Slot};
 use crate::ops::cx::commit;
 use crate::ops::lease;
 use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::check_environment::{Installed, checkouts, relocated};
 use crate::ops::run::check_process::words;
 use crate::ops::run::checks::{SETUP_LIMIT, process_end, runtime};
 use crate::ops::run::drive::Live;
@@ -144,7 +145,9 @@ fn setup(
     let runs = &live.world.config.runs;
     // As checks have it: by this, tools know that there is nobody to ask.
     let unattended = vec![("CI".into(), "true".into())];
-    let set = [unattended, ground.variables(), ports.to_vec()].concat();
+    let inherited = child_environment(&live.world.env, &runs.env_pass, &[]);
+    let (moved, _) = relocated(&inherited, &checkouts(live.world)?, &slot.path, Installed::LeftAlone);
+    let set = [unattended, moved, ground.variables(), ports.to_vec()].concat();
     let spec = SpawnSpec {
         argv,
         cwd: slot.path.clone(),
