@@ -127,6 +127,57 @@ fn a_command_that_names_a_checkout_is_broken() {
 }
 
 #[test]
+fn a_way_into_a_checkout_is_found_however_it_is_written() {
+    for mode in modes() {
+        let scene = scene("true");
+        std::os::unix::fs::symlink(scene.root(), scene.base().join("home/link")).unwrap();
+        std::fs::create_dir(scene.base().join("home/bin")).unwrap();
+        scene.write("tools/tool", "#!/bin/sh\n");
+        assert_eq!(run(scene.command("chmod").args(["+x", "tools/tool"])).code, Some(0));
+        std::os::unix::fs::symlink(scene.root().join("tools/tool"), scene.base().join("home/bin/tool")).unwrap();
+        let path = format!("{}:{}", scene.base().join("home/bin").display(), std::env::var("PATH").unwrap());
+        for check in ["cd ~/link && sh tools/tool", "sh $HOME/../repo/tools/tool", "tool", "true; tool --version"] {
+            scene.configure(&format!("version: 1\nruns: {{grace: 1s}}\nchecks: {{unit: {{run: '{check}'}}}}\n"));
+            let id = scene.task("One", &[]);
+            run(scene.ai_command(&["run", &id]).env("AI_SANDBOX", mode).env("PATH", &path));
+            let why = broken(&scene, &id);
+            assert!(why.contains("the command of the check") && why.contains(SENTENCE), "{mode} {check}: {why}");
+        }
+    }
+}
+
+#[test]
+fn a_link_of_the_tree_into_a_checkout_passes_nothing() {
+    for mode in modes() {
+        let scene = scene("grep -q good src/a.txt");
+        scene.write("src/a.txt", "good\n");
+        scene.commit("source");
+        scene.set_script("fake", "cat >/dev/null; rm -r src; ln -s \"$BASE/repo/src\" src");
+        let id = scene.task("One", &[]);
+        let outcome = run_in(&scene, mode, &id);
+        let expected = if mode == "none" { "check_broken" } else { "failed" };
+        assert_eq!(verification(&scene, &id), expected, "{mode}: {outcome}");
+    }
+}
+
+#[test]
+fn what_is_allowed_inside_of_a_checkout_is_not_for_checks() {
+    for layer in layers() {
+        let scene = scene("true");
+        scene.write("data/a.txt", "theirs\n");
+        scene.write("look.sh", "! cat \"$HOME/../repo/data/a.txt\"\n");
+        let allowed = scene.root().join("data");
+        scene.configure(&format!(
+            "version: 1\nruns: {{grace: 1s, allow_read: ['{}']}}\nchecks: {{unit: {{run: sh look.sh}}}}\n",
+            allowed.display()
+        ));
+        let id = scene.task("One", &[]);
+        let outcome = run_in(&scene, layer, &id);
+        assert_eq!(outcome.code, Some(0), "{layer}: {outcome}");
+    }
+}
+
+#[test]
 fn programs_of_a_checkout_mean_those_of_the_judged_tree() {
     for mode in modes() {
         let scene = scene("tool");

@@ -113,26 +113,150 @@ fn an_agents_own_install_of_its_worktree_is_no_better() {
     assert_eq!(verification, "check_broken", "{outcome}\n{text}");
 }
 
+/// Lays the package `calc` into a directory of packages as an installer does, from the index or from `source`.
+fn installed(packages: &Path, source: Option<&Path>) {
+    let info = packages.join("calc-1.dist-info");
+    for dir in [&packages.join("calc"), &info] {
+        std::fs::create_dir_all(dir).unwrap();
+    }
+    std::fs::write(packages.join("calc/__init__.py"), "def add(a, b):\n    return a + b\n").unwrap();
+    std::fs::write(info.join("RECORD"), "calc/__init__.py,,\ncalc-1.dist-info/RECORD,,\n").unwrap();
+    if let Some(source) = source {
+        let text = format!(r#"{{"url": "file://{}", "dir_info": {{}}}}"#, source.display());
+        std::fs::write(info.join("direct_url.json"), text).unwrap();
+    }
+}
+
+fn check(scene: &Sandbox, command: &str) {
+    let json = serde_json::to_string(command).unwrap();
+    scene.configure(&format!("version: 1\nruns: {{grace: 1s}}\nchecks: {{unit: {{run: {json}}}}}\n"));
+}
+
+const BROKEN: &str = "cat >/dev/null; echo 'def add(a, b' > src/calc/__init__.py";
+
 #[test]
-fn another_build_of_the_judged_package_does_not_stand_in_for_it() {
+fn another_build_of_the_judged_package_never_stands_in_for_it_whatever_starts_python() {
     for mode in modes() {
         let scene = project("src/", CHECK);
         let place = scene.base().join("home/environment");
-        let packages = environment(&scene, &place);
-        std::fs::create_dir(packages.join("calc")).unwrap();
-        std::fs::write(packages.join("calc/__init__.py"), "def add(a, b):\n    return a + b\n").unwrap();
+        installed(&environment(&scene, &place), None);
+        scene.write("Makefile", format!("test:\n\t{CHECK}\n"));
+        scene.write("test.sh", format!("exec {CHECK}\n"));
+        scene.set_script("fake", BROKEN);
+        for command in [
+            CHECK,
+            "make test",
+            "sh test.sh",
+            "env -u X timeout 60 python3 -m unittest -q test_calc",
+            "PYTHONPATH=tests python3 -m unittest -q test_calc",
+            "cd . && python -m unittest -q test_calc",
+            ". ~/environment/bin/activate && python -m unittest -q test_calc",
+            "~/environment/bin/python -m unittest -q test_calc",
+        ] {
+            check(&scene, command);
+            let (outcome, verification, text) = judged(&scene, &place, mode);
+            assert_eq!(verification, "check_broken", "{mode} {command}: {outcome}\n{text}");
+            assert!(text.contains("and not the one of the judged tree"), "{mode} {command}: {text}");
+        }
+        // Where the tree is on the path, it is what is judged.
+        check(&scene, &format!("PYTHONPATH=src {CHECK}"));
+        let (outcome, verification, text) = judged(&scene, &place, mode);
+        assert_eq!(verification, "failed", "{mode}: {outcome}\n{text}");
+        scene.set_script("fake", GOOD);
+        let (outcome, verification, text) = judged(&scene, &place, mode);
+        assert_eq!(verification, "passed", "{mode}: {outcome}\n{text}");
+    }
+}
+
+#[test]
+fn a_copy_of_the_checkout_is_no_hindrance_where_the_tree_comes_first() {
+    for mode in modes() {
+        let scene = project("", CHECK);
+        let place = scene.root().join(".venv");
+        installed(&environment(&scene, &place), Some(&scene.root()));
+        let (outcome, verification, text) = judged(&scene, &place, mode);
+        assert_eq!(verification, "passed", "{mode}: {outcome}\n{text}");
+        scene.set_script("fake", "cat >/dev/null; echo 'def add(a, b' > calc/__init__.py");
+        let (outcome, verification, text) = judged(&scene, &place, mode);
+        assert_eq!(verification, "failed", "{mode}: {outcome}\n{text}");
+        // A tree that is not on the path is told with the sentence about the checkout.
+        let scene = project("src/", CHECK);
+        let place = scene.root().join(".venv");
+        installed(&environment(&scene, &place), Some(&scene.root()));
+        let (outcome, verification, text) = judged(&scene, &place, mode);
+        assert!(
+            verification == "check_broken" && text.contains("points into the main checkout"),
+            "{mode}: {outcome}\n{text}"
+        );
+    }
+}
+
+#[test]
+fn sources_of_another_clone_are_not_those_of_the_tree() {
+    for mode in modes() {
+        let scene = project("src/", CHECK);
+        let clone = scene.base().join("home/clone");
+        scene.git(&["clone", "-q", ".", clone.to_str().unwrap()]);
+        let place = scene.base().join("home/environment");
+        std::fs::write(environment(&scene, &place).join("calc.pth"), format!("{}/src\n", clone.display())).unwrap();
+        scene.set_script("fake", BROKEN);
         let (outcome, verification, text) = judged(&scene, &place, mode);
         assert_eq!(verification, "check_broken", "{mode}: {outcome}\n{text}");
-        assert!(text.contains("and not the one of the judged tree"), "{text}");
-        // Where the check puts the tree on the path itself, it is judged.
+    }
+}
+
+#[test]
+fn a_way_into_the_checkout_over_a_link_is_found() {
+    for mode in modes() {
+        let scene = project("src/", CHECK);
+        let link = scene.base().join("home/link");
+        std::os::unix::fs::symlink(scene.root(), &link).unwrap();
+        let place = scene.base().join("home/environment");
+        let file = environment(&scene, &place).join("calc.pth");
+        std::fs::write(&file, format!("# of the checkout\n{}/src\n", link.display())).unwrap();
+        let (outcome, verification, text) = judged(&scene, &place, mode);
+        assert_eq!(verification, "check_broken", "{mode}: {outcome}\n{text}");
+        // A remark leads nowhere.
+        std::fs::write(&file, format!("# made for {}\n", scene.root().display())).unwrap();
+        check(&scene, &format!("PYTHONPATH=src {CHECK}"));
+        let (outcome, verification, text) = judged(&scene, &place, mode);
+        assert_eq!(verification, "passed", "{mode}: {outcome}\n{text}");
+    }
+}
+
+#[test]
+fn what_the_sandbox_hides_of_an_environment_is_no_fault_of_the_work() {
+    for mode in layers() {
+        let scene = project("", "python3 -c \"import other\"");
+        let other = scene.base().join("home/other/src");
+        std::fs::create_dir_all(other.join("other")).unwrap();
+        std::fs::write(other.join("other/__init__.py"), "").unwrap();
+        let place = scene.base().join("home/environment");
+        std::fs::write(environment(&scene, &place).join("other.pth"), format!("{}\n", other.display())).unwrap();
+        let (outcome, verification, text) = judged(&scene, &place, mode);
+        assert_eq!(verification, "check_broken", "{mode}: {outcome}\n{text}");
+        assert!(text.contains("which the sandbox hides; let checks read it by `runs.allow_read`"), "{mode}: {text}");
+        let config = "version: 1\nruns: {grace: 1s, allow_read: [~/other]}\nchecks: {unit: {run: 'python3 -c \"import other\"'}}\n";
+        scene.configure(config);
+        let (outcome, verification, text) = judged(&scene, &place, mode);
+        assert_eq!(verification, "passed", "{mode}: {outcome}\n{text}");
+    }
+}
+
+#[test]
+fn a_setup_leaves_the_environment_of_the_checkout_alone() {
+    for mode in modes() {
+        let scene = project("", "test -f found");
+        scene.write(".gitignore", ".venv\nfound\n");
+        let place = scene.root().join(".venv");
+        environment(&scene, &place);
+        let setup = "case $(command -v python3)$VIRTUAL_ENV in *repo/.venv*) exit 3;; esac; touch found";
+        let json = serde_json::to_string(setup).unwrap();
         scene.configure(&format!(
-            "version: 1\nruns: {{grace: 1s}}\nchecks: {{unit: {{run: 'PYTHONPATH=src {CHECK}'}}}}\n"
+            "version: 1\nruns: {{grace: 1s, setup: {json}}}\nchecks: {{unit: {{run: test -f found}}}}\n"
         ));
         let (outcome, verification, text) = judged(&scene, &place, mode);
         assert_eq!(verification, "passed", "{mode}: {outcome}\n{text}");
-        scene.set_script("fake", "cat >/dev/null; echo 'def add(a, b' > src/calc/__init__.py");
-        let (outcome, verification, text) = judged(&scene, &place, mode);
-        assert_eq!(verification, "failed", "{mode}: {outcome}\n{text}");
     }
 }
 

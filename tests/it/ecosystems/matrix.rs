@@ -31,12 +31,13 @@ pub type Tree<'a> = (&'a str, &'a str, Comes);
 pub struct Project {
     scene: Sandbox,
     path: OsString,
+    variables: Vec<(String, PathBuf)>,
 }
 
 impl Project {
     /// A repository with these files and an agent; the programs must be on the machine.
     pub fn new(programs: &[&str], files: &[(&str, &str)]) -> Project {
-        let project = Project { scene: Sandbox::project(), path: tools::path_with(programs) };
+        let project = Project { scene: Sandbox::project(), path: tools::path_with(programs), variables: Vec::new() };
         project.scene.add_agent("fake", "true");
         files.iter().for_each(|(path, text)| project.scene.write(path, text));
         project
@@ -58,10 +59,16 @@ impl Project {
         self.path = std::env::join_paths(dirs).unwrap();
     }
 
+    /// A variable of the owner's, which checks get, too.
+    pub fn variable(&mut self, name: &str, value: &Path) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
     /// What the owner does in the main checkout, by a shell; must succeed.
     #[track_caller]
     pub fn shell(&self, line: &str) {
-        let outcome = run(self.scene.command("/bin/sh").env("PATH", &self.path).args(["-ec", line]));
+        let outcome =
+            run(self.scene.command("/bin/sh").env("PATH", &self.path).envs(self.environment()).args(["-ec", line]));
         assert_eq!(outcome.code, Some(0), "{line}\n{outcome}");
     }
 
@@ -71,6 +78,7 @@ impl Project {
     pub fn checked_by(&self, setup: Option<&str>, check: &str) {
         self.shell(check);
         let mut runs = json!({"grace": "1s", "allow_read": [tools::installed()]});
+        runs["env_pass"] = self.variables.iter().map(|(name, _)| name.as_str()).collect();
         if let Some(setup) = setup {
             runs["setup"] = setup.into();
         }
@@ -88,11 +96,15 @@ impl Project {
         assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
     }
 
+    fn environment(&self) -> impl Iterator<Item = (&String, &PathBuf)> {
+        self.variables.iter().map(|(name, value)| (name, value))
+    }
+
     fn judge(&self, mode: &str, (name, script, comes): &Tree<'_>) -> Result<(), String> {
         self.scene.set_script("fake", &format!("set -e\ncat >/dev/null\necho {name} > tree.txt\n{script}"));
         let id = self.scene.task(&format!("{name} in {mode}"), &[]);
         let mut command = self.scene.ai_command(&["run", &id, "--json"]);
-        let outcome = run(command.env("PATH", &self.path).env("AI_SANDBOX", mode));
+        let outcome = run(command.env("PATH", &self.path).envs(self.environment()).env("AI_SANDBOX", mode));
         let number = format!("{id}.1");
         let setup = std::fs::read_to_string(self.scene.root().join(".git/ai/runs").join(&number).join("setup.log"));
         let setup = setup.unwrap_or_default();

@@ -61,3 +61,39 @@ fn rust_whose_settings_are_not_in_the_tree() {
     project.checked_by(None, "cargo test --offline --locked --lib -p app");
     project.judges(&[("good", "", Comes::Passed), ("no-settings", "git rm -q -r .cargo", Comes::NotPassed)]);
 }
+
+#[test]
+fn rust_that_was_built_from_another_tree() {
+    let script = "fn main() {
+    println!(\"cargo:rerun-if-changed=build.rs\");
+    let value = std::fs::read_to_string(\"../data.txt\").unwrap();
+    std::fs::write(format!(\"{}/value.rs\", std::env::var(\"OUT_DIR\").unwrap()), value).unwrap();
+}
+";
+    let test = "include!(concat!(env!(\"OUT_DIR\"), \"/value.rs\"));
+
+#[test]
+fn adds() {
+    assert_eq!(calc::add(2, 3), VALUE);
+}
+";
+    let more = [("data.txt", "const VALUE: i32 = 5;\n"), ("app/build.rs", script)];
+    let files = FILES.map(|(path, text)| (path, if path == "app/src/lib.rs" { test } else { text }));
+    let project = Project::new(&["cargo"], &[&files[..], &more].concat());
+    project.checked_by(None, "cargo test --offline --locked --lib -p app");
+    // The script does not say that it reads the file, so a build that stays would be taken for good.
+    let broken = "echo 'const VALUE: i32 = 6;' > data.txt";
+    project.judges(&[("good", "", Comes::Passed), ("broken", broken, Comes::NotPassed)]);
+}
+
+#[test]
+fn rust_that_all_projects_build_into_one_directory() {
+    let mut project = Project::new(&["cargo"], &FILES);
+    project.variable("CARGO_TARGET_DIR", &project.outside("target"));
+    project.checked_by(None, "cargo test --offline --locked --lib -p app");
+    project.shell("cargo clean --quiet");
+    project.judges(&[("broken", BREAK, Comes::NotPassed)]);
+    // The main checkout builds its own, good one after the broken tree was checked out.
+    project.shell("cargo test --offline --locked --lib -p app --quiet");
+    project.judges(&[("again", BREAK, Comes::NotPassed)]);
+}
