@@ -350,7 +350,7 @@ fn puts_on_path(root: &Path, command: &str, dir: &str) -> bool {
     of_root
         || foreign::puts_on_path(command, dir)
         || settings.iter().any(|name| foreign::puts_on_path(&read(name), dir))
-        || conftests.iter().any(|name| by_code(&name))
+        || conftests.iter().any(by_code)
 }
 
 fn is_one(one: &Path, other: &Path) -> bool {
