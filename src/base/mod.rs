@@ -9,6 +9,7 @@ pub mod fs;
 pub mod hash;
 pub mod heap;
 pub mod id;
+pub mod path;
 pub mod seed;
 pub mod suggest;
 pub mod text;

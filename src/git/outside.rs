@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use super::path::path_of_line;
 use crate::base::fs::{self, FsError};
 use crate::base::hash;
+use crate::base::path;
 
 /// The directory of worktrees below the one of the repository.
 const WORKTREES: &str = "worktrees";
@@ -48,7 +49,8 @@ impl Outside {
     /// The directory below `cache` of the repository at `common_dir` with the checkout `root`.
     pub fn at(cache: &Path, common_dir: &Path, root: &Path) -> Outside {
         let owner = Owner { common_dir: common_dir.to_owned(), root: root.to_owned() };
-        let dir = real(cache).join(format!("{}-{}", readable(root.file_name()), owner.digest()));
+        // The user's cache may be a link to a larger disk.
+        let dir = path::resolved(cache).join(format!("{}-{}", readable(root.file_name()), owner.digest()));
         Outside { dir, owner }
     }
 
@@ -97,15 +99,6 @@ impl Owner {
     fn digest(&self) -> String {
         hash::sha256_hex(&self.text())[..10].to_owned()
     }
-}
-
-/// The path with the links of its existing part resolved: the user's cache may be a link to a larger disk.
-fn real(path: &Path) -> PathBuf {
-    let known = path.ancestors().find_map(|dir| Some((std::fs::canonicalize(dir).ok()?, path.strip_prefix(dir).ok()?)));
-    known.map_or_else(
-        || path.to_owned(),
-        |(real, rest)| if rest.as_os_str().is_empty() { real } else { real.join(rest) },
-    )
 }
 
 /// What of a name people and every shell can read.

@@ -13,7 +13,7 @@ use crate::checks::foreign::cargo_shares_target;
 use crate::ops::refusal::OpError;
 use crate::ops::run::check_place::CheckPlace;
 use crate::ops::run::fence;
-use crate::ops::run::foreign_sources::{CAP, DEPTH, has_any};
+use crate::ops::run::project_files::{CAP, DEPTH, has_any};
 use crate::ops::run::world::World;
 use crate::process::environment::{Variable, child_environment};
 

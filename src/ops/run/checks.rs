@@ -17,8 +17,9 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::check_environment::{CheckEnvironment, Installed};
 use crate::ops::run::check_place::CheckPlace;
 use crate::ops::run::check_process::{CheckProcess, Output, join, words};
+use crate::ops::run::check_scene::Scene;
 use crate::ops::run::fence;
-use crate::ops::run::foreign_sources::{Leads, Scene};
+use crate::ops::run::foreign_sources::Leads;
 use crate::ops::run::world::{World, environment};
 use crate::process::supervise::{CancelToken, End, OomHint, Timeout};
 
@@ -122,7 +123,8 @@ pub fn run_checks(
         Some(_) => None,
         None => {
             let scene = Scene { place, environment: &variables, mode: fence::layer(world, None)?.mode() };
-            Some(Leads::look(scene, &plans, &ask)?)
+            let commands: Vec<String> = plans.iter().map(CheckPlan::command_text).collect();
+            Some(Leads::look(scene, &commands, &ask)?)
         }
     };
     let hidden = leads.as_ref().map(|leads| leads.hidden().to_vec()).unwrap_or_default();
@@ -131,7 +133,7 @@ pub fn run_checks(
     for plan in plans {
         refuse_stopped(cancel, &format!("before check `{}`", plan.spec.name))?;
         world.say(&format!("check {}: {}", plan.spec.name, plan.command_text()));
-        let elsewhere = leads.as_ref().and_then(|leads| leads.of(&plan));
+        let elsewhere = leads.as_ref().and_then(|leads| leads.of(&plan.command_text()));
         let checked = match unprepared.clone().or_else(|| elsewhere.map(|lead| lead.to_string())) {
             Some(why) => broken(plan, dir, why)?,
             None => explained(run_one(&process, &confined, plan, dir)?, leads.as_ref())?,

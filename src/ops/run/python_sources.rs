@@ -14,8 +14,8 @@ use crate::base::fs;
 use crate::checks::foreign::{self, Editable, Lead};
 use crate::domain::sandbox::Mode;
 use crate::ops::refusal::OpError;
-use crate::ops::run::checks::CheckPlan;
-use crate::ops::run::foreign_sources::{Ask, CAP, DEPTH, Scene, first_word, has_any};
+use crate::ops::run::check_scene::{Ask, Scene, first_word};
+use crate::ops::run::project_files::{CAP, DEPTH, has_any};
 
 /// What interpreters are asked: their search path, with a NUL behind every directory.
 const ASK: &str = "import sys; sys.stdout.write(\"\\0\".join(sys.path) + \"\\0\")";
@@ -72,13 +72,13 @@ struct Own {
 }
 
 /// Asks and looks.
-pub(super) fn look(scene: &Scene<'_>, plans: &[CheckPlan], ask: &Ask<'_>) -> Result<Python, OpError> {
+pub(super) fn look(scene: &Scene<'_>, commands: &[String], ask: &Ask<'_>) -> Result<Python, OpError> {
     const MARKS: [&str; 6] = ["pyproject.toml", "setup.cfg", "Pipfile", "pytest.ini", "tox.ini", "requirements.txt"];
     let root = &scene.place.root;
     if !has_any(root, &|name| name.ends_with(".py") || MARKS.contains(&name), DEPTH) {
         return Ok(Python::default());
     }
-    let search = search_path(scene, plans, ask)?;
+    let search = search_path(scene, commands, ask)?;
     let mut python = Python::default();
     for dir in &search {
         python.redirections(scene, dir);
@@ -89,10 +89,10 @@ pub(super) fn look(scene: &Scene<'_>, plans: &[CheckPlan], ask: &Ask<'_>) -> Res
 }
 
 /// The directories in which the interpreters look that checks are likely to start.
-fn search_path(scene: &Scene<'_>, plans: &[CheckPlan], ask: &Ask<'_>) -> Result<Vec<PathBuf>, OpError> {
+fn search_path(scene: &Scene<'_>, commands: &[String], ask: &Ask<'_>) -> Result<Vec<PathBuf>, OpError> {
     let own = OWN.iter().map(|name| scene.place.root.join(name).join("bin/python")).filter(|path| path.exists());
     let usual = ["python3", "python"].into_iter().filter_map(|name| scene.program(name));
-    let named = plans.iter().flat_map(|plan| interpreters_of(scene, &plan.command_text()));
+    let named = commands.iter().flat_map(|command| interpreters_of(scene, command));
     let mut interpreters: Vec<PathBuf> = Vec::new();
     for path in usual.chain(own).chain(named.collect::<Vec<_>>()) {
         // In one environment, `python` and `python3` are one program.

@@ -1,0 +1,86 @@
+//! Where checks run and with what, and whether a path or a text leads from there into a checkout of the project.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::base::path::resolved;
+use crate::checks::foreign::{self, Named};
+use crate::domain::sandbox::Mode;
+use crate::ops::refusal::OpError;
+use crate::ops::run::check_environment::CheckEnvironment;
+use crate::ops::run::check_place::CheckPlace;
+
+/// Starts a command as a check would be started, and returns what it printed.
+pub(super) type Ask<'a> = dyn Fn(Vec<OsString>) -> Result<Vec<u8>, OpError> + 'a;
+
+/// Where checks run, and with what.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    /// The place.
+    pub(super) place: &'a CheckPlace,
+    /// The environment.
+    pub(super) environment: &'a CheckEnvironment,
+    /// What keeps them in. Without it, nothing can be hidden from them.
+    pub(super) mode: Mode,
+}
+
+impl Scene<'_> {
+    /// The checkout into which a path leads, links followed; none for an environment that is shown, or the place itself.
+    pub(super) fn leads_into(&self, path: &Path) -> Option<PathBuf> {
+        let path = resolved(path);
+        let is_in = |dir: &Path| path.starts_with(dir);
+        let shown = self.environment.shown.iter().any(|dir| is_in(dir));
+        let own = self.place.root.parent().is_some_and(is_in);
+        let checkout = self.environment.checkouts.iter().find(|dir| is_in(dir));
+        checkout.filter(|_| !shown && !own).cloned()
+    }
+
+    /// The checkout into which a place leads that a text names.
+    pub(super) fn named(&self, text: &[u8]) -> Option<PathBuf> {
+        let home = self.variable("HOME");
+        foreign::places_in(text).into_iter().find_map(|named| {
+            let path = match named {
+                Named::Absolute(path) => path,
+                Named::InHome(path) => home.as_ref()?.join(path),
+            };
+            self.leads_into(&path)
+        })
+    }
+
+    /// A variable that checks get.
+    pub(super) fn variable(&self, name: &str) -> Option<PathBuf> {
+        let found = self.environment.variables.iter().find(|(key, value)| key == name && !value.is_empty());
+        found.map(|(_, value)| PathBuf::from(value))
+    }
+
+    /// The program of that name which a check finds.
+    pub(super) fn program(&self, name: &str) -> Option<PathBuf> {
+        self.environment.path().into_iter().map(|dir| dir.join(name)).find(|path| path.is_file())
+    }
+}
+
+/// The program of a command line, without the variables that are set before it.
+pub(super) fn first_word(command: &str) -> String {
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let is_before =
+        |word: &str| word == "env" || word == "exec" || word.split_once('=').is_some_and(|(name, _)| is_name(name));
+    command.split_whitespace().find(|word| !is_before(word)).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_of_a_command_is_its_first_word_that_is_one() {
+        for (command, word) in [
+            ("pytest -q", "pytest"),
+            ("A=1 B_2=x python -m pytest", "python"),
+            ("exec env CI=1 cargo test", "cargo"),
+            ("  ", ""),
+            ("a=b", ""),
+        ] {
+            assert_eq!(first_word(command), word, "{command:?}");
+        }
+    }
+}
