@@ -342,7 +342,8 @@ pub fn remove_stubborn(path: &Path) -> Result<(), FsError> {
     remove_dir_all(path)
 }
 
-fn make_writable(dir: &Path) -> Result<(), FsError> {
+/// Lets the user write in a directory and in all below it, where that is allowed.
+pub fn make_writable(dir: &Path) -> Result<(), FsError> {
     use std::os::unix::fs::PermissionsExt;
     // Where that is not allowed, the removal says so.
     let _set = fs::set_permissions(dir, fs::Permissions::from_mode(0o700));

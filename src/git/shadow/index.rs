@@ -84,8 +84,14 @@ impl Shadow {
         let _guard = self.guard()?;
         self.forget()?;
         self.in_tree(root, tree, ["read-tree", "--reset", "-u"])?.arg(tree).run()?;
-        let kept = kept.iter().map(|dir| format!("--exclude=/{}/", literal(dir.trim_end_matches('/'))));
-        self.in_tree(root, tree, ["clean", "-f", "-f", "-d", "-x", "-q"])?.args(kept).run()?;
+        let kept: Vec<String> =
+            kept.iter().map(|dir| format!("--exclude=/{}/", literal(dir.trim_end_matches('/')))).collect();
+        let clean = || self.in_tree(root, tree, ["clean", "-f", "-f", "-d", "-x", "-q"])?.args(&kept).run();
+        if clean().is_err() {
+            // Directories can be write-protected, as those of module caches are.
+            fs::make_writable(root)?;
+            clean()?;
+        }
         self.remember(tree)
     }
 
