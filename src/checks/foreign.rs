@@ -215,11 +215,12 @@ pub fn missing_modules(log: &str) -> Vec<&str> {
     quoted.map(|name| name.split('.').next().unwrap_or(name)).collect()
 }
 
-/// The names by which a project of Python is known to installers, from its `pyproject.toml` or `setup.cfg`, in normal form.
+/// The names by which a project of Python is known to installers, from its `pyproject.toml`, `setup.cfg` or `setup.py`, in normal form.
 pub fn project_names(manifest: &str) -> Vec<String> {
-    let names = manifest.lines().filter_map(|line| {
+    let lines = manifest.lines().map(|line| line.trim_start().trim_start_matches("setup("));
+    let names = lines.filter_map(|line| {
         let (key, value) = line.split_once('=')?;
-        let value = value.split('#').next()?.trim().trim_matches(['"', '\'']);
+        let value = value.split(['#', ',', ')']).next()?.trim().trim_matches(['"', '\'']);
         (key.trim() == "name" && !value.is_empty() && value.chars().all(is_of_name)).then(|| normal(value))
     });
     names.collect()
@@ -368,6 +369,8 @@ mod tests {
     fn names_of_projects_are_read_and_made_normal() {
         assert_eq!(project_names("[project]\nname = \"My_Pkg.x\" # it\nversion = \"1\"\n"), ["my-pkg-x"]);
         assert_eq!(project_names("[metadata]\nname = iniconfig\n"), ["iniconfig"]);
+        assert_eq!(project_names("from setuptools import setup\nsetup(name='Calc', version='1')\n"), ["calc"]);
+        assert_eq!(project_names("setup(\n    name=\"a.b\",\n    py_modules=[\"c\"],\n)\n"), ["a-b"]);
         assert_eq!(project_names("name = { a = 1 }\nfilename = x\n"), [""; 0]);
         assert_eq!(normal("A--b_.c"), "a-b-c");
     }

@@ -61,7 +61,7 @@ fn pytest(root: &Path) -> Option<DetectedCheck> {
         (project.contains("pytest") || root.join("tests").is_dir()).then_some("pyproject.toml")
     })?;
     // uv builds an environment of its own from the tree in which it is started.
-    let run = if root.join("uv.lock").is_file() { "uv run --frozen python -m pytest" } else { "python -m pytest" };
+    let run = if root.join("uv.lock").is_file() { "uv run --locked python -m pytest" } else { "python -m pytest" };
     Some(DetectedCheck { name: "pytest", run, parser: CheckParser::Pytest, because })
 }
 
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(detected(&[("go.mod", ""), ("pytest.ini", "")]), ["python -m pytest", "go test ./..."]);
         assert_eq!(detected(&[("pyproject.toml", "[tool.pytest.ini_options]")]), ["python -m pytest"]);
         assert_eq!(detected(&[("pyproject.toml", "[project]")]), [""; 0]);
-        assert_eq!(detected(&[("conftest.py", ""), ("uv.lock", "")]), ["uv run --frozen python -m pytest"]);
+        assert_eq!(detected(&[("conftest.py", ""), ("uv.lock", "")]), ["uv run --locked python -m pytest"]);
     }
 
     #[test]

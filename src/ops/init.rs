@@ -48,6 +48,8 @@ pub struct Done {
     pub untrusted: Vec<trust::Change>,
     /// The directory in which worktrees and places of checks will lie; absent where there is none, or no checkout.
     pub places: Option<PathBuf>,
+    /// Why nothing could run from there.
+    pub unfit: Option<String>,
 }
 
 /// The files that the checkout at `root` would start with.
@@ -76,7 +78,9 @@ pub fn init(place: &Location, cx: &Cx, pack: &Pack) -> Result<Done, OpError> {
     };
     let mut done = if may_trust(cx) { trust::keeping(root, &place.common_dir, set_up)? } else { set_up()? };
     done.untrusted = trust::missing(root, &place.common_dir)?;
-    done.places = Places::of(&place.common_dir, root).dir().map(Path::to_owned);
+    let places = Places::of(&place.common_dir, root);
+    done.places = places.dir().map(Path::to_owned);
+    done.unfit = places.refuse_unfit().err().map(|error| error.to_string());
     Ok(done)
 }
 

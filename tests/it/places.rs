@@ -339,6 +339,8 @@ fn a_place_inside_of_a_checkout_and_none_at_all_are_refused_before_anything_is_c
     let refused = run(&mut homeless);
     assert!(refused.code != Some(0) && refused.stderr.contains("AI_CACHE_DIR"), "{refused}");
     assert_eq!(scene.status(&id), "queued");
+    let init = run(scene.ai_command(&["init"]).env("AI_CACHE_DIR", &inside));
+    assert!(init.code == Some(0) && init.stderr.contains("lies in the checkout"), "{init}");
     let doctor = run(scene.ai_command(&["doctor"]).env("AI_CACHE_DIR", &inside)).stdout;
     assert!(doctor.contains("places") && doctor.contains("lies in the checkout"), "{doctor}");
 }

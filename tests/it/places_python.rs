@@ -152,6 +152,8 @@ fn another_build_of_the_judged_package_never_stands_in_for_it_whatever_starts_py
             "cd . && python -m unittest -q test_calc",
             ". ~/environment/bin/activate && python -m unittest -q test_calc",
             "~/environment/bin/python -m unittest -q test_calc",
+            "V=~/environment; $V/bin/python -m unittest -q test_calc",
+            "PATH=~/environment/bin:$PATH python -m unittest -q test_calc",
         ] {
             check(&scene, command);
             let (outcome, verification, text) = judged(&scene, &place, mode);
@@ -165,6 +167,69 @@ fn another_build_of_the_judged_package_never_stands_in_for_it_whatever_starts_py
         scene.set_script("fake", GOOD);
         let (outcome, verification, text) = judged(&scene, &place, mode);
         assert_eq!(verification, "passed", "{mode}: {outcome}\n{text}");
+    }
+}
+
+#[test]
+fn an_environment_that_only_a_makefile_or_a_script_names_is_seen() {
+    for mode in modes() {
+        let scene = project("src/", CHECK);
+        let place = scene.base().join("home/environment");
+        installed(&environment(&scene, &place), None);
+        let python = format!("{}/bin/python -m unittest -q test_calc", place.display());
+        scene.write("Makefile", format!("test:\n\t{python}\n"));
+        scene.write("test.sh", format!("exec {python}\n"));
+        scene.set_script("fake", BROKEN);
+        for command in ["make test", "sh test.sh"] {
+            check(&scene, command);
+            // The environment is not active.
+            let (outcome, verification, text) = judged(&scene, Path::new("/none"), mode);
+            assert_ne!(verification, "passed", "{mode} {command}: {outcome}\n{text}");
+        }
+    }
+}
+
+#[test]
+fn what_the_tree_has_lost_is_found_nowhere_else() {
+    for (dir, check_line) in [("src/", "PYTHONPATH=src python3 -m unittest -q test_calc"), ("", CHECK)] {
+        for mode in modes() {
+            let scene = project(dir, check_line);
+            let place = scene.base().join("home/environment");
+            installed(&environment(&scene, &place), None);
+            let (outcome, verification, text) = judged(&scene, &place, mode);
+            assert_eq!(verification, "passed", "{mode} {dir}: {outcome}\n{text}");
+            for loss in ["git rm -rq --cached DIR; rm -r DIR", "mv DIR DIR2; sed -i s/calc/calc2/ pyproject.toml"] {
+                scene.set_script("fake", &format!("cat >/dev/null; {}", loss.replace("DIR", &format!("{dir}calc"))));
+                let (outcome, verification, text) = judged(&scene, &place, mode);
+                assert_eq!(verification, "check_broken", "{mode} {dir} {loss}: {outcome}\n{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_environment_of_the_place_is_not_blamed_for_what_others_have() {
+    for mode in modes() {
+        let scene = project("src/", CHECK);
+        let place = scene.base().join("home/environment");
+        installed(&environment(&scene, &place), None);
+        let setup =
+            "python3 -m venv --without-pip .venv && echo \"$PWD/src\" > .venv/lib/python3*/site-packages/calc.pth";
+        let json = serde_json::to_string(&format!(
+            "sh -c '{}'",
+            setup.replace("> .venv/lib/python3*/", "> $(echo .venv/lib/python3*)/")
+        ))
+        .unwrap();
+        let config = "checks: {unit: {run: .venv/bin/python -m unittest -q test_calc}}";
+        scene.configure(&format!("version: 1\nruns: {{grace: 1s, setup: {json}}}\n{config}\n"));
+        let (outcome, verification, text) = judged(&scene, &place, mode);
+        assert_eq!(verification, "passed", "{mode}: {outcome}\n{text}");
+        scene.set_script("fake", BROKEN);
+        let (outcome, verification, text) = judged(&scene, &place, mode);
+        assert_eq!(verification, "failed", "{mode}: {outcome}\n{text}");
+        scene.set_script("fake", "cat >/dev/null; rm -r src/calc; touch src/keep");
+        let (outcome, verification, text) = judged(&scene, &place, mode);
+        assert_eq!(verification, "failed", "{mode}: {outcome}\n{text}");
     }
 }
 

@@ -69,6 +69,9 @@ fn show(done: &Done, context: &mut Context) {
         let dir = path_bytes(dir.as_os_str().as_encoded_bytes());
         context.ui.line(&format!("worktrees and checks will lie in {dir} (AI_CACHE_DIR moves it)"));
     }
+    if let Some(why) = &done.unfit {
+        context.ui.warn(why);
+    }
     if done.bare {
         context.ui.say("a bare repository has no checkout for .ai/: policy and configuration come from its worktrees");
     }

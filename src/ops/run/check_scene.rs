@@ -35,16 +35,24 @@ impl Scene<'_> {
         checkout.filter(|_| !shown && !own).cloned()
     }
 
+    /// Whether a part of a directory can be hidden from checks while the rest of it stays as it is. Landlock has no such thing.
+    pub(super) fn hides(&self) -> bool {
+        self.mode == Mode::Bubblewrap
+    }
+
+    /// The places that a text names.
+    pub(super) fn places_in(&self, text: &[u8]) -> Vec<PathBuf> {
+        let home = self.variable("HOME");
+        let named = foreign::places_in(text).into_iter().filter_map(|named| match named {
+            Named::Absolute(path) => Some(path),
+            Named::InHome(path) => Some(home.as_ref()?.join(path)),
+        });
+        named.collect()
+    }
+
     /// The checkout into which a place leads that a text names.
     pub(super) fn named(&self, text: &[u8]) -> Option<PathBuf> {
-        let home = self.variable("HOME");
-        foreign::places_in(text).into_iter().find_map(|named| {
-            let path = match named {
-                Named::Absolute(path) => path,
-                Named::InHome(path) => home.as_ref()?.join(path),
-            };
-            self.leads_into(&path)
-        })
+        self.places_in(text).into_iter().find_map(|path| self.leads_into(&path))
     }
 
     /// A variable that checks get.

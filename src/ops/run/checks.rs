@@ -124,7 +124,7 @@ pub fn run_checks(
         None => {
             let scene = Scene { place, environment: &variables, mode: fence::layer(world, None)?.mode() };
             let commands: Vec<String> = plans.iter().map(CheckPlan::command_text).collect();
-            Some(Leads::look(scene, &commands, &ask)?)
+            Some(Leads::look(scene, &world.root, &commands, &ask)?)
         }
     };
     let hidden = leads.as_ref().map(|leads| leads.hidden().to_vec()).unwrap_or_default();
@@ -136,7 +136,10 @@ pub fn run_checks(
         let elsewhere = leads.as_ref().and_then(|leads| leads.of(&plan.command_text()));
         let checked = match unprepared.clone().or_else(|| elsewhere.map(|lead| lead.to_string())) {
             Some(why) => broken(plan, dir, why)?,
-            None => explained(run_one(&process, &confined, plan, dir)?, leads.as_ref())?,
+            None => {
+                let command = plan.command_text();
+                explained(run_one(&process, &confined, plan, dir)?, &command, leads.as_ref())?
+            }
         };
         refuse_stopped(cancel, &format!("in check `{}`", checked.spec.name))?;
         world.say(&format!("check {}: {}", checked.spec.name, result_text(&checked.result)));
@@ -146,12 +149,12 @@ pub fn run_checks(
 }
 
 /// A check that failed since what it needed is hidden from it says nothing about the work.
-fn explained(mut checked: Checked, leads: Option<&Leads<'_>>) -> Result<Checked, OpError> {
+fn explained(mut checked: Checked, command: &str, leads: Option<&Leads<'_>>) -> Result<Checked, OpError> {
     if checked.result.status != CheckStatus::Failed {
         return Ok(checked);
     }
     let log = fs::read_capped(&checked.log, LOG_CAP).map_err(environment)?;
-    if let Some(lead) = leads.and_then(|leads| leads.after(&String::from_utf8_lossy(&log))) {
+    if let Some(lead) = leads.and_then(|leads| leads.after(command, &String::from_utf8_lossy(&log))) {
         checked.result.status = CheckStatus::Broken { why: lead.to_string() };
     }
     Ok(checked)

@@ -6,7 +6,7 @@
 //! since the check would only fail, and the work would be blamed for it.
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::base::fs;
 use crate::checks::foreign::{self, Lead};
@@ -26,11 +26,16 @@ pub(super) struct Leads<'a> {
 
 impl<'a> Leads<'a> {
     /// Looks at everything that does not depend on a single check.
-    pub(super) fn look(scene: Scene<'a>, commands: &[String], ask: &Ask<'_>) -> Result<Leads<'a>, OpError> {
+    pub(super) fn look(
+        scene: Scene<'a>,
+        main: &Path,
+        commands: &[String],
+        ask: &Ask<'_>,
+    ) -> Result<Leads<'a>, OpError> {
         let all = scene.variables().or_else(|| scene.settings()).or_else(|| scene.links());
         let python = match &all {
             Some(_) => Python::default(),
-            None => python_sources::look(&scene, commands, ask)?,
+            None => python_sources::look(&scene, main, commands, ask)?,
         };
         Ok(Leads { scene, all, python })
     }
@@ -42,15 +47,12 @@ impl<'a> Leads<'a> {
 
     /// What has to be hidden from checks, so that nothing but the judged tree can stand for it.
     pub(super) fn hidden(&self) -> &[PathBuf] {
-        match self.scene.mode {
-            Mode::None => &[],
-            _ => &self.python.others,
-        }
+        if self.scene.hides() { &self.python.others } else { &[] }
     }
 
     /// Why a check that did not pass could not have passed: what it needed was hidden from it.
-    pub(super) fn after(&self, log: &str) -> Option<Lead> {
-        self.python.after(log)
+    pub(super) fn after(&self, command: &str, log: &str) -> Option<Lead> {
+        self.python.after(&self.scene, command, log)
     }
 }
 

@@ -3,14 +3,19 @@
 //!
 //! The interpreters are asked where they look for modules, inside of the sandbox of the checks and with their environment; their answer is
 //! only used to find directories, which are then read here. An editable install from a checkout breaks the check. Other builds are hidden from
-//! it where the sandbox can do that, so that only the judged tree can make it pass; without a sandbox, the check is broken unless its
-//! command or the settings of pytest show that the tree comes first.
+//! it where the sandbox can do that (Landlock cannot: a directory of which it hides a part cannot be listed, and nothing in it imported);
+//! elsewhere the check is broken unless its command or the settings of pytest show that the tree comes first.
+//!
+//! Which environments a check uses is known from what it names: its command, the scripts that it starts, and the Makefile and the settings of
+//! tools at the root. One that is put together otherwise is not seen.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::base::fs;
+use crate::base::path::resolved;
 use crate::checks::foreign::{self, Editable, Lead};
 use crate::domain::sandbox::Mode;
 use crate::ops::refusal::OpError;
@@ -24,6 +29,8 @@ const OWN: [&str; 3] = [".venv", "venv", "env"];
 /// Programs that hardly ever start Python. Where the checkout is hidden from them, they run; without a sandbox they would find it.
 const OTHERS: [&str; 14] =
     ["cargo", "go", "npm", "pnpm", "yarn", "npx", "node", "bun", "deno", "mvn", "gradle", "dotnet", "swift", "ctest"];
+/// So many interpreters are asked; a command that names more is none that people write.
+const MOST: usize = 8;
 /// Directories below which packages stand by their names, beside the root.
 const SOURCES: [&str; 3] = ["src", "lib", "python"];
 /// Names of modules that belong to a repository and not to what it makes.
@@ -45,22 +52,26 @@ const NONE: [&str; 12] = [
 /// What was found of Python; nothing where the tree holds none.
 #[derive(Default)]
 pub(super) struct Python {
-    /// An editable install from a checkout.
-    lead: Option<Lead>,
+    /// Editable installs from a checkout.
+    leads: Vec<(PathBuf, Lead)>,
     /// Other builds of what the tree holds.
     pub(super) others: Vec<PathBuf>,
     /// What each of them is.
     shadows: Vec<Shadow>,
     /// Directories with packages that the sandbox hides.
     out_of_sight: Vec<PathBuf>,
+    /// Where each interpreter looks.
+    searches: Vec<(PathBuf, Vec<PathBuf>)>,
 }
 
 /// Another build of what the tree holds.
 struct Shadow {
     /// The module, as it is imported.
     name: String,
-    /// The directory of the tree that holds the judged one, relative to the root.
-    dir: String,
+    /// The directory of the tree that holds the judged one, relative to the root; none where the tree has it no more.
+    dir: Option<String>,
+    /// The directory of modules in which it stands.
+    at: PathBuf,
     /// What to say of it.
     lead: Lead,
 }
@@ -68,59 +79,94 @@ struct Shadow {
 /// A module of the judged tree.
 struct Own {
     name: PathBuf,
-    dir: String,
+    dir: Option<String>,
 }
 
-/// Asks and looks.
-pub(super) fn look(scene: &Scene<'_>, commands: &[String], ask: &Ask<'_>) -> Result<Python, OpError> {
+/// Asks and looks. `main` is the main checkout, whose names count, too: what the tree has lost can still be found elsewhere.
+pub(super) fn look(scene: &Scene<'_>, main: &Path, commands: &[String], ask: &Ask<'_>) -> Result<Python, OpError> {
     const MARKS: [&str; 6] = ["pyproject.toml", "setup.cfg", "Pipfile", "pytest.ini", "tox.ini", "requirements.txt"];
     let root = &scene.place.root;
-    if !has_any(root, &|name| name.ends_with(".py") || MARKS.contains(&name), DEPTH) {
+    let is_mark = |name: &str| name.ends_with(".py") || MARKS.contains(&name);
+    if !has_any(root, &is_mark, DEPTH) && !has_any(main, &is_mark, DEPTH) {
         return Ok(Python::default());
     }
-    let search = search_path(scene, commands, ask)?;
-    let mut python = Python::default();
+    let mut python = Python { searches: searches(scene, commands, ask)?, ..Python::default() };
+    let mut search: Vec<PathBuf> = python.searches.iter().flat_map(|(_, dirs)| dirs.clone()).collect();
+    search.sort();
+    search.dedup();
     for dir in &search {
         python.redirections(scene, dir);
     }
-    python.find_others(scene, &search);
+    python.find_others(scene, main, &search);
     python.others.retain(|path| !path.starts_with(root));
     Ok(python)
 }
 
-/// The directories in which the interpreters look that checks are likely to start.
-fn search_path(scene: &Scene<'_>, commands: &[String], ask: &Ask<'_>) -> Result<Vec<PathBuf>, OpError> {
+/// Where each interpreter looks that checks are likely to start. Directories that a command names are looked at, too: they can be put on the
+/// path by a variable.
+fn searches(scene: &Scene<'_>, commands: &[String], ask: &Ask<'_>) -> Result<Vec<(PathBuf, Vec<PathBuf>)>, OpError> {
     let own = OWN.iter().map(|name| scene.place.root.join(name).join("bin/python")).filter(|path| path.exists());
     let usual = ["python3", "python"].into_iter().filter_map(|name| scene.program(name));
+    let texts = texts(scene, commands);
+    let places: Vec<PathBuf> = texts.iter().flat_map(|text| scene.places_in(text)).collect();
     let named = commands.iter().flat_map(|command| interpreters_of(scene, command));
+    let placed = places.iter().flat_map(|place| [place.clone(), place.join("python"), place.join("bin/python")]);
+    let placed = placed.filter(|path| is_interpreter(path));
     let mut interpreters: Vec<PathBuf> = Vec::new();
-    for path in usual.chain(own).chain(named.collect::<Vec<_>>()) {
+    for path in usual.chain(own).chain(named.collect::<Vec<_>>()).chain(placed) {
         // In one environment, `python` and `python3` are one program.
         let is_asked = |asked: &PathBuf| asked.parent() == path.parent() && is_one(asked, &path);
-        if !interpreters.iter().any(is_asked) {
+        if interpreters.len() < MOST && !interpreters.iter().any(is_asked) {
             interpreters.push(path);
         }
     }
+    let mut found = vec![(PathBuf::new(), places.into_iter().filter(|place| place.is_dir()).collect())];
     if interpreters.is_empty() {
-        return Ok(Vec::new());
+        return Ok(found);
     }
-    // One that cannot be started says so on standard error, and the next one is asked.
-    let script = format!("for python do \"$python\" -c '{ASK}' 2>/dev/null; done; true");
+    // One that cannot be started says so on standard error, and the next one is asked. Each answer has its program in front.
+    let script = format!("for python do printf '\\1%s\\0' \"$python\"; \"$python\" -c '{ASK}' 2>/dev/null; done; true");
     let mut command = ["/bin/sh", "-c", &script, "sh"].map(OsString::from).to_vec();
     command.extend(interpreters.into_iter().map(PathBuf::into_os_string));
     let answer = ask(command)?;
-    let mut search: Vec<PathBuf> = answer.split(|byte| *byte == 0).map(path).filter(|dir| dir.is_absolute()).collect();
-    search.sort();
-    search.dedup();
-    // The library of the language itself holds no packages of others.
-    search.retain(|dir| !dir.join("os.py").is_file() && !dir.ends_with("lib-dynload"));
-    Ok(search)
+    for part in answer.split(|byte| *byte == 1).filter(|part| !part.is_empty()) {
+        let mut entries = part.split(|byte| *byte == 0).map(path);
+        let Some(interpreter) = entries.next() else { continue };
+        // The library of the language itself holds no packages of others.
+        let is_library = |dir: &PathBuf| dir.join("os.py").is_file() || dir.ends_with("lib-dynload");
+        let dirs = entries.filter(|dir| dir.is_absolute() && !is_library(dir)).collect();
+        found.push((interpreter, dirs));
+    }
+    Ok(found)
+}
+
+/// What names the environments of checks: their commands, the scripts that these start, and what make and test tools read at the root.
+fn texts(scene: &Scene<'_>, commands: &[String]) -> Vec<Vec<u8>> {
+    const FILES: [&str; 7] = ["Makefile", "GNUmakefile", "makefile", "tox.ini", "noxfile.py", "justfile", "setup.cfg"];
+    let root = &scene.place.root;
+    let mut all: Vec<Vec<u8>> = commands.iter().map(|command| command.clone().into_bytes()).collect();
+    let words = commands.iter().flat_map(|command| words_of(command));
+    let started = words.filter_map(|word| {
+        if word.contains('/') || root.join(word).is_file() { Some(root.join(word)) } else { scene.program(word) }
+    });
+    let scripts =
+        started.filter(|file| fs::read_start(file, 2).is_ok_and(|start| start == b"#!") || file.starts_with(root));
+    let files = scripts.chain(FILES.map(|name| root.join(name)));
+    all.extend(files.filter_map(|file| fs::read_capped(&file, CAP).ok()));
+    all
+}
+
+fn words_of(command: &str) -> impl Iterator<Item = &str> {
+    command.split(|c: char| c.is_whitespace() || ";|&()'\"`".contains(c)).filter(|word| !word.is_empty())
+}
+
+fn is_interpreter(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("python")) && path.is_file()
 }
 
 /// The interpreters that a command names: by their paths, by an environment that it activates, or by a script that names one.
 fn interpreters_of(scene: &Scene<'_>, command: &str) -> Vec<PathBuf> {
-    let words = command.split(|c: char| c.is_whitespace() || ";|&()'\"`".contains(c)).filter(|word| !word.is_empty());
-    words.filter_map(|word| interpreter(scene, word)).collect()
+    words_of(command).filter_map(|word| interpreter(scene, word)).collect()
 }
 
 fn interpreter(scene: &Scene<'_>, word: &str) -> Option<PathBuf> {
@@ -131,11 +177,10 @@ fn interpreter(scene: &Scene<'_>, word: &str) -> Option<PathBuf> {
         (None, true) => scene.place.root.join(word),
         (None, false) => scene.program(word)?,
     };
-    let name = file.file_name()?.to_str()?;
-    if name.starts_with("python") && file.is_file() {
+    if is_interpreter(&file) {
         return Some(file);
     }
-    if name == "activate" {
+    if file.file_name()? == "activate" {
         return Some(file.with_file_name("python")).filter(|python| python.is_file());
     }
     let start = fs::read_start(&file, 512).ok()?;
@@ -147,33 +192,49 @@ fn interpreter(scene: &Scene<'_>, word: &str) -> Option<PathBuf> {
 impl Python {
     /// What leads this check elsewhere, so that it need not run.
     pub(super) fn of(&self, scene: &Scene<'_>, command: &str) -> Option<Lead> {
-        let hides = scene.mode != Mode::None;
-        let is_other = OTHERS.contains(&first_word(command).as_str());
-        let lead = self.lead.clone().filter(|_| !(hides && is_other));
-        let shadow = || self.shadows.iter().find(|one| !puts_on_path(&scene.place.root, command, &one.dir));
-        lead.or_else(|| if hides { None } else { shadow().map(|one| one.lead.clone()) })
+        if scene.mode != Mode::None && OTHERS.contains(&first_word(command).as_str()) {
+            return None;
+        }
+        let used = self.used_by(scene, command);
+        let lead = self.leads.iter().find(|(at, _)| used.contains(at)).map(|(_, lead)| lead.clone());
+        let is_first = |one: &Shadow| one.dir.as_ref().is_some_and(|dir| puts_on_path(&scene.place.root, command, dir));
+        let shadow = || self.shadows.iter().find(|one| used.contains(&one.at) && !is_first(one));
+        lead.or_else(|| if scene.hides() { None } else { shadow().map(|one| one.lead.clone()) })
     }
 
     /// Why a check that did not pass could not have passed.
-    pub(super) fn after(&self, log: &str) -> Option<Lead> {
+    pub(super) fn after(&self, scene: &Scene<'_>, command: &str, log: &str) -> Option<Lead> {
         let missing = foreign::missing_modules(log);
         if missing.is_empty() {
             return None;
         }
-        let shadow = self.shadows.iter().find(|one| missing.contains(&one.name.as_str())).map(|one| one.lead.clone());
+        let used = self.used_by(scene, command);
+        let lead = self.leads.iter().find(|(at, _)| used.contains(at)).map(|(_, lead)| lead.clone());
+        let is_missed = |one: &&Shadow| used.contains(&one.at) && missing.contains(&one.name.as_str());
+        let shadow = || self.shadows.iter().find(is_missed).filter(|_| scene.hides()).map(|one| one.lead.clone());
         let is_there = |dir: &&PathBuf| {
             missing.iter().any(|name| dir.join(name).is_dir() || dir.join(format!("{name}.py")).is_file())
         };
         let hidden = || self.out_of_sight.iter().find(is_there).map(|dir| Lead::OutOfSight { dir: dir.clone() });
-        self.lead.clone().or(shadow).or_else(hidden)
+        lead.or_else(shadow).or_else(hidden)
+    }
+
+    /// The directories of modules that a command can use. One that starts an environment of the place, or has uv make one there, uses no
+    /// other but what it names besides.
+    fn used_by(&self, scene: &Scene<'_>, command: &str) -> BTreeSet<PathBuf> {
+        let root = &scene.place.root;
+        let word = first_word(command);
+        let own = word.contains('/') && !word.starts_with(['/', '~', '$']) && root.join(&word).is_file();
+        let is_own = own || (word == "uv" && !command.contains("--active"));
+        let of_place = |interpreter: &Path| interpreter.starts_with(root) || interpreter.as_os_str().is_empty();
+        let used = self.searches.iter().filter(|(interpreter, _)| !is_own || of_place(interpreter));
+        used.flat_map(|(_, dirs)| dirs.iter().cloned()).collect()
     }
 
     /// What in a directory of modules leads elsewhere.
     fn redirections(&mut self, scene: &Scene<'_>, dir: &Path) {
-        if self.lead.is_none()
-            && let Some(checkout) = scene.leads_into(dir)
-        {
-            self.lead = Some(Lead::SearchPath { dir: dir.to_owned(), checkout });
+        if let Some(checkout) = scene.leads_into(dir) {
+            self.leads.push((dir.to_owned(), Lead::SearchPath { dir: dir.to_owned(), checkout }));
         }
         let mut entries = fs::list_dir(dir).unwrap_or_default();
         entries.sort();
@@ -187,40 +248,52 @@ impl Python {
             let Ok(text) = fs::read_capped(&file, CAP) else { continue };
             let targets = targets(name, &text, dir);
             let checkout = targets.iter().find_map(|target| scene.leads_into(target));
-            if let (None, Some(checkout)) = (&self.lead, checkout) {
-                self.lead = Some(Lead::Package { name: foreign::package_of(name), file, checkout });
+            if let Some(checkout) = checkout {
+                self.leads.push((dir.to_owned(), Lead::Package { name: foreign::package_of(name), file, checkout }));
             }
-            let is_hidden = |target: &PathBuf| target.is_dir() && scene.leads_into(target).is_none();
+            let is_own =
+                |target: &Path| scene.place.root.parent().is_some_and(|place| resolved(target).starts_with(place));
+            let is_hidden = |target: &PathBuf| target.is_dir() && scene.leads_into(target).is_none() && !is_own(target);
             self.out_of_sight.extend(targets.into_iter().filter(is_hidden));
         }
     }
 
-    /// Other builds of what the tree holds: by the names of its modules, and by the name of the project.
-    fn find_others(&mut self, scene: &Scene<'_>, search: &[PathBuf]) {
+    /// Other builds of what the tree holds, or has lost: by the names of its modules, and by the name of the project.
+    fn find_others(&mut self, scene: &Scene<'_>, main: &Path, search: &[PathBuf]) {
         let root = &scene.place.root;
-        let (own, projects) = (modules(root), project_names(root));
-        for dir in search.iter().filter(|dir| !dir.starts_with(root)) {
+        let (mut own, mut projects) = (modules(root), project_names(root));
+        let lost = modules(main).into_iter().filter(|module| !own.iter().any(|one| one.name == module.name));
+        own.extend(lost.map(|module| Own { dir: None, ..module }).collect::<Vec<_>>());
+        projects.extend(project_names(main));
+        // What lies in a checkout is a lead of its own.
+        for dir in search.iter().filter(|dir| !dir.starts_with(root) && scene.leads_into(dir).is_none()) {
             for module in &own {
                 let found = [dir.join(&module.name), dir.join(module.name.with_extension("py"))];
                 if let Some(path) = found.into_iter().find(|path| path.exists()) {
-                    self.add(scene, dir, path, &module.dir);
+                    self.add(scene, dir, path, module.dir.as_deref());
                 }
             }
-            for (entry, dir_of_project) in distributions(dir, &projects) {
+            for entry in distributions(dir, &projects) {
                 for path in files_of(&entry) {
-                    self.add(scene, dir, dir.join(path), &dir_of_project);
+                    // Where the tree keeps it is known of modules alone: a project can have its own anywhere.
+                    let module = own.iter().find(|module| module.name.starts_with(&path));
+                    let at_root = || root.join(&path).exists().then(String::new);
+                    let dir_of_own = module.and_then(|module| module.dir.clone()).or_else(at_root);
+                    self.add(scene, dir, dir.join(&path), dir_of_own.as_deref());
                 }
             }
         }
     }
 
-    fn add(&mut self, scene: &Scene<'_>, dir: &Path, path: PathBuf, own: &str) {
+    fn add(&mut self, scene: &Scene<'_>, dir: &Path, path: PathBuf, own: Option<&str>) {
         if self.others.contains(&path) || !path.exists() {
             return;
         }
-        let below = path.strip_prefix(dir).unwrap_or(&path).with_extension("");
-        let name =
+        let below = path.strip_prefix(dir).unwrap_or(&path);
+        let first =
             below.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned()).unwrap_or_default();
+        let name = if foreign::can_redirect(&first) { foreign::package_of(&first) } else { first };
+        let name = name.split('.').next().unwrap_or(&name).to_owned();
         let installed_from = || {
             let infos = fs::list_dir(dir).unwrap_or_default();
             infos.iter().filter(|info| files_of(info).iter().any(|file| path.starts_with(dir.join(file)))).find_map(
@@ -233,7 +306,7 @@ impl Python {
             )
         };
         let lead = installed_from().unwrap_or_else(|| Lead::Shadow { name: name.clone(), file: path.clone() });
-        self.shadows.push(Shadow { name, dir: own.to_owned(), lead });
+        self.shadows.push(Shadow { name, dir: own.map(str::to_owned), at: dir.to_owned(), lead });
         self.others.push(path);
     }
 }
@@ -262,7 +335,7 @@ fn modules(root: &Path) -> Vec<Own> {
             let is_dir = std::fs::symlink_metadata(&entry).is_ok_and(|meta| meta.is_dir());
             let is_package = is_dir && entry.join("__init__.py").is_file();
             let stem = name.strip_suffix(".py").filter(|_| is_source && !is_dir);
-            let own = |name: &str| Own { name: name.into(), dir: below.clone() };
+            let own = |name: &str| Own { name: name.into(), dir: Some(below.clone()) };
             if let Some(stem) = stem.or(is_package.then_some(name)) {
                 if !NONE.contains(&stem) {
                     found.push(own(stem));
@@ -278,60 +351,68 @@ fn modules(root: &Path) -> Vec<Own> {
             }
         }
     }
+    // Where sources have a directory of their own, what stands beside it is not what is installed.
+    let has_sources = found.iter().any(|own| own.dir.as_deref().is_some_and(|dir| SOURCES.contains(&dir)));
+    found.retain(|own| !has_sources || own.dir.as_deref() != Some(""));
     found
 }
 
-/// The names of the projects in the tree, each with its directory.
-fn project_names(root: &Path) -> Vec<(String, String)> {
+/// The names of the projects in the tree.
+fn project_names(root: &Path) -> Vec<String> {
     let mut found = Vec::new();
-    let mut open = vec![(root.to_owned(), String::new(), 0)];
-    while let Some((at, below, depth)) = open.pop() {
-        for name in ["pyproject.toml", "setup.cfg"] {
-            let text = fs::read_text(&at.join(name), CAP).unwrap_or_default();
-            let sources = if at.join("src").is_dir() { "src" } else { "" };
-            let dir =
-                [below.as_str(), sources].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("/");
-            found.extend(foreign::project_names(&text).into_iter().map(|project| (project, dir.clone())));
+    let mut open = vec![(root.to_owned(), 0)];
+    while let Some((at, depth)) = open.pop() {
+        for name in ["pyproject.toml", "setup.cfg", "setup.py"] {
+            found.extend(foreign::project_names(&fs::read_text(&at.join(name), CAP).unwrap_or_default()));
         }
         for entry in fs::list_dir(&at).unwrap_or_default() {
-            let Some(name) = entry.file_name().and_then(|name| name.to_str()) else { continue };
+            let name = entry.file_name().unwrap_or_default().to_string_lossy();
             let is_dir = std::fs::symlink_metadata(&entry).is_ok_and(|meta| meta.is_dir());
             if is_dir && depth < DEPTH && !name.starts_with('.') && name != "node_modules" {
-                let below = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
-                open.push((entry.clone(), below, depth + 1));
+                open.push((entry.clone(), depth + 1));
             }
         }
     }
     found
 }
 
-/// What is installed in a directory under one of these names, each with the directory of the tree.
-fn distributions(dir: &Path, projects: &[(String, String)]) -> Vec<(PathBuf, String)> {
-    let entries = fs::list_dir(dir).unwrap_or_default();
-    let of = |entry: &PathBuf| {
-        let name = entry.file_name()?.to_str()?;
-        let name = name.strip_suffix(".dist-info").or_else(|| name.strip_suffix(".egg-info"))?;
-        let name = foreign::normal(name.split('-').next().unwrap_or(name));
-        projects.iter().find(|(project, _)| *project == name).map(|(_, own)| (entry.clone(), own.clone()))
+/// The descriptions of what is installed in a directory under one of these names.
+fn distributions(dir: &Path, projects: &[String]) -> Vec<PathBuf> {
+    let is_one = |entry: &PathBuf| {
+        let name = entry.file_name().unwrap_or_default().to_string_lossy();
+        let name = name.strip_suffix(".dist-info").or_else(|| name.strip_suffix(".egg-info"));
+        name.is_some_and(|name| projects.contains(&foreign::normal(name.split('-').next().unwrap_or(name))))
     };
-    entries.iter().filter_map(of).collect()
+    let mut entries = fs::list_dir(dir).unwrap_or_default();
+    entries.retain(is_one);
+    entries
 }
 
-/// What a distribution has put beside its description, by its own list.
+/// What a distribution has put beside its description, by its own list: packages and modules. Of a namespace, which others share, its parts.
 fn files_of(info: &Path) -> Vec<PathBuf> {
-    let lists = ["RECORD", "top_level.txt", "installed-files.txt"]
-        .map(|name| fs::read_text(&info.join(name), 4 << 20).unwrap_or_default());
-    let mut found: Vec<PathBuf> = lists
-        .iter()
-        .flat_map(|list| list.lines())
-        .filter_map(|line| line.split(['/', ',']).next())
-        .filter(|name| {
-            !name.is_empty() && !name.starts_with('.') && !name.contains(".dist-info") && *name != "__pycache__"
-        })
-        .map(PathBuf::from)
-        .collect();
+    let dir = info.parent().unwrap_or(info);
+    let lists = ["RECORD", "top_level.txt", "installed-files.txt"];
+    let lists = lists.map(|name| fs::read_text(&info.join(name), 4 << 20).unwrap_or_default());
+    let lines = lists.iter().flat_map(|list| list.lines()).filter_map(|line| line.split(',').next());
+    let part = |line: &str| {
+        let (first, rest) = line.split_once('/').unwrap_or((line, ""));
+        if first.is_empty() || first.starts_with('.') || first.contains(".dist-info") || first == "__pycache__" {
+            return None;
+        }
+        let second = rest.split('/').next().filter(|second| !second.is_empty());
+        let is_namespace = dir.join(first).is_dir() && !dir.join(first).join("__init__.py").is_file();
+        Some(
+            second
+                .filter(|_| is_namespace)
+                .map_or_else(|| PathBuf::from(first), |second| Path::new(first).join(second)),
+        )
+    };
+    let mut found: Vec<PathBuf> = lines.filter_map(part).collect();
     found.sort();
     found.dedup();
+    // A list of names alone says nothing of the parts.
+    let all = found.clone();
+    found.retain(|path| !all.iter().any(|other| other != path && other.starts_with(path)));
     found
 }
 
@@ -390,20 +471,28 @@ mod tests {
             ("lib/old/__init__.py", ""),
             (".venv/lib/x/__init__.py", ""),
         ]);
-        let mut found: Vec<String> =
-            modules(temp.path()).into_iter().map(|own| format!("{} in {:?}", own.name.display(), own.dir)).collect();
+        let mut found: Vec<String> = modules(temp.path())
+            .into_iter()
+            .map(|own| format!("{} in {:?}", own.name.display(), own.dir.unwrap()))
+            .collect();
         found.sort();
         assert_eq!(
             found,
             [
                 "deep in \"packages/a/src\"",
-                "flat in \"\"",
                 "mod in \"src\"",
                 "old in \"lib\"",
                 "pkg in \"src\"",
                 "space/part in \"src\""
             ]
         );
+    }
+
+    #[test]
+    fn packages_at_the_root_count_where_there_are_no_sources_elsewhere() {
+        let temp = tree(&[("flat/__init__.py", ""), ("flat/inner/__init__.py", ""), ("tests/__init__.py", "")]);
+        let found = modules(temp.path());
+        assert_eq!(found.iter().map(|own| own.name.clone()).collect::<Vec<_>>(), [PathBuf::from("flat")]);
     }
 
     #[test]
@@ -415,9 +504,9 @@ mod tests {
             ),
             ("other-1.dist-info/RECORD", "other.py,,\n"),
         ]);
-        let found = distributions(temp.path(), &[("my-pkg".to_owned(), "src".to_owned())]);
+        let found = distributions(temp.path(), &["my-pkg".to_owned()]);
         assert_eq!(found.len(), 1, "{found:?}");
-        assert_eq!(files_of(&found[0].0), ["_my.abi3.so", "my_pkg"].map(PathBuf::from));
+        assert_eq!(files_of(&found[0]), ["_my.abi3.so", "my_pkg"].map(PathBuf::from));
     }
 
     #[test]
