@@ -34,6 +34,7 @@ mod ports;
 mod project_files;
 mod prompt;
 mod provision;
+mod python_search;
 mod python_sources;
 pub mod recover;
 mod resume;
