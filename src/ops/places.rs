@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::base::env;
+use crate::base::{env, fs};
 use crate::git::worktree::{ours, registered};
 use crate::git::{Outside, Owner};
 use crate::ops::refusal::{OpError, Refusal};
@@ -50,6 +50,19 @@ impl Places {
     /// The directory that holds them all; `None` on a machine that has no place for it.
     pub fn dir(&self) -> Option<&Path> {
         self.outside.as_ref().map(Outside::dir)
+    }
+
+    /// The directories that hold those of all repositories. In the user's cache directory that is one of `ai`'s own; a directory that the user
+    /// has named can hold other things, too.
+    pub fn of_all(&self) -> Vec<PathBuf> {
+        let Some(all) = self.dir().and_then(Path::parent) else { return Vec::new() };
+        if all.file_name().is_some_and(|name| name == "ai") {
+            return vec![all.to_owned()];
+        }
+        let is_ours = |dir: &PathBuf| Owner::of_pool(&dir.join("worktrees")).is_some();
+        let mut found = fs::list_dir(all).unwrap_or_default();
+        found.retain(is_ours);
+        found
     }
 
     /// Where new worktrees are made, after [`Places::make`].

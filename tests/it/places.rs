@@ -326,6 +326,27 @@ fn a_moved_cache_directory_takes_the_work_along() {
 }
 
 #[test]
+fn a_directory_that_the_user_named_is_hidden_only_where_it_is_ours() {
+    for layer in layers() {
+        let scene = Sandbox::with_script("cat >/dev/null; echo work > work.txt");
+        let disk = scene.base().join("home/go/disk");
+        let theirs = disk.join("other-0123456789/worktrees/w1");
+        std::fs::create_dir_all(&theirs).unwrap();
+        std::fs::write(theirs.join("theirs.txt"), "theirs").unwrap();
+        std::fs::write(disk.join("other-0123456789/owner"), "/none/.git\n/none\n").unwrap();
+        std::fs::write(disk.join("tool.txt"), "a tool of the user's").unwrap();
+        scene.write(
+            "look.sh",
+            "cat \"$HOME/go/disk/tool.txt\" && ! cat \"$HOME/go/disk/other-0123456789/worktrees/w1/theirs.txt\"\n",
+        );
+        scene.configure("version: 1\nruns: {grace: 1s}\nchecks: {unit: {run: sh look.sh}}\n");
+        let id = scene.task("One", &[]);
+        let outcome = run(scene.ai_command(&["run", &id]).env("AI_SANDBOX", layer).env("AI_CACHE_DIR", &disk));
+        assert_eq!(outcome.code, Some(0), "{layer}: {outcome}");
+    }
+}
+
+#[test]
 fn a_place_inside_of_a_checkout_and_none_at_all_are_refused_before_anything_is_claimed() {
     let scene = Sandbox::with_script(GOOD);
     let id = scene.task("One", &[]);

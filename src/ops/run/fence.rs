@@ -376,8 +376,7 @@ impl Ground {
 
     /// Other runs work there, and those of other projects.
     fn hide_pools(&mut self, world: &World) {
-        let all = world.places.dir().and_then(Path::parent).map(Path::to_owned);
-        for dir in all.into_iter().chain(world.places.older()) {
+        for dir in world.places.of_all().into_iter().chain(world.places.older()) {
             self.say(&dir, Access::Hidden);
         }
     }

@@ -16,8 +16,8 @@ use crate::git::{Identity, Oid, Owner, Repo};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::in_place;
 use crate::ops::run::world::{World, environment};
-use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, StoreError};
 
 /// The name and address under which `ai` commits what it snapshots.
 pub fn identity() -> Result<Identity, OpError> {
@@ -252,8 +252,12 @@ pub fn empty_older(world: &World, store: &mut SqliteStore, repo: &Repo) -> Resul
         for slot in pool.list().map_err(environment)? {
             let is_busy = runs.iter().any(|run| run.worktree == slot.name && run.end.is_none());
             let usable = matches!(slot.state, SlotState::Ready | SlotState::Redirected);
-            if usable && !is_busy {
-                give_up(world, repo, &pool, &slot.name, &runs)?;
+            if usable
+                && !is_busy
+                && let Err(error) = give_up(world, store, repo, &pool, &slot.name, &runs)
+            {
+                // It is no hindrance to a new run, and the next one looks again.
+                world.say(&format!("warning: worktree {} stays: {error}", slot.path.display()));
             }
         }
         // Where checks ran; nobody worked there but `ai`.
@@ -286,7 +290,14 @@ fn leave(pool: &Path) -> Result<(), OpError> {
     Ok(())
 }
 
-fn give_up(world: &World, repo: &Repo, pool: &Pool<'_>, slot: &str, runs: &[Run]) -> Result<(), OpError> {
+fn give_up(
+    world: &World,
+    store: &mut SqliteStore,
+    repo: &Repo,
+    pool: &Pool<'_>,
+    slot: &str,
+    runs: &[Run],
+) -> Result<(), OpError> {
     let last = runs.iter().filter(|run| run.worktree == slot).max_by_key(|run| run.started_ms);
     let at = pool.dir().join(slot);
     let rescued = rescue_in(world, repo, pool, slot, last)?;
@@ -295,17 +306,29 @@ fn give_up(world: &World, repo: &Repo, pool: &Pool<'_>, slot: &str, runs: &[Run]
     }
     match (rescued.cleared, rescued.left_behind.first()) {
         (Some(cleared), _) => {
-            pool.remove(cleared).map_err(environment)?;
-            world.say(&format!(
-                "worktree {} was given up; new ones are made in {}",
-                at.display(),
-                world.pool_dir().display()
-            ));
+            // Somebody with another setting may have begun to work there meanwhile.
+            let removed = pool.remove_if_free(cleared, || -> Result<bool, GiveUp> {
+                let active = store.read(|tx| tx.active_runs()).map_err(GiveUp::Store)?;
+                Ok(active.iter().all(|run| run.worktree != slot))
+            });
+            if removed.map_err(environment)?.is_some() {
+                let new = world.pool_dir();
+                world.say(&format!("worktree {} was given up; new ones are made in {}", at.display(), new.display()));
+            }
         }
         (None, Some(left)) => world.say(&format!("warning: worktree {} stays: {left}", at.display())),
         (None, None) => {}
     }
     Ok(())
+}
+
+/// Why a worktree was not given up.
+#[derive(Debug, thiserror::Error)]
+enum GiveUp {
+    #[error(transparent)]
+    Store(StoreError),
+    #[error(transparent)]
+    Pool(#[from] WorktreeError),
 }
 
 pub(super) fn rescue_ref(run: &RunId) -> String {
