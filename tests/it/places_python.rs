@@ -141,12 +141,15 @@ fn another_build_of_the_judged_package_never_stands_in_for_it_whatever_starts_py
         let place = scene.base().join("home/environment");
         installed(&environment(&scene, &place), None);
         scene.write("Makefile", format!("test:\n\t{CHECK}\n"));
-        scene.write("test.sh", format!("exec {CHECK}\n"));
+        scene.write("test.sh", format!("#!/bin/sh\nexec {CHECK}\n"));
+        assert_eq!(run(scene.command("chmod").args(["+x", "test.sh"])).code, Some(0));
         scene.set_script("fake", BROKEN);
         for command in [
             CHECK,
             "make test",
             "sh test.sh",
+            "./test.sh",
+            "true; make test",
             "env -u X timeout 60 python3 -m unittest -q test_calc",
             "PYTHONPATH=tests python3 -m unittest -q test_calc",
             "cd . && python -m unittest -q test_calc",

@@ -53,7 +53,9 @@ impl CheckEnvironment {
         let (moved, shown) = relocated(&inherited, &checkouts, &place.root, installed);
         set.extend(moved);
         if shares_target(&inherited, &place.root) {
-            set.push(("CARGO_TARGET_DIR".into(), place.root.join("target").into()));
+            // What is built on the way has a directory of its own in newer versions.
+            let names = ["CARGO_TARGET_DIR", "CARGO_BUILD_BUILD_DIR"].map(OsString::from);
+            set.extend(names.map(|name| (name, place.root.join("target").into())));
         }
         let variables = child_environment(&world.env, &world.config.runs.env_pass, &set);
         Ok(CheckEnvironment { variables, shown, hidden: Vec::new(), checkouts })

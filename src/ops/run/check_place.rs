@@ -1,5 +1,6 @@
-//! Where checks run: a directory outside of every checkout with the judged tree in it, what `runs.check_keep` names, and nothing else. What an earlier tree left there could make a broken one pass: an object file whose source is gone, a package that is no
-//! dependency any more.
+//! Where checks run: a directory outside of every checkout with the judged tree in it, what `runs.check_keep` names, and nothing else.
+//! What an earlier tree left there could make a broken one pass: an object file whose source is gone, a package that is no dependency
+//! any more.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use crate::domain::sandbox::Network;
 use crate::git::shadow::Shadow;
 use crate::git::{Oid, Repo};
 use crate::ops::refusal::OpError;
+use crate::ops::run::project_files::is_of_project;
 use crate::ops::run::world::{World, environment};
 use crate::ops::run::{fence, ports};
 use crate::process::sandbox::Layer;
@@ -87,7 +89,7 @@ fn renew_manifests(dir: &Path, depth: usize) -> Result<(), OpError> {
     for path in fs::list_dir(dir).map_err(environment)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let Ok(meta) = std::fs::symlink_metadata(&path) else { continue };
-        if meta.is_dir() && depth > 1 && !name.starts_with('.') && name != "node_modules" {
+        if meta.is_dir() && depth > 1 && is_of_project(&name) {
             renew_manifests(&path, depth - 1)?;
         } else if MANIFESTS.contains(&name.as_ref()) && !meta.is_dir() {
             fs::touch(&path).map_err(environment)?;

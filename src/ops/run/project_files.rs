@@ -9,6 +9,11 @@ pub(super) const CAP: u64 = 256 << 10;
 /// How deep a project is looked for below the root.
 pub(super) const DEPTH: usize = 3;
 
+/// Whether a directory of that name holds what people wrote: no hidden one, nothing that was built or installed.
+pub(super) fn is_of_project(name: &str) -> bool {
+    !name.starts_with('.') && name != "node_modules" && name != "target"
+}
+
 /// Whether a file with such a name stands at the root or in a directory below it, hidden ones and those of dependencies left out.
 pub(super) fn has_any(dir: &Path, is_wanted: &dyn Fn(&str) -> bool, depth: usize) -> bool {
     let entries = fs::list_dir(dir).unwrap_or_default();
@@ -18,8 +23,7 @@ pub(super) fn has_any(dir: &Path, is_wanted: &dyn Fn(&str) -> bool, depth: usize
     }
     let is_own = |path: &&PathBuf| {
         let name = name_of(path);
-        let is_left = name.starts_with('.') || name == "node_modules" || name == "target";
-        !is_left && std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
+        is_of_project(&name) && std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
     };
     depth > 1 && entries.iter().filter(is_own).any(|path| has_any(path, is_wanted, depth - 1))
 }

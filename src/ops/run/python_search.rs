@@ -14,7 +14,7 @@ use crate::ops::run::project_files::CAP;
 /// What interpreters are asked: their search path, with a NUL behind every directory.
 const ASK: &str = "import sys; sys.stdout.write(\"\\0\".join(sys.path) + \"\\0\")";
 /// Environments that a setup makes in the place itself.
-const OWN: [&str; 3] = [".venv", "venv", "env"];
+pub(super) const OWN: [&str; 3] = [".venv", "venv", "env"];
 /// So many interpreters are asked; a command that names more is none that people write.
 const MOST: usize = 8;
 

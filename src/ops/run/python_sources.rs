@@ -18,8 +18,8 @@ use crate::checks::foreign::{self, Editable, Lead};
 use crate::domain::sandbox::Mode;
 use crate::ops::refusal::OpError;
 use crate::ops::run::check_scene::{Ask, Scene, first_word};
-use crate::ops::run::project_files::{CAP, DEPTH, has_any};
-use crate::ops::run::python_search::searches;
+use crate::ops::run::project_files::{CAP, DEPTH, has_any, is_of_project};
+use crate::ops::run::python_search::{OWN, searches};
 
 /// Programs that hardly ever start Python. Where the checkout is hidden from them, they run; without a sandbox they would find it.
 const OTHERS: [&str; 14] =
@@ -125,15 +125,13 @@ impl Python {
         lead.or_else(shadow).or_else(hidden)
     }
 
-    /// The directories of modules that a command can use. One that starts an environment of the place, or has uv make one there, uses no
-    /// other but what it names besides.
+    /// The directories of modules that a command can use. One that starts an environment of the place, or has uv make one there, does not use
+    /// the interpreters that stand on the path.
     fn used_by(&self, scene: &Scene<'_>, command: &str) -> BTreeSet<PathBuf> {
-        let root = &scene.place.root;
-        let word = first_word(command);
-        let own = word.contains('/') && !word.starts_with(['/', '~', '$']) && root.join(&word).is_file();
-        let is_own = own || (word == "uv" && !command.contains("--active"));
-        let of_place = |interpreter: &Path| interpreter.starts_with(root) || interpreter.as_os_str().is_empty();
-        let used = self.searches.iter().filter(|(interpreter, _)| !is_own || of_place(interpreter));
+        let on_path = ["python3", "python"].map(|name| scene.program(name));
+        let is_own = starts_own_environment(command);
+        let is_used = |interpreter: &PathBuf| !is_own || !on_path.iter().flatten().any(|one| one == interpreter);
+        let used = self.searches.iter().filter(|(interpreter, _)| is_used(interpreter));
         used.flat_map(|(_, dirs)| dirs.iter().cloned()).collect()
     }
 
@@ -251,7 +249,7 @@ fn modules(root: &Path) -> Vec<Own> {
                 let parts = fs::list_dir(&entry).unwrap_or_default();
                 let parts = parts.iter().filter(|part| part.join("__init__.py").is_file());
                 found.extend(parts.filter_map(|part| Some(own(&format!("{name}/{}", part.file_name()?.to_str()?)))));
-            } else if is_dir && depth < DEPTH && !name.starts_with('.') && name != "node_modules" {
+            } else if is_dir && depth < DEPTH && is_of_project(name) {
                 let below = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
                 open.push((entry.clone(), below, depth + 1));
             }
@@ -274,7 +272,7 @@ fn project_names(root: &Path) -> Vec<String> {
         for entry in fs::list_dir(&at).unwrap_or_default() {
             let name = entry.file_name().unwrap_or_default().to_string_lossy();
             let is_dir = std::fs::symlink_metadata(&entry).is_ok_and(|meta| meta.is_dir());
-            if is_dir && depth < DEPTH && !name.starts_with('.') && name != "node_modules" {
+            if is_dir && depth < DEPTH && is_of_project(&name) {
                 open.push((entry.clone(), depth + 1));
             }
         }
@@ -320,6 +318,22 @@ fn files_of(info: &Path) -> Vec<PathBuf> {
     let all = found.clone();
     found.retain(|path| !all.iter().any(|other| other != path && other.starts_with(path)));
     found
+}
+
+/// Whether a command is nothing but a program of an environment that a setup has made in the place, or one that uv makes there. A script
+/// of the tree can start any other.
+fn starts_own_environment(command: &str) -> bool {
+    if command.contains([';', '|', '&', '`', '$', '\n']) {
+        return false;
+    }
+    let word = first_word(command);
+    let below = word.trim_start_matches("./");
+    let is_own = OWN.iter().any(|name| below.strip_prefix(name).is_some_and(|rest| rest.starts_with("/bin/")));
+    let mut words = command.split_whitespace().skip_while(|one| *one != word).skip(1);
+    let is_uv = word == "uv"
+        && words.next() == Some("run")
+        && !["--active", "--no-project", "--no-sync"].iter().any(|option| command.contains(option));
+    is_own || is_uv
 }
 
 /// Whether it is known that a command, or the settings of pytest, put a directory of the tree on the module path before what is installed.
@@ -405,6 +419,25 @@ mod tests {
         let found = distributions(temp.path(), &["my-pkg".to_owned()]);
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(files_of(&found[0]), ["_my.abi3.so", "my_pkg"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn only_a_single_program_of_an_environment_of_the_place_uses_no_other() {
+        for own in [".venv/bin/python -m pytest", "CI=1 ./venv/bin/pytest -q", "uv run --locked python -m pytest"] {
+            assert!(starts_own_environment(own), "{own}");
+        }
+        for other in [
+            "./test.sh",
+            "python -m pytest",
+            "bin/pytest",
+            "uv sync && python -m pytest",
+            ".venv/bin/python -V; python -m pytest",
+            "uv pip list",
+            "uv run --no-sync pytest",
+            "make test",
+        ] {
+            assert!(!starts_own_environment(other), "{other}");
+        }
     }
 
     #[test]

@@ -88,12 +88,14 @@ fn adds() {
 
 #[test]
 fn rust_that_all_projects_build_into_one_directory() {
-    let mut project = Project::new(&["cargo"], &FILES);
-    project.variable("CARGO_TARGET_DIR", &project.outside("target"));
-    project.checked_by(None, "cargo test --offline --locked --lib -p app");
-    project.shell("cargo clean --quiet");
-    project.judges(&[("broken", BREAK, Comes::NotPassed)]);
-    // The main checkout builds its own, good one after the broken tree was checked out.
-    project.shell("cargo test --offline --locked --lib -p app --quiet");
-    project.judges(&[("again", BREAK, Comes::NotPassed)]);
+    for name in ["CARGO_TARGET_DIR", "CARGO_BUILD_BUILD_DIR"] {
+        let mut project = Project::new(&["cargo"], &FILES);
+        project.variable(name, &project.outside("target"));
+        project.checked_by(None, "cargo test --offline --locked --lib -p app");
+        project.shell("cargo clean --quiet");
+        project.judges(&[("broken", BREAK, Comes::NotPassed)]);
+        // The main checkout builds its own, good one after the broken tree was checked out.
+        project.shell("cargo test --offline --locked --lib -p app --quiet");
+        project.judges(&[("again", BREAK, Comes::NotPassed)]);
+    }
 }
