@@ -1,9 +1,15 @@
 //! `ai`: Git-native coordination for coding agents.
 //!
-//! Modules are layers and look one way only, checked by `tests/tidy.rs`:
-//! `base ← domain ← policy ← store, git, process, config ← connector, router, checks, notify ← ops ← cli`.
+//! Modules are layers and look one way only, checked by `tests/tidy.rs`: `base ← domain ← policy ←
+//! store, git, process, config ← connector, router, checks, notify ← ops ← cli`.
 
-#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests set up real files, processes and repositories"))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        reason = "tests set up real files, processes and repositories"
+    )
+)]
 
 mod base;
 mod checks;

@@ -1,12 +1,17 @@
 //! The keeper, through the real binary: whoever started it may die in any way, and nothing is left.
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests set up real files and processes")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests set up real files and processes"
+)]
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Stands for `ai`: starts a keeper on a socket, and prints the keeper's pid. Dies by SIGKILL or ends when its input closes.
+/// Stands for `ai`: starts a keeper on a socket, and prints the keeper's pid. Dies by SIGKILL or
+/// ends when its input closes.
 const PARENT: &str = "
 import os, signal, socket, subprocess, sys
 ours, theirs = socket.socketpair()
@@ -42,7 +47,19 @@ struct Scene {
 impl Scene {
     fn set() -> Self {
         let mut parent = Command::new("python3")
-            .args(["-c", PARENT, env!("CARGO_BIN_EXE_ai"), "__guard", "200", "/", "", "", "python3", "-c", DAEMON])
+            .args([
+                "-c",
+                PARENT,
+                env!("CARGO_BIN_EXE_ai"),
+                "__guard",
+                "200",
+                "/",
+                "",
+                "",
+                "python3",
+                "-c",
+                DAEMON,
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -58,7 +75,11 @@ impl Scene {
                 break;
             }
         }
-        Self { parent, keeper: keeper.unwrap(), daemon: daemon.unwrap() }
+        Self {
+            parent,
+            keeper: keeper.unwrap(),
+            daemon: daemon.unwrap(),
+        }
     }
 
     /// Waits for the end of both; the bound is far beyond grace and kill time.
@@ -73,8 +94,10 @@ impl Scene {
 }
 
 fn is_running(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(PathBuf::from(format!("/proc/{pid}/stat"))).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, fields)| !fields.starts_with(['Z', 'X']))
+    let stat =
+        std::fs::read_to_string(PathBuf::from(format!("/proc/{pid}/stat"))).unwrap_or_default();
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, fields)| !fields.starts_with(['Z', 'X']))
 }
 
 #[test]
@@ -106,16 +129,29 @@ theirs.close()
 session, keeper = out.stdout.split()
 print(out.returncode, session == keeper, os.getsid(0) != int(session), ours.recv(9999).decode(), end='')
 ";
-    let output = Command::new("python3").args(["-c", script, env!("CARGO_BIN_EXE_ai")]).output().unwrap();
+    let output = Command::new("python3")
+        .args(["-c", script, env!("CARGO_BIN_EXE_ai")])
+        .output()
+        .unwrap();
     let report = r#"{"ended":{"exit":{"code":5},"stopped":null,"leftovers":0,"survivors":[]}}"#;
-    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("5 True True {report}\n"));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        format!("5 True True {report}\n")
+    );
 }
 
 #[test]
 fn a_malformed_call_is_a_usage_error() {
-    for args in [&["__guard"][..], &["__guard", "x", "/", "", "", "true"], &["__guard", "1", "/", "", ""]] {
-        let status =
-            Command::new(Path::new(env!("CARGO_BIN_EXE_ai"))).args(args).stdin(Stdio::null()).status().unwrap();
+    for args in [
+        &["__guard"][..],
+        &["__guard", "x", "/", "", "", "true"],
+        &["__guard", "1", "/", "", ""],
+    ] {
+        let status = Command::new(Path::new(env!("CARGO_BIN_EXE_ai")))
+            .args(args)
+            .stdin(Stdio::null())
+            .status()
+            .unwrap();
         assert_eq!(status.code(), Some(2), "{args:?}");
     }
 }

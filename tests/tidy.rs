@@ -1,9 +1,16 @@
-//! House rules that no compiler checks: which module may import which, how long a file may be, what must be registered,
-//! what must not be written. Each rule runs on this repository, and each is shown to fail on a planted bad sample.
+//! House rules that no compiler checks: which module may import which, how long a file may be, what
+//! must be registered, what must not be written. Each rule runs on this repository, and each is
+//! shown to fail on a planted bad sample.
 //!
 //! Deliberately absent: anything that rustfmt or clippy can say.
-#![expect(clippy::disallowed_methods, reason = "reads the source tree of this package, not a user's files")]
-#![expect(clippy::expect_used, reason = "an unreadable source tree must fail the test loudly")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "reads the source tree of this package, not a user's files"
+)]
+#![expect(
+    clippy::expect_used,
+    reason = "an unreadable source tree must fail the test loudly"
+)]
 
 #[path = "tidy/layers.rs"]
 mod layers;
@@ -39,7 +46,11 @@ const RULES: &[(&str, Rule)] = &[
 
 /// Places where a rule does not hold: (rule, path prefix, why).
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
-    ("sleep", "tests/it/support/poll.rs", "the one polling helper: asks again until a deadline"),
+    (
+        "sleep",
+        "tests/it/support/poll.rs",
+        "the one polling helper: asks again until a deadline",
+    ),
     ("machine-path", "tests/tidy", "names what it forbids"),
     ("host", "tests/tidy", "names what it forbids"),
     ("host", "LICENSE-APACHE", "the licence's own text"),
@@ -55,26 +66,48 @@ fn the_repository_is_tidy() {
     let found: Vec<String> = RULES
         .iter()
         .flat_map(|(name, rule)| rule(&tree).into_iter().map(move |v| (*name, v)))
-        .filter(|(name, v)| !EXCEPTIONS.iter().any(|(rule, path, _)| rule == name && v.path.starts_with(path)))
+        .filter(|(name, v)| {
+            !EXCEPTIONS
+                .iter()
+                .any(|(rule, path, _)| rule == name && v.path.starts_with(path))
+        })
         .map(|(name, v)| format!("{}:{}: [{name}] {}", v.path, v.line, v.message))
         .collect();
-    assert!(found.is_empty(), "{} house rules broken:\n{}", found.len(), found.join("\n"));
+    assert!(
+        found.is_empty(),
+        "{} house rules broken:\n{}",
+        found.len(),
+        found.join("\n")
+    );
 }
 
 /// A rule that looks at no file would pass for ever.
 #[test]
 fn the_walk_sees_sources_tests_and_root_files() {
     let tree = Tree::read(env!("CARGO_MANIFEST_DIR"));
-    for path in ["src/lib.rs", "src/main.rs", "src/base/mod.rs", "tests/tidy.rs", "Cargo.toml", "Makefile"] {
+    for path in [
+        "src/lib.rs",
+        "src/main.rs",
+        "src/base/mod.rs",
+        "tests/tidy.rs",
+        "Cargo.toml",
+        "Makefile",
+    ] {
         assert!(tree.get(path).is_some(), "{path} was not read");
     }
-    assert!(tree.files.iter().all(|f| !f.path.starts_with("target/")), "build products were read");
+    assert!(
+        tree.files.iter().all(|f| !f.path.starts_with("target/")),
+        "build products were read"
+    );
 }
 
 #[test]
 fn every_exception_names_a_rule_and_a_reason() {
     for (rule, path, reason) in EXCEPTIONS {
-        assert!(RULES.iter().any(|(name, _)| name == rule), "no rule {rule} (exception for {path})");
+        assert!(
+            RULES.iter().any(|(name, _)| name == rule),
+            "no rule {rule} (exception for {path})"
+        );
         assert!(!reason.is_empty(), "{path}: an exception needs a reason");
     }
 }

@@ -1,8 +1,10 @@
-//! Removal of terminal escape sequences from captured output, so that parsers and excerpts see plain text.
+//! Removal of terminal escape sequences from captured output, so that parsers and excerpts see
+//! plain text.
 
 use std::borrow::Cow;
 
-/// `text` without escape sequences (colours, cursor movement, titles, character sets). Text without any is not copied.
+/// `text` without escape sequences (colours, cursor movement, titles, character sets). Text without
+/// any is not copied.
 pub fn strip(text: &str) -> Cow<'_, str> {
     if !text.contains('\u{1b}') {
         return Cow::Borrowed(text);
@@ -18,7 +20,8 @@ pub fn strip(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Length in bytes of the sequence that follows an escape character; what is cut off by the end of a line ends there.
+/// Length in bytes of the sequence that follows an escape character; what is cut off by the end of
+/// a line ends there.
 fn sequence_len(tail: &str) -> usize {
     let bytes = tail.as_bytes();
     match bytes.first() {
@@ -51,7 +54,10 @@ mod tests {
 
     #[test]
     fn colours_titles_and_character_sets_go() {
-        assert_eq!(strip("test x ... \u{1b}[31mFAILED\u{1b}(B\u{1b}[m"), "test x ... FAILED");
+        assert_eq!(
+            strip("test x ... \u{1b}[31mFAILED\u{1b}(B\u{1b}[m"),
+            "test x ... FAILED"
+        );
         assert_eq!(strip("\u{1b}]0;title\u{7}a\u{1b}[2Kb\u{1b}"), "ab");
         assert_eq!(strip("a\u{1b}[31\nb"), "a\nb");
         assert!(matches!(strip("plain"), Cow::Borrowed("plain")));

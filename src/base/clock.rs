@@ -1,7 +1,8 @@
 //! The only module that reads a clock.
 //!
-//! Wall time is for display and for dates that people set. Leases live on the boot clock, which counts suspend and which no
-//! clock step moves; it is comparable between processes of one boot and one time namespace, which [`boot_epoch`] names.
+//! Wall time is for display and for dates that people set. Leases live on the boot clock, which
+//! counts suspend and which no clock step moves; it is comparable between processes of one boot and
+//! one time namespace, which [`boot_epoch`] names.
 
 use std::sync::OnceLock;
 
@@ -19,14 +20,16 @@ pub fn boot_ms() -> i64 {
     t.tv_sec * 1000 + t.tv_nsec / 1_000_000
 }
 
-/// Names the clock that [`boot_ms`] reads: boot id and time namespace. Two instants compare only under one name.
+/// Names the clock that [`boot_ms`] reads: boot id and time namespace. Two instants compare only
+/// under one name.
 pub fn boot_epoch() -> String {
     static EPOCH: OnceLock<String> = OnceLock::new();
     EPOCH.get_or_init(read_boot_epoch).clone()
 }
 
 fn read_boot_epoch() -> String {
-    let boot = crate::base::fs::read_text("/proc/sys/kernel/random/boot_id".as_ref(), 128).unwrap_or_default();
+    let boot = crate::base::fs::read_text("/proc/sys/kernel/random/boot_id".as_ref(), 128)
+        .unwrap_or_default();
     let namespace = rustix::fs::readlink("/proc/self/ns/time", Vec::new())
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
@@ -34,14 +37,19 @@ fn read_boot_epoch() -> String {
 }
 
 /// Waits. Only for what has no event to wait on.
-#[expect(clippy::disallowed_methods, reason = "the one place that waits by time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that waits by time"
+)]
 pub fn pause(time: std::time::Duration) {
     std::thread::sleep(time);
 }
 
 #[cfg(feature = "test-fakes")]
 fn wall_offset_ms() -> i64 {
-    crate::base::env::text("AI_TEST_WALL_OFFSET_MS").and_then(|v| v.parse().ok()).unwrap_or(0)
+    crate::base::env::text("AI_TEST_WALL_OFFSET_MS")
+        .and_then(|v| v.parse().ok())
+        .unwrap_or(0)
 }
 
 #[cfg(not(feature = "test-fakes"))]

@@ -1,4 +1,5 @@
-//! Columns for terminals: as wide as their widest cell, counted in the cells of a terminal and not in bytes or characters.
+//! Columns for terminals: as wide as their widest cell, counted in the cells of a terminal and not
+//! in bytes or characters.
 
 /// Ranges of characters that take two cells: East Asian wide and full-width letters, and pictures.
 const WIDE: [(u32, u32); 19] = [
@@ -23,8 +24,13 @@ const WIDE: [(u32, u32); 19] = [
     (0x20000, 0x3fffd),
 ];
 /// Ranges of characters that take none: they go onto the one before.
-const NARROW: [(u32, u32); 5] =
-    [(0x300, 0x36f), (0x1ab0, 0x1aff), (0x1dc0, 0x1dff), (0x20d0, 0x20ff), (0xfe00, 0xfe0f)];
+const NARROW: [(u32, u32); 5] = [
+    (0x300, 0x36f),
+    (0x1ab0, 0x1aff),
+    (0x1dc0, 0x1dff),
+    (0x20d0, 0x20ff),
+    (0xfe00, 0xfe0f),
+];
 
 /// Cells of a terminal that `text` takes, which has no control characters.
 pub fn width(text: &str) -> usize {
@@ -32,7 +38,11 @@ pub fn width(text: &str) -> usize {
 }
 
 fn cells(c: char) -> usize {
-    let within = |ranges: &[(u32, u32)]| ranges.iter().any(|(first, last)| (*first..=*last).contains(&u32::from(c)));
+    let within = |ranges: &[(u32, u32)]| {
+        ranges
+            .iter()
+            .any(|(first, last)| (*first..=*last).contains(&u32::from(c)))
+    };
     match c {
         ' '..='~' => 1,
         _ if within(&NARROW) => 0,
@@ -41,12 +51,18 @@ fn cells(c: char) -> usize {
     }
 }
 
-/// Rows as lines with two blanks between columns. The last column of a row is as long as it is, and no line ends with a blank. Columns
-/// without any text are left out.
+/// Rows as lines with two blanks between columns. The last column of a row is as long as it is, and
+/// no line ends with a blank. Columns without any text are left out.
 pub fn table(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widest: Vec<usize> = (0..columns)
-        .map(|at| rows.iter().filter_map(|row| row.get(at)).map(|cell| width(cell)).max().unwrap_or(0))
+        .map(|at| {
+            rows.iter()
+                .filter_map(|row| row.get(at))
+                .map(|cell| width(cell))
+                .max()
+                .unwrap_or(0)
+        })
         .collect();
     rows.iter().map(|row| line(row, &widest)).collect()
 }
@@ -67,13 +83,22 @@ mod tests {
     use proptest::prelude::*;
 
     fn rows(rows: &[&[&str]]) -> Vec<Vec<String>> {
-        rows.iter().map(|row| row.iter().map(|cell| (*cell).to_owned()).collect()).collect()
+        rows.iter()
+            .map(|row| row.iter().map(|cell| (*cell).to_owned()).collect())
+            .collect()
     }
 
     #[test]
     fn columns_stand_below_each_other_in_any_script() {
-        let lines = table(&rows(&[&["a", "", "one", ""], &["日本語", "", "two", "x"], &["e\u{301}te", "", "three"]]));
-        assert_eq!(lines, ["a       one", "日本語  two    x", "e\u{301}te     three"]);
+        let lines = table(&rows(&[
+            &["a", "", "one", ""],
+            &["日本語", "", "two", "x"],
+            &["e\u{301}te", "", "three"],
+        ]));
+        assert_eq!(
+            lines,
+            ["a       one", "日本語  two    x", "e\u{301}te     three"]
+        );
         assert_eq!(table(&[]), [""; 0]);
     }
 

@@ -17,7 +17,9 @@ pub enum DurationError {
     #[error("`{0}` is no unit of time; known are d, h, m, s and ms")]
     UnknownUnit(String),
     /// Units twice or not from large to small.
-    #[error("`{0}` has its units in the wrong order; write them from large to small, each once, as in 1h30m")]
+    #[error(
+        "`{0}` has its units in the wrong order; write them from large to small, each once, as in 1h30m"
+    )]
     Order(String),
     /// More than a hundred years.
     #[error("`{0}` is longer than a hundred years")]
@@ -28,7 +30,13 @@ pub enum DurationError {
 }
 
 /// Units from large to small, in milliseconds.
-const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+const UNITS: [(&str, u64); 5] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
 const LONGEST_MS: u64 = 100 * 366 * 86_400_000;
 
 /// Reads `1h30m`, `90s`, `250ms`; units run from large to small, each at most once.
@@ -77,17 +85,23 @@ pub fn format(duration: Duration) -> String {
 
 /// The number and unit at the start of `rest`, and what follows them.
 fn split_part<'a>(whole: &str, rest: &'a str) -> Result<(u64, &'a str, &'a str), DurationError> {
-    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let digits = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
     let (number, tail) = rest.split_at(digits);
     if number.is_empty() {
         return Err(DurationError::Malformed(whole.to_owned()));
     }
-    let letters = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+    let letters = tail
+        .find(|c: char| c.is_ascii_digit())
+        .unwrap_or(tail.len());
     let (unit, tail) = tail.split_at(letters);
     if unit.is_empty() {
         return Err(DurationError::NoUnit(number.to_owned()));
     }
-    let number = number.parse().map_err(|_| DurationError::TooLong(whole.to_owned()))?;
+    let number = number
+        .parse()
+        .map_err(|_| DurationError::TooLong(whole.to_owned()))?;
     Ok((number, unit, tail))
 }
 
@@ -109,11 +123,20 @@ mod tests {
         assert_eq!(parse("30"), Err(DurationError::NoUnit("30".into())));
         assert_eq!(parse("30m1h"), Err(DurationError::Order("30m1h".into())));
         assert_eq!(parse("1m1m"), Err(DurationError::Order("1m1m".into())));
-        assert_eq!(parse("3 weeks"), Err(DurationError::UnknownUnit(" weeks".into())));
+        assert_eq!(
+            parse("3 weeks"),
+            Err(DurationError::UnknownUnit(" weeks".into()))
+        );
         assert_eq!(parse("-3s"), Err(DurationError::Malformed("-3s".into())));
         assert_eq!(parse(""), Err(DurationError::Empty));
-        assert!(matches!(parse("99999999999999999999s"), Err(DurationError::TooLong(_))));
-        assert!(matches!(parse("9999999999999d"), Err(DurationError::TooLong(_))));
+        assert!(matches!(
+            parse("99999999999999999999s"),
+            Err(DurationError::TooLong(_))
+        ));
+        assert!(matches!(
+            parse("9999999999999d"),
+            Err(DurationError::TooLong(_))
+        ));
     }
 
     proptest! {

@@ -1,5 +1,8 @@
 //! Every environment variable that `ai` reads, in one place.
-#![expect(clippy::disallowed_methods, reason = "this is the home of environment access")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the home of environment access"
+)]
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,18 +14,29 @@ pub const AI_ACTOR: &str = "AI_ACTOR";
 /// The run in which this process lives; set by `ai` for everything that it starts.
 pub const AI_RUN: &str = "AI_RUN";
 
-/// What keeps agents and checks in on this machine; outranks the configuration, and `--no-sandbox` outranks it.
+/// What keeps agents and checks in on this machine; outranks the configuration, and `--no-sandbox`
+/// outranks it.
 pub const AI_SANDBOX: &str = "AI_SANDBOX";
 
-/// The directory for worktrees and places of checks, where it is not to be in the user's cache directory.
+/// The directory for worktrees and places of checks, where it is not to be in the user's cache
+/// directory.
 pub const AI_CACHE_DIR: &str = "AI_CACHE_DIR";
 
 /// Every variable that `ai` reads, with what it does, for the reference, which a test writes.
 #[cfg(test)]
 pub const ALL: [(&str, &str); 14] = [
-    (AI_LEASE, "The lease token for this command; outranks the one kept in the worktree's git directory."),
-    (AI_ACTOR, "The name under which this command acts, as `--as` does."),
-    (AI_RUN, "The run in which this process lives; set by `ai` for everything that it starts."),
+    (
+        AI_LEASE,
+        "The lease token for this command; outranks the one kept in the worktree's git directory.",
+    ),
+    (
+        AI_ACTOR,
+        "The name under which this command acts, as `--as` does.",
+    ),
+    (
+        AI_RUN,
+        "The run in which this process lives; set by `ai` for everything that it starts.",
+    ),
     (
         AI_SANDBOX,
         "What keeps agents and checks in on this machine: auto, bubblewrap, landlock or none; outranks the configuration.",
@@ -36,14 +50,29 @@ pub const ALL: [(&str, &str); 14] = [
         "XDG_CACHE_HOME",
         "Your cache directory, in which `ai/` holds worktrees and places of checks; without it `$HOME/.cache`.",
     ),
-    ("USER", "Names the person who acts where neither `--as` nor `AI_ACTOR` does."),
+    (
+        "USER",
+        "Names the person who acts where neither `--as` nor `AI_ACTOR` does.",
+    ),
     ("LOGNAME", "Stands in for `USER`."),
     ("VISUAL", "The editor of `ai task create --edit`."),
     ("EDITOR", "Stands in for `VISUAL`; without both it is `vi`."),
-    ("XDG_CONFIG_HOME", "Where your own settings and your word of trust lie, below `ai/`."),
-    ("HOME", "With `.config/ai`, stands in for `XDG_CONFIG_HOME`."),
-    ("NO_COLOR", "Set to anything, it keeps colours out of the output."),
-    ("PATH", "Where `git` and the programs of agents and checks are found; relative entries are left out."),
+    (
+        "XDG_CONFIG_HOME",
+        "Where your own settings and your word of trust lie, below `ai/`.",
+    ),
+    (
+        "HOME",
+        "With `.config/ai`, stands in for `XDG_CONFIG_HOME`.",
+    ),
+    (
+        "NO_COLOR",
+        "Set to anything, it keeps colours out of the output.",
+    ),
+    (
+        "PATH",
+        "Where `git` and the programs of agents and checks are found; relative entries are left out.",
+    ),
 ];
 
 /// A variable as UTF-8 text; unset, empty and non-UTF-8 are all `None`.
@@ -86,8 +115,8 @@ pub fn user_config_dir() -> Option<PathBuf> {
     base.is_absolute().then(|| base.join("ai"))
 }
 
-/// The directory in which worktrees and places of checks lie: `$AI_CACHE_DIR`, else `ai/` in `$XDG_CACHE_HOME` or `$HOME/.cache`.
-/// `None` where none of them is an absolute path.
+/// The directory in which worktrees and places of checks lie: `$AI_CACHE_DIR`, else `ai/` in
+/// `$XDG_CACHE_HOME` or `$HOME/.cache`. `None` where none of them is an absolute path.
 pub fn user_cache_dir() -> Option<PathBuf> {
     let absolute = |name: &str| os(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
     absolute(AI_CACHE_DIR)

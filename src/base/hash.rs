@@ -9,7 +9,8 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// The SHA-256 of everything that `source` yields, and how many bytes that was. Needs no more memory than one block.
+/// The SHA-256 of everything that `source` yields, and how many bytes that was. Needs no more
+/// memory than one block.
 pub fn sha256_of(source: &mut impl Read) -> io::Result<(String, u64)> {
     let mut digest = Sha256::new();
     let mut block = vec![0; 64 << 10];
@@ -44,12 +45,18 @@ mod tests {
 
     #[test]
     fn digest_of_nothing_is_the_published_constant() {
-        assert_eq!(sha256_hex(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(
+            sha256_hex(b""),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
     }
 
     #[test]
     fn a_stream_has_the_digest_of_its_bytes() {
         let bytes = vec![7; 200_000];
-        assert_eq!(sha256_of(&mut bytes.as_slice()).unwrap(), (sha256_hex(&bytes), 200_000));
+        assert_eq!(
+            sha256_of(&mut bytes.as_slice()).unwrap(),
+            (sha256_hex(&bytes), 200_000)
+        );
     }
 }

@@ -9,19 +9,31 @@ const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 pub fn random_text(length: usize) -> String {
     let mut bytes = vec![0u8; length];
     fill(&mut bytes);
-    bytes.iter().map(|b| char::from(ALPHABET[usize::from(b & 31)])).collect()
+    bytes
+        .iter()
+        .map(|b| char::from(ALPHABET[usize::from(b & 31)]))
+        .collect()
 }
 
 /// A random UUID, version 4.
 pub fn random_uuid() -> String {
     let mut bytes = [0u8; 16];
     fill(&mut bytes);
-    let bits = u128::from_be_bytes(bytes) & !(0xF000 << 64 | 0xC000 << 48) | 0x4000 << 64 | 0x8000 << 48;
+    let bits =
+        u128::from_be_bytes(bytes) & !(0xF000 << 64 | 0xC000 << 48) | 0x4000 << 64 | 0x8000 << 48;
     let text = format!("{bits:032x}");
-    [&text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..]].join("-")
+    [
+        &text[..8],
+        &text[8..12],
+        &text[12..16],
+        &text[16..20],
+        &text[20..],
+    ]
+    .join("-")
 }
 
-/// A random number below `bound` (which must not be 0), for jitter; the slight bias of the remainder does not matter there.
+/// A random number below `bound` (which must not be 0), for jitter; the slight bias of the
+/// remainder does not matter there.
 pub fn random_below(bound: u64) -> u64 {
     let mut bytes = [0u8; 8];
     fill(&mut bytes);

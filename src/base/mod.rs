@@ -1,4 +1,5 @@
-//! What touches the machine: clock, ids, environment, files, hashing, terminal-safe text. Knows nothing of tasks.
+//! What touches the machine: clock, ids, environment, files, hashing, terminal-safe text. Knows
+//! nothing of tasks.
 
 pub mod ansi;
 pub mod clock;

@@ -4,8 +4,15 @@ use std::path::{Component, Path, PathBuf};
 
 /// The path with the links of its existing part followed, and without `.` and `..`.
 pub fn resolved(path: &Path) -> PathBuf {
-    let known = path.ancestors().find_map(|dir| Some((std::fs::canonicalize(dir).ok()?, path.strip_prefix(dir).ok()?)));
-    let Some((mut real, rest)) = known else { return path.to_owned() };
+    let known = path.ancestors().find_map(|dir| {
+        Some((
+            std::fs::canonicalize(dir).ok()?,
+            path.strip_prefix(dir).ok()?,
+        ))
+    });
+    let Some((mut real, rest)) = known else {
+        return path.to_owned();
+    };
     for part in rest.components() {
         match part {
             Component::ParentDir => {

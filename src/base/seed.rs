@@ -1,6 +1,9 @@
-//! Copying a directory of caches: by shared blocks, by shared files or byte for byte. Nothing is followed through a symbolic link, and
-//! what is there only in part is never seen under its name.
-#![expect(clippy::disallowed_methods, reason = "this is a home of file-system calls")]
+//! Copying a directory of caches: by shared blocks, by shared files or byte for byte. Nothing is
+//! followed through a symbolic link, and what is there only in part is never seen under its name.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is a home of file-system calls"
+)]
 
 use std::fs::{self, File, FileTimes, Metadata};
 use std::io;
@@ -30,10 +33,17 @@ pub struct Seeded {
     pub skipped: u64,
 }
 
-/// Copies the directory `inside` from below `from` to below `to`. Nothing happens where there is none, where something of that name
-/// stands already, or where a directory on the way is a symbolic link. Files keep their mode and time. `draft` is a new place on the
-/// same disk, outside of `to`, where the copy is made: of one that is cut off nothing may look like work.
-pub fn seed(from: &Path, to: &Path, inside: &Path, how: How, draft: &Path) -> Result<Option<Seeded>, FsError> {
+/// Copies the directory `inside` from below `from` to below `to`. Nothing happens where there is
+/// none, where something of that name stands already, or where a directory on the way is a symbolic
+/// link. Files keep their mode and time. `draft` is a new place on the same disk, outside of `to`,
+/// where the copy is made: of one that is cut off nothing may look like work.
+pub fn seed(
+    from: &Path,
+    to: &Path,
+    inside: &Path,
+    how: How,
+    draft: &Path,
+) -> Result<Option<Seeded>, FsError> {
     let (source, target) = (from.join(inside), to.join(inside));
     if !is_plain_dir(from, inside) || fs::symlink_metadata(&target).is_ok() {
         return Ok(None);
@@ -43,8 +53,14 @@ pub fn seed(from: &Path, to: &Path, inside: &Path, how: How, draft: &Path) -> Re
         return Ok(None);
     }
     create_dir_all(&to.join(above))?;
-    let mut copy = Copy { how, root: from, done: Seeded::default() };
-    let copied = copy.dir(&source, draft).and_then(|()| at("rename", draft, fs::rename(draft, &target)));
+    let mut copy = Copy {
+        how,
+        root: from,
+        done: Seeded::default(),
+    };
+    let copied = copy
+        .dir(&source, draft)
+        .and_then(|()| at("rename", draft, fs::rename(draft, &target)));
     if copied.is_err() {
         // The first failure is the one to tell of.
         let _ = remove_dir_all(draft);
@@ -57,16 +73,21 @@ fn is_plain_dir(root: &Path, inside: &Path) -> bool {
     let mut at = root.to_owned();
     inside.components().all(|part| {
         at.push(part);
-        matches!(part, Component::Normal(_)) && fs::symlink_metadata(&at).is_ok_and(|meta| meta.is_dir())
+        matches!(part, Component::Normal(_))
+            && fs::symlink_metadata(&at).is_ok_and(|meta| meta.is_dir())
     })
 }
 
-/// True where each part of `inside` below `root` is a directory, or is not there yet: nothing leads elsewhere.
+/// True where each part of `inside` below `root` is a directory, or is not there yet: nothing leads
+/// elsewhere.
 pub fn may_be_made(root: &Path, inside: &Path) -> bool {
     let mut at = root.to_owned();
     inside.components().all(|part| {
         at.push(part);
-        fs::symlink_metadata(&at).map_or_else(|e| e.kind() == io::ErrorKind::NotFound, |meta| meta.is_dir())
+        fs::symlink_metadata(&at).map_or_else(
+            |e| e.kind() == io::ErrorKind::NotFound,
+            |meta| meta.is_dir(),
+        )
     })
 }
 
@@ -82,7 +103,9 @@ impl Copy<'_> {
         for path in list_dir(from)? {
             let target = to.join(path.file_name().unwrap_or_default());
             // A build that goes on meanwhile may take files away.
-            let Ok(meta) = fs::symlink_metadata(&path) else { continue };
+            let Ok(meta) = fs::symlink_metadata(&path) else {
+                continue;
+            };
             match self.entry(&path, &target, &meta) {
                 Ok(()) => {}
                 Err(_) if fs::symlink_metadata(&path).is_err() || is_closed(&path, &meta) => {
@@ -94,7 +117,9 @@ impl Copy<'_> {
         }
         // Last, since a directory may be write-protected.
         let mode = fs::symlink_metadata(from).map(|meta| meta.permissions());
-        mode.map_or(Ok(()), |mode| at("change", to, fs::set_permissions(to, mode)))
+        mode.map_or(Ok(()), |mode| {
+            at("change", to, fs::set_permissions(to, mode))
+        })
     }
 
     fn entry(&mut self, path: &Path, target: &Path, meta: &Metadata) -> Result<(), FsError> {
@@ -131,13 +156,21 @@ impl Copy<'_> {
             self.done.shared += 1;
             return Ok(());
         }
-        at("copy", from, fs::copy(from, to).and_then(|_| keep_time(to, meta)))
+        at(
+            "copy",
+            from,
+            fs::copy(from, to).and_then(|_| keep_time(to, meta)),
+        )
     }
 }
 
 /// True where this user may not look into it, such as what a container made as root.
 fn is_closed(path: &Path, meta: &Metadata) -> bool {
-    let opened = if meta.is_dir() { fs::read_dir(path).map(drop) } else { File::open(path).map(drop) };
+    let opened = if meta.is_dir() {
+        fs::read_dir(path).map(drop)
+    } else {
+        File::open(path).map(drop)
+    };
     opened.is_err_and(|e| e.kind() == io::ErrorKind::PermissionDenied)
 }
 
@@ -170,7 +203,9 @@ fn clone(_from: &Path, _to: &Path, _meta: &Metadata) -> bool {
 }
 
 fn stays_below(root: &Path, link: &Path, target: &Path) -> bool {
-    let Some(dir) = link.parent().and_then(|dir| dir.strip_prefix(root).ok()) else { return false };
+    let Some(dir) = link.parent().and_then(|dir| dir.strip_prefix(root).ok()) else {
+        return false;
+    };
     let mut depth = dir.components().count();
     for part in target.components() {
         match part {
@@ -184,7 +219,11 @@ fn stays_below(root: &Path, link: &Path, target: &Path) -> bool {
 }
 
 fn at<T>(action: &'static str, path: &Path, result: io::Result<T>) -> Result<T, FsError> {
-    result.map_err(|source| FsError { action, path: PathBuf::from(path), source })
+    result.map_err(|source| FsError {
+        action,
+        path: PathBuf::from(path),
+        source,
+    })
 }
 
 #[cfg(test)]
@@ -207,14 +246,32 @@ mod tests {
     fn every_way_brings_the_files_with_their_times() {
         for how in [How::Cow, How::Hardlink, How::Copy] {
             let (_base, from, to) = scene();
-            let seeded = seed(&from, &to, Path::new("web/cache"), how, &to.with_extension("draft")).unwrap().unwrap();
+            let seeded = seed(
+                &from,
+                &to,
+                Path::new("web/cache"),
+                how,
+                &to.with_extension("draft"),
+            )
+            .unwrap()
+            .unwrap();
             assert_eq!(seeded.files, 1);
-            let (old, new) = (from.join("web/cache/deep/file"), to.join("web/cache/deep/file"));
+            let (old, new) = (
+                from.join("web/cache/deep/file"),
+                to.join("web/cache/deep/file"),
+            );
             assert_eq!(fs::read_to_string(&new).unwrap(), "warm");
             let (old, new) = (fs::metadata(old).unwrap(), fs::metadata(new).unwrap());
-            assert_eq!((old.mtime(), old.mtime_nsec(), old.mode()), (new.mtime(), new.mtime_nsec(), new.mode()));
+            assert_eq!(
+                (old.mtime(), old.mtime_nsec(), old.mode()),
+                (new.mtime(), new.mtime_nsec(), new.mode())
+            );
             assert_eq!(old.ino() == new.ino(), how == How::Hardlink);
-            assert_eq!(list_dir(&to.join("web")).unwrap().len(), 1, "no draft is left");
+            assert_eq!(
+                list_dir(&to.join("web")).unwrap().len(),
+                1,
+                "no draft is left"
+            );
         }
     }
 
@@ -225,20 +282,55 @@ mod tests {
         symlink("../../../outside", cache.join("up")).unwrap();
         symlink(base.path().join("outside"), cache.join("absolute")).unwrap();
         symlink("deep/file", cache.join("inner")).unwrap();
-        let seeded = seed(&from, &to, Path::new("web/cache"), How::Cow, &to.with_extension("draft")).unwrap().unwrap();
+        let seeded = seed(
+            &from,
+            &to,
+            Path::new("web/cache"),
+            How::Cow,
+            &to.with_extension("draft"),
+        )
+        .unwrap()
+        .unwrap();
         assert_eq!((seeded.files, seeded.skipped), (1, 2));
-        assert_eq!(fs::read_to_string(to.join("web/cache/inner")).unwrap(), "warm");
         assert_eq!(
-            seed(&from, &to, Path::new("web/cache"), How::Cow, &to.with_extension("draft")).unwrap(),
+            fs::read_to_string(to.join("web/cache/inner")).unwrap(),
+            "warm"
+        );
+        assert_eq!(
+            seed(
+                &from,
+                &to,
+                Path::new("web/cache"),
+                How::Cow,
+                &to.with_extension("draft")
+            )
+            .unwrap(),
             None,
             "it stands already"
         );
         symlink("web/cache", from.join("link")).unwrap();
-        assert_eq!(seed(&from, &to, Path::new("link"), How::Cow, &to.with_extension("draft")).unwrap(), None);
+        assert_eq!(
+            seed(
+                &from,
+                &to,
+                Path::new("link"),
+                How::Cow,
+                &to.with_extension("draft")
+            )
+            .unwrap(),
+            None
+        );
         symlink(base.path(), to.join("elsewhere")).unwrap();
         fs::create_dir_all(from.join("elsewhere/cache")).unwrap();
         assert_eq!(
-            seed(&from, &to, Path::new("elsewhere/cache"), How::Cow, &to.with_extension("draft")).unwrap(),
+            seed(
+                &from,
+                &to,
+                Path::new("elsewhere/cache"),
+                How::Cow,
+                &to.with_extension("draft")
+            )
+            .unwrap(),
             None
         );
     }
@@ -251,15 +343,25 @@ mod tests {
         let meta = fs::symlink_metadata(&gone).unwrap();
         fs::remove_file(&gone).unwrap();
         fs::create_dir(to.join("draft")).unwrap();
-        let mut copy = Copy { how: How::Copy, root: &from, done: Seeded::default() };
+        let mut copy = Copy {
+            how: How::Copy,
+            root: &from,
+            done: Seeded::default(),
+        };
         assert!(
             copy.entry(&gone, &to.join("draft/gone"), &meta).is_err(),
             "the error that the directory's walk forgives"
         );
         symlink("nowhere", from.join("web/cache/link")).unwrap();
         let draft = to.with_extension("draft");
-        let seeded = seed(&from, &to, Path::new("web/cache"), How::Copy, &draft).unwrap().unwrap();
-        assert_eq!((seeded.files, seeded.skipped), (1, 0), "a link that leads nowhere stays one");
+        let seeded = seed(&from, &to, Path::new("web/cache"), How::Copy, &draft)
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (seeded.files, seeded.skipped),
+            (1, 0),
+            "a link that leads nowhere stays one"
+        );
         assert!(!draft.exists());
     }
 }

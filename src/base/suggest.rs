@@ -1,6 +1,7 @@
 //! "Did you mean …": the nearest known word to one that somebody mistyped.
 
-/// The known word nearest to `word`, where it is near enough that a slip of the keyboard explains it.
+/// The known word nearest to `word`, where it is near enough that a slip of the keyboard explains
+/// it.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > 64 {
         return None;

@@ -1,6 +1,8 @@
-//! Text that is safe to show: task titles, paths and agent output may carry escape sequences and bidi overrides.
+//! Text that is safe to show: task titles, paths and agent output may carry escape sequences and
+//! bidi overrides.
 
-/// Shows `text` with every control, bidi and zero-width character escaped, so that it cannot drive a terminal or reorder a line.
+/// Shows `text` with every control, bidi and zero-width character escaped, so that it cannot drive
+/// a terminal or reorder a line.
 pub fn one_line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -21,7 +23,8 @@ pub fn multi_line(text: &str) -> String {
     out
 }
 
-/// A path given as bytes, shown as text: valid UTF-8 stays, other bytes become `\xNN`, control characters are escaped.
+/// A path given as bytes, shown as text: valid UTF-8 stays, other bytes become `\xNN`, control
+/// characters are escaped.
 pub fn path_bytes(bytes: &[u8]) -> String {
     let mut out = String::new();
     for chunk in bytes.utf8_chunks() {
@@ -33,13 +36,20 @@ pub fn path_bytes(bytes: &[u8]) -> String {
     out
 }
 
-/// A number with its noun, which is given in the singular: `1 file`, `2 files`, `3 branches`, `0 policies`.
+/// A number with its noun, which is given in the singular: `1 file`, `2 files`, `3 branches`, `0
+/// policies`.
 pub fn counted<N: std::fmt::Display + PartialEq + From<u8>>(n: N, one: &str) -> String {
-    if n == N::from(1) { format!("{n} {one}") } else { format!("{n} {}", plural(one)) }
+    if n == N::from(1) {
+        format!("{n} {one}")
+    } else {
+        format!("{n} {}", plural(one))
+    }
 }
 
 fn plural(one: &str) -> String {
-    let consonant_y = one.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'i', 'o', 'u']));
+    let consonant_y = one
+        .strip_suffix('y')
+        .filter(|stem| !stem.ends_with(['a', 'e', 'i', 'o', 'u']));
     match consonant_y {
         Some(stem) => format!("{stem}ies"),
         None if ["s", "x", "ch", "sh"].iter().any(|end| one.ends_with(end)) => format!("{one}es"),
@@ -66,10 +76,17 @@ mod tests {
 
     #[test]
     fn one_is_not_many() {
-        let all = [counted(1_usize, "task"), counted(0_u64, "task"), counted(2_u32, "changed file")];
+        let all = [
+            counted(1_usize, "task"),
+            counted(0_u64, "task"),
+            counted(2_u32, "changed file"),
+        ];
         assert_eq!(all, ["1 task", "0 tasks", "2 changed files"]);
         let irregular = ["branch", "policy", "day", "process"].map(|one| counted(2_u8, one));
-        assert_eq!(irregular, ["2 branches", "2 policies", "2 days", "2 processes"]);
+        assert_eq!(
+            irregular,
+            ["2 branches", "2 policies", "2 days", "2 processes"]
+        );
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! What leads a check into another tree than the judged one: installed packages, variables and command lines that name a checkout.
+//! What leads a check into another tree than the judged one: installed packages, variables and
+//! command lines that name a checkout.
 //!
-//! Pure: texts come in, paths and sentences go out. Whether a path leads into a checkout, links followed, is asked by whoever has the disk.
+//! Pure: texts come in, paths and sentences go out. Whether a path leads into a checkout, links
+//! followed, is asked by whoever has the disk.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -59,7 +61,8 @@ pub enum Lead {
         /// The directory.
         dir: PathBuf,
     },
-    /// Another build of the judged package is installed, and nothing shows that the check takes the one of the tree.
+    /// Another build of the judged package is installed, and nothing shows that the check takes the
+    /// one of the tree.
     Shadow {
         /// The package.
         name: String,
@@ -72,7 +75,11 @@ impl std::fmt::Display for Lead {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let install = "install it in the place of checks instead, by `runs: {setup: …}`";
         match self {
-            Lead::Package { name, file, checkout } => write!(
+            Lead::Package {
+                name,
+                file,
+                checkout,
+            } => write!(
                 f,
                 "the installed package `{name}` ({}) {SENTENCE} {}, so the check would judge that and not the work; {install}",
                 file.display(),
@@ -123,7 +130,8 @@ impl std::fmt::Display for Lead {
     }
 }
 
-/// What a text names as a place: from a slash, or from `~/` and `$HOME/`, to what ends a word in a shell, a list of paths or a literal.
+/// What a text names as a place: from a slash, or from `~/` and `$HOME/`, to what ends a word in a
+/// shell, a list of paths or a literal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Named {
     /// An absolute path.
@@ -139,7 +147,9 @@ pub fn places_in(text: &[u8]) -> Vec<Named> {
     let mut at = 0;
     while at < text.len() {
         let starts_word = at == 0 || is_boundary(text[at - 1]);
-        let home = HOMES.iter().find(|home| starts_word && text[at..].starts_with(home));
+        let home = HOMES
+            .iter()
+            .find(|home| starts_word && text[at..].starts_with(home));
         let from = match home {
             Some(home) => at + home.len(),
             None if starts_word && text[at] == b'/' => at,
@@ -148,11 +158,22 @@ pub fn places_in(text: &[u8]) -> Vec<Named> {
                 continue;
             }
         };
-        let end = text[from..].iter().position(|byte| is_boundary(*byte)).map_or(text.len(), |len| from + len);
+        let end = text[from..]
+            .iter()
+            .position(|byte| is_boundary(*byte))
+            .map_or(text.len(), |len| from + len);
         let is_address = text[..at].ends_with(b"file:");
-        let bytes = if is_address { unescaped(&text[from..end]) } else { text[from..end].to_vec() };
+        let bytes = if is_address {
+            unescaped(&text[from..end])
+        } else {
+            text[from..end].to_vec()
+        };
         let path = PathBuf::from(OsStr::from_bytes(&bytes));
-        found.push(if home.is_some() { Named::InHome(path) } else { Named::Absolute(path) });
+        found.push(if home.is_some() {
+            Named::InHome(path)
+        } else {
+            Named::Absolute(path)
+        });
         at = end.max(at + 1);
     }
     found
@@ -185,17 +206,32 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
 /// The lines of a path file (`.pth`, `.egg-link`) that name directories: no comments, no code.
 pub fn path_lines(text: &[u8]) -> Vec<PathBuf> {
     let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    let is_path = |line: &&[u8]| !line.is_empty() && !line.starts_with(b"#") && !line.starts_with(b"import ");
-    lines.filter(is_path).map(|line| PathBuf::from(OsStr::from_bytes(line))).collect()
+    let is_path =
+        |line: &&[u8]| !line.is_empty() && !line.starts_with(b"#") && !line.starts_with(b"import ");
+    lines
+        .filter(is_path)
+        .map(|line| PathBuf::from(OsStr::from_bytes(line)))
+        .collect()
 }
 
-/// Where a package was installed from, by its `direct_url.json` (PEP 610), and whether it is used from there.
+/// Where a package was installed from, by its `direct_url.json` (PEP 610), and whether it is used
+/// from there.
 pub fn direct_url(text: &[u8]) -> Option<(PathBuf, Editable)> {
     let value: serde_json::Value = serde_json::from_slice(text).ok()?;
     let path = value.get("url")?.as_str()?.strip_prefix("file://")?;
     let path = PathBuf::from(OsStr::from_bytes(&unescaped(path.as_bytes())));
-    let editable = value.get("dir_info").and_then(|dir| dir.get("editable")).and_then(serde_json::Value::as_bool);
-    Some((path, if editable == Some(true) { Editable::Used } else { Editable::Copied }))
+    let editable = value
+        .get("dir_info")
+        .and_then(|dir| dir.get("editable"))
+        .and_then(serde_json::Value::as_bool);
+    Some((
+        path,
+        if editable == Some(true) {
+            Editable::Used
+        } else {
+            Editable::Copied
+        },
+    ))
 }
 
 /// How an installed package and the sources that it was installed from belong together.
@@ -209,19 +245,35 @@ pub enum Editable {
 
 /// The modules that a log of Python says are missing, or without what they should have.
 pub fn missing_modules(log: &str) -> Vec<&str> {
-    const SIGNS: [&str; 3] = ["No module named ", "cannot import name ", "has no attribute"];
-    let lines = log.lines().filter(|line| SIGNS.iter().any(|sign| line.contains(sign)));
+    const SIGNS: [&str; 3] = [
+        "No module named ",
+        "cannot import name ",
+        "has no attribute",
+    ];
+    let lines = log
+        .lines()
+        .filter(|line| SIGNS.iter().any(|sign| line.contains(sign)));
     let quoted = lines.flat_map(|line| line.split(['\'', '"']).skip(1).step_by(2));
-    quoted.map(|name| name.split('.').next().unwrap_or(name)).collect()
+    quoted
+        .map(|name| name.split('.').next().unwrap_or(name))
+        .collect()
 }
 
-/// The names by which a project of Python is known to installers, from its `pyproject.toml`, `setup.cfg` or `setup.py`, in normal form.
+/// The names by which a project of Python is known to installers, from its `pyproject.toml`,
+/// `setup.cfg` or `setup.py`, in normal form.
 pub fn project_names(manifest: &str) -> Vec<String> {
-    let lines = manifest.lines().map(|line| line.trim_start().trim_start_matches("setup("));
+    let lines = manifest
+        .lines()
+        .map(|line| line.trim_start().trim_start_matches("setup("));
     let names = lines.filter_map(|line| {
         let (key, value) = line.split_once('=')?;
-        let value = value.split(['#', ',', ')']).next()?.trim().trim_matches(['"', '\'']);
-        (key.trim() == "name" && !value.is_empty() && value.chars().all(is_of_name)).then(|| normal(value))
+        let value = value
+            .split(['#', ',', ')'])
+            .next()?
+            .trim()
+            .trim_matches(['"', '\'']);
+        (key.trim() == "name" && !value.is_empty() && value.chars().all(is_of_name))
+            .then(|| normal(value))
     });
     names.collect()
 }
@@ -233,13 +285,21 @@ fn is_of_name(c: char) -> bool {
 /// The normal form of a distribution's name: lower case, one hyphen for each run of separators.
 pub fn normal(name: &str) -> String {
     let lower = name.to_ascii_lowercase();
-    lower.split(['-', '_', '.']).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+    lower
+        .split(['-', '_', '.'])
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("-")
 }
 
-/// Whether a command, or a setting `pythonpath` of pytest, puts the directory `dir` of the tree on the module path.
+/// Whether a command, or a setting `pythonpath` of pytest, puts the directory `dir` of the tree on
+/// the module path.
 pub fn puts_on_path(text: &str, dir: &str) -> bool {
     let is_dir = |word: &str| {
-        let word = word.trim_matches(['"', '\'']).trim_start_matches("$PWD/").trim_start_matches("./");
+        let word = word
+            .trim_matches(['"', '\''])
+            .trim_start_matches("$PWD/")
+            .trim_start_matches("./");
         let dir = if dir.is_empty() { "." } else { dir };
         word.trim_end_matches('/') == dir || (dir == "." && word == "$PWD")
     };
@@ -248,12 +308,22 @@ pub fn puts_on_path(text: &str, dir: &str) -> bool {
         let after = rest[at + "pythonpath".len()..].trim_start();
         if let Some(value) = after.strip_prefix('=') {
             let value = value.trim_start();
-            let end = if value.starts_with('[') { value.find(']') } else { value.find(['\n', ';', '&']) };
+            let end = if value.starts_with('[') {
+                value.find(']')
+            } else {
+                value.find(['\n', ';', '&'])
+            };
             let value = &value[..end.unwrap_or(value.len())];
             // A shell's value ends at the first blank, that of a settings file goes on.
-            let value =
-                if rest[at..].starts_with("PYTHONPATH") { value.split(' ').next().unwrap_or(value) } else { value };
-            if value.split([':', ',', ' ', '[', '\n']).any(|word| is_dir(word.trim())) {
+            let value = if rest[at..].starts_with("PYTHONPATH") {
+                value.split(' ').next().unwrap_or(value)
+            } else {
+                value
+            };
+            if value
+                .split([':', ',', ' ', '[', '\n'])
+                .any(|word| is_dir(word.trim()))
+            {
                 return true;
             }
         }
@@ -262,8 +332,9 @@ pub fn puts_on_path(text: &str, dir: &str) -> bool {
     false
 }
 
-/// True for a file of a directory of installed packages that can lead to sources elsewhere: path files, the redirections of editable
-/// installs (PEP 660 leaves their names to the tools, which agree on `editable`), and the links of `setup.py develop`.
+/// True for a file of a directory of installed packages that can lead to sources elsewhere: path
+/// files, the redirections of editable installs (PEP 660 leaves their names to the tools, which
+/// agree on `editable`), and the links of `setup.py develop`.
 pub fn can_redirect(file_name: &str) -> bool {
     let is_python = file_name.ends_with(".py") && file_name.contains("editable");
     file_name.ends_with(".pth") || file_name.ends_with(".egg-link") || is_python
@@ -271,33 +342,65 @@ pub fn can_redirect(file_name: &str) -> bool {
 
 /// The package that a file of an installation belongs to, for people.
 pub fn package_of(file_name: &str) -> String {
-    let stem = ["_finder.py", "_loader.py", ".py", ".pth", ".egg-link", ".dist-info", ".egg-info"];
-    let stem = stem.iter().find_map(|end| file_name.strip_suffix(end)).unwrap_or(file_name);
-    let stem = stem.trim_start_matches('_').trim_start_matches("editable_impl_").trim_start_matches("editable___");
-    let stem = stem.trim_end_matches("_editable").trim_start_matches("editable__").trim_start_matches(['_', '.']);
+    let stem = [
+        "_finder.py",
+        "_loader.py",
+        ".py",
+        ".pth",
+        ".egg-link",
+        ".dist-info",
+        ".egg-info",
+    ];
+    let stem = stem
+        .iter()
+        .find_map(|end| file_name.strip_suffix(end))
+        .unwrap_or(file_name);
+    let stem = stem
+        .trim_start_matches('_')
+        .trim_start_matches("editable_impl_")
+        .trim_start_matches("editable___");
+    let stem = stem
+        .trim_end_matches("_editable")
+        .trim_start_matches("editable__")
+        .trim_start_matches(['_', '.']);
     // A version follows behind a hyphen in the name of a distribution.
-    let name =
-        stem.split_once('-').filter(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit())).map(|(name, _)| name);
+    let name = stem
+        .split_once('-')
+        .filter(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()))
+        .map(|(name, _)| name);
     // In the name of a module every part of it stands behind an underscore.
     let is_version = |part: &str| part.starts_with(|c: char| c.is_ascii_digit());
     let words: Vec<&str> = name.unwrap_or(stem).split('_').collect();
-    let end = words.iter().skip(1).position(|part| is_version(part)).map_or(words.len(), |at| at + 1);
+    let end = words
+        .iter()
+        .skip(1)
+        .position(|part| is_version(part))
+        .map_or(words.len(), |at| at + 1);
     words[..end].join("_")
 }
 
-/// The paths by which Cargo's own settings replace packages (`paths`, `[patch]`, `[source]`), as they are written there.
+/// The paths by which Cargo's own settings replace packages (`paths`, `[patch]`, `[source]`), as
+/// they are written there.
 pub fn cargo_replacements(settings: &str) -> Vec<PathBuf> {
     let (mut found, mut is_replacing, mut is_open) = (Vec::new(), false, false);
-    for line in settings.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
-        let is_section = line.starts_with('[') && line.ends_with(']') && !line.contains('=') && !is_open;
+    for line in settings
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with('#'))
+    {
+        let is_section =
+            line.starts_with('[') && line.ends_with(']') && !line.contains('=') && !is_open;
         if is_section {
             let name = line.trim_matches(['[', ']']);
             is_replacing = name.starts_with("patch") || name.starts_with("source");
             continue;
         }
         let key = line.split('=').next().unwrap_or_default().trim();
-        let counts =
-            is_open || is_replacing || key == "paths" || key.starts_with("patch.") || key.starts_with("source.");
+        let counts = is_open
+            || is_replacing
+            || key == "paths"
+            || key.starts_with("patch.")
+            || key.starts_with("source.");
         if counts {
             found.extend(line.split('"').skip(1).step_by(2).map(PathBuf::from));
         }
@@ -309,9 +412,16 @@ pub fn cargo_replacements(settings: &str) -> Vec<PathBuf> {
 
 /// Whether Cargo's own settings put what it builds into a directory of all projects.
 pub fn cargo_shares_target(settings: &str) -> bool {
-    let keys = settings.lines().map(str::trim).filter_map(|line| Some(line.split_once('=')?.0.trim()));
-    keys.into_iter()
-        .any(|key| key == "target-dir" || key == "build.target-dir" || key == "build-dir" || key == "build.build-dir")
+    let keys = settings
+        .lines()
+        .map(str::trim)
+        .filter_map(|line| Some(line.split_once('=')?.0.trim()));
+    keys.into_iter().any(|key| {
+        key == "target-dir"
+            || key == "build.target-dir"
+            || key == "build-dir"
+            || key == "build.build-dir"
+    })
 }
 
 #[cfg(test)]
@@ -328,9 +438,18 @@ mod tests {
         let table: [(&str, Vec<Named>); 10] = [
             ("/r/project\n", vec![absolute("/r/project")]),
             ("a:/r/b:c", vec![absolute("/r/b")]),
-            ("x='/r/b/c'; cd /d&&e", vec![absolute("/r/b/c"), absolute("/d")]),
-            ("cd ~/p && sh \"$HOME/q\" ${HOME}/r", vec![home("p"), home("q"), home("r")]),
-            (r#"{"url": "file:///r/my%20p%C3%B6", "x": 1}"#, vec![absolute("///r/my p\u{f6}")]),
+            (
+                "x='/r/b/c'; cd /d&&e",
+                vec![absolute("/r/b/c"), absolute("/d")],
+            ),
+            (
+                "cd ~/p && sh \"$HOME/q\" ${HOME}/r",
+                vec![home("p"), home("q"), home("r")],
+            ),
+            (
+                r#"{"url": "file:///r/my%20p%C3%B6", "x": 1}"#,
+                vec![absolute("///r/my p\u{f6}")],
+            ),
             ("-I/usr/include src/a/b", vec![]),
             ("100%/x", vec![]),
             ("a=/r/50%20", vec![absolute("/r/50%20")]),
@@ -352,8 +471,14 @@ mod tests {
     fn an_address_says_whether_its_sources_are_used() {
         let read = |text: &str| direct_url(text.as_bytes());
         let at = |editable| Some((PathBuf::from("/r/a b"), editable));
-        assert_eq!(read(r#"{"url":"file:///r/a%20b","dir_info":{"editable":true}}"#), at(Editable::Used));
-        assert_eq!(read(r#"{"url":"file:///r/a%20b","dir_info":{}}"#), at(Editable::Copied));
+        assert_eq!(
+            read(r#"{"url":"file:///r/a%20b","dir_info":{"editable":true}}"#),
+            at(Editable::Used)
+        );
+        assert_eq!(
+            read(r#"{"url":"file:///r/a%20b","dir_info":{}}"#),
+            at(Editable::Copied)
+        );
         assert_eq!(read(r#"{"url":"https://x.invalid/y"}"#), None);
         assert_eq!(read("not json"), None);
     }
@@ -367,10 +492,22 @@ mod tests {
 
     #[test]
     fn names_of_projects_are_read_and_made_normal() {
-        assert_eq!(project_names("[project]\nname = \"My_Pkg.x\" # it\nversion = \"1\"\n"), ["my-pkg-x"]);
-        assert_eq!(project_names("[metadata]\nname = iniconfig\n"), ["iniconfig"]);
-        assert_eq!(project_names("from setuptools import setup\nsetup(name='Calc', version='1')\n"), ["calc"]);
-        assert_eq!(project_names("setup(\n    name=\"a.b\",\n    py_modules=[\"c\"],\n)\n"), ["a-b"]);
+        assert_eq!(
+            project_names("[project]\nname = \"My_Pkg.x\" # it\nversion = \"1\"\n"),
+            ["my-pkg-x"]
+        );
+        assert_eq!(
+            project_names("[metadata]\nname = iniconfig\n"),
+            ["iniconfig"]
+        );
+        assert_eq!(
+            project_names("from setuptools import setup\nsetup(name='Calc', version='1')\n"),
+            ["calc"]
+        );
+        assert_eq!(
+            project_names("setup(\n    name=\"a.b\",\n    py_modules=[\"c\"],\n)\n"),
+            ["a-b"]
+        );
         assert_eq!(project_names("name = { a = 1 }\nfilename = x\n"), [""; 0]);
         assert_eq!(normal("A--b_.c"), "a-b-c");
     }
@@ -384,7 +521,11 @@ mod tests {
             ("PYTHONPATH=tests python -m unittest src", "src", false),
             ("PYTHONPATH=. pytest", "", true),
             ("PYTHONPATH=$PWD pytest", "", true),
-            ("[tool.pytest.ini_options]\npythonpath = [\"tests\", \"src\"]\n", "src", true),
+            (
+                "[tool.pytest.ini_options]\npythonpath = [\"tests\", \"src\"]\n",
+                "src",
+                true,
+            ),
             ("[pytest]\npythonpath = src lib\n", "lib", true),
             ("pythonpath = [\n  \"src\",\n]\n", "src", true),
             ("pythonpath = [\"tests\"]\nsrc = 1\n", "src", false),
@@ -433,19 +574,33 @@ mod tests {
     fn only_what_replaces_packages_counts_in_cargos_settings() {
         let table: [(&str, &[&str]); 8] = [
             ("paths = [\"/r/x\", \"y\"]", &["/r/x", "y"]),
-            ("paths = [\n  \"/r/x\",\n  \"y\",\n]\n[build]\njobs = \"2\"", &["/r/x", "y"]),
+            (
+                "paths = [\n  \"/r/x\",\n  \"y\",\n]\n[build]\njobs = \"2\"",
+                &["/r/x", "y"],
+            ),
             ("[patch.crates-io]\nx = { path = \"/r/x\" }", &["/r/x"]),
             ("patch.crates-io.x.path = \"/r/x\"", &["/r/x"]),
-            ("[source.vendored]\ndirectory = \"/r/x/vendor\"", &["/r/x/vendor"]),
+            (
+                "[source.vendored]\ndirectory = \"/r/x/vendor\"",
+                &["/r/x/vendor"],
+            ),
             ("[build]\ntarget-dir = \"/r/x/target\"", &[]),
-            ("[patch.crates-io]\n# x = { path = \"/r/x\" }\n[build]\ntarget-dir = \"/r/x\"", &[]),
+            (
+                "[patch.crates-io]\n# x = { path = \"/r/x\" }\n[build]\ntarget-dir = \"/r/x\"",
+                &[],
+            ),
             ("", &[]),
         ];
         for (text, paths) in table {
-            assert_eq!(cargo_replacements(text), paths.iter().map(PathBuf::from).collect::<Vec<_>>(), "{text}");
+            assert_eq!(
+                cargo_replacements(text),
+                paths.iter().map(PathBuf::from).collect::<Vec<_>>(),
+                "{text}"
+            );
         }
         assert!(
-            cargo_shares_target("[build]\ntarget-dir = \"/t\"") && cargo_shares_target("build.target-dir = \"/t\"")
+            cargo_shares_target("[build]\ntarget-dir = \"/t\"")
+                && cargo_shares_target("build.target-dir = \"/t\"")
         );
         assert!(!cargo_shares_target("[build]\n# target-dir = \"/t\"") && !cargo_shares_target(""));
     }
@@ -454,19 +609,48 @@ mod tests {
     fn every_lead_says_what_and_what_to_do() {
         let (file, checkout) = (PathBuf::from("/v/x.pth"), PathBuf::from("/r"));
         let leads = [
-            Lead::Package { name: "x".into(), file: file.clone(), checkout: checkout.clone() },
-            Lead::SearchPath { dir: "/r/src".into(), checkout: checkout.clone() },
-            Lead::Variable { name: "NODE_PATH".into(), checkout: checkout.clone() },
-            Lead::Command { checkout: checkout.clone() },
-            Lead::Settings { file: file.clone(), checkout: checkout.clone() },
-            Lead::Link { path: "src".into(), checkout },
+            Lead::Package {
+                name: "x".into(),
+                file: file.clone(),
+                checkout: checkout.clone(),
+            },
+            Lead::SearchPath {
+                dir: "/r/src".into(),
+                checkout: checkout.clone(),
+            },
+            Lead::Variable {
+                name: "NODE_PATH".into(),
+                checkout: checkout.clone(),
+            },
+            Lead::Command {
+                checkout: checkout.clone(),
+            },
+            Lead::Settings {
+                file: file.clone(),
+                checkout: checkout.clone(),
+            },
+            Lead::Link {
+                path: "src".into(),
+                checkout,
+            },
         ];
         for lead in leads {
             let text = lead.to_string();
             assert!(text.contains(&format!("{SENTENCE} /r, so ")), "{text}");
         }
-        let shadow = Lead::Shadow { name: "x".into(), file }.to_string();
-        assert!(shadow.contains("and not the one of the judged tree"), "{shadow}");
-        assert!(Lead::OutOfSight { dir: "/h/o".into() }.to_string().contains("runs.allow_read"));
+        let shadow = Lead::Shadow {
+            name: "x".into(),
+            file,
+        }
+        .to_string();
+        assert!(
+            shadow.contains("and not the one of the judged tree"),
+            "{shadow}"
+        );
+        assert!(
+            Lead::OutOfSight { dir: "/h/o".into() }
+                .to_string()
+                .contains("runs.allow_read")
+        );
     }
 }

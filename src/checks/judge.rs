@@ -1,7 +1,7 @@
 //! From what a check did to what it means: a pure function with one table, worst case first.
 //!
-//! The machine is never blamed on the work, and no doubt ever ends as a pass. Where counts and exit code contradict each other, the
-//! worse one wins and the reason is noted.
+//! The machine is never blamed on the work, and no doubt ever ends as a pass. Where counts and exit
+//! code contradict each other, the worse one wins and the reason is noted.
 
 use crate::domain::check::{CheckParser, CheckResult, CheckSpec, CheckStatus, FailedTest};
 use crate::domain::process_end::ProcessEnd;
@@ -36,8 +36,14 @@ pub fn judge(spec: &CheckSpec, run: &CheckRun<'_>) -> CheckResult {
     let (status, note) = decide(&spec.parser, &run.end, &parsed);
     let mut failures = parsed.failures;
     if status == CheckStatus::Failed && failures.is_empty() {
-        let name = run.end.code().map_or_else(|| spec.name.to_string(), |code| format!("exit code {code}"));
-        failures.push(FailedTest { name, message: end_of(&output) });
+        let name = run
+            .end
+            .code()
+            .map_or_else(|| spec.name.to_string(), |code| format!("exit code {code}"));
+        failures.push(FailedTest {
+            name,
+            message: end_of(&output),
+        });
     }
     CheckResult {
         name: spec.name.clone(),
@@ -51,9 +57,15 @@ pub fn judge(spec: &CheckSpec, run: &CheckRun<'_>) -> CheckResult {
     }
 }
 
-fn decide(parser: &CheckParser, end: &ProcessEnd, parsed: &Parsed) -> (CheckStatus, Option<String>) {
+fn decide(
+    parser: &CheckParser,
+    end: &ProcessEnd,
+    parsed: &Parsed,
+) -> (CheckStatus, Option<String>) {
     let broken = |why: String| (CheckStatus::Broken { why }, None);
-    let Some(code) = end.code() else { return broken(end.trouble().unwrap_or_default()) };
+    let Some(code) = end.code() else {
+        return broken(end.trouble().unwrap_or_default());
+    };
     let failed = parsed.failed();
     if failed > 0 {
         let note = (code == 0).then(|| format!("exit code 0 although {failed} failed"));
@@ -63,7 +75,9 @@ fn decide(parser: &CheckParser, end: &ProcessEnd, parsed: &Parsed) -> (CheckStat
         return broken(why);
     }
     if code != 0 {
-        let note = parsed.counts.map(|_| format!("exit code {code} although no test failed"));
+        let note = parsed
+            .counts
+            .map(|_| format!("exit code {code} although no test failed"));
         return (CheckStatus::Failed, note);
     }
     match ran_nothing(parser, parsed) {
@@ -78,9 +92,10 @@ fn shell_trouble(code: i32) -> Option<String> {
         126 => Some("the command is not executable (exit code 126)".to_owned()),
         127 => Some("the command was not found (exit code 127)".to_owned()),
         // HUP INT QUIT ILL ABRT BUS FPE KILL SEGV PIPE TERM XCPU XFSZ
-        129..=132 | 134..=137 | 139 | 141 | 143 | 152 | 153 => {
-            Some(format!("killed by signal {} (exit code {code})", code - 128))
-        }
+        129..=132 | 134..=137 | 139 | 141 | 143 | 152 | 153 => Some(format!(
+            "killed by signal {} (exit code {code})",
+            code - 128
+        )),
         _ => None,
     }
 }

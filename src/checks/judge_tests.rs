@@ -9,49 +9,87 @@ fn exited(code: i32) -> ProcessEnd {
     ProcessEnd::Exited { code }
 }
 
-fn check(parser: CheckParser, end: ProcessEnd, stdout: &[u8], stderr: &[u8], reports: &[Report]) -> CheckResult {
+fn check(
+    parser: CheckParser,
+    end: ProcessEnd,
+    stdout: &[u8],
+    stderr: &[u8],
+    reports: &[Report],
+) -> CheckResult {
     let mut spec = CheckSpec::new(Name::new("unit").unwrap(), CheckCommand::Shell("x".into()));
     spec.parser = parser;
-    judge(&spec, &CheckRun { end, stdout, stderr, reports, duration_ms: 5, log_sha256: "0".repeat(64) })
+    judge(
+        &spec,
+        &CheckRun {
+            end,
+            stdout,
+            stderr,
+            reports,
+            duration_ms: 5,
+            log_sha256: "0".repeat(64),
+        },
+    )
 }
 
 fn file(name: &str) -> Vec<u8> {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/checks").join(name);
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/checks")
+        .join(name);
     std::fs::read(path).unwrap_or_default()
 }
 
 /// Judges a stored output of a tool.
 fn stored(parser: CheckParser, fixture: &str, code: i32) -> CheckResult {
-    let (stdout, stderr) = (file(&format!("{fixture}.stdout")), file(&format!("{fixture}.stderr")));
-    assert!(!stdout.is_empty() || !stderr.is_empty(), "no fixture {fixture}");
+    let (stdout, stderr) = (
+        file(&format!("{fixture}.stdout")),
+        file(&format!("{fixture}.stderr")),
+    );
+    assert!(
+        !stdout.is_empty() || !stderr.is_empty(),
+        "no fixture {fixture}"
+    );
     check(parser, exited(code), &stdout, &stderr, &[])
 }
 
 fn report(name: &str) -> Vec<Report> {
     let bytes = file(name);
     assert!(!bytes.is_empty(), "no fixture {name}");
-    vec![Report { path: name.into(), bytes }]
+    vec![Report {
+        path: name.into(),
+        bytes,
+    }]
 }
 
 fn junit() -> CheckParser {
-    CheckParser::Junit { path: "**/junit.xml".into() }
+    CheckParser::Junit {
+        path: "**/junit.xml".into(),
+    }
 }
 
 /// Status, counts and names in one line.
 fn line(result: &CheckResult) -> String {
-    let counts =
-        result.counts.map_or("-".into(), |c| format!("{}/{}/{} of {}", c.passed, c.failed, c.skipped, c.total));
+    let counts = result.counts.map_or("-".into(), |c| {
+        format!("{}/{}/{} of {}", c.passed, c.failed, c.skipped, c.total)
+    });
     let status = match &result.status {
         CheckStatus::Broken { why } => format!("broken ({why})"),
         other => format!("{other:?}").to_lowercase(),
     };
     let names: Vec<&str> = result.failures.iter().map(|f| f.name.as_str()).collect();
-    let note = result.note.as_ref().map(|note| format!("; {note}")).unwrap_or_default();
+    let note = result
+        .note
+        .as_ref()
+        .map(|note| format!("; {note}"))
+        .unwrap_or_default();
     format!("{status}{note} | {counts} | {}", names.join(", "))
 }
 
 fn full(result: &CheckResult) -> String {
-    let failures: Vec<String> = result.failures.iter().map(|f| format!("* {}\n{}", f.name, f.message)).collect();
+    let failures: Vec<String> = result
+        .failures
+        .iter()
+        .map(|f| format!("* {}\n{}", f.name, f.message))
+        .collect();
     format!("{}\n{}", line(result), failures.join("\n"))
 }
 
@@ -59,11 +97,26 @@ fn full(result: &CheckResult) -> String {
 fn cargo_outputs() {
     let at = |fixture, code| line(&stored(CheckParser::Cargo, fixture, code));
     assert_eq!(at("cargo-pass", 0), "passed | 4/0/1 of 5 | ");
-    assert_eq!(at("cargo-fail", 101), "failed | 4/2/1 of 7 | tests::adds_wrongly, outer_fails");
-    assert_eq!(at("cargo-fail-fast", 101), "failed | 2/1/1 of 4 | tests::adds_wrongly");
-    assert_eq!(at("cargo-quiet", 101), "failed | 2/1/1 of 4 | tests::adds_wrongly");
-    assert_eq!(at("cargo-color", 101), "failed | 2/1/1 of 4 | tests::adds_wrongly");
-    assert_eq!(at("cargo-abort", 101), "failed | 2/1/1 of 4 | target --test outer");
+    assert_eq!(
+        at("cargo-fail", 101),
+        "failed | 4/2/1 of 7 | tests::adds_wrongly, outer_fails"
+    );
+    assert_eq!(
+        at("cargo-fail-fast", 101),
+        "failed | 2/1/1 of 4 | tests::adds_wrongly"
+    );
+    assert_eq!(
+        at("cargo-quiet", 101),
+        "failed | 2/1/1 of 4 | tests::adds_wrongly"
+    );
+    assert_eq!(
+        at("cargo-color", 101),
+        "failed | 2/1/1 of 4 | tests::adds_wrongly"
+    );
+    assert_eq!(
+        at("cargo-abort", 101),
+        "failed | 2/1/1 of 4 | target --test outer"
+    );
     assert_eq!(at("cargo-none", 0), "broken (ran no test) | 0/0/0 of 0 | ");
     insta::assert_snapshot!(full(&stored(CheckParser::Cargo, "cargo-fail", 101)), @r#"
     failed | 4/2/1 of 7 | tests::adds_wrongly, outer_fails
@@ -97,12 +150,30 @@ fn cargo_outputs() {
 fn nextest_outputs() {
     let at = |fixture, code| line(&stored(CheckParser::Nextest, fixture, code));
     assert_eq!(at("nextest-pass", 0), "passed | 3/0/1 of 4 | ");
-    assert_eq!(at("nextest-fail", 100), "failed | 3/2/1 of 6 | tiny tests::adds_wrongly, tiny::outer outer_fails");
-    assert_eq!(at("nextest-color", 100), "failed | 3/2/1 of 6 | tiny tests::adds_wrongly, tiny::outer outer_fails");
-    assert_eq!(at("nextest-fail-fast", 100), "failed | 1/1/4 of 6 | tiny tests::adds_wrongly");
-    assert_eq!(at("nextest-abort", 100), "failed | 3/1/1 of 5 | tiny::outer outer_aborts");
-    assert_eq!(at("nextest-none", 4), "broken (ran no test) | 0/0/4 of 4 | ");
-    assert_eq!(at("nextest-compile", 101), "failed | - | build of tiny (test \"outer\")");
+    assert_eq!(
+        at("nextest-fail", 100),
+        "failed | 3/2/1 of 6 | tiny tests::adds_wrongly, tiny::outer outer_fails"
+    );
+    assert_eq!(
+        at("nextest-color", 100),
+        "failed | 3/2/1 of 6 | tiny tests::adds_wrongly, tiny::outer outer_fails"
+    );
+    assert_eq!(
+        at("nextest-fail-fast", 100),
+        "failed | 1/1/4 of 6 | tiny tests::adds_wrongly"
+    );
+    assert_eq!(
+        at("nextest-abort", 100),
+        "failed | 3/1/1 of 5 | tiny::outer outer_aborts"
+    );
+    assert_eq!(
+        at("nextest-none", 4),
+        "broken (ran no test) | 0/0/4 of 4 | "
+    );
+    assert_eq!(
+        at("nextest-compile", 101),
+        "failed | - | build of tiny (test \"outer\")"
+    );
     insta::assert_snapshot!(full(&stored(CheckParser::Nextest, "nextest-fail", 100)), @r#"
     failed | 3/2/1 of 6 | tiny tests::adds_wrongly, tiny::outer outer_fails
     * tiny tests::adds_wrongly
@@ -122,13 +193,24 @@ fn nextest_outputs() {
 
 #[test]
 fn nextest_lines_of_other_days() {
-    let at = |text: &str, code| line(&check(CheckParser::Nextest, exited(code), b"", text.as_bytes(), &[]));
+    let at = |text: &str, code| {
+        line(&check(
+            CheckParser::Nextest,
+            exited(code),
+            b"",
+            text.as_bytes(),
+            &[],
+        ))
+    };
     let summary = "     Summary [   9.101s] 12 tests run: 9 passed (1 slow, 2 flaky), 1 failed, 1 exec failed, 1 timed out, 3 skipped\n";
-    let listed =
-        "     TIMEOUT [  60.004s] a slow::one\n   TRY 3 FAIL [   0.004s] a b::c\n   FLAKY 2/3 [   0.004s] a b::d\n";
+    let listed = "     TIMEOUT [  60.004s] a slow::one\n   TRY 3 FAIL [   0.004s] a b::c\n   FLAKY 2/3 [   0.004s] a b::d\n";
     let expected = "failed | 9/3/3 of 15 | a slow::one, a b::c";
-    assert_eq!(at(&format!("{summary}{listed}error: test run failed\n"), 100), expected);
-    let cut = "Nextest run ID x\n   TRY 1 FAIL [   0.004s] a b::d\n        FAIL [   0.004s] a b::c\n";
+    assert_eq!(
+        at(&format!("{summary}{listed}error: test run failed\n"), 100),
+        expected
+    );
+    let cut =
+        "Nextest run ID x\n   TRY 1 FAIL [   0.004s] a b::d\n        FAIL [   0.004s] a b::c\n";
     assert_eq!(at(cut, 100), "failed | - | a b::c");
 }
 
@@ -138,12 +220,19 @@ fn pytest_outputs() {
     let names = "bad/test_bad.py::test_total, bad/test_bad.py::test_param[c-d], bad/test_bad.py::TestThing::test_in_class, \
                  bad/test_bad.py::test_uses_fixture";
     for fixture in ["pytest-fail", "pytest-quiet", "pytest-verbose"] {
-        assert_eq!(at(fixture, 1), format!("failed | 3/4/2 of 9 | {names}"), "{fixture}");
+        assert_eq!(
+            at(fixture, 1),
+            format!("failed | 3/4/2 of 9 | {names}"),
+            "{fixture}"
+        );
     }
     assert_eq!(at("pytest-pass", 0), "passed | 1/0/2 of 3 | ");
     assert_eq!(at("pytest-tbno", 1), "failed | 3/4/2 of 9 | exit code 1");
     assert_eq!(at("pytest-none", 5), "broken (ran no test) | 0/0/0 of 0 | ");
-    assert_eq!(at("pytest-usage", 4), "broken (pytest: error: unrecognized arguments: --nosuch) | - | ");
+    assert_eq!(
+        at("pytest-usage", 4),
+        "broken (pytest: error: unrecognized arguments: --nosuch) | - | "
+    );
     insta::assert_snapshot!(full(&stored(CheckParser::Pytest, "pytest-fail", 1)), @r#"
     failed | 3/4/2 of 9 | bad/test_bad.py::test_total, bad/test_bad.py::test_param[c-d], bad/test_bad.py::TestThing::test_in_class, bad/test_bad.py::test_uses_fixture
     * bad/test_bad.py::test_total
@@ -168,30 +257,54 @@ fn pytest_outputs() {
 
 #[test]
 fn pytest_words_of_the_last_line() {
-    let at = |text: &str| line(&check(CheckParser::Pytest, CLEAN, text.as_bytes(), b"", &[]));
+    let at = |text: &str| {
+        line(&check(
+            CheckParser::Pytest,
+            CLEAN,
+            text.as_bytes(),
+            b"",
+            &[],
+        ))
+    };
     assert_eq!(
         at("== 1 passed, 2 xpassed, 3 xfailed, 4 deselected, 1 warning in 61.20s (0:01:01) =="),
         "passed | 3/0/3 of 6 | "
     );
     assert_eq!(at("12 passed in 0.1s"), "passed | 12/0/0 of 12 | ");
-    assert_eq!(at("no tests ran in 0.01s"), "broken (ran no test) | 0/0/0 of 0 | ");
+    assert_eq!(
+        at("no tests ran in 0.01s"),
+        "broken (ran no test) | 0/0/0 of 0 | "
+    );
     assert!(at("3 passed somewhere in 5 minutes").starts_with("broken"));
     assert!(at("99999999999999999999999 passed in 1s").starts_with("broken"));
 }
 
 #[test]
 fn an_output_with_very_many_failures_is_read_in_time() {
-    let names: String = (0..20_000).map(|n| format!("        FAIL [   0.004s] a b::c{n}\n")).collect();
-    let text = format!("{names}     Summary [   9.101s] 20000 tests run: 0 passed, 20000 failed, 0 skipped\n{names}");
+    let names: String = (0..20_000)
+        .map(|n| format!("        FAIL [   0.004s] a b::c{n}\n"))
+        .collect();
+    let text = format!(
+        "{names}     Summary [   9.101s] 20000 tests run: 0 passed, 20000 failed, 0 skipped\n{names}"
+    );
     let result = check(CheckParser::Nextest, exited(100), text.as_bytes(), b"", &[]);
-    assert_eq!((result.counts.unwrap().failed, result.failures.len()), (20_000, 100));
+    assert_eq!(
+        (result.counts.unwrap().failed, result.failures.len()),
+        (20_000, 100)
+    );
 }
 
 #[test]
 fn pytest_names_keep_their_parameters() {
     let text = "=== short test summary info ===\nFAILED a.py::t[x - y] - E: no - way\nERROR root:a.py::x\nFAILED b.py\n=== 2 failed in 1.00s ===\n";
     let result = check(CheckParser::Pytest, exited(1), text.as_bytes(), b"", &[]);
-    assert_eq!(result.failures[0], FailedTest { name: "a.py::t[x - y]".into(), message: "E: no - way".into() });
+    assert_eq!(
+        result.failures[0],
+        FailedTest {
+            name: "a.py::t[x - y]".into(),
+            message: "E: no - way".into()
+        }
+    );
     assert_eq!(result.failures.last().unwrap().name, "b.py");
 }
 
@@ -200,11 +313,28 @@ fn go_outputs() {
     let at = |fixture, code| line(&stored(CheckParser::Go, fixture, code));
     assert_eq!(at("go-pass", 0), "passed | 2/0/0 of 2 | ");
     assert_eq!(at("go-none", 0), "broken (ran no test) | 0/0/0 of 0 | ");
-    assert_eq!(at("go-build", 1), "failed | 0/0/0 of 0 | build of example.org/tiny");
-    assert_eq!(at("go-json", 1), "failed | 1/1/1 of 3 | example.org/tiny TestTotal");
-    assert_eq!(at("go-json-build", 1), "failed | 0/0/0 of 0 | build of example.org/tiny");
-    let fixtures = ["go-fail", "go-verbose", "go-panic", "go-build", "go-json", "go-json-build"];
-    let all = fixtures.map(|fixture| format!("{fixture}: {}", full(&stored(CheckParser::Go, fixture, 1))));
+    assert_eq!(
+        at("go-build", 1),
+        "failed | 0/0/0 of 0 | build of example.org/tiny"
+    );
+    assert_eq!(
+        at("go-json", 1),
+        "failed | 1/1/1 of 3 | example.org/tiny TestTotal"
+    );
+    assert_eq!(
+        at("go-json-build", 1),
+        "failed | 0/0/0 of 0 | build of example.org/tiny"
+    );
+    let fixtures = [
+        "go-fail",
+        "go-verbose",
+        "go-panic",
+        "go-build",
+        "go-json",
+        "go-json-build",
+    ];
+    let all = fixtures
+        .map(|fixture| format!("{fixture}: {}", full(&stored(CheckParser::Go, fixture, 1))));
     insta::assert_snapshot!(all.join("\n\n"), @r#"
     go-fail: failed | 2/3/0 of 5 | example.org/tiny TestAdd, example.org/tiny TestAdd/negative_numbers, example.org/tiny TestTotal
     * example.org/tiny TestAdd
@@ -247,10 +377,18 @@ fn go_outputs() {
 #[test]
 fn junit_reports() {
     let at = |name, code| line(&check(junit(), exited(code), b"", b"", &report(name)));
-    assert_eq!(at("nextest.junit.xml", 100), "failed | 3/2/0 of 5 | tiny tests::adds_wrongly, tiny::outer outer_fails");
+    assert_eq!(
+        at("nextest.junit.xml", 100),
+        "failed | 3/2/0 of 5 | tiny tests::adds_wrongly, tiny::outer outer_fails"
+    );
     let both = [report("nextest.junit.xml"), report("pytest.junit.xml")].concat();
-    assert!(line(&check(junit(), exited(1), b"", b"", &both)).starts_with("failed | 6/6/2 of 14 | "));
-    assert_eq!(line(&check(junit(), CLEAN, b"", b"", &[])), "broken (no new report matches **/junit.xml) | - | ");
+    assert!(
+        line(&check(junit(), exited(1), b"", b"", &both)).starts_with("failed | 6/6/2 of 14 | ")
+    );
+    assert_eq!(
+        line(&check(junit(), CLEAN, b"", b"", &[])),
+        "broken (no new report matches **/junit.xml) | - | "
+    );
     insta::assert_snapshot!(full(&check(junit(), exited(1), b"", b"", &report("pytest.junit.xml"))), @r#"
     failed | 3/4/2 of 9 | bad.test_bad test_total, bad.test_bad test_param[c-d], bad.test_bad test_uses_fixture, bad.test_bad.TestThing test_in_class
     * bad.test_bad test_total
@@ -269,27 +407,60 @@ fn junit_reports() {
 }
 
 fn xml(text: &str, code: i32) -> String {
-    line(&check(junit(), exited(code), b"", b"", &[Report { path: "r.xml".into(), bytes: text.into() }]))
+    line(&check(
+        junit(),
+        exited(code),
+        b"",
+        b"",
+        &[Report {
+            path: "r.xml".into(),
+            bytes: text.into(),
+        }],
+    ))
 }
 
 #[test]
 fn hostile_reports() {
     let bomb = r#"<!DOCTYPE x [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><testsuite><testcase name="&b;"/></testsuite>"#;
-    assert_eq!(xml(bomb, 0), "broken (report r.xml: has a document type, which is refused) | - | ");
+    assert_eq!(
+        xml(bomb, 0),
+        "broken (report r.xml: has a document type, which is refused) | - | "
+    );
     let deep = format!("<testsuite>{}", "<a>".repeat(100_000));
     assert!(xml(&deep, 0).contains("nested deeper than 64"));
-    assert!(xml("<testsuite><testcase name='a'/>", 0).starts_with("broken (report r.xml: ends too early)"));
+    assert!(
+        xml("<testsuite><testcase name='a'/>", 0)
+            .starts_with("broken (report r.xml: ends too early)")
+    );
     assert!(xml("<testsuite></testcase>", 0).starts_with("broken (report r.xml: malformed: "));
     assert!(xml("", 0).contains("is not a JUnit report"));
     assert!(xml("<html/>", 0).contains("is not a JUnit report"));
-    assert_eq!(xml("<testsuite/>", 0), "broken (ran no test) | 0/0/0 of 0 | ");
+    assert_eq!(
+        xml("<testsuite/>", 0),
+        "broken (ran no test) | 0/0/0 of 0 | "
+    );
     let skipped = "<testsuite><testcase name='a'><skipped/></testcase></testsuite>";
-    assert_eq!(xml(skipped, 0), "broken (ran no test (1 skipped)) | 0/0/1 of 1 | ");
+    assert_eq!(
+        xml(skipped, 0),
+        "broken (ran no test (1 skipped)) | 0/0/1 of 1 | "
+    );
     let one = "<testsuites><testsuite failures='2' errors='1'><testcase name='a'/></testsuite></testsuites>";
-    assert_eq!(xml(one, 0), "failed; exit code 0 although 3 failed | 1/3/0 of 4 | exit code 0");
+    assert_eq!(
+        xml(one, 0),
+        "failed; exit code 0 although 3 failed | 1/3/0 of 4 | exit code 0"
+    );
     let nested = "<testsuite failures='1'><testsuite failures='1'><testcase name='a'><failure>&lt;x&gt; &unknown; &#65;<![CDATA[<b>]]>\
                   </failure></testcase></testsuite></testsuite>";
-    let result = check(junit(), exited(1), b"", b"", &[Report { path: "r".into(), bytes: nested.into() }]);
+    let result = check(
+        junit(),
+        exited(1),
+        b"",
+        b"",
+        &[Report {
+            path: "r".into(),
+            bytes: nested.into(),
+        }],
+    );
     assert_eq!(line(&result), "failed | 0/1/0 of 1 | a");
     assert_eq!(result.failures[0].message, "<x> &unknown; A<b>");
 }
@@ -312,21 +483,40 @@ fn auto_recognizes_every_tool() {
         ("go-fail", 1, CheckParser::Go),
         ("go-json", 1, CheckParser::Go),
     ] {
-        assert_eq!(stored(CheckParser::Auto, fixture, code), stored(parser, fixture, code), "{fixture}");
+        assert_eq!(
+            stored(CheckParser::Auto, fixture, code),
+            stored(parser, fixture, code),
+            "{fixture}"
+        );
     }
     assert_eq!(
         line(&stored(CheckParser::Auto, "cargo-none", 0)),
         "passed | 0/0/0 of 0 | ",
         "nobody asked for tests by name"
     );
-    let script = [file("cargo-pass.stdout"), file("pytest-fail.stdout"), file("go-pass.stdout")].concat();
+    let script = [
+        file("cargo-pass.stdout"),
+        file("pytest-fail.stdout"),
+        file("go-pass.stdout"),
+    ]
+    .concat();
     let result = check(CheckParser::Auto, exited(1), &script, b"", &[]);
-    assert!(line(&result).starts_with("failed | 9/4/3 of 16 | bad/test_bad.py::test_total"), "{}", line(&result));
+    assert!(
+        line(&result).starts_with("failed | 9/4/3 of 16 | bad/test_bad.py::test_total"),
+        "{}",
+        line(&result)
+    );
     let with_docs = [file("nextest-pass.stderr"), b"   Doc-tests tiny\n".to_vec()].concat();
     let docs =
         b"running 1 test\ntest src/lib.rs - add (line 5) ... ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored\n";
-    assert_eq!(line(&check(CheckParser::Auto, CLEAN, docs, &with_docs, &[])), "passed | 4/0/1 of 5 | ");
-    assert_eq!(line(&check(CheckParser::Auto, CLEAN, b"all good", b"", &[])), "passed | - | ");
+    assert_eq!(
+        line(&check(CheckParser::Auto, CLEAN, docs, &with_docs, &[])),
+        "passed | 4/0/1 of 5 | "
+    );
+    assert_eq!(
+        line(&check(CheckParser::Auto, CLEAN, b"all good", b"", &[])),
+        "passed | - | "
+    );
 }
 
 #[test]
@@ -339,35 +529,60 @@ fn the_machine_is_never_blamed_on_the_work() {
         ProcessEnd::OutOfMemory,
         ProcessEnd::TooMuchOutput { limit_bytes: 9 },
         ProcessEnd::Stopped,
-        ProcessEnd::NotStarted { why: "No such file or directory".into() },
+        ProcessEnd::NotStarted {
+            why: "No such file or directory".into(),
+        },
     ] {
         let result = check(CheckParser::Auto, end.clone(), &fails, b"", &[]);
-        assert_eq!(result.status, CheckStatus::Broken { why: end.trouble().unwrap() });
+        assert_eq!(
+            result.status,
+            CheckStatus::Broken {
+                why: end.trouble().unwrap()
+            }
+        );
         assert_eq!(result.failures.len(), 2, "what was seen is still told");
     }
-    let why = |parser, code, stderr: &str| line(&check(parser, exited(code), b"", stderr.as_bytes(), &[]));
+    let why = |parser, code, stderr: &str| {
+        line(&check(parser, exited(code), b"", stderr.as_bytes(), &[]))
+    };
     assert_eq!(
         why(CheckParser::ExitCode, 127, "sh: 1: x: not found"),
         "broken (the command was not found (exit code 127)) | - | "
     );
-    assert_eq!(why(CheckParser::Auto, 126, ""), "broken (the command is not executable (exit code 126)) | - | ");
-    assert_eq!(why(CheckParser::ExitCode, 137, ""), "broken (killed by signal 9 (exit code 137)) | - | ");
+    assert_eq!(
+        why(CheckParser::Auto, 126, ""),
+        "broken (the command is not executable (exit code 126)) | - | "
+    );
+    assert_eq!(
+        why(CheckParser::ExitCode, 137, ""),
+        "broken (killed by signal 9 (exit code 137)) | - | "
+    );
     assert_eq!(
         why(CheckParser::ExitCode, 1, "cc: No space left on device"),
         "broken (no space left on the disk) | - | "
     );
     assert_eq!(
-        why(CheckParser::Nextest, 101, "error: no such command: `nextest`"),
+        why(
+            CheckParser::Nextest,
+            101,
+            "error: no such command: `nextest`"
+        ),
         "broken (error: no such command: `nextest`) | - | "
     );
     let oom = "error: test failed, to rerun pass `--lib`\n\nCaused by:\n  process didn't exit successfully: `t` (signal: 9, SIGKILL: kill)\n";
-    assert!(why(CheckParser::Cargo, 101, oom).starts_with("broken (a test binary was killed by signal 9"));
+    assert!(
+        why(CheckParser::Cargo, 101, oom)
+            .starts_with("broken (a test binary was killed by signal 9")
+    );
 }
 
 #[test]
 fn the_worse_of_counts_and_exit_code_wins() {
     let masked = stored(CheckParser::Cargo, "cargo-fail", 0);
-    assert_eq!(line(&masked), "failed; exit code 0 although 2 failed | 4/2/1 of 7 | tests::adds_wrongly, outer_fails");
+    assert_eq!(
+        line(&masked),
+        "failed; exit code 0 although 2 failed | 4/2/1 of 7 | tests::adds_wrongly, outer_fails"
+    );
     assert_eq!(
         line(&stored(CheckParser::Auto, "cargo-compile", 0)),
         "failed; exit code 0 although 1 failed | - | build of tiny (test \"outer\")"
@@ -376,22 +591,49 @@ fn the_worse_of_counts_and_exit_code_wins() {
         line(&stored(CheckParser::Pytest, "pytest-pass", 1)),
         "failed; exit code 1 although no test failed | 1/0/2 of 3 | exit code 1"
     );
-    let many = check(CheckParser::Cargo, exited(137), &file("cargo-fail.stdout"), b"", &[]);
-    assert_eq!(many.status, CheckStatus::Failed, "some runners exit with the number of failures");
+    let many = check(
+        CheckParser::Cargo,
+        exited(137),
+        &file("cargo-fail.stdout"),
+        b"",
+        &[],
+    );
+    assert_eq!(
+        many.status,
+        CheckStatus::Failed,
+        "some runners exit with the number of failures"
+    );
 }
 
 #[test]
 fn a_clean_exit_of_a_named_tool_proves_nothing_without_tests() {
-    for parser in [CheckParser::Cargo, CheckParser::Nextest, CheckParser::Pytest, CheckParser::Go] {
+    for parser in [
+        CheckParser::Cargo,
+        CheckParser::Nextest,
+        CheckParser::Pytest,
+        CheckParser::Go,
+    ] {
         let result = check(parser, CLEAN, b"nothing to do", b"", &[]);
-        assert_eq!(line(&result), "broken (ran no test: the output shows no result of the test tool) | - | ");
+        assert_eq!(
+            line(&result),
+            "broken (ran no test: the output shows no result of the test tool) | - | "
+        );
     }
-    assert_eq!(line(&check(CheckParser::ExitCode, CLEAN, b"", b"", &[])), "passed | - | ");
+    assert_eq!(
+        line(&check(CheckParser::ExitCode, CLEAN, b"", b"", &[])),
+        "passed | - | "
+    );
 }
 
 #[test]
 fn a_linter_shows_its_last_words() {
-    let result = check(CheckParser::ExitCode, exited(2), b"a\n\n", b"\x1b[31mb.rs:1: bad\x1b[0m\n", &[]);
+    let result = check(
+        CheckParser::ExitCode,
+        exited(2),
+        b"a\n\n",
+        b"\x1b[31mb.rs:1: bad\x1b[0m\n",
+        &[],
+    );
     assert_eq!(line(&result), "failed | - | exit code 2");
     assert_eq!(result.failures[0].message, "a\nb.rs:1: bad");
     assert_eq!((result.duration_ms, result.exit), (5, Some(exited(2))));
@@ -401,7 +643,16 @@ fn a_linter_shows_its_last_words() {
 fn what_a_test_prints_is_not_libtest() {
     let text = "running 1 test\ntest a ... FAILED\n\nfailures:\n\n---- a stdout ----\ntest result: ok. 900 passed; 0 failed\nrunning 5 tests\n\
                 \n\nfailures:\n    a\n\ntest result: FAILED. 0 passed; 1 failed; 0 ignored\n";
-    assert_eq!(line(&check(CheckParser::Cargo, exited(101), text.as_bytes(), b"", &[])), "failed | 0/1/0 of 1 | a");
+    assert_eq!(
+        line(&check(
+            CheckParser::Cargo,
+            exited(101),
+            text.as_bytes(),
+            b"",
+            &[]
+        )),
+        "failed | 0/1/0 of 1 | a"
+    );
 }
 
 fn any_parser() -> impl Strategy<Value = CheckParser> {
@@ -434,8 +685,11 @@ fn any_output() -> impl Strategy<Value = Vec<u8>> {
         bytes[a.min(b)..a.max(b)].to_vec()
     });
     let marks = "(test result: |ok\\. |[0-9]{1,20} passed; |---- |running |FAIL|\t|\\[| \\]|\n|=|_|E   |Summary \\[|s\\] | run: |<testcase>|é|\\x1b\\[|\r){0,30}";
-    proptest::collection::vec(prop_oneof![cut, marks.prop_map(String::into_bytes), any::<Vec<u8>>()], 0..5)
-        .prop_map(|parts| parts.concat())
+    proptest::collection::vec(
+        prop_oneof![cut, marks.prop_map(String::into_bytes), any::<Vec<u8>>()],
+        0..5,
+    )
+    .prop_map(|parts| parts.concat())
 }
 
 proptest! {

@@ -1,4 +1,5 @@
-//! Verification: find reports, read what checks printed, judge what it means. Nothing is started here.
+//! Verification: find reports, read what checks printed, judge what it means. Nothing is started
+//! here.
 
 pub mod foreign;
 pub mod judge;

@@ -1,4 +1,5 @@
-//! Finds the report files that a check wrote. Looks only below the root, follows no link, reads within bounds.
+//! Finds the report files that a check wrote. Looks only below the root, follows no link, reads
+//! within bounds.
 
 use std::path::Path;
 
@@ -38,16 +39,27 @@ pub enum ReportError {
 
 /// All files below `root` that match `glob`, sorted by path. Directories named `.git` are left out.
 pub fn collect(root: &Path, glob: &str) -> Result<Vec<Report>, ReportError> {
-    let matcher = GlobBuilder::new(glob).literal_separator(true).build()?.compile_matcher();
-    let mut walk = Walk { root, matcher, entries: 0, found: Vec::new() };
+    let matcher = GlobBuilder::new(glob)
+        .literal_separator(true)
+        .build()?
+        .compile_matcher();
+    let mut walk = Walk {
+        root,
+        matcher,
+        entries: 0,
+        found: Vec::new(),
+    };
     walk.dir(root, 0)?;
     Ok(walk.found)
 }
 
-/// The reports in `after` that were not there before with the same content: only those can tell of this run. A report that is
-/// committed, or left by the agent, proves nothing.
+/// The reports in `after` that were not there before with the same content: only those can tell of
+/// this run. A report that is committed, or left by the agent, proves nothing.
 pub fn fresh(before: &[Report], after: Vec<Report>) -> Vec<Report> {
-    after.into_iter().filter(|report| !before.contains(report)).collect()
+    after
+        .into_iter()
+        .filter(|report| !before.contains(report))
+        .collect()
 }
 
 struct Walk<'a> {
@@ -65,8 +77,13 @@ impl Walk<'_> {
                 return Err(ReportError::TooMany("files"));
             }
             // What vanishes between listing and looking was no report.
-            let Ok(kind) = path.symlink_metadata().map(|data| data.file_type()) else { continue };
-            if kind.is_dir() && depth < MAX_DEPTH && path.file_name().is_none_or(|name| name != ".git") {
+            let Ok(kind) = path.symlink_metadata().map(|data| data.file_type()) else {
+                continue;
+            };
+            if kind.is_dir()
+                && depth < MAX_DEPTH
+                && path.file_name().is_none_or(|name| name != ".git")
+            {
                 self.dir(&path, depth + 1)?;
             } else if kind.is_file() {
                 self.file(&path)?;
@@ -76,7 +93,9 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, path: &Path) -> Result<(), ReportError> {
-        let Ok(relative) = path.strip_prefix(self.root) else { return Ok(()) };
+        let Ok(relative) = path.strip_prefix(self.root) else {
+            return Ok(());
+        };
         if !self.matcher.is_match(relative) {
             return Ok(());
         }
@@ -103,12 +122,23 @@ mod tests {
         std::fs::write(outside.path().join("junit.xml"), "secret").unwrap();
         std::fs::create_dir_all(at("a/b")).unwrap();
         std::fs::create_dir_all(at(".git")).unwrap();
-        for path in ["a/junit.xml", "a/b/junit.xml", "a/other.xml", ".git/junit.xml"] {
+        for path in [
+            "a/junit.xml",
+            "a/b/junit.xml",
+            "a/other.xml",
+            ".git/junit.xml",
+        ] {
             std::fs::write(at(path), path).unwrap();
         }
         symlink(outside.path().join("junit.xml"), at("junit.xml")).unwrap();
         symlink(outside.path(), at("a/linked")).unwrap();
-        let paths = |glob| collect(root.path(), glob).unwrap().into_iter().map(|r| r.path).collect::<Vec<_>>();
+        let paths = |glob| {
+            collect(root.path(), glob)
+                .unwrap()
+                .into_iter()
+                .map(|r| r.path)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(paths("**/junit.xml"), ["a/b/junit.xml", "a/junit.xml"]);
         assert_eq!(paths("*/junit.xml"), ["a/junit.xml"]);
         assert!(collect(root.path(), "a[").is_err());
@@ -116,7 +146,10 @@ mod tests {
 
     #[test]
     fn a_report_that_was_there_before_is_not_of_this_run() {
-        let report = |path: &str, text: &str| Report { path: path.into(), bytes: text.into() };
+        let report = |path: &str, text: &str| Report {
+            path: path.into(),
+            bytes: text.into(),
+        };
         let before = [report("a", "1"), report("b", "1")];
         let after = vec![report("a", "1"), report("b", "2"), report("c", "1")];
         assert_eq!(fresh(&before, after), [report("b", "2"), report("c", "1")]);

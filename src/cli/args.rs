@@ -8,7 +8,13 @@ use crate::cli::cmd::Command;
 
 /// Coordinate coding agents on one Git repository: leases, path locks, runs with proof
 #[derive(Parser)]
-#[command(name = "ai", version, max_term_width = 100, disable_help_subcommand = true, subcommand_required = true)]
+#[command(
+    name = "ai",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    subcommand_required = true
+)]
 #[command(arg_required_else_help = true)]
 pub(super) struct Cli {
     #[command(flatten)]
@@ -27,9 +33,19 @@ pub(super) struct Global {
     #[arg(long, short, global = true, help_heading = "Everywhere")]
     pub(super) quiet: bool,
     /// Act as this person (NAME) or agent (agent:NAME)
-    #[arg(long = "as", value_name = "NAME", global = true, help_heading = "Everywhere")]
+    #[arg(
+        long = "as",
+        value_name = "NAME",
+        global = true,
+        help_heading = "Everywhere"
+    )]
     pub(super) actor: Option<String>,
     /// Work as if started in this directory
-    #[arg(short = 'C', value_name = "DIR", global = true, help_heading = "Everywhere")]
+    #[arg(
+        short = 'C',
+        value_name = "DIR",
+        global = true,
+        help_heading = "Everywhere"
+    )]
     pub(super) directory: Option<PathBuf>,
 }

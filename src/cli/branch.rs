@@ -1,7 +1,8 @@
 //! Parsing the commands that agents call all day by their own branch of the tree alone.
 //!
-//! Building the tree of every command takes longer than most commands. What a branch cannot parse (a mistake, a cry for help, a flag
-//! before the command) is left to the whole tree, which has the words for it; so a branch decides nothing that the tree would not.
+//! Building the tree of every command takes longer than most commands. What a branch cannot parse
+//! (a mistake, a cry for help, a flag before the command) is left to the whole tree, which has the
+//! words for it; so a branch decides nothing that the tree would not.
 
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
@@ -17,7 +18,10 @@ pub(super) fn parse(args: &[OsString]) -> Option<Cli> {
 }
 
 fn matches(args: &[OsString]) -> Option<ArgMatches> {
-    let mut words = args.iter().skip(1).map(|arg| arg.to_str().unwrap_or_default());
+    let mut words = args
+        .iter()
+        .skip(1)
+        .map(|arg| arg.to_str().unwrap_or_default());
     let branch = cmd::branch(words.next()?, words.next())?;
     let mut tree = ManuallyDrop::new(Global::augment_args(Command::new("ai")).subcommand(branch));
     tree.try_get_matches_from_mut(args).ok()
@@ -38,7 +42,11 @@ mod tests {
         let mut all: Vec<String> = matches
             .ids()
             .map(|id| {
-                let values = matches.try_get_raw(id.as_str()).ok().flatten().map(Vec::from_iter);
+                let values = matches
+                    .try_get_raw(id.as_str())
+                    .ok()
+                    .flatten()
+                    .map(Vec::from_iter);
                 format!("{id} {values:?} {:?}", matches.value_source(id.as_str()))
             })
             .collect();

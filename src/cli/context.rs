@@ -1,5 +1,5 @@
-//! What commands work with: the terminal, the repository around, the store, the rules. Everything is opened when first needed, so that
-//! a command pays only for what it uses.
+//! What commands work with: the terminal, the repository around, the store, the rules. Everything
+//! is opened when first needed, so that a command pays only for what it uses.
 
 use std::cell::OnceCell;
 use std::mem::ManuallyDrop;
@@ -58,8 +58,12 @@ impl Context {
 
     /// The directory that the command is about: `-C`, else the current one.
     pub(super) fn start_dir(&self) -> Result<PathBuf, CliError> {
-        let here = env::current_dir()
-            .map_err(|e| CliError::new(exit::FAILED, format!("the current directory cannot be found: {e}")))?;
+        let here = env::current_dir().map_err(|e| {
+            CliError::new(
+                exit::FAILED,
+                format!("the current directory cannot be found: {e}"),
+            )
+        })?;
         match &self.global.directory {
             Some(dir) if !here.join(dir).is_dir() => {
                 let message = format!("there is no directory {}", here.join(dir).display());
@@ -77,7 +81,11 @@ impl Context {
         }
         let found = discover::discover(&self.start_dir()?).map_err(|error| {
             let hint = error.hint().map(str::to_owned);
-            CliError { code: exit::NOT_FOUND, message: error.to_string(), hint }
+            CliError {
+                code: exit::NOT_FOUND,
+                message: error.to_string(),
+                hint,
+            }
         })?;
         Ok(self.place.get_or_init(|| found))
     }
@@ -87,7 +95,11 @@ impl Context {
         let place = self.place()?;
         let root = self.root.get_or_init(|| {
             let of_person = || place.top.as_deref().map(outside_pool);
-            place.main_root.clone().or_else(of_person).unwrap_or_else(|| place.common_dir.clone())
+            place
+                .main_root
+                .clone()
+                .or_else(of_person)
+                .unwrap_or_else(|| place.common_dir.clone())
         });
         Ok(root)
     }
@@ -102,25 +114,30 @@ impl Context {
         Ok(self.state_dir()?.join(project::STORE_FILE))
     }
 
-    /// Opens the store. It is never closed: taking everything apart costs a twentieth of a short command, and the kernel gives back
-    /// files and locks of a process that ends, as it does after a crash.
+    /// Opens the store. It is never closed: taking everything apart costs a twentieth of a short
+    /// command, and the kernel gives back files and locks of a process that ends, as it does after
+    /// a crash.
     pub(super) fn store(&mut self, access: Access) -> Result<ManuallyDrop<SqliteStore>, CliError> {
         let store = SqliteStore::open(&self.store_path()?, access)?;
         if access == Access::Write {
             self.mend_link()?;
         }
         if store.is_stale() {
-            self.ui.warn("the disk is read-only; the newest changes may be missing");
+            self.ui
+                .warn("the disk is read-only; the newest changes may be missing");
         }
         Ok(ManuallyDrop::new(store))
     }
 
-    /// Makes `.ai/state` again where somebody cleaned it away. The store itself lies elsewhere and did not notice.
+    /// Makes `.ai/state` again where somebody cleaned it away. The store itself lies elsewhere and
+    /// did not notice.
     fn mend_link(&self) -> Result<(), CliError> {
         let root = self.root()?;
-        let missing = crate::base::fs::is_missing(&root.join(".ai/state")) && root.join(".ai").is_dir();
+        let missing =
+            crate::base::fs::is_missing(&root.join(".ai/state")) && root.join(".ai").is_dir();
         if missing {
-            // The link is a convenience for people: another command may make it at this moment, or the checkout be read-only.
+            // The link is a convenience for people: another command may make it at this moment, or
+            // the checkout be read-only.
             let _ = crate::ops::init::link_state(root, &self.state_dir()?);
         }
         Ok(())
@@ -135,7 +152,8 @@ impl Context {
         Ok(self.config.get_or_init(|| config))
     }
 
-    /// Everything that an operation needs to know. The policy is read at once: whoever asks it holds the store, and others wait.
+    /// Everything that an operation needs to know. The policy is read at once: whoever asks it
+    /// holds the store, and others wait.
     pub(super) fn cx(&self) -> Result<Cx, CliError> {
         let cx = self.cx_for_reading()?;
         cx.policy.state();
@@ -148,10 +166,17 @@ impl Context {
         let root = self.root()?.to_owned();
         let policy = PolicyAtHand::when_asked(move || project::policy(&root, &Trees::of_user()));
         let scrub = self.scrub()?.clone();
-        Ok(Cx { now: now(), actor: self.actor()?, policy, rules: Arc::new(rules), scrub })
+        Ok(Cx {
+            now: now(),
+            actor: self.actor()?,
+            policy,
+            rules: Arc::new(rules),
+            scrub,
+        })
     }
 
-    /// What takes secrets out of everything that this command stores. It looks for known values once there is a text to look at.
+    /// What takes secrets out of everything that this command stores. It looks for known values
+    /// once there is a text to look at.
     pub(super) fn scrub(&self) -> Result<&Scrub, CliError> {
         if let Some(scrub) = self.scrub.get() {
             return Ok(scrub);
@@ -160,12 +185,18 @@ impl Context {
         let read = move || {
             let all = env::all();
             let known = credentials::known(&root, &common, &all);
-            Redactor::new(&secrets_in(&all).into_iter().chain(known).collect::<Vec<_>>())
+            Redactor::new(
+                &secrets_in(&all)
+                    .into_iter()
+                    .chain(known)
+                    .collect::<Vec<_>>(),
+            )
         };
         Ok(self.scrub.get_or_init(|| Scrub::when_asked(read)))
     }
 
-    /// Says which secrets were not stored, if any: whoever typed one must know that it is not there.
+    /// Says which secrets were not stored, if any: whoever typed one must know that it is not
+    /// there.
     pub(super) fn tell_scrubbed(&mut self) {
         let found = self.scrub.get().map(Scrub::found).unwrap_or_default();
         if !found.is_empty() {
@@ -181,34 +212,55 @@ impl Context {
     /// Who acts: `--as`, else `AI_ACTOR`, else the user of the machine. A bare name is a person's.
     pub(super) fn actor(&self) -> Result<Actor, CliError> {
         let actor = self.said_actor()?;
-        // What a run says is said by its agent, whatever name it gives itself: a person's word opens more doors.
+        // What a run says is said by its agent, whatever name it gives itself: a person's word
+        // opens more doors.
         match actor.kind == ActorKind::Human && env::text(env::AI_RUN).is_some() {
-            true => Actor::new(ActorKind::Agent, IN_RUN).map_err(|e| CliError::usage(e.to_string())),
+            true => {
+                Actor::new(ActorKind::Agent, IN_RUN).map_err(|e| CliError::usage(e.to_string()))
+            }
             false => Ok(actor),
         }
     }
 
     fn said_actor(&self) -> Result<Actor, CliError> {
-        let named = self.global.actor.clone().or_else(|| env::text(env::AI_ACTOR));
+        let named = self
+            .global
+            .actor
+            .clone()
+            .or_else(|| env::text(env::AI_ACTOR));
         match named {
             Some(text) => parse_actor(&text),
             None => {
-                let user = env::text("USER").or_else(|| env::text("LOGNAME")).unwrap_or_default();
-                let safe: String = user.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
-                let name = if safe.trim_start_matches('-').is_empty() { "user".to_owned() } else { safe };
+                let user = env::text("USER")
+                    .or_else(|| env::text("LOGNAME"))
+                    .unwrap_or_default();
+                let safe: String = user
+                    .chars()
+                    .filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
+                    .collect();
+                let name = if safe.trim_start_matches('-').is_empty() {
+                    "user".to_owned()
+                } else {
+                    safe
+                };
                 parse_actor(&name)
             }
         }
     }
 }
 
-/// The worktree of a person to which an agent's worktree belongs: a bare repository has no main checkout to go by.
+/// The worktree of a person to which an agent's worktree belongs: a bare repository has no main
+/// checkout to go by.
 fn outside_pool(top: &Path) -> PathBuf {
     if let Some(owner) = top.parent().and_then(Owner::of_pool) {
         return owner.root;
     }
     let pools = top.ancestors().filter(|dir| dir.ends_with(".ai/worktrees"));
-    pools.last().and_then(|pool| pool.parent()?.parent()).unwrap_or(top).to_owned()
+    pools
+        .last()
+        .and_then(|pool| pool.parent()?.parent())
+        .unwrap_or(top)
+        .to_owned()
 }
 
 /// Both clocks, now.
@@ -221,6 +273,10 @@ pub(super) fn now() -> Now {
 const IN_RUN: &str = "in-run";
 
 pub(super) fn parse_actor(text: &str) -> Result<Actor, CliError> {
-    let parsed = if text.contains(':') { text.parse() } else { Actor::new(ActorKind::Human, text) };
+    let parsed = if text.contains(':') {
+        text.parse()
+    } else {
+        Actor::new(ActorKind::Human, text)
+    };
     parsed.map_err(|e| CliError::usage(e.to_string()))
 }

@@ -21,7 +21,11 @@ pub struct CliError {
 impl CliError {
     /// An error of the class `code`.
     pub fn new(code: u8, message: impl Into<String>) -> CliError {
-        CliError { code, message: message.into(), hint: None }
+        CliError {
+            code,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// A command line that makes no sense.
@@ -31,7 +35,10 @@ impl CliError {
 
     /// The same error with the next command.
     pub fn hint(self, hint: impl Into<String>) -> CliError {
-        CliError { hint: Some(hint.into()), ..self }
+        CliError {
+            hint: Some(hint.into()),
+            ..self
+        }
     }
 
     /// As it is shown to people.
@@ -46,7 +53,12 @@ impl CliError {
     /// As it is shown to programs.
     pub fn for_programs(&self) -> String {
         let next = self.hint.as_deref().map(Into::into);
-        let body = ErrorBody { code: self.code, kind: exit::name(self.code), message: &self.message, next };
+        let body = ErrorBody {
+            code: self.code,
+            kind: exit::name(self.code),
+            message: &self.message,
+            next,
+        };
         let text = serde_json::to_string(&ErrorAnswer { error: body });
         // Numbers and text always serialise.
         format!("{}\n", text.unwrap_or_default())
@@ -60,7 +72,11 @@ impl From<StoreError> for CliError {
             _ => exit::STORE,
         };
         let hint = error.hint().map(str::to_owned);
-        CliError { code, message: error.to_string(), hint }
+        CliError {
+            code,
+            message: error.to_string(),
+            hint,
+        }
     }
 }
 
@@ -95,9 +111,15 @@ impl From<Refusal> for CliError {
             Refusal::Denied(_) => exit::DENIED,
             Refusal::NeedsApproval(_) | Refusal::Untrusted(_) => exit::APPROVAL,
             Refusal::NotProven(_) => exit::NOT_PROVEN,
-            Refusal::BadConfig { .. } | Refusal::Environment(_) | Refusal::Failed(_) => exit::FAILED,
+            Refusal::BadConfig { .. } | Refusal::Environment(_) | Refusal::Failed(_) => {
+                exit::FAILED
+            }
         };
-        CliError { code, message: why.to_string(), hint: why.hint() }
+        CliError {
+            code,
+            message: why.to_string(),
+            hint: why.hint(),
+        }
     }
 }
 

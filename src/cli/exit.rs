@@ -30,20 +30,50 @@ pub const ALL: [(u8, &str, &str); 12] = [
     (OK, "ok", "It happened."),
     (FAILED, "failed", "It was tried and failed."),
     (USAGE, "usage", "The command line makes no sense."),
-    (NOT_FOUND, "not_found", "No repository, no such task, run, lock or agent; nothing to claim."),
-    (CONFLICT, "conflict", "Taken, locked, or in a state in which this cannot be done."),
+    (
+        NOT_FOUND,
+        "not_found",
+        "No repository, no such task, run, lock or agent; nothing to claim.",
+    ),
+    (
+        CONFLICT,
+        "conflict",
+        "Taken, locked, or in a state in which this cannot be done.",
+    ),
     (DENIED, "denied", "Policy says no."),
-    (NOT_PROVEN, "not_proven", "The checks do not pass on this tree."),
-    (LEASE_LOST, "lease_lost", "The lease token does not open the task any more, or none is at hand."),
-    (APPROVAL, "approval_needed", "A person must say yes first: an approval, or `ai trust`."),
-    (STORE, "store_unusable", "The store is missing, damaged, foreign, newer, full or read-only."),
-    (TRY_LATER, "try_later", "Busy, out of quota, or too early: the same command may work later."),
+    (
+        NOT_PROVEN,
+        "not_proven",
+        "The checks do not pass on this tree.",
+    ),
+    (
+        LEASE_LOST,
+        "lease_lost",
+        "The lease token does not open the task any more, or none is at hand.",
+    ),
+    (
+        APPROVAL,
+        "approval_needed",
+        "A person must say yes first: an approval, or `ai trust`.",
+    ),
+    (
+        STORE,
+        "store_unusable",
+        "The store is missing, damaged, foreign, newer, full or read-only.",
+    ),
+    (
+        TRY_LATER,
+        "try_later",
+        "Busy, out of quota, or too early: the same command may work later.",
+    ),
     (INTERRUPTED, "interrupted", "Ended by Ctrl-C."),
 ];
 
 /// The name of a code.
 pub fn name(code: u8) -> &'static str {
-    ALL.iter().find(|(c, _, _)| *c == code).map_or("failed", |(_, name, _)| name)
+    ALL.iter()
+        .find(|(c, _, _)| *c == code)
+        .map_or("failed", |(_, name, _)| name)
 }
 
 #[cfg(test)]

@@ -19,7 +19,9 @@ use crate::cli::ui::{Format, Talk, Ui};
 pub fn main() -> ExitCode {
     let args = env::args();
     match args.get(1).and_then(|arg| arg.to_str()) {
-        Some(first) if first == crate::process::guard::ARGUMENT => return crate::process::guard::main(&args[2..]),
+        Some(first) if first == crate::process::guard::ARGUMENT => {
+            return crate::process::guard::main(&args[2..]);
+        }
         // Asked by scripts and shells all the time: answered without building the parser.
         Some("--version" | "-V") if args.len() == 2 => {
             let mut ui = Ui::new(Format::Text, Talk::Normal);
@@ -39,8 +41,16 @@ fn run(args: Vec<OsString>) -> u8 {
         Ok(cli) => cli,
         Err(error) => return usage(&error, wants_json),
     };
-    let format = if cli.global.json { Format::Json } else { Format::Text };
-    let talk = if cli.global.quiet { Talk::Quiet } else { Talk::Normal };
+    let format = if cli.global.json {
+        Format::Json
+    } else {
+        Format::Text
+    };
+    let talk = if cli.global.quiet {
+        Talk::Quiet
+    } else {
+        Talk::Normal
+    };
     let mut context = Context::new(Ui::new(format, talk), cli.global);
     let code = match cmd::dispatch(cli.command, &mut context) {
         Ok(code) => code,
@@ -53,7 +63,10 @@ fn run(args: Vec<OsString>) -> u8 {
     context.ui.flush();
     match context.ui.lost() {
         Some(error) => {
-            context.ui.error(&CliError::new(exit::FAILED, format!("the output could not be written: {error}")));
+            context.ui.error(&CliError::new(
+                exit::FAILED,
+                format!("the output could not be written: {error}"),
+            ));
             if code == exit::OK { exit::FAILED } else { code }
         }
         None => code,
@@ -73,12 +86,15 @@ fn asked_for_help(mut args: Vec<OsString>) -> Vec<OsString> {
 fn parse_all(args: Vec<OsString>) -> Result<Cli, clap::Error> {
     // Taking the tree apart again would cost as much as building it, and the process ends soon.
     let mut tree = ManuallyDrop::new(Cli::command());
-    tree.try_get_matches_from_mut(args).and_then(|found| Cli::from_arg_matches(&found))
+    tree.try_get_matches_from_mut(args)
+        .and_then(|found| Cli::from_arg_matches(&found))
 }
 
 /// Help and version are answers; everything else that clap says is a usage error.
 fn usage(error: &clap::Error, wants_json: bool) -> u8 {
-    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    use clap::error::ErrorKind::{
+        DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion,
+    };
     let asked = matches!(error.kind(), DisplayHelp | DisplayVersion);
     if wants_json && !asked && error.kind() != DisplayHelpOnMissingArgumentOrSubcommand {
         let mut ui = Ui::new(Format::Json, Talk::Normal);
@@ -90,10 +106,17 @@ fn usage(error: &clap::Error, wants_json: bool) -> u8 {
     if asked { exit::OK } else { exit::USAGE }
 }
 
-/// What clap says to people, as an error for programs: the first paragraph is the message, a tip the hint.
+/// What clap says to people, as an error for programs: the first paragraph is the message, a tip
+/// the hint.
 fn usage_error(text: &str) -> CliError {
     let first = text.split("\n\n").next().unwrap_or_default();
-    let message: Vec<&str> = first.trim_start_matches("error: ").lines().map(str::trim).collect();
-    let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
+    let message: Vec<&str> = first
+        .trim_start_matches("error: ")
+        .lines()
+        .map(str::trim)
+        .collect();
+    let tip = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("tip: "));
     CliError::usage(message.join(" ")).hint(tip.unwrap_or("`ai --help`"))
 }

@@ -1,4 +1,5 @@
-//! Which lease token a command acts under: the flag's, the environment's, or the one that this worktree keeps.
+//! Which lease token a command acts under: the flag's, the environment's, or the one that this
+//! worktree keeps.
 
 use crate::base::env;
 use crate::cli::context::Context;
@@ -18,13 +19,18 @@ pub(super) fn forget(context: &Context, token: &Token) -> Result<(), CliError> {
     Ok(tokens::forget(&context.place()?.git_dir, token)?)
 }
 
-/// Forgets the token of a lock that was given back. A lock is granted once, so no later grant can be meant.
+/// Forgets the token of a lock that was given back. A lock is granted once, so no later grant can
+/// be meant.
 pub(super) fn forget_lock(context: &Context, lock: &Subject) -> Result<(), CliError> {
     Ok(tokens::forget_subject(&context.place()?.git_dir, lock)?)
 }
 
 /// The token for `subject`: the flag, else `AI_LEASE`, else the one kept here.
-pub(super) fn find(context: &Context, subject: &Subject, flag: Option<&str>) -> Result<Token, CliError> {
+pub(super) fn find(
+    context: &Context,
+    subject: &Subject,
+    flag: Option<&str>,
+) -> Result<Token, CliError> {
     match look(context, subject, flag)? {
         Some(token) => Ok(token),
         None => Err(Refusal::NoToken(subject.to_string()).into()),
@@ -32,11 +38,16 @@ pub(super) fn find(context: &Context, subject: &Subject, flag: Option<&str>) -> 
 }
 
 /// Like [`find`], with `None` where there is none.
-pub(super) fn look(context: &Context, subject: &Subject, flag: Option<&str>) -> Result<Option<Token>, CliError> {
+pub(super) fn look(
+    context: &Context,
+    subject: &Subject,
+    flag: Option<&str>,
+) -> Result<Option<Token>, CliError> {
     let given = flag.map(str::to_owned).or_else(|| env::text(env::AI_LEASE));
     if let Some(text) = given {
         let token = Token::parse(&text).map_err(|e| CliError::usage(e.to_string()))?;
-        // A token in the environment of an agent's session is for its own task; other subjects look further.
+        // A token in the environment of an agent's session is for its own task; other subjects look
+        // further.
         if &token.subject == subject {
             return Ok(Some(token));
         }

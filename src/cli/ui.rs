@@ -1,5 +1,6 @@
-//! All output. Data goes to stdout, talk to stderr. A reader that goes away (`ai task list | head`) ends the command quietly; output that
-//! cannot be written for any other reason, such as a full disk, fails it.
+//! All output. Data goes to stdout, talk to stderr. A reader that goes away (`ai task list | head`)
+//! ends the command quietly; output that cannot be written for any other reason, such as a full
+//! disk, fails it.
 
 use std::io::{self, BufWriter, IsTerminal, Stderr, StdoutLock, Write};
 
@@ -90,7 +91,8 @@ impl Ui {
         self.say(&format!("warning: {text}"));
     }
 
-    /// Asks a question to be answered by yes or no. `None` where nobody is there to answer: input or talk is no terminal.
+    /// Asks a question to be answered by yes or no. `None` where nobody is there to answer: input
+    /// or talk is no terminal.
     pub fn ask(&mut self, question: &str) -> Option<bool> {
         if !self.is_interactive() {
             return None;
@@ -99,13 +101,20 @@ impl Ui {
         let _ = write!(self.err, "{question} [y/N] ");
         let mut answer = String::new();
         io::stdin().read_line(&mut answer).ok()?;
-        Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+        Some(matches!(
+            answer.trim().to_ascii_lowercase().as_str(),
+            "y" | "yes"
+        ))
     }
 
     /// Shows the error that ended the command.
     pub fn error(&mut self, error: &crate::cli::error::CliError) {
         self.flush();
-        let text = if self.json() { error.for_programs() } else { error.for_people() };
+        let text = if self.json() {
+            error.for_programs()
+        } else {
+            error.for_people()
+        };
         let _ = self.err.write_all(text.as_bytes());
     }
 
@@ -141,6 +150,8 @@ impl Ui {
 
 /// A wall time as RFC 3339 in UTC, to the second.
 pub fn time(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms)
-        .map_or_else(|_| ms.to_string(), |t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+    jiff::Timestamp::from_millisecond(ms).map_or_else(
+        |_| ms.to_string(),
+        |t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    )
 }

@@ -1,4 +1,5 @@
-//! `.ai/credentials.yaml`: where the secrets of connectors are found. It holds names of variables and files, never a secret.
+//! `.ai/credentials.yaml`: where the secrets of connectors are found. It holds names of variables
+//! and files, never a secret.
 
 use std::path::Path;
 
@@ -66,26 +67,42 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Credential>, Problems> {
     let root = yaml::parse(bytes).map_err(|problem| Problems::new(FILE, vec![problem]))?;
     let mut problems = Vec::new();
     let found = file(&root, &mut problems);
-    if problems.is_empty() { Ok(found) } else { Err(Problems::new(FILE, problems)) }
+    if problems.is_empty() {
+        Ok(found)
+    } else {
+        Err(Problems::new(FILE, problems))
+    }
 }
 
 fn file(root: &Node, problems: &mut Vec<Problem>) -> Vec<Credential> {
-    let Some(mut fields) = Fields::of(root, "the file", problems) else { return Vec::new() };
+    let Some(mut fields) = Fields::of(root, "the file", problems) else {
+        return Vec::new();
+    };
     if let Some(node) = fields.need("version", problems)
         && let Some(version) = yaml::count_of(node, "`version`", 1, problems)
         && version != 1
     {
-        problems.push(Problem::new(node.place, format!("version {version} needs a newer version of ai")));
+        problems.push(Problem::new(
+            node.place,
+            format!("version {version} needs a newer version of ai"),
+        ));
     }
     let mut found = Vec::new();
     if let Some(node) = fields.take("credentials") {
         match &node.value {
             Value::Map(entries) => {
-                found.extend(entries.iter().filter_map(|(id, _, value)| credential(id, value, problems)));
+                found.extend(
+                    entries
+                        .iter()
+                        .filter_map(|(id, _, value)| credential(id, value, problems)),
+                );
             }
             other => problems.push(Problem::new(
                 node.place,
-                format!("`credentials` must be a mapping of ids, not {}", other.kind()),
+                format!(
+                    "`credentials` must be a mapping of ids, not {}",
+                    other.kind()
+                ),
             )),
         }
     }
@@ -96,22 +113,33 @@ fn file(root: &Node, problems: &mut Vec<Problem>) -> Vec<Credential> {
 fn credential(id: &str, node: &Node, problems: &mut Vec<Problem>) -> Option<Credential> {
     let mut fields = Fields::of(node, "a credential", problems)?;
     let mut text = |name: &'static str, problems: &mut Vec<Problem>| {
-        fields.take(name).and_then(|node| yaml::text_of(node, &format!("`{name}`"), problems))
+        fields
+            .take(name)
+            .and_then(|node| yaml::text_of(node, &format!("`{name}`"), problems))
     };
     let provider = text("provider", problems);
-    let (env, file, key) = (text("env", problems), text("file", problems), text("key", problems));
+    let (env, file, key) = (
+        text("env", problems),
+        text("file", problems),
+        text("key", problems),
+    );
     let variable = text("as", problems);
     fields.finish(problems);
-    let mut bad = |why: String| problems.push(Problem::new(node.place, format!("credential `{id}` {why}")));
+    let mut bad =
+        |why: String| problems.push(Problem::new(node.place, format!("credential `{id}` {why}")));
     let Some(provider) = provider else {
         bad("needs `provider`".to_owned());
         return None;
     };
     let source = match (env, file, key) {
         (Some(name), None, None) => Source::Env(name),
-        (None, Some(path), key) if path.starts_with('/') || path.starts_with("~/") => Source::File { path, key },
+        (None, Some(path), key) if path.starts_with('/') || path.starts_with("~/") => {
+            Source::File { path, key }
+        }
         (None, Some(path), _) => {
-            bad(format!("names the file `{path}`, which must begin with `/` or `~/`"));
+            bad(format!(
+                "names the file `{path}`, which must begin with `/` or `~/`"
+            ));
             return None;
         }
         _ => {
@@ -119,13 +147,18 @@ fn credential(id: &str, node: &Node, problems: &mut Vec<Problem>) -> Option<Cred
             return None;
         }
     };
-    let usual = PROVIDERS.iter().find(|(name, _)| *name == provider).map(|(_, variable)| (*variable).to_owned());
+    let usual = PROVIDERS
+        .iter()
+        .find(|(name, _)| *name == provider)
+        .map(|(_, variable)| (*variable).to_owned());
     let own = match &source {
         Source::Env(name) => Some(name.clone()),
         Source::File { .. } => None,
     };
     let Some(variable) = variable.or(usual).or(own) else {
-        bad(format!("is of provider `{provider}`, whose variable is not known; say `as: NAME`"));
+        bad(format!(
+            "is of provider `{provider}`, whose variable is not known; say `as: NAME`"
+        ));
         return None;
     };
     let named = [
@@ -136,17 +169,35 @@ fn credential(id: &str, node: &Node, problems: &mut Vec<Problem>) -> Option<Cred
         },
     ];
     if let Some(name) = named.into_iter().flatten().find(|name| !is_variable(name)) {
-        bad(format!("names `{name}`, which is no name of an environment variable that could be given"));
+        bad(format!(
+            "names `{name}`, which is no name of an environment variable that could be given"
+        ));
         return None;
     }
-    Some(Credential { id: id.to_owned(), provider, variable, source })
+    Some(Credential {
+        id: id.to_owned(),
+        provider,
+        variable,
+        source,
+    })
 }
 
 /// A name that could be a variable, and none by which a program is made to run another.
 fn is_variable(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let steering = ["LD_", "DYLD_", "GIT_", "AI_", "BASH_"].iter().any(|prefix| name.starts_with(prefix));
-    let other = ["PATH", "HOME", "SHELL", "TMPDIR", "NODE_OPTIONS", "PYTHONPATH", "ENV"].contains(&name);
+    let steering = ["LD_", "DYLD_", "GIT_", "AI_", "BASH_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix));
+    let other = [
+        "PATH",
+        "HOME",
+        "SHELL",
+        "TMPDIR",
+        "NODE_OPTIONS",
+        "PYTHONPATH",
+        "ENV",
+    ]
+    .contains(&name);
     !name.is_empty()
         && name.chars().all(plain)
         && !name.starts_with(|c: char| c.is_ascii_digit())
@@ -163,9 +214,18 @@ mod tests {
         let text = "version: 1\ncredentials:\n  work: {provider: anthropic, env: WORK_KEY}\n  own: {provider: local, env: LOCAL_KEY}\n  file: {provider: openai, file: ~/.keys.json, key: openai.key}\n  plain: {provider: x, file: /k, as: X_KEY}\n";
         let found = parse(text.as_bytes()).unwrap();
         let variables: Vec<&str> = found.iter().map(|c| c.variable.as_str()).collect();
-        assert_eq!(variables, ["ANTHROPIC_API_KEY", "LOCAL_KEY", "OPENAI_API_KEY", "X_KEY"]);
+        assert_eq!(
+            variables,
+            ["ANTHROPIC_API_KEY", "LOCAL_KEY", "OPENAI_API_KEY", "X_KEY"]
+        );
         assert_eq!(found[0].source, Source::Env("WORK_KEY".into()));
-        assert_eq!(found[2].source, Source::File { path: "~/.keys.json".into(), key: Some("openai.key".into()) });
+        assert_eq!(
+            found[2].source,
+            Source::File {
+                path: "~/.keys.json".into(),
+                key: Some("openai.key".into())
+            }
+        );
     }
 
     #[test]
@@ -174,9 +234,15 @@ mod tests {
             ("{env: A}", "needs `provider`"),
             ("{provider: openai}", "needs either `env`"),
             ("{provider: openai, env: A, file: /b}", "needs either `env`"),
-            ("{provider: openai, file: keys/a}", "must begin with `/` or `~/`"),
+            (
+                "{provider: openai, file: keys/a}",
+                "must begin with `/` or `~/`",
+            ),
             ("{provider: x, file: /a}", "say `as: NAME`"),
-            ("{provider: x, env: A, as: LD_PRELOAD}", "no name of an environment variable"),
+            (
+                "{provider: x, env: A, as: LD_PRELOAD}",
+                "no name of an environment variable",
+            ),
             ("{provider: x, env: A, secret: hunter2}", "secret"),
         ] {
             let text = format!("version: 1\ncredentials:\n  a: {entry}\n");

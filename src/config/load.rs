@@ -64,7 +64,10 @@ pub fn parse(bytes: &[u8], file: &str) -> Result<Config, Problems> {
 
 fn config_of(root: Result<Node, Problem>, file: &str) -> Result<Config, Problems> {
     let root = root.map_err(|problem| Problems::new(file, vec![problem]))?;
-    let mut reader = Reader { problems: Vec::new(), origins: Origins::new() };
+    let mut reader = Reader {
+        problems: Vec::new(),
+        origins: Origins::new(),
+    };
     let mut config = Config::default();
     reader.file(&root, &mut config);
     if !reader.problems.is_empty() {
@@ -89,7 +92,9 @@ pub(super) struct Section<'r, 'n> {
 
 impl Reader {
     fn file(&mut self, root: &Node, config: &mut Config) {
-        let Some(mut fields) = Fields::of(root, "the configuration", &mut self.problems) else { return };
+        let Some(mut fields) = Fields::of(root, "the configuration", &mut self.problems) else {
+            return;
+        };
         self.version(&mut fields);
         if let Some(node) = fields.take("modules") {
             self.modules(node, config);
@@ -100,8 +105,12 @@ impl Reader {
         self.section(&mut fields, "defaults", |section| defaults(section, config));
         self.section(&mut fields, "locks", |section| locks(section, config));
         self.section(&mut fields, "runs", |section| runs(section, config));
-        self.section(&mut fields, "router", |section| load_routing::router(section, config));
-        self.section(&mut fields, "budgets", |section| load_routing::budgets(section, config));
+        self.section(&mut fields, "router", |section| {
+            load_routing::router(section, config)
+        });
+        self.section(&mut fields, "budgets", |section| {
+            load_routing::budgets(section, config)
+        });
         self.section(&mut fields, "accept", |section| accept(section, config));
         self.section(&mut fields, "notify", |section| {
             section.set("desktop", &mut config.notify.desktop, yaml::bool_of);
@@ -114,17 +123,33 @@ impl Reader {
     }
 
     fn version(&mut self, fields: &mut Fields<'_>) {
-        let Some(node) = fields.need("version", &mut self.problems) else { return };
+        let Some(node) = fields.need("version", &mut self.problems) else {
+            return;
+        };
         match yaml::count_of(node, "`version`", 1, &mut self.problems) {
             Some(1) | None => {}
-            Some(n) => self.problem(node.place, format!("version {n} needs a newer version of ai")),
+            Some(n) => self.problem(
+                node.place,
+                format!("version {n} needs a newer version of ai"),
+            ),
         }
     }
 
-    fn section(&mut self, file: &mut Fields<'_>, name: &'static str, read: impl FnOnce(&mut Section<'_, '_>)) {
+    fn section(
+        &mut self,
+        file: &mut Fields<'_>,
+        name: &'static str,
+        read: impl FnOnce(&mut Section<'_, '_>),
+    ) {
         let Some(node) = file.take(name) else { return };
-        let Some(fields) = Fields::of(node, name, &mut self.problems) else { return };
-        let mut section = Section { name, fields, reader: self };
+        let Some(fields) = Fields::of(node, name, &mut self.problems) else {
+            return;
+        };
+        let mut section = Section {
+            name,
+            fields,
+            reader: self,
+        };
         read(&mut section);
         let Section { fields, .. } = section;
         fields.finish(&mut self.problems);
@@ -145,10 +170,17 @@ impl Reader {
         }
     }
 
-    /// The entries of a mapping from names to values; names that cannot be a file name are problems.
+    /// The entries of a mapping from names to values; names that cannot be a file name are
+    /// problems.
     fn named<'n>(&mut self, node: &'n Node, what: &str) -> Vec<(&'n str, Place, &'n Node)> {
         let Value::Map(entries) = &node.value else {
-            self.problem(node.place, format!("{what} must be a mapping of names, not {}", node.value.kind()));
+            self.problem(
+                node.place,
+                format!(
+                    "{what} must be a mapping of names, not {}",
+                    node.value.kind()
+                ),
+            );
             return Vec::new();
         };
         let mut good = Vec::with_capacity(entries.len());
@@ -156,7 +188,9 @@ impl Reader {
             if is_plain_name(name) {
                 good.push((name.as_str(), *place, value));
             } else {
-                let message = format!("`{name}` is no name for {what}: letters, digits, `-`, `_` and `.`, at most 64");
+                let message = format!(
+                    "`{name}` is no name for {what}: letters, digits, `-`, `_` and `.`, at most 64"
+                );
                 self.problem(*place, message);
             }
         }
@@ -172,14 +206,22 @@ impl Reader {
         let problems = &mut self.problems;
         let mut fields = Fields::of(node, "a check", problems)?;
         let run = fields.need("run", problems);
-        let timeout = fields.take("timeout").and_then(|n| yaml::duration_of(n, "`timeout`", problems));
-        let parser = fields.take("parser").and_then(|n| yaml::one_of(n, "`parser`", &PARSERS, problems));
+        let timeout = fields
+            .take("timeout")
+            .and_then(|n| yaml::duration_of(n, "`timeout`", problems));
+        let parser = fields
+            .take("parser")
+            .and_then(|n| yaml::one_of(n, "`parser`", &PARSERS, problems));
         let report = fields.take("report").and_then(|n| {
             let text = yaml::text_of(n, "`report`", problems)?;
-            check_report(&text).map_err(|why| problems.push(Problem::new(n.place, why))).ok()?;
+            check_report(&text)
+                .map_err(|why| problems.push(Problem::new(n.place, why)))
+                .ok()?;
             Some(text)
         });
-        let required = fields.take("required").and_then(|n| yaml::bool_of(n, "`required`", problems));
+        let required = fields
+            .take("required")
+            .and_then(|n| yaml::bool_of(n, "`required`", problems));
         fields.finish(problems);
         let mut check = Check::new(name, self.command(run?, "`run`")?);
         check.timeout = timeout.unwrap_or(check.timeout);
@@ -208,7 +250,10 @@ impl Reader {
         if let Value::List(items) = &node.value {
             let before = self.problems.len();
             if items.is_empty() {
-                self.problem(node.place, format!("{what} is an empty list; the program comes first"));
+                self.problem(
+                    node.place,
+                    format!("{what} is an empty list; the program comes first"),
+                );
             }
             let argv = yaml::names_of(node, what, &mut self.problems);
             return (self.problems.len() == before).then_some(CommandLine::Argv(argv));
@@ -216,7 +261,12 @@ impl Reader {
         yaml::text_of(node, what, &mut self.problems).map(CommandLine::Shell)
     }
 
-    fn checked_texts(&mut self, node: &Node, what: &str, check: impl Fn(&str) -> Result<(), String>) -> Vec<String> {
+    fn checked_texts(
+        &mut self,
+        node: &Node,
+        what: &str,
+        check: impl Fn(&str) -> Result<(), String>,
+    ) -> Vec<String> {
         let texts = yaml::texts_of(node, what, &mut self.problems);
         for (text, place) in &texts {
             if let Err(why) = check(text) {
@@ -235,7 +285,9 @@ impl<'n> Section<'_, 'n> {
     /// Takes a field and remembers where it stands.
     fn take(&mut self, key: &'static str) -> Option<&'n Node> {
         let node = self.fields.take(key)?;
-        self.reader.origins.insert(format!("{}.{key}", self.name), node.place);
+        self.reader
+            .origins
+            .insert(format!("{}.{key}", self.name), node.place);
         Some(node)
     }
 
@@ -254,11 +306,18 @@ impl<'n> Section<'_, 'n> {
 
     /// A whole number of at least one.
     fn count(&mut self, key: &'static str, slot: &mut u32) {
-        self.set(key, slot, |node, what, problems| yaml::count_of(node, what, 1, problems));
+        self.set(key, slot, |node, what, problems| {
+            yaml::count_of(node, what, 1, problems)
+        });
     }
 
     /// Text that has to pass a check.
-    fn text(&mut self, key: &'static str, slot: &mut Option<String>, check: impl Fn(&str) -> Result<(), String>) {
+    fn text(
+        &mut self,
+        key: &'static str,
+        slot: &mut Option<String>,
+        check: impl Fn(&str) -> Result<(), String>,
+    ) {
         self.set(key, slot, |node, what, problems| {
             let text = yaml::text_of(node, what, problems)?;
             let checked = check(&text).map_err(|why| problems.push(Problem::new(node.place, why)));
@@ -282,7 +341,14 @@ impl<'n> Section<'_, 'n> {
 impl Check {
     fn new(name: &str, run: CommandLine) -> Self {
         let parser = CheckParser::Auto;
-        Self { name: name.to_owned(), run, timeout: CHECK_TIMEOUT, parser, report: None, required: true }
+        Self {
+            name: name.to_owned(),
+            run,
+            timeout: CHECK_TIMEOUT,
+            parser,
+            report: None,
+            required: true,
+        }
     }
 }
 
@@ -297,7 +363,11 @@ const PARSERS: [(&str, CheckParser); 7] = [
 ];
 
 fn defaults(section: &mut Section<'_, '_>, config: &mut Config) {
-    let known: Vec<&str> = config.checks.iter().map(|check| check.name.as_str()).collect();
+    let known: Vec<&str> = config
+        .checks
+        .iter()
+        .map(|check| check.name.as_str())
+        .collect();
     let slot = &mut config.defaults;
     let mut checks = Vec::new();
     section.texts("checks", &mut checks, |name| known_check(name, &known));
@@ -309,7 +379,9 @@ fn defaults(section: &mut Section<'_, '_>, config: &mut Config) {
     section.set("heartbeat", &mut slot.heartbeat, yaml::duration_of);
     section.count("max_attempts", &mut slot.max_attempts);
     section.count("max_lapses", &mut slot.max_lapses);
-    section.text("agent", &mut slot.agent, |name| ActorName::new(name).map(drop).map_err(|e| e.to_string()));
+    section.text("agent", &mut slot.agent, |name| {
+        ActorName::new(name).map(drop).map_err(|e| e.to_string())
+    });
     section.text("base", &mut slot.base, check_branch);
     if slot.heartbeat * 3 > slot.run_ttl {
         let place = section.fields.place;
@@ -319,9 +391,15 @@ fn defaults(section: &mut Section<'_, '_>, config: &mut Config) {
 }
 
 fn locks(section: &mut Section<'_, '_>, config: &mut Config) {
-    let cases = [("auto", LockCase::Auto), ("sensitive", LockCase::Sensitive), ("folding", LockCase::Folding)];
+    let cases = [
+        ("auto", LockCase::Auto),
+        ("sensitive", LockCase::Sensitive),
+        ("folding", LockCase::Folding),
+    ];
     section.texts("shared", &mut config.locks.shared, check_path_pattern);
-    section.set("case", &mut config.locks.case, |node, what, problems| yaml::one_of(node, what, &cases, problems));
+    section.set("case", &mut config.locks.case, |node, what, problems| {
+        yaml::one_of(node, what, &cases, problems)
+    });
 }
 
 fn runs(section: &mut Section<'_, '_>, config: &mut Config) {
@@ -338,35 +416,64 @@ fn runs(section: &mut Section<'_, '_>, config: &mut Config) {
     section.count("output_mb", &mut slot.output_mb);
     section.set("grace", &mut slot.grace, yaml::duration_of);
     section.texts("env_pass", &mut slot.env_pass, check_variable);
-    let wishes =
-        [("auto", Wish::Auto), ("bubblewrap", Wish::Bubblewrap), ("landlock", Wish::Landlock), ("none", Wish::None)];
-    section.set("sandbox", &mut slot.sandbox, |node, what, problems| yaml::one_of(node, what, &wishes, problems));
+    let wishes = [
+        ("auto", Wish::Auto),
+        ("bubblewrap", Wish::Bubblewrap),
+        ("landlock", Wish::Landlock),
+        ("none", Wish::None),
+    ];
+    section.set("sandbox", &mut slot.sandbox, |node, what, problems| {
+        yaml::one_of(node, what, &wishes, problems)
+    });
     let network = [("on", Network::On), ("off", Network::Off)];
-    section.set("network", &mut slot.network, |node, what, problems| yaml::one_of(node, what, &network, problems));
+    section.set("network", &mut slot.network, |node, what, problems| {
+        yaml::one_of(node, what, &network, problems)
+    });
     section.texts("allow_write", &mut slot.allow_write, check_place);
     section.texts("allow_read", &mut slot.allow_read, check_place);
-    for (key, limit) in
-        [("memory_mb", &mut slot.memory_mb), ("file_mb", &mut slot.file_mb), ("processes", &mut slot.processes)]
-    {
-        section.set(key, limit, |node, what, problems| yaml::count_of(node, what, 1, problems).map(Some));
+    for (key, limit) in [
+        ("memory_mb", &mut slot.memory_mb),
+        ("file_mb", &mut slot.file_mb),
+        ("processes", &mut slot.processes),
+    ] {
+        section.set(key, limit, |node, what, problems| {
+            yaml::count_of(node, what, 1, problems).map(Some)
+        });
     }
-    let modes = [("cow", CacheMode::Cow), ("hardlink", CacheMode::Hardlink), ("copy", CacheMode::Copy)];
+    let modes = [
+        ("cow", CacheMode::Cow),
+        ("hardlink", CacheMode::Hardlink),
+        ("copy", CacheMode::Copy),
+    ];
     section.texts("caches", &mut slot.caches, check_cache);
     section.texts("check_keep", &mut slot.check_keep, check_cache);
-    section.set("cache_mode", &mut slot.cache_mode, |node, what, problems| yaml::one_of(node, what, &modes, problems));
+    section.set(
+        "cache_mode",
+        &mut slot.cache_mode,
+        |node, what, problems| yaml::one_of(node, what, &modes, problems),
+    );
     if let Some(node) = section.take("ports") {
         slot.ports = section.reader.ports(node);
     }
     section.set("port_base", &mut slot.port_base, |node, what, problems| {
         yaml::count_of(node, what, LOWEST_PORT, problems).filter(|base| *base <= HIGHEST_BASE)
     });
-    section
-        .set("disk_floor_mb", &mut slot.disk_floor_mb, |node, what, problems| yaml::count_of(node, what, 0, problems));
+    section.set(
+        "disk_floor_mb",
+        &mut slot.disk_floor_mb,
+        |node, what, problems| yaml::count_of(node, what, 0, problems),
+    );
 }
 
 fn accept(section: &mut Section<'_, '_>, config: &mut Config) {
-    let modes = [("merge", AcceptMode::Merge), ("ff-only", AcceptMode::FfOnly), ("branch", AcceptMode::Branch)];
-    section.set("mode", &mut config.accept.mode, |node, what, problems| yaml::one_of(node, what, &modes, problems));
+    let modes = [
+        ("merge", AcceptMode::Merge),
+        ("ff-only", AcceptMode::FfOnly),
+        ("branch", AcceptMode::Branch),
+    ];
+    section.set("mode", &mut config.accept.mode, |node, what, problems| {
+        yaml::one_of(node, what, &modes, problems)
+    });
     section.text("target", &mut config.accept.target, check_branch);
 }
 
@@ -391,21 +498,42 @@ fn check_regex(text: &str) -> Result<(), String> {
 /// A report is read from the tree that was checked, so it lies inside of it.
 fn check_report(path: &str) -> Result<(), String> {
     let outside = path.starts_with(['/', '~']) || path.split('/').any(|name| name == "..");
-    if outside { Err(format!("the report `{path}` must lie inside the repository")) } else { Ok(()) }
+    if outside {
+        Err(format!(
+            "the report `{path}` must lie inside the repository"
+        ))
+    } else {
+        Ok(())
+    }
 }
 
 /// What no branch name can be; git itself judges the rest.
 fn check_branch(name: &str) -> Result<(), String> {
-    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '~' | '^' | ':' | '?' | '*' | '[' | '\\');
-    let bad = name.starts_with(['-', '/']) || name.ends_with(['/', '.']) || name.contains("..") || name.contains("@{");
-    if bad || name.contains(odd) { Err(format!("`{name}` is no branch name")) } else { Ok(()) }
+    let odd = |c: char| {
+        c.is_whitespace() || c.is_control() || matches!(c, '~' | '^' | ':' | '?' | '*' | '[' | '\\')
+    };
+    let bad = name.starts_with(['-', '/'])
+        || name.ends_with(['/', '.'])
+        || name.contains("..")
+        || name.contains("@{");
+    if bad || name.contains(odd) {
+        Err(format!("`{name}` is no branch name"))
+    } else {
+        Ok(())
+    }
 }
 
 /// A place of the machine: what is relative would mean another one for everybody.
 fn check_place(path: &str) -> Result<(), String> {
     let rest = path.strip_prefix('~').unwrap_or(path);
     let plain = rest.starts_with('/') && rest != "/" && !rest.split('/').any(|part| part == "..");
-    if plain { Ok(()) } else { Err(format!("`{path}` must begin with `/` or `~/`, and hold no `..`")) }
+    if plain {
+        Ok(())
+    } else {
+        Err(format!(
+            "`{path}` must begin with `/` or `~/`, and hold no `..`"
+        ))
+    }
 }
 
 /// A cache is a directory of the checkout.

@@ -26,10 +26,15 @@ pub(super) fn router(section: &mut Section<'_, '_>, config: &mut Config) {
             ("cost", &mut read.cost),
         ];
         for (key, slot) in slots {
-            let Some(node) = fields.take(key) else { continue };
+            let Some(node) = fields.take(key) else {
+                continue;
+            };
             let weight = yaml::count_of(node, &format!("`{key}`"), 0, problems);
             if weight.is_some_and(|weight| weight > 1000) {
-                problems.push(Problem::new(node.place, format!("`{key}` is more than 1000")));
+                problems.push(Problem::new(
+                    node.place,
+                    format!("`{key}` is more than 1000"),
+                ));
             }
             *slot = weight.unwrap_or(*slot);
         }
@@ -48,55 +53,93 @@ pub(super) fn budgets(section: &mut Section<'_, '_>, config: &mut Config) {
         (Scope::Repository, &mut slots.repository),
     ];
     for (scope, slot) in all {
-        section.set(scope.name(), slot, |node, _, problems| amounts(node, scope, problems));
+        section.set(scope.name(), slot, |node, _, problems| {
+            amounts(node, scope, problems)
+        });
     }
 }
 
 fn amounts(node: &Node, scope: Scope, problems: &mut Vec<Problem>) -> Option<Amounts> {
     let mut fields = Fields::of(node, scope.name(), problems)?;
-    let tokens = fields.take("tokens").and_then(|node| tokens_of(node, problems));
-    let money = fields.take("money").and_then(|node| money_of(node, problems));
-    let minutes = fields.take("minutes").and_then(|node| yaml::count_of(node, "`minutes`", 1, problems));
+    let tokens = fields
+        .take("tokens")
+        .and_then(|node| tokens_of(node, problems));
+    let money = fields
+        .take("money")
+        .and_then(|node| money_of(node, problems));
+    let minutes = fields
+        .take("minutes")
+        .and_then(|node| yaml::count_of(node, "`minutes`", 1, problems));
     let attempts = match scope {
         Scope::Run => {
-            fields.refuse("attempts", "a run is one attempt; give `task` a budget of attempts", problems);
+            fields.refuse(
+                "attempts",
+                "a run is one attempt; give `task` a budget of attempts",
+                problems,
+            );
             None
         }
-        _ => fields.take("attempts").and_then(|node| yaml::count_of(node, "`attempts`", 1, problems)),
+        _ => fields
+            .take("attempts")
+            .and_then(|node| yaml::count_of(node, "`attempts`", 1, problems)),
     };
     fields.finish(problems);
-    Some(Amounts { tokens, money, minutes, attempts })
+    Some(Amounts {
+        tokens,
+        money,
+        minutes,
+        attempts,
+    })
 }
 
 /// A whole number, which may be larger than other counts.
 fn tokens_of(node: &Node, problems: &mut Vec<Problem>) -> Option<u64> {
     let number = match &node.value {
-        Value::Plain(text) if !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
+        Value::Plain(text)
+            if !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            text.parse().ok()
+        }
         _ => None,
     };
     // What the store sums up must stay far below the largest number that it holds.
     let number = number.filter(|n: &u64| *n < 1 << 53);
     if number.is_none() {
-        problems.push(Problem::new(node.place, "`tokens` must be a whole number of at least 1"));
+        problems.push(Problem::new(
+            node.place,
+            "`tokens` must be a whole number of at least 1",
+        ));
     }
     number
 }
 
 fn money_of(node: &Node, problems: &mut Vec<Problem>) -> Option<Usd> {
     let number = match &node.value {
-        Value::Plain(text) if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') => text.parse().ok(),
+        Value::Plain(text) if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
+            text.parse().ok()
+        }
         _ => None,
     };
     let usd = number.and_then(Usd::from_dollars).filter(|usd| usd.0 > 0);
     if usd.is_none() {
-        problems.push(Problem::new(node.place, "`money` must be a number of US dollars such as 2.50"));
+        problems.push(Problem::new(
+            node.place,
+            "`money` must be a number of US dollars such as 2.50",
+        ));
     }
     usd
 }
 
-fn words_by_name(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Option<BTreeMap<String, Vec<String>>> {
+fn words_by_name(
+    node: &Node,
+    what: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<BTreeMap<String, Vec<String>>> {
     let Value::Map(entries) = &node.value else {
-        problems.push(Problem::new(node.place, format!("{what} must be a mapping of names to lists of names")));
+        problems.push(Problem::new(
+            node.place,
+            format!("{what} must be a mapping of names to lists of names"),
+        ));
         return None;
     };
     let one = |(name, _, value): &(String, yaml::Place, Node), problems: &mut Vec<Problem>| {
@@ -105,9 +148,16 @@ fn words_by_name(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Option
     Some(entries.iter().map(|entry| one(entry, problems)).collect())
 }
 
-fn agents_by_name(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Option<BTreeMap<String, Vec<String>>> {
+fn agents_by_name(
+    node: &Node,
+    what: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<BTreeMap<String, Vec<String>>> {
     let found = words_by_name(node, what, problems)?;
-    for name in found.iter().flat_map(|(name, others)| std::iter::once(name).chain(others)) {
+    for name in found
+        .iter()
+        .flat_map(|(name, others)| std::iter::once(name).chain(others))
+    {
         if let Err(why) = check_agent(name) {
             problems.push(Problem::new(node.place, why));
         }
@@ -139,7 +189,10 @@ budgets:
         let config = parse(text.as_bytes(), "f").unwrap();
         assert_eq!(config.router.prefer, ["b", "a"]);
         assert_eq!(config.router.capabilities["ui"], ["web"]);
-        assert_eq!((config.router.weights.cost, config.router.weights.success), (0, 4));
+        assert_eq!(
+            (config.router.weights.cost, config.router.weights.success),
+            (0, 4)
+        );
         assert_eq!(config.budgets.run.tokens, Some(5_000_000_000));
         assert_eq!(config.budgets.run.money, Some(Usd(2_500_000)));
         assert_eq!(config.budgets.day.attempts, Some(9));
@@ -155,7 +208,9 @@ budgets:
             ("router: {weights: {cost: 2000}}", "more than 1000"),
             ("router: {fallback: {a: [B]}}", "not a valid name"),
         ] {
-            let problems = parse(format!("version: 1\n{text}\n").as_bytes(), "f").unwrap_err().to_string();
+            let problems = parse(format!("version: 1\n{text}\n").as_bytes(), "f")
+                .unwrap_err()
+                .to_string();
             assert!(problems.contains(why), "{text}: {problems}");
         }
     }

@@ -23,7 +23,9 @@ redact: ['tok_[a-z0-9]{20}']
 ";
 
 fn problems(text: &str) -> Vec<String> {
-    let Err(problems) = parse(text.as_bytes(), "c") else { return Vec::new() };
+    let Err(problems) = parse(text.as_bytes(), "c") else {
+        return Vec::new();
+    };
     problems.to_string().lines().map(str::to_owned).collect()
 }
 
@@ -32,25 +34,61 @@ fn everything_can_be_said() {
     let config = parse(FULL.as_bytes(), FILE).unwrap();
     assert_eq!(config.modules["auth"], ["src/auth/", "tests/auth_*.rs"]);
     let test = config.check("test").unwrap();
-    assert_eq!(test.run, CommandLine::Argv(vec!["cargo".into(), "test".into()]));
-    assert_eq!((test.timeout, test.parser, test.required), (Duration::from_secs(5400), CheckParser::Cargo, false));
+    assert_eq!(
+        test.run,
+        CommandLine::Argv(vec!["cargo".into(), "test".into()])
+    );
+    assert_eq!(
+        (test.timeout, test.parser, test.required),
+        (Duration::from_secs(5400), CheckParser::Cargo, false)
+    );
     let lint = config.check("lint").unwrap();
-    assert_eq!((&lint.run, lint.timeout), (&CommandLine::Shell("cargo clippy".into()), CHECK_TIMEOUT));
+    assert_eq!(
+        (&lint.run, lint.timeout),
+        (&CommandLine::Shell("cargo clippy".into()), CHECK_TIMEOUT)
+    );
     assert!(lint.required);
-    assert_eq!(config.check("e2e").unwrap().report.as_deref(), Some("target/e2e.xml"));
+    assert_eq!(
+        config.check("e2e").unwrap().report.as_deref(),
+        Some("target/e2e.xml")
+    );
     assert_eq!(config.default_checks(), [test]);
     let defaults = &config.defaults;
-    assert_eq!((defaults.ttl.as_secs(), defaults.run_ttl.as_secs(), defaults.heartbeat.as_secs()), (7200, 90, 30));
+    assert_eq!(
+        (
+            defaults.ttl.as_secs(),
+            defaults.run_ttl.as_secs(),
+            defaults.heartbeat.as_secs()
+        ),
+        (7200, 90, 30)
+    );
     assert_eq!((defaults.max_attempts, defaults.max_lapses), (5, 1));
-    assert_eq!((defaults.agent.as_deref(), defaults.base.as_deref()), (Some("codex"), Some("main")));
+    assert_eq!(
+        (defaults.agent.as_deref(), defaults.base.as_deref()),
+        (Some("codex"), Some("main"))
+    );
     assert_eq!(
         (config.locks.shared.as_slice(), config.locks.case),
         (&["Cargo.lock".to_owned()][..], LockCase::Folding)
     );
     let runs = &config.runs;
-    assert_eq!((runs.minutes, runs.silence_minutes, runs.output_mb, runs.grace.as_secs()), (90, 5, 8, 5));
-    assert_eq!((runs.setup.clone(), runs.env_pass.len()), (Some(CommandLine::Shell("npm ci".into())), 1));
-    assert_eq!((config.accept.mode, config.accept.target.as_deref()), (AcceptMode::FfOnly, Some("dev/next")));
+    assert_eq!(
+        (
+            runs.minutes,
+            runs.silence_minutes,
+            runs.output_mb,
+            runs.grace.as_secs()
+        ),
+        (90, 5, 8, 5)
+    );
+    assert_eq!(
+        (runs.setup.clone(), runs.env_pass.len()),
+        (Some(CommandLine::Shell("npm ci".into())), 1)
+    );
+    assert_eq!(
+        (config.accept.mode, config.accept.target.as_deref()),
+        (AcceptMode::FfOnly, Some("dev/next"))
+    );
     assert!(config.notify.desktop);
     assert_eq!(config.redact.len(), 1);
 }
@@ -58,7 +96,10 @@ fn everything_can_be_said() {
 #[test]
 fn a_bom_and_crlf_change_nothing() {
     let other = format!("\u{feff}{}", FULL.replace('\n', "\r\n"));
-    let plain = |text: &str| Config { origins: Origins::new(), ..parse(text.as_bytes(), FILE).unwrap() };
+    let plain = |text: &str| Config {
+        origins: Origins::new(),
+        ..parse(text.as_bytes(), FILE).unwrap()
+    };
     assert_eq!(plain(&other), plain(FULL));
 }
 
@@ -72,7 +113,10 @@ fn no_file_means_defaults_and_an_unreadable_one_an_error() {
     std::fs::remove_dir(dir.path().join(FILE)).unwrap();
     std::fs::write(dir.path().join(FILE), "").unwrap();
     let error = load(dir.path(), &Trees::none()).unwrap_err();
-    assert!(error.to_string().starts_with(".ai/config.yaml: is empty"), "{error}");
+    assert!(
+        error.to_string().starts_with(".ai/config.yaml: is empty"),
+        "{error}"
+    );
     std::fs::write(dir.path().join(FILE), "version: 1\n").unwrap();
     assert_eq!(load(dir.path(), &Trees::none()).unwrap(), Config::default());
 }
@@ -124,8 +168,14 @@ acept: 1
 
 #[test]
 fn a_version_is_needed_and_a_newer_one_is_refused() {
-    assert_eq!(problems("redact: []\n"), ["c:1:1: the configuration needs `version`"]);
-    assert_eq!(problems("version: 2\n"), ["c:1:10: version 2 needs a newer version of ai"]);
+    assert_eq!(
+        problems("redact: []\n"),
+        ["c:1:1: the configuration needs `version`"]
+    );
+    assert_eq!(
+        problems("version: 2\n"),
+        ["c:1:10: version 2 needs a newer version of ai"]
+    );
 }
 
 #[test]
@@ -137,33 +187,73 @@ fn a_heartbeat_leaves_room_for_a_missed_one() {
 #[test]
 fn origins_name_the_line_or_the_default() {
     let config = parse(FULL.as_bytes(), FILE).unwrap();
-    assert_eq!(config.origin("defaults.ttl"), Origin::File(Place { line: 8, column: 33 }));
-    assert_eq!(config.origin("checks.lint"), Origin::File(Place { line: 6, column: 3 }));
+    assert_eq!(
+        config.origin("defaults.ttl"),
+        Origin::File(Place {
+            line: 8,
+            column: 33
+        })
+    );
+    assert_eq!(
+        config.origin("checks.lint"),
+        Origin::File(Place { line: 6, column: 3 })
+    );
     let none = Config::default();
-    assert!(entries(&none).iter().all(|entry| entry.origin == Origin::Default));
+    assert!(
+        entries(&none)
+            .iter()
+            .all(|entry| entry.origin == Origin::Default)
+    );
     let said = entries(&config);
-    assert!(said.iter().all(|entry| entry.origin != Origin::Default), "{said:?}");
-    let ttl = said.iter().find(|entry| entry.key == "defaults.ttl").unwrap();
+    assert!(
+        said.iter().all(|entry| entry.origin != Origin::Default),
+        "{said:?}"
+    );
+    let ttl = said
+        .iter()
+        .find(|entry| entry.key == "defaults.ttl")
+        .unwrap();
     assert_eq!(ttl.value, "2h");
 }
 
 #[test]
 fn the_code_digest_moves_with_what_would_run_and_with_nothing_else() {
-    let digest = |text: &str| parse(format!("version: 1\n{text}").as_bytes(), FILE).unwrap().code_digest();
+    let digest = |text: &str| {
+        parse(format!("version: 1\n{text}").as_bytes(), FILE)
+            .unwrap()
+            .code_digest()
+    };
     assert_eq!(digest("redact: []\n"), None);
     let one = digest("checks: {a: make}\n");
     assert!(one.is_some());
-    assert_eq!(digest("checks: {a: {run: make, timeout: 1m}}\nlocks: {case: auto}\n"), one);
+    assert_eq!(
+        digest("checks: {a: {run: make, timeout: 1m}}\nlocks: {case: auto}\n"),
+        one
+    );
     assert_ne!(digest("checks: {a: make test}\n"), one);
     assert_ne!(digest("checks: {a: [make]}\n"), one);
     assert_ne!(digest("checks: {a: make}\nruns: {setup: x}\n"), one);
-    assert_eq!(digest("checks: {a: make}\nruns: {sandbox: bubblewrap, network: off}\n"), one);
+    assert_eq!(
+        digest("checks: {a: make}\nruns: {sandbox: bubblewrap, network: off}\n"),
+        one
+    );
     for hole in ["sandbox: none", "allow_write: [/x]", "allow_read: [~/.ssh]"] {
-        assert_ne!(digest(&format!("checks: {{a: make}}\nruns: {{{hole}}}\n")), one, "{hole}");
+        assert_ne!(
+            digest(&format!("checks: {{a: make}}\nruns: {{{hole}}}\n")),
+            one,
+            "{hole}"
+        );
         assert!(digest(&format!("runs: {{{hole}}}\n")).is_some(), "{hole}");
     }
     for place in ["relative", "/", "~", "~/../x", "~x/y"] {
-        assert!(parse(format!("version: 1\nruns: {{allow_read: ['{place}']}}\n").as_bytes(), FILE).is_err(), "{place}");
+        assert!(
+            parse(
+                format!("version: 1\nruns: {{allow_read: ['{place}']}}\n").as_bytes(),
+                FILE
+            )
+            .is_err(),
+            "{place}"
+        );
     }
 }
 
@@ -179,6 +269,10 @@ fn caches_and_ports_stay_where_they_belong() {
         "ports: {A: 65}",
         "cache_mode: move",
     ] {
-        assert_eq!(problems(&format!("version: 1\nruns: {{{bad}}}\n")).len(), 1, "{bad}");
+        assert_eq!(
+            problems(&format!("version: 1\nruns: {{{bad}}}\n")).len(),
+            1,
+            "{bad}"
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! The project's configuration, `.ai/config.yaml`: modules, checks, defaults, locks, runs, accept.
 //!
-//! Everything has a default; no file means all defaults. A file that cannot be read or understood is an error, never the
-//! defaults. What it holds that would run code is inert until the user trusts it: see [`Config::code_digest`].
+//! Everything has a default; no file means all defaults. A file that cannot be read or understood
+//! is an error, never the defaults. What it holds that would run code is inert until the user
+//! trusts it: see [`Config::code_digest`].
 
 pub mod credentials;
 mod detect;

@@ -137,7 +137,8 @@ pub struct Locks {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CacheMode {
-    /// The blocks are shared until somebody writes; where the file system cannot do that, the files are copied.
+    /// The blocks are shared until somebody writes; where the file system cannot do that, the files
+    /// are copied.
     #[default]
     Cow,
     /// The files are shared: one that is written in place changes in the main checkout too.
@@ -178,14 +179,17 @@ pub struct Runs {
     pub file_mb: Option<u32>,
     /// Processes of the user while a run goes on; default without limit.
     pub processes: Option<u32>,
-    /// Ignored directories of the main checkout that a fresh worktree starts with, such as `target`.
+    /// Ignored directories of the main checkout that a fresh worktree starts with, such as
+    /// `target`.
     pub caches: Vec<String>,
     /// How they get there.
     pub cache_mode: CacheMode,
-    /// Ignored directories that stay in a place of checks from one tree to the next. What an earlier tree left there can make a broken one
-    /// pass, so only what its tool compares with the sources whole.
+    /// Ignored directories that stay in a place of checks from one tree to the next. What an
+    /// earlier tree left there can make a broken one pass, so only what its tool compares with the
+    /// sources whole.
     pub check_keep: Vec<String>,
-    /// Variables that name free ports, each with how many ports it stands for: the first of them is its value.
+    /// Variables that name free ports, each with how many ports it stands for: the first of them is
+    /// its value.
     pub ports: BTreeMap<String, u32>,
     /// The lowest of these ports; default 20000.
     pub port_base: u32,
@@ -200,7 +204,8 @@ pub struct Router {
     pub prefer: Vec<String>,
     /// Capabilities that a type of task, or a label, asks for.
     pub capabilities: BTreeMap<String, Vec<String>>,
-    /// Who stands in for an agent that is out of quota or not logged in, beside what its own file says.
+    /// Who stands in for an agent that is out of quota or not logged in, beside what its own file
+    /// says.
     pub fallback: BTreeMap<String, Vec<String>>,
     /// How the parts of a score weigh.
     pub weights: Weights,
@@ -306,17 +311,25 @@ impl Config {
         }
     }
 
-    /// Everything that this file would run (checks and setup), the holes that it makes in the sandbox, and whether agents work in the
-    /// checkout itself, for `ai trust`; `None` where there is nothing of it.
+    /// Everything that this file would run (checks and setup), the holes that it makes in the
+    /// sandbox, and whether agents work in the checkout itself, for `ai trust`; `None` where there
+    /// is nothing of it.
     pub fn code(&self) -> Option<String> {
         let runs = &self.runs;
-        let holes = runs.sandbox == Wish::None || !runs.allow_write.is_empty() || !runs.allow_read.is_empty();
+        let holes = runs.sandbox == Wish::None
+            || !runs.allow_write.is_empty()
+            || !runs.allow_read.is_empty();
         let in_place = runs.isolation == Isolation::None;
         if self.checks.is_empty() && runs.setup.is_none() && !holes && !in_place {
             return None;
         }
-        let checks: Vec<_> = self.checks.iter().map(|check| (&check.name, &check.run)).collect();
-        let mut code = serde_json::json!({ "checks": checks, "setup": runs.setup, "env_pass": runs.env_pass });
+        let checks: Vec<_> = self
+            .checks
+            .iter()
+            .map(|check| (&check.name, &check.run))
+            .collect();
+        let mut code =
+            serde_json::json!({ "checks": checks, "setup": runs.setup, "env_pass": runs.env_pass });
         if in_place {
             code["isolation"] = serde_json::json!(runs.isolation);
         }

@@ -31,9 +31,12 @@ pub struct Entry {
 }
 
 impl Config {
-    /// Where the value under a dotted key such as `defaults.ttl`, `checks.test` or `modules.auth` comes from.
+    /// Where the value under a dotted key such as `defaults.ttl`, `checks.test` or `modules.auth`
+    /// comes from.
     pub fn origin(&self, key: &str) -> Origin {
-        self.origins.get(key).map_or(Origin::Default, |place| Origin::File(*place))
+        self.origins
+            .get(key)
+            .map_or(Origin::Default, |place| Origin::File(*place))
     }
 }
 
@@ -45,10 +48,14 @@ pub fn entries(config: &Config) -> Vec<Entry> {
         out.push(Entry { key, value, origin });
     };
     // A configuration always serialises to an object; anything else would simply show nothing.
-    let Ok(Value::Object(sections)) = serde_json::to_value(config) else { return Vec::new() };
+    let Ok(Value::Object(sections)) = serde_json::to_value(config) else {
+        return Vec::new();
+    };
     for (section, value) in sections {
         match value {
-            Value::Object(fields) => fields.into_iter().for_each(|(key, v)| push(format!("{section}.{key}"), v)),
+            Value::Object(fields) => fields
+                .into_iter()
+                .for_each(|(key, v)| push(format!("{section}.{key}"), v)),
             Value::Array(items) if section == "checks" => {
                 let named = items.into_iter().zip(&config.checks);
                 named.for_each(|(value, check)| push(format!("checks.{}", check.name), value));

@@ -3,10 +3,14 @@
 use super::detect::DetectedCheck;
 use super::model::CheckParser;
 
-/// The text of a first `.ai/config.yaml` with the given checks and setup. Everything else in it is the default, written out.
+/// The text of a first `.ai/config.yaml` with the given checks and setup. Everything else in it is
+/// the default, written out.
 pub fn default_text(checks: &[DetectedCheck], setup: Option<&str>) -> String {
     let text = format!("{HEAD}{}{REST}", checks_text(checks));
-    setup.map_or_else(|| text.clone(), |command| text.replace(NO_SETUP, &format!("  setup: {command}\n{SETUP_WHY}")))
+    setup.map_or_else(
+        || text.clone(),
+        |command| text.replace(NO_SETUP, &format!("  setup: {command}\n{SETUP_WHY}")),
+    )
 }
 
 fn checks_text(checks: &[DetectedCheck]) -> String {
@@ -14,7 +18,12 @@ fn checks_text(checks: &[DetectedCheck]) -> String {
         return "checks: {}\n#  test: {run: make test, timeout: 10m}\n".to_owned();
     }
     let one = |check: &DetectedCheck| {
-        let DetectedCheck { name, run, because, parser } = check;
+        let DetectedCheck {
+            name,
+            run,
+            because,
+            parser,
+        } = check;
         let parser = match parser {
             CheckParser::Auto => "auto",
             CheckParser::Cargo => "cargo",
@@ -24,17 +33,17 @@ fn checks_text(checks: &[DetectedCheck]) -> String {
             CheckParser::Junit => "junit",
             CheckParser::ExitCode => "exit-code",
         };
-        format!("  # Found {because}.\n  {name}:\n    run: {run}\n    timeout: 10m\n    parser: {parser}\n")
+        format!(
+            "  # Found {because}.\n  {name}:\n    run: {run}\n    timeout: 10m\n    parser: {parser}\n"
+        )
     };
     let all: String = checks.iter().map(one).collect();
     format!("checks:\n{all}")
 }
 
 /// The line that a detected setup replaces.
-const NO_SETUP: &str =
-    "#  setup: npm ci    # prepares a fresh worktree, and the place of checks; runs only after `ai trust`\n";
-const SETUP_WHY: &str =
-    "  # prepares a fresh worktree, and the place of checks: neither finds what is installed in your checkout\n";
+const NO_SETUP: &str = "#  setup: npm ci    # prepares a fresh worktree, and the place of checks; runs only after `ai trust`\n";
+const SETUP_WHY: &str = "  # prepares a fresh worktree, and the place of checks: neither finds what is installed in your checkout\n";
 
 const HEAD: &str = "\
 # The configuration of `ai` for this repository. Every value has a default; this file may be shorter.
@@ -129,8 +138,11 @@ mod tests {
     #[test]
     fn the_written_file_says_the_defaults() {
         let mut config = parse(default_text(&[], None).as_bytes(), FILE).unwrap();
-        let unsaid: Vec<String> =
-            entries(&config).into_iter().filter(|e| e.origin == Origin::Default).map(|e| e.key).collect();
+        let unsaid: Vec<String> = entries(&config)
+            .into_iter()
+            .filter(|e| e.origin == Origin::Default)
+            .map(|e| e.key)
+            .collect();
         assert_eq!(
             unsaid,
             [
@@ -151,13 +163,25 @@ mod tests {
 
     #[test]
     fn detected_checks_are_written_and_read_back() {
-        let check = |name, run, parser| DetectedCheck { name, run, parser, because: "x" };
+        let check = |name, run, parser| DetectedCheck {
+            name,
+            run,
+            parser,
+            because: "x",
+        };
         let text = default_text(
-            &[check("go-test", "go test ./...", CheckParser::Go), check("npm-test", "npm test", CheckParser::Auto)],
+            &[
+                check("go-test", "go test ./...", CheckParser::Go),
+                check("npm-test", "npm test", CheckParser::Auto),
+            ],
             Some("npm ci"),
         );
         let config = parse(text.as_bytes(), FILE).unwrap();
-        let names: Vec<&str> = config.default_checks().iter().map(|c| c.name.as_str()).collect();
+        let names: Vec<&str> = config
+            .default_checks()
+            .iter()
+            .map(|c| c.name.as_str())
+            .collect();
         assert_eq!(names, ["go-test", "npm-test"]);
         assert_eq!(config.checks[0].parser, CheckParser::Go);
         assert_eq!(config.runs.setup, Some(CommandLine::Shell("npm ci".into())));
@@ -165,10 +189,15 @@ mod tests {
 
     #[test]
     fn what_is_commented_out_is_right_when_taken_in() {
-        let text =
-            default_text(&[], None).replace("checks: {}\n#", "checks:\n ").replace("modules: {}\n#", "modules:\n ");
-        let text = text.replace("  shared: []\n#", "").replace("  day: {}", "#");
-        let text = text.replace("  capabilities: {} ", "#").replace("  fallback: {} ", "#");
+        let text = default_text(&[], None)
+            .replace("checks: {}\n#", "checks:\n ")
+            .replace("modules: {}\n#", "modules:\n ");
+        let text = text
+            .replace("  shared: []\n#", "")
+            .replace("  day: {}", "#");
+        let text = text
+            .replace("  capabilities: {} ", "#")
+            .replace("  fallback: {} ", "#");
         let text = text.replace("\n#  ", "\n  ");
         let config = parse(text.as_bytes(), FILE).unwrap();
         assert_eq!(config.modules["auth"].len(), 2);

@@ -1,11 +1,12 @@
 //! Files that were read before.
 //!
-//! Every command reads the configuration, most read the policy, and both change once a week: parsing them again cost a short command a
-//! tenth of its time. So the tree of a file is kept under the SHA-256 of its bytes (ADR 0017). What was kept answers for exactly
-//! these bytes and this version of `ai`; anything else is parsed, and a tree that cannot be kept is no problem.
+//! Every command reads the configuration, most read the policy, and both change once a week:
+//! parsing them again cost a short command a tenth of its time. So the tree of a file is kept under
+//! the SHA-256 of its bytes (ADR 0017). What was kept answers for exactly these bytes and this
+//! version of `ai`; anything else is parsed, and a tree that cannot be kept is no problem.
 //!
-//! It lies beside the records of trust, outside of every repository and of what agents may write in a sandbox: whoever writes there
-//! could as well trust what they like.
+//! It lies beside the records of trust, outside of every repository and of what agents may write in
+//! a sandbox: whoever writes there could as well trust what they like.
 
 use std::path::{Path, PathBuf};
 
@@ -38,7 +39,9 @@ impl Trees {
 
     /// The tree of a file with these bytes.
     pub fn tree(&self, bytes: &[u8]) -> Result<Node, Problem> {
-        let Some(dir) = self.dir.as_deref().filter(|_| bytes.len() >= WORTH_KEEPING) else { return yaml::parse(bytes) };
+        let Some(dir) = self.dir.as_deref().filter(|_| bytes.len() >= WORTH_KEEPING) else {
+            return yaml::parse(bytes);
+        };
         let head = head_of(bytes);
         let path = dir.join(&head[..32]);
         if let Some(tree) = find(&path, &head) {
@@ -57,7 +60,11 @@ pub fn dir() -> Option<PathBuf> {
 
 /// What a kept tree begins with, and its name: the bytes that it stands for, and who parsed them.
 fn head_of(bytes: &[u8]) -> String {
-    format!("{} ai {}\n", hash::sha256_hex(bytes), env!("CARGO_PKG_VERSION"))
+    format!(
+        "{} ai {}\n",
+        hash::sha256_hex(bytes),
+        env!("CARGO_PKG_VERSION")
+    )
 }
 
 fn find(path: &Path, head: &str) -> Option<Node> {
@@ -84,7 +91,13 @@ mod tests {
     fn trees() -> (tempfile::TempDir, Trees, PathBuf) {
         let home = tempfile::tempdir().unwrap();
         let dir = home.path().join("ai/trees");
-        (home, Trees { dir: Some(dir.clone()) }, dir)
+        (
+            home,
+            Trees {
+                dir: Some(dir.clone()),
+            },
+            dir,
+        )
     }
 
     #[test]
@@ -99,7 +112,10 @@ mod tests {
         let bytes = [head_of(&file(1)).as_bytes(), &yaml::pack(&other)].concat();
         std::fs::write(&kept[0], bytes).unwrap();
         assert_eq!(trees.tree(&file(1)).unwrap(), other);
-        assert_eq!(trees.tree(&file(2)).unwrap(), yaml::parse(&file(2)).unwrap());
+        assert_eq!(
+            trees.tree(&file(2)).unwrap(),
+            yaml::parse(&file(2)).unwrap()
+        );
     }
 
     #[test]
@@ -108,7 +124,11 @@ mod tests {
         let right = trees.tree(&file(1)).unwrap();
         let path = &fs::list_dir(&dir).unwrap()[0];
         let whole = std::fs::read(path).unwrap();
-        let other = [head_of(&file(2)).as_bytes(), &yaml::pack(&yaml::parse(&file(2)).unwrap())].concat();
+        let other = [
+            head_of(&file(2)).as_bytes(),
+            &yaml::pack(&yaml::parse(&file(2)).unwrap()),
+        ]
+        .concat();
         for wrong in [&whole[..whole.len() - 1], b"", b"no tree at all", &other] {
             std::fs::write(path, wrong).unwrap();
             assert_eq!(trees.tree(&file(1)).unwrap(), right);
@@ -120,7 +140,9 @@ mod tests {
     fn small_files_and_wrong_ones_are_not_kept() {
         let (_home, trees, dir) = trees();
         trees.tree(b"version: 1\n").unwrap();
-        trees.tree(&[&file(1)[..], b"\tx: [\n"].concat()).unwrap_err();
+        trees
+            .tree(&[&file(1)[..], b"\tx: [\n"].concat())
+            .unwrap_err();
         assert!(!dir.exists());
     }
 
@@ -136,7 +158,12 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let in_the_way = home.path().join("file");
         std::fs::write(&in_the_way, "").unwrap();
-        let trees = Trees { dir: Some(in_the_way.join("trees")) };
-        assert_eq!(trees.tree(&file(1)).unwrap(), yaml::parse(&file(1)).unwrap());
+        let trees = Trees {
+            dir: Some(in_the_way.join("trees")),
+        };
+        assert_eq!(
+            trees.tree(&file(1)).unwrap(),
+            yaml::parse(&file(1)).unwrap()
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Agents as files: `.ai/agents/<name>.yaml`, one agent each, under version control.
 //!
-//! A file that cannot be read is reported by name and never hides the others. Folders beside the files (an agent's own policy
-//! and skills) are left alone.
+//! A file that cannot be read is reported by name and never hides the others. Folders beside the
+//! files (an agent's own policy and skills) are left alone.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,9 @@ pub enum AgentFileError {
     #[error(transparent)]
     Fs(#[from] FsError),
     /// No agent has this name.
-    #[error("no agent named `{name}`; see `ai agent list`, or register it: ai agent register {name} --connector C")]
+    #[error(
+        "no agent named `{name}`; see `ai agent list`, or register it: ai agent register {name} --connector C"
+    )]
     NotFound {
         /// The name asked for.
         name: Name,
@@ -74,7 +76,10 @@ pub fn load_all(dir: &Path) -> Result<AgentFiles, FsError> {
         if path.extension().is_none_or(|e| e != "yaml") || path.is_dir() {
             continue;
         }
-        match fs::read_text(&path, MAX_FILE).map_err(AgentFileError::from).and_then(|text| parse(&path, &text)) {
+        match fs::read_text(&path, MAX_FILE)
+            .map_err(AgentFileError::from)
+            .and_then(|text| parse(&path, &text))
+        {
             Ok(agent) => found.agents.push(agent),
             Err(error) => found.broken.push(error),
         }
@@ -86,8 +91,14 @@ pub fn load_all(dir: &Path) -> Result<AgentFiles, FsError> {
 /// Writes an agent, replacing the one of the same name.
 pub fn save(dir: &Path, agent: &Agent) -> Result<PathBuf, AgentFileError> {
     let path = path_of(dir, &agent.name);
-    agent.validate().map_err(|source| AgentFileError::Invalid { path: path.clone(), source })?;
-    let text = to_yaml(agent).map_err(|e| AgentFileError::Malformed { path: path.clone(), why: e.to_string() })?;
+    agent.validate().map_err(|source| AgentFileError::Invalid {
+        path: path.clone(),
+        source,
+    })?;
+    let text = to_yaml(agent).map_err(|e| AgentFileError::Malformed {
+        path: path.clone(),
+        why: e.to_string(),
+    })?;
     fs::write_atomic(&path, text.as_bytes())?;
     Ok(path)
 }
@@ -95,19 +106,34 @@ pub fn save(dir: &Path, agent: &Agent) -> Result<PathBuf, AgentFileError> {
 /// Removes an agent's file, also one that cannot be read. Its folder stays.
 pub fn remove(dir: &Path, name: &Name) -> Result<(), AgentFileError> {
     let path = path_of(dir, name);
-    if path.symlink_metadata().is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
+    if path
+        .symlink_metadata()
+        .is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound)
+    {
         return Err(AgentFileError::NotFound { name: name.clone() });
     }
     Ok(fs::remove_file(&path)?)
 }
 
 fn parse(path: &Path, text: &str) -> Result<Agent, AgentFileError> {
-    let malformed = |why: String| AgentFileError::Malformed { path: path.to_owned(), why };
+    let malformed = |why: String| AgentFileError::Malformed {
+        path: path.to_owned(),
+        why,
+    };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let agent: Agent = serde_yaml::from_str(text).map_err(|e| malformed(e.to_string()))?;
-    agent.validate().map_err(|source| AgentFileError::Invalid { path: path.to_owned(), source })?;
-    if path.file_stem().is_none_or(|stem| stem != agent.name.as_str()) {
-        return Err(malformed(format!("name: `{}` does not match the file's name", agent.name)));
+    agent.validate().map_err(|source| AgentFileError::Invalid {
+        path: path.to_owned(),
+        source,
+    })?;
+    if path
+        .file_stem()
+        .is_none_or(|stem| stem != agent.name.as_str())
+    {
+        return Err(malformed(format!(
+            "name: `{}` does not match the file's name",
+            agent.name
+        )));
     }
     Ok(agent)
 }
@@ -163,11 +189,31 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         save(dir.path(), &sample()).unwrap();
         std::fs::create_dir(dir.path().join("no")).unwrap();
-        std::fs::write(dir.path().join("typo.yaml"), "name: typo\nconnector: command\nmodle: x\n").unwrap();
-        std::fs::write(dir.path().join("other.yaml"), "name: typo\nconnector: command\n").unwrap();
-        std::fs::write(dir.path().join("twice.yaml"), "name: twice\nname: twice\nconnector: command\n").unwrap();
-        std::fs::write(dir.path().join("zero.yaml"), "name: zero\nconnector: x\nlimits: {minutes: 0}\n").unwrap();
-        std::fs::write(dir.path().join("big.yaml"), "x".repeat(MAX_FILE as usize + 1)).unwrap();
+        std::fs::write(
+            dir.path().join("typo.yaml"),
+            "name: typo\nconnector: command\nmodle: x\n",
+        )
+        .unwrap();
+        std::fs::write(
+            dir.path().join("other.yaml"),
+            "name: typo\nconnector: command\n",
+        )
+        .unwrap();
+        std::fs::write(
+            dir.path().join("twice.yaml"),
+            "name: twice\nname: twice\nconnector: command\n",
+        )
+        .unwrap();
+        std::fs::write(
+            dir.path().join("zero.yaml"),
+            "name: zero\nconnector: x\nlimits: {minutes: 0}\n",
+        )
+        .unwrap();
+        std::fs::write(
+            dir.path().join("big.yaml"),
+            "x".repeat(MAX_FILE as usize + 1),
+        )
+        .unwrap();
         std::fs::write(dir.path().join("bytes.yaml"), b"\xff\xfe").unwrap();
         std::fs::write(dir.path().join("deep.yaml"), "[".repeat(100_000)).unwrap();
         std::fs::write(dir.path().join("README.md"), "not an agent").unwrap();
@@ -184,15 +230,25 @@ mod tests {
             ("bytes.yaml", "utf-8"),
             ("deep.yaml", "deep.yaml: "),
         ] {
-            assert!(errors.iter().any(|e| e.contains(file) && e.contains(words)), "{file}: {errors:#?}");
+            assert!(
+                errors.iter().any(|e| e.contains(file) && e.contains(words)),
+                "{file}: {errors:#?}"
+            );
         }
     }
 
     #[test]
     fn windows_line_ends_and_a_byte_order_mark_are_fine() {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("a.yaml"), "\u{feff}name: a\r\nconnector: command\r\n").unwrap();
-        assert_eq!(load(dir.path(), &name("a")).unwrap(), Agent::new(name("a"), name("command")));
+        std::fs::write(
+            dir.path().join("a.yaml"),
+            "\u{feff}name: a\r\nconnector: command\r\n",
+        )
+        .unwrap();
+        assert_eq!(
+            load(dir.path(), &name("a")).unwrap(),
+            Agent::new(name("a"), name("command"))
+        );
     }
 
     #[test]
@@ -200,8 +256,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("a.yaml"), "broken: [").unwrap();
         remove(dir.path(), &name("a")).unwrap();
-        assert!(matches!(remove(dir.path(), &name("a")), Err(AgentFileError::NotFound { .. })));
-        assert!(matches!(load(dir.path(), &name("a")), Err(AgentFileError::NotFound { .. })));
-        assert!(load_all(&dir.path().join("none")).unwrap().agents.is_empty());
+        assert!(matches!(
+            remove(dir.path(), &name("a")),
+            Err(AgentFileError::NotFound { .. })
+        ));
+        assert!(matches!(
+            load(dir.path(), &name("a")),
+            Err(AgentFileError::NotFound { .. })
+        ));
+        assert!(
+            load_all(&dir.path().join("none"))
+                .unwrap()
+                .agents
+                .is_empty()
+        );
     }
 }

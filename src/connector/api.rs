@@ -18,13 +18,15 @@ pub trait Connector: Send + Sync {
     /// A fresh parser for the output of one run.
     fn parser(&self) -> Box<dyn StreamParser>;
 
-    /// A fresh conversation for one run, where the CLI is talked to; `None` where it only reads a prompt.
+    /// A fresh conversation for one run, where the CLI is talked to; `None` where it only reads a
+    /// prompt.
     fn dialogue(&self, _request: &LaunchRequest<'_>) -> Option<Box<dyn Dialogue>> {
         None
     }
 }
 
-/// Understands the output of one run, line by line. Each line stands for itself: whatever one holds, the next is read afresh.
+/// Understands the output of one run, line by line. Each line stands for itself: whatever one
+/// holds, the next is read afresh.
 pub trait StreamParser: Send {
     /// The id that its session was given, before the first line.
     fn named(&mut self, _session: &str) {}
@@ -88,7 +90,9 @@ pub enum ConnectorError {
         value: String,
     },
     /// The CLI has no way to move its home.
-    #[error("connector `{connector}` cannot give a run a home of its own; remove `home: run` from the agent")]
+    #[error(
+        "connector `{connector}` cannot give a run a home of its own; remove `home: run` from the agent"
+    )]
     NoHome {
         /// The connector.
         connector: String,

@@ -11,7 +11,8 @@ use super::copilot::Copilot;
 use super::dialogue::Dialogue;
 use super::gemini::Gemini;
 use super::launch::{
-    LaunchPlan, LaunchRequest, Session, StdinSource, check_words, chosen_model, expand_all, own_home, plan,
+    LaunchPlan, LaunchRequest, Session, StdinSource, check_words, chosen_model, expand_all,
+    own_home, plan,
 };
 use super::manifest::{Manifest, OutputFormat, PromptMode};
 use super::opencode::Opencode;
@@ -30,7 +31,10 @@ pub(super) struct ManifestConnector {
 impl ManifestConnector {
     /// From a manifest with `argv`.
     pub(super) fn new(manifest: Manifest) -> Self {
-        Self { manifest, signs: OnceLock::new() }
+        Self {
+            manifest,
+            signs: OnceLock::new(),
+        }
     }
 
     fn session_args(&self, session: Session<'_>) -> Result<&[String], ConnectorError> {
@@ -38,7 +42,9 @@ impl ManifestConnector {
             Session::New => Ok(&[]),
             Session::Named(_) => Ok(&self.manifest.session_args),
             Session::Resume(_) if self.manifest.resume_args.is_empty() => {
-                Err(ConnectorError::NoResume { connector: self.manifest.name.to_string() })
+                Err(ConnectorError::NoResume {
+                    connector: self.manifest.name.to_string(),
+                })
             }
             Session::Resume(_) => Ok(&self.manifest.resume_args),
         }
@@ -74,7 +80,11 @@ impl Connector for ManifestConnector {
     }
 
     fn parser(&self) -> Box<dyn StreamParser> {
-        parser_for(self.manifest.output, self.signs.get_or_init(|| Arc::new(Signs::new(&self.manifest))))
+        parser_for(
+            self.manifest.output,
+            self.signs
+                .get_or_init(|| Arc::new(Signs::new(&self.manifest))),
+        )
     }
 
     fn dialogue(&self, request: &LaunchRequest<'_>) -> Option<Box<dyn Dialogue>> {

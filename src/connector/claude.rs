@@ -1,18 +1,23 @@
-//! The event lines of `claude -p --output-format stream-json --verbose`, and of qwen, whose vocabulary is nearly the same.
+//! The event lines of `claude -p --output-format stream-json --verbose`, and of qwen, whose
+//! vocabulary is nearly the same.
 //!
-//! The order of judging matters: `is_error`, `terminal_reason` and the API status come before `subtype`, which says `success` for
-//! claude's API errors. Token counts of single messages are too low in this stream (they are those at the start of a reply), and repeated
-//! with each part of a message: each message counts once until the final `result`, which tells the truth.
+//! The order of judging matters: `is_error`, `terminal_reason` and the API status come before
+//! `subtype`, which says `success` for claude's API errors. Token counts of single messages are too
+//! low in this stream (they are those at the start of a reply), and repeated with each part of a
+//! message: each message counts once until the final `result`, which tells the truth.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::domain::agent_event::{AgentEvent, Denial, FailureClass, FileChangeKind, PlanStep, StreamOutcome, Usage};
+use crate::domain::agent_event::{
+    AgentEvent, Denial, FailureClass, FileChangeKind, PlanStep, StreamOutcome, Usage,
+};
 
 use super::clip;
 use super::json::{
-    content_text, count_at, field, is_true, list, owned_at, owned_in, small_at, status_after, status_at, text_at, whole,
+    content_text, count_at, field, is_true, list, owned_at, owned_in, small_at, status_after,
+    status_at, text_at, whole,
 };
 use super::judge::{Retry, View, class_of, of_service, of_success, quota, without_final};
 use super::stream::{Dialect, MAX_ITEMS, Seen, ToolEnd};
@@ -25,7 +30,8 @@ pub(super) struct Variant {
     file_tools: &'static [(&'static str, &'static str)],
     /// The number of input tokens includes those from the cache.
     cached_in_input: bool,
-    /// How an error of the service begins where the CLI shows it as an answer of the model, and calls the run a success.
+    /// How an error of the service begins where the CLI shows it as an answer of the model, and
+    /// calls the run a success.
     error_as_answer: Option<&'static str>,
 }
 
@@ -45,7 +51,11 @@ pub(super) const CLAUDE: Variant = Variant {
 /// Qwen Code. It has no status in its result; its own error message begins with one.
 pub(super) const QWEN: Variant = Variant {
     version: "qwen_code_version",
-    file_tools: &[("write_file", "file_path"), ("edit", "file_path"), ("notebook_edit", "notebook_path")],
+    file_tools: &[
+        ("write_file", "file_path"),
+        ("edit", "file_path"),
+        ("notebook_edit", "notebook_path"),
+    ],
     cached_in_input: true,
     error_as_answer: Some(ERROR_OF_QWEN),
 };
@@ -94,12 +104,20 @@ impl Claude {
         match text_at(event, "subtype") {
             Some("init") => {
                 let version = owned_at(event, self.variant.version);
-                vec![seen.started(owned_at(event, "session_id"), owned_at(event, "model"), version)]
+                vec![seen.started(
+                    owned_at(event, "session_id"),
+                    owned_at(event, "model"),
+                    version,
+                )]
             }
             Some("api_retry" | "retry") => {
                 let status = status_at(event, "error_status");
                 let delay_ms = event.get("retry_delay_ms").and_then(whole);
-                let retry = Retry { status, word: owned_at(event, "error"), delay_ms };
+                let retry = Retry {
+                    status,
+                    word: owned_at(event, "error"),
+                    delay_ms,
+                };
                 vec![seen.retried(small_at(event, "attempt").unwrap_or(0), retry)]
             }
             Some("permission_denied") => {
@@ -123,7 +141,10 @@ impl Claude {
         // The model answers: whatever was retried before is over.
         seen.retry = None;
         self.error_word = None;
-        let mut events: Vec<AgentEvent> = blocks(event).iter().flat_map(|block| self.block(block, seen)).collect();
+        let mut events: Vec<AgentEvent> = blocks(event)
+            .iter()
+            .flat_map(|block| self.block(block, seen))
+            .collect();
         events.extend(self.count(event, seen));
         events
     }
@@ -134,7 +155,11 @@ impl Claude {
         let id = owned_at(message, "id").or_else(|| owned_at(event, "uuid"))?;
         let new = self.tokens(message.get("usage")?);
         if self.messages.len() >= MAX_MESSAGES {
-            let sum = self.messages.drain().map(|(_, usage)| usage).fold(self.told, plus);
+            let sum = self
+                .messages
+                .drain()
+                .map(|(_, usage)| usage)
+                .fold(self.told, plus);
             self.told = sum;
         }
         let old = self.messages.insert(id, new);
@@ -144,7 +169,11 @@ impl Claude {
 
     fn tokens(&self, usage: &Value) -> Usage {
         let cache_read = count_at(usage, "cache_read_input_tokens");
-        let counted_twice = if self.variant.cached_in_input { cache_read } else { 0 };
+        let counted_twice = if self.variant.cached_in_input {
+            cache_read
+        } else {
+            0
+        };
         Usage {
             input_tokens: count_at(usage, "input_tokens").saturating_sub(counted_twice),
             output_tokens: count_at(usage, "output_tokens"),
@@ -154,28 +183,42 @@ impl Claude {
         }
     }
 
-    /// An answer that nobody gave: no token was used for it, and it is a single text of the CLI's form for errors.
+    /// An answer that nobody gave: no token was used for it, and it is a single text of the CLI's
+    /// form for errors.
     fn is_disguised(&self, event: &Value) -> bool {
-        let Some(mark) = self.variant.error_as_answer else { return false };
+        let Some(mark) = self.variant.error_as_answer else {
+            return false;
+        };
         let usage = event.pointer("/message/usage").unwrap_or(&Value::Null);
         let free = count_at(usage, "input_tokens") == 0 && count_at(usage, "output_tokens") == 0;
-        let told = |block: &Value| text_at(block, "text").is_some_and(|text| text.starts_with(mark));
+        let told =
+            |block: &Value| text_at(block, "text").is_some_and(|text| text.starts_with(mark));
         free && matches!(blocks(event), [only] if told(only))
     }
 
     /// The CLI reports an API error in the shape of a message of its own making.
     fn api_error(&mut self, event: &Value, word: Option<&str>) -> Vec<AgentEvent> {
         self.error_word = word.map(str::to_owned);
-        let message = blocks(event).iter().find_map(|b| text_at(b, "text")).unwrap_or_default();
+        let message = blocks(event)
+            .iter()
+            .find_map(|b| text_at(b, "text"))
+            .unwrap_or_default();
         let class = class_of(status_at(event, "api_error_status"), word);
-        vec![AgentEvent::Error { class, message: clip::text(message, clip::SUMMARY) }]
+        vec![AgentEvent::Error {
+            class,
+            message: clip::text(message, clip::SUMMARY),
+        }]
     }
 
     fn block(&self, block: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
         let clipped = |key| clip::text(text_at(block, key).unwrap_or_default(), clip::TEXT);
         match text_at(block, "type") {
-            Some("text") => vec![AgentEvent::Message { text: clipped("text") }],
-            Some("thinking") => vec![AgentEvent::Thinking { text: clipped("thinking") }],
+            Some("text") => vec![AgentEvent::Message {
+                text: clipped("text"),
+            }],
+            Some("thinking") => vec![AgentEvent::Thinking {
+                text: clipped("thinking"),
+            }],
             Some("tool_use") => self.tool_use(block, seen),
             _ => Vec::new(),
         }
@@ -184,9 +227,16 @@ impl Claude {
     fn tool_use(&self, block: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
         let name = owned_at(block, "name").unwrap_or_default();
         let input = field(block, "input");
-        let argument = self.variant.file_tools.iter().find(|(tool, _)| *tool == name).map(|(_, argument)| argument);
+        let argument = self
+            .variant
+            .file_tools
+            .iter()
+            .find(|(tool, _)| *tool == name)
+            .map(|(_, argument)| argument);
         let path = argument.and_then(|argument| owned_at(input, argument));
-        let plan = (name == "TodoWrite").then(|| AgentEvent::Plan { steps: steps(input) });
+        let plan = (name == "TodoWrite").then(|| AgentEvent::Plan {
+            steps: steps(input),
+        });
         let call = seen.called(owned_at(block, "id").unwrap_or_default(), name, input, path);
         std::iter::once(call).chain(plan).collect()
     }
@@ -197,7 +247,12 @@ impl Claude {
         let mut events = Vec::new();
         if seen.denials.is_empty() {
             let denials = list(event.get("permission_denials"));
-            events.extend(denials.iter().take(MAX_ITEMS).map(|d| seen.denied(denial(d))));
+            events.extend(
+                denials
+                    .iter()
+                    .take(MAX_ITEMS)
+                    .map(|d| seen.denied(denial(d))),
+            );
         }
         if let Some(usage) = self.usage(event) {
             self.told = usage;
@@ -213,7 +268,10 @@ impl Claude {
         };
         events.push(AgentEvent::Result {
             is_error: last.is_error,
-            reason: last.terminal_reason.clone().unwrap_or_else(|| last.subtype.clone()),
+            reason: last
+                .terminal_reason
+                .clone()
+                .unwrap_or_else(|| last.subtype.clone()),
             turns: small_at(event, "num_turns"),
             text: last.text.clone(),
         });
@@ -223,26 +281,39 @@ impl Claude {
     }
 
     fn usage(&self, event: &Value) -> Option<Usage> {
-        Some(Usage { cost_usd: cost(event), ..self.tokens(event.get("usage")?) })
+        Some(Usage {
+            cost_usd: cost(event),
+            ..self.tokens(event.get("usage")?)
+        })
     }
 
     fn of_error(&self, last: &Final, view: &View<'_>) -> StreamOutcome {
         let word = self.error_word.as_deref();
-        let status = last.status.or_else(|| last.is_error.then(|| status_after(&last.text, ERROR_OF_QWEN)).flatten());
+        let status = last.status.or_else(|| {
+            last.is_error
+                .then(|| status_after(&last.text, ERROR_OF_QWEN))
+                .flatten()
+        });
         if let Some(known) = of_service(view.seen, status, word, &last.text) {
             return known;
         }
-        let message = if last.text.is_empty() { last.subtype.clone() } else { clip::text(&last.text, clip::SUMMARY) };
+        let message = if last.text.is_empty() {
+            last.subtype.clone()
+        } else {
+            clip::text(&last.text, clip::SUMMARY)
+        };
         let reason = last.terminal_reason.as_deref().unwrap_or_default();
         let class = match (reason, last.subtype.as_str()) {
-            ("max_turns" | "budget_exhausted", _) | (_, "error_max_turns" | "error_max_budget_usd") => {
-                FailureClass::Limit
-            }
+            ("max_turns" | "budget_exhausted", _)
+            | (_, "error_max_turns" | "error_max_budget_usd") => FailureClass::Limit,
             ("api_error", _) => class_of(status, word),
             _ if self.disguised => class_of(status, word),
             _ if status.is_some() || word.is_some() => class_of(status, word),
-            // Only here may a pattern speak: an error without any machine field, whose text is the CLI's own.
-            _ if last.is_error && view.signs.in_text(&last.text).is_some() => return self.by_sign(last, view),
+            // Only here may a pattern speak: an error without any machine field, whose text is the
+            // CLI's own.
+            _ if last.is_error && view.signs.in_text(&last.text).is_some() => {
+                return self.by_sign(last, view);
+            }
             (_, "error_during_execution") => FailureClass::Interrupted,
             _ => FailureClass::Agent,
         };
@@ -294,17 +365,34 @@ fn plus(one: Usage, two: Usage) -> Usage {
 }
 
 fn errored(last: &Final) -> bool {
-    let reason_is_bad = last.terminal_reason.as_deref().is_some_and(|reason| reason != "completed");
+    let reason_is_bad = last
+        .terminal_reason
+        .as_deref()
+        .is_some_and(|reason| reason != "completed");
     last.is_error || reason_is_bad || last.status.is_some() || last.subtype != "success"
 }
 
 fn user(event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
-    let created = event.pointer("/tool_use_result/type").and_then(Value::as_str) == Some("create");
-    let kind = if created { FileChangeKind::Add } else { FileChangeKind::Update };
-    let results = blocks(event).iter().filter(|b| text_at(b, "type") == Some("tool_result"));
+    let created = event
+        .pointer("/tool_use_result/type")
+        .and_then(Value::as_str)
+        == Some("create");
+    let kind = if created {
+        FileChangeKind::Add
+    } else {
+        FileChangeKind::Update
+    };
+    let results = blocks(event)
+        .iter()
+        .filter(|b| text_at(b, "type") == Some("tool_result"));
     let answers = results.map(|block| {
         let id = owned_at(block, "tool_use_id").unwrap_or_default();
-        seen.answered(id, ToolEnd::of(!is_true(block, "is_error")), &content_text(field(block, "content")), kind)
+        seen.answered(
+            id,
+            ToolEnd::of(!is_true(block, "is_error")),
+            &content_text(field(block, "content")),
+            kind,
+        )
     });
     answers.flatten().collect()
 }
@@ -313,7 +401,10 @@ fn user(event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
 fn rate_limit(event: &Value, seen: &mut Seen) {
     let info = field(event, "rate_limit_info");
     if text_at(info, "status") == Some("rejected") {
-        let seconds = info.get("resetsAt").and_then(Value::as_i64).filter(|s| *s > 0);
+        let seconds = info
+            .get("resetsAt")
+            .and_then(Value::as_i64)
+            .filter(|s| *s > 0);
         seen.resets_at_ms = seconds.and_then(|s| s.checked_mul(1000));
     }
 }
@@ -321,7 +412,8 @@ fn rate_limit(event: &Value, seen: &mut Seen) {
 /// The text of a result: the model's where it went well, else what the CLI says of the error.
 fn last_text(event: &Value) -> String {
     let told = text_at(event, "result").map(|text| clip::text(text, clip::TEXT));
-    told.or_else(|| owned_in(event, "/error/message")).unwrap_or_default()
+    told.or_else(|| owned_in(event, "/error/message"))
+        .unwrap_or_default()
 }
 
 fn blocks(event: &Value) -> &[Value] {
@@ -333,19 +425,31 @@ fn steps(input: &Value) -> Vec<PlanStep> {
         text: owned_at(todo, "content").unwrap_or_default(),
         status: owned_at(todo, "status").unwrap_or_default(),
     };
-    list(input.get("todos")).iter().take(MAX_ITEMS).map(step).collect()
+    list(input.get("todos"))
+        .iter()
+        .take(MAX_ITEMS)
+        .map(step)
+        .collect()
 }
 
 fn denial(value: &Value) -> Denial {
     let input = field(value, "tool_input");
-    let asked = ["command", "file_path", "url"].iter().find_map(|key| owned_at(input, key));
-    Denial { tool: owned_at(value, "tool_name").unwrap_or_default(), reason: asked.unwrap_or_default() }
+    let asked = ["command", "file_path", "url"]
+        .iter()
+        .find_map(|key| owned_at(input, key));
+    Denial {
+        tool: owned_at(value, "tool_name").unwrap_or_default(),
+        reason: asked.unwrap_or_default(),
+    }
 }
 
 /// The price; for a model without a known price the CLI makes one up, which is worse than none.
 fn cost(event: &Value) -> Option<f64> {
     let models = event.get("modelUsage").and_then(Value::as_object);
-    let made_up = models.is_some_and(|m| m.values().any(|model| text_at(model, "costBasis") == Some("unknown")));
+    let made_up = models.is_some_and(|m| {
+        m.values()
+            .any(|model| text_at(model, "costBasis") == Some("unknown"))
+    });
     let cost = event.get("total_cost_usd")?.as_f64()?;
     (!made_up && cost.is_finite() && cost >= 0.0).then_some(cost)
 }

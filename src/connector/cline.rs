@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use crate::domain::agent_event::{AgentEvent, FailureClass, FileChangeKind, StreamOutcome, Usage};
 
-use super::json::{count_at, field, is_true, list, owned_at, owned_in, price_at, small_at, text_at};
+use super::json::{
+    count_at, field, is_true, list, owned_at, owned_in, price_at, small_at, text_at,
+};
 use super::judge::{Cause, Last, Retry, Trouble, View, judge};
 use super::stream::{Dialect, Seen, ToolEnd, error_event};
 
@@ -22,9 +24,10 @@ impl Cline {
         match text_at(event, "type") {
             Some("content_start") if is_tool => vec![call(event, seen)],
             Some("content_end") if is_tool => answer(event, seen),
-            Some("content_end") if text_at(event, "contentType") == Some("text") => {
-                seen.said(text_at(event, "text").unwrap_or_default()).into_iter().collect()
-            }
+            Some("content_end") if text_at(event, "contentType") == Some("text") => seen
+                .said(text_at(event, "text").unwrap_or_default())
+                .into_iter()
+                .collect(),
             Some("usage") => vec![seen.used_in_all(Usage {
                 input_tokens: count_at(event, "totalInputTokens"),
                 output_tokens: count_at(event, "totalOutputTokens"),
@@ -38,10 +41,20 @@ impl Cline {
     }
 
     fn error(&mut self, event: &Value, seen: &mut Seen) -> AgentEvent {
-        let trouble = trouble(text_at(event, "errorClass"), owned_in(event, "/error/message").unwrap_or_default());
+        let trouble = trouble(
+            text_at(event, "errorClass"),
+            owned_in(event, "/error/message").unwrap_or_default(),
+        );
         if is_true(event, "recoverable") {
             self.errors = self.errors.saturating_add(1);
-            return seen.retried(self.errors, Retry { status: None, word: word(&trouble), delay_ms: None });
+            return seen.retried(
+                self.errors,
+                Retry {
+                    status: None,
+                    word: word(&trouble),
+                    delay_ms: None,
+                },
+            );
         }
         let event = error_event(&trouble);
         self.error = Some(trouble);
@@ -62,11 +75,19 @@ impl Cline {
         self.last = match (reason.as_str(), self.error.take()) {
             ("completed", _) => Last::Good,
             (_, Some(trouble)) => Last::Bad(trouble),
-            ("error", None) => Last::Bad(trouble(None, owned_at(event, "text").unwrap_or_default())),
+            ("error", None) => {
+                Last::Bad(trouble(None, owned_at(event, "text").unwrap_or_default()))
+            }
             // The text of such a result is the model's, and says nothing.
-            _ => Last::Bad(Trouble::other(FailureClass::Agent, format!("the run ended with `{reason}`"))),
+            _ => Last::Bad(Trouble::other(
+                FailureClass::Agent,
+                format!("the run ended with `{reason}`"),
+            )),
         };
-        vec![used, seen.ended(&self.last, reason, small_at(event, "iterations"))]
+        vec![
+            used,
+            seen.ended(&self.last, reason, small_at(event, "iterations")),
+        ]
     }
 }
 
@@ -90,8 +111,17 @@ impl Dialect for Cline {
 fn call(event: &Value, seen: &mut Seen) -> AgentEvent {
     let name = owned_at(event, "toolName").unwrap_or_default();
     let input = field(event, "input");
-    let path = if name == "editor" { owned_at(input, "path") } else { None };
-    seen.called(owned_at(event, "toolCallId").unwrap_or_default(), name, input, path)
+    let path = if name == "editor" {
+        owned_at(input, "path")
+    } else {
+        None
+    };
+    seen.called(
+        owned_at(event, "toolCallId").unwrap_or_default(),
+        name,
+        input,
+        path,
+    )
 }
 
 /// A tool answers with one outcome, or with a list of them.
@@ -100,9 +130,18 @@ fn answer(event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
     let one = std::slice::from_ref(output);
     let parts = output.as_array().map_or(one, Vec::as_slice);
     let end = ToolEnd::of(!list(Some(output)).is_empty() || output.is_object());
-    let end =
-        if parts.iter().any(|part| part.get("success") == Some(&Value::Bool(false))) { ToolEnd::Failed } else { end };
-    let words: Vec<&str> = parts.iter().filter_map(|part| text_at(part, "result")).collect();
+    let end = if parts
+        .iter()
+        .any(|part| part.get("success") == Some(&Value::Bool(false)))
+    {
+        ToolEnd::Failed
+    } else {
+        end
+    };
+    let words: Vec<&str> = parts
+        .iter()
+        .filter_map(|part| text_at(part, "result"))
+        .collect();
     seen.files_changed |= text_at(event, "toolName") == Some("apply_patch") && end == ToolEnd::Done;
     let id = owned_at(event, "toolCallId").unwrap_or_default();
     seen.answered(id, end, &words.join("\n"), FileChangeKind::Update)
@@ -110,8 +149,14 @@ fn answer(event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
 
 fn trouble(class: Option<&str>, message: String) -> Trouble {
     match class {
-        Some("auth") => Trouble { cause: Cause::Auth, message },
-        Some("rate_limit") => Trouble { cause: Cause::Status(429), message },
+        Some("auth") => Trouble {
+            cause: Cause::Auth,
+            message,
+        },
+        Some("rate_limit") => Trouble {
+            cause: Cause::Status(429),
+            message,
+        },
         _ => Trouble::other(FailureClass::Provider, message),
     }
 }

@@ -15,8 +15,15 @@ pub(super) fn text(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
     }
-    let end = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    let at_least = if text.len() > SURELY_WHOLE { "at least " } else { "" };
+    let end = (0..=most)
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0);
+    let at_least = if text.len() > SURELY_WHOLE {
+        "at least "
+    } else {
+        ""
+    };
     format!("{}… ({at_least}{} bytes)", &text[..end], text.len())
 }
 
@@ -24,10 +31,15 @@ pub(super) fn text(text: &str, most: usize) -> String {
 pub(super) fn value(value: &Value) -> Value {
     match value {
         Value::String(s) => Value::String(text(s, SUMMARY)),
-        Value::Array(items) => Value::Array(items.iter().take(MAX_ITEMS).map(self::value).collect()),
-        Value::Object(map) => {
-            Value::Object(map.iter().take(MAX_ITEMS).map(|(key, v)| (text(key, SUMMARY), self::value(v))).collect())
+        Value::Array(items) => {
+            Value::Array(items.iter().take(MAX_ITEMS).map(self::value).collect())
         }
+        Value::Object(map) => Value::Object(
+            map.iter()
+                .take(MAX_ITEMS)
+                .map(|(key, v)| (text(key, SUMMARY), self::value(v)))
+                .collect(),
+        ),
         other => other.clone(),
     }
 }

@@ -1,11 +1,14 @@
 //! The event lines of `codex exec --json`.
 //!
-//! `error` is a notice of a retry and never final; `turn.completed` and `turn.failed` are. A patch that the sandbox refused is not in
-//! the stream at all, and one that failed in it shows as a `file_change` with status `failed` while the exit code stays 0.
+//! `error` is a notice of a retry and never final; `turn.completed` and `turn.failed` are. A patch
+//! that the sandbox refused is not in the stream at all, and one that failed in it shows as a
+//! `file_change` with status `failed` while the exit code stays 0.
 
 use serde_json::Value;
 
-use crate::domain::agent_event::{AgentEvent, Denial, FailureClass, FileChangeKind, PlanStep, StreamOutcome, Usage};
+use crate::domain::agent_event::{
+    AgentEvent, Denial, FailureClass, FileChangeKind, PlanStep, StreamOutcome, Usage,
+};
 
 use super::clip;
 use super::json::{count_at, field, is_true, list, owned_at, owned_in, status_after, text_at};
@@ -79,8 +82,17 @@ fn started(item: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
             vec![seen.called(id, "shell".to_owned(), &input, None)]
         }
         Some("mcp_tool_call") => {
-            let name = format!("{}.{}", text_at(item, "server").unwrap_or(""), text_at(item, "tool").unwrap_or(""));
-            vec![seen.called(id, clip::text(&name, clip::SUMMARY), field(item, "arguments"), None)]
+            let name = format!(
+                "{}.{}",
+                text_at(item, "server").unwrap_or(""),
+                text_at(item, "tool").unwrap_or("")
+            );
+            vec![seen.called(
+                id,
+                clip::text(&name, clip::SUMMARY),
+                field(item, "arguments"),
+                None,
+            )]
         }
         Some("file_change") => {
             let input = serde_json::json!({ "changes": field(item, "changes") });
@@ -94,9 +106,14 @@ fn done(item: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
     let id = || owned_at(item, "id").unwrap_or_default();
     let end = ToolEnd::of(text_at(item, "status") != Some("failed"));
     match text_at(item, "type") {
-        Some("agent_message") => seen.said(text_at(item, "text").unwrap_or_default()).into_iter().collect(),
+        Some("agent_message") => seen
+            .said(text_at(item, "text").unwrap_or_default())
+            .into_iter()
+            .collect(),
         Some("reasoning") => {
-            vec![AgentEvent::Thinking { text: clip::text(text_at(item, "text").unwrap_or_default(), clip::TEXT) }]
+            vec![AgentEvent::Thinking {
+                text: clip::text(text_at(item, "text").unwrap_or_default(), clip::TEXT),
+            }]
         }
         Some("command_execution") => {
             let output = text_at(item, "aggregated_output").unwrap_or_default();
@@ -108,11 +125,17 @@ fn done(item: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
         }
         Some("file_change") => {
             let result = seen.answered(id(), end, "", FileChangeKind::Update);
-            let changes = list(item.get("changes")).iter().take(MAX_ITEMS).map(|c| change(c, end, seen));
+            let changes = list(item.get("changes"))
+                .iter()
+                .take(MAX_ITEMS)
+                .map(|c| change(c, end, seen));
             result.into_iter().chain(changes).collect()
         }
         Some("error") => {
-            vec![error_event(&Trouble::other(FailureClass::Agent, owned_at(item, "message").unwrap_or_default()))]
+            vec![error_event(&Trouble::other(
+                FailureClass::Agent,
+                owned_at(item, "message").unwrap_or_default(),
+            ))]
         }
         _ => plan(item),
     }
@@ -122,7 +145,10 @@ fn change(change: &Value, end: ToolEnd, seen: &mut Seen) -> AgentEvent {
     let path = owned_at(change, "path").unwrap_or_default();
     if end == ToolEnd::Failed {
         let reason = clip::text(&format!("the change of {path} failed"), clip::SUMMARY);
-        return seen.denied(Denial { tool: "file_change".to_owned(), reason });
+        return seen.denied(Denial {
+            tool: "file_change".to_owned(),
+            reason,
+        });
     }
     let kind = match text_at(change, "kind") {
         Some("add") => FileChangeKind::Add,
@@ -138,19 +164,39 @@ fn plan(item: &Value) -> Vec<AgentEvent> {
     }
     let step = |todo: &Value| PlanStep {
         text: owned_at(todo, "text").unwrap_or_default(),
-        status: if is_true(todo, "completed") { "completed" } else { "pending" }.to_owned(),
+        status: if is_true(todo, "completed") {
+            "completed"
+        } else {
+            "pending"
+        }
+        .to_owned(),
     };
-    vec![AgentEvent::Plan { steps: list(item.get("items")).iter().take(MAX_ITEMS).map(step).collect() }]
+    vec![AgentEvent::Plan {
+        steps: list(item.get("items"))
+            .iter()
+            .take(MAX_ITEMS)
+            .map(step)
+            .collect(),
+    }]
 }
 
 /// `Reconnecting... 2/5 (unexpected status 429 …)`, or words of another kind.
 fn notice(message: String, seen: &mut Seen) -> AgentEvent {
-    let attempt = message.strip_prefix("Reconnecting... ").and_then(|rest| rest.split('/').next()?.parse().ok());
+    let attempt = message
+        .strip_prefix("Reconnecting... ")
+        .and_then(|rest| rest.split('/').next()?.parse().ok());
     let trouble = trouble(message);
     match attempt {
         Some(attempt) => {
             let status = status_in(&trouble.message);
-            seen.retried(attempt, Retry { status, word: None, delay_ms: None })
+            seen.retried(
+                attempt,
+                Retry {
+                    status,
+                    word: None,
+                    delay_ms: None,
+                },
+            )
         }
         None => error_event(&trouble),
     }
@@ -160,7 +206,9 @@ fn notice(message: String, seen: &mut Seen) -> AgentEvent {
 const MARKERS: [&str; 2] = ["unexpected status ", "last status: "];
 
 fn status_in(message: &str) -> Option<u16> {
-    MARKERS.iter().find_map(|marker| status_after(message, marker))
+    MARKERS
+        .iter()
+        .find_map(|marker| status_after(message, marker))
 }
 
 fn trouble(message: String) -> Trouble {

@@ -11,7 +11,10 @@ fn good_end() -> Value {
 }
 
 fn begun(more: &[Value]) -> String {
-    let head = [json!({"type": "thread.started", "thread_id": "t"}), json!({"type": "turn.started"})];
+    let head = [
+        json!({"type": "thread.started", "thread_id": "t"}),
+        json!({"type": "turn.started"}),
+    ];
     lines(&[&head, more].concat())
 }
 
@@ -45,36 +48,81 @@ fn a_refused_key_shows_five_retries_and_is_told_in_the_words_of_the_cli() {
     let retries: Vec<u32> = events
         .iter()
         .filter_map(|e| match e {
-            AgentEvent::Retry { attempt, status: Some(401), .. } => Some(*attempt),
+            AgentEvent::Retry {
+                attempt,
+                status: Some(401),
+                ..
+            } => Some(*attempt),
             _ => None,
         })
         .collect();
     assert_eq!(retries, [1, 2, 3, 4, 5]);
-    let StreamOutcome::Auth { message } = result.outcome else { panic!("{:?}", result.outcome) };
-    assert!(message.starts_with("unexpected status 401 Unauthorized: invalid api key"), "{message}");
+    let StreamOutcome::Auth { message } = result.outcome else {
+        panic!("{:?}", result.outcome)
+    };
+    assert!(
+        message.starts_with("unexpected status 401 Unauthorized: invalid api key"),
+        "{message}"
+    );
 }
 
 #[test]
 fn a_notice_is_not_final() {
     let notice = |status: u16| json!({"type": "error", "message": format!("Reconnecting... 1/5 (unexpected status {status} x)")});
     let answer = json!({"type": "item.completed", "item": {"id": "i", "type": "agent_message", "text": "hi"}});
-    assert_eq!(outcome("codex", &begun(&[notice(500), answer.clone(), good_end()]), &EXIT_0), StreamOutcome::Completed);
-    let quota = StreamOutcome::Quota { retry_at_ms: None, after_ms: None };
-    assert_eq!(outcome("codex", &begun(&[notice(429)]), &ProcessEnd::Silent { after_ms: 1 }), quota);
-    assert_eq!(outcome("codex", &begun(&[notice(429), answer]), &EXIT_0), StreamOutcome::Truncated);
+    assert_eq!(
+        outcome(
+            "codex",
+            &begun(&[notice(500), answer.clone(), good_end()]),
+            &EXIT_0
+        ),
+        StreamOutcome::Completed
+    );
+    let quota = StreamOutcome::Quota {
+        retry_at_ms: None,
+        after_ms: None,
+    };
+    assert_eq!(
+        outcome(
+            "codex",
+            &begun(&[notice(429)]),
+            &ProcessEnd::Silent { after_ms: 1 }
+        ),
+        quota
+    );
+    assert_eq!(
+        outcome("codex", &begun(&[notice(429), answer]), &EXIT_0),
+        StreamOutcome::Truncated
+    );
 }
 
 #[test]
 fn a_failed_turn_is_judged_by_its_message() {
     let of = |message: &str| {
-        outcome("codex", &begun(&[json!({"type": "turn.failed", "error": {"message": message}})]), &EXIT_0)
+        outcome(
+            "codex",
+            &begun(&[json!({"type": "turn.failed", "error": {"message": message}})]),
+            &EXIT_0,
+        )
     };
-    let quota = StreamOutcome::Quota { retry_at_ms: None, after_ms: None };
+    let quota = StreamOutcome::Quota {
+        retry_at_ms: None,
+        after_ms: None,
+    };
     assert_eq!(of("You've hit your usage limit."), quota);
     assert_eq!(of("unexpected status 429 Too Many Requests"), quota);
-    assert_eq!(of("exceeded retry limit, last status: 429 Too Many Requests"), quota);
-    assert_eq!(of("unexpected status 400 Bad"), failed(FailureClass::Request, "unexpected status 400 Bad"));
-    assert_eq!(of("stream disconnected"), failed(FailureClass::Provider, "stream disconnected"));
+    assert_eq!(
+        of("exceeded retry limit, last status: 429 Too Many Requests"),
+        quota
+    );
+    assert_eq!(
+        of("unexpected status 400 Bad"),
+        failed(FailureClass::Request, "unexpected status 400 Bad")
+    );
+    assert_eq!(
+        of("stream disconnected"),
+        failed(FailureClass::Provider, "stream disconnected")
+    );
 }
 
 #[test]
@@ -97,7 +145,13 @@ fn a_new_turn_opens_the_run_again() {
     let again = begun(&[good_end(), json!({"type": "turn.started"})]);
     assert_eq!(outcome("codex", &again, &EXIT_0), StreamOutcome::Truncated);
     let (_, result) = parse("codex", &begun(&[good_end()]), "", &EXIT_0);
-    let usage = Usage { input_tokens: 6, output_tokens: 2, cache_read: 4, cache_write: 0, cost_usd: None };
+    let usage = Usage {
+        input_tokens: 6,
+        output_tokens: 2,
+        cache_read: 4,
+        cache_write: 0,
+        cost_usd: None,
+    };
     assert_eq!(result.usage, Some(usage));
 }
 
@@ -109,11 +163,23 @@ fn other_items_are_told() {
         json!({"type": kind, "item": item})
     };
     let stream = begun(&[
-        item("item.started", json!({"type": "todo_list", "items": [{"text": "a", "completed": true}, {"text": "b"}]})),
+        item(
+            "item.started",
+            json!({"type": "todo_list", "items": [{"text": "a", "completed": true}, {"text": "b"}]}),
+        ),
         item("item.completed", json!({"type": "reasoning", "text": "hm"})),
-        item("item.started", json!({"type": "mcp_tool_call", "server": "s", "tool": "t", "arguments": {}})),
-        item("item.completed", json!({"type": "mcp_tool_call", "status": "failed", "error": {"message": "no"}})),
-        item("item.completed", json!({"type": "error", "message": "no metadata for this model"})),
+        item(
+            "item.started",
+            json!({"type": "mcp_tool_call", "server": "s", "tool": "t", "arguments": {}}),
+        ),
+        item(
+            "item.completed",
+            json!({"type": "mcp_tool_call", "status": "failed", "error": {"message": "no"}}),
+        ),
+        item(
+            "item.completed",
+            json!({"type": "error", "message": "no metadata for this model"}),
+        ),
         item("item.completed", json!({"type": "item_of_tomorrow"})),
         good_end(),
     ]);

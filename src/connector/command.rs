@@ -1,6 +1,8 @@
-//! The connector `command`: any program that takes a prompt and changes files. The agent brings the whole command line.
+//! The connector `command`: any program that takes a prompt and changes files. The agent brings the
+//! whole command line.
 //!
-//! The prompt stands on standard input and in `{prompt_file}`; `{prompt}` puts it into an argument. Exit code 75 means "try later".
+//! The prompt stands on standard input and in `{prompt_file}`; `{prompt}` puts it into an argument.
+//! Exit code 75 means "try later".
 
 use std::sync::{Arc, OnceLock};
 
@@ -19,7 +21,10 @@ pub(super) struct CommandConnector {
 impl CommandConnector {
     /// From a manifest without `argv`.
     pub(super) fn new(manifest: Manifest) -> Self {
-        Self { manifest, signs: OnceLock::new() }
+        Self {
+            manifest,
+            signs: OnceLock::new(),
+        }
     }
 }
 
@@ -31,13 +36,24 @@ impl Connector for CommandConnector {
     fn command(&self, request: &LaunchRequest<'_>) -> Result<LaunchPlan, ConnectorError> {
         check_words(request)?;
         if request.agent.argv.is_empty() {
-            return Err(ConnectorError::NoCommand { agent: request.agent.name.to_string() });
+            return Err(ConnectorError::NoCommand {
+                agent: request.agent.name.to_string(),
+            });
         }
         let argv = expand_all(&request.agent.argv, request)?;
-        plan(&self.manifest, request, argv, StdinSource::File(request.prompt_file.to_owned()))
+        plan(
+            &self.manifest,
+            request,
+            argv,
+            StdinSource::File(request.prompt_file.to_owned()),
+        )
     }
 
     fn parser(&self) -> Box<dyn StreamParser> {
-        parser_for(self.manifest.output, self.signs.get_or_init(|| Arc::new(Signs::new(&self.manifest))))
+        parser_for(
+            self.manifest.output,
+            self.signs
+                .get_or_init(|| Arc::new(Signs::new(&self.manifest))),
+        )
     }
 }

@@ -1,7 +1,8 @@
 //! The event lines of `copilot --output-format json`.
 //!
-//! A good run ends with `assistant.idle` that was not aborted and a `result` with exit code 0, both: on SIGTERM the CLI prints such a
-//! `result` as well and exits 0. Tokens are not in this stream.
+//! A good run ends with `assistant.idle` that was not aborted and a `result` with exit code 0,
+//! both: on SIGTERM the CLI prints such a `result` as well and exits 0. Tokens are not in this
+//! stream.
 
 use serde_json::Value;
 
@@ -36,19 +37,32 @@ impl Copilot {
         seen.files_changed |= !changed.is_empty();
         let code = event.get("exitCode").and_then(Value::as_i64);
         self.last = match (self.idle, self.error.take(), code) {
-            (Idle::Aborted, ..) => Last::Bad(Trouble::other(FailureClass::Interrupted, "the session was aborted")),
+            (Idle::Aborted, ..) => Last::Bad(Trouble::other(
+                FailureClass::Interrupted,
+                "the session was aborted",
+            )),
             (_, Some(trouble), _) => Last::Bad(trouble),
             (Idle::ByItself, None, Some(0)) => Last::Good,
             (Idle::No, None, Some(0)) => Last::Open,
-            (_, None, _) => Last::Bad(Trouble::other(FailureClass::Agent, "the session ended with an error")),
+            (_, None, _) => Last::Bad(Trouble::other(
+                FailureClass::Agent,
+                "the session ended with an error",
+            )),
         };
-        let reason = code.map_or_else(|| "no exit code".to_owned(), |code| format!("exit code {code}"));
+        let reason = code.map_or_else(
+            || "no exit code".to_owned(),
+            |code| format!("exit code {code}"),
+        );
         vec![seen.ended(&self.last, reason, Some(self.turns))]
     }
 
     fn session_error(&mut self, data: &Value) -> AgentEvent {
         let message = owned_at(data, "message").unwrap_or_default();
-        let trouble = Trouble::of_status(status_at(data, "statusCode"), FailureClass::Provider, message);
+        let trouble = Trouble::of_status(
+            status_at(data, "statusCode"),
+            FailureClass::Provider,
+            message,
+        );
         let event = error_event(&trouble);
         self.error = Some(trouble);
         event
@@ -65,7 +79,9 @@ impl Dialect for Copilot {
     fn event(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
         let data = field(event, "data");
         match text_at(event, "type") {
-            Some("session.tools_updated") => vec![seen.started(None, owned_at(data, "model"), None)],
+            Some("session.tools_updated") => {
+                vec![seen.started(None, owned_at(data, "model"), None)]
+            }
             Some("assistant.turn_start") => {
                 (self.idle, self.last) = (Idle::No, Last::Open);
                 self.turns = self.turns.saturating_add(1);
@@ -75,12 +91,21 @@ impl Dialect for Copilot {
             Some("assistant.message") => self.message(data, seen).into_iter().collect(),
             Some("tool.execution_start") => {
                 let (id, name) = (owned_at(data, "toolCallId"), owned_at(data, "toolName"));
-                vec![seen.called(id.unwrap_or_default(), name.unwrap_or_default(), field(data, "arguments"), None)]
+                vec![seen.called(
+                    id.unwrap_or_default(),
+                    name.unwrap_or_default(),
+                    field(data, "arguments"),
+                    None,
+                )]
             }
             Some("tool.execution_complete") => answer(data, seen),
             Some("session.error") => vec![self.session_error(data)],
             Some("assistant.idle") => {
-                self.idle = if is_true(data, "aborted") { Idle::Aborted } else { Idle::ByItself };
+                self.idle = if is_true(data, "aborted") {
+                    Idle::Aborted
+                } else {
+                    Idle::ByItself
+                };
                 Vec::new()
             }
             Some("result") => self.result(event, seen),
@@ -93,29 +118,51 @@ impl Dialect for Copilot {
     }
 
     fn repeats(&self, line: &[u8]) -> bool {
-        [b"{\"type\":\"assistant.tool_call_delta\"".as_slice(), b"{\"type\":\"assistant.message_delta\""]
-            .iter()
-            .any(|head| line.starts_with(head))
+        [
+            b"{\"type\":\"assistant.tool_call_delta\"".as_slice(),
+            b"{\"type\":\"assistant.message_delta\"",
+        ]
+        .iter()
+        .any(|head| line.starts_with(head))
     }
 }
 
 fn retry(data: &Value, seen: &mut Seen) -> AgentEvent {
-    let attempt = small_at(data, "retryAttempt").unwrap_or(0).saturating_add(1);
+    let attempt = small_at(data, "retryAttempt")
+        .unwrap_or(0)
+        .saturating_add(1);
     let status = status_at(data, "statusCode");
-    seen.retried(attempt, Retry { status, word: owned_at(data, "failureKind"), delay_ms: None })
+    seen.retried(
+        attempt,
+        Retry {
+            status,
+            word: owned_at(data, "failureKind"),
+            delay_ms: None,
+        },
+    )
 }
 
 fn answer(data: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
     let end = ToolEnd::of(is_true(data, "success"));
-    let words = owned_in(data, "/error/message").or_else(|| owned_in(data, "/result/content")).unwrap_or_default();
+    let words = owned_in(data, "/error/message")
+        .or_else(|| owned_in(data, "/result/content"))
+        .unwrap_or_default();
     let id = owned_at(data, "toolCallId").unwrap_or_default();
     let mut events = seen.answered(id, end, &words, FileChangeKind::Update);
     if data.pointer("/error/code").and_then(Value::as_str) == Some("denied") {
         let tool = owned_at(data, "toolName").unwrap_or_else(|| "unknown".to_owned());
-        events.push(seen.denied(Denial { tool, reason: words }));
+        events.push(seen.denied(Denial {
+            tool,
+            reason: words,
+        }));
     }
     if end == ToolEnd::Done {
-        events.extend(list(data.get("fileEdits")).iter().take(MAX_ITEMS).map(|edit| change(edit, seen)));
+        events.extend(
+            list(data.get("fileEdits"))
+                .iter()
+                .take(MAX_ITEMS)
+                .map(|edit| change(edit, seen)),
+        );
     }
     events
 }

@@ -65,19 +65,36 @@ fn a_result_of_0_needs_a_rest_that_nobody_forced() {
     );
     assert_eq!(of(&[result(0)]), StreamOutcome::Truncated);
     assert_eq!(of(&[idle(json!({}))]), StreamOutcome::Truncated);
-    assert_eq!(of(&[idle(json!({})), result(1)]), failed(FailureClass::Agent, "the session ended with an error"));
+    assert_eq!(
+        of(&[idle(json!({})), result(1)]),
+        failed(FailureClass::Agent, "the session ended with an error")
+    );
     let turn = json!({"type": "assistant.turn_start", "data": {}});
-    assert_eq!(of(&[idle(json!({})), turn, result(0)]), StreamOutcome::Truncated, "it went on after its rest");
+    assert_eq!(
+        of(&[idle(json!({})), turn, result(0)]),
+        StreamOutcome::Truncated,
+        "it went on after its rest"
+    );
 }
 
 #[test]
 fn an_error_that_no_answer_followed_outweighs_the_exit_code() {
     let error = json!({"type": "session.error", "data": {"errorType": "x", "message": "m", "statusCode": 500}});
     let answer = json!({"type": "assistant.message", "data": {"content": "hi", "model": "m"}});
-    assert_eq!(of(&[error.clone(), idle(json!({})), result(0)]), failed(FailureClass::Provider, "m"));
-    assert_eq!(of(&[error, answer, idle(json!({})), result(0)]), StreamOutcome::Completed);
-    let quota = json!({"type": "model.call_failure", "data": {"statusCode": 429, "retryAttempt": 0}});
-    assert!(matches!(outcome("copilot", &lines(&[quota]), &EXIT_1), StreamOutcome::Quota { .. }));
+    assert_eq!(
+        of(&[error.clone(), idle(json!({})), result(0)]),
+        failed(FailureClass::Provider, "m")
+    );
+    assert_eq!(
+        of(&[error, answer, idle(json!({})), result(0)]),
+        StreamOutcome::Completed
+    );
+    let quota =
+        json!({"type": "model.call_failure", "data": {"statusCode": 429, "retryAttempt": 0}});
+    assert!(matches!(
+        outcome("copilot", &lines(&[quota]), &EXIT_1),
+        StreamOutcome::Quota { .. }
+    ));
 }
 
 #[test]
@@ -90,5 +107,8 @@ fn denied_tools_refuse_a_run_that_changed_nothing() {
         "{refused:?}"
     );
     let changed = json!({"type": "result", "exitCode": 0, "usage": {"codeChanges": {"filesModified": ["/tree/a"]}}});
-    assert_eq!(of(&[denied, idle(json!({})), changed]), StreamOutcome::Completed);
+    assert_eq!(
+        of(&[denied, idle(json!({})), changed]),
+        StreamOutcome::Completed
+    );
 }

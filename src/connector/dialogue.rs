@@ -1,6 +1,8 @@
-//! What a connector needs that does not only listen but answers: a conversation over standard input and output, one message a line.
+//! What a connector needs that does not only listen but answers: a conversation over standard input
+//! and output, one message a line.
 //!
-//! Pure like everything here: lines come in, lines go out, and whether a tool call may be made is asked through [`Gate`].
+//! Pure like everything here: lines come in, lines go out, and whether a tool call may be made is
+//! asked through [`Gate`].
 
 use crate::domain::agent_event::Denial;
 pub use crate::domain::tool_kind::ToolKind as CallKind;
@@ -10,7 +12,8 @@ pub trait Dialogue {
     /// What is said first.
     fn open(&mut self) -> Turn;
 
-    /// Takes one line of the agent's standard output as it came, not redacted. Any bytes, any length.
+    /// Takes one line of the agent's standard output as it came, not redacted. Any bytes, any
+    /// length.
     fn hear(&mut self, line: &[u8], gate: &mut dyn Gate) -> Turn;
 
     /// What is said before the agent is ended.
@@ -53,8 +56,9 @@ pub struct AskedCall {
     pub title: String,
     /// The files that it names, as the agent writes them.
     pub paths: Vec<String>,
-    /// SHA-256 of everything that it says it is going to do, so that a yes to it is a yes to nothing else. Absent where the files that
-    /// it changes say it: their new content is judged by itself.
+    /// SHA-256 of everything that it says it is going to do, so that a yes to it is a yes to
+    /// nothing else. Absent where the files that it changes say it: their new content is judged by
+    /// itself.
     pub digest: Option<String>,
 }
 

@@ -1,5 +1,5 @@
-//! The event lines of `gemini -o stream-json`. The status of the final `result` decides: the exit code is 0 also on an empty stream and
-//! on a signal.
+//! The event lines of `gemini -o stream-json`. The status of the final `result` decides: the exit
+//! code is 0 also on an empty stream and on a signal.
 
 use serde_json::Value;
 
@@ -20,7 +20,8 @@ pub(super) struct Gemini {
     saying: String,
     /// The CLI has stopped a model that repeats itself, and calls that a success.
     looped: Option<String>,
-    /// A tool has answered and the model has not said a word since. A run that ends so was left by its service in the middle.
+    /// A tool has answered and the model has not said a word since. A run that ends so was left by
+    /// its service in the middle.
     owes_answer: bool,
 }
 
@@ -40,7 +41,11 @@ impl Gemini {
             self.saying.push_str(piece);
         }
         let whole = event.get("delta") != Some(&Value::Bool(true));
-        whole.then(|| self.said(seen)).flatten().into_iter().collect()
+        whole
+            .then(|| self.said(seen))
+            .flatten()
+            .into_iter()
+            .collect()
     }
 
     fn error(&mut self, event: &Value) -> AgentEvent {
@@ -63,10 +68,16 @@ impl Gemini {
         });
         let status = owned_at(event, "status").unwrap_or_default();
         self.last = match (status.as_str(), &self.looped) {
-            ("success", None) if self.owes_answer => Last::Bad(Trouble::other(FailureClass::Provider, NO_ANSWER)),
+            ("success", None) if self.owes_answer => {
+                Last::Bad(Trouble::other(FailureClass::Provider, NO_ANSWER))
+            }
             ("success", None) => Last::Good,
-            ("success", Some(message)) => Last::Bad(Trouble::other(FailureClass::Limit, message.clone())),
-            _ => Last::Bad(trouble(owned_in(event, "/error/message").unwrap_or_default())),
+            ("success", Some(message)) => {
+                Last::Bad(Trouble::other(FailureClass::Limit, message.clone()))
+            }
+            _ => Last::Bad(trouble(
+                owned_in(event, "/error/message").unwrap_or_default(),
+            )),
         };
         vec![used, seen.ended(&self.last, status, None)]
     }
@@ -80,7 +91,11 @@ impl Dialect for Gemini {
         }
         let mut events: Vec<AgentEvent> = self.said(seen).into_iter().collect();
         match kind {
-            Some("init") => events.push(seen.started(owned_at(event, "session_id"), owned_at(event, "model"), None)),
+            Some("init") => events.push(seen.started(
+                owned_at(event, "session_id"),
+                owned_at(event, "model"),
+                None,
+            )),
             Some("tool_use") => events.push(call(event, seen)),
             Some("tool_result") => {
                 self.owes_answer = true;
@@ -101,19 +116,39 @@ impl Dialect for Gemini {
 fn call(event: &Value, seen: &mut Seen) -> AgentEvent {
     let name = owned_at(event, "tool_name").unwrap_or_default();
     let input = field(event, "parameters");
-    let path = if matches!(name.as_str(), "write_file" | "replace") { owned_at(input, "file_path") } else { None };
-    seen.called(owned_at(event, "tool_id").unwrap_or_default(), name, input, path)
+    let path = if matches!(name.as_str(), "write_file" | "replace") {
+        owned_at(input, "file_path")
+    } else {
+        None
+    };
+    seen.called(
+        owned_at(event, "tool_id").unwrap_or_default(),
+        name,
+        input,
+        path,
+    )
 }
 
 fn answer(event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
-    let words = owned_in(event, "/error/message").or_else(|| owned_at(event, "output")).unwrap_or_default();
+    let words = owned_in(event, "/error/message")
+        .or_else(|| owned_at(event, "output"))
+        .unwrap_or_default();
     let end = ToolEnd::of(text_at(event, "status") == Some("success"));
-    seen.answered(owned_at(event, "tool_id").unwrap_or_default(), end, &words, FileChangeKind::Update)
+    seen.answered(
+        owned_at(event, "tool_id").unwrap_or_default(),
+        end,
+        &words,
+        FileChangeKind::Update,
+    )
 }
 
 /// The CLI quotes the service's own error object.
 fn trouble(message: String) -> Trouble {
-    Trouble::of_status(status_after(&message, "\"code\":"), FailureClass::Provider, message)
+    Trouble::of_status(
+        status_after(&message, "\"code\":"),
+        FailureClass::Provider,
+        message,
+    )
 }
 
 #[cfg(test)]

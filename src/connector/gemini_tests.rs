@@ -8,7 +8,13 @@ const OK: &str = include_str!("../../tests/data/transcripts/gemini.ok.jsonl");
 const EMPTY: &str = include_str!("../../tests/data/transcripts/gemini.empty.jsonl");
 
 fn ended_with(more: &[Value]) -> String {
-    lines(&[&[json!({"type": "init", "session_id": "s", "model": "m"})], more].concat())
+    lines(
+        &[
+            &[json!({"type": "init", "session_id": "s", "model": "m"})],
+            more,
+        ]
+        .concat(),
+    )
 }
 
 #[test]
@@ -41,14 +47,23 @@ fn the_status_of_the_result_decides_and_not_the_exit_code() {
         let result = json!({"type": "result", "status": "error", "error": {"type": "unknown", "message": message}});
         outcome("gemini", &ended_with(&[result]), &EXIT_0)
     };
-    assert_eq!(of("empty stream"), failed(FailureClass::Provider, "empty stream"));
+    assert_eq!(
+        of("empty stream"),
+        failed(FailureClass::Provider, "empty stream")
+    );
     let object = "[API Error: {\"error\":{\"code\":400,\"message\":\"x\"}}]";
     assert_eq!(of(object), failed(FailureClass::Request, object));
-    let quota = StreamOutcome::Quota { retry_at_ms: None, after_ms: None };
+    let quota = StreamOutcome::Quota {
+        retry_at_ms: None,
+        after_ms: None,
+    };
     assert_eq!(of("[API Error: {\"error\":{\"code\": 429}}]"), quota);
     assert_eq!(of("RESOURCE_EXHAUSTED"), quota);
     let strange = ended_with(&[json!({"type": "result", "status": "new_word"})]);
-    assert_eq!(outcome("gemini", &strange, &EXIT_0), failed(FailureClass::Provider, ""));
+    assert_eq!(
+        outcome("gemini", &strange, &EXIT_0),
+        failed(FailureClass::Provider, "")
+    );
 }
 
 #[test]
@@ -58,21 +73,29 @@ fn a_loop_is_no_success() {
         warning,
         json!({"type": "result", "status": "success", "stats": {"input_tokens": 3, "cached": 1}}),
     ]);
-    assert_eq!(outcome("gemini", &stream, &EXIT_0), failed(FailureClass::Limit, "Loop detected, stopping execution"));
+    assert_eq!(
+        outcome("gemini", &stream, &EXIT_0),
+        failed(FailureClass::Limit, "Loop detected, stopping execution")
+    );
 }
 
 #[test]
 fn a_model_that_says_nothing_after_its_tools_was_cut_off() {
-    let call =
-        json!({"type": "tool_use", "tool_id": "1", "tool_name": "write_file", "parameters": {"file_path": "/tree/a"}});
+    let call = json!({"type": "tool_use", "tool_id": "1", "tool_name": "write_file", "parameters": {"file_path": "/tree/a"}});
     let answer = json!({"type": "tool_result", "tool_id": "1", "status": "success"});
     let end = json!({"type": "result", "status": "success"});
     let said = |text: &str| json!({"type": "message", "role": "assistant", "content": text, "delta": true});
     let of = |more: &[Value]| outcome("gemini", &ended_with(more), &EXIT_0);
     let cut = failed(FailureClass::Provider, NO_ANSWER);
     assert_eq!(outcome("gemini", EMPTY, &EXIT_0), cut);
-    assert_eq!(of(&[call.clone(), answer.clone(), said(""), end.clone()]), cut);
-    assert_eq!(of(&[call, answer, said("done"), end.clone()]), StreamOutcome::Completed);
+    assert_eq!(
+        of(&[call.clone(), answer.clone(), said(""), end.clone()]),
+        cut
+    );
+    assert_eq!(
+        of(&[call, answer, said("done"), end.clone()]),
+        StreamOutcome::Completed
+    );
     assert_eq!(of(&[said("nothing to do"), end]), StreamOutcome::Completed);
 }
 
@@ -82,7 +105,11 @@ fn a_failed_tool_changes_no_file_and_a_missing_login_has_an_exit_code() {
         json!({"type": "tool_use", "tool_id": "1", "tool_name": "write_file", "parameters": {"file_path": "/tree/a"}}),
         json!({"type": "tool_result", "tool_id": "1", "status": "error", "error": {"type": "x", "message": "no"}}),
     ]);
-    comes_to("gemini", &stream, &["session s m -", "calls write_file", "fails"]);
+    comes_to(
+        "gemini",
+        &stream,
+        &["session s m -", "calls write_file", "fails"],
+    );
     let login = outcome("gemini", "", &ProcessEnd::Exited { code: 41 });
     assert!(matches!(login, StreamOutcome::Auth { .. }), "{login:?}");
 }

@@ -16,7 +16,10 @@ pub(super) fn owned_at(value: &Value, key: &str) -> Option<String> {
 
 /// The text of the field that a JSON pointer leads to, cut to the size of a summary.
 pub(super) fn owned_in(value: &Value, pointer: &str) -> Option<String> {
-    value.pointer(pointer)?.as_str().map(|text| clip::text(text, clip::SUMMARY))
+    value
+        .pointer(pointer)?
+        .as_str()
+        .map(|text| clip::text(text, clip::SUMMARY))
 }
 
 /// A field of an event; null where it is missing.
@@ -31,7 +34,12 @@ pub(super) fn status_at(value: &Value, key: &str) -> Option<u16> {
 
 /// A count or a duration; some are written as fractions.
 pub(super) fn whole(value: &Value) -> Option<u64> {
-    let fraction = || value.as_f64().filter(|f| *f >= 0.0 && *f < 1e15).map(|f| f as u64);
+    let fraction = || {
+        value
+            .as_f64()
+            .filter(|f| *f >= 0.0 && *f < 1e15)
+            .map(|f| f as u64)
+    };
     value.as_u64().or_else(fraction)
 }
 
@@ -42,12 +50,18 @@ pub(super) fn count_at(value: &Value, key: &str) -> u64 {
 
 /// A small count in a field.
 pub(super) fn small_at(value: &Value, key: &str) -> Option<u32> {
-    value.get(key).and_then(whole).and_then(|n| u32::try_from(n).ok())
+    value
+        .get(key)
+        .and_then(whole)
+        .and_then(|n| u32::try_from(n).ok())
 }
 
 /// An amount of money; a CLI that does not know a price says 0, which is worse than nothing.
 pub(super) fn price_at(value: &Value, key: &str) -> Option<f64> {
-    value.get(key)?.as_f64().filter(|price| price.is_finite() && *price > 0.0)
+    value
+        .get(key)?
+        .as_f64()
+        .filter(|price| price.is_finite() && *price > 0.0)
 }
 
 /// True where a field is `true`.
@@ -62,11 +76,16 @@ pub(super) fn list(value: Option<&Value>) -> &[Value] {
 
 /// The texts of a content field: a text, or a list of parts with `text`.
 pub(super) fn content_text(content: &Value) -> String {
-    let parts = list(Some(content)).iter().filter_map(|part| text_at(part, "text"));
-    content.as_str().map_or_else(|| parts.collect::<Vec<_>>().join("\n"), str::to_owned)
+    let parts = list(Some(content))
+        .iter()
+        .filter_map(|part| text_at(part, "text"));
+    content
+        .as_str()
+        .map_or_else(|| parts.collect::<Vec<_>>().join("\n"), str::to_owned)
 }
 
-/// The HTTP status that a CLI wrote into its own error message, right behind `marker`. Not for the words of a model.
+/// The HTTP status that a CLI wrote into its own error message, right behind `marker`. Not for the
+/// words of a model.
 pub(super) fn status_after(message: &str, marker: &str) -> Option<u16> {
     let (_, rest) = message.split_once(marker)?;
     let rest = rest.trim_start();
@@ -81,7 +100,10 @@ mod tests {
 
     #[test]
     fn a_status_stands_right_behind_its_marker() {
-        assert_eq!(status_after("unexpected status 401 Unauthorized", "unexpected status "), Some(401));
+        assert_eq!(
+            status_after("unexpected status 401 Unauthorized", "unexpected status "),
+            Some(401)
+        );
         assert_eq!(status_after("{\"code\": 503,", "\"code\":"), Some(503));
         assert_eq!(status_after("429 slow down", ""), Some(429));
         for other in ["4010", "200", "40", "", "x 401", "é"] {

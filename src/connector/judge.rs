@@ -1,8 +1,10 @@
-//! The judgement over a finished stream of events: a pure function of the machine fields that were seen and of the process end.
+//! The judgement over a finished stream of events: a pure function of the machine fields that were
+//! seen and of the process end.
 //!
-//! Exit codes lie (several CLIs exit 0 after an API error or a signal) and so do words, so the last event of the CLI comes first, the
-//! exit code can only make it worse, and the model's text is never looked at. Error messages are the CLI's own words: there, and on
-//! standard error, the patterns of the manifest may speak.
+//! Exit codes lie (several CLIs exit 0 after an API error or a signal) and so do words, so the last
+//! event of the CLI comes first, the exit code can only make it worse, and the model's text is
+//! never looked at. Error messages are the CLI's own words: there, and on standard error, the
+//! patterns of the manifest may speak.
 
 use crate::domain::agent_event::{FailureClass, StreamOutcome};
 use crate::domain::process_end::ProcessEnd;
@@ -32,7 +34,8 @@ pub(super) enum Last {
     Open,
     /// The CLI says that it has finished.
     Good,
-    /// The model has finished; the CLI has no event for its own end, so that its exit code must be 0 as well.
+    /// The model has finished; the CLI has no event for its own end, so that its exit code must be
+    /// 0 as well.
     GoodIfExitZero,
     /// The CLI says that it has failed.
     Bad(Trouble),
@@ -60,12 +63,18 @@ pub(super) enum Cause {
 impl Trouble {
     /// A failure with the status of the service, where it is known.
     pub(super) fn of_status(status: Option<u16>, otherwise: FailureClass, message: String) -> Self {
-        Self { cause: status.map_or(Cause::Other(otherwise), Cause::Status), message }
+        Self {
+            cause: status.map_or(Cause::Other(otherwise), Cause::Status),
+            message,
+        }
     }
 
     /// A failure of one kind.
     pub(super) fn other(class: FailureClass, message: impl Into<String>) -> Self {
-        Self { cause: Cause::Other(class), message: message.into() }
+        Self {
+            cause: Cause::Other(class),
+            message: message.into(),
+        }
     }
 
     /// Its kind, for an event.
@@ -104,9 +113,16 @@ fn of_trouble(trouble: &Trouble, view: &View<'_>) -> StreamOutcome {
     let message = clip::text(&trouble.message, clip::SUMMARY);
     match trouble.cause {
         Cause::Auth => StreamOutcome::Auth { message },
-        Cause::Status(status) => of_service(view.seen, Some(status), None, &message)
-            .unwrap_or(StreamOutcome::Failed { class: class_of(Some(status), None), message }),
-        Cause::Other(class) => view.signs.in_text(&message).unwrap_or(StreamOutcome::Failed { class, message }),
+        Cause::Status(status) => {
+            of_service(view.seen, Some(status), None, &message).unwrap_or(StreamOutcome::Failed {
+                class: class_of(Some(status), None),
+                message,
+            })
+        }
+        Cause::Other(class) => view
+            .signs
+            .in_text(&message)
+            .unwrap_or(StreamOutcome::Failed { class, message }),
     }
 }
 
@@ -114,22 +130,34 @@ fn of_trouble(trouble: &Trouble, view: &View<'_>) -> StreamOutcome {
 pub(super) fn of_success(view: &View<'_>) -> StreamOutcome {
     let stopped_by_us = matches!(
         view.end,
-        ProcessEnd::TimedOut { .. } | ProcessEnd::Silent { .. } | ProcessEnd::Stopped | ProcessEnd::Dismissed
+        ProcessEnd::TimedOut { .. }
+            | ProcessEnd::Silent { .. }
+            | ProcessEnd::Stopped
+            | ProcessEnd::Dismissed
     );
-    // After its last event a CLI may linger on a background command; that `ai` stopped it then says nothing about the result.
+    // After its last event a CLI may linger on a background command; that `ai` stopped it then says
+    // nothing about the result.
     if !view.end.is_zero() && !stopped_by_us {
         return failed(view.end, view.stderr.last());
     }
     match view.seen.denials.is_empty() || view.seen.files_changed {
         true => StreamOutcome::Completed,
-        false => StreamOutcome::Refused { denials: view.seen.denials.clone() },
+        false => StreamOutcome::Refused {
+            denials: view.seen.denials.clone(),
+        },
     }
 }
 
-/// The stream stops in the middle: what was last in the way, else what standard error says, else nothing but that.
+/// The stream stops in the middle: what was last in the way, else what standard error says, else
+/// nothing but that.
 pub(super) fn without_final(view: &View<'_>) -> StreamOutcome {
     if let Some(retry) = &view.seen.retry
-        && let Some(known) = of_service(view.seen, retry.status, retry.word.as_deref(), "the service kept refusing")
+        && let Some(known) = of_service(
+            view.seen,
+            retry.status,
+            retry.word.as_deref(),
+            "the service kept refusing",
+        )
     {
         return known;
     }
@@ -156,10 +184,18 @@ pub(super) fn class_of(status: Option<u16>, word: Option<&str>) -> FailureClass 
 }
 
 /// Quota and login, which are no failures of the work; `None` for everything else.
-pub(super) fn of_service(seen: &Seen, status: Option<u16>, word: Option<&str>, text: &str) -> Option<StreamOutcome> {
+pub(super) fn of_service(
+    seen: &Seen,
+    status: Option<u16>,
+    word: Option<&str>,
+    text: &str,
+) -> Option<StreamOutcome> {
     match (status, word) {
-        (Some(401..=403), _) | (None, Some("authentication_failed" | "billing_error" | "oauth_org_not_allowed")) => {
-            Some(StreamOutcome::Auth { message: clip::text(text, clip::SUMMARY) })
+        (Some(401..=403), _)
+        | (None, Some("authentication_failed" | "billing_error" | "oauth_org_not_allowed")) => {
+            Some(StreamOutcome::Auth {
+                message: clip::text(text, clip::SUMMARY),
+            })
         }
         (Some(429), _) | (None, Some("rate_limit")) => Some(quota(seen, text)),
         _ => None,
@@ -169,15 +205,26 @@ pub(super) fn of_service(seen: &Seen, status: Option<u16>, word: Option<&str>, t
 /// The longest pause of a CLI's own between two tries; a longer one is what its provider asked for.
 const OWN_PAUSE_MS: u64 = 60_000;
 
-/// A used-up quota, with the time to come back where the stream has told it. A short pause between the CLI's own tries tells nothing:
-/// it was kept, and the next try was refused like the one before.
+/// A used-up quota, with the time to come back where the stream has told it. A short pause between
+/// the CLI's own tries tells nothing: it was kept, and the next try was refused like the one
+/// before.
 pub(super) fn quota(seen: &Seen, text: &str) -> StreamOutcome {
-    let after_ms = seen.retry.as_ref().and_then(|retry| retry.delay_ms).filter(|ms| *ms > OWN_PAUSE_MS);
-    StreamOutcome::Quota { retry_at_ms: seen.resets_at_ms.or_else(|| reset_in(text)), after_ms }
+    let after_ms = seen
+        .retry
+        .as_ref()
+        .and_then(|retry| retry.delay_ms)
+        .filter(|ms| *ms > OWN_PAUSE_MS);
+    StreamOutcome::Quota {
+        retry_at_ms: seen.resets_at_ms.or_else(|| reset_in(text)),
+        after_ms,
+    }
 }
 
-/// Older versions of claude end the message with `|` and the second at which the window opens again.
+/// Older versions of claude end the message with `|` and the second at which the window opens
+/// again.
 fn reset_in(text: &str) -> Option<i64> {
     let seconds: i64 = text.rsplit_once('|')?.1.trim().parse().ok()?;
-    (1_000_000_000..100_000_000_000).contains(&seconds).then_some(seconds * 1000)
+    (1_000_000_000..100_000_000_000)
+        .contains(&seconds)
+        .then_some(seconds * 1000)
 }

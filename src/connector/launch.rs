@@ -1,4 +1,5 @@
-//! From a template and a request to a command line: placeholders, limits of the operating system, environment by allow-list.
+//! From a template and a request to a command line: placeholders, limits of the operating system,
+//! environment by allow-list.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -9,7 +10,8 @@ use crate::domain::agent::{Agent, Home};
 use super::api::ConnectorError;
 use super::manifest::{Manifest, OutputFormat};
 
-/// Variables that every agent gets from the user's environment: enough to find programs, a home and a language, no secret.
+/// Variables that every agent gets from the user's environment: enough to find programs, a home and
+/// a language, no secret.
 pub const BASE_ENV: [&str; 15] = [
     "PATH",
     "HOME",
@@ -46,8 +48,8 @@ pub struct LaunchRequest<'a> {
     pub worktree: &'a Path,
     /// The run's own directory.
     pub run_dir: &'a Path,
-    /// Where a home of the run's own is, should it get one. Runs that go on with one session have it at the same place: a CLI may have
-    /// written down where its files are.
+    /// Where a home of the run's own is, should it get one. Runs that go on with one session have
+    /// it at the same place: a CLI may have written down where its files are.
     pub home_dir: &'a Path,
     /// New session or continued one.
     pub session: Session<'a>,
@@ -75,7 +77,8 @@ pub struct LaunchPlan {
     pub cwd: PathBuf,
     /// Variables to set.
     pub env_set: Vec<(String, OsString)>,
-    /// Names of variables to take over from the user's environment where they are set. Nothing else is inherited.
+    /// Names of variables to take over from the user's environment where they are set. Nothing else
+    /// is inherited.
     pub env_pass: Vec<String>,
     /// What the agent reads on standard input.
     pub stdin: StdinSource,
@@ -83,11 +86,13 @@ pub struct LaunchPlan {
     pub output: OutputFormat,
     /// Files to write before the start, below the run's directory.
     pub files: Vec<(PathBuf, String)>,
-    /// A home of its own: a directory to make, empty and private, before the start, and to remove after the end.
+    /// A home of its own: a directory to make, empty and private, before the start, and to remove
+    /// after the end.
     pub home: Option<PathBuf>,
 }
 
-/// Standard input of an agent; always ends, since several CLIs wait for ever on an open one. That of a conversation ends with it.
+/// Standard input of an agent; always ends, since several CLIs wait for ever on an open one. That
+/// of a conversation ends with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StdinSource {
     /// Empty.
@@ -99,8 +104,15 @@ pub enum StdinSource {
 }
 
 /// The names that may stand in braces in a template.
-pub(super) const PLACEHOLDERS: [&str; 7] =
-    ["prompt", "prompt_file", "model", "worktree", "run_dir", "files_dir", "session"];
+pub(super) const PLACEHOLDERS: [&str; 7] = [
+    "prompt",
+    "prompt_file",
+    "model",
+    "worktree",
+    "run_dir",
+    "files_dir",
+    "session",
+];
 
 /// The placeholders in `template`, known or not: words of lower-case letters and `_` in braces.
 pub(super) fn placeholders(template: &str) -> Vec<&str> {
@@ -118,7 +130,10 @@ fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0;
     while let Some(open) = text[from..].find('{').map(|at| at + from) {
         let inner = &text[open + 1..];
-        let len = inner.bytes().take_while(|b| b.is_ascii_lowercase() || *b == b'_').count();
+        let len = inner
+            .bytes()
+            .take_while(|b| b.is_ascii_lowercase() || *b == b'_')
+            .count();
         if len > 0 && inner[len..].starts_with('}') {
             return Some((&text[..open], &inner[..len], &inner[len + 1..]));
         }
@@ -127,12 +142,19 @@ fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     None
 }
 
-/// Fills templates with the values of one request. Values are never looked at again, whatever braces they hold.
-pub(super) fn expand_all<'t, I>(templates: I, request: &LaunchRequest<'_>) -> Result<Vec<OsString>, ConnectorError>
+/// Fills templates with the values of one request. Values are never looked at again, whatever
+/// braces they hold.
+pub(super) fn expand_all<'t, I>(
+    templates: I,
+    request: &LaunchRequest<'_>,
+) -> Result<Vec<OsString>, ConnectorError>
 where
     I: IntoIterator<Item = &'t String>,
 {
-    templates.into_iter().map(|template| expand(template, request)).collect()
+    templates
+        .into_iter()
+        .map(|template| expand(template, request))
+        .collect()
 }
 
 fn expand(template: &str, request: &LaunchRequest<'_>) -> Result<OsString, ConnectorError> {
@@ -148,7 +170,9 @@ fn expand(template: &str, request: &LaunchRequest<'_>) -> Result<OsString, Conne
             "files_dir" => out.push(files_dir(request)),
             "home" => out.push(request.home_dir),
             "model" => out.push(chosen_model(request).ok_or_else(|| no_value(template, "model"))?),
-            "session" => out.push(session_id(request).ok_or_else(|| no_value(template, "session"))?),
+            "session" => {
+                out.push(session_id(request).ok_or_else(|| no_value(template, "session"))?)
+            }
             unknown => out.push(format!("{{{unknown}}}")),
         }
         rest = after;
@@ -163,13 +187,18 @@ fn files_dir(request: &LaunchRequest<'_>) -> PathBuf {
 }
 
 /// The home that this run gets, where it is its own: as the agent says, else as the manifest does.
-pub(super) fn own_home(manifest: &Manifest, request: &LaunchRequest<'_>) -> Result<Option<PathBuf>, ConnectorError> {
+pub(super) fn own_home(
+    manifest: &Manifest,
+    request: &LaunchRequest<'_>,
+) -> Result<Option<PathBuf>, ConnectorError> {
     match (&manifest.home, request.agent.home) {
-        (None, Some(Home::Run)) => Err(ConnectorError::NoHome { connector: manifest.name.to_string() }),
+        (None, Some(Home::Run)) => Err(ConnectorError::NoHome {
+            connector: manifest.name.to_string(),
+        }),
         (None, _) => Ok(None),
-        (Some(switch), chosen) => {
-            Ok((chosen.unwrap_or(switch.default) == Home::Run).then(|| request.home_dir.to_owned()))
-        }
+        (Some(switch), chosen) => Ok(
+            (chosen.unwrap_or(switch.default) == Home::Run).then(|| request.home_dir.to_owned())
+        ),
     }
 }
 
@@ -178,14 +207,22 @@ fn env_set(
     request: &LaunchRequest<'_>,
     home: Option<&PathBuf>,
 ) -> Result<Vec<(String, OsString)>, ConnectorError> {
-    let set = manifest.env_set.iter().map(|(name, value)| Ok((name.clone(), expand(value, request)?)));
+    let set = manifest
+        .env_set
+        .iter()
+        .map(|(name, value)| Ok((name.clone(), expand(value, request)?)));
     let variable = manifest.home.as_ref().and_then(|switch| switch.env.clone());
-    let moved = variable.zip(home).map(|(name, dir)| Ok((name, dir.clone().into_os_string())));
+    let moved = variable
+        .zip(home)
+        .map(|(name, dir)| Ok((name, dir.clone().into_os_string())));
     set.chain(moved).collect()
 }
 
 fn no_value(argument: &str, placeholder: &'static str) -> ConnectorError {
-    ConnectorError::NoValue { argument: argument.to_owned(), placeholder }
+    ConnectorError::NoValue {
+        argument: argument.to_owned(),
+        placeholder,
+    }
 }
 
 /// The model of this run: the request's, else the agent's.
@@ -200,19 +237,31 @@ fn session_id<'a>(request: &LaunchRequest<'a>) -> Option<&'a str> {
     }
 }
 
-/// Refuses a model or session id that a CLI could take for a flag. Session ids come from an agent's own output.
+/// Refuses a model or session id that a CLI could take for a flag. Session ids come from an agent's
+/// own output.
 pub(super) fn check_words(request: &LaunchRequest<'_>) -> Result<(), ConnectorError> {
-    for (what, value) in [("model", chosen_model(request)), ("session id", session_id(request))] {
+    for (what, value) in [
+        ("model", chosen_model(request)),
+        ("session id", session_id(request)),
+    ] {
         let Some(value) = value else { continue };
         let plain = |c: char| !c.is_control() && !c.is_whitespace();
-        if value.is_empty() || value.len() > 200 || value.starts_with('-') || !value.chars().all(plain) {
-            return Err(ConnectorError::NotAWord { what, value: super::clip::text(value, 200) });
+        if value.is_empty()
+            || value.len() > 200
+            || value.starts_with('-')
+            || !value.chars().all(plain)
+        {
+            return Err(ConnectorError::NotAWord {
+                what,
+                value: super::clip::text(value, 200),
+            });
         }
     }
     Ok(())
 }
 
-/// Puts the parts of a plan together and checks the command line against the limits of the operating system.
+/// Puts the parts of a plan together and checks the command line against the limits of the
+/// operating system.
 pub(super) fn plan(
     manifest: &Manifest,
     request: &LaunchRequest<'_>,
@@ -225,7 +274,10 @@ pub(super) fn plan(
             return Err(ConnectorError::NulByte { index });
         }
         if bytes.len() > MAX_ARGUMENT {
-            return Err(ConnectorError::ArgumentTooLong { bytes: bytes.len(), most: MAX_ARGUMENT });
+            return Err(ConnectorError::ArgumentTooLong {
+                bytes: bytes.len(),
+                most: MAX_ARGUMENT,
+            });
         }
     }
     let home = own_home(manifest, request)?;
@@ -237,7 +289,11 @@ pub(super) fn plan(
         env_pass: env_pass(manifest, request.agent),
         stdin,
         output: manifest.output,
-        files: manifest.files.iter().map(|(name, text)| (dir.join(name.as_str()), text.clone())).collect(),
+        files: manifest
+            .files
+            .iter()
+            .map(|(name, text)| (dir.join(name.as_str()), text.clone()))
+            .collect(),
         home,
     })
 }
@@ -260,7 +316,10 @@ mod tests {
 
     #[test]
     fn only_words_in_braces_are_placeholders() {
-        assert_eq!(placeholders("a{prompt}b{nope}{}{ x}{A}{{model}}"), ["prompt", "nope", "model"]);
+        assert_eq!(
+            placeholders("a{prompt}b{nope}{}{ x}{A}{{model}}"),
+            ["prompt", "nope", "model"]
+        );
         assert_eq!(placeholders("${HOME} {a,b} {"), [""; 0]);
     }
 
@@ -283,6 +342,12 @@ mod tests {
         assert_eq!(one("{prompt}").unwrap(), "say {model} and {worktree}");
         assert_eq!(one("-C={worktree}/x").unwrap().into_vec(), b"-C=/w\xff/x");
         assert_eq!(one("{other}{model}{").unwrap(), "{other}m{");
-        assert!(matches!(one("{session}"), Err(ConnectorError::NoValue { placeholder: "session", .. })));
+        assert!(matches!(
+            one("{session}"),
+            Err(ConnectorError::NoValue {
+                placeholder: "session",
+                ..
+            })
+        ));
     }
 }

@@ -1,6 +1,8 @@
-//! The manifest of a connector: everything about one AI CLI that is data. YAML, version 1, no unknown fields.
+//! The manifest of a connector: everything about one AI CLI that is data. YAML, version 1, no
+//! unknown fields.
 //!
-//! A manifest is code in effect (it names a program to run), so one that a repository brings is used only after `ai trust`.
+//! A manifest is code in effect (it names a program to run), so one that a repository brings is
+//! used only after `ai trust`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -48,8 +50,8 @@ pub struct Manifest {
     /// Added to continue a session; contains `{session}`.
     #[serde(default)]
     pub resume_args: Vec<String>,
-    /// Added to a new session, which then gets the id `{session}`, a UUID: for a CLI that tells the id of its own choice so late that one
-    /// that is killed has not told it.
+    /// Added to a new session, which then gets the id `{session}`, a UUID: for a CLI that tells the
+    /// id of its own choice so late that one that is killed has not told it.
     #[serde(default)]
     pub session_args: Vec<String>,
     /// Variables that it needs from the user's environment.
@@ -58,15 +60,18 @@ pub struct Manifest {
     /// Variables to set; `{run_dir}`, `{files_dir}` and `{worktree}` are replaced in their values.
     #[serde(default)]
     pub env_set: BTreeMap<String, String>,
-    /// Files that are written into `{files_dir}` before the start, by name: settings for which the CLI has no flag.
+    /// Files that are written into `{files_dir}` before the start, by name: settings for which the
+    /// CLI has no flag.
     #[serde(default)]
     pub files: BTreeMap<Name, String>,
     /// How the directory of its login, sessions and settings is moved, where that is possible.
     #[serde(default)]
     pub home: Option<HomeSwitch>,
-    /// Where in the user's home it keeps its login and sessions, which a sandbox leaves to it: paths relative to the home. What ends in
-    /// `:ro` it may only read, such as settings that would run something later. What ends in `/`, or in `/:ro`, is a directory that is made where it
-    /// is missing: in a sandbox the CLI cannot make it, so that its sessions would be lost, or it would make it itself in one of those.
+    /// Where in the user's home it keeps its login and sessions, which a sandbox leaves to it:
+    /// paths relative to the home. What ends in `:ro` it may only read, such as settings that would
+    /// run something later. What ends in `/`, or in `/:ro`, is a directory that is made where it is
+    /// missing: in a sandbox the CLI cannot make it, so that its sessions would be lost, or it
+    /// would make it itself in one of those.
     #[serde(default)]
     pub login: Vec<String>,
     /// `none` for a CLI that can work only in the main checkout itself.
@@ -75,7 +80,8 @@ pub struct Manifest {
     /// Ids of `.ai/credentials.yaml` that it gets as environment variables.
     #[serde(default)]
     pub credentials: Vec<Name>,
-    /// Words of `argv` to replace where the sandbox of `ai` leaves no room for the CLI's own, which would then refuse everything.
+    /// Words of `argv` to replace where the sandbox of `ai` leaves no room for the CLI's own, which
+    /// would then refuse everything.
     #[serde(default)]
     pub without_own_sandbox: BTreeMap<String, String>,
     /// Format of its standard output.
@@ -103,8 +109,9 @@ pub struct Manifest {
 pub struct Detect {
     /// Program, looked up on `PATH`.
     pub command: String,
-    /// Native programs that the found one is only a wrapper of, as paths relative to its directory or one above it, links resolved.
-    /// The first that exists is started instead: signals to a wrapper often do not reach what it wraps.
+    /// Native programs that the found one is only a wrapper of, as paths relative to its directory
+    /// or one above it, links resolved. The first that exists is started instead: signals to a
+    /// wrapper often do not reach what it wraps.
     #[serde(default)]
     pub native: Vec<String>,
     /// Arguments that make it print its version.
@@ -128,14 +135,16 @@ pub enum PromptMode {
     File,
 }
 
-/// How far a CLI, started as its manifest says, confines what its model does. Whatever it says: the diff decides.
+/// How far a CLI, started as its manifest says, confines what its model does. Whatever it says: the
+/// diff decides.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fence {
     /// Not at all: commands of the model may write wherever the user may.
     #[default]
     None,
-    /// It refuses paths outside of the worktree where it recognises them; a command can still hide one.
+    /// It refuses paths outside of the worktree where it recognises them; a command can still hide
+    /// one.
     Paths,
     /// The operating system confines it.
     Sandbox,
@@ -143,8 +152,8 @@ pub enum Fence {
 
 /// How a CLI is told to keep its login, sessions and settings elsewhere than in the user's home.
 ///
-/// A home of its own for each run keeps sessions and trust decisions from leaking between runs, and starts without a login: the key
-/// must then come from the environment.
+/// A home of its own for each run keeps sessions and trust decisions from leaking between runs, and
+/// starts without a login: the key must then come from the environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HomeSwitch {
@@ -179,14 +188,16 @@ pub enum OutputFormat {
     ClineJson,
     /// The event lines of pi's `--mode json`.
     PiJson,
-    /// The Agent Client Protocol, version 1: not only a format, but a conversation over standard input and output.
+    /// The Agent Client Protocol, version 1: not only a format, but a conversation over standard
+    /// input and output.
     Acp,
     /// Plain text.
     Text,
 }
 
-/// Regular expressions over the last lines of a CLI's text output (standard error only, where standard output is a stream of
-/// events). Looked at when the process ended badly, so that a model that merely talks about limits does not count as limited.
+/// Regular expressions over the last lines of a CLI's text output (standard error only, where
+/// standard output is a stream of events). Looked at when the process ended badly, so that a model
+/// that merely talks about limits does not count as limited.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Patterns {
@@ -196,8 +207,9 @@ pub struct Patterns {
     pub auth: Vec<String>,
     /// A permission was refused.
     pub refusal: Vec<String>,
-    /// A line by which the CLI tells that its model has answered. Trouble before the last such line is over, and where the manifest
-    /// names any, a run without one has not completed, whatever its exit code. For text output only.
+    /// A line by which the CLI tells that its model has answered. Trouble before the last such line
+    /// is over, and where the manifest names any, a run without one has not completed, whatever its
+    /// exit code. For text output only.
     pub answered: Vec<String>,
     /// Look also when the exit code is 0: for CLIs that exit 0 after an API error.
     pub even_on_exit_zero: bool,
@@ -254,7 +266,11 @@ impl Visitor<'_> for CumulativeWord {
     }
 
     fn visit_bool<E: de::Error>(self, is_both: bool) -> Result<Cumulative, E> {
-        Ok(if is_both { Cumulative::Both } else { Cumulative::None })
+        Ok(if is_both {
+            Cumulative::Both
+        } else {
+            Cumulative::None
+        })
     }
 
     fn visit_str<E: de::Error>(self, word: &str) -> Result<Cumulative, E> {
@@ -263,7 +279,10 @@ impl Visitor<'_> for CumulativeWord {
             "tokens" => Ok(Cumulative::Tokens),
             "cost" => Ok(Cumulative::Cost),
             "both" => Ok(Cumulative::Both),
-            other => Err(E::unknown_variant(other, &["none", "tokens", "cost", "both"])),
+            other => Err(E::unknown_variant(
+                other,
+                &["none", "tokens", "cost", "both"],
+            )),
         }
     }
 }
@@ -271,8 +290,14 @@ impl Visitor<'_> for CumulativeWord {
 impl Cumulative {
     /// What of the use of earlier runs comes again in the numbers of the next one.
     pub fn of(self, before: RunUsage) -> RunUsage {
-        let tokens = if matches!(self, Self::Tokens | Self::Both) { before.tokens } else { 0 };
-        let cost = before.cost.filter(|_| matches!(self, Self::Cost | Self::Both));
+        let tokens = if matches!(self, Self::Tokens | Self::Both) {
+            before.tokens
+        } else {
+            0
+        };
+        let cost = before
+            .cost
+            .filter(|_| matches!(self, Self::Cost | Self::Both));
         RunUsage { tokens, cost }
     }
 }
@@ -304,15 +329,21 @@ impl Manifest {
     /// Reads and validates a manifest; `origin` names it in errors.
     pub fn parse(origin: &str, text: &str) -> Result<Self, ManifestError> {
         let manifest = Self::parse_checked_before(origin, text)?;
-        check(&manifest).map_err(|why| ManifestError { origin: origin.to_owned(), why })?;
+        check(&manifest).map_err(|why| ManifestError {
+            origin: origin.to_owned(),
+            why,
+        })?;
         Ok(manifest)
     }
 
-    /// Reads a manifest that a test has validated when `ai` was built: compiling all patterns of all shipped ones took longer than
-    /// everything else at the start of a run.
+    /// Reads a manifest that a test has validated when `ai` was built: compiling all patterns of
+    /// all shipped ones took longer than everything else at the start of a run.
     pub fn parse_checked_before(origin: &str, text: &str) -> Result<Self, ManifestError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        serde_yaml::from_str(text).map_err(|e| ManifestError { origin: origin.to_owned(), why: e.to_string() })
+        serde_yaml::from_str(text).map_err(|e| ManifestError {
+            origin: origin.to_owned(),
+            why: e.to_string(),
+        })
     }
 }
 
@@ -323,7 +354,10 @@ impl Detect {
         [stdout, stderr].into_iter().find_map(|stream| {
             let text = String::from_utf8_lossy(stream);
             let found = regex.captures(&text)?;
-            found.get(1).or_else(|| found.get(0)).map(|m| m.as_str().to_owned())
+            found
+                .get(1)
+                .or_else(|| found.get(0))
+                .map(|m| m.as_str().to_owned())
         })
     }
 }

@@ -1,4 +1,5 @@
-//! The rules that a manifest must keep beyond its shape. Every message begins with the field that breaks one.
+//! The rules that a manifest must keep beyond its shape. Every message begins with the field that
+//! breaks one.
 
 use std::path::{Component, Path};
 
@@ -12,7 +13,10 @@ use super::manifest::{Detect, HomeSwitch, Manifest, OutputFormat, PromptMode};
 /// Checks everything.
 pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
     if manifest.version != 1 {
-        return Err(format!("version: {} is not 1, the only one this `ai` understands", manifest.version));
+        return Err(format!(
+            "version: {} is not 1, the only one this `ai` understands",
+            manifest.version
+        ));
     }
     check_command_line(manifest)?;
     check_prompt(manifest)?;
@@ -24,7 +28,9 @@ pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
 
 /// Compiles a pattern of a manifest with a bound on its size.
 pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
-    let built = regex::RegexBuilder::new(pattern).size_limit(1 << 20).build();
+    let built = regex::RegexBuilder::new(pattern)
+        .size_limit(1 << 20)
+        .build();
     let regex = built.map_err(|e| format!("not a usable regular expression: {e}"))?;
     match regex.is_match("") {
         true => Err("matches the empty text, so it would match everything".to_owned()),
@@ -33,25 +39,55 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
 }
 
 fn check_command_line(manifest: &Manifest) -> Result<(), String> {
-    let always: &[&str] = &["prompt", "prompt_file", "model", "worktree", "run_dir", "files_dir"];
+    let always: &[&str] = &[
+        "prompt",
+        "prompt_file",
+        "model",
+        "worktree",
+        "run_dir",
+        "files_dir",
+    ];
     check_templates("argv", &manifest.argv, always, None)?;
     check_templates("model_args", &manifest.model_args, always, Some("model"))?;
-    check_templates("resume_args", &manifest.resume_args, &PLACEHOLDERS, Some("session"))?;
-    check_templates("session_args", &manifest.session_args, &PLACEHOLDERS, Some("session"))?;
-    if manifest.argv.first().is_some_and(|program| program.is_empty() || program.contains('{')) {
+    check_templates(
+        "resume_args",
+        &manifest.resume_args,
+        &PLACEHOLDERS,
+        Some("session"),
+    )?;
+    check_templates(
+        "session_args",
+        &manifest.session_args,
+        &PLACEHOLDERS,
+        Some("session"),
+    )?;
+    if manifest
+        .argv
+        .first()
+        .is_some_and(|program| program.is_empty() || program.contains('{'))
+    {
         return Err("argv[0]: must be the plain name or path of a program".to_owned());
     }
     Ok(())
 }
 
 fn check_prompt(manifest: &Manifest) -> Result<(), String> {
-    let mentions = |word| manifest.argv.iter().any(|arg| placeholders(arg).contains(&word));
+    let mentions = |word| {
+        manifest
+            .argv
+            .iter()
+            .any(|arg| placeholders(arg).contains(&word))
+    };
     if manifest.output == OutputFormat::Acp {
         check_conversation(manifest)?;
     }
     match manifest.prompt {
-        PromptMode::Arg if !mentions("prompt") => Err("prompt: `arg` needs {prompt} in argv".to_owned()),
-        PromptMode::File if !mentions("prompt_file") => Err("prompt: `file` needs {prompt_file} in argv".to_owned()),
+        PromptMode::Arg if !mentions("prompt") => {
+            Err("prompt: `arg` needs {prompt} in argv".to_owned())
+        }
+        PromptMode::File if !mentions("prompt_file") => {
+            Err("prompt: `file` needs {prompt_file} in argv".to_owned())
+        }
         PromptMode::Stdin if mentions("prompt") => {
             Err("prompt: `stdin` and {prompt} in argv would give the prompt twice".to_owned())
         }
@@ -70,14 +106,26 @@ fn check_conversation(manifest: &Manifest) -> Result<(), String> {
 }
 
 fn check_environment(manifest: &Manifest) -> Result<(), String> {
-    if let Some(bad) = manifest.login.iter().find(|path| !stays_below(path.trim_end_matches(":ro"))) {
-        return Err(format!("login: `{}` must be a relative path without `..`", bad.escape_debug()));
+    if let Some(bad) = manifest
+        .login
+        .iter()
+        .find(|path| !stays_below(path.trim_end_matches(":ro")))
+    {
+        return Err(format!(
+            "login: `{}` must be a relative path without `..`",
+            bad.escape_debug()
+        ));
     }
     check_env_names("env_pass", &manifest.env_pass).map_err(|e| e.to_string())?;
     check_env_names("env_set", manifest.env_set.keys()).map_err(|e| e.to_string())?;
     for (name, value) in &manifest.env_set {
         let field = format!("env_set.{name}");
-        check_templates(&field, std::slice::from_ref(value), &["worktree", "run_dir", "files_dir"], None)?;
+        check_templates(
+            &field,
+            std::slice::from_ref(value),
+            &["worktree", "run_dir", "files_dir"],
+            None,
+        )?;
     }
     Ok(())
 }
@@ -111,28 +159,52 @@ fn check_detect(detect: &Detect) -> Result<(), String> {
         return Err("detect.command: must be the plain name of a program".to_owned());
     }
     if let Some(at) = detect.native.iter().position(|path| !stays_below(path)) {
-        return Err(format!("detect.native[{at}]: must be a relative path without `..`"));
+        return Err(format!(
+            "detect.native[{at}]: must be a relative path without `..`"
+        ));
     }
     compile(&detect.version_regex).map_err(|e| format!("detect.version_regex: {e}"))?;
-    detect.versions.check().map_err(|e| format!("detect.versions.{e}"))
+    detect
+        .versions
+        .check()
+        .map_err(|e| format!("detect.versions.{e}"))
 }
 
 fn stays_below(path: &str) -> bool {
-    !path.is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
+    !path.is_empty()
+        && Path::new(path)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)))
 }
 
-fn check_templates(field: &str, args: &[String], allowed: &[&str], needed: Option<&str>) -> Result<(), String> {
+fn check_templates(
+    field: &str,
+    args: &[String],
+    allowed: &[&str],
+    needed: Option<&str>,
+) -> Result<(), String> {
     for (at, arg) in args.iter().enumerate() {
         if arg.contains('\0') {
             return Err(format!("{field}[{at}]: contains a NUL byte"));
         }
-        if let Some(word) = placeholders(arg).into_iter().find(|word| !allowed.contains(word)) {
-            let known = allowed.iter().map(|w| format!("{{{w}}}")).collect::<Vec<_>>().join(" ");
-            return Err(format!("{field}[{at}]: {{{word}}} is not known here; known are {known}"));
+        if let Some(word) = placeholders(arg)
+            .into_iter()
+            .find(|word| !allowed.contains(word))
+        {
+            let known = allowed
+                .iter()
+                .map(|w| format!("{{{w}}}"))
+                .collect::<Vec<_>>()
+                .join(" ");
+            return Err(format!(
+                "{field}[{at}]: {{{word}}} is not known here; known are {known}"
+            ));
         }
     }
     match needed {
-        Some(word) if !args.is_empty() && !args.iter().any(|arg| placeholders(arg).contains(&word)) => {
+        Some(word)
+            if !args.is_empty() && !args.iter().any(|arg| placeholders(arg).contains(&word)) =>
+        {
             Err(format!("{field}: must contain {{{word}}}"))
         }
         _ => Ok(()),

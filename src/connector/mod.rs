@@ -1,7 +1,9 @@
-//! How to drive one external AI CLI: describe it, build its command line, understand its stream. Pure: nothing is started here.
+//! How to drive one external AI CLI: describe it, build its command line, understand its stream.
+//! Pure: nothing is started here.
 //!
-//! A connector is a manifest (YAML, shipped or in `.ai/connectors/`) plus a parser for its output format. A new CLI whose output
-//! is known needs only a manifest; a new output format needs one more parser.
+//! A connector is a manifest (YAML, shipped or in `.ai/connectors/`) plus a parser for its output
+//! format. A new CLI whose output is known needs only a manifest; a new output format needs one
+//! more parser.
 
 mod acp;
 pub mod agent_file;

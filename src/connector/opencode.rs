@@ -1,11 +1,14 @@
 //! The event lines of `opencode run --format json`.
 //!
-//! There is no final event: the run went well where the last step finished with `stop` and the exit code is 0. A question that nobody
-//! can answer ends the run after `tool-calls`, with exit code 0 and a line on standard error.
+//! There is no final event: the run went well where the last step finished with `stop` and the exit
+//! code is 0. A question that nobody can answer ends the run after `tool-calls`, with exit code 0
+//! and a line on standard error.
 
 use serde_json::Value;
 
-use crate::domain::agent_event::{AgentEvent, Denial, FailureClass, FileChangeKind, StreamOutcome, Usage};
+use crate::domain::agent_event::{
+    AgentEvent, Denial, FailureClass, FileChangeKind, StreamOutcome, Usage,
+};
 
 use super::clip;
 use super::json::{count_at, field, owned_at, owned_in, price_at, status_at, text_at};
@@ -35,7 +38,10 @@ impl Opencode {
         self.last = match reason.as_str() {
             "stop" => Last::GoodIfExitZero,
             "tool-calls" => return vec![used],
-            "length" => Last::Bad(Trouble::other(FailureClass::Limit, "the answer of the model was cut off: length")),
+            "length" => Last::Bad(Trouble::other(
+                FailureClass::Limit,
+                "the answer of the model was cut off: length",
+            )),
             _ => {
                 let message = format!("a step of the model ended with `{reason}`");
                 Last::Bad(Trouble::other(FailureClass::Provider, message))
@@ -47,10 +53,18 @@ impl Opencode {
     fn error(&mut self, error: &Value) -> AgentEvent {
         let name = owned_at(error, "name").unwrap_or_default();
         let message = owned_in(error, "/data/message").unwrap_or_else(|| name.clone());
-        let status = error.get("data").and_then(|data| status_at(data, "statusCode"));
+        let status = error
+            .get("data")
+            .and_then(|data| status_at(data, "statusCode"));
         let trouble = match (status, name.as_str()) {
-            (Some(status), _) => Trouble { cause: Cause::Status(status), message },
-            (None, "ProviderAuthError") => Trouble { cause: Cause::Auth, message },
+            (Some(status), _) => Trouble {
+                cause: Cause::Status(status),
+                message,
+            },
+            (None, "ProviderAuthError") => Trouble {
+                cause: Cause::Auth,
+                message,
+            },
             (None, "MessageAbortedError") => Trouble::other(FailureClass::Interrupted, message),
             (None, "MessageOutputLengthError") => Trouble::other(FailureClass::Limit, message),
             (None, _) => Trouble::other(FailureClass::Agent, message),
@@ -95,19 +109,35 @@ impl Dialect for Opencode {
 
 /// A tool call is told only once it is over.
 fn tool(part: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
-    let (id, name) = (owned_at(part, "callID").unwrap_or_default(), owned_at(part, "tool").unwrap_or_default());
+    let (id, name) = (
+        owned_at(part, "callID").unwrap_or_default(),
+        owned_at(part, "tool").unwrap_or_default(),
+    );
     let state = field(part, "state");
     let input = field(state, "input");
-    let path = if matches!(name.as_str(), "write" | "edit") { owned_at(input, "filePath") } else { None };
+    let path = if matches!(name.as_str(), "write" | "edit") {
+        owned_at(input, "filePath")
+    } else {
+        None
+    };
     let end = ToolEnd::of(text_at(state, "status") == Some("completed"));
     seen.files_changed |= name == "apply_patch" && end == ToolEnd::Done;
     let new = state.pointer("/metadata/exists") == Some(&Value::Bool(false));
-    let kind = if new { FileChangeKind::Add } else { FileChangeKind::Update };
-    let words = owned_at(state, "error").or_else(|| owned_at(state, "output")).unwrap_or_default();
+    let kind = if new {
+        FileChangeKind::Add
+    } else {
+        FileChangeKind::Update
+    };
+    let words = owned_at(state, "error")
+        .or_else(|| owned_at(state, "output"))
+        .unwrap_or_default();
     let mut events = vec![seen.called(id.clone(), name.clone(), input, path)];
     events.extend(seen.answered(id, end, &words, kind));
     if end == ToolEnd::Failed && words.contains("rejected permission") {
-        events.push(seen.denied(Denial { tool: name, reason: words }));
+        events.push(seen.denied(Denial {
+            tool: name,
+            reason: words,
+        }));
     }
     events
 }

@@ -1,7 +1,9 @@
-//! The event lines of `pi --mode json`. The exit code is always 0: the stop reason of the last turn decides.
+//! The event lines of `pi --mode json`. The exit code is always 0: the stop reason of the last turn
+//! decides.
 //!
-//! An answer of nothing at all (an empty stream of the service) ends with `stop` like a good one, so that it is told by its emptiness.
-//! The CLI repeats the whole message with every word of it; such lines are not parsed.
+//! An answer of nothing at all (an empty stream of the service) ends with `stop` like a good one,
+//! so that it is told by its emptiness. The CLI repeats the whole message with every word of it;
+//! such lines are not parsed.
 
 use serde_json::Value;
 
@@ -9,7 +11,8 @@ use crate::domain::agent_event::{AgentEvent, FailureClass, FileChangeKind, Strea
 
 use super::clip;
 use super::json::{
-    content_text, count_at, field, is_true, list, owned_at, owned_in, price_at, small_at, status_after, text_at, whole,
+    content_text, count_at, field, is_true, list, owned_at, owned_in, price_at, small_at,
+    status_after, text_at, whole,
 };
 use super::judge::{Last, Retry, Trouble, View, judge};
 use super::stream::{Dialect, Seen, ToolEnd, error_event};
@@ -31,12 +34,22 @@ impl Pi {
         let told = owned_at(message, "errorMessage").unwrap_or_default();
         let mut events = vec![seen.used(usage)];
         self.last = match reason.as_str() {
-            "stop" if empty => Last::Bad(Trouble::other(FailureClass::Provider, "the model answered nothing")),
+            "stop" if empty => Last::Bad(Trouble::other(
+                FailureClass::Provider,
+                "the model answered nothing",
+            )),
             "stop" => Last::Good,
             "toolUse" => return events,
-            "length" => Last::Bad(Trouble::other(FailureClass::Limit, "the answer of the model was cut off: length")),
+            "length" => Last::Bad(Trouble::other(
+                FailureClass::Limit,
+                "the answer of the model was cut off: length",
+            )),
             "aborted" => Last::Bad(Trouble::other(FailureClass::Interrupted, told)),
-            _ => Last::Bad(Trouble::of_status(status_after(&told, ""), FailureClass::Provider, told)),
+            _ => Last::Bad(Trouble::of_status(
+                status_after(&told, ""),
+                FailureClass::Provider,
+                told,
+            )),
         };
         if let Last::Bad(trouble) = &self.last {
             events.push(error_event(trouble));
@@ -55,7 +68,9 @@ impl Dialect for Pi {
                 self.last = Last::Open;
                 Vec::new()
             }
-            Some("message_end") if text_at(message, "role") == Some("assistant") => said(message, seen),
+            Some("message_end") if text_at(message, "role") == Some("assistant") => {
+                said(message, seen)
+            }
             Some("tool_execution_start") => vec![call(event, seen)],
             Some("tool_execution_end") => answer(event, seen),
             Some("turn_end") => self.turn_end(message, seen),
@@ -69,8 +84,11 @@ impl Dialect for Pi {
     }
 
     fn repeats(&self, line: &[u8]) -> bool {
-        const HEADS: [&[u8]; 3] =
-            [b"{\"type\":\"message_update\"", b"{\"type\":\"tool_execution_update\"", b"{\"type\":\"agent_end\""];
+        const HEADS: [&[u8]; 3] = [
+            b"{\"type\":\"message_update\"",
+            b"{\"type\":\"tool_execution_update\"",
+            b"{\"type\":\"agent_end\"",
+        ];
         HEADS.iter().any(|head| line.starts_with(head))
     }
 }
@@ -78,30 +96,54 @@ impl Dialect for Pi {
 fn said(message: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
     let part = |block: &Value| match text_at(block, "type") {
         Some("text") => seen.said(text_at(block, "text").unwrap_or_default()),
-        Some("thinking") => {
-            Some(AgentEvent::Thinking { text: clip::text(text_at(block, "thinking").unwrap_or_default(), clip::TEXT) })
-        }
+        Some("thinking") => Some(AgentEvent::Thinking {
+            text: clip::text(text_at(block, "thinking").unwrap_or_default(), clip::TEXT),
+        }),
         _ => None,
     };
-    list(message.get("content")).iter().filter_map(part).collect()
+    list(message.get("content"))
+        .iter()
+        .filter_map(part)
+        .collect()
 }
 
 fn call(event: &Value, seen: &mut Seen) -> AgentEvent {
     let name = owned_at(event, "toolName").unwrap_or_default();
     let input = field(event, "args");
-    let path = if matches!(name.as_str(), "write" | "edit") { owned_at(input, "path") } else { None };
-    seen.called(owned_at(event, "toolCallId").unwrap_or_default(), name, input, path)
+    let path = if matches!(name.as_str(), "write" | "edit") {
+        owned_at(input, "path")
+    } else {
+        None
+    };
+    seen.called(
+        owned_at(event, "toolCallId").unwrap_or_default(),
+        name,
+        input,
+        path,
+    )
 }
 
 fn answer(event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
-    let words = event.pointer("/result/content").map(content_text).unwrap_or_default();
+    let words = event
+        .pointer("/result/content")
+        .map(content_text)
+        .unwrap_or_default();
     let end = ToolEnd::of(!is_true(event, "isError"));
-    seen.answered(owned_at(event, "toolCallId").unwrap_or_default(), end, &words, FileChangeKind::Update)
+    seen.answered(
+        owned_at(event, "toolCallId").unwrap_or_default(),
+        end,
+        &words,
+        FileChangeKind::Update,
+    )
 }
 
 fn retry(event: &Value, seen: &mut Seen) -> AgentEvent {
     let status = owned_in(event, "/errorMessage").and_then(|message| status_after(&message, ""));
-    let retry = Retry { status, word: None, delay_ms: event.get("delayMs").and_then(whole) };
+    let retry = Retry {
+        status,
+        word: None,
+        delay_ms: event.get("delayMs").and_then(whole),
+    };
     seen.retried(small_at(event, "attempt").unwrap_or(0), retry)
 }
 

@@ -61,34 +61,74 @@ fn a_refused_key_is_told_although_the_exit_code_is_0() {
 fn the_stop_reason_of_the_last_turn_decides() {
     assert_eq!(of(&[turn_end("stop", "")]), StreamOutcome::Completed);
     assert_eq!(of(&[turn_end("toolUse", "")]), StreamOutcome::Truncated);
-    assert_eq!(of(&[turn_end("stop", ""), json!({"type": "turn_start"})]), StreamOutcome::Truncated);
-    assert_eq!(of(&[turn_end("error", "500 boom")]), failed(FailureClass::Provider, "500 boom"));
-    assert!(matches!(of(&[turn_end("error", "429 slow down")]), StreamOutcome::Quota { .. }));
-    assert_eq!(of(&[turn_end("aborted", "stopped")]), failed(FailureClass::Interrupted, "stopped"));
-    assert!(matches!(of(&[turn_end("length", "")]), StreamOutcome::Failed { class: FailureClass::Limit, .. }));
+    assert_eq!(
+        of(&[turn_end("stop", ""), json!({"type": "turn_start"})]),
+        StreamOutcome::Truncated
+    );
+    assert_eq!(
+        of(&[turn_end("error", "500 boom")]),
+        failed(FailureClass::Provider, "500 boom")
+    );
+    assert!(matches!(
+        of(&[turn_end("error", "429 slow down")]),
+        StreamOutcome::Quota { .. }
+    ));
+    assert_eq!(
+        of(&[turn_end("aborted", "stopped")]),
+        failed(FailureClass::Interrupted, "stopped")
+    );
+    assert!(matches!(
+        of(&[turn_end("length", "")]),
+        StreamOutcome::Failed {
+            class: FailureClass::Limit,
+            ..
+        }
+    ));
 }
 
 #[test]
 fn an_answer_of_nothing_is_no_success() {
     let empty = json!({"type": "turn_end", "message": {"content": [], "usage": {"output": 0}, "stopReason": "stop"}});
-    assert_eq!(of(&[empty]), failed(FailureClass::Provider, "the model answered nothing"));
+    assert_eq!(
+        of(&[empty]),
+        failed(FailureClass::Provider, "the model answered nothing")
+    );
 }
 
 #[test]
 fn a_retry_opens_the_run_again() {
     let retry = json!({"type": "auto_retry_start", "attempt": 2, "delayMs": 2000, "errorMessage": "429 slow down"});
-    let again = [turn_end("error", "429 slow down"), retry, json!({"type": "agent_start"})];
-    let quota = StreamOutcome::Quota { retry_at_ms: None, after_ms: None };
+    let again = [
+        turn_end("error", "429 slow down"),
+        retry,
+        json!({"type": "agent_start"}),
+    ];
+    let quota = StreamOutcome::Quota {
+        retry_at_ms: None,
+        after_ms: None,
+    };
     assert_eq!(of(&again), quota);
-    assert_eq!(of(&[&again[..], &[turn_end("stop", "")]].concat()), StreamOutcome::Completed);
+    assert_eq!(
+        of(&[&again[..], &[turn_end("stop", "")]].concat()),
+        StreamOutcome::Completed
+    );
 }
 
 #[test]
 fn repeated_messages_cost_nothing_and_turns_are_added_up() {
     let update = format!("{{\"type\":\"message_update\",{}", "x".repeat(1 << 20));
-    let stream = format!("{update}\n{}", lines(&[turn_end("toolUse", ""), turn_end("stop", "")]));
+    let stream = format!(
+        "{update}\n{}",
+        lines(&[turn_end("toolUse", ""), turn_end("stop", "")])
+    );
     let (events, result) = parse("pi", &stream, "", &EXIT_0);
     assert_eq!((events.len(), result.bad_lines), (3, 0));
-    let usage = Usage { input_tokens: 20, output_tokens: 4, cache_read: 0, cache_write: 0, cost_usd: Some(0.5) };
+    let usage = Usage {
+        input_tokens: 20,
+        output_tokens: 4,
+        cache_read: 0,
+        cache_write: 0,
+        cost_usd: Some(0.5),
+    };
     assert_eq!(result.usage, Some(usage));
 }

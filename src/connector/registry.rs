@@ -11,23 +11,68 @@ use super::command::CommandConnector;
 use super::manifest::{Manifest, ManifestError};
 
 const SHIPPED: [(&str, &str); 17] = [
-    ("command", include_str!("../../templates/connectors/command.yaml")),
-    ("claude-code", include_str!("../../templates/connectors/claude-code.yaml")),
-    ("codex", include_str!("../../templates/connectors/codex.yaml")),
-    ("gemini", include_str!("../../templates/connectors/gemini.yaml")),
+    (
+        "command",
+        include_str!("../../templates/connectors/command.yaml"),
+    ),
+    (
+        "claude-code",
+        include_str!("../../templates/connectors/claude-code.yaml"),
+    ),
+    (
+        "codex",
+        include_str!("../../templates/connectors/codex.yaml"),
+    ),
+    (
+        "gemini",
+        include_str!("../../templates/connectors/gemini.yaml"),
+    ),
     ("qwen", include_str!("../../templates/connectors/qwen.yaml")),
-    ("opencode", include_str!("../../templates/connectors/opencode.yaml")),
-    ("copilot", include_str!("../../templates/connectors/copilot.yaml")),
-    ("cline", include_str!("../../templates/connectors/cline.yaml")),
+    (
+        "opencode",
+        include_str!("../../templates/connectors/opencode.yaml"),
+    ),
+    (
+        "copilot",
+        include_str!("../../templates/connectors/copilot.yaml"),
+    ),
+    (
+        "cline",
+        include_str!("../../templates/connectors/cline.yaml"),
+    ),
     ("pi", include_str!("../../templates/connectors/pi.yaml")),
-    ("gemini-acp", include_str!("../../templates/connectors/gemini-acp.yaml")),
-    ("qwen-acp", include_str!("../../templates/connectors/qwen-acp.yaml")),
-    ("opencode-acp", include_str!("../../templates/connectors/opencode-acp.yaml")),
-    ("copilot-acp", include_str!("../../templates/connectors/copilot-acp.yaml")),
-    ("aider", include_str!("../../templates/connectors/aider.yaml")),
-    ("openclaw", include_str!("../../templates/connectors/openclaw.yaml")),
-    ("nanobot", include_str!("../../templates/connectors/nanobot.yaml")),
-    ("agent-zero", include_str!("../../templates/connectors/agent-zero.yaml")),
+    (
+        "gemini-acp",
+        include_str!("../../templates/connectors/gemini-acp.yaml"),
+    ),
+    (
+        "qwen-acp",
+        include_str!("../../templates/connectors/qwen-acp.yaml"),
+    ),
+    (
+        "opencode-acp",
+        include_str!("../../templates/connectors/opencode-acp.yaml"),
+    ),
+    (
+        "copilot-acp",
+        include_str!("../../templates/connectors/copilot-acp.yaml"),
+    ),
+    (
+        "aider",
+        include_str!("../../templates/connectors/aider.yaml"),
+    ),
+    (
+        "openclaw",
+        include_str!("../../templates/connectors/openclaw.yaml"),
+    ),
+    (
+        "nanobot",
+        include_str!("../../templates/connectors/nanobot.yaml"),
+    ),
+    (
+        "agent-zero",
+        include_str!("../../templates/connectors/agent-zero.yaml"),
+    ),
 ];
 
 /// Connectors by name.
@@ -48,8 +93,8 @@ impl Registry {
         registry
     }
 
-    /// Adds every manifest below `dir` (usually `.ai/connectors`). The caller has made sure that the user trusts them. A bad one
-    /// is kept among [`Registry::broken`] and hides no other.
+    /// Adds every manifest below `dir` (usually `.ai/connectors`). The caller has made sure that
+    /// the user trusts them. A bad one is kept among [`Registry::broken`] and hides no other.
     pub fn add_dir(&mut self, dir: &Path) -> Result<(), FsError> {
         for path in fs::list_dir(dir)? {
             if path.extension().is_none_or(|e| e != "yaml") || path.is_dir() {
@@ -60,7 +105,10 @@ impl Registry {
                     let origin = path.display().to_string();
                     self.add(&origin, Manifest::parse(&origin, &text));
                 }
-                Err(e) => self.broken.push(ManifestError { origin: path.display().to_string(), why: e.to_string() }),
+                Err(e) => self.broken.push(ManifestError {
+                    origin: path.display().to_string(),
+                    why: e.to_string(),
+                }),
             }
         }
         Ok(())
@@ -68,7 +116,10 @@ impl Registry {
 
     /// The connector with this name or alias.
     pub fn get(&self, name: &str) -> Option<&dyn Connector> {
-        self.connectors.iter().map(Box::as_ref).find(|connector| answers_to(connector.describe(), name))
+        self.connectors
+            .iter()
+            .map(Box::as_ref)
+            .find(|connector| answers_to(connector.describe(), name))
     }
 
     /// All connectors, shipped ones first.
@@ -83,13 +134,18 @@ impl Registry {
 
     fn add(&mut self, origin: &str, manifest: Result<Manifest, ManifestError>) {
         match manifest.and_then(|manifest| self.unique(origin, manifest)) {
-            Ok(manifest) if manifest.argv.is_empty() => self.connectors.push(Box::new(CommandConnector::new(manifest))),
-            Ok(manifest) => self.connectors.push(Box::new(ManifestConnector::new(manifest))),
+            Ok(manifest) if manifest.argv.is_empty() => self
+                .connectors
+                .push(Box::new(CommandConnector::new(manifest))),
+            Ok(manifest) => self
+                .connectors
+                .push(Box::new(ManifestConnector::new(manifest))),
             Err(error) => self.broken.push(error),
         }
     }
 
-    /// A name stands for one connector only: a project cannot slip its own program under a shipped name.
+    /// A name stands for one connector only: a project cannot slip its own program under a shipped
+    /// name.
     fn unique(&self, origin: &str, manifest: Manifest) -> Result<Manifest, ManifestError> {
         let mut names = std::iter::once(&manifest.name).chain(&manifest.aliases);
         match names.find(|name| self.get(name.as_str()).is_some()) {

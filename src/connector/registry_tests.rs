@@ -31,16 +31,26 @@ fn launch(name: &str, request: &LaunchRequest<'_>) -> Result<LaunchPlan, Connect
 }
 
 fn words(plan: &LaunchPlan) -> String {
-    plan.argv.iter().map(|arg| arg.to_str().unwrap()).collect::<Vec<_>>().join(" ")
+    plan.argv
+        .iter()
+        .map(|arg| arg.to_str().unwrap())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[test]
 fn every_shipped_manifest_is_valid() {
     let registry = Registry::shipped();
     assert_eq!(registry.broken(), []);
-    let names: Vec<_> = registry.all().map(|c| c.describe().name.to_string()).collect();
+    let names: Vec<_> = registry
+        .all()
+        .map(|c| c.describe().name.to_string())
+        .collect();
     assert_eq!(names, SHIPPED.map(|(name, _)| name));
-    assert_eq!(registry.get("claude").unwrap().describe().name.as_str(), "claude-code");
+    assert_eq!(
+        registry.get("claude").unwrap().describe().name.as_str(),
+        "claude-code"
+    );
     assert!(registry.get("nope").is_none());
     // The registry takes them unchecked: this is where they are checked.
     for (name, text) in SHIPPED {
@@ -53,16 +63,33 @@ fn claude_gets_its_prompt_on_stdin_and_no_telemetry() {
     let mut claude = agent("claude-code", &["--max-turns", "40"]);
     claude.model = Some("opus".into());
     let plan = launch("claude", &request(&claude, "-rf {model}", Session::New)).unwrap();
-    let expected =
-        "claude -p --output-format stream-json --verbose --permission-mode acceptEdits --model opus --max-turns 40";
+    let expected = "claude -p --output-format stream-json --verbose --permission-mode acceptEdits --model opus --max-turns 40";
     assert_eq!(words(&plan), expected);
     assert_eq!(plan.stdin, StdinSource::File("/run/prompt.md".into()));
     assert_eq!(plan.cwd, Path::new("/tree"));
     assert_eq!(plan.output, OutputFormat::ClaudeStreamJson);
-    assert_eq!(plan.env_set, [("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC".to_owned(), "1".into())]);
-    assert!(["PATH", "ANTHROPIC_API_KEY", "EXTRA_KEY"].iter().all(|name| plan.env_pass.contains(&(*name).to_owned())));
-    assert_eq!(plan.env_pass.iter().filter(|name| *name == "HOME").count(), 1);
-    assert!(!plan.env_pass.iter().any(|name| name.starts_with("AI_") || name.starts_with("GIT_")));
+    assert_eq!(
+        plan.env_set,
+        [(
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC".to_owned(),
+            "1".into()
+        )]
+    );
+    assert!(
+        ["PATH", "ANTHROPIC_API_KEY", "EXTRA_KEY"]
+            .iter()
+            .all(|name| plan.env_pass.contains(&(*name).to_owned()))
+    );
+    assert_eq!(
+        plan.env_pass.iter().filter(|name| *name == "HOME").count(),
+        1
+    );
+    assert!(
+        !plan
+            .env_pass
+            .iter()
+            .any(|name| name.starts_with("AI_") || name.starts_with("GIT_"))
+    );
 }
 
 #[test]
@@ -70,16 +97,43 @@ fn claude_sessions_are_resumed() {
     let claude = agent("claude-code", &[]);
     let line = |session| words(&launch("claude-code", &request(&claude, "p", session)).unwrap());
     assert!(line(Session::Resume("u-u")).ends_with("--resume u-u"));
-    let flag = launch("claude-code", &request(&claude, "p", Session::Resume("--dangerously-skip-permissions")));
-    assert!(matches!(flag, Err(ConnectorError::NotAWord { what: "session id", .. })));
+    let flag = launch(
+        "claude-code",
+        &request(
+            &claude,
+            "p",
+            Session::Resume("--dangerously-skip-permissions"),
+        ),
+    );
+    assert!(matches!(
+        flag,
+        Err(ConnectorError::NotAWord {
+            what: "session id",
+            ..
+        })
+    ));
 }
 
 #[test]
 fn a_session_gets_its_name_where_the_cli_tells_it_too_late() {
-    let line =
-        |name: &str| words(&launch(name, &request(&agent(name, &["--own"]), "p", Session::Named("u-u"))).unwrap());
-    assert!(line("copilot").ends_with("--own --session-id=u-u"), "{}", line("copilot"));
-    assert!(line("claude-code").ends_with("--own"), "its own choice is heard in time");
+    let line = |name: &str| {
+        words(
+            &launch(
+                name,
+                &request(&agent(name, &["--own"]), "p", Session::Named("u-u")),
+            )
+            .unwrap(),
+        )
+    };
+    assert!(
+        line("copilot").ends_with("--own --session-id=u-u"),
+        "{}",
+        line("copilot")
+    );
+    assert!(
+        line("claude-code").ends_with("--own"),
+        "its own choice is heard in time"
+    );
     let copilot = Registry::shipped();
     let mut parser = copilot.get("copilot").unwrap().parser();
     parser.named("u-u");
@@ -92,32 +146,62 @@ fn a_session_gets_its_name_where_the_cli_tells_it_too_late() {
 
 #[test]
 fn a_command_runs_as_the_agent_wrote_it() {
-    let own = agent("command", &["./go.sh", "--file={prompt_file}", "{worktree}", "{run_dir}", "{other} {a,b}"]);
+    let own = agent(
+        "command",
+        &[
+            "./go.sh",
+            "--file={prompt_file}",
+            "{worktree}",
+            "{run_dir}",
+            "{other} {a,b}",
+        ],
+    );
     let plan = launch("command", &request(&own, "p", Session::New)).unwrap();
-    assert_eq!(words(&plan), "./go.sh --file=/run/prompt.md /tree /run {other} {a,b}");
+    assert_eq!(
+        words(&plan),
+        "./go.sh --file=/run/prompt.md /tree /run {other} {a,b}"
+    );
     assert_eq!(plan.stdin, StdinSource::File("/run/prompt.md".into()));
 }
 
 #[test]
 fn what_cannot_be_started_is_said_before_it_is_tried() {
     let none = agent("command", &[]);
-    assert!(matches!(launch("command", &request(&none, "p", Session::New)), Err(ConnectorError::NoCommand { .. })));
+    assert!(matches!(
+        launch("command", &request(&none, "p", Session::New)),
+        Err(ConnectorError::NoCommand { .. })
+    ));
     let echo = agent("command", &["echo", "{prompt}"]);
     let most = "x".repeat((128 << 10) - 1);
     assert!(launch("command", &request(&echo, &most, Session::New)).is_ok());
     let long = format!("{most}x");
     let error = launch("command", &request(&echo, &long, Session::New)).unwrap_err();
-    assert!(matches!(error, ConnectorError::ArgumentTooLong { bytes: 131_072, .. }), "{error}");
-    assert_eq!(launch("command", &request(&echo, "\0", Session::New)), Err(ConnectorError::NulByte { index: 1 }));
+    assert!(
+        matches!(
+            error,
+            ConnectorError::ArgumentTooLong { bytes: 131_072, .. }
+        ),
+        "{error}"
+    );
+    assert_eq!(
+        launch("command", &request(&echo, "\0", Session::New)),
+        Err(ConnectorError::NulByte { index: 1 })
+    );
     let model = agent("command", &["x", "-m", "{model}"]);
-    let error = launch("command", &request(&model, "p", Session::New)).unwrap_err().to_string();
-    assert_eq!(error, "argument `{model}` needs {model}, and this run has none");
+    let error = launch("command", &request(&model, "p", Session::New))
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        error,
+        "argument `{model}` needs {model}, and this run has none"
+    );
 }
 
 #[test]
 fn project_manifests_add_but_never_replace() {
     let dir = tempfile::tempdir().unwrap();
-    let text = "version: 1\nname: NAME\ntitle: T\nargv: [mine, '{prompt}']\nprompt: arg\noutput: text\n";
+    let text =
+        "version: 1\nname: NAME\ntitle: T\nargv: [mine, '{prompt}']\nprompt: arg\noutput: text\n";
     std::fs::write(dir.path().join("a.yaml"), text.replace("NAME", "claude")).unwrap();
     std::fs::write(dir.path().join("b.yaml"), "version: 1\n").unwrap();
     std::fs::write(dir.path().join("c.yaml"), text.replace("NAME", "mine")).unwrap();
@@ -125,14 +209,27 @@ fn project_manifests_add_but_never_replace() {
     registry.add_dir(dir.path()).unwrap();
     let broken: Vec<_> = registry.broken().iter().map(ToString::to_string).collect();
     assert_eq!(broken.len(), 2);
-    assert!(broken[0].contains("a.yaml: name: `claude` is taken"), "{broken:?}");
+    assert!(
+        broken[0].contains("a.yaml: name: `claude` is taken"),
+        "{broken:?}"
+    );
     assert!(broken[1].contains("b.yaml: missing field"), "{broken:?}");
     let own = agent("mine", &[]);
     let mine = registry.get("mine").unwrap();
-    let plan = mine.command(&request(&own, "do {model}", Session::New)).unwrap();
-    assert_eq!((words(&plan).as_str(), &plan.stdin), ("mine do {model}", &StdinSource::Null));
+    let plan = mine
+        .command(&request(&own, "do {model}", Session::New))
+        .unwrap();
+    assert_eq!(
+        (words(&plan).as_str(), &plan.stdin),
+        ("mine do {model}", &StdinSource::Null)
+    );
     let resume = mine.command(&request(&own, "p", Session::Resume("s")));
-    assert_eq!(resume, Err(ConnectorError::NoResume { connector: "mine".into() }));
+    assert_eq!(
+        resume,
+        Err(ConnectorError::NoResume {
+            connector: "mine".into()
+        })
+    );
 }
 
 /// The whole command line of each CLI, so that a changed flag is seen.
@@ -142,32 +239,64 @@ fn every_cli_is_started_headless_with_its_prompt_and_fence() {
         let mut one = agent(name, &["--own"]);
         one.model = Some("m".into());
         let plan = launch(name, &request(&one, "p", Session::Resume("s"))).unwrap();
-        format!("{}{}", words(&plan), if plan.stdin == StdinSource::Null { " <none" } else { " <prompt" })
+        format!(
+            "{}{}",
+            words(&plan),
+            if plan.stdin == StdinSource::Null {
+                " <none"
+            } else {
+                " <prompt"
+            }
+        )
     };
     let codex = "codex exec --json --sandbox workspace-write -c analytics.enabled=false -c check_for_update_on_startup=false \
                  -c features.plugins=false -c features.apps=false -m m --own resume s - <prompt";
     assert_eq!(line("codex"), codex);
     for (name, expected) in [
-        ("gemini", "gemini -o stream-json --skip-trust --approval-mode yolo -m m --own --resume s <prompt"),
-        ("qwen", "qwen -o stream-json --approval-mode yolo -m m --own --resume s <prompt"),
-        ("opencode", "opencode run --format json -m m --own --session s <prompt"),
+        (
+            "gemini",
+            "gemini -o stream-json --skip-trust --approval-mode yolo -m m --own --resume s <prompt",
+        ),
+        (
+            "qwen",
+            "qwen -o stream-json --approval-mode yolo -m m --own --resume s <prompt",
+        ),
+        (
+            "opencode",
+            "opencode run --format json -m m --own --session s <prompt",
+        ),
         (
             "copilot",
             "copilot --output-format json --allow-all-tools --no-auto-update --no-color --model m --own --resume=s <prompt",
         ),
-        ("pi", "pi --mode json -p --model m --own --session s <prompt"),
+        (
+            "pi",
+            "pi --mode json -p --model m --own --session s <prompt",
+        ),
     ] {
         assert_eq!(line(name), expected);
     }
     let mut cline = agent("cline", &["--own"]);
     cline.model = Some("m".into());
     let plan = launch("cline", &request(&cline, "p", Session::New)).unwrap();
-    assert_eq!((words(&plan).as_str(), &plan.stdin), ("cline --json p -m m --own", &StdinSource::Null));
+    assert_eq!(
+        (words(&plan).as_str(), &plan.stdin),
+        ("cline --json p -m m --own", &StdinSource::Null)
+    );
     let resumed = launch("cline", &request(&cline, "p", Session::Resume("s")));
-    assert_eq!(resumed, Err(ConnectorError::NoResume { connector: "cline".into() }));
+    assert_eq!(
+        resumed,
+        Err(ConnectorError::NoResume {
+            connector: "cline".into()
+        })
+    );
     let one = agent("aider", &["src/a.rs"]);
     let plan = launch("aider", &request(&one, "p", Session::New)).unwrap();
-    assert!(words(&plan).ends_with("--map-tokens 0 --message-file /run/prompt.md src/a.rs"), "{}", words(&plan));
+    assert!(
+        words(&plan).ends_with("--map-tokens 0 --message-file /run/prompt.md src/a.rs"),
+        "{}",
+        words(&plan)
+    );
     assert_eq!(plan.stdin, StdinSource::Null);
 }
 
@@ -175,11 +304,16 @@ fn every_cli_is_started_headless_with_its_prompt_and_fence() {
 fn settings_without_a_flag_are_laid_out_as_files() {
     let gemini = agent("gemini", &[]);
     let plan = launch("gemini", &request(&gemini, "p", Session::New)).unwrap();
-    let [(path, text)] = plan.files.as_slice() else { panic!("{:?}", plan.files) };
+    let [(path, text)] = plan.files.as_slice() else {
+        panic!("{:?}", plan.files)
+    };
     assert_eq!(path, Path::new("/run/files/gemini.json"));
     let settings: serde_json::Value = serde_json::from_str(text).unwrap();
     assert_eq!(settings["privacy"]["usageStatisticsEnabled"], false);
-    assert!(plan.env_set.contains(&("GEMINI_CLI_SYSTEM_DEFAULTS_PATH".to_owned(), path.clone().into())));
+    assert!(plan.env_set.contains(&(
+        "GEMINI_CLI_SYSTEM_DEFAULTS_PATH".to_owned(),
+        path.clone().into()
+    )));
 }
 
 #[test]
@@ -192,14 +326,26 @@ fn an_agent_chooses_a_home_of_its_own_for_each_run() {
     };
     let own = with("codex", Some(Home::Run)).unwrap();
     assert_eq!(own.home.as_deref(), Some(Path::new("/run/home")));
-    assert!(own.env_set.contains(&("CODEX_HOME".to_owned(), "/run/home".into())));
+    assert!(
+        own.env_set
+            .contains(&("CODEX_HOME".to_owned(), "/run/home".into()))
+    );
     for home in [None, Some(Home::User)] {
         let users = with("codex", home).unwrap();
-        assert_eq!((users.home, users.env_set), (None, vec![]), "the login stays where it is");
+        assert_eq!(
+            (users.home, users.env_set),
+            (None, vec![]),
+            "the login stays where it is"
+        );
     }
     assert!(words(&with("cline", Some(Home::Run)).unwrap()).ends_with("--data-dir /run/home"));
     assert_eq!(words(&with("cline", None).unwrap()), "cline --json p");
-    assert_eq!(with("opencode", Some(Home::Run)), Err(ConnectorError::NoHome { connector: "opencode".into() }));
+    assert_eq!(
+        with("opencode", Some(Home::Run)),
+        Err(ConnectorError::NoHome {
+            connector: "opencode".into()
+        })
+    );
 }
 
 #[test]
@@ -213,9 +359,14 @@ fn the_program_that_detection_found_is_started() {
 #[test]
 fn what_nobody_has_tried_says_so() {
     let registry = Registry::shipped();
-    let untried =
-        registry.all().map(|c| c.describe()).filter(|m| m.tested_with.is_none() && m.name.as_str() != "command");
-    assert_eq!(untried.map(|m| m.name.to_string()).collect::<Vec<_>>(), ["openclaw", "nanobot", "agent-zero"]);
+    let untried = registry
+        .all()
+        .map(|c| c.describe())
+        .filter(|m| m.tested_with.is_none() && m.name.as_str() != "command");
+    assert_eq!(
+        untried.map(|m| m.name.to_string()).collect::<Vec<_>>(),
+        ["openclaw", "nanobot", "agent-zero"]
+    );
 }
 
 #[test]
@@ -224,12 +375,33 @@ fn a_cli_gets_the_same_whichever_way_it_is_talked_to() {
     for name in ["gemini", "qwen", "opencode", "copilot"] {
         let plain = registry.get(name).unwrap().describe();
         let asking = registry.get(&format!("{name}-acp")).unwrap().describe();
-        assert_eq!((&asking.login, &asking.files, &asking.home), (&plain.login, &plain.files, &plain.home), "{name}");
+        assert_eq!(
+            (&asking.login, &asking.files, &asking.home),
+            (&plain.login, &plain.files, &plain.home),
+            "{name}"
+        );
         // What it asks about is not the user's to change.
-        let passed = plain.env_pass.iter().filter(|name| *name != "OPENCODE_PERMISSION");
-        assert_eq!(asking.env_pass.iter().collect::<Vec<_>>(), passed.collect::<Vec<_>>(), "{name}");
-        assert!(plain.env_set.iter().all(|(key, value)| asking.env_set.get(key) == Some(value)), "{name}");
-        assert_eq!((&asking.detect, &asking.context_files), (&None, &plain.context_files), "{name}");
+        let passed = plain
+            .env_pass
+            .iter()
+            .filter(|name| *name != "OPENCODE_PERMISSION");
+        assert_eq!(
+            asking.env_pass.iter().collect::<Vec<_>>(),
+            passed.collect::<Vec<_>>(),
+            "{name}"
+        );
+        assert!(
+            plain
+                .env_set
+                .iter()
+                .all(|(key, value)| asking.env_set.get(key) == Some(value)),
+            "{name}"
+        );
+        assert_eq!(
+            (&asking.detect, &asking.context_files),
+            (&None, &plain.context_files),
+            "{name}"
+        );
     }
 }
 
@@ -237,12 +409,20 @@ fn a_cli_gets_the_same_whichever_way_it_is_talked_to() {
 fn a_conversation_is_held_only_over_standard_input() {
     let manifest = |more: &str| {
         let text = format!("version: 1\nname: t\ntitle: T\noutput: acp\n{more}");
-        Manifest::parse("t.yaml", &text).map(drop).map_err(|e| e.to_string())
+        Manifest::parse("t.yaml", &text)
+            .map(drop)
+            .map_err(|e| e.to_string())
     };
     assert_eq!(manifest("argv: [t]\nprompt: stdin"), Ok(()));
-    assert_eq!(manifest("prompt: stdin"), Err("connector t.yaml: output: `acp` needs argv".to_owned()));
+    assert_eq!(
+        manifest("prompt: stdin"),
+        Err("connector t.yaml: output: `acp` needs argv".to_owned())
+    );
     let twice = "connector t.yaml: prompt: `acp` gives it within the conversation; use `stdin`";
-    assert_eq!(manifest("argv: [t, '{prompt}']\nprompt: arg"), Err(twice.to_owned()));
+    assert_eq!(
+        manifest("argv: [t, '{prompt}']\nprompt: arg"),
+        Err(twice.to_owned())
+    );
 }
 
 #[test]
@@ -252,7 +432,17 @@ fn only_who_speaks_the_protocol_is_talked_to() {
         let one = agent(connector.describe().name.as_str(), &["x"]);
         let asked = request(&one, "p", Session::New);
         let talks = connector.describe().output == OutputFormat::Acp;
-        assert_eq!(connector.dialogue(&asked).is_some(), talks, "{}", one.connector);
-        assert_eq!(connector.command(&asked).unwrap().stdin == StdinSource::Dialogue, talks, "{}", one.connector);
+        assert_eq!(
+            connector.dialogue(&asked).is_some(),
+            talks,
+            "{}",
+            one.connector
+        );
+        assert_eq!(
+            connector.command(&asked).unwrap().stdin == StdinSource::Dialogue,
+            talks,
+            "{}",
+            one.connector
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Signs of trouble in text output: the patterns of a manifest, compiled, over the last lines that a CLI printed.
+//! Signs of trouble in text output: the patterns of a manifest, compiled, over the last lines that
+//! a CLI printed.
 
 use std::collections::VecDeque;
 
@@ -43,15 +44,25 @@ impl Signs {
     /// What an exit code means by the manifest.
     pub(super) fn of_code(&self, code: i32) -> Option<StreamOutcome> {
         if self.quota_codes.contains(&code) {
-            return Some(StreamOutcome::Quota { retry_at_ms: None, after_ms: None });
+            return Some(StreamOutcome::Quota {
+                retry_at_ms: None,
+                after_ms: None,
+            });
         }
         let auth = self.auth_codes.contains(&code);
-        auth.then(|| StreamOutcome::Auth { message: format!("the CLI exited with code {code}") })
+        auth.then(|| StreamOutcome::Auth {
+            message: format!("the CLI exited with code {code}"),
+        })
     }
 
-    /// The first sign in the lines since the model has last answered, newest first: quota before auth before refusal.
+    /// The first sign in the lines since the model has last answered, newest first: quota before
+    /// auth before refusal.
     pub(super) fn in_lines(&self, tail: &Tail) -> Option<StreamOutcome> {
-        tail.lines.iter().rev().take_while(|line| !self.tells_an_answer(line)).find_map(|line| self.in_text(line))
+        tail.lines
+            .iter()
+            .rev()
+            .take_while(|line| !self.tells_an_answer(line))
+            .find_map(|line| self.in_text(line))
     }
 
     /// Whether the CLI tells by this line that its model has answered.
@@ -67,17 +78,23 @@ impl Signs {
     /// A sign in one text.
     pub(super) fn in_text(&self, text: &str) -> Option<StreamOutcome> {
         if let Some(found) = self.quota.iter().find_map(|regex| regex.captures(text)) {
-            let seconds = found.name("seconds").and_then(|m| m.as_str().parse::<u64>().ok());
+            let seconds = found
+                .name("seconds")
+                .and_then(|m| m.as_str().parse::<u64>().ok());
             return Some(StreamOutcome::Quota {
                 retry_at_ms: None,
                 after_ms: seconds.and_then(|s| s.checked_mul(1000)),
             });
         }
         if self.auth.iter().any(|regex| regex.is_match(text)) {
-            return Some(StreamOutcome::Auth { message: clip::text(text, clip::SUMMARY) });
+            return Some(StreamOutcome::Auth {
+                message: clip::text(text, clip::SUMMARY),
+            });
         }
         let refused = self.refusal.iter().any(|regex| regex.is_match(text));
-        refused.then(|| StreamOutcome::Refused { denials: vec![super::text::denial(text)] })
+        refused.then(|| StreamOutcome::Refused {
+            denials: vec![super::text::denial(text)],
+        })
     }
 }
 
@@ -96,7 +113,8 @@ impl Tail {
         if self.lines.len() == TAIL_LINES {
             self.lines.pop_front();
         }
-        self.lines.push_back(clip::text(line.trim_end(), clip::SUMMARY));
+        self.lines
+            .push_back(clip::text(line.trim_end(), clip::SUMMARY));
     }
 
     /// The last line.
@@ -106,6 +124,12 @@ impl Tail {
 
     /// All kept lines as one text.
     pub(super) fn joined(&self) -> Option<String> {
-        (!self.lines.is_empty()).then(|| self.lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n"))
+        (!self.lines.is_empty()).then(|| {
+            self.lines
+                .iter()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join("\n")
+        })
     }
 }

@@ -1,5 +1,6 @@
-//! Parser for CLIs that print one JSON object a line. What the objects mean is the business of a [`Dialect`]; everything that is the
-//! same for all of them stands here: lines, bounds, sessions, usage, open tool calls.
+//! Parser for CLIs that print one JSON object a line. What the objects mean is the business of a
+//! [`Dialect`]; everything that is the same for all of them stands here: lines, bounds, sessions,
+//! usage, open tool calls.
 //!
 //! Unknown events and fields are normal and ignored.
 
@@ -8,7 +9,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::domain::agent_event::{AgentEvent, AgentResult, Denial, FileChangeKind, StreamOutcome, Usage};
+use crate::domain::agent_event::{
+    AgentEvent, AgentResult, Denial, FileChangeKind, StreamOutcome, Usage,
+};
 use crate::domain::process_end::ProcessEnd;
 
 use super::api::StreamParser;
@@ -31,8 +34,8 @@ pub(super) trait Dialect: Send {
     /// The conclusion.
     fn outcome(&self, view: &View<'_>) -> StreamOutcome;
 
-    /// True for a line that only repeats what other lines tell. It is not even parsed: one CLI repeats its whole message with every
-    /// word of it.
+    /// True for a line that only repeats what other lines tell. It is not even parsed: one CLI
+    /// repeats its whole message with every word of it.
     fn repeats(&self, _line: &[u8]) -> bool {
         false
     }
@@ -88,7 +91,11 @@ impl Seen {
     ) -> AgentEvent {
         self.session_id = session.or(self.session_id.take());
         self.model = model.or(self.model.take());
-        AgentEvent::SessionStarted { session_id: self.session_id.clone(), model: self.model.clone(), version }
+        AgentEvent::SessionStarted {
+            session_id: self.session_id.clone(),
+            model: self.model.clone(),
+            version,
+        }
     }
 
     /// The model says something; whatever was retried before is over.
@@ -102,17 +109,28 @@ impl Seen {
     }
 
     /// The model calls a tool. `path` is the file that the call would change.
-    pub(super) fn called(&mut self, id: String, name: String, input: &Value, path: Option<String>) -> AgentEvent {
+    pub(super) fn called(
+        &mut self,
+        id: String,
+        name: String,
+        input: &Value,
+        path: Option<String>,
+    ) -> AgentEvent {
         self.retry = None;
         if let Some(path) = path
             && self.open_calls.len() < MAX_OPEN_CALLS
         {
             self.open_calls.insert(id.clone(), path);
         }
-        AgentEvent::ToolCall { id, name, input: clip::value(input) }
+        AgentEvent::ToolCall {
+            id,
+            name,
+            input: clip::value(input),
+        }
     }
 
-    /// A tool has answered. A file tool that succeeded has changed the file of its call, in the way of `kind`.
+    /// A tool has answered. A file tool that succeeded has changed the file of its call, in the way
+    /// of `kind`.
     pub(super) fn answered(
         &mut self,
         id: String,
@@ -146,7 +164,11 @@ impl Seen {
 
     /// The CLI asks its service again, for the `attempt`-th time.
     pub(super) fn retried(&mut self, attempt: u32, retry: Retry) -> AgentEvent {
-        let event = AgentEvent::Retry { attempt, status: retry.status, delay_ms: retry.delay_ms };
+        let event = AgentEvent::Retry {
+            attempt,
+            status: retry.status,
+            delay_ms: retry.delay_ms,
+        };
         self.retry = Some(retry);
         event
     }
@@ -171,15 +193,28 @@ impl Seen {
     }
 
     /// The CLI tells that it has come to an end.
-    pub(super) fn ended(&self, last: &Last, reason: impl Into<String>, turns: Option<u32>) -> AgentEvent {
+    pub(super) fn ended(
+        &self,
+        last: &Last,
+        reason: impl Into<String>,
+        turns: Option<u32>,
+    ) -> AgentEvent {
         let is_error = matches!(last, Last::Bad(_));
-        AgentEvent::Result { is_error, reason: reason.into(), turns, text: self.text.clone().unwrap_or_default() }
+        AgentEvent::Result {
+            is_error,
+            reason: reason.into(),
+            turns,
+            text: self.text.clone().unwrap_or_default(),
+        }
     }
 }
 
 /// The event of a trouble that may still be overcome.
 pub(super) fn error_event(trouble: &Trouble) -> AgentEvent {
-    AgentEvent::Error { class: trouble.class(), message: clip::text(&trouble.message, clip::SUMMARY) }
+    AgentEvent::Error {
+        class: trouble.class(),
+        message: clip::text(&trouble.message, clip::SUMMARY),
+    }
 }
 
 /// Parser of one stream in one dialect.
@@ -194,7 +229,13 @@ pub(super) struct JsonParser<D> {
 impl<D: Dialect> JsonParser<D> {
     /// A parser that looks on standard error for these signs of trouble.
     pub(super) fn new(dialect: D, signs: Arc<Signs>) -> Self {
-        Self { dialect, signs, seen: Seen::default(), stderr: Tail::default(), bad_lines: 0 }
+        Self {
+            dialect,
+            signs,
+            seen: Seen::default(),
+            stderr: Tail::default(),
+            bad_lines: 0,
+        }
     }
 }
 
@@ -208,7 +249,11 @@ impl<D: Dialect> StreamParser for JsonParser<D> {
         if line.is_empty() || self.dialect.repeats(line) {
             return Vec::new();
         }
-        let parsed = if line.len() > MAX_LINE { None } else { serde_json::from_slice::<Value>(line).ok() };
+        let parsed = if line.len() > MAX_LINE {
+            None
+        } else {
+            serde_json::from_slice::<Value>(line).ok()
+        };
         match parsed {
             Some(event) if event.is_object() => {
                 self.seen.understood += 1;
@@ -230,7 +275,12 @@ impl<D: Dialect> StreamParser for JsonParser<D> {
     }
 
     fn finish(self: Box<Self>, end: &ProcessEnd) -> AgentResult {
-        let view = View { seen: &self.seen, end, signs: &self.signs, stderr: &self.stderr };
+        let view = View {
+            seen: &self.seen,
+            end,
+            signs: &self.signs,
+            stderr: &self.stderr,
+        };
         AgentResult {
             outcome: self.dialect.outcome(&view),
             session_id: self.seen.session_id,

@@ -1,4 +1,5 @@
-//! What holds for every CLI that prints events, on recorded streams, on streams cut anywhere, and on garbage.
+//! What holds for every CLI that prints events, on recorded streams, on streams cut anywhere, and
+//! on garbage.
 
 use std::sync::LazyLock;
 
@@ -6,14 +7,17 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::registry::Registry;
-use crate::domain::agent_event::{AgentEvent, AgentResult, FailureClass, FileChangeKind, StreamOutcome};
+use crate::domain::agent_event::{
+    AgentEvent, AgentResult, FailureClass, FileChangeKind, StreamOutcome,
+};
 use crate::domain::process_end::ProcessEnd;
 
 pub(super) const EXIT_0: ProcessEnd = ProcessEnd::Exited { code: 0 };
 pub(super) const EXIT_1: ProcessEnd = ProcessEnd::Exited { code: 1 };
 static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::shipped);
 
-/// Connector, a good stream, what marks its deciding line (the last one with it), a stream of a refused key.
+/// Connector, a good stream, what marks its deciding line (the last one with it), a stream of a
+/// refused key.
 struct Recorded {
     connector: &'static str,
     ok: &'static str,
@@ -27,7 +31,11 @@ macro_rules! recorded {
             connector: $connector,
             ok: include_str!(concat!("../../tests/data/transcripts/", $name, ".ok.jsonl")),
             decides: $decides,
-            error_401: include_str!(concat!("../../tests/data/transcripts/", $name, ".error-401.jsonl")),
+            error_401: include_str!(concat!(
+                "../../tests/data/transcripts/",
+                $name,
+                ".error-401.jsonl"
+            )),
         }
     };
 }
@@ -44,10 +52,20 @@ const RECORDED: [Recorded; 8] = [
 ];
 
 /// Runs a stream through the parser of a shipped connector.
-pub(super) fn parse(connector: &str, stream: &str, stderr: &str, end: &ProcessEnd) -> (Vec<AgentEvent>, AgentResult) {
+pub(super) fn parse(
+    connector: &str,
+    stream: &str,
+    stderr: &str,
+    end: &ProcessEnd,
+) -> (Vec<AgentEvent>, AgentResult) {
     let mut parser = REGISTRY.get(connector).unwrap().parser();
-    let events = stream.lines().flat_map(|line| parser.line(line.as_bytes())).collect();
-    stderr.lines().for_each(|line| parser.error_line(line.as_bytes()));
+    let events = stream
+        .lines()
+        .flat_map(|line| parser.line(line.as_bytes()))
+        .collect();
+    stderr
+        .lines()
+        .for_each(|line| parser.error_line(line.as_bytes()));
     (events, parser.finish(end))
 }
 
@@ -61,20 +79,34 @@ pub(super) fn lines(events: &[Value]) -> String {
 }
 
 pub(super) fn failed(class: FailureClass, message: &str) -> StreamOutcome {
-    StreamOutcome::Failed { class, message: message.into() }
+    StreamOutcome::Failed {
+        class,
+        message: message.into(),
+    }
 }
 
 /// An event in a few words.
 pub(super) fn brief(event: &AgentEvent) -> String {
     match event {
-        AgentEvent::SessionStarted { session_id, model, version } => {
+        AgentEvent::SessionStarted {
+            session_id,
+            model,
+            version,
+        } => {
             let word = |text: &Option<String>| text.clone().unwrap_or("-".into());
-            format!("session {} {} {}", word(session_id), word(model), word(version))
+            format!(
+                "session {} {} {}",
+                word(session_id),
+                word(model),
+                word(version)
+            )
         }
         AgentEvent::Message { text } => format!("says {text}"),
         AgentEvent::Thinking { text } => format!("thinks {text}"),
         AgentEvent::ToolCall { name, .. } => format!("calls {name}"),
-        AgentEvent::ToolResult { is_error, .. } => if *is_error { "fails" } else { "works" }.to_owned(),
+        AgentEvent::ToolResult { is_error, .. } => {
+            if *is_error { "fails" } else { "works" }.to_owned()
+        }
         AgentEvent::FileChange { path, kind } => match kind {
             FileChangeKind::Add => format!("adds {path}"),
             FileChangeKind::Update => format!("updates {path}"),
@@ -82,11 +114,22 @@ pub(super) fn brief(event: &AgentEvent) -> String {
         },
         AgentEvent::Plan { steps } => format!("plans {}", steps.len()),
         AgentEvent::Usage(usage) => format!("used {} {}", usage.input_tokens, usage.output_tokens),
-        AgentEvent::PermissionDenied(denial) => format!("denied {}: {}", denial.tool, denial.reason),
-        AgentEvent::Retry { attempt, status, delay_ms } => format!("retry {attempt} {status:?} {delay_ms:?}"),
+        AgentEvent::PermissionDenied(denial) => {
+            format!("denied {}: {}", denial.tool, denial.reason)
+        }
+        AgentEvent::Retry {
+            attempt,
+            status,
+            delay_ms,
+        } => format!("retry {attempt} {status:?} {delay_ms:?}"),
         AgentEvent::Error { class, message } => format!("error {class:?}: {message}"),
         AgentEvent::Stall { signs, .. } => format!("stalls: {}", signs.join(", ")),
-        AgentEvent::Result { is_error, reason, turns, text } => format!("ends {is_error} {reason} {turns:?} {text}"),
+        AgentEvent::Result {
+            is_error,
+            reason,
+            turns,
+            text,
+        } => format!("ends {is_error} {reason} {turns:?} {text}"),
     }
 }
 
@@ -102,11 +145,29 @@ pub(super) fn comes_to(connector: &str, stream: &str, expected: &[&str]) {
 fn a_recorded_good_run_is_complete_and_changed_two_files() {
     for one in &RECORDED {
         let (events, result) = parse(one.connector, one.ok, "", &EXIT_0);
-        assert_eq!(result.outcome, StreamOutcome::Completed, "{}", one.connector);
-        assert_eq!(result.final_text.as_deref(), Some("all done"), "{}", one.connector);
+        assert_eq!(
+            result.outcome,
+            StreamOutcome::Completed,
+            "{}",
+            one.connector
+        );
+        assert_eq!(
+            result.final_text.as_deref(),
+            Some("all done"),
+            "{}",
+            one.connector
+        );
         assert!(result.session_id.is_some(), "{}", one.connector);
-        let changes = events.iter().filter(|e| matches!(e, AgentEvent::FileChange { .. })).count();
-        assert_eq!(changes, if one.connector == "pi" { 1 } else { 2 }, "{}", one.connector);
+        let changes = events
+            .iter()
+            .filter(|e| matches!(e, AgentEvent::FileChange { .. }))
+            .count();
+        assert_eq!(
+            changes,
+            if one.connector == "pi" { 1 } else { 2 },
+            "{}",
+            one.connector
+        );
         for event in &events {
             let text = serde_json::to_string(event).unwrap();
             assert_eq!(&serde_json::from_str::<AgentEvent>(&text).unwrap(), event);
@@ -118,8 +179,16 @@ fn a_recorded_good_run_is_complete_and_changed_two_files() {
 fn a_recorded_good_run_with_a_bad_exit_is_not_complete() {
     for one in &RECORDED {
         let expected = failed(FailureClass::Exit, "exit code 1");
-        assert_eq!(outcome(one.connector, one.ok, &EXIT_1), expected, "{}", one.connector);
-        assert_ne!(outcome(one.connector, one.ok, &ProcessEnd::OutOfMemory), StreamOutcome::Completed);
+        assert_eq!(
+            outcome(one.connector, one.ok, &EXIT_1),
+            expected,
+            "{}",
+            one.connector
+        );
+        assert_ne!(
+            outcome(one.connector, one.ok, &ProcessEnd::OutOfMemory),
+            StreamOutcome::Completed
+        );
     }
 }
 
@@ -128,7 +197,11 @@ fn a_recorded_refused_key_is_auth_whatever_the_exit_code() {
     for one in &RECORDED {
         for end in [EXIT_0, EXIT_1] {
             let found = outcome(one.connector, one.error_401, &end);
-            assert!(matches!(found, StreamOutcome::Auth { .. }), "{}: {found:?}", one.connector);
+            assert!(
+                matches!(found, StreamOutcome::Auth { .. }),
+                "{}: {found:?}",
+                one.connector
+            );
         }
     }
 }
@@ -137,19 +210,31 @@ fn a_recorded_refused_key_is_auth_whatever_the_exit_code() {
 fn silence_and_words_are_no_result() {
     for one in &RECORDED {
         assert_eq!(outcome(one.connector, "", &EXIT_0), StreamOutcome::NoResult);
-        assert_eq!(outcome(one.connector, "all done\n{\"type\":", &EXIT_0), StreamOutcome::NoResult);
+        assert_eq!(
+            outcome(one.connector, "all done\n{\"type\":", &EXIT_0),
+            StreamOutcome::NoResult
+        );
         let (first, _) = one.ok.split_once('\n').unwrap();
-        assert_eq!(outcome(one.connector, first, &EXIT_0), StreamOutcome::Truncated, "{}", one.connector);
+        assert_eq!(
+            outcome(one.connector, first, &EXIT_0),
+            StreamOutcome::Truncated,
+            "{}",
+            one.connector
+        );
     }
 }
 
 #[test]
 fn what_the_model_says_decides_nothing() {
     for one in &RECORDED {
-        let words =
-            "usage limit reached, rate limit, not logged in, 401 Unauthorized, permission requested: x; auto-rejecting";
+        let words = "usage limit reached, rate limit, not logged in, 401 Unauthorized, permission requested: x; auto-rejecting";
         let stream = one.ok.replace("all done", words);
-        assert_eq!(outcome(one.connector, &stream, &EXIT_0), StreamOutcome::Completed, "{}", one.connector);
+        assert_eq!(
+            outcome(one.connector, &stream, &EXIT_0),
+            StreamOutcome::Completed,
+            "{}",
+            one.connector
+        );
     }
 }
 
@@ -168,7 +253,8 @@ fn any_event() -> impl Strategy<Value = Value> {
     let value = leaf.prop_recursive(3, 24, 4, move |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::btree_map(key, inner, 0..6).prop_map(|map| Value::Object(map.into_iter().collect())),
+            proptest::collection::btree_map(key, inner, 0..6)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     });
     let kind = "(system|assistant|user|result|init|message|tool_use|tool_result|error|item.started|item.completed|turn.started|turn.failed\

@@ -1,8 +1,10 @@
-//! Versions of CLIs: dotted numbers, compared number by number. What follows the numbers (`-beta.1`) does not count.
+//! Versions of CLIs: dotted numbers, compared number by number. What follows the numbers
+//! (`-beta.1`) does not count.
 
 use serde::{Deserialize, Serialize};
 
-/// The versions of a CLI for which a manifest is meant. A CLI outside of them is still started: the range is a warning, not a gate.
+/// The versions of a CLI for which a manifest is meant. A CLI outside of them is still started: the
+/// range is a warning, not a gate.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Versions {
@@ -16,10 +18,17 @@ impl Versions {
     /// Why `version` is none of these; `None` where it is one of them, or names no number.
     pub fn misses(&self, version: &str) -> Option<String> {
         let found = numbers(version)?;
-        let bound = |text: &Option<String>| text.as_deref().and_then(|text| Some((text.to_owned(), numbers(text)?)));
+        let bound = |text: &Option<String>| {
+            text.as_deref()
+                .and_then(|text| Some((text.to_owned(), numbers(text)?)))
+        };
         match (bound(&self.from), bound(&self.below)) {
-            (Some((text, from)), _) if found < from => Some(format!("older than {text}, the first known to work")),
-            (_, Some((text, below))) if found >= below => Some(format!("{text} or newer, which nobody has tried")),
+            (Some((text, from)), _) if found < from => {
+                Some(format!("older than {text}, the first known to work"))
+            }
+            (_, Some((text, below))) if found >= below => {
+                Some(format!("{text} or newer, which nobody has tried"))
+            }
             _ => None,
         }
     }
@@ -31,9 +40,14 @@ impl Versions {
                 return Err(format!("{field}: must be a version such as 1.2.3"));
             }
         }
-        let (from, below) = (self.from.as_deref().and_then(numbers), self.below.as_deref().and_then(numbers));
+        let (from, below) = (
+            self.from.as_deref().and_then(numbers),
+            self.below.as_deref().and_then(numbers),
+        );
         match from.zip(below) {
-            Some((from, below)) if from >= below => Err("from: must be lower than `below`".to_owned()),
+            Some((from, below)) if from >= below => {
+                Err("from: must be lower than `below`".to_owned())
+            }
             _ => Ok(()),
         }
     }
@@ -42,9 +56,14 @@ impl Versions {
 /// The numbers of a version, without zeros at its end, so that 1.2 and 1.2.0 are the same.
 fn numbers(text: &str) -> Option<Vec<u64>> {
     let text = text.trim().trim_start_matches('v');
-    let plain = text.find(|c: char| !c.is_ascii_digit() && c != '.').map_or(text, |end| &text[..end]);
-    let mut all: Vec<u64> =
-        plain.trim_end_matches('.').split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
+    let plain = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .map_or(text, |end| &text[..end]);
+    let mut all: Vec<u64> = plain
+        .trim_end_matches('.')
+        .split('.')
+        .map(|part| part.parse().ok())
+        .collect::<Option<_>>()?;
     while all.len() > 1 && all.last() == Some(&0) {
         all.pop();
     }
@@ -58,24 +77,45 @@ mod tests {
 
     fn range(from: &str, below: &str) -> Versions {
         let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        Versions { from: some(from), below: some(below) }
+        Versions {
+            from: some(from),
+            below: some(below),
+        }
     }
 
     #[test]
     fn a_range_is_compared_by_numbers() {
         let versions = range("1.9", "2");
-        for good in ["1.9", "1.9.0", "1.10.0", "1.99.99-beta.1", "v1.9.3", "nightly"] {
+        for good in [
+            "1.9",
+            "1.9.0",
+            "1.10.0",
+            "1.99.99-beta.1",
+            "v1.9.3",
+            "nightly",
+        ] {
             assert_eq!(versions.misses(good), None, "{good}");
         }
-        assert_eq!(versions.misses("1.8.12").unwrap(), "older than 1.9, the first known to work");
-        assert_eq!(versions.misses("2.0.0").unwrap(), "2 or newer, which nobody has tried");
+        assert_eq!(
+            versions.misses("1.8.12").unwrap(),
+            "older than 1.9, the first known to work"
+        );
+        assert_eq!(
+            versions.misses("2.0.0").unwrap(),
+            "2 or newer, which nobody has tried"
+        );
         assert_eq!(range("", "").misses("0.0.1"), None);
     }
 
     #[test]
     fn a_range_that_nothing_is_in_is_refused() {
         assert!(range("1.2", "1.10").check().is_ok() && range("", "").check().is_ok());
-        assert!(range("1.2.0", "1.2").check().unwrap_err().starts_with("from:"));
+        assert!(
+            range("1.2.0", "1.2")
+                .check()
+                .unwrap_err()
+                .starts_with("from:")
+        );
         assert!(range("", "soon").check().unwrap_err().starts_with("below:"));
     }
 

@@ -1,6 +1,8 @@
-//! YAML for files that people and other tools read: what YAML 1.1 readers would take for a boolean, number or date stays text.
+//! YAML for files that people and other tools read: what YAML 1.1 readers would take for a boolean,
+//! number or date stays text.
 //!
-//! The serializer quotes by the rules of YAML 1.2 and writes the text "no" bare, which older readers load as `false`.
+//! The serializer quotes by the rules of YAML 1.2 and writes the text "no" bare, which older
+//! readers load as `false`.
 
 use serde::Serialize;
 use serde_yaml::Value;
@@ -38,11 +40,13 @@ fn mark(value: &mut Value, marker: &str) {
     }
 }
 
-/// Words and number-like texts that the two YAML versions read differently. Only such characters that need no escape in quotes.
+/// Words and number-like texts that the two YAML versions read differently. Only such characters
+/// that need no escape in quotes.
 fn ambiguous(text: &str) -> bool {
     const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
     let word = text.to_ascii_lowercase();
-    let numeric = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b':' | b'.' | b'+' | b'-');
+    let numeric =
+        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b':' | b'.' | b'+' | b'-');
     let starts = text.starts_with(|c: char| c.is_ascii_digit());
     WORDS.contains(&word.as_str()) || (starts && text.bytes().all(numeric) && !text.ends_with(':'))
 }
@@ -56,7 +60,11 @@ fn quote_marked(text: &str, marker: &str) -> String {
         let scalar = &rest[at + marker.len()..];
         let end = scalar.find('\n').unwrap_or(scalar.len());
         let end = scalar[..end].find(": ").unwrap_or(end);
-        let end = if scalar[..end].ends_with(':') { end - 1 } else { end };
+        let end = if scalar[..end].ends_with(':') {
+            end - 1
+        } else {
+            end
+        };
         out.push('\'');
         out.push_str(&scalar[..end]);
         out.push('\'');
@@ -75,12 +83,23 @@ mod tests {
     #[test]
     fn what_old_readers_misread_is_quoted() {
         let map: BTreeMap<&str, Vec<&str>> = BTreeMap::from([
-            ("a", vec!["no", "Yes", "1.10", "012", "1:30", "2026-11-20", "plain", "a: b"]),
+            (
+                "a",
+                vec![
+                    "no",
+                    "Yes",
+                    "1.10",
+                    "012",
+                    "1:30",
+                    "2026-11-20",
+                    "plain",
+                    "a: b",
+                ],
+            ),
             ("on", vec!["y"]),
         ]);
         let text = to_yaml(&map).unwrap();
-        let expected =
-            "a:\n- 'no'\n- 'Yes'\n- '1.10'\n- '012'\n- '1:30'\n- '2026-11-20'\n- plain\n- 'a: b'\n'on':\n- 'y'\n";
+        let expected = "a:\n- 'no'\n- 'Yes'\n- '1.10'\n- '012'\n- '1:30'\n- '2026-11-20'\n- plain\n- 'a: b'\n'on':\n- 'y'\n";
         assert_eq!(text, expected);
     }
 

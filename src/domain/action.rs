@@ -1,4 +1,5 @@
-//! What somebody asks to do. Each action has one stable dotted name, used in policy files, events, records and JSON.
+//! What somebody asks to do. Each action has one stable dotted name, used in policy files, events,
+//! records and JSON.
 //!
 //! Names are never reused or renamed: old policies and old logs keep their meaning.
 
@@ -10,7 +11,8 @@ use std::str::FromStr;
 /// What an action can do when nobody can say whether it is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nature {
-    /// It only gives something back or stops something; it stays open while the policy cannot be read.
+    /// It only gives something back or stops something; it stays open while the policy cannot be
+    /// read.
     Harmless,
     /// It starts, changes, keeps or publishes something; it needs a policy that can be read.
     Guarded,
@@ -109,7 +111,10 @@ impl FromStr for Action {
     type Err = UnknownAction;
 
     fn from_str(text: &str) -> Result<Self, UnknownAction> {
-        let found = Self::ALL.iter().copied().find(|action| action.as_str() == text);
+        let found = Self::ALL
+            .iter()
+            .copied()
+            .find(|action| action.as_str() == text);
         found.ok_or_else(|| UnknownAction(text.to_owned()))
     }
 }
@@ -158,13 +163,19 @@ mod tests {
             "task.clam".parse::<Action>().unwrap_err().to_string(),
             "`task.clam` is no action; did you mean `task.claim`?"
         );
-        assert_eq!("deploy".parse::<Action>().unwrap_err().to_string(), "`deploy` is no action");
+        assert_eq!(
+            "deploy".parse::<Action>().unwrap_err().to_string(),
+            "`deploy` is no action"
+        );
     }
 
     #[test]
     fn only_giving_back_and_stopping_is_harmless() {
-        let harmless: Vec<&str> =
-            Action::ALL.iter().filter(|a| a.nature() == Nature::Harmless).map(|a| a.as_str()).collect();
+        let harmless: Vec<&str> = Action::ALL
+            .iter()
+            .filter(|a| a.nature() == Nature::Harmless)
+            .map(|a| a.as_str())
+            .collect();
         assert_eq!(harmless, ["task.release", "run.stop", "lock.release"]);
     }
 }

@@ -1,7 +1,8 @@
 //! Who acts: a human, an agent, the daemon or a hook, with a name and an incarnation.
 //!
-//! A name belongs to whoever uses it; an incarnation is one session of it, so that a name used again never inherits a lease.
-//! Written `agent:codex` or, with its incarnation, `agent:codex#k3f9`; writing and reading lose nothing.
+//! A name belongs to whoever uses it; an incarnation is one session of it, so that a name used
+//! again never inherits a lease. Written `agent:codex` or, with its incarnation,
+//! `agent:codex#k3f9`; writing and reading lose nothing.
 
 use crate::base::{suggest, text};
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,19 @@ use std::str::FromStr;
 pub const MAX_NAME: usize = 64;
 
 /// What sort of actor this is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum ActorKind {
     /// A person at a terminal.
@@ -40,18 +53,25 @@ impl ActorKind {
     }
 }
 
-/// The name of an actor: 1 to 64 bytes, printable, without spaces and `#`, not starting with `-`; kept exactly as given.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+/// The name of an actor: 1 to 64 bytes, printable, without spaces and `#`, not starting with `-`;
+/// kept exactly as given.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct ActorName(String);
 
 /// One session of an actor: 1 to 64 ASCII letters, digits, `-`, `_` or `.`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct Incarnation(String);
 
 /// Who acts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct Actor {
     /// What sort of actor.
@@ -112,7 +132,10 @@ impl Incarnation {
     /// Checks an incarnation.
     pub fn new(text: impl Into<String>) -> Result<Self, ActorError> {
         let text = bounded(text.into())?;
-        match text.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.')) {
+        match text
+            .chars()
+            .find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.'))
+        {
             Some(found) => Err(ActorError::Character { name: text, found }),
             None => Ok(Self(text)),
         }
@@ -127,12 +150,19 @@ impl Incarnation {
 impl Actor {
     /// An actor without an incarnation.
     pub fn new(kind: ActorKind, name: impl Into<String>) -> Result<Self, ActorError> {
-        Ok(Self { kind, name: ActorName::new(name)?, incarnation: None })
+        Ok(Self {
+            kind,
+            name: ActorName::new(name)?,
+            incarnation: None,
+        })
     }
 
     /// The same actor in a given session.
     pub fn with_incarnation(self, incarnation: Incarnation) -> Self {
-        Self { incarnation: Some(incarnation), ..self }
+        Self {
+            incarnation: Some(incarnation),
+            ..self
+        }
     }
 
     /// `kind:name`, without the incarnation: what people read and what rules are compared with.
@@ -140,7 +170,8 @@ impl Actor {
         format!("{}:{}", self.kind, self.name)
     }
 
-    /// True where both are the same session of the same actor; only then may one continue what the other holds.
+    /// True where both are the same session of the same actor; only then may one continue what the
+    /// other holds.
     pub fn same_session(&self, other: &Self) -> bool {
         self == other
     }
@@ -187,13 +218,19 @@ impl FromStr for Actor {
     type Err = ActorError;
 
     fn from_str(text: &str) -> Result<Self, ActorError> {
-        let (kind, rest) = text.split_once(':').ok_or_else(|| ActorError::NoKind(text.to_owned()))?;
+        let (kind, rest) = text
+            .split_once(':')
+            .ok_or_else(|| ActorError::NoKind(text.to_owned()))?;
         let kind = kind.parse()?;
         let (name, incarnation) = match rest.split_once('#') {
             Some((name, incarnation)) => (name, Some(Incarnation::new(incarnation)?)),
             None => (rest, None),
         };
-        Ok(Self { kind, name: ActorName::new(name)?, incarnation })
+        Ok(Self {
+            kind,
+            name: ActorName::new(name)?,
+            incarnation,
+        })
     }
 }
 
@@ -247,7 +284,8 @@ fn bounded(text: String) -> Result<String, ActorError> {
     }
 }
 
-/// Characters that the terminal-safe text of `ai` escapes: a name that shows differently from what it is could pose as another.
+/// Characters that the terminal-safe text of `ai` escapes: a name that shows differently from what
+/// it is could pose as another.
 fn hidden(c: char) -> bool {
     let mut buffer = [0; 4];
     let plain: &str = c.encode_utf8(&mut buffer);
@@ -277,18 +315,36 @@ mod tests {
     #[test]
     fn written_forms() {
         let actor: Actor = "human:alice".parse().unwrap();
-        assert_eq!((actor.kind, actor.name.as_str(), actor.incarnation.is_none()), (ActorKind::Human, "alice", true));
+        assert_eq!(
+            (actor.kind, actor.name.as_str(), actor.incarnation.is_none()),
+            (ActorKind::Human, "alice", true)
+        );
         let actor: Actor = "agent:a:b#k3".parse().unwrap();
-        assert_eq!((actor.name.as_str(), actor.label().as_str()), ("a:b", "agent:a:b"));
+        assert_eq!(
+            (actor.name.as_str(), actor.label().as_str()),
+            ("a:b", "agent:a:b")
+        );
         assert_eq!(serde_json::to_string(&actor).unwrap(), "\"agent:a:b#k3\"");
-        assert_eq!(serde_json::from_str::<Actor>("\"agent:a:b#k3\"").unwrap(), actor);
+        assert_eq!(
+            serde_json::from_str::<Actor>("\"agent:a:b#k3\"").unwrap(),
+            actor
+        );
     }
 
     #[test]
     fn names_that_could_mislead_are_refused() {
-        for name in
-            ["", "a b", "a\n", "a\u{1b}[2J", "a\u{202e}b", "a\u{200b}", "a\u{a0}b", "a#b", "-rf", &"x".repeat(65)]
-        {
+        for name in [
+            "",
+            "a b",
+            "a\n",
+            "a\u{1b}[2J",
+            "a\u{202e}b",
+            "a\u{200b}",
+            "a\u{a0}b",
+            "a#b",
+            "-rf",
+            &"x".repeat(65),
+        ] {
             assert!(ActorName::new(name).is_err(), "{name:?}");
         }
         assert!(ActorName::new("é".repeat(32)).is_ok());
@@ -297,16 +353,37 @@ mod tests {
 
     #[test]
     fn messages_help_and_cannot_drive_a_terminal() {
-        assert!("agnet:x".parse::<Actor>().unwrap_err().to_string().contains("did you mean agent?"));
-        assert!("alice".parse::<Actor>().unwrap_err().to_string().contains("human:NAME"));
-        assert!(!ActorName::new("a\u{1b}b").unwrap_err().to_string().contains('\u{1b}'));
+        assert!(
+            "agnet:x"
+                .parse::<Actor>()
+                .unwrap_err()
+                .to_string()
+                .contains("did you mean agent?")
+        );
+        assert!(
+            "alice"
+                .parse::<Actor>()
+                .unwrap_err()
+                .to_string()
+                .contains("human:NAME")
+        );
+        assert!(
+            !ActorName::new("a\u{1b}b")
+                .unwrap_err()
+                .to_string()
+                .contains('\u{1b}')
+        );
         assert!(serde_json::from_str::<Actor>("\"agent:a b\"").is_err());
     }
 
     #[test]
     fn another_session_is_another_holder() {
-        let one = Actor::new(ActorKind::Agent, "codex").unwrap().with_incarnation(Incarnation::new("s1").unwrap());
-        let two = one.clone().with_incarnation(Incarnation::new("s2").unwrap());
+        let one = Actor::new(ActorKind::Agent, "codex")
+            .unwrap()
+            .with_incarnation(Incarnation::new("s1").unwrap());
+        let two = one
+            .clone()
+            .with_incarnation(Incarnation::new("s2").unwrap());
         assert!(one.same_session(&one.clone()) && !one.same_session(&two));
         assert_eq!(one.label(), two.label());
     }

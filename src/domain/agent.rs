@@ -1,4 +1,5 @@
-//! A registered AI instance: a connector with model, labels, capabilities and limits. Holds no secret and no state.
+//! A registered AI instance: a connector with model, labels, capabilities and limits. Holds no
+//! secret and no state.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,10 +12,13 @@ use crate::domain::sandbox::{Demand, Isolation, Network};
 /// The longest name of an agent or a connector, in bytes.
 pub const MAX_NAME: usize = 64;
 
-/// A name of an agent, a connector or a check: lower-case letters, digits, `-`, `_` and `.`, starting with a letter or digit.
+/// A name of an agent, a connector or a check: lower-case letters, digits, `-`, `_` and `.`,
+/// starting with a letter or digit.
 ///
 /// Such a name is safe as a file name, as a part of a git ref and in a shell.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct Name(String);
 
@@ -34,7 +38,10 @@ impl Name {
         let text = text.into();
         match broken_rule(&text) {
             None => Ok(Self(text)),
-            Some(why) => Err(BadName { name: text.chars().take(80).collect(), why }),
+            Some(why) => Err(BadName {
+                name: text.chars().take(80).collect(),
+                why,
+            }),
         }
     }
 
@@ -51,11 +58,16 @@ fn broken_rule(text: &str) -> Option<&'static str> {
         None => Some("it is empty"),
         _ if text.len() > MAX_NAME => Some("it is longer than 64 bytes"),
         Some(b) if !plain(b) => Some("it must start with a lower-case letter or a digit"),
-        _ if !text.bytes().all(|b| plain(b) || matches!(b, b'-' | b'_' | b'.')) => {
+        _ if !text
+            .bytes()
+            .all(|b| plain(b) || matches!(b, b'-' | b'_' | b'.')) =>
+        {
             Some("only lower-case letters, digits, `-`, `_` and `.` are allowed")
         }
         _ if text.contains("..") => Some("two dots in a row are not allowed"),
-        _ if text.ends_with('.') || text.ends_with(".lock") => Some("it must not end with `.` or `.lock`"),
+        _ if text.ends_with('.') || text.ends_with(".lock") => {
+            Some("it must not end with `.` or `.lock`")
+        }
         _ => None,
     }
 }
@@ -105,16 +117,19 @@ pub struct Agent {
     /// Ceilings of each run.
     #[serde(default)]
     pub limits: AgentLimits,
-    /// Who takes a task over where this one is out of quota or not logged in, in order; nobody else does.
+    /// Who takes a task over where this one is out of quota or not logged in, in order; nobody else
+    /// does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fallback: Vec<Name>,
-    /// Names of variables that the agent gets from the user's environment, beyond those of its connector.
+    /// Names of variables that the agent gets from the user's environment, beyond those of its
+    /// connector.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env_pass: Vec<String>,
     /// Where its CLI keeps login, sessions and settings; absent leaves it to the connector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub home: Option<Home>,
-    /// `none` lets it work in the main checkout itself, for tools that can work nowhere else; absent leaves it to connector and project.
+    /// `none` lets it work in the main checkout itself, for tools that can work nowhere else;
+    /// absent leaves it to connector and project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<Isolation>,
     /// The sandbox that it must have; can only be stricter than the project's.
@@ -132,13 +147,16 @@ pub struct Agent {
 }
 
 /// Where a CLI keeps its login, sessions and settings.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Home {
     /// In the user's own home, with the user's login.
     #[default]
     User,
-    /// In an empty directory of each run, removed after it: nothing leaks from run to run, and the key must come from the environment.
+    /// In an empty directory of each run, removed after it: nothing leaks from run to run, and the
+    /// key must come from the environment.
     Run,
 }
 
@@ -174,7 +192,15 @@ pub struct AgentLimits {
 
 impl Default for AgentLimits {
     fn default() -> Self {
-        Self { minutes: 60, silence_minutes: 15, parallel: 1, attempts: 3, output_mb: 256, tokens: None, money: None }
+        Self {
+            minutes: 60,
+            silence_minutes: 15,
+            parallel: 1,
+            attempts: 3,
+            output_mb: 256,
+            tokens: None,
+            money: None,
+        }
     }
 }
 
@@ -214,8 +240,14 @@ impl Agent {
     /// Checks what types alone cannot; run on everything that is loaded or saved.
     pub fn validate(&self) -> Result<(), BadField> {
         if self.version != 1 {
-            let why = format!("format {} is newer than this `ai` understands (1)", self.version);
-            return Err(BadField { field: "version".into(), why });
+            let why = format!(
+                "format {} is newer than this `ai` understands (1)",
+                self.version
+            );
+            return Err(BadField {
+                field: "version".into(),
+                why,
+            });
         }
         self.limits.validate()?;
         if let Some(model) = &self.model {
@@ -228,7 +260,10 @@ impl Agent {
             check_word("capabilities", capability)?;
         }
         if self.fallback.contains(&self.name) {
-            return Err(BadField { field: "fallback".into(), why: "an agent cannot stand in for itself".into() });
+            return Err(BadField {
+                field: "fallback".into(),
+                why: "an agent cannot stand in for itself".into(),
+            });
         }
         check_argv("argv", &self.argv)?;
         check_env_names("env_pass", &self.env_pass)
@@ -246,19 +281,34 @@ impl AgentLimits {
         ];
         for (field, value, most) in limits {
             if value == 0 || value > most {
-                return Err(BadField { field: field.into(), why: format!("{value} is not between 1 and {most}") });
+                return Err(BadField {
+                    field: field.into(),
+                    why: format!("{value} is not between 1 and {most}"),
+                });
             }
         }
         if self.tokens == Some(0) || self.money == Some(Usd(0)) {
-            let field = if self.tokens == Some(0) { "limits.tokens" } else { "limits.money" };
-            return Err(BadField { field: field.into(), why: "must be more than nothing".into() });
+            let field = if self.tokens == Some(0) {
+                "limits.tokens"
+            } else {
+                "limits.money"
+            };
+            return Err(BadField {
+                field: field.into(),
+                why: "must be more than nothing".into(),
+            });
         }
         Ok(())
     }
 }
 
 fn check_word(field: &str, word: &str) -> Result<(), BadField> {
-    let bad = |why: &str| Err(BadField { field: field.into(), why: why.into() });
+    let bad = |why: &str| {
+        Err(BadField {
+            field: field.into(),
+            why: why.into(),
+        })
+    };
     if word.is_empty() || word.len() > 200 {
         return bad("must have 1 to 200 bytes");
     }
@@ -273,15 +323,22 @@ fn check_word(field: &str, word: &str) -> Result<(), BadField> {
 
 fn check_argv(field: &str, argv: &[String]) -> Result<(), BadField> {
     if argv.first().is_some_and(String::is_empty) {
-        return Err(BadField { field: format!("{field}[0]"), why: "is empty".into() });
+        return Err(BadField {
+            field: format!("{field}[0]"),
+            why: "is empty".into(),
+        });
     }
     match argv.iter().position(|arg| arg.contains('\0')) {
-        Some(at) => Err(BadField { field: format!("{field}[{at}]"), why: "contains a NUL byte".into() }),
+        Some(at) => Err(BadField {
+            field: format!("{field}[{at}]"),
+            why: "contains a NUL byte".into(),
+        }),
         None => Ok(()),
     }
 }
 
-/// Checks names of environment variables. What steers `git`, the dynamic loader or `ai` itself may not be handed on.
+/// Checks names of environment variables. What steers `git`, the dynamic loader or `ai` itself may
+/// not be handed on.
 pub fn check_env_names<'a, I>(field: &str, names: I) -> Result<(), BadField>
 where
     I: IntoIterator<Item = &'a String>,
@@ -299,10 +356,16 @@ where
 
 fn bad_env_name(name: &str) -> Option<&'static str> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-    if name.is_empty() || name.len() > 200 || !name.bytes().all(plain) || name.as_bytes()[0].is_ascii_digit() {
+    if name.is_empty()
+        || name.len() > 200
+        || !name.bytes().all(plain)
+        || name.as_bytes()[0].is_ascii_digit()
+    {
         return Some("is not the name of an environment variable");
     }
-    let reserved = ["GIT_", "AI_", "LD_", "DYLD_"].iter().any(|prefix| name.starts_with(prefix));
+    let reserved = ["GIT_", "AI_", "LD_", "DYLD_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix));
     reserved.then_some("is reserved: it would steer `git`, `ai` or the dynamic loader")
 }
 
@@ -316,11 +379,28 @@ mod tests {
         for good in ["a", "claude-code", "gpt_5.5", "0day", &"x".repeat(64)] {
             assert!(Name::new(good).is_ok(), "{good}");
         }
-        for bad in ["", "-rf", ".hid", "_x", "A", "a/b", "a b", "a..b", "a.", "x.lock", "é", "a\n", &"x".repeat(65)] {
+        for bad in [
+            "",
+            "-rf",
+            ".hid",
+            "_x",
+            "A",
+            "a/b",
+            "a b",
+            "a..b",
+            "a.",
+            "x.lock",
+            "é",
+            "a\n",
+            &"x".repeat(65),
+        ] {
             assert!(Name::new(bad).is_err(), "{bad:?}");
         }
         let error = Name::new("a\u{1b}[2J").unwrap_err().to_string();
-        assert!(!error.contains('\u{1b}') && error.contains("only lower-case"), "{error}");
+        assert!(
+            !error.contains('\u{1b}') && error.contains("only lower-case"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -336,7 +416,10 @@ mod tests {
         assert_eq!(field(|a| a.model = Some("--dangerous".into())), "model");
         assert_eq!(field(|a| a.limits.minutes = 0), "limits.minutes");
         assert_eq!(field(|a| a.limits.parallel = 5000), "limits.parallel");
-        assert_eq!(field(|a| a.env_pass = vec!["LD_PRELOAD".into()]), "env_pass");
+        assert_eq!(
+            field(|a| a.env_pass = vec!["LD_PRELOAD".into()]),
+            "env_pass"
+        );
         assert_eq!(field(|a| a.env_pass = vec!["A=B".into()]), "env_pass");
         assert_eq!(field(|a| a.argv = vec!["x".into(), "\0".into()]), "argv[1]");
         assert_eq!(field(|a| a.labels = ["a b".to_owned()].into()), "labels");

@@ -1,7 +1,9 @@
-//! What an agent's CLI said, in one vocabulary for all of them, and what a connector concludes from it.
+//! What an agent's CLI said, in one vocabulary for all of them, and what a connector concludes from
+//! it.
 //!
-//! Events are for people, logs and metering. The outcome is judged from the CLI's own machine fields together with how the
-//! process ended; the words of the model never enter it. Whether the work is any good is not known here: only checks say that.
+//! Events are for people, logs and metering. The outcome is judged from the CLI's own machine
+//! fields together with how the process ended; the words of the model never enter it. Whether the
+//! work is any good is not known here: only checks say that.
 
 use serde::{Deserialize, Serialize};
 
@@ -134,7 +136,8 @@ pub struct PlanStep {
     pub status: String,
 }
 
-/// Tokens and money. Some CLIs count from the start of the session, also over resumes: see the connector's metering.
+/// Tokens and money. Some CLIs count from the start of the session, also over resumes: see the
+/// connector's metering.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// Tokens sent, those from the cache not included.
@@ -158,7 +161,8 @@ pub struct Denial {
     pub reason: String,
 }
 
-/// Who is to blame for a failure, as far as the stream tells; drives retry, not the verdict on the code.
+/// Who is to blame for a failure, as far as the stream tells; drives retry, not the verdict on the
+/// code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureClass {
@@ -201,7 +205,8 @@ pub enum StreamOutcome {
         /// The CLI's words, for people.
         message: String,
     },
-    /// Tool calls were denied and no file tool changed anything. With a non-empty diff, treat it as completed.
+    /// Tool calls were denied and no file tool changed anything. With a non-empty diff, treat it as
+    /// completed.
     Refused {
         /// What was denied.
         denials: Vec<Denial>,

@@ -1,4 +1,5 @@
-//! How long a task rests between attempts: longer with every attempt, by what went wrong, and never all at the same moment.
+//! How long a task rests between attempts: longer with every attempt, by what went wrong, and never
+//! all at the same moment.
 
 use crate::domain::agent_event::FailureClass;
 
@@ -21,21 +22,25 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// The first pause, in milliseconds. A service that is down needs longer than a program that stumbled.
+    /// The first pause, in milliseconds. A service that is down needs longer than a program that
+    /// stumbled.
     fn first_ms(self) -> i64 {
         match self {
             Trouble::Quota => QUOTA_MS,
             Trouble::Failure(FailureClass::Provider) => 30_000,
             Trouble::Failure(FailureClass::Request | FailureClass::Limit) => 20_000,
-            Trouble::Failure(FailureClass::Interrupted | FailureClass::Agent | FailureClass::Exit)
+            Trouble::Failure(
+                FailureClass::Interrupted | FailureClass::Agent | FailureClass::Exit,
+            )
             | Trouble::Time
             | Trouble::Other => 10_000,
         }
     }
 }
 
-/// The pause before the next attempt, in milliseconds: doubled with each earlier attempt up to ten minutes, give or take a quarter.
-/// The seed decides where in between, so that tasks which failed together do not come back together.
+/// The pause before the next attempt, in milliseconds: doubled with each earlier attempt up to ten
+/// minutes, give or take a quarter. The seed decides where in between, so that tasks which failed
+/// together do not come back together.
 pub fn pause_ms(trouble: Trouble, earlier_attempts: u32, seed: &str) -> i64 {
     let doubled = (trouble.first_ms() << earlier_attempts.min(6)).min(LONGEST_MS);
     let spread = doubled / 2;
@@ -45,7 +50,9 @@ pub fn pause_ms(trouble: Trouble, earlier_attempts: u32, seed: &str) -> i64 {
 /// Where a seed stands between 0 and 1000.
 fn position(seed: &str) -> i64 {
     // FNV-1a: spreads short texts well enough, and is the same everywhere.
-    let hash = seed.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+    let hash = seed.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)
+    });
     i64::try_from((hash >> 20) % 1001).unwrap_or(0)
 }
 
@@ -68,8 +75,9 @@ mod tests {
 
     #[test]
     fn tasks_that_failed_together_come_back_apart() {
-        let pauses: std::collections::BTreeSet<i64> =
-            (0..50).map(|n| pause_ms(Trouble::Other, 3, &format!("t-{n}.1"))).collect();
+        let pauses: std::collections::BTreeSet<i64> = (0..50)
+            .map(|n| pause_ms(Trouble::Other, 3, &format!("t-{n}.1")))
+            .collect();
         assert!(pauses.len() > 40, "{pauses:?}");
     }
 

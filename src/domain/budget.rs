@@ -1,8 +1,9 @@
-//! Budgets: ceilings on tokens, money, time and runs, and how far they are used up. Pure arithmetic over what runs have reported.
+//! Budgets: ceilings on tokens, money, time and runs, and how far they are used up. Pure arithmetic
+//! over what runs have reported.
 //!
-//! What counts is what ended runs used and what runs at work have told so far; a run is stopped when all of them together, or it alone,
-//! reach what is allowed. Tokens read from a provider's cache are not counted. Whatever a CLI does not report cannot be held against a
-//! budget.
+//! What counts is what ended runs used and what runs at work have told so far; a run is stopped
+//! when all of them together, or it alone, reach what is allowed. Tokens read from a provider's
+//! cache are not counted. Whatever a CLI does not report cannot be held against a budget.
 
 use crate::base::text::counted;
 use std::fmt;
@@ -16,11 +17,14 @@ use crate::domain::time::WallMs;
 /// Milliseconds of a day; days are those of UTC.
 pub const DAY_MS: i64 = 86_400_000;
 
-/// The most tokens that are believed of one run. What a stream says is anybody's number: sums have to stay numbers.
+/// The most tokens that are believed of one run. What a stream says is anybody's number: sums have
+/// to stay numbers.
 const MOST_TOKENS: u64 = 1_000_000_000_000;
 
 /// What a run used, as its CLI reported it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct RunUsage {
     /// Tokens sent, written to the cache, and produced; those read from the cache do not count.
     pub tokens: u64,
@@ -34,24 +38,41 @@ impl RunUsage {
     pub fn plus(self, other: RunUsage) -> RunUsage {
         let cost = match (self.cost, other.cost) {
             (None, None) => None,
-            (one, two) => Some(Usd(one.unwrap_or_default().0.saturating_add(two.unwrap_or_default().0))),
+            (one, two) => Some(Usd(one
+                .unwrap_or_default()
+                .0
+                .saturating_add(two.unwrap_or_default().0))),
         };
-        RunUsage { tokens: self.tokens.saturating_add(other.tokens), cost }
+        RunUsage {
+            tokens: self.tokens.saturating_add(other.tokens),
+            cost,
+        }
     }
 
-    /// What a run used whose CLI counts its session on, where the session had used `before`. A number that is smaller than the one
-    /// before was counted from zero, and stands.
+    /// What a run used whose CLI counts its session on, where the session had used `before`. A
+    /// number that is smaller than the one before was counted from zero, and stands.
     pub fn since(self, before: RunUsage) -> RunUsage {
         let of = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
-        let cost = self.cost.map(|cost| Usd(of(cost.0, before.cost.unwrap_or_default().0)));
-        RunUsage { tokens: of(self.tokens, before.tokens), cost }
+        let cost = self
+            .cost
+            .map(|cost| Usd(of(cost.0, before.cost.unwrap_or_default().0)));
+        RunUsage {
+            tokens: of(self.tokens, before.tokens),
+            cost,
+        }
     }
 }
 
 impl From<&Usage> for RunUsage {
     fn from(usage: &Usage) -> RunUsage {
-        let tokens = usage.input_tokens.saturating_add(usage.output_tokens).saturating_add(usage.cache_write);
-        RunUsage { tokens: tokens.min(MOST_TOKENS), cost: usage.cost_usd.and_then(Usd::from_dollars) }
+        let tokens = usage
+            .input_tokens
+            .saturating_add(usage.output_tokens)
+            .saturating_add(usage.cache_write);
+        RunUsage {
+            tokens: tokens.min(MOST_TOKENS),
+            cost: usage.cost_usd.and_then(Usd::from_dollars),
+        }
     }
 }
 
@@ -77,7 +98,8 @@ pub struct Amounts {
 pub struct Spent {
     /// Runs that have ended.
     pub runs: u64,
-    /// Those of them that count as attempts: quota, login and machines that failed are not held against a budget.
+    /// Those of them that count as attempts: quota, login and machines that failed are not held
+    /// against a budget.
     pub attempts: u64,
     /// Milliseconds that they took.
     pub ms: u64,
@@ -192,7 +214,12 @@ impl fmt::Display for Level {
         match self.unit {
             Unit::Tokens => write!(f, "{} of {}", self.spent, counted(self.limit, "token")),
             Unit::Money => write!(f, "{} of {}", Usd(self.spent), Usd(self.limit)),
-            Unit::Minutes => write!(f, "{} of {}", self.spent / 60_000, counted(self.limit / 60_000, "minute")),
+            Unit::Minutes => write!(
+                f,
+                "{} of {}",
+                self.spent / 60_000,
+                counted(self.limit / 60_000, "minute")
+            ),
             Unit::Attempts => write!(f, "{} of {}", self.spent, counted(self.limit, "run")),
         }
     }
@@ -200,17 +227,33 @@ impl fmt::Display for Level {
 
 /// Every ceiling of a scope with what was used of it.
 pub fn levels(scope: Scope, amounts: &Amounts, spent: &Spent) -> Vec<Level> {
-    let level = |unit, spent, limit: Option<u64>| limit.map(|limit| Level { scope, unit, spent, limit });
+    let level = |unit, spent, limit: Option<u64>| {
+        limit.map(|limit| Level {
+            scope,
+            unit,
+            spent,
+            limit,
+        })
+    };
     let all = [
         level(Unit::Tokens, spent.tokens, amounts.tokens),
         level(Unit::Money, spent.cost.0, amounts.money.map(|usd| usd.0)),
-        level(Unit::Minutes, spent.ms, amounts.minutes.map(|minutes| u64::from(minutes) * 60_000)),
-        level(Unit::Attempts, spent.attempts, amounts.attempts.map(u64::from)),
+        level(
+            Unit::Minutes,
+            spent.ms,
+            amounts.minutes.map(|minutes| u64::from(minutes) * 60_000),
+        ),
+        level(
+            Unit::Attempts,
+            spent.attempts,
+            amounts.attempts.map(u64::from),
+        ),
     ];
     all.into_iter().flatten().collect()
 }
 
-/// The first ceiling that a run which has used this much has reached, counted from what stood when it started.
+/// The first ceiling that a run which has used this much has reached, counted from what stood when
+/// it started.
 pub fn reached(levels: &[Level], used: &RunUsage) -> Option<Level> {
     levels.iter().find_map(|level| {
         let more = match level.unit {
@@ -218,7 +261,10 @@ pub fn reached(levels: &[Level], used: &RunUsage) -> Option<Level> {
             Unit::Money => used.cost.unwrap_or_default().0,
             Unit::Minutes | Unit::Attempts => return None,
         };
-        let now = Level { spent: level.spent.saturating_add(more), ..*level };
+        let now = Level {
+            spent: level.spent.saturating_add(more),
+            ..*level
+        };
         (more > 0 && now.is_used_up()).then_some(now)
     })
 }
@@ -238,14 +284,28 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const LIMITS: Amounts =
-        Amounts { tokens: Some(100), money: Some(Usd(2_000_000)), minutes: Some(1), attempts: Some(2) };
+    const LIMITS: Amounts = Amounts {
+        tokens: Some(100),
+        money: Some(Usd(2_000_000)),
+        minutes: Some(1),
+        attempts: Some(2),
+    };
 
     #[test]
     fn a_level_says_its_name_and_how_far_it_is() {
-        let spent = Spent { runs: 1, attempts: 1, ms: 60_000, tokens: 40, cost: Usd(1_500_000), unpriced: 0 };
+        let spent = Spent {
+            runs: 1,
+            attempts: 1,
+            ms: 60_000,
+            tokens: 40,
+            cost: Usd(1_500_000),
+            unpriced: 0,
+        };
         let all = levels(Scope::Day, &LIMITS, &spent);
-        let text: Vec<String> = all.iter().map(|level| format!("{}: {level}", level.name())).collect();
+        let text: Vec<String> = all
+            .iter()
+            .map(|level| format!("{}: {level}", level.name()))
+            .collect();
         assert_eq!(
             text,
             [
@@ -261,29 +321,53 @@ mod tests {
 
     #[test]
     fn a_run_is_stopped_by_what_was_left_for_it() {
-        let spent = Spent { tokens: 90, ..Spent::default() };
+        let spent = Spent {
+            tokens: 90,
+            ..Spent::default()
+        };
         let all = levels(Scope::Task, &LIMITS, &spent);
         let used = |tokens, cost| RunUsage { tokens, cost };
         assert_eq!(reached(&all, &used(9, None)), None);
-        assert_eq!(reached(&all, &used(10, None)).map(|level| level.name()).as_deref(), Some("task.tokens"));
-        assert_eq!(reached(&all, &used(0, Some(Usd(2_000_000)))).map(|l| l.spent), Some(2_000_000));
+        assert_eq!(
+            reached(&all, &used(10, None))
+                .map(|level| level.name())
+                .as_deref(),
+            Some("task.tokens")
+        );
+        assert_eq!(
+            reached(&all, &used(0, Some(Usd(2_000_000)))).map(|l| l.spent),
+            Some(2_000_000)
+        );
     }
 
     #[test]
     fn a_session_that_counts_on_is_counted_once() {
-        let usage = |tokens, cost: Option<u64>| RunUsage { tokens, cost: cost.map(Usd) };
+        let usage = |tokens, cost: Option<u64>| RunUsage {
+            tokens,
+            cost: cost.map(Usd),
+        };
         let before = usage(100, Some(5));
         assert_eq!(usage(130, Some(9)).since(before), usage(30, Some(4)));
         assert_eq!(usage(130, None).since(before), usage(30, None));
-        assert_eq!(usage(40, Some(9)).since(before), usage(40, Some(4)), "counted from zero");
-        assert_eq!(usage(7, Some(1)).since(RunUsage::default()), usage(7, Some(1)));
+        assert_eq!(
+            usage(40, Some(9)).since(before),
+            usage(40, Some(4)),
+            "counted from zero"
+        );
+        assert_eq!(
+            usage(7, Some(1)).since(RunUsage::default()),
+            usage(7, Some(1))
+        );
         assert_eq!(before.plus(usage(30, None)), usage(130, Some(5)));
         assert_eq!(usage(1, None).plus(usage(2, None)), usage(3, None));
     }
 
     #[test]
     fn days_end_at_midnight() {
-        assert_eq!((day_of(0), day_of(DAY_MS - 1), day_of(DAY_MS), day_of(-1)), (0, 0, 1, -1));
+        assert_eq!(
+            (day_of(0), day_of(DAY_MS - 1), day_of(DAY_MS), day_of(-1)),
+            (0, 0, 1, -1)
+        );
         assert_eq!(day_ends_ms(5), DAY_MS);
     }
 

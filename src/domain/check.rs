@@ -1,7 +1,8 @@
 //! Checks: verification commands that `ai` itself runs, and what came of them.
 //!
-//! A check has four ends. It passed; it failed, and then the work is to blame; it is broken, and then the machine or the check
-//! itself is to blame and nothing is known about the work; or it did not run.
+//! A check has four ends. It passed; it failed, and then the work is to blame; it is broken, and
+//! then the machine or the check itself is to blame and nothing is known about the work; or it did
+//! not run.
 
 use serde::{Deserialize, Serialize};
 
@@ -48,7 +49,8 @@ pub enum CheckCommand {
     Argv(Vec<String>),
 }
 
-/// How the output of a check is read. In files `auto`, `exit-code`, `cargo`, `nextest`, `pytest`, `go`, or `{junit: GLOB}`.
+/// How the output of a check is read. In files `auto`, `exit-code`, `cargo`, `nextest`, `pytest`,
+/// `go`, or `{junit: GLOB}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "ParserText", into = "ParserText")]
 pub enum CheckParser {
@@ -98,7 +100,11 @@ impl TryFrom<ParserText> for CheckParser {
             "nextest" => Self::Nextest,
             "pytest" => Self::Pytest,
             "go" => Self::Go,
-            "junit" => return Err("parser `junit` needs the place of its reports: {junit: GLOB}".to_owned()),
+            "junit" => {
+                return Err(
+                    "parser `junit` needs the place of its reports: {junit: GLOB}".to_owned(),
+                );
+            }
             other => {
                 let shown = crate::base::text::one_line(other);
                 return Err(format!(
@@ -128,7 +134,14 @@ impl CheckSpec {
     /// A required check of this command with the defaults.
     pub fn new(name: Name, command: CheckCommand) -> Self {
         let (timeout_minutes, required) = (default_timeout(), default_required());
-        Self { name, command, timeout_minutes, parser: CheckParser::Auto, env_pass: Vec::new(), required }
+        Self {
+            name,
+            command,
+            timeout_minutes,
+            parser: CheckParser::Auto,
+            env_pass: Vec::new(),
+            required,
+        }
     }
 }
 
@@ -162,7 +175,8 @@ pub enum CheckStatus {
     Passed,
     /// It ran and found the work wrong.
     Failed,
-    /// It could not tell: the machine or the check itself is to blame. Never a pass, never a failure of the work.
+    /// It could not tell: the machine or the check itself is to blame. Never a pass, never a
+    /// failure of the work.
     Broken {
         /// Why.
         why: String,
@@ -172,7 +186,9 @@ pub enum CheckStatus {
 }
 
 /// Numbers of tests.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct TestCounts {
     /// Ran and passed.
     pub passed: u64,
@@ -187,7 +203,12 @@ pub struct TestCounts {
 impl TestCounts {
     /// The counts with their sum.
     pub fn of(passed: u64, failed: u64, skipped: u64) -> Self {
-        Self { passed, failed, skipped, total: passed.saturating_add(failed).saturating_add(skipped) }
+        Self {
+            passed,
+            failed,
+            skipped,
+            total: passed.saturating_add(failed).saturating_add(skipped),
+        }
     }
 
     /// Tests that really ran.
@@ -198,7 +219,11 @@ impl TestCounts {
     /// The sum of two suites.
     pub fn plus(self, other: Self) -> Self {
         let add = u64::saturating_add;
-        Self::of(add(self.passed, other.passed), add(self.failed, other.failed), add(self.skipped, other.skipped))
+        Self::of(
+            add(self.passed, other.passed),
+            add(self.failed, other.failed),
+            add(self.skipped, other.skipped),
+        )
     }
 }
 
@@ -220,12 +245,18 @@ mod tests {
         let text = "name: unit\ncommand: cargo test\nparser: {junit: 'target/**/junit.xml'}\n";
         let spec: CheckSpec = serde_yaml::from_str(text).unwrap();
         assert_eq!(spec.command, CheckCommand::Shell("cargo test".into()));
-        assert_eq!(spec.parser, CheckParser::Junit { path: "target/**/junit.xml".into() });
+        assert_eq!(
+            spec.parser,
+            CheckParser::Junit {
+                path: "target/**/junit.xml".into()
+            }
+        );
         assert_eq!((spec.timeout_minutes, spec.required), (30, true));
         let back: CheckSpec = serde_json::from_str(&serde_json::to_string(&spec).unwrap()).unwrap();
         assert_eq!(back, spec);
         for word in ["auto", "exit-code", "cargo", "nextest", "pytest", "go"] {
-            let spec: CheckSpec = serde_yaml::from_str(&format!("name: a\ncommand: [x]\nparser: {word}\n")).unwrap();
+            let spec: CheckSpec =
+                serde_yaml::from_str(&format!("name: a\ncommand: [x]\nparser: {word}\n")).unwrap();
             assert_eq!(serde_json::to_value(&spec.parser).unwrap(), word);
             assert_eq!(spec.command, CheckCommand::Argv(vec!["x".into()]));
         }
@@ -240,15 +271,23 @@ mod tests {
             ("requird: true", "unknown field `requird`"),
         ] {
             let error =
-                serde_yaml::from_str::<CheckSpec>(&format!("name: a\ncommand: x\n{line}\n")).unwrap_err().to_string();
+                serde_yaml::from_str::<CheckSpec>(&format!("name: a\ncommand: x\n{line}\n"))
+                    .unwrap_err()
+                    .to_string();
             assert!(error.contains(words), "{line}: {error}");
         }
     }
 
     #[test]
     fn a_status_is_one_word_or_carries_its_reason() {
-        assert_eq!(serde_json::to_string(&CheckStatus::Passed).unwrap(), r#""passed""#);
+        assert_eq!(
+            serde_json::to_string(&CheckStatus::Passed).unwrap(),
+            r#""passed""#
+        );
         let broken = CheckStatus::Broken { why: "gone".into() };
-        assert_eq!(serde_json::to_string(&broken).unwrap(), r#"{"broken":{"why":"gone"}}"#);
+        assert_eq!(
+            serde_json::to_string(&broken).unwrap(),
+            r#"{"broken":{"why":"gone"}}"#
+        );
     }
 }

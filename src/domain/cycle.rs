@@ -1,6 +1,7 @@
 //! Finding a circle in what waits for what.
 
-/// A circle along `edges` (the nodes that each node leads to), as the nodes on it in order; nothing where there is none.
+/// A circle along `edges` (the nodes that each node leads to), as the nodes on it in order; nothing
+/// where there is none.
 ///
 /// Walked with a stack of its own: a chain of a hundred thousand nodes is no danger.
 pub fn find(edges: &[Vec<usize>]) -> Option<Vec<usize>> {
@@ -49,9 +50,20 @@ mod tests {
     fn a_circle_is_named_in_order_and_nothing_else_is() {
         assert_eq!(find(&[]), None);
         assert_eq!(find(&[vec![0]]), Some(vec![0]));
-        assert_eq!(find(&[vec![1, 2], vec![2], vec![]]), None, "two ways to one node are no circle");
-        assert_eq!(find(&[vec![1], vec![2, 3], vec![], vec![1]]), Some(vec![1, 3]), "without the way to it");
-        assert_eq!(find(&[vec![], vec![0, 3], vec![1, 1], vec![0, 2]]), Some(vec![1, 3, 2]));
+        assert_eq!(
+            find(&[vec![1, 2], vec![2], vec![]]),
+            None,
+            "two ways to one node are no circle"
+        );
+        assert_eq!(
+            find(&[vec![1], vec![2, 3], vec![], vec![1]]),
+            Some(vec![1, 3]),
+            "without the way to it"
+        );
+        assert_eq!(
+            find(&[vec![], vec![0, 3], vec![1, 1], vec![0, 2]]),
+            Some(vec![1, 3, 2])
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Decisions and their records: what was asked, which rules matched, which layer won, the effect and why.
+//! Decisions and their records: what was asked, which rules matched, which layer won, the effect
+//! and why.
 //!
 //! Records are kept for ever and read by later versions: fields are only ever added.
 
@@ -9,8 +10,21 @@ use crate::base::{hash, text};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// What a rule or a decision says. Ordered from weak to strict, so that the strictest of many is their maximum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+/// What a rule or a decision says. Ordered from weak to strict, so that the strictest of many is
+/// their maximum.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// Go on.
@@ -51,7 +65,19 @@ impl fmt::Display for Effect {
 }
 
 /// Where a rule comes from, from the outermost layer inwards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layer {
     /// Part of `ai`.
@@ -82,7 +108,8 @@ impl fmt::Display for Layer {
     }
 }
 
-/// A path in the repository, relative to its root with `/` between names, as the bytes that git keeps.
+/// A path in the repository, relative to its root with `/` between names, as the bytes that git
+/// keeps.
 ///
 /// In JSON a path in UTF-8 is a string; any other is `{"hex": "…"}`, so that nothing is lost.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -129,7 +156,10 @@ impl Serialize for RepoPath {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match std::str::from_utf8(&self.0) {
             Ok(text) => serializer.serialize_str(text),
-            Err(_) => WrittenPath::Bytes { hex: hash::hex(&self.0) }.serialize(serializer),
+            Err(_) => WrittenPath::Bytes {
+                hex: hash::hex(&self.0),
+            }
+            .serialize(serializer),
         }
     }
 }
@@ -146,10 +176,17 @@ impl<'de> Deserialize<'de> for RepoPath {
 }
 
 fn bytes_of_hex(hex: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> =
-        hex.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
+    let digits: Vec<u8> = hex
+        .chars()
+        .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
+        .collect::<Option<_>>()?;
     let pairs = digits.chunks_exact(2);
-    pairs.remainder().is_empty().then(|| digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+    pairs.remainder().is_empty().then(|| {
+        digits
+            .chunks_exact(2)
+            .map(|pair| pair[0] << 4 | pair[1])
+            .collect()
+    })
 }
 
 /// What an action is about.
@@ -189,7 +226,9 @@ pub struct Resource {
 }
 
 /// One rule that matched.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct MatchedRule {
     /// The layer the rule comes from.
     pub layer: Layer,
@@ -199,7 +238,8 @@ pub struct MatchedRule {
     pub effect: Effect,
     /// Why, in the words of the rule.
     pub reason: String,
-    /// The first path or pattern that it matched, safe to show; `None` for a rule that is not about paths.
+    /// The first path or pattern that it matched, safe to show; `None` for a rule that is not about
+    /// paths.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
 }
@@ -274,8 +314,16 @@ pub struct DecisionRecord {
 pub const KEPT_PATHS: usize = 200;
 
 impl Decision {
-    /// The record of this decision. `id` and `at_ms` (milliseconds since the epoch) come from the caller.
-    pub fn record(&self, id: String, at_ms: i64, action: Action, actor: &Actor, resource: &Resource) -> DecisionRecord {
+    /// The record of this decision. `id` and `at_ms` (milliseconds since the epoch) come from the
+    /// caller.
+    pub fn record(
+        &self,
+        id: String,
+        at_ms: i64,
+        action: Action,
+        actor: &Actor,
+        resource: &Resource,
+    ) -> DecisionRecord {
         let mut kept = resource.clone();
         kept.paths.truncate(KEPT_PATHS);
         DecisionRecord {
@@ -298,13 +346,18 @@ impl Decision {
     }
 }
 
-/// SHA-256 of what was asked: action, actor without its session, and every part of the resource. What an agent asks within a run is
-/// bound to its task and not to the run, which has ended before anybody could say yes.
+/// SHA-256 of what was asked: action, actor without its session, and every part of the resource.
+/// What an agent asks within a run is bound to its task and not to the run, which has ended before
+/// anybody could say yes.
 pub fn subject_digest(action: Action, actor: &Actor, resource: &Resource) -> String {
     let within_a_run = matches!(action, Action::ToolCall | Action::Edit);
     let run = resource.run.clone().filter(|_| !within_a_run);
-    let resource = &Resource { run, ..resource.clone() };
-    let asked = serde_json::json!({ "action": action, "actor": actor.label(), "resource": resource });
+    let resource = &Resource {
+        run,
+        ..resource.clone()
+    };
+    let asked =
+        serde_json::json!({ "action": action, "actor": actor.label(), "resource": resource });
     hash::sha256_hex(asked.to_string().as_bytes())
 }
 
@@ -335,7 +388,10 @@ mod tests {
             policy_digest: "p".into(),
             facts_digest: "f".into(),
         };
-        let resource = Resource { paths: vec!["ci/a.yml".into(), RepoPath(vec![b'a', 0xff])], ..Resource::default() };
+        let resource = Resource {
+            paths: vec!["ci/a.yml".into(), RepoPath(vec![b'a', 0xff])],
+            ..Resource::default()
+        };
         decision.record("d-1".into(), 7, Action::RunFinish, &actor(), &resource)
     }
 
@@ -343,21 +399,39 @@ mod tests {
     fn a_record_survives_json_with_any_path() {
         let mut record = record();
         let text = serde_json::to_string(&record).unwrap();
-        assert!(text.contains(r#"{"hex":"61ff"}"#) && !text.contains("override"), "{text}");
-        assert_eq!(serde_json::from_str::<DecisionRecord>(&text).unwrap(), record);
-        record.overridden = Some(Override { by: actor(), reason: "known".into(), at_ms: 9 });
+        assert!(
+            text.contains(r#"{"hex":"61ff"}"#) && !text.contains("override"),
+            "{text}"
+        );
+        assert_eq!(
+            serde_json::from_str::<DecisionRecord>(&text).unwrap(),
+            record
+        );
+        record.overridden = Some(Override {
+            by: actor(),
+            reason: "known".into(),
+            at_ms: 9,
+        });
         let text = serde_json::to_string(&record).unwrap();
         assert!(text.contains(r#""override":{"#));
-        assert_eq!(serde_json::from_str::<DecisionRecord>(&text).unwrap(), record);
+        assert_eq!(
+            serde_json::from_str::<DecisionRecord>(&text).unwrap(),
+            record
+        );
     }
 
     #[test]
     fn a_record_keeps_few_paths_and_the_digest_covers_all() {
         let decision_paths = |n: usize| Resource {
-            paths: (0..n).map(|i| RepoPath(format!("f{i}").into_bytes())).collect(),
+            paths: (0..n)
+                .map(|i| RepoPath(format!("f{i}").into_bytes()))
+                .collect(),
             ..Resource::default()
         };
-        let (a, b) = (decision_paths(KEPT_PATHS + 1), decision_paths(KEPT_PATHS + 2));
+        let (a, b) = (
+            decision_paths(KEPT_PATHS + 1),
+            decision_paths(KEPT_PATHS + 2),
+        );
         let digest = |r: &Resource| subject_digest(Action::Edit, &actor(), r);
         assert_ne!(digest(&a), digest(&b));
         assert_eq!(digest(&a), digest(&a.clone()));
@@ -371,7 +445,10 @@ mod tests {
             facts_digest: String::new(),
         };
         let record = decision.record("d-2".into(), 0, Action::Edit, &actor(), &b);
-        assert_eq!((record.resource.paths.len(), record.path_count), (KEPT_PATHS, KEPT_PATHS as u64 + 2));
+        assert_eq!(
+            (record.resource.paths.len(), record.path_count),
+            (KEPT_PATHS, KEPT_PATHS as u64 + 2)
+        );
         assert_eq!(record.subject_digest, digest(&b));
     }
 
@@ -381,10 +458,16 @@ mod tests {
         assert!(Effect::Allow < Effect::Warn && Effect::Warn < Effect::RequireApproval);
         assert!(Layer::BuiltIn < Layer::Global && Layer::Project < Layer::Agent);
         for effect in Effect::ALL {
-            assert_eq!(serde_json::to_string(&effect).unwrap(), format!("\"{effect}\""));
+            assert_eq!(
+                serde_json::to_string(&effect).unwrap(),
+                format!("\"{effect}\"")
+            );
         }
         for layer in [Layer::BuiltIn, Layer::Global, Layer::Project, Layer::Agent] {
-            assert_eq!(serde_json::to_string(&layer).unwrap(), format!("\"{layer}\""));
+            assert_eq!(
+                serde_json::to_string(&layer).unwrap(),
+                format!("\"{layer}\"")
+            );
         }
     }
 

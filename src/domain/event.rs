@@ -1,7 +1,8 @@
-//! The log: typed events, each chained to the one before by its hash. The log is the truth; every table is a fold over it
-//! (`domain::fold`), which a test proves by rebuilding them.
+//! The log: typed events, each chained to the one before by its hash. The log is the truth; every
+//! table is a fold over it (`domain::fold`), which a test proves by rebuilding them.
 //!
-//! Kind names are stable for ever. A heartbeat is no event: it moves an expiry, and nothing is decided by its history.
+//! Kind names are stable for ever. A heartbeat is no event: it moves an expiry, and nothing is
+//! decided by its history.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +52,8 @@ pub enum Event {
     StoreRestored {
         /// The backup's file name.
         backup: String,
-        /// Tasks that had been granted later epochs in the store that was replaced: what was handed out there stays behind.
+        /// Tasks that had been granted later epochs in the store that was replaced: what was handed
+        /// out there stays behind.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         epochs: BTreeMap<TaskId, u64>,
     },
@@ -419,8 +421,12 @@ impl Event {
     /// The task or lock that the event is about, for `ai log TASK`.
     pub fn subject(&self) -> Option<&str> {
         match self {
-            Event::StoreCreated { .. } | Event::StoreRestored { .. } | Event::Approved { .. } => None,
-            Event::TaskCreated { task, .. } | Event::TaskImported { task, .. } => Some(task.id.as_str()),
+            Event::StoreCreated { .. } | Event::StoreRestored { .. } | Event::Approved { .. } => {
+                None
+            }
+            Event::TaskCreated { task, .. } | Event::TaskImported { task, .. } => {
+                Some(task.id.as_str())
+            }
             Event::TaskEdited { task, .. }
             | Event::DepAdded { task, .. }
             | Event::DepRemoved { task, .. }
@@ -451,8 +457,15 @@ impl Event {
 /// The `prev` of the first record.
 pub const CHAIN_START: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// The hash of a record: SHA-256 over its parts, one a line, as they are stored. Verification hashes the stored text, so a
-/// record written by an older version verifies without being understood.
-pub fn record_hash(prev: &str, seq: u64, at_ms: WallMs, actor_json: &str, event_json: &str) -> String {
+/// The hash of a record: SHA-256 over its parts, one a line, as they are stored. Verification
+/// hashes the stored text, so a record written by an older version verifies without being
+/// understood.
+pub fn record_hash(
+    prev: &str,
+    seq: u64,
+    at_ms: WallMs,
+    actor_json: &str,
+    event_json: &str,
+) -> String {
     sha256_hex(format!("{prev}\n{seq}\n{at_ms}\n{actor_json}\n{event_json}").as_bytes())
 }

@@ -1,5 +1,6 @@
-//! The fold from the log to the tables. It is the only code that changes a table, in the store and in the replay alike; a table
-//! that anything else had touched would differ from the replay of its log.
+//! The fold from the log to the tables. It is the only code that changes a table, in the store and
+//! in the replay alike; a table that anything else had touched would differ from the replay of its
+//! log.
 
 use crate::domain::decision::DecisionRecord;
 use crate::domain::event::{After, Attempt, Event, HeldLock, TaskEdit};
@@ -47,14 +48,18 @@ pub trait Tables {
     fn put_decision(&mut self, record: &DecisionRecord) -> Result<(), Self::Error>;
 }
 
-/// Applies one event to the tables. An event about a row that is not there changes nothing: the log of a damaged store must still
-/// replay to its end.
-pub fn apply<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, event: &Event) -> Result<(), T::Error> {
+/// Applies one event to the tables. An event about a row that is not there changes nothing: the log
+/// of a damaged store must still replay to its end.
+pub fn apply<T: Tables + ?Sized>(
+    tables: &mut T,
+    at_ms: WallMs,
+    event: &Event,
+) -> Result<(), T::Error> {
     match event {
         Event::StoreCreated { .. } | Event::StaleRefused { .. } => Ok(()),
-        Event::StoreRestored { epochs, .. } => {
-            epochs.iter().try_for_each(|(task, epoch)| change(tables, at_ms, task, |t| t.epoch = t.epoch.max(*epoch)))
-        }
+        Event::StoreRestored { epochs, .. } => epochs.iter().try_for_each(|(task, epoch)| {
+            change(tables, at_ms, task, |t| t.epoch = t.epoch.max(*epoch))
+        }),
         Event::TaskCreated { task, deps } | Event::TaskImported { task, deps, .. } => {
             tables.add_task(task)?;
             deps.iter().try_for_each(|on| tables.add_dep(&task.id, on))
@@ -73,7 +78,11 @@ pub fn apply<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, event: &Event) -
         }),
         Event::TaskCancelled { task, reason } => {
             tables.remove_lease(&task.subject())?;
-            change(tables, at_ms, task, |t| t.state = TaskState::Cancelled { cancelled_because: reason.clone() })
+            change(tables, at_ms, task, |t| {
+                t.state = TaskState::Cancelled {
+                    cancelled_because: reason.clone(),
+                }
+            })
         }
         Event::TaskRetried { task } => change(tables, at_ms, task, |t| {
             (t.attempts, t.lapses, t.hold, t.not_before_ms) = (0, 0, None, None);
@@ -81,7 +90,9 @@ pub fn apply<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, event: &Event) -
         }),
         Event::TaskReopened { task, note } => reopen(tables, at_ms, task, note.clone()),
         Event::LeaseGranted { lease, locks } => grant(tables, at_ms, lease, locks),
-        Event::LeaseReleased { subject, next_step, .. } => {
+        Event::LeaseReleased {
+            subject, next_step, ..
+        } => {
             tables.remove_lease(subject)?;
             with_task(tables, at_ms, subject, |t| {
                 t.lapses = 0;
@@ -93,20 +104,33 @@ pub fn apply<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, event: &Event) -
             tables.remove_lease(subject)?;
             with_task(tables, at_ms, subject, |t| lapse(t, park.as_ref()))
         }
-        Event::Checkpoint { task, next_step, .. } => {
-            change(tables, at_ms, task, |t| t.next_step = Some(next_step.clone()))
-        }
+        Event::Checkpoint {
+            task, next_step, ..
+        } => change(tables, at_ms, task, |t| {
+            t.next_step = Some(next_step.clone())
+        }),
         Event::RunStarted { run } => {
             tables.put_run(run)?;
-            change(tables, at_ms, &run.task, |t| t.state = TaskState::Running { run: run.id.clone() })
+            change(tables, at_ms, &run.task, |t| {
+                t.state = TaskState::Running {
+                    run: run.id.clone(),
+                }
+            })
         }
-        Event::RunStep { run, step, tree, commit } => change_run(tables, run, |r| {
+        Event::RunStep {
+            run,
+            step,
+            tree,
+            commit,
+        } => change_run(tables, run, |r| {
             r.step = *step;
             r.tree = tree.clone().or(r.tree.take());
             r.commit = commit.clone().or(r.commit.take());
         }),
         Event::RunUsed { run, used } => change_run(tables, run, |r| r.used = Some(*used)),
-        Event::AcceptStarted { run, accepting } => change_run(tables, run, |r| r.accepting = Some(accepting.clone())),
+        Event::AcceptStarted { run, accepting } => {
+            change_run(tables, run, |r| r.accepting = Some(accepting.clone()))
+        }
         Event::RunEnded { run, end, then } => {
             change_run(tables, run, |r| r.end = Some((**end).clone()))?;
             end_run(tables, at_ms, run, then)
@@ -118,21 +142,39 @@ pub fn apply<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, event: &Event) -
         }),
         Event::TaskFailed { task, reason } => {
             tables.remove_lease(&task.subject())?;
-            change(tables, at_ms, task, |t| t.state = TaskState::Failed { failed_because: reason.clone() })
+            change(tables, at_ms, task, |t| {
+                t.state = TaskState::Failed {
+                    failed_because: reason.clone(),
+                }
+            })
         }
         Event::TaskDone { task, proof } => finish(tables, at_ms, task, proof.clone()),
         Event::Decided { record } => tables.put_decision(record),
         Event::Approved { decision, word } => {
-            let Some(record) = tables.decision(decision)? else { return Ok(()) };
-            tables.put_decision(&DecisionRecord { overridden: Some(word.clone()), ..record })
+            let Some(record) = tables.decision(decision)? else {
+                return Ok(());
+            };
+            tables.put_decision(&DecisionRecord {
+                overridden: Some(word.clone()),
+                ..record
+            })
         }
     }
 }
 
-/// What the end of a run means for its task. A run that lost its lease ends for itself alone: the task is somebody else's by now.
-fn end_run<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, run: &RunId, then: &After) -> Result<(), T::Error> {
+/// What the end of a run means for its task. A run that lost its lease ends for itself alone: the
+/// task is somebody else's by now.
+fn end_run<T: Tables + ?Sized>(
+    tables: &mut T,
+    at_ms: WallMs,
+    run: &RunId,
+    then: &After,
+) -> Result<(), T::Error> {
     let id = run.task();
-    if tables.lease(&id.subject())?.is_some_and(|lease| lease.epoch == run.epoch()) {
+    if tables
+        .lease(&id.subject())?
+        .is_some_and(|lease| lease.epoch == run.epoch())
+    {
         tables.remove_lease(&id.subject())?;
     }
     let ours = TaskState::Running { run: run.clone() };
@@ -148,7 +190,9 @@ fn change<T: Tables + ?Sized>(
     id: &TaskId,
     edit: impl FnOnce(&mut Task),
 ) -> Result<(), T::Error> {
-    let Some(mut task) = tables.task(id)? else { return Ok(()) };
+    let Some(mut task) = tables.task(id)? else {
+        return Ok(());
+    };
     edit(&mut task);
     task.updated_ms = at_ms;
     tables.put_task(&task)
@@ -166,13 +210,24 @@ fn with_task<T: Tables + ?Sized>(
     }
 }
 
-fn change_run<T: Tables + ?Sized>(tables: &mut T, id: &RunId, edit: impl FnOnce(&mut Run)) -> Result<(), T::Error> {
-    let Some(mut run) = tables.run(id)? else { return Ok(()) };
+fn change_run<T: Tables + ?Sized>(
+    tables: &mut T,
+    id: &RunId,
+    edit: impl FnOnce(&mut Run),
+) -> Result<(), T::Error> {
+    let Some(mut run) = tables.run(id)? else {
+        return Ok(());
+    };
     edit(&mut run);
     tables.put_run(&run)
 }
 
-fn grant<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, lease: &Lease, locks: &[HeldLock]) -> Result<(), T::Error> {
+fn grant<T: Tables + ?Sized>(
+    tables: &mut T,
+    at_ms: WallMs,
+    lease: &Lease,
+    locks: &[HeldLock],
+) -> Result<(), T::Error> {
     tables.remove_lease(&lease.subject)?;
     tables.put_lease(lease)?;
     locks.iter().try_for_each(|lock| tables.put_lock(lock))?;
@@ -182,7 +237,12 @@ fn grant<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, lease: &Lease, locks
     })
 }
 
-fn add_dep<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, task: &TaskId, on: &TaskId) -> Result<(), T::Error> {
+fn add_dep<T: Tables + ?Sized>(
+    tables: &mut T,
+    at_ms: WallMs,
+    task: &TaskId,
+    on: &TaskId,
+) -> Result<(), T::Error> {
     tables.add_dep(task, on)?;
     if !is_done(tables, on)? {
         change(tables, at_ms, task, |t| {
@@ -193,7 +253,12 @@ fn add_dep<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, task: &TaskId, on:
     Ok(())
 }
 
-fn remove_dep<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, task: &TaskId, on: &TaskId) -> Result<(), T::Error> {
+fn remove_dep<T: Tables + ?Sized>(
+    tables: &mut T,
+    at_ms: WallMs,
+    task: &TaskId,
+    on: &TaskId,
+) -> Result<(), T::Error> {
     tables.remove_dep(task, on)?;
     if !is_done(tables, on)? {
         change(tables, at_ms, task, close_one_dep)?;
@@ -202,7 +267,9 @@ fn remove_dep<T: Tables + ?Sized>(tables: &mut T, at_ms: WallMs, task: &TaskId, 
 }
 
 fn is_done<T: Tables + ?Sized>(tables: &mut T, id: &TaskId) -> Result<bool, T::Error> {
-    Ok(tables.task(id)?.is_some_and(|t| matches!(t.state, TaskState::Done { .. })))
+    Ok(tables
+        .task(id)?
+        .is_some_and(|t| matches!(t.state, TaskState::Done { .. })))
 }
 
 fn close_one_dep(task: &mut Task) {
@@ -218,7 +285,10 @@ fn finish<T: Tables + ?Sized>(
 ) -> Result<(), T::Error> {
     tables.remove_lease(&id.subject())?;
     change(tables, at_ms, id, |t| {
-        t.state = TaskState::Done { proof, done_ms: at_ms };
+        t.state = TaskState::Done {
+            proof,
+            done_ms: at_ms,
+        };
         (t.lapses, t.hold) = (0, None);
     })?;
     for waiting in tables.dependents(id)? {
@@ -260,7 +330,8 @@ fn lapse(task: &mut Task, park: Option<&Hold>) {
 
 /// A lease that ends sends the task back to the queue, but not out of review or an end.
 fn settle_unless_judged(task: &mut Task) {
-    if task.state.is_leased() || matches!(task.state, TaskState::Queued | TaskState::Blocked { .. }) {
+    if task.state.is_leased() || matches!(task.state, TaskState::Queued | TaskState::Blocked { .. })
+    {
         task.settle();
     }
 }
@@ -272,7 +343,11 @@ fn after_run(task: &mut Task, run: &RunId, then: &After) {
             task.lapses = 0;
             task.state = TaskState::Review { run: run.clone() };
         }
-        After::Requeue { attempt, not_before_ms, note } => {
+        After::Requeue {
+            attempt,
+            not_before_ms,
+            note,
+        } => {
             count(task, *attempt);
             task.not_before_ms = not_before_ms.or(task.not_before_ms);
             task.notes.extend(note.clone());
@@ -285,7 +360,9 @@ fn after_run(task: &mut Task, run: &RunId, then: &After) {
         }
         After::Fail { reason } => {
             task.attempts += 1;
-            task.state = TaskState::Failed { failed_because: reason.clone() };
+            task.state = TaskState::Failed {
+                failed_because: reason.clone(),
+            };
         }
     }
 }
@@ -328,8 +405,12 @@ fn apply_edit(task: &mut Task, edit: &TaskEdit) {
 pub fn dependency_trouble(on: &Task) -> Option<String> {
     match &on.state {
         TaskState::Failed { failed_because } => Some(format!("failed: {failed_because}")),
-        TaskState::Cancelled { cancelled_because } => Some(format!("was cancelled: {cancelled_because}")),
-        TaskState::Blocked { blocked_by: BlockReason::Parked } => Some("was parked after too many lapses".into()),
+        TaskState::Cancelled { cancelled_because } => {
+            Some(format!("was cancelled: {cancelled_because}"))
+        }
+        TaskState::Blocked {
+            blocked_by: BlockReason::Parked,
+        } => Some("was parked after too many lapses".into()),
         _ => None,
     }
 }

@@ -1,7 +1,9 @@
-//! The free texts of events: what a person or an agent wrote in its own words, and only that. Ids, digests, patterns, names of branches
-//! and of agents are not free: to change one would break what hangs on it.
+//! The free texts of events: what a person or an agent wrote in its own words, and only that. Ids,
+//! digests, patterns, names of branches and of agents are not free: to change one would break what
+//! hangs on it.
 //!
-//! Every new event must say here which free texts it has; the match is without a wildcard so that none can be forgotten.
+//! Every new event must say here which free texts it has; the match is without a wildcard so that
+//! none can be forgotten.
 
 use crate::domain::event::{After, Event, TaskEdit};
 use crate::domain::task::{Hold, Proof, Task, TaskState};
@@ -13,11 +15,15 @@ impl Event {
     /// Shows `visit` each free text of the event.
     pub fn visit_texts(&mut self, visit: Visit<'_>) {
         match self {
-            Event::TaskImported { task, .. } | Event::TaskCreated { task, .. } => task.visit_texts(visit),
+            Event::TaskImported { task, .. } | Event::TaskCreated { task, .. } => {
+                task.visit_texts(visit)
+            }
             Event::TaskEdited { edit, .. } => in_edit(edit, visit),
             Event::TaskHeld { hold, .. } => visit(&mut hold.reason),
             Event::TaskCancelled { reason, .. } | Event::TaskFailed { reason, .. } => visit(reason),
-            Event::TaskReopened { note, .. } | Event::TaskRejected { note, .. } => visit(&mut note.text),
+            Event::TaskReopened { note, .. } | Event::TaskRejected { note, .. } => {
+                visit(&mut note.text)
+            }
             Event::LeaseReleased { next_step, .. } => next_step.iter_mut().for_each(visit),
             Event::LeaseLapsed { park, .. } => in_hold(park.as_mut(), visit),
             Event::Checkpoint { next_step, .. } => visit(next_step),
@@ -27,11 +33,17 @@ impl Event {
             }
             Event::RunEnded { end, then, .. } => {
                 visit(&mut end.summary);
-                end.resume_refused.iter_mut().chain(&mut end.stall).for_each(&mut *visit);
+                end.resume_refused
+                    .iter_mut()
+                    .chain(&mut end.stall)
+                    .for_each(&mut *visit);
                 in_after(then, visit);
             }
             Event::AcceptStarted { accepting, .. } => {
-                accepting.overridden.iter_mut().for_each(|word| visit(&mut word.reason));
+                accepting
+                    .overridden
+                    .iter_mut()
+                    .for_each(|word| visit(&mut word.reason));
             }
             Event::TaskDone { proof, .. } => in_proof(proof, visit),
             Event::Approved { word, .. } => visit(&mut word.reason),
@@ -39,7 +51,10 @@ impl Event {
                 visit(&mut record.reason);
                 record.resource.labels.iter_mut().for_each(&mut *visit);
                 record.resource.tool.iter_mut().for_each(&mut *visit);
-                record.overridden.iter_mut().for_each(|word| visit(&mut word.reason));
+                record
+                    .overridden
+                    .iter_mut()
+                    .for_each(|word| visit(&mut word.reason));
             }
             Event::StoreCreated { .. }
             | Event::StoreRestored { .. }
@@ -66,10 +81,18 @@ impl Task {
         self.notes.iter_mut().for_each(|note| visit(&mut note.text));
         in_hold(self.hold.as_mut(), visit);
         let labels = std::mem::take(&mut self.labels);
-        self.labels = labels.into_iter().map(|label| visited(label, visit)).collect();
+        self.labels = labels
+            .into_iter()
+            .map(|label| visited(label, visit))
+            .collect();
         match &mut self.state {
             TaskState::Done { proof, .. } => in_proof(proof, visit),
-            TaskState::Failed { failed_because: why } | TaskState::Cancelled { cancelled_because: why } => visit(why),
+            TaskState::Failed {
+                failed_because: why,
+            }
+            | TaskState::Cancelled {
+                cancelled_because: why,
+            } => visit(why),
             TaskState::Queued
             | TaskState::Claimed
             | TaskState::Running { .. }
@@ -86,7 +109,11 @@ fn visited(mut text: String, visit: Visit<'_>) -> String {
 
 fn in_edit(edit: &mut TaskEdit, visit: Visit<'_>) {
     let texts = [&mut edit.title, &mut edit.body, &mut edit.kind];
-    texts.into_iter().flatten().chain(&mut edit.add_labels).for_each(visit);
+    texts
+        .into_iter()
+        .flatten()
+        .chain(&mut edit.add_labels)
+        .for_each(visit);
 }
 
 fn in_hold(hold: Option<&mut Hold>, visit: Visit<'_>) {
@@ -133,7 +160,8 @@ mod tests {
             "at_ms": 1, "lifecycle": "finished", "verification": "passed", "policy": "allow", "freshness": "current",
             "outcome": "ready_for_review", "summary": "a b", "resume_refused": "a b", "stall": ["a b"],
         });
-        let ended = |then: Value| json!({"kind": "run.ended", "run": "t-1.1", "end": end, "then": then});
+        let ended =
+            |then: Value| json!({"kind": "run.ended", "run": "t-1.1", "end": end, "then": then});
         vec![
             json!({"kind": "task.created", "task": task}),
             json!({"kind": "task.imported", "task": failed, "from": "s"}),
@@ -166,8 +194,12 @@ mod tests {
     #[test]
     fn every_free_text_is_shown() {
         for json in events() {
-            let mut event: Event = serde_json::from_value(json.clone()).unwrap_or_else(|e| panic!("{e}: {json}"));
-            assert!(spaces(&serde_json::to_value(&event).unwrap()) == spaces(&json), "a text was not read: {json}");
+            let mut event: Event =
+                serde_json::from_value(json.clone()).unwrap_or_else(|e| panic!("{e}: {json}"));
+            assert!(
+                spaces(&serde_json::to_value(&event).unwrap()) == spaces(&json),
+                "a text was not read: {json}"
+            );
             event.visit_texts(&mut |text| *text = text.replace(' ', ""));
             let left = serde_json::to_value(&event).unwrap();
             assert_eq!(spaces(&left), 0, "{left}");

@@ -64,11 +64,19 @@ impl Subject {
 impl RunId {
     /// The task that the run is an attempt at.
     pub fn task(&self) -> TaskId {
-        TaskId(self.0.rsplit_once('.').map_or(self.0.as_str(), |(task, _)| task).to_owned())
+        TaskId(
+            self.0
+                .rsplit_once('.')
+                .map_or(self.0.as_str(), |(task, _)| task)
+                .to_owned(),
+        )
     }
 
     /// The lease epoch under which it ran.
     pub fn epoch(&self) -> u64 {
-        self.0.rsplit_once('.').and_then(|(_, epoch)| epoch.parse().ok()).unwrap_or(0)
+        self.0
+            .rsplit_once('.')
+            .and_then(|(_, epoch)| epoch.parse().ok())
+            .unwrap_or(0)
     }
 }

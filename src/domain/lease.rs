@@ -1,7 +1,8 @@
 //! Leases: who may work on a subject until when, and the token that proves it.
 //!
-//! A lease is judged when it is read; nothing has to run for it to lapse. The epoch grows with every grant of a subject, so a
-//! token of an earlier grant can never pass, however long its holder slept.
+//! A lease is judged when it is read; nothing has to run for it to lapse. The epoch grows with
+//! every grant of a subject, so a token of an earlier grant can never pass, however long its holder
+//! slept.
 
 use serde::{Deserialize, Serialize};
 
@@ -79,26 +80,37 @@ pub struct Token {
 
 /// The text is not a lease token.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a lease token: it has the form <task>.<epoch>.<secret>, as `ai task claim` printed it")]
+#[error(
+    "not a lease token: it has the form <task>.<epoch>.<secret>, as `ai task claim` printed it"
+)]
 pub struct NotAToken;
 
 impl Token {
     /// A token from its parts.
     pub fn new(subject: Subject, epoch: u64, secret: String) -> Token {
-        Token { subject, epoch, secret }
+        Token {
+            subject,
+            epoch,
+            secret,
+        }
     }
 
     /// Reads a token's text.
     pub fn parse(text: &str) -> Result<Token, NotAToken> {
         let mut parts = text.trim().splitn(3, '.');
-        let (Some(subject), Some(epoch), Some(secret)) = (parts.next(), parts.next(), parts.next()) else {
+        let (Some(subject), Some(epoch), Some(secret)) = (parts.next(), parts.next(), parts.next())
+        else {
             return Err(NotAToken);
         };
         let epoch = epoch.parse().map_err(|_| NotAToken)?;
         if subject.is_empty() || secret.is_empty() {
             return Err(NotAToken);
         }
-        Ok(Token { subject: Subject(subject.to_owned()), epoch, secret: secret.to_owned() })
+        Ok(Token {
+            subject: Subject(subject.to_owned()),
+            epoch,
+            secret: secret.to_owned(),
+        })
     }
 
     /// The full text, for the holder's eyes only.
@@ -131,9 +143,12 @@ pub enum Stale {
     WrongSecret,
 }
 
-/// Checks a presented token against the lease that stands in the store. The one place where fencing is decided.
+/// Checks a presented token against the lease that stands in the store. The one place where fencing
+/// is decided.
 pub fn fence(lease: Option<&Lease>, token: &Token, now: &Now) -> Result<(), Stale> {
-    let Some(lease) = lease else { return Err(Stale::NoLease) };
+    let Some(lease) = lease else {
+        return Err(Stale::NoLease);
+    };
     if lease.epoch != token.epoch {
         return Err(Stale::Superseded);
     }
@@ -152,7 +167,13 @@ mod tests {
     use crate::domain::actor::ActorKind;
 
     fn now(ms: i64) -> Now {
-        Now { wall_ms: 1_000_000 + ms, lease: LeaseInstant { epoch: "b/t".into(), ms } }
+        Now {
+            wall_ms: 1_000_000 + ms,
+            lease: LeaseInstant {
+                epoch: "b/t".into(),
+                ms,
+            },
+        }
     }
 
     fn granted(token: &Token) -> Lease {
@@ -179,14 +200,23 @@ mod tests {
         let old = Token::parse("t-1.2.abc").unwrap();
         assert_eq!(fence(Some(&lease), &old, &now(1)), Err(Stale::Superseded));
         let forged = Token::parse("t-1.3.abd").unwrap();
-        assert_eq!(fence(Some(&lease), &forged, &now(1)), Err(Stale::WrongSecret));
+        assert_eq!(
+            fence(Some(&lease), &forged, &now(1)),
+            Err(Stale::WrongSecret)
+        );
     }
 
     #[test]
     fn a_boot_ends_a_lease_and_a_foreign_namespace_does_not() {
         let token = Token::parse("t-1.3.abc").unwrap();
         let lease = granted(&token);
-        let other = |epoch: &str| Now { wall_ms: 0, lease: LeaseInstant { epoch: epoch.into(), ms: 1 } };
+        let other = |epoch: &str| Now {
+            wall_ms: 0,
+            lease: LeaseInstant {
+                epoch: epoch.into(),
+                ms: 1,
+            },
+        };
         assert_eq!(lease.liveness(&other("c/t")), Liveness::Lapsed);
         assert_eq!(lease.liveness(&other("b/u")), Liveness::Unknown);
         assert!(lease.binds(&other("b/u")));

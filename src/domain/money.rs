@@ -15,7 +15,8 @@ impl Usd {
     /// From dollars; nothing where the number is negative, not a number or beyond belief.
     pub fn from_dollars(dollars: f64) -> Option<Usd> {
         let whole = (dollars * 1e6).round();
-        // The range was checked, so the conversion is exact enough: fractions below a millionth are rounded.
+        // The range was checked, so the conversion is exact enough: fractions below a millionth are
+        // rounded.
         (0.0..=MOST).contains(&dollars).then_some(Usd(whole as u64))
     }
 
@@ -27,7 +28,12 @@ impl Usd {
 
 impl fmt::Display for Usd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "${}.{:02}", self.0 / 1_000_000, self.0 % 1_000_000 / 10_000)
+        write!(
+            f,
+            "${}.{:02}",
+            self.0 / 1_000_000,
+            self.0 % 1_000_000 / 10_000
+        )
     }
 }
 
@@ -40,8 +46,9 @@ impl Serialize for Usd {
 impl<'de> Deserialize<'de> for Usd {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Usd, D::Error> {
         let dollars = f64::deserialize(deserializer)?;
-        Usd::from_dollars(dollars)
-            .ok_or_else(|| serde::de::Error::custom(format!("{dollars} is no amount of US dollars")))
+        Usd::from_dollars(dollars).ok_or_else(|| {
+            serde::de::Error::custom(format!("{dollars} is no amount of US dollars"))
+        })
     }
 }
 
@@ -61,7 +68,12 @@ mod tests {
 
     #[test]
     fn dollars_come_back_as_they_went() {
-        for (dollars, text) in [(0.0, "$0.00"), (2.5, "$2.50"), (0.019_999, "$0.01"), (1234.0, "$1234.00")] {
+        for (dollars, text) in [
+            (0.0, "$0.00"),
+            (2.5, "$2.50"),
+            (0.019_999, "$0.01"),
+            (1234.0, "$1234.00"),
+        ] {
             let usd = Usd::from_dollars(dollars).unwrap();
             assert_eq!(usd.to_string(), text);
             let json = serde_json::to_string(&usd).unwrap();

@@ -1,7 +1,8 @@
 //! Path locks: when two of them stand in each other's way.
 //!
-//! Invariant: two locks conflict exactly if some path that is not harmless matches both and one of them is exclusive; a
-//! question that cannot be decided counts as a conflict. Deliberately absent: who holds a lock, and for how long.
+//! Invariant: two locks conflict exactly if some path that is not harmless matches both and one of
+//! them is exclusive; a question that cannot be decided counts as a conflict. Deliberately absent:
+//! who holds a lock, and for how long.
 
 use std::fmt;
 
@@ -42,21 +43,30 @@ impl fmt::Display for LockMode {
 
 /// A shortest path that matches both patterns and is not harmless.
 ///
-/// A pattern without glob characters whose path is harmless is a harmless file: what might lie beneath it does not count.
+/// A pattern without glob characters whose path is harmless is a harmless file: what might lie
+/// beneath it does not count.
 pub fn overlap_outside(a: &PathPattern, b: &PathPattern, harmless: &HarmlessSet) -> Option<String> {
-    if harmless.names(a) || harmless.names(b) { None } else { overlap_except(a, b, &harmless.paths) }
+    if harmless.names(a) || harmless.names(b) {
+        None
+    } else {
+        overlap_except(a, b, &harmless.paths)
+    }
 }
 
-/// The paths of `locks.shared`: lock files, changelogs and the like, over which nobody needs to wait.
+/// The paths of `locks.shared`: lock files, changelogs and the like, over which nobody needs to
+/// wait.
 #[derive(Debug, Clone)]
 pub struct HarmlessSet {
     paths: Exclusion,
 }
 
 impl HarmlessSet {
-    /// What any of `patterns` matches is harmless. Patterns of another case mode than `mode` are left out.
+    /// What any of `patterns` matches is harmless. Patterns of another case mode than `mode` are
+    /// left out.
     pub fn new<'a>(patterns: impl IntoIterator<Item = &'a PathPattern>, mode: CaseMode) -> Self {
-        Self { paths: Exclusion::new(patterns, mode) }
+        Self {
+            paths: Exclusion::new(patterns, mode),
+        }
     }
 
     /// Whether `path`, as Git names it, is harmless.
@@ -88,10 +98,20 @@ mod tests {
     fn outside(a: &str, b: &str, sources: &[&str]) -> Option<String> {
         let (a, b, set) = (pattern(a), pattern(b), harmless(sources));
         let found = overlap_outside(&a, &b, &set);
-        assert_eq!(overlap_outside(&b, &a, &set).is_some(), found.is_some(), "not symmetric: {a} {b}");
+        assert_eq!(
+            overlap_outside(&b, &a, &set).is_some(),
+            found.is_some(),
+            "not symmetric: {a} {b}"
+        );
         if let Some(path) = &found {
-            assert!(a.is_match(path.as_bytes()) && b.is_match(path.as_bytes()), "{a} {b}: {path}");
-            assert!(!set.is_harmless(path.as_bytes()), "{a} {b}: {path} is harmless");
+            assert!(
+                a.is_match(path.as_bytes()) && b.is_match(path.as_bytes()),
+                "{a} {b}: {path}"
+            );
+            assert!(
+                !set.is_harmless(path.as_bytes()),
+                "{a} {b}: {path} is harmless"
+            );
         }
         found
     }
@@ -123,7 +143,10 @@ mod tests {
         assert_eq!(outside("Cargo.lock", "**", &set), None);
         assert_eq!(outside("src", "src/Cargo.lock", &set), None);
         assert_eq!(outside("CHANGELOG.md", "CHANGELOG.md", &set), None);
-        assert_eq!(outside("docs/CHANGELOG.md", "docs", &set).as_deref(), Some("docs/CHANGELOG.md"));
+        assert_eq!(
+            outside("docs/CHANGELOG.md", "docs", &set).as_deref(),
+            Some("docs/CHANGELOG.md")
+        );
     }
 
     #[test]
@@ -134,7 +157,10 @@ mod tests {
         assert_eq!(outside("docs/api/", "docs/*/x?", &set), None);
         assert_eq!(outside("*.lo?k", "*.l*", &set).as_deref(), Some(".loak"));
         assert_eq!(outside("src/*", "**/*.*", &set).as_deref(), Some("src/a."));
-        assert_eq!(outside("src/{a.lock,b.rs}", "src/*", &set).as_deref(), Some("src/b.rs"));
+        assert_eq!(
+            outside("src/{a.lock,b.rs}", "src/*", &set).as_deref(),
+            Some("src/b.rs")
+        );
         assert_eq!(outside("src", "**/*.lock", &set), None);
         assert_eq!(outside("src", "src/x", &set).as_deref(), Some("src/x"));
         assert_eq!(outside("src", "src/x", &[]).as_deref(), Some("src/x"));
@@ -143,8 +169,15 @@ mod tests {
     #[test]
     fn a_path_beneath_a_harmless_one_still_counts() {
         assert_eq!(outside("v/{a,b}", "v/*/", &["v/*"]), None);
-        assert_eq!(outside("v/a/", "v/*/", &["v/*"]), None, "v/a names a harmless file");
-        assert_eq!(outside("v/[a]/", "v/*/", &["v/*"]).as_deref(), Some("v/a/a"));
+        assert_eq!(
+            outside("v/a/", "v/*/", &["v/*"]),
+            None,
+            "v/a names a harmless file"
+        );
+        assert_eq!(
+            outside("v/[a]/", "v/*/", &["v/*"]).as_deref(),
+            Some("v/a/a")
+        );
         assert_eq!(outside("v/[a]/", "v/*/", &["v/"]), None);
         assert_eq!(outside("v", "v/**", &["v/*"]).as_deref(), Some("v/a/a"));
     }
@@ -152,7 +185,10 @@ mod tests {
     #[test]
     fn harmless_patterns_of_another_case_mode_excuse_nothing() {
         let set = HarmlessSet::new(&[pattern("a")], CaseMode::Folding);
-        assert_eq!(overlap_outside(&pattern("a"), &pattern("a"), &set).as_deref(), Some("a"));
+        assert_eq!(
+            overlap_outside(&pattern("a"), &pattern("a"), &set).as_deref(),
+            Some("a")
+        );
     }
 
     #[test]
@@ -160,7 +196,10 @@ mod tests {
         let (name, explosive) = (pattern("*"), format!("*a{}", "?".repeat(60)));
         let set = harmless(&[&explosive, "?*"]);
         let path = overlap_outside(&name, &name, &set).unwrap();
-        assert!(set.is_harmless(path.as_bytes()), "the budget ended before the proof");
+        assert!(
+            set.is_harmless(path.as_bytes()),
+            "the budget ended before the proof"
+        );
         assert_eq!(outside("*", "*", &["?*", "[a-z]?"]), None);
     }
 }

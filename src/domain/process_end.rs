@@ -1,4 +1,5 @@
-//! How a child process ended, as the supervisor saw it. Says nothing about whether the work was good.
+//! How a child process ended, as the supervisor saw it. Says nothing about whether the work was
+//! good.
 
 use serde::{Deserialize, Serialize};
 
@@ -58,14 +59,22 @@ impl ProcessEnd {
         self.code() == Some(0)
     }
 
-    /// Why the machine, not the work, is to blame; `None` where the process exited by itself, or had done all that it was to do.
+    /// Why the machine, not the work, is to blame; `None` where the process exited by itself, or
+    /// had done all that it was to do.
     pub fn trouble(&self) -> Option<String> {
         match self {
             Self::Exited { .. } | Self::Dismissed => None,
             Self::Signaled { signal } => Some(format!("killed by signal {signal}")),
-            Self::TimedOut { after_ms } => Some(format!("stopped after {} s: time limit", after_ms / 1000)),
-            Self::Silent { after_ms } => Some(format!("stopped after {} s without output", after_ms / 1000)),
-            Self::TooMuchOutput { limit_bytes } => Some(format!("stopped after {limit_bytes} bytes of output")),
+            Self::TimedOut { after_ms } => {
+                Some(format!("stopped after {} s: time limit", after_ms / 1000))
+            }
+            Self::Silent { after_ms } => Some(format!(
+                "stopped after {} s without output",
+                after_ms / 1000
+            )),
+            Self::TooMuchOutput { limit_bytes } => {
+                Some(format!("stopped after {limit_bytes} bytes of output"))
+            }
             Self::Stopped => Some("stopped from outside".to_owned()),
             Self::OutOfMemory => Some("killed: out of memory".to_owned()),
             Self::NotStarted { why } => Some(format!("could not start: {why}")),

@@ -1,4 +1,5 @@
-//! Whether a run may go on with the session of the one before. Pure; whether the session is still there is looked at elsewhere.
+//! Whether a run may go on with the session of the one before. Pure; whether the session is still
+//! there is looked at elsewhere.
 
 use crate::domain::run::{Run, Step};
 use crate::domain::verdict::Lifecycle;
@@ -16,9 +17,11 @@ pub struct Next<'a> {
     pub base: Option<&'a str>,
 }
 
-/// True where `last` was interrupted in the middle of its work, and `next` is the same agent on the same ground.
+/// True where `last` was interrupted in the middle of its work, and `next` is the same agent on the
+/// same ground.
 ///
-/// A session that has met a limit of time after it had been continued already is not continued again: it would do so for ever.
+/// A session that has met a limit of time after it had been continued already is not continued
+/// again: it would do so for ever.
 pub fn may_continue(last: &Run, next: &Next<'_>) -> bool {
     let same = last.agent == next.agent
         && last.connector == next.connector
@@ -27,9 +30,15 @@ pub fn may_continue(last: &Run, next: &Next<'_>) -> bool {
         && last.base.as_deref() == next.base;
     let Some(end) = &last.end else { return false };
     let interrupted = match end.cell.lifecycle {
-        Lifecycle::Quota | Lifecycle::Auth | Lifecycle::Killed | Lifecycle::Lost | Lifecycle::Parked => true,
+        Lifecycle::Quota
+        | Lifecycle::Auth
+        | Lifecycle::Killed
+        | Lifecycle::Lost
+        | Lifecycle::Parked => true,
         Lifecycle::TimedOut => last.resumed.is_none() || end.resume_refused.is_some(),
-        Lifecycle::Finished | Lifecycle::NoChanges | Lifecycle::Failed | Lifecycle::NotStarted => false,
+        Lifecycle::Finished | Lifecycle::NoChanges | Lifecycle::Failed | Lifecycle::NotStarted => {
+            false
+        }
     };
     same && interrupted && last.step >= Step::Agent
 }
@@ -40,7 +49,12 @@ mod tests {
     use crate::domain::ids::RunId;
     use crate::domain::run::Resumed;
 
-    const NEXT: Next<'static> = Next { agent: "a", connector: "c", model: None, base: Some("b1") };
+    const NEXT: Next<'static> = Next {
+        agent: "a",
+        connector: "c",
+        model: None,
+        base: Some("b1"),
+    };
 
     fn run(lifecycle: &str, step: &str) -> Run {
         serde_json::from_value(serde_json::json!({
@@ -56,11 +70,27 @@ mod tests {
     #[test]
     fn only_an_interruption_in_the_middle_of_the_work_is_continued() {
         for lifecycle in Lifecycle::ALL {
-            let expected = matches!(lifecycle.as_str(), "quota" | "auth" | "killed" | "lost" | "parked" | "timed_out");
-            assert_eq!(may_continue(&run(lifecycle.as_str(), "agent"), &NEXT), expected, "{lifecycle}");
-            assert!(!may_continue(&run(lifecycle.as_str(), "worktree"), &NEXT), "{lifecycle}");
+            let expected = matches!(
+                lifecycle.as_str(),
+                "quota" | "auth" | "killed" | "lost" | "parked" | "timed_out"
+            );
+            assert_eq!(
+                may_continue(&run(lifecycle.as_str(), "agent"), &NEXT),
+                expected,
+                "{lifecycle}"
+            );
+            assert!(
+                !may_continue(&run(lifecycle.as_str(), "worktree"), &NEXT),
+                "{lifecycle}"
+            );
         }
-        assert!(!may_continue(&Run { end: None, ..run("lost", "agent") }, &NEXT));
+        assert!(!may_continue(
+            &Run {
+                end: None,
+                ..run("lost", "agent")
+            },
+            &NEXT
+        ));
     }
 
     #[test]
@@ -68,26 +98,52 @@ mod tests {
         let last = run("lost", "agent");
         for next in [
             Next { agent: "b", ..NEXT },
-            Next { connector: "d", ..NEXT },
-            Next { model: Some("m"), ..NEXT },
-            Next { base: Some("b2"), ..NEXT },
+            Next {
+                connector: "d",
+                ..NEXT
+            },
+            Next {
+                model: Some("m"),
+                ..NEXT
+            },
+            Next {
+                base: Some("b2"),
+                ..NEXT
+            },
             Next { base: None, ..NEXT },
         ] {
             assert!(!may_continue(&last, &next), "{next:?}");
         }
-        assert!(!may_continue(&Run { base: None, ..last }, &Next { base: None, ..NEXT }));
+        assert!(!may_continue(
+            &Run { base: None, ..last },
+            &Next { base: None, ..NEXT }
+        ));
     }
 
     #[test]
     fn a_session_that_met_its_limit_twice_is_given_up() {
-        let again = Resumed { run: RunId("t-1.0".into()), session: "s".into(), work: None, used: Default::default() };
-        let mut last = Run { resumed: Some(again), ..run("timed_out", "agent") };
+        let again = Resumed {
+            run: RunId("t-1.0".into()),
+            session: "s".into(),
+            work: None,
+            used: Default::default(),
+        };
+        let mut last = Run {
+            resumed: Some(again),
+            ..run("timed_out", "agent")
+        };
         assert!(!may_continue(&last, &NEXT));
         if let Some(end) = &mut last.end {
             // Then the session was a new one.
             end.resume_refused = Some("unknown".into());
         }
         assert!(may_continue(&last, &NEXT));
-        assert!(may_continue(&Run { resumed: last.resumed.clone(), ..run("quota", "agent") }, &NEXT));
+        assert!(may_continue(
+            &Run {
+                resumed: last.resumed.clone(),
+                ..run("quota", "agent")
+            },
+            &NEXT
+        ));
     }
 }

@@ -21,6 +21,13 @@ pub struct Weights {
 
 impl Default for Weights {
     fn default() -> Weights {
-        Weights { success: 4, labels: 2, prefer: 3, health: 2, load: 2, cost: 1 }
+        Weights {
+            success: 4,
+            labels: 2,
+            prefer: 3,
+            health: 2,
+            load: 2,
+            cost: 1,
+        }
     }
 }

@@ -36,7 +36,8 @@ pub struct Run {
     pub supervisor: ProcessRef,
     /// When it started.
     pub started_ms: WallMs,
-    /// The same by the clock that nobody sets; absent in a run of before, and where another clock measured it.
+    /// The same by the clock that nobody sets; absent in a run of before, and where another clock
+    /// measured it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<LeaseInstant>,
     /// How far it has come.
@@ -59,7 +60,8 @@ pub struct Run {
     /// How its agent was chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routed: Option<Routed>,
-    /// What a started accept is about to put where; the effect can be looked up by it after a crash.
+    /// What a started accept is about to put where; the effect can be looked up by it after a
+    /// crash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepting: Option<Accepting>,
     /// How it ended; absent while it has not.
@@ -68,8 +70,8 @@ pub struct Run {
 }
 
 impl Run {
-    /// How long it has gone on by now, in milliseconds. A wall clock that was set meanwhile does not count, as far as the machine has not
-    /// been started anew.
+    /// How long it has gone on by now, in milliseconds. A wall clock that was set meanwhile does
+    /// not count, as far as the machine has not been started anew.
     pub fn age_ms(&self, now: &Now) -> u64 {
         let ms = match self.started.as_ref().map(|then| now.lease.since(then)) {
             Some(Elapsed::Ms(ms)) => ms,
@@ -98,7 +100,8 @@ fn is_nothing(used: &RunUsage) -> bool {
     *used == RunUsage::default()
 }
 
-/// How the agent of a run was chosen; the whole trace stands in `routing.json` of the run's directory.
+/// How the agent of a run was chosen; the whole trace stands in `routing.json` of the run's
+/// directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Routed {
     /// By what.
@@ -142,7 +145,8 @@ pub struct ProcessRef {
     pub start_ticks: u64,
 }
 
-/// An accept that was begun: the swap of one reference, named so that it can be found done or not done.
+/// An accept that was begun: the swap of one reference, named so that it can be found done or not
+/// done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Accepting {
     /// The branch.
@@ -151,13 +155,17 @@ pub struct Accepting {
     pub commit: String,
     /// Its tree, on which the checks have passed.
     pub tree: String,
-    /// Why it is accepted without a passing verdict, where it is: the word stands, whoever completes an accept that was cut off.
+    /// Why it is accepted without a passing verdict, where it is: the word stands, whoever
+    /// completes an accept that was cut off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overridden: Option<Override>,
 }
 
-/// The steps of a run, in order. A step is recorded before it is begun: what comes after the recorded one has not happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+/// The steps of a run, in order. A step is recorded before it is begun: what comes after the
+/// recorded one has not happened.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// Task, locks and lease are held.
@@ -241,12 +249,22 @@ mod tests {
             json["started"] = started;
             serde_json::from_value(json).unwrap()
         };
-        let at = |wall_ms, epoch: &str, ms| Now { wall_ms, lease: LeaseInstant { epoch: epoch.into(), ms } };
+        let at = |wall_ms, epoch: &str, ms| Now {
+            wall_ms,
+            lease: LeaseInstant {
+                epoch: epoch.into(),
+                ms,
+            },
+        };
         let measured = run(serde_json::json!({ "epoch": "b/n", "ms": 500 }));
         for wall_ms in [1_002_000, 1_000_000 + 7_200_000, 1_000_000 - 7_200_000] {
             assert_eq!(measured.age_ms(&at(wall_ms, "b/n", 2_500)), 2_000);
         }
-        assert_eq!(measured.age_ms(&at(1_003_000, "c/n", 9)), 3_000, "the machine was started anew");
+        assert_eq!(
+            measured.age_ms(&at(1_003_000, "c/n", 9)),
+            3_000,
+            "the machine was started anew"
+        );
         let before = run(serde_json::Value::Null);
         assert_eq!(before.age_ms(&at(1_004_000, "b/n", 2_500)), 4_000);
         assert_eq!(before.age_ms(&at(0, "b/n", 2_500)), 0);

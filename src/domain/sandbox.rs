@@ -1,4 +1,5 @@
-//! What a run may reach: which layer of the operating system keeps it in, and whether it has the network.
+//! What a run may reach: which layer of the operating system keeps it in, and whether it has the
+//! network.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +7,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// Where a run works.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Isolation {
     /// In a linked worktree of its own.
@@ -17,7 +20,9 @@ pub enum Isolation {
 }
 
 /// The layer that is wished for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Wish {
     /// The strongest that works on this machine; where none does, nothing runs.
@@ -56,7 +61,9 @@ pub enum Mode {
 }
 
 /// Whether there is a network.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Network {
     /// As for the user.
@@ -96,7 +103,10 @@ impl FromStr for Wish {
             "bubblewrap" | "bwrap" => Ok(Wish::Bubblewrap),
             "landlock" => Ok(Wish::Landlock),
             "none" => Ok(Wish::None),
-            other => Err(format!("`{}` is no sandbox: auto, bubblewrap, landlock or none", other.escape_debug())),
+            other => Err(format!(
+                "`{}` is no sandbox: auto, bubblewrap, landlock or none",
+                other.escape_debug()
+            )),
         }
     }
 }
@@ -124,13 +134,20 @@ impl Network {
 
     /// On only where both say so.
     pub fn and(self, other: Network) -> Network {
-        if self == Network::On { other } else { Network::Off }
+        if self == Network::On {
+            other
+        } else {
+            Network::Off
+        }
     }
 }
 
 impl Used {
     /// No sandbox at all.
-    pub const NONE: Used = Used { mode: Mode::None, network: Network::On };
+    pub const NONE: Used = Used {
+        mode: Mode::None,
+        network: Network::On,
+    };
 }
 
 impl Default for Used {
@@ -141,7 +158,12 @@ impl Default for Used {
 
 impl fmt::Display for Used {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, network {}", self.mode.as_str(), self.network.as_str())
+        write!(
+            f,
+            "{}, network {}",
+            self.mode.as_str(),
+            self.network.as_str()
+        )
     }
 }
 
@@ -165,6 +187,11 @@ mod tests {
     fn wishes_are_read_from_words() {
         assert_eq!("bwrap".parse(), Ok(Wish::Bubblewrap));
         assert_eq!("none".parse(), Ok(Wish::None));
-        assert!("off".parse::<Wish>().unwrap_err().contains("`off` is no sandbox"));
+        assert!(
+            "off"
+                .parse::<Wish>()
+                .unwrap_err()
+                .contains("`off` is no sandbox")
+        );
     }
 }

@@ -1,8 +1,11 @@
-//! Whether an agent that is at work has stalled. Pure, from graded evidence: no sign alone is enough.
+//! Whether an agent that is at work has stalled. Pure, from graded evidence: no sign alone is
+//! enough.
 //!
-//! Output is what an agent owes; that it prints nothing for the allowed time is suspicious and no more, since a long build prints nothing
-//! either. A second sign has to stand beside it: no CPU time in any of its processes, or no change to any file of its worktree. A sign of
-//! life weighs against them, but not for ever: one that spins without a word and without a trace has stalled too.
+//! Output is what an agent owes; that it prints nothing for the allowed time is suspicious and no
+//! more, since a long build prints nothing either. A second sign has to stand beside it: no CPU
+//! time in any of its processes, or no change to any file of its worktree. A sign of life weighs
+//! against them, but not for ever: one that spins without a word and without a trace has stalled
+//! too.
 
 /// Weight of an output that is still.
 const OUTPUT: i32 = 2;
@@ -33,7 +36,8 @@ pub struct Signals {
 pub enum Standing {
     /// It works, as far as can be told.
     Fine,
-    /// It has been still for longer than allowed, but something speaks for it or nothing else can be seen.
+    /// It has been still for longer than allowed, but something speaks for it or nothing else can
+    /// be seen.
     Suspect(Vec<String>),
     /// It has stalled.
     Stalled(Vec<String>),
@@ -44,12 +48,20 @@ pub fn judge(signals: &Signals, allowed_ms: u64) -> Standing {
     if signals.output_ms < allowed_ms {
         return Standing::Fine;
     }
-    let life = if signals.output_ms >= allowed_ms.saturating_mul(PATIENCE) { 0 } else { LIFE };
+    let life = if signals.output_ms >= allowed_ms.saturating_mul(PATIENCE) {
+        0
+    } else {
+        LIFE
+    };
     let mut sum = OUTPUT;
     let mut reasons = vec![format!("no output for {}", seconds(signals.output_ms))];
     let others = [
         (signals.cpu_ms, CPU, "no CPU time used for"),
-        (signals.files_ms, FILES, "no file of its worktree changed for"),
+        (
+            signals.files_ms,
+            FILES,
+            "no file of its worktree changed for",
+        ),
     ];
     for (age_ms, weight, words) in others {
         match age_ms {
@@ -61,7 +73,11 @@ pub fn judge(signals: &Signals, allowed_ms: u64) -> Standing {
             None => {}
         }
     }
-    if sum >= STALLED { Standing::Stalled(reasons) } else { Standing::Suspect(reasons) }
+    if sum >= STALLED {
+        Standing::Stalled(reasons)
+    } else {
+        Standing::Suspect(reasons)
+    }
 }
 
 fn seconds(ms: u64) -> String {
@@ -77,7 +93,14 @@ mod tests {
     const ALLOWED: u64 = 1000;
 
     fn at(output_ms: u64, cpu_ms: Option<u64>, files_ms: Option<u64>) -> Standing {
-        judge(&Signals { output_ms, cpu_ms, files_ms }, ALLOWED)
+        judge(
+            &Signals {
+                output_ms,
+                cpu_ms,
+                files_ms,
+            },
+            ALLOWED,
+        )
     }
 
     fn is_stalled(standing: &Standing) -> bool {
@@ -89,7 +112,10 @@ mod tests {
         let (still, busy) = (Some(ALLOWED), Some(0));
         assert_eq!(at(ALLOWED - 1, still, still), Standing::Fine);
         assert!(is_stalled(&at(ALLOWED, still, still)) && is_stalled(&at(ALLOWED, still, None)));
-        assert!(is_stalled(&at(ALLOWED, None, still)), "where CPU time cannot be seen");
+        assert!(
+            is_stalled(&at(ALLOWED, None, still)),
+            "where CPU time cannot be seen"
+        );
         assert!(!is_stalled(&at(ALLOWED, None, None)), "one weak sign");
         assert!(!is_stalled(&at(ALLOWED, busy, still)), "a long computation");
         assert!(!is_stalled(&at(ALLOWED, still, busy)), "something writes");
@@ -100,16 +126,26 @@ mod tests {
         let busy = Some(0);
         assert!(!is_stalled(&at(ALLOWED * 4 - 1, busy, Some(ALLOWED * 3))));
         assert!(is_stalled(&at(ALLOWED * 4, busy, Some(ALLOWED * 4))));
-        assert!(!is_stalled(&at(ALLOWED * 4, busy, busy)) && !is_stalled(&at(ALLOWED * 4, busy, None)));
+        assert!(
+            !is_stalled(&at(ALLOWED * 4, busy, busy)) && !is_stalled(&at(ALLOWED * 4, busy, None))
+        );
     }
 
     #[test]
     fn the_reasons_are_the_signs() {
-        let Standing::Stalled(reasons) = at(61_000, Some(60_000), Some(2_000_000)) else { panic!() };
-        let expected =
-            ["no output for 61 s", "no CPU time used for 60 s", "no file of its worktree changed for 2000 s"];
+        let Standing::Stalled(reasons) = at(61_000, Some(60_000), Some(2_000_000)) else {
+            panic!()
+        };
+        let expected = [
+            "no output for 61 s",
+            "no CPU time used for 60 s",
+            "no file of its worktree changed for 2000 s",
+        ];
         assert_eq!(reasons, expected);
-        assert_eq!(at(1000, Some(0), None), Standing::Suspect(vec!["no output for 1 s".into()]));
+        assert_eq!(
+            at(1000, Some(0), None),
+            Standing::Suspect(vec!["no output for 1 s".into()])
+        );
     }
 
     proptest! {

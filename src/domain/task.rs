@@ -1,7 +1,8 @@
 //! Tasks and their states.
 //!
-//! A state carries its data; there are no parallel options to contradict it. What keeps a task from the queue (a hold, open
-//! dependencies) is data of the task, and [`Task::settle`] alone turns it into `queued` or `blocked`.
+//! A state carries its data; there are no parallel options to contradict it. What keeps a task from
+//! the queue (a hold, open dependencies) is data of the task, and [`Task::settle`] alone turns it
+//! into `queued` or `blocked`.
 
 use std::collections::BTreeSet;
 
@@ -209,8 +210,16 @@ impl TaskState {
     }
 
     /// All state words, in the order of a task's life.
-    pub const NAMES: [&'static str; 8] =
-        ["queued", "claimed", "running", "blocked", "review", "done", "failed", "cancelled"];
+    pub const NAMES: [&'static str; 8] = [
+        "queued",
+        "claimed",
+        "running",
+        "blocked",
+        "review",
+        "done",
+        "failed",
+        "cancelled",
+    ];
 
     /// True for the states that nothing leaves by itself.
     pub fn is_final(&self) -> bool {
@@ -227,9 +236,13 @@ impl Task {
     /// Puts a task that is neither leased nor judged where its hold and dependencies send it.
     pub fn settle(&mut self) {
         self.state = match (&self.hold, self.open_deps) {
-            (Some(hold), _) => TaskState::Blocked { blocked_by: hold.kind.clone() },
+            (Some(hold), _) => TaskState::Blocked {
+                blocked_by: hold.kind.clone(),
+            },
             (None, 0) => TaskState::Queued,
-            (None, _) => TaskState::Blocked { blocked_by: BlockReason::Dependency },
+            (None, _) => TaskState::Blocked {
+                blocked_by: BlockReason::Dependency,
+            },
         };
     }
 
@@ -243,7 +256,10 @@ impl Task {
     /// The word that people see: `done (overridden)` where no verdict stands behind the end.
     pub fn status_text(&self) -> &'static str {
         match &self.state {
-            TaskState::Done { proof: Proof::Overridden { .. }, .. } => "done (overridden)",
+            TaskState::Done {
+                proof: Proof::Overridden { .. },
+                ..
+            } => "done (overridden)",
             state => state.name(),
         }
     }

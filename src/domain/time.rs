@@ -32,12 +32,19 @@ impl LeaseInstant {
             return Elapsed::Ms(self.ms - then.ms);
         }
         let boot = |epoch: &str| epoch.split('/').next().map(str::to_owned);
-        if boot(&self.epoch) == boot(&then.epoch) { Elapsed::OtherNamespace } else { Elapsed::OtherBoot }
+        if boot(&self.epoch) == boot(&then.epoch) {
+            Elapsed::OtherNamespace
+        } else {
+            Elapsed::OtherBoot
+        }
     }
 
     /// The instant `ms` milliseconds later.
     pub fn plus(&self, ms: i64) -> LeaseInstant {
-        LeaseInstant { epoch: self.epoch.clone(), ms: self.ms.saturating_add(ms) }
+        LeaseInstant {
+            epoch: self.epoch.clone(),
+            ms: self.ms.saturating_add(ms),
+        }
     }
 }
 
@@ -55,13 +62,19 @@ mod tests {
     use super::*;
 
     fn at(epoch: &str, ms: i64) -> LeaseInstant {
-        LeaseInstant { epoch: epoch.into(), ms }
+        LeaseInstant {
+            epoch: epoch.into(),
+            ms,
+        }
     }
 
     #[test]
     fn instants_compare_only_on_one_clock() {
         assert_eq!(at("b1/t1", 9).since(&at("b1/t1", 4)), Elapsed::Ms(5));
         assert_eq!(at("b2/t1", 9).since(&at("b1/t1", 4)), Elapsed::OtherBoot);
-        assert_eq!(at("b1/t2", 9).since(&at("b1/t1", 4)), Elapsed::OtherNamespace);
+        assert_eq!(
+            at("b1/t2", 9).since(&at("b1/t1", 4)),
+            Elapsed::OtherNamespace
+        );
     }
 }

@@ -54,7 +54,8 @@ kinds! {
     Other = "other";
 }
 
-/// Parts of the names of tools, as CLIs call them, by what they do; the first that a name holds counts.
+/// Parts of the names of tools, as CLIs call them, by what they do; the first that a name holds
+/// counts.
 const NAMES: [(&str, ToolKind); 29] = [
     ("websearch", ToolKind::Fetch),
     ("web_search", ToolKind::Fetch),
@@ -96,7 +97,10 @@ impl ToolKind {
     /// The kind of a tool by the name that a CLI gives it. A guess: a name promises nothing.
     pub fn of_name(name: &str) -> Self {
         let name = name.to_ascii_lowercase();
-        NAMES.iter().find(|(part, _)| name.contains(part)).map_or(ToolKind::Other, |(_, kind)| *kind)
+        NAMES
+            .iter()
+            .find(|(part, _)| name.contains(part))
+            .map_or(ToolKind::Other, |(_, kind)| *kind)
     }
 
     /// True where files are changed by the call itself, not by a command that it runs.
@@ -115,14 +119,25 @@ impl FromStr for ToolKind {
     type Err = UnknownKind;
 
     fn from_str(text: &str) -> Result<Self, UnknownKind> {
-        Self::ALL.iter().copied().find(|kind| kind.word() == text).ok_or_else(|| UnknownKind(text.to_owned()))
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.word() == text)
+            .ok_or_else(|| UnknownKind(text.to_owned()))
     }
 }
 
 fn did_you_mean(word: &str) -> String {
     match suggest::nearest(word, ToolKind::ALL.iter().map(|kind| kind.word())) {
         Some(known) => format!("; did you mean `{known}`?"),
-        None => format!("; known are {}", ToolKind::ALL.iter().map(|kind| kind.word()).collect::<Vec<_>>().join(", ")),
+        None => format!(
+            "; known are {}",
+            ToolKind::ALL
+                .iter()
+                .map(|kind| kind.word())
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
     }
 }
 
@@ -136,7 +151,13 @@ mod tests {
             assert_eq!(kind.word().parse(), Ok(*kind));
             assert_eq!(serde_json::to_string(kind).unwrap(), format!("\"{kind}\""));
         }
-        assert!("exekute".parse::<ToolKind>().unwrap_err().to_string().ends_with("did you mean `execute`?"));
+        assert!(
+            "exekute"
+                .parse::<ToolKind>()
+                .unwrap_err()
+                .to_string()
+                .ends_with("did you mean `execute`?")
+        );
         assert_eq!(ToolKind::of("switch_mode"), ToolKind::Other);
     }
 

@@ -1,7 +1,8 @@
-//! Messages of commits that `ai` makes: a safe subject, a body, and trailers that point at task, run and agent.
+//! Messages of commits that `ai` makes: a safe subject, a body, and trailers that point at task,
+//! run and agent.
 //!
-//! Trailers are pointers, not proof; proof is the evidence of the run. Text from a task or an agent can neither forge a trailer
-//! nor carry control characters into a log.
+//! Trailers are pointers, not proof; proof is the evidence of the run. Text from a task or an agent
+//! can neither forge a trailer nor carry control characters into a log.
 
 /// Names the task.
 pub const TASK: &str = "AI-Task";
@@ -58,31 +59,52 @@ pub fn sanitized_subject(subject: &str) -> String {
 }
 
 fn fields(trailers: &Trailers) -> [(&'static str, Option<&str>); 3] {
-    [(TASK, trailers.task.as_deref()), (RUN, trailers.run.as_deref()), (AGENT, trailers.agent.as_deref())]
+    [
+        (TASK, trailers.task.as_deref()),
+        (RUN, trailers.run.as_deref()),
+        (AGENT, trailers.agent.as_deref()),
+    ]
 }
 
-/// The body line by line without control characters. Lines that git or a reader of trailers would take for structure are
-/// indented by one space, and blank lines never stand twice.
+/// The body line by line without control characters. Lines that git or a reader of trailers would
+/// take for structure are indented by one space, and blank lines never stand twice.
 fn sanitized_body(body: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for line in body.lines() {
-        let line: String = line.chars().map(|c| if c == '\t' { ' ' } else { c }).filter(|c| visible(*c)).collect();
+        let line: String = line
+            .chars()
+            .map(|c| if c == '\t' { ' ' } else { c })
+            .filter(|c| visible(*c))
+            .collect();
         let line = line.trim_end();
         if line.is_empty() && lines.last().is_none_or(String::is_empty) {
             continue;
         }
-        let structural =
-            line.starts_with("---") || line.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("ai-"));
-        lines.push(if structural { format!(" {line}") } else { line.to_owned() });
+        let structural = line.starts_with("---")
+            || line
+                .get(..3)
+                .is_some_and(|start| start.eq_ignore_ascii_case("ai-"));
+        lines.push(if structural {
+            format!(" {line}")
+        } else {
+            line.to_owned()
+        });
     }
     lines.join("\n").trim_end().to_owned()
 }
 
 /// The text as one line with single spaces; `None` where nothing visible is left.
 fn one_word_line(text: &str) -> Option<String> {
-    let spaced: String =
-        text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| visible(*c)).collect();
-    let line = spaced.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    let spaced: String = text
+        .chars()
+        .map(|c| if c.is_whitespace() { ' ' } else { c })
+        .filter(|c| visible(*c))
+        .collect();
+    let line = spaced
+        .split(' ')
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
     (!line.is_empty()).then_some(line)
 }
 
@@ -108,9 +130,13 @@ mod tests {
     /// Reads the trailers of a message, from its last paragraph only; the subject is never one.
     fn read(message: &str) -> Trailers {
         let mut found = Trailers::default();
-        let Some((_, block)) = message.trim_end().rsplit_once("\n\n") else { return found };
+        let Some((_, block)) = message.trim_end().rsplit_once("\n\n") else {
+            return found;
+        };
         for line in block.lines() {
-            let Some((key, value)) = line.split_once(": ") else { continue };
+            let Some((key, value)) = line.split_once(": ") else {
+                continue;
+            };
             let slot = match key {
                 TASK => &mut found.task,
                 RUN => &mut found.run,
@@ -135,13 +161,20 @@ mod tests {
     fn subjects_are_one_short_safe_line() {
         assert_eq!(sanitized_subject("a\nb\u{1b}[2J\tc\u{202e}"), "a b[2J c");
         let long = sanitized_subject(&"é".repeat(100));
-        assert_eq!((long.chars().count(), long.ends_with('…')), (MAX_SUBJECT, true));
+        assert_eq!(
+            (long.chars().count(), long.ends_with('…')),
+            (MAX_SUBJECT, true)
+        );
         assert_eq!(sanitized_subject(&"x".repeat(72)), "x".repeat(72));
     }
 
     #[test]
     fn a_body_cannot_forge_a_trailer() {
-        let text = message("s", "AI-Task: t-other\n---\nai-run: t-other.1", &Trailers::default());
+        let text = message(
+            "s",
+            "AI-Task: t-other\n---\nai-run: t-other.1",
+            &Trailers::default(),
+        );
         assert_eq!(text, "s\n\n AI-Task: t-other\n ---\n ai-run: t-other.1\n");
         assert_eq!(read(&text), Trailers::default());
         assert_eq!(read("AI-Task: t-subject\n"), Trailers::default());

@@ -1,9 +1,10 @@
-//! The verdict: what becomes of a run, from how it ended, what the checks said, what the policy said and whether the evidence
-//! is about the tree that would be accepted.
+//! The verdict: what becomes of a run, from how it ended, what the checks said, what the policy
+//! said and whether the evidence is about the tree that would be accepted.
 //!
-//! One pure function over all cells. Two rules stand above the others: nothing but finished × passed × allow × current is ever
-//! acceptable without a recorded override, and what went wrong with the machinery is never held against the work.
-//! The whole table is kept in `tests/data/verdict.txt`.
+//! One pure function over all cells. Two rules stand above the others: nothing but finished ×
+//! passed × allow × current is ever acceptable without a recorded override, and what went wrong
+//! with the machinery is never held against the work. The whole table is kept in
+//! `tests/data/verdict.txt`.
 
 use serde::{Deserialize, Serialize};
 
@@ -79,13 +80,15 @@ axis! {
         Unverified = "unverified",
         /// Results exist, for another tree or another set of checks.
         Stale = "stale",
-        /// A check could not run: missing program, no trust, no space, its own time limit before any result.
+        /// A check could not run: missing program, no trust, no space, its own time limit before
+        /// any result.
         CheckBroken = "check_broken",
     }
 }
 
 axis! {
-    /// What the policy said on the changed paths; a granted approval turns `NeedsApproval` into `Allow`.
+    /// What the policy said on the changed paths; a granted approval turns `NeedsApproval` into
+    /// `Allow`.
     PolicyVerdict {
         /// Allowed, with or without a warning.
         Allow = "allow",
@@ -131,7 +134,8 @@ axis! {
         Retry = "retry",
         /// Not the agent's doing (quota, lost supervisor): try again, no attempt is counted.
         RetryUncounted = "retry_uncounted",
-        /// The machine or an account needs a person (broken check, login); nothing is held against the work.
+        /// The machine or an account needs a person (broken check, login); nothing is held against
+        /// the work.
         Environment = "environment",
     }
 }
@@ -152,9 +156,10 @@ pub struct Cell {
 impl Cell {
     /// What becomes of a run in this cell.
     ///
-    /// Asked in this order: did the process get to its end; did it change anything; does the policy forbid it; is the evidence
-    /// about this tree; what do the checks say; does it still fit onto the target; does somebody have to say yes.
-    /// Checks and policy of a run that did not end by itself are recorded but decide nothing.
+    /// Asked in this order: did the process get to its end; did it change anything; does the policy
+    /// forbid it; is the evidence about this tree; what do the checks say; does it still fit onto
+    /// the target; does somebody have to say yes. Checks and policy of a run that did not end by
+    /// itself are recorded but decide nothing.
     pub const fn outcome(self) -> Outcome {
         match self.lifecycle {
             Lifecycle::Quota | Lifecycle::Lost | Lifecycle::Parked => Outcome::RetryUncounted,
@@ -174,8 +179,12 @@ impl Cell {
             (_, _, Verification::Failed) => Outcome::SendBackChecks,
             (_, Freshness::BaseMovedConflicting, _) => Outcome::SendBackConflict,
             (_, Freshness::Current, Verification::Unverified) => Outcome::Unverified,
-            (PolicyVerdict::NeedsApproval, Freshness::Current, Verification::Passed) => Outcome::NeedsApproval,
-            (PolicyVerdict::Allow, Freshness::Current, Verification::Passed) => Outcome::ReadyForReview,
+            (PolicyVerdict::NeedsApproval, Freshness::Current, Verification::Passed) => {
+                Outcome::NeedsApproval
+            }
+            (PolicyVerdict::Allow, Freshness::Current, Verification::Passed) => {
+                Outcome::ReadyForReview
+            }
         }
     }
 }
@@ -192,24 +201,40 @@ impl Outcome {
     pub const fn counts_attempt(self) -> bool {
         matches!(
             self,
-            Self::Retry | Self::SendBackChecks | Self::SendBackNoChanges | Self::SendBackConflict | Self::Denied
+            Self::Retry
+                | Self::SendBackChecks
+                | Self::SendBackNoChanges
+                | Self::SendBackConflict
+                | Self::Denied
         )
     }
 
     /// One sentence for people.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::ReadyForReview => "checks passed on this tree and the policy allows it; it may be accepted",
-            Self::NeedsApproval => "checks passed on this tree; the policy wants a person's yes first",
+            Self::ReadyForReview => {
+                "checks passed on this tree and the policy allows it; it may be accepted"
+            }
+            Self::NeedsApproval => {
+                "checks passed on this tree; the policy wants a person's yes first"
+            }
             Self::Denied => "the policy forbids a change that it makes",
             Self::SendBackChecks => "a required check failed",
             Self::SendBackNoChanges => "the agent changed nothing",
-            Self::SendBackConflict => "the target branch moved and the change no longer fits onto it",
-            Self::NeedsRecheck => "the check results are about another tree; the checks must run again",
+            Self::SendBackConflict => {
+                "the target branch moved and the change no longer fits onto it"
+            }
+            Self::NeedsRecheck => {
+                "the check results are about another tree; the checks must run again"
+            }
             Self::Unverified => "no required check has run, so nothing proves the work",
             Self::Retry => "the attempt did not get to its end",
-            Self::RetryUncounted => "the attempt ended for a reason outside of the work; no attempt is counted",
-            Self::Environment => "the machine or an account is not in order; nothing is held against the work",
+            Self::RetryUncounted => {
+                "the attempt ended for a reason outside of the work; no attempt is counted"
+            }
+            Self::Environment => {
+                "the machine or an account is not in order; nothing is held against the work"
+            }
         }
     }
 
@@ -242,7 +267,12 @@ mod tests {
             for verification in Verification::ALL.iter().copied() {
                 for policy in PolicyVerdict::ALL.iter().copied() {
                     for freshness in Freshness::ALL.iter().copied() {
-                        cells.push(Cell { lifecycle, verification, policy, freshness });
+                        cells.push(Cell {
+                            lifecycle,
+                            verification,
+                            policy,
+                            freshness,
+                        });
                     }
                 }
             }
@@ -253,8 +283,17 @@ mod tests {
     fn table() -> String {
         let mut out = String::from("# lifecycle verification policy freshness -> outcome\n");
         for cell in cells() {
-            let Cell { lifecycle, verification, policy, freshness } = cell;
-            let finish = if cell.outcome().may_finish() { " *" } else { "" };
+            let Cell {
+                lifecycle,
+                verification,
+                policy,
+                freshness,
+            } = cell;
+            let finish = if cell.outcome().may_finish() {
+                " *"
+            } else {
+                ""
+            };
             let _ = writeln!(
                 out,
                 "{lifecycle:<10} {verification:<12} {policy:<14} {freshness:<22} -> {}{finish}",
@@ -264,7 +303,8 @@ mod tests {
         out
     }
 
-    /// Rewritten by running the test with `AI_REWRITE_GOLDEN=1`; a change of the table is a change of a promise.
+    /// Rewritten by running the test with `AI_REWRITE_GOLDEN=1`; a change of the table is a change
+    /// of a promise.
     #[test]
     fn every_cell_is_as_in_the_golden_table() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/verdict.txt");
@@ -276,7 +316,10 @@ mod tests {
 
     #[test]
     fn only_one_cell_may_finish() {
-        let finishing: Vec<Cell> = cells().into_iter().filter(|cell| cell.outcome().may_finish()).collect();
+        let finishing: Vec<Cell> = cells()
+            .into_iter()
+            .filter(|cell| cell.outcome().may_finish())
+            .collect();
         let only = Cell {
             lifecycle: Lifecycle::Finished,
             verification: Verification::Passed,
@@ -289,12 +332,15 @@ mod tests {
     #[test]
     fn infrastructure_is_never_held_against_the_work() {
         for cell in cells() {
-            let outside =
-                matches!(cell.lifecycle, Lifecycle::Quota | Lifecycle::Lost | Lifecycle::Auth | Lifecycle::NotStarted);
+            let outside = matches!(
+                cell.lifecycle,
+                Lifecycle::Quota | Lifecycle::Lost | Lifecycle::Auth | Lifecycle::NotStarted
+            );
             if outside {
                 assert!(!cell.outcome().counts_attempt(), "{cell:?}");
             }
-            let broken = cell.lifecycle == Lifecycle::Finished && cell.verification == Verification::CheckBroken;
+            let broken = cell.lifecycle == Lifecycle::Finished
+                && cell.verification == Verification::CheckBroken;
             if broken {
                 assert_ne!(cell.outcome(), Outcome::SendBackChecks, "{cell:?}");
             }
@@ -303,8 +349,14 @@ mod tests {
 
     #[test]
     fn no_axis_getting_worse_makes_a_run_acceptable() {
-        for cell in cells().into_iter().filter(|cell| cell.policy == PolicyVerdict::Deny) {
-            assert!(!cell.outcome().may_finish() && cell.outcome() != Outcome::NeedsApproval, "{cell:?}");
+        for cell in cells()
+            .into_iter()
+            .filter(|cell| cell.policy == PolicyVerdict::Deny)
+        {
+            assert!(
+                !cell.outcome().may_finish() && cell.outcome() != Outcome::NeedsApproval,
+                "{cell:?}"
+            );
         }
     }
 
@@ -312,20 +364,35 @@ mod tests {
     fn words_read_back_and_match_json() {
         for outcome in Outcome::ALL.iter().copied() {
             assert_eq!(outcome.to_string().parse(), Ok(outcome));
-            assert_eq!(serde_json::to_string(&outcome).unwrap(), format!("\"{outcome}\""));
+            assert_eq!(
+                serde_json::to_string(&outcome).unwrap(),
+                format!("\"{outcome}\"")
+            );
             assert!(!outcome.meaning().is_empty());
         }
         for lifecycle in Lifecycle::ALL {
-            assert_eq!(serde_json::to_string(lifecycle).unwrap(), format!("\"{lifecycle}\""));
+            assert_eq!(
+                serde_json::to_string(lifecycle).unwrap(),
+                format!("\"{lifecycle}\"")
+            );
         }
         for verification in Verification::ALL {
-            assert_eq!(serde_json::to_string(verification).unwrap(), format!("\"{verification}\""));
+            assert_eq!(
+                serde_json::to_string(verification).unwrap(),
+                format!("\"{verification}\"")
+            );
         }
         for policy in PolicyVerdict::ALL {
-            assert_eq!(serde_json::to_string(policy).unwrap(), format!("\"{policy}\""));
+            assert_eq!(
+                serde_json::to_string(policy).unwrap(),
+                format!("\"{policy}\"")
+            );
         }
         for freshness in Freshness::ALL {
-            assert_eq!(serde_json::to_string(freshness).unwrap(), format!("\"{freshness}\""));
+            assert_eq!(
+                serde_json::to_string(freshness).unwrap(),
+                format!("\"{freshness}\"")
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Signs that an operation is half done in a checkout: moving its HEAD, or taking its files for finished work, would be wrong.
+//! Signs that an operation is half done in a checkout: moving its HEAD, or taking its files for
+//! finished work, would be wrong.
 
 use std::path::Path;
 
@@ -9,10 +10,16 @@ const SIGNS: [(&str, &str); 7] = [
     ("rebase-merge", "a rebase is going on"),
     ("rebase-apply", "a rebase or am is going on"),
     ("BISECT_LOG", "a bisect is going on"),
-    ("index.lock", "another git command is running (index.lock is there)"),
+    (
+        "index.lock",
+        "another git command is running (index.lock is there)",
+    ),
 ];
 
 /// What is going on in the checkout with this git directory; `None` where nothing is.
 pub fn going_on(git_dir: &Path) -> Option<&'static str> {
-    SIGNS.iter().find(|(file, _)| git_dir.join(file).exists()).map(|(_, what)| *what)
+    SIGNS
+        .iter()
+        .find(|(file, _)| git_dir.join(file).exists())
+        .map(|(_, what)| *what)
 }

@@ -1,8 +1,10 @@
-//! What happened in the main checkout, and in the git directory, while an agent worked in a worktree of its own.
+//! What happened in the main checkout, and in the git directory, while an agent worked in a
+//! worktree of its own.
 //!
-//! Nothing keeps a process from writing there where no sandbox does, so a run looks afterwards and says what it sees. The look is
-//! cheap: one list of paths, one `lstat` each, no file is read. Whoever changed a file cannot be told from outside, so this is a word
-//! for the person who reviews, never a proof against the agent.
+//! Nothing keeps a process from writing there where no sandbox does, so a run looks afterwards and
+//! says what it sees. The look is cheap: one list of paths, one `lstat` each, no file is read.
+//! Whoever changed a file cannot be told from outside, so this is a word for the person who
+//! reviews, never a proof against the agent.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::os::unix::ffi::OsStrExt;
@@ -18,7 +20,12 @@ use super::shadow::Shadow;
 use crate::base::fs;
 
 /// Files of the git directory by which it makes Git run programs, or read content differently.
-const STEERING: [&str; 4] = ["config", "config.worktree", "info/attributes", "info/grafts"];
+const STEERING: [&str; 4] = [
+    "config",
+    "config.worktree",
+    "info/attributes",
+    "info/grafts",
+];
 /// Settings and hooks beyond this are compared by size alone.
 const CAP: u64 = 1 << 20;
 /// Branches of runs move all the time, by `ai` itself.
@@ -27,7 +34,8 @@ const RUNS: &str = "refs/heads/ai/";
 /// How things stood before the agent began.
 #[derive(Debug)]
 pub struct Before {
-    /// Change time of a file that `ai` wrote just now, in seconds and nanoseconds of the file system's own clock.
+    /// Change time of a file that `ai` wrote just now, in seconds and nanoseconds of the file
+    /// system's own clock.
     since: (i64, i64),
     refs: BTreeMap<String, Oid>,
     head: Option<Head>,
@@ -47,7 +55,11 @@ impl Before {
     /// Looks at the references and settings. `mark` is a file that was written just now.
     pub fn look(repo: &Repo, mark: &Path) -> Result<Before, GitError> {
         let meta = std::fs::symlink_metadata(mark);
-        let meta = meta.map_err(|source| fs::FsError { action: "look at", path: mark.to_owned(), source })?;
+        let meta = meta.map_err(|source| fs::FsError {
+            action: "look at",
+            path: mark.to_owned(),
+            source,
+        })?;
         Ok(Before {
             since: (meta.ctime(), meta.ctime_nsec()),
             refs: refs(repo)?,
@@ -56,8 +68,14 @@ impl Before {
         })
     }
 
-    /// What is different now. `root` is the main checkout, where there is one; `own` the branch of the run.
-    pub fn changes(&self, repo: &Repo, root: Option<(&Path, &Shadow)>, own: &str) -> Result<Changes, GitError> {
+    /// What is different now. `root` is the main checkout, where there is one; `own` the branch of
+    /// the run.
+    pub fn changes(
+        &self,
+        repo: &Repo,
+        root: Option<(&Path, &Shadow)>,
+        own: &str,
+    ) -> Result<Changes, GitError> {
         let (mut told, mut changed) = (Vec::new(), Vec::new());
         let head = repo.head().ok();
         if let Some((root, shadow)) = root {
@@ -70,7 +88,10 @@ impl Before {
             files.retain(|file| !by_commit.contains(file));
             changed.clone_from(&files);
             if !files.is_empty() {
-                told.push(format!("files of the main checkout changed during the run: {}", some_of(&files)));
+                told.push(format!(
+                    "files of the main checkout changed during the run: {}",
+                    some_of(&files)
+                ));
             }
         }
         if head.as_ref().map(|h| h.branch().map(str::to_owned))
@@ -80,7 +101,12 @@ impl Before {
         }
         let refs_now = refs(repo)?;
         let moves = moved(&self.refs, &refs_now, own);
-        told.extend(moves.into_iter().filter(|m| !is_accept(repo, m)).map(|m| m.text));
+        told.extend(
+            moves
+                .into_iter()
+                .filter(|m| !is_accept(repo, m))
+                .map(|m| m.text),
+        );
         let steered = differing(&self.steering, &steering(repo.common_dir())?);
         if !steered.is_empty() {
             told.push(format!(
@@ -88,29 +114,50 @@ impl Before {
                 some_of(&steered)
             ));
         }
-        Ok(Changes { told, files: changed })
+        Ok(Changes {
+            told,
+            files: changed,
+        })
     }
 }
 
 impl Before {
     /// True where `path` is there and was changed since, by whomever.
     pub fn is_older_than(&self, path: &Path) -> bool {
-        std::fs::symlink_metadata(path).is_ok_and(|meta| (meta.ctime(), meta.ctime_nsec()) >= self.since)
+        std::fs::symlink_metadata(path)
+            .is_ok_and(|meta| (meta.ctime(), meta.ctime_nsec()) >= self.since)
     }
 
     /// Files of another worktree at `root` that changed meanwhile; `tree` is what stands there.
-    pub fn changed_in(&self, shadow: &Shadow, root: &Path, tree: &Oid) -> Result<Vec<String>, GitError> {
+    pub fn changed_in(
+        &self,
+        shadow: &Shadow,
+        root: &Path,
+        tree: &Oid,
+    ) -> Result<Vec<String>, GitError> {
         touched(shadow, root, tree, self.since)
     }
 
-    /// Paths that came with a new commit on the branch of the main checkout: a commit is told of as a moved branch.
-    fn brought_by_head(&self, repo: &Repo, shadow: &Shadow, now: &Oid) -> Result<HashSet<String>, GitError> {
-        let Some(was) = self.head.as_ref().and_then(Head::commit) else { return Ok(HashSet::new()) };
+    /// Paths that came with a new commit on the branch of the main checkout: a commit is told of as
+    /// a moved branch.
+    fn brought_by_head(
+        &self,
+        repo: &Repo,
+        shadow: &Shadow,
+        now: &Oid,
+    ) -> Result<HashSet<String>, GitError> {
+        let Some(was) = self.head.as_ref().and_then(Head::commit) else {
+            return Ok(HashSet::new());
+        };
         let was = repo.tree_of(was)?;
         if was == *now {
             return Ok(HashSet::new());
         }
-        Ok(shadow.changed_paths(&was, now)?.into_iter().map(|change| change.path.to_string()).collect())
+        Ok(shadow
+            .changed_paths(&was, now)?
+            .into_iter()
+            .map(|change| change.path.to_string())
+            .collect())
     }
 }
 
@@ -129,17 +176,30 @@ struct Move<'a> {
     text: String,
 }
 
-fn moved<'a>(before: &'a BTreeMap<String, Oid>, after: &'a BTreeMap<String, Oid>, own: &str) -> Vec<Move<'a>> {
+fn moved<'a>(
+    before: &'a BTreeMap<String, Oid>,
+    after: &'a BTreeMap<String, Oid>,
+    own: &str,
+) -> Vec<Move<'a>> {
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let foreign = names.into_iter().filter(|name| !name.starts_with(RUNS) && *name != own);
+    let foreign = names
+        .into_iter()
+        .filter(|name| !name.starts_with(RUNS) && *name != own);
     foreign
         .filter_map(|name| {
             let (was, now) = (before.get(name), after.get(name));
             let text = match (was, now) {
                 (None, Some(now)) => format!("{name} was made during the run, at {}", now.short()),
-                (Some(was), None) => format!("{name} was deleted during the run; it was at {}", was.short()),
+                (Some(was), None) => format!(
+                    "{name} was deleted during the run; it was at {}",
+                    was.short()
+                ),
                 (Some(was), Some(now)) if was != now => {
-                    format!("{name} moved during the run, from {} to {}", was.short(), now.short())
+                    format!(
+                        "{name} moved during the run, from {} to {}",
+                        was.short(),
+                        now.short()
+                    )
                 }
                 _ => return None,
             };
@@ -148,13 +208,20 @@ fn moved<'a>(before: &'a BTreeMap<String, Oid>, after: &'a BTreeMap<String, Oid>
         .collect()
 }
 
-/// True where the branch's own log says that `ai accept` moved it there: other tasks go on meanwhile.
+/// True where the branch's own log says that `ai accept` moved it there: other tasks go on
+/// meanwhile.
 fn is_accept(repo: &Repo, moved: &Move<'_>) -> bool {
     let Some(now) = moved.now else { return false };
-    let log = fs::read_capped(&repo.common_dir().join("logs").join(moved.name), 64 << 20).unwrap_or_default();
-    let last = log.trim_ascii_end().rsplit(|b| *b == b'\n').next().unwrap_or_default();
+    let log = fs::read_capped(&repo.common_dir().join("logs").join(moved.name), 64 << 20)
+        .unwrap_or_default();
+    let last = log
+        .trim_ascii_end()
+        .rsplit(|b| *b == b'\n')
+        .next()
+        .unwrap_or_default();
     let last = String::from_utf8_lossy(last);
-    last.split(' ').nth(1) == Some(now.as_str()) && last.contains(&format!("\t{}", super::merge::ACCEPT_LOG))
+    last.split(' ').nth(1) == Some(now.as_str())
+        && last.contains(&format!("\t{}", super::merge::ACCEPT_LOG))
 }
 
 /// Digests of everything in the git directory that can make Git run a program.
@@ -163,28 +230,57 @@ fn steering(common_dir: &Path) -> Result<BTreeMap<PathBuf, String>, GitError> {
     files.extend(fs::list_dir(&common_dir.join("hooks"))?);
     let mut found = BTreeMap::new();
     for file in files {
-        let Ok(meta) = std::fs::symlink_metadata(&file) else { continue };
+        let Ok(meta) = std::fs::symlink_metadata(&file) else {
+            continue;
+        };
         let is_plain = meta.is_file() && meta.len() <= CAP;
-        let content = if is_plain { fs::digest(&file).map(|(sha, _)| sha).unwrap_or_default() } else { String::new() };
+        let content = if is_plain {
+            fs::digest(&file).map(|(sha, _)| sha).unwrap_or_default()
+        } else {
+            String::new()
+        };
         let name = file.strip_prefix(common_dir).unwrap_or(&file).to_owned();
-        found.insert(name, format!("{} {} {content}", meta.mode(), if meta.is_dir() { 0 } else { meta.len() }));
+        found.insert(
+            name,
+            format!(
+                "{} {} {content}",
+                meta.mode(),
+                if meta.is_dir() { 0 } else { meta.len() }
+            ),
+        );
     }
     Ok(found)
 }
 
 fn differing(before: &BTreeMap<PathBuf, String>, after: &BTreeMap<PathBuf, String>) -> Vec<String> {
     let names: BTreeSet<&PathBuf> = before.keys().chain(after.keys()).collect();
-    let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
-    changed.map(|name| format!(".git/{}", crate::base::text::path_bytes(name.as_os_str().as_bytes()))).collect()
+    let changed = names
+        .into_iter()
+        .filter(|name| before.get(*name) != after.get(*name));
+    changed
+        .map(|name| {
+            format!(
+                ".git/{}",
+                crate::base::text::path_bytes(name.as_os_str().as_bytes())
+            )
+        })
+        .collect()
 }
 
 /// Files below `root` whose state changed since then: written, made, renamed, or removed.
-fn touched(shadow: &Shadow, root: &Path, tree: &Oid, since: (i64, i64)) -> Result<Vec<String>, GitError> {
+fn touched(
+    shadow: &Shadow,
+    root: &Path,
+    tree: &Oid,
+    since: (i64, i64),
+) -> Result<Vec<String>, GitError> {
     let out = shadow.list_paths(root, tree)?;
     let mut fields = Nul::of(&out);
     let (mut seen, mut found) = (HashSet::new(), Vec::new());
     while let Some(field) = fields.next() {
-        let [tag, b' ', path @ ..] = field else { return Err(fields.bad("a line of ls-files")) };
+        let [tag, b' ', path @ ..] = field else {
+            return Err(fields.bad("a line of ls-files"));
+        };
         // A name that ends in `/` is another repository; `S` is outside of the sparse cone.
         if path.ends_with(b"/") || *tag == b'S' || !seen.insert(path.to_vec()) {
             continue;
@@ -205,15 +301,29 @@ fn touched(shadow: &Shadow, root: &Path, tree: &Oid, since: (i64, i64)) -> Resul
 
 /// A file that is gone left its trace in the directory that held it.
 fn directory_changed(root: &Path, gone: &Path, since: (i64, i64)) -> bool {
-    let above = gone.ancestors().skip(1).take_while(|dir| dir.starts_with(root));
-    let nearest = above.filter_map(|dir| std::fs::symlink_metadata(dir).ok()).next();
+    let above = gone
+        .ancestors()
+        .skip(1)
+        .take_while(|dir| dir.starts_with(root));
+    let nearest = above
+        .filter_map(|dir| std::fs::symlink_metadata(dir).ok())
+        .next();
     nearest.is_some_and(|meta| (meta.ctime(), meta.ctime_nsec()) >= since)
 }
 
 fn some_of(names: &[String]) -> String {
     const SHOWN: usize = 8;
-    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    if names.len() > SHOWN { format!("{shown} and {} more", names.len() - SHOWN) } else { shown }
+    let shown = names
+        .iter()
+        .take(SHOWN)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    if names.len() > SHOWN {
+        format!("{shown} and {} more", names.len() - SHOWN)
+    } else {
+        shown
+    }
 }
 
 #[cfg(test)]
@@ -224,7 +334,11 @@ mod tests {
     fn told(run: &Run, act: impl FnOnce(&Path)) -> String {
         let mark = run.repo.common_dir().join("mark");
         // The clock of the file system has to have moved since the scene was set up.
-        let changed = |path: &Path| std::fs::metadata(path).map(|meta| (meta.ctime(), meta.ctime_nsec())).unwrap();
+        let changed = |path: &Path| {
+            std::fs::metadata(path)
+                .map(|meta| (meta.ctime(), meta.ctime_nsec()))
+                .unwrap()
+        };
         let last = changed(&run.repo.common_dir().join("worktrees"));
         fs::write_atomic(&mark, b"x").unwrap();
         while changed(&mark) <= last {
@@ -233,7 +347,15 @@ mod tests {
         let before = Before::look(&run.repo, &mark).unwrap();
         act(&run.test.root);
         let shadow = super::super::testing::shadow(&run.repo, "bystander");
-        before.changes(&run.repo, Some((&run.test.root, &shadow)), "refs/heads/ai/t-1/1").unwrap().told.join("\n")
+        before
+            .changes(
+                &run.repo,
+                Some((&run.test.root, &shadow)),
+                "refs/heads/ai/t-1/1",
+            )
+            .unwrap()
+            .told
+            .join("\n")
     }
 
     #[test]
@@ -251,7 +373,10 @@ mod tests {
             std::fs::write(root.join("ignored.log"), "x").unwrap();
             std::fs::remove_file(root.join("src/lib.rs")).unwrap();
         });
-        assert_eq!(text, "files of the main checkout changed during the run: README, new file, src/lib.rs");
+        assert_eq!(
+            text,
+            "files of the main checkout changed during the run: README, new file, src/lib.rs"
+        );
     }
 
     #[test]
@@ -262,8 +387,14 @@ mod tests {
             run.test.git(&["config", "core.fsmonitor", "evil"]);
             std::fs::write(root.join(".git/hooks/pre-commit"), "evil").unwrap();
         });
-        assert!(text.contains("refs/heads/other was made during the run"), "{text}");
-        assert!(text.contains(": .git/config, .git/hooks/pre-commit"), "{text}");
+        assert!(
+            text.contains("refs/heads/other was made during the run"),
+            "{text}"
+        );
+        assert!(
+            text.contains(": .git/config, .git/hooks/pre-commit"),
+            "{text}"
+        );
         assert!(!text.contains("main checkout"), "{text}");
     }
 }

@@ -82,8 +82,11 @@ pub enum GitError {
         /// The revision as given.
         rev: String,
     },
-    /// An object that is not in the store, as in a shallow or partial clone. Nothing is ever fetched for it.
-    #[error("object {oid} is not in this repository (a shallow or partial clone?); `git fetch` it first")]
+    /// An object that is not in the store, as in a shallow or partial clone. Nothing is ever
+    /// fetched for it.
+    #[error(
+        "object {oid} is not in this repository (a shallow or partial clone?); `git fetch` it first"
+    )]
     Missing {
         /// The object.
         oid: String,
@@ -129,7 +132,9 @@ impl GitError {
             Self::NotInstalled | Self::TooOld { .. } => {
                 Some("install git 2.38 or newer and see that it is on the PATH")
             }
-            Self::Missing { .. } => Some("git fetch --unshallow, or git fetch --refetch in a partial clone"),
+            Self::Missing { .. } => {
+                Some("git fetch --unshallow, or git fetch --refetch in a partial clone")
+            }
             _ => None,
         }
     }

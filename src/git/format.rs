@@ -1,6 +1,7 @@
 //! What a git directory's own `config` file says about its format.
 //!
-//! Only the file itself is read, as Git does for these keys: no includes, no user level. Nothing here is a setting that runs code.
+//! Only the file itself is read, as Git does for these keys: no includes, no user level. Nothing
+//! here is a setting that runs code.
 
 use std::path::{Path, PathBuf};
 
@@ -51,11 +52,16 @@ impl Format {
             Err(e) if e.is_not_found() => return Ok(Self::default()),
             Err(e) => return Err(e.into()),
         };
-        let entries =
-            parse(&bytes).map_err(|line| GitError::BadFile { path: path.clone(), why: format!("bad line {line}") })?;
+        let entries = parse(&bytes).map_err(|line| GitError::BadFile {
+            path: path.clone(),
+            why: format!("bad line {line}"),
+        })?;
         let mut format = Self::default();
         for (key, value) in entries {
-            format.take(&key, &value).map_err(|why| GitError::BadFile { path: path.clone(), why })?;
+            format.take(&key, &value).map_err(|why| GitError::BadFile {
+                path: path.clone(),
+                why,
+            })?;
         }
         Ok(format)
     }
@@ -63,25 +69,38 @@ impl Format {
     fn take(&mut self, key: &str, value: &str) -> Result<(), String> {
         match key {
             "core.repositoryformatversion" => {
-                self.version = value.parse().map_err(|_| format!("bad repository format version `{value}`"))?;
+                self.version = value
+                    .parse()
+                    .map_err(|_| format!("bad repository format version `{value}`"))?;
             }
             "core.bare" => self.bare = Some(is_true(value)),
             "core.ignorecase" => self.ignore_case = is_true(value),
             "core.worktree" => self.work_tree = Some(PathBuf::from(value)),
             "extensions.objectformat" => self.objects = object_format(value)?,
             "extensions.refstorage" => {
-                self.refs = if value.starts_with("reftable") { RefStorage::Reftable } else { RefStorage::Files };
+                self.refs = if value.starts_with("reftable") {
+                    RefStorage::Reftable
+                } else {
+                    RefStorage::Files
+                };
             }
             "extensions.partialclone" => self.partial = true,
-            _ if key.starts_with("remote.") && key.ends_with(".promisor") => self.partial |= is_true(value),
+            _ if key.starts_with("remote.") && key.ends_with(".promisor") => {
+                self.partial |= is_true(value)
+            }
             _ => self.note_unknown(key),
         }
         Ok(())
     }
 
     fn note_unknown(&mut self, key: &str) {
-        const KNOWN: [&str; 5] =
-            ["noop", "preciousobjects", "worktreeconfig", "relativeworktrees", "compatobjectformat"];
+        const KNOWN: [&str; 5] = [
+            "noop",
+            "preciousobjects",
+            "worktreeconfig",
+            "relativeworktrees",
+            "compatobjectformat",
+        ];
         if let Some(name) = key.strip_prefix("extensions.")
             && !KNOWN.contains(&name)
         {
@@ -90,20 +109,32 @@ impl Format {
     }
 }
 
-/// The sparse-checkout settings of a `config.worktree`, as a file of their own; `None` where it sets none.
+/// The sparse-checkout settings of a `config.worktree`, as a file of their own; `None` where it
+/// sets none.
 pub(super) fn sparse_settings(path: &Path) -> Result<Option<String>, GitError> {
     let bytes = match fs::read_capped(path, CONFIG_CAP) {
         Ok(bytes) => bytes,
         Err(e) if e.is_not_found() => return Ok(None),
         Err(e) => return Err(e.into()),
     };
-    let entries =
-        parse(&bytes).map_err(|line| GitError::BadFile { path: path.to_owned(), why: format!("bad line {line}") })?;
-    let value = |wanted: &str| entries.iter().rev().find(|(key, _)| key == wanted).is_some_and(|(_, v)| is_true(v));
+    let entries = parse(&bytes).map_err(|line| GitError::BadFile {
+        path: path.to_owned(),
+        why: format!("bad line {line}"),
+    })?;
+    let value = |wanted: &str| {
+        entries
+            .iter()
+            .rev()
+            .find(|(key, _)| key == wanted)
+            .is_some_and(|(_, v)| is_true(v))
+    };
     if !value("core.sparsecheckout") {
         return Ok(None);
     }
-    Ok(Some(format!("[core]\n\tsparseCheckout = true\n\tsparseCheckoutCone = {}\n", value("core.sparsecheckoutcone"))))
+    Ok(Some(format!(
+        "[core]\n\tsparseCheckout = true\n\tsparseCheckoutCone = {}\n",
+        value("core.sparsecheckoutcone")
+    )))
 }
 
 fn object_format(value: &str) -> Result<ObjectFormat, String> {
@@ -115,8 +146,10 @@ fn object_format(value: &str) -> Result<ObjectFormat, String> {
 }
 
 fn is_true(value: &str) -> bool {
-    matches!(value.to_ascii_lowercase().as_str(), "" | "true" | "yes" | "on")
-        || value.parse::<i64>().is_ok_and(|n| n != 0)
+    matches!(
+        value.to_ascii_lowercase().as_str(),
+        "" | "true" | "yes" | "on"
+    ) || value.parse::<i64>().is_ok_and(|n| n != 0)
 }
 
 /// Splits a Git configuration file into (`section.sub.key`, value); the error is the line number.
@@ -169,7 +202,11 @@ fn header_end(rest: &str) -> Option<usize> {
 fn section_name(header: &str) -> String {
     match header.split_once('"') {
         Some((name, sub)) => {
-            let sub = sub.strip_suffix('"').unwrap_or(sub).replace("\\\"", "\"").replace("\\\\", "\\");
+            let sub = sub
+                .strip_suffix('"')
+                .unwrap_or(sub)
+                .replace("\\\"", "\"")
+                .replace("\\\\", "\\");
             format!("{}.{sub}", name.trim().to_ascii_lowercase())
         }
         None => header.trim().to_ascii_lowercase(),
@@ -181,7 +218,10 @@ fn entry(line: &str) -> Option<(&str, String)> {
         return None;
     }
     let Some((key, value)) = line.split_once('=') else {
-        return Some((line.split(['#', ';']).next().unwrap_or(line).trim(), String::new()));
+        return Some((
+            line.split(['#', ';']).next().unwrap_or(line).trim(),
+            String::new(),
+        ));
     };
     Some((key.trim(), unquote(value)))
 }
@@ -229,7 +269,10 @@ mod tests {
         let text = "[core]\n\trepositoryformatversion = 1\n bare = false ; not bare\n worktree = \"../a b\"\n\
                     [extensions] objectFormat = sha256\n\tpartialClone = origin\n\twhatEver = 1\n# [core] bare = true\n";
         let seen = format(text);
-        assert_eq!((seen.version, seen.objects, seen.bare, seen.partial), (1, ObjectFormat::Sha256, Some(false), true));
+        assert_eq!(
+            (seen.version, seen.objects, seen.bare, seen.partial),
+            (1, ObjectFormat::Sha256, Some(false), true)
+        );
         assert_eq!(seen.work_tree, Some(PathBuf::from("../a b")));
         assert_eq!(seen.unknown, ["whatever"]);
     }
@@ -238,7 +281,10 @@ mod tests {
     fn quoting_comments_and_joined_lines() {
         let text = "[remote \"a]b\\\"c\"]\n url = \"x # y\" # z\n k = one \\\n two\n[Core]\nBare\n";
         let entries = parse(text.as_bytes()).unwrap();
-        assert_eq!(entries[0], ("remote.a]b\"c.url".to_owned(), "x # y".to_owned()));
+        assert_eq!(
+            entries[0],
+            ("remote.a]b\"c.url".to_owned(), "x # y".to_owned())
+        );
         assert_eq!(entries[1].1, "one  two");
         assert_eq!(entries[2], ("core.bare".to_owned(), String::new()));
         assert!(format(text).bare.unwrap());

@@ -1,8 +1,9 @@
 //! Everything that `ai` does with Git.
 //!
-//! Reading order: [`mod@discover`] finds the repository, [`cmd`] runs `git`, [`repo`] reads objects and swaps references, `shadow` keeps
-//! our own git directory through which agents' trees are looked at, `snapshot` and `rescue` turn such a tree into commits,
-//! `worktree` pools linked worktrees, `diff` and `merge` judge and land the result.
+//! Reading order: [`mod@discover`] finds the repository, [`cmd`] runs `git`, [`repo`] reads objects
+//! and swaps references, `shadow` keeps our own git directory through which agents' trees are
+//! looked at, `snapshot` and `rescue` turn such a tree into commits, `worktree` pools linked
+//! worktrees, `diff` and `merge` judge and land the result.
 //!
 //! Invariant of the whole layer: nothing that a repository or an agent's tree planted is ever run.
 

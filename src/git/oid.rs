@@ -1,4 +1,5 @@
-//! Object names, independent of the library that found them: SHA-1 (40 hex digits) and SHA-256 (64).
+//! Object names, independent of the library that found them: SHA-1 (40 hex digits) and SHA-256
+//! (64).
 
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +34,9 @@ impl ObjectFormat {
     pub fn empty_tree(self) -> Oid {
         Oid(match self {
             Self::Sha1 => "4b825dc642cb6eb9a060e54bf8d69288fbee4904".to_owned(),
-            Self::Sha256 => "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321".to_owned(),
+            Self::Sha256 => {
+                "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321".to_owned()
+            }
         })
     }
 
@@ -57,7 +60,11 @@ impl Oid {
     /// Reads a full object name; abbreviations are refused.
     pub fn parse(text: &str) -> Result<Self, BadOid> {
         let full = matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit());
-        if full { Ok(Self(text.to_ascii_lowercase())) } else { Err(BadOid(text.chars().take(80).collect())) }
+        if full {
+            Ok(Self(text.to_ascii_lowercase()))
+        } else {
+            Err(BadOid(text.chars().take(80).collect()))
+        }
     }
 
     /// The hex digits.
@@ -108,8 +115,17 @@ mod tests {
     #[test]
     fn only_full_names_are_read() {
         assert!(Oid::parse(&"a".repeat(40)).is_ok());
-        assert_eq!(Oid::parse(&"A".repeat(64)).unwrap().as_str(), "a".repeat(64));
-        for bad in ["", "HEAD", &"a".repeat(39), &"g".repeat(40), &"a".repeat(41)] {
+        assert_eq!(
+            Oid::parse(&"A".repeat(64)).unwrap().as_str(),
+            "a".repeat(64)
+        );
+        for bad in [
+            "",
+            "HEAD",
+            &"a".repeat(39),
+            &"g".repeat(40),
+            &"a".repeat(41),
+        ] {
             assert!(Oid::parse(bad).is_err(), "{bad}");
         }
     }
@@ -118,6 +134,9 @@ mod tests {
     fn json_refuses_a_bad_name() {
         assert!(serde_json::from_str::<Oid>("\"main\"").is_err());
         let oid = ObjectFormat::Sha1.empty_tree();
-        assert_eq!(serde_json::from_str::<Oid>(&serde_json::to_string(&oid).unwrap()).unwrap(), oid);
+        assert_eq!(
+            serde_json::from_str::<Oid>(&serde_json::to_string(&oid).unwrap()).unwrap(),
+            oid
+        );
     }
 }

@@ -1,8 +1,10 @@
-//! The directory outside of every checkout in which the worktrees and the places of checks of one repository lie.
+//! The directory outside of every checkout in which the worktrees and the places of checks of one
+//! repository lie.
 //!
-//! Tools look upwards from where they run: Node for `node_modules`, Cargo for a workspace, pytest for its settings, agents for AGENTS.md.
-//! Were these places inside of the main checkout, a check would find the main checkout's files and judge another tree than the one it
-//! was given. A place below the git directory is no better, since that lies in the checkout too.
+//! Tools look upwards from where they run: Node for `node_modules`, Cargo for a workspace, pytest
+//! for its settings, agents for AGENTS.md. Were these places inside of the main checkout, a check
+//! would find the main checkout's files and judge another tree than the one it was given. A place
+//! below the git directory is no better, since that lies in the checkout too.
 //!
 //! ```text
 //! <cache>/<name>-<hash>/owner              which repository it belongs to, for people and for `discover`
@@ -10,8 +12,9 @@
 //!                       checks/<place>/    tree/ (what is judged), git/ (its own git directory), tmp/
 //! ```
 //!
-//! The hash is of the git directory and the checkout's root, so that a copy of a repository never takes the worktrees of the original for
-//! its own. Nothing is made before [`Outside::make`]; nothing is removed here.
+//! The hash is of the git directory and the checkout's root, so that a copy of a repository never
+//! takes the worktrees of the original for its own. Nothing is made before [`Outside::make`];
+//! nothing is removed here.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -48,9 +51,16 @@ pub struct Owner {
 impl Outside {
     /// The directory below `cache` of the repository at `common_dir` with the checkout `root`.
     pub fn at(cache: &Path, common_dir: &Path, root: &Path) -> Outside {
-        let owner = Owner { common_dir: common_dir.to_owned(), root: root.to_owned() };
+        let owner = Owner {
+            common_dir: common_dir.to_owned(),
+            root: root.to_owned(),
+        };
         // The user's cache may be a link to a larger disk.
-        let dir = path::resolved(cache).join(format!("{}-{}", readable(root.file_name()), owner.digest()));
+        let dir = path::resolved(cache).join(format!(
+            "{}-{}",
+            readable(root.file_name()),
+            owner.digest()
+        ));
         Outside { dir, owner }
     }
 
@@ -93,7 +103,13 @@ impl Owner {
     }
 
     fn text(&self) -> Vec<u8> {
-        [self.common_dir.as_os_str().as_bytes(), b"\n", self.root.as_os_str().as_bytes(), b"\n"].concat()
+        [
+            self.common_dir.as_os_str().as_bytes(),
+            b"\n",
+            self.root.as_os_str().as_bytes(),
+            b"\n",
+        ]
+        .concat()
     }
 
     fn digest(&self) -> String {
@@ -104,10 +120,26 @@ impl Owner {
 /// What of a name people and every shell can read.
 fn readable(name: Option<&OsStr>) -> String {
     let name = name.unwrap_or_default().to_string_lossy();
-    let plain: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() || "._".contains(c) { c } else { '-' }).collect();
-    let plain: String = plain.trim_start_matches(['.', '-']).chars().take(40).collect();
-    if plain.is_empty() { "repository".to_owned() } else { plain }
+    let plain: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "._".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    let plain: String = plain
+        .trim_start_matches(['.', '-'])
+        .chars()
+        .take(40)
+        .collect();
+    if plain.is_empty() {
+        "repository".to_owned()
+    } else {
+        plain
+    }
 }
 
 #[cfg(test)]
@@ -116,19 +148,29 @@ mod tests {
 
     #[test]
     fn each_repository_has_its_own_and_a_copy_another() {
-        let at = |common: &str, root: &str| Outside::at(Path::new("/c/ai"), Path::new(common), Path::new(root));
+        let at = |common: &str, root: &str| {
+            Outside::at(Path::new("/c/ai"), Path::new(common), Path::new(root))
+        };
         let one = at("/r/.git", "/r");
         assert_eq!(one, at("/r/.git", "/r"));
         assert_ne!(one.dir(), at("/copy/r/.git", "/copy/r").dir());
-        assert_ne!(at("/b.git", "/x").dir(), at("/b.git", "/y").dir(), "two checkouts of a bare repository");
+        assert_ne!(
+            at("/b.git", "/x").dir(),
+            at("/b.git", "/y").dir(),
+            "two checkouts of a bare repository"
+        );
         assert!(one.worktrees().starts_with("/c/ai") && one.checks("w1").ends_with("checks/w1"));
     }
 
     #[test]
     fn names_are_readable() {
-        for (name, shown) in
-            [("repo", "repo"), (".dot", "dot"), ("a b/ö", "a-b--"), ("-", "repository"), ("", "repository")]
-        {
+        for (name, shown) in [
+            ("repo", "repo"),
+            (".dot", "dot"),
+            ("a b/ö", "a-b--"),
+            ("-", "repository"),
+            ("", "repository"),
+        ] {
             assert_eq!(readable(Some(OsStr::new(name))), shown, "{name:?}");
         }
         assert_eq!(readable(Some(OsStr::new(&"x".repeat(300)))).len(), 40);
@@ -139,12 +181,26 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let base = temp.path().canonicalize().unwrap();
         std::os::unix::fs::symlink(&base, base.join("link")).unwrap();
-        let outside = Outside::at(&base.join("link/not/yet"), Path::new("/r\u{e9}/.git"), Path::new("/r\u{e9}"));
-        assert!(outside.dir().starts_with(base.join("not/yet")), "{outside:?}");
-        assert_eq!(Owner::of_pool(&outside.worktrees()), None, "nothing was made");
+        let outside = Outside::at(
+            &base.join("link/not/yet"),
+            Path::new("/r\u{e9}/.git"),
+            Path::new("/r\u{e9}"),
+        );
+        assert!(
+            outside.dir().starts_with(base.join("not/yet")),
+            "{outside:?}"
+        );
+        assert_eq!(
+            Owner::of_pool(&outside.worktrees()),
+            None,
+            "nothing was made"
+        );
         outside.make().unwrap();
         outside.make().unwrap();
-        assert_eq!(Owner::of_pool(&outside.worktrees()), Some(outside.owner.clone()));
+        assert_eq!(
+            Owner::of_pool(&outside.worktrees()),
+            Some(outside.owner.clone())
+        );
         assert_eq!(Owner::of_pool(&outside.dir().join("checks")), None);
         std::fs::write(outside.dir().join(OWNER), "relative\n").unwrap();
         assert_eq!(Owner::of_pool(&outside.worktrees()), None);

@@ -1,10 +1,12 @@
-//! Paths inside a repository are bytes: Git promises no encoding, and a lossy one would let two files look like one.
+//! Paths inside a repository are bytes: Git promises no encoding, and a lossy one would let two
+//! files look like one.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-/// A path relative to the repository root, with `/` between its parts, in the bytes that Git stores.
+/// A path relative to the repository root, with `/` between its parts, in the bytes that Git
+/// stores.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TreePath(Vec<u8>);
 
@@ -26,11 +28,17 @@ impl TreePath {
 
     /// The directories above the path, nearest first, without the root.
     pub fn parents(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.iter().enumerate().rev().filter(|(_, b)| **b == b'/').map(|(at, _)| &self.0[..at])
+        self.0
+            .iter()
+            .enumerate()
+            .rev()
+            .filter(|(_, b)| **b == b'/')
+            .map(|(at, _)| &self.0[..at])
     }
 
-    /// True where checking the path out could write into a `.git` of some file system: HFS+ ignores some characters, NTFS ends
-    /// names at dots, blanks and colons and knows `git~1`. Git refuses such paths in an index; so do we, by name.
+    /// True where checking the path out could write into a `.git` of some file system: HFS+ ignores
+    /// some characters, NTFS ends names at dots, blanks and colons and knows `git~1`. Git refuses
+    /// such paths in an index; so do we, by name.
     pub fn is_forbidden(&self) -> bool {
         self.0.split(|b| matches!(b, b'/' | b'\\')).any(is_dot_git)
     }
@@ -39,7 +47,12 @@ impl TreePath {
 fn is_dot_git(component: &[u8]) -> bool {
     let text = String::from_utf8_lossy(component);
     let seen: String = text.chars().filter(|c| !hfs_ignores(*c)).collect();
-    let stem = seen.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ']).to_ascii_lowercase();
+    let stem = seen
+        .split(':')
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches(['.', ' '])
+        .to_ascii_lowercase();
     stem == ".git" || stem == "git~1"
 }
 
@@ -67,7 +80,10 @@ impl From<&str> for TreePath {
 
 /// A path read from a one-line file of Git, without its line end.
 pub(super) fn path_of_line(bytes: &[u8]) -> PathBuf {
-    let end = bytes.iter().rposition(|b| !matches!(b, b'\n' | b'\r')).map_or(0, |at| at + 1);
+    let end = bytes
+        .iter()
+        .rposition(|b| !matches!(b, b'\n' | b'\r'))
+        .map_or(0, |at| at + 1);
     PathBuf::from(std::ffi::OsString::from_vec(bytes[..end].to_vec()))
 }
 

@@ -44,10 +44,15 @@ pub enum Unsupported {
     Git(#[from] GitError),
 }
 
-/// Looks whether everything works here. Changes nothing; starts no process where the version is known and the owner is the user.
+/// Looks whether everything works here. Changes nothing; starts no process where the version is
+/// known and the owner is the user.
 pub fn check_supported(location: &Location, git: &Git) -> Result<(), Unsupported> {
     git.require(MINIMUM, "ai")?;
-    let parts = [Some(&location.common_dir), location.top.as_ref(), location.main_root.as_ref()];
+    let parts = [
+        Some(&location.common_dir),
+        location.top.as_ref(),
+        location.main_root.as_ref(),
+    ];
     for path in parts.into_iter().flatten() {
         if path.as_os_str().as_bytes().contains(&b'\n') {
             return Err(Unsupported::LineBreak);
@@ -57,27 +62,45 @@ pub fn check_supported(location: &Location, git: &Git) -> Result<(), Unsupported
     check_work_tree(location, &format)?;
     let owned = parts.into_iter().flatten().all(|path| is_own(path));
     let unusual = format.version > 1 || !format.unknown.is_empty();
-    if owned && !unusual { Ok(()) } else { ask_git(location, git) }
+    if owned && !unusual {
+        Ok(())
+    } else {
+        ask_git(location, git)
+    }
 }
 
 /// The main checkout may be configured only to be where it is, as submodules do it.
 fn check_work_tree(location: &Location, format: &Format) -> Result<(), Unsupported> {
-    let (Some(configured), Some(root)) = (&format.work_tree, &location.main_root) else { return Ok(()) };
-    let real = std::fs::canonicalize(location.common_dir.join(configured)).unwrap_or_else(|_| configured.clone());
+    let (Some(configured), Some(root)) = (&format.work_tree, &location.main_root) else {
+        return Ok(());
+    };
+    let real = std::fs::canonicalize(location.common_dir.join(configured))
+        .unwrap_or_else(|_| configured.clone());
     if real == *root {
         return Ok(());
     }
-    Err(Unsupported::ForeignWorkTree { git_dir: location.common_dir.clone(), root: real })
+    Err(Unsupported::ForeignWorkTree {
+        git_dir: location.common_dir.clone(),
+        root: real,
+    })
 }
 
 fn is_own(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|meta| meta.uid() == rustix::process::geteuid().as_raw())
 }
 
-/// Lets Git decide with its own discovery, which knows `safe.directory`. `rev-parse` runs no program of the repository.
+/// Lets Git decide with its own discovery, which knows `safe.directory`. `rev-parse` runs no
+/// program of the repository.
 fn ask_git(location: &Location, git: &Git) -> Result<(), Unsupported> {
-    let path = location.main_root.as_ref().unwrap_or(&location.common_dir).clone();
-    let out = git.command(["rev-parse", "--git-dir"]).dir(&path).run_any()?;
+    let path = location
+        .main_root
+        .as_ref()
+        .unwrap_or(&location.common_dir)
+        .clone();
+    let out = git
+        .command(["rev-parse", "--git-dir"])
+        .dir(&path)
+        .run_any()?;
     if out.code == 0 {
         return Ok(());
     }
@@ -127,17 +150,32 @@ mod tests {
             matches!(&error, Unsupported::Ownership { reason, .. } if reason.contains("safe.directory")),
             "{error}"
         );
-        test.git(&["config", "--global", "safe.directory", test.root.to_str().unwrap()]);
+        test.git(&[
+            "config",
+            "--global",
+            "safe.directory",
+            test.root.to_str().unwrap(),
+        ]);
         check(&test).unwrap();
     }
 
     #[test]
     fn a_checkout_elsewhere_and_a_line_break_are_refused() {
         let test = TestRepo::new();
-        test.git(&["config", "core.worktree", test.base().join("home").to_str().unwrap()]);
-        assert!(matches!(check(&test), Err(Unsupported::ForeignWorkTree { .. })));
+        test.git(&[
+            "config",
+            "core.worktree",
+            test.base().join("home").to_str().unwrap(),
+        ]);
+        assert!(matches!(
+            check(&test),
+            Err(Unsupported::ForeignWorkTree { .. })
+        ));
         let odd = test.base().join("line\nbreak");
         test.git_in(test.base(), &["init", "-q", odd.to_str().unwrap()]);
-        assert!(matches!(check_supported(&discover(&odd).unwrap(), &test.git_program()), Err(Unsupported::LineBreak)));
+        assert!(matches!(
+            check_supported(&discover(&odd).unwrap(), &test.git_program()),
+            Err(Unsupported::LineBreak)
+        ));
     }
 }

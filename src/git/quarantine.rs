@@ -1,9 +1,12 @@
-//! A place of an agent's own for the objects and the branch that it writes, while the repository's are read-only to it.
+//! A place of an agent's own for the objects and the branch that it writes, while the repository's
+//! are read-only to it.
 //!
-//! An object store that an agent can write is one whose packs it can delete, and a reference that names objects which only it has breaks
-//! every `git fetch`. So a sandbox shows the agent a private store in the place of the real one (which stays readable below it, as an
-//! alternate), and a private directory in the place of the one reference that is its own. When it has ended, its commits are packed,
-//! checked object by object, and taken over; only then does the branch move. Repositories with reftables have no such place.
+//! An object store that an agent can write is one whose packs it can delete, and a reference that
+//! names objects which only it has breaks every `git fetch`. So a sandbox shows the agent a private
+//! store in the place of the real one (which stays readable below it, as an alternate), and a
+//! private directory in the place of the one reference that is its own. When it has ended, its
+//! commits are packed, checked object by object, and taken over; only then does the branch move.
+//! Repositories with reftables have no such place.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -39,48 +42,72 @@ pub struct StandIn {
 }
 
 impl Quarantine {
-    /// The place at `dir` for a run on `branch` (without `refs/heads/`), which starts at `base`; `None` where the repository keeps its
-    /// references otherwise than in files.
+    /// The place at `dir` for a run on `branch` (without `refs/heads/`), which starts at `base`;
+    /// `None` where the repository keeps its references otherwise than in files.
     pub fn at(repo: &Repo, dir: &Path, branch: &str, base: Option<&Oid>) -> Option<Quarantine> {
         let common = repo.common_dir().to_owned();
         if common.join("reftable").exists() {
             return None;
         }
-        Some(Quarantine { dir: dir.to_owned(), common, branch: branch.to_owned(), base: base.cloned() })
+        Some(Quarantine {
+            dir: dir.to_owned(),
+            common,
+            branch: branch.to_owned(),
+            base: base.cloned(),
+        })
     }
 
     /// Makes it anew and empty, and the directories in whose place it stands.
     pub fn prepare(&self) -> Result<(), GitError> {
         fs::remove_dir_all(&self.dir)?;
-        for part in ["objects/info", "objects/pack", "objects/real", "refs", "logs"] {
+        for part in [
+            "objects/info",
+            "objects/pack",
+            "objects/real",
+            "refs",
+            "logs",
+        ] {
             fs::create_dir_all(&self.dir.join(part))?;
         }
         self.set_alternates(&self.alternates_inside())?;
         let (_, name) = self.split();
         if let Some(base) = &self.base {
-            fs::write_atomic(&self.dir.join("refs").join(name), format!("{base}\n").as_bytes())?;
+            fs::write_atomic(
+                &self.dir.join("refs").join(name),
+                format!("{base}\n").as_bytes(),
+            )?;
         }
         for stand_in in self.references() {
             fs::create_dir_all(&stand_in.place)?;
         }
-        fs::copy_if_there(&self.common.join("logs/refs/heads").join(&self.branch), &self.dir.join("logs").join(name))?;
+        fs::copy_if_there(
+            &self.common.join("logs/refs/heads").join(&self.branch),
+            &self.dir.join("logs").join(name),
+        )?;
         Ok(())
     }
 
     /// What has to be shown in whose place, writable.
     pub fn stand_ins(&self) -> Vec<StandIn> {
-        let objects = StandIn { place: self.common.join("objects"), with: self.dir.join("objects") };
+        let objects = StandIn {
+            place: self.common.join("objects"),
+            with: self.dir.join("objects"),
+        };
         std::iter::once(objects).chain(self.references()).collect()
     }
 
     /// Where the real objects have to be shown, and where they are; readable.
     pub fn real_objects(&self) -> StandIn {
         let real = self.common.join("objects");
-        StandIn { place: real.join(REAL), with: real }
+        StandIn {
+            place: real.join(REAL),
+            with: real,
+        }
     }
 
-    /// Takes over what was committed there, and moves the branch to it. `admin` is the git directory of the worktree, whose HEAD may
-    /// stand on a commit of its own. Nothing happens where nothing was committed.
+    /// Takes over what was committed there, and moves the branch to it. `admin` is the git
+    /// directory of the worktree, whose HEAD may stand on a commit of its own. Nothing happens
+    /// where nothing was committed.
     pub fn take_in(&self, repo: &Repo, shadow: &Shadow, admin: &Path) -> Result<(), RefError> {
         if !self.dir.join("objects").is_dir() {
             return Ok(());
@@ -113,16 +140,28 @@ impl Quarantine {
         };
         let packing = shadow.objects(["pack-objects", "--revs", "--stdout", "--quiet"]);
         let pack = packing
-            .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", quoted(&self.dir.join("objects")))
+            .env(
+                "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+                quoted(&self.dir.join("objects")),
+            )
             .input(revisions)
             .run()?;
-        shadow.objects(["unpack-objects", "-q", "--strict"]).input(pack.stdout).run().map(drop)
+        shadow
+            .objects(["unpack-objects", "-q", "--strict"])
+            .input(pack.stdout)
+            .run()
+            .map(drop)
     }
 
-    /// The real store as it is seen from inside of the sandbox. Git reads the first line; programs that read objects by themselves take a
-    /// relative path from where they stand, and understand the second. A path that would break the file is left out.
+    /// The real store as it is seen from inside of the sandbox. Git reads the first line; programs
+    /// that read objects by themselves take a relative path from where they stand, and understand
+    /// the second. A path that would break the file is left out.
     fn alternates_inside(&self) -> Vec<u8> {
-        let place = self.real_objects().place.into_os_string().into_encoded_bytes();
+        let place = self
+            .real_objects()
+            .place
+            .into_os_string()
+            .into_encoded_bytes();
         let mut text = format!("{REAL}\n").into_bytes();
         if !place.contains(&b'\n') {
             text.extend_from_slice(&place);
@@ -143,8 +182,14 @@ impl Quarantine {
         let (above, _) = self.split();
         let place = |dir: &str| self.common.join(dir).join(above);
         [
-            StandIn { place: place("refs/heads"), with: self.dir.join("refs") },
-            StandIn { place: place("logs/refs/heads"), with: self.dir.join("logs") },
+            StandIn {
+                place: place("refs/heads"),
+                with: self.dir.join("refs"),
+            },
+            StandIn {
+                place: place("logs/refs/heads"),
+                with: self.dir.join("logs"),
+            },
         ]
     }
 

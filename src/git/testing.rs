@@ -11,7 +11,9 @@ use super::oid::Oid;
 use super::repo::{Identity, Repo};
 use super::shadow::Shadow;
 use super::snapshot::{Limits, Snapshot};
-use super::worktree::{Cleared, Fresh, Known, Pool, PoolLimits, RescueAs, Rescued, Slot, Start, WorktreeError};
+use super::worktree::{
+    Cleared, Fresh, Known, Pool, PoolLimits, RescueAs, Rescued, Slot, Start, WorktreeError,
+};
 
 pub(crate) struct TestRepo {
     /// Removed with this.
@@ -39,7 +41,10 @@ impl TestRepo {
         std::fs::create_dir(base.join("home")).unwrap();
         // A path that no quoting mistake survives.
         let root = base.join("a repo 'ü'");
-        let repo = Self { _temp: temp, root: root.clone() };
+        let repo = Self {
+            _temp: temp,
+            root: root.clone(),
+        };
         std::fs::create_dir(&root).unwrap();
         repo.git_in(&root, &[&["init", "-q", "-b", "main"], args].concat());
         repo
@@ -62,7 +67,10 @@ impl TestRepo {
             ("HOME".into(), self.base().join("home").into()),
             ("GIT_CONFIG_SYSTEM".into(), "/dev/null".into()),
         ];
-        env.push(("GIT_CONFIG_GLOBAL".into(), self.base().join("home/.gitconfig").into()));
+        env.push((
+            "GIT_CONFIG_GLOBAL".into(),
+            self.base().join("home/.gitconfig").into(),
+        ));
         env
     }
 
@@ -77,8 +85,15 @@ impl TestRepo {
     /// Plain `git`, as a person would run it, with a fixed identity.
     pub(crate) fn git_in(&self, dir: &Path, args: &[impl AsRef<OsStr>]) -> String {
         let out = self.try_git(dir, args);
-        let shown: Vec<_> = args.iter().map(|a| a.as_ref().to_string_lossy().into_owned()).collect();
-        assert!(out.status.success(), "git {shown:?}: {}", String::from_utf8_lossy(&out.stderr));
+        let shown: Vec<_> = args
+            .iter()
+            .map(|a| a.as_ref().to_string_lossy().into_owned())
+            .collect();
+        assert!(
+            out.status.success(),
+            "git {shown:?}: {}",
+            String::from_utf8_lossy(&out.stderr)
+        );
         String::from_utf8_lossy(&out.stdout).trim_end().to_owned()
     }
 
@@ -86,7 +101,9 @@ impl TestRepo {
         let mut command = Command::new("git");
         command.current_dir(dir).env_clear().envs(self.env());
         for role in ["AUTHOR", "COMMITTER"] {
-            command.env(format!("GIT_{role}_NAME"), "Tester").env(format!("GIT_{role}_EMAIL"), "t@example.com");
+            command
+                .env(format!("GIT_{role}_NAME"), "Tester")
+                .env(format!("GIT_{role}_EMAIL"), "t@example.com");
             command.env(format!("GIT_{role}_DATE"), "1700000000 +0000");
         }
         command.args(args).output().unwrap()
@@ -138,8 +155,17 @@ impl Run {
         let base = repo.resolve_commit("HEAD").unwrap();
         let base_tree = repo.tree_of(&base).unwrap();
         let shadow = shadow(&repo, "t-1.1");
-        let slot = pool(&repo).create("one", BRANCH, &Start::Commit(base.clone()), &shadow).unwrap();
-        Self { test, repo, shadow, slot, base, base_tree }
+        let slot = pool(&repo)
+            .create("one", BRANCH, &Start::Commit(base.clone()), &shadow)
+            .unwrap();
+        Self {
+            test,
+            repo,
+            shadow,
+            slot,
+            base,
+            base_tree,
+        }
     }
 
     pub(crate) fn pool(&self) -> Pool<'_> {
@@ -151,7 +177,9 @@ impl Run {
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
-        self.shadow.snapshot(&self.slot.path, &self.base_tree, Limits::default()).unwrap()
+        self.shadow
+            .snapshot(&self.slot.path, &self.base_tree, Limits::default())
+            .unwrap()
     }
 
     /// What the agent itself does with Git in its worktree.
@@ -168,22 +196,47 @@ impl Run {
             when_ms: 0,
             known: Known::UnderItsName,
         };
-        self.pool().rescue("one", Some(&self.base), &self.shadow, &save).unwrap()
+        self.pool()
+            .rescue("one", Some(&self.base), &self.shadow, &save)
+            .unwrap()
     }
 
     pub(crate) fn reuse(&self, cleared: Cleared, branch: &str) -> Result<Slot, WorktreeError> {
         let shadow = shadow(&self.repo, branch);
         let start = Start::Commit(self.repo.resolve_commit("main").unwrap());
-        let fresh = Fresh { branch, start: &start, shadow: &shadow };
+        let fresh = Fresh {
+            branch,
+            start: &start,
+            shadow: &shadow,
+        };
         self.pool().reuse(cleared, &fresh)
     }
 }
 
 pub(crate) fn pool(repo: &Repo) -> Pool<'_> {
-    let home = repo.location().main_root.as_deref().unwrap_or(repo.common_dir());
-    Pool::new(repo, home.join(".ai/worktrees"), PoolLimits { reserve_bytes: 1, patience: Duration::from_secs(20) })
+    let home = repo
+        .location()
+        .main_root
+        .as_deref()
+        .unwrap_or(repo.common_dir());
+    Pool::new(
+        repo,
+        home.join(".ai/worktrees"),
+        PoolLimits {
+            reserve_bytes: 1,
+            patience: Duration::from_secs(20),
+        },
+    )
 }
 
 pub(crate) fn shadow(repo: &Repo, run: &str) -> Shadow {
-    Shadow::create(repo, &repo.common_dir().join("ai/runs").join(run).join("snapshot.git")).unwrap()
+    Shadow::create(
+        repo,
+        &repo
+            .common_dir()
+            .join("ai/runs")
+            .join(run)
+            .join("snapshot.git"),
+    )
+    .unwrap()
 }

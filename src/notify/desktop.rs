@@ -15,7 +15,10 @@ pub fn show(notice: &Notice) -> Delivery {
 
 /// A desktop may read its own markup in a body, and a task's title is not ours.
 fn plain(body: &str) -> String {
-    one_line(body).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    one_line(body)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[cfg(feature = "notify-desktop")]
@@ -25,19 +28,26 @@ mod imp {
 
     pub(super) fn show(title: &str, body: &str) -> Delivery {
         let unavailable = |why: String| Delivery::Unavailable(one_line(&why));
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        let runtime = match tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+        {
             Ok(runtime) => runtime,
             Err(error) => return unavailable(error.to_string()),
         };
         let mut notice = notify_rust::Notification::new();
         notice.appname("ai").summary(title).body(body);
-        let asked = runtime.block_on(async { tokio::time::timeout(PATIENCE, notice.show_async()).await });
+        let asked =
+            runtime.block_on(async { tokio::time::timeout(PATIENCE, notice.show_async()).await });
         // What hangs on a silent desktop is given up, not waited for.
         runtime.shutdown_background();
         match asked {
             Ok(Ok(_)) => Delivery::Shown,
             Ok(Err(error)) => unavailable(error.to_string()),
-            Err(_) => unavailable(format!("the desktop did not answer for {} seconds", PATIENCE.as_secs())),
+            Err(_) => unavailable(format!(
+                "the desktop did not answer for {} seconds",
+                PATIENCE.as_secs()
+            )),
         }
     }
 }
@@ -57,6 +67,9 @@ mod tests {
 
     #[test]
     fn a_title_is_text_and_not_markup() {
-        assert_eq!(plain("<b>a</b> & b\u{1b}[2J"), "&lt;b&gt;a&lt;/b&gt; &amp; b\\e[2J");
+        assert_eq!(
+            plain("<b>a</b> & b\u{1b}[2J"),
+            "&lt;b&gt;a&lt;/b&gt; &amp; b\\e[2J"
+        );
     }
 }

@@ -1,7 +1,9 @@
-//! Telling a person that something wants them: today by a notice on the desktop, where `notify.desktop` asks for it.
+//! Telling a person that something wants them: today by a notice on the desktop, where
+//! `notify.desktop` asks for it.
 //!
-//! A notice is a courtesy. Nothing waits for it longer than [`desktop::PATIENCE`], nothing fails because of it, and what could not be
-//! shown is an answer ([`Delivery::Unavailable`]), not an error. Deliberately absent: other channels, and any network.
+//! A notice is a courtesy. Nothing waits for it longer than [`desktop::PATIENCE`], nothing fails
+//! because of it, and what could not be shown is an answer ([`Delivery::Unavailable`]), not an
+//! error. Deliberately absent: other channels, and any network.
 
 pub mod desktop;
 

@@ -1,7 +1,9 @@
-//! Accepting: only the tree that was judged goes into the target branch, by compare-and-swap, and the task is done by that verdict.
+//! Accepting: only the tree that was judged goes into the target branch, by compare-and-swap, and
+//! the task is done by that verdict.
 //!
-//! Where the target has moved, what would land is another tree than the one that was judged; the checks run on that tree first. The move
-//! is recorded before it is made, so that an accept that was cut off is completed by the next one, never done twice.
+//! Where the target has moved, what would land is another tree than the one that was judged; the
+//! checks run on that tree first. The move is recorded before it is made, so that an accept that
+//! was cut off is completed by the next one, never done twice.
 
 use std::path::PathBuf;
 
@@ -70,15 +72,33 @@ pub fn accept(
         && landed(&repo, started)?
     {
         // One of before this was refused; work that stays on its own branch is meant to.
-        origin::refuse_branch_of_run(Some(started.target.as_str()).filter(|target| *target != own_branch(&run)))?;
+        origin::refuse_branch_of_run(
+            Some(started.target.as_str()).filter(|target| *target != own_branch(&run)),
+        )?;
         let task = complete(world, store, &task, &run, started)?;
         return Ok(accepted(task, &run, started, None));
     }
     let (Some(commit), Some(tree)) = (&run.commit, &run.tree) else {
-        return Err(Refusal::NotProven(format!("run {} changed nothing, so there is nothing to accept", run.id)).into());
+        return Err(Refusal::NotProven(format!(
+            "run {} changed nothing, so there is nothing to accept",
+            run.id
+        ))
+        .into());
     };
-    let (commit, tree) = (Oid::parse(commit).map_err(failed)?, Oid::parse(tree).map_err(failed)?);
-    let case = Case { world, repo, shadow, task, run, commit, tree, overridden };
+    let (commit, tree) = (
+        Oid::parse(commit).map_err(failed)?,
+        Oid::parse(tree).map_err(failed)?,
+    );
+    let case = Case {
+        world,
+        repo,
+        shadow,
+        task,
+        run,
+        commit,
+        tree,
+        overridden,
+    };
     case.refuse_moved()?;
     case.refuse_tampered(store)?;
     let approved = case.ask_policy(store)?;
@@ -91,19 +111,36 @@ fn in_review(tx: &mut dyn crate::store::Tx, typed: &str) -> Result<(Task, Run), 
     let TaskState::Review { run } = &task.state else {
         let why = "only work that waits for a review can be accepted or rejected".to_owned();
         let next = format!("`ai why {id}`");
-        return Err(Refusal::WrongState { task: id, state: task.status_text().into(), why, next }.into());
+        return Err(Refusal::WrongState {
+            task: id,
+            state: task.status_text().into(),
+            why,
+            next,
+        }
+        .into());
     };
-    let missing = || Refusal::NotFound { what: "run", id: run.to_string() };
+    let missing = || Refusal::NotFound {
+        what: "run",
+        id: run.to_string(),
+    };
     let run = tx.run(run)?.ok_or_else(missing)?;
     Ok((task, run))
 }
 
-/// A run that works in the checkout itself puts back what it found there; nothing may land beneath it.
+/// A run that works in the checkout itself puts back what it found there; nothing may land beneath
+/// it.
 fn refuse_in_use(store: &mut SqliteStore) -> Result<(), OpError> {
-    match store.read(|tx| tx.active_runs())?.into_iter().find(in_place::is_in_place) {
+    match store
+        .read(|tx| tx.active_runs())?
+        .into_iter()
+        .find(in_place::is_in_place)
+    {
         None => Ok(()),
         Some(run) => {
-            let why = format!("run {} works in the checkout itself (isolation: none)", run.id);
+            let why = format!(
+                "run {} works in the checkout itself (isolation: none)",
+                run.id
+            );
             let next = "wait until it has ended; `ai recover` ends one that was cut off".into();
             Err(Refusal::TryLater { why, next }.into())
         }
@@ -112,7 +149,9 @@ fn refuse_in_use(store: &mut SqliteStore) -> Result<(), OpError> {
 
 /// True where a started accept has moved its branch already.
 fn landed(repo: &Repo, started: &Accepting) -> Result<bool, OpError> {
-    let Some(tip) = repo.find_ref(&started.target).map_err(failed)? else { return Ok(false) };
+    let Some(tip) = repo.find_ref(&started.target).map_err(failed)? else {
+        return Ok(false);
+    };
     let commit = Oid::parse(&started.commit).map_err(failed)?;
     if !repo.has_object(&commit).map_err(failed)? {
         return Ok(false);
@@ -136,14 +175,19 @@ impl Case<'_> {
         }
     }
 
-    /// The evidence must be what was recorded: whoever reads it later must see what was accepted. An override is told.
+    /// The evidence must be what was recorded: whoever reads it later must see what was accepted.
+    /// An override is told.
     fn refuse_tampered(&self, store: &mut SqliteStore) -> Result<(), OpError> {
         let pieces = store.read(|tx| tx.evidence(Some(&self.task.id), Some(&self.run.id)))?;
         let broken = evidence::broken(&self.world.state(), &pieces);
         if broken.is_empty() {
             return Ok(());
         }
-        let why = format!("the evidence of run {} is not what was recorded: {}", self.run.id, broken.join(", "));
+        let why = format!(
+            "the evidence of run {} is not what was recorded: {}",
+            self.run.id,
+            broken.join(", ")
+        );
         if self.overridden.is_none() {
             let next = format!(
                 "`ai evidence verify {0}` shows it; `ai reject {1}` has it done again",
@@ -155,12 +199,20 @@ impl Case<'_> {
         Ok(())
     }
 
-    /// Asks again about the changed paths, as of now; a person's yes to exactly this counts. Returns the rule that it was a yes to.
+    /// Asks again about the changed paths, as of now; a person's yes to exactly this counts.
+    /// Returns the rule that it was a yes to.
     fn ask_policy(&self, store: &mut SqliteStore) -> Result<Option<String>, OpError> {
-        let cx = self.world.cx_as(&self.world.checkout_policy(), self.agent()?)?;
+        let cx = self
+            .world
+            .cx_as(&self.world.checkout_policy(), self.agent()?)?;
         let stats = self.stats()?;
-        let (verdict, mut record) =
-            policy_verdict(&cx, &self.task, &self.run, &self.changed()?, stats.insertions + stats.deletions);
+        let (verdict, mut record) = policy_verdict(
+            &cx,
+            &self.task,
+            &self.run,
+            &self.changed()?,
+            stats.insertions + stats.deletions,
+        );
         blacken(&mut record, self.world.redactor());
         if verdict == PolicyVerdict::Allow {
             return Ok(None);
@@ -169,7 +221,9 @@ impl Case<'_> {
             return Ok(Some(record.rule));
         }
         let record = Box::new(record);
-        let events = vec![Event::Decided { record: record.clone() }];
+        let events = vec![Event::Decided {
+            record: record.clone(),
+        }];
         let why = match record.effect {
             Effect::RequireApproval => Refusal::NeedsApproval(record),
             _ => Refusal::Denied(record),
@@ -183,17 +237,24 @@ impl Case<'_> {
 
     fn base_tree(&self) -> Result<Oid, OpError> {
         match &self.run.base {
-            Some(base) => self.repo.tree_of(&Oid::parse(base).map_err(failed)?).map_err(failed),
+            Some(base) => self
+                .repo
+                .tree_of(&Oid::parse(base).map_err(failed)?)
+                .map_err(failed),
             None => Ok(self.shadow.format().empty_tree()),
         }
     }
 
     fn changed(&self) -> Result<Vec<ChangedPath>, OpError> {
-        self.shadow.changed_paths(&self.base_tree()?, &self.tree).map_err(failed)
+        self.shadow
+            .changed_paths(&self.base_tree()?, &self.tree)
+            .map_err(failed)
     }
 
     fn stats(&self) -> Result<Stats, OpError> {
-        self.shadow.stats(&self.base_tree()?, &self.tree).map_err(failed)
+        self.shadow
+            .stats(&self.base_tree()?, &self.tree)
+            .map_err(failed)
     }
 
     fn go(&self, store: &mut SqliteStore, approved: Option<&str>) -> Result<Accepted, OpError> {
@@ -211,7 +272,9 @@ impl Case<'_> {
             }),
             ..accepting
         };
-        commit(store, &cx, |tx, cx| self.intend(tx, cx, &accepting, &evidence, approved))?;
+        commit(store, &cx, |tx, cx| {
+            self.intend(tx, cx, &accepting, &evidence, approved)
+        })?;
         failpoint::hit("accept-intent")?;
         let updated = match &landing {
             Landing::Move(plan) => {
@@ -235,10 +298,16 @@ impl Case<'_> {
             Landing::Already(target) => (target.clone(), &self.commit, &self.tree),
             Landing::Stay => (own_branch(&self.run), &self.commit, &self.tree),
         };
-        Accepting { target, commit: commit.to_string(), tree: tree.to_string(), overridden: None }
+        Accepting {
+            target,
+            commit: commit.to_string(),
+            tree: tree.to_string(),
+            overridden: None,
+        }
     }
 
-    /// Asks, and records what is going to be done together with what proves it: whoever completes this later needs no second proof.
+    /// Asks, and records what is going to be done together with what proves it: whoever completes
+    /// this later needs no second proof.
     fn intend(
         &self,
         tx: &mut dyn crate::store::Tx,
@@ -248,7 +317,11 @@ impl Case<'_> {
         approved: Option<&str>,
     ) -> Result<(), OpError> {
         let (task, _) = in_review(tx, self.task.id.as_str())?;
-        let action = if self.overridden.is_some() { Action::TaskOverride } else { Action::TaskAccept };
+        let action = if self.overridden.is_some() {
+            Action::TaskOverride
+        } else {
+            Action::TaskAccept
+        };
         let mut question = Question::on_task(action, &task);
         question.resource.run = Some(self.run.id.to_string());
         question.resource.branch = Some(accepting.target.clone());
@@ -258,14 +331,30 @@ impl Case<'_> {
         let record = ask::answer(cx, &question);
         if record.effect == Effect::RequireApproval && Some(record.rule.as_str()) == approved {
             // A person has said yes to the same rule about the same work already.
-            cx.record(tx, &Event::Decided { record: Box::new(record) })?;
+            cx.record(
+                tx,
+                &Event::Decided {
+                    record: Box::new(record),
+                },
+            )?;
         } else {
             ask::or_refuse(tx, cx, question)?;
         }
         for piece in evidence {
-            cx.record(tx, &Event::EvidenceRecorded { evidence: Box::new(piece.clone()) })?;
+            cx.record(
+                tx,
+                &Event::EvidenceRecorded {
+                    evidence: Box::new(piece.clone()),
+                },
+            )?;
         }
-        cx.record(tx, &Event::AcceptStarted { run: self.run.id.clone(), accepting: accepting.clone() })
+        cx.record(
+            tx,
+            &Event::AcceptStarted {
+                run: self.run.id.clone(),
+                accepting: accepting.clone(),
+            },
+        )
     }
 
     /// What would land.
@@ -277,8 +366,13 @@ impl Case<'_> {
             AcceptMode::Merge => merge::Mode::FastForwardOrMerge,
         };
         let Destination::Branch(target) = origin::destination(config, &self.run) else {
-            let why = "the run started from a detached HEAD, so there is no branch to accept into".into();
-            return Err(Refusal::Missing { why, next: "set accept.target in .ai/config.yaml".into() }.into());
+            let why =
+                "the run started from a detached HEAD, so there is no branch to accept into".into();
+            return Err(Refusal::Missing {
+                why,
+                next: "set accept.target in .ai/config.yaml".into(),
+            }
+            .into());
         };
         origin::refuse_branch_of_run(Some(&target))?;
         let trailers = Trailers {
@@ -287,20 +381,33 @@ impl Case<'_> {
             agent: Some(self.run.agent.clone()),
         };
         let subject = format!("Merge {}: {}", self.task.id, self.task.title);
-        let message = self.world.redactor().redact_text(&trailer::message(&subject, "", &trailers));
+        let message = self
+            .world
+            .redactor()
+            .redact_text(&trailer::message(&subject, "", &trailers));
         let who = match self.repo.identity().map_err(failed)? {
             Some(user) => user,
             None => identity()?,
         };
         let when_ms = (self.world.clock)().wall_ms;
-        let proposal = Proposal { target: &target, commit: &self.commit, mode, message: &message, who: &who, when_ms };
-        match merge::prepare(&self.repo, &self.shadow, &proposal).map_err(|e| conflict(&e, &self.task.id))? {
+        let proposal = Proposal {
+            target: &target,
+            commit: &self.commit,
+            mode,
+            message: &message,
+            who: &who,
+            when_ms,
+        };
+        match merge::prepare(&self.repo, &self.shadow, &proposal)
+            .map_err(|e| conflict(&e, &self.task.id))?
+        {
             Prepared::Ready(plan) => Ok(Landing::Move(plan)),
             Prepared::AlreadyMerged => Ok(Landing::Already(target)),
         }
     }
 
-    /// A passing verdict on exactly `tree`: the run's own where the tree is the same, else one made now.
+    /// A passing verdict on exactly `tree`: the run's own where the tree is the same, else one made
+    /// now.
     fn prove(&self, tree: &Oid, commit: &Oid) -> Result<Vec<Evidence>, OpError> {
         if self.overridden.is_some() {
             return Ok(Vec::new());
@@ -309,7 +416,9 @@ impl Case<'_> {
         let judged = end.map_or(Verification::Unverified, |end| end.cell.verification);
         let finished = end.is_some_and(|end| end.cell.lifecycle == Lifecycle::Finished);
         if !finished {
-            return Err(Refusal::NotProven(format!("run {} did not come to its end", self.run.id)).into());
+            return Err(
+                Refusal::NotProven(format!("run {} did not come to its end", self.run.id)).into(),
+            );
         }
         if judged == Verification::Passed && *tree == self.tree {
             return Ok(Vec::new());
@@ -318,14 +427,20 @@ impl Case<'_> {
         trust::require(&world.root, &world.location.common_dir, "the checks")?;
         match *tree == self.tree {
             true => world.say("the checks have not passed on this work; running them again"),
-            false => world.say("what would land is another tree than the one that was judged; checking it"),
+            false => world
+                .say("what would land is another tree than the one that was judged; checking it"),
         }
         let trial = Trial {
             task: &self.task,
             run: Some(&self.run.id),
             place: "accept",
-            judged: Judged { tree, commit: Some(commit) },
-            dir: &world.run_dir(&self.run.id).join(format!("accept-{}", tree.short())),
+            judged: Judged {
+                tree,
+                commit: Some(commit),
+            },
+            dir: &world
+                .run_dir(&self.run.id)
+                .join(format!("accept-{}", tree.short())),
             label: self.run.id.as_str(),
         };
         prove::on_tree(world, &self.repo, &trial)?.passed(&self.task.id, "accept")
@@ -342,7 +457,8 @@ enum Landing {
     Move(Plan),
 }
 
-/// The last step: the task is done by what stands in the branch now, under the word that was given when it was begun.
+/// The last step: the task is done by what stands in the branch now, under the word that was given
+/// when it was begun.
 fn complete(
     world: &World,
     store: &mut SqliteStore,
@@ -352,7 +468,10 @@ fn complete(
 ) -> Result<Task, OpError> {
     let cx = world.cx(&world.checkout_policy())?;
     let proof = match &accepting.overridden {
-        Some(word) => Proof::Overridden { reason: word.reason.clone(), by: word.by.clone() },
+        Some(word) => Proof::Overridden {
+            reason: word.reason.clone(),
+            by: word.by.clone(),
+        },
         None => Proof::Verdict {
             tree: accepting.tree.clone(),
             commit: Some(accepting.commit.clone()),
@@ -361,14 +480,25 @@ fn complete(
     };
     commit(store, &cx, |tx, cx| {
         in_review(tx, task.id.as_str())?;
-        cx.record(tx, &Event::TaskDone { task: task.id.clone(), proof })?;
+        cx.record(
+            tx,
+            &Event::TaskDone {
+                task: task.id.clone(),
+                proof,
+            },
+        )?;
         cx::load(tx, &task.id)
     })
 }
 
 fn accepted(task: Task, run: &Run, accepting: &Accepting, updated: Option<PathBuf>) -> Accepted {
     let target = Some(accepting.target.clone()).filter(|target| *target != own_branch(run));
-    Accepted { task, commit: accepting.commit.clone(), target, updated }
+    Accepted {
+        task,
+        commit: accepting.commit.clone(),
+        target,
+        updated,
+    }
 }
 
 fn own_branch(run: &Run) -> String {
@@ -385,17 +515,29 @@ pub fn reject(store: &mut SqliteStore, cx: &Cx, typed: &str, note: &str) -> Resu
             by: cx.actor.clone(),
             text: format!("rejected: {note}"),
         };
-        cx.record(tx, &Event::TaskRejected { task: task.id.clone(), note })?;
+        cx.record(
+            tx,
+            &Event::TaskRejected {
+                task: task.id.clone(),
+                note,
+            },
+        )?;
         cx::load(tx, &task.id)
     })
 }
 
 fn conflict(error: &MergeError, task: &TaskId) -> OpError {
     let next = match error.wants_new_attempt() {
-        true => format!("`ai reject {task} --note TEXT`, so that the next run begins on what the target is now"),
+        true => format!(
+            "`ai reject {task} --note TEXT`, so that the next run begins on what the target is now"
+        ),
         false => error.hint().unwrap_or("`ai doctor`").to_owned(),
     };
-    Refusal::MergeConflict { why: error.to_string(), next }.into()
+    Refusal::MergeConflict {
+        why: error.to_string(),
+        next,
+    }
+    .into()
 }
 
 fn failed(error: impl std::fmt::Display) -> OpError {

@@ -20,7 +20,9 @@ pub fn dir(root: &Path) -> PathBuf {
 /// Every connector: those that come with `ai`, and the project's own.
 pub fn connectors(root: &Path) -> Result<Registry, OpError> {
     let mut registry = Registry::shipped();
-    registry.add_dir(&root.join(".ai/connectors")).map_err(StoreError::from)?;
+    registry
+        .add_dir(&root.join(".ai/connectors"))
+        .map_err(StoreError::from)?;
     Ok(registry)
 }
 
@@ -37,10 +39,14 @@ pub fn load(root: &Path, name: &str) -> Result<Agent, OpError> {
 /// The text of an agent's file as it stands; nothing where there is none.
 pub fn file_text(root: &Path, name: &Name) -> Result<Option<String>, OpError> {
     let path = agent_file::path_of(&dir(root), name);
-    Ok(crate::base::fs::read_text_if_there(&path, agent_file::MAX_FILE).map_err(StoreError::from)?)
+    Ok(
+        crate::base::fs::read_text_if_there(&path, agent_file::MAX_FILE)
+            .map_err(StoreError::from)?,
+    )
 }
 
-/// The command line that a run of an agent would start, with the placeholders that only a run can fill left in it.
+/// The command line that a run of an agent would start, with the placeholders that only a run can
+/// fill left in it.
 pub fn command_line(
     connector: &dyn Connector,
     agent: &Agent,
@@ -58,24 +64,41 @@ pub fn command_line(
         session: Session::Named("{session}"),
         program: program.as_deref(),
     };
-    Ok(connector.command(&request).map_err(|e| Refusal::Invalid(e.to_string()))?.argv)
+    Ok(connector
+        .command(&request)
+        .map_err(|e| Refusal::Invalid(e.to_string()))?
+        .argv)
 }
 
 /// Writes an agent. Trust that stood before stands afterwards: its user has just typed the change.
 pub fn save(root: &Path, common_dir: &Path, agent: &Agent) -> Result<PathBuf, OpError> {
     let known = connectors(root)?;
     if known.get(agent.connector.as_str()).is_none() {
-        let names: Vec<&str> = known.all().map(|connector| connector.describe().name.as_str()).collect();
-        let next = format!("take one of {}, or put a manifest of your own into .ai/connectors/", names.join(", "));
-        return Err(Refusal::Missing { why: format!("there is no connector `{}`", agent.connector), next }.into());
+        let names: Vec<&str> = known
+            .all()
+            .map(|connector| connector.describe().name.as_str())
+            .collect();
+        let next = format!(
+            "take one of {}, or put a manifest of your own into .ai/connectors/",
+            names.join(", ")
+        );
+        return Err(Refusal::Missing {
+            why: format!("there is no connector `{}`", agent.connector),
+            next,
+        }
+        .into());
     }
-    trust::keeping(root, common_dir, || agent_file::save(&dir(root), agent).map_err(refusal))
+    trust::keeping(root, common_dir, || {
+        agent_file::save(&dir(root), agent).map_err(refusal)
+    })
 }
 
 /// Removes an agent. Its runs and their evidence stay.
 pub fn remove(root: &Path, common_dir: &Path, name: &str) -> Result<(), OpError> {
     let name = agent_name(name)?;
-    trust::keeping(root, common_dir, || agent_file::remove(&dir(root), &name).map_err(refusal))
+    trust::keeping(root, common_dir, || {
+        agent_file::remove(&dir(root), &name).map_err(refusal)
+    })
 }
 
 /// A name as agents may bear it.
@@ -85,7 +108,11 @@ pub fn agent_name(text: &str) -> Result<Name, OpError> {
 
 fn refusal(error: AgentFileError) -> OpError {
     match error {
-        AgentFileError::NotFound { name } => Refusal::NotFound { what: "agent", id: name.to_string() }.into(),
+        AgentFileError::NotFound { name } => Refusal::NotFound {
+            what: "agent",
+            id: name.to_string(),
+        }
+        .into(),
         other => Refusal::Invalid(other.to_string()).into(),
     }
 }

@@ -13,24 +13,43 @@ use crate::store::Tx;
 
 /// The decision that an id or a unique prefix names.
 pub fn find(tx: &mut dyn Tx, typed: &str) -> Result<DecisionRecord, OpError> {
-    let prefix = if typed.starts_with("d-") { typed.to_owned() } else { format!("d-{typed}") };
-    let mut found: Vec<DecisionRecord> =
-        tx.decisions(None, None)?.into_iter().filter(|record| record.id.starts_with(&prefix)).collect();
+    let prefix = if typed.starts_with("d-") {
+        typed.to_owned()
+    } else {
+        format!("d-{typed}")
+    };
+    let mut found: Vec<DecisionRecord> = tx
+        .decisions(None, None)?
+        .into_iter()
+        .filter(|record| record.id.starts_with(&prefix))
+        .collect();
     match found.len() {
         1 => Ok(found.remove(0)),
-        0 => Err(Refusal::NotFound { what: "decision", id: crate::base::text::one_line(typed) }.into()),
+        0 => Err(Refusal::NotFound {
+            what: "decision",
+            id: crate::base::text::one_line(typed),
+        }
+        .into()),
         _ => {
             let candidates = found.into_iter().take(6).map(|record| record.id).collect();
-            Err(Refusal::Ambiguous { prefix: typed.to_owned(), candidates }.into())
+            Err(Refusal::Ambiguous {
+                prefix: typed.to_owned(),
+                candidates,
+            }
+            .into())
         }
     }
 }
 
 /// Gives the task back to the queue that was waiting for this very answer.
 fn release(tx: &mut dyn Tx, cx: &Cx, record: &DecisionRecord) -> Result<(), OpError> {
-    let Some(task) = record.resource.task.clone().map(TaskId) else { return Ok(()) };
+    let Some(task) = record.resource.task.clone().map(TaskId) else {
+        return Ok(());
+    };
     let hold = tx.task(&task)?.and_then(|task| task.hold);
-    let waits = |hold: &Hold| hold.kind == BlockReason::Approval && decision_in(&hold.reason) == Some(&record.id);
+    let waits = |hold: &Hold| {
+        hold.kind == BlockReason::Approval && decision_in(&hold.reason) == Some(&record.id)
+    };
     match hold.as_ref().is_some_and(waits) {
         true => cx.record(tx, &Event::TaskUnheld { task }),
         false => Ok(()),
@@ -41,17 +60,33 @@ fn release(tx: &mut dyn Tx, cx: &Cx, record: &DecisionRecord) -> Result<(), OpEr
 pub fn decision_in(reason: &str) -> Option<&str> {
     let at = reason.find("d-")?;
     let id = &reason[at..];
-    Some(&id[..id.find(|c: char| c != '-' && !c.is_ascii_alphanumeric()).unwrap_or(id.len())])
+    Some(
+        &id[..id
+            .find(|c: char| c != '-' && !c.is_ascii_alphanumeric())
+            .unwrap_or(id.len())],
+    )
 }
 
 /// Records a person's yes. The question must be one that waits for it.
-pub fn approve(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: &str) -> Result<DecisionRecord, OpError> {
+pub fn approve(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    typed: &str,
+    reason: &str,
+) -> Result<DecisionRecord, OpError> {
     let record = find(tx, typed)?;
     if cx.actor.kind != ActorKind::Human {
-        return Err(Refusal::Conflict(format!("only a person can approve, and {} is none", cx.actor)).into());
+        return Err(Refusal::Conflict(format!(
+            "only a person can approve, and {} is none",
+            cx.actor
+        ))
+        .into());
     }
     if record.effect != Effect::RequireApproval {
-        let text = format!("decision {} is `{}`: it does not wait for a yes", record.id, record.effect);
+        let text = format!(
+            "decision {} is `{}`: it does not wait for a yes",
+            record.id, record.effect
+        );
         return Err(Refusal::Conflict(text).into());
     }
     let mut question = Question::about(Action::ApprovalGrant);
@@ -62,8 +97,21 @@ pub fn approve(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: &str) -> Result<De
         release(tx, cx, &record)?;
         return Ok(record);
     }
-    let word = Override { by: cx.actor.clone(), reason: reason.to_owned(), at_ms: cx.now.wall_ms };
-    cx.record(tx, &Event::Approved { decision: record.id.clone(), word: word.clone() })?;
+    let word = Override {
+        by: cx.actor.clone(),
+        reason: reason.to_owned(),
+        at_ms: cx.now.wall_ms,
+    };
+    cx.record(
+        tx,
+        &Event::Approved {
+            decision: record.id.clone(),
+            word: word.clone(),
+        },
+    )?;
     release(tx, cx, &record)?;
-    Ok(DecisionRecord { overridden: Some(word), ..record })
+    Ok(DecisionRecord {
+        overridden: Some(word),
+        ..record
+    })
 }

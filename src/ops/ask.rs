@@ -1,4 +1,5 @@
-//! The one gate: every operation that policy guards asks here, and every answer leaves a decision record.
+//! The one gate: every operation that policy guards asks here, and every answer leaves a decision
+//! record.
 
 use crate::base::id;
 use crate::domain::action::Action;
@@ -25,7 +26,11 @@ pub struct Question {
 impl Question {
     /// A question about an action alone.
     pub fn about(action: Action) -> Question {
-        Question { action, resource: Resource::default(), facts: Facts::default() }
+        Question {
+            action,
+            resource: Resource::default(),
+            facts: Facts::default(),
+        }
     }
 
     /// A question about an action on a task.
@@ -40,19 +45,21 @@ impl Question {
     }
 }
 
-/// Asks, records the answer in this transaction where it lets the action through, and returns what it warns of. Otherwise
-/// refuses, with the answer as the one thing that is recorded.
+/// Asks, records the answer in this transaction where it lets the action through, and returns what
+/// it warns of. Otherwise refuses, with the answer as the one thing that is recorded.
 pub fn or_refuse(tx: &mut dyn Tx, cx: &Cx, question: Question) -> Result<Vec<String>, OpError> {
     let record = Box::new(answer(cx, &question));
     if record.effect.lets_through() || approved(tx, &record)? {
-        let warning = (record.effect == Effect::Warn).then(|| format!("{} (rule `{}`)", record.reason, record.rule));
+        let warning = (record.effect == Effect::Warn)
+            .then(|| format!("{} (rule `{}`)", record.reason, record.rule));
         cx.record(tx, &Event::Decided { record })?;
         return Ok(warning.into_iter().collect());
     }
     Err(refusal(record))
 }
 
-/// Refuses where [`or_refuse`] would, and leaves no record where it would not: for a choice among several, of which one is asked about.
+/// Refuses where [`or_refuse`] would, and leaves no record where it would not: for a choice among
+/// several, of which one is asked about.
 pub fn look_ahead(tx: &mut dyn Tx, cx: &Cx, question: &Question) -> Result<(), OpError> {
     let record = Box::new(answer(cx, question));
     match record.effect.lets_through() || approved(tx, &record)? {
@@ -69,8 +76,8 @@ fn refusal(record: Box<DecisionRecord>) -> OpError {
     OpError::recorded(why, vec![Event::Decided { record }])
 }
 
-/// Asks about every new task of a file. A thousand entries that are allowed for the same reason leave one record; the first that is
-/// not allowed refuses all.
+/// Asks about every new task of a file. A thousand entries that are allowed for the same reason
+/// leave one record; the first that is not allowed refuses all.
 pub fn all_or_refuse(tx: &mut dyn Tx, cx: &Cx, entries: &[NewTask]) -> Result<(), OpError> {
     let mut seen: Vec<(String, Effect)> = Vec::new();
     for entry in entries {
@@ -88,7 +95,13 @@ pub fn all_or_refuse(tx: &mut dyn Tx, cx: &Cx, entries: &[NewTask]) -> Result<()
 /// The policy's answer as a record, without storing it.
 pub fn answer(cx: &Cx, question: &Question) -> DecisionRecord {
     let id = format!("d-{}", id::random_text(10));
-    decide(cx, question).record(id, cx.now.wall_ms, question.action, &cx.actor, &question.resource)
+    decide(cx, question).record(
+        id,
+        cx.now.wall_ms,
+        question.action,
+        &cx.actor,
+        &question.resource,
+    )
 }
 
 /// The bare effect of the policy's answer, for looking at many actors.
@@ -97,14 +110,20 @@ pub fn effect(cx: &Cx, question: &Question) -> Effect {
 }
 
 fn decide(cx: &Cx, question: &Question) -> Decision {
-    let request =
-        Request { action: question.action, actor: &cx.actor, resource: &question.resource, facts: &question.facts };
-    let case = cx.rules.case;
-    let overlap = |a: &str, b: &str| match (PathPattern::parse(a, case), PathPattern::parse(b, case)) {
-        (Ok(a), Ok(b)) => crate::domain::path_pattern::overlap(&a, &b).is_some(),
-        // A pattern that cannot be read might meet anything: the stricter answer is the safe one.
-        _ => true,
+    let request = Request {
+        action: question.action,
+        actor: &cx.actor,
+        resource: &question.resource,
+        facts: &question.facts,
     };
+    let case = cx.rules.case;
+    let overlap =
+        |a: &str, b: &str| match (PathPattern::parse(a, case), PathPattern::parse(b, case)) {
+            (Ok(a), Ok(b)) => crate::domain::path_pattern::overlap(&a, &b).is_some(),
+            // A pattern that cannot be read might meet anything: the stricter answer is the safe
+            // one.
+            _ => true,
+        };
     policy::decide(cx.policy.state(), &request, &overlap)
 }
 
@@ -115,5 +134,7 @@ pub fn approved(tx: &mut dyn Tx, record: &DecisionRecord) -> Result<bool, OpErro
     }
     let task = record.resource.task.clone().map(crate::domain::ids::TaskId);
     let before = tx.decisions(task.as_ref(), None)?;
-    Ok(before.iter().any(|old| old.overridden.is_some() && old.subject_digest == record.subject_digest))
+    Ok(before
+        .iter()
+        .any(|old| old.overridden.is_some() && old.subject_digest == record.subject_digest))
 }

@@ -1,7 +1,7 @@
 //! Rolling backups beside the store, and copies to places that the user names.
 //!
-//! A rolling backup is due after work that would hurt to lose, and only where the newest is old: looking costs one directory listing.
-//! Commands that must be fast never take one.
+//! A rolling backup is due after work that would hurt to lose, and only where the newest is old:
+//! looking costs one directory listing. Commands that must be fast never take one.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,8 +13,13 @@ use crate::store::sqlite::{self, BackupInfo, SqliteStore};
 /// How old the newest backup may be before another one is due.
 pub const MAX_AGE: Duration = Duration::from_secs(60 * 60);
 
-/// Copies the store to `target`, or to the next rolling backup below `state_dir`, reads the copy back whole, and says what is in it.
-pub fn take(store: &SqliteStore, state_dir: &Path, target: Option<&Path>) -> Result<BackupInfo, StoreError> {
+/// Copies the store to `target`, or to the next rolling backup below `state_dir`, reads the copy
+/// back whole, and says what is in it.
+pub fn take(
+    store: &SqliteStore,
+    state_dir: &Path,
+    target: Option<&Path>,
+) -> Result<BackupInfo, StoreError> {
     match target {
         Some(path) => {
             sqlite::copy_to(store, path)?;
@@ -24,7 +29,8 @@ pub fn take(store: &SqliteStore, state_dir: &Path, target: Option<&Path>) -> Res
     }
 }
 
-/// Takes a rolling backup where the newest is older than `max_age`, or there is none. Returns the new file.
+/// Takes a rolling backup where the newest is older than `max_age`, or there is none. Returns the
+/// new file.
 pub fn roll_if_due(
     store: &SqliteStore,
     state_dir: &Path,
@@ -32,7 +38,10 @@ pub fn roll_if_due(
     max_age: Duration,
 ) -> Result<Option<PathBuf>, StoreError> {
     let dir = state_dir.join(BACKUPS);
-    let newest = sqlite::backups(&dir)?.iter().filter_map(|path| taken_ms(path)).max();
+    let newest = sqlite::backups(&dir)?
+        .iter()
+        .filter_map(|path| taken_ms(path))
+        .max();
     let age = newest.map(|at_ms| u128::try_from(now_ms - at_ms).unwrap_or(0));
     if age.is_some_and(|age| age <= max_age.as_millis()) {
         return Ok(None);
@@ -51,7 +60,14 @@ pub struct Listed {
 /// The backups below `state_dir`, newest first, each read whole.
 pub fn list(state_dir: &Path) -> Result<Vec<Listed>, StoreError> {
     let files = sqlite::backups(&state_dir.join(BACKUPS))?;
-    Ok(files.into_iter().rev().map(|path| Listed { content: sqlite::inspect(&path), path }).collect())
+    Ok(files
+        .into_iter()
+        .rev()
+        .map(|path| Listed {
+            content: sqlite::inspect(&path),
+            path,
+        })
+        .collect())
 }
 
 /// When a backup was taken, by its name: the number between its first words and its last.
@@ -69,13 +85,26 @@ mod tests {
     fn a_backup_is_taken_when_there_is_none_or_the_newest_is_old() {
         let temp = tempfile::tempdir().unwrap();
         let store = SqliteStore::create(&temp.path().join("ai.db"), "s").unwrap();
-        let first = roll_if_due(&store, temp.path(), 0, MAX_AGE).unwrap().unwrap();
+        let first = roll_if_due(&store, temp.path(), 0, MAX_AGE)
+            .unwrap()
+            .unwrap();
         let at = taken_ms(&first).unwrap();
         assert!(at > 1_600_000_000_000, "{at}");
         let hour = i64::try_from(MAX_AGE.as_millis()).unwrap();
-        assert_eq!(roll_if_due(&store, temp.path(), at + hour, MAX_AGE).unwrap(), None);
-        assert_eq!(roll_if_due(&store, temp.path(), at - 5 * hour, MAX_AGE).unwrap(), None, "the clock was set back");
-        assert!(roll_if_due(&store, temp.path(), at + hour + 1, MAX_AGE).unwrap().is_some());
+        assert_eq!(
+            roll_if_due(&store, temp.path(), at + hour, MAX_AGE).unwrap(),
+            None
+        );
+        assert_eq!(
+            roll_if_due(&store, temp.path(), at - 5 * hour, MAX_AGE).unwrap(),
+            None,
+            "the clock was set back"
+        );
+        assert!(
+            roll_if_due(&store, temp.path(), at + hour + 1, MAX_AGE)
+                .unwrap()
+                .is_some()
+        );
         assert_eq!(list(temp.path()).unwrap().len(), 2);
         assert!(SqliteStore::open(&first, Access::Read).is_ok());
     }
@@ -87,6 +116,9 @@ mod tests {
         let target = temp.path().join("copy.db");
         let info = take(&store, temp.path(), Some(&target)).unwrap();
         assert_eq!((info.path, info.tasks), (target.clone(), 0));
-        assert!(take(&store, temp.path(), Some(&target)).is_err(), "it would be overwritten");
+        assert!(
+            take(&store, temp.path(), Some(&target)).is_err(),
+            "it would be overwritten"
+        );
     }
 }

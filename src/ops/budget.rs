@@ -1,5 +1,6 @@
-//! Budgets: what is left of them, whether a run may start, and whether one may go on. What was used is read from sums over ended runs
-//! and from what runs at work have recorded, so that neither a restart nor another process changes it.
+//! Budgets: what is left of them, whether a run may start, and whether one may go on. What was used
+//! is read from sums over ended runs and from what runs at work have recorded, so that neither a
+//! restart nor another process changes it.
 
 use std::collections::BTreeMap;
 
@@ -23,11 +24,21 @@ pub struct Standing {
     pub unpriced: u64,
 }
 
-/// Refuses a start for which no budget is left. Returns the ceilings that the run has to stay below, the one that it has to itself
-/// among them.
-pub fn admit(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task, agent: &Agent) -> Result<Vec<Level>, OpError> {
+/// Refuses a start for which no budget is left. Returns the ceilings that the run has to stay
+/// below, the one that it has to itself among them.
+pub fn admit(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    config: &Config,
+    task: &Task,
+    agent: &Agent,
+) -> Result<Vec<Level>, OpError> {
     let budgets = &config.budgets;
-    let own = Amounts { tokens: agent.limits.tokens, money: agent.limits.money, ..Amounts::default() };
+    let own = Amounts {
+        tokens: agent.limits.tokens,
+        money: agent.limits.money,
+        ..Amounts::default()
+    };
     let mut levels = budget::levels(Scope::Run, &budgets.run, &Spent::default());
     levels.extend(budget::levels(Scope::Run, &own, &Spent::default()));
     let shared = Used::read(tx, cx, config, Some((task, agent.name.as_str())))?.levels(config);
@@ -38,29 +49,57 @@ pub fn admit(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task, agent: &Age
     Ok(levels)
 }
 
-/// The first budget of task, agent, day or repository that all runs together have used up, those at work included. Runs are counted at
-/// their start alone.
-pub fn used_up(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task, agent: &str) -> Result<Option<Level>, OpError> {
+/// The first budget of task, agent, day or repository that all runs together have used up, those at
+/// work included. Runs are counted at their start alone.
+pub fn used_up(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    config: &Config,
+    task: &Task,
+    agent: &str,
+) -> Result<Option<Level>, OpError> {
     let budgets = &config.budgets;
-    let all = [&budgets.task, &budgets.agent, &budgets.day, &budgets.repository];
-    if all.into_iter().all(|amounts| *amounts == Amounts::default()) {
+    let all = [
+        &budgets.task,
+        &budgets.agent,
+        &budgets.day,
+        &budgets.repository,
+    ];
+    if all
+        .into_iter()
+        .all(|amounts| *amounts == Amounts::default())
+    {
         return Ok(None);
     }
     let spent = Used::read(tx, cx, config, Some((task, agent)))?;
     let levels = spent.levels(config);
-    Ok(levels.into_iter().find(|level| level.unit != Unit::Attempts && level.is_used_up()))
+    Ok(levels
+        .into_iter()
+        .find(|level| level.unit != Unit::Attempts && level.is_used_up()))
 }
 
 /// What keeps a task from being run by `agent` now.
-pub fn gate(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task, agent: &str) -> Result<Option<Refusal>, OpError> {
+pub fn gate(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    config: &Config,
+    task: &Task,
+    agent: &str,
+) -> Result<Option<Refusal>, OpError> {
     let levels = Used::read(tx, cx, config, Some((task, agent)))?.levels(config);
-    Ok(levels.iter().find(|level| level.is_used_up()).map(|level| refusal(cx, level)))
+    Ok(levels
+        .iter()
+        .find(|level| level.is_used_up())
+        .map(|level| refusal(cx, level)))
 }
 
 /// What each agent has used today, with its runs at work.
 pub fn of_agents_today(tx: &mut dyn Tx, cx: &Cx) -> Result<BTreeMap<String, Spent>, OpError> {
     let today = tx.day_sums(Some(budget::day_of(cx.now.wall_ms)))?;
-    let mut found: BTreeMap<String, Spent> = today.into_iter().map(|sum| (sum.agent, sum.spent)).collect();
+    let mut found: BTreeMap<String, Spent> = today
+        .into_iter()
+        .map(|sum| (sum.agent, sum.spent))
+        .collect();
     for run in tx.active_runs()? {
         let spent = at_work(cx, &run);
         let all = found.entry(run.agent).or_default();
@@ -86,7 +125,10 @@ fn refusal(cx: &Cx, level: &Level) -> Refusal {
     let name = level.name();
     let why = format!("budget {name} is used up: {level}");
     if !level.scope.is_daily() {
-        return Refusal::MergeConflict { why, next: format!("raise `budgets.{name}` in .ai/config.yaml") };
+        return Refusal::MergeConflict {
+            why,
+            next: format!("raise `budgets.{name}` in .ai/config.yaml"),
+        };
     }
     let left = budget::day_ends_ms(cx.now.wall_ms) - cx.now.wall_ms;
     let next = format!(
@@ -105,7 +147,12 @@ struct Used {
 }
 
 impl Used {
-    fn read(tx: &mut dyn Tx, cx: &Cx, config: &Config, of: Option<(&Task, &str)>) -> Result<Used, OpError> {
+    fn read(
+        tx: &mut dyn Tx,
+        cx: &Cx,
+        config: &Config,
+        of: Option<(&Task, &str)>,
+    ) -> Result<Used, OpError> {
         let budgets = &config.budgets;
         let none = Amounts::default();
         let mut used = Used::default();
@@ -118,7 +165,10 @@ impl Used {
             }
         }
         if budgets.repository != none {
-            used.repository = tx.day_sums(None)?.into_iter().fold(Spent::default(), |all, sum| all.plus(sum.spent));
+            used.repository = tx
+                .day_sums(None)?
+                .into_iter()
+                .fold(Spent::default(), |all, sum| all.plus(sum.spent));
         }
         if let Some((task, _)) = of.filter(|_| budgets.task != none) {
             used.task = tx.task_spent(&task.id)?;
@@ -135,11 +185,19 @@ impl Used {
             (Scope::Day, &budgets.day, &self.day),
             (Scope::Repository, &budgets.repository, &self.repository),
         ];
-        scopes.into_iter().flat_map(|(scope, amounts, spent)| budget::levels(scope, amounts, spent)).collect()
+        scopes
+            .into_iter()
+            .flat_map(|(scope, amounts, spent)| budget::levels(scope, amounts, spent))
+            .collect()
     }
 
     /// Runs at work count with what they have told so far.
-    fn count_active(&mut self, tx: &mut dyn Tx, cx: &Cx, of: Option<(&Task, &str)>) -> Result<(), OpError> {
+    fn count_active(
+        &mut self,
+        tx: &mut dyn Tx,
+        cx: &Cx,
+        of: Option<(&Task, &str)>,
+    ) -> Result<(), OpError> {
         for run in tx.active_runs()? {
             let spent = at_work(cx, &run);
             if of.is_some_and(|(task, _)| run.task == task.id) {
@@ -155,28 +213,53 @@ impl Used {
     }
 }
 
-/// Every ceiling that is configured and how far it is used up: those of the day and the repository, each agent's, and each open task's
-/// that has used any.
-pub fn overview(tx: &mut dyn Tx, cx: &Cx, config: &Config, agents: &[Agent]) -> Result<Vec<Standing>, OpError> {
+/// Every ceiling that is configured and how far it is used up: those of the day and the repository,
+/// each agent's, and each open task's that has used any.
+pub fn overview(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    config: &Config,
+    agents: &[Agent],
+) -> Result<Vec<Standing>, OpError> {
     let budgets = &config.budgets;
     let used = Used::read(tx, cx, config, None)?;
     let mut all = Vec::new();
     let mut add = |of: Option<&str>, scope, amounts: &Amounts, spent: Spent| {
-        let standing = |level| Standing { of: of.map(str::to_owned), level, unpriced: spent.unpriced };
-        all.extend(budget::levels(scope, amounts, &spent).into_iter().map(standing));
+        let standing = |level| Standing {
+            of: of.map(str::to_owned),
+            level,
+            unpriced: spent.unpriced,
+        };
+        all.extend(
+            budget::levels(scope, amounts, &spent)
+                .into_iter()
+                .map(standing),
+        );
     };
-    add(None, Scope::Repository, &budgets.repository, used.repository);
+    add(
+        None,
+        Scope::Repository,
+        &budgets.repository,
+        used.repository,
+    );
     add(None, Scope::Day, &budgets.day, used.day);
     let today = of_agents_today(tx, cx)?;
     for agent in agents {
         let spent = today.get(agent.name.as_str()).copied().unwrap_or_default();
-        add(Some(agent.name.as_str()), Scope::Agent, &budgets.agent, spent);
+        add(
+            Some(agent.name.as_str()),
+            Scope::Agent,
+            &budgets.agent,
+            spent,
+        );
     }
     if budgets.task != Amounts::default() {
         let active = tx.active_runs()?;
         for task in open_tasks(tx)? {
             let own = active.iter().filter(|run| run.task == task);
-            let spent = own.map(|run| at_work(cx, run)).fold(tx.task_spent(&task)?, Spent::plus);
+            let spent = own
+                .map(|run| at_work(cx, run))
+                .fold(tx.task_spent(&task)?, Spent::plus);
             if spent.runs > 0 || spent.attempts > 0 {
                 add(Some(task.as_str()), Scope::Task, &budgets.task, spent);
             }
@@ -186,8 +269,15 @@ pub fn overview(tx: &mut dyn Tx, cx: &Cx, config: &Config, agents: &[Agent]) -> 
 }
 
 fn open_tasks(tx: &mut dyn Tx) -> Result<Vec<crate::domain::ids::TaskId>, OpError> {
-    let statuses = ["queued", "claimed", "running", "blocked", "review", "failed"].map(str::to_owned).to_vec();
-    let filter = crate::store::TaskFilter { statuses, ..Default::default() };
+    let statuses = [
+        "queued", "claimed", "running", "blocked", "review", "failed",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    let filter = crate::store::TaskFilter {
+        statuses,
+        ..Default::default()
+    };
     let mut found = Vec::new();
     tx.list(&filter, &mut |line| {
         found.push(crate::domain::ids::TaskId(line.id.to_owned()));

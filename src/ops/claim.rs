@@ -37,7 +37,12 @@ pub enum Which {
 }
 
 /// Claims a task for `ttl_ms` in one transaction.
-pub fn run<S: Store>(store: &mut S, cx: &Cx, which: &Which, ttl_ms: i64) -> Result<Claimed, OpError> {
+pub fn run<S: Store>(
+    store: &mut S,
+    cx: &Cx,
+    which: &Which,
+    ttl_ms: i64,
+) -> Result<Claimed, OpError> {
     if mutant::reads_then_claims() {
         let (task, locks) = store.read(|tx| pick(tx, cx, which))?;
         return commit(store, cx, |tx, cx| grant(tx, cx, task, locks, ttl_ms));
@@ -45,10 +50,14 @@ pub fn run<S: Store>(store: &mut S, cx: &Cx, which: &Which, ttl_ms: i64) -> Resu
     commit(store, cx, |tx, cx| {
         let lapsed = take_all_lapsed(tx, cx, which)?;
         match take(tx, cx, which, ttl_ms) {
-            // What has lapsed has lapsed, whether or not this claim gets anything. Otherwise a task that lapsed too often would never
-            // be seen as parked: the very claim that parks it is refused.
+            // What has lapsed has lapsed, whether or not this claim gets anything. Otherwise a task
+            // that lapsed too often would never be seen as parked: the very claim that parks it is
+            // refused.
             Err(OpError::Refused(refused)) if lapsed == Lapsed::Some => {
-                refused.record.iter().try_for_each(|event| cx.record(tx, event))?;
+                refused
+                    .record
+                    .iter()
+                    .try_for_each(|event| cx.record(tx, event))?;
                 Ok(Err(refused.why))
             }
             other => other.map(Ok),
@@ -57,13 +66,15 @@ pub fn run<S: Store>(store: &mut S, cx: &Cx, which: &Which, ttl_ms: i64) -> Resu
     .map_err(OpError::from)
 }
 
-/// Claims a task for `ttl_ms`. A refusal undoes the lapses that were found on the way, unless the caller commits them.
+/// Claims a task for `ttl_ms`. A refusal undoes the lapses that were found on the way, unless the
+/// caller commits them.
 pub fn claim(tx: &mut dyn Tx, cx: &Cx, which: &Which, ttl_ms: i64) -> Result<Claimed, OpError> {
     take_all_lapsed(tx, cx, which)?;
     take(tx, cx, which, ttl_ms)
 }
 
-/// Takes away what has lapsed, as an act of its own, before an operation that claims and may be refused for other reasons.
+/// Takes away what has lapsed, as an act of its own, before an operation that claims and may be
+/// refused for other reasons.
 pub fn record_lapses<S: Store>(store: &mut S, cx: &Cx, which: &Which) -> Result<(), OpError> {
     if store.read(|tx| tx.lapsed(&cx.now))?.is_empty() {
         return Ok(());
@@ -97,13 +108,18 @@ fn take(tx: &mut dyn Tx, cx: &Cx, which: &Which, ttl_ms: i64) -> Result<Claimed,
     grant(tx, cx, task, locks, ttl_ms)
 }
 
-/// The tasks whose lapsed leases this claim may take away first. A run's lease is left to recovery, which looks after its work.
+/// The tasks whose lapsed leases this claim may take away first. A run's lease is left to recovery,
+/// which looks after its work.
 fn reclaimable(tx: &mut dyn Tx, cx: &Cx, which: &Which) -> Result<Vec<TaskId>, OpError> {
     if let Which::Task(typed) = which {
         return Ok(vec![cx::resolve(tx, typed)?]);
     }
     let mut ids = Vec::new();
-    for id in tx.lapsed(&cx.now)?.iter().filter_map(|lease| lease.subject.task()) {
+    for id in tx
+        .lapsed(&cx.now)?
+        .iter()
+        .filter_map(|lease| lease.subject.task())
+    {
         if !matches!(cx::load(tx, &id)?.state, TaskState::Running { .. }) {
             ids.push(id);
         }
@@ -113,7 +129,9 @@ fn reclaimable(tx: &mut dyn Tx, cx: &Cx, which: &Which) -> Result<Vec<TaskId>, O
 
 /// The task to claim, with the locks that it takes.
 fn pick(tx: &mut dyn Tx, cx: &Cx, which: &Which) -> Result<(Task, Vec<HeldLock>), OpError> {
-    let Which::Task(typed) = which else { return pick_next(tx, cx) };
+    let Which::Task(typed) = which else {
+        return pick_next(tx, cx);
+    };
     let id = cx::resolve(tx, typed)?;
     let task = cx::load(tx, &id)?;
     claimable(tx, cx, &task)?;
@@ -127,8 +145,8 @@ pub fn next(tx: &mut dyn Tx, cx: &Cx) -> Result<Task, OpError> {
     pick_next(tx, cx).map(|(task, _)| task)
 }
 
-/// Tries the ready tasks in order, more of them with every round: nearly always the first one is free. One that this actor cannot
-/// have, whatever the reason, does not keep the others from it.
+/// Tries the ready tasks in order, more of them with every round: nearly always the first one is
+/// free. One that this actor cannot have, whatever the reason, does not keep the others from it.
 fn pick_next(tx: &mut dyn Tx, cx: &Cx) -> Result<(Task, Vec<HeldLock>), OpError> {
     let (mut seen, mut locked, mut refused) = (0, 0, None);
     for limit in [1, 64, 4_096, usize::MAX] {
@@ -147,7 +165,9 @@ fn pick_next(tx: &mut dyn Tx, cx: &Cx) -> Result<(Task, Vec<HeldLock>), OpError>
             break;
         }
     }
-    Err(refused.filter(|_| locked == 0).unwrap_or_else(|| Refusal::NothingReady { locked }.into()))
+    Err(refused
+        .filter(|_| locked == 0)
+        .unwrap_or_else(|| Refusal::NothingReady { locked }.into()))
 }
 
 /// The locks that a claim of this task would take; nothing where somebody holds one of them.
@@ -162,10 +182,17 @@ fn obtainable(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<Option<Vec<HeldLo
 
 /// Takes a lapsed lease away, so that the task can be had again.
 fn take_lapsed(tx: &mut dyn Tx, cx: &Cx, id: &TaskId) -> Result<Lapsed, OpError> {
-    let Some(lease) = tx.lease(&id.subject())? else { return Ok(Lapsed::None) };
+    let Some(lease) = tx.lease(&id.subject())? else {
+        return Ok(Lapsed::None);
+    };
     match lease.liveness(&cx.now) {
         Liveness::Live(left_ms) => {
-            return Err(Refusal::Taken { task: id.clone(), holder: lease.holder.to_string(), left_ms }.into());
+            return Err(Refusal::Taken {
+                task: id.clone(),
+                holder: lease.holder.to_string(),
+                left_ms,
+            }
+            .into());
         }
         Liveness::Unknown => return Err(Refusal::OtherClock(id.to_string()).into()),
         Liveness::Lapsed => {}
@@ -183,56 +210,109 @@ pub fn lapsed_event(cx: &Cx, task: &Task, epoch: u64) -> Event {
     let lapses = task.lapses + 1;
     let park = (lapses >= cx.rules.max_lapses).then(|| Hold {
         kind: BlockReason::Parked,
-        reason: format!("its lease lapsed {} in a row without a release", counted(lapses, "time")),
+        reason: format!(
+            "its lease lapsed {} in a row without a release",
+            counted(lapses, "time")
+        ),
         since_ms: cx.now.wall_ms,
     });
-    Event::LeaseLapsed { subject: task.id.subject(), epoch, park }
+    Event::LeaseLapsed {
+        subject: task.id.subject(),
+        epoch,
+        park,
+    }
 }
 
 fn claimable(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<(), OpError> {
     let (why, next) = match &task.state {
         TaskState::Queued => {
-            return match task.not_before_ms.map(|at| at - cx.now.wall_ms).filter(|wait| *wait > 0) {
+            return match task
+                .not_before_ms
+                .map(|at| at - cx.now.wall_ms)
+                .filter(|wait| *wait > 0)
+            {
                 Some(_) if is_anothers_pause(tx, cx, task)? => Ok(()),
-                Some(wait_ms) => Err(Refusal::TooEarly { what: task.id.to_string(), wait_ms }.into()),
+                Some(wait_ms) => Err(Refusal::TooEarly {
+                    what: task.id.to_string(),
+                    wait_ms,
+                }
+                .into()),
                 None => Ok(()),
             };
         }
-        TaskState::Blocked { .. } => (crate::ops::why::blocked_text(tx, task)?, format!("`ai why {}`", task.id)),
+        TaskState::Blocked { .. } => (
+            crate::ops::why::blocked_text(tx, task)?,
+            format!("`ai why {}`", task.id),
+        ),
         TaskState::Review { run } => (
             format!("run {run} waits for a review"),
-            format!("`ai review {0}`, then `ai accept {0}` or `ai reject {0}`", task.id),
+            format!(
+                "`ai review {0}`, then `ai accept {0}` or `ai reject {0}`",
+                task.id
+            ),
         ),
-        TaskState::Done { .. } => ("it is finished".into(), format!("`ai task reopen {}` opens it again", task.id)),
-        TaskState::Failed { failed_because } => {
-            (failed_because.clone(), format!("`ai task retry {}` gives it fresh attempts", task.id))
+        TaskState::Done { .. } => (
+            "it is finished".into(),
+            format!("`ai task reopen {}` opens it again", task.id),
+        ),
+        TaskState::Failed { failed_because } => (
+            failed_because.clone(),
+            format!("`ai task retry {}` gives it fresh attempts", task.id),
+        ),
+        TaskState::Cancelled { cancelled_because } => (
+            cancelled_because.clone(),
+            format!("`ai task retry {}` takes it up again", task.id),
+        ),
+        TaskState::Claimed | TaskState::Running { .. } => {
+            ("it has no lease".into(), "`ai doctor`".into())
         }
-        TaskState::Cancelled { cancelled_because } => {
-            (cancelled_because.clone(), format!("`ai task retry {}` takes it up again", task.id))
-        }
-        TaskState::Claimed | TaskState::Running { .. } => ("it has no lease".into(), "`ai doctor`".into()),
     };
-    Err(Refusal::WrongState { task: task.id.clone(), state: task.status_text().into(), why, next }.into())
+    Err(Refusal::WrongState {
+        task: task.id.clone(),
+        state: task.status_text().into(),
+        why,
+        next,
+    }
+    .into())
 }
 
-/// True where the task pauses because a provider has refused some other agent. Such a pause binds that agent; whoever is named for the
-/// task by its id need not wait for it.
+/// True where the task pauses because a provider has refused some other agent. Such a pause binds
+/// that agent; whoever is named for the task by its id need not wait for it.
 fn is_anothers_pause(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<bool, OpError> {
     let last = tx.runs(&task.id)?.pop();
-    let Some((run, until)) = last.and_then(|run| Some((run.agent.clone(), run.end?.paused_until_ms?))) else {
+    let Some((run, until)) =
+        last.and_then(|run| Some((run.agent.clone(), run.end?.paused_until_ms?)))
+    else {
         return Ok(false);
     };
     let is_its_own = cx.actor.kind == ActorKind::Agent && cx.actor.name.as_str() == run;
     Ok(!is_its_own && task.not_before_ms.is_some_and(|at| at <= until))
 }
 
-fn grant(tx: &mut dyn Tx, cx: &Cx, task: Task, locks: Vec<HeldLock>, ttl_ms: i64) -> Result<Claimed, OpError> {
+fn grant(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    task: Task,
+    locks: Vec<HeldLock>,
+    ttl_ms: i64,
+) -> Result<Claimed, OpError> {
     let question = Question::on_task(Action::TaskClaim, &task);
     let warnings = ask::or_refuse(tx, cx, question)?;
     let (lease, token) = new_lease(cx, task.id.subject(), task.epoch + 1, ttl_ms);
-    cx.record(tx, &Event::LeaseGranted { lease: lease.clone(), locks })?;
+    cx.record(
+        tx,
+        &Event::LeaseGranted {
+            lease: lease.clone(),
+            locks,
+        },
+    )?;
     let task = cx::load(tx, &task.id)?;
-    Ok(Claimed { task, lease, token, warnings })
+    Ok(Claimed {
+        task,
+        lease,
+        token,
+        warnings,
+    })
 }
 
 /// A lease on `subject` for this actor, and the only copy of its secret.

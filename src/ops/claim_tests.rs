@@ -17,12 +17,18 @@ use crate::store::testing::ann;
 const TTL: i64 = 1_000;
 
 fn made(world: &mut World, new: NewTask) -> TaskId {
-    let new = NewTask { title: "t".into(), ..new };
+    let new = NewTask {
+        title: "t".into(),
+        ..new
+    };
     world.run(|tx, cx| create(tx, cx, &new)).unwrap().id
 }
 
 fn with_path(path: &str) -> NewTask {
-    NewTask { paths: vec![path.into()], ..NewTask::default() }
+    NewTask {
+        paths: vec![path.into()],
+        ..NewTask::default()
+    }
 }
 
 fn claim(world: &mut World, which: &Which) -> Result<claim::Claimed, OpError> {
@@ -54,8 +60,20 @@ fn a_task_that_lapses_too_often_is_parked_by_whoever_looks() {
             world.pass(TTL);
         }
         let refused = why(claim(&mut world, &which(&id)));
-        assert!(matches!(refused, Refusal::WrongState { .. } | Refusal::NothingReady { .. }), "{refused}");
-        assert_eq!(state(&mut world, &id), TaskState::Blocked { blocked_by: BlockReason::Parked }, "it stays so");
+        assert!(
+            matches!(
+                refused,
+                Refusal::WrongState { .. } | Refusal::NothingReady { .. }
+            ),
+            "{refused}"
+        );
+        assert_eq!(
+            state(&mut world, &id),
+            TaskState::Blocked {
+                blocked_by: BlockReason::Parked
+            },
+            "it stays so"
+        );
     }
 }
 
@@ -64,15 +82,28 @@ fn a_clock_that_starts_anew_ends_every_lease_and_a_foreign_one_none() {
     let mut world = World::new();
     let id = made(&mut world, with_path("src/"));
     let old = claim(&mut world, &one(&id)).unwrap();
-    let at = |epoch: &str| Now { wall_ms: 1_000_000, lease: LeaseInstant { epoch: epoch.into(), ms: 3 } };
+    let at = |epoch: &str| Now {
+        wall_ms: 1_000_000,
+        lease: LeaseInstant {
+            epoch: epoch.into(),
+            ms: 3,
+        },
+    };
     world.turn(at("boot/container"));
-    assert!(matches!(why(claim(&mut world, &one(&id))), Refusal::OtherClock(_)));
-    let taken = why(world.run(|tx, cx| lock::acquire(tx, cx, &["src/a".into()], LockMode::Exclusive, TTL)));
+    assert!(matches!(
+        why(claim(&mut world, &one(&id))),
+        Refusal::OtherClock(_)
+    ));
+    let taken =
+        why(world.run(|tx, cx| lock::acquire(tx, cx, &["src/a".into()], LockMode::Exclusive, TTL)));
     assert!(matches!(taken, Refusal::Locked { .. }), "{taken}");
     world.turn(at("next/ns"));
     let new = claim(&mut world, &one(&id)).unwrap();
     assert_eq!((old.lease.epoch, new.lease.epoch), (1, 2));
-    assert!(matches!(why(world.run(|tx, cx| lease::heartbeat(tx, cx, &old.token, None))), Refusal::LeaseLost { .. }));
+    assert!(matches!(
+        why(world.run(|tx, cx| lease::heartbeat(tx, cx, &old.token, None))),
+        Refusal::LeaseLost { .. }
+    ));
 }
 
 #[test]
@@ -82,21 +113,49 @@ fn next_passes_over_what_it_cannot_have() {
     let behind = made(&mut world, with_path("src/a.rs"));
     let nameless = made(&mut world, NewTask::default());
     let edit = crate::domain::event::TaskEdit {
-        paths: Some(vec![crate::domain::task::LockRequest { pattern: "@gone".into(), mode: LockMode::Exclusive }]),
+        paths: Some(vec![crate::domain::task::LockRequest {
+            pattern: "@gone".into(),
+            mode: LockMode::Exclusive,
+        }]),
         ..Default::default()
     };
     // The module was configured when the task was made, and is not any more.
     world
         .run(|tx, cx| {
-            cx.record(tx, &crate::domain::event::Event::TaskEdited { task: nameless.clone(), edit: Box::new(edit) })
+            cx.record(
+                tx,
+                &crate::domain::event::Event::TaskEdited {
+                    task: nameless.clone(),
+                    edit: Box::new(edit),
+                },
+            )
         })
         .unwrap();
-    let last = made(&mut world, NewTask { priority: Some(4), ..with_path("docs/") });
+    let last = made(
+        &mut world,
+        NewTask {
+            priority: Some(4),
+            ..with_path("docs/")
+        },
+    );
     assert_eq!(claim(&mut world, &Which::Next).unwrap().task.id, taken);
-    assert_eq!(claim(&mut world, &Which::Next).unwrap().task.id, last, "neither the locked nor the nameless one");
-    assert!(matches!(why(claim(&mut world, &Which::Next)), Refusal::NothingReady { locked: 1 }));
-    assert!(matches!(why(claim(&mut world, &one(&behind))), Refusal::Locked { .. }));
-    assert!(matches!(why(claim(&mut world, &one(&nameless))), Refusal::Invalid(_)));
+    assert_eq!(
+        claim(&mut world, &Which::Next).unwrap().task.id,
+        last,
+        "neither the locked nor the nameless one"
+    );
+    assert!(matches!(
+        why(claim(&mut world, &Which::Next)),
+        Refusal::NothingReady { locked: 1 }
+    ));
+    assert!(matches!(
+        why(claim(&mut world, &one(&behind))),
+        Refusal::Locked { .. }
+    ));
+    assert!(matches!(
+        why(claim(&mut world, &one(&nameless))),
+        Refusal::Invalid(_)
+    ));
 }
 
 #[test]
@@ -106,14 +165,33 @@ fn next_passes_over_what_policy_keeps_from_this_actor() {
                 effect: deny\n    reason: for people\n";
     world.cx.policy = PolicyState::from_bytes(Some(text.as_bytes()), "policy.yaml").into();
     assert!(matches!(world.cx.policy.state(), PolicyState::Loaded(_)));
-    let secret = made(&mut world, NewTask { labels: vec!["secret".into()], ..NewTask::default() });
-    let open = made(&mut world, NewTask { priority: Some(4), ..NewTask::default() });
+    let secret = made(
+        &mut world,
+        NewTask {
+            labels: vec!["secret".into()],
+            ..NewTask::default()
+        },
+    );
+    let open = made(
+        &mut world,
+        NewTask {
+            priority: Some(4),
+            ..NewTask::default()
+        },
+    );
     world.cx.actor = Actor::new(ActorKind::Agent, "bot").unwrap();
     assert_eq!(claim(&mut world, &Which::Next).unwrap().task.id, open);
     let refused = why(claim(&mut world, &Which::Next));
-    assert!(matches!(&refused, Refusal::Denied(record) if record.rule == "no-secrets"), "{refused}");
+    assert!(
+        matches!(&refused, Refusal::Denied(record) if record.rule == "no-secrets"),
+        "{refused}"
+    );
     let records = world.read(|tx| Ok(tx.decisions(Some(&secret), None)?));
-    assert_eq!(records.len(), 1, "the refusal is on record, the passing over is not");
+    assert_eq!(
+        records.len(),
+        1,
+        "the refusal is on record, the passing over is not"
+    );
     world.cx.actor = ann();
     assert_eq!(claim(&mut world, &Which::Next).unwrap().task.id, secret);
 }
@@ -121,35 +199,59 @@ fn next_passes_over_what_policy_keeps_from_this_actor() {
 #[test]
 fn a_token_opens_its_own_task_alone() {
     let mut world = World::new();
-    let (mine, other) = (made(&mut world, NewTask::default()), made(&mut world, NewTask::default()));
+    let (mine, other) = (
+        made(&mut world, NewTask::default()),
+        made(&mut world, NewTask::default()),
+    );
     let token = claim(&mut world, &one(&mine)).unwrap().token;
     claim(&mut world, &one(&other)).unwrap();
-    let proof = Proof::Overridden { reason: "r".into(), by: ann() };
+    let proof = Proof::Overridden {
+        reason: "r".into(),
+        by: ann(),
+    };
     let World { store, cx, .. } = &mut world;
-    let refused = why(finish::done(store, cx, &other, Ending::plain(&Right::Token(&token), proof)));
-    assert!(matches!(&refused, Refusal::Invalid(text) if text.contains(mine.as_str())), "{refused}");
+    let refused = why(finish::done(
+        store,
+        cx,
+        &other,
+        Ending::plain(&Right::Token(&token), proof),
+    ));
+    assert!(
+        matches!(&refused, Refusal::Invalid(text) if text.contains(mine.as_str())),
+        "{refused}"
+    );
     assert_eq!(state(&mut world, &other), TaskState::Claimed);
 }
 
 #[test]
 fn a_name_used_again_gives_no_right_to_a_lock() {
     let mut world = World::new();
-    let session =
-        |name: &str| Actor::new(ActorKind::Agent, "bot").unwrap().with_incarnation(Incarnation::new(name).unwrap());
+    let session = |name: &str| {
+        Actor::new(ActorKind::Agent, "bot")
+            .unwrap()
+            .with_incarnation(Incarnation::new(name).unwrap())
+    };
     let held = world
-        .run_as(&session("one"), |tx, cx| lock::acquire(tx, cx, &["src/".into()], LockMode::Exclusive, TTL))
+        .run_as(&session("one"), |tx, cx| {
+            lock::acquire(tx, cx, &["src/".into()], LockMode::Exclusive, TTL)
+        })
         .unwrap();
     let id = held.lease.subject.to_string();
     let refused = why(world.run_as(&session("two"), |tx, cx| lock::release(tx, cx, &id, None)));
     assert!(matches!(refused, Refusal::Conflict(_)), "{refused}");
-    world.run_as(&session("one"), |tx, cx| lock::release(tx, cx, &id, None)).unwrap();
+    world
+        .run_as(&session("one"), |tx, cx| lock::release(tx, cx, &id, None))
+        .unwrap();
 }
 
 #[test]
 fn locks_that_lapsed_are_swept_by_the_next_one() {
     let mut world = World::new();
     let acquire = |world: &mut World, glob: &str| {
-        world.run(|tx, cx| lock::acquire(tx, cx, &[glob.to_owned()], LockMode::Exclusive, TTL)).unwrap().lease
+        world
+            .run(|tx, cx| lock::acquire(tx, cx, &[glob.to_owned()], LockMode::Exclusive, TTL))
+            .unwrap()
+            .lease
     };
     acquire(&mut world, "src/");
     world.pass(TTL);
@@ -163,17 +265,35 @@ fn the_longest_lease_does_not_overflow() {
     let mut world = World::new();
     let id = made(&mut world, NewTask::default());
     let claimed = claim::run(&mut world.store, &world.cx, &one(&id), i64::MAX).unwrap();
-    assert_eq!((claimed.lease.expires_ms, claimed.lease.expires.ms), (i64::MAX, i64::MAX));
+    assert_eq!(
+        (claimed.lease.expires_ms, claimed.lease.expires.ms),
+        (i64::MAX, i64::MAX)
+    );
     let token: &Token = &claimed.token;
-    world.run(|tx, cx| lease::heartbeat(tx, cx, token, Some(i64::MAX))).unwrap();
+    world
+        .run(|tx, cx| lease::heartbeat(tx, cx, token, Some(i64::MAX)))
+        .unwrap();
 }
 
 #[test]
 fn a_path_is_asked_about_as_it_is_named() {
     let mut world = World::new();
-    world.run(|tx, cx| lock::acquire(tx, cx, &["src/".into()], LockMode::Exclusive, TTL)).unwrap();
-    for path in ["src/a*b", "src/[x]", "src/{a}", "src/back\\slash", "src/a b ", "src/!x", "src/@y"] {
-        let blocked = world.store.read(|tx| lock::check(tx, &world.cx, &[path.to_owned()], &[])).unwrap();
+    world
+        .run(|tx, cx| lock::acquire(tx, cx, &["src/".into()], LockMode::Exclusive, TTL))
+        .unwrap();
+    for path in [
+        "src/a*b",
+        "src/[x]",
+        "src/{a}",
+        "src/back\\slash",
+        "src/a b ",
+        "src/!x",
+        "src/@y",
+    ] {
+        let blocked = world
+            .store
+            .read(|tx| lock::check(tx, &world.cx, &[path.to_owned()], &[]))
+            .unwrap();
         assert_eq!(blocked.len(), 1, "{path}");
     }
 }

@@ -64,7 +64,8 @@ pub struct NewTask {
 pub fn create(tx: &mut dyn Tx, cx: &Cx, new: &NewTask) -> Result<Task, OpError> {
     let mut all = create_all(tx, cx, std::slice::from_ref(new))?;
     // One entry in, one task out.
-    all.pop().ok_or_else(|| Refusal::Invalid("nothing to create".into()).into())
+    all.pop()
+        .ok_or_else(|| Refusal::Invalid("nothing to create".into()).into())
 }
 
 /// Creates every entry, or none, in their order. Entries may depend on each other in any order.
@@ -72,7 +73,8 @@ pub fn create_all(tx: &mut dyn Tx, cx: &Cx, entries: &[NewTask]) -> Result<Vec<T
     let keys = keys(entries)?;
     refuse_circles(entries, &keys)?;
     ask::all_or_refuse(tx, cx, entries)?;
-    // Everything is looked up before anything is written: a new id must not answer to a prefix that somebody typed.
+    // Everything is looked up before anything is written: a new id must not answer to a prefix that
+    // somebody typed.
     let ids = fresh_ids(tx, entries.len())?;
     let mut known = HashMap::new();
     let mut resolve = |tx: &mut dyn Tx, typed: &str| match keys.get(typed) {
@@ -86,7 +88,13 @@ pub fn create_all(tx: &mut dyn Tx, cx: &Cx, entries: &[NewTask]) -> Result<Vec<T
     }
     let mut created = Vec::with_capacity(entries.len());
     for (task, deps) in built {
-        cx.record(tx, &Event::TaskCreated { task: Box::new(task.clone()), deps })?;
+        cx.record(
+            tx,
+            &Event::TaskCreated {
+                task: Box::new(task.clone()),
+                deps,
+            },
+        )?;
         created.push(task);
     }
     Ok(created)
@@ -112,10 +120,16 @@ fn build(
 ) -> Result<(Task, Vec<TaskId>), OpError> {
     validate(new)?;
     let mut paths = Vec::new();
-    for (patterns, mode) in [(&new.paths, LockMode::Exclusive), (&new.shared, LockMode::Shared)] {
+    for (patterns, mode) in [
+        (&new.paths, LockMode::Exclusive),
+        (&new.shared, LockMode::Shared),
+    ] {
         for pattern in patterns {
             patterns::expand(&cx.rules, pattern)?;
-            paths.push(LockRequest { pattern: pattern.clone(), mode });
+            paths.push(LockRequest {
+                pattern: pattern.clone(),
+                mode,
+            });
         }
     }
     let (mut deps, mut open) = (BTreeSet::new(), 0);
@@ -125,9 +139,17 @@ fn build(
             open += 1;
         }
     }
-    let parent = new.parent.as_deref().map(|typed| resolve(tx, typed)).transpose()?;
+    let parent = new
+        .parent
+        .as_deref()
+        .map(|typed| resolve(tx, typed))
+        .transpose()?;
     let now = cx.now.wall_ms;
-    let hold = new.hold.clone().map(|reason| Hold { kind: BlockReason::Hold, reason, since_ms: now });
+    let hold = new.hold.clone().map(|reason| Hold {
+        kind: BlockReason::Hold,
+        reason,
+        since_ms: now,
+    });
     let mut task = Task {
         id,
         state: TaskState::Queued,
@@ -178,7 +200,12 @@ fn existing(
 fn validate(new: &NewTask) -> Result<(), OpError> {
     check_text(Some(&new.title), Some(&new.body))?;
     check_priority(new.priority)?;
-    new.labels.iter().chain(&new.kind).chain(&new.checks).chain(&new.agent).try_for_each(|word| check_word(word))
+    new.labels
+        .iter()
+        .chain(&new.kind)
+        .chain(&new.checks)
+        .chain(&new.agent)
+        .try_for_each(|word| check_word(word))
 }
 
 /// A title that says something, and no text beyond its bounds.
@@ -188,10 +215,14 @@ pub fn check_text(title: Option<&str>, body: Option<&str>) -> Result<(), OpError
         return wrong("a task needs a title".into());
     }
     if title.is_some_and(|title| title.len() > MAX_TITLE) {
-        return wrong(format!("the title is longer than {MAX_TITLE} bytes; put the text into the body"));
+        return wrong(format!(
+            "the title is longer than {MAX_TITLE} bytes; put the text into the body"
+        ));
     }
     if body.is_some_and(|body| body.len() > MAX_BODY) {
-        return wrong(format!("the body is longer than {MAX_BODY} bytes; put large material into a file and name it"));
+        return wrong(format!(
+            "the body is longer than {MAX_BODY} bytes; put large material into a file and name it"
+        ));
     }
     Ok(())
 }
@@ -206,13 +237,18 @@ pub fn check_priority(priority: Option<u8>) -> Result<(), OpError> {
 
 /// Labels, types and names are single words, so that filters and command lines can hold them.
 pub fn check_word(word: &str) -> Result<(), OpError> {
-    let bad =
-        word.is_empty() || word.len() > 64 || word.chars().any(|c| c.is_whitespace() || c.is_control() || c == ',');
+    let bad = word.is_empty()
+        || word.len() > 64
+        || word
+            .chars()
+            .any(|c| c.is_whitespace() || c.is_control() || c == ',');
     match bad {
         true => {
             let shown = crate::base::text::one_line(word);
-            Err(Refusal::Invalid(format!("`{shown}` is not a word of 1 to 64 characters without spaces and commas"))
-                .into())
+            Err(Refusal::Invalid(format!(
+                "`{shown}` is not a word of 1 to 64 characters without spaces and commas"
+            ))
+            .into())
         }
         false => Ok(()),
     }
@@ -224,24 +260,36 @@ fn keys(entries: &[NewTask]) -> Result<HashMap<&str, usize>, OpError> {
         if let Some(key) = &entry.key
             && keys.insert(key.as_str(), n).is_some()
         {
-            return Err(
-                Refusal::Invalid(format!("two entries have the key `{}`", crate::base::text::one_line(key))).into()
-            );
+            return Err(Refusal::Invalid(format!(
+                "two entries have the key `{}`",
+                crate::base::text::one_line(key)
+            ))
+            .into());
         }
     }
     Ok(keys)
 }
 
-/// Entries can wait only for each other in a circle: what the store holds already knows nothing of them.
+/// Entries can wait only for each other in a circle: what the store holds already knows nothing of
+/// them.
 fn refuse_circles(entries: &[NewTask], keys: &HashMap<&str, usize>) -> Result<(), OpError> {
     let among = |typed: &String| keys.get(typed.as_str()).copied();
-    let waits: Vec<Vec<usize>> = entries.iter().map(|entry| entry.deps.iter().filter_map(among).collect()).collect();
-    let parts: Vec<Vec<usize>> = entries.iter().map(|entry| entry.parent.iter().filter_map(among).collect()).collect();
+    let waits: Vec<Vec<usize>> = entries
+        .iter()
+        .map(|entry| entry.deps.iter().filter_map(among).collect())
+        .collect();
+    let parts: Vec<Vec<usize>> = entries
+        .iter()
+        .map(|entry| entry.parent.iter().filter_map(among).collect())
+        .collect();
     match cycle::find(&waits).or_else(|| cycle::find(&parts)) {
         None => Ok(()),
         Some(circle) => {
             // Whatever is named by others has a key.
-            let mut names: Vec<String> = circle.iter().filter_map(|n| entries[*n].key.clone()).collect();
+            let mut names: Vec<String> = circle
+                .iter()
+                .filter_map(|n| entries[*n].key.clone())
+                .collect();
             names.extend(names.first().cloned());
             Err(Refusal::Cycle(names).into())
         }
@@ -252,8 +300,11 @@ fn at_entry(error: OpError, entries: &[NewTask], n: usize) -> OpError {
     match error {
         OpError::Refused(mut refused) if entries.len() > 1 => {
             let title = crate::base::text::one_line(&entries[n].title);
-            refused.why =
-                Refusal::Invalid(format!("entry {} (`{title}`): {}; nothing was created", n + 1, refused.why));
+            refused.why = Refusal::Invalid(format!(
+                "entry {} (`{title}`): {}; nothing was created",
+                n + 1,
+                refused.why
+            ));
             OpError::Refused(refused)
         }
         other => other,

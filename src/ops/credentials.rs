@@ -1,5 +1,6 @@
-//! Secrets for connectors: read where `.ai/credentials.yaml` says, at the moment they are needed, and given to the connector that names
-//! them and to nobody else. Nothing of them is stored; every redactor knows them.
+//! Secrets for connectors: read where `.ai/credentials.yaml` says, at the moment they are needed,
+//! and given to the connector that names them and to nobody else. Nothing of them is stored; every
+//! redactor knows them.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -54,23 +55,35 @@ pub fn variables<'a>(
     Ok(found)
 }
 
-/// Every value that can be read now, for redaction; what cannot be read cannot leak from here. Nothing before `ai trust`: a repository
-/// must not have files of the user read.
+/// Every value that can be read now, for redaction; what cannot be read cannot leak from here.
+/// Nothing before `ai trust`: a repository must not have files of the user read.
 pub fn known(root: &Path, common_dir: &Path, env: &[Variable]) -> Vec<Secret> {
-    let Ok(all) = credentials::load(root) else { return Vec::new() };
+    let Ok(all) = credentials::load(root) else {
+        return Vec::new();
+    };
     if all.is_empty() || !trust::missing(root, common_dir).is_ok_and(|missing| missing.is_empty()) {
         return Vec::new();
     }
-    let values = all.iter().filter_map(|c| Some(Secret::new(&c.id, secret(c, env).ok()?.as_bytes())));
+    let values = all
+        .iter()
+        .filter_map(|c| Some(Secret::new(&c.id, secret(c, env).ok()?.as_bytes())));
     values.collect()
 }
 
 /// The value of one credential.
 pub fn secret(credential: &Credential, env: &[Variable]) -> Result<OsString, CredentialError> {
-    let fail = |why: String| CredentialError { id: credential.id.clone(), why };
+    let fail = |why: String| CredentialError {
+        id: credential.id.clone(),
+        why,
+    };
     let value = match &credential.source {
-        Source::Env(name) => env.iter().find(|(key, _)| key == name.as_str()).map(|(_, value)| value.clone()),
-        Source::File { path, key } => Some(in_file(&absolute(path, env).map_err(fail)?, key.as_deref()).map_err(fail)?),
+        Source::Env(name) => env
+            .iter()
+            .find(|(key, _)| key == name.as_str())
+            .map(|(_, value)| value.clone()),
+        Source::File { path, key } => {
+            Some(in_file(&absolute(path, env).map_err(fail)?, key.as_deref()).map_err(fail)?)
+        }
     };
     let value = value.filter(|value| !value.as_bytes().trim_ascii().is_empty());
     let value = value.ok_or_else(|| match &credential.source {
@@ -90,9 +103,14 @@ pub fn secret(credential: &Credential, env: &[Variable]) -> Result<OsString, Cre
 }
 
 fn absolute(path: &str, env: &[Variable]) -> Result<PathBuf, String> {
-    let Some(rest) = path.strip_prefix("~/") else { return Ok(PathBuf::from(path)) };
-    let home = env.iter().find(|(name, value)| name == "HOME" && !value.is_empty());
-    home.map(|(_, home)| Path::new(home).join(rest)).ok_or_else(|| format!("HOME is not set, so {path} leads nowhere"))
+    let Some(rest) = path.strip_prefix("~/") else {
+        return Ok(PathBuf::from(path));
+    };
+    let home = env
+        .iter()
+        .find(|(name, value)| name == "HOME" && !value.is_empty());
+    home.map(|(_, home)| Path::new(home).join(rest))
+        .ok_or_else(|| format!("HOME is not set, so {path} leads nowhere"))
 }
 
 /// Reads a secret file that nobody but its owner may read, and who is us.
@@ -103,7 +121,10 @@ fn in_file(path: &Path, key: Option<&str>) -> Result<OsString, String> {
         return Err(format!("{shown} is no regular file"));
     }
     if meta.mode() & 0o077 != 0 {
-        return Err(format!("others may read {shown} (mode {:04o}); say `chmod 600 {shown}`", meta.mode() & 0o7777));
+        return Err(format!(
+            "others may read {shown} (mode {:04o}); say `chmod 600 {shown}`",
+            meta.mode() & 0o7777
+        ));
     }
     if meta.uid() != rustix::process::geteuid().as_raw() {
         return Err(format!("{shown} belongs to somebody else"));
@@ -111,15 +132,21 @@ fn in_file(path: &Path, key: Option<&str>) -> Result<OsString, String> {
     let text = fs::read_text(path, CAP).map_err(|e| e.to_string())?;
     match key {
         None => Ok(text.trim().into()),
-        Some(key) => at_key(&text, key).map(OsString::from).ok_or_else(|| format!("{shown} has no text at `{key}`")),
+        Some(key) => at_key(&text, key)
+            .map(OsString::from)
+            .ok_or_else(|| format!("{shown} has no text at `{key}`")),
     }
 }
 
-/// The text at a path of names in JSON or YAML. What the reader complains of is not passed on: it would quote the file.
+/// The text at a path of names in JSON or YAML. What the reader complains of is not passed on: it
+/// would quote the file.
 fn at_key(text: &str, key: &str) -> Option<String> {
-    let root: serde_json::Value =
-        serde_json::from_str(text).ok().or_else(|| serde_yaml::from_str::<serde_json::Value>(text).ok())?;
-    let found = root.get(key).or_else(|| key.split('.').try_fold(&root, |node, name| node.get(name)))?;
+    let root: serde_json::Value = serde_json::from_str(text)
+        .ok()
+        .or_else(|| serde_yaml::from_str::<serde_json::Value>(text).ok())?;
+    let found = root
+        .get(key)
+        .or_else(|| key.split('.').try_fold(&root, |node, name| node.get(name)))?;
     found.as_str().map(|text| text.trim().to_owned())
 }
 
@@ -129,8 +156,16 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn at(path: &Path, key: Option<&str>) -> Credential {
-        let source = Source::File { path: path.to_str().unwrap().into(), key: key.map(str::to_owned) };
-        Credential { id: "a".into(), provider: "x".into(), variable: "X".into(), source }
+        let source = Source::File {
+            path: path.to_str().unwrap().into(),
+            key: key.map(str::to_owned),
+        };
+        Credential {
+            id: "a".into(),
+            provider: "x".into(),
+            variable: "X".into(),
+            source,
+        }
     }
 
     fn write(path: &Path, text: &str, mode: u32) {
@@ -144,7 +179,11 @@ mod tests {
         let file = dir.path().join("k");
         write(&file, "hunter22\n", 0o600);
         assert_eq!(secret(&at(&file, None), &[]).unwrap(), "hunter22");
-        write(&file, r#"{"a": {"b": "hunter22"}, "a.c": "hunter33"}"#, 0o600);
+        write(
+            &file,
+            r#"{"a": {"b": "hunter22"}, "a.c": "hunter33"}"#,
+            0o600,
+        );
         assert_eq!(secret(&at(&file, Some("a.b")), &[]).unwrap(), "hunter22");
         assert_eq!(secret(&at(&file, Some("a.c")), &[]).unwrap(), "hunter33");
         write(&file, "a:\n  b: hunter44\n", 0o400);
@@ -177,7 +216,12 @@ mod tests {
             variable: "X".into(),
             source: Source::Env("FROM".into()),
         };
-        assert!(secret(&credential, &[]).unwrap_err().why.contains("FROM is not set"));
+        assert!(
+            secret(&credential, &[])
+                .unwrap_err()
+                .why
+                .contains("FROM is not set")
+        );
         let env = [("FROM".into(), "hunter22".into())];
         assert_eq!(secret(&credential, &env).unwrap(), "hunter22");
     }

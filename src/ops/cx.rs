@@ -1,4 +1,5 @@
-//! What every operation is given: the time, who acts, and the project's rules. Operations read no clock and no file.
+//! What every operation is given: the time, who acts, and the project's rules. Operations read no
+//! clock and no file.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,7 +22,8 @@ use crate::store::{Store, StoreError, Tx};
 /// The surroundings of one operation.
 #[derive(Clone)]
 pub struct Cx {
-    /// Both clocks. [`commit`] sets them when the store is held; before that they are those of the command's start.
+    /// Both clocks. [`commit`] sets them when the store is held; before that they are those of the
+    /// command's start.
     pub now: Now,
     /// Who acts.
     pub actor: Actor,
@@ -64,7 +66,8 @@ pub struct Rules {
     pub modules: BTreeMap<String, Vec<String>>,
     /// How paths compare in this repository.
     pub case: CaseMode,
-    /// The checkout in which symbolic links are followed, so that one directory has one name; none in a bare repository.
+    /// The checkout in which symbolic links are followed, so that one directory has one name; none
+    /// in a bare repository.
     pub root: Option<PathBuf>,
     /// Paths that never conflict.
     pub harmless: HarmlessSet,
@@ -86,7 +89,11 @@ impl Rules {
         let mut harmless = Vec::new();
         for pattern in &config.locks.shared {
             let parsed = PathPattern::parse(pattern, case);
-            harmless.push(parsed.map_err(|e| Refusal::Invalid(format!("locks.shared in .ai/config.yaml: {e}")))?);
+            harmless.push(
+                parsed.map_err(|e| {
+                    Refusal::Invalid(format!("locks.shared in .ai/config.yaml: {e}"))
+                })?,
+            );
         }
         Ok(Rules {
             modules: config.modules.clone(),
@@ -99,9 +106,10 @@ impl Rules {
     }
 }
 
-/// Runs `work` in one transaction, with the time at which that transaction got its turn: a command that waited for others, or was
-/// stopped, must not judge a lease by the time at which it started. What a refusal records is written in a second transaction,
-/// after the first was rolled back: the refused operation leaves nothing else behind.
+/// Runs `work` in one transaction, with the time at which that transaction got its turn: a command
+/// that waited for others, or was stopped, must not judge a lease by the time at which it started.
+/// What a refusal records is written in a second transaction, after the first was rolled back: the
+/// refused operation leaves nothing else behind.
 pub fn commit<S: Store, T>(
     store: &mut S,
     cx: &Cx,
@@ -127,13 +135,20 @@ pub fn commit<S: Store, T>(
 impl Cx {
     /// The same at another time.
     pub fn at(&self, now: Now) -> Cx {
-        Cx { now, ..self.clone() }
+        Cx {
+            now,
+            ..self.clone()
+        }
     }
 
     /// Appends an event in this actor's name, without the secrets that its texts hold.
     pub fn record(&self, tx: &mut dyn Tx, event: &Event) -> Result<(), OpError> {
         let clean = self.scrub.event(event);
-        tx.record(self.now.wall_ms, &self.actor, clean.as_ref().unwrap_or(event))?;
+        tx.record(
+            self.now.wall_ms,
+            &self.actor,
+            clean.as_ref().unwrap_or(event),
+        )?;
         Ok(())
     }
 }
@@ -142,14 +157,27 @@ impl Cx {
 pub fn resolve(tx: &mut dyn Tx, typed: &str) -> Result<TaskId, OpError> {
     let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let text = typed.trim().to_ascii_lowercase();
-    let prefix = if text.starts_with("t-") { text } else { format!("t-{text}") };
-    // The bare `t-` would name a task by itself where there is only one: an empty variable in a script must not.
+    let prefix = if text.starts_with("t-") {
+        text
+    } else {
+        format!("t-{text}")
+    };
+    // The bare `t-` would name a task by itself where there is only one: an empty variable in a
+    // script must not.
     if prefix == "t-" || !prefix.chars().all(known) {
-        return Err(Refusal::NotFound { what: "task", id: crate::base::text::one_line(typed) }.into());
+        return Err(Refusal::NotFound {
+            what: "task",
+            id: crate::base::text::one_line(typed),
+        }
+        .into());
     }
     let found = tx.tasks_with_prefix(&prefix, 6)?;
     match found.as_slice() {
-        [] => Err(Refusal::NotFound { what: "task", id: crate::base::text::one_line(typed) }.into()),
+        [] => Err(Refusal::NotFound {
+            what: "task",
+            id: crate::base::text::one_line(typed),
+        }
+        .into()),
         [one] => Ok(one.clone()),
         several => match several.iter().find(|id| id.as_str() == prefix) {
             Some(exact) => Ok(exact.clone()),
@@ -164,7 +192,13 @@ pub fn resolve(tx: &mut dyn Tx, typed: &str) -> Result<TaskId, OpError> {
 
 /// A task that must be there.
 pub fn load(tx: &mut dyn Tx, id: &TaskId) -> Result<crate::domain::task::Task, OpError> {
-    tx.task(id)?.ok_or_else(|| Refusal::NotFound { what: "task", id: id.to_string() }.into())
+    tx.task(id)?.ok_or_else(|| {
+        Refusal::NotFound {
+            what: "task",
+            id: id.to_string(),
+        }
+        .into()
+    })
 }
 
 /// A fresh task id that no task of the store bears.

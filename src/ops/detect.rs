@@ -1,7 +1,9 @@
-//! Finding the AI CLIs that are installed: by the manifests of the connectors, on `PATH`, by nothing but `COMMAND --version`.
+//! Finding the AI CLIs that are installed: by the manifests of the connectors, on `PATH`, by
+//! nothing but `COMMAND --version`.
 //!
-//! The command gets no input, five seconds and an environment without secrets, and runs outside of any repository, whose settings it
-//! might otherwise read. Relative entries of `PATH` are left out: they could lead into an agent's directory.
+//! The command gets no input, five seconds and an environment without secrets, and runs outside of
+//! any repository, whose settings it might otherwise read. Relative entries of `PATH` are left out:
+//! they could lead into an agent's directory.
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
@@ -37,7 +39,8 @@ pub struct Found {
     pub version: Option<String>,
     /// Why its version is not known, or is none for which the connector is meant.
     pub problem: Option<String>,
-    /// The version with which the connector was tried; absent where nobody has tried it with the real program.
+    /// The version with which the connector was tried; absent where nobody has tried it with the
+    /// real program.
     pub tested_with: Option<String>,
     /// What the connector can do with it.
     pub capabilities: Vec<&'static str>,
@@ -57,11 +60,14 @@ pub enum Registration {
     Written,
 }
 
-/// The connectors that may be asked, and whether those of the project are among them: they name programs to run, so that they have to
-/// be trusted first.
+/// The connectors that may be asked, and whether those of the project are among them: they name
+/// programs to run, so that they have to be trusted first.
 pub fn connectors(root: &Path, common_dir: &Path) -> Result<(Registry, Project), OpError> {
     let missing = trust::missing(root, common_dir)?;
-    match missing.iter().any(|change| change.path.starts_with("connectors/")) {
+    match missing
+        .iter()
+        .any(|change| change.path.starts_with("connectors/"))
+    {
         false => Ok((agents::connectors(root)?, Project::Included)),
         true => Ok((Registry::shipped(), Project::Untrusted)),
     }
@@ -91,11 +97,17 @@ pub fn installed(registry: &Registry, env: &[(OsString, OsString)]) -> Vec<Found
         let asked: Vec<_> = candidates
             .iter()
             .map(|(manifest, detect, program)| {
-                (scope.spawn(|| version(manifest, detect, program, env)), manifest, program)
+                (
+                    scope.spawn(|| version(manifest, detect, program, env)),
+                    manifest,
+                    program,
+                )
             })
             .collect();
         let answered = asked.into_iter().map(|(thread, manifest, program)| {
-            let version = thread.join().unwrap_or_else(|_| Err("asking for its version failed".to_owned()));
+            let version = thread
+                .join()
+                .unwrap_or_else(|_| Err("asking for its version failed".to_owned()));
             found(manifest, program, version)
         });
         answered.collect()
@@ -104,8 +116,15 @@ pub fn installed(registry: &Registry, env: &[(OsString, OsString)]) -> Vec<Found
 
 /// Registers an agent for each CLI that has none of its name.
 pub fn register(root: &Path, common_dir: &Path, all: &mut [Found]) -> Result<(), OpError> {
-    for found in all.iter_mut().filter(|found| found.agent == Registration::None) {
-        agents::save(root, common_dir, &Agent::new(found.connector.clone(), found.connector.clone()))?;
+    for found in all
+        .iter_mut()
+        .filter(|found| found.agent == Registration::None)
+    {
+        agents::save(
+            root,
+            common_dir,
+            &Agent::new(found.connector.clone(), found.connector.clone()),
+        )?;
         found.agent = Registration::Written;
     }
     Ok(())
@@ -114,21 +133,31 @@ pub fn register(root: &Path, common_dir: &Path, all: &mut [Found]) -> Result<(),
 /// Marks the CLIs for which an agent stands, also one whose file cannot be read.
 pub fn mark_registered(root: &Path, all: &mut [Found]) {
     for found in all {
-        if agents::dir(root).join(format!("{}.yaml", found.connector)).symlink_metadata().is_ok() {
+        if agents::dir(root)
+            .join(format!("{}.yaml", found.connector))
+            .symlink_metadata()
+            .is_ok()
+        {
             found.agent = Registration::Exists;
         }
     }
 }
 
-/// The native program behind the wrapper that `PATH` leads to, where the connector knows one and it is installed.
+/// The native program behind the wrapper that `PATH` leads to, where the connector knows one and it
+/// is installed.
 pub fn native_program(manifest: &Manifest, env: &[(OsString, OsString)]) -> Option<PathBuf> {
-    let detect = manifest.detect.as_ref().filter(|detect| !detect.native.is_empty())?;
+    let detect = manifest
+        .detect
+        .as_ref()
+        .filter(|detect| !detect.native.is_empty())?;
     let wrapper = on_path(&detect.command, env)?.canonicalize().ok()?;
     let dirs = wrapper.ancestors().skip(1);
-    dirs.flat_map(|dir| detect.native.iter().map(move |path| dir.join(path))).find(|path| is_program(path))
+    dirs.flat_map(|dir| detect.native.iter().map(move |path| dir.join(path)))
+        .find(|path| is_program(path))
 }
 
-/// The program that a run of this connector would start, where the connector names one and it is installed.
+/// The program that a run of this connector would start, where the connector names one and it is
+/// installed.
 pub fn program(manifest: &Manifest, env: &[(OsString, OsString)]) -> Option<PathBuf> {
     native_program(manifest, env).or_else(|| on_path(&manifest.detect.as_ref()?.command, env))
 }
@@ -137,12 +166,14 @@ pub fn program(manifest: &Manifest, env: &[(OsString, OsString)]) -> Option<Path
 pub fn on_path(command: &str, env: &[(OsString, OsString)]) -> Option<PathBuf> {
     let (_, path) = env.iter().find(|(name, _)| name == "PATH")?;
     let dirs = std::env::split_paths(path).filter(|dir| dir.is_absolute());
-    dirs.map(|dir| dir.join(command)).find(|path| is_program(path))
+    dirs.map(|dir| dir.join(command))
+        .find(|path| is_program(path))
 }
 
 /// True for a file that can be started.
 pub fn is_program(path: &Path) -> bool {
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    path.metadata()
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 /// What a program says is its version.
@@ -155,16 +186,29 @@ pub fn version(
     program: &Path,
     env: &[(OsString, OsString)],
 ) -> Result<String, String> {
-    let argv = std::iter::once(program.as_os_str().to_owned()).chain(detect.version_args.iter().map(OsString::from));
+    let argv = std::iter::once(program.as_os_str().to_owned())
+        .chain(detect.version_args.iter().map(OsString::from));
     let mut tool = Tool::new(argv, Path::new("/"));
     tool.timeout = LIMIT;
-    // Telemetry and update checks stay off here as well; what names a run's own files has no place without a run.
-    let plain = manifest.env_set.iter().filter(|(_, value)| !value.contains('{'));
-    let set: Vec<(OsString, OsString)> = plain.map(|(name, value)| (name.into(), value.into())).collect();
+    // Telemetry and update checks stay off here as well; what names a run's own files has no place
+    // without a run.
+    let plain = manifest
+        .env_set
+        .iter()
+        .filter(|(_, value)| !value.contains('{'));
+    let set: Vec<(OsString, OsString)> = plain
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
     tool.env = child_environment(env, &[], &set);
     let outcome = run_captured(&tool).map_err(|e| e.to_string())?;
-    match (detect.version_in(&outcome.stdout.memory, &outcome.stderr.memory), &outcome.end) {
-        (_, End::TimedOut(_)) => Err(format!("it did not tell its version within {} s", LIMIT.as_secs())),
+    match (
+        detect.version_in(&outcome.stdout.memory, &outcome.stderr.memory),
+        &outcome.end,
+    ) {
+        (_, End::TimedOut(_)) => Err(format!(
+            "it did not tell its version within {} s",
+            LIMIT.as_secs()
+        )),
         (Some(version), _) => Ok(one_line(&version.chars().take(64).collect::<String>())),
         (None, _) => Err("what it prints names no version".to_owned()),
     }
@@ -172,9 +216,17 @@ pub fn version(
 
 fn found(manifest: &Manifest, program: &Path, version: Result<String, String>) -> Found {
     use std::os::unix::ffi::OsStrExt;
-    let misses = |version: &String| manifest.detect.as_ref().and_then(|detect| detect.versions.misses(version));
+    let misses = |version: &String| {
+        manifest
+            .detect
+            .as_ref()
+            .and_then(|detect| detect.versions.misses(version))
+    };
     let (version, problem) = match version {
-        Ok(version) => (Some(version.clone()), misses(&version).map(|why| format!("version {version} is {why}"))),
+        Ok(version) => (
+            Some(version.clone()),
+            misses(&version).map(|why| format!("version {version} is {why}")),
+        ),
         Err(why) => (None, Some(why)),
     };
     Found {
@@ -197,11 +249,17 @@ fn capabilities(manifest: &Manifest) -> Vec<&'static str> {
         (!manifest.resume_args.is_empty(), "resume"),
         (manifest.home.is_some(), "own-home"),
         (manifest.metering.kind != MeteringKind::None, "tokens"),
-        (manifest.metering.kind == MeteringKind::TokensAndCost, "cost"),
+        (
+            manifest.metering.kind == MeteringKind::TokensAndCost,
+            "cost",
+        ),
         (manifest.fence == Fence::Paths, "fenced-paths"),
         (manifest.fence == Fence::Sandbox, "sandboxed"),
     ];
-    all.into_iter().filter(|(has, _)| *has).map(|(_, word)| word).collect()
+    all.into_iter()
+        .filter(|(has, _)| *has)
+        .map(|(_, word)| word)
+        .collect()
 }
 
 #[cfg(test)]

@@ -30,7 +30,11 @@ fn a_wrapper_leads_to_its_native_program_as_its_package_manager_lays_it_out() {
     assert_eq!(native_program(&manifest, &env), Some(beside));
     let nested = base.join("lib/node_modules/@x/shim/node_modules/@x/shim-linux/bin/shim");
     program_at(&nested, "");
-    assert_eq!(native_program(&manifest, &env), Some(nested), "the nearest counts");
+    assert_eq!(
+        native_program(&manifest, &env),
+        Some(nested),
+        "the nearest counts"
+    );
 }
 
 #[test]
@@ -38,7 +42,12 @@ fn what_is_no_program_and_what_a_relative_path_leads_to_is_not_found() {
     let dir = tempfile::tempdir().unwrap();
     crate::base::fs::write_atomic(&dir.path().join("shim"), b"not executable").unwrap();
     crate::base::fs::create_dir_all(&dir.path().join("d/shim")).unwrap();
-    let env = path(&[dir.path(), &dir.path().join("d"), Path::new("."), Path::new("")]);
+    let env = path(&[
+        dir.path(),
+        &dir.path().join("d"),
+        Path::new("."),
+        Path::new(""),
+    ]);
     assert_eq!(on_path("shim", &env), None);
     assert_eq!(on_path("shim", &[]), None);
     program_at(&dir.path().join("shim"), "");

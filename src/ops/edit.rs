@@ -21,17 +21,36 @@ pub fn edit(tx: &mut dyn Tx, cx: &Cx, typed: &str, edit: TaskEdit) -> Result<Tas
         patterns::expand(&cx.rules, &request.pattern)?;
     }
     if edit.paths.is_some() && task.state.is_leased() {
-        return Err(wrong(&task, "its paths are locked by a lease", format!("`ai task release {}` first", task.id)));
+        return Err(wrong(
+            &task,
+            "its paths are locked by a lease",
+            format!("`ai task release {}` first", task.id),
+        ));
     }
     check_text(edit.title.as_deref(), edit.body.as_deref())?;
     check_priority(edit.priority)?;
     let named = edit.agent.iter().filter(|agent| !agent.is_empty());
-    let words = edit.add_labels.iter().chain(&edit.kind).chain(edit.checks.iter().flatten()).chain(named);
+    let words = edit
+        .add_labels
+        .iter()
+        .chain(&edit.kind)
+        .chain(edit.checks.iter().flatten())
+        .chain(named);
     words.into_iter().try_for_each(|word| check_word(word))?;
-    if let Some(parent) = edit.parent.as_ref().filter(|parent| !parent.as_str().is_empty()) {
+    if let Some(parent) = edit
+        .parent
+        .as_ref()
+        .filter(|parent| !parent.as_str().is_empty())
+    {
         refuse_own_parent(tx, &task.id, parent)?;
     }
-    cx.record(tx, &Event::TaskEdited { task: task.id.clone(), edit: Box::new(edit) })?;
+    cx.record(
+        tx,
+        &Event::TaskEdited {
+            task: task.id.clone(),
+            edit: Box::new(edit),
+        },
+    )?;
     cx::load(tx, &task.id)
 }
 
@@ -53,14 +72,22 @@ pub fn add_dep(tx: &mut dyn Tx, cx: &Cx, typed: &str, typed_on: &str) -> Result<
     let task = guarded(tx, cx, typed, Action::TaskEdit)?;
     let on = cx::resolve(tx, typed_on)?;
     if let Some(circle) = path_back(tx, &on, &task.id)? {
-        return Err(Refusal::Cycle(std::iter::once(task.id.to_string()).chain(circle).collect()).into());
+        return Err(
+            Refusal::Cycle(std::iter::once(task.id.to_string()).chain(circle).collect()).into(),
+        );
     }
     if !matches!(task.state, TaskState::Queued | TaskState::Blocked { .. }) {
         let why = "a dependency can only be added while it waits";
         return Err(wrong(&task, why, format!("`ai task show {}`", task.id)));
     }
     if !tx.deps(&task.id)?.contains(&on) {
-        cx.record(tx, &Event::DepAdded { task: task.id.clone(), on })?;
+        cx.record(
+            tx,
+            &Event::DepAdded {
+                task: task.id.clone(),
+                on,
+            },
+        )?;
     }
     cx::load(tx, &task.id)
 }
@@ -71,13 +98,24 @@ pub fn remove_dep(tx: &mut dyn Tx, cx: &Cx, typed: &str, typed_on: &str) -> Resu
     let on = cx::resolve(tx, typed_on)?;
     if !tx.deps(&task.id)?.contains(&on) {
         let why = format!("it does not wait for {on}");
-        return Err(wrong(&task, &why, format!("`ai task dep tree {}`", task.id)));
+        return Err(wrong(
+            &task,
+            &why,
+            format!("`ai task dep tree {}`", task.id),
+        ));
     }
-    cx.record(tx, &Event::DepRemoved { task: task.id.clone(), on })?;
+    cx.record(
+        tx,
+        &Event::DepRemoved {
+            task: task.id.clone(),
+            on,
+        },
+    )?;
     cx::load(tx, &task.id)
 }
 
-/// The way along dependencies from `from` to `to`, ends included; walked without recursion, so that long chains are no danger.
+/// The way along dependencies from `from` to `to`, ends included; walked without recursion, so that
+/// long chains are no danger.
 fn path_back(tx: &mut dyn Tx, from: &TaskId, to: &TaskId) -> Result<Option<Vec<String>>, OpError> {
     let mut came_from: HashMap<TaskId, TaskId> = HashMap::new();
     let mut seen = HashSet::from([from.clone()]);
@@ -107,10 +145,24 @@ fn path_back(tx: &mut dyn Tx, from: &TaskId, to: &TaskId) -> Result<Option<Vec<S
 pub fn hold(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<Task, OpError> {
     let task = guarded(tx, cx, typed, Action::TaskEdit)?;
     if task.state.is_final() || task.state.is_leased() {
-        return Err(wrong(&task, "only a task that waits can be held", format!("`ai task show {}`", task.id)));
+        return Err(wrong(
+            &task,
+            "only a task that waits can be held",
+            format!("`ai task show {}`", task.id),
+        ));
     }
-    let hold = Hold { kind: BlockReason::Hold, reason, since_ms: cx.now.wall_ms };
-    cx.record(tx, &Event::TaskHeld { task: task.id.clone(), hold })?;
+    let hold = Hold {
+        kind: BlockReason::Hold,
+        reason,
+        since_ms: cx.now.wall_ms,
+    };
+    cx.record(
+        tx,
+        &Event::TaskHeld {
+            task: task.id.clone(),
+            hold,
+        },
+    )?;
     cx::load(tx, &task.id)
 }
 
@@ -118,9 +170,18 @@ pub fn hold(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<Tas
 pub fn unhold(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<Task, OpError> {
     let task = guarded(tx, cx, typed, Action::TaskEdit)?;
     if task.hold.is_none() {
-        return Err(wrong(&task, "it is not on hold", format!("`ai why {}`", task.id)));
+        return Err(wrong(
+            &task,
+            "it is not on hold",
+            format!("`ai why {}`", task.id),
+        ));
     }
-    cx.record(tx, &Event::TaskUnheld { task: task.id.clone() })?;
+    cx.record(
+        tx,
+        &Event::TaskUnheld {
+            task: task.id.clone(),
+        },
+    )?;
     cx::load(tx, &task.id)
 }
 
@@ -132,26 +193,48 @@ pub struct Cancelled {
     pub run: Option<Run>,
 }
 
-/// Ends a task that nobody will do. Where somebody holds it, the lease ends with it, and the holder's next word is refused.
+/// Ends a task that nobody will do. Where somebody holds it, the lease ends with it, and the
+/// holder's next word is refused.
 pub fn cancel(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<Cancelled, OpError> {
     let task = guarded(tx, cx, typed, Action::TaskCancel)?;
     if task.state.is_final() {
-        return Err(wrong(&task, "it has ended already", format!("`ai task reopen {}` opens it again", task.id)));
+        return Err(wrong(
+            &task,
+            "it has ended already",
+            format!("`ai task reopen {}` opens it again", task.id),
+        ));
     }
     let run = match &task.state {
         TaskState::Running { run } => tx.run(run)?,
         _ => None,
     };
-    cx.record(tx, &Event::TaskCancelled { task: task.id.clone(), reason })?;
-    Ok(Cancelled { task: cx::load(tx, &task.id)?, run })
+    cx.record(
+        tx,
+        &Event::TaskCancelled {
+            task: task.id.clone(),
+            reason,
+        },
+    )?;
+    Ok(Cancelled {
+        task: cx::load(tx, &task.id)?,
+        run,
+    })
 }
 
 /// Queues a failed, parked or cancelled task again, with fresh attempts.
 pub fn retry(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<Task, OpError> {
     let task = guarded(tx, cx, typed, Action::TaskRetry)?;
     match task.state {
-        TaskState::Failed { .. } | TaskState::Cancelled { .. } | TaskState::Blocked { .. } | TaskState::Queued => {
-            cx.record(tx, &Event::TaskRetried { task: task.id.clone() })?;
+        TaskState::Failed { .. }
+        | TaskState::Cancelled { .. }
+        | TaskState::Blocked { .. }
+        | TaskState::Queued => {
+            cx.record(
+                tx,
+                &Event::TaskRetried {
+                    task: task.id.clone(),
+                },
+            )?;
             cx::load(tx, &task.id)
         }
         _ => Err(wrong(
@@ -166,10 +249,24 @@ pub fn retry(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<Task, OpError> {
 pub fn reopen(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<Task, OpError> {
     let task = guarded(tx, cx, typed, Action::TaskRetry)?;
     if !task.state.is_final() {
-        return Err(wrong(&task, "it is not finished", format!("`ai why {}`", task.id)));
+        return Err(wrong(
+            &task,
+            "it is not finished",
+            format!("`ai why {}`", task.id),
+        ));
     }
-    let note = Note { at_ms: cx.now.wall_ms, by: cx.actor.clone(), text: format!("reopened: {reason}") };
-    cx.record(tx, &Event::TaskReopened { task: task.id.clone(), note })?;
+    let note = Note {
+        at_ms: cx.now.wall_ms,
+        by: cx.actor.clone(),
+        text: format!("reopened: {reason}"),
+    };
+    cx.record(
+        tx,
+        &Event::TaskReopened {
+            task: task.id.clone(),
+            note,
+        },
+    )?;
     cx::load(tx, &task.id)
 }
 
@@ -181,5 +278,11 @@ fn guarded(tx: &mut dyn Tx, cx: &Cx, typed: &str, action: Action) -> Result<Task
 }
 
 fn wrong(task: &Task, why: &str, next: String) -> OpError {
-    Refusal::WrongState { task: task.id.clone(), state: task.status_text().into(), why: why.to_owned(), next }.into()
+    Refusal::WrongState {
+        task: task.id.clone(),
+        state: task.status_text().into(),
+        why: why.to_owned(),
+        next,
+    }
+    .into()
 }

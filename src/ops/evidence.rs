@@ -38,7 +38,11 @@ pub fn list(tx: &mut dyn Tx, typed: &str) -> Result<(TaskId, Vec<Evidence>), OpE
             let task = cx::resolve(tx, task)?;
             let run = RunId(format!("{task}.{epoch}"));
             if tx.run(&run)?.is_none() {
-                return Err(Refusal::NotFound { what: "run", id: run.0 }.into());
+                return Err(Refusal::NotFound {
+                    what: "run",
+                    id: run.0,
+                }
+                .into());
             }
             let all = tx.evidence(Some(&task), Some(&run))?;
             Ok((task, all))
@@ -53,15 +57,34 @@ pub fn list(tx: &mut dyn Tx, typed: &str) -> Result<(TaskId, Vec<Evidence>), OpE
 
 /// One piece by its id or a unique prefix.
 pub fn find(tx: &mut dyn Tx, typed: &str) -> Result<Evidence, OpError> {
-    let prefix = if typed.starts_with("e-") { typed.to_owned() } else { format!("e-{typed}") };
-    let mut all: Vec<Evidence> =
-        tx.evidence(None, None)?.into_iter().filter(|piece| piece.id.as_str().starts_with(&prefix)).collect();
+    let prefix = if typed.starts_with("e-") {
+        typed.to_owned()
+    } else {
+        format!("e-{typed}")
+    };
+    let mut all: Vec<Evidence> = tx
+        .evidence(None, None)?
+        .into_iter()
+        .filter(|piece| piece.id.as_str().starts_with(&prefix))
+        .collect();
     match all.len() {
         1 => Ok(all.remove(0)),
-        0 => Err(Refusal::NotFound { what: "evidence", id: crate::base::text::one_line(typed) }.into()),
+        0 => Err(Refusal::NotFound {
+            what: "evidence",
+            id: crate::base::text::one_line(typed),
+        }
+        .into()),
         _ => {
-            let candidates = all.iter().take(6).map(|piece| piece.id.to_string()).collect();
-            Err(Refusal::Ambiguous { prefix: typed.to_owned(), candidates }.into())
+            let candidates = all
+                .iter()
+                .take(6)
+                .map(|piece| piece.id.to_string())
+                .collect();
+            Err(Refusal::Ambiguous {
+                prefix: typed.to_owned(),
+                candidates,
+            }
+            .into())
         }
     }
 }
@@ -72,7 +95,9 @@ pub fn verify(state: &Path, piece: &Evidence) -> Found {
         Ok((sha256, _)) if sha256 == piece.sha256 => Found::Intact,
         Ok((sha256, _)) => Found::Changed { sha256 },
         Err(error) if error.is_not_found() => Found::Missing,
-        Err(error) => Found::Unreadable { why: error.to_string() },
+        Err(error) => Found::Unreadable {
+            why: error.to_string(),
+        },
     }
 }
 
@@ -85,19 +110,30 @@ pub fn broken(state: &Path, pieces: &[Evidence]) -> Vec<String> {
             Found::Changed { .. } => "changed",
             Found::Unreadable { .. } => "unreadable",
         };
-        Some(format!("{} {} ({state})", piece.kind.name(), crate::base::text::one_line(&piece.name)))
+        Some(format!(
+            "{} {} ({state})",
+            piece.kind.name(),
+            crate::base::text::one_line(&piece.name)
+        ))
     });
     told.collect()
 }
 
-/// Copies the evidence, with a manifest, into a new directory that the user named. Nothing that stands there is replaced.
+/// Copies the evidence, with a manifest, into a new directory that the user named. Nothing that
+/// stands there is replaced.
 pub fn export(state: &Path, pieces: &[Evidence], target: &Path) -> Result<Vec<PathBuf>, OpError> {
     if std::fs::symlink_metadata(target).is_ok() {
-        return Err(Refusal::Conflict(format!("{} exists already; name a new directory", target.display())).into());
+        return Err(Refusal::Conflict(format!(
+            "{} exists already; name a new directory",
+            target.display()
+        ))
+        .into());
     }
     let mut written = Vec::new();
     for piece in pieces {
-        if let Found::Missing | Found::Changed { .. } | Found::Unreadable { .. } = verify(state, piece) {
+        if let Found::Missing | Found::Changed { .. } | Found::Unreadable { .. } =
+            verify(state, piece)
+        {
             let text = format!(
                 "{} ({}) is not what was recorded; `ai evidence verify` says what is wrong",
                 piece.id, piece.file

@@ -1,7 +1,9 @@
-//! Writing the whole store down as JSON Lines that lose nothing: a header, every record of the log as it is stored, and the expiry
-//! of every lease, which no record holds. The tables are not written: they are the fold of the log.
+//! Writing the whole store down as JSON Lines that lose nothing: a header, every record of the log
+//! as it is stored, and the expiry of every lease, which no record holds. The tables are not
+//! written: they are the fold of the log.
 //!
-//! Two exports of the same state are the same bytes. No secret is in them: of a lease token the store keeps only a digest.
+//! Two exports of the same state are the same bytes. No secret is in them: of a lease token the
+//! store keeps only a digest.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +17,8 @@ use crate::store::{EventFilter, Flow, StoreError, StoredEvent, Tx};
 pub const FORMAT: &str = "ai-export";
 /// The version of the format that is written, and the newest that is read.
 pub const VERSION: u32 = 1;
-/// What stands before the text of an event in its line. It cannot occur earlier: a quote inside a JSON string is escaped.
+/// What stands before the text of an event in its line. It cannot occur earlier: a quote inside a
+/// JSON string is escaped.
 pub const BODY: &str = ",\"body\":";
 
 /// The first line.
@@ -71,8 +74,12 @@ pub struct LeaseRow {
     pub expires_ms: WallMs,
 }
 
-/// Gives the export a line at a time, without line ends. Returns its header, also where `each` ended it early.
-pub fn export(tx: &mut dyn Tx, each: &mut dyn FnMut(&str) -> Result<Flow, StoreError>) -> Result<Header, StoreError> {
+/// Gives the export a line at a time, without line ends. Returns its header, also where `each`
+/// ended it early.
+pub fn export(
+    tx: &mut dyn Tx,
+    each: &mut dyn FnMut(&str) -> Result<Flow, StoreError>,
+) -> Result<Header, StoreError> {
     let leases = tx.leases()?;
     let header = header(tx, leases.len() as u64)?;
     let mut flow = each(&json(&header)?)?;
@@ -111,14 +118,38 @@ fn header(tx: &mut dyn Tx, leases: u64) -> Result<Header, StoreError> {
     })?;
     let store = tx.meta("store")?.unwrap_or_default();
     let tasks = tx.tally()?.into_iter().map(|(_, n)| n).sum();
-    Ok(Header { format: FORMAT.into(), version: VERSION, store, events, leases, tasks, head })
+    Ok(Header {
+        format: FORMAT.into(),
+        version: VERSION,
+        store,
+        events,
+        leases,
+        tasks,
+        head,
+    })
 }
 
 /// The text of the event is put in as it is stored: what was hashed must come back to the byte.
 fn event_line(event: &StoredEvent) -> Result<String, StoreError> {
-    let actor = serde_json::from_str(&event.actor).map_err(|e| unwritable(&format!("event {}", event.seq), &e))?;
-    let StoredEvent { seq, at_ms, kind, prev, hash, body, .. } = event.clone();
-    let mut line = json(&EventHead { seq, at_ms, kind, prev, hash, actor })?;
+    let actor = serde_json::from_str(&event.actor)
+        .map_err(|e| unwritable(&format!("event {}", event.seq), &e))?;
+    let StoredEvent {
+        seq,
+        at_ms,
+        kind,
+        prev,
+        hash,
+        body,
+        ..
+    } = event.clone();
+    let mut line = json(&EventHead {
+        seq,
+        at_ms,
+        kind,
+        prev,
+        hash,
+        actor,
+    })?;
     line.pop();
     line.extend([BODY, &body, "}"]);
     Ok(line)
@@ -129,5 +160,8 @@ fn json<T: Serialize>(object: &T) -> Result<String, StoreError> {
 }
 
 fn unwritable(row: &str, error: &serde_json::Error) -> StoreError {
-    StoreError::Row { row: row.to_owned(), why: error.to_string() }
+    StoreError::Row {
+        row: row.to_owned(),
+        why: error.to_string(),
+    }
 }

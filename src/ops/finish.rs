@@ -50,13 +50,29 @@ impl<'a> Ending<'a> {
     /// An ending whose work was not measured, and of which nothing was recorded.
     #[cfg(test)]
     pub(crate) fn plain(right: &'a Right<'a>, proof: Proof) -> Ending<'a> {
-        Ending { right, proof, evidence: &[], changed: None }
+        Ending {
+            right,
+            proof,
+            evidence: &[],
+            changed: None,
+        }
     }
 }
 
-/// Ends a task as done, with its evidence, in one transaction. What it changes is asked about like the work of a run.
-pub fn done<S: Store>(store: &mut S, cx: &Cx, id: &TaskId, ending: Ending<'_>) -> Result<Task, OpError> {
-    let Ending { right, proof, evidence, changed } = ending;
+/// Ends a task as done, with its evidence, in one transaction. What it changes is asked about like
+/// the work of a run.
+pub fn done<S: Store>(
+    store: &mut S,
+    cx: &Cx,
+    id: &TaskId,
+    ending: Ending<'_>,
+) -> Result<Task, OpError> {
+    let Ending {
+        right,
+        proof,
+        evidence,
+        changed,
+    } = ending;
     if mutant::splits_done() {
         return done_in_two(store, cx, id, right, proof);
     }
@@ -72,16 +88,35 @@ pub fn done<S: Store>(store: &mut S, cx: &Cx, id: &TaskId, ending: Ending<'_>) -
             refuse_locked(tx, cx, id, changed)?;
             ask::or_refuse(tx, cx, about(Action::RunFinish, &task, changed))?;
         }
-        ask::or_refuse(tx, cx, changed.map_or_else(|| Question::on_task(action, &task), |c| about(action, &task, c)))?;
+        ask::or_refuse(
+            tx,
+            cx,
+            changed.map_or_else(
+                || Question::on_task(action, &task),
+                |c| about(action, &task, c),
+            ),
+        )?;
         for piece in evidence {
-            cx.record(tx, &Event::EvidenceRecorded { evidence: Box::new(piece.clone()) })?;
+            cx.record(
+                tx,
+                &Event::EvidenceRecorded {
+                    evidence: Box::new(piece.clone()),
+                },
+            )?;
         }
-        cx.record(tx, &Event::TaskDone { task: id.clone(), proof })?;
+        cx.record(
+            tx,
+            &Event::TaskDone {
+                task: id.clone(),
+                proof,
+            },
+        )?;
         cx::load(tx, id)
     })
 }
 
-/// The question about an action on a task whose work is known: it is about the paths that are changed, not about those that were meant.
+/// The question about an action on a task whose work is known: it is about the paths that are
+/// changed, not about those that were meant.
 fn about(action: Action, task: &Task, changed: &Changed) -> Question {
     let mut question = Question::on_task(action, task);
     question.resource.patterns.clear();
@@ -93,21 +128,32 @@ fn about(action: Action, task: &Task, changed: &Changed) -> Question {
 
 /// Hooks can be skipped, so locks are looked at again here.
 fn refuse_locked(tx: &mut dyn Tx, cx: &Cx, id: &TaskId, changed: &Changed) -> Result<(), OpError> {
-    let paths: Vec<String> = changed.paths.iter().map(|path| String::from_utf8_lossy(path).into_owned()).collect();
+    let paths: Vec<String> = changed
+        .paths
+        .iter()
+        .map(|path| String::from_utf8_lossy(path).into_owned())
+        .collect();
     let mut own = changed.own.clone();
     own.push(id.subject());
     let blocked = lock::check(tx, cx, &paths, &own)?;
-    match blocked.iter().find(|one| one.lock.mode == LockMode::Exclusive) {
+    match blocked
+        .iter()
+        .find(|one| one.lock.mode == LockMode::Exclusive)
+    {
         Some(one) => {
             let (path, holder) = (text::one_line(&one.path), &one.lease.holder);
-            let why = format!("the work changes {path}, which is locked by {holder} ({})", one.lock.subject);
+            let why = format!(
+                "the work changes {path}, which is locked by {holder} ({})",
+                one.lock.subject
+            );
             Err(Refusal::Conflict(why).into())
         }
         None => Ok(()),
     }
 }
 
-/// The task, where it may be ended under this right as things stand: asked before checks are run for it.
+/// The task, where it may be ended under this right as things stand: asked before checks are run
+/// for it.
 pub fn may_end(tx: &mut dyn Tx, cx: &Cx, id: &TaskId, right: &Right<'_>) -> Result<Task, OpError> {
     entitled(tx, cx, id, right)?;
     let task = cx::load(tx, id)?;
@@ -118,15 +164,22 @@ pub fn may_end(tx: &mut dyn Tx, cx: &Cx, id: &TaskId, right: &Right<'_>) -> Resu
 /// The token opens the task, or nobody holds it.
 pub fn entitled(tx: &mut dyn Tx, cx: &Cx, id: &TaskId, right: &Right<'_>) -> Result<(), OpError> {
     match right {
-        Right::Token(token) if token.subject == id.subject() => lease::fenced(tx, cx, token, "done").map(drop),
-        Right::Token(token) => {
-            Err(Refusal::Invalid(format!("the token is for {}, not for {id}", token.subject)).into())
+        Right::Token(token) if token.subject == id.subject() => {
+            lease::fenced(tx, cx, token, "done").map(drop)
         }
+        Right::Token(token) => Err(Refusal::Invalid(format!(
+            "the token is for {}, not for {id}",
+            token.subject
+        ))
+        .into()),
         Right::Unclaimed => match tx.lease(&id.subject())? {
             Some(lease) => match lease.liveness(&cx.now) {
-                Liveness::Live(left_ms) => {
-                    Err(Refusal::Taken { task: id.clone(), holder: lease.holder.to_string(), left_ms }.into())
+                Liveness::Live(left_ms) => Err(Refusal::Taken {
+                    task: id.clone(),
+                    holder: lease.holder.to_string(),
+                    left_ms,
                 }
+                .into()),
                 Liveness::Unknown => Err(Refusal::OtherClock(id.to_string()).into()),
                 Liveness::Lapsed => Ok(()),
             },
@@ -137,16 +190,27 @@ pub fn entitled(tx: &mut dyn Tx, cx: &Cx, id: &TaskId, right: &Right<'_>) -> Res
 
 fn refuse_state(task: &Task) -> Result<(), OpError> {
     let (why, next) = match &task.state {
-        TaskState::Running { run } => (format!("run {run} is at work on it"), format!("ai why {}", task.id)),
-        TaskState::Review { .. } => {
-            ("its work waits for a review".into(), format!("`ai accept {0}` or `ai reject {0}`", task.id))
-        }
-        TaskState::Done { .. } | TaskState::Cancelled { .. } => {
-            ("it has ended".into(), format!("`ai task reopen {}` opens it again", task.id))
-        }
+        TaskState::Running { run } => (
+            format!("run {run} is at work on it"),
+            format!("ai why {}", task.id),
+        ),
+        TaskState::Review { .. } => (
+            "its work waits for a review".into(),
+            format!("`ai accept {0}` or `ai reject {0}`", task.id),
+        ),
+        TaskState::Done { .. } | TaskState::Cancelled { .. } => (
+            "it has ended".into(),
+            format!("`ai task reopen {}` opens it again", task.id),
+        ),
         _ => return Ok(()),
     };
-    Err(Refusal::WrongState { task: task.id.clone(), state: task.status_text().into(), why, next }.into())
+    Err(Refusal::WrongState {
+        task: task.id.clone(),
+        state: task.status_text().into(),
+        why,
+        next,
+    }
+    .into())
 }
 
 /// The planted fault: state first, log in a transaction of its own.
@@ -157,16 +221,28 @@ fn done_in_two<S: Store>(
     right: &Right<'_>,
     proof: Proof,
 ) -> Result<Task, OpError> {
-    let done = TaskState::Done { proof: proof.clone(), done_ms: cx.now.wall_ms };
+    let done = TaskState::Done {
+        proof: proof.clone(),
+        done_ms: cx.now.wall_ms,
+    };
     commit(store, cx, |tx, cx| {
         entitled(tx, cx, id, right)?;
         let task = cx::load(tx, id)?;
         ask::or_refuse(tx, cx, Question::on_task(Action::TaskOverride, &task))?;
-        tx.put_task(&Task { state: done, ..task })?;
+        tx.put_task(&Task {
+            state: done,
+            ..task
+        })?;
         Ok(tx.remove_lease(&id.subject())?)
     })?;
     commit(store, cx, |tx, cx| {
-        cx.record(tx, &Event::TaskDone { task: id.clone(), proof })?;
+        cx.record(
+            tx,
+            &Event::TaskDone {
+                task: id.clone(),
+                proof,
+            },
+        )?;
         cx::load(tx, id)
     })
 }

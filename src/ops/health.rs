@@ -1,4 +1,5 @@
-//! How agents fare now: what they are at work on, whether their providers let them, how their last runs ended.
+//! How agents fare now: what they are at work on, whether their providers let them, how their last
+//! runs ended.
 
 use std::collections::HashMap;
 
@@ -39,7 +40,11 @@ impl Healths {
         for run in tx.active_runs()? {
             *load.entry(run.agent).or_insert(0) += 1;
         }
-        let last = tx.agents_last()?.into_iter().map(|last| (last.agent.clone(), last)).collect();
+        let last = tx
+            .agents_last()?
+            .into_iter()
+            .map(|last| (last.agent.clone(), last))
+            .collect();
         Ok(Healths { now_ms, load, last })
     }
 
@@ -56,7 +61,14 @@ impl Healths {
             _ => "ok",
         };
         let load = self.load.get(agent.name.as_str()).copied().unwrap_or(0);
-        Health { load, parallel: agent.limits.parallel, word, until_ms: quota.or(login), last, now_ms: self.now_ms }
+        Health {
+            load,
+            parallel: agent.limits.parallel,
+            word,
+            until_ms: quota.or(login),
+            last,
+            now_ms: self.now_ms,
+        }
     }
 }
 
@@ -76,7 +88,9 @@ impl Health {
             ("failing", Some(last)) => format!("failed {} times in a row", last.streak),
             _ => "ok".to_owned(),
         };
-        let last = self.last.as_ref().map_or(String::new(), |last| format!(", last run {}", in_words(&last.outcome)));
+        let last = self.last.as_ref().map_or(String::new(), |last| {
+            format!(", last run {}", in_words(&last.outcome))
+        });
         format!("{}/{} at work, {state}{last}", self.load, self.parallel)
     }
 }
@@ -84,5 +98,8 @@ impl Health {
 /// A stored outcome in words; one of a newer `ai` as it stands.
 fn in_words(outcome: &str) -> String {
     let known: Result<Outcome, _> = serde_json::from_value(outcome.into());
-    known.map_or_else(|_| outcome.replace('_', " "), |outcome| outcome.short().to_owned())
+    known.map_or_else(
+        |_| outcome.replace('_', " "),
+        |outcome| outcome.short().to_owned(),
+    )
 }

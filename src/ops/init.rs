@@ -1,8 +1,9 @@
-//! Setting a repository up: the files below `.ai/`, the store in the git directory, and the link between them. What stands already is
-//! left as it is, so that the command can be run again.
+//! Setting a repository up: the files below `.ai/`, the store in the git directory, and the link
+//! between them. What stands already is left as it is, so that the command can be run again.
 //!
-//! What was written is remembered in the store by digest, so that `ai uninstall` takes back exactly that and nothing that a person
-//! has changed since. A bare repository has no place for `.ai/`: it gets the store alone.
+//! What was written is remembered in the store by digest, so that `ai uninstall` takes back exactly
+//! that and nothing that a person has changed since. A bare repository has no place for `.ai/`: it
+//! gets the store alone.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -46,7 +47,8 @@ pub struct Done {
     pub bare: bool,
     /// What the repository brings that would run code, and that nobody has trusted yet.
     pub untrusted: Vec<trust::Change>,
-    /// The directory in which worktrees and places of checks will lie; absent where there is none, or no checkout.
+    /// The directory in which worktrees and places of checks will lie; absent where there is none,
+    /// or no checkout.
     pub places: Option<PathBuf>,
     /// Why nothing could run from there.
     pub unfit: Option<String>,
@@ -55,28 +57,48 @@ pub struct Done {
 /// The files that the checkout at `root` would start with.
 pub fn start_files(root: &Path, pack: &Pack) -> Vec<StartFile> {
     vec![
-        StartFile { path: ".ai/.gitignore", text: IGNORE.to_owned() },
-        StartFile { path: config::FILE, text: config::default_text(&config::detect(root), config::detect_setup(root)) },
-        StartFile { path: policy::FILE, text: pack.text.to_owned() },
+        StartFile {
+            path: ".ai/.gitignore",
+            text: IGNORE.to_owned(),
+        },
+        StartFile {
+            path: config::FILE,
+            text: config::default_text(&config::detect(root), config::detect_setup(root)),
+        },
+        StartFile {
+            path: policy::FILE,
+            text: pack.text.to_owned(),
+        },
     ]
 }
 
-/// Sets the repository up. What the command itself writes is trusted, since its user has just asked for it; what the repository
-/// brings is not.
+/// Sets the repository up. What the command itself writes is trusted, since its user has just asked
+/// for it; what the repository brings is not.
 pub fn init(place: &Location, cx: &Cx, pack: &Pack) -> Result<Done, OpError> {
     let state = project::state_dir(&place.common_dir);
     let Some(root) = place.main_root.as_deref().or(place.top.as_deref()) else {
-        return Ok(Done { new_store: ensure_store(&state, cx)?, bare: true, ..Done::default() });
+        return Ok(Done {
+            new_store: ensure_store(&state, cx)?,
+            bare: true,
+            ..Done::default()
+        });
     };
     refuse_planted(root)?;
     let set_up = || -> Result<Done, OpError> {
-        let mut done = Done { new_store: ensure_store(&state, cx)?, ..Done::default() };
+        let mut done = Done {
+            new_store: ensure_store(&state, cx)?,
+            ..Done::default()
+        };
         write_missing(root, &start_files(root, pack), &mut done)?;
         remember(&state, root, &done.written)?;
         link_state(root, &state)?;
         Ok(done)
     };
-    let mut done = if may_trust(cx) { trust::keeping(root, &place.common_dir, set_up)? } else { set_up()? };
+    let mut done = if may_trust(cx) {
+        trust::keeping(root, &place.common_dir, set_up)?
+    } else {
+        set_up()?
+    };
     done.untrusted = trust::missing(root, &place.common_dir)?;
     let places = Places::of(&place.common_dir, root);
     done.places = places.dir().map(Path::to_owned);
@@ -84,9 +106,12 @@ pub fn init(place: &Location, cx: &Cx, pack: &Pack) -> Result<Done, OpError> {
     Ok(done)
 }
 
-/// Trust is a person's word: an agent's `ai init` leaves it open, and so does a machine without a place for it.
+/// Trust is a person's word: an agent's `ai init` leaves it open, and so does a machine without a
+/// place for it.
 fn may_trust(cx: &Cx) -> bool {
-    cx.actor.kind == ActorKind::Human && env::text(env::AI_RUN).is_none() && env::user_config_dir().is_some()
+    cx.actor.kind == ActorKind::Human
+        && env::text(env::AI_RUN).is_none()
+        && env::user_config_dir().is_some()
 }
 
 /// A repository can bring `.ai` as a link that leads out of it.
@@ -94,7 +119,10 @@ fn refuse_planted(root: &Path) -> Result<(), OpError> {
     let dir = root.join(".ai");
     match std::fs::symlink_metadata(&dir) {
         Ok(meta) if !meta.is_dir() => {
-            let text = format!("{} is in the way: it should be a directory of its own", dir.display());
+            let text = format!(
+                "{} is in the way: it should be a directory of its own",
+                dir.display()
+            );
             Err(Refusal::Conflict(text).into())
         }
         _ => Ok(()),
@@ -134,14 +162,17 @@ fn remember(state: &Path, root: &Path, written: &[String]) -> Result<(), OpError
 /// The files that `ai init` has written here, with the SHA-256 that they had then.
 pub fn written_files(tx: &mut dyn Tx) -> Result<BTreeMap<String, String>, StoreError> {
     let json = tx.meta(WRITTEN)?;
-    Ok(json.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default())
+    Ok(json
+        .and_then(|json| serde_json::from_str(&json).ok())
+        .unwrap_or_default())
 }
 
 fn digest(path: &Path) -> Result<String, StoreError> {
     Ok(hash::sha256_hex(&fs::read_capped(path, 1 << 20)?))
 }
 
-/// Opens the store, or makes one where there never was one. A directory that has lost its store is not such a place.
+/// Opens the store, or makes one where there never was one. A directory that has lost its store is
+/// not such a place.
 fn ensure_store(state: &Path, cx: &Cx) -> Result<bool, OpError> {
     let path = state.join(project::STORE_FILE);
     match SqliteStore::open(&path, Access::Write) {
@@ -156,26 +187,43 @@ fn ensure_store(state: &Path, cx: &Cx) -> Result<bool, OpError> {
     store.write(|tx| -> Result<(), OpError> {
         // Another process may have won the race and written the first record already.
         let mine = tx.meta("store")?.is_some_and(|made| made == store_id);
-        if mine { cx.record(tx, &Event::StoreCreated { store: store_id.clone() }) } else { Ok(()) }
+        if mine {
+            cx.record(
+                tx,
+                &Event::StoreCreated {
+                    store: store_id.clone(),
+                },
+            )
+        } else {
+            Ok(())
+        }
     })?;
-    fs::write_private(&state.join(MARK), b"A task store of `ai` was made here.\n").map_err(StoreError::from)?;
+    fs::write_private(&state.join(MARK), b"A task store of `ai` was made here.\n")
+        .map_err(StoreError::from)?;
     Ok(true)
 }
 
 /// Says that there was a store, where every other file of it is gone.
 const MARK: &str = "store-was-made";
 
-/// A state directory in which nothing was ever kept: no store, no run, no backup, no log beside the database.
+/// A state directory in which nothing was ever kept: no store, no run, no backup, no log beside the
+/// database.
 fn is_fresh(state: &Path) -> Result<bool, OpError> {
     let entries = fs::list_dir(state).map_err(StoreError::from)?;
-    let drafts = |path: &PathBuf| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(".ai.db."));
+    let drafts = |path: &PathBuf| {
+        path.file_name()
+            .is_some_and(|n| n.to_string_lossy().starts_with(".ai.db."))
+    };
     Ok(entries.iter().all(drafts))
 }
 
-/// Makes `.ai/state` point at the store's directory. Anything else of that name is somebody's file and stays.
+/// Makes `.ai/state` point at the store's directory. Anything else of that name is somebody's file
+/// and stays.
 pub fn link_state(root: &Path, state: &Path) -> Result<(), OpError> {
     let link = root.join(".ai/state");
-    let target = state.strip_prefix(root).map_or_else(|_| state.to_owned(), |below| Path::new("..").join(below));
+    let target = state
+        .strip_prefix(root)
+        .map_or_else(|_| state.to_owned(), |below| Path::new("..").join(below));
     match std::fs::read_link(&link) {
         Ok(found) if found == target || found == state => Ok(()),
         Ok(_) => {
@@ -183,7 +231,11 @@ pub fn link_state(root: &Path, state: &Path) -> Result<(), OpError> {
             make_link(&target, &link)
         }
         Err(_) if std::fs::symlink_metadata(&link).is_ok() => {
-            let text = format!("{} is in the way: it should be a link to {}", link.display(), state.display());
+            let text = format!(
+                "{} is in the way: it should be a link to {}",
+                link.display(),
+                state.display()
+            );
             Err(Refusal::Conflict(text).into())
         }
         Err(_) => make_link(&target, &link),

@@ -1,4 +1,5 @@
-//! What a holder does with a lease: heartbeat, checkpoint, release, hand over. Every one of them presents the token.
+//! What a holder does with a lease: heartbeat, checkpoint, release, hand over. Every one of them
+//! presents the token.
 
 use crate::domain::action::Action;
 use crate::domain::actor::Actor;
@@ -24,18 +25,32 @@ pub fn fenced(tx: &mut dyn Tx, cx: &Cx, token: &Token, tried: &str) -> Result<Le
 }
 
 fn lost(cx: &Cx, lease: Option<&Lease>, token: &Token, why: Stale, tried: &str) -> OpError {
-    let holder = lease.filter(|l| l.binds(&cx.now)).map(|l| l.holder.to_string());
+    let holder = lease
+        .filter(|l| l.binds(&cx.now))
+        .map(|l| l.holder.to_string());
     let event = Event::StaleRefused {
         subject: token.subject.clone(),
         epoch: token.epoch,
         tried: tried.to_owned(),
         why: format!("{why:?}"),
     };
-    OpError::recorded(Refusal::LeaseLost { subject: token.subject.to_string(), why, holder }, vec![event])
+    OpError::recorded(
+        Refusal::LeaseLost {
+            subject: token.subject.to_string(),
+            why,
+            holder,
+        },
+        vec![event],
+    )
 }
 
 /// Renews a lease, for `ttl_ms` where given. Writes one row and no event.
-pub fn heartbeat(tx: &mut dyn Tx, cx: &Cx, token: &Token, ttl_ms: Option<i64>) -> Result<Lease, OpError> {
+pub fn heartbeat(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    token: &Token,
+    ttl_ms: Option<i64>,
+) -> Result<Lease, OpError> {
     let lease = fenced(tx, cx, token, "heartbeat")?;
     let renewed = lease.renewed_for(&cx.now, ttl_ms.unwrap_or(lease.ttl_ms));
     tx.put_lease(&renewed)?;
@@ -43,23 +58,48 @@ pub fn heartbeat(tx: &mut dyn Tx, cx: &Cx, token: &Token, ttl_ms: Option<i64>) -
 }
 
 /// Leaves word for a stranger, and renews.
-pub fn checkpoint(tx: &mut dyn Tx, cx: &Cx, token: &Token, next_step: String) -> Result<Lease, OpError> {
+pub fn checkpoint(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    token: &Token,
+    next_step: String,
+) -> Result<Lease, OpError> {
     let lease = heartbeat(tx, cx, token, None)?;
     let task = task_of(token)?;
-    cx.record(tx, &Event::Checkpoint { task, epoch: token.epoch, next_step })?;
+    cx.record(
+        tx,
+        &Event::Checkpoint {
+            task,
+            epoch: token.epoch,
+            next_step,
+        },
+    )?;
     Ok(lease)
 }
 
 /// Gives a task back to the queue.
-pub fn release(tx: &mut dyn Tx, cx: &Cx, token: &Token, next_step: Option<String>) -> Result<(), OpError> {
+pub fn release(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    token: &Token,
+    next_step: Option<String>,
+) -> Result<(), OpError> {
     let lease = fenced(tx, cx, token, "release")?;
     if let Some(task) = token.subject.task() {
         refuse_running(tx, &task)?;
     }
-    cx.record(tx, &Event::LeaseReleased { subject: lease.subject, epoch: lease.epoch, next_step })
+    cx.record(
+        tx,
+        &Event::LeaseReleased {
+            subject: lease.subject,
+            epoch: lease.epoch,
+            next_step,
+        },
+    )
 }
 
-/// Hands a task over: the old lease ends and the new holder's begins in one transaction, so that nobody can step between.
+/// Hands a task over: the old lease ends and the new holder's begins in one transaction, so that
+/// nobody can step between.
 pub fn handoff(
     tx: &mut dyn Tx,
     cx: &Cx,
@@ -71,13 +111,39 @@ pub fn handoff(
     let id = task_of(token)?;
     refuse_running(tx, &id)?;
     let locks = tx.locks(&token.subject)?;
-    cx.record(tx, &Event::LeaseReleased { subject: lease.subject, epoch: lease.epoch, next_step })?;
+    cx.record(
+        tx,
+        &Event::LeaseReleased {
+            subject: lease.subject,
+            epoch: lease.epoch,
+            next_step,
+        },
+    )?;
     let task = cx::load(tx, &id)?;
-    let receiver = Cx { actor: to, ..cx.clone() };
+    let receiver = Cx {
+        actor: to,
+        ..cx.clone()
+    };
     let warnings = ask::or_refuse(tx, &receiver, Question::on_task(Action::TaskClaim, &task))?;
-    let (lease, token) = new_lease(&receiver, token.subject.clone(), task.epoch + 1, lease.ttl_ms);
-    cx.record(tx, &Event::LeaseGranted { lease: lease.clone(), locks })?;
-    Ok(Claimed { task: cx::load(tx, &id)?, lease, token, warnings })
+    let (lease, token) = new_lease(
+        &receiver,
+        token.subject.clone(),
+        task.epoch + 1,
+        lease.ttl_ms,
+    );
+    cx.record(
+        tx,
+        &Event::LeaseGranted {
+            lease: lease.clone(),
+            locks,
+        },
+    )?;
+    Ok(Claimed {
+        task: cx::load(tx, &id)?,
+        lease,
+        token,
+        warnings,
+    })
 }
 
 /// Gives a task up as failed.

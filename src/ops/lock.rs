@@ -27,52 +27,117 @@ pub struct Acquired {
 }
 
 /// Locks paths for `ttl_ms` without a task.
-pub fn acquire(tx: &mut dyn Tx, cx: &Cx, written: &[String], mode: LockMode, ttl_ms: i64) -> Result<Acquired, OpError> {
+pub fn acquire(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    written: &[String],
+    mode: LockMode,
+    ttl_ms: i64,
+) -> Result<Acquired, OpError> {
     sweep(tx, cx)?;
     let subject = Subject(format!("l-{}", id::random_text(8)));
-    let requests: Vec<LockRequest> =
-        written.iter().map(|pattern| LockRequest { pattern: pattern.clone(), mode }).collect();
+    let requests: Vec<LockRequest> = written
+        .iter()
+        .map(|pattern| LockRequest {
+            pattern: pattern.clone(),
+            mode,
+        })
+        .collect();
     let locks = patterns::locks_for(cx, &subject, &requests)?;
     patterns::refuse_conflicts(tx, cx, &locks)?;
     let mut question = Question::about(Action::LockAcquire);
     question.resource.patterns = written.to_vec();
     ask::or_refuse(tx, cx, question)?;
     let (lease, token) = new_lease(cx, subject, 1, ttl_ms);
-    cx.record(tx, &Event::LeaseGranted { lease: lease.clone(), locks: locks.clone() })?;
-    Ok(Acquired { lease, token, locks })
+    cx.record(
+        tx,
+        &Event::LeaseGranted {
+            lease: lease.clone(),
+            locks: locks.clone(),
+        },
+    )?;
+    Ok(Acquired {
+        lease,
+        token,
+        locks,
+    })
 }
 
-/// Takes away the locks by hand that have lapsed: nobody else would, and they would be looked at for ever.
+/// Takes away the locks by hand that have lapsed: nobody else would, and they would be looked at
+/// for ever.
 fn sweep(tx: &mut dyn Tx, cx: &Cx) -> Result<(), OpError> {
-    for lease in tx.lapsed(&cx.now)?.into_iter().filter(|lease| lease.subject.task().is_none()) {
-        cx.record(tx, &Event::LeaseLapsed { subject: lease.subject, epoch: lease.epoch, park: None })?;
+    for lease in tx
+        .lapsed(&cx.now)?
+        .into_iter()
+        .filter(|lease| lease.subject.task().is_none())
+    {
+        cx.record(
+            tx,
+            &Event::LeaseLapsed {
+                subject: lease.subject,
+                epoch: lease.epoch,
+                park: None,
+            },
+        )?;
     }
     Ok(())
 }
 
-/// Gives a lock back. With its token, or by the same session of the same actor: a lock by hand guards against others, not against its owner.
-pub fn release(tx: &mut dyn Tx, cx: &Cx, typed: &str, token: Option<&Token>) -> Result<Subject, OpError> {
+/// Gives a lock back. With its token, or by the same session of the same actor: a lock by hand
+/// guards against others, not against its owner.
+pub fn release(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    typed: &str,
+    token: Option<&Token>,
+) -> Result<Subject, OpError> {
     let lease = find(tx, typed)?;
     if let Some(token) = token.filter(|token| token.subject == lease.subject) {
         lease::fenced(tx, cx, token, "release")?;
     } else if lease.binds(&cx.now) && !lease.holder.same_session(&cx.actor) {
-        return Err(Refusal::Conflict(format!("{} is held by {}, not by you", lease.subject, lease.holder)).into());
+        return Err(Refusal::Conflict(format!(
+            "{} is held by {}, not by you",
+            lease.subject, lease.holder
+        ))
+        .into());
     }
-    cx.record(tx, &Event::LeaseReleased { subject: lease.subject.clone(), epoch: lease.epoch, next_step: None })?;
+    cx.record(
+        tx,
+        &Event::LeaseReleased {
+            subject: lease.subject.clone(),
+            epoch: lease.epoch,
+            next_step: None,
+        },
+    )?;
     Ok(lease.subject)
 }
 
 fn find(tx: &mut dyn Tx, typed: &str) -> Result<Lease, OpError> {
     let text = typed.trim();
-    let prefix = if text.starts_with("l-") { text.to_owned() } else { format!("l-{text}") };
-    let mut found: Vec<Lease> =
-        tx.leases()?.into_iter().filter(|l| l.subject.as_str().starts_with(prefix.as_str())).collect();
+    let prefix = if text.starts_with("l-") {
+        text.to_owned()
+    } else {
+        format!("l-{text}")
+    };
+    let mut found: Vec<Lease> = tx
+        .leases()?
+        .into_iter()
+        .filter(|l| l.subject.as_str().starts_with(prefix.as_str()))
+        .collect();
     match found.len() {
         1 => Ok(found.remove(0)),
-        0 => Err(Refusal::NotFound { what: "lock", id: crate::base::text::one_line(typed) }.into()),
+        0 => Err(Refusal::NotFound {
+            what: "lock",
+            id: crate::base::text::one_line(typed),
+        }
+        .into()),
         _ => Err(Refusal::Ambiguous {
             prefix: typed.to_owned(),
-            candidates: found.iter().take(6).map(|l| l.subject.to_string()).collect(),
+            candidates: found
+                .iter()
+                .take(6)
+                .map(|l| l.subject.to_string())
+                .collect(),
         }
         .into()),
     }
@@ -89,9 +154,16 @@ pub struct Held {
 /// All locks whose lease binds.
 pub fn list(tx: &mut dyn Tx, cx: &Cx) -> Result<Vec<Held>, OpError> {
     let mut held = Vec::new();
-    for lease in tx.leases()?.into_iter().filter(|lease| lease.binds(&cx.now)) {
+    for lease in tx
+        .leases()?
+        .into_iter()
+        .filter(|lease| lease.binds(&cx.now))
+    {
         for lock in tx.locks(&lease.subject)? {
-            held.push(Held { lock, lease: lease.clone() });
+            held.push(Held {
+                lock,
+                lease: lease.clone(),
+            });
         }
     }
     Ok(held)
@@ -107,20 +179,32 @@ pub struct Blocked {
     pub lease: Lease,
 }
 
-/// Who else has locked these paths: `own` names the subjects whose locks do not count. A shared lock blocks a change too, since its
-/// holder relies on the path staying as it is.
-pub fn check(tx: &mut dyn Tx, cx: &Cx, paths: &[String], own: &[Subject]) -> Result<Vec<Blocked>, OpError> {
+/// Who else has locked these paths: `own` names the subjects whose locks do not count. A shared
+/// lock blocks a change too, since its holder relies on the path staying as it is.
+pub fn check(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    paths: &[String],
+    own: &[Subject],
+) -> Result<Vec<Blocked>, OpError> {
     let mut blocked = Vec::new();
     for path in paths {
-        let wanted = PathPattern::literal(path, cx.rules.case).map_err(|e| Refusal::Invalid(e.to_string()))?;
+        let wanted = PathPattern::literal(path, cx.rules.case)
+            .map_err(|e| Refusal::Invalid(e.to_string()))?;
         for (lock, lease) in tx.lock_candidates(&prefix_candidates(&wanted))? {
-            let mine = own.contains(&lock.subject) || lease.holder == cx.actor && cx.actor.incarnation.is_some();
+            let mine = own.contains(&lock.subject)
+                || lease.holder == cx.actor && cx.actor.incarnation.is_some();
             if mine || !lease.binds(&cx.now) {
                 continue;
             }
-            let held = PathPattern::parse(&lock.pattern, cx.rules.case).map_err(|e| Refusal::Invalid(e.to_string()))?;
+            let held = PathPattern::parse(&lock.pattern, cx.rules.case)
+                .map_err(|e| Refusal::Invalid(e.to_string()))?;
             if held.is_match(path.as_bytes()) && !cx.rules.harmless.is_harmless(path.as_bytes()) {
-                blocked.push(Blocked { path: path.clone(), lock, lease });
+                blocked.push(Blocked {
+                    path: path.clone(),
+                    lock,
+                    lease,
+                });
                 break;
             }
         }

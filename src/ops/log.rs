@@ -29,9 +29,16 @@ pub fn verify(tx: &mut dyn Tx) -> Result<Report, StoreError> {
         Ok(Flow::More)
     })?;
     if fault.is_none() {
-        fault = difference(tables.without_heartbeats(), MemoryTables::load(tx)?.without_heartbeats());
+        fault = difference(
+            tables.without_heartbeats(),
+            MemoryTables::load(tx)?.without_heartbeats(),
+        );
     }
-    Ok(Report { events, head, fault })
+    Ok(Report {
+        events,
+        head,
+        fault,
+    })
 }
 
 /// What is wrong with a record that should stand at `seq` after the record with the hash `prev`.
@@ -40,9 +47,17 @@ pub(super) fn check(event: &StoredEvent, seq: u64, prev: &str) -> Option<String>
         return Some(format!("the log has a gap: record {seq} is missing"));
     }
     if event.prev != prev {
-        return Some(format!("the chain is broken at record {seq}: it does not follow the record before"));
+        return Some(format!(
+            "the chain is broken at record {seq}: it does not follow the record before"
+        ));
     }
-    let expected = record_hash(&event.prev, event.seq, event.at_ms, &event.actor, &event.body);
+    let expected = record_hash(
+        &event.prev,
+        event.seq,
+        event.at_ms,
+        &event.actor,
+        &event.body,
+    );
     (event.hash != expected).then(|| format!("record {seq} was changed after it was written"))
 }
 
@@ -52,7 +67,10 @@ fn replay(tables: &mut MemoryTables, event: &StoredEvent) -> Option<String> {
             Ok(()) => None,
             Err(never) => match never {},
         },
-        Err(error) => Some(format!("record {} cannot be read by this version: {error}", event.seq)),
+        Err(error) => Some(format!(
+            "record {} cannot be read by this version: {error}",
+            event.seq
+        )),
     }
 }
 
@@ -68,18 +86,28 @@ fn difference(replayed: MemoryTables, stored: MemoryTables) -> Option<String> {
         ("decision", replayed.decisions == stored.decisions),
     ];
     let (table, _) = names.into_iter().find(|(_, same)| !same)?;
-    Some(format!("the table `{table}` is not what the log says: something changed it without an event"))
+    Some(format!(
+        "the table `{table}` is not what the log says: something changed it without an event"
+    ))
 }
 
 /// The fields of an event in one line for people, without its kind.
 pub fn detail(body: &str) -> String {
-    let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(body) else { return String::new() };
-    let shown = fields.iter().filter(|(name, _)| *name != "kind").map(|(name, value)| match value {
-        serde_json::Value::String(text) => format!("{name}={text}"),
-        serde_json::Value::Object(inner) => format!("{name}={}", summary(inner)),
-        serde_json::Value::Array(locks) if name == "locks" => format!("locks=({})", of_locks(locks)),
-        other => format!("{name}={other}"),
-    });
+    let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(body) else {
+        return String::new();
+    };
+    let shown =
+        fields
+            .iter()
+            .filter(|(name, _)| *name != "kind")
+            .map(|(name, value)| match value {
+                serde_json::Value::String(text) => format!("{name}={text}"),
+                serde_json::Value::Object(inner) => format!("{name}={}", summary(inner)),
+                serde_json::Value::Array(locks) if name == "locks" => {
+                    format!("locks=({})", of_locks(locks))
+                }
+                other => format!("{name}={other}"),
+            });
     shown.collect::<Vec<_>>().join(" ")
 }
 
@@ -100,15 +128,25 @@ fn summary(object: &serde_json::Map<String, serde_json::Value>) -> String {
         "reason",
         "tokens",
     ];
-    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = |value: &serde_json::Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
     let parts = known.iter().filter_map(|name| object.get(*name)).map(text);
-    format!("({})", parts.chain(of_run(object)).collect::<Vec<_>>().join(", "))
+    format!(
+        "({})",
+        parts.chain(of_run(object)).collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// What a lease locks; a shared lock says so.
 fn of_locks(locks: &[serde_json::Value]) -> String {
     let one = |lock: &serde_json::Value| {
-        let pattern = lock.get("pattern").and_then(serde_json::Value::as_str).unwrap_or("?");
+        let pattern = lock
+            .get("pattern")
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or("?");
         let is_shared = lock.get("mode").is_some_and(|mode| mode == "shared");
         format!("{pattern}{}", if is_shared { " shared" } else { "" })
     };
@@ -119,15 +157,30 @@ fn of_locks(locks: &[serde_json::Value]) -> String {
 fn of_run(object: &serde_json::Map<String, serde_json::Value>) -> Vec<String> {
     let text = |name: &str| object.get(name).and_then(serde_json::Value::as_str);
     let resumed = object.get("resumed").map(|from| {
-        let part = |name: &str| from.get(name).and_then(serde_json::Value::as_str).unwrap_or("?");
+        let part = |name: &str| {
+            from.get(name)
+                .and_then(serde_json::Value::as_str)
+                .unwrap_or("?")
+        };
         format!("continues session {} of {}", part("session"), part("run"))
     });
     let refused = text("resume_refused").map(|why| format!("session not continued: {why}"));
     let budget = text("budget").map(|name| format!("budget {name} used up"));
     let signs = object.get("stall").and_then(serde_json::Value::as_array);
-    let stall = signs.map(|signs| signs.iter().filter_map(serde_json::Value::as_str).collect::<Vec<_>>().join(", "));
+    let stall = signs.map(|signs| {
+        signs
+            .iter()
+            .filter_map(serde_json::Value::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
+    });
     let stall = stall.map(|signs| format!("stalled: {signs}"));
-    resumed.into_iter().chain(refused).chain(budget).chain(stall).collect()
+    resumed
+        .into_iter()
+        .chain(refused)
+        .chain(budget)
+        .chain(stall)
+        .collect()
 }
 
 #[cfg(test)]
@@ -143,14 +196,20 @@ mod tests {
 
     #[test]
     fn a_line_on_a_run_says_what_stopped_it() {
-        let of = |end: serde_json::Value| detail(&serde_json::json!({ "kind": "run.ended", "end": end }).to_string());
+        let of = |end: serde_json::Value| {
+            detail(&serde_json::json!({ "kind": "run.ended", "end": end }).to_string())
+        };
         let quota = serde_json::json!({ "outcome": "retry_uncounted", "lifecycle": "quota" });
         assert_eq!(of(quota), "end=(quota, retry_uncounted)");
         let budget = serde_json::json!({ "outcome": "retry", "lifecycle": "killed", "budget": "day.tokens" });
         assert_eq!(of(budget), "end=(killed, retry, budget day.tokens used up)");
         let stall = serde_json::json!({ "lifecycle": "timed_out", "stall": ["no output for 60 s", "no CPU time"] });
-        assert_eq!(of(stall), "end=(timed_out, stalled: no output for 60 s, no CPU time)");
-        let resumed = serde_json::json!({ "id": "t-1.2", "resumed": { "session": "s", "run": "t-1.1" } });
+        assert_eq!(
+            of(stall),
+            "end=(timed_out, stalled: no output for 60 s, no CPU time)"
+        );
+        let resumed =
+            serde_json::json!({ "id": "t-1.2", "resumed": { "session": "s", "run": "t-1.1" } });
         assert_eq!(of(resumed), "end=(t-1.2, continues session s of t-1.1)");
     }
 }

@@ -1,5 +1,6 @@
-//! Use cases, one a file: load, decide, ask policy, write and record, in one transaction. No terminal, no clock, no file of the
-//! user's: what a use case needs of the world stands in [`cx::Cx`] or is handed to it.
+//! Use cases, one a file: load, decide, ask policy, write and record, in one transaction. No
+//! terminal, no clock, no file of the user's: what a use case needs of the world stands in
+//! [`cx::Cx`] or is handed to it.
 
 pub mod accept;
 pub mod agent_doctor;

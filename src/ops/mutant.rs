@@ -1,4 +1,5 @@
-//! Planted faults, in test builds only: the torture test must catch each of them, or it proves nothing.
+//! Planted faults, in test builds only: the torture test must catch each of them, or it proves
+//! nothing.
 
 /// The variable that plants a fault.
 #[cfg(feature = "test-fakes")]

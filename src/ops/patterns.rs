@@ -1,4 +1,5 @@
-//! From the patterns that people write to the locks that are held, and the search for what they meet.
+//! From the patterns that people write to the locks that are held, and the search for what they
+//! meet.
 
 use crate::base::fs;
 use crate::domain::event::HeldLock;
@@ -20,7 +21,11 @@ pub fn expand(rules: &Rules, written: &str) -> Result<Vec<PathPattern>, OpError>
 }
 
 /// The locks that a claim of these requests holds.
-pub fn locks_for(cx: &Cx, subject: &Subject, requests: &[LockRequest]) -> Result<Vec<HeldLock>, OpError> {
+pub fn locks_for(
+    cx: &Cx,
+    subject: &Subject,
+    requests: &[LockRequest],
+) -> Result<Vec<HeldLock>, OpError> {
     let mut locks = Vec::new();
     for request in requests {
         for pattern in expand(&cx.rules, &request.pattern)? {
@@ -36,12 +41,17 @@ pub fn locks_for(cx: &Cx, subject: &Subject, requests: &[LockRequest]) -> Result
     Ok(locks)
 }
 
-/// The pattern with the directories that are symbolic links into this repository followed: one directory has one name. Only
-/// what stands before the first glob character can be followed.
+/// The pattern with the directories that are symbolic links into this repository followed: one
+/// directory has one name. Only what stands before the first glob character can be followed.
 fn through_links(rules: &Rules, pattern: PathPattern) -> Result<PathPattern, OpError> {
-    let Some(root) = &rules.root else { return Ok(pattern) };
-    match fs::follow_links_below(root, pattern.as_str(), |part| part.contains(['*', '?', '[', '{'])) {
-        Some(real) => PathPattern::parse(&real, rules.case).map_err(|e| Refusal::Invalid(e.to_string()).into()),
+    let Some(root) = &rules.root else {
+        return Ok(pattern);
+    };
+    match fs::follow_links_below(root, pattern.as_str(), |part| {
+        part.contains(['*', '?', '[', '{'])
+    }) {
+        Some(real) => PathPattern::parse(&real, rules.case)
+            .map_err(|e| Refusal::Invalid(e.to_string()).into()),
         None => Ok(pattern),
     }
 }
@@ -59,11 +69,17 @@ pub struct Conflict {
 }
 
 /// True where two sets of locks, neither of which need be held, could not be held together.
-pub fn exclude_each_other(cx: &Cx, some: &[HeldLock], others: &[HeldLock]) -> Result<bool, OpError> {
+pub fn exclude_each_other(
+    cx: &Cx,
+    some: &[HeldLock],
+    others: &[HeldLock],
+) -> Result<bool, OpError> {
     for a in some {
         let pattern = parse(cx, &a.pattern)?;
         for b in others.iter().filter(|b| a.mode.excludes(b.mode)) {
-            if path_lock::overlap_outside(&pattern, &parse(cx, &b.pattern)?, &cx.rules.harmless).is_some() {
+            if path_lock::overlap_outside(&pattern, &parse(cx, &b.pattern)?, &cx.rules.harmless)
+                .is_some()
+            {
                 return Ok(true);
             }
         }
@@ -72,7 +88,11 @@ pub fn exclude_each_other(cx: &Cx, some: &[HeldLock], others: &[HeldLock]) -> Re
 }
 
 /// The first live lock of somebody else that the wanted ones meet.
-pub fn first_conflict(tx: &mut dyn Tx, cx: &Cx, wanted: &[HeldLock]) -> Result<Option<Conflict>, OpError> {
+pub fn first_conflict(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    wanted: &[HeldLock],
+) -> Result<Option<Conflict>, OpError> {
     for want in wanted {
         let pattern = parse(cx, &want.pattern)?;
         for (held, lease) in tx.lock_candidates(&prefix_candidates(&pattern))? {
@@ -83,7 +103,12 @@ pub fn first_conflict(tx: &mut dyn Tx, cx: &Cx, wanted: &[HeldLock]) -> Result<O
             let other = parse(cx, &held.pattern)?;
             let met = path_lock::overlap_outside(&pattern, &other, &cx.rules.harmless);
             if let Some(example) = met {
-                return Ok(Some(Conflict { wanted: want.clone(), held, lease, example }));
+                return Ok(Some(Conflict {
+                    wanted: want.clone(),
+                    held,
+                    lease,
+                    example,
+                }));
             }
         }
     }

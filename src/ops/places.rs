@@ -1,7 +1,9 @@
-//! Where the worktrees and the places of checks of this project lie: outside of every checkout, in the user's cache directory.
+//! Where the worktrees and the places of checks of this project lie: outside of every checkout, in
+//! the user's cache directory.
 //!
-//! Worktrees of older versions, and those from before `AI_CACHE_DIR` was changed, lie elsewhere. They are still found, listed and saved;
-//! no new one is made there. A directory that belongs to another repository that is there (this one is a copy of it) is never touched.
+//! Worktrees of older versions, and those from before `AI_CACHE_DIR` was changed, lie elsewhere.
+//! They are still found, listed and saved; no new one is made there. A directory that belongs to
+//! another repository that is there (this one is a copy of it) is never touched.
 
 use std::path::{Path, PathBuf};
 
@@ -44,7 +46,11 @@ impl Places {
 
     fn below(cache: Option<&Path>, common_dir: &Path, root: &Path) -> Places {
         let outside = cache.map(|cache| Outside::at(cache, common_dir, root));
-        Places { root: root.to_owned(), common_dir: common_dir.to_owned(), outside }
+        Places {
+            root: root.to_owned(),
+            common_dir: common_dir.to_owned(),
+            outside,
+        }
     }
 
     /// The directory that holds them all; `None` on a machine that has no place for it.
@@ -52,10 +58,12 @@ impl Places {
         self.outside.as_ref().map(Outside::dir)
     }
 
-    /// The directories that hold those of all repositories. In the user's cache directory that is one of `ai`'s own; a directory that the user
-    /// has named can hold other things, too.
+    /// The directories that hold those of all repositories. In the user's cache directory that is
+    /// one of `ai`'s own; a directory that the user has named can hold other things, too.
     pub fn of_all(&self) -> Vec<PathBuf> {
-        let Some(all) = self.dir().and_then(Path::parent) else { return Vec::new() };
+        let Some(all) = self.dir().and_then(Path::parent) else {
+            return Vec::new();
+        };
         if all.file_name().is_some_and(|name| name == "ai") {
             return vec![all.to_owned()];
         }
@@ -67,16 +75,22 @@ impl Places {
 
     /// Where new worktrees are made, after [`Places::make`].
     pub fn pool(&self) -> PathBuf {
-        self.outside.as_ref().map_or_else(|| self.root.join(INNER), Outside::worktrees)
+        self.outside
+            .as_ref()
+            .map_or_else(|| self.root.join(INNER), Outside::worktrees)
     }
 
-    /// The pool that holds the worktree `slot`: an older one where it stands there and not in the one of today.
+    /// The pool that holds the worktree `slot`: an older one where it stands there and not in the
+    /// one of today.
     pub fn pool_of(&self, slot: &str) -> PathBuf {
         let pool = self.pool();
         if std::fs::symlink_metadata(pool.join(slot)).is_ok() {
             return pool;
         }
-        let older = self.older().into_iter().find(|dir| std::fs::symlink_metadata(dir.join(slot)).is_ok());
+        let older = self
+            .older()
+            .into_iter()
+            .find(|dir| std::fs::symlink_metadata(dir.join(slot)).is_ok());
         older.unwrap_or(pool)
     }
 
@@ -93,14 +107,20 @@ impl Places {
         let mut found: Vec<PathBuf> = is_dir.then_some(inner).into_iter().collect();
         // One that cannot be listed is told of where a pool is listed.
         let made = ours(&self.common_dir).unwrap_or_default();
-        found.extend(made.iter().filter_map(|path| path.parent()).filter(|dir| self.is_ours(dir)).map(Path::to_owned));
+        found.extend(
+            made.iter()
+                .filter_map(|path| path.parent())
+                .filter(|dir| self.is_ours(dir))
+                .map(Path::to_owned),
+        );
         found.retain(|dir| *dir != pool);
         found.sort();
         found.dedup();
         found
     }
 
-    /// Whether the worktrees in `dir` are this repository's: it says so, or the repository that it names is there no more.
+    /// Whether the worktrees in `dir` are this repository's: it says so, or the repository that it
+    /// names is there no more.
     fn is_ours(&self, dir: &Path) -> bool {
         Owner::of_pool(dir).is_some_and(|owner| {
             let is_its_root = owner.root == self.root || !owner.root.exists();
@@ -113,9 +133,12 @@ impl Places {
         Ok(self.there()?.checks(name))
     }
 
-    /// Makes the directory for all of them, after a look that nothing of the project stands above it.
+    /// Makes the directory for all of them, after a look that nothing of the project stands above
+    /// it.
     pub fn make(&self) -> Result<(), OpError> {
-        self.fit()?.make().map_err(|error| Refusal::Environment(error.to_string()).into())
+        self.fit()?
+            .make()
+            .map_err(|error| Refusal::Environment(error.to_string()).into())
     }
 
     /// Refuses where there is no directory for them, or it lies in a checkout of the project.
@@ -123,18 +146,31 @@ impl Places {
         self.fit().map(drop)
     }
 
-    /// What stands above them by which a tool could take them for a part of some project: Node finds packages there, others settings.
+    /// What stands above them by which a tool could take them for a part of some project: Node
+    /// finds packages there, others settings.
     pub fn marks_above(&self) -> Vec<PathBuf> {
-        let above = self.dir().into_iter().flat_map(|dir| dir.ancestors().skip(1));
+        let above = self
+            .dir()
+            .into_iter()
+            .flat_map(|dir| dir.ancestors().skip(1));
         let marks = above.flat_map(|dir| MARKS.iter().map(|name| dir.join(name)));
-        marks.filter(|path| std::fs::symlink_metadata(path).is_ok()).collect()
+        marks
+            .filter(|path| std::fs::symlink_metadata(path).is_ok())
+            .collect()
     }
 
     fn fit(&self) -> Result<&Outside, OpError> {
         let outside = self.there()?;
-        let checkouts = registered(&self.common_dir).map_err(|error| Refusal::Environment(error.to_string()))?;
-        let roots = checkouts.into_iter().map(|(_, root)| root).chain([self.root.clone(), self.common_dir.clone()]);
-        if let Some(above) = roots.into_iter().find(|root| outside.dir().starts_with(root)) {
+        let checkouts = registered(&self.common_dir)
+            .map_err(|error| Refusal::Environment(error.to_string()))?;
+        let roots = checkouts
+            .into_iter()
+            .map(|(_, root)| root)
+            .chain([self.root.clone(), self.common_dir.clone()]);
+        if let Some(above) = roots
+            .into_iter()
+            .find(|root| outside.dir().starts_with(root))
+        {
             let why = format!(
                 "{} lies in the checkout {}: checks that run there would find its files instead of those they are to judge",
                 outside.dir().display(),
@@ -152,7 +188,10 @@ impl Places {
 }
 
 fn missing(why: String) -> OpError {
-    let next = format!("set {} to an absolute directory outside of every checkout", env::AI_CACHE_DIR);
+    let next = format!(
+        "set {} to an absolute directory outside of every checkout",
+        env::AI_CACHE_DIR
+    );
     Refusal::Missing { why, next }.into()
 }
 
@@ -185,17 +224,29 @@ mod tests {
         std::fs::create_dir_all(&other).unwrap();
         std::fs::create_dir_all(root.join(".ai/worktrees/w1")).unwrap();
         let moved = Outside::at(&base.join("old"), &common, &root);
-        let gone = Outside::at(&base.join("old"), &base.join("gone/.git"), &base.join("gone"));
+        let gone = Outside::at(
+            &base.join("old"),
+            &base.join("gone/.git"),
+            &base.join("gone"),
+        );
         let theirs = Outside::at(&base.join("old"), &other, &base.join("original"));
         for (n, outside) in [&moved, &gone, &theirs].into_iter().enumerate() {
             outside.make().unwrap();
             let admin = common.join(format!("worktrees/w{n}"));
             std::fs::create_dir_all(&admin).unwrap();
             std::fs::write(admin.join("locked"), "managed by ai").unwrap();
-            std::fs::write(admin.join("gitdir"), format!("{}/w{n}/.git\n", outside.worktrees().display())).unwrap();
+            std::fs::write(
+                admin.join("gitdir"),
+                format!("{}/w{n}/.git\n", outside.worktrees().display()),
+            )
+            .unwrap();
         }
         let places = Places::below(Some(&base.join("new")), &common, &root);
-        let mut expected = vec![root.join(".ai/worktrees"), moved.worktrees(), gone.worktrees()];
+        let mut expected = vec![
+            root.join(".ai/worktrees"),
+            moved.worktrees(),
+            gone.worktrees(),
+        ];
         expected.sort();
         assert_eq!(places.older(), expected);
         assert_eq!(places.pools()[0], places.pool());

@@ -12,17 +12,25 @@ pub const STORE_FILE: &str = "ai.db";
 /// Largest policy file.
 const POLICY_CAP: u64 = 1 << 20;
 
-/// Where store, runs and backups lie: in the git common directory, out of the way of `git clean` and of agents' trees.
+/// Where store, runs and backups lie: in the git common directory, out of the way of `git clean`
+/// and of agents' trees.
 pub fn state_dir(common_dir: &Path) -> PathBuf {
     common_dir.join("ai")
 }
 
 /// The configuration of the checkout at `root`; defaults where there is no file.
 pub fn config(root: &Path, trees: &Trees) -> Result<Config, OpError> {
-    config::load(root, trees).map_err(|e| Refusal::BadConfig { why: e.to_string(), hint: e.hint().to_owned() }.into())
+    config::load(root, trees).map_err(|e| {
+        Refusal::BadConfig {
+            why: e.to_string(),
+            hint: e.hint().to_owned(),
+        }
+        .into()
+    })
 }
 
-/// The policy of the checkout at `root`. One that cannot be read is a state of its own, which denies.
+/// The policy of the checkout at `root`. One that cannot be read is a state of its own, which
+/// denies.
 pub fn policy(root: &Path, trees: &Trees) -> PolicyState {
     match fs::read_capped(&root.join(policy::FILE), POLICY_CAP) {
         Ok(bytes) => PolicyState::from_tree(trees.tree(&bytes), &bytes, policy::FILE),

@@ -1,4 +1,5 @@
-//! Proof by checks: on the tree that an accept would land, and on the tree of a person who says that a task is done.
+//! Proof by checks: on the tree that an accept would land, and on the tree of a person who says
+//! that a task is done.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,8 @@ use crate::ops::finish::Changed;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::world::environment;
 use crate::ops::run::{
-    CheckPlace, CheckPlan, Filed, Judged, Signals, World, file_evidence, result_text, run_checks, verification,
+    CheckPlace, CheckPlan, Filed, Judged, Signals, World, file_evidence, result_text, run_checks,
+    verification,
 };
 use crate::ops::trust;
 use crate::process::supervise::CancelToken;
@@ -70,30 +72,63 @@ pub fn on_tree(world: &World, repo: &Repo, trial: &Trial<'_>) -> Result<Finding,
     let plans = CheckPlan::of(trial.task, &world.config)?;
     let tree = trial.judged.tree.clone();
     if plans.is_empty() {
-        return Ok(Finding { verification: Verification::Unverified, evidence: Vec::new(), tree, said: Vec::new() });
+        return Ok(Finding {
+            verification: Verification::Unverified,
+            evidence: Vec::new(),
+            tree,
+            said: Vec::new(),
+        });
     }
     let place = CheckPlace::open(world, repo, trial.place, trial.judged)?;
     let cancel = CancelToken::new();
     let _signals = Signals::listen(cancel.clone())?;
     let checked = run_checks(world, &place, plans, trial.dir, trial.label, &cancel);
     let checked = checked.map_err(|error| match cancel.reason() {
-        Some(_) => {
-            Refusal::Interrupted(format!("stopped while the checks of {} ran; nothing was changed", trial.task.id))
-                .into()
-        }
+        Some(_) => Refusal::Interrupted(format!(
+            "stopped while the checks of {} ran; nothing was changed",
+            trial.task.id
+        ))
+        .into(),
         None => error,
     })?;
     let name = tree.to_string();
-    let filed = Filed { task: &trial.task.id, run: trial.run, tree: Some(&name) };
+    let filed = Filed {
+        task: &trial.task.id,
+        run: trial.run,
+        tree: Some(&name),
+    };
     let mut evidence = Vec::new();
     for check in &checked {
         let summary = serde_json::to_value(&check.result).unwrap_or_default();
         let name = check.spec.name.as_str();
-        evidence.push(file_evidence(world, &filed, EvidenceKind::Check, name, &check.log, summary)?);
+        evidence.push(file_evidence(
+            world,
+            &filed,
+            EvidenceKind::Check,
+            name,
+            &check.log,
+            summary,
+        )?);
     }
-    let said = checked.iter().filter(|check| check.result.status != CheckStatus::Passed);
-    let said = said.map(|c| format!("{} {} (log: {})", c.spec.name, result_text(&c.result), c.log.display())).collect();
-    Ok(Finding { verification: verification(&checked), evidence, tree, said })
+    let said = checked
+        .iter()
+        .filter(|check| check.result.status != CheckStatus::Passed);
+    let said = said
+        .map(|c| {
+            format!(
+                "{} {} (log: {})",
+                c.spec.name,
+                result_text(&c.result),
+                c.log.display()
+            )
+        })
+        .collect();
+    Ok(Finding {
+        verification: verification(&checked),
+        evidence,
+        tree,
+        said,
+    })
 }
 
 /// A person's tree, proven.
@@ -106,13 +141,17 @@ pub struct Proven {
     pub changed: Changed,
 }
 
-/// Proves the tree in which the caller stands: all of it as it is on disk, committed or not, but for what is ignored. `since_ms` is
-/// when the work was begun, where that is known.
+/// Proves the tree in which the caller stands: all of it as it is on disk, committed or not, but
+/// for what is ignored. `since_ms` is when the work was begun, where that is known.
 pub fn here(world: &World, task: &Task, since_ms: Option<i64>) -> Result<Proven, OpError> {
     trust::require(&world.root, &world.location.common_dir, "the checks")?;
     let Some(top) = &world.location.top else {
         let why = "there is no worktree here whose state could be checked".to_owned();
-        return Err(Refusal::Missing { why, next: "call it in the worktree that holds the work".into() }.into());
+        return Err(Refusal::Missing {
+            why,
+            next: "call it in the worktree that holds the work".into(),
+        }
+        .into());
     };
     let repo = world.repo()?;
     let (tree, commit) = snapshot(world, &repo, top)?;
@@ -122,16 +161,29 @@ pub fn here(world: &World, task: &Task, since_ms: Option<i64>) -> Result<Proven,
         task,
         run: None,
         place: "done",
-        judged: Judged { tree: &tree, commit: commit.as_ref() },
+        judged: Judged {
+            tree: &tree,
+            commit: commit.as_ref(),
+        },
         dir: &world.state().join("done").join(&mark).join("checks"),
         label: &mark,
     };
     let evidence = on_tree(world, &repo, &trial)?.passed(&task.id, "end it")?;
     let committed = match commit {
-        Some(commit) if repo.tree_of(&commit).map_err(environment)? == tree => Some(commit.to_string()),
+        Some(commit) if repo.tree_of(&commit).map_err(environment)? == tree => {
+            Some(commit.to_string())
+        }
         _ => None,
     };
-    Ok(Proven { proof: Proof::Verdict { tree: tree.to_string(), commit: committed, run: None }, evidence, changed })
+    Ok(Proven {
+        proof: Proof::Verdict {
+            tree: tree.to_string(),
+            commit: committed,
+            run: None,
+        },
+        evidence,
+        changed,
+    })
 }
 
 /// What the tree changes of what the work started from.
@@ -141,26 +193,53 @@ fn changed(
     (tree, head): (&Oid, Option<&Oid>),
     since_ms: Option<i64>,
 ) -> Result<Changed, OpError> {
-    let shadow = Shadow::open(repo, &person_dir(world, &world.location.git_dir)).map_err(environment)?;
-    let start = head.map(|head| start(world, repo, head, since_ms)).transpose()?.flatten();
+    let shadow =
+        Shadow::open(repo, &person_dir(world, &world.location.git_dir)).map_err(environment)?;
+    let start = head
+        .map(|head| start(world, repo, head, since_ms))
+        .transpose()?
+        .flatten();
     let base = match &start {
         Some(start) => repo.tree_of(start).map_err(environment)?,
         None => shadow.format().empty_tree(),
     };
     let stats = shadow.stats(&base, tree).map_err(environment)?;
     let paths = shadow.changed_paths(&base, tree).map_err(environment)?;
-    let paths = paths.iter().map(|one| one.path.as_bytes().to_vec()).collect();
-    Ok(Changed { paths, lines: stats.insertions + stats.deletions, own: Vec::new() })
+    let paths = paths
+        .iter()
+        .map(|one| one.path.as_bytes().to_vec())
+        .collect();
+    Ok(Changed {
+        paths,
+        lines: stats.insertions + stats.deletions,
+        own: Vec::new(),
+    })
 }
 
-/// What the work started from: where its branch left the target; on the target itself, the last commit from before the work was begun.
-fn start(world: &World, repo: &Repo, head: &Oid, since_ms: Option<i64>) -> Result<Option<Oid>, OpError> {
+/// What the work started from: where its branch left the target; on the target itself, the last
+/// commit from before the work was begun.
+fn start(
+    world: &World,
+    repo: &Repo,
+    head: &Oid,
+    since_ms: Option<i64>,
+) -> Result<Option<Oid>, OpError> {
     let target = match &world.config.defaults.base {
-        Some(base) => repo.find_ref(&format!("refs/heads/{base}")).map_err(environment)?,
+        Some(base) => repo
+            .find_ref(&format!("refs/heads/{base}"))
+            .map_err(environment)?,
         // That of the main checkout, not of the worktree in which the caller stands.
-        None => repo.head_of(repo.common_dir()).map_err(environment)?.commit().cloned(),
+        None => repo
+            .head_of(repo.common_dir())
+            .map_err(environment)?
+            .commit()
+            .cloned(),
     };
-    let fork = target.map(|target| repo.merge_base(&target, head)).transpose().map_err(environment)?.flatten();
+    let fork = target
+        .map(|target| repo.merge_base(&target, head))
+        .transpose()
+        .map_err(environment)?
+        .flatten();
     match (fork, since_ms) {
         (Some(fork), _) if fork != *head => Ok(Some(fork)),
         (_, Some(since_ms)) => repo.last_before(head, since_ms).map_err(environment),
@@ -179,7 +258,9 @@ fn snapshot(world: &World, repo: &Repo, top: &Path) -> Result<(Oid, Option<Oid>)
         None => shadow.format().empty_tree(),
     };
     shadow.adopt(top, &base, &base).map_err(environment)?;
-    let snapshot = shadow.snapshot(top, &base, Limits::default()).map_err(environment)?;
+    let snapshot = shadow
+        .snapshot(top, &base, Limits::default())
+        .map_err(environment)?;
     for left in snapshot.left_behind() {
         world.say(&format!("warning: {left}"));
     }

@@ -1,4 +1,5 @@
-//! Why an operation changed nothing: each refusal knows its sentence, its exit class and the command to type next.
+//! Why an operation changed nothing: each refusal knows its sentence, its exit class and the
+//! command to type next.
 
 use crate::domain::decision::DecisionRecord;
 use crate::domain::event::Event;
@@ -77,7 +78,9 @@ pub enum Refusal {
         left_ms: i64,
     },
     /// The lease was made under another clock.
-    #[error("{0} is leased under another time namespace of this machine; the clocks cannot be compared")]
+    #[error(
+        "{0} is leased under another time namespace of this machine; the clocks cannot be compared"
+    )]
     OtherClock(String),
     /// The token does not open the subject.
     #[error("the lease on {subject} is lost: {}", stale_text(why, holder.as_deref()))]
@@ -131,7 +134,9 @@ pub enum Refusal {
     #[error("policy wants a person's yes for {}: {} (rule `{}`, decision {})", .0.action, .0.reason, .0.rule, .0.id)]
     NeedsApproval(Box<DecisionRecord>),
     /// Something from the repository would run, and its user has not said that it may.
-    #[error("{0} would run code that came with this repository, and this machine has not been told to trust it")]
+    #[error(
+        "{0} would run code that came with this repository, and this machine has not been told to trust it"
+    )]
     Untrusted(String),
     /// The configuration cannot be used.
     #[error("{why}")]
@@ -194,21 +199,33 @@ impl Refusal {
             Refusal::NotFound { what: "task", .. } => "`ai task list` shows the tasks".into(),
             Refusal::NotFound { what: "agent", .. } => "`ai agent list` shows the agents".into(),
             Refusal::NotFound { what: "lock", .. } => "`ai lock list` shows the locks".into(),
-            Refusal::NotFound { what: "decision", .. } => "`ai policy log` shows the decisions".into(),
-            Refusal::NotFound { what: "run", .. } => "`ai review TASK` names the last run of a task".into(),
-            Refusal::NotFound { what: "evidence", .. } => "`ai evidence list TASK` shows what there is".into(),
-            Refusal::NotFound { what: "worktree or branch", .. } => {
-                "`git worktree list` and `git branch --list` show what there is".into()
+            Refusal::NotFound {
+                what: "decision", ..
+            } => "`ai policy log` shows the decisions".into(),
+            Refusal::NotFound { what: "run", .. } => {
+                "`ai review TASK` names the last run of a task".into()
             }
+            Refusal::NotFound {
+                what: "evidence", ..
+            } => "`ai evidence list TASK` shows what there is".into(),
+            Refusal::NotFound {
+                what: "worktree or branch",
+                ..
+            } => "`git worktree list` and `git branch --list` show what there is".into(),
             Refusal::Cycle(tasks) => {
-                format!("`ai task dep tree {}` shows what waits for what", tasks.first().map_or("TASK", String::as_str))
+                format!(
+                    "`ai task dep tree {}` shows what waits for what",
+                    tasks.first().map_or("TASK", String::as_str)
+                )
             }
             Refusal::Ambiguous { .. } => "type more of the id".into(),
             Refusal::Taken { task, .. } => {
                 format!("wait, take another (`ai task claim --next`), or see `ai why {task}`")
             }
             // Taken by hand: there is no task to look at.
-            Refusal::Locked { subject, holder, .. } if subject.starts_with("l-") => {
+            Refusal::Locked {
+                subject, holder, ..
+            } if subject.starts_with("l-") => {
                 format!("`ai lock list` shows who holds what; wait, or ask {holder}")
             }
             Refusal::Locked { subject, .. } => {
@@ -220,7 +237,9 @@ impl Refusal {
                 )
             }
             Refusal::NoToken(subject) => {
-                format!("give the token with --lease or AI_LEASE, or claim it: `ai task claim {subject}`")
+                format!(
+                    "give the token with --lease or AI_LEASE, or claim it: `ai task claim {subject}`"
+                )
             }
             Refusal::WrongState { next, .. } => next.clone(),
             Refusal::NeedsRecovery(run) => format!("`ai recover {run}`"),
@@ -228,18 +247,27 @@ impl Refusal {
                 format!("wait, or drop the pause: `ai task edit {what} --not-before now`")
             }
             Refusal::NothingReady { .. } => {
-                "`ai task list --status blocked` and `ai why TASK` say what the others wait for".into()
+                "`ai task list --status blocked` and `ai why TASK` say what the others wait for"
+                    .into()
             }
-            Refusal::Denied(record) => format!("`ai policy explain {}` shows the rules that matched", record.id),
-            Refusal::NeedsApproval(record) => format!("a person says yes with `ai policy approve {}`", record.id),
+            Refusal::Denied(record) => format!(
+                "`ai policy explain {}` shows the rules that matched",
+                record.id
+            ),
+            Refusal::NeedsApproval(record) => {
+                format!("a person says yes with `ai policy approve {}`", record.id)
+            }
             Refusal::BadConfig { hint, .. }
             | Refusal::MergeConflict { next: hint, .. }
             | Refusal::TryLater { next: hint, .. }
             | Refusal::Missing { next: hint, .. } => hint.clone(),
             Refusal::Environment(_) => {
-                "mend it, then do it again; `ai doctor` looks at everything that `ai` stands on".into()
+                "mend it, then do it again; `ai doctor` looks at everything that `ai` stands on"
+                    .into()
             }
-            Refusal::Untrusted(_) => "look at it with `ai trust --show`, then say `ai trust`".into(),
+            Refusal::Untrusted(_) => {
+                "look at it with `ai trust --show`, then say `ai trust`".into()
+            }
             _ => return None,
         })
     }
@@ -248,7 +276,10 @@ impl Refusal {
 impl OpError {
     /// A refusal that leaves no record.
     pub fn refused(why: Refusal) -> OpError {
-        OpError::Refused(Box::new(Refused { why, record: Vec::new() }))
+        OpError::Refused(Box::new(Refused {
+            why,
+            record: Vec::new(),
+        }))
     }
 
     /// A refusal with events that are recorded although the operation is not.
@@ -272,7 +303,9 @@ impl From<Refusal> for OpError {
 }
 
 fn stale_text(why: &Stale, holder: Option<&str>) -> String {
-    let now = holder.map_or("nobody holds it now".to_owned(), |holder| format!("{holder} holds it now"));
+    let now = holder.map_or("nobody holds it now".to_owned(), |holder| {
+        format!("{holder} holds it now")
+    });
     match why {
         Stale::NoLease => format!("it was released or has ended; {now}"),
         Stale::Superseded => format!("it was granted anew; {now}"),
@@ -283,7 +316,11 @@ fn stale_text(why: &Stale, holder: Option<&str>) -> String {
 
 /// A state as it stands in a sentence.
 fn standing(state: &str) -> &str {
-    if state == "review" { "in review" } else { state }
+    if state == "review" {
+        "in review"
+    } else {
+        state
+    }
 }
 
 /// A way from task to task in one line; of a long one its ends.
@@ -291,7 +328,12 @@ fn way(names: &[String]) -> String {
     match names {
         [start @ .., _, _, _] if start.len() > 9 => {
             let (head, tail) = (&names[..4], &names[names.len() - 3..]);
-            format!("{} → … {} more … → {}", head.join(" → "), names.len() - 7, tail.join(" → "))
+            format!(
+                "{} → … {} more … → {}",
+                head.join(" → "),
+                names.len() - 7,
+                tail.join(" → ")
+            )
         }
         all => all.join(" → "),
     }

@@ -1,4 +1,5 @@
-//! Going back to a backup. The store that stands is moved aside, never deleted; nothing happens before the backup was read whole.
+//! Going back to a backup. The store that stands is moved aside, never deleted; nothing happens
+//! before the backup was read whole.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -54,15 +55,26 @@ impl Report {
     }
 }
 
-/// Puts the backup `which`, or the newest one that is whole, in the place of the store below `state_dir`.
-pub fn restore(state_dir: &Path, cx: &Cx, which: Option<&Path>, intent: Intent) -> Result<Report, OpError> {
+/// Puts the backup `which`, or the newest one that is whole, in the place of the store below
+/// `state_dir`.
+pub fn restore(
+    state_dir: &Path,
+    cx: &Cx,
+    which: Option<&Path>,
+    intent: Intent,
+) -> Result<Report, OpError> {
     let path = state_dir.join(project::STORE_FILE);
     let current = look(&path);
     let (backup, unusable) = match which {
         Some(path) => (sqlite::inspect(path)?, Vec::new()),
         None => newest_whole(&state_dir.join(BACKUPS), &current)?,
     };
-    let mut report = Report { current, backup, unusable, kept: None };
+    let mut report = Report {
+        current,
+        backup,
+        unusable,
+        kept: None,
+    };
     if intent == Intent::Apply {
         report.kept = put_back(state_dir, &path, cx, &report)?;
         verify(&path)?;
@@ -70,7 +82,10 @@ pub fn restore(state_dir: &Path, cx: &Cx, which: Option<&Path>, intent: Intent) 
     Ok(report)
 }
 
-fn newest_whole(dir: &Path, current: &Current) -> Result<(BackupInfo, Vec<(PathBuf, String)>), OpError> {
+fn newest_whole(
+    dir: &Path,
+    current: &Current,
+) -> Result<(BackupInfo, Vec<(PathBuf, String)>), OpError> {
     let mut unusable = Vec::new();
     for path in sqlite::backups(dir)?.into_iter().rev() {
         match sqlite::inspect(&path) {
@@ -80,9 +95,15 @@ fn newest_whole(dir: &Path, current: &Current) -> Result<(BackupInfo, Vec<(PathB
     }
     let text = match unusable.len() {
         0 if matches!(current, Current::Readable(_)) => {
-            format!("there is no backup in {}, and the store stands; `ai backup` makes one", dir.display())
+            format!(
+                "there is no backup in {}, and the store stands; `ai backup` makes one",
+                dir.display()
+            )
         }
-        0 => format!("there is no backup in {}; to begin anew, move the directory above it away", dir.display()),
+        0 => format!(
+            "there is no backup in {}; to begin anew, move the directory above it away",
+            dir.display()
+        ),
         n => format!("none of the {n} backups in {} can be used", dir.display()),
     };
     Err(Refusal::Conflict(text).into())
@@ -96,11 +117,20 @@ fn look(path: &Path) -> Current {
     }
 }
 
-fn put_back(state_dir: &Path, path: &Path, cx: &Cx, report: &Report) -> Result<Option<PathBuf>, OpError> {
+fn put_back(
+    state_dir: &Path,
+    path: &Path,
+    cx: &Cx,
+    report: &Report,
+) -> Result<Option<PathBuf>, OpError> {
     let name = format!("replaced-{:015}-{}", cx.now.wall_ms, id::random_text(6));
     let aside = state_dir.join(BACKUPS).join(name);
     let backup = &report.backup.path;
-    let shown = backup.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let shown = backup
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let mut refused = None;
     let placed = sqlite::replace(path, backup, &aside, |old, new| {
         // Asked under the backup's own records, in which the answer then stands.
@@ -110,24 +140,39 @@ fn put_back(state_dir: &Path, path: &Path, cx: &Cx, report: &Report) -> Result<O
         }
         // What cannot be read has no epochs to tell.
         let epochs = old.and_then(|old| epochs(old).ok()).unwrap_or_default();
-        new.record(cx.now.wall_ms, &cx.actor, &Event::StoreRestored { backup: shown, epochs }).map(drop)
+        new.record(
+            cx.now.wall_ms,
+            &cx.actor,
+            &Event::StoreRestored {
+                backup: shown,
+                epochs,
+            },
+        )
+        .map(drop)
     });
     match (refused, placed) {
         (Some(error), _) => Err(error),
         (None, Err(error)) => Err(error.into()),
         (None, Ok(Published::Here)) => Ok(aside.exists().then_some(aside)),
-        (None, Ok(Published::Taken)) => {
-            Err(Refusal::Conflict(format!("another process made {} meanwhile", path.display())).into())
-        }
+        (None, Ok(Published::Taken)) => Err(Refusal::Conflict(format!(
+            "another process made {} meanwhile",
+            path.display()
+        ))
+        .into()),
     }
 }
 
-/// The newest epoch of each task: a token, branch or run of a later grant than the backup knows must never be granted again.
+/// The newest epoch of each task: a token, branch or run of a later grant than the backup knows
+/// must never be granted again.
 fn epochs(tx: &mut dyn Tx) -> Result<BTreeMap<TaskId, u64>, StoreError> {
     let mut epochs = BTreeMap::new();
     tx.list(&TaskFilter::default(), &mut |line| {
         let task: Result<Task, _> = serde_json::from_str(line.json);
-        epochs.extend(task.ok().filter(|task| task.epoch > 0).map(|task| (task.id, task.epoch)));
+        epochs.extend(
+            task.ok()
+                .filter(|task| task.epoch > 0)
+                .map(|task| (task.id, task.epoch)),
+        );
         Ok(Flow::More)
     })?;
     Ok(epochs)
@@ -137,7 +182,11 @@ fn verify(path: &Path) -> Result<(), OpError> {
     let mut store = SqliteStore::open(path, Access::Write)?;
     match store.read(|tx| log::verify(tx))?.fault {
         None => Ok(()),
-        Some(why) => Err(StoreError::Damaged { path: path.to_owned(), why }.into()),
+        Some(why) => Err(StoreError::Damaged {
+            path: path.to_owned(),
+            why,
+        }
+        .into()),
     }
 }
 
@@ -150,16 +199,21 @@ mod tests {
     use crate::ops::testing::World;
     use crate::store::testing::{created, id, task};
 
-    /// A world with one task and a backup of it, after which the task was claimed twice and another one came.
+    /// A world with one task and a backup of it, after which the task was claimed twice and another
+    /// one came.
     fn world() -> (World, PathBuf) {
         let mut world = World::new();
-        world.run(|tx, cx| cx.record(tx, &created(task("a"), &[]))).unwrap();
+        world
+            .run(|tx, cx| cx.record(tx, &created(task("a"), &[])))
+            .unwrap();
         let backup = sqlite::roll(&world.store, &world.dir.path().join(BACKUPS)).unwrap();
         for _ in 0..2 {
             claim::run(&mut world.store, &world.cx, &Which::Task("t-a".into()), 10).unwrap();
             world.pass(11);
         }
-        world.run(|tx, cx| cx.record(tx, &created(task("later"), &[]))).unwrap();
+        world
+            .run(|tx, cx| cx.record(tx, &created(task("later"), &[])))
+            .unwrap();
         (world, backup)
     }
 
@@ -176,8 +230,18 @@ mod tests {
         let (mut world, backup) = world();
         let before = world.read(|tx| Ok(log::verify(tx)?)).head;
         let report = back(&world, None, Intent::DryRun).unwrap();
-        assert_eq!((&report.backup.path, report.backup.tasks, report.backup.events), (&backup, 1, 2));
-        assert!(matches!(&report.current, Current::Readable(info) if info.tasks == 2), "{report:?}");
+        assert_eq!(
+            (
+                &report.backup.path,
+                report.backup.tasks,
+                report.backup.events
+            ),
+            (&backup, 1, 2)
+        );
+        assert!(
+            matches!(&report.current, Current::Readable(info) if info.tasks == 2),
+            "{report:?}"
+        );
         assert!(report.lost_events().is_some_and(|lost| lost > 2) && report.kept.is_none());
         assert_eq!(world.read(|tx| Ok(log::verify(tx)?)).head, before);
     }
@@ -187,19 +251,29 @@ mod tests {
         let (mut world, backup) = world();
         let report = back(&world, None, Intent::Apply).unwrap();
         let late = world.run(|tx, cx| edit::hold(tx, cx, "t-a", "r".into()));
-        assert!(matches!(late, Err(OpError::Store(StoreError::Replaced))), "an open store is told");
+        assert!(
+            matches!(late, Err(OpError::Store(StoreError::Replaced))),
+            "an open store is told"
+        );
         let mut store = open(&world);
         let now = store.read(|tx| tx.task(&id("a"))).unwrap().unwrap();
         assert_eq!((now.state, now.epoch), (TaskState::Queued, 2));
         assert!(store.read(|tx| tx.task(&id("later"))).unwrap().is_none());
         let claimed = claim::run(&mut store, &world.cx, &Which::Next, 10).unwrap();
-        assert_eq!(claimed.lease.epoch, 3, "no branch or token of before is granted again");
+        assert_eq!(
+            claimed.lease.epoch, 3,
+            "no branch or token of before is granted again"
+        );
         assert!(store.read(|tx| log::verify(tx)).unwrap().fault.is_none());
         let kept = report.kept.unwrap();
         let mut old = SqliteStore::open(&kept.join("ai.db"), Access::Read).unwrap();
         assert!(old.read(|tx| tx.task(&id("later"))).unwrap().is_some());
         assert!(backup.exists());
-        assert_eq!(back(&world, None, Intent::DryRun).unwrap().backup.path, backup, "what was kept is no backup");
+        assert_eq!(
+            back(&world, None, Intent::DryRun).unwrap().backup.path,
+            backup,
+            "what was kept is no backup"
+        );
     }
 
     #[test]
@@ -213,8 +287,15 @@ mod tests {
                 _ => std::fs::remove_file(&path).unwrap(),
             }
             let report = back(&world, None, Intent::Apply).unwrap();
-            assert_eq!(matches!(report.current, Current::Missing), spoil == "gone", "{report:?}");
-            assert!(report.kept.is_some(), "the log that stood beside it is kept in any case");
+            assert_eq!(
+                matches!(report.current, Current::Missing),
+                spoil == "gone",
+                "{report:?}"
+            );
+            assert!(
+                report.kept.is_some(),
+                "the log that stood beside it is kept in any case"
+            );
             assert!(open(&world).read(|tx| tx.task(&id("a"))).unwrap().is_some());
         }
     }
@@ -225,12 +306,21 @@ mod tests {
         let bad = sqlite::roll(&world.store, &world.dir.path().join(BACKUPS)).unwrap();
         std::fs::write(&bad, b"spoilt").unwrap();
         let report = back(&world, None, Intent::DryRun).unwrap();
-        assert_eq!((report.backup.path, report.unusable.len()), (good.clone(), 1));
+        assert_eq!(
+            (report.backup.path, report.unusable.len()),
+            (good.clone(), 1)
+        );
         std::fs::write(&good, b"spoilt").unwrap();
         let refused = back(&world, None, Intent::Apply).err().unwrap().to_string();
         assert!(refused.contains("none of the 2 backups"), "{refused}");
         assert!(back(&world, Some(&bad), Intent::Apply).is_err());
-        assert!(open(&world).read(|tx| tx.task(&id("later"))).unwrap().is_some(), "nothing was touched");
+        assert!(
+            open(&world)
+                .read(|tx| tx.task(&id("later")))
+                .unwrap()
+                .is_some(),
+            "nothing was touched"
+        );
     }
 
     #[test]
@@ -238,7 +328,10 @@ mod tests {
         let (world, _) = world();
         let path = world.dir.path().join("ai.db");
         std::fs::remove_file(world.dir.path().join("ai.db-wal")).unwrap();
-        assert!(matches!(SqliteStore::open(&path, Access::Read), Err(StoreError::Damaged { .. })));
+        assert!(matches!(
+            SqliteStore::open(&path, Access::Read),
+            Err(StoreError::Damaged { .. })
+        ));
         let report = back(&world, Some(&path), Intent::Apply).unwrap();
         assert!(matches!(report.current, Current::Unreadable(_)));
         open(&world).read(|tx| log::verify(tx)).unwrap();

@@ -1,4 +1,5 @@
-//! What a reviewer looks at: the run's verdict, its checks, the decisions, and the change itself, read from the evidence and from Git.
+//! What a reviewer looks at: the run's verdict, its checks, the decisions, and the change itself,
+//! read from the evidence and from Git.
 
 use crate::domain::decision::DecisionRecord;
 use crate::domain::evidence::{Evidence, EvidenceKind};
@@ -42,8 +43,16 @@ pub fn load(tx: &mut dyn Tx, typed: &str) -> Result<Review, OpError> {
     })?;
     let evidence = tx.evidence(Some(&id), Some(&run.id))?;
     let decisions = tx.decisions(Some(&id), None)?;
-    let decisions = decisions.into_iter().filter(|record| record.at_ms >= run.started_ms).collect();
-    Ok(Review { task, run, evidence, decisions })
+    let decisions = decisions
+        .into_iter()
+        .filter(|record| record.at_ms >= run.started_ms)
+        .collect();
+    Ok(Review {
+        task,
+        run,
+        evidence,
+        decisions,
+    })
 }
 
 /// One changed file, ready to be shown.
@@ -56,15 +65,24 @@ pub struct FileChange {
 
 /// The change of a run, file by file, from the objects that were judged.
 pub fn changes(world: &World, run: &Run) -> Result<Vec<FileChange>, OpError> {
-    let Some(tree) = &run.tree else { return Ok(Vec::new()) };
+    let Some(tree) = &run.tree else {
+        return Ok(Vec::new());
+    };
     let repo = world.repo()?;
     let shadow = Shadow::open(&repo, &world.shadow_dir(&run.worktree)).map_err(failed)?;
     let base = match &run.base {
-        Some(base) => repo.tree_of(&Oid::parse(base).map_err(failed)?).map_err(failed)?,
+        Some(base) => repo
+            .tree_of(&Oid::parse(base).map_err(failed)?)
+            .map_err(failed)?,
         None => shadow.format().empty_tree(),
     };
-    let changed = shadow.changed_paths(&base, &Oid::parse(tree).map_err(failed)?).map_err(failed)?;
-    changed.into_iter().map(|path| file_change(&repo, path)).collect()
+    let changed = shadow
+        .changed_paths(&base, &Oid::parse(tree).map_err(failed)?)
+        .map_err(failed)?;
+    changed
+        .into_iter()
+        .map(|path| file_change(&repo, path))
+        .collect()
 }
 
 fn file_change(repo: &Repo, path: ChangedPath) -> Result<FileChange, OpError> {
@@ -88,21 +106,32 @@ impl FileChange {
         let told = match (mode(&self.path.old), mode(&self.path.new)) {
             (None, Some(new)) => format!("new file mode {new:06o}\n"),
             (Some(old), None) => format!("deleted file mode {old:06o}\n"),
-            (Some(old), Some(new)) if old != new => format!("old mode {old:06o}\nnew mode {new:06o}\n"),
+            (Some(old), Some(new)) if old != new => {
+                format!("old mode {old:06o}\nnew mode {new:06o}\n")
+            }
             _ => return String::new(),
         };
         format!("diff --git a/{name} b/{name}\n{told}")
     }
 
     fn lines(&self, name: &str) -> String {
-        let module =
-            |side: &Option<Side>| side.as_ref().filter(|side| side.mode == SUBMODULE).map(|side| side.oid.clone());
+        let module = |side: &Option<Side>| {
+            side.as_ref()
+                .filter(|side| side.mode == SUBMODULE)
+                .map(|side| side.oid.clone())
+        };
         let (old, new) = (module(&self.path.old), module(&self.path.new));
         if old.is_some() || new.is_some() {
             let line = |sign: char, oid: Option<Oid>| {
-                oid.map_or(String::new(), |oid| format!("{sign}Subproject commit {oid}\n"))
+                oid.map_or(String::new(), |oid| {
+                    format!("{sign}Subproject commit {oid}\n")
+                })
             };
-            return format!("--- a/{name}\n+++ b/{name}\n{}{}", line('-', old), line('+', new));
+            return format!(
+                "--- a/{name}\n+++ b/{name}\n{}{}",
+                line('-', old),
+                line('+', new)
+            );
         }
         let text = unified(name, &self.diff);
         match (&self.path.old, &self.path.new) {
@@ -117,7 +146,10 @@ impl FileChange {
         let name = crate::base::text::path_bytes(self.path.path.as_bytes());
         let text = format!("{}{}", self.sides(&name), self.lines(&name));
         match text.char_indices().nth(SHOWN) {
-            Some((end, _)) => format!("{}\n(cut: the whole patch is in the run's diff.patch)\n", &text[..end]),
+            Some((end, _)) => format!(
+                "{}\n(cut: the whole patch is in the run's diff.patch)\n",
+                &text[..end]
+            ),
             None => text,
         }
     }
@@ -126,22 +158,31 @@ impl FileChange {
 impl Review {
     /// The checks of the run, by name.
     pub fn checks(&self) -> impl Iterator<Item = &Evidence> {
-        self.evidence.iter().filter(|piece| piece.kind == EvidenceKind::Check)
+        self.evidence
+            .iter()
+            .filter(|piece| piece.kind == EvidenceKind::Check)
     }
 
-    /// What kept the agent in, as recorded with the statement; nothing for a run that came to no verdict.
+    /// What kept the agent in, as recorded with the statement; nothing for a run that came to no
+    /// verdict.
     pub fn sandbox(&self) -> Option<Used> {
         serde_json::from_value(self.statement()?.summary.get("sandbox")?.clone()).ok()
     }
 
     /// What is worth a look although nothing forbids it.
     pub fn warnings(&self) -> Vec<String> {
-        let list = self.statement().and_then(|piece| piece.summary.get("warnings")).cloned();
-        list.and_then(|list| serde_json::from_value(list).ok()).unwrap_or_default()
+        let list = self
+            .statement()
+            .and_then(|piece| piece.summary.get("warnings"))
+            .cloned();
+        list.and_then(|list| serde_json::from_value(list).ok())
+            .unwrap_or_default()
     }
 
     fn statement(&self) -> Option<&Evidence> {
-        self.evidence.iter().rfind(|piece| piece.kind == EvidenceKind::Statement)
+        self.evidence
+            .iter()
+            .rfind(|piece| piece.kind == EvidenceKind::Statement)
     }
 }
 

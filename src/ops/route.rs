@@ -1,4 +1,5 @@
-//! Choosing an agent for a task: gathers what is known about every agent, and asks the router. Looking changes nothing.
+//! Choosing an agent for a task: gathers what is known about every agent, and asks the router.
+//! Looking changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -45,7 +46,13 @@ pub enum Wish<'a> {
 }
 
 /// Who would run the task now, and why.
-pub fn trace(tx: &mut dyn Tx, cx: &Cx, field: &Field<'_>, task: &Task, wish: Wish<'_>) -> Result<Trace, OpError> {
+pub fn trace(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    field: &Field<'_>,
+    task: &Task,
+    wish: Wish<'_>,
+) -> Result<Trace, OpError> {
     let runs = tx.runs(&task.id)?;
     let ask = asked(cx, field, task, &runs, wish);
     let mut candidates = candidates(tx, cx, field, task, &runs)?;
@@ -53,21 +60,33 @@ pub fn trace(tx: &mut dyn Tx, cx: &Cx, field: &Field<'_>, task: &Task, wish: Wis
     Ok(router::route(&ask, &candidates))
 }
 
-/// Takes those out that cannot be started here, where another one can. Somebody who was named, or who is alone, is told what is missing
-/// by the start itself.
+/// Takes those out that cannot be started here, where another one can. Somebody who was named, or
+/// who is alone, is told what is missing by the start itself.
 fn pass_over_unready(field: &Field<'_>, pin: &Pin, candidates: &mut [Candidate]) {
-    if candidates.iter().all(|one| one.unusable.is_some() || field.unready.contains_key(&one.name)) {
+    if candidates
+        .iter()
+        .all(|one| one.unusable.is_some() || field.unready.contains_key(&one.name))
+    {
         return;
     }
-    for one in candidates.iter_mut().filter(|one| one.unusable.is_none() && pin.name() != Some(one.name.as_str())) {
+    for one in candidates
+        .iter_mut()
+        .filter(|one| one.unusable.is_none() && pin.name() != Some(one.name.as_str()))
+    {
         one.unusable = field.unready.get(&one.name).cloned();
     }
 }
 
 fn asked(cx: &Cx, field: &Field<'_>, task: &Task, runs: &[Run], wish: Wish<'_>) -> Ask {
-    let Config { router, defaults, .. } = field.config;
+    let Config {
+        router, defaults, ..
+    } = field.config;
     let marked = |prefix: &str| -> BTreeSet<String> {
-        task.labels.iter().filter_map(|label| label.strip_prefix(prefix)).map(str::to_owned).collect()
+        task.labels
+            .iter()
+            .filter_map(|label| label.strip_prefix(prefix))
+            .map(str::to_owned)
+            .collect()
     };
     let mut needs = marked("needs:");
     for word in std::iter::once(&task.kind).chain(&task.labels) {
@@ -94,18 +113,24 @@ fn asked(cx: &Cx, field: &Field<'_>, task: &Task, runs: &[Run], wish: Wish<'_>) 
     }
 }
 
-/// The agent whose provider refused the last run of a task, while that still stands: nobody but its fallbacks may go on.
+/// The agent whose provider refused the last run of a task, while that still stands: nobody but its
+/// fallbacks may go on.
 fn interrupted(cx: &Cx, runs: &[Run]) -> Option<String> {
     let last = runs.last()?;
     let end = last.end.as_ref()?;
     let refused = matches!(end.cell.lifecycle, Lifecycle::Quota | Lifecycle::Auth);
-    let stands = end.paused_until_ms.is_some_and(|until| until > cx.now.wall_ms);
+    let stands = end
+        .paused_until_ms
+        .is_some_and(|until| until > cx.now.wall_ms);
     (refused && stands).then(|| first_of(last))
 }
 
 /// The agent that a run was first given to, before any fallback.
 pub fn first_of(run: &Run) -> String {
-    run.routed.as_ref().and_then(|routed| routed.fallback_of.clone()).unwrap_or_else(|| run.agent.clone())
+    run.routed
+        .as_ref()
+        .and_then(|routed| routed.fallback_of.clone())
+        .unwrap_or_else(|| run.agent.clone())
 }
 
 fn candidates(
@@ -117,8 +142,16 @@ fn candidates(
 ) -> Result<Vec<Candidate>, OpError> {
     let active = tx.active_runs()?;
     let known = Known {
-        sums: tx.agent_sums(Some(&task.kind))?.into_iter().map(|sum| (sum.agent.clone(), sum)).collect(),
-        last: tx.agents_last()?.into_iter().map(|last| (last.agent.clone(), last)).collect(),
+        sums: tx
+            .agent_sums(Some(&task.kind))?
+            .into_iter()
+            .map(|sum| (sum.agent.clone(), sum))
+            .collect(),
+        last: tx
+            .agents_last()?
+            .into_iter()
+            .map(|last| (last.agent.clone(), last))
+            .collect(),
         spent: budgets_used_up(tx, cx, field.config)?,
         load: count(active.iter().map(|run| run.agent.clone())),
         attempts: attempts(task, runs),
@@ -171,13 +204,23 @@ impl Known {
 
 fn history(sum: &AgentSum) -> History {
     let priced = sum.spent.runs.saturating_sub(sum.spent.unpriced);
-    History { good: sum.good, bad: sum.bad, priced, cost: sum.spent.cost.0 }
+    History {
+        good: sum.good,
+        bad: sum.bad,
+        priced,
+        cost: sum.spent.cost.0,
+    }
 }
 
 /// Who stands in for an agent: what its file says, then what the configuration adds.
 pub fn fallbacks(config: &Config, agent: &Agent) -> Vec<String> {
     let mut names: Vec<String> = agent.fallback.iter().map(ToString::to_string).collect();
-    let more = config.router.fallback.get(agent.name.as_str()).into_iter().flatten();
+    let more = config
+        .router
+        .fallback
+        .get(agent.name.as_str())
+        .into_iter()
+        .flatten();
     for name in more {
         if !names.contains(name) {
             names.push(name.clone());
@@ -194,9 +237,19 @@ fn unusable(connectors: &Registry, agent: &Agent) -> Option<String> {
     missing.then(|| format!("there is no connector `{}`", agent.connector))
 }
 
-fn denied(tx: &mut dyn Tx, cx: &Cx, agent: &Agent, question: &Question) -> Result<Option<String>, OpError> {
-    let Ok(actor) = Actor::new(ActorKind::Agent, agent.name.as_str()) else { return Ok(None) };
-    let cx = Cx { actor, ..cx.clone() };
+fn denied(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    agent: &Agent,
+    question: &Question,
+) -> Result<Option<String>, OpError> {
+    let Ok(actor) = Actor::new(ActorKind::Agent, agent.name.as_str()) else {
+        return Ok(None);
+    };
+    let cx = Cx {
+        actor,
+        ..cx.clone()
+    };
     if ask::effect(&cx, question).lets_through() {
         return Ok(None);
     }
@@ -204,8 +257,15 @@ fn denied(tx: &mut dyn Tx, cx: &Cx, agent: &Agent, question: &Question) -> Resul
     if ask::approved(tx, &record)? {
         return Ok(None);
     }
-    let word = if record.effect == Effect::RequireApproval { "wants a person's yes" } else { "denies" };
-    Ok(Some(format!("policy {word}: {} (rule `{}`)", record.reason, record.rule)))
+    let word = if record.effect == Effect::RequireApproval {
+        "wants a person's yes"
+    } else {
+        "denies"
+    };
+    Ok(Some(format!(
+        "policy {word}: {} (rule `{}`)",
+        record.reason, record.rule
+    )))
 }
 
 /// Agents whose own budget of today is used up.
@@ -223,7 +283,13 @@ pub(in crate::ops) fn budgets_used_up(
     for (agent, spent) in crate::ops::budget::of_agents_today(tx, cx)? {
         let levels = budget::levels(Scope::Agent, amounts, &spent);
         if let Some(level) = levels.iter().find(|level| level.is_used_up()) {
-            found.insert(agent, (format!("budget {} is used up: {level}", level.name()), until));
+            found.insert(
+                agent,
+                (
+                    format!("budget {} is used up: {level}", level.name()),
+                    until,
+                ),
+            );
         }
     }
     Ok(found)
@@ -232,9 +298,15 @@ pub(in crate::ops) fn budgets_used_up(
 /// Who has made the attempts that count since the task was last given fresh ones.
 fn attempts(task: &Task, runs: &[Run]) -> HashMap<String, u32> {
     let counts = |run: &&Run| {
-        run.end.as_ref().is_some_and(|end| !matches!(end.outcome, Outcome::RetryUncounted | Outcome::Environment))
+        run.end.as_ref().is_some_and(|end| {
+            !matches!(end.outcome, Outcome::RetryUncounted | Outcome::Environment)
+        })
     };
-    let recent = runs.iter().rev().filter(counts).take(task.attempts as usize);
+    let recent = runs
+        .iter()
+        .rev()
+        .filter(counts)
+        .take(task.attempts as usize);
     count(recent.map(|run| run.agent.clone()))
 }
 
@@ -246,29 +318,44 @@ fn count(names: impl Iterator<Item = String>) -> HashMap<String, u32> {
     found
 }
 
-/// The agent to start with, out of a trace. Where nobody is free or allowed, it is the one whose refusal says so best: the start
-/// itself refuses then, and records what policy has said.
+/// The agent to start with, out of a trace. Where nobody is free or allowed, it is the one whose
+/// refusal says so best: the start itself refuses then, and records what policy has said.
 pub fn agent_of(trace: &Trace, now_ms: i64) -> Result<String, OpError> {
     if let Some(name) = &trace.chosen {
         return Ok(name.clone());
     }
     let first = |gate| trace.lost_at(gate).next().map(|(name, _)| name.to_owned());
     // A login may have been renewed since: where nobody else can, it is tried.
-    if let Some(name) = first(Gate::Room).or_else(|| first(Gate::Policy)).or_else(|| first(Gate::Login)) {
+    if let Some(name) = first(Gate::Room)
+        .or_else(|| first(Gate::Policy))
+        .or_else(|| first(Gate::Login))
+    {
         return Ok(name);
     }
     Err(nobody(trace, now_ms).into())
 }
 
 fn nobody(trace: &Trace, now_ms: i64) -> Refusal {
-    let real = trace.considered.iter().filter(|c| c.lost.as_ref().is_some_and(|lost| lost.gate != Gate::Asked));
-    let told: Vec<String> = real.take(3).map(|c| format!("{}: {}", c.agent, c.why)).collect();
+    let real = trace
+        .considered
+        .iter()
+        .filter(|c| c.lost.as_ref().is_some_and(|lost| lost.gate != Gate::Asked));
+    let told: Vec<String> = real
+        .take(3)
+        .map(|c| format!("{}: {}", c.agent, c.why))
+        .collect();
     if trace.considered.is_empty() {
         let why = "no agent is registered".to_owned();
-        return Refusal::Missing { why, next: "ai agent register NAME --connector command -- ARGV…".into() };
+        return Refusal::Missing {
+            why,
+            next: "ai agent register NAME --connector command -- ARGV…".into(),
+        };
     }
     let why = format!("no agent can take this task now ({})", told.join("; "));
-    let waits = trace.considered.iter().filter_map(|c| c.lost.as_ref()?.until_ms);
+    let waits = trace
+        .considered
+        .iter()
+        .filter_map(|c| c.lost.as_ref()?.until_ms);
     match waits.min() {
         Some(until) => Refusal::TryLater {
             why,
@@ -277,7 +364,10 @@ fn nobody(trace: &Trace, now_ms: i64) -> Refusal {
                 seconds(until - now_ms)
             ),
         },
-        None => Refusal::MergeConflict { why, next: "`ai route explain TASK` says what each agent lacks".into() },
+        None => Refusal::MergeConflict {
+            why,
+            next: "`ai route explain TASK` says what each agent lacks".into(),
+        },
     }
 }
 

@@ -13,7 +13,10 @@ const AGENTS: usize = 1_000;
 const RUNS: usize = 10_000;
 fn agents() -> Vec<Agent> {
     let agent = |n: usize| {
-        let mut agent = Agent::new(Name::new(format!("agent-{n:04}")).unwrap(), Name::new("command").unwrap());
+        let mut agent = Agent::new(
+            Name::new(format!("agent-{n:04}")).unwrap(),
+            Name::new("command").unwrap(),
+        );
         agent.capabilities = BTreeSet::from(["rust".to_owned()]);
         agent
     };
@@ -43,12 +46,18 @@ fn with_runs() -> World {
     world
 }
 
-/// Routes the next task among all agents, `times` times over; the last trace, and how long the fastest took.
+/// Routes the next task among all agents, `times` times over; the last trace, and how long the
+/// fastest took.
 fn routed(world: &mut World, times: usize) -> (Trace, std::time::Duration) {
     let (agents, connectors) = (agents(), Registry::shipped());
     let (config, none, all_ready) = (Config::default(), BTreeMap::new(), BTreeMap::new());
-    let field =
-        Field { agents: &agents, connectors: &connectors, config: &config, reserved: &none, unready: &all_ready };
+    let field = Field {
+        agents: &agents,
+        connectors: &connectors,
+        config: &config,
+        reserved: &none,
+        unready: &all_ready,
+    };
     let cx = world.cx.clone();
     let next = task("next");
     let mut once = || {
@@ -67,7 +76,10 @@ fn routed(world: &mut World, times: usize) -> (Trace, std::time::Duration) {
 #[test]
 fn routing_finds_the_one_of_a_thousand_that_always_did_well() {
     let (trace, best) = routed(&mut with_runs(), 5);
-    assert_eq!((trace.chosen.as_deref(), trace.by), (Some("agent-0777"), RoutedBy::Score));
+    assert_eq!(
+        (trace.chosen.as_deref(), trace.by),
+        (Some("agent-0777"), RoutedBy::Score)
+    );
     assert_eq!(trace.considered.len(), AGENTS);
     eprintln!("one of {AGENTS} agents after {RUNS} runs: {best:?}");
 }
@@ -76,13 +88,23 @@ fn routing_finds_the_one_of_a_thousand_that_always_did_well() {
 fn sums_agree_with_the_runs_that_they_stand_for() {
     let mut world = with_runs();
     let (sums, days, spent) = world.read(|tx| {
-        Ok((tx.agent_sums(Some("task"))?, tx.day_sums(Some(0))?, tx.task_spent(&crate::store::testing::id("one"))?))
+        Ok((
+            tx.agent_sums(Some("task"))?,
+            tx.day_sums(Some(0))?,
+            tx.task_spent(&crate::store::testing::id("one"))?,
+        ))
     });
     assert_eq!((sums.len(), days.len()), (AGENTS, AGENTS));
     let runs = RUNS as u64;
     assert_eq!(sums.iter().map(|sum| sum.spent.runs).sum::<u64>(), runs);
-    assert_eq!(days.iter().map(|sum| sum.spent.tokens).sum::<u64>(), 10 * runs);
-    assert_eq!((spent.runs, spent.cost.dollars(), spent.unpriced), (runs, runs as f64 / 2.0, 0));
+    assert_eq!(
+        days.iter().map(|sum| sum.spent.tokens).sum::<u64>(),
+        10 * runs
+    );
+    assert_eq!(
+        (spent.runs, spent.cost.dollars(), spent.unpriced),
+        (runs, runs as f64 / 2.0, 0)
+    );
     let good: u64 = sums.iter().map(|sum| sum.good).sum();
     assert_eq!(good + sums.iter().map(|sum| sum.bad).sum::<u64>(), runs);
 }

@@ -1,7 +1,9 @@
-//! Secrets out of what is written into the store: one place through which each event goes, whoever made it.
+//! Secrets out of what is written into the store: one place through which each event goes, whoever
+//! made it.
 //!
-//! A text keeps all of its other words; the secret is replaced by `[REDACTED:<kind>]`. What was replaced is remembered, so that the
-//! command can say so: a person who typed a key must hear that it was not kept.
+//! A text keeps all of its other words; the secret is replaced by `[REDACTED:<kind>]`. What was
+//! replaced is remembered, so that the command can say so: a person who typed a key must hear that
+//! it was not kept.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -23,7 +25,10 @@ type ReadSecrets = Box<dyn FnOnce() -> Redactor + Send>;
 impl Scrub {
     /// One whose known values `read` will bring when there is a first text.
     pub fn when_asked(read: impl FnOnce() -> Redactor + Send + 'static) -> Scrub {
-        Scrub(Arc::new(Inner { redactor: LazyLock::new(Box::new(read)), found: Mutex::default() }))
+        Scrub(Arc::new(Inner {
+            redactor: LazyLock::new(Box::new(read)),
+            found: Mutex::default(),
+        }))
     }
 
     /// The event without secrets; `None` where it holds none.
@@ -53,11 +58,18 @@ impl Scrub {
 
     /// The kinds of secrets that were replaced, each once.
     pub fn found(&self) -> BTreeSet<String> {
-        self.0.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .found
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn remember(&self, text: &str) {
-        let marks = text.split("[REDACTED:").skip(1).filter_map(|rest| rest.split_once(']'));
+        let marks = text
+            .split("[REDACTED:")
+            .skip(1)
+            .filter_map(|rest| rest.split_once(']'));
         let mut found = self.0.found.lock().unwrap_or_else(PoisonError::into_inner);
         found.extend(marks.map(|(kind, _)| kind.to_owned()));
     }

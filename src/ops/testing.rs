@@ -27,7 +27,9 @@ impl World {
         let mut config = Config::default();
         config.defaults.max_lapses = 2;
         // Memory where there is some: a thousand transactions need not wait for a thousand syncs.
-        let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let dir = tempfile::tempdir_in("/dev/shm")
+            .or_else(|_| tempfile::tempdir())
+            .unwrap();
         let place = crate::git::Location {
             top: None,
             git_dir: dir.path().to_owned(),
@@ -42,9 +44,21 @@ impl World {
         let store = SqliteStore::create(&dir.path().join("ai.db"), &name).unwrap();
         let policy = PolicyState::Absent.into();
         let scrub = Redactor::new(&[]).into();
-        let mut world = World { dir, store, cx: Cx { now: at(0), actor: ann(), policy, rules, scrub } };
+        let mut world = World {
+            dir,
+            store,
+            cx: Cx {
+                now: at(0),
+                actor: ann(),
+                policy,
+                rules,
+                scrub,
+            },
+        };
         world.turn(at(1_000_000));
-        world.run(|tx, cx| cx.record(tx, &Event::StoreCreated { store: name })).unwrap();
+        world
+            .run(|tx, cx| cx.record(tx, &Event::StoreCreated { store: name }))
+            .unwrap();
         world
     }
 
@@ -62,7 +76,10 @@ impl World {
         self.turn(now);
     }
 
-    pub(crate) fn run<T>(&mut self, work: impl FnOnce(&mut dyn Tx, &Cx) -> Result<T, OpError>) -> Result<T, OpError> {
+    pub(crate) fn run<T>(
+        &mut self,
+        work: impl FnOnce(&mut dyn Tx, &Cx) -> Result<T, OpError>,
+    ) -> Result<T, OpError> {
         commit(&mut self.store, &self.cx, work)
     }
 
@@ -72,7 +89,10 @@ impl World {
         actor: &Actor,
         work: impl FnOnce(&mut dyn Tx, &Cx) -> Result<T, OpError>,
     ) -> Result<T, OpError> {
-        let cx = Cx { actor: actor.clone(), ..self.cx.clone() };
+        let cx = Cx {
+            actor: actor.clone(),
+            ..self.cx.clone()
+        };
         commit(&mut self.store, &cx, work)
     }
 

@@ -1,9 +1,12 @@
-//! The lease tokens that a worktree keeps, so that later commands there need no flag: a file in its git directory, readable by its
-//! owner alone. Another worktree has another git directory, and so never acts under a lease that is not its own.
+//! The lease tokens that a worktree keeps, so that later commands there need no flag: a file in its
+//! git directory, readable by its owner alone. Another worktree has another git directory, and so
+//! never acts under a lease that is not its own.
 //!
-//! One line a token, the newest of a subject counts; a line of `-` and a token says that it has served. Lines are only ever added, each
-//! by one write under the file's lock, since a file of its own for each token cost a claim a fourteenth of its time. A file that has
-//! grown is written anew without what has served. A line that is no token, such as one that a full disk cut off, is nobody's.
+//! One line a token, the newest of a subject counts; a line of `-` and a token says that it has
+//! served. Lines are only ever added, each by one write under the file's lock, since a file of its
+//! own for each token cost a claim a fourteenth of its time. A file that has grown is written anew
+//! without what has served. A line that is no token, such as one that a full disk cut off, is
+//! nobody's.
 
 use std::path::{Path, PathBuf};
 
@@ -27,8 +30,8 @@ pub fn keep(git_dir: &Path, token: &Token) -> Result<(), FsError> {
     add(git_dir, &format!("{}\n", token.reveal()))
 }
 
-/// Forgets a token that has served. Where a later grant is kept by now, that one stays: between the end of a lease and this call,
-/// somebody in the same worktree may have claimed the subject anew.
+/// Forgets a token that has served. Where a later grant is kept by now, that one stays: between the
+/// end of a lease and this call, somebody in the same worktree may have claimed the subject anew.
 pub fn forget(git_dir: &Path, token: &Token) -> Result<(), FsError> {
     match find(git_dir, &token.subject)? {
         Some(kept) if kept == *token => drop_from(git_dir, &kept),
@@ -43,12 +46,16 @@ pub fn forget_subject(git_dir: &Path, subject: &Subject) -> Result<(), FsError> 
 
 /// The token of a subject, where one is kept.
 pub fn find(git_dir: &Path, subject: &Subject) -> Result<Option<Token>, FsError> {
-    Ok(kept(git_dir)?.into_iter().find(|token| token.subject == *subject))
+    Ok(kept(git_dir)?
+        .into_iter()
+        .find(|token| token.subject == *subject))
 }
 
 /// All tokens that are kept.
 pub fn kept(git_dir: &Path) -> Result<Vec<Token>, FsError> {
-    Ok(fs::read_text_if_there(&file(git_dir), CAP)?.map(|text| live(&text)).unwrap_or_default())
+    Ok(fs::read_text_if_there(&file(git_dir), CAP)?
+        .map(|text| live(&text))
+        .unwrap_or_default())
 }
 
 fn file(git_dir: &Path) -> PathBuf {
@@ -59,7 +66,8 @@ fn drop_from(git_dir: &Path, token: &Token) -> Result<(), FsError> {
     add(git_dir, &format!("{SERVED}{}\n", token.reveal()))
 }
 
-/// Adds a line. Each time that the file has doubled it is written anew, so that many tokens that still count cost no more a line.
+/// Adds a line. Each time that the file has doubled it is written anew, so that many tokens that
+/// still count cost no more a line.
 fn add(git_dir: &Path, line: &str) -> Result<(), FsError> {
     let file = file(git_dir);
     let length = fs::append_locked(&file, line.as_bytes())?;
@@ -78,7 +86,9 @@ fn live(text: &str) -> Vec<Token> {
             Some(rest) => (true, rest),
             None => (false, line),
         };
-        let Ok(token) = Token::parse(rest) else { continue };
+        let Ok(token) = Token::parse(rest) else {
+            continue;
+        };
         match served {
             true => tokens.retain(|kept| *kept != token),
             false => {
@@ -91,7 +101,10 @@ fn live(text: &str) -> Vec<Token> {
 }
 
 fn lines(tokens: &[Token]) -> String {
-    tokens.iter().map(|token| format!("{}\n", token.reveal())).collect()
+    tokens
+        .iter()
+        .map(|token| format!("{}\n", token.reveal()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -112,7 +125,10 @@ mod tests {
         for kept in [&first, &other, &second] {
             keep(dir.path(), kept).unwrap();
         }
-        assert_eq!(find(dir.path(), &first.subject).unwrap().as_ref(), Some(&second));
+        assert_eq!(
+            find(dir.path(), &first.subject).unwrap().as_ref(),
+            Some(&second)
+        );
         // The end of the first grant does not take the second one away.
         forget(dir.path(), &first).unwrap();
         assert_eq!(kept(dir.path()).unwrap(), [other.clone(), second.clone()]);
@@ -127,11 +143,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         keep(dir.path(), &token("t-a", 1)).unwrap();
         let file = file(dir.path());
-        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         std::fs::write(&file, "t-a.1.secret1\nt-b.7").unwrap();
         // The next line begins behind the torn one, which spoils neither.
         keep(dir.path(), &token("t-c", 3)).unwrap();
-        assert_eq!(kept(dir.path()).unwrap(), [token("t-a", 1), token("t-c", 3)]);
+        assert_eq!(
+            kept(dir.path()).unwrap(),
+            [token("t-a", 1), token("t-c", 3)]
+        );
     }
 
     #[test]
@@ -152,7 +174,9 @@ mod tests {
         let mut files = std::collections::BTreeSet::new();
         for n in 0..3_000 {
             keep(dir.path(), &token(&format!("t-{n}"), n)).unwrap();
-            files.insert(std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(file(dir.path())).unwrap()));
+            files.insert(std::os::unix::fs::MetadataExt::ino(
+                &std::fs::metadata(file(dir.path())).unwrap(),
+            ));
         }
         assert_eq!(kept(dir.path()).unwrap().len(), 3_000);
         assert!(files.len() <= 4, "{} files", files.len());

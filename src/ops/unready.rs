@@ -1,8 +1,10 @@
-//! Which agents cannot be started on this machine. A project's agents are shared by everybody who clones it, the programs and keys behind
-//! them are not: one that is missing here must not take the tasks that another one could do.
+//! Which agents cannot be started on this machine. A project's agents are shared by everybody who
+//! clones it, the programs and keys behind them are not: one that is missing here must not take the
+//! tasks that another one could do.
 //!
-//! Looks for files and variables, and starts nothing. What only a run can tell is left to it: a program relative to its worktree, a
-//! credential in a file (which nobody reads before `ai trust`), a login.
+//! Looks for files and variables, and starts nothing. What only a run can tell is left to it: a
+//! program relative to its worktree, a credential in a file (which nobody reads before `ai trust`),
+//! a login.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
@@ -14,17 +16,28 @@ use crate::connector::registry::Registry;
 use crate::domain::agent::{Agent, Name};
 use crate::ops::{credentials, detect};
 
-/// Why agents cannot be started here, by their names. Agents of which nothing is missing are not in it.
+/// Why agents cannot be started here, by their names. Agents of which nothing is missing are not in
+/// it.
 pub fn unready(
     root: &Path,
     env: &[(OsString, OsString)],
     connectors: &Registry,
     agents: &[Agent],
 ) -> BTreeMap<String, String> {
-    let mut look = Look { env, programs: HashMap::new(), credentials: None, root };
+    let mut look = Look {
+        env,
+        programs: HashMap::new(),
+        credentials: None,
+        root,
+    };
     let enabled = agents.iter().filter(|agent| agent.enabled);
-    let known = enabled.filter_map(|agent| Some((agent, connectors.get(agent.connector.as_str())?.describe())));
-    known.filter_map(|(agent, manifest)| Some((agent.name.to_string(), look.missing(agent, manifest)?))).collect()
+    let known = enabled
+        .filter_map(|agent| Some((agent, connectors.get(agent.connector.as_str())?.describe())));
+    known
+        .filter_map(|(agent, manifest)| {
+            Some((agent.name.to_string(), look.missing(agent, manifest)?))
+        })
+        .collect()
 }
 
 struct Look<'a> {
@@ -37,11 +50,20 @@ struct Look<'a> {
 
 impl Look<'_> {
     fn missing(&mut self, agent: &Agent, manifest: &Manifest) -> Option<String> {
-        let own = if manifest.argv.is_empty() { &agent.argv } else { &manifest.argv };
+        let own = if manifest.argv.is_empty() {
+            &agent.argv
+        } else {
+            &manifest.argv
+        };
         if let Some(word) = own.first().filter(|word| !self.is_there(word, manifest)) {
             return Some(format!("its program `{word}` is not on this machine"));
         }
-        let ids: Vec<&str> = agent.credentials.iter().chain(&manifest.credentials).map(Name::as_str).collect();
+        let ids: Vec<&str> = agent
+            .credentials
+            .iter()
+            .chain(&manifest.credentials)
+            .map(Name::as_str)
+            .collect();
         ids.into_iter().find_map(|id| self.no_credential(id))
     }
 
@@ -51,7 +73,9 @@ impl Look<'_> {
             _ if word.contains('{') => true,
             _ if word.starts_with('/') => detect::is_program(Path::new(word)),
             _ if word.contains('/') => true,
-            _ if manifest.detect.is_some() && !manifest.argv.is_empty() => detect::program(manifest, env).is_some(),
+            _ if manifest.detect.is_some() && !manifest.argv.is_empty() => {
+                detect::program(manifest, env).is_some()
+            }
             _ => detect::on_path(word, env).is_some(),
         };
         *self.programs.entry(word.to_owned()).or_insert_with(look)
@@ -60,10 +84,14 @@ impl Look<'_> {
     fn no_credential(&mut self, id: &str) -> Option<String> {
         let (root, env) = (self.root, self.env);
         // A file that cannot be read is told of by whatever starts a run.
-        let all = self.credentials.get_or_insert_with(|| credentials::load(root).unwrap_or_default());
+        let all = self
+            .credentials
+            .get_or_insert_with(|| credentials::load(root).unwrap_or_default());
         let credential = all.iter().find(|credential| credential.id == id)?;
         match credential.source {
-            Source::Env(_) => credentials::secret(credential, env).err().map(|error| error.to_string()),
+            Source::Env(_) => credentials::secret(credential, env)
+                .err()
+                .map(|error| error.to_string()),
             Source::File { .. } => None,
         }
     }

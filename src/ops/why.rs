@@ -1,4 +1,5 @@
-//! `ai why`: the exact gates that hold a task now, from reading the store and, of a run, whether its supervisor lives.
+//! `ai why`: the exact gates that hold a task now, from reading the store and, of a run, whether
+//! its supervisor lives.
 
 use serde::Serialize;
 
@@ -20,8 +21,9 @@ use crate::store::Tx;
 /// One thing that stands between a task and its next step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Gate {
-    /// `dependency`, `hold`, `parked`, `approval`, `lease`, `lapsed`, `cut_off`, `lock`, `quota`, `login`, `backoff`, `budget`,
-    /// `not_before`, `review`, `failed`, `cancelled`, `done` or `ready`.
+    /// `dependency`, `hold`, `parked`, `approval`, `lease`, `lapsed`, `cut_off`, `lock`, `quota`,
+    /// `login`, `backoff`, `budget`, `not_before`, `review`, `failed`, `cancelled`, `done` or
+    /// `ready`.
     pub gate: &'static str,
     /// One sentence.
     pub text: String,
@@ -38,50 +40,97 @@ pub fn gates(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<V
     let id = &task.id;
     Ok(match &task.state {
         TaskState::Queued => queued(tx, cx, config, task)?,
-        TaskState::Blocked { blocked_by: BlockReason::Dependency } => dependencies(tx, task)?,
+        TaskState::Blocked {
+            blocked_by: BlockReason::Dependency,
+        } => dependencies(tx, task)?,
         TaskState::Blocked { .. } => vec![held(task)],
         TaskState::Claimed | TaskState::Running { .. } => vec![leased(tx, cx, config, task)?],
         TaskState::Review { run } => vec![review(tx, config, id, run)?],
         TaskState::Failed { failed_because } => {
-            vec![gate("failed", failed_because.clone(), None, Some(format!("ai task retry {id}")))]
+            vec![gate(
+                "failed",
+                failed_because.clone(),
+                None,
+                Some(format!("ai task retry {id}")),
+            )]
         }
         TaskState::Cancelled { cancelled_because } => {
-            vec![gate("cancelled", cancelled_because.clone(), None, Some(format!("ai task retry {id}")))]
+            vec![gate(
+                "cancelled",
+                cancelled_because.clone(),
+                None,
+                Some(format!("ai task retry {id}")),
+            )]
         }
         TaskState::Done { proof, .. } => vec![done(id, proof)],
     })
 }
 
 fn review(tx: &mut dyn Tx, config: &Config, id: &TaskId, run: &RunId) -> Result<Gate, OpError> {
-    let goes =
-        tx.run(run)?.map(|run| format!("; accepted, it {}", destination(&config.accept, &run))).unwrap_or_default();
+    let goes = tx
+        .run(run)?
+        .map(|run| format!("; accepted, it {}", destination(&config.accept, &run)))
+        .unwrap_or_default();
     let text = format!("run {run} has finished and waits for a person{goes}");
-    Ok(gate("review", text, Some(run.to_string()), Some(format!("ai review {id}"))))
+    Ok(gate(
+        "review",
+        text,
+        Some(run.to_string()),
+        Some(format!("ai review {id}")),
+    ))
 }
 
 fn gate(gate: &'static str, text: String, by: Option<String>, next: Option<String>) -> Gate {
-    Gate { gate, text, by, next }
+    Gate {
+        gate,
+        text,
+        by,
+        next,
+    }
 }
 
 fn queued(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<Vec<Gate>, OpError> {
     let last = tx.runs(&task.id)?.pop();
     let mut gates = Vec::new();
     gates.extend(refused(cx, task, last.as_ref()));
-    if let Some(wait) = task.not_before_ms.map(|at| at - cx.now.wall_ms).filter(|wait| *wait > 0 && gates.is_empty()) {
+    if let Some(wait) = task
+        .not_before_ms
+        .map(|at| at - cx.now.wall_ms)
+        .filter(|wait| *wait > 0 && gates.is_empty())
+    {
         gates.push(waits(task, last.as_ref(), wait));
     }
-    let agent = task.agent.as_deref().or(last.as_ref().map(|run| run.agent.as_str())).unwrap_or_default();
+    let agent = task
+        .agent
+        .as_deref()
+        .or(last.as_ref().map(|run| run.agent.as_str()))
+        .unwrap_or_default();
     if let Some(refusal) = budget::gate(tx, cx, config, task, agent)? {
-        gates.push(gate("budget", refusal.to_string(), None, Some("ai budget".into())));
+        gates.push(gate(
+            "budget",
+            refusal.to_string(),
+            None,
+            Some("ai budget".into()),
+        ));
     }
     let locks = patterns::locks_for(cx, &task.id.subject(), &task.paths)?;
     if let Some(conflict) = patterns::first_conflict(tx, cx, &locks)? {
         let by = conflict.held.subject.to_string();
-        gates.push(gate("lock", conflict.refusal(cx).to_string(), Some(by), Some("ai lock list".into())));
+        gates.push(gate(
+            "lock",
+            conflict.refusal(cx).to_string(),
+            Some(by),
+            Some("ai lock list".into()),
+        ));
     }
     if gates.is_empty() {
         let text = format!("nothing holds it{}", last_verdict(tx, task)?);
-        gates.push(gate("ready", text, None, Some(format!("ai run {}", task.id))));
+        gates.push(gate(
+            "ready",
+            text,
+            None,
+            Some(format!("ai run {}", task.id)),
+        ));
     }
     Ok(gates)
 }
@@ -90,7 +139,10 @@ fn queued(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<Vec<
 fn refused(cx: &Cx, task: &Task, last: Option<&Run>) -> Option<Gate> {
     let run = last?;
     let end = run.end.as_ref()?;
-    let wait = end.paused_until_ms.map(|at| at - cx.now.wall_ms).filter(|wait| *wait > 0)?;
+    let wait = end
+        .paused_until_ms
+        .map(|at| at - cx.now.wall_ms)
+        .filter(|wait| *wait > 0)?;
     let (name, what) = match end.cell.lifecycle {
         Lifecycle::Quota => ("quota", "for rate or quota"),
         Lifecycle::Auth => ("login", "its login"),
@@ -102,27 +154,41 @@ fn refused(cx: &Cx, task: &Task, last: Option<&Run>) -> Option<Gate> {
         run.id,
         seconds(wait)
     );
-    Some(gate(name, text, Some(run.id.to_string()), Some(format!("ai route explain {}", task.id))))
+    Some(gate(
+        name,
+        text,
+        Some(run.id.to_string()),
+        Some(format!("ai route explain {}", task.id)),
+    ))
 }
 
 /// It rests after a failed attempt, or somebody has set a time.
 fn waits(task: &Task, last: Option<&Run>, wait: i64) -> Gate {
     let next = Some(format!("ai task edit {} --not-before now", task.id));
-    let rests = last.and_then(|run| Some((run, run.end.as_ref()?))).filter(|(_, end)| end.outcome == Outcome::Retry);
+    let rests = last
+        .and_then(|run| Some((run, run.end.as_ref()?)))
+        .filter(|(_, end)| end.outcome == Outcome::Retry);
     match rests {
         Some((run, end)) => {
             let why = crate::base::text::one_line(end.summary.lines().next().unwrap_or_default());
             let text = format!("it rests for {} after run {}: {why}", seconds(wait), run.id);
             gate("backoff", text, Some(run.id.to_string()), next)
         }
-        None => gate("not_before", format!("not before {} from now", seconds(wait)), None, next),
+        None => gate(
+            "not_before",
+            format!("not before {} from now", seconds(wait)),
+            None,
+            next,
+        ),
     }
 }
 
 /// How its last run ended, as the end of a sentence.
 fn last_verdict(tx: &mut dyn Tx, task: &Task) -> Result<String, OpError> {
     let runs = tx.runs(&task.id)?;
-    let last = runs.last().and_then(|run| Some((&run.id, run.end.as_ref()?)));
+    let last = runs
+        .last()
+        .and_then(|run| Some((&run.id, run.end.as_ref()?)));
     Ok(last.map_or(String::new(), |(run, end)| {
         let summary = crate::base::text::one_line(end.summary.lines().next().unwrap_or_default());
         format!("; run {run} ended: {summary}")
@@ -132,14 +198,25 @@ fn last_verdict(tx: &mut dyn Tx, task: &Task) -> Result<String, OpError> {
 fn dependencies(tx: &mut dyn Tx, task: &Task) -> Result<Vec<Gate>, OpError> {
     let mut gates = Vec::new();
     for on in tx.deps(&task.id)? {
-        let Some(dependency) = tx.task(&on)? else { continue };
+        let Some(dependency) = tx.task(&on)? else {
+            continue;
+        };
         if matches!(dependency.state, TaskState::Done { .. }) {
             continue;
         }
         let title = crate::base::text::one_line(&dependency.title);
         let (text, next) = match dependency_trouble(&dependency) {
-            Some(trouble) => (format!("waits for {on} ({title}), which {trouble}"), format!("ai task retry {on}")),
-            None => (format!("waits for {on} ({title}), which is {}", dependency.state.name()), format!("ai why {on}")),
+            Some(trouble) => (
+                format!("waits for {on} ({title}), which {trouble}"),
+                format!("ai task retry {on}"),
+            ),
+            None => (
+                format!(
+                    "waits for {on} ({title}), which is {}",
+                    dependency.state.name()
+                ),
+                format!("ai why {on}"),
+            ),
         };
         gates.push(gate("dependency", text, Some(on.to_string()), Some(next)));
     }
@@ -158,9 +235,13 @@ fn held(task: &Task) -> Gate {
         ),
         None => ("hold", "it is on hold".to_owned()),
     };
-    let decision = approve::decision_in(&reason).filter(|_| name == "approval").map(str::to_owned);
+    let decision = approve::decision_in(&reason)
+        .filter(|_| name == "approval")
+        .map(str::to_owned);
     let next = match &decision {
-        Some(decision) => format!("ai policy explain {decision}, then `ai policy approve {decision}`"),
+        Some(decision) => {
+            format!("ai policy explain {decision}, then `ai policy approve {decision}`")
+        }
         None => format!("ai task unhold {}", task.id),
     };
     gate(name, reason, decision, Some(next))
@@ -172,47 +253,86 @@ fn leased(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<Gate
         _ => None,
     };
     let Some(lease) = tx.lease(&task.id.subject())? else {
-        return Ok(gate("lease", "it is claimed, but no lease stands behind it".into(), run, Some("ai doctor".into())));
+        return Ok(gate(
+            "lease",
+            "it is claimed, but no lease stands behind it".into(),
+            run,
+            Some("ai doctor".into()),
+        ));
     };
     if let Some(run) = cut_off(tx, task)? {
-        let text = format!("run {run} was cut off: its supervisor died; recovering it saves its work");
-        return Ok(gate("cut_off", text, Some(run.to_string()), Some(format!("ai recover {run}"))));
+        let text =
+            format!("run {run} was cut off: its supervisor died; recovering it saves its work");
+        return Ok(gate(
+            "cut_off",
+            text,
+            Some(run.to_string()),
+            Some(format!("ai recover {run}")),
+        ));
     }
-    let what = run.as_ref().map_or("claimed".to_owned(), |run| format!("at work in run {run},"));
+    let what = run
+        .as_ref()
+        .map_or("claimed".to_owned(), |run| format!("at work in run {run},"));
     Ok(match lease.liveness(&cx.now) {
         Liveness::Live(ms) => {
             let goes = match &task.state {
-                TaskState::Running { run } => {
-                    tx.run(run)?.map(|run| format!("; accepted, its work {}", destination(&config.accept, &run)))
-                }
+                TaskState::Running { run } => tx.run(run)?.map(|run| {
+                    format!("; accepted, its work {}", destination(&config.accept, &run))
+                }),
                 _ => None,
             };
-            let text = format!("{what} by {} for another {}{}", lease.holder, seconds(ms), goes.unwrap_or_default());
+            let text = format!(
+                "{what} by {} for another {}{}",
+                lease.holder,
+                seconds(ms),
+                goes.unwrap_or_default()
+            );
             gate("lease", text, run, None)
         }
         Liveness::Lapsed => {
             let (then, next) = match &run {
-                Some(run) => ("the run must be recovered first", format!("ai recover {run}")),
+                Some(run) => (
+                    "the run must be recovered first",
+                    format!("ai recover {run}"),
+                ),
                 None => ("it can be claimed", format!("ai task claim {}", task.id)),
             };
-            gate("lapsed", format!("{what} by {}, whose lease has lapsed; {then}", lease.holder), run, Some(next))
+            gate(
+                "lapsed",
+                format!("{what} by {}, whose lease has lapsed; {then}", lease.holder),
+                run,
+                Some(next),
+            )
         }
-        Liveness::Unknown => {
-            gate("lease", format!("{what} by {} under another time namespace of this machine", lease.holder), run, None)
-        }
+        Liveness::Unknown => gate(
+            "lease",
+            format!(
+                "{what} by {} under another time namespace of this machine",
+                lease.holder
+            ),
+            run,
+            None,
+        ),
     })
 }
 
 /// The run of a task that is at work by the store, but whose supervisor is certainly dead.
 pub fn cut_off(tx: &mut dyn Tx, task: &Task) -> Result<Option<RunId>, OpError> {
-    let TaskState::Running { run } = &task.state else { return Ok(None) };
-    let dead = tx.run(run)?.is_some_and(|run| run.end.is_none() && recover::liveness(&run.supervisor) == Alive::Dead);
+    let TaskState::Running { run } = &task.state else {
+        return Ok(None);
+    };
+    let dead = tx
+        .run(run)?
+        .is_some_and(|run| run.end.is_none() && recover::liveness(&run.supervisor) == Alive::Dead);
     Ok(dead.then(|| run.clone()))
 }
 
 fn done(id: &TaskId, proof: &Proof) -> Gate {
     let text = match proof {
-        Proof::Verdict { tree, .. } => format!("done: the checks passed on tree {}", &tree[..tree.len().min(12)]),
+        Proof::Verdict { tree, .. } => format!(
+            "done: the checks passed on tree {}",
+            &tree[..tree.len().min(12)]
+        ),
         Proof::Overridden { reason, by } => format!("done (overridden) by {by}: {reason}"),
     };
     gate("done", text, None, Some(format!("ai evidence list {id}")))
@@ -221,14 +341,25 @@ fn done(id: &TaskId, proof: &Proof) -> Gate {
 /// Why a blocked task is blocked, in one line.
 pub fn blocked_text(tx: &mut dyn Tx, task: &Task) -> Result<String, OpError> {
     let gates = match &task.state {
-        TaskState::Blocked { blocked_by: BlockReason::Dependency } => dependencies(tx, task)?,
+        TaskState::Blocked {
+            blocked_by: BlockReason::Dependency,
+        } => dependencies(tx, task)?,
         _ => vec![held(task)],
     };
-    Ok(gates.into_iter().map(|gate| gate.text).collect::<Vec<_>>().join("; "))
+    Ok(gates
+        .into_iter()
+        .map(|gate| gate.text)
+        .collect::<Vec<_>>()
+        .join("; "))
 }
 
 /// The task and its gates, by what was typed.
-pub fn why(tx: &mut dyn Tx, cx: &Cx, config: &Config, typed: &str) -> Result<(Task, Vec<Gate>), OpError> {
+pub fn why(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    config: &Config,
+    typed: &str,
+) -> Result<(Task, Vec<Gate>), OpError> {
     let id = cx::resolve(tx, typed)?;
     let task = cx::load(tx, &id)?;
     let gates = gates(tx, cx, config, &task)?;

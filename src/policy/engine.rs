@@ -1,8 +1,9 @@
 //! The one policy function.
 //!
-//! Every part of what is asked about (each path, each pattern, or the action itself where there are none) gets an answer: from
-//! the rules that match it, else from the file's default. The decision is the strictest of all answers. So a rule that allows
-//! `docs/` never lets a change of `src/` through a policy whose default is deny.
+//! Every part of what is asked about (each path, each pattern, or the action itself where there are
+//! none) gets an answer: from the rules that match it, else from the file's default. The decision
+//! is the strictest of all answers. So a rule that allows `docs/` never lets a change of `src/`
+//! through a policy whose default is deny.
 
 use super::facts::Facts;
 use super::model::{PolicyState, Unreadable};
@@ -43,9 +44,16 @@ pub fn decide(state: &PolicyState, request: &Request<'_>, overlap: Overlap<'_>) 
 }
 
 /// All answers to a question; never empty.
-fn match_rules(state: &PolicyState, request: &Request<'_>, overlap: Overlap<'_>) -> Vec<MatchedRule> {
+fn match_rules(
+    state: &PolicyState,
+    request: &Request<'_>,
+    overlap: Overlap<'_>,
+) -> Vec<MatchedRule> {
     let Some(rules) = state.rules() else {
-        return vec![own_rule(Effect::Deny, "the built-in policy is broken; install ai again".to_owned())];
+        return vec![own_rule(
+            Effect::Deny,
+            "the built-in policy is broken; install ai again".to_owned(),
+        )];
     };
     let mut coverage = Coverage::of(request.resource);
     let mut matched = Vec::new();
@@ -82,10 +90,24 @@ fn matched_rule(rule: &Rule, held: Held) -> Option<MatchedRule> {
 
 fn default_answer(state: &PolicyState) -> MatchedRule {
     let (layer, effect, reason) = match state.loaded() {
-        Some(policy) => (Layer::Project, policy.default, "no rule of the policy matches; its default says so"),
-        None => (Layer::BuiltIn, Effect::Allow, "there is no policy file and no built-in rule says otherwise"),
+        Some(policy) => (
+            Layer::Project,
+            policy.default,
+            "no rule of the policy matches; its default says so",
+        ),
+        None => (
+            Layer::BuiltIn,
+            Effect::Allow,
+            "there is no policy file and no built-in rule says otherwise",
+        ),
     };
-    MatchedRule { layer, rule: DEFAULT_RULE.to_owned(), effect, reason: reason.to_owned(), path: None }
+    MatchedRule {
+        layer,
+        rule: DEFAULT_RULE.to_owned(),
+        effect,
+        reason: reason.to_owned(),
+        path: None,
+    }
 }
 
 /// Which parts of a resource the rules of the file answer for.
@@ -96,13 +118,19 @@ struct Coverage {
 impl Coverage {
     fn of(resource: &Resource) -> Self {
         // An action without paths is one part, which only rules about the whole action answer for.
-        Self { parts: vec![false; (resource.paths.len() + resource.patterns.len()).max(1)] }
+        Self {
+            parts: vec![false; (resource.paths.len() + resource.patterns.len()).max(1)],
+        }
     }
 
     fn add(&mut self, held: &Held) {
         match held {
             Held::Whole => self.parts.fill(true),
-            Held::Parts { covered, .. } => self.parts.iter_mut().zip(covered).for_each(|(part, hit)| *part |= hit),
+            Held::Parts { covered, .. } => self
+                .parts
+                .iter_mut()
+                .zip(covered)
+                .for_each(|(part, hit)| *part |= hit),
             _ => {}
         }
     }
@@ -112,17 +140,26 @@ impl Coverage {
     }
 }
 
-/// Answers where the policy cannot be read: what only gives back or stops stays open, and so does its repair by a human.
+/// Answers where the policy cannot be read: what only gives back or stops stays open, and so does
+/// its repair by a human.
 fn match_unreadable(unreadable: &Unreadable, request: &Request<'_>) -> Vec<MatchedRule> {
     let problem = unreadable.problems.summary();
     let answer = if request.action.nature() == Nature::Harmless {
-        own_rule(Effect::Warn, format!("harmless, though the policy cannot be read: {problem}"))
+        own_rule(
+            Effect::Warn,
+            format!("harmless, though the policy cannot be read: {problem}"),
+        )
     } else if repairs(request, &unreadable.problems.file) {
-        own_rule(Effect::Warn, format!("a human repairs the policy, which cannot be read: {problem}"))
+        own_rule(
+            Effect::Warn,
+            format!("a human repairs the policy, which cannot be read: {problem}"),
+        )
     } else {
         own_rule(
             Effect::Deny,
-            format!("the policy cannot be read, so this is not allowed; see `ai policy validate`: {problem}"),
+            format!(
+                "the policy cannot be read, so this is not allowed; see `ai policy validate`: {problem}"
+            ),
         )
     };
     vec![answer]
@@ -135,19 +172,36 @@ fn repairs(request: &Request<'_>, file: &str) -> bool {
         && matches!(request.action, Action::Edit | Action::Commit)
         && resource.patterns.is_empty()
         && !resource.paths.is_empty()
-        && resource.paths.iter().all(|path| path.as_bytes() == file.as_bytes())
+        && resource
+            .paths
+            .iter()
+            .all(|path| path.as_bytes() == file.as_bytes())
 }
 
 fn own_rule(effect: Effect, reason: String) -> MatchedRule {
-    MatchedRule { layer: Layer::Project, rule: UNREADABLE_RULE.to_owned(), effect, reason, path: None }
+    MatchedRule {
+        layer: Layer::Project,
+        rule: UNREADABLE_RULE.to_owned(),
+        effect,
+        reason,
+        path: None,
+    }
 }
 
-/// Makes the decision out of all answers: the strictest wins; among equals a rule before the default, then the outermost layer.
+/// Makes the decision out of all answers: the strictest wins; among equals a rule before the
+/// default, then the outermost layer.
 fn conclude(mut matched: Vec<MatchedRule>, state: &PolicyState, request: &Request<'_>) -> Decision {
     matched.sort();
     let winner = matched
         .iter()
-        .min_by_key(|m| (Reverse(m.effect), m.rule == DEFAULT_RULE, m.layer, m.rule.as_str()))
+        .min_by_key(|m| {
+            (
+                Reverse(m.effect),
+                m.rule == DEFAULT_RULE,
+                m.layer,
+                m.rule.as_str(),
+            )
+        })
         .cloned()
         .unwrap_or_else(|| own_rule(Effect::Deny, "nothing answered".to_owned()));
     let reason = match &winner.path {

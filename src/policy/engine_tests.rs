@@ -1,4 +1,5 @@
-//! Tests of the policy function: strictest wins, order does not matter, nothing unreadable lets anything through.
+//! Tests of the policy function: strictest wins, order does not matter, nothing unreadable lets
+//! anything through.
 
 use super::super::facts::PathCase;
 use super::super::load::FILE;
@@ -19,28 +20,52 @@ fn state(text: &str) -> PolicyState {
 }
 
 fn rules(default: &str, rules: &[&str]) -> PolicyState {
-    let rules: String = rules.iter().map(|rule| format!("  - {{{rule}}}\n")).collect();
+    let rules: String = rules
+        .iter()
+        .map(|rule| format!("  - {{{rule}}}\n"))
+        .collect();
     state(&format!("version: 1\ndefault: {default}\nrules:\n{rules}"))
 }
 
 fn on_paths(paths: &[&str]) -> Resource {
-    Resource { paths: paths.iter().copied().map(RepoPath::from).collect(), ..Resource::default() }
+    Resource {
+        paths: paths.iter().copied().map(RepoPath::from).collect(),
+        ..Resource::default()
+    }
 }
 
 fn on_patterns(patterns: &[&str]) -> Resource {
-    Resource { patterns: patterns.iter().map(|p| (*p).to_owned()).collect(), ..Resource::default() }
+    Resource {
+        patterns: patterns.iter().map(|p| (*p).to_owned()).collect(),
+        ..Resource::default()
+    }
 }
 
 /// Overlap by common prefix before the first star: enough for these tests.
 fn overlap(a: &str, b: &str) -> bool {
-    let stem = |p: &str| p.split('*').next().unwrap_or_default().trim_end_matches('/').to_owned();
+    let stem = |p: &str| {
+        p.split('*')
+            .next()
+            .unwrap_or_default()
+            .trim_end_matches('/')
+            .to_owned()
+    };
     let (a, b) = (stem(a), stem(b));
     a.starts_with(&b) || b.starts_with(&a)
 }
 
 fn ask(state: &PolicyState, action: Action, by: &str, resource: &Resource) -> Decision {
     let (actor, facts) = (actor(by), Facts::default());
-    decide(state, &Request { action, actor: &actor, resource, facts: &facts }, &overlap)
+    decide(
+        state,
+        &Request {
+            action,
+            actor: &actor,
+            resource,
+            facts: &facts,
+        },
+        &overlap,
+    )
 }
 
 fn effect(state: &PolicyState, action: Action, by: &str, paths: &[&str]) -> Effect {
@@ -53,42 +78,112 @@ const DENY_CI: &str = "id: ci, on: [edit, run.finish], paths: [ci/], effect: den
 fn without_a_file_only_the_files_of_ai_are_guarded() {
     let none = PolicyState::Absent;
     for action in Action::ALL.iter().copied() {
-        assert_eq!(effect(&none, action, "human:alice", &[".ai/policy.yaml", "src/a"]), Effect::Allow, "{action}");
+        assert_eq!(
+            effect(&none, action, "human:alice", &[".ai/policy.yaml", "src/a"]),
+            Effect::Allow,
+            "{action}"
+        );
     }
-    for path in [".ai/policy.yaml", ".AI/Policy.yaml", ".ai/workflows/x.yaml", ".ai"] {
-        for action in [Action::Edit, Action::RunFinish, Action::TaskAccept, Action::Commit] {
-            assert_eq!(effect(&none, action, "agent:codex", &["src/a", path]), Effect::RequireApproval, "{path}");
+    for path in [
+        ".ai/policy.yaml",
+        ".AI/Policy.yaml",
+        ".ai/workflows/x.yaml",
+        ".ai",
+    ] {
+        for action in [
+            Action::Edit,
+            Action::RunFinish,
+            Action::TaskAccept,
+            Action::Commit,
+        ] {
+            assert_eq!(
+                effect(&none, action, "agent:codex", &["src/a", path]),
+                Effect::RequireApproval,
+                "{path}"
+            );
         }
     }
-    assert_eq!(effect(&none, Action::RunFinish, "agent:codex", &["src/a", ".aim/x"]), Effect::Allow);
-    assert_eq!(effect(&none, Action::Trust, "agent:codex", &[]), Effect::Deny);
-    assert_eq!(effect(&none, Action::TaskOverride, "daemon:main", &[]), Effect::RequireApproval);
+    assert_eq!(
+        effect(
+            &none,
+            Action::RunFinish,
+            "agent:codex",
+            &["src/a", ".aim/x"]
+        ),
+        Effect::Allow
+    );
+    assert_eq!(
+        effect(&none, Action::Trust, "agent:codex", &[]),
+        Effect::Deny
+    );
+    assert_eq!(
+        effect(&none, Action::TaskOverride, "daemon:main", &[]),
+        Effect::RequireApproval
+    );
 }
 
 #[test]
 fn the_strictest_rule_wins_and_all_are_named() {
     let policy = rules(
         "allow",
-        &[DENY_CI, "id: look, on: ['*'], effect: warn, reason: look", "id: fine, on: ['run.*'], effect: allow"],
+        &[
+            DENY_CI,
+            "id: look, on: ['*'], effect: warn, reason: look",
+            "id: fine, on: ['run.*'], effect: allow",
+        ],
     );
-    let decision = ask(&policy, Action::RunFinish, "agent:codex", &on_paths(&["src/a", "ci/x.yml"]));
-    assert_eq!((decision.effect, decision.layer, decision.rule.as_str()), (Effect::Deny, Layer::Project, "ci"));
+    let decision = ask(
+        &policy,
+        Action::RunFinish,
+        "agent:codex",
+        &on_paths(&["src/a", "ci/x.yml"]),
+    );
+    assert_eq!(
+        (decision.effect, decision.layer, decision.rule.as_str()),
+        (Effect::Deny, Layer::Project, "ci")
+    );
     assert_eq!(decision.reason, "ours (ci/x.yml)");
     let named: Vec<&str> = decision.matched.iter().map(|m| m.rule.as_str()).collect();
     assert_eq!(named, ["ci", "fine", "look"]);
-    assert_eq!(effect(&policy, Action::RunFinish, "agent:codex", &["src/a"]), Effect::Warn);
+    assert_eq!(
+        effect(&policy, Action::RunFinish, "agent:codex", &["src/a"]),
+        Effect::Warn
+    );
 }
 
 #[test]
 fn an_allow_for_some_paths_does_not_carry_the_others_through() {
-    let policy = rules("deny", &["id: docs, on: [edit], paths: [docs/], effect: allow"]);
-    assert_eq!(effect(&policy, Action::Edit, "agent:a", &["docs/a", "docs/b"]), Effect::Allow);
-    let mixed = ask(&policy, Action::Edit, "agent:a", &on_paths(&["docs/a", "src/b"]));
-    assert_eq!((mixed.effect, mixed.rule.as_str()), (Effect::Deny, DEFAULT_RULE));
+    let policy = rules(
+        "deny",
+        &["id: docs, on: [edit], paths: [docs/], effect: allow"],
+    );
+    assert_eq!(
+        effect(&policy, Action::Edit, "agent:a", &["docs/a", "docs/b"]),
+        Effect::Allow
+    );
+    let mixed = ask(
+        &policy,
+        Action::Edit,
+        "agent:a",
+        &on_paths(&["docs/a", "src/b"]),
+    );
+    assert_eq!(
+        (mixed.effect, mixed.rule.as_str()),
+        (Effect::Deny, DEFAULT_RULE)
+    );
     assert_eq!(effect(&policy, Action::Edit, "agent:a", &[]), Effect::Deny);
     let claim = |patterns: &[&str]| {
-        let policy = rules("deny", &["id: docs, on: [task.claim], paths: [docs/], effect: allow"]);
-        ask(&policy, Action::TaskClaim, "agent:a", &on_patterns(patterns)).effect
+        let policy = rules(
+            "deny",
+            &["id: docs, on: [task.claim], paths: [docs/], effect: allow"],
+        );
+        ask(
+            &policy,
+            Action::TaskClaim,
+            "agent:a",
+            &on_patterns(patterns),
+        )
+        .effect
     };
     assert_eq!(claim(&["docs/**"]), Effect::Allow);
     assert_eq!(claim(&["**"]), Effect::Deny);
@@ -97,12 +192,29 @@ fn an_allow_for_some_paths_does_not_carry_the_others_through() {
 
 #[test]
 fn a_deny_holds_for_every_pattern_that_can_reach_it() {
-    let policy = rules("allow", &["id: ci, on: [task.claim], paths: [ci/], effect: deny, reason: ours"]);
+    let policy = rules(
+        "allow",
+        &["id: ci, on: [task.claim], paths: [ci/], effect: deny, reason: ours"],
+    );
     for pattern in ["**", "ci/*.yml", "c*"] {
-        let decision = ask(&policy, Action::TaskClaim, "agent:a", &on_patterns(&[pattern]));
+        let decision = ask(
+            &policy,
+            Action::TaskClaim,
+            "agent:a",
+            &on_patterns(&[pattern]),
+        );
         assert_eq!(decision.effect, Effect::Deny, "{pattern}");
     }
-    assert_eq!(ask(&policy, Action::TaskClaim, "agent:a", &on_patterns(&["src/**"])).effect, Effect::Allow);
+    assert_eq!(
+        ask(
+            &policy,
+            Action::TaskClaim,
+            "agent:a",
+            &on_patterns(&["src/**"])
+        )
+        .effect,
+        Effect::Allow
+    );
 }
 
 #[test]
@@ -119,66 +231,146 @@ fn actors_labels_and_types_narrow_a_rule() {
         ..Resource::default()
     };
     let ask = |by: &str, resource: &Resource| ask(&policy, Action::TaskClaim, by, resource).effect;
-    assert_eq!(ask("agent:codex", &task(&["ui", "security"], Some("bug"))), Effect::Deny);
-    assert_eq!(ask("agent:claude", &task(&["risky"], Some("bug"))), Effect::Allow);
-    assert_eq!(ask("human:codex", &task(&["risky"], Some("bug"))), Effect::Allow);
-    assert_eq!(ask("agent:codex", &task(&["ui"], Some("bug"))), Effect::Allow);
+    assert_eq!(
+        ask("agent:codex", &task(&["ui", "security"], Some("bug"))),
+        Effect::Deny
+    );
+    assert_eq!(
+        ask("agent:claude", &task(&["risky"], Some("bug"))),
+        Effect::Allow
+    );
+    assert_eq!(
+        ask("human:codex", &task(&["risky"], Some("bug"))),
+        Effect::Allow
+    );
+    assert_eq!(
+        ask("agent:codex", &task(&["ui"], Some("bug"))),
+        Effect::Allow
+    );
     assert_eq!(ask("agent:codex", &task(&[], Some("bug"))), Effect::Allow);
     assert_eq!(ask("agent:codex", &task(&["risky"], None)), Effect::Allow);
 }
 
 #[test]
 fn kinds_and_names_of_tools_narrow_a_rule() {
-    let text =
-        "id: r, on: [tool.call, edit], kinds: [execute, fetch], tools: ['rm *', 'curl*'], effect: deny, reason: x";
+    let text = "id: r, on: [tool.call, edit], kinds: [execute, fetch], tools: ['rm *', 'curl*'], effect: deny, reason: x";
     let policy = rules("allow", &[text]);
-    let call =
-        |kind: Option<ToolKind>, tool: &str| Resource { kind, tool: Some(tool.to_owned()), ..Resource::default() };
+    let call = |kind: Option<ToolKind>, tool: &str| Resource {
+        kind,
+        tool: Some(tool.to_owned()),
+        ..Resource::default()
+    };
     let effect = |resource: &Resource| ask(&policy, Action::ToolCall, "agent:a", resource).effect;
-    assert_eq!(effect(&call(Some(ToolKind::Execute), "rm -rf /")), Effect::Deny);
+    assert_eq!(
+        effect(&call(Some(ToolKind::Execute), "rm -rf /")),
+        Effect::Deny
+    );
     assert_eq!(effect(&call(Some(ToolKind::Fetch), "curl x")), Effect::Deny);
-    assert_eq!(effect(&call(Some(ToolKind::Read), "rm -rf /")), Effect::Allow);
+    assert_eq!(
+        effect(&call(Some(ToolKind::Read), "rm -rf /")),
+        Effect::Allow
+    );
     assert_eq!(effect(&call(Some(ToolKind::Execute), "ls")), Effect::Allow);
-    assert_eq!(effect(&call(None, "rm -rf /")), Effect::Allow, "what is no tool has no kind");
-    assert_eq!(show(&policy).rules.iter().find(|rule| rule.id == "r").unwrap().kinds.len(), 2);
+    assert_eq!(
+        effect(&call(None, "rm -rf /")),
+        Effect::Allow,
+        "what is no tool has no kind"
+    );
+    assert_eq!(
+        show(&policy)
+            .rules
+            .iter()
+            .find(|rule| rule.id == "r")
+            .unwrap()
+            .kinds
+            .len(),
+        2
+    );
 }
 
 #[test]
 fn a_policy_that_cannot_be_read_denies_and_says_so() {
-    for text in ["", "version: 1\ndefault: allow\nrules: [{id: r, on: push, effect: allow, when: 'true'}]\n"] {
+    for text in [
+        "",
+        "version: 1\ndefault: allow\nrules: [{id: r, on: push, effect: allow, when: 'true'}]\n",
+    ] {
         let state = PolicyState::from_bytes(Some(text.as_bytes()), FILE);
         for action in Action::ALL.iter().copied() {
-            for by in ["human:alice", "agent:codex", "daemon:main", "hook:pre-commit"] {
+            for by in [
+                "human:alice",
+                "agent:codex",
+                "daemon:main",
+                "hook:pre-commit",
+            ] {
                 let decision = ask(&state, action, by, &on_paths(&["src/a"]));
                 let harmless = action.nature() == Nature::Harmless;
-                assert_eq!(decision.effect, if harmless { Effect::Warn } else { Effect::Deny }, "{action} {by}");
-                assert!(decision.reason.contains(FILE) && !decision.reason.contains('\n'), "{}", decision.reason);
+                assert_eq!(
+                    decision.effect,
+                    if harmless { Effect::Warn } else { Effect::Deny },
+                    "{action} {by}"
+                );
+                assert!(
+                    decision.reason.contains(FILE) && !decision.reason.contains('\n'),
+                    "{}",
+                    decision.reason
+                );
             }
         }
     }
     let unread = PolicyState::from_read_error("permission denied", FILE);
     let decision = ask(&unread, Action::Commit, "agent:a", &on_paths(&[]));
-    assert_eq!((decision.effect, decision.policy_digest.as_str()), (Effect::Deny, "unreadable"));
+    assert_eq!(
+        (decision.effect, decision.policy_digest.as_str()),
+        (Effect::Deny, "unreadable")
+    );
 }
 
 #[test]
 fn a_human_can_repair_a_broken_policy_and_nothing_else() {
     let broken = PolicyState::from_bytes(Some(b"default: allow"), FILE);
-    assert_eq!(effect(&broken, Action::Commit, "human:alice", &[FILE]), Effect::Warn);
-    assert_eq!(effect(&broken, Action::Commit, "human:alice", &[FILE, "src/a"]), Effect::Deny);
-    assert_eq!(effect(&broken, Action::Commit, "human:alice", &[]), Effect::Deny);
-    assert_eq!(effect(&broken, Action::Commit, "agent:codex", &[FILE]), Effect::Deny);
-    assert_eq!(effect(&broken, Action::Trust, "human:alice", &[FILE]), Effect::Deny);
+    assert_eq!(
+        effect(&broken, Action::Commit, "human:alice", &[FILE]),
+        Effect::Warn
+    );
+    assert_eq!(
+        effect(&broken, Action::Commit, "human:alice", &[FILE, "src/a"]),
+        Effect::Deny
+    );
+    assert_eq!(
+        effect(&broken, Action::Commit, "human:alice", &[]),
+        Effect::Deny
+    );
+    assert_eq!(
+        effect(&broken, Action::Commit, "agent:codex", &[FILE]),
+        Effect::Deny
+    );
+    assert_eq!(
+        effect(&broken, Action::Trust, "human:alice", &[FILE]),
+        Effect::Deny
+    );
 }
 
 #[test]
 fn a_file_may_replace_only_what_is_replaceable() {
-    let policy =
-        rules("allow", &["id: built-in.protect-ai, on: [edit], paths: [.ai/policy.yaml], effect: deny, reason: never"]);
-    assert_eq!(effect(&policy, Action::Edit, "agent:a", &[".ai/workflows/x"]), Effect::Allow);
-    assert_eq!(effect(&policy, Action::Edit, "agent:a", &[FILE]), Effect::Deny);
+    let policy = rules(
+        "allow",
+        &[
+            "id: built-in.protect-ai, on: [edit], paths: [.ai/policy.yaml], effect: deny, reason: never",
+        ],
+    );
+    assert_eq!(
+        effect(&policy, Action::Edit, "agent:a", &[".ai/workflows/x"]),
+        Effect::Allow
+    );
+    assert_eq!(
+        effect(&policy, Action::Edit, "agent:a", &[FILE]),
+        Effect::Deny
+    );
     let loose = rules("allow", &["id: all, on: ['*'], effect: allow"]);
-    assert_eq!(effect(&loose, Action::Edit, "agent:a", &[FILE]), Effect::RequireApproval);
+    assert_eq!(
+        effect(&loose, Action::Edit, "agent:a", &[FILE]),
+        Effect::RequireApproval
+    );
     assert_eq!(effect(&loose, Action::Trust, "agent:a", &[]), Effect::Deny);
 }
 
@@ -187,39 +379,85 @@ fn another_spelling_is_the_same_path_where_the_file_system_says_so() {
     let policy = rules("allow", &[DENY_CI]);
     let (actor, resource) = (actor("agent:a"), on_paths(&["CI/x.yml"]));
     let ask = |path_case| {
-        let facts = Facts { path_case, ..Facts::default() };
-        decide(&policy, &Request { action: Action::Edit, actor: &actor, resource: &resource, facts: &facts }, &overlap)
-            .effect
+        let facts = Facts {
+            path_case,
+            ..Facts::default()
+        };
+        decide(
+            &policy,
+            &Request {
+                action: Action::Edit,
+                actor: &actor,
+                resource: &resource,
+                facts: &facts,
+            },
+            &overlap,
+        )
+        .effect
     };
-    assert_eq!((ask(PathCase::Folding), ask(PathCase::Sensitive)), (Effect::Deny, Effect::Allow));
+    assert_eq!(
+        (ask(PathCase::Folding), ask(PathCase::Sensitive)),
+        (Effect::Deny, Effect::Allow)
+    );
 }
 
 #[test]
 fn limits_speak_through_the_same_function() {
     let policy = state("version: 1\ndefault: allow\nlimits: {max_attempts: 2}\n");
     let (actor, resource) = (actor("agent:a"), Resource::default());
-    let facts = Facts { attempts_used: Some(2), ..Facts::default() };
+    let facts = Facts {
+        attempts_used: Some(2),
+        ..Facts::default()
+    };
     let decision = decide(
         &policy,
-        &Request { action: Action::RunStart, actor: &actor, resource: &resource, facts: &facts },
+        &Request {
+            action: Action::RunStart,
+            actor: &actor,
+            resource: &resource,
+            facts: &facts,
+        },
         &overlap,
     );
-    assert_eq!((decision.effect, decision.rule.as_str()), (Effect::Deny, "limit.max_attempts"));
+    assert_eq!(
+        (decision.effect, decision.rule.as_str()),
+        (Effect::Deny, "limit.max_attempts")
+    );
     assert_eq!(decision.facts_digest, facts.digest());
 }
 
 #[test]
 fn the_shown_form_has_all_rules_by_layer_and_id() {
-    let shown =
-        show(&rules("deny", &["id: b, on: '*', effect: allow", "id: a, on: 'task.*', paths: [./src/], effect: allow"]));
+    let shown = show(&rules(
+        "deny",
+        &[
+            "id: b, on: '*', effect: allow",
+            "id: a, on: 'task.*', paths: [./src/], effect: allow",
+        ],
+    ));
     let ids: Vec<&str> = shown.rules.iter().map(|r| r.id.as_str()).collect();
-    assert_eq!(ids, ["built-in.humans-override", "built-in.humans-trust", "built-in.protect-ai", "a", "b"]);
     assert_eq!(
-        (shown.rules[3].paths.as_slice(), shown.rules[3].on.as_slice()),
+        ids,
+        [
+            "built-in.humans-override",
+            "built-in.humans-trust",
+            "built-in.protect-ai",
+            "a",
+            "b"
+        ]
+    );
+    assert_eq!(
+        (
+            shown.rules[3].paths.as_slice(),
+            shown.rules[3].on.as_slice()
+        ),
         (&["src".to_owned()][..], &["task.*".to_owned()][..])
     );
     let broken = show(&PolicyState::from_bytes(Some(b"x: 1"), FILE));
-    assert_eq!((broken.state, broken.default, broken.rules.len()), ("unreadable", Effect::Deny, 0));
+    assert_eq!(
+        (broken.state, broken.default, broken.rules.len()),
+        ("unreadable", Effect::Deny, 0)
+    );
     assert!(!broken.problems.is_empty());
 }
 
@@ -233,13 +471,21 @@ const POOL: [&str; 6] = [
 ];
 
 fn pool(order: &[usize], default: &str) -> PolicyState {
-    let texts: Vec<String> = order.iter().map(|i| format!("id: r{i}, {}", POOL[*i])).collect();
+    let texts: Vec<String> = order
+        .iter()
+        .map(|i| format!("id: r{i}, {}", POOL[*i]))
+        .collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    if texts.is_empty() { state(&format!("version: 1\ndefault: {default}\n")) } else { rules(default, &texts) }
+    if texts.is_empty() {
+        state(&format!("version: 1\ndefault: {default}\n"))
+    } else {
+        rules(default, &texts)
+    }
 }
 
 fn some_rules() -> impl Strategy<Value = Vec<usize>> {
-    proptest::sample::subsequence((0..POOL.len()).collect::<Vec<_>>(), 0..=POOL.len()).prop_shuffle()
+    proptest::sample::subsequence((0..POOL.len()).collect::<Vec<_>>(), 0..=POOL.len())
+        .prop_shuffle()
 }
 
 proptest! {

@@ -1,7 +1,9 @@
-//! Examples that a rule carries: what it must match and what it must not, checked whenever the file is read.
+//! Examples that a rule carries: what it must match and what it must not, checked whenever the file
+//! is read.
 //!
-//! An example states as much as it wants to: a path, an action, an actor, a label, a type, a kind of tool, a tool. It matches where the rule agrees with
-//! all that it states. Written as plain text it is a path for a rule about paths, else an action.
+//! An example states as much as it wants to: a path, an action, an actor, a label, a type, a kind
+//! of tool, a tool. It matches where the rule agrees with all that it states. Written as plain text
+//! it is a path for a rule about paths, else an action.
 
 use super::facts::PathCase;
 use super::rule::Rule;
@@ -25,17 +27,26 @@ struct Example {
 
 /// Checks the examples of a rule; each one that does not behave is a problem.
 pub(super) fn check(rule: &Rule, node: &Node, problems: &mut Vec<Problem>) {
-    let Some(mut fields) = Fields::of(node, "`examples`", problems) else { return };
+    let Some(mut fields) = Fields::of(node, "`examples`", problems) else {
+        return;
+    };
     let (must, must_not) = (fields.take("match"), fields.take("no_match"));
     fields.finish(problems);
     for (list, wanted) in [(must, true), (must_not, false)] {
         let Some(list) = list else { continue };
         for item in yaml::list_of(list, "a list of examples", problems) {
-            let Some(example) = example_of(rule, item, problems) else { continue };
+            let Some(example) = example_of(rule, item, problems) else {
+                continue;
+            };
             if example.agrees(rule) != wanted {
                 let word = if wanted { "does not match" } else { "matches" };
-                let what = format!("the example {} {word} the rule `{}`", example.shown(), rule.id);
-                problems.push(Problem::new(item.place, what).hint("correct the rule, or the example"));
+                let what = format!(
+                    "the example {} {word} the rule `{}`",
+                    example.shown(),
+                    rule.id
+                );
+                problems
+                    .push(Problem::new(item.place, what).hint("correct the rule, or the example"));
             }
         }
     }
@@ -45,9 +56,15 @@ fn example_of(rule: &Rule, node: &Node, problems: &mut Vec<Problem>) -> Option<E
     if !matches!(node.value, Value::Map(_)) {
         let text = yaml::text_of(node, "an example", problems)?;
         if rule.paths.is_some() {
-            return Some(Example { path: Some(text), ..Example::default() });
+            return Some(Example {
+                path: Some(text),
+                ..Example::default()
+            });
         }
-        return Some(Example { action: Some(parsed(node, &text, problems)?), ..Example::default() });
+        return Some(Example {
+            action: Some(parsed(node, &text, problems)?),
+            ..Example::default()
+        });
     }
     let before = problems.len();
     let mut fields = Fields::of(node, "an example", problems)?;
@@ -75,7 +92,9 @@ fn parsed<T>(node: &Node, text: &str, problems: &mut Vec<Problem>) -> Option<T>
 where
     T: std::str::FromStr<Err: std::fmt::Display>,
 {
-    text.parse().map_err(|error: T::Err| problems.push(Problem::new(node.place, error.to_string()))).ok()
+    text.parse()
+        .map_err(|error: T::Err| problems.push(Problem::new(node.place, error.to_string())))
+        .ok()
 }
 
 impl Example {
@@ -93,24 +112,51 @@ impl Example {
     fn agrees(&self, rule: &Rule) -> bool {
         let path = |text: &String| {
             let path = RepoPath(text.clone().into_bytes());
-            rule.paths.as_ref().is_none_or(|globs| globs.matches(&path, PathCase::Sensitive) == Some(true))
+            rule.paths
+                .as_ref()
+                .is_none_or(|globs| globs.matches(&path, PathCase::Sensitive) == Some(true))
         };
-        self.action.is_none_or(|action| rule.on.iter().any(|pattern| pattern.matches(action)))
-            && stated(&self.actor, |actor| rule.actors.as_ref().is_none_or(|g| g.matches_actor(&actor.label())))
+        self.action
+            .is_none_or(|action| rule.on.iter().any(|pattern| pattern.matches(action)))
+            && stated(&self.actor, |actor| {
+                rule.actors
+                    .as_ref()
+                    .is_none_or(|g| g.matches_actor(&actor.label()))
+            })
             && stated(&self.path, path)
-            && stated(&self.label, |label| rule.labels.as_ref().is_none_or(|globs| globs.matches(label)))
-            && stated(&self.task_type, |text| rule.types.as_ref().is_none_or(|globs| globs.matches(text)))
-            && stated(&self.kind, |kind| rule.kinds.as_ref().is_none_or(|kinds| kinds.contains(kind)))
-            && stated(&self.tool, |text| rule.tools.as_ref().is_none_or(|globs| globs.matches(text)))
+            && stated(&self.label, |label| {
+                rule.labels
+                    .as_ref()
+                    .is_none_or(|globs| globs.matches(label))
+            })
+            && stated(&self.task_type, |text| {
+                rule.types.as_ref().is_none_or(|globs| globs.matches(text))
+            })
+            && stated(&self.kind, |kind| {
+                rule.kinds.as_ref().is_none_or(|kinds| kinds.contains(kind))
+            })
+            && stated(&self.tool, |text| {
+                rule.tools.as_ref().is_none_or(|globs| globs.matches(text))
+            })
     }
 
     fn shown(&self) -> String {
         let actor = self.actor.as_ref().map(Actor::label);
         let action = self.action.map(|action| action.to_string());
         let kind = self.kind.map(|kind| kind.to_string());
-        let parts =
-            [action, actor, self.path.clone(), self.label.clone(), self.task_type.clone(), kind, self.tool.clone()];
-        format!("`{}`", parts.into_iter().flatten().collect::<Vec<_>>().join(" "))
+        let parts = [
+            action,
+            actor,
+            self.path.clone(),
+            self.label.clone(),
+            self.task_type.clone(),
+            kind,
+            self.tool.clone(),
+        ];
+        format!(
+            "`{}`",
+            parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+        )
     }
 }
 

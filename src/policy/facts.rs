@@ -1,4 +1,5 @@
-//! What the policy may know beyond actor, action and resource. Facts are measured by `ai`, never claimed by an agent.
+//! What the policy may know beyond actor, action and resource. Facts are measured by `ai`, never
+//! claimed by an agent.
 
 use crate::base::hash;
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,8 @@ pub enum PathCase {
     Folding,
 }
 
-/// Measured facts; `None` is "not measured", which a limit on it takes for a reason to deny where the limit is due.
+/// Measured facts; `None` is "not measured", which a limit on it takes for a reason to deny where
+/// the limit is due.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Facts {
@@ -33,7 +35,8 @@ pub struct Facts {
 impl Facts {
     /// SHA-256 of the facts, for decision records.
     pub fn digest(&self) -> String {
-        // Numbers and words in a fixed order always serialise; the empty text stands for the impossible rest.
+        // Numbers and words in a fixed order always serialise; the empty text stands for the
+        // impossible rest.
         hash::sha256_hex(serde_json::to_string(self).unwrap_or_default().as_bytes())
     }
 }
@@ -46,11 +49,26 @@ mod tests {
     fn every_fact_is_in_the_digest() {
         let base = Facts::default();
         let others = [
-            Facts { path_case: PathCase::Folding, ..base.clone() },
-            Facts { attempts_used: Some(0), ..base.clone() },
-            Facts { runs_alive: Some(0), ..base.clone() },
-            Facts { diff_lines: Some(0), ..base.clone() },
-            Facts { diff_files: Some(0), ..base.clone() },
+            Facts {
+                path_case: PathCase::Folding,
+                ..base.clone()
+            },
+            Facts {
+                attempts_used: Some(0),
+                ..base.clone()
+            },
+            Facts {
+                runs_alive: Some(0),
+                ..base.clone()
+            },
+            Facts {
+                diff_lines: Some(0),
+                ..base.clone()
+            },
+            Facts {
+                diff_files: Some(0),
+                ..base.clone()
+            },
         ];
         for other in &others {
             assert_ne!(other.digest(), base.digest(), "{other:?}");

@@ -1,7 +1,8 @@
 //! Globs over paths and over names, as rules use them.
 //!
-//! A path pattern is relative to the repository root; `*` and `?` never match `/`; one without glob characters, or ending in
-//! `/`, also covers everything beneath it. Name patterns know no separator.
+//! A path pattern is relative to the repository root; `*` and `?` never match `/`; one without glob
+//! characters, or ending in `/`, also covers everything beneath it. Name patterns know no
+//! separator.
 
 use super::facts::PathCase;
 use crate::domain::decision::RepoPath;
@@ -19,7 +20,8 @@ const MAX_PATTERN: usize = 1024;
 /// What is wrong with patterns: the index of each bad one, and why.
 pub type BadPatterns = Vec<(usize, String)>;
 
-/// The path patterns of one rule. Compiling them is the dearest part of a policy, so it waits for the first path.
+/// The path patterns of one rule. Compiling them is the dearest part of a policy, so it waits for
+/// the first path.
 #[derive(Debug, Clone)]
 pub struct PathGlobs {
     patterns: Vec<PathPattern>,
@@ -30,11 +32,13 @@ pub struct PathGlobs {
 /// One normalised path pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct PathPattern {
-    /// As other parts of `ai` read it: a trailing `/` stays where a glob needs it to cover what is beneath.
+    /// As other parts of `ai` read it: a trailing `/` stays where a glob needs it to cover what is
+    /// beneath.
     shown: String,
     /// Without a trailing `/`.
     text: String,
-    /// True where everything beneath is covered because the pattern names a directory or a file, not a glob.
+    /// True where everything beneath is covered because the pattern names a directory or a file,
+    /// not a glob.
     covers_beneath: bool,
 }
 
@@ -52,14 +56,17 @@ impl Plain<'_> {
     fn matches(&self, path: &[u8]) -> bool {
         let name = || path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         match self {
-            Self::Tree(top) => path.strip_prefix(top.as_bytes()).is_some_and(|rest| matches!(rest, [] | [b'/', _, ..])),
+            Self::Tree(top) => path
+                .strip_prefix(top.as_bytes())
+                .is_some_and(|rest| matches!(rest, [] | [b'/', _, ..])),
             Self::Name(wanted) => name() == wanted.as_bytes(),
             Self::NameEnd(end) => name().ends_with(end.as_bytes()),
         }
     }
 }
 
-/// Whether some pattern matches, where that shows without compiling any: compiling costs more than all the rest of a command.
+/// Whether some pattern matches, where that shows without compiling any: compiling costs more than
+/// all the rest of a command.
 fn plainly(patterns: &[PathPattern], path: &[u8]) -> Option<bool> {
     let mut undecided = false;
     for pattern in patterns {
@@ -76,7 +83,11 @@ impl PathGlobs {
     /// Checks patterns; the error names all bad ones.
     pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self, BadPatterns> {
         let patterns = all_good(patterns, PathPattern::new)?;
-        Ok(Self { patterns, sensitive: OnceLock::new(), folding: OnceLock::new() })
+        Ok(Self {
+            patterns,
+            sensitive: OnceLock::new(),
+            folding: OnceLock::new(),
+        })
     }
 
     /// The patterns as normalised text.
@@ -84,7 +95,8 @@ impl PathGlobs {
         self.patterns.iter().map(|p| p.shown.as_str())
     }
 
-    /// Whether some pattern matches the path; `None` where the patterns together are too large to be compiled.
+    /// Whether some pattern matches the path; `None` where the patterns together are too large to
+    /// be compiled.
     pub fn matches(&self, path: &RepoPath, case: PathCase) -> Option<bool> {
         let path = composed(path);
         let set = match case {
@@ -98,7 +110,8 @@ impl PathGlobs {
         set.as_ref().map(|set| set.is_match(path))
     }
 
-    /// True where every path that the asked-for pattern can match is certainly matched by one of these.
+    /// True where every path that the asked-for pattern can match is certainly matched by one of
+    /// these.
     pub fn certainly_covers(&self, asked: &str) -> bool {
         self.patterns.iter().any(|p| p.certainly_covers(asked))
     }
@@ -115,15 +128,27 @@ impl PathPattern {
             return refuse("starts or ends with a space or contains a control character");
         }
         match text.chars().next() {
-            None | Some('.') if matches!(text, "" | ".") => return refuse("is empty; write `**` for everything"),
-            Some('/') => return refuse("is absolute; patterns are relative to the repository root"),
-            Some('~') => return refuse("starts with `~`; patterns are relative to the repository root"),
-            Some('!') => return refuse("starts with `!`; write a rule with another effect instead of an exception"),
+            None | Some('.') if matches!(text, "" | ".") => {
+                return refuse("is empty; write `**` for everything");
+            }
+            Some('/') => {
+                return refuse("is absolute; patterns are relative to the repository root");
+            }
+            Some('~') => {
+                return refuse("starts with `~`; patterns are relative to the repository root");
+            }
+            Some('!') => {
+                return refuse(
+                    "starts with `!`; write a rule with another effect instead of an exception",
+                );
+            }
             Some('@') => return refuse("names a module; policy files list globs"),
             _ => {}
         }
         if text.contains('\\') {
-            return refuse("contains a backslash; write `/` between names and `[[]` for a literal bracket");
+            return refuse(
+                "contains a backslash; write `/` between names and `[[]` for a literal bracket",
+            );
         }
         let base = text.strip_suffix('/').unwrap_or(text);
         if base.split('/').any(|name| matches!(name, "" | "." | "..")) {
@@ -135,28 +160,41 @@ impl PathPattern {
         }
         let covers_beneath = base.len() < text.len() || !has_glob(base);
         let text: String = base.nfc().collect();
-        let shown = if covers_beneath && has_glob(base) { format!("{text}/") } else { text.clone() };
-        Ok(Self { shown, text, covers_beneath })
+        let shown = if covers_beneath && has_glob(base) {
+            format!("{text}/")
+        } else {
+            text.clone()
+        };
+        Ok(Self {
+            shown,
+            text,
+            covers_beneath,
+        })
     }
 
     /// The pattern itself, and what is beneath where it covers that.
     fn globs(&self) -> impl Iterator<Item = String> {
-        std::iter::once(self.text.clone()).chain(self.covers_beneath.then(|| format!("{}/**", self.text)))
+        std::iter::once(self.text.clone())
+            .chain(self.covers_beneath.then(|| format!("{}/**", self.text)))
     }
 
-    /// What most patterns of a policy need no automaton for: a path with what is beneath, a name or the end of a name anywhere.
-    /// `None` for all others.
+    /// What most patterns of a policy need no automaton for: a path with what is beneath, a name or
+    /// the end of a name anywhere. `None` for all others.
     fn plain(&self) -> Option<Plain<'_>> {
         if !has_glob(&self.text) {
             return Some(Plain::Tree(&self.text));
         }
-        let name = self.text.strip_prefix("**/").filter(|_| !self.covers_beneath)?;
+        let name = self
+            .text
+            .strip_prefix("**/")
+            .filter(|_| !self.covers_beneath)?;
         let (plain, fixed) = match name.strip_prefix('*') {
             Some(end) => (Plain::NameEnd(end), end),
             None => (Plain::Name(name), name),
         };
         // The automata treat names that end in a dot in a way of their own.
-        let simple = !fixed.is_empty() && !fixed.ends_with('.') && !fixed.contains('/') && !has_glob(fixed);
+        let simple =
+            !fixed.is_empty() && !fixed.ends_with('.') && !fixed.contains('/') && !has_glob(fixed);
         simple.then_some(plain)
     }
 
@@ -170,7 +208,10 @@ impl PathPattern {
             None if self.covers_beneath => &self.text,
             None => return false,
         };
-        !has_glob(dir) && asked.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'))
+        !has_glob(dir)
+            && asked
+                .strip_prefix(dir)
+                .is_some_and(|rest| rest.starts_with('/'))
     }
 }
 
@@ -231,13 +272,17 @@ impl NameGlobs {
     /// Checks patterns; the error names all bad ones.
     pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self, BadPatterns> {
         let check = |text: &str| match text {
-            _ if text.len() > MAX_PATTERN => Err(format!("a pattern is longer than {MAX_PATTERN} bytes")),
-            _ if text.contains(['[', ']', '{', '}', '\\']) => {
-                Err(format!("the pattern `{text}` has a character other than `*` and `?` that looks like a wildcard"))
+            _ if text.len() > MAX_PATTERN => {
+                Err(format!("a pattern is longer than {MAX_PATTERN} bytes"))
             }
+            _ if text.contains(['[', ']', '{', '}', '\\']) => Err(format!(
+                "the pattern `{text}` has a character other than `*` and `?` that looks like a wildcard"
+            )),
             _ => Ok(text.to_owned()),
         };
-        Ok(Self { patterns: all_good(patterns, check)? })
+        Ok(Self {
+            patterns: all_good(patterns, check)?,
+        })
     }
 
     /// The patterns as text.
@@ -250,14 +295,18 @@ impl NameGlobs {
         self.patterns.iter().any(|pattern| wildcard(pattern, name))
     }
 
-    /// True where some pattern matches an actor given as `kind:name`; a pattern without `:` is about the name alone.
+    /// True where some pattern matches an actor given as `kind:name`; a pattern without `:` is
+    /// about the name alone.
     pub fn matches_actor(&self, label: &str) -> bool {
         let name = label.split_once(':').map_or(label, |(_, name)| name);
-        self.patterns.iter().any(|pattern| wildcard(pattern, if pattern.contains(':') { label } else { name }))
+        self.patterns
+            .iter()
+            .any(|pattern| wildcard(pattern, if pattern.contains(':') { label } else { name }))
     }
 }
 
-/// Matches `*` and `?`, going back to the latest star only, so that the time is bounded by the product of both lengths.
+/// Matches `*` and `?`, going back to the latest star only, so that the time is bounded by the
+/// product of both lengths.
 fn wildcard(pattern: &str, name: &str) -> bool {
     let mut wanted = pattern.chars();
     let mut given = name.chars();
@@ -273,7 +322,9 @@ fn wildcard(pattern: &str, name: &str) -> bool {
             (Some('?'), Some(_)) => {}
             (Some(a), Some(b)) if a == b => {}
             _ => {
-                let Some((after_star, tried)) = &mut back else { return false };
+                let Some((after_star, tried)) = &mut back else {
+                    return false;
+                };
                 if tried.next().is_none() {
                     return false;
                 }
@@ -293,7 +344,9 @@ mod tests {
     }
 
     fn matches(pattern: &str, path: &str) -> bool {
-        globs(&[pattern]).matches(&path.into(), PathCase::Sensitive).unwrap()
+        globs(&[pattern])
+            .matches(&path.into(), PathCase::Sensitive)
+            .unwrap()
     }
 
     proptest! {
@@ -312,10 +365,14 @@ mod tests {
 
     #[test]
     fn usual_policies_need_no_automaton() {
-        let usual = ["src", "docs/", ".env", "**/.env", "**/*.pem"].map(|text| PathPattern::new(text).unwrap());
+        let usual = ["src", "docs/", ".env", "**/.env", "**/*.pem"]
+            .map(|text| PathPattern::new(text).unwrap());
         assert_eq!(plainly(&usual, b"app/main.rs"), Some(false));
         assert_eq!(plainly(&usual, b"certs/a.pem"), Some(true));
-        assert_eq!(plainly(&[PathPattern::new("src/*/x").unwrap()], b"src/a/x"), None);
+        assert_eq!(
+            plainly(&[PathPattern::new("src/*/x").unwrap()], b"src/a/x"),
+            None
+        );
     }
 
     #[test]
@@ -341,31 +398,47 @@ mod tests {
     #[test]
     fn the_shown_form_says_what_is_covered() {
         let rule = globs(&["./src/", "src/*/", "src/*.rs", "docs"]);
-        assert_eq!(rule.texts().collect::<Vec<_>>(), ["src", "src/*/", "src/*.rs", "docs"]);
+        assert_eq!(
+            rule.texts().collect::<Vec<_>>(),
+            ["src", "src/*/", "src/*.rs", "docs"]
+        );
         assert!(matches("src/*/", "src/a/b") && !matches("src/*", "src/a/b"));
     }
 
     #[test]
     fn other_spellings_meet_on_a_folding_file_system_only() {
         let rule = globs(&["Secrets/é.txt"]);
-        assert_eq!(rule.matches(&"sECRETS/e\u{301}.txt".into(), PathCase::Folding), Some(true));
-        assert_eq!(rule.matches(&"secrets/é.txt".into(), PathCase::Sensitive), Some(false));
-        assert_eq!(rule.matches(&"Secrets/e\u{301}.txt".into(), PathCase::Sensitive), Some(true));
+        assert_eq!(
+            rule.matches(&"sECRETS/e\u{301}.txt".into(), PathCase::Folding),
+            Some(true)
+        );
+        assert_eq!(
+            rule.matches(&"secrets/é.txt".into(), PathCase::Sensitive),
+            Some(false)
+        );
+        assert_eq!(
+            rule.matches(&"Secrets/e\u{301}.txt".into(), PathCase::Sensitive),
+            Some(true)
+        );
     }
 
     #[test]
     fn paths_that_are_no_text_are_matched_as_bytes() {
         let rule = globs(&["bin/*"]);
         for case in [PathCase::Sensitive, PathCase::Folding] {
-            assert_eq!(rule.matches(&RepoPath(b"bin/\xff\xfe\n".to_vec()), case), Some(true));
+            assert_eq!(
+                rule.matches(&RepoPath(b"bin/\xff\xfe\n".to_vec()), case),
+                Some(true)
+            );
         }
     }
 
     #[test]
     fn patterns_that_mean_nothing_here_are_refused() {
-        for bad in
-            ["", ".", "./", "/etc", "~/x", "!x", "@auth", "a\\b", "a/../b", "a//b", " a", "a ", "a\nb", "[a", "{a"]
-        {
+        for bad in [
+            "", ".", "./", "/etc", "~/x", "!x", "@auth", "a\\b", "a/../b", "a//b", " a", "a ",
+            "a\nb", "[a", "{a",
+        ] {
             assert!(PathGlobs::new([bad]).is_err(), "{bad:?}");
         }
         assert!(PathGlobs::new(["x".repeat(2000).as_str()]).is_err());
@@ -384,13 +457,18 @@ mod tests {
             ("src", "srcs/a", false),
             ("src", "**", false),
         ] {
-            assert_eq!(globs(&[rule]).certainly_covers(asked), wanted, "{rule} {asked}");
+            assert_eq!(
+                globs(&[rule]).certainly_covers(asked),
+                wanted,
+                "{rule} {asked}"
+            );
         }
     }
 
     #[test]
     fn actor_patterns_with_a_kind_look_at_the_kind() {
-        let by = |pattern: &str, label: &str| NameGlobs::new([pattern]).unwrap().matches_actor(label);
+        let by =
+            |pattern: &str, label: &str| NameGlobs::new([pattern]).unwrap().matches_actor(label);
         assert!(by("agent:*", "agent:codex") && !by("agent:*", "human:agent"));
         assert!(by("co*", "agent:codex") && !by("agent", "agent:codex"));
     }
@@ -404,7 +482,11 @@ mod tests {
             ("?é", "xé", true),
             ("?", "", false),
             ("sec*", "security", true),
-            ("*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false),
+            (
+                "*a*a*a*a*a*b",
+                "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                false,
+            ),
         ] {
             assert_eq!(wildcard(pattern, name), wanted, "{pattern} {name}");
         }

@@ -61,12 +61,32 @@ impl Limits {
         let alive = facts.runs_alive.map(u64::from);
         let found = match action {
             Action::RunStart => vec![
-                reached(LimitId::Attempts, self.max_attempts, attempts, "attempts are used up"),
-                reached(LimitId::ParallelRuns, self.parallel_runs, alive, "runs are alive"),
+                reached(
+                    LimitId::Attempts,
+                    self.max_attempts,
+                    attempts,
+                    "attempts are used up",
+                ),
+                reached(
+                    LimitId::ParallelRuns,
+                    self.parallel_runs,
+                    alive,
+                    "runs are alive",
+                ),
             ],
             Action::RunFinish | Action::TaskAccept => vec![
-                passed(LimitId::DiffLines, self.max_diff_lines, facts.diff_lines, "changed lines"),
-                passed(LimitId::DiffFiles, self.max_diff_files, facts.diff_files, "changed files"),
+                passed(
+                    LimitId::DiffLines,
+                    self.max_diff_lines,
+                    facts.diff_lines,
+                    "changed lines",
+                ),
+                passed(
+                    LimitId::DiffFiles,
+                    self.max_diff_files,
+                    facts.diff_files,
+                    "changed files",
+                ),
             ],
             _ => Vec::new(),
         };
@@ -79,8 +99,16 @@ fn reached(id: LimitId, limit: Option<u32>, now: Option<u64>, what: &str) -> Opt
     let limit = u64::from(limit?);
     match now {
         Some(now) if now < limit => None,
-        Some(now) => Some(answer(id, Effect::Deny, format!("{now} {what}; the limit is {limit}"))),
-        None => Some(answer(id, Effect::Deny, format!("how many {what} was not measured, and the limit is {limit}"))),
+        Some(now) => Some(answer(
+            id,
+            Effect::Deny,
+            format!("{now} {what}; the limit is {limit}"),
+        )),
+        None => Some(answer(
+            id,
+            Effect::Deny,
+            format!("how many {what} was not measured, and the limit is {limit}"),
+        )),
     }
 }
 
@@ -90,17 +118,27 @@ fn passed(id: LimitId, limit: Option<u32>, now: Option<u64>, what: &str) -> Opti
     match now {
         Some(now) if now <= limit => None,
         Some(now) => {
-            let reason = format!("{now} {what}; the limit is {limit}, so split the work or let a human say yes");
+            let reason = format!(
+                "{now} {what}; the limit is {limit}, so split the work or let a human say yes"
+            );
             Some(answer(id, Effect::RequireApproval, reason))
         }
-        None => {
-            Some(answer(id, Effect::Deny, format!("the number of {what} was not measured, and the limit is {limit}")))
-        }
+        None => Some(answer(
+            id,
+            Effect::Deny,
+            format!("the number of {what} was not measured, and the limit is {limit}"),
+        )),
     }
 }
 
 fn answer(id: LimitId, effect: Effect, reason: String) -> MatchedRule {
-    MatchedRule { layer: Layer::Project, rule: id.rule_id().to_owned(), effect, reason, path: None }
+    MatchedRule {
+        layer: Layer::Project,
+        rule: id.rule_id().to_owned(),
+        effect,
+        reason,
+        path: None,
+    }
 }
 
 #[cfg(test)]
@@ -108,7 +146,11 @@ mod tests {
     use super::*;
 
     fn ids(limits: &Limits, action: Action, facts: &Facts) -> Vec<String> {
-        limits.exceeded(action, facts).into_iter().map(|m| m.rule).collect()
+        limits
+            .exceeded(action, facts)
+            .into_iter()
+            .map(|m| m.rule)
+            .collect()
     }
 
     #[test]
@@ -128,18 +170,31 @@ mod tests {
             ..Facts::default()
         };
         assert!(ids(&limits, Action::RunStart, &facts(2, 1, 99)).is_empty());
-        assert_eq!(ids(&limits, Action::RunStart, &facts(3, 2, 0)), ["limit.max_attempts", "limit.parallel_runs"]);
+        assert_eq!(
+            ids(&limits, Action::RunStart, &facts(3, 2, 0)),
+            ["limit.max_attempts", "limit.parallel_runs"]
+        );
         assert!(ids(&limits, Action::RunFinish, &facts(9, 9, 10)).is_empty());
         let large = limits.exceeded(Action::TaskAccept, &facts(0, 0, 11));
-        assert_eq!((large.len(), large[0].rule.as_str()), (1, LimitId::DiffLines.rule_id()));
+        assert_eq!(
+            (large.len(), large[0].rule.as_str()),
+            (1, LimitId::DiffLines.rule_id())
+        );
         assert_eq!(large[0].effect, Effect::RequireApproval);
         assert!(ids(&limits, Action::Commit, &facts(9, 9, 99)).is_empty());
     }
 
     #[test]
     fn what_was_not_measured_is_not_taken_for_small() {
-        let limits = Limits { max_attempts: Some(3), max_diff_files: Some(3), ..Limits::default() };
-        assert_eq!(ids(&limits, Action::RunStart, &Facts::default()), ["limit.max_attempts"]);
+        let limits = Limits {
+            max_attempts: Some(3),
+            max_diff_files: Some(3),
+            ..Limits::default()
+        };
+        assert_eq!(
+            ids(&limits, Action::RunStart, &Facts::default()),
+            ["limit.max_attempts"]
+        );
         let unknown = limits.exceeded(Action::RunFinish, &Facts::default());
         assert_eq!((unknown.len(), unknown[0].effect), (1, Effect::Deny));
         assert!(ids(&Limits::default(), Action::RunStart, &Facts::default()).is_empty());

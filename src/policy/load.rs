@@ -23,13 +23,18 @@ const EFFECTS: [(&str, Effect); 4] = [
     ("deny", Effect::Deny),
 ];
 
-/// Reads a policy; `file` is its name in messages. Any problem at all makes the whole file unusable.
+/// Reads a policy; `file` is its name in messages. Any problem at all makes the whole file
+/// unusable.
 pub fn parse(bytes: &[u8], file: &str) -> Result<Policy, Problems> {
     from_tree(yaml::parse(bytes), bytes, file)
 }
 
 /// Makes a policy of the tree of a file with these bytes, or of why there is no tree.
-pub(super) fn from_tree(tree: Result<Node, Problem>, bytes: &[u8], file: &str) -> Result<Policy, Problems> {
+pub(super) fn from_tree(
+    tree: Result<Node, Problem>,
+    bytes: &[u8],
+    file: &str,
+) -> Result<Policy, Problems> {
     let root = tree.map_err(|problem| Problems::new(file, vec![problem]))?;
     let mut problems = Vec::new();
     let policy = policy_of(&root, hash::sha256_hex(bytes), &mut problems);
@@ -41,41 +46,74 @@ pub(super) fn from_tree(tree: Result<Node, Problem>, bytes: &[u8], file: &str) -
 
 /// All problems of a policy file; none where it is in order.
 pub fn validate(bytes: &[u8], file: &str) -> Vec<Problem> {
-    parse(bytes, file).err().map(|problems| problems.list).unwrap_or_default()
+    parse(bytes, file)
+        .err()
+        .map(|problems| problems.list)
+        .unwrap_or_default()
 }
 
 fn policy_of(root: &Node, digest: String, problems: &mut Vec<Problem>) -> Option<Policy> {
     let mut fields = Fields::of(root, "the policy", problems)?;
     check_version(&mut fields, problems);
-    let default = fields.take("default").and_then(|node| yaml::one_of(node, "`default`", &EFFECTS, problems));
+    let default = fields
+        .take("default")
+        .and_then(|node| yaml::one_of(node, "`default`", &EFFECTS, problems));
     if default.is_none() && problems.is_empty() {
-        let problem = Problem::new(root.place, "the policy needs `default`, which answers where no rule matches");
+        let problem = Problem::new(
+            root.place,
+            "the policy needs `default`, which answers where no rule matches",
+        );
         problems.push(problem.hint("write `default: allow` or `default: deny`"));
     }
-    let rules = fields.take("rules").map(|node| rules_of(node, problems)).unwrap_or_default();
-    let limits = fields.take("limits").map(|node| limits_of(node, problems)).unwrap_or_default();
-    fields.refuse("extends", "`extends` needs a newer version of ai; copy the rules into this file", problems);
+    let rules = fields
+        .take("rules")
+        .map(|node| rules_of(node, problems))
+        .unwrap_or_default();
+    let limits = fields
+        .take("limits")
+        .map(|node| limits_of(node, problems))
+        .unwrap_or_default();
+    fields.refuse(
+        "extends",
+        "`extends` needs a newer version of ai; copy the rules into this file",
+        problems,
+    );
     fields.finish(problems);
-    Some(Policy { rules, default: default?, limits, digest })
+    Some(Policy {
+        rules,
+        default: default?,
+        limits,
+        digest,
+    })
 }
 
 /// Checks the first field of every file that people write.
 fn check_version(fields: &mut Fields<'_>, problems: &mut Vec<Problem>) {
-    let Some(node) = fields.need("version", problems) else { return };
+    let Some(node) = fields.need("version", problems) else {
+        return;
+    };
     match yaml::count_of(node, "`version`", 1, problems) {
         Some(1) | None => {}
-        Some(n) => problems.push(Problem::new(node.place, format!("version {n} needs a newer version of ai"))),
+        Some(n) => problems.push(Problem::new(
+            node.place,
+            format!("version {n} needs a newer version of ai"),
+        )),
     }
 }
 
 fn rules_of(node: &Node, problems: &mut Vec<Problem>) -> Vec<Rule> {
     let mut rules: Vec<Rule> = Vec::new();
     for item in yaml::list_of(node, "`rules`", problems) {
-        let Some(rule) = rule_of(item, problems) else { continue };
+        let Some(rule) = rule_of(item, problems) else {
+            continue;
+        };
         match rules.iter().find(|known| known.id == rule.id) {
             Some(known) => problems.push(Problem::new(
                 rule.place,
-                format!("the rule id `{}` is already taken at line {}", rule.id, known.place.line),
+                format!(
+                    "the rule id `{}` is already taken at line {}",
+                    rule.id, known.place.line
+                ),
             )),
             None => rules.push(rule),
         }
@@ -86,9 +124,16 @@ fn rules_of(node: &Node, problems: &mut Vec<Problem>) -> Vec<Rule> {
 fn rule_of(node: &Node, problems: &mut Vec<Problem>) -> Option<Rule> {
     let before = problems.len();
     let mut fields = Fields::of(node, "a rule", problems)?;
-    let id = fields.need("id", problems).and_then(|node| id_of(node, problems));
-    let on = fields.need("on", problems).map(|node| actions_of(node, problems)).unwrap_or_default();
-    let paths = globs_of(&mut fields, "paths", problems, |texts| PathGlobs::new(texts.iter().copied()));
+    let id = fields
+        .need("id", problems)
+        .and_then(|node| id_of(node, problems));
+    let on = fields
+        .need("on", problems)
+        .map(|node| actions_of(node, problems))
+        .unwrap_or_default();
+    let paths = globs_of(&mut fields, "paths", problems, |texts| {
+        PathGlobs::new(texts.iter().copied())
+    });
     let actors = names_of(&mut fields, "actors", problems);
     let labels = names_of(&mut fields, "labels", problems);
     let types = names_of(&mut fields, "types", problems);
@@ -96,7 +141,9 @@ fn rule_of(node: &Node, problems: &mut Vec<Problem>) -> Option<Rule> {
     let tools = names_of(&mut fields, "tools", problems);
     if (kinds.is_some() || tools.is_some())
         && !on.is_empty()
-        && !TOOL_ACTIONS.iter().any(|a| on.iter().any(|p| p.matches(*a)))
+        && !TOOL_ACTIONS
+            .iter()
+            .any(|a| on.iter().any(|p| p.matches(*a)))
     {
         let problem = Problem::new(
             node.place,
@@ -104,11 +151,21 @@ fn rule_of(node: &Node, problems: &mut Vec<Problem>) -> Option<Rule> {
         );
         problems.push(problem.hint("write `on: [tool.call, edit]`"));
     }
-    let effect = fields.need("effect", problems).and_then(|node| yaml::one_of(node, "`effect`", &EFFECTS, problems));
+    let effect = fields
+        .need("effect", problems)
+        .and_then(|node| yaml::one_of(node, "`effect`", &EFFECTS, problems));
     let reason = reason_of(&mut fields, effect, problems);
     let examples = fields.take("examples");
-    fields.refuse("when", "conditions (`when`) need a newer version of ai; this rule would not hold", problems);
-    fields.refuse("overridable", "`overridable` needs a newer version of ai", problems);
+    fields.refuse(
+        "when",
+        "conditions (`when`) need a newer version of ai; this rule would not hold",
+        problems,
+    );
+    fields.refuse(
+        "overridable",
+        "`overridable` needs a newer version of ai",
+        problems,
+    );
     fields.finish(problems);
     let rule = Rule {
         id: id?,
@@ -134,19 +191,31 @@ fn rule_of(node: &Node, problems: &mut Vec<Problem>) -> Option<Rule> {
 
 fn id_of(node: &Node, problems: &mut Vec<Problem>) -> Option<String> {
     let id = yaml::text_of(node, "`id`", problems)?;
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+    let plain =
+        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
     if id.len() > 64 || !id.chars().all(plain) {
         problems.push(Problem::new(
             node.place,
-            format!("the rule id `{id}` must be 1 to 64 of lower-case letters, digits, `-`, `_` and `.`"),
+            format!(
+                "the rule id `{id}` must be 1 to 64 of lower-case letters, digits, `-`, `_` and `.`"
+            ),
         ));
         return None;
     }
-    let replaces = builtin::rules()
-        .is_some_and(|rules| rules.iter().any(|rule| rule.id == id && rule.replaceable == Replaceable::Yes));
-    let reserved = id == super::engine::DEFAULT_RULE || builtin::RESERVED.iter().any(|prefix| id.starts_with(prefix));
+    let replaces = builtin::rules().is_some_and(|rules| {
+        rules
+            .iter()
+            .any(|rule| rule.id == id && rule.replaceable == Replaceable::Yes)
+    });
+    let reserved = id == super::engine::DEFAULT_RULE
+        || builtin::RESERVED
+            .iter()
+            .any(|prefix| id.starts_with(prefix));
     if reserved && !replaces {
-        problems.push(Problem::new(node.place, format!("the rule id `{id}` belongs to ai and cannot be replaced")));
+        problems.push(Problem::new(
+            node.place,
+            format!("the rule id `{id}` belongs to ai and cannot be replaced"),
+        ));
         return None;
     }
     Some(id)
@@ -155,15 +224,24 @@ fn id_of(node: &Node, problems: &mut Vec<Problem>) -> Option<String> {
 fn actions_of(node: &Node, problems: &mut Vec<Problem>) -> Vec<ActionPattern> {
     refuse_empty(node, "`on`", problems);
     let texts = yaml::texts_of(node, "`on`", problems);
-    texts.iter().filter_map(|(text, place)| action_pattern(text, *place, problems)).collect()
+    texts
+        .iter()
+        .filter_map(|(text, place)| action_pattern(text, *place, problems))
+        .collect()
 }
 
 fn action_pattern(text: &str, place: Place, problems: &mut Vec<Problem>) -> Option<ActionPattern> {
     if text == "*" {
         return Some(ActionPattern::All);
     }
-    if let Some(prefix) = text.strip_suffix('*').filter(|prefix| prefix.ends_with('.')) {
-        if Action::ALL.iter().any(|action| action.as_str().starts_with(prefix)) {
+    if let Some(prefix) = text
+        .strip_suffix('*')
+        .filter(|prefix| prefix.ends_with('.'))
+    {
+        if Action::ALL
+            .iter()
+            .any(|action| action.as_str().starts_with(prefix))
+        {
             return Some(ActionPattern::Under(prefix.to_owned()));
         }
     } else if let Ok(action) = text.parse() {
@@ -173,13 +251,19 @@ fn action_pattern(text: &str, place: Place, problems: &mut Vec<Problem>) -> Opti
     let known = Action::ALL.iter().map(|action| action.as_str());
     problems.push(match suggest::nearest(text, known) {
         Some(near) => problem.hint(format!("did you mean `{near}`?")),
-        None => problem.hint("write an action such as `run.finish`, a group such as `task.*`, or `*`"),
+        None => {
+            problem.hint("write an action such as `run.finish`, a group such as `task.*`, or `*`")
+        }
     });
     None
 }
 
 /// Why the rule stands; only a rule that allows may be silent about it.
-fn reason_of(fields: &mut Fields<'_>, effect: Option<Effect>, problems: &mut Vec<Problem>) -> String {
+fn reason_of(
+    fields: &mut Fields<'_>,
+    effect: Option<Effect>,
+    problems: &mut Vec<Problem>,
+) -> String {
     match (fields.take("reason"), effect) {
         (Some(node), _) => yaml::text_of(node, "`reason`", problems).unwrap_or_default(),
         (None, Some(Effect::Allow) | None) => "allowed by the policy".to_owned(),
@@ -200,13 +284,21 @@ fn kinds_of(fields: &mut Fields<'_>, problems: &mut Vec<Problem>) -> Option<Vec<
     refuse_empty(node, "`kinds`", problems);
     let texts = yaml::texts_of(node, "`kinds`", problems);
     let kind = |(text, place): (String, Place)| {
-        text.parse::<ToolKind>().map_err(|error| problems.push(Problem::new(place, error.to_string()))).ok()
+        text.parse::<ToolKind>()
+            .map_err(|error| problems.push(Problem::new(place, error.to_string())))
+            .ok()
     };
     Some(texts.into_iter().filter_map(kind).collect())
 }
 
-fn names_of(fields: &mut Fields<'_>, key: &'static str, problems: &mut Vec<Problem>) -> Option<NameGlobs> {
-    globs_of(fields, key, problems, |texts| NameGlobs::new(texts.iter().copied()))
+fn names_of(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    problems: &mut Vec<Problem>,
+) -> Option<NameGlobs> {
+    globs_of(fields, key, problems, |texts| {
+        NameGlobs::new(texts.iter().copied())
+    })
 }
 
 /// A list of globs; each bad one is a problem at its own place.
@@ -222,7 +314,10 @@ fn globs_of<T>(
     let texts = yaml::texts_of(node, &what, problems);
     let all: Vec<&str> = texts.iter().map(|(text, _)| text.as_str()).collect();
     let report = |bad: BadPatterns| {
-        problems.extend(bad.into_iter().map(|(i, why)| Problem::new(texts[i].1, why)));
+        problems.extend(
+            bad.into_iter()
+                .map(|(i, why)| Problem::new(texts[i].1, why)),
+        );
     };
     compile(&all).map_err(report).ok()
 }
@@ -230,12 +325,17 @@ fn globs_of<T>(
 /// An empty list would match nothing, which nobody means.
 fn refuse_empty(node: &Node, what: &str, problems: &mut Vec<Problem>) {
     if matches!(&node.value, Value::List(items) if items.is_empty()) {
-        problems.push(Problem::new(node.place, format!("{what} is an empty list, so the rule would match nothing")));
+        problems.push(Problem::new(
+            node.place,
+            format!("{what} is an empty list, so the rule would match nothing"),
+        ));
     }
 }
 
 fn limits_of(node: &Node, problems: &mut Vec<Problem>) -> Limits {
-    let Some(mut fields) = Fields::of(node, "`limits`", problems) else { return Limits::default() };
+    let Some(mut fields) = Fields::of(node, "`limits`", problems) else {
+        return Limits::default();
+    };
     let mut limit = |key: &'static str| {
         let node = fields.take(key)?;
         yaml::count_of(node, &format!("`{key}`"), 1, problems)

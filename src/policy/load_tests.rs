@@ -4,14 +4,20 @@ use super::*;
 
 fn problems(text: &str) -> Vec<String> {
     let shown = |p: &Problem| {
-        let hint = p.hint.as_ref().map(|h| format!("; {h}")).unwrap_or_default();
+        let hint = p
+            .hint
+            .as_ref()
+            .map(|h| format!("; {h}"))
+            .unwrap_or_default();
         format!("{}:{}: {}{hint}", p.place.line, p.place.column, p.message)
     };
     validate(text.as_bytes(), FILE).iter().map(shown).collect()
 }
 
 fn in_rule(lines: &str) -> Vec<String> {
-    problems(&format!("version: 1\ndefault: allow\nrules:\n  - id: r\n    effect: allow\n{lines}"))
+    problems(&format!(
+        "version: 1\ndefault: allow\nrules:\n  - id: r\n    effect: allow\n{lines}"
+    ))
 }
 
 #[test]
@@ -33,12 +39,24 @@ rules:
       no_match: [docs/a, {action: push}, {actor: 'human:x'}]
 limits: {max_attempts: 3}
 ";
-    for text in [text.to_owned(), format!("\u{feff}{}", text.replace('\n', "\r\n"))] {
+    for text in [
+        text.to_owned(),
+        format!("\u{feff}{}", text.replace('\n', "\r\n")),
+    ] {
         let policy = parse(text.as_bytes(), FILE).unwrap();
-        assert_eq!((policy.default, policy.limits.max_attempts), (Effect::Deny, Some(3)));
+        assert_eq!(
+            (policy.default, policy.limits.max_attempts),
+            (Effect::Deny, Some(3))
+        );
         let rule = &policy.rules[0];
-        assert_eq!(rule.on.iter().map(ToString::to_string).collect::<Vec<_>>(), ["task.*", "edit"]);
-        assert_eq!((rule.effect, rule.reason.as_str(), rule.place.line), (Effect::RequireApproval, "look first", 4));
+        assert_eq!(
+            rule.on.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["task.*", "edit"]
+        );
+        assert_eq!(
+            (rule.effect, rule.reason.as_str(), rule.place.line),
+            (Effect::RequireApproval, "look first", 4)
+        );
         assert_eq!(policy.digest, hash::sha256_hex(text.as_bytes()));
     }
 }
@@ -52,14 +70,22 @@ fn rules_about_tools_are_checked() {
         [""; 0]
     );
     let bad = in_rule("    on: [tool.call]\n    kinds: [exekute]\n");
-    assert!(bad[0].contains("`exekute` is no kind of tool; did you mean `execute`?"), "{bad:?}");
+    assert!(
+        bad[0].contains("`exekute` is no kind of tool; did you mean `execute`?"),
+        "{bad:?}"
+    );
     let idle = in_rule("    on: [run.finish]\n    kinds: [execute]\n");
     assert!(
-        idle[0].contains("the rule would match nothing") && idle[0].contains("write `on: [tool.call, edit]`"),
+        idle[0].contains("the rule would match nothing")
+            && idle[0].contains("write `on: [tool.call, edit]`"),
         "{idle:?}"
     );
-    let example = in_rule("    on: ['*']\n    kinds: [execute]\n    examples: {match: [{kind: read}]}\n");
-    assert!(example[0].contains("does not match the rule `r`"), "{example:?}");
+    let example =
+        in_rule("    on: ['*']\n    kinds: [execute]\n    examples: {match: [{kind: read}]}\n");
+    assert!(
+        example[0].contains("does not match the rule `r`"),
+        "{example:?}"
+    );
     assert!(in_rule("    on: [tool.call]\n    kinds: []\n")[0].contains("empty list"));
 }
 
@@ -98,14 +124,20 @@ extends: strict
 
 #[test]
 fn what_is_missing_is_named() {
-    assert_eq!(problems("default: allow\n"), ["1:1: the policy needs `version`"]);
+    assert_eq!(
+        problems("default: allow\n"),
+        ["1:1: the policy needs `version`"]
+    );
     assert_eq!(
         problems("version: 1\n"),
         [
             "1:1: the policy needs `default`, which answers where no rule matches; write `default: allow` or `default: deny`"
         ]
     );
-    assert_eq!(problems("- version: 1\n"), ["1:1: the policy must be a mapping, not a list"]);
+    assert_eq!(
+        problems("- version: 1\n"),
+        ["1:1: the policy must be a mapping, not a list"]
+    );
     let rule = problems("version: 1\ndefault: allow\nrules: [{effect: deny}]\n");
     assert_eq!(
         rule,
@@ -120,7 +152,10 @@ fn what_is_missing_is_named() {
 #[test]
 fn duplicates_are_errors_with_a_line() {
     let keys = problems("version: 1\ndefault: allow\ndefault: deny\n");
-    assert!(keys.len() == 1 && keys[0].starts_with("3:1: ") && keys[0].contains("duplicate"), "{keys:?}");
+    assert!(
+        keys.len() == 1 && keys[0].starts_with("3:1: ") && keys[0].contains("duplicate"),
+        "{keys:?}"
+    );
     let ids = problems(
         "version: 1\ndefault: allow\nrules:\n  - {id: a, on: edit, effect: allow}\n  - {id: a, on: push, effect: allow}\n",
     );
@@ -137,9 +172,15 @@ fn lists_and_globs_are_checked_one_by_one() {
             "7:28: the path pattern `[d` is malformed: unclosed character class; missing ']'",
         ]
     );
-    assert_eq!(in_rule("    on: []\n"), ["6:9: `on` is an empty list, so the rule would match nothing"]);
+    assert_eq!(
+        in_rule("    on: []\n"),
+        ["6:9: `on` is an empty list, so the rule would match nothing"]
+    );
     assert_eq!(in_rule("    on: [edit, ~]\n"), ["6:16: `on` is empty"]);
-    assert_eq!(in_rule("    on: {edit: 1}\n"), ["6:9: `on` must be text, not a mapping"]);
+    assert_eq!(
+        in_rule("    on: {edit: 1}\n"),
+        ["6:9: `on` must be text, not a mapping"]
+    );
 }
 
 #[test]
@@ -165,9 +206,18 @@ fn an_example_that_does_not_behave_is_a_problem() {
 
 #[test]
 fn ids_of_ai_are_kept_for_ai() {
-    let rule =
-        |id: &str| problems(&format!("version: 1\ndefault: allow\nrules: [{{id: {id}, on: edit, effect: allow}}]\n"));
-    for id in ["default", "limit.max_attempts", "policy.unreadable", "built-in.humans-trust", "built-in.new"] {
+    let rule = |id: &str| {
+        problems(&format!(
+            "version: 1\ndefault: allow\nrules: [{{id: {id}, on: edit, effect: allow}}]\n"
+        ))
+    };
+    for id in [
+        "default",
+        "limit.max_attempts",
+        "policy.unreadable",
+        "built-in.humans-trust",
+        "built-in.new",
+    ] {
         assert!(rule(id)[0].contains("belongs to ai"), "{id}");
     }
     assert!(rule("built-in.protect-ai").is_empty());
@@ -189,7 +239,10 @@ fn files_that_are_no_policy_have_named_problems() {
         (many.as_bytes(), "larger than"),
     ] {
         let found = validate(bytes, FILE);
-        assert!(found.len() == 1 && found[0].message.contains(wanted), "{wanted}: {found:?}");
+        assert!(
+            found.len() == 1 && found[0].message.contains(wanted),
+            "{wanted}: {found:?}"
+        );
     }
 }
 
@@ -213,5 +266,8 @@ fn numbers_and_words_of_other_yaml_dialects_are_refused() {
 #[test]
 fn a_message_cannot_drive_a_terminal() {
     let found = problems("version: 1\ndefault: allow\n\"\\e[2Jx\": 1\n");
-    assert!(found[0].contains("\\e[2Jx") && !found[0].contains('\u{1b}'), "{found:?}");
+    assert!(
+        found[0].contains("\\e[2Jx") && !found[0].contains('\u{1b}'),
+        "{found:?}"
+    );
 }

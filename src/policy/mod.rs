@@ -1,10 +1,11 @@
 //! The policy: what is allowed to whom on what, answered by one pure function for every door.
 //!
-//! Invariants: the strictest matching effect wins; the order of rules in a file never matters; a policy that cannot be read
-//! denies and says so; an example that does not behave makes the policy unreadable; nothing here reads a clock or a file.
+//! Invariants: the strictest matching effect wins; the order of rules in a file never matters; a
+//! policy that cannot be read denies and says so; an example that does not behave makes the policy
+//! unreadable; nothing here reads a clock or a file.
 //!
-//! Deliberately absent for now: the global and the agent layer (their places exist), conditions (`when:`) and `extends:`, which
-//! are refused by name rather than ignored.
+//! Deliberately absent for now: the global and the agent layer (their places exist), conditions
+//! (`when:`) and `extends:`, which are refused by name rather than ignored.
 
 mod builtin;
 mod engine;

@@ -41,7 +41,8 @@ pub enum PolicyState {
 }
 
 impl PolicyState {
-    /// Reads a policy from the bytes of its file; `None` where there is no file. `file` is its name in messages.
+    /// Reads a policy from the bytes of its file; `None` where there is no file. `file` is its name
+    /// in messages.
     pub fn from_bytes(bytes: Option<&[u8]>, file: &str) -> Self {
         match bytes {
             Some(bytes) => Self::from_tree(yaml::parse(bytes), bytes, file),
@@ -53,13 +54,19 @@ impl PolicyState {
     pub fn from_tree(tree: Result<Node, Problem>, bytes: &[u8], file: &str) -> Self {
         match super::load::from_tree(tree, bytes, file) {
             Ok(policy) => Self::Loaded(Box::new(policy)),
-            Err(problems) => Self::Unreadable(Box::new(Unreadable { problems, digest: Some(hash::sha256_hex(bytes)) })),
+            Err(problems) => Self::Unreadable(Box::new(Unreadable {
+                problems,
+                digest: Some(hash::sha256_hex(bytes)),
+            })),
         }
     }
 
     /// The state where the file could not even be read; `why` is the error.
     pub fn from_read_error(why: &str, file: &str) -> Self {
-        Self::Unreadable(Box::new(Unreadable { problems: Problems::whole(file, why), digest: None }))
+        Self::Unreadable(Box::new(Unreadable {
+            problems: Problems::whole(file, why),
+            digest: None,
+        }))
     }
 
     /// The limits in force.
@@ -70,7 +77,8 @@ impl PolicyState {
         }
     }
 
-    /// What names this policy in records: the SHA-256 of its file, or the name of the built-in policy.
+    /// What names this policy in records: the SHA-256 of its file, or the name of the built-in
+    /// policy.
     pub fn digest(&self) -> &str {
         match self {
             Self::Absent => builtin::DIGEST,
@@ -87,10 +95,19 @@ impl PolicyState {
         }
     }
 
-    /// The built-in rules that stand, then the rules of the file; `None` only where `ai` itself is broken.
+    /// The built-in rules that stand, then the rules of the file; `None` only where `ai` itself is
+    /// broken.
     pub(super) fn rules(&self) -> Option<Vec<&Rule>> {
         let own: &[Rule] = self.loaded().map_or(&[], |policy| &policy.rules);
-        let replaced = |rule: &Rule| rule.replaceable == Replaceable::Yes && own.iter().any(|o| o.id == rule.id);
-        Some(builtin::rules()?.iter().filter(|rule| !replaced(rule)).chain(own).collect())
+        let replaced = |rule: &Rule| {
+            rule.replaceable == Replaceable::Yes && own.iter().any(|o| o.id == rule.id)
+        };
+        Some(
+            builtin::rules()?
+                .iter()
+                .filter(|rule| !replaced(rule))
+                .chain(own)
+                .collect(),
+        )
     }
 }

@@ -1,4 +1,5 @@
-//! Policies that come with `ai`, for `ai init --policy PACK`. A pack is copied into the repository and belongs to it from then on.
+//! Policies that come with `ai`, for `ai init --policy PACK`. A pack is copied into the repository
+//! and belongs to it from then on.
 
 /// A policy that comes with `ai`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +47,20 @@ mod tests {
         for pack in PACKS {
             let state = PolicyState::from_bytes(Some(pack.text.as_bytes()), pack.name);
             let shown = show(&state);
-            assert_eq!((shown.state, shown.problems), ("loaded", vec![]), "{}", pack.name);
+            assert_eq!(
+                (shown.state, shown.problems),
+                ("loaded", vec![]),
+                "{}",
+                pack.name
+            );
             let own = shown.rules.iter().filter(|rule| rule.line > 0).count();
             assert!(own > 0);
-            assert_eq!(pack.text.matches("    examples:").count(), own, "{}", pack.name);
+            assert_eq!(
+                pack.text.matches("    examples:").count(),
+                own,
+                "{}",
+                pack.name
+            );
             assert_eq!(super::pack(pack.name).map(|p| p.text), Some(pack.text));
         }
         assert_eq!(pack("nothing"), None);

@@ -113,23 +113,48 @@ impl Rule {
     /// Holds the rule against a question.
     pub fn hold(&self, request: &Request<'_>, overlap: Overlap<'_>) -> Held {
         let resource = request.resource;
-        if !self.on.iter().any(|pattern| pattern.matches(request.action)) {
+        if !self
+            .on
+            .iter()
+            .any(|pattern| pattern.matches(request.action))
+        {
             return Held::OtherAction;
         }
-        if self.actors.as_ref().is_some_and(|globs| !globs.matches_actor(&request.actor.label())) {
+        if self
+            .actors
+            .as_ref()
+            .is_some_and(|globs| !globs.matches_actor(&request.actor.label()))
+        {
             return Held::OtherActor;
         }
-        if self.types.as_ref().is_some_and(|globs| !resource.task_type.as_deref().is_some_and(|t| globs.matches(t))) {
+        if self.types.as_ref().is_some_and(|globs| {
+            !resource
+                .task_type
+                .as_deref()
+                .is_some_and(|t| globs.matches(t))
+        }) {
             return Held::OtherType;
         }
-        if self.labels.as_ref().is_some_and(|globs| !resource.labels.iter().any(|l| globs.matches(l))) {
+        if self
+            .labels
+            .as_ref()
+            .is_some_and(|globs| !resource.labels.iter().any(|l| globs.matches(l)))
+        {
             return Held::OtherLabels;
         }
-        if self.kinds.as_ref().is_some_and(|kinds| !resource.kind.is_some_and(|kind| kinds.contains(&kind))) {
+        if self
+            .kinds
+            .as_ref()
+            .is_some_and(|kinds| !resource.kind.is_some_and(|kind| kinds.contains(&kind)))
+        {
             return Held::OtherKind;
         }
         let tool = resource.tool.as_deref().filter(|_| resource.kind.is_some());
-        if self.tools.as_ref().is_some_and(|globs| !tool.is_some_and(|tool| globs.matches(tool))) {
+        if self
+            .tools
+            .as_ref()
+            .is_some_and(|globs| !tool.is_some_and(|tool| globs.matches(tool)))
+        {
             return Held::OtherTool;
         }
         match &self.paths {
@@ -138,7 +163,8 @@ impl Rule {
         }
     }
 
-    /// Built-in rules protect their paths under every spelling; other rules as the file system compares names.
+    /// Built-in rules protect their paths under every spelling; other rules as the file system
+    /// compares names.
     fn path_case(&self, request: &Request<'_>) -> PathCase {
         match self.layer {
             Layer::BuiltIn => PathCase::Folding,
@@ -147,8 +173,14 @@ impl Rule {
     }
 }
 
-/// A path on which nothing certain can be said counts as matched but not as answered for: it can only make a decision stricter.
-fn hold_paths(globs: &PathGlobs, resource: &Resource, case: PathCase, overlap: Overlap<'_>) -> Held {
+/// A path on which nothing certain can be said counts as matched but not as answered for: it can
+/// only make a decision stricter.
+fn hold_paths(
+    globs: &PathGlobs,
+    resource: &Resource,
+    case: PathCase,
+    overlap: Overlap<'_>,
+) -> Held {
     let mut first = None;
     let mut covered = Vec::with_capacity(resource.paths.len() + resource.patterns.len());
     for path in &resource.paths {

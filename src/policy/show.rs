@@ -70,10 +70,25 @@ pub fn show(state: &PolicyState) -> Shown {
     };
     let (mut rules, problems): (Vec<ShownRule>, _) = match state {
         PolicyState::Unreadable(unreadable) => (Vec::new(), unreadable.problems.list.clone()),
-        _ => (state.rules().unwrap_or_default().into_iter().map(shown_rule).collect(), Vec::new()),
+        _ => (
+            state
+                .rules()
+                .unwrap_or_default()
+                .into_iter()
+                .map(shown_rule)
+                .collect(),
+            Vec::new(),
+        ),
     };
     rules.sort_by(|a, b| (a.layer, &a.id).cmp(&(b.layer, &b.id)));
-    Shown { state: name, digest: state.digest().to_owned(), default, limits: state.limits(), rules, problems }
+    Shown {
+        state: name,
+        digest: state.digest().to_owned(),
+        default,
+        limits: state.limits(),
+        rules,
+        problems,
+    }
 }
 
 fn shown_rule(rule: &Rule) -> ShownRule {

@@ -1,5 +1,6 @@
-//! This very program, started again for a part of its work. The parent holds the child on a leash, a pipe on the child's standard input:
-//! when the parent lets go of it, or dies in whatever way, the child is asked to end as by SIGTERM. So none outlives its parent.
+//! This very program, started again for a part of its work. The parent holds the child on a leash,
+//! a pipe on the child's standard input: when the parent lets go of it, or dies in whatever way,
+//! the child is asked to end as by SIGTERM. So none outlives its parent.
 #![expect(
     clippy::disallowed_methods,
     reason = "the program itself, with the user's own environment: it clears that of its children"
@@ -29,25 +30,41 @@ pub struct Ended {
 /// Starts this program with these arguments.
 pub fn start(args: &[OsString]) -> io::Result<(Leash, Again)> {
     let mut command = Command::new(program());
-    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn()?;
     Ok((Leash(child.stdin.take()), Again(child)))
 }
 
 impl Again {
-    /// Waits for the end; every line that the child says on standard error is handed on as it comes.
+    /// Waits for the end; every line that the child says on standard error is handed on as it
+    /// comes.
     pub fn wait(mut self, mut said: impl FnMut(String)) -> io::Result<Ended> {
         let stdout = self.0.stdout.take();
         let output = std::thread::spawn(move || {
             let mut text = Vec::new();
-            stdout.map_or(Ok(0), |mut out| out.read_to_end(&mut text)).map(|_| text)
+            stdout
+                .map_or(Ok(0), |mut out| out.read_to_end(&mut text))
+                .map(|_| text)
         });
-        for line in self.0.stderr.take().into_iter().flat_map(|stderr| BufReader::new(stderr).split(b'\n')) {
+        for line in self
+            .0
+            .stderr
+            .take()
+            .into_iter()
+            .flat_map(|stderr| BufReader::new(stderr).split(b'\n'))
+        {
             said(String::from_utf8_lossy(&line?).into_owned());
         }
         let status = self.0.wait()?;
         let output = output.join().unwrap_or_else(|_| Ok(Vec::new()))?;
-        Ok(Ended { code: status.code(), output: String::from_utf8_lossy(&output).into_owned() })
+        Ok(Ended {
+            code: status.code(),
+            output: String::from_utf8_lossy(&output).into_owned(),
+        })
     }
 }
 
@@ -58,6 +75,7 @@ pub fn obey_leash() {
         let mut stdin = io::stdin();
         while stdin.read(&mut ignored).is_ok_and(|n| n > 0) {}
         // Heard like any other SIGTERM: by whoever looks after a run, else by the system.
-        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM);
+        let _ =
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM);
     });
 }

@@ -1,4 +1,5 @@
-//! Small tools: run one, wait for it, have its output in memory. The same supervision as for agents.
+//! Small tools: run one, wait for it, have its output in memory. The same supervision as for
+//! agents.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,8 @@ use std::time::Duration;
 
 use crate::process::redact::Redactor;
 use crate::process::supervise::{
-    CancelToken, Limits, Outcome, OutputTo, Quiet, SpawnSpec, StdinSource, SuperviseError, supervise,
+    CancelToken, Limits, Outcome, OutputTo, Quiet, SpawnSpec, StdinSource, SuperviseError,
+    supervise,
 };
 
 /// How long a small tool may take to end when it is told to.
@@ -31,15 +33,23 @@ impl Tool {
     /// A tool with 1 MiB of output and 20 s of time.
     pub fn new(argv: impl IntoIterator<Item = impl Into<OsString>>, cwd: &Path) -> Self {
         let argv = argv.into_iter().map(Into::into).collect();
-        Self { argv, cwd: cwd.to_owned(), env: Vec::new(), cap: 1 << 20, timeout: Duration::from_secs(20) }
+        Self {
+            argv,
+            cwd: cwd.to_owned(),
+            env: Vec::new(),
+            cap: 1 << 20,
+            timeout: Duration::from_secs(20),
+        }
     }
 }
 
-/// Runs `tool` to its end with an empty standard input; its output is in `Outcome::stdout.memory` and `stderr.memory`. Well-known
-/// shapes of secrets are redacted. May be called inside and outside of an asynchronous runtime; it blocks either way.
+/// Runs `tool` to its end with an empty standard input; its output is in `Outcome::stdout.memory`
+/// and `stderr.memory`. Well-known shapes of secrets are redacted. May be called inside and outside
+/// of an asynchronous runtime; it blocks either way.
 ///
 /// # Errors
-/// Where the machinery cannot be set up. A tool that cannot be started is no error but [`super::supervise::End::SpawnFailed`].
+/// Where the machinery cannot be set up. A tool that cannot be started is no error but
+/// [`super::supervise::End::SpawnFailed`].
 pub fn run_captured(tool: &Tool) -> Result<Outcome, SuperviseError> {
     let spec = SpawnSpec {
         argv: tool.argv.clone(),
@@ -50,17 +60,32 @@ pub fn run_captured(tool: &Tool) -> Result<Outcome, SuperviseError> {
         files: None,
         cgroup: None,
         fence: None,
-        limits: Limits { total: Some(tool.timeout), silence: None, grace: GRACE, output_cap: tool.cap },
+        limits: Limits {
+            total: Some(tool.timeout),
+            silence: None,
+            grace: GRACE,
+            output_cap: tool.cap,
+        },
         stdout: OutputTo::Memory,
         stderr: OutputTo::Memory,
     };
     // A thread of its own, since a runtime cannot be driven from within another.
-    std::thread::scope(|scope| scope.spawn(|| drive(&spec)).join())
-        .unwrap_or_else(|_| Err(SuperviseError::Runtime(std::io::Error::other("the supervising thread failed"))))
+    std::thread::scope(|scope| scope.spawn(|| drive(&spec)).join()).unwrap_or_else(|_| {
+        Err(SuperviseError::Runtime(std::io::Error::other(
+            "the supervising thread failed",
+        )))
+    })
 }
 
 fn drive(spec: &SpawnSpec) -> Result<Outcome, SuperviseError> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(SuperviseError::Runtime)?;
-    runtime.block_on(supervise(spec, &Redactor::new(&[]), &mut Quiet, &CancelToken::new()))
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(SuperviseError::Runtime)?;
+    runtime.block_on(supervise(
+        spec,
+        &Redactor::new(&[]),
+        &mut Quiet,
+        &CancelToken::new(),
+    ))
 }

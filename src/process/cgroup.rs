@@ -1,8 +1,10 @@
 //! A cgroup of its own for the processes of a run, where the kernel and the user's rights allow it.
 //!
-//! What is started in a cgroup stays in it, however often it forks and whatever it clears; writing `1` to `cgroup.kill` ends all of it
-//! in one stroke of the kernel. It is a net below the others of [`super::guard`]: where none can be made, nothing is missing but the
-//! certainty about a process that has escaped the keeper. Only version 2 is used, no controller is enabled, nothing is limited.
+//! What is started in a cgroup stays in it, however often it forks and whatever it clears; writing
+//! `1` to `cgroup.kill` ends all of it in one stroke of the kernel. It is a net below the others of
+//! [`super::guard`]: where none can be made, nothing is missing but the certainty about a process
+//! that has escaped the keeper. Only version 2 is used, no controller is enabled, nothing is
+//! limited.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,7 +32,10 @@ pub struct Kernel<'a> {
 impl Kernel<'static> {
     /// That of this machine.
     pub fn of_this_machine() -> Self {
-        Kernel { mounts: Path::new("/proc/self/mountinfo"), own: Path::new("/proc/self/cgroup") }
+        Kernel {
+            mounts: Path::new("/proc/self/mountinfo"),
+            own: Path::new("/proc/self/cgroup"),
+        }
     }
 }
 
@@ -77,9 +82,13 @@ impl Cgroup {
 
     /// The one at `dir`, which a run has recorded; nothing where it is gone, or is none of ours.
     pub fn recorded(dir: &Path) -> Option<Cgroup> {
-        let ours = dir.file_name()?.to_str()?.starts_with(PREFIX) && dir.join("cgroup.procs").is_file();
+        let ours =
+            dir.file_name()?.to_str()?.starts_with(PREFIX) && dir.join("cgroup.procs").is_file();
         let home = dir.parent()?.to_owned();
-        ours.then(|| Cgroup { dir: dir.to_owned(), home })
+        ours.then(|| Cgroup {
+            dir: dir.to_owned(),
+            home,
+        })
     }
 
     /// Its directory.
@@ -87,11 +96,16 @@ impl Cgroup {
         &self.dir
     }
 
-    /// Starts something in it: this process goes in, so that its child is there from its first moment on, and comes back.
+    /// Starts something in it: this process goes in, so that its child is there from its first
+    /// moment on, and comes back.
     ///
     /// # Errors
-    /// What `start` says. A process that cannot go in starts its child outside; one that cannot come back leaves the cgroup alone for good.
-    pub(in crate::process) fn start<T>(&self, start: impl FnOnce() -> io::Result<T>) -> (io::Result<T>, Inside) {
+    /// What `start` says. A process that cannot go in starts its child outside; one that cannot
+    /// come back leaves the cgroup alone for good.
+    pub(in crate::process) fn start<T>(
+        &self,
+        start: impl FnOnce() -> io::Result<T>,
+    ) -> (io::Result<T>, Inside) {
         if enter(&self.dir).is_err() {
             return (start(), Inside::No);
         }
@@ -108,17 +122,29 @@ impl Cgroup {
         let mut queue = vec![self.dir.clone()];
         while let Some(dir) = queue.pop() {
             let text = fs::read_text(&dir.join("cgroup.procs"), CAP).unwrap_or_default();
-            found.extend(text.lines().filter_map(|line| line.trim().parse::<i32>().ok()));
-            queue.extend(fs::list_dir(&dir).unwrap_or_default().into_iter().filter(|path| path.is_dir()));
+            found.extend(
+                text.lines()
+                    .filter_map(|line| line.trim().parse::<i32>().ok()),
+            );
+            queue.extend(
+                fs::list_dir(&dir)
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter(|path| path.is_dir()),
+            );
         }
         found
     }
 
-    /// Kills all that is in it, waits until nothing is, and removes it. Returns how many were killed. Never ends this process.
+    /// Kills all that is in it, waits until nothing is, and removes it. Returns how many were
+    /// killed. Never ends this process.
     pub fn end(&self) -> usize {
         let begun = Instant::now();
         let first = self.processes();
-        while !self.processes().is_empty() && begun.elapsed() < KILL_BOUND && !self.processes().contains(&own_pid()) {
+        while !self.processes().is_empty()
+            && begun.elapsed() < KILL_BOUND
+            && !self.processes().contains(&own_pid())
+        {
             if fs::append(&self.dir.join("cgroup.kill"), b"1").is_err() {
                 break;
             }
@@ -132,7 +158,10 @@ impl Cgroup {
     fn remove(&self) {
         // A process that was killed a moment ago may still be on its way out.
         let until = Instant::now() + Duration::from_millis(200);
-        while remove_tree(&self.dir).is_err() && Instant::now() < until && self.processes().is_empty() {
+        while remove_tree(&self.dir).is_err()
+            && Instant::now() < until
+            && self.processes().is_empty()
+        {
             clock::pause(STEP);
         }
     }
@@ -201,7 +230,9 @@ mod tests {
 
     impl Fake {
         fn new(own: &str, root: &str) -> Fake {
-            let fake = Fake { dir: tempfile::tempdir().unwrap() };
+            let fake = Fake {
+                dir: tempfile::tempdir().unwrap(),
+            };
             let mount = fake.dir.path().join("mnt");
             std::fs::create_dir_all(mount.join("user/me")).unwrap();
             std::fs::write(mount.join("user/me/cgroup.procs"), "").unwrap();
@@ -216,7 +247,10 @@ mod tests {
 
         fn own_dir(&self) -> Option<PathBuf> {
             let (mounts, own) = (self.dir.path().join("mounts"), self.dir.path().join("own"));
-            own_dir(Kernel { mounts: &mounts, own: &own })
+            own_dir(Kernel {
+                mounts: &mounts,
+                own: &own,
+            })
         }
     }
 
@@ -225,7 +259,10 @@ mod tests {
         let whole = Fake::new("/user/me", "/");
         assert_eq!(whole.own_dir(), Some(whole.dir.path().join("mnt/user/me")));
         let container = Fake::new("/docker/abc/user/me", "/docker/abc");
-        assert_eq!(container.own_dir(), Some(container.dir.path().join("mnt/user/me")));
+        assert_eq!(
+            container.own_dir(),
+            Some(container.dir.path().join("mnt/user/me"))
+        );
         assert_eq!(Fake::new("/elsewhere", "/docker/abc").own_dir(), None);
         assert_eq!(Fake::new("/not/there", "/").own_dir(), None);
         std::fs::write(whole.dir.path().join("own"), "3:cpu:/x\n").unwrap();
@@ -237,13 +274,32 @@ mod tests {
         let fake = Fake::new("/user/me", "/");
         let (mounts, own) = (fake.dir.path().join("mounts"), fake.dir.path().join("own"));
         // The kernel fills a new directory with its files; here nobody does.
-        let refused = Cgroup::make(Kernel { mounts: &mounts, own: &own }, "t-1.1").unwrap_err();
+        let refused = Cgroup::make(
+            Kernel {
+                mounts: &mounts,
+                own: &own,
+            },
+            "t-1.1",
+        )
+        .unwrap_err();
         assert!(matches!(refused, NoCgroup::NoKill), "{refused}");
-        assert_eq!(std::fs::read_dir(fake.dir.path().join("mnt/user/me")).unwrap().count(), 1);
+        assert_eq!(
+            std::fs::read_dir(fake.dir.path().join("mnt/user/me"))
+                .unwrap()
+                .count(),
+            1
+        );
         std::fs::remove_dir_all(fake.dir.path().join("mnt")).unwrap();
         std::fs::create_dir(fake.dir.path().join("mnt")).unwrap();
         symlink("/dev/null", fake.dir.path().join("mnt/user")).unwrap();
-        let refused = Cgroup::make(Kernel { mounts: &mounts, own: &own }, "t-1.1").unwrap_err();
+        let refused = Cgroup::make(
+            Kernel {
+                mounts: &mounts,
+                own: &own,
+            },
+            "t-1.1",
+        )
+        .unwrap_err();
         assert!(matches!(refused, NoCgroup::NotMounted), "{refused}");
     }
 
@@ -256,7 +312,10 @@ mod tests {
         std::fs::write(group.join("cgroup.procs"), "11\n12\n").unwrap();
         std::fs::write(group.join("below/cgroup.procs"), "13\n").unwrap();
         let found = Cgroup::recorded(&group).unwrap();
-        assert_eq!((found.dir(), found.processes()), (group.as_path(), vec![11, 12, 13]));
+        assert_eq!(
+            (found.dir(), found.processes()),
+            (group.as_path(), vec![11, 12, 13])
+        );
         std::fs::rename(&group, dir.path().join("system.slice")).unwrap();
         assert_eq!(Cgroup::recorded(&dir.path().join("system.slice")), None);
         assert_eq!(Cgroup::recorded(&group), None);
@@ -274,7 +333,10 @@ mod tests {
                 .output()
         };
         let (output, inside) = group.start(start);
-        assert_eq!((output.unwrap().stdout, inside), (b"out\n".to_vec(), Inside::Yes));
+        assert_eq!(
+            (output.unwrap().stdout, inside),
+            (b"out\n".to_vec(), Inside::Yes)
+        );
         assert!(!group.processes().is_empty() && !group.processes().contains(&own_pid()));
         assert!(group.end() >= 1);
         assert!(group.processes().is_empty() && !group.dir().exists());

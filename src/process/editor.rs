@@ -1,5 +1,9 @@
-//! The user's editor: a command of the user's own, on the user's own terminal, so nothing is capped, cleared or watched.
-#![expect(clippy::disallowed_methods, reason = "the editor needs the user's own environment and terminal")]
+//! The user's editor: a command of the user's own, on the user's own terminal, so nothing is
+//! capped, cleared or watched.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the editor needs the user's own environment and terminal"
+)]
 
 use std::path::Path;
 use std::process::Command;
@@ -17,8 +21,12 @@ pub enum EditorError {
 
 /// Opens `file` in the editor command, which may have arguments of its own, and waits.
 pub fn open(editor: &str, file: &Path) -> Result<(), EditorError> {
-    // `$EDITOR` is a shell command line by convention; the file is passed as an argument and never becomes part of it.
-    let status = Command::new("/bin/sh").args(["-c", &format!("{editor} \"$1\""), "sh"]).arg(file).status();
+    // `$EDITOR` is a shell command line by convention; the file is passed as an argument and never
+    // becomes part of it.
+    let status = Command::new("/bin/sh")
+        .args(["-c", &format!("{editor} \"$1\""), "sh"])
+        .arg(file)
+        .status();
     match status {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(EditorError::Failed(editor.to_owned(), status)),

@@ -1,4 +1,5 @@
-//! Which process: a pid alone may be reused, so an identity also holds the boot, the pid namespace and the start time.
+//! Which process: a pid alone may be reused, so an identity also holds the boot, the pid namespace
+//! and the start time.
 
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +42,8 @@ impl ProcessIdentity {
         Some(Self::from_stat(&stat))
     }
 
-    /// Whether this very process still runs. Take [`Liveness::Unknown`] as alive where a mistake would run something twice.
+    /// Whether this very process still runs. Take [`Liveness::Unknown`] as alive where a mistake
+    /// would run something twice.
     pub fn liveness(&self) -> Liveness {
         if boot_of(&self.boot_id) != boot_of(&clock::boot_epoch()) {
             return Liveness::Dead;
@@ -50,7 +52,9 @@ impl ProcessIdentity {
             return Liveness::Unknown;
         }
         match procfs::stat(self.pid) {
-            Some(stat) if stat.start_ticks == self.start_ticks && stat.is_running() => Liveness::Alive,
+            Some(stat) if stat.start_ticks == self.start_ticks && stat.is_running() => {
+                Liveness::Alive
+            }
             _ => Liveness::Dead,
         }
     }
@@ -89,24 +93,42 @@ mod tests {
     fn this_process_is_alive_and_survives_serialisation() {
         let me = ProcessIdentity::current().unwrap();
         let text = serde_json::to_string(&me).unwrap();
-        assert_eq!(serde_json::from_str::<ProcessIdentity>(&text).unwrap().liveness(), Liveness::Alive);
+        assert_eq!(
+            serde_json::from_str::<ProcessIdentity>(&text)
+                .unwrap()
+                .liveness(),
+            Liveness::Alive
+        );
     }
 
     #[test]
     fn another_start_time_or_boot_is_another_process() {
         let me = ProcessIdentity::current().unwrap();
-        let reused = ProcessIdentity { start_ticks: me.start_ticks + 1, ..me.clone() };
+        let reused = ProcessIdentity {
+            start_ticks: me.start_ticks + 1,
+            ..me.clone()
+        };
         assert_eq!(reused.liveness(), Liveness::Dead);
-        let rebooted = ProcessIdentity { boot_id: "another/time:[1]".into(), ..me.clone() };
+        let rebooted = ProcessIdentity {
+            boot_id: "another/time:[1]".into(),
+            ..me.clone()
+        };
         assert_eq!(rebooted.liveness(), Liveness::Dead);
-        let elsewhere = ProcessIdentity { pid_namespace: "pid:[1]".into(), ..me };
+        let elsewhere = ProcessIdentity {
+            pid_namespace: "pid:[1]".into(),
+            ..me
+        };
         assert_eq!(elsewhere.liveness(), Liveness::Unknown);
     }
 
     #[test]
     fn a_zombie_is_dead_although_its_pid_exists() {
         let mut command = std::process::Command::new("sh");
-        let mut child = command.args(["-c", "read x"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .args(["-c", "read x"])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
         let identity = ProcessIdentity::of(i32::try_from(child.id()).unwrap()).unwrap();
         assert_eq!(identity.liveness(), Liveness::Alive);
         drop(child.stdin.take());

@@ -1,14 +1,18 @@
-//! Child processes: started under a keeper, watched, capped, redacted and ended without leaving one behind.
+//! Child processes: started under a keeper, watched, capped, redacted and ended without leaving one
+//! behind.
 //!
-//! * [`guard`] is the part that outlives `ai`: a small keeper process per child, which ends the whole tree when `ai` is gone.
+//! * [`guard`] is the part that outlives `ai`: a small keeper process per child, which ends the
+//!   whole tree when `ai` is gone.
 //! * [`supervise`] runs one command under such a keeper with limits on time, silence and output.
 //! * [`captured`] is the same for small tools, synchronous and in memory.
-//! * [`redact`] takes secrets out of everything before it is stored; [`environment`] keeps them from getting in.
+//! * [`redact`] takes secrets out of everything before it is stored; [`environment`] keeps them
+//!   from getting in.
 //! * [`sandbox`] says what a child may reach, and has the operating system see to it.
 //! * [`cgroup`] holds the processes of a run together where the kernel lets it.
 //! * [`identity`] names a process so that a reused pid is never mistaken for it.
 //!
-//! Deliberately absent: shells, pipes between commands, and pseudo-terminals. A child has no controlling terminal and cannot ask.
+//! Deliberately absent: shells, pipes between commands, and pseudo-terminals. A child has no
+//! controlling terminal and cannot ask.
 
 pub mod again;
 mod capture;

@@ -1,4 +1,5 @@
-//! Ending another `ai` that supervises a run: only ever the very process that is meant, never a later one with its pid.
+//! Ending another `ai` that supervises a run: only ever the very process that is meant, never a
+//! later one with its pid.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,8 @@ pub enum Ask {
     Firmly,
 }
 
-/// Signals exactly this process; one that has ended, or that belongs to another container, gets nothing.
+/// Signals exactly this process; one that has ended, or that belongs to another container, gets
+/// nothing.
 pub fn ask_to_end(process: &ProcessIdentity, ask: Ask) {
     let signal = match ask {
         Ask::Politely => Signal::TERM,
@@ -36,7 +38,8 @@ pub fn ask_to_end(process: &ProcessIdentity, ask: Ask) {
 /// Waits until the process has ended, at most `limit`. Says how it stands then.
 pub fn wait_for_end(process: &ProcessIdentity, limit: Duration) -> Liveness {
     let until = Instant::now() + limit;
-    let pinned = Pid::from_raw(process.pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    let pinned =
+        Pid::from_raw(process.pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
     loop {
         let left = until.saturating_duration_since(Instant::now());
         let state = process.liveness();
@@ -47,7 +50,10 @@ pub fn wait_for_end(process: &ProcessIdentity, limit: Duration) -> Liveness {
             // Readable once the process has ended. A signal of our own only wakes us early.
             Some(descriptor) => {
                 let timeout = Timespec::try_from(left).ok();
-                let _woken = poll(&mut [PollFd::new(descriptor, PollFlags::IN)], timeout.as_ref());
+                let _woken = poll(
+                    &mut [PollFd::new(descriptor, PollFlags::IN)],
+                    timeout.as_ref(),
+                );
             }
             None => clock::pause(left.min(Duration::from_millis(50))),
         }
@@ -60,7 +66,11 @@ mod tests {
 
     fn sleeper() -> (std::process::Child, ProcessIdentity) {
         let mut command = std::process::Command::new("cat");
-        let child = command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let child = command
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
         let identity = ProcessIdentity::of(i32::try_from(child.id()).unwrap()).unwrap();
         (child, identity)
     }
@@ -68,12 +78,25 @@ mod tests {
     #[test]
     fn the_very_process_is_ended_and_seen_to_end() {
         let (mut child, identity) = sleeper();
-        assert_eq!(wait_for_end(&identity, Duration::from_millis(20)), Liveness::Alive);
-        let earlier = ProcessIdentity { start_ticks: identity.start_ticks + 1, ..identity.clone() };
+        assert_eq!(
+            wait_for_end(&identity, Duration::from_millis(20)),
+            Liveness::Alive
+        );
+        let earlier = ProcessIdentity {
+            start_ticks: identity.start_ticks + 1,
+            ..identity.clone()
+        };
         ask_to_end(&earlier, Ask::Firmly);
-        assert_eq!(wait_for_end(&identity, Duration::from_millis(20)), Liveness::Alive, "another process was hit");
+        assert_eq!(
+            wait_for_end(&identity, Duration::from_millis(20)),
+            Liveness::Alive,
+            "another process was hit"
+        );
         ask_to_end(&identity, Ask::Politely);
-        assert_eq!(wait_for_end(&identity, Duration::from_secs(30)), Liveness::Dead);
+        assert_eq!(
+            wait_for_end(&identity, Duration::from_secs(30)),
+            Liveness::Dead
+        );
         child.wait().unwrap();
     }
 }

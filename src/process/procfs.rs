@@ -1,6 +1,7 @@
 //! What `/proc` says about processes: parents, sessions, start times and environment markers.
 //!
-//! A process that vanishes while it is read is simply not there; only an unreadable `/proc` itself is an error.
+//! A process that vanishes while it is read is simply not there; only an unreadable `/proc` itself
+//! is an error.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,8 @@ use crate::base::fs::{FsError, list_dir, read_capped};
 
 /// `/proc/PID/stat` is far below this.
 const STAT_CAP: u64 = 4096;
-/// The kernel allows an environment of a quarter of the stack limit; this is far above the usual 2 MiB.
+/// The kernel allows an environment of a quarter of the stack limit; this is far above the usual 2
+/// MiB.
 const ENVIRON_CAP: u64 = 16 << 20;
 
 /// One process as `/proc/PID/stat` shows it.
@@ -28,8 +30,8 @@ pub(in crate::process) struct Stat {
 }
 
 impl Stat {
-    /// False for a process that has ended and only waits to be reaped. A process whose first thread has ended while others go
-    /// on also shows as a zombie, but still runs.
+    /// False for a process that has ended and only waits to be reaped. A process whose first thread
+    /// has ended while others go on also shows as a zombie, but still runs.
     pub fn is_running(&self) -> bool {
         !matches!(self.state, b'Z' | b'X' | b'x') || self.threads > 1
     }
@@ -49,7 +51,11 @@ pub(in crate::process) fn stat(pid: i32) -> Option<Stat> {
 /// Every process that can be seen now.
 pub(in crate::process) fn table() -> Result<Vec<Stat>, FsError> {
     let entries = list_dir(Path::new("/proc"))?;
-    Ok(entries.iter().filter_map(|path| path.file_name()?.to_str()?.parse().ok()).filter_map(stat).collect())
+    Ok(entries
+        .iter()
+        .filter_map(|path| path.file_name()?.to_str()?.parse().ok())
+        .filter_map(stat)
+        .collect())
 }
 
 /// Everything below `roots` in `table`, the roots themselves not included.
@@ -72,25 +78,28 @@ pub(in crate::process) fn descendants(roots: &[i32], table: &[Stat]) -> Vec<Stat
     found
 }
 
-/// True where the environment with which the process was started holds exactly `entry` (`NAME=value`). Processes of other users
-/// cannot be read and count as unmarked.
+/// True where the environment with which the process was started holds exactly `entry`
+/// (`NAME=value`). Processes of other users cannot be read and count as unmarked.
 pub(in crate::process) fn environment_has(pid: i32, entry: &[u8]) -> bool {
     read_capped(&proc_path(pid, "environ"), ENVIRON_CAP)
         .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|found| found == entry))
 }
 
-/// The number of times that the kernel killed a process for want of memory, since boot; `None` where it does not say.
+/// The number of times that the kernel killed a process for want of memory, since boot; `None`
+/// where it does not say.
 pub(in crate::process) fn oom_kills() -> Option<u64> {
     let text = read_capped(Path::new("/proc/vmstat"), 1 << 20).ok()?;
     let text = String::from_utf8_lossy(&text);
-    text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+    text.lines()
+        .find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
 }
 
 fn proc_path(pid: i32, file: &str) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}/{file}"))
 }
 
-/// Parses `pid (name) state ppid …`. The name may hold spaces and parentheses, so fields count from the last parenthesis.
+/// Parses `pid (name) state ppid …`. The name may hold spaces and parentheses, so fields count from
+/// the last parenthesis.
 fn parse(line: &str) -> Option<Stat> {
     let pid = line.split_once(' ')?.0.parse().ok()?;
     let fields: Vec<&str> = line.rsplit_once(')')?.1.split_ascii_whitespace().collect();
@@ -103,7 +112,11 @@ fn parse(line: &str) -> Option<Stat> {
         session: number(3)?,
         threads: fields.get(17)?.parse().ok()?,
         start_ticks: fields.get(19)?.parse().ok()?,
-        cpu_ticks: fields.get(11..15)?.iter().filter_map(|field| field.parse::<u64>().ok()).sum(),
+        cpu_ticks: fields
+            .get(11..15)?
+            .iter()
+            .filter_map(|field| field.parse::<u64>().ok())
+            .sum(),
     })
 }
 
@@ -112,14 +125,22 @@ mod tests {
     use super::*;
 
     fn line(pid: i32, name: &str, state: char, threads: u32) -> String {
-        format!("{pid} ({name}) {state} 7 8 9 0 -1 0 0 0 0 0 1 2 30 400 20 0 {threads} 0 123456 0 0")
+        format!(
+            "{pid} ({name}) {state} 7 8 9 0 -1 0 0 0 0 0 1 2 30 400 20 0 {threads} 0 123456 0 0"
+        )
     }
 
     #[test]
     fn a_name_with_parentheses_and_spaces_does_not_shift_the_fields() {
         let stat = parse(&line(42, "a) Z 1 (b", 'S', 3)).unwrap();
-        assert_eq!((stat.pid, stat.parent, stat.group, stat.session), (42, 7, 8, 9));
-        assert_eq!((stat.start_ticks, stat.threads, stat.cpu_ticks), (123_456, 3, 433));
+        assert_eq!(
+            (stat.pid, stat.parent, stat.group, stat.session),
+            (42, 7, 8, 9)
+        );
+        assert_eq!(
+            (stat.start_ticks, stat.threads, stat.cpu_ticks),
+            (123_456, 3, 433)
+        );
     }
 
     #[test]
@@ -131,7 +152,11 @@ mod tests {
 
     #[test]
     fn descendants_are_found_at_any_depth_and_a_loop_ends() {
-        let make = |pid, parent| Stat { pid, parent, ..parse(&line(1, "x", 'S', 1)).unwrap() };
+        let make = |pid, parent| Stat {
+            pid,
+            parent,
+            ..parse(&line(1, "x", 'S', 1)).unwrap()
+        };
         let table = [make(2, 1), make(3, 2), make(4, 3), make(5, 9), make(9, 5)];
         let mut pids: Vec<i32> = descendants(&[2], &table).iter().map(|s| s.pid).collect();
         pids.sort_unstable();
@@ -142,7 +167,12 @@ mod tests {
     #[test]
     fn this_process_is_in_the_table() {
         let own = i32::try_from(std::process::id()).unwrap();
-        assert!(table().unwrap().iter().any(|stat| stat.pid == own && stat.is_running()));
+        assert!(
+            table()
+                .unwrap()
+                .iter()
+                .any(|stat| stat.pid == own && stat.is_running())
+        );
         assert!(!environment_has(own, b"AI_RUN=no such run"));
     }
 }

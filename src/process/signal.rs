@@ -1,20 +1,26 @@
-//! Signals to processes that were seen in `/proc`, never to a pid that has meanwhile become somebody else's.
+//! Signals to processes that were seen in `/proc`, never to a pid that has meanwhile become
+//! somebody else's.
 
 use std::collections::{BTreeSet, HashSet};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open, pidfd_send_signal};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open, pidfd_send_signal,
+};
 
 use crate::process::procfs::{Stat, stat};
 
-/// How long `SIGKILL` is repeated before the rest counts as unkillable (in an uninterruptible wait, or of another user).
+/// How long `SIGKILL` is repeated before the rest counts as unkillable (in an uninterruptible wait,
+/// or of another user).
 pub(in crate::process) const KILL_BOUND: Duration = Duration::from_secs(5);
 /// How often the process table is read while processes are being ended.
 pub(in crate::process) const STEP: Duration = Duration::from_millis(15);
 
-/// Ends a changing set of processes: each gets one `SIGTERM`, and after the grace time `SIGKILL` until it is gone.
+/// Ends a changing set of processes: each gets one `SIGTERM`, and after the grace time `SIGKILL`
+/// until it is gone.
 ///
-/// The owner looks again and again, so that what is forked meanwhile is found too, and calls [`Sweep::press`] with what it saw.
+/// The owner looks again and again, so that what is forked meanwhile is found too, and calls
+/// [`Sweep::press`] with what it saw.
 #[derive(Debug)]
 pub(in crate::process) struct Sweep {
     begun: Instant,
@@ -44,7 +50,11 @@ pub(in crate::process) enum Groups {
 
 impl Sweep {
     pub fn begin(grace: Duration) -> Self {
-        Self { begun: Instant::now(), grace, asked: HashSet::new() }
+        Self {
+            begun: Instant::now(),
+            grace,
+            asked: HashSet::new(),
+        }
     }
 
     pub fn pressure(&self) -> Pressure {
@@ -93,8 +103,11 @@ impl Sweep {
 
 /// Sends `signal` to exactly this process; one that has ended gets nothing.
 pub(in crate::process) fn send(target: &Stat, signal: Signal) {
-    let Some(pid) = Pid::from_raw(target.pid) else { return };
-    // The descriptor pins the process first; only then does the start time prove that it is the one we saw.
+    let Some(pid) = Pid::from_raw(target.pid) else {
+        return;
+    };
+    // The descriptor pins the process first; only then does the start time prove that it is the one
+    // we saw.
     let pinned = pidfd_open(pid, PidfdFlags::empty());
     if stat(target.pid).is_none_or(|now| now.start_ticks != target.start_ticks) {
         return;
@@ -108,7 +121,11 @@ pub(in crate::process) fn send(target: &Stat, signal: Signal) {
 
 fn kill_groups(targets: &[Stat]) {
     let own = rustix::process::getpgrp().as_raw_pid();
-    let groups: BTreeSet<i32> = targets.iter().map(|stat| stat.group).filter(|group| *group != own).collect();
+    let groups: BTreeSet<i32> = targets
+        .iter()
+        .map(|stat| stat.group)
+        .filter(|group| *group != own)
+        .collect();
     for group in groups.into_iter().filter_map(Pid::from_raw) {
         let _sent = kill_process_group(group, Signal::KILL);
     }

@@ -8,9 +8,11 @@ use super::model::{Ask, Candidate, Considered, Gate, Lost, Pin, Standing, Trace}
 use super::score::{Score, price, score};
 use crate::domain::run::RoutedBy;
 
-/// Chooses an agent for a task. The same input gives the same answer, whatever the order of the candidates.
+/// Chooses an agent for a task. The same input gives the same answer, whatever the order of the
+/// candidates.
 pub fn route(ask: &Ask, candidates: &[Candidate]) -> Trace {
-    let known: HashMap<&str, &Candidate> = candidates.iter().map(|c| (c.name.as_str(), c)).collect();
+    let known: HashMap<&str, &Candidate> =
+        candidates.iter().map(|c| (c.name.as_str(), c)).collect();
     let known = Known(known);
     match &ask.pin {
         Pin::Nobody => by_score(ask, &known, candidates),
@@ -34,8 +36,15 @@ impl<'a> Known<'a> {
         let mut seen = BTreeSet::from([first.to_owned()]);
         let mut at = 0;
         while let Some(name) = chain.get(at) {
-            let next = self.get(name).map(|c| c.fallback.as_slice()).unwrap_or_default();
-            let new: Vec<String> = next.iter().filter(|name| seen.insert((*name).clone())).cloned().collect();
+            let next = self
+                .get(name)
+                .map(|c| c.fallback.as_slice())
+                .unwrap_or_default();
+            let new: Vec<String> = next
+                .iter()
+                .filter(|name| seen.insert((*name).clone()))
+                .cloned()
+                .collect();
             chain.extend(new);
             at += 1;
         }
@@ -54,13 +63,29 @@ impl<'a> Known<'a> {
 
 /// The first gate that a candidate does not pass.
 fn turned_away(ask: &Ask, c: &Candidate) -> Option<Lost> {
-    let lost = |gate, why: String| Some(Lost { gate, why, until_ms: None });
-    let later = |gate, why: String, until| Some(Lost { gate, why, until_ms: Some(until) });
+    let lost = |gate, why: String| {
+        Some(Lost {
+            gate,
+            why,
+            until_ms: None,
+        })
+    };
+    let later = |gate, why: String, until| {
+        Some(Lost {
+            gate,
+            why,
+            until_ms: Some(until),
+        })
+    };
     if let Some(why) = &c.unusable {
         return lost(Gate::Usable, why.clone());
     }
     let missing = |wanted: &BTreeSet<String>, has: &BTreeSet<String>| {
-        wanted.difference(has).map(String::as_str).collect::<Vec<_>>().join(", ")
+        wanted
+            .difference(has)
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     let unable = missing(&ask.needs, &c.capabilities);
     if !unable.is_empty() {
@@ -74,17 +99,30 @@ fn turned_away(ask: &Ask, c: &Candidate) -> Option<Lost> {
         return lost(Gate::Policy, why.clone());
     }
     if let Some(until) = c.quota_until_ms.filter(|until| *until > ask.now_ms) {
-        return later(Gate::Quota, format!("out of quota for another {}", span(until - ask.now_ms)), until);
+        return later(
+            Gate::Quota,
+            format!("out of quota for another {}", span(until - ask.now_ms)),
+            until,
+        );
     }
     if let Some(until) = c.login_until_ms.filter(|until| *until > ask.now_ms) {
-        let why = format!("its login was refused; left alone for another {}", span(until - ask.now_ms));
+        let why = format!(
+            "its login was refused; left alone for another {}",
+            span(until - ask.now_ms)
+        );
         return later(Gate::Login, why, until);
     }
     if let Some((why, until)) = &c.budget {
         return later(Gate::Budget, why.clone(), *until);
     }
     if c.attempts >= c.max_attempts {
-        return lost(Gate::Attempts, format!("has made its {} at this task", counted(c.attempts, "attempt")));
+        return lost(
+            Gate::Attempts,
+            format!(
+                "has made its {} at this task",
+                counted(c.attempts, "attempt")
+            ),
+        );
     }
     (c.load >= c.parallel).then(|| Lost {
         gate: Gate::Room,
@@ -103,7 +141,8 @@ fn span(ms: i64) -> String {
     }
 }
 
-/// A person's word: whether the agent can be started is all that counts, and what else speaks against it is said.
+/// A person's word: whether the agent can be started is all that counts, and what else speaks
+/// against it is said.
 fn overridden(ask: &Ask, known: &Known<'_>, name: &str) -> Trace {
     let candidate = known.get(name);
     let lost = candidate.map_or_else(|| Some(unknown(name)), |c| turned_away(ask, c));
@@ -111,8 +150,14 @@ fn overridden(ask: &Ask, known: &Known<'_>, name: &str) -> Trace {
     let considered = Considered {
         agent: name.to_owned(),
         model: candidate.and_then(|c| c.model.clone()),
-        standing: if stops { Standing::Out } else { Standing::Chosen },
-        why: lost.as_ref().map_or("named by a person".into(), |lost| lost.why.clone()),
+        standing: if stops {
+            Standing::Out
+        } else {
+            Standing::Chosen
+        },
+        why: lost
+            .as_ref()
+            .map_or("named by a person".into(), |lost| lost.why.clone()),
         lost: lost.clone().filter(|_| stops),
         score: None,
     };
@@ -124,17 +169,31 @@ fn overridden(ask: &Ask, known: &Known<'_>, name: &str) -> Trace {
         why: format!("a person named {name}"),
         fallback_of: None,
         fallbacks: known.fallbacks(ask, &chain[1..]),
-        warnings: said.into_iter().map(|lost| format!("{name} was named all the same: {}", lost.why)).collect(),
+        warnings: said
+            .into_iter()
+            .map(|lost| format!("{name} was named all the same: {}", lost.why))
+            .collect(),
         considered: vec![considered],
     }
 }
 
 fn unknown(name: &str) -> Lost {
-    Lost { gate: Gate::Usable, why: format!("there is no agent `{name}`"), until_ms: None }
+    Lost {
+        gate: Gate::Usable,
+        why: format!("there is no agent `{name}`"),
+        until_ms: None,
+    }
 }
 
-/// One agent was named for the task: it, or who is configured to stand in for it where quota or login is in the way.
-fn pinned(ask: &Ask, known: &Known<'_>, candidates: &[Candidate], first: &str, by: RoutedBy) -> Trace {
+/// One agent was named for the task: it, or who is configured to stand in for it where quota or
+/// login is in the way.
+fn pinned(
+    ask: &Ask,
+    known: &Known<'_>,
+    candidates: &[Candidate],
+    first: &str,
+    by: RoutedBy,
+) -> Trace {
     let chain = known.chain(first);
     let (mut considered, mut chosen) = (Vec::new(), None);
     let mut open = true;
@@ -147,23 +206,41 @@ fn pinned(ask: &Ask, known: &Known<'_>, candidates: &[Candidate], first: &str, b
         }
         let entry = stand_in(name, candidate, lost, (place, takes, open));
         if place == 0 {
-            open = entry.lost.as_ref().is_none_or(|lost| matches!(lost.gate, Gate::Quota | Gate::Login));
+            open = entry
+                .lost
+                .as_ref()
+                .is_none_or(|lost| matches!(lost.gate, Gate::Quota | Gate::Login));
         }
         considered.push(entry);
     }
     let fallbacks = known.fallbacks(ask, &chain[chosen.map_or(1, |place| place + 1)..]);
     for entry in &mut considered {
-        if entry.lost.is_none() && entry.standing == Standing::Out && fallbacks.contains(&entry.agent) {
+        if entry.lost.is_none()
+            && entry.standing == Standing::Out
+            && fallbacks.contains(&entry.agent)
+        {
             entry.standing = Standing::Fallback;
         }
     }
-    let told = considered.first().map(|c| c.why.clone()).unwrap_or_default();
+    let told = considered
+        .first()
+        .map(|c| c.why.clone())
+        .unwrap_or_default();
     considered.extend(others(candidates, &chain, first));
     let (by, why) = match (chosen, by) {
-        (Some(0), RoutedBy::Fallback) => (RoutedBy::Fallback, format!("{first} had the task and can go on")),
+        (Some(0), RoutedBy::Fallback) => (
+            RoutedBy::Fallback,
+            format!("{first} had the task and can go on"),
+        ),
         (Some(0), by) => (by, named(first, by)),
-        (Some(place), _) => (RoutedBy::Fallback, format!("{} stands in for {first}: {told}", chain[place])),
-        (None, by) => (by, format!("{}, which cannot have it now: {told}", named(first, by))),
+        (Some(place), _) => (
+            RoutedBy::Fallback,
+            format!("{} stands in for {first}: {told}", chain[place]),
+        ),
+        (None, by) => (
+            by,
+            format!("{}, which cannot have it now: {told}", named(first, by)),
+        ),
     };
     Trace {
         fallback_of: chosen.filter(|place| *place > 0).map(|_| first.to_owned()),
@@ -184,8 +261,14 @@ fn named(first: &str, by: RoutedBy) -> String {
     }
 }
 
-/// One member of a chain in the trace: its place, whether it takes the task, and whether those behind the first come into question.
-fn stand_in(name: &str, candidate: Option<&Candidate>, lost: Option<Lost>, at: (usize, bool, bool)) -> Considered {
+/// One member of a chain in the trace: its place, whether it takes the task, and whether those
+/// behind the first come into question.
+fn stand_in(
+    name: &str,
+    candidate: Option<&Candidate>,
+    lost: Option<Lost>,
+    at: (usize, bool, bool),
+) -> Considered {
     let (place, takes, open) = at;
     let why = match (&lost, takes, place) {
         (Some(lost), ..) => lost.why.clone(),
@@ -197,7 +280,11 @@ fn stand_in(name: &str, candidate: Option<&Candidate>, lost: Option<Lost>, at: (
     Considered {
         agent: name.to_owned(),
         model: candidate.and_then(|c| c.model.clone()),
-        standing: if takes { Standing::Chosen } else { Standing::Out },
+        standing: if takes {
+            Standing::Chosen
+        } else {
+            Standing::Out
+        },
         why,
         lost,
         score: None,
@@ -207,7 +294,10 @@ fn stand_in(name: &str, candidate: Option<&Candidate>, lost: Option<Lost>, at: (
 /// Everybody who was not asked, with the reason.
 fn others(candidates: &[Candidate], chain: &[String], first: &str) -> Vec<Considered> {
     let asked: BTreeSet<&str> = chain.iter().map(String::as_str).collect();
-    let mut rest: Vec<&Candidate> = candidates.iter().filter(|c| !asked.contains(c.name.as_str())).collect();
+    let mut rest: Vec<&Candidate> = candidates
+        .iter()
+        .filter(|c| !asked.contains(c.name.as_str()))
+        .collect();
     rest.sort_by(|a, b| a.name.cmp(&b.name));
     let why = format!("not asked: {first} was named, and this is none of its fallbacks");
     let entry = |c: &Candidate| Considered {
@@ -215,7 +305,11 @@ fn others(candidates: &[Candidate], chain: &[String], first: &str) -> Vec<Consid
         model: c.model.clone(),
         standing: Standing::Out,
         why: why.clone(),
-        lost: Some(Lost { gate: Gate::Asked, why: why.clone(), until_ms: None }),
+        lost: Some(Lost {
+            gate: Gate::Asked,
+            why: why.clone(),
+            until_ms: None,
+        }),
         score: None,
     };
     rest.into_iter().map(entry).collect()
@@ -225,8 +319,14 @@ fn others(candidates: &[Candidate], chain: &[String], first: &str) -> Vec<Consid
 fn by_score(ask: &Ask, known: &Known<'_>, candidates: &[Candidate]) -> Trace {
     let mut able: Vec<(&Candidate, Score)> = Vec::new();
     let mut out: Vec<(&Candidate, Lost)> = Vec::new();
-    let asked: Vec<(&Candidate, Option<Lost>)> = candidates.iter().map(|c| (c, turned_away(ask, c))).collect();
-    let prices = asked.iter().filter(|(_, lost)| lost.is_none()).filter_map(|(c, _)| price(&c.history));
+    let asked: Vec<(&Candidate, Option<Lost>)> = candidates
+        .iter()
+        .map(|c| (c, turned_away(ask, c)))
+        .collect();
+    let prices = asked
+        .iter()
+        .filter(|(_, lost)| lost.is_none())
+        .filter_map(|(c, _)| price(&c.history));
     let dearest = prices.max().unwrap_or(0);
     for (candidate, lost) in asked {
         match lost {
@@ -237,7 +337,9 @@ fn by_score(ask: &Ask, known: &Known<'_>, candidates: &[Candidate]) -> Trace {
     able.sort_by_key(|(c, score)| (Reverse(score.total), c.name.as_str()));
     out.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
     let chosen = able.first().map(|(c, score)| (c.name.clone(), score.total));
-    let fallbacks = chosen.as_ref().map_or_else(Vec::new, |(name, _)| known.fallbacks(ask, &known.chain(name)[1..]));
+    let fallbacks = chosen.as_ref().map_or_else(Vec::new, |(name, _)| {
+        known.fallbacks(ask, &known.chain(name)[1..])
+    });
     let second = able.get(1).map(|(c, score)| (c.name.clone(), score.total));
     let mut considered = Vec::with_capacity(candidates.len());
     for (place, (candidate, score)) in able.into_iter().enumerate() {
@@ -257,10 +359,20 @@ fn by_score(ask: &Ask, known: &Known<'_>, candidates: &[Candidate]) -> Trace {
         (Some((name, best)), Some((other, next))) if *best == next => {
             format!("{name} and {other} score the same; the name decides")
         }
-        (Some((name, best)), Some((other, next))) => format!("{name} scores {best}, the next is {other} with {next}"),
+        (Some((name, best)), Some((other, next))) => {
+            format!("{name} scores {best}, the next is {other} with {next}")
+        }
     };
     let chosen = chosen.map(|(name, _)| name);
-    Trace { chosen, by: RoutedBy::Score, why, fallback_of: None, fallbacks, warnings: Vec::new(), considered }
+    Trace {
+        chosen,
+        by: RoutedBy::Score,
+        why,
+        fallback_of: None,
+        fallbacks,
+        warnings: Vec::new(),
+        considered,
+    }
 }
 
 fn scored(

@@ -29,7 +29,9 @@ impl Pin {
     pub fn name(&self) -> Option<&str> {
         match self {
             Pin::Nobody => None,
-            Pin::Override(name) | Pin::Task(name) | Pin::Default(name) | Pin::Interrupted(name) => Some(name),
+            Pin::Override(name) | Pin::Task(name) | Pin::Default(name) | Pin::Interrupted(name) => {
+                Some(name)
+            }
         }
     }
 }
@@ -226,8 +228,9 @@ pub enum Relief {
 }
 
 impl Relief {
-    /// Until when the task itself pauses where its agent is to be left alone until `agent_until`: the pause is that agent's, and holds
-    /// the task only as long as it holds everybody who may have it.
+    /// Until when the task itself pauses where its agent is to be left alone until `agent_until`:
+    /// the pause is that agent's, and holds the task only as long as it holds everybody who may
+    /// have it.
     pub fn pause(self, agent_until: Option<WallMs>) -> Option<WallMs> {
         match self {
             Relief::Now | Relief::Room => None,
@@ -241,7 +244,12 @@ impl Trace {
     /// Who could go on without `refused`, which its provider has just refused.
     pub fn relief(&self, refused: &str) -> Relief {
         let asked = |c: &&Considered| c.lost.as_ref().is_none_or(|lost| lost.gate != Gate::Asked);
-        let others: Vec<&Considered> = self.considered.iter().filter(asked).filter(|c| c.agent != refused).collect();
+        let others: Vec<&Considered> = self
+            .considered
+            .iter()
+            .filter(asked)
+            .filter(|c| c.agent != refused)
+            .collect();
         let lost = |c: &Considered, gate| c.lost.as_ref().is_some_and(|lost| lost.gate == gate);
         if others.iter().any(|c| c.lost.is_none()) {
             return Relief::Now;
@@ -253,14 +261,18 @@ impl Trace {
         times.min().map_or(Relief::Nobody, Relief::At)
     }
 
-    /// True where nobody can have the task now, and somebody could as soon as one of its runs has ended.
+    /// True where nobody can have the task now, and somebody could as soon as one of its runs has
+    /// ended.
     pub fn waits_for_room(&self) -> bool {
         self.chosen.is_none() && self.lost_at(Gate::Room).next().is_some()
     }
 
     /// Those that were turned away at a gate.
     pub fn lost_at(&self, gate: Gate) -> impl Iterator<Item = (&str, &Lost)> {
-        let lost = self.considered.iter().filter_map(|c| c.lost.as_ref().map(|lost| (c.agent.as_str(), lost)));
+        let lost = self
+            .considered
+            .iter()
+            .filter_map(|c| c.lost.as_ref().map(|lost| (c.agent.as_str(), lost)));
         lost.filter(move |(_, lost)| lost.gate == gate)
     }
 }

@@ -50,10 +50,15 @@ pub(super) fn price(history: &History) -> Option<u64> {
 pub(super) fn score(ask: &Ask, candidate: &Candidate, dearest: u64) -> Score {
     let w = &ask.weights;
     let history = &candidate.history;
-    // One good and one bad run are lent to everybody: a single success does not make an agent perfect, nor a single failure useless.
+    // One good and one bad run are lent to everybody: a single success does not make an agent
+    // perfect, nor a single failure useless.
     let success = (history.good + 1) * ONE / (history.good + history.bad + 2);
     let shared = ask.labels.intersection(&candidate.labels).count() as u64;
-    let labels = if ask.labels.is_empty() { 0 } else { shared * ONE / ask.labels.len() as u64 };
+    let labels = if ask.labels.is_empty() {
+        0
+    } else {
+        shared * ONE / ask.labels.len() as u64
+    };
     let health = u64::from(candidate.streak).min(STREAK) * ONE / STREAK;
     let load = u64::from(candidate.load) * ONE / u64::from(candidate.parallel.max(1));
     // Where prices are known of others only, an unknown one is taken for middling.
@@ -64,7 +69,9 @@ pub(super) fn score(ask: &Ask, candidate: &Candidate, dearest: u64) -> Score {
             u64::try_from(u128::from(price) * u128::from(ONE) / u128::from(dearest)).unwrap_or(ONE)
         }
     };
-    let weigh = |part: u64, weight: u32| i64::try_from(part.saturating_mul(u64::from(weight))).unwrap_or(i64::MAX / 16);
+    let weigh = |part: u64, weight: u32| {
+        i64::try_from(part.saturating_mul(u64::from(weight))).unwrap_or(i64::MAX / 16)
+    };
     let mut score = Score {
         total: 0,
         success: weigh(success, w.success),
@@ -74,7 +81,8 @@ pub(super) fn score(ask: &Ask, candidate: &Candidate, dearest: u64) -> Score {
         load: -weigh(load, w.load),
         cost: -weigh(cost, w.cost),
     };
-    score.total = score.success + score.labels + score.prefer + score.health + score.load + score.cost;
+    score.total =
+        score.success + score.labels + score.prefer + score.health + score.load + score.cost;
     score
 }
 

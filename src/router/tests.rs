@@ -8,7 +8,12 @@ use crate::domain::routing::Weights;
 use crate::domain::run::RoutedBy;
 
 fn agent(name: &str) -> Candidate {
-    Candidate { name: name.into(), max_attempts: 3, parallel: 1, ..Candidate::default() }
+    Candidate {
+        name: name.into(),
+        max_attempts: 3,
+        parallel: 1,
+        ..Candidate::default()
+    }
 }
 
 fn set(words: &[&str]) -> BTreeSet<String> {
@@ -41,22 +46,44 @@ fn each_gate_turns_away_with_its_reason_and_in_order() {
         change(&mut one);
         all.push(one);
     };
-    add("usable", |c| (c.unusable, c.capabilities) = (Some("it is disabled".into()), BTreeSet::new()));
-    add("capability", |c| (c.capabilities, c.labels) = (BTreeSet::new(), BTreeSet::new()));
-    add("label", |c| (c.labels, c.denied) = (BTreeSet::new(), Some("no".into())));
-    add("policy", |c| (c.denied, c.quota_until_ms) = (Some("no".into()), Some(2_000_000)));
-    add("quota", |c| (c.quota_until_ms, c.login_until_ms) = (Some(1_000_001), Some(2_000_000)));
-    add("login", |c| (c.login_until_ms, c.budget) = (Some(2_000_000), Some(("b".into(), 1))));
-    add("budget", |c| (c.budget, c.attempts) = (Some(("used up".into(), 1)), 3));
+    add("usable", |c| {
+        (c.unusable, c.capabilities) = (Some("it is disabled".into()), BTreeSet::new())
+    });
+    add("capability", |c| {
+        (c.capabilities, c.labels) = (BTreeSet::new(), BTreeSet::new())
+    });
+    add("label", |c| {
+        (c.labels, c.denied) = (BTreeSet::new(), Some("no".into()))
+    });
+    add("policy", |c| {
+        (c.denied, c.quota_until_ms) = (Some("no".into()), Some(2_000_000))
+    });
+    add("quota", |c| {
+        (c.quota_until_ms, c.login_until_ms) = (Some(1_000_001), Some(2_000_000))
+    });
+    add("login", |c| {
+        (c.login_until_ms, c.budget) = (Some(2_000_000), Some(("b".into(), 1)))
+    });
+    add("budget", |c| {
+        (c.budget, c.attempts) = (Some(("used up".into(), 1)), 3)
+    });
     add("attempts", |c| (c.attempts, c.load) = (3, 1));
     add("room", |c| c.load = 1);
     add("winner", |c| c.quota_until_ms = Some(1_000_000));
-    let wanted = Ask { needs: set(&["rust"]), on: set(&["fast"]), ..ask(Pin::Nobody) };
+    let wanted = Ask {
+        needs: set(&["rust"]),
+        on: set(&["fast"]),
+        ..ask(Pin::Nobody)
+    };
     let trace = route(&wanted, &all);
     assert_eq!(trace.chosen.as_deref(), Some("winner"));
     assert_eq!(trace.considered[0].agent, "winner");
     for entry in &trace.considered[1..] {
-        assert_eq!(entry.lost.as_ref().unwrap().gate.as_str(), entry.agent, "{entry:?}");
+        assert_eq!(
+            entry.lost.as_ref().unwrap().gate.as_str(),
+            entry.agent,
+            "{entry:?}"
+        );
     }
 }
 
@@ -67,13 +94,32 @@ fn success_preference_load_price_and_failures_move_the_choice() {
         change(&mut b);
         (a, b)
     };
-    let wins = |pair: (Candidate, Candidate), ask: &Ask| route(ask, &[pair.0, pair.1]).chosen.unwrap();
+    let wins =
+        |pair: (Candidate, Candidate), ask: &Ask| route(ask, &[pair.0, pair.1]).chosen.unwrap();
     let free = ask(Pin::Nobody);
     assert_eq!(wins(with(|_| ()), &free), "a", "the name decides");
     assert_eq!(wins(with(|b| b.history.good = 1), &free), "b");
     assert_eq!(wins(with(|b| b.history.bad = 1), &free), "a");
-    assert_eq!(wins(with(|b| b.labels = set(&["ui"])), &Ask { labels: set(&["ui"]), ..free.clone() }), "b");
-    assert_eq!(wins(with(|_| ()), &Ask { prefer: vec!["b".into()], ..free.clone() }), "b");
+    assert_eq!(
+        wins(
+            with(|b| b.labels = set(&["ui"])),
+            &Ask {
+                labels: set(&["ui"]),
+                ..free.clone()
+            }
+        ),
+        "b"
+    );
+    assert_eq!(
+        wins(
+            with(|_| ()),
+            &Ask {
+                prefer: vec!["b".into()],
+                ..free.clone()
+            }
+        ),
+        "b"
+    );
     let busy = |mut pair: (Candidate, Candidate)| {
         (pair.0.parallel, pair.0.load) = (2, 1);
         pair
@@ -94,7 +140,11 @@ fn success_preference_load_price_and_failures_move_the_choice() {
 
 fn paused(name: &str, fallback: &[&str]) -> Candidate {
     let fallback = fallback.iter().map(|name| (*name).to_owned()).collect();
-    Candidate { quota_until_ms: Some(2_000_000), fallback, ..agent(name) }
+    Candidate {
+        quota_until_ms: Some(2_000_000),
+        fallback,
+        ..agent(name)
+    }
 }
 
 #[test]
@@ -102,15 +152,28 @@ fn a_fallback_is_taken_for_quota_and_only_where_it_is_configured() {
     let asked = ask(Pin::Task("a".into()));
     let alone = route(&asked, &[paused("a", &[]), agent("b")]);
     assert_eq!((alone.chosen.as_deref(), alone.by), (None, RoutedBy::Task));
-    assert_eq!(standing(&alone, "b").lost.as_ref().unwrap().gate, Gate::Asked);
+    assert_eq!(
+        standing(&alone, "b").lost.as_ref().unwrap().gate,
+        Gate::Asked
+    );
 
     let trace = route(&asked, &[paused("a", &["b"]), agent("b")]);
-    assert_eq!((trace.chosen.as_deref(), trace.by), (Some("b"), RoutedBy::Fallback));
+    assert_eq!(
+        (trace.chosen.as_deref(), trace.by),
+        (Some("b"), RoutedBy::Fallback)
+    );
     assert_eq!(trace.fallback_of.as_deref(), Some("a"));
 
-    let busy = Candidate { load: 1, fallback: vec!["b".into()], ..agent("a") };
+    let busy = Candidate {
+        load: 1,
+        fallback: vec!["b".into()],
+        ..agent("a")
+    };
     let trace = route(&asked, &[busy, agent("b")]);
-    assert_eq!(trace.chosen, None, "a queue is no reason to change the model");
+    assert_eq!(
+        trace.chosen, None,
+        "a queue is no reason to change the model"
+    );
     assert_eq!(trace.fallbacks, ["b"]);
 }
 
@@ -118,19 +181,34 @@ fn a_fallback_is_taken_for_quota_and_only_where_it_is_configured() {
 fn fallbacks_of_fallbacks_are_followed_once() {
     let all = [paused("a", &["b"]), paused("b", &["a", "c"]), agent("c")];
     let trace = route(&ask(Pin::Interrupted("a".into())), &all);
-    assert_eq!((trace.chosen.as_deref(), trace.fallbacks.len()), (Some("c"), 0));
+    assert_eq!(
+        (trace.chosen.as_deref(), trace.fallbacks.len()),
+        (Some("c"), 0)
+    );
     let missing = route(&ask(Pin::Default("a".into())), &[paused("a", &["gone"])]);
     assert_eq!(standing(&missing, "gone").why, "there is no agent `gone`");
 }
 
 #[test]
 fn an_override_is_stopped_by_nothing_but_what_cannot_start() {
-    let all = [paused("a", &["b"]), Candidate { unusable: Some("it is disabled".into()), ..agent("b") }];
+    let all = [
+        paused("a", &["b"]),
+        Candidate {
+            unusable: Some("it is disabled".into()),
+            ..agent("b")
+        },
+    ];
     let trace = route(&ask(Pin::Override("a".into())), &all);
-    assert_eq!((trace.chosen.as_deref(), trace.warnings.len()), (Some("a"), 1));
+    assert_eq!(
+        (trace.chosen.as_deref(), trace.warnings.len()),
+        (Some("a"), 1)
+    );
     for name in ["b", "nobody"] {
         let trace = route(&ask(Pin::Override(name.into())), &all);
-        assert_eq!((trace.chosen, trace.considered[0].standing), (None, Standing::Out));
+        assert_eq!(
+            (trace.chosen, trace.considered[0].standing),
+            (None, Standing::Out)
+        );
     }
 }
 
@@ -194,21 +272,56 @@ proptest! {
 
 #[test]
 fn who_could_go_on_says_how_long_the_task_itself_pauses() {
-    let chain = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    let first = || Candidate { fallback: chain(&["b", "c"]), ..agent("a") };
-    let later = |name: &str, until| Candidate { quota_until_ms: Some(until), ..agent(name) };
-    let busy = |name: &str| Candidate { load: 1, ..agent(name) };
-    let disabled = |name: &str| Candidate { unusable: Some("it is disabled".into()), ..agent(name) };
+    let chain = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let first = || Candidate {
+        fallback: chain(&["b", "c"]),
+        ..agent("a")
+    };
+    let later = |name: &str, until| Candidate {
+        quota_until_ms: Some(until),
+        ..agent(name)
+    };
+    let busy = |name: &str| Candidate {
+        load: 1,
+        ..agent(name)
+    };
+    let disabled = |name: &str| Candidate {
+        unusable: Some("it is disabled".into()),
+        ..agent(name)
+    };
     let relief = |others: [Candidate; 2]| {
-        let all = [first(), others[0].clone(), others[1].clone(), agent("stranger")];
+        let all = [
+            first(),
+            others[0].clone(),
+            others[1].clone(),
+            agent("stranger"),
+        ];
         route(&ask(Pin::Interrupted("a".into())), &all).relief("a")
     };
     assert_eq!(relief([later("b", 2_000_000), agent("c")]), Relief::Now);
     assert_eq!(relief([later("b", 2_000_000), busy("c")]), Relief::Room);
-    assert_eq!(relief([later("b", 2_000_000), later("c", 1_500_000)]), Relief::At(1_500_000));
-    assert_eq!(relief([disabled("b"), disabled("c")]), Relief::Nobody, "strangers are not asked");
+    assert_eq!(
+        relief([later("b", 2_000_000), later("c", 1_500_000)]),
+        Relief::At(1_500_000)
+    );
+    assert_eq!(
+        relief([disabled("b"), disabled("c")]),
+        Relief::Nobody,
+        "strangers are not asked"
+    );
     assert_eq!(Relief::Now.pause(Some(9)), None);
     assert_eq!(Relief::Room.pause(Some(9)), None);
-    assert_eq!((Relief::At(5).pause(Some(9)), Relief::At(9).pause(Some(5))), (Some(5), Some(5)));
-    assert_eq!((Relief::Nobody.pause(Some(9)), Relief::Nobody.pause(None)), (Some(9), None));
+    assert_eq!(
+        (Relief::At(5).pause(Some(9)), Relief::At(9).pause(Some(5))),
+        (Some(5), Some(5))
+    );
+    assert_eq!(
+        (Relief::Nobody.pause(Some(9)), Relief::Nobody.pause(None)),
+        (Some(9), None)
+    );
 }

@@ -1,4 +1,5 @@
-//! What can be wrong with a store. Each variant is a sentence with the way out; none of them is ever read as "no tasks".
+//! What can be wrong with a store. Each variant is a sentence with the way out; none of them is
+//! ever read as "no tasks".
 
 use std::path::PathBuf;
 
@@ -32,7 +33,8 @@ pub enum StoreError {
         /// Ours.
         ours: String,
     },
-    /// The file was written by an older version, in a format that must be migrated before it can be read.
+    /// The file was written by an older version, in a format that must be migrated before it can be
+    /// read.
     #[error("the task store has the older format {found}; this `ai` reads {ours}")]
     Older {
         /// The file's format.
@@ -100,7 +102,9 @@ impl StoreError {
             StoreError::Vanished(_) | StoreError::Empty(_) | StoreError::Damaged { .. } => {
                 "run `ai doctor`, then `ai restore --dry-run` to see the backups that can be restored"
             }
-            StoreError::Foreign { .. } | StoreError::Row { .. } | StoreError::Migration { .. } => "run `ai doctor`",
+            StoreError::Foreign { .. } | StoreError::Row { .. } | StoreError::Migration { .. } => {
+                "run `ai doctor`"
+            }
             StoreError::Older { .. } => "run `ai init`, which takes a backup and migrates it",
             StoreError::Newer { .. } => "upgrade `ai`; nothing was touched",
             StoreError::Replaced => "run the command again",

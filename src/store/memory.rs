@@ -1,4 +1,5 @@
-//! Tables in memory: what a log replays into, to prove that the stored tables are its fold and to rebuild them.
+//! Tables in memory: what a log replays into, to prove that the stored tables are its fold and to
+//! rebuild them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -45,7 +46,11 @@ impl MemoryTables {
         for id in tasks {
             tables.tasks.extend(tx.task(&id)?.map(|task| (id, task)));
         }
-        tables.deps = tx.all_deps()?.into_iter().map(|(task, on)| (on, task)).collect();
+        tables.deps = tx
+            .all_deps()?
+            .into_iter()
+            .map(|(task, on)| (on, task))
+            .collect();
         for lease in tx.leases()? {
             let locks = tx.locks(&lease.subject)?;
             if !locks.is_empty() {
@@ -53,7 +58,11 @@ impl MemoryTables {
             }
             tables.leases.insert(lease.subject.clone(), lease);
         }
-        tables.runs = tx.all_runs()?.into_iter().map(|run| (run.id.clone(), run)).collect();
+        tables.runs = tx
+            .all_runs()?
+            .into_iter()
+            .map(|run| (run.id.clone(), run))
+            .collect();
         tables.evidence = tx.evidence(None, None)?;
         tables.decisions = tx.decisions(None, None)?;
         Ok(tables)
@@ -62,7 +71,10 @@ impl MemoryTables {
     /// The tables without what a heartbeat moves, which the log does not hold.
     pub fn without_heartbeats(mut self) -> MemoryTables {
         for lease in self.leases.values_mut() {
-            lease.expires = LeaseInstant { epoch: String::new(), ms: 0 };
+            lease.expires = LeaseInstant {
+                epoch: String::new(),
+                ms: 0,
+            };
             (lease.expires_ms, lease.ttl_ms) = (0, 0);
         }
         self
@@ -97,7 +109,10 @@ impl Tables for MemoryTables {
 
     fn dependents(&mut self, on: &TaskId) -> Result<Vec<TaskId>, Infallible> {
         let from = self.deps.range((on.clone(), TaskId(String::new()))..);
-        Ok(from.take_while(|(dependency, _)| dependency == on).map(|(_, task)| task.clone()).collect())
+        Ok(from
+            .take_while(|(dependency, _)| dependency == on)
+            .map(|(_, task)| task.clone())
+            .collect())
     }
 
     fn lease(&mut self, subject: &Subject) -> Result<Option<Lease>, Infallible> {
@@ -116,7 +131,10 @@ impl Tables for MemoryTables {
     }
 
     fn put_lock(&mut self, lock: &HeldLock) -> Result<(), Infallible> {
-        self.locks.entry(lock.subject.clone()).or_default().push(lock.clone());
+        self.locks
+            .entry(lock.subject.clone())
+            .or_default()
+            .push(lock.clone());
         Ok(())
     }
 
@@ -135,11 +153,19 @@ impl Tables for MemoryTables {
     }
 
     fn decision(&mut self, id: &str) -> Result<Option<DecisionRecord>, Infallible> {
-        Ok(self.decisions.iter().find(|record| record.id == id).cloned())
+        Ok(self
+            .decisions
+            .iter()
+            .find(|record| record.id == id)
+            .cloned())
     }
 
     fn put_decision(&mut self, record: &DecisionRecord) -> Result<(), Infallible> {
-        match self.decisions.iter_mut().find(|known| known.id == record.id) {
+        match self
+            .decisions
+            .iter_mut()
+            .find(|known| known.id == record.id)
+        {
             Some(known) => *known = record.clone(),
             None => self.decisions.push(record.clone()),
         }

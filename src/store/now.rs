@@ -9,5 +9,11 @@ pub fn local_now() -> Now {
     if let Some(now) = crate::store::testing::turned() {
         return now;
     }
-    Now { wall_ms: clock::wall_ms(), lease: LeaseInstant { epoch: clock::boot_epoch(), ms: clock::boot_ms() } }
+    Now {
+        wall_ms: clock::wall_ms(),
+        lease: LeaseInstant {
+            epoch: clock::boot_epoch(),
+            ms: clock::boot_ms(),
+        },
+    }
 }

@@ -40,7 +40,13 @@ pub(crate) fn id(name: &str) -> TaskId {
 
 /// Wall clock and lease clock at `ms`.
 pub(crate) fn at(ms: i64) -> Now {
-    Now { wall_ms: ms, lease: LeaseInstant { epoch: "boot/ns".into(), ms } }
+    Now {
+        wall_ms: ms,
+        lease: LeaseInstant {
+            epoch: "boot/ns".into(),
+            ms,
+        },
+    }
 }
 
 pub(crate) fn task(name: &str) -> Task {
@@ -74,9 +80,15 @@ pub(crate) fn task(name: &str) -> Task {
 
 pub(crate) fn created(task: Task, deps: &[&str]) -> Event {
     let deps: Vec<TaskId> = deps.iter().map(|name| id(name)).collect();
-    let mut task = Task { open_deps: u32::try_from(deps.len()).unwrap(), ..task };
+    let mut task = Task {
+        open_deps: u32::try_from(deps.len()).unwrap(),
+        ..task
+    };
     task.settle();
-    Event::TaskCreated { task: Box::new(task), deps }
+    Event::TaskCreated {
+        task: Box::new(task),
+        deps,
+    }
 }
 
 /// A lease that lapses at `until` milliseconds.
@@ -108,8 +120,14 @@ pub(crate) fn lock(subject: &str, source: &str) -> HeldLock {
 }
 
 pub(crate) fn granted(subject: &str, epoch: u64, until: i64, patterns: &[&str]) -> Event {
-    let locks = patterns.iter().map(|source| lock(subject, source)).collect();
-    Event::LeaseGranted { lease: lease(subject, epoch, until), locks }
+    let locks = patterns
+        .iter()
+        .map(|source| lock(subject, source))
+        .collect();
+    Event::LeaseGranted {
+        lease: lease(subject, epoch, until),
+        locks,
+    }
 }
 
 pub(crate) fn evidence(name: &str, task: &str, epoch: u64) -> Event {
@@ -126,7 +144,9 @@ pub(crate) fn evidence(name: &str, task: &str, epoch: u64) -> Event {
         at_ms: 0,
         summary: serde_json::json!({ "ratio": 0.1 }),
     };
-    Event::EvidenceRecorded { evidence: Box::new(evidence) }
+    Event::EvidenceRecorded {
+        evidence: Box::new(evidence),
+    }
 }
 
 pub(crate) fn decision(name: &str, task: Option<&str>) -> DecisionRecord {
@@ -139,13 +159,18 @@ pub(crate) fn decision(name: &str, task: Option<&str>) -> DecisionRecord {
         policy_digest: "p".into(),
         facts_digest: "f".into(),
     };
-    let resource = Resource { task: task.map(|name| id(name).0), ..Resource::default() };
+    let resource = Resource {
+        task: task.map(|name| id(name).0),
+        ..Resource::default()
+    };
     decision.record(format!("d-{name}"), 0, Action::TaskEdit, &ann(), &resource)
 }
 
 /// Appends events in Ann's name at time 0.
 pub(crate) fn record(tx: &mut dyn Tx, events: &[Event]) -> Result<(), StoreError> {
-    events.iter().try_for_each(|event| tx.record(0, &ann(), event).map(drop))
+    events
+        .iter()
+        .try_for_each(|event| tx.record(0, &ann(), event).map(drop))
 }
 
 pub(crate) fn listed(tx: &mut dyn Tx, filter: &TaskFilter) -> Result<Vec<String>, StoreError> {
@@ -183,6 +208,14 @@ pub(crate) fn ended(task: &str, epoch: u64) -> Event {
         "at_ms": 1, "lifecycle": "no_changes", "verification": "unverified", "policy": "allow", "freshness": "current",
         "outcome": "send_back_no_changes", "summary": "nothing",
     });
-    let then = After::Requeue { attempt: Attempt::Counts, not_before_ms: None, note: None };
-    Event::RunEnded { run: id(task).run(epoch), end: serde_json::from_value(json).unwrap(), then }
+    let then = After::Requeue {
+        attempt: Attempt::Counts,
+        not_before_ms: None,
+        note: None,
+    };
+    Event::RunEnded {
+        run: id(task).run(epoch),
+        end: serde_json::from_value(json).unwrap(),
+        then,
+    }
 }

@@ -24,11 +24,13 @@ pub enum Flow {
     Stop,
 }
 
-/// One transaction. Rows are changed through [`Tx::record`] alone, which keeps log and tables one; the single exception is a
-/// heartbeat, which moves the expiry of a lease by [`Tables::put_lease`] and leaves no event.
+/// One transaction. Rows are changed through [`Tx::record`] alone, which keeps log and tables one;
+/// the single exception is a heartbeat, which moves the expiry of a lease by [`Tables::put_lease`]
+/// and leaves no event.
 pub trait Tx: Tables<Error = StoreError> {
-    /// The time by the clock that this store's leases live on, read now. A write that decides by it holds the store meanwhile, so
-    /// that the order of decisions is the order of their times; a time that was read before a wait is a time of the past.
+    /// The time by the clock that this store's leases live on, read now. A write that decides by it
+    /// holds the store meanwhile, so that the order of decisions is the order of their times; a
+    /// time that was read before a wait is a time of the past.
     fn now(&mut self) -> Result<Now, StoreError>;
 
     /// Appends an event to the log and applies it to the tables. Returns its position.
@@ -56,7 +58,10 @@ pub trait Tx: Tables<Error = StoreError> {
     /// All leases, in subject order.
     fn leases(&mut self) -> Result<Vec<Lease>, StoreError>;
     /// Held locks whose prefix could meet the query, with their leases, live or lapsed.
-    fn lock_candidates(&mut self, query: &PrefixQuery) -> Result<Vec<(HeldLock, Lease)>, StoreError>;
+    fn lock_candidates(
+        &mut self,
+        query: &PrefixQuery,
+    ) -> Result<Vec<(HeldLock, Lease)>, StoreError>;
     /// The locks of one lease.
     fn locks(&mut self, subject: &Subject) -> Result<Vec<HeldLock>, StoreError>;
 
@@ -75,9 +80,18 @@ pub trait Tx: Tables<Error = StoreError> {
     /// What the ended runs of a task used.
     fn task_spent(&mut self, task: &TaskId) -> Result<Spent, StoreError>;
     /// Evidence of a task (of one run), oldest first; of all tasks where no task is named.
-    fn evidence(&mut self, task: Option<&TaskId>, run: Option<&RunId>) -> Result<Vec<Evidence>, StoreError>;
-    /// Decision records, oldest first; of one task where one is named; only the last `limit` where given.
-    fn decisions(&mut self, task: Option<&TaskId>, limit: Option<u64>) -> Result<Vec<DecisionRecord>, StoreError>;
+    fn evidence(
+        &mut self,
+        task: Option<&TaskId>,
+        run: Option<&RunId>,
+    ) -> Result<Vec<Evidence>, StoreError>;
+    /// Decision records, oldest first; of one task where one is named; only the last `limit` where
+    /// given.
+    fn decisions(
+        &mut self,
+        task: Option<&TaskId>,
+        limit: Option<u64>,
+    ) -> Result<Vec<DecisionRecord>, StoreError>;
 
     /// The log, oldest first, a record at a time.
     fn events(
@@ -85,8 +99,8 @@ pub trait Tx: Tables<Error = StoreError> {
         filter: &EventFilter,
         each: &mut dyn FnMut(StoredEvent) -> Result<Flow, StoreError>,
     ) -> Result<(), StoreError>;
-    /// Empties a log that holds nothing but the creation of its store, for an import that brings a whole log. Any other log
-    /// refuses.
+    /// Empties a log that holds nothing but the creation of its store, for an import that brings a
+    /// whole log. Any other log refuses.
     fn forget_creation(&mut self) -> Result<(), StoreError>;
     /// Takes a record as it is from an export: position and hashes stay.
     fn import_event(&mut self, event: &StoredEvent) -> Result<(), StoreError>;
@@ -99,7 +113,13 @@ pub trait Tx: Tables<Error = StoreError> {
 /// A backend.
 pub trait Store {
     /// Runs `work` in one write transaction: all of it is stored durably, or nothing.
-    fn write<T, E: From<StoreError>>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T, E>) -> Result<T, E>;
+    fn write<T, E: From<StoreError>>(
+        &mut self,
+        work: impl FnOnce(&mut dyn Tx) -> Result<T, E>,
+    ) -> Result<T, E>;
     /// Runs `work` on one consistent state without writing.
-    fn read<T, E: From<StoreError>>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T, E>) -> Result<T, E>;
+    fn read<T, E: From<StoreError>>(
+        &mut self,
+        work: impl FnOnce(&mut dyn Tx) -> Result<T, E>,
+    ) -> Result<T, E>;
 }

@@ -1,9 +1,11 @@
-//! A worker of the torture test: takes tasks through the real `ai`, one process an operation, and writes down what it was told.
+//! A worker of the torture test: takes tasks through the real `ai`, one process an operation, and
+//! writes down what it was told.
 //!
-//! Usage: `ai-torture-worker AI NAME LOG TTL_MS SEED work|drain`, in the repository. Each line of LOG is one finished operation, written
-//! when its answer is there: what was asked, when the call began and ended, and its exit code (`null` where a signal ended it).
-//! An operation that was refused or cut off, or that gave no answer, also tells what was said on stderr. The worker judges nothing.
-//! It runs until it is killed; a drainer ends when nothing can be claimed.
+//! Usage: `ai-torture-worker AI NAME LOG TTL_MS SEED work|drain`, in the repository. Each line of
+//! LOG is one finished operation, written when its answer is there: what was asked, when the call
+//! began and ended, and its exit code (`null` where a signal ended it). An operation that was
+//! refused or cut off, or that gave no answer, also tells what was said on stderr. The worker
+//! judges nothing. It runs until it is killed; a drainer ends when nothing can be claimed.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -96,7 +98,11 @@ impl Worker {
             Plan::GiveBack => self.under("release", grant),
             Plan::Oversleep => {
                 self.pause(self.ttl_ms + self.ttl_ms / 4);
-                let stale = if self.below(3) == 0 { "heartbeat" } else { "done" };
+                let stale = if self.below(3) == 0 {
+                    "heartbeat"
+                } else {
+                    "done"
+                };
                 self.under(stale, grant)
             }
         }
@@ -112,10 +118,15 @@ impl Worker {
         }
     }
 
-    /// Claims what comes next, or now and then one of the ready tasks by its id, as somebody who has looked at the list would.
+    /// Claims what comes next, or now and then one of the ready tasks by its id, as somebody who
+    /// has looked at the list would.
     fn claim(&mut self) -> (Option<Grant>, Option<i32>) {
         let ttl = format!("{}ms", self.ttl_ms);
-        let chosen = if self.below(8) == 0 { self.choose() } else { None };
+        let chosen = if self.below(8) == 0 {
+            self.choose()
+        } else {
+            None
+        };
         let which = chosen.as_deref().unwrap_or("--next");
         let (answer, code) = self.call("claim", None, &["claim", which, "--ttl", &ttl]);
         let grant = answer.map(|answer| Grant {
@@ -127,11 +138,19 @@ impl Worker {
     }
 
     fn choose(&mut self) -> Option<String> {
-        let output = Command::new(&self.ai).args(["task", "ready", "-n", "40", "--json"]).output().unwrap();
+        let output = Command::new(&self.ai)
+            .args(["task", "ready", "-n", "40", "--json"])
+            .output()
+            .unwrap();
         let ready = String::from_utf8_lossy(&output.stdout).into_owned();
-        let tasks: Vec<Value> = ready.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let tasks: Vec<Value> = ready
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect();
         let n = self.below(40);
-        tasks.get(usize::try_from(n).unwrap()).map(|task| text(&task["id"]))
+        tasks
+            .get(usize::try_from(n).unwrap())
+            .map(|task| text(&task["id"]))
     }
 
     /// An operation under a token; `Some` where it was accepted.
@@ -144,10 +163,19 @@ impl Worker {
     }
 
     /// Runs `ai task …`, writes its line, and returns its answer where it was accepted.
-    fn call(&mut self, op: &str, grant: Option<&Grant>, args: &[&str]) -> (Option<Value>, Option<i32>) {
+    fn call(
+        &mut self,
+        op: &str,
+        grant: Option<&Grant>,
+        args: &[&str],
+    ) -> (Option<Value>, Option<i32>) {
         let start = now_ms();
-        let output =
-            Command::new(&self.ai).arg("task").args(args).args(["--json", "--as", &self.name]).output().unwrap();
+        let output = Command::new(&self.ai)
+            .arg("task")
+            .args(args)
+            .args(["--json", "--as", &self.name])
+            .output()
+            .unwrap();
         let end = now_ms();
         let code = output.status.code();
         let mut line = json!({ "op": op, "start": start, "end": end, "code": code });
@@ -160,7 +188,10 @@ impl Worker {
         };
         match &answer {
             Some(answer) if op == "claim" => {
-                (line["task"], line["epoch"]) = (answer["task"]["id"].clone(), answer["lease"]["epoch"].clone());
+                (line["task"], line["epoch"]) = (
+                    answer["task"]["id"].clone(),
+                    answer["lease"]["epoch"].clone(),
+                );
             }
             Some(_) => {}
             // Also where the exit code says yes and there is no answer with it.
@@ -188,5 +219,11 @@ fn text(value: &Value) -> String {
 }
 
 fn now_ms() -> i64 {
-    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+    i64::try_from(
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_millis(),
+    )
+    .unwrap()
 }

@@ -17,7 +17,11 @@ fn refused(sandbox: &Sandbox, id: &str, code: i32) -> Outcome {
     let before = sandbox.git(&["rev-parse", "main"]);
     let outcome = sandbox.ai(&["accept", id]);
     assert_eq!(outcome.code, Some(code), "{outcome}");
-    assert_eq!(sandbox.git(&["rev-parse", "main"]), before, "the target moved");
+    assert_eq!(
+        sandbox.git(&["rev-parse", "main"]),
+        before,
+        "the target moved"
+    );
     assert_eq!(sandbox.status(id), "review");
     outcome
 }
@@ -31,7 +35,10 @@ fn an_unmoved_target_goes_forward_to_the_judged_commit() {
     assert_eq!(sandbox.read("work.txt"), "work\n");
     assert_eq!(sandbox.git(&["status", "--porcelain"]), "");
     let task = sandbox.show(&id);
-    assert_eq!((&task["status"], &task["proof"]["commit"]), (&"done".into(), &judged.into()));
+    assert_eq!(
+        (&task["status"], &task["proof"]["commit"]),
+        (&"done".into(), &judged.into())
+    );
     sandbox.is_at_rest(&id);
 }
 
@@ -44,10 +51,19 @@ fn a_moved_target_is_merged_and_the_merged_tree_is_checked() {
     sandbox.commit("meanwhile");
     sandbox.ai_ok(&["accept", &id]);
     let seen = std::fs::read_to_string(sandbox.base().join("home/seen")).unwrap();
-    assert!(seen.contains("other.txt") && seen.contains("work.txt"), "{seen}");
-    assert_eq!(sandbox.git(&["rev-list", "--merges", "--count", "main"]), "1");
+    assert!(
+        seen.contains("other.txt") && seen.contains("work.txt"),
+        "{seen}"
+    );
+    assert_eq!(
+        sandbox.git(&["rev-list", "--merges", "--count", "main"]),
+        "1"
+    );
     let message = sandbox.git(&["log", "-1", "--format=%B", "main"]);
-    assert!(message.starts_with(&format!("Merge {id}: One\n\nAI-Task: {id}")), "{message}");
+    assert!(
+        message.starts_with(&format!("Merge {id}: One\n\nAI-Task: {id}")),
+        "{message}"
+    );
 }
 
 #[test]
@@ -76,12 +92,18 @@ fn a_review_shows_what_lines_alone_do_not() {
 
 #[test]
 fn a_conflict_is_named_with_the_way_on() {
-    let (sandbox, id) = reviewed(CONFIG, "cat >/dev/null; echo mine > README.md; echo work > work.txt");
+    let (sandbox, id) = reviewed(
+        CONFIG,
+        "cat >/dev/null; echo mine > README.md; echo work > work.txt",
+    );
     sandbox.write("README.md", "theirs\n");
     sandbox.commit("meanwhile");
     let outcome = refused(&sandbox, &id, 4);
     let next = format!("next: `ai reject {id} --note TEXT`");
-    assert!(outcome.stderr.contains("README.md") && outcome.stderr.contains(&next), "{outcome}");
+    assert!(
+        outcome.stderr.contains("README.md") && outcome.stderr.contains(&next),
+        "{outcome}"
+    );
     sandbox.ai_ok(&["reject", &id, "--note", "do it on the new base"]);
     assert_eq!(sandbox.run(&id).code, Some(0));
     sandbox.ai_ok(&["accept", &id]);
@@ -91,7 +113,10 @@ fn a_conflict_is_named_with_the_way_on() {
 
 #[test]
 fn changes_of_a_person_in_the_way_are_not_overwritten() {
-    let (sandbox, id) = reviewed(CONFIG, "cat >/dev/null; echo work > work.txt; echo agent > README.md");
+    let (sandbox, id) = reviewed(
+        CONFIG,
+        "cat >/dev/null; echo work > work.txt; echo agent > README.md",
+    );
     sandbox.write("README.md", "by hand\n");
     refused(&sandbox, &id, 4);
     assert_eq!(sandbox.read("README.md"), "by hand\n");
@@ -112,7 +137,14 @@ fn changes_of_a_person_in_the_way_are_not_overwritten() {
 fn a_branch_that_moved_after_it_was_judged_proves_nothing() {
     let (sandbox, id) = reviewed(CONFIG, GOOD);
     let branch = format!("refs/heads/ai/{id}/1");
-    let more = sandbox.git(&["commit-tree", "-p", &branch, "-m", "more", &format!("{branch}^{{tree}}")]);
+    let more = sandbox.git(&[
+        "commit-tree",
+        "-p",
+        &branch,
+        "-m",
+        "more",
+        &format!("{branch}^{{tree}}"),
+    ]);
     sandbox.git(&["update-ref", &branch, &more]);
     let outcome = refused(&sandbox, &id, 6);
     assert!(outcome.stderr.contains("moved"), "{outcome}");
@@ -120,7 +152,10 @@ fn a_branch_that_moved_after_it_was_judged_proves_nothing() {
 
 #[test]
 fn evidence_that_was_touched_proves_nothing() {
-    for (name, state) in [("diff.patch", "diff diff (changed)"), ("stdout.log", "log stdout (missing)")] {
+    for (name, state) in [
+        ("diff.patch", "diff diff (changed)"),
+        ("stdout.log", "log stdout (missing)"),
+    ] {
         let (sandbox, id) = reviewed(CONFIG, GOOD);
         let file = sandbox.root().join(format!(".git/ai/runs/{id}.1/{name}"));
         match name {
@@ -128,9 +163,15 @@ fn evidence_that_was_touched_proves_nothing() {
             _ => std::fs::remove_file(&file).unwrap(),
         }
         let outcome = refused(&sandbox, &id, 6);
-        assert!(outcome.stderr.contains(state) && outcome.stderr.contains("ai evidence verify"), "{outcome}");
+        assert!(
+            outcome.stderr.contains(state) && outcome.stderr.contains("ai evidence verify"),
+            "{outcome}"
+        );
         let taken = sandbox.ai_ok(&["accept", &id, "--override", "seen elsewhere"]);
-        assert!(taken.stderr.contains("warning:") && taken.stderr.contains(state), "{taken}");
+        assert!(
+            taken.stderr.contains("warning:") && taken.stderr.contains(state),
+            "{taken}"
+        );
     }
 }
 
@@ -138,12 +179,20 @@ fn evidence_that_was_touched_proves_nothing() {
 fn unverified_work_needs_a_recorded_override() {
     let (sandbox, id) = reviewed("version: 1\n", GOOD);
     refused(&sandbox, &id, 6);
-    assert_eq!(sandbox.ai(&["accept", &id, "--override", " "]).code, Some(2));
+    assert_eq!(
+        sandbox.ai(&["accept", &id, "--override", " "]).code,
+        Some(2)
+    );
     let outcome = sandbox.ai_ok(&["accept", &id, "--override", "it is only text"]);
     assert!(outcome.stdout.contains("done (overridden)"), "{outcome}");
     let task = sandbox.show(&id);
     assert_eq!(task["proof"]["reason"], "it is only text", "{task}");
-    assert!(sandbox.ai_ok(&["task", "show", &id]).stdout.contains("done (overridden)"));
+    assert!(
+        sandbox
+            .ai_ok(&["task", "show", &id])
+            .stdout
+            .contains("done (overridden)")
+    );
     sandbox.ai_ok(&["log", "verify"]);
 }
 
@@ -165,7 +214,10 @@ fn a_target_in_a_linked_worktree_brings_its_files_along() {
     let dir = sandbox.base().join("linked");
     sandbox.git(&["worktree", "add", "-q", dir.to_str().unwrap(), "main"]);
     sandbox.ai_ok(&["accept", &id]);
-    assert_eq!(std::fs::read_to_string(dir.join("work.txt")).unwrap(), "work\n");
+    assert_eq!(
+        std::fs::read_to_string(dir.join("work.txt")).unwrap(),
+        "work\n"
+    );
     assert_eq!(sandbox.git_in(&dir, &["status", "--porcelain"]), "");
 }
 
@@ -174,7 +226,10 @@ fn the_branch_mode_leaves_the_target_to_a_pull_request() {
     let (sandbox, id) = reviewed(&format!("{CONFIG}accept: {{mode: branch}}\n"), GOOD);
     let before = sandbox.git(&["rev-parse", "main"]);
     let outcome = sandbox.ai_ok(&["accept", &id]);
-    assert!(outcome.stdout.contains("stays on its own branch"), "{outcome}");
+    assert!(
+        outcome.stdout.contains("stays on its own branch"),
+        "{outcome}"
+    );
     assert_eq!(sandbox.git(&["rev-parse", "main"]), before);
     assert_eq!(sandbox.status(&id), "done");
 }
@@ -198,13 +253,25 @@ fn another_target_can_be_configured() {
     assert_eq!(sandbox.run(&id).code, Some(0));
     sandbox.ai_ok(&["accept", &id]);
     assert_eq!(sandbox.file_at("next", "work.txt"), "work");
-    assert_eq!(sandbox.try_git(&sandbox.root(), &["show", "main:work.txt"]).code, Some(128));
+    assert_eq!(
+        sandbox
+            .try_git(&sandbox.root(), &["show", "main:work.txt"])
+            .code,
+        Some(128)
+    );
 }
 
 #[test]
 fn work_that_a_person_merged_by_hand_is_done() {
     let (sandbox, id) = reviewed(CONFIG, GOOD);
-    sandbox.git(&["merge", "-q", "--no-ff", "-m", "by hand", &format!("ai/{id}/1")]);
+    sandbox.git(&[
+        "merge",
+        "-q",
+        "--no-ff",
+        "-m",
+        "by hand",
+        &format!("ai/{id}/1"),
+    ]);
     let head = sandbox.git(&["rev-parse", "main"]);
     let outcome = sandbox.ai_ok(&["accept", &id]);
     assert!(outcome.stdout.contains("is in main"), "{outcome}");
@@ -237,7 +304,10 @@ fn the_first_commit_of_a_repository_can_be_an_agents() {
     let outcome = sandbox.run(&id);
     assert_eq!(outcome.code, Some(0), "{outcome}");
     sandbox.ai_ok(&["accept", &id]);
-    assert_eq!(sandbox.git(&["ls-tree", "-r", "--name-only", "main"]), "work.txt");
+    assert_eq!(
+        sandbox.git(&["ls-tree", "-r", "--name-only", "main"]),
+        "work.txt"
+    );
     assert_eq!(sandbox.git(&["rev-list", "--count", "main"]), "1");
     assert_eq!(sandbox.read("work.txt"), "work\n");
     sandbox.is_at_rest(&id);
@@ -254,7 +324,10 @@ fn a_bare_repository_with_linked_worktrees_works() {
     let sandbox = Sandbox::repository();
     let (bare, tree) = (sandbox.base().join("bare.git"), sandbox.base().join("tree"));
     sandbox.git(&["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
-    sandbox.git_in(&bare, &["worktree", "add", "-q", tree.to_str().unwrap(), "main"]);
+    sandbox.git_in(
+        &bare,
+        &["worktree", "add", "-q", tree.to_str().unwrap(), "main"],
+    );
     let ai = |args: &[&str]| sandbox.ai_in(&tree, args);
     let ok = |args: &[&str]| {
         let outcome = ai(args);
@@ -264,15 +337,30 @@ fn a_bare_repository_with_linked_worktrees_works() {
     ok(&["init", "--yes"]);
     sandbox.set_script("fake", &format!("{GOOD}; ai_in_the_worktree=1"));
     let script = sandbox.base().join("fake.sh");
-    ok(&["agent", "register", "fake", "--connector", "command", "--", "/bin/sh", script.to_str().unwrap()]);
+    ok(&[
+        "agent",
+        "register",
+        "fake",
+        "--connector",
+        "command",
+        "--",
+        "/bin/sh",
+        script.to_str().unwrap(),
+    ]);
     std::fs::write(tree.join(".ai/config.yaml"), CONFIG).unwrap();
     ok(&["trust"]);
     sandbox.git_in(&tree, &["add", "-A"]);
     sandbox.git_in(&tree, &["commit", "-q", "-m", "set up"]);
-    let id = ok(&["task", "create", "One", "--json"]).json()["id"].as_str().unwrap().to_owned();
+    let id = ok(&["task", "create", "One", "--json"]).json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     ok(&["run", &id]);
     ok(&["accept", &id]);
-    assert_eq!(std::fs::read_to_string(tree.join("work.txt")).unwrap(), "work\n");
+    assert_eq!(
+        std::fs::read_to_string(tree.join("work.txt")).unwrap(),
+        "work\n"
+    );
     assert_eq!(sandbox.git_in(&bare, &["show", "main:work.txt"]), "work");
     assert_eq!(sandbox.git_in(&tree, &["status", "--porcelain"]), "");
 }
@@ -282,17 +370,28 @@ fn of_several_accepts_at_once_one_lands() {
     let (sandbox, id) = reviewed(CONFIG, GOOD);
     sandbox.write("other.txt", "x");
     sandbox.commit("meanwhile");
-    let commands: Vec<_> = (0..3).map(|n| sandbox.start(&["accept", &id, "--as", &format!("p{n}")])).collect();
+    let commands: Vec<_> = (0..3)
+        .map(|n| sandbox.start(&["accept", &id, "--as", &format!("p{n}")]))
+        .collect();
     let codes: Vec<_> = commands.into_iter().map(|command| command.wait()).collect();
     // One that comes late may find the work landed, and complete what the first had begun.
     let fine = |code: Option<i32>| matches!(code, Some(0 | 4));
     assert!(codes.iter().all(|outcome| fine(outcome.code)), "{codes:?}");
-    assert!(codes.iter().any(|outcome| outcome.code == Some(0)), "{codes:?}");
-    assert_eq!(sandbox.git(&["rev-list", "--merges", "--count", "main"]), "1");
+    assert!(
+        codes.iter().any(|outcome| outcome.code == Some(0)),
+        "{codes:?}"
+    );
+    assert_eq!(
+        sandbox.git(&["rev-list", "--merges", "--count", "main"]),
+        "1"
+    );
     assert_eq!(sandbox.git(&["status", "--porcelain"]), "");
     let done = sandbox.rows("SELECT body FROM event WHERE kind = 'task.done'");
     assert_eq!(done.len(), 1, "{done:?}");
-    assert_eq!(sandbox.show(&id)["proof"]["commit"], sandbox.git(&["rev-parse", "main"]));
+    assert_eq!(
+        sandbox.show(&id)["proof"]["commit"],
+        sandbox.git(&["rev-parse", "main"])
+    );
     sandbox.is_at_rest(&id);
 }
 
@@ -314,7 +413,10 @@ fn a_cleaned_checkout_costs_nothing() {
 fn only_a_review_can_be_accepted() {
     let sandbox = Sandbox::with_script(GOOD);
     let id = sandbox.task("One", &[]);
-    for verb in [&["accept", id.as_str()][..], &["reject", &id, "--note", "x"]] {
+    for verb in [
+        &["accept", id.as_str()][..],
+        &["reject", &id, "--note", "x"],
+    ] {
         let outcome = sandbox.ai(verb);
         assert_eq!(outcome.code, Some(4), "{outcome}");
     }
@@ -324,12 +426,18 @@ fn only_a_review_can_be_accepted() {
 #[test]
 fn a_large_change_needs_one_yes_and_not_two() {
     let sandbox = Sandbox::with_script("cat >/dev/null; seq 1 50 > work.txt");
-    sandbox.write(".ai/policy.yaml", "version: 1\ndefault: allow\nlimits: {max_diff_lines: 10}\n");
+    sandbox.write(
+        ".ai/policy.yaml",
+        "version: 1\ndefault: allow\nlimits: {max_diff_lines: 10}\n",
+    );
     sandbox.commit("policy");
     let id = sandbox.task("One", &[]);
     let outcome = sandbox.run(&id);
     assert_eq!(outcome.code, Some(8), "{outcome}");
-    let decision = sandbox.rows("SELECT data FROM decision WHERE data LIKE '%run.finish%'").pop().unwrap();
+    let decision = sandbox
+        .rows("SELECT data FROM decision WHERE data LIKE '%run.finish%'")
+        .pop()
+        .unwrap();
     sandbox.ai_ok(&["policy", "approve", decision["id"].as_str().unwrap()]);
     sandbox.ai_ok(&["accept", &id]);
 }
@@ -346,6 +454,9 @@ fn ctrl_c_while_the_checks_run_leaves_everything_as_it_was() {
     command.signal("INT");
     let outcome = command.wait();
     assert_eq!(outcome.code, Some(130), "{outcome}");
-    assert_eq!((sandbox.status(&id), sandbox.git(&["rev-parse", "main"])), ("review".to_owned(), tip));
+    assert_eq!(
+        (sandbox.status(&id), sandbox.git(&["rev-parse", "main"])),
+        ("review".to_owned(), tip)
+    );
     sandbox.is_at_rest(&id);
 }

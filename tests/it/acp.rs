@@ -1,4 +1,5 @@
-//! Agents that ask before they act: a small one that speaks the Agent Client Protocol, and the policy that answers it.
+//! Agents that ask before they act: a small one that speaks the Agent Client Protocol, and the
+//! policy that answers it.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -49,10 +50,16 @@ read -r prompt; say "$prompt" >>"$BASE/heard"
 fn scene(script: &str) -> Sandbox {
     let scene = Sandbox::project();
     let program = scene.base().join("talker");
-    let text = format!("#!/bin/sh\nBASE='{}'\n{BEGIN}\n{script}\n", scene.base().display());
+    let text = format!(
+        "#!/bin/sh\nBASE='{}'\n{BEGIN}\n{script}\n",
+        scene.base().display()
+    );
     std::fs::write(&program, text).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-    scene.write(".ai/connectors/talker.yaml", MANIFEST.replace("PROGRAM", program.to_str().unwrap()));
+    scene.write(
+        ".ai/connectors/talker.yaml",
+        MANIFEST.replace("PROGRAM", program.to_str().unwrap()),
+    );
     scene.write(".ai/policy.yaml", POLICY);
     scene.ai_ok(&["trust"]);
     scene.ai_ok(&["agent", "register", "talker", "--connector", "talker"]);
@@ -61,7 +68,9 @@ fn scene(script: &str) -> Sandbox {
 }
 
 fn lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect()
 }
 
 fn below(scene: &Sandbox, name: &str) -> Vec<Value> {
@@ -70,15 +79,32 @@ fn below(scene: &Sandbox, name: &str) -> Vec<Value> {
 
 fn events(scene: &Sandbox, id: &str, kind: &str) -> Vec<Value> {
     let all = lines(&scene.run_file(&format!("{id}.1"), "events.jsonl"));
-    all.into_iter().filter(|event| event["type"] == kind).collect()
+    all.into_iter()
+        .filter(|event| event["type"] == kind)
+        .collect()
 }
 
 /// What was decided during the run about edits and tool calls: action, effect, rule, paths.
 fn decisions(scene: &Sandbox, id: &str) -> Vec<[String; 4]> {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
     let all = scene.ai_json_lines(&["policy", "log", id]);
-    let asked = all.iter().filter(|record| ["edit", "tool.call"].contains(&record["action"].as_str().unwrap()));
-    asked.map(|r| [text(&r["action"]), text(&r["effect"]), text(&r["rule"]), text(&r["resource"]["paths"])]).collect()
+    let asked = all
+        .iter()
+        .filter(|record| ["edit", "tool.call"].contains(&record["action"].as_str().unwrap()));
+    asked
+        .map(|r| {
+            [
+                text(&r["action"]),
+                text(&r["effect"]),
+                text(&r["rule"]),
+                text(&r["resource"]["paths"]),
+            ]
+        })
+        .collect()
 }
 
 #[track_caller]
@@ -106,20 +132,41 @@ fn what_the_policy_allows_is_done_and_what_it_does_not_is_not() {
     );
     let id = scene.task("Write it", &["--body", "With \"quotes\"."]);
     let (outcome, report) = lifecycle(&scene, &id);
-    assert_eq!((outcome.code, &report["outcome"]), (Some(0), &json!("ready_for_review")), "{outcome}");
+    assert_eq!(
+        (outcome.code, &report["outcome"]),
+        (Some(0), &json!("ready_for_review")),
+        "{outcome}"
+    );
 
     let heard = below(&scene, "heard");
     let worktree = scene.slot("w1");
     assert_eq!(heard[0]["params"]["protocolVersion"], 1);
-    assert_eq!(heard[1]["params"], json!({"cwd": worktree, "mcpServers": []}));
+    assert_eq!(
+        heard[1]["params"],
+        json!({"cwd": worktree, "mcpServers": []})
+    );
     let prompt = heard[2]["params"]["prompt"][0]["text"].as_str().unwrap();
     assert_eq!(prompt, scene.run_file(&format!("{id}.1"), "prompt.md"));
 
     let answers = below(&scene, "answers");
-    let chosen: Vec<&Value> = answers.iter().map(|answer| &answer["result"]["outcome"]["optionId"]).collect();
-    assert_eq!(chosen, [&json!("now"), &json!("never"), &json!("never"), &json!("never"), &Value::Null]);
+    let chosen: Vec<&Value> = answers
+        .iter()
+        .map(|answer| &answer["result"]["outcome"]["optionId"])
+        .collect();
+    assert_eq!(
+        chosen,
+        [
+            &json!("now"),
+            &json!("never"),
+            &json!("never"),
+            &json!("never"),
+            &Value::Null
+        ]
+    );
     assert_eq!(answers[4]["error"]["code"], -32601);
-    let record = |action: &str, effect: &str, rule: &str, paths: &str| [action, effect, rule, paths].map(str::to_owned);
+    let record = |action: &str, effect: &str, rule: &str, paths: &str| {
+        [action, effect, rule, paths].map(str::to_owned)
+    };
     assert_eq!(
         decisions(&scene, &id),
         [
@@ -129,23 +176,41 @@ fn what_the_policy_allows_is_done_and_what_it_does_not_is_not() {
             record("tool.call", "deny", "no-tools", "null"),
         ]
     );
-    assert_eq!(scene.git(&["diff", "--name-only", "main", &format!("ai/{id}/1")]).trim(), "work.txt");
+    assert_eq!(
+        scene
+            .git(&["diff", "--name-only", "main", &format!("ai/{id}/1")])
+            .trim(),
+        "work.txt"
+    );
     assert_eq!(events(&scene, &id, "permission_denied").len(), 3);
     assert_eq!(events(&scene, &id, "file_change")[0]["path"], "work.txt");
     assert_eq!(events(&scene, &id, "usage")[0]["input_tokens"], 7);
     assert_eq!(events(&scene, &id, "message")[0]["text"], "All done");
     assert_eq!(events(&scene, &id, "session_started")[0]["version"], "1.2");
-    assert!(!scene.root().join(".git/ai/runs").join(format!("{id}.1")).join("stdin").exists());
+    assert!(
+        !scene
+            .root()
+            .join(".git/ai/runs")
+            .join(format!("{id}.1"))
+            .join("stdin")
+            .exists()
+    );
     let raw = scene.run_file(&format!("{id}.1"), "stdout.log");
     assert!(raw.contains("session/request_permission"), "{raw}");
 }
 
 #[test]
 fn one_that_stays_after_its_answer_is_ended_and_has_not_failed() {
-    let scene = scene("ask one edit work.txt && echo work >work.txt; words done; finish; trap '' TERM; sleep 1000");
+    let scene = scene(
+        "ask one edit work.txt && echo work >work.txt; words done; finish; trap '' TERM; sleep 1000",
+    );
     let id = scene.task("Write it", &[]);
     let (outcome, report) = lifecycle(&scene, &id);
-    assert_eq!((outcome.code, &report["outcome"]), (Some(0), &json!("ready_for_review")), "{outcome}");
+    assert_eq!(
+        (outcome.code, &report["outcome"]),
+        (Some(0), &json!("ready_for_review")),
+        "{outcome}"
+    );
 }
 
 #[test]
@@ -153,15 +218,21 @@ fn one_that_ends_without_an_answer_has_failed_and_says_so() {
     let scene = scene("echo work >work.txt; exit 0");
     let id = scene.task("Write it", &[]);
     let (outcome, report) = lifecycle(&scene, &id);
-    assert_eq!((outcome.code, &report["verdict"]["lifecycle"]), (Some(1), &json!("failed")), "{outcome}");
+    assert_eq!(
+        (outcome.code, &report["verdict"]["lifecycle"]),
+        (Some(1), &json!("failed")),
+        "{outcome}"
+    );
     let summary = report["summary"].as_str().unwrap();
-    assert!(summary.contains("the agent ended before it had answered the prompt"), "{summary}");
+    assert!(
+        summary.contains("the agent ended before it had answered the prompt"),
+        "{summary}"
+    );
 }
 
 #[test]
 fn one_that_wants_a_login_waits_for_a_person() {
-    let script =
-        r#"say '{"jsonrpc":"2.0","id":4,"error":{"code":-32000,"message":"Authentication required"}}'; read -r x"#;
+    let script = r#"say '{"jsonrpc":"2.0","id":4,"error":{"code":-32000,"message":"Authentication required"}}'; read -r x"#;
     let scene = scene(script);
     let id = scene.task("Write it", &[]);
     let (_, report) = lifecycle(&scene, &id);
@@ -195,7 +266,11 @@ fn garbage_in_between_is_passed_over() {
     );
     let id = scene.task("Write it", &[]);
     let (outcome, report) = lifecycle(&scene, &id);
-    assert_eq!((outcome.code, &report["outcome"]), (Some(0), &json!("ready_for_review")), "{outcome}");
+    assert_eq!(
+        (outcome.code, &report["outcome"]),
+        (Some(0), &json!("ready_for_review")),
+        "{outcome}"
+    );
 }
 
 #[test]
@@ -214,9 +289,16 @@ fn what_needs_a_person_waits_for_one_and_goes_on_with_the_yes() {
     assert_eq!(run.code, Some(8), "{run}");
     scene.is_at_rest(&id);
     let answers = below(&scene, "answers");
-    assert_eq!(answers[0]["result"]["outcome"], json!({"outcome": "cancelled"}));
+    assert_eq!(
+        answers[0]["result"]["outcome"],
+        json!({"outcome": "cancelled"})
+    );
     assert_eq!(answers[1]["method"], "session/cancel");
-    assert_eq!(scene.file_at(&format!("ai/{id}/1"), "begun.txt"), "begun", "what it had done is kept");
+    assert_eq!(
+        scene.file_at(&format!("ai/{id}/1"), "begun.txt"),
+        "begun",
+        "what it had done is kept"
+    );
     let task = scene.show(&id);
     assert_eq!(
         (&task["status"], &task["blocked_by"], &task["attempts"]),
@@ -229,12 +311,20 @@ fn what_needs_a_person_waits_for_one_and_goes_on_with_the_yes() {
 
     let parked = |scene: &Sandbox, id: &str| {
         let all = scene.ai_json_lines(&["policy", "log", id]);
-        let asked: Vec<Value> = all.into_iter().filter(|record| record["rule"] == "look-first").collect();
+        let asked: Vec<Value> = all
+            .into_iter()
+            .filter(|record| record["rule"] == "look-first")
+            .collect();
         asked.last().unwrap()["id"].as_str().unwrap().to_owned()
     };
     let decision = parked(&scene, &id);
     let mut explained = scene.ai(&["policy", "explain", &decision]);
-    explained.stdout = explained.stdout.lines().skip(1).map(|line| format!("{line}\n")).collect();
+    explained.stdout = explained
+        .stdout
+        .lines()
+        .skip(1)
+        .map(|line| format!("{line}\n"))
+        .collect();
     snapshot!(explained);
     let agents_word = scene.ai(&["--as", "agent:talker", "policy", "approve", &decision]);
     assert_ne!(agents_word.code, Some(0), "{agents_word}");
@@ -246,12 +336,20 @@ fn what_needs_a_person_waits_for_one_and_goes_on_with_the_yes() {
     scene.ai_ok(&["task", "unhold", &id]);
     std::fs::write(scene.base().join("question"), "net").unwrap();
     let outcome = scene.ai(&["run", &id, "--json"]);
-    assert_eq!((outcome.code, &outcome.json()["outcome"]), (Some(0), &json!("ready_for_review")), "{outcome}");
+    assert_eq!(
+        (outcome.code, &outcome.json()["outcome"]),
+        (Some(0), &json!("ready_for_review")),
+        "{outcome}"
+    );
     scene.is_at_rest(&id);
     // A yes for one task is none for another.
     let other = scene.task("The same", &[]);
     assert_eq!(scene.ai(&["run", "--all"]).code, Some(8));
     assert_ne!(parked(&scene, &other), decision);
     let stats = scene.ai_json_lines(&["agent", "stats"]);
-    assert_eq!((&stats[0]["good"], &stats[0]["bad"]), (&json!(1), &json!(0)), "waiting is neither good nor bad");
+    assert_eq!(
+        (&stats[0]["good"], &stats[0]["bad"]),
+        (&json!(1), &json!(0)),
+        "waiting is neither good nor bad"
+    );
 }

@@ -1,4 +1,5 @@
-//! What a person sees of the registry: `ai agent register|show|list|detect` and the table of `ai run --all`, whole.
+//! What a person sees of the registry: `ai agent register|show|list|detect` and the table of `ai
+//! run --all`, whole.
 
 use crate::snapshot;
 use crate::support::runs::{CONFIG, GOOD};
@@ -34,16 +35,42 @@ fn an_agent_is_shown_with_all_that_it_has() {
     plain  command  -
     ----- stderr -----
     ");
-    let args =
-        ["--model", "m-1", "--label", "fast", "--capability", "rust", "--fallback", "plain,other", "--env", "MY_FLAG"];
-    scene.ai_ok(&[&["agent", "register", "claude", "--connector", "claude-code"], &args[..]].concat());
-    scene.write(".ai/config.yaml", "version: 1\nrouter: {fallback: {claude: [third]}}\n");
+    let args = [
+        "--model",
+        "m-1",
+        "--label",
+        "fast",
+        "--capability",
+        "rust",
+        "--fallback",
+        "plain,other",
+        "--env",
+        "MY_FLAG",
+    ];
+    scene.ai_ok(
+        &[
+            &["agent", "register", "claude", "--connector", "claude-code"],
+            &args[..],
+        ]
+        .concat(),
+    );
+    scene.write(
+        ".ai/config.yaml",
+        "version: 1\nrouter: {fallback: {claude: [third]}}\n",
+    );
     // No CLI of the machine may be found.
-    let shown = support::run(scene.ai_command(&["agent", "show", "claude"]).env("PATH", "/nowhere"));
+    let shown = support::run(
+        scene
+            .ai_command(&["agent", "show", "claude"])
+            .env("PATH", "/nowhere"),
+    );
     snapshot!(trimmed(&shown));
     snapshot!(trimmed(&scene.ai(&["agent", "show", "plain"])));
     let json = scene.ai_json(&["agent", "show", "plain"]);
-    assert_eq!(json["command"], serde_json::json!(["sh", "-c", "cat; echo it's", "{prompt_file}"]));
+    assert_eq!(
+        json["command"],
+        serde_json::json!(["sh", "-c", "cat; echo it's", "{prompt_file}"])
+    );
     crate::schemas::fits(&scene, "agent-line", &json);
 }
 
@@ -51,26 +78,73 @@ fn an_agent_is_shown_with_all_that_it_has() {
 fn replacing_keeps_what_was_not_named_and_shows_the_difference() {
     let scene = Sandbox::project();
     let register = ["agent", "register", "one", "--connector", "command"];
-    let more = ["--label", "fast", "--env", "KEY_A", "--fallback", "two", "--minutes", "7", "--", "sh", "x.sh"];
+    let more = [
+        "--label",
+        "fast",
+        "--env",
+        "KEY_A",
+        "--fallback",
+        "two",
+        "--minutes",
+        "7",
+        "--",
+        "sh",
+        "x.sh",
+    ];
     scene.ai_ok(&[&register[..], &more].concat());
     let refused = scene.ai(&[&register[..], &["--label", "slow"]].concat());
     assert_eq!(refused.code, Some(4), "{refused}");
     let path = ".ai/agents/one.yaml";
-    scene.write(path, format!("{}credentials: [ours]\nsandbox: auto\n", scene.read(path)));
+    scene.write(
+        path,
+        format!("{}credentials: [ours]\nsandbox: auto\n", scene.read(path)),
+    );
     scene.ai_ok(&["trust"]);
-    let changed =
-        scene.ai(&["agent", "register", "one", "--replace", "--label", "slow", "--fallback", "", "--parallel", "2"]);
+    let changed = scene.ai(&[
+        "agent",
+        "register",
+        "one",
+        "--replace",
+        "--label",
+        "slow",
+        "--fallback",
+        "",
+        "--parallel",
+        "2",
+    ]);
     snapshot!(trimmed(&changed));
     let agent = scene.ai_json(&["agent", "show", "one"]);
     assert_eq!(
-        (&agent["credentials"][0], &agent["sandbox"], &agent["limits"]["minutes"]),
+        (
+            &agent["credentials"][0],
+            &agent["sandbox"],
+            &agent["limits"]["minutes"]
+        ),
         (&"ours".into(), &"auto".into(), &7.into())
     );
     assert_eq!(agent["env_pass"][0], "KEY_A");
-    assert_eq!(scene.ai(&["trust", "--show"]).code, Some(0), "the user's own change");
-    let other = scene.ai_json(&["agent", "register", "one", "--connector", "codex", "--replace"]);
-    assert_eq!((&other["argv"], &other["labels"][0]), (&serde_json::Value::Null, &"slow".into()), "{other}");
-    assert_eq!(scene.ai(&["agent", "register", "nobody", "--replace"]).code, Some(3));
+    assert_eq!(
+        scene.ai(&["trust", "--show"]).code,
+        Some(0),
+        "the user's own change"
+    );
+    let other = scene.ai_json(&[
+        "agent",
+        "register",
+        "one",
+        "--connector",
+        "codex",
+        "--replace",
+    ]);
+    assert_eq!(
+        (&other["argv"], &other["labels"][0]),
+        (&serde_json::Value::Null, &"slow".into()),
+        "{other}"
+    );
+    assert_eq!(
+        scene.ai(&["agent", "register", "nobody", "--replace"]).code,
+        Some(3)
+    );
 }
 
 #[test]
@@ -81,7 +155,21 @@ fn columns_stand_straight_with_any_name() {
         scene.set_script(name, GOOD);
         let path = scene.base().join(format!("{name}.sh"));
         let script = ["--", "/bin/sh", path.to_str().unwrap()];
-        scene.ai_ok(&[&["agent", "register", name, "--connector", "command", "--label", label], &script[..]].concat());
+        scene.ai_ok(
+            &[
+                &[
+                    "agent",
+                    "register",
+                    name,
+                    "--connector",
+                    "command",
+                    "--label",
+                    label,
+                ],
+                &script[..],
+            ]
+            .concat(),
+        );
     }
     scene.configure(CONFIG);
     snapshot!(trimmed(&scene.ai(&["agent", "list"])));
@@ -100,8 +188,14 @@ fn what_a_command_wrote_is_trusted_and_what_somebody_else_wrote_is_not() {
     scene.add_agent("mine", GOOD);
     assert_eq!(scene.ai(&["trust", "--show"]).code, Some(0));
     // An edit by hand waits for trust, and the next command does not wave it through.
-    scene.write(".ai/config.yaml", "version: 1\nchecks: {unit: {run: 'true'}}\n");
-    scene.write(".ai/agents/theirs.yaml", "name: theirs\nconnector: command\nargv: [sh, -c, evil]\n");
+    scene.write(
+        ".ai/config.yaml",
+        "version: 1\nchecks: {unit: {run: 'true'}}\n",
+    );
+    scene.write(
+        ".ai/agents/theirs.yaml",
+        "name: theirs\nconnector: command\nargv: [sh, -c, evil]\n",
+    );
     scene.add_agent("also", GOOD);
     scene.ai_ok(&["agent", "label", "theirs", "fast"]);
     let waiting: Vec<String> = scene
@@ -111,10 +205,24 @@ fn what_a_command_wrote_is_trusted_and_what_somebody_else_wrote_is_not() {
         .map(|c| c["path"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(waiting, ["agents/theirs.yaml", "config.yaml"]);
-    let detected = support::run(scene.ai_command(&["agent", "detect"]).env("PATH", "/nowhere"));
-    assert!(!detected.stderr.contains("trusted"), "no connector waits for trust: {detected}");
+    let detected = support::run(
+        scene
+            .ai_command(&["agent", "detect"])
+            .env("PATH", "/nowhere"),
+    );
+    assert!(
+        !detected.stderr.contains("trusted"),
+        "no connector waits for trust: {detected}"
+    );
     // Within a run, `ai` trusts nothing.
-    let inside = support::run(scene.ai_command(&["agent", "label", "mine", "fast"]).env("AI_RUN", "t-00000000.1"));
+    let inside = support::run(
+        scene
+            .ai_command(&["agent", "label", "mine", "fast"])
+            .env("AI_RUN", "t-00000000.1"),
+    );
     assert_eq!(inside.code, Some(0), "{inside}");
-    assert_eq!(scene.ai(&["trust", "--show", "--json"]).json_lines().len(), 3);
+    assert_eq!(
+        scene.ai(&["trust", "--show", "--json"]).json_lines().len(),
+        3
+    );
 }

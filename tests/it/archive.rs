@@ -1,4 +1,5 @@
-//! Stores and exports as every released format left them (`tests/data/archive/`): what stands in them is read, taken on and given back.
+//! Stores and exports as every released format left them (`tests/data/archive/`): what stands in
+//! them is read, taken on and given back.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -29,7 +30,9 @@ const LOOKS: [&str; 15] = [
 /// Each archived format.
 fn archives() -> Vec<PathBuf> {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/archive");
-    let all = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let all = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let mut found: Vec<PathBuf> = all.filter(|path| path.join("ai.db").is_file()).collect();
     found.sort();
     assert!(found.len() >= 3, "an archive is missing: {found:?}");
@@ -54,12 +57,16 @@ fn with_store(dir: &std::path::Path) -> Sandbox {
 /// The format of a project's store, as `ai doctor` tells it.
 fn format_of(sandbox: &Sandbox) -> String {
     let told = sandbox.ai(&["doctor"]).stdout;
-    let (_, rest) = told.split_once(", format ").unwrap_or_else(|| panic!("no format in {told}"));
+    let (_, rest) = told
+        .split_once(", format ")
+        .unwrap_or_else(|| panic!("no format in {told}"));
     rest.split([',', ' ']).next().unwrap().to_owned()
 }
 
 fn id_of<'a>(tasks: &'a [Value], title: &str) -> &'a str {
-    tasks.iter().find(|task| task["title"] == title).unwrap()["id"].as_str().unwrap()
+    tasks.iter().find(|task| task["title"] == title).unwrap()["id"]
+        .as_str()
+        .unwrap()
 }
 
 /// Every field that `old` has, `new` has with the same value; `new` may know more.
@@ -74,34 +81,67 @@ fn an_old_store_is_read_as_it_is_then_taken_on_behind_a_backup() {
     for dir in archives() {
         let sandbox = with_store(&dir);
         let listed = sandbox.ai_ok(&["task", "list", "--json"]).json_lines();
-        let archived: Vec<Value> =
-            text(&dir, "tasks.jsonl").lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+        let archived: Vec<Value> = text(&dir, "tasks.jsonl")
+            .lines()
+            .map(|l| serde_json::from_str(l).unwrap())
+            .collect();
         assert_eq!(listed.len(), archived.len());
         for (old, new) in archived.iter().zip(&listed) {
             assert_kept(old, new);
         }
         let accepted = id_of(&archived, "Accepted work");
         for look in LOOKS {
-            sandbox.ai_ok(&look.split(' ').map(|word| if word == "ID" { accepted } else { word }).collect::<Vec<_>>());
+            sandbox.ai_ok(
+                &look
+                    .split(' ')
+                    .map(|word| if word == "ID" { accepted } else { word })
+                    .collect::<Vec<_>>(),
+            );
         }
         let unread = std::fs::read(sandbox.store()).unwrap();
-        assert!(unread == std::fs::read(dir.join("ai.db")).unwrap(), "{}: a look has written", dir.display());
+        assert!(
+            unread == std::fs::read(dir.join("ai.db")).unwrap(),
+            "{}: a look has written",
+            dir.display()
+        );
 
-        let (format, newest) = (dir.file_name().unwrap().to_str().unwrap(), archives().pop().unwrap());
+        let (format, newest) = (
+            dir.file_name().unwrap().to_str().unwrap(),
+            archives().pop().unwrap(),
+        );
         assert_eq!(format_of(&sandbox), format);
 
         let part = id_of(&archived, "A part, edited");
         sandbox.ai_ok(&["task", "claim", part]);
-        sandbox.ai_ok(&["task", "done", part, "--override", "an old task ends in a new store"]);
+        sandbox.ai_ok(&[
+            "task",
+            "done",
+            part,
+            "--override",
+            "an old task ends in a new store",
+        ]);
         sandbox.ai_ok(&["log", "verify"]);
-        assert_eq!(format_of(&sandbox), newest.file_name().unwrap().to_str().unwrap());
-        let backups = std::fs::read_dir(sandbox.root().join(".git/ai/backups")).map_or(0, Iterator::count);
-        assert!(backups > 0 || dir == newest, "{format} was taken on without a backup");
-        let before: BTreeSet<String> = text(&dir, "export.jsonl").lines().skip(1).map(str::to_owned).collect();
+        assert_eq!(
+            format_of(&sandbox),
+            newest.file_name().unwrap().to_str().unwrap()
+        );
+        let backups =
+            std::fs::read_dir(sandbox.root().join(".git/ai/backups")).map_or(0, Iterator::count);
+        assert!(
+            backups > 0 || dir == newest,
+            "{format} was taken on without a backup"
+        );
+        let before: BTreeSet<String> = text(&dir, "export.jsonl")
+            .lines()
+            .skip(1)
+            .map(str::to_owned)
+            .collect();
         let exported = sandbox.ai_ok(&["export"]).stdout;
         let after: BTreeSet<String> = exported.lines().map(str::to_owned).collect();
-        let gone: Vec<&String> =
-            before.iter().filter(|line| line.starts_with("{\"seq\"") && !after.contains(*line)).collect();
+        let gone: Vec<&String> = before
+            .iter()
+            .filter(|line| line.starts_with("{\"seq\"") && !after.contains(*line))
+            .collect();
         assert!(gone.is_empty(), "{}: {gone:?}", dir.display());
     }
 }
@@ -113,6 +153,11 @@ fn an_old_export_comes_in_whole_and_goes_out_the_same() {
         let file = dir.join("export.jsonl");
         sandbox.ai_ok(&["import", file.to_str().unwrap()]);
         sandbox.ai_ok(&["log", "verify"]);
-        assert_eq!(sandbox.ai_ok(&["export"]).stdout, text(&dir, "export.jsonl"), "{}", dir.display());
+        assert_eq!(
+            sandbox.ai_ok(&["export"]).stdout,
+            text(&dir, "export.jsonl"),
+            "{}",
+            dir.display()
+        );
     }
 }

@@ -12,7 +12,14 @@ fn a_backup_is_taken_beside_the_store_or_where_the_user_says() {
     let scene = Sandbox::project();
     scene.task("one", &[]);
     let rolled = scene.ai_json(&["backup"]);
-    assert_eq!((rolled["tasks"].as_u64(), rolled["events"].as_u64(), backups(&scene)), (Some(1), Some(3), 1));
+    assert_eq!(
+        (
+            rolled["tasks"].as_u64(),
+            rolled["events"].as_u64(),
+            backups(&scene)
+        ),
+        (Some(1), Some(3), 1)
+    );
     snapshot!(scene.ai(&["backup", "--to", "../copy.db"]), @r#"
     exit: 0
     ----- stdout -----
@@ -39,7 +46,10 @@ fn a_lost_store_comes_back_from_its_backup() {
     assert_eq!(lost.code, Some(9), "{lost}");
     assert!(lost.stderr.contains("ai restore --dry-run"), "{lost}");
     let dry = scene.ai_json(&["restore", "--dry-run"]);
-    assert_eq!((dry["restored"].as_bool(), dry["current"].as_str()), (Some(false), Some("missing")));
+    assert_eq!(
+        (dry["restored"].as_bool(), dry["current"].as_str()),
+        (Some(false), Some("missing"))
+    );
     assert!(!scene.store().exists());
     scene.ai_ok(&["restore"]);
     assert_eq!(scene.ai(&["task", "show", &task]).code, Some(0));
@@ -63,7 +73,10 @@ fn what_a_restore_replaces_is_kept() {
 fn without_a_backup_nothing_is_invented() {
     let scene = Sandbox::project();
     let outcome = scene.ai(&["restore"]);
-    assert!(outcome.code != Some(0) && outcome.stderr.contains("there is no backup"), "{outcome}");
+    assert!(
+        outcome.code != Some(0) && outcome.stderr.contains("there is no backup"),
+        "{outcome}"
+    );
     assert!(scene.store().is_file());
 }
 
@@ -86,10 +99,20 @@ fn an_export_makes_the_same_store_elsewhere() {
     scene.ai_ok(&["task", "claim", &task]);
     let text = scene.ai_ok(&["export"]).stdout;
     scene.ai_ok(&["export", "../store.jsonl"]);
-    assert_eq!(std::fs::read_to_string(scene.base().join("store.jsonl")).unwrap(), text);
-    assert_eq!(scene.ai(&["export", "../store.jsonl"]).code, Some(4), "it would be overwritten");
+    assert_eq!(
+        std::fs::read_to_string(scene.base().join("store.jsonl")).unwrap(),
+        text
+    );
+    assert_eq!(
+        scene.ai(&["export", "../store.jsonl"]).code,
+        Some(4),
+        "it would be overwritten"
+    );
     let other = Sandbox::project();
-    let tried = run_with_input(&mut other.ai_command(&["import", "-", "--dry-run", "--json"]), &text);
+    let tried = run_with_input(
+        &mut other.ai_command(&["import", "-", "--dry-run", "--json"]),
+        &text,
+    );
     assert_eq!(tried.json()["reproduced"], true, "{tried}");
     assert_eq!(other.ai_json_lines(&["task", "list"]).len(), 0);
     let done = run_with_input(&mut other.ai_command(&["import", "-"]), &text);

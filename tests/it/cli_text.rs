@@ -1,4 +1,5 @@
-//! What people see: help, whole outcomes of the main verbs, hostile text, and streams that nobody reads any more.
+//! What people see: help, whole outcomes of the main verbs, hostile text, and streams that nobody
+//! reads any more.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
@@ -77,7 +78,15 @@ fn a_slip_of_the_keyboard_is_answered_with_the_nearest_word() {
 #[test]
 fn a_task_from_creation_to_its_end() {
     let scene = Sandbox::project();
-    let created = scene.ai_ok(&["task", "create", "Fix the parser", "--path", "src/parse/", "--priority", "1"]);
+    let created = scene.ai_ok(&[
+        "task",
+        "create",
+        "Fix the parser",
+        "--path",
+        "src/parse/",
+        "--priority",
+        "1",
+    ]);
     snapshot!(created, @r#"
     exit: 0
     ----- stdout -----
@@ -158,7 +167,14 @@ fn a_task_from_creation_to_its_end() {
 #[test]
 fn the_same_for_programs() {
     let scene = Sandbox::project();
-    let created = scene.ai_ok(&["task", "create", "Fix the parser", "--path", "src/parse/", "--json"]);
+    let created = scene.ai_ok(&[
+        "task",
+        "create",
+        "Fix the parser",
+        "--path",
+        "src/parse/",
+        "--json",
+    ]);
     snapshot!(created, @r#"
     exit: 0
     ----- stdout -----
@@ -211,7 +227,12 @@ fn quiet_says_nothing_but_data_and_errors() {
     assert_eq!(outcome.stderr, "");
     let warned = scene.ai(&["task", "create", "x", "--check", "unknown", "-q"]);
     assert_eq!((warned.code, warned.stderr.as_str()), (Some(0), ""));
-    assert!(scene.ai(&["task", "show", "t-none", "-q"]).stderr.contains("error:"));
+    assert!(
+        scene
+            .ai(&["task", "show", "t-none", "-q"])
+            .stderr
+            .contains("error:")
+    );
 }
 
 #[test]
@@ -226,14 +247,29 @@ fn titles_drive_no_terminal_no_shell_and_no_parser() {
         "\"kind\":\"overridden\"",
     ];
     for title in titles {
-        let task = scene.ai_ok(&["task", "create", "--json", "--", title]).json();
+        let task = scene
+            .ai_ok(&["task", "create", "--json", "--", title])
+            .json();
         assert_eq!(task["title"], title, "it is stored as it was given");
         let id = task["id"].as_str().unwrap();
-        for args in [&["task", "show", id][..], &["task", "list"], &["why", id], &["log"], &["status"]] {
+        for args in [
+            &["task", "show", id][..],
+            &["task", "list"],
+            &["why", id],
+            &["log"],
+            &["status"],
+        ] {
             let shown = scene.ai_ok(args);
-            let bad =
-                |c: char| c.is_control() && c != '\n' || ('\u{202a}'..='\u{202e}').contains(&c) || c == '\u{200b}';
-            assert!(!shown.stdout.contains(bad), "ai {args:?} lets {title:?} through: {:?}", shown.stdout);
+            let bad = |c: char| {
+                c.is_control() && c != '\n'
+                    || ('\u{202a}'..='\u{202e}').contains(&c)
+                    || c == '\u{200b}'
+            };
+            assert!(
+                !shown.stdout.contains(bad),
+                "ai {args:?} lets {title:?} through: {:?}",
+                shown.stdout
+            );
         }
     }
     snapshot!(scene.ai(&["task", "list"]), @r#"
@@ -252,7 +288,15 @@ fn titles_drive_no_terminal_no_shell_and_no_parser() {
 #[test]
 fn hostile_words_in_the_place_of_ids_names_and_globs_are_refused_without_effect() {
     let scene = Sandbox::project();
-    let words = ["../../etc/passwd", "\u{1b}[31m", "'; DROP TABLE task; --", "%n%s", "", " ", "t-\u{0}"];
+    let words = [
+        "../../etc/passwd",
+        "\u{1b}[31m",
+        "'; DROP TABLE task; --",
+        "%n%s",
+        "",
+        " ",
+        "t-\u{0}",
+    ];
     for word in words.iter().filter(|word| !word.contains('\0')) {
         for args in [
             &["task", "show", "--", word][..],
@@ -262,8 +306,15 @@ fn hostile_words_in_the_place_of_ids_names_and_globs_are_refused_without_effect(
             &["schema", "--", word],
         ] {
             let outcome = scene.ai(args);
-            assert!(matches!(outcome.code, Some(2..=4)), "ai {args:?}\n{outcome}");
-            assert!(!outcome.stderr.contains('\u{1b}'), "ai {args:?}: {:?}", outcome.stderr);
+            assert!(
+                matches!(outcome.code, Some(2..=4)),
+                "ai {args:?}\n{outcome}"
+            );
+            assert!(
+                !outcome.stderr.contains('\u{1b}'),
+                "ai {args:?}: {:?}",
+                outcome.stderr
+            );
         }
     }
     assert_eq!(scene.ai(&["doctor", "--deep"]).code, Some(0));
@@ -272,17 +323,34 @@ fn hostile_words_in_the_place_of_ids_names_and_globs_are_refused_without_effect(
 #[test]
 fn a_reader_that_goes_away_ends_a_list_quietly() {
     let scene = Sandbox::project();
-    let lines: String =
-        (0..3000).map(|n| format!("{{\"title\":\"task {n} with some more words to fill the pipe\"}}\n")).collect();
+    let lines: String = (0..3000)
+        .map(|n| format!("{{\"title\":\"task {n} with some more words to fill the pipe\"}}\n"))
+        .collect();
     scene.write("tasks.jsonl", lines);
     scene.ai_ok(&["task", "create", "--from", "tasks.jsonl", "--quiet"]);
-    for args in [&["task", "list"][..], &["task", "list", "--json"], &["log"], &["export"]] {
+    for args in [
+        &["task", "list"][..],
+        &["task", "list", "--json"],
+        &["log"],
+        &["export"],
+    ] {
         let mut command = scene.ai_command(args);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut first = String::new();
-        BufReader::with_capacity(16, child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        BufReader::with_capacity(16, child.stdout.take().unwrap())
+            .read_line(&mut first)
+            .unwrap();
         let mut said = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut said)
+            .unwrap();
         let status = child.wait().unwrap();
         assert!(!first.is_empty() && said.is_empty(), "ai {args:?}: {said}");
         assert_eq!(status.code(), Some(0), "ai {args:?}");
@@ -293,12 +361,29 @@ fn a_reader_that_goes_away_ends_a_list_quietly() {
 fn output_that_cannot_be_written_fails_the_command() {
     let scene = Sandbox::project();
     scene.ai_ok(&["task", "create", "One"]);
-    for args in [&["task", "list"][..], &["task", "list", "--json"], &["log"], &["export"], &["doctor"]] {
-        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let outcome = scene.ai_command(args).stdout(full).stderr(Stdio::piped()).output().unwrap();
+    for args in [
+        &["task", "list"][..],
+        &["task", "list", "--json"],
+        &["log"],
+        &["export"],
+        &["doctor"],
+    ] {
+        let full = std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let outcome = scene
+            .ai_command(args)
+            .stdout(full)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
         let said = String::from_utf8(outcome.stderr).unwrap();
         assert_eq!(outcome.status.code(), Some(1), "ai {args:?}: {said}");
-        assert!(said.contains("the output could not be written: No space left on device"), "ai {args:?}: {said}");
+        assert!(
+            said.contains("the output could not be written: No space left on device"),
+            "ai {args:?}: {said}"
+        );
     }
 }
 
@@ -307,21 +392,40 @@ fn help_is_a_command_as_well() {
     let scene = Sandbox::empty();
     let same = |command: &[&str], flag: &[&str]| {
         let (command, flag) = (scene.ai(command), scene.ai(flag));
-        assert_eq!((command.code, &command.stdout), (flag.code, &flag.stdout), "{command}");
+        assert_eq!(
+            (command.code, &command.stdout),
+            (flag.code, &flag.stdout),
+            "{command}"
+        );
     };
     same(&["help"], &["--help"]);
     same(&["help", "task", "claim"], &["task", "claim", "--help"]);
     let unknown = scene.ai(&["help", "tsk"]);
-    assert!(unknown.code == Some(2) && unknown.stderr.contains("'task'"), "{unknown}");
+    assert!(
+        unknown.code == Some(2) && unknown.stderr.contains("'task'"),
+        "{unknown}"
+    );
 }
 
 #[test]
 fn nothing_to_show_is_said_beside_the_data() {
     let scene = Sandbox::project();
-    for args in [&["task", "list"][..], &["task", "ready"], &["agent", "list"], &["lock", "list"]] {
+    for args in [
+        &["task", "list"][..],
+        &["task", "ready"],
+        &["agent", "list"],
+        &["lock", "list"],
+    ] {
         let outcome = scene.ai_ok(args);
-        assert!(outcome.stdout.is_empty() && outcome.stderr.starts_with("no "), "ai {args:?}: {outcome}");
-        assert_eq!(scene.ai_ok(&[args, &["--quiet"]].concat()).stderr, "", "ai {args:?}");
+        assert!(
+            outcome.stdout.is_empty() && outcome.stderr.starts_with("no "),
+            "ai {args:?}: {outcome}"
+        );
+        assert_eq!(
+            scene.ai_ok(&[args, &["--quiet"]].concat()).stderr,
+            "",
+            "ai {args:?}"
+        );
     }
 }
 
@@ -332,51 +436,103 @@ fn status_names_what_waits_for_a_person_and_not_what_waits_for_a_task() {
     scene.ai_ok(&["task", "dep", "add", &two, &one]);
     scene.ai_ok(&["task", "hold", &one, "--reason", "not now"]);
     let status = scene.ai_ok(&["status"]).stdout;
-    assert_eq!(status, format!("2 blocked\n  {one}  is on hold, see `ai why {one}`: One\n"));
+    assert_eq!(
+        status,
+        format!("2 blocked\n  {one}  is on hold, see `ai why {one}`: One\n")
+    );
     assert_eq!(scene.ai_json(&["status"])["held"], serde_json::json!([one]));
     scene.ai_ok(&["task", "cancel", &one]);
     let why = scene.ai_ok(&["why", &two]).stdout;
-    assert!(why.contains("(One), which was cancelled: not wanted any more"), "{why}");
+    assert!(
+        why.contains("(One), which was cancelled: not wanted any more"),
+        "{why}"
+    );
 }
 
 #[test]
 fn slips_are_refused_with_what_to_type_instead() {
     let scene = Sandbox::project();
-    let id = scene.ai_ok(&["task", "create", "One", "--json"]).json()["id"].as_str().unwrap().to_owned();
+    let id = scene.ai_ok(&["task", "create", "One", "--json"]).json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     for (args, code, said) in [
         (&["-C", "nowhere", "status"][..], 3, "there is no directory"),
         (&["task", "create"], 2, "next: `ai task create TITLE`"),
-        (&["task", "create", "x", "--priority", "high"], 2, "priority goes from 0 (most urgent) to 4"),
+        (
+            &["task", "create", "x", "--priority", "high"],
+            2,
+            "priority goes from 0 (most urgent) to 4",
+        ),
         (&["task", "edit", &id], 2, "nothing to change was named"),
         (&["task", "unhold", &id], 4, "next: `ai why"),
-        (&["task", "dep", "rm", &id, &id], 4, "next: `ai task dep tree"),
-        (&["agent", "register", "x", "--connector", "nope"], 3, "next: take one of "),
-        (&["agent", "register", "x", "--connector", "command"], 2, "--connector command -- PROGRAM"),
+        (
+            &["task", "dep", "rm", &id, &id],
+            4,
+            "next: `ai task dep tree",
+        ),
+        (
+            &["agent", "register", "x", "--connector", "nope"],
+            3,
+            "next: take one of ",
+        ),
+        (
+            &["agent", "register", "x", "--connector", "command"],
+            2,
+            "--connector command -- PROGRAM",
+        ),
         (&["policy", "explain", "d-none"], 3, "next: `ai policy log`"),
-        (&["evidence", "show", "e-none"], 3, "next: `ai evidence list TASK`"),
-        (&["recover", &format!("{id}.1")], 3, "next: `ai review TASK`"),
-        (&["worktree", "adopt", "nowhere"], 3, "next: `git worktree list`"),
+        (
+            &["evidence", "show", "e-none"],
+            3,
+            "next: `ai evidence list TASK`",
+        ),
+        (
+            &["recover", &format!("{id}.1")],
+            3,
+            "next: `ai review TASK`",
+        ),
+        (
+            &["worktree", "adopt", "nowhere"],
+            3,
+            "next: `git worktree list`",
+        ),
         (&["restore", "--dry-run"], 4, "`ai backup` makes one"),
-        (&["run", "--all"], 3, "0 tasks run, 1 not started, 0 wait for your review\n  next: ai agent register"),
+        (
+            &["run", "--all"],
+            3,
+            "0 tasks run, 1 not started, 0 wait for your review\n  next: ai agent register",
+        ),
     ] {
         let outcome = scene.ai(args);
         assert_eq!(outcome.code, Some(code), "ai {args:?}\n{outcome}");
         assert!(outcome.stderr.contains(said), "ai {args:?}\n{outcome}");
     }
     let warned = scene.ai_ok(&["task", "create", "x", "--agent", "nobody"]);
-    assert!(warned.stderr.contains("no agent is named `nobody` yet"), "{warned}");
+    assert!(
+        warned.stderr.contains("no agent is named `nobody` yet"),
+        "{warned}"
+    );
 }
 
 #[test]
 fn every_page_of_the_manual_and_every_completion_script_is_made() {
     let scene = Sandbox::empty();
     scene.ai_ok(&["man", "pages"]);
-    let pages: Vec<_> =
-        std::fs::read_dir(scene.root().join("pages")).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert!(pages.iter().any(|name| name == "ai-task-create.1") && pages.len() > 40, "{pages:?}");
+    let pages: Vec<_> = std::fs::read_dir(scene.root().join("pages"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    assert!(
+        pages.iter().any(|name| name == "ai-task-create.1") && pages.len() > 40,
+        "{pages:?}"
+    );
     assert!(scene.ai_ok(&["man"]).stdout.contains(".TH ai 1"));
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        assert!(scene.ai_ok(&["completions", shell]).stdout.contains("task"), "{shell}");
+        assert!(
+            scene.ai_ok(&["completions", shell]).stdout.contains("task"),
+            "{shell}"
+        );
     }
     assert_eq!(scene.ai(&["completions", "tcsh"]).code, Some(2));
 }
@@ -386,6 +542,12 @@ fn the_configuration_is_shown_with_where_it_comes_from() {
     let scene = Sandbox::project();
     scene.write(".ai/config.yaml", "version: 1\ndefaults:\n  ttl: 5m\n");
     let shown = scene.ai_ok(&["config", "show", "--origin"]).stdout;
-    assert!(shown.contains("defaults.ttl = \"5m\"  (.ai/config.yaml:3:"), "{shown}");
-    assert!(shown.contains("defaults.max_attempts = 3  (default)"), "{shown}");
+    assert!(
+        shown.contains("defaults.ttl = \"5m\"  (.ai/config.yaml:3:"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("defaults.max_attempts = 3  (default)"),
+        "{shown}"
+    );
 }

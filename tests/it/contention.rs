@@ -1,5 +1,6 @@
-//! Many processes that want the same store at once: each gets its turn, none gets another's task, and nobody is told about locks
-//! inside the database. Only correctness and a wide margin of fairness are asserted; figures are printed, and `make bench` judges them.
+//! Many processes that want the same store at once: each gets its turn, none gets another's task,
+//! and nobody is told about locks inside the database. Only correctness and a wide margin of
+//! fairness are asserted; figures are printed, and `make bench` judges them.
 
 use std::collections::HashSet;
 use std::sync::Barrier;
@@ -20,7 +21,10 @@ fn attempt(sandbox: &Sandbox, args: &[&str], name: &str) -> Try {
     let mut command = sandbox.ai_command(args);
     let begun = Instant::now();
     let outcome = run(command.args(["--json", "--as", name]));
-    Try { took: begun.elapsed(), outcome }
+    Try {
+        took: begun.elapsed(),
+        outcome,
+    }
 }
 
 /// What a claimer got.
@@ -58,12 +62,17 @@ fn at_once<T: Send>(n: usize, work: impl Fn(&str) -> T + Sync) -> Vec<T> {
             }
         };
         let claimers: Vec<_> = (0..n).map(|n| scope.spawn(go(n))).collect();
-        claimers.into_iter().map(|claimer| claimer.join().unwrap()).collect()
+        claimers
+            .into_iter()
+            .map(|claimer| claimer.join().unwrap())
+            .collect()
     })
 }
 
 fn create(sandbox: &Sandbox, n: usize) {
-    let tasks: String = (0..n).map(|n| format!("{{\"title\":\"task {n}\"}}\n")).collect();
+    let tasks: String = (0..n)
+        .map(|n| format!("{{\"title\":\"task {n}\"}}\n"))
+        .collect();
     sandbox.write("tasks.jsonl", tasks);
     sandbox.ai_ok(&["task", "create", "--from", "tasks.jsonl"]);
 }
@@ -71,7 +80,11 @@ fn create(sandbox: &Sandbox, n: usize) {
 /// The value below which `share` of all lie.
 fn quantile(times: &mut [Duration], share: f64) -> Duration {
     times.sort_unstable();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index into the slice")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an index into the slice"
+    )]
     let at = ((times.len() - 1) as f64 * share).round() as usize;
     times[at]
 }
@@ -80,23 +93,39 @@ fn quantile(times: &mut [Duration], share: f64) -> Duration {
 fn stress_a_queue_is_shared_out_to_many_claimers() {
     let alone = Sandbox::project();
     create(&alone, 20);
-    let mut floor: Vec<Duration> = claim_all(&alone, "agent:alone").wins.iter().map(|one| one.took).collect();
+    let mut floor: Vec<Duration> = claim_all(&alone, "agent:alone")
+        .wins
+        .iter()
+        .map(|one| one.took)
+        .collect();
     let floor = quantile(&mut floor, 0.5);
 
-    // A store that starves somebody does so every time; a machine that is busy with other things, now and then.
+    // A store that starves somebody does so every time; a machine that is busy with other things,
+    // now and then.
     let fair = (0..3).any(|_| share_out(floor));
-    assert!(fair, "in each of three rounds, somebody was turned away or got less than a quarter of the mean");
+    assert!(
+        fair,
+        "in each of three rounds, somebody was turned away or got less than a quarter of the mean"
+    );
 }
 
-/// Lets all claimers loose on a fresh queue. True where none was turned away and none got less than a quarter of the mean.
+/// Lets all claimers loose on a fresh queue. True where none was turned away and none got less than
+/// a quarter of the mean.
 fn share_out(floor: Duration) -> bool {
     let sandbox = Sandbox::project();
     create(&sandbox, TASKS);
     let claimers = at_once(CLAIMERS, |name| claim_all(&sandbox, name));
 
     let all: Vec<&Try> = claimers.iter().flat_map(|got| &got.wins).collect();
-    let won: HashSet<String> = all.iter().map(|one| one.outcome.json()["task"]["id"].to_string()).collect();
-    assert_eq!((all.len(), won.len()), (TASKS, TASKS), "claims won, and tasks among them");
+    let won: HashSet<String> = all
+        .iter()
+        .map(|one| one.outcome.json()["task"]["id"].to_string())
+        .collect();
+    assert_eq!(
+        (all.len(), won.len()),
+        (TASKS, TASKS),
+        "claims won, and tasks among them"
+    );
     let listed = sandbox.ai_json_lines(&["task", "list", "--status", "claimed"]);
     assert_eq!(listed.len(), TASKS);
     sandbox.ai_ok(&["log", "verify"]);

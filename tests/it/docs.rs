@@ -1,19 +1,29 @@
-//! The pages and messages of this project name no command that is not there, and no link leads nowhere.
+//! The pages and messages of this project name no command that is not there, and no link leads
+//! nowhere.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::support::{Sandbox, markdown};
 
-/// Asks the real program whether it knows a command line: `--help` behind it answers for the command and for every flag before it.
+/// Asks the real program whether it knows a command line: `--help` behind it answers for the
+/// command and for every flag before it.
 fn unknown(sandbox: &Sandbox, line: &str) -> Option<String> {
     let mut words = words(line);
     // What follows `--` belongs to somebody else; the question must come before it.
-    words.truncate(words.iter().position(|word| word == "--").unwrap_or(words.len()));
+    words.truncate(
+        words
+            .iter()
+            .position(|word| word == "--")
+            .unwrap_or(words.len()),
+    );
     let is_flag = |word: Option<&String>| word.is_some_and(|word| word.starts_with('-'));
     // An ellipsis stands for a value behind a flag, and for nothing elsewhere.
     let ellipsis = |n: usize| words[n] == "…" && !is_flag(words.get(n - 1));
-    let said: Vec<&str> = (1..words.len()).filter(|n| !ellipsis(*n)).map(|n| words[n].as_str()).collect();
+    let said: Vec<&str> = (1..words.len())
+        .filter(|n| !ellipsis(*n))
+        .map(|n| words[n].as_str())
+        .collect();
     let args: Vec<&str> = said.into_iter().chain(["--help"]).collect();
     let outcome = sandbox.ai(&args);
     let said = outcome.stderr.lines().next().unwrap_or("");
@@ -42,7 +52,9 @@ fn words(line: &str) -> Vec<String> {
 /// A form rather than a command line: `ai task …`, `ai lock acquire|list`, `ai X`.
 fn is_form(line: &str) -> bool {
     let second = line.split(' ').nth(1).unwrap_or("");
-    let bars = line.split(' ').any(|word| word.contains('|') && word.len() > 1);
+    let bars = line
+        .split(' ')
+        .any(|word| word.contains('|') && word.len() > 1);
     bars || !second.starts_with(|c: char| c.is_ascii_lowercase() || c == '-')
 }
 
@@ -54,7 +66,8 @@ fn pages_name_only_commands_that_exist() {
         for (line, command) in markdown::commands(&markdown::page(&page)) {
             if !is_form(&command) {
                 asked += 1;
-                wrong.extend(unknown(&sandbox, &command).map(|why| format!("{page}:{line}: {why}")));
+                wrong
+                    .extend(unknown(&sandbox, &command).map(|why| format!("{page}:{line}: {why}")));
             }
         }
     }
@@ -70,21 +83,36 @@ fn messages_name_only_commands_that_exist() {
     for file in sources(&markdown::project().join("src")) {
         let text = std::fs::read_to_string(&file).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap();
-        lines.extend(named.captures_iter(code).map(|found| found[1].split(';').next().unwrap().to_owned()));
+        lines.extend(
+            named
+                .captures_iter(code)
+                .map(|found| found[1].split(';').next().unwrap().to_owned()),
+        );
     }
     // Words and not commands.
     let others = |line: &str| line.contains(',') || line == "ai was asked to stop";
-    let asked: Vec<&String> = lines.iter().filter(|line| !is_form(line) && !others(line)).collect();
+    let asked: Vec<&String> = lines
+        .iter()
+        .filter(|line| !is_form(line) && !others(line))
+        .collect();
     assert!(asked.len() > 40, "only {} commands were found", asked.len());
-    let wrong: Vec<String> = asked.into_iter().filter_map(|line| unknown(&sandbox, line)).collect();
+    let wrong: Vec<String> = asked
+        .into_iter()
+        .filter_map(|line| unknown(&sandbox, line))
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 fn sources(dir: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let entries = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let (dirs, files): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|path| path.is_dir());
-    let rust = files.into_iter().filter(|path| path.extension().is_some_and(|e| e == "rs"));
-    rust.chain(dirs.iter().flat_map(|dir| sources(dir))).collect()
+    let rust = files
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|e| e == "rs"));
+    rust.chain(dirs.iter().flat_map(|dir| sources(dir)))
+        .collect()
 }
 
 #[test]
@@ -93,7 +121,9 @@ fn links_lead_somewhere() {
     for page in markdown::pages() {
         for (line, target) in markdown::links(&markdown::page(&page)) {
             asked += 1;
-            let (file, anchor) = target.split_once('#').map_or((target.as_str(), None), |(f, a)| (f, Some(a)));
+            let (file, anchor) = target
+                .split_once('#')
+                .map_or((target.as_str(), None), |(f, a)| (f, Some(a)));
             let path = match file {
                 "" => PathBuf::from(&page),
                 file => Path::new(&page).parent().unwrap().join(file),
@@ -101,9 +131,13 @@ fn links_lead_somewhere() {
             if !markdown::project().join(&path).exists() {
                 wrong.push(format!("{page}:{line}: {target} does not exist"));
             } else if let Some(anchor) = anchor
-                && !markdown::anchors(&markdown::page(path.to_str().unwrap())).iter().any(|a| a == anchor)
+                && !markdown::anchors(&markdown::page(path.to_str().unwrap()))
+                    .iter()
+                    .any(|a| a == anchor)
             {
-                wrong.push(format!("{page}:{line}: {target}: no heading bears this anchor"));
+                wrong.push(format!(
+                    "{page}:{line}: {target}: no heading bears this anchor"
+                ));
             }
         }
     }
@@ -119,16 +153,28 @@ fn no_page_is_lost() {
         .flat_map(|page| {
             let dir = Path::new(page).parent().unwrap().to_owned();
             let links = markdown::links(&markdown::page(page)).into_iter();
-            links.map(move |(_, target)| markdown::project().join(&dir).join(target.split('#').next().unwrap()))
+            links.map(move |(_, target)| {
+                markdown::project()
+                    .join(&dir)
+                    .join(target.split('#').next().unwrap())
+            })
         })
         .filter_map(|path| path.canonicalize().ok())
         .collect();
     let is_linked = |page: &&String| {
-        let path = markdown::project().join(page.as_str()).canonicalize().unwrap();
-        linked.iter().any(|to| *to == path || (to.is_dir() && path.starts_with(to)))
+        let path = markdown::project()
+            .join(page.as_str())
+            .canonicalize()
+            .unwrap();
+        linked
+            .iter()
+            .any(|to| *to == path || (to.is_dir() && path.starts_with(to)))
     };
     let all = markdown::pages();
-    let below: Vec<&String> = all.iter().filter(|page| page.starts_with("docs/")).collect();
+    let below: Vec<&String> = all
+        .iter()
+        .filter(|page| page.starts_with("docs/"))
+        .collect();
     let lost: Vec<&&String> = below.iter().filter(|page| !is_linked(page)).collect();
     assert!(lost.is_empty(), "no page links to {lost:?}");
 }
@@ -144,7 +190,11 @@ fn every_refusal_is_explained() {
     for file in ["src/ops/refusal.rs", "src/store/error.rs"] {
         for found in message.captures_iter(&markdown::page(file)) {
             let text = found[1].replace('`', "");
-            let longest = gap.split(&text).map(|part| part.trim()).max_by_key(|part| part.len()).unwrap_or("");
+            let longest = gap
+                .split(&text)
+                .map(|part| part.trim())
+                .max_by_key(|part| part.len())
+                .unwrap_or("");
             if longest.len() >= 8 {
                 asked += 1;
                 let words = longest.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -153,7 +203,10 @@ fn every_refusal_is_explained() {
         }
     }
     assert!(asked > 25, "only {asked} messages were found");
-    assert!(missing.is_empty(), "docs/troubleshooting.md does not explain {missing:#?}");
+    assert!(
+        missing.is_empty(),
+        "docs/troubleshooting.md does not explain {missing:#?}"
+    );
 }
 
 /// The files below `.ai/` by which this project itself is worked on are in order.
@@ -163,7 +216,11 @@ fn our_own_configuration_and_policy_hold() {
     for file in ["config.yaml", "policy.yaml", ".gitignore"] {
         let text = markdown::page(&format!(".ai/{file}"));
         if file == ".gitignore" {
-            assert_eq!(text, sandbox.read(".ai/.gitignore"), "not what `ai init` writes");
+            assert_eq!(
+                text,
+                sandbox.read(".ai/.gitignore"),
+                "not what `ai init` writes"
+            );
         }
         sandbox.write(format!(".ai/{file}"), text);
     }
@@ -171,22 +228,40 @@ fn our_own_configuration_and_policy_hold() {
     let config = sandbox.ai_ok(&["config", "show"]).stdout;
     let makefile = markdown::page("Makefile");
     for target in ["fmt-check", "tidy", "lint", "test"] {
-        assert!(config.contains(&format!("make {target}")), "{target} is no check: {config}");
-        assert!(makefile.contains(&format!("\n{target}:")), "make knows no {target}");
+        assert!(
+            config.contains(&format!("make {target}")),
+            "{target} is no check: {config}"
+        );
+        assert!(
+            makefile.contains(&format!("\n{target}:")),
+            "make knows no {target}"
+        );
     }
 }
 
 #[test]
 fn a_page_that_is_wrong_is_noticed() {
     let sandbox = Sandbox::empty();
-    for bad in ["ai tusk list", "ai task create T --colour red", "ai recovr t-1", "ai status --bogus | head"] {
+    for bad in [
+        "ai tusk list",
+        "ai task create T --colour red",
+        "ai recovr t-1",
+        "ai status --bogus | head",
+    ] {
         assert!(unknown(&sandbox, bad).is_some(), "{bad}");
     }
-    for good in ["ai task create \"A title\" --path src/", "ai task list | head", "ai run TASK >log 2>&1 &"] {
+    for good in [
+        "ai task create \"A title\" --path src/",
+        "ai task list | head",
+        "ai run TASK >log 2>&1 &",
+    ] {
         assert_eq!(unknown(&sandbox, good), None);
     }
     let page = "# A b\n```console\n$ ai x\nout\n```\nsee `ai y` and [z](no.md#a-b)\n";
-    let commands: Vec<String> = markdown::commands(page).into_iter().map(|(_, command)| command).collect();
+    let commands: Vec<String> = markdown::commands(page)
+        .into_iter()
+        .map(|(_, command)| command)
+        .collect();
     assert_eq!(commands, ["ai x", "ai y"]);
     assert_eq!(markdown::links(page), [(6, "no.md#a-b".to_owned())]);
     assert_eq!(markdown::anchors(page), ["a-b"]);

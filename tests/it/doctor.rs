@@ -13,7 +13,10 @@ fn examined(scene: &Sandbox, args: &[&str]) -> Outcome {
     outcome.stdout = without_user(&outcome.stdout);
     for (pattern, word) in [
         (r"version \d+\.\d+, \S+", "version [VERSION]"),
-        (r"\S+ +disk +\d+ MiB free(: a worktree may not fit)?", "ok    disk       [FREE]"),
+        (
+            r"\S+ +disk +\d+ MiB free(: a worktree may not fit)?",
+            "ok    disk       [FREE]",
+        ),
         // What the machine lets a run have.
         (r"(?m)^ok +processes .*\n", ""),
         (r"time:\[\d+\]", "time:[N]"),
@@ -21,7 +24,10 @@ fn examined(scene: &Sandbox, args: &[&str]) -> Outcome {
         (r"head [0-9a-f]{12,64}", "head [HASH]"),
         (r"newest \S+ old", "newest [AGE] old"),
     ] {
-        outcome.stdout = regex::Regex::new(pattern).unwrap().replace_all(&outcome.stdout, word).into_owned();
+        outcome.stdout = regex::Regex::new(pattern)
+            .unwrap()
+            .replace_all(&outcome.stdout, word)
+            .into_owned();
     }
     outcome
 }
@@ -39,8 +45,17 @@ fn without_user(text: &str) -> String {
 /// The findings that are not as they should be.
 fn troubles(scene: &Sandbox) -> String {
     let findings = scene.ai(&["doctor", "--json"]).json_lines();
-    let odd = findings.iter().filter(|f| f["level"] != "ok" && f["check"] != "user" && f["check"] != "sandbox");
-    odd.map(|f| format!("{} {}: {} -> {}\n", f["level"], f["check"], f["text"], f["next"]).replace('"', "")).collect()
+    let odd = findings
+        .iter()
+        .filter(|f| f["level"] != "ok" && f["check"] != "user" && f["check"] != "sandbox");
+    odd.map(|f| {
+        format!(
+            "{} {}: {} -> {}\n",
+            f["level"], f["check"], f["text"], f["next"]
+        )
+        .replace('"', "")
+    })
+    .collect()
 }
 
 #[test]
@@ -96,7 +111,11 @@ fn nothing_is_written() {
     let scene = Sandbox::project();
     scene.task("one", &[]);
     // The shared-memory file is SQLite's own scratch, which every reader of a WAL database touches.
-    let look = || tree(&scene.base(), |path| !path.to_string_lossy().ends_with("ai.db-shm"));
+    let look = || {
+        tree(&scene.base(), |path| {
+            !path.to_string_lossy().ends_with("ai.db-shm")
+        })
+    };
     let before = look();
     scene.ai_ok(&["doctor", "--deep"]);
     assert_eq!(look(), before);
@@ -122,8 +141,21 @@ fn broken_files_of_the_project_are_named_with_what_helps() {
 #[test]
 fn a_fallback_that_names_nobody_is_told() {
     let scene = Sandbox::project();
-    scene.ai_ok(&["agent", "register", "one", "--connector", "command", "--fallback", "nobody", "--", "true"]);
-    scene.write(".ai/config.yaml", "version: 1\nrouter: {fallback: {claude: [one]}}\n");
+    scene.ai_ok(&[
+        "agent",
+        "register",
+        "one",
+        "--connector",
+        "command",
+        "--fallback",
+        "nobody",
+        "--",
+        "true",
+    ]);
+    scene.write(
+        ".ai/config.yaml",
+        "version: 1\nrouter: {fallback: {claude: [one]}}\n",
+    );
     scene.ai_ok(&["trust"]);
     snapshot!(troubles(&scene), @"
     warn agents: a fallback names `claude`, and no agent has that name -> ai agent list
@@ -151,7 +183,11 @@ fn a_store_that_cannot_be_used_is_exit_9() {
     "#);
     std::fs::write(&store, "").unwrap();
     code("empty");
-    std::fs::write(&store, "not a database, but long enough to be looked at as one").unwrap();
+    std::fs::write(
+        &store,
+        "not a database, but long enough to be looked at as one",
+    )
+    .unwrap();
     code("foreign");
     snapshot!(troubles(&scene), @r#"
     bad store: [PATH]/repo/.git/ai/ai.db is not a task store of `ai`: file is not a database -> move that file away, then `ai restore --dry-run`
@@ -165,12 +201,21 @@ fn a_record_that_was_changed_is_found_by_a_deep_look() {
     scene.task("one", &[]);
     scene.task("two", &[]);
     let db = Connection::open(scene.store()).unwrap();
-    db.execute_batch("DROP TRIGGER event_append_only_update").unwrap();
-    db.execute("UPDATE event SET body = replace(body, 'one', 'uno') WHERE seq = 3", []).unwrap();
+    db.execute_batch("DROP TRIGGER event_append_only_update")
+        .unwrap();
+    db.execute(
+        "UPDATE event SET body = replace(body, 'one', 'uno') WHERE seq = 3",
+        [],
+    )
+    .unwrap();
     drop(db);
     let deep = scene.ai(&["doctor", "--deep"]);
     assert_eq!(deep.code, Some(1));
-    assert!(deep.stdout.contains("record 3 was changed after it was written"), "{deep}");
+    assert!(
+        deep.stdout
+            .contains("record 3 was changed after it was written"),
+        "{deep}"
+    );
 }
 
 #[test]
@@ -178,15 +223,24 @@ fn what_the_repository_brings_and_what_lapsed_is_said() {
     let scene = Sandbox::project();
     let task = scene.task("one", &[]);
     scene.ai_ok(&["task", "claim", &task, "--ttl", "1ms"]);
-    scene.write(".ai/agents/new.yaml", "version: 1\nname: new\nconnector: command\nargv: [true]\n");
-    crate::support::poll::until("the lease lapses", std::time::Duration::from_secs(5), || {
-        troubles(&scene).contains("lapsed without a word")
-    });
+    scene.write(
+        ".ai/agents/new.yaml",
+        "version: 1\nname: new\nconnector: command\nargv: [true]\n",
+    );
+    crate::support::poll::until(
+        "the lease lapses",
+        std::time::Duration::from_secs(5),
+        || troubles(&scene).contains("lapsed without a word"),
+    );
     snapshot!(troubles(&scene), @r#"
     warn trust: .ai/agents/new.yaml was added: nothing of it runs on this machine yet -> ai trust --show
     warn leases: 1 lapsed without a word: [TASK] -> ai why [TASK]; whoever claims it next takes it over
     "#);
-    assert_eq!(scene.ai(&["doctor"]).code, Some(0), "a warning is no failure");
+    assert_eq!(
+        scene.ai(&["doctor"]).code,
+        Some(0),
+        "a warning is no failure"
+    );
 }
 
 #[test]
@@ -197,7 +251,11 @@ fn hooks_that_vanish_in_worktrees_are_named() {
     assert!(troubles(&scene).contains("hooks"), "{}", troubles(&scene));
     scene.git(&["add", "-f", ".husky/_/pre-commit"]);
     scene.git(&["commit", "-q", "--no-verify", "-m", "hooks"]);
-    assert!(!troubles(&scene).contains("hooks"), "every worktree has them now: {}", troubles(&scene));
+    assert!(
+        !troubles(&scene).contains("hooks"),
+        "every worktree has them now: {}",
+        troubles(&scene)
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! One scene for each exit code: scripts and agents branch on them. With `--json` the error names its class as well.
+//! One scene for each exit code: scripts and agents branch on them. With `--json` the error names
+//! its class as well.
 
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
@@ -9,8 +10,13 @@ use crate::support::{Outcome, Sandbox, poll};
 /// The class that an error names with `--json`.
 #[track_caller]
 fn class(outcome: &Outcome) -> String {
-    let error: serde_json::Value = serde_json::from_str(&outcome.stderr).unwrap_or_else(|e| panic!("{e}: {outcome}"));
-    assert_eq!(error["error"]["code"].as_i64(), outcome.code.map(i64::from), "{outcome}");
+    let error: serde_json::Value =
+        serde_json::from_str(&outcome.stderr).unwrap_or_else(|e| panic!("{e}: {outcome}"));
+    assert_eq!(
+        error["error"]["code"].as_i64(),
+        outcome.code.map(i64::from),
+        "{outcome}"
+    );
     error["error"]["kind"].as_str().unwrap().to_owned()
 }
 
@@ -48,7 +54,12 @@ fn usage_2() {
     let scene = Sandbox::project();
     ends(&scene, &["frobnicate"], 2, "usage");
     ends(&scene, &["task", "create", ""], 2, "usage");
-    ends(&scene, &["task", "create", "x", "--path", "../outside"], 2, "usage");
+    ends(
+        &scene,
+        &["task", "create", "x", "--path", "../outside"],
+        2,
+        "usage",
+    );
 }
 
 #[test]
@@ -64,8 +75,18 @@ fn conflict_4() {
     let scene = Sandbox::project();
     let task = scene.task("one", &["--path", "src/"]);
     scene.ai_ok(&["task", "claim", &task, "--as", "ann"]);
-    ends(&scene, &["task", "claim", &task, "--as", "ben"], 4, "conflict");
-    ends(&scene, &["lock", "acquire", "src/a.rs", "--as", "ben"], 4, "conflict");
+    ends(
+        &scene,
+        &["task", "claim", &task, "--as", "ben"],
+        4,
+        "conflict",
+    );
+    ends(
+        &scene,
+        &["lock", "acquire", "src/a.rs", "--as", "ben"],
+        4,
+        "conflict",
+    );
 }
 
 #[test]
@@ -83,7 +104,17 @@ fn not_proven_6() {
     let scene = Sandbox::project();
     let task = scene.task("one", &["--agent", "w"]);
     scene.write(".ai/config.yaml", "version: 1\nchecks: {ok: 'false'}\n");
-    scene.ai_ok(&["agent", "register", "w", "-c", "command", "--", "sh", "-c", "echo work > made.txt"]);
+    scene.ai_ok(&[
+        "agent",
+        "register",
+        "w",
+        "-c",
+        "command",
+        "--",
+        "sh",
+        "-c",
+        "echo work > made.txt",
+    ]);
     scene.ai_ok(&["trust"]);
     scene.commit("configured");
     let outcome = scene.ai(&["run", &task]);
@@ -97,7 +128,12 @@ fn lease_lost_7() {
     let claim = scene.ai_json(&["task", "claim", &task]);
     let token = claim["lease"]["token"].as_str().unwrap();
     scene.ai_ok(&["task", "release", &task]);
-    ends(&scene, &["task", "heartbeat", &task, "--lease", token], 7, "lease_lost");
+    ends(
+        &scene,
+        &["task", "heartbeat", &task, "--lease", token],
+        7,
+        "lease_lost",
+    );
     ends(&scene, &["task", "heartbeat", &task], 7, "lease_lost");
 }
 
@@ -107,8 +143,16 @@ fn approval_needed_8() {
     let task = scene.task("one", &[]);
     rule(&scene, "task.claim", "require_approval");
     ends(&scene, &["task", "claim", &task], 8, "approval_needed");
-    scene.write(".ai/agents/new.yaml", "version: 1\nname: new\nconnector: command\nargv: [true]\n");
-    ends(&scene, &["run", &task, "--agent", "new"], 8, "approval_needed");
+    scene.write(
+        ".ai/agents/new.yaml",
+        "version: 1\nname: new\nconnector: command\nargv: [true]\n",
+    );
+    ends(
+        &scene,
+        &["run", &task, "--agent", "new"],
+        8,
+        "approval_needed",
+    );
 }
 
 #[test]
@@ -132,14 +176,36 @@ fn try_later_75() {
 fn interrupted_130() {
     let scene = Sandbox::project();
     let task = scene.task("one", &["--agent", "w"]);
-    scene.ai_ok(&["agent", "register", "w", "-c", "command", "--", "sh", "-c", "touch started; exec sleep 600"]);
+    scene.ai_ok(&[
+        "agent",
+        "register",
+        "w",
+        "-c",
+        "command",
+        "--",
+        "sh",
+        "-c",
+        "touch started; exec sleep 600",
+    ]);
     scene.ai_ok(&["trust"]);
     scene.commit("configured");
     let mut command = scene.ai_command(&["run", &task]);
     // A group of its own, as a shell would give it: Ctrl-C is for this command alone.
-    let mut run = command.process_group(0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let slots = || std::fs::read_dir(scene.slot("")).into_iter().flatten().map(|entry| entry.unwrap().path());
-    poll::until("the agent works", Duration::from_secs(30), || slots().any(|slot| slot.join("started").is_file()));
+    let mut run = command
+        .process_group(0)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let slots = || {
+        std::fs::read_dir(scene.slot(""))
+            .into_iter()
+            .flatten()
+            .map(|entry| entry.unwrap().path())
+    };
+    poll::until("the agent works", Duration::from_secs(30), || {
+        slots().any(|slot| slot.join("started").is_file())
+    });
     let pid = rustix::process::Pid::from_child(&run);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     assert_eq!(run.wait().unwrap().code(), Some(130));

@@ -1,4 +1,5 @@
-//! `isolation: none`: an agent in the checkout itself. What is the person's is there before and after, whatever happens in between.
+//! `isolation: none`: an agent in the checkout itself. What is the person's is there before and
+//! after, whatever happens in between.
 
 use serde_json::Value;
 
@@ -40,15 +41,32 @@ fn in_place(sandbox: &Sandbox, name: &str, script: &str) {
     sandbox.write(&file, format!("{text}isolation: none\n"));
 }
 
-/// Everything that is the person's, a line each: files with their content, what Git says of them, where HEAD and `main` stand.
+/// Everything that is the person's, a line each: files with their content, what Git says of them,
+/// where HEAD and `main` stand.
 fn state(sandbox: &Sandbox) -> Vec<String> {
     let root = sandbox.root();
     let left_out = [".git", ".ai/state", "build/agent.o"].map(|name| root.join(name));
-    let files = tree(&root, |path| !left_out.iter().any(|out| path.starts_with(out)));
-    let mut all: Vec<String> = files.into_iter().map(|(path, what)| format!("{} {what:?}", path.display())).collect();
-    let git = |args: &[&str]| sandbox.git(args).lines().map(str::to_owned).collect::<Vec<_>>();
+    let files = tree(&root, |path| {
+        !left_out.iter().any(|out| path.starts_with(out))
+    });
+    let mut all: Vec<String> = files
+        .into_iter()
+        .map(|(path, what)| format!("{} {what:?}", path.display()))
+        .collect();
+    let git = |args: &[&str]| {
+        sandbox
+            .git(args)
+            .lines()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
     all.extend(git(&["ls-files", "-s"]));
-    all.extend(git(&["status", "--porcelain=v2", "--branch", "--untracked-files=all"]));
+    all.extend(git(&[
+        "status",
+        "--porcelain=v2",
+        "--branch",
+        "--untracked-files=all",
+    ]));
     all.extend(git(&["rev-parse", "main", "HEAD"]));
     all
 }
@@ -58,7 +76,10 @@ fn is_as(sandbox: &Sandbox, before: &[String], case: &str) {
     let now = state(sandbox);
     let gone: Vec<_> = before.iter().filter(|line| !now.contains(line)).collect();
     let new: Vec<_> = now.iter().filter(|line| !before.contains(line)).collect();
-    assert!(gone.is_empty() && new.is_empty(), "{case}\ngone: {gone:#?}\nnew: {new:#?}");
+    assert!(
+        gone.is_empty() && new.is_empty(),
+        "{case}\ngone: {gone:#?}\nnew: {new:#?}"
+    );
 }
 
 /// The run's branch holds the work and nothing else.
@@ -66,11 +87,18 @@ fn check_work(sandbox: &Sandbox, id: &str, case: &str) {
     let run = sandbox.last_run(id);
     let branch = run["branch"].as_str().unwrap();
     let changed = sandbox.git(&["diff", "--no-renames", "--name-status", "main", branch]);
-    let expected =
-        "M\tREADME.md\nA\tdeep/er/moved.txt\nD\tgone.txt\nA\tlink\nD\tmoved.txt\nA\tnew.txt\nM\tscript.sh\nA\twork.txt";
+    let expected = "M\tREADME.md\nA\tdeep/er/moved.txt\nD\tgone.txt\nA\tlink\nD\tmoved.txt\nA\tnew.txt\nM\tscript.sh\nA\twork.txt";
     assert_eq!(changed, expected, "{case}");
-    assert_eq!(sandbox.git(&["log", "-1", "--format=%s", &format!("{branch}^")]), "own", "{case}");
-    assert_eq!(sandbox.git(&["rev-parse", branch]), run["commit"].as_str().unwrap(), "{case}");
+    assert_eq!(
+        sandbox.git(&["log", "-1", "--format=%s", &format!("{branch}^")]),
+        "own",
+        "{case}"
+    );
+    assert_eq!(
+        sandbox.git(&["rev-parse", branch]),
+        run["commit"].as_str().unwrap(),
+        "{case}"
+    );
 }
 
 #[test]
@@ -82,16 +110,28 @@ fn the_work_ends_on_its_branch_and_the_checkout_is_as_before() {
     assert_eq!(outcome.code, Some(0), "{outcome}");
     is_as(&sandbox, &before, "");
     check_work(&sandbox, &id, "plain");
-    assert_eq!(sandbox.read("build/agent.o"), "mine\n", "what is ignored stays");
-    let record: Value = serde_json::from_str(&sandbox.run_file(&format!("{id}.1"), "run.json")).unwrap();
+    assert_eq!(
+        sandbox.read("build/agent.o"),
+        "mine\n",
+        "what is ignored stays"
+    );
+    let record: Value =
+        serde_json::from_str(&sandbox.run_file(&format!("{id}.1"), "run.json")).unwrap();
     assert_eq!(record["isolation"], "none");
-    let statement: Value = serde_json::from_str(&sandbox.run_file(&format!("{id}.1"), "statement.json")).unwrap();
+    let statement: Value =
+        serde_json::from_str(&sandbox.run_file(&format!("{id}.1"), "statement.json")).unwrap();
     assert_eq!(statement["predicate"]["isolation"], "none");
     let review = sandbox.ai_ok(&["review", &id, "--no-diff"]).stdout;
-    assert!(review.contains("none: it worked in the checkout itself") && !review.contains("warning"), "{review}");
+    assert!(
+        review.contains("none: it worked in the checkout itself") && !review.contains("warning"),
+        "{review}"
+    );
     assert!(!sandbox.slot("w1").exists());
     sandbox.ai_ok(&["accept", &id]);
-    assert_eq!((sandbox.read("work.txt"), sandbox.read("README.md")), ("work\n".into(), "changed\n".into()));
+    assert_eq!(
+        (sandbox.read("work.txt"), sandbox.read("README.md")),
+        ("work\n".into(), "changed\n".into())
+    );
     assert_eq!(sandbox.git(&["status", "--porcelain"]), "");
     sandbox.is_at_rest(&id);
 }
@@ -100,7 +140,10 @@ fn the_work_ends_on_its_branch_and_the_checkout_is_as_before() {
 fn refused(sandbox: &Sandbox, id: &str, expected: &str) {
     let before = state(sandbox);
     let outcome = sandbox.run(id);
-    assert!(outcome.code == Some(4) && outcome.stderr.contains(expected), "{expected}: {outcome}");
+    assert!(
+        outcome.code == Some(4) && outcome.stderr.contains(expected),
+        "{expected}: {outcome}"
+    );
     assert!(outcome.stderr.contains("isolation: none"), "{outcome}");
     is_as(sandbox, &before, expected);
     assert_eq!(sandbox.status(id), "queued");
@@ -123,7 +166,11 @@ fn a_dirty_checkout_is_refused_before_anything_is_claimed() {
     sandbox.write("README.md", "A project.\n");
     refused(&sandbox, &id, "something is staged there");
     sandbox.git(&["reset", "-q"]);
-    std::fs::write(sandbox.root().join(".git/MERGE_HEAD"), sandbox.git(&["rev-parse", "HEAD"])).unwrap();
+    std::fs::write(
+        sandbox.root().join(".git/MERGE_HEAD"),
+        sandbox.git(&["rev-parse", "HEAD"]),
+    )
+    .unwrap();
     refused(&sandbox, &id, "a merge is going on");
     std::fs::remove_file(sandbox.root().join(".git/MERGE_HEAD")).unwrap();
     assert_eq!(sandbox.run(&id).code, Some(0));
@@ -143,17 +190,26 @@ fn one_checkout_holds_one_run() {
     let first = sandbox.start(&["run", &one, "--agent", "fake"]);
     wait_for(&sandbox.base().join("at"));
     let second = sandbox.ai(&["run", &two, "--agent", "second"]);
-    assert!(second.code == Some(75) && second.stderr.contains("holds one at a time"), "{second}");
+    assert!(
+        second.code == Some(75) && second.stderr.contains("holds one at a time"),
+        "{second}"
+    );
     // Worktrees are not concerned; they start where the person stands.
     let third = sandbox.ai(&["run", &three, "--agent", "third"]);
     assert_eq!(third.code, Some(0), "{third}");
     assert_eq!(sandbox.last_run(&three)["target"], "refs/heads/main");
     let accept = sandbox.ai(&["accept", &three]);
-    assert!(accept.code == Some(75) && accept.stderr.contains("works in the checkout itself"), "{accept}");
+    assert!(
+        accept.code == Some(75) && accept.stderr.contains("works in the checkout itself"),
+        "{accept}"
+    );
     open_gate(&gate);
     assert_eq!(first.wait().code, Some(0));
     sandbox.ai_ok(&["accept", &three]);
-    assert_eq!(sandbox.ai(&["run", &two, "--agent", "second"]).code, Some(0));
+    assert_eq!(
+        sandbox.ai(&["run", &two, "--agent", "second"]).code,
+        Some(0)
+    );
 }
 
 const STEPS: [&str; 14] = [
@@ -174,8 +230,14 @@ const STEPS: [&str; 14] = [
 ];
 
 fn crash(sandbox: &Sandbox, id: &str, step: &str, how: &str) -> Outcome {
-    let outcome = run(sandbox.ai_command(&["run", id]).env("AI_TEST_FAILPOINT", format!("{step}:{how}")));
-    assert_eq!(outcome.code, if how == "kill" { None } else { Some(1) }, "{step}:{how}\n{outcome}");
+    let outcome = run(sandbox
+        .ai_command(&["run", id])
+        .env("AI_TEST_FAILPOINT", format!("{step}:{how}")));
+    assert_eq!(
+        outcome.code,
+        if how == "kill" { None } else { Some(1) },
+        "{step}:{how}\n{outcome}"
+    );
     outcome
 }
 
@@ -187,20 +249,48 @@ fn crash_at(step: &str, how: &str) {
     crash(&sandbox, &id, step, how);
     sandbox.ai_ok(&["recover"]);
     is_as(&sandbox, &before, &case);
-    assert!(!sandbox.root().join(".git/ai/slots/checkout/journal.json").exists(), "{case}");
+    assert!(
+        !sandbox
+            .root()
+            .join(".git/ai/slots/checkout/journal.json")
+            .exists(),
+        "{case}"
+    );
     let again = sandbox.run(&id);
-    assert_eq!(again.code, Some(if step == "judged" { 4 } else { 0 }), "{case}\n{again}");
+    assert_eq!(
+        again.code,
+        Some(if step == "judged" { 4 } else { 0 }),
+        "{case}\n{again}"
+    );
     is_as(&sandbox, &before, &case);
     check_work(&sandbox, &id, &case);
-    let asked = std::fs::read_to_string(sandbox.base().join("asked")).unwrap().lines().count();
-    let twice = ["agent", "snapshot", "checkout-files", "checkout-index", "checkout-back"].contains(&step);
+    let asked = std::fs::read_to_string(sandbox.base().join("asked"))
+        .unwrap()
+        .lines()
+        .count();
+    let twice = [
+        "agent",
+        "snapshot",
+        "checkout-files",
+        "checkout-index",
+        "checkout-back",
+    ]
+    .contains(&step);
     assert_eq!(asked, if twice { 2 } else { 1 }, "{case}");
     // What the lost run had done stands somewhere.
     if ["agent", "snapshot"].contains(&step) {
         let saved = sandbox.refs("refs/ai/rescue/");
-        assert_eq!(sandbox.file_at(&saved[0], "new.txt"), "new", "{case}: {saved:?}");
+        assert_eq!(
+            sandbox.file_at(&saved[0], "new.txt"),
+            "new",
+            "{case}: {saved:?}"
+        );
     } else if twice {
-        assert_eq!(sandbox.file_at(&format!("ai/{id}/1"), "new.txt"), "new", "{case}");
+        assert_eq!(
+            sandbox.file_at(&format!("ai/{id}/1"), "new.txt"),
+            "new",
+            "{case}"
+        );
     }
     sandbox.is_at_rest(&id);
 }
@@ -223,10 +313,16 @@ fn what_was_ignored_is_neither_taken_nor_lost() {
     let outcome = sandbox.run(&id);
     assert_eq!(outcome.code, Some(0), "{outcome}");
     let names = sandbox.git(&["diff", "--name-only", "main", &format!("ai/{id}/1")]);
-    assert_eq!(names, ".gitignore\ntrace.log\nwork.txt", "the person's secrets are in it");
+    assert_eq!(
+        names, ".gitignore\ntrace.log\nwork.txt",
+        "the person's secrets are in it"
+    );
     is_as(&sandbox, &before, "");
     // Hidden by a rule of the agent's own, it comes to light when the rule is gone.
-    sandbox.set_script("fake", "cat >/dev/null; echo 'hidden' >> .gitignore; echo x > hidden; echo work > work.txt");
+    sandbox.set_script(
+        "fake",
+        "cat >/dev/null; echo 'hidden' >> .gitignore; echo x > hidden; echo work > work.txt",
+    );
     let id = sandbox.task("Two", &[]);
     assert_eq!(sandbox.run(&id).code, Some(0));
     is_as(&sandbox, &before, "");
@@ -236,14 +332,23 @@ fn what_was_ignored_is_neither_taken_nor_lost() {
 
 #[test]
 fn a_repository_that_the_agent_makes_is_moved_out_of_the_way() {
-    let sandbox = scene("cat >/dev/null; echo work > work.txt; git init -q inner; echo x > inner/file");
+    let sandbox =
+        scene("cat >/dev/null; echo work > work.txt; git init -q inner; echo x > inner/file");
     let id = sandbox.task("One", &[]);
     let before = state(&sandbox);
     let outcome = sandbox.run(&id);
     assert_eq!(outcome.code, Some(0), "{outcome}");
     is_as(&sandbox, &before, "");
-    let kept = std::fs::read_dir(sandbox.root().join(".git/ai/kept")).unwrap().next().unwrap().unwrap().path();
-    assert_eq!(std::fs::read_to_string(kept.join("inner/file")).unwrap(), "x\n");
+    let kept = std::fs::read_dir(sandbox.root().join(".git/ai/kept"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    assert_eq!(
+        std::fs::read_to_string(kept.join("inner/file")).unwrap(),
+        "x\n"
+    );
 }
 
 #[test]
@@ -254,12 +359,21 @@ fn a_checkout_that_somebody_has_taken_back_is_left_alone() {
     sandbox.git(&["switch", "-q", "-c", "mine"]);
     sandbox.write("new.txt", "by the person now");
     let recovered = sandbox.ai_ok(&["recover"]);
-    assert!(recovered.stderr.contains("was switched to another branch"), "{recovered}");
+    assert!(
+        recovered.stderr.contains("was switched to another branch"),
+        "{recovered}"
+    );
     assert_eq!(
-        (sandbox.read("new.txt").as_str(), sandbox.git(&["branch", "--show-current"]).as_str()),
+        (
+            sandbox.read("new.txt").as_str(),
+            sandbox.git(&["branch", "--show-current"]).as_str()
+        ),
         ("by the person now", "mine")
     );
-    assert_eq!(sandbox.file_at(&sandbox.refs("refs/ai/rescue/")[0], "work.txt"), "work");
+    assert_eq!(
+        sandbox.file_at(&sandbox.refs("refs/ai/rescue/")[0], "work.txt"),
+        "work"
+    );
 }
 
 #[test]
@@ -275,17 +389,24 @@ fn a_detached_head_is_put_back() {
 
 #[test]
 fn settings_that_were_changed_meanwhile_are_told() {
-    let sandbox = scene("cat >/dev/null; echo work > work.txt; git config core.fsmonitor evil; git branch -f other");
+    let sandbox = scene(
+        "cat >/dev/null; echo work > work.txt; git config core.fsmonitor evil; git branch -f other",
+    );
     let id = sandbox.task("One", &[]);
     assert_eq!(sandbox.run(&id).code, Some(0));
     let review = sandbox.ai_ok(&["review", &id, "--no-diff"]).stdout;
-    assert!(review.contains(".git/config") && review.contains("refs/heads/other was made"), "{review}");
+    assert!(
+        review.contains(".git/config") && review.contains("refs/heads/other was made"),
+        "{review}"
+    );
 }
 
 #[test]
 fn a_connector_and_the_project_can_say_so_too() {
     let sandbox = Sandbox::with_script(GOOD);
-    sandbox.configure("version: 1\nchecks: {unit: {run: test -f work.txt}}\nruns: {grace: 1s, isolation: none}\n");
+    sandbox.configure(
+        "version: 1\nchecks: {unit: {run: test -f work.txt}}\nruns: {grace: 1s, isolation: none}\n",
+    );
     let id = sandbox.task("One", &[]);
     assert_eq!(sandbox.run(&id).code, Some(0));
     assert_eq!(sandbox.last_run(&id)["worktree"], "checkout");
@@ -296,7 +417,11 @@ fn a_connector_and_the_project_can_say_so_too() {
     );
     sandbox.commit("other grace");
     let next = sandbox.task("Two", &[]);
-    assert_eq!(sandbox.run(&next).code, Some(0), "nothing that counts has changed");
+    assert_eq!(
+        sandbox.run(&next).code,
+        Some(0),
+        "nothing that counts has changed"
+    );
 }
 
 #[test]
@@ -311,11 +436,17 @@ fn in_a_sandbox_git_and_the_settings_are_out_of_reach() {
         let outcome = run(sandbox.ai_command(&["run", &id]).env("AI_SANDBOX", layer));
         is_as(&sandbox, &before, layer);
         if layer == "landlock" {
-            assert!(outcome.code == Some(3) && outcome.stderr.contains("Landlock cannot keep"), "{outcome}");
+            assert!(
+                outcome.code == Some(3) && outcome.stderr.contains("Landlock cannot keep"),
+                "{outcome}"
+            );
             continue;
         }
         assert_eq!(outcome.code, Some(0), "{outcome}");
-        assert_eq!(sandbox.git(&["diff", "--name-only", "main", &format!("ai/{id}/1")]), "work.txt");
+        assert_eq!(
+            sandbox.git(&["diff", "--name-only", "main", &format!("ai/{id}/1")]),
+            "work.txt"
+        );
         let stray = [sandbox.base().join("beside"), sandbox.root().join(".ai/x")];
         assert!(stray.iter().all(|path| !path.exists()), "{stray:?}");
     }

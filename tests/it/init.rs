@@ -18,7 +18,12 @@ fn a_fresh_repository_is_set_up_and_a_second_time_changes_nothing() {
     ----- stderr -----
     hint: commit .ai/; `ai agent detect --write` registers the AI CLIs that are here, `ai task create TITLE` writes a task down
     "#);
-    assert_eq!(std::fs::read_link(scene.root().join(".ai/state")).unwrap().to_str(), Some("../.git/ai"));
+    assert_eq!(
+        std::fs::read_link(scene.root().join(".ai/state"))
+            .unwrap()
+            .to_str(),
+        Some("../.git/ai")
+    );
     assert!(scene.read(".ai/config.yaml").contains("version: 1"));
     assert_eq!(
         scene.git(&["status", "--porcelain", "-uall"]),
@@ -51,7 +56,10 @@ fn a_named_policy_is_written_and_an_unknown_one_is_refused_with_the_list() {
     "#);
     assert!(!scene.root().join(".ai").exists());
     scene.ai_ok(&["init", "--policy", "solo"]);
-    assert_eq!(scene.read(".ai/policy.yaml"), include_str!("../../policies/solo.yaml"));
+    assert_eq!(
+        scene.read(".ai/policy.yaml"),
+        include_str!("../../policies/solo.yaml")
+    );
     scene.ai_ok(&["policy", "validate"]);
 }
 
@@ -64,8 +72,15 @@ fn detected_checks_are_trusted_where_init_wrote_them() {
     assert_eq!(scene.ai(&["trust", "--show"]).code, Some(0));
     let text = scene.read(".ai/config.yaml");
     scene.write(".ai/config.yaml", text.replace("ttl: 30m", "ttl: 5m"));
-    assert_eq!(scene.ai(&["trust", "--show"]).code, Some(0), "a lease length runs nothing");
-    scene.write(".ai/config.yaml", text.replace("run: cargo test", "run: make evil"));
+    assert_eq!(
+        scene.ai(&["trust", "--show"]).code,
+        Some(0),
+        "a lease length runs nothing"
+    );
+    scene.write(
+        ".ai/config.yaml",
+        text.replace("run: cargo test", "run: make evil"),
+    );
     snapshot!(scene.ai(&["trust", "--show"]), @r#"
     exit: 8
     ----- stdout -----
@@ -89,7 +104,10 @@ fn detected_checks_are_trusted_where_init_wrote_them() {
 #[test]
 fn what_the_repository_brings_is_not_trusted() {
     let scene = Sandbox::repository();
-    scene.write(".ai/agents/evil.yaml", "version: 1\nname: evil\nconnector: command\nargv: [sh, -c, 'touch pwned']\n");
+    scene.write(
+        ".ai/agents/evil.yaml",
+        "version: 1\nname: evil\nconnector: command\nargv: [sh, -c, 'touch pwned']\n",
+    );
     scene.write("Cargo.toml", "");
     snapshot!(scene.ai(&["init"]), @r#"
     exit: 0
@@ -103,7 +121,11 @@ fn what_the_repository_brings_is_not_trusted() {
     warning: this repository brings .ai/agents/evil.yaml, which would run code; nothing of it runs before `ai trust`
     hint: commit .ai/; `ai agent detect --write` registers the AI CLIs that are here, `ai task create TITLE` writes a task down
     "#);
-    assert_eq!(scene.ai(&["trust", "--as", "agent:evil"]).code, Some(5), "an agent said that it may be trusted");
+    assert_eq!(
+        scene.ai(&["trust", "--as", "agent:evil"]).code,
+        Some(5),
+        "an agent said that it may be trusted"
+    );
     assert_eq!(scene.ai(&["trust", "--show"]).code, Some(8));
 }
 
@@ -129,7 +151,13 @@ fn a_linked_worktree_sets_up_the_main_checkout() {
     assert_eq!(outcome.code, Some(0), "{outcome}");
     assert!(scene.root().join(".ai/policy.yaml").is_file() && !other.join(".ai").exists());
     scene.task("from the main checkout", &[]);
-    assert_eq!(scene.ai_in(&other, &["task", "list", "--json"]).json_lines().len(), 1);
+    assert_eq!(
+        scene
+            .ai_in(&other, &["task", "list", "--json"])
+            .json_lines()
+            .len(),
+        1
+    );
 }
 
 #[test]
@@ -202,13 +230,23 @@ fn a_link_is_never_trusted_whatever_it_shows_today() {
     std::os::unix::fs::symlink("../../payload.yaml", &agent).unwrap();
     let refused = sandbox.ai(&["trust"]);
     assert_eq!(refused.code, Some(4), "{refused}");
-    assert!(refused.stderr.contains(".ai/agents/fake.yaml is no regular file"), "{refused}");
+    assert!(
+        refused
+            .stderr
+            .contains(".ai/agents/fake.yaml is no regular file"),
+        "{refused}"
+    );
     let id = sandbox.task("One", &[]);
     assert_eq!(sandbox.run(&id).code, Some(8));
     // An older version has trusted what was not to be.
-    let record =
-        std::fs::read_dir(sandbox.base().join("home/.config/ai/trust")).unwrap().next().unwrap().unwrap().path();
-    let mut trusted: serde_json::Value = serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
+    let record = std::fs::read_dir(sandbox.base().join("home/.config/ai/trust"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let mut trusted: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
     trusted["files"]["agents/fake.yaml"] = "not a regular file".into();
     std::fs::write(&record, trusted.to_string()).unwrap();
     assert_eq!(sandbox.run(&id).code, Some(8));
@@ -220,10 +258,24 @@ fn a_pipe_in_the_place_of_a_file_keeps_nobody_waiting() {
         let sandbox = Sandbox::with_script(GOOD);
         let path = sandbox.root().join(place);
         let _ = std::fs::remove_file(&path);
-        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-        for args in [&["trust"][..], &["run", "--next"], &["agent", "list"], &["doctor"], &["status"]] {
+        assert!(
+            std::process::Command::new("mkfifo")
+                .arg(&path)
+                .status()
+                .unwrap()
+                .success()
+        );
+        for args in [
+            &["trust"][..],
+            &["run", "--next"],
+            &["agent", "list"],
+            &["doctor"],
+            &["status"],
+        ] {
             let mut command = sandbox.start(args);
-            crate::support::poll::until(&format!("{args:?} with {place} ends"), PATIENCE, || command.is_over());
+            crate::support::poll::until(&format!("{args:?} with {place} ends"), PATIENCE, || {
+                command.is_over()
+            });
         }
     }
 }
@@ -239,6 +291,9 @@ fn a_run_says_no_word_of_a_person() {
     let id = sandbox.task("One", &[]);
     sandbox.run(&id);
     let said = sandbox.run_file(&format!("{id}.1"), "stdout.log");
-    let codes: Vec<&str> = said.lines().filter(|line| line.split(' ').count() == 2).collect();
+    let codes: Vec<&str> = said
+        .lines()
+        .filter(|line| line.split(' ').count() == 2)
+        .collect();
     assert_eq!(codes, ["trust 5", "unnamed 5", "named 5"], "{said}");
 }

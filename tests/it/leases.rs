@@ -60,16 +60,33 @@ fn a_lapsed_lease_is_free_for_whoever_looks_next() {
         let id = sandbox.task("One", &["--path", "src/"]);
         let old = claim(&sandbox, &id, "one", SHORT);
         wait_for_lapse(&sandbox, &id);
-        assert!(sandbox.ai_ok(&["lock", "list"]).stdout.is_empty(), "a lapsed lease still locks");
+        assert!(
+            sandbox.ai_ok(&["lock", "list"]).stdout.is_empty(),
+            "a lapsed lease still locks"
+        );
         let which = if next { "--next" } else { id.as_str() };
         let new = claim(&sandbox, which, "two", LONG);
         assert_eq!((&old["epoch"], &new["epoch"]), (&1.into(), &2.into()));
-        snapshot!("stale_heartbeat", under(&sandbox, &old, &["task", "heartbeat", &id]));
-        for verb in [&["task", "release", &id][..], &["task", "done", &id, "--override", "by hand"]] {
+        snapshot!(
+            "stale_heartbeat",
+            under(&sandbox, &old, &["task", "heartbeat", &id])
+        );
+        for verb in [
+            &["task", "release", &id][..],
+            &["task", "done", &id, "--override", "by hand"],
+        ] {
             assert_eq!(under(&sandbox, &old, verb).code, Some(7), "{verb:?}");
         }
         assert_eq!(sandbox.ai_json(&["task", "show", &id])["status"], "claimed");
-        assert_eq!(under(&sandbox, &new, &["task", "done", &id, "--override", "by hand"]).code, Some(0));
+        assert_eq!(
+            under(
+                &sandbox,
+                &new,
+                &["task", "done", &id, "--override", "by hand"]
+            )
+            .code,
+            Some(0)
+        );
         assert_eq!(
             kinds(&sandbox, &id),
             [
@@ -94,30 +111,46 @@ fn a_lapsed_lease_is_free_for_whoever_looks_next() {
 /// The kinds of the events of a task, with the action of each decision.
 fn kinds(sandbox: &Sandbox, id: &str) -> Vec<String> {
     let all = sandbox.ai_json_lines(&["log"]);
-    let about = all.iter().filter(|e| e.to_string().contains(id) || e["event"]["record"]["action"] == "task.create");
+    let about = all
+        .iter()
+        .filter(|e| e.to_string().contains(id) || e["event"]["record"]["action"] == "task.create");
     about
         .map(|e| {
             let event = &e["event"];
-            let action = event["record"]["action"].as_str().map(|a| format!(" {a}")).unwrap_or_default();
+            let action = event["record"]["action"]
+                .as_str()
+                .map(|a| format!(" {a}"))
+                .unwrap_or_default();
             format!("{}{action}", event["kind"].as_str().unwrap())
         })
         .collect()
 }
 
-/// A holder that is slow to get its turn is judged by the clock of its turn, not by that of its start: in between, another may
-/// have taken what the lapsed lease had locked.
+/// A holder that is slow to get its turn is judged by the clock of its turn, not by that of its
+/// start: in between, another may have taken what the lapsed lease had locked.
 #[test]
 fn a_heartbeat_that_waited_past_the_end_of_its_lease_is_refused() {
     let sandbox = Sandbox::project();
-    let (one, two) = (sandbox.task("One", &["--path", "src/"]), sandbox.task("Two", &["--path", "src/"]));
+    let (one, two) = (
+        sandbox.task("One", &["--path", "src/"]),
+        sandbox.task("Two", &["--path", "src/"]),
+    );
     let old = claim(&sandbox, &one, "one", "2s");
     let blocker = rusqlite::Connection::open(sandbox.store()).unwrap();
     blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
     let mut late = sandbox.ai_command(&["task", "heartbeat", &one, "--lease", &token(&old)]);
-    let mut late = late.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut late = late
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
     wait_for_lapse(&sandbox, &one);
     blocker.execute_batch("COMMIT").unwrap();
-    assert_eq!(late.wait().unwrap().code(), Some(7), "a lapsed lease was revived");
+    assert_eq!(
+        late.wait().unwrap().code(),
+        Some(7),
+        "a lapsed lease was revived"
+    );
     claim(&sandbox, &two, "two", LONG);
     assert_eq!(sandbox.ai_json_lines(&["lock", "list"]).len(), 1);
 }
@@ -134,17 +167,30 @@ fn a_step_of_the_wall_clock_neither_frees_nor_freezes_a_lease() {
             crate::support::run(command.env("AI_TEST_WALL_OFFSET_MS", step.to_string()))
         };
         let lease = claim(&sandbox, &held, "one", LONG);
-        assert_eq!(stepped(&["task", "claim", &held, "--as", "agent:two"]).code, Some(4), "step {step}: freed");
+        assert_eq!(
+            stepped(&["task", "claim", &held, "--as", "agent:two"]).code,
+            Some(4),
+            "step {step}: freed"
+        );
         assert_eq!(
             stepped(&["task", "heartbeat", &held, "--lease", &token(&lease)]).code,
             Some(0),
             "step {step}: lost"
         );
-        assert_eq!(stepped(&["task", "claim", &brief, "--ttl", SHORT, "--as", "agent:one"]).code, Some(0));
-        wait_for_lapse(&sandbox, &brief);
-        assert_eq!(stepped(&["task", "claim", &brief, "--as", "agent:two"]).code, Some(0), "step {step}: frozen");
         assert_eq!(
-            sandbox.ai(&["task", "claim", &held, "--as", "agent:two"]).code,
+            stepped(&["task", "claim", &brief, "--ttl", SHORT, "--as", "agent:one"]).code,
+            Some(0)
+        );
+        wait_for_lapse(&sandbox, &brief);
+        assert_eq!(
+            stepped(&["task", "claim", &brief, "--as", "agent:two"]).code,
+            Some(0),
+            "step {step}: frozen"
+        );
+        assert_eq!(
+            sandbox
+                .ai(&["task", "claim", &held, "--as", "agent:two"])
+                .code,
             Some(4),
             "step {step}: freed at last"
         );
@@ -159,17 +205,28 @@ fn a_task_that_lapses_too_often_waits_for_a_person() {
         assert_eq!(claim(&sandbox, &id, "one", SHORT)["epoch"], n);
         wait_for_lapse(&sandbox, &id);
     }
-    snapshot!("parked_claim", sandbox.ai(&["task", "claim", &id, "--as", "agent:two"]));
+    snapshot!(
+        "parked_claim",
+        sandbox.ai(&["task", "claim", &id, "--as", "agent:two"])
+    );
     assert_eq!(gate(&sandbox, &id), "parked");
     let task = sandbox.ai_json(&["task", "show", &id]);
-    assert_eq!((&task["status"], &task["blocked_by"]), (&"blocked".into(), &"parked".into()), "{task}");
+    assert_eq!(
+        (&task["status"], &task["blocked_by"]),
+        (&"blocked".into(), &"parked".into()),
+        "{task}"
+    );
     sandbox.ai_ok(&["log", "verify"]);
 
     sandbox.ai_ok(&["task", "unhold", &id]);
     assert_eq!(gate(&sandbox, &id), "ready");
     assert_eq!(claim(&sandbox, &id, "two", SHORT)["epoch"], 4);
     wait_for_lapse(&sandbox, &id);
-    assert_eq!(claim(&sandbox, &id, "two", LONG)["epoch"], 5, "the count began anew");
+    assert_eq!(
+        claim(&sandbox, &id, "two", LONG)["epoch"],
+        5,
+        "the count began anew"
+    );
 }
 
 /// Looking for any task finds nothing, but what lapsed for the last time is parked all the same.
@@ -181,7 +238,12 @@ fn a_search_for_work_parks_what_lapsed_too_often() {
         claim(&sandbox, "--next", "one", SHORT);
         wait_for_lapse(&sandbox, &id);
     }
-    assert_eq!(sandbox.ai(&["task", "claim", "--next", "--as", "agent:two"]).code, Some(3));
+    assert_eq!(
+        sandbox
+            .ai(&["task", "claim", "--next", "--as", "agent:two"])
+            .code,
+        Some(3)
+    );
     assert_eq!(gate(&sandbox, &id), "parked");
 }
 
@@ -190,15 +252,39 @@ fn a_task_is_handed_over_without_a_gap() {
     let sandbox = Sandbox::project();
     let id = sandbox.task("One", &["--path", "src/"]);
     let old = claim(&sandbox, &id, "one", LONG);
-    let handoff = ["task", "handoff", &id, "--to", "agent:two", "--next-step", "Look at the tests.", "--json"];
+    let handoff = [
+        "task",
+        "handoff",
+        &id,
+        "--to",
+        "agent:two",
+        "--next-step",
+        "Look at the tests.",
+        "--json",
+    ];
     let outcome = under(&sandbox, &old, &handoff);
     assert_eq!(outcome.code, Some(0), "{outcome}");
     let new = outcome.json()["lease"].take();
-    assert_eq!((&new["holder"], &new["epoch"]), (&"agent:two".into(), &2.into()));
-    assert_eq!(under(&sandbox, &old, &["task", "heartbeat", &id]).code, Some(7));
-    assert_eq!(sandbox.ai_json_lines(&["lock", "list"])[0]["holder"], "agent:two");
-    assert_eq!(sandbox.ai_json(&["task", "show", &id])["next_step"], "Look at the tests.");
-    assert_eq!(under(&sandbox, &new, &["task", "heartbeat", &id]).code, Some(0));
+    assert_eq!(
+        (&new["holder"], &new["epoch"]),
+        (&"agent:two".into(), &2.into())
+    );
+    assert_eq!(
+        under(&sandbox, &old, &["task", "heartbeat", &id]).code,
+        Some(7)
+    );
+    assert_eq!(
+        sandbox.ai_json_lines(&["lock", "list"])[0]["holder"],
+        "agent:two"
+    );
+    assert_eq!(
+        sandbox.ai_json(&["task", "show", &id])["next_step"],
+        "Look at the tests."
+    );
+    assert_eq!(
+        under(&sandbox, &new, &["task", "heartbeat", &id]).code,
+        Some(0)
+    );
 }
 
 #[test]
@@ -209,11 +295,34 @@ fn a_token_that_one_worktree_keeps_is_not_used_in_another() {
     assert_eq!(sandbox.ai_in(&mine, &["task", "claim", &id]).code, Some(0));
 
     for elsewhere in [&other, &sandbox.root()] {
-        snapshot!("no_token_here", sandbox.ai_in(elsewhere, &["task", "heartbeat", &id]));
-        assert_eq!(sandbox.ai_in(elsewhere, &["task", "release", &id]).code, Some(7));
-        assert_eq!(sandbox.ai_in(elsewhere, &["task", "done", &id, "--override", "x"]).code, Some(4));
+        snapshot!(
+            "no_token_here",
+            sandbox.ai_in(elsewhere, &["task", "heartbeat", &id])
+        );
+        assert_eq!(
+            sandbox.ai_in(elsewhere, &["task", "release", &id]).code,
+            Some(7)
+        );
+        assert_eq!(
+            sandbox
+                .ai_in(elsewhere, &["task", "done", &id, "--override", "x"])
+                .code,
+            Some(4)
+        );
     }
-    assert_eq!(sandbox.ai_in(&mine, &["task", "heartbeat", &id]).code, Some(0));
-    assert_eq!(sandbox.ai_in(&mine, &["task", "done", &id, "--override", "by hand"]).code, Some(0));
-    assert_eq!(sandbox.ai_in(&mine, &["task", "heartbeat", &id]).code, Some(7), "the token outlived its lease");
+    assert_eq!(
+        sandbox.ai_in(&mine, &["task", "heartbeat", &id]).code,
+        Some(0)
+    );
+    assert_eq!(
+        sandbox
+            .ai_in(&mine, &["task", "done", &id, "--override", "by hand"])
+            .code,
+        Some(0)
+    );
+    assert_eq!(
+        sandbox.ai_in(&mine, &["task", "heartbeat", &id]).code,
+        Some(7),
+        "the token outlived its lease"
+    );
 }

@@ -3,7 +3,8 @@
 use crate::snapshot;
 use crate::support::Sandbox;
 
-/// Claims `pattern` for one agent, then asks for `other` as another one, and returns the exit code of the second.
+/// Claims `pattern` for one agent, then asks for `other` as another one, and returns the exit code
+/// of the second.
 fn second(sandbox: &Sandbox, pattern: &str, other: &str) -> Option<i32> {
     let first = sandbox.ai_json(&["lock", "acquire", pattern, "--as", "agent:one"]);
     let outcome = sandbox.ai(&["lock", "acquire", other, "--as", "agent:two", "--json"]);
@@ -40,7 +41,14 @@ fn patterns_meet_exactly_where_some_path_matches_both() {
 fn shared_locks_stand_side_by_side_and_bar_an_exclusive_one() {
     let sandbox = Sandbox::project();
     sandbox.ai_ok(&["lock", "acquire", "api/**", "--shared", "--as", "agent:one"]);
-    sandbox.ai_ok(&["lock", "acquire", "api/v1/*", "--shared", "--as", "agent:two"]);
+    sandbox.ai_ok(&[
+        "lock",
+        "acquire",
+        "api/v1/*",
+        "--shared",
+        "--as",
+        "agent:two",
+    ]);
     snapshot!(sandbox.ai(&["lock", "acquire", "api/v1/x.json", "--as", "agent:three"]), @"
     exit: 4
     ----- stdout -----
@@ -62,8 +70,16 @@ fn one_directory_has_one_name_also_through_a_symbolic_link() {
 #[test]
 fn spellings_of_one_path_meet() {
     let sandbox = Sandbox::project();
-    assert_eq!(second(&sandbox, "docs/caf\u{e9}.md", "docs/cafe\u{301}.md"), Some(4), "normal forms");
-    assert_eq!(second(&sandbox, "src/A.rs", "src/a.rs"), Some(0), "case counts on a case-sensitive disk");
+    assert_eq!(
+        second(&sandbox, "docs/caf\u{e9}.md", "docs/cafe\u{301}.md"),
+        Some(4),
+        "normal forms"
+    );
+    assert_eq!(
+        second(&sandbox, "src/A.rs", "src/a.rs"),
+        Some(0),
+        "case counts on a case-sensitive disk"
+    );
     sandbox.git(&["config", "core.ignoreCase", "true"]);
     assert_eq!(
         second(&sandbox, "src/A.rs", "src/a.rs"),
@@ -84,13 +100,25 @@ fn harmless_files_and_modules_come_from_the_configuration() {
     assert_eq!(second(&sandbox, "Cargo.lock", "Cargo.lock"), Some(0));
     let unknown = sandbox.ai(&["lock", "acquire", "@nobody"]);
     assert_eq!(unknown.code, Some(2));
-    assert!(unknown.stderr.contains("@nobody") && unknown.stderr.contains("auth"), "{unknown}");
+    assert!(
+        unknown.stderr.contains("@nobody") && unknown.stderr.contains("auth"),
+        "{unknown}"
+    );
 }
 
 #[test]
 fn patterns_that_cannot_be_meant_are_refused_and_nothing_is_created() {
     let sandbox = Sandbox::project();
-    for bad in ["../up", "/etc/passwd", "~/x", "a\\b", "", "!no", "src/[ab", "trailing "] {
+    for bad in [
+        "../up",
+        "/etc/passwd",
+        "~/x",
+        "a\\b",
+        "",
+        "!no",
+        "src/[ab",
+        "trailing ",
+    ] {
         let refused = sandbox.ai(&["task", "create", "t", "--path", bad]);
         assert_eq!(refused.code, Some(2), "{bad}: {refused}");
     }
@@ -107,8 +135,27 @@ fn check_names_the_holder_and_spares_ones_own_locks() {
         "one's own lock is in the way of others only"
     );
     let elsewhere = sandbox.base().join("elsewhere");
-    sandbox.git(&["worktree", "add", "-q", "--detach", elsewhere.to_str().unwrap()]);
-    let other = sandbox.ai_in(&elsewhere, &["lock", "check", "src/a.rs", "README.md", "--as", "agent:two"]);
+    sandbox.git(&[
+        "worktree",
+        "add",
+        "-q",
+        "--detach",
+        elsewhere.to_str().unwrap(),
+    ]);
+    let other = sandbox.ai_in(
+        &elsewhere,
+        &[
+            "lock",
+            "check",
+            "src/a.rs",
+            "README.md",
+            "--as",
+            "agent:two",
+        ],
+    );
     assert_eq!(other.code, Some(4), "{other}");
-    assert!(other.stdout.starts_with("src/a.rs  locked exclusively by"), "{other}");
+    assert!(
+        other.stdout.starts_with("src/a.rs  locked exclusively by"),
+        "{other}"
+    );
 }

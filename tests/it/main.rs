@@ -1,6 +1,8 @@
-//! The integration tests: the real `ai`, in real repositories, as people and agents use it. One binary, one module a topic.
+//! The integration tests: the real `ai`, in real repositories, as people and agents use it. One
+//! binary, one module a topic.
 //!
-//! A new module is one file and one `mod` line here. What a test needs to set a scene up is in [`support`]; read its header first.
+//! A new module is one file and one `mod` line here. What a test needs to set a scene up is in
+//! [`support`]; read its header first.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,

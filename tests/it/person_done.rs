@@ -1,4 +1,5 @@
-//! `ai task done` by people: their tree is checked as it stands, and only a passing verdict ends the task.
+//! `ai task done` by people: their tree is checked as it stands, and only a passing verdict ends
+//! the task.
 
 use crate::support::Sandbox;
 use crate::support::runs::CONFIG;
@@ -20,16 +21,36 @@ fn a_tree_that_passes_ends_the_task() {
     sandbox.write("work.txt", "not committed yet");
     let before = std::fs::read(sandbox.root().join(".git/index")).unwrap();
     sandbox.ai_ok(&["task", "done", &id]);
-    assert_eq!(std::fs::read(sandbox.root().join(".git/index")).unwrap(), before, "the person's index was touched");
+    assert_eq!(
+        std::fs::read(sandbox.root().join(".git/index")).unwrap(),
+        before,
+        "the person's index was touched"
+    );
     let task = sandbox.show(&id);
     assert_eq!(task["status"], "done", "{task}");
-    assert_eq!(task["proof"].get("commit"), None, "what is not committed has no commit: {task}");
+    assert_eq!(
+        task["proof"].get("commit"),
+        None,
+        "what is not committed has no commit: {task}"
+    );
     let tree = task["proof"]["tree"].as_str().unwrap();
-    assert_eq!(sandbox.git(&["show", &format!("{tree}:work.txt")]), "not committed yet");
+    assert_eq!(
+        sandbox.git(&["show", &format!("{tree}:work.txt")]),
+        "not committed yet"
+    );
     let evidence = sandbox.rows("SELECT data FROM evidence");
-    assert_eq!((evidence.len(), &evidence[0]["kind"], evidence[0].get("run")), (1, &"check".into(), None));
+    assert_eq!(
+        (evidence.len(), &evidence[0]["kind"], evidence[0].get("run")),
+        (1, &"check".into(), None)
+    );
     assert_eq!(evidence[0]["tree"], tree);
-    assert!(sandbox.root().join(".git/ai").join(evidence[0]["file"].as_str().unwrap()).is_file());
+    assert!(
+        sandbox
+            .root()
+            .join(".git/ai")
+            .join(evidence[0]["file"].as_str().unwrap())
+            .is_file()
+    );
     sandbox.is_at_rest(&id);
 }
 
@@ -63,14 +84,22 @@ fn without_checks_only_an_override_ends_a_task() {
     assert_eq!(outcome.code, Some(6), "{outcome}");
     assert!(outcome.stderr.contains("--override"), "{outcome}");
     sandbox.ai_ok(&["task", "done", &id, "--override", "talked it through"]);
-    assert!(sandbox.ai_ok(&["task", "show", &id]).stdout.contains("done (overridden)"));
+    assert!(
+        sandbox
+            .ai_ok(&["task", "show", &id])
+            .stdout
+            .contains("done (overridden)")
+    );
 }
 
 #[test]
 fn untrusted_checks_do_not_run() {
     let (sandbox, id) = claimed();
     sandbox.write("work.txt", "x");
-    sandbox.write(".ai/config.yaml", "version: 1\nchecks: {unit: {run: 'touch \"$HOME/ran\"'}}\n");
+    sandbox.write(
+        ".ai/config.yaml",
+        "version: 1\nchecks: {unit: {run: 'touch \"$HOME/ran\"'}}\n",
+    );
     let outcome = sandbox.ai(&["task", "done", &id]);
     assert_eq!(outcome.code, Some(8), "{outcome}");
     assert!(!sandbox.base().join("home/ran").exists());
@@ -80,9 +109,22 @@ fn untrusted_checks_do_not_run() {
 fn planted_settings_do_not_run() {
     let (sandbox, id) = claimed();
     let evil = sandbox.base().join("evil");
-    std::fs::write(&evil, format!("#!/bin/sh\ntouch '{}/ran'\ncat\n", sandbox.base().display())).unwrap();
-    std::process::Command::new("chmod").arg("+x").arg(&evil).status().unwrap();
-    for key in ["core.fsmonitor", "filter.x.clean", "filter.x.smudge", "diff.external"] {
+    std::fs::write(
+        &evil,
+        format!("#!/bin/sh\ntouch '{}/ran'\ncat\n", sandbox.base().display()),
+    )
+    .unwrap();
+    std::process::Command::new("chmod")
+        .arg("+x")
+        .arg(&evil)
+        .status()
+        .unwrap();
+    for key in [
+        "core.fsmonitor",
+        "filter.x.clean",
+        "filter.x.smudge",
+        "diff.external",
+    ] {
         sandbox.git(&["config", key, evil.to_str().unwrap()]);
     }
     sandbox.write(".gitattributes", "* filter=x\n");
@@ -98,7 +140,10 @@ fn somebody_elses_task_is_refused_before_anything_runs() {
     std::fs::write(mine.join("work.txt"), "x").unwrap();
     let outcome = sandbox.ai_in(&mine, &["task", "done", &id]);
     assert_eq!(outcome.code, Some(4), "{outcome}");
-    assert!(!sandbox.root().join(".git/ai/done").exists(), "checks ran for nothing");
+    assert!(
+        !sandbox.root().join(".git/ai/done").exists(),
+        "checks ran for nothing"
+    );
 }
 
 /// A policy that lets nobody change what is below `ci/`.
@@ -149,6 +194,11 @@ fn what_somebody_else_has_locked_is_not_done() {
     assert!(refused.stderr.contains("locked by human:ben"), "{refused}");
     assert_eq!(sandbox.status(&id), "claimed");
     let lock = lock.stdout.split_whitespace().next().unwrap().to_owned();
-    assert_eq!(sandbox.ai_in(&other, &["lock", "release", &lock, "--as", "ben"]).code, Some(0));
+    assert_eq!(
+        sandbox
+            .ai_in(&other, &["lock", "release", &lock, "--as", "ben"])
+            .code,
+        Some(0)
+    );
     sandbox.ai_ok(&["task", "done", &id]);
 }

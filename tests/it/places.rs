@@ -1,4 +1,5 @@
-//! Where worktrees and checks lie: outside of every checkout. A check sees the judged tree and no other, and nothing of an earlier one.
+//! Where worktrees and checks lie: outside of every checkout. A check sees the judged tree and no
+//! other, and nothing of an earlier one.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,10 @@ const SENTENCE: &str = "points into the main checkout";
 /// A project with one check, whose agent does nothing but write `work.txt`.
 fn scene(check: &str) -> Sandbox {
     let json = serde_json::to_string(check).unwrap();
-    Sandbox::with_agent(&format!("version: 1\nruns: {{grace: 1s}}\nchecks: {{unit: {{run: {json}}}}}\n"), GOOD)
+    Sandbox::with_agent(
+        &format!("version: 1\nruns: {{grace: 1s}}\nchecks: {{unit: {{run: {json}}}}}\n"),
+        GOOD,
+    )
 }
 
 /// Every way in which agents and checks can be kept in here, none among them.
@@ -27,13 +31,18 @@ fn run_in(scene: &Sandbox, mode: &str, id: &str) -> Outcome {
 
 /// How the checks of the last run ended together.
 fn verification(scene: &Sandbox, id: &str) -> String {
-    scene.last_run(id)["end"]["verification"].as_str().unwrap().to_owned()
+    scene.last_run(id)["end"]["verification"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 /// The reason for which the check of the last run is broken.
 fn broken(scene: &Sandbox, id: &str) -> String {
-    let checks: Value =
-        serde_json::from_str(&scene.run_file(scene.last_run(id)["id"].as_str().unwrap(), "checks.json")).unwrap();
+    let checks: Value = serde_json::from_str(
+        &scene.run_file(scene.last_run(id)["id"].as_str().unwrap(), "checks.json"),
+    )
+    .unwrap();
     let text = checks.to_string();
     assert_eq!(verification(scene, id), "check_broken", "{text}");
     text
@@ -42,23 +51,42 @@ fn broken(scene: &Sandbox, id: &str) -> String {
 #[test]
 fn nothing_of_the_project_stands_above_an_agent_or_a_check() {
     let look = "d=$PWD; while test \"$d\" != /; do d=$(dirname \"$d\"); ls -A \"$d\"; done";
-    let scene = scene(&format!("! ({look}) | grep -x -e AGENTS.md -e marker.txt -e node_modules"));
-    scene.write("AGENTS.md", "Above the worktree, an agent would read this of the main checkout.\n");
+    let scene = scene(&format!(
+        "! ({look}) | grep -x -e AGENTS.md -e marker.txt -e node_modules"
+    ));
+    scene.write(
+        "AGENTS.md",
+        "Above the worktree, an agent would read this of the main checkout.\n",
+    );
     scene.write("marker.txt", "x");
     scene.write(".gitignore", "node_modules\n");
     scene.write("node_modules/dep/index.js", "");
     scene.commit("marks");
     scene.set_script(
         "fake",
-        &format!("cat >/dev/null; echo work > work.txt; ({look}) > \"$BASE/above\"; pwd > \"$BASE/pwd\""),
+        &format!(
+            "cat >/dev/null; echo work > work.txt; ({look}) > \"$BASE/above\"; pwd > \"$BASE/pwd\""
+        ),
     );
     let id = scene.task("One", &[]);
     let outcome = scene.run(&id);
     assert_eq!(outcome.code, Some(0), "{outcome}");
     let above = std::fs::read_to_string(scene.base().join("above")).unwrap();
-    assert!(above.lines().all(|name| !["AGENTS.md", "marker.txt", "node_modules"].contains(&name)), "{above}");
-    let pwd = PathBuf::from(std::fs::read_to_string(scene.base().join("pwd")).unwrap().trim_end());
-    assert!(!pwd.starts_with(scene.root()) && pwd.starts_with(scene.base().join("home/.cache/ai")), "{pwd:?}");
+    assert!(
+        above
+            .lines()
+            .all(|name| !["AGENTS.md", "marker.txt", "node_modules"].contains(&name)),
+        "{above}"
+    );
+    let pwd = PathBuf::from(
+        std::fs::read_to_string(scene.base().join("pwd"))
+            .unwrap()
+            .trim_end(),
+    );
+    assert!(
+        !pwd.starts_with(scene.root()) && pwd.starts_with(scene.base().join("home/.cache/ai")),
+        "{pwd:?}"
+    );
 }
 
 #[test]
@@ -74,7 +102,10 @@ fn every_checkout_is_out_of_reach_of_a_check_but_its_history_is_not() {
             "linked/README.md",
             "repo/.git/ai/ai.db",
         ];
-        let all: Vec<String> = seen.iter().map(|path| format!("cat \"$HOME/../{path}\"")).collect();
+        let all: Vec<String> = seen
+            .iter()
+            .map(|path| format!("cat \"$HOME/../{path}\""))
+            .collect();
         let check = format!(
             "for f in 1; do {} ; done 2>/dev/null | wc -c > seen; test \"$(cat seen)\" = 0 && git log --oneline && git describe --tags && \
              ! ls \"$PWD/../../../worktrees\" 2>/dev/null | grep w1",
@@ -84,7 +115,10 @@ fn every_checkout_is_out_of_reach_of_a_check_but_its_history_is_not() {
         scene.write("look.sh", check);
         scene.configure("version: 1\nruns: {grace: 1s}\nchecks: {unit: {run: sh look.sh}}\n");
         scene.git(&["tag", "-a", "v1", "-m", "v1"]);
-        assert!(seen.iter().all(|path| scene.base().join(path).exists()), "{seen:?}");
+        assert!(
+            seen.iter().all(|path| scene.base().join(path).exists()),
+            "{seen:?}"
+        );
         let id = scene.task("One", &[]);
         let outcome = run_in(&scene, layer, &id);
         assert_eq!(outcome.code, Some(0), "{layer}: {outcome}");
@@ -101,13 +135,22 @@ fn a_variable_that_leads_into_a_checkout_breaks_the_check() {
         );
         let id = scene.task("One", &[]);
         let sources = format!("/usr/lib:{}/src", scene.root().display());
-        run(scene.ai_command(&["run", &id]).env("AI_SANDBOX", mode).env("SOURCES", sources));
+        run(scene
+            .ai_command(&["run", &id])
+            .env("AI_SANDBOX", mode)
+            .env("SOURCES", sources));
         let why = broken(&scene, &id);
-        assert!(why.contains("the variable SOURCES") && why.contains(SENTENCE), "{mode}: {why}");
+        assert!(
+            why.contains("the variable SOURCES") && why.contains(SENTENCE),
+            "{mode}: {why}"
+        );
         // The name of a neighbour begins in the same way.
         let other = scene.task("Two", &[]);
         let neighbour = format!("{}-2/src", scene.root().display());
-        let outcome = run(scene.ai_command(&["run", &other]).env("AI_SANDBOX", mode).env("SOURCES", neighbour));
+        let outcome = run(scene
+            .ai_command(&["run", &other])
+            .env("AI_SANDBOX", mode)
+            .env("SOURCES", neighbour));
         assert_eq!(outcome.code, Some(0), "{mode}: {outcome}");
     }
 }
@@ -118,11 +161,16 @@ fn a_command_that_names_a_checkout_is_broken() {
         let scene = scene("true");
         let check = format!("sh {}/tools/check.sh", scene.root().display());
         scene.write("tools/check.sh", "true\n");
-        scene.configure(&format!("version: 1\nruns: {{grace: 1s}}\nchecks: {{unit: {{run: '{check}'}}}}\n"));
+        scene.configure(&format!(
+            "version: 1\nruns: {{grace: 1s}}\nchecks: {{unit: {{run: '{check}'}}}}\n"
+        ));
         let id = scene.task("One", &[]);
         run_in(&scene, mode, &id);
         let why = broken(&scene, &id);
-        assert!(why.contains("the command of the check") && why.contains(SENTENCE), "{mode}: {why}");
+        assert!(
+            why.contains("the command of the check") && why.contains(SENTENCE),
+            "{mode}: {why}"
+        );
     }
 }
 
@@ -133,15 +181,39 @@ fn a_way_into_a_checkout_is_found_however_it_is_written() {
         std::os::unix::fs::symlink(scene.root(), scene.base().join("home/link")).unwrap();
         std::fs::create_dir(scene.base().join("home/bin")).unwrap();
         scene.write("tools/tool", "#!/bin/sh\n");
-        assert_eq!(run(scene.command("chmod").args(["+x", "tools/tool"])).code, Some(0));
-        std::os::unix::fs::symlink(scene.root().join("tools/tool"), scene.base().join("home/bin/tool")).unwrap();
-        let path = format!("{}:{}", scene.base().join("home/bin").display(), std::env::var("PATH").unwrap());
-        for check in ["cd ~/link && sh tools/tool", "sh $HOME/../repo/tools/tool", "tool", "true; tool --version"] {
-            scene.configure(&format!("version: 1\nruns: {{grace: 1s}}\nchecks: {{unit: {{run: '{check}'}}}}\n"));
+        assert_eq!(
+            run(scene.command("chmod").args(["+x", "tools/tool"])).code,
+            Some(0)
+        );
+        std::os::unix::fs::symlink(
+            scene.root().join("tools/tool"),
+            scene.base().join("home/bin/tool"),
+        )
+        .unwrap();
+        let path = format!(
+            "{}:{}",
+            scene.base().join("home/bin").display(),
+            std::env::var("PATH").unwrap()
+        );
+        for check in [
+            "cd ~/link && sh tools/tool",
+            "sh $HOME/../repo/tools/tool",
+            "tool",
+            "true; tool --version",
+        ] {
+            scene.configure(&format!(
+                "version: 1\nruns: {{grace: 1s}}\nchecks: {{unit: {{run: '{check}'}}}}\n"
+            ));
             let id = scene.task("One", &[]);
-            run(scene.ai_command(&["run", &id]).env("AI_SANDBOX", mode).env("PATH", &path));
+            run(scene
+                .ai_command(&["run", &id])
+                .env("AI_SANDBOX", mode)
+                .env("PATH", &path));
             let why = broken(&scene, &id);
-            assert!(why.contains("the command of the check") && why.contains(SENTENCE), "{mode} {check}: {why}");
+            assert!(
+                why.contains("the command of the check") && why.contains(SENTENCE),
+                "{mode} {check}: {why}"
+            );
         }
     }
 }
@@ -152,10 +224,17 @@ fn a_link_of_the_tree_into_a_checkout_passes_nothing() {
         let scene = scene("grep -q good src/a.txt");
         scene.write("src/a.txt", "good\n");
         scene.commit("source");
-        scene.set_script("fake", "cat >/dev/null; rm -r src; ln -s \"$BASE/repo/src\" src");
+        scene.set_script(
+            "fake",
+            "cat >/dev/null; rm -r src; ln -s \"$BASE/repo/src\" src",
+        );
         let id = scene.task("One", &[]);
         let outcome = run_in(&scene, mode, &id);
-        let expected = if mode == "none" { "check_broken" } else { "failed" };
+        let expected = if mode == "none" {
+            "check_broken"
+        } else {
+            "failed"
+        };
         assert_eq!(verification(&scene, &id), expected, "{mode}: {outcome}");
     }
 }
@@ -184,11 +263,25 @@ fn programs_of_a_checkout_mean_those_of_the_judged_tree() {
         scene.write("bin/tool", "#!/bin/sh\nexit 0\n");
         run(scene.command("chmod").args(["+x", "bin/tool"]));
         scene.commit("tool");
-        scene.set_script("fake", "cat >/dev/null; echo work > work.txt; printf '#!/bin/sh\\nexit 3\\n' > bin/tool");
+        scene.set_script(
+            "fake",
+            "cat >/dev/null; echo work > work.txt; printf '#!/bin/sh\\nexit 3\\n' > bin/tool",
+        );
         let id = scene.task("One", &[]);
-        let path = format!("{}/bin:{}", scene.root().display(), std::env::var("PATH").unwrap());
-        let outcome = run(scene.ai_command(&["run", &id]).env("AI_SANDBOX", mode).env("PATH", &path));
-        assert_eq!((outcome.code, verification(&scene, &id).as_str()), (Some(6), "failed"), "{mode}: {outcome}");
+        let path = format!(
+            "{}/bin:{}",
+            scene.root().display(),
+            std::env::var("PATH").unwrap()
+        );
+        let outcome = run(scene
+            .ai_command(&["run", &id])
+            .env("AI_SANDBOX", mode)
+            .env("PATH", &path));
+        assert_eq!(
+            (outcome.code, verification(&scene, &id).as_str()),
+            (Some(6), "failed"),
+            "{mode}: {outcome}"
+        );
     }
 }
 
@@ -206,8 +299,10 @@ git init -q nested && touch nested/file; chmod 500 locked/deep locked\n";
     scene.write("check.sh", check);
     scene.commit("check");
     for round in ["one", "two", "three"] {
-        scene
-            .set_script("fake", &format!("cat >/dev/null; echo {round} > work.txt; test {round} = one || touch first"));
+        scene.set_script(
+            "fake",
+            &format!("cat >/dev/null; echo {round} > work.txt; test {round} = one || touch first"),
+        );
         let id = scene.task(round, &[]);
         let outcome = scene.run(&id);
         assert_eq!(outcome.code, Some(0), "{round}: {outcome}");
@@ -235,8 +330,15 @@ fn a_setup_prepares_the_place_of_checks_as_it_does_the_worktree() {
         let other = scene.task("Two", &[]);
         let outcome = run_in(&scene, mode, &other);
         let why = broken(&scene, &other);
-        assert!(why.contains("exit code 7, its last line: no such package"), "{mode}: {why}");
-        assert_eq!(scene.show(&other)["status"], "review", "it waits for a person: {outcome}");
+        assert!(
+            why.contains("exit code 7, its last line: no such package"),
+            "{mode}: {why}"
+        );
+        assert_eq!(
+            scene.show(&other)["status"],
+            "review",
+            "it waits for a person: {outcome}"
+        );
         let accepted = scene.ai(&["accept", &other]);
         assert_ne!(accepted.code, Some(0), "{accepted}");
     }
@@ -246,7 +348,14 @@ fn a_setup_prepares_the_place_of_checks_as_it_does_the_worktree() {
 fn move_to_the_old_place(scene: &Sandbox) -> PathBuf {
     let old = scene.root().join(".ai/worktrees/w1");
     std::fs::create_dir_all(old.parent().unwrap()).unwrap();
-    scene.git(&["worktree", "move", "-f", "-f", scene.slot("w1").to_str().unwrap(), old.to_str().unwrap()]);
+    scene.git(&[
+        "worktree",
+        "move",
+        "-f",
+        "-f",
+        scene.slot("w1").to_str().unwrap(),
+        old.to_str().unwrap(),
+    ]);
     std::fs::create_dir(scene.root().join(".ai/worktrees/.check-w1")).unwrap();
     old
 }
@@ -259,12 +368,24 @@ fn worktrees_of_an_older_version_are_seen_and_given_up_without_loss() {
     let old = move_to_the_old_place(&scene);
     std::fs::write(old.join("late.txt"), "by hand").unwrap();
     let listed = scene.ai_json_lines(&["worktree", "list"]);
-    assert_eq!((listed.len(), listed[0]["path"].as_str()), (1, old.to_str()), "{listed:?}");
-    assert_eq!(scene.ai_ok(&["worktree", "open", &one]).stdout.trim_end(), old.to_str().unwrap());
+    assert_eq!(
+        (listed.len(), listed[0]["path"].as_str()),
+        (1, old.to_str()),
+        "{listed:?}"
+    );
+    assert_eq!(
+        scene.ai_ok(&["worktree", "open", &one]).stdout.trim_end(),
+        old.to_str().unwrap()
+    );
     let two = scene.task("Two", &[]);
     let outcome = scene.run(&two);
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert!(outcome.stderr.contains("was given up; new ones are made in"), "{outcome}");
+    assert!(
+        outcome
+            .stderr
+            .contains("was given up; new ones are made in"),
+        "{outcome}"
+    );
     assert!(!scene.root().join(".ai/worktrees").exists());
     let saved = scene.refs("refs/ai/rescue/");
     assert_eq!(scene.file_at(&saved[0], "late.txt"), "by hand");
@@ -273,16 +394,22 @@ fn worktrees_of_an_older_version_are_seen_and_given_up_without_loss() {
 
 #[test]
 fn a_run_that_an_older_version_lost_is_recovered_from_its_old_place() {
-    let scene = Sandbox::with_script("cat >/dev/null; echo half > half.txt; touch \"$BASE/up\"; sleep 600");
+    let scene =
+        Sandbox::with_script("cat >/dev/null; echo half > half.txt; touch \"$BASE/up\"; sleep 600");
     let id = scene.task("One", &[]);
     let command = scene.start(&["run", &id]);
     wait_for(&scene.base().join("up"));
     command.signal("KILL");
     command.wait();
-    poll::until("the agent is gone", PATIENCE, || crate::support::runs::processes_of(&id).is_empty());
+    poll::until("the agent is gone", PATIENCE, || {
+        crate::support::runs::processes_of(&id).is_empty()
+    });
     move_to_the_old_place(&scene);
     scene.ai_ok(&["recover"]);
-    assert_eq!(scene.file_at(&format!("refs/ai/rescue/{id}/1"), "half.txt"), "half");
+    assert_eq!(
+        scene.file_at(&format!("refs/ai/rescue/{id}/1"), "half.txt"),
+        "half"
+    );
 }
 
 #[test]
@@ -295,13 +422,26 @@ fn a_copy_of_a_repository_leaves_the_worktrees_of_the_original_alone() {
     assert!(run(scene.command("cp").args(["-a", "."]).arg(&copy)).code == Some(0));
     assert_eq!(scene.ai_in(&copy, &["trust"]).code, Some(0));
     let outcome = scene.ai_in(&copy, &["run", "--next"]);
-    assert!(outcome.stderr.contains("nothing is ready") || outcome.code != Some(0), "{outcome}");
-    let made = scene.ai_in(&copy, &["task", "create", "Two", "--json"]).json();
+    assert!(
+        outcome.stderr.contains("nothing is ready") || outcome.code != Some(0),
+        "{outcome}"
+    );
+    let made = scene
+        .ai_in(&copy, &["task", "create", "Two", "--json"])
+        .json();
     let two = made["id"].as_str().unwrap();
     let outcome = scene.ai_in(&copy, &["run", two]);
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert_eq!(scene.ai_in(&copy, &["uninstall", "--yes", "--discard"]).code, Some(0));
-    assert_eq!(std::fs::read_to_string(slot.join("late.txt")).unwrap(), "by hand");
+    assert_eq!(
+        scene
+            .ai_in(&copy, &["uninstall", "--yes", "--discard"])
+            .code,
+        Some(0)
+    );
+    assert_eq!(
+        std::fs::read_to_string(slot.join("late.txt")).unwrap(),
+        "by hand"
+    );
 }
 
 #[test]
@@ -315,12 +455,25 @@ fn a_moved_cache_directory_takes_the_work_along() {
     let two = scene.task("Two", &[]);
     let outcome = run(scene.ai_command(&["run", &two]).env("AI_CACHE_DIR", &moved));
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert!(!before.exists() && !scene.base().join("home/.cache/ai").exists(), "{outcome}");
+    assert!(
+        !before.exists() && !scene.base().join("home/.cache/ai").exists(),
+        "{outcome}"
+    );
     let saved = scene.refs("refs/ai/rescue/");
     assert_eq!(scene.file_at(&saved[0], "late.txt"), "by hand");
-    let place = std::fs::read_dir(&moved).unwrap().next().unwrap().unwrap().path();
-    assert!(place.join("worktrees/w1/work.txt").exists() && place.join("checks/w1/tree/work.txt").exists());
-    let gone = run(scene.ai_command(&["uninstall", "--yes", "--discard"]).env("AI_CACHE_DIR", &moved));
+    let place = std::fs::read_dir(&moved)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    assert!(
+        place.join("worktrees/w1/work.txt").exists()
+            && place.join("checks/w1/tree/work.txt").exists()
+    );
+    let gone = run(scene
+        .ai_command(&["uninstall", "--yes", "--discard"])
+        .env("AI_CACHE_DIR", &moved));
     assert_eq!(gone.code, Some(0), "{gone}");
     assert!(!moved.exists(), "nothing of ours is left there");
 }
@@ -341,7 +494,10 @@ fn a_directory_that_the_user_named_is_hidden_only_where_it_is_ours() {
         );
         scene.configure("version: 1\nruns: {grace: 1s}\nchecks: {unit: {run: sh look.sh}}\n");
         let id = scene.task("One", &[]);
-        let outcome = run(scene.ai_command(&["run", &id]).env("AI_SANDBOX", layer).env("AI_CACHE_DIR", &disk));
+        let outcome = run(scene
+            .ai_command(&["run", &id])
+            .env("AI_SANDBOX", layer)
+            .env("AI_CACHE_DIR", &disk));
         assert_eq!(outcome.code, Some(0), "{layer}: {outcome}");
     }
 }
@@ -352,24 +508,46 @@ fn a_place_inside_of_a_checkout_and_none_at_all_are_refused_before_anything_is_c
     let id = scene.task("One", &[]);
     let inside = scene.root().join(".cache");
     let refused = run(scene.ai_command(&["run", &id]).env("AI_CACHE_DIR", &inside));
-    assert!(refused.code != Some(0) && refused.stderr.contains("lies in the checkout"), "{refused}");
-    assert!(refused.stderr.contains("next: set AI_CACHE_DIR"), "{refused}");
+    assert!(
+        refused.code != Some(0) && refused.stderr.contains("lies in the checkout"),
+        "{refused}"
+    );
+    assert!(
+        refused.stderr.contains("next: set AI_CACHE_DIR"),
+        "{refused}"
+    );
     assert!(!inside.exists());
     let mut homeless = scene.ai_command(&["run", &id]);
-    homeless.env_remove("HOME").env("XDG_CACHE_HOME", "relative");
+    homeless
+        .env_remove("HOME")
+        .env("XDG_CACHE_HOME", "relative");
     let refused = run(&mut homeless);
-    assert!(refused.code != Some(0) && refused.stderr.contains("AI_CACHE_DIR"), "{refused}");
+    assert!(
+        refused.code != Some(0) && refused.stderr.contains("AI_CACHE_DIR"),
+        "{refused}"
+    );
     assert_eq!(scene.status(&id), "queued");
     let init = run(scene.ai_command(&["init"]).env("AI_CACHE_DIR", &inside));
-    assert!(init.code == Some(0) && init.stderr.contains("lies in the checkout"), "{init}");
+    assert!(
+        init.code == Some(0) && init.stderr.contains("lies in the checkout"),
+        "{init}"
+    );
     let doctor = run(scene.ai_command(&["doctor"]).env("AI_CACHE_DIR", &inside)).stdout;
-    assert!(doctor.contains("places") && doctor.contains("lies in the checkout"), "{doctor}");
+    assert!(
+        doctor.contains("places") && doctor.contains("lies in the checkout"),
+        "{doctor}"
+    );
 }
 
 #[test]
 fn a_look_makes_no_place() {
     let scene = Sandbox::with_script(CONFIG);
-    for look in [&["status"][..], &["task", "list"], &["worktree", "list"], &["doctor"]] {
+    for look in [
+        &["status"][..],
+        &["task", "list"],
+        &["worktree", "list"],
+        &["doctor"],
+    ] {
         scene.ai(look);
     }
     assert!(!Path::new(&scene.base().join("home/.cache")).exists());
@@ -380,5 +558,8 @@ fn doctor_names_what_tools_would_find_above_the_places() {
     let scene = Sandbox::project();
     std::fs::write(scene.base().join("home/package.json"), "{}").unwrap();
     let doctor = scene.ai(&["doctor"]).stdout;
-    assert!(doctor.contains("home/package.json stands above the worktrees"), "{doctor}");
+    assert!(
+        doctor.contains("home/package.json stands above the worktrees"),
+        "{doctor}"
+    );
 }

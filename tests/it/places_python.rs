@@ -1,7 +1,9 @@
-//! What is installed for Python, and where a check would find it: packages that lead into a checkout break the check, others do not.
+//! What is installed for Python, and where a check would find it: packages that lead into a
+//! checkout break the check, others do not.
 //!
-//! The environments are real, made by `python3 -m venv`; what an installer would have written into them is laid there by hand, in the form of
-//! each of the known ones. `ecosystems::python` has real installs.
+//! The environments are real, made by `python3 -m venv`; what an installer would have written into
+//! them is laid there by hand, in the form of each of the known ones. `ecosystems::python` has real
+//! installs.
 
 use std::path::{Path, PathBuf};
 
@@ -16,37 +18,69 @@ const CHECK: &str = "python3 -m unittest -q test_calc";
 /// A project of Python with a package `calc` in `dir` (`src/` or the root), whose tests import it.
 fn project(dir: &str, check: &str) -> Sandbox {
     let scene = Sandbox::project();
-    scene.write("pyproject.toml", "[project]\nname = \"calc\"\nversion = \"1\"\n");
-    scene.write(format!("{dir}calc/__init__.py"), "def add(a, b):\n    return a + b\n");
+    scene.write(
+        "pyproject.toml",
+        "[project]\nname = \"calc\"\nversion = \"1\"\n",
+    );
+    scene.write(
+        format!("{dir}calc/__init__.py"),
+        "def add(a, b):\n    return a + b\n",
+    );
     scene.write(
         "test_calc.py",
         "import unittest\nimport calc\n\n\nclass Calc(unittest.TestCase):\n    def test_add(self):\n        self.assertEqual(calc.add(1, 2), 3)\n",
     );
     scene.write(".gitignore", ".venv\n__pycache__\n");
     scene.add_agent("fake", GOOD);
-    scene.configure(&format!("version: 1\nruns: {{grace: 1s}}\nchecks: {{unit: {{run: '{check}'}}}}\n"));
+    scene.configure(&format!(
+        "version: 1\nruns: {{grace: 1s}}\nchecks: {{unit: {{run: '{check}'}}}}\n"
+    ));
     scene
 }
 
 /// Makes an environment at `path` and returns the directory of its packages.
 fn environment(scene: &Sandbox, path: &Path) -> PathBuf {
-    let made = run(scene.command("python3").args(["-m", "venv", "--without-pip"]).arg(path));
-    assert_eq!(made.code, Some(0), "{made}\nmake setup installs what is missing");
-    let lib = std::fs::read_dir(path.join("lib")).unwrap().next().unwrap().unwrap().path();
+    let made = run(scene
+        .command("python3")
+        .args(["-m", "venv", "--without-pip"])
+        .arg(path));
+    assert_eq!(
+        made.code,
+        Some(0),
+        "{made}\nmake setup installs what is missing"
+    );
+    let lib = std::fs::read_dir(path.join("lib"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     lib.join("site-packages")
 }
 
 /// Runs a task with the environment active.
 fn judged(scene: &Sandbox, environment: &Path, mode: &str) -> (Outcome, String, String) {
     let id = scene.task("One", &[]);
-    let path = format!("{}:{}", environment.join("bin").display(), std::env::var("PATH").unwrap());
+    let path = format!(
+        "{}:{}",
+        environment.join("bin").display(),
+        std::env::var("PATH").unwrap()
+    );
     let mut command = scene.ai_command(&["run", &id]);
-    command.env("PATH", path).env("VIRTUAL_ENV", environment).env("AI_SANDBOX", mode);
+    command
+        .env("PATH", path)
+        .env("VIRTUAL_ENV", environment)
+        .env("AI_SANDBOX", mode);
     let outcome = run(&mut command);
     let last = scene.last_run(&id);
-    let checks: Value = serde_json::from_str(&scene.run_file(last["id"].as_str().unwrap(), "checks.json")).unwrap();
+    let checks: Value =
+        serde_json::from_str(&scene.run_file(last["id"].as_str().unwrap(), "checks.json")).unwrap();
     let text = checks.to_string();
-    (outcome, last["end"]["verification"].as_str().unwrap().to_owned(), text)
+    (
+        outcome,
+        last["end"]["verification"].as_str().unwrap().to_owned(),
+        text,
+    )
 }
 
 fn modes() -> Vec<&'static str> {
@@ -60,12 +94,22 @@ fn an_environment_in_the_checkout_is_used_where_nothing_in_it_leads_back() {
         let packages = environment(&scene, &scene.root().join(".venv"));
         std::fs::write(packages.join("helper.py"), "VALUE = 1\n").unwrap();
         // Another project of the user's is none of ours, even where its name begins like ours.
-        std::fs::write(packages.join("other.pth"), format!("{}-other/src\n", scene.root().display())).unwrap();
-        scene.write("test_calc.py", format!("import helper\n{}", scene.read("test_calc.py")));
+        std::fs::write(
+            packages.join("other.pth"),
+            format!("{}-other/src\n", scene.root().display()),
+        )
+        .unwrap();
+        scene.write(
+            "test_calc.py",
+            format!("import helper\n{}", scene.read("test_calc.py")),
+        );
         scene.commit("helper");
         let (outcome, verification, text) = judged(&scene, &scene.root().join(".venv"), mode);
         assert_eq!(verification, "passed", "{mode}: {outcome}\n{text}");
-        scene.set_script("fake", "cat >/dev/null; echo 'def add(a, b' > calc/__init__.py");
+        scene.set_script(
+            "fake",
+            "cat >/dev/null; echo 'def add(a, b' > calc/__init__.py",
+        );
         let (outcome, verification, text) = judged(&scene, &scene.root().join(".venv"), mode);
         assert_eq!(verification, "failed", "{mode}: {outcome}\n{text}");
     }
@@ -78,11 +122,18 @@ fn every_form_of_an_editable_install_is_known() {
     let forms: [Form; 6] = [
         ("__editable__.calc-1.pth", |root| format!("{root}/src\n")),
         ("calc.pth", |root| format!("{root}/src\n")),
-        ("easy-install.pth", |root| format!("/usr/lib/none\n{root}/src\n")),
+        ("easy-install.pth", |root| {
+            format!("/usr/lib/none\n{root}/src\n")
+        }),
         ("calc.egg-link", |root| format!("{root}/src\n.\n")),
-        ("__editable___calc_1_finder.py", |root| format!("MAPPING = {{'calc': '{root}/src/calc'}}\n")),
+        ("__editable___calc_1_finder.py", |root| {
+            format!("MAPPING = {{'calc': '{root}/src/calc'}}\n")
+        }),
         ("calc-1.dist-info/direct_url.json", |root| {
-            format!(r#"{{"url": "file://{}", "dir_info": {{"editable": true}}}}"#, root.replace(' ', "%20"))
+            format!(
+                r#"{{"url": "file://{}", "dir_info": {{"editable": true}}}}"#,
+                root.replace(' ', "%20")
+            )
         }),
     ];
     for mode in modes() {
@@ -94,7 +145,10 @@ fn every_form_of_an_editable_install_is_known() {
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
             std::fs::write(&file, text(&root(&scene))).unwrap();
             let (outcome, verification, text) = judged(&scene, &place, mode);
-            assert_eq!(verification, "check_broken", "{mode} {name}: {outcome}\n{text}");
+            assert_eq!(
+                verification, "check_broken",
+                "{mode} {name}: {outcome}\n{text}"
+            );
             let sentence = format!("points into the main checkout {}", root(&scene));
             assert!(text.contains(&sentence), "{mode} {name}: {text}");
             std::fs::remove_file(&file).unwrap();
@@ -107,29 +161,46 @@ fn an_agents_own_install_of_its_worktree_is_no_better() {
     let scene = project("src/", CHECK);
     let place = scene.base().join("home/environment");
     let packages = environment(&scene, &place);
-    let script = format!("cat >/dev/null; echo work > work.txt; echo \"$PWD/src\" > {}/calc.pth", packages.display());
+    let script = format!(
+        "cat >/dev/null; echo work > work.txt; echo \"$PWD/src\" > {}/calc.pth",
+        packages.display()
+    );
     scene.set_script("fake", &script);
     let (outcome, verification, text) = judged(&scene, &place, "none");
     assert_eq!(verification, "check_broken", "{outcome}\n{text}");
 }
 
-/// Lays the package `calc` into a directory of packages as an installer does, from the index or from `source`.
+/// Lays the package `calc` into a directory of packages as an installer does, from the index or
+/// from `source`.
 fn installed(packages: &Path, source: Option<&Path>) {
     let info = packages.join("calc-1.dist-info");
     for dir in [&packages.join("calc"), &info] {
         std::fs::create_dir_all(dir).unwrap();
     }
-    std::fs::write(packages.join("calc/__init__.py"), "def add(a, b):\n    return a + b\n").unwrap();
-    std::fs::write(info.join("RECORD"), "calc/__init__.py,,\ncalc-1.dist-info/RECORD,,\n").unwrap();
+    std::fs::write(
+        packages.join("calc/__init__.py"),
+        "def add(a, b):\n    return a + b\n",
+    )
+    .unwrap();
+    std::fs::write(
+        info.join("RECORD"),
+        "calc/__init__.py,,\ncalc-1.dist-info/RECORD,,\n",
+    )
+    .unwrap();
     if let Some(source) = source {
-        let text = format!(r#"{{"url": "file://{}", "dir_info": {{}}}}"#, source.display());
+        let text = format!(
+            r#"{{"url": "file://{}", "dir_info": {{}}}}"#,
+            source.display()
+        );
         std::fs::write(info.join("direct_url.json"), text).unwrap();
     }
 }
 
 fn check(scene: &Sandbox, command: &str) {
     let json = serde_json::to_string(command).unwrap();
-    scene.configure(&format!("version: 1\nruns: {{grace: 1s}}\nchecks: {{unit: {{run: {json}}}}}\n"));
+    scene.configure(&format!(
+        "version: 1\nruns: {{grace: 1s}}\nchecks: {{unit: {{run: {json}}}}}\n"
+    ));
 }
 
 const BROKEN: &str = "cat >/dev/null; echo 'def add(a, b' > src/calc/__init__.py";
@@ -142,7 +213,10 @@ fn another_build_of_the_judged_package_never_stands_in_for_it_whatever_starts_py
         installed(&environment(&scene, &place), None);
         scene.write("Makefile", format!("test:\n\t{CHECK}\n"));
         scene.write("test.sh", format!("#!/bin/sh\nexec {CHECK}\n"));
-        assert_eq!(run(scene.command("chmod").args(["+x", "test.sh"])).code, Some(0));
+        assert_eq!(
+            run(scene.command("chmod").args(["+x", "test.sh"])).code,
+            Some(0)
+        );
         scene.set_script("fake", BROKEN);
         for command in [
             CHECK,
@@ -160,8 +234,14 @@ fn another_build_of_the_judged_package_never_stands_in_for_it_whatever_starts_py
         ] {
             check(&scene, command);
             let (outcome, verification, text) = judged(&scene, &place, mode);
-            assert_eq!(verification, "check_broken", "{mode} {command}: {outcome}\n{text}");
-            assert!(text.contains("and not the one of the judged tree"), "{mode} {command}: {text}");
+            assert_eq!(
+                verification, "check_broken",
+                "{mode} {command}: {outcome}\n{text}"
+            );
+            assert!(
+                text.contains("and not the one of the judged tree"),
+                "{mode} {command}: {text}"
+            );
         }
         // Where the tree is on the path, it is what is judged.
         check(&scene, &format!("PYTHONPATH=src {CHECK}"));
@@ -187,24 +267,42 @@ fn an_environment_that_only_a_makefile_or_a_script_names_is_seen() {
             check(&scene, command);
             // The environment is not active.
             let (outcome, verification, text) = judged(&scene, Path::new("/none"), mode);
-            assert_ne!(verification, "passed", "{mode} {command}: {outcome}\n{text}");
+            assert_ne!(
+                verification, "passed",
+                "{mode} {command}: {outcome}\n{text}"
+            );
         }
     }
 }
 
 #[test]
 fn what_the_tree_has_lost_is_found_nowhere_else() {
-    for (dir, check_line) in [("src/", "PYTHONPATH=src python3 -m unittest -q test_calc"), ("", CHECK)] {
+    for (dir, check_line) in [
+        ("src/", "PYTHONPATH=src python3 -m unittest -q test_calc"),
+        ("", CHECK),
+    ] {
         for mode in modes() {
             let scene = project(dir, check_line);
             let place = scene.base().join("home/environment");
             installed(&environment(&scene, &place), None);
             let (outcome, verification, text) = judged(&scene, &place, mode);
             assert_eq!(verification, "passed", "{mode} {dir}: {outcome}\n{text}");
-            for loss in ["git rm -rq --cached DIR; rm -r DIR", "mv DIR DIR2; sed -i s/calc/calc2/ pyproject.toml"] {
-                scene.set_script("fake", &format!("cat >/dev/null; {}", loss.replace("DIR", &format!("{dir}calc"))));
+            for loss in [
+                "git rm -rq --cached DIR; rm -r DIR",
+                "mv DIR DIR2; sed -i s/calc/calc2/ pyproject.toml",
+            ] {
+                scene.set_script(
+                    "fake",
+                    &format!(
+                        "cat >/dev/null; {}",
+                        loss.replace("DIR", &format!("{dir}calc"))
+                    ),
+                );
                 let (outcome, verification, text) = judged(&scene, &place, mode);
-                assert_eq!(verification, "check_broken", "{mode} {dir} {loss}: {outcome}\n{text}");
+                assert_eq!(
+                    verification, "check_broken",
+                    "{mode} {dir} {loss}: {outcome}\n{text}"
+                );
             }
         }
     }
@@ -216,15 +314,16 @@ fn an_environment_of_the_place_is_not_blamed_for_what_others_have() {
         let scene = project("src/", CHECK);
         let place = scene.base().join("home/environment");
         installed(&environment(&scene, &place), None);
-        let setup =
-            "python3 -m venv --without-pip .venv && echo \"$PWD/src\" > .venv/lib/python3*/site-packages/calc.pth";
+        let setup = "python3 -m venv --without-pip .venv && echo \"$PWD/src\" > .venv/lib/python3*/site-packages/calc.pth";
         let json = serde_json::to_string(&format!(
             "sh -c '{}'",
             setup.replace("> .venv/lib/python3*/", "> $(echo .venv/lib/python3*)/")
         ))
         .unwrap();
         let config = "checks: {unit: {run: .venv/bin/python -m unittest -q test_calc}}";
-        scene.configure(&format!("version: 1\nruns: {{grace: 1s, setup: {json}}}\n{config}\n"));
+        scene.configure(&format!(
+            "version: 1\nruns: {{grace: 1s, setup: {json}}}\n{config}\n"
+        ));
         let (outcome, verification, text) = judged(&scene, &place, mode);
         assert_eq!(verification, "passed", "{mode}: {outcome}\n{text}");
         scene.set_script("fake", BROKEN);
@@ -244,7 +343,10 @@ fn a_copy_of_the_checkout_is_no_hindrance_where_the_tree_comes_first() {
         installed(&environment(&scene, &place), Some(&scene.root()));
         let (outcome, verification, text) = judged(&scene, &place, mode);
         assert_eq!(verification, "passed", "{mode}: {outcome}\n{text}");
-        scene.set_script("fake", "cat >/dev/null; echo 'def add(a, b' > calc/__init__.py");
+        scene.set_script(
+            "fake",
+            "cat >/dev/null; echo 'def add(a, b' > calc/__init__.py",
+        );
         let (outcome, verification, text) = judged(&scene, &place, mode);
         assert_eq!(verification, "failed", "{mode}: {outcome}\n{text}");
         // A tree that is not on the path is told with the sentence about the checkout.
@@ -266,7 +368,11 @@ fn sources_of_another_clone_are_not_those_of_the_tree() {
         let clone = scene.base().join("home/clone");
         scene.git(&["clone", "-q", ".", clone.to_str().unwrap()]);
         let place = scene.base().join("home/environment");
-        std::fs::write(environment(&scene, &place).join("calc.pth"), format!("{}/src\n", clone.display())).unwrap();
+        std::fs::write(
+            environment(&scene, &place).join("calc.pth"),
+            format!("{}/src\n", clone.display()),
+        )
+        .unwrap();
         scene.set_script("fake", BROKEN);
         let (outcome, verification, text) = judged(&scene, &place, mode);
         assert_eq!(verification, "check_broken", "{mode}: {outcome}\n{text}");
@@ -281,7 +387,11 @@ fn a_way_into_the_checkout_over_a_link_is_found() {
         std::os::unix::fs::symlink(scene.root(), &link).unwrap();
         let place = scene.base().join("home/environment");
         let file = environment(&scene, &place).join("calc.pth");
-        std::fs::write(&file, format!("# of the checkout\n{}/src\n", link.display())).unwrap();
+        std::fs::write(
+            &file,
+            format!("# of the checkout\n{}/src\n", link.display()),
+        )
+        .unwrap();
         let (outcome, verification, text) = judged(&scene, &place, mode);
         assert_eq!(verification, "check_broken", "{mode}: {outcome}\n{text}");
         // A remark leads nowhere.
@@ -300,10 +410,17 @@ fn what_the_sandbox_hides_of_an_environment_is_no_fault_of_the_work() {
         std::fs::create_dir_all(other.join("other")).unwrap();
         std::fs::write(other.join("other/__init__.py"), "").unwrap();
         let place = scene.base().join("home/environment");
-        std::fs::write(environment(&scene, &place).join("other.pth"), format!("{}\n", other.display())).unwrap();
+        std::fs::write(
+            environment(&scene, &place).join("other.pth"),
+            format!("{}\n", other.display()),
+        )
+        .unwrap();
         let (outcome, verification, text) = judged(&scene, &place, mode);
         assert_eq!(verification, "check_broken", "{mode}: {outcome}\n{text}");
-        assert!(text.contains("which the sandbox hides; let checks read it by `runs.allow_read`"), "{mode}: {text}");
+        assert!(
+            text.contains("which the sandbox hides; let checks read it by `runs.allow_read`"),
+            "{mode}: {text}"
+        );
         let config = "version: 1\nruns: {grace: 1s, allow_read: [~/other]}\nchecks: {unit: {run: 'python3 -c \"import other\"'}}\n";
         scene.configure(config);
         let (outcome, verification, text) = judged(&scene, &place, mode);
@@ -318,7 +435,8 @@ fn a_setup_leaves_the_environment_of_the_checkout_alone() {
         scene.write(".gitignore", ".venv\nfound\n");
         let place = scene.root().join(".venv");
         environment(&scene, &place);
-        let setup = "case $(command -v python3)$VIRTUAL_ENV in *repo/.venv*) exit 3;; esac; touch found";
+        let setup =
+            "case $(command -v python3)$VIRTUAL_ENV in *repo/.venv*) exit 3;; esac; touch found";
         let json = serde_json::to_string(setup).unwrap();
         scene.configure(&format!(
             "version: 1\nruns: {{grace: 1s, setup: {json}}}\nchecks: {{unit: {{run: test -f found}}}}\n"
@@ -333,9 +451,20 @@ fn checks_of_other_languages_are_left_alone() {
     let scene = project("src/", CHECK);
     let place = scene.base().join("home/environment");
     let packages = environment(&scene, &place);
-    std::fs::write(packages.join("calc.pth"), format!("{}/src\n", scene.root().display())).unwrap();
+    std::fs::write(
+        packages.join("calc.pth"),
+        format!("{}/src\n", scene.root().display()),
+    )
+    .unwrap();
     std::fs::write(place.join("bin/cargo"), "#!/bin/sh\n").unwrap();
-    assert_eq!(run(scene.command("chmod").arg("+x").arg(place.join("bin/cargo"))).code, Some(0));
+    assert_eq!(
+        run(scene
+            .command("chmod")
+            .arg("+x")
+            .arg(place.join("bin/cargo")))
+        .code,
+        Some(0)
+    );
     scene.configure("version: 1\nruns: {grace: 1s}\nchecks: {unit: {run: cargo test}}\n");
     for mode in layers() {
         let (outcome, verification, text) = judged(&scene, &place, mode);

@@ -6,21 +6,36 @@ use crate::support::Sandbox;
 use crate::support::runs::GOOD;
 
 /// Words in `s` that may follow a number without being counted by it.
-const VERBS: [&str; 12] =
-    ["is", "was", "has", "does", "stands", "holds", "works", "waits", "says", "needs", "means", "this"];
+const VERBS: [&str; 12] = [
+    "is", "was", "has", "does", "stands", "holds", "works", "waits", "says", "needs", "means",
+    "this",
+];
 
-/// `1 tasks`, `1 changed files`: the number one, and one or two words of which the last is in the plural.
+/// `1 tasks`, `1 changed files`: the number one, and one or two words of which the last is in the
+/// plural.
 fn slips(text: &str) -> Vec<String> {
     text.lines().flat_map(slips_of_line).collect()
 }
 
 fn slips_of_line(text: &str) -> Vec<String> {
     let words: Vec<&str> = text.split_whitespace().collect();
-    let word = |word: &&str| word.trim_matches(|c: char| !c.is_ascii_lowercase()).to_owned();
-    let plural = |text: &str| text.len() > 2 && text.ends_with('s') && !text.ends_with("ss") && !VERBS.contains(&text);
+    let word = |word: &&str| {
+        word.trim_matches(|c: char| !c.is_ascii_lowercase())
+            .to_owned()
+    };
+    let plural = |text: &str| {
+        text.len() > 2 && text.ends_with('s') && !text.ends_with("ss") && !VERBS.contains(&text)
+    };
     let mut found = Vec::new();
-    for (at, one) in words.iter().enumerate().filter(|(_, word)| word.trim_start_matches(['(', '"', '`']) == "1") {
-        let next = words.get(at + 1).filter(|next| next.starts_with(|c: char| c.is_ascii_lowercase())).map(word);
+    for (at, one) in words
+        .iter()
+        .enumerate()
+        .filter(|(_, word)| word.trim_start_matches(['(', '"', '`']) == "1")
+    {
+        let next = words
+            .get(at + 1)
+            .filter(|next| next.starts_with(|c: char| c.is_ascii_lowercase()))
+            .map(word);
         if let Some(next) = next.filter(|next| plural(next)) {
             found.push(format!("{one} {next}"));
         }
@@ -48,11 +63,17 @@ fn no_recorded_output_counts_one_as_many() {
                 open.push(path);
                 continue;
             }
-            let is_read = path.extension().is_some_and(|end| ["snap", "md", "rs"].iter().any(|known| end == *known));
+            let is_read = path
+                .extension()
+                .is_some_and(|end| ["snap", "md", "rs"].iter().any(|known| end == *known));
             if is_read && !path.ends_with("plurals.rs") {
                 seen += 1;
                 let text = std::fs::read_to_string(&path).unwrap();
-                found.extend(slips(&text).into_iter().map(|slip| format!("{}: {slip}", path.display())));
+                found.extend(
+                    slips(&text)
+                        .into_iter()
+                        .map(|slip| format!("{}: {slip}", path.display())),
+                );
             }
         }
     }
@@ -65,7 +86,10 @@ fn a_project_with_one_of_everything_is_told_of_in_the_singular() {
     std::fs::write(sandbox.base().join("one.jsonl"), "{\"title\": \"One\"}\n").unwrap();
     let file = sandbox.base().join("one.jsonl");
     sandbox.ai_ok(&["task", "create", "--from", file.to_str().unwrap()]);
-    let id = sandbox.ai_json_lines(&["task", "list"])[0]["id"].as_str().unwrap().to_owned();
+    let id = sandbox.ai_json_lines(&["task", "list"])[0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let export = sandbox.base().join("out.jsonl");
     let export = export.to_str().unwrap();
     let commands: [&[&str]; 20] = [

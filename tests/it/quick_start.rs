@@ -1,6 +1,7 @@
 //! `docs/quick-start.md`, replayed: a page that people type after must not rot.
 //!
-//! It works on the source of libgit2 as cargo has fetched it. Where that is truly absent, the test says so and does nothing.
+//! It works on the source of libgit2 as cargo has fetched it. Where that is truly absent, the test
+//! says so and does nothing.
 
 use std::path::PathBuf;
 
@@ -16,27 +17,48 @@ fn cargo_home() -> Option<PathBuf> {
 }
 
 fn has_libgit2(cargo_home: &std::path::Path) -> bool {
-    let below = |dir: PathBuf| std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let below = |dir: PathBuf| {
+        std::fs::read_dir(dir)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+    };
     let mut crates = below(cargo_home.join("registry/src")).flat_map(below);
-    crates.any(|dir| dir.file_name().is_some_and(|n| n.to_string_lossy().starts_with("libgit2-sys-")))
+    crates.any(|dir| {
+        dir.file_name()
+            .is_some_and(|n| n.to_string_lossy().starts_with("libgit2-sys-"))
+    })
 }
 
 #[test]
 fn the_page_does_what_it_says() {
     let Some(cargo_home) = cargo_home().filter(|home| has_libgit2(home)) else {
-        eprintln!("skipped: cargo's registry holds no source of libgit2-sys (built from a vendored copy?)");
+        eprintln!(
+            "skipped: cargo's registry holds no source of libgit2-sys (built from a vendored copy?)"
+        );
         return;
     };
     let sandbox = Sandbox::empty();
     let path = std::env::join_paths(
-        [sandbox.base().join("tools")].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+        [sandbox.base().join("tools")]
+            .into_iter()
+            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
     );
     std::fs::create_dir(sandbox.base().join("tools")).unwrap();
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_ai"), sandbox.base().join("tools/ai")).unwrap();
     let mut command = sandbox.command("sh");
-    command.env("PATH", path.unwrap()).env("CARGO_HOME", cargo_home).env("GIT_PAGER", "cat").env("LANG", "C");
-    // A reader has a sandbox, and the page must not wait for a sign that no agent can give from within one.
-    command.env("AI_SANDBOX", crate::sandbox::layers().first().copied().unwrap_or("none"));
+    command
+        .env("PATH", path.unwrap())
+        .env("CARGO_HOME", cargo_home)
+        .env("GIT_PAGER", "cat")
+        .env("LANG", "C");
+    // A reader has a sandbox, and the page must not wait for a sign that no agent can give from
+    // within one.
+    command.env(
+        "AI_SANDBOX",
+        crate::sandbox::layers().first().copied().unwrap_or("none"),
+    );
     let mut shell = Shell::start(&mut command);
     let (mut ids, mut steps) = (Ids::default(), 0);
     for block in markdown::blocks(&markdown::page(PAGE)) {
@@ -51,11 +73,19 @@ fn the_page_does_what_it_says() {
             let (printed, code) = shell.run(&ids.translate(&step.command));
             let shown = printed.join("\n");
             if let Err(why) = ids.compare(step, &printed) {
-                panic!("{PAGE}:{}: `{}`: {why}\nIt printed (exit code {code}):\n{shown}", step.line, step.command);
+                panic!(
+                    "{PAGE}:{}: `{}`: {why}\nIt printed (exit code {code}):\n{shown}",
+                    step.line, step.command
+                );
             }
             // A page that hides a failure would teach it.
             let admitted = all.get(n + 1).is_some_and(|next| next.command == "echo $?");
-            assert!(code == 0 || admitted, "{PAGE}:{}: `{}` ended with {code}\n{shown}", step.line, step.command);
+            assert!(
+                code == 0 || admitted,
+                "{PAGE}:{}: `{}` ended with {code}\n{shown}",
+                step.line,
+                step.command
+            );
             steps += 1;
         }
     }

@@ -1,4 +1,5 @@
-//! Unusual repositories: each works from `init` to an accepted change, or is refused in one sentence before anything changed.
+//! Unusual repositories: each works from `init` to an accepted change, or is refused in one
+//! sentence before anything changed.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -12,8 +13,21 @@ const AGENT: &str = "cat >/dev/null; mkdir -p made && echo made > made/by-agent.
 #[track_caller]
 fn whole_story(scene: &Sandbox) -> Outcome {
     scene.ai_ok(&["init", "--yes"]);
-    scene.write(".ai/config.yaml", "version: 1\nchecks:\n  made:\n    run: test -f made/by-agent.txt\n");
-    scene.ai_ok(&["agent", "register", "maker", "--connector", "command", "--", "sh", "-c", AGENT]);
+    scene.write(
+        ".ai/config.yaml",
+        "version: 1\nchecks:\n  made:\n    run: test -f made/by-agent.txt\n",
+    );
+    scene.ai_ok(&[
+        "agent",
+        "register",
+        "maker",
+        "--connector",
+        "command",
+        "--",
+        "sh",
+        "-c",
+        AGENT,
+    ]);
     scene.ai_ok(&["trust"]);
     let id = scene.task("Make a file", &["--path", "made/"]);
     let run = scene.ai(&["run", &id]);
@@ -53,14 +67,29 @@ fn work_from_before_the_first_commit_cannot_be_merged_and_goes_back() {
     let scene = Sandbox::empty();
     scene.git(&["init", "-q", "-b", "main"]);
     scene.ai_ok(&["init"]);
-    let registered = ["agent", "register", "fake", "--connector", "command", "--", "sh", "-c", "echo work > work.txt"];
+    let registered = [
+        "agent",
+        "register",
+        "fake",
+        "--connector",
+        "command",
+        "--",
+        "sh",
+        "-c",
+        "echo work > work.txt",
+    ];
     scene.ai_ok(&registered);
     let id = scene.task("One", &[]);
     scene.ai_ok(&["run", &id]);
     scene.commit("first");
     let outcome = scene.ai(&["accept", &id, "--override", "small"]);
     assert_eq!(outcome.code, Some(4), "{outcome}");
-    assert!(outcome.stderr.contains("refs/heads/main have no commit in common"), "{outcome}");
+    assert!(
+        outcome
+            .stderr
+            .contains("refs/heads/main have no commit in common"),
+        "{outcome}"
+    );
     assert!(outcome.stderr.contains("next: `ai reject "), "{outcome}");
     scene.ai_ok(&["reject", &id, "--note", "on top of the first commit"]);
     scene.ai_ok(&["run", &id]);
@@ -108,7 +137,11 @@ fn a_sparse_checkout() {
     scene.commit("two directories");
     scene.git(&["sparse-checkout", "set", "wanted", "made"]);
     works(&scene);
-    assert_eq!(scene.git(&["show", "main:unwanted/b.txt"]), "b", "what is not checked out is not deleted");
+    assert_eq!(
+        scene.git(&["show", "main:unwanted/b.txt"]),
+        "b",
+        "what is not checked out is not deleted"
+    );
 }
 
 #[test]
@@ -116,11 +149,23 @@ fn a_repository_with_a_submodule() {
     let inner = Sandbox::repository();
     let scene = Sandbox::repository();
     let url = inner.root().to_str().unwrap().to_owned();
-    scene.git(&["-c", "protocol.file.allow=always", "submodule", "add", "-q", &url, "sub"]);
+    scene.git(&[
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "add",
+        "-q",
+        &url,
+        "sub",
+    ]);
     scene.commit("with a submodule");
     let before = scene.git(&["rev-parse", "main:sub"]);
     works(&scene);
-    assert_eq!(scene.git(&["rev-parse", "main:sub"]), before, "the recorded commit stays");
+    assert_eq!(
+        scene.git(&["rev-parse", "main:sub"]),
+        before,
+        "the recorded commit stays"
+    );
 }
 
 #[test]
@@ -132,7 +177,10 @@ fn a_detached_head_runs_and_says_where_to_accept() {
     assert!(accepted.stderr.contains("accept.target"), "{accepted}");
     let text = scene.read(".ai/config.yaml") + "accept:\n  target: main\n";
     scene.write(".ai/config.yaml", text);
-    let id = scene.ai_json_lines(&["task", "list"])[0]["id"].as_str().unwrap().to_owned();
+    let id = scene.ai_json_lines(&["task", "list"])[0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     scene.ai_ok(&["accept", &id]);
     assert_landed(&scene);
 }
@@ -143,9 +191,21 @@ fn a_bare_repository_is_used_through_a_linked_worktree() {
     let scene = Sandbox::empty();
     let bare = scene.base().join("bare.git");
     let url = origin.root().to_str().unwrap().to_owned();
-    scene.git_in(&scene.base(), &["clone", "-q", "--bare", &url, bare.to_str().unwrap()]);
+    scene.git_in(
+        &scene.base(),
+        &["clone", "-q", "--bare", &url, bare.to_str().unwrap()],
+    );
     std::fs::remove_dir(scene.root()).unwrap();
-    scene.git_in(&bare, &["worktree", "add", "-q", scene.root().to_str().unwrap(), "main"]);
+    scene.git_in(
+        &bare,
+        &[
+            "worktree",
+            "add",
+            "-q",
+            scene.root().to_str().unwrap(),
+            "main",
+        ],
+    );
     let accepted = whole_story(&scene);
     assert_eq!(accepted.code, Some(0), "{accepted}");
     assert_landed(&scene);
@@ -163,13 +223,24 @@ fn an_extension_that_the_library_refuses() {
 fn a_format_that_git_refuses_is_refused_in_one_sentence_and_nothing_changes() {
     let scene = Sandbox::repository();
     scene.ai_ok(&["init", "--yes"]);
-    scene.ai_ok(&["agent", "register", "maker", "--connector", "command", "--", "true"]);
+    scene.ai_ok(&[
+        "agent",
+        "register",
+        "maker",
+        "--connector",
+        "command",
+        "--",
+        "true",
+    ]);
     let id = scene.task("Never started", &[]);
     scene.git(&["config", "core.repositoryFormatVersion", "1"]);
     scene.git(&["config", "extensions.fromTheFuture", "true"]);
     let refused = scene.ai(&["run", &id]);
     assert_eq!(refused.code, Some(1), "{refused}");
-    assert!(refused.stderr.starts_with("error: git cannot use"), "{refused}");
+    assert!(
+        refused.stderr.starts_with("error: git cannot use"),
+        "{refused}"
+    );
     assert_eq!(scene.ai_json(&["task", "show", &id])["status"], "queued");
     assert!(!scene.places().exists());
 }
@@ -179,7 +250,10 @@ fn outside_a_repository_the_way_in_is_named() {
     let scene = Sandbox::empty();
     let refused = scene.ai(&["task", "list"]);
     assert_eq!(refused.code, Some(3), "{refused}");
-    assert!(refused.stderr.contains("is not inside a Git repository"), "{refused}");
+    assert!(
+        refused.stderr.contains("is not inside a Git repository"),
+        "{refused}"
+    );
     assert!(refused.stderr.contains("git init"), "{refused}");
 }
 
@@ -190,7 +264,12 @@ fn the_store_is_one_from_the_root_a_subdirectory_and_a_linked_worktree() {
     scene.commit("deep");
     let linked = scene.worktree("linked");
     let id = scene.task("Seen from everywhere", &[]);
-    for dir in [scene.root(), scene.root().join("deep/er"), linked.clone(), linked.join("deep")] {
+    for dir in [
+        scene.root(),
+        scene.root().join("deep/er"),
+        linked.clone(),
+        linked.join("deep"),
+    ] {
         let listed = scene.ai_in(&dir, &["task", "list"]);
         assert!(listed.stdout.contains(&id), "{}: {listed}", dir.display());
     }

@@ -1,4 +1,5 @@
-//! Who gets a task: the router's choice and its reasons, fallbacks where quota ends, several runs at a time, budgets.
+//! Who gets a task: the router's choice and its reasons, fallbacks where quota ends, several runs
+//! at a time, budgets.
 
 use serde_json::Value;
 
@@ -8,7 +9,8 @@ use crate::support::{Outcome, Sandbox, poll};
 
 const QUOTA: &str = "cat >/dev/null; exit 75";
 
-/// A project with agents `(name, script, further arguments of the registration)` and more configuration.
+/// A project with agents `(name, script, further arguments of the registration)` and more
+/// configuration.
 fn scene(agents: &[(&str, &str, &[&str])], more: &str) -> Sandbox {
     let sandbox = Sandbox::project();
     for (name, script, args) in agents {
@@ -23,17 +25,29 @@ fn scene(agents: &[(&str, &str, &[&str])], more: &str) -> Sandbox {
 }
 
 fn agents_of(sandbox: &Sandbox, id: &str) -> Vec<String> {
-    sandbox.runs_of(id).iter().map(|run| run["agent"].as_str().unwrap().to_owned()).collect()
+    sandbox
+        .runs_of(id)
+        .iter()
+        .map(|run| run["agent"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn lines(outcome: &Outcome) -> Vec<Value> {
-    outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    outcome
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 #[test]
 fn a_configured_fallback_takes_over_where_quota_ends_and_everybody_can_see_it() {
     let sandbox = scene(
-        &[("dear", QUOTA, &["--fallback", "spare"]), ("other", GOOD, &[]), ("spare", GOOD, &[])],
+        &[
+            ("dear", QUOTA, &["--fallback", "spare"]),
+            ("other", GOOD, &[]),
+            ("spare", GOOD, &[]),
+        ],
         "defaults: {agent: dear}\nbudgets: {task: {attempts: 1}}\n",
     );
     let first = sandbox.task("One", &[]);
@@ -42,15 +56,33 @@ fn a_configured_fallback_takes_over_where_quota_ends_and_everybody_can_see_it() 
     let report = outcome.json();
     assert_eq!(report["run"]["routed"]["by"], "fallback");
     assert_eq!(report["run"]["routed"]["fallback_of"], "dear");
-    assert!(report["warnings"][0].as_str().unwrap().contains("a configured fallback takes over"), "{report}");
+    assert!(
+        report["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("a configured fallback takes over"),
+        "{report}"
+    );
     assert_eq!(agents_of(&sandbox, &first), ["dear", "spare"]);
-    assert!(outcome.stderr.contains("spare in place of dear"), "{outcome}");
+    assert!(
+        outcome.stderr.contains("spare in place of dear"),
+        "{outcome}"
+    );
     let task = sandbox.show(&first);
-    assert_eq!((task["status"].as_str(), task["attempts"].as_u64()), (Some("review"), Some(1)), "quota is no attempt");
-    let trace: Value = serde_json::from_str(&sandbox.run_file(&format!("{first}.2"), "routing.json")).unwrap();
-    assert_eq!((trace["chosen"].as_str(), trace["fallback_of"].as_str()), (Some("spare"), Some("dear")));
+    assert_eq!(
+        (task["status"].as_str(), task["attempts"].as_u64()),
+        (Some("review"), Some(1)),
+        "quota is no attempt"
+    );
+    let trace: Value =
+        serde_json::from_str(&sandbox.run_file(&format!("{first}.2"), "routing.json")).unwrap();
+    assert_eq!(
+        (trace["chosen"].as_str(), trace["fallback_of"].as_str()),
+        (Some("spare"), Some("dear"))
+    );
 
-    // The pause is the agent's: the next task goes to the fallback at once, and nobody asks the provider again.
+    // The pause is the agent's: the next task goes to the fallback at once, and nobody asks the
+    // provider again.
     let second = sandbox.task("Two", &[]);
     assert_eq!(sandbox.run(&second).code, Some(0));
     assert_eq!(agents_of(&sandbox, &second), ["spare"]);
@@ -60,7 +92,10 @@ fn a_configured_fallback_takes_over_where_quota_ends_and_everybody_can_see_it() 
 
 #[test]
 fn a_model_is_never_changed_without_being_told_to() {
-    let sandbox = scene(&[("one", QUOTA, &[]), ("two", GOOD, &[])], "defaults: {agent: one}\n");
+    let sandbox = scene(
+        &[("one", QUOTA, &[]), ("two", GOOD, &[])],
+        "defaults: {agent: one}\n",
+    );
     let first = sandbox.task("One", &[]);
     let outcome = sandbox.run(&first);
     assert_eq!(outcome.code, Some(75), "{outcome}");
@@ -68,7 +103,10 @@ fn a_model_is_never_changed_without_being_told_to() {
     let second = sandbox.task("Two", &[]);
     let outcome = sandbox.run(&second);
     assert_eq!(outcome.code, Some(75), "{outcome}");
-    assert!(outcome.stderr.contains("one: out of quota for another"), "{outcome}");
+    assert!(
+        outcome.stderr.contains("one: out of quota for another"),
+        "{outcome}"
+    );
     assert_eq!(sandbox.runs_of(&second).len(), 0);
 
     let outcome = sandbox.ai(&["run", &second, "--agent", "two", "--json"]);
@@ -78,14 +116,25 @@ fn a_model_is_never_changed_without_being_told_to() {
 
 #[test]
 fn an_interrupted_task_is_kept_for_those_who_may_go_on() {
-    let sandbox = scene(&[("a", QUOTA, &[]), ("b", GOOD, &[])], "router: {prefer: [a]}\n");
+    let sandbox = scene(
+        &[("a", QUOTA, &[]), ("b", GOOD, &[])],
+        "router: {prefer: [a]}\n",
+    );
     let id = sandbox.task("One", &[]);
     assert_eq!(sandbox.run(&id).code, Some(75));
     sandbox.ai_ok(&["task", "edit", &id, "--not-before", "now"]);
-    assert_eq!(sandbox.run(&id).code, Some(75), "nobody else was configured");
+    assert_eq!(
+        sandbox.run(&id).code,
+        Some(75),
+        "nobody else was configured"
+    );
     assert_eq!(agents_of(&sandbox, &id), ["a"]);
     let fresh = sandbox.task("Two", &[]);
-    assert_eq!(sandbox.run(&fresh).code, Some(0), "a task that nobody has begun may go to anybody");
+    assert_eq!(
+        sandbox.run(&fresh).code,
+        Some(0),
+        "a task that nobody has begun may go to anybody"
+    );
     assert_eq!(agents_of(&sandbox, &fresh), ["b"]);
 }
 
@@ -96,9 +145,20 @@ fn a_refused_login_goes_to_the_fallback_too() {
                     patterns: {auth: ['invalid api key']}\n";
     let sandbox = Sandbox::project();
     let base = sandbox.base();
-    sandbox.write(".ai/connectors/keyed.yaml", manifest.replace("BASE", base.to_str().unwrap()));
+    sandbox.write(
+        ".ai/connectors/keyed.yaml",
+        manifest.replace("BASE", base.to_str().unwrap()),
+    );
     sandbox.set_script("keyed", login);
-    sandbox.ai_ok(&["agent", "register", "keyed", "--connector", "keyed", "--fallback", "spare"]);
+    sandbox.ai_ok(&[
+        "agent",
+        "register",
+        "keyed",
+        "--connector",
+        "keyed",
+        "--fallback",
+        "spare",
+    ]);
     sandbox.add_agent("spare", GOOD);
     sandbox.configure(&format!("{CONFIG}defaults: {{agent: keyed}}\n"));
     let id = sandbox.task("One", &[]);
@@ -111,9 +171,21 @@ fn a_refused_login_goes_to_the_fallback_too() {
 fn the_router_explains_itself_and_changes_nothing() {
     let sandbox = scene(
         &[
-            ("fast", GOOD, &["--label", "fast,ui", "--capability", "rust"]),
-            ("slow", GOOD, &["--capability", "rust", "--fallback", "fast"]),
-            ("writer", GOOD, &["--label", "fast", "--capability", "prose"]),
+            (
+                "fast",
+                GOOD,
+                &["--label", "fast,ui", "--capability", "rust"],
+            ),
+            (
+                "slow",
+                GOOD,
+                &["--capability", "rust", "--fallback", "fast"],
+            ),
+            (
+                "writer",
+                GOOD,
+                &["--label", "fast", "--capability", "prose"],
+            ),
         ],
         "router: {capabilities: {bug: [rust]}}\n",
     );
@@ -141,33 +213,66 @@ fn the_router_explains_itself_and_changes_nothing() {
     ----- stderr -----
     ");
     let named = sandbox.ai(&["route", "explain", &id, "--agent", "writer"]);
-    assert!(named.stderr.contains("writer was named all the same: lacks rust"), "{named}");
-    assert_eq!(sandbox.ai_ok(&["log", "--json"]).stdout, before.stdout, "looking changes nothing");
+    assert!(
+        named
+            .stderr
+            .contains("writer was named all the same: lacks rust"),
+        "{named}"
+    );
+    assert_eq!(
+        sandbox.ai_ok(&["log", "--json"]).stdout,
+        before.stdout,
+        "looking changes nothing"
+    );
     assert_eq!(sandbox.ai(&["run", &on]).code, Some(4));
 }
 
 #[test]
 fn success_by_type_moves_the_choice_and_shows_in_the_statistics() {
-    let sandbox = scene(&[("a", "cat >/dev/null; echo no > other.txt", &[]), ("b", GOOD, &[])], "");
+    let sandbox = scene(
+        &[
+            ("a", "cat >/dev/null; echo no > other.txt", &[]),
+            ("b", GOOD, &[]),
+        ],
+        "",
+    );
     let first = sandbox.task("One", &["--type", "bug"]);
     assert_eq!(sandbox.run(&first).code, Some(6), "its check fails");
-    assert_eq!(agents_of(&sandbox, &first), ["a"], "the name decides at first");
+    assert_eq!(
+        agents_of(&sandbox, &first),
+        ["a"],
+        "the name decides at first"
+    );
     let second = sandbox.task("Two", &["--type", "bug"]);
     assert_eq!(sandbox.run(&second).code, Some(0));
     assert_eq!(agents_of(&sandbox, &second), ["b"]);
     let stats = sandbox.ai_json_lines(&["agent", "stats"]);
-    let of = |name: &str| stats.iter().find(|line| line["agent"] == name).unwrap().clone();
-    assert_eq!((of("a")["bad"].as_u64(), of("a")["type"].as_str()), (Some(1), Some("bug")));
-    assert_eq!((of("b")["good"].as_u64(), of("b")["success"].as_f64()), (Some(1), Some(1.0)));
+    let of = |name: &str| {
+        stats
+            .iter()
+            .find(|line| line["agent"] == name)
+            .unwrap()
+            .clone()
+    };
+    assert_eq!(
+        (of("a")["bad"].as_u64(), of("a")["type"].as_str()),
+        (Some(1), Some("bug"))
+    );
+    assert_eq!(
+        (of("b")["good"].as_u64(), of("b")["success"].as_f64()),
+        (Some(1), Some(1.0))
+    );
     let list = sandbox.ai_json_lines(&["agent", "list"]);
     assert_eq!(
-        (list[0]["status"]["health"].as_str(), list[1]["status"]["health"].as_str()),
+        (
+            list[0]["status"]["health"].as_str(),
+            list[1]["status"]["health"].as_str()
+        ),
         (Some("failing"), Some("ok"))
     );
 }
 
-const GATED: &str =
-    "cat >/dev/null; echo x > \"$BASE/started-$AI_TASK\"; read x < \"$BASE/gate-$AI_TASK\"; echo work > work.txt";
+const GATED: &str = "cat >/dev/null; echo x > \"$BASE/started-$AI_TASK\"; read x < \"$BASE/gate-$AI_TASK\"; echo work > work.txt";
 
 #[test]
 fn two_tasks_run_side_by_side_and_all_is_well() {
@@ -187,14 +292,26 @@ fn two_tasks_run_side_by_side_and_all_is_well() {
     assert_eq!(outcome.code, Some(0), "{outcome}");
     let lines = lines(&outcome);
     assert_eq!(lines.len(), 3, "{outcome}");
-    assert!(lines.iter().all(|line| line["status"] == "review" && line["outcome"] == "ready_for_review"), "{outcome}");
-    assert_eq!(sandbox.ai(&["run", "--all"]).code, Some(3), "nothing is left");
+    assert!(
+        lines
+            .iter()
+            .all(|line| line["status"] == "review" && line["outcome"] == "ready_for_review"),
+        "{outcome}"
+    );
+    assert_eq!(
+        sandbox.ai(&["run", "--all"]).code,
+        Some(3),
+        "nothing is left"
+    );
     ids.iter().for_each(|id| sandbox.is_at_rest(id));
 }
 
 #[test]
 fn tasks_that_conflict_and_agents_that_are_busy_wait_their_turn() {
-    let sandbox = scene(&[("one", GATED, &["--parallel", "2"]), ("two", GATED, &[])], "");
+    let sandbox = scene(
+        &[("one", GATED, &["--parallel", "2"]), ("two", GATED, &[])],
+        "",
+    );
     let ids = ["One", "Two"].map(|title| sandbox.task(title, &["--path", "work.txt"]));
     let gates = ids.clone().map(|id| sandbox.pipe(&format!("gate-{id}")));
     let all = sandbox.start(&["run", "--all", "--parallel", "4"]);
@@ -205,7 +322,12 @@ fn tasks_that_conflict_and_agents_that_are_busy_wait_their_turn() {
     open_gate(&gates[1]);
     let outcome = all.wait();
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert!(outcome.stderr.contains("2 tasks run, 2 wait for your review"), "{outcome}");
+    assert!(
+        outcome
+            .stderr
+            .contains("2 tasks run, 2 wait for your review"),
+        "{outcome}"
+    );
 
     let busy = ["Three", "Four"].map(|title| sandbox.task(title, &["--agent", "two"]));
     let gates = busy.clone().map(|id| sandbox.pipe(&format!("gate-{id}")));
@@ -222,31 +344,61 @@ fn tasks_that_conflict_and_agents_that_are_busy_wait_their_turn() {
 fn all_of_them_fall_back_and_failures_show_in_table_and_code() {
     let work = "cat > in; grep -q Bad in && { rm in; echo no > other.txt; exit 0; }; rm in; echo work > work.txt";
     let sandbox = scene(
-        &[("dear", QUOTA, &["--fallback", "spare"]), ("spare", work, &["--parallel", "2"])],
+        &[
+            ("dear", QUOTA, &["--fallback", "spare"]),
+            ("spare", work, &["--parallel", "2"]),
+        ],
         "defaults: {agent: dear}\n",
     );
     let good = sandbox.task("Good", &[]);
     let bad = sandbox.task("Bad", &[]);
     let outcome = sandbox.ai(&["run", "--all", "--parallel", "2"]);
-    assert_eq!(outcome.code, Some(6), "the one that did not go well decides: {outcome}");
+    assert_eq!(
+        outcome.code,
+        Some(6),
+        "the one that did not go well decides: {outcome}"
+    );
     assert!(outcome.stdout.contains("spare (for dear)"), "{outcome}");
     assert!(outcome.stdout.contains("check `unit` failed"), "{outcome}");
-    assert_eq!((sandbox.status(&good), sandbox.status(&bad)), ("review".into(), "queued".into()));
-    assert_eq!(agents_of(&sandbox, &bad).iter().filter(|agent| *agent == "spare").count(), 1, "each task once");
+    assert_eq!(
+        (sandbox.status(&good), sandbox.status(&bad)),
+        ("review".into(), "queued".into())
+    );
+    assert_eq!(
+        agents_of(&sandbox, &bad)
+            .iter()
+            .filter(|agent| *agent == "spare")
+            .count(),
+        1,
+        "each task once"
+    );
 }
 
 #[test]
 fn a_task_waits_for_the_room_of_a_busy_fallback() {
-    let sandbox = scene(&[("dear", QUOTA, &["--fallback", "spare"]), ("spare", GATED, &[])], "");
+    let sandbox = scene(
+        &[
+            ("dear", QUOTA, &["--fallback", "spare"]),
+            ("spare", GATED, &[]),
+        ],
+        "",
+    );
     let own = sandbox.task("Own", &["--agent", "spare", "--priority", "0"]);
     let other = sandbox.task("Other", &["--agent", "dear"]);
     let gates = [&own, &other].map(|id| sandbox.pipe(&format!("gate-{id}")));
     let all = sandbox.start(&["run", "--all", "--parallel", "2", "--json"]);
     wait_for(&sandbox.base().join(format!("started-{own}")));
     poll::until("the first agent was refused", PATIENCE, || {
-        sandbox.runs_of(&other).first().is_some_and(|run| run["end"]["lifecycle"] == "quota")
+        sandbox
+            .runs_of(&other)
+            .first()
+            .is_some_and(|run| run["end"]["lifecycle"] == "quota")
     });
-    assert_eq!(sandbox.show(&other)["not_before_ms"], Value::Null, "the pause is the agent's, not the task's");
+    assert_eq!(
+        sandbox.show(&other)["not_before_ms"],
+        Value::Null,
+        "the pause is the agent's, not the task's"
+    );
     open_gate(&gates[0]);
     wait_for(&sandbox.base().join(format!("started-{other}")));
     open_gate(&gates[1]);
@@ -254,7 +406,10 @@ fn a_task_waits_for_the_room_of_a_busy_fallback() {
     assert_eq!(outcome.code, Some(0), "{outcome}");
     let lines = lines(&outcome);
     assert_eq!(lines.len(), 2, "each task has one line: {outcome}");
-    assert_eq!((lines[1]["task"].as_str(), lines[1]["fallback_of"].as_str()), (Some(other.as_str()), Some("dear")));
+    assert_eq!(
+        (lines[1]["task"].as_str(), lines[1]["fallback_of"].as_str()),
+        (Some(other.as_str()), Some("dear"))
+    );
     assert_eq!(agents_of(&sandbox, &other), ["dear", "spare"]);
     sandbox.is_at_rest(&other);
 }
@@ -263,17 +418,34 @@ fn a_task_waits_for_the_room_of_a_busy_fallback() {
 fn a_pause_binds_the_agent_that_was_refused_and_nobody_else() {
     let soon = "cat >/dev/null; [ -e \"$BASE/fresh\" ] && { echo work > work.txt; exit 0; }; \
                 echo 'error: rate limit reached, try again in 3 s'; exit 1";
-    let sandbox = scene(&[("dear", QUOTA, &["--fallback", "spare"]), ("spare", soon, &[]), ("third", GOOD, &[])], "");
+    let sandbox = scene(
+        &[
+            ("dear", QUOTA, &["--fallback", "spare"]),
+            ("spare", soon, &[]),
+            ("third", GOOD, &[]),
+        ],
+        "",
+    );
     let first = sandbox.task("First", &["--agent", "spare"]);
     assert_eq!(sandbox.run(&first).code, Some(75));
     std::fs::write(sandbox.base().join("fresh"), "").unwrap();
     let second = sandbox.task("Second", &["--agent", "dear"]);
     let outcome = sandbox.run(&second);
     assert_eq!(outcome.code, Some(75), "{outcome}");
-    let until = |id: &str| sandbox.last_run(id)["end"]["paused_until_ms"].as_i64().unwrap();
+    let until = |id: &str| {
+        sandbox.last_run(id)["end"]["paused_until_ms"]
+            .as_i64()
+            .unwrap()
+    };
     let due = sandbox.show(&second)["not_before_ms"].as_i64();
-    assert!(due.is_none_or(|due| due <= until(&first)), "it pauses no longer than the fallback: {due:?}");
-    assert!(until(&second) > until(&first) + 60_000, "its own agent rests far longer");
+    assert!(
+        due.is_none_or(|due| due <= until(&first)),
+        "it pauses no longer than the fallback: {due:?}"
+    );
+    assert!(
+        until(&second) > until(&first) + 60_000,
+        "its own agent rests far longer"
+    );
     poll::until("the fallback has taken over", PATIENCE, || {
         sandbox.ai(&["run", &second]);
         sandbox.status(&second) == "review"
@@ -281,15 +453,29 @@ fn a_pause_binds_the_agent_that_was_refused_and_nobody_else() {
     assert_eq!(agents_of(&sandbox, &second), ["dear", "spare"]);
 
     let alone = sandbox.task("Alone", &["--agent", "dear"]);
-    sandbox.ai_ok(&["agent", "register", "dear", "--connector", "command", "--replace", "--fallback", ""]);
+    sandbox.ai_ok(&[
+        "agent",
+        "register",
+        "dear",
+        "--connector",
+        "command",
+        "--replace",
+        "--fallback",
+        "",
+    ]);
     sandbox.ai_ok(&["task", "edit", &alone, "--not-before", "now"]);
     assert_eq!(sandbox.run(&alone).code, Some(75));
-    assert_eq!(sandbox.ai(&["run", &alone, "--agent", "third"]).code, Some(0), "a person names somebody else at once");
+    assert_eq!(
+        sandbox.ai(&["run", &alone, "--agent", "third"]).code,
+        Some(0),
+        "a person names somebody else at once"
+    );
 }
 
 fn start_two(sandbox: &Sandbox) -> [String; 2] {
     let ids = ["One", "Two"].map(|title| sandbox.task(title, &[]));
-    ids.iter().for_each(|id| drop(sandbox.pipe(&format!("gate-{id}"))));
+    ids.iter()
+        .for_each(|id| drop(sandbox.pipe(&format!("gate-{id}"))));
     ids
 }
 
@@ -298,13 +484,18 @@ fn ctrl_c_ends_all_of_them_gently() {
     let sandbox = scene(&[("one", GATED, &["--parallel", "2"])], "");
     let ids = start_two(&sandbox);
     let all = sandbox.start(&["run", "--all", "--parallel", "2"]);
-    ids.iter().for_each(|id| wait_for(&sandbox.base().join(format!("started-{id}"))));
+    ids.iter()
+        .for_each(|id| wait_for(&sandbox.base().join(format!("started-{id}"))));
     all.signal("INT");
     let outcome = all.wait();
     assert_eq!(outcome.code, Some(130), "{outcome}");
     for id in &ids {
         assert_eq!(sandbox.status(id), "queued", "{outcome}");
-        assert_eq!(sandbox.last_run(id)["end"]["lifecycle"], "killed", "{outcome}");
+        assert_eq!(
+            sandbox.last_run(id)["end"]["lifecycle"],
+            "killed",
+            "{outcome}"
+        );
         sandbox.is_at_rest(id);
     }
 }
@@ -314,38 +505,63 @@ fn nothing_outlives_the_one_that_started_all() {
     let sandbox = scene(&[("one", GATED, &["--parallel", "2"])], "");
     let ids = start_two(&sandbox);
     let all = sandbox.start(&["run", "--all", "--parallel", "2"]);
-    ids.iter().for_each(|id| wait_for(&sandbox.base().join(format!("started-{id}"))));
+    ids.iter()
+        .for_each(|id| wait_for(&sandbox.base().join(format!("started-{id}"))));
     all.signal("KILL");
     for id in &ids {
-        poll::until("its run has ended", PATIENCE, || sandbox.last_run(id)["end"].is_object());
-        poll::until("no process is left", PATIENCE, || processes_of(id).is_empty());
+        poll::until("its run has ended", PATIENCE, || {
+            sandbox.last_run(id)["end"].is_object()
+        });
+        poll::until("no process is left", PATIENCE, || {
+            processes_of(id).is_empty()
+        });
         assert_eq!(sandbox.status(id), "queued");
     }
 }
 
 #[test]
 fn a_budget_that_is_used_up_refuses_the_start_by_name() {
-    let sandbox = scene(&[("a", "cat >/dev/null; echo no > other.txt", &[])], "budgets: {task: {attempts: 1}}\n");
+    let sandbox = scene(
+        &[("a", "cat >/dev/null; echo no > other.txt", &[])],
+        "budgets: {task: {attempts: 1}}\n",
+    );
     let id = sandbox.task("One", &[]);
     assert_eq!(sandbox.run(&id).code, Some(6));
     let outcome = sandbox.run(&id);
     assert_eq!(outcome.code, Some(4), "{outcome}");
-    assert!(outcome.stderr.contains("budget task.attempts is used up: 1 of 1 run"), "{outcome}");
+    assert!(
+        outcome
+            .stderr
+            .contains("budget task.attempts is used up: 1 of 1 run"),
+        "{outcome}"
+    );
     assert_eq!(sandbox.runs_of(&id).len(), 1);
 
-    sandbox.configure(&format!("{CONFIG}budgets: {{day: {{attempts: 1}}, repository: {{attempts: 9}}}}\n"));
+    sandbox.configure(&format!(
+        "{CONFIG}budgets: {{day: {{attempts: 1}}, repository: {{attempts: 9}}}}\n"
+    ));
     let other = sandbox.task("Two", &[]);
     let outcome = sandbox.run(&other);
     assert_eq!(outcome.code, Some(75), "{outcome}");
     assert!(
-        outcome.stderr.contains("budget day.attempts is used up") && outcome.stderr.contains("midnight UTC"),
+        outcome.stderr.contains("budget day.attempts is used up")
+            && outcome.stderr.contains("midnight UTC"),
         "{outcome}"
     );
     assert_eq!(sandbox.status(&other), "queued");
     let shown = sandbox.ai_json_lines(&["budget"]);
-    let of = |name: &str| shown.iter().find(|line| line["budget"] == name).unwrap().clone();
+    let of = |name: &str| {
+        shown
+            .iter()
+            .find(|line| line["budget"] == name)
+            .unwrap()
+            .clone()
+    };
     assert_eq!(
-        (of("day.attempts")["left"].as_f64(), of("repository.attempts")["left"].as_f64()),
+        (
+            of("day.attempts")["left"].as_f64(),
+            of("repository.attempts")["left"].as_f64()
+        ),
         (Some(0.0), Some(8.0))
     );
 
@@ -360,7 +576,10 @@ fn metered(sandbox: &Sandbox, steps: usize) {
     let manifest = "version: 1\nname: metered\ntitle: Metered\nprompt: stdin\noutput: opencode-json\n\
                     argv: [/bin/sh, 'BASE/metered.sh']\n";
     let base = sandbox.base();
-    sandbox.write(".ai/connectors/metered.yaml", manifest.replace("BASE", base.to_str().unwrap()));
+    sandbox.write(
+        ".ai/connectors/metered.yaml",
+        manifest.replace("BASE", base.to_str().unwrap()),
+    );
     let step = r#"{"type":"step_finish","sessionID":"s","part":{"reason":"tool-calls","type":"step-finish","tokens":{"input":1000,"output":50,"reasoning":0,"cache":{"write":0,"read":7}},"cost":2}}"#;
     let said = format!("echo '{step}'\n").repeat(steps);
     sandbox.pipe("never");
@@ -376,23 +595,45 @@ fn a_run_that_reaches_its_budget_is_stopped_and_its_work_kept() {
     for (budget, name) in [("tokens: 2000", "run.tokens"), ("money: 3.50", "run.money")] {
         let sandbox = Sandbox::project();
         metered(&sandbox, 2);
-        sandbox.configure(&format!("{CONFIG}budgets: {{run: {{{budget}}}, day: {{tokens: 2100}}}}\n"));
+        sandbox.configure(&format!(
+            "{CONFIG}budgets: {{run: {{{budget}}}, day: {{tokens: 2100}}}}\n"
+        ));
         let id = sandbox.task("One", &[]);
         let outcome = sandbox.run(&id);
         assert_eq!(outcome.code, Some(1), "{outcome}");
-        assert!(outcome.stdout.contains(&format!("budget {name} is used up")), "{outcome}");
+        assert!(
+            outcome
+                .stdout
+                .contains(&format!("budget {name} is used up")),
+            "{outcome}"
+        );
         let run = sandbox.last_run(&id);
-        assert_eq!((run["end"]["budget"].as_str(), run["end"]["usage"]["tokens"].as_u64()), (Some(name), Some(2100)));
+        assert_eq!(
+            (
+                run["end"]["budget"].as_str(),
+                run["end"]["usage"]["tokens"].as_u64()
+            ),
+            (Some(name), Some(2100))
+        );
         assert_eq!(sandbox.file_at(&format!("ai/{id}/1"), "work.txt"), "work");
         let task = sandbox.show(&id);
-        assert_eq!((task["status"].as_str(), task["attempts"].as_u64()), (Some("queued"), Some(1)), "{task}");
+        assert_eq!(
+            (task["status"].as_str(), task["attempts"].as_u64()),
+            (Some("queued"), Some(1)),
+            "{task}"
+        );
         sandbox.is_at_rest(&id);
 
         // What was used counts for the next run, of whatever process.
         let next = sandbox.task("Two", &[]);
         let outcome = sandbox.run(&next);
         assert_eq!(outcome.code, Some(75), "{outcome}");
-        assert!(outcome.stderr.contains("budget day.tokens is used up: 2100 of 2100 tokens"), "{outcome}");
+        assert!(
+            outcome
+                .stderr
+                .contains("budget day.tokens is used up: 2100 of 2100 tokens"),
+            "{outcome}"
+        );
     }
 }
 
@@ -418,40 +659,104 @@ fn what_is_new_fits_its_schema() {
 
 #[test]
 fn status_and_doctor_tell_how_the_agents_fare() {
-    let sandbox = scene(&[("dear", QUOTA, &[]), ("good", GOOD, &[]), ("idle", GOOD, &[])], "");
+    let sandbox = scene(
+        &[
+            ("dear", QUOTA, &[]),
+            ("good", GOOD, &[]),
+            ("idle", GOOD, &[]),
+        ],
+        "",
+    );
     for (title, agent) in [("One", "dear"), ("Two", "good")] {
         let id = sandbox.task(title, &["--agent", agent]);
         sandbox.run(&id);
     }
     let status = sandbox.ai_ok(&["status"]);
-    assert!(status.stdout.contains("  agent dear  0/1 at work, no quota for "), "{status}");
-    assert!(!status.stdout.contains("agent good"), "only what is of note: {status}");
+    assert!(
+        status
+            .stdout
+            .contains("  agent dear  0/1 at work, no quota for "),
+        "{status}"
+    );
+    assert!(
+        !status.stdout.contains("agent good"),
+        "only what is of note: {status}"
+    );
     let json = sandbox.ai_json(&["status"]);
-    let of =
-        |name: &str| json["agents"].as_array().unwrap().iter().find(|agent| agent["name"] == name).unwrap().clone();
-    assert_eq!((&of("dear")["health"], of("dear")["until_ms"].is_i64()), (&"no_quota".into(), true));
-    assert_eq!((&of("good")["health"], &of("good")["last"]["outcome"]), (&"ok".into(), &"ready_for_review".into()));
-    assert_eq!((&of("idle")["last"], &of("idle")["load"]), (&Value::Null, &0.into()));
+    let of = |name: &str| {
+        json["agents"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|agent| agent["name"] == name)
+            .unwrap()
+            .clone()
+    };
+    assert_eq!(
+        (&of("dear")["health"], of("dear")["until_ms"].is_i64()),
+        (&"no_quota".into(), true)
+    );
+    assert_eq!(
+        (&of("good")["health"], &of("good")["last"]["outcome"]),
+        (&"ok".into(), &"ready_for_review".into())
+    );
+    assert_eq!(
+        (&of("idle")["last"], &of("idle")["load"]),
+        (&Value::Null, &0.into())
+    );
     crate::schemas::fits(&sandbox, "status", &json);
     let doctor = sandbox.ai_json_lines(&["doctor"]);
     let told: Vec<(&str, &str)> = doctor
         .iter()
         .filter(|line| line["check"] == "agents")
-        .map(|line| (line["level"].as_str().unwrap(), line["text"].as_str().unwrap()))
+        .map(|line| {
+            (
+                line["level"].as_str().unwrap(),
+                line["text"].as_str().unwrap(),
+            )
+        })
         .collect();
     assert!(
-        told.iter().any(|(level, text)| *level == "warn" && text.starts_with("dear: 0/1 at work, no quota for ")),
+        told.iter().any(|(level, text)| *level == "warn"
+            && text.starts_with("dear: 0/1 at work, no quota for ")),
         "{told:?}"
     );
-    assert!(told.contains(&("ok", "good: 0/1 at work, ok, last run ready for review")), "{told:?}");
+    assert!(
+        told.contains(&("ok", "good: 0/1 at work, ok, last run ready for review")),
+        "{told:?}"
+    );
 }
 
 #[test]
 fn an_agent_that_cannot_be_started_here_takes_no_task_from_one_that_can() {
     let sandbox = Sandbox::with_script(GOOD);
-    sandbox.ai_ok(&["agent", "register", "absent", "--connector", "command", "--", "/no/such/program"]);
-    sandbox.ai_ok(&["agent", "register", "bare", "--connector", "command", "--", "no-such-program"]);
-    sandbox.ai_ok(&["agent", "register", "broke", "--connector", "command", "--", "true"]);
+    sandbox.ai_ok(&[
+        "agent",
+        "register",
+        "absent",
+        "--connector",
+        "command",
+        "--",
+        "/no/such/program",
+    ]);
+    sandbox.ai_ok(&[
+        "agent",
+        "register",
+        "bare",
+        "--connector",
+        "command",
+        "--",
+        "no-such-program",
+    ]);
+    sandbox.ai_ok(&[
+        "agent",
+        "register",
+        "broke",
+        "--connector",
+        "command",
+        "--",
+        "true",
+    ]);
     let credentials = "version: 1\ncredentials:\n  work: {provider: anthropic, env: NO_SUCH_KEY}\n";
     sandbox.write(".ai/credentials.yaml", credentials);
     let file = ".ai/agents/broke.yaml";
@@ -468,10 +773,17 @@ fn an_agent_that_cannot_be_started_here_takes_no_task_from_one_that_can() {
         assert!(explained.contains(told), "{told}: {explained}");
     }
     let all = sandbox.ai(&["run", "--all"]);
-    assert_eq!((all.code, sandbox.status(&id).as_str()), (Some(0), "review"), "{all}");
+    assert_eq!(
+        (all.code, sandbox.status(&id).as_str()),
+        (Some(0), "review"),
+        "{all}"
+    );
     assert_eq!(sandbox.last_run(&id)["agent"], "fake");
     // Whoever is named is started, and what is missing is told by the run.
     let named = sandbox.task("Two", &[]);
     let run = sandbox.ai(&["run", &named, "--agent", "absent"]);
-    assert!(run.code == Some(1) && run.stdout.contains("environment"), "{run}");
+    assert!(
+        run.code == Some(1) && run.stdout.contains("environment"),
+        "{run}"
+    );
 }

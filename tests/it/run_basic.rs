@@ -1,4 +1,5 @@
-//! Runs that go well, and the ordinary ways in which they do not: what they leave, what they refuse, who waits for whom.
+//! Runs that go well, and the ordinary ways in which they do not: what they leave, what they
+//! refuse, who waits for whom.
 
 use crate::support::runs::{CONFIG, GOOD, WHOLE, open_gate, wait_for};
 use crate::support::{Sandbox, poll, run};
@@ -22,21 +23,37 @@ fn a_good_run_waits_for_a_review_with_all_its_evidence() {
     let read = |name: &str| std::fs::read_to_string(sandbox.base().join(name)).unwrap();
     assert_eq!(read("stdin"), read("file"));
     assert_eq!(read("stdin"), sandbox.run_file(&run_id, "prompt.md"));
-    for part in ["# Write it", "All of it.", "`work.txt`", "unit: `test -f work.txt`"] {
+    for part in [
+        "# Write it",
+        "All of it.",
+        "`work.txt`",
+        "unit: `test -f work.txt`",
+    ] {
         assert!(read("stdin").contains(part), "{part}");
     }
     assert_eq!(read("pwd").trim_end(), sandbox.slot("w1").to_str().unwrap());
     let env = read("env");
-    assert!(env.contains(&format!("AI_TASK={id}\n")) && env.contains("AI_ACTOR=agent:fake\n"), "{env}");
-    assert!(!env.contains("SOME_SECRET") && !env.contains("GIT_CONFIG_GLOBAL"), "{env}");
+    assert!(
+        env.contains(&format!("AI_TASK={id}\n")) && env.contains("AI_ACTOR=agent:fake\n"),
+        "{env}"
+    );
+    assert!(
+        !env.contains("SOME_SECRET") && !env.contains("GIT_CONFIG_GLOBAL"),
+        "{env}"
+    );
 
     let branch = format!("ai/{id}/1");
     assert_eq!(sandbox.file_at(&branch, "work.txt"), "work");
     let message = sandbox.git(&["log", "-1", "--format=%B", &branch]);
     let expected = format!("Write it\n\nAI-Task: {id}\nAI-Run: {run_id}\nAI-Agent: fake");
     assert_eq!(message.trim_end(), expected);
-    assert_eq!(sandbox.git(&["status", "--porcelain"]), "", "the main checkout was touched");
-    let statement: serde_json::Value = serde_json::from_str(&sandbox.run_file(&run_id, "statement.json")).unwrap();
+    assert_eq!(
+        sandbox.git(&["status", "--porcelain"]),
+        "",
+        "the main checkout was touched"
+    );
+    let statement: serde_json::Value =
+        serde_json::from_str(&sandbox.run_file(&run_id, "statement.json")).unwrap();
     assert_eq!(statement["_type"], "https://in-toto.io/Statement/v1");
 }
 
@@ -72,7 +89,10 @@ fn work_that_somebody_left_in_the_slot_is_saved_before_the_next_run() {
 fn nothing_runs_before_the_user_trusts_it() {
     let sandbox = Sandbox::with_script("touch \"$BASE/ran\"");
     let id = sandbox.task("One", &[]);
-    sandbox.write(".ai/config.yaml", CONFIG.replace("test -f", "touch ran; test -f"));
+    sandbox.write(
+        ".ai/config.yaml",
+        CONFIG.replace("test -f", "touch ran; test -f"),
+    );
     let outcome = sandbox.run(&id);
     assert_eq!(outcome.code, Some(8), "{outcome}");
     assert!(!sandbox.base().join("ran").exists());
@@ -81,7 +101,9 @@ fn nothing_runs_before_the_user_trusts_it() {
 
 #[test]
 fn of_two_runs_of_one_task_one_wins() {
-    let sandbox = Sandbox::with_script("echo x > \"$BASE/started\"; read x < \"$BASE/gate\"; echo work > work.txt");
+    let sandbox = Sandbox::with_script(
+        "echo x > \"$BASE/started\"; read x < \"$BASE/gate\"; echo work > work.txt",
+    );
     let gate = sandbox.pipe("gate");
     let id = sandbox.task("One", &[]);
     let first = sandbox.start(&["run", &id]);
@@ -98,8 +120,7 @@ fn of_two_runs_of_one_task_one_wins() {
 
 #[test]
 fn overlapping_paths_wait_and_disjoint_ones_run_side_by_side() {
-    let work =
-        "echo x > \"$BASE/started-$AI_TASK\"; read x < \"$BASE/gate-$AI_TASK\"; mkdir -p a b; echo work > work.txt";
+    let work = "echo x > \"$BASE/started-$AI_TASK\"; read x < \"$BASE/gate-$AI_TASK\"; mkdir -p a b; echo work > work.txt";
     let sandbox = Sandbox::with_script(work);
     sandbox.add_agent("second", work);
     sandbox.configure(CONFIG);
@@ -112,12 +133,17 @@ fn overlapping_paths_wait_and_disjoint_ones_run_side_by_side() {
 
     let refused = sandbox.ai(&["run", &overlapping, "--agent", "second"]);
     assert_eq!(refused.code, Some(4), "{refused}");
-    assert!(refused.stderr.contains("agent:fake") && refused.stderr.contains("a/"), "{refused}");
+    assert!(
+        refused.stderr.contains("agent:fake") && refused.stderr.contains("a/"),
+        "{refused}"
+    );
     assert_eq!(sandbox.runs_of(&overlapping).len(), 0);
 
     let second = sandbox.start(&["run", &disjoint, "--agent", "second"]);
     wait_for(&sandbox.base().join(format!("started-{disjoint}")));
-    let slots: Vec<_> = [&one, &disjoint].map(|id| sandbox.last_run(id)["worktree"].clone()).into();
+    let slots: Vec<_> = [&one, &disjoint]
+        .map(|id| sandbox.last_run(id)["worktree"].clone())
+        .into();
     assert_eq!(slots, ["w1", "w2"]);
     gates.iter().for_each(|gate| open_gate(gate));
     for outcome in [first.wait(), second.wait()] {
@@ -132,21 +158,30 @@ fn overlapping_paths_wait_and_disjoint_ones_run_side_by_side() {
 
 #[test]
 fn an_agent_at_its_limit_is_asked_later() {
-    let sandbox = Sandbox::with_script("echo x > \"$BASE/started\"; read x < \"$BASE/gate\"; echo work > work.txt");
+    let sandbox = Sandbox::with_script(
+        "echo x > \"$BASE/started\"; read x < \"$BASE/gate\"; echo work > work.txt",
+    );
     let gate = sandbox.pipe("gate");
     let (one, two) = (sandbox.task("One", &[]), sandbox.task("Two", &[]));
     let first = sandbox.start(&["run", &one]);
     wait_for(&sandbox.base().join("started"));
     let second = sandbox.run(&two);
     assert_eq!(second.code, Some(75), "{second}");
-    assert_eq!(sandbox.status(&two), "queued", "a refused run leaves no claim");
+    assert_eq!(
+        sandbox.status(&two),
+        "queued",
+        "a refused run leaves no claim"
+    );
     open_gate(&gate);
     assert_eq!(first.wait().code, Some(0));
 }
 
 /// Runs one task with these checks and returns its report.
 fn judged(checks: &str, script: &str) -> (Sandbox, serde_json::Value) {
-    let sandbox = Sandbox::with_agent(&format!("version: 1\nruns: {{grace: 1s}}\nchecks:\n{checks}"), script);
+    let sandbox = Sandbox::with_agent(
+        &format!("version: 1\nruns: {{grace: 1s}}\nchecks:\n{checks}"),
+        script,
+    );
     let id = sandbox.task("One", &[]);
     let outcome = sandbox.ai(&["run", &id, "--json"]);
     let report = outcome.json();
@@ -155,7 +190,8 @@ fn judged(checks: &str, script: &str) -> (Sandbox, serde_json::Value) {
 }
 
 fn checks_of(sandbox: &Sandbox, report: &serde_json::Value) -> serde_json::Value {
-    serde_json::from_str(&sandbox.run_file(report["run"]["id"].as_str().unwrap(), "checks.json")).unwrap()
+    serde_json::from_str(&sandbox.run_file(report["run"]["id"].as_str().unwrap(), "checks.json"))
+        .unwrap()
 }
 
 #[test]
@@ -165,7 +201,11 @@ fn a_failing_check_sends_the_work_back_with_a_note() {
     assert_eq!(report["task"]["status"], "queued");
     assert_eq!(report["task"]["attempts"], 1);
     let id = report["task"]["id"].as_str().unwrap();
-    assert_eq!(sandbox.file_at(&format!("ai/{id}/1"), "work.txt"), "work", "the work is kept");
+    assert_eq!(
+        sandbox.file_at(&format!("ai/{id}/1"), "work.txt"),
+        "work",
+        "the work is kept"
+    );
     assert_eq!(sandbox.run(id).code, Some(6));
     let prompt = sandbox.run_file(&format!("{id}.2"), "prompt.md");
     assert!(prompt.contains("check `unit` failed"), "{prompt}");
@@ -176,12 +216,18 @@ fn a_failing_check_sends_the_work_back_with_a_note() {
 #[test]
 fn a_check_at_its_time_limit_is_broken_and_not_failed() {
     let (sandbox, report) = judged("  slow: {run: sleep 600, timeout: 1s}\n", GOOD);
-    assert_eq!(report["verdict"]["verification"], "check_broken", "{report}");
+    assert_eq!(
+        report["verdict"]["verification"], "check_broken",
+        "{report}"
+    );
     assert_eq!(report["outcome"], "environment");
     assert_eq!(report["task"]["status"], "review");
     let why = &checks_of(&sandbox, &report)[0]["status"]["broken"]["why"];
     assert_eq!(why, "stopped after 1 s: time limit");
-    assert!(report["summary"].as_str().unwrap().contains("time limit"), "{report}");
+    assert!(
+        report["summary"].as_str().unwrap().contains("time limit"),
+        "{report}"
+    );
     let id = report["task"]["id"].as_str().unwrap();
     let refused = sandbox.ai(&["accept", id]);
     assert_eq!(refused.code, Some(6), "{refused}");
@@ -190,7 +236,10 @@ fn a_check_at_its_time_limit_is_broken_and_not_failed() {
 #[test]
 fn a_check_that_is_missing_its_program_is_broken() {
     let (_sandbox, report) = judged("  unit: {run: [no-such-program-here]}\n", GOOD);
-    assert_eq!(report["verdict"]["verification"], "check_broken", "{report}");
+    assert_eq!(
+        report["verdict"]["verification"], "check_broken",
+        "{report}"
+    );
 }
 
 #[test]
@@ -212,8 +261,17 @@ fn junit_reports_name_the_failures() {
     assert_eq!(report["outcome"], "send_back_checks", "{report}");
     let checks = checks_of(&sandbox, &report);
     assert_eq!(checks[0]["counts"]["failed"], 1, "{checks}");
-    assert!(checks[0]["failures"][0]["name"].as_str().unwrap().contains("bad"), "{checks}");
-    assert!(report["summary"].as_str().unwrap().contains("was 3"), "{report}");
+    assert!(
+        checks[0]["failures"][0]["name"]
+            .as_str()
+            .unwrap()
+            .contains("bad"),
+        "{checks}"
+    );
+    assert!(
+        report["summary"].as_str().unwrap().contains("was 3"),
+        "{report}"
+    );
 }
 
 #[test]
@@ -238,7 +296,12 @@ fn git_works_in_the_place_of_the_checks_and_reaches_nothing_else() {
     for _ in 0..2 {
         let id = sandbox.task("One", &[]);
         let outcome = sandbox.run(&id);
-        assert_eq!(outcome.code, Some(0), "{outcome}\n{}", sandbox.run_file(&format!("{id}.1"), "checks/git.log"));
+        assert_eq!(
+            outcome.code,
+            Some(0),
+            "{outcome}\n{}",
+            sandbox.run_file(&format!("{id}.1"), "checks/git.log")
+        );
         let log = sandbox.run_file(&format!("{id}.1"), "checks/git.log");
         let commit = sandbox.git(&["rev-parse", &format!("ai/{id}/1")]);
         assert!(log.starts_with("v1-1-g") && log.contains(&commit), "{log}");
@@ -249,7 +312,10 @@ fn git_works_in_the_place_of_the_checks_and_reaches_nothing_else() {
 
 #[test]
 fn advisory_checks_do_not_decide() {
-    let (_sandbox, report) = judged("  unit: {run: test -f work.txt}\n  lint: {run: 'false', required: false}\n", GOOD);
+    let (_sandbox, report) = judged(
+        "  unit: {run: test -f work.txt}\n  lint: {run: 'false', required: false}\n",
+        GOOD,
+    );
     assert_eq!(report["outcome"], "ready_for_review", "{report}");
 }
 
@@ -258,13 +324,19 @@ fn without_any_check_the_work_is_unverified() {
     let sandbox = Sandbox::with_agent("version: 1\n", GOOD);
     let id = sandbox.task("One", &[]);
     let report = sandbox.ai(&["run", &id, "--json"]).json();
-    assert_eq!((&report["outcome"], &report["task"]["status"]), (&"unverified".into(), &"review".into()));
+    assert_eq!(
+        (&report["outcome"], &report["task"]["status"]),
+        (&"unverified".into(), &"review".into())
+    );
 }
 
 #[test]
 fn the_setup_command_prepares_the_worktree() {
     let config = "version: 1\nruns: {setup: 'echo ready > .prepared'}\nchecks: {unit: {run: test -f work.txt}}\n";
-    let sandbox = Sandbox::with_agent(config, "test -f .prepared && test -f .env && echo work > work.txt");
+    let sandbox = Sandbox::with_agent(
+        config,
+        "test -f .prepared && test -f .env && echo work > work.txt",
+    );
     sandbox.write(".gitignore", ".prepared\n.env\n");
     sandbox.write(".worktreeinclude", ".env\n");
     sandbox.commit("ignore");
@@ -272,12 +344,16 @@ fn the_setup_command_prepares_the_worktree() {
     let id = sandbox.task("One", &[]);
     let outcome = sandbox.run(&id);
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert_eq!(sandbox.git(&["diff", "--name-only", "main", &format!("ai/{id}/1")]), "work.txt");
+    assert_eq!(
+        sandbox.git(&["diff", "--name-only", "main", &format!("ai/{id}/1")]),
+        "work.txt"
+    );
 }
 
 #[test]
 fn a_setup_that_fails_is_the_machines_fault() {
-    let config = "version: 1\nruns: {setup: 'echo broken >&2; exit 3'}\nchecks: {unit: {run: 'true'}}\n";
+    let config =
+        "version: 1\nruns: {setup: 'echo broken >&2; exit 3'}\nchecks: {unit: {run: 'true'}}\n";
     let sandbox = Sandbox::with_agent(config, GOOD);
     let id = sandbox.task("One", &[]);
     let outcome = sandbox.run(&id);
@@ -288,13 +364,20 @@ fn a_setup_that_fails_is_the_machines_fault() {
     for _ in 0..2 {
         sandbox.run(&id);
     }
-    assert_eq!(sandbox.show(&id)["blocked_by"], "parked", "what fails again and again waits for a person");
+    assert_eq!(
+        sandbox.show(&id)["blocked_by"],
+        "parked",
+        "what fails again and again waits for a person"
+    );
 }
 
 #[test]
 fn the_most_urgent_ready_task_is_run() {
     let sandbox = Sandbox::with_script(GOOD);
-    let (_later, urgent) = (sandbox.task("Later", &[]), sandbox.task("Urgent", &["--priority", "0"]));
+    let (_later, urgent) = (
+        sandbox.task("Later", &[]),
+        sandbox.task("Urgent", &["--priority", "0"]),
+    );
     let report = sandbox.ai_json(&["run", "--next"]);
     assert_eq!(report["task"]["id"], urgent);
     poll::until("nothing is left", crate::support::runs::PATIENCE, || {
@@ -306,7 +389,10 @@ fn the_most_urgent_ready_task_is_run() {
 fn a_list_of_files_brings_only_what_git_ignores_and_what_is_a_file() {
     let sandbox = Sandbox::with_script("test -f .env && cp .env work.txt");
     sandbox.write(".gitignore", ".env\n.nowhere\n.dir\n");
-    sandbox.write(".worktreeinclude", ".env\nnotes.txt\n.nowhere\n.dir\nnested/\n");
+    sandbox.write(
+        ".worktreeinclude",
+        ".env\nnotes.txt\n.nowhere\n.dir\nnested/\n",
+    );
     sandbox.commit("ignore");
     sandbox.write(".env", "KEY=value\n");
     sandbox.write("notes.txt", "mine alone\n");
@@ -316,7 +402,10 @@ fn a_list_of_files_brings_only_what_git_ignores_and_what_is_a_file() {
     let id = sandbox.task("One", &[]);
     let outcome = sandbox.run(&id);
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert_eq!(sandbox.git(&["diff", "--name-only", "main", &format!("ai/{id}/1")]), "work.txt");
+    assert_eq!(
+        sandbox.git(&["diff", "--name-only", "main", &format!("ai/{id}/1")]),
+        "work.txt"
+    );
     for left_out in ["notes.txt", ".nowhere", ".dir", "nested/"] {
         let said = format!("warning: .worktreeinclude names {left_out}, which is left out: ");
         assert!(outcome.stderr.contains(&said), "{left_out}: {outcome}");

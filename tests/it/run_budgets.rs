@@ -1,12 +1,14 @@
-//! Budgets of runs that are at work at once: each sees what the others have used, before it starts and while it works; what was used is
-//! not forgotten when a run is cut off. And what `ai why` says of budgets and quotas.
+//! Budgets of runs that are at work at once: each sees what the others have used, before it starts
+//! and while it works; what was used is not forgotten when a run is cut off. And what `ai why` says
+//! of budgets and quotas.
 
 use serde_json::{Value, json};
 
 use crate::support::runs::{Background, CONFIG, PATIENCE};
 use crate::support::{Sandbox, poll};
 
-/// A CLI of claude's vocabulary that plays the lines of `$BASE/<n>.jsonl`, `n` being its place in the queue, and then waits.
+/// A CLI of claude's vocabulary that plays the lines of `$BASE/<n>.jsonl`, `n` being its place in
+/// the queue, and then waits.
 const CLI: &str = r#"
 cat >/dev/null
 mkdir "$BASE/one" 2>/dev/null && n=1 || { mkdir "$BASE/two" 2>/dev/null && n=2 || n=3; }
@@ -37,7 +39,15 @@ fn scene(budgets: &str, streams: &[&[Value]]) -> Sandbox {
     );
     sandbox.write(".ai/connectors/metered.yaml", manifest);
     sandbox.ai_ok(&["trust"]);
-    sandbox.ai_ok(&["agent", "register", "fake", "--connector", "metered", "--parallel", "4"]);
+    sandbox.ai_ok(&[
+        "agent",
+        "register",
+        "fake",
+        "--connector",
+        "metered",
+        "--parallel",
+        "4",
+    ]);
     sandbox.configure(&format!("{CONFIG}{budgets}"));
     sandbox
 }
@@ -49,7 +59,9 @@ fn used(sandbox: &Sandbox, id: &str) -> Option<u64> {
 /// Starts a run, and returns when it is on record that it has used so many tokens.
 fn at_work(sandbox: &Sandbox, id: &str, tokens: u64) -> Background {
     let command = sandbox.start(&["run", id]);
-    poll::until("its use is recorded", PATIENCE, || used(sandbox, id) == Some(tokens));
+    poll::until("its use is recorded", PATIENCE, || {
+        used(sandbox, id) == Some(tokens)
+    });
     command
 }
 
@@ -57,11 +69,22 @@ fn at_work(sandbox: &Sandbox, id: &str, tokens: u64) -> Background {
 fn runs_at_work_at_once_stop_when_together_they_have_used_a_budget_up() {
     // Two parts of one message count once.
     let first = [part("a", 60), part("a", 60)];
-    let sandbox = scene("budgets: {day: {tokens: 100}}\n", &[&first, &[part("b", 50)]]);
-    let (one, two, three) = (sandbox.task("One", &[]), sandbox.task("Two", &[]), sandbox.task("Three", &[]));
+    let sandbox = scene(
+        "budgets: {day: {tokens: 100}}\n",
+        &[&first, &[part("b", 50)]],
+    );
+    let (one, two, three) = (
+        sandbox.task("One", &[]),
+        sandbox.task("Two", &[]),
+        sandbox.task("Three", &[]),
+    );
     let first = at_work(&sandbox, &one, 60);
     let shown = sandbox.ai_json_lines(&["budget"]);
-    assert_eq!((&shown[0]["budget"], &shown[0]["spent"]), (&"day.tokens".into(), &json!(60.0)), "{shown:?}");
+    assert_eq!(
+        (&shown[0]["budget"], &shown[0]["spent"]),
+        (&"day.tokens".into(), &json!(60.0)),
+        "{shown:?}"
+    );
     // Neither alone has used 100.
     let second = sandbox.run(&two);
     assert_eq!(second.code, Some(1), "{second}");
@@ -69,17 +92,32 @@ fn runs_at_work_at_once_stop_when_together_they_have_used_a_budget_up() {
     assert_eq!(first.code, Some(1), "{first}");
     for (id, tokens) in [(&one, 60), (&two, 50)] {
         let end = sandbox.last_run(id)["end"].clone();
-        assert_eq!((&end["budget"], &end["usage"]["tokens"]), (&"day.tokens".into(), &tokens.into()), "{end}");
+        assert_eq!(
+            (&end["budget"], &end["usage"]["tokens"]),
+            (&"day.tokens".into(), &tokens.into()),
+            "{end}"
+        );
         assert_eq!(end["lifecycle"], "killed");
         assert_eq!(sandbox.file_at(&format!("ai/{id}/1"), "work.txt"), "work");
     }
     let refused = sandbox.run(&three);
     assert_eq!(refused.code, Some(75), "{refused}");
-    assert!(refused.stderr.contains("budget day.tokens is used up: 110 of 100 tokens"), "{refused}");
+    assert!(
+        refused
+            .stderr
+            .contains("budget day.tokens is used up: 110 of 100 tokens"),
+        "{refused}"
+    );
     let why = sandbox.ai_ok(&["why", &three]).stdout;
-    assert!(why.contains("budget") && why.contains("day.tokens is used up: 110 of 100"), "{why}");
+    assert!(
+        why.contains("budget") && why.contains("day.tokens is used up: 110 of 100"),
+        "{why}"
+    );
     let log = sandbox.ai_ok(&["log", &one]).stdout;
-    assert!(log.contains("run.used") && log.contains("budget day.tokens used up"), "{log}");
+    assert!(
+        log.contains("run.used") && log.contains("budget day.tokens used up"),
+        "{log}"
+    );
     sandbox.is_at_rest(&one);
 }
 
@@ -95,28 +133,51 @@ fn work_that_is_done_is_judged_whatever_it_cost() {
     );
     let id = sandbox.task("One", &[]);
     let outcome = sandbox.run(&id);
-    assert_eq!((outcome.code, sandbox.status(&id).as_str()), (Some(0), "review"), "{outcome}");
+    assert_eq!(
+        (outcome.code, sandbox.status(&id).as_str()),
+        (Some(0), "review"),
+        "{outcome}"
+    );
     assert_eq!(sandbox.last_run(&id)["end"].get("budget"), None);
 }
 
 #[test]
 fn a_start_sees_what_runs_at_work_have_used() {
-    let sandbox = scene("budgets: {repository: {tokens: 100}}\n", &[&[part("a", 99)]]);
+    let sandbox = scene(
+        "budgets: {repository: {tokens: 100}}\n",
+        &[&[part("a", 99)]],
+    );
     let (one, two) = (sandbox.task("One", &[]), sandbox.task("Two", &[]));
-    sandbox.configure(&format!("{CONFIG}budgets: {{repository: {{tokens: 99}}, day: {{tokens: 500}}}}\n"));
-    std::fs::write(sandbox.base().join("1.jsonl"), format!("{}\n", part("a", 98))).unwrap();
+    sandbox.configure(&format!(
+        "{CONFIG}budgets: {{repository: {{tokens: 99}}, day: {{tokens: 500}}}}\n"
+    ));
+    std::fs::write(
+        sandbox.base().join("1.jsonl"),
+        format!("{}\n", part("a", 98)),
+    )
+    .unwrap();
     let first = at_work(&sandbox, &one, 98);
-    sandbox.configure(&format!("{CONFIG}budgets: {{repository: {{tokens: 98}}}}\n"));
+    sandbox.configure(&format!(
+        "{CONFIG}budgets: {{repository: {{tokens: 98}}}}\n"
+    ));
     let refused = sandbox.run(&two);
     assert_eq!(refused.code, Some(4), "{refused}");
-    assert!(refused.stderr.contains("budget repository.tokens is used up: 98 of 98"), "{refused}");
+    assert!(
+        refused
+            .stderr
+            .contains("budget repository.tokens is used up: 98 of 98"),
+        "{refused}"
+    );
     first.signal("INT");
     assert_eq!(first.wait().code, Some(130));
 }
 
 #[test]
 fn what_a_run_used_that_was_cut_off_stays_used() {
-    let sandbox = scene("budgets: {task: {tokens: 100}}\n", &[&[part("a", 40), part("b", 30)]]);
+    let sandbox = scene(
+        "budgets: {task: {tokens: 100}}\n",
+        &[&[part("a", 40), part("b", 30)]],
+    );
     let id = sandbox.task("One", &[]);
     let command = at_work(&sandbox, &id, 70);
     command.signal("KILL");
@@ -124,7 +185,11 @@ fn what_a_run_used_that_was_cut_off_stays_used() {
     sandbox.ai_ok(&["recover"]);
     assert_eq!(sandbox.last_run(&id)["end"]["usage"]["tokens"], 70);
     let shown = sandbox.ai_json_lines(&["budget"]);
-    assert_eq!((&shown[0]["budget"], &shown[0]["spent"]), (&"task.tokens".into(), &json!(70.0)), "{shown:?}");
+    assert_eq!(
+        (&shown[0]["budget"], &shown[0]["spent"]),
+        (&"task.tokens".into(), &json!(70.0)),
+        "{shown:?}"
+    );
     sandbox.is_at_rest(&id);
 }
 
@@ -132,32 +197,49 @@ fn what_a_run_used_that_was_cut_off_stays_used() {
 fn a_quota_pause_is_named() {
     let limit = json!({ "type": "result", "subtype": "success", "is_error": true, "api_error_status": 429,
         "session_id": "s", "result": "limit" });
-    let retry =
-        json!({ "type": "system", "subtype": "api_retry", "attempt": 1, "error_status": 429, "retry_delay_ms": 500 });
+    let retry = json!({ "type": "system", "subtype": "api_retry", "attempt": 1, "error_status": 429, "retry_delay_ms": 500 });
     let sandbox = scene("", &[&[retry.clone(), retry, limit]]);
     std::fs::write(sandbox.base().join("ends"), "").unwrap();
     let id = sandbox.task("One", &[]);
     let outcome = sandbox.run(&id);
     assert_eq!(outcome.code, Some(75), "{outcome}");
-    assert_eq!(outcome.stderr.matches("rate limit at the provider").count(), 1, "{outcome}");
+    assert_eq!(
+        outcome.stderr.matches("rate limit at the provider").count(),
+        1,
+        "{outcome}"
+    );
     assert!(
-        outcome.stderr.contains("fake: its provider has refused for rate or quota; it is left alone for"),
+        outcome
+            .stderr
+            .contains("fake: its provider has refused for rate or quota; it is left alone for"),
         "{outcome}"
     );
     let why = sandbox.ai_json(&["why", &id]);
     assert_eq!(why["gates"][0]["gate"], "quota", "{why}");
-    assert!(why["gates"][0]["text"].as_str().unwrap().contains("agent fake has refused for rate or quota"), "{why}");
+    assert!(
+        why["gates"][0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("agent fake has refused for rate or quota"),
+        "{why}"
+    );
     let log = sandbox.ai_ok(&["log", &id]).stdout;
     assert!(log.contains("end=(quota, retry_uncounted)"), "{log}");
     let notes = sandbox.show(&id)["notes"].to_string();
-    assert!(notes.contains("rate limit or quota") && notes.contains(&format!("stands on ai/{id}/1")), "{notes}");
+    assert!(
+        notes.contains("rate limit or quota") && notes.contains(&format!("stands on ai/{id}/1")),
+        "{notes}"
+    );
 }
 
 #[test]
 fn a_quota_that_names_no_time_is_left_alone_for_longer_each_time() {
     let limit = json!({ "type": "result", "subtype": "success", "is_error": true, "api_error_status": 429,
         "session_id": "s", "result": "limit" });
-    let sandbox = scene("", &[std::slice::from_ref(&limit), std::slice::from_ref(&limit)]);
+    let sandbox = scene(
+        "",
+        &[std::slice::from_ref(&limit), std::slice::from_ref(&limit)],
+    );
     std::fs::write(sandbox.base().join("ends"), "").unwrap();
     let id = sandbox.task("One", &[]);
     let pause = || {
@@ -166,11 +248,27 @@ fn a_quota_that_names_no_time_is_left_alone_for_longer_each_time() {
     };
     assert_eq!(sandbox.run(&id).code, Some(75));
     let first = pause();
-    let later = crate::support::run(sandbox.ai_command(&["run", &id]).env("AI_TEST_WALL_OFFSET_MS", "400000"));
-    assert_eq!((later.code, sandbox.runs_of(&id).len()), (Some(75), 2), "{later}");
+    let later = crate::support::run(
+        sandbox
+            .ai_command(&["run", &id])
+            .env("AI_TEST_WALL_OFFSET_MS", "400000"),
+    );
+    assert_eq!(
+        (later.code, sandbox.runs_of(&id).len()),
+        (Some(75), 2),
+        "{later}"
+    );
     // Five minutes give or take a quarter, then ten.
-    assert!((225_000..=375_000).contains(&first) && (450_000..=750_000).contains(&pause()), "{first} {}", pause());
-    assert_eq!(sandbox.show(&id)["attempts"].as_u64().unwrap_or(0), 0, "quota is no failure");
+    assert!(
+        (225_000..=375_000).contains(&first) && (450_000..=750_000).contains(&pause()),
+        "{first} {}",
+        pause()
+    );
+    assert_eq!(
+        sandbox.show(&id)["attempts"].as_u64().unwrap_or(0),
+        0,
+        "quota is no failure"
+    );
 }
 
 #[test]
@@ -182,7 +280,10 @@ fn the_exit_code_of_a_failed_check_is_said_once() {
     let id = sandbox.task("One", &[]);
     let outcome = sandbox.run(&id);
     assert_eq!(outcome.code, Some(6), "{outcome}");
-    let summary = sandbox.last_run(&id)["end"]["summary"].as_str().unwrap().to_owned();
+    let summary = sandbox.last_run(&id)["end"]["summary"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert_eq!(summary, "check `unit` failed (exit code 3)\n  wrong");
 }
 
@@ -191,7 +292,10 @@ fn work_that_ends_before_it_could_be_stopped_stays_used_and_is_no_accident() {
     let result = json!({ "type": "result", "subtype": "success", "is_error": false, "terminal_reason": "completed",
         "session_id": "s", "result": "done", "usage": { "input_tokens": 500, "output_tokens": 0 } });
     let stream = [part("a", 500), result];
-    let sandbox = scene("budgets: {task: {tokens: 100}}\n", &[&stream, &stream, &stream]);
+    let sandbox = scene(
+        "budgets: {task: {tokens: 100}}\n",
+        &[&stream, &stream, &stream],
+    );
     std::fs::write(sandbox.base().join("ends"), "").unwrap();
     // Whether the stop comes first or the end, nobody can say; neither is the machine's fault.
     for title in ["One", "Two", "Three"] {
@@ -200,8 +304,15 @@ fn work_that_ends_before_it_could_be_stopped_stays_used_and_is_no_accident() {
         let end = sandbox.last_run(&id)["end"].clone();
         assert_eq!(end["usage"]["tokens"], 500, "{end} {outcome}");
         match end["lifecycle"].as_str() {
-            Some("finished") => assert_eq!((outcome.code, sandbox.status(&id).as_str()), (Some(0), "review")),
-            other => assert_eq!((other, &end["budget"]), (Some("killed"), &"task.tokens".into()), "{outcome}"),
+            Some("finished") => assert_eq!(
+                (outcome.code, sandbox.status(&id).as_str()),
+                (Some(0), "review")
+            ),
+            other => assert_eq!(
+                (other, &end["budget"]),
+                (Some("killed"), &"task.tokens".into()),
+                "{outcome}"
+            ),
         }
     }
 }
@@ -222,7 +333,9 @@ fn numbers_beyond_belief_spoil_no_sum() {
     }
     let stats = sandbox.ai_json_lines(&["agent", "stats"]);
     assert_eq!(stats[0]["tokens"], 2_000_000_000_008_u64, "{stats:?}");
-    sandbox.configure(&format!("{CONFIG}budgets: {{repository: {{tokens: 100}}}}\n"));
+    sandbox.configure(&format!(
+        "{CONFIG}budgets: {{repository: {{tokens: 100}}}}\n"
+    ));
     let id = sandbox.task("Four", &[]);
     let refused = sandbox.run(&id);
     assert_eq!(refused.code, Some(4), "{refused}");

@@ -1,14 +1,18 @@
-//! A crash after each step of a run and of an accept: the same command again ends where an undisturbed one would have.
+//! A crash after each step of a run and of an accept: the same command again ends where an
+//! undisturbed one would have.
 
 use crate::support::runs::{CONFIG, GOOD, WHOLE};
 use crate::support::{Outcome, Sandbox, run};
 
-const RUN_STEPS: [&str; 9] =
-    ["claimed", "worktree", "prompt", "agent", "snapshot", "sealed", "checks", "evidence", "judged"];
+const RUN_STEPS: [&str; 9] = [
+    "claimed", "worktree", "prompt", "agent", "snapshot", "sealed", "checks", "evidence", "judged",
+];
 const ACCEPT_STEPS: [&str; 3] = ["accept-intent", "accept-merged", "accept-done"];
 
 fn crash(sandbox: &Sandbox, args: &[&str], step: &str, how: &str) -> Outcome {
-    let outcome = run(sandbox.ai_command(args).env("AI_TEST_FAILPOINT", format!("{step}:{how}")));
+    let outcome = run(sandbox
+        .ai_command(args)
+        .env("AI_TEST_FAILPOINT", format!("{step}:{how}")));
     let expected = if how == "kill" { None } else { Some(1) };
     assert_eq!(outcome.code, expected, "{step}:{how}\n{outcome}");
     outcome
@@ -18,7 +22,10 @@ fn crash(sandbox: &Sandbox, args: &[&str], step: &str, how: &str) -> Outcome {
 fn check_reviewed(sandbox: &Sandbox, id: &str, case: &str) {
     let task = sandbox.show(id);
     assert_eq!(task["status"], "review", "{case}: {task}");
-    assert_eq!(task["attempts"], 1, "{case}: a crash was held against the work: {task}");
+    assert_eq!(
+        task["attempts"], 1,
+        "{case}: a crash was held against the work: {task}"
+    );
     let last = sandbox.last_run(id);
     let run_id = last["id"].as_str().unwrap();
     assert_eq!(task["run"], run_id, "{case}");
@@ -26,10 +33,21 @@ fn check_reviewed(sandbox: &Sandbox, id: &str, case: &str) {
     assert_eq!(sandbox.evidence_of(run_id), WHOLE, "{case}");
     let branch = last["branch"].as_str().unwrap();
     assert_eq!(sandbox.file_at(branch, "work.txt"), "work", "{case}");
-    assert_eq!(sandbox.git(&["rev-parse", branch]), last["commit"].as_str().unwrap(), "{case}");
-    assert!(sandbox.run_file(run_id, "stdout.log").contains("done"), "{case}");
+    assert_eq!(
+        sandbox.git(&["rev-parse", branch]),
+        last["commit"].as_str().unwrap(),
+        "{case}"
+    );
+    assert!(
+        sandbox.run_file(run_id, "stdout.log").contains("done"),
+        "{case}"
+    );
     sandbox.is_at_rest(id);
-    assert_eq!(sandbox.git(&["status", "--porcelain"]), "", "{case}: the main checkout was touched");
+    assert_eq!(
+        sandbox.git(&["status", "--porcelain"]),
+        "",
+        "{case}: the main checkout was touched"
+    );
 }
 
 fn crash_in_a_run(step: &str, how: &str) {
@@ -43,7 +61,10 @@ fn crash_in_a_run(step: &str, how: &str) {
     let expected = if step == "judged" { 4 } else { 0 };
     assert_eq!(again.code, Some(expected), "{case}\n{again}");
     check_reviewed(&sandbox, &id, &case);
-    let asked = std::fs::read_to_string(sandbox.base().join("asked")).unwrap().lines().count();
+    let asked = std::fs::read_to_string(sandbox.base().join("asked"))
+        .unwrap()
+        .lines()
+        .count();
     let twice = ["agent", "snapshot"].contains(&step);
     assert_eq!(
         asked,
@@ -53,7 +74,11 @@ fn crash_in_a_run(step: &str, how: &str) {
     if twice {
         let saved = sandbox.refs("refs/ai/rescue/");
         assert_eq!(saved.len(), 1, "{case}: {saved:?}");
-        assert_eq!(sandbox.file_at(&saved[0], "work.txt"), "work", "{case}: the work of the lost run");
+        assert_eq!(
+            sandbox.file_at(&saved[0], "work.txt"),
+            "work",
+            "{case}: the work of the lost run"
+        );
     } else {
         assert_eq!(sandbox.refs("refs/ai/rescue/"), [""; 0], "{case}");
     }
@@ -63,12 +88,16 @@ fn crash_in_a_run(step: &str, how: &str) {
 
 #[test]
 fn a_run_that_was_killed_is_taken_up() {
-    RUN_STEPS.iter().for_each(|step| crash_in_a_run(step, "kill"));
+    RUN_STEPS
+        .iter()
+        .for_each(|step| crash_in_a_run(step, "kill"));
 }
 
 #[test]
 fn a_run_that_failed_is_taken_up() {
-    RUN_STEPS.iter().for_each(|step| crash_in_a_run(step, "error"));
+    RUN_STEPS
+        .iter()
+        .for_each(|step| crash_in_a_run(step, "error"));
 }
 
 fn crash_in_an_accept(step: &str, how: &str) {
@@ -86,26 +115,49 @@ fn crash_in_an_accept(step: &str, how: &str) {
 
     let task = sandbox.show(&id);
     assert_eq!(task["status"], "done", "{case}: {task}");
-    assert_eq!(task["proof"]["commit"], sandbox.git(&["rev-parse", "main"]), "{case}: {task}");
-    assert_eq!(task["proof"]["tree"], sandbox.git(&["rev-parse", "main^{tree}"]), "{case}");
-    assert_eq!(sandbox.git(&["rev-list", "--count", "--merges", "main"]), "1", "{case}: merged once");
-    assert_eq!((sandbox.read("work.txt"), sandbox.read("other.txt")), ("work\n".into(), "by a person\n".into()));
+    assert_eq!(
+        task["proof"]["commit"],
+        sandbox.git(&["rev-parse", "main"]),
+        "{case}: {task}"
+    );
+    assert_eq!(
+        task["proof"]["tree"],
+        sandbox.git(&["rev-parse", "main^{tree}"]),
+        "{case}"
+    );
+    assert_eq!(
+        sandbox.git(&["rev-list", "--count", "--merges", "main"]),
+        "1",
+        "{case}: merged once"
+    );
+    assert_eq!(
+        (sandbox.read("work.txt"), sandbox.read("other.txt")),
+        ("work\n".into(), "by a person\n".into())
+    );
     assert_eq!(sandbox.git(&["status", "--porcelain"]), "", "{case}");
     let run_id = format!("{id}.1");
     // The merged tree was checked, and that is on record however the accept came to its end.
-    let checks = sandbox.evidence_of(&run_id).iter().filter(|name| *name == "check unit").count();
+    let checks = sandbox
+        .evidence_of(&run_id)
+        .iter()
+        .filter(|name| *name == "check unit")
+        .count();
     assert!(checks >= 2, "{case}: {:?}", sandbox.evidence_of(&run_id));
     sandbox.is_at_rest(&id);
 }
 
 #[test]
 fn an_accept_that_was_killed_is_completed_once() {
-    ACCEPT_STEPS.iter().for_each(|step| crash_in_an_accept(step, "kill"));
+    ACCEPT_STEPS
+        .iter()
+        .for_each(|step| crash_in_an_accept(step, "kill"));
 }
 
 #[test]
 fn an_accept_that_failed_is_completed_once() {
-    ACCEPT_STEPS.iter().for_each(|step| crash_in_an_accept(step, "error"));
+    ACCEPT_STEPS
+        .iter()
+        .for_each(|step| crash_in_an_accept(step, "error"));
 }
 
 #[test]
@@ -113,7 +165,12 @@ fn an_override_stands_when_somebody_else_completes_the_accept() {
     let sandbox = Sandbox::with_agent("version: 1\nruns: {grace: 1s}\n", GOOD);
     let id = sandbox.task("One", &[]);
     assert_eq!(sandbox.run(&id).code, Some(0));
-    crash(&sandbox, &["accept", &id, "--override", "no tests yet", "--as", "ann"], "accept-merged", "kill");
+    crash(
+        &sandbox,
+        &["accept", &id, "--override", "no tests yet", "--as", "ann"],
+        "accept-merged",
+        "kill",
+    );
     sandbox.ai_ok(&["accept", &id, "--as", "bob"]);
     let task = sandbox.show(&id);
     assert_eq!(task["proof"]["reason"], "no tests yet", "{task}");

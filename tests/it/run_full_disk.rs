@@ -1,9 +1,11 @@
-//! A disk that fills up while an agent works: the error says so, nothing is lost, and the next command goes on.
+//! A disk that fills up while an agent works: the error says so, nothing is lost, and the next
+//! command goes on.
 
 use crate::support::runs::GOOD;
 use crate::support::{self, Outcome, Sandbox};
 
-/// A small disk in a mount namespace of its own: the repository is moved there, the agent fills it, room is made, and all goes on.
+/// A small disk in a mount namespace of its own: the repository is moved there, the agent fills it,
+/// room is made, and all goes on.
 const STORY: &str = r#"
 set -e
 export AI_CACHE_DIR="$BASE/small/cache"
@@ -30,7 +32,10 @@ fn told(sandbox: &Sandbox, name: &str) -> String {
 
 /// Whether a disk can be mounted here without being root; says where not.
 fn can_mount(sandbox: &Sandbox) -> bool {
-    let probe = sandbox.command("unshare").args(["-Urm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
+    let probe = sandbox
+        .command("unshare")
+        .args(["-Urm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"])
+        .output();
     let can = probe.is_ok_and(|output| output.status.success());
     if !can {
         eprintln!("skipped: no disk can be mounted in a user namespace here");
@@ -50,18 +55,47 @@ fn a_disk_that_fills_up_during_a_run_loses_nothing() {
     std::fs::write(sandbox.base().join("good.sh"), format!("{GOOD}\n")).unwrap();
     let id = sandbox.task("One", &[]);
     let mut command = sandbox.command("unshare");
-    command.args(["-Urm", "sh", "-c", STORY]).env("BASE", sandbox.base()).env("ID", &id);
+    command
+        .args(["-Urm", "sh", "-c", STORY])
+        .env("BASE", sandbox.base())
+        .env("ID", &id);
     let story: Outcome = support::run(command.env("AI", env!("CARGO_BIN_EXE_ai")));
     assert_eq!(story.code, Some(0), "{story}");
     let first = told(&sandbox, "first.err");
     assert_ne!(told(&sandbox, "first.code").trim(), "0", "{first}");
-    let says_so = ["No space left", "disk is full", "no space"].iter().any(|word| first.contains(word));
+    let says_so = ["No space left", "disk is full", "no space"]
+        .iter()
+        .any(|word| first.contains(word));
     assert!(says_so && !first.contains("panicked"), "{first}");
-    assert_eq!(told(&sandbox, "between.code").trim(), "0", "looking goes on: {}", told(&sandbox, "between.out"));
-    assert_eq!(told(&sandbox, "recover.code").trim(), "0", "{}", told(&sandbox, "recover.out"));
-    assert!(told(&sandbox, "work").contains("precious"), "what it had done: {}", told(&sandbox, "refs"));
-    assert_eq!(told(&sandbox, "second.code").trim(), "0", "{}", told(&sandbox, "second.out"));
-    assert_eq!(told(&sandbox, "verify.code").trim(), "0", "{}", told(&sandbox, "verify.out"));
+    assert_eq!(
+        told(&sandbox, "between.code").trim(),
+        "0",
+        "looking goes on: {}",
+        told(&sandbox, "between.out")
+    );
+    assert_eq!(
+        told(&sandbox, "recover.code").trim(),
+        "0",
+        "{}",
+        told(&sandbox, "recover.out")
+    );
+    assert!(
+        told(&sandbox, "work").contains("precious"),
+        "what it had done: {}",
+        told(&sandbox, "refs")
+    );
+    assert_eq!(
+        told(&sandbox, "second.code").trim(),
+        "0",
+        "{}",
+        told(&sandbox, "second.out")
+    );
+    assert_eq!(
+        told(&sandbox, "verify.code").trim(),
+        "0",
+        "{}",
+        told(&sandbox, "verify.out")
+    );
 }
 
 #[test]
@@ -76,7 +110,12 @@ fn logs_that_cannot_be_written_are_named_and_the_run_goes_on() {
     command.args(["-c", limited, "sh", env!("CARGO_BIN_EXE_ai"), "run", &id]);
     let outcome = support::run(&mut command);
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert!(outcome.stderr.contains("stdout.log is not whole: File too large"), "{outcome}");
+    assert!(
+        outcome
+            .stderr
+            .contains("stdout.log is not whole: File too large"),
+        "{outcome}"
+    );
     assert_eq!(sandbox.status(&id), "review");
     sandbox.is_at_rest(&id);
 }

@@ -1,5 +1,5 @@
-//! Runs in a storm of `kill -9`: at the supervisor, at the agent, at what the agent started. Nothing of them lives on, no edit that the
-//! agent made is lost, and every task comes to its end.
+//! Runs in a storm of `kill -9`: at the supervisor, at the agent, at what the agent started.
+//! Nothing of them lives on, no edit that the agent made is lost, and every task comes to its end.
 //!
 //! `AI_TEST_KILLS=200` makes the storm as long as one likes.
 
@@ -12,7 +12,8 @@ use crate::support::{Sandbox, poll};
 /// How long anything may live on after its run.
 const ORPHAN: Duration = Duration::from_secs(5);
 
-/// Makes edits and says so after each; leaves a child in a session of its own that does not end by being asked.
+/// Makes edits and says so after each; leaves a child in a session of its own that does not end by
+/// being asked.
 const WORKER: &str = "cat >/dev/null; (setsid sh -c 'trap \"\" TERM; sleep 600' &)
 for n in 1 2 3; do echo $AI_RUN > edit-$AI_RUN-$n.txt && echo edit-$AI_RUN-$n.txt >> \"$BASE/acks/list\"; sleep 0.05; done
 echo work > work.txt";
@@ -22,33 +23,47 @@ struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % n
     }
 }
 
 fn kills() -> usize {
-    std::env::var_os("AI_TEST_KILLS").and_then(|text| text.to_str()?.parse().ok()).unwrap_or(16)
+    std::env::var_os("AI_TEST_KILLS")
+        .and_then(|text| text.to_str()?.parse().ok())
+        .unwrap_or(16)
 }
 
-/// Lets a run begin, and kills something of it: one time in four at any moment, else once the agent has made an edit.
+/// Lets a run begin, and kills something of it: one time in four at any moment, else once the agent
+/// has made an edit.
 fn strike(scene: &Sandbox, layer: &str, id: &str, dice: &mut Dice) {
     let mut command = scene.start_with(&["run", id], &[("AI_SANDBOX", layer)]);
     if dice.below(4) > 0 {
         let worked = || acked(scene).contains(id);
-        poll::until("an edit is made", PATIENCE, || worked() || command.is_over());
+        poll::until("an edit is made", PATIENCE, || {
+            worked() || command.is_over()
+        });
     }
-    poll::pass(Duration::from_millis(u64::try_from(dice.below(250)).unwrap()));
+    poll::pass(Duration::from_millis(
+        u64::try_from(dice.below(250)).unwrap(),
+    ));
     let others = processes_of(id);
     let victim = match dice.below(others.len() + 1) {
         0 => command.pid().to_string(),
         n => others[n - 1].split(' ').next().unwrap().to_owned(),
     };
     // It may have ended by itself meanwhile, and then this run is one without a kill.
-    let _ =
-        std::process::Command::new("kill").args(["-s", "KILL", &victim]).stderr(std::process::Stdio::null()).status();
+    let _ = std::process::Command::new("kill")
+        .args(["-s", "KILL", &victim])
+        .stderr(std::process::Stdio::null())
+        .status();
     command.wait();
-    poll::until("nothing of the run is left", ORPHAN, || processes_of(id).is_empty());
+    poll::until("nothing of the run is left", ORPHAN, || {
+        processes_of(id).is_empty()
+    });
 }
 
 /// What the agent said that it had written, a name a line.
@@ -59,8 +74,12 @@ fn acked(scene: &Sandbox) -> String {
 /// Every file that stands in a commit that somebody could find.
 fn kept(scene: &Sandbox) -> HashSet<String> {
     let refs = [scene.refs("refs/heads/ai/"), scene.refs("refs/ai/")].concat();
-    let names = refs.iter().map(|name| scene.git(&["ls-tree", "-r", "--name-only", name]));
-    names.flat_map(|list| list.lines().map(str::to_owned).collect::<Vec<_>>()).collect()
+    let names = refs
+        .iter()
+        .map(|name| scene.git(&["ls-tree", "-r", "--name-only", name]));
+    names
+        .flat_map(|list| list.lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect()
 }
 
 fn storm(layer: &str) {
@@ -73,7 +92,9 @@ fn storm(layer: &str) {
         acks.display()
     ));
     let mut dice = Dice(7);
-    let ids: Vec<String> = (0..kills()).map(|n| scene.task(&format!("task {n}"), &[])).collect();
+    let ids: Vec<String> = (0..kills())
+        .map(|n| scene.task(&format!("task {n}"), &[]))
+        .collect();
     for id in &ids {
         strike(&scene, layer, id, &mut dice);
     }
@@ -81,14 +102,25 @@ fn storm(layer: &str) {
     let kept = kept(&scene);
     let list = acked(&scene);
     let lost: Vec<&str> = list.lines().filter(|name| !kept.contains(*name)).collect();
-    assert!(list.lines().count() > ids.len() / 2, "the storm struck before any work: {list}");
+    assert!(
+        list.lines().count() > ids.len() / 2,
+        "the storm struck before any work: {list}"
+    );
     assert_eq!(lost, [""; 0], "edits that stand nowhere");
 
     scene.set_script("fake", GOOD);
-    let open: Vec<&String> = ids.iter().filter(|id| scene.status(id) != "review").collect();
+    let open: Vec<&String> = ids
+        .iter()
+        .filter(|id| scene.status(id) != "review")
+        .collect();
     assert!(!open.is_empty(), "nothing was struck");
     for id in &open {
-        assert_eq!(scene.status(id), "queued", "{id} is stuck: {}", scene.ai(&["why", id]));
+        assert_eq!(
+            scene.status(id),
+            "queued",
+            "{id} is stuck: {}",
+            scene.ai(&["why", id])
+        );
         scene.ai_ok(&["task", "edit", id, "--not-before", "now"]);
     }
     let all = scene.ai(&["run", "--all", "--parallel", "2"]);
@@ -106,7 +138,10 @@ fn a_storm_of_kills_leaves_no_process_and_loses_no_edit() {
 
 #[test]
 fn a_storm_of_kills_in_a_sandbox_leaves_no_process_and_loses_no_edit() {
-    for layer in crate::sandbox::layers().into_iter().filter(|layer| *layer == "bubblewrap") {
+    for layer in crate::sandbox::layers()
+        .into_iter()
+        .filter(|layer| *layer == "bubblewrap")
+    {
         storm(layer);
     }
 }

@@ -1,5 +1,5 @@
-//! Agents that misbehave, by mistake or on purpose. Whatever they do: the run ends, nothing of it lives on, no work is lost, nothing that
-//! they planted runs, and the next run goes as ever.
+//! Agents that misbehave, by mistake or on purpose. Whatever they do: the run ends, nothing of it
+//! lives on, no work is lost, nothing that they planted runs, and the next run goes as ever.
 
 use std::path::Path;
 
@@ -27,15 +27,27 @@ impl Came {
         let id = sandbox.task("One", &[]);
         let outcome = sandbox.ai(&["run", &id, "--json"]);
         let report: Value = serde_json::from_str(&outcome.stdout).unwrap_or(Value::Null);
-        let warnings = report["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let warnings = report["warnings"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
         let warnings = warnings.collect::<Vec<_>>().join("\n") + &outcome.stderr;
         sandbox.is_at_rest(&id);
-        Came { sandbox, id, report, code: outcome.code, warnings }
+        Came {
+            sandbox,
+            id,
+            report,
+            code: outcome.code,
+            warnings,
+        }
     }
 
     #[track_caller]
     fn outcome(&self) -> &str {
-        self.report["outcome"].as_str().unwrap_or_else(|| panic!("{:?} {}", self.code, self.warnings))
+        self.report["outcome"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{:?} {}", self.code, self.warnings))
     }
 
     fn branch(&self) -> String {
@@ -56,14 +68,20 @@ impl Came {
         assert_eq!(outcome.code, Some(0), "the next run\n{outcome}");
         assert_eq!(self.sandbox.status(&id), "review");
         self.sandbox.is_at_rest(&id);
-        let files = self.sandbox.git(&["diff", "--name-only", "main", &format!("ai/{id}/1")]);
-        assert_eq!(files, "work.txt", "leftovers of the earlier run are in the next one's work");
+        let files = self
+            .sandbox
+            .git(&["diff", "--name-only", "main", &format!("ai/{id}/1")]);
+        assert_eq!(
+            files, "work.txt",
+            "leftovers of the earlier run are in the next one's work"
+        );
     }
 }
 
 #[test]
 fn one_that_ignores_term_is_killed_at_its_limit() {
-    // Output keeps it from being silent; the limit of the whole run is what ends it, and that is counted in minutes.
+    // Output keeps it from being silent; the limit of the whole run is what ends it, and that is
+    // counted in minutes.
     let sandbox = Sandbox::with_script(
         "trap '' TERM INT HUP; echo work > work.txt; echo x > \"$BASE/started\"; while :; do sleep 600; done",
     );
@@ -79,11 +97,14 @@ fn one_that_ignores_term_is_killed_at_its_limit() {
 
 #[test]
 fn daemons_that_it_leaves_are_ended() {
-    let script =
-        "(setsid sh -c 'trap \"\" TERM; (setsid sleep 600 &) ; sleep 600' >/dev/null 2>&1 &) ; echo work > work.txt";
+    let script = "(setsid sh -c 'trap \"\" TERM; (setsid sleep 600 &) ; sleep 600' >/dev/null 2>&1 &) ; echo work > work.txt";
     let came = Came::of(script);
     assert_eq!(came.outcome(), "ready_for_review");
-    assert!(came.warnings.contains("behind, now ended"), "{}", came.warnings);
+    assert!(
+        came.warnings.contains("behind, now ended"),
+        "{}",
+        came.warnings
+    );
     came.and_the_next_run_is_good();
 }
 
@@ -107,7 +128,8 @@ fn a_flood_of_output_needs_no_memory() {
     let command = sandbox.start(&["run", &id]);
     crate::support::runs::wait_for(&sandbox.base().join("flooded"));
     crate::support::runs::open_gate(&gate);
-    // The peak is asked for as long as the process is there; the last answer holds for nearly all of its life.
+    // The peak is asked for as long as the process is there; the last answer holds for nearly all
+    // of its life.
     let mut peak_kib = 0;
     let mut command = command;
     while !command.is_over() {
@@ -118,7 +140,12 @@ fn a_flood_of_output_needs_no_memory() {
     assert_eq!(outcome.code, Some(0), "{outcome}");
     assert!(peak_kib > 1_000, "nothing was measured");
     assert!(peak_kib < 60_000, "ai needed {peak_kib} KiB");
-    let log = std::fs::metadata(sandbox.root().join(format!(".git/ai/runs/{id}.1/stdout.log"))).unwrap();
+    let log = std::fs::metadata(
+        sandbox
+            .root()
+            .join(format!(".git/ai/runs/{id}.1/stdout.log")),
+    )
+    .unwrap();
     assert!(log.len() > 53_000_000, "{}", log.len());
     sandbox.is_at_rest(&id);
 }
@@ -131,16 +158,26 @@ fn peak(pid: i32) -> Option<u64> {
 
 #[test]
 fn rubbish_on_its_outputs_is_kept_and_survived() {
-    let came = Came::of("echo work > work.txt; printf 'a\\377\\376\\000b\\n\\033[2J'; printf '\\000\\377' >&2");
+    let came = Came::of(
+        "echo work > work.txt; printf 'a\\377\\376\\000b\\n\\033[2J'; printf '\\000\\377' >&2",
+    );
     assert_eq!(came.outcome(), "ready_for_review");
-    let log = std::fs::read(came.sandbox.root().join(format!(".git/ai/runs/{}.1/stdout.log", came.id))).unwrap();
+    let log = std::fs::read(
+        came.sandbox
+            .root()
+            .join(format!(".git/ai/runs/{}.1/stdout.log", came.id)),
+    )
+    .unwrap();
     assert_eq!(log, b"a\xff\xfe\0b\n\x1b[2J");
 }
 
 #[test]
 fn one_that_changes_nothing_is_sent_back() {
     let came = Came::of("echo 'All done, tests pass!'");
-    assert_eq!((came.outcome(), came.code), ("send_back_no_changes", Some(6)));
+    assert_eq!(
+        (came.outcome(), came.code),
+        ("send_back_no_changes", Some(6))
+    );
     assert_eq!(came.report["task"]["status"], "queued");
     assert_eq!(came.report["task"]["attempts"], 1);
     came.and_the_next_run_is_good();
@@ -152,28 +189,67 @@ fn good_work_of_a_failing_agent_is_kept_and_the_task_tried_again() {
     assert_eq!(came.outcome(), "retry");
     assert_eq!(came.kept("work.txt"), "work");
     let task = came.sandbox.show(&came.id);
-    assert_eq!((&task["status"], &task["attempts"]), (&"queued".into(), &1.into()));
-    assert!(task["not_before_ms"].is_i64(), "a pause before the next attempt: {task}");
-    assert!(task["notes"][0]["text"].as_str().unwrap().contains("out of ideas"), "{task}");
+    assert_eq!(
+        (&task["status"], &task["attempts"]),
+        (&"queued".into(), &1.into())
+    );
+    assert!(
+        task["not_before_ms"].is_i64(),
+        "a pause before the next attempt: {task}"
+    );
+    assert!(
+        task["notes"][0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("out of ideas"),
+        "{task}"
+    );
     came.and_the_next_run_is_good();
 }
 
 #[test]
 fn a_missing_program_is_the_machines_fault() {
     let sandbox = Sandbox::project();
-    sandbox.ai_ok(&["agent", "register", "fake", "--connector", "command", "--", "no-such-agent-here"]);
+    sandbox.ai_ok(&[
+        "agent",
+        "register",
+        "fake",
+        "--connector",
+        "command",
+        "--",
+        "no-such-agent-here",
+    ]);
     let plain = sandbox.base().join("not-executable");
     std::fs::write(&plain, "#!/bin/sh\n").unwrap();
-    sandbox.ai_ok(&["agent", "register", "plain", "--connector", "command", "--", plain.to_str().unwrap()]);
+    sandbox.ai_ok(&[
+        "agent",
+        "register",
+        "plain",
+        "--connector",
+        "command",
+        "--",
+        plain.to_str().unwrap(),
+    ]);
     sandbox.configure(CONFIG);
     for (agent, why) in [("fake", "no such program"), ("plain", "not executable")] {
         let id = sandbox.task("One", &[]);
         let outcome = sandbox.ai(&["run", &id, "--agent", agent, "--json"]);
         assert_eq!(outcome.code, Some(1), "{outcome}");
-        assert_eq!(outcome.json()["verdict"]["lifecycle"], "not_started", "{outcome}");
+        assert_eq!(
+            outcome.json()["verdict"]["lifecycle"],
+            "not_started",
+            "{outcome}"
+        );
         let task = sandbox.show(&id);
-        assert_eq!((&task["status"], task.get("attempts")), (&"blocked".into(), None), "{task}");
-        assert!(task["hold"]["reason"].as_str().unwrap().contains(why), "{task}");
+        assert_eq!(
+            (&task["status"], task.get("attempts")),
+            (&"blocked".into(), None),
+            "{task}"
+        );
+        assert!(
+            task["hold"]["reason"].as_str().unwrap().contains(why),
+            "{task}"
+        );
         sandbox.is_at_rest(&id);
     }
 }
@@ -193,15 +269,34 @@ fn no_secret_reaches_the_disk() {
     assert_eq!(outcome.code, Some(6), "{outcome}");
     let again = run(sandbox.ai_command(&["run", &id]).env("MY_TOKEN", VALUE));
     assert_eq!(again.code, Some(6), "{again}");
-    for text in [&outcome.stdout, &outcome.stderr, &again.stdout, &again.stderr] {
+    for text in [
+        &outcome.stdout,
+        &outcome.stderr,
+        &again.stdout,
+        &again.stderr,
+    ] {
         assert!(!text.contains(VALUE) && !text.contains(KEY), "{text}");
     }
-    assert!(sandbox.run_file(&format!("{id}.1"), "stdout.log").contains("[REDACTED"), "it was printed at all");
-    let found = files_with(&sandbox.root().join(".git/ai"), &[VALUE.as_bytes(), b"eG9xNy1WZjJMazkt"]);
+    assert!(
+        sandbox
+            .run_file(&format!("{id}.1"), "stdout.log")
+            .contains("[REDACTED"),
+        "it was printed at all"
+    );
+    let found = files_with(
+        &sandbox.root().join(".git/ai"),
+        &[VALUE.as_bytes(), b"eG9xNy1WZjJMazkt"],
+    );
     assert_eq!(found, [""; 0], "the value of a variable");
-    // The task's own text, in the store and its backup, is what its user typed; everything else is captured.
+    // The task's own text, in the store and its backup, is what its user typed; everything else is
+    // captured.
     let found: Vec<String> = files_with(&sandbox.root().join(".git/ai"), &[KEY.as_bytes()]);
-    assert!(found.iter().all(|file| file.contains("/ai.db") || file.contains("/backups/")), "{found:?}");
+    assert!(
+        found
+            .iter()
+            .all(|file| file.contains("/ai.db") || file.contains("/backups/")),
+        "{found:?}"
+    );
 }
 
 fn files_with(dir: &Path, needles: &[&[u8]]) -> Vec<String> {
@@ -215,7 +310,10 @@ fn files_with(dir: &Path, needles: &[&[u8]]) -> Vec<String> {
                 continue;
             }
             let bytes = std::fs::read(&path).unwrap_or_default();
-            if needles.iter().any(|needle| bytes.windows(needle.len()).any(|window| window == *needle)) {
+            if needles
+                .iter()
+                .any(|needle| bytes.windows(needle.len()).any(|window| window == *needle))
+            {
                 found.push(path.display().to_string());
             }
         }
@@ -226,17 +324,44 @@ fn files_with(dir: &Path, needles: &[&[u8]]) -> Vec<String> {
 #[test]
 fn a_secret_in_a_file_name_is_blackened_too() {
     let came = Came::of("echo work > work.txt; echo x > AKIAZ7Q4MNOPRSTUVWX2.pem");
-    assert_eq!(came.outcome(), "denied", "the policy of `ai init` names such files");
-    assert_eq!(files_with(&came.sandbox.root().join(".git/ai/runs"), &[b"AKIAZ7Q4MNOPRSTUVWX2"]), [""; 0]);
-    let rows: Vec<String> = came.sandbox.rows("SELECT body FROM event").iter().map(Value::to_string).collect();
-    assert!(rows.iter().all(|row| !row.contains("AKIAZ7Q4MNOPRSTUVWX2")), "in the log");
+    assert_eq!(
+        came.outcome(),
+        "denied",
+        "the policy of `ai init` names such files"
+    );
+    assert_eq!(
+        files_with(
+            &came.sandbox.root().join(".git/ai/runs"),
+            &[b"AKIAZ7Q4MNOPRSTUVWX2"]
+        ),
+        [""; 0]
+    );
+    let rows: Vec<String> = came
+        .sandbox
+        .rows("SELECT body FROM event")
+        .iter()
+        .map(Value::to_string)
+        .collect();
+    assert!(
+        rows.iter().all(|row| !row.contains("AKIAZ7Q4MNOPRSTUVWX2")),
+        "in the log"
+    );
 }
 
 #[test]
 fn a_secret_in_the_change_is_pointed_out() {
     let came = Came::of("echo 'key = AKIAZ7Q4MNOPRSTUVWX2' > work.txt");
-    assert!(came.warnings.contains("looks like a secret"), "{}", came.warnings);
-    assert!(!came.sandbox.run_file(&format!("{}.1", came.id), "diff.patch").contains("AKIAZ7Q4"));
+    assert!(
+        came.warnings.contains("looks like a secret"),
+        "{}",
+        came.warnings
+    );
+    assert!(
+        !came
+            .sandbox
+            .run_file(&format!("{}.1", came.id), "diff.patch")
+            .contains("AKIAZ7Q4")
+    );
 }
 
 #[test]
@@ -248,7 +373,11 @@ fn writes_into_the_main_checkout_are_pointed_out() {
     for word in ["README.md", "new.txt", "refs/heads/sneaky was made"] {
         assert!(came.warnings.contains(word), "{word}: {}", came.warnings);
     }
-    assert_eq!(came.sandbox.read("README.md"), "hijacked\n", "told, and left to the person");
+    assert_eq!(
+        came.sandbox.read("README.md"),
+        "hijacked\n",
+        "told, and left to the person"
+    );
 }
 
 #[test]
@@ -257,9 +386,14 @@ fn its_own_commits_are_kept_and_judged() {
         "echo one > one.txt; git add . && git -c user.name=A -c user.email=a@b commit -q -m 'my own'; echo work > work.txt",
     );
     assert_eq!(came.outcome(), "ready_for_review");
-    let subjects = came.sandbox.git(&["log", "--format=%s", &format!("main..{}", came.branch())]);
+    let subjects = came
+        .sandbox
+        .git(&["log", "--format=%s", &format!("main..{}", came.branch())]);
     assert_eq!(subjects, "One\nmy own");
-    assert_eq!((came.kept("one.txt"), came.kept("work.txt")), ("one".into(), "work".into()));
+    assert_eq!(
+        (came.kept("one.txt"), came.kept("work.txt")),
+        ("one".into(), "work".into())
+    );
     came.sandbox.ai_ok(&["accept", &came.id]);
 }
 
@@ -271,7 +405,11 @@ fn commits_on_another_branch_are_taken_where_they_stand_and_pointed_out() {
     );
     assert_eq!(came.outcome(), "ready_for_review");
     assert_eq!(came.kept("work.txt"), "work");
-    assert!(came.warnings.contains("refs/heads/elsewhere was made"), "{}", came.warnings);
+    assert!(
+        came.warnings.contains("refs/heads/elsewhere was made"),
+        "{}",
+        came.warnings
+    );
     came.and_the_next_run_is_good();
 }
 
@@ -281,7 +419,12 @@ fn a_commit_straight_onto_the_target_is_pointed_out() {
         "echo work > work.txt; git add .; git -c user.name=A -c user.email=a@b commit -q --no-verify -m sneaky; \
          git update-ref refs/heads/main HEAD",
     );
-    assert!(came.warnings.contains("refs/heads/main moved during the run"), "{}", came.warnings);
+    assert!(
+        came.warnings
+            .contains("refs/heads/main moved during the run"),
+        "{}",
+        came.warnings
+    );
 }
 
 #[test]
@@ -292,7 +435,8 @@ fn without_its_git_file_the_work_is_taken_all_the_same() {
     came.and_the_next_run_is_good();
 }
 
-/// Each way in which a worktree is replaced under the feet of `ai`, as a test of its own, so that they run side by side.
+/// Each way in which a worktree is replaced under the feet of `ai`, as a test of its own, so that
+/// they run side by side.
 macro_rules! replaced {
     ($($name:ident: $script:expr;)*) => {$(
         #[test]
@@ -350,13 +494,23 @@ fn nothing_that_it_plants_runs() {
     );
     // Attributes need a person's yes.
     assert_eq!(came.outcome(), "needs_approval");
-    let decision = came.sandbox.rows("SELECT data FROM decision WHERE data LIKE '%run.finish%'").pop().unwrap();
-    came.sandbox.ai_ok(&["policy", "approve", decision["id"].as_str().unwrap()]);
+    let decision = came
+        .sandbox
+        .rows("SELECT data FROM decision WHERE data LIKE '%run.finish%'")
+        .pop()
+        .unwrap();
+    came.sandbox
+        .ai_ok(&["policy", "approve", decision["id"].as_str().unwrap()]);
     let accepted = came.sandbox.ai(&["accept", &came.id]);
     assert!(!marker.exists(), "after accept: {accepted}");
-    for command in
-        [&["review", came.id.as_str()][..], &["status"], &["why", &came.id], &["task", "list"], &["log"], &["recover"]]
-    {
+    for command in [
+        &["review", came.id.as_str()][..],
+        &["status"],
+        &["why", &came.id],
+        &["task", "list"],
+        &["log"],
+        &["recover"],
+    ] {
         came.sandbox.ai(command);
         assert!(!marker.exists(), "{command:?}");
     }
@@ -375,24 +529,41 @@ fn odd_things_in_the_tree_are_told_of_and_kept() {
          mkfifo pipe; head -c 60000000 /dev/zero > huge.bin; ln -s /etc/passwd outside",
     );
     assert_eq!(came.outcome(), "ready_for_review");
-    for word in
-        ["nested is a repository of its own", "pipe is a pipe", "huge.bin is too big", "outside links out of the tree"]
-    {
+    for word in [
+        "nested is a repository of its own",
+        "pipe is a pipe",
+        "huge.bin is too big",
+        "outside links out of the tree",
+    ] {
         assert!(came.warnings.contains(word), "{word}: {}", came.warnings);
     }
-    let files = came.sandbox.git(&["diff", "--name-only", "main", &came.branch()]);
+    let files = came
+        .sandbox
+        .git(&["diff", "--name-only", "main", &came.branch()]);
     assert_eq!(files, "outside\nwork.txt");
     came.and_the_next_run_is_good();
     let kept: Vec<_> = find(&came.sandbox.root().join(".git/ai/kept"));
-    assert!(kept.iter().any(|path| path.ends_with("nested/deep.txt")), "{kept:?}");
-    let size = came.sandbox.git(&["cat-file", "-s", "refs/ai/rescue/slot/w1:huge.bin"]);
-    assert_eq!(size, "60000000", "what is too big for a commit to be judged is not too big to be saved");
+    assert!(
+        kept.iter().any(|path| path.ends_with("nested/deep.txt")),
+        "{kept:?}"
+    );
+    let size = came
+        .sandbox
+        .git(&["cat-file", "-s", "refs/ai/rescue/slot/w1:huge.bin"]);
+    assert_eq!(
+        size, "60000000",
+        "what is too big for a commit to be judged is not too big to be saved"
+    );
 }
 
 fn find(dir: &Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-        if entry.path().is_dir() { found.extend(find(&entry.path())) } else { found.push(entry.path()) }
+        if entry.path().is_dir() {
+            found.extend(find(&entry.path()))
+        } else {
+            found.push(entry.path())
+        }
     }
     found
 }
@@ -406,7 +577,10 @@ fn a_repository_of_its_own_in_place_of_the_worktree_is_kept() {
     assert_eq!(came.kept("work.txt"), "work");
     came.and_the_next_run_is_good();
     let kept = find(&came.sandbox.root().join(".git/ai/kept"));
-    assert!(kept.iter().any(|path| path.ends_with(".git/HEAD")), "{kept:?}");
+    assert!(
+        kept.iter().any(|path| path.ends_with(".git/HEAD")),
+        "{kept:?}"
+    );
 }
 
 #[test]
@@ -422,8 +596,17 @@ fn a_change_of_the_policy_needs_a_person() {
     assert_eq!(sandbox.status(&id), "review");
     let refused = sandbox.ai(&["accept", &id]);
     assert_eq!(refused.code, Some(8), "{refused}");
-    let decision = sandbox.rows("SELECT data FROM decision WHERE data LIKE '%run.finish%'").pop().unwrap();
-    let by_agent = sandbox.ai(&["policy", "approve", decision["id"].as_str().unwrap(), "--as", "agent:fake"]);
+    let decision = sandbox
+        .rows("SELECT data FROM decision WHERE data LIKE '%run.finish%'")
+        .pop()
+        .unwrap();
+    let by_agent = sandbox.ai(&[
+        "policy",
+        "approve",
+        decision["id"].as_str().unwrap(),
+        "--as",
+        "agent:fake",
+    ]);
     assert_eq!(by_agent.code, Some(4), "{by_agent}");
     sandbox.ai_ok(&["policy", "approve", decision["id"].as_str().unwrap()]);
     sandbox.ai_ok(&["accept", &id]);
@@ -434,8 +617,9 @@ fn a_change_of_the_policy_needs_a_person() {
 fn the_policy_of_the_base_judges_and_not_the_agents() {
     let policy = "version: 1\ndefault: allow\nrules:\n  - id: hands-off\n    on: [run.finish]\n    paths: [secret.txt]\n    \
                   effect: deny\n    reason: not yours\n";
-    let sandbox =
-        Sandbox::with_script("echo work > work.txt; echo x > secret.txt; echo 'version: 1' > .ai/policy.yaml");
+    let sandbox = Sandbox::with_script(
+        "echo work > work.txt; echo x > secret.txt; echo 'version: 1' > .ai/policy.yaml",
+    );
     sandbox.write(".ai/policy.yaml", policy);
     sandbox.commit("policy");
     let id = sandbox.task("One", &[]);
@@ -450,7 +634,10 @@ fn files_that_another_task_has_locked_are_refused() {
     let id = sandbox.task("One", &["--path", "work.txt"]);
     let outcome = sandbox.run(&id);
     assert_eq!(outcome.code, Some(5), "{outcome}");
-    assert!(outcome.stderr.contains("theirs/a is locked by"), "{outcome}");
+    assert!(
+        outcome.stderr.contains("theirs/a is locked by"),
+        "{outcome}"
+    );
 }
 
 #[test]
@@ -459,7 +646,12 @@ fn a_run_that_goes_outside_of_its_paths_is_pointed_out() {
     let id = sandbox.task("One", &["--path", "work.txt"]);
     let outcome = sandbox.run(&id);
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert!(outcome.stderr.contains("outside the task's paths: elsewhere.txt"), "{outcome}");
+    assert!(
+        outcome
+            .stderr
+            .contains("outside the task's paths: elsewhere.txt"),
+        "{outcome}"
+    );
     assert_eq!(processes_of(&id), [""; 0]);
 }
 
@@ -472,21 +664,37 @@ fn word_that_an_agent_leaves_reaches_the_next_one() {
     ));
     assert_eq!(came.outcome(), "retry", "{}", came.warnings);
     assert_eq!(came.sandbox.show(&came.id)["next_step"], "Mind the gap.");
-    assert_eq!(came.sandbox.status(&came.id), "queued", "an agent does not end its own task");
+    assert_eq!(
+        came.sandbox.status(&came.id),
+        "queued",
+        "an agent does not end its own task"
+    );
     came.sandbox.ai_ok(&["task", "retry", &came.id]);
     came.sandbox.set_script("fake", GOOD);
     assert_eq!(came.sandbox.run(&came.id).code, Some(0));
-    assert!(came.sandbox.run_file(&format!("{}.2", came.id), "prompt.md").contains("Mind the gap."));
+    assert!(
+        came.sandbox
+            .run_file(&format!("{}.2", came.id), "prompt.md")
+            .contains("Mind the gap.")
+    );
 }
 
 #[test]
 fn what_it_removes_of_ais_own_is_made_again() {
     for gone in ["runs", "slots", "recover.lock", "checkout.lock"] {
-        let came = Came::of(&format!("echo work > work.txt; rm -rf $BASE/repo/.git/ai/{gone}"));
+        let came = Came::of(&format!(
+            "echo work > work.txt; rm -rf $BASE/repo/.git/ai/{gone}"
+        ));
         let last = came.sandbox.last_run(&came.id);
         let saved = [came.branch(), format!("refs/ai/rescue/{}/1", came.id)];
         let found = saved.iter().any(|name| {
-            came.sandbox.try_git(&came.sandbox.root(), &["cat-file", "-e", &format!("{name}:work.txt")]).code == Some(0)
+            came.sandbox
+                .try_git(
+                    &came.sandbox.root(),
+                    &["cat-file", "-e", &format!("{name}:work.txt")],
+                )
+                .code
+                == Some(0)
         });
         assert!(found, "{gone}: the work is lost: {last}");
         came.and_the_next_run_is_good();
@@ -498,7 +706,15 @@ fn quota_is_not_failure() {
     let came = Came::of("echo work > work.txt; exit 75");
     assert_eq!((came.outcome(), came.code), ("retry_uncounted", Some(75)));
     let task = came.sandbox.show(&came.id);
-    assert_eq!((&task["status"], task.get("attempts")), (&"queued".into(), None), "{task}");
+    assert_eq!(
+        (&task["status"], task.get("attempts")),
+        (&"queued".into(), None),
+        "{task}"
+    );
     assert!(task["not_before_ms"].is_i64(), "{task}");
-    assert_eq!(came.sandbox.run(&came.id).code, Some(75), "not before its time");
+    assert_eq!(
+        came.sandbox.run(&came.id).code,
+        Some(75),
+        "not before its time"
+    );
 }

@@ -1,4 +1,5 @@
-//! Runs that are cut off: by a person, by `kill -9`, by a reboot. Nothing of them lives on, their work is found, their task goes back.
+//! Runs that are cut off: by a person, by `kill -9`, by a reboot. Nothing of them lives on, their
+//! work is found, their task goes back.
 
 use crate::support::runs::{Background, CONFIG, GOOD, open_gate, processes_of, wait_for};
 use crate::support::{Sandbox, poll};
@@ -23,7 +24,10 @@ fn scene() -> (Sandbox, String) {
 }
 
 fn saved_half(sandbox: &Sandbox, id: &str, epoch: u64) {
-    assert_eq!(sandbox.file_at(&format!("refs/ai/rescue/{id}/{epoch}"), "half.txt"), "half");
+    assert_eq!(
+        sandbox.file_at(&format!("refs/ai/rescue/{id}/{epoch}"), "half.txt"),
+        "half"
+    );
 }
 
 #[test]
@@ -35,7 +39,11 @@ fn ctrl_c_saves_the_work_and_counts_nothing() {
     assert_eq!(outcome.code, Some(130), "{outcome}");
     sandbox.is_at_rest(&id);
     let task = sandbox.show(&id);
-    assert_eq!((&task["status"], task.get("attempts"), task.get("lapses")), (&"queued".into(), None, None), "{task}");
+    assert_eq!(
+        (&task["status"], task.get("attempts"), task.get("lapses")),
+        (&"queued".into(), None, None),
+        "{task}"
+    );
     assert_eq!(sandbox.file_at(&format!("ai/{id}/1"), "half.txt"), "half");
     let end = &sandbox.last_run(&id)["end"];
     assert_eq!(end["lifecycle"], "killed", "{end}");
@@ -47,7 +55,10 @@ fn ctrl_c_saves_the_work_and_counts_nothing() {
 
 #[test]
 fn a_second_ctrl_c_ends_ai_on_the_spot() {
-    let sandbox = Sandbox::with_agent(&CONFIG.replace("grace: 1s", "grace: 5s"), &format!("trap '' TERM; {STUCK}"));
+    let sandbox = Sandbox::with_agent(
+        &CONFIG.replace("grace: 1s", "grace: 5s"),
+        &format!("trap '' TERM; {STUCK}"),
+    );
     sandbox.pipe("gate");
     let id = sandbox.task("One", &[]);
     let mut command = stuck(&sandbox, &id);
@@ -56,7 +67,11 @@ fn a_second_ctrl_c_ends_ai_on_the_spot() {
         command.signal_if_there("INT");
         command.is_over()
     });
-    assert_eq!(command.wait().code, None, "it was not killed, but ended in its own time");
+    assert_eq!(
+        command.wait().code,
+        None,
+        "it was not killed, but ended in its own time"
+    );
     sandbox.ai_ok(&["recover"]);
     sandbox.is_at_rest(&id);
     saved_half(&sandbox, &id, 1);
@@ -92,19 +107,34 @@ fn a_killed_supervisor_leaves_nothing_running_and_nothing_lost() {
     command.signal("KILL");
     assert_eq!(command.wait().code, None);
     let gate = &sandbox.ai_json(&["why", &id])["gates"][0];
-    assert_eq!((&gate["gate"], &gate["next"]), (&"cut_off".into(), &format!("ai recover {id}.1").into()));
+    assert_eq!(
+        (&gate["gate"], &gate["next"]),
+        (&"cut_off".into(), &format!("ai recover {id}.1").into())
+    );
     let status = sandbox.ai_ok(&["status"]).stdout;
-    assert!(status.contains(&format!("cut off, see `ai recover {id}.1`")), "{status}");
+    assert!(
+        status.contains(&format!("cut off, see `ai recover {id}.1`")),
+        "{status}"
+    );
     sandbox.set_script("fake", GOOD);
     let outcome = sandbox.run(&id);
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert!(outcome.stderr.contains(&format!("recovered run {id}.1")), "{outcome}");
+    assert!(
+        outcome.stderr.contains(&format!("recovered run {id}.1")),
+        "{outcome}"
+    );
     sandbox.is_at_rest(&id);
     saved_half(&sandbox, &id, 1);
     let prompt = sandbox.run_file(&format!("{id}.2"), "prompt.md");
-    assert!(prompt.contains(&format!("refs/ai/rescue/{id}/1")), "{prompt}");
+    assert!(
+        prompt.contains(&format!("refs/ai/rescue/{id}/1")),
+        "{prompt}"
+    );
     let files = sandbox.git(&["diff", "--name-only", "main", &format!("ai/{id}/2")]);
-    assert_eq!(files, "work.txt", "what the lost run left is not in the new one's work");
+    assert_eq!(
+        files, "work.txt",
+        "what the lost run left is not in the new one's work"
+    );
 }
 
 #[test]
@@ -120,10 +150,21 @@ fn the_keeper_and_its_supervisor_killed_together_leave_nothing_running() {
     // Stopped first, so that neither sees the other die.
     for name in ["STOP", "KILL"] {
         let targets = [keepers[0].to_string(), command.pid().to_string()];
-        assert!(std::process::Command::new("kill").args(["-s", name]).args(&targets).status().unwrap().success());
+        assert!(
+            std::process::Command::new("kill")
+                .args(["-s", name])
+                .args(&targets)
+                .status()
+                .unwrap()
+                .success()
+        );
     }
     command.wait();
-    assert_ne!(processes_of(&id), [""; 0], "the scene needs something that is left");
+    assert_ne!(
+        processes_of(&id),
+        [""; 0],
+        "the scene needs something that is left"
+    );
     sandbox.ai_ok(&["recover"]);
     sandbox.is_at_rest(&id);
     saved_half(&sandbox, &id, 1);
@@ -132,21 +173,36 @@ fn the_keeper_and_its_supervisor_killed_together_leave_nothing_running() {
 #[test]
 fn recover_lists_what_it_recovered() {
     let (sandbox, id) = scene();
-    assert!(sandbox.ai_ok(&["recover"]).stdout.contains("nothing to recover"));
+    assert!(
+        sandbox
+            .ai_ok(&["recover"])
+            .stdout
+            .contains("nothing to recover")
+    );
     let command = stuck(&sandbox, &id);
     let refused = sandbox.ai(&["recover", &id]);
     assert_eq!(refused.code, Some(4), "{refused}");
     assert!(refused.stderr.contains("is at work"), "{refused}");
-    assert_eq!(sandbox.ai_ok(&["recover"]).stdout.trim(), "nothing to recover: no run was cut off");
+    assert_eq!(
+        sandbox.ai_ok(&["recover"]).stdout.trim(),
+        "nothing to recover: no run was cut off"
+    );
     command.signal("KILL");
     command.wait();
     let recovered = sandbox.ai_json_lines(&["recover"]);
     assert_eq!(recovered.len(), 1);
-    assert_eq!((&recovered[0]["run"], &recovered[0]["step"]), (&format!("{id}.1").into(), &"agent".into()));
+    assert_eq!(
+        (&recovered[0]["run"], &recovered[0]["step"]),
+        (&format!("{id}.1").into(), &"agent".into())
+    );
     assert_eq!(recovered[0]["work"], format!("refs/ai/rescue/{id}/1"));
     assert_eq!(sandbox.status(&id), "queued");
     assert_eq!(sandbox.ai(&["recover", "t-nosuch.1"]).code, Some(3));
-    assert_eq!(sandbox.ai(&["recover", &format!("{id}.1")]).code, Some(0), "recovered already");
+    assert_eq!(
+        sandbox.ai(&["recover", &format!("{id}.1")]).code,
+        Some(0),
+        "recovered already"
+    );
 }
 
 #[test]
@@ -160,7 +216,11 @@ fn a_task_whose_runs_are_cut_off_again_and_again_waits_for_a_person() {
         saved_half(&sandbox, &id, epoch);
     }
     let task = sandbox.show(&id);
-    assert_eq!((&task["status"], &task["blocked_by"]), (&"blocked".into(), &"parked".into()), "{task}");
+    assert_eq!(
+        (&task["status"], &task["blocked_by"]),
+        (&"blocked".into(), &"parked".into()),
+        "{task}"
+    );
     assert_eq!(sandbox.run(&id).code, Some(4));
     sandbox.ai_ok(&["task", "unhold", &id]);
     sandbox.set_script("fake", GOOD);
@@ -179,8 +239,15 @@ fn a_running_task_can_be_cancelled() {
     let outcome = command.wait();
     assert_eq!(outcome.code, Some(130), "{outcome}");
     let end = &sandbox.last_run(&id)["end"];
-    assert!(end["summary"].as_str().unwrap().contains("refs/ai/rescue"), "{end}");
-    assert_eq!(sandbox.status(&id), "cancelled", "the end of the run does not bring the task back");
+    assert!(
+        end["summary"].as_str().unwrap().contains("refs/ai/rescue"),
+        "{end}"
+    );
+    assert_eq!(
+        sandbox.status(&id),
+        "cancelled",
+        "the end of the run does not bring the task back"
+    );
 }
 
 #[test]
@@ -216,11 +283,11 @@ fn after_a_reboot_every_run_is_cut_off() {
     let command = stuck(&sandbox, &id);
     command.signal("KILL");
     command.wait();
-    // The same store as it would be found after a boot, with a living process under the supervisor's old number.
+    // The same store as it would be found after a boot, with a living process under the
+    // supervisor's old number.
     let store = rusqlite::Connection::open(sandbox.store()).unwrap();
     let me = std::process::id();
-    let boot =
-        "UPDATE run SET data = json_set(data, '$.supervisor.boot_id', 'earlier-boot/time:[1]', '$.supervisor.pid', ?1)";
+    let boot = "UPDATE run SET data = json_set(data, '$.supervisor.boot_id', 'earlier-boot/time:[1]', '$.supervisor.pid', ?1)";
     store.execute(boot, [me]).unwrap();
     store.execute("UPDATE lease SET clock = 'earlier-boot/time:[1]', data = json_set(data, '$.expires.epoch', 'earlier-boot/time:[1]')", []).unwrap();
     drop(store);
@@ -242,8 +309,17 @@ fn work_without_a_way_to_save_it_stays_where_it_is() {
     std::fs::write(sandbox.root().join(".git/worktrees/w1/HEAD"), "rubbish").unwrap();
     sandbox.ai_ok(&["recover"]);
     let end = &sandbox.last_run(&id)["end"];
-    assert!(end["summary"].as_str().unwrap().contains("still in its worktree"), "{end}");
-    assert_eq!(std::fs::read_to_string(sandbox.slot("w1/half.txt")).unwrap(), "half\n");
+    assert!(
+        end["summary"]
+            .as_str()
+            .unwrap()
+            .contains("still in its worktree"),
+        "{end}"
+    );
+    assert_eq!(
+        std::fs::read_to_string(sandbox.slot("w1/half.txt")).unwrap(),
+        "half\n"
+    );
     sandbox.set_script("fake", GOOD);
     let outcome = sandbox.run(&id);
     assert_eq!(outcome.code, Some(0), "{outcome}");
@@ -256,8 +332,9 @@ fn two_commands_that_recover_at_once_do_it_once() {
     let command = stuck(&sandbox, &id);
     command.signal("KILL");
     command.wait();
-    let commands: Vec<Background> =
-        (0..4).map(|n| sandbox.start(&["recover", "--json", "--as", &format!("p{n}")])).collect();
+    let commands: Vec<Background> = (0..4)
+        .map(|n| sandbox.start(&["recover", "--json", "--as", &format!("p{n}")]))
+        .collect();
     let lines: usize = commands
         .into_iter()
         .map(|command| {
@@ -267,8 +344,13 @@ fn two_commands_that_recover_at_once_do_it_once() {
         })
         .sum();
     assert_eq!(lines, 1);
-    assert_eq!(sandbox.refs("refs/ai/rescue/"), [format!("refs/ai/rescue/{id}/1")]);
-    poll::until("at rest", crate::support::runs::PATIENCE, || processes_of(&id).is_empty());
+    assert_eq!(
+        sandbox.refs("refs/ai/rescue/"),
+        [format!("refs/ai/rescue/{id}/1")]
+    );
+    poll::until("at rest", crate::support::runs::PATIENCE, || {
+        processes_of(&id).is_empty()
+    });
 }
 
 #[test]
@@ -278,7 +360,11 @@ fn an_agent_that_ends_while_nobody_looks_is_not_lost() {
     let command = stuck(&sandbox, &id);
     command.signal("STOP");
     open_gate(&gate);
-    poll::until("the agent has ended", crate::support::runs::PATIENCE, || sandbox.slot("w1/work.txt").exists());
+    poll::until(
+        "the agent has ended",
+        crate::support::runs::PATIENCE,
+        || sandbox.slot("w1/work.txt").exists(),
+    );
     command.signal("CONT");
     let outcome = command.wait();
     assert_eq!(outcome.code, Some(0), "{outcome}");

@@ -1,5 +1,5 @@
-//! Attempts that were interrupted: the next one goes on with the CLI's own session where that can be, and says so; a CLI that does not
-//! know the session any more gets a fresh one, once.
+//! Attempts that were interrupted: the next one goes on with the CLI's own session where that can
+//! be, and says so; a CLI that does not know the session any more gets a fresh one, once.
 
 use serde_json::Value;
 
@@ -15,7 +15,8 @@ enum Flag {
     None,
 }
 
-/// A CLI that tells its session, remembers it in its home, and works in two halves. `$MODE` in its first line says how it behaves.
+/// A CLI that tells its session, remembers it in its home, and works in two halves. `$MODE` in its
+/// first line says how it behaves.
 const CLI: &str = r#"
 session=fresh
 [ "$1" = --resume ] && session=$2
@@ -62,7 +63,9 @@ fn scene(flag: Flag) -> (Sandbox, String) {
     std::fs::write(&path, format!("BASE='{}'\n{CLI}", sandbox.base().display())).unwrap();
     let resume = match flag {
         Flag::Resumes => "resume_args: [--resume, '{session}']\n",
-        Flag::IsNamed => "resume_args: [--resume, '{session}']\nsession_args: [--session-id, '{session}']\n",
+        Flag::IsNamed => {
+            "resume_args: [--resume, '{session}']\nsession_args: [--session-id, '{session}']\n"
+        }
         Flag::None => "",
     };
     let manifest = format!(
@@ -100,18 +103,44 @@ fn said(sandbox: &Sandbox, file: &str) -> String {
 fn went_on(sandbox: &Sandbox, id: &str, stderr: &str) {
     let first = format!("{id}.1");
     assert_eq!(said(sandbox, "sessions"), "fresh\ns-1\n");
-    assert_eq!(sandbox.file_at(&format!("ai/{id}/2"), "work.txt"), "first half\nsecond half");
-    assert_eq!(said(sandbox, "half-status"), "?? half.txt\n", "the files are as they were left");
-    assert!(said(sandbox, "prompt-2").contains("You were interrupted"), "{}", said(sandbox, "prompt-2"));
-    assert!(stderr.contains(&format!("goes on with session s-1 of run {first}")), "{stderr}");
+    assert_eq!(
+        sandbox.file_at(&format!("ai/{id}/2"), "work.txt"),
+        "first half\nsecond half"
+    );
+    assert_eq!(
+        said(sandbox, "half-status"),
+        "?? half.txt\n",
+        "the files are as they were left"
+    );
+    assert!(
+        said(sandbox, "prompt-2").contains("You were interrupted"),
+        "{}",
+        said(sandbox, "prompt-2")
+    );
+    assert!(
+        stderr.contains(&format!("goes on with session s-1 of run {first}")),
+        "{stderr}"
+    );
     let run = sandbox.last_run(id);
-    assert_eq!((&run["resumed"]["run"], &run["resumed"]["session"]), (&first.as_str().into(), &"s-1".into()), "{run}");
+    assert_eq!(
+        (&run["resumed"]["run"], &run["resumed"]["session"]),
+        (&first.as_str().into(), &"s-1".into()),
+        "{run}"
+    );
     assert_eq!(run["end"]["session"], "s-1", "{run}");
     assert_eq!(run["end"].get("resume_refused"), None, "{run}");
-    let summary: Value = serde_json::from_str(&sandbox.run_file(&format!("{id}.2"), "run.json")).unwrap();
+    let summary: Value =
+        serde_json::from_str(&sandbox.run_file(&format!("{id}.2"), "run.json")).unwrap();
     assert_eq!(summary["resumed"]["session"], "s-1");
-    assert!(sandbox.run_file(&format!("{id}.2"), "statement.json").contains("\"session\":\"s-1\""));
-    assert!(sandbox.ai_ok(&["log", id]).stdout.contains("s-1"), "the log tells of it");
+    assert!(
+        sandbox
+            .run_file(&format!("{id}.2"), "statement.json")
+            .contains("\"session\":\"s-1\"")
+    );
+    assert!(
+        sandbox.ai_ok(&["log", id]).stdout.contains("s-1"),
+        "the log tells of it"
+    );
     no_home_is_left(sandbox, id);
     sandbox.is_at_rest(id);
 }
@@ -121,7 +150,14 @@ fn went_on(sandbox: &Sandbox, id: &str, stderr: &str) {
 fn no_home_is_left(sandbox: &Sandbox, id: &str) {
     let state = sandbox.root().join(".git/ai");
     for n in 1..4 {
-        assert!(!state.join("runs").join(format!("{id}.{n}")).join("home").exists(), "the home of run {n}");
+        assert!(
+            !state
+                .join("runs")
+                .join(format!("{id}.{n}"))
+                .join("home")
+                .exists(),
+            "the home of run {n}"
+        );
     }
     for dir in ["sessions", "homes"] {
         let kept = std::fs::read_dir(state.join(dir)).map_or(0, |dir| dir.count());
@@ -144,10 +180,14 @@ fn a_run_whose_supervisor_was_killed_goes_on_with_its_session() {
     let (sandbox, id) = scene(Flag::Resumes);
     let command = halfway(&sandbox, &id);
     // What nobody has heard when `ai` is killed cannot be known afterwards.
-    let events = sandbox.root().join(format!(".git/ai/runs/{id}.1/events.jsonl"));
-    poll::until("the session is known", crate::support::runs::PATIENCE, || {
-        std::fs::read_to_string(&events).is_ok_and(|text| text.contains("session_started"))
-    });
+    let events = sandbox
+        .root()
+        .join(format!(".git/ai/runs/{id}.1/events.jsonl"));
+    poll::until(
+        "the session is known",
+        crate::support::runs::PATIENCE,
+        || std::fs::read_to_string(&events).is_ok_and(|text| text.contains("session_started")),
+    );
     command.signal("KILL");
     command.wait();
     let second = sandbox.run(&id);
@@ -159,23 +199,35 @@ fn a_run_whose_supervisor_was_killed_goes_on_with_its_session() {
 fn a_killed_run_goes_on_with_a_session_that_was_never_told() {
     let (sandbox, id) = scene(Flag::IsNamed);
     let command = halfway(&sandbox, &id);
-    let events = sandbox.root().join(format!(".git/ai/runs/{id}.1/events.jsonl"));
-    poll::until("the session has started", crate::support::runs::PATIENCE, || {
-        std::fs::read_to_string(&events).is_ok_and(|text| text.contains("usage"))
-    });
+    let events = sandbox
+        .root()
+        .join(format!(".git/ai/runs/{id}.1/events.jsonl"));
+    poll::until(
+        "the session has started",
+        crate::support::runs::PATIENCE,
+        || std::fs::read_to_string(&events).is_ok_and(|text| text.contains("usage")),
+    );
     command.signal("KILL");
     command.wait();
     let second = sandbox.run(&id);
     assert_eq!(second.code, Some(0), "{second}");
     // What the first one had told before it was killed, and what the second one says at its end.
-    let stats: Value = serde_json::from_str(sandbox.ai_ok(&["agent", "stats", "--json"]).stdout.trim()).unwrap();
+    let stats: Value =
+        serde_json::from_str(sandbox.ai_ok(&["agent", "stats", "--json"]).stdout.trim()).unwrap();
     assert_eq!(stats["tokens"], 22 + 11, "{stats}");
     let run = sandbox.last_run(&id);
     let session = run["resumed"]["session"].as_str().unwrap().to_owned();
     assert_eq!(session.len(), 36, "a UUID: {session}");
     assert_eq!(said(&sandbox, "sessions"), format!("fresh\n{session}\n"));
-    assert_eq!((&run["end"]["session"], run["end"].get("resume_refused")), (&session.as_str().into(), None), "{run}");
-    assert_eq!(sandbox.file_at(&format!("ai/{id}/2"), "work.txt"), "first half\nsecond half");
+    assert_eq!(
+        (&run["end"]["session"], run["end"].get("resume_refused")),
+        (&session.as_str().into(), None),
+        "{run}"
+    );
+    assert_eq!(
+        sandbox.file_at(&format!("ai/{id}/2"), "work.txt"),
+        "first half\nsecond half"
+    );
     no_home_is_left(&sandbox, &id);
     sandbox.is_at_rest(&id);
 }
@@ -189,17 +241,42 @@ fn a_session_that_the_cli_does_not_know_any_more_becomes_a_fresh_one() {
     }
     let second = sandbox.run(&id);
     assert_eq!(second.code, Some(0), "{second}");
-    assert_eq!(said(&sandbox, "sessions"), "fresh\ns-1\nfresh\n", "asked once, then afresh, once");
-    assert!(second.stderr.contains("session s-1 was not continued"), "{second}");
+    assert_eq!(
+        said(&sandbox, "sessions"),
+        "fresh\ns-1\nfresh\n",
+        "asked once, then afresh, once"
+    );
+    assert!(
+        second.stderr.contains("session s-1 was not continued"),
+        "{second}"
+    );
     let run = sandbox.last_run(&id);
-    assert_eq!((&run["resumed"]["session"], &run["end"]["session"]), (&"s-1".into(), &"s-3".into()), "{run}");
+    assert_eq!(
+        (&run["resumed"]["session"], &run["end"]["session"]),
+        (&"s-1".into(), &"s-3".into()),
+        "{run}"
+    );
     assert!(run["end"]["resume_refused"].is_string(), "{run}");
-    assert_eq!(said(&sandbox, "inherited"), "first half\n", "what was done is not lost");
+    assert_eq!(
+        said(&sandbox, "inherited"),
+        "first half\n",
+        "what was done is not lost"
+    );
     let prompt = said(&sandbox, "prompt-3");
-    assert!(prompt.contains("An earlier attempt was interrupted") && !prompt.contains("You were"), "{prompt}");
+    assert!(
+        prompt.contains("An earlier attempt was interrupted") && !prompt.contains("You were"),
+        "{prompt}"
+    );
     let evidence = sandbox.evidence_of(&format!("{id}.2"));
-    assert!(evidence.contains(&"log refused stderr".to_owned()), "{evidence:?}");
-    assert!(sandbox.run_file(&format!("{id}.2"), "refused-stderr.log").contains("No conversation found"));
+    assert!(
+        evidence.contains(&"log refused stderr".to_owned()),
+        "{evidence:?}"
+    );
+    assert!(
+        sandbox
+            .run_file(&format!("{id}.2"), "refused-stderr.log")
+            .contains("No conversation found")
+    );
     no_home_is_left(&sandbox, &id);
     sandbox.is_at_rest(&id);
 }
@@ -213,7 +290,10 @@ fn a_cli_that_cannot_resume_starts_afresh_with_the_notes_of_the_attempt() {
     assert_eq!(second.code, Some(0), "{second}");
     assert_eq!(said(&sandbox, "sessions"), "fresh\nfresh\n");
     let prompt = said(&sandbox, "prompt-2");
-    assert!(prompt.contains("Earlier attempts") && prompt.contains(&format!("stands on ai/{id}/1")), "{prompt}");
+    assert!(
+        prompt.contains("Earlier attempts") && prompt.contains(&format!("stands on ai/{id}/1")),
+        "{prompt}"
+    );
     assert_eq!(sandbox.last_run(&id).get("resumed"), None);
     no_home_is_left(&sandbox, &id);
 }
@@ -222,7 +302,10 @@ fn a_cli_that_cannot_resume_starts_afresh_with_the_notes_of_the_attempt() {
 fn the_home_of_a_session_goes_with_its_task() {
     let (sandbox, id) = scene(Flag::Resumes);
     interrupted(&sandbox, &id);
-    let kept = sandbox.root().join(".git/ai/sessions").join(format!("{id}.1"));
+    let kept = sandbox
+        .root()
+        .join(".git/ai/sessions")
+        .join(format!("{id}.1"));
     assert!(kept.join("s-1").is_file());
     sandbox.ai_ok(&["task", "cancel", &id]);
     let other = sandbox.task("Another", &[]);

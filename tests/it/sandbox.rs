@@ -1,4 +1,5 @@
-//! What agents and checks can reach from within the sandbox, by every layer that works on this machine.
+//! What agents and checks can reach from within the sandbox, by every layer that works on this
+//! machine.
 
 use crate::support::runs::{CONFIG, GOOD};
 use crate::support::{Outcome, Sandbox, run};
@@ -38,9 +39,17 @@ fn tried(scene: &Sandbox, layer: &str) -> (String, String) {
 fn tries(commands: &[&str]) -> String {
     let each: Vec<String> = commands
         .iter()
-        .map(|c| format!("( {c} ) >/dev/null 2>&1 && echo '{}' >> out.txt", c.replace('\'', "")))
+        .map(|c| {
+            format!(
+                "( {c} ) >/dev/null 2>&1 && echo '{}' >> out.txt",
+                c.replace('\'', "")
+            )
+        })
         .collect();
-    format!("cat >/dev/null; echo work > work.txt; echo begun > out.txt\n{}\ntrue", each.join("\n"))
+    format!(
+        "cat >/dev/null; echo work > work.txt; echo begun > out.txt\n{}\ntrue",
+        each.join("\n")
+    )
 }
 
 #[test]
@@ -48,7 +57,9 @@ fn an_agent_cannot_write_outside_of_its_worktree() {
     for layer in layers() {
         let scene = Sandbox::with_script("true");
         std::fs::write(scene.base().join("home/precious"), "mine").unwrap();
-        let theirs = scene.base().join("home/.cache/ai/other-0123456789/worktrees/w9");
+        let theirs = scene
+            .base()
+            .join("home/.cache/ai/other-0123456789/worktrees/w9");
         std::fs::create_dir_all(&theirs).unwrap();
         std::fs::write(theirs.join("theirs.txt"), "theirs").unwrap();
         scene.set_script(
@@ -68,16 +79,30 @@ fn an_agent_cannot_write_outside_of_its_worktree() {
                 "ln -s \"$BASE/repo/README.md\" l && echo x > l",
                 "echo x > .git",
             ])
-            .replace("\ntrue", "\n(echo x > \"$BASE/beside\"; echo x > \"$BASE/home/stray\") 2>/dev/null; true"),
+            .replace(
+                "\ntrue",
+                "\n(echo x > \"$BASE/beside\"; echo x > \"$BASE/home/stray\") 2>/dev/null; true",
+            ),
         );
         let before = scene.read(".git/config");
         let (_, out) = tried(&scene, layer);
-        // Landlock cannot take a part out of a directory that can be written; what stands in `.git` is looked at by nobody.
-        let expected = if layer == "landlock" { "begun\necho x > .git" } else { "begun" };
+        // Landlock cannot take a part out of a directory that can be written; what stands in `.git`
+        // is looked at by nobody.
+        let expected = if layer == "landlock" {
+            "begun\necho x > .git"
+        } else {
+            "begun"
+        };
         assert_eq!(out.trim_end(), expected, "{layer}");
         assert_eq!(scene.read(".git/config"), before);
-        assert_eq!(std::fs::read_to_string(scene.base().join("home/precious")).unwrap(), "mine");
-        assert!(!scene.base().join("home/stray").exists() && !scene.base().join("beside").exists(), "{layer}");
+        assert_eq!(
+            std::fs::read_to_string(scene.base().join("home/precious")).unwrap(),
+            "mine"
+        );
+        assert!(
+            !scene.base().join("home/stray").exists() && !scene.base().join("beside").exists(),
+            "{layer}"
+        );
     }
 }
 
@@ -99,11 +124,21 @@ fn an_agent_commits_in_its_sandbox_and_reaches_no_object_of_others() {
         );
         let (id, out) = tried(&scene, layer);
         assert_eq!(out.lines().count(), 6, "{out}");
-        assert!(out.ends_with("absolute\nplace") || out.ends_with("absolute\nplace\n"), "{out}");
+        assert!(
+            out.ends_with("absolute\nplace") || out.ends_with("absolute\nplace\n"),
+            "{out}"
+        );
         let log = scene.git(&["log", "--format=%s", &format!("ai/{id}/1")]);
-        assert_eq!(log.lines().collect::<Vec<_>>(), ["Try it", "two", "one", "configure", "first"]);
-        let report: serde_json::Value = serde_json::from_str(&scene.run_file(&format!("{id}.1"), "run.json")).unwrap();
-        assert_eq!((&report["own_commits"], &report["sandbox"]), (&2.into(), &"bubblewrap".into()));
+        assert_eq!(
+            log.lines().collect::<Vec<_>>(),
+            ["Try it", "two", "one", "configure", "first"]
+        );
+        let report: serde_json::Value =
+            serde_json::from_str(&scene.run_file(&format!("{id}.1"), "run.json")).unwrap();
+        assert_eq!(
+            (&report["own_commits"], &report["sandbox"]),
+            (&2.into(), &"bubblewrap".into())
+        );
         scene.git(&["fsck", "--full", "--strict"]);
         scene.ai_ok(&["accept", &id]);
         assert_eq!(scene.read("two.txt"), "two\n");
@@ -122,8 +157,14 @@ fn an_agent_that_forges_its_private_store_gains_nothing() {
         );
         let (id, out) = tried(&scene, layer);
         assert_eq!(out.trim_end(), "ok");
-        let report: serde_json::Value = serde_json::from_str(&scene.run_file(&format!("{id}.1"), "run.json")).unwrap();
-        assert!(report["warnings"].to_string().contains("were not taken over"), "{report}");
+        let report: serde_json::Value =
+            serde_json::from_str(&scene.run_file(&format!("{id}.1"), "run.json")).unwrap();
+        assert!(
+            report["warnings"]
+                .to_string()
+                .contains("were not taken over"),
+            "{report}"
+        );
         scene.git(&["fsck", "--full", "--strict"]);
     }
 }
@@ -135,33 +176,60 @@ fn the_mode_stands_in_the_evidence_and_is_never_silent() {
         let id = scene.task("One", &[]);
         let outcome = within(&scene, layer, &["run", &id]);
         assert_eq!(outcome.code, Some(0), "{outcome}");
-        assert!(outcome.stderr.contains(&format!("sandbox of {id}.1: {layer}, network on")), "{outcome}");
+        assert!(
+            outcome
+                .stderr
+                .contains(&format!("sandbox of {id}.1: {layer}, network on")),
+            "{outcome}"
+        );
         for file in ["run.json", "statement.json"] {
             let text = scene.run_file(&format!("{id}.1"), file).replace(' ', "");
-            assert!(text.contains(&format!("\"sandbox\":\"{layer}\"")), "{file}: {text}");
+            assert!(
+                text.contains(&format!("\"sandbox\":\"{layer}\"")),
+                "{file}: {text}"
+            );
         }
         let review = scene.ai_ok(&["review", &id, "--no-diff"]).stdout;
-        assert!(review.contains(&format!("sandbox    {layer}, network on")), "{review}");
+        assert!(
+            review.contains(&format!("sandbox    {layer}, network on")),
+            "{review}"
+        );
     }
 }
 
 #[test]
 fn what_is_said_at_the_terminal_outranks_the_configuration_and_an_agent_only_tightens() {
-    let scene = Sandbox::with_agent(&CONFIG.replace("grace: 1s", "grace: 1s, sandbox: none"), GOOD);
+    let scene = Sandbox::with_agent(
+        &CONFIG.replace("grace: 1s", "grace: 1s, sandbox: none"),
+        GOOD,
+    );
     let mode = |args: &[&str]| {
         let id = scene.task("One", &[]);
-        let outcome = run(scene.ai_command(&[&["run", &id][..], args].concat()).env_remove("AI_SANDBOX"));
+        let outcome = run(scene
+            .ai_command(&[&["run", &id][..], args].concat())
+            .env_remove("AI_SANDBOX"));
         assert_eq!(outcome.code, Some(0), "{outcome}");
-        outcome.stderr.lines().find_map(|l| l.strip_prefix(&format!("sandbox of {id}.1: "))).unwrap().to_owned()
+        outcome
+            .stderr
+            .lines()
+            .find_map(|l| l.strip_prefix(&format!("sandbox of {id}.1: ")))
+            .unwrap()
+            .to_owned()
     };
     assert_eq!(mode(&[]), "none, network on");
     let agent = scene.read(".ai/agents/fake.yaml");
-    scene.write(".ai/agents/fake.yaml", agent + "sandbox: auto\nnetwork: off\n");
+    scene.write(
+        ".ai/agents/fake.yaml",
+        agent + "sandbox: auto\nnetwork: off\n",
+    );
     scene.ai_ok(&["trust"]);
     if layers().is_empty() {
         return;
     }
-    assert!(mode(&[]).ends_with("network off"), "the agent's file demands a sandbox");
+    assert!(
+        mode(&[]).ends_with("network off"),
+        "the agent's file demands a sandbox"
+    );
     assert_eq!(mode(&["--no-sandbox"]), "none, network on");
 }
 
@@ -169,9 +237,17 @@ fn what_is_said_at_the_terminal_outranks_the_configuration_and_an_agent_only_tig
 fn without_any_sandbox_nothing_runs_unless_somebody_says_so() {
     let scene = Sandbox::with_agent(CONFIG, GOOD);
     let id = scene.task("One", &[]);
-    let outcome = run(scene.ai_command(&["run", &id]).env("AI_SANDBOX", "bubblewrap").env("PATH", no_bwrap(&scene)));
+    let outcome = run(scene
+        .ai_command(&["run", &id])
+        .env("AI_SANDBOX", "bubblewrap")
+        .env("PATH", no_bwrap(&scene)));
     assert_eq!(outcome.code, Some(3), "{outcome}");
-    assert!(outcome.stderr.contains("there is no sandbox: bubblewrap (`bwrap`) is not installed"), "{outcome}");
+    assert!(
+        outcome
+            .stderr
+            .contains("there is no sandbox: bubblewrap (`bwrap`) is not installed"),
+        "{outcome}"
+    );
     assert!(outcome.stderr.contains("--no-sandbox"), "{outcome}");
     assert_eq!(scene.status(&id), "queued", "nothing was claimed");
 }
@@ -181,8 +257,9 @@ fn no_bwrap(scene: &Sandbox) -> std::path::PathBuf {
     let dir = scene.base().join("bin");
     std::fs::create_dir(&dir).unwrap();
     for name in ["git", "sh", "cat", "test"] {
-        let found =
-            std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(|dir| dir.join(name)).find(|p| p.exists());
+        let found = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+            .map(|dir| dir.join(name))
+            .find(|p| p.exists());
         std::os::unix::fs::symlink(found.unwrap(), dir.join(name)).unwrap();
     }
     dir
@@ -192,14 +269,28 @@ fn no_bwrap(scene: &Sandbox) -> std::path::PathBuf {
 fn the_network_goes_by_configuration_and_by_policy() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let connect = format!("python3 -c \"import socket; socket.create_connection(('127.0.0.1', {port}), 5)\"");
-    let deny =
-        "version: 1\ndefault: allow\nrules:\n  - {id: no-net, on: [run.network], effect: deny, reason: closed}\n";
+    let connect =
+        format!("python3 -c \"import socket; socket.create_connection(('127.0.0.1', {port}), 5)\"");
+    let deny = "version: 1\ndefault: allow\nrules:\n  - {id: no-net, on: [run.network], effect: deny, reason: closed}\n";
     for layer in layers() {
-        let check = format!("version: 1\nchecks:\n  net: {{run: \"! {}\"}}\n", connect.replace('"', "\\\""));
-        for (config, policy, reached) in [("on", None, true), ("off", None, false), ("on", Some(deny), false)] {
-            let checks = if reached { "version: 1\nchecks: {unit: {run: test -f work.txt}}\n" } else { &check };
-            let scene = Sandbox::with_agent(&format!("{checks}runs: {{network: {config}}}\n"), &tries(&[&connect]));
+        let check = format!(
+            "version: 1\nchecks:\n  net: {{run: \"! {}\"}}\n",
+            connect.replace('"', "\\\"")
+        );
+        for (config, policy, reached) in [
+            ("on", None, true),
+            ("off", None, false),
+            ("on", Some(deny), false),
+        ] {
+            let checks = if reached {
+                "version: 1\nchecks: {unit: {run: test -f work.txt}}\n"
+            } else {
+                &check
+            };
+            let scene = Sandbox::with_agent(
+                &format!("{checks}runs: {{network: {config}}}\n"),
+                &tries(&[&connect]),
+            );
             if let Some(policy) = policy {
                 scene.write(".ai/policy.yaml", policy);
                 scene.commit("policy");
@@ -207,7 +298,11 @@ fn the_network_goes_by_configuration_and_by_policy() {
             let (id, out) = tried(&scene, layer);
             assert_eq!(out.lines().count() == 2, reached, "{layer} {config}: {out}");
             let decided = scene.rows(&format!("SELECT data FROM decision WHERE task = '{id}'"));
-            assert_eq!(decided.iter().any(|d| d["action"] == "run.network"), policy.is_some(), "{decided:?}");
+            assert_eq!(
+                decided.iter().any(|d| d["action"] == "run.network"),
+                policy.is_some(),
+                "{decided:?}"
+            );
         }
     }
 }
@@ -225,7 +320,11 @@ checks:
         let config = scene.read(".git/config");
         let (id, _) = tried(&scene, layer);
         assert_eq!(scene.status(&id), "review", "{layer}");
-        assert_eq!((scene.read("README.md"), scene.read(".git/config")), ("A project.\n".into(), config), "{layer}");
+        assert_eq!(
+            (scene.read("README.md"), scene.read(".git/config")),
+            ("A project.\n".into(), config),
+            "{layer}"
+        );
         let accepted = within(&scene, layer, &["accept", &id]);
         assert_eq!(accepted.code, Some(0), "{layer}: {accepted}");
     }
@@ -244,7 +343,12 @@ fn a_daemon_of_an_agent_ends_with_its_sandbox_and_with_a_killed_supervisor() {
         );
         let id = scene.task("Two", &[]);
         let file = std::fs::File::create(scene.base().join("log")).unwrap();
-        let mut child = scene.ai_command(&["run", &id]).env("AI_SANDBOX", layer).stderr(file).spawn().unwrap();
+        let mut child = scene
+            .ai_command(&["run", &id])
+            .env("AI_SANDBOX", layer)
+            .stderr(file)
+            .spawn()
+            .unwrap();
         crate::support::poll::until("the agent works", crate::support::runs::PATIENCE, || {
             scene.slot("w1/up.txt").exists()
         });
@@ -260,22 +364,36 @@ fn a_daemon_of_an_agent_ends_with_its_sandbox_and_with_a_killed_supervisor() {
 fn the_setup_command_is_fenced_in_and_its_evidence_says_so() {
     let setup = "echo ok > .prepared; for f in \\\"$HOME/../repo/README.md\\\" \\\"$HOME/../repo/.git/config\\\" \\\"$HOME/../repo/.ai/policy.yaml\\\" \\\"$HOME/x\\\" .git; \
                  do (echo evil >> $f) 2>/dev/null && echo $f >> .prepared; done; true";
-    let config =
-        format!("version: 1\nruns: {{grace: 1s, setup: \"{setup}\"}}\nchecks: {{unit: {{run: test -f work.txt}}}}\n");
+    let config = format!(
+        "version: 1\nruns: {{grace: 1s, setup: \"{setup}\"}}\nchecks: {{unit: {{run: test -f work.txt}}}}\n"
+    );
     for layer in layers() {
-        let scene = Sandbox::with_agent(&config, "cat >/dev/null; cp .prepared out.txt; echo work > work.txt");
+        let scene = Sandbox::with_agent(
+            &config,
+            "cat >/dev/null; cp .prepared out.txt; echo work > work.txt",
+        );
         let before = scene.read(".git/config");
         let (id, out) = tried(&scene, layer);
-        // Landlock cannot keep the file `.git` of a worktree from being written, which nothing believes; nor does it hide a home.
+        // Landlock cannot keep the file `.git` of a worktree from being written, which nothing
+        // believes; nor does it hide a home.
         assert_eq!(
-            out.lines().filter(|line| *line != ".git" && !line.ends_with("/x")).collect::<Vec<_>>(),
+            out.lines()
+                .filter(|line| *line != ".git" && !line.ends_with("/x"))
+                .collect::<Vec<_>>(),
             ["ok"],
             "{layer}"
         );
-        assert_eq!((scene.read(".git/config"), scene.read("README.md")), (before, "A project.\n".into()), "{layer}");
+        assert_eq!(
+            (scene.read(".git/config"), scene.read("README.md")),
+            (before, "A project.\n".into()),
+            "{layer}"
+        );
         assert!(!scene.base().join("home/x").exists(), "{layer}");
         let all = scene.rows("SELECT data FROM evidence");
-        let piece = all.iter().find(|piece| piece["kind"] == "setup" && piece["task"] == id.as_str()).unwrap();
+        let piece = all
+            .iter()
+            .find(|piece| piece["kind"] == "setup" && piece["task"] == id.as_str())
+            .unwrap();
         assert_eq!(piece["summary"]["sandbox"]["mode"], layer, "{piece}");
     }
 }
@@ -283,7 +401,10 @@ fn the_setup_command_is_fenced_in_and_its_evidence_says_so() {
 #[test]
 fn the_setup_command_has_a_network_where_the_policy_leaves_it_one() {
     let config = "version: 1\nruns: {grace: 1s, setup: 'wc -l < /proc/net/route > .net'}\nchecks: {unit: {run: test -f work.txt}}\n";
-    let scene = Sandbox::with_agent(config, "cat >/dev/null; cp .net out.txt; echo work > work.txt");
+    let scene = Sandbox::with_agent(
+        config,
+        "cat >/dev/null; cp .net out.txt; echo work > work.txt",
+    );
     if !layers().contains(&"bubblewrap") {
         return;
     }
@@ -320,10 +441,21 @@ fn the_directory_of_sessions_is_made_where_the_cli_was_never_used() {
         let outcome = within(&scene, layer, &["run", &id, "--agent", "bird"]);
         assert_eq!(outcome.code, Some(0), "{layer}: {outcome}");
         let home = scene.base().join("home");
-        assert_eq!(std::fs::read_to_string(home.join(".parrot/session")).unwrap(), "s\n", "{layer}");
+        assert_eq!(
+            std::fs::read_to_string(home.join(".parrot/session")).unwrap(),
+            "s\n",
+            "{layer}"
+        );
         assert!(!home.join(".budgie").exists(), "{layer}");
         use std::os::unix::fs::PermissionsExt;
-        assert_eq!(std::fs::metadata(home.join(".parrot")).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            std::fs::metadata(home.join(".parrot"))
+                .unwrap()
+                .permissions()
+                .mode()
+                & 0o777,
+            0o700
+        );
     }
 }
 
@@ -352,7 +484,10 @@ fn settings_of_the_worktree_that_are_not_there_cannot_be_planted() {
     for layer in layers().into_iter().filter(|layer| *layer == "bubblewrap") {
         let scene = Sandbox::with_script("true");
         scene.git(&["config", "extensions.worktreeConfig", "true"]);
-        scene.set_script("fake", &tries(&["git config --worktree core.fsmonitor evil"]));
+        scene.set_script(
+            "fake",
+            &tries(&["git config --worktree core.fsmonitor evil"]),
+        );
         let (_, out) = tried(&scene, layer);
         assert_eq!(out.trim_end(), "begun", "{layer}");
         scene.git(&["-C", scene.slot("w1").to_str().unwrap(), "status"]);
@@ -380,19 +515,32 @@ fn settings_that_an_agent_makes_for_its_program_are_taken_away() {
         let id = scene.task("Try it", &[]);
         let outcome = within(&scene, layer, &["run", &id, "--agent", "bird"]);
         assert_eq!(outcome.code, Some(0), "{layer}: {outcome}");
-        let mut names: Vec<_> =
-            std::fs::read_dir(&home).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> = std::fs::read_dir(&home)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         assert_eq!(
             names,
-            [format!("hooks.json.from-{id}.1"), "old.json".into(), "plugins".into(), "session".into()],
+            [
+                format!("hooks.json.from-{id}.1"),
+                "old.json".into(),
+                "plugins".into(),
+                "session".into()
+            ],
             "{layer}"
         );
         let review = scene.ai_ok(&["review", &id]).stdout;
-        assert!(review.contains("hooks.json was made, which the agent's program may only read"), "{layer}: {review}");
+        assert!(
+            review.contains("hooks.json was made, which the agent's program may only read"),
+            "{layer}: {review}"
+        );
         // Landlock cannot take a part out of a directory that can be written.
         if layer == "bubblewrap" {
-            assert_eq!(std::fs::read_to_string(home.join("old.json")).unwrap(), "mine");
+            assert_eq!(
+                std::fs::read_to_string(home.join("old.json")).unwrap(),
+                "mine"
+            );
             assert!(!home.join("plugins/p").exists());
         }
     }

@@ -1,10 +1,12 @@
-//! What `ai schema` publishes is what commands print: real outputs are held against their schemas, in both directions.
+//! What `ai schema` publishes is what commands print: real outputs are held against their schemas,
+//! in both directions.
 
 use serde_json::{Map, Value, json};
 
 use crate::support::Sandbox;
 
-/// The part of JSON Schema that our schemas use. An unknown keyword that could forbid something fails the test.
+/// The part of JSON Schema that our schemas use. An unknown keyword that could forbid something
+/// fails the test.
 struct Checker<'a> {
     root: &'a Value,
 }
@@ -12,7 +14,11 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn check(&self, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
         let Value::Object(rules) = schema else {
-            return if schema == &json!(true) { Ok(()) } else { Err(format!("{at}: nothing is allowed here")) };
+            return if schema == &json!(true) {
+                Ok(())
+            } else {
+                Err(format!("{at}: nothing is allowed here"))
+            };
         };
         for (rule, wanted) in rules {
             self.rule(rule, wanted, value, at)?;
@@ -23,33 +29,53 @@ impl Checker<'_> {
     fn rule(&self, rule: &str, wanted: &Value, value: &Value, at: &str) -> Result<(), String> {
         let fail = |why: String| Err(format!("{at}: {why}, not {value}"));
         let each = |all: &Value| -> Vec<Result<(), String>> {
-            all.as_array().unwrap().iter().map(|one| self.check(one, value, at)).collect()
+            all.as_array()
+                .unwrap()
+                .iter()
+                .map(|one| self.check(one, value, at))
+                .collect()
         };
         match rule {
-            "$schema" | "$defs" | "title" | "description" | "format" | "minimum" | "maximum" | "default"
-            | "uniqueItems" => Ok(()),
-            "$ref" => {
-                self.check(self.root.pointer(wanted.as_str().unwrap().trim_start_matches('#')).unwrap(), value, at)
-            }
+            "$schema" | "$defs" | "title" | "description" | "format" | "minimum" | "maximum"
+            | "default" | "uniqueItems" => Ok(()),
+            "$ref" => self.check(
+                self.root
+                    .pointer(wanted.as_str().unwrap().trim_start_matches('#'))
+                    .unwrap(),
+                value,
+                at,
+            ),
             "type" => match is_of(wanted, value) {
                 true => Ok(()),
                 false => fail(format!("it must be {wanted}")),
             },
             "const" if wanted != value => fail(format!("it must be {wanted}")),
-            "enum" if !wanted.as_array().unwrap().contains(value) => fail(format!("it must be one of {wanted}")),
+            "enum" if !wanted.as_array().unwrap().contains(value) => {
+                fail(format!("it must be one of {wanted}"))
+            }
             "const" | "enum" => Ok(()),
             "required" => {
-                let missing = wanted.as_array().unwrap().iter().find(|key| value.get(key.as_str().unwrap()).is_none());
+                let missing = wanted
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .find(|key| value.get(key.as_str().unwrap()).is_none());
                 missing.map_or(Ok(()), |key| fail(format!("{key} is missing")))
             }
-            "properties" => wanted.as_object().unwrap().iter().try_for_each(|(key, schema)| match value.get(key) {
-                Some(value) => self.check(schema, value, &format!("{at}.{key}")),
-                None => Ok(()),
-            }),
+            "properties" => wanted
+                .as_object()
+                .unwrap()
+                .iter()
+                .try_for_each(|(key, schema)| match value.get(key) {
+                    Some(value) => self.check(schema, value, &format!("{at}.{key}")),
+                    None => Ok(()),
+                }),
             "additionalProperties" | "unevaluatedProperties" => Ok(()),
-            "items" => {
-                value.as_array().into_iter().flatten().try_for_each(|item| self.check(wanted, item, &format!("{at}[]")))
-            }
+            "items" => value
+                .as_array()
+                .into_iter()
+                .flatten()
+                .try_for_each(|item| self.check(wanted, item, &format!("{at}[]"))),
             "allOf" => each(wanted).into_iter().collect(),
             "anyOf" | "oneOf" => {
                 let results = each(wanted);
@@ -59,18 +85,34 @@ impl Checker<'_> {
                     _ => Ok(()),
                 }
             }
-            unknown => Err(format!("{at}: this test does not know the rule `{unknown}`")),
+            unknown => Err(format!(
+                "{at}: this test does not know the rule `{unknown}`"
+            )),
         }
     }
 
     /// Every field that a schema names, in any of its cases.
     fn fields(&self, schema: &Value, found: &mut Map<String, Value>) {
-        found.extend(schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default());
+        found.extend(
+            schema
+                .get("properties")
+                .and_then(Value::as_object)
+                .cloned()
+                .unwrap_or_default(),
+        );
         if let Some(link) = schema.get("$ref").and_then(Value::as_str) {
-            self.fields(self.root.pointer(link.trim_start_matches('#')).unwrap(), found);
+            self.fields(
+                self.root.pointer(link.trim_start_matches('#')).unwrap(),
+                found,
+            );
         }
         for cases in ["allOf", "anyOf", "oneOf"] {
-            schema.get(cases).and_then(Value::as_array).into_iter().flatten().for_each(|case| self.fields(case, found));
+            schema
+                .get(cases)
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .for_each(|case| self.fields(case, found));
         }
     }
 }
@@ -101,56 +143,124 @@ pub fn fits(scene: &Sandbox, name: &str, value: &Value) {
     let mut known = Map::new();
     checker.fields(&schema, &mut known);
     for key in value.as_object().unwrap().keys() {
-        assert!(known.contains_key(key), "{name}: the schema does not name `{key}`: {value:#}");
+        assert!(
+            known.contains_key(key),
+            "{name}: the schema does not name `{key}`: {value:#}"
+        );
     }
 }
 
 #[test]
 fn what_is_printed_fits_its_schema() {
     let scene = Sandbox::project();
-    let first = scene.task("one", &["--path", "src/", "--label", "x", "--body", "words"]);
+    let first = scene.task(
+        "one",
+        &["--path", "src/", "--label", "x", "--body", "words"],
+    );
     let second = scene.task("two", &["--dep", &first, "--priority", "0"]);
     for task in scene.ai_json_lines(&["task", "list"]) {
         fits(&scene, "task", &task);
     }
     fits(&scene, "claim", &scene.ai_json(&["task", "claim", &first]));
-    fits(&scene, "lease", &scene.ai_json(&["task", "heartbeat", &first]));
-    fits(&scene, "lock", &scene.ai_json(&["lock", "acquire", "docs/*.md"]));
+    fits(
+        &scene,
+        "lease",
+        &scene.ai_json(&["task", "heartbeat", &first]),
+    );
+    fits(
+        &scene,
+        "lock",
+        &scene.ai_json(&["lock", "acquire", "docs/*.md"]),
+    );
     for line in scene.ai_json_lines(&["lock", "list"]) {
         fits(&scene, "lock-line", &line);
     }
     let held = scene.ai(&["lock", "check", "docs/a.md", "--as", "eve", "--json"]);
-    held.json_lines().iter().for_each(|line| fits(&scene, "lock-check", line));
+    held.json_lines()
+        .iter()
+        .for_each(|line| fits(&scene, "lock-check", line));
     fits(&scene, "status", &scene.ai_json(&["status"]));
     fits(&scene, "why", &scene.ai_json(&["why", &second]));
-    fits(&scene, "agent", &scene.ai_ok(&["--json", "agent", "register", "a", "-c", "command", "--", "true"]).json());
-    fits(&scene, "task", &scene.ai_json(&["task", "done", &first, "--override", "seen"]));
+    fits(
+        &scene,
+        "agent",
+        &scene
+            .ai_ok(&[
+                "--json", "agent", "register", "a", "-c", "command", "--", "true",
+            ])
+            .json(),
+    );
+    fits(
+        &scene,
+        "task",
+        &scene.ai_json(&["task", "done", &first, "--override", "seen"]),
+    );
     for event in scene.ai_json_lines(&["log"]) {
         fits(&scene, "event", &event);
     }
-    scene.ai_json_lines(&["policy", "log"]).iter().for_each(|record| fits(&scene, "decision", record));
+    scene
+        .ai_json_lines(&["policy", "log"])
+        .iter()
+        .for_each(|record| fits(&scene, "decision", record));
     fits(&scene, "log-verify", &scene.ai_json(&["log", "verify"]));
     fits(&scene, "init", &scene.ai_json(&["init"]));
     fits(&scene, "policy", &scene.ai_json(&["policy", "show"]));
-    fits(&scene, "policy-validate", &scene.ai_json(&["policy", "validate"]));
+    fits(
+        &scene,
+        "policy-validate",
+        &scene.ai_json(&["policy", "validate"]),
+    );
     for line in scene.ai_json_lines(&["task", "dep", "tree", &second]) {
         fits(&scene, "dep-tree", &line);
     }
     fits(&scene, "backup", &scene.ai_json(&["backup"]));
     fits(&scene, "restore", &scene.ai_json(&["restore", "--dry-run"]));
-    fits(&scene, "export", &scene.ai_json(&["export", "../export.jsonl"]));
-    fits(&scene, "import", &scene.ai_json(&["import", "../export.jsonl", "--dry-run"]));
-    fits(&scene, "uninstall", &scene.ai_json(&["uninstall", "--dry-run"]));
-    scene.ai(&["doctor", "--json"]).json_lines().iter().for_each(|line| fits(&scene, "doctor", line));
-    scene.ai_json_lines(&["config", "show"]).iter().for_each(|entry| fits(&scene, "config-entry", entry));
+    fits(
+        &scene,
+        "export",
+        &scene.ai_json(&["export", "../export.jsonl"]),
+    );
+    fits(
+        &scene,
+        "import",
+        &scene.ai_json(&["import", "../export.jsonl", "--dry-run"]),
+    );
+    fits(
+        &scene,
+        "uninstall",
+        &scene.ai_json(&["uninstall", "--dry-run"]),
+    );
+    scene
+        .ai(&["doctor", "--json"])
+        .json_lines()
+        .iter()
+        .for_each(|line| fits(&scene, "doctor", line));
+    scene
+        .ai_json_lines(&["config", "show"])
+        .iter()
+        .for_each(|entry| fits(&scene, "config-entry", entry));
     let error = scene.ai(&["task", "show", "t-none", "--json"]);
-    fits(&scene, "error", &serde_json::from_str(&error.stderr).unwrap());
+    fits(
+        &scene,
+        "error",
+        &serde_json::from_str(&error.stderr).unwrap(),
+    );
 }
 
 #[test]
 fn what_is_printed_about_runs_fits_its_schema() {
     let scene = Sandbox::project();
-    scene.ai_ok(&["agent", "register", "w", "-c", "command", "--", "sh", "-c", "echo work > made.txt"]);
+    scene.ai_ok(&[
+        "agent",
+        "register",
+        "w",
+        "-c",
+        "command",
+        "--",
+        "sh",
+        "-c",
+        "echo work > made.txt",
+    ]);
     scene.write(".ai/config.yaml", "version: 1\nchecks: {ok: 'true'}\n");
     scene.ai_ok(&["trust"]);
     scene.commit("configured");
@@ -159,12 +269,22 @@ fn what_is_printed_about_runs_fits_its_schema() {
     fits(&scene, "review", &scene.ai_json(&["review", &task]));
     let pieces = scene.ai_json_lines(&["evidence", "list", &task]);
     assert!(!pieces.is_empty());
-    pieces.iter().for_each(|piece| fits(&scene, "evidence", piece));
-    fits(&scene, "evidence-show", &scene.ai_json(&["evidence", "show", pieces[0]["id"].as_str().unwrap()]));
+    pieces
+        .iter()
+        .for_each(|piece| fits(&scene, "evidence", piece));
+    fits(
+        &scene,
+        "evidence-show",
+        &scene.ai_json(&["evidence", "show", pieces[0]["id"].as_str().unwrap()]),
+    );
     for line in scene.ai_json_lines(&["evidence", "verify", &task]) {
         fits(&scene, "evidence-verify", &line);
     }
-    fits(&scene, "evidence-export", &scene.ai_json(&["evidence", "export", &task, "--to", "../evidence"]));
+    fits(
+        &scene,
+        "evidence-export",
+        &scene.ai_json(&["evidence", "export", &task, "--to", "../evidence"]),
+    );
     fits(&scene, "accept", &scene.ai_json(&["accept", &task]));
     for event in scene.ai_json_lines(&["log"]) {
         fits(&scene, "event", &event);
@@ -178,7 +298,10 @@ fn every_listed_schema_is_printed() {
     assert!(names.len() > 10);
     for one in names {
         let schema = scene.ai_json(&["schema", one["name"].as_str().unwrap()]);
-        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+        assert_eq!(
+            schema["$schema"],
+            "https://json-schema.org/draft/2020-12/schema"
+        );
     }
     assert_eq!(scene.ai(&["schema", "nonsense"]).code, Some(3));
 }
@@ -191,10 +314,19 @@ fn the_checker_finds_what_is_wrong() {
         "oneOf": [{ "properties": { "c": { "const": 1 } }, "required": ["c"] }, { "required": ["d"] }],
         "$defs": { "b": { "type": ["string", "null"] } },
     });
-    let check = |value: Value| Checker { root: &schema }.check(&schema, &value, "x").is_ok();
+    let check = |value: Value| {
+        Checker { root: &schema }
+            .check(&schema, &value, "x")
+            .is_ok()
+    };
     assert!(check(json!({ "a": 1, "b": null, "c": 1 })));
     assert!(check(json!({ "a": 1, "d": 0 })));
-    for bad in [json!({ "a": 1 }), json!({ "c": 1 }), json!({ "a": "1", "c": 1 }), json!({ "a": 1, "b": 2, "c": 1 })] {
+    for bad in [
+        json!({ "a": 1 }),
+        json!({ "c": 1 }),
+        json!({ "a": "1", "c": 1 }),
+        json!({ "a": 1, "b": 2, "c": 1 }),
+    ] {
         assert!(!check(bad.clone()), "{bad}");
     }
     assert!(!check(json!({ "a": 1, "c": 1, "d": 1 })), "both cases fit");

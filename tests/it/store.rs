@@ -1,4 +1,5 @@
-//! The store's files as commands treat them: who may read them, what a command costs in syncs, what is said of a damaged one.
+//! The store's files as commands treat them: who may read them, what a command costs in syncs, what
+//! is said of a damaged one.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -25,11 +26,15 @@ const LOOKS: &[&[&str]] = &[
 ];
 
 fn look(sandbox: &Sandbox, command: &[&str], id: &str) -> Outcome {
-    let args: Vec<&str> = command.iter().map(|arg| if *arg == "TASK" { id } else { arg }).collect();
+    let args: Vec<&str> = command
+        .iter()
+        .map(|arg| if *arg == "TASK" { id } else { arg })
+        .collect();
     sandbox.ai(&args)
 }
 
-/// Name, bytes and time of the database and its log. The log's index is no content: readers mark themselves in it.
+/// Name, bytes and time of the database and its log. The log's index is no content: readers mark
+/// themselves in it.
 fn contents(sandbox: &Sandbox) -> Vec<(PathBuf, Vec<u8>, SystemTime)> {
     let store = sandbox.store();
     let log = store.with_file_name("ai.db-wal");
@@ -48,7 +53,10 @@ fn looking_writes_nothing() {
     let before = contents(&sandbox);
     for command in LOOKS {
         let outcome = look(&sandbox, command, &id);
-        assert!(matches!(outcome.code, Some(0 | 3)), "{command:?}\n{outcome}");
+        assert!(
+            matches!(outcome.code, Some(0 | 3)),
+            "{command:?}\n{outcome}"
+        );
         assert!(contents(&sandbox) == before, "{command:?} wrote");
     }
 }
@@ -61,12 +69,22 @@ fn a_damaged_store_is_never_an_empty_one() {
         let db = sandbox.store();
         settle(&db, name);
         spoil(&db, name);
-        for command in LOOKS.iter().chain([&["task", "create", "Two"][..], &["task", "claim", "TASK"]].iter()) {
+        for command in LOOKS
+            .iter()
+            .chain([&["task", "create", "Two"][..], &["task", "claim", "TASK"]].iter())
+        {
             let outcome = look(&sandbox, command, &id);
             assert_eq!(outcome.code, Some(9), "{name}: {command:?}\n{outcome}");
-            assert!(outcome.stdout.is_empty() && outcome.stderr.contains("next: "), "{name}: {outcome}");
+            assert!(
+                outcome.stdout.is_empty() && outcome.stderr.contains("next: "),
+                "{name}: {outcome}"
+            );
         }
-        assert_eq!(sandbox.ai(&["init", "--yes"]).code, Some(9), "{name}: init makes no fresh store over it");
+        assert_eq!(
+            sandbox.ai(&["init", "--yes"]).code,
+            Some(9),
+            "{name}: init makes no fresh store over it"
+        );
     }
 }
 
@@ -120,14 +138,28 @@ fn syncs(sandbox: &Sandbox, args: &[&str]) -> Option<u64> {
     let outcome = run(&mut traced);
     assert_eq!(outcome.code, Some(0), "{outcome}");
     let text = std::fs::read_to_string(counts).unwrap();
-    let calls = text.lines().filter(|line| line.trim_end().ends_with("sync"));
-    Some(calls.map(|line| line.split_whitespace().nth(3).unwrap().parse::<u64>().unwrap()).sum())
+    let calls = text
+        .lines()
+        .filter(|line| line.trim_end().ends_with("sync"));
+    Some(
+        calls
+            .map(|line| {
+                line.split_whitespace()
+                    .nth(3)
+                    .unwrap()
+                    .parse::<u64>()
+                    .unwrap()
+            })
+            .sum(),
+    )
 }
 
 #[test]
 fn a_claim_waits_for_the_disk_as_rarely_as_it_can() {
     let sandbox = Sandbox::project();
-    let ids: Vec<String> = (0..3).map(|n| sandbox.task(&n.to_string(), &["--path", &format!("src/{n}/")])).collect();
+    let ids: Vec<String> = (0..3)
+        .map(|n| sandbox.task(&n.to_string(), &["--path", &format!("src/{n}/")]))
+        .collect();
     for id in ids {
         let Some(count) = syncs(&sandbox, &["task", "claim", &id]) else {
             println!("skipped: no strace to count with");
@@ -135,7 +167,11 @@ fn a_claim_waits_for_the_disk_as_rarely_as_it_can() {
         };
         assert!((1..=5).contains(&count), "{count} syncs for one claim");
     }
-    assert_eq!(syncs(&sandbox, &["task", "list"]), Some(0), "looking waits for nothing");
+    assert_eq!(
+        syncs(&sandbox, &["task", "list"]),
+        Some(0),
+        "looking waits for nothing"
+    );
 }
 
 #[test]
@@ -148,11 +184,17 @@ fn a_tree_of_ten_thousand_is_printed_to_its_end() {
     let lines: Vec<String> = (0..10_000).map(entry).collect();
     sandbox.write("tasks.jsonl", lines.join("\n"));
     let created = sandbox.ai_json_lines(&["task", "create", "--from", "tasks.jsonl"]);
-    let ids: Vec<&str> = created.iter().map(|task| task["id"].as_str().unwrap()).collect();
+    let ids: Vec<&str> = created
+        .iter()
+        .map(|task| task["id"].as_str().unwrap())
+        .collect();
     let tree: Vec<Value> = sandbox.ai_json_lines(&["task", "dep", "tree", ids[9_999]]);
     assert_eq!(tree.len(), 10_000);
     assert_eq!(tree[9_999]["title"], "0");
     let refused = sandbox.ai(&["task", "dep", "add", ids[0], ids[9_999]]);
     assert_eq!(refused.code, Some(2), "{refused}");
-    assert!(refused.stderr.contains("cycle") && refused.stderr.len() < 1_000, "{refused}");
+    assert!(
+        refused.stderr.contains("cycle") && refused.stderr.len() < 1_000,
+        "{refused}"
+    );
 }

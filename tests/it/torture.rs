@@ -1,10 +1,13 @@
-//! Many processes on one store, killed and stopped at random, and everything that must hold all the same.
+//! Many processes on one store, killed and stopped at random, and everything that must hold all the
+//! same.
 //!
-//! Workers drive the real `ai`, one process an operation, and write down every answer. The store is read while they work and when they
-//! have ended; log, tables and answers must agree by a model that shares no code with `ai`. That the checkers see anything at all
-//! is shown by mutants: with each planted fault, the same scene must find a broken promise.
+//! Workers drive the real `ai`, one process an operation, and write down every answer. The store is
+//! read while they work and when they have ended; log, tables and answers must agree by a model
+//! that shares no code with `ai`. That the checkers see anything at all is shown by mutants: with
+//! each planted fault, the same scene must find a broken promise.
 //!
-//! Deliberately absent: loss of power (a kill leaves the page cache), and speed, which `make bench` measures.
+//! Deliberately absent: loss of power (a kill leaves the page cache), and speed, which `make bench`
+//! measures.
 
 mod answers;
 mod fleet;
@@ -35,9 +38,11 @@ const LEAST: Duration = Duration::from_secs(20);
 const MOST: Duration = Duration::from_secs(90);
 /// How long a planted fault may hide; nearly always it is found in the first seconds.
 const HUNT: Duration = Duration::from_secs(40);
-/// How long everything may take to end once the faults have stopped: many times the length of a lease.
+/// How long everything may take to end once the faults have stopped: many times the length of a
+/// lease.
 const DRAIN: Duration = Duration::from_secs(90);
-/// Between two looks at the store: rarely where nothing should be found, often where something should.
+/// Between two looks at the store: rarely where nothing should be found, often where something
+/// should.
 const LOOK: Duration = Duration::from_secs(2);
 const CLOSE_LOOK: Duration = Duration::from_millis(500);
 const SHORTEST_TTL: Duration = Duration::from_millis(300);
@@ -69,14 +74,28 @@ impl<'a> Scene<'a> {
         let ttl = suitable_ttl(sandbox);
         let fleet = Fleet::new(sandbox, ttl, mutant);
         let (answers, reader) = (fleet.answers(), Reader::open(&sandbox.store()));
-        let watch = Watch { sandbox, answers, ttl, reader, findings: Findings::default() };
+        let watch = Watch {
+            sandbox,
+            answers,
+            ttl,
+            reader,
+            findings: Findings::default(),
+        };
         watch.create(TASKS);
-        Self { fleet, nemesis: Nemesis::new(0xA1_5EED, ttl), watch }
+        Self {
+            fleet,
+            nemesis: Nemesis::new(0xA1_5EED, ttl),
+            watch,
+        }
     }
 
     /// Faults for one spell, and a look meanwhile.
     fn spell(&mut self, time: Duration) -> Vec<Answer> {
-        let Self { fleet, nemesis, watch } = self;
+        let Self {
+            fleet,
+            nemesis,
+            watch,
+        } = self;
         std::thread::scope(|scope| {
             scope.spawn(|| nemesis.rage(fleet, Instant::now() + time));
             let answers = watch.look();
@@ -122,21 +141,33 @@ impl Watch<'_> {
 
     fn keep_going(&self) {
         self.unpark();
-        if self.reader.counts().get("queued").is_none_or(|left| *left < LOW) {
+        if self
+            .reader
+            .counts()
+            .get("queued")
+            .is_none_or(|left| *left < LOW)
+        {
             self.create(TASKS / 5);
         }
     }
 
     fn create(&self, n: usize) {
         self.sandbox.write("tasks.jsonl", lanes::tasks(n));
-        let made = self.sandbox.ai_json_lines(&["task", "create", "--from", "tasks.jsonl"]);
+        let made = self
+            .sandbox
+            .ai_json_lines(&["task", "create", "--from", "tasks.jsonl"]);
         assert_eq!(made.len(), n);
     }
 
     /// What lapsed too often waits for a person, who says that it may go on.
     fn unpark(&self) {
-        for task in self.sandbox.ai_json_lines(&["task", "list", "--status", "blocked"]) {
-            let outcome = self.sandbox.ai(&["task", "unhold", task["id"].as_str().unwrap()]);
+        for task in self
+            .sandbox
+            .ai_json_lines(&["task", "list", "--status", "blocked"])
+        {
+            let outcome = self
+                .sandbox
+                .ai(&["task", "unhold", task["id"].as_str().unwrap()]);
             assert!(matches!(outcome.code, Some(0 | 75)), "{outcome}");
         }
     }
@@ -145,17 +176,29 @@ impl Watch<'_> {
     fn last_words(&mut self) {
         self.reader.integrity(&mut self.findings);
         let verify = self.sandbox.ai(&["log", "verify", "--json"]);
-        self.findings.check(verify.code == Some(0), Promise::Chain, || verify.to_string());
+        self.findings
+            .check(verify.code == Some(0), Promise::Chain, || {
+                verify.to_string()
+            });
         let listed = self.sandbox.ai_json_lines(&["task", "list"]);
-        let done = listed.iter().filter(|task| task["status"] == "done").count();
+        let done = listed
+            .iter()
+            .filter(|task| task["status"] == "done")
+            .count();
         let told = self.reader.replay.tasks.len();
         let all = (listed.len(), done) == (told, told);
-        self.findings.check(all, Promise::Conserved, || format!("{} listed, {done} done, {told} told", listed.len()));
+        self.findings.check(all, Promise::Conserved, || {
+            format!("{} listed, {done} done, {told} told", listed.len())
+        });
         let events = self.sandbox.ai_json_lines(&["log"]).len() as u64;
         let last = self.reader.replay.last_seq;
-        self.findings.check(events == last, Promise::Chain, || format!("{events} events listed, {last} read"));
+        self.findings.check(events == last, Promise::Chain, || {
+            format!("{events} events listed, {last} read")
+        });
         let locks = self.sandbox.ai_ok(&["lock", "list"]).stdout;
-        self.findings.check(locks.is_empty(), Promise::Locks, || format!("still locked: {locks}"));
+        self.findings.check(locks.is_empty(), Promise::Locks, || {
+            format!("still locked: {locks}")
+        });
     }
 
     fn broken(&self) -> bool {
@@ -163,12 +206,17 @@ impl Watch<'_> {
     }
 
     fn shown(&self) -> String {
-        self.findings.0.iter().take(20).map(|v| format!("  {v}\n")).collect()
+        self.findings
+            .0
+            .iter()
+            .take(20)
+            .map(|v| format!("  {v}\n"))
+            .collect()
     }
 }
 
-/// A lease that is short, and still long enough for most work on this machine as busy as it is now: eight times what one write takes
-/// among as many as there will be workers.
+/// A lease that is short, and still long enough for most work on this machine as busy as it is now:
+/// eight times what one write takes among as many as there will be workers.
 fn suitable_ttl(sandbox: &Sandbox) -> Duration {
     let write = |_| {
         let begun = Instant::now();
@@ -177,8 +225,13 @@ fn suitable_ttl(sandbox: &Sandbox) -> Duration {
     };
     let several = |_| (0..3).map(write).collect::<Vec<Duration>>();
     let mut times: Vec<Duration> = std::thread::scope(|scope| {
-        let writers: Vec<_> = (0..WORKERS).map(|n| scope.spawn(move || several(n))).collect();
-        writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
+        let writers: Vec<_> = (0..WORKERS)
+            .map(|n| scope.spawn(move || several(n)))
+            .collect();
+        writers
+            .into_iter()
+            .flat_map(|writer| writer.join().unwrap())
+            .collect()
     });
     times.sort_unstable();
     (8 * times[times.len() / 2]).clamp(SHORTEST_TTL, LONGEST_TTL)
@@ -192,7 +245,9 @@ fn acknowledged(answers: &[Answer]) -> usize {
 fn tally(answers: &[Answer]) -> BTreeMap<String, usize> {
     let mut tally = BTreeMap::new();
     for answer in answers {
-        let how = answer.code.map_or("cut off".to_owned(), |code| code.to_string());
+        let how = answer
+            .code
+            .map_or("cut off".to_owned(), |code| code.to_string());
         *tally.entry(format!("{} {how}", answer.op)).or_default() += 1;
     }
     tally
@@ -206,7 +261,10 @@ fn torture_breaks_no_promise() {
     let begun = Instant::now();
     let mut acks = 0;
     while !scene.watch.broken() && begun.elapsed() < MOST {
-        if begun.elapsed() >= LEAST && acks >= MIN_ANSWERS && scene.nemesis.faults.kills() >= MIN_KILLS {
+        if begun.elapsed() >= LEAST
+            && acks >= MIN_ANSWERS
+            && scene.nemesis.faults.kills() >= MIN_KILLS
+        {
             break;
         }
         acks = acknowledged(&scene.spell(LOOK));
@@ -214,7 +272,11 @@ fn torture_breaks_no_promise() {
     let faults_for = begun.elapsed();
     scene.fleet.dismiss();
     let answers = scene.watch.look();
-    assert!(!scene.watch.broken(), "promises broken under faults:\n{}", scene.watch.shown());
+    assert!(
+        !scene.watch.broken(),
+        "promises broken under faults:\n{}",
+        scene.watch.shown()
+    );
     let drained = scene.drain();
     scene.watch.last_words();
     let (faults, replay) = (scene.nemesis.faults, &scene.watch.reader.replay);
@@ -225,12 +287,19 @@ fn torture_breaks_no_promise() {
         replay.tasks.len(),
         replay.last_seq,
     );
-    assert!(!scene.watch.broken(), "promises broken:\n{}", scene.watch.shown());
+    assert!(
+        !scene.watch.broken(),
+        "promises broken:\n{}",
+        scene.watch.shown()
+    );
     assert!(
         faults.kills() >= MIN_KILLS && acks >= MIN_ANSWERS,
         "too little was tried: {faults:?}, {acks} acknowledged"
     );
-    assert!(tally(&answers).get("done 7").is_some_and(|n| *n > 0), "nobody came too late, so fencing was not tried");
+    assert!(
+        tally(&answers).get("done 7").is_some_and(|n| *n > 0),
+        "nobody came too late, so fencing was not tried"
+    );
 }
 
 /// Runs the scene with a planted fault until a promise is seen broken that this fault breaks.
@@ -241,13 +310,22 @@ fn hunt(mutant: &'static str, breaks: &[Promise]) {
     let begun = Instant::now();
     while begun.elapsed() < HUNT {
         scene.spell(CLOSE_LOOK);
-        if let Some(found) = scene.watch.findings.0.iter().find(|v| breaks.contains(&v.promise)) {
+        if let Some(found) = scene
+            .watch
+            .findings
+            .0
+            .iter()
+            .find(|v| breaks.contains(&v.promise))
+        {
             eprintln!("{mutant}: seen after {:.1?}: {found}", begun.elapsed());
             scene.fleet.dismiss();
             return;
         }
     }
-    panic!("{mutant} was not caught in {HUNT:?}; seen was only:\n{}", scene.watch.shown());
+    panic!(
+        "{mutant} was not caught in {HUNT:?}; seen was only:\n{}",
+        scene.watch.shown()
+    );
 }
 
 #[test]

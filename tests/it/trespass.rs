@@ -1,4 +1,5 @@
-//! Writes outside of the worktree where no sandbox prevents them: seen, and judged by the agent's own words.
+//! Writes outside of the worktree where no sandbox prevents them: seen, and judged by the agent's
+//! own words.
 
 use crate::support::Sandbox;
 use crate::support::runs::CONFIG;
@@ -16,7 +17,10 @@ fn scene(script: &str) -> Sandbox {
     let scene = Sandbox::project();
     scene.set_script("teller", script);
     let path = scene.base().join("teller.sh");
-    scene.write(".ai/connectors/scripted.yaml", MANIFEST.replace("SCRIPT", path.to_str().unwrap()));
+    scene.write(
+        ".ai/connectors/scripted.yaml",
+        MANIFEST.replace("SCRIPT", path.to_str().unwrap()),
+    );
     scene.ai_ok(&["trust"]);
     scene.ai_ok(&["agent", "register", "teller", "--connector", "scripted"]);
     scene.configure(CONFIG);
@@ -36,26 +40,44 @@ echo '{{\"type\":\"turn.completed\",\"usage\":{{\"input_tokens\":1,\"cached_inpu
 #[test]
 fn what_an_agent_says_it_changed_in_the_main_checkout_is_denied() {
     for path in ["$BASE/repo/README.md", "../../../../../../repo/README.md"] {
-        let scene = scene(&format!("echo evil > \"$BASE/repo/README.md\"; {}", tells(path)));
+        let scene = scene(&format!(
+            "echo evil > \"$BASE/repo/README.md\"; {}",
+            tells(path)
+        ));
         let id = scene.task("One", &[]);
         let report = scene.ai(&["run", &id, "--json"]);
         assert_eq!(report.code, Some(5), "{path}: {report}");
         let report = report.json();
         assert_eq!(report["verdict"]["policy"], "deny", "{report}");
-        assert!(report["summary"].as_str().unwrap().contains("changed README.md outside of its worktree"), "{report}");
+        assert!(
+            report["summary"]
+                .as_str()
+                .unwrap()
+                .contains("changed README.md outside of its worktree"),
+            "{report}"
+        );
         let review = scene.ai_ok(&["review", &id, "--no-diff"]).stdout;
-        assert!(review.contains("warning") && review.contains("README.md"), "{review}");
+        assert!(
+            review.contains("warning") && review.contains("README.md"),
+            "{review}"
+        );
     }
 }
 
 #[test]
 fn a_change_that_nobody_claims_is_a_warning_with_its_path() {
-    let scene = scene(&format!("echo by hand > \"$BASE/repo/README.md\"; {}", tells("work.txt")));
+    let scene = scene(&format!(
+        "echo by hand > \"$BASE/repo/README.md\"; {}",
+        tells("work.txt")
+    ));
     let id = scene.task("One", &[]);
     let report = scene.ai_json(&["run", &id]);
     assert_eq!(report["outcome"], "ready_for_review", "{report}");
     let review = scene.ai_ok(&["review", &id, "--no-diff"]).stdout;
-    assert!(review.contains("files of the main checkout changed during the run: README.md"), "{review}");
+    assert!(
+        review.contains("files of the main checkout changed during the run: README.md"),
+        "{review}"
+    );
 }
 
 #[test]
@@ -71,7 +93,13 @@ fn writing_into_an_idle_worktree_is_seen() {
     let scene = scene("cat >/dev/null; echo work > work.txt");
     // Two slots: the second is made by hand as a run would, by running two tasks side by side.
     let gate = scene.pipe("gate");
-    scene.set_script("teller", &format!("{}; echo up > \"$BASE/up\"; read x < \"$BASE/gate\"", tells("work.txt")));
+    scene.set_script(
+        "teller",
+        &format!(
+            "{}; echo up > \"$BASE/up\"; read x < \"$BASE/gate\"",
+            tells("work.txt")
+        ),
+    );
     let one = scene.task("One", &[]);
     let first = scene.start(&["run", &one]);
     crate::support::runs::wait_for(&scene.base().join("up"));
@@ -81,29 +109,42 @@ fn writing_into_an_idle_worktree_is_seen() {
     scene.ai_ok(&["run", &two, "--agent", "other"]);
     crate::support::runs::open_gate(&gate);
     assert_eq!(first.wait().code, Some(0));
-    scene.set_script("teller", &format!("echo evil > ../w2/work.txt; {}", tells("work.txt")));
+    scene.set_script(
+        "teller",
+        &format!("echo evil > ../w2/work.txt; {}", tells("work.txt")),
+    );
     let three = scene.task("Three", &[]);
     scene.ai_ok(&["run", &three, "--agent", "teller"]);
     let review = scene.ai_ok(&["review", &three, "--no-diff"]).stdout;
-    assert!(review.contains("files of the idle worktree w2 changed during the run: work.txt"), "{review}");
+    assert!(
+        review.contains("files of the idle worktree w2 changed during the run: work.txt"),
+        "{review}"
+    );
 }
 
 #[test]
 fn what_an_agent_plants_in_the_home_is_seen() {
-    let scene = scene(&format!("echo evil >> \"$BASE/home/.bashrc\"; {}", tells("work.txt")));
+    let scene = scene(&format!(
+        "echo evil >> \"$BASE/home/.bashrc\"; {}",
+        tells("work.txt")
+    ));
     let id = scene.task("One", &[]);
     let report = scene.ai_json(&["run", &id]);
     assert_eq!(report["outcome"], "ready_for_review", "{report}");
     let review = scene.ai_ok(&["review", &id, "--no-diff"]).stdout;
     assert!(
-        review.contains("files of your home changed during the run") && review.contains("home/.bashrc"),
+        review.contains("files of your home changed during the run")
+            && review.contains("home/.bashrc"),
         "{review}"
     );
 }
 
 #[test]
 fn what_an_agent_says_it_changed_in_the_home_is_denied() {
-    let scene = scene(&format!("echo evil >> \"$BASE/home/.bashrc\"; {}", tells("$BASE/home/.bashrc")));
+    let scene = scene(&format!(
+        "echo evil >> \"$BASE/home/.bashrc\"; {}",
+        tells("$BASE/home/.bashrc")
+    ));
     let id = scene.task("One", &[]);
     let report = scene.ai(&["run", &id, "--json"]);
     assert_eq!(report.code, Some(5), "{report}");
@@ -111,13 +152,23 @@ fn what_an_agent_says_it_changed_in_the_home_is_denied() {
 
 #[test]
 fn an_agent_that_takes_its_worktree_away_hides_nothing() {
-    let scene =
-        scene(&format!("{}; echo evil > \"$BASE/repo/README.md\"; mv \"$PWD\" \"$BASE/away\"", tells("work.txt")));
+    let scene = scene(&format!(
+        "{}; echo evil > \"$BASE/repo/README.md\"; mv \"$PWD\" \"$BASE/away\"",
+        tells("work.txt")
+    ));
     let id = scene.task("One", &[]);
     let outcome = scene.run(&id);
     assert_eq!(outcome.code, Some(1), "{outcome}");
-    assert!(outcome.stderr.contains("files of the main checkout changed during the run: README.md"), "{outcome}");
-    assert!(scene.base().join("away/work.txt").exists(), "its work stands where it was brought");
+    assert!(
+        outcome
+            .stderr
+            .contains("files of the main checkout changed during the run: README.md"),
+        "{outcome}"
+    );
+    assert!(
+        scene.base().join("away/work.txt").exists(),
+        "its work stands where it was brought"
+    );
     scene.is_at_rest(&id);
     scene.set_script("teller", &tells("work.txt"));
     scene.ai_ok(&["run", &id]);

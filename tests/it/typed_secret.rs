@@ -1,4 +1,5 @@
-//! Secrets that somebody types: none of them comes into the store, and the one who typed it is told.
+//! Secrets that somebody types: none of them comes into the store, and the one who typed it is
+//! told.
 
 use crate::support::{Outcome, Sandbox, run};
 
@@ -26,14 +27,37 @@ fn no_secret_that_is_typed_comes_into_the_store() {
         assert_eq!(outcome.code, Some(0), "{outcome}");
         let told = "warning: a secret was typed (MY_API_TOKEN, github-token) and was not stored";
         assert!(outcome.stderr.contains(told), "{outcome}");
-        assert!(!outcome.stdout.contains(&token) && !outcome.stdout.contains(KNOWN), "{outcome}");
+        assert!(
+            !outcome.stdout.contains(&token) && !outcome.stdout.contains(KNOWN),
+            "{outcome}"
+        );
         outcome
     };
-    let created = say(&["task", "create", &words(1), "--body", &words(2), "--hold", &words(3), "--json"]);
+    let created = say(&[
+        "task",
+        "create",
+        &words(1),
+        "--body",
+        &words(2),
+        "--hold",
+        &words(3),
+        "--json",
+    ]);
     let id = created.json()["id"].as_str().unwrap().to_owned();
-    assert_eq!(created.json()["title"], "word1 [REDACTED:github-token] and [REDACTED:MY_API_TOKEN] end1");
+    assert_eq!(
+        created.json()["title"],
+        "word1 [REDACTED:github-token] and [REDACTED:MY_API_TOKEN] end1"
+    );
     sandbox.ai_ok(&["task", "unhold", &id]);
-    say(&["task", "edit", &id, "--title", &words(4), "--body", &words(5)]);
+    say(&[
+        "task",
+        "edit",
+        &id,
+        "--title",
+        &words(4),
+        "--body",
+        &words(5),
+    ]);
     say(&["task", "hold", &id, "--reason", &words(6)]);
     sandbox.ai_ok(&["task", "unhold", &id]);
     sandbox.ai_ok(&["task", "claim", &id]);
@@ -48,11 +72,17 @@ fn no_secret_that_is_typed_comes_into_the_store() {
     let stored = stored(&sandbox);
     for n in 1..=12 {
         let kept = format!("end{n}");
-        assert!(stored.windows(kept.len()).any(|w| w == kept.as_bytes()), "the words around secret {n} are gone");
+        assert!(
+            stored.windows(kept.len()).any(|w| w == kept.as_bytes()),
+            "the words around secret {n} are gone"
+        );
     }
     for secret in [token.as_str(), KNOWN] {
-        let at = stored.windows(secret.len()).position(|w| w == secret.as_bytes());
-        let around = at.map(|at| String::from_utf8_lossy(&stored[at.saturating_sub(300)..at + secret.len()]));
+        let at = stored
+            .windows(secret.len())
+            .position(|w| w == secret.as_bytes());
+        let around = at
+            .map(|at| String::from_utf8_lossy(&stored[at.saturating_sub(300)..at + secret.len()]));
         assert_eq!(around, None, "a secret is in the store");
     }
     sandbox.ai_ok(&["log", "verify"]);
@@ -70,5 +100,9 @@ fn a_file_of_tasks_is_cleaned_too() {
     let outcome = sandbox.ai(&["task", "create", "--from", "tasks.jsonl"]);
     assert_eq!(outcome.code, Some(0), "{outcome}");
     assert!(outcome.stderr.contains("(github-token)"), "{outcome}");
-    assert!(!stored(&sandbox).windows(token.len()).any(|w| w == token.as_bytes()));
+    assert!(
+        !stored(&sandbox)
+            .windows(token.len())
+            .any(|w| w == token.as_bytes())
+    );
 }

@@ -8,12 +8,15 @@ use crate::support::{Sandbox, tree};
 
 /// Everything in the repository but what Git itself rewrites when it is only looked at.
 fn bytes(scene: &Sandbox) -> BTreeMap<PathBuf, String> {
-    tree(&scene.base(), |path| !path.ends_with(".git/index") && !path.ends_with("tmp"))
+    tree(&scene.base(), |path| {
+        !path.ends_with(".git/index") && !path.ends_with("tmp")
+    })
 }
 
 fn gone(scene: &Sandbox) {
     assert!(
-        !scene.root().join(".git/ai").exists() && std::fs::symlink_metadata(scene.root().join(".ai/state")).is_err()
+        !scene.root().join(".git/ai").exists()
+            && std::fs::symlink_metadata(scene.root().join(".ai/state")).is_err()
     );
 }
 
@@ -23,7 +26,10 @@ fn a_fresh_project_gets_back_every_byte() {
     scene.write("Cargo.toml", "");
     let before = bytes(&scene);
     scene.ai_ok(&["init"]);
-    assert!(scene.base().join("home/.config/ai/trust").is_dir(), "detected checks were trusted");
+    assert!(
+        scene.base().join("home/.config/ai/trust").is_dir(),
+        "detected checks were trusted"
+    );
     assert_ne!(bytes(&scene), before);
     snapshot!(scene.ai(&["uninstall", "--yes"]), @r#"
     exit: 0
@@ -66,7 +72,12 @@ fn the_plan_is_shown_and_nothing_goes_without_yes() {
     assert_eq!(scene.ai(&["uninstall", "--dry-run", "--yes"]).code, Some(2));
     let after = bytes(&scene);
     let scratch = |path: &Path| path.to_string_lossy().ends_with("ai.db-shm");
-    assert!(before.iter().filter(|(path, _)| !scratch(path)).all(|(path, text)| after.get(path) == Some(text)));
+    assert!(
+        before
+            .iter()
+            .filter(|(path, _)| !scratch(path))
+            .all(|(path, text)| after.get(path) == Some(text))
+    );
 }
 
 #[test]
@@ -91,7 +102,13 @@ fn tasks_go_only_after_a_copy_or_by_explicit_word() {
     assert!(scene.base().join("kept/ai.db").is_file());
     scene.ai_ok(&["init"]);
     scene.task("two", &[]);
-    assert_eq!(scene.ai(&["uninstall", "--yes", "--backup-to", "../kept"]).code, Some(4), "it would be overwritten");
+    assert_eq!(
+        scene
+            .ai(&["uninstall", "--yes", "--backup-to", "../kept"])
+            .code,
+        Some(4),
+        "it would be overwritten"
+    );
     scene.ai_ok(&["uninstall", "--yes", "--discard"]);
     gone(&scene);
 }
@@ -112,32 +129,56 @@ fn what_a_person_made_or_changed_stays() {
     ----- stderr -----
     "#);
     assert_eq!(scene.read(".ai/notes.txt"), "mine");
-    assert!(scene.root().join(".ai/config.yaml").is_file() && !scene.root().join(".ai/.gitignore").exists());
+    assert!(
+        scene.root().join(".ai/config.yaml").is_file()
+            && !scene.root().join(".ai/.gitignore").exists()
+    );
 }
 
 #[test]
 fn an_agent_may_not() {
     let scene = Sandbox::project();
-    assert_eq!(scene.ai(&["uninstall", "--yes", "--as", "agent:x"]).code, Some(5));
+    assert_eq!(
+        scene.ai(&["uninstall", "--yes", "--as", "agent:x"]).code,
+        Some(5)
+    );
     assert!(scene.store().is_file());
 }
 
 /// A project in which an agent has worked: a worktree in the pool, a branch with its commit.
 fn worked() -> (Sandbox, String) {
     let scene = Sandbox::project();
-    scene.ai_ok(&["agent", "register", "w", "-c", "command", "--", "sh", "-c", "echo work > made.txt"]);
+    scene.ai_ok(&[
+        "agent",
+        "register",
+        "w",
+        "-c",
+        "command",
+        "--",
+        "sh",
+        "-c",
+        "echo work > made.txt",
+    ]);
     scene.write(".ai/config.yaml", "version: 1\nchecks: {ok: 'true'}\n");
     scene.ai_ok(&["trust"]);
     scene.commit("configured");
     let task = scene.task("one", &["--agent", "w"]);
     let outcome = scene.ai(&["run", &task]);
-    assert!(scene.git(&["branch", "--list", "ai/*"]).contains(&format!("ai/{task}/1")), "{outcome}");
+    assert!(
+        scene
+            .git(&["branch", "--list", "ai/*"])
+            .contains(&format!("ai/{task}/1")),
+        "{outcome}"
+    );
     (scene, task)
 }
 
 fn slot(scene: &Sandbox) -> PathBuf {
     let entries = std::fs::read_dir(scene.slot("")).unwrap();
-    entries.map(|e| e.unwrap().path()).find(|path| path.join(".git").exists()).unwrap()
+    entries
+        .map(|e| e.unwrap().path())
+        .find(|path| path.join(".git").exists())
+        .unwrap()
 }
 
 #[test]
@@ -156,7 +197,10 @@ fn worktrees_go_and_branches_stay_unless_they_are_bundled() {
     }
     assert_eq!(scene.git(&["rev-parse", &branch]), commit);
     scene.ai_ok(&["uninstall", "--yes", "--branches", "../refs.bundle"]);
-    assert_eq!(scene.git(&["branch", "--list", "ai/*", "--format=%(refname:short)"]), "ai/feature");
+    assert_eq!(
+        scene.git(&["branch", "--list", "ai/*", "--format=%(refname:short)"]),
+        "ai/feature"
+    );
     scene.git(&["fetch", "-q", "../refs.bundle", &format!("{branch}:back")]);
     assert_eq!(scene.git(&["rev-parse", "back"]), commit);
 }
@@ -169,10 +213,16 @@ fn unsaved_work_in_a_worktree_is_saved_and_said_first() {
     assert_eq!(refused.code, Some(4), "{refused}");
     assert!(scene.store().is_file() && slot(&scene).join("later.txt").is_file());
     let reference = scene.git(&["for-each-ref", "--format=%(refname)", "refs/ai/rescue"]);
-    assert!(refused.stderr.contains(&reference) && !reference.is_empty(), "{refused}");
+    assert!(
+        refused.stderr.contains(&reference) && !reference.is_empty(),
+        "{refused}"
+    );
     scene.ai_ok(&["uninstall", "--yes", "--discard"]);
     gone(&scene);
-    assert_eq!(scene.git(&["show", &format!("{reference}:later.txt")]), "not committed");
+    assert_eq!(
+        scene.git(&["show", &format!("{reference}:later.txt")]),
+        "not committed"
+    );
 }
 
 #[test]

@@ -27,9 +27,14 @@ fn listed(sandbox: &Sandbox) -> Value {
 
 /// What a pruning says of one thing.
 fn item(items: &[Value], name: &str) -> (bool, String) {
-    let found = items.iter().find(|item| item["name"].as_str().is_some_and(|n| n.contains(name)));
+    let found = items
+        .iter()
+        .find(|item| item["name"].as_str().is_some_and(|n| n.contains(name)));
     let found = found.unwrap_or_else(|| panic!("nothing on {name}: {items:?}"));
-    (found["removes"].as_bool().unwrap(), found["why"].as_str().unwrap().to_owned())
+    (
+        found["removes"].as_bool().unwrap(),
+        found["why"].as_str().unwrap().to_owned(),
+    )
 }
 
 const NOW: [&str; 3] = ["worktree", "prune", "--idle=0s"];
@@ -42,17 +47,36 @@ fn planned(sandbox: &Sandbox) -> Vec<Value> {
 fn a_list_shows_branch_task_and_what_is_not_saved() {
     let (sandbox, id) = one_run();
     let one = listed(&sandbox);
-    assert_eq!((&one["slot"], &one["use"], &one["dirty"]), (&"w1".into(), &"idle".into(), &0.into()), "{one}");
-    assert_eq!((&one["task"], &one["branch"]), (&id.as_str().into(), &format!("ai/{id}/1").into()), "{one}");
-    assert!(one["bytes"].as_u64().unwrap() > 0 && one["last_used_ms"].as_i64().unwrap() > 0, "{one}");
+    assert_eq!(
+        (&one["slot"], &one["use"], &one["dirty"]),
+        (&"w1".into(), &"idle".into(), &0.into()),
+        "{one}"
+    );
+    assert_eq!(
+        (&one["task"], &one["branch"]),
+        (&id.as_str().into(), &format!("ai/{id}/1").into()),
+        "{one}"
+    );
+    assert!(
+        one["bytes"].as_u64().unwrap() > 0 && one["last_used_ms"].as_i64().unwrap() > 0,
+        "{one}"
+    );
     std::fs::write(slot(&sandbox).join("mine.txt"), "x").unwrap();
     std::fs::write(slot(&sandbox).join("work.txt"), "changed").unwrap();
     let before = tree(&sandbox.root().join(".git"), |_| true);
     assert_eq!(listed(&sandbox)["dirty"], 2);
     let after = tree(&sandbox.root().join(".git"), |_| true);
-    let changed: Vec<_> =
-        after.iter().filter(|(path, text)| before.get(*path) != Some(text)).map(|(path, _)| path).collect();
-    assert!(changed.iter().all(|path| path.to_string_lossy().contains("ai.db")), "a look wrote {changed:?}");
+    let changed: Vec<_> = after
+        .iter()
+        .filter(|(path, text)| before.get(*path) != Some(text))
+        .map(|(path, _)| path)
+        .collect();
+    assert!(
+        changed
+            .iter()
+            .all(|path| path.to_string_lossy().contains("ai.db")),
+        "a look wrote {changed:?}"
+    );
 }
 
 #[test]
@@ -68,7 +92,10 @@ fn a_worktree_is_found_by_its_task_until_another_run_takes_its_place() {
     sandbox.run(&other);
     let moved = sandbox.ai(&["worktree", "open", &id]);
     assert_eq!(moved.code, Some(3), "{moved}");
-    assert!(moved.stderr.contains(&format!("git switch ai/{id}/1")), "{moved}");
+    assert!(
+        moved.stderr.contains(&format!("git switch ai/{id}/1")),
+        "{moved}"
+    );
 }
 
 #[test]
@@ -80,10 +107,21 @@ fn a_rescue_saves_a_dirty_worktree_and_can_be_brought_back() {
     std::fs::write(slot(&sandbox).join("work.txt"), "changed").unwrap();
     let saved = sandbox.ai_json(&["worktree", "rescue", &id]);
     let reference = saved["reference"].as_str().unwrap();
-    assert_eq!((reference, &saved["files"]), (format!("refs/ai/rescue/{id}/1").as_str(), &2.into()), "{saved}");
-    assert_eq!(std::fs::read_to_string(slot(&sandbox).join("mine.txt")).unwrap(), "by hand", "it stays as it is");
+    assert_eq!(
+        (reference, &saved["files"]),
+        (format!("refs/ai/rescue/{id}/1").as_str(), &2.into()),
+        "{saved}"
+    );
+    assert_eq!(
+        std::fs::read_to_string(slot(&sandbox).join("mine.txt")).unwrap(),
+        "by hand",
+        "it stays as it is"
+    );
     // Asked again, it is the same rescue.
-    assert_eq!(sandbox.ai_json(&["worktree", "rescue", "w1"])["commit"], saved["commit"]);
+    assert_eq!(
+        sandbox.ai_json(&["worktree", "rescue", "w1"])["commit"],
+        saved["commit"]
+    );
     // What stands on a reference may go, and comes back whole.
     sandbox.ai_ok(&[&NOW[..], &["--yes"]].concat());
     assert!(!slot(&sandbox).exists());
@@ -111,11 +149,18 @@ fn a_dry_run_changes_nothing_and_nothing_goes_without_a_word() {
     sandbox.ai_ok(&["accept", &id]);
     let state = || {
         let files = tree(&sandbox.root().join(".ai"), |_| true);
-        (files, sandbox.git(&["for-each-ref"]), sandbox.git(&["worktree", "list", "--porcelain"]))
+        (
+            files,
+            sandbox.git(&["for-each-ref"]),
+            sandbox.git(&["worktree", "list", "--porcelain"]),
+        )
     };
     let before = state();
     let items = planned(&sandbox);
-    assert!(item(&items, "w1").0 && item(&items, "refs/heads/ai/").0, "{items:?}");
+    assert!(
+        item(&items, "w1").0 && item(&items, "refs/heads/ai/").0,
+        "{items:?}"
+    );
     let unsaid = sandbox.ai(&NOW);
     assert_eq!(unsaid.code, Some(8), "{unsaid}");
     let agent = sandbox.ai(&[&NOW[..], &["--yes", "--as", "agent:fake"]].concat());
@@ -123,8 +168,14 @@ fn a_dry_run_changes_nothing_and_nothing_goes_without_a_word() {
     assert_eq!(state(), before);
     // By default, what was used just now stays.
     let items = sandbox.ai_json_lines(&["worktree", "prune", "--dry-run"]);
-    assert_eq!(item(&items, "w1"), (false, "it was used not long ago".into()));
-    assert!(item(&items, "refs/heads/ai/").1.contains("w1 stands on it"), "{items:?}");
+    assert_eq!(
+        item(&items, "w1"),
+        (false, "it was used not long ago".into())
+    );
+    assert!(
+        item(&items, "refs/heads/ai/").1.contains("w1 stands on it"),
+        "{items:?}"
+    );
 }
 
 #[test]
@@ -138,12 +189,19 @@ fn a_merged_branch_goes_and_can_be_brought_back() {
     assert_eq!(sandbox.refs("refs/heads/ai/"), [""; 0]);
     assert!(!slot(&sandbox).exists() && !sandbox.check_place("w1").exists());
     assert!(!sandbox.git(&["worktree", "list"]).contains("w1"));
-    let back = done.iter().find(|item| item["kind"] == "branch").unwrap()["back"].as_str().unwrap().to_owned();
+    let back = done.iter().find(|item| item["kind"] == "branch").unwrap()["back"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     sandbox.git(&back.split(' ').skip(1).collect::<Vec<_>>());
     assert_eq!(sandbox.git(&["rev-parse", &branch]), commit);
     // Kept for long enough, it goes for good; the next run has a worktree again.
     sandbox.ai_ok(&[&NOW[..], &["--keep=0s", "--yes"]].concat());
-    assert_eq!(sandbox.refs("refs/ai/pruned/").len(), 1, "only what was pruned just now");
+    assert_eq!(
+        sandbox.refs("refs/ai/pruned/").len(),
+        1,
+        "only what was pruned just now"
+    );
     let next = sandbox.task("Next", &[]);
     sandbox.set_script("fake", "echo more > work.txt");
     assert_eq!(sandbox.run(&next).code, Some(0));
@@ -162,14 +220,23 @@ fn a_squash_merge_is_recognised_and_unmerged_work_is_not() {
     sandbox.write("work.txt", "and worked on since");
     sandbox.commit("since");
     let items = planned(&sandbox);
-    assert_eq!(item(&items, &format!("heads/ai/{merged}/1")), (false, "its task is review".into()));
+    assert_eq!(
+        item(&items, &format!("heads/ai/{merged}/1")),
+        (false, "its task is review".into())
+    );
     for id in [&merged, &open] {
         sandbox.ai_ok(&["task", "cancel", id]);
     }
     let done = sandbox.ai_json_lines(&[&NOW[..], &["--yes"]].concat());
     assert!(item(&done, &format!("heads/ai/{merged}/1")).0, "{done:?}");
-    assert_eq!(item(&done, &format!("heads/ai/{open}/1")), (false, "not merged into main".into()));
-    assert_eq!(sandbox.refs("refs/heads/ai/"), [format!("refs/heads/ai/{open}/1")]);
+    assert_eq!(
+        item(&done, &format!("heads/ai/{open}/1")),
+        (false, "not merged into main".into())
+    );
+    assert_eq!(
+        sandbox.refs("refs/heads/ai/"),
+        [format!("refs/heads/ai/{open}/1")]
+    );
 }
 
 #[test]
@@ -178,11 +245,21 @@ fn dirty_and_unknown_worktrees_stay() {
     std::fs::write(slot(&sandbox).join("mine.txt"), "x").unwrap();
     let outcome = sandbox.ai_json_lines(&[&NOW[..], &["--yes"]].concat());
     let (removes, why) = item(&outcome, "w1");
-    assert!(!removes && why.contains("1 changed file stands nowhere else"), "{why}");
+    assert!(
+        !removes && why.contains("1 changed file stands nowhere else"),
+        "{why}"
+    );
     assert!(slot(&sandbox).join("mine.txt").exists());
     std::fs::remove_file(slot(&sandbox).join("mine.txt")).unwrap();
-    std::fs::write(sandbox.root().join(".git/ai/slots/w1/shadow.git/index"), "rubbish").unwrap();
-    let (removes, why) = item(&sandbox.ai_json_lines(&[&NOW[..], &["--yes"]].concat()), "w1");
+    std::fs::write(
+        sandbox.root().join(".git/ai/slots/w1/shadow.git/index"),
+        "rubbish",
+    )
+    .unwrap();
+    let (removes, why) = item(
+        &sandbox.ai_json_lines(&[&NOW[..], &["--yes"]].concat()),
+        "w1",
+    );
     assert!(!removes && why.contains("cannot be told"), "{why}");
     assert!(slot(&sandbox).join("work.txt").exists());
 }
@@ -193,14 +270,23 @@ fn what_was_moved_out_of_the_way_is_kept_twice_as_long() {
     let kept = sandbox.root().join(".git/ai/kept/t-x.1-abc");
     std::fs::create_dir_all(&kept).unwrap();
     std::fs::write(kept.join("big"), "only here").unwrap();
-    let (removes, why) = item(&sandbox.ai_json_lines(&[&NOW[..], &["--yes"]].concat()), "kept/");
+    let (removes, why) = item(
+        &sandbox.ai_json_lines(&[&NOW[..], &["--yes"]].concat()),
+        "kept/",
+    );
     assert!(!removes && why.contains("could not be saved"), "{why}");
     let done = sandbox.ai_json_lines(&["worktree", "prune", "--keep=0s", "--yes"]);
-    let back = done.iter().find(|item| item["kind"] == "kept").unwrap()["back"].as_str().unwrap().to_owned();
+    let back = done.iter().find(|item| item["kind"] == "kept").unwrap()["back"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert!(!kept.exists());
     let words: Vec<&str> = back.split(' ').collect();
     std::fs::rename(words[1], words[2]).unwrap();
-    assert_eq!(std::fs::read_to_string(kept.join("big")).unwrap(), "only here");
+    assert_eq!(
+        std::fs::read_to_string(kept.join("big")).unwrap(),
+        "only here"
+    );
 }
 
 #[test]
@@ -219,9 +305,18 @@ checks: {unit: {run: test -f work.txt}}
     let id = sandbox.task("One", &[]);
     let outcome = sandbox.run(&id);
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert!(outcome.stderr.contains("cache other is not ignored"), "{outcome}");
+    assert!(
+        outcome.stderr.contains("cache other is not ignored"),
+        "{outcome}"
+    );
     assert_eq!(sandbox.file_at(&format!("ai/{id}/1"), "work.txt"), "warm");
-    assert_eq!((sandbox.read("target/warm").as_str(), sandbox.root().join("target/more").exists()), ("warm", false));
+    assert_eq!(
+        (
+            sandbox.read("target/warm").as_str(),
+            sandbox.root().join("target/more").exists()
+        ),
+        ("warm", false)
+    );
     assert!(std::fs::symlink_metadata(slot(&sandbox).join("target/root")).is_err());
     // Its own cache is warmer than ours by now.
     sandbox.set_script("fake", "cat target/warm > work.txt");
@@ -243,7 +338,9 @@ checks: {unit: {run: 'test -f work.txt && echo $PORT'}}
     sandbox.add_agent("second", script);
     sandbox.configure(config);
     let tasks = ["One", "Two"].map(|title| sandbox.task(title, &[]));
-    let gates = tasks.each_ref().map(|id| sandbox.pipe(&format!("gate-{id}")));
+    let gates = tasks
+        .each_ref()
+        .map(|id| sandbox.pipe(&format!("gate-{id}")));
     let commands = [(0, "first"), (1, "second")].map(|(n, agent)| {
         let command = sandbox.start(&["run", &tasks[n], "--agent", agent]);
         wait_for(&sandbox.base().join(format!("at-{}", tasks[n])));
@@ -256,11 +353,16 @@ checks: {unit: {run: 'test -f work.txt && echo $PORT'}}
     }
     let ports = tasks.each_ref().map(|id| {
         let own = sandbox.file_at(&format!("ai/{id}/1"), "work.txt");
-        let record: Value = serde_json::from_str(&sandbox.run_file(&format!("{id}.1"), "run.json")).unwrap();
-        assert_eq!(own, format!("{} {}", record["ports"]["PORT"], record["ports"]["DB_PORT"]));
+        let record: Value =
+            serde_json::from_str(&sandbox.run_file(&format!("{id}.1"), "run.json")).unwrap();
+        assert_eq!(
+            own,
+            format!("{} {}", record["ports"]["PORT"], record["ports"]["DB_PORT"])
+        );
         own
     });
-    let all: std::collections::BTreeSet<&str> = ports.iter().flat_map(|own| own.split(' ')).collect();
+    let all: std::collections::BTreeSet<&str> =
+        ports.iter().flat_map(|own| own.split(' ')).collect();
     assert_eq!(all.len(), 4, "{ports:?}");
     let evidence = sandbox.evidence_of(&format!("{}.1", tasks[0]));
     assert!(evidence.contains(&"setup setup".to_owned()), "{evidence:?}");
@@ -273,7 +375,10 @@ fn a_full_disk_is_said_before_anything_is_claimed() {
     let id = sandbox.task("One", &[]);
     let outcome = sandbox.run(&id);
     assert_eq!(outcome.code, Some(75), "{outcome}");
-    assert!(outcome.stderr.contains("MiB are free") && outcome.stderr.contains("ai worktree prune"), "{outcome}");
+    assert!(
+        outcome.stderr.contains("MiB are free") && outcome.stderr.contains("ai worktree prune"),
+        "{outcome}"
+    );
     assert_eq!(sandbox.status(&id), "queued");
     assert!(sandbox.runs_of(&id).is_empty());
     sandbox.is_at_rest(&id);
@@ -290,7 +395,10 @@ fn checkouts_of_all_repositories_on_a_disk_wait_for_each_other() {
     let other = std::fs::File::create(dir.join(format!("disk-{device:x}.lock"))).unwrap();
     other.lock().unwrap();
     let run = sandbox.start(&["run", &id]);
-    poll::until("it is told", PATIENCE, || run.said().contains("waiting for another checkout on this disk"));
+    poll::until("it is told", PATIENCE, || {
+        run.said()
+            .contains("waiting for another checkout on this disk")
+    });
     assert!(!slot(&sandbox).exists());
     // The kernel gives the lock of a process back that was killed, as it does with this one.
     drop(other);
@@ -313,5 +421,13 @@ fn what_a_removal_that_was_cut_off_left_goes_with_the_next() {
 #[test]
 fn the_work_of_a_run_is_no_deletion_in_its_worktree() {
     let (sandbox, _) = one_run();
-    assert_eq!(sandbox.git(&["-C", sandbox.slot("w1").to_str().unwrap(), "status", "--porcelain"]), "");
+    assert_eq!(
+        sandbox.git(&[
+            "-C",
+            sandbox.slot("w1").to_str().unwrap(),
+            "status",
+            "--porcelain"
+        ]),
+        ""
+    );
 }

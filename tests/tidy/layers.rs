@@ -1,4 +1,5 @@
-//! Which module may import which. The table is the architecture; the rest of this file only compares.
+//! Which module may import which. The table is the architecture; the rest of this file only
+//! compares.
 
 use super::lexer::{self, CodePath};
 use super::tree::{File, Tree, Violation};
@@ -9,7 +10,14 @@ const LAYERS: &[&[&str]] = &[
     &["domain"],
     &["policy"],
     &["store", "git", "process", "config"],
-    &["connector", "checks", "router", "workflow", "skill", "notify"],
+    &[
+        "connector",
+        "checks",
+        "router",
+        "workflow",
+        "skill",
+        "notify",
+    ],
     &["ops"],
     &["daemon", "mcp", "tui", "web"],
     &["cli"],
@@ -57,9 +65,12 @@ const AMBIENT_HOMES: &[&str] = &["src/base/", "src/git/", "src/process/"];
 pub fn edges(tree: &Tree) -> Vec<Violation> {
     layered(tree)
         .flat_map(|(file, from)| {
-            let edges =
-                lexer::paths(&file.production).into_iter().filter_map(|p| target(file, &p).map(|to| (p.line, to)));
-            edges.filter_map(|(line, to)| forbidden(from, &to).map(|why| file.violation(line, why))).collect::<Vec<_>>()
+            let edges = lexer::paths(&file.production)
+                .into_iter()
+                .filter_map(|p| target(file, &p).map(|to| (p.line, to)));
+            edges
+                .filter_map(|(line, to)| forbidden(from, &to).map(|why| file.violation(line, why)))
+                .collect::<Vec<_>>()
         })
         .collect()
 }
@@ -68,10 +79,21 @@ pub fn edges(tree: &Tree) -> Vec<Violation> {
 pub fn purity(tree: &Tree) -> Vec<Violation> {
     let pure = layered(tree).filter(|(_, layer)| PURE.contains(layer));
     pure.flat_map(|(file, layer)| {
-        let paths = lexer::paths(&file.production).into_iter().map(|p| (p.line, p.segments.join("::")));
-        let impure = paths.filter(|(_, p)| IMPURE.iter().any(|bad| p == bad || starts_with_path(p, bad)));
+        let paths = lexer::paths(&file.production)
+            .into_iter()
+            .map(|p| (p.line, p.segments.join("::")));
+        let impure = paths.filter(|(_, p)| {
+            IMPURE
+                .iter()
+                .any(|bad| p == bad || starts_with_path(p, bad))
+        });
         impure
-            .map(|(line, p)| file.violation(line, format!("`{layer}` is pure; pass in what `{p}` would give")))
+            .map(|(line, p)| {
+                file.violation(
+                    line,
+                    format!("`{layer}` is pure; pass in what `{p}` would give"),
+                )
+            })
             .collect::<Vec<_>>()
     })
     .collect()
@@ -87,37 +109,56 @@ pub fn yaml_readers(tree: &Tree) -> Vec<Violation> {
                 (starts_with_path(p, "granit_parser") && !strict)
                     || (by_hand && (p.starts_with("serde_yaml::from_") || p == "serde_yaml::Value"))
             };
-            let message = "files written by hand are read by `base::yaml`, all others by serde_yaml";
-            let paths = lexer::paths(&file.production).into_iter().filter(move |p| wrong(&p.segments.join("::")));
-            paths.map(|p| file.violation(p.line, message)).collect::<Vec<_>>()
+            let message =
+                "files written by hand are read by `base::yaml`, all others by serde_yaml";
+            let paths = lexer::paths(&file.production)
+                .into_iter()
+                .filter(move |p| wrong(&p.segments.join("::")));
+            paths
+                .map(|p| file.violation(p.line, message))
+                .collect::<Vec<_>>()
         })
         .collect()
 }
 
 /// A lifted ban on ambient calls outside the modules that are their home.
 pub fn ambient_homes(tree: &Tree) -> Vec<Violation> {
-    let elsewhere = tree.sources().filter(|f| !AMBIENT_HOMES.iter().any(|home| f.path.starts_with(home)));
+    let elsewhere = tree
+        .sources()
+        .filter(|f| !AMBIENT_HOMES.iter().any(|home| f.path.starts_with(home)));
     elsewhere
         .flat_map(|file| {
-            let lifted = lexer::attributes(&file.production).into_iter().filter(|(_, content)| {
-                content.contains("disallowed_methods") && !content.trim_start().starts_with("cfg_attr(test")
-            });
-            let message = "environment, clock, files and processes are reached through `base`, `git` and `process`";
-            lifted.map(|(at, _)| file.violation(lexer::line_at(&file.production, at), message)).collect::<Vec<_>>()
+            let lifted = lexer::attributes(&file.production)
+                .into_iter()
+                .filter(|(_, content)| lifts_ban(content));
+            let message = "environment, clock, files and processes are reached through `base`, \
+                           `git` and `process`";
+            lifted
+                .map(|(at, _)| file.violation(lexer::line_at(&file.production, at), message))
+                .collect::<Vec<_>>()
         })
         .collect()
+}
+
+/// True for an attribute that lifts the ban in production; `cfg_attr(test, …)` lifts it in tests.
+fn lifts_ban(attribute: &str) -> bool {
+    let dense: String = attribute.split_whitespace().collect();
+    dense.contains("disallowed_methods") && !dense.starts_with("cfg_attr(test")
 }
 
 /// Sources inside a layer; `lib.rs` and `main.rs` stand above all of them.
 fn layered(tree: &Tree) -> impl Iterator<Item = (&File, &str)> {
     tree.sources().filter_map(|file| {
         let inside = file.path.strip_prefix("src/")?;
-        let layer = inside.split_once('/').map_or(inside.trim_end_matches(".rs"), |(dir, _)| dir);
+        let layer = inside
+            .split_once('/')
+            .map_or(inside.trim_end_matches(".rs"), |(dir, _)| dir);
         (!matches!(layer, "lib" | "main")).then_some((file, layer))
     })
 }
 
-/// The top-level module that a path leads to, or `None` where it leaves this crate or stays where it is.
+/// The top-level module that a path leads to, or `None` where it leaves this crate or stays where
+/// it is.
 fn target(file: &File, path: &CodePath) -> Option<String> {
     let supers = path.segments.iter().take_while(|s| *s == "super").count();
     let rest = match path.segments.first()?.as_str() {
@@ -138,45 +179,87 @@ fn forbidden(from: &str, to: &str) -> Option<String> {
     let row = |name: &str| LAYERS.iter().position(|row| row.contains(&name));
     let (Some(lower), Some(upper)) = (row(to), row(from)) else {
         let unknown = if row(from).is_none() { from } else { to };
-        return Some(format!("`{unknown}` is no layer; name the module, or give it a row in tests/tidy/layers.rs"));
+        return Some(format!(
+            "`{unknown}` is no layer; name the module, or give it a row in tests/tidy/layers.rs"
+        ));
     };
     let listed = SIBLINGS.iter().any(|(f, t, _)| *f == from && *t == to);
     match lower.cmp(&upper) {
         _ if from == to || listed => None,
         std::cmp::Ordering::Less => None,
-        std::cmp::Ordering::Equal => Some(format!("`{from}` and `{to}` are siblings and may not import each other")),
-        std::cmp::Ordering::Greater => Some(format!("`{from}` lies below `{to}` and may not import it")),
+        std::cmp::Ordering::Equal => Some(format!(
+            "`{from}` and `{to}` are siblings and may not import each other"
+        )),
+        std::cmp::Ordering::Greater => {
+            Some(format!("`{from}` lies below `{to}` and may not import it"))
+        }
     }
 }
 
 fn starts_with_path(path: &str, prefix: &str) -> bool {
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    path.strip_prefix(prefix)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 #[test]
 fn upward_sideways_and_unknown_imports_are_found() {
     for (path, code, part) in [
-        ("src/domain/task.rs", "use crate::store::Tx;", "below `store`"),
-        ("src/domain/task.rs", "fn f() { crate::cli::main(); }", "below `cli`"),
-        ("src/domain/task.rs", "use super::super::ops::claim;", "below `ops`"),
-        ("src/domain/mod.rs", "use super::policy::Rule;", "below `policy`"),
-        ("src/git/refs.rs", "use crate::{base::id, store::Tx};", "siblings"),
+        (
+            "src/domain/task.rs",
+            "use crate::store::Tx;",
+            "below `store`",
+        ),
+        (
+            "src/domain/task.rs",
+            "fn f() { crate::cli::main(); }",
+            "below `cli`",
+        ),
+        (
+            "src/domain/task.rs",
+            "use super::super::ops::claim;",
+            "below `ops`",
+        ),
+        (
+            "src/domain/mod.rs",
+            "use super::policy::Rule;",
+            "below `policy`",
+        ),
+        (
+            "src/git/refs.rs",
+            "use crate::{base::id, store::Tx};",
+            "siblings",
+        ),
         ("src/store/mod.rs", "use crate::Shortcut;", "no layer"),
         ("src/novel/mod.rs", "use crate::base::id;", "no layer"),
         ("src/ops/claim.rs", "use crate::*;", "no layer"),
     ] {
         let found = edges(&Tree::sample(&[(path, code)]));
-        assert!(found.len() == 1 && found[0].message.contains(part), "{path}: {code}: {found:?}");
+        assert!(
+            found.len() == 1 && found[0].message.contains(part),
+            "{path}: {code}: {found:?}"
+        );
     }
 }
 
 #[test]
 fn downward_imports_and_those_of_tests_are_fine() {
     for (path, code) in [
-        ("src/ops/claim.rs", "use crate::{base::id::{self, Id}, store::Tx};\nuse crate::ops::context;"),
-        ("src/store/sqlite/tasks.rs", "use super::super::Tx;\nuse super::conn;"),
-        ("src/domain/task.rs", "#[cfg(test)]\nmod tests { use crate::store::Tx; }"),
-        ("src/domain/task.rs", "/// See [`crate::store`].\npub(crate) fn f() { crate::make!(x); }"),
+        (
+            "src/ops/claim.rs",
+            "use crate::{base::id::{self, Id}, store::Tx};\nuse crate::ops::context;",
+        ),
+        (
+            "src/store/sqlite/tasks.rs",
+            "use super::super::Tx;\nuse super::conn;",
+        ),
+        (
+            "src/domain/task.rs",
+            "#[cfg(test)]\nmod tests { use crate::store::Tx; }",
+        ),
+        (
+            "src/domain/task.rs",
+            "/// See [`crate::store`].\npub(crate) fn f() { crate::make!(x); }",
+        ),
         ("src/lib.rs", "pub use crate::cli::main;"),
     ] {
         let found = edges(&Tree::sample(&[(path, code)]));
@@ -186,12 +269,23 @@ fn downward_imports_and_those_of_tests_are_fine() {
 
 #[test]
 fn impure_decisions_are_found() {
-    let bad =
-        "use std::{collections::BTreeMap, time::SystemTime};\nuse crate::base::clock;\nfn f() { std::fs::read(p); }";
-    assert_eq!(purity(&Tree::sample(&[("src/domain/lease.rs", bad)])).len(), 3);
-    assert_eq!(purity(&Tree::sample(&[("src/policy/mod.rs", "use tokio::time;")])).len(), 1);
+    let bad = "use std::{collections::BTreeMap, time::SystemTime};\nuse crate::base::clock;\nfn f() { std::fs::read(p); }";
+    assert_eq!(
+        purity(&Tree::sample(&[("src/domain/lease.rs", bad)])).len(),
+        3
+    );
+    assert_eq!(
+        purity(&Tree::sample(&[("src/policy/mod.rs", "use tokio::time;")])).len(),
+        1
+    );
     assert!(purity(&Tree::sample(&[("src/store/mod.rs", bad)])).is_empty());
-    assert!(purity(&Tree::sample(&[("src/domain/x.rs", "use std::time::Duration; use crate::base::id;")])).is_empty());
+    assert!(
+        purity(&Tree::sample(&[(
+            "src/domain/x.rs",
+            "use std::time::Duration; use crate::base::id;"
+        )]))
+        .is_empty()
+    );
 }
 
 #[test]
@@ -200,14 +294,26 @@ fn the_wrong_yaml_reader_is_found() {
     assert_eq!(by("src/config/load.rs", "serde_yaml::from_str(text)"), 1);
     assert_eq!(by("src/ops/export.rs", "use granit_parser::Parser;"), 1);
     assert_eq!(by("src/config/load.rs", "use granit_parser::Span;"), 1);
-    assert_eq!(by("src/config/load.rs", "crate::base::yaml::parse(text); serde_yaml::to_string(x)"), 0);
-    assert_eq!(by("src/base/yaml/build.rs", "use granit_parser::Parser;"), 0);
+    assert_eq!(
+        by(
+            "src/config/load.rs",
+            "crate::base::yaml::parse(text); serde_yaml::to_string(x)"
+        ),
+        0
+    );
+    assert_eq!(
+        by("src/base/yaml/build.rs", "use granit_parser::Parser;"),
+        0
+    );
 }
 
 #[test]
 fn a_lifted_ban_outside_its_home_is_found() {
     let code = "#![expect(clippy::disallowed_methods, reason = \"reads a file\")]";
-    assert_eq!(ambient_homes(&Tree::sample(&[("src/ops/claim.rs", code)])).len(), 1);
+    assert_eq!(
+        ambient_homes(&Tree::sample(&[("src/ops/claim.rs", code)])).len(),
+        1
+    );
     assert!(ambient_homes(&Tree::sample(&[("src/base/fs.rs", code)])).is_empty());
 }
 
@@ -218,5 +324,9 @@ fn the_table_names_each_module_once() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), all);
-    assert!(SIBLINGS.iter().all(|(f, t, why)| names.contains(&f) && names.contains(&t) && !why.is_empty()));
+    assert!(
+        SIBLINGS
+            .iter()
+            .all(|(f, t, why)| names.contains(&f) && names.contains(&t) && !why.is_empty())
+    );
 }

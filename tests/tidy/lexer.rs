@@ -1,4 +1,5 @@
-//! As much of Rust's surface as the rules need: comments and strings blanked out, test items cut out, paths read.
+//! As much of Rust's surface as the rules need: comments and strings blanked out, test items cut
+//! out, paths read.
 
 use std::ops::Range;
 
@@ -11,7 +12,8 @@ pub struct CodePath {
     pub segments: Vec<String>,
 }
 
-/// Replaces the content of comments, strings and character literals by spaces; lines and byte offsets stay.
+/// Replaces the content of comments, strings and character literals by spaces; lines and byte
+/// offsets stay.
 pub fn blank(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = bytes.to_vec();
@@ -19,7 +21,10 @@ pub fn blank(text: &str) -> String {
     while at < bytes.len() {
         let (keep, end) = token(bytes, at);
         if !keep {
-            out[at..end].iter_mut().filter(|b| **b != b'\n').for_each(|b| *b = b' ');
+            out[at..end]
+                .iter_mut()
+                .filter(|b| **b != b'\n')
+                .for_each(|b| *b = b' ');
         }
         at = end;
     }
@@ -34,10 +39,12 @@ fn token(bytes: &[u8], at: usize) -> (bool, usize) {
         [b'/', b'/', ..] => (false, at + find(rest, b"\n").unwrap_or(rest.len())),
         [b'/', b'*', ..] => (false, at + block_comment(rest)),
         [b'"', ..] => (false, at + quoted(rest, b'"')),
-        [b'r', b'"' | b'#', ..] | [b'b' | b'c', b'r', ..] if !after_word => match raw_string(rest) {
-            Some(len) => (false, at + len),
-            None => (true, at + 1),
-        },
+        [b'r', b'"' | b'#', ..] | [b'b' | b'c', b'r', ..] if !after_word => {
+            match raw_string(rest) {
+                Some(len) => (false, at + len),
+                None => (true, at + 1),
+            }
+        }
         [b'\'', b'\\', ..] => (false, at + quoted(rest, b'\'')),
         [b'\'', ..] => match char_literal(rest) {
             Some(len) => (false, at + len),
@@ -99,18 +106,26 @@ fn is_word(byte: u8) -> bool {
 
 /// The line of a byte offset, counted from 1.
 pub fn line_at(code: &str, offset: usize) -> usize {
-    code.as_bytes()[..offset].iter().filter(|b| **b == b'\n').count() + 1
+    code.as_bytes()[..offset]
+        .iter()
+        .filter(|b| **b == b'\n')
+        .count()
+        + 1
 }
 
 /// Where `word` stands by itself in blanked code; a `word` may hold punctuation at its ends.
 pub fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     let bytes = code.as_bytes();
     let (first, last) = (word.as_bytes()[0], word.as_bytes()[word.len() - 1]);
-    code.match_indices(word).map(|(at, _)| at).filter(move |at| {
-        let before = *at == 0 || !is_word(first) || !is_word(bytes[at - 1]);
-        let after = bytes.get(at + word.len()).is_none_or(|b| !is_word(last) || !is_word(*b));
-        before && after
-    })
+    code.match_indices(word)
+        .map(|(at, _)| at)
+        .filter(move |at| {
+            let before = *at == 0 || !is_word(first) || !is_word(bytes[at - 1]);
+            let after = bytes
+                .get(at + word.len())
+                .is_none_or(|b| !is_word(last) || !is_word(*b));
+            before && after
+        })
 }
 
 /// The attributes of blanked code: offset and content between the brackets.
@@ -118,7 +133,12 @@ pub fn attributes(code: &str) -> Vec<(usize, &str)> {
     let starts = code.match_indices("#[").chain(code.match_indices("#!["));
     let mut found: Vec<_> = starts
         .map(|(at, open)| (at, at + open.len() - 1))
-        .map(|(at, bracket)| (at, &code[bracket + 1..closing(code, bracket).max(bracket + 2) - 1]))
+        .map(|(at, bracket)| {
+            (
+                at,
+                &code[bracket + 1..closing(code, bracket).max(bracket + 2) - 1],
+            )
+        })
         .collect();
     found.sort_unstable();
     found
@@ -152,7 +172,11 @@ pub fn test_items(code: &str) -> Vec<Range<usize>> {
             continue;
         }
         let inner = code[at..].starts_with("#![");
-        items.push(if inner { 0..code.len() } else { at..item_end(code, at) });
+        items.push(if inner {
+            0..code.len()
+        } else {
+            at..item_end(code, at)
+        });
     }
     items
 }
@@ -182,7 +206,10 @@ pub fn only(code: &str, ranges: &[Range<usize>]) -> String {
 }
 
 fn keep(code: &str, wanted: impl Fn(usize) -> bool) -> String {
-    let bytes = code.bytes().enumerate().map(|(at, b)| if b == b'\n' || wanted(at) { b } else { b' ' });
+    let bytes = code
+        .bytes()
+        .enumerate()
+        .map(|(at, b)| if b == b'\n' || wanted(at) { b } else { b' ' });
     String::from_utf8_lossy(&bytes.collect::<Vec<_>>()).into_owned()
 }
 
@@ -202,16 +229,26 @@ pub fn declared_modules(text: &str, code: &str) -> Vec<Declaration> {
     let declaration = |at: usize| {
         let (name, rest) = ident(code[at + 3..].trim_start())?;
         let open = rest.trim_start().starts_with(';');
-        open.then(|| Declaration { at, name: name.to_owned(), path: path_before(text, code, at) })
+        open.then(|| Declaration {
+            at,
+            name: name.to_owned(),
+            path: path_before(text, code, at),
+        })
     };
     words(code, "mod").filter_map(declaration).collect()
 }
 
-/// The value of a `path` attribute on the item at `at`. Attributes end where the item before them ended.
+/// The value of a `path` attribute on the item at `at`. Attributes end where the item before them
+/// ended.
 fn path_before(text: &str, code: &str, at: usize) -> Option<String> {
     let start = code[..at].rfind([';', '}']).map_or(0, |end| end + 1);
-    let (offset, _) = attributes(&code[start..at]).into_iter().find(|(_, a)| a.trim_start().starts_with("path"))?;
-    text[start + offset..at].split('"').nth(1).map(str::to_owned)
+    let (offset, _) = attributes(&code[start..at])
+        .into_iter()
+        .find(|(_, a)| a.trim_start().starts_with("path"))?;
+    text[start + offset..at]
+        .split('"')
+        .nth(1)
+        .map(str::to_owned)
 }
 
 /// Every path of two or more segments in blanked code; macro calls excluded.
@@ -220,10 +257,15 @@ pub fn paths(code: &str) -> Vec<CodePath> {
     let (mut at, mut line) = (0, 1);
     while at < code.len() {
         let end = match code.as_bytes()[at] {
-            byte if is_word(byte) => code.len() - tree(&code[at..], &mut Vec::new(), line, &mut found).len(),
+            byte if is_word(byte) => {
+                code.len() - tree(&code[at..], &mut Vec::new(), line, &mut found).len()
+            }
             _ => at + 1,
         };
-        line += code.as_bytes()[at..end].iter().filter(|b| **b == b'\n').count();
+        line += code.as_bytes()[at..end]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count();
         at = end;
     }
     found.retain(|p| p.segments.len() > 1);
@@ -231,7 +273,12 @@ pub fn paths(code: &str) -> Vec<CodePath> {
 }
 
 /// Reads one path or `use` tree, adds its leaves to `found`, and returns the rest.
-fn tree<'a>(code: &'a str, prefix: &mut Vec<String>, line: usize, found: &mut Vec<CodePath>) -> &'a str {
+fn tree<'a>(
+    code: &'a str,
+    prefix: &mut Vec<String>,
+    line: usize,
+    found: &mut Vec<CodePath>,
+) -> &'a str {
     let depth = prefix.len();
     let mut rest = code;
     while let Some((name, after)) = ident(rest) {
@@ -270,10 +317,12 @@ fn ident(code: &str) -> Option<(&str, &str)> {
 
 #[test]
 fn comments_and_strings_are_blanked_and_lines_stay() {
-    let text =
-        "a /* x /* y */ z */ b // c\nd \"e \\\" f\" r#\"g \" h\"# '\\'' 'i' 'j x: &'static br\"k\" 'ö' l\n\"m\nn\" o";
+    let text = "a /* x /* y */ z */ b // c\nd \"e \\\" f\" r#\"g \" h\"# '\\'' 'i' 'j x: &'static br\"k\" 'ö' l\n\"m\nn\" o";
     let code = blank(text);
-    assert_eq!(code.split_whitespace().collect::<Vec<_>>(), ["a", "b", "d", "'j", "x:", "&'static", "l", "o"]);
+    assert_eq!(
+        code.split_whitespace().collect::<Vec<_>>(),
+        ["a", "b", "d", "'j", "x:", "&'static", "l", "o"]
+    );
     assert_eq!(code.len(), text.len());
     assert_eq!(code.lines().count(), text.lines().count());
 }
@@ -282,24 +331,47 @@ fn comments_and_strings_are_blanked_and_lines_stay() {
 fn test_items_end_where_their_block_ends() {
     let code = "use a;\n#[cfg(test)]\nmod fixtures;\nfn f() {}\n#[cfg(test)]\n#[path = \"x\"]\nmod tests { fn g() { } }\nfn h() {}";
     let kept = without(code, &test_items(code));
-    assert_eq!(kept.split_whitespace().collect::<Vec<_>>().join(" "), "use a; fn f() {} fn h() {}");
+    assert_eq!(
+        kept.split_whitespace().collect::<Vec<_>>().join(" "),
+        "use a; fn f() {} fn h() {}"
+    );
     let declared = declared_modules(code, &only(code, &test_items(code)));
-    assert_eq!(declared.iter().map(|d| d.name.as_str()).collect::<Vec<_>>(), ["fixtures"]);
+    assert_eq!(
+        declared.iter().map(|d| d.name.as_str()).collect::<Vec<_>>(),
+        ["fixtures"]
+    );
 }
 
 #[test]
 fn a_module_may_say_where_its_file_is() {
-    let text = "mod a; // mod b;\n#[cfg(test)]\n#[path = \"a_tests.rs\"]\nmod tests;\nmod inline {}";
+    let text =
+        "mod a; // mod b;\n#[cfg(test)]\n#[path = \"a_tests.rs\"]\nmod tests;\nmod inline {}";
     let found = declared_modules(text, &blank(text));
-    let found: Vec<_> = found.iter().map(|d| (d.name.as_str(), d.path.as_deref())).collect();
+    let found: Vec<_> = found
+        .iter()
+        .map(|d| (d.name.as_str(), d.path.as_deref()))
+        .collect();
     assert_eq!(found, [("a", None), ("tests", Some("a_tests.rs"))]);
 }
 
 #[test]
 fn use_trees_yield_their_leaves() {
     let code = "use crate::{a::{b, c as d}, e};\nx(std::fs::read(y)); z::w!(); use q::*;";
-    let got: Vec<String> = paths(code).iter().map(|p| format!("{} {}", p.line, p.segments.join("::"))).collect();
+    let got: Vec<String> = paths(code)
+        .iter()
+        .map(|p| format!("{} {}", p.line, p.segments.join("::")))
+        .collect();
     let mut sorted = got.clone();
     sorted.sort();
-    assert_eq!(sorted, ["1 crate::a::b", "1 crate::a::c", "1 crate::e", "2 q::*", "2 std::fs::read"], "{got:?}");
+    assert_eq!(
+        sorted,
+        [
+            "1 crate::a::b",
+            "1 crate::a::c",
+            "1 crate::e",
+            "2 q::*",
+            "2 std::fs::read"
+        ],
+        "{got:?}"
+    );
 }

@@ -25,7 +25,8 @@ pub struct File {
     pub path: String,
     /// As it is on disk.
     pub text: String,
-    /// The Rust code without comments, strings and test items (blanked, so that lines keep their numbers).
+    /// The Rust code without comments, strings and test items (blanked, so that lines keep their
+    /// numbers).
     pub production: String,
     /// The Rust code of tests alone, blanked likewise.
     pub tests: String,
@@ -38,7 +39,11 @@ pub struct File {
 impl File {
     /// A violation in this file.
     pub fn violation(&self, line: usize, message: impl Into<String>) -> Violation {
-        Violation { path: self.path.clone(), line, message: message.into() }
+        Violation {
+            path: self.path.clone(),
+            line,
+            message: message.into(),
+        }
     }
 
     /// True for Rust sources of the library and the binary.
@@ -47,13 +52,28 @@ impl File {
     }
 
     fn new(path: String, text: String, test_file: bool) -> Self {
-        let code = if path.ends_with(".rs") { lexer::blank(&text) } else { String::new() };
-        let items = if test_file { std::iter::once(0..code.len()).collect() } else { lexer::test_items(&code) };
+        let code = if path.ends_with(".rs") {
+            lexer::blank(&text)
+        } else {
+            String::new()
+        };
+        let items = if test_file {
+            std::iter::once(0..code.len()).collect()
+        } else {
+            lexer::test_items(&code)
+        };
         let production = lexer::without(&code, &items);
         let tests = lexer::only(&code, &items);
         let test_lines: usize = items.iter().map(|r| code[r.clone()].lines().count()).sum();
         let production_lines = text.lines().count().saturating_sub(test_lines);
-        Self { path, text, production, tests, production_lines, is_test: test_file }
+        Self {
+            path,
+            text,
+            production,
+            tests,
+            production_lines,
+            is_test: test_file,
+        }
     }
 }
 
@@ -64,7 +84,8 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Reads a repository: every UTF-8 file that is neither a build product nor git's or `ai`'s own state.
+    /// Reads a repository: every UTF-8 file that is neither a build product nor git's or `ai`'s own
+    /// state.
     pub fn read(root: &str) -> Self {
         let mut files = Vec::new();
         walk(Path::new(root), Path::new(""), &mut files);
@@ -73,7 +94,12 @@ impl Tree {
 
     /// A tree of planted files.
     pub fn sample(files: &[(&str, &str)]) -> Self {
-        Self::from_pairs(files.iter().map(|(p, t)| ((*p).to_owned(), (*t).to_owned())).collect())
+        Self::from_pairs(
+            files
+                .iter()
+                .map(|(p, t)| ((*p).to_owned(), (*t).to_owned()))
+                .collect(),
+        )
     }
 
     /// The Rust sources under `src/`.
@@ -89,19 +115,29 @@ impl Tree {
     fn from_pairs(mut pairs: Vec<(String, String)>) -> Self {
         pairs.sort();
         let tests = test_files(&pairs);
-        let is_test = |p: &str| !p.starts_with("src/") || tests.iter().any(|t| p == format!("{t}.rs") || under(p, t));
-        let files = pairs.into_iter().map(|(p, t)| (is_test(&p), p, t)).map(|(test, p, t)| File::new(p, t, test));
-        Self { files: files.collect() }
+        let is_test = |p: &str| {
+            !p.starts_with("src/") || tests.iter().any(|t| p == format!("{t}.rs") || under(p, t))
+        };
+        let files = pairs
+            .into_iter()
+            .map(|(p, t)| (is_test(&p), p, t))
+            .map(|(test, p, t)| File::new(p, t, test));
+        Self {
+            files: files.collect(),
+        }
     }
 }
 
 fn under(path: &str, dir: &str) -> bool {
-    path.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'))
+    path.strip_prefix(dir)
+        .is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Module paths (without `.rs` or `/mod.rs`) that are declared by `#[cfg(test)] mod name;`.
 fn test_files(pairs: &[(String, String)]) -> BTreeSet<String> {
-    let sources = pairs.iter().filter(|(p, _)| p.starts_with("src/") && p.ends_with(".rs"));
+    let sources = pairs
+        .iter()
+        .filter(|(p, _)| p.starts_with("src/") && p.ends_with(".rs"));
     sources
         .flat_map(|(path, text)| {
             let code = lexer::blank(text);
@@ -118,7 +154,10 @@ pub fn module_path(path: &str, declared: &lexer::Declaration) -> String {
     match &declared.path {
         Some(file) => {
             let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
-            format!("{dir}/{}", file.trim_end_matches(".rs").trim_end_matches("/mod"))
+            format!(
+                "{dir}/{}",
+                file.trim_end_matches(".rs").trim_end_matches("/mod")
+            )
         }
         None => format!("{}/{}", module_dir(path), declared.name),
     }
@@ -139,7 +178,9 @@ fn walk(root: &Path, rel: &Path, files: &mut Vec<(String, String)>) {
         let entry = entry.expect("a readable entry");
         let rel = rel.join(entry.file_name());
         let kind = entry.file_type().expect("a file type");
-        let Some(path) = rel.to_str().map(str::to_owned) else { continue };
+        let Some(path) = rel.to_str().map(str::to_owned) else {
+            continue;
+        };
         if SKIPPED.contains(&path.as_str()) || kind.is_symlink() {
             continue;
         }

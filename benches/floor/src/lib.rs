@@ -1,7 +1,8 @@
-//! The store of the floor programs: one table, opened with the settings that any durable store of `ai` must have.
+//! The store of the floor programs: one table, opened with the settings that any durable store of
+//! `ai` must have.
 //!
-//! Deliberately absent: schema checks, identity checks, busy handling beyond a plain retry, events. What `ai` spends
-//! on those is exactly what the benchmark shows.
+//! Deliberately absent: schema checks, identity checks, busy handling beyond a plain retry, events.
+//! What `ai` spends on those is exactly what the benchmark shows.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,12 +13,14 @@ use rusqlite::hooks::Wal;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, Result};
 
-/// Pages in the log at which a commit empties it. Without that, programs that run one after the other read an ever longer log.
+/// Pages in the log at which a commit empties it. Without that, programs that run one after the
+/// other read an ever longer log.
 const FULL: i32 = 128;
 /// Set while this process empties the log, which waits for nobody.
 static EMPTYING: AtomicBool = AtomicBool::new(false);
 
-/// Opens `path`: WAL, `synchronous=FULL`, no checkpoint by the last one to close it, but one by the commit that fills the log.
+/// Opens `path`: WAL, `synchronous=FULL`, no checkpoint by the last one to close it, but one by the
+/// commit that fills the log.
 pub fn open(path: &Path) -> Result<Connection> {
     let mut db = Connection::open(path)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;

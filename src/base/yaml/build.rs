@@ -1,7 +1,8 @@
 //! The tree of nodes, built from the events of the YAML parser.
 //!
-//! Every command reads two such files, so nothing stands between events and tree: a general deserializer with places cost twice as many
-//! instructions (ADR 0004). Bounds hold for depth, nodes and what aliases replay, so no small file grows into a large tree.
+//! Every command reads two such files, so nothing stands between events and tree: a general
+//! deserializer with places cost twice as many instructions (ADR 0004). Bounds hold for depth,
+//! nodes and what aliases replay, so no small file grows into a large tree.
 
 use std::collections::HashMap;
 
@@ -36,14 +37,20 @@ pub(super) fn tree(text: &str) -> Result<Option<Node>, Problem> {
             (Event::StreamEnd, _) => return Ok(root),
             (Event::StreamStart | Event::DocumentEnd, _) => {}
             (Event::DocumentStart(..), span) if root.is_some() => {
-                return Err(Problem::new(place_of(&span), "the file holds more than one document"));
+                return Err(Problem::new(
+                    place_of(&span),
+                    "the file holds more than one document",
+                ));
             }
             (Event::DocumentStart(..), _) => {
                 let first = builder.next()?;
                 root = Some(builder.node(first)?);
             }
             (_, span) => {
-                return Err(Problem::new(place_of(&span), "not usable as YAML: a value outside of a document"));
+                return Err(Problem::new(
+                    place_of(&span),
+                    "not usable as YAML: a value outside of a document",
+                ));
             }
         }
     }
@@ -53,7 +60,8 @@ type Read<'t> = (Event<'t>, Span);
 
 struct Builder<'t> {
     events: Parser<'t, StrInput<'t>>,
-    /// What anchors stand for. One whose node is not finished yet is absent, so that no node can contain itself.
+    /// What anchors stand for. One whose node is not finished yet is absent, so that no node can
+    /// contain itself.
     anchors: HashMap<usize, Node>,
     nodes: usize,
     replayed: usize,
@@ -64,7 +72,8 @@ impl<'t> Builder<'t> {
         match self.events.next_event() {
             Some(Ok(read)) => Ok(read),
             Some(Err(error)) => Err(problem_of(&error)),
-            // The parser ends with an event of its own; a stream that is cut off is complained about by the parser.
+            // The parser ends with an event of its own; a stream that is cut off is complained
+            // about by the parser.
             None => Ok((Event::StreamEnd, Span::default())),
         }
     }
@@ -73,7 +82,9 @@ impl<'t> Builder<'t> {
         let place = place_of(&span);
         self.count(1, place)?;
         let (value, anchor) = match event {
-            Event::Scalar(text, style, anchor, tag) => (scalar(&text, style, tag.as_deref(), place)?, anchor),
+            Event::Scalar(text, style, anchor, tag) => {
+                (scalar(&text, style, tag.as_deref(), place)?, anchor)
+            }
             Event::SequenceStart(_, anchor, tag) => {
                 untagged(tag.as_deref(), place)?;
                 (self.list()?, anchor)
@@ -83,7 +94,12 @@ impl<'t> Builder<'t> {
                 (self.map()?, anchor)
             }
             Event::Alias(anchor) => return self.replay(anchor, place),
-            _ => return Err(Problem::new(place, "not usable as YAML: a value is missing here")),
+            _ => {
+                return Err(Problem::new(
+                    place,
+                    "not usable as YAML: a value is missing here",
+                ));
+            }
         };
         let node = Node { place, value };
         if anchor != 0 {
@@ -124,7 +140,10 @@ impl<'t> Builder<'t> {
     /// What an alias stands for. It keeps the place of its anchor, where the text is.
     fn replay(&mut self, anchor: usize, place: Place) -> Result<Node, Problem> {
         let Some(node) = self.anchors.get(&anchor).cloned() else {
-            return Err(Problem::new(place, "an alias stands inside of what it names"));
+            return Err(Problem::new(
+                place,
+                "an alias stands inside of what it names",
+            ));
         };
         let size = size_of(&node);
         self.replayed += size;
@@ -144,7 +163,12 @@ impl<'t> Builder<'t> {
     }
 }
 
-fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, place: Place) -> Result<Value, Problem> {
+fn scalar(
+    text: &str,
+    style: ScalarStyle,
+    tag: Option<&Tag>,
+    place: Place,
+) -> Result<Value, Problem> {
     let is_text = tag.is_some_and(|tag| tag.core_suffix() == Some("str"));
     if !is_text {
         untagged(tag, place)?;
@@ -159,16 +183,29 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, place: Place) -> Re
 fn untagged(tag: Option<&Tag>, place: Place) -> Result<(), Problem> {
     match tag {
         None => Ok(()),
-        Some(tag) => Err(Problem::new(place, format!("the tag `{}` is not used here", tag.original()))),
+        Some(tag) => Err(Problem::new(
+            place,
+            format!("the tag `{}` is not used here", tag.original()),
+        )),
     }
 }
 
 /// Refuses a key that stands twice, at its second place.
 fn unique(entries: &[(String, Place, Node)]) -> Result<(), Problem> {
-    let mut sorted: Vec<(&str, Place)> = entries.iter().map(|(key, place, _)| (key.as_str(), *place)).collect();
-    sorted.sort_unstable_by(|a, b| a.0.cmp(b.0).then(a.1.line.cmp(&b.1.line)).then(a.1.column.cmp(&b.1.column)));
+    let mut sorted: Vec<(&str, Place)> = entries
+        .iter()
+        .map(|(key, place, _)| (key.as_str(), *place))
+        .collect();
+    sorted.sort_unstable_by(|a, b| {
+        a.0.cmp(b.0)
+            .then(a.1.line.cmp(&b.1.line))
+            .then(a.1.column.cmp(&b.1.column))
+    });
     match sorted.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        Some(pair) => Err(Problem::new(pair[1].1, format!("duplicate key `{}`", pair[1].0))),
+        Some(pair) => Err(Problem::new(
+            pair[1].1,
+            format!("duplicate key `{}`", pair[1].0),
+        )),
         None => Ok(()),
     }
 }
@@ -176,7 +213,12 @@ fn unique(entries: &[(String, Place, Node)]) -> Result<(), Problem> {
 fn size_of(node: &Node) -> usize {
     match &node.value {
         Value::List(items) => 1 + items.iter().map(size_of).sum::<usize>(),
-        Value::Map(entries) => 1 + entries.iter().map(|(_, _, value)| 1 + size_of(value)).sum::<usize>(),
+        Value::Map(entries) => {
+            1 + entries
+                .iter()
+                .map(|(_, _, value)| 1 + size_of(value))
+                .sum::<usize>()
+        }
         Value::Null | Value::Plain(_) | Value::Quoted(_) => 1,
     }
 }
@@ -187,7 +229,10 @@ fn too_large(place: Place) -> Problem {
 
 fn problem_of(error: &ScanError) -> Problem {
     let at = error.marker();
-    let place = Place { line: at.line() as u64, column: at.col() as u64 + 1 };
+    let place = Place {
+        line: at.line() as u64,
+        column: at.col() as u64 + 1,
+    };
     match error.kind() {
         granit_parser::ErrorKind::RecursionLimitExceeded => too_large(place),
         _ => Problem::new(place, format!("not usable as YAML: {}", error.info())),
@@ -195,5 +240,8 @@ fn problem_of(error: &ScanError) -> Problem {
 }
 
 fn place_of(span: &Span) -> Place {
-    Place { line: span.start.line() as u64, column: span.start.col() as u64 + 1 }
+    Place {
+        line: span.start.line() as u64,
+        column: span.start.col() as u64 + 1,
+    }
 }

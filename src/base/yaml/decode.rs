@@ -1,4 +1,5 @@
-//! Picking a tree of nodes apart: each helper reports what it does not like and goes on, so that one reading finds every problem.
+//! Picking a tree of nodes apart: each helper reports what it does not like and goes on, so that
+//! one reading finds every problem.
 
 use super::node::{Node, Value};
 use super::problem::{Place, Problem};
@@ -15,14 +16,26 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of `node`, which `what` names in messages; `None` and a problem where it is no mapping.
+    /// The fields of `node`, which `what` names in messages; `None` and a problem where it is no
+    /// mapping.
     pub fn of(node: &'a Node, what: &'static str, problems: &mut Vec<Problem>) -> Option<Self> {
         let Value::Map(entries) = &node.value else {
-            problems.push(Problem::new(node.place, format!("{what} must be a mapping, not {}", node.value.kind())));
+            problems.push(Problem::new(
+                node.place,
+                format!("{what} must be a mapping, not {}", node.value.kind()),
+            ));
             return None;
         };
-        let entries = entries.iter().map(|(key, place, value)| (key.as_str(), *place, value)).collect();
-        Some(Self { place: node.place, what, entries, asked: Vec::new() })
+        let entries = entries
+            .iter()
+            .map(|(key, place, value)| (key.as_str(), *place, value))
+            .collect();
+        Some(Self {
+            place: node.place,
+            what,
+            entries,
+            asked: Vec::new(),
+        })
     }
 
     /// Takes the value of a field.
@@ -36,7 +49,10 @@ impl<'a> Fields<'a> {
     pub fn need(&mut self, key: &'static str, problems: &mut Vec<Problem>) -> Option<&'a Node> {
         let found = self.take(key);
         if found.is_none() {
-            problems.push(Problem::new(self.place, format!("{} needs `{key}`", self.what)));
+            problems.push(Problem::new(
+                self.place,
+                format!("{} needs `{key}`", self.what),
+            ));
         }
         found
     }
@@ -70,7 +86,10 @@ pub fn text_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Option<S
             None
         }
         other => {
-            problems.push(Problem::new(node.place, format!("{what} must be text, not {}", other.kind())));
+            problems.push(Problem::new(
+                node.place,
+                format!("{what} must be text, not {}", other.kind()),
+            ));
             None
         }
     }
@@ -83,12 +102,18 @@ pub fn texts_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Vec<(St
         Value::List(items) => items.as_slice(),
         _ => one,
     };
-    items.iter().filter_map(|item| Some((text_of(item, what, problems)?, item.place))).collect()
+    items
+        .iter()
+        .filter_map(|item| Some((text_of(item, what, problems)?, item.place)))
+        .collect()
 }
 
 /// Like [`texts_of`], without the places.
 pub fn names_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Vec<String> {
-    texts_of(node, what, problems).into_iter().map(|(text, _)| text).collect()
+    texts_of(node, what, problems)
+        .into_iter()
+        .map(|(text, _)| text)
+        .collect()
 }
 
 /// The items of a list.
@@ -96,19 +121,26 @@ pub fn list_of<'a>(node: &'a Node, what: &str, problems: &mut Vec<Problem>) -> &
     match &node.value {
         Value::List(items) => items,
         other => {
-            problems.push(Problem::new(node.place, format!("{what} must be a list, not {}", other.kind())));
+            problems.push(Problem::new(
+                node.place,
+                format!("{what} must be a list, not {}", other.kind()),
+            ));
             &[]
         }
     }
 }
 
-/// `true` or `false`; other spellings mean different things to different YAML readers and are refused.
+/// `true` or `false`; other spellings mean different things to different YAML readers and are
+/// refused.
 pub fn bool_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Option<bool> {
     match &node.value {
         Value::Plain(text) if text == "true" => Some(true),
         Value::Plain(text) if text == "false" => Some(false),
         _ => {
-            problems.push(Problem::new(node.place, format!("{what} must be true or false")));
+            problems.push(Problem::new(
+                node.place,
+                format!("{what} must be true or false"),
+            ));
             None
         }
     }
@@ -117,14 +149,20 @@ pub fn bool_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Option<b
 /// A whole decimal number of at least `least` and at most 2^32 - 1.
 pub fn count_of(node: &Node, what: &str, least: u32, problems: &mut Vec<Problem>) -> Option<u32> {
     let number = match &node.value {
-        Value::Plain(text) if text == "0" || !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()) => {
+        Value::Plain(text)
+            if text == "0"
+                || !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()) =>
+        {
             text.parse().ok()
         }
         _ => None,
     };
     let number = number.filter(|n: &u32| *n >= least);
     if number.is_none() {
-        problems.push(Problem::new(node.place, format!("{what} must be a whole number of at least {least}")));
+        problems.push(Problem::new(
+            node.place,
+            format!("{what} must be a whole number of at least {least}"),
+        ));
     }
     number
 }
@@ -134,7 +172,10 @@ pub fn duration_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Opti
     let text = text_of(node, what, problems)?;
     match duration::parse(&text) {
         Ok(duration) if duration.is_zero() => {
-            problems.push(Problem::new(node.place, format!("{what} must be longer than nothing")));
+            problems.push(Problem::new(
+                node.place,
+                format!("{what} must be longer than nothing"),
+            ));
             None
         }
         Ok(duration) => Some(duration),
@@ -146,7 +187,12 @@ pub fn duration_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Opti
 }
 
 /// One of a few words.
-pub fn one_of<T: Copy>(node: &Node, what: &str, words: &[(&'static str, T)], problems: &mut Vec<Problem>) -> Option<T> {
+pub fn one_of<T: Copy>(
+    node: &Node,
+    what: &str,
+    words: &[(&'static str, T)],
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
     let text = text_of(node, what, problems)?;
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Some(*value);
@@ -182,19 +228,40 @@ mod tests {
         });
         assert_eq!(problems[0].hint.as_deref(), Some("did you mean `version`?"));
         assert_eq!(problems[0].place, Place { line: 1, column: 1 });
-        assert_eq!(problems[1].hint.as_deref(), Some("known are version, rules"));
+        assert_eq!(
+            problems[1].hint.as_deref(),
+            Some("known are version, rules")
+        );
     }
 
     #[test]
     fn booleans_and_numbers_have_one_spelling() {
-        let problems = read("a: no\nb: 012\nc: \"3\"\nd: 0x10\ne: 7\nf: 0\n", |fields, problems| {
-            assert_eq!(bool_of(fields.take("a").unwrap(), "`a`", problems), None);
-            assert_eq!(count_of(fields.take("b").unwrap(), "`b`", 1, problems), None);
-            assert_eq!(count_of(fields.take("c").unwrap(), "`c`", 1, problems), None);
-            assert_eq!(count_of(fields.take("d").unwrap(), "`d`", 1, problems), None);
-            assert_eq!(count_of(fields.take("e").unwrap(), "`e`", 1, problems), Some(7));
-            assert_eq!(count_of(fields.take("f").unwrap(), "`f`", 1, problems), None);
-        });
+        let problems = read(
+            "a: no\nb: 012\nc: \"3\"\nd: 0x10\ne: 7\nf: 0\n",
+            |fields, problems| {
+                assert_eq!(bool_of(fields.take("a").unwrap(), "`a`", problems), None);
+                assert_eq!(
+                    count_of(fields.take("b").unwrap(), "`b`", 1, problems),
+                    None
+                );
+                assert_eq!(
+                    count_of(fields.take("c").unwrap(), "`c`", 1, problems),
+                    None
+                );
+                assert_eq!(
+                    count_of(fields.take("d").unwrap(), "`d`", 1, problems),
+                    None
+                );
+                assert_eq!(
+                    count_of(fields.take("e").unwrap(), "`e`", 1, problems),
+                    Some(7)
+                );
+                assert_eq!(
+                    count_of(fields.take("f").unwrap(), "`f`", 1, problems),
+                    None
+                );
+            },
+        );
         assert_eq!(problems.len(), 5);
     }
 
@@ -202,7 +269,10 @@ mod tests {
     fn one_text_stands_for_a_list() {
         let problems = read("a: x\nb: [y, '', z]\n", |fields, problems| {
             assert_eq!(names_of(fields.take("a").unwrap(), "`a`", problems), ["x"]);
-            assert_eq!(names_of(fields.take("b").unwrap(), "`b`", problems), ["y", "z"]);
+            assert_eq!(
+                names_of(fields.take("b").unwrap(), "`b`", problems),
+                ["y", "z"]
+            );
         });
         assert_eq!(problems.len(), 1);
     }

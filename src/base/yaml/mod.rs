@@ -1,8 +1,10 @@
-//! YAML files that people write by hand (policy, configuration): read strictly, with a line and column for every complaint.
+//! YAML files that people write by hand (policy, configuration): read strictly, with a line and
+//! column for every complaint.
 //!
-//! The parser gives a small tree of nodes with places; the readers of each file kind pick it apart by hand. That way all
-//! problems of a file are reported at once, in words about that file, and no scalar is silently taken for another type
-//! (`no` is never a boolean here, `1.10` stays `1.10` where text is wanted).
+//! The parser gives a small tree of nodes with places; the readers of each file kind pick it apart
+//! by hand. That way all problems of a file are reported at once, in words about that file, and no
+//! scalar is silently taken for another type (`no` is never a boolean here, `1.10` stays `1.10`
+//! where text is wanted).
 //!
 //! Deliberately absent: merge keys, tags, several documents, and writing YAML.
 
@@ -12,7 +14,9 @@ mod node;
 mod packed;
 mod problem;
 
-pub use decode::{Fields, bool_of, count_of, duration_of, list_of, names_of, one_of, text_of, texts_of};
+pub use decode::{
+    Fields, bool_of, count_of, duration_of, list_of, names_of, one_of, text_of, texts_of,
+};
 pub use node::{MAX_BYTES, Node, Value, parse};
 pub use packed::{pack, unpack};
 pub use problem::{Place, Problem, Problems};

@@ -1,4 +1,5 @@
-//! From bytes to a tree of nodes with places, within fixed bounds of size, depth and alias expansion.
+//! From bytes to a tree of nodes with places, within fixed bounds of size, depth and alias
+//! expansion.
 
 use super::build;
 use super::problem::{Place, Problem};
@@ -42,11 +43,15 @@ impl Value {
     }
 }
 
-/// Reads one document. Everything that is not exactly one well-formed UTF-8 document within the bounds is a named problem.
+/// Reads one document. Everything that is not exactly one well-formed UTF-8 document within the
+/// bounds is a named problem.
 pub fn parse(bytes: &[u8]) -> Result<Node, Problem> {
     let root = build::tree(text_of_file(bytes)?)?;
     match root {
-        Some(Node { value: Value::Null, .. }) | None => Err(empty()),
+        Some(Node {
+            value: Value::Null, ..
+        })
+        | None => Err(empty()),
         Some(root) => Ok(root),
     }
 }
@@ -61,10 +66,17 @@ fn text_of_file(bytes: &[u8]) -> Result<&str, Problem> {
         return Err(whole("is UTF-16; save it as UTF-8"));
     }
     if let Some(at) = bytes.iter().position(|b| *b == 0) {
-        return Err(Problem::new(place_of_byte(bytes, at), "contains a NUL byte; it is no text file or not UTF-8"));
+        return Err(Problem::new(
+            place_of_byte(bytes, at),
+            "contains a NUL byte; it is no text file or not UTF-8",
+        ));
     }
-    let text = std::str::from_utf8(bytes)
-        .map_err(|e| Problem::new(place_of_byte(bytes, e.valid_up_to()), "is not valid UTF-8 here"))?;
+    let text = std::str::from_utf8(bytes).map_err(|e| {
+        Problem::new(
+            place_of_byte(bytes, e.valid_up_to()),
+            "is not valid UTF-8 here",
+        )
+    })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim().is_empty() {
         return Err(empty());
@@ -79,9 +91,17 @@ fn empty() -> Problem {
 
 fn place_of_byte(bytes: &[u8], at: usize) -> Place {
     let before = &bytes[..at];
-    let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+    let line_start = before
+        .iter()
+        .rposition(|b| *b == b'\n')
+        .map_or(0, |i| i + 1);
     let line = 1 + before.iter().filter(|b| **b == b'\n').count() as u64;
-    Place { line, column: 1 + String::from_utf8_lossy(&before[line_start..]).chars().count() as u64 }
+    Place {
+        line,
+        column: 1 + String::from_utf8_lossy(&before[line_start..])
+            .chars()
+            .count() as u64,
+    }
 }
 
 #[cfg(test)]
@@ -93,29 +113,44 @@ mod tests {
     }
 
     fn field(root: &Node, key: &str) -> Node {
-        let Value::Map(entries) = &root.value else { panic!("not a mapping") };
-        entries.iter().find(|(k, _, _)| k == key).map(|(_, _, node)| node.clone()).unwrap()
+        let Value::Map(entries) = &root.value else {
+            panic!("not a mapping")
+        };
+        entries
+            .iter()
+            .find(|(k, _, _)| k == key)
+            .map(|(_, _, node)| node.clone())
+            .unwrap()
     }
 
     #[test]
     fn scalars_keep_what_was_written() {
-        let root = parse(b"a: no\nb: 1.10\nc: 012\nd: \"3\"\ne: ~\nf: x # y\non: [1e3, .inf, 'q']\n").unwrap();
+        let root =
+            parse(b"a: no\nb: 1.10\nc: 012\nd: \"3\"\ne: ~\nf: x # y\non: [1e3, .inf, 'q']\n")
+                .unwrap();
         assert_eq!(field(&root, "a").value, plain("no"));
         assert_eq!(field(&root, "b").value, plain("1.10"));
         assert_eq!(field(&root, "c").value, plain("012"));
         assert_eq!(field(&root, "d").value, Value::Quoted("3".into()));
         assert_eq!(field(&root, "e").value, Value::Null);
         assert_eq!(field(&root, "f").value, plain("x"));
-        let Value::List(items) = field(&root, "on").value else { panic!() };
+        let Value::List(items) = field(&root, "on").value else {
+            panic!()
+        };
         let values: Vec<Value> = items.into_iter().map(|n| n.value).collect();
-        assert_eq!(values, [plain("1e3"), plain(".inf"), Value::Quoted("q".into())]);
+        assert_eq!(
+            values,
+            [plain("1e3"), plain(".inf"), Value::Quoted("q".into())]
+        );
     }
 
     #[test]
     fn places_count_from_one_and_survive_bom_and_crlf() {
         let root = parse("\u{feff}a: 1\r\nb:\r\n  - é: x\r\n".as_bytes()).unwrap();
         assert_eq!(field(&root, "a").place, Place { line: 1, column: 4 });
-        let Value::List(items) = field(&root, "b").value else { panic!() };
+        let Value::List(items) = field(&root, "b").value else {
+            panic!()
+        };
         assert_eq!(field(&items[0], "é").value, plain("x"));
         assert_eq!(field(&items[0], "é").place, Place { line: 3, column: 8 });
     }
@@ -140,8 +175,14 @@ mod tests {
             let problem = parse(bytes).unwrap_err();
             assert!(problem.message.contains(wanted), "{problem:?}");
         }
-        assert_eq!(parse(b"a: 1\nb: \0\n").unwrap_err().place, Place { line: 2, column: 4 });
-        assert_eq!(parse(b"a: 1\nb: \xc3(\n").unwrap_err().place, Place { line: 2, column: 4 });
+        assert_eq!(
+            parse(b"a: 1\nb: \0\n").unwrap_err().place,
+            Place { line: 2, column: 4 }
+        );
+        assert_eq!(
+            parse(b"a: 1\nb: \xc3(\n").unwrap_err().place,
+            Place { line: 2, column: 4 }
+        );
         let large = vec![b'a'; usize::try_from(MAX_BYTES).unwrap() + 1];
         assert!(parse(&large).unwrap_err().message.contains("larger than"));
     }
@@ -149,7 +190,10 @@ mod tests {
     #[test]
     fn duplicate_keys_name_their_place() {
         let problem = parse(b"a:\n  deny: 1\n  deny: 2\n").unwrap_err();
-        assert!(problem.message.contains("duplicate") && problem.message.contains("deny"), "{problem:?}");
+        assert!(
+            problem.message.contains("duplicate") && problem.message.contains("deny"),
+            "{problem:?}"
+        );
         assert_eq!(problem.place, Place { line: 3, column: 3 });
     }
 

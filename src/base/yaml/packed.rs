@@ -1,7 +1,8 @@
 //! A tree of nodes as bytes, and back: what a reader keeps of a file that it has read once.
 //!
-//! Reading these bytes costs a thirtieth of reading the YAML. They are no format for others: no version, no checksum; whoever keeps
-//! them keeps those beside. Bytes that are not a tree give nothing, never a part of one.
+//! Reading these bytes costs a thirtieth of reading the YAML. They are no format for others: no
+//! version, no checksum; whoever keeps them keeps those beside. Bytes that are not a tree give
+//! nothing, never a part of one.
 
 use super::node::{Node, Value};
 use super::problem::Place;
@@ -92,7 +93,9 @@ impl<'b> Rest<'b> {
             PLAIN => Value::Plain(self.text()?),
             QUOTED => Value::Quoted(self.text()?),
             LIST => Value::List(self.many(|rest| rest.node(depth + 1))?),
-            MAP => Value::Map(self.many(|rest| Some((rest.text()?, rest.place()?, rest.node(depth + 1)?)))?),
+            MAP => Value::Map(
+                self.many(|rest| Some((rest.text()?, rest.place()?, rest.node(depth + 1)?)))?,
+            ),
             _ => return None,
         };
         Some(Node { place, value })
@@ -100,7 +103,9 @@ impl<'b> Rest<'b> {
 
     /// A count and that many things. No room is made for a count before the things are there.
     fn many<T>(&mut self, mut one: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
-        let count = usize::try_from(self.number()?).ok().filter(|count| *count <= self.bytes.len())?;
+        let count = usize::try_from(self.number()?)
+            .ok()
+            .filter(|count| *count <= self.bytes.len())?;
         let mut things = Vec::with_capacity(count);
         for _ in 0..count {
             things.push(one(self)?);
@@ -109,7 +114,10 @@ impl<'b> Rest<'b> {
     }
 
     fn place(&mut self) -> Option<Place> {
-        Some(Place { line: self.number()?, column: self.number()? })
+        Some(Place {
+            line: self.number()?,
+            column: self.number()?,
+        })
     }
 
     fn text(&mut self) -> Option<String> {
@@ -147,13 +155,21 @@ mod tests {
     fn tree() -> impl Strategy<Value = Node> {
         let place = || (0..9_000_u64, 0..300_u64).prop_map(|(line, column)| Place { line, column });
         let text = || "\\PC{0,200}";
-        let leaf =
-            (place(), prop_oneof![Just(Value::Null), text().prop_map(Value::Plain), text().prop_map(Value::Quoted),]);
-        leaf.prop_map(|(place, value)| Node { place, value }).prop_recursive(5, 60, 6, move |inner| {
-            let list = proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::List);
-            let map = proptest::collection::vec((text(), place(), inner), 0..6).prop_map(Value::Map);
-            (place(), prop_oneof![list, map]).prop_map(|(place, value)| Node { place, value })
-        })
+        let leaf = (
+            place(),
+            prop_oneof![
+                Just(Value::Null),
+                text().prop_map(Value::Plain),
+                text().prop_map(Value::Quoted),
+            ],
+        );
+        leaf.prop_map(|(place, value)| Node { place, value })
+            .prop_recursive(5, 60, 6, move |inner| {
+                let list = proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::List);
+                let map =
+                    proptest::collection::vec((text(), place(), inner), 0..6).prop_map(Value::Map);
+                (place(), prop_oneof![list, map]).prop_map(|(place, value)| Node { place, value })
+            })
     }
 
     proptest! {

@@ -3,8 +3,20 @@
 use crate::base::text;
 use std::fmt;
 
-/// A position in a file; lines and columns count from one, columns in characters. Line zero means the file as a whole.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema)]
+/// A position in a file; lines and columns count from one, columns in characters. Line zero means
+/// the file as a whole.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    schemars::JsonSchema,
+)]
 pub struct Place {
     /// The line.
     pub line: u64,
@@ -26,7 +38,11 @@ pub struct Problem {
 impl Problem {
     /// A problem at a place.
     pub fn new(place: Place, message: impl AsRef<str>) -> Self {
-        Self { place, message: text::one_line(message.as_ref()), hint: None }
+        Self {
+            place,
+            message: text::one_line(message.as_ref()),
+            hint: None,
+        }
     }
 
     /// Adds what to write instead.
@@ -50,7 +66,10 @@ impl Problems {
     pub fn new(file: &str, mut list: Vec<Problem>) -> Self {
         list.sort();
         list.dedup();
-        Self { file: file.to_owned(), list }
+        Self {
+            file: file.to_owned(),
+            list,
+        }
     }
 
     /// A single problem of the file as a whole, such as that it cannot be read.
@@ -68,8 +87,16 @@ impl Problems {
 
     fn line(&self, problem: &Problem) -> String {
         let Place { line, column } = problem.place;
-        let at = if line > 0 { format!(":{line}:{column}") } else { String::new() };
-        let hint = problem.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+        let at = if line > 0 {
+            format!(":{line}:{column}")
+        } else {
+            String::new()
+        };
+        let hint = problem
+            .hint
+            .as_ref()
+            .map(|hint| format!("; {hint}"))
+            .unwrap_or_default();
         format!("{}{at}: {}{hint}", self.file, problem.message)
     }
 }

@@ -1,4 +1,5 @@
-//! Recognizes the tool by its output, also of several tools after each other, as a script or Makefile runs them.
+//! Recognizes the tool by its output, also of several tools after each other, as a script or
+//! Makefile runs them.
 
 use super::output::Output;
 use super::parsed::Parsed;
@@ -8,19 +9,28 @@ use super::{cargo, go, nextest, pytest};
 pub(super) fn parse(output: &Output<'_>, code: Option<i32>) -> Parsed {
     let rust = rust(output);
     let others = [pytest::parse(output, code), go::parse(output)];
-    std::iter::once(rust).chain(others).filter(|parsed| parsed.recognized).fold(Parsed::default(), Parsed::plus)
+    std::iter::once(rust)
+        .chain(others)
+        .filter(|parsed| parsed.recognized)
+        .fold(Parsed::default(), Parsed::plus)
 }
 
-/// Under nextest each test prints a little libtest suite of its own, which must not count again; doc tests run beside it do.
+/// Under nextest each test prints a little libtest suite of its own, which must not count again;
+/// doc tests run beside it do.
 fn rust(output: &Output<'_>) -> Parsed {
     if !nextest::was_run(output) {
         return cargo::parse(output);
     }
     let nextest = nextest::parse(output);
-    if !output.lines().any(|line| line.trim_start().starts_with("Doc-tests ")) {
+    if !output
+        .lines()
+        .any(|line| line.trim_start().starts_with("Doc-tests "))
+    {
         return nextest;
     }
     let mut beside = cargo::parse(output);
-    beside.failures.retain(|failure| !failure.name.starts_with("build of "));
+    beside
+        .failures
+        .retain(|failure| !failure.name.starts_with("build of "));
     nextest.plus(beside)
 }

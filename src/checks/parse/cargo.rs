@@ -1,4 +1,5 @@
-//! `cargo test`: the lines of libtest (one suite per test binary) and cargo's own on standard error.
+//! `cargo test`: the lines of libtest (one suite per test binary) and cargo's own on standard
+//! error.
 
 use crate::domain::check::TestCounts;
 
@@ -35,7 +36,8 @@ struct Reader<'a> {
 enum At {
     #[default]
     Outside,
-    /// In the captured output of one test. What stands there is the test's own and no mark of libtest.
+    /// In the captured output of one test. What stands there is the test's own and no mark of
+    /// libtest.
     Block,
     /// In the list of failed tests.
     List,
@@ -75,7 +77,10 @@ impl<'a> Reader<'a> {
             self.counts = self.counts.plus(counts);
         } else if is_start(line) {
             self.started += 1;
-        } else if let Some(name) = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED")) {
+        } else if let Some(name) = line
+            .strip_prefix("test ")
+            .and_then(|rest| rest.strip_suffix(" ... FAILED"))
+        {
             self.name(name);
         } else {
             self.build.line(line);
@@ -94,20 +99,38 @@ impl<'a> Reader<'a> {
             // Cargo did its part, so a line that looks like its complaint was a test's own.
             self.build.trouble = None;
         }
-        let mut parsed = Parsed { recognized: self.started > 0 || self.results > 0, ..Parsed::default() };
+        let mut parsed = Parsed {
+            recognized: self.started > 0 || self.results > 0,
+            ..Parsed::default()
+        };
         for name in &self.names {
             let block = self.blocks.iter().find(|(of, _)| of == name);
-            parsed.fail(name, block.into_iter().flat_map(|(_, lines)| lines.iter().copied()));
+            parsed.fail(
+                name,
+                block
+                    .into_iter()
+                    .flat_map(|(_, lines)| lines.iter().copied()),
+            );
         }
         let mut build = self.build.into_parsed();
         let crashed = self.started.saturating_sub(self.results);
         if self.results > 0 || crashed > 0 {
-            let broken_off = TestCounts::of(0, if build.failures.is_empty() { 0 } else { crashed }, 0);
+            let broken_off = TestCounts::of(
+                0,
+                if build.failures.is_empty() {
+                    0
+                } else {
+                    crashed
+                },
+                0,
+            );
             parsed.counts = Some(self.counts.plus(broken_off));
         }
         // Named tests explain a failed target; without any, the target itself is what failed.
         if !self.names.is_empty() {
-            build.failures.retain(|failure| !failure.name.starts_with("target "));
+            build
+                .failures
+                .retain(|failure| !failure.name.starts_with("target "));
         }
         let counts = parsed.counts;
         let mut both = parsed.plus(build);
@@ -119,7 +142,9 @@ impl<'a> Reader<'a> {
 /// `---- NAME stdout ----`
 fn block_header(line: &str) -> Option<&str> {
     let inner = line.strip_prefix("---- ")?.strip_suffix(" ----")?;
-    inner.strip_suffix(" stdout").or(inner.strip_suffix(" stderr"))
+    inner
+        .strip_suffix(" stdout")
+        .or(inner.strip_suffix(" stderr"))
 }
 
 /// `running 3 tests`
@@ -161,14 +186,17 @@ impl<'a> Build<'a> {
             push(&mut self.broken, rest);
         } else if let Some(rest) = line.strip_prefix("error: test failed, to rerun pass `") {
             push(&mut self.targets, rest.trim_end_matches('`'));
-        } else if let Some(signal) =
-            line.trim_start().strip_prefix("process didn't exit successfully: ").and_then(signal)
+        } else if let Some(signal) = line
+            .trim_start()
+            .strip_prefix("process didn't exit successfully: ")
+            .and_then(signal)
         {
             push(&mut self.signals, signal);
         } else if is_command_error(line) {
             self.trouble = Some(line.to_owned());
         } else if is_fetch_error(line) {
-            self.trouble.get_or_insert_with(|| "dependencies could not be fetched".to_owned());
+            self.trouble
+                .get_or_insert_with(|| "dependencies could not be fetched".to_owned());
         } else {
             self.compiler_line(line);
         }
@@ -189,12 +217,24 @@ impl<'a> Build<'a> {
     }
 
     fn into_parsed(self) -> Parsed {
-        let mut parsed = Parsed { recognized: !self.broken.is_empty(), ..Parsed::default() };
+        let mut parsed = Parsed {
+            recognized: !self.broken.is_empty(),
+            ..Parsed::default()
+        };
         for broken in &self.broken {
-            let what = broken.split_once(" due to ").map_or(*broken, |(what, _)| what).replace('`', "");
-            parsed.fail(&format!("build of {what}"), self.first_error.iter().copied());
+            let what = broken
+                .split_once(" due to ")
+                .map_or(*broken, |(what, _)| what)
+                .replace('`', "");
+            parsed.fail(
+                &format!("build of {what}"),
+                self.first_error.iter().copied(),
+            );
         }
-        let killed = self.signals.iter().any(|signal| signal.contains("signal: 9"));
+        let killed = self
+            .signals
+            .iter()
+            .any(|signal| signal.contains("signal: 9"));
         if killed && self.targets.len() <= 1 {
             parsed.trouble = Some(
                 "a test binary was killed by signal 9, which is what the kernel does when memory runs out".to_owned(),
@@ -215,18 +255,26 @@ fn push<'a>(list: &mut Vec<&'a str>, item: &'a str) {
     }
 }
 
-/// "`target/…/outer-3293` (signal: 6, SIGABRT: process abort signal)" → what stands in the brackets.
+/// "`target/…/outer-3293` (signal: 6, SIGABRT: process abort signal)" → what stands in the
+/// brackets.
 fn signal(text: &str) -> Option<&str> {
     let inner = text.rsplit_once('(')?.1.strip_suffix(')')?;
     inner.starts_with("signal: ").then_some(inner)
 }
 
 fn is_command_error(line: &str) -> bool {
-    ["error: no such command: ", "error: no such subcommand: ", "error: unexpected argument ", "error: toolchain "]
-        .iter()
-        .any(|start| line.starts_with(start))
+    [
+        "error: no such command: ",
+        "error: no such subcommand: ",
+        "error: unexpected argument ",
+        "error: toolchain ",
+    ]
+    .iter()
+    .any(|start| line.starts_with(start))
 }
 
 fn is_fetch_error(line: &str) -> bool {
-    ["error: failed to download ", "error: failed to fetch "].iter().any(|start| line.starts_with(start))
+    ["error: failed to download ", "error: failed to fetch "]
+        .iter()
+        .any(|start| line.starts_with(start))
 }

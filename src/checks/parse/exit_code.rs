@@ -1,4 +1,5 @@
-//! The parser that reads nothing: for linters, formatters and scripts, where the exit code is the whole message.
+//! The parser that reads nothing: for linters, formatters and scripts, where the exit code is the
+//! whole message.
 
 use super::output::{Output, excerpt};
 use super::parsed::Parsed;
@@ -7,12 +8,20 @@ const LAST_LINES: usize = 12;
 
 /// No counts and no names; the exit code decides.
 pub(super) fn parse() -> Parsed {
-    Parsed { recognized: true, ..Parsed::default() }
+    Parsed {
+        recognized: true,
+        ..Parsed::default()
+    }
 }
 
 /// The last lines of the output, to show why a command failed that names no test.
 pub fn end_of(output: &Output<'_>) -> String {
-    let mut last: Vec<&str> = output.lines().rev().filter(|line| !line.trim().is_empty()).take(LAST_LINES).collect();
+    let mut last: Vec<&str> = output
+        .lines()
+        .rev()
+        .filter(|line| !line.trim().is_empty())
+        .take(LAST_LINES)
+        .collect();
     last.reverse();
     excerpt(last)
 }

@@ -1,6 +1,7 @@
 //! `go test`: plain, with `-v`, or with `-json`.
 //!
-//! Without `-v` and `-json` it does not name the tests that passed; then a package that passed counts as one.
+//! Without `-v` and `-json` it does not name the tests that passed; then a package that passed
+//! counts as one.
 
 use serde_json::Value;
 
@@ -50,7 +51,10 @@ const MAX_OPEN: usize = 500;
 impl Reader {
     fn line(&mut self, line: &str) {
         let trimmed = line.trim_start();
-        if let Some(test) = line.strip_prefix("=== RUN   ").or(line.strip_prefix("=== CONT  ")) {
+        if let Some(test) = line
+            .strip_prefix("=== RUN   ")
+            .or(line.strip_prefix("=== CONT  "))
+        {
             self.recognized |= !test.is_empty();
             self.in_failed = false;
             self.log.clear();
@@ -58,7 +62,10 @@ impl Reader {
             self.failed += 1;
             self.in_failed = true;
             let lines = std::mem::take(&mut self.log);
-            self.open.push(Open { test: test.to_owned(), lines });
+            self.open.push(Open {
+                test: test.to_owned(),
+                lines,
+            });
         } else if result_line(trimmed, "--- PASS: ").is_some() {
             self.passed += 1;
             self.log.clear();
@@ -88,7 +95,10 @@ impl Reader {
     fn package_failed(&mut self, package: &str, rest: &str) {
         if rest.ends_with("[build failed]") || rest.ends_with("[setup failed]") {
             let lines = std::mem::take(&mut self.build);
-            self.parsed.fail(&format!("build of {package}"), lines.iter().map(String::as_str));
+            self.parsed.fail(
+                &format!("build of {package}"),
+                lines.iter().map(String::as_str),
+            );
         } else if self.open.is_empty() {
             let lines = std::mem::take(&mut self.log);
             self.failed += 1;
@@ -97,11 +107,14 @@ impl Reader {
         self.close(package);
     }
 
-    /// Any other line belongs to the test that has just failed, else to the one that runs; compiler errors are both.
+    /// Any other line belongs to the test that has just failed, else to the one that runs; compiler
+    /// errors are both.
     fn other(&mut self, line: &str) {
         let failed = self.open.last_mut().filter(|_| self.in_failed);
         let lines = failed.map_or(&mut self.log, |open| &mut open.lines);
-        let noise = ["exit status ", "===", "FAIL\t"].iter().any(|start| line.starts_with(start))
+        let noise = ["exit status ", "===", "FAIL\t"]
+            .iter()
+            .any(|start| line.starts_with(start))
             || line == "FAIL"
             || line == "PASS";
         for list in [lines, &mut self.build] {
@@ -113,7 +126,10 @@ impl Reader {
 
     fn close(&mut self, package: &str) {
         for open in std::mem::take(&mut self.open) {
-            self.parsed.fail(&format!("{package} {}", open.test), open.lines.iter().map(String::as_str));
+            self.parsed.fail(
+                &format!("{package} {}", open.test),
+                open.lines.iter().map(String::as_str),
+            );
         }
         self.log.clear();
         self.in_failed = false;
@@ -145,29 +161,43 @@ impl Reader {
     }
 
     fn json_output(&mut self, name: &str, output: &str) {
-        let mark = ["=== ", "--- "].iter().any(|start| output.trim_start().starts_with(start));
+        let mark = ["=== ", "--- "]
+            .iter()
+            .any(|start| output.trim_start().starts_with(start));
         if mark {
             return;
         }
         let line = output.trim_end().to_owned();
         match self.open.iter().rposition(|open| open.test == name) {
             Some(at) if self.open[at].lines.len() < MAX_LINES => self.open[at].lines.push(line),
-            None if self.open.len() < MAX_OPEN => self.open.push(Open { test: name.to_owned(), lines: vec![line] }),
+            None if self.open.len() < MAX_OPEN => self.open.push(Open {
+                test: name.to_owned(),
+                lines: vec![line],
+            }),
             _ => {}
         }
     }
 
     fn json_failed(&mut self, name: &str) {
         let at = self.open.iter().rposition(|open| open.test == name);
-        let lines = at.map(|at| self.open.swap_remove(at).lines).unwrap_or_default();
+        let lines = at
+            .map(|at| self.open.swap_remove(at).lines)
+            .unwrap_or_default();
         self.parsed.fail(name, lines.iter().map(|line| line.trim()));
     }
 
     fn json_package_failed(&mut self, package: &str, event: &Value) {
-        let named = self.parsed.failures.iter().any(|failure| failure.name.starts_with(&format!("{package} ")));
+        let named = self
+            .parsed
+            .failures
+            .iter()
+            .any(|failure| failure.name.starts_with(&format!("{package} ")));
         if event.get("FailedBuild").is_some() {
             let lines = std::mem::take(&mut self.build);
-            self.parsed.fail(&format!("build of {package}"), lines.iter().map(String::as_str));
+            self.parsed.fail(
+                &format!("build of {package}"),
+                lines.iter().map(String::as_str),
+            );
         } else if !named {
             self.failed += 1;
             let lines = std::mem::take(&mut self.build);
@@ -180,27 +210,40 @@ impl Reader {
             // Cut off before the line of the package.
             let plain = std::mem::take(&mut self.open);
             let failed = self.failed > 0;
-            plain
-                .iter()
-                .filter(|_| failed)
-                .for_each(|open| self.parsed.fail(&open.test, open.lines.iter().map(String::as_str)));
+            plain.iter().filter(|_| failed).for_each(|open| {
+                self.parsed
+                    .fail(&open.test, open.lines.iter().map(String::as_str))
+            });
         }
         // Compiler errors stand on standard error, after all lines of standard output.
-        for failure in self.parsed.failures.iter_mut().filter(|failure| failure.name.starts_with("build of ")) {
+        for failure in self
+            .parsed
+            .failures
+            .iter_mut()
+            .filter(|failure| failure.name.starts_with("build of "))
+        {
             if failure.message.is_empty() {
                 failure.message = excerpt(self.build.iter().map(String::as_str));
             }
         }
-        let passed = if self.passed + self.skipped == 0 { self.packages_passed } else { self.passed };
+        let passed = if self.passed + self.skipped == 0 {
+            self.packages_passed
+        } else {
+            self.passed
+        };
         self.parsed.recognized = self.recognized;
-        self.parsed.counts = self.recognized.then(|| TestCounts::of(passed, self.failed, self.skipped));
+        self.parsed.counts = self
+            .recognized
+            .then(|| TestCounts::of(passed, self.failed, self.skipped));
         self.parsed
     }
 }
 
 /// A line of `-json`.
 fn json_event(line: &str) -> Option<Value> {
-    let event: Value = line.starts_with('{').then(|| serde_json::from_str(line).ok())??;
+    let event: Value = line
+        .starts_with('{')
+        .then(|| serde_json::from_str(line).ok())??;
     let of_go = event.get("Package").or(event.get("ImportPath")).is_some();
     (event.get("Action")?.is_string() && of_go).then_some(event)
 }

@@ -1,7 +1,7 @@
 //! Reports in JUnit's XML format, as many tools write them.
 //!
-//! A report is hostile input: bounded in size, depth and number; a document type is refused, so that there are no entities to
-//! expand and nothing to fetch.
+//! A report is hostile input: bounded in size, depth and number; a document type is refused, so
+//! that there are no entities to expand and nothing to fetch.
 
 use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
@@ -19,16 +19,24 @@ const MAX_TEXT: usize = 16 << 10;
 /// Reads all reports of one check together; `glob` is what they were looked for with.
 pub(super) fn parse(reports: &[Report], glob: &str) -> Parsed {
     if reports.is_empty() {
-        return Parsed { trouble: Some(format!("no new report matches {glob}")), ..Parsed::default() };
+        return Parsed {
+            trouble: Some(format!("no new report matches {glob}")),
+            ..Parsed::default()
+        };
     }
-    reports.iter().map(one).fold(Parsed::default(), Parsed::plus)
+    reports
+        .iter()
+        .map(one)
+        .fold(Parsed::default(), Parsed::plus)
 }
 
 fn one(report: &Report) -> Parsed {
     let mut document = Document::default();
     let read = document.read(&report.bytes);
     let mut parsed = document.finish();
-    parsed.trouble = read.err().map(|why| format!("report {}: {why}", one_line(&report.path)));
+    parsed.trouble = read
+        .err()
+        .map(|why| format!("report {}: {why}", one_line(&report.path)));
     parsed
 }
 
@@ -81,7 +89,9 @@ impl Document {
                 Event::GeneralRef(name) => self.text(&reference(&name)),
                 Event::DocType(_) => return Err("has a document type, which is refused".to_owned()),
                 Event::Eof if !self.open.is_empty() => return Err("ends too early".to_owned()),
-                Event::Eof if !self.parsed.recognized => return Err("is not a JUnit report".to_owned()),
+                Event::Eof if !self.parsed.recognized => {
+                    return Err("is not a JUnit report".to_owned());
+                }
                 Event::Eof => return Ok(()),
                 Event::Comment(_) | Event::PI(_) | Event::Decl(_) => {}
             }
@@ -105,7 +115,12 @@ impl Document {
             Kind::Suite if !self.open.contains(&Kind::Suite) => {
                 self.declared.1 = self.declared.1.saturating_add(declared(tag))
             }
-            Kind::Case => self.case = Case { name: case_name(tag), ..Case::default() },
+            Kind::Case => {
+                self.case = Case {
+                    name: case_name(tag),
+                    ..Case::default()
+                }
+            }
             Kind::Failure => self.case.fail(tag),
             _ if tag.local_name().as_ref() == b"skipped" => self.case.skipped = true,
             _ => {}
@@ -137,9 +152,14 @@ impl Document {
         }
     }
 
-    /// Where a suite declares more failures than it shows, they count: a report may be cut down, and the worse one wins.
+    /// Where a suite declares more failures than it shows, they count: a report may be cut down,
+    /// and the worse one wins.
     fn finish(mut self) -> Parsed {
-        let hidden = self.declared.0.max(self.declared.1).saturating_sub(self.counts.failed);
+        let hidden = self
+            .declared
+            .0
+            .max(self.declared.1)
+            .saturating_sub(self.counts.failed);
         let counts = self.counts.plus(TestCounts::of(0, hidden, 0));
         self.parsed.counts = self.parsed.recognized.then_some(counts);
         self.parsed
@@ -157,7 +177,11 @@ impl Case {
     /// The message, or the text where it goes on from the message.
     fn told(&self) -> &str {
         let first = self.message.lines().next().unwrap_or_default();
-        if self.text.trim_start().starts_with(first) { &self.text } else { &self.message }
+        if self.text.trim_start().starts_with(first) {
+            &self.text
+        } else {
+            &self.message
+        }
     }
 }
 
@@ -170,13 +194,20 @@ fn case_name(tag: &BytesStart<'_>) -> String {
 }
 
 fn declared(tag: &BytesStart<'_>) -> u64 {
-    let number = |key| attribute(tag, key).and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0);
+    let number = |key| {
+        attribute(tag, key)
+            .and_then(|text| text.trim().parse::<u64>().ok())
+            .unwrap_or(0)
+    };
     number("failures").saturating_add(number("errors"))
 }
 
 /// The value of an attribute, cut when long; one that is malformed is as good as none.
 fn attribute(tag: &BytesStart<'_>, key: &str) -> Option<String> {
-    let found = tag.attributes().flatten().find(|attribute| attribute.key.local_name().as_ref() == key.as_bytes())?;
+    let found = tag
+        .attributes()
+        .flatten()
+        .find(|attribute| attribute.key.local_name().as_ref() == key.as_bytes())?;
     let value = found.normalized_value(XmlVersion::Implicit1_0).ok()?;
     Some(value.chars().take(MAX_TEXT / 4).collect())
 }

@@ -1,7 +1,8 @@
 //! What test tools print, read into counts, failed tests and excerpts.
 //!
-//! Each parser is a pure function of the output (and the exit code, where the tool gives it a meaning). None decides: a parser
-//! says what it saw, the judge weighs it against the exit code. Output is hostile: a test may print anything.
+//! Each parser is a pure function of the output (and the exit code, where the tool gives it a
+//! meaning). None decides: a parser says what it saw, the judge weighs it against the exit code.
+//! Output is hostile: a test may print anything.
 
 mod auto;
 mod cargo;

@@ -20,7 +20,10 @@ pub struct Output<'a> {
 impl<'a> Output<'a> {
     /// From the bytes of both streams. Where they were captured as one, give it as `stdout`.
     pub fn new(stdout: &'a [u8], stderr: &'a [u8]) -> Self {
-        Self { stdout: plain(stdout), stderr: plain(stderr) }
+        Self {
+            stdout: plain(stdout),
+            stderr: plain(stderr),
+        }
     }
 
     /// All lines, those of standard output first, each as a terminal would show it in the end.
@@ -37,20 +40,28 @@ fn plain(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Progress displays write over a line again and again; what stands after the last return is what stays.
+/// Progress displays write over a line again and again; what stands after the last return is what
+/// stays.
 fn shown(line: &str) -> &str {
     let line = line.trim_end_matches('\r');
     line.rsplit('\r').next().unwrap_or(line)
 }
 
-/// The telling part of a failed test's output, at most a dozen lines: from a panic on, without its backtrace.
+/// The telling part of a failed test's output, at most a dozen lines: from a panic on, without its
+/// backtrace.
 pub(super) fn excerpt<'a, I>(lines: I) -> String
 where
     I: IntoIterator<Item = &'a str>,
 {
     let lines: Vec<&str> = lines.into_iter().map(str::trim_end).collect();
-    let start = lines.iter().position(|line| line.contains(" panicked at ")).unwrap_or(0);
-    let kept = lines[start..].iter().take_while(|line| !is_backtrace(line)).filter(|line| !line.trim().is_empty());
+    let start = lines
+        .iter()
+        .position(|line| line.contains(" panicked at "))
+        .unwrap_or(0);
+    let kept = lines[start..]
+        .iter()
+        .take_while(|line| !is_backtrace(line))
+        .filter(|line| !line.trim().is_empty());
     let mut text = String::new();
     for line in kept.take(EXCERPT_LINES) {
         if !text.is_empty() {
@@ -75,17 +86,25 @@ pub(super) fn number(text: &str) -> Option<(u64, &str)> {
     Some((text[..digits].parse().ok()?, &text[digits..]))
 }
 
-/// What no test can help: the machine is out of something, or the network is away. Looks at the last lines only, and is asked only
-/// about a command that failed without naming a test.
+/// What no test can help: the machine is out of something, or the network is away. Looks at the
+/// last lines only, and is asked only about a command that failed without naming a test.
 pub fn machine_trouble(output: &Output<'_>) -> Option<&'static str> {
     const SIGNS: [(&str, &str); 6] = [
         ("No space left on device", "no space left on the disk"),
         ("Cannot allocate memory", "out of memory"),
         ("Could not resolve host", "the network is not reachable"),
-        ("Temporary failure in name resolution", "the network is not reachable"),
+        (
+            "Temporary failure in name resolution",
+            "the network is not reachable",
+        ),
         ("dial tcp: lookup ", "the network is not reachable"),
         ("Too many open files", "too many open files"),
     ];
-    let sign_in = |line: &str| SIGNS.iter().find(|(sign, _)| line.contains(sign)).map(|(_, why)| *why);
+    let sign_in = |line: &str| {
+        SIGNS
+            .iter()
+            .find(|(sign, _)| line.contains(sign))
+            .map(|(_, why)| *why)
+    };
     output.lines().rev().take(LAST_LINES).find_map(sign_in)
 }

@@ -23,18 +23,26 @@ pub struct Parsed {
 }
 
 impl Parsed {
-    /// Adds a failed test with an excerpt of its lines; a second one of the same name only brings a missing message.
+    /// Adds a failed test with an excerpt of its lines; a second one of the same name only brings a
+    /// missing message.
     pub(super) fn fail<'a, I>(&mut self, name: &str, lines: I)
     where
         I: IntoIterator<Item = &'a str>,
     {
         let message = excerpt(lines);
-        if let Some(known) = self.failures.iter_mut().find(|failure| failure.name == name) {
+        if let Some(known) = self
+            .failures
+            .iter_mut()
+            .find(|failure| failure.name == name)
+        {
             if known.message.is_empty() {
                 known.message = message;
             }
         } else if self.failures.len() < MAX_FAILURES {
-            self.failures.push(FailedTest { name: name.to_owned(), message });
+            self.failures.push(FailedTest {
+                name: name.to_owned(),
+                message,
+            });
         }
     }
 
@@ -53,12 +61,19 @@ impl Parsed {
 
     /// Tests that failed, counted or named, whichever is more.
     pub fn failed(&self) -> u64 {
-        self.counts.map_or(0, |counts| counts.failed).max(self.failures.len() as u64)
+        self.counts
+            .map_or(0, |counts| counts.failed)
+            .max(self.failures.len() as u64)
     }
 }
 
 /// Reads the output of one check.
-pub fn parse(parser: &CheckParser, output: &Output<'_>, reports: &[Report], code: Option<i32>) -> Parsed {
+pub fn parse(
+    parser: &CheckParser,
+    output: &Output<'_>,
+    reports: &[Report],
+    code: Option<i32>,
+) -> Parsed {
     match parser {
         CheckParser::Auto => auto::parse(output, code),
         CheckParser::ExitCode => exit_code::parse(),

@@ -8,37 +8,63 @@ use super::parsed::Parsed;
 /// More failed tests are counted but not looked up.
 const MAX_NAMES: usize = 200;
 
-/// Reads the output of pytest, with its exit codes: 2 interrupted, 3 internal error, 4 wrong usage, 5 no tests.
+/// Reads the output of pytest, with its exit codes: 2 interrupted, 3 internal error, 4 wrong usage,
+/// 5 no tests.
 pub(super) fn parse(output: &Output<'_>, code: Option<i32>) -> Parsed {
     let lines: Vec<&str> = output.lines().collect();
     let counts = lines.iter().rev().find_map(|line| last_line(line));
-    let started = lines
-        .iter()
-        .any(|line| banner(line) == Some("test session starts") || line.starts_with("ERROR: usage: pytest"));
-    let mut parsed = Parsed { recognized: started || counts.is_some(), counts, ..Parsed::default() };
+    let started = lines.iter().any(|line| {
+        banner(line) == Some("test session starts") || line.starts_with("ERROR: usage: pytest")
+    });
+    let mut parsed = Parsed {
+        recognized: started || counts.is_some(),
+        counts,
+        ..Parsed::default()
+    };
     let sections = sections(&lines);
-    let summary = lines.iter().rposition(|line| banner(line) == Some("short test summary info")).unwrap_or(lines.len());
-    for (name, said) in lines[summary..].iter().filter_map(|line| summary_line(line)).take(MAX_NAMES) {
+    let summary = lines
+        .iter()
+        .rposition(|line| banner(line) == Some("short test summary info"))
+        .unwrap_or(lines.len());
+    for (name, said) in lines[summary..]
+        .iter()
+        .filter_map(|line| summary_line(line))
+        .take(MAX_NAMES)
+    {
         let section = sections.iter().find(|section| section.is_of(name));
         parsed.fail(name, section.map_or(vec![said], Section::told));
     }
     if parsed.failures.is_empty() {
-        sections.iter().for_each(|section| parsed.fail(section.title, section.told()));
+        sections
+            .iter()
+            .for_each(|section| parsed.fail(section.title, section.told()));
     }
     if parsed.failures.is_empty() {
-        lines.iter().filter_map(|line| verbose_line(line)).for_each(|name| parsed.fail(name, []));
+        lines
+            .iter()
+            .filter_map(|line| verbose_line(line))
+            .for_each(|name| parsed.fail(name, []));
     }
     parsed.trouble = trouble(&lines, counts, code);
     parsed
 }
 
 fn trouble(lines: &[&str], counts: Option<TestCounts>, code: Option<i32>) -> Option<String> {
-    let said = |start: &str| lines.iter().find(|line| line.starts_with(start)).map(|line| (*line).to_owned());
+    let said = |start: &str| {
+        lines
+            .iter()
+            .find(|line| line.starts_with(start))
+            .map(|line| (*line).to_owned())
+    };
     match (code, counts) {
-        (Some(4), None) => {
-            Some(said("pytest: error: ").or(said("ERROR: ")).unwrap_or("pytest was called wrongly".to_owned()))
+        (Some(4), None) => Some(
+            said("pytest: error: ")
+                .or(said("ERROR: "))
+                .unwrap_or("pytest was called wrongly".to_owned()),
+        ),
+        (Some(3), _) => {
+            Some(said("INTERNALERROR> ").unwrap_or("pytest failed inside itself".to_owned()))
         }
-        (Some(3), _) => Some(said("INTERNALERROR> ").unwrap_or("pytest failed inside itself".to_owned())),
         (Some(2), Some(TestCounts { failed: 0, .. })) => Some("pytest was interrupted".to_owned()),
         (Some(5), _) => Some("ran no test".to_owned()),
         _ => None,
@@ -78,7 +104,9 @@ fn last_line(line: &str) -> Option<TestCounts> {
 
 /// `FAILED bad/test_bad.py::test_total - AssertionError: total is off`
 fn summary_line(line: &str) -> Option<(&str, &str)> {
-    let rest = line.strip_prefix("FAILED ").or(line.strip_prefix("ERROR "))?;
+    let rest = line
+        .strip_prefix("FAILED ")
+        .or(line.strip_prefix("ERROR "))?;
     let (name, said) = split_message(rest);
     let is_node = name.contains("::") || name.ends_with(".py");
     is_node.then_some((name, said))
@@ -87,7 +115,11 @@ fn summary_line(line: &str) -> Option<(&str, &str)> {
 /// Splits at the first ` - ` outside of square brackets: parameters of a test may hold one.
 fn split_message(text: &str) -> (&str, &str) {
     let balanced = |head: &str| head.matches('[').count() <= head.matches(']').count();
-    let at = text.match_indices(" - ").map(|(at, _)| at).take(20).find(|at| balanced(&text[..*at]));
+    let at = text
+        .match_indices(" - ")
+        .map(|(at, _)| at)
+        .take(20)
+        .find(|at| balanced(&text[..*at]));
     at.map_or((text, ""), |at| (&text[..at], &text[at + 3..]))
 }
 
@@ -108,10 +140,17 @@ struct Section<'a> {
 impl<'a> Section<'a> {
     /// Whether this is the section of a test like `bad/test_bad.py::TestThing::test_in_class`.
     fn is_of(&self, node: &str) -> bool {
-        let inner = node.split_once("::").map_or(node, |(_, inner)| inner).replace("::", ".");
-        let title = ["ERROR at setup of ", "ERROR at teardown of ", "ERROR collecting "]
-            .iter()
-            .find_map(|start| self.title.strip_prefix(start));
+        let inner = node
+            .split_once("::")
+            .map_or(node, |(_, inner)| inner)
+            .replace("::", ".");
+        let title = [
+            "ERROR at setup of ",
+            "ERROR at teardown of ",
+            "ERROR collecting ",
+        ]
+        .iter()
+        .find_map(|start| self.title.strip_prefix(start));
         title.unwrap_or(self.title) == inner
     }
 
@@ -123,7 +162,11 @@ impl<'a> Section<'a> {
             .filter_map(|line| line.strip_prefix("E   "))
             .map(|l| l.trim_start_matches("    "))
             .collect();
-        if marked.is_empty() { self.lines.clone() } else { marked }
+        if marked.is_empty() {
+            self.lines.clone()
+        } else {
+            marked
+        }
     }
 }
 
@@ -135,15 +178,22 @@ fn sections<'a>(lines: &[&'a str]) -> Vec<Section<'a>> {
         if let Some(title) = banner(line) {
             inside = title == "FAILURES" || title == "ERRORS";
         } else if let Some(title) = section_title(line).filter(|_| inside && found.len() < 1000) {
-            found.push(Section { title, lines: Vec::new() });
-        } else if let Some(section) = found.last_mut().filter(|section| inside && section.lines.len() < 1000) {
+            found.push(Section {
+                title,
+                lines: Vec::new(),
+            });
+        } else if let Some(section) = found
+            .last_mut()
+            .filter(|section| inside && section.lines.len() < 1000)
+        {
             section.lines.push(line);
         }
     }
     found
 }
 
-/// `_____________________ test_total _____________________`; a very long name leaves one rule on each side.
+/// `_____________________ test_total _____________________`; a very long name leaves one rule on
+/// each side.
 fn section_title(line: &str) -> Option<&str> {
     let inner = line.strip_prefix('_')?.strip_suffix('_')?;
     let title = inner.trim_start_matches('_').trim_end_matches('_');

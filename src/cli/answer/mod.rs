@@ -1,5 +1,5 @@
-//! What commands print with `--json` where it is not an object of the domain itself: one type an answer, so that the schema that
-//! `ai schema` prints is that of the very type that is printed.
+//! What commands print with `--json` where it is not an object of the domain itself: one type an
+//! answer, so that the schema that `ai schema` prints is that of the very type that is printed.
 
 mod lease;
 mod project;

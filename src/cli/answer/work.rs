@@ -81,7 +81,8 @@ pub(in crate::cli) struct AgentLine<'a> {
     pub(in crate::cli) agent: &'a Agent,
     /// How it fares; null where there is no store yet.
     pub(in crate::cli) status: Option<AgentStatus>,
-    /// The command line of a run, with the placeholders that only a run can fill; `ai agent show` alone tells it.
+    /// The command line of a run, with the placeholders that only a run can fill; `ai agent show`
+    /// alone tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) command: Option<&'a [String]>,
 }
@@ -93,7 +94,8 @@ pub(in crate::cli) struct AgentStatus {
     pub(in crate::cli) load: u32,
     /// `ok`, `failing`, `no_quota` or `no_login`.
     pub(in crate::cli) health: &'static str,
-    /// Until when its provider wants to be left alone, in milliseconds since 1970; null where it does not.
+    /// Until when its provider wants to be left alone, in milliseconds since 1970; null where it
+    /// does not.
     pub(in crate::cli) until_ms: Option<i64>,
     /// How its last run ended.
     pub(in crate::cli) last: Option<AgentLast>,
@@ -102,7 +104,12 @@ pub(in crate::cli) struct AgentStatus {
 impl AgentStatus {
     /// From what is known.
     pub(in crate::cli) fn of(health: Health) -> AgentStatus {
-        AgentStatus { load: health.load, health: health.word, until_ms: health.until_ms, last: health.last }
+        AgentStatus {
+            load: health.load,
+            health: health.word,
+            until_ms: health.until_ms,
+            last: health.last,
+        }
     }
 }
 

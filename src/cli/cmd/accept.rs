@@ -32,14 +32,21 @@ pub(in crate::cli) struct RejectArgs {
 }
 
 pub(super) fn accept(args: &AcceptArgs, context: &mut Context) -> Outcome {
-    if args.overridden.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
+    if args
+        .overridden
+        .as_ref()
+        .is_some_and(|reason| reason.trim().is_empty())
+    {
         return Err(CliError::usage("an override needs a reason"));
     }
     let world = world(context)?;
     let mut store = context.store(Access::Write)?;
     let accepted = accept::accept(&world, &mut store, &args.id, args.overridden.as_deref())?;
     backup::roll_if_due(&store, context);
-    let target = accepted.target.as_deref().map(|t| t.trim_start_matches("refs/heads/").to_owned());
+    let target = accepted
+        .target
+        .as_deref()
+        .map(|t| t.trim_start_matches("refs/heads/").to_owned());
     if context.ui.json() {
         context.ui.object(&AcceptAnswer {
             task: &accepted.task,
@@ -50,14 +57,22 @@ pub(super) fn accept(args: &AcceptArgs, context: &mut Context) -> Outcome {
         return Ok(exit::OK);
     }
     let short = &accepted.commit[..accepted.commit.len().min(12)];
-    let place = target.map_or("stays on its own branch".to_owned(), |target| format!("is in {target}"));
-    context.ui.line(&format!("{}  {}: {short} {place}", accepted.task.id, accepted.task.status_text()));
+    let place = target.map_or("stays on its own branch".to_owned(), |target| {
+        format!("is in {target}")
+    });
+    context.ui.line(&format!(
+        "{}  {}: {short} {place}",
+        accepted.task.id,
+        accepted.task.status_text()
+    ));
     Ok(exit::OK)
 }
 
 pub(super) fn reject(args: &RejectArgs, context: &mut Context) -> Outcome {
     if args.note.trim().is_empty() {
-        return Err(CliError::usage("say what is wrong with it: the next attempt reads your note"));
+        return Err(CliError::usage(
+            "say what is wrong with it: the next attempt reads your note",
+        ));
     }
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
@@ -65,7 +80,11 @@ pub(super) fn reject(args: &RejectArgs, context: &mut Context) -> Outcome {
     if context.ui.json() {
         context.ui.object(&task);
     } else {
-        context.ui.line(&format!("{}  {}: sent back with your note", task.id, task.status_text()));
+        context.ui.line(&format!(
+            "{}  {}: sent back with your note",
+            task.id,
+            task.status_text()
+        ));
     }
     Ok(exit::OK)
 }

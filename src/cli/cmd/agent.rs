@@ -1,4 +1,5 @@
-//! `ai agent register|list|show|label|remove|detect|doctor`, and their short forms `ai register`, `ai list`, `ai label`.
+//! `ai agent register|list|show|label|remove|detect|doctor`, and their short forms `ai register`,
+//! `ai list`, `ai label`.
 
 use std::path::Path;
 
@@ -36,7 +37,8 @@ pub(in crate::cli) enum AgentCommand {
     Remove(ShowArgs),
     /// Find the AI CLIs that are installed, by asking each for its version
     Detect(agent_detect::DetectArgs),
-    /// Look whether each agent could do a run: program, version, login, sandbox, trust, limits, fallback
+    /// Look whether each agent could do a run: program, version, login, sandbox, trust, limits,
+    /// fallback
     Doctor(agent_doctor::DoctorArgs),
 }
 
@@ -44,7 +46,8 @@ pub(in crate::cli) enum AgentCommand {
 pub(in crate::cli) struct RegisterArgs {
     /// Name of the agent
     name: String,
-    /// How to drive it: `command` for any program, `claude-code`, `codex` and others, or one of `.ai/connectors/`
+    /// How to drive it: `command` for any program, `claude-code`, `codex` and others, or one of
+    /// `.ai/connectors/`
     #[arg(long, short, value_name = "C", required_unless_present = "replace")]
     connector: Option<String>,
     /// Model, in the connector's own words
@@ -56,10 +59,12 @@ pub(in crate::cli) struct RegisterArgs {
     /// What it is able to do, such as rust or review
     #[arg(long, value_name = "WORD", value_delimiter = ',')]
     capability: Option<Vec<String>>,
-    /// A variable of your environment that it gets, besides the usual ones and those that its connector names
+    /// A variable of your environment that it gets, besides the usual ones and those that its
+    /// connector names
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     env: Option<Vec<String>>,
-    /// Where the CLI keeps login, sessions and settings: with the user, or in a directory of each run, without a login
+    /// Where the CLI keeps login, sessions and settings: with the user, or in a directory of each
+    /// run, without a login
     #[arg(long, value_name = "WHERE", value_parser = home)]
     home: Option<Home>,
     /// Longest run in minutes
@@ -74,10 +79,12 @@ pub(in crate::cli) struct RegisterArgs {
     /// Longest time without output in minutes
     #[arg(long, value_name = "N")]
     silence_minutes: Option<u32>,
-    /// Change an agent of the same name: what is not named stays, and an empty text (`--fallback ""`) takes a list away
+    /// Change an agent of the same name: what is not named stays, and an empty text (`--fallback
+    /// ""`) takes a list away
     #[arg(long)]
     replace: bool,
-    /// The command line: `{prompt_file}` becomes the file with the prompt, which also comes on standard input
+    /// The command line: `{prompt_file}` becomes the file with the prompt, which also comes on
+    /// standard input
     #[arg(last = true, value_name = "ARGV")]
     argv: Vec<String>,
 }
@@ -136,9 +143,10 @@ pub(super) fn register(args: RegisterArgs, context: &mut Context) -> Outcome {
     let agent = change(args, old.clone().filter(|_| replace), name)?;
     if !replace && old.is_some_and(|old| old != agent) {
         let message = format!("an agent named `{}` is registered already", agent.name);
-        return Err(
-            CliError::new(exit::CONFLICT, message).hint(format!("`ai agent show {0}`, or give --replace", agent.name))
-        );
+        return Err(CliError::new(exit::CONFLICT, message).hint(format!(
+            "`ai agent show {0}`, or give --replace",
+            agent.name
+        )));
     }
     must_have_command(&root, &agent)?;
     let before = agents::file_text(&root, &agent.name)?;
@@ -149,7 +157,9 @@ pub(super) fn register(args: RegisterArgs, context: &mut Context) -> Outcome {
             context.ui.say("nothing has changed");
         } else {
             let diff = file_diff(Some(before.as_bytes()), Some(after.as_bytes()));
-            context.ui.say(unified(&format!(".ai/agents/{}.yaml", agent.name), &diff).trim_end());
+            context
+                .ui
+                .say(unified(&format!(".ai/agents/{}.yaml", agent.name), &diff).trim_end());
         }
     }
     print(&agent, context);
@@ -160,40 +170,69 @@ pub(super) fn register(args: RegisterArgs, context: &mut Context) -> Outcome {
 fn must_have_command(root: &Path, agent: &Agent) -> Result<(), CliError> {
     let connectors = agents::connectors(root)?;
     let connector = connectors.get(agent.connector.as_str());
-    let bare = connector.is_some_and(|connector| connector.describe().argv.is_empty() && agent.argv.is_empty());
+    let bare = connector
+        .is_some_and(|connector| connector.describe().argv.is_empty() && agent.argv.is_empty());
     if !bare {
         return Ok(());
     }
-    let hint = format!("`ai agent register {} --connector {} -- PROGRAM ARGUMENT…`", agent.name, agent.connector);
-    let message = format!("the connector `{}` starts whatever program it is told, and none is named", agent.connector);
+    let hint = format!(
+        "`ai agent register {} --connector {} -- PROGRAM ARGUMENT…`",
+        agent.name, agent.connector
+    );
+    let message = format!(
+        "the connector `{}` starts whatever program it is told, and none is named",
+        agent.connector
+    );
     Err(CliError::usage(message).hint(hint))
 }
 
 /// The agent that the arguments describe: `old` with what they name, or a new one.
 fn change(args: RegisterArgs, old: Option<Agent>, name: Name) -> Result<Agent, CliError> {
-    let connector = args.connector.as_deref().map(agents::agent_name).transpose()?;
+    let connector = args
+        .connector
+        .as_deref()
+        .map(agents::agent_name)
+        .transpose()?;
     let mut agent = match (old, connector) {
         (Some(old), None) => old,
-        // Model, arguments and home are said in the words of a connector, and mean nothing to another.
-        (Some(old), Some(new)) if old.connector != new => {
-            Agent { connector: new, model: None, argv: Vec::new(), home: None, ..old }
-        }
+        // Model, arguments and home are said in the words of a connector, and mean nothing to
+        // another.
+        (Some(old), Some(new)) if old.connector != new => Agent {
+            connector: new,
+            model: None,
+            argv: Vec::new(),
+            home: None,
+            ..old
+        },
         (Some(old), Some(_)) => old,
         (None, Some(connector)) => Agent::new(name, connector),
         (None, None) => {
             let message = format!("no agent named `{name}` is there to be changed");
-            return Err(CliError::new(exit::NOT_FOUND, message).hint("give --connector to register it".to_owned()));
+            return Err(CliError::new(exit::NOT_FOUND, message)
+                .hint("give --connector to register it".to_owned()));
         }
     };
     let words = |list: Vec<String>| list.into_iter().filter(|word| !word.is_empty());
     agent.model = args.model.or(agent.model).filter(|model| !model.is_empty());
-    agent.argv = if args.argv.is_empty() { agent.argv } else { args.argv };
-    agent.labels = args.label.map_or(agent.labels, |list| words(list).collect());
-    agent.capabilities = args.capability.map_or(agent.capabilities, |list| words(list).collect());
-    agent.env_pass = args.env.map_or(agent.env_pass, |list| words(list).collect());
+    agent.argv = if args.argv.is_empty() {
+        agent.argv
+    } else {
+        args.argv
+    };
+    agent.labels = args
+        .label
+        .map_or(agent.labels, |list| words(list).collect());
+    agent.capabilities = args
+        .capability
+        .map_or(agent.capabilities, |list| words(list).collect());
+    agent.env_pass = args
+        .env
+        .map_or(agent.env_pass, |list| words(list).collect());
     agent.home = args.home.or(agent.home);
     if let Some(list) = args.fallback {
-        agent.fallback = words(list).map(|name| agents::agent_name(&name)).collect::<Result<_, _>>()?;
+        agent.fallback = words(list)
+            .map(|name| agents::agent_name(&name))
+            .collect::<Result<_, _>>()?;
     }
     agent.limits.parallel = args.parallel.unwrap_or(agent.limits.parallel);
     agent.limits.minutes = args.minutes.unwrap_or(agent.limits.minutes);
@@ -206,7 +245,11 @@ pub(super) fn list(args: &ListArgs, context: &mut Context) -> Outcome {
     for broken in &files.broken {
         context.ui.warn(&broken.to_string());
     }
-    let wanted = |agent: &&Agent| args.label.as_ref().is_none_or(|label| agent.labels.contains(label));
+    let wanted = |agent: &&Agent| {
+        args.label
+            .as_ref()
+            .is_none_or(|label| agent.labels.contains(label))
+    };
     let fares = Fares::read(context)?;
     let found: Vec<&Agent> = files.agents.iter().filter(wanted).collect();
     if found.is_empty() {
@@ -216,11 +259,22 @@ pub(super) fn list(args: &ListArgs, context: &mut Context) -> Outcome {
         });
     }
     if context.ui.json() {
-        found.iter().all(|agent| context.ui.object(&AgentLine { agent, status: fares.status(agent), command: None }));
+        found.iter().all(|agent| {
+            context.ui.object(&AgentLine {
+                agent,
+                status: fares.status(agent),
+                command: None,
+            })
+        });
         return Ok(exit::OK);
     }
-    let rows: Vec<Vec<String>> = found.iter().map(|agent| [cells(agent), vec![fares.text(agent)]].concat()).collect();
-    columns::table(&rows).iter().all(|line| context.ui.line(line));
+    let rows: Vec<Vec<String>> = found
+        .iter()
+        .map(|agent| [cells(agent), vec![fares.text(agent)]].concat())
+        .collect();
+    columns::table(&rows)
+        .iter()
+        .all(|line| context.ui.line(line));
     Ok(exit::OK)
 }
 
@@ -230,11 +284,19 @@ fn show(args: &ShowArgs, context: &mut Context) -> Outcome {
     let fares = Fares::read(context)?;
     let connectors = agents::connectors(&root)?;
     let connector = connectors.get(agent.connector.as_str());
-    let command = connector.and_then(|connector| agents::command_line(connector, &agent, &env::all()).ok());
-    let command: Option<Vec<String>> =
-        command.map(|argv| argv.iter().map(|word| word.to_string_lossy().into_owned()).collect());
+    let command =
+        connector.and_then(|connector| agents::command_line(connector, &agent, &env::all()).ok());
+    let command: Option<Vec<String>> = command.map(|argv| {
+        argv.iter()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect()
+    });
     if context.ui.json() {
-        context.ui.object(&AgentLine { agent: &agent, status: fares.status(&agent), command: command.as_deref() });
+        context.ui.object(&AgentLine {
+            agent: &agent,
+            status: fares.status(&agent),
+            command: command.as_deref(),
+        });
         return Ok(exit::OK);
     }
     let manifest = connector.map(Connector::describe);
@@ -246,7 +308,9 @@ fn show(args: &ShowArgs, context: &mut Context) -> Outcome {
         .filter(|(_, text)| !text.is_empty())
         .map(|(name, text)| vec![name.to_owned(), one_line(&text)])
         .collect();
-    columns::table(&rows).iter().all(|line| context.ui.line(&format!("  {line}")));
+    columns::table(&rows)
+        .iter()
+        .all(|line| context.ui.line(&format!("  {line}")));
     Ok(exit::OK)
 }
 
@@ -257,37 +321,98 @@ fn facts(
     command: Option<&[String]>,
     config: Option<&Config>,
 ) -> Vec<(&'static str, String)> {
-    let list = |names: &[Name]| names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
-    let set = |words: &std::collections::BTreeSet<String>| words.iter().cloned().collect::<Vec<_>>().join(", ");
+    let list = |names: &[Name]| {
+        names
+            .iter()
+            .map(Name::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let set = |words: &std::collections::BTreeSet<String>| {
+        words.iter().cloned().collect::<Vec<_>>().join(", ")
+    };
     let fallback = match config {
         Some(config) => route::fallbacks(config, agent).join(", then "),
         None => list(&agent.fallback),
     };
-    let of_connector = manifest.map(|manifest| manifest.env_pass.join(", ")).unwrap_or_default();
+    let of_connector = manifest
+        .map(|manifest| manifest.env_pass.join(", "))
+        .unwrap_or_default();
     let variables = [of_connector, agent.env_pass.join(", ")];
-    let none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
+    let none = |text: String| {
+        if text.is_empty() {
+            "none".to_owned()
+        } else {
+            text
+        }
+    };
     let limits = agent.limits;
     let numbers = format!(
         "{} min, {} min silent, {} at once, {} attempts, {} MiB output",
         limits.minutes, limits.silence_minutes, limits.parallel, limits.attempts, limits.output_mb
     );
-    let ceilings = [limits.tokens.map(|n| format!("{n} tokens")), limits.money.map(|n| n.to_string())];
+    let ceilings = [
+        limits.tokens.map(|n| format!("{n} tokens")),
+        limits.money.map(|n| n.to_string()),
+    ];
     vec![
         (
             "connector",
-            manifest.map_or_else(|| format!("{} (not known)", agent.connector), |_| agent.connector.to_string()),
+            manifest.map_or_else(
+                || format!("{} (not known)", agent.connector),
+                |_| agent.connector.to_string(),
+            ),
         ),
-        ("model", agent.model.clone().unwrap_or_else(|| "as its CLI chooses".to_owned())),
-        ("command", command.map_or_else(|| "none; see `ai agent doctor`".to_owned(), shell_words)),
+        (
+            "model",
+            agent
+                .model
+                .clone()
+                .unwrap_or_else(|| "as its CLI chooses".to_owned()),
+        ),
+        (
+            "command",
+            command.map_or_else(|| "none; see `ai agent doctor`".to_owned(), shell_words),
+        ),
         ("labels", set(&agent.labels)),
         ("capabilities", set(&agent.capabilities)),
         ("fallback", none(fallback)),
-        ("variables", none(variables.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", "))),
+        (
+            "variables",
+            none(
+                variables
+                    .into_iter()
+                    .filter(|text| !text.is_empty())
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            ),
+        ),
         ("credentials", list(&agent.credentials)),
-        ("home", agent.home.map_or_else(String::new, |home| format!("{home:?}").to_lowercase())),
-        ("sandbox", agent.sandbox.map_or_else(String::new, |demand| format!("{demand:?}").to_lowercase())),
-        ("network", agent.network.map_or_else(String::new, |network| network.as_str().to_owned())),
-        ("limits", ceilings.into_iter().flatten().fold(numbers, |text, more| format!("{text}, {more}"))),
+        (
+            "home",
+            agent
+                .home
+                .map_or_else(String::new, |home| format!("{home:?}").to_lowercase()),
+        ),
+        (
+            "sandbox",
+            agent
+                .sandbox
+                .map_or_else(String::new, |demand| format!("{demand:?}").to_lowercase()),
+        ),
+        (
+            "network",
+            agent
+                .network
+                .map_or_else(String::new, |network| network.as_str().to_owned()),
+        ),
+        (
+            "limits",
+            ceilings
+                .into_iter()
+                .flatten()
+                .fold(numbers, |text, more| format!("{text}, {more}")),
+        ),
     ]
 }
 
@@ -330,12 +455,19 @@ fn print(agent: &Agent, context: &mut Context) {
         context.ui.object(agent);
         return;
     }
-    columns::table(&[cells(agent)]).iter().all(|line| context.ui.line(line));
+    columns::table(&[cells(agent)])
+        .iter()
+        .all(|line| context.ui.line(line));
 }
 
 /// Name, connector, model and labels.
 fn cells(agent: &Agent) -> Vec<String> {
     let labels: Vec<&str> = agent.labels.iter().map(String::as_str).collect();
     let model = agent.model.as_deref().unwrap_or("-");
-    vec![agent.name.to_string(), agent.connector.to_string(), one_line(model), one_line(&labels.join(","))]
+    vec![
+        agent.name.to_string(),
+        agent.connector.to_string(),
+        one_line(model),
+        one_line(&labels.join(",")),
+    ]
 }

@@ -27,7 +27,10 @@ pub(super) fn run(args: &DetectArgs, context: &mut Context) -> Outcome {
         show(&all, context);
     }
     if args.write {
-        let (root, common_dir) = (context.root()?.to_owned(), context.place()?.common_dir.clone());
+        let (root, common_dir) = (
+            context.root()?.to_owned(),
+            context.place()?.common_dir.clone(),
+        );
         detect::register(&root, &common_dir, &mut all)?;
     }
     if context.ui.json() {
@@ -40,8 +43,12 @@ pub(super) fn run(args: &DetectArgs, context: &mut Context) -> Outcome {
     Ok(exit::OK)
 }
 
-/// The connectors to ask. Outside of a repository those that come with `ai`, unless agents are to be written.
-fn registry(args: &DetectArgs, context: &mut Context) -> Result<Registry, crate::cli::error::CliError> {
+/// The connectors to ask. Outside of a repository those that come with `ai`, unless agents are to
+/// be written.
+fn registry(
+    args: &DetectArgs,
+    context: &mut Context,
+) -> Result<Registry, crate::cli::error::CliError> {
     let (root, common_dir) = match context.place().map(|place| place.common_dir.clone()) {
         Ok(common_dir) => (context.root()?.to_owned(), common_dir),
         Err(error) if args.write => return Err(error),
@@ -62,19 +69,34 @@ fn registry(args: &DetectArgs, context: &mut Context) -> Result<Registry, crate:
 fn show(all: &[Found], context: &mut Context) {
     let row = |found: &Found| {
         let version = one_line(found.version.as_deref().unwrap_or("-"));
-        vec![found.connector.to_string(), version, one_line(&found.title), found.capabilities.join(",")]
+        vec![
+            found.connector.to_string(),
+            version,
+            one_line(&found.title),
+            found.capabilities.join(","),
+        ]
     };
     let rows: Vec<Vec<String>> = all.iter().map(row).collect();
-    columns::table(&rows).iter().all(|line| context.ui.line(line));
+    columns::table(&rows)
+        .iter()
+        .all(|line| context.ui.line(line));
     all.iter().for_each(|found| remark(found, context));
 }
 
 fn remark(found: &Found, context: &mut Context) {
     if let Some(problem) = &found.problem {
-        context.ui.say(&format!("  {}: {}: {}", found.connector, found.program, one_line(problem)));
+        context.ui.say(&format!(
+            "  {}: {}: {}",
+            found.connector,
+            found.program,
+            one_line(problem)
+        ));
     }
     if found.tested_with.is_none() {
-        context.ui.say(&format!("  {}: this connector was never tried with the real program", found.connector));
+        context.ui.say(&format!(
+            "  {}: this connector was never tried with the real program",
+            found.connector
+        ));
     }
 }
 
@@ -84,14 +106,21 @@ fn tell(args: &DetectArgs, all: &[Found], context: &mut Context) {
     }
     for found in all {
         match found.agent {
-            Registration::Written => context.ui.say(&format!("registered agent {}", found.connector)),
+            Registration::Written => context
+                .ui
+                .say(&format!("registered agent {}", found.connector)),
             Registration::Exists if args.write => {
-                context.ui.say(&format!("agent {} is registered already and was left", found.connector));
+                context.ui.say(&format!(
+                    "agent {} is registered already and was left",
+                    found.connector
+                ));
             }
             _ => {}
         }
     }
     if !args.write && all.iter().any(|found| found.agent == Registration::None) {
-        context.ui.say("register them with `ai agent detect --write`");
+        context
+            .ui
+            .say("register them with `ai agent detect --write`");
     }
 }

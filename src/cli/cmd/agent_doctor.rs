@@ -52,17 +52,32 @@ fn try_all(
     context: &mut Context,
 ) -> Result<Vec<AgentFinding>, CliError> {
     let all: BTreeSet<&str> = found.iter().map(|one| one.agent.as_str()).collect();
-    let broken = |name: &str| found.iter().any(|one| one.agent == name && one.finding.level == Level::Bad);
+    let broken = |name: &str| {
+        found
+            .iter()
+            .any(|one| one.agent == name && one.finding.level == Level::Bad)
+    };
     let (left, sound): (Vec<&str>, Vec<&str>) = all.into_iter().partition(|name| broken(name));
-    left.iter().for_each(|name| context.ui.say(&format!("{name} is not tried: something of it is broken")));
+    left.iter().for_each(|name| {
+        context
+            .ui
+            .say(&format!("{name} is not tried: something of it is broken"))
+    });
     if sound.is_empty() || !consent(args, &sound, context)? {
         return Ok(Vec::new());
     }
     let mut tried = Vec::new();
     for name in sound {
         let one = match run::trial(world, name) {
-            Ok(end) => AgentFinding { class: Some(end.class), ..AgentFinding::of(name, end.finding) },
-            Err(error) if error.refusal().is_some_and(crate::ops::refusal::Refusal::is_interruption) => {
+            Ok(end) => AgentFinding {
+                class: Some(end.class),
+                ..AgentFinding::of(name, end.finding)
+            },
+            Err(error)
+                if error
+                    .refusal()
+                    .is_some_and(crate::ops::refusal::Refusal::is_interruption) =>
+            {
                 return Err(error.into());
             }
             Err(error) => {
@@ -83,9 +98,13 @@ fn consent(args: &DoctorArgs, names: &[&str], context: &mut Context) -> Result<b
     if args.yes {
         return Ok(true);
     }
-    let question = format!("Give one short prompt to {}? It costs a few tokens of each", names.join(", "));
+    let question = format!(
+        "Give one short prompt to {}? It costs a few tokens of each",
+        names.join(", ")
+    );
     context.ui.ask(&question).ok_or_else(|| {
-        let why = "a trial talks to the providers and costs a few tokens, and nobody is here to say yes";
+        let why =
+            "a trial talks to the providers and costs a few tokens, and nobody is here to say yes";
         CliError::new(exit::APPROVAL, why).hint("ai agent doctor --try --yes".to_owned())
     })
 }
@@ -98,8 +117,20 @@ fn show(found: &[AgentFinding], context: &mut Context) {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for AgentFinding { agent, finding, .. } in found {
         let level = finding.level.as_str().to_owned();
-        rows.push(vec![level, one_line(agent), finding.check.to_owned(), one_line(&finding.text)]);
-        rows.extend(finding.next.iter().map(|next| vec!["".into(), "".into(), "next".into(), one_line(next)]));
+        rows.push(vec![
+            level,
+            one_line(agent),
+            finding.check.to_owned(),
+            one_line(&finding.text),
+        ]);
+        rows.extend(
+            finding
+                .next
+                .iter()
+                .map(|next| vec!["".into(), "".into(), "next".into(), one_line(next)]),
+        );
     }
-    columns::table(&rows).iter().all(|line| context.ui.line(line));
+    columns::table(&rows)
+        .iter()
+        .all(|line| context.ui.line(line));
 }

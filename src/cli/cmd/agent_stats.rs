@@ -1,4 +1,5 @@
-//! How agents fare: `ai agent stats`, and the last columns of `ai agent list`. From sums in the store, never from all runs.
+//! How agents fare: `ai agent stats`, and the last columns of `ai agent list`. From sums in the
+//! store, never from all runs.
 
 use clap::Args;
 
@@ -31,7 +32,9 @@ pub(super) fn run(args: &StatsArgs, context: &mut Context) -> Outcome {
         all.iter().all(|stats| context.ui.object(stats));
     } else {
         let rows: Vec<Vec<String>> = all.iter().map(row).collect();
-        columns::table(&rows).iter().all(|line| context.ui.line(line));
+        columns::table(&rows)
+            .iter()
+            .all(|line| context.ui.line(line));
     }
     if sums.is_empty() {
         context.ui.say("no run has ended yet");
@@ -56,7 +59,9 @@ fn stats(sum: &AgentSum) -> AgentStats<'_> {
 }
 
 fn row(stats: &AgentStats<'_>) -> Vec<String> {
-    let success = stats.success.map_or("-".to_owned(), |share| format!("{:.0}%", share * 100.0));
+    let success = stats
+        .success
+        .map_or("-".to_owned(), |share| format!("{:.0}%", share * 100.0));
     let cost = match stats.unpriced_runs == stats.runs {
         true => "price unknown".to_owned(),
         false => format!("${:.2}", stats.cost_usd),
@@ -64,9 +69,16 @@ fn row(stats: &AgentStats<'_>) -> Vec<String> {
     vec![
         one_line(stats.agent),
         one_line(stats.kind),
-        format!("{:>4} {}", stats.runs, if stats.runs == 1 { "run" } else { "runs" }),
+        format!(
+            "{:>4} {}",
+            stats.runs,
+            if stats.runs == 1 { "run" } else { "runs" }
+        ),
         format!("{success:>4} good"),
-        format!("{:>6} on average", seconds(i64::try_from(stats.average_ms).unwrap_or(i64::MAX))),
+        format!(
+            "{:>6} on average",
+            seconds(i64::try_from(stats.average_ms).unwrap_or(i64::MAX))
+        ),
         format!("{} tokens", stats.tokens),
         cost,
     ]
@@ -97,8 +109,14 @@ impl Fares {
     pub(super) fn text(&self, agent: &Agent) -> String {
         let off = if agent.enabled { "" } else { "disabled" };
         let known = self.0.as_ref().map(|all| all.of(agent).text());
-        let parts: Vec<&str> =
-            [off, known.as_deref().unwrap_or_default()].into_iter().filter(|part| !part.is_empty()).collect();
-        if parts.is_empty() { String::new() } else { format!("[{}]", parts.join(", ")) }
+        let parts: Vec<&str> = [off, known.as_deref().unwrap_or_default()]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect();
+        if parts.is_empty() {
+            String::new()
+        } else {
+            format!("[{}]", parts.join(", "))
+        }
     }
 }

@@ -25,8 +25,14 @@ pub(super) fn run(args: &BackupArgs, context: &mut Context) -> Outcome {
         Some(file) => Some(context.start_dir()?.join(file)),
         None => None,
     };
-    if let Some(taken) = target.as_ref().filter(|path| std::fs::symlink_metadata(path).is_ok()) {
-        let text = format!("{} exists already", path_bytes(taken.as_os_str().as_encoded_bytes()));
+    if let Some(taken) = target
+        .as_ref()
+        .filter(|path| std::fs::symlink_metadata(path).is_ok())
+    {
+        let text = format!(
+            "{} exists already",
+            path_bytes(taken.as_os_str().as_encoded_bytes())
+        );
         return Err(CliError::new(exit::CONFLICT, text).hint("name a new file"));
     }
     let state = context.state_dir()?;
@@ -36,18 +42,26 @@ pub(super) fn run(args: &BackupArgs, context: &mut Context) -> Outcome {
         context.ui.object(&BackupAnswer::new(&info));
     } else {
         let path = path_bytes(info.path.as_os_str().as_encoded_bytes());
-        context.ui.line(&format!("{path}  {}, {}", counted(info.tasks, "task"), counted(info.events, "record")));
+        context.ui.line(&format!(
+            "{path}  {}, {}",
+            counted(info.tasks, "task"),
+            counted(info.events, "record")
+        ));
     }
     Ok(exit::OK)
 }
 
-/// Takes a rolling backup where one is due. What fails is said, and is no failure of the command that has done its work.
+/// Takes a rolling backup where one is due. What fails is said, and is no failure of the command
+/// that has done its work.
 pub(in crate::cli) fn roll_if_due(store: &SqliteStore, context: &mut Context) {
     let taken = match context.state_dir() {
-        Ok(state) => backup::roll_if_due(store, &state, now().wall_ms, backup::MAX_AGE).map_err(|e| e.to_string()),
+        Ok(state) => backup::roll_if_due(store, &state, now().wall_ms, backup::MAX_AGE)
+            .map_err(|e| e.to_string()),
         Err(error) => Err(error.message),
     };
     if let Err(error) = taken {
-        context.ui.warn(&format!("no backup could be taken: {error}"));
+        context
+            .ui
+            .warn(&format!("no backup could be taken: {error}"));
     }
 }

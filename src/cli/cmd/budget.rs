@@ -32,7 +32,9 @@ pub(super) fn run(_args: &BudgetArgs, context: &mut Context) -> Outcome {
         }
     }
     if all.is_empty() {
-        context.ui.say("no budget is set; `budgets` in .ai/config.yaml sets them");
+        context
+            .ui
+            .say("no budget is set; `budgets` in .ai/config.yaml sets them");
     }
     Ok(exit::OK)
 }

@@ -32,9 +32,15 @@ pub(super) fn run(command: &ConfigCommand, context: &mut Context) -> Outcome {
             let from = match (args.origin, entry.origin) {
                 (false, _) => String::new(),
                 (true, Origin::Default) => "  (default)".to_owned(),
-                (true, Origin::File(place)) => format!("  ({}:{}:{})", config::FILE, place.line, place.column),
+                (true, Origin::File(place)) => {
+                    format!("  ({}:{}:{})", config::FILE, place.line, place.column)
+                }
             };
-            context.ui.line(&format!("{} = {}{from}", one_line(&entry.key), one_line(&entry.value.to_string())))
+            context.ui.line(&format!(
+                "{} = {}{from}",
+                one_line(&entry.key),
+                one_line(&entry.value.to_string())
+            ))
         };
         if !more {
             break;

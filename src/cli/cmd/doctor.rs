@@ -19,9 +19,18 @@ pub(super) fn run(args: &DoctorArgs, context: &mut Context) -> Outcome {
     let place = context.place()?.clone();
     let root = place.main_root.as_deref().or(place.top.as_deref());
     let depth = if args.deep { Depth::Deep } else { Depth::Quick };
-    let found = doctor::examine(&Patient { place: &place, root, now: now(), depth });
+    let found = doctor::examine(&Patient {
+        place: &place,
+        root,
+        now: now(),
+        depth,
+    });
     for finding in &found.findings {
-        let more = if context.ui.json() { context.ui.object(finding) } else { context.ui.print(&text(finding)) };
+        let more = if context.ui.json() {
+            context.ui.object(finding)
+        } else {
+            context.ui.print(&text(finding))
+        };
         if !more {
             break;
         }
@@ -30,7 +39,12 @@ pub(super) fn run(args: &DoctorArgs, context: &mut Context) -> Outcome {
 }
 
 fn text(finding: &Finding) -> String {
-    let mut text = format!("{:<4}  {:<10} {}\n", finding.level.as_str(), finding.check, one_line(&finding.text));
+    let mut text = format!(
+        "{:<4}  {:<10} {}\n",
+        finding.level.as_str(),
+        finding.check,
+        one_line(&finding.text)
+    );
     if let Some(next) = &finding.next {
         text.push_str(&format!("      {:<10} {}\n", "next", one_line(next)));
     }

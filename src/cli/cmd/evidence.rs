@@ -68,7 +68,11 @@ fn list(args: &OfArgs, context: &mut Context) -> Outcome {
             context.ui.object(piece)
         } else {
             let run = piece.run.as_ref().map_or("-", |run| run.as_str());
-            let (kind, name, sha) = (piece.kind.name(), one_line(&piece.name), &piece.sha256[..12]);
+            let (kind, name, sha) = (
+                piece.kind.name(),
+                one_line(&piece.name),
+                &piece.sha256[..12],
+            );
             context.ui.line(&format!(
                 "{}  {run:<14} {kind:<9} {name:<12} {sha}  {:>9}  {}",
                 piece.id,
@@ -89,16 +93,32 @@ fn show(args: &ShowArgs, context: &mut Context) -> Outcome {
     let piece = store.read(|tx| evidence::find(tx, &args.id))?;
     let found = evidence::verify(&state, &piece);
     if context.ui.json() {
-        context.ui.object(&EvidenceAnswer { evidence: &piece, file: &found });
+        context.ui.object(&EvidenceAnswer {
+            evidence: &piece,
+            file: &found,
+        });
         return Ok(exit::OK);
     }
-    context.ui.line(&format!("{}  {} {}  sha256 {}", piece.id, piece.kind.name(), one_line(&piece.name), piece.sha256));
+    context.ui.line(&format!(
+        "{}  {} {}  sha256 {}",
+        piece.id,
+        piece.kind.name(),
+        one_line(&piece.name),
+        piece.sha256
+    ));
     if found != Found::Intact {
-        let text = format!("the file {} is not what was recorded: {found:?}", piece.file);
-        return Err(CliError::new(exit::NOT_PROVEN, text).hint("`ai evidence verify` looks at all of them"));
+        let text = format!(
+            "the file {} is not what was recorded: {found:?}",
+            piece.file
+        );
+        return Err(
+            CliError::new(exit::NOT_PROVEN, text).hint("`ai evidence verify` looks at all of them")
+        );
     }
     let bytes = crate::base::fs::read_capped(&state.join(&piece.file), 64 << 20)?;
-    context.ui.print(&multi_line(&String::from_utf8_lossy(&bytes)));
+    context
+        .ui
+        .print(&multi_line(&String::from_utf8_lossy(&bytes)));
     Ok(exit::OK)
 }
 
@@ -111,7 +131,11 @@ fn verify(args: &OfArgs, context: &mut Context) -> Outcome {
         let found = evidence::verify(&state, piece);
         wrong += usize::from(found != Found::Intact);
         if context.ui.json() {
-            context.ui.object(&EvidenceChecked { id: &piece.id, file: &piece.file, found: &found });
+            context.ui.object(&EvidenceChecked {
+                id: &piece.id,
+                file: &piece.file,
+                found: &found,
+            });
         } else {
             let word = match &found {
                 Found::Intact => "intact".to_owned(),
@@ -119,13 +143,18 @@ fn verify(args: &OfArgs, context: &mut Context) -> Outcome {
                 Found::Changed { sha256 } => format!("CHANGED (now {})", &sha256[..12]),
                 Found::Unreadable { why } => format!("UNREADABLE: {}", one_line(why)),
             };
-            context.ui.line(&format!("{}  {word:<8} {}", piece.id, piece.file));
+            context
+                .ui
+                .line(&format!("{}  {word:<8} {}", piece.id, piece.file));
         }
     }
     match wrong {
         0 => Ok(exit::OK),
         n => {
-            let (files, are) = (counted(pieces.len(), "file"), if n == 1 { "is" } else { "are" });
+            let (files, are) = (
+                counted(pieces.len(), "file"),
+                if n == 1 { "is" } else { "are" },
+            );
             let message = format!("{n} of {files} of {task} {are} not what was recorded");
             Err(CliError::new(exit::NOT_PROVEN, message)
                 .hint("`ai log verify` says whether the records themselves stand"))
@@ -140,9 +169,16 @@ fn export(args: &ExportArgs, context: &mut Context) -> Outcome {
     let (_, pieces) = store.read(|tx| evidence::list(tx, &args.id))?;
     let written = evidence::export(&state, &pieces, &target)?;
     if context.ui.json() {
-        context.ui.object(&EvidenceExported { to: &target, files: written.len() });
+        context.ui.object(&EvidenceExported {
+            to: &target,
+            files: written.len(),
+        });
     } else {
-        context.ui.line(&format!("{} in {}", counted(written.len(), "file"), target.display()));
+        context.ui.line(&format!(
+            "{} in {}",
+            counted(written.len(), "file"),
+            target.display()
+        ));
     }
     Ok(exit::OK)
 }

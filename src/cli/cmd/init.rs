@@ -23,7 +23,11 @@ pub(in crate::cli) struct InitArgs {
 }
 
 fn packs() -> PossibleValuesParser {
-    PossibleValuesParser::new(PACKS.iter().map(|pack| PossibleValue::new(pack.name).help(pack.summary)))
+    PossibleValuesParser::new(
+        PACKS
+            .iter()
+            .map(|pack| PossibleValue::new(pack.name).help(pack.summary)),
+    )
 }
 
 pub(super) fn run(args: &InitArgs, context: &mut Context) -> Outcome {
@@ -33,8 +37,15 @@ pub(super) fn run(args: &InitArgs, context: &mut Context) -> Outcome {
     let place = context.place()?.clone();
     let cx = context.cx()?;
     let done = init::init(&place, &cx, pack)?;
-    if let Some(name) = args.policy.as_deref().filter(|_| done.kept.iter().any(|path| path == policy::FILE)) {
-        let text = format!("{} stands already and was left; the pack `{name}` was not written", policy::FILE);
+    if let Some(name) = args
+        .policy
+        .as_deref()
+        .filter(|_| done.kept.iter().any(|path| path == policy::FILE))
+    {
+        let text = format!(
+            "{} stands already and was left; the pack `{name}` was not written",
+            policy::FILE
+        );
         context.ui.warn(&text);
     }
     show(&done, context);
@@ -46,7 +57,9 @@ fn pack(args: &InitArgs) -> Result<&'static Pack, CliError> {
         Some(name) => policy::pack(name),
         None => PACKS.first(),
     };
-    found.ok_or_else(|| CliError::usage("there is no such policy pack").hint("`ai init --help` lists the packs"))
+    found.ok_or_else(|| {
+        CliError::usage("there is no such policy pack").hint("`ai init --help` lists the packs")
+    })
 }
 
 fn show(done: &Done, context: &mut Context) {
@@ -64,10 +77,16 @@ fn show(done: &Done, context: &mut Context) {
     for path in &done.written {
         context.ui.line(&format!("wrote {path}"));
     }
-    context.ui.line(if done.new_store { "made the task store" } else { "the task store stands" });
+    context.ui.line(if done.new_store {
+        "made the task store"
+    } else {
+        "the task store stands"
+    });
     if let Some(dir) = &done.places {
         let dir = path_bytes(dir.as_os_str().as_encoded_bytes());
-        context.ui.line(&format!("worktrees and checks will lie in {dir} (AI_CACHE_DIR moves it)"));
+        context.ui.line(&format!(
+            "worktrees and checks will lie in {dir} (AI_CACHE_DIR moves it)"
+        ));
     }
     if let Some(why) = &done.unfit {
         context.ui.warn(why);
@@ -76,8 +95,11 @@ fn show(done: &Done, context: &mut Context) {
         context.ui.say("a bare repository has no checkout for .ai/: policy and configuration come from its worktrees");
     }
     if let Some(first) = done.untrusted.first() {
-        let more =
-            if done.untrusted.len() > 1 { format!(" and {} more", done.untrusted.len() - 1) } else { String::new() };
+        let more = if done.untrusted.len() > 1 {
+            format!(" and {} more", done.untrusted.len() - 1)
+        } else {
+            String::new()
+        };
         let what = format!(".ai/{}{more}", one_line(&first.path));
         context.ui.warn(&format!(
             "this repository brings {what}, which would run code; nothing of it runs before `ai trust`"
@@ -85,6 +107,8 @@ fn show(done: &Done, context: &mut Context) {
     }
     if done.new_store && !done.written.is_empty() {
         let agents = "`ai agent detect --write` registers the AI CLIs that are here";
-        context.ui.say(&format!("hint: commit .ai/; {agents}, `ai task create TITLE` writes a task down"));
+        context.ui.say(&format!(
+            "hint: commit .ai/; {agents}, `ai task create TITLE` writes a task down"
+        ));
     }
 }

@@ -75,20 +75,42 @@ pub(super) fn run(command: &LockCommand, context: &mut Context) -> Outcome {
 
 fn acquire(args: &AcquireArgs, context: &mut Context) -> Outcome {
     let ttl_ms = ttl(args.ttl.as_deref(), context)?;
-    let mode = if args.shared { LockMode::Shared } else { LockMode::Exclusive };
+    let mode = if args.shared {
+        LockMode::Shared
+    } else {
+        LockMode::Exclusive
+    };
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
-    let acquired = commit(&mut *store, &cx, |tx, cx| lock::acquire(tx, cx, &args.globs, mode, ttl_ms))?;
+    let acquired = commit(&mut *store, &cx, |tx, cx| {
+        lock::acquire(tx, cx, &args.globs, mode, ttl_ms)
+    })?;
     token::keep(context, &acquired.token)?;
     let lease = &acquired.lease;
     if context.ui.json() {
         let patterns = acquired.locks.iter().map(|l| l.pattern.clone()).collect();
-        let lock = LockedByHand { id: lease.subject.clone(), mode, patterns };
-        context.ui.object(&LockAnswer { lock, lease: Granted::new(lease, &acquired.token) });
+        let lock = LockedByHand {
+            id: lease.subject.clone(),
+            mode,
+            patterns,
+        };
+        context.ui.object(&LockAnswer {
+            lock,
+            lease: Granted::new(lease, &acquired.token),
+        });
     } else {
-        let patterns: Vec<String> = acquired.locks.iter().map(|l| one_line(&l.pattern)).collect();
-        let text =
-            format!("{}  {} {} until {}", lease.subject, mode_word(mode), patterns.join(" "), time(lease.expires_ms));
+        let patterns: Vec<String> = acquired
+            .locks
+            .iter()
+            .map(|l| one_line(&l.pattern))
+            .collect();
+        let text = format!(
+            "{}  {} {} until {}",
+            lease.subject,
+            mode_word(mode),
+            patterns.join(" "),
+            time(lease.expires_ms)
+        );
         context.ui.line(&text);
     }
     Ok(exit::OK)
@@ -110,7 +132,10 @@ fn list(context: &mut Context) -> Outcome {
             context.ui.object(&LockLine::new(one))
         } else {
             let (pattern, mode) = (one_line(&one.lock.pattern), mode_word(one.lock.mode));
-            context.ui.line(&format!("{}  {mode:<11} {pattern}  {}  {left} left", one.lock.subject, one.lease.holder))
+            context.ui.line(&format!(
+                "{}  {mode:<11} {pattern}  {}  {left} left",
+                one.lock.subject, one.lease.holder
+            ))
         };
         if !more {
             break;
@@ -120,10 +145,17 @@ fn list(context: &mut Context) -> Outcome {
 }
 
 fn release(args: &ReleaseArgs, context: &mut Context) -> Outcome {
-    let token = args.lease.as_deref().map(Token::parse).transpose().map_err(|e| CliError::usage(e.to_string()))?;
+    let token = args
+        .lease
+        .as_deref()
+        .map(Token::parse)
+        .transpose()
+        .map_err(|e| CliError::usage(e.to_string()))?;
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
-    let subject = commit(&mut *store, &cx, |tx, cx| lock::release(tx, cx, &args.id, token.as_ref()))?;
+    let subject = commit(&mut *store, &cx, |tx, cx| {
+        lock::release(tx, cx, &args.id, token.as_ref())
+    })?;
     token::forget_lock(context, &subject)?;
     if context.ui.json() {
         context.ui.object(&LockReleased { released: subject });
@@ -137,7 +169,8 @@ fn check(args: &CheckArgs, context: &mut Context) -> Outcome {
     let cx = context.cx()?;
     let own = token::own_subjects(context)?;
     let mut store = context.store(Access::Read)?;
-    let blocked = store.read(|tx| -> Result<_, OpError> { lock::check(tx, &cx, &args.paths, &own) })?;
+    let blocked =
+        store.read(|tx| -> Result<_, OpError> { lock::check(tx, &cx, &args.paths, &own) })?;
     let at = now();
     for one in &blocked {
         if context.ui.json() {
@@ -160,5 +193,9 @@ fn check(args: &CheckArgs, context: &mut Context) -> Outcome {
             ));
         }
     }
-    Ok(if blocked.is_empty() { exit::OK } else { exit::CONFLICT })
+    Ok(if blocked.is_empty() {
+        exit::OK
+    } else {
+        exit::CONFLICT
+    })
 }

@@ -33,7 +33,8 @@ pub(in crate::cli) struct LogArgs {
 
 #[derive(Subcommand)]
 enum LogCommand {
-    /// Check that no record was changed, dropped or put between, and that the tables are what the log says
+    /// Check that no record was changed, dropped or put between, and that the tables are what the
+    /// log says
     Verify,
 }
 
@@ -42,7 +43,11 @@ pub(super) fn run(args: &LogArgs, context: &mut Context) -> Outcome {
         return verify(context);
     }
     let mut store = context.store(Access::Read)?;
-    let mut filter = EventFilter { subject: None, after: 0, last: args.limit };
+    let mut filter = EventFilter {
+        subject: None,
+        after: 0,
+        last: args.limit,
+    };
     if let Some(typed) = &args.id {
         filter.subject = Some(match typed.starts_with("l-") {
             true => typed.clone(),
@@ -64,7 +69,8 @@ pub(super) fn run(args: &LogArgs, context: &mut Context) -> Outcome {
             return Ok(exit::OK);
         }
         context.ui.flush();
-        // Waiting for other processes' commits has no event to wait on; a fifth of a second is below what a person notices.
+        // Waiting for other processes' commits has no event to wait on; a fifth of a second is
+        // below what a person notices.
         crate::base::clock::pause(Duration::from_millis(200));
     }
 }

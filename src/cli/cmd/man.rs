@@ -13,7 +13,8 @@ use crate::cli::exit;
 
 #[derive(Args)]
 pub(in crate::cli) struct ManArgs {
-    /// Write one page a command into this directory; without it, the main page goes to standard output
+    /// Write one page a command into this directory; without it, the main page goes to standard
+    /// output
     dir: Option<PathBuf>,
 }
 
@@ -30,7 +31,9 @@ pub(super) fn run(args: &ManArgs, context: &mut Context) -> Outcome {
         written += 1;
         Ok(fs::write_atomic(&dir.join(format!("{name}.1")), page)?)
     })?;
-    context.ui.say(&format!("wrote {written} pages into {}", dir.display()));
+    context
+        .ui
+        .say(&format!("wrote {written} pages into {}", dir.display()));
     Ok(exit::OK)
 }
 
@@ -42,8 +45,15 @@ fn write_pages(command: &Command, write: &mut Sink<'_>) -> Result<(), CliError> 
     if command.is_hide_set() {
         return Ok(());
     }
-    write(command.get_display_name().unwrap_or_else(|| command.get_name()), &page(command)?)?;
-    command.get_subcommands().try_for_each(|below| write_pages(below, write))
+    write(
+        command
+            .get_display_name()
+            .unwrap_or_else(|| command.get_name()),
+        &page(command)?,
+    )?;
+    command
+        .get_subcommands()
+        .try_for_each(|below| write_pages(below, write))
 }
 
 fn page(command: &Command) -> Result<Vec<u8>, CliError> {

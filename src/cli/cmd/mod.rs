@@ -80,7 +80,8 @@ pub(super) enum Command {
     Accept(accept::AcceptArgs),
     /// Send reviewed work back with a note
     Reject(accept::RejectArgs),
-    /// Recover runs that were cut off: end what is left of them, save their work, give their tasks back
+    /// Recover runs that were cut off: end what is left of them, save their work, give their tasks
+    /// back
     Recover(recover::RecoverArgs),
     /// List worktrees, go to one, save what stands there, give room back
     #[command(subcommand)]

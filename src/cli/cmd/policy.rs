@@ -84,26 +84,47 @@ fn validate(args: &ValidateArgs, context: &mut Context) -> Outcome {
         Some(file) => (context.start_dir()?.join(file), file.display().to_string()),
         None => (context.root()?.join(policy::FILE), policy::FILE.to_owned()),
     };
-    let bytes = crate::base::fs::read_named(&path, 1 << 20)
-        .map_err(|e| CliError::new(exit::NOT_FOUND, e.to_string()).hint("`ai init --policy default` writes one"))?;
+    let bytes = crate::base::fs::read_named(&path, 1 << 20).map_err(|e| {
+        CliError::new(exit::NOT_FOUND, e.to_string()).hint("`ai init --policy default` writes one")
+    })?;
     let problems = policy::validate(&bytes, &shown);
     if context.ui.json() {
-        context.ui.object(&PolicyValidated { file: &shown, ok: problems.is_empty(), problems: &problems });
-        return Ok(if problems.is_empty() { exit::OK } else { exit::FAILED });
+        context.ui.object(&PolicyValidated {
+            file: &shown,
+            ok: problems.is_empty(),
+            problems: &problems,
+        });
+        return Ok(if problems.is_empty() {
+            exit::OK
+        } else {
+            exit::FAILED
+        });
     }
     for problem in &problems {
         let place = problem.place;
-        let hint = problem.hint.as_ref().map(|h| format!("; {h}")).unwrap_or_default();
-        context.ui.line(&format!("{shown}:{}:{}: {}{hint}", place.line, place.column, problem.message));
+        let hint = problem
+            .hint
+            .as_ref()
+            .map(|h| format!("; {h}"))
+            .unwrap_or_default();
+        context.ui.line(&format!(
+            "{shown}:{}:{}: {}{hint}",
+            place.line, place.column, problem.message
+        ));
     }
     match problems.len() {
         0 => {
-            context.ui.line(&format!("{shown}: all rules and their examples hold"));
+            context
+                .ui
+                .line(&format!("{shown}: all rules and their examples hold"));
             Ok(exit::OK)
         }
         n => Err(CliError::new(
             exit::FAILED,
-            format!("{shown} has {}, and denies everything until that is mended", counted(n, "problem")),
+            format!(
+                "{shown} has {}, and denies everything until that is mended",
+                counted(n, "problem")
+            ),
         )),
     }
 }
@@ -119,9 +140,15 @@ fn show(context: &mut Context) -> Outcome {
     if let PolicyState::Unreadable(unreadable) = &state {
         return Err(CliError::new(
             exit::DENIED,
-            format!("the policy cannot be read, so it denies: {}", unreadable.problems),
+            format!(
+                "the policy cannot be read, so it denies: {}",
+                unreadable.problems
+            ),
         )
-        .hint(format!("correct {}, then `ai policy validate`", policy::FILE)));
+        .hint(format!(
+            "correct {}, then `ai policy validate`",
+            policy::FILE
+        )));
     }
     Ok(exit::OK)
 }
@@ -148,7 +175,13 @@ fn rules_text(shown: &policy::Shown) -> String {
         .filter(|(_, words)| !words.is_empty())
         .map(|(name, words)| format!("; {name} {}", one_line(&words.join(" "))))
         .collect();
-        out.push_str(&format!("  {:<16} {:<24} {} ({})\n", rule.effect, rule.id, one_line(&rule.reason), rule.layer));
+        out.push_str(&format!(
+            "  {:<16} {:<24} {} ({})\n",
+            rule.effect,
+            rule.id,
+            one_line(&rule.reason),
+            rule.layer
+        ));
         out.push_str(&format!("  {:<16} on {on}{about}\n", ""));
     }
     out
@@ -166,7 +199,10 @@ fn explain(args: &DecisionArgs, context: &mut Context) -> Outcome {
 }
 
 fn explained(record: &DecisionRecord) -> String {
-    let mut out = format!("{}  {}  {} by {}\n", record.id, record.effect, record.action, record.actor);
+    let mut out = format!(
+        "{}  {}  {} by {}\n",
+        record.id, record.effect, record.action, record.actor
+    );
     let resource = &record.resource;
     let mut row = |name: &str, text: String| {
         if !text.is_empty() {
@@ -176,16 +212,44 @@ fn explained(record: &DecisionRecord) -> String {
     row("when", time(record.at_ms));
     row("task", resource.task.clone().unwrap_or_default());
     row("run", resource.run.clone().unwrap_or_default());
-    row("kind", resource.kind.map_or_else(String::new, |kind| kind.to_string()));
-    row("tool", resource.tool.as_deref().map(one_line).unwrap_or_default());
+    row(
+        "kind",
+        resource
+            .kind
+            .map_or_else(String::new, |kind| kind.to_string()),
+    );
+    row(
+        "tool",
+        resource.tool.as_deref().map(one_line).unwrap_or_default(),
+    );
     row("globs", resource.patterns.join(", "));
-    row("paths", resource.paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
-    row("won", format!("{} ({}): {}", record.rule, record.layer, record.reason));
+    row(
+        "paths",
+        resource
+            .paths
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
+    );
+    row(
+        "won",
+        format!("{} ({}): {}", record.rule, record.layer, record.reason),
+    );
     for rule in &record.matched {
-        row("matched", format!("{} ({}) {}: {}", rule.rule, rule.layer, rule.effect, rule.reason));
+        row(
+            "matched",
+            format!(
+                "{} ({}) {}: {}",
+                rule.rule, rule.layer, rule.effect, rule.reason
+            ),
+        );
     }
     if let Some(word) = &record.overridden {
-        row("approved", format!("by {} at {}: {}", word.by, time(word.at_ms), word.reason));
+        row(
+            "approved",
+            format!("by {} at {}: {}", word.by, time(word.at_ms), word.reason),
+        );
     }
     row("policy", record.policy_digest.clone());
     out
@@ -194,7 +258,11 @@ fn explained(record: &DecisionRecord) -> String {
 fn log(args: &LogArgs, context: &mut Context) -> Outcome {
     let mut store = context.store(Access::Read)?;
     let records = store.read(|tx| -> Result<_, crate::ops::refusal::OpError> {
-        let task: Option<TaskId> = args.id.as_ref().map(|typed| cx::resolve(tx, typed)).transpose()?;
+        let task: Option<TaskId> = args
+            .id
+            .as_ref()
+            .map(|typed| cx::resolve(tx, typed))
+            .transpose()?;
         Ok(tx.decisions(task.as_ref(), args.limit)?)
     })?;
     for record in &records {
@@ -203,7 +271,11 @@ fn log(args: &LogArgs, context: &mut Context) -> Outcome {
         } else {
             let task = record.resource.task.as_deref().unwrap_or("-");
             let (rule, reason) = (&record.rule, one_line(&record.reason));
-            let yes = if record.overridden.is_some() { " (approved)" } else { "" };
+            let yes = if record.overridden.is_some() {
+                " (approved)"
+            } else {
+                ""
+            };
             context.ui.line(&format!(
                 "{}  {}  {:<16} {:<12} {task}  {}  {rule}: {reason}",
                 record.id,
@@ -223,11 +295,16 @@ fn log(args: &LogArgs, context: &mut Context) -> Outcome {
 fn approve(args: &ApproveArgs, context: &mut Context) -> Outcome {
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
-    let record = commit(&mut *store, &cx, |tx, cx| approve::approve(tx, cx, &args.id, &args.reason))?;
+    let record = commit(&mut *store, &cx, |tx, cx| {
+        approve::approve(tx, cx, &args.id, &args.reason)
+    })?;
     if context.ui.json() {
         context.ui.object(&record);
     } else {
-        context.ui.line(&format!("{}  approved: the same question is answered yes from now on", record.id));
+        context.ui.line(&format!(
+            "{}  approved: the same question is answered yes from now on",
+            record.id
+        ));
     }
     Ok(exit::OK)
 }

@@ -21,7 +21,9 @@ pub(super) fn run(args: &RecoverArgs, context: &mut Context) -> Outcome {
     let world = world(context)?;
     let mut store = context.store(Access::Write)?;
     let recovered = match &args.id {
-        Some(typed) => recover::named(&world, &mut store, typed)?.into_iter().collect(),
+        Some(typed) => recover::named(&world, &mut store, typed)?
+            .into_iter()
+            .collect(),
         None => recover::dead_runs(&world, &mut store, &world.repo()?)?,
     };
     for one in &recovered {
@@ -46,5 +48,9 @@ fn show(recovered: &Recovered, context: &mut Context) {
         return;
     }
     let summary = run.end.as_ref().map_or("", |end| end.summary.as_str());
-    context.ui.line(&format!("{}  recovered: {}", run.id, crate::base::text::multi_line(summary)));
+    context.ui.line(&format!(
+        "{}  recovered: {}",
+        run.id,
+        crate::base::text::multi_line(summary)
+    ));
 }

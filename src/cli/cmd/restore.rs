@@ -29,10 +29,16 @@ pub(super) fn run(args: &RestoreArgs, context: &mut Context) -> Outcome {
     let which = args.file.as_ref().map(|file| here.join(file));
     let state = context.state_dir()?;
     let cx = context.cx()?;
-    let intent = if args.dry_run { Intent::DryRun } else { Intent::Apply };
+    let intent = if args.dry_run {
+        Intent::DryRun
+    } else {
+        Intent::Apply
+    };
     if args.dry_run && !context.ui.json() {
         for one in backup::list(&state)? {
-            let what = one.content.map_or_else(|error| error.to_string(), |info| content(&info));
+            let what = one
+                .content
+                .map_or_else(|error| error.to_string(), |info| content(&info));
             context.ui.line(&format!("{}  {what}", shown(&one.path)));
         }
     }
@@ -66,12 +72,24 @@ fn text(report: &Report, intent: Intent) -> String {
     for (path, why) in &report.unusable {
         out.push_str(&format!("skipped   {}: {why}\n", shown(path)));
     }
-    let did = if intent == Intent::Apply { "restored" } else { "would restore" };
-    out.push_str(&format!("{did}  {}  {}\n", shown(&report.backup.path), content(&report.backup)));
+    let did = if intent == Intent::Apply {
+        "restored"
+    } else {
+        "would restore"
+    };
+    out.push_str(&format!(
+        "{did}  {}  {}\n",
+        shown(&report.backup.path),
+        content(&report.backup)
+    ));
     match (&report.current, report.lost_events()) {
         (Current::Missing, _) => out.push_str("in place of  nothing: the store is gone\n"),
-        (Current::Unreadable(why), _) => out.push_str(&format!("in place of  a store that cannot be read: {why}\n")),
-        (Current::Readable(_), Some(0)) => out.push_str("in place of  a store with nothing newer\n"),
+        (Current::Unreadable(why), _) => out.push_str(&format!(
+            "in place of  a store that cannot be read: {why}\n"
+        )),
+        (Current::Readable(_), Some(0)) => {
+            out.push_str("in place of  a store with nothing newer\n")
+        }
         (Current::Readable(_), lost) => {
             let lost = lost.unwrap_or_default();
             out.push_str(&format!(
@@ -87,8 +105,15 @@ fn text(report: &Report, intent: Intent) -> String {
 }
 
 fn content(info: &BackupInfo) -> String {
-    let newest = info.newest_ms.map(|ms| format!(", newest {}", time(ms))).unwrap_or_default();
-    format!("{}, {}{newest}", counted(info.tasks, "task"), counted(info.events, "record"))
+    let newest = info
+        .newest_ms
+        .map(|ms| format!(", newest {}", time(ms)))
+        .unwrap_or_default();
+    format!(
+        "{}, {}{newest}",
+        counted(info.tasks, "task"),
+        counted(info.events, "record")
+    )
 }
 
 fn shown(path: &Path) -> String {

@@ -30,11 +30,19 @@ pub(in crate::cli) struct ReviewArgs {
 pub(super) fn run(args: &ReviewArgs, context: &mut Context) -> Outcome {
     let mut store = context.store(Access::Read)?;
     let review = store.read(|tx| review::load(tx, &args.id))?;
-    let changes = if args.no_diff { Vec::new() } else { review::changes(&world(context)?, &review.run)? };
+    let changes = if args.no_diff {
+        Vec::new()
+    } else {
+        review::changes(&world(context)?, &review.run)?
+    };
     if context.ui.json() {
         let files: Vec<_> = changes
             .iter()
-            .map(|c| ReviewedFile { path: c.path.path.to_string(), change: c.path.change, diff: c.text() })
+            .map(|c| ReviewedFile {
+                path: c.path.path.to_string(),
+                change: c.path.change,
+                diff: c.text(),
+            })
             .collect();
         context.ui.object(&ReviewAnswer {
             task: &review.task,
@@ -53,11 +61,28 @@ pub(super) fn run(args: &ReviewArgs, context: &mut Context) -> Outcome {
 
 fn head(review: &Review, goes: &Destination) -> String {
     let (task, run) = (&review.task, &review.run);
-    let mut out = format!("{}  {}  {}\n", task.id, task.status_text(), one_line(&task.title));
+    let mut out = format!(
+        "{}  {}  {}\n",
+        task.id,
+        task.status_text(),
+        one_line(&task.title)
+    );
     let mut row = |name: &str, text: &str| out.push_str(&format!("  {name:<10} {text}\n"));
     let first = route::first_of(run);
-    let relief = if first == run.agent { String::new() } else { format!(" in place of {}", one_line(&first)) };
-    row("run", &format!("{} by {}{relief} on branch {}", run.id, one_line(&run.agent), run.branch));
+    let relief = if first == run.agent {
+        String::new()
+    } else {
+        format!(" in place of {}", one_line(&first))
+    };
+    row(
+        "run",
+        &format!(
+            "{} by {}{relief} on branch {}",
+            run.id,
+            one_line(&run.agent),
+            run.branch
+        ),
+    );
     row("accepted", &format!("it {goes}"));
     match &run.end {
         Some(end) => {
@@ -70,11 +95,20 @@ fn head(review: &Review, goes: &Destination) -> String {
                     cell.lifecycle, cell.verification, cell.policy, cell.freshness
                 ),
             );
-            row("", &multi_line(&end.summary).replace('\n', "\n             "));
+            row(
+                "",
+                &multi_line(&end.summary).replace('\n', "\n             "),
+            );
         }
         None => {
-            row("verdict", &format!("none yet: it is at step {}", run.step.name()));
-            row("watch", &format!("tail -f .ai/state/runs/{}/events.jsonl", run.id));
+            row(
+                "verdict",
+                &format!("none yet: it is at step {}", run.step.name()),
+            );
+            row(
+                "watch",
+                &format!("tail -f .ai/state/runs/{}/events.jsonl", run.id),
+            );
         }
     }
     if in_place::is_in_place(run) {
@@ -84,17 +118,39 @@ fn head(review: &Review, goes: &Destination) -> String {
         row("sandbox", &used.to_string());
     }
     for warning in review.warnings() {
-        row("warning", &multi_line(&warning).replace('\n', "\n             "));
+        row(
+            "warning",
+            &multi_line(&warning).replace('\n', "\n             "),
+        );
     }
     for check in review.checks() {
-        let status = check.summary.get("status").map(ToString::to_string).unwrap_or_default();
+        let status = check
+            .summary
+            .get("status")
+            .map(ToString::to_string)
+            .unwrap_or_default();
         row(
             "check",
-            &format!("{} {}  ({}, sha256 {})", check.name, status.trim_matches('"'), check.file, &check.sha256[..12]),
+            &format!(
+                "{} {}  ({}, sha256 {})",
+                check.name,
+                status.trim_matches('"'),
+                check.file,
+                &check.sha256[..12]
+            ),
         );
     }
     for record in &review.decisions {
-        row("decision", &format!("{} {} {}: {}", record.id, record.action, record.effect, one_line(&record.reason)));
+        row(
+            "decision",
+            &format!(
+                "{} {} {}: {}",
+                record.id,
+                record.action,
+                record.effect,
+                one_line(&record.reason)
+            ),
+        );
     }
     if let Some(tree) = &run.tree {
         row("tree", tree);

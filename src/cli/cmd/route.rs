@@ -16,7 +16,8 @@ use crate::store::sqlite::Access;
 /// Say which agent would get a task, and why
 #[derive(Subcommand)]
 pub(in crate::cli) enum RouteCommand {
-    /// Show every agent, who would get the task now, and why each of the others would not; changes nothing
+    /// Show every agent, who would get the task now, and why each of the others would not; changes
+    /// nothing
     Explain(ExplainArgs),
 }
 
@@ -35,29 +36,53 @@ pub(super) fn run(command: &RouteCommand, context: &mut Context) -> Outcome {
     let mut store = context.store(Access::Read)?;
     let (task, trace) = run::explain(&world, &mut store, &args.id, args.agent.as_deref())?;
     if context.ui.json() {
-        context.ui.object(&RouteAnswer { task: &task.id, kind: &task.kind, trace: &trace });
+        context.ui.object(&RouteAnswer {
+            task: &task.id,
+            kind: &task.kind,
+            trace: &trace,
+        });
         return Ok(exit::OK);
     }
     let chosen = trace.chosen.as_deref().unwrap_or("nobody");
-    context.ui.line(&format!("{}  {}  {}", task.id, chosen, one_line(&trace.why)));
+    context.ui.line(&format!(
+        "{}  {}  {}",
+        task.id,
+        chosen,
+        one_line(&trace.why)
+    ));
     show(&trace, context);
-    trace.warnings.iter().for_each(|warning| context.ui.warn(&one_line(warning)));
+    trace
+        .warnings
+        .iter()
+        .for_each(|warning| context.ui.warn(&one_line(warning)));
     Ok(exit::OK)
 }
 
 fn show(trace: &Trace, context: &mut Context) {
     let rows: Vec<Vec<String>> = trace.considered.iter().map(row).collect();
-    columns::table(&rows).iter().all(|line| context.ui.line(&format!("  {line}")));
+    columns::table(&rows)
+        .iter()
+        .all(|line| context.ui.line(&format!("  {line}")));
     if !trace.fallbacks.is_empty() {
-        context.ui.line(&format!("  should its quota end: {}", trace.fallbacks.join(", ")));
+        context.ui.line(&format!(
+            "  should its quota end: {}",
+            trace.fallbacks.join(", ")
+        ));
     }
 }
 
 fn row(one: &Considered) -> Vec<String> {
-    let score = one.score.map_or(String::new(), |score| format!("  ({})", parts(&score)));
+    let score = one
+        .score
+        .map_or(String::new(), |score| format!("  ({})", parts(&score)));
     let gate = one.lost.as_ref().map_or("", |lost| lost.gate.as_str());
     let why = format!("{}{score}", one_line(&one.why));
-    vec![one_line(&one.agent), one.standing.as_str().to_owned(), gate.to_owned(), why]
+    vec![
+        one_line(&one.agent),
+        one.standing.as_str().to_owned(),
+        gate.to_owned(),
+        why,
+    ]
 }
 
 /// The parts of a score that are not nothing.
@@ -70,6 +95,9 @@ fn parts(score: &Score) -> String {
         ("load", score.load),
         ("cost", score.cost),
     ];
-    let shown = all.iter().filter(|(_, n)| *n != 0).map(|(name, n)| format!("{name} {n:+}"));
+    let shown = all
+        .iter()
+        .filter(|(_, n)| *n != 0)
+        .map(|(name, n)| format!("{name} {n:+}"));
     shown.collect::<Vec<_>>().join(", ")
 }

@@ -75,8 +75,11 @@ fn run_all(args: &RunArgs, context: &mut Context) -> Outcome {
     let own = child_args(args, context)?;
     let child = |id: &TaskId| [&own[..], &[OsString::from(id.as_str())]].concat();
     let mut store = context.store(Access::Write)?;
-    let order =
-        all::Order { parallel: usize::from(args.parallel.unwrap_or(1)), agent: args.agent.as_deref(), args: &child };
+    let order = all::Order {
+        parallel: usize::from(args.parallel.unwrap_or(1)),
+        agent: args.agent.as_deref(),
+        args: &child,
+    };
     let json = context.ui.json();
     let mut each = |line: &all::Line| {
         if json {
@@ -97,10 +100,19 @@ fn run_all(args: &RunArgs, context: &mut Context) -> Outcome {
 /// This command again, for one task: with the same directory, name and talk.
 fn child_args(args: &RunArgs, context: &Context) -> Result<Vec<OsString>, CliError> {
     let mut all: Vec<OsString> = vec!["-C".into(), context.start_dir()?.into_os_string()];
-    all.extend(context.actor_argument().into_iter().flat_map(|name| ["--as".into(), name.into()]));
+    all.extend(
+        context
+            .actor_argument()
+            .into_iter()
+            .flat_map(|name| ["--as".into(), name.into()]),
+    );
     all.extend((!context.is_talkative()).then(|| "--quiet".into()));
     all.extend(["--json", "run", "--leashed"].map(OsString::from));
-    all.extend(args.agent.iter().flat_map(|name| ["--agent".into(), name.into()]));
+    all.extend(
+        args.agent
+            .iter()
+            .flat_map(|name| ["--agent".into(), name.into()]),
+    );
     all.extend(args.no_sandbox.then(|| "--no-sandbox".into()));
     all.push("--".into());
     Ok(all)
@@ -114,16 +126,40 @@ fn table(summary: &all::Summary, context: &mut Context) {
     for (line, text) in summary.lines.iter().zip(columns::table(&rows)) {
         context.ui.line(&text);
         if line.code != 0 {
-            context.ui.line(&format!("  {}", multi_line(&line.summary).replace('\n', "\n  ")));
+            context.ui.line(&format!(
+                "  {}",
+                multi_line(&line.summary).replace('\n', "\n  ")
+            ));
         }
     }
-    let review = summary.lines.iter().filter(|line| line.status == "review").count();
+    let review = summary
+        .lines
+        .iter()
+        .filter(|line| line.status == "review")
+        .count();
     let word = if summary.interrupted { "stopped: " } else { "" };
-    let idle = summary.lines.iter().filter(|line| line.run.is_none()).count();
-    let (tasks, wait) = (counted(summary.lines.len() - idle, "task"), if review == 1 { "waits" } else { "wait" });
-    let not_started = if idle == 0 { String::new() } else { format!(", {idle} not started") };
-    context.ui.say(&format!("{word}{tasks} run{not_started}, {review} {wait} for your review"));
-    let helps: BTreeSet<&String> = summary.lines.iter().filter_map(|line| line.next.as_ref()).collect();
+    let idle = summary
+        .lines
+        .iter()
+        .filter(|line| line.run.is_none())
+        .count();
+    let (tasks, wait) = (
+        counted(summary.lines.len() - idle, "task"),
+        if review == 1 { "waits" } else { "wait" },
+    );
+    let not_started = if idle == 0 {
+        String::new()
+    } else {
+        format!(", {idle} not started")
+    };
+    context.ui.say(&format!(
+        "{word}{tasks} run{not_started}, {review} {wait} for your review"
+    ));
+    let helps: BTreeSet<&String> = summary
+        .lines
+        .iter()
+        .filter_map(|line| line.next.as_ref())
+        .collect();
     for help in helps.into_iter().take(SHOWN_HELPS) {
         context.ui.say(&format!("  next: {}", multi_line(help)));
     }
@@ -137,7 +173,10 @@ fn row(line: &all::Line) -> Vec<String> {
     };
     let outcome = line.outcome.as_deref().unwrap_or("not started");
     let run = line.run.as_deref().unwrap_or(line.task.as_str());
-    [run, agent.as_str(), outcome, &line.status, &line.title].iter().map(|cell| one_line(cell)).collect()
+    [run, agent.as_str(), outcome, &line.status, &line.title]
+        .iter()
+        .map(|cell| one_line(cell))
+        .collect()
 }
 
 fn code(report: &Report) -> u8 {
@@ -175,22 +214,34 @@ fn show(report: &Report, context: &mut Context) {
         Lifecycle::Parked => "parked",
         _ => report.outcome.as_str(),
     };
-    context.ui.line(&format!("{}  {outcome}  {}", run.id, task.status_text()));
-    context.ui.line(&format!("  {}", multi_line(&report.summary).replace('\n', "\n  ")));
+    context
+        .ui
+        .line(&format!("{}  {outcome}  {}", run.id, task.status_text()));
+    context.ui.line(&format!(
+        "  {}",
+        multi_line(&report.summary).replace('\n', "\n  ")
+    ));
     if report.cell.lifecycle == Lifecycle::Parked {
-        context.ui.say(&format!("`ai why {}` says how to go on", task.id));
+        context
+            .ui
+            .say(&format!("`ai why {}` says how to go on", task.id));
     }
     if task.state.name() == "review" {
         let take = match report.outcome {
             verdict::Outcome::Unverified => "; only `ai accept TASK --override REASON` takes it",
-            verdict::Outcome::NeedsApproval => "; `ai accept TASK` names the decision that waits for your yes",
+            verdict::Outcome::NeedsApproval => {
+                "; `ai accept TASK` names the decision that waits for your yes"
+            }
             _ => ", take it with `ai accept TASK`",
         };
-        context.ui.say(&format!("look at it with `ai review TASK`{take}").replace("TASK", task.id.as_str()));
+        context.ui.say(
+            &format!("look at it with `ai review TASK`{take}").replace("TASK", task.id.as_str()),
+        );
     }
 }
 
-/// A word on the desktop, for whoever has looked away meanwhile. Without a desktop that answers, the terminal says so and no more.
+/// A word on the desktop, for whoever has looked away meanwhile. Without a desktop that answers,
+/// the terminal says so and no more.
 fn notify(report: &Report, context: &mut Context) {
     let (task, outcome) = (&report.task, report.outcome.as_str().replace('_', " "));
     let notice = Notice {

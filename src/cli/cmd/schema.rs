@@ -46,12 +46,22 @@ const fn printed<T: JsonSchema>(name: &'static str, about: &'static str) -> Publ
     Published {
         name,
         about,
-        make: || SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>(),
+        make: || {
+            SchemaSettings::draft2020_12()
+                .for_serialize()
+                .into_generator()
+                .into_root_schema_for::<T>()
+        },
     }
 }
 
 const fn read<T: JsonSchema>(name: &'static str, about: &'static str) -> Published {
-    let make = || SchemaSettings::draft2020_12().for_deserialize().into_generator().into_root_schema_for::<T>();
+    let make = || {
+        SchemaSettings::draft2020_12()
+            .for_deserialize()
+            .into_generator()
+            .into_root_schema_for::<T>()
+    };
     Published { name, about, make }
 }
 
@@ -60,13 +70,19 @@ const ALL: &[Published] = &[
     printed::<answer::AcceptAnswer<'_>>("accept", "`ai accept`"),
     printed::<Agent>("agent", "`ai agent register` and `ai agent label`"),
     printed::<AgentFinding>("agent-doctor", "a line of `ai agent doctor`"),
-    printed::<answer::AgentLine<'_>>("agent-line", "a line of `ai agent list`, and `ai agent show`"),
+    printed::<answer::AgentLine<'_>>(
+        "agent-line",
+        "a line of `ai agent list`, and `ai agent show`",
+    ),
     printed::<answer::AgentStats<'_>>("agent-stats", "a line of `ai agent stats`"),
     printed::<answer::BackupAnswer>("backup", "`ai backup`"),
     printed::<answer::BudgetLine<'_>>("budget", "a line of `ai budget`"),
     printed::<answer::ClaimAnswer<'_>>("claim", "`ai task claim` and `ai task handoff`"),
     printed::<config::Entry>("config-entry", "a line of `ai config show`"),
-    printed::<DecisionRecord>("decision", "a line of `ai policy log`, and `ai policy explain`"),
+    printed::<DecisionRecord>(
+        "decision",
+        "a line of `ai policy log`, and `ai policy explain`",
+    ),
     printed::<DepNode>("dep-tree", "a line of `ai task dep tree`"),
     printed::<Found>("detected", "a line of `ai agent detect`"),
     printed::<Finding>("doctor", "a line of `ai doctor`"),
@@ -76,7 +92,10 @@ const ALL: &[Published] = &[
     printed::<answer::EvidenceExported<'_>>("evidence-export", "`ai evidence export`"),
     printed::<answer::EvidenceAnswer<'_>>("evidence-show", "`ai evidence show`"),
     printed::<answer::EvidenceChecked<'_>>("evidence-verify", "a line of `ai evidence verify`"),
-    printed::<Header>("export", "`ai export FILE`; also the first line of an export"),
+    printed::<Header>(
+        "export",
+        "`ai export FILE`; also the first line of an export",
+    ),
     printed::<import::Report>("import", "`ai import`"),
     printed::<answer::InitAnswer<'_>>("init", "`ai init`"),
     printed::<answer::LeaseAnswer>("lease", "`ai task heartbeat` and `ai task checkpoint`"),
@@ -96,7 +115,10 @@ const ALL: &[Published] = &[
     printed::<all::Line>("run-all", "a line of `ai run --all`"),
     printed::<answer::SchemaLine<'_>>("schema", "a line of `ai schema`"),
     printed::<answer::StatusAnswer<'_>>("status", "`ai status`"),
-    printed::<Task>("task", "a line of `ai task list`, and whatever shows or changes one task"),
+    printed::<Task>(
+        "task",
+        "a line of `ai task list`, and whatever shows or changes one task",
+    ),
     printed::<Change>("trust-change", "a line of `ai trust`"),
     printed::<answer::UninstallAnswer<'_>>("uninstall", "`ai uninstall`"),
     printed::<answer::WhyAnswer<'_>>("why", "`ai why`"),
@@ -116,14 +138,18 @@ pub(super) fn run(args: &SchemaArgs, context: &mut Context) -> Outcome {
     let Some(found) = ALL.iter().find(|one| one.name == name) else {
         let message = format!("there is no schema `{}`", one_line(name));
         let hint = suggest::nearest(name, ALL.iter().map(|one| one.name));
-        let hint = hint.map_or("`ai schema` lists the names".to_owned(), |near| format!("`ai schema {near}`"));
+        let hint = hint.map_or("`ai schema` lists the names".to_owned(), |near| {
+            format!("`ai schema {near}`")
+        });
         return Err(CliError::new(exit::NOT_FOUND, message).hint(hint));
     };
     let schema = (found.make)();
     if context.ui.json() {
         context.ui.object(&schema);
     } else {
-        context.ui.line(&serde_json::to_string_pretty(&schema).unwrap_or_default());
+        context
+            .ui
+            .line(&serde_json::to_string_pretty(&schema).unwrap_or_default());
     }
     Ok(exit::OK)
 }
@@ -131,7 +157,10 @@ pub(super) fn run(args: &SchemaArgs, context: &mut Context) -> Outcome {
 fn list(context: &mut Context) {
     for one in ALL {
         let more = if context.ui.json() {
-            context.ui.object(&answer::SchemaLine { name: one.name, about: one.about })
+            context.ui.object(&answer::SchemaLine {
+                name: one.name,
+                about: one.about,
+            })
         } else {
             context.ui.line(&format!("{:<14} {}", one.name, one.about))
         };
@@ -151,9 +180,14 @@ mod tests {
         for one in ALL {
             let schema = (one.make)();
             assert!(schema.get("title").is_some(), "{}", one.name);
-            let properties = schema.get("properties").and_then(|p| p.as_object()).expect(one.name);
+            let properties = schema
+                .get("properties")
+                .and_then(|p| p.as_object())
+                .expect(one.name);
             for (field, described) in properties {
-                let text = described.get("description").or_else(|| described.get("$ref"));
+                let text = described
+                    .get("description")
+                    .or_else(|| described.get("$ref"));
                 assert!(
                     text.is_some() || described.get("anyOf").is_some(),
                     "{}.{field} says nothing: {described}",

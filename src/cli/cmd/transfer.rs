@@ -35,13 +35,22 @@ pub(super) fn export(args: &ExportArgs, context: &mut Context) -> Outcome {
     let mut store = context.store(Access::Read)?;
     let Some(file) = &args.file else {
         store.read(|tx| -> Result<Header, StoreError> {
-            export::export(tx, &mut |line| Ok(if context.ui.line(line) { Flow::More } else { Flow::Stop }))
+            export::export(tx, &mut |line| {
+                Ok(if context.ui.line(line) {
+                    Flow::More
+                } else {
+                    Flow::Stop
+                })
+            })
         })?;
         return Ok(exit::OK);
     };
     let path = context.start_dir()?.join(file);
     if std::fs::symlink_metadata(&path).is_ok() {
-        let text = format!("{} exists already", path_bytes(path.as_os_str().as_encoded_bytes()));
+        let text = format!(
+            "{} exists already",
+            path_bytes(path.as_os_str().as_encoded_bytes())
+        );
         return Err(CliError::new(exit::CONFLICT, text).hint("name a new file"));
     }
     let header = write(&mut store, &path)?;
@@ -61,9 +70,19 @@ pub(super) fn export(args: &ExportArgs, context: &mut Context) -> Outcome {
 fn write(store: &mut SqliteStore, path: &Path) -> Result<Header, StoreError> {
     let mut header = None;
     fs::write_through(path, |file| -> Result<(), StoreError> {
-        let failed = |source| StoreError::File(fs::FsError { action: "write", path: path.to_owned(), source });
+        let failed = |source| {
+            StoreError::File(fs::FsError {
+                action: "write",
+                path: path.to_owned(),
+                source,
+            })
+        };
         header = Some(store.read(|tx| {
-            export::export(tx, &mut |line| writeln!(file, "{line}").map(|()| Flow::More).map_err(failed))
+            export::export(tx, &mut |line| {
+                writeln!(file, "{line}")
+                    .map(|()| Flow::More)
+                    .map_err(failed)
+            })
         })?);
         Ok(())
     })?;
@@ -71,14 +90,24 @@ fn write(store: &mut SqliteStore, path: &Path) -> Result<Header, StoreError> {
 }
 
 pub(super) fn import(args: &ImportArgs, context: &mut Context) -> Outcome {
-    let intent = if args.dry_run { Intent::DryRun } else { Intent::Apply };
+    let intent = if args.dry_run {
+        Intent::DryRun
+    } else {
+        Intent::Apply
+    };
     let path = context.start_dir()?.join(&args.file);
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
     let report = if args.file == Path::new("-") {
-        import::import(&mut *store, &cx, &mut BufReader::new(std::io::stdin()), intent)?
+        import::import(
+            &mut *store,
+            &cx,
+            &mut BufReader::new(std::io::stdin()),
+            intent,
+        )?
     } else {
-        let opened = fs::reader(&path).map_err(|error| CliError::new(exit::NOT_FOUND, error.to_string()));
+        let opened =
+            fs::reader(&path).map_err(|error| CliError::new(exit::NOT_FOUND, error.to_string()));
         import::import(&mut *store, &cx, &mut opened?, intent)?
     };
     show(&report, intent, context);
@@ -93,7 +122,11 @@ fn show(report: &Report, intent: Intent, context: &mut Context) {
         context.ui.object(report);
         return;
     }
-    let would = if intent == Intent::DryRun { "would be " } else { "" };
+    let would = if intent == Intent::DryRun {
+        "would be "
+    } else {
+        ""
+    };
     if report.reproduced {
         let text = format!(
             "the store {would}the exported one: {}, {}",
@@ -103,14 +136,25 @@ fn show(report: &Report, intent: Intent, context: &mut Context) {
         context.ui.line(&text);
         return;
     }
-    context.ui.line(&format!("{would}created  {} of {}", report.created.len(), counted(report.tasks, "task")));
+    context.ui.line(&format!(
+        "{would}created  {} of {}",
+        report.created.len(),
+        counted(report.tasks, "task")
+    ));
     for one in &report.renamed {
-        context.ui.line(&format!("renamed   {} is {} here", one.from, one.to));
+        context
+            .ui
+            .line(&format!("renamed   {} is {} here", one.from, one.to));
     }
     if !report.unchanged.is_empty() {
-        context.ui.line(&format!("the same  {}", counted(report.unchanged.len(), "task")));
+        context.ui.line(&format!(
+            "the same  {}",
+            counted(report.unchanged.len(), "task")
+        ));
     }
     for id in &report.conflicts {
-        context.ui.line(&format!("differs   {id} is another one here, and was left"));
+        context
+            .ui
+            .line(&format!("differs   {id} is another one here, and was left"));
     }
 }

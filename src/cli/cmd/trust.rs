@@ -23,13 +23,18 @@ pub(in crate::cli) struct TrustArgs {
 }
 
 pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Outcome {
-    let (root, common) = (context.root()?.to_owned(), context.place()?.common_dir.clone());
+    let (root, common) = (
+        context.root()?.to_owned(),
+        context.place()?.common_dir.clone(),
+    );
     if !args.show {
         require_person(context)?;
     }
     if args.forget {
         trust::forget(&common)?;
-        context.ui.say("nothing of this repository is trusted on this machine any more");
+        context
+            .ui
+            .say("nothing of this repository is trusted on this machine any more");
         return Ok(exit::OK);
     }
     let missing = trust::missing(&root, &common)?;
@@ -37,11 +42,21 @@ pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Outcome {
         if context.ui.json() {
             context.ui.object(change);
         } else {
-            context.ui.line(&format!("{:<8} .ai/{}", change.how, crate::base::text::one_line(&change.path)));
+            context.ui.line(&format!(
+                "{:<8} .ai/{}",
+                change.how,
+                crate::base::text::one_line(&change.path)
+            ));
             // What is new can be read where it stands; of what changed, only the difference tells.
-            let diff = change.diff.as_deref().filter(|_| change.how == "changed").unwrap_or_default();
+            let diff = change
+                .diff
+                .as_deref()
+                .filter(|_| change.how == "changed")
+                .unwrap_or_default();
             for line in diff.lines() {
-                context.ui.line(&format!("         {}", crate::base::text::multi_line(line)));
+                context
+                    .ui
+                    .line(&format!("         {}", crate::base::text::multi_line(line)));
             }
         }
     }
@@ -51,12 +66,21 @@ pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Outcome {
                 .ui
                 .say("hint: read what is new where it stands; `ai trust` lets all of it run code on this machine");
         }
-        return Ok(if missing.is_empty() { exit::OK } else { exit::APPROVAL });
+        return Ok(if missing.is_empty() {
+            exit::OK
+        } else {
+            exit::APPROVAL
+        });
     }
     let set = trust::trust(&root, &common)?;
     let count = set.paths().count();
-    let (files, as_now) = (counted(count, "file"), if count == 1 { "it is" } else { "they are" });
-    context.ui.say(&format!("{files} below .ai/ may run code on this machine, as {as_now} now"));
+    let (files, as_now) = (
+        counted(count, "file"),
+        if count == 1 { "it is" } else { "they are" },
+    );
+    context.ui.say(&format!(
+        "{files} below .ai/ may run code on this machine, as {as_now} now"
+    ));
     Ok(exit::OK)
 }
 
@@ -68,5 +92,7 @@ fn require_person(context: &mut Context) -> Result<(), CliError> {
     }
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
-    Ok(commit(&mut *store, &cx, |tx, cx| trust::require_person(tx, cx))?)
+    Ok(commit(&mut *store, &cx, |tx, cx| {
+        trust::require_person(tx, cx)
+    })?)
 }

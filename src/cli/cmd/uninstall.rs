@@ -47,7 +47,8 @@ pub(super) fn run(args: &UninstallArgs, context: &mut Context) -> Outcome {
         show(&plan, None, context);
         return match args.dry_run {
             true => Ok(exit::OK),
-            false => Err(CliError::new(exit::APPROVAL, "nothing was removed").hint("if that is right, say --yes")),
+            false => Err(CliError::new(exit::APPROVAL, "nothing was removed")
+                .hint("if that is right, say --yes")),
         };
     }
     refuse_agents(context)?;
@@ -58,7 +59,11 @@ pub(super) fn run(args: &UninstallArgs, context: &mut Context) -> Outcome {
         (None, false) => Keep::Unsaid,
     };
     let bundle = args.branches.as_ref().map(|file| here.join(file));
-    let shown = if context.ui.json() { Some(uninstall::plan(&place, &repo)?) } else { None };
+    let shown = if context.ui.json() {
+        Some(uninstall::plan(&place, &repo)?)
+    } else {
+        None
+    };
     let done = uninstall::carry_out(&place, &repo, plan, &keep, bundle.as_deref(), &now())?;
     match shown {
         Some(plan) => show(&plan, Some(done), context),
@@ -90,35 +95,53 @@ fn show(plan: &Plan, done: Option<Farewell>, context: &mut Context) {
         context.ui.line(&text);
     }
     for run in &plan.active_runs {
-        context.ui.line(&format!("at work   run {run}; nothing is removed before it ends"));
+        context.ui.line(&format!(
+            "at work   run {run}; nothing is removed before it ends"
+        ));
     }
     for path in &plan.removes {
         context.ui.line(&format!("removes   {}", shown(path)));
     }
     for path in plan.standing() {
-        context.ui.line(&format!("removes   {}, after its work was looked at", shown(&path)));
+        context.ui.line(&format!(
+            "removes   {}, after its work was looked at",
+            shown(&path)
+        ));
     }
     for kept in &plan.keeps {
-        context.ui.line(&format!("keeps     {}: {}", one_line(&kept.path), kept.why));
+        context
+            .ui
+            .line(&format!("keeps     {}: {}", one_line(&kept.path), kept.why));
     }
     for name in &plan.refs {
-        context.ui.line(&format!("keeps     {}, without --branches FILE", one_line(name)));
+        context.ui.line(&format!(
+            "keeps     {}, without --branches FILE",
+            one_line(name)
+        ));
     }
 }
 
 fn farewell(done: &Farewell, context: &mut Context) {
     for kept in &done.keeps {
-        context.ui.line(&format!("kept      {}: {}", one_line(&kept.path), kept.why));
-    }
-    if let Some(copy) = &done.copy {
-        context.ui.line(&format!("copied    the store and its runs to {}", shown(copy)));
-    }
-    if let Some(bundle) = &done.bundle {
         context
             .ui
-            .line(&format!("bundled   branches and refs in {}; `git fetch` reads them from there", shown(bundle)));
+            .line(&format!("kept      {}: {}", one_line(&kept.path), kept.why));
     }
-    context.ui.line("everything else of `ai` is gone from this repository");
+    if let Some(copy) = &done.copy {
+        context.ui.line(&format!(
+            "copied    the store and its runs to {}",
+            shown(copy)
+        ));
+    }
+    if let Some(bundle) = &done.bundle {
+        context.ui.line(&format!(
+            "bundled   branches and refs in {}; `git fetch` reads them from there",
+            shown(bundle)
+        ));
+    }
+    context
+        .ui
+        .line("everything else of `ai` is gone from this repository");
 }
 
 fn shown(path: &Path) -> String {

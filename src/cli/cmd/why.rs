@@ -23,12 +23,23 @@ pub(super) fn run(args: &WhyArgs, context: &mut Context) -> Outcome {
     let mut store = context.store(Access::Read)?;
     let (task, gates) = store.read(|tx| why::why(tx, &cx, &config, &args.id))?;
     if context.ui.json() {
-        context.ui.object(&WhyAnswer { task: &task.id, status: task.state.name(), gates: &gates });
+        context.ui.object(&WhyAnswer {
+            task: &task.id,
+            status: task.state.name(),
+            gates: &gates,
+        });
         return Ok(exit::OK);
     }
-    context.ui.line(&format!("{}  {}  {}", task.id, task.status_text(), one_line(&task.title)));
+    context.ui.line(&format!(
+        "{}  {}  {}",
+        task.id,
+        task.status_text(),
+        one_line(&task.title)
+    ));
     for gate in gates {
-        context.ui.line(&format!("  {:<10} {}", gate.gate, one_line(&gate.text)));
+        context
+            .ui
+            .line(&format!("  {:<10} {}", gate.gate, one_line(&gate.text)));
         if let Some(next) = gate.next {
             context.ui.line(&format!("  {:<10} {next}", "next"));
         }

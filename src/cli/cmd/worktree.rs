@@ -29,7 +29,8 @@ pub(in crate::cli) enum WorktreeCommand {
     Open(OpenArgs),
     /// Put what stands in a worktree on a rescue reference; the worktree stays as it is
     Rescue(RescueArgs),
-    /// Take up a worktree that you or another tool made: its work is saved, and the task claimed for you
+    /// Take up a worktree that you or another tool made: its work is saved, and the task claimed
+    /// for you
     Adopt(AdoptArgs),
     /// Remove what is proven to stand elsewhere: idle worktrees, merged branches and rescues
     Prune(PruneArgs),
@@ -103,7 +104,11 @@ fn list(context: &mut Context) -> Outcome {
     let runs = store.read(|tx| tx.all_runs())?;
     let all = worktree::list(&world, &world.repo()?, &mut store, &runs)?;
     for one in &all {
-        let more = if context.ui.json() { context.ui.object(one) } else { context.ui.line(&row(one)) };
+        let more = if context.ui.json() {
+            context.ui.object(one)
+        } else {
+            context.ui.line(&row(one))
+        };
         if !more {
             break;
         }
@@ -122,7 +127,13 @@ fn row(one: &Listed) -> String {
     };
     let branch = one.branch.as_deref().map_or("-".to_owned(), one_line);
     let used = one.last_used_ms.map_or("-".to_owned(), time);
-    format!("{:<5} {:<20} {branch}  {dirty}  {}  {used}  {}", one.slot, one.state, size(one.bytes), shown(&one.path))
+    format!(
+        "{:<5} {:<20} {branch}  {dirty}  {}  {used}  {}",
+        one.slot,
+        one.state,
+        size(one.bytes),
+        shown(&one.path)
+    )
 }
 
 fn open(args: &OpenArgs, context: &mut Context) -> Outcome {
@@ -131,13 +142,21 @@ fn open(args: &OpenArgs, context: &mut Context) -> Outcome {
     let found = worktree::find(&world, &world.repo()?, &mut store, &args.which)?;
     if context.ui.json() {
         let (run, task) = (found.last.as_ref().map(|run| &run.id), found.task());
-        context.ui.object(&WorktreeOpened { slot: &found.slot, path: &found.path, run, task });
+        context.ui.object(&WorktreeOpened {
+            slot: &found.slot,
+            path: &found.path,
+            run,
+            task,
+        });
         return Ok(exit::OK);
     }
     context.ui.line(&shown(&found.path));
     // Not inside of that very `$(…)`.
     if context.ui.is_terminal() {
-        context.ui.say(&format!("hint: cd \"$(ai worktree open {})\"", one_line(&args.which)));
+        context.ui.say(&format!(
+            "hint: cd \"$(ai worktree open {})\"",
+            one_line(&args.which)
+        ));
     }
     Ok(exit::OK)
 }
@@ -153,21 +172,43 @@ fn rescue(args: &RescueArgs, context: &mut Context) -> Outcome {
     } else {
         tell_saved(&saved, context);
     }
-    Ok(if saved.left_behind.is_empty() { exit::OK } else { exit::FAILED })
+    Ok(if saved.left_behind.is_empty() {
+        exit::OK
+    } else {
+        exit::FAILED
+    })
 }
 
 fn tell_saved(saved: &Saved, context: &mut Context) {
     match &saved.reference {
         Some(reference) => {
-            context.ui.line(&format!("{}  {} saved on {reference}", saved.slot, files(saved.files)));
-            context.ui.line(&format!("  look at it:  git log -p {reference}"));
-            context.ui.line(&format!("  get it back: git switch -c NAME {reference}"));
-            context.ui.line(&format!("  or files:    git restore --source={reference} -- PATH"));
+            context.ui.line(&format!(
+                "{}  {} saved on {reference}",
+                saved.slot,
+                files(saved.files)
+            ));
+            context
+                .ui
+                .line(&format!("  look at it:  git log -p {reference}"));
+            context
+                .ui
+                .line(&format!("  get it back: git switch -c NAME {reference}"));
+            context.ui.line(&format!(
+                "  or files:    git restore --source={reference} -- PATH"
+            ));
         }
-        None => _ = context.ui.line(&format!("{}  nothing to save: all of it stands on branches", saved.slot)),
+        None => {
+            _ = context.ui.line(&format!(
+                "{}  nothing to save: all of it stands on branches",
+                saved.slot
+            ))
+        }
     }
     for left in &saved.left_behind {
-        context.ui.warn(&format!("not saved, still in the worktree: {}", multi_line(left)));
+        context.ui.warn(&format!(
+            "not saved, still in the worktree: {}",
+            multi_line(left)
+        ));
     }
 }
 
@@ -183,12 +224,21 @@ fn adopt(args: &AdoptArgs, context: &mut Context) -> Outcome {
     let world = world(context)?;
     let repo = world.repo()?;
     let here = context.start_dir()?;
-    let place = args.place.as_ref().map_or(Ok(here.clone()), |typed| worktree::place(&repo, &here, typed))?;
-    let mut store = context.store(if args.dry_run { Access::Read } else { Access::Write })?;
+    let place = args.place.as_ref().map_or(Ok(here.clone()), |typed| {
+        worktree::place(&repo, &here, typed)
+    })?;
+    let mut store = context.store(if args.dry_run {
+        Access::Read
+    } else {
+        Access::Write
+    })?;
     let look = worktree::look(&world, &repo, &mut store, &place)?;
     let wanted = match &args.task {
         Some(id) => Wanted::Task(id.clone()),
-        None => Wanted::New(Box::new(NewTask { title: title(args, &look), ..NewTask::default() })),
+        None => Wanted::New(Box::new(NewTask {
+            title: title(args, &look),
+            ..NewTask::default()
+        })),
     };
     if args.dry_run {
         show_look(args, &look, context);
@@ -201,8 +251,16 @@ fn adopt(args: &AdoptArgs, context: &mut Context) -> Outcome {
 }
 
 fn title(args: &AdoptArgs, look: &Look) -> String {
-    let name = || look.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
-    args.title.clone().unwrap_or_else(|| format!("Work of {}", look.branch().map_or_else(name, str::to_owned)))
+    let name = || {
+        look.path()
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    args.title
+        .clone()
+        .unwrap_or_else(|| format!("Work of {}", look.branch().map_or_else(name, str::to_owned)))
 }
 
 fn show_look(args: &AdoptArgs, look: &Look, context: &mut Context) {
@@ -222,50 +280,93 @@ fn show_look(args: &AdoptArgs, look: &Look, context: &mut Context) {
     }
     let what = match (&answer.task, &answer.title) {
         (Some(id), _) => format!("task {}", one_line(id)),
-        (None, title) => format!("a new task \"{}\"", one_line(title.as_deref().unwrap_or_default())),
+        (None, title) => format!(
+            "a new task \"{}\"",
+            one_line(title.as_deref().unwrap_or_default())
+        ),
     };
-    context.ui.line(&format!("would take up {} for {what}", shown(look.path())));
-    context.ui.line(&format!("  {}", since(look.files, answer.base.as_deref(), look.target.as_deref())));
-    context.ui.line(&format!("  {} not committed", counted(look.dirty, "file")));
+    context
+        .ui
+        .line(&format!("would take up {} for {what}", shown(look.path())));
+    context.ui.line(&format!(
+        "  {}",
+        since(look.files, answer.base.as_deref(), look.target.as_deref())
+    ));
+    context
+        .ui
+        .line(&format!("  {} not committed", counted(look.dirty, "file")));
 }
 
 fn show_adopted(adopted: &Adopted, context: &mut Context) {
     for warning in &adopted.claimed.warnings {
         context.ui.warn(warning);
     }
-    let (task, lease, one) = (&adopted.claimed.task, &adopted.claimed.lease, &adopted.adoption);
+    let (task, lease, one) = (
+        &adopted.claimed.task,
+        &adopted.claimed.lease,
+        &adopted.adoption,
+    );
     if context.ui.json() {
         let lease = Granted::new(lease, &adopted.claimed.token);
-        context.ui.object(&WorktreeAdopted { task, lease, adoption: one });
+        context.ui.object(&WorktreeAdopted {
+            task,
+            lease,
+            adoption: one,
+        });
         return;
     }
     let title = one_line(&task.title);
-    context.ui.line(&format!("{}  claimed by {} until {}  {title}", task.id, lease.holder, time(lease.expires_ms)));
-    context.ui.line(&format!("  worktree  {}", shown(&one.path)));
-    context.ui.line(&format!("  work      {}", since(one.files, one.base.as_deref(), one.target.as_deref())));
+    context.ui.line(&format!(
+        "{}  claimed by {} until {}  {title}",
+        task.id,
+        lease.holder,
+        time(lease.expires_ms)
+    ));
+    context
+        .ui
+        .line(&format!("  worktree  {}", shown(&one.path)));
+    context.ui.line(&format!(
+        "  work      {}",
+        since(one.files, one.base.as_deref(), one.target.as_deref())
+    ));
     if let Some(reference) = &one.rescue {
         context.ui.line(&format!("  saved on  {reference}"));
     }
-    context.ui.line(&format!("lease  {}", adopted.claimed.token.reveal()));
-    context.ui.say(&format!("hint: `ai task done {}` there hands the work in", task.id));
+    context
+        .ui
+        .line(&format!("lease  {}", adopted.claimed.token.reveal()));
+    context.ui.say(&format!(
+        "hint: `ai task done {}` there hands the work in",
+        task.id
+    ));
 }
 
 /// What the work consists of.
 fn since(files: usize, base: Option<&str>, target: Option<&str>) -> String {
-    let base = base.map_or(String::new(), |base| format!(" since {}", &base[..base.len().min(12)]));
-    let target =
-        target.map_or(String::new(), |name| format!(" of {}", one_line(name.trim_start_matches("refs/heads/"))));
+    let base = base.map_or(String::new(), |base| {
+        format!(" since {}", &base[..base.len().min(12)])
+    });
+    let target = target.map_or(String::new(), |name| {
+        format!(" of {}", one_line(name.trim_start_matches("refs/heads/")))
+    });
     format!("{} changed{base}{target}", counted(files, "file"))
 }
 
 fn prune(args: &PruneArgs, context: &mut Context) -> Outcome {
-    let ages = Ages { idle_ms: milliseconds(&args.idle)?, kept_ms: milliseconds(&args.keep)? };
+    let ages = Ages {
+        idle_ms: milliseconds(&args.idle)?,
+        kept_ms: milliseconds(&args.keep)?,
+    };
     if args.yes {
         refuse_agents(context)?;
     }
     let world = world(context)?;
     let repo = world.repo()?;
-    let mut store = context.store(if args.yes { Access::Write } else { Access::Read })?;
+    let mut store = context.store(if args.yes {
+        Access::Write
+    } else {
+        Access::Read
+    })?;
     let plan = worktree::plan(&world, &repo, &mut store, &ages)?;
     let removals = plan.removals();
     if args.yes {
@@ -277,7 +378,8 @@ fn prune(args: &PruneArgs, context: &mut Context) -> Outcome {
     show(&plan.items, "removes", context);
     match args.dry_run || removals == 0 {
         true => Ok(exit::OK),
-        false => Err(CliError::new(exit::APPROVAL, "nothing was removed").hint("if that is right, say --yes")),
+        false => Err(CliError::new(exit::APPROVAL, "nothing was removed")
+            .hint("if that is right, say --yes")),
     }
 }
 
@@ -296,7 +398,11 @@ fn refuse_agents(context: &Context) -> Result<(), CliError> {
 
 fn show(items: &[Item], verb: &str, context: &mut Context) {
     for item in items {
-        let more = if context.ui.json() { context.ui.object(item) } else { context.ui.line(&item_row(item, verb)) };
+        let more = if context.ui.json() {
+            context.ui.object(item)
+        } else {
+            context.ui.line(&item_row(item, verb))
+        };
         if !more {
             return;
         }
@@ -308,9 +414,18 @@ fn show(items: &[Item], verb: &str, context: &mut Context) {
 
 fn item_row(item: &Item, verb: &str) -> String {
     let verb = if item.removes { verb } else { "keeps" };
-    let bytes = item.bytes.map_or(String::new(), |bytes| format!(" ({})", size(bytes)));
-    let back = item.back.as_ref().map_or(String::new(), |back| format!("\n          way back: {}", one_line(back)));
-    format!("{verb:<9} {} {}{bytes}: {}{back}", item.kind.name(), one_line(&item.name), one_line(&item.why))
+    let bytes = item
+        .bytes
+        .map_or(String::new(), |bytes| format!(" ({})", size(bytes)));
+    let back = item.back.as_ref().map_or(String::new(), |back| {
+        format!("\n          way back: {}", one_line(back))
+    });
+    format!(
+        "{verb:<9} {} {}{bytes}: {}{back}",
+        item.kind.name(),
+        one_line(&item.name),
+        one_line(&item.why)
+    )
 }
 
 fn size(bytes: u64) -> String {

@@ -14,7 +14,9 @@ use crate::ops::run::World;
 pub(super) fn world(context: &Context) -> Result<World, CliError> {
     let all = env::all();
     let talkative = context.is_talkative();
-    let sandbox = env::text(env::AI_SANDBOX).map(|text| text.parse::<Wish>()).transpose();
+    let sandbox = env::text(env::AI_SANDBOX)
+        .map(|text| text.parse::<Wish>())
+        .transpose();
     let sandbox = sandbox.map_err(|why| CliError::usage(format!("{}: {why}", env::AI_SANDBOX)))?;
     let (location, root) = (context.place()?.clone(), context.root()?.to_owned());
     Ok(World {

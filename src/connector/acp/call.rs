@@ -13,7 +13,15 @@ use crate::base::hash;
 const MAX_CALLS: usize = 1024;
 const MAX_PATHS: usize = 256;
 /// Fields of a call's raw input in which agents have been seen to name a file.
-const PATH_FIELDS: [&str; 7] = ["file_path", "filePath", "filepath", "path", "fileName", "absolute_path", "dir_path"];
+const PATH_FIELDS: [&str; 7] = [
+    "file_path",
+    "filePath",
+    "filepath",
+    "path",
+    "fileName",
+    "absolute_path",
+    "dir_path",
+];
 
 /// The calls that are open.
 #[derive(Debug, Default)]
@@ -78,29 +86,38 @@ impl Call {
         if !input.is_null() {
             self.input = input.clone();
         }
-        PATH_FIELDS.iter().for_each(|key| self.names(text_at(input, key)));
+        PATH_FIELDS
+            .iter()
+            .for_each(|key| self.names(text_at(input, key)));
     }
 
     fn names(&mut self, path: Option<&str>) {
-        let Some(path) = path.filter(|path| !path.is_empty()) else { return };
+        let Some(path) = path.filter(|path| !path.is_empty()) else {
+            return;
+        };
         if !self.paths.iter().any(|known| known == path) && self.paths.len() < MAX_PATHS {
             self.paths.push(path.to_owned());
         }
     }
 
     fn differs(&mut self, diff: &Value) {
-        let Some(path) = owned_at(diff, "path") else { return };
+        let Some(path) = owned_at(diff, "path") else {
+            return;
+        };
         let is_new = text_at(diff, "oldText").is_none_or(str::is_empty);
         // Afterwards one agent tells only the last part of the name.
         let is_known = |(known, _): &(String, bool)| {
-            known.strip_suffix(&path).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+            known
+                .strip_suffix(&path)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
         };
         if !self.diffs.iter().any(is_known) && self.diffs.len() < MAX_PATHS {
             self.diffs.push((path, is_new));
         }
     }
 
-    /// What has to be allowed. A call with more paths than are remembered names one that is nowhere, so that it is refused.
+    /// What has to be allowed. A call with more paths than are remembered names one that is
+    /// nowhere, so that it is refused.
     pub(super) fn asked(&self) -> AskedCall {
         let mut paths = self.paths.clone();
         if paths.len() == MAX_PATHS {
@@ -109,6 +126,11 @@ impl Call {
         let whole = serde_json::json!({ "title": self.title, "input": self.input });
         let is_said_by_files = self.kind.changes_files() && !paths.is_empty();
         let digest = (!is_said_by_files).then(|| hash::sha256_hex(whole.to_string().as_bytes()));
-        AskedCall { kind: self.kind, title: clip::text(&self.title, clip::SUMMARY), paths, digest }
+        AskedCall {
+            kind: self.kind,
+            title: clip::text(&self.title, clip::SUMMARY),
+            paths,
+            digest,
+        }
     }
 }

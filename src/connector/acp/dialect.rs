@@ -4,21 +4,28 @@ use serde_json::Value;
 
 use super::super::clip;
 use super::super::dialogue::CallKind;
-use super::super::json::{count_at, field, list, owned_at, owned_in, status_after, status_at, text_at};
+use super::super::json::{
+    count_at, field, list, owned_at, owned_in, status_after, status_at, text_at,
+};
 use super::super::judge::{Cause, Last, Trouble, View, judge};
 use super::super::stream::{Dialect, MAX_ITEMS, Seen, ToolEnd};
 use super::call::{Call, Calls};
 use super::{INITIALIZE, NEW_SESSION, PROMPT, VERSION, answered};
-use crate::domain::agent_event::{AgentEvent, FailureClass, FileChangeKind, PlanStep, StreamOutcome, Usage};
+use crate::domain::agent_event::{
+    AgentEvent, FailureClass, FileChangeKind, PlanStep, StreamOutcome, Usage,
+};
 
 /// The protocol's own error for an agent that wants somebody to log in.
 const AUTH_REQUIRED: i64 = -32000;
 const NO_ANSWER: &str = "the model gave no answer, or none after its last tool call";
-/// The one agent that tells of its own failure as if the model said it, in one piece, and then of a good end of the turn.
+/// The one agent that tells of its own failure as if the model said it, in one piece, and then of a
+/// good end of the turn.
 const TELLS_IN_WORDS: &str = "Copilot";
 /// How such a piece begins.
-const TOLD: [&str; 2] =
-    ["Error: Failed to get response from the AI model", "Error: Authentication failed with provider"];
+const TOLD: [&str; 2] = [
+    "Error: Failed to get response from the AI model",
+    "Error: Authentication failed with provider",
+];
 
 /// Understands an agent that speaks the protocol.
 #[derive(Default)]
@@ -33,7 +40,8 @@ pub(in crate::connector) struct Acp {
     saying: String,
     thinking: String,
     calls: Calls,
-    /// The model has said something since its last tool answered. A turn that ends without was left by the service in the middle.
+    /// The model has said something since its last tool answered. A turn that ends without was left
+    /// by the service in the middle.
     has_answered: bool,
 }
 
@@ -50,7 +58,11 @@ impl Acp {
         match text_at(update, "sessionUpdate") {
             Some("agent_message_chunk") => self.chunk(update, seen),
             Some("agent_thought_chunk") => {
-                let ended = if self.saying.is_empty() { Vec::new() } else { self.said(seen) };
+                let ended = if self.saying.is_empty() {
+                    Vec::new()
+                } else {
+                    self.said(seen)
+                };
                 gather(&mut self.thinking, update);
                 ended
             }
@@ -58,7 +70,11 @@ impl Acp {
             Some("plan") => {
                 let mut events = self.said(seen);
                 events.push(AgentEvent::Plan {
-                    steps: list(update.get("entries")).iter().take(MAX_ITEMS).map(step).collect(),
+                    steps: list(update.get("entries"))
+                        .iter()
+                        .take(MAX_ITEMS)
+                        .map(step)
+                        .collect(),
                 });
                 events
             }
@@ -67,10 +83,17 @@ impl Acp {
     }
 
     fn chunk(&mut self, update: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
-        let mut events = if self.thinking.is_empty() { Vec::new() } else { self.said(seen) };
+        let mut events = if self.thinking.is_empty() {
+            Vec::new()
+        } else {
+            self.said(seen)
+        };
         gather(&mut self.saying, update);
         self.has_answered |= !self.saying.is_empty();
-        let piece = update.pointer("/content/text").and_then(Value::as_str).unwrap_or_default();
+        let piece = update
+            .pointer("/content/text")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let is_told = self.tells_in_words && TOLD.iter().any(|start| piece.starts_with(start));
         self.told = is_told.then(|| clip::text(piece, clip::SUMMARY));
         // One agent tells with an empty piece what the step has used.
@@ -82,11 +105,17 @@ impl Acp {
 
     fn tool_call(&mut self, update: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
         self.told = None;
-        let is_new = self.calls.is_new(text_at(update, "toolCallId").unwrap_or_default());
+        let is_new = self
+            .calls
+            .is_new(text_at(update, "toolCallId").unwrap_or_default());
         let (id, call) = self.calls.learn(update);
         let mut events = self.said(seen);
         if is_new {
-            let name = if call.title.is_empty() { call.kind.word().to_owned() } else { call.title.clone() };
+            let name = if call.title.is_empty() {
+                call.kind.word().to_owned()
+            } else {
+                call.title.clone()
+            };
             events.push(seen.called(id.clone(), name, field(update, "rawInput"), None));
         }
         let end = match text_at(update, "status") {
@@ -98,7 +127,11 @@ impl Acp {
         self.has_answered = false;
         events.extend(seen.answered(id, end, &summary(update), FileChangeKind::Update));
         if end == ToolEnd::Done {
-            events.extend(changes(&call).into_iter().map(|(path, kind)| seen.changed(path, kind)));
+            events.extend(
+                changes(&call)
+                    .into_iter()
+                    .map(|(path, kind)| seen.changed(path, kind)),
+            );
         }
         events
     }
@@ -114,7 +147,8 @@ impl Acp {
         match id {
             INITIALIZE => {
                 self.version = owned_in(result, "/agentInfo/version");
-                self.tells_in_words = owned_in(result, "/agentInfo/name").as_deref() == Some(TELLS_IN_WORDS);
+                self.tells_in_words =
+                    owned_in(result, "/agentInfo/name").as_deref() == Some(TELLS_IN_WORDS);
                 if result.get("protocolVersion").and_then(Value::as_u64) != Some(VERSION) {
                     let why = format!("the agent does not speak version {VERSION} of the protocol");
                     self.last = Last::Bad(Trouble::other(FailureClass::Agent, why));
@@ -122,7 +156,11 @@ impl Acp {
             }
             NEW_SESSION => {
                 let model = owned_in(result, "/models/currentModelId");
-                events.push(seen.started(owned_at(result, "sessionId"), model, self.version.take()));
+                events.push(seen.started(
+                    owned_at(result, "sessionId"),
+                    model,
+                    self.version.take(),
+                ));
             }
             PROMPT => events.extend(self.stopped(result, seen)),
             _ => {}
@@ -135,23 +173,38 @@ impl Acp {
         let reason = owned_at(result, "stopReason").unwrap_or_default();
         let bad = |class, words: &str| Last::Bad(Trouble::other(class, words));
         self.last = match reason.as_str() {
-            "end_turn" if self.told.is_some() => Last::Bad(told(self.told.take().unwrap_or_default())),
+            "end_turn" if self.told.is_some() => {
+                Last::Bad(told(self.told.take().unwrap_or_default()))
+            }
             "end_turn" if !self.has_answered => bad(FailureClass::Provider, NO_ANSWER),
             "end_turn" => Last::Good,
-            "max_tokens" => bad(FailureClass::Limit, "the model ran out of tokens for its answer"),
-            "max_turn_requests" => bad(FailureClass::Limit, "the agent used up its requests for one turn"),
+            "max_tokens" => bad(
+                FailureClass::Limit,
+                "the model ran out of tokens for its answer",
+            ),
+            "max_turn_requests" => bad(
+                FailureClass::Limit,
+                "the agent used up its requests for one turn",
+            ),
             "refusal" => bad(FailureClass::Request, "the model refused the prompt"),
             "cancelled" => bad(FailureClass::Interrupted, "the turn was cancelled"),
-            other => bad(FailureClass::Agent, &format!("it stopped for a reason that is not known: {other}")),
+            other => bad(
+                FailureClass::Agent,
+                &format!("it stopped for a reason that is not known: {other}"),
+            ),
         };
-        used.into_iter().chain([seen.ended(&self.last, reason, None)]).collect()
+        used.into_iter()
+            .chain([seen.ended(&self.last, reason, None)])
+            .collect()
     }
 }
 
 impl Dialect for Acp {
     fn event(&mut self, message: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
         match (text_at(message, "method"), answered(message)) {
-            (Some("session/update"), _) => self.update(field(field(message, "params"), "update"), seen),
+            (Some("session/update"), _) => {
+                self.update(field(field(message, "params"), "update"), seen)
+            }
             // For some agents this is the first word of a call.
             (Some("session/request_permission"), _) => {
                 self.tool_call(field(field(message, "params"), "toolCall"), seen)
@@ -164,10 +217,12 @@ impl Dialect for Acp {
     fn outcome(&self, view: &View<'_>) -> StreamOutcome {
         let found = judge(&self.last, view);
         match (&self.last, found) {
-            (Last::Open, StreamOutcome::Truncated | StreamOutcome::NoResult) => StreamOutcome::Failed {
-                class: FailureClass::Exit,
-                message: "the agent ended before it had answered the prompt".to_owned(),
-            },
+            (Last::Open, StreamOutcome::Truncated | StreamOutcome::NoResult) => {
+                StreamOutcome::Failed {
+                    class: FailureClass::Exit,
+                    message: "the agent ended before it had answered the prompt".to_owned(),
+                }
+            }
             (_, found) => found,
         }
     }
@@ -176,7 +231,12 @@ impl Dialect for Acp {
 /// Adds a piece of text, within the bound of what an event may carry.
 fn gather(text: &mut String, update: &Value) {
     if text.len() < clip::TEXT {
-        text.push_str(update.pointer("/content/text").and_then(Value::as_str).unwrap_or_default());
+        text.push_str(
+            update
+                .pointer("/content/text")
+                .and_then(Value::as_str)
+                .unwrap_or_default(),
+        );
     }
 }
 
@@ -188,19 +248,37 @@ fn step(entry: &Value) -> PlanStep {
 }
 
 fn summary(update: &Value) -> String {
-    let texts = list(update.get("content")).iter().filter_map(|part| part.pointer("/content/text")?.as_str());
+    let texts = list(update.get("content"))
+        .iter()
+        .filter_map(|part| part.pointer("/content/text")?.as_str());
     texts.collect::<Vec<_>>().join("\n")
 }
 
 /// The files that a finished call has changed.
 fn changes(call: &Call) -> Vec<(String, FileChangeKind)> {
-    let kind = |is_new: bool| if is_new { FileChangeKind::Add } else { FileChangeKind::Update };
-    match call.kind {
-        _ if !call.diffs.is_empty() => call.diffs.iter().map(|(path, is_new)| (path.clone(), kind(*is_new))).collect(),
-        CallKind::Edit | CallKind::Move => {
-            call.paths.iter().map(|path| (path.clone(), FileChangeKind::Update)).collect()
+    let kind = |is_new: bool| {
+        if is_new {
+            FileChangeKind::Add
+        } else {
+            FileChangeKind::Update
         }
-        CallKind::Delete => call.paths.iter().map(|path| (path.clone(), FileChangeKind::Delete)).collect(),
+    };
+    match call.kind {
+        _ if !call.diffs.is_empty() => call
+            .diffs
+            .iter()
+            .map(|(path, is_new)| (path.clone(), kind(*is_new)))
+            .collect(),
+        CallKind::Edit | CallKind::Move => call
+            .paths
+            .iter()
+            .map(|path| (path.clone(), FileChangeKind::Update))
+            .collect(),
+        CallKind::Delete => call
+            .paths
+            .iter()
+            .map(|path| (path.clone(), FileChangeKind::Delete))
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -230,11 +308,14 @@ fn tokens(usage: &Value) -> Usage {
 
 /// The status of the service stands behind one of these marks.
 fn told(message: String) -> Trouble {
-    let status = ["Last error: ", "(HTTP "].iter().find_map(|mark| status_after(&message, mark));
+    let status = ["Last error: ", "(HTTP "]
+        .iter()
+        .find_map(|mark| status_after(&message, mark));
     Trouble::of_status(status, FailureClass::Provider, message)
 }
 
-/// Agents put the status of the service into the code, into the data, or at the beginning of their words.
+/// Agents put the status of the service into the code, into the data, or at the beginning of their
+/// words.
 fn trouble(error: &Value) -> Trouble {
     let code = error.get("code").and_then(Value::as_i64);
     let words = owned_at(error, "message").unwrap_or_default();
@@ -247,10 +328,25 @@ fn trouble(error: &Value) -> Trouble {
     };
     // The number is also that of any error of a server.
     if code == Some(AUTH_REQUIRED) && words.to_ascii_lowercase().contains("auth") {
-        return Trouble { cause: Cause::Auth, message };
+        return Trouble {
+            cause: Cause::Auth,
+            message,
+        };
     }
-    let status = code.and_then(|code| u16::try_from(code).ok()).filter(|code| (400..600).contains(code));
+    let status = code
+        .and_then(|code| u16::try_from(code).ok())
+        .filter(|code| (400..600).contains(code));
     let in_data = || status_at(field(error, "data"), "statusCode");
-    let in_words = || details.as_deref().into_iter().chain([words.as_str()]).find_map(|text| status_after(text, ""));
-    Trouble::of_status(status.or_else(in_data).or_else(in_words), FailureClass::Provider, message)
+    let in_words = || {
+        details
+            .as_deref()
+            .into_iter()
+            .chain([words.as_str()])
+            .find_map(|text| status_after(text, ""))
+    };
+    Trouble::of_status(
+        status.or_else(in_data).or_else(in_words),
+        FailureClass::Provider,
+        message,
+    )
 }

@@ -39,11 +39,13 @@ pub(in crate::connector) struct Session {
 }
 
 impl Session {
-    /// A session in `cwd` that gives `prompt`. `model` is chosen within the session; `None` leaves the agent's own.
+    /// A session in `cwd` that gives `prompt`. `model` is chosen within the session; `None` leaves
+    /// the agent's own.
     pub(in crate::connector) fn new(cwd: &Path, prompt: &str, model: Option<&str>) -> Self {
         Self {
             state: State::Greeting,
-            // JSON has no other paths than those in Unicode; the agent refuses a directory that does not exist.
+            // JSON has no other paths than those in Unicode; the agent refuses a directory that
+            // does not exist.
             cwd: cwd.to_string_lossy().into_owned(),
             prompt: prompt.to_owned(),
             model: model.map(str::to_owned),
@@ -68,9 +70,15 @@ impl Session {
         let result = field(message, "result");
         match self.state {
             _ if message.get("error").is_some() => self.close(),
-            State::Greeting if result.get("protocolVersion").and_then(Value::as_u64) == Some(VERSION) => {
+            State::Greeting
+                if result.get("protocolVersion").and_then(Value::as_u64) == Some(VERSION) =>
+            {
                 self.state = State::Opening;
-                request(NEW_SESSION, "session/new", &json!({"cwd": self.cwd, "mcpServers": []}))
+                request(
+                    NEW_SESSION,
+                    "session/new",
+                    &json!({"cwd": self.cwd, "mcpServers": []}),
+                )
             }
             State::Opening if result.get("sessionId").is_some_and(Value::is_string) => {
                 self.id = field(result, "sessionId").clone();
@@ -83,9 +91,12 @@ impl Session {
 
     /// Chooses the model, where the agent has an option for it.
     fn choose_model(&mut self, opened: &Value) -> Turn {
-        let option =
-            list(opened.get("configOptions")).iter().find(|option| text_at(option, "category") == Some("model"));
-        let (Some(option), Some(model)) = (option, &self.model) else { return self.give_prompt() };
+        let option = list(opened.get("configOptions"))
+            .iter()
+            .find(|option| text_at(option, "category") == Some("model"));
+        let (Some(option), Some(model)) = (option, &self.model) else {
+            return self.give_prompt();
+        };
         self.state = State::Choosing;
         let params = json!({"sessionId": self.id, "configId": field(option, "id"), "value": model});
         request(SET_MODEL, "session/set_config_option", &params)
@@ -94,12 +105,19 @@ impl Session {
     fn give_prompt(&mut self) -> Turn {
         self.state = State::Working;
         let prompt = json!([{"type": "text", "text": std::mem::take(&mut self.prompt)}]);
-        request(PROMPT, "session/prompt", &json!({"sessionId": self.id, "prompt": prompt}))
+        request(
+            PROMPT,
+            "session/prompt",
+            &json!({"sessionId": self.id, "prompt": prompt}),
+        )
     }
 
     fn close(&mut self) -> Turn {
         self.state = State::Over;
-        Turn { then: Then::Close, ..Turn::default() }
+        Turn {
+            then: Then::Close,
+            ..Turn::default()
+        }
     }
 
     /// A request or notification of the agent.
@@ -109,7 +127,9 @@ impl Session {
         match (method, id) {
             ("session/update", None) => {
                 let update = field(params, "update");
-                if text_at(update, "sessionUpdate").is_some_and(|word| word.starts_with("tool_call")) {
+                if text_at(update, "sessionUpdate")
+                    .is_some_and(|word| word.starts_with("tool_call"))
+                {
                     self.calls.learn(update);
                 }
                 Turn::default()
@@ -129,28 +149,54 @@ impl Session {
         self.asked = self.asked.saturating_add(1);
         let ruling = match (self.state, self.asked) {
             (State::Working, 0..=MAX_ASKED) => gate.may(&asked),
-            (State::Working, _) => Ruling::Deny(format!("it has asked more than {MAX_ASKED} times")),
+            (State::Working, _) => {
+                Ruling::Deny(format!("it has asked more than {MAX_ASKED} times"))
+            }
             _ => Ruling::Deny("no prompt is being worked on".to_owned()),
         };
         let tool = || format!("{}: {}", asked.kind.word(), clip::text(&asked.title, 200));
         // Leave for good would not be asked for again: it is never given.
         let (kinds, denials): (&[&str], Vec<Denial>) = match ruling {
             Ruling::Allow => (&["allow_once"], Vec::new()),
-            Ruling::Deny(reason) => (&["reject_once", "reject_always"], vec![Denial { tool: tool(), reason }]),
-            Ruling::Park(reason) => return self.park(id, Denial { tool: tool(), reason }),
+            Ruling::Deny(reason) => (
+                &["reject_once", "reject_always"],
+                vec![Denial {
+                    tool: tool(),
+                    reason,
+                }],
+            ),
+            Ruling::Park(reason) => {
+                return self.park(
+                    id,
+                    Denial {
+                        tool: tool(),
+                        reason,
+                    },
+                );
+            }
         };
         let outcome = match option(params, kinds) {
             Some(option) => json!({"outcome": "selected", "optionId": option}),
             None => json!({"outcome": "cancelled"}),
         };
-        Turn { denials, ..say(&json!({"jsonrpc": "2.0", "id": id, "result": {"outcome": outcome}})) }
+        Turn {
+            denials,
+            ..say(&json!({"jsonrpc": "2.0", "id": id, "result": {"outcome": outcome}}))
+        }
     }
 
-    /// Ends the prompt: whoever has to say yes is not there. A question that is open is answered as the protocol wants it then.
+    /// Ends the prompt: whoever has to say yes is not there. A question that is open is answered as
+    /// the protocol wants it then.
     fn park(&mut self, id: &Value, denial: Denial) -> Turn {
-        let answer = say(&json!({"jsonrpc": "2.0", "id": id, "result": {"outcome": {"outcome": "cancelled"}}}));
+        let answer = say(
+            &json!({"jsonrpc": "2.0", "id": id, "result": {"outcome": {"outcome": "cancelled"}}}),
+        );
         let lines = [answer.lines, self.stop().lines].concat();
-        Turn { lines, then: Then::Close, denials: vec![denial] }
+        Turn {
+            lines,
+            then: Then::Close,
+            denials: vec![denial],
+        }
     }
 }
 
@@ -167,7 +213,9 @@ impl Dialogue for Session {
         if line.len() > MAX_LINE {
             return Turn::default();
         }
-        let Ok(message) = serde_json::from_slice::<Value>(line) else { return Turn::default() };
+        let Ok(message) = serde_json::from_slice::<Value>(line) else {
+            return Turn::default();
+        };
         match (text_at(&message, "method"), answered(&message)) {
             (Some(method), _) => self.serve(method, &message, gate),
             (None, Some(id)) => self.go_on(id, &message),
@@ -190,7 +238,11 @@ impl Dialogue for Session {
 /// The first option of one of these kinds, the kinds in their order.
 fn option<'v>(params: &'v Value, kinds: &[&str]) -> Option<&'v Value> {
     let options = list(params.get("options"));
-    let of = |kind: &&str| options.iter().find(|option| text_at(option, "kind") == Some(*kind));
+    let of = |kind: &&str| {
+        options
+            .iter()
+            .find(|option| text_at(option, "kind") == Some(*kind))
+    };
     kinds.iter().find_map(of)?.get("optionId")
 }
 
@@ -199,5 +251,8 @@ fn request(id: u64, method: &str, params: &Value) -> Turn {
 }
 
 fn say(message: &Value) -> Turn {
-    Turn { lines: vec![message.to_string().into_bytes()], ..Turn::default() }
+    Turn {
+        lines: vec![message.to_string().into_bytes()],
+        ..Turn::default()
+    }
 }

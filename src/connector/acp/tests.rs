@@ -1,4 +1,5 @@
-//! The protocol on recorded conversations with real agents (`>` is what `ai` said, `<` what the agent did), and on garbage.
+//! The protocol on recorded conversations with real agents (`>` is what `ai` said, `<` what the
+//! agent did), and on garbage.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -43,7 +44,10 @@ fn parser(connector: &str) -> Box<dyn StreamParser> {
 }
 
 fn said(turn: &Turn) -> Vec<Value> {
-    turn.lines.iter().map(|line| serde_json::from_slice(line).unwrap()).collect()
+    turn.lines
+        .iter()
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect()
 }
 
 /// Plays the agent's side of a recording; what is said must be what was said then.
@@ -51,11 +55,17 @@ fn replay(recording: &str, gate: &mut dyn Gate) -> Then {
     let mut session = session();
     let mut then = Then::Listen;
     let mut saying = said(&session.open());
-    saying[0]["params"].as_object_mut().unwrap().remove("clientInfo");
+    saying[0]["params"]
+        .as_object_mut()
+        .unwrap()
+        .remove("clientInfo");
     for (side, line) in recording.lines().map(|line| line.split_at(2)) {
         if side == "> " {
             assert!(!saying.is_empty(), "nothing was said instead of {line}");
-            assert_eq!(saying.remove(0), serde_json::from_str::<Value>(line).unwrap());
+            assert_eq!(
+                saying.remove(0),
+                serde_json::from_str::<Value>(line).unwrap()
+            );
         } else {
             assert_eq!(saying, [Value::Null; 0], "before {line}");
             let turn = session.hear(line.as_bytes(), gate);
@@ -69,7 +79,10 @@ fn replay(recording: &str, gate: &mut dyn Gate) -> Then {
 fn read(connector: &str, recording: &str, end: &ProcessEnd) -> (Vec<String>, AgentResult) {
     let mut parser = parser(connector);
     let lines = recording.lines().filter_map(|line| line.strip_prefix("< "));
-    let events = lines.flat_map(|line| parser.line(line.as_bytes())).map(|event| brief(&event)).collect();
+    let events = lines
+        .flat_map(|line| parser.line(line.as_bytes()))
+        .map(|event| brief(&event))
+        .collect();
     (events, parser.finish(end))
 }
 
@@ -85,9 +98,14 @@ fn a_recorded_conversation_is_held_again() {
     for (connector, recording) in GOOD {
         let mut gate = yes();
         assert_eq!(replay(recording, &mut gate), Then::Close, "{connector}");
-        let [asked] = gate.1.as_slice() else { panic!("{connector}: {:?}", gate.1) };
+        let [asked] = gate.1.as_slice() else {
+            panic!("{connector}: {:?}", gate.1)
+        };
         assert_eq!(asked.kind, CallKind::Edit);
-        assert!(asked.paths.contains(&"/w/hello.txt".to_owned()), "{asked:?}");
+        assert!(
+            asked.paths.contains(&"/w/hello.txt".to_owned()),
+            "{asked:?}"
+        );
     }
 }
 
@@ -110,7 +128,11 @@ fn a_recorded_good_run_comes_to_its_events() {
     assert_eq!(result.outcome, StreamOutcome::Completed);
     for (connector, recording) in GOOD {
         let (events, result) = read(connector, recording, &EXIT_0);
-        assert_eq!((result.outcome, result.bad_lines), (StreamOutcome::Completed, 0), "{connector}");
+        assert_eq!(
+            (result.outcome, result.bad_lines),
+            (StreamOutcome::Completed, 0),
+            "{connector}"
+        );
         // One tells paths as seen from the worktree.
         let adds = |event: &String| event == "adds /w/hello.txt" || event == "adds hello.txt";
         assert!(events.iter().any(adds), "{connector}: {events:?}");
@@ -131,7 +153,11 @@ fn a_refused_key_is_told_in_three_ways() {
     for (connector, recording) in recordings {
         assert_eq!(replay(recording, &mut yes()), Then::Close, "{connector}");
         let (_, result) = read(connector, recording, &EXIT_0);
-        assert!(matches!(result.outcome, StreamOutcome::Auth { .. }), "{connector}: {:?}", result.outcome);
+        assert!(
+            matches!(result.outcome, StreamOutcome::Auth { .. }),
+            "{connector}: {:?}",
+            result.outcome
+        );
     }
 }
 
@@ -141,19 +167,42 @@ fn a_failure_told_in_words_is_taken_from_the_agent_that_does_so_and_from_its_las
         let update = |text: &&str| {
             let content = json!({"type": "text", "text": text});
             let update = json!({"sessionUpdate": "agent_message_chunk", "content": content});
-            format!("< {}\n", json!({"method": "session/update", "params": {"update": update}}))
+            format!(
+                "< {}\n",
+                json!({"method": "session/update", "params": {"update": update}})
+            )
         };
-        let hello = json!({"id": 1, "result": {"protocolVersion": 1, "agentInfo": {"name": agent}}});
+        let hello =
+            json!({"id": 1, "result": {"protocolVersion": 1, "agentInfo": {"name": agent}}});
         let said: String = pieces.iter().map(update).collect();
-        let recording = format!("< {hello}\n{said}< {}", json!({"id": 4, "result": {"stopReason": "end_turn"}}));
+        let recording = format!(
+            "< {hello}\n{said}< {}",
+            json!({"id": 4, "result": {"stopReason": "end_turn"}})
+        );
         read("copilot-acp", &recording, &EXIT_0).1.outcome
     };
-    let told = "Error: Failed to get response from the AI model; retried 5 times Last error: 429 too many";
-    assert!(matches!(run("Copilot", &[told]), StreamOutcome::Quota { .. }));
+    let told =
+        "Error: Failed to get response from the AI model; retried 5 times Last error: 429 too many";
+    assert!(matches!(
+        run("Copilot", &[told]),
+        StreamOutcome::Quota { .. }
+    ));
     let broken = "Error: Failed to get response from the AI model; Last error: Failed to parse";
-    assert!(matches!(run("Copilot", &[broken]), StreamOutcome::Failed { class: FailureClass::Provider, .. }));
-    assert_eq!(run("Copilot", &[told, "It works now."]), StreamOutcome::Completed);
-    assert_eq!(run("Copilot", &["Done. ", "Error: 429 was the bug."]), StreamOutcome::Completed);
+    assert!(matches!(
+        run("Copilot", &[broken]),
+        StreamOutcome::Failed {
+            class: FailureClass::Provider,
+            ..
+        }
+    ));
+    assert_eq!(
+        run("Copilot", &[told, "It works now."]),
+        StreamOutcome::Completed
+    );
+    assert_eq!(
+        run("Copilot", &["Done. ", "Error: 429 was the bug."]),
+        StreamOutcome::Completed
+    );
     assert_eq!(run("other", &[told]), StreamOutcome::Completed);
 }
 
@@ -163,11 +212,18 @@ fn a_conversation_that_breaks_off_anywhere_is_not_complete() {
         let lines: Vec<&str> = recording.lines().collect();
         for most in 0..lines.len() {
             let (_, result) = read(connector, &lines[..most].join("\n"), &EXIT_0);
-            let expected = failed(FailureClass::Exit, "the agent ended before it had answered the prompt");
+            let expected = failed(
+                FailureClass::Exit,
+                "the agent ended before it had answered the prompt",
+            );
             assert_eq!(result.outcome, expected, "{connector} after {most} lines");
         }
         let (_, result) = read(connector, recording, &EXIT_1);
-        assert_eq!(result.outcome, failed(FailureClass::Exit, "exit code 1"), "{connector}");
+        assert_eq!(
+            result.outcome,
+            failed(FailureClass::Exit, "exit code 1"),
+            "{connector}"
+        );
     }
 }
 
@@ -176,8 +232,16 @@ fn working() -> Session {
     let mut session = session();
     session.open();
     for result in [json!({"protocolVersion": 1}), json!({"sessionId": "s"})] {
-        let id = if result.get("sessionId").is_some() { 2 } else { 1 };
-        let turn = hear(&mut session, &json!({"id": id, "result": result}), &mut yes());
+        let id = if result.get("sessionId").is_some() {
+            2
+        } else {
+            1
+        };
+        let turn = hear(
+            &mut session,
+            &json!({"id": id, "result": result}),
+            &mut yes(),
+        );
         assert_eq!((turn.lines.len(), turn.then), (1, Then::Listen));
     }
     session
@@ -188,8 +252,10 @@ fn hear(session: &mut Session, message: &Value, gate: &mut dyn Gate) -> Turn {
 }
 
 fn request(kinds: &[&str]) -> Value {
-    let options: Vec<Value> =
-        kinds.iter().map(|kind| json!({"optionId": format!("id-{kind}"), "kind": kind})).collect();
+    let options: Vec<Value> = kinds
+        .iter()
+        .map(|kind| json!({"optionId": format!("id-{kind}"), "kind": kind}))
+        .collect();
     let call = json!({"toolCallId": "c", "title": "rm", "kind": "execute", "locations": [{"path": "/etc"}]});
     json!({"id": "q", "method": "session/request_permission", "params": {"toolCall": call, "options": options}})
 }
@@ -197,26 +263,59 @@ fn request(kinds: &[&str]) -> Value {
 #[test]
 fn leave_is_given_for_once_or_not_at_all() {
     let answers: [(Ruling, &[&str], Value); 5] = [
-        (Ruling::Allow, &["allow_always", "allow_once"], json!({"outcome": "selected", "optionId": "id-allow_once"})),
-        (Ruling::Allow, &["allow_always", "reject_once"], json!({"outcome": "cancelled"})),
+        (
+            Ruling::Allow,
+            &["allow_always", "allow_once"],
+            json!({"outcome": "selected", "optionId": "id-allow_once"}),
+        ),
+        (
+            Ruling::Allow,
+            &["allow_always", "reject_once"],
+            json!({"outcome": "cancelled"}),
+        ),
         (
             deny(),
             &["allow_once", "reject_always", "reject_once"],
             json!({"outcome": "selected", "optionId": "id-reject_once"}),
         ),
-        (deny(), &["allow_once", "reject_always"], json!({"outcome": "selected", "optionId": "id-reject_always"})),
+        (
+            deny(),
+            &["allow_once", "reject_always"],
+            json!({"outcome": "selected", "optionId": "id-reject_always"}),
+        ),
         (deny(), &["allow_once"], json!({"outcome": "cancelled"})),
     ];
     for (ruling, kinds, expected) in answers {
         let mut gate = Always(ruling.clone(), Vec::new());
         let turn = hear(&mut working(), &request(kinds), &mut gate);
-        assert_eq!(said(&turn), [json!({"jsonrpc": "2.0", "id": "q", "result": {"outcome": expected}})]);
-        let denied = Denial { tool: "execute: rm".into(), reason: "no".into() };
-        assert_eq!(turn.denials, if ruling == Ruling::Allow { vec![] } else { vec![denied] });
+        assert_eq!(
+            said(&turn),
+            [json!({"jsonrpc": "2.0", "id": "q", "result": {"outcome": expected}})]
+        );
+        let denied = Denial {
+            tool: "execute: rm".into(),
+            reason: "no".into(),
+        };
+        assert_eq!(
+            turn.denials,
+            if ruling == Ruling::Allow {
+                vec![]
+            } else {
+                vec![denied]
+            }
+        );
         let digest = gate.1[0].digest.clone();
         assert!(digest.is_some(), "what a command does is said by its words");
         let paths = vec!["/etc".into()];
-        assert_eq!(gate.1, [AskedCall { kind: CallKind::Execute, title: "rm".into(), paths, digest }]);
+        assert_eq!(
+            gate.1,
+            [AskedCall {
+                kind: CallKind::Execute,
+                title: "rm".into(),
+                paths,
+                digest
+            }]
+        );
     }
 }
 
@@ -228,13 +327,25 @@ fn deny() -> Ruling {
 fn what_only_a_person_can_allow_ends_the_prompt() {
     let mut session = working();
     let park = Ruling::Park("a person looks first".into());
-    let turn = hear(&mut session, &request(&["allow_once", "reject_once"]), &mut Always(park, Vec::new()));
-    let cancelled = json!({"jsonrpc": "2.0", "id": "q", "result": {"outcome": {"outcome": "cancelled"}}});
-    let cancel = json!({"jsonrpc": "2.0", "method": "session/cancel", "params": {"sessionId": "s"}});
+    let turn = hear(
+        &mut session,
+        &request(&["allow_once", "reject_once"]),
+        &mut Always(park, Vec::new()),
+    );
+    let cancelled =
+        json!({"jsonrpc": "2.0", "id": "q", "result": {"outcome": {"outcome": "cancelled"}}});
+    let cancel =
+        json!({"jsonrpc": "2.0", "method": "session/cancel", "params": {"sessionId": "s"}});
     assert_eq!(said(&turn), [cancelled, cancel]);
     assert_eq!((turn.then, turn.denials.len()), (Then::Close, 1));
     let mut gate = yes();
-    assert_eq!(hear(&mut session, &request(&["allow_once"]), &mut gate).denials.len(), 1, "nothing more is asked");
+    assert_eq!(
+        hear(&mut session, &request(&["allow_once"]), &mut gate)
+            .denials
+            .len(),
+        1,
+        "nothing more is asked"
+    );
     assert_eq!(gate.1, []);
 }
 
@@ -243,7 +354,8 @@ fn a_yes_is_bound_to_the_words_of_a_command() {
     let digest = |title: &str, input: Value| {
         let mut gate = yes();
         let call = json!({"toolCallId": "c", "title": title, "kind": "execute", "rawInput": input});
-        let ask = json!({"id": 1, "method": "session/request_permission", "params": {"toolCall": call}});
+        let ask =
+            json!({"id": 1, "method": "session/request_permission", "params": {"toolCall": call}});
         hear(&mut working(), &ask, &mut gate);
         gate.1[0].digest.clone().unwrap()
     };
@@ -257,7 +369,11 @@ fn a_yes_is_bound_to_the_words_of_a_command() {
     assert_eq!(all[0], digest("rm a", json!({})));
     let different: std::collections::BTreeSet<&String> = all.iter().collect();
     assert_eq!(different.len(), all.len());
-    assert_ne!(all[3], digest(&(long + "y"), json!({})), "also behind what is shown of it");
+    assert_ne!(
+        all[3],
+        digest(&(long + "y"), json!({})),
+        "also behind what is shown of it"
+    );
 }
 
 #[test]
@@ -265,10 +381,28 @@ fn nothing_may_be_done_before_the_prompt_and_after_its_answer() {
     let mut gate = yes();
     let mut early = session();
     early.open();
-    assert_eq!(hear(&mut early, &request(&["allow_once"]), &mut gate).denials.len(), 1);
+    assert_eq!(
+        hear(&mut early, &request(&["allow_once"]), &mut gate)
+            .denials
+            .len(),
+        1
+    );
     let mut late = working();
-    assert_eq!(hear(&mut late, &json!({"id": 4, "result": {"stopReason": "end_turn"}}), &mut gate).then, Then::Close);
-    assert_eq!(hear(&mut late, &request(&["allow_once"]), &mut gate).denials.len(), 1);
+    assert_eq!(
+        hear(
+            &mut late,
+            &json!({"id": 4, "result": {"stopReason": "end_turn"}}),
+            &mut gate
+        )
+        .then,
+        Then::Close
+    );
+    assert_eq!(
+        hear(&mut late, &request(&["allow_once"]), &mut gate)
+            .denials
+            .len(),
+        1
+    );
     assert_eq!(late.stop(), Turn::default());
     assert_eq!(gate.1, []);
 }
@@ -277,21 +411,47 @@ fn nothing_may_be_done_before_the_prompt_and_after_its_answer() {
 fn a_call_may_be_described_before_leave_is_asked() {
     let mut session = working();
     let call = json!({"sessionUpdate": "tool_call", "toolCallId": "c", "kind": "edit", "rawInput": {"file_path": "a"}});
-    hear(&mut session, &json!({"method": "session/update", "params": {"update": call}}), &mut yes());
+    hear(
+        &mut session,
+        &json!({"method": "session/update", "params": {"update": call}}),
+        &mut yes(),
+    );
     let mut gate = yes();
     let ask = json!({"id": 7, "method": "session/request_permission", "params": {"toolCall": {"toolCallId": "c"}}});
     hear(&mut session, &ask, &mut gate);
     let paths = vec!["a".into()];
-    assert_eq!(gate.1, [AskedCall { kind: CallKind::Edit, title: String::new(), paths, digest: None }]);
+    assert_eq!(
+        gate.1,
+        [AskedCall {
+            kind: CallKind::Edit,
+            title: String::new(),
+            paths,
+            digest: None
+        }]
+    );
 }
 
 #[test]
 fn what_is_not_offered_is_refused_and_a_stop_cancels() {
     let mut session = working();
-    let turn = hear(&mut session, &json!({"id": 9, "method": "fs/read_text_file"}), &mut yes());
+    let turn = hear(
+        &mut session,
+        &json!({"id": 9, "method": "fs/read_text_file"}),
+        &mut yes(),
+    );
     assert_eq!(said(&turn)[0]["error"]["code"], -32601);
-    assert_eq!(hear(&mut session, &json!({"method": "_x/note"}), &mut yes()), Turn::default());
-    assert_eq!(hear(&mut session, &json!({"id": 2, "result": {"sessionId": "again"}}), &mut yes()), Turn::default());
+    assert_eq!(
+        hear(&mut session, &json!({"method": "_x/note"}), &mut yes()),
+        Turn::default()
+    );
+    assert_eq!(
+        hear(
+            &mut session,
+            &json!({"id": 2, "result": {"sessionId": "again"}}),
+            &mut yes()
+        ),
+        Turn::default()
+    );
     let stop = json!({"jsonrpc": "2.0", "method": "session/cancel", "params": {"sessionId": "s"}});
     assert_eq!(said(&session.stop()), [stop]);
     assert_eq!(session.stop(), Turn::default());
@@ -301,20 +461,33 @@ fn what_is_not_offered_is_refused_and_a_stop_cancels() {
 fn a_model_is_chosen_where_there_is_an_option_for_it() {
     let mut session = Session::new(Path::new("/w"), PROMPT, Some("m"));
     session.open();
-    hear(&mut session, &json!({"id": 1, "result": {"protocolVersion": 1}}), &mut yes());
+    hear(
+        &mut session,
+        &json!({"id": 1, "result": {"protocolVersion": 1}}),
+        &mut yes(),
+    );
     let options = json!([{"id": "x", "category": "mode"}, {"id": "which", "category": "model"}]);
     let opened = json!({"id": 2, "result": {"sessionId": "s", "configOptions": options}});
     let chosen = said(&hear(&mut session, &opened, &mut yes()));
     assert_eq!(chosen[0]["method"], "session/set_config_option");
-    assert_eq!(chosen[0]["params"], json!({"sessionId": "s", "configId": "which", "value": "m"}));
-    let prompt = said(&hear(&mut session, &json!({"id": 3, "result": {}}), &mut yes()));
+    assert_eq!(
+        chosen[0]["params"],
+        json!({"sessionId": "s", "configId": "which", "value": "m"})
+    );
+    let prompt = said(&hear(
+        &mut session,
+        &json!({"id": 3, "result": {}}),
+        &mut yes(),
+    ));
     assert_eq!(prompt[0]["params"]["prompt"][0]["text"], PROMPT);
 }
 
 fn outcome_of(message: &Value) -> StreamOutcome {
     let update = json!({"method": "session/update", "params": {"update":
         {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": "429 and 401"}}}});
-    read("gemini-acp", &format!("< {update}\n< {message}"), &EXIT_0).1.outcome
+    read("gemini-acp", &format!("< {update}\n< {message}"), &EXIT_0)
+        .1
+        .outcome
 }
 
 #[test]
@@ -328,33 +501,83 @@ fn the_reason_of_the_stop_decides() {
         ("cancelled", FailureClass::Interrupted),
         ("new", FailureClass::Agent),
     ] {
-        assert!(matches!(stop(reason), StreamOutcome::Failed { class: found, .. } if found == class), "{reason}");
+        assert!(
+            matches!(stop(reason), StreamOutcome::Failed { class: found, .. } if found == class),
+            "{reason}"
+        );
     }
-    let silent = read("gemini-acp", r#"< {"id":4,"result":{"stopReason":"end_turn"}}"#, &EXIT_0).1.outcome;
-    assert_eq!(silent, failed(FailureClass::Provider, "the model gave no answer, or none after its last tool call"));
-    let old = read("gemini-acp", r#"< {"id":1,"result":{"protocolVersion":2}}"#, &EXIT_0).1.outcome;
-    assert_eq!(old, failed(FailureClass::Agent, "the agent does not speak version 1 of the protocol"));
+    let silent = read(
+        "gemini-acp",
+        r#"< {"id":4,"result":{"stopReason":"end_turn"}}"#,
+        &EXIT_0,
+    )
+    .1
+    .outcome;
+    assert_eq!(
+        silent,
+        failed(
+            FailureClass::Provider,
+            "the model gave no answer, or none after its last tool call"
+        )
+    );
+    let old = read(
+        "gemini-acp",
+        r#"< {"id":1,"result":{"protocolVersion":2}}"#,
+        &EXIT_0,
+    )
+    .1
+    .outcome;
+    assert_eq!(
+        old,
+        failed(
+            FailureClass::Agent,
+            "the agent does not speak version 1 of the protocol"
+        )
+    );
 }
 
 #[test]
 fn an_error_tells_the_status_of_the_service() {
     let error = |error: Value| outcome_of(&json!({"id": 4, "error": error}));
-    assert!(matches!(error(json!({"code": -32000, "message": "Authentication required"})), StreamOutcome::Auth { .. }));
-    assert!(matches!(error(json!({"code": 429, "message": "later"})), StreamOutcome::Quota { .. }));
-    let details = json!({"code": -32603, "message": "Internal error", "data": {"details": "503 overloaded"}});
-    assert_eq!(error(details), failed(FailureClass::Provider, "Internal error: 503 overloaded"));
+    assert!(matches!(
+        error(json!({"code": -32000, "message": "Authentication required"})),
+        StreamOutcome::Auth { .. }
+    ));
+    assert!(matches!(
+        error(json!({"code": 429, "message": "later"})),
+        StreamOutcome::Quota { .. }
+    ));
+    let details =
+        json!({"code": -32603, "message": "Internal error", "data": {"details": "503 overloaded"}});
+    assert_eq!(
+        error(details),
+        failed(FailureClass::Provider, "Internal error: 503 overloaded")
+    );
     assert_eq!(error(json!(null)), failed(FailureClass::Provider, ""));
 }
 
 #[test]
 fn what_was_not_allowed_is_no_success_without_a_change() {
     let mut parser = parser("gemini-acp");
-    let denial = Denial { tool: "edit: x".into(), reason: "no".into() };
+    let denial = Denial {
+        tool: "edit: x".into(),
+        reason: "no".into(),
+    };
     parser.denied(denial.clone());
-    let update = json!({"sessionUpdate": "agent_message_chunk", "content": {"text": "I could not"}});
-    parser.line(json!({"method": "session/update", "params": {"update": update}}).to_string().as_bytes());
+    let update =
+        json!({"sessionUpdate": "agent_message_chunk", "content": {"text": "I could not"}});
+    parser.line(
+        json!({"method": "session/update", "params": {"update": update}})
+            .to_string()
+            .as_bytes(),
+    );
     parser.line(br#"{"id":4,"result":{"stopReason":"end_turn"}}"#);
-    assert_eq!(parser.finish(&EXIT_0).outcome, StreamOutcome::Refused { denials: vec![denial] });
+    assert_eq!(
+        parser.finish(&EXIT_0).outcome,
+        StreamOutcome::Refused {
+            denials: vec![denial]
+        }
+    );
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -399,8 +622,9 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(5, 40, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec((word.clone(), inner), 0..6)
-                .prop_map(|fields| Value::Object(fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())),
+            prop::collection::vec((word.clone(), inner), 0..6).prop_map(|fields| Value::Object(
+                fields.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()
+            )),
         ]
     })
 }

@@ -1,11 +1,13 @@
 //! A nondeterministic automaton over characters, built from a parsed pattern.
 //!
-//! Every state has at most one step on characters, or empty moves only, so that its size bounds the work of any simulation.
+//! Every state has at most one step on characters, or empty moves only, so that its size bounds the
+//! work of any simulation.
 
 use super::charset::CharSet;
 use super::error::PatternFault;
 
-/// The most states one pattern may need. Two automata of this size are still searched in milliseconds.
+/// The most states one pattern may need. Two automata of this size are still searched in
+/// milliseconds.
 pub(super) const STATE_LIMIT: usize = 512;
 
 /// Index of a state.
@@ -43,14 +45,27 @@ pub(super) struct Automaton {
 impl Automaton {
     /// Builds the automaton of a sequence.
     pub(super) fn compile(nodes: Vec<Node>, limit: usize) -> Result<Self, PatternFault> {
-        let mut builder = Builder { states: vec![State::Accept], limit };
+        let mut builder = Builder {
+            states: vec![State::Accept],
+            limit,
+        };
         let start = builder.sequence(nodes, 0)?;
-        Ok(Self { states: builder.states, start })
+        Ok(Self {
+            states: builder.states,
+            start,
+        })
     }
 
     /// Matches every text.
     pub(super) fn everything() -> Self {
-        Self { states: vec![State::Accept, State::Split(vec![2, 0]), State::Step(CharSet::Any, 1)], start: 1 }
+        Self {
+            states: vec![
+                State::Accept,
+                State::Split(vec![2, 0]),
+                State::Step(CharSet::Any, 1),
+            ],
+            start: 1,
+        }
     }
 
     /// Matches a slash and any text after it: what lies beneath a path that was already read.
@@ -124,7 +139,9 @@ impl Automaton {
 
     /// Whether one of `states` is a match.
     pub(super) fn accepts(&self, states: &[StateId]) -> bool {
-        states.iter().any(|&id| matches!(self.state(id), State::Accept))
+        states
+            .iter()
+            .any(|&id| matches!(self.state(id), State::Accept))
     }
 
     fn settled(&self, from: impl IntoIterator<Item = StateId>) -> Vec<StateId> {
@@ -164,7 +181,10 @@ struct Builder {
 
 impl Builder {
     fn sequence(&mut self, nodes: Vec<Node>, end: StateId) -> Result<StateId, PatternFault> {
-        nodes.into_iter().rev().try_fold(end, |next, node| self.node(node, next))
+        nodes
+            .into_iter()
+            .rev()
+            .try_fold(end, |next, node| self.node(node, next))
     }
 
     fn node(&mut self, node: Node, next: StateId) -> Result<StateId, PatternFault> {
@@ -177,7 +197,9 @@ impl Builder {
                 Ok(turn)
             }
             Node::OneOf(branches) => {
-                let starts = branches.into_iter().map(|branch| self.sequence(branch, next));
+                let starts = branches
+                    .into_iter()
+                    .map(|branch| self.sequence(branch, next));
                 let starts = starts.collect::<Result<Vec<_>, _>>()?;
                 self.push(State::Split(starts))
             }
@@ -186,7 +208,9 @@ impl Builder {
 
     fn push(&mut self, state: State) -> Result<StateId, PatternFault> {
         if self.states.len() >= self.limit {
-            return Err(PatternFault::TooComplex { what: "too many wildcards and alternatives" });
+            return Err(PatternFault::TooComplex {
+                what: "too many wildcards and alternatives",
+            });
         }
         self.states.push(state);
         Ok(id(self.states.len() - 1))

@@ -2,7 +2,8 @@
 
 use super::fold::{CaseMode, is_starter};
 
-/// Characters that make an example readable, best first. A space and a dot come apart, since their place matters.
+/// Characters that make an example readable, best first. A space and a dot come apart, since their
+/// place matters.
 const READABLE: &str = "abcdefghijklmnopqrstuvwxyz0123456789_-ABCDEFGHIJKLMNOPQRSTUVWXYZ+=,@#%&()'!;^`~$[]{}*?:\"<>|\\";
 /// How many characters a search for a representative looks at before it takes any.
 const LOOKED_AT: usize = 4096;
@@ -60,9 +61,11 @@ impl CharSet {
         }
     }
 
-    /// Each kind of character that both sets hold, one of a kind: an ordinary one, then `.`, space and `/`.
+    /// Each kind of character that both sets hold, one of a kind: an ordinary one, then `.`, space
+    /// and `/`.
     ///
-    /// The kinds differ in what they do to the shape of a path; within a kind any character is as good as another.
+    /// The kinds differ in what they do to the shape of a path; within a kind any character is as
+    /// good as another.
     pub(super) fn shared(&self, other: &CharSet, mode: CaseMode) -> [Option<char>; 4] {
         let both = |c: char| Some(c).filter(|&c| self.contains(c) && other.contains(c));
         match (self, other) {
@@ -85,29 +88,49 @@ impl CharSet {
     }
 
     fn ordinary(&self, other: &CharSet, mode: CaseMode) -> Option<char> {
-        let readable = READABLE.chars().find(|&c| self.contains(c) && other.contains(c) && mode.is_canonical(c));
+        let readable = READABLE
+            .chars()
+            .find(|&c| self.contains(c) && other.contains(c) && mode.is_canonical(c));
         readable.or_else(|| pick(&self.common_ranges(other), mode))
     }
 
     fn common_ranges(&self, other: &CharSet) -> Vec<(char, char)> {
         let theirs = other.ranges();
-        let cut = |(from, to): (char, char)| theirs.iter().map(move |&(low, high)| (from.max(low), to.min(high)));
-        self.ranges().into_iter().flat_map(cut).filter(|(from, to)| from <= to).collect()
+        let cut = |(from, to): (char, char)| {
+            theirs
+                .iter()
+                .map(move |&(low, high)| (from.max(low), to.min(high)))
+        };
+        self.ranges()
+            .into_iter()
+            .flat_map(cut)
+            .filter(|(from, to)| from <= to)
+            .collect()
     }
 }
 
 /// The best character of `ranges` to show in an example, apart from `/`, `.`, space and NUL.
 ///
-/// After a bounded look it takes any character of the set: the caller may then see a meeting that is none, never miss one.
+/// After a bounded look it takes any character of the set: the caller may then see a meeting that
+/// is none, never miss one.
 pub(super) fn pick(ranges: &[(char, char)], mode: CaseMode) -> Option<char> {
     let holds = |c: char| ranges.iter().any(|&(from, to)| from <= c && c <= to);
     if let Some(c) = READABLE.chars().find(|&c| holds(c) && mode.is_canonical(c)) {
         return Some(c);
     }
     let special = |c: &char| matches!(c, '\0' | '.' | ' ' | '/');
-    let all = || ranges.iter().flat_map(|&(from, to)| from..=to).filter(|c| !special(c));
-    let shown = |c: &char| is_starter(*c) && !c.is_control() && !c.is_whitespace() && mode.is_canonical(*c);
-    let found = all().take(LOOKED_AT).find(shown).or_else(|| all().take(LOOKED_AT).find(|&c| mode.is_canonical(c)));
+    let all = || {
+        ranges
+            .iter()
+            .flat_map(|&(from, to)| from..=to)
+            .filter(|c| !special(c))
+    };
+    let shown =
+        |c: &char| is_starter(*c) && !c.is_control() && !c.is_whitespace() && mode.is_canonical(*c);
+    let found = all()
+        .take(LOOKED_AT)
+        .find(shown)
+        .or_else(|| all().take(LOOKED_AT).find(|&c| mode.is_canonical(c)));
     found.or_else(|| all().nth(LOOKED_AT))
 }
 
@@ -141,22 +164,54 @@ mod tests {
         let set = CharSet::from_ranges(vec![('d', 'f'), ('a', 'b'), ('c', 'e')]);
         assert_eq!(set, CharSet::Ranges(vec![('a', 'f')]));
         let rest = CharSet::outside(vec![('a', 'f'), ('\u{d7ff}', '\u{d7ff}')]);
-        for c in ['\0', '`', 'a', 'f', 'g', '\u{d7fe}', '\u{d7ff}', '\u{e000}', char::MAX] {
-            assert_eq!(rest.contains(c), !set.contains(c) && c != '\u{d7ff}', "{c:?}");
+        for c in [
+            '\0',
+            '`',
+            'a',
+            'f',
+            'g',
+            '\u{d7fe}',
+            '\u{d7ff}',
+            '\u{e000}',
+            char::MAX,
+        ] {
+            assert_eq!(
+                rest.contains(c),
+                !set.contains(c) && c != '\u{d7ff}',
+                "{c:?}"
+            );
         }
-        assert_eq!(CharSet::outside(vec![('\0', char::MAX)]), CharSet::Ranges(vec![]));
+        assert_eq!(
+            CharSet::outside(vec![('\0', char::MAX)]),
+            CharSet::Ranges(vec![])
+        );
         assert_eq!(CharSet::from_ranges(vec![('x', 'x')]), CharSet::One('x'));
     }
 
     #[test]
     fn shared_characters_are_readable_canonical_and_of_each_kind() {
         let upper = CharSet::Ranges(vec![('A', 'Z')]);
-        assert_eq!(upper.shared(&CharSet::NotSlash, CaseMode::Sensitive)[0], Some('A'));
+        assert_eq!(
+            upper.shared(&CharSet::NotSlash, CaseMode::Sensitive)[0],
+            Some('A')
+        );
         assert_eq!(upper.shared(&CharSet::NotSlash, CaseMode::Folding)[0], None);
         let odd = CharSet::outside(vec![('!', '~')]);
-        assert_eq!(odd.shared(&CharSet::Any, CaseMode::Sensitive), [Some('\u{a1}'), None, Some(' '), None]);
-        assert_eq!(CharSet::Any.shared(&CharSet::NotSlash, CaseMode::Folding), [Some('a'), Some('.'), Some(' '), None]);
-        assert_eq!(CharSet::Any.shared(&CharSet::Any, CaseMode::Folding)[3], Some('/'));
-        assert_eq!(CharSet::One('/').shared(&CharSet::NotSlash, CaseMode::Folding), [None; 4]);
+        assert_eq!(
+            odd.shared(&CharSet::Any, CaseMode::Sensitive),
+            [Some('\u{a1}'), None, Some(' '), None]
+        );
+        assert_eq!(
+            CharSet::Any.shared(&CharSet::NotSlash, CaseMode::Folding),
+            [Some('a'), Some('.'), Some(' '), None]
+        );
+        assert_eq!(
+            CharSet::Any.shared(&CharSet::Any, CaseMode::Folding)[3],
+            Some('/')
+        );
+        assert_eq!(
+            CharSet::One('/').shared(&CharSet::NotSlash, CaseMode::Folding),
+            [None; 4]
+        );
     }
 }

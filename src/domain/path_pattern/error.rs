@@ -112,7 +112,10 @@ impl PatternError {
         if shown.len() < pattern.len() {
             shown.push('…');
         }
-        Self { pattern: text::one_line(&shown), fault }
+        Self {
+            pattern: text::one_line(&shown),
+            fault,
+        }
     }
 
     /// What to write in place of the refused pattern, where that is known.
@@ -127,17 +130,27 @@ impl PatternFault {
         match self {
             Self::Empty => Some("write `.` for the whole repository"),
             Self::Backslash => Some("separate names with `/`; write `[*]` for a literal `*`"),
-            Self::Absolute | Self::Parent => Some("name the path from the repository root, such as `src/auth`"),
-            Self::Home => Some("name the path from the repository root; write `[~]` for a literal `~`"),
+            Self::Absolute | Self::Parent => {
+                Some("name the path from the repository root, such as `src/auth`")
+            }
+            Self::Home => {
+                Some("name the path from the repository root; write `[~]` for a literal `~`")
+            }
             Self::Negated => Some("list the paths to lock; write `[!]` for a literal `!`"),
             Self::UnclosedClass => Some("write `[[]` for a literal `[`"),
-            Self::ClassContent { .. } => Some("write alternatives as `{a,b/c}` and ranges as `[a-z]`"),
-            Self::LooseMark { .. } => Some("write the accented letters out as alternatives, such as `{é,è}`"),
-            Self::TooComplex { .. } => Some("give several simpler patterns"),
-            Self::ModuleNotExpanded => Some("write `[@]name` for a file whose name starts with `@`"),
-            Self::UnknownModule { .. } => {
-                Some("define it under `modules` in .ai/config.yaml, or write `[@]name` for a file of that name")
+            Self::ClassContent { .. } => {
+                Some("write alternatives as `{a,b/c}` and ranges as `[a-z]`")
             }
+            Self::LooseMark { .. } => {
+                Some("write the accented letters out as alternatives, such as `{é,è}`")
+            }
+            Self::TooComplex { .. } => Some("give several simpler patterns"),
+            Self::ModuleNotExpanded => {
+                Some("write `[@]name` for a file whose name starts with `@`")
+            }
+            Self::UnknownModule { .. } => Some(
+                "define it under `modules` in .ai/config.yaml, or write `[@]name` for a file of that name",
+            ),
             Self::InModule { inner } => inner.hint(),
             _ => None,
         }

@@ -1,7 +1,9 @@
-//! One spelling for each path: Unicode normal form always, case and trailing dots where the file system ignores them.
+//! One spelling for each path: Unicode normal form always, case and trailing dots where the file
+//! system ignores them.
 //!
-//! Invariant: canonicalising twice changes nothing, and each character of a canonical text is itself canonical.
-//! Bytes that are not UTF-8 are kept apart from every ordinary name, so that such a path still equals only itself.
+//! Invariant: canonicalising twice changes nothing, and each character of a canonical text is
+//! itself canonical. Bytes that are not UTF-8 are kept apart from every ordinary name, so that such
+//! a path still equals only itself.
 
 use std::borrow::Cow;
 
@@ -26,7 +28,8 @@ pub enum CaseMode {
 }
 
 impl CaseMode {
-    /// The canonical spelling of a piece of text. Ends of names stay, since the text may be cut out of a name.
+    /// The canonical spelling of a piece of text. Ends of names stay, since the text may be cut out
+    /// of a name.
     pub(super) fn canonical_text(self, text: &str) -> Cow<'_, str> {
         match self {
             CaseMode::Sensitive => nfc(text),
@@ -43,7 +46,8 @@ impl CaseMode {
         }
     }
 
-    /// Drops what a folding file system ignores at the end of each name; a name of dots and spaces alone stays.
+    /// Drops what a folding file system ignores at the end of each name; a name of dots and spaces
+    /// alone stays.
     pub(super) fn without_tails(self, path: &str) -> Cow<'_, str> {
         let has_tail = || path.split('/').any(|name| name.ends_with(TAIL));
         if self == CaseMode::Sensitive || !has_tail() {
@@ -81,7 +85,9 @@ pub(super) fn nfc(text: &str) -> Cow<'_, str> {
 
 /// Whether `c` never merges with, or moves across, the character before it under normalisation.
 pub(super) fn is_starter(c: char) -> bool {
-    c.is_ascii() || (canonical_combining_class(c) == 0 && is_nfc_quick(std::iter::once(c)) == IsNormalized::Yes)
+    c.is_ascii()
+        || (canonical_combining_class(c) == 0
+            && is_nfc_quick(std::iter::once(c)) == IsNormalized::Yes)
 }
 
 fn without_tail(name: &str) -> &str {
@@ -125,18 +131,39 @@ mod tests {
             for c in '\0'..'\u{30000}' {
                 let text = c.to_string();
                 let once = mode.canonical_text(&text).into_owned();
-                assert_eq!(mode.canonical_text(&once), once, "{mode:?} U+{:04X}", u32::from(c));
-                assert!(once.chars().all(|c| mode.is_canonical(c)), "{mode:?} U+{:04X} -> {once:?}", u32::from(c));
+                assert_eq!(
+                    mode.canonical_text(&once),
+                    once,
+                    "{mode:?} U+{:04X}",
+                    u32::from(c)
+                );
+                assert!(
+                    once.chars().all(|c| mode.is_canonical(c)),
+                    "{mode:?} U+{:04X} -> {once:?}",
+                    u32::from(c)
+                );
                 let meta = |c: char| "*?[]{},!/\\@~. ".contains(c);
-                assert!(c.is_ascii() || !once.contains(meta), "U+{:04X} turns into syntax", u32::from(c));
+                assert!(
+                    c.is_ascii() || !once.contains(meta),
+                    "U+{:04X} turns into syntax",
+                    u32::from(c)
+                );
             }
         }
     }
 
     #[test]
     fn spellings_of_one_name_meet() {
-        let sensitive = |path: &str| CaseMode::Sensitive.canonical_path(path.as_bytes()).into_owned();
-        let folding = |path: &str| CaseMode::Folding.canonical_path(path.as_bytes()).into_owned();
+        let sensitive = |path: &str| {
+            CaseMode::Sensitive
+                .canonical_path(path.as_bytes())
+                .into_owned()
+        };
+        let folding = |path: &str| {
+            CaseMode::Folding
+                .canonical_path(path.as_bytes())
+                .into_owned()
+        };
         assert_eq!(sensitive("caf\u{e9}"), sensitive("cafe\u{301}"));
         assert_ne!(sensitive("src/A.rs"), sensitive("SRC/a.rs"));
         assert_eq!(folding("src/A.rs"), folding("SRC/a.rs"));

@@ -1,12 +1,14 @@
-//! Path patterns: which paths a lock, a task or a policy rule speaks about, and whether two patterns can meet.
+//! Path patterns: which paths a lock, a task or a policy rule speaks about, and whether two
+//! patterns can meet.
 //!
-//! One small automaton over characters serves both questions, so that "does this path match" and "could some path match
-//! both" cannot disagree. Invariants: every [`PathPattern`] matches at least one valid path; two spellings of one path
-//! (Unicode normal form, and case where the file system folds it) always compare as one; sizes are bounded when a pattern is
-//! parsed, so that no later question can take long.
+//! One small automaton over characters serves both questions, so that "does this path match" and
+//! "could some path match both" cannot disagree. Invariants: every [`PathPattern`] matches at least
+//! one valid path; two spellings of one path (Unicode normal form, and case where the file system
+//! folds it) always compare as one; sizes are bounded when a pattern is parsed, so that no later
+//! question can take long.
 //!
-//! Deliberately absent: the file system. Symbolic links, submodules and "which files exist" belong to the caller, who
-//! resolves a path before it asks.
+//! Deliberately absent: the file system. Symbolic links, submodules and "which files exist" belong
+//! to the caller, who resolves a path before it asks.
 
 mod automaton;
 mod charset;

@@ -7,7 +7,8 @@ use super::fold::CaseMode;
 use super::normalise::module_name;
 use super::pattern::PathPattern;
 
-/// The patterns that `source` stands for: those of module `name` for `@name`, else the one pattern it is.
+/// The patterns that `source` stands for: those of module `name` for `@name`, else the one pattern
+/// it is.
 ///
 /// `@scope/dir` is a path, since it has a slash. Modules do not name modules.
 pub fn expand(
@@ -19,19 +20,33 @@ pub fn expand(
         return Ok(vec![PathPattern::parse(source, mode)?]);
     };
     let refuse = |fault| PatternError::new(source, fault);
-    let listed = modules.get(name).ok_or_else(|| refuse(PatternFault::UnknownModule { known: names(modules) }))?;
+    let listed = modules.get(name).ok_or_else(|| {
+        refuse(PatternFault::UnknownModule {
+            known: names(modules),
+        })
+    })?;
     if listed.is_empty() {
         return Err(refuse(PatternFault::EmptyModule));
     }
-    let parsed = listed.iter().map(|pattern| PathPattern::parse(pattern, mode));
-    parsed.collect::<Result<_, _>>().map_err(|inner| refuse(PatternFault::InModule { inner: Box::new(inner) }))
+    let parsed = listed
+        .iter()
+        .map(|pattern| PathPattern::parse(pattern, mode));
+    parsed.collect::<Result<_, _>>().map_err(|inner| {
+        refuse(PatternFault::InModule {
+            inner: Box::new(inner),
+        })
+    })
 }
 
 fn names(modules: &BTreeMap<String, Vec<String>>) -> String {
     if modules.is_empty() {
         return "none".to_owned();
     }
-    modules.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+    modules
+        .keys()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 #[cfg(test)]
@@ -51,7 +66,13 @@ mod tests {
     #[test]
     fn a_module_becomes_its_patterns() {
         let expand = |source| expand(source, &modules(), CaseMode::Sensitive);
-        let shown = |source| expand(source).unwrap().iter().map(ToString::to_string).collect::<Vec<_>>();
+        let shown = |source| {
+            expand(source)
+                .unwrap()
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(shown("@auth"), ["src/auth", "tests/auth_*.rs"]);
         assert_eq!(shown("src/*.rs"), ["src/*.rs"]);
         assert_eq!(shown("@types/node"), ["@types/node"]);
@@ -59,11 +80,26 @@ mod tests {
 
     #[test]
     fn a_module_that_cannot_be_expanded_says_why() {
-        let message = |source| expand(source, &modules(), CaseMode::Sensitive).unwrap_err().to_string();
-        assert_eq!(message("@atuh"), "path pattern `@atuh` names an unknown module; known: auth, bad, empty, nested");
-        assert_eq!(message("@empty"), "path pattern `@empty` names a module that lists no patterns");
-        assert_eq!(message("@bad"), "path pattern `@bad` lists a bad pattern: path pattern `../x` contains `..`");
-        assert!(message("@nested").ends_with("`@auth` names a module where only paths are accepted"));
+        let message = |source| {
+            expand(source, &modules(), CaseMode::Sensitive)
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(
+            message("@atuh"),
+            "path pattern `@atuh` names an unknown module; known: auth, bad, empty, nested"
+        );
+        assert_eq!(
+            message("@empty"),
+            "path pattern `@empty` names a module that lists no patterns"
+        );
+        assert_eq!(
+            message("@bad"),
+            "path pattern `@bad` lists a bad pattern: path pattern `../x` contains `..`"
+        );
+        assert!(
+            message("@nested").ends_with("`@auth` names a module where only paths are accepted")
+        );
         let unknown = expand("@x", &BTreeMap::new(), CaseMode::Sensitive).unwrap_err();
         assert!(unknown.to_string().ends_with("known: none") && unknown.hint().is_some());
     }

@@ -6,7 +6,8 @@ use super::fold::nfc;
 /// Longest accepted pattern, in bytes.
 const LONGEST: usize = 4096;
 
-/// A cleaned pattern: composed, relative, without empty and `.` components, without a slash at its end.
+/// A cleaned pattern: composed, relative, without empty and `.` components, without a slash at its
+/// end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Clean {
     /// The pattern.
@@ -29,14 +30,25 @@ pub(super) fn clean(source: &str) -> Result<Clean, PatternFault> {
     check_text(source)?;
     check_start(source)?;
     let text = nfc(source);
-    let names: Vec<&str> = text.split('/').filter(|name| !matches!(*name, "" | ".")).collect();
+    let names: Vec<&str> = text
+        .split('/')
+        .filter(|name| !matches!(*name, "" | "."))
+        .collect();
     check_parents(&text)?;
     if names.is_empty() {
-        return Ok(Clean { text: "**".to_owned(), ending: Ending::Plain });
+        return Ok(Clean {
+            text: "**".to_owned(),
+            ending: Ending::Plain,
+        });
     }
-    let ending = if text.ends_with('/') || text.ends_with("/.") { Ending::Slash } else { Ending::Plain };
+    let ending = if text.ends_with('/') || text.ends_with("/.") {
+        Ending::Slash
+    } else {
+        Ending::Plain
+    };
     let text = names.join("/");
-    // What was hidden behind a `./` or before a slash counts too, so that a cleaned pattern can be read again.
+    // What was hidden behind a `./` or before a slash counts too, so that a cleaned pattern can be
+    // read again.
     check_text(&text)?;
     check_start(&text)?;
     Ok(Clean { text, ending })
@@ -49,11 +61,18 @@ pub(super) fn clean_path(path: &str) -> Result<String, PatternFault> {
         return Err(PatternFault::Absolute);
     }
     let text = nfc(path);
-    let names: Vec<&str> = text.split('/').filter(|name| !matches!(*name, "" | ".")).collect();
+    let names: Vec<&str> = text
+        .split('/')
+        .filter(|name| !matches!(*name, "" | "."))
+        .collect();
     if names.contains(&"..") {
         return Err(PatternFault::Parent);
     }
-    if names.is_empty() { Err(PatternFault::Empty) } else { Ok(names.join("/")) }
+    if names.is_empty() {
+        Err(PatternFault::Empty)
+    } else {
+        Ok(names.join("/"))
+    }
 }
 
 /// The name in `@name`, unless it is a path such as `@scope/package`.
@@ -77,9 +96,16 @@ fn check_text(source: &str) -> Result<(), PatternFault> {
 
 fn check_size(source: &str) -> Result<(), PatternFault> {
     if source.len() > LONGEST {
-        return Err(PatternFault::TooLong { bytes: source.len(), limit: LONGEST });
+        return Err(PatternFault::TooLong {
+            bytes: source.len(),
+            limit: LONGEST,
+        });
     }
-    if source.contains('\0') { Err(PatternFault::Nul) } else { Ok(()) }
+    if source.contains('\0') {
+        Err(PatternFault::Nul)
+    } else {
+        Ok(())
+    }
 }
 
 fn check_start(source: &str) -> Result<(), PatternFault> {
@@ -93,7 +119,8 @@ fn check_start(source: &str) -> Result<(), PatternFault> {
     }
 }
 
-/// A `..` can hide in an alternative, where the pieces between braces and commas count as names too.
+/// A `..` can hide in an alternative, where the pieces between braces and commas count as names
+/// too.
 fn check_parents(text: &str) -> Result<(), PatternFault> {
     let braces = text.contains('{');
     let ends_name = |c: char| c == '/' || (braces && matches!(c, '{' | '}' | ','));
@@ -121,7 +148,14 @@ mod tests {
             ("a~ b.rs", "a~ b.rs", Ending::Plain),
             ("a,..", "a,..", Ending::Plain),
         ] {
-            assert_eq!(clean(source), Ok(Clean { text: text.to_owned(), ending }), "{source:?}");
+            assert_eq!(
+                clean(source),
+                Ok(Clean {
+                    text: text.to_owned(),
+                    ending
+                }),
+                "{source:?}"
+            );
         }
     }
 
@@ -154,7 +188,13 @@ mod tests {
         ] {
             assert_eq!(clean(source), Err(fault), "{source:?}");
         }
-        assert_eq!(clean(&"a".repeat(4097)), Err(F::TooLong { bytes: 4097, limit: 4096 }));
+        assert_eq!(
+            clean(&"a".repeat(4097)),
+            Err(F::TooLong {
+                bytes: 4097,
+                limit: 4096
+            })
+        );
         assert!(clean(&"a".repeat(4096)).is_ok());
     }
 }

@@ -13,12 +13,20 @@ pub struct Exclusion {
 }
 
 impl Exclusion {
-    /// Whatever any of `patterns` matches. Patterns of another case mode than `mode` exclude nothing, which is the strict side.
+    /// Whatever any of `patterns` matches. Patterns of another case mode than `mode` exclude
+    /// nothing, which is the strict side.
     pub fn new<'a>(patterns: impl IntoIterator<Item = &'a PathPattern>, mode: CaseMode) -> Self {
-        let same = patterns.into_iter().filter(|pattern| pattern.case_mode() == mode);
+        let same = patterns
+            .into_iter()
+            .filter(|pattern| pattern.case_mode() == mode);
         // A pattern that had no automaton would exclude nothing, which is the strict side.
-        let automata: Vec<Automaton> = same.filter_map(|pattern| pattern.to_automaton().ok()).collect();
-        Self { automaton: Automaton::union(&automata), mode }
+        let automata: Vec<Automaton> = same
+            .filter_map(|pattern| pattern.to_automaton().ok())
+            .collect();
+        Self {
+            automaton: Automaton::union(&automata),
+            mode,
+        }
     }
 
     /// Whether `path`, as Git names it, is excluded.
@@ -54,14 +62,16 @@ pub fn overlap(a: &PathPattern, b: &PathPattern) -> Option<String> {
     match found {
         Found::Path(path) => Some(path),
         Found::Nothing => None,
-        // Only a search that avoids something runs out; here it would be a flaw, and a false alarm is the safe answer.
+        // Only a search that avoids something runs out; here it would be a flaw, and a false alarm
+        // is the safe answer.
         Found::Exhausted => Some(a.as_str().to_owned()),
     }
 }
 
 /// Like [`overlap`], but paths in `except` do not count.
 ///
-/// A search that grows past its budget counts as a meeting, and the path is then one that is in `except`.
+/// A search that grows past its budget counts as a meeting, and the path is then one that is in
+/// `except`.
 pub fn overlap_except(a: &PathPattern, b: &PathPattern, except: &Exclusion) -> Option<String> {
     let met = overlap(a, b)?;
     let mode = a.case_mode();
@@ -70,10 +80,14 @@ pub fn overlap_except(a: &PathPattern, b: &PathPattern, except: &Exclusion) -> O
     }
     let avoid = Some(&except.automaton);
     let found = match (a.body(), b.body()) {
-        (Body::Literal, Body::Literal) => at_or_beneath(&met, &Automaton::everything(), mode, avoid),
+        (Body::Literal, Body::Literal) => {
+            at_or_beneath(&met, &Automaton::everything(), mode, avoid)
+        }
         (Body::Literal, Body::Glob(glob)) => at_or_beneath(a.literal_prefix(), glob, mode, avoid),
         (Body::Glob(glob), Body::Literal) => at_or_beneath(b.literal_prefix(), glob, mode, avoid),
-        (Body::Glob(left), Body::Glob(right)) => Product::new(left, right, mode).avoiding(&except.automaton).search(),
+        (Body::Glob(left), Body::Glob(right)) => Product::new(left, right, mode)
+            .avoiding(&except.automaton)
+            .search(),
     };
     match found {
         Found::Path(path) => Some(path),
@@ -99,7 +113,9 @@ fn prefixes_meet(a: &PathPattern, b: &PathPattern) -> bool {
 fn at_or_beneath(base: &str, glob: &Automaton, mode: CaseMode, avoid: Option<&Automaton>) -> Found {
     let reached = glob.read(base);
     let avoided = avoid.map(|avoid| (avoid, avoid.read(base)));
-    let base_counts = avoided.as_ref().is_none_or(|(avoid, states)| !avoid.accepts(states));
+    let base_counts = avoided
+        .as_ref()
+        .is_none_or(|(avoid, states)| !avoid.accepts(states));
     if glob.accepts(&reached) && base_counts {
         return Found::Path(base.to_owned());
     }

@@ -1,8 +1,8 @@
 //! The syntax of patterns: `globset`'s, with `/` only ever matched by itself and by `**`.
 //!
-//! Three readings are wider than `globset`'s defaults, since a lock that covers less than its author meant is the worse
-//! mistake: `?` and `[...]` take a whole character, not a byte; an empty alternative counts (`a{,.txt}`); and `**` alone in
-//! an alternative reaches through directories.
+//! Three readings are wider than `globset`'s defaults, since a lock that covers less than its
+//! author meant is the worse mistake: `?` and `[...]` take a whole character, not a byte; an empty
+//! alternative counts (`a{,.txt}`); and `**` alone in an alternative reaches through directories.
 
 use super::automaton::Node;
 use super::charset::CharSet;
@@ -34,10 +34,18 @@ pub(super) enum Kind {
 
 /// Reads a cleaned pattern.
 pub(super) fn parse(text: &str, mode: CaseMode) -> Result<Parsed, PatternFault> {
-    let mut parser = Parser { chars: text.chars().collect(), at: 0, mode, kind: Kind::Literal };
+    let mut parser = Parser {
+        chars: text.chars().collect(),
+        at: 0,
+        mode,
+        kind: Kind::Literal,
+    };
     let nodes = parser.sequence(0)?;
     match parser.peek() {
-        None => Ok(Parsed { nodes, kind: parser.kind }),
+        None => Ok(Parsed {
+            nodes,
+            kind: parser.kind,
+        }),
         Some(_) => Err(PatternFault::UnbalancedBrace),
     }
 }
@@ -50,7 +58,8 @@ struct Parser {
 }
 
 impl Parser {
-    /// Reads up to the end, or inside braces to the `,` or `}` that ends an alternative, which stays unread.
+    /// Reads up to the end, or inside braces to the `,` or `}` that ends an alternative, which
+    /// stays unread.
     fn sequence(&mut self, depth: usize) -> Result<Vec<Node>, PatternFault> {
         let mut nodes = Vec::new();
         while let Some(c) = self.peek() {
@@ -68,7 +77,13 @@ impl Parser {
                     self.skip();
                     nodes.push(self.alternatives(depth + 1)?);
                 }
-                '}' => return if depth > 0 { Ok(nodes) } else { Err(PatternFault::UnbalancedBrace) },
+                '}' => {
+                    return if depth > 0 {
+                        Ok(nodes)
+                    } else {
+                        Err(PatternFault::UnbalancedBrace)
+                    };
+                }
                 ',' if depth > 0 => return Ok(nodes),
                 _ => self.literal(depth, &mut nodes)?,
             }
@@ -116,7 +131,9 @@ impl Parser {
 
     fn alternatives(&mut self, depth: usize) -> Result<Node, PatternFault> {
         if depth > DEEPEST {
-            return Err(PatternFault::TooComplex { what: "braces nested too deep" });
+            return Err(PatternFault::TooComplex {
+                what: "braces nested too deep",
+            });
         }
         let mut branches = Vec::new();
         loop {
@@ -140,10 +157,17 @@ impl Parser {
             check_starter(to)?;
         }
         let folded = match self.mode {
-            CaseMode::Sensitive => Folded { ranges, longer: Vec::new() },
+            CaseMode::Sensitive => Folded {
+                ranges,
+                longer: Vec::new(),
+            },
             CaseMode::Folding => fold_class(&ranges)?,
         };
-        Ok(if negated { folded.into_complement() } else { folded.into_node() })
+        Ok(if negated {
+            folded.into_complement()
+        } else {
+            folded.into_node()
+        })
     }
 
     fn class_ranges(&mut self) -> Result<Vec<(char, char)>, PatternFault> {
@@ -152,14 +176,17 @@ impl Parser {
             let from = match self.bump().ok_or(PatternFault::UnclosedClass)? {
                 ']' if !ranges.is_empty() => return Ok(ranges),
                 '/' => return Err(PatternFault::ClassContent { found: "/" }),
-                '[' if self.peek() == Some(':') => return Err(PatternFault::ClassContent { found: "[:" }),
+                '[' if self.peek() == Some(':') => {
+                    return Err(PatternFault::ClassContent { found: "[:" });
+                }
                 from => from,
             };
             ranges.push((from, self.range_end(from)?));
         }
     }
 
-    /// The end of the range that starts with `from`; a `-` before the closing bracket is an ordinary character.
+    /// The end of the range that starts with `from`; a `-` before the closing bracket is an
+    /// ordinary character.
     fn range_end(&mut self, from: char) -> Result<char, PatternFault> {
         let to = match (self.peek(), self.chars.get(self.at + 1)) {
             (Some('-'), Some(&to)) if to != ']' => to,
@@ -203,7 +230,10 @@ impl Folded {
         if self.longer.is_empty() {
             return set;
         }
-        let longer = self.longer.iter().map(|text| text.chars().map(one).collect());
+        let longer = self
+            .longer
+            .iter()
+            .map(|text| text.chars().map(one).collect());
         Node::OneOf(std::iter::once(vec![set]).chain(longer).collect())
     }
 
@@ -216,9 +246,14 @@ impl Folded {
 fn fold_class(ranges: &[(char, char)]) -> Result<Folded, PatternFault> {
     let all = || ranges.iter().flat_map(|&(from, to)| from..=to);
     if all().nth(WIDEST).is_some() {
-        return Err(PatternFault::TooComplex { what: "a character class too wide to fold" });
+        return Err(PatternFault::TooComplex {
+            what: "a character class too wide to fold",
+        });
     }
-    let mut folded = Folded { ranges: Vec::new(), longer: Vec::new() };
+    let mut folded = Folded {
+        ranges: Vec::new(),
+        longer: Vec::new(),
+    };
     for c in all() {
         let text = c.to_string();
         let canonical = CaseMode::Folding.canonical_text(&text);
@@ -243,9 +278,14 @@ fn one(c: char) -> Node {
     Node::Set(CharSet::One(c))
 }
 
-/// A mark that is cut off from its letter would be composed with it in a path and then never be met.
+/// A mark that is cut off from its letter would be composed with it in a path and then never be
+/// met.
 fn check_starter(c: char) -> Result<(), PatternFault> {
-    if is_starter(c) { Ok(()) } else { Err(PatternFault::LooseMark { code: c.into() }) }
+    if is_starter(c) {
+        Ok(())
+    } else {
+        Err(PatternFault::LooseMark { code: c.into() })
+    }
 }
 
 #[cfg(test)]
@@ -264,22 +304,45 @@ mod tests {
         for text in ["a{", "a{b,c", "}", "a}b", "{a}}", "{{a}"] {
             assert_eq!(fault(text), PatternFault::UnbalancedBrace, "{text}");
         }
-        assert_eq!(fault("[b-a]"), PatternFault::BackwardRange { from: 'b', to: 'a' });
+        assert_eq!(
+            fault("[b-a]"),
+            PatternFault::BackwardRange { from: 'b', to: 'a' }
+        );
         assert_eq!(fault("[a/]"), PatternFault::ClassContent { found: "/" });
         assert_eq!(fault("[!-/]"), PatternFault::ClassContent { found: "/" });
-        assert_eq!(fault("[[:alpha:]]"), PatternFault::ClassContent { found: "[:" });
+        assert_eq!(
+            fault("[[:alpha:]]"),
+            PatternFault::ClassContent { found: "[:" }
+        );
         assert_eq!(fault("*\u{301}"), PatternFault::LooseMark { code: 0x301 });
-        assert_eq!(fault("e{\u{301},x}"), PatternFault::LooseMark { code: 0x301 });
+        assert_eq!(
+            fault("e{\u{301},x}"),
+            PatternFault::LooseMark { code: 0x301 }
+        );
         assert_eq!(fault("[e\u{300}]"), PatternFault::LooseMark { code: 0x300 });
-        assert!(matches!(fault(&"{".repeat(9)), PatternFault::TooComplex { .. }));
-        assert!(matches!(fault("[a-\u{10ffff}]"), PatternFault::TooComplex { .. }));
+        assert!(matches!(
+            fault(&"{".repeat(9)),
+            PatternFault::TooComplex { .. }
+        ));
+        assert!(matches!(
+            fault("[a-\u{10ffff}]"),
+            PatternFault::TooComplex { .. }
+        ));
     }
 
     #[test]
     fn only_syntax_makes_a_glob() {
-        for (text, kind) in [("a,b]c-!", Kind::Literal), ("[@]a", Kind::Glob), ("a?", Kind::Glob), ("{a}", Kind::Glob)]
-        {
-            assert_eq!(parse(text, CaseMode::Sensitive).unwrap().kind, kind, "{text}");
+        for (text, kind) in [
+            ("a,b]c-!", Kind::Literal),
+            ("[@]a", Kind::Glob),
+            ("a?", Kind::Glob),
+            ("{a}", Kind::Glob),
+        ] {
+            assert_eq!(
+                parse(text, CaseMode::Sensitive).unwrap().kind,
+                kind,
+                "{text}"
+            );
         }
     }
 

@@ -15,8 +15,9 @@ use super::shape::is_path;
 
 /// A set of paths, relative to the repository root.
 ///
-/// `*` and `?` never match `/`, `**` as a whole name does. A pattern without glob characters, or one that ends in `/`, also
-/// covers everything beneath what it names. Two patterns are equal if their normalised sources are.
+/// `*` and `?` never match `/`, `**` as a whole name does. A pattern without glob characters, or
+/// one that ends in `/`, also covers everything beneath what it names. Two patterns are equal if
+/// their normalised sources are.
 #[derive(Debug, Clone)]
 pub struct PathPattern {
     source: String,
@@ -42,11 +43,17 @@ impl PathPattern {
 
     /// The pattern of exactly this path and everything beneath it, whatever characters it has.
     ///
-    /// For asking about a path. Its source is the path, which may mean something else when it is read as a pattern.
+    /// For asking about a path. Its source is the path, which may mean something else when it is
+    /// read as a pattern.
     pub fn literal(path: &str, mode: CaseMode) -> Result<Self, PatternError> {
         let source = clean_path(path).map_err(|fault| PatternError::new(path, fault))?;
         let prefix = mode.canonical_path(source.as_bytes()).into_owned();
-        Ok(Self { source, mode, prefix, body: Body::Literal })
+        Ok(Self {
+            source,
+            mode,
+            prefix,
+            body: Body::Literal,
+        })
     }
 
     /// The normalised source, in its author's case.
@@ -59,14 +66,16 @@ impl PathPattern {
         self.mode
     }
 
-    /// The text before the first wildcard, in canonical spelling: every path that matches starts with these characters.
+    /// The text before the first wildcard, in canonical spelling: every path that matches starts
+    /// with these characters.
     ///
     /// It may end inside a name; an index wants [`Self::index_key`].
     pub fn literal_prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// The deepest path that every match equals or lies beneath, in canonical spelling; empty for the repository root.
+    /// The deepest path that every match equals or lies beneath, in canonical spelling; empty for
+    /// the repository root.
     pub fn index_key(&self) -> &str {
         match &self.body {
             Body::Literal => &self.prefix,
@@ -79,7 +88,8 @@ impl PathPattern {
         matches!(self.body, Body::Literal)
     }
 
-    /// Whether `path` matches, given as Git names it (no leading `./`, no `..`); other spellings never match.
+    /// Whether `path` matches, given as Git names it (no leading `./`, no `..`); other spellings
+    /// never match.
     pub fn is_match(&self, path: &[u8]) -> bool {
         let path = self.mode.canonical_path(path);
         is_path(&path) && self.matches_canonical(&path)
@@ -113,7 +123,12 @@ impl PathPattern {
         let Parsed { mut nodes, kind } = parse(&mode.without_tails(&text), mode)?;
         let prefix = leading_literal(&nodes);
         if kind == Kind::Literal {
-            return Ok(Self { source: text, mode, prefix, body: Body::Literal });
+            return Ok(Self {
+                source: text,
+                mode,
+                prefix,
+                body: Body::Literal,
+            });
         }
         let mut source = text;
         if ending == Ending::Slash {
@@ -124,7 +139,12 @@ impl PathPattern {
         if Product::new(&automaton, &Automaton::everything(), mode).search() == Found::Nothing {
             return Err(PatternFault::MatchesNothing);
         }
-        Ok(Self { source, mode, prefix, body: Body::Glob(automaton) })
+        Ok(Self {
+            source,
+            mode,
+            prefix,
+            body: Body::Glob(automaton),
+        })
     }
 }
 
@@ -150,11 +170,15 @@ impl Serialize for PathPattern {
 
 /// Whether `path` is `base` or lies beneath it.
 pub(super) fn is_at_or_beneath(path: &str, base: &str) -> bool {
-    path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(base)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn everything_beneath() -> Node {
-    Node::OneOf(vec![vec![], vec![Node::Set(CharSet::One('/')), Node::Repeat(CharSet::Any)]])
+    Node::OneOf(vec![
+        vec![],
+        vec![Node::Set(CharSet::One('/')), Node::Repeat(CharSet::Any)],
+    ])
 }
 
 fn leading_literal(nodes: &[Node]) -> String {

@@ -1,8 +1,9 @@
 //! The search for a shortest path that two automata accept and a third one does not.
 //!
-//! Breadth first over (state, state, set of states to avoid, shape of the path). The first two stay nondeterministic, for
-//! which pairs of states are enough; only what must *not* match is determinised, as far as the search gets. Without
-//! anything to avoid the search always ends within the product of the two sizes; with it, a budget ends it.
+//! Breadth first over (state, state, set of states to avoid, shape of the path). The first two stay
+//! nondeterministic, for which pairs of states are enough; only what must *not* match is
+//! determinised, as far as the search gets. Without anything to avoid the search always ends within
+//! the product of the two sizes; with it, a budget ends it.
 
 use std::collections::HashMap;
 
@@ -56,14 +57,42 @@ struct Step {
 impl<'a> Product<'a> {
     /// A search for what both accept, from their beginnings.
     pub(super) fn new(left: &'a Automaton, right: &'a Automaton, mode: CaseMode) -> Self {
-        let start = Place { left: left.start(), right: right.start(), avoid: 0, shape: Shape::Start };
-        Self { left, right, mode, avoid: None, starts: vec![start] }
+        let start = Place {
+            left: left.start(),
+            right: right.start(),
+            avoid: 0,
+            shape: Shape::Start,
+        };
+        Self {
+            left,
+            right,
+            mode,
+            avoid: None,
+            starts: vec![start],
+        }
     }
 
-    /// A search for how a path that was read up to the end of a name can go on beneath it, so that `right` accepts it.
-    pub(super) fn beneath(left: &'a Automaton, right: &'a Automaton, reached: &[StateId], mode: CaseMode) -> Self {
-        let start = |&right| Place { left: left.start(), right, avoid: 0, shape: Shape::Inside };
-        Self { left, right, mode, avoid: None, starts: reached.iter().map(start).collect() }
+    /// A search for how a path that was read up to the end of a name can go on beneath it, so that
+    /// `right` accepts it.
+    pub(super) fn beneath(
+        left: &'a Automaton,
+        right: &'a Automaton,
+        reached: &[StateId],
+        mode: CaseMode,
+    ) -> Self {
+        let start = |&right| Place {
+            left: left.start(),
+            right,
+            avoid: 0,
+            shape: Shape::Inside,
+        };
+        Self {
+            left,
+            right,
+            mode,
+            avoid: None,
+            starts: reached.iter().map(start).collect(),
+        }
     }
 
     /// Leaves out what `avoid` accepts.
@@ -85,11 +114,15 @@ impl<'a> Product<'a> {
         let mut steps: Vec<Step> = Vec::new();
         for place in std::mem::take(&mut self.starts) {
             if seen.insert(place) {
-                steps.push(Step { place, from: ROOT, by: None });
+                steps.push(Step {
+                    place,
+                    from: ROOT,
+                    by: None,
+                });
             }
         }
-        // Each turn handles all places that a path of one length reaches: empty moves first, which lengthen the turn
-        // itself, then characters, which make the next one.
+        // Each turn handles all places that a path of one length reaches: empty moves first, which
+        // lengthen the turn itself, then characters, which make the next one.
         let mut turn = 0;
         while turn < steps.len() {
             let mut at = turn;
@@ -102,7 +135,11 @@ impl<'a> Product<'a> {
             }
             for from in turn..at {
                 self.take_characters(from, &mut seen, &mut steps);
-                if self.avoid.as_ref().is_some_and(|avoid| avoid.sets.len() > SETS || seen.bits.len() > WORDS) {
+                if self
+                    .avoid
+                    .as_ref()
+                    .is_some_and(|avoid| avoid.sets.len() > SETS || seen.bits.len() > WORDS)
+                {
                     return Found::Exhausted;
                 }
             }
@@ -115,7 +152,10 @@ impl<'a> Product<'a> {
         place.shape.is_complete()
             && matches!(self.left.state(place.left), State::Accept)
             && matches!(self.right.state(place.right), State::Accept)
-            && self.avoid.as_ref().is_none_or(|avoid| !avoid.accepts(place.avoid))
+            && self
+                .avoid
+                .as_ref()
+                .is_none_or(|avoid| !avoid.accepts(place.avoid))
     }
 
     /// The left side moves first, so that few half-moved pairs arise.
@@ -139,11 +179,26 @@ impl<'a> Product<'a> {
         let mode = self.mode;
         let mut go = |c: char, avoid: u32| {
             if let Some(shape) = place.shape.step(c, mode) {
-                push(Place { left: *left, right: *right, avoid, shape }, from, Some(c), seen, steps);
+                push(
+                    Place {
+                        left: *left,
+                        right: *right,
+                        avoid,
+                        shape,
+                    },
+                    from,
+                    Some(c),
+                    seen,
+                    steps,
+                );
             }
         };
         match &mut self.avoid {
-            None => one.shared(other, mode).into_iter().flatten().for_each(|c| go(c, 0)),
+            None => one
+                .shared(other, mode)
+                .into_iter()
+                .flatten()
+                .for_each(|c| go(c, 0)),
             Some(avoid) => {
                 for index in 0..avoid.alphabet.len() {
                     let c = avoid.alphabet[index];
@@ -170,7 +225,13 @@ impl<'a> Avoid<'a> {
     fn new(automaton: &'a Automaton, alphabet: Vec<char>, first: Vec<StateId>) -> Self {
         let numbers = HashMap::from([(first.clone(), 0)]);
         let moves = vec![None; alphabet.len()];
-        Self { automaton, alphabet, sets: vec![first], numbers, moves }
+        Self {
+            automaton,
+            alphabet,
+            sets: vec![first],
+            numbers,
+            moves,
+        }
     }
 
     fn accepts(&self, set: u32) -> bool {
@@ -182,7 +243,9 @@ impl<'a> Avoid<'a> {
         if let Some(known) = self.moves[cell] {
             return known;
         }
-        let next = self.automaton.next(&self.sets[set as usize], self.alphabet[letter]);
+        let next = self
+            .automaton
+            .next(&self.sets[set as usize], self.alphabet[letter]);
         let found = self.number_of(next);
         self.moves[cell] = Some(found);
         found
@@ -195,7 +258,8 @@ impl<'a> Avoid<'a> {
         let fresh = number(self.sets.len());
         self.numbers.insert(set.clone(), fresh);
         self.sets.push(set);
-        self.moves.resize(self.moves.len() + self.alphabet.len(), None);
+        self.moves
+            .resize(self.moves.len() + self.alphabet.len(), None);
         fresh
     }
 }
@@ -209,7 +273,11 @@ struct Seen {
 
 impl Seen {
     fn new(left: usize, right: usize) -> Self {
-        Self { left, right, bits: vec![0; (left * right * SHAPES).div_ceil(64)] }
+        Self {
+            left,
+            right,
+            bits: vec![0; (left * right * SHAPES).div_ceil(64)],
+        }
     }
 
     /// Whether the place is new.
@@ -228,17 +296,28 @@ impl Seen {
 
 /// One character for each way in which the steps of all automata tell characters apart, best first.
 fn alphabet(automata: [&Automaton; 3], mode: CaseMode) -> Vec<char> {
-    let sets = automata.into_iter().flat_map(Automaton::sets).flat_map(CharSet::ranges);
+    let sets = automata
+        .into_iter()
+        .flat_map(Automaton::sets)
+        .flat_map(CharSet::ranges);
     let special = ['.', ' ', '/'];
     let alone = special.iter().map(|&c| (c, c));
-    let mut cuts: Vec<char> = sets.chain(alone).flat_map(|(from, to)| [Some(from), after(to)]).flatten().collect();
+    let mut cuts: Vec<char> = sets
+        .chain(alone)
+        .flat_map(|(from, to)| [Some(from), after(to)])
+        .flatten()
+        .collect();
     cuts.push('\0');
     cuts.sort_unstable();
     cuts.dedup();
     let ends = cuts.iter().skip(1).map(|&next| Some(next)).chain([None]);
     let cells = cuts.iter().zip(ends).filter_map(|(&from, next)| {
         let to = next.map_or(Some(char::MAX), |next| (from..next).next_back())?;
-        if special.contains(&from) { Some(from) } else { pick(&[(from, to)], mode) }
+        if special.contains(&from) {
+            Some(from)
+        } else {
+            pick(&[(from, to)], mode)
+        }
     });
     let mut letters: Vec<char> = cells.collect();
     letters.sort_by_key(|c| (special.contains(c), !c.is_ascii_lowercase(), *c));
@@ -247,7 +326,11 @@ fn alphabet(automata: [&Automaton; 3], mode: CaseMode) -> Vec<char> {
 
 fn push(place: Place, from: usize, by: Option<char>, seen: &mut Seen, steps: &mut Vec<Step>) {
     if seen.insert(place) {
-        steps.push(Step { place, from: number(from), by });
+        steps.push(Step {
+            place,
+            from: number(from),
+            by,
+        });
     }
 }
 

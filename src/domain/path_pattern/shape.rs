@@ -16,7 +16,8 @@ pub(super) enum Shape {
     DotDot,
     /// In it: it may end here.
     Inside,
-    /// After a dot or space that a folding file system would drop: it may go on, but no canonical name ends here.
+    /// After a dot or space that a folding file system would drop: it may go on, but no canonical
+    /// name ends here.
     Tail,
 }
 
@@ -50,23 +51,36 @@ mod tests {
     use super::*;
 
     fn accepts(path: &str, mode: CaseMode) -> bool {
-        path.chars().try_fold(Shape::Start, |shape, c| shape.step(c, mode)).is_some_and(Shape::is_complete)
+        path.chars()
+            .try_fold(Shape::Start, |shape, c| shape.step(c, mode))
+            .is_some_and(Shape::is_complete)
     }
 
     #[test]
     fn shape_and_whole_path_check_agree() {
-        let pieces =
-            ["a", "/", ".", "..", "/a", "a/", "a//b", "...", ".a", "a.", "..a", "a/./b", "a/../b", "a/.b/c", "", "a\0"];
+        let pieces = [
+            "a", "/", ".", "..", "/a", "a/", "a//b", "...", ".a", "a.", "..a", "a/./b", "a/../b",
+            "a/.b/c", "", "a\0",
+        ];
         for path in pieces {
-            assert_eq!(accepts(path, CaseMode::Sensitive), is_path(path), "{path:?}");
+            assert_eq!(
+                accepts(path, CaseMode::Sensitive),
+                is_path(path),
+                "{path:?}"
+            );
         }
     }
 
     #[test]
     fn folded_names_never_end_in_a_dropped_tail() {
-        for (path, canonical) in
-            [("a.", false), ("a ./b", false), ("...", false), ("a.b", true), (". a", true), ("a b/c", true)]
-        {
+        for (path, canonical) in [
+            ("a.", false),
+            ("a ./b", false),
+            ("...", false),
+            ("a.b", true),
+            (". a", true),
+            ("a b/c", true),
+        ] {
             assert_eq!(accepts(path, CaseMode::Folding), canonical, "{path:?}");
         }
     }

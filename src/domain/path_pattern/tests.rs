@@ -1,4 +1,5 @@
-//! Whole-pattern tests: tables of pairs, `globset` as a second opinion on matching, brute force as one on overlaps.
+//! Whole-pattern tests: tables of pairs, `globset` as a second opinion on matching, brute force as
+//! one on overlaps.
 
 use std::sync::LazyLock;
 
@@ -20,13 +21,26 @@ fn folding(source: &str) -> PathPattern {
 fn meets(a: &PathPattern, b: &PathPattern) -> Option<String> {
     let found = overlap(a, b);
     let turned = overlap(b, a);
-    assert_eq!(found.as_ref().map(|p| p.chars().count()), turned.as_ref().map(|p| p.chars().count()), "{a} | {b}");
+    assert_eq!(
+        found.as_ref().map(|p| p.chars().count()),
+        turned.as_ref().map(|p| p.chars().count()),
+        "{a} | {b}"
+    );
     for path in found.iter().chain(&turned) {
-        assert!(a.is_match(path.as_bytes()) && b.is_match(path.as_bytes()), "{a} | {b}: {path:?} does not match both");
+        assert!(
+            a.is_match(path.as_bytes()) && b.is_match(path.as_bytes()),
+            "{a} | {b}: {path:?} does not match both"
+        );
     }
     if found.is_some() {
-        assert!(prefix_candidates(a).holds(b.index_key()), "the index of {b} misses {a}");
-        assert!(prefix_candidates(b).holds(a.index_key()), "the index of {a} misses {b}");
+        assert!(
+            prefix_candidates(a).holds(b.index_key()),
+            "the index of {b} misses {a}"
+        );
+        assert!(
+            prefix_candidates(b).holds(a.index_key()),
+            "the index of {a} misses {b}"
+        );
     }
     found
 }
@@ -55,7 +69,11 @@ fn patterns_that_share_a_path() {
         ("docs/[[]x].md", "docs/[!x]*", "docs/[x].md"),
         ("caf?", "caf\u{e9}", "caf\u{e9}"),
     ] {
-        assert_eq!(meets(&pattern(a), &pattern(b)).as_deref(), Some(path), "{a} | {b}");
+        assert_eq!(
+            meets(&pattern(a), &pattern(b)).as_deref(),
+            Some(path),
+            "{a} | {b}"
+        );
     }
 }
 
@@ -100,22 +118,44 @@ fn spellings_of_one_path_meet() {
         ("[!A]", "a", true, false),
         ("\u{130}", "i\u{307}", false, true),
     ] {
-        assert_eq!(meets(&pattern(a), &pattern(b)).is_some(), sensitive, "{a} | {b}");
-        assert_eq!(meets(&folding(a), &folding(b)).is_some(), fold, "folding {a} | {b}");
+        assert_eq!(
+            meets(&pattern(a), &pattern(b)).is_some(),
+            sensitive,
+            "{a} | {b}"
+        );
+        assert_eq!(
+            meets(&folding(a), &folding(b)).is_some(),
+            fold,
+            "folding {a} | {b}"
+        );
     }
     assert!(pattern("caf\u{e9}").is_match("cafe\u{301}/menu".as_bytes()));
     assert!(folding("SRC/*.RS").is_match(b"src/Main.rs"));
-    assert!(folding("caf?").is_match("CAFE\u{301}".as_bytes()), "an accented letter is one character");
+    assert!(
+        folding("caf?").is_match("CAFE\u{301}".as_bytes()),
+        "an accented letter is one character"
+    );
     let (iota_last, iota_first) = ("\u{3b1}\u{301}\u{345}", "\u{3b1}\u{345}\u{301}");
-    assert!(folding(iota_last).is_match(iota_first.as_bytes()), "marks are put in order before they are folded");
-    assert_eq!(overlap(&pattern("a"), &folding("b")).as_deref(), Some("a"), "unlike modes cannot be compared");
+    assert!(
+        folding(iota_last).is_match(iota_first.as_bytes()),
+        "marks are put in order before they are folded"
+    );
+    assert_eq!(
+        overlap(&pattern("a"), &folding("b")).as_deref(),
+        Some("a"),
+        "unlike modes cannot be compared"
+    );
 }
 
 #[test]
 fn sources_are_normalised_and_read_again_unchanged() {
-    for (source, normal) in
-        [("./src//a/", "src/a"), ("src/*/", "src/*/"), ("./", "**"), ("a/./b*", "a/b*"), ("Src/e\u{301}", "Src/\u{e9}")]
-    {
+    for (source, normal) in [
+        ("./src//a/", "src/a"),
+        ("src/*/", "src/*/"),
+        ("./", "**"),
+        ("a/./b*", "a/b*"),
+        ("Src/e\u{301}", "Src/\u{e9}"),
+    ] {
         for mode in [Sensitive, Folding] {
             let parsed = PathPattern::parse(source, mode).unwrap();
             assert_eq!(parsed.as_str(), normal);
@@ -127,29 +167,59 @@ fn sources_are_normalised_and_read_again_unchanged() {
 
 #[test]
 fn refusals_name_pattern_and_reason() {
-    let message = |source: &str| PathPattern::parse(source, Sensitive).unwrap_err().to_string();
+    let message = |source: &str| {
+        PathPattern::parse(source, Sensitive)
+            .unwrap_err()
+            .to_string()
+    };
     assert_eq!(message("../a"), "path pattern `../a` contains `..`");
-    assert_eq!(message("a{b"), "path pattern `a{b` has a `{` or `}` without its partner");
-    assert_eq!(message("a\u{1b}[2J\\"), "path pattern `a\\e[2J\\` contains a backslash");
+    assert_eq!(
+        message("a{b"),
+        "path pattern `a{b` has a `{` or `}` without its partner"
+    );
+    assert_eq!(
+        message("a\u{1b}[2J\\"),
+        "path pattern `a\\e[2J\\` contains a backslash"
+    );
     assert!(message(&"x".repeat(5000)).len() < 400);
     for source in ["[.]", "a/[.][.]/b", "a/{,.}", "{}", "a/{/b,/c}"] {
-        assert!(message(source).ends_with("matches no possible path"), "{source}: {}", message(source));
+        assert!(
+            message(source).ends_with("matches no possible path"),
+            "{source}: {}",
+            message(source)
+        );
     }
     let hint = PathPattern::parse("~/x", Sensitive).unwrap_err().hint();
-    assert_eq!(hint, Some("name the path from the repository root; write `[~]` for a literal `~`"));
+    assert_eq!(
+        hint,
+        Some("name the path from the repository root; write `[~]` for a literal `~`")
+    );
 }
 
 #[test]
 fn explosions_end_at_once() {
-    assert_eq!(meets(&pattern("**/**/**/**a"), &pattern("**/**/**/**b")), None);
+    assert_eq!(
+        meets(&pattern("**/**/**/**a"), &pattern("**/**/**/**b")),
+        None
+    );
     let long = format!("{}a", "**/".repeat(1000));
     assert!(meets(&pattern(&long), &pattern("x/y/a")).is_some());
-    for source in ["{a,b}".repeat(500), format!("x{}", "*a".repeat(400)), "{{{{{{{{{a}}}}}}}}}".to_owned()] {
+    for source in [
+        "{a,b}".repeat(500),
+        format!("x{}", "*a".repeat(400)),
+        "{{{{{{{{{a}}}}}}}}}".to_owned(),
+    ] {
         let error = PathPattern::parse(&source, Sensitive).unwrap_err();
-        assert!(matches!(error.fault, PatternFault::TooComplex { .. }), "{error}");
+        assert!(
+            matches!(error.fault, PatternFault::TooComplex { .. }),
+            "{error}"
+        );
         assert!(error.hint().is_some());
     }
-    let (a, b) = (pattern(&"*a".repeat(120)), pattern(&format!("{}c", "*b".repeat(120))));
+    let (a, b) = (
+        pattern(&"*a".repeat(120)),
+        pattern(&format!("{}c", "*b".repeat(120))),
+    );
     assert_eq!(meets(&a, &b), None);
     let wide = pattern(&"{,a}".repeat(100));
     assert_eq!(meets(&wide, &wide).as_deref(), Some("a"));
@@ -158,11 +228,29 @@ fn explosions_end_at_once() {
 #[test]
 fn a_path_can_be_asked_about_whatever_it_is_called() {
     let literal = |path: &str| PathPattern::literal(path, Sensitive);
-    for path in ["src/a.rs", "a*b", "[x]", "{y", "~z", "@auth", "!n", "back\\slash", " a ", "d/\u{301}"] {
+    for path in [
+        "src/a.rs",
+        "a*b",
+        "[x]",
+        "{y",
+        "~z",
+        "@auth",
+        "!n",
+        "back\\slash",
+        " a ",
+        "d/\u{301}",
+    ] {
         let asked = literal(path).unwrap();
-        assert!(asked.is_literal() && asked.is_match(path.as_bytes()), "{path}");
+        assert!(
+            asked.is_literal() && asked.is_match(path.as_bytes()),
+            "{path}"
+        );
         assert!(asked.is_match(format!("{path}/beneath").as_bytes()));
-        assert_eq!(meets(&asked, &pattern("**")).as_deref(), Some(asked.as_str()), "{path}");
+        assert_eq!(
+            meets(&asked, &pattern("**")).as_deref(),
+            Some(asked.as_str()),
+            "{path}"
+        );
     }
     assert!(!literal("a*b").unwrap().is_match(b"axb"));
     assert_eq!(literal("./a//b/").unwrap().as_str(), "a/b");
@@ -195,7 +283,10 @@ static SMALL_PATHS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let mut layer = vec![String::new()];
     let mut out = Vec::new();
     for _ in 0..6 {
-        layer = layer.iter().flat_map(|path| "ab/.".chars().map(move |c| format!("{path}{c}"))).collect();
+        layer = layer
+            .iter()
+            .flat_map(|path| "ab/.".chars().map(move |c| format!("{path}{c}")))
+            .collect();
         out.extend(layer.iter().filter(|path| shape::is_path(path)).cloned());
     }
     out
@@ -212,13 +303,20 @@ fn small_pattern() -> impl Strategy<Value = String> {
 }
 
 fn parsed() -> impl Strategy<Value = PathPattern> {
-    small_pattern().prop_filter_map("not a pattern", |source| PathPattern::parse(&source, Sensitive).ok())
+    small_pattern().prop_filter_map("not a pattern", |source| {
+        PathPattern::parse(&source, Sensitive).ok()
+    })
 }
 
 /// What `globset` says, for a pattern without what we read wider on purpose.
 fn second_opinion(source: &str) -> impl Fn(&str) -> bool {
     let mut builder = GlobBuilder::new(source.trim_end_matches('/'));
-    let glob = builder.literal_separator(true).backslash_escape(false).empty_alternates(true).build().unwrap();
+    let glob = builder
+        .literal_separator(true)
+        .backslash_escape(false)
+        .empty_alternates(true)
+        .build()
+        .unwrap();
     let matcher = glob.compile_matcher();
     let beneath = source.ends_with('/') || !source.contains(['*', '?', '[', '{']);
     move |path| {

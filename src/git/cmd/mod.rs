@@ -1,9 +1,11 @@
 //! The one builder of `git` processes.
 //!
-//! Invariants: the environment is rebuilt, never inherited (`GIT_*` of a hook or an agent cannot redirect us); no hook, fsmonitor,
-//! pager, editor, signature program, prompt, lazy fetch or network transport can start; standard input is closed unless fed; output is
-//! captured and capped; `argv` stands in every error. Where a repository's own configuration must not speak at all, the shadow
-//! directory (`git::shadow`) is used instead of the repository. Deliberately absent: repository discovery, network commands.
+//! Invariants: the environment is rebuilt, never inherited (`GIT_*` of a hook or an agent cannot
+//! redirect us); no hook, fsmonitor, pager, editor, signature program, prompt, lazy fetch or
+//! network transport can start; standard input is closed unless fed; output is captured and capped;
+//! `argv` stands in every error. Where a repository's own configuration must not speak at all, the
+//! shadow directory (`git::shadow`) is used instead of the repository. Deliberately absent:
+//! repository discovery, network commands.
 
 mod parse;
 mod program;
@@ -55,7 +57,9 @@ impl Git {
             timeout: None,
             cap: (DEFAULT_CAP, Overflow::Refuse),
         };
-        command.args.extend(args.into_iter().map(|a| a.as_ref().to_owned()));
+        command
+            .args
+            .extend(args.into_iter().map(|a| a.as_ref().to_owned()));
         command
     }
 }
@@ -71,11 +75,13 @@ impl GitCommand {
     /// More arguments.
     #[must_use]
     pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
-        self.args.extend(args.into_iter().map(|a| a.as_ref().to_owned()));
+        self.args
+            .extend(args.into_iter().map(|a| a.as_ref().to_owned()));
         self
     }
 
-    /// Runs in this directory. Without a git directory Git discovers one from here: only for directories no agent can write.
+    /// Runs in this directory. Without a git directory Git discovers one from here: only for
+    /// directories no agent can write.
     #[must_use]
     pub fn dir(mut self, cwd: &Path) -> Self {
         cwd.clone_into(&mut self.cwd);
@@ -97,7 +103,8 @@ impl GitCommand {
     /// Sets an environment variable.
     #[must_use]
     pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.env.push((key.as_ref().to_owned(), value.as_ref().to_owned()));
+        self.env
+            .push((key.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -108,10 +115,13 @@ impl GitCommand {
         self
     }
 
-    /// Reads no configuration of the user or the system, so that the result is the same on every machine.
+    /// Reads no configuration of the user or the system, so that the result is the same on every
+    /// machine.
     #[must_use]
     pub fn isolated(self) -> Self {
-        self.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1")
+        self.env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
     }
 
     /// Feeds standard input.

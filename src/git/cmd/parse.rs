@@ -14,17 +14,24 @@ pub struct Nul<'a> {
 impl<'a> Nul<'a> {
     /// The fields of a command's standard output.
     pub fn of(output: &'a Output) -> Self {
-        Self { rest: &output.stdout, argv: &output.argv }
+        Self {
+            rest: &output.stdout,
+            argv: &output.argv,
+        }
     }
 
     /// The next field, which must be there.
     pub fn expect(&mut self, what: &str) -> Result<&'a [u8], GitError> {
-        self.next().ok_or_else(|| self.bad(format!("{what} is missing")))
+        self.next()
+            .ok_or_else(|| self.bad(format!("{what} is missing")))
     }
 
     /// The error for a field of the wrong form.
     pub fn bad(&self, what: impl Into<String>) -> GitError {
-        GitError::Unparsable { argv: self.argv.to_owned(), what: what.into() }
+        GitError::Unparsable {
+            argv: self.argv.to_owned(),
+            what: what.into(),
+        }
     }
 }
 

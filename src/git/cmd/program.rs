@@ -34,7 +34,8 @@ struct Inner {
 }
 
 impl Git {
-    /// The user's Git: the first one in an absolute directory of PATH, since a relative entry could be an agent's directory.
+    /// The user's Git: the first one in an absolute directory of PATH, since a relative entry could
+    /// be an agent's directory.
     pub fn system() -> Result<Self, GitError> {
         Self::with_env(env::all())
     }
@@ -42,12 +43,20 @@ impl Git {
     /// The Git that this environment leads to; only what survives the scrub reaches it.
     pub fn with_env(env: Vec<(OsString, OsString)>) -> Result<Self, GitError> {
         let env = scrub(env);
-        let path = env.iter().find(|(k, _)| k == "PATH").map(|(_, v)| v.clone()).unwrap_or_default();
+        let path = env
+            .iter()
+            .find(|(k, _)| k == "PATH")
+            .map(|(_, v)| v.clone())
+            .unwrap_or_default();
         let program = std::env::split_paths(&path)
             .map(|dir| dir.join("git"))
             .find(|candidate| is_executable(candidate))
             .ok_or(GitError::NotInstalled)?;
-        Ok(Self(Arc::new(Inner { program, env, version: OnceLock::new() })))
+        Ok(Self(Arc::new(Inner {
+            program,
+            env,
+            version: OnceLock::new(),
+        })))
     }
 
     /// The absolute path of the program.
@@ -63,7 +72,10 @@ impl Git {
         let out = self.command(["version"]).isolated().run()?;
         let version = parse_version(&out.stdout).ok_or_else(|| GitError::Unparsable {
             argv: "git version".into(),
-            what: format!("no version in `{}`", String::from_utf8_lossy(&out.stdout).trim()),
+            what: format!(
+                "no version in `{}`",
+                String::from_utf8_lossy(&out.stdout).trim()
+            ),
         })?;
         Ok(*self.0.version.get_or_init(|| version))
     }
@@ -74,7 +86,11 @@ impl Git {
         if found >= needed {
             return Ok(());
         }
-        Err(GitError::TooOld { found: found.to_string(), needed: needed.to_string(), what })
+        Err(GitError::TooOld {
+            found: found.to_string(),
+            needed: needed.to_string(),
+            what,
+        })
     }
 
     pub(super) fn base_env(&self) -> &[(OsString, OsString)] {
@@ -119,7 +135,8 @@ pub(super) const FIXED_CONFIG: [(&str, &str); 16] = [
     ("advice.detachedHead", "false"),
 ];
 
-/// Events whose configured hooks (Git 2.54 and newer, outside of `core.hooksPath`) are switched off.
+/// Events whose configured hooks (Git 2.54 and newer, outside of `core.hooksPath`) are switched
+/// off.
 pub(super) const HOOK_EVENTS: [&str; 10] = [
     "reference-transaction",
     "post-checkout",
@@ -133,7 +150,8 @@ pub(super) const HOOK_EVENTS: [&str; 10] = [
     "commit-msg",
 ];
 
-/// Keeps what a program of the user needs; drops what redirects Git, preloads code or opens a prompt.
+/// Keeps what a program of the user needs; drops what redirects Git, preloads code or opens a
+/// prompt.
 fn scrub(env: Vec<(OsString, OsString)>) -> Vec<(OsString, OsString)> {
     let mut kept: Vec<(OsString, OsString)> = Vec::new();
     for (key, value) in env {
@@ -147,15 +165,32 @@ fn scrub(env: Vec<(OsString, OsString)>) -> Vec<(OsString, OsString)> {
 }
 
 fn survives(key: &OsStr) -> bool {
-    // Where the user keeps the own configuration is the user's to say; every other GIT_* variable redirects.
-    const USER_CONFIG: [&[u8]; 3] = [b"GIT_CONFIG_GLOBAL", b"GIT_CONFIG_SYSTEM", b"GIT_CONFIG_NOSYSTEM"];
-    const DROPPED: [&[u8]; 9] =
-        [b"SSH_ASKPASS", b"BASH_ENV", b"ENV", b"PAGER", b"EDITOR", b"VISUAL", b"LANGUAGE", b"AI_LEASE", b"LESSOPEN"];
+    // Where the user keeps the own configuration is the user's to say; every other GIT_* variable
+    // redirects.
+    const USER_CONFIG: [&[u8]; 3] = [
+        b"GIT_CONFIG_GLOBAL",
+        b"GIT_CONFIG_SYSTEM",
+        b"GIT_CONFIG_NOSYSTEM",
+    ];
+    const DROPPED: [&[u8]; 9] = [
+        b"SSH_ASKPASS",
+        b"BASH_ENV",
+        b"ENV",
+        b"PAGER",
+        b"EDITOR",
+        b"VISUAL",
+        b"LANGUAGE",
+        b"AI_LEASE",
+        b"LESSOPEN",
+    ];
     let key = key.as_bytes();
     if key.starts_with(b"GIT_") {
         return USER_CONFIG.contains(&key);
     }
-    !(key.starts_with(b"LD_") || key.starts_with(b"DYLD_") || key.starts_with(b"LC_") || DROPPED.contains(&key))
+    !(key.starts_with(b"LD_")
+        || key.starts_with(b"DYLD_")
+        || key.starts_with(b"LC_")
+        || DROPPED.contains(&key))
 }
 
 fn absolute_only(path: &OsStr) -> OsString {
@@ -168,7 +203,9 @@ fn is_executable(path: &Path) -> bool {
 }
 
 fn parse_version(stdout: &[u8]) -> Option<Version> {
-    let text = std::str::from_utf8(stdout).ok()?.strip_prefix("git version ")?;
+    let text = std::str::from_utf8(stdout)
+        .ok()?
+        .strip_prefix("git version ")?;
     let mut parts = text.split(|c: char| !c.is_ascii_digit()).map(str::parse);
     Some(Version(parts.next()?.ok()?, parts.next()?.ok()?))
 }
@@ -180,8 +217,14 @@ mod tests {
     #[test]
     fn versions_of_every_vendor_are_read() {
         assert_eq!(parse_version(b"git version 2.47.3\n"), Some(Version(2, 47)));
-        assert_eq!(parse_version(b"git version 2.39.5 (Apple Git-154)\n"), Some(Version(2, 39)));
-        assert_eq!(parse_version(b"git version 2.55.GIT\n"), Some(Version(2, 55)));
+        assert_eq!(
+            parse_version(b"git version 2.39.5 (Apple Git-154)\n"),
+            Some(Version(2, 39))
+        );
+        assert_eq!(
+            parse_version(b"git version 2.55.GIT\n"),
+            Some(Version(2, 55))
+        );
         assert_eq!(parse_version(b"hub version 1"), None);
         assert!(Version(2, 9) < MINIMUM);
     }
@@ -195,15 +238,31 @@ mod tests {
             ("PATH", ".:/usr/bin:bin"),
             ("HOME", "/h"),
         ];
-        let kept = scrub(env.iter().map(|(k, v)| (OsString::from(k), OsString::from(v))).collect());
-        assert_eq!(kept, [("PATH".into(), "/usr/bin".into()), ("HOME".into(), "/h".into())]);
+        let kept = scrub(
+            env.iter()
+                .map(|(k, v)| (OsString::from(k), OsString::from(v)))
+                .collect(),
+        );
+        assert_eq!(
+            kept,
+            [
+                ("PATH".into(), "/usr/bin".into()),
+                ("HOME".into(), "/h".into())
+            ]
+        );
     }
 
     #[test]
     fn an_old_git_is_named() {
         let git = Git::system().unwrap();
-        let text = git.require(Version(99, 1), "time travel").unwrap_err().to_string();
-        assert!(text.contains("time travel needs git 99.1 or newer"), "{text}");
+        let text = git
+            .require(Version(99, 1), "time travel")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            text.contains("time travel needs git 99.1 or newer"),
+            "{text}"
+        );
         git.require(MINIMUM, "merging").unwrap();
     }
 }

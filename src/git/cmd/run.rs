@@ -35,34 +35,71 @@ impl GitCommand {
     /// Runs to the end; every exit code but 0 is an error.
     pub fn run(self) -> Result<Output, GitError> {
         let output = self.run_any()?;
-        if output.code == 0 || output.truncated { Ok(output) } else { Err(output.failure()) }
+        if output.code == 0 || output.truncated {
+            Ok(output)
+        } else {
+            Err(output.failure())
+        }
     }
 
     /// Runs to the end and leaves the exit code to the caller; only death by a signal is an error.
     pub fn run_any(self) -> Result<Output, GitError> {
         let argv = self.argv();
-        let spawn_error = |source| GitError::Spawn { argv: argv.clone(), source };
+        let spawn_error = |source| GitError::Spawn {
+            argv: argv.clone(),
+            source,
+        };
         let mut child = self.spawn()?;
         let group = Pid::from_child(&child);
         let watch = self.timeout.map(|limit| Watchdog::start(group, limit));
-        let collected = collect(&mut child, self.input.unwrap_or_default(), self.cap).map_err(spawn_error)?;
+        let collected =
+            collect(&mut child, self.input.unwrap_or_default(), self.cap).map_err(spawn_error)?;
         let status = reap(&mut child, group, watch, &collected).map_err(spawn_error)?;
-        let Collected { stdout, stderr, truncated } = collected;
+        let Collected {
+            stdout,
+            stderr,
+            truncated,
+        } = collected;
         match status {
-            Ended::TimedOut => Err(GitError::TimedOut { argv, after: self.timeout.unwrap_or_default() }),
+            Ended::TimedOut => Err(GitError::TimedOut {
+                argv,
+                after: self.timeout.unwrap_or_default(),
+            }),
             Ended::Status(_) if truncated && self.cap.1 == Overflow::Refuse => {
-                Err(GitError::TooLong { argv, cap: self.cap.0 })
+                Err(GitError::TooLong {
+                    argv,
+                    cap: self.cap.0,
+                })
             }
             Ended::Status(status) => match status.code() {
-                Some(code) => Ok(Output { stdout, stderr, code, truncated, argv }),
-                None if truncated => Ok(Output { stdout, stderr, code: 0, truncated, argv }),
-                None => Err(GitError::Failed { argv, status: signal_text(status), stderr }),
+                Some(code) => Ok(Output {
+                    stdout,
+                    stderr,
+                    code,
+                    truncated,
+                    argv,
+                }),
+                None if truncated => Ok(Output {
+                    stdout,
+                    stderr,
+                    code: 0,
+                    truncated,
+                    argv,
+                }),
+                None => Err(GitError::Failed {
+                    argv,
+                    status: signal_text(status),
+                    stderr,
+                }),
             },
         }
     }
 
     /// Starts the process with pipes; for conversations such as a ref transaction.
-    #[expect(clippy::disallowed_methods, reason = "the one place of this layer that starts processes")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place of this layer that starts processes"
+    )]
     pub(in crate::git) fn spawn(&self) -> Result<Child, GitError> {
         let mut command = Command::new(self.git.program());
         command.args(&self.args).current_dir(&self.cwd).env_clear();
@@ -71,22 +108,39 @@ impl GitCommand {
             .envs(FIXED_ENV)
             .envs(self.env.iter().map(|(k, v)| (k, v)));
         self.push_config(&mut command);
-        command.stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() });
+        command.stdin(if self.input.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        // Its own group only where it may have to be killed with all it started; else Ctrl-C reaches Git like any child.
+        // Its own group only where it may have to be killed with all it started; else Ctrl-C
+        // reaches Git like any child.
         if self.timeout.is_some() {
             command.process_group(0);
         }
-        command.spawn().map_err(|source| GitError::Spawn { argv: self.argv(), source })
+        command.spawn().map_err(|source| GitError::Spawn {
+            argv: self.argv(),
+            source,
+        })
     }
 
     fn push_config(&self, command: &mut Command) {
-        let fixed = FIXED_CONFIG.iter().map(|(k, v)| ((*k).to_owned(), (*v).into()));
-        let hooks = HOOK_EVENTS.iter().map(|event| (format!("hook.{event}.enabled"), "false".into()));
-        let all: Vec<(String, std::ffi::OsString)> = fixed.chain(hooks).chain(self.config.iter().cloned()).collect();
+        let fixed = FIXED_CONFIG
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).into()));
+        let hooks = HOOK_EVENTS
+            .iter()
+            .map(|event| (format!("hook.{event}.enabled"), "false".into()));
+        let all: Vec<(String, std::ffi::OsString)> = fixed
+            .chain(hooks)
+            .chain(self.config.iter().cloned())
+            .collect();
         command.env("GIT_CONFIG_COUNT", all.len().to_string());
         for (n, (key, value)) in all.into_iter().enumerate() {
-            command.env(format!("GIT_CONFIG_KEY_{n}"), key).env(format!("GIT_CONFIG_VALUE_{n}"), value);
+            command
+                .env(format!("GIT_CONFIG_KEY_{n}"), key)
+                .env(format!("GIT_CONFIG_VALUE_{n}"), value);
         }
     }
 }
@@ -94,7 +148,11 @@ impl GitCommand {
 impl Output {
     /// The error that this exit code is, with Git's reason.
     pub fn failure(&self) -> GitError {
-        GitError::Failed { argv: self.argv.clone(), status: format!("exit {}", self.code), stderr: self.stderr.clone() }
+        GitError::Failed {
+            argv: self.argv.clone(),
+            status: format!("exit {}", self.code),
+            stderr: self.stderr.clone(),
+        }
     }
 }
 
@@ -110,7 +168,11 @@ enum Ended {
 }
 
 /// Feeds and drains the three pipes at once, so that neither side can block the other for ever.
-fn collect(child: &mut Child, input: Vec<u8>, cap: (usize, Overflow)) -> std::io::Result<Collected> {
+fn collect(
+    child: &mut Child,
+    input: Vec<u8>,
+    cap: (usize, Overflow),
+) -> std::io::Result<Collected> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     thread::scope(|scope| {
         // A child that ends early closes its input; that shows in its exit code, not here.
@@ -130,27 +192,47 @@ fn collect(child: &mut Child, input: Vec<u8>, cap: (usize, Overflow)) -> std::io
         // Dropping the pipe makes a child that still prints end by SIGPIPE.
         let truncated = bytes.len() > cap.0;
         bytes.truncate(cap.0);
-        Ok(Collected { stdout: bytes, stderr: messages.join().unwrap_or_default(), truncated })
+        Ok(Collected {
+            stdout: bytes,
+            stderr: messages.join().unwrap_or_default(),
+            truncated,
+        })
     })
 }
 
-/// Waits without reaping first, so that the watchdog can never signal a process id that was given to somebody else.
-fn reap(child: &mut Child, pid: Pid, watch: Option<Watchdog>, collected: &Collected) -> std::io::Result<Ended> {
+/// Waits without reaping first, so that the watchdog can never signal a process id that was given
+/// to somebody else.
+fn reap(
+    child: &mut Child,
+    pid: Pid,
+    watch: Option<Watchdog>,
+    collected: &Collected,
+) -> std::io::Result<Ended> {
     if collected.truncated {
         let _ = child.kill();
     }
-    while let Err(e) = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
+    while let Err(e) = waitid(
+        WaitId::Pid(pid),
+        WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
+    ) {
         if e != rustix::io::Errno::INTR {
             return Err(e.into());
         }
     }
     let timed_out = watch.is_some_and(Watchdog::stop);
     let status = child.wait()?;
-    Ok(if timed_out { Ended::TimedOut } else { Ended::Status(status) })
+    Ok(if timed_out {
+        Ended::TimedOut
+    } else {
+        Ended::Status(status)
+    })
 }
 
 fn signal_text(status: ExitStatus) -> String {
-    status.signal().map_or_else(|| "no exit code".to_owned(), |n| format!("killed by signal {n}"))
+    status.signal().map_or_else(
+        || "no exit code".to_owned(),
+        |n| format!("killed by signal {n}"),
+    )
 }
 
 /// Kills a process group when its time is over.
@@ -186,10 +268,16 @@ mod tests {
     #[test]
     fn a_failure_carries_argv_and_reason() {
         let dir = tempfile::tempdir().unwrap();
-        let error =
-            Git::system().unwrap().command(["rev-parse", "--git-dir"]).dir(dir.path()).run().unwrap_err().to_string();
+        let error = Git::system()
+            .unwrap()
+            .command(["rev-parse", "--git-dir"])
+            .dir(dir.path())
+            .run()
+            .unwrap_err()
+            .to_string();
         assert!(
-            error.contains("`git rev-parse --git-dir` failed (exit 128)") && error.contains("not a git repository"),
+            error.contains("`git rev-parse --git-dir` failed (exit 128)")
+                && error.contains("not a git repository"),
             "{error}"
         );
     }
@@ -197,16 +285,25 @@ mod tests {
     #[test]
     fn output_is_capped_or_refused() {
         let git = Git::system().unwrap();
-        let cut = git.command(["help", "-a"]).cap(10, Overflow::Truncate).run().unwrap();
+        let cut = git
+            .command(["help", "-a"])
+            .cap(10, Overflow::Truncate)
+            .run()
+            .unwrap();
         assert_eq!((cut.stdout.len(), cut.truncated), (10, true));
-        let refused = git.command(["help", "-a"]).cap(10, Overflow::Refuse).run().unwrap_err();
+        let refused = git
+            .command(["help", "-a"])
+            .cap(10, Overflow::Refuse)
+            .run()
+            .unwrap_err();
         assert!(matches!(refused, GitError::TooLong { cap: 10, .. }));
     }
 
     #[test]
     fn a_command_that_hangs_is_stopped_with_its_children() {
         let git = Git::system().unwrap();
-        // The alias runs a shell that waits; the whole group must go, or reading its pipe would hang this test.
+        // The alias runs a shell that waits; the whole group must go, or reading its pipe would
+        // hang this test.
         let error = git
             .command(["zz"])
             .config("alias.zz", "!sleep 600; true")
@@ -220,7 +317,13 @@ mod tests {
     fn large_input_and_output_do_not_block_each_other() {
         let bytes = vec![b'x'; 4 << 20];
         let dir = tempfile::tempdir().unwrap();
-        let out = Git::system().unwrap().command(["stripspace"]).dir(dir.path()).input(bytes.clone()).run().unwrap();
+        let out = Git::system()
+            .unwrap()
+            .command(["stripspace"])
+            .dir(dir.path())
+            .input(bytes.clone())
+            .run()
+            .unwrap();
         assert_eq!(out.stdout.len(), bytes.len() + 1);
     }
 }

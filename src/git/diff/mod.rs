@@ -1,4 +1,5 @@
-//! Differences between two trees: which paths, how much, and as text. Renames are two changes, so that both names are judged.
+//! Differences between two trees: which paths, how much, and as text. Renames are two changes, so
+//! that both names are judged.
 
 mod patch;
 mod raw;

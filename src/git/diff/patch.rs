@@ -1,4 +1,5 @@
-//! The unified patch between two trees, as evidence: the same bytes on every machine for the same two trees.
+//! The unified patch between two trees, as evidence: the same bytes on every machine for the same
+//! two trees.
 
 use serde::Serialize;
 
@@ -55,18 +56,29 @@ impl Shadow {
             .arg(new)
             .cap(cap, Overflow::Truncate)
             .run()?;
-        Ok(Patch { text: out.stdout, truncated: out.truncated })
+        Ok(Patch {
+            text: out.stdout,
+            truncated: out.truncated,
+        })
     }
 
     /// Counts files and lines between two trees or commits.
     pub fn stats(&self, old: &Oid, new: &Oid) -> Result<Stats, GitError> {
-        let out = self.objects(["diff-tree", "-z", "--numstat"]).args(PINNED).arg(old).arg(new).run()?;
+        let out = self
+            .objects(["diff-tree", "-z", "--numstat"])
+            .args(PINNED)
+            .arg(old)
+            .arg(new)
+            .run()?;
         let mut stats = Stats::default();
         let mut fields = Nul::of(&out);
         while let Some(line) = fields.next() {
             let line = String::from_utf8_lossy(line);
             let mut words = line.splitn(3, '\t');
-            let (added, removed) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+            let (added, removed) = (
+                words.next().unwrap_or_default(),
+                words.next().unwrap_or_default(),
+            );
             stats.files += 1;
             if added == "-" {
                 stats.binary += 1;

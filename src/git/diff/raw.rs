@@ -78,13 +78,19 @@ impl Shadow {
         Ok(changed)
     }
 
-    /// The commits that `head` has and `base` has not, oldest first, each with what it changed. `base` is `None` for a history
-    /// that starts from nothing.
-    pub fn commits_between(&self, base: Option<&Oid>, head: &Oid) -> Result<Vec<CommitChanges>, GitError> {
+    /// The commits that `head` has and `base` has not, oldest first, each with what it changed.
+    /// `base` is `None` for a history that starts from nothing.
+    pub fn commits_between(
+        &self,
+        base: Option<&Oid>,
+        head: &Oid,
+    ) -> Result<Vec<CommitChanges>, GitError> {
         if base == Some(head) {
             return Ok(Vec::new());
         }
-        let mut list = self.objects(["rev-list", "--reverse", "--topo-order"]).arg(head);
+        let mut list = self
+            .objects(["rev-list", "--reverse", "--topo-order"])
+            .arg(head);
         if let Some(base) = base {
             list = list.arg(format!("^{base}"));
         }
@@ -92,22 +98,37 @@ impl Shadow {
         if commits.is_empty() {
             return Ok(Vec::new());
         }
-        let args =
-            ["diff-tree", "--stdin", "-r", "-m", "--root", "-z", "--raw", "--always", "--no-renames", "--no-abbrev"];
+        let args = [
+            "diff-tree",
+            "--stdin",
+            "-r",
+            "-m",
+            "--root",
+            "-z",
+            "--raw",
+            "--always",
+            "--no-renames",
+            "--no-abbrev",
+        ];
         let out = self.objects(args).input(commits).run()?;
         let mut fields = Nul::of(&out);
         let mut found: Vec<CommitChanges> = Vec::new();
         while let Some(field) = fields.next() {
             if field.starts_with(b":") {
                 let changed = changed_path(&mut fields, field)?;
-                let last = found.last_mut().ok_or_else(|| fields.bad("a change before its commit"))?;
+                let last = found
+                    .last_mut()
+                    .ok_or_else(|| fields.bad("a change before its commit"))?;
                 last.changed.push(changed);
                 continue;
             }
             let commit = Oid::parse(&String::from_utf8_lossy(field.trim_ascii()))?;
             // A merge is announced once for each parent.
             if found.last().is_none_or(|last| last.commit != commit) {
-                found.push(CommitChanges { commit, changed: Vec::new() });
+                found.push(CommitChanges {
+                    commit,
+                    changed: Vec::new(),
+                });
             }
         }
         Ok(found)
@@ -123,7 +144,14 @@ fn changed_path(fields: &mut Nul<'_>, head: &[u8]) -> Result<ChangedPath, GitErr
     };
     let side = |mode: &str, oid: &str| -> Result<Option<Side>, GitError> {
         let mode = u32::from_str_radix(mode, 8).map_err(|_| fields.bad("a file mode"))?;
-        Ok(if mode == 0 { None } else { Some(Side { mode, oid: Oid::parse(oid)? }) })
+        Ok(if mode == 0 {
+            None
+        } else {
+            Some(Side {
+                mode,
+                oid: Oid::parse(oid)?,
+            })
+        })
     };
     let (old, new) = (side(old_mode, old_oid)?, side(new_mode, new_oid)?);
     let change = match status.as_bytes().first() {
@@ -133,5 +161,10 @@ fn changed_path(fields: &mut Nul<'_>, head: &[u8]) -> Result<ChangedPath, GitErr
         Some(b'T') => Change::Retyped,
         _ => return Err(fields.bad(format!("unknown status `{status}`"))),
     };
-    Ok(ChangedPath { path: TreePath::new(fields.expect("a path")?), change, old, new })
+    Ok(ChangedPath {
+        path: TreePath::new(fields.expect("a path")?),
+        change,
+        old,
+        new,
+    })
 }

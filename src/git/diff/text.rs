@@ -1,5 +1,6 @@
-//! Per-file differences for people: hunks of lines, with the changed words of a line marked. Binary and huge files are named by size
-//! and digest instead. For display only; evidence uses the byte-exact patch of Git.
+//! Per-file differences for people: hunks of lines, with the changed words of a line marked. Binary
+//! and huge files are named by size and digest instead. For display only; evidence uses the
+//! byte-exact patch of Git.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -90,19 +91,27 @@ pub struct Span {
 /// Compares two versions of a file; `None` is a file that does not exist on that side.
 pub fn file_diff(old: Option<&[u8]>, new: Option<&[u8]>) -> FileDiff {
     if is_opaque(old) || is_opaque(new) {
-        return FileDiff::Opaque { old: old.map(blob), new: new.map(blob) };
+        return FileDiff::Opaque {
+            old: old.map(blob),
+            new: new.map(blob),
+        };
     }
-    let (old, new) =
-        (String::from_utf8_lossy(old.unwrap_or_default()), String::from_utf8_lossy(new.unwrap_or_default()));
-    let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(&*old, &*new);
+    let (old, new) = (
+        String::from_utf8_lossy(old.unwrap_or_default()),
+        String::from_utf8_lossy(new.unwrap_or_default()),
+    );
+    let diff = TextDiff::configure()
+        .timeout(PATIENCE)
+        .diff_lines(&*old, &*new);
     let mut hunks = Vec::new();
     for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
         let mut lines = Vec::new();
         for op in hunk.ops() {
             for change in diff.iter_inline_changes(op) {
-                let spans = change
-                    .iter_strings_lossy()
-                    .map(|(changed, text)| Span { text: text.trim_end_matches(['\n', '\r']).to_owned(), changed });
+                let spans = change.iter_strings_lossy().map(|(changed, text)| Span {
+                    text: text.trim_end_matches(['\n', '\r']).to_owned(),
+                    changed,
+                });
                 let kind = match change.tag() {
                     ChangeTag::Equal => LineKind::Context,
                     ChangeTag::Delete => LineKind::Removed,
@@ -110,15 +119,24 @@ pub fn file_diff(old: Option<&[u8]>, new: Option<&[u8]>) -> FileDiff {
                 };
                 let number = |index: Option<usize>| index.map(|n| n + 1);
                 let spans = spans.filter(|span| !span.text.is_empty()).collect();
-                lines.push(Line { kind, old: number(change.old_index()), new: number(change.new_index()), spans });
+                lines.push(Line {
+                    kind,
+                    old: number(change.old_index()),
+                    new: number(change.new_index()),
+                    spans,
+                });
             }
         }
-        hunks.push(Hunk { header: hunk.header().to_string(), lines });
+        hunks.push(Hunk {
+            header: hunk.header().to_string(),
+            lines,
+        });
     }
     FileDiff::Text { hunks }
 }
 
-/// The difference as unified text under a file name, safe for a terminal; empty where nothing differs.
+/// The difference as unified text under a file name, safe for a terminal; empty where nothing
+/// differs.
 pub fn unified(name: &str, diff: &FileDiff) -> String {
     let mut out = String::new();
     match diff {
@@ -129,9 +147,16 @@ pub fn unified(name: &str, diff: &FileDiff) -> String {
         }
         FileDiff::Opaque { old, new } => {
             let show = |side: &Option<Blob>| {
-                side.as_ref().map_or("nothing".to_owned(), |b| format!("{} bytes, sha256 {}", b.bytes, b.sha256))
+                side.as_ref().map_or("nothing".to_owned(), |b| {
+                    format!("{} bytes, sha256 {}", b.bytes, b.sha256)
+                })
             };
-            let _ = writeln!(out, "{name}: binary or too large: {} → {}", show(old), show(new));
+            let _ = writeln!(
+                out,
+                "{name}: binary or too large: {} → {}",
+                show(old),
+                show(new)
+            );
         }
     }
     multi_line(&out)
@@ -151,11 +176,16 @@ fn push_hunk(out: &mut String, hunk: &Hunk) {
 }
 
 fn is_opaque(side: Option<&[u8]>) -> bool {
-    side.is_some_and(|bytes| bytes.len() > TEXT_CAP || bytes[..bytes.len().min(BINARY_PROBE)].contains(&0))
+    side.is_some_and(|bytes| {
+        bytes.len() > TEXT_CAP || bytes[..bytes.len().min(BINARY_PROBE)].contains(&0)
+    })
 }
 
 fn blob(bytes: &[u8]) -> Blob {
-    Blob { bytes: bytes.len() as u64, sha256: sha256_hex(bytes) }
+    Blob {
+        bytes: bytes.len() as u64,
+        sha256: sha256_hex(bytes),
+    }
 }
 
 #[cfg(test)]
@@ -165,13 +195,26 @@ mod tests {
     #[test]
     fn changed_words_are_marked() {
         let diff = file_diff(Some(b"one two three\nsame\n"), Some(b"one 2 three\nsame\n"));
-        let FileDiff::Text { hunks } = &diff else { panic!("{diff:?}") };
-        let changed: Vec<&str> =
-            hunks[0].lines.iter().flat_map(|l| &l.spans).filter(|s| s.changed).map(|s| s.text.as_str()).collect();
+        let FileDiff::Text { hunks } = &diff else {
+            panic!("{diff:?}")
+        };
+        let changed: Vec<&str> = hunks[0]
+            .lines
+            .iter()
+            .flat_map(|l| &l.spans)
+            .filter(|s| s.changed)
+            .map(|s| s.text.as_str())
+            .collect();
         assert_eq!(changed, ["two", "2"]);
         let text = unified("f", &diff);
-        assert_eq!(text, "--- a/f\n+++ b/f\n@@ -1,2 +1,2 @@\n-one two three\n+one 2 three\n same\n");
-        assert_eq!((hunks[0].lines[2].old, hunks[0].lines[2].new), (Some(2), Some(2)));
+        assert_eq!(
+            text,
+            "--- a/f\n+++ b/f\n@@ -1,2 +1,2 @@\n-one two three\n+one 2 three\n same\n"
+        );
+        assert_eq!(
+            (hunks[0].lines[2].old, hunks[0].lines[2].new),
+            (Some(2), Some(2))
+        );
     }
 
     #[test]
@@ -179,7 +222,10 @@ mod tests {
         let diff = file_diff(None, Some(b"a\0b"));
         assert!(matches!(&diff, FileDiff::Opaque { old: None, new: Some(b) } if b.bytes == 3));
         assert!(unified("f", &diff).contains("nothing → 3 bytes, sha256 "));
-        assert!(matches!(file_diff(Some(&vec![b'x'; TEXT_CAP + 1]), None), FileDiff::Opaque { .. }));
+        assert!(matches!(
+            file_diff(Some(&vec![b'x'; TEXT_CAP + 1]), None),
+            FileDiff::Opaque { .. }
+        ));
         assert_eq!(unified("f", &file_diff(Some(b"a\n"), Some(b"a\n"))), "");
     }
 

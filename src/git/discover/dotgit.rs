@@ -25,10 +25,16 @@ pub(super) fn find(dir: &Path) -> Result<Option<Found>, DiscoverError> {
         Ok(meta) if meta.is_dir() => {
             // An empty or foreign `.git` directory is passed over, as Git does.
             if is_git_dir(&dot_git) {
-                return Ok(Some(Found::Worktree { git_dir: canonical(&dot_git)? }));
+                return Ok(Some(Found::Worktree {
+                    git_dir: canonical(&dot_git)?,
+                }));
             }
         }
-        Ok(meta) if meta.is_file() => return Ok(Some(Found::Worktree { git_dir: follow(&dot_git)? })),
+        Ok(meta) if meta.is_file() => {
+            return Ok(Some(Found::Worktree {
+                git_dir: follow(&dot_git)?,
+            }));
+        }
         Ok(_) => return Err(broken(&dot_git, "neither a file nor a directory")),
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             if dot_git.is_symlink() {
@@ -48,23 +54,31 @@ pub(in crate::git) fn is_git_dir(dir: &Path) -> bool {
     dir.join("commondir").is_file() || (dir.join("objects").is_dir() && dir.join("refs").is_dir())
 }
 
-/// The git directory that a `.git` file names. Exactly one step: a `.git` file that leads to another one is broken.
+/// The git directory that a `.git` file names. Exactly one step: a `.git` file that leads to
+/// another one is broken.
 fn follow(file: &Path) -> Result<PathBuf, DiscoverError> {
     let bytes = fs::read_capped(file, LINK_CAP).map_err(|e| unreadable(file, e.source))?;
-    let target = bytes.strip_prefix(b"gitdir:").ok_or_else(|| broken(file, "does not begin with `gitdir:`"))?;
+    let target = bytes
+        .strip_prefix(b"gitdir:")
+        .ok_or_else(|| broken(file, "does not begin with `gitdir:`"))?;
     let target = path_of_line(target.trim_ascii_start());
     let target = file.parent().unwrap_or(Path::new("/")).join(target);
     match std::fs::metadata(&target) {
         Ok(meta) if meta.is_dir() && is_git_dir(&target) => canonical(&target),
-        Ok(meta) if meta.is_file() => {
-            Err(broken(file, format!("leads to {}, which is a file (a loop?)", target.display())))
-        }
-        Ok(_) => Err(broken(file, format!("leads to {}, which is no git directory", target.display()))),
+        Ok(meta) if meta.is_file() => Err(broken(
+            file,
+            format!("leads to {}, which is a file (a loop?)", target.display()),
+        )),
+        Ok(_) => Err(broken(
+            file,
+            format!("leads to {}, which is no git directory", target.display()),
+        )),
         Err(e) => Err(broken(file, format!("leads to {}: {e}", target.display()))),
     }
 }
 
-/// The directory that a one-line file of a git directory names, relative to it; `None` where there is no such file.
+/// The directory that a one-line file of a git directory names, relative to it; `None` where there
+/// is no such file.
 pub(super) fn read_link_file(git_dir: &Path, name: &str) -> Result<Option<PathBuf>, DiscoverError> {
     let file = git_dir.join(name);
     let bytes = match fs::read_capped(&file, LINK_CAP) {
@@ -73,17 +87,28 @@ pub(super) fn read_link_file(git_dir: &Path, name: &str) -> Result<Option<PathBu
         Err(e) => return Err(unreadable(&file, e.source)),
     };
     let target = git_dir.join(path_of_line(&bytes));
-    let real =
-        std::fs::canonicalize(&target).map_err(|e| broken(&file, format!("leads to {}: {e}", target.display())))?;
+    let real = std::fs::canonicalize(&target)
+        .map_err(|e| broken(&file, format!("leads to {}: {e}", target.display())))?;
     if real.join("objects").is_dir() && real.join("refs").is_dir() {
         return Ok(Some(real));
     }
-    Err(broken(&file, format!("leads to {}, which is no git directory", real.display())))
+    Err(broken(
+        &file,
+        format!("leads to {}, which is no git directory", real.display()),
+    ))
 }
 
-/// Checks that a linked worktree and its git directory name each other and that both hang under the shared directory.
-pub(super) fn backlink_agrees(top: &Path, git_dir: &Path, common_dir: &Path) -> Result<(), DiscoverError> {
-    let redirected = |why: String| DiscoverError::Redirected { path: top.to_owned(), why };
+/// Checks that a linked worktree and its git directory name each other and that both hang under the
+/// shared directory.
+pub(super) fn backlink_agrees(
+    top: &Path,
+    git_dir: &Path,
+    common_dir: &Path,
+) -> Result<(), DiscoverError> {
+    let redirected = |why: String| DiscoverError::Redirected {
+        path: top.to_owned(),
+        why,
+    };
     if git_dir.parent() != Some(&common_dir.join("worktrees")) {
         return Err(redirected(format!(
             "its git directory {} is not under {}/worktrees",
@@ -95,11 +120,15 @@ pub(super) fn backlink_agrees(top: &Path, git_dir: &Path, common_dir: &Path) -> 
     let back = fs::read_capped(&file, LINK_CAP).map_err(|e| redirected(format!("{e}")))?;
     let back = git_dir.join(path_of_line(&back));
     let same = std::fs::canonicalize(&back).ok() == std::fs::canonicalize(top.join(".git")).ok();
-    // A worktree that was moved by hand leaves a dead link behind; one that lives means that two places claim one git directory.
+    // A worktree that was moved by hand leaves a dead link behind; one that lives means that two
+    // places claim one git directory.
     if same || !back.exists() {
         return Ok(());
     }
-    Err(redirected(format!("its git directory belongs to {}", back.display())))
+    Err(redirected(format!(
+        "its git directory belongs to {}",
+        back.display()
+    )))
 }
 
 fn canonical(path: &Path) -> Result<PathBuf, DiscoverError> {
@@ -107,5 +136,8 @@ fn canonical(path: &Path) -> Result<PathBuf, DiscoverError> {
 }
 
 fn broken(path: &Path, why: impl Into<String>) -> DiscoverError {
-    DiscoverError::Broken { path: path.to_owned(), why: why.into() }
+    DiscoverError::Broken {
+        path: path.to_owned(),
+        why: why.into(),
+    }
 }

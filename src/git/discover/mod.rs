@@ -1,8 +1,10 @@
-//! Finding the repository around a directory, in microseconds: no process, no library, no ambient `GIT_*` variables.
+//! Finding the repository around a directory, in microseconds: no process, no library, no ambient
+//! `GIT_*` variables.
 //!
-//! A linked worktree is believed only where its links agree in both directions, and a directory that stands in the pool of a
-//! repository (see `outside`; `.ai/worktrees/…` in older ones) only where it belongs to that repository: agents can write their own
-//! `.git` file, and a crafted one must not lead `ai` to a foreign store. Reading never changes anything.
+//! A linked worktree is believed only where its links agree in both directions, and a directory
+//! that stands in the pool of a repository (see `outside`; `.ai/worktrees/…` in older ones) only
+//! where it belongs to that repository: agents can write their own `.git` file, and a crafted one
+//! must not lead `ai` to a foreign store. Reading never changes anything.
 
 mod dotgit;
 
@@ -16,13 +18,15 @@ use dotgit::{Found, backlink_agrees, find, read_link_file};
 /// Where a repository lies. All paths are absolute and without symbolic links.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
-    /// The root of the worktree that contains the start; `None` inside a bare repository or a git directory.
+    /// The root of the worktree that contains the start; `None` inside a bare repository or a git
+    /// directory.
     pub top: Option<PathBuf>,
     /// The git directory of that worktree.
     pub git_dir: PathBuf,
     /// The git directory that all worktrees share: objects, refs, config, and `ai`'s store.
     pub common_dir: PathBuf,
-    /// The root of the main checkout; `None` for bare repositories and where Git does not record it.
+    /// The root of the main checkout; `None` for bare repositories and where Git does not record
+    /// it.
     pub main_root: Option<PathBuf>,
     /// True where the repository has no main checkout.
     pub is_bare: bool,
@@ -105,17 +109,41 @@ fn worktree(top: &Path, git_dir: PathBuf) -> Result<Location, DiscoverError> {
         let root = (!is_bare).then(|| top.to_owned());
         let common_dir = git_dir.clone();
         let (top, main_root) = (root.clone(), root);
-        return Ok(Location { top, git_dir, common_dir, main_root, is_bare, is_linked: false, ignore_case });
+        return Ok(Location {
+            top,
+            git_dir,
+            common_dir,
+            main_root,
+            is_bare,
+            is_linked: false,
+            ignore_case,
+        });
     };
     backlink_agrees(top, &git_dir, &common_dir)?;
-    let Main { root: main_root, is_bare, ignore_case } = main_checkout(&common_dir)?;
-    Ok(Location { top: Some(top.to_owned()), git_dir, common_dir, main_root, is_bare, is_linked: true, ignore_case })
+    let Main {
+        root: main_root,
+        is_bare,
+        ignore_case,
+    } = main_checkout(&common_dir)?;
+    Ok(Location {
+        top: Some(top.to_owned()),
+        git_dir,
+        common_dir,
+        main_root,
+        is_bare,
+        is_linked: true,
+        ignore_case,
+    })
 }
 
 /// The start lies inside a git directory: a bare repository, or the `.git` of a checkout.
 fn inside(git_dir: &Path) -> Result<Location, DiscoverError> {
     let common_dir = read_link_file(git_dir, "commondir")?.unwrap_or_else(|| git_dir.to_owned());
-    let Main { root: main_root, is_bare, ignore_case } = main_checkout(&common_dir)?;
+    let Main {
+        root: main_root,
+        is_bare,
+        ignore_case,
+    } = main_checkout(&common_dir)?;
     Ok(Location {
         top: None,
         is_linked: common_dir != git_dir,
@@ -137,25 +165,43 @@ struct Main {
 fn main_checkout(common_dir: &Path) -> Result<Main, DiscoverError> {
     let format = Format::read(common_dir)?;
     let named_dot_git = common_dir.file_name().is_some_and(|name| name == ".git");
-    let is_bare = format.bare.unwrap_or(!named_dot_git && format.work_tree.is_none());
+    let is_bare = format
+        .bare
+        .unwrap_or(!named_dot_git && format.work_tree.is_none());
     let root = match format.work_tree {
         _ if is_bare => None,
         Some(configured) => std::fs::canonicalize(common_dir.join(configured)).ok(),
         None if named_dot_git => common_dir.parent().map(Path::to_owned),
         None => None,
     };
-    Ok(Main { root, is_bare, ignore_case: format.ignore_case })
+    Ok(Main {
+        root,
+        is_bare,
+        ignore_case: format.ignore_case,
+    })
 }
 
 /// A directory in the pool of a repository must belong to that repository.
 fn verify_pool_member(location: &Location) -> Result<(), DiscoverError> {
-    let Some(top) = &location.top else { return Ok(()) };
-    let Some(owner) = pool_owner(top).filter(|owner| *owner != location.common_dir) else { return Ok(()) };
-    let why = format!("its .git leads to {} instead of {}", location.common_dir.display(), owner.display());
-    Err(DiscoverError::Redirected { path: top.clone(), why })
+    let Some(top) = &location.top else {
+        return Ok(());
+    };
+    let Some(owner) = pool_owner(top).filter(|owner| *owner != location.common_dir) else {
+        return Ok(());
+    };
+    let why = format!(
+        "its .git leads to {} instead of {}",
+        location.common_dir.display(),
+        owner.display()
+    );
+    Err(DiscoverError::Redirected {
+        path: top.clone(),
+        why,
+    })
 }
 
-/// The git directory to which the pool belongs that holds the worktree `top`; `None` for any other worktree.
+/// The git directory to which the pool belongs that holds the worktree `top`; `None` for any other
+/// worktree.
 fn pool_owner(top: &Path) -> Option<PathBuf> {
     if let Some(root) = inner_pool_owner(top) {
         return Some(locate(root).ok()?.common_dir);
@@ -171,7 +217,10 @@ fn inner_pool_owner(top: &Path) -> Option<&Path> {
 }
 
 fn unreadable(path: &Path, source: std::io::Error) -> DiscoverError {
-    DiscoverError::Unreadable { path: path.to_owned(), source }
+    DiscoverError::Unreadable {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 #[cfg(test)]

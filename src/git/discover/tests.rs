@@ -19,14 +19,24 @@ fn the_main_checkout_is_found_from_below() {
     };
     assert_eq!(seen, wanted);
     let inside = discover(&git_dir.join("objects")).unwrap();
-    assert_eq!((inside.top, inside.main_root, inside.is_bare), (None, Some(repo.root.clone()), false));
+    assert_eq!(
+        (inside.top, inside.main_root, inside.is_bare),
+        (None, Some(repo.root.clone()), false)
+    );
 }
 
 #[test]
 fn a_linked_worktree_leads_to_the_shared_directory() {
     let repo = TestRepo::new();
     let linked = repo.base().join("linked tree");
-    repo.git(&["worktree", "add", "-q", "-b", "side", linked.to_str().unwrap()]);
+    repo.git(&[
+        "worktree",
+        "add",
+        "-q",
+        "-b",
+        "side",
+        linked.to_str().unwrap(),
+    ]);
     let seen = discover(&linked.join("src")).unwrap();
     assert_eq!(seen.common_dir, repo.root.join(".git"));
     assert_eq!(seen.main_root.as_ref(), Some(&repo.root));
@@ -43,11 +53,25 @@ fn bare_repositories_and_their_worktrees() {
     let bare = repo.base().join("bare.git");
     repo.git(&["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
     let seen = discover(&bare.join("refs")).unwrap();
-    assert_eq!((seen.top, seen.main_root, seen.is_bare, seen.is_linked), (None, None, true, false));
+    assert_eq!(
+        (seen.top, seen.main_root, seen.is_bare, seen.is_linked),
+        (None, None, true, false)
+    );
     let linked = repo.base().join("w");
-    repo.git_in(&bare, &["worktree", "add", "-q", linked.to_str().unwrap(), "main"]);
+    repo.git_in(
+        &bare,
+        &["worktree", "add", "-q", linked.to_str().unwrap(), "main"],
+    );
     let seen = discover(&linked).unwrap();
-    assert_eq!((seen.common_dir, seen.main_root, seen.is_bare, seen.is_linked), (bare, None, true, true));
+    assert_eq!(
+        (
+            seen.common_dir,
+            seen.main_root,
+            seen.is_bare,
+            seen.is_linked
+        ),
+        (bare, None, true, true)
+    );
 }
 
 #[test]
@@ -57,10 +81,19 @@ fn submodules_and_separate_git_directories() {
     let root = repo.base().join("sep");
     repo.git_in(
         repo.base(),
-        &["init", "-q", "--separate-git-dir", elsewhere.to_str().unwrap(), root.to_str().unwrap()],
+        &[
+            "init",
+            "-q",
+            "--separate-git-dir",
+            elsewhere.to_str().unwrap(),
+            root.to_str().unwrap(),
+        ],
     );
     let seen = discover(&root).unwrap();
-    assert_eq!((seen.top.as_ref(), &seen.common_dir, seen.is_linked), (Some(&root), &elsewhere, false));
+    assert_eq!(
+        (seen.top.as_ref(), &seen.common_dir, seen.is_linked),
+        (Some(&root), &elsewhere, false)
+    );
 }
 
 #[test]
@@ -82,14 +115,21 @@ fn broken_links_have_one_clear_error_each() {
     assert!(message(&dir).contains("no git directory"));
     fs::remove_file(dir.join(".git")).unwrap();
     std::os::unix::fs::symlink(".git", dir.join(".git")).unwrap();
-    assert!(message(&dir).contains("cannot look at") || message(&dir).contains("symbolic link"), "{}", message(&dir));
+    assert!(
+        message(&dir).contains("cannot look at") || message(&dir).contains("symbolic link"),
+        "{}",
+        message(&dir)
+    );
 }
 
 #[test]
 fn an_empty_nested_git_directory_is_passed_over() {
     let repo = TestRepo::new();
     fs::create_dir_all(repo.root.join("src/.git")).unwrap();
-    assert_eq!(discover(&repo.root.join("src")).unwrap().top, Some(repo.root.clone()));
+    assert_eq!(
+        discover(&repo.root.join("src")).unwrap().top,
+        Some(repo.root.clone())
+    );
 }
 
 #[test]
@@ -99,18 +139,33 @@ fn a_redirected_worktree_is_not_trusted() {
     repo.git(&["worktree", "add", "-q", slot.to_str().unwrap()]);
     let admin = discover(&slot).unwrap().git_dir;
 
-    write(&admin.join("commondir"), evil.root.join(".git").as_os_str().as_encoded_bytes());
+    write(
+        &admin.join("commondir"),
+        evil.root.join(".git").as_os_str().as_encoded_bytes(),
+    );
     let text = discover(&slot).unwrap_err().to_string();
-    assert!(text.contains("not trusted") && text.contains("is not under"), "{text}");
+    assert!(
+        text.contains("not trusted") && text.contains("is not under"),
+        "{text}"
+    );
     write(&admin.join("commondir"), "../..\n");
 
-    write(&slot.join(".git"), format!("gitdir: {}/.git\n", evil.root.display()));
+    write(
+        &slot.join(".git"),
+        format!("gitdir: {}/.git\n", evil.root.display()),
+    );
     let text = discover(&slot).unwrap_err().to_string();
-    assert!(text.contains("not trusted") && text.contains("instead of"), "{text}");
+    assert!(
+        text.contains("not trusted") && text.contains("instead of"),
+        "{text}"
+    );
 
     fs::remove_file(slot.join(".git")).unwrap();
     repo.git_in(&slot, &["init", "-q"]);
-    assert!(matches!(discover(&slot), Err(DiscoverError::Redirected { .. })));
+    assert!(matches!(
+        discover(&slot),
+        Err(DiscoverError::Redirected { .. })
+    ));
 }
 
 #[test]
@@ -121,5 +176,8 @@ fn two_places_cannot_claim_one_git_directory() {
     fs::create_dir(&b).unwrap();
     fs::copy(a.join(".git"), b.join(".git")).unwrap();
     assert!(discover(&a).is_ok());
-    assert!(matches!(discover(&b), Err(DiscoverError::Redirected { .. })));
+    assert!(matches!(
+        discover(&b),
+        Err(DiscoverError::Redirected { .. })
+    ));
 }

@@ -1,7 +1,7 @@
 //! The worktree of a person in which a branch is checked out.
 //!
-//! It is worked on through the shadow with its real index, so that programs of the repository's own configuration do not run while
-//! the index lock still keeps the person's own Git apart.
+//! It is worked on through the shadow with its real index, so that programs of the repository's own
+//! configuration do not run while the index lock still keeps the person's own Git apart.
 
 use std::path::PathBuf;
 
@@ -26,21 +26,39 @@ pub(super) struct Checkout {
 
 impl Checkout {
     /// A command on this checkout's files and index, with attributes from `attributes`.
-    pub(super) fn command(&self, shadow: &Shadow, attributes: &Oid, args: &[&str]) -> Result<GitCommand, GitError> {
+    pub(super) fn command(
+        &self,
+        shadow: &Shadow,
+        attributes: &Oid,
+        args: &[&str],
+    ) -> Result<GitCommand, GitError> {
         let command = shadow.in_tree(&self.root, attributes, args)?;
-        Ok(command.env("GIT_INDEX_FILE", self.git_dir.join("index")).config("core.untrackedCache", "keep"))
+        Ok(command
+            .env("GIT_INDEX_FILE", self.git_dir.join("index"))
+            .config("core.untrackedCache", "keep"))
     }
 }
 
-/// The checkouts of people that are on this branch. Those in the pools belong to agents and are left alone.
-pub(super) fn of_branch(repo: &Repo, pools: &[PathBuf], target: &str) -> Result<Vec<Checkout>, MergeError> {
+/// The checkouts of people that are on this branch. Those in the pools belong to agents and are
+/// left alone.
+pub(super) fn of_branch(
+    repo: &Repo,
+    pools: &[PathBuf],
+    target: &str,
+) -> Result<Vec<Checkout>, MergeError> {
     let location = repo.location();
     let mut all = Vec::new();
     if let (false, Some(root)) = (location.is_bare, &location.main_root) {
-        all.push(Checkout { root: root.clone(), git_dir: location.common_dir.clone() });
+        all.push(Checkout {
+            root: root.clone(),
+            git_dir: location.common_dir.clone(),
+        });
     }
     for (git_dir, root) in registered(&location.common_dir)? {
-        if !root.parent().is_some_and(|dir| pools.iter().any(|pool| pool == dir)) {
+        if !root
+            .parent()
+            .is_some_and(|dir| pools.iter().any(|pool| pool == dir))
+        {
             all.push(Checkout { root, git_dir });
         }
     }
@@ -72,7 +90,8 @@ fn rebases(checkout: &Checkout, target: &str) -> Result<bool, GitError> {
     Ok(false)
 }
 
-/// Refuses a checkout in which an operation is half done: moving HEAD beneath it would change its meaning.
+/// Refuses a checkout in which an operation is half done: moving HEAD beneath it would change its
+/// meaning.
 pub(super) fn check_idle(plan: &Plan, checkout: &Checkout) -> Result<(), MergeError> {
     if let Some(what) = going_on(&checkout.git_dir) {
         return Err(busy(plan, checkout, what));
@@ -86,5 +105,9 @@ pub(super) fn check_idle(plan: &Plan, checkout: &Checkout) -> Result<(), MergeEr
 
 pub(super) fn busy(plan: &Plan, checkout: &Checkout, what: &str) -> MergeError {
     let root = checkout.root.display().to_string();
-    MergeError::InProgress { target: plan.target.clone(), root, what: what.to_owned() }
+    MergeError::InProgress {
+        target: plan.target.clone(),
+        root,
+        what: what.to_owned(),
+    }
 }

@@ -1,6 +1,7 @@
 //! Whether a branch holds a commit's change already, however it got there.
 //!
-//! Only what is shown counts: a comparison that cannot be made (binary files, too large a patch) says [`Containment::No`].
+//! Only what is shown counts: a comparison that cannot be made (binary files, too large a patch)
+//! says [`Containment::No`].
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,7 +23,8 @@ pub enum Containment {
     PatchEquivalent,
     /// Merging it would change nothing: squashed, or done again by somebody.
     Absorbed,
-    /// One commit of the branch makes the same change as all of its commits together: squashed, and worked on since.
+    /// One commit of the branch makes the same change as all of its commits together: squashed, and
+    /// worked on since.
     Squashed,
     /// It is not there.
     No,
@@ -42,11 +44,18 @@ impl Containment {
 }
 
 /// Looks whether `target` holds what `commit` brings.
-pub fn containment(repo: &Repo, shadow: &Shadow, target: &Oid, commit: &Oid) -> Result<Containment, MergeError> {
+pub fn containment(
+    repo: &Repo,
+    shadow: &Shadow,
+    target: &Oid,
+    commit: &Oid,
+) -> Result<Containment, MergeError> {
     if repo.is_ancestor(commit, target)? {
         return Ok(Containment::Ancestor);
     }
-    let Some(base) = repo.merge_base(target, commit)? else { return Ok(Containment::No) };
+    let Some(base) = repo.merge_base(target, commit)? else {
+        return Ok(Containment::No);
+    };
     if is_cherry_picked(shadow, target, commit)? {
         return Ok(Containment::PatchEquivalent);
     }
@@ -61,42 +70,83 @@ pub fn containment(repo: &Repo, shadow: &Shadow, target: &Oid, commit: &Oid) -> 
     }
 }
 
-/// True where each commit is there under another name. A merge commit among them may hold work of its own, which no patch shows.
+/// True where each commit is there under another name. A merge commit among them may hold work of
+/// its own, which no patch shows.
 fn is_cherry_picked(shadow: &Shadow, target: &Oid, commit: &Oid) -> Result<bool, MergeError> {
-    let merges = shadow.objects(["rev-list", "--min-parents=2", "--max-count=1"]).arg(format!("{target}..{commit}"));
+    let merges = shadow
+        .objects(["rev-list", "--min-parents=2", "--max-count=1"])
+        .arg(format!("{target}..{commit}"));
     if !merges.run()?.stdout.is_empty() {
         return Ok(false);
     }
     let out = shadow.objects(["cherry"]).arg(target).arg(commit).run()?;
-    let mut signs = out.stdout.split(|b| *b == b'\n').filter_map(|line| line.first().copied()).peekable();
+    let mut signs = out
+        .stdout
+        .split(|b| *b == b'\n')
+        .filter_map(|line| line.first().copied())
+        .peekable();
     Ok(signs.peek().is_some() && signs.all(|sign| sign == b'-'))
 }
 
-const PATCH: [&str; 7] =
-    ["-p", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--full-index", "--ignore-submodules=none"];
+const PATCH: [&str; 7] = [
+    "-p",
+    "--no-renames",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-color",
+    "--full-index",
+    "--ignore-submodules=none",
+];
 
-/// True where a commit of the target since the base makes, on the paths that the work changes, the very change that the work makes.
-fn is_squashed(shadow: &Shadow, base: &Oid, target: &Oid, commit: &Oid) -> Result<bool, MergeError> {
-    let patch = shadow.objects(["diff-tree"]).args(PATCH).arg(base).arg(commit).run()?.stdout;
+/// True where a commit of the target since the base makes, on the paths that the work changes, the
+/// very change that the work makes.
+fn is_squashed(
+    shadow: &Shadow,
+    base: &Oid,
+    target: &Oid,
+    commit: &Oid,
+) -> Result<bool, MergeError> {
+    let patch = shadow
+        .objects(["diff-tree"])
+        .args(PATCH)
+        .arg(base)
+        .arg(commit)
+        .run()?
+        .stdout;
     // Patch ids of some versions of Git do not tell one binary file from another.
-    let is_binary = patch.split(|b| *b == b'\n').any(|line| line.starts_with(b"Binary files "));
+    let is_binary = patch
+        .split(|b| *b == b'\n')
+        .any(|line| line.starts_with(b"Binary files "));
     if patch.is_empty() || is_binary {
         return Ok(false);
     }
     let ours = patch_ids(shadow, patch)?;
-    let [ours] = ours.keys().collect::<Vec<_>>()[..] else { return Ok(false) };
+    let [ours] = ours.keys().collect::<Vec<_>>()[..] else {
+        return Ok(false);
+    };
     let changed = shadow.changed_paths(base, commit)?;
-    let mut log = shadow.objects(["log", "--no-merges", "--format=commit %H"]).args(PATCH);
-    log = log.env("GIT_LITERAL_PATHSPECS", "1").arg(format!("{base}..{target}"));
+    let mut log = shadow
+        .objects(["log", "--no-merges", "--format=commit %H"])
+        .args(PATCH);
+    log = log
+        .env("GIT_LITERAL_PATHSPECS", "1")
+        .arg(format!("{base}..{target}"));
     if changed.len() <= PATHS {
-        log = log.arg("--").args(changed.iter().map(|change| change.path.beneath(Path::new(""))));
+        log = log.arg("--").args(
+            changed
+                .iter()
+                .map(|change| change.path.beneath(Path::new(""))),
+        );
     }
     Ok(patch_ids(shadow, log.run()?.stdout)?.contains_key(ours))
 }
 
 /// The ids of the patches in a stream, with their commits where they have some.
 fn patch_ids(shadow: &Shadow, patches: Vec<u8>) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, MergeError> {
-    let out = shadow.objects(["patch-id", "--stable"]).input(patches).run()?;
+    let out = shadow
+        .objects(["patch-id", "--stable"])
+        .input(patches)
+        .run()?;
     let pair = |line: &[u8]| {
         let mut words = line.split(|b| *b == b' ').map(<[u8]>::to_vec);
         Some((words.next().filter(|id| !id.is_empty())?, words.next()?))

@@ -5,7 +5,8 @@ use super::super::oid::Oid;
 use super::super::path::TreePath;
 use super::super::repo::RefError;
 
-/// Why a merge did not happen. The branch and every file are as before, unless the text says otherwise.
+/// Why a merge did not happen. The branch and every file are as before, unless the text says
+/// otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum MergeError {
     /// Both sides changed the same place.
@@ -81,7 +82,10 @@ pub enum MergeError {
 impl MergeError {
     /// True where the work does not fit any more, and only doing it again helps.
     pub fn wants_new_attempt(&self) -> bool {
-        matches!(self, Self::Conflicts { .. } | Self::NotFastForward { .. } | Self::Unrelated { .. })
+        matches!(
+            self,
+            Self::Conflicts { .. } | Self::NotFastForward { .. } | Self::Unrelated { .. }
+        )
     }
 
     /// What to do in the checkout, where that helps. None of it can destroy data.
@@ -89,14 +93,20 @@ impl MergeError {
         match self {
             Self::Dirty { .. } => Some("commit or stash the changes there, then accept again"),
             Self::InProgress { .. } => Some("finish it there, then accept again"),
-            Self::NeedsFilter { .. } => Some("check another branch out there, accept again, then check the branch out"),
+            Self::NeedsFilter { .. } => {
+                Some("check another branch out there, accept again, then check the branch out")
+            }
             _ => None,
         }
     }
 }
 
 fn count(n: usize, noun: &str) -> String {
-    if n == 1 { format!("{n} {noun}") } else { format!("{n} {noun}s") }
+    if n == 1 {
+        format!("{n} {noun}")
+    } else {
+        format!("{n} {noun}s")
+    }
 }
 
 pub(super) fn list(paths: &[TreePath]) -> String {

@@ -19,34 +19,70 @@ pub struct Landed {
     pub updated: Option<PathBuf>,
 }
 
-/// Lands a prepared merge. `pools` are the directories of the agents' worktrees, whose HEAD files are theirs to write and are
-/// therefore not believed. A plan that landed before lands again without doing anything.
-pub fn land(repo: &Repo, shadow: &Shadow, pools: &[PathBuf], plan: &Plan, log: &str) -> Result<Landed, MergeError> {
+/// Lands a prepared merge. `pools` are the directories of the agents' worktrees, whose HEAD files
+/// are theirs to write and are therefore not believed. A plan that landed before lands again
+/// without doing anything.
+pub fn land(
+    repo: &Repo,
+    shadow: &Shadow,
+    pools: &[PathBuf],
+    plan: &Plan,
+    log: &str,
+) -> Result<Landed, MergeError> {
     if repo.find_ref(&plan.target)?.as_ref() == Some(&plan.new) {
-        return Ok(Landed { commit: plan.new.clone(), updated: None });
+        return Ok(Landed {
+            commit: plan.new.clone(),
+            updated: None,
+        });
     }
     let checkouts = checkout::of_branch(repo, pools, &plan.target)?;
     match checkouts.as_slice() {
         [] => {
-            repo.swap_ref(&plan.target, Some(&plan.new), &expected(plan.old.as_ref()), log)?;
-            Ok(Landed { commit: plan.new.clone(), updated: None })
+            repo.swap_ref(
+                &plan.target,
+                Some(&plan.new),
+                &expected(plan.old.as_ref()),
+                log,
+            )?;
+            Ok(Landed {
+                commit: plan.new.clone(),
+                updated: None,
+            })
         }
         [only] => {
             with_checkout(repo, shadow, plan, only, log)?;
-            Ok(Landed { commit: plan.new.clone(), updated: Some(only.root.clone()) })
+            Ok(Landed {
+                commit: plan.new.clone(),
+                updated: Some(only.root.clone()),
+            })
         }
-        [first, ..] => Err(checkout::busy(plan, first, "other worktrees have it checked out too")),
+        [first, ..] => Err(checkout::busy(
+            plan,
+            first,
+            "other worktrees have it checked out too",
+        )),
     }
 }
 
-fn with_checkout(repo: &Repo, shadow: &Shadow, plan: &Plan, checkout: &Checkout, log: &str) -> Result<(), MergeError> {
+fn with_checkout(
+    repo: &Repo,
+    shadow: &Shadow,
+    plan: &Plan,
+    checkout: &Checkout,
+    log: &str,
+) -> Result<(), MergeError> {
     checkout::check_idle(plan, checkout)?;
     let empty = shadow.format().empty_tree();
     let old = plan.old.as_ref().unwrap_or(&empty);
     let changed = shadow.changed_paths(old, &plan.tree)?;
     obstacles::check_filters(repo, shadow, plan, checkout, &changed)?;
     obstacles::check_untracked(shadow, plan, checkout, &changed)?;
-    let update = Update { shadow, plan, checkout, old };
+    let update = Update {
+        shadow,
+        plan,
+        checkout,
+        old,
+    };
     update.check()?;
     let locked = repo.lock_ref(&plan.target, &plan.new, &expected(plan.old.as_ref()), log)?;
     update.apply(&changed)?;
@@ -65,14 +101,24 @@ impl Update<'_> {
     /// Asks Git whether the update would lose anything, without doing it.
     fn check(&self) -> Result<(), MergeError> {
         // Files that only look changed are told from those that are.
-        let refreshed =
-            self.checkout.command(self.shadow, &self.plan.new, &["update-index", "-q", "--refresh"])?.run_any()?;
+        let refreshed = self
+            .checkout
+            .command(
+                self.shadow,
+                &self.plan.new,
+                &["update-index", "-q", "--refresh"],
+            )?
+            .run_any()?;
         if refreshed.code > 1 {
             return Err(refreshed.failure().into());
         }
         let dry = ["read-tree", "-m", "-u", "--dry-run"];
-        let out =
-            self.checkout.command(self.shadow, &self.plan.new, &dry)?.arg(self.old).arg(&self.plan.new).run_any()?;
+        let out = self
+            .checkout
+            .command(self.shadow, &self.plan.new, &dry)?
+            .arg(self.old)
+            .arg(&self.plan.new)
+            .run_any()?;
         if out.code == 0 {
             return Ok(());
         }
@@ -85,9 +131,16 @@ impl Update<'_> {
 
     fn apply(&self, changed: &[ChangedPath]) -> Result<(), MergeError> {
         let two_way = ["read-tree", "-m", "-u"];
-        let command = self.checkout.command(self.shadow, &self.plan.new, &two_way)?.arg(self.old).arg(&self.plan.new);
-        let Err(error) = command.run() else { return Ok(()) };
-        // The index is as before. Every path that may have been written was clean, so its old state can be put back.
+        let command = self
+            .checkout
+            .command(self.shadow, &self.plan.new, &two_way)?
+            .arg(self.old)
+            .arg(&self.plan.new);
+        let Err(error) = command.run() else {
+            return Ok(());
+        };
+        // The index is as before. Every path that may have been written was clean, so its old state
+        // can be put back.
         match self.put_back(changed) {
             Ok(()) => Err(error.into()),
             Err(also) => Err(self.half_done(&format!("{error}; {also}"))),
@@ -106,15 +159,20 @@ impl Update<'_> {
             }
         }
         let args = ["checkout-index", "-q", "-f", "-u", "-z", "--stdin"];
-        self.checkout.command(self.shadow, self.old, &args)?.input(list).run()?;
+        self.checkout
+            .command(self.shadow, self.old, &args)?
+            .input(list)
+            .run()?;
         Ok(())
     }
 
     /// The reference did not move after all: files and index go back.
     fn undo(&self, error: RefError) -> MergeError {
         let back = ["read-tree", "-m", "-u"];
-        let undone =
-            self.checkout.command(self.shadow, self.old, &back).and_then(|c| c.arg(&self.plan.new).arg(self.old).run());
+        let undone = self
+            .checkout
+            .command(self.shadow, self.old, &back)
+            .and_then(|c| c.arg(&self.plan.new).arg(self.old).run());
         match undone {
             Ok(_) => error.into(),
             Err(also) => self.half_done(&format!("{error}; {also}")),
@@ -122,6 +180,9 @@ impl Update<'_> {
     }
 
     fn half_done(&self, what: &str) -> MergeError {
-        MergeError::HalfDone { root: self.checkout.root.display().to_string(), what: what.to_owned() }
+        MergeError::HalfDone {
+            root: self.checkout.root.display().to_string(),
+            what: what.to_owned(),
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! Bringing a judged commit into a branch.
 //!
-//! Two steps. [`prepare`] computes the resulting commit from objects alone, so that it can be judged; nothing is named or touched.
-//! [`land()`] moves the branch by compare-and-swap to exactly that commit. Where the branch is checked out, its files are brought along:
-//! the reference is locked, then index and files go from old to new, then the reference moves. A crash before the last step leaves
-//! the old commit with the new state staged, which a repeated [`land()`] completes; files that differ from the old commit are never
-//! overwritten, and untracked or ignored ones never replaced.
+//! Two steps. [`prepare`] computes the resulting commit from objects alone, so that it can be
+//! judged; nothing is named or touched. [`land()`] moves the branch by compare-and-swap to exactly
+//! that commit. Where the branch is checked out, its files are brought along: the reference is
+//! locked, then index and files go from old to new, then the reference moves. A crash before the
+//! last step leaves the old commit with the new state staged, which a repeated [`land()`]
+//! completes; files that differ from the old commit are never overwritten, and untracked or ignored
+//! ones never replaced.
 
 mod checkout;
 mod contained;
@@ -75,7 +77,11 @@ pub enum Prepared {
 }
 
 /// Computes the merge. Writes objects only.
-pub fn prepare(repo: &Repo, shadow: &Shadow, proposal: &Proposal<'_>) -> Result<Prepared, MergeError> {
+pub fn prepare(
+    repo: &Repo,
+    shadow: &Shadow,
+    proposal: &Proposal<'_>,
+) -> Result<Prepared, MergeError> {
     let old = repo.find_ref(proposal.target)?;
     let new = match &old {
         Some(old) if repo.is_ancestor(proposal.commit, old)? => return Ok(Prepared::AlreadyMerged),
@@ -84,27 +90,49 @@ pub fn prepare(repo: &Repo, shadow: &Shadow, proposal: &Proposal<'_>) -> Result<
         None => proposal.commit.clone(),
     };
     let tree = repo.tree_of(&new)?;
-    Ok(Prepared::Ready(Plan { target: proposal.target.to_owned(), old, new, tree }))
+    Ok(Prepared::Ready(Plan {
+        target: proposal.target.to_owned(),
+        old,
+        new,
+        tree,
+    }))
 }
 
-fn joined(repo: &Repo, shadow: &Shadow, proposal: &Proposal<'_>, old: &Oid) -> Result<Oid, MergeError> {
+fn joined(
+    repo: &Repo,
+    shadow: &Shadow,
+    proposal: &Proposal<'_>,
+    old: &Oid,
+) -> Result<Oid, MergeError> {
     let commit = proposal.commit;
     let can_forward = repo.is_ancestor(old, commit)?;
     match proposal.mode {
         Mode::FastForwardOnly | Mode::FastForwardOrMerge if can_forward => Ok(commit.clone()),
-        Mode::FastForwardOnly => {
-            Err(MergeError::NotFastForward { target: proposal.target.to_owned(), commit: commit.clone() })
-        }
+        Mode::FastForwardOnly => Err(MergeError::NotFastForward {
+            target: proposal.target.to_owned(),
+            commit: commit.clone(),
+        }),
         Mode::FastForwardOrMerge if repo.merge_base(old, commit)?.is_none() => {
-            Err(MergeError::Unrelated { target: proposal.target.to_owned(), commit: commit.clone() })
+            Err(MergeError::Unrelated {
+                target: proposal.target.to_owned(),
+                commit: commit.clone(),
+            })
         }
-        Mode::FastForwardOrMerge => {
-            write(repo, proposal, &merged_tree(shadow, old, commit)?, &[old.clone(), commit.clone()])
-        }
+        Mode::FastForwardOrMerge => write(
+            repo,
+            proposal,
+            &merged_tree(shadow, old, commit)?,
+            &[old.clone(), commit.clone()],
+        ),
     }
 }
 
-fn write(repo: &Repo, proposal: &Proposal<'_>, tree: &Oid, parents: &[Oid]) -> Result<Oid, MergeError> {
+fn write(
+    repo: &Repo,
+    proposal: &Proposal<'_>,
+    tree: &Oid,
+    parents: &[Oid],
+) -> Result<Oid, MergeError> {
     let new = NewCommit {
         tree,
         parents,
@@ -116,19 +144,34 @@ fn write(repo: &Repo, proposal: &Proposal<'_>, tree: &Oid, parents: &[Oid]) -> R
     Ok(repo.commit_tree(&new)?)
 }
 
-/// The tree of a three-way merge, without any index or work tree. Attributes are those of `ours`; only built-in merge drivers exist.
+/// The tree of a three-way merge, without any index or work tree. Attributes are those of `ours`;
+/// only built-in merge drivers exist.
 fn merged_tree(shadow: &Shadow, ours: &Oid, theirs: &Oid) -> Result<Oid, MergeError> {
-    let command = shadow.objects(["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages"]);
-    let out = command.arg(ours).arg(theirs).env("GIT_ATTR_SOURCE", ours).run_any()?;
+    let command = shadow.objects([
+        "merge-tree",
+        "--write-tree",
+        "-z",
+        "--name-only",
+        "--no-messages",
+    ]);
+    let out = command
+        .arg(ours)
+        .arg(theirs)
+        .env("GIT_ATTR_SOURCE", ours)
+        .run_any()?;
     if out.code > 1 {
         return Err(out.failure().into());
     }
     let mut fields = Nul::of(&out);
-    let tree = Oid::parse(&String::from_utf8_lossy(fields.expect("the merged tree")?)).map_err(GitError::from)?;
+    let tree = Oid::parse(&String::from_utf8_lossy(fields.expect("the merged tree")?))
+        .map_err(GitError::from)?;
     if out.code == 0 {
         return Ok(tree);
     }
-    let mut conflicts: Vec<TreePath> = fields.take_while(|path| !path.is_empty()).map(TreePath::new).collect();
+    let mut conflicts: Vec<TreePath> = fields
+        .take_while(|path| !path.is_empty())
+        .map(TreePath::new)
+        .collect();
     conflicts.sort();
     conflicts.dedup();
     Err(MergeError::Conflicts { conflicts })

@@ -1,4 +1,5 @@
-//! What Git itself would overwrite or could not do right in a checkout: untracked and ignored files in the way, local filters.
+//! What Git itself would overwrite or could not do right in a checkout: untracked and ignored files
+//! in the way, local filters.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
@@ -13,7 +14,8 @@ use super::checkout::Checkout;
 use super::error::list;
 use super::{MergeError, Plan};
 
-/// Git treats ignored files as expendable when a commit brings a file of that name. Here no file is.
+/// Git treats ignored files as expendable when a commit brings a file of that name. Here no file
+/// is.
 pub(super) fn check_untracked(
     shadow: &Shadow,
     plan: &Plan,
@@ -27,14 +29,23 @@ pub(super) fn check_untracked(
     if suspects.is_empty() {
         return Ok(());
     }
-    let out = checkout.command(shadow, &plan.new, &["ls-files", "-z"])?.run()?;
+    let out = checkout
+        .command(shadow, &plan.new, &["ls-files", "-z"])?
+        .run()?;
     let tracked: HashSet<&[u8]> = Nul::of(&out).collect();
-    let untracked: Vec<TreePath> = suspects.into_iter().filter(|path| !tracked.contains(path.as_bytes())).collect();
+    let untracked: Vec<TreePath> = suspects
+        .into_iter()
+        .filter(|path| !tracked.contains(path.as_bytes()))
+        .collect();
     if untracked.is_empty() {
         return Ok(());
     }
     let what = format!("untracked files stand in the way: {}", list(&untracked));
-    Err(MergeError::Dirty { target: plan.target.clone(), root: checkout.root.display().to_string(), what })
+    Err(MergeError::Dirty {
+        target: plan.target.clone(),
+        root: checkout.root.display().to_string(),
+        what,
+    })
 }
 
 /// Everything on disk at a path, above it as a file, or beneath it.
@@ -57,7 +68,9 @@ fn collect(root: &Path, path: TreePath, found: &mut Vec<TreePath>) -> Result<(),
         Ok(meta) if !meta.is_dir() => found.push(path),
         Ok(_) => {
             for entry in crate::base::fs::list_dir(&here)? {
-                let Some(name) = entry.file_name() else { continue };
+                let Some(name) = entry.file_name() else {
+                    continue;
+                };
                 let joined = [path.as_bytes(), name.as_encoded_bytes()].join(&b'/');
                 collect(root, TreePath::new(joined), found)?;
             }
@@ -66,7 +79,8 @@ fn collect(root: &Path, path: TreePath, found: &mut Vec<TreePath>) -> Result<(),
     Ok(())
 }
 
-/// A filter of the repository's own configuration is not run by `ai`; files that need one would come out wrong.
+/// A filter of the repository's own configuration is not run by `ai`; files that need one would
+/// come out wrong.
 pub(super) fn check_filters(
     repo: &Repo,
     shadow: &Shadow,
@@ -83,13 +97,24 @@ pub(super) fn check_filters(
         list.extend_from_slice(change.path.as_bytes());
         list.push(0);
     }
-    let out = checkout.command(shadow, &plan.new, &["check-attr", "-z", "--stdin", "filter"])?.input(list).run()?;
+    let out = checkout
+        .command(
+            shadow,
+            &plan.new,
+            &["check-attr", "-z", "--stdin", "filter"],
+        )?
+        .input(list)
+        .run()?;
     let mut fields = Nul::of(&out);
     while let Some(path) = fields.next() {
         fields.expect("an attribute")?;
         let filter = String::from_utf8_lossy(fields.expect("a filter")?).into_owned();
         if filters.contains(&filter) {
-            return Err(MergeError::NeedsFilter { target: plan.target.clone(), path: TreePath::new(path), filter });
+            return Err(MergeError::NeedsFilter {
+                target: plan.target.clone(),
+                path: TreePath::new(path),
+                filter,
+            });
         }
     }
     Ok(())
@@ -106,7 +131,10 @@ fn local_filters(repo: &Repo) -> Result<HashSet<String>, GitError> {
     let mut found = HashSet::new();
     while let Some(scope) = fields.next() {
         let key = String::from_utf8_lossy(fields.expect("a key")?).into_owned();
-        let name = key.strip_prefix("filter.").and_then(|rest| rest.rsplit_once('.')).map(|(name, _)| name.to_owned());
+        let name = key
+            .strip_prefix("filter.")
+            .and_then(|rest| rest.rsplit_once('.'))
+            .map(|(name, _)| name.to_owned());
         if let Some(name) = name.filter(|_| matches!(scope, b"local" | b"worktree")) {
             found.insert(name);
         }

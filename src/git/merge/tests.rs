@@ -38,7 +38,14 @@ impl Work {
 
     fn prepare(&self, mode: Mode) -> Result<Prepared, MergeError> {
         let message = "Merge work\n\nAI-Task: t-1\n";
-        let proposal = Proposal { target: MAIN, commit: &self.commit, mode, message, who: &self.who, when_ms: 0 };
+        let proposal = Proposal {
+            target: MAIN,
+            commit: &self.commit,
+            mode,
+            message,
+            who: &self.who,
+            when_ms: 0,
+        };
         prepare(&self.run.repo, &self.run.shadow, &proposal)
     }
 
@@ -51,7 +58,13 @@ impl Work {
 
     fn land(&self, plan: &Plan) -> Result<Landed, MergeError> {
         let pool = self.run.pool().dir().to_owned();
-        land(&self.run.repo, &self.run.shadow, &[pool], plan, "ai: accept t-1")
+        land(
+            &self.run.repo,
+            &self.run.shadow,
+            &[pool],
+            plan,
+            "ai: accept t-1",
+        )
     }
 
     fn root(&self, path: &str) -> PathBuf {
@@ -71,7 +84,14 @@ impl Work {
         let before = (self.status(), self.run.test.oid("main"));
         let error = self.land(plan).unwrap_err();
         assert_eq!((self.status(), self.run.test.oid("main")), before);
-        assert!(!self.run.repo.common_dir().join("refs/heads/main.lock").exists());
+        assert!(
+            !self
+                .run
+                .repo
+                .common_dir()
+                .join("refs/heads/main.lock")
+                .exists()
+        );
         error
     }
 }
@@ -88,18 +108,38 @@ fn a_checked_out_branch_is_brought_along() {
     let work = Work::new(&[("README", "new\n"), ("added/deep", "x\n")]);
     fs::remove_file(work.run.slot.path.join("src/lib.rs")).unwrap();
     work.run.agent_git(&["commit", "-qam", "remove"]);
-    let work = Work { commit: work.run.test.oid("ai/t-1/1"), ..work };
+    let work = Work {
+        commit: work.run.test.oid("ai/t-1/1"),
+        ..work
+    };
     work.run.test.write("untracked", "mine");
     let plan = work.plan(Mode::FastForwardOrMerge);
     let landed = work.land(&plan).unwrap();
-    assert_eq!(landed, Landed { commit: work.commit.clone(), updated: Some(work.run.test.root.clone()) });
-    assert_eq!((work.read("README"), work.read("added/deep")), ("new\n".into(), "x\n".into()));
+    assert_eq!(
+        landed,
+        Landed {
+            commit: work.commit.clone(),
+            updated: Some(work.run.test.root.clone())
+        }
+    );
+    assert_eq!(
+        (work.read("README"), work.read("added/deep")),
+        ("new\n".into(), "x\n".into())
+    );
     assert!(!work.root("src").exists());
     assert_eq!(work.status(), "?? untracked");
-    assert_eq!(work.run.test.git(&["log", "-1", "-g", "--format=%gs", "HEAD"]), "ai: accept t-1");
+    assert_eq!(
+        work.run
+            .test
+            .git(&["log", "-1", "-g", "--format=%gs", "HEAD"]),
+        "ai: accept t-1"
+    );
     // Landing again, as after a crash, does nothing.
     assert_eq!(work.land(&plan).unwrap().updated, None);
-    assert_eq!(work.prepare(Mode::FastForwardOrMerge).unwrap(), Prepared::AlreadyMerged);
+    assert_eq!(
+        work.prepare(Mode::FastForwardOrMerge).unwrap(),
+        Prepared::AlreadyMerged
+    );
 }
 
 #[test]
@@ -108,7 +148,10 @@ fn a_branch_that_is_not_checked_out_leaves_files_alone() {
     work.run.test.git(&["checkout", "-q", "-b", "elsewhere"]);
     work.run.test.write("README", "dirty\n");
     let landed = work.land(&work.plan(Mode::FastForwardOnly)).unwrap();
-    assert_eq!((landed.updated, work.run.test.oid("main")), (None, work.commit.clone()));
+    assert_eq!(
+        (landed.updated, work.run.test.oid("main")),
+        (None, work.commit.clone())
+    );
     assert_eq!(work.read("README"), "dirty\n");
 }
 
@@ -118,18 +161,37 @@ fn bare_and_sha256_repositories() {
     advance(&work, "other", "x\n");
     let plan = work.plan(Mode::FastForwardOrMerge);
     work.land(&plan).unwrap();
-    assert_eq!((work.read("README"), work.status()), ("new\n".into(), String::new()));
+    assert_eq!(
+        (work.read("README"), work.status()),
+        ("new\n".into(), String::new())
+    );
 
     let test = TestRepo::new();
     let bare = test.base().join("bare.git");
     test.git(&["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
-    let repo = Repo::open(&super::super::discover::discover(&bare).unwrap(), test.git_program()).unwrap();
+    let repo = Repo::open(
+        &super::super::discover::discover(&bare).unwrap(),
+        test.git_program(),
+    )
+    .unwrap();
     let shadow = super::super::testing::shadow(&repo, "t-1.1");
-    let commit = Oid::parse(&test.git_in(&bare, &["commit-tree", "-p", "main", "-m", "x", "main^{tree}"])).unwrap();
+    let commit = Oid::parse(&test.git_in(
+        &bare,
+        &["commit-tree", "-p", "main", "-m", "x", "main^{tree}"],
+    ))
+    .unwrap();
     let who = Identity::new("ai", "a@b").unwrap();
-    let proposal =
-        Proposal { target: MAIN, commit: &commit, mode: Mode::FastForwardOnly, message: "", who: &who, when_ms: 0 };
-    let Prepared::Ready(plan) = prepare(&repo, &shadow, &proposal).unwrap() else { panic!() };
+    let proposal = Proposal {
+        target: MAIN,
+        commit: &commit,
+        mode: Mode::FastForwardOnly,
+        message: "",
+        who: &who,
+        when_ms: 0,
+    };
+    let Prepared::Ready(plan) = prepare(&repo, &shadow, &proposal).unwrap() else {
+        panic!()
+    };
     land(&repo, &shadow, &[bare.join(".ai/worktrees")], &plan, "x").unwrap();
     assert_eq!(repo.find_ref(MAIN).unwrap(), Some(commit));
 }
@@ -139,13 +201,22 @@ fn every_mode_makes_the_history_it_promises() {
     let work = Work::new(&[("a", "1\n")]);
     let old = advance(&work, "b", "2\n");
     work.land(&work.plan(Mode::FastForwardOrMerge)).unwrap();
-    assert_eq!((work.read("a"), work.read("b"), work.status()), ("1\n".into(), "2\n".into(), String::new()));
-    let last = work.run.test.git(&["log", "-1", "--format=%P %s %an %cn", "main"]);
+    assert_eq!(
+        (work.read("a"), work.read("b"), work.status()),
+        ("1\n".into(), "2\n".into(), String::new())
+    );
+    let last = work
+        .run
+        .test
+        .git(&["log", "-1", "--format=%P %s %an %cn", "main"]);
     assert_eq!(last, format!("{old} {} Merge work ai ai", work.commit));
     work.run.test.git(&["fsck", "--strict"]);
     let work = Work::new(&[("a", "1\n")]);
     advance(&work, "b", "2\n");
-    assert!(matches!(work.prepare(Mode::FastForwardOnly), Err(MergeError::NotFastForward { .. })));
+    assert!(matches!(
+        work.prepare(Mode::FastForwardOnly),
+        Err(MergeError::NotFastForward { .. })
+    ));
 }
 
 #[test]
@@ -180,19 +251,34 @@ fn work_of_a_person_is_never_overwritten() {
             work.run.test.git(&["add", "README"]);
         }
         let error = work.refused(&change(&work));
-        assert!(matches!(&error, MergeError::Dirty { what, .. } if what.contains("README")), "{error}");
+        assert!(
+            matches!(&error, MergeError::Dirty { what, .. } if what.contains("README")),
+            "{error}"
+        );
         assert_eq!(work.read("README"), "mine\n");
     }
     // Untracked, ignored, a file in place of a directory, a directory in place of a file.
-    for (added, mine) in [("x", "x"), ("x.log", "x.log"), ("d/e", "d"), ("d", "d/e"), ("target/x", "target")] {
+    for (added, mine) in [
+        ("x", "x"),
+        ("x.log", "x.log"),
+        ("d/e", "d"),
+        ("d", "d/e"),
+        ("target/x", "target"),
+    ] {
         let work = Work::new(&[]);
         work.run.write(added, "agent\n");
         work.run.agent_git(&["add", "-f", added]);
         work.run.agent_git(&["commit", "-qm", "more"]);
-        let work = Work { commit: work.run.test.oid("ai/t-1/1"), ..work };
+        let work = Work {
+            commit: work.run.test.oid("ai/t-1/1"),
+            ..work
+        };
         work.run.test.write(mine, "mine\n");
         let error = work.refused(&change(&work));
-        assert!(matches!(&error, MergeError::Dirty { what, .. } if what.contains(mine)), "{added}: {error}");
+        assert!(
+            matches!(&error, MergeError::Dirty { what, .. } if what.contains(mine)),
+            "{added}: {error}"
+        );
         assert_eq!(work.read(mine), "mine\n");
     }
     // Changes elsewhere do not hinder and stay.
@@ -201,7 +287,10 @@ fn work_of_a_person_is_never_overwritten() {
     work.run.test.write("staged", "x");
     work.run.test.git(&["add", "staged"]);
     work.land(&change(&work)).unwrap();
-    assert_eq!((work.read("README"), work.read("src/lib.rs")), ("new\n".into(), "mine\n".into()));
+    assert_eq!(
+        (work.read("README"), work.read("src/lib.rs")),
+        ("new\n".into(), "mine\n".into())
+    );
     assert_eq!(work.status(), " M src/lib.rs\nA  staged");
 }
 
@@ -209,7 +298,12 @@ fn work_of_a_person_is_never_overwritten() {
 fn a_file_that_was_only_touched_is_no_change() {
     let work = Work::new(&[("README", "new\n")]);
     let later = std::time::SystemTime::now() + std::time::Duration::from_secs(100);
-    fs::File::options().write(true).open(work.root("README")).unwrap().set_modified(later).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(work.root("README"))
+        .unwrap()
+        .set_modified(later)
+        .unwrap();
     work.land(&work.plan(Mode::FastForwardOnly)).unwrap();
     assert_eq!(work.read("README"), "new\n");
 }
@@ -218,20 +312,32 @@ fn a_file_that_was_only_touched_is_no_change() {
 fn an_unfinished_operation_is_not_disturbed() {
     let work = Work::new(&[("README", "new\n")]);
     let plan = work.plan(Mode::FastForwardOnly);
-    for (sign, text) in
-        [("MERGE_HEAD", "merge"), ("REVERT_HEAD", "revert"), ("index.lock", "index.lock"), ("BISECT_LOG", "bisect")]
-    {
+    for (sign, text) in [
+        ("MERGE_HEAD", "merge"),
+        ("REVERT_HEAD", "revert"),
+        ("index.lock", "index.lock"),
+        ("BISECT_LOG", "bisect"),
+    ] {
         let path = work.run.repo.common_dir().join(sign);
         fs::write(&path, "").unwrap();
         let error = work.land(&plan).unwrap_err();
-        assert!(matches!(&error, MergeError::InProgress { what, .. } if what.contains(text)), "{error}");
+        assert!(
+            matches!(&error, MergeError::InProgress { what, .. } if what.contains(text)),
+            "{error}"
+        );
         assert!(path.exists());
         fs::remove_file(path).unwrap();
     }
     // A rebase detaches HEAD; its branch is still spoken for.
     work.run.test.git(&["checkout", "-q", "--detach"]);
-    write(&work.run.repo.common_dir().join("rebase-merge/head-name"), "refs/heads/main\n");
-    assert!(matches!(work.land(&plan), Err(MergeError::InProgress { .. })));
+    write(
+        &work.run.repo.common_dir().join("rebase-merge/head-name"),
+        "refs/heads/main\n",
+    );
+    assert!(matches!(
+        work.land(&plan),
+        Err(MergeError::InProgress { .. })
+    ));
     fs::remove_dir_all(work.run.repo.common_dir().join("rebase-merge")).unwrap();
     work.land(&plan).unwrap();
 }
@@ -242,10 +348,16 @@ fn a_branch_that_moved_meanwhile_is_not_moved() {
     let plan = work.plan(Mode::FastForwardOnly);
     let moved = advance(&work, "b", "2\n");
     let error = work.refused(&plan);
-    assert!(matches!(&error, MergeError::Ref(RefError::Conflict { actual: Some(at), .. }) if *at == moved), "{error}");
+    assert!(
+        matches!(&error, MergeError::Ref(RefError::Conflict { actual: Some(at), .. }) if *at == moved),
+        "{error}"
+    );
     assert_eq!(work.read("README"), "hello\n");
     work.run.test.git(&["checkout", "-q", "--detach"]);
-    assert!(matches!(work.land(&plan), Err(MergeError::Ref(RefError::Conflict { .. }))));
+    assert!(matches!(
+        work.land(&plan),
+        Err(MergeError::Ref(RefError::Conflict { .. }))
+    ));
 }
 
 #[test]
@@ -254,46 +366,97 @@ fn a_crash_before_the_last_step_is_completed_by_a_repetition() {
     let plan = work.plan(Mode::FastForwardOnly);
     let old = plan.old.as_ref().unwrap();
     // What a crash leaves: files and index are new, the reference is not.
-    work.run.test.git(&["read-tree", "-m", "-u", old.as_str(), plan.new.as_str()]);
+    work.run
+        .test
+        .git(&["read-tree", "-m", "-u", old.as_str(), plan.new.as_str()]);
     assert_eq!(work.status(), "M  README\nA  added");
-    let locked = work.run.repo.lock_ref(MAIN, &plan.new, &Expect::At(old.clone()), "x").unwrap();
-    assert!(work.run.repo.common_dir().join("refs/heads/main.lock").exists());
+    let locked = work
+        .run
+        .repo
+        .lock_ref(MAIN, &plan.new, &Expect::At(old.clone()), "x")
+        .unwrap();
+    assert!(
+        work.run
+            .repo
+            .common_dir()
+            .join("refs/heads/main.lock")
+            .exists()
+    );
     drop(locked);
-    assert!(!work.run.repo.common_dir().join("refs/heads/main.lock").exists());
+    assert!(
+        !work
+            .run
+            .repo
+            .common_dir()
+            .join("refs/heads/main.lock")
+            .exists()
+    );
     assert_eq!(&work.run.test.oid("main"), old);
     work.land(&plan).unwrap();
-    assert_eq!((work.status(), work.run.test.oid("main")), (String::new(), plan.new));
+    assert_eq!(
+        (work.status(), work.run.test.oid("main")),
+        (String::new(), plan.new)
+    );
 }
 
 #[test]
 fn nobody_can_commit_while_the_reference_is_locked() {
     let work = Work::new(&[("README", "new\n")]);
     let plan = work.plan(Mode::FastForwardOnly);
-    let locked = work.run.repo.lock_ref(MAIN, &plan.new, &Expect::At(plan.old.clone().unwrap()), "x").unwrap();
-    let commit = work.run.test.try_git(&work.run.test.root, &["commit", "--allow-empty", "-m", "x"]);
+    let locked = work
+        .run
+        .repo
+        .lock_ref(MAIN, &plan.new, &Expect::At(plan.old.clone().unwrap()), "x")
+        .unwrap();
+    let commit = work
+        .run
+        .test
+        .try_git(&work.run.test.root, &["commit", "--allow-empty", "-m", "x"]);
     assert!(!commit.status.success());
-    assert!(matches!(work.land(&plan), Err(MergeError::Ref(RefError::Blocked { .. }))));
-    assert_eq!((work.read("README"), work.status()), ("hello\n".into(), String::new()));
+    assert!(matches!(
+        work.land(&plan),
+        Err(MergeError::Ref(RefError::Blocked { .. }))
+    ));
+    assert_eq!(
+        (work.read("README"), work.status()),
+        ("hello\n".into(), String::new())
+    );
     locked.commit().unwrap();
     assert_eq!(work.run.test.oid("main"), plan.new);
 }
 
 #[test]
 fn an_update_that_fails_half_way_is_put_back() {
-    let work = Work::new(&[("README", "new\n"), ("zz/added", "x\n"), ("src/lib.rs", "new\n")]);
+    let work = Work::new(&[
+        ("README", "new\n"),
+        ("zz/added", "x\n"),
+        ("src/lib.rs", "new\n"),
+    ]);
     // A directory that cannot be written makes Git stop after the first files.
     let plan = work.plan(Mode::FastForwardOnly);
     if rustix::process::geteuid().is_root() {
-        // The superuser writes everywhere; an immutable target is out of reach here, so a planted object does it.
+        // The superuser writes everywhere; an immutable target is out of reach here, so a planted
+        // object does it.
         let blob = work.run.test.oid(&format!("{}:zz/added", plan.new));
         let (dir, file) = blob.as_str().split_at(2);
-        fs::remove_file(work.run.repo.common_dir().join("objects").join(dir).join(file)).unwrap();
+        fs::remove_file(
+            work.run
+                .repo
+                .common_dir()
+                .join("objects")
+                .join(dir)
+                .join(file),
+        )
+        .unwrap();
     } else {
         fs::set_permissions(work.root("src"), fs::Permissions::from_mode(0o555)).unwrap();
     }
     let error = work.refused(&plan);
     assert!(matches!(error, MergeError::Git(_)), "{error}");
-    assert_eq!((work.read("README"), work.status()), ("hello\n".into(), String::new()));
+    assert_eq!(
+        (work.read("README"), work.status()),
+        ("hello\n".into(), String::new())
+    );
     assert!(!work.root("zz/added").exists());
 }
 
@@ -302,11 +465,18 @@ fn a_linked_worktree_of_a_person_is_brought_along() {
     let work = Work::new(&[("README", "new\n")]);
     let linked = work.run.test.base().join("mine");
     work.run.test.git(&["checkout", "-q", "--detach"]);
-    work.run.test.git(&["worktree", "add", "-q", linked.to_str().unwrap(), "main"]);
+    work.run
+        .test
+        .git(&["worktree", "add", "-q", linked.to_str().unwrap(), "main"]);
     let landed = work.land(&work.plan(Mode::FastForwardOnly)).unwrap();
     assert_eq!(landed.updated.as_ref(), Some(&linked));
     assert_eq!(fs::read_to_string(linked.join("README")).unwrap(), "new\n");
-    assert_eq!(work.run.test.git_in(&linked, &["status", "--porcelain", "--branch"]), "## main");
+    assert_eq!(
+        work.run
+            .test
+            .git_in(&linked, &["status", "--porcelain", "--branch"]),
+        "## main"
+    );
 }
 
 #[test]
@@ -317,12 +487,18 @@ fn an_agent_that_claims_the_branch_or_a_checkout_changes_nothing() {
     work.run.test.write("README", "mine\n");
     write(&work.run.slot.admin.join("HEAD"), "ref: refs/heads/main\n");
     for claim in [work.root(".git"), work.run.slot.path.join(".git")] {
-        write(&work.run.slot.admin.join("gitdir"), format!("{}\n", claim.display()));
+        write(
+            &work.run.slot.admin.join("gitdir"),
+            format!("{}\n", claim.display()),
+        );
         assert_eq!(work.run.repo.find_ref(MAIN).unwrap(), plan.old);
         assert_eq!(work.land(&plan).unwrap().updated, None);
         assert_eq!(work.read("README"), "mine\n");
         let back = Expect::At(plan.new.clone());
-        work.run.repo.swap_ref(MAIN, plan.old.as_ref(), &back, "back").unwrap();
+        work.run
+            .repo
+            .swap_ref(MAIN, plan.old.as_ref(), &back, "back")
+            .unwrap();
     }
 }
 
@@ -333,16 +509,37 @@ fn an_unborn_branch_takes_the_first_commit() {
     let repo = test.open();
     let shadow = super::super::testing::shadow(&repo, "t-1.1");
     let blob = test.git(&["hash-object", "-w", "mine"]);
-    let tree = test.git_program().command(["mktree"]).git_dir(repo.common_dir());
-    let tree = tree.input(format!("100644 blob {blob}\tfirst\n")).run().unwrap();
+    let tree = test
+        .git_program()
+        .command(["mktree"])
+        .git_dir(repo.common_dir());
+    let tree = tree
+        .input(format!("100644 blob {blob}\tfirst\n"))
+        .run()
+        .unwrap();
     let tree = String::from_utf8(tree.stdout).unwrap();
     let commit = Oid::parse(&test.git(&["commit-tree", "-m", "root", tree.trim()])).unwrap();
     let who = Identity::new("ai", "a@b").unwrap();
-    let proposal =
-        Proposal { target: MAIN, commit: &commit, mode: Mode::FastForwardOrMerge, message: "", who: &who, when_ms: 0 };
-    let Prepared::Ready(plan) = prepare(&repo, &shadow, &proposal).unwrap() else { panic!() };
+    let proposal = Proposal {
+        target: MAIN,
+        commit: &commit,
+        mode: Mode::FastForwardOrMerge,
+        message: "",
+        who: &who,
+        when_ms: 0,
+    };
+    let Prepared::Ready(plan) = prepare(&repo, &shadow, &proposal).unwrap() else {
+        panic!()
+    };
     assert_eq!(plan.old, None);
-    land(&repo, &shadow, &[test.root.join(".ai/worktrees")], &plan, "x").unwrap();
+    land(
+        &repo,
+        &shadow,
+        &[test.root.join(".ai/worktrees")],
+        &plan,
+        "x",
+    )
+    .unwrap();
     assert_eq!(test.git(&["status", "--porcelain"]), "?? mine");
     assert!(test.root.join("first").exists());
 }
@@ -355,11 +552,18 @@ fn local_filters_are_neither_run_nor_skipped_in_silence() {
     let work = Work::of(test, &[("x.bin", "content\n")]);
     let marker = work.run.test.base().join("marker");
     for side in ["clean", "smudge"] {
-        work.run.test.git(&["config", &format!("filter.local.{side}"), &format!("tee {}", marker.display())]);
+        work.run.test.git(&[
+            "config",
+            &format!("filter.local.{side}"),
+            &format!("tee {}", marker.display()),
+        ]);
     }
     let plan = work.plan(Mode::FastForwardOnly);
     let error = work.land(&plan).unwrap_err();
-    assert!(matches!(&error, MergeError::NeedsFilter { filter, .. } if filter == "local"), "{error}");
+    assert!(
+        matches!(&error, MergeError::NeedsFilter { filter, .. } if filter == "local"),
+        "{error}"
+    );
     assert!(!marker.exists());
     work.run.test.git(&["checkout", "-q", "--detach"]);
     work.land(&plan).unwrap();
@@ -372,14 +576,28 @@ fn hooks_and_monitors_of_the_repository_do_not_run() {
     let marker = work.run.test.base().join("marker");
     let script = format!("#!/bin/sh\ntouch {}\n", marker.display());
     let hooks = work.run.repo.common_dir().join("hooks");
-    for name in ["reference-transaction", "post-checkout", "post-merge", "post-index-change", "monitor"] {
+    for name in [
+        "reference-transaction",
+        "post-checkout",
+        "post-merge",
+        "post-index-change",
+        "monitor",
+    ] {
         write(&hooks.join(name), &script);
         fs::set_permissions(hooks.join(name), fs::Permissions::from_mode(0o755)).unwrap();
     }
     let plan = work.plan(Mode::FastForwardOrMerge);
-    work.run.test.git(&["config", "core.fsmonitor", hooks.join("monitor").to_str().unwrap()]);
+    work.run.test.git(&[
+        "config",
+        "core.fsmonitor",
+        hooks.join("monitor").to_str().unwrap(),
+    ]);
     work.run.test.git(&["config", "merge.default", "evil"]);
-    work.run.test.git(&["config", "merge.evil.driver", hooks.join("monitor").to_str().unwrap()]);
+    work.run.test.git(&[
+        "config",
+        "merge.evil.driver",
+        hooks.join("monitor").to_str().unwrap(),
+    ]);
     let _ = fs::remove_file(&marker);
     work.land(&plan).unwrap();
     assert!(!marker.exists());
@@ -407,7 +625,10 @@ fn containment_knows_every_way_in() {
     run.test.git(&["merge", "-q", "-m", "m", commit.as_str()]);
     assert_eq!(look(), Containment::Ancestor);
     let orphan = Oid::parse(&run.test.git(&["commit-tree", "-m", "x", "main^{tree}"])).unwrap();
-    assert_eq!(containment(&run.repo, &run.shadow, &run.test.oid("main"), &orphan).unwrap(), Containment::No);
+    assert_eq!(
+        containment(&run.repo, &run.shadow, &run.test.oid("main"), &orphan).unwrap(),
+        Containment::No
+    );
 }
 
 #[test]
@@ -435,5 +656,8 @@ fn binary_files_are_never_taken_for_each_other() {
     let work = Work::new(&[("a", "1\0\n")]);
     let Work { run, commit, .. } = &work;
     advance(&work, "a", "2\0\n");
-    assert_eq!(containment(&run.repo, &run.shadow, &run.test.oid("main"), commit).unwrap(), Containment::No);
+    assert_eq!(
+        containment(&run.repo, &run.shadow, &run.test.oid("main"), commit).unwrap(),
+        Containment::No
+    );
 }

@@ -11,14 +11,21 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Takes a name and an address; the characters that would break out of the header are dropped, and nothing may be left empty.
+    /// Takes a name and an address; the characters that would break out of the header are dropped,
+    /// and nothing may be left empty.
     pub fn new(name: &str, email: &str) -> Result<Self, GitError> {
         let clean = |text: &str| -> String {
-            text.chars().filter(|c| !c.is_control() && !matches!(c, '<' | '>')).collect::<String>().trim().to_owned()
+            text.chars()
+                .filter(|c| !c.is_control() && !matches!(c, '<' | '>'))
+                .collect::<String>()
+                .trim()
+                .to_owned()
         };
         let (name, email) = (clean(name), clean(email));
         if name.is_empty() || email.is_empty() {
-            return Err(GitError::BadCommit("an author needs a name and an address".to_owned()));
+            return Err(GitError::BadCommit(
+                "an author needs a name and an address".to_owned(),
+            ));
         }
         Ok(Self { name, email })
     }
@@ -64,7 +71,10 @@ impl NewCommit<'_> {
         }
         let seconds = self.when_ms.div_euclid(1000).max(0);
         for (role, who) in [("author", self.author), ("committer", self.committer)] {
-            text.push_str(&format!("{role} {} <{}> {seconds} +0000\n", who.name, who.email));
+            text.push_str(&format!(
+                "{role} {} <{}> {seconds} +0000\n",
+                who.name, who.email
+            ));
         }
         text.push('\n');
         text.push_str(self.message.trim_end());

@@ -64,9 +64,14 @@ impl Repo {
         self.head_of(&self.location.git_dir)
     }
 
-    /// HEAD of the worktree with this git directory. The directory may be an agent's: only the one line is read, as data.
+    /// HEAD of the worktree with this git directory. The directory may be an agent's: only the one
+    /// line is read, as data.
     pub fn head_of(&self, git_dir: &Path) -> Result<Head, GitError> {
-        let target = if self.format.refs == RefStorage::Files { read_head(git_dir)? } else { self.ask_head(git_dir)? };
+        let target = if self.format.refs == RefStorage::Files {
+            read_head(git_dir)?
+        } else {
+            self.ask_head(git_dir)?
+        };
         match target {
             Target::Commit(commit) => Ok(Head::Detached { commit }),
             Target::Branch(name) => Ok(match self.find_ref(&name)? {
@@ -76,7 +81,8 @@ impl Repo {
         }
     }
 
-    /// Puts HEAD of the worktree with this git directory elsewhere. Index and files stay as they are.
+    /// Puts HEAD of the worktree with this git directory elsewhere. Index and files stay as they
+    /// are.
     pub fn set_head_of(&self, git_dir: &Path, to: &HeadTo<'_>) -> Result<(), GitError> {
         if self.format.refs == RefStorage::Files {
             let line = match to {
@@ -87,18 +93,34 @@ impl Repo {
         }
         let command = match to {
             HeadTo::Branch(name) => self.git.command(["symbolic-ref", "HEAD", name]),
-            HeadTo::Commit(commit) => self.git.command(["update-ref", "--no-deref", "HEAD"]).arg(commit),
+            HeadTo::Commit(commit) => self
+                .git
+                .command(["update-ref", "--no-deref", "HEAD"])
+                .arg(commit),
         };
-        command.git_dir(git_dir).env("GIT_COMMON_DIR", self.common_dir()).run().map(drop)
+        command
+            .git_dir(git_dir)
+            .env("GIT_COMMON_DIR", self.common_dir())
+            .run()
+            .map(drop)
     }
 
     /// HEAD in reference tables; the explicit shared directory keeps a planted `commondir` out.
     fn ask_head(&self, git_dir: &Path) -> Result<Target, GitError> {
-        let ask =
-            |args: &[&str]| self.git.command(args).git_dir(git_dir).env("GIT_COMMON_DIR", self.common_dir()).run_any();
+        let ask = |args: &[&str]| {
+            self.git
+                .command(args)
+                .git_dir(git_dir)
+                .env("GIT_COMMON_DIR", self.common_dir())
+                .run_any()
+        };
         let symbolic = ask(&["symbolic-ref", "--quiet", "HEAD"])?;
         if symbolic.code == 0 {
-            return Ok(Target::Branch(String::from_utf8_lossy(&symbolic.stdout).trim_end().to_owned()));
+            return Ok(Target::Branch(
+                String::from_utf8_lossy(&symbolic.stdout)
+                    .trim_end()
+                    .to_owned(),
+            ));
         }
         let direct = ask(&["rev-parse", "--verify", "HEAD"])?;
         if direct.code != 0 {
@@ -107,13 +129,19 @@ impl Repo {
         Ok(Target::Commit(super::super::cmd::oid_line(&direct)?))
     }
 
-    /// Puts the HEAD of our own worktree into a revision, since the back ends stand on the shared directory.
+    /// Puts the HEAD of our own worktree into a revision, since the back ends stand on the shared
+    /// directory.
     pub(super) fn with_own_head(&self, rev: &str) -> Result<String, GitError> {
         let rest = rev.strip_prefix("HEAD").or_else(|| rev.strip_prefix('@'));
         match rest {
-            Some(rest) if self.location.is_linked && (rest.is_empty() || rest.starts_with(['~', '^', ':'])) => {
+            Some(rest)
+                if self.location.is_linked
+                    && (rest.is_empty() || rest.starts_with(['~', '^', ':'])) =>
+            {
                 let head = self.head()?;
-                let commit = head.commit().ok_or_else(|| GitError::NoCommit { rev: rev.to_owned() })?;
+                let commit = head.commit().ok_or_else(|| GitError::NoCommit {
+                    rev: rev.to_owned(),
+                })?;
                 Ok(format!("{commit}{rest}"))
             }
             _ => Ok(rev.to_owned()),
@@ -130,7 +158,10 @@ fn read_head(git_dir: &Path) -> Result<Target, GitError> {
     let path = git_dir.join("HEAD");
     let bytes = fs::read_capped(&path, 16 << 10)?;
     let line = path_of_line(&bytes).to_string_lossy().into_owned();
-    let bad = |why: &str| GitError::BadFile { path: path.clone(), why: why.to_owned() };
+    let bad = |why: &str| GitError::BadFile {
+        path: path.clone(),
+        why: why.to_owned(),
+    };
     if let Some(name) = line.strip_prefix("ref:") {
         let name = name.trim();
         if !super::is_valid_ref_name(name) {
@@ -138,5 +169,7 @@ fn read_head(git_dir: &Path) -> Result<Target, GitError> {
         }
         return Ok(Target::Branch(name.to_owned()));
     }
-    Oid::parse(line.trim()).map(Target::Commit).map_err(|_| bad("is neither a reference nor a commit"))
+    Oid::parse(line.trim())
+        .map(Target::Commit)
+        .map_err(|_| bad("is neither a reference nor a commit"))
 }

@@ -1,10 +1,12 @@
 //! Objects and references of one repository.
 //!
-//! Two back ends with one behaviour: libgit2 in-process (a tenth of a spawn's cost), and `git` itself where the library cannot open the
-//! repository (SHA-256, reftable, partial clones, newer extensions). Both run no hook, no filter and no program. A `Repo` always
-//! stands on the shared git directory, never on a linked worktree's own one, which an agent can write.
+//! Two back ends with one behaviour: libgit2 in-process (a tenth of a spawn's cost), and `git`
+//! itself where the library cannot open the repository (SHA-256, reftable, partial clones, newer
+//! extensions). Both run no hook, no filter and no program. A `Repo` always stands on the shared
+//! git directory, never on a linked worktree's own one, which an agent can write.
 //!
-//! Deliberately absent: work trees, indexes, diffs (see `shadow`, `snapshot`, `merge`), and everything on the network.
+//! Deliberately absent: work trees, indexes, diffs (see `shadow`, `snapshot`, `merge`), and
+//! everything on the network.
 
 mod commit;
 mod head;
@@ -51,7 +53,10 @@ impl Repo {
     /// Opens the repository; falls back to `git` processes where the library cannot.
     pub fn open(location: &Location, git: Git) -> Result<Self, GitError> {
         let format = Format::read(&location.common_dir)?;
-        let backend = if format.objects != ObjectFormat::Sha1 || format.refs != RefStorage::Files || format.partial {
+        let backend = if format.objects != ObjectFormat::Sha1
+            || format.refs != RefStorage::Files
+            || format.partial
+        {
             Backend::Spawned
         } else {
             match native::open(&location.common_dir) {
@@ -59,14 +64,24 @@ impl Repo {
                 Err(_) => Backend::Spawned,
             }
         };
-        Ok(Self { location: location.clone(), format, git, backend })
+        Ok(Self {
+            location: location.clone(),
+            format,
+            git,
+            backend,
+        })
     }
 
     /// Opens the repository for use through `git` processes only.
     #[cfg(test)]
     pub fn open_spawned(location: &Location, git: Git) -> Result<Self, GitError> {
         let format = Format::read(&location.common_dir)?;
-        Ok(Self { location: location.clone(), format, git, backend: Backend::Spawned })
+        Ok(Self {
+            location: location.clone(),
+            format,
+            git,
+            backend: Backend::Spawned,
+        })
     }
 
     /// Where the repository lies.
@@ -95,10 +110,13 @@ impl Repo {
         matches!(self.backend, Backend::Spawned)
     }
 
-    /// The commit that a revision names; tags are peeled. `HEAD` is that of the worktree in which discovery began.
+    /// The commit that a revision names; tags are peeled. `HEAD` is that of the worktree in which
+    /// discovery began.
     pub fn resolve_commit(&self, rev: &str) -> Result<Oid, GitError> {
         if rev.is_empty() || rev.starts_with('-') || rev.contains(['\0', '\n']) {
-            return Err(GitError::NoCommit { rev: rev.to_owned() });
+            return Err(GitError::NoCommit {
+                rev: rev.to_owned(),
+            });
         }
         let rev = self.with_own_head(rev)?;
         match &self.backend {
@@ -115,8 +133,8 @@ impl Repo {
         }
     }
 
-    /// The content of a regular file in a commit; `None` where the path is not there. Symbolic links and directories are errors, so
-    /// that a link can never stand in for a policy.
+    /// The content of a regular file in a commit; `None` where the path is not there. Symbolic
+    /// links and directories are errors, so that a link can never stand in for a policy.
     pub fn read_blob(&self, commit: &Oid, path: &TreePath) -> Result<Option<Vec<u8>>, GitError> {
         let entry = match &self.backend {
             Backend::Native(repo) => native::entry(repo, commit, path)?,
@@ -125,11 +143,16 @@ impl Repo {
         match entry {
             Entry::Absent => Ok(None),
             Entry::Blob(oid) => self.blob(&oid).map(Some),
-            Entry::Other(what) => Err(GitError::NotAFile { path: path.to_string(), commit: commit.to_string(), what }),
+            Entry::Other(what) => Err(GitError::NotAFile {
+                path: path.to_string(),
+                commit: commit.to_string(),
+                what,
+            }),
         }
     }
 
-    /// The regular files right beneath a directory of a commit, in the order of the tree; none where there is no such directory.
+    /// The regular files right beneath a directory of a commit, in the order of the tree; none
+    /// where there is no such directory.
     pub fn list_files(&self, commit: &Oid, dir: &TreePath) -> Result<Vec<TreePath>, GitError> {
         match &self.backend {
             Backend::Native(repo) => native::list_files(repo, commit, dir),
@@ -170,16 +193,19 @@ impl Repo {
         }
     }
 
-    /// Writes a commit object: no hook, no signature, no reference. The same input makes the same commit in every back end. It is
-    /// on disk when this returns.
+    /// Writes a commit object: no hook, no signature, no reference. The same input makes the same
+    /// commit in every back end. It is on disk when this returns.
     pub fn commit_tree(&self, new: &NewCommit<'_>) -> Result<Oid, GitError> {
         let bytes = new.to_bytes()?;
         for needed in std::iter::once(new.tree).chain(new.parents) {
-            // The empty tree is known without being stored, but a commit that names it needs it in the store.
+            // The empty tree is known without being stored, but a commit that names it needs it in
+            // the store.
             if *needed == self.format.objects.empty_tree() {
                 self.write_object("tree", &[])?;
             } else if !self.has_object(needed)? {
-                return Err(GitError::Missing { oid: needed.to_string() });
+                return Err(GitError::Missing {
+                    oid: needed.to_string(),
+                });
             }
         }
         self.write_object("commit", &bytes)
@@ -192,7 +218,8 @@ impl Repo {
         }
     }
 
-    /// The user's own name and address, as Git would sign a commit; `None` where they are not configured.
+    /// The user's own name and address, as Git would sign a commit; `None` where they are not
+    /// configured.
     pub fn identity(&self) -> Result<Option<Identity>, GitError> {
         spawned::identity(self)
     }

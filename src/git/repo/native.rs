@@ -1,4 +1,5 @@
-//! The library back end. libgit2 runs no programs: no hooks, no filters, no fsmonitor, no lazy fetch.
+//! The library back end. libgit2 runs no programs: no hooks, no filters, no fsmonitor, no lazy
+//! fetch.
 
 use std::path::Path;
 
@@ -11,11 +12,16 @@ use super::Entry;
 
 pub(super) fn open(common_dir: &Path) -> Result<Repository, git2::Error> {
     let none: [&std::ffi::OsStr; 0] = [];
-    Repository::open_ext(common_dir, RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::NO_DOTGIT, none)
+    Repository::open_ext(
+        common_dir,
+        RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::NO_DOTGIT,
+        none,
+    )
 }
 
 pub(super) fn id(oid: &Oid) -> Result<git2::Oid, GitError> {
-    git2::Oid::from_str(oid.as_str()).map_err(GitError::native(format!("read the object name {oid}")))
+    git2::Oid::from_str(oid.as_str())
+        .map_err(GitError::native(format!("read the object name {oid}")))
 }
 
 pub(super) fn name(id: git2::Oid) -> Result<Oid, GitError> {
@@ -25,19 +31,26 @@ pub(super) fn name(id: git2::Oid) -> Result<Oid, GitError> {
 /// Turns "not found" into the sentence about shallow and partial clones.
 fn lookup<T>(oid: &Oid, found: Result<T, git2::Error>) -> Result<T, GitError> {
     found.map_err(|e| match e.code() {
-        ErrorCode::NotFound => GitError::Missing { oid: oid.to_string() },
+        ErrorCode::NotFound => GitError::Missing {
+            oid: oid.to_string(),
+        },
         _ => GitError::native(format!("read object {oid}"))(e),
     })
 }
 
 pub(super) fn resolve_commit(repo: &Repository, rev: &str) -> Result<Oid, GitError> {
-    let no_commit = || GitError::NoCommit { rev: rev.to_owned() };
+    let no_commit = || GitError::NoCommit {
+        rev: rev.to_owned(),
+    };
     let object = match repo.revparse_single(rev) {
         Ok(object) => object,
         Err(e)
             if matches!(
                 e.code(),
-                ErrorCode::NotFound | ErrorCode::InvalidSpec | ErrorCode::Ambiguous | ErrorCode::UnbornBranch
+                ErrorCode::NotFound
+                    | ErrorCode::InvalidSpec
+                    | ErrorCode::Ambiguous
+                    | ErrorCode::UnbornBranch
             ) =>
         {
             return Err(no_commit());
@@ -68,7 +81,11 @@ pub(super) fn entry(repo: &Repository, commit: &Oid, path: &TreePath) -> Result<
     })
 }
 
-pub(super) fn list_files(repo: &Repository, commit: &Oid, dir: &TreePath) -> Result<Vec<TreePath>, GitError> {
+pub(super) fn list_files(
+    repo: &Repository,
+    commit: &Oid,
+    dir: &TreePath,
+) -> Result<Vec<TreePath>, GitError> {
     let found = lookup(commit, repo.find_commit(id(commit)?))?;
     let mut tree = lookup(commit, found.tree())?;
     let dir = dir.as_bytes().strip_suffix(b"/").unwrap_or(dir.as_bytes());
@@ -82,8 +99,18 @@ pub(super) fn list_files(repo: &Repository, commit: &Oid, dir: &TreePath) -> Res
         tree = lookup(commit, repo.find_tree(entry.id()))?;
     }
     let is_file = |mode: i32| mode & 0o170_000 == 0o100_000;
-    let path = |name: &[u8]| if dir.is_empty() { name.to_vec() } else { [dir, name].join(&b'/') };
-    Ok(tree.iter().filter(|e| is_file(e.filemode())).map(|e| TreePath::new(path(e.name_bytes()))).collect())
+    let path = |name: &[u8]| {
+        if dir.is_empty() {
+            name.to_vec()
+        } else {
+            [dir, name].join(&b'/')
+        }
+    };
+    Ok(tree
+        .iter()
+        .filter(|e| is_file(e.filemode()))
+        .map(|e| TreePath::new(path(e.name_bytes())))
+        .collect())
 }
 
 pub(super) fn blob(repo: &Repository, oid: &Oid) -> Result<Vec<u8>, GitError> {
@@ -91,7 +118,9 @@ pub(super) fn blob(repo: &Repository, oid: &Oid) -> Result<Vec<u8>, GitError> {
 }
 
 pub(super) fn has_object(repo: &Repository, oid: &Oid) -> Result<bool, GitError> {
-    let odb = repo.odb().map_err(GitError::native("open the object store"))?;
+    let odb = repo
+        .odb()
+        .map_err(GitError::native("open the object store"))?;
     Ok(odb.exists(id(oid)?))
 }
 
@@ -106,21 +135,33 @@ pub(super) fn merge_base(repo: &Repository, one: &Oid, two: &Oid) -> Result<Opti
     match repo.merge_base(id(one)?, id(two)?) {
         Ok(base) => name(base).map(Some),
         Err(e) if e.code() == ErrorCode::NotFound => Ok(None),
-        Err(e) => Err(GitError::native(format!("find the merge base of {one} and {two}"))(e)),
+        Err(e) => Err(GitError::native(format!(
+            "find the merge base of {one} and {two}"
+        ))(e)),
     }
 }
 
 pub(super) fn write_object(repo: &Repository, kind: &str, bytes: &[u8]) -> Result<Oid, GitError> {
-    let kind = if kind == "tree" { ObjectType::Tree } else { ObjectType::Commit };
-    let odb = repo.odb().map_err(GitError::native("open the object store"))?;
-    let oid = name(odb.write(kind, bytes).map_err(GitError::native("write an object"))?)?;
+    let kind = if kind == "tree" {
+        ObjectType::Tree
+    } else {
+        ObjectType::Commit
+    };
+    let odb = repo
+        .odb()
+        .map_err(GitError::native("open the object store"))?;
+    let oid = name(
+        odb.write(kind, bytes)
+            .map_err(GitError::native("write an object"))?,
+    )?;
     let (dir, file) = oid.as_str().split_at(2);
     // The library does not flush; the name must not become known before the content is durable.
     sync_file(&repo.path().join("objects").join(dir).join(file));
     Ok(oid)
 }
 
-/// Flushes a file that the library wrote, and its directory. It may be gone already (packed meanwhile), which is as good.
+/// Flushes a file that the library wrote, and its directory. It may be gone already (packed
+/// meanwhile), which is as good.
 pub(super) fn sync_file(path: &Path) {
     for part in [Some(path), path.parent()].into_iter().flatten() {
         if let Ok(file) = std::fs::OpenOptions::new().read(true).open(part) {

@@ -1,7 +1,8 @@
 //! References, moved only by compare-and-swap.
 //!
-//! A swap says what it expects and loses cleanly: [`RefError::Conflict`] carries what stands there now. Contention on the lock file is
-//! retried with jitter up to a deadline; a lock that stays is named, never deleted.
+//! A swap says what it expects and loses cleanly: [`RefError::Conflict`] carries what stands there
+//! now. Contention on the lock file is retried with jitter up to a deadline; a lock that stays is
+//! named, never deleted.
 
 use std::time::{Duration, Instant};
 
@@ -83,13 +84,21 @@ pub fn is_valid_ref_name(name: &str) -> bool {
 }
 
 impl Repo {
-    /// The newest commit on the first-parent line of `head` that was made at `at_ms` (milliseconds since 1970) or before; `None` where
-    /// all of it is newer. Git counts in whole seconds.
+    /// The newest commit on the first-parent line of `head` that was made at `at_ms` (milliseconds
+    /// since 1970) or before; `None` where all of it is newer. Git counts in whole seconds.
     pub fn last_before(&self, head: &Oid, at_ms: i64) -> Result<Option<Oid>, GitError> {
-        let command = self.git().command(["rev-list", "--first-parent", "--max-count=1"]);
-        let command = command.arg(format!("--before={}", at_ms.div_euclid(1_000))).arg(head);
+        let command = self
+            .git()
+            .command(["rev-list", "--first-parent", "--max-count=1"]);
+        let command = command
+            .arg(format!("--before={}", at_ms.div_euclid(1_000)))
+            .arg(head);
         let out = command.git_dir(self.common_dir()).run()?;
-        if out.stdout.trim_ascii().is_empty() { Ok(None) } else { oid_line(&out).map(Some) }
+        if out.stdout.trim_ascii().is_empty() {
+            Ok(None)
+        } else {
+            oid_line(&out).map(Some)
+        }
     }
 
     /// The object of a reference, symbolic ones followed; `None` where it does not exist.
@@ -108,7 +117,8 @@ impl Repo {
         }
     }
 
-    /// All references under a prefix that ends at a `/`, or the one of that exact name, sorted by name.
+    /// All references under a prefix that ends at a `/`, or the one of that exact name, sorted by
+    /// name.
     pub fn list_refs(&self, prefix: &str) -> Result<Vec<(String, Oid)>, GitError> {
         match &self.backend {
             Backend::Native(repo) => list_native(repo, prefix),
@@ -117,21 +127,32 @@ impl Repo {
     }
 
     fn list_spawned(&self, prefix: &str) -> Result<Vec<(String, Oid)>, GitError> {
-        let command = spawned::plumbing(self, ["for-each-ref", "--format=%(objectname)%00%(refname)%00"]);
+        let command = spawned::plumbing(
+            self,
+            ["for-each-ref", "--format=%(objectname)%00%(refname)%00"],
+        );
         let out = command.arg("--").arg(prefix.trim_end_matches('/')).run()?;
         let mut fields = Nul::of(&out);
         let mut refs = Vec::new();
-        while let Some(oid) = fields.next().map(<[u8]>::trim_ascii).filter(|f| !f.is_empty()) {
+        while let Some(oid) = fields
+            .next()
+            .map(<[u8]>::trim_ascii)
+            .filter(|f| !f.is_empty())
+        {
             let name = String::from_utf8_lossy(fields.expect("a reference name")?).into_owned();
             refs.push((name, Oid::parse(&String::from_utf8_lossy(oid))?));
         }
         Ok(refs)
     }
 
-    /// Makes a reference; one that exists at the same object already is fine, so that a redo after a crash succeeds.
+    /// Makes a reference; one that exists at the same object already is fine, so that a redo after
+    /// a crash succeeds.
     pub fn create_ref(&self, name: &str, new: &Oid, log: &str) -> Result<(), RefError> {
         match self.swap_ref(name, Some(new), &Expect::Absent, log) {
-            Err(RefError::Conflict { actual: Some(actual), .. }) if actual == *new => Ok(()),
+            Err(RefError::Conflict {
+                actual: Some(actual),
+                ..
+            }) if actual == *new => Ok(()),
             other => other,
         }
     }
@@ -144,8 +165,15 @@ impl Repo {
         }
     }
 
-    /// Moves a reference to `new` (`None` deletes) if `expected` holds, atomically; never through a symbolic reference.
-    pub fn swap_ref(&self, name: &str, new: Option<&Oid>, expected: &Expect, log: &str) -> Result<(), RefError> {
+    /// Moves a reference to `new` (`None` deletes) if `expected` holds, atomically; never through a
+    /// symbolic reference.
+    pub fn swap_ref(
+        &self,
+        name: &str,
+        new: Option<&Oid>,
+        expected: &Expect,
+        log: &str,
+    ) -> Result<(), RefError> {
         if !is_valid_ref_name(name) {
             return Err(RefError::BadName(name.to_owned()));
         }
@@ -155,7 +183,8 @@ impl Repo {
                 Backend::Native(repo) => swap_native(repo, name, new, expected, log),
                 Backend::Spawned => self.swap_spawned(name, new, expected, log),
             };
-            // The library reports a collision in many ways; the references themselves say it in one.
+            // The library reports a collision in many ways; the references themselves say it in
+            // one.
             let attempt = match attempt {
                 Err(e) => self.collision(name)?.map(Attempt::Blocked).ok_or(e)?,
                 Ok(attempt) => attempt,
@@ -164,9 +193,18 @@ impl Repo {
                 Attempt::Done => return Ok(()),
                 Attempt::Mismatch => {
                     let actual = self.find_ref(name)?;
-                    return Err(RefError::Conflict { name: name.to_owned(), expected: expected.clone(), actual });
+                    return Err(RefError::Conflict {
+                        name: name.to_owned(),
+                        expected: expected.clone(),
+                        actual,
+                    });
                 }
-                Attempt::Blocked(why) => return Err(RefError::Blocked { name: name.to_owned(), why }),
+                Attempt::Blocked(why) => {
+                    return Err(RefError::Blocked {
+                        name: name.to_owned(),
+                        why,
+                    });
+                }
                 Attempt::Locked if Instant::now() < deadline => clock::pause(jitter()),
                 Attempt::Locked => return Err(self.locked(name)),
             }
@@ -185,20 +223,42 @@ impl Repo {
     }
 
     fn locked(&self, name: &str) -> RefError {
-        let lock = self.common_dir().join(format!("{name}.lock")).display().to_string();
-        RefError::Locked { name: name.to_owned(), lock }
+        let lock = self
+            .common_dir()
+            .join(format!("{name}.lock"))
+            .display()
+            .to_string();
+        RefError::Locked {
+            name: name.to_owned(),
+            lock,
+        }
     }
 
-    fn swap_spawned(&self, name: &str, new: Option<&Oid>, expected: &Expect, log: &str) -> Result<Attempt, GitError> {
+    fn swap_spawned(
+        &self,
+        name: &str,
+        new: Option<&Oid>,
+        expected: &Expect,
+        log: &str,
+    ) -> Result<Attempt, GitError> {
         let zero = self.format.objects.zero();
         let old = match expected {
             Expect::Absent => &zero,
             Expect::At(oid) => oid,
         };
         let command = match new {
-            Some(new) => {
-                spawned::plumbing(self, ["update-ref", "--no-deref", "--create-reflog", "-m", log, name]).arg(new)
-            }
+            Some(new) => spawned::plumbing(
+                self,
+                [
+                    "update-ref",
+                    "--no-deref",
+                    "--create-reflog",
+                    "-m",
+                    log,
+                    name,
+                ],
+            )
+            .arg(new),
             None if *expected == Expect::Absent => return self.check_absent(name),
             None => spawned::plumbing(self, ["update-ref", "--no-deref", "-m", log, "-d", name]),
         };
@@ -207,7 +267,12 @@ impl Repo {
             return Ok(Attempt::Done);
         }
         let actual = self.find_ref(name)?;
-        let as_expected = actual.as_ref() == if *expected == Expect::Absent { None } else { Some(old) };
+        let as_expected = actual.as_ref()
+            == if *expected == Expect::Absent {
+                None
+            } else {
+                Some(old)
+            };
         Ok(match as_expected {
             false => Attempt::Mismatch,
             _ if out.stderr.contains("File exists")
@@ -220,17 +285,27 @@ impl Repo {
     }
 
     fn check_absent(&self, name: &str) -> Result<Attempt, GitError> {
-        Ok(if self.find_ref(name)?.is_none() { Attempt::Done } else { Attempt::Mismatch })
+        Ok(if self.find_ref(name)?.is_none() {
+            Attempt::Done
+        } else {
+            Attempt::Mismatch
+        })
     }
 }
 
 fn list_native(repo: &Repository, prefix: &str) -> Result<Vec<(String, Oid)>, GitError> {
     let failed = || GitError::native(format!("list {prefix}"));
-    let glob = if prefix.ends_with('/') { format!("{prefix}*") } else { prefix.to_owned() };
+    let glob = if prefix.ends_with('/') {
+        format!("{prefix}*")
+    } else {
+        prefix.to_owned()
+    };
     let mut refs = Vec::new();
     for found in repo.references_glob(&glob).map_err(failed())? {
         let found = found.map_err(failed())?;
-        let (Ok(name), Ok(resolved)) = (found.name(), found.resolve()) else { continue };
+        let (Ok(name), Ok(resolved)) = (found.name(), found.resolve()) else {
+            continue;
+        };
         if let Some(target) = resolved.target() {
             refs.push((name.to_owned(), native::name(target)?));
         }
@@ -248,9 +323,9 @@ fn swap_native(
 ) -> Result<Attempt, GitError> {
     let result = match (new, expected) {
         (Some(new), Expect::Absent) => create_native(repo, name, native::id(new)?, log),
-        (Some(new), Expect::At(old)) => {
-            repo.reference_matching(name, native::id(new)?, true, native::id(old)?, log).map(drop)
-        }
+        (Some(new), Expect::At(old)) => repo
+            .reference_matching(name, native::id(new)?, true, native::id(old)?, log)
+            .map(drop),
         (None, Expect::At(old)) => match delete_native(repo, name, native::id(old)?) {
             Ok(true) => Ok(()),
             Ok(false) => return Ok(Attempt::Mismatch),
@@ -271,10 +346,17 @@ fn swap_native(
     }
 }
 
-/// Creating only where nothing stands. Without force the library looks before it takes its lock, so that two could both find nothing;
-/// the zero id as the expected value has it look again under the lock.
-fn create_native(repo: &Repository, name: &str, new: git2::Oid, log: &str) -> Result<(), git2::Error> {
-    repo.reference_matching(name, new, false, git2::Oid::ZERO_SHA1, log).map(drop)
+/// Creating only where nothing stands. Without force the library looks before it takes its lock, so
+/// that two could both find nothing; the zero id as the expected value has it look again under the
+/// lock.
+fn create_native(
+    repo: &Repository,
+    name: &str,
+    new: git2::Oid,
+    log: &str,
+) -> Result<(), git2::Error> {
+    repo.reference_matching(name, new, false, git2::Oid::ZERO_SHA1, log)
+        .map(drop)
 }
 
 /// Deletes under the library's own check of the old value.

@@ -1,4 +1,5 @@
-//! The `git` back end, for repositories that the library cannot open. Plumbing only, on an explicit git directory.
+//! The `git` back end, for repositories that the library cannot open. Plumbing only, on an explicit
+//! git directory.
 
 use super::super::cmd::{GitCommand, Nul, oid_line};
 use super::super::error::GitError;
@@ -12,11 +13,22 @@ pub(super) fn plumbing<const N: usize>(repo: &Repo, args: [&str; N]) -> GitComma
 
 pub(super) fn resolve_commit(repo: &Repo, rev: &str) -> Result<Oid, GitError> {
     let peeled = format!("{rev}^{{commit}}");
-    let out = plumbing(repo, ["rev-parse", "--verify", "--quiet", "--end-of-options"]).arg(peeled).run_any()?;
+    let out = plumbing(
+        repo,
+        ["rev-parse", "--verify", "--quiet", "--end-of-options"],
+    )
+    .arg(peeled)
+    .run_any()?;
     match out.code {
         0 => {}
-        _ if out.stderr.contains("dubious") || out.stderr.contains("not a git repository") => return Err(out.failure()),
-        _ => return Err(GitError::NoCommit { rev: rev.to_owned() }),
+        _ if out.stderr.contains("dubious") || out.stderr.contains("not a git repository") => {
+            return Err(out.failure());
+        }
+        _ => {
+            return Err(GitError::NoCommit {
+                rev: rev.to_owned(),
+            });
+        }
     }
     // With `--verify` older versions print the option back; the name is the last line.
     let text = String::from_utf8_lossy(&out.stdout);
@@ -24,16 +36,30 @@ pub(super) fn resolve_commit(repo: &Repo, rev: &str) -> Result<Oid, GitError> {
 }
 
 pub(super) fn tree_of(repo: &Repo, commit: &Oid) -> Result<Oid, GitError> {
-    let out = plumbing(repo, ["rev-parse", "--verify", "--quiet"]).arg(format!("{commit}^{{tree}}")).run_any()?;
-    if out.code == 0 { oid_line(&out) } else { Err(GitError::Missing { oid: commit.to_string() }) }
+    let out = plumbing(repo, ["rev-parse", "--verify", "--quiet"])
+        .arg(format!("{commit}^{{tree}}"))
+        .run_any()?;
+    if out.code == 0 {
+        oid_line(&out)
+    } else {
+        Err(GitError::Missing {
+            oid: commit.to_string(),
+        })
+    }
 }
 
 pub(super) fn entry(repo: &Repo, commit: &Oid, path: &TreePath) -> Result<Entry, GitError> {
     tree_of(repo, commit)?;
     let top = path.beneath(std::path::Path::new(""));
-    let out = plumbing(repo, ["ls-tree", "-z", "--full-tree"]).arg(commit).arg("--").arg(top).run()?;
+    let out = plumbing(repo, ["ls-tree", "-z", "--full-tree"])
+        .arg(commit)
+        .arg("--")
+        .arg(top)
+        .run()?;
     let mut fields = Nul::of(&out);
-    let Some(line) = fields.next() else { return Ok(Entry::Absent) };
+    let Some(line) = fields.next() else {
+        return Ok(Entry::Absent);
+    };
     let (mode, kind, oid, _) = tree_line(&fields, line)?;
     Ok(match (mode, kind) {
         (b"120000", _) => Entry::Other("a symbolic link"),
@@ -51,18 +77,27 @@ fn tree_line<'a>(fields: &Nul<'_>, line: &'a [u8]) -> Result<TreeLine<'a>, GitEr
     let tab = line.iter().position(|b| *b == b'\t').ok_or_else(bad)?;
     let mut words = line[..tab].split(|b| *b == b' ');
     let (mode, kind) = (words.next().ok_or_else(bad)?, words.next().ok_or_else(bad)?);
-    let oid = words.next().and_then(|w| std::str::from_utf8(w).ok()).ok_or_else(bad)?;
+    let oid = words
+        .next()
+        .and_then(|w| std::str::from_utf8(w).ok())
+        .ok_or_else(bad)?;
     Ok((mode, kind, Oid::parse(oid)?, &line[tab + 1..]))
 }
 
-pub(super) fn list_files(repo: &Repo, commit: &Oid, dir: &TreePath) -> Result<Vec<TreePath>, GitError> {
+pub(super) fn list_files(
+    repo: &Repo,
+    commit: &Oid,
+    dir: &TreePath,
+) -> Result<Vec<TreePath>, GitError> {
     let mut prefix = dir.as_bytes().to_vec();
     if !prefix.is_empty() && prefix.last() != Some(&b'/') {
         prefix.push(b'/');
     }
     let mut command = plumbing(repo, ["ls-tree", "-z", "--full-tree"]).arg(commit);
     if !prefix.is_empty() {
-        command = command.arg("--").arg(TreePath::new(prefix).beneath(std::path::Path::new("")));
+        command = command
+            .arg("--")
+            .arg(TreePath::new(prefix).beneath(std::path::Path::new("")));
     }
     let out = command.run()?;
     let mut files = Vec::new();
@@ -78,7 +113,9 @@ pub(super) fn list_files(repo: &Repo, commit: &Oid, dir: &TreePath) -> Result<Ve
 
 pub(super) fn blob(repo: &Repo, oid: &Oid) -> Result<Vec<u8>, GitError> {
     if !has_object(repo, oid)? {
-        return Err(GitError::Missing { oid: oid.to_string() });
+        return Err(GitError::Missing {
+            oid: oid.to_string(),
+        });
     }
     Ok(plumbing(repo, ["cat-file", "blob"]).arg(oid).run()?.stdout)
 }
@@ -94,7 +131,10 @@ pub(super) fn has_object(repo: &Repo, oid: &Oid) -> Result<bool, GitError> {
 }
 
 pub(super) fn is_ancestor(repo: &Repo, old: &Oid, new: &Oid) -> Result<bool, GitError> {
-    let out = plumbing(repo, ["merge-base", "--is-ancestor"]).arg(old).arg(new).run_any()?;
+    let out = plumbing(repo, ["merge-base", "--is-ancestor"])
+        .arg(old)
+        .arg(new)
+        .run_any()?;
     match out.code {
         0 => Ok(true),
         1 => Ok(false),
@@ -113,17 +153,26 @@ pub(super) fn merge_base(repo: &Repo, one: &Oid, two: &Oid) -> Result<Option<Oid
 
 pub(super) fn write_object(repo: &Repo, kind: &str, bytes: &[u8]) -> Result<Oid, GitError> {
     let command = plumbing(repo, ["hash-object", "-w", "--stdin", "-t", kind]);
-    oid_line(&command.config("core.fsync", "committed").input(bytes).run()?)
+    oid_line(
+        &command
+            .config("core.fsync", "committed")
+            .input(bytes)
+            .run()?,
+    )
 }
 
 pub(super) fn identity(repo: &Repo) -> Result<Option<Identity>, GitError> {
     // `useConfigOnly` keeps Git from inventing a name from the host.
-    let out = plumbing(repo, ["var", "GIT_COMMITTER_IDENT"]).config("user.useConfigOnly", "true").run_any()?;
+    let out = plumbing(repo, ["var", "GIT_COMMITTER_IDENT"])
+        .config("user.useConfigOnly", "true")
+        .run_any()?;
     if out.code != 0 {
         return Ok(None);
     }
     let text = String::from_utf8_lossy(&out.stdout);
-    let Some((name, rest)) = text.split_once(" <") else { return Ok(None) };
+    let Some((name, rest)) = text.split_once(" <") else {
+        return Ok(None);
+    };
     let email = rest.split('>').next().unwrap_or_default();
     Ok(Identity::new(name, email).ok())
 }

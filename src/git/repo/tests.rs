@@ -7,7 +7,10 @@ use super::*;
 fn both(test: &TestRepo) -> [Repo; 2] {
     let location = discover(&test.root).unwrap();
     let native = Repo::open(&location, test.git_program()).unwrap();
-    [native, Repo::open_spawned(&location, test.git_program()).unwrap()]
+    [
+        native,
+        Repo::open_spawned(&location, test.git_program()).unwrap(),
+    ]
 }
 
 #[test]
@@ -22,27 +25,68 @@ fn both_back_ends_read_the_same() {
         assert_eq!(repo.resolve_commit("HEAD~1").unwrap(), first);
         assert_eq!(repo.resolve_commit("v1").unwrap(), first);
         assert_eq!(repo.tree_of(&second).unwrap(), test.oid("HEAD^{tree}"));
-        assert_eq!(repo.read_blob(&second, &"src/lib.rs".into()).unwrap().unwrap(), b"fn one() {}\n");
-        assert_eq!(repo.read_blob(&second, &"odd\n\tname".into()).unwrap().unwrap(), b"odd");
+        assert_eq!(
+            repo.read_blob(&second, &"src/lib.rs".into())
+                .unwrap()
+                .unwrap(),
+            b"fn one() {}\n"
+        );
+        assert_eq!(
+            repo.read_blob(&second, &"odd\n\tname".into())
+                .unwrap()
+                .unwrap(),
+            b"odd"
+        );
         assert_eq!(repo.read_blob(&first, &"odd\n\tname".into()).unwrap(), None);
         for (path, what) in [("link", "a symbolic link"), ("src", "a directory")] {
-            assert!(repo.read_blob(&second, &path.into()).unwrap_err().to_string().contains(what));
+            assert!(
+                repo.read_blob(&second, &path.into())
+                    .unwrap_err()
+                    .to_string()
+                    .contains(what)
+            );
         }
-        assert_eq!(repo.list_files(&second, &"src".into()).unwrap(), ["src/lib.rs".into()]);
-        let top: Vec<String> = repo.list_files(&second, &"".into()).unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            repo.list_files(&second, &"src".into()).unwrap(),
+            ["src/lib.rs".into()]
+        );
+        let top: Vec<String> = repo
+            .list_files(&second, &"".into())
+            .unwrap()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(top, [".gitignore", "README", "odd\\n\\tname"]);
         assert_eq!(repo.list_files(&second, &"nowhere".into()).unwrap(), []);
-        assert!(repo.is_ancestor(&first, &second).unwrap() && !repo.is_ancestor(&second, &first).unwrap());
-        assert_eq!(repo.merge_base(&first, &second).unwrap(), Some(first.clone()));
-        assert_eq!(repo.head().unwrap(), Head::Branch { name: "refs/heads/main".into(), commit: second.clone() });
+        assert!(
+            repo.is_ancestor(&first, &second).unwrap()
+                && !repo.is_ancestor(&second, &first).unwrap()
+        );
+        assert_eq!(
+            repo.merge_base(&first, &second).unwrap(),
+            Some(first.clone())
+        );
+        assert_eq!(
+            repo.head().unwrap(),
+            Head::Branch {
+                name: "refs/heads/main".into(),
+                commit: second.clone()
+            }
+        );
         for bad in ["nowhere", "-h", "", "a..b", "HEAD:README"] {
-            assert!(matches!(repo.resolve_commit(bad), Err(GitError::NoCommit { .. })), "{bad}");
+            assert!(
+                matches!(repo.resolve_commit(bad), Err(GitError::NoCommit { .. })),
+                "{bad}"
+            );
         }
         let gone = ObjectFormat::Sha1.zero();
         assert!(!repo.has_object(&gone).unwrap());
         assert!(matches!(repo.tree_of(&gone), Err(GitError::Missing { .. })));
         assert!(matches!(repo.blob(&gone), Err(GitError::Missing { .. })));
-        assert!(matches!(repo.read_blob(&gone, &"README".into()), Err(GitError::Missing { .. })));
+        assert!(matches!(
+            repo.read_blob(&gone, &"README".into()),
+            Err(GitError::Missing { .. })
+        ));
     }
 }
 
@@ -62,14 +106,29 @@ fn both_back_ends_write_the_same_commit() {
     let made = both(&test).map(|repo| repo.commit_tree(&new).unwrap());
     assert_eq!(made[0], made[1]);
     assert_eq!(
-        test.git(&["log", "-1", "--format=%an %ct %(trailers:key=AI-Task,valueonly)", made[0].as_str()]),
+        test.git(&[
+            "log",
+            "-1",
+            "--format=%an %ct %(trailers:key=AI-Task,valueonly)",
+            made[0].as_str()
+        ]),
         "Ann 1700000000 t-1"
     );
     test.git(&["fsck", "--strict"]);
-    let gone = NewCommit { tree: &ObjectFormat::Sha1.zero(), ..new.clone() };
-    let empty = NewCommit { tree: &ObjectFormat::Sha1.empty_tree(), parents: &[], ..new };
+    let gone = NewCommit {
+        tree: &ObjectFormat::Sha1.zero(),
+        ..new.clone()
+    };
+    let empty = NewCommit {
+        tree: &ObjectFormat::Sha1.empty_tree(),
+        parents: &[],
+        ..new
+    };
     for repo in both(&test) {
-        assert!(matches!(repo.commit_tree(&gone), Err(GitError::Missing { .. })));
+        assert!(matches!(
+            repo.commit_tree(&gone),
+            Err(GitError::Missing { .. })
+        ));
         repo.commit_tree(&empty).unwrap();
     }
 }
@@ -84,21 +143,54 @@ fn references_move_only_as_expected() {
         repo.create_ref(&name, &first, "make").unwrap();
         repo.create_ref(&name, &first, "again").unwrap();
         let taken = repo.swap_ref(&name, Some(&second), &Expect::Absent, "x");
-        assert!(matches!(taken, Err(RefError::Conflict { actual: Some(ref a), .. }) if *a == first), "{taken:?}");
+        assert!(
+            matches!(taken, Err(RefError::Conflict { actual: Some(ref a), .. }) if *a == first),
+            "{taken:?}"
+        );
         let stale = repo.swap_ref(&name, Some(&second), &Expect::At(second.clone()), "x");
-        assert!(matches!(stale, Err(RefError::Conflict { actual: Some(ref a), .. }) if *a == first), "{stale:?}");
-        repo.swap_ref(&name, Some(&second), &Expect::At(first.clone()), "move").unwrap();
-        assert_eq!(repo.list_refs("refs/ai/rescue/").unwrap(), [(name.clone(), second.clone())]);
-        let missing = repo.swap_ref("refs/ai/none", Some(&second), &Expect::At(first.clone()), "x");
-        assert!(matches!(missing, Err(RefError::Conflict { actual: None, .. })), "{missing:?}");
+        assert!(
+            matches!(stale, Err(RefError::Conflict { actual: Some(ref a), .. }) if *a == first),
+            "{stale:?}"
+        );
+        repo.swap_ref(&name, Some(&second), &Expect::At(first.clone()), "move")
+            .unwrap();
+        assert_eq!(
+            repo.list_refs("refs/ai/rescue/").unwrap(),
+            [(name.clone(), second.clone())]
+        );
+        let missing = repo.swap_ref(
+            "refs/ai/none",
+            Some(&second),
+            &Expect::At(first.clone()),
+            "x",
+        );
+        assert!(
+            matches!(missing, Err(RefError::Conflict { actual: None, .. })),
+            "{missing:?}"
+        );
         let blocked = repo.create_ref(&format!("{name}/deeper"), &first, "x");
-        assert!(matches!(blocked, Err(RefError::Blocked { .. })), "{blocked:?}");
-        assert!(matches!(repo.delete_ref(&name, &first, "x"), Err(RefError::Conflict { .. })));
+        assert!(
+            matches!(blocked, Err(RefError::Blocked { .. })),
+            "{blocked:?}"
+        );
+        assert!(matches!(
+            repo.delete_ref(&name, &first, "x"),
+            Err(RefError::Conflict { .. })
+        ));
         repo.delete_ref(&name, &second, "drop").unwrap();
         repo.delete_ref(&name, &second, "drop").unwrap();
         assert_eq!(repo.find_ref(&name).unwrap(), None);
-        for bad in ["main", "refs/heads/a..b", "refs/heads/x.lock", "refs/heads/-\0", "refs/heads/a b"] {
-            assert!(matches!(repo.create_ref(bad, &first, "x"), Err(RefError::BadName(_))), "{bad}");
+        for bad in [
+            "main",
+            "refs/heads/a..b",
+            "refs/heads/x.lock",
+            "refs/heads/-\0",
+            "refs/heads/a b",
+        ] {
+            assert!(
+                matches!(repo.create_ref(bad, &first, "x"), Err(RefError::BadName(_))),
+                "{bad}"
+            );
         }
     }
 }
@@ -111,8 +203,14 @@ fn a_lock_that_stays_is_named_and_left_alone() {
     std::fs::write(&lock, "").unwrap();
     let second = test.commit("second");
     let first = test.oid("HEAD~1");
-    let error = test.open().swap_ref("refs/heads/held", Some(&second), &Expect::At(first), "x").unwrap_err();
-    assert!(matches!(error, RefError::Locked { .. }) && error.to_string().contains("held.lock"), "{error}");
+    let error = test
+        .open()
+        .swap_ref("refs/heads/held", Some(&second), &Expect::At(first), "x")
+        .unwrap_err();
+    assert!(
+        matches!(error, RefError::Locked { .. }) && error.to_string().contains("held.lock"),
+        "{error}"
+    );
     assert!(lock.exists());
 }
 
@@ -151,7 +249,10 @@ fn racing_swaps_lose_nothing() {
             });
         }
     });
-    let chain: usize = test.git(&["rev-list", "--count", "refs/ai/race"]).parse().unwrap();
+    let chain: usize = test
+        .git(&["rev-list", "--count", "refs/ai/race"])
+        .parse()
+        .unwrap();
     assert_eq!(chain, wins.load(Ordering::Relaxed) + 1);
 }
 
@@ -163,11 +264,13 @@ fn racing_creation_has_one_winner() {
     std::thread::scope(|scope| {
         for commit in &commits {
             let (test, wins) = (&test, &wins);
-            scope.spawn(move || match test.open().create_ref("refs/heads/ai/t-1/1", commit, "x") {
-                Ok(()) => _ = wins.fetch_add(1, Ordering::Relaxed),
-                Err(RefError::Conflict { .. }) => {}
-                Err(e) => panic!("{e}"),
-            });
+            scope.spawn(
+                move || match test.open().create_ref("refs/heads/ai/t-1/1", commit, "x") {
+                    Ok(()) => _ = wins.fetch_add(1, Ordering::Relaxed),
+                    Err(RefError::Conflict { .. }) => {}
+                    Err(e) => panic!("{e}"),
+                },
+            );
         }
     });
     assert_eq!(wins.load(Ordering::Relaxed), 1);
@@ -187,9 +290,20 @@ fn sha256_and_reftable_take_the_other_way() {
         repo.create_ref("refs/ai/x", &head, "x").unwrap();
         assert_eq!(repo.list_refs("refs/ai/").unwrap().len(), 1);
         let linked = test.base().join("linked");
-        test.git(&["worktree", "add", "-q", "--detach", linked.to_str().unwrap()]);
+        test.git(&[
+            "worktree",
+            "add",
+            "-q",
+            "--detach",
+            linked.to_str().unwrap(),
+        ]);
         let there = Repo::open(&discover(&linked).unwrap(), test.git_program()).unwrap();
-        assert_eq!(there.head().unwrap(), Head::Detached { commit: head.clone() });
+        assert_eq!(
+            there.head().unwrap(),
+            Head::Detached {
+                commit: head.clone()
+            }
+        );
         assert_eq!(there.resolve_commit("HEAD").unwrap(), head);
     }
 }
@@ -198,18 +312,38 @@ fn sha256_and_reftable_take_the_other_way() {
 fn head_unborn_detached_and_linked() {
     let test = TestRepo::unborn(&[]);
     for repo in both(&test) {
-        assert_eq!(repo.head().unwrap(), Head::Unborn { name: "refs/heads/main".into() });
-        assert!(matches!(repo.resolve_commit("HEAD"), Err(GitError::NoCommit { .. })));
+        assert_eq!(
+            repo.head().unwrap(),
+            Head::Unborn {
+                name: "refs/heads/main".into()
+            }
+        );
+        assert!(matches!(
+            repo.resolve_commit("HEAD"),
+            Err(GitError::NoCommit { .. })
+        ));
     }
     let test = TestRepo::new();
     let linked = test.base().join("linked");
-    test.git(&["worktree", "add", "-q", "-b", "side", linked.to_str().unwrap()]);
+    test.git(&[
+        "worktree",
+        "add",
+        "-q",
+        "-b",
+        "side",
+        linked.to_str().unwrap(),
+    ]);
     test.git_in(&linked, &["commit", "-q", "--allow-empty", "-m", "side"]);
     let repo = Repo::open(&discover(&linked).unwrap(), test.git_program()).unwrap();
     assert_eq!(repo.head().unwrap().branch(), Some("refs/heads/side"));
     assert_eq!(repo.resolve_commit("HEAD~1").unwrap(), test.oid("main"));
     test.git(&["checkout", "-q", "--detach"]);
-    assert_eq!(test.open().head().unwrap(), Head::Detached { commit: test.oid("main") });
+    assert_eq!(
+        test.open().head().unwrap(),
+        Head::Detached {
+            commit: test.oid("main")
+        }
+    );
 }
 
 #[test]
@@ -218,7 +352,10 @@ fn the_identity_is_the_users_or_none() {
     assert_eq!(test.open().identity().unwrap(), None);
     test.git(&["config", "user.name", "Ann Other"]);
     test.git(&["config", "user.email", "ann@example.com"]);
-    assert_eq!(test.open().identity().unwrap(), Some(Identity::new("Ann Other", "ann@example.com").unwrap()));
+    assert_eq!(
+        test.open().identity().unwrap(),
+        Some(Identity::new("Ann Other", "ann@example.com").unwrap())
+    );
 }
 
 #[test]
@@ -227,9 +364,15 @@ fn a_shallow_clone_names_what_is_missing() {
     test.commit("second");
     let shallow = test.base().join("shallow");
     let url = format!("file://{}", test.root.display());
-    test.git_in(test.base(), &["clone", "-q", "--depth=1", &url, shallow.to_str().unwrap()]);
+    test.git_in(
+        test.base(),
+        &["clone", "-q", "--depth=1", &url, shallow.to_str().unwrap()],
+    );
     let repo = Repo::open(&discover(&shallow).unwrap(), test.git_program()).unwrap();
-    assert!(matches!(repo.resolve_commit("HEAD~1"), Err(GitError::NoCommit { .. })));
+    assert!(matches!(
+        repo.resolve_commit("HEAD~1"),
+        Err(GitError::NoCommit { .. })
+    ));
     let error = repo.tree_of(&test.oid("HEAD~1")).unwrap_err();
     assert!(error.to_string().contains("shallow or partial") && error.hint().is_some());
 }

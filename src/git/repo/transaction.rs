@@ -8,8 +8,8 @@ use super::super::oid::Oid;
 use super::refs::{Expect, RefError};
 use super::{Repo, is_valid_ref_name, spawned};
 
-/// One reference, checked and locked by Git, not yet moved. Dropping it, or dying, releases the lock and moves nothing: the helper
-/// process aborts when its input ends.
+/// One reference, checked and locked by Git, not yet moved. Dropping it, or dying, releases the
+/// lock and moves nothing: the helper process aborts when its input ends.
 #[derive(Debug)]
 pub struct LockedRef {
     child: Child,
@@ -20,16 +20,37 @@ pub struct LockedRef {
 
 impl Repo {
     /// Locks a reference that is as expected, to move it to `new` with [`LockedRef::commit`].
-    pub fn lock_ref(&self, name: &str, new: &Oid, expected: &Expect, log: &str) -> Result<LockedRef, RefError> {
+    pub fn lock_ref(
+        &self,
+        name: &str,
+        new: &Oid,
+        expected: &Expect,
+        log: &str,
+    ) -> Result<LockedRef, RefError> {
         if !is_valid_ref_name(name) {
             return Err(RefError::BadName(name.to_owned()));
         }
-        let command = spawned::plumbing(self, ["update-ref", "--no-deref", "--create-reflog", "-m", log, "--stdin"]);
+        let command = spawned::plumbing(
+            self,
+            [
+                "update-ref",
+                "--no-deref",
+                "--create-reflog",
+                "-m",
+                log,
+                "--stdin",
+            ],
+        );
         let mut child = command.input(Vec::new()).spawn()?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(GitError::NotInstalled.into());
         };
-        let mut locked = LockedRef { child, input: Some(input), output: BufReader::new(output), name: name.to_owned() };
+        let mut locked = LockedRef {
+            child,
+            input: Some(input),
+            output: BufReader::new(output),
+            name: name.to_owned(),
+        };
         let update = match expected {
             Expect::Absent => format!("create {name} {new}"),
             Expect::At(old) => format!("update {name} {new} {old}"),
@@ -39,11 +60,23 @@ impl Repo {
         }
         let why = locked.complaint();
         let actual = self.find_ref(name)?;
-        let as_expected = actual.as_ref() == if let Expect::At(old) = expected { Some(old) } else { None };
+        let as_expected = actual.as_ref()
+            == if let Expect::At(old) = expected {
+                Some(old)
+            } else {
+                None
+            };
         if as_expected {
-            return Err(RefError::Blocked { name: name.to_owned(), why });
+            return Err(RefError::Blocked {
+                name: name.to_owned(),
+                why,
+            });
         }
-        Err(RefError::Conflict { name: name.to_owned(), expected: expected.clone(), actual })
+        Err(RefError::Conflict {
+            name: name.to_owned(),
+            expected: expected.clone(),
+            actual,
+        })
     }
 }
 
@@ -54,13 +87,21 @@ impl LockedRef {
             return Ok(());
         }
         let why = self.complaint();
-        Err(RefError::Blocked { name: self.name.clone(), why })
+        Err(RefError::Blocked {
+            name: self.name.clone(),
+            why,
+        })
     }
 
     /// Sends commands and waits for as many `ok` lines; false where Git gave up instead.
     fn say(&mut self, commands: &[&str], answers: usize) -> Result<bool, GitError> {
-        let failed = |source| GitError::Spawn { argv: "git update-ref --stdin".to_owned(), source };
-        let Some(input) = self.input.as_mut() else { return Ok(false) };
+        let failed = |source| GitError::Spawn {
+            argv: "git update-ref --stdin".to_owned(),
+            source,
+        };
+        let Some(input) = self.input.as_mut() else {
+            return Ok(false);
+        };
         for command in commands {
             if writeln!(input, "{command}").is_err() {
                 return Ok(false);
@@ -70,7 +111,9 @@ impl LockedRef {
         let _ = input.flush();
         for _ in 0..answers {
             let mut line = String::new();
-            if self.output.read_line(&mut line).map_err(failed)? == 0 || !line.trim_end().ends_with(": ok") {
+            if self.output.read_line(&mut line).map_err(failed)? == 0
+                || !line.trim_end().ends_with(": ok")
+            {
                 return Ok(false);
             }
         }

@@ -1,4 +1,5 @@
-//! The shadow's index: filling a fresh directory, adopting an existing one, resetting one between tasks.
+//! The shadow's index: filling a fresh directory, adopting an existing one, resetting one between
+//! tasks.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -21,27 +22,33 @@ impl Shadow {
         let _guard = self.guard()?;
         self.forget()?;
         fs::remove_file(&self.index_path())?;
-        self.in_tree(root, tree, ["read-tree", "-m", "-u"])?.arg(tree).run()?;
+        self.in_tree(root, tree, ["read-tree", "-m", "-u"])?
+            .arg(tree)
+            .run()?;
         self.remember(tree)
     }
 
-    /// Takes a directory that somebody else filled: the index names `tree`, every file is read once, with the attributes of the
-    /// trusted tree `attributes`.
+    /// Takes a directory that somebody else filled: the index names `tree`, every file is read
+    /// once, with the attributes of the trusted tree `attributes`.
     pub fn adopt(&self, root: &Path, tree: &Oid, attributes: &Oid) -> Result<(), GitError> {
         let _guard = self.guard()?;
         self.forget()?;
         fs::remove_file(&self.index_path())?;
-        self.in_tree(root, attributes, ["read-tree"])?.arg(tree).run()?;
+        self.in_tree(root, attributes, ["read-tree"])?
+            .arg(tree)
+            .run()?;
         // Exit code 1 only says that some files differ, which is what a look will find.
-        let refreshed = self.in_tree(root, attributes, ["update-index", "-q", "--refresh"])?.run_any()?;
+        let refreshed = self
+            .in_tree(root, attributes, ["update-index", "-q", "--refresh"])?
+            .run_any()?;
         if refreshed.code > 1 {
             return Err(refreshed.failure());
         }
         self.remember(tree)
     }
 
-    /// Every tracked path (of `tree`) and every untracked one that is not ignored, each with its state before it and a NUL behind. No
-    /// file is read.
+    /// Every tracked path (of `tree`) and every untracked one that is not ignored, each with its
+    /// state before it and a NUL behind. No file is read.
     pub(in crate::git) fn list_paths(&self, root: &Path, tree: &Oid) -> Result<Output, GitError> {
         let _guard = self.guard()?;
         let known = fs::read_text_if_there(&self.dir.join("tree"), 128)?;
@@ -50,7 +57,12 @@ impl Shadow {
             self.in_tree(root, tree, ["read-tree"])?.arg(tree).run()?;
             self.remember(tree)?;
         }
-        self.in_tree(root, tree, ["ls-files", "-z", "-t", "-c", "-o", "--exclude-standard"])?.run()
+        self.in_tree(
+            root,
+            tree,
+            ["ls-files", "-z", "-t", "-c", "-o", "--exclude-standard"],
+        )?
+        .run()
     }
 
     /// True where there is an index to compare with.
@@ -68,25 +80,38 @@ impl Shadow {
         self.copy_index(&from.index_path(), &self.index_path())
     }
 
-    /// Turns the tree at `root`, whose state the index knows, into exactly `tree`: changed files are put back, files that `tree`
-    /// does not have and no ignore rule of it names are removed; build caches stay. The caller has saved everything before.
+    /// Turns the tree at `root`, whose state the index knows, into exactly `tree`: changed files
+    /// are put back, files that `tree` does not have and no ignore rule of it names are removed;
+    /// build caches stay. The caller has saved everything before.
     pub fn reset(&self, root: &Path, tree: &Oid) -> Result<(), GitError> {
         let _guard = self.guard()?;
         self.forget()?;
-        self.in_tree(root, tree, ["read-tree", "--reset", "-u"])?.arg(tree).run()?;
-        self.in_tree(root, tree, ["clean", "-f", "-d", "-q"])?.run()?;
+        self.in_tree(root, tree, ["read-tree", "--reset", "-u"])?
+            .arg(tree)
+            .run()?;
+        self.in_tree(root, tree, ["clean", "-f", "-d", "-q"])?
+            .run()?;
         self.remember(tree)
     }
 
-    /// The same for a directory in which nobody works but `ai`: ignored files go, too, and repositories that were made there. Only the
-    /// directories `kept`, relative to the root, stay as they are.
+    /// The same for a directory in which nobody works but `ai`: ignored files go, too, and
+    /// repositories that were made there. Only the directories `kept`, relative to the root, stay
+    /// as they are.
     pub fn reset_alone(&self, root: &Path, tree: &Oid, kept: &[String]) -> Result<(), GitError> {
         let _guard = self.guard()?;
         self.forget()?;
-        self.in_tree(root, tree, ["read-tree", "--reset", "-u"])?.arg(tree).run()?;
-        let kept: Vec<String> =
-            kept.iter().map(|dir| format!("--exclude=/{}/", literal(dir.trim_end_matches('/')))).collect();
-        let clean = || self.in_tree(root, tree, ["clean", "-f", "-f", "-d", "-x", "-q"])?.args(&kept).run();
+        self.in_tree(root, tree, ["read-tree", "--reset", "-u"])?
+            .arg(tree)
+            .run()?;
+        let kept: Vec<String> = kept
+            .iter()
+            .map(|dir| format!("--exclude=/{}/", literal(dir.trim_end_matches('/'))))
+            .collect();
+        let clean = || {
+            self.in_tree(root, tree, ["clean", "-f", "-f", "-d", "-x", "-q"])?
+                .args(&kept)
+                .run()
+        };
         if clean().is_err() {
             // Directories can be write-protected, as those of module caches are.
             fs::make_writable(root)?;
@@ -98,18 +123,25 @@ impl Shadow {
     /// The symbolic links of the tree that the index holds, relative to the root.
     pub fn links(&self, root: &Path) -> Result<Vec<PathBuf>, GitError> {
         const LINK: &[u8] = b"120000 ";
-        let listed = self.in_tree(root, &self.format.empty_tree(), ["ls-files", "-s", "-z"])?.run()?;
+        let listed = self
+            .in_tree(root, &self.format.empty_tree(), ["ls-files", "-s", "-z"])?
+            .run()?;
         let links = Nul::of(&listed).filter(|entry| entry.starts_with(LINK));
         let names = links.filter_map(|entry| entry.splitn(2, |byte| *byte == b'\t').nth(1));
-        Ok(names.map(|name| PathBuf::from(OsStr::from_bytes(name))).collect())
+        Ok(names
+            .map(|name| PathBuf::from(OsStr::from_bytes(name)))
+            .collect())
     }
 
-    /// Puts the files of `tree`, which may be an agent's, into the directory `root`, which holds those of the trusted tree `base`; its
-    /// attributes stay in force. For a directory in which nobody has worked yet.
+    /// Puts the files of `tree`, which may be an agent's, into the directory `root`, which holds
+    /// those of the trusted tree `base`; its attributes stay in force. For a directory in which
+    /// nobody has worked yet.
     pub fn bring(&self, root: &Path, base: &Oid, tree: &Oid) -> Result<(), GitError> {
         let _guard = self.guard()?;
         self.forget()?;
-        self.in_tree(root, base, ["read-tree", "--reset", "-u"])?.arg(tree).run()?;
+        self.in_tree(root, base, ["read-tree", "--reset", "-u"])?
+            .arg(tree)
+            .run()?;
         self.remember(tree)
     }
 
@@ -120,7 +152,11 @@ impl Shadow {
     }
 
     /// The tree that the index holds, written to the object store.
-    pub(in crate::git) fn index_tree(&self, root: &Path, attributes: &Oid) -> Result<Oid, GitError> {
+    pub(in crate::git) fn index_tree(
+        &self,
+        root: &Path,
+        attributes: &Oid,
+    ) -> Result<Oid, GitError> {
         if let Some(known) = fs::read_text_if_there(&self.dir.join("tree"), 128)? {
             return Ok(Oid::parse(known.trim())?);
         }
@@ -134,7 +170,10 @@ impl Shadow {
     }
 
     pub(super) fn remember(&self, tree: &Oid) -> Result<(), GitError> {
-        Ok(fs::write_atomic(&self.dir.join("tree"), tree.as_str().as_bytes())?)
+        Ok(fs::write_atomic(
+            &self.dir.join("tree"),
+            tree.as_str().as_bytes(),
+        )?)
     }
 
     /// Before the index changes: a crash in between must not leave a tree name that does not fit.
@@ -146,6 +185,11 @@ impl Shadow {
 /// A path as a pattern that matches it alone.
 fn literal(path: &str) -> String {
     path.chars()
-        .flat_map(|c| matches!(c, '\\' | '*' | '?' | '[' | ' ').then_some('\\').into_iter().chain([c]))
+        .flat_map(|c| {
+            matches!(c, '\\' | '*' | '?' | '[' | ' ')
+                .then_some('\\')
+                .into_iter()
+                .chain([c])
+        })
         .collect()
 }

@@ -1,15 +1,18 @@
 //! Our own git directory, through which every tree that an agent could touch is looked at.
 //!
-//! An agent owns its worktree and can own `.git/worktrees/<id>`: a planted `commondir`, `config.worktree`, `.git` directory, nested
-//! repository, attribute or hook would run code in plain `git status`. The shadow has its own `config` (data-only settings copied
-//! from the repository), its own index and no references; it shares only the object store of the main repository, into which it
-//! writes, so that what it makes can be referenced there at once.
+//! An agent owns its worktree and can own `.git/worktrees/<id>`: a planted `commondir`,
+//! `config.worktree`, `.git` directory, nested repository, attribute or hook would run code in
+//! plain `git status`. The shadow has its own `config` (data-only settings copied from the
+//! repository), its own index and no references; it shares only the object store of the main
+//! repository, into which it writes, so that what it makes can be referenced there at once.
 //!
-//! Attributes come from a named trusted tree (Git 2.41 and newer), so an agent's `.gitattributes` can neither choose a filter of the
-//! user (LFS) nor change line ends. Older Git gets no user configuration at all, hence no filters.
+//! Attributes come from a named trusted tree (Git 2.41 and newer), so an agent's `.gitattributes`
+//! can neither choose a filter of the user (LFS) nor change line ends. Older Git gets no user
+//! configuration at all, hence no filters.
 //!
-//! The index is primed by the checkout that `ai` itself makes; unchanged files are then recognised by their stat data (change time
-//! included, which no ordinary process can forge) and are not read again.
+//! The index is primed by the checkout that `ai` itself makes; unchanged files are then recognised
+//! by their stat data (change time included, which no ordinary process can forge) and are not read
+//! again.
 
 mod in_place;
 mod index;
@@ -39,12 +42,14 @@ pub struct Shadow {
     partial: bool,
 }
 
-/// Holds the shadow's index for one operation; released when dropped, also by the death of the process.
+/// Holds the shadow's index for one operation; released when dropped, also by the death of the
+/// process.
 #[derive(Debug)]
 pub(in crate::git) struct Guard(#[expect(dead_code, reason = "the open file is the lock")] File);
 
 impl Shadow {
-    /// Makes the shadow directory, or brings the settings of an existing one up to date. Its index is left as it is.
+    /// Makes the shadow directory, or brings the settings of an existing one up to date. Its index
+    /// is left as it is.
     pub fn create(repo: &Repo, dir: &Path) -> Result<Self, GitError> {
         let shadow = Self::at(repo, dir);
         for part in ["objects", "refs", "info"] {
@@ -64,15 +69,18 @@ impl Shadow {
         }
     }
 
-    /// Brings the settings up to date, before the tree at `root`, whose state the index knows, is made anew. Where another part of it is
-    /// to stand there than before, its files are taken away first: what the index believes to be absent on purpose would stay absent.
-    /// The caller has saved everything before.
+    /// Brings the settings up to date, before the tree at `root`, whose state the index knows, is
+    /// made anew. Where another part of it is to stand there than before, its files are taken away
+    /// first: what the index believes to be absent on purpose would stay absent. The caller has
+    /// saved everything before.
     pub fn renew(&self, repo: &Repo, root: &Path) -> Result<(), GitError> {
         let _guard = self.guard()?;
         if self.is_primed() && settings::cone(&self.dir)? != settings::wanted_cone(repo)? {
             self.forget()?;
             let nothing = self.format.empty_tree();
-            self.in_tree(root, &nothing, ["read-tree", "--reset", "-u"])?.arg(&nothing).run()?;
+            self.in_tree(root, &nothing, ["read-tree", "--reset", "-u"])?
+                .arg(&nothing)
+                .run()?;
         }
         settings::write(repo, &self.dir)
     }
@@ -97,12 +105,21 @@ impl Shadow {
         self.format
     }
 
-    /// A command on objects alone: no index, no tree, no configuration of the user, the same result on every machine.
-    pub(in crate::git) fn objects<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> GitCommand {
-        self.git.command(args).git_dir(&self.dir).env("GIT_OBJECT_DIRECTORY", &self.objects_dir).isolated()
+    /// A command on objects alone: no index, no tree, no configuration of the user, the same result
+    /// on every machine.
+    pub(in crate::git) fn objects<S: AsRef<OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = S>,
+    ) -> GitCommand {
+        self.git
+            .command(args)
+            .git_dir(&self.dir)
+            .env("GIT_OBJECT_DIRECTORY", &self.objects_dir)
+            .isolated()
     }
 
-    /// A command on the shadow's index and the tree at `root`, with attributes from the tree `attributes`.
+    /// A command on the shadow's index and the tree at `root`, with attributes from the tree
+    /// `attributes`.
     pub(in crate::git) fn in_tree<S: AsRef<OsStr>>(
         &self,
         root: &Path,
@@ -117,7 +134,11 @@ impl Shadow {
             .env("GIT_OBJECT_DIRECTORY", &self.objects_dir)
             .env("GIT_INDEX_FILE", self.index_path());
         let knows_source = self.git.version()? >= ATTRIBUTE_SOURCE;
-        Ok(if knows_source { command.env("GIT_ATTR_SOURCE", attributes) } else { command.isolated() })
+        Ok(if knows_source {
+            command.env("GIT_ATTR_SOURCE", attributes)
+        } else {
+            command.isolated()
+        })
     }
 
     pub(in crate::git) const fn is_partial(&self) -> bool {
@@ -127,10 +148,22 @@ impl Shadow {
     /// Takes the shadow for one operation; waits for another one to end.
     pub(in crate::git) fn guard(&self) -> Result<Guard, GitError> {
         let path = self.dir.join("lock");
-        let failed = |source| GitError::Fs(fs::FsError { action: "lock", path: path.clone(), source });
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        let failed = |source| {
+            GitError::Fs(fs::FsError {
+                action: "lock",
+                path: path.clone(),
+                source,
+            })
+        };
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(failed)?;
         file.lock().map_err(failed)?;
-        // Only holders of the guard run Git on this index, so a lock file found now was left by one that was killed.
+        // Only holders of the guard run Git on this index, so a lock file found now was left by one
+        // that was killed.
         fs::remove_file(&self.dir.join("index.lock"))?;
         Ok(Guard(file))
     }

@@ -1,6 +1,7 @@
-//! What the shadow takes over from the repository: settings that are data, the private excludes and attributes, the sparse cone.
-//! Nothing that names a program is copied, so filters and drivers of the repository's own configuration do not exist in the shadow;
-//! those of the user's own configuration do.
+//! What the shadow takes over from the repository: settings that are data, the private excludes and
+//! attributes, the sparse cone. Nothing that names a program is copied, so filters and drivers of
+//! the repository's own configuration do not exist in the shadow; those of the user's own
+//! configuration do.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -53,22 +54,33 @@ pub(super) fn write(repo: &Repo, dir: &Path) -> Result<(), GitError> {
     Ok(())
 }
 
-/// What decides which part of a tree stands on the disk: settings, and the rules that they speak of.
+/// What decides which part of a tree stands on the disk: settings, and the rules that they speak
+/// of.
 pub(super) type Cone = (Vec<String>, Option<Vec<u8>>);
 
 /// The cone that the shadow at `dir` has.
 pub(super) fn cone(dir: &Path) -> Result<Cone, GitError> {
-    Ok((sparse_lines(&fs::read_text(&dir.join("config"), RULES_CAP)?), read_rules(&dir.join("info/sparse-checkout"))?))
+    Ok((
+        sparse_lines(&fs::read_text(&dir.join("config"), RULES_CAP)?),
+        read_rules(&dir.join("info/sparse-checkout"))?,
+    ))
 }
 
 /// The cone that the repository has now.
 pub(super) fn wanted_cone(repo: &Repo) -> Result<Cone, GitError> {
     let config = config_text(repo, &local_settings(repo)?);
-    Ok((sparse_lines(&config), read_rules(&repo.common_dir().join("info/sparse-checkout"))?))
+    Ok((
+        sparse_lines(&config),
+        read_rules(&repo.common_dir().join("info/sparse-checkout"))?,
+    ))
 }
 
 fn sparse_lines(config: &str) -> Vec<String> {
-    config.lines().filter(|line| line.contains("sparsecheckout")).map(str::to_owned).collect()
+    config
+        .lines()
+        .filter(|line| line.contains("sparsecheckout"))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn read_rules(path: &Path) -> Result<Option<Vec<u8>>, GitError> {
@@ -79,9 +91,14 @@ fn read_rules(path: &Path) -> Result<Option<Vec<u8>>, GitError> {
     }
 }
 
-/// The repository's own values of the copied keys, last one wins. Listing configuration runs nothing.
+/// The repository's own values of the copied keys, last one wins. Listing configuration runs
+/// nothing.
 fn local_settings(repo: &Repo) -> Result<Vec<(String, String)>, GitError> {
-    let out = repo.git().command(["config", "--list", "-z", "--show-scope"]).git_dir(repo.common_dir()).run()?;
+    let out = repo
+        .git()
+        .command(["config", "--list", "-z", "--show-scope"])
+        .git_dir(repo.common_dir())
+        .run()?;
     let mut fields = Nul::of(&out);
     let mut found: Vec<(String, String)> = Vec::new();
     while let Some(scope) = fields.next() {
@@ -103,16 +120,32 @@ fn local_settings(repo: &Repo) -> Result<Vec<(String, String)>, GitError> {
 fn config_text(repo: &Repo, settings: &[(String, String)]) -> String {
     let format = repo.format().objects;
     let mut text = String::from("[core]\n\trepositoryformatversion = 1\n\tbare = true\n");
-    // Content is flushed before anything refers to it; the batch method makes that one flush a command.
+    // Content is flushed before anything refers to it; the batch method makes that one flush a
+    // command.
     text.push_str("\tfsync = committed\n\tfsyncMethod = batch\n\tsplitIndex = false\n\tuntrackedCache = false\n");
     for (key, value) in settings {
         let name = key.trim_start_matches("core.");
-        let _ =
-            writeln!(text, "\t{name} = \"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"));
+        let _ = writeln!(
+            text,
+            "\t{name} = \"{}\"",
+            value
+                .replace('\\', "\\\\")
+                .replace('"', "\\\"")
+                .replace('\n', "\\n")
+        );
     }
-    let _ = write!(text, "[index]\n\tsparse = false\n[extensions]\n\tobjectFormat = {}\n", format.name());
+    let _ = write!(
+        text,
+        "[index]\n\tsparse = false\n[extensions]\n\tobjectFormat = {}\n",
+        format.name()
+    );
     // Large files stay where the main repository keeps them.
-    let lfs = repo.common_dir().join("lfs").to_string_lossy().replace('\\', "\\\\").replace('"', "\\\"");
+    let lfs = repo
+        .common_dir()
+        .join("lfs")
+        .to_string_lossy()
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"");
     let _ = write!(text, "[lfs]\n\tstorage = \"{lfs}\"\n");
     text
 }

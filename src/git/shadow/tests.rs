@@ -14,8 +14,19 @@ fn data_is_copied_and_programs_are_not() {
     let shadow = Shadow::create(&repo, &dir).unwrap();
     let text = std::fs::read_to_string(dir.join("config")).unwrap();
     assert!(!text.contains("evil"), "{text}");
-    let value = |key: &str| test.git_in(test.base(), &["config", "-f", dir.join("config").to_str().unwrap(), key]);
-    assert_eq!((value("core.autocrlf"), value("core.excludesfile")), ("input".into(), "/x/\"y\\z".into()));
-    assert_eq!(std::fs::read_to_string(dir.join("info/exclude")).unwrap(), "private\n\n/.ai/state\n/.ai/worktrees\n");
+    let value = |key: &str| {
+        test.git_in(
+            test.base(),
+            &["config", "-f", dir.join("config").to_str().unwrap(), key],
+        )
+    };
+    assert_eq!(
+        (value("core.autocrlf"), value("core.excludesfile")),
+        ("input".into(), "/x/\"y\\z".into())
+    );
+    assert_eq!(
+        std::fs::read_to_string(dir.join("info/exclude")).unwrap(),
+        "private\n\n/.ai/state\n/.ai/worktrees\n"
+    );
     Shadow::open(&repo, shadow.dir()).unwrap();
 }

@@ -1,4 +1,5 @@
-//! Which paths of a tree have to be recorded: Git lists what may differ, we look at each with `lstat` before Git opens it.
+//! Which paths of a tree have to be recorded: Git lists what may differ, we look at each with
+//! `lstat` before Git opens it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::{FileType, Metadata};
@@ -40,17 +41,37 @@ pub(super) struct SortedOut {
     pub(super) reports: BTreeSet<TreeReport>,
 }
 
-/// One process: everything tracked (`H`), changed (`C`), deleted (`R`) and untracked but not ignored (`?`).
+/// One process: everything tracked (`H`), changed (`C`), deleted (`R`) and untracked but not
+/// ignored (`?`).
 pub(super) fn list(shadow: &Shadow, root: &Path, attributes: &Oid) -> Result<Listed, GitError> {
-    let args = ["ls-files", "-z", "-t", "-c", "-o", "-m", "-d", "--exclude-standard"];
+    let args = [
+        "ls-files",
+        "-z",
+        "-t",
+        "-c",
+        "-o",
+        "-m",
+        "-d",
+        "--exclude-standard",
+    ];
     let out = shadow.in_tree(root, attributes, args)?.run()?;
-    let mut listed = Listed { suspects: BTreeMap::new(), tracked: HashSet::new(), dirs: BTreeSet::from([Vec::new()]) };
+    let mut listed = Listed {
+        suspects: BTreeMap::new(),
+        tracked: HashSet::new(),
+        dirs: BTreeSet::from([Vec::new()]),
+    };
     let mut fields = Nul::of(&out);
     while let Some(field) = fields.next() {
-        let [tag, b' ', path @ ..] = field else { return Err(fields.bad("a line of ls-files")) };
+        let [tag, b' ', path @ ..] = field else {
+            return Err(fields.bad("a line of ls-files"));
+        };
         let path = TreePath::new(path);
-        // A name that ends in `/` is a repository of its own, whose directory is not ours to look through.
-        for dir in path.parents().skip(usize::from(path.as_bytes().ends_with(b"/"))) {
+        // A name that ends in `/` is a repository of its own, whose directory is not ours to look
+        // through.
+        for dir in path
+            .parents()
+            .skip(usize::from(path.as_bytes().ends_with(b"/")))
+        {
             if !listed.dirs.insert(dir.to_vec()) {
                 break;
             }
@@ -74,7 +95,10 @@ pub(super) fn sort_out(
     limits: Limits,
 ) -> Result<SortedOut, SnapshotError> {
     if listed.suspects.len() > limits.files {
-        return Err(SnapshotError::TooMany { count: listed.suspects.len(), limit: limits.files });
+        return Err(SnapshotError::TooMany {
+            count: listed.suspects.len(),
+            limit: limits.files,
+        });
     }
     let mut look = Look {
         root,
@@ -89,7 +113,11 @@ pub(super) fn sort_out(
             moved.push(path.clone());
         }
     }
-    let links = if moved.is_empty() { BTreeSet::new() } else { submodules(shadow, root, attributes, &moved)? };
+    let links = if moved.is_empty() {
+        BTreeSet::new()
+    } else {
+        submodules(shadow, root, attributes, &moved)?
+    };
     for path in moved {
         if links.contains(&path) {
             look.out.reports.insert(TreeReport::Submodule { path });
@@ -117,13 +145,17 @@ fn submodules(
     }
     let out = command.run()?;
     let entries = Nul::of(&out).filter(|entry| entry.starts_with(b"160000 "));
-    Ok(entries.filter_map(|e| e.splitn(2, |b| *b == b'\t').nth(1)).map(TreePath::new).collect())
+    Ok(entries
+        .filter_map(|e| e.splitn(2, |b| *b == b'\t').nth(1))
+        .map(TreePath::new)
+        .collect())
 }
 
 #[derive(PartialEq, Eq)]
 enum Verdict {
     Settled,
-    /// A tracked path where a directory stands: a submodule that moved, or a file that became a directory.
+    /// A tracked path where a directory stands: a submodule that moved, or a file that became a
+    /// directory.
     DirectoryInPlace,
 }
 
@@ -140,7 +172,10 @@ impl Look<'_> {
     fn one(&mut self, path: &TreePath, tracked: Tracked) -> Verdict {
         let bytes = path.as_bytes();
         if let Some(dir) = bytes.strip_suffix(b"/") {
-            self.report(TreeReport::Nested { path: TreePath::new(dir), files_taken: false });
+            self.report(TreeReport::Nested {
+                path: TreePath::new(dir),
+                files_taken: false,
+            });
             return Verdict::Settled;
         }
         if path.is_forbidden() {
@@ -169,7 +204,10 @@ impl Look<'_> {
 
     fn file(&mut self, path: &TreePath, here: &Path, meta: &Metadata) {
         if meta.len() > self.limits.file_bytes {
-            self.report(TreeReport::TooBig { path: path.clone(), bytes: meta.len() });
+            self.report(TreeReport::TooBig {
+                path: path.clone(),
+                bytes: meta.len(),
+            });
         } else if rustix::fs::access(here, rustix::fs::Access::READ_OK).is_err() {
             self.report(TreeReport::Unreadable { path: path.clone() });
         } else {
@@ -181,11 +219,17 @@ impl Look<'_> {
         let target = std::fs::read_link(here).unwrap_or_default();
         let shown = TreePath::new(target.as_os_str().as_bytes());
         // `.gitmodules` as a link is refused by Git: it would be read through the link.
-        if here.file_name().is_some_and(|name| name.eq_ignore_ascii_case(".gitmodules")) {
+        if here
+            .file_name()
+            .is_some_and(|name| name.eq_ignore_ascii_case(".gitmodules"))
+        {
             return self.report(TreeReport::Forbidden { path: path.clone() });
         }
         if self.leads_out(path, here, &target) {
-            self.report(TreeReport::LinkOutside { path: path.clone(), target: shown });
+            self.report(TreeReport::LinkOutside {
+                path: path.clone(),
+                target: shown,
+            });
         }
         self.out.update.push(path.clone());
     }
@@ -211,29 +255,38 @@ impl Look<'_> {
     }
 
     fn special(&mut self, path: &TreePath, file_type: FileType, tracked: Tracked) {
-        self.report(TreeReport::Special { path: path.clone(), kind: kind_of(file_type) });
+        self.report(TreeReport::Special {
+            path: path.clone(),
+            kind: kind_of(file_type),
+        });
         if tracked == Tracked::Yes {
             self.out.drop.push(path.clone());
         }
     }
 
     fn is_behind_link(&mut self, path: &TreePath) -> bool {
-        path.as_bytes().iter().rposition(|b| *b == b'/').is_some_and(|at| self.dir_is_link(&path.as_bytes()[..at]))
+        path.as_bytes()
+            .iter()
+            .rposition(|b| *b == b'/')
+            .is_some_and(|at| self.dir_is_link(&path.as_bytes()[..at]))
     }
 
     fn dir_is_link(&mut self, dir: &[u8]) -> bool {
         if let Some(known) = self.links.get(dir) {
             return *known;
         }
-        let above = dir.iter().rposition(|b| *b == b'/').is_some_and(|at| self.dir_is_link(&dir[..at]));
+        let above = dir
+            .iter()
+            .rposition(|b| *b == b'/')
+            .is_some_and(|at| self.dir_is_link(&dir[..at]));
         let here = self.root.join(std::ffi::OsStr::from_bytes(dir));
         let is_link = above || std::fs::symlink_metadata(here).is_ok_and(|meta| meta.is_symlink());
         self.links.insert(dir.to_vec(), is_link);
         is_link
     }
 
-    /// Git passes over pipes and sockets in silence, over a `.git` inside a tracked directory, and over what goes on inside a
-    /// submodule. We do not.
+    /// Git passes over pipes and sockets in silence, over a `.git` inside a tracked directory, and
+    /// over what goes on inside a submodule. We do not.
     fn directory(&mut self, dir: &[u8], listed: &Listed) {
         if !dir.is_empty() && self.dir_is_link(dir) {
             return;
@@ -243,27 +296,46 @@ impl Look<'_> {
             clippy::disallowed_methods,
             reason = "the entry types of the directory are needed, without a stat for each"
         )]
-        let Ok(entries) = std::fs::read_dir(&here) else { return };
+        let Ok(entries) = std::fs::read_dir(&here) else {
+            return;
+        };
         for entry in entries.flatten() {
-            let Ok(file_type) = entry.file_type() else { continue };
+            let Ok(file_type) = entry.file_type() else {
+                continue;
+            };
             if entry.file_name() == ".git" {
                 if !dir.is_empty() {
-                    self.report(TreeReport::Nested { path: TreePath::new(dir), files_taken: true });
+                    self.report(TreeReport::Nested {
+                        path: TreePath::new(dir),
+                        files_taken: true,
+                    });
                 }
                 continue;
             }
             let path = || join(dir, entry.file_name().as_bytes());
             if is_special(file_type) {
-                self.report(TreeReport::Special { path: TreePath::new(path()), kind: kind_of(file_type) });
-            } else if file_type.is_dir() && listed.tracked.contains(&path()) && entry.path().join(".git").exists() {
-                self.report(TreeReport::Submodule { path: TreePath::new(path()) });
+                self.report(TreeReport::Special {
+                    path: TreePath::new(path()),
+                    kind: kind_of(file_type),
+                });
+            } else if file_type.is_dir()
+                && listed.tracked.contains(&path())
+                && entry.path().join(".git").exists()
+            {
+                self.report(TreeReport::Submodule {
+                    path: TreePath::new(path()),
+                });
             }
         }
     }
 }
 
 fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
-    if dir.is_empty() { name.to_vec() } else { [dir, name].join(&b'/') }
+    if dir.is_empty() {
+        name.to_vec()
+    } else {
+        [dir, name].join(&b'/')
+    }
 }
 
 fn is_special(file_type: FileType) -> bool {

@@ -1,4 +1,5 @@
-//! Every planted program that plain Git would run in an agent's tree, against every operation of this layer. A marker file tells.
+//! Every planted program that plain Git would run in an agent's tree, against every operation of
+//! this layer. A marker file tells.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -18,7 +19,13 @@ impl Evil {
     fn new(test: &TestRepo) -> Self {
         let (marker, program) = (test.base().join("marker"), test.base().join("evil"));
         // It copies its input, so that as a filter it would even work.
-        write(&program, format!("#!/bin/sh\necho ran >> {}\ncat 2>/dev/null\n", marker.display()));
+        write(
+            &program,
+            format!(
+                "#!/bin/sh\necho ran >> {}\ncat 2>/dev/null\n",
+                marker.display()
+            ),
+        );
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         Self { marker, program }
     }
@@ -36,9 +43,14 @@ impl Evil {
     }
 
     fn hooks(&self, dir: &Path) {
-        for name in
-            ["reference-transaction", "post-checkout", "post-index-change", "pre-commit", "post-commit", "post-merge"]
-        {
+        for name in [
+            "reference-transaction",
+            "post-checkout",
+            "post-index-change",
+            "pre-commit",
+            "post-commit",
+            "post-merge",
+        ] {
             write(&dir.join(name), fs::read(&self.program).unwrap());
             fs::set_permissions(dir.join(name), fs::Permissions::from_mode(0o755)).unwrap();
         }
@@ -56,9 +68,15 @@ fn common_dir_is_redirected(run: &Run, evil: &Evil) {
         fs::create_dir_all(fake.join(part)).unwrap();
     }
     let objects = run.repo.common_dir().join("objects");
-    write(&fake.join("objects/info/alternates"), objects.as_os_str().as_encoded_bytes());
+    write(
+        &fake.join("objects/info/alternates"),
+        objects.as_os_str().as_encoded_bytes(),
+    );
     write(&fake.join("refs/heads/ai/t-1/1"), format!("{}\n", run.base));
-    write(&run.slot.admin.join("commondir"), fake.as_os_str().as_encoded_bytes());
+    write(
+        &run.slot.admin.join("commondir"),
+        fake.as_os_str().as_encoded_bytes(),
+    );
 }
 
 fn dot_git_is_a_repository(run: &Run, evil: &Evil) {
@@ -72,13 +90,15 @@ fn a_repository_is_nested(run: &Run, evil: &Evil) {
     let nested = run.slot.path.join("nested");
     fs::create_dir(&nested).unwrap();
     run.test.git_in(&nested, &["init", "-q"]);
-    run.test.git_in(&nested, &["commit", "-q", "--allow-empty", "-m", "x"]);
+    run.test
+        .git_in(&nested, &["commit", "-q", "--allow-empty", "-m", "x"]);
     run.agent_git(&["add", "nested"]);
     write(&nested.join(".git/config"), evil.config());
 }
 
 fn the_worktree_has_a_config(run: &Run, evil: &Evil) {
-    run.test.git(&["config", "extensions.worktreeConfig", "true"]);
+    run.test
+        .git(&["config", "extensions.worktreeConfig", "true"]);
     write(&run.slot.admin.join("config.worktree"), evil.config());
 }
 
@@ -126,7 +146,11 @@ fn nothing_of_ours_runs_any_plant() {
     for (name, plant) in PLANTS {
         let (run, evil) = planted(plant);
         everything(&run);
-        assert!(!evil.has_run(), "{name}: {}", fs::read_to_string(&evil.marker).unwrap_or_default());
+        assert!(
+            !evil.has_run(),
+            "{name}: {}",
+            fs::read_to_string(&evil.marker).unwrap_or_default()
+        );
     }
 }
 
@@ -135,9 +159,17 @@ fn everything(run: &Run) {
     let _ = super::super::discover::discover(&run.slot.path);
     let repo = run.test.open();
     let snapshot = run.snapshot();
-    let paths: Vec<String> = snapshot.changed.iter().map(|c| c.path.to_string()).collect();
+    let paths: Vec<String> = snapshot
+        .changed
+        .iter()
+        .map(|c| c.path.to_string())
+        .collect();
     assert_eq!(paths, [".gitattributes", "README", "new"]);
-    let head = run.slot.head(&repo).ok().and_then(|head| head.commit().cloned());
+    let head = run
+        .slot
+        .head(&repo)
+        .ok()
+        .and_then(|head| head.commit().cloned());
     let work = Work {
         snapshot: &snapshot,
         base: Some(&run.base),
@@ -147,23 +179,34 @@ fn everything(run: &Run) {
         when_ms: 0,
     };
     let commit = seal(&repo, &run.shadow, &work).unwrap().commit.unwrap();
-    run.shadow.patch(&run.base_tree, &snapshot.tree, 1 << 20).unwrap();
+    run.shadow
+        .patch(&run.base_tree, &snapshot.tree, 1 << 20)
+        .unwrap();
     run.shadow.stats(&run.base_tree, &snapshot.tree).unwrap();
-    run.shadow.commits_between(Some(&run.base), &commit).unwrap();
+    run.shadow
+        .commits_between(Some(&run.base), &commit)
+        .unwrap();
     repo.identity().unwrap();
     let fallback = crate::git::Repo::open_spawned(repo.location(), run.test.git_program()).unwrap();
-    fallback.create_ref("refs/ai/spawned", &commit, "x").unwrap();
+    fallback
+        .create_ref("refs/ai/spawned", &commit, "x")
+        .unwrap();
     repo.create_ref("refs/ai/native", &commit, "x").unwrap();
     run.pool().list().unwrap();
     let other = shadow(&repo, "t-9.1");
-    pool(&repo).create("two", "ai/t-9/1", &Start::Commit(commit), &other).unwrap();
+    pool(&repo)
+        .create("two", "ai/t-9/1", &Start::Commit(commit), &other)
+        .unwrap();
     match run.rescue().cleared {
         Some(cleared) => {
             run.reuse(cleared, "ai/t-2/1").unwrap();
             run.pool().remove(run.rescue().cleared.unwrap()).unwrap();
         }
         // A repository of its own, or a nested one, is kept for a person.
-        None => assert!(matches!(run.pool().plan_removal("one"), Ok::<_, WorktreeError>(Some(_)))),
+        None => assert!(matches!(
+            run.pool().plan_removal("one"),
+            Ok::<_, WorktreeError>(Some(_))
+        )),
     }
 }
 
@@ -171,8 +214,18 @@ fn everything(run: &Run) {
 fn an_agent_cannot_choose_a_filter_of_the_user() {
     let run = Run::new();
     let evil = Evil::new(&run.test);
-    run.test.git(&["config", "--global", "filter.own.clean", evil.program.to_str().unwrap()]);
-    run.test.git(&["config", "--global", "filter.own.smudge", evil.program.to_str().unwrap()]);
+    run.test.git(&[
+        "config",
+        "--global",
+        "filter.own.clean",
+        evil.program.to_str().unwrap(),
+    ]);
+    run.test.git(&[
+        "config",
+        "--global",
+        "filter.own.smudge",
+        evil.program.to_str().unwrap(),
+    ]);
     run.write(".gitattributes", "* filter=own\n");
     run.write("README", "hullo\n");
     assert_eq!(run.snapshot().changed.len(), 2);
@@ -191,11 +244,17 @@ fn a_filter_that_the_user_configured_serves_the_base() {
     test.commit("filtered");
     assert_eq!(test.git(&["show", "HEAD:x.secret"]), "ifmmp");
     let run = Run::of(test);
-    assert_eq!(fs::read_to_string(run.slot.path.join("x.secret")).unwrap(), "hello\n");
+    assert_eq!(
+        fs::read_to_string(run.slot.path.join("x.secret")).unwrap(),
+        "hello\n"
+    );
     assert_eq!(run.snapshot().changed, []);
     run.write("x.secret", "jello\n");
     let tree = run.snapshot().tree;
-    assert_eq!(run.test.git(&["show", &format!("{tree}:x.secret")]), "kfmmp");
+    assert_eq!(
+        run.test.git(&["show", &format!("{tree}:x.secret")]),
+        "kfmmp"
+    );
 }
 
 #[test]
@@ -208,7 +267,10 @@ fn a_filter_of_the_repository_itself_does_not_run() {
     let text = fs::read_to_string(test.root.join(".git/config")).unwrap() + &evil.config();
     test.write(".git/config", text);
     let run = Run::of(test);
-    assert_eq!(fs::read_to_string(run.slot.path.join("x.secret")).unwrap(), "hello\n");
+    assert_eq!(
+        fs::read_to_string(run.slot.path.join("x.secret")).unwrap(),
+        "hello\n"
+    );
     assert_eq!(run.snapshot().changed, []);
     assert!(!evil.has_run());
 }

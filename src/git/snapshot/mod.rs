@@ -1,10 +1,12 @@
 //! The supervisor's own picture of an agent's tree, as Git objects.
 //!
-//! Nothing of the tree is interpreted: files are listed and hashed through the [`Shadow`], so planted configuration, hooks, filters,
-//! attributes and nested repositories are inert. What cannot be part of a commit, or should not be without a word, is reported.
-//! An unchanged tree costs one `git` process.
+//! Nothing of the tree is interpreted: files are listed and hashed through the [`Shadow`], so
+//! planted configuration, hooks, filters, attributes and nested repositories are inert. What cannot
+//! be part of a commit, or should not be without a word, is reported. An unchanged tree costs one
+//! `git` process.
 //!
-//! Known and accepted: the agent's own `.gitignore` decides what is ignored, as it would in a commit of its own.
+//! Known and accepted: the agent's own `.gitignore` decides what is ignored, as it would in a
+//! commit of its own.
 
 mod candidates;
 mod peek;
@@ -33,7 +35,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { files: 20_000, file_bytes: 50 << 20 }
+        Self {
+            files: 20_000,
+            file_bytes: 50 << 20,
+        }
     }
 }
 
@@ -67,7 +72,9 @@ pub enum SnapshotError {
         what: &'static str,
     },
     /// More changed files than the limit.
-    #[error("{count} changed files are more than the limit of {limit}; is a build directory missing in .gitignore?")]
+    #[error(
+        "{count} changed files are more than the limit of {limit}; is a build directory missing in .gitignore?"
+    )]
     TooMany {
         /// How many.
         count: usize,
@@ -91,13 +98,19 @@ pub enum SnapshotError {
 }
 
 impl Shadow {
-    /// Takes the state of the tree at `root` relative to the trusted tree `base`, whose attributes apply.
-    pub fn snapshot(&self, root: &Path, base: &Oid, limits: Limits) -> Result<Snapshot, SnapshotError> {
+    /// Takes the state of the tree at `root` relative to the trusted tree `base`, whose attributes
+    /// apply.
+    pub fn snapshot(
+        &self,
+        root: &Path,
+        base: &Oid,
+        limits: Limits,
+    ) -> Result<Snapshot, SnapshotError> {
         self.snapshot_against(root, base, base, limits)
     }
 
-    /// Takes the state of the tree at `root` relative to the tree `base`, which may be an agent's; the attributes are those of
-    /// `attributes`, which must not be.
+    /// Takes the state of the tree at `root` relative to the tree `base`, which may be an agent's;
+    /// the attributes are those of `attributes`, which must not be.
     pub fn snapshot_against(
         &self,
         root: &Path,
@@ -113,7 +126,11 @@ impl Shadow {
         let sorted = self.record_changes(root, attributes, limits)?;
         let tree = self.index_tree(root, attributes)?;
         let changed = self.changed_paths(base, &tree)?;
-        Ok(Snapshot { tree, changed, reports: sorted.reports.into_iter().collect() })
+        Ok(Snapshot {
+            tree,
+            changed,
+            reports: sorted.reports.into_iter().collect(),
+        })
     }
 }
 
@@ -121,7 +138,8 @@ impl Shadow {
 const ATTEMPTS: usize = 3;
 
 impl Shadow {
-    /// Lists and records; looks again where a file vanished or grew in between, since the agent may be at work.
+    /// Lists and records; looks again where a file vanished or grew in between, since the agent may
+    /// be at work.
     fn record_changes(
         &self,
         root: &Path,
@@ -149,7 +167,10 @@ fn check_root(root: &Path) -> Result<(), SnapshotError> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => "gone",
         Err(_) => "unreadable",
     };
-    Err(SnapshotError::TreeGone { path: root.display().to_string(), what })
+    Err(SnapshotError::TreeGone {
+        path: root.display().to_string(),
+        what,
+    })
 }
 
 #[cfg(test)]

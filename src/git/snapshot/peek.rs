@@ -1,4 +1,5 @@
-//! A look at a tree that writes nothing: no object, no index, no lock. It is for showing, and decides nothing that could lose work.
+//! A look at a tree that writes nothing: no object, no index, no lock. It is for showing, and
+//! decides nothing that could lose work.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,18 +14,42 @@ use super::super::shadow::Shadow;
 impl Shadow {
     /// The shadow at `dir`, where it was made and knows its tree; nothing is made.
     pub fn existing(repo: &Repo, dir: &Path) -> Option<Self> {
-        let is_there = dir.join("HEAD").is_file() && dir.join("config").is_file() && dir.join("index").is_file();
+        let is_there = dir.join("HEAD").is_file()
+            && dir.join("config").is_file()
+            && dir.join("index").is_file();
         is_there.then(|| Self::open(repo, dir).ok()).flatten()
     }
 
-    /// The paths of the tree at `root` that differ from the tree `stand`, untracked ones included. The attributes are those of
-    /// `attributes`, which no agent may have written.
-    pub fn peek(&self, root: &Path, stand: &Oid, attributes: &Oid) -> Result<BTreeSet<TreePath>, GitError> {
-        let args = ["ls-files", "-z", "-t", "-o", "-m", "-d", "--exclude-standard"];
-        let out = self.in_tree(root, attributes, args)?.env("GIT_OPTIONAL_LOCKS", "0").run()?;
+    /// The paths of the tree at `root` that differ from the tree `stand`, untracked ones included.
+    /// The attributes are those of `attributes`, which no agent may have written.
+    pub fn peek(
+        &self,
+        root: &Path,
+        stand: &Oid,
+        attributes: &Oid,
+    ) -> Result<BTreeSet<TreePath>, GitError> {
+        let args = [
+            "ls-files",
+            "-z",
+            "-t",
+            "-o",
+            "-m",
+            "-d",
+            "--exclude-standard",
+        ];
+        let out = self
+            .in_tree(root, attributes, args)?
+            .env("GIT_OPTIONAL_LOCKS", "0")
+            .run()?;
         let on_disk = Nul::of(&out).filter_map(|field| Some(TreePath::new(field.get(2..)?)));
         let mut found: BTreeSet<TreePath> = on_disk.collect();
-        let args = ["diff-index", "-z", "--cached", "--name-only", "--no-renames"];
+        let args = [
+            "diff-index",
+            "-z",
+            "--cached",
+            "--name-only",
+            "--no-renames",
+        ];
         let known = self.in_tree(root, attributes, args)?.arg(stand).run()?;
         found.extend(Nul::of(&known).map(TreePath::new));
         Ok(found)

@@ -9,7 +9,12 @@ use super::super::shadow::Shadow;
 use super::candidates::SortedOut;
 
 /// Brings the index in line; nothing runs where nothing changed.
-pub(super) fn record(shadow: &Shadow, root: &Path, attributes: &Oid, sorted: &SortedOut) -> Result<(), GitError> {
+pub(super) fn record(
+    shadow: &Shadow,
+    root: &Path,
+    attributes: &Oid,
+    sorted: &SortedOut,
+) -> Result<(), GitError> {
     if sorted.update.is_empty() && sorted.drop.is_empty() {
         return Ok(());
     }
@@ -17,11 +22,24 @@ pub(super) fn record(shadow: &Shadow, root: &Path, attributes: &Oid, sorted: &So
     // First the ones that go: a link or pipe in their place must not be looked through.
     if !sorted.drop.is_empty() {
         let args = ["update-index", "-z", "--force-remove", "--stdin"];
-        shadow.in_tree(root, attributes, args)?.input(nul_list(&sorted.drop)).run()?;
+        shadow
+            .in_tree(root, attributes, args)?
+            .input(nul_list(&sorted.drop))
+            .run()?;
     }
     if !sorted.update.is_empty() {
-        let args = ["update-index", "-z", "--add", "--remove", "--replace", "--stdin"];
-        shadow.in_tree(root, attributes, args)?.input(nul_list(&sorted.update)).run()?;
+        let args = [
+            "update-index",
+            "-z",
+            "--add",
+            "--remove",
+            "--replace",
+            "--stdin",
+        ];
+        shadow
+            .in_tree(root, attributes, args)?
+            .input(nul_list(&sorted.update))
+            .run()?;
     }
     Ok(())
 }

@@ -5,7 +5,8 @@ use super::super::path::TreePath;
 /// Something in an agent's tree that is not simply part of the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TreeReport {
-    /// A repository inside the tree: its files are not in the snapshot. A tracked directory with a `.git` of its own is in it.
+    /// A repository inside the tree: its files are not in the snapshot. A tracked directory with a
+    /// `.git` of its own is in it.
     Nested {
         /// The directory.
         path: TreePath,
@@ -14,9 +15,11 @@ pub enum TreeReport {
     },
     /// The `.git` of the worktree itself is a repository: its commits are not taken.
     OwnRepository,
-    /// The git directory of the worktree holds those of submodules, which may hold commits that are nowhere else.
+    /// The git directory of the worktree holds those of submodules, which may hold commits that are
+    /// nowhere else.
     SubmoduleStores,
-    /// A submodule that is checked out: neither its content nor its commit is taken, the recorded commit stays.
+    /// A submodule that is checked out: neither its content nor its commit is taken, the recorded
+    /// commit stays.
     Submodule {
         /// The submodule.
         path: TreePath,
@@ -88,20 +91,40 @@ impl TreeReport {
 impl std::fmt::Display for TreeReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Nested { path, files_taken: false } => {
-                write!(f, "{path} is a repository of its own; its files are not taken")
+            Self::Nested {
+                path,
+                files_taken: false,
+            } => {
+                write!(
+                    f,
+                    "{path} is a repository of its own; its files are not taken"
+                )
             }
-            Self::Nested { path, files_taken: true } => write!(f, "{path} has a .git of its own, which is not taken"),
-            Self::OwnRepository => {
-                f.write_str("the worktree was made a repository of its own; its commits are not taken")
+            Self::Nested {
+                path,
+                files_taken: true,
+            } => write!(f, "{path} has a .git of its own, which is not taken"),
+            Self::OwnRepository => f.write_str(
+                "the worktree was made a repository of its own; its commits are not taken",
+            ),
+            Self::SubmoduleStores => {
+                f.write_str("it has git directories of submodules, whose commits are not taken")
             }
-            Self::SubmoduleStores => f.write_str("it has git directories of submodules, whose commits are not taken"),
-            Self::Submodule { path } => write!(f, "submodule {path} is checked out; its content is not taken"),
+            Self::Submodule { path } => write!(
+                f,
+                "submodule {path} is checked out; its content is not taken"
+            ),
             Self::Special { path, kind } => write!(f, "{path} is a {kind}, which Git cannot store"),
-            Self::TooBig { path, bytes } => write!(f, "{path} is too big ({bytes} bytes) and not taken"),
-            Self::LinkOutside { path, target } => write!(f, "{path} links out of the tree, to {target}"),
+            Self::TooBig { path, bytes } => {
+                write!(f, "{path} is too big ({bytes} bytes) and not taken")
+            }
+            Self::LinkOutside { path, target } => {
+                write!(f, "{path} links out of the tree, to {target}")
+            }
             Self::Unreadable { path } => write!(f, "{path} cannot be read and is not taken"),
-            Self::Forbidden { path } => write!(f, "{path} is a path that Git reserves and is not taken"),
+            Self::Forbidden { path } => {
+                write!(f, "{path} is a path that Git reserves and is not taken")
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Turning a snapshot into the commit that is judged.
 //!
-//! Commits that the agent made itself are kept: the final commit stands on the agent's HEAD where that descends from the base, else on
-//! the base. Every commit in between is looked at, since a bad one and its revert would not show in the final difference.
+//! Commits that the agent made itself are kept: the final commit stands on the agent's HEAD where
+//! that descends from the base, else on the base. Every commit in between is looked at, since a bad
+//! one and its revert would not show in the final difference.
 
 use super::super::diff::CommitChanges;
 use super::super::error::GitError;
@@ -38,14 +39,19 @@ pub struct Sealed {
     pub unrelated_head: Option<Oid>,
 }
 
-/// Commits a snapshot without any hook, filter or signature. Only objects are written; naming them is the caller's step.
+/// Commits a snapshot without any hook, filter or signature. Only objects are written; naming them
+/// is the caller's step.
 pub fn seal(repo: &Repo, shadow: &Shadow, work: &Work<'_>) -> Result<Sealed, SnapshotError> {
     let descends = match (work.base, work.head) {
         (_, None) => false,
         (None, Some(_)) => true,
         (Some(base), Some(head)) => repo.is_ancestor(base, head)?,
     };
-    let (parent, unrelated_head) = if descends { (work.head, None) } else { (work.base, work.head.cloned()) };
+    let (parent, unrelated_head) = if descends {
+        (work.head, None)
+    } else {
+        (work.base, work.head.cloned())
+    };
     let own_commits = match parent {
         Some(head) if descends => own_commits(shadow, work.base, head)?,
         _ => Vec::new(),
@@ -61,7 +67,11 @@ pub fn seal(repo: &Repo, shadow: &Shadow, work: &Work<'_>) -> Result<Sealed, Sna
     } else {
         parent.cloned()
     };
-    Ok(Sealed { commit, own_commits, unrelated_head })
+    Ok(Sealed {
+        commit,
+        own_commits,
+        unrelated_head,
+    })
 }
 
 fn commit(repo: &Repo, work: &Work<'_>, parent: Option<&Oid>) -> Result<Oid, GitError> {
@@ -75,12 +85,24 @@ fn commit(repo: &Repo, work: &Work<'_>, parent: Option<&Oid>) -> Result<Oid, Git
     })
 }
 
-/// The agent's commits, none of which may hold a path that a checkout would write into a git directory.
-fn own_commits(shadow: &Shadow, base: Option<&Oid>, head: &Oid) -> Result<Vec<CommitChanges>, SnapshotError> {
+/// The agent's commits, none of which may hold a path that a checkout would write into a git
+/// directory.
+fn own_commits(
+    shadow: &Shadow,
+    base: Option<&Oid>,
+    head: &Oid,
+) -> Result<Vec<CommitChanges>, SnapshotError> {
     let commits = shadow.commits_between(base, head)?;
     for made in &commits {
-        if let Some(bad) = made.changed.iter().find(|c| c.new.is_some() && c.path.is_forbidden()) {
-            return Err(SnapshotError::Forbidden { commit: made.commit.clone(), path: bad.path.to_string() });
+        if let Some(bad) = made
+            .changed
+            .iter()
+            .find(|c| c.new.is_some() && c.path.is_forbidden())
+        {
+            return Err(SnapshotError::Forbidden {
+                commit: made.commit.clone(),
+                path: bad.path.to_string(),
+            });
         }
     }
     Ok(commits)

@@ -12,7 +12,11 @@ use super::seal::Sealed;
 use super::*;
 
 fn summary(snapshot: &Snapshot) -> Vec<(Change, String)> {
-    snapshot.changed.iter().map(|c| (c.change, c.path.to_string())).collect()
+    snapshot
+        .changed
+        .iter()
+        .map(|c| (c.change, c.path.to_string()))
+        .collect()
 }
 
 fn reports(snapshot: &Snapshot) -> Vec<String> {
@@ -22,7 +26,14 @@ fn reports(snapshot: &Snapshot) -> Vec<String> {
 fn seal_work(run: &Run, snapshot: &Snapshot) -> Result<Sealed, SnapshotError> {
     let who = Identity::new("ai", "ai@localhost").unwrap();
     let head = run.slot.head(&run.repo).unwrap();
-    let work = Work { snapshot, base: Some(&run.base), head: head.commit(), message: "work", who: &who, when_ms: 0 };
+    let work = Work {
+        snapshot,
+        base: Some(&run.base),
+        head: head.commit(),
+        message: "work",
+        who: &who,
+        when_ms: 0,
+    };
     seal(&run.repo, &run.shadow, &work)
 }
 
@@ -39,15 +50,29 @@ fn an_unchanged_tree_is_the_base_and_costs_one_process() {
     let real = run.test.git_program().program().to_owned();
     super::super::testing::write(
         &bin.join("git"),
-        format!("#!/bin/sh\necho \"$1\" >> {}\nexec {} \"$@\"\n", log.display(), real.display()),
+        format!(
+            "#!/bin/sh\necho \"$1\" >> {}\nexec {} \"$@\"\n",
+            log.display(),
+            real.display()
+        ),
     );
     fs::set_permissions(bin.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
     let mut env = run.test.env();
-    env[0].1 = [bin.as_os_str(), OsStr::new(":"), &env[0].1].iter().copied().collect();
-    let counted = crate::git::Repo::open(run.repo.location(), crate::git::Git::with_env(env).unwrap()).unwrap();
+    env[0].1 = [bin.as_os_str(), OsStr::new(":"), &env[0].1]
+        .iter()
+        .copied()
+        .collect();
+    let counted =
+        crate::git::Repo::open(run.repo.location(), crate::git::Git::with_env(env).unwrap())
+            .unwrap();
     let shadow = Shadow::open(&counted, run.shadow.dir()).unwrap();
-    let snapshot = shadow.snapshot(&run.slot.path, &run.base_tree, Limits::default()).unwrap();
-    assert_eq!((snapshot.tree, snapshot.changed, snapshot.reports), (run.base_tree.clone(), vec![], vec![]));
+    let snapshot = shadow
+        .snapshot(&run.slot.path, &run.base_tree, Limits::default())
+        .unwrap();
+    assert_eq!(
+        (snapshot.tree, snapshot.changed, snapshot.reports),
+        (run.base_tree.clone(), vec![], vec![])
+    );
     assert_eq!(fs::read_to_string(log).unwrap(), "version\nls-files\n");
 }
 
@@ -96,8 +121,18 @@ fn every_kind_of_change_is_taken() {
     ];
     assert_eq!(summary(&snapshot), wanted.map(|(c, p)| (c, p.to_owned())));
     assert_eq!(reports(&snapshot), [] as [&str; 0]);
-    let exec = snapshot.changed.iter().find(|c| c.path == "exec".into()).unwrap();
-    assert_eq!((exec.old.as_ref().unwrap().mode, exec.new.as_ref().unwrap().mode), (0o100_644, 0o100_755));
+    let exec = snapshot
+        .changed
+        .iter()
+        .find(|c| c.path == "exec".into())
+        .unwrap();
+    assert_eq!(
+        (
+            exec.old.as_ref().unwrap().mode,
+            exec.new.as_ref().unwrap().mode
+        ),
+        (0o100_644, 0o100_755)
+    );
     // Putting everything back leads to the base again.
     run.agent_git(&["reset", "-q", "--hard"]);
     run.agent_git(&["clean", "-fdq"]);
@@ -107,7 +142,14 @@ fn every_kind_of_change_is_taken() {
 #[test]
 fn paths_are_bytes() {
     let run = Run::new();
-    let names: [&[u8]; 6] = [b"a\nb", b"tab\there", b"quote\"'", b"-rf", b"\xff\xfe", b":(glob)*"];
+    let names: [&[u8]; 6] = [
+        b"a\nb",
+        b"tab\there",
+        b"quote\"'",
+        b"-rf",
+        b"\xff\xfe",
+        b":(glob)*",
+    ];
     for name in names {
         run.write(PathBuf::from(OsStr::from_bytes(name)), "x");
     }
@@ -117,9 +159,18 @@ fn paths_are_bytes() {
     seen.sort();
     wanted.sort();
     assert_eq!(seen, wanted);
-    let patch = run.shadow.patch(&run.base_tree, &snapshot.tree, 1 << 20).unwrap();
+    let patch = run
+        .shadow
+        .patch(&run.base_tree, &snapshot.tree, 1 << 20)
+        .unwrap();
     assert!(!patch.truncated && patch.text.starts_with(b"diff --git a/"));
-    assert_eq!(run.shadow.stats(&run.base_tree, &snapshot.tree).unwrap().insertions, 6);
+    assert_eq!(
+        run.shadow
+            .stats(&run.base_tree, &snapshot.tree)
+            .unwrap()
+            .insertions,
+        6
+    );
 }
 
 #[test]
@@ -128,8 +179,16 @@ fn the_same_size_and_time_does_not_hide_a_change() {
     let file = run.slot.path.join("README");
     let before = fs::metadata(&file).unwrap().modified().unwrap();
     fs::write(&file, "hullo\n").unwrap();
-    fs::File::options().write(true).open(&file).unwrap().set_modified(before).unwrap();
-    assert_eq!(summary(&run.snapshot()), [(Change::Modified, "README".to_owned())]);
+    fs::File::options()
+        .write(true)
+        .open(&file)
+        .unwrap()
+        .set_modified(before)
+        .unwrap();
+    assert_eq!(
+        summary(&run.snapshot()),
+        [(Change::Modified, "README".to_owned())]
+    );
 }
 
 #[test]
@@ -138,7 +197,14 @@ fn what_cannot_be_taken_is_reported() {
     let at = |path: &str| run.slot.path.join(path);
     let pipe = |path: &str| {
         let mode = rustix::fs::Mode::from_raw_mode(0o644);
-        rustix::fs::mknodat(rustix::fs::CWD, at(path), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            at(path),
+            rustix::fs::FileType::Fifo,
+            mode,
+            0,
+        )
+        .unwrap();
     };
     fs::remove_file(at("README")).unwrap();
     pipe("README");
@@ -154,8 +220,14 @@ fn what_cannot_be_taken_is_reported() {
     run.test.git_in(&at("nested"), &["init", "-q"]);
     run.test.git_in(&at("src"), &["init", "-q"]);
     run.write(".GIT/config", "x");
-    let limits = Limits { file_bytes: 1000, ..Limits::default() };
-    let snapshot = run.shadow.snapshot(&run.slot.path, &run.base_tree, limits).unwrap();
+    let limits = Limits {
+        file_bytes: 1000,
+        ..Limits::default()
+    };
+    let snapshot = run
+        .shadow
+        .snapshot(&run.slot.path, &run.base_tree, limits)
+        .unwrap();
     let mut seen = reports(&snapshot);
     seen.sort();
     let wanted = [
@@ -173,10 +245,18 @@ fn what_cannot_be_taken_is_reported() {
     ];
     assert_eq!(seen, wanted);
     assert_eq!(snapshot.left_behind().count(), 5);
-    let taken: Vec<String> = snapshot.changed.iter().map(|c| c.path.to_string()).collect();
+    let taken: Vec<String> = snapshot
+        .changed
+        .iter()
+        .map(|c| c.path.to_string())
+        .collect();
     assert_eq!(taken, ["README", "abs", "src/fine", "src/up", "via"]);
     assert!(matches!(
-        run.shadow.snapshot(&run.slot.path, &run.base_tree, Limits { files: 3, ..limits }),
+        run.shadow.snapshot(
+            &run.slot.path,
+            &run.base_tree,
+            Limits { files: 3, ..limits }
+        ),
         Err(SnapshotError::TooMany { limit: 3, .. })
     ));
 }
@@ -184,7 +264,12 @@ fn what_cannot_be_taken_is_reported() {
 #[test]
 fn a_tree_that_is_not_there_is_an_error() {
     let run = Run::new();
-    let look = || run.shadow.snapshot(&run.slot.path, &run.base_tree, Limits::default()).unwrap_err().to_string();
+    let look = || {
+        run.shadow
+            .snapshot(&run.slot.path, &run.base_tree, Limits::default())
+            .unwrap_err()
+            .to_string()
+    };
     let aside = run.test.base().join("aside");
     fs::rename(&run.slot.path, &aside).unwrap();
     assert!(look().ends_with("it is gone"));
@@ -201,7 +286,10 @@ fn only_own_state_is_kept_out_of_a_snapshot() {
     run.write(".ai/state/x", "x");
     run.write(".ai/worktrees/y/z", "x");
     run.write(".ai/policy.yaml", "x");
-    assert_eq!(summary(&run.snapshot()), [(Change::Added, ".ai/policy.yaml".to_owned())]);
+    assert_eq!(
+        summary(&run.snapshot()),
+        [(Change::Added, ".ai/policy.yaml".to_owned())]
+    );
 }
 
 #[test]
@@ -209,14 +297,24 @@ fn a_snapshot_survives_a_killed_one() {
     let run = Run::new();
     fs::write(run.shadow.dir().join("index.lock"), "half").unwrap();
     run.write("new", "x");
-    assert_eq!(summary(&run.snapshot()), [(Change::Added, "new".to_owned())]);
+    assert_eq!(
+        summary(&run.snapshot()),
+        [(Change::Added, "new".to_owned())]
+    );
 }
 
 #[test]
 fn the_agents_commits_are_kept_beneath() {
     let run = Run::new();
     let nothing = seal_work(&run, &run.snapshot()).unwrap();
-    assert_eq!(nothing, Sealed { commit: None, own_commits: vec![], unrelated_head: None });
+    assert_eq!(
+        nothing,
+        Sealed {
+            commit: None,
+            own_commits: vec![],
+            unrelated_head: None
+        }
+    );
 
     run.write("a", "1");
     run.agent_git(&["add", "-A"]);
@@ -226,14 +324,30 @@ fn the_agents_commits_are_kept_beneath() {
     run.agent_git(&["commit", "-qm", "bad"]);
     run.agent_git(&["revert", "--no-edit", "HEAD"]);
     let clean = seal_work(&run, &run.snapshot()).unwrap();
-    assert_eq!(clean.commit, Some(run.test.oid(super::super::testing::BRANCH)));
-    let paths: Vec<_> = clean.own_commits.iter().map(|c| c.changed[0].path.clone()).collect();
+    assert_eq!(
+        clean.commit,
+        Some(run.test.oid(super::super::testing::BRANCH))
+    );
+    let paths: Vec<_> = clean
+        .own_commits
+        .iter()
+        .map(|c| c.changed[0].path.clone())
+        .collect();
     assert_eq!(paths, ["a".into(), "b".into(), TreePath::from("b")]);
 
     run.write("c", "3");
     let dirty = seal_work(&run, &run.snapshot()).unwrap().commit.unwrap();
     assert_eq!(run.test.oid(&format!("{dirty}~1")), clean.commit.unwrap());
-    assert_eq!(run.test.git(&["diff-tree", "-r", "--name-only", &format!("{dirty}~1"), dirty.as_str()]), "c");
+    assert_eq!(
+        run.test.git(&[
+            "diff-tree",
+            "-r",
+            "--name-only",
+            &format!("{dirty}~1"),
+            dirty.as_str()
+        ]),
+        "c"
+    );
     run.test.git(&["fsck", "--strict"]);
 }
 
@@ -245,7 +359,10 @@ fn an_unrelated_head_is_told_and_not_built_upon() {
     run.write("a", "1");
     let sealed = seal_work(&run, &run.snapshot()).unwrap();
     assert_eq!(sealed.unrelated_head, Some(run.test.oid("elsewhere")));
-    assert_eq!(run.test.oid(&format!("{}~1", sealed.commit.unwrap())), run.base);
+    assert_eq!(
+        run.test.oid(&format!("{}~1", sealed.commit.unwrap())),
+        run.base
+    );
 }
 
 #[test]
@@ -255,15 +372,26 @@ fn a_commit_with_a_git_directory_inside_is_refused() {
     let tree_text = format!("100644 blob {blob}\tconfig\n");
     let mktree = |text: &str| {
         let git = run.test.git_program();
-        let out = git.command(["mktree"]).git_dir(run.repo.common_dir()).input(text).run().unwrap();
+        let out = git
+            .command(["mktree"])
+            .git_dir(run.repo.common_dir())
+            .input(text)
+            .run()
+            .unwrap();
         String::from_utf8(out.stdout).unwrap().trim().to_owned()
     };
     let inner = mktree(&tree_text);
     let outer = mktree(&format!("040000 tree {inner}\t.Git\n"));
-    let commit = run.test.git(&["commit-tree", "-p", run.base.as_str(), "-m", "evil", &outer]);
-    run.test.git(&["update-ref", "refs/heads/ai/t-1/1", &commit]);
+    let commit = run
+        .test
+        .git(&["commit-tree", "-p", run.base.as_str(), "-m", "evil", &outer]);
+    run.test
+        .git(&["update-ref", "refs/heads/ai/t-1/1", &commit]);
     let error = seal_work(&run, &run.snapshot()).unwrap_err();
-    assert!(matches!(&error, SnapshotError::Forbidden { path, .. } if path == ".Git/config"), "{error}");
+    assert!(
+        matches!(&error, SnapshotError::Forbidden { path, .. } if path == ".Git/config"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -274,14 +402,28 @@ fn sha256_repositories_work_too() {
     assert_eq!(summary(&snapshot), [(Change::Added, "new".to_owned())]);
     let commit = seal_work(&run, &snapshot).unwrap().commit.unwrap();
     assert_eq!(commit.as_str().len(), 64);
-    assert_eq!(run.shadow.commits_between(Some(&run.base), &commit).unwrap().len(), 1);
+    assert_eq!(
+        run.shadow
+            .commits_between(Some(&run.base), &commit)
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[test]
 fn a_submodule_in_use_is_reported_and_stays() {
     let test = TestRepo::new();
     let library = TestRepo::new();
-    let args = ["-c", "protocol.file.allow=always", "submodule", "add", "-q", library.root.to_str().unwrap(), "lib"];
+    let args = [
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "add",
+        "-q",
+        library.root.to_str().unwrap(),
+        "lib",
+    ];
     test.git(&args);
     test.commit("submodule");
     let run = Run::of(test);
@@ -289,9 +431,22 @@ fn a_submodule_in_use_is_reported_and_stays() {
     assert_eq!(run.snapshot().tree, run.base_tree);
     let wanted = vec!["submodule lib is checked out; its content is not taken".to_owned()];
     // At the recorded commit, where only files inside may have changed, and at another one.
-    run.agent_git(&["-c", "protocol.file.allow=always", "submodule", "update", "-q", "--init"]);
-    assert_eq!((run.snapshot().changed.len(), reports(&run.snapshot())), (0, wanted.clone()));
-    run.test.git_in(&run.slot.path.join("lib"), &["commit", "-q", "--allow-empty", "-m", "x"]);
+    run.agent_git(&[
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "update",
+        "-q",
+        "--init",
+    ]);
+    assert_eq!(
+        (run.snapshot().changed.len(), reports(&run.snapshot())),
+        (0, wanted.clone())
+    );
+    run.test.git_in(
+        &run.slot.path.join("lib"),
+        &["commit", "-q", "--allow-empty", "-m", "x"],
+    );
     let snapshot = run.snapshot();
     assert_eq!((snapshot.changed.len(), reports(&snapshot)), (0, wanted));
 }
@@ -310,5 +465,11 @@ fn a_sparse_cone_is_kept_and_work_outside_is_seen() {
     run.write("outside/b", "changed");
     run.write("outside/c", "new");
     let seen = summary(&run.snapshot());
-    assert_eq!(seen, [(Change::Modified, "outside/b".to_owned()), (Change::Added, "outside/c".to_owned())]);
+    assert_eq!(
+        seen,
+        [
+            (Change::Modified, "outside/b".to_owned()),
+            (Change::Added, "outside/c".to_owned())
+        ]
+    );
 }

@@ -1,5 +1,5 @@
-//! The git directories of linked worktrees, `<common>/worktrees/<id>`, read and written as plain files: an agent may have written
-//! there, so nothing is followed that does not lead back.
+//! The git directories of linked worktrees, `<common>/worktrees/<id>`, read and written as plain
+//! files: an agent may have written there, so nothing is followed that does not lead back.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -34,13 +34,25 @@ pub(super) fn all(common_dir: &Path) -> Result<Vec<Admin>, GitError> {
         if !std::fs::symlink_metadata(&dir).is_ok_and(|meta| meta.is_dir()) {
             continue;
         }
-        let Some(link) = read_line(&dir.join("gitdir"))? else { continue };
-        let worktree = dir.join(link).parent().map(Path::to_owned).unwrap_or_default();
+        let Some(link) = read_line(&dir.join("gitdir"))? else {
+            continue;
+        };
+        let worktree = dir
+            .join(link)
+            .parent()
+            .map(Path::to_owned)
+            .unwrap_or_default();
         let leads_home = match read_line(&dir.join("commondir"))? {
-            Some(target) => std::fs::canonicalize(dir.join(target)).is_ok_and(|real| real == common_dir),
+            Some(target) => {
+                std::fs::canonicalize(dir.join(target)).is_ok_and(|real| real == common_dir)
+            }
             None => false,
         };
-        found.push(Admin { dir, worktree, leads_home });
+        found.push(Admin {
+            dir,
+            worktree,
+            leads_home,
+        });
     }
     Ok(found)
 }
@@ -55,29 +67,40 @@ pub(super) fn read_line(path: &Path) -> Result<Option<PathBuf>, GitError> {
 
 /// The git directory that a worktree's `.git` file names.
 pub(super) fn dot_git_target(worktree: &Path) -> Result<Option<PathBuf>, GitError> {
-    let Some(line) = read_line(&worktree.join(".git"))? else { return Ok(None) };
-    let target = line.as_os_str().as_bytes().strip_prefix(b"gitdir:").map(<[u8]>::trim_ascii_start);
+    let Some(line) = read_line(&worktree.join(".git"))? else {
+        return Ok(None);
+    };
+    let target = line
+        .as_os_str()
+        .as_bytes()
+        .strip_prefix(b"gitdir:")
+        .map(<[u8]>::trim_ascii_start);
     Ok(target.and_then(|t| std::fs::canonicalize(worktree.join(OsStr::from_bytes(t))).ok()))
 }
 
-/// The newest commit that the worktree's own log of HEAD names: a last trace of work whose branch was deleted.
+/// The newest commit that the worktree's own log of HEAD names: a last trace of work whose branch
+/// was deleted.
 pub(super) fn last_logged(admin: &Path) -> Option<Oid> {
     let log = fs::read_capped(&admin.join("logs/HEAD"), 8 << 20).ok()?;
     let line = log.trim_ascii_end().rsplit(|b| *b == b'\n').next()?;
     let oid = line.split(|b| *b == b' ').nth(1)?;
-    Oid::parse(std::str::from_utf8(oid).ok()?).ok().filter(|oid| !oid.is_zero())
+    Oid::parse(std::str::from_utf8(oid).ok()?)
+        .ok()
+        .filter(|oid| !oid.is_zero())
 }
 
 /// Where Git keeps the repositories of submodules that are checked out in a worktree.
 pub(super) const MODULES: &str = "modules";
 
-/// What of a git directory no rescue can save: repositories of submodules. None where there are none.
+/// What of a git directory no rescue can save: repositories of submodules. None where there are
+/// none.
 pub(super) fn unsaved(admin: &Path) -> Option<TreeReport> {
     let is_there = std::fs::symlink_metadata(admin.join(MODULES)).is_ok();
     is_there.then_some(TreeReport::SubmoduleStores)
 }
 
-/// Makes the git directory of a slot what it would be right after `git worktree add`: whatever an agent put there is gone.
+/// Makes the git directory of a slot what it would be right after `git worktree add`: whatever an
+/// agent put there is gone.
 pub(super) fn rebuild(
     repo: &Repo,
     worktree: &Path,
@@ -87,7 +110,10 @@ pub(super) fn rebuild(
 ) -> Result<(), GitError> {
     const KEPT: [&str; 4] = ["HEAD", "logs", "refs", "reftable"];
     for entry in fs::list_dir(admin)? {
-        if !entry.file_name().is_some_and(|name| KEPT.iter().any(|kept| name == *kept)) {
+        if !entry
+            .file_name()
+            .is_some_and(|name| KEPT.iter().any(|kept| name == *kept))
+        {
             remove_any(&entry)?;
         }
     }
@@ -105,7 +131,10 @@ pub(super) fn rebuild(
 /// The sparse cone of the main checkout, as `git worktree add` hands it down.
 fn inherit_sparse(repo: &Repo, admin: &Path) -> Result<(), GitError> {
     let main = repo.common_dir();
-    let Some(settings) = super::super::format::sparse_settings(&main.join("config.worktree"))? else { return Ok(()) };
+    let Some(settings) = super::super::format::sparse_settings(&main.join("config.worktree"))?
+    else {
+        return Ok(());
+    };
     if let Ok(patterns) = fs::read_capped(&main.join("info/sparse-checkout"), 4 << 20) {
         fs::write_atomic(&admin.join("info/sparse-checkout"), &patterns)?;
         fs::write_atomic(&admin.join("config.worktree"), settings.as_bytes())?;
@@ -129,24 +158,33 @@ fn remove_any(path: &Path) -> Result<(), GitError> {
     Ok(())
 }
 
-/// Every registered worktree that is there, as (git directory, root). Only where both name each other: an agent could write into its
-/// own git directory that a person's checkout belongs to it.
+/// Every registered worktree that is there, as (git directory, root). Only where both name each
+/// other: an agent could write into its own git directory that a person's checkout belongs to it.
 pub fn registered(common_dir: &Path) -> Result<Vec<(PathBuf, PathBuf)>, GitError> {
     let mut found = Vec::new();
     for admin in all(common_dir)? {
-        let is_link = std::fs::symlink_metadata(admin.worktree.join(".git")).is_ok_and(|meta| meta.is_file());
-        if is_link && admin.leads_home && dot_git_target(&admin.worktree)?.as_ref() == Some(&admin.dir) {
+        let is_link =
+            std::fs::symlink_metadata(admin.worktree.join(".git")).is_ok_and(|meta| meta.is_file());
+        if is_link
+            && admin.leads_home
+            && dot_git_target(&admin.worktree)?.as_ref() == Some(&admin.dir)
+        {
             found.push((admin.dir, admin.worktree));
         }
     }
     Ok(found)
 }
 
-/// The roots of all worktrees that `ai` has made for this repository, wherever they lie and whether they are there or not: those that
-/// it keeps locked.
+/// The roots of all worktrees that `ai` has made for this repository, wherever they lie and whether
+/// they are there or not: those that it keeps locked.
 pub fn ours(common_dir: &Path) -> Result<Vec<PathBuf>, GitError> {
     let is_ours = |admin: &Admin| {
-        fs::read_capped(&admin.dir.join("locked"), LINE_CAP).is_ok_and(|why| why.trim_ascii() == LOCK_REASON.as_bytes())
+        fs::read_capped(&admin.dir.join("locked"), LINE_CAP)
+            .is_ok_and(|why| why.trim_ascii() == LOCK_REASON.as_bytes())
     };
-    Ok(all(common_dir)?.into_iter().filter(is_ours).map(|admin| admin.worktree).collect())
+    Ok(all(common_dir)?
+        .into_iter()
+        .filter(is_ours)
+        .map(|admin| admin.worktree)
+        .collect())
 }

@@ -1,5 +1,6 @@
-//! What stands in the way of a slot and cannot be saved as objects (a repository of the agent's own, a file beyond all limits, a file in
-//! place of the directory) is moved out of it, whole, to where a person finds it. Nothing is opened or copied, and nothing is lost.
+//! What stands in the way of a slot and cannot be saved as objects (a repository of the agent's
+//! own, a file beyond all limits, a file in place of the directory) is moved out of it, whole, to
+//! where a person finds it. Nothing is opened or copied, and nothing is lost.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -10,15 +11,18 @@ use super::{Pool, SlotState, WorktreeError};
 use crate::base::fs;
 
 impl Pool<'_> {
-    /// Moves what a rescue of slot `name` had to leave behind into the new directory `to`, and says what went where. Where the slot
-    /// itself is not a worktree of ours any more, all of it is moved.
+    /// Moves what a rescue of slot `name` had to leave behind into the new directory `to`, and says
+    /// what went where. Where the slot itself is not a worktree of ours any more, all of it is
+    /// moved.
     pub fn set_aside(
         &self,
         name: &str,
         left: &[TreeReport],
         to: &Path,
     ) -> Result<Vec<(String, PathBuf)>, WorktreeError> {
-        let Some(info) = self.find(name)? else { return Ok(Vec::new()) };
+        let Some(info) = self.find(name)? else {
+            return Ok(Vec::new());
+        };
         fs::create_private_dir(to)?;
         let mut moved = Vec::new();
         if !info.state.is_worktree() {
@@ -36,10 +40,12 @@ impl Pool<'_> {
         Ok(moved)
     }
 
-    /// Moves the whole directory of slot `name` into the new directory `to`, and its git directory beside it: nothing is left of it
-    /// here.
+    /// Moves the whole directory of slot `name` into the new directory `to`, and its git directory
+    /// beside it: nothing is left of it here.
     pub fn set_all_aside(&self, name: &str, to: &Path) -> Result<(), WorktreeError> {
-        let Some(info) = self.find(name)? else { return Ok(()) };
+        let Some(info) = self.find(name)? else {
+            return Ok(());
+        };
         fs::create_private_dir(to)?;
         if std::fs::symlink_metadata(&info.path).is_ok() {
             fs::rename(&info.path, &to.join(name))?;
@@ -51,15 +57,26 @@ impl Pool<'_> {
     }
 }
 
-/// Moves what could not be saved of the tree at `root` into the new directory `to`, and says what went where.
-pub fn move_aside(root: &Path, left: &[TreeReport], to: &Path) -> Result<Vec<(String, PathBuf)>, WorktreeError> {
+/// Moves what could not be saved of the tree at `root` into the new directory `to`, and says what
+/// went where.
+pub fn move_aside(
+    root: &Path,
+    left: &[TreeReport],
+    to: &Path,
+) -> Result<Vec<(String, PathBuf)>, WorktreeError> {
     fs::create_private_dir(to)?;
     move_out(root, left, to)
 }
 
-fn move_out(root: &Path, left: &[TreeReport], to: &Path) -> Result<Vec<(String, PathBuf)>, WorktreeError> {
+fn move_out(
+    root: &Path,
+    left: &[TreeReport],
+    to: &Path,
+) -> Result<Vec<(String, PathBuf)>, WorktreeError> {
     let mut moved = Vec::new();
-    let beneath = left.iter().filter(|report| report.is_left_behind() && **report != TreeReport::SubmoduleStores);
+    let beneath = left
+        .iter()
+        .filter(|report| report.is_left_behind() && **report != TreeReport::SubmoduleStores);
     for report in beneath {
         let inside = where_it_is(report);
         let (from, target) = (inside.beneath(root), inside.beneath(to));
@@ -78,24 +95,39 @@ fn move_out(root: &Path, left: &[TreeReport], to: &Path) -> Result<Vec<(String, 
 /// What is moved: where the files beside it were saved, its `.git` alone.
 fn where_it_is(report: &TreeReport) -> TreePath {
     match report {
-        TreeReport::Nested { path, files_taken: true } => TreePath::new([path.as_bytes(), b"/.git"].concat()),
-        other => other.path().cloned().unwrap_or_else(|| TreePath::new(".git")),
+        TreeReport::Nested {
+            path,
+            files_taken: true,
+        } => TreePath::new([path.as_bytes(), b"/.git"].concat()),
+        other => other
+            .path()
+            .cloned()
+            .unwrap_or_else(|| TreePath::new(".git")),
     }
 }
 
 impl SlotState {
-    /// True where the directory, if it is there, is a worktree that `ai` made, whatever became of its `.git`.
+    /// True where the directory, if it is there, is a worktree that `ai` made, whatever became of
+    /// its `.git`.
     pub fn is_worktree(&self) -> bool {
-        matches!(self, Self::Ready | Self::Missing | Self::Redirected | Self::OwnRepository)
+        matches!(
+            self,
+            Self::Ready | Self::Missing | Self::Redirected | Self::OwnRepository
+        )
     }
 }
 
-/// True where no directory between `root` and `path` is a symbolic link, and something stands there.
+/// True where no directory between `root` and `path` is a symbolic link, and something stands
+/// there.
 fn is_beneath(root: &Path, path: &Path) -> bool {
-    let Ok(inside) = path.strip_prefix(root) else { return false };
+    let Ok(inside) = path.strip_prefix(root) else {
+        return false;
+    };
     let mut at = root.to_owned();
     let mut parts: Vec<Component<'_>> = inside.components().collect();
-    let Some(last) = parts.pop() else { return false };
+    let Some(last) = parts.pop() else {
+        return false;
+    };
     for part in parts {
         at.push(part);
         if !std::fs::symlink_metadata(&at).is_ok_and(|meta| meta.is_dir()) {

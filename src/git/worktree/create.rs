@@ -1,7 +1,8 @@
 //! A new slot.
 //!
-//! Git registers the worktree without filling it; the files come through the shadow, so that only filters of the user's own
-//! configuration can run and the shadow's index knows every file from the first moment.
+//! Git registers the worktree without filling it; the files come through the shadow, so that only
+//! filters of the user's own configuration can run and the shadow's index knows every file from the
+//! first moment.
 
 use std::path::Path;
 
@@ -18,9 +19,16 @@ use crate::base::fs;
 const ORPHAN: Version = Version(2, 42);
 
 impl Pool<'_> {
-    /// Makes the slot `name` on the new branch `branch` (`ai/<task>/<epoch>`) from `start`. A slot whose directory was deleted by
-    /// hand is made again. What a failure leaves half-made is taken back.
-    pub fn create(&self, name: &str, branch: &str, start: &Start, shadow: &Shadow) -> Result<Slot, WorktreeError> {
+    /// Makes the slot `name` on the new branch `branch` (`ai/<task>/<epoch>`) from `start`. A slot
+    /// whose directory was deleted by hand is made again. What a failure leaves half-made is taken
+    /// back.
+    pub fn create(
+        &self,
+        name: &str,
+        branch: &str,
+        start: &Start,
+        shadow: &Shadow,
+    ) -> Result<Slot, WorktreeError> {
         let path = self.slot_path(name)?;
         let _lock = self.hold()?;
         self.make_dir()?;
@@ -42,7 +50,11 @@ impl Pool<'_> {
     }
 
     fn check_space(&self) -> Result<(), WorktreeError> {
-        let failed = |source| fs::FsError { action: "measure", path: self.dir.clone(), source };
+        let failed = |source| fs::FsError {
+            action: "measure",
+            path: self.dir.clone(),
+            source,
+        };
         let free = fs4::available_space(&self.dir).map_err(failed)?;
         if free >= self.limits.reserve_bytes {
             return Ok(());
@@ -57,16 +69,23 @@ impl Pool<'_> {
 
     /// Only a registration without a directory and without commits of its own may be replaced.
     fn make_free(&self, name: &str) -> Result<(), WorktreeError> {
-        let Some(info) = self.find(name)? else { return Ok(()) };
+        let Some(info) = self.find(name)? else {
+            return Ok(());
+        };
         match (&info.state, &info.admin, &info.head) {
             // A branch keeps its commits; a detached HEAD would be the only thing that does.
             (SlotState::Missing, Some(admin), Some(Head::Branch { .. } | Head::Unborn { .. })) => {
                 Ok(fs::remove_dir_all(admin)?)
             }
-            (SlotState::Missing, Some(admin), Some(Head::Detached { commit })) if is_held(self.repo, commit)? => {
+            (SlotState::Missing, Some(admin), Some(Head::Detached { commit }))
+                if is_held(self.repo, commit)? =>
+            {
                 Ok(fs::remove_dir_all(admin)?)
             }
-            _ => Err(WorktreeError::NotFree { name: name.to_owned(), state: info.state }),
+            _ => Err(WorktreeError::NotFree {
+                name: name.to_owned(),
+                state: info.state,
+            }),
         }
     }
 
@@ -79,11 +98,23 @@ impl Pool<'_> {
     }
 
     fn register(&self, path: &Path, branch: &str, start: &Start) -> Result<(), WorktreeError> {
-        let mut command = self.repo.git().command(["worktree", "add", "--quiet", "--lock", "--reason", LOCK_REASON]);
+        let mut command = self.repo.git().command([
+            "worktree",
+            "add",
+            "--quiet",
+            "--lock",
+            "--reason",
+            LOCK_REASON,
+        ]);
         command = match start {
-            Start::Commit(commit) => command.args(["--no-checkout", "--no-track", "-b", branch]).arg(path).arg(commit),
+            Start::Commit(commit) => command
+                .args(["--no-checkout", "--no-track", "-b", branch])
+                .arg(path)
+                .arg(commit),
             Start::Unborn => {
-                self.repo.git().require(ORPHAN, "a worktree in a repository without commits")?;
+                self.repo
+                    .git()
+                    .require(ORPHAN, "a worktree in a repository without commits")?;
                 command.args(["--orphan", "-b", branch]).arg(path)
             }
         };
@@ -92,11 +123,15 @@ impl Pool<'_> {
     }
 
     fn registered(&self, name: &str) -> Result<Slot, WorktreeError> {
-        let missing = || WorktreeError::Unusable { name: name.to_owned(), state: SlotState::Unregistered };
+        let missing = || WorktreeError::Unusable {
+            name: name.to_owned(),
+            state: SlotState::Unregistered,
+        };
         self.find(name)?.ok_or_else(missing)?.usable()
     }
 
-    /// No agent has been here yet, so nothing can be lost. Failures are left for the next look to show.
+    /// No agent has been here yet, so nothing can be lost. Failures are left for the next look to
+    /// show.
     fn take_back(&self, name: &str, path: &Path, branch: &str, start: &Start) {
         let admins = admin::all(self.repo.common_dir()).unwrap_or_default();
         if let Some(admin) = admins.iter().find(|a| a.worktree == path) {
@@ -104,14 +139,18 @@ impl Pool<'_> {
         }
         let _ = self.remove_tree(name, path);
         if let Some(commit) = start.commit() {
-            let _ = self.repo.delete_ref(&format!("refs/heads/{branch}"), commit, "ai: worktree was not made");
+            let _ = self.repo.delete_ref(
+                &format!("refs/heads/{branch}"),
+                commit,
+                "ai: worktree was not made",
+            );
         }
     }
 }
 
 impl Slot {
-    /// Tells the slot's own Git what `shadow` has taken of it, after its branch was moved to that: else the work would show as deleted
-    /// there, and the next commit of a person would delete it.
+    /// Tells the slot's own Git what `shadow` has taken of it, after its branch was moved to that:
+    /// else the work would show as deleted there, and the next commit of a person would delete it.
     pub fn show_taken(&self, shadow: &Shadow) -> Result<(), GitError> {
         // An agent may have laid something else in its place.
         if !std::fs::symlink_metadata(&self.admin).is_ok_and(|meta| meta.is_dir()) {

@@ -1,5 +1,5 @@
-//! A linked worktree that somebody else made: a person with `git worktree add`, or another tool. It is looked at and its work can be
-//! saved; nothing here writes in it, moves it or removes it.
+//! A linked worktree that somebody else made: a person with `git worktree add`, or another tool. It
+//! is looked at and its work can be saved; nothing here writes in it, moves it or removes it.
 
 use std::path::{Path, PathBuf};
 
@@ -76,17 +76,24 @@ impl From<fs::FsError> for Unfit {
 }
 
 impl Foreign {
-    /// The worktree that contains `place`, where it can be taken up. `pools` are the directories of our own worktrees.
+    /// The worktree that contains `place`, where it can be taken up. `pools` are the directories of
+    /// our own worktrees.
     pub fn find(repo: &Repo, place: &Path, pools: &[PathBuf]) -> Result<Foreign, Unfit> {
         let location = discover(place)?;
-        let path = location.top.clone().ok_or_else(|| Unfit::NoWorktree(place.to_owned()))?;
+        let path = location
+            .top
+            .clone()
+            .ok_or_else(|| Unfit::NoWorktree(place.to_owned()))?;
         if location.common_dir != repo.common_dir() {
             return Err(Unfit::OtherRepository(path));
         }
         if !location.is_linked {
             return Err(Unfit::Main(path));
         }
-        if path.parent().is_some_and(|dir| pools.iter().any(|pool| pool == dir)) {
+        if path
+            .parent()
+            .is_some_and(|dir| pools.iter().any(|pool| pool == dir))
+        {
             return Err(Unfit::OfThePool(path));
         }
         let admin = location.git_dir;
@@ -103,18 +110,23 @@ impl Foreign {
         Ok(Foreign { path, admin, head })
     }
 
-    /// True where its index holds conflicts that nobody has resolved: they can be left by a stash, too, of which nothing else is a sign.
+    /// True where its index holds conflicts that nobody has resolved: they can be left by a stash,
+    /// too, of which nothing else is a sign.
     pub fn has_conflicts(&self, shadow: &Shadow, attributes: &Oid) -> Result<bool, GitError> {
         let index = self.admin.join("index");
         if !index.is_file() {
             return Ok(false);
         }
         let command = shadow.in_tree(&self.path, attributes, ["ls-files", "-u", "-z"])?;
-        Ok(!command.env("GIT_INDEX_FILE", index).run()?.stdout.is_empty())
+        Ok(!command
+            .env("GIT_INDEX_FILE", index)
+            .run()?
+            .stdout
+            .is_empty())
     }
 
-    /// Saves what stands in it: changed and untracked files, and commits that nothing else holds. It stays as it is. Also says what could
-    /// not be saved.
+    /// Saves what stands in it: changed and untracked files, and commits that nothing else holds.
+    /// It stays as it is. Also says what could not be saved.
     pub fn rescue(
         &self,
         repo: &Repo,
@@ -122,7 +134,12 @@ impl Foreign {
         shadow: &Shadow,
         save: &RescueAs<'_>,
     ) -> Result<(Rescue, Vec<TreeReport>), WorktreeError> {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = self
+            .path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let info = SlotInfo {
             name,
             path: self.path.clone(),
@@ -131,16 +148,21 @@ impl Foreign {
             head: Some(self.head.clone()),
         };
         let above = self.path.parent().unwrap_or(&self.path);
-        let mut rescued = Pool::new(repo, above, PoolLimits::default()).rescue_found(info, base, shadow, save)?;
+        let mut rescued =
+            Pool::new(repo, above, PoolLimits::default()).rescue_found(info, base, shadow, save)?;
         // Its git directory stays as it is.
-        rescued.left_behind.retain(|report| *report != TreeReport::SubmoduleStores);
+        rescued
+            .left_behind
+            .retain(|report| *report != TreeReport::SubmoduleStores);
         Ok((rescued.rescue, rescued.left_behind))
     }
 }
 
 fn lock_reason(admin: &Path) -> Result<Option<String>, fs::FsError> {
     match fs::read_capped(&admin.join("locked"), REASON) {
-        Ok(bytes) => Ok(Some(crate::base::text::one_line(String::from_utf8_lossy(&bytes).trim()))),
+        Ok(bytes) => Ok(Some(crate::base::text::one_line(
+            String::from_utf8_lossy(&bytes).trim(),
+        ))),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
@@ -148,7 +170,9 @@ fn lock_reason(admin: &Path) -> Result<Option<String>, fs::FsError> {
 
 /// The sparse cone that a git directory sets; none where it sets none.
 fn cone(git_dir: &Path) -> Option<Vec<u8>> {
-    super::super::format::sparse_settings(&git_dir.join("config.worktree")).ok().flatten()?;
+    super::super::format::sparse_settings(&git_dir.join("config.worktree"))
+        .ok()
+        .flatten()?;
     fs::read_capped(&git_dir.join("info/sparse-checkout"), 4 << 20).ok()
 }
 
@@ -176,7 +200,10 @@ mod tests {
         let test = TestRepo::new();
         let dir = added(&test, &["-b", "mine"]);
         let found = find(&test, &dir.join("src")).unwrap();
-        assert_eq!((&found.path, found.head.branch()), (&dir, Some("refs/heads/mine")));
+        assert_eq!(
+            (&found.path, found.head.branch()),
+            (&dir, Some("refs/heads/mine"))
+        );
         test.git_in(&dir, &["checkout", "-q", "--detach"]);
         assert_eq!(find(&test, &dir).unwrap().head.branch(), None);
     }
@@ -192,8 +219,18 @@ mod tests {
         let nested = dir.join("nested");
         test.git_in(&dir, &["init", "-q", "nested"]);
         assert!(said(&nested).ends_with("is a repository of its own, not a worktree of this one"));
-        test.git(&["worktree", "lock", "--reason", "on a\u{1b} stick", dir.to_str().unwrap()]);
-        assert!(said(&dir).ends_with("is locked: on a\\e stick"), "{}", said(&dir));
+        test.git(&[
+            "worktree",
+            "lock",
+            "--reason",
+            "on a\u{1b} stick",
+            dir.to_str().unwrap(),
+        ]);
+        assert!(
+            said(&dir).ends_with("is locked: on a\\e stick"),
+            "{}",
+            said(&dir)
+        );
         test.git(&["worktree", "unlock", dir.to_str().unwrap()]);
         std::fs::write(find(&test, &dir).unwrap().admin.join("MERGE_HEAD"), "x").unwrap();
         assert!(said(&dir).ends_with(": a merge is going on"));
@@ -221,7 +258,11 @@ mod tests {
         test.git_in(&dir, &["commit", "-qam", "x"]);
         assert!(!test.try_git(&dir, &["stash", "pop"]).status.success());
         assert!(found.has_conflicts(&shadow, &tree).unwrap());
-        assert_eq!(find(&test, &dir).map(|f| f.path).unwrap(), dir, "no other sign is there");
+        assert_eq!(
+            find(&test, &dir).map(|f| f.path).unwrap(),
+            dir,
+            "no other sign is there"
+        );
     }
 
     #[test]
@@ -242,11 +283,33 @@ mod tests {
             known: Known::UnderItsName,
         };
         let base = test.oid("main");
-        let (rescue, left) = found.rescue(&repo, Some(&base), &shadow(&repo, "mine"), &save).unwrap();
-        let Rescue::Saved { reference, files, tips, .. } = rescue else { panic!("{rescue:?}") };
-        assert_eq!((reference.as_str(), files, tips, left), ("refs/ai/rescue/t-1/1", 1, 1, Vec::new()));
-        assert_eq!(test.git(&["show", &format!("{reference}:new file")]), "untracked");
-        assert_eq!(test.git(&["show", &format!("{reference}^:README")]), "committed");
-        assert_eq!(test.git_in(&dir, &["status", "--porcelain=v2", "--branch"]), before);
+        let (rescue, left) = found
+            .rescue(&repo, Some(&base), &shadow(&repo, "mine"), &save)
+            .unwrap();
+        let Rescue::Saved {
+            reference,
+            files,
+            tips,
+            ..
+        } = rescue
+        else {
+            panic!("{rescue:?}")
+        };
+        assert_eq!(
+            (reference.as_str(), files, tips, left),
+            ("refs/ai/rescue/t-1/1", 1, 1, Vec::new())
+        );
+        assert_eq!(
+            test.git(&["show", &format!("{reference}:new file")]),
+            "untracked"
+        );
+        assert_eq!(
+            test.git(&["show", &format!("{reference}^:README")]),
+            "committed"
+        );
+        assert_eq!(
+            test.git_in(&dir, &["status", "--porcelain=v2", "--branch"]),
+            before
+        );
     }
 }

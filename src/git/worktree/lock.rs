@@ -1,6 +1,7 @@
-//! One checkout at a time: parallel ones on one disk take many times as long for each. So there is one lock for each repository, which
-//! keeps slots from being made and removed at once, and one for each disk, in the user's own directory, which all repositories share.
-//! Both are held by open files: the kernel releases them with the process, however it ends.
+//! One checkout at a time: parallel ones on one disk take many times as long for each. So there is
+//! one lock for each repository, which keeps slots from being made and removed at once, and one for
+//! each disk, in the user's own directory, which all repositories share. Both are held by open
+//! files: the kernel releases them with the process, however it ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -49,18 +50,29 @@ impl CheckoutLock {
         let dir = common_dir.join("ai");
         fs::create_dir_all(&dir)?;
         let repository = wait(open(&dir.join("checkout.lock"))?, &dir, patience, None)?;
-        Ok(Self(repository, disk.map(|disk| disk.acquire(place)).transpose()?))
+        Ok(Self(
+            repository,
+            disk.map(|disk| disk.acquire(place)).transpose()?,
+        ))
     }
 }
 
 impl DiskLocks<'_> {
-    /// Waits until nobody else of this user fills the disk on which `place` lies, or will lie. Where the user has no directory that can be
-    /// written, nobody waits: it would only have been faster.
+    /// Waits until nobody else of this user fills the disk on which `place` lies, or will lie.
+    /// Where the user has no directory that can be written, nobody waits: it would only have been
+    /// faster.
     pub fn acquire(&self, place: &Path) -> Result<DiskLock, WorktreeError> {
-        let existing = place.ancestors().find_map(|dir| std::fs::metadata(dir).ok());
-        let Some(device) = existing.map(|meta| meta.dev()) else { return Ok(DiskLock(None)) };
+        let existing = place
+            .ancestors()
+            .find_map(|dir| std::fs::metadata(dir).ok());
+        let Some(device) = existing.map(|meta| meta.dev()) else {
+            return Ok(DiskLock(None));
+        };
         let path = self.dir.join(format!("disk-{device:x}.lock"));
-        let Ok(file) = fs::create_private_dir(&self.dir).map_err(WorktreeError::from).and_then(|()| open(&path)) else {
+        let Ok(file) = fs::create_private_dir(&self.dir)
+            .map_err(WorktreeError::from)
+            .and_then(|()| open(&path))
+        else {
             return Ok(DiskLock(None));
         };
         let mut file = wait(file, &path, self.patience, Some(self.say))?;
@@ -74,12 +86,23 @@ impl DiskLocks<'_> {
 }
 
 fn failed(path: &Path, source: std::io::Error) -> WorktreeError {
-    FsError { action: "lock", path: path.to_owned(), source }.into()
+    FsError {
+        action: "lock",
+        path: path.to_owned(),
+        source,
+    }
+    .into()
 }
 
 fn open(path: &Path) -> Result<File, WorktreeError> {
     let mut options = OpenOptions::new();
-    options.create(true).truncate(false).read(true).write(true).open(path).map_err(|source| failed(path, source))
+    options
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(|source| failed(path, source))
 }
 
 fn wait(
@@ -93,16 +116,22 @@ fn wait(
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::Error(source)) => return Err(failed(path, source)),
-            Err(TryLockError::WouldBlock) if start.elapsed() >= patience => return Err(WorktreeError::Busy(patience)),
+            Err(TryLockError::WouldBlock) if start.elapsed() >= patience => {
+                return Err(WorktreeError::Busy(patience));
+            }
             Err(TryLockError::WouldBlock) => clock::pause(PAUSE),
         }
         if start.elapsed() >= SILENCE
             && let Some(say) = say.take()
         {
             let mut holder = String::new();
-            let _read = file.rewind().and_then(|()| (&mut file).take(1_000).read_to_string(&mut holder));
+            let _read = file
+                .rewind()
+                .and_then(|()| (&mut file).take(1_000).read_to_string(&mut holder));
             let holder = crate::base::text::one_line(holder.trim());
-            say(&format!("waiting for another checkout on this disk ({holder})"));
+            say(&format!(
+                "waiting for another checkout on this disk ({holder})"
+            ));
         }
     }
 }
@@ -117,19 +146,32 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let said = RefCell::new(Vec::new());
         let say = |text: &str| said.borrow_mut().push(text.to_owned());
-        let locks = DiskLocks { dir: temp.path().join("user"), say: &say, patience: SILENCE * 2 };
+        let locks = DiskLocks {
+            dir: temp.path().join("user"),
+            say: &say,
+            patience: SILENCE * 2,
+        };
         let place = |name: &str| temp.path().join(name).join("not/there/yet");
-        let take = |name: &str| CheckoutLock::acquire(&temp.path().join(name), SILENCE, &place(name), Some(&locks));
+        let take = |name: &str| {
+            CheckoutLock::acquire(&temp.path().join(name), SILENCE, &place(name), Some(&locks))
+        };
         let first = take("one").unwrap();
         assert!(matches!(take("two"), Err(WorktreeError::Busy(_))));
         let text = said.borrow().join("\n");
-        assert!(text.contains(&format!("process {}", std::process::id())) && text.contains("one/not/there"), "{text}");
+        assert!(
+            text.contains(&format!("process {}", std::process::id()))
+                && text.contains("one/not/there"),
+            "{text}"
+        );
         assert_eq!(said.borrow().len(), 1, "said once");
         drop(first);
         take("two").unwrap();
         // Nobody waits for a directory that cannot be had.
         std::fs::write(temp.path().join("file"), "x").unwrap();
-        let none = DiskLocks { dir: temp.path().join("file/user"), ..locks.clone() };
+        let none = DiskLocks {
+            dir: temp.path().join("file/user"),
+            ..locks.clone()
+        };
         let _held = locks.acquire(temp.path()).unwrap();
         none.acquire(temp.path()).unwrap();
     }

@@ -1,10 +1,12 @@
 //! The pool of linked worktrees under one directory, one slot for one agent at a time.
 //!
-//! Creating files costs far more than anything else at the start of a task, so slots are kept and reset instead of removed. Invariants:
-//! no slot is reset or removed without a [`Cleared`], which only a rescue that left nothing behind gives out; checkouts of one
-//! repository never overlap; a slot that an agent has touched is never the working directory of a `git` that discovers anything.
-//! Worktrees are locked, so `git worktree prune` of a person leaves them alone. Submodules stay uninitialised; a sparse cone of the
-//! main checkout is inherited; bare repositories and unborn branches work.
+//! Creating files costs far more than anything else at the start of a task, so slots are kept and
+//! reset instead of removed. Invariants: no slot is reset or removed without a [`Cleared`], which
+//! only a rescue that left nothing behind gives out; checkouts of one repository never overlap; a
+//! slot that an agent has touched is never the working directory of a `git` that discovers
+//! anything. Worktrees are locked, so `git worktree prune` of a person leaves them alone.
+//! Submodules stay uninitialised; a sparse cone of the main checkout is inherited; bare
+//! repositories and unborn branches work.
 
 mod admin;
 mod aside;
@@ -66,7 +68,10 @@ pub struct PoolLimits {
 
 impl Default for PoolLimits {
     fn default() -> Self {
-        Self { reserve_bytes: 256 << 20, patience: Duration::from_secs(600) }
+        Self {
+            reserve_bytes: 256 << 20,
+            patience: Duration::from_secs(600),
+        }
     }
 }
 
@@ -92,7 +97,12 @@ pub struct Slot {
 impl<'r> Pool<'r> {
     /// The pool at `dir`, an absolute path without symbolic links. Nothing is made yet.
     pub fn new(repo: &'r Repo, dir: impl Into<PathBuf>, limits: PoolLimits) -> Self {
-        Self { repo, dir: dir.into(), limits, disk: None }
+        Self {
+            repo,
+            dir: dir.into(),
+            limits,
+            disk: None,
+        }
     }
 
     /// The same pool, whose checkouts also wait for those of other repositories on the same disk.
@@ -101,7 +111,12 @@ impl<'r> Pool<'r> {
     }
 
     fn hold(&self) -> Result<CheckoutLock, WorktreeError> {
-        CheckoutLock::acquire(self.repo.common_dir(), self.limits.patience, &self.dir, self.disk.as_ref())
+        CheckoutLock::acquire(
+            self.repo.common_dir(),
+            self.limits.patience,
+            &self.dir,
+            self.disk.as_ref(),
+        )
     }
 
     /// Where it is.
@@ -111,19 +126,32 @@ impl<'r> Pool<'r> {
 
     fn slot_path(&self, name: &str) -> Result<PathBuf, WorktreeError> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-        if name.is_empty() || name.len() > 100 || name.starts_with(['.', '-']) || !name.bytes().all(plain) {
+        if name.is_empty()
+            || name.len() > 100
+            || name.starts_with(['.', '-'])
+            || !name.bytes().all(plain)
+        {
             return Err(WorktreeError::BadName(name.to_owned()));
         }
         Ok(self.dir.join(name))
     }
 
-    /// Makes the pool directory and sees that it is where it says: a repository could bring `.ai` as a link to elsewhere.
+    /// Makes the pool directory and sees that it is where it says: a repository could bring `.ai`
+    /// as a link to elsewhere.
     fn make_dir(&self) -> Result<(), WorktreeError> {
         fs::create_dir_all(&self.dir)?;
         match std::fs::canonicalize(&self.dir) {
             Ok(real) if real == self.dir => Ok(()),
-            Ok(real) => Err(WorktreeError::Elsewhere { dir: self.dir.clone(), real }),
-            Err(source) => Err(fs::FsError { action: "look at", path: self.dir.clone(), source }.into()),
+            Ok(real) => Err(WorktreeError::Elsewhere {
+                dir: self.dir.clone(),
+                real,
+            }),
+            Err(source) => Err(fs::FsError {
+                action: "look at",
+                path: self.dir.clone(),
+                source,
+            }
+            .into()),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Taking a slot away. The directory is renamed first, so that a crash leaves either a whole slot or rubbish with a name of its own.
+//! Taking a slot away. The directory is renamed first, so that a crash leaves either a whole slot
+//! or rubbish with a name of its own.
 
 use std::path::{Path, PathBuf};
 
@@ -31,8 +32,16 @@ impl Pool<'_> {
     /// Says what [`Pool::remove`] would take away. Changes nothing.
     pub fn plan_removal(&self, name: &str) -> Result<Option<Removal>, WorktreeError> {
         Ok(self.find(name)?.map(|info| {
-            let branch = info.head.as_ref().and_then(|head| head.branch().map(str::to_owned));
-            Removal { path: info.path, admin: info.admin, state: info.state, branch }
+            let branch = info
+                .head
+                .as_ref()
+                .and_then(|head| head.branch().map(str::to_owned));
+            Removal {
+                path: info.path,
+                admin: info.admin,
+                state: info.state,
+                branch,
+            }
         }))
     }
 
@@ -42,8 +51,8 @@ impl Pool<'_> {
         self.take_away(cleared, &lock)
     }
 
-    /// The same, unless `is_free` says no. It is asked when no slot can be made, reset or removed by anybody else, so that what was
-    /// given to a run meanwhile is left alone.
+    /// The same, unless `is_free` says no. It is asked when no slot can be made, reset or removed
+    /// by anybody else, so that what was given to a run meanwhile is left alone.
     pub fn remove_if_free<E: From<WorktreeError>>(
         &self,
         cleared: Cleared,
@@ -59,16 +68,24 @@ impl Pool<'_> {
     fn take_away(&self, cleared: Cleared, _lock: &CheckoutLock) -> Result<Removal, WorktreeError> {
         let slot = self.still_cleared(&cleared)?;
         let name = slot.name.clone();
-        let gone = || WorktreeError::ChangedSince { name: name.clone(), what: "it is gone".to_owned() };
+        let gone = || WorktreeError::ChangedSince {
+            name: name.clone(),
+            what: "it is gone".to_owned(),
+        };
         let removal = self.plan_removal(&slot.name)?.ok_or_else(gone)?;
         self.remove_tree(&slot.name, &slot.path)?;
         fs::remove_dir_all(&slot.admin)?;
         Ok(removal)
     }
 
-    /// A new place beside the slot at `path` for what is to be moved into it whole. What is left there is cleared away with the rest.
+    /// A new place beside the slot at `path` for what is to be moved into it whole. What is left
+    /// there is cleared away with the rest.
     pub fn draft(path: &Path) -> PathBuf {
-        path.with_file_name(format!("{DRAFT}{}-{}", std::process::id(), crate::base::id::random_text(8)))
+        path.with_file_name(format!(
+            "{DRAFT}{}-{}",
+            std::process::id(),
+            crate::base::id::random_text(8)
+        ))
     }
 
     /// Clears away what interrupted removals, and interrupted drafts, left.
@@ -76,7 +93,10 @@ impl Pool<'_> {
         let _lock = self.hold()?;
         let mut swept = 0;
         for path in fs::list_dir(&self.dir)? {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
             if name.starts_with(TRASH)
                 && !is_being_made(&name)
                 && std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir())
@@ -89,22 +109,36 @@ impl Pool<'_> {
     }
 
     pub(super) fn remove_tree(&self, name: &str, path: &Path) -> Result<(), WorktreeError> {
-        let trash = self.dir.join(format!("{TRASH}{name}-{}", crate::base::id::random_text(6)));
+        let trash = self
+            .dir
+            .join(format!("{TRASH}{name}-{}", crate::base::id::random_text(6)));
         match rename(path, &trash) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(fs::FsError { action: "rename", path: path.to_owned(), source }.into()),
+            Err(source) => Err(fs::FsError {
+                action: "rename",
+                path: path.to_owned(),
+                source,
+            }
+            .into()),
             Ok(()) => Ok(fs::remove_stubborn(&trash)?),
         }
     }
 }
 
-/// True for the draft of a process that is there. One that has its number by chance only puts the clearing off.
+/// True for the draft of a process that is there. One that has its number by chance only puts the
+/// clearing off.
 fn is_being_made(name: &str) -> bool {
-    let maker = name.strip_prefix(DRAFT).and_then(|rest| rest.split('-').next()?.parse().ok()).and_then(Pid::from_raw);
+    let maker = name
+        .strip_prefix(DRAFT)
+        .and_then(|rest| rest.split('-').next()?.parse().ok())
+        .and_then(Pid::from_raw);
     maker.is_some_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }
 
-#[expect(clippy::disallowed_methods, reason = "base::fs has no rename of directories")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "base::fs has no rename of directories"
+)]
 fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::rename(from, to)
 }

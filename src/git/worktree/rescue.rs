@@ -1,5 +1,5 @@
-//! Putting the work of a slot on a reference before anything touches it: changed files, untracked files, commits that nothing else
-//! holds. A look that fails is an error and clears nothing.
+//! Putting the work of a slot on a reference before anything touches it: changed files, untracked
+//! files, commits that nothing else holds. A look that fails is an error and clears nothing.
 
 use super::super::error::GitError;
 use super::super::oid::Oid;
@@ -9,7 +9,10 @@ use super::super::snapshot::{Limits, TreeReport};
 use super::{Pool, Slot, SlotInfo, SlotState, WorktreeError, admin};
 
 /// No rescue may fail because there is much to save; a single file beyond this is left to a person.
-pub const RESCUE_LIMITS: Limits = Limits { files: 1_000_000, file_bytes: 1 << 30 };
+pub const RESCUE_LIMITS: Limits = Limits {
+    files: 1_000_000,
+    file_bytes: 1 << 30,
+};
 
 /// Every rescue reference.
 const ALL: &str = "refs/ai/rescue/";
@@ -56,8 +59,8 @@ pub enum Rescue {
     },
 }
 
-/// Proof that a slot holds nothing that is not saved. Only a rescue that left nothing behind makes one; it is spent by a reuse or a
-/// removal, which look again first.
+/// Proof that a slot holds nothing that is not saved. Only a rescue that left nothing behind makes
+/// one; it is spent by a reuse or a removal, which look again first.
 #[derive(Debug)]
 pub struct Cleared {
     pub(super) slot: Slot,
@@ -80,12 +83,17 @@ pub struct Rescued {
 
 impl Rescued {
     fn without_directory(rescue: Rescue) -> Self {
-        Self { rescue, left_behind: Vec::new(), cleared: None }
+        Self {
+            rescue,
+            left_behind: Vec::new(),
+            cleared: None,
+        }
     }
 }
 
 impl Pool<'_> {
-    /// Saves the work of slot `name`. `base` is the commit that its run started from; `shadow` that run's shadow, or a new one.
+    /// Saves the work of slot `name`. `base` is the commit that its run started from; `shadow` that
+    /// run's shadow, or a new one.
     pub fn rescue(
         &self,
         name: &str,
@@ -110,7 +118,12 @@ impl Pool<'_> {
         if info.state == SlotState::Missing {
             let rescued = Rescued::without_directory(self.save(None, &tips, save)?);
             return Ok(Rescued {
-                left_behind: info.admin.as_deref().and_then(admin::unsaved).into_iter().collect(),
+                left_behind: info
+                    .admin
+                    .as_deref()
+                    .and_then(admin::unsaved)
+                    .into_iter()
+                    .collect(),
                 ..rescued
             });
         }
@@ -127,32 +140,69 @@ impl Pool<'_> {
             left_behind.push(TreeReport::OwnRepository);
         }
         left_behind.extend(info.admin.as_deref().and_then(admin::unsaved));
-        let dirty = (!look.changed.is_empty()).then_some(Dirty { tree: &look.tree, files: look.changed.len(), stand });
+        let dirty = (!look.changed.is_empty()).then_some(Dirty {
+            tree: &look.tree,
+            files: look.changed.len(),
+            stand,
+        });
         let rescue = self.save(dirty, &tips, save)?;
         let head = head.cloned();
         let slot = info.usable().ok().filter(|_| left_behind.is_empty());
-        let cleared = slot.map(|slot| Cleared { slot, tree: look.tree, attributes, head, shadow: shadow.clone() });
-        Ok(Rescued { rescue, left_behind, cleared })
+        let cleared = slot.map(|slot| Cleared {
+            slot,
+            tree: look.tree,
+            attributes,
+            head,
+            shadow: shadow.clone(),
+        });
+        Ok(Rescued {
+            rescue,
+            left_behind,
+            cleared,
+        })
     }
 
     fn tree_or_empty(&self, commit: Option<&Oid>) -> Result<Oid, GitError> {
-        commit.map_or_else(|| Ok(self.repo.format().objects.empty_tree()), |commit| self.repo.tree_of(commit))
+        commit.map_or_else(
+            || Ok(self.repo.format().objects.empty_tree()),
+            |commit| self.repo.tree_of(commit),
+        )
     }
 
-    fn save(&self, dirty: Option<Dirty<'_>>, tips: &[Oid], save: &RescueAs<'_>) -> Result<Rescue, WorktreeError> {
+    fn save(
+        &self,
+        dirty: Option<Dirty<'_>>,
+        tips: &[Oid],
+        save: &RescueAs<'_>,
+    ) -> Result<Rescue, WorktreeError> {
         let (tree, files) = match (&dirty, tips) {
             (None, []) => return Ok(Rescue::Nothing),
             (None, [only]) => {
                 let reference = self.name_it(save.reference, only)?;
-                return Ok(Rescue::Saved { reference, commit: only.clone(), files: 0, tips: 1 });
+                return Ok(Rescue::Saved {
+                    reference,
+                    commit: only.clone(),
+                    files: 0,
+                    tips: 1,
+                });
             }
             (None, [first, ..]) => (self.repo.tree_of(first)?, 0),
             (Some(dirty), _) => (dirty.tree.clone(), dirty.files),
         };
         let mut parents: Vec<Oid> = dirty.and_then(|d| d.stand.cloned()).into_iter().collect();
-        parents.extend(tips.iter().filter(|tip| !parents.contains(tip)).cloned().collect::<Vec<_>>());
+        parents.extend(
+            tips.iter()
+                .filter(|tip| !parents.contains(tip))
+                .cloned()
+                .collect::<Vec<_>>(),
+        );
         if let Some((reference, commit)) = self.saved_before(save, &tree, &parents)? {
-            return Ok(Rescue::Saved { reference, commit, files, tips: tips.len() });
+            return Ok(Rescue::Saved {
+                reference,
+                commit,
+                files,
+                tips: tips.len(),
+            });
         }
         let new = NewCommit {
             tree: &tree,
@@ -164,7 +214,12 @@ impl Pool<'_> {
         };
         let commit = self.repo.commit_tree(&new)?;
         let reference = self.name_it(save.reference, &commit)?;
-        Ok(Rescue::Saved { reference, commit, files, tips: tips.len() })
+        Ok(Rescue::Saved {
+            reference,
+            commit,
+            files,
+            tips: tips.len(),
+        })
     }
 
     /// A rescue that is repeated after a crash finds its own work.
@@ -191,12 +246,17 @@ impl Pool<'_> {
         if save.known == Known::Anywhere {
             let all = self.repo.list_refs(ALL)?;
             // Somebody may have put something else there.
-            return Ok(all.into_iter().filter(|(_, oid)| self.repo.tree_of(oid).is_ok()).collect());
+            return Ok(all
+                .into_iter()
+                .filter(|(_, oid)| self.repo.tree_of(oid).is_ok())
+                .collect());
         }
         let mut found = Vec::new();
         for n in 1.. {
             let name = numbered(save.reference, n);
-            let Some(commit) = self.repo.find_ref(&name)? else { break };
+            let Some(commit) = self.repo.find_ref(&name)? else {
+                break;
+            };
             found.push((name, commit));
         }
         Ok(found)
@@ -217,9 +277,22 @@ impl Pool<'_> {
 }
 
 /// Puts the tree of a checkout on a reference; `stand` is the commit that it was made of.
-pub fn save_tree(repo: &Repo, save: &RescueAs<'_>, tree: &Oid, stand: &Oid) -> Result<Rescue, WorktreeError> {
+pub fn save_tree(
+    repo: &Repo,
+    save: &RescueAs<'_>,
+    tree: &Oid,
+    stand: &Oid,
+) -> Result<Rescue, WorktreeError> {
     let pool = Pool::new(repo, repo.common_dir(), super::PoolLimits::default());
-    pool.save(Some(Dirty { tree, files: 0, stand: Some(stand) }), &[], save)
+    pool.save(
+        Some(Dirty {
+            tree,
+            files: 0,
+            stand: Some(stand),
+        }),
+        &[],
+        save,
+    )
 }
 
 struct Dirty<'a> {
@@ -229,12 +302,19 @@ struct Dirty<'a> {
 }
 
 fn numbered(reference: &str, n: u32) -> String {
-    if n == 1 { reference.to_owned() } else { format!("{reference}-{n}") }
+    if n == 1 {
+        reference.to_owned()
+    } else {
+        format!("{reference}-{n}")
+    }
 }
 
-/// Commits that only this slot holds: its HEAD, and the last one its log names in case the branch was deleted.
+/// Commits that only this slot holds: its HEAD, and the last one its log names in case the branch
+/// was deleted.
 fn unsaved_tips(repo: &Repo, info: &SlotInfo, base: Option<&Oid>) -> Result<Vec<Oid>, GitError> {
-    let Some(admin) = &info.admin else { return Ok(Vec::new()) };
+    let Some(admin) = &info.admin else {
+        return Ok(Vec::new());
+    };
     let head = repo.head_of(admin)?.commit().cloned();
     let logged = admin::last_logged(admin).filter(|oid| repo.resolve_commit(oid.as_str()).is_ok());
     let mut tips: Vec<Oid> = Vec::new();
@@ -259,15 +339,29 @@ fn is_within(repo: &Repo, tip: &Oid, tips: &[Oid]) -> Result<bool, GitError> {
     Ok(false)
 }
 
-/// True where a branch, a tag, a remote branch or an earlier rescue reaches the commit. The branch of a run counts like any other: who
-/// deletes one has to look first whether it is merged.
+/// True where a branch, a tag, a remote branch or an earlier rescue reaches the commit. The branch
+/// of a run counts like any other: who deletes one has to look first whether it is merged.
 pub(super) fn is_held(repo: &Repo, tip: &Oid) -> Result<bool, GitError> {
     // Nearly always a branch is just there, and no history has to be walked.
-    if repo.list_refs("refs/heads/")?.iter().any(|(_, oid)| oid == tip) {
+    if repo
+        .list_refs("refs/heads/")?
+        .iter()
+        .any(|(_, oid)| oid == tip)
+    {
         return Ok(true);
     }
-    let command = repo.git().command(["for-each-ref", "--count=1", "--format=%(refname)", "--contains"]).arg(tip);
-    let out =
-        command.args(["refs/heads", "refs/tags", "refs/remotes", "refs/ai/rescue"]).git_dir(repo.common_dir()).run()?;
+    let command = repo
+        .git()
+        .command([
+            "for-each-ref",
+            "--count=1",
+            "--format=%(refname)",
+            "--contains",
+        ])
+        .arg(tip);
+    let out = command
+        .args(["refs/heads", "refs/tags", "refs/remotes", "refs/ai/rescue"])
+        .git_dir(repo.common_dir())
+        .run()?;
     Ok(!out.stdout.trim_ascii().is_empty())
 }

@@ -1,7 +1,9 @@
-//! Giving a slot to the next task: reset to its base in place, which is many times cheaper than a new checkout.
+//! Giving a slot to the next task: reset to its base in place, which is many times cheaper than a
+//! new checkout.
 //!
-//! Order, so that a crash loses nothing: the rescue stands before (that is what [`Cleared`] says), then the branch, then the files,
-//! then the git directory. Until the last step HEAD is the old branch; a look after a crash finds a dirty slot and saves it again.
+//! Order, so that a crash loses nothing: the rescue stands before (that is what [`Cleared`] says),
+//! then the branch, then the files, then the git directory. Until the last step HEAD is the old
+//! branch; a look after a crash finds a dirty slot and saves it again.
 
 use super::super::oid::Oid;
 use super::super::repo::Head;
@@ -11,7 +13,10 @@ use super::rescue::Cleared;
 use super::{Pool, Slot, SlotState, Start, TreeReport, WorktreeError, admin, first_of};
 
 /// A look that only compares needs no caps.
-const UNLIMITED: Limits = Limits { files: usize::MAX, file_bytes: u64::MAX };
+const UNLIMITED: Limits = Limits {
+    files: usize::MAX,
+    file_bytes: u64::MAX,
+};
 
 /// What the slot becomes.
 #[derive(Debug)]
@@ -33,33 +38,56 @@ impl Pool<'_> {
         let tree = self.tree_of(fresh.start)?;
         let branch = format!("refs/heads/{}", fresh.branch);
         if let Some(commit) = fresh.start.commit() {
-            self.repo.create_ref(&branch, commit, "ai: worktree reused")?;
+            self.repo
+                .create_ref(&branch, commit, "ai: worktree reused")?;
         }
         let reset = self.reset(&cleared, fresh, &slot, &tree);
         if let (Err(_), Some(commit)) = (&reset, fresh.start.commit()) {
             // Nobody has worked on it. Where even this fails, the next look shows the branch.
-            let _ = self.repo.delete_ref(&branch, commit, "ai: worktree was not reused");
+            let _ = self
+                .repo
+                .delete_ref(&branch, commit, "ai: worktree was not reused");
         }
         reset.map(|()| slot)
     }
 
-    fn reset(&self, cleared: &Cleared, fresh: &Fresh<'_>, slot: &Slot, tree: &Oid) -> Result<(), WorktreeError> {
+    fn reset(
+        &self,
+        cleared: &Cleared,
+        fresh: &Fresh<'_>,
+        slot: &Slot,
+        tree: &Oid,
+    ) -> Result<(), WorktreeError> {
         cleared.shadow.renew(self.repo, &slot.path)?;
         fresh.shadow.take_index(&cleared.shadow)?;
         fresh.shadow.reset(&slot.path, tree)?;
         let look = fresh.shadow.snapshot(&slot.path, tree, UNLIMITED)?;
         let left: Vec<_> = look.left_behind().cloned().collect();
         if !look.changed.is_empty() || !left.is_empty() {
-            return Err(WorktreeError::NotClean { name: slot.name.clone(), what: first_of(&look.changed, &left) });
+            return Err(WorktreeError::NotClean {
+                name: slot.name.clone(),
+                what: first_of(&look.changed, &left),
+            });
         }
-        Ok(admin::rebuild(self.repo, &slot.path, &slot.admin, fresh.branch, fresh.shadow)?)
+        Ok(admin::rebuild(
+            self.repo,
+            &slot.path,
+            &slot.admin,
+            fresh.branch,
+            fresh.shadow,
+        )?)
     }
 
     /// Looks again: between the rescue and now somebody may have worked on.
     pub(super) fn still_cleared(&self, cleared: &Cleared) -> Result<Slot, WorktreeError> {
         let name = &cleared.slot.name;
-        let changed = |what: String| WorktreeError::ChangedSince { name: name.clone(), what };
-        let info = self.find(name)?.ok_or_else(|| changed("it is gone".to_owned()))?;
+        let changed = |what: String| WorktreeError::ChangedSince {
+            name: name.clone(),
+            what,
+        };
+        let info = self
+            .find(name)?
+            .ok_or_else(|| changed("it is gone".to_owned()))?;
         let slot = info.usable()?;
         if slot != cleared.slot {
             return Err(changed("it is registered anew".to_owned()));
@@ -68,12 +96,21 @@ impl Pool<'_> {
         if head != cleared.head.as_ref() {
             return Err(changed("its HEAD moved".to_owned()));
         }
-        let look = cleared.shadow.snapshot_against(&slot.path, &cleared.tree, &cleared.attributes, UNLIMITED)?;
+        let look = cleared.shadow.snapshot_against(
+            &slot.path,
+            &cleared.tree,
+            &cleared.attributes,
+            UNLIMITED,
+        )?;
         let mut left: Vec<_> = look.left_behind().cloned().collect();
         if info.state == SlotState::OwnRepository {
             left.push(TreeReport::OwnRepository);
         }
         left.extend(admin::unsaved(&slot.admin));
-        if look.changed.is_empty() && left.is_empty() { Ok(slot) } else { Err(changed(first_of(&look.changed, &left))) }
+        if look.changed.is_empty() && left.is_empty() {
+            Ok(slot)
+        } else {
+            Err(changed(first_of(&look.changed, &left)))
+        }
     }
 }

@@ -37,11 +37,15 @@ impl std::fmt::Display for SlotState {
         match self {
             Self::Ready => f.write_str("a worktree in use"),
             Self::Missing => f.write_str("registered, but its directory is gone"),
-            Self::Moved { registered } => write!(f, "moved here by hand from {}", registered.display()),
+            Self::Moved { registered } => {
+                write!(f, "moved here by hand from {}", registered.display())
+            }
             Self::Unregistered => f.write_str("a directory that Git does not know as a worktree"),
             Self::ReplacedByFile => f.write_str("replaced by a file"),
             Self::ReplacedByLink => f.write_str("replaced by a symbolic link"),
-            Self::Redirected => f.write_str("redirected: its .git does not lead back to this repository"),
+            Self::Redirected => {
+                f.write_str("redirected: its .git does not lead back to this repository")
+            }
             Self::OwnRepository => f.write_str("a repository of its own now"),
         }
     }
@@ -63,17 +67,27 @@ pub struct SlotInfo {
 }
 
 impl Pool<'_> {
-    /// Every slot, registered or not, sorted by name. Changes nothing and starts no process (but for reference tables).
+    /// Every slot, registered or not, sorted by name. Changes nothing and starts no process (but
+    /// for reference tables).
     pub fn list(&self) -> Result<Vec<SlotInfo>, WorktreeError> {
         let admins = admin::all(self.repo.common_dir())?;
-        let mut names: Vec<String> = fs::list_dir(&self.dir)?.iter().filter_map(|path| name_of(path)).collect();
+        let mut names: Vec<String> = fs::list_dir(&self.dir)?
+            .iter()
+            .filter_map(|path| name_of(path))
+            .collect();
         names.extend(
-            admins.iter().filter(|a| a.worktree.parent() == Some(self.dir())).filter_map(|a| name_of(&a.worktree)),
+            admins
+                .iter()
+                .filter(|a| a.worktree.parent() == Some(self.dir()))
+                .filter_map(|a| name_of(&a.worktree)),
         );
         names.retain(|name| self.slot_path(name).is_ok());
         names.sort();
         names.dedup();
-        names.iter().filter_map(|name| self.info(name, &admins).transpose()).collect()
+        names
+            .iter()
+            .filter_map(|name| self.info(name, &admins).transpose())
+            .collect()
     }
 
     /// One slot; `None` where nothing stands there and nothing is registered.
@@ -84,9 +98,17 @@ impl Pool<'_> {
     fn info(&self, name: &str, admins: &[Admin]) -> Result<Option<SlotInfo>, WorktreeError> {
         let path = self.slot_path(name)?;
         let registered = admins.iter().find(|a| a.worktree == path);
-        let Some((state, admin)) = state_of(&path, registered, admins)? else { return Ok(None) };
+        let Some((state, admin)) = state_of(&path, registered, admins)? else {
+            return Ok(None);
+        };
         let head = admin.as_ref().and_then(|dir| self.repo.head_of(dir).ok());
-        Ok(Some(SlotInfo { name: name.to_owned(), path, admin, state, head }))
+        Ok(Some(SlotInfo {
+            name: name.to_owned(),
+            path,
+            admin,
+            state,
+            head,
+        }))
     }
 }
 
@@ -95,9 +117,16 @@ impl SlotInfo {
     pub(super) fn usable(&self) -> Result<Slot, WorktreeError> {
         match (&self.admin, &self.state) {
             (Some(admin), SlotState::Ready | SlotState::Redirected | SlotState::OwnRepository) => {
-                Ok(Slot { name: self.name.clone(), path: self.path.clone(), admin: admin.clone() })
+                Ok(Slot {
+                    name: self.name.clone(),
+                    path: self.path.clone(),
+                    admin: admin.clone(),
+                })
             }
-            _ => Err(WorktreeError::Unusable { name: self.name.clone(), state: self.state.clone() }),
+            _ => Err(WorktreeError::Unusable {
+                name: self.name.clone(),
+                state: self.state.clone(),
+            }),
         }
     }
 }
@@ -107,8 +136,17 @@ type Found = Option<(SlotState, Option<PathBuf>)>;
 fn state_of(path: &Path, registered: Option<&Admin>, admins: &[Admin]) -> Result<Found, GitError> {
     let admin = registered.map(|a| a.dir.clone());
     let state = match std::fs::symlink_metadata(path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(admin.map(|a| (SlotState::Missing, Some(a)))),
-        Err(source) => return Err(fs::FsError { action: "look at", path: path.to_owned(), source }.into()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(admin.map(|a| (SlotState::Missing, Some(a))));
+        }
+        Err(source) => {
+            return Err(fs::FsError {
+                action: "look at",
+                path: path.to_owned(),
+                source,
+            }
+            .into());
+        }
         Ok(meta) if meta.is_symlink() => SlotState::ReplacedByLink,
         Ok(meta) if !meta.is_dir() => SlotState::ReplacedByFile,
         Ok(_) => return directory(path, registered, admins),
@@ -118,11 +156,22 @@ fn state_of(path: &Path, registered: Option<&Admin>, admins: &[Admin]) -> Result
 
 fn directory(path: &Path, registered: Option<&Admin>, admins: &[Admin]) -> Result<Found, GitError> {
     let dot_git = std::fs::symlink_metadata(path.join(".git"));
-    let target = if dot_git.as_ref().is_ok_and(|meta| meta.is_file()) { admin::dot_git_target(path)? } else { None };
+    let target = if dot_git.as_ref().is_ok_and(|meta| meta.is_file()) {
+        admin::dot_git_target(path)?
+    } else {
+        None
+    };
     let Some(registered) = registered else {
-        let owner = admins.iter().find(|a| target.as_ref() == Some(&a.dir) && !a.worktree.exists());
+        let owner = admins
+            .iter()
+            .find(|a| target.as_ref() == Some(&a.dir) && !a.worktree.exists());
         return Ok(Some(match owner {
-            Some(owner) => (SlotState::Moved { registered: owner.worktree.clone() }, Some(owner.dir.clone())),
+            Some(owner) => (
+                SlotState::Moved {
+                    registered: owner.worktree.clone(),
+                },
+                Some(owner.dir.clone()),
+            ),
             None => (SlotState::Unregistered, None),
         }));
     };

@@ -9,13 +9,23 @@ use super::*;
 
 fn saved(rescued: &Rescued) -> (String, Oid, usize, usize) {
     match &rescued.rescue {
-        Rescue::Saved { reference, commit, files, tips } => (reference.clone(), commit.clone(), *files, *tips),
+        Rescue::Saved {
+            reference,
+            commit,
+            files,
+            tips,
+        } => (reference.clone(), commit.clone(), *files, *tips),
         Rescue::Nothing => panic!("nothing was saved"),
     }
 }
 
 fn states(run: &Run) -> Vec<(String, SlotState)> {
-    run.pool().list().unwrap().into_iter().map(|info| (info.name, info.state)).collect()
+    run.pool()
+        .list()
+        .unwrap()
+        .into_iter()
+        .map(|info| (info.name, info.state))
+        .collect()
 }
 
 #[test]
@@ -23,16 +33,38 @@ fn a_new_slot_is_an_ordinary_locked_worktree() {
     let run = Run::new();
     assert_eq!(
         run.slot.head(&run.repo).unwrap(),
-        Head::Branch { name: "refs/heads/ai/t-1/1".into(), commit: run.base.clone() }
+        Head::Branch {
+            name: "refs/heads/ai/t-1/1".into(),
+            commit: run.base.clone()
+        }
     );
-    assert_eq!(run.agent_git(&["status", "--porcelain", "--branch"]), "## ai/t-1/1");
-    assert_eq!(fs::read_to_string(run.slot.path.join("README")).unwrap(), "hello\n");
+    assert_eq!(
+        run.agent_git(&["status", "--porcelain", "--branch"]),
+        "## ai/t-1/1"
+    );
+    assert_eq!(
+        fs::read_to_string(run.slot.path.join("README")).unwrap(),
+        "hello\n"
+    );
     run.test.git(&["worktree", "prune", "--expire=now"]);
-    assert!(run.test.git(&["worktree", "list", "--porcelain"]).contains("locked managed by ai"));
-    assert_eq!(discover(&run.slot.path).unwrap().common_dir, run.repo.common_dir());
+    assert!(
+        run.test
+            .git(&["worktree", "list", "--porcelain"])
+            .contains("locked managed by ai")
+    );
+    assert_eq!(
+        discover(&run.slot.path).unwrap().common_dir,
+        run.repo.common_dir()
+    );
     assert_eq!(states(&run), [("one".to_owned(), SlotState::Ready)]);
-    assert_eq!(run.test.git(&["status", "--porcelain", "--", "src", "README"]), "");
-    let no_upstream = run.test.try_git(&run.slot.path, &["rev-parse", "@{upstream}"]);
+    assert_eq!(
+        run.test
+            .git(&["status", "--porcelain", "--", "src", "README"]),
+        ""
+    );
+    let no_upstream = run
+        .test
+        .try_git(&run.slot.path, &["rev-parse", "@{upstream}"]);
     assert!(!no_upstream.status.success());
 }
 
@@ -42,19 +74,47 @@ fn a_taken_name_branch_or_place_is_refused() {
     let start = Start::Commit(run.base.clone());
     let other = shadow(&run.repo, "other");
     let create = |name: &str, branch: &str| run.pool().create(name, branch, &start, &other);
-    assert!(matches!(create("one", "ai/t-2/1"), Err(WorktreeError::NotFree { state: SlotState::Ready, .. })));
-    assert!(matches!(create("two", BRANCH), Err(WorktreeError::BranchExists(_))));
+    assert!(matches!(
+        create("one", "ai/t-2/1"),
+        Err(WorktreeError::NotFree {
+            state: SlotState::Ready,
+            ..
+        })
+    ));
+    assert!(matches!(
+        create("two", BRANCH),
+        Err(WorktreeError::BranchExists(_))
+    ));
     for bad in ["", "..", "a/b", "-x", ".trash-x", "a b", "é"] {
-        assert!(matches!(create(bad, "ai/t-2/1"), Err(WorktreeError::BadName(_))), "{bad}");
+        assert!(
+            matches!(create(bad, "ai/t-2/1"), Err(WorktreeError::BadName(_))),
+            "{bad}"
+        );
     }
     fs::create_dir(run.pool().dir().join("two")).unwrap();
-    assert!(matches!(create("two", "ai/t-2/1"), Err(WorktreeError::NotFree { state: SlotState::Unregistered, .. })));
+    assert!(matches!(
+        create("two", "ai/t-2/1"),
+        Err(WorktreeError::NotFree {
+            state: SlotState::Unregistered,
+            ..
+        })
+    ));
     // A branch in the way of the branch: Git's own reason, and nothing half-made stays.
     run.test.git(&["branch", "ai/t-3"]);
     assert!(create("three", "ai/t-3/1").is_err());
     assert_eq!(run.pool().find("three").unwrap(), None);
-    let full = Pool::new(&run.repo, run.pool().dir(), PoolLimits { reserve_bytes: u64::MAX, ..PoolLimits::default() });
-    assert!(matches!(full.create("four", "ai/t-4/1", &start, &other), Err(WorktreeError::NoSpace { .. })));
+    let full = Pool::new(
+        &run.repo,
+        run.pool().dir(),
+        PoolLimits {
+            reserve_bytes: u64::MAX,
+            ..PoolLimits::default()
+        },
+    );
+    assert!(matches!(
+        full.create("four", "ai/t-4/1", &start, &other),
+        Err(WorktreeError::NoSpace { .. })
+    ));
 }
 
 #[test]
@@ -65,7 +125,9 @@ fn a_pool_that_leads_elsewhere_is_refused() {
     symlink(&outside, test.root.join(".ai")).unwrap();
     let repo = test.open();
     let start = Start::Commit(test.oid("HEAD"));
-    let error = pool(&repo).create("one", BRANCH, &start, &shadow(&repo, "x")).unwrap_err();
+    let error = pool(&repo)
+        .create("one", BRANCH, &start, &shadow(&repo, "x"))
+        .unwrap_err();
     assert!(matches!(error, WorktreeError::Elsewhere { .. }), "{error}");
     assert_eq!(test.git(&["worktree", "list"]).lines().count(), 1);
 }
@@ -75,13 +137,21 @@ fn every_hand_made_state_is_named() {
     let run = Run::new();
     let path = run.slot.path.clone();
     let aside = run.pool().dir().join("aside");
-    let one = |run: &Run| states(run).into_iter().find(|(name, _)| name == "one").map(|(_, state)| state);
+    let one = |run: &Run| {
+        states(run)
+            .into_iter()
+            .find(|(name, _)| name == "one")
+            .map(|(_, state)| state)
+    };
 
     fs::rename(&path, &aside).unwrap();
     let registered = path.clone();
     assert_eq!(
         states(&run),
-        [("aside".to_owned(), SlotState::Moved { registered }), ("one".to_owned(), SlotState::Missing)]
+        [
+            ("aside".to_owned(), SlotState::Moved { registered }),
+            ("one".to_owned(), SlotState::Missing)
+        ]
     );
     fs::write(&path, "").unwrap();
     assert_eq!(one(&run), Some(SlotState::ReplacedByFile));
@@ -108,7 +178,10 @@ fn a_slot_deleted_by_hand_is_made_again() {
     let run = Run::new();
     fs::remove_dir_all(&run.slot.path).unwrap();
     let again = shadow(&run.repo, "t-1.2");
-    let slot = run.pool().create("one", "ai/t-1/2", &Start::Commit(run.base.clone()), &again).unwrap();
+    let slot = run
+        .pool()
+        .create("one", "ai/t-1/2", &Start::Commit(run.base.clone()), &again)
+        .unwrap();
     assert!(slot.path.join("README").exists());
     assert_eq!(states(&run), [("one".to_owned(), SlotState::Ready)]);
 }
@@ -121,9 +194,23 @@ fn detached_commits_of_a_missing_slot_are_not_forgotten() {
     let commit = Oid::parse(&run.agent_git(&["rev-parse", "HEAD"])).unwrap();
     fs::remove_dir_all(&run.slot.path).unwrap();
     let again = shadow(&run.repo, "t-1.2");
-    let refused = run.pool().create("one", "ai/t-1/2", &Start::Commit(run.base.clone()), &again);
-    assert!(matches!(refused, Err(WorktreeError::NotFree { state: SlotState::Missing, .. })), "{refused:?}");
-    assert_eq!(saved(&run.rescue()), ("refs/ai/rescue/t-1/1".to_owned(), commit, 0, 1));
+    let refused = run
+        .pool()
+        .create("one", "ai/t-1/2", &Start::Commit(run.base.clone()), &again);
+    assert!(
+        matches!(
+            refused,
+            Err(WorktreeError::NotFree {
+                state: SlotState::Missing,
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
+    assert_eq!(
+        saved(&run.rescue()),
+        ("refs/ai/rescue/t-1/1".to_owned(), commit, 0, 1)
+    );
 }
 
 #[test]
@@ -135,7 +222,10 @@ fn a_clean_slot_has_nothing_to_rescue_and_is_reused() {
     let slot = run.reuse(rescued.cleared.unwrap(), "ai/t-2/1").unwrap();
     assert_eq!(slot, run.slot);
     assert!(slot.path.join("target/cache").exists());
-    assert_eq!(run.agent_git(&["status", "--porcelain", "--branch"]), "## ai/t-2/1");
+    assert_eq!(
+        run.agent_git(&["status", "--porcelain", "--branch"]),
+        "## ai/t-2/1"
+    );
     assert_eq!(run.test.git(&["for-each-ref", "refs/ai"]), "");
 }
 
@@ -151,18 +241,33 @@ fn dirty_untracked_and_committed_work_is_saved_before_a_reuse() {
     fs::remove_file(run.slot.path.join("src/lib.rs")).unwrap();
     let rescued = run.rescue();
     let (reference, commit, files, tips) = saved(&rescued);
-    assert_eq!((reference.as_str(), files, tips), ("refs/ai/rescue/t-1/1", 3, 0));
-    let tree = run.test.git(&["ls-tree", "-r", "--name-only", commit.as_str()]);
+    assert_eq!(
+        (reference.as_str(), files, tips),
+        ("refs/ai/rescue/t-1/1", 3, 0)
+    );
+    let tree = run
+        .test
+        .git(&["ls-tree", "-r", "--name-only", commit.as_str()]);
     assert_eq!(tree, ".gitignore\nREADME\ncommitted\nuntracked/deep");
-    assert_eq!(run.test.git(&["show", &format!("{commit}:README")]), "dirty");
+    assert_eq!(
+        run.test.git(&["show", &format!("{commit}:README")]),
+        "dirty"
+    );
     assert_eq!(run.test.oid(&format!("{commit}~1")), run.test.oid(BRANCH));
     // Asked again, as after a crash, it finds its own work.
     let again = run.rescue();
     assert_eq!(saved(&again).1, commit);
-    assert_eq!(run.test.git(&["for-each-ref", "--format=%(refname)", "refs/ai"]), "refs/ai/rescue/t-1/1");
+    assert_eq!(
+        run.test
+            .git(&["for-each-ref", "--format=%(refname)", "refs/ai"]),
+        "refs/ai/rescue/t-1/1"
+    );
 
     let slot = run.reuse(again.cleared.unwrap(), "ai/t-2/1").unwrap();
-    assert_eq!(run.agent_git(&["status", "--porcelain", "--ignored"]), "!! x.log");
+    assert_eq!(
+        run.agent_git(&["status", "--porcelain", "--ignored"]),
+        "!! x.log"
+    );
     assert_eq!(slot.head(&run.repo).unwrap().commit(), Some(&run.base));
     assert!(!slot.path.join("untracked").exists() && slot.path.join("src/lib.rs").exists());
 }
@@ -197,7 +302,8 @@ fn merged_commits_are_not_saved_again() {
 fn what_cannot_be_saved_keeps_the_slot() {
     let run = Run::new();
     run.write("nested/work", "x");
-    run.test.git_in(&run.slot.path.join("nested"), &["init", "-q"]);
+    run.test
+        .git_in(&run.slot.path.join("nested"), &["init", "-q"]);
     let rescued = run.rescue();
     assert!(rescued.cleared.is_none());
     assert_eq!(rescued.left_behind.len(), 1);
@@ -215,13 +321,28 @@ fn a_failed_look_clears_nothing() {
     let run = Run::new();
     fs::write(run.slot.admin.join("HEAD"), "ref: ../../evil\n").unwrap();
     let who = super::super::repo::Identity::new("ai", "a@b").unwrap();
-    let save =
-        RescueAs { reference: "refs/ai/rescue/t-1/1", message: "m", who: &who, when_ms: 0, known: Known::UnderItsName };
-    let failed = run.pool().rescue("one", Some(&run.base), &run.shadow, &save).unwrap_err();
-    assert!(failed.to_string().contains("names no valid reference"), "{failed}");
+    let save = RescueAs {
+        reference: "refs/ai/rescue/t-1/1",
+        message: "m",
+        who: &who,
+        when_ms: 0,
+        known: Known::UnderItsName,
+    };
+    let failed = run
+        .pool()
+        .rescue("one", Some(&run.base), &run.shadow, &save)
+        .unwrap_err();
+    assert!(
+        failed.to_string().contains("names no valid reference"),
+        "{failed}"
+    );
     fs::write(run.slot.admin.join("HEAD"), "ref: refs/heads/ai/t-1/1\n").unwrap();
     fs::write(run.shadow.index_path(), "rubbish").unwrap();
-    assert!(run.pool().rescue("one", Some(&run.base), &run.shadow, &save).is_err());
+    assert!(
+        run.pool()
+            .rescue("one", Some(&run.base), &run.shadow, &save)
+            .is_err()
+    );
     assert!(run.slot.path.join("README").exists());
 }
 
@@ -231,29 +352,54 @@ fn work_after_the_rescue_stops_reuse_and_removal() {
     let cleared = run.rescue().cleared.unwrap();
     run.write("late", "x");
     let refused = run.reuse(cleared, "ai/t-2/1");
-    assert!(matches!(refused, Err(WorktreeError::ChangedSince { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(WorktreeError::ChangedSince { .. })),
+        "{refused:?}"
+    );
     let cleared = run.rescue().cleared.unwrap();
     run.agent_git(&["commit", "-q", "--allow-empty", "-m", "late"]);
     let refused = run.pool().remove(cleared);
-    assert!(matches!(refused, Err(WorktreeError::ChangedSince { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(WorktreeError::ChangedSince { .. })),
+        "{refused:?}"
+    );
     assert!(run.slot.path.join("late").exists());
 }
 
 #[test]
 fn a_reuse_undoes_what_was_done_to_the_git_directory() {
     let run = Run::new();
-    write(&run.slot.admin.join("config.worktree"), "[core]\n\tfsmonitor = /bin/evil\n");
+    write(
+        &run.slot.admin.join("config.worktree"),
+        "[core]\n\tfsmonitor = /bin/evil\n",
+    );
     write(&run.slot.admin.join("commondir"), "/elsewhere");
     write(&run.slot.admin.join("MERGE_HEAD"), "x");
     write(&run.slot.admin.join("hooks/pre-commit"), "x");
     write(&run.slot.path.join(".git"), "gitdir: /elsewhere");
     let cleared = run.rescue().cleared.unwrap();
     let slot = run.reuse(cleared, "ai/t-2/1").unwrap();
-    let mut left: Vec<_> =
-        fs::read_dir(&slot.admin).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let mut left: Vec<_> = fs::read_dir(&slot.admin)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
     left.sort();
-    assert_eq!(left, ["HEAD", "commondir", "gitdir", "index", "locked", "logs", "refs"]);
-    assert_eq!(run.agent_git(&["status", "--porcelain", "--branch"]), "## ai/t-2/1");
+    assert_eq!(
+        left,
+        [
+            "HEAD",
+            "commondir",
+            "gitdir",
+            "index",
+            "locked",
+            "logs",
+            "refs"
+        ]
+    );
+    assert_eq!(
+        run.agent_git(&["status", "--porcelain", "--branch"]),
+        "## ai/t-2/1"
+    );
     assert_eq!(states(&run), [("one".to_owned(), SlotState::Ready)]);
 }
 
@@ -267,9 +413,18 @@ fn a_reuse_follows_a_base_that_moved() {
     fs::remove_file(run.test.root.join("src/lib.rs")).unwrap();
     run.test.git(&["add", "README", "added", "src/lib.rs"]);
     run.test.git(&["commit", "-qm", "newer"]);
-    let slot = run.reuse(run.rescue().cleared.unwrap(), "ai/t-2/1").unwrap();
-    assert_eq!(fs::read_to_string(slot.path.join("README")).unwrap(), "newer\n");
-    assert!(slot.path.join("added").exists() && !slot.path.join("src").exists() && !slot.path.join("left").exists());
+    let slot = run
+        .reuse(run.rescue().cleared.unwrap(), "ai/t-2/1")
+        .unwrap();
+    assert_eq!(
+        fs::read_to_string(slot.path.join("README")).unwrap(),
+        "newer\n"
+    );
+    assert!(
+        slot.path.join("added").exists()
+            && !slot.path.join("src").exists()
+            && !slot.path.join("left").exists()
+    );
     assert!(slot.path.join("target/cache").exists());
     assert_eq!(run.agent_git(&["status", "--porcelain"]), "");
 }
@@ -279,9 +434,16 @@ fn a_removed_slot_leaves_its_branch_and_nothing_else() {
     let run = Run::new();
     run.write("a", "1");
     run.write("target/ro/f", "x");
-    fs::set_permissions(run.slot.path.join("target/ro"), fs::Permissions::from_mode(0o555)).unwrap();
+    fs::set_permissions(
+        run.slot.path.join("target/ro"),
+        fs::Permissions::from_mode(0o555),
+    )
+    .unwrap();
     let plan = run.pool().plan_removal("one").unwrap().unwrap();
-    assert_eq!((plan.path.as_path(), plan.branch.as_deref()), (run.slot.path.as_path(), Some("refs/heads/ai/t-1/1")));
+    assert_eq!(
+        (plan.path.as_path(), plan.branch.as_deref()),
+        (run.slot.path.as_path(), Some("refs/heads/ai/t-1/1"))
+    );
     let removed = run.pool().remove(run.rescue().cleared.unwrap()).unwrap();
     assert_eq!(removed, plan);
     assert_eq!(run.pool().list().unwrap(), []);
@@ -300,9 +462,17 @@ fn a_rescue_without_the_runs_shadow_reads_everything_anew() {
     run.agent_git(&["update-index", "--assume-unchanged", "README"]);
     let fresh = Shadow::create(&run.repo, &run.repo.common_dir().join("ai/other.git")).unwrap();
     let who = super::super::repo::Identity::new("ai", "a@b").unwrap();
-    let save =
-        RescueAs { reference: "refs/ai/rescue/t-1/1", message: "m", who: &who, when_ms: 0, known: Known::UnderItsName };
-    let rescued = run.pool().rescue("one", Some(&run.base), &fresh, &save).unwrap();
+    let save = RescueAs {
+        reference: "refs/ai/rescue/t-1/1",
+        message: "m",
+        who: &who,
+        when_ms: 0,
+        known: Known::UnderItsName,
+    };
+    let rescued = run
+        .pool()
+        .rescue("one", Some(&run.base), &fresh, &save)
+        .unwrap();
     assert_eq!(saved(&rescued).2, 1);
     assert!(rescued.cleared.is_some());
 }
@@ -312,12 +482,27 @@ fn an_unborn_repository_gives_an_orphan_branch() {
     let test = TestRepo::unborn(&[]);
     let repo = test.open();
     let shadow = shadow(&repo, "t-1.1");
-    let slot = pool(&repo).create("one", BRANCH, &Start::Unborn, &shadow).unwrap();
-    assert_eq!(slot.head(&repo).unwrap(), Head::Unborn { name: "refs/heads/ai/t-1/1".into() });
+    let slot = pool(&repo)
+        .create("one", BRANCH, &Start::Unborn, &shadow)
+        .unwrap();
+    assert_eq!(
+        slot.head(&repo).unwrap(),
+        Head::Unborn {
+            name: "refs/heads/ai/t-1/1".into()
+        }
+    );
     write(&slot.path.join("first"), "x");
     let empty = repo.format().objects.empty_tree();
     assert_eq!(
-        shadow.snapshot(&slot.path, &empty, super::super::snapshot::Limits::default()).unwrap().changed.len(),
+        shadow
+            .snapshot(
+                &slot.path,
+                &empty,
+                super::super::snapshot::Limits::default()
+            )
+            .unwrap()
+            .changed
+            .len(),
         1
     );
 }
@@ -329,8 +514,13 @@ fn bare_repositories_have_pools_too() {
     test.git(&["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
     let repo = Repo::open(&discover(&bare).unwrap(), test.git_program()).unwrap();
     let shadow = shadow(&repo, "t-1.1");
-    let slot = pool(&repo).create("one", BRANCH, &Start::Commit(test.oid("HEAD")), &shadow).unwrap();
-    assert_eq!(test.git_in(&slot.path, &["status", "--porcelain", "--branch"]), "## ai/t-1/1");
+    let slot = pool(&repo)
+        .create("one", BRANCH, &Start::Commit(test.oid("HEAD")), &shadow)
+        .unwrap();
+    assert_eq!(
+        test.git_in(&slot.path, &["status", "--porcelain", "--branch"]),
+        "## ai/t-1/1"
+    );
     assert!(discover(&slot.path).unwrap().is_bare);
 }
 
@@ -348,7 +538,10 @@ fn sha256_and_reftable_slots_are_reused() {
         let rescued = run.rescue();
         assert_eq!((saved(&rescued).2, saved(&rescued).3), (1, 0));
         run.reuse(rescued.cleared.unwrap(), "ai/t-2/1").unwrap();
-        assert_eq!(run.agent_git(&["status", "--porcelain", "--branch"]), "## ai/t-2/1");
+        assert_eq!(
+            run.agent_git(&["status", "--porcelain", "--branch"]),
+            "## ai/t-2/1"
+        );
     }
 }
 
@@ -362,9 +555,14 @@ fn a_sparse_cone_survives_the_reuse() {
     let run = Run::of(test);
     run.write("outside/b", "work");
     run.write("inside/a", "work");
-    let slot = run.reuse(run.rescue().cleared.unwrap(), "ai/t-2/1").unwrap();
+    let slot = run
+        .reuse(run.rescue().cleared.unwrap(), "ai/t-2/1")
+        .unwrap();
     assert_eq!(fs::read_to_string(slot.path.join("inside/a")).unwrap(), "x");
-    assert_eq!(run.agent_git(&["status", "--porcelain", "--branch"]), "## ai/t-2/1");
+    assert_eq!(
+        run.agent_git(&["status", "--porcelain", "--branch"]),
+        "## ai/t-2/1"
+    );
     assert_eq!(run.agent_git(&["sparse-checkout", "list"]), "inside");
 }
 
@@ -374,10 +572,15 @@ fn a_shallow_clone_gives_slots() {
     test.commit("second");
     let shallow = test.base().join("shallow");
     let url = format!("file://{}", test.root.display());
-    test.git_in(test.base(), &["clone", "-q", "--depth=1", &url, shallow.to_str().unwrap()]);
+    test.git_in(
+        test.base(),
+        &["clone", "-q", "--depth=1", &url, shallow.to_str().unwrap()],
+    );
     let repo = Repo::open(&discover(&shallow).unwrap(), test.git_program()).unwrap();
     let base = repo.resolve_commit("HEAD").unwrap();
-    let slot = pool(&repo).create("one", BRANCH, &Start::Commit(base), &shadow(&repo, "x")).unwrap();
+    let slot = pool(&repo)
+        .create("one", BRANCH, &Start::Commit(base), &shadow(&repo, "x"))
+        .unwrap();
     assert!(slot.path.join("README").exists());
 }
 
@@ -391,7 +594,14 @@ fn slots_are_made_by_many_threads_at_once() {
             scope.spawn(move || {
                 let repo = test.open();
                 let shadow = shadow(&repo, &format!("t-{n}.1"));
-                pool(&repo).create(&format!("s{n}"), &format!("ai/t-{n}/1"), &Start::Commit(base), &shadow).unwrap();
+                pool(&repo)
+                    .create(
+                        &format!("s{n}"),
+                        &format!("ai/t-{n}/1"),
+                        &Start::Commit(base),
+                        &shadow,
+                    )
+                    .unwrap();
             });
         }
     });
@@ -409,24 +619,49 @@ fn a_partial_clone_works_with_what_it_has_and_never_fetches() {
     test.commit("second");
     let partial = test.base().join("partial");
     let url = format!("file://{}", test.root.display());
-    test.git_in(test.base(), &["clone", "-q", "--filter=blob:none", &url, partial.to_str().unwrap()]);
+    test.git_in(
+        test.base(),
+        &[
+            "clone",
+            "-q",
+            "--filter=blob:none",
+            &url,
+            partial.to_str().unwrap(),
+        ],
+    );
     let repo = Repo::open(&discover(&partial).unwrap(), test.git_program()).unwrap();
     assert!(repo.is_spawned());
     let base = repo.resolve_commit("HEAD").unwrap();
     let tree = repo.tree_of(&base).unwrap();
     let shadow = shadow(&repo, "t-1.1");
-    let slot = pool(&repo).create("one", BRANCH, &Start::Commit(base), &shadow).unwrap();
+    let slot = pool(&repo)
+        .create("one", BRANCH, &Start::Commit(base), &shadow)
+        .unwrap();
     write(&slot.path.join("new"), "x");
-    let snapshot = shadow.snapshot(&slot.path, &tree, super::super::snapshot::Limits::default()).unwrap();
+    let snapshot = shadow
+        .snapshot(&slot.path, &tree, super::super::snapshot::Limits::default())
+        .unwrap();
     assert_eq!(snapshot.changed.len(), 1);
     // The first README was never fetched.
     let missing = test.oid(&format!("{first}:README"));
     assert!(matches!(repo.blob(&missing), Err(GitError::Missing { .. })));
     let other = Shadow::create(&repo, &repo.common_dir().join("ai/two.git")).unwrap();
-    assert!(pool(&repo).create("two", "ai/t-2/1", &Start::Commit(first), &other).is_err());
+    assert!(
+        pool(&repo)
+            .create("two", "ai/t-2/1", &Start::Commit(first), &other)
+            .is_err()
+    );
     assert_eq!(pool(&repo).list().unwrap().len(), 1);
     assert!(!repo.has_object(&missing).unwrap());
-    assert_eq!(test.try_git(&partial, &["rev-parse", "--verify", "-q", "refs/heads/ai/t-2/1"]).status.code(), Some(1));
+    assert_eq!(
+        test.try_git(
+            &partial,
+            &["rev-parse", "--verify", "-q", "refs/heads/ai/t-2/1"]
+        )
+        .status
+        .code(),
+        Some(1)
+    );
 }
 
 #[test]
@@ -443,8 +678,13 @@ fn a_slot_follows_the_cone_of_the_main_checkout() {
     ];
     for (n, (cone, expected)) in steps.into_iter().enumerate() {
         run.test.git(&[&["sparse-checkout"], cone].concat());
-        run.reuse(run.rescue().cleared.unwrap(), &format!("ai/t-{}/1", n + 2)).unwrap();
-        assert_eq!(["a/f", "b/f"].map(|name| run.slot.path.join(name).exists()), expected, "{cone:?}");
+        run.reuse(run.rescue().cleared.unwrap(), &format!("ai/t-{}/1", n + 2))
+            .unwrap();
+        assert_eq!(
+            ["a/f", "b/f"].map(|name| run.slot.path.join(name).exists()),
+            expected,
+            "{cone:?}"
+        );
         assert_eq!(run.agent_git(&["status", "--porcelain"]), "", "{cone:?}");
     }
 }
@@ -453,10 +693,17 @@ fn a_slot_follows_the_cone_of_the_main_checkout() {
 fn a_draft_is_cleared_away_when_its_maker_is_gone() {
     let run = Run::new();
     let draft = Pool::draft(&run.slot.path);
-    let left = run.pool().dir().join(format!(".trash-draft-{}-x", i32::MAX));
+    let left = run
+        .pool()
+        .dir()
+        .join(format!(".trash-draft-{}-x", i32::MAX));
     fs::create_dir(&draft).unwrap();
     fs::create_dir(&left).unwrap();
     assert_eq!(run.pool().sweep().unwrap(), 1);
     assert!(draft.exists() && !left.exists());
-    assert_eq!(states(&run), [("one".to_owned(), SlotState::Ready)], "neither is a slot");
+    assert_eq!(
+        states(&run),
+        [("one".to_owned(), SlotState::Ready)],
+        "neither is a slot"
+    );
 }

@@ -27,7 +27,8 @@ pub struct AgentFinding {
     /// What was found.
     #[serde(flatten)]
     pub finding: Finding,
-    /// How a trial ended: `answered`, `quota`, `auth`, `refused`, `failed`, `timed_out`, `killed` or `not_started`.
+    /// How a trial ended: `answered`, `quota`, `auth`, `refused`, `failed`, `timed_out`, `killed`
+    /// or `not_started`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class: Option<&'static str>,
 }
@@ -35,7 +36,11 @@ pub struct AgentFinding {
 impl AgentFinding {
     /// A finding about the agent of this name.
     pub fn of(agent: &str, finding: Finding) -> AgentFinding {
-        AgentFinding { agent: agent.to_owned(), finding, class: None }
+        AgentFinding {
+            agent: agent.to_owned(),
+            finding,
+            class: None,
+        }
     }
 }
 
@@ -53,27 +58,47 @@ pub(super) struct Ward<'a> {
 }
 
 /// Looks at the agents of these names, or at all of them.
-pub fn examine(world: &World, store: &mut SqliteStore, names: &[String]) -> Result<Vec<AgentFinding>, OpError> {
+pub fn examine(
+    world: &World,
+    store: &mut SqliteStore,
+    names: &[String],
+) -> Result<Vec<AgentFinding>, OpError> {
     let files = agents::list(&world.root)?;
     let wanted = |name: &str| names.is_empty() || names.iter().any(|one| one == name);
     let mut broken = broken_files(world, &files.agents)?;
     broken.retain(|(name, _)| wanted(name));
     let known = |name: &String| {
-        files.agents.iter().any(|a| a.name.as_str() == name) || broken.iter().any(|(other, _)| other == name)
+        files.agents.iter().any(|a| a.name.as_str() == name)
+            || broken.iter().any(|(other, _)| other == name)
     };
     if let Some(nobody) = names.iter().find(|name| !known(name)) {
-        return Err(Refusal::NotFound { what: "agent", id: one_line(nobody) }.into());
+        return Err(Refusal::NotFound {
+            what: "agent",
+            id: one_line(nobody),
+        }
+        .into());
     }
     let connectors = agents::connectors(&world.root)?;
-    let chosen: Vec<&Agent> = files.agents.iter().filter(|agent| wanted(agent.name.as_str())).collect();
+    let chosen: Vec<&Agent> = files
+        .agents
+        .iter()
+        .filter(|agent| wanted(agent.name.as_str()))
+        .collect();
     let ward = Ward::read(world, store, &files.agents, &connectors, &chosen)?;
     let mut found = Vec::new();
     for (name, why) in broken {
         let next = format!("correct .ai/agents/{name}.yaml");
-        found.push(AgentFinding::of(&name, Finding::bad("file", why).next(next)));
+        found.push(AgentFinding::of(
+            &name,
+            Finding::bad("file", why).next(next),
+        ));
     }
     for agent in chosen {
-        found.extend(ward.look(agent).into_iter().map(|finding| AgentFinding::of(agent.name.as_str(), finding)));
+        found.extend(
+            ward.look(agent)
+                .into_iter()
+                .map(|finding| AgentFinding::of(agent.name.as_str(), finding)),
+        );
     }
     Ok(found)
 }
@@ -81,11 +106,18 @@ pub fn examine(world: &World, store: &mut SqliteStore, names: &[String]) -> Resu
 /// Agents whose file cannot be read, by the name of the file, with the reader's words.
 fn broken_files(world: &World, usable: &[Agent]) -> Result<Vec<(String, String)>, OpError> {
     let mut found = Vec::new();
-    for path in crate::base::fs::list_dir(&agents::dir(&world.root)).map_err(crate::store::StoreError::from)? {
-        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    for path in crate::base::fs::list_dir(&agents::dir(&world.root))
+        .map_err(crate::store::StoreError::from)?
+    {
+        let stem = path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .unwrap_or_default();
         let is_agent = path.extension().is_some_and(|end| end == "yaml") && !path.is_dir();
         if is_agent && !usable.iter().any(|agent| agent.name.as_str() == stem) {
-            let why = agents::load(&world.root, &stem).err().map_or("it is no agent".to_owned(), |e| e.to_string());
+            let why = agents::load(&world.root, &stem)
+                .err()
+                .map_or("it is no agent".to_owned(), |e| e.to_string());
             found.push((stem, why));
         }
     }
@@ -102,20 +134,46 @@ impl<'a> Ward<'a> {
     ) -> Result<Ward<'a>, OpError> {
         let cx = world.cx(&world.checkout_policy())?;
         let (active, last, spent) = store.read(|tx| -> Result<_, OpError> {
-            Ok((tx.active_runs()?, tx.agents_last()?, route::budgets_used_up(tx, &cx, &world.config)?))
+            Ok((
+                tx.active_runs()?,
+                tx.agents_last()?,
+                route::budgets_used_up(tx, &cx, &world.config)?,
+            ))
         })?;
         let mut load = HashMap::new();
-        active.into_iter().for_each(|run| *load.entry(run.agent).or_insert(0) += 1);
+        active
+            .into_iter()
+            .for_each(|run| *load.entry(run.agent).or_insert(0) += 1);
         let untrusted = trust::missing(&world.root, &world.location.common_dir)?;
-        // A connector of the project names a program; before it is trusted, not even that program's version is asked for.
+        // A connector of the project names a program; before it is trusted, not even that program's
+        // version is asked for.
         let may_ask = |connector: &dyn Connector| {
-            !untrusted.iter().any(|change| change.path.starts_with("connectors/"))
-                || Registry::shipped().get(connector.describe().name.as_str()).is_some()
+            !untrusted
+                .iter()
+                .any(|change| change.path.starts_with("connectors/"))
+                || Registry::shipped()
+                    .get(connector.describe().name.as_str())
+                    .is_some()
         };
-        let asked = chosen.iter().filter_map(|agent| connectors.get(agent.connector.as_str()));
+        let asked = chosen
+            .iter()
+            .filter_map(|agent| connectors.get(agent.connector.as_str()));
         let versions = program::versions(world, asked.filter(|connector| may_ask(*connector)));
-        let last = last.into_iter().map(|last| (last.agent.clone(), last)).collect();
-        Ok(Ward { world, untrusted, agents, connectors, versions, last, load, spent, now_ms: cx.now.wall_ms })
+        let last = last
+            .into_iter()
+            .map(|last| (last.agent.clone(), last))
+            .collect();
+        Ok(Ward {
+            world,
+            untrusted,
+            agents,
+            connectors,
+            versions,
+            last,
+            load,
+            spent,
+            now_ms: cx.now.wall_ms,
+        })
     }
 
     /// Everything about one agent, in reading order.
@@ -131,7 +189,11 @@ impl<'a> Ward<'a> {
                 found.extend(program::version(agent, connector, &self.versions));
                 found.push(login::look(self, agent, connector.describe()));
                 found.push(login::home(self.world, agent, connector.describe()));
-                found.push(surroundings::sandbox(self.world, agent, connector.describe()));
+                found.push(surroundings::sandbox(
+                    self.world,
+                    agent,
+                    connector.describe(),
+                ));
             }
         }
         found.push(surroundings::trust(&self.untrusted));
@@ -143,12 +205,18 @@ impl<'a> Ward<'a> {
     }
 
     fn file(&self, agent: &Agent) -> Finding {
-        let model =
-            agent.model.as_deref().map_or("the CLI's own model".to_owned(), |m| format!("model {}", one_line(m)));
+        let model = agent
+            .model
+            .as_deref()
+            .map_or("the CLI's own model".to_owned(), |m| {
+                format!("model {}", one_line(m))
+            });
         match agent.enabled {
             true => Finding::ok("file", format!("connector {}, {model}", agent.connector)),
-            false => Finding::warn("file", "disabled, so it is never chosen")
-                .next(format!("set `enabled: true` in .ai/agents/{}.yaml, then `ai trust`", agent.name)),
+            false => Finding::warn("file", "disabled, so it is never chosen").next(format!(
+                "set `enabled: true` in .ai/agents/{}.yaml, then `ai trust`",
+                agent.name
+            )),
         }
     }
 
@@ -164,10 +232,14 @@ impl<'a> Ward<'a> {
             counted(limits.attempts, "attempt")
         );
         match self.spent.get(agent.name.as_str()) {
-            Some((why, until)) => {
-                Finding::warn("limits", format!("{why}, for another {}; {text}", seconds(until - self.now_ms)))
-                    .next("ai budget")
-            }
+            Some((why, until)) => Finding::warn(
+                "limits",
+                format!(
+                    "{why}, for another {}; {text}",
+                    seconds(until - self.now_ms)
+                ),
+            )
+            .next("ai budget"),
             None => Finding::ok("limits", text),
         }
     }
@@ -175,10 +247,16 @@ impl<'a> Ward<'a> {
     /// Whether its provider wants to be left alone.
     fn pause(&self, agent: &Agent) -> Option<Finding> {
         let last = self.last.get(agent.name.as_str())?;
-        let left = |until: Option<i64>| until.map(|until| until - self.now_ms).filter(|left| *left > 0);
+        let left = |until: Option<i64>| {
+            until
+                .map(|until| until - self.now_ms)
+                .filter(|left| *left > 0)
+        };
         if let Some(left) = left(last.quota_until_ms) {
-            let text =
-                format!("its provider wants to be asked again in {}; nothing is given to it until then", seconds(left));
+            let text = format!(
+                "its provider wants to be asked again in {}; nothing is given to it until then",
+                seconds(left)
+            );
             let next = match route::fallbacks(&self.world.config, agent).is_empty() {
                 true => format!(
                     "wait, or `ai agent register {0} --connector {1} --replace --fallback NAME`",
@@ -189,11 +267,15 @@ impl<'a> Ward<'a> {
             return Some(Finding::warn("pause", text).next(next));
         }
         let left = left(last.login_until_ms)?;
-        let text = format!("its login was refused in run {}; it is left alone for another {}", last.run, seconds(left));
-        Some(
-            Finding::bad("pause", text)
-                .next(format!("log in with its own program, then `ai run TASK --agent {}`", agent.name)),
-        )
+        let text = format!(
+            "its login was refused in run {}; it is left alone for another {}",
+            last.run,
+            seconds(left)
+        );
+        Some(Finding::bad("pause", text).next(format!(
+            "log in with its own program, then `ai run TASK --agent {}`",
+            agent.name
+        )))
     }
 
     /// How its last run ended.
@@ -208,24 +290,33 @@ impl<'a> Ward<'a> {
                 let task = crate::domain::ids::RunId(last.run.clone()).task();
                 Finding::warn("runs", text).next(format!("ai review {task}"))
             }
-            Some(last) => {
-                Finding::ok("runs", format!("the last, {}, ended {}", last.run, last.outcome.replace('_', " ")))
-            }
+            Some(last) => Finding::ok(
+                "runs",
+                format!(
+                    "the last, {}, ended {}",
+                    last.run,
+                    last.outcome.replace('_', " ")
+                ),
+            ),
         }
     }
 
     fn fallback(&self, agent: &Agent) -> Finding {
         let names = route::fallbacks(&self.world.config, agent);
-        let state = |name: &String| match self.agents.iter().find(|other| other.name.as_str() == name) {
-            None => Some(format!("`{}`, and no agent has that name", one_line(name))),
-            Some(other) if !other.enabled => Some(format!("`{name}`, which is disabled")),
-            Some(_) => None,
-        };
+        let state =
+            |name: &String| match self.agents.iter().find(|other| other.name.as_str() == name) {
+                None => Some(format!("`{}`, and no agent has that name", one_line(name))),
+                Some(other) if !other.enabled => Some(format!("`{name}`, which is disabled")),
+                Some(_) => None,
+            };
         if let Some(why) = names.iter().find_map(state) {
             return Finding::warn("fallback", format!("names {why}")).next("ai agent list");
         }
         match names.is_empty() {
-            true => Finding::ok("fallback", "none: where its quota or login ends, its tasks wait"),
+            true => Finding::ok(
+                "fallback",
+                "none: where its quota or login ends, its tasks wait",
+            ),
             false => Finding::ok("fallback", names.join(", then ")),
         }
     }

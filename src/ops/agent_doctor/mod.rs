@@ -1,7 +1,9 @@
-//! `ai agent doctor`: for each agent, whether a run by it could start and would get anywhere. Starts nothing of an agent but
-//! `COMMAND --version`, and writes nothing; a trial, which does more, is [`crate::ops::run::trial`].
+//! `ai agent doctor`: for each agent, whether a run by it could start and would get anywhere.
+//! Starts nothing of an agent but `COMMAND --version`, and writes nothing; a trial, which does
+//! more, is [`crate::ops::run::trial`].
 //!
-//! A look that fails is a finding and hides no other. Everything that is not as it should be names the command that helps.
+//! A look that fails is a finding and hides no other. Everything that is not as it should be names
+//! the command that helps.
 
 mod examine;
 mod login;

@@ -15,12 +15,15 @@ use crate::ops::run::World;
 /// What a program says its version is, or why that is not known.
 pub(super) type Version = Result<String, String>;
 
-/// Asks the program of each connector for its version, side by side: a CLI in a slow language takes seconds.
+/// Asks the program of each connector for its version, side by side: a CLI in a slow language takes
+/// seconds.
 pub(super) fn versions<'c>(
     world: &World,
     connectors: impl Iterator<Item = &'c dyn Connector>,
 ) -> HashMap<Name, Version> {
-    let manifests: HashMap<&Name, _> = connectors.map(|one| (&one.describe().name, one.describe())).collect();
+    let manifests: HashMap<&Name, _> = connectors
+        .map(|one| (&one.describe().name, one.describe()))
+        .collect();
     let env = &world.env;
     std::thread::scope(|scope| {
         let asked: Vec<_> = manifests
@@ -28,11 +31,17 @@ pub(super) fn versions<'c>(
             .filter_map(|(name, manifest)| {
                 let detect = manifest.detect.as_ref()?;
                 let program = detect::program(manifest, env)?;
-                Some((name.clone(), scope.spawn(move || detect::version(manifest, detect, &program, env))))
+                Some((
+                    name.clone(),
+                    scope.spawn(move || detect::version(manifest, detect, &program, env)),
+                ))
             })
             .collect();
         let failed = || Err("asking for its version failed".to_owned());
-        asked.into_iter().map(|(name, thread)| (name, thread.join().unwrap_or_else(|_| failed()))).collect()
+        asked
+            .into_iter()
+            .map(|(name, thread)| (name, thread.join().unwrap_or_else(|_| failed())))
+            .collect()
     })
 }
 
@@ -41,22 +50,34 @@ pub(super) fn look(world: &World, agent: &Agent, connector: &dyn Connector) -> F
     let manifest = connector.describe();
     let argv = match agents::command_line(connector, agent, &world.env) {
         Ok(argv) => argv,
-        Err(error) => return Finding::bad("program", error.to_string()).next(format!("ai agent show {}", agent.name)),
+        Err(error) => {
+            return Finding::bad("program", error.to_string())
+                .next(format!("ai agent show {}", agent.name));
+        }
     };
     let word = argv.first().cloned().unwrap_or_default();
     let found = match (&manifest.detect, word.as_bytes().contains(&b'/')) {
         (Some(_), _) if !manifest.argv.is_empty() => detect::program(manifest, &world.env),
         (_, true) => Some(world.root.join(&word)).filter(|path| detect::is_program(path)),
-        (_, false) => word.to_str().and_then(|word| detect::on_path(word, &world.env)),
+        (_, false) => word
+            .to_str()
+            .and_then(|word| detect::on_path(word, &world.env)),
     };
     match found {
         Some(path) => Finding::ok("program", shown(&path)),
         None => {
-            let name = manifest.detect.as_ref().map_or_else(|| path_bytes(word.as_bytes()), |d| d.command.clone());
+            let name = manifest
+                .detect
+                .as_ref()
+                .map_or_else(|| path_bytes(word.as_bytes()), |d| d.command.clone());
             let next = match manifest.argv.is_empty() {
                 true => format!("ai agent show {}; correct its command line", agent.name),
                 false => {
-                    format!("install {}, or put `{}` on PATH; then `ai agent detect`", manifest.title, one_line(&name))
+                    format!(
+                        "install {}, or put `{}` on PATH; then `ai agent detect`",
+                        manifest.title,
+                        one_line(&name)
+                    )
                 }
             };
             Finding::bad("program", format!("there is no program `{name}`")).next(next)
@@ -68,26 +89,44 @@ fn shown(path: &Path) -> String {
     path_bytes(path.as_os_str().as_bytes())
 }
 
-/// Its version against those for which the connector is meant. Nothing where the connector does not ask for it.
-pub(super) fn version(agent: &Agent, connector: &dyn Connector, known: &HashMap<Name, Version>) -> Option<Finding> {
+/// Its version against those for which the connector is meant. Nothing where the connector does not
+/// ask for it.
+pub(super) fn version(
+    agent: &Agent,
+    connector: &dyn Connector,
+    known: &HashMap<Name, Version>,
+) -> Option<Finding> {
     let manifest = connector.describe();
     let detect = manifest.detect.as_ref()?;
-    let next = || format!("ai agent detect; or try it: ai agent doctor {} --try", agent.name);
+    let next = || {
+        format!(
+            "ai agent detect; or try it: ai agent doctor {} --try",
+            agent.name
+        )
+    };
     Some(match known.get(&manifest.name)? {
         Err(why) => Finding::warn("version", one_line(why)).next(next()),
         Ok(version) => match (detect.versions.misses(version), &manifest.tested_with) {
             (Some(why), _) => Finding::warn("version", format!("{version} is {why}")).next(next()),
-            (None, Some(tested)) => Finding::ok("version", format!("{version}; the connector was tried with {tested}")),
-            (None, None) => {
-                Finding::warn("version", format!("{version}; the connector was never tried with the real program"))
-                    .next(next())
-            }
+            (None, Some(tested)) => Finding::ok(
+                "version",
+                format!("{version}; the connector was tried with {tested}"),
+            ),
+            (None, None) => Finding::warn(
+                "version",
+                format!("{version}; the connector was never tried with the real program"),
+            )
+            .next(next()),
         },
     })
 }
 
 /// The user's home.
 pub(super) fn user_home(world: &World) -> Option<PathBuf> {
-    let home = world.env.iter().find(|(name, value)| name == "HOME" && !value.is_empty());
-    home.map(|(_, home)| PathBuf::from(home)).filter(|home| home.is_absolute())
+    let home = world
+        .env
+        .iter()
+        .find(|(name, value)| name == "HOME" && !value.is_empty());
+    home.map(|(_, home)| PathBuf::from(home))
+        .filter(|home| home.is_absolute())
 }

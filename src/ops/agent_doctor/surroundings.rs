@@ -1,4 +1,5 @@
-//! What stands around a run of an agent: the sandbox that it would get, and the trust of this machine's user.
+//! What stands around a run of an agent: the sandbox that it would get, and the trust of this
+//! machine's user.
 
 use crate::base::text::one_line;
 use crate::connector::manifest::{Fence, Manifest};
@@ -9,17 +10,25 @@ use crate::ops::run::{World, fence};
 use crate::ops::trust::Change;
 use crate::process::sandbox::Nesting;
 
-/// The sandbox that would be used. Tries what works here where no run has yet, and keeps nothing of that.
+/// The sandbox that would be used. Tries what works here where no run has yet, and keeps nothing of
+/// that.
 pub(super) fn sandbox(world: &World, agent: &Agent, manifest: &Manifest) -> Finding {
-    let wish = world.sandbox.unwrap_or_else(|| world.config.runs.sandbox.tightened(agent.sandbox));
+    let wish = world
+        .sandbox
+        .unwrap_or_else(|| world.config.runs.sandbox.tightened(agent.sandbox));
     if wish == Wish::None {
         return Finding::warn("sandbox", "none, as you asked: it may do whatever you may")
             .next("take AI_SANDBOX=none, or `sandbox: none` in .ai/config.yaml, away");
     }
-    let network = world.config.runs.network.and(agent.network.unwrap_or_default());
+    let network = world
+        .config
+        .runs
+        .network
+        .and(agent.network.unwrap_or_default());
     let probe = fence::look(&world.state(), &world.env);
     let missing = |why: String| {
-        Finding::bad("sandbox", why).next("install bubblewrap; or, if it may do whatever you may, AI_SANDBOX=none")
+        Finding::bad("sandbox", why)
+            .next("install bubblewrap; or, if it may do whatever you may, AI_SANDBOX=none")
     };
     match probe.layer(wish) {
         Err(why) => missing(format!("there is none, so it is not started: {why}")),
@@ -33,15 +42,32 @@ pub(super) fn sandbox(world: &World, agent: &Agent, manifest: &Manifest) -> Find
                 Fence::Sandbox => "; its own works inside",
                 Fence::None | Fence::Paths => "",
             };
-            Finding::ok("sandbox", format!("{}, network {}{own}", layer.mode().as_str(), network.as_str()))
+            Finding::ok(
+                "sandbox",
+                format!(
+                    "{}, network {}{own}",
+                    layer.mode().as_str(),
+                    network.as_str()
+                ),
+            )
         }
     }
 }
 
 /// Whether what the repository brings may run.
 pub(super) fn trust(untrusted: &[Change]) -> Finding {
-    let Some(first) = untrusted.first() else { return Finding::ok("trust", "nothing waits for your trust") };
-    let more = if untrusted.len() > 1 { format!(" and {} more", untrusted.len() - 1) } else { String::new() };
-    let text = format!(".ai/{} was {}{more}, so nothing is started here yet", one_line(&first.path), first.how);
+    let Some(first) = untrusted.first() else {
+        return Finding::ok("trust", "nothing waits for your trust");
+    };
+    let more = if untrusted.len() > 1 {
+        format!(" and {} more", untrusted.len() - 1)
+    } else {
+        String::new()
+    };
+    let text = format!(
+        ".ai/{} was {}{more}, so nothing is started here yet",
+        one_line(&first.path),
+        first.how
+    );
     Finding::bad("trust", text).next("ai trust --show")
 }

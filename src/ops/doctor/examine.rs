@@ -38,7 +38,11 @@ pub struct Examination {
 impl Examination {
     /// The worst of it.
     pub fn worst(&self) -> Level {
-        self.findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Ok)
+        self.findings
+            .iter()
+            .map(|finding| finding.level)
+            .max()
+            .unwrap_or(Level::Ok)
     }
 }
 
@@ -56,5 +60,8 @@ pub fn examine(patient: &Patient<'_>) -> Examination {
         work::slots(patient, repo, &mut findings);
     }
     machine::look(patient, &mut findings);
-    Examination { findings, store_unusable }
+    Examination {
+        findings,
+        store_unusable,
+    }
 }

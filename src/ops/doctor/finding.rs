@@ -43,21 +43,39 @@ pub struct Finding {
 impl Finding {
     /// As it should be.
     pub fn ok(check: &'static str, text: impl Into<String>) -> Finding {
-        Finding { check, level: Level::Ok, text: text.into(), next: None }
+        Finding {
+            check,
+            level: Level::Ok,
+            text: text.into(),
+            next: None,
+        }
     }
 
     /// Worth knowing.
     pub fn warn(check: &'static str, text: impl Into<String>) -> Finding {
-        Finding { check, level: Level::Warn, text: text.into(), next: None }
+        Finding {
+            check,
+            level: Level::Warn,
+            text: text.into(),
+            next: None,
+        }
     }
 
     /// Broken.
     pub fn bad(check: &'static str, text: impl Into<String>) -> Finding {
-        Finding { check, level: Level::Bad, text: text.into(), next: None }
+        Finding {
+            check,
+            level: Level::Bad,
+            text: text.into(),
+            next: None,
+        }
     }
 
     /// The same with the command that helps.
     pub fn next(self, next: impl Into<String>) -> Finding {
-        Finding { next: Some(next.into()).filter(|next| !next.is_empty()), ..self }
+        Finding {
+            next: Some(next.into()).filter(|next| !next.is_empty()),
+            ..self
+        }
     }
 }

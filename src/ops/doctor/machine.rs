@@ -30,11 +30,15 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) {
 fn disk(dir: &Path) -> Finding {
     let free = match rustix::fs::statvfs(dir) {
         Ok(stat) => stat.f_bavail.saturating_mul(stat.f_frsize),
-        Err(error) => return Finding::warn("disk", format!("the free space cannot be seen: {error}")),
+        Err(error) => {
+            return Finding::warn("disk", format!("the free space cannot be seen: {error}"));
+        }
     };
     let text = format!("{} MiB free", free >> 20);
     match free {
-        0..NEXT_TO_NOTHING => Finding::bad("disk", text).next("free some space before anything else"),
+        0..NEXT_TO_NOTHING => {
+            Finding::bad("disk", text).next("free some space before anything else")
+        }
         NEXT_TO_NOTHING..LITTLE => Finding::warn("disk", format!("{text}: a worktree may not fit")),
         _ => Finding::ok("disk", text),
     }
@@ -46,12 +50,17 @@ fn sandbox(patient: &Patient<'_>) -> Finding {
         Some(Ok(wish)) => wish,
         Some(Err(why)) => return Finding::bad("sandbox", format!("AI_SANDBOX: {why}")),
         None => {
-            let config = patient.root.and_then(|root| project::config(root, &Trees::none()).ok());
+            let config = patient
+                .root
+                .and_then(|root| project::config(root, &Trees::none()).ok());
             config.map_or(Wish::Auto, |config| config.runs.sandbox)
         }
     };
     if wish == Wish::None {
-        return Finding::warn("sandbox", "none, as you asked: agents and checks may do whatever you may");
+        return Finding::warn(
+            "sandbox",
+            "none, as you asked: agents and checks may do whatever you may",
+        );
     }
     let probe = fence::look(&project::state_dir(&patient.place.common_dir), &env::all());
     match probe.layer(wish) {
@@ -70,10 +79,14 @@ fn sandbox(patient: &Patient<'_>) -> Finding {
 /// What holds the processes of a run together. Tries it, and takes it back.
 fn processes() -> Finding {
     match cgroup::probe() {
-        Ok(()) => Finding::ok("processes", "each run has a cgroup of its own, which is killed as a whole"),
-        Err(why) => {
-            Finding::ok("processes", format!("runs are ended by their keeper, a child subreaper; no cgroup: {why}"))
-        }
+        Ok(()) => Finding::ok(
+            "processes",
+            "each run has a cgroup of its own, which is killed as a whole",
+        ),
+        Err(why) => Finding::ok(
+            "processes",
+            format!("runs are ended by their keeper, a child subreaper; no cgroup: {why}"),
+        ),
     }
 }
 

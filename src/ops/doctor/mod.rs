@@ -1,6 +1,8 @@
-//! `ai doctor`: looks at everything that `ai` stands on and says what is wrong and which command helps. Never writes.
+//! `ai doctor`: looks at everything that `ai` stands on and says what is wrong and which command
+//! helps. Never writes.
 //!
-//! A look that fails is a finding, never the end of the examination: what is broken elsewhere still shows.
+//! A look that fails is a finding, never the end of the examination: what is broken elsewhere still
+//! shows.
 
 mod examine;
 mod finding;

@@ -1,4 +1,5 @@
-//! The project's own files: the link to the store, configuration, policy, agents, and what of them is trusted.
+//! The project's own files: the link to the store, configuration, policy, agents, and what of them
+//! is trusted.
 
 use std::path::Path;
 
@@ -12,8 +13,10 @@ use crate::policy::{self, PolicyState};
 
 pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) {
     let Some(root) = patient.root else {
-        findings
-            .push(Finding::ok("project", "a bare repository has no .ai/; the defaults and the built-in rules count"));
+        findings.push(Finding::ok(
+            "project",
+            "a bare repository has no .ai/; the defaults and the built-in rules count",
+        ));
         return;
     };
     findings.push(link(patient, root));
@@ -28,7 +31,9 @@ fn link(patient: &Patient<'_>, root: &Path) -> Finding {
     let state = project::state_dir(&patient.place.common_dir);
     let link = root.join(".ai/state");
     match std::fs::read_link(&link) {
-        Ok(target) if leads_to(root, &target, &state) => Finding::ok("link", ".ai/state leads to the store"),
+        Ok(target) if leads_to(root, &target, &state) => {
+            Finding::ok("link", ".ai/state leads to the store")
+        }
         Ok(target) => {
             let text = format!(".ai/state leads to {}, not to the store", target.display());
             Finding::warn("link", text).next("ai init")
@@ -37,9 +42,11 @@ fn link(patient: &Patient<'_>, root: &Path) -> Finding {
             let text = ".ai/state should be a link to the store, and is something else";
             Finding::warn("link", text).next("move .ai/state away, then `ai init`")
         }
-        Err(_) => {
-            Finding::warn("link", ".ai/state is missing; it is for people alone, `ai` needs it not").next("ai init")
-        }
+        Err(_) => Finding::warn(
+            "link",
+            ".ai/state is missing; it is for people alone, `ai` needs it not",
+        )
+        .next("ai init"),
     }
 }
 
@@ -52,10 +59,17 @@ fn config(root: &Path) -> Finding {
     match project::config(root, &Trees::none()) {
         Ok(config) => Finding::ok(
             "config",
-            format!("{}, {}", counted(config.checks.len(), "check"), counted(config.modules.len(), "module")),
+            format!(
+                "{}, {}",
+                counted(config.checks.len(), "check"),
+                counted(config.modules.len(), "module")
+            ),
         ),
         Err(error) => {
-            let next = error.refusal().and_then(crate::ops::refusal::Refusal::hint).unwrap_or_default();
+            let next = error
+                .refusal()
+                .and_then(crate::ops::refusal::Refusal::hint)
+                .unwrap_or_default();
             Finding::bad("config", error.to_string()).next(next)
         }
     }
@@ -64,20 +78,39 @@ fn config(root: &Path) -> Finding {
 fn policy(root: &Path) -> Finding {
     match project::policy(root, &Trees::none()) {
         PolicyState::Unreadable(unreadable) => {
-            let text = format!("the policy cannot be read, so everything is denied: {}", unreadable.problems);
+            let text = format!(
+                "the policy cannot be read, so everything is denied: {}",
+                unreadable.problems
+            );
             Finding::bad("policy", text).next("ai policy validate")
         }
-        PolicyState::Absent => Finding::ok("policy", "no policy file; the built-in rules alone count"),
-        state => Finding::ok("policy", format!("{} in force", counted(policy::show(&state).rules.len(), "rule"))),
+        PolicyState::Absent => {
+            Finding::ok("policy", "no policy file; the built-in rules alone count")
+        }
+        state => Finding::ok(
+            "policy",
+            format!(
+                "{} in force",
+                counted(policy::show(&state).rules.len(), "rule")
+            ),
+        ),
     }
 }
 
 fn agents(root: &Path, findings: &mut Vec<Finding>) {
     match agents::list(root) {
         Ok(files) => {
-            findings.extend(files.broken.iter().map(|broken| Finding::bad("agents", broken.to_string())));
+            findings.extend(
+                files
+                    .broken
+                    .iter()
+                    .map(|broken| Finding::bad("agents", broken.to_string())),
+            );
             findings.extend(idle_fallbacks(root, &files.agents));
-            findings.push(Finding::ok("agents", format!("{} registered", files.agents.len())));
+            findings.push(Finding::ok(
+                "agents",
+                format!("{} registered", files.agents.len()),
+            ));
         }
         Err(error) => findings.push(Finding::bad("agents", error.to_string())),
     }
@@ -86,17 +119,31 @@ fn agents(root: &Path, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Fallbacks that name nobody: without a word here they would be found out when a quota ends, at night.
+/// Fallbacks that name nobody: without a word here they would be found out when a quota ends, at
+/// night.
 fn idle_fallbacks(root: &Path, agents: &[Agent]) -> Vec<Finding> {
     let known = |name: &str| agents.iter().any(|agent| agent.name.as_str() == name);
-    let configured = project::config(root, &Trees::none()).map(|config| config.router.fallback).unwrap_or_default();
-    let of_agents = agents.iter().flat_map(|agent| agent.fallback.iter().map(ToString::to_string));
-    let of_config = configured.into_iter().flat_map(|(name, others)| [name].into_iter().chain(others));
-    let mut nobody: Vec<String> = of_agents.chain(of_config).filter(|name| !known(name)).collect();
+    let configured = project::config(root, &Trees::none())
+        .map(|config| config.router.fallback)
+        .unwrap_or_default();
+    let of_agents = agents
+        .iter()
+        .flat_map(|agent| agent.fallback.iter().map(ToString::to_string));
+    let of_config = configured
+        .into_iter()
+        .flat_map(|(name, others)| [name].into_iter().chain(others));
+    let mut nobody: Vec<String> = of_agents
+        .chain(of_config)
+        .filter(|name| !known(name))
+        .collect();
     nobody.sort();
     nobody.dedup();
     let warning = |name: &String| {
-        Finding::warn("agents", format!("a fallback names `{name}`, and no agent has that name")).next("ai agent list")
+        Finding::warn(
+            "agents",
+            format!("a fallback names `{name}`, and no agent has that name"),
+        )
+        .next("ai agent list")
     };
     nobody.iter().map(warning).collect()
 }
@@ -107,19 +154,34 @@ fn credentials(patient: &Patient<'_>, root: &Path, findings: &mut Vec<Finding>) 
         Ok(all) if all.is_empty() => return,
         Ok(all) => all,
         Err(error) => {
-            findings.push(Finding::bad("credentials", error.to_string()).next("correct .ai/credentials.yaml"));
+            findings.push(
+                Finding::bad("credentials", error.to_string()).next("correct .ai/credentials.yaml"),
+            );
             return;
         }
     };
     if !trust::missing(root, &patient.place.common_dir).is_ok_and(|missing| missing.is_empty()) {
-        findings.push(Finding::warn("credentials", "not looked at before you trust them").next("ai trust --show"));
+        findings.push(
+            Finding::warn("credentials", "not looked at before you trust them")
+                .next("ai trust --show"),
+        );
         return;
     }
     let env = env::all();
-    let broken: Vec<_> = all.iter().filter_map(|credential| credentials::secret(credential, &env).err()).collect();
-    findings.extend(broken.iter().map(|error| Finding::bad("credentials", error.to_string())));
+    let broken: Vec<_> = all
+        .iter()
+        .filter_map(|credential| credentials::secret(credential, &env).err())
+        .collect();
+    findings.extend(
+        broken
+            .iter()
+            .map(|error| Finding::bad("credentials", error.to_string())),
+    );
     if broken.is_empty() {
-        findings.push(Finding::ok("credentials", format!("{} can be had", all.len())));
+        findings.push(Finding::ok(
+            "credentials",
+            format!("{} can be had", all.len()),
+        ));
     }
 }
 
@@ -128,7 +190,11 @@ fn trusted(patient: &Patient<'_>, root: &Path) -> Finding {
         Ok(missing) => match missing.first() {
             None => Finding::ok("trust", "nothing waits for your trust"),
             Some(first) => {
-                let more = if missing.len() > 1 { format!(" and {} more", missing.len() - 1) } else { String::new() };
+                let more = if missing.len() > 1 {
+                    format!(" and {} more", missing.len() - 1)
+                } else {
+                    String::new()
+                };
                 let text = format!(
                     ".ai/{} was {}{more}: nothing of it runs on this machine yet",
                     one_line(&first.path),

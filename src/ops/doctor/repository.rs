@@ -13,7 +13,9 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) -> Option
     let git = match Git::system() {
         Ok(git) => git,
         Err(error) => {
-            findings.push(Finding::bad("git", error.to_string()).next(error.hint().unwrap_or_default()));
+            findings.push(
+                Finding::bad("git", error.to_string()).next(error.hint().unwrap_or_default()),
+            );
             return None;
         }
     };
@@ -40,7 +42,10 @@ fn version(git: &Git) -> Finding {
     match git.version() {
         Ok(version) => Finding::ok(
             "git",
-            format!("version {version}, {}", path_bytes(git.program().as_os_str().as_encoded_bytes())),
+            format!(
+                "version {version}, {}",
+                path_bytes(git.program().as_os_str().as_encoded_bytes())
+            ),
         ),
         Err(error) => Finding::bad("git", error.to_string()),
     }
@@ -52,7 +57,10 @@ fn kind(patient: &Patient<'_>) -> String {
     match (&place.main_root, place.is_linked) {
         (Some(root), true) => format!("a linked worktree of {}", shown(root)),
         (Some(root), false) => format!("a checkout, {}", shown(root)),
-        (None, true) => format!("a linked worktree of the bare repository {}", shown(&place.common_dir)),
+        (None, true) => format!(
+            "a linked worktree of the bare repository {}",
+            shown(&place.common_dir)
+        ),
         (None, false) => format!("a bare repository, {}", shown(&place.common_dir)),
     }
 }
@@ -71,22 +79,35 @@ fn format(patient: &Patient<'_>) -> Option<Finding> {
         unusual.push("reference tables");
     }
     let slower = (!unusual.is_empty()).then(|| {
-        Finding::ok("repository", format!("{}: every access starts a `git`, which is slower", unusual.join(" and ")))
+        Finding::ok(
+            "repository",
+            format!(
+                "{}: every access starts a `git`, which is slower",
+                unusual.join(" and ")
+            ),
+        )
     });
     let partial = format.partial.then(|| {
-        Finding::warn("repository", "a partial clone: objects that are not here are never fetched by `ai`")
-            .next("git fetch --refetch --no-filter")
+        Finding::warn(
+            "repository",
+            "a partial clone: objects that are not here are never fetched by `ai`",
+        )
+        .next("git fetch --refetch --no-filter")
     });
     partial.or(slower)
 }
 
-/// Hooks that vanish in linked worktrees: a relative `core.hooksPath` leads somewhere else in each of them.
+/// Hooks that vanish in linked worktrees: a relative `core.hooksPath` leads somewhere else in each
+/// of them.
 fn hooks(patient: &Patient<'_>, repo: &Repo) -> Option<Finding> {
     let root = patient.root?;
     let path = hooks_path(repo)?;
     let shown = path_bytes(path.as_os_str().as_encoded_bytes());
     if path.is_absolute() {
-        return Some(Finding::ok("hooks", format!("your hooks lie in {shown}, for every worktree")));
+        return Some(Finding::ok(
+            "hooks",
+            format!("your hooks lie in {shown}, for every worktree"),
+        ));
     }
     if !root.join(&path).is_dir() {
         return None;
@@ -97,31 +118,59 @@ fn hooks(patient: &Patient<'_>, repo: &Repo) -> Option<Finding> {
             format!("your hooks lie in {shown}, which every worktree has from its commit"),
         ));
     }
-    let maker = if path.starts_with(".husky") { " (made by husky)" } else { "" };
+    let maker = if path.starts_with(".husky") {
+        " (made by husky)"
+    } else {
+        ""
+    };
     let text = format!(
         "your hooks lie in {shown}{maker}, which is not committed: no linked worktree has it, so none of them runs there"
     );
     Some(
-        Finding::warn("hooks", text)
-            .next("name the same checks under `checks:` in .ai/config.yaml, which `ai` runs itself"),
+        Finding::warn("hooks", text).next(
+            "name the same checks under `checks:` in .ai/config.yaml, which `ai` runs itself",
+        ),
     )
 }
 
-/// `core.hooksPath` of the repository, else of the user. Asked by file, since `ai` overrides it for every `git` that it starts.
+/// `core.hooksPath` of the repository, else of the user. Asked by file, since `ai` overrides it for
+/// every `git` that it starts.
 fn hooks_path(repo: &Repo) -> Option<PathBuf> {
-    ["--local", "--global", "--system"].into_iter().find_map(|file| {
-        let command =
-            repo.git().command(["config", file, "--includes", "--type=path", "-z", "--get", "core.hooksPath"]);
-        let out = command.git_dir(repo.common_dir()).run_any().ok()?;
-        let value = out.stdout.strip_suffix(b"\0").filter(|value| !value.is_empty() && out.code == 0)?;
-        Some(PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(value)))
-    })
+    ["--local", "--global", "--system"]
+        .into_iter()
+        .find_map(|file| {
+            let command = repo.git().command([
+                "config",
+                file,
+                "--includes",
+                "--type=path",
+                "-z",
+                "--get",
+                "core.hooksPath",
+            ]);
+            let out = command.git_dir(repo.common_dir()).run_any().ok()?;
+            let value = out
+                .stdout
+                .strip_suffix(b"\0")
+                .filter(|value| !value.is_empty() && out.code == 0)?;
+            Some(PathBuf::from(
+                <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(value),
+            ))
+        })
 }
 
 fn is_committed(repo: &Repo, path: &Path) -> bool {
     let listed = repo.resolve_commit("HEAD").and_then(|head| {
         let text = one_line(&path.to_string_lossy());
-        repo.list_files(&head, &TreePath::new(text.trim_start_matches("./").trim_end_matches('/').as_bytes().to_vec()))
+        repo.list_files(
+            &head,
+            &TreePath::new(
+                text.trim_start_matches("./")
+                    .trim_end_matches('/')
+                    .as_bytes()
+                    .to_vec(),
+            ),
+        )
     });
     listed.is_ok_and(|files| !files.is_empty())
 }

@@ -11,7 +11,8 @@ use crate::ops::{backup, log, project, restore};
 use crate::store::sqlite::{Access, FORMAT, SqliteStore, backups, integrity};
 use crate::store::{EventFilter, Flow, Store, StoreError, StoredEvent};
 
-/// Beyond this the write-ahead log is not being taken into the database: something has kept a reading open for long.
+/// Beyond this the write-ahead log is not being taken into the database: something has kept a
+/// reading open for long.
 const WAL_ALARM: u64 = 64 << 20;
 /// A store with more records than this should have a backup.
 const WORTH_A_BACKUP: u64 = 200;
@@ -52,11 +53,16 @@ fn unusable(error: &StoreError, path: &Path) -> Finding {
     // The general hint of most errors is this very command.
     let next = match error {
         StoreError::NotInitialised => "ai init".to_owned(),
-        StoreError::Vanished(_) | StoreError::Empty(_) | StoreError::Damaged { .. } | StoreError::Row { .. } => {
-            "ai restore --dry-run".to_owned()
-        }
+        StoreError::Vanished(_)
+        | StoreError::Empty(_)
+        | StoreError::Damaged { .. }
+        | StoreError::Row { .. } => "ai restore --dry-run".to_owned(),
         StoreError::Foreign { .. } => "move that file away, then `ai restore --dry-run`".to_owned(),
-        other => other.hint().filter(|hint| !hint.contains("ai doctor")).unwrap_or_default().to_owned(),
+        other => other
+            .hint()
+            .filter(|hint| !hint.contains("ai doctor"))
+            .unwrap_or_default()
+            .to_owned(),
     };
     Finding::bad("store", format!("{error}{who}")).next(next)
 }
@@ -64,24 +70,38 @@ fn unusable(error: &StoreError, path: &Path) -> Finding {
 /// Identity, format, and a full check of the file's structure.
 fn contents(store: &mut SqliteStore, path: &Path) -> Result<(u64, Finding), StoreError> {
     if let Some(why) = integrity(store)? {
-        return Err(StoreError::Damaged { path: path.to_owned(), why });
+        return Err(StoreError::Damaged {
+            path: path.to_owned(),
+            why,
+        });
     }
     let stale = store.is_stale();
     let (id, tasks, events) = store.read(|tx| {
         let tasks: u64 = tx.tally()?.iter().map(|(_, n)| n).sum();
-        Ok::<_, StoreError>((tx.meta("store")?.unwrap_or_default(), tasks, newest(tx)?.map_or(0, |event| event.seq)))
+        Ok::<_, StoreError>((
+            tx.meta("store")?.unwrap_or_default(),
+            tasks,
+            newest(tx)?.map_or(0, |event| event.seq),
+        ))
     })?;
     let format = match store.format()? {
-        found if found < FORMAT => format!("{found} (the next change brings it to {FORMAT}, behind a backup)"),
+        found if found < FORMAT => {
+            format!("{found} (the next change brings it to {FORMAT}, behind a backup)")
+        }
         found => found.to_string(),
     };
-    let text = format!("whole; {}, {}, format {format}, id {id}", counted(tasks, "task"), counted(events, "record"));
+    let text = format!(
+        "whole; {}, {}, format {format}, id {id}",
+        counted(tasks, "task"),
+        counted(events, "record")
+    );
     Ok((
         events,
         match stale {
-            true => {
-                Finding::warn("store", format!("{text}; the disk is read-only, so the newest writes may be missing"))
-            }
+            true => Finding::warn(
+                "store",
+                format!("{text}; the disk is read-only, so the newest writes may be missing"),
+            ),
             false => Finding::ok("store", text),
         },
     ))
@@ -89,10 +109,16 @@ fn contents(store: &mut SqliteStore, path: &Path) -> Result<(u64, Finding), Stor
 
 fn newest(tx: &mut dyn crate::store::Tx) -> Result<Option<StoredEvent>, StoreError> {
     let mut found = None;
-    tx.events(&EventFilter { last: Some(1), ..EventFilter::default() }, &mut |event| {
-        found = Some(event);
-        Ok(Flow::More)
-    })?;
+    tx.events(
+        &EventFilter {
+            last: Some(1),
+            ..EventFilter::default()
+        },
+        &mut |event| {
+            found = Some(event);
+            Ok(Flow::More)
+        },
+    )?;
     Ok(found)
 }
 
@@ -103,17 +129,22 @@ fn head(patient: &Patient<'_>, store: &mut SqliteStore) -> Finding {
             Some(event) if expected(&event) != event.hash => {
                 Err("the newest record was changed after it was written".to_owned())
             }
-            Some(event) => {
-                Ok(format!("head {} (`--deep` follows the whole chain)", &event.hash[..event.hash.len().min(12)]))
-            }
+            Some(event) => Ok(format!(
+                "head {} (`--deep` follows the whole chain)",
+                &event.hash[..event.hash.len().min(12)]
+            )),
             None => Err("there is no record at all, not even the store's own first one".to_owned()),
         }),
-        Depth::Deep => store.read(|tx| log::verify(tx)).map(|report| match report.fault {
-            Some(fault) => Err(fault),
-            None => {
-                Ok(format!("{}, chain intact, tables agree; head {}", counted(report.events, "record"), report.head))
-            }
-        }),
+        Depth::Deep => store
+            .read(|tx| log::verify(tx))
+            .map(|report| match report.fault {
+                Some(fault) => Err(fault),
+                None => Ok(format!(
+                    "{}, chain intact, tables agree; head {}",
+                    counted(report.events, "record"),
+                    report.head
+                )),
+            }),
     };
     match looked {
         Ok(Ok(text)) => Finding::ok("log", text),
@@ -123,7 +154,13 @@ fn head(patient: &Patient<'_>, store: &mut SqliteStore) -> Finding {
 }
 
 fn expected(event: &StoredEvent) -> String {
-    record_hash(&event.prev, event.seq, event.at_ms, &event.actor, &event.body)
+    record_hash(
+        &event.prev,
+        event.seq,
+        event.at_ms,
+        &event.actor,
+        &event.body,
+    )
 }
 
 fn wal(path: &Path) -> Option<Finding> {
@@ -137,7 +174,8 @@ fn wal(path: &Path) -> Option<Finding> {
             holders(path)
         )
     };
-    (size > WAL_ALARM).then(|| Finding::warn("wal", text()).next("end the process that reads for so long"))
+    (size > WAL_ALARM)
+        .then(|| Finding::warn("wal", text()).next("end the process that reads for so long"))
 }
 
 /// Backups, newest first in mind: whether there is a way back, and how far.
@@ -151,15 +189,22 @@ fn backup_ages(patient: &Patient<'_>, events: Option<u64>) -> Option<Finding> {
     match newest {
         Some(at_ms) => {
             let age = seconds(patient.now.wall_ms - at_ms);
-            Some(Finding::ok("backup", format!("{}, the newest {age} old", counted(files.len(), "backup"))))
+            Some(Finding::ok(
+                "backup",
+                format!("{}, the newest {age} old", counted(files.len(), "backup")),
+            ))
         }
-        None if events.is_none() => {
-            dir.parent().is_some_and(Path::exists).then(|| Finding::warn("backup", "there is no backup"))
-        }
+        None if events.is_none() => dir
+            .parent()
+            .is_some_and(Path::exists)
+            .then(|| Finding::warn("backup", "there is no backup")),
         None if events > Some(WORTH_A_BACKUP) => {
             Some(Finding::warn("backup", "there is no backup yet").next("ai backup"))
         }
-        None => Some(Finding::ok("backup", "there is no backup yet, and little to lose")),
+        None => Some(Finding::ok(
+            "backup",
+            "there is no backup yet, and little to lose",
+        )),
     }
 }
 
@@ -167,7 +212,9 @@ fn backup_ages(patient: &Patient<'_>, events: Option<u64>) -> Option<Finding> {
 fn holders(path: &Path) -> String {
     let mine = std::process::id().to_string();
     let processes = fs::list_dir(Path::new("/proc")).unwrap_or_default();
-    let pids = processes.iter().filter_map(|dir| dir.file_name()?.to_str().map(|name| (dir, name.to_owned())));
+    let pids = processes
+        .iter()
+        .filter_map(|dir| dir.file_name()?.to_str().map(|name| (dir, name.to_owned())));
     let found: Vec<String> = pids
         .filter(|(_, name)| name.bytes().all(|b| b.is_ascii_digit()) && *name != mine)
         .filter(|(dir, _)| has_open(dir, path))
@@ -176,10 +223,15 @@ fn holders(path: &Path) -> String {
             format!("{pid} ({})", crate::base::text::one_line(program.trim()))
         })
         .collect();
-    if found.is_empty() { String::new() } else { format!("; it is open in {}", found.join(", ")) }
+    if found.is_empty() {
+        String::new()
+    } else {
+        format!("; it is open in {}", found.join(", "))
+    }
 }
 
 fn has_open(process: &Path, path: &Path) -> bool {
     let open: Vec<PathBuf> = fs::list_dir(&process.join("fd")).unwrap_or_default();
-    open.iter().any(|fd| std::fs::read_link(fd).is_ok_and(|target| target == path))
+    open.iter()
+        .any(|fd| std::fs::read_link(fd).is_ok_and(|target| target == path))
 }

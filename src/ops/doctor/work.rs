@@ -1,4 +1,5 @@
-//! Work that stands still: lapsed leases, runs without a supervisor, worktrees that are not what they should be.
+//! Work that stands still: lapsed leases, runs without a supervisor, worktrees that are not what
+//! they should be.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -26,10 +27,16 @@ const SHOWN: usize = 5;
 pub(super) fn look(patient: &Patient<'_>, store: &mut SqliteStore, findings: &mut Vec<Finding>) {
     let read = store.read(|tx| {
         let mut newest_ms = None;
-        tx.events(&EventFilter { last: Some(1), ..EventFilter::default() }, &mut |event| {
-            newest_ms = Some(event.at_ms);
-            Ok(Flow::More)
-        })?;
+        tx.events(
+            &EventFilter {
+                last: Some(1),
+                ..EventFilter::default()
+            },
+            &mut |event| {
+                newest_ms = Some(event.at_ms);
+                Ok(Flow::More)
+            },
+        )?;
         Ok::<_, StoreError>((tx.leases()?, tx.active_runs()?, newest_ms))
     });
     match read {
@@ -45,7 +52,9 @@ pub(super) fn look(patient: &Patient<'_>, store: &mut SqliteStore, findings: &mu
 
 /// How the agents fare that have done something.
 fn health(patient: &Patient<'_>, store: &mut SqliteStore, findings: &mut Vec<Finding>) {
-    let Some(Ok(files)) = patient.root.map(agents::list) else { return };
+    let Some(Ok(files)) = patient.root.map(agents::list) else {
+        return;
+    };
     let healths = match store.read(|tx| Healths::read(tx, patient.now.wall_ms)) {
         Ok(healths) => healths,
         Err(error) => return findings.push(Finding::bad("agents", error.to_string())),
@@ -56,14 +65,19 @@ fn health(patient: &Patient<'_>, store: &mut SqliteStore, findings: &mut Vec<Fin
         match (health.word, health.last.is_some() || health.load > 0) {
             ("ok", true) => findings.push(Finding::ok("agents", text)),
             ("ok", false) => {}
-            _ => findings.push(Finding::warn("agents", text).next(format!("ai agent doctor {}", agent.name))),
+            _ => findings.push(
+                Finding::warn("agents", text).next(format!("ai agent doctor {}", agent.name)),
+            ),
         }
     }
 }
 
 fn leases(patient: &Patient<'_>, held: &[Lease], findings: &mut Vec<Finding>) {
     let with = |wanted: fn(&Liveness) -> bool| -> Vec<&Subject> {
-        held.iter().filter(|lease| wanted(&lease.liveness(&patient.now))).map(|lease| &lease.subject).collect()
+        held.iter()
+            .filter(|lease| wanted(&lease.liveness(&patient.now)))
+            .map(|lease| &lease.subject)
+            .collect()
     };
     let lapsed = with(|l| *l == Liveness::Lapsed);
     let foreign = with(|l| *l == Liveness::Unknown);
@@ -78,11 +92,16 @@ fn leases(patient: &Patient<'_>, held: &[Lease], findings: &mut Vec<Finding>) {
             foreign.len(),
             list(&foreign)
         );
-        findings
-            .push(Finding::warn("leases", text).next("run `ai` where they were claimed, such as in that container"));
+        findings.push(
+            Finding::warn("leases", text)
+                .next("run `ai` where they were claimed, such as in that container"),
+        );
     }
     if lapsed.is_empty() && foreign.is_empty() {
-        findings.push(Finding::ok("leases", format!("{} held, none lapsed", held.len())));
+        findings.push(Finding::ok(
+            "leases",
+            format!("{} held, none lapsed", held.len()),
+        ));
     }
 }
 
@@ -93,11 +112,20 @@ fn runs(active: &[Run], findings: &mut Vec<Finding>) {
         .map(|run| &run.id)
         .collect();
     match dead.first() {
-        None => findings.push(Finding::ok("runs", format!("{} active, each with its supervisor", active.len()))),
+        None => findings.push(Finding::ok(
+            "runs",
+            format!("{} active, each with its supervisor", active.len()),
+        )),
         Some(first) => {
-            let text = format!("{} cut off, their supervisors are dead: {}", dead.len(), list(&dead));
-            findings
-                .push(Finding::warn("runs", text).next(format!("ai recover {first}; the next `ai run` does it too")));
+            let text = format!(
+                "{} cut off, their supervisors are dead: {}",
+                dead.len(),
+                list(&dead)
+            );
+            findings.push(
+                Finding::warn("runs", text)
+                    .next(format!("ai recover {first}; the next `ai run` does it too")),
+            );
         }
     }
 }
@@ -126,8 +154,13 @@ pub(super) fn slots(patient: &Patient<'_>, repo: &Repo, findings: &mut Vec<Findi
             Err(error) => return findings.push(Finding::warn("worktrees", error.to_string())),
         }
     }
-    let (ready, odd): (Vec<_>, Vec<_>) = slots.into_iter().partition(|slot| slot.state == SlotState::Ready);
-    findings.push(Finding::ok("worktrees", format!("{} in the pool", ready.len())));
+    let (ready, odd): (Vec<_>, Vec<_>) = slots
+        .into_iter()
+        .partition(|slot| slot.state == SlotState::Ready);
+    findings.push(Finding::ok(
+        "worktrees",
+        format!("{} in the pool", ready.len()),
+    ));
     findings.extend(much_to_prune(repo));
     findings.extend(odd.into_iter().map(|slot| {
         let path = path_bytes(slot.path.as_os_str().as_bytes());
@@ -136,7 +169,8 @@ pub(super) fn slots(patient: &Patient<'_>, repo: &Repo, findings: &mut Vec<Findi
             SlotState::Missing | SlotState::Moved { .. } => {
                 Finding::warn("worktrees", text).next("git worktree repair")
             }
-            _ => Finding::warn("worktrees", text).next(format!("look at {path} and move away what is yours")),
+            _ => Finding::warn("worktrees", text)
+                .next(format!("look at {path} and move away what is yours")),
         }
     }));
 }
@@ -144,10 +178,16 @@ pub(super) fn slots(patient: &Patient<'_>, repo: &Repo, findings: &mut Vec<Findi
 /// Where worktrees and checks have their places.
 fn place(places: &Places) -> Finding {
     if let Err(error) = places.refuse_unfit() {
-        let next = format!("set {} to an absolute directory outside of every checkout", env::AI_CACHE_DIR);
+        let next = format!(
+            "set {} to an absolute directory outside of every checkout",
+            env::AI_CACHE_DIR
+        );
         return Finding::bad("places", error.to_string()).next(next);
     }
-    let dir = places.dir().map(|dir| path_bytes(dir.as_os_str().as_bytes())).unwrap_or_default();
+    let dir = places
+        .dir()
+        .map(|dir| path_bytes(dir.as_os_str().as_bytes()))
+        .unwrap_or_default();
     match places.marks_above().first() {
         None => Finding::ok("places", format!("worktrees and checks lie in {dir}")),
         Some(mark) => {
@@ -155,7 +195,10 @@ fn place(places: &Places) -> Finding {
             let text = format!(
                 "{mark} stands above the worktrees and checks in {dir}: without a sandbox, tools may find it there"
             );
-            let next = format!("move it away, or set {} to a directory of which this is not true", env::AI_CACHE_DIR);
+            let next = format!(
+                "move it away, or set {} to a directory of which this is not true",
+                env::AI_CACHE_DIR
+            );
             Finding::warn("places", text).next(next)
         }
     }
@@ -169,13 +212,21 @@ fn much_to_prune(repo: &Repo) -> Option<Finding> {
     let count = |prefix: &str| repo.list_refs(prefix).map_or(0, |all| all.len());
     let (branches, rescues) = (count("refs/heads/ai/"), count("refs/ai/rescue/"));
     (branches + rescues > MANY).then(|| {
-        let text = format!("kept: {} of runs, {}", counted(branches, "branch"), counted(rescues, "rescue"));
+        let text = format!(
+            "kept: {} of runs, {}",
+            counted(branches, "branch"),
+            counted(rescues, "rescue")
+        );
         Finding::warn("worktrees", text).next("ai worktree prune --dry-run")
     })
 }
 
 fn list<T: std::fmt::Display>(all: &[T]) -> String {
     let shown: Vec<String> = all.iter().take(SHOWN).map(ToString::to_string).collect();
-    let more = if all.len() > SHOWN { format!(" and {} more", all.len() - SHOWN) } else { String::new() };
+    let more = if all.len() > SHOWN {
+        format!(" and {} more", all.len() - SHOWN)
+    } else {
+        String::new()
+    };
     format!("{}{more}", shown.join(", "))
 }

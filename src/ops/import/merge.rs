@@ -1,7 +1,8 @@
-//! Taking over the tasks of another store. A task is told by its uid: an id is short, and two stores may give it to two tasks.
+//! Taking over the tasks of another store. A task is told by its uid: an id is short, and two
+//! stores may give it to two tasks.
 //!
-//! Only tasks come over, as they stood, with what they wait for. Leases, runs and evidence belong to the machine that made them, so a
-//! task that was being worked on there waits here.
+//! Only tasks come over, as they stood, with what they wait for. Leases, runs and evidence belong
+//! to the machine that made them, so a task that was being worked on there waits here.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::BufRead;
@@ -29,10 +30,22 @@ pub(super) fn merge(tx: &mut dyn Tx, cx: &Cx, input: &mut dyn BufRead) -> Result
         }
     })?;
     let tasks = tables.tasks.len() as u64;
-    let mut report = Report { from: header.store, events: header.events, tasks, ..Report::default() };
+    let mut report = Report {
+        from: header.store,
+        events: header.events,
+        tasks,
+        ..Report::default()
+    };
     let theirs = Theirs::of(tx, tables)?;
-    for (was, here) in theirs.names.iter().filter(|(was, here)| **was != here.id && here.known == Known::No) {
-        report.renamed.push(Renamed { from: was.clone(), to: here.id.clone() });
+    for (was, here) in theirs
+        .names
+        .iter()
+        .filter(|(was, here)| **was != here.id && here.known == Known::No)
+    {
+        report.renamed.push(Renamed {
+            from: was.clone(),
+            to: here.id.clone(),
+        });
     }
     for id in order {
         theirs.bring(tx, cx, &id, &mut report)?;
@@ -68,18 +81,42 @@ impl Theirs {
             waits.entry(task).or_default().push(on);
         }
         let names = names(tx, &tables.tasks)?;
-        Ok(Theirs { tasks: tables.tasks, waits, names })
+        Ok(Theirs {
+            tasks: tables.tasks,
+            waits,
+            names,
+        })
     }
 
-    fn bring(&self, tx: &mut dyn Tx, cx: &Cx, id: &TaskId, report: &mut Report) -> Result<(), OpError> {
-        let (Some(task), Some(here)) = (self.tasks.get(id), self.names.get(id)) else { return Ok(()) };
+    fn bring(
+        &self,
+        tx: &mut dyn Tx,
+        cx: &Cx,
+        id: &TaskId,
+        report: &mut Report,
+    ) -> Result<(), OpError> {
+        let (Some(task), Some(here)) = (self.tasks.get(id), self.names.get(id)) else {
+            return Ok(());
+        };
         let deps: BTreeSet<TaskId> = self.on(id).map(|on| self.name(on)).collect();
         let renamed = self.renamed(task);
         let arrived = self.arrived(tx, id, renamed.clone())?;
         if here.known == Known::No {
             let was = (here.id != *id).then(|| id.clone());
-            let (task, deps, from) = (Box::new(arrived), deps.into_iter().collect(), report.from.clone());
-            cx.record(tx, &Event::TaskImported { task, deps, from, was })?;
+            let (task, deps, from) = (
+                Box::new(arrived),
+                deps.into_iter().collect(),
+                report.from.clone(),
+            );
+            cx.record(
+                tx,
+                &Event::TaskImported {
+                    task,
+                    deps,
+                    from,
+                    was,
+                },
+            )?;
             report.created.push(here.id.clone());
             return Ok(());
         }
@@ -93,12 +130,18 @@ impl Theirs {
     }
 
     fn on(&self, id: &TaskId) -> impl Iterator<Item = &TaskId> {
-        self.waits.get(id).into_iter().flatten().filter(|on| self.names.contains_key(on))
+        self.waits
+            .get(id)
+            .into_iter()
+            .flatten()
+            .filter(|on| self.names.contains_key(on))
     }
 
     /// What a task of theirs is called here; any other id stays what it is.
     fn name(&self, id: &TaskId) -> TaskId {
-        self.names.get(id).map_or_else(|| id.clone(), |here| here.id.clone())
+        self.names
+            .get(id)
+            .map_or_else(|| id.clone(), |here| here.id.clone())
     }
 
     fn run(&self, run: &RunId) -> RunId {
@@ -112,21 +155,31 @@ impl Theirs {
         task.parent = task.parent.map(|parent| self.name(&parent));
         match &mut task.state {
             TaskState::Running { run } | TaskState::Review { run } => *run = self.run(run),
-            TaskState::Done { proof: Proof::Verdict { run: Some(run), .. }, .. } => *run = self.run(run),
+            TaskState::Done {
+                proof: Proof::Verdict { run: Some(run), .. },
+                ..
+            } => *run = self.run(run),
             _ => {}
         }
         task
     }
 
-    /// The task as it stands here: nobody works on it, and what it waits for may be done here or not.
+    /// The task as it stands here: nobody works on it, and what it waits for may be done here or
+    /// not.
     fn arrived(&self, tx: &mut dyn Tx, id: &TaskId, mut task: Task) -> Result<Task, OpError> {
         task.open_deps = 0;
         for on in self.on(id) {
             task.open_deps += u32::from(!self.is_done(tx, on)?);
         }
         if let TaskState::Review { run } = &task.state {
-            let reason = format!("its run {run} waited for a review in another store; runs are not imported");
-            task.hold = Some(Hold { kind: BlockReason::Hold, reason, since_ms: task.updated_ms });
+            let reason = format!(
+                "its run {run} waited for a review in another store; runs are not imported"
+            );
+            task.hold = Some(Hold {
+                kind: BlockReason::Hold,
+                reason,
+                since_ms: task.updated_ms,
+            });
         }
         match task.state {
             TaskState::Done { .. } | TaskState::Failed { .. } | TaskState::Cancelled { .. } => {}
@@ -141,16 +194,24 @@ impl Theirs {
             Some(here) if here.known == Known::Yes => tx.task(&here.id)?,
             _ => None,
         };
-        let state = ours.as_ref().or_else(|| self.tasks.get(id)).map(|task| &task.state);
+        let state = ours
+            .as_ref()
+            .or_else(|| self.tasks.get(id))
+            .map(|task| &task.state);
         Ok(matches!(state, Some(TaskState::Done { .. })))
     }
 }
 
-fn names(tx: &mut dyn Tx, theirs: &BTreeMap<TaskId, Task>) -> Result<BTreeMap<TaskId, Here>, OpError> {
+fn names(
+    tx: &mut dyn Tx,
+    theirs: &BTreeMap<TaskId, Task>,
+) -> Result<BTreeMap<TaskId, Here>, OpError> {
     let (mut by_uid, mut taken) = (HashMap::new(), BTreeSet::new());
     tx.list(&TaskFilter::default(), &mut |line| {
-        let task: Task = serde_json::from_str(line.json)
-            .map_err(|e| StoreError::Row { row: format!("task {}", line.id), why: e.to_string() })?;
+        let task: Task = serde_json::from_str(line.json).map_err(|e| StoreError::Row {
+            row: format!("task {}", line.id),
+            why: e.to_string(),
+        })?;
         taken.insert(task.id.clone());
         by_uid.insert(task.uid, task.id);
         Ok(Flow::More)
@@ -158,15 +219,24 @@ fn names(tx: &mut dyn Tx, theirs: &BTreeMap<TaskId, Task>) -> Result<BTreeMap<Ta
     let mut names = BTreeMap::new();
     for task in theirs.values() {
         let here = match by_uid.get(&task.uid) {
-            Some(id) => Here { id: id.clone(), known: Known::Yes },
-            None if !taken.contains(&task.id) => Here { id: task.id.clone(), known: Known::No },
+            Some(id) => Here {
+                id: id.clone(),
+                known: Known::Yes,
+            },
+            None if !taken.contains(&task.id) => Here {
+                id: task.id.clone(),
+                known: Known::No,
+            },
             None => {
                 let mut id = cx::fresh_task_id(tx)?;
                 // Nor may it be one of theirs, or two of them would meet under it.
                 while theirs.contains_key(&id) || !taken.insert(id.clone()) {
                     id = cx::fresh_task_id(tx)?;
                 }
-                Here { id, known: Known::No }
+                Here {
+                    id,
+                    known: Known::No,
+                }
             }
         };
         names.insert(task.id.clone(), here);

@@ -1,5 +1,6 @@
-//! Taking an export in. A store in which nothing has happened becomes the exported one, log and all; any other takes over the tasks
-//! that it does not have. All of it in one transaction: an export that is wrong anywhere changes nothing.
+//! Taking an export in. A store in which nothing has happened becomes the exported one, log and
+//! all; any other takes over the tasks that it does not have. All of it in one transaction: an
+//! export that is wrong anywhere changes nothing.
 
 mod merge;
 mod read;
@@ -36,7 +37,8 @@ pub struct Report {
     pub events: u64,
     /// True where this store was empty and is now the exported one.
     pub reproduced: bool,
-    /// Tasks that are new here, by their id here; of a reproduced store only their number is told, in `tasks`.
+    /// Tasks that are new here, by their id here; of a reproduced store only their number is told,
+    /// in `tasks`.
     pub created: Vec<TaskId>,
     /// Those of them that got another id, since another task bears theirs here.
     pub renamed: Vec<Renamed>,
@@ -58,7 +60,12 @@ pub struct Renamed {
 }
 
 /// Takes in the export that `input` holds.
-pub fn import<S: Store>(store: &mut S, cx: &Cx, input: &mut dyn BufRead, intent: Intent) -> Result<Report, OpError> {
+pub fn import<S: Store>(
+    store: &mut S,
+    cx: &Cx,
+    input: &mut dyn BufRead,
+    intent: Intent,
+) -> Result<Report, OpError> {
     let mut found = None;
     let done = commit(store, cx, |tx, cx| {
         found = Some(bring(tx, cx, input)?);

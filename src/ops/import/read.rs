@@ -13,9 +13,11 @@ use crate::store::{StoreError, StoredEvent};
 /// Longest line: the largest task with room to spare.
 const MAX_LINE: u64 = 16 << 20;
 
-/// Reads a whole export and gives each event to `each`, in order. Returns the header and the leases.
+/// Reads a whole export and gives each event to `each`, in order. Returns the header and the
+/// leases.
 ///
-/// What is wrong with a line is refused with its number; so is what `each` refuses, and what the store finds wrong with the row.
+/// What is wrong with a line is refused with its number; so is what `each` refuses, and what the
+/// store finds wrong with the row.
 pub(super) fn read(
     input: &mut dyn BufRead,
     each: &mut dyn FnMut(&StoredEvent, &Event) -> Result<(), OpError>,
@@ -24,8 +26,13 @@ pub(super) fn read(
     let header = header(&mut lines)?;
     let mut head = CHAIN_START.to_owned();
     for seq in 1..=header.events {
-        let line =
-            lines.expect(|| format!("the export ends after {} of {}", seq - 1, counted(header.events, "event")))?;
+        let line = lines.expect(|| {
+            format!(
+                "the export ends after {} of {}",
+                seq - 1,
+                counted(header.events, "event")
+            )
+        })?;
         let (stored, event) = event_line(&line).map_err(|why| lines.wrong(&why))?;
         if let Some(fault) = log::check(&stored, seq, &head) {
             return Err(lines.wrong(&fault));
@@ -38,8 +45,14 @@ pub(super) fn read(
     }
     let mut leases = Vec::new();
     for n in 0..header.leases {
-        let line = lines.expect(|| format!("the export ends after {n} of {}", counted(header.leases, "lease")))?;
-        leases.push(serde_json::from_str(&line).map_err(|e| lines.wrong(&format!("no lease: {e}")))?);
+        let line = lines.expect(|| {
+            format!(
+                "the export ends after {n} of {}",
+                counted(header.leases, "lease")
+            )
+        })?;
+        leases
+            .push(serde_json::from_str(&line).map_err(|e| lines.wrong(&format!("no lease: {e}")))?);
     }
     match lines.next()? {
         None => Ok((header, leases)),
@@ -49,13 +62,16 @@ pub(super) fn read(
 
 fn header(lines: &mut Lines<'_>) -> Result<Header, OpError> {
     let line = lines.expect(|| "the export is empty".into())?;
-    let header: Header =
-        serde_json::from_str(&line).map_err(|e| lines.wrong(&format!("this is no export of `ai`: {e}")))?;
+    let header: Header = serde_json::from_str(&line)
+        .map_err(|e| lines.wrong(&format!("this is no export of `ai`: {e}")))?;
     if header.format != FORMAT {
         return Err(lines.wrong("this is no export of `ai`"));
     }
     if header.version > VERSION {
-        let why = format!("the export has version {}, and this `ai` reads up to {VERSION}", header.version);
+        let why = format!(
+            "the export has version {}, and this `ai` reads up to {VERSION}",
+            header.version
+        );
         return Err(lines.wrong(&why));
     }
     Ok(header)
@@ -69,12 +85,35 @@ fn event_line(line: &str) -> Result<(StoredEvent, Event), String> {
     let head: EventHead = serde_json::from_str(&head).map_err(|e| format!("no event: {e}"))?;
     let actor = head.actor.to_string();
     serde_json::from_str::<Actor>(&actor).map_err(|e| format!("no actor: {e}"))?;
-    let event: Event = serde_json::from_str(body).map_err(|e| format!("this version cannot read the event: {e}"))?;
+    let event: Event = serde_json::from_str(body)
+        .map_err(|e| format!("this version cannot read the event: {e}"))?;
     if event.kind() != head.kind {
-        return Err(format!("the kind says {}, the event {}", head.kind, event.kind()));
+        return Err(format!(
+            "the kind says {}, the event {}",
+            head.kind,
+            event.kind()
+        ));
     }
-    let EventHead { seq, at_ms, kind, prev, hash, .. } = head;
-    Ok((StoredEvent { seq, at_ms, actor, kind, body: body.to_owned(), prev, hash }, event))
+    let EventHead {
+        seq,
+        at_ms,
+        kind,
+        prev,
+        hash,
+        ..
+    } = head;
+    Ok((
+        StoredEvent {
+            seq,
+            at_ms,
+            actor,
+            kind,
+            body: body.to_owned(),
+            prev,
+            hash,
+        },
+        event,
+    ))
 }
 
 /// The lines of the input, counted.
@@ -88,12 +127,18 @@ impl Lines<'_> {
     fn next(&mut self) -> Result<Option<String>, OpError> {
         self.number += 1;
         let mut bytes = Vec::new();
-        let read = (&mut *self.input).take(MAX_LINE).read_until(b'\n', &mut bytes);
+        let read = (&mut *self.input)
+            .take(MAX_LINE)
+            .read_until(b'\n', &mut bytes);
         read.map_err(|e| self.wrong(&format!("it cannot be read: {e}")))?;
         match bytes.pop() {
             None => Ok(None),
-            Some(b'\n') => String::from_utf8(bytes).map(Some).map_err(|_| self.wrong("it is not UTF-8 text")),
-            Some(_) if bytes.len() as u64 + 1 == MAX_LINE => Err(self.wrong("it is longer than any line of an export")),
+            Some(b'\n') => String::from_utf8(bytes)
+                .map(Some)
+                .map_err(|_| self.wrong("it is not UTF-8 text")),
+            Some(_) if bytes.len() as u64 + 1 == MAX_LINE => {
+                Err(self.wrong("it is longer than any line of an export"))
+            }
             Some(_) => Err(self.wrong("it is cut off")),
         }
     }
@@ -109,11 +154,14 @@ impl Lines<'_> {
         Refusal::Invalid(format!("line {}: {why}; nothing was imported", self.number)).into()
     }
 
-    /// An error about the line that was read last. What is wrong with the store or the disk is not the line's fault.
+    /// An error about the line that was read last. What is wrong with the store or the disk is not
+    /// the line's fault.
     fn at_line(&self, error: OpError) -> OpError {
         match error {
             OpError::Store(StoreError::Row { why, .. }) => self.wrong(&why),
-            OpError::Store(StoreError::Sqlite(e)) => self.wrong(&format!("the store does not take it: {e}")),
+            OpError::Store(StoreError::Sqlite(e)) => {
+                self.wrong(&format!("the store does not take it: {e}"))
+            }
             other => other,
         }
     }

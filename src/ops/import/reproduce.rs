@@ -21,21 +21,40 @@ pub(super) fn reproduce(tx: &mut dyn Tx, input: &mut dyn BufRead) -> Result<Repo
     }
     let tasks = tx.tally()?.into_iter().map(|(_, n)| n).sum();
     if tasks != header.tasks {
-        return Err(wrong("its log does not make as many tasks as the header says"));
+        return Err(wrong(
+            "its log does not make as many tasks as the header says",
+        ));
     }
     tx.set_meta("store", &header.store)?;
     let Header { store, events, .. } = header;
-    Ok(Report { from: store, events, tasks, reproduced: true, ..Report::default() })
+    Ok(Report {
+        from: store,
+        events,
+        tasks,
+        reproduced: true,
+        ..Report::default()
+    })
 }
 
 /// The lease as heartbeats left it.
 fn moved(lease: Lease, row: LeaseRow) -> Result<Lease, OpError> {
     if row.lease != lease.subject || row.epoch != lease.epoch {
-        return Err(wrong(&format!("the lease on {} is not in its log", row.lease)));
+        return Err(wrong(&format!(
+            "the lease on {} is not in its log",
+            row.lease
+        )));
     }
-    Ok(Lease { ttl_ms: row.ttl_ms, expires: row.expires, expires_ms: row.expires_ms, ..lease })
+    Ok(Lease {
+        ttl_ms: row.ttl_ms,
+        expires: row.expires,
+        expires_ms: row.expires_ms,
+        ..lease
+    })
 }
 
 fn wrong(why: &str) -> OpError {
-    Refusal::Invalid(format!("the export does not fit together: {why}; nothing was imported")).into()
+    Refusal::Invalid(format!(
+        "the export does not fit together: {why}; nothing was imported"
+    ))
+    .into()
 }

@@ -43,21 +43,41 @@ fn small() -> World {
         .run(|tx, cx| {
             cx.record(tx, &created(task("a"), &[]))?;
             cx.record(tx, &created(task("b"), &["a"]))?;
-            cx.record(tx, &created(Task { parent: Some(testing::id("a")), ..task("c") }, &["a", "b"]))
+            cx.record(
+                tx,
+                &created(
+                    Task {
+                        parent: Some(testing::id("a")),
+                        ..task("c")
+                    },
+                    &["a", "b"],
+                ),
+            )
         })
         .unwrap();
-    claim::run(&mut world.store, &world.cx, &claim::Which::Task("t-a".into()), 1_000).unwrap();
+    claim::run(
+        &mut world.store,
+        &world.cx,
+        &claim::Which::Task("t-a".into()),
+        1_000,
+    )
+    .unwrap();
     world
 }
 
 fn refusal(text: &str) -> String {
     let mut world = World::new();
     let before = exported(&mut world);
-    let why = bring_in(&mut world, text, Intent::Apply).expect_err("it was taken in").to_string();
+    let why = bring_in(&mut world, text, Intent::Apply)
+        .expect_err("it was taken in")
+        .to_string();
     assert_eq!(exported(&mut world), before, "nothing was imported");
     let mut other = small();
     let before = exported(&mut other);
-    assert!(bring_in(&mut other, text, Intent::Apply).is_err(), "nor into a store with tasks");
+    assert!(
+        bring_in(&mut other, text, Intent::Apply).is_err(),
+        "nor into a store with tasks"
+    );
     assert_eq!(exported(&mut other), before);
     why
 }
@@ -113,21 +133,59 @@ fn a_task_with_another_uid_gets_another_id_everywhere() {
     let mut theirs = small();
     let mut ours = World::new();
     // Another task that happens to bear the id of one of theirs.
-    ours.run(|tx, cx| cx.record(tx, &created(Task { uid: "mine".into(), ..task("a") }, &[]))).unwrap();
+    ours.run(|tx, cx| {
+        cx.record(
+            tx,
+            &created(
+                Task {
+                    uid: "mine".into(),
+                    ..task("a")
+                },
+                &[],
+            ),
+        )
+    })
+    .unwrap();
     let text = exported(&mut theirs);
     let report = bring_in(&mut ours, &text, Intent::Apply).unwrap();
-    let [renamed] = &report.renamed[..] else { panic!("{report:?}") };
-    assert_eq!((renamed.from.as_str(), report.created.len(), report.conflicts.len()), ("t-a", 3, 0));
+    let [renamed] = &report.renamed[..] else {
+        panic!("{report:?}")
+    };
+    assert_eq!(
+        (
+            renamed.from.as_str(),
+            report.created.len(),
+            report.conflicts.len()
+        ),
+        ("t-a", 3, 0)
+    );
     let after = tables(&mut ours);
     assert_eq!(after.tasks[&testing::id("a")].uid, "mine");
     assert_eq!(after.tasks[&renamed.to].title, "title of a");
-    assert_eq!(after.tasks[&testing::id("c")].parent.as_ref(), Some(&renamed.to));
-    let edges =
-        |on: &TaskId| after.deps.iter().filter(|(dep, _)| dep == on).map(|(_, t)| t.0.clone()).collect::<Vec<_>>();
+    assert_eq!(
+        after.tasks[&testing::id("c")].parent.as_ref(),
+        Some(&renamed.to)
+    );
+    let edges = |on: &TaskId| {
+        after
+            .deps
+            .iter()
+            .filter(|(dep, _)| dep == on)
+            .map(|(_, t)| t.0.clone())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(edges(&renamed.to), ["t-b", "t-c"]);
     assert!(edges(&testing::id("a")).is_empty());
     let again = bring_in(&mut ours, &text, Intent::Apply).unwrap();
-    assert_eq!((again.created.len(), again.renamed.len(), again.unchanged.len()), (0, 0, 3), "known by its uid");
+    assert_eq!(
+        (
+            again.created.len(),
+            again.renamed.len(),
+            again.unchanged.len()
+        ),
+        (0, 0, 3),
+        "known by its uid"
+    );
     assert_eq!(fault(&mut ours), None);
 }
 
@@ -135,9 +193,28 @@ fn a_task_with_another_uid_gets_another_id_everywhere() {
 fn what_differs_is_told_and_left() {
     let mut world = small();
     let text = exported(&mut world);
-    assert_eq!(bring_in(&mut world, &text, Intent::Apply).unwrap().unchanged.len(), 3);
-    world.run(|tx, cx| edit::hold(tx, cx, "t-b", "mine".into())).unwrap();
-    world.run(|tx, cx| create::create(tx, cx, &NewTask { title: "new".into(), ..NewTask::default() })).unwrap();
+    assert_eq!(
+        bring_in(&mut world, &text, Intent::Apply)
+            .unwrap()
+            .unchanged
+            .len(),
+        3
+    );
+    world
+        .run(|tx, cx| edit::hold(tx, cx, "t-b", "mine".into()))
+        .unwrap();
+    world
+        .run(|tx, cx| {
+            create::create(
+                tx,
+                cx,
+                &NewTask {
+                    title: "new".into(),
+                    ..NewTask::default()
+                },
+            )
+        })
+        .unwrap();
     let before = tables(&mut world).tasks;
     let report = bring_in(&mut world, &text, Intent::Apply).unwrap();
     assert_eq!(report.conflicts, [testing::id("b")]);
@@ -150,10 +227,19 @@ fn what_is_done_here_is_not_waited_for() {
     let mut theirs = small();
     let text = exported(&mut theirs);
     let mut ours = World::new();
-    let done = crate::domain::task::Proof::Overridden { reason: "r".into(), by: testing::ann() };
+    let done = crate::domain::task::Proof::Overridden {
+        reason: "r".into(),
+        by: testing::ann(),
+    };
     ours.run(|tx, cx| {
         cx.record(tx, &created(task("a"), &[]))?;
-        cx.record(tx, &crate::domain::event::Event::TaskDone { task: testing::id("a"), proof: done })
+        cx.record(
+            tx,
+            &crate::domain::event::Event::TaskDone {
+                task: testing::id("a"),
+                proof: done,
+            },
+        )
     })
     .unwrap();
     let report = bring_in(&mut ours, &text, Intent::Apply).unwrap();
@@ -168,11 +254,25 @@ fn what_is_done_here_is_not_waited_for() {
 fn a_heartbeat_comes_along_and_no_secret_does() {
     let mut world = small();
     world.pass(1_500);
-    let claimed = claim::run(&mut world.store, &world.cx, &claim::Which::Task("t-a".into()), 1_000).unwrap();
+    let claimed = claim::run(
+        &mut world.store,
+        &world.cx,
+        &claim::Which::Task("t-a".into()),
+        1_000,
+    )
+    .unwrap();
     world.pass(300);
-    let renewed = world.run(|tx, cx| lease::heartbeat(tx, cx, &claimed.token, Some(9_000))).unwrap();
+    let renewed = world
+        .run(|tx, cx| lease::heartbeat(tx, cx, &claimed.token, Some(9_000)))
+        .unwrap();
     let text = exported(&mut world);
-    let secret = claimed.token.reveal().rsplit('.').next().unwrap().to_owned();
+    let secret = claimed
+        .token
+        .reveal()
+        .rsplit('.')
+        .next()
+        .unwrap()
+        .to_owned();
     assert!(!text.contains(&secret));
     let mut copy = World::new();
     copy.turn(at(1_000_000));
@@ -195,27 +295,50 @@ fn a_line_that_is_wrong_is_named_and_nothing_is_imported() {
     for (text, expected) in [
         (String::new(), "line 1: the export is empty"),
         ("hello\n".into(), "line 1: this is no export"),
-        (with(0, &lines[0].replace("ai-export", "other")), "line 1: this is no export of `ai`"),
-        (with(0, &lines[0].replace("\"version\":1", "\"version\":2")), "version 2, and this `ai` reads up to 1"),
+        (
+            with(0, &lines[0].replace("ai-export", "other")),
+            "line 1: this is no export of `ai`",
+        ),
+        (
+            with(0, &lines[0].replace("\"version\":1", "\"version\":2")),
+            "version 2, and this `ai` reads up to 1",
+        ),
         (with(3, "{}"), "line 4: no event"),
         (with(3, "not json"), "line 4: no event"),
-        (with(2, &format!("{first}{BODY}{forged}")), "line 3: record 2 was changed"),
+        (
+            with(2, &format!("{first}{BODY}{forged}")),
+            "line 3: record 2 was changed",
+        ),
         (with(3, lines[4]), "line 4: the log has a gap: record 3"),
-        (lines[..=3].join("\n") + "\n", "line 5: the export ends after 3 of"),
-        (lines[..last].join("\n") + "\n", "the export ends after 0 of 1 lease"),
+        (
+            lines[..=3].join("\n") + "\n",
+            "line 5: the export ends after 3 of",
+        ),
+        (
+            lines[..last].join("\n") + "\n",
+            "the export ends after 0 of 1 lease",
+        ),
         (text[..text.len() - 1].to_owned(), "it is cut off"),
         (text[..text.len() / 2].to_owned(), "it is cut off"),
         (text.clone() + "{}\n", "there are more lines"),
         (with(last, "{\"lease\":\"t-a\"}"), "no lease"),
     ] {
         let why = refusal(&text);
-        assert!(why.contains(expected) && why.contains("nothing was imported"), "{expected}: {why}");
+        assert!(
+            why.contains(expected) && why.contains("nothing was imported"),
+            "{expected}: {why}"
+        );
     }
     assert!(events > 4, "the lines that are spoilt are lines of events");
     let mut world = World::new();
     let bytes = [lines[0].as_bytes(), b"\n\xff\xfe\n"].concat();
-    let refused = import(&mut world.store, &world.cx, &mut &bytes[..], Intent::Apply).err().unwrap();
-    assert!(refused.to_string().contains("line 2: it is not UTF-8"), "{refused}");
+    let refused = import(&mut world.store, &world.cx, &mut &bytes[..], Intent::Apply)
+        .err()
+        .unwrap();
+    assert!(
+        refused.to_string().contains("line 2: it is not UTF-8"),
+        "{refused}"
+    );
 }
 
 /// An export whose chain was computed anew, so that only its meaning is wrong.
@@ -229,9 +352,19 @@ fn rechained(text: &str, change: impl Fn(&str) -> String) -> String {
         let body = change(body.strip_suffix('}').unwrap());
         head.hash = record_hash(&prev, head.seq, head.at_ms, &head.actor.to_string(), &body);
         head.prev = std::mem::replace(&mut prev, head.hash.clone());
-        *line = format!("{}{BODY}{body}}}", serde_json::to_string(&head).unwrap().strip_suffix('}').unwrap());
+        *line = format!(
+            "{}{BODY}{body}}}",
+            serde_json::to_string(&head)
+                .unwrap()
+                .strip_suffix('}')
+                .unwrap()
+        );
     }
-    lines[0] = serde_json::to_string(&export::Header { head: prev, ..header }).unwrap();
+    lines[0] = serde_json::to_string(&export::Header {
+        head: prev,
+        ..header
+    })
+    .unwrap();
     lines.join("\n") + "\n"
 }
 
@@ -239,14 +372,25 @@ fn rechained(text: &str, change: impl Fn(&str) -> String) -> String {
 fn an_export_that_only_looks_right_is_refused_as_well() {
     let text = exported(&mut small());
     assert_eq!(rechained(&text, str::to_owned), text);
-    let urgent = rechained(&text, |body| body.replace("\"priority\":2", "\"priority\":9"));
+    let urgent = rechained(&text, |body| {
+        body.replace("\"priority\":2", "\"priority\":9")
+    });
     let mut world = World::new();
     let refused = bring_in(&mut world, &urgent, Intent::Apply).err().unwrap();
-    assert!(refused.to_string().contains("line 3: the store does not take it"), "{refused}");
+    assert!(
+        refused
+            .to_string()
+            .contains("line 3: the store does not take it"),
+        "{refused}"
+    );
     let unknown = rechained(&text, |body| body.replace("task.created", "task.conjured"));
     assert!(refusal(&unknown).contains("cannot read the event"));
-    let other_kind =
-        rechained(&text, |body| body.replace("\"kind\":\"task.created\"", "\"kind\":\"task.imported\",\"from\":\"x\""));
+    let other_kind = rechained(&text, |body| {
+        body.replace(
+            "\"kind\":\"task.created\"",
+            "\"kind\":\"task.imported\",\"from\":\"x\"",
+        )
+    });
     assert!(refusal(&other_kind).contains("the kind says task.created"));
     let counted = text.replacen("\"tasks\":3", "\"tasks\":4", 1);
     let refused = bring_in(&mut world, &counted, Intent::Apply).err().unwrap();

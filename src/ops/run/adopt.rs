@@ -1,5 +1,6 @@
-//! What a run leaves for a successor, should its supervisor die after the agent has ended: how the agent ended, and what was seen in its
-//! tree. With the commit in the store, the successor judges the same work instead of asking an agent again.
+//! What a run leaves for a successor, should its supervisor die after the agent has ended: how the
+//! agent ended, and what was seen in its tree. With the commit in the store, the successor judges
+//! the same work instead of asking an agent again.
 
 use std::path::Path;
 
@@ -47,30 +48,61 @@ pub(super) fn leave(live: &Live<'_>, worked: &Worked) -> Result<(), OpError> {
     fs::write_private(&live.dir.join(FILE), text.as_bytes()).map_err(environment)
 }
 
-/// The work of the lost run that this one takes up; nothing where it cannot be had whole, so that an agent has to be asked.
-pub(super) fn take_up(live: &Live<'_>, store: &mut SqliteStore, shadow: &Shadow) -> Result<Option<Worked>, OpError> {
-    let Some(from) = &live.started.run.adopted else { return Ok(None) };
-    let Some(lost) = store.read(|tx| tx.run(from))? else { return Ok(None) };
-    let (Some(tree), Some(commit)) = (&lost.tree, &lost.commit) else { return Ok(None) };
-    let (tree, commit) = (Oid::parse(tree).map_err(environment)?, Oid::parse(commit).map_err(environment)?);
+/// The work of the lost run that this one takes up; nothing where it cannot be had whole, so that
+/// an agent has to be asked.
+pub(super) fn take_up(
+    live: &Live<'_>,
+    store: &mut SqliteStore,
+    shadow: &Shadow,
+) -> Result<Option<Worked>, OpError> {
+    let Some(from) = &live.started.run.adopted else {
+        return Ok(None);
+    };
+    let Some(lost) = store.read(|tx| tx.run(from))? else {
+        return Ok(None);
+    };
+    let (Some(tree), Some(commit)) = (&lost.tree, &lost.commit) else {
+        return Ok(None);
+    };
+    let (tree, commit) = (
+        Oid::parse(tree).map_err(environment)?,
+        Oid::parse(commit).map_err(environment)?,
+    );
     let dir = live.world.run_dir(from);
-    let Some(left) = read(&dir)? else { return Ok(None) };
+    let Some(left) = read(&dir)? else {
+        return Ok(None);
+    };
     if !live.repo.has_object(&commit).map_err(environment)? {
         return Ok(None);
     }
     let base_tree = live.base_tree(shadow)?;
-    let changed = shadow.changed_paths(&base_tree, &tree).map_err(environment)?;
+    let changed = shadow
+        .changed_paths(&base_tree, &tree)
+        .map_err(environment)?;
     move_branch(live, &commit)?;
     for log in agent::LOGS {
         fs::copy_if_there(&dir.join(log), &live.dir.join(log)).map_err(environment)?;
     }
-    live.world.say(&format!("taking up the work of run {from}, which was cut off after its agent had ended"));
-    let sealed = Sealed { base_tree, tree, commit: Some(commit), own_commits: left.own_commits };
-    Ok(Some(Worked { end: left.end, lifecycle: left.lifecycle, sealed, changed, remarks: left.remarks }))
+    live.world.say(&format!(
+        "taking up the work of run {from}, which was cut off after its agent had ended"
+    ));
+    let sealed = Sealed {
+        base_tree,
+        tree,
+        commit: Some(commit),
+        own_commits: left.own_commits,
+    };
+    Ok(Some(Worked {
+        end: left.end,
+        lifecycle: left.lifecycle,
+        sealed,
+        changed,
+        remarks: left.remarks,
+    }))
 }
 
-/// True where a run left enough to be taken up. Only work of an agent that got to its end is: what a failed attempt left goes the way
-/// of failed attempts.
+/// True where a run left enough to be taken up. Only work of an agent that got to its end is: what
+/// a failed attempt left goes the way of failed attempts.
 pub(super) fn is_left(dir: &Path) -> bool {
     matches!(read(dir), Ok(Some(_)))
 }

@@ -142,7 +142,10 @@ pub fn run_agent(
         session: id.as_deref().map_or(step.session, Session::Named),
         program: program.as_deref(),
     };
-    let mut plan = step.connector.command(&request).map_err(|e| Refusal::Invalid(e.to_string()))?;
+    let mut plan = step
+        .connector
+        .command(&request)
+        .map_err(|e| Refusal::Invalid(e.to_string()))?;
     lay_out(world, step, &plan)?;
     let ground = ground(world, step, &plan)?;
     let used = ground.used();
@@ -157,8 +160,16 @@ pub fn run_agent(
         (Some(resumed), Session::Resume(_)) => resumed.used,
         _ => RunUsage::default(),
     };
-    let meter = Meter { levels: step.budget.to_vec(), before, cancel: cancel.clone(), ledger: Arc::clone(step.ledger) };
-    let talk = step.connector.dialogue(&request).map(|dialogue| Talk { dialogue, gate });
+    let meter = Meter {
+        levels: step.budget.to_vec(),
+        before,
+        cancel: cancel.clone(),
+        ledger: Arc::clone(step.ledger),
+    };
+    let talk = step
+        .connector
+        .dialogue(&request)
+        .map(|dialogue| Talk { dialogue, gate });
     let mut listener = Listener::new(step, talk, meter, world)?;
     if let Some(id) = &id {
         listener.parser.get_mut().named(id);
@@ -167,23 +178,41 @@ pub fn run_agent(
     step.ledger.set_stage(Stage::AtWork);
     let outcome = runtime.block_on(supervise(&spec, world.redactor(), &mut listener, cancel));
     step.ledger.set_stage(Stage::Idle);
-    // The limit was the agent's. What it had done before it could be stopped is judged, and a person can still stop that.
+    // The limit was the agent's. What it had done before it could be stopped is judged, and a
+    // person can still stop that.
     cancel.lift_limit();
     let planted = planted(step, &ground);
     ground.clear()?;
-    let end = outcome.map_err(environment).and_then(|outcome| conclude(world, step, &spec, listener, outcome));
+    let end = outcome
+        .map_err(environment)
+        .and_then(|outcome| conclude(world, step, &spec, listener, outcome));
     if let Some(home) = plan.home.as_deref() {
         leave_home(world, step, home, end.as_ref().ok());
     }
-    Ok(AgentEnd { sandbox: used, held: Held::of(spec.cgroup.as_ref()), planted, ..end? })
+    Ok(AgentEnd {
+        sandbox: used,
+        held: Held::of(spec.cgroup.as_ref()),
+        planted,
+        ..end?
+    })
 }
 
 fn planted(step: &AgentStep<'_>, ground: &Ground) -> Vec<String> {
     let told = |(place, taken): (PathBuf, Result<PathBuf, OpError>)| {
-        let now = taken.map_or_else(|why| format!("still there: {why}"), |name| name.display().to_string());
-        format!("{} was made, which the agent's program may only read; it is now {now}", place.display())
+        let now = taken.map_or_else(
+            |why| format!("still there: {why}"),
+            |name| name.display().to_string(),
+        );
+        format!(
+            "{} was made, which the agent's program may only read; it is now {now}",
+            place.display()
+        )
     };
-    ground.take_away(step.run.id.as_str()).into_iter().map(told).collect()
+    ground
+        .take_away(step.run.id.as_str())
+        .into_iter()
+        .map(told)
+        .collect()
 }
 
 /// The id that a new session is given, where the CLI can be told one.
@@ -192,10 +221,11 @@ fn new_session_id(step: &AgentStep<'_>) -> Option<String> {
     (can_be_told && step.session == Session::New).then(id::random_uuid)
 }
 
-/// What a CLI keeps in its home is not redacted, so that it does not stay beside the evidence: only a session that may go on is kept,
-/// for as long as it may.
+/// What a CLI keeps in its home is not redacted, so that it does not stay beside the evidence: only
+/// a session that may go on is kept, for as long as it may.
 fn leave_home(world: &World, step: &AgentStep<'_>, home: &Path, end: Option<&AgentEnd>) {
-    let can_go_on = !step.connector.describe().resume_args.is_empty() && end.is_some_and(resume::was_interrupted);
+    let can_go_on = !step.connector.describe().resume_args.is_empty()
+        && end.is_some_and(resume::was_interrupted);
     let left = match can_go_on {
         true => resume::keep_home(world, &step.run.id, home),
         false => fs::remove_dir_all(home).map_err(environment),
@@ -211,7 +241,11 @@ fn ground(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> Result<Grou
     let network = step.network.and(step.agent.network.unwrap_or_default());
     let mut ground = Ground::new(world, Inmate::Agent, layer, network, &step.dir.join("tmp"))?;
     ground.programs(&plan.argv, &world.env);
-    let missing = if plan.home.is_some() { Missing::StaysOut } else { Missing::IsMade };
+    let missing = if plan.home.is_some() {
+        Missing::StaysOut
+    } else {
+        Missing::IsMade
+    };
     ground.login(step.connector.describe(), &world.env, missing);
     if let Some(home) = &plan.home {
         ground.write(home);
@@ -226,24 +260,36 @@ fn ground(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> Result<Grou
 /// A CLI whose own sandbox cannot be made inside of ours would refuse all work.
 fn drop_own_sandbox(argv: &mut [OsString], manifest: &Manifest) {
     for word in argv {
-        if let Some(other) = word.to_str().and_then(|text| manifest.without_own_sandbox.get(text)) {
+        if let Some(other) = word
+            .to_str()
+            .and_then(|text| manifest.without_own_sandbox.get(text))
+        {
             *word = other.into();
         }
     }
 }
 
-/// Makes the files and directories that the CLI expects. A session that goes on finds its home again.
+/// Makes the files and directories that the CLI expects. A session that goes on finds its home
+/// again.
 fn lay_out(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> Result<(), OpError> {
     for (path, text) in &plan.files {
         fs::write_private(path, text.as_bytes()).map_err(environment)?;
     }
-    let resumed = step.run.resumed.as_ref().filter(|_| matches!(step.session, Session::Resume(_)));
+    let resumed = step
+        .run
+        .resumed
+        .as_ref()
+        .filter(|_| matches!(step.session, Session::Resume(_)));
     let kept = resumed.and_then(|resumed| resume::kept_home(world, &resumed.run));
-    let Some(home) = &plan.home else { return Ok(()) };
+    let Some(home) = &plan.home else {
+        return Ok(());
+    };
     // One that could not be removed after its run is not for this one.
     fs::remove_dir_all(home).map_err(environment)?;
     if let Some(kept) = kept {
-        home.parent().map_or(Ok(()), fs::create_private_dir).map_err(environment)?;
+        home.parent()
+            .map_or(Ok(()), fs::create_private_dir)
+            .map_err(environment)?;
         fs::rename(&kept, home).map_err(environment)?;
     }
     fs::create_private_dir(home).map_err(environment)
@@ -257,7 +303,10 @@ fn conclude(
     outcome: Outcome,
 ) -> Result<AgentEnd, OpError> {
     if !outcome.survivors.is_empty() {
-        world.say(&format!("warning: processes {:?} of {} could not be ended", outcome.survivors, step.run.id));
+        world.say(&format!(
+            "warning: processes {:?} of {} could not be ended",
+            outcome.survivors, step.run.id
+        ));
     }
     let limit = match outcome.end {
         End::TimedOut(crate::process::supervise::Timeout::Silence) => spec.limits.silence,
@@ -297,30 +346,54 @@ fn conclude(
     })
 }
 
-/// The logs that could not be written to their end, on a full disk mostly. The agent was not stopped for that.
+/// The logs that could not be written to their end, on a full disk mostly. The agent was not
+/// stopped for that.
 fn unwritten(outcome: &Outcome, events: Option<&str>) -> Vec<String> {
-    let errors = [outcome.stdout.write_error.as_deref(), outcome.stderr.write_error.as_deref(), events];
-    let told = LOGS.iter().zip(errors).filter_map(|(log, why)| Some(format!("{log} is not whole: {}", why?)));
+    let errors = [
+        outcome.stdout.write_error.as_deref(),
+        outcome.stderr.write_error.as_deref(),
+        events,
+    ];
+    let told = LOGS
+        .iter()
+        .zip(errors)
+        .filter_map(|(log, why)| Some(format!("{log} is not whole: {}", why?)));
     told.collect()
 }
 
 /// What is left of the tightest budget of minutes.
 fn minutes_left(step: &AgentStep<'_>) -> Option<(Duration, String)> {
-    let minutes = step.budget.iter().filter(|level| level.unit == Unit::Minutes);
-    minutes.min_by_key(|level| level.left()).map(|level| (Duration::from_millis(level.left()), level.name()))
+    let minutes = step
+        .budget
+        .iter()
+        .filter(|level| level.unit == Unit::Minutes);
+    minutes
+        .min_by_key(|level| level.left())
+        .map(|level| (Duration::from_millis(level.left()), level.name()))
 }
 
 /// The budget of minutes that ended a run, where it was that and no other limit of time.
 fn spent_time(step: &AgentStep<'_>, end: &ProcessEnd) -> Option<String> {
-    let ProcessEnd::TimedOut { .. } = end else { return None };
+    let ProcessEnd::TimedOut { .. } = end else {
+        return None;
+    };
     let (left, name) = minutes_left(step)?;
     (left < Duration::from_secs(u64::from(step.agent.limits.minutes) * 60)).then_some(name)
 }
 
-fn spawn_spec(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan, ground: &Ground) -> Result<SpawnSpec, OpError> {
+fn spawn_spec(
+    world: &World,
+    step: &AgentStep<'_>,
+    plan: &LaunchPlan,
+    ground: &Ground,
+) -> Result<SpawnSpec, OpError> {
     let (agent, runs) = (step.agent.limits, &world.config.runs);
     // The strictest of three counts: the agent's, the project's and the policy's.
-    let minutes = |n: u32, policy: Option<u32>| Some(Duration::from_secs(u64::from(n.min(policy.unwrap_or(n))) * 60));
+    let minutes = |n: u32, policy: Option<u32>| {
+        Some(Duration::from_secs(
+            u64::from(n.min(policy.unwrap_or(n))) * 60,
+        ))
+    };
     Ok(SpawnSpec {
         argv: plan.argv.clone(),
         cwd: plan.cwd.clone(),
@@ -339,8 +412,12 @@ fn spawn_spec(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan, ground: &G
                 minutes(agent.minutes.min(runs.minutes), step.limits.run_minutes),
                 minutes_left(step).map(|(left, _)| left),
             ),
-            silence: failpoint::silence()
-                .or_else(|| minutes(agent.silence_minutes.min(runs.silence_minutes), step.limits.silence_minutes)),
+            silence: failpoint::silence().or_else(|| {
+                minutes(
+                    agent.silence_minutes.min(runs.silence_minutes),
+                    step.limits.silence_minutes,
+                )
+            }),
             grace: runs.grace,
             output_cap: u64::from(agent.output_mb.min(runs.output_mb)) << 20,
         },
@@ -355,8 +432,11 @@ fn agent_environment(
     plan: &LaunchPlan,
     ground: &Ground,
 ) -> Result<Vec<(OsString, OsString)>, OpError> {
-    let mut set: Vec<(OsString, OsString)> =
-        plan.env_set.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let mut set: Vec<(OsString, OsString)> = plan
+        .env_set
+        .iter()
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
     let own = [
         ("AI_TASK", step.run.task.to_string()),
         ("AI_LEASE", step.token.reveal()),
@@ -367,9 +447,22 @@ fn agent_environment(
     ];
     set.extend(own.map(|(name, value)| (name.into(), value.into())));
     set.extend(ground.variables());
-    let ids = step.agent.credentials.iter().chain(&step.connector.describe().credentials);
-    set.extend(credentials::variables(&world.root, ids.map(Name::as_str), &world.env)?);
-    let pass: Vec<String> = plan.env_pass.iter().chain(&world.config.runs.env_pass).cloned().collect();
+    let ids = step
+        .agent
+        .credentials
+        .iter()
+        .chain(&step.connector.describe().credentials);
+    set.extend(credentials::variables(
+        &world.root,
+        ids.map(Name::as_str),
+        &world.env,
+    )?);
+    let pass: Vec<String> = plan
+        .env_pass
+        .iter()
+        .chain(&world.config.runs.env_pass)
+        .cloned()
+        .collect();
     Ok(child_environment(&world.env, &pass, &set))
 }
 

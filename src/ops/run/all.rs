@@ -1,5 +1,6 @@
-//! All ready tasks, several at a time. Each is a process of its own, `ai run TASK`, so that one that crashes takes no other with it, and
-//! so that a run by this way and one by hand are the same. What conflicts or finds no free agent waits for the next one to end.
+//! All ready tasks, several at a time. Each is a process of its own, `ai run TASK`, so that one
+//! that crashes takes no other with it, and so that a run by this way and one by hand are the same.
+//! What conflicts or finds no free agent waits for the next one to end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -79,7 +80,8 @@ pub struct Summary {
     pub interrupted: bool,
 }
 
-/// Runs every task that is ready, or becomes so meanwhile, once. `each` sees the lines as they come.
+/// Runs every task that is ready, or becomes so meanwhile, once. `each` sees the lines as they
+/// come.
 pub fn all(
     world: &World,
     store: &mut SqliteStore,
@@ -91,7 +93,11 @@ pub fn all(
     let _signals = Signals::listen(cancel.clone())?;
     let connectors = agents::connectors(&world.root)?;
     let files = agents::list(&world.root)?;
-    claim::record_lapses(store, &world.cx(&world.checkout_policy())?, &claim::Which::Next)?;
+    claim::record_lapses(
+        store,
+        &world.cx(&world.checkout_policy())?,
+        &claim::Which::Next,
+    )?;
     let (sender, receiver) = mpsc::channel();
     let mut team = Team {
         world,
@@ -106,13 +112,18 @@ pub fn all(
     };
     let mut lines = Vec::new();
     loop {
-        while cancel.reason().is_none() && team.active.len() < order.parallel && team.start_next(store)? {}
+        while cancel.reason().is_none()
+            && team.active.len() < order.parallel
+            && team.start_next(store)?
+        {}
         if team.active.is_empty() {
             break;
         }
         if cancel.reason().is_some() {
             // Letting go of a leash asks the child to end gently; its line comes like any other.
-            team.active.iter_mut().for_each(|active| drop(active.leash.take()));
+            team.active
+                .iter_mut()
+                .for_each(|active| drop(active.leash.take()));
         }
         if let Some((active, ended)) = team.hear(&receiver) {
             let answer = Answer::of(&ended, &active.errors);
@@ -122,7 +133,10 @@ pub fn all(
                 continue;
             }
             team.deferred.clear();
-            if cancel.reason().is_none() && answer.was_refused() && team.goes_on(store, &active.task)? {
+            if cancel.reason().is_none()
+                && answer.was_refused()
+                && team.goes_on(store, &active.task)?
+            {
                 team.tried.remove(&active.task.id);
                 continue;
             }
@@ -131,7 +145,10 @@ pub fn all(
             lines.push(line);
         }
     }
-    Ok(Summary { lines, interrupted: cancel.reason().is_some() })
+    Ok(Summary {
+        lines,
+        interrupted: cancel.reason().is_some(),
+    })
 }
 
 /// A child at work.
@@ -176,7 +193,9 @@ impl Team<'_> {
     /// Starts the next task that can go now; false where there is none.
     fn start_next(&mut self, store: &mut SqliteStore) -> Result<bool, OpError> {
         let cx = self.world.cx(&self.world.checkout_policy())?;
-        let Some((task, agent)) = store.read(|tx| self.next(tx, &cx))? else { return Ok(false) };
+        let Some((task, agent)) = store.read(|tx| self.next(tx, &cx))? else {
+            return Ok(false);
+        };
         let (leash, child) = again::start(&(self.order.args)(&task.id)).map_err(environment)?;
         let (sender, id) = (self.sender.clone(), task.id.clone());
         std::thread::spawn(move || {
@@ -185,15 +204,24 @@ impl Team<'_> {
             drop(sender.send(Heard::Ended(id, ended.ok())));
         });
         self.tried.insert(task.id.clone());
-        self.active.push(Active { task, agent, leash: Some(leash), errors: Vec::new() });
+        self.active.push(Active {
+            task,
+            agent,
+            leash: Some(leash),
+            errors: Vec::new(),
+        });
         Ok(true)
     }
 
-    /// The most urgent task that nothing of ours is in the way of. With nothing at work there is nothing to wait for: then the start
-    /// itself says what is in the way.
+    /// The most urgent task that nothing of ours is in the way of. With nothing at work there is
+    /// nothing to wait for: then the start itself says what is in the way.
     fn next(&self, tx: &mut dyn Tx, cx: &Cx) -> Result<Option<(Task, Option<String>)>, OpError> {
         let running: BTreeSet<TaskId> = tx.active_runs()?.into_iter().map(|run| run.task).collect();
-        let starting: Vec<&Active> = self.active.iter().filter(|one| !running.contains(&one.task.id)).collect();
+        let starting: Vec<&Active> = self
+            .active
+            .iter()
+            .filter(|one| !running.contains(&one.task.id))
+            .collect();
         let (reserved, taken) = (reserved(&starting), locks_of(cx, &starting)?);
         let field = self.field(&reserved);
         for task in tx.ready(&cx.now, READY)? {
@@ -216,8 +244,8 @@ impl Team<'_> {
         Ok(None)
     }
 
-    /// True where a task whose agent was refused by its provider will go on without anybody's help while we are at work: a fallback has
-    /// room by now, or will have it when one of our runs ends.
+    /// True where a task whose agent was refused by its provider will go on without anybody's help
+    /// while we are at work: a fallback has room by now, or will have it when one of our runs ends.
     fn goes_on(&self, store: &mut SqliteStore, task: &Task) -> Result<bool, OpError> {
         let cx = self.world.cx(&self.world.checkout_policy())?;
         let none = BTreeMap::new();
@@ -230,14 +258,19 @@ impl Team<'_> {
         })?;
         let is_due = task.not_before_ms.is_none_or(|at| at <= cx.now.wall_ms);
         let waits = trace.waits_for_room() && !self.active.is_empty();
-        Ok(matches!(task.state, TaskState::Queued) && is_due && (waits || trace.fallback_of.is_some()))
+        Ok(matches!(task.state, TaskState::Queued)
+            && is_due
+            && (waits || trace.fallback_of.is_some()))
     }
 
     /// Waits a little for a child to end, and hands on what the children say.
     fn hear(&mut self, receiver: &Receiver<Heard>) -> Option<(Active, Option<Ended>)> {
         match receiver.recv_timeout(LOOK).ok()? {
             Heard::Said(task, line) => {
-                let active = self.active.iter_mut().find(|active| active.task.id == task)?;
+                let active = self
+                    .active
+                    .iter_mut()
+                    .find(|active| active.task.id == task)?;
                 if line.starts_with("{\"error\":") {
                     active.errors.push(line);
                 } else if !line.starts_with("look at it with") {
@@ -246,7 +279,10 @@ impl Team<'_> {
                 None
             }
             Heard::Ended(task, ended) => {
-                let at = self.active.iter().position(|active| active.task.id == task)?;
+                let at = self
+                    .active
+                    .iter()
+                    .position(|active| active.task.id == task)?;
                 Some((self.active.remove(at), ended))
             }
         }
@@ -311,17 +347,28 @@ struct Answer {
 impl Answer {
     fn of(ended: &Option<Ended>, errors: &[String]) -> Answer {
         let code = ended.as_ref().and_then(|ended| ended.code);
-        let printed = ended.as_ref().and_then(|ended| serde_json::from_str(&ended.output).ok()).unwrap_or_default();
-        let error = errors.last().and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let printed = ended
+            .as_ref()
+            .and_then(|ended| serde_json::from_str(&ended.output).ok())
+            .unwrap_or_default();
+        let error = errors
+            .last()
+            .and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok());
         let told = |word: &str| Some(error.as_ref()?["error"][word].as_str()?.to_owned());
         let (message, next) = (told("message"), told("next"));
         let why = message.or_else(|| code.is_none().then(|| "its process was killed".to_owned()));
-        Answer { code: code.unwrap_or(1), printed, why, next }
+        Answer {
+            code: code.unwrap_or(1),
+            printed,
+            why,
+            next,
+        }
     }
 
     /// A run was started, and its agent's provider has refused it.
     fn was_refused(&self) -> bool {
-        self.printed.run.id.is_some() && matches!(self.printed.verdict.lifecycle.as_str(), "quota" | "auth")
+        self.printed.run.id.is_some()
+            && matches!(self.printed.verdict.lifecycle.as_str(), "quota" | "auth")
     }
 
     /// No run was started, since another one is at work that may end soon.
@@ -332,17 +379,36 @@ impl Answer {
 
 fn line(store: &mut SqliteStore, task: &Task, answer: Answer) -> Result<Line, OpError> {
     let (now, run) = store.read(|tx| -> Result<_, OpError> {
-        Ok((cx::load(tx, &task.id)?, tx.runs(&task.id)?.pop().filter(|run| run.id.epoch() > task.epoch)))
+        Ok((
+            cx::load(tx, &task.id)?,
+            tx.runs(&task.id)?
+                .pop()
+                .filter(|run| run.id.epoch() > task.epoch),
+        ))
     })?;
-    let Answer { code, printed, why, next } = answer;
-    let told = run.as_ref().and_then(|run| run.end.as_ref()).map(|end| end.summary.clone());
-    let summary = why.or(Some(printed.summary).filter(|text| !text.is_empty())).or(told).unwrap_or_default();
+    let Answer {
+        code,
+        printed,
+        why,
+        next,
+    } = answer;
+    let told = run
+        .as_ref()
+        .and_then(|run| run.end.as_ref())
+        .map(|end| end.summary.clone());
+    let summary = why
+        .or(Some(printed.summary).filter(|text| !text.is_empty()))
+        .or(told)
+        .unwrap_or_default();
     Ok(Line {
         task: task.id.clone(),
         title: task.title.clone(),
         status: now.status_text().to_owned(),
         code: u8::try_from(code).unwrap_or(1),
-        agent: printed.run.agent.or_else(|| run.as_ref().map(|run| run.agent.clone())),
+        agent: printed
+            .run
+            .agent
+            .or_else(|| run.as_ref().map(|run| run.agent.clone())),
         run: printed.run.id.or_else(|| run.map(|run| run.id.to_string())),
         fallback_of: printed.run.routed.and_then(|routed| routed.fallback_of),
         outcome: printed.outcome,
@@ -352,12 +418,17 @@ fn line(store: &mut SqliteStore, task: &Task, answer: Answer) -> Result<Line, Op
 }
 
 impl Summary {
-    /// The exit code of the whole: 0 where everything went well, else the code that all the others share, else 1.
+    /// The exit code of the whole: 0 where everything went well, else the code that all the others
+    /// share, else 1.
     pub fn code(&self) -> u8 {
         if self.interrupted {
             return INTERRUPTED;
         }
-        let mut bad = self.lines.iter().map(|line| line.code).filter(|code| *code != 0);
+        let mut bad = self
+            .lines
+            .iter()
+            .map(|line| line.code)
+            .filter(|code| *code != 0);
         match bad.next() {
             None => 0,
             Some(first) if bad.all(|code| code == first) => first,

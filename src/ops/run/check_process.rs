@@ -1,5 +1,5 @@
-//! Starts commands in the place of checks, in its sandbox and with its environment: the setup, the checks themselves, and the questions
-//! that have to be asked before them.
+//! Starts commands in the place of checks, in its sandbox and with its environment: the setup, the
+//! checks themselves, and the questions that have to be asked before them.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -12,7 +12,9 @@ use crate::ops::run::check_environment::CheckEnvironment;
 use crate::ops::run::check_place::CheckPlace;
 use crate::ops::run::fence::{self, Ground, Inmate};
 use crate::ops::run::world::{World, environment};
-use crate::process::supervise::{CancelToken, Limits, Outcome, OutputTo, Quiet, SpawnSpec, StdinSource, supervise};
+use crate::process::supervise::{
+    CancelToken, Limits, Outcome, OutputTo, Quiet, SpawnSpec, StdinSource, supervise,
+};
 
 /// What checks are started with.
 pub(super) struct CheckProcess<'a> {
@@ -56,7 +58,9 @@ impl CheckProcess<'_> {
             env.retain(|(known, _)| *known != name);
             env.push((name, value));
         }
-        let to = |file: Option<&Path>| file.map_or(OutputTo::Memory, |file| OutputTo::File(file.to_owned()));
+        let to = |file: Option<&Path>| {
+            file.map_or(OutputTo::Memory, |file| OutputTo::File(file.to_owned()))
+        };
         let (stdout, stderr) = match output {
             Output::Files(stdout, stderr) => (Some(*stdout), Some(*stderr)),
             Output::Returned => (None, None),
@@ -79,7 +83,10 @@ impl CheckProcess<'_> {
             stdout: to(stdout),
             stderr: to(stderr),
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(environment)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(environment)?;
         let outcome = runtime.block_on(supervise(&spec, world.redactor(), &mut Quiet, self.cancel));
         ground.clear()?;
         outcome.map_err(environment)

@@ -1,4 +1,5 @@
-//! Where checks run and with what, and whether a path or a text leads from there into a checkout of the project.
+//! Where checks run and with what, and whether a path or a text leads from there into a checkout of
+//! the project.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,8 @@ pub(super) struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// The checkout into which a path leads, links followed; none for an environment that is shown, or the place itself.
+    /// The checkout into which a path leads, links followed; none for an environment that is shown,
+    /// or the place itself.
     pub(super) fn leads_into(&self, path: &Path) -> Option<PathBuf> {
         let path = resolved(path);
         let is_in = |dir: &Path| path.starts_with(dir);
@@ -35,7 +37,8 @@ impl Scene<'_> {
         checkout.filter(|_| !shown && !own).cloned()
     }
 
-    /// Whether a part of a directory can be hidden from checks while the rest of it stays as it is. Landlock has no such thing.
+    /// Whether a part of a directory can be hidden from checks while the rest of it stays as it is.
+    /// Landlock has no such thing.
     pub(super) fn hides(&self) -> bool {
         self.mode == Mode::Bubblewrap
     }
@@ -43,36 +46,55 @@ impl Scene<'_> {
     /// The places that a text names.
     pub(super) fn places_in(&self, text: &[u8]) -> Vec<PathBuf> {
         let home = self.variable("HOME");
-        let named = foreign::places_in(text).into_iter().filter_map(|named| match named {
-            Named::Absolute(path) => Some(path),
-            Named::InHome(path) => Some(home.as_ref()?.join(path)),
-        });
+        let named = foreign::places_in(text)
+            .into_iter()
+            .filter_map(|named| match named {
+                Named::Absolute(path) => Some(path),
+                Named::InHome(path) => Some(home.as_ref()?.join(path)),
+            });
         named.collect()
     }
 
     /// The checkout into which a place leads that a text names.
     pub(super) fn named(&self, text: &[u8]) -> Option<PathBuf> {
-        self.places_in(text).into_iter().find_map(|path| self.leads_into(&path))
+        self.places_in(text)
+            .into_iter()
+            .find_map(|path| self.leads_into(&path))
     }
 
     /// A variable that checks get.
     pub(super) fn variable(&self, name: &str) -> Option<PathBuf> {
-        let found = self.environment.variables.iter().find(|(key, value)| key == name && !value.is_empty());
+        let found = self
+            .environment
+            .variables
+            .iter()
+            .find(|(key, value)| key == name && !value.is_empty());
         found.map(|(_, value)| PathBuf::from(value))
     }
 
     /// The program of that name which a check finds.
     pub(super) fn program(&self, name: &str) -> Option<PathBuf> {
-        self.environment.path().into_iter().map(|dir| dir.join(name)).find(|path| path.is_file())
+        self.environment
+            .path()
+            .into_iter()
+            .map(|dir| dir.join(name))
+            .find(|path| path.is_file())
     }
 }
 
 /// The program of a command line, without the variables that are set before it.
 pub(super) fn first_word(command: &str) -> String {
     let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let is_before =
-        |word: &str| word == "env" || word == "exec" || word.split_once('=').is_some_and(|(name, _)| is_name(name));
-    command.split_whitespace().find(|word| !is_before(word)).unwrap_or_default().to_owned()
+    let is_before = |word: &str| {
+        word == "env"
+            || word == "exec"
+            || word.split_once('=').is_some_and(|(name, _)| is_name(name))
+    };
+    command
+        .split_whitespace()
+        .find(|word| !is_before(word))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[cfg(test)]

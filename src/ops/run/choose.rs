@@ -1,4 +1,5 @@
-//! Which task, and which agent for it: the choice before a run starts. The start itself judges again in its own transaction.
+//! Which task, and which agent for it: the choice before a run starts. The start itself judges
+//! again in its own transaction.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +41,9 @@ impl Choice {
         let task_is_free = matches!(self.which, Which::Next);
         match why {
             Refusal::TryLater { .. } => matches!(self.trace.by, RoutedBy::Score),
-            Refusal::Taken { .. } | Refusal::Locked { .. } | Refusal::WrongState { .. } => task_is_free,
+            Refusal::Taken { .. } | Refusal::Locked { .. } | Refusal::WrongState { .. } => {
+                task_is_free
+            }
             _ => false,
         }
     }
@@ -72,7 +75,13 @@ pub(super) fn choose(
     let none = BTreeMap::new();
     let (connectors, config) = (stage.connectors, &world.config);
     let unready = unready(&world.root, &world.env, connectors, &files.agents);
-    let field = Field { agents: &files.agents, connectors, config, reserved: &none, unready: &unready };
+    let field = Field {
+        agents: &files.agents,
+        connectors,
+        config,
+        reserved: &none,
+        unready: &unready,
+    };
     let cx = asking(stage, &field, wish)?;
     let task = find(store, &cx, which)?;
     refuse_unusable(stage, &task, wish)?;
@@ -84,7 +93,14 @@ pub(super) fn choose(
         Wish::Named(name) => (Some(name.to_owned()), None),
         Wish::After(name) => (None, Some(name.to_owned())),
     };
-    Ok(Choice { task: task.id, agent, trace, which: which.clone(), named, after })
+    Ok(Choice {
+        task: task.id,
+        agent,
+        trace,
+        which: which.clone(),
+        named,
+        after,
+    })
 }
 
 fn find(store: &mut SqliteStore, cx: &Cx, which: &Which) -> Result<Task, OpError> {
@@ -100,9 +116,14 @@ fn find(store: &mut SqliteStore, cx: &Cx, which: &Which) -> Result<Task, OpError
     }
 }
 
-/// The surroundings in the name of the one agent that will ask, where it is known already; a policy may hold tasks back from it.
+/// The surroundings in the name of the one agent that will ask, where it is known already; a policy
+/// may hold tasks back from it.
 fn asking(stage: &Stage<'_>, field: &Field<'_>, wish: Wish<'_>) -> Result<Cx, OpError> {
-    let mut enabled = field.agents.iter().filter(|agent| agent.enabled).map(|agent| agent.name.as_str());
+    let mut enabled = field
+        .agents
+        .iter()
+        .filter(|agent| agent.enabled)
+        .map(|agent| agent.name.as_str());
     let only = enabled.next().filter(|_| enabled.next().is_none());
     let name = match wish {
         Wish::Named(name) | Wish::After(name) => Some(name),
@@ -111,25 +132,34 @@ fn asking(stage: &Stage<'_>, field: &Field<'_>, wish: Wish<'_>) -> Result<Cx, Op
     match name {
         Some(name) => {
             let name = agents::agent_name(name)?;
-            stage.world.cx_as(stage.policy, Actor::new(ActorKind::Agent, name.as_str()).map_err(environment)?)
+            stage.world.cx_as(
+                stage.policy,
+                Actor::new(ActorKind::Agent, name.as_str()).map_err(environment)?,
+            )
         }
         None => stage.world.cx(stage.policy),
     }
 }
 
-/// An agent that was named and cannot be used is told of by its file, whatever the router would say.
+/// An agent that was named and cannot be used is told of by its file, whatever the router would
+/// say.
 fn refuse_unusable(stage: &Stage<'_>, task: &Task, wish: Wish<'_>) -> Result<(), OpError> {
     let name = match wish {
         Wish::Named(name) => Some(name),
         Wish::After(_) => None,
-        Wish::Open => task.agent.as_deref().or(stage.world.config.defaults.agent.as_deref()),
+        Wish::Open => task
+            .agent
+            .as_deref()
+            .or(stage.world.config.defaults.agent.as_deref()),
     };
     let Some(name) = name else { return Ok(()) };
     let agent = agents::load(&stage.world.root, name)?;
     connector_of(stage.connectors, &agent)?;
     match agent.enabled {
         true => Ok(()),
-        false => Err(Refusal::Conflict(format!("agent {} is disabled in its file", agent.name)).into()),
+        false => {
+            Err(Refusal::Conflict(format!("agent {} is disabled in its file", agent.name)).into())
+        }
     }
 }
 
@@ -145,7 +175,13 @@ pub fn explain(
     store.read(|tx| {
         let id = cx::resolve(tx, typed)?;
         let task = cx::load(tx, &id)?;
-        let trace = route::trace(tx, &cx, &registered.field(world), &task, named.map_or(Wish::Open, Wish::Named))?;
+        let trace = route::trace(
+            tx,
+            &cx,
+            &registered.field(world),
+            &task,
+            named.map_or(Wish::Open, Wish::Named),
+        )?;
         Ok((task, trace))
     })
 }
@@ -164,7 +200,12 @@ impl Registered {
         let agents = agents::list(&world.root)?.agents;
         let connectors = agents::connectors(&world.root)?;
         let unready = unready(&world.root, &world.env, &connectors, &agents);
-        Ok(Registered { agents, connectors, reserved: BTreeMap::new(), unready })
+        Ok(Registered {
+            agents,
+            connectors,
+            reserved: BTreeMap::new(),
+            unready,
+        })
     }
 
     /// What the router chooses from.

@@ -72,9 +72,14 @@ pub(super) struct Live<'a> {
     pub(super) ledger: Arc<Ledger>,
 }
 
-/// Runs a task by an agent. Runs of supervisors that died are recovered first. Where the agent's provider refuses it and somebody is
-/// configured to take over, the task goes on with them.
-pub fn run(world: &World, store: &mut SqliteStore, which: &Which, agent_name: Option<&str>) -> Result<Report, OpError> {
+/// Runs a task by an agent. Runs of supervisors that died are recovered first. Where the agent's
+/// provider refuses it and somebody is configured to take over, the task goes on with them.
+pub fn run(
+    world: &World,
+    store: &mut SqliteStore,
+    which: &Which,
+    agent_name: Option<&str>,
+) -> Result<Report, OpError> {
     trust::require(&world.root, &world.location.common_dir, "this run")?;
     let repo = world.repo()?;
     world.places.make()?;
@@ -85,14 +90,29 @@ pub fn run(world: &World, store: &mut SqliteStore, which: &Which, agent_name: Op
     let origin = origin(world, &repo)?;
     let policy = base_policy(world, &repo, &origin)?;
     let connectors = agents::connectors(&world.root)?;
-    let stage = Stage { world, repo: &repo, origin: &origin, policy: &policy, connectors: &connectors };
-    let choice = choose::choose(&stage, store, which, agent_name.map_or(Wish::Open, Wish::Named))?;
+    let stage = Stage {
+        world,
+        repo: &repo,
+        origin: &origin,
+        policy: &policy,
+        connectors: &connectors,
+    };
+    let choice = choose::choose(
+        &stage,
+        store,
+        which,
+        agent_name.map_or(Wish::Open, Wish::Named),
+    )?;
     let mut report = stage.perform(store, choice)?;
     let mut story = Vec::new();
     while let Some(first) = refused(&report) {
         let which = Which::Task(report.task.id.to_string());
-        let word = format!("run {}: {}; a configured fallback takes over", report.run.id, report.summary);
-        let next = choose::choose(&stage, store, &which, Wish::After(&first)).and_then(|c| stage.perform(store, c));
+        let word = format!(
+            "run {}: {}; a configured fallback takes over",
+            report.run.id, report.summary
+        );
+        let next = choose::choose(&stage, store, &which, Wish::After(&first))
+            .and_then(|c| stage.perform(store, c));
         story.push(word);
         match next {
             Ok(next) => report = next,
@@ -129,7 +149,8 @@ pub(super) struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// Starts the chosen agent and sees its run to the end. Where another run took its last place meanwhile, it is chosen anew.
+    /// Starts the chosen agent and sees its run to the end. Where another run took its last place
+    /// meanwhile, it is chosen anew.
     fn perform(&self, store: &mut SqliteStore, choice: Choice) -> Result<Report, OpError> {
         let mut choice = choice;
         let mut tries = 0;
@@ -149,16 +170,27 @@ impl Stage<'_> {
     }
 
     fn attempt(&self, store: &mut SqliteStore, choice: &Choice) -> Result<Report, OpError> {
-        let Stage { world, repo, origin, policy, .. } = *self;
+        let Stage {
+            world,
+            repo,
+            origin,
+            policy,
+            ..
+        } = *self;
         let agent = &choice.agent;
         let connector = connector_of(self.connectors, agent)?;
         let which = Which::Task(choice.task.to_string());
         let session = Incarnation::new(id::random_text(6)).map_err(environment)?;
-        let actor = Actor::new(ActorKind::Agent, agent.name.as_str()).map_err(environment)?.with_incarnation(session);
+        let actor = Actor::new(ActorKind::Agent, agent.name.as_str())
+            .map_err(environment)?
+            .with_incarnation(session);
         check_plans(world, store, &choice.task)?;
         // Better said before anything is claimed.
         fence::layer(world, agent.sandbox)?;
-        let ids = agent.credentials.iter().chain(&connector.describe().credentials);
+        let ids = agent
+            .credentials
+            .iter()
+            .chain(&connector.describe().credentials);
         credentials::variables(&world.root, ids.map(Name::as_str), &world.env)?;
         let isolation = isolation(world, agent, connector);
         if isolation == Isolation::None {
@@ -169,7 +201,8 @@ impl Stage<'_> {
         let cancel = CancelToken::new();
         let _signals = Signals::listen(cancel.clone())?;
         let is_left = |run: &RunId| adopt::is_left(&world.run_dir(run));
-        let session_of = |last: &Run| resume::session_of(world, repo, connector.describe(), agent, last);
+        let session_of =
+            |last: &Run| resume::session_of(world, repo, connector.describe(), agent, last);
         let cx = world.cx_as(policy, actor.clone())?;
         let routed = &route::routed(&choice.trace);
         let config = &world.config;
@@ -185,7 +218,11 @@ impl Stage<'_> {
             session_of: &session_of,
         };
         let started = start::start(store, &cx, &order)?;
-        choice.trace.warnings.iter().for_each(|warning| world.say(&format!("warning: {warning}")));
+        choice
+            .trace
+            .warnings
+            .iter()
+            .for_each(|warning| world.say(&format!("warning: {warning}")));
         let dir = world.run_dir(&started.run.id);
         let live = Live {
             world,
@@ -207,11 +244,22 @@ impl Live<'_> {
     fn see_through(&self, store: &mut SqliteStore, trace: &Trace) -> Result<Report, OpError> {
         let (run, token) = (&self.started.run, &self.started.token);
         let agent = &self.agent.name;
-        let instead = trace.fallback_of.as_ref().map_or(String::new(), |first| format!(" in place of {first}"));
-        let onto = run.target.as_deref().map_or(String::new(), |target| format!(", for {}", origin::shown(target)));
-        self.world.say(&format!("run {}: {agent}{instead} on branch {}{onto}", run.id, run.branch));
+        let instead = trace
+            .fallback_of
+            .as_ref()
+            .map_or(String::new(), |first| format!(" in place of {first}"));
+        let onto = run.target.as_deref().map_or(String::new(), |target| {
+            format!(", for {}", origin::shown(target))
+        });
+        self.world.say(&format!(
+            "run {}: {agent}{instead} on branch {}{onto}",
+            run.id, run.branch
+        ));
         if let Some(resumed) = &run.resumed {
-            self.world.say(&format!("run {}: goes on with session {} of run {}", run.id, resumed.session, resumed.run));
+            self.world.say(&format!(
+                "run {}: goes on with session {} of run {}",
+                run.id, resumed.session, resumed.run
+            ));
         }
         let heart = Heart::start(Beat {
             store: self.world.store_path(),
@@ -230,8 +278,9 @@ impl Live<'_> {
             },
         });
         let told = self.tell_route(trace);
-        let ended =
-            told.and_then(|()| work::findings(self, store)).and_then(|findings| finish::finish(self, store, findings));
+        let ended = told
+            .and_then(|()| work::findings(self, store))
+            .and_then(|findings| finish::finish(self, store, findings));
         drop(heart);
         match ended {
             Ok(report) if self.was_stopped() => Err(self.interrupted(&report.summary)),
@@ -244,19 +293,31 @@ impl Live<'_> {
     fn tell_route(&self, trace: &Trace) -> Result<(), OpError> {
         make_run_dir(self)?;
         let text = serde_json::to_string_pretty(trace).unwrap_or_default();
-        fs::write_private(&self.dir.join("routing.json"), self.world.redactor().redact_text(&text).as_bytes())
-            .map_err(environment)
+        fs::write_private(
+            &self.dir.join("routing.json"),
+            self.world.redactor().redact_text(&text).as_bytes(),
+        )
+        .map_err(environment)
     }
 
     /// Ends a run that could not be seen through, and says why.
     fn give_up(&self, store: &mut SqliteStore, error: OpError) -> OpError {
         let run = &self.started.run;
-        let cause = if self.was_stopped() { Cause::Person } else { Cause::Machine };
+        let cause = if self.was_stopped() {
+            Cause::Person
+        } else {
+            Cause::Machine
+        };
         let (summary, why) = match self.cancel.reason() {
-            Some(StopReason::Interrupted | StopReason::Shutdown) => ("stopped by a person".to_owned(), None),
+            Some(StopReason::Interrupted | StopReason::Shutdown) => {
+                ("stopped by a person".to_owned(), None)
+            }
             Some(StopReason::LeaseLost) => ("stopped: its lease was lost".to_owned(), Some(error)),
             _ => (
-                format!("could not be seen through: {}", self.world.redactor().redact_text(&error.to_string())),
+                format!(
+                    "could not be seen through: {}",
+                    self.world.redactor().redact_text(&error.to_string())
+                ),
                 Some(error),
             ),
         };
@@ -267,10 +328,12 @@ impl Live<'_> {
                 stopped::end(tx, cx, run, cause, &summary, &kept)
             })
         });
-        self.world.say(&format!("run {}: {summary}{}", run.id, kept.clause()));
+        self.world
+            .say(&format!("run {}: {summary}{}", run.id, kept.clause()));
         match (ended, why) {
             (Err(also), None) => also,
-            // The run is found dead and recovered by the next command; what went wrong first is what has to be said.
+            // The run is found dead and recovered by the next command; what went wrong first is
+            // what has to be said.
             (Err(_) | Ok(()), Some(error)) => error,
             (Ok(()), None) => self.interrupted(&format!("{summary}{}", kept.clause())),
         }
@@ -279,15 +342,26 @@ impl Live<'_> {
     /// What was used since the last heartbeat stays used, whatever became of the run.
     fn settle(&self, tx: &mut dyn Tx, cx: &Cx) -> Result<(), OpError> {
         let run = &self.started.run;
-        let Some(now) = tx.run(&run.id)?.filter(|now| now.end.is_none()) else { return Ok(()) };
+        let Some(now) = tx.run(&run.id)?.filter(|now| now.end.is_none()) else {
+            return Ok(());
+        };
         match self.ledger.used().filter(|used| Some(*used) != now.used) {
-            Some(used) => cx.record(tx, &Event::RunUsed { run: run.id.clone(), used }),
+            Some(used) => cx.record(
+                tx,
+                &Event::RunUsed {
+                    run: run.id.clone(),
+                    used,
+                },
+            ),
             None => Ok(()),
         }
     }
 
     fn was_stopped(&self) -> bool {
-        matches!(self.cancel.reason(), Some(StopReason::Interrupted | StopReason::Shutdown))
+        matches!(
+            self.cancel.reason(),
+            Some(StopReason::Interrupted | StopReason::Shutdown)
+        )
     }
 
     fn interrupted(&self, summary: &str) -> OpError {
@@ -296,7 +370,13 @@ impl Live<'_> {
 
     /// The commit that the run starts from.
     pub(super) fn base(&self) -> Result<Option<Oid>, OpError> {
-        self.started.run.base.as_deref().map(Oid::parse).transpose().map_err(environment)
+        self.started
+            .run
+            .base
+            .as_deref()
+            .map(Oid::parse)
+            .transpose()
+            .map_err(environment)
     }
 
     /// Its tree, which is empty on an unborn branch.
@@ -315,28 +395,46 @@ impl Live<'_> {
     /// Records that a step is about to be done. Fenced: a run that lost its lease goes no further.
     pub(super) fn step(&self, store: &mut SqliteStore, step: Step) -> Result<(), OpError> {
         if let Some(reason) = self.cancel.reason() {
-            return Err(environment(format!("stopped before step {}: {reason:?}", step.name())));
+            return Err(environment(format!(
+                "stopped before step {}: {reason:?}",
+                step.name()
+            )));
         }
         self.record_step(store, step, None)
     }
 
     /// Records a step that a stopped run still does: looking at what the agent left, and saying so.
-    pub(super) fn step_even_if_stopped(&self, store: &mut SqliteStore, step: Step) -> Result<(), OpError> {
+    pub(super) fn step_even_if_stopped(
+        &self,
+        store: &mut SqliteStore,
+        step: Step,
+    ) -> Result<(), OpError> {
         self.record_step(store, step, None)
     }
 
     /// Records that the work stands as a commit.
-    pub(super) fn step_sealed(&self, store: &mut SqliteStore, sealed: &Sealed) -> Result<(), OpError> {
+    pub(super) fn step_sealed(
+        &self,
+        store: &mut SqliteStore,
+        sealed: &Sealed,
+    ) -> Result<(), OpError> {
         self.record_step(store, Step::Checks, Some(sealed))
     }
 
-    fn record_step(&self, store: &mut SqliteStore, step: Step, sealed: Option<&Sealed>) -> Result<(), OpError> {
+    fn record_step(
+        &self,
+        store: &mut SqliteStore,
+        step: Step,
+        sealed: Option<&Sealed>,
+    ) -> Result<(), OpError> {
         let cx = self.cx()?;
         let event = Event::RunStep {
             run: self.started.run.id.clone(),
             step,
             tree: sealed.map(|sealed| sealed.tree.to_string()),
-            commit: sealed.and_then(|sealed| sealed.commit.as_ref()).map(ToString::to_string),
+            commit: sealed
+                .and_then(|sealed| sealed.commit.as_ref())
+                .map(ToString::to_string),
         };
         commit(store, &cx, |tx, cx| {
             lease::fenced(tx, cx, &self.started.token, step.name())?;
@@ -345,11 +443,20 @@ impl Live<'_> {
     }
 }
 
-/// The policy of the base commit, which no agent can have written; the checkout's where the base has none yet.
-pub(super) fn base_policy(world: &World, repo: &Repo, origin: &Origin) -> Result<PolicyState, OpError> {
-    let Some(base) = &origin.base else { return Ok(world.checkout_policy()) };
+/// The policy of the base commit, which no agent can have written; the checkout's where the base
+/// has none yet.
+pub(super) fn base_policy(
+    world: &World,
+    repo: &Repo,
+    origin: &Origin,
+) -> Result<PolicyState, OpError> {
+    let Some(base) = &origin.base else {
+        return Ok(world.checkout_policy());
+    };
     let base = Oid::parse(base).map_err(environment)?;
-    let blob = repo.read_blob(&base, &TreePath::new(policy::FILE)).map_err(environment)?;
+    let blob = repo
+        .read_blob(&base, &TreePath::new(policy::FILE))
+        .map_err(environment)?;
     Ok(match blob {
         Some(bytes) => PolicyState::from_bytes(Some(&bytes), policy::FILE),
         None => world.checkout_policy(),
@@ -358,13 +465,27 @@ pub(super) fn base_policy(world: &World, repo: &Repo, origin: &Origin) -> Result
 
 /// Where the agent works: what its own file says, else its connector, else the project.
 fn isolation(world: &World, agent: &Agent, connector: &dyn Connector) -> Isolation {
-    agent.isolation.or(connector.describe().isolation).unwrap_or(world.config.runs.isolation)
+    agent
+        .isolation
+        .or(connector.describe().isolation)
+        .unwrap_or(world.config.runs.isolation)
 }
 
-pub(super) fn connector_of<'r>(connectors: &'r Registry, agent: &Agent) -> Result<&'r dyn Connector, OpError> {
+pub(super) fn connector_of<'r>(
+    connectors: &'r Registry,
+    agent: &Agent,
+) -> Result<&'r dyn Connector, OpError> {
     connectors.get(agent.connector.as_str()).ok_or_else(|| {
-        let broken: Vec<String> = connectors.broken().iter().map(ToString::to_string).collect();
-        let detail = if broken.is_empty() { String::new() } else { format!(" ({})", broken.join("; ")) };
+        let broken: Vec<String> = connectors
+            .broken()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let detail = if broken.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", broken.join("; "))
+        };
         Refusal::Invalid(format!(
             "agent {} wants connector `{}`, which is not known{detail}",
             agent.name, agent.connector

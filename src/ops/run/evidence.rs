@@ -1,4 +1,5 @@
-//! Evidence: every file of a run that proves something, with its SHA-256, in the store and in the run's directory.
+//! Evidence: every file of a run that proves something, with its SHA-256, in the store and in the
+//! run's directory.
 
 use std::path::Path;
 

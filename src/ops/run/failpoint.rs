@@ -1,4 +1,5 @@
-//! Crashes on purpose, in test builds only: after each step of a run and of an accept, by `kill -9` or by an error.
+//! Crashes on purpose, in test builds only: after each step of a run and of an accept, by `kill -9`
+//! or by an error.
 
 /// `<step>:kill` or `<step>:error`.
 #[cfg(feature = "test-fakes")]
@@ -33,7 +34,10 @@ pub fn hit(step: &'static str) -> Result<(), crate::ops::refusal::OpError> {
     match crate::base::env::text(VARIABLE) {
         Some(planted) if planted == format!("{step}:kill") => {
             // The kernel ends the process inside this call, as a power cut would.
-            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+            let _ = rustix::process::kill_process(
+                rustix::process::getpid(),
+                rustix::process::Signal::KILL,
+            );
             Ok(())
         }
         Some(planted) if planted == format!("{step}:error") => {

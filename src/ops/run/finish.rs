@@ -74,7 +74,11 @@ struct Verdict {
 }
 
 /// Judges the findings, files the evidence and ends the run.
-pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Findings) -> Result<Report, OpError> {
+pub(super) fn finish(
+    live: &Live<'_>,
+    store: &mut SqliteStore,
+    findings: Findings,
+) -> Result<Report, OpError> {
     let cx = live.cx()?;
     let verdict = judge_all(live, store, &cx, &findings)?;
     live.step_even_if_stopped(store, Step::Evidence)?;
@@ -83,10 +87,22 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
     let refused = matches!(findings.lifecycle, Lifecycle::Quota | Lifecycle::Auth);
     let before = store.read(|tx| tx.runs(&live.started.task.id))?;
     let before = judge::refused_in_a_row(&before);
-    let paused_until_ms = judge::paused_until(&cx, &live.started.run, &findings.end, before).filter(|_| refused);
+    let paused_until_ms =
+        judge::paused_until(&cx, &live.started.run, &findings.end, before).filter(|_| refused);
     let counted = counted_before(live, store, &findings.end)?;
-    let end = run_end(&cx, &live.started.run, counted, &verdict, &findings.end, paused_until_ms);
-    let relief = if refused { relief(live, store, &cx)? } else { Relief::Nobody };
+    let end = run_end(
+        &cx,
+        &live.started.run,
+        counted,
+        &verdict,
+        &findings.end,
+        paused_until_ms,
+    );
+    let relief = if refused {
+        relief(live, store, &cx)?
+    } else {
+        Relief::Nobody
+    };
     let ended = judge::Ended {
         task: &live.started.task,
         run: &live.started.run,
@@ -95,39 +111,87 @@ pub(super) fn finish(live: &Live<'_>, store: &mut SqliteStore, findings: Finding
         end: &findings.end,
         summary: &verdict.summary,
         paused_until_ms,
-        changed: if findings.changed.is_empty() { Changed::Nothing } else { Changed::Something },
+        changed: if findings.changed.is_empty() {
+            Changed::Nothing
+        } else {
+            Changed::Something
+        },
         relief,
     };
     let after = judge::after(&cx, &ended);
-    let decided = Event::Decided { record: Box::new(verdict.decision.clone()) };
-    let ended = Event::RunEnded { run: live.started.run.id.clone(), end: Box::new(end), then: after };
+    let decided = Event::Decided {
+        record: Box::new(verdict.decision.clone()),
+    };
+    let ended = Event::RunEnded {
+        run: live.started.run.id.clone(),
+        end: Box::new(end),
+        then: after,
+    };
     let (run, task) = commit(store, &cx, |tx, cx| {
         lease::fenced(tx, cx, &live.started.token, "finish")?;
         for piece in &evidence {
-            cx.record(tx, &Event::EvidenceRecorded { evidence: Box::new(piece.clone()) })?;
+            cx.record(
+                tx,
+                &Event::EvidenceRecorded {
+                    evidence: Box::new(piece.clone()),
+                },
+            )?;
         }
         for record in &verdict.tools {
-            cx.record(tx, &Event::Decided { record: Box::new(record.clone()) })?;
+            cx.record(
+                tx,
+                &Event::Decided {
+                    record: Box::new(record.clone()),
+                },
+            )?;
         }
         cx.record(tx, &decided)?;
         cx.record(tx, &ended)?;
-        let missing = || Refusal::NotFound { what: "run", id: live.started.run.id.to_string() };
-        Ok((tx.run(&live.started.run.id)?.ok_or_else(missing)?, cx::load(tx, &live.started.task.id)?))
+        let missing = || Refusal::NotFound {
+            what: "run",
+            id: live.started.run.id.to_string(),
+        };
+        Ok((
+            tx.run(&live.started.run.id)?.ok_or_else(missing)?,
+            cx::load(tx, &live.started.task.id)?,
+        ))
     })?;
     failpoint::hit("judged")?;
     tell_refusal(live, &run, findings.lifecycle);
-    let Verdict { cell, outcome, summary, warnings, .. } = verdict;
-    Ok(Report { run, task, cell, outcome, summary, dir: live.dir.clone(), warnings, relief })
+    let Verdict {
+        cell,
+        outcome,
+        summary,
+        warnings,
+        ..
+    } = verdict;
+    Ok(Report {
+        run,
+        task,
+        cell,
+        outcome,
+        summary,
+        dir: live.dir.clone(),
+        warnings,
+        relief,
+    })
 }
 
-/// Who could go on in the place of an agent that its provider has refused, as the registry stands now.
+/// Who could go on in the place of an agent that its provider has refused, as the registry stands
+/// now.
 fn relief(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx) -> Result<Relief, OpError> {
     let registered = Registered::read(live.world)?;
     let run = &live.started.run;
     let first = route::first_of(run);
     let trace = store.read(|tx| {
         let task = cx::load(tx, &run.task)?;
-        route::trace(tx, cx, &registered.field(live.world), &task, Wish::After(&first))
+        route::trace(
+            tx,
+            cx,
+            &registered.field(live.world),
+            &task,
+            Wish::After(&first),
+        )
     })?;
     Ok(trace.relief(&run.agent))
 }
@@ -140,19 +204,30 @@ fn tell_refusal(live: &Live<'_>, run: &Run, lifecycle: Lifecycle) {
         _ => return,
     };
     let end = run.end.as_ref();
-    let wait = end.and_then(|end| Some(end.paused_until_ms? - end.at_ms)).map(crate::ops::refusal::seconds);
+    let wait = end
+        .and_then(|end| Some(end.paused_until_ms? - end.at_ms))
+        .map(crate::ops::refusal::seconds);
     let wait = wait.map_or_else(String::new, |wait| format!("; it is left alone for {wait}"));
-    live.world.say(&format!("run {}: {}: {why}{wait}", run.id, run.agent));
+    live.world
+        .say(&format!("run {}: {}: {why}{wait}", run.id, run.agent));
 }
 
-/// What of the reported use stands with earlier runs: of the session that was continued, of the run whose work was taken up.
-fn counted_before(live: &Live<'_>, store: &mut SqliteStore, end: &AgentEnd) -> Result<RunUsage, OpError> {
+/// What of the reported use stands with earlier runs: of the session that was continued, of the run
+/// whose work was taken up.
+fn counted_before(
+    live: &Live<'_>,
+    store: &mut SqliteStore,
+    end: &AgentEnd,
+) -> Result<RunUsage, OpError> {
     let run = &live.started.run;
     if let Some(adopted) = &run.adopted {
         let lost = store.read(|tx| tx.run(adopted))?;
         return Ok(lost.and_then(|lost| lost.end?.usage).unwrap_or_default());
     }
-    let continued = run.resumed.as_ref().filter(|_| end.resume_refused.is_none());
+    let continued = run
+        .resumed
+        .as_ref()
+        .filter(|_| end.resume_refused.is_none());
     Ok(continued.map_or_else(RunUsage::default, |resumed| resumed.used))
 }
 
@@ -170,7 +245,11 @@ fn run_end(
         outcome: verdict.outcome,
         summary: verdict.summary.clone(),
         took_ms: Some(run.age_ms(&cx.now)),
-        usage: end.result.usage.as_ref().map(|usage| RunUsage::from(usage).since(before)),
+        usage: end
+            .result
+            .usage
+            .as_ref()
+            .map(|usage| RunUsage::from(usage).since(before)),
         paused_until_ms,
         budget: end.budget.clone(),
         session: end.result.session_id.clone(),
@@ -179,12 +258,19 @@ fn run_end(
     }
 }
 
-fn judge_all(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings) -> Result<Verdict, OpError> {
+fn judge_all(
+    live: &Live<'_>,
+    store: &mut SqliteStore,
+    cx: &Cx,
+    found: &Findings,
+) -> Result<Verdict, OpError> {
     let (task, run) = (&live.started.task, &live.started.run);
     let lines = found.stats.insertions + found.stats.deletions;
     let (mut policy, mut decision) = judge::policy_verdict(cx, task, run, &found.changed, lines);
     judge::blacken(&mut decision, live.world.redactor());
-    if policy == PolicyVerdict::NeedsApproval && store.read(|tx| crate::ops::ask::approved(tx, &decision))? {
+    if policy == PolicyVerdict::NeedsApproval
+        && store.read(|tx| crate::ops::ask::approved(tx, &decision))?
+    {
         policy = PolicyVerdict::Allow;
     }
     let mut warnings = look_closer(live, found);
@@ -203,7 +289,10 @@ fn judge_all(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings
     }
     if let Some(first) = found.end.trespasses.first() {
         policy = PolicyVerdict::Deny;
-        reason = format!("the agent changed {} outside of its worktree", crate::base::text::one_line(first));
+        reason = format!(
+            "the agent changed {} outside of its worktree",
+            crate::base::text::one_line(first)
+        );
         warnings.push(format!(
             "by its own words the agent changed outside of its worktree: {}",
             found.end.trespasses.join(", ")
@@ -213,29 +302,56 @@ fn judge_all(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx, found: &Findings
         Lifecycle::Finished => judge::verification(&found.checked),
         _ => Verification::Unverified,
     };
-    let cell = Cell { lifecycle: found.lifecycle, verification, policy, freshness: freshness(live, found)? };
+    let cell = Cell {
+        lifecycle: found.lifecycle,
+        verification,
+        policy,
+        freshness: freshness(live, found)?,
+    };
     let outcome = cell.outcome();
     let summary = judge::summary(outcome, &found.end, &found.checked, &reason);
     let summary = live.world.redactor().redact_text(&summary);
-    let warnings = warnings.iter().map(|warning| live.world.redactor().redact_text(warning)).collect();
+    let warnings = warnings
+        .iter()
+        .map(|warning| live.world.redactor().redact_text(warning))
+        .collect();
     let mut tools = tools;
-    tools.iter_mut().for_each(|record| judge::blacken(record, live.world.redactor()));
-    Ok(Verdict { cell, outcome, decision, tools, summary, warnings })
+    tools
+        .iter_mut()
+        .for_each(|record| judge::blacken(record, live.world.redactor()));
+    Ok(Verdict {
+        cell,
+        outcome,
+        decision,
+        tools,
+        summary,
+        warnings,
+    })
 }
 
-/// Paths that the work changes although somebody else holds them: hooks can be skipped, so locks are looked at again here.
+/// Paths that the work changes although somebody else holds them: hooks can be skipped, so locks
+/// are looked at again here.
 pub(super) fn locked_by_others(
     live: &Live<'_>,
     store: &mut SqliteStore,
     cx: &Cx,
     changed: &[ChangedPath],
 ) -> Result<Vec<String>, OpError> {
-    let paths: Vec<String> = changed.iter().map(|c| String::from_utf8_lossy(c.path.as_bytes()).into_owned()).collect();
+    let paths: Vec<String> = changed
+        .iter()
+        .map(|c| String::from_utf8_lossy(c.path.as_bytes()).into_owned())
+        .collect();
     let own = [live.started.task.id.subject()];
     let blocked = store.read(|tx| lock::check(tx, cx, &paths, &own))?;
-    let exclusive = |b: &&lock::Blocked| b.lock.mode == crate::domain::path_lock::LockMode::Exclusive;
+    let exclusive =
+        |b: &&lock::Blocked| b.lock.mode == crate::domain::path_lock::LockMode::Exclusive;
     let text = |b: &lock::Blocked| {
-        format!("{} is locked by {} ({})", crate::base::text::one_line(&b.path), b.lease.holder, b.lock.subject)
+        format!(
+            "{} is locked by {} ({})",
+            crate::base::text::one_line(&b.path),
+            b.lease.holder,
+            b.lock.subject
+        )
     };
     Ok(blocked.iter().filter(exclusive).map(text).collect())
 }
@@ -249,20 +365,31 @@ fn look_closer(live: &Live<'_>, found: &Findings) -> Vec<String> {
         warnings.push(format!("outside the task's paths: {}", shown.join(", ")));
     }
     if let (Some(from), Some(why)) = (&live.started.run.resumed, &found.end.resume_refused) {
-        warnings.push(format!("session {} of run {} was not continued: {why}", from.session, from.run));
+        warnings.push(format!(
+            "session {} of run {} was not continued: {why}",
+            from.session, from.run
+        ));
     }
     warnings.extend(found.end.unwritten.iter().cloned());
     if found.end.leftovers > 0 {
-        warnings.push(format!("the agent left {} behind, now ended", counted(found.end.leftovers, "process")));
+        warnings.push(format!(
+            "the agent left {} behind, now ended",
+            counted(found.end.leftovers, "process")
+        ));
     }
     warnings
 }
 
 fn outside_paths(live: &Live<'_>, found: &Findings) -> Vec<String> {
-    let Ok(rules) = crate::ops::cx::Rules::of(&live.world.config, &live.world.location) else { return Vec::new() };
+    let Ok(rules) = crate::ops::cx::Rules::of(&live.world.config, &live.world.location) else {
+        return Vec::new();
+    };
     let paths = &live.started.task.paths;
-    let patterns: Vec<_> =
-        paths.iter().filter_map(|p| crate::ops::patterns::expand(&rules, &p.pattern).ok()).flatten().collect();
+    let patterns: Vec<_> = paths
+        .iter()
+        .filter_map(|p| crate::ops::patterns::expand(&rules, &p.pattern).ok())
+        .flatten()
+        .collect();
     if patterns.is_empty() {
         return Vec::new();
     }
@@ -270,7 +397,9 @@ fn outside_paths(live: &Live<'_>, found: &Findings) -> Vec<String> {
         let path = c.path.as_bytes();
         !rules.harmless.is_harmless(path) && !patterns.iter().any(|pattern| pattern.is_match(path))
     });
-    outside.map(|c| crate::base::text::path_bytes(c.path.as_bytes())).collect()
+    outside
+        .map(|c| crate::base::text::path_bytes(c.path.as_bytes()))
+        .collect()
 }
 
 /// Whether the work still fits onto the target as it stands now.
@@ -282,7 +411,11 @@ fn freshness(live: &Live<'_>, found: &Findings) -> Result<Freshness, OpError> {
     if tip.as_ref().map(Oid::as_str) == live.started.run.base.as_deref() {
         return Ok(Freshness::Current);
     }
-    let shadow = Shadow::open(live.repo, &live.world.shadow_dir(&live.started.run.worktree)).map_err(environment)?;
+    let shadow = Shadow::open(
+        live.repo,
+        &live.world.shadow_dir(&live.started.run.worktree),
+    )
+    .map_err(environment)?;
     let who = identity()?;
     let proposal = Proposal {
         target,
@@ -294,22 +427,46 @@ fn freshness(live: &Live<'_>, found: &Findings) -> Result<Freshness, OpError> {
     };
     match merge::prepare(live.repo, &shadow, &proposal) {
         Ok(Prepared::AlreadyMerged | Prepared::Ready(_)) => Ok(Freshness::Current),
-        Err(MergeError::Conflicts { .. } | MergeError::Unrelated { .. }) => Ok(Freshness::BaseMovedConflicting),
+        Err(MergeError::Conflicts { .. } | MergeError::Unrelated { .. }) => {
+            Ok(Freshness::BaseMovedConflicting)
+        }
         Err(error) => Err(environment(error)),
     }
 }
 
-fn file_all(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result<Vec<Evidence>, OpError> {
+fn file_all(
+    live: &Live<'_>,
+    found: &Findings,
+    verdict: &Verdict,
+) -> Result<Vec<Evidence>, OpError> {
     let (world, run) = (live.world, &live.started.run);
     let tree = found.sealed.tree.to_string();
-    let filed = Filed { task: &run.task, run: Some(&run.id), tree: Some(&tree) };
+    let filed = Filed {
+        task: &run.task,
+        run: Some(&run.id),
+        tree: Some(&tree),
+    };
     let null = serde_json::Value::Null;
     let mut all = Vec::new();
     let diff = serde_json::to_value(found.stats).unwrap_or_default();
-    all.push(file_evidence(world, &filed, EvidenceKind::Diff, "diff", &found.patch, diff)?);
+    all.push(file_evidence(
+        world,
+        &filed,
+        EvidenceKind::Diff,
+        "diff",
+        &found.patch,
+        diff,
+    )?);
     for check in &found.checked {
         let result = serde_json::to_value(&check.result).unwrap_or_default();
-        all.push(file_evidence(world, &filed, EvidenceKind::Check, check.spec.name.as_str(), &check.log, result)?);
+        all.push(file_evidence(
+            world,
+            &filed,
+            EvidenceKind::Check,
+            check.spec.name.as_str(),
+            &check.log,
+            result,
+        )?);
     }
     let logs = [
         (EvidenceKind::Log, "stdout", "stdout.log"),
@@ -322,7 +479,14 @@ fn file_all(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result<Vec<
     for (kind, name, file) in logs {
         let path = live.dir.join(file);
         if path.is_file() {
-            all.push(file_evidence(world, &filed, kind, name, &path, null.clone())?);
+            all.push(file_evidence(
+                world,
+                &filed,
+                kind,
+                name,
+                &path,
+                null.clone(),
+            )?);
         }
     }
     let results: Vec<_> = found.checked.iter().map(|check| &check.result).collect();
@@ -344,7 +508,8 @@ fn file_all(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result<Vec<
 fn write_summary(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result<(), OpError> {
     let run = &live.started.run;
     let end = &found.end;
-    let agent = serde_json::json!({ "end": end.end, "duration_ms": end.duration_ms, "result": end.result });
+    let agent =
+        serde_json::json!({ "end": end.end, "duration_ms": end.duration_ms, "result": end.result });
     let summary = serde_json::json!({
         "run": run.id, "task": run.task, "agent": run.agent, "connector": run.connector, "model": run.model,
         "base": run.base, "target": run.target, "branch": run.branch, "tree": found.sealed.tree.to_string(),
@@ -362,5 +527,9 @@ fn write_summary(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result
 
 fn write_json(live: &Live<'_>, name: &str, value: &serde_json::Value) -> Result<(), OpError> {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    fs::write_private(&live.dir.join(name), live.world.redactor().redact_text(&text).as_bytes()).map_err(environment)
+    fs::write_private(
+        &live.dir.join(name),
+        live.world.redactor().redact_text(&text).as_bytes(),
+    )
+    .map_err(environment)
 }

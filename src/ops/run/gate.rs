@@ -1,7 +1,9 @@
-//! The policy's answer to an agent that asks before it calls a tool. Each answer leaves a decision record.
+//! The policy's answer to an agent that asks before it calls a tool. Each answer leaves a decision
+//! record.
 //!
-//! Nobody is there to be asked further: what needs an approval that was not given ends the run, and the task waits for that approval.
-//! Every path outside of the run's worktree is denied, whatever the policy says.
+//! Nobody is there to be asked further: what needs an approval that was not given ends the run, and
+//! the task waits for that approval. Every path outside of the run's worktree is denied, whatever
+//! the policy says.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -38,7 +40,10 @@ pub struct Parked {
 impl Parked {
     /// What the task waits for.
     pub fn waits(&self) -> String {
-        format!("waits for your yes to {}: {} ({})", self.decision, self.what, self.reason)
+        format!(
+            "waits for your yes to {}: {} ({})",
+            self.decision, self.what, self.reason
+        )
     }
 }
 
@@ -66,13 +71,23 @@ impl Gate for PolicyGate<'_, '_> {
 impl PolicyGate<'_, '_> {
     fn rule(&mut self, call: &AskedCall) -> Result<Ruling, OpError> {
         let cx = self.live.cx()?;
-        let inside: Vec<Option<Vec<u8>>> = call.paths.iter().map(|path| inside(&self.worktree, path)).collect();
+        let inside: Vec<Option<Vec<u8>>> = call
+            .paths
+            .iter()
+            .map(|path| inside(&self.worktree, path))
+            .collect();
         let mut record = ask::answer(&cx, &self.question(call, &inside));
-        if let Some(outside) = inside.iter().zip(&call.paths).find_map(|(found, path)| found.is_none().then_some(path))
+        if let Some(outside) = inside
+            .iter()
+            .zip(&call.paths)
+            .find_map(|(found, path)| found.is_none().then_some(path))
         {
             record.effect = Effect::Deny;
             record.rule = OUTSIDE.to_owned();
-            record.reason = format!("`{}` is not in the worktree of the run", outside.escape_debug());
+            record.reason = format!(
+                "`{}` is not in the worktree of the run",
+                outside.escape_debug()
+            );
         }
         let kept = self.keep(record)?;
         let reason = kept.record.reason.clone();
@@ -89,7 +104,11 @@ impl PolicyGate<'_, '_> {
     fn question(&self, call: &AskedCall, inside: &[Option<Vec<u8>>]) -> Question {
         // An edit that names no file can be judged only as a tool.
         let is_edit = call.kind.changes_files() && !call.paths.is_empty();
-        let action = if is_edit { Action::Edit } else { Action::ToolCall };
+        let action = if is_edit {
+            Action::Edit
+        } else {
+            Action::ToolCall
+        };
         let mut question = Question::on_task(action, &self.live.started.task);
         let resource = &mut question.resource;
         resource.run = Some(self.live.started.run.id.to_string());
@@ -110,7 +129,12 @@ impl PolicyGate<'_, '_> {
             lease::fenced(tx, cx, &live.started.token, "tool call")?;
             let allowed = record.effect.lets_through() || ask::approved(tx, &record)?;
             blacken(&mut record, live.world.redactor());
-            cx.record(tx, &Event::Decided { record: Box::new(record.clone()) })?;
+            cx.record(
+                tx,
+                &Event::Decided {
+                    record: Box::new(record.clone()),
+                },
+            )?;
             Ok(Kept { allowed, record })
         })
     }
@@ -125,21 +149,32 @@ struct Kept {
 fn parked(record: &DecisionRecord) -> Parked {
     let resource = &record.resource;
     let kind = resource.kind.map_or("call", |kind| kind.word());
-    let paths: Vec<String> = resource.paths.iter().take(3).map(ToString::to_string).collect();
+    let paths: Vec<String> = resource
+        .paths
+        .iter()
+        .take(3)
+        .map(ToString::to_string)
+        .collect();
     let what = match (&resource.tool, paths.is_empty()) {
         (Some(tool), true) => format!("{kind} `{}`", one_line(tool)),
         (_, false) => format!("{kind} {}", paths.join(", ")),
         (None, true) => kind.to_owned(),
     };
-    Parked { decision: record.id.clone(), what, reason: record.reason.clone() }
+    Parked {
+        decision: record.id.clone(),
+        what,
+        reason: record.reason.clone(),
+    }
 }
 
-/// The path below the worktree that an agent's word leads to, links resolved; `None` where it leads anywhere else, or to Git's own.
+/// The path below the worktree that an agent's word leads to, links resolved; `None` where it leads
+/// anywhere else, or to Git's own.
 fn inside(worktree: &Path, word: &str) -> Option<Vec<u8>> {
     let path = resolved(&plain(&worktree.join(word)))?;
     let below = path.strip_prefix(worktree).ok()?;
     let first = below.components().next();
-    let is_gits = matches!(first, Some(Component::Normal(name)) if name.eq_ignore_ascii_case(".git"));
+    let is_gits =
+        matches!(first, Some(Component::Normal(name)) if name.eq_ignore_ascii_case(".git"));
     // Seen from the main checkout, other runs work there.
     let is_pool = below.starts_with(".ai/worktrees");
     (!is_gits && !is_pool).then(|| below.as_os_str().as_encoded_bytes().to_vec())
@@ -174,7 +209,10 @@ mod tests {
         symlink("src", tree.join("in")).unwrap();
         let is = |word: &str| inside(&tree, word).map(|path| String::from_utf8(path).unwrap());
         assert_eq!(is("a/b"), Some("a/b".into()));
-        assert_eq!(is(&format!("{}/src/new.rs", tree.display())), Some("src/new.rs".into()));
+        assert_eq!(
+            is(&format!("{}/src/new.rs", tree.display())),
+            Some("src/new.rs".into())
+        );
         assert_eq!(is("in/x"), Some("src/x".into()));
         assert_eq!(is("src/../x"), Some("x".into()));
         assert_eq!(is("."), Some(String::new()));

@@ -1,7 +1,8 @@
-//! The work of a worktree that was taken up, handed in: judged as the work of a run is, and then waiting for the same review and the
-//! same accept. The worktree itself stays as it is.
+//! The work of a worktree that was taken up, handed in: judged as the work of a run is, and then
+//! waiting for the same review and the same accept. The worktree itself stays as it is.
 //!
-//! Everything that takes time comes before the store hears of a run; what the checks or the policy refuse leaves the task with its holder.
+//! Everything that takes time comes before the store hears of a run; what the checks or the policy
+//! refuse leaves the task with its holder.
 
 use std::sync::Arc;
 
@@ -48,21 +49,37 @@ const PLACE: &str = "done";
 const CONNECTOR: &str = "adopted";
 
 /// Judges the work of an adopted worktree under its lease, and puts it up for review.
-pub fn hand_in(world: &World, store: &mut SqliteStore, token: &Token, adoption: &Adoption) -> Result<Report, OpError> {
+pub fn hand_in(
+    world: &World,
+    store: &mut SqliteStore,
+    token: &Token,
+    adoption: &Adoption,
+) -> Result<Report, OpError> {
     trust::require(&world.root, &world.location.common_dir, "the checks")?;
     let repo = world.repo()?;
     let foreign = Foreign::find(&repo, &adoption.path, &world.places.pools())
         .map_err(|error| Refusal::Conflict(error.to_string()))?;
-    let origin = Origin { base: adoption.base.clone(), target: adoption.target.clone() };
+    let origin = Origin {
+        base: adoption.base.clone(),
+        target: adoption.target.clone(),
+    };
     let policy = drive::base_policy(world, &repo, &origin)?;
     let cx = world.cx_as(&policy, world.actor.clone())?;
     let right = Right::Token(token);
     let (task, lease) = store.read(|tx| -> Result<(Task, Option<Lease>), OpError> {
-        Ok((finish::may_end(tx, &cx, &adoption.task, &right)?, tx.lease(&token.subject)?))
+        Ok((
+            finish::may_end(tx, &cx, &adoption.task, &right)?,
+            tx.lease(&token.subject)?,
+        ))
     })?;
     lease.ok_or_else(|| Refusal::NoToken(token.subject.to_string()))?;
     let run = run_of(world, adoption)?;
-    let started = Started { run, task, token: token.clone(), budget: Vec::new() };
+    let started = Started {
+        run,
+        task,
+        token: token.clone(),
+        budget: Vec::new(),
+    };
     let stand_in = StandIn::new(world)?;
     let cancel = CancelToken::new();
     let _signals = Signals::listen(cancel.clone())?;
@@ -94,7 +111,8 @@ impl HandIn<'_> {
     fn perform(&self, store: &mut SqliteStore) -> Result<Report, OpError> {
         let live = &self.live;
         let (world, run) = (live.world, &live.started.run);
-        let shadow = Shadow::create(live.repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
+        let shadow =
+            Shadow::create(live.repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
         let taken = self.take(&shadow)?;
         let checked = self.checks(&taken)?;
         self.refuse(store, &taken, &checked)?;
@@ -121,7 +139,8 @@ impl HandIn<'_> {
             .map_err(|error| self.give_back(store, error))
     }
 
-    /// The tree as it stands, and its commit on the run's branch; commits that were made there are kept.
+    /// The tree as it stands, and its commit on the run's branch; commits that were made there are
+    /// kept.
     fn take(&self, shadow: &Shadow) -> Result<Taken, OpError> {
         let live = &self.live;
         let base_tree = live.base_tree(shadow)?;
@@ -130,15 +149,28 @@ impl HandIn<'_> {
             Some(head) => live.repo.tree_of(head).map_err(environment)?,
             None => shadow.format().empty_tree(),
         };
-        if self.foreign.has_conflicts(shadow, &base_tree).map_err(environment)? {
-            let text = format!("{} holds conflicts that are not resolved", self.foreign.path.display());
+        if self
+            .foreign
+            .has_conflicts(shadow, &base_tree)
+            .map_err(environment)?
+        {
+            let text = format!(
+                "{} holds conflicts that are not resolved",
+                self.foreign.path.display()
+            );
             return Err(Refusal::Conflict(text).into());
         }
-        shadow.adopt(&self.foreign.path, &stand, &base_tree).map_err(environment)?;
+        shadow
+            .adopt(&self.foreign.path, &stand, &base_tree)
+            .map_err(environment)?;
         let taken = work::take_tree(live, &self.foreign.path, shadow, head)?;
         match taken.sealed.commit {
             Some(_) => Ok(taken),
-            None => Err(Refusal::NotProven(format!("nothing was changed in {}", self.foreign.path.display())).into()),
+            None => Err(Refusal::NotProven(format!(
+                "nothing was changed in {}",
+                self.foreign.path.display()
+            ))
+            .into()),
         }
     }
 
@@ -148,45 +180,89 @@ impl HandIn<'_> {
         if plans.is_empty() {
             return Ok(Vec::new());
         }
-        let judged = Judged { tree: &taken.sealed.tree, commit: taken.sealed.commit.as_ref() };
+        let judged = Judged {
+            tree: &taken.sealed.tree,
+            commit: taken.sealed.commit.as_ref(),
+        };
         let mut place = CheckPlace::open(live.world, live.repo, PLACE, judged)?;
         place.network = fence::under(fence::network_rule(&live.cx()?, &live.started.task).as_ref());
         let run = live.started.run.id.as_str();
-        run_checks(live.world, &place, plans, &live.dir.join("checks"), run, &live.cancel).map_err(|error| {
-            match live.cancel.reason() {
-                Some(_) => {
-                    Refusal::Interrupted(format!("stopped while the checks of {run} ran; nothing was changed")).into()
-                }
-                None => error,
-            }
+        run_checks(
+            live.world,
+            &place,
+            plans,
+            &live.dir.join("checks"),
+            run,
+            &live.cancel,
+        )
+        .map_err(|error| match live.cancel.reason() {
+            Some(_) => Refusal::Interrupted(format!(
+                "stopped while the checks of {run} ran; nothing was changed"
+            ))
+            .into(),
+            None => error,
         })
     }
 
     /// Whoever is at work is told what is wrong, and goes on working.
-    fn refuse(&self, store: &mut SqliteStore, taken: &Taken, checked: &[Checked]) -> Result<(), OpError> {
+    fn refuse(
+        &self,
+        store: &mut SqliteStore,
+        taken: &Taken,
+        checked: &[Checked],
+    ) -> Result<(), OpError> {
         let live = &self.live;
         let verification = judge::verification(checked);
-        if matches!(verification, Verification::Failed | Verification::CheckBroken) {
-            let failed = checked.iter().filter(|c| c.result.status != crate::domain::check::CheckStatus::Passed);
+        if matches!(
+            verification,
+            Verification::Failed | Verification::CheckBroken
+        ) {
+            let failed = checked
+                .iter()
+                .filter(|c| c.result.status != crate::domain::check::CheckStatus::Passed);
             let said: Vec<String> = failed
-                .map(|c| format!("{} {} (log: {})", c.spec.name, result_text(&c.result), c.log.display()))
+                .map(|c| {
+                    format!(
+                        "{} {} (log: {})",
+                        c.spec.name,
+                        result_text(&c.result),
+                        c.log.display()
+                    )
+                })
                 .collect();
-            let text = format!("the checks are `{verification}` on {}: {}", live.started.task.id, said.join("; "));
+            let text = format!(
+                "the checks are `{verification}` on {}: {}",
+                live.started.task.id,
+                said.join("; ")
+            );
             return Err(Refusal::NotProven(text).into());
         }
         let cx = live.cx()?;
         let held = verdict::locked_by_others(live, store, &cx, &taken.changed)?;
         if let Some(first) = held.into_iter().next() {
-            return Err(Refusal::Conflict(format!("the work changes what somebody else holds: {first}")).into());
+            return Err(Refusal::Conflict(format!(
+                "the work changes what somebody else holds: {first}"
+            ))
+            .into());
         }
-        let (policy, mut record) = judge::policy_verdict(&cx, &live.started.task, &live.started.run, &taken.changed, 0);
+        let (policy, mut record) = judge::policy_verdict(
+            &cx,
+            &live.started.task,
+            &live.started.run,
+            &taken.changed,
+            0,
+        );
         judge::blacken(&mut record, live.world.redactor());
         if policy != PolicyVerdict::Deny {
             return Ok(());
         }
         let record = Box::new(record);
-        let events = vec![Event::Decided { record: record.clone() }];
-        commit(store, &cx, |_, _| Err(OpError::recorded(Refusal::Denied(record), events)))
+        let events = vec![Event::Decided {
+            record: record.clone(),
+        }];
+        commit(store, &cx, |_, _| {
+            Err(OpError::recorded(Refusal::Denied(record), events))
+        })
     }
 
     /// From here on the store knows of a run; its verdict follows at once.
@@ -195,18 +271,27 @@ impl HandIn<'_> {
         commit(store, &cx, |tx, cx| {
             finish::may_end(tx, cx, &started.task.id, &Right::Token(&started.token))?;
             ask::or_refuse(tx, cx, Question::on_task(Action::TaskDone, &started.task))?;
-            cx.record(tx, &Event::RunStarted { run: Box::new(started.run.clone()) })
+            cx.record(
+                tx,
+                &Event::RunStarted {
+                    run: Box::new(started.run.clone()),
+                },
+            )
         })
     }
 
     fn give_back(&self, store: &mut SqliteStore, error: OpError) -> OpError {
         let run = &self.live.started.run;
-        let summary = format!("could not be judged: {}", self.live.world.redactor().redact_text(&error.to_string()));
+        let summary = format!(
+            "could not be judged: {}",
+            self.live.world.redactor().redact_text(&error.to_string())
+        );
         let kept = Kept::On(format!("refs/heads/{}", run.branch));
-        let ended = self
-            .live
-            .cx()
-            .and_then(|cx| commit(store, &cx, |tx, cx| stopped::end(tx, cx, run, Cause::Person, &summary, &kept)));
+        let ended = self.live.cx().and_then(|cx| {
+            commit(store, &cx, |tx, cx| {
+                stopped::end(tx, cx, run, Cause::Person, &summary, &kept)
+            })
+        });
         ended.err().unwrap_or(error)
     }
 }
@@ -257,7 +342,8 @@ impl StandIn {
     }
 }
 
-/// What is known of the end of work that was done elsewhere: whoever hands it in says that it has ended.
+/// What is known of the end of work that was done elsewhere: whoever hands it in says that it has
+/// ended.
 fn outside_end() -> AgentEnd {
     AgentEnd {
         end: ProcessEnd::Exited { code: 0 },

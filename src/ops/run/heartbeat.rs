@@ -1,5 +1,6 @@
-//! Keeps the lease of a run alive from a thread of its own, through every step. A supervisor that could not renew for two thirds of
-//! the TTL stops its child itself, before anybody else can be granted the task.
+//! Keeps the lease of a run alive from a thread of its own, through every step. A supervisor that
+//! could not renew for two thirds of the TTL stops its child itself, before anybody else can be
+//! granted the task.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -80,7 +81,8 @@ impl Heart {
                 match renew(&beat, &mut store) {
                     Ok(()) => renewed_ms = clock::boot_ms(),
                     Err(error) => {
-                        let silent = u128::try_from(clock::boot_ms() - renewed_ms).unwrap_or(u128::MAX);
+                        let silent =
+                            u128::try_from(clock::boot_ms() - renewed_ms).unwrap_or(u128::MAX);
                         let gone = matches!(error.refusal(), Some(Refusal::LeaseLost { .. }));
                         if gone || silent >= beat.ttl.as_millis() * 2 / 3 {
                             beat.cancel.cancel(StopReason::LeaseLost);
@@ -90,7 +92,10 @@ impl Heart {
                 }
             }
         });
-        Heart { stop, thread: Some(thread) }
+        Heart {
+            stop,
+            thread: Some(thread),
+        }
     }
 }
 
@@ -105,7 +110,8 @@ impl Drop for Heart {
     }
 }
 
-/// Waits until it is time for the next beat: soon after news, else after the usual time. False when there is to be none.
+/// Waits until it is time for the next beat: soon after news, else after the usual time. False when
+/// there is to be none.
 fn wait(words: &Receiver<Word>, last: Instant, every: Duration) -> bool {
     let mut until = last + every;
     loop {
@@ -118,7 +124,10 @@ fn wait(words: &Receiver<Word>, last: Instant, every: Duration) -> bool {
 }
 
 fn renew(beat: &Beat, store: &mut Option<SqliteStore>) -> Result<(), OpError> {
-    let cx = Cx { now: (beat.clock)(), ..beat.cx.clone() };
+    let cx = Cx {
+        now: (beat.clock)(),
+        ..beat.cx.clone()
+    };
     let mut open = match store.take() {
         Some(open) => open,
         None => SqliteStore::open(&beat.store, Access::Write)?,
@@ -130,17 +139,25 @@ fn renew(beat: &Beat, store: &mut Option<SqliteStore>) -> Result<(), OpError> {
     *store = Some(open);
     if let Some(level) = used_up {
         let why = StopReason::Limit(format!("budget {} is used up: {level}", level.name()));
-        beat.ledger.reach_while_at_work(level.name(), || beat.cancel.cancel(why));
+        beat.ledger
+            .reach_while_at_work(level.name(), || beat.cancel.cancel(why));
     }
     Ok(())
 }
 
-/// Records what the run has used since the last beat. Returns the budget that all runs together have used up.
+/// Records what the run has used since the last beat. Returns the budget that all runs together
+/// have used up.
 fn settle(tx: &mut dyn Tx, cx: &Cx, beat: &Beat) -> Result<Option<Level>, OpError> {
     let on = &beat.on;
     let recorded = tx.run(&on.run)?.and_then(|run| run.used);
     if let Some(used) = beat.ledger.used().filter(|used| Some(*used) != recorded) {
-        cx.record(tx, &Event::RunUsed { run: on.run.clone(), used })?;
+        cx.record(
+            tx,
+            &Event::RunUsed {
+                run: on.run.clone(),
+                used,
+            },
+        )?;
     }
     budget::used_up(tx, cx, &on.config, &on.task, &on.agent)
 }

@@ -1,4 +1,5 @@
-//! What holds the processes of a run together: a cgroup of its own where one can be made, and always the keeper below a child subreaper.
+//! What holds the processes of a run together: a cgroup of its own where one can be made, and
+//! always the keeper below a child subreaper.
 
 use std::path::Path;
 
@@ -25,12 +26,16 @@ pub enum Held {
 impl Held {
     /// What a run had that was given this cgroup.
     pub fn of(cgroup: Option<&Cgroup>) -> Held {
-        if cgroup.is_some() { Held::Cgroup } else { Held::Subreaper }
+        if cgroup.is_some() {
+            Held::Cgroup
+        } else {
+            Held::Subreaper
+        }
     }
 }
 
-/// Makes a cgroup for the agent of a run, and records it before anything is started there. Where none can be had, there is none:
-/// `ai doctor` says why.
+/// Makes a cgroup for the agent of a run, and records it before anything is started there. Where
+/// none can be had, there is none: `ai doctor` says why.
 pub(super) fn make(step: &AgentStep<'_>) -> Option<Cgroup> {
     let made = Cgroup::make(Kernel::of_this_machine(), step.run.id.as_str()).ok()?;
     let path = made.dir().as_os_str().as_encoded_bytes();
@@ -43,8 +48,13 @@ pub(super) fn make(step: &AgentStep<'_>) -> Option<Cgroup> {
     }
 }
 
-/// Ends what is left in the cgroup of a run that was found dead. Returns how many processes that were.
+/// Ends what is left in the cgroup of a run that was found dead. Returns how many processes that
+/// were.
 pub(super) fn end(run_dir: &Path) -> usize {
-    let recorded = fs::read_text_if_there(&run_dir.join(FILE), 4096).ok().flatten();
-    recorded.and_then(|path| Cgroup::recorded(Path::new(&path))).map_or(0, |group| group.end())
+    let recorded = fs::read_text_if_there(&run_dir.join(FILE), 4096)
+        .ok()
+        .flatten();
+    recorded
+        .and_then(|path| Cgroup::recorded(Path::new(&path)))
+        .map_or(0, |group| group.end())
 }

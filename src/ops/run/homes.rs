@@ -1,5 +1,5 @@
-//! What a sandbox leaves of the user's home: toolchains to read, caches to write. Everything else is not there: keys, tokens, mail,
-//! the history of the shell, other projects.
+//! What a sandbox leaves of the user's home: toolchains to read, caches to write. Everything else
+//! is not there: keys, tokens, mail, the history of the shell, other projects.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -77,24 +77,38 @@ const CACHES: [&str; 27] = [
     ".cache/zig",
 ];
 
-/// Directories of toolchains that a variable can move: variable, place in the home, what of it is a cache, what of it is secret.
+/// Directories of toolchains that a variable can move: variable, place in the home, what of it is a
+/// cache, what of it is secret.
 const MOVABLE: [(&str, &str, &[&str], &[&str]); 3] = [
     (
         "CARGO_HOME",
         ".cargo",
-        &["registry", "git", ".package-cache", ".package-cache-mutate", ".global-cache"],
+        &[
+            "registry",
+            "git",
+            ".package-cache",
+            ".package-cache-mutate",
+            ".global-cache",
+        ],
         &["credentials", "credentials.toml"],
     ),
     ("RUSTUP_HOME", ".rustup", &[], &[]),
     ("GOPATH", "go", &["pkg/mod"], &[]),
 ];
 
-/// All places in the home, with what may be done there. Not all of them need to exist. `variable` reads the user's environment.
+/// All places in the home, with what may be done there. Not all of them need to exist. `variable`
+/// reads the user's environment.
 pub fn places(home: &Path, variable: &dyn Fn(&str) -> Option<OsString>) -> Vec<(PathBuf, Access)> {
-    let mut all: Vec<(PathBuf, Access)> = READ.iter().map(|name| (home.join(name), Access::Read)).collect();
+    let mut all: Vec<(PathBuf, Access)> = READ
+        .iter()
+        .map(|name| (home.join(name), Access::Read))
+        .collect();
     all.extend(CACHES.iter().map(|name| (home.join(name), Access::Write)));
     for (name, usual, caches, secrets) in MOVABLE {
-        let dir = variable(name).map(PathBuf::from).filter(|dir| dir.is_absolute()).unwrap_or_else(|| home.join(usual));
+        let dir = variable(name)
+            .map(PathBuf::from)
+            .filter(|dir| dir.is_absolute())
+            .unwrap_or_else(|| home.join(usual));
         all.push((dir.clone(), Access::Read));
         all.extend(caches.iter().map(|part| (dir.join(part), Access::Write)));
         all.extend(secrets.iter().map(|part| (dir.join(part), Access::Hidden)));
@@ -102,18 +116,33 @@ pub fn places(home: &Path, variable: &dyn Fn(&str) -> Option<OsString>) -> Vec<(
     all
 }
 
-/// What belongs to a program, or to a directory of programs, in the home: the tree of its package, else the directory. Never the home
-/// itself, nor what holds more than programs.
+/// What belongs to a program, or to a directory of programs, in the home: the tree of its package,
+/// else the directory. Never the home itself, nor what holds more than programs.
 pub fn around(path: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     let is_broad = |dir: &Path| {
         home.is_none_or(|home| {
-            !dir.starts_with(home) || dir == home || dir == home.join(".local") || dir == home.join(".config")
+            !dir.starts_with(home)
+                || dir == home
+                || dir == home.join(".local")
+                || dir == home.join(".config")
         })
     };
-    let modules = path.ancestors().filter(|dir| dir.file_name().is_some_and(|name| name == "node_modules")).last();
-    let dir = if path.is_dir() { Some(path) } else { path.parent() };
-    let installed = dir.filter(|dir| dir.file_name().is_some_and(|name| name == "bin")).and_then(Path::parent);
-    let found = [modules, installed, dir].into_iter().flatten().find(|dir| !is_broad(dir));
+    let modules = path
+        .ancestors()
+        .filter(|dir| dir.file_name().is_some_and(|name| name == "node_modules"))
+        .last();
+    let dir = if path.is_dir() {
+        Some(path)
+    } else {
+        path.parent()
+    };
+    let installed = dir
+        .filter(|dir| dir.file_name().is_some_and(|name| name == "bin"))
+        .and_then(Path::parent);
+    let found = [modules, installed, dir]
+        .into_iter()
+        .flatten()
+        .find(|dir| !is_broad(dir));
     found.map(Path::to_owned).into_iter().collect()
 }
 
@@ -125,18 +154,29 @@ mod tests {
     fn the_tree_of_a_program_is_shown_and_never_the_home() {
         let dir = tempfile::tempdir().unwrap();
         let home = dir.path();
-        for name in [".nvm/versions/v20/bin", ".local/bin", "bin", "lib/node_modules/x/node_modules/y/bin"] {
+        for name in [
+            ".nvm/versions/v20/bin",
+            ".local/bin",
+            "bin",
+            "lib/node_modules/x/node_modules/y/bin",
+        ] {
             std::fs::create_dir_all(home.join(name)).unwrap();
         }
         let around = |name: &str| -> Vec<String> {
             let found = around(&home.join(name), Some(home));
-            found.iter().map(|p| p.strip_prefix(home).unwrap().to_str().unwrap().to_owned()).collect()
+            found
+                .iter()
+                .map(|p| p.strip_prefix(home).unwrap().to_str().unwrap().to_owned())
+                .collect()
         };
         assert_eq!(around(".nvm/versions/v20/bin"), [".nvm/versions/v20"]);
         assert_eq!(around(".local/bin"), [".local/bin"]);
         assert_eq!(around("bin"), ["bin"]);
         assert_eq!(around("script.sh"), [""; 0]);
-        assert_eq!(around("lib/node_modules/x/node_modules/y/bin/y.js"), ["lib/node_modules"]);
+        assert_eq!(
+            around("lib/node_modules/x/node_modules/y/bin/y.js"),
+            ["lib/node_modules"]
+        );
         assert!(super::around(Path::new("/usr/bin"), Some(home)).is_empty());
     }
 

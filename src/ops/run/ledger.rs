@@ -1,5 +1,5 @@
-//! What a run has used so far: told by the agent's stream, recorded in the store by the thread that renews the lease, and held against
-//! the budgets together with what all other runs have used.
+//! What a run has used so far: told by the agent's stream, recorded in the store by the thread that
+//! renews the lease, and held against the budgets together with what all other runs have used.
 
 use std::sync::mpsc::Sender;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -45,7 +45,8 @@ impl Ledger {
         self.inside().stage = stage;
     }
 
-    /// A budget is used up: `stop` is called where the agent is at work, which it still is when this returns.
+    /// A budget is used up: `stop` is called where the agent is at work, which it still is when
+    /// this returns.
     pub fn reach_while_at_work(&self, budget: String, stop: impl FnOnce()) {
         let mut inside = self.inside();
         if inside.stage == Stage::AtWork {
@@ -62,7 +63,10 @@ impl Ledger {
         }
         inside.used = Some(used);
         // Nobody listens before the first heartbeat and after the last.
-        let _heard = inside.listener.as_ref().map(|listener| listener.send(Word::News));
+        let _heard = inside
+            .listener
+            .as_ref()
+            .map(|listener| listener.send(Word::News));
     }
 
     /// What it has used so far, where its CLI has told.
@@ -99,12 +103,20 @@ mod tests {
     fn nothing_is_stopped_that_has_told_its_result() {
         let ledger = Ledger::default();
         let stopped = std::cell::Cell::new(0);
-        let reach = || ledger.reach_while_at_work("day.tokens".into(), || stopped.set(stopped.get() + 1));
+        let reach =
+            || ledger.reach_while_at_work("day.tokens".into(), || stopped.set(stopped.get() + 1));
         reach();
-        assert_eq!((stopped.get(), ledger.reached()), (0, None), "before it begins");
+        assert_eq!(
+            (stopped.get(), ledger.reached()),
+            (0, None),
+            "before it begins"
+        );
         ledger.set_stage(Stage::AtWork);
         reach();
-        assert_eq!((stopped.get(), ledger.reached().as_deref()), (1, Some("day.tokens")));
+        assert_eq!(
+            (stopped.get(), ledger.reached().as_deref()),
+            (1, Some("day.tokens"))
+        );
         ledger.set_stage(Stage::Idle);
         reach();
         assert_eq!(stopped.get(), 1, "checks go on");
@@ -114,7 +126,10 @@ mod tests {
     fn news_are_told_once() {
         let (ledger, (sender, heard)) = (Ledger::default(), std::sync::mpsc::channel());
         ledger.listen(sender);
-        let used = RunUsage { tokens: 1, cost: None };
+        let used = RunUsage {
+            tokens: 1,
+            cost: None,
+        };
         ledger.report(used);
         ledger.report(used);
         assert_eq!((heard.try_iter().count(), ledger.used()), (1, Some(used)));

@@ -1,4 +1,5 @@
-//! Listening to an agent at work: its stream becomes events, its use is held against the budgets, and its questions get their answers.
+//! Listening to an agent at work: its stream becomes events, its use is held against the budgets,
+//! and its questions get their answers.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -16,9 +17,12 @@ use crate::ops::run::agent::AgentStep;
 use crate::ops::run::ledger::{Ledger, Stage};
 use crate::ops::run::tools;
 use crate::ops::run::world::{World, environment};
-use crate::process::supervise::{After, CancelToken, Heard, Line, Observer, Saying, StopReason, Stream};
+use crate::process::supervise::{
+    After, CancelToken, Heard, Line, Observer, Saying, StopReason, Stream,
+};
 
-/// Ends the agent when it has used what was left of a budget when it started. What others use meanwhile is seen with the heartbeat.
+/// Ends the agent when it has used what was left of a budget when it started. What others use
+/// meanwhile is seen with the heartbeat.
 pub(super) struct Meter {
     pub(super) levels: Vec<Level>,
     /// What its session had used before this run.
@@ -35,17 +39,27 @@ impl Meter {
         });
         let Some(used) = usage else { return };
         // A CLI that reports its end with its usage has nothing left to stop.
-        let has_ended = events.iter().any(|event| matches!(event, AgentEvent::Result { .. }));
-        self.ledger.set_stage(if has_ended { Stage::Idle } else { Stage::AtWork });
+        let has_ended = events
+            .iter()
+            .any(|event| matches!(event, AgentEvent::Result { .. }));
+        self.ledger.set_stage(if has_ended {
+            Stage::Idle
+        } else {
+            Stage::AtWork
+        });
         if let Some(level) = budget::reached(&self.levels, &used).filter(|_| !has_ended) {
             self.ledger.reach(level.name());
-            self.cancel.cancel(StopReason::Limit(format!("budget {} is used up: {level}", level.name())));
+            self.cancel.cancel(StopReason::Limit(format!(
+                "budget {} is used up: {level}",
+                level.name()
+            )));
         }
         self.ledger.report(used);
     }
 }
 
-/// Parses the stream as it comes, writes the normalized events, and answers where there is a conversation.
+/// Parses the stream as it comes, writes the normalized events, and answers where there is a
+/// conversation.
 pub(super) struct Listener<'a> {
     pub(super) parser: RefCell<Box<dyn StreamParser>>,
     pub(super) events: fs::Appender,
@@ -107,13 +121,19 @@ impl<'a> Listener<'a> {
 
     /// Tells a person at once what may hold the run up for long.
     fn tell(&mut self, event: &AgentEvent) {
-        let AgentEvent::Retry { attempt, status, delay_ms } = event else {
+        let AgentEvent::Retry {
+            attempt,
+            status,
+            delay_ms,
+        } = event
+        else {
             self.limited &= !event.is_of_the_model();
             return;
         };
         if *status == Some(429) && !self.limited {
             self.limited = true;
-            let wait = delay_ms.map_or_else(String::new, |ms| format!(" in {} s", ms.div_ceil(1000)));
+            let wait =
+                delay_ms.map_or_else(String::new, |ms| format!(" in {} s", ms.div_ceil(1000)));
             self.world.say(&format!(
                 "run {}: rate limit at the provider; the agent tries again (try {attempt}){wait}",
                 self.run
@@ -124,7 +144,10 @@ impl<'a> Listener<'a> {
     /// What the conversation has heard is not redacted, and so are its words for what it denied.
     fn deny(&mut self, denial: Denial) {
         let clean = |text: String| self.world.redactor().redact_text(&text);
-        let denial = Denial { tool: clean(denial.tool), reason: clean(denial.reason) };
+        let denial = Denial {
+            tool: clean(denial.tool),
+            reason: clean(denial.reason),
+        };
         let event = self.parser.get_mut().denied(denial);
         self.write(&event);
     }
@@ -152,23 +175,38 @@ impl Observer for Listener<'_> {
             Standing::Suspect(signs) => (false, signs.clone()),
             Standing::Stalled(signs) => (true, signs.clone()),
         };
-        let word = if ended { "has stalled and is ended" } else { "may have stalled" };
-        self.world.say(&format!("run {}: the agent {word}: {}", self.run, signs.join(", ")));
+        let word = if ended {
+            "has stalled and is ended"
+        } else {
+            "may have stalled"
+        };
+        self.world.say(&format!(
+            "run {}: the agent {word}: {}",
+            self.run,
+            signs.join(", ")
+        ));
         self.write(&AgentEvent::Stall { ended, signs });
     }
 
     fn talk(&mut self, heard: Heard<'_>) -> Saying {
-        let Some(Talk { dialogue, gate }) = &mut self.talk else { return Saying::default() };
+        let Some(Talk { dialogue, gate }) = &mut self.talk else {
+            return Saying::default();
+        };
         let turn = match heard {
             Heard::Start => dialogue.open(),
             Heard::Line(line) => dialogue.hear(line.bytes, *gate),
             Heard::Stopping => dialogue.stop(),
         };
-        turn.denials.into_iter().for_each(|denial| self.deny(denial));
+        turn.denials
+            .into_iter()
+            .for_each(|denial| self.deny(denial));
         let after = match turn.then {
             Then::Listen => After::Listen,
             Then::Close => After::Close,
         };
-        Saying { lines: turn.lines, after }
+        Saying {
+            lines: turn.lines,
+            after,
+        }
     }
 }

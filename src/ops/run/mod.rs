@@ -1,8 +1,9 @@
 //! Runs: claim, worktree, agent, snapshot, checks, evidence, verdict.
 //!
-//! Each step is recorded before it is begun, and its effect is named by task and epoch, so that a crash at any point is found and either
-//! taken up or undone by the next command (`recover`), never guessed. What proves anything is measured here, on objects that `ai`
-//! itself wrote; an agent's exit code and words prove nothing.
+//! Each step is recorded before it is begun, and its effect is named by task and epoch, so that a
+//! crash at any point is found and either taken up or undone by the next command (`recover`), never
+//! guessed. What proves anything is measured here, on objects that `ai` itself wrote; an agent's
+//! exit code and words prove nothing.
 
 mod adopt;
 mod agent;

@@ -1,5 +1,6 @@
-//! Where work starts and into which branch it goes. That is never a branch of a run: work that lands there lands nowhere, although its task
-//! would be done. Whoever stands in the worktree of a run means the checkout to which that worktree belongs.
+//! Where work starts and into which branch it goes. That is never a branch of a run: work that
+//! lands there lands nowhere, although its task would be done. Whoever stands in the worktree of a
+//! run means the checkout to which that worktree belongs.
 
 use std::path::PathBuf;
 
@@ -23,27 +24,47 @@ pub struct Origin {
     pub target: Option<String>,
 }
 
-/// Where a run starts: the configured base branch, else the branch of the checkout in which a person stands.
+/// Where a run starts: the configured base branch, else the branch of the checkout in which a
+/// person stands.
 pub fn origin(world: &World, repo: &Repo) -> Result<Origin, OpError> {
     let origin = match &world.config.defaults.base {
         Some(base) => {
             let target = format!("refs/heads/{base}");
             let commit = repo.find_ref(&target).map_err(environment)?;
-            let commit = commit.ok_or_else(|| Refusal::NotFound { what: "branch", id: base.clone() })?;
-            Origin { base: Some(commit.to_string()), target: Some(target) }
+            let commit = commit.ok_or_else(|| Refusal::NotFound {
+                what: "branch",
+                id: base.clone(),
+            })?;
+            Origin {
+                base: Some(commit.to_string()),
+                target: Some(target),
+            }
         }
         None => match checkouts_head(world, repo)? {
-            Head::Branch { name, commit } => Origin { base: Some(commit.to_string()), target: Some(name) },
-            Head::Unborn { name } => Origin { base: None, target: Some(name) },
-            Head::Detached { commit } => Origin { base: Some(commit.to_string()), target: None },
+            Head::Branch { name, commit } => Origin {
+                base: Some(commit.to_string()),
+                target: Some(name),
+            },
+            Head::Unborn { name } => Origin {
+                base: None,
+                target: Some(name),
+            },
+            Head::Detached { commit } => Origin {
+                base: Some(commit.to_string()),
+                target: None,
+            },
         },
     };
     refuse_branch_of_run(origin.target.as_deref())?;
     Ok(origin)
 }
 
-/// The branch into which the work of an adopted worktree goes, and where it stands: the configured one, else that of the main checkout.
-pub fn target_of_adopted(world: &World, repo: &Repo) -> Result<(Option<String>, Option<Oid>), OpError> {
+/// The branch into which the work of an adopted worktree goes, and where it stands: the configured
+/// one, else that of the main checkout.
+pub fn target_of_adopted(
+    world: &World,
+    repo: &Repo,
+) -> Result<(Option<String>, Option<Oid>), OpError> {
     let (target, tip) = match &world.config.defaults.base {
         Some(base) => {
             let name = format!("refs/heads/{base}");
@@ -53,7 +74,10 @@ pub fn target_of_adopted(world: &World, repo: &Repo) -> Result<(Option<String>, 
         None => {
             let head = repo.head_of(repo.common_dir()).map_err(environment)?;
             let head = in_place::persons_head(world, repo, head)?;
-            (head.branch().map(str::to_owned), Head::commit(&head).cloned())
+            (
+                head.branch().map(str::to_owned),
+                Head::commit(&head).cloned(),
+            )
         }
     };
     refuse_branch_of_run(target.as_deref())?;
@@ -62,10 +86,19 @@ pub fn target_of_adopted(world: &World, repo: &Repo) -> Result<(Option<String>, 
 
 /// Refuses a branch of a run as the place for work.
 pub fn refuse_branch_of_run(target: Option<&str>) -> Result<(), OpError> {
-    let Some(name) = target.filter(|name| name.starts_with(OF_RUNS)) else { return Ok(()) };
-    let why = format!("work would go into {}, which is the branch of a run", shown(name));
+    let Some(name) = target.filter(|name| name.starts_with(OF_RUNS)) else {
+        return Ok(());
+    };
+    let why = format!(
+        "work would go into {}, which is the branch of a run",
+        shown(name)
+    );
     let next = "switch the checkout to the branch that is meant, or name it: `defaults.base` and `accept.target` in .ai/config.yaml";
-    Err(Refusal::Missing { why, next: next.into() }.into())
+    Err(Refusal::Missing {
+        why,
+        next: next.into(),
+    }
+    .into())
 }
 
 /// Where accepted work goes.
@@ -84,18 +117,25 @@ pub fn destination(accept: &Accept, run: &Run) -> Destination {
     if accept.mode == AcceptMode::Branch {
         return Destination::OwnBranch;
     }
-    let configured = accept.target.as_ref().map(|name| format!("refs/heads/{name}"));
-    configured.or_else(|| run.target.clone()).map_or(Destination::Unknown, Destination::Branch)
+    let configured = accept
+        .target
+        .as_ref()
+        .map(|name| format!("refs/heads/{name}"));
+    configured
+        .or_else(|| run.target.clone())
+        .map_or(Destination::Unknown, Destination::Branch)
 }
 
 impl std::fmt::Display for Destination {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Destination::Branch(name) => write!(f, "goes into {}", crate::base::text::one_line(shown(name))),
-            Destination::OwnBranch => f.write_str("stays on its own branch (accept.mode: branch)"),
-            Destination::Unknown => {
-                f.write_str("goes into the branch that accept.target names: it started from a detached HEAD")
+            Destination::Branch(name) => {
+                write!(f, "goes into {}", crate::base::text::one_line(shown(name)))
             }
+            Destination::OwnBranch => f.write_str("stays on its own branch (accept.mode: branch)"),
+            Destination::Unknown => f.write_str(
+                "goes into the branch that accept.target names: it started from a detached HEAD",
+            ),
         }
     }
 }
@@ -105,7 +145,8 @@ pub fn shown(name: &str) -> &str {
     name.strip_prefix("refs/heads/").unwrap_or(name)
 }
 
-/// What HEAD stands on in the checkout in which a person stands, or to which the worktree of a run belongs in which they stand.
+/// What HEAD stands on in the checkout in which a person stands, or to which the worktree of a run
+/// belongs in which they stand.
 fn checkouts_head(world: &World, repo: &Repo) -> Result<Head, OpError> {
     let pool = world.location.top.as_deref().and_then(|top| top.parent());
     let is_of_run = pool.is_some_and(|pool| world.places.pools().iter().any(|dir| dir == pool));
@@ -123,7 +164,10 @@ fn git_dir(world: &World) -> Result<PathBuf, OpError> {
         return Ok(location.common_dir.clone());
     }
     let linked = registered(&location.common_dir).map_err(environment)?;
-    let own = linked.into_iter().find(|(_, root)| *root == world.root).map(|(git_dir, _)| git_dir);
+    let own = linked
+        .into_iter()
+        .find(|(_, root)| *root == world.root)
+        .map(|(git_dir, _)| git_dir);
     // A repository without a checkout has its own HEAD.
     Ok(own.unwrap_or_else(|| location.common_dir.clone()))
 }
@@ -134,11 +178,18 @@ mod tests {
 
     #[test]
     fn only_branches_of_runs_are_refused() {
-        for name in ["refs/heads/main", "refs/heads/ai", "refs/heads/airline/x", "refs/heads/feature/ai/x"] {
+        for name in [
+            "refs/heads/main",
+            "refs/heads/ai",
+            "refs/heads/airline/x",
+            "refs/heads/feature/ai/x",
+        ] {
             assert!(refuse_branch_of_run(Some(name)).is_ok(), "{name}");
         }
         assert!(refuse_branch_of_run(None).is_ok());
-        let error = refuse_branch_of_run(Some("refs/heads/ai/t-1/2")).unwrap_err().to_string();
+        let error = refuse_branch_of_run(Some("refs/heads/ai/t-1/2"))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("go into ai/t-1/2"), "{error}");
     }
 }

@@ -10,7 +10,8 @@ use crate::git::quarantine::Quarantine;
 use crate::git::shadow::Shadow;
 use crate::git::snapshot::TreeReport;
 use crate::git::worktree::{
-    Cleared, Fresh, Known, Pool, PoolLimits, Rescue, RescueAs, Rescued, Slot, SlotState, Start, WorktreeError,
+    Cleared, Fresh, Known, Pool, PoolLimits, Rescue, RescueAs, Rescued, Slot, SlotState, Start,
+    WorktreeError,
 };
 use crate::git::{Identity, Oid, Owner, Repo};
 use crate::ops::refusal::{OpError, Refusal};
@@ -24,15 +25,24 @@ pub fn identity() -> Result<Identity, OpError> {
     Identity::new("ai", "ai@localhost").map_err(environment)
 }
 
-/// Refuses where there is too little room for another run, for its worktree or for its objects and logs: said before anything is claimed.
+/// Refuses where there is too little room for another run, for its worktree or for its objects and
+/// logs: said before anything is claimed.
 pub fn refuse_full_disk(world: &World) -> Result<(), OpError> {
     world.places.make()?;
     let needed = limits(world).reserve_bytes;
-    for dir in world.places.dir().into_iter().chain([world.location.common_dir.as_path()]) {
+    for dir in world
+        .places
+        .dir()
+        .into_iter()
+        .chain([world.location.common_dir.as_path()])
+    {
         let free = fs4::available_space(dir).map_err(environment)?;
         if free < needed {
             let (free, needed) = (free >> 20, needed >> 20);
-            return Err(full(format!("only {free} MiB are free at {}, {needed} MiB are needed", dir.display())));
+            return Err(full(format!(
+                "only {free} MiB are free at {}, {needed} MiB are needed",
+                dir.display()
+            )));
         }
     }
     Ok(())
@@ -45,7 +55,10 @@ fn full(why: String) -> OpError {
 }
 
 fn limits(world: &World) -> PoolLimits {
-    PoolLimits { reserve_bytes: u64::from(world.config.runs.disk_floor_mb) << 20, ..PoolLimits::default() }
+    PoolLimits {
+        reserve_bytes: u64::from(world.config.runs.disk_floor_mb) << 20,
+        ..PoolLimits::default()
+    }
 }
 
 /// What the pool could not do; too little room passes.
@@ -56,27 +69,42 @@ fn pool_error(error: WorktreeError) -> OpError {
     }
 }
 
-/// Makes or takes the run's slot. What an earlier run left there is saved first, what cannot be saved is moved out of the way, whole.
+/// Makes or takes the run's slot. What an earlier run left there is saved first, what cannot be
+/// saved is moved out of the way, whole.
 pub fn prepare(world: &World, repo: &Repo, run: &Run) -> Result<(Slot, Shadow), OpError> {
     if in_place::is_in_place(run) {
         return in_place::prepare(world, repo);
     }
     let pool = Pool::new(repo, world.pool_dir(), limits(world)).sharing(world.disk_locks());
     let shadow = Shadow::open(repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
-    let making = Making { world, pool, run, shadow: &shadow, start: start_of(run)? };
+    let making = Making {
+        world,
+        pool,
+        run,
+        shadow: &shadow,
+        start: start_of(run)?,
+    };
     for _ in 0..ROUNDS {
         if let Some(slot) = making.once()? {
             return Ok((slot, shadow));
         }
     }
-    let text = format!("worktree {} does not come clean; look at it and move it away", making.path().display());
+    let text = format!(
+        "worktree {} does not come clean; look at it and move it away",
+        making.path().display()
+    );
     Err(Refusal::Conflict(text).into())
 }
 
 /// Puts the files of an interrupted run into the slot of the one that goes on with its session.
 pub fn bring_work(repo: &Repo, run: &Run, slot: &Slot, shadow: &Shadow) -> Result<(), OpError> {
-    let work = run.resumed.as_ref().and_then(|resumed| resumed.work.as_deref());
-    let (Some(work), Some(base)) = (work, run.base.as_deref()) else { return Ok(()) };
+    let work = run
+        .resumed
+        .as_ref()
+        .and_then(|resumed| resumed.work.as_deref());
+    let (Some(work), Some(base)) = (work, run.base.as_deref()) else {
+        return Ok(());
+    };
     let tree = |commit: &str| {
         let commit = Oid::parse(commit).map_err(environment)?;
         repo.tree_of(&commit).map_err(environment)
@@ -102,23 +130,41 @@ impl Making<'_> {
     /// The slot; nothing where something was moved out of the way, so that another look is due.
     fn once(&self) -> Result<Option<Slot>, OpError> {
         let name = &self.run.worktree;
-        let Some(info) = self.pool.find(name).map_err(environment)? else { return self.create().map(Some) };
+        let Some(info) = self.pool.find(name).map_err(environment)? else {
+            return self.create().map(Some);
+        };
         if info.admin.is_some() && info.head.is_none() {
             return self.set_all_aside("its HEAD cannot be read");
         }
-        if matches!(info.state, SlotState::ReplacedByFile | SlotState::ReplacedByLink) {
+        if matches!(
+            info.state,
+            SlotState::ReplacedByFile | SlotState::ReplacedByLink
+        ) {
             return self.set_aside(&[]);
         }
         let reference = format!("{SLOT_RESCUES}{name}");
-        let saved = save(self.world, &self.pool, self.run, self.shadow, (&reference, Known::Anywhere))?;
-        if let Rescue::Saved { reference, files, .. } = &saved.rescue
+        let saved = save(
+            self.world,
+            &self.pool,
+            self.run,
+            self.shadow,
+            (&reference, Known::Anywhere),
+        )?;
+        if let Rescue::Saved {
+            reference, files, ..
+        } = &saved.rescue
             && reference.starts_with(SLOT_RESCUES)
         {
-            self.world.say(&format!("saved {} that stood in {name} on {reference}", counted(*files, "changed file")));
+            self.world.say(&format!(
+                "saved {} that stood in {name} on {reference}",
+                counted(*files, "changed file")
+            ));
         }
         match saved.cleared {
             Some(cleared) => self.reuse(cleared),
-            None if !saved.left_behind.is_empty() || !info.state.is_worktree() => self.set_aside(&saved.left_behind),
+            None if !saved.left_behind.is_empty() || !info.state.is_worktree() => {
+                self.set_aside(&saved.left_behind)
+            }
             // Nothing stands there any more: the directory was removed by hand.
             None => self.create().map(Some),
         }
@@ -126,31 +172,47 @@ impl Making<'_> {
 
     fn create(&self) -> Result<Slot, OpError> {
         let run = self.run;
-        self.pool.create(&run.worktree, &run.branch, &self.start, self.shadow).map_err(pool_error)
+        self.pool
+            .create(&run.worktree, &run.branch, &self.start, self.shadow)
+            .map_err(pool_error)
     }
 
     fn reuse(&self, cleared: Cleared) -> Result<Option<Slot>, OpError> {
-        let fresh = Fresh { branch: &self.run.branch, start: &self.start, shadow: self.shadow };
+        let fresh = Fresh {
+            branch: &self.run.branch,
+            start: &self.start,
+            shadow: self.shadow,
+        };
         match self.pool.reuse(cleared, &fresh) {
             Ok(slot) => Ok(Some(slot)),
             // Somebody removed it, or worked in it, between our look and now: look again.
             Err(WorktreeError::ChangedSince { .. }) => Ok(None),
-            Err(WorktreeError::NotClean { .. } | WorktreeError::Git(_)) => self.set_all_aside("it does not come clean"),
+            Err(WorktreeError::NotClean { .. } | WorktreeError::Git(_)) => {
+                self.set_all_aside("it does not come clean")
+            }
             Err(error) => Err(environment(error)),
         }
     }
 
     fn set_all_aside(&self, why: &str) -> Result<Option<Slot>, OpError> {
         let kept = self.kept_dir();
-        self.pool.set_all_aside(&self.run.worktree, &kept).map_err(environment)?;
+        self.pool
+            .set_all_aside(&self.run.worktree, &kept)
+            .map_err(environment)?;
         self.tell(why, &kept);
         Ok(None)
     }
 
     fn set_aside(&self, left: &[TreeReport]) -> Result<Option<Slot>, OpError> {
-        let moved = self.pool.set_aside(&self.run.worktree, left, &self.kept_dir()).map_err(environment)?;
+        let moved = self
+            .pool
+            .set_aside(&self.run.worktree, left, &self.kept_dir())
+            .map_err(environment)?;
         if moved.is_empty() {
-            let text = format!("{} holds something that can neither be saved nor moved", self.path().display());
+            let text = format!(
+                "{} holds something that can neither be saved nor moved",
+                self.path().display()
+            );
             return Err(Refusal::Conflict(text).into());
         }
         for (what, kept) in &moved {
@@ -160,7 +222,11 @@ impl Making<'_> {
     }
 
     fn tell(&self, what: &str, kept: &Path) {
-        self.world.say(&format!("worktree {}: {what}; kept as {}", self.run.worktree, kept.display()));
+        self.world.say(&format!(
+            "worktree {}: {what}; kept as {}",
+            self.run.worktree,
+            kept.display()
+        ));
     }
 
     fn path(&self) -> PathBuf {
@@ -169,7 +235,10 @@ impl Making<'_> {
 
     /// A new directory for what is moved away.
     fn kept_dir(&self) -> PathBuf {
-        self.world.state().join("kept").join(format!("{}-{}", self.run.id, id::random_text(6)))
+        self.world
+            .state()
+            .join("kept")
+            .join(format!("{}-{}", self.run.id, id::random_text(6)))
     }
 }
 
@@ -188,82 +257,153 @@ fn save(
     (reference, known): (&str, Known),
 ) -> Result<Rescued, OpError> {
     let who = identity()?;
-    let base = run.base.as_deref().map(Oid::parse).transpose().map_err(environment)?;
+    let base = run
+        .base
+        .as_deref()
+        .map(Oid::parse)
+        .transpose()
+        .map_err(environment)?;
     let message = format!("ai: work saved from worktree {}\n", run.worktree);
     let when_ms = (world.clock)().wall_ms;
-    let save = RescueAs { reference, message: &message, who: &who, when_ms, known };
-    pool.rescue(&run.worktree, base.as_ref(), shadow, &save).map_err(environment)
+    let save = RescueAs {
+        reference,
+        message: &message,
+        who: &who,
+        when_ms,
+        known,
+    };
+    pool.rescue(&run.worktree, base.as_ref(), shadow, &save)
+        .map_err(environment)
 }
 
-/// Puts the work of a run that was cut off on `refs/ai/rescue/<task>/<epoch>`. `None` where there was nothing to save.
+/// Puts the work of a run that was cut off on `refs/ai/rescue/<task>/<epoch>`. `None` where there
+/// was nothing to save.
 pub fn rescue_run(world: &World, repo: &Repo, run: &Run) -> Result<Option<String>, OpError> {
     if in_place::is_in_place(run) {
         return in_place::give_back(world, repo, &run.id);
     }
-    let pool = Pool::new(repo, world.places.pool_of(&run.worktree), PoolLimits::default());
+    let pool = Pool::new(
+        repo,
+        world.places.pool_of(&run.worktree),
+        PoolLimits::default(),
+    );
     let shadow = Shadow::open(repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
-    // What the agent committed in its sandbox is saved with the rest; where it cannot be, its files still are.
+    // What the agent committed in its sandbox is saved with the rest; where it cannot be, its files
+    // still are.
     if let (Some(own), Ok(Some(info))) = (own_commits(world, repo, run)?, pool.find(&run.worktree))
         && let Some(admin) = &info.admin
         && let Err(error) = own.take_in(repo, &shadow, admin)
     {
-        world.say(&format!("the commits of {} were not taken over: {error}", run.id));
+        world.say(&format!(
+            "the commits of {} were not taken over: {error}",
+            run.id
+        ));
     }
     let reference = rescue_ref(&run.id);
-    match save(world, &pool, run, &shadow, (&reference, Known::UnderItsName))?.rescue {
+    match save(
+        world,
+        &pool,
+        run,
+        &shadow,
+        (&reference, Known::UnderItsName),
+    )?
+    .rescue
+    {
         Rescue::Nothing => Ok(None),
         Rescue::Saved { reference, .. } => Ok(Some(reference)),
     }
 }
 
-/// Where a sandbox lets the agent of this run commit; nowhere in the main checkout, whose git directory is the person's.
+/// Where a sandbox lets the agent of this run commit; nowhere in the main checkout, whose git
+/// directory is the person's.
 pub fn own_commits(world: &World, repo: &Repo, run: &Run) -> Result<Option<Quarantine>, OpError> {
     if in_place::is_in_place(run) {
         return Ok(None);
     }
     let dir = world.state().join("slots").join(&run.worktree).join("own");
-    let base = run.base.as_deref().map(Oid::parse).transpose().map_err(environment)?;
+    let base = run
+        .base
+        .as_deref()
+        .map(Oid::parse)
+        .transpose()
+        .map_err(environment)?;
     Ok(Quarantine::at(repo, &dir, &run.branch, base.as_ref()))
 }
 
-/// Puts what stands in a slot where nothing can lose it: under the name of the run that worked there last, else under the slot's own.
-/// Nothing in the slot is changed.
-pub fn rescue_slot(world: &World, repo: &Repo, slot: &str, last: Option<&Run>) -> Result<Rescued, OpError> {
+/// Puts what stands in a slot where nothing can lose it: under the name of the run that worked
+/// there last, else under the slot's own. Nothing in the slot is changed.
+pub fn rescue_slot(
+    world: &World,
+    repo: &Repo,
+    slot: &str,
+    last: Option<&Run>,
+) -> Result<Rescued, OpError> {
     let pool = Pool::new(repo, world.places.pool_of(slot), PoolLimits::default());
     rescue_in(world, repo, &pool, slot, last)
 }
 
-fn rescue_in(world: &World, repo: &Repo, pool: &Pool<'_>, slot: &str, last: Option<&Run>) -> Result<Rescued, OpError> {
+fn rescue_in(
+    world: &World,
+    repo: &Repo,
+    pool: &Pool<'_>,
+    slot: &str,
+    last: Option<&Run>,
+) -> Result<Rescued, OpError> {
     let shadow = Shadow::open(repo, &world.shadow_dir(slot)).map_err(environment)?;
-    let reference = last.map_or_else(|| format!("{SLOT_RESCUES}{slot}"), |run| rescue_ref(&run.id));
-    let base = last.and_then(|run| run.base.as_deref()).map(Oid::parse).transpose().map_err(environment)?;
+    let reference = last.map_or_else(
+        || format!("{SLOT_RESCUES}{slot}"),
+        |run| rescue_ref(&run.id),
+    );
+    let base = last
+        .and_then(|run| run.base.as_deref())
+        .map(Oid::parse)
+        .transpose()
+        .map_err(environment)?;
     let (who, when_ms) = (identity()?, (world.clock)().wall_ms);
     let message = format!("ai: work saved from worktree {slot}\n");
-    let save = RescueAs { reference: &reference, message: &message, who: &who, when_ms, known: Known::Anywhere };
-    pool.rescue(slot, base.as_ref(), &shadow, &save).map_err(environment)
+    let save = RescueAs {
+        reference: &reference,
+        message: &message,
+        who: &who,
+        when_ms,
+        known: Known::Anywhere,
+    };
+    pool.rescue(slot, base.as_ref(), &shadow, &save)
+        .map_err(environment)
 }
 
-/// Gives up the worktrees of older versions, and of a cache directory that was moved: their work is saved first, and what cannot be saved
-/// stays where it is.
+/// Gives up the worktrees of older versions, and of a cache directory that was moved: their work is
+/// saved first, and what cannot be saved stays where it is.
 pub fn empty_older(world: &World, store: &mut SqliteStore, repo: &Repo) -> Result<(), OpError> {
     for dir in world.places.older() {
         let runs = store.read(|tx| tx.all_runs())?;
         let pool = Pool::new(repo, &dir, PoolLimits::default()).sharing(world.disk_locks());
         for slot in pool.list().map_err(environment)? {
-            let is_busy = runs.iter().any(|run| run.worktree == slot.name && run.end.is_none());
+            let is_busy = runs
+                .iter()
+                .any(|run| run.worktree == slot.name && run.end.is_none());
             let usable = matches!(slot.state, SlotState::Ready | SlotState::Redirected);
             if usable
                 && !is_busy
                 && let Err(error) = give_up(world, store, repo, &pool, &slot.name, &runs)
             {
                 // It is no hindrance to a new run, and the next one looks again.
-                world.say(&format!("warning: worktree {} stays: {error}", slot.path.display()));
+                world.say(&format!(
+                    "warning: worktree {} stays: {error}",
+                    slot.path.display()
+                ));
             }
         }
         // Where checks ran; nobody worked there but `ai`.
         for path in fs::list_dir(&dir).map_err(environment)? {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if name.starts_with(".check-") && std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir()) {
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            if name.starts_with(".check-")
+                && std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir())
+            {
                 fs::remove_stubborn(&path).map_err(environment)?;
             }
         }
@@ -273,7 +413,8 @@ pub fn empty_older(world: &World, store: &mut SqliteStore, repo: &Repo) -> Resul
     Ok(())
 }
 
-/// Takes an older pool away once nothing stands in it, with the places of checks beside it. One that is not empty stays.
+/// Takes an older pool away once nothing stands in it, with the places of checks beside it. One
+/// that is not empty stays.
 fn leave(pool: &Path) -> Result<(), OpError> {
     let home = Owner::of_pool(pool).and(pool.parent());
     if fs::remove_empty_dir(pool).is_err_and(|error| !error.is_not_found()) {
@@ -298,11 +439,21 @@ fn give_up(
     slot: &str,
     runs: &[Run],
 ) -> Result<(), OpError> {
-    let last = runs.iter().filter(|run| run.worktree == slot).max_by_key(|run| run.started_ms);
+    let last = runs
+        .iter()
+        .filter(|run| run.worktree == slot)
+        .max_by_key(|run| run.started_ms);
     let at = pool.dir().join(slot);
     let rescued = rescue_in(world, repo, pool, slot, last)?;
-    if let Rescue::Saved { reference, files, .. } = &rescued.rescue {
-        world.say(&format!("saved {} of {} on {reference}", counted(*files, "changed file"), at.display()));
+    if let Rescue::Saved {
+        reference, files, ..
+    } = &rescued.rescue
+    {
+        world.say(&format!(
+            "saved {} of {} on {reference}",
+            counted(*files, "changed file"),
+            at.display()
+        ));
     }
     match (rescued.cleared, rescued.left_behind.first()) {
         (Some(cleared), _) => {
@@ -313,10 +464,16 @@ fn give_up(
             });
             if removed.map_err(environment)?.is_some() {
                 let new = world.pool_dir();
-                world.say(&format!("worktree {} was given up; new ones are made in {}", at.display(), new.display()));
+                world.say(&format!(
+                    "worktree {} was given up; new ones are made in {}",
+                    at.display(),
+                    new.display()
+                ));
             }
         }
-        (None, Some(left)) => world.say(&format!("warning: worktree {} stays: {left}", at.display())),
+        (None, Some(left)) => {
+            world.say(&format!("warning: worktree {} stays: {left}", at.display()))
+        }
         (None, None) => {}
     }
     Ok(())

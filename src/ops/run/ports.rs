@@ -1,5 +1,6 @@
-//! Ports of a run: each slot has a range of its own, so that runs side by side never get the same; what is taken on this machine by
-//! somebody else is passed over. The choice is written down, so that setup and agent see the same ports.
+//! Ports of a run: each slot has a range of its own, so that runs side by side never get the same;
+//! what is taken on this machine by somebody else is passed over. The choice is written down, so
+//! that setup and agent see the same ports.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -17,8 +18,13 @@ const FILE: &str = "ports.json";
 const SLOTS: u32 = 128;
 const HIGHEST: u32 = 65_535;
 
-/// The ports of a run, by variable: those that were written down, else free ones, which are written down.
-pub(super) fn of_run(config: &Config, dir: &Path, slot: &str) -> Result<BTreeMap<String, u16>, OpError> {
+/// The ports of a run, by variable: those that were written down, else free ones, which are written
+/// down.
+pub(super) fn of_run(
+    config: &Config,
+    dir: &Path,
+    slot: &str,
+) -> Result<BTreeMap<String, u16>, OpError> {
     if config.runs.ports.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -34,17 +40,25 @@ pub(super) fn of_run(config: &Config, dir: &Path, slot: &str) -> Result<BTreeMap
 
 /// Free ports for what runs in a place: a slot, or a place for checks alone.
 pub(super) fn of_place(config: &Config, place: &str) -> Result<BTreeMap<String, u16>, OpError> {
-    choose(config, number_of(place), |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
+    choose(config, number_of(place), |port| {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+    })
 }
 
 /// As variables of a child.
 pub(super) fn variables(ports: &BTreeMap<String, u16>) -> Vec<(OsString, OsString)> {
-    ports.iter().map(|(name, port)| (name.into(), port.to_string().into())).collect()
+    ports
+        .iter()
+        .map(|(name, port)| (name.into(), port.to_string().into()))
+        .collect()
 }
 
 /// `w1` is the first; places that belong to no slot come last.
 fn number_of(place: &str) -> u32 {
-    let slot = place.strip_prefix('w').and_then(|n| n.parse::<u32>().ok()).filter(|n| (1..SLOTS - 2).contains(n));
+    let slot = place
+        .strip_prefix('w')
+        .and_then(|n| n.parse::<u32>().ok())
+        .filter(|n| (1..SLOTS - 2).contains(n));
     match (slot, place) {
         (Some(n), _) => n - 1,
         (None, "accept") => SLOTS - 1,
@@ -53,12 +67,18 @@ fn number_of(place: &str) -> u32 {
 }
 
 /// The first range of this slot in which every port is free.
-fn choose(config: &Config, slot: u32, is_free: impl Fn(u16) -> bool) -> Result<BTreeMap<String, u16>, OpError> {
+fn choose(
+    config: &Config,
+    slot: u32,
+    is_free: impl Fn(u16) -> bool,
+) -> Result<BTreeMap<String, u16>, OpError> {
     let runs = &config.runs;
     let size: u32 = runs.ports.values().sum();
     for round in 0.. {
         let start = runs.port_base + (round * SLOTS + slot) * size;
-        let all: Vec<u16> = (start..start + size).filter_map(|port| u16::try_from(port).ok()).collect();
+        let all: Vec<u16> = (start..start + size)
+            .filter_map(|port| u16::try_from(port).ok())
+            .collect();
         if start + size > HIGHEST {
             break;
         }
@@ -74,7 +94,11 @@ fn choose(config: &Config, slot: u32, is_free: impl Fn(u16) -> bool) -> Result<B
         }
     }
     let why = format!("no {size} free ports from {} on", runs.port_base);
-    Err(Refusal::TryLater { why, next: "set runs.port_base in .ai/config.yaml to another range".into() }.into())
+    Err(Refusal::TryLater {
+        why,
+        next: "set runs.port_base in .ai/config.yaml to another range".into(),
+    }
+    .into())
 }
 
 #[cfg(test)]
@@ -83,23 +107,40 @@ mod tests {
 
     fn config(ports: &[(&str, u32)]) -> Config {
         let mut config = Config::default();
-        config.runs.ports = ports.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect();
+        config.runs.ports = ports
+            .iter()
+            .map(|(name, n)| ((*name).to_owned(), *n))
+            .collect();
         config
     }
 
     fn chosen(config: &Config, place: &str, taken: &[u16]) -> Vec<(String, u16)> {
-        choose(config, number_of(place), |port| !taken.contains(&port)).unwrap().into_iter().collect()
+        choose(config, number_of(place), |port| !taken.contains(&port))
+            .unwrap()
+            .into_iter()
+            .collect()
     }
 
     #[test]
     fn slots_never_share_a_port() {
         let config = config(&[("A", 3), ("B", 1)]);
-        assert_eq!(chosen(&config, "w1", &[]), [("A".into(), 20_000), ("B".into(), 20_003)]);
-        assert_eq!(chosen(&config, "w2", &[]), [("A".into(), 20_004), ("B".into(), 20_007)]);
+        assert_eq!(
+            chosen(&config, "w1", &[]),
+            [("A".into(), 20_000), ("B".into(), 20_003)]
+        );
+        assert_eq!(
+            chosen(&config, "w2", &[]),
+            [("A".into(), 20_004), ("B".into(), 20_007)]
+        );
         // A port that is taken moves the whole range, past those of all other slots.
-        assert_eq!(chosen(&config, "w1", &[20_002]), [("A".into(), 20_512), ("B".into(), 20_515)]);
+        assert_eq!(
+            chosen(&config, "w1", &[20_002]),
+            [("A".into(), 20_512), ("B".into(), 20_515)]
+        );
         let mut seen = std::collections::BTreeSet::new();
-        let places = (1..100).map(|n| format!("w{n}")).chain(["accept".into(), "done".into()]);
+        let places = (1..100)
+            .map(|n| format!("w{n}"))
+            .chain(["accept".into(), "done".into()]);
         for (_, port) in places.flat_map(|place| chosen(&config, &place, &[20_001, 20_005])) {
             assert!(seen.insert(port), "{port} twice");
         }
@@ -108,6 +149,9 @@ mod tests {
     #[test]
     fn where_nothing_is_free_that_is_said() {
         let refused = choose(&config(&[("A", 1)]), 0, |_| false).unwrap_err();
-        assert!(matches!(refused.refusal(), Some(Refusal::TryLater { .. })), "{refused}");
+        assert!(
+            matches!(refused.refusal(), Some(Refusal::TryLater { .. })),
+            "{refused}"
+        );
     }
 }

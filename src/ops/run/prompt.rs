@@ -1,4 +1,5 @@
-//! The prompt: the task, what it may touch, how it will be judged, and what earlier attempts left. Pure text.
+//! The prompt: the task, what it may touch, how it will be judged, and what earlier attempts left.
+//! Pure text.
 
 use std::path::Path;
 
@@ -31,7 +32,10 @@ pub const POINTERS: [&str; 4] = ["AGENTS.md", "CLAUDE.md", "CONTRIBUTING.md", "G
 
 /// The pointers that exist in a worktree.
 pub fn pointers(worktree: &Path) -> Vec<&'static str> {
-    POINTERS.into_iter().filter(|name| worktree.join(name).is_file()).collect()
+    POINTERS
+        .into_iter()
+        .filter(|name| worktree.join(name).is_file())
+        .collect()
 }
 
 /// The whole prompt.
@@ -44,7 +48,11 @@ pub fn assemble(task: &Task, around: &Around<'_>) -> String {
     section(&mut out, "What you may change", &paths(task));
     section(&mut out, "How the result is judged", &judged(around.checks));
     section(&mut out, "Earlier attempts", &earlier(task));
-    let pointers: Vec<String> = around.pointers.iter().map(|name| format!("- {name}")).collect();
+    let pointers: Vec<String> = around
+        .pointers
+        .iter()
+        .map(|name| format!("- {name}"))
+        .collect();
     section(&mut out, "Read first", &pointers.join("\n"));
     out.push_str(
         "\n## Rules\n\nWork only below the current directory. Your changes are recorded when you end; you need not commit. \
@@ -75,12 +83,16 @@ fn found(found: Found) -> &'static str {
 fn paths(task: &Task) -> String {
     let of = |mode: LockMode| {
         let all = task.paths.iter().filter(|p| p.mode == mode);
-        all.map(|p| format!("- `{}`", p.pattern)).collect::<Vec<_>>()
+        all.map(|p| format!("- `{}`", p.pattern))
+            .collect::<Vec<_>>()
     };
     let (own, shared) = (of(LockMode::Exclusive), of(LockMode::Shared));
     let mut parts = Vec::new();
     if !own.is_empty() {
-        parts.push(format!("These paths are yours alone while you work:\n\n{}", own.join("\n")));
+        parts.push(format!(
+            "These paths are yours alone while you work:\n\n{}",
+            own.join("\n")
+        ));
     }
     if !shared.is_empty() {
         parts.push(format!(
@@ -95,14 +107,27 @@ fn judged(checks: &[(String, String)]) -> String {
     if checks.is_empty() {
         return String::new();
     }
-    let lines: Vec<String> = checks.iter().map(|(name, command)| format!("- {name}: `{command}`")).collect();
-    format!("These run on your result, in a fresh checkout of it, after you have ended:\n\n{}", lines.join("\n"))
+    let lines: Vec<String> = checks
+        .iter()
+        .map(|(name, command)| format!("- {name}: `{command}`"))
+        .collect();
+    format!(
+        "These run on your result, in a fresh checkout of it, after you have ended:\n\n{}",
+        lines.join("\n")
+    )
 }
 
 fn earlier(task: &Task) -> String {
-    let mut parts: Vec<String> = task.notes.iter().map(|note| format!("- {}: {}", note.by, note.text.trim())).collect();
+    let mut parts: Vec<String> = task
+        .notes
+        .iter()
+        .map(|note| format!("- {}: {}", note.by, note.text.trim()))
+        .collect();
     if let Some(step) = &task.next_step {
-        parts.push(format!("- The last holder left this next step: {}", step.trim()));
+        parts.push(format!(
+            "- The last holder left this next step: {}",
+            step.trim()
+        ));
     }
     parts.join("\n")
 }

@@ -1,5 +1,6 @@
-//! Runs whose supervisor died. Death is proven by process identity, never guessed from silence; what is left of the run is ended, its
-//! work is put on a rescue ref, and only then does the task go back.
+//! Runs whose supervisor died. Death is proven by process identity, never guessed from silence;
+//! what is left of the run is ended, its work is put on a rescue ref, and only then does the task
+//! go back.
 
 use crate::base::fs;
 use crate::domain::budget::RunUsage;
@@ -27,23 +28,41 @@ pub struct Recovered {
     pub ended: usize,
 }
 
-/// Recovers every run whose supervisor is certainly dead. One that cannot be recovered does not keep the others from it.
-pub fn dead_runs(world: &World, store: &mut SqliteStore, repo: &Repo) -> Result<Vec<Recovered>, OpError> {
+/// Recovers every run whose supervisor is certainly dead. One that cannot be recovered does not
+/// keep the others from it.
+pub fn dead_runs(
+    world: &World,
+    store: &mut SqliteStore,
+    repo: &Repo,
+) -> Result<Vec<Recovered>, OpError> {
     let active = store.read(|tx| tx.active_runs())?;
     let mut recovered = Vec::new();
-    for run in active.iter().filter(|run| liveness(&run.supervisor) == Liveness::Dead) {
+    for run in active
+        .iter()
+        .filter(|run| liveness(&run.supervisor) == Liveness::Dead)
+    {
         match one(world, store, repo, &run.id) {
             Ok(found) => recovered.extend(found),
-            Err(error) => world.say(&format!("warning: run {} cannot be recovered: {error}", run.id)),
+            Err(error) => world.say(&format!(
+                "warning: run {} cannot be recovered: {error}",
+                run.id
+            )),
         }
     }
     in_place::give_back_ended(world, store, repo)?;
     Ok(recovered)
 }
 
-/// Recovers one run whose supervisor is dead; nothing where it has ended or somebody else has recovered it.
-pub fn one(world: &World, store: &mut SqliteStore, repo: &Repo, id: &RunId) -> Result<Option<Recovered>, OpError> {
-    // Two that recover at once would both look at the slot, and the second one at what the first has given to a new run.
+/// Recovers one run whose supervisor is dead; nothing where it has ended or somebody else has
+/// recovered it.
+pub fn one(
+    world: &World,
+    store: &mut SqliteStore,
+    repo: &Repo,
+    id: &RunId,
+) -> Result<Option<Recovered>, OpError> {
+    // Two that recover at once would both look at the slot, and the second one at what the first
+    // has given to a new run.
     let _held = fs::lock(&world.state().join("recover.lock")).map_err(environment)?;
     match store.read(|tx| tx.run(id))? {
         Some(run) if run.end.is_none() && liveness(&run.supervisor) == Liveness::Dead => {
@@ -53,9 +72,13 @@ pub fn one(world: &World, store: &mut SqliteStore, repo: &Repo, id: &RunId) -> R
     }
 }
 
-/// Recovers the run that an id names, or the one that is at work on the task that it names. A supervisor that lives but let its lease
-/// lapse (stopped, hung) is ended first.
-pub fn named(world: &World, store: &mut SqliteStore, typed: &str) -> Result<Option<Recovered>, OpError> {
+/// Recovers the run that an id names, or the one that is at work on the task that it names. A
+/// supervisor that lives but let its lease lapse (stopped, hung) is ended first.
+pub fn named(
+    world: &World,
+    store: &mut SqliteStore,
+    typed: &str,
+) -> Result<Option<Recovered>, OpError> {
     let run = store.read(|tx| find(tx, typed))?;
     if run.end.is_some() {
         return Ok(None);
@@ -66,16 +89,29 @@ pub fn named(world: &World, store: &mut SqliteStore, typed: &str) -> Result<Opti
         if lease.is_some_and(|lease| lease.epoch == run.id.epoch() && lease.binds(&now)) {
             let why = format!("its supervisor (process {}) is at work", run.supervisor.pid);
             let next = format!("`ai task cancel {}` stops it", run.task);
-            return Err(Refusal::WrongState { task: run.task, state: "running".into(), why, next }.into());
+            return Err(Refusal::WrongState {
+                task: run.task,
+                state: "running".into(),
+                why,
+                next,
+            }
+            .into());
         }
         let ended = stop::stop(world, store, &run)?;
-        return Ok(Some(Recovered { run: ended, kept: Kept::Nothing, ended: 1 }));
+        return Ok(Some(Recovered {
+            run: ended,
+            kept: Kept::Nothing,
+            ended: 1,
+        }));
     }
     one(world, store, &world.repo()?, &run.id)
 }
 
 fn find(tx: &mut dyn Tx, typed: &str) -> Result<Run, OpError> {
-    let missing = || Refusal::NotFound { what: "run", id: crate::base::text::one_line(typed) };
+    let missing = || Refusal::NotFound {
+        what: "run",
+        id: crate::base::text::one_line(typed),
+    };
     let (task, epoch) = match typed.trim().rsplit_once('.') {
         Some((task, epoch)) => (task, Some(epoch.parse::<u64>().map_err(|_| missing())?)),
         None => (typed.trim(), None),
@@ -100,20 +136,32 @@ pub(super) fn identity(supervisor: &ProcessRef) -> ProcessIdentity {
     }
 }
 
-/// What the agent had told of its use when its supervisor died, where that is more than what had been recorded by then.
+/// What the agent had told of its use when its supervisor died, where that is more than what had
+/// been recorded by then.
 fn unrecorded_use(world: &World, run: &Run) -> Option<RunUsage> {
-    let before = run.resumed.as_ref().map_or_else(RunUsage::default, |resumed| resumed.used);
+    let before = run
+        .resumed
+        .as_ref()
+        .map_or_else(RunUsage::default, |resumed| resumed.used);
     let told = resume::told_use(&world.run_dir(&run.id))?.since(before);
     (told.tokens > run.used.unwrap_or_default().tokens).then_some(told)
 }
 
 /// Ends what is left of a run whose supervisor is dead, saves its work and gives its task back.
-fn recover(world: &World, store: &mut SqliteStore, repo: &Repo, run: Run) -> Result<Recovered, OpError> {
+fn recover(
+    world: &World,
+    store: &mut SqliteStore,
+    repo: &Repo,
+    run: Run,
+) -> Result<Recovered, OpError> {
     let mut left = kill_leftovers(run.id.as_str(), world.config.runs.grace).map_err(environment)?;
     left.ended += held::end(&world.run_dir(&run.id));
     if !left.survivors.is_empty() {
         let pids: Vec<i32> = left.survivors.iter().map(|p| p.pid).collect();
-        let text = format!("processes {pids:?} of run {} cannot be ended, so its task stays where it is", run.id);
+        let text = format!(
+            "processes {pids:?} of run {} cannot be ended, so its task stays where it is",
+            run.id
+        );
         return Err(Refusal::Environment(text).into());
     }
     resume::rescue_home(world, &run)?;
@@ -126,11 +174,25 @@ fn recover(world: &World, store: &mut SqliteStore, repo: &Repo, run: Run) -> Res
     let used = unrecorded_use(world, &run);
     commit(store, &cx, |tx, cx| {
         if let Some(used) = used {
-            cx.record(tx, &Event::RunUsed { run: run.id.clone(), used })?;
+            cx.record(
+                tx,
+                &Event::RunUsed {
+                    run: run.id.clone(),
+                    used,
+                },
+            )?;
         }
         stopped::end(tx, cx, &run, Cause::Machine, &summary, &kept)
     })?;
-    world.say(&format!("recovered run {}: {summary}{}", run.id, kept.clause()));
+    world.say(&format!(
+        "recovered run {}: {summary}{}",
+        run.id,
+        kept.clause()
+    ));
     let run = store.read(|tx| tx.run(&run.id))?.unwrap_or(run);
-    Ok(Recovered { run, kept, ended: left.ended })
+    Ok(Recovered {
+        run,
+        kept,
+        ended: left.ended,
+    })
 }

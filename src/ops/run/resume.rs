@@ -1,8 +1,10 @@
-//! Going on with the session of an agent's CLI that was interrupted: by a limit, a refused quota, a person, or the death of `ai`.
+//! Going on with the session of an agent's CLI that was interrupted: by a limit, a refused quota, a
+//! person, or the death of `ai`.
 //!
-//! A session belongs to its CLI, to the directory that it worked in, and to what stood there. So a resumed run works in the same slot, on
-//! the same base, finds the files of the interrupted one there, and gets its home back where it had one of its own. Whatever of that is
-//! missing makes a fresh session; so does a CLI that does not know the session any more, once and visibly.
+//! A session belongs to its CLI, to the directory that it worked in, and to what stood there. So a
+//! resumed run works in the same slot, on the same base, finds the files of the interrupted one
+//! there, and gets its home back where it had one of its own. Whatever of that is missing makes a
+//! fresh session; so does a CLI that does not know the session any more, once and visibly.
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
@@ -25,8 +27,9 @@ use crate::ops::run::world::{World, environment};
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
-/// Below the state directory: homes of runs that are at work, each under the name of its slot. A run that goes on works in the same slot
-/// and so finds its home at the same place: a CLI may have written down where its files are, as codex does.
+/// Below the state directory: homes of runs that are at work, each under the name of its slot. A
+/// run that goes on works in the same slot and so finds its home at the same place: a CLI may have
+/// written down where its files are, as codex does.
 const AT_WORK: &str = "homes";
 /// Below the state directory: homes of interrupted runs, each under the name of its run.
 const HOMES: &str = "sessions";
@@ -35,10 +38,13 @@ const USAGE: &str = "{\"type\":\"usage\"";
 /// A session is named at the beginning of a stream.
 const LINES: usize = 200;
 /// The logs of a CLI that refused to go on, under the names by which they are kept.
-pub(super) const REFUSED: [(&str, &str); 2] =
-    [("stdout.log", "refused-stdout.log"), ("stderr.log", "refused-stderr.log")];
+pub(super) const REFUSED: [(&str, &str); 2] = [
+    ("stdout.log", "refused-stdout.log"),
+    ("stderr.log", "refused-stderr.log"),
+];
 
-/// The session of `last` with what is needed to go on with it; nothing where any of that is missing.
+/// The session of `last` with what is needed to go on with it; nothing where any of that is
+/// missing.
 pub(super) fn session_of(
     world: &World,
     repo: &Repo,
@@ -50,7 +56,11 @@ pub(super) fn session_of(
         return None;
     }
     let end = last.end.as_ref()?;
-    let session = end.session.clone().or_else(|| told_session(&world.run_dir(&last.id))).filter(|id| is_word(id))?;
+    let session = end
+        .session
+        .clone()
+        .or_else(|| told_session(&world.run_dir(&last.id)))
+        .filter(|id| is_word(id))?;
     if has_own_home(manifest, agent) && kept_home(world, &last.id).is_none() {
         return None;
     }
@@ -58,13 +68,25 @@ pub(super) fn session_of(
         Some(earlier) if end.resume_refused.is_none() => earlier.used,
         _ => RunUsage::default(),
     };
-    let used = before.plus(manifest.metering.cumulative_on_resume.of(end.usage.or(last.used).unwrap_or_default()));
-    Some(Resumed { run: last.id.clone(), session, work: work_of(repo, last), used })
+    let used = before.plus(
+        manifest
+            .metering
+            .cumulative_on_resume
+            .of(end.usage.or(last.used).unwrap_or_default()),
+    );
+    Some(Resumed {
+        run: last.id.clone(),
+        session,
+        work: work_of(repo, last),
+        used,
+    })
 }
 
 /// The session that the launch of a run asks for.
 pub(super) fn session(run: &Run) -> Session<'_> {
-    run.resumed.as_ref().map_or(Session::New, |resumed| Session::Resume(&resumed.session))
+    run.resumed
+        .as_ref()
+        .map_or(Session::New, |resumed| Session::Resume(&resumed.session))
 }
 
 /// Where the home of the run that works in a slot is, where it has one of its own.
@@ -89,17 +111,30 @@ pub(super) fn keep_home(world: &World, run: &RunId, home: &Path) -> Result<(), O
 /// Takes the home of a run whose supervisor was killed out of the way of the next one in its slot.
 pub(super) fn rescue_home(world: &World, run: &Run) -> Result<(), OpError> {
     let home = home_place(world, &run.worktree);
-    if home.is_dir() { keep_home(world, &run.id, &home) } else { Ok(()) }
+    if home.is_dir() {
+        keep_home(world, &run.id, &home)
+    } else {
+        Ok(())
+    }
 }
 
-/// Removes the homes of sessions that nobody can go on with: what a CLI keeps in its home is not redacted.
+/// Removes the homes of sessions that nobody can go on with: what a CLI keeps in its home is not
+/// redacted.
 pub(super) fn sweep(world: &World, store: &mut SqliteStore) -> Result<(), OpError> {
     let dir = world.state().join(HOMES);
     for home in fs::list_dir(&dir).unwrap_or_default() {
-        let Some(run) = home.file_name().map(|name| RunId(name.to_string_lossy().into_owned())) else { continue };
+        let Some(run) = home
+            .file_name()
+            .map(|name| RunId(name.to_string_lossy().into_owned()))
+        else {
+            continue;
+        };
         let task = store.read(|tx| tx.task(&run.task()))?;
         let waits = task.is_some_and(|task| {
-            let open = matches!(task.state, TaskState::Queued | TaskState::Blocked { .. } | TaskState::Running { .. });
+            let open = matches!(
+                task.state,
+                TaskState::Queued | TaskState::Blocked { .. } | TaskState::Running { .. }
+            );
             // A run that was granted later has made a start of its own, or has taken it with it.
             open && task.epoch <= run.epoch() + 1
         });
@@ -115,13 +150,20 @@ pub(super) fn was_interrupted(end: &AgentEnd) -> bool {
     let by_us = end.stopped.is_some();
     let killed = matches!(
         end.end,
-        ProcessEnd::TimedOut { .. } | ProcessEnd::Silent { .. } | ProcessEnd::Signaled { .. } | ProcessEnd::OutOfMemory
+        ProcessEnd::TimedOut { .. }
+            | ProcessEnd::Silent { .. }
+            | ProcessEnd::Signaled { .. }
+            | ProcessEnd::OutOfMemory
     );
-    let refused = matches!(end.result.outcome, StreamOutcome::Quota { .. } | StreamOutcome::Auth { .. });
+    let refused = matches!(
+        end.result.outcome,
+        StreamOutcome::Quota { .. } | StreamOutcome::Auth { .. }
+    );
     by_us || killed || refused
 }
 
-/// Why a CLI did not go on with the session that it was given: it ended by itself, badly, before its model had done anything.
+/// Why a CLI did not go on with the session that it was given: it ended by itself, badly, before
+/// its model had done anything.
 pub(super) fn refusal(end: &AgentEnd) -> Option<String> {
     let by_itself = matches!(end.end, ProcessEnd::Exited { .. });
     if end.at_work || !by_itself || was_interrupted(end) {
@@ -129,7 +171,9 @@ pub(super) fn refusal(end: &AgentEnd) -> Option<String> {
     }
     match &end.result.outcome {
         StreamOutcome::Completed | StreamOutcome::Refused { .. } => None,
-        StreamOutcome::Failed { message, .. } if !message.trim().is_empty() => Some(message.trim().to_owned()),
+        StreamOutcome::Failed { message, .. } if !message.trim().is_empty() => {
+            Some(message.trim().to_owned())
+        }
         _ => Some("it ended without a word of its model".to_owned()),
     }
 }
@@ -145,12 +189,20 @@ pub(super) fn set_logs_aside(dir: &Path) -> Result<(), OpError> {
 }
 
 fn has_own_home(manifest: &Manifest, agent: &Agent) -> bool {
-    manifest.home.as_ref().is_some_and(|switch| agent.home.unwrap_or(switch.default) == Home::Run)
+    manifest
+        .home
+        .as_ref()
+        .is_some_and(|switch| agent.home.unwrap_or(switch.default) == Home::Run)
 }
 
 /// The commit with what the run had done: its snapshot, what was rescued of it, or its branch.
 fn work_of(repo: &Repo, last: &Run) -> Option<String> {
-    let found = |name: String| repo.find_ref(&name).ok().flatten().map(|oid| oid.to_string());
+    let found = |name: String| {
+        repo.find_ref(&name)
+            .ok()
+            .flatten()
+            .map(|oid| oid.to_string())
+    };
     let work = last
         .commit
         .clone()
@@ -159,29 +211,45 @@ fn work_of(repo: &Repo, last: &Run) -> Option<String> {
     (last.base.as_deref() != Some(work.as_str())).then_some(work)
 }
 
-/// The session that a stream has told of. Its supervisor may have been killed before it could record it.
+/// The session that a stream has told of. Its supervisor may have been killed before it could
+/// record it.
 fn told_session(run_dir: &Path) -> Option<String> {
     let reader = fs::reader(&run_dir.join("events.jsonl")).ok()?;
     let lines = reader.lines().take(LINES).map_while(Result::ok);
-    lines.filter_map(|line| serde_json::from_str::<AgentEvent>(&line).ok()).find_map(|event| match event {
-        AgentEvent::SessionStarted { session_id, .. } => session_id,
-        _ => None,
-    })
+    lines
+        .filter_map(|line| serde_json::from_str::<AgentEvent>(&line).ok())
+        .find_map(|event| match event {
+            AgentEvent::SessionStarted { session_id, .. } => session_id,
+            _ => None,
+        })
 }
 
-/// The use that a stream has told of last. Its supervisor records it from time to time only, and may have been killed in between.
+/// The use that a stream has told of last. Its supervisor records it from time to time only, and
+/// may have been killed in between.
 pub(super) fn told_use(run_dir: &Path) -> Option<RunUsage> {
     let reader = fs::reader(&run_dir.join("events.jsonl")).ok()?;
-    let lines = reader.lines().map_while(Result::ok).filter(|line| line.starts_with(USAGE));
+    let lines = reader
+        .lines()
+        .map_while(Result::ok)
+        .filter(|line| line.starts_with(USAGE));
     let events = lines.filter_map(|line| serde_json::from_str::<AgentEvent>(&line).ok());
     events
-        .filter_map(|event| if let AgentEvent::Usage(usage) = event { Some(RunUsage::from(&usage)) } else { None })
+        .filter_map(|event| {
+            if let AgentEvent::Usage(usage) = event {
+                Some(RunUsage::from(&usage))
+            } else {
+                None
+            }
+        })
         .last()
 }
 
 /// A name that no CLI can take for a flag; it comes from an agent's own output.
 fn is_word(id: &str) -> bool {
-    !id.is_empty() && id.len() <= 200 && !id.starts_with('-') && id.chars().all(|c| c.is_ascii_graphic())
+    !id.is_empty()
+        && id.len() <= 200
+        && !id.starts_with('-')
+        && id.chars().all(|c| c.is_ascii_graphic())
 }
 
 #[cfg(test)]
@@ -203,11 +271,28 @@ mod tests {
     fn the_last_use_of_a_stream_counts_that_was_cut_off() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(told_use(dir.path()), None);
-        let event = |input_tokens| AgentEvent::Usage(Usage { input_tokens, output_tokens: 5, ..Usage::default() });
+        let event = |input_tokens| {
+            AgentEvent::Usage(Usage {
+                input_tokens,
+                output_tokens: 5,
+                ..Usage::default()
+            })
+        };
         let line = |tokens| serde_json::to_string(&event(tokens)).unwrap();
-        let text = format!("{}\n{{\"type\":\"message\",\"text\":\"x\"}}\n{}\n{}", line(10), line(20), &line(30)[..30]);
+        let text = format!(
+            "{}\n{{\"type\":\"message\",\"text\":\"x\"}}\n{}\n{}",
+            line(10),
+            line(20),
+            &line(30)[..30]
+        );
         std::fs::write(dir.path().join("events.jsonl"), text).unwrap();
-        assert_eq!(told_use(dir.path()), Some(RunUsage { tokens: 25, cost: None }));
+        assert_eq!(
+            told_use(dir.path()),
+            Some(RunUsage {
+                tokens: 25,
+                cost: None
+            })
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! Ctrl-C and TERM, heard from the claim to the verdict. The first one asks the run to stop: the child is ended, the work saved, the
-//! task given back. A second Ctrl-C ends `ai` on the spot, and the next command recovers what it left.
+//! Ctrl-C and TERM, heard from the claim to the verdict. The first one asks the run to stop: the
+//! child is ended, the work saved, the task given back. A second Ctrl-C ends `ai` on the spot, and
+//! the next command recovers what it left.
 
 use std::thread::JoinHandle;
 
@@ -37,7 +38,10 @@ impl Signals {
         };
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || runtime.block_on(obey(heard, stopped, &cancel)));
-        Ok(Signals { stop: Some(stop), thread: Some(thread) })
+        Ok(Signals {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 }
 

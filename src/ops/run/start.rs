@@ -61,11 +61,22 @@ pub struct Order<'a> {
 
 /// Claims the task and records the run.
 pub fn start(store: &mut SqliteStore, cx: &Cx, order: &Order<'_>) -> Result<Started, OpError> {
-    let Order { which, agent, routed, config, origin, isolation, ttl_ms, is_left, session_of } = *order;
+    let Order {
+        which,
+        agent,
+        routed,
+        config,
+        origin,
+        isolation,
+        ttl_ms,
+        is_left,
+        session_of,
+    } = *order;
     let supervisor = this_process()?;
     claim::record_lapses(store, cx, which)?;
     commit(store, cx, |tx, cx| {
-        // A task that somebody holds is told of before the agent's own limit: waiting for the agent would not help.
+        // A task that somebody holds is told of before the agent's own limit: waiting for the agent
+        // would not help.
         let claimed = claim::claim(tx, cx, which, ttl_ms)?;
         refuse_full(tx, cx, agent)?;
         let budget = budget::admit(tx, cx, config, &claimed.task, agent)?;
@@ -79,8 +90,10 @@ pub fn start(store: &mut SqliteStore, cx: &Cx, order: &Order<'_>) -> Result<Star
         let taken = slots_taken(tx)?;
         let last = match adopted {
             // What a session knew of a checkout is not there any more.
-            None if isolation == Isolation::Worktree => interrupted(tx, &claimed.task, agent, origin)?
-                .filter(|last| !taken.contains(&last.worktree) && !in_place::is_in_place(last)),
+            None if isolation == Isolation::Worktree => {
+                interrupted(tx, &claimed.task, agent, origin)?
+                    .filter(|last| !taken.contains(&last.worktree) && !in_place::is_in_place(last))
+            }
             _ => None,
         };
         let going_on = last.and_then(|last| Some((session_of(&last)?, last.worktree)));
@@ -112,28 +125,55 @@ pub fn start(store: &mut SqliteStore, cx: &Cx, order: &Order<'_>) -> Result<Star
             end: None,
             id,
         };
-        cx.record(tx, &Event::RunStarted { run: Box::new(run.clone()) })?;
+        cx.record(
+            tx,
+            &Event::RunStarted {
+                run: Box::new(run.clone()),
+            },
+        )?;
         let task = cx::load(tx, &claimed.task.id)?;
-        Ok(Started { run, task, token: claimed.token, budget })
+        Ok(Started {
+            run,
+            task,
+            token: claimed.token,
+            budget,
+        })
     })
 }
 
 /// The process that supervises: this one.
 pub(super) fn this_process() -> Result<ProcessRef, OpError> {
-    let me = ProcessIdentity::current()
-        .ok_or_else(|| Refusal::Environment("/proc cannot be read, so no run could be supervised".into()))?;
-    Ok(ProcessRef { boot_id: me.boot_id, pid_namespace: me.pid_namespace, pid: me.pid, start_ticks: me.start_ticks })
+    let me = ProcessIdentity::current().ok_or_else(|| {
+        Refusal::Environment("/proc cannot be read, so no run could be supervised".into())
+    })?;
+    Ok(ProcessRef {
+        boot_id: me.boot_id,
+        pid_namespace: me.pid_namespace,
+        pid: me.pid,
+        start_ticks: me.start_ticks,
+    })
 }
 
 /// An agent has only so many runs at once.
 fn refuse_full(tx: &mut dyn Tx, _cx: &Cx, agent: &Agent) -> Result<(), OpError> {
-    let at_work = tx.active_runs()?.iter().filter(|run| run.agent == agent.name.as_str()).count();
+    let at_work = tx
+        .active_runs()?
+        .iter()
+        .filter(|run| run.agent == agent.name.as_str())
+        .count();
     match at_work >= agent.limits.parallel as usize {
         true => {
-            let text = format!("agent {} is at work on {}, which is its limit", agent.name, counted(at_work, "run"));
+            let text = format!(
+                "agent {} is at work on {}, which is its limit",
+                agent.name,
+                counted(at_work, "run")
+            );
             Err(Refusal::TryLater {
                 why: text,
-                next: format!("wait, or raise `limits.parallel` in .ai/agents/{}.yaml and say `ai trust`", agent.name),
+                next: format!(
+                    "wait, or raise `limits.parallel` in .ai/agents/{}.yaml and say `ai trust`",
+                    agent.name
+                ),
             }
             .into())
         }
@@ -141,12 +181,16 @@ fn refuse_full(tx: &mut dyn Tx, _cx: &Cx, agent: &Agent) -> Result<(), OpError> 
     }
 }
 
-/// One checkout is for one run. A run whose supervisor died is not active any more when this is asked: it was recovered before.
+/// One checkout is for one run. A run whose supervisor died is not active any more when this is
+/// asked: it was recovered before.
 pub(super) fn the_checkout(tx: &mut dyn Tx) -> Result<String, OpError> {
     match tx.active_runs()?.into_iter().find(in_place::is_in_place) {
         None => Ok(in_place::SLOT.to_owned()),
         Some(run) => Err(Refusal::TryLater {
-            why: format!("run {} works in the checkout itself (isolation: none), which holds one at a time", run.id),
+            why: format!(
+                "run {} works in the checkout itself (isolation: none), which holds one at a time",
+                run.id
+            ),
             next: format!("wait; `ai task cancel {}` stops it", run.task),
         }
         .into()),
@@ -155,7 +199,11 @@ pub(super) fn the_checkout(tx: &mut dyn Tx) -> Result<String, OpError> {
 
 /// The slots of the pool in which somebody works.
 fn slots_taken(tx: &mut dyn Tx) -> Result<BTreeSet<String>, OpError> {
-    Ok(tx.active_runs()?.into_iter().map(|run| run.worktree).collect())
+    Ok(tx
+        .active_runs()?
+        .into_iter()
+        .map(|run| run.worktree)
+        .collect())
 }
 
 /// The first slot of the pool that is not taken.
@@ -167,25 +215,42 @@ fn free_slot(taken: &BTreeSet<String>) -> String {
     format!("w{n}")
 }
 
-/// The last run of this task, where this agent was interrupted in it and starts from the same commit again.
-fn interrupted(tx: &mut dyn Tx, task: &Task, agent: &Agent, origin: &Origin) -> Result<Option<Run>, OpError> {
+/// The last run of this task, where this agent was interrupted in it and starts from the same
+/// commit again.
+fn interrupted(
+    tx: &mut dyn Tx,
+    task: &Task,
+    agent: &Agent,
+    origin: &Origin,
+) -> Result<Option<Run>, OpError> {
     let next = Next {
         agent: agent.name.as_str(),
         connector: agent.connector.as_str(),
         model: agent.model.as_deref(),
         base: origin.base.as_deref(),
     };
-    Ok(tx.runs(&task.id)?.pop().filter(|last| resume::may_continue(last, &next)))
+    Ok(tx
+        .runs(&task.id)?
+        .pop()
+        .filter(|last| resume::may_continue(last, &next)))
 }
 
-/// The lost run of this task whose snapshot can be taken up: its agent had ended, nobody has said anything since, and the base is the
-/// same.
+/// The lost run of this task whose snapshot can be taken up: its agent had ended, nobody has said
+/// anything since, and the base is the same.
 fn adoptable(tx: &mut dyn Tx, task: &Task, origin: &Origin) -> Result<Option<RunId>, OpError> {
     let runs = tx.runs(&task.id)?;
-    let Some(last) = runs.last() else { return Ok(None) };
-    let lost = last.end.as_ref().is_some_and(|end| end.cell.lifecycle == crate::domain::verdict::Lifecycle::Lost);
+    let Some(last) = runs.last() else {
+        return Ok(None);
+    };
+    let lost = last
+        .end
+        .as_ref()
+        .is_some_and(|end| end.cell.lifecycle == crate::domain::verdict::Lifecycle::Lost);
     let newest_word = task.notes.last().map_or(0, |note| note.at_ms);
     let since = last.end.as_ref().map_or(0, |end| end.at_ms);
     let same_base = last.base == origin.base;
-    Ok((lost && last.commit.is_some() && same_base && newest_word <= since).then(|| last.id.clone()))
+    Ok(
+        (lost && last.commit.is_some() && same_base && newest_word <= since)
+            .then(|| last.id.clone()),
+    )
 }

@@ -1,5 +1,6 @@
-//! The statement over a run's evidence: in-toto Statement v1, subjects by digest. Signing and publishing have their place here later; a
-//! statement says "this supervisor saw this", never "this code is good".
+//! The statement over a run's evidence: in-toto Statement v1, subjects by digest. Signing and
+//! publishing have their place here later; a statement says "this supervisor saw this", never "this
+//! code is good".
 
 use crate::domain::decision::DecisionRecord;
 use crate::domain::evidence::Evidence;
@@ -27,7 +28,8 @@ pub(super) fn statement(
         subjects.push(serde_json::json!({ "name": run.branch, "digest": { "gitCommit": commit.to_string() } }));
     }
     for piece in evidence {
-        subjects.push(serde_json::json!({ "name": piece.file, "digest": { "sha256": piece.sha256 } }));
+        subjects
+            .push(serde_json::json!({ "name": piece.file, "digest": { "sha256": piece.sha256 } }));
     }
     let checks: Vec<serde_json::Value> = found
         .checked

@@ -1,5 +1,5 @@
-//! Stopping a run from outside, when its task was taken from it: its supervisor is asked to end, which ends the agent and saves the
-//! work; where it does not, it is killed, and its run recovered.
+//! Stopping a run from outside, when its task was taken from it: its supervisor is asked to end,
+//! which ends the agent and saves the work; where it does not, it is killed, and its run recovered.
 
 use std::time::Duration;
 
@@ -17,7 +17,8 @@ const SAVING: Duration = Duration::from_secs(20);
 /// After a kill, for the kernel.
 const KILLING: Duration = Duration::from_secs(5);
 
-/// Sees the run to its end. Nothing of it lives when this returns, and its work stands where the run's end says.
+/// Sees the run to its end. Nothing of it lives when this returns, and its work stands where the
+/// run's end says.
 pub fn stop(world: &World, store: &mut SqliteStore, run: &Run) -> Result<Run, OpError> {
     let supervisor = identity(&run.supervisor);
     ask_to_end(&supervisor, Ask::Politely);
@@ -30,7 +31,10 @@ pub fn stop(world: &World, store: &mut SqliteStore, run: &Run) -> Result<Run, Op
         Liveness::Dead => recover::one(world, store, &world.repo()?, &run.id)?,
         Liveness::Alive | Liveness::Unknown => return Err(out_of_reach(run, state)),
     };
-    let missing = || Refusal::NotFound { what: "run", id: run.id.to_string() };
+    let missing = || Refusal::NotFound {
+        what: "run",
+        id: run.id.to_string(),
+    };
     Ok(store.read(|tx| tx.run(&run.id))?.ok_or_else(missing)?)
 }
 
@@ -41,5 +45,9 @@ pub fn out_of_reach(run: &Run, state: Liveness) -> OpError {
         Liveness::Unknown => "belongs to another container, where it cannot be seen from here",
         _ => "does not end, not even by SIGKILL",
     };
-    Refusal::Conflict(format!("the supervisor of run {} (process {pid}) {why}", run.id)).into()
+    Refusal::Conflict(format!(
+        "the supervisor of run {} (process {pid}) {why}",
+        run.id
+    ))
+    .into()
 }

@@ -1,5 +1,6 @@
-//! Ending a run that did not come to its verdict: its work is saved, and the task goes back. The machine or a person is to blame, never
-//! the attempt; what fails so again and again waits for a person all the same.
+//! Ending a run that did not come to its verdict: its work is saved, and the task goes back. The
+//! machine or a person is to blame, never the attempt; what fails so again and again waits for a
+//! person all the same.
 
 use crate::base::text::counted;
 use crate::domain::actor::Actor;
@@ -21,7 +22,8 @@ pub enum Kept {
     Nothing,
     /// On this branch or rescue reference.
     On(String),
-    /// Still in its worktree: it could not be saved, for this reason. Nothing touches it before it is.
+    /// Still in its worktree: it could not be saved, for this reason. Nothing touches it before it
+    /// is.
     InPlace(String),
 }
 
@@ -30,8 +32,13 @@ impl Kept {
     pub fn clause(&self) -> String {
         match self {
             Kept::Nothing => String::new(),
-            Kept::On(name) => format!("; its work stands on {}", name.trim_start_matches("refs/heads/")),
-            Kept::InPlace(why) => format!("; its work is still in its worktree, since it could not be saved: {why}"),
+            Kept::On(name) => format!(
+                "; its work stands on {}",
+                name.trim_start_matches("refs/heads/")
+            ),
+            Kept::InPlace(why) => {
+                format!("; its work is still in its worktree, since it could not be saved: {why}")
+            }
         }
     }
 
@@ -67,9 +74,19 @@ pub enum Cause {
     Machine,
 }
 
-/// Ends the run in the store, unless it has ended. Not fenced: a run that lost its lease ends for itself alone.
-pub fn end(tx: &mut dyn Tx, cx: &Cx, run: &Run, cause: Cause, summary: &str, kept: &Kept) -> Result<(), OpError> {
-    let Some(now) = tx.run(&run.id)?.filter(|now| now.end.is_none()) else { return Ok(()) };
+/// Ends the run in the store, unless it has ended. Not fenced: a run that lost its lease ends for
+/// itself alone.
+pub fn end(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    run: &Run,
+    cause: Cause,
+    summary: &str,
+    kept: &Kept,
+) -> Result<(), OpError> {
+    let Some(now) = tx.run(&run.id)?.filter(|now| now.end.is_none()) else {
+        return Ok(());
+    };
     let text = format!("{summary}{}", kept.clause());
     let cell = Cell {
         lifecycle: Lifecycle::Lost,
@@ -92,22 +109,57 @@ pub fn end(tx: &mut dyn Tx, cx: &Cx, run: &Run, cause: Cause, summary: &str, kep
     };
     let note = (*kept != Kept::Nothing).then(|| note(cx, &cx.actor, &text));
     let then = match cause {
-        Cause::Person => After::Requeue { attempt: Attempt::Free, not_before_ms: None, note },
+        Cause::Person => After::Requeue {
+            attempt: Attempt::Free,
+            not_before_ms: None,
+            note,
+        },
         Cause::Machine => lapsed(tx, cx, run, &text, note)?,
     };
-    cx.record(tx, &Event::RunEnded { run: run.id.clone(), end: Box::new(end), then })
+    cx.record(
+        tx,
+        &Event::RunEnded {
+            run: run.id.clone(),
+            end: Box::new(end),
+            then,
+        },
+    )
 }
 
-fn lapsed(tx: &mut dyn Tx, cx: &Cx, run: &Run, text: &str, note: Option<Note>) -> Result<After, OpError> {
+fn lapsed(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    run: &Run,
+    text: &str,
+    note: Option<Note>,
+) -> Result<After, OpError> {
     let lapses = cx::load(tx, &run.task)?.lapses + 1;
     if lapses < cx.rules.max_lapses {
-        return Ok(After::Requeue { attempt: Attempt::Lapse, not_before_ms: None, note });
+        return Ok(After::Requeue {
+            attempt: Attempt::Lapse,
+            not_before_ms: None,
+            note,
+        });
     }
-    let reason = format!("its runs were cut off {} in a row; the last: {text}", counted(lapses, "time"));
-    let hold = Hold { kind: BlockReason::Parked, reason, since_ms: cx.now.wall_ms };
-    Ok(After::Hold { hold, attempt: Attempt::Lapse })
+    let reason = format!(
+        "its runs were cut off {} in a row; the last: {text}",
+        counted(lapses, "time")
+    );
+    let hold = Hold {
+        kind: BlockReason::Parked,
+        reason,
+        since_ms: cx.now.wall_ms,
+    };
+    Ok(After::Hold {
+        hold,
+        attempt: Attempt::Lapse,
+    })
 }
 
 fn note(cx: &Cx, by: &Actor, text: &str) -> Note {
-    Note { at_ms: cx.now.wall_ms, by: by.clone(), text: text.to_owned() }
+    Note {
+        at_ms: cx.now.wall_ms,
+        by: by.clone(),
+        text: text.to_owned(),
+    }
 }

@@ -1,5 +1,6 @@
-//! What the policy says of the tools that an agent has used without asking: its stream names them when it is too late to refuse. A
-//! denied one denies the run; what a person should have been asked about is told to the reviewer.
+//! What the policy says of the tools that an agent has used without asking: its stream names them
+//! when it is too late to refuse. A denied one denies the run; what a person should have been asked
+//! about is told to the reviewer.
 
 use crate::domain::action::Action;
 use crate::domain::decision::{DecisionRecord, Effect};
@@ -12,8 +13,8 @@ use crate::policy::DEFAULT_RULE;
 /// Most tools of one run that are looked at.
 pub(super) const MOST: usize = 256;
 
-/// The answers to what was used, for those that are not simply allowed. A policy that is silent about tools has no say here: its default
-/// is about what is asked.
+/// The answers to what was used, for those that are not simply allowed. A policy that is silent
+/// about tools has no say here: its default is about what is asked.
 pub(super) fn judged(cx: &Cx, task: &Task, run: &str, used: &[String]) -> Vec<DecisionRecord> {
     let answer = |name: &String| {
         let mut question = Question::on_task(Action::ToolCall, task);
@@ -23,7 +24,8 @@ pub(super) fn judged(cx: &Cx, task: &Task, run: &str, used: &[String]) -> Vec<De
         question.resource.tool = Some(name.clone());
         ask::answer(cx, &question)
     };
-    let speaks = |record: &DecisionRecord| record.effect != Effect::Allow && record.rule != DEFAULT_RULE;
+    let speaks =
+        |record: &DecisionRecord| record.effect != Effect::Allow && record.rule != DEFAULT_RULE;
     used.iter().map(answer).filter(speaks).collect()
 }
 
@@ -35,5 +37,8 @@ pub(super) fn told(record: &DecisionRecord) -> String {
         Effect::RequireApproval => "for which the policy wants a person's yes",
         Effect::Allow | Effect::Warn => "of which the policy warns",
     };
-    format!("the agent used the tool `{tool}`, {word}: {} (rule `{}`)", record.reason, record.rule)
+    format!(
+        "the agent used the tool `{tool}`, {word}: {} (rule `{}`)",
+        record.reason, record.rule
+    )
 }

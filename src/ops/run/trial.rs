@@ -1,5 +1,6 @@
-//! A trial of an agent: one harmless prompt through its own connector, sandbox and supervision, in a small repository that is made for
-//! it and removed after it. No task, no lease, no record: nothing of the user's tree is seen, and nothing of the trial stays.
+//! A trial of an agent: one harmless prompt through its own connector, sandbox and supervision, in
+//! a small repository that is made for it and removed after it. No task, no lease, no record:
+//! nothing of the user's tree is seen, and nothing of the trial stays.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,8 +30,7 @@ use crate::policy;
 use crate::process::supervise::{CancelToken, StopReason};
 
 /// What is asked of the agent.
-pub const PROMPT: &str =
-    "This is a test of your set-up. Answer with the one word: ready. Use no tools, and change no file.\n";
+pub const PROMPT: &str = "This is a test of your set-up. Answer with the one word: ready. Use no tools, and change no file.\n";
 /// Longest trial, in milliseconds.
 pub const LIMIT_MS: u64 = 120_000;
 /// A trial that was cut off is cleared away by the next one after this time, in milliseconds.
@@ -79,14 +79,22 @@ struct Place {
 
 impl Place {
     fn make(trials: &Path) -> Result<Place, OpError> {
-        let place = Place { dir: trials.join(id::random_text(8)) };
+        let place = Place {
+            dir: trials.join(id::random_text(8)),
+        };
         for dir in ["run", "tree/.git/objects", "tree/.git/refs/heads"] {
             fs::create_private_dir(&place.dir.join(dir)).map_err(environment)?;
         }
         let files: [(&str, &str); 4] = [
             ("tree/.git/HEAD", "ref: refs/heads/main\n"),
-            ("tree/.git/config", "[core]\n\trepositoryformatversion = 0\n\tbare = false\n"),
-            ("tree/README.md", "A repository for a trial. Nothing here is kept.\n"),
+            (
+                "tree/.git/config",
+                "[core]\n\trepositoryformatversion = 0\n\tbare = false\n",
+            ),
+            (
+                "tree/README.md",
+                "A repository for a trial. Nothing here is kept.\n",
+            ),
             ("run/prompt.md", PROMPT),
         ];
         files
@@ -104,7 +112,11 @@ impl Place {
         cancel: &CancelToken,
     ) -> Result<AgentEnd, OpError> {
         let tree = self.dir.join("tree");
-        let slot = Slot { name: "trial".to_owned(), admin: tree.join(".git"), path: tree };
+        let slot = Slot {
+            name: "trial".to_owned(),
+            admin: tree.join(".git"),
+            path: tree,
+        };
         let run = made_up_run(agent, &self.dir);
         let token = Token::new(run.task.subject(), 0, id::random_text(26));
         let limits = policy::Limits::default();
@@ -120,7 +132,12 @@ impl Place {
             home: &self.dir.join("run/home"),
             token: &token,
             limits: &limits,
-            budget: &[Level { scope: Scope::Run, unit: Unit::Minutes, limit: LIMIT_MS, spent: 0 }],
+            budget: &[Level {
+                scope: Scope::Run,
+                unit: Unit::Minutes,
+                limit: LIMIT_MS,
+                spent: 0,
+            }],
             session: Session::New,
             ledger: &Arc::default(),
         };
@@ -130,7 +147,11 @@ impl Place {
     /// The last line of its standard error.
     fn complaint(&self) -> String {
         let text = fs::read_text(&self.dir.join("run/stderr.log"), LOG_CAP).unwrap_or_default();
-        text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned()
+        text.lines()
+            .rev()
+            .find(|line| !line.trim().is_empty())
+            .unwrap_or_default()
+            .to_owned()
     }
 
     fn clear(&self) -> Result<(), OpError> {
@@ -138,7 +159,8 @@ impl Place {
     }
 }
 
-/// A run that stands in no store: its id bears the mark by which the supervisor finds what it started.
+/// A run that stands in no store: its id bears the mark by which the supervisor finds what it
+/// started.
 fn made_up_run(agent: &Agent, dir: &Path) -> Run {
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
     let task = TaskId(format!("trial-{name}"));
@@ -152,7 +174,12 @@ fn made_up_run(agent: &Agent, dir: &Path) -> Run {
         target: None,
         branch: String::new(),
         worktree: "trial".to_owned(),
-        supervisor: ProcessRef { boot_id: String::new(), pid_namespace: String::new(), pid: 0, start_ticks: 0 },
+        supervisor: ProcessRef {
+            boot_id: String::new(),
+            pid_namespace: String::new(),
+            pid: 0,
+            start_ticks: 0,
+        },
         started_ms: 0,
         started: None,
         step: Step::Agent,
@@ -171,7 +198,11 @@ fn made_up_run(agent: &Agent, dir: &Path) -> Run {
 fn clear_stale(world: &World, trials: &Path) {
     let now = (world.clock)().wall_ms;
     let stale = |path: &PathBuf| fs::modified_ms(path).is_some_and(|at| now - at > STALE_MS);
-    for path in fs::list_dir(trials).unwrap_or_default().iter().filter(|path| stale(path)) {
+    for path in fs::list_dir(trials)
+        .unwrap_or_default()
+        .iter()
+        .filter(|path| stale(path))
+    {
         if let Err(error) = fs::remove_dir_all(path) {
             world.say(&format!("warning: {error}"));
         }
@@ -190,20 +221,32 @@ impl Gate for Nothing {
 fn told(agent: &Agent, end: &AgentEnd, complaint: &str) -> Tried {
     let class = class(end);
     let took = seconds(i64::try_from(end.duration_ms).unwrap_or(i64::MAX));
-    let tokens = end.result.usage.as_ref().map(crate::domain::budget::RunUsage::from).map(|used| used.tokens);
-    let used = tokens.filter(|n| *n > 0).map_or(String::new(), |n| format!(", {n} tokens"));
+    let tokens = end
+        .result
+        .usage
+        .as_ref()
+        .map(crate::domain::budget::RunUsage::from)
+        .map(|used| used.tokens);
+    let used = tokens
+        .filter(|n| *n > 0)
+        .map_or(String::new(), |n| format!(", {n} tokens"));
     let words = words(end, complaint);
-    let said = if words.is_empty() { String::new() } else { format!(": {words}") };
+    let said = if words.is_empty() {
+        String::new()
+    } else {
+        format!(": {words}")
+    };
     let text = format!("{} after {took}{used}{said}", class.replace('_', " "));
     let show: &Name = &agent.name;
     let finding = match class {
         "answered" => Finding::ok("trial", text),
         "quota" => Finding::warn("trial", text).next("wait, and try again"),
-        "auth" => {
-            Finding::bad("trial", text).next("log in with its own program, or give it a key (.ai/credentials.yaml)")
-        }
+        "auth" => Finding::bad("trial", text)
+            .next("log in with its own program, or give it a key (.ai/credentials.yaml)"),
         "refused" => Finding::warn("trial", text).next(format!("ai agent show {show}")),
-        _ => Finding::bad("trial", text).next(format!("ai agent show {show}; start that command line by hand")),
+        _ => Finding::bad("trial", text).next(format!(
+            "ai agent show {show}; start that command line by hand"
+        )),
     };
     Tried { finding, class }
 }
@@ -228,7 +271,13 @@ fn words(end: &AgentEnd, complaint: &str) -> String {
     let why = match (end.end.trouble(), &end.result.outcome) {
         (Some(trouble), _) => trouble,
         (None, StreamOutcome::Auth { message }) => message.clone(),
-        (None, StreamOutcome::Failed { class: FailureClass::Exit, message }) if !complaint.is_empty() => {
+        (
+            None,
+            StreamOutcome::Failed {
+                class: FailureClass::Exit,
+                message,
+            },
+        ) if !complaint.is_empty() => {
             format!("{message}: {complaint}")
         }
         (None, StreamOutcome::Failed { message, .. }) => message.clone(),

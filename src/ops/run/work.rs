@@ -26,7 +26,9 @@ use crate::ops::run::finish::{Findings, Sealed};
 use crate::ops::run::gate::PolicyGate;
 use crate::ops::run::place::{self, identity};
 use crate::ops::run::world::environment;
-use crate::ops::run::{adopt, failpoint, fence, in_place, judge, prompt, provision, resume, trespass};
+use crate::ops::run::{
+    adopt, failpoint, fence, in_place, judge, prompt, provision, resume, trespass,
+};
 use crate::ops::tokens;
 use crate::store::sqlite::SqliteStore;
 
@@ -77,9 +79,24 @@ pub(super) fn findings(live: &Live<'_>, store: &mut SqliteStore) -> Result<Findi
         _ => Vec::new(),
     };
     failpoint::hit("checks")?;
-    let Worked { end, lifecycle, sealed, changed, mut remarks } = worked;
+    let Worked {
+        end,
+        lifecycle,
+        sealed,
+        changed,
+        mut remarks,
+    } = worked;
     remarks.extend(patch.remark());
-    Ok(Findings { end, lifecycle, sealed, changed, remarks, patch: patch.file, stats, checked })
+    Ok(Findings {
+        end,
+        lifecycle,
+        sealed,
+        changed,
+        remarks,
+        patch: patch.file,
+        stats,
+        checked,
+    })
 }
 
 /// Commands inside the worktree find the lease there and need no flag.
@@ -89,22 +106,38 @@ fn keep_token(live: &Live<'_>, slot: &Slot) -> Result<(), OpError> {
 
 fn write_prompt(live: &Live<'_>, slot: &Slot, session: Session<'_>) -> Result<(), OpError> {
     let plans = CheckPlan::of(&live.started.task, &live.world.config)?;
-    let checks: Vec<(String, String)> =
-        plans.iter().map(|plan| (plan.spec.name.to_string(), plan.command_text())).collect();
+    let checks: Vec<(String, String)> = plans
+        .iter()
+        .map(|plan| (plan.spec.name.to_string(), plan.command_text()))
+        .collect();
     let found = match (&live.started.run.resumed, session) {
         (Some(_), Session::Resume(_)) => prompt::Found::OwnSession,
         (Some(Resumed { work: Some(_), .. }), _) => prompt::Found::Work,
         _ => prompt::Found::Nothing,
     };
-    let around = prompt::Around { checks: &checks, pointers: &prompt::pointers(&slot.path), found };
-    let text = live.world.redactor().redact_text(&prompt::assemble(&live.started.task, &around));
+    let around = prompt::Around {
+        checks: &checks,
+        pointers: &prompt::pointers(&slot.path),
+        found,
+    };
+    let text = live
+        .world
+        .redactor()
+        .redact_text(&prompt::assemble(&live.started.task, &around));
     fs::write_private(&live.dir.join("prompt.md"), text.as_bytes()).map_err(environment)
 }
 
 /// Starts the agent, sees it to its end, and takes what it left.
-fn ask_agent(live: &Live<'_>, store: &mut SqliteStore, slot: &Slot, shadow: &Shadow) -> Result<Worked, OpError> {
+fn ask_agent(
+    live: &Live<'_>,
+    store: &mut SqliteStore,
+    slot: &Slot,
+    shadow: &Shadow,
+) -> Result<Worked, OpError> {
     live.step(store, Step::Agent)?;
-    let in_place = in_place::is_in_place(&live.started.run).then(|| in_place::enter(live)).transpose()?;
+    let in_place = in_place::is_in_place(&live.started.run)
+        .then(|| in_place::enter(live))
+        .transpose()?;
     let mark = live.dir.join("started");
     fs::write_private(&mark, b"").map_err(environment)?;
     let before = Before::look(live.repo, &mark).map_err(environment)?;
@@ -116,7 +149,9 @@ fn ask_agent(live: &Live<'_>, store: &mut SqliteStore, slot: &Slot, shadow: &Sha
     failpoint::hit("agent")?;
     live.step_even_if_stopped(store, Step::Snapshot)?;
     let taken_in = match &own {
-        Some(own) if end.sandbox.mode == Mode::Bubblewrap => own.take_in(live.repo, shadow, &slot.admin),
+        Some(own) if end.sandbox.mode == Mode::Bubblewrap => {
+            own.take_in(live.repo, shadow, &slot.admin)
+        }
         _ => Ok(()),
     };
     let taken = match &in_place {
@@ -128,7 +163,9 @@ fn ask_agent(live: &Live<'_>, store: &mut SqliteStore, slot: &Slot, shadow: &Sha
         Err(error) => return Err(tell_trespass(live, store, &before, &idle, error)),
     };
     if let Err(error) = taken_in {
-        worked.remarks.push(format!("the agent's own commits were not taken over, its files are: {error}"));
+        worked.remarks.push(format!(
+            "the agent's own commits were not taken over, its files are: {error}"
+        ));
     }
     let seen = trespass::look(live, store, &before, &idle)?;
     worked.end.trespasses = seen.own_words;
@@ -137,12 +174,15 @@ fn ask_agent(live: &Live<'_>, store: &mut SqliteStore, slot: &Slot, shadow: &Sha
     if let Some(entered) = in_place
         && let Some(reference) = entered.leave(&worked.sealed.tree)?
     {
-        worked.remarks.push(format!("what stood in the checkout besides the work is saved on {reference}"));
+        worked.remarks.push(format!(
+            "what stood in the checkout besides the work is saved on {reference}"
+        ));
     }
     Ok(worked)
 }
 
-/// An agent that took its own worktree away leaves nothing to judge. What it did elsewhere is said all the same.
+/// An agent that took its own worktree away leaves nothing to judge. What it did elsewhere is said
+/// all the same.
 fn tell_trespass(
     live: &Live<'_>,
     store: &mut SqliteStore,
@@ -151,9 +191,12 @@ fn tell_trespass(
     error: OpError,
 ) -> OpError {
     if let Ok(seen) = trespass::look(live, store, before, idle) {
-        seen.told
-            .iter()
-            .for_each(|text| live.world.say(&format!("warning: {}", live.world.redactor().redact_text(text))));
+        seen.told.iter().for_each(|text| {
+            live.world.say(&format!(
+                "warning: {}",
+                live.world.redactor().redact_text(text)
+            ))
+        });
     }
     error
 }
@@ -164,7 +207,14 @@ fn ask_network(live: &Live<'_>, store: &mut SqliteStore) -> Result<Network, OpEr
     let rule = fence::network_rule(&cx, &live.started.task);
     let network = fence::under(rule.as_ref());
     if let Some(record) = rule {
-        commit(store, &cx, |tx, cx| cx.record(tx, &Event::Decided { record: Box::new(record) }))?;
+        commit(store, &cx, |tx, cx| {
+            cx.record(
+                tx,
+                &Event::Decided {
+                    record: Box::new(record),
+                },
+            )
+        })?;
     }
     Ok(network)
 }
@@ -177,18 +227,32 @@ fn agent_step(
     network: Network,
 ) -> Result<AgentEnd, OpError> {
     let worktree = slot.path.canonicalize().map_err(environment)?;
-    let mut gate = PolicyGate { live, store, worktree, parked: None };
+    let mut gate = PolicyGate {
+        live,
+        store,
+        worktree,
+        parked: None,
+    };
     let mut ask = |session| one_session(live, &mut gate, slot, own, network, session);
     let session = resume::session(&live.started.run);
     let end = ask(session)?;
-    let (Session::Resume(id), Some(why)) = (session, resume::refusal(&end)) else { return Ok(end) };
+    let (Session::Resume(id), Some(why)) = (session, resume::refusal(&end)) else {
+        return Ok(end);
+    };
     let why = live.world.redactor().redact_text(&why);
-    live.world.say(&format!("run {}: session {id} was not continued ({why}); a fresh one begins", live.started.run.id));
+    live.world.say(&format!(
+        "run {}: session {id} was not continued ({why}); a fresh one begins",
+        live.started.run.id
+    ));
     resume::set_logs_aside(&live.dir)?;
     write_prompt(live, slot, Session::New)?;
     let fresh = ask(Session::New)?;
     let planted = [end.planted, fresh.planted].concat();
-    Ok(AgentEnd { resume_refused: Some(why), planted, ..fresh })
+    Ok(AgentEnd {
+        resume_refused: Some(why),
+        planted,
+        ..fresh
+    })
 }
 
 fn one_session(
@@ -217,18 +281,35 @@ fn one_session(
         ledger: &live.ledger,
     };
     let end = run_agent(live.world, &step, gate, &live.cancel)?;
-    Ok(AgentEnd { parked: gate.parked.clone(), ..end })
+    Ok(AgentEnd {
+        parked: gate.parked.clone(),
+        ..end
+    })
 }
 
 /// The supervisor's own look at the tree, and the commit of it on the run's branch.
 fn take(live: &Live<'_>, slot: &Slot, shadow: &Shadow, end: AgentEnd) -> Result<Worked, OpError> {
-    // An agent that wrecked its HEAD committed nothing that could be built upon; its files are taken all the same.
-    let head = slot.head(live.repo).ok().and_then(|head| head.commit().cloned());
-    let Taken { sealed, changed, remarks } = take_tree(live, &slot.path, shadow, head.as_ref())?;
+    // An agent that wrecked its HEAD committed nothing that could be built upon; its files are
+    // taken all the same.
+    let head = slot
+        .head(live.repo)
+        .ok()
+        .and_then(|head| head.commit().cloned());
+    let Taken {
+        sealed,
+        changed,
+        remarks,
+    } = take_tree(live, &slot.path, shadow, head.as_ref())?;
     // Only for who looks there; the work stands on its branch.
     let _shown = slot.show_taken(shadow);
     let lifecycle = judge::lifecycle(&end, &changed);
-    Ok(Worked { end, lifecycle, sealed, changed, remarks })
+    Ok(Worked {
+        end,
+        lifecycle,
+        sealed,
+        changed,
+        remarks,
+    })
 }
 
 /// A tree as it was found and committed.
@@ -241,10 +322,18 @@ pub(super) struct Taken {
     pub(super) remarks: Vec<String>,
 }
 
-/// The tree at `root`, whose state the shadow's index knows, as a commit on the run's branch. `head` is where its HEAD stands.
-pub(super) fn take_tree(live: &Live<'_>, root: &Path, shadow: &Shadow, head: Option<&Oid>) -> Result<Taken, OpError> {
+/// The tree at `root`, whose state the shadow's index knows, as a commit on the run's branch.
+/// `head` is where its HEAD stands.
+pub(super) fn take_tree(
+    live: &Live<'_>,
+    root: &Path,
+    shadow: &Shadow,
+    head: Option<&Oid>,
+) -> Result<Taken, OpError> {
     let base_tree = live.base_tree(shadow)?;
-    let snapshot = shadow.snapshot(root, &base_tree, Limits::default()).map_err(environment)?;
+    let snapshot = shadow
+        .snapshot(root, &base_tree, Limits::default())
+        .map_err(environment)?;
     failpoint::hit("snapshot")?;
     commit_tree(live, shadow, (base_tree, &snapshot), head)
 }
@@ -259,9 +348,15 @@ pub(super) fn commit_tree(
     let (repo, run) = (live.repo, &live.started.run);
     let base = live.base()?;
     let task = &live.started.task;
-    let trailers =
-        Trailers { task: Some(task.id.to_string()), run: Some(run.id.to_string()), agent: Some(run.agent.clone()) };
-    let message = live.world.redactor().redact_text(&trailer::message(&task.title, "", &trailers));
+    let trailers = Trailers {
+        task: Some(task.id.to_string()),
+        run: Some(run.id.to_string()),
+        agent: Some(run.agent.clone()),
+    };
+    let message = live
+        .world
+        .redactor()
+        .redact_text(&trailer::message(&task.title, "", &trailers));
     let who = identity()?;
     let work = Work {
         snapshot,
@@ -272,16 +367,31 @@ pub(super) fn commit_tree(
         when_ms: (live.world.clock)().wall_ms,
     };
     let sealed = seal(repo, shadow, &work).map_err(environment)?;
-    let mut remarks: Vec<String> = snapshot.reports.iter().map(|report| format!("in the worktree: {report}")).collect();
+    let mut remarks: Vec<String> = snapshot
+        .reports
+        .iter()
+        .map(|report| format!("in the worktree: {report}"))
+        .collect();
     if let Some(unrelated) = &sealed.unrelated_head {
-        remarks.push(format!("HEAD of the worktree was moved to {unrelated}, which does not descend from the base"));
+        remarks.push(format!(
+            "HEAD of the worktree was moved to {unrelated}, which does not descend from the base"
+        ));
     }
     if let Some(commit) = &sealed.commit {
         move_branch(live, commit)?;
     }
     let own_commits = sealed.own_commits.len();
-    let sealed = Sealed { base_tree, tree: snapshot.tree.clone(), commit: sealed.commit, own_commits };
-    Ok(Taken { sealed, changed: snapshot.changed.clone(), remarks })
+    let sealed = Sealed {
+        base_tree,
+        tree: snapshot.tree.clone(),
+        commit: sealed.commit,
+        own_commits,
+    };
+    Ok(Taken {
+        sealed,
+        changed: snapshot.changed.clone(),
+        remarks,
+    })
 }
 
 /// Moves the run's branch, from wherever the agent left it, to the judged commit.
@@ -292,7 +402,9 @@ pub(super) fn move_branch(live: &Live<'_>, commit: &Oid) -> Result<(), OpError> 
         Some(now) => Expect::At(now),
         None => Expect::Absent,
     };
-    live.repo.swap_ref(&name, Some(commit), &expected, "ai: snapshot of the run").map_err(environment)
+    live.repo
+        .swap_ref(&name, Some(commit), &expected, "ai: snapshot of the run")
+        .map_err(environment)
 }
 
 /// The patch that was written.
@@ -305,20 +417,33 @@ pub(super) struct Written {
 impl Written {
     /// What a reviewer should know of it.
     pub(super) fn remark(&self) -> Option<String> {
-        let text =
-            "the change holds something that looks like a secret; it is blackened in the evidence, not in the commit";
+        let text = "the change holds something that looks like a secret; it is blackened in the evidence, not in the commit";
         self.holds_secret.then(|| text.to_owned())
     }
 }
 
 /// Writes the patch into the run's directory, without secrets.
-pub(super) fn write_patch(live: &Live<'_>, shadow: &Shadow, sealed: &Sealed) -> Result<(Written, Stats), OpError> {
-    let patch = shadow.patch(&sealed.base_tree, &sealed.tree, PATCH_CAP).map_err(environment)?;
-    let stats = shadow.stats(&sealed.base_tree, &sealed.tree).map_err(environment)?;
+pub(super) fn write_patch(
+    live: &Live<'_>,
+    shadow: &Shadow,
+    sealed: &Sealed,
+) -> Result<(Written, Stats), OpError> {
+    let patch = shadow
+        .patch(&sealed.base_tree, &sealed.tree, PATCH_CAP)
+        .map_err(environment)?;
+    let stats = shadow
+        .stats(&sealed.base_tree, &sealed.tree)
+        .map_err(environment)?;
     let file = live.dir.join("diff.patch");
     let shown = live.world.redactor().redact(&patch.text);
     fs::write_private(&file, &shown).map_err(environment)?;
-    Ok((Written { file, holds_secret: shown != patch.text }, stats))
+    Ok((
+        Written {
+            file,
+            holds_secret: shown != patch.text,
+        },
+        stats,
+    ))
 }
 
 fn checks(live: &Live<'_>, sealed: &Sealed) -> Result<Vec<Checked>, OpError> {
@@ -327,10 +452,20 @@ fn checks(live: &Live<'_>, sealed: &Sealed) -> Result<Vec<Checked>, OpError> {
         return Ok(Vec::new());
     }
     let run = &live.started.run;
-    let judged = Judged { tree: &sealed.tree, commit: sealed.commit.as_ref() };
+    let judged = Judged {
+        tree: &sealed.tree,
+        commit: sealed.commit.as_ref(),
+    };
     let mut place = CheckPlace::open(live.world, live.repo, &run.worktree, judged)?;
     place.network = fence::under(fence::network_rule(&live.cx()?, &live.started.task).as_ref());
-    run_checks(live.world, &place, plans, &checks_dir(&live.dir), run.id.as_str(), &live.cancel)
+    run_checks(
+        live.world,
+        &place,
+        plans,
+        &checks_dir(&live.dir),
+        run.id.as_str(),
+        &live.cancel,
+    )
 }
 
 fn checks_dir(run_dir: &Path) -> PathBuf {

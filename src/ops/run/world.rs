@@ -43,7 +43,8 @@ pub struct World {
     pub env: Vec<(OsString, OsString)>,
     /// Takes secrets out of everything that is stored.
     pub scrub: Scrub,
-    /// The sandbox that the user asked for at the terminal or for this machine; outranks the configuration.
+    /// The sandbox that the user asked for at the terminal or for this machine; outranks the
+    /// configuration.
     pub sandbox: Option<Wish>,
     /// What works of it here; looked at where it is needed first.
     pub probed: OnceLock<Probe>,
@@ -77,10 +78,15 @@ impl World {
         self.places.pool()
     }
 
-    /// The locks by which checkouts of all repositories on one disk wait for each other; none where the user has no directory.
+    /// The locks by which checkouts of all repositories on one disk wait for each other; none where
+    /// the user has no directory.
     pub fn disk_locks(&self) -> Option<DiskLocks<'_>> {
         let dir = env::user_config_dir()?.join("locks");
-        Some(DiskLocks { dir, say: &*self.progress, patience: PoolLimits::default().patience })
+        Some(DiskLocks {
+            dir,
+            say: &*self.progress,
+            patience: PoolLimits::default().patience,
+        })
     }
 
     /// The shadow git directory that looks at one slot.
@@ -88,7 +94,8 @@ impl World {
         self.state().join("slots").join(slot).join("shadow.git")
     }
 
-    /// Opens the repository's objects and references, after a look whether everything works in such a repository.
+    /// Opens the repository's objects and references, after a look whether everything works in such
+    /// a repository.
     pub fn repo(&self) -> Result<Repo, OpError> {
         let git = Git::system().map_err(environment)?;
         preflight::check_supported(&self.location, &git).map_err(environment)?;
@@ -123,7 +130,10 @@ impl World {
 
     /// A path of the repository as the store keeps it: below the state directory.
     pub fn below_state(&self, path: &Path) -> String {
-        path.strip_prefix(self.state()).unwrap_or(path).to_string_lossy().into_owned()
+        path.strip_prefix(self.state())
+            .unwrap_or(path)
+            .to_string_lossy()
+            .into_owned()
     }
 }
 

@@ -1,4 +1,5 @@
-//! Doing it: everything is checked and saved before the first thing goes, and what goes last is the store, renamed in one step.
+//! Doing it: everything is checked and saved before the first thing goes, and what goes last is the
+//! store, renamed in one step.
 
 use std::path::{Path, PathBuf};
 
@@ -65,12 +66,27 @@ pub fn carry_out(
     match farewell.bundle {
         Some(_) => {
             let left = refs::remove(repo, &refs)?;
-            farewell.keeps.extend(left.into_iter().map(|(path, why)| Kept { path, why }));
-            remove_hollow(&place.common_dir, &["refs/heads/ai", "refs/ai", "logs/refs/heads/ai", "logs/refs/ai"]);
+            farewell
+                .keeps
+                .extend(left.into_iter().map(|(path, why)| Kept { path, why }));
+            remove_hollow(
+                &place.common_dir,
+                &[
+                    "refs/heads/ai",
+                    "refs/ai",
+                    "logs/refs/heads/ai",
+                    "logs/refs/ai",
+                ],
+            );
         }
         None => {
             let why = "branches and refs stay without --branches";
-            farewell.keeps.extend(refs.into_iter().map(|(path, _)| Kept { path, why: why.to_owned() }));
+            farewell
+                .keeps
+                .extend(refs.into_iter().map(|(path, _)| Kept {
+                    path,
+                    why: why.to_owned(),
+                }));
         }
     }
     remove_files(place, root, &plan.removes, &plan.hollow)?;
@@ -79,7 +95,10 @@ pub fn carry_out(
 
 fn refuse_early(plan: &Plan, keep: &Keep) -> Result<(), OpError> {
     if let Some(run) = plan.active_runs.first() {
-        return Err(Refusal::Conflict(format!("run {run} has not ended; nothing is removed while it works")).into());
+        return Err(Refusal::Conflict(format!(
+            "run {run} has not ended; nothing is removed while it works"
+        ))
+        .into());
     }
     match &plan.store {
         Some(held) if held.tasks > 0 && *keep == Keep::Unsaid => {
@@ -96,9 +115,11 @@ fn refuse_early(plan: &Plan, keep: &Keep) -> Result<(), OpError> {
 
 fn copy_store(state: &Path, dir: &Path) -> Result<(), OpError> {
     if std::fs::symlink_metadata(dir).is_ok() {
-        return Err(
-            Refusal::Conflict(format!("{} exists already; name a new directory for the copy", dir.display())).into()
-        );
+        return Err(Refusal::Conflict(format!(
+            "{} exists already; name a new directory for the copy",
+            dir.display()
+        ))
+        .into());
     }
     fs::create_private_dir(dir).map_err(StoreError::from)?;
     let store = SqliteStore::open(&state.join(project::STORE_FILE), Access::Read)?;
@@ -113,7 +134,9 @@ fn copy_tree(from: &Path, to: &Path) -> Result<(), OpError> {
             let target = to.join(path.file_name().unwrap_or_default());
             match std::fs::symlink_metadata(&path) {
                 Ok(meta) if meta.is_dir() => open.push((path, target)),
-                Ok(meta) if meta.is_file() => fs::copy_if_absent(&path, &target).map_err(StoreError::from)?,
+                Ok(meta) if meta.is_file() => {
+                    fs::copy_if_absent(&path, &target).map_err(StoreError::from)?
+                }
                 // Runs' directories hold files alone; a link among them leads nowhere that is ours.
                 _ => {}
             }
@@ -123,11 +146,21 @@ fn copy_tree(from: &Path, to: &Path) -> Result<(), OpError> {
 }
 
 /// The link and files first, the store last, so that a command that was cut off can be run again.
-fn remove_files(place: &Location, root: Option<&Path>, removes: &[PathBuf], hollow: &[PathBuf]) -> Result<(), OpError> {
+fn remove_files(
+    place: &Location,
+    root: Option<&Path>,
+    removes: &[PathBuf],
+    hollow: &[PathBuf],
+) -> Result<(), OpError> {
     let state = project::state_dir(&place.common_dir);
     for path in removes.iter().filter(|path| **path != state) {
         let is_dir = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
-        if is_dir { fs::remove_stubborn(path) } else { fs::remove_file(path) }.map_err(StoreError::from)?;
+        if is_dir {
+            fs::remove_stubborn(path)
+        } else {
+            fs::remove_file(path)
+        }
+        .map_err(StoreError::from)?;
     }
     hollow.iter().for_each(|dir| remove_empty(dir, &[""]));
     if let Some(root) = root {
@@ -139,14 +172,17 @@ fn remove_files(place: &Location, root: Option<&Path>, removes: &[PathBuf], holl
         remove_empty(dir.parent().unwrap_or(&dir), &[""]);
     }
     if state.is_dir() {
-        let trash = place.common_dir.join(format!("{TRASH}{}", id::random_text(8)));
+        let trash = place
+            .common_dir
+            .join(format!("{TRASH}{}", id::random_text(8)));
         fs::rename(&state, &trash).map_err(StoreError::from)?;
         fs::remove_dir_all(&trash).map_err(StoreError::from)?;
     }
     Ok(())
 }
 
-/// Removes directories that are empty now; a directory that is not stays: that is the question that is asked here.
+/// Removes directories that are empty now; a directory that is not stays: that is the question that
+/// is asked here.
 fn remove_empty(base: &Path, dirs: &[&str]) {
     for dir in dirs {
         let _ = fs::remove_empty_dir(&base.join(dir));
@@ -158,7 +194,10 @@ fn remove_hollow(base: &Path, dirs: &[&str]) {
     for dir in dirs {
         let dir = base.join(dir);
         let below = fs::list_dir(&dir).unwrap_or_default();
-        for path in below.iter().filter(|path| std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())) {
+        for path in below
+            .iter()
+            .filter(|path| std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir()))
+        {
             remove_hollow(path, &[""]);
         }
         remove_empty(&dir, &[""]);

@@ -86,13 +86,23 @@ impl Plan {
 
     /// True where nothing of `ai` is here.
     pub fn is_empty(&self) -> bool {
-        self.store.is_none() && self.removes.is_empty() && self.worktrees.is_empty() && self.refs.is_empty()
+        self.store.is_none()
+            && self.removes.is_empty()
+            && self.worktrees.is_empty()
+            && self.refs.is_empty()
     }
 }
 
-/// Looks at what `ai` has made in this repository. A store that cannot be read is an error: what it holds is not known.
+/// Looks at what `ai` has made in this repository. A store that cannot be read is an error: what it
+/// holds is not known.
 pub fn plan(place: &Location, repo: &Repo) -> Result<Plan, OpError> {
-    let mut plan = Plan { refs: refs::ours(repo)?.into_iter().map(|(name, _)| name).collect(), ..Plan::default() };
+    let mut plan = Plan {
+        refs: refs::ours(repo)?
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect(),
+        ..Plan::default()
+    };
     let state = project::state_dir(&place.common_dir);
     let mut written = BTreeMap::new();
     match SqliteStore::open(&state.join(project::STORE_FILE), Access::Read) {
@@ -113,8 +123,10 @@ pub fn plan(place: &Location, repo: &Repo) -> Result<Plan, OpError> {
     }
     plan.removes.extend(token_dirs(&place.common_dir)?);
     plan.removes.extend(trust::recorded_in(&place.common_dir));
-    // The trees of other repositories' files are among them, and come back when those are read again.
-    plan.removes.extend(config::trees_dir().filter(|dir| dir.is_dir()));
+    // The trees of other repositories' files are among them, and come back when those are read
+    // again.
+    plan.removes
+        .extend(config::trees_dir().filter(|dir| dir.is_dir()));
     plan.removes.extend(named(&place.common_dir, TRASH)?);
     Ok(plan)
 }
@@ -123,12 +135,22 @@ fn read_store(store: &mut SqliteStore, plan: &mut Plan) -> Result<(), StoreError
     let events = crate::store::sqlite::contents(store)?.events;
     plan.runs = store.read(|tx| tx.all_runs())?;
     let tasks = store.read(|tx| tx.tally())?.iter().map(|(_, n)| n).sum();
-    plan.active_runs = plan.runs.iter().filter(|run| run.end.is_none()).map(|run| run.id.to_string()).collect();
-    plan.store = Some(StoreContent { tasks, events, runs: plan.runs.len() as u64 });
+    plan.active_runs = plan
+        .runs
+        .iter()
+        .filter(|run| run.end.is_none())
+        .map(|run| run.id.to_string())
+        .collect();
+    plan.store = Some(StoreContent {
+        tasks,
+        events,
+        runs: plan.runs.len() as u64,
+    });
     Ok(())
 }
 
-/// The files below `.ai/`: those that init wrote and nobody has changed or committed go, all others stay.
+/// The files below `.ai/`: those that init wrote and nobody has changed or committed go, all others
+/// stay.
 fn files(
     place: &Location,
     repo: &Repo,
@@ -142,7 +164,11 @@ fn files(
     }
     let tracked = tracked(place, repo, root)?;
     for path in below(&root.join(".ai"))? {
-        let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+        let name = path
+            .strip_prefix(root)
+            .unwrap_or(&path)
+            .to_string_lossy()
+            .into_owned();
         let digest = || fs::read_capped(&path, 1 << 20).map(|bytes| hash::sha256_hex(&bytes));
         let why = if tracked.contains(&name) {
             "it is committed, or about to be"
@@ -154,7 +180,10 @@ fn files(
             plan.removes.push(path);
             continue;
         };
-        plan.keeps.push(Kept { path: name, why: why.to_owned() });
+        plan.keeps.push(Kept {
+            path: name,
+            why: why.to_owned(),
+        });
     }
     Ok(())
 }
@@ -164,7 +193,10 @@ fn below(dir: &Path) -> Result<Vec<PathBuf>, OpError> {
     let (mut found, mut open) = (Vec::new(), vec![dir.to_owned()]);
     while let Some(at) = open.pop() {
         for path in fs::list_dir(&at).map_err(StoreError::from)? {
-            let ours = at == dir && path.file_name().is_some_and(|name| name == "state" || name == "worktrees");
+            let ours = at == dir
+                && path
+                    .file_name()
+                    .is_some_and(|name| name == "state" || name == "worktrees");
             match std::fs::symlink_metadata(&path) {
                 _ if ours => {}
                 Ok(meta) if meta.is_dir() => open.push(path),
@@ -178,10 +210,20 @@ fn below(dir: &Path) -> Result<Vec<PathBuf>, OpError> {
 
 /// The files below `.ai/` that are in the index.
 fn tracked(place: &Location, repo: &Repo, root: &Path) -> Result<Vec<String>, OpError> {
-    let git_dir = if place.main_root.is_some() { &place.common_dir } else { &place.git_dir };
-    let command = repo.git().command(["ls-files", "-z", "--cached", "--", ".ai"]).git_dir(git_dir).work_tree(root);
+    let git_dir = if place.main_root.is_some() {
+        &place.common_dir
+    } else {
+        &place.git_dir
+    };
+    let command = repo
+        .git()
+        .command(["ls-files", "-z", "--cached", "--", ".ai"])
+        .git_dir(git_dir)
+        .work_tree(root);
     let out = command.run().map_err(environment)?;
-    Ok(Nul::of(&out).map(|name| String::from_utf8_lossy(name).into_owned()).collect())
+    Ok(Nul::of(&out)
+        .map(|name| String::from_utf8_lossy(name).into_owned())
+        .collect())
 }
 
 fn worktrees(repo: &Repo, dir: &Path, plan: &mut Plan) -> Result<(), OpError> {
@@ -190,23 +232,36 @@ fn worktrees(repo: &Repo, dir: &Path, plan: &mut Plan) -> Result<(), OpError> {
         match slot.state {
             SlotState::Ready | SlotState::Missing | SlotState::Redirected => {
                 plan.worktrees.push(slot.name.clone());
-                plan.slots.push(Standing { pool: dir.to_owned(), name: slot.name });
+                plan.slots.push(Standing {
+                    pool: dir.to_owned(),
+                    name: slot.name,
+                });
             }
-            state => {
-                plan.keeps.push(Kept { path: slot.path.to_string_lossy().into_owned(), why: format!("it is {state}") })
-            }
+            state => plan.keeps.push(Kept {
+                path: slot.path.to_string_lossy().into_owned(),
+                why: format!("it is {state}"),
+            }),
         }
     }
     Ok(())
 }
 
-/// What lies beside the worktrees: the places of checks, the word on whose all of it is, and the directories themselves.
+/// What lies beside the worktrees: the places of checks, the word on whose all of it is, and the
+/// directories themselves.
 fn around(pool: &Path, plan: &mut Plan) -> Result<(), OpError> {
     plan.removes.extend(named(pool, CHECK_PLACE)?);
     plan.hollow.push(pool.to_owned());
-    let Some(home) = Owner::of_pool(pool).and(pool.parent()) else { return Ok(()) };
-    plan.removes.extend(["checks", "owner"].map(|name| home.join(name)).into_iter().filter(|path| path.exists()));
-    plan.hollow.extend(home.ancestors().take(2).map(Path::to_owned));
+    let Some(home) = Owner::of_pool(pool).and(pool.parent()) else {
+        return Ok(());
+    };
+    plan.removes.extend(
+        ["checks", "owner"]
+            .map(|name| home.join(name))
+            .into_iter()
+            .filter(|path| path.exists()),
+    );
+    plan.hollow
+        .extend(home.ancestors().take(2).map(Path::to_owned));
     Ok(())
 }
 
@@ -214,13 +269,21 @@ fn around(pool: &Path, plan: &mut Plan) -> Result<(), OpError> {
 fn token_dirs(common_dir: &Path) -> Result<Vec<PathBuf>, OpError> {
     let mut git_dirs = fs::list_dir(&common_dir.join("worktrees")).map_err(StoreError::from)?;
     git_dirs.push(common_dir.to_owned());
-    Ok(git_dirs.into_iter().map(|dir| dir.join(tokens::DIR)).filter(|dir| dir.is_dir()).collect())
+    Ok(git_dirs
+        .into_iter()
+        .map(|dir| dir.join(tokens::DIR))
+        .filter(|dir| dir.is_dir())
+        .collect())
 }
 
 /// The directories whose names begin so.
 fn named(dir: &Path, prefix: &str) -> Result<Vec<PathBuf>, OpError> {
     let mut all = fs::list_dir(dir).map_err(StoreError::from)?;
-    all.retain(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(prefix)));
+    all.retain(|path| {
+        path.file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| name.starts_with(prefix))
+    });
     all.retain(|path| std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir()));
     Ok(all)
 }

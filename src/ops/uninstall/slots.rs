@@ -1,4 +1,5 @@
-//! The pool of worktrees: their work is put on a rescue ref where it stands nowhere else, and only then may they go.
+//! The pool of worktrees: their work is put on a rescue ref where it stands nowhere else, and only
+//! then may they go.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::base::fs;
 use crate::base::text::counted;
 use crate::git::shadow::Shadow;
-use crate::git::worktree::{Cleared, Known, Pool, PoolLimits, Rescue, RescueAs, Rescued, SlotState};
+use crate::git::worktree::{
+    Cleared, Known, Pool, PoolLimits, Rescue, RescueAs, Rescued, SlotState,
+};
 use crate::git::{Oid, Repo};
 use crate::ops::project;
 use crate::ops::refusal::{OpError, Refusal};
@@ -20,24 +23,39 @@ pub(super) struct Cleaned {
     missing: Vec<PathBuf>,
 }
 
-/// Looks at the work in every worktree of the plan. Work that stood nowhere else is saved, and then this is refused, once: a person
-/// should hear of it before the worktree is gone.
+/// Looks at the work in every worktree of the plan. Work that stood nowhere else is saved, and then
+/// this is refused, once: a person should hear of it before the worktree is gone.
 pub(super) fn clear(repo: &Repo, plan: &Plan, when_ms: i64) -> Result<Cleaned, OpError> {
-    let mut cleaned = Cleaned { cleared: Vec::new(), missing: Vec::new() };
+    let mut cleaned = Cleaned {
+        cleared: Vec::new(),
+        missing: Vec::new(),
+    };
     let mut saved = Vec::new();
     for Standing { pool: dir, name } in &plan.slots {
         let pool = pool(dir, repo);
         let before = refs::ours(repo)?;
         let rescued = rescue(repo, &pool, plan, name, when_ms)?;
         if let Some(loss) = rescued.left_behind.first() {
-            let text = format!("worktree {name} holds something that cannot be saved: {loss}; move it away first");
+            let text = format!(
+                "worktree {name} holds something that cannot be saved: {loss}; move it away first"
+            );
             return Err(Refusal::Conflict(text).into());
         }
-        if let Rescue::Saved { reference, commit, files, .. } = &rescued.rescue {
+        if let Rescue::Saved {
+            reference,
+            commit,
+            files,
+            ..
+        } = &rescued.rescue
+        {
             match before.iter().any(|(_, oid)| oid == commit) {
-                // A run's branch or an earlier rescue has it; a second name for it would only be in the way.
+                // A run's branch or an earlier rescue has it; a second name for it would only be in
+                // the way.
                 true => forget_second_name(repo, &before, reference, commit)?,
-                false => saved.push(format!("{} of {name} on {reference}", counted(*files, "changed file"))),
+                false => saved.push(format!(
+                    "{} of {name} on {reference}",
+                    counted(*files, "changed file")
+                )),
             }
         }
         match rescued.cleared {
@@ -48,8 +66,14 @@ pub(super) fn clear(repo: &Repo, plan: &Plan, when_ms: i64) -> Result<Cleaned, O
     if saved.is_empty() {
         return Ok(cleaned);
     }
-    let text = format!("worktrees held work that stood nowhere else, which is saved now: {}", saved.join(", "));
-    Err(Refusal::Conflict(format!("{text}; nothing was removed, run the command again to go on")).into())
+    let text = format!(
+        "worktrees held work that stood nowhere else, which is saved now: {}",
+        saved.join(", ")
+    );
+    Err(Refusal::Conflict(format!(
+        "{text}; nothing was removed, run the command again to go on"
+    ))
+    .into())
 }
 
 /// Takes the worktrees away.
@@ -71,12 +95,29 @@ fn pool<'r>(dir: &Path, repo: &'r Repo) -> Pool<'r> {
     Pool::new(repo, dir, PoolLimits::default())
 }
 
-fn rescue(repo: &Repo, pool: &Pool<'_>, plan: &Plan, name: &str, when_ms: i64) -> Result<Rescued, OpError> {
-    let shadow = project::state_dir(repo.common_dir()).join("slots").join(name).join("shadow.git");
+fn rescue(
+    repo: &Repo,
+    pool: &Pool<'_>,
+    plan: &Plan,
+    name: &str,
+    when_ms: i64,
+) -> Result<Rescued, OpError> {
+    let shadow = project::state_dir(repo.common_dir())
+        .join("slots")
+        .join(name)
+        .join("shadow.git");
     let shadow = Shadow::open(repo, &shadow).map_err(environment)?;
     // Attributes are read from what the run started from; a later commit may be an agent's.
-    let last = plan.runs.iter().filter(|run| run.worktree == name).max_by_key(|run| run.started_ms);
-    let base = last.and_then(|run| run.base.as_deref()).map(Oid::parse).transpose().map_err(environment)?;
+    let last = plan
+        .runs
+        .iter()
+        .filter(|run| run.worktree == name)
+        .max_by_key(|run| run.started_ms);
+    let base = last
+        .and_then(|run| run.base.as_deref())
+        .map(Oid::parse)
+        .transpose()
+        .map_err(environment)?;
     let who = identity()?;
     let save = RescueAs {
         reference: &format!("refs/ai/rescue/slot/{name}"),
@@ -85,17 +126,26 @@ fn rescue(repo: &Repo, pool: &Pool<'_>, plan: &Plan, name: &str, when_ms: i64) -
         when_ms,
         known: Known::Anywhere,
     };
-    pool.rescue(name, base.as_ref(), &shadow, &save).map_err(environment)
+    pool.rescue(name, base.as_ref(), &shadow, &save)
+        .map_err(environment)
 }
 
-fn forget_second_name(repo: &Repo, before: &[(String, Oid)], name: &str, commit: &Oid) -> Result<(), OpError> {
+fn forget_second_name(
+    repo: &Repo,
+    before: &[(String, Oid)],
+    name: &str,
+    commit: &Oid,
+) -> Result<(), OpError> {
     if before.iter().any(|(known, _)| known == name) {
         return Ok(());
     }
-    repo.delete_ref(name, commit, "ai: uninstall").map_err(environment)
+    repo.delete_ref(name, commit, "ai: uninstall")
+        .map_err(environment)
 }
 
 fn missing(pool: &Pool<'_>, name: &str) -> Result<Option<PathBuf>, OpError> {
     let info = pool.find(name).map_err(environment)?;
-    Ok(info.filter(|info| info.state == SlotState::Missing).and_then(|info| info.admin))
+    Ok(info
+        .filter(|info| info.state == SlotState::Missing)
+        .and_then(|info| info.admin))
 }

@@ -1,5 +1,6 @@
-//! Taking up a worktree that a person or another tool made. It stays where it is and as it is: its work is saved, it is bound to a task,
-//! and the task is claimed for whoever asks. What is done there from now on is handed in with `ai task done`.
+//! Taking up a worktree that a person or another tool made. It stays where it is and as it is: its
+//! work is saved, it is bound to a task, and the task is claimed for whoever asks. What is done
+//! there from now on is handed in with `ai task done`.
 
 use std::path::{Path, PathBuf};
 
@@ -60,7 +61,10 @@ impl Look {
 
     /// The branch that it stands on.
     pub fn branch(&self) -> Option<&str> {
-        self.found.head.branch().map(|name| name.trim_start_matches("refs/heads/"))
+        self.found
+            .head
+            .branch()
+            .map(|name| name.trim_start_matches("refs/heads/"))
     }
 }
 
@@ -71,51 +75,107 @@ pub fn place(repo: &Repo, here: &Path, typed: &str) -> Result<PathBuf, OpError> 
         return Ok(path);
     }
     let name = format!("refs/heads/{typed}");
-    if !crate::git::repo::is_valid_ref_name(&name) || repo.find_ref(&name).map_err(environment)?.is_none() {
-        return Err(Refusal::NotFound { what: "worktree or branch", id: one_line(typed) }.into());
+    if !crate::git::repo::is_valid_ref_name(&name)
+        || repo.find_ref(&name).map_err(environment)?.is_none()
+    {
+        return Err(Refusal::NotFound {
+            what: "worktree or branch",
+            id: one_line(typed),
+        }
+        .into());
     }
-    let main = repo.location().main_root.clone().map(|root| (repo.common_dir().to_owned(), root));
+    let main = repo
+        .location()
+        .main_root
+        .clone()
+        .map(|root| (repo.common_dir().to_owned(), root));
     let all = registered(repo.common_dir()).map_err(environment)?;
-    let on = |git_dir: &Path| repo.head_of(git_dir).is_ok_and(|head| head.branch() == Some(name.as_str()));
+    let on = |git_dir: &Path| {
+        repo.head_of(git_dir)
+            .is_ok_and(|head| head.branch() == Some(name.as_str()))
+    };
     match main.into_iter().chain(all).find(|(git_dir, _)| on(git_dir)) {
         Some((_, root)) => Ok(root),
         None => {
             let why = format!("branch {typed} is checked out in no worktree");
-            Err(Refusal::Missing { why, next: format!("git worktree add ../{typed} {typed}") }.into())
+            Err(Refusal::Missing {
+                why,
+                next: format!("git worktree add ../{typed} {typed}"),
+            }
+            .into())
         }
     }
 }
 
-/// Looks whether the worktree at `place` can be taken up. No reference and nothing of the worktree is changed.
-pub fn look(world: &World, repo: &Repo, store: &mut SqliteStore, place: &Path) -> Result<Look, OpError> {
+/// Looks whether the worktree at `place` can be taken up. No reference and nothing of the worktree
+/// is changed.
+pub fn look(
+    world: &World,
+    repo: &Repo,
+    store: &mut SqliteStore,
+    place: &Path,
+) -> Result<Look, OpError> {
     let found = Foreign::find(repo, place, &world.places.pools()).map_err(unfit)?;
     refuse_held(world, store, &found)?;
     let (target, tip) = target_of_adopted(world, repo)?;
     let head = found.head.commit();
     let base = match (head, &tip) {
-        (Some(head), Some(tip)) => Some(repo.merge_base(tip, head).map_err(environment)?.ok_or_else(|| {
-            let (path, onto) = (found.path.display(), target.as_deref().unwrap_or("HEAD"));
-            Refusal::Conflict(format!("{path} shares no history with {onto}, so its work cannot be told from it"))
-        })?),
+        (Some(head), Some(tip)) => Some(
+            repo.merge_base(tip, head)
+                .map_err(environment)?
+                .ok_or_else(|| {
+                    let (path, onto) = (found.path.display(), target.as_deref().unwrap_or("HEAD"));
+                    Refusal::Conflict(format!(
+                        "{path} shares no history with {onto}, so its work cannot be told from it"
+                    ))
+                })?,
+        ),
         _ => None,
     };
-    let shadow = Shadow::create(repo, &world.shadow_dir(&adoption::key(&found.admin))).map_err(environment)?;
+    let shadow = Shadow::create(repo, &world.shadow_dir(&adoption::key(&found.admin)))
+        .map_err(environment)?;
     let tree = |commit: Option<&Oid>| {
-        commit.map_or_else(|| Ok(shadow.format().empty_tree()), |commit| repo.tree_of(commit)).map_err(environment)
+        commit
+            .map_or_else(
+                || Ok(shadow.format().empty_tree()),
+                |commit| repo.tree_of(commit),
+            )
+            .map_err(environment)
     };
     let (stand, attributes) = (tree(head)?, tree(base.as_ref())?);
-    if found.has_conflicts(&shadow, &attributes).map_err(environment)? {
-        return Err(Refusal::Conflict(format!("{} holds conflicts that are not resolved", found.path.display())).into());
+    if found
+        .has_conflicts(&shadow, &attributes)
+        .map_err(environment)?
+    {
+        return Err(Refusal::Conflict(format!(
+            "{} holds conflicts that are not resolved",
+            found.path.display()
+        ))
+        .into());
     }
-    shadow.adopt(&found.path, &stand, &attributes).map_err(environment)?;
-    let seen = shadow.snapshot_against(&found.path, &stand, &attributes, Limits::default()).map_err(environment)?;
+    shadow
+        .adopt(&found.path, &stand, &attributes)
+        .map_err(environment)?;
+    let seen = shadow
+        .snapshot_against(&found.path, &stand, &attributes, Limits::default())
+        .map_err(environment)?;
     if let Some(left) = seen.left_behind().next() {
         let text = format!("{} cannot be saved whole: {left}", found.path.display());
         return Err(Refusal::Conflict(text).into());
     }
-    let files = shadow.changed_paths(&attributes, &seen.tree).map_err(environment)?.len();
+    let files = shadow
+        .changed_paths(&attributes, &seen.tree)
+        .map_err(environment)?
+        .len();
     let dirty = seen.changed.len();
-    Ok(Look { found, shadow, base, target, files, dirty })
+    Ok(Look {
+        found,
+        shadow,
+        base,
+        target,
+        files,
+        dirty,
+    })
 }
 
 /// One worktree is for one task at a time.
@@ -124,16 +184,32 @@ fn refuse_held(world: &World, store: &mut SqliteStore, found: &Foreign) -> Resul
     let now = (world.clock)();
     for one in earlier.into_iter().filter(|one| one.git_dir == found.admin) {
         let lease = store.read(|tx| tx.lease(&one.task.subject()))?;
-        let Some(lease) = lease.filter(|lease| lease.epoch == one.epoch && lease.binds(&now)) else { continue };
-        let why = format!("{} belongs to it, held by {}", found.path.display(), lease.holder);
-        let next = format!("`ai task done {0}` there hands its work in, `ai task release {0}` gives it up", one.task);
-        return Err(Refusal::WrongState { task: one.task, state: "claimed".into(), why, next }.into());
+        let Some(lease) = lease.filter(|lease| lease.epoch == one.epoch && lease.binds(&now))
+        else {
+            continue;
+        };
+        let why = format!(
+            "{} belongs to it, held by {}",
+            found.path.display(),
+            lease.holder
+        );
+        let next = format!(
+            "`ai task done {0}` there hands its work in, `ai task release {0}` gives it up",
+            one.task
+        );
+        return Err(Refusal::WrongState {
+            task: one.task,
+            state: "claimed".into(),
+            why,
+            next,
+        }
+        .into());
     }
     Ok(())
 }
 
-/// Saves the work of the worktree, binds it to the task and claims that for the actor of `cx`. A lease on the task that was granted in
-/// this very worktree is gone on with.
+/// Saves the work of the worktree, binds it to the task and claims that for the actor of `cx`. A
+/// lease on the task that was granted in this very worktree is gone on with.
 pub fn adopt(
     world: &World,
     repo: &Repo,
@@ -152,8 +228,15 @@ pub fn adopt(
         };
         // One that was granted in this very worktree.
         let own = tokens::find(&look.found.admin, &id.subject()).map_err(environment)?;
-        let claimed = match own.map(|token| lease::fenced(tx, cx, &token, "adopt").map(|lease| (token, lease))) {
-            Some(Ok((token, lease))) => Claimed { task: cx::load(tx, &id)?, lease, token, warnings: Vec::new() },
+        let claimed = match own
+            .map(|token| lease::fenced(tx, cx, &token, "adopt").map(|lease| (token, lease)))
+        {
+            Some(Ok((token, lease))) => Claimed {
+                task: cx::load(tx, &id)?,
+                lease,
+                token,
+                warnings: Vec::new(),
+            },
             _ => claim::claim(tx, cx, &Which::Task(id.to_string()), ttl_ms)?,
         };
         let adoption = Adoption {
@@ -171,10 +254,26 @@ pub fn adopt(
             at_ms: cx.now.wall_ms,
         };
         let file = adoption::keep(&world.state(), &adoption)?;
-        let filed = Filed { task: &adoption.task, run: None, tree: None };
+        let filed = Filed {
+            task: &adoption.task,
+            run: None,
+            tree: None,
+        };
         let summary = serde_json::to_value(&adoption).unwrap_or_default();
-        let piece = file_evidence(world, &filed, EvidenceKind::Adoption, "worktree", &file, summary)?;
-        cx.record(tx, &Event::EvidenceRecorded { evidence: Box::new(piece) })?;
+        let piece = file_evidence(
+            world,
+            &filed,
+            EvidenceKind::Adoption,
+            "worktree",
+            &file,
+            summary,
+        )?;
+        cx.record(
+            tx,
+            &Event::EvidenceRecorded {
+                evidence: Box::new(piece),
+            },
+        )?;
         Ok(Adopted { claimed, adoption })
     })?;
     let token = &adopted.claimed.token;
@@ -187,12 +286,18 @@ fn save(world: &World, repo: &Repo, look: &Look) -> Result<Option<String>, OpErr
     let key = adoption::key(&look.found.admin);
     let save = RescueAs {
         reference: &format!("refs/ai/rescue/slot/{key}"),
-        message: &format!("ai: work saved from {}\n", one_line(&look.found.path.to_string_lossy())),
+        message: &format!(
+            "ai: work saved from {}\n",
+            one_line(&look.found.path.to_string_lossy())
+        ),
         who: &who,
         when_ms: (world.clock)().wall_ms,
         known: Known::Anywhere,
     };
-    let saved = look.found.rescue(repo, look.base.as_ref(), &look.shadow, &save).map_err(environment)?;
+    let saved = look
+        .found
+        .rescue(repo, look.base.as_ref(), &look.shadow, &save)
+        .map_err(environment)?;
     match saved {
         (_, left) if !left.is_empty() => Err(Refusal::Conflict(left[0].to_string()).into()),
         (Rescue::Saved { reference, .. }, _) => Ok(Some(reference)),
@@ -206,7 +311,8 @@ fn unfit(error: Unfit) -> OpError {
         Unfit::Main(_) => "`ai task claim TASK` takes a task for the main checkout".to_owned(),
         Unfit::Locked { path, .. } => format!("git worktree unlock {}", path.display()),
         Unfit::OfThePool(_) => {
-            "`ai worktree list` says whose it is; `ai worktree rescue` saves what stands there".into()
+            "`ai worktree list` says whose it is; `ai worktree rescue` saves what stands there"
+                .into()
         }
         Unfit::InProgress { path, .. } => format!("git -C {} status", path.display()),
         Unfit::OwnCone(path) => format!("git -C {} sparse-checkout disable", path.display()),

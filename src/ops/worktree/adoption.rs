@@ -1,5 +1,6 @@
-//! The record of a worktree that was taken up: which task it is bound to, and what its work is measured against. One file an adoption,
-//! below `adopted/` of the state directory, with its digest in the evidence; it stays when the task has ended.
+//! The record of a worktree that was taken up: which task it is bound to, and what its work is
+//! measured against. One file an adoption, below `adopted/` of the state directory, with its digest
+//! in the evidence; it stays when the task has ended.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -101,6 +102,10 @@ pub(super) fn latest(state: &Path) -> Result<Vec<Adoption>, OpError> {
 }
 
 fn read(file: &Path) -> Result<Option<Adoption>, OpError> {
-    let Some(text) = fs::read_text_if_there(file, CAP).map_err(environment)? else { return Ok(None) };
-    serde_json::from_str(&text).map(Some).map_err(|error| environment(format!("{}: {error}", file.display())))
+    let Some(text) = fs::read_text_if_there(file, CAP).map_err(environment)? else {
+        return Ok(None);
+    };
+    serde_json::from_str(&text)
+        .map(Some)
+        .map_err(|error| environment(format!("{}: {error}", file.display())))
 }

@@ -30,12 +30,21 @@ pub struct Found {
 impl Found {
     /// The task whose work it holds.
     pub fn task(&self) -> Option<&TaskId> {
-        self.adoption.as_ref().map(|one| &one.task).or(self.last.as_ref().map(|run| &run.task))
+        self.adoption
+            .as_ref()
+            .map(|one| &one.task)
+            .or(self.last.as_ref().map(|run| &run.task))
     }
 }
 
-/// The worktree of that name, else the one where the task's last run worked and nobody since, or that was taken up for it.
-pub fn find(world: &World, repo: &Repo, store: &mut SqliteStore, typed: &str) -> Result<Found, OpError> {
+/// The worktree of that name, else the one where the task's last run worked and nobody since, or
+/// that was taken up for it.
+pub fn find(
+    world: &World,
+    repo: &Repo,
+    store: &mut SqliteStore,
+    typed: &str,
+) -> Result<Found, OpError> {
     let runs = store.read(|tx| tx.all_runs())?;
     let slots = everywhere(world, repo)?;
     if let Some(slot) = slots.iter().find(|slot| slot.name == typed) {
@@ -46,28 +55,61 @@ pub fn find(world: &World, repo: &Repo, store: &mut SqliteStore, typed: &str) ->
     if let Some(one) = adopted.iter().find(named) {
         return Ok(taken_up(one, &runs));
     }
-    let id = store.read(|tx| cx::resolve(tx, typed)).map_err(|error| unknown(error, typed))?;
+    let id = store
+        .read(|tx| cx::resolve(tx, typed))
+        .map_err(|error| unknown(error, typed))?;
     let missing = |next: String| {
         let why = format!("no worktree holds the work of {id}");
         OpError::from(Refusal::Missing { why, next })
     };
-    let since = runs.iter().filter(|run| run.task == id).map(|run| run.id.epoch()).max().unwrap_or(0);
-    if let Some(one) = adopted.iter().find(|one| one.task == id && one.epoch >= since) {
+    let since = runs
+        .iter()
+        .filter(|run| run.task == id)
+        .map(|run| run.id.epoch())
+        .max()
+        .unwrap_or(0);
+    if let Some(one) = adopted
+        .iter()
+        .find(|one| one.task == id && one.epoch >= since)
+    {
         return Ok(taken_up(one, &runs));
     }
-    let own = runs.iter().filter(|run| run.task == id).max_by_key(|run| run.started_ms);
-    let Some(own) = own else { return Err(missing(format!("no run has worked on it; `ai run {id}` starts one"))) };
+    let own = runs
+        .iter()
+        .filter(|run| run.task == id)
+        .max_by_key(|run| run.started_ms);
+    let Some(own) = own else {
+        return Err(missing(format!(
+            "no run has worked on it; `ai run {id}` starts one"
+        )));
+    };
     let is_last = last_run(&runs, &own.worktree).is_some_and(|last| last.id == own.id);
-    match slots.iter().find(|slot| is_last && slot.name == own.worktree) {
+    match slots
+        .iter()
+        .find(|slot| is_last && slot.name == own.worktree)
+    {
         Some(slot) => there(slot, Some(own)),
-        None => Err(missing(format!("another run has its place by now; `git switch {}` shows its work", own.branch))),
+        None => Err(missing(format!(
+            "another run has its place by now; `git switch {}` shows its work",
+            own.branch
+        ))),
     }
 }
 
 fn taken_up(one: &Adoption, runs: &[Run]) -> Found {
-    let slot = one.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let slot = one
+        .path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let last = last_run(runs, &one.key()).cloned();
-    Found { slot, path: one.path.clone(), last, adoption: Some(one.clone()) }
+    Found {
+        slot,
+        path: one.path.clone(),
+        last,
+        adoption: Some(one.clone()),
+    }
 }
 
 /// What was typed may have been meant for either.
@@ -75,8 +117,11 @@ fn unknown(error: OpError, typed: &str) -> OpError {
     match error.refusal() {
         Some(Refusal::NotFound { .. }) => {
             let why = format!("there is no worktree and no task `{}`", one_line(typed));
-            Refusal::Missing { why, next: "`ai worktree list` shows the worktrees, `ai task list` the tasks".into() }
-                .into()
+            Refusal::Missing {
+                why,
+                next: "`ai worktree list` shows the worktrees, `ai task list` the tasks".into(),
+            }
+            .into()
         }
         _ => error,
     }
@@ -84,11 +129,17 @@ fn unknown(error: OpError, typed: &str) -> OpError {
 
 fn there(slot: &SlotInfo, last: Option<&Run>) -> Result<Found, OpError> {
     match slot.state {
-        SlotState::Ready | SlotState::Redirected | SlotState::OwnRepository => {
-            Ok(Found { slot: slot.name.clone(), path: slot.path.clone(), last: last.cloned(), adoption: None })
-        }
+        SlotState::Ready | SlotState::Redirected | SlotState::OwnRepository => Ok(Found {
+            slot: slot.name.clone(),
+            path: slot.path.clone(),
+            last: last.cloned(),
+            adoption: None,
+        }),
         _ => {
-            let text = format!("worktree {} cannot be used: it is {}", slot.name, slot.state);
+            let text = format!(
+                "worktree {} cannot be used: it is {}",
+                slot.name, slot.state
+            );
             Err(Refusal::Conflict(text).into())
         }
     }

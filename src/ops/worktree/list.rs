@@ -50,7 +50,8 @@ pub struct Listed {
     pub run: Option<RunId>,
     /// That run's task.
     pub task: Option<TaskId>,
-    /// How many files differ from its last commit, untracked ones included; null where that cannot be told.
+    /// How many files differ from its last commit, untracked ones included; null where that cannot
+    /// be told.
     pub dirty: Option<usize>,
     /// What it occupies on the disk, in bytes.
     pub bytes: u64,
@@ -58,14 +59,23 @@ pub struct Listed {
     pub last_used_ms: Option<i64>,
 }
 
-/// Every worktree: the slots, and those that were taken up for a task that is not finished. `runs` are all runs of the store.
-pub fn list(world: &World, repo: &Repo, store: &mut SqliteStore, runs: &[Run]) -> Result<Vec<Listed>, OpError> {
+/// Every worktree: the slots, and those that were taken up for a task that is not finished. `runs`
+/// are all runs of the store.
+pub fn list(
+    world: &World,
+    repo: &Repo,
+    store: &mut SqliteStore,
+    runs: &[Run],
+) -> Result<Vec<Listed>, OpError> {
     let mut all = slots(world, repo, runs)?;
     for one in adoption::latest(&world.state())? {
         let task = store.read(|tx| tx.task(&one.task))?;
-        if let Some(task) =
-            task.filter(|task| !matches!(task.state, TaskState::Done { .. } | TaskState::Cancelled { .. }))
-        {
+        if let Some(task) = task.filter(|task| {
+            !matches!(
+                task.state,
+                TaskState::Done { .. } | TaskState::Cancelled { .. }
+            )
+        }) {
             all.push(adopted(world, repo, runs, &one, &task));
         }
     }
@@ -74,21 +84,30 @@ pub fn list(world: &World, repo: &Repo, store: &mut SqliteStore, runs: &[Run]) -
 
 /// The slots of the pool alone, and those that an older version left elsewhere.
 pub(super) fn slots(world: &World, repo: &Repo, runs: &[Run]) -> Result<Vec<Listed>, OpError> {
-    Ok(everywhere(world, repo)?.iter().map(|slot| listed(world, repo, runs, slot)).collect())
+    Ok(everywhere(world, repo)?
+        .iter()
+        .map(|slot| listed(world, repo, runs, slot))
+        .collect())
 }
 
 /// Every slot of every pool, that of today first.
 pub(super) fn everywhere(world: &World, repo: &Repo) -> Result<Vec<SlotInfo>, OpError> {
     let mut all = Vec::new();
     for dir in world.places.pools() {
-        all.extend(Pool::new(repo, dir, PoolLimits::default()).list().map_err(environment)?);
+        all.extend(
+            Pool::new(repo, dir, PoolLimits::default())
+                .list()
+                .map_err(environment)?,
+        );
     }
     Ok(all)
 }
 
 fn listed(world: &World, repo: &Repo, runs: &[Run], slot: &SlotInfo) -> Listed {
     let last = last_run(runs, &slot.name);
-    let is_working = runs.iter().any(|run| run.worktree == slot.name && run.end.is_none());
+    let is_working = runs
+        .iter()
+        .any(|run| run.worktree == slot.name && run.end.is_none());
     let (usage, state) = match (&slot.state, is_working) {
         (SlotState::Ready, true) => (Use::Working, "a run works in it".to_owned()),
         (SlotState::Ready, false) => (Use::Idle, "idle".to_owned()),
@@ -99,7 +118,11 @@ fn listed(world: &World, repo: &Repo, runs: &[Run], slot: &SlotInfo) -> Listed {
         path: slot.path.clone(),
         usage,
         state,
-        branch: slot.head.as_ref().and_then(Head::branch).map(|name| name.trim_start_matches("refs/heads/").to_owned()),
+        branch: slot
+            .head
+            .as_ref()
+            .and_then(Head::branch)
+            .map(|name| name.trim_start_matches("refs/heads/").to_owned()),
         run: last.map(|run| run.id.clone()),
         task: last.map(|run| run.task.clone()),
         dirty: dirty(world, repo, slot, last),
@@ -111,12 +134,28 @@ fn listed(world: &World, repo: &Repo, runs: &[Run], slot: &SlotInfo) -> Listed {
 fn adopted(world: &World, repo: &Repo, runs: &[Run], one: &Adoption, task: &Task) -> Listed {
     let last = last_run(runs, &one.key()).filter(|run| run.task == one.task);
     let head = repo.head_of(&one.git_dir).ok();
-    let branch = head.as_ref().and_then(Head::branch).map(|name| name.trim_start_matches("refs/heads/").to_owned());
+    let branch = head
+        .as_ref()
+        .and_then(Head::branch)
+        .map(|name| name.trim_start_matches("refs/heads/").to_owned());
     let stand = head.as_ref().map(|head| head.commit().cloned());
     let base = one.base.as_deref().and_then(|base| Oid::parse(base).ok());
-    let dirty = stand.and_then(|stand| peek(world, repo, (&one.key(), &one.path), stand.as_ref(), base.as_ref()));
+    let dirty = stand.and_then(|stand| {
+        peek(
+            world,
+            repo,
+            (&one.key(), &one.path),
+            stand.as_ref(),
+            base.as_ref(),
+        )
+    });
     Listed {
-        slot: one.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        slot: one
+            .path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
         path: one.path.clone(),
         usage: Use::Adopted,
         state: format!("taken up, {}", task.status_text()),
@@ -131,7 +170,9 @@ fn adopted(world: &World, repo: &Repo, runs: &[Run], one: &Adoption, task: &Task
 
 /// The run that worked in a slot last.
 pub(super) fn last_run<'r>(runs: &'r [Run], slot: &str) -> Option<&'r Run> {
-    runs.iter().filter(|run| run.worktree == slot).max_by_key(|run| run.started_ms)
+    runs.iter()
+        .filter(|run| run.worktree == slot)
+        .max_by_key(|run| run.started_ms)
 }
 
 pub(super) fn used_ms(run: &Run) -> i64 {
@@ -143,12 +184,20 @@ fn dirty(world: &World, repo: &Repo, slot: &SlotInfo, last: Option<&Run>) -> Opt
     if !matches!(slot.state, SlotState::Ready | SlotState::Redirected) {
         return None;
     }
-    let base = last.and_then(|run| run.base.as_deref()).and_then(|base| Oid::parse(base).ok());
-    peek(world, repo, (&slot.name, &slot.path), slot.head.as_ref()?.commit(), base.as_ref())
+    let base = last
+        .and_then(|run| run.base.as_deref())
+        .and_then(|base| Oid::parse(base).ok());
+    peek(
+        world,
+        repo,
+        (&slot.name, &slot.path),
+        slot.head.as_ref()?.commit(),
+        base.as_ref(),
+    )
 }
 
-/// How many files of the worktree at `path` differ from the commit `stand`. The attributes are those of `base`: an agent may have
-/// written those of its own commits.
+/// How many files of the worktree at `path` differ from the commit `stand`. The attributes are
+/// those of `base`: an agent may have written those of its own commits.
 fn peek(
     world: &World,
     repo: &Repo,
@@ -158,7 +207,12 @@ fn peek(
 ) -> Option<usize> {
     let shadow = Shadow::existing(repo, &world.shadow_dir(key))?;
     let empty = || shadow.format().empty_tree();
-    let tree = |commit: Option<&Oid>| commit.map_or_else(|| Some(empty()), |commit| repo.tree_of(commit).ok());
+    let tree = |commit: Option<&Oid>| {
+        commit.map_or_else(|| Some(empty()), |commit| repo.tree_of(commit).ok())
+    };
     let (stand, attributes) = (tree(stand)?, tree(base)?);
-    shadow.peek(path, &stand, &attributes).ok().map(|paths| paths.len())
+    shadow
+        .peek(path, &stand, &attributes)
+        .ok()
+        .map(|paths| paths.len())
 }

@@ -1,7 +1,9 @@
-//! The pool of worktrees as people see it: what is there, where a task's work stands, saving it, and giving the room back.
+//! The pool of worktrees as people see it: what is there, where a task's work stands, saving it,
+//! and giving the room back.
 //!
-//! Invariants: a look writes nothing; a rescue changes nothing in the worktree; a removal takes only what was proven to stand
-//! elsewhere, leaves a way back, and takes nothing where a look failed.
+//! Invariants: a look writes nothing; a rescue changes nothing in the worktree; a removal takes
+//! only what was proven to stand elsewhere, leaves a way back, and takes nothing where a look
+//! failed.
 
 mod adopt;
 mod adoption;

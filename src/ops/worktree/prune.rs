@@ -1,5 +1,6 @@
-//! Giving room back: idle worktrees, branches and rescues whose work is merged, old things that were moved out of the way. First a plan,
-//! in which each thing has its reason; then each removal looks again, and what changed meanwhile stays.
+//! Giving room back: idle worktrees, branches and rescues whose work is merged, old things that
+//! were moved out of the way. First a plan, in which each thing has its reason; then each removal
+//! looks again, and what changed meanwhile stays.
 
 use crate::base::text::counted;
 use std::path::PathBuf;
@@ -96,13 +97,29 @@ impl Plan {
 }
 
 /// Looks at everything. Neither worktrees nor references are changed.
-pub fn plan(world: &World, repo: &Repo, store: &mut SqliteStore, ages: &Ages) -> Result<Plan, OpError> {
+pub fn plan(
+    world: &World,
+    repo: &Repo,
+    store: &mut SqliteStore,
+    ages: &Ages,
+) -> Result<Plan, OpError> {
     let runs = store.read(|tx| tx.all_runs())?;
     let now_ms = (world.clock)().wall_ms;
     let shadow = Shadow::open(repo, &world.shadow_dir("main")).map_err(environment)?;
-    let look = Look { world, repo, runs, now_ms, ages: *ages, shadow };
+    let look = Look {
+        world,
+        repo,
+        runs,
+        now_ms,
+        ages: *ages,
+        shadow,
+    };
     let mut items = look.slots()?;
-    let going: Vec<String> = items.iter().filter(|item| item.removes).map(|item| item.name.clone()).collect();
+    let going: Vec<String> = items
+        .iter()
+        .filter(|item| item.removes)
+        .map(|item| item.name.clone())
+        .collect();
     items.extend(look.branches(store, &going)?);
     items.extend(look.rescues(store)?);
     items.extend(look.kept()?);
@@ -126,34 +143,57 @@ impl Look<'_> {
     }
 
     fn slot(&self, slot: &Listed) -> Item {
-        let used = slot.last_used_ms.or_else(|| fs::modified_ms(&slot.path)).unwrap_or(self.now_ms);
+        let used = slot
+            .last_used_ms
+            .or_else(|| fs::modified_ms(&slot.path))
+            .unwrap_or(self.now_ms);
         let why = match (slot.usage, slot.dirty) {
             (Use::Working | Use::Adopted | Use::Odd, _) => Err(slot.state.clone()),
-            (Use::Idle, _) if used > self.now_ms - self.ages.idle_ms => Err("it was used not long ago".to_owned()),
-            (Use::Idle, None) => Err("it cannot be told whether it holds work; `ai worktree rescue` looks".to_owned()),
+            (Use::Idle, _) if used > self.now_ms - self.ages.idle_ms => {
+                Err("it was used not long ago".to_owned())
+            }
+            (Use::Idle, None) => Err(
+                "it cannot be told whether it holds work; `ai worktree rescue` looks".to_owned(),
+            ),
             (Use::Idle, Some(0)) => Ok("idle; its commits stand on branches".to_owned()),
             (Use::Idle, Some(n)) => match self.saved_on(slot) {
                 Some(reference) => Ok(format!("idle; {} on {reference}", standing(n))),
-                None => Err(format!("{} nowhere else; `ai worktree rescue {}` saves it", standing(n), slot.slot)),
+                None => Err(format!(
+                    "{} nowhere else; `ai worktree rescue {}` saves it",
+                    standing(n),
+                    slot.slot
+                )),
             },
         };
         let back = why.is_ok().then(|| "the next run makes it anew".to_owned());
         let (removes, why) = settled(why);
-        Item { kind: Kind::Worktree, name: slot.slot.clone(), removes, why, bytes: Some(slot.bytes), back, oid: None }
+        Item {
+            kind: Kind::Worktree,
+            name: slot.slot.clone(),
+            removes,
+            why,
+            bytes: Some(slot.bytes),
+            back,
+            oid: None,
+        }
     }
 
     /// The rescue reference that holds exactly what stands in the slot.
     fn saved_on(&self, slot: &Listed) -> Option<String> {
         let shadow = Shadow::existing(self.repo, &self.world.shadow_dir(&slot.slot))?;
-        let base = list::last_run(&self.runs, &slot.slot).and_then(|run| Oid::parse(run.base.as_deref()?).ok());
-        let attributes =
-            base.and_then(|base| self.repo.tree_of(&base).ok()).unwrap_or_else(|| shadow.format().empty_tree());
+        let base = list::last_run(&self.runs, &slot.slot)
+            .and_then(|run| Oid::parse(run.base.as_deref()?).ok());
+        let attributes = base
+            .and_then(|base| self.repo.tree_of(&base).ok())
+            .unwrap_or_else(|| shadow.format().empty_tree());
         let all = self.repo.list_refs("refs/ai/rescue/").ok()?;
         let holds = |commit: &Oid| {
             let tree = self.repo.tree_of(commit).ok()?;
             Some(shadow.peek(&slot.path, &tree, &attributes).ok()?.is_empty())
         };
-        all.into_iter().find(|(_, commit)| holds(commit) == Some(true)).map(|(name, _)| name)
+        all.into_iter()
+            .find(|(_, commit)| holds(commit) == Some(true))
+            .map(|(name, _)| name)
     }
 
     fn branches(&self, store: &mut SqliteStore, going: &[String]) -> Result<Vec<Item>, OpError> {
@@ -178,7 +218,9 @@ impl Look<'_> {
             return Ok(None);
         }
         let slots = list::everywhere(self.world, self.repo)?;
-        let on = slots.iter().find(|slot| slot.head.as_ref().and_then(Head::branch) == Some(name));
+        let on = slots
+            .iter()
+            .find(|slot| slot.head.as_ref().and_then(Head::branch) == Some(name));
         Ok(match on {
             Some(slot) if going.contains(&slot.name) => None,
             Some(slot) => Some(format!("worktree {} stands on it", slot.name)),
@@ -188,7 +230,11 @@ impl Look<'_> {
 
     fn rescues(&self, store: &mut SqliteStore) -> Result<Vec<Item>, OpError> {
         let mut items = Vec::new();
-        for (name, oid) in self.repo.list_refs("refs/ai/rescue/").map_err(environment)? {
+        for (name, oid) in self
+            .repo
+            .list_refs("refs/ai/rescue/")
+            .map_err(environment)?
+        {
             let rest = name.trim_start_matches("refs/ai/rescue/");
             let why = match rest.starts_with("slot/") {
                 true => self.is_merged(None, &oid),
@@ -202,21 +248,41 @@ impl Look<'_> {
     fn reference(&self, kind: Kind, name: String, oid: Oid, why: Result<String, String>) -> Item {
         let back = why.is_ok().then(|| pruned::way_back(&name, self.now_ms));
         let (removes, why) = settled(why);
-        Item { kind, name, removes, why, bytes: None, back, oid: Some(oid) }
+        Item {
+            kind,
+            name,
+            removes,
+            why,
+            bytes: None,
+            back,
+            oid: Some(oid),
+        }
     }
 
-    /// What is named `<task>/<epoch>` goes where its task has ended and its work is merged. The reason, either way.
-    fn may_go(&self, store: &mut SqliteStore, rest: &str, oid: &Oid) -> Result<Result<String, String>, OpError> {
+    /// What is named `<task>/<epoch>` goes where its task has ended and its work is merged. The
+    /// reason, either way.
+    fn may_go(
+        &self,
+        store: &mut SqliteStore,
+        rest: &str,
+        oid: &Oid,
+    ) -> Result<Result<String, String>, OpError> {
         let (task, epoch) = rest.split_once('/').unwrap_or((rest, ""));
         let epoch = epoch.split('-').next().unwrap_or_default();
         let id = crate::domain::ids::TaskId(task.to_owned());
         let Some(found) = store.read(|tx| tx.task(&id))? else {
             return Ok(Err(format!("the store knows no task {task}")));
         };
-        if !matches!(found.state, TaskState::Done { .. } | TaskState::Cancelled { .. }) {
+        if !matches!(
+            found.state,
+            TaskState::Done { .. } | TaskState::Cancelled { .. }
+        ) {
             return Ok(Err(format!("its task is {}", found.status_text())));
         }
-        let run = self.runs.iter().find(|run| run.id.as_str() == format!("{task}.{epoch}"));
+        let run = self
+            .runs
+            .iter()
+            .find(|run| run.id.as_str() == format!("{task}.{epoch}"));
         Ok(self.is_merged(run, oid))
     }
 
@@ -233,21 +299,41 @@ impl Look<'_> {
         Err(format!("not merged into {}", names.join(", ")))
     }
 
-    /// The branches into which work goes: the run's own target, the configured one, the one that is checked out, and what is known of
-    /// them on `origin`.
+    /// The branches into which work goes: the run's own target, the configured one, the one that is
+    /// checked out, and what is known of them on `origin`.
     fn targets(&self, run: Option<&Run>) -> Result<Vec<(String, Oid)>, OpError> {
-        let head = self.repo.head_of(self.repo.common_dir()).map_err(environment)?;
-        let configured = [&self.world.config.accept.target, &self.world.config.defaults.base];
-        let configured = configured.into_iter().flatten().map(|name| format!("refs/heads/{name}"));
-        let mut names: Vec<String> = run.and_then(|run| run.target.clone()).into_iter().chain(configured).collect();
+        let head = self
+            .repo
+            .head_of(self.repo.common_dir())
+            .map_err(environment)?;
+        let configured = [
+            &self.world.config.accept.target,
+            &self.world.config.defaults.base,
+        ];
+        let configured = configured
+            .into_iter()
+            .flatten()
+            .map(|name| format!("refs/heads/{name}"));
+        let mut names: Vec<String> = run
+            .and_then(|run| run.target.clone())
+            .into_iter()
+            .chain(configured)
+            .collect();
         names.extend(head.branch().map(str::to_owned));
-        let remote = names.iter().map(|name| name.replacen("refs/heads/", "refs/remotes/origin/", 1));
+        let remote = names
+            .iter()
+            .map(|name| name.replacen("refs/heads/", "refs/remotes/origin/", 1));
         let remote: Vec<String> = remote.collect();
         names.extend(remote);
         let mut targets: Vec<(String, Oid)> = Vec::new();
         for name in names {
             let known = targets.iter().any(|(other, _)| *other == name);
-            if let Some(tip) = self.repo.find_ref(&name).map_err(environment)?.filter(|_| !known) {
+            if let Some(tip) = self
+                .repo
+                .find_ref(&name)
+                .map_err(environment)?
+                .filter(|_| !known)
+            {
                 targets.push((name, tip));
             }
         }
@@ -269,7 +355,15 @@ impl Look<'_> {
         let to = pruned::kept_dir(self.world, path, self.now_ms);
         let back = removes.then(|| format!("mv {} {}", to.display(), path.display()));
         let name = self.world.below_state(path);
-        Item { kind: Kind::Kept, name, removes, why: why.into(), bytes: Some(fs::disk_usage(path)), back, oid: None }
+        Item {
+            kind: Kind::Kept,
+            name,
+            removes,
+            why: why.into(),
+            bytes: Some(fs::disk_usage(path)),
+            back,
+            oid: None,
+        }
     }
 
     fn pruned(&self) -> Result<Vec<Item>, OpError> {
@@ -281,16 +375,32 @@ impl Look<'_> {
         }
         for (path, when) in pruned::dirs(self.world)? {
             let bytes = fs::disk_usage(&path);
-            items.push(expired(self.world.below_state(&path), when <= cutoff, Some(bytes), None));
+            items.push(expired(
+                self.world.below_state(&path),
+                when <= cutoff,
+                Some(bytes),
+                None,
+            ));
         }
         Ok(items)
     }
 }
 
 fn expired(name: String, removes: bool, bytes: Option<u64>, oid: Option<Oid>) -> Item {
-    let why =
-        if removes { "it was kept for long enough" } else { "an earlier pruning took it away; it is kept for a while" };
-    Item { kind: Kind::Pruned, name, removes, why: why.to_owned(), bytes, back: None, oid }
+    let why = if removes {
+        "it was kept for long enough"
+    } else {
+        "an earlier pruning took it away; it is kept for a while"
+    };
+    Item {
+        kind: Kind::Pruned,
+        name,
+        removes,
+        why: why.to_owned(),
+        bytes,
+        back: None,
+        oid,
+    }
 }
 
 fn settled(why: Result<String, String>) -> (bool, String) {
@@ -301,17 +411,24 @@ fn settled(why: Result<String, String>) -> (bool, String) {
 }
 
 fn standing(files: usize) -> String {
-    format!("{} {}", counted(files, "changed file"), if files == 1 { "stands" } else { "stand" })
+    format!(
+        "{} {}",
+        counted(files, "changed file"),
+        if files == 1 { "stands" } else { "stand" }
+    )
 }
 
 fn short(name: &str) -> &str {
-    name.trim_start_matches("refs/heads/").trim_start_matches("refs/remotes/")
+    name.trim_start_matches("refs/heads/")
+        .trim_start_matches("refs/remotes/")
 }
 
-/// Carries the plan out and says what became of each thing. One that cannot go stays, with the reason, and keeps no other from going.
+/// Carries the plan out and says what became of each thing. One that cannot go stays, with the
+/// reason, and keeps no other from going.
 pub fn carry_out(world: &World, repo: &Repo, store: &mut SqliteStore, plan: Plan) -> Vec<Item> {
     let Plan { mut items, now_ms } = plan;
-    // What an earlier removal left behind when it was cut off; where it cannot go now, it goes another time.
+    // What an earlier removal left behind when it was cut off; where it cannot go now, it goes
+    // another time.
     for dir in world.places.pools() {
         let _swept = Pool::new(repo, dir, PoolLimits::default()).sweep();
     }
@@ -324,13 +441,23 @@ pub fn carry_out(world: &World, repo: &Repo, store: &mut SqliteStore, plan: Plan
     items
 }
 
-fn remove(world: &World, repo: &Repo, store: &mut SqliteStore, item: &Item, now_ms: i64) -> Result<(), OpError> {
+fn remove(
+    world: &World,
+    repo: &Repo,
+    store: &mut SqliteStore,
+    item: &Item,
+    now_ms: i64,
+) -> Result<(), OpError> {
     let path: PathBuf = world.state().join(&item.name);
     match (item.kind, &item.oid) {
         (Kind::Worktree, _) => remove_slot(world, repo, store, &item.name),
-        (Kind::Branch, Some(_)) if is_checked_out(repo, &item.name)? => Err(environment("a checkout stands on it now")),
+        (Kind::Branch, Some(_)) if is_checked_out(repo, &item.name)? => {
+            Err(environment("a checkout stands on it now"))
+        }
         (Kind::Branch | Kind::Rescue, Some(oid)) => pruned::keep_ref(repo, &item.name, oid, now_ms),
-        (Kind::Pruned, Some(oid)) => repo.delete_ref(&item.name, oid, "ai: pruned").map_err(environment),
+        (Kind::Pruned, Some(oid)) => repo
+            .delete_ref(&item.name, oid, "ai: pruned")
+            .map_err(environment),
         (Kind::Kept, _) => {
             fs::create_private_dir(&pruned::dir(world)).map_err(environment)?;
             fs::rename(&path, &pruned::kept_dir(world, &path, now_ms)).map_err(environment)
@@ -340,21 +467,33 @@ fn remove(world: &World, repo: &Repo, store: &mut SqliteStore, item: &Item, now_
     }
 }
 
-fn remove_slot(world: &World, repo: &Repo, store: &mut SqliteStore, name: &str) -> Result<(), OpError> {
+fn remove_slot(
+    world: &World,
+    repo: &Repo,
+    store: &mut SqliteStore,
+    name: &str,
+) -> Result<(), OpError> {
     let runs = store.read(|tx| tx.all_runs())?;
     let before = repo.list_refs("refs/").map_err(environment)?;
     let rescued = rescue_slot(world, repo, name, list::last_run(&runs, name))?;
     match &rescued.rescue {
-        Rescue::Saved { reference, commit, .. } if !before.iter().any(|(_, oid)| oid == commit) => {
-            return Err(environment(format!("it held work that stood nowhere else; it stands on {reference} now")));
+        Rescue::Saved {
+            reference, commit, ..
+        } if !before.iter().any(|(_, oid)| oid == commit) => {
+            return Err(environment(format!(
+                "it held work that stood nowhere else; it stands on {reference} now"
+            )));
         }
         _ => {}
     }
     let left = rescued.left_behind.first().map(ToString::to_string);
     let Some(cleared) = rescued.cleared else {
-        return Err(environment(left.unwrap_or_else(|| "it is not there any more".to_owned())));
+        return Err(environment(
+            left.unwrap_or_else(|| "it is not there any more".to_owned()),
+        ));
     };
-    let pool = Pool::new(repo, world.places.pool_of(name), PoolLimits::default()).sharing(world.disk_locks());
+    let pool = Pool::new(repo, world.places.pool_of(name), PoolLimits::default())
+        .sharing(world.disk_locks());
     let removed = pool.remove_if_free(cleared, || {
         let active = store.read(|tx| tx.active_runs()).map_err(Stop::Store)?;
         Ok::<_, Stop>(active.iter().all(|run| run.worktree != name))

@@ -1,5 +1,5 @@
-//! What a pruning took away, kept for a while: references below `refs/ai/pruned/<when>/`, directories in `pruned/` of the state
-//! directory. `<when>` is in milliseconds since 1970.
+//! What a pruning took away, kept for a while: references below `refs/ai/pruned/<when>/`,
+//! directories in `pruned/` of the state directory. `<when>` is in milliseconds since 1970.
 
 use std::path::{Path, PathBuf};
 
@@ -21,10 +21,18 @@ pub(super) fn kept_name(reference: &str, now_ms: i64) -> String {
     format!("{REFS}{now_ms}/{}", reference.trim_start_matches("refs/"))
 }
 
-/// Moves a reference to where it is kept. It is there before it is gone here, and gone only if it is still what it was.
-pub(super) fn keep_ref(repo: &Repo, reference: &str, oid: &Oid, now_ms: i64) -> Result<(), OpError> {
-    repo.create_ref(&kept_name(reference, now_ms), oid, "ai: pruned").map_err(environment)?;
-    repo.delete_ref(reference, oid, "ai: pruned").map_err(environment)
+/// Moves a reference to where it is kept. It is there before it is gone here, and gone only if it
+/// is still what it was.
+pub(super) fn keep_ref(
+    repo: &Repo,
+    reference: &str,
+    oid: &Oid,
+    now_ms: i64,
+) -> Result<(), OpError> {
+    repo.create_ref(&kept_name(reference, now_ms), oid, "ai: pruned")
+        .map_err(environment)?;
+    repo.delete_ref(reference, oid, "ai: pruned")
+        .map_err(environment)
 }
 
 /// The command that brings a kept reference back.
@@ -46,7 +54,11 @@ pub(super) fn when_ms(name: &str) -> Option<i64> {
 pub(super) fn dirs(world: &World) -> Result<Vec<(PathBuf, i64)>, OpError> {
     let all = fs::list_dir(&dir(world)).map_err(environment)?;
     let timed = |path: PathBuf| Some((path.file_name()?.to_str().and_then(when_ms)?, path));
-    Ok(all.into_iter().filter_map(timed).map(|(when, path)| (path, when)).collect())
+    Ok(all
+        .into_iter()
+        .filter_map(timed)
+        .map(|(when, path)| (path, when))
+        .collect())
 }
 
 /// Where a directory goes when it is pruned.

@@ -40,7 +40,13 @@ pub fn rescue(world: &World, repo: &Repo, found: &Found) -> Result<Saved, OpErro
             "`ai task cancel {}` stops it and saves its work; `ai recover` does so where it was cut off",
             run.task
         );
-        return Err(Refusal::WrongState { task: run.task.clone(), state: "running".into(), why, next }.into());
+        return Err(Refusal::WrongState {
+            task: run.task.clone(),
+            state: "running".into(),
+            why,
+            next,
+        }
+        .into());
     }
     let _held = fs::lock(&world.state().join("recover.lock")).map_err(environment)?;
     let (rescue, left_behind) = match &found.adoption {
@@ -52,7 +58,12 @@ pub fn rescue(world: &World, repo: &Repo, found: &Found) -> Result<Saved, OpErro
     };
     let (reference, commit, files) = match rescue {
         Rescue::Nothing => (None, None, 0),
-        Rescue::Saved { reference, commit, files, .. } => (Some(reference), Some(commit.to_string()), files),
+        Rescue::Saved {
+            reference,
+            commit,
+            files,
+            ..
+        } => (Some(reference), Some(commit.to_string()), files),
     };
     Ok(Saved {
         slot: found.slot.clone(),
@@ -65,11 +76,20 @@ pub fn rescue(world: &World, repo: &Repo, found: &Found) -> Result<Saved, OpErro
     })
 }
 
-fn rescue_adopted(world: &World, repo: &Repo, adoption: &Adoption) -> Result<(Rescue, Vec<TreeReport>), OpError> {
+fn rescue_adopted(
+    world: &World,
+    repo: &Repo,
+    adoption: &Adoption,
+) -> Result<(Rescue, Vec<TreeReport>), OpError> {
     let found = Foreign::find(repo, &adoption.path, &world.places.pools());
     let found = found.map_err(|error| Refusal::Conflict(error.to_string()))?;
     let shadow = Shadow::open(repo, &world.shadow_dir(&adoption.key())).map_err(environment)?;
-    let base = adoption.base.as_deref().map(Oid::parse).transpose().map_err(environment)?;
+    let base = adoption
+        .base
+        .as_deref()
+        .map(Oid::parse)
+        .transpose()
+        .map_err(environment)?;
     let who = identity()?;
     let save = RescueAs {
         reference: &format!("refs/ai/rescue/{}/{}", adoption.task, adoption.epoch),
@@ -78,5 +98,7 @@ fn rescue_adopted(world: &World, repo: &Repo, adoption: &Adoption) -> Result<(Re
         when_ms: (world.clock)().wall_ms,
         known: Known::Anywhere,
     };
-    found.rescue(repo, base.as_ref(), &shadow, &save).map_err(environment)
+    found
+        .rescue(repo, base.as_ref(), &shadow, &save)
+        .map_err(environment)
 }

@@ -1,8 +1,9 @@
 //! Output with a cap: the first half and the last half stay, the middle goes.
 //!
-//! The first half is written as it comes, so that a file can be followed while the command runs. What comes after goes round in a
-//! second file beside it, which is appended at the end behind a line that says how much is missing. A failed write is remembered
-//! and ends the writing, never the command.
+//! The first half is written as it comes, so that a file can be followed while the command runs.
+//! What comes after goes round in a second file beside it, which is appended at the end behind a
+//! line that says how much is missing. A failed write is remembered and ends the writing, never the
+//! command.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -44,7 +45,11 @@ impl Kept {
     pub fn in_file(path: &Path, cap: u64) -> io::Result<Self> {
         let mut tail = path.as_os_str().to_owned();
         tail.push(".tail");
-        Ok(Self::new(Box::new(create(path)?), Place::File { tail: tail.into() }, cap))
+        Ok(Self::new(
+            Box::new(create(path)?),
+            Place::File { tail: tail.into() },
+            cap,
+        ))
     }
 
     /// Keeps in memory.
@@ -53,8 +58,20 @@ impl Kept {
     }
 
     fn new(head: Box<dyn Medium>, place: Place, cap: u64) -> Self {
-        let ring = Ring { medium: None, size: cap / 2, at: 0, seen: 0 };
-        Self { head, head_room: cap - cap / 2, head_bytes: 0, ring, place, error: None }
+        let ring = Ring {
+            medium: None,
+            size: cap / 2,
+            at: 0,
+            seen: 0,
+        };
+        Self {
+            head,
+            head_room: cap - cap / 2,
+            head_bytes: 0,
+            ring,
+            place,
+            error: None,
+        }
     }
 
     pub fn write(&mut self, bytes: &[u8]) {
@@ -82,7 +99,12 @@ impl Kept {
             Place::File { .. } => Vec::new(),
         };
         let bytes = self.head_bytes + self.ring.len();
-        Summary { bytes, cut: self.ring.cut(), error: self.error.map(|e| e.to_string()), memory }
+        Summary {
+            bytes,
+            cut: self.ring.cut(),
+            error: self.error.map(|e| e.to_string()),
+            memory,
+        }
     }
 
     fn try_write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -90,12 +112,20 @@ impl Kept {
         let (first, rest) = bytes.split_at(bytes.len().min(room));
         self.head.write_all(first)?;
         self.head_bytes += first.len() as u64;
-        if rest.is_empty() { Ok(()) } else { self.ring.write(rest, &self.place) }
+        if rest.is_empty() {
+            Ok(())
+        } else {
+            self.ring.write(rest, &self.place)
+        }
     }
 
     fn append_tail(&mut self) -> io::Result<()> {
         if self.ring.cut() > 0 {
-            write!(self.head, "\n[{} bytes were cut out here]\n", self.ring.cut())?;
+            write!(
+                self.head,
+                "\n[{} bytes were cut out here]\n",
+                self.ring.cut()
+            )?;
         }
         self.ring.copy_to(&mut self.head)?;
         self.head.flush()
@@ -111,7 +141,10 @@ impl Kept {
 
 impl fmt::Debug for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kept").field("head_bytes", &self.head_bytes).field("tail_bytes", &self.ring.len()).finish()
+        f.debug_struct("Kept")
+            .field("head_bytes", &self.head_bytes)
+            .field("tail_bytes", &self.ring.len())
+            .finish()
     }
 }
 
@@ -159,8 +192,14 @@ impl Ring {
     /// Copies the kept bytes in their order.
     fn copy_to(&mut self, out: &mut dyn Write) -> io::Result<()> {
         let (length, at) = (self.len(), self.at);
-        let Some(medium) = &mut self.medium else { return Ok(()) };
-        let parts = if self.seen > self.size { [(at, length - at), (0, at)] } else { [(0, length), (0, 0)] };
+        let Some(medium) = &mut self.medium else {
+            return Ok(());
+        };
+        let parts = if self.seen > self.size {
+            [(at, length - at), (0, at)]
+        } else {
+            [(0, length), (0, 0)]
+        };
         for (from, count) in parts {
             medium.seek(SeekFrom::Start(from))?;
             io::copy(&mut medium.take(count), out)?;
@@ -178,10 +217,16 @@ impl Place {
     }
 }
 
-/// Makes a new file, never writing through a link or into a pipe that somebody has put in its place.
+/// Makes a new file, never writing through a link or into a pipe that somebody has put in its
+/// place.
 fn create(path: &Path) -> io::Result<File> {
     remove_file(path).map_err(|e| e.source)?;
-    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
 }
 
 #[cfg(test)]
@@ -213,8 +258,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out");
         std::fs::write(&path, "old and long content, of which nothing may stay").unwrap();
-        let summary = keep(Kept::in_file(&path, 8).unwrap(), &[b"0123", b"456789ab", b"cdef"]);
-        assert_eq!(std::fs::read(&path).unwrap(), b"0123\n[8 bytes were cut out here]\ncdef");
+        let summary = keep(
+            Kept::in_file(&path, 8).unwrap(),
+            &[b"0123", b"456789ab", b"cdef"],
+        );
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            b"0123\n[8 bytes were cut out here]\ncdef"
+        );
         assert_eq!((summary.bytes, summary.cut), (8, 8));
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
         use std::os::unix::fs::MetadataExt;
@@ -223,8 +274,21 @@ mod tests {
 
     #[test]
     fn a_failed_write_is_told_and_counts_as_missing() {
-        let full = OpenOptions::new().read(true).write(true).open("/dev/full").unwrap();
-        let summary = keep(Kept::new(Box::new(full), Place::File { tail: "/no/such".into() }, 100), &[b"abc", b"def"]);
+        let full = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let summary = keep(
+            Kept::new(
+                Box::new(full),
+                Place::File {
+                    tail: "/no/such".into(),
+                },
+                100,
+            ),
+            &[b"abc", b"def"],
+        );
         assert!(summary.error.unwrap().contains("No space"));
         assert_eq!(summary.bytes, 0);
     }

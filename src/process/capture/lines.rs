@@ -1,8 +1,9 @@
 //! Lines out of a stream of bytes, with a bound on what one line may cost.
 //!
-//! Agent CLIs print whole answers, whole files and whole outputs of commands as one string within one line of JSON. Nobody reads more than
-//! the beginning of such a string, so that the rest of it is left out while the line is put together: the line stays good JSON, and what it
-//! costs does not grow with what the agent says. The output as it is kept on disk is not touched.
+//! Agent CLIs print whole answers, whole files and whole outputs of commands as one string within
+//! one line of JSON. Nobody reads more than the beginning of such a string, so that the rest of it
+//! is left out while the line is put together: the line stays good JSON, and what it costs does not
+//! grow with what the agent says. The output as it is kept on disk is not touched.
 
 use crate::process::capture::shorten::Shortener;
 
@@ -14,8 +15,8 @@ pub(in crate::process) const MAX_TEXT: usize = 1 << 20;
 /// A line of output without its `\n`. Not necessarily UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line<'a> {
-    /// Its bytes; the first of them where it is longer than the bound. What begins with `{` has long strings shortened where a
-    /// [`Splitter`] was told so.
+    /// Its bytes; the first of them where it is longer than the bound. What begins with `{` has
+    /// long strings shortened where a [`Splitter`] was told so.
     pub bytes: &'a [u8],
     /// Whether it is whole.
     pub extent: Extent,
@@ -43,9 +44,17 @@ pub(in crate::process) struct Bounds {
 
 impl Bounds {
     /// For those who want to know what is going on.
-    pub const LISTENER: Bounds = Bounds { json: MAX_LINE, text: MAX_TEXT, string: MAX_STRING };
+    pub const LISTENER: Bounds = Bounds {
+        json: MAX_LINE,
+        text: MAX_TEXT,
+        string: MAX_STRING,
+    };
     /// For those who decide about what a line says, so that nothing of it may be missing.
-    pub const JUDGE: Bounds = Bounds { json: MAX_LINE, text: MAX_LINE, string: MAX_LINE };
+    pub const JUDGE: Bounds = Bounds {
+        json: MAX_LINE,
+        text: MAX_LINE,
+        string: MAX_LINE,
+    };
 }
 
 /// The longest string within a line of JSON, in bytes as they are written there.
@@ -63,13 +72,20 @@ pub(in crate::process) struct Splitter {
 
 impl Splitter {
     pub fn new(bounds: Bounds) -> Self {
-        Self { bounds, partial: Vec::new(), extent: Extent::Whole, shortener: None }
+        Self {
+            bounds,
+            partial: Vec::new(),
+            extent: Extent::Whole,
+            shortener: None,
+        }
     }
 
     /// Takes bytes; every line that they complete goes to `sink`.
     pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Line<'_>)) {
         let mut pieces = bytes.split(|byte| *byte == b'\n');
-        let Some(mut piece) = pieces.next() else { return };
+        let Some(mut piece) = pieces.next() else {
+            return;
+        };
         for next in pieces {
             self.complete(piece, sink);
             piece = next;
@@ -87,10 +103,16 @@ impl Splitter {
     fn complete(&mut self, last: &[u8], sink: &mut dyn FnMut(Line<'_>)) {
         let Bounds { json, text, string } = self.bounds;
         if self.partial.is_empty() && last.len() <= json.min(text).min(string) {
-            return sink(Line { bytes: last, extent: Extent::Whole });
+            return sink(Line {
+                bytes: last,
+                extent: Extent::Whole,
+            });
         }
         self.append(last);
-        sink(Line { bytes: &self.partial, extent: self.extent });
+        sink(Line {
+            bytes: &self.partial,
+            extent: self.extent,
+        });
         self.extent = Extent::Whole;
         self.shortener = None;
         // A huge line must not hold its memory for the rest of the run.
@@ -102,8 +124,17 @@ impl Splitter {
         if self.partial.is_empty() && bytes.starts_with(b"{") {
             self.shortener = Some(Shortener::new(self.bounds.string));
         }
-        let most = if self.shortener.is_some() { self.bounds.json } else { self.bounds.text };
-        let Self { partial, extent, shortener, .. } = self;
+        let most = if self.shortener.is_some() {
+            self.bounds.json
+        } else {
+            self.bounds.text
+        };
+        let Self {
+            partial,
+            extent,
+            shortener,
+            ..
+        } = self;
         let mut keep = |part: &[u8]| {
             let room = most.saturating_sub(partial.len());
             if part.len() > room {
@@ -125,9 +156,15 @@ mod tests {
 
     fn lines(chunks: &[&[u8]], most: usize) -> Vec<(Vec<u8>, Extent)> {
         let mut found = Vec::new();
-        let mut splitter = Splitter::new(Bounds { json: most, text: most, string: 2 });
+        let mut splitter = Splitter::new(Bounds {
+            json: most,
+            text: most,
+            string: 2,
+        });
         let mut sink = |line: Line<'_>| found.push((line.bytes.to_vec(), line.extent));
-        chunks.iter().for_each(|chunk| splitter.feed(chunk, &mut sink));
+        chunks
+            .iter()
+            .for_each(|chunk| splitter.feed(chunk, &mut sink));
         splitter.finish(&mut sink);
         found
     }
@@ -135,8 +172,15 @@ mod tests {
     #[test]
     fn a_long_line_is_cut_and_flagged_and_the_next_is_whole() {
         let found = lines(&[b"abc", b"def\n12", b"34\n", b"end"], 4);
-        let expected = [("abcd", Extent::Cut), ("1234", Extent::Whole), ("end", Extent::Whole)];
-        assert_eq!(found, expected.map(|(text, extent)| (text.as_bytes().to_vec(), extent)));
+        let expected = [
+            ("abcd", Extent::Cut),
+            ("1234", Extent::Whole),
+            ("end", Extent::Whole),
+        ];
+        assert_eq!(
+            found,
+            expected.map(|(text, extent)| (text.as_bytes().to_vec(), extent))
+        );
     }
 
     #[test]
@@ -154,12 +198,19 @@ mod tests {
         splitter.feed(b"{\"text\":\"", &mut sink);
         for chunk in long.as_bytes().chunks(64 << 10) {
             splitter.feed(chunk, &mut sink);
-            assert!(splitter.partial.capacity() < 1 << 20, "{}", splitter.partial.capacity());
+            assert!(
+                splitter.partial.capacity() < 1 << 20,
+                "{}",
+                splitter.partial.capacity()
+            );
         }
         splitter.feed(b"\",\"last\":1}\n", &mut sink);
         assert_eq!((found.len(), found[0].1), (1, Extent::Whole));
         let value: serde_json::Value = serde_json::from_slice(&found[0].0).unwrap();
-        assert_eq!((value["text"].as_str().unwrap().len(), &value["last"]), (MAX_STRING, &1.into()));
+        assert_eq!(
+            (value["text"].as_str().unwrap().len(), &value["last"]),
+            (MAX_STRING, &1.into())
+        );
     }
 
     #[test]
@@ -170,8 +221,17 @@ mod tests {
         let all = format!("{text}\n{json}\n{long}\n");
         let mut found = Vec::new();
         let mut splitter = Splitter::new(Bounds::LISTENER);
-        splitter.feed(all.as_bytes(), &mut |line: Line<'_>| found.push((line.bytes.len(), line.extent)));
-        assert_eq!(found, [(text.len(), Extent::Whole), (json.len(), Extent::Whole), (MAX_TEXT, Extent::Cut)]);
+        splitter.feed(all.as_bytes(), &mut |line: Line<'_>| {
+            found.push((line.bytes.len(), line.extent))
+        });
+        assert_eq!(
+            found,
+            [
+                (text.len(), Extent::Whole),
+                (json.len(), Extent::Whole),
+                (MAX_TEXT, Extent::Cut)
+            ]
+        );
     }
 
     proptest! {

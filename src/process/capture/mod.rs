@@ -1,4 +1,5 @@
-//! What a command prints: counted, redacted, cut into lines for whoever listens, and kept with a cap. Memory stays flat.
+//! What a command prints: counted, redacted, cut into lines for whoever listens, and kept with a
+//! cap. Memory stays flat.
 
 mod kept;
 mod lines;

@@ -26,7 +26,14 @@ impl Capture {
             OutputTo::Memory => Kept::in_memory(cap),
         };
         let (redact, lines) = (redactor.stream(), Splitter::new(Bounds::LISTENER));
-        Ok(Self { redact, lines, kept, seen: 0, abandoned: false, clean: Vec::new() })
+        Ok(Self {
+            redact,
+            lines,
+            kept,
+            seen: 0,
+            abandoned: false,
+            clean: Vec::new(),
+        })
     }
 
     /// Takes what was read; whole lines go to `line` at once.

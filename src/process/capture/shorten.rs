@@ -1,5 +1,6 @@
-//! Leaves the rest of long strings out of a line of JSON, while it comes, in pieces of any size. What was good JSON stays so: nothing is
-//! cut within a character or an escape. A string of nothing but `\u` escapes stays whole, since two of them may be one character.
+//! Leaves the rest of long strings out of a line of JSON, while it comes, in pieces of any size.
+//! What was good JSON stays so: nothing is cut within a character or an escape. A string of nothing
+//! but `\u` escapes stays whole, since two of them may be one character.
 
 /// Shortens the strings of one line.
 #[derive(Debug)]
@@ -28,7 +29,10 @@ enum State {
 impl Shortener {
     /// Keeps at least `most` bytes of each string.
     pub fn new(most: usize) -> Self {
-        Self { most, state: State::Outside }
+        Self {
+            most,
+            state: State::Outside,
+        }
     }
 
     /// Takes a piece; what is kept of it goes to `keep`.
@@ -64,7 +68,10 @@ impl Shortener {
 
     /// Takes plain characters up to the end of the string, an escape, or the place where it is cut.
     fn inside(&mut self, rest: &[u8], kept: usize, keep: &mut dyn FnMut(&[u8])) -> usize {
-        let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(rest.len());
+        let plain = rest
+            .iter()
+            .position(|byte| matches!(byte, b'"' | b'\\'))
+            .unwrap_or(rest.len());
         let room = self.most.saturating_sub(kept);
         // The first byte beyond the room that begins a character.
         let cut = (room..plain).find(|at| rest[*at] & 0xC0 != 0x80);
@@ -98,26 +105,44 @@ impl Shortener {
         } else {
             keep(&[b'\\', byte]);
             self.state = match byte {
-                b'u' => State::Digits { kept: kept + 2, missing: 4 },
+                b'u' => State::Digits {
+                    kept: kept + 2,
+                    missing: 4,
+                },
                 _ => State::Inside(kept + 2),
             };
         }
         1
     }
 
-    fn digits(&mut self, rest: &[u8], kept: usize, missing: usize, keep: &mut dyn FnMut(&[u8])) -> usize {
+    fn digits(
+        &mut self,
+        rest: &[u8],
+        kept: usize,
+        missing: usize,
+        keep: &mut dyn FnMut(&[u8]),
+    ) -> usize {
         // What is not a digit ends an escape that is none.
-        let there = rest.iter().take(missing).take_while(|byte| byte.is_ascii_hexdigit()).count();
+        let there = rest
+            .iter()
+            .take(missing)
+            .take_while(|byte| byte.is_ascii_hexdigit())
+            .count();
         keep(&rest[..there]);
         self.state = match there == missing || there < rest.len() {
             true => State::Inside(kept + there),
-            false => State::Digits { kept: kept + there, missing: missing - there },
+            false => State::Digits {
+                kept: kept + there,
+                missing: missing - there,
+            },
         };
         there
     }
 
     fn skip(&mut self, rest: &[u8], keep: &mut dyn FnMut(&[u8])) -> usize {
-        let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) else { return rest.len() };
+        let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) else {
+            return rest.len();
+        };
         if rest[at] == b'"' {
             keep(b"\"");
             self.state = State::Outside;
@@ -136,21 +161,36 @@ mod tests {
 
     fn shortened(pieces: &[&[u8]], most: usize) -> Vec<u8> {
         let (mut out, mut shortener) = (Vec::new(), Shortener::new(most));
-        pieces.iter().for_each(|piece| shortener.feed(piece, &mut |part| out.extend_from_slice(part)));
+        pieces
+            .iter()
+            .for_each(|piece| shortener.feed(piece, &mut |part| out.extend_from_slice(part)));
         out
     }
 
     #[track_caller]
     fn check(line: &str, expected: &str) {
-        assert_eq!(String::from_utf8(shortened(&[line.as_bytes()], 3)).unwrap(), expected);
+        assert_eq!(
+            String::from_utf8(shortened(&[line.as_bytes()], 3)).unwrap(),
+            expected
+        );
         let bytes: Vec<&[u8]> = line.as_bytes().chunks(1).collect();
-        assert_eq!(String::from_utf8(shortened(&bytes, 3)).unwrap(), expected, "byte by byte");
+        assert_eq!(
+            String::from_utf8(shortened(&bytes, 3)).unwrap(),
+            expected,
+            "byte by byte"
+        );
     }
 
     #[test]
     fn only_the_rest_of_long_strings_goes() {
-        check(r#"{"a":"abc","n":123456,"b":"abcdef"}"#, r#"{"a":"abc","n":123456,"b":"abc"}"#);
-        check(r#"{"k":"ab\"cd\\","l":["x\\","\\y"]}"#, r#"{"k":"ab\"","l":["x\\","\\y"]}"#);
+        check(
+            r#"{"a":"abc","n":123456,"b":"abcdef"}"#,
+            r#"{"a":"abc","n":123456,"b":"abc"}"#,
+        );
+        check(
+            r#"{"k":"ab\"cd\\","l":["x\\","\\y"]}"#,
+            r#"{"k":"ab\"","l":["x\\","\\y"]}"#,
+        );
         check(r#"{"a":"","b":"abc\nd\"e"}"#, r#"{"a":"","b":"abc"}"#);
     }
 
@@ -166,8 +206,11 @@ mod tests {
     }
 
     fn json() -> impl Strategy<Value = Value> {
-        let leaf =
-            prop_oneof![Just(Value::Null), any::<i32>().prop_map(Value::from), "\\PC{0,12}".prop_map(Value::from)];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<i32>().prop_map(Value::from),
+            "\\PC{0,12}".prop_map(Value::from)
+        ];
         leaf.prop_recursive(3, 16, 4, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
@@ -182,7 +225,8 @@ mod tests {
         match (short, whole) {
             (Value::String(short), Value::String(whole)) => whole.starts_with(short.as_str()),
             (Value::Array(short), Value::Array(whole)) => {
-                short.len() == whole.len() && short.iter().zip(whole).all(|(s, w)| is_beginning(s, w))
+                short.len() == whole.len()
+                    && short.iter().zip(whole).all(|(s, w)| is_beginning(s, w))
             }
             // Keys that begin alike may have become one.
             (Value::Object(_), Value::Object(_)) => true,

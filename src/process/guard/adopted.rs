@@ -1,8 +1,8 @@
 //! What falls to `ai` when a keeper is killed, and how it is told from `ai`'s own children.
 //!
-//! Every keeper leads a session of its own, and nothing can join another session. So a direct child of `ai` that is neither in the
-//! session of `ai` nor one of its living keepers has been adopted from a keeper that died. What was there before that keeper is
-//! left alone.
+//! Every keeper leads a session of its own, and nothing can join another session. So a direct child
+//! of `ai` that is neither in the session of `ai` nor one of its living keepers has been adopted
+//! from a keeper that died. What was there before that keeper is left alone.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -16,8 +16,8 @@ use crate::process::identity::own_pid;
 use crate::process::procfs::{Stat, descendants, table};
 use crate::process::signal::{Groups, Pressure, STEP, Sweep};
 
-/// The keepers that this process has started and not yet waited for. Held over a start, so that no look falls between the start
-/// of a keeper and its registration.
+/// The keepers that this process has started and not yet waited for. Held over a start, so that no
+/// look falls between the start of a keeper and its registration.
 static KEEPERS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
 /// A keeper's place in the register; given back when dropped.
@@ -32,20 +32,27 @@ impl Drop for Registered {
 
 /// Makes `ai` the reaper of what its keepers leave when they are killed.
 pub(super) fn become_reaper() -> io::Result<()> {
-    Ok(rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?)
+    Ok(rustix::process::set_child_subreaper(Some(
+        rustix::process::getpid(),
+    ))?)
 }
 
 /// Starts a keeper and registers it in one step.
-pub(super) fn register(start: impl FnOnce() -> io::Result<Child>) -> io::Result<(Child, Registered)> {
+pub(super) fn register(
+    start: impl FnOnce() -> io::Result<Child>,
+) -> io::Result<(Child, Registered)> {
     let mut keepers = keepers();
     let child = start()?;
-    let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
+    let pid = child
+        .id()
+        .and_then(|pid| i32::try_from(pid).ok())
+        .unwrap_or_default();
     keepers.insert(pid);
     Ok((child, Registered(pid)))
 }
 
-/// Ends and reaps everything that `ai` has adopted and that is not older than `since` (ticks after boot). Returns how many
-/// processes that were, and the pids that could not be killed.
+/// Ends and reaps everything that `ai` has adopted and that is not older than `since` (ticks after
+/// boot). Returns how many processes that were, and the pids that could not be killed.
 pub(in crate::process) async fn end_adopted(since: u64, grace: Duration) -> (usize, Vec<i32>) {
     let mut sweep = Sweep::begin(grace);
     loop {
@@ -58,7 +65,8 @@ pub(in crate::process) async fn end_adopted(since: u64, grace: Duration) -> (usi
     }
 }
 
-/// Reaps what `ai` has adopted and what has ended: the survivors of a keeper, or a daemon that `git` has started.
+/// Reaps what `ai` has adopted and what has ended: the survivors of a keeper, or a daemon that
+/// `git` has started.
 pub(in crate::process) fn reap_adopted() {
     look(0);
 }
@@ -68,24 +76,36 @@ fn look(since: u64) -> Vec<Stat> {
     let own = own_pid();
     let keepers = keepers();
     let table = table().unwrap_or_default();
-    let own_session = table.iter().find(|stat| stat.pid == own).map(|stat| stat.session);
+    let own_session = table
+        .iter()
+        .find(|stat| stat.pid == own)
+        .map(|stat| stat.session);
     let is_adopted = |stat: &&Stat| {
         stat.parent == own
             && stat.start_ticks >= since
             && Some(stat.session) != own_session
             && !keepers.contains(&stat.pid)
     };
-    let (running, ended): (Vec<Stat>, Vec<Stat>) = table.iter().filter(is_adopted).copied().partition(Stat::is_running);
+    let (running, ended): (Vec<Stat>, Vec<Stat>) = table
+        .iter()
+        .filter(is_adopted)
+        .copied()
+        .partition(Stat::is_running);
     ended.iter().for_each(|stat| reap(stat.pid));
     let roots: Vec<i32> = running.iter().map(|stat| stat.pid).collect();
-    let below = descendants(&roots, &table).into_iter().filter(Stat::is_running);
+    let below = descendants(&roots, &table)
+        .into_iter()
+        .filter(Stat::is_running);
     running.iter().copied().chain(below).collect()
 }
 
 /// Takes one ended child out of the process table; no other child's status is touched.
 fn reap(pid: i32) {
     if let Some(pid) = Pid::from_raw(pid) {
-        let _status = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+        let _status = rustix::process::waitid(
+            WaitId::Pid(pid),
+            WaitIdOptions::EXITED | WaitIdOptions::NOHANG,
+        );
     }
 }
 

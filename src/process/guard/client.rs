@@ -42,7 +42,11 @@ impl Keeper {
         adopted::become_reaper()?;
         let (line, theirs) = UnixStream::pair()?;
         let words = fence.and_then(|fence| command_line(fence, &real_program()));
-        let wrapped = if words.is_some() { Wrapped::Yes } else { Wrapped::No };
+        let wrapped = if words.is_some() {
+            Wrapped::Yes
+        } else {
+            Wrapped::No
+        };
         let words = words.unwrap_or_else(|| vec![program().into()]);
         let start = || adopted::register(|| spawn(&words, launch, env, theirs));
         let (started, cgroup) = match cgroup {
@@ -53,8 +57,18 @@ impl Keeper {
             }
         };
         let (child, registered) = started?;
-        let identity = child.id().and_then(|pid| ProcessIdentity::of(i32::try_from(pid).ok()?));
-        Ok(Self { child, line, identity, wrapped, cgroup, status: None, _registered: registered })
+        let identity = child
+            .id()
+            .and_then(|pid| ProcessIdentity::of(i32::try_from(pid).ok()?));
+        Ok(Self {
+            child,
+            line,
+            identity,
+            wrapped,
+            cgroup,
+            status: None,
+            _registered: registered,
+        })
     }
 
     /// The keeper process; `None` if it had ended before it could be looked at.
@@ -73,7 +87,8 @@ impl Keeper {
         let _closed = self.line.shutdown(Shutdown::Write);
     }
 
-    /// Kills the keeper itself, for the case that it does not do its work. What it kept falls to `ai`.
+    /// Kills the keeper itself, for the case that it does not do its work. What it kept falls to
+    /// `ai`.
     pub fn kill(&mut self) {
         let _gone_already = self.child.start_kill();
     }
@@ -84,14 +99,16 @@ impl Keeper {
         self.status = self.child.wait().await.ok();
     }
 
-    /// Ends what is left in the cgroup after the keeper has ended. Returns how many processes that were.
+    /// Ends what is left in the cgroup after the keeper has ended. Returns how many processes that
+    /// were.
     pub fn end_cgroup(&mut self) -> usize {
         self.cgroup.take().map_or(0, |group| group.end())
     }
 
     /// Why no keeper ever began, where it was started by a sandbox that could not be made.
     pub fn failed_to_begin(&self) -> Option<&'static str> {
-        // That is how `bwrap` ends by itself; a keeper that was killed gives it 128 plus the signal.
+        // That is how `bwrap` ends by itself; a keeper that was killed gives it 128 plus the
+        // signal.
         let gave_up = self.status.is_some_and(|status| status.code() == Some(1));
         (self.wrapped == Wrapped::Yes && gave_up)
             .then_some("the sandbox could not be made; what bubblewrap said is in the error output")
@@ -111,7 +128,12 @@ impl Keeper {
     clippy::disallowed_methods,
     reason = "this is the home of process starts; the environment is cleared and given whole"
 )]
-fn spawn(words: &[OsString], launch: &Launch, env: &[(OsString, OsString)], line: UnixStream) -> io::Result<Child> {
+fn spawn(
+    words: &[OsString],
+    launch: &Launch,
+    env: &[(OsString, OsString)],
+    line: UnixStream,
+) -> io::Result<Child> {
     let (program, options) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let child = tokio::process::Command::new(program)
         .args(options)
@@ -147,8 +169,9 @@ fn real_program() -> PathBuf {
 #[cfg(target_os = "linux")]
 const PIPE_BYTES: usize = 1 << 20;
 
-/// Gives a pipe as much room as can be had. Programs on Node end without waiting for what they have written and is not yet read, and so
-/// lose their last event; with more room less is left waiting. Without it, everything works as before.
+/// Gives a pipe as much room as can be had. Programs on Node end without waiting for what they have
+/// written and is not yet read, and so lose their last event; with more room less is left waiting.
+/// Without it, everything works as before.
 #[cfg(target_os = "linux")]
 fn widen(pipe: impl std::os::fd::AsFd) {
     let _ = rustix::pipe::fcntl_setpipe_size(pipe, PIPE_BYTES);
@@ -157,7 +180,8 @@ fn widen(pipe: impl std::os::fd::AsFd) {
 #[cfg(not(target_os = "linux"))]
 fn widen(_pipe: impl std::os::fd::AsFd) {}
 
-/// The running binary itself, which is there and of the right version even while an upgrade replaces the file.
+/// The running binary itself, which is there and of the right version even while an upgrade
+/// replaces the file.
 #[cfg(not(test))]
 pub(in crate::process) fn program() -> PathBuf {
     PathBuf::from("/proc/self/exe")
@@ -166,7 +190,14 @@ pub(in crate::process) fn program() -> PathBuf {
 /// The `ai` binary beside the test binary, which itself is no keeper.
 #[cfg(test)]
 pub(in crate::process) fn program() -> PathBuf {
-    let path = crate::base::env::current_exe().unwrap().parent().unwrap().join("../ai");
-    assert!(path.exists(), "no `ai` beside the test binary; build it with `cargo build`");
+    let path = crate::base::env::current_exe()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .join("../ai");
+    assert!(
+        path.exists(),
+        "no `ai` beside the test binary; build it with `cargo build`"
+    );
     path.canonicalize().unwrap()
 }

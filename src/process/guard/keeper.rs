@@ -1,8 +1,10 @@
-//! The keeper process: starts the command, waits for its end or for a reason to end it, and leaves nothing behind.
+//! The keeper process: starts the command, waits for its end or for a reason to end it, and leaves
+//! nothing behind.
 //!
-//! Its standard input is a socket to `ai`: its closing means that `ai` is gone or wants the command ended, and the report goes out
-//! on it. Standard output and error are the command's own and are only passed on. Everything that it starts is below it for good,
-//! since it is a subreaper, so "no child left to wait for" is the proof that the tree has ended.
+//! Its standard input is a socket to `ai`: its closing means that `ai` is gone or wants the command
+//! ended, and the report goes out on it. Standard output and error are the command's own and are
+//! only passed on. Everything that it starts is below it for good, since it is a subreaper, so "no
+//! child left to wait for" is the proof that the tree has ended.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -28,23 +30,32 @@ const USAGE: u8 = 2;
 /// Exit code where the command could not be started, as shells have it.
 const NOT_STARTED: u8 = 127;
 
-/// Runs a keeper; `args` are those after [`super::ARGUMENT`]. The exit code is that of the command, or 128 plus its signal.
+/// Runs a keeper; `args` are those after [`super::ARGUMENT`]. The exit code is that of the command,
+/// or 128 plus its signal.
 pub fn main(args: &[OsString]) -> ExitCode {
-    let Some(launch) = Launch::from_args(args) else { return ExitCode::from(USAGE) };
+    let Some(launch) = Launch::from_args(args) else {
+        return ExitCode::from(USAGE);
+    };
     let confined = || confine(&launch);
     match prepare().and_then(|line| Ok((line, confined(), runtime()?))) {
         Ok((line, confined, runtime)) => runtime.block_on(keep(&launch, line, confined)),
         Err(error) => {
-            let _told = io::stderr().write_fmt(format_args!("ai: the keeper cannot start: {error}\n"));
+            let _told =
+                io::stderr().write_fmt(format_args!("ai: the keeper cannot start: {error}\n"));
             ExitCode::from(NOT_STARTED)
         }
     }
 }
 
-/// Leaves the session of `ai`, becomes the reaper of everything below, and takes hold of the line to `ai`.
+/// Leaves the session of `ai`, becomes the reaper of everything below, and takes hold of the line
+/// to `ai`.
 fn prepare() -> io::Result<File> {
-    // Under its own name it is not hit by a `killall` that is meant for `ai`; only for looks where it fails.
-    let _named = OpenOptions::new().write(true).open("/proc/self/comm").and_then(|mut f| f.write_all(b"run-keeper"));
+    // Under its own name it is not hit by a `killall` that is meant for `ai`; only for looks where
+    // it fails.
+    let _named = OpenOptions::new()
+        .write(true)
+        .open("/proc/self/comm")
+        .and_then(|mut f| f.write_all(b"run-keeper"));
     // Fails only for one who leads a group already, which then is the session that we want.
     let _led = rustix::process::setsid();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
@@ -56,17 +67,27 @@ fn confine(launch: &Launch) -> io::Result<()> {
     if let Some(limits) = launch.confine.limits {
         apply_limits(limits)?;
     }
-    launch.confine.landlock.as_ref().map_or(Ok(()), Denials::restrict)
+    launch
+        .confine
+        .landlock
+        .as_ref()
+        .map_or(Ok(()), Denials::restrict)
 }
 
 fn runtime() -> io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
 }
 
 async fn keep(launch: &Launch, mut line: File, confined: io::Result<()>) -> ExitCode {
     let started = match confined.and_then(|()| Events::install(&line)) {
         Ok(events) => start(launch).map(|command| (events, command)),
-        Err(error) => Err(SpawnFailure::new(SpawnFailureKind::Keeper, &launch.argv, &error)),
+        Err(error) => Err(SpawnFailure::new(
+            SpawnFailureKind::Keeper,
+            &launch.argv,
+            &error,
+        )),
     };
     let (report, code) = match started {
         Ok((events, command)) => see_out(command, events, launch.grace).await,
@@ -89,28 +110,49 @@ async fn keep(launch: &Launch, mut line: File, confined: io::Result<()>) -> Exit
 fn start(launch: &Launch) -> Result<Pid, SpawnFailure> {
     let fail = |kind, error: &io::Error| SpawnFailure::new(kind, &launch.argv, error);
     if !launch.cwd.is_dir() {
-        return Err(fail(SpawnFailureKind::NoDirectory, &io::Error::other(launch.cwd.display().to_string())));
+        return Err(fail(
+            SpawnFailureKind::NoDirectory,
+            &io::Error::other(launch.cwd.display().to_string()),
+        ));
     }
     let stdin = match &launch.stdin {
         None => Stdio::null(),
-        Some(path) => File::open(path).map(Stdio::from).map_err(|e| fail(SpawnFailureKind::NoInput, &e))?,
+        Some(path) => File::open(path)
+            .map(Stdio::from)
+            .map_err(|e| fail(SpawnFailureKind::NoInput, &e))?,
     };
-    let (program, arguments) = launch
-        .argv
-        .split_first()
-        .ok_or_else(|| fail(SpawnFailureKind::NotFound, &io::Error::from(io::ErrorKind::InvalidInput)))?;
+    let (program, arguments) = launch.argv.split_first().ok_or_else(|| {
+        fail(
+            SpawnFailureKind::NotFound,
+            &io::Error::from(io::ErrorKind::InvalidInput),
+        )
+    })?;
     let mut command = Command::new(program);
-    command.args(arguments).current_dir(&launch.cwd).stdin(stdin).process_group(0);
+    command
+        .args(arguments)
+        .current_dir(&launch.cwd)
+        .stdin(stdin)
+        .process_group(0);
     // bubblewrap leaves its own there, and there are programs that believe it more than the kernel.
     command.env("PWD", &launch.cwd);
-    let child = command.spawn().map_err(|e| fail(SpawnFailureKind::of(&e), &e))?;
+    let child = command
+        .spawn()
+        .map_err(|e| fail(SpawnFailureKind::of(&e), &e))?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    pid.ok_or_else(|| fail(SpawnFailureKind::Keeper, &io::Error::other("its pid is out of range")))
+    pid.ok_or_else(|| {
+        fail(
+            SpawnFailureKind::Keeper,
+            &io::Error::other("its pid is out of range"),
+        )
+    })
 }
 
 /// Waits for the command's end or a reason to end it, then ends everything that is left.
 async fn see_out(command: Pid, mut events: Events, grace: Duration) -> (Report, u8) {
-    let mut reaper = Reaper { command, exit: None };
+    let mut reaper = Reaper {
+        command,
+        exit: None,
+    };
     let stopped = events.until_end(&mut reaper).await;
     let alone = reaper.exit.is_some();
     let mut sweep = Sweep::begin(grace);
@@ -125,15 +167,31 @@ async fn see_out(command: Pid, mut events: Events, grace: Duration) -> (Report, 
         sweep.press(&targets, Groups::Whole);
         events.child_or_step().await;
     };
-    let leftovers = if alone { sweep.count() } else { sweep.count().saturating_sub(1) };
+    let leftovers = if alone {
+        sweep.count()
+    } else {
+        sweep.count().saturating_sub(1)
+    };
     let code = reaper.exit.map_or(NOT_STARTED, Exit::shell_code);
-    (Report::Ended { exit: reaper.exit, stopped, leftovers, survivors }, code)
+    (
+        Report::Ended {
+            exit: reaper.exit,
+            stopped,
+            leftovers,
+            survivors,
+        },
+        code,
+    )
 }
 
-/// What runs below the keeper. Where `/proc` cannot be read this is nothing, and only the end of all children ends the sweep.
+/// What runs below the keeper. Where `/proc` cannot be read this is nothing, and only the end of
+/// all children ends the sweep.
 fn running_below() -> Vec<Stat> {
     let table = table().unwrap_or_default();
-    descendants(&[own_pid()], &table).into_iter().filter(Stat::is_running).collect()
+    descendants(&[own_pid()], &table)
+        .into_iter()
+        .filter(Stat::is_running)
+        .collect()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,7 +221,10 @@ impl Reaper {
 }
 
 fn exit_of(status: WaitStatus) -> Option<Exit> {
-    status.exit_status().map(Exit::Code).or_else(|| status.terminating_signal().map(Exit::Signal))
+    status
+        .exit_status()
+        .map(Exit::Code)
+        .or_else(|| status.terminating_signal().map(Exit::Signal))
 }
 
 /// Everything that wakes a keeper.

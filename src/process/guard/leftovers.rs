@@ -1,4 +1,5 @@
-//! What is left of a run after both `ai` and its keeper were killed: found by the run's mark in the environment.
+//! What is left of a run after both `ai` and its keeper were killed: found by the run's mark in the
+//! environment.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -19,8 +20,9 @@ pub struct Leftovers {
     pub survivors: Vec<ProcessIdentity>,
 }
 
-/// Ends every process that was started for `run_id`, and what is below those: `SIGTERM`, then `SIGKILL` after `grace`. Blocks until
-/// they are gone. Never touches this process, those above it, or processes of other users.
+/// Ends every process that was started for `run_id`, and what is below those: `SIGTERM`, then
+/// `SIGKILL` after `grace`. Blocks until they are gone. Never touches this process, those above it,
+/// or processes of other users.
 ///
 /// # Errors
 /// Where `/proc` cannot be listed, so that nothing is known.
@@ -31,7 +33,10 @@ pub fn kill_leftovers(run_id: &str, grace: Duration) -> Result<Leftovers, FsErro
         let targets = marked(&mark)?;
         if targets.is_empty() || sweep.pressure() == Pressure::GivenUp {
             let survivors = targets.iter().map(ProcessIdentity::from_stat).collect();
-            return Ok(Leftovers { ended: sweep.count() - targets.len().min(sweep.count()), survivors });
+            return Ok(Leftovers {
+                ended: sweep.count() - targets.len().min(sweep.count()),
+                survivors,
+            });
         }
         sweep.press(&targets, Groups::Spared);
         clock::pause(STEP);
@@ -42,10 +47,17 @@ pub fn kill_leftovers(run_id: &str, grace: Duration) -> Result<Leftovers, FsErro
 fn marked(mark: &[u8]) -> Result<Vec<Stat>, FsError> {
     let table = table()?;
     let spared = own_line(&table);
-    let candidates = table.iter().filter(|stat| stat.is_running() && !spared.contains(&stat.pid));
-    let found: Vec<Stat> = candidates.filter(|stat| environment_has(stat.pid, mark)).copied().collect();
+    let candidates = table
+        .iter()
+        .filter(|stat| stat.is_running() && !spared.contains(&stat.pid));
+    let found: Vec<Stat> = candidates
+        .filter(|stat| environment_has(stat.pid, mark))
+        .copied()
+        .collect();
     let roots: Vec<i32> = found.iter().map(|stat| stat.pid).collect();
-    let below = descendants(&roots, &table).into_iter().filter(|stat| stat.is_running() && !spared.contains(&stat.pid));
+    let below = descendants(&roots, &table)
+        .into_iter()
+        .filter(|stat| stat.is_running() && !spared.contains(&stat.pid));
     Ok(found.iter().copied().chain(below).collect())
 }
 
@@ -72,9 +84,15 @@ mod tests {
         let spared = own_line(&table);
         let parent = i32::try_from(std::os::unix::process::parent_id()).unwrap();
         assert!(spared.contains(&own_pid()) && spared.contains(&parent));
-        // Every process of this test run shares its environment, the runner above included; only the line upwards is safe.
+        // Every process of this test run shares its environment, the runner above included; only
+        // the line upwards is safe.
         let path = std::fs::read(format!("/proc/{}/environ", own_pid())).unwrap();
         let shared = path.split(|byte| *byte == 0).next().unwrap();
-        assert!(marked(shared).unwrap().iter().all(|stat| !spared.contains(&stat.pid)));
+        assert!(
+            marked(shared)
+                .unwrap()
+                .iter()
+                .all(|stat| !spared.contains(&stat.pid))
+        );
     }
 }

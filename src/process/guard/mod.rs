@@ -2,14 +2,17 @@
 //!
 //! Three nets, each for what slips through the one before:
 //!
-//! 1. [`keeper`]: between `ai` and the command stands a small process of its own session, a child subreaper, so that nothing below
-//!    it can get away by double fork or `setsid`. It ends the tree when the command ends, when `ai` asks, and when the line to `ai`
-//!    breaks, which it does however `ai` dies.
-//! 2. [`adopted`]: `ai` is a subreaper too. If the keeper alone is killed, its tree falls to `ai`, which ends it.
-//! 3. [`leftovers`]: if both were killed, the next `ai` finds the processes by their run's mark in the environment.
+//! 1. [`keeper`]: between `ai` and the command stands a small process of its own session, a child
+//!    subreaper, so that nothing below it can get away by double fork or `setsid`. It ends the tree
+//!    when the command ends, when `ai` asks, and when the line to `ai` breaks, which it does
+//!    however `ai` dies.
+//! 2. [`adopted`]: `ai` is a subreaper too. If the keeper alone is killed, its tree falls to `ai`,
+//!    which ends it.
+//! 3. [`leftovers`]: if both were killed, the next `ai` finds the processes by their run's mark in
+//!    the environment.
 //!
-//! A process that is out of reach of all three has to clear its environment, leave its session, and outlive the killing of both
-//! `ai` and the keeper.
+//! A process that is out of reach of all three has to clear its environment, leave its session, and
+//! outlive the killing of both `ai` and the keeper.
 
 mod adopted;
 mod client;

@@ -1,4 +1,5 @@
-//! What `ai` tells its keeper (arguments) and what the keeper reports back (one line of JSON over its standard input, a socket).
+//! What `ai` tells its keeper (arguments) and what the keeper reports back (one line of JSON over
+//! its standard input, a socket).
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -72,21 +73,34 @@ impl Launch {
             // Lists of numbers always serialise.
             false => serde_json::to_string(&self.confine).unwrap_or_else(|_| "?".to_owned()),
         };
-        let mut args = vec![grace.into(), self.cwd.clone().into(), stdin.into(), confine.into()];
+        let mut args = vec![
+            grace.into(),
+            self.cwd.clone().into(),
+            stdin.into(),
+            confine.into(),
+        ];
         args.extend(self.argv.iter().cloned());
         args
     }
 
     /// Reads what [`Self::to_args`] wrote; `None` where it is anything else.
     pub fn from_args(args: &[OsString]) -> Option<Self> {
-        let [grace, cwd, stdin, confine, argv @ ..] = args else { return None };
+        let [grace, cwd, stdin, confine, argv @ ..] = args else {
+            return None;
+        };
         let grace = Duration::from_millis(grace.to_str()?.parse().ok()?);
         let stdin = (!stdin.is_empty()).then(|| PathBuf::from(stdin));
         let confine = match confine.is_empty() {
             true => Confine::default(),
             false => serde_json::from_str(confine.to_str()?).ok()?,
         };
-        (!argv.is_empty()).then(|| Self { grace, cwd: PathBuf::from(cwd), stdin, confine, argv: argv.to_vec() })
+        (!argv.is_empty()).then(|| Self {
+            grace,
+            cwd: PathBuf::from(cwd),
+            stdin,
+            confine,
+            argv: argv.to_vec(),
+        })
     }
 }
 
@@ -105,12 +119,18 @@ mod tests {
                 stdin,
                 confine: Confine {
                     landlock: None,
-                    limits: Some(ResourceLimits { file_mb: Some(3), ..Default::default() }),
+                    limits: Some(ResourceLimits {
+                        file_mb: Some(3),
+                        ..Default::default()
+                    }),
                 },
                 argv: vec![odd.clone(), "".into(), "-x".into()],
             };
             assert_eq!(Launch::from_args(&launch.to_args()), Some(launch));
         }
-        assert_eq!(Launch::from_args(&["1".into(), "/".into(), "".into(), "".into()]), None);
+        assert_eq!(
+            Launch::from_args(&["1".into(), "/".into(), "".into(), "".into()]),
+            None
+        );
     }
 }

@@ -18,18 +18,30 @@ pub(super) fn forms_of(value: &[u8]) -> BTreeSet<Vec<u8>> {
     let escaped = json_escaped(value);
     // An agent's tool output is often JSON inside a JSON string.
     let mut forms = BTreeSet::from([value.to_vec(), json_escaped(&escaped), escaped]);
-    let urls = [Percent::Upper, Percent::Lower, Percent::PlusForSpace].map(|style| percent(value, style));
-    let inside = [STANDARD, URL_SAFE].into_iter().flat_map(|set| (0..3).map(move |offset| base64(value, offset, set)));
+    let urls =
+        [Percent::Upper, Percent::Lower, Percent::PlusForSpace].map(|style| percent(value, style));
+    let inside = [STANDARD, URL_SAFE]
+        .into_iter()
+        .flat_map(|set| (0..3).map(move |offset| base64(value, offset, set)));
     let hexes = [hex(value), hex(value).to_ascii_uppercase()];
-    let encoded = urls.into_iter().chain(inside).chain(hexes).filter(|form| form.len() >= SHORTEST_ENCODED);
+    let encoded = urls
+        .into_iter()
+        .chain(inside)
+        .chain(hexes)
+        .filter(|form| form.len() >= SHORTEST_ENCODED);
     forms.extend(encoded.map(String::into_bytes));
     forms
 }
 
 /// As it stands in a JSON string. What is not UTF-8 has no such form and stays.
 fn json_escaped(value: &[u8]) -> Vec<u8> {
-    let quoted = std::str::from_utf8(value).ok().and_then(|text| serde_json::to_string(text).ok());
-    match quoted.as_deref().and_then(|quoted| quoted.strip_prefix('"')?.strip_suffix('"')) {
+    let quoted = std::str::from_utf8(value)
+        .ok()
+        .and_then(|text| serde_json::to_string(text).ok());
+    match quoted
+        .as_deref()
+        .and_then(|quoted| quoted.strip_prefix('"')?.strip_suffix('"'))
+    {
         Some(escaped) => escaped.as_bytes().to_vec(),
         None => value.to_vec(),
     }
@@ -48,7 +60,9 @@ fn percent(value: &[u8], style: Percent) -> String {
     let mut out = String::new();
     for byte in value {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(*byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(*byte))
+            }
             b' ' if style == Percent::PlusForSpace => out.push('+'),
             _ if style == Percent::Lower => out.push_str(&format!("%{byte:02x}")),
             _ => out.push_str(&format!("%{byte:02X}")),
@@ -57,14 +71,16 @@ fn percent(value: &[u8], style: Percent) -> String {
     out
 }
 
-/// The base64 digits that depend on `value` alone where it stands `offset` bytes (modulo 3) into something larger that is encoded
-/// as a whole, such as `user:password`.
+/// The base64 digits that depend on `value` alone where it stands `offset` bytes (modulo 3) into
+/// something larger that is encoded as a whole, such as `user:password`.
 fn base64(value: &[u8], offset: usize, digits: &[u8; 64]) -> String {
     let mut bytes = vec![0; offset];
     bytes.extend_from_slice(value);
     let first = (offset * 8).div_ceil(6);
     let last = bytes.len() * 8 / 6;
-    (first..last).map(|index| char::from(digits[sextet(&bytes, index)])).collect()
+    (first..last)
+        .map(|index| char::from(digits[sextet(&bytes, index)]))
+        .collect()
 }
 
 /// The six bits that make the digit at `index`.
@@ -101,10 +117,20 @@ mod tests {
 
     #[test]
     fn base64_of_something_around_the_value_holds_one_of_the_forms() {
-        // `echo -n 'user:hunter22x' | base64` and with `usr:`, `us:` in front, computed with coreutils.
+        // `echo -n 'user:hunter22x' | base64` and with `usr:`, `us:` in front, computed with
+        // coreutils.
         let forms = forms_of(b"hunter22x");
-        for whole in ["dXNlcjpodW50ZXIyMng=", "dXNyOmh1bnRlcjIyeA==", "dXM6aHVudGVyMjJ4"] {
-            assert!(forms.iter().any(|form| whole.contains(std::str::from_utf8(form).unwrap())), "{whole}");
+        for whole in [
+            "dXNlcjpodW50ZXIyMng=",
+            "dXNyOmh1bnRlcjIyeA==",
+            "dXM6aHVudGVyMjJ4",
+        ] {
+            assert!(
+                forms
+                    .iter()
+                    .any(|form| whole.contains(std::str::from_utf8(form).unwrap())),
+                "{whole}"
+            );
         }
     }
 

@@ -14,12 +14,15 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// A secret; the name appears in `[REDACTED:<name>]`, with everything but ASCII letters, digits, `_` and `-` taken out. White
-    /// space around the value does not count. A value of fewer than [`Self::SHORTEST`] bytes is ignored, since it would blacken
-    /// ordinary text.
+    /// A secret; the name appears in `[REDACTED:<name>]`, with everything but ASCII letters,
+    /// digits, `_` and `-` taken out. White space around the value does not count. A value of fewer
+    /// than [`Self::SHORTEST`] bytes is ignored, since it would blacken ordinary text.
     pub fn new(name: &str, value: &[u8]) -> Self {
         let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-        Self { name: name.chars().filter(is_plain).take(64).collect(), value: value.trim_ascii().to_vec() }
+        Self {
+            name: name.chars().filter(is_plain).take(64).collect(),
+            value: value.trim_ascii().to_vec(),
+        }
     }
 
     /// The shortest value that is looked for, in bytes.
@@ -28,7 +31,9 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Secret").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Secret")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -41,7 +46,9 @@ pub struct Redactor {
 impl Redactor {
     /// Looks for the given values and for all well-known shapes.
     pub fn new(secrets: &[Secret]) -> Self {
-        Self { rules: Arc::new(Rules::new(secrets)) }
+        Self {
+            rules: Arc::new(Rules::new(secrets)),
+        }
     }
 
     /// Redacts something whole.
@@ -66,6 +73,8 @@ impl Redactor {
 
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redactor").field("rules", &self.rules.count()).finish_non_exhaustive()
+        f.debug_struct("Redactor")
+            .field("rules", &self.rules.count())
+            .finish_non_exhaustive()
     }
 }

@@ -6,7 +6,8 @@ use crate::process::redact::Secret;
 use crate::process::redact::forms;
 use crate::process::redact::shapes::{self, Rule, Verdict};
 
-/// All rules, with an index by the first two bytes, so that most positions cost one look into a table.
+/// All rules, with an index by the first two bytes, so that most positions cost one look into a
+/// table.
 pub(super) struct Rules {
     all: Vec<Rule>,
     /// The rules whose prefix begins with this byte.
@@ -33,7 +34,9 @@ impl Rules {
                 literals.insert((form, secret.name.clone()));
             }
         }
-        let known = literals.into_iter().map(|(form, name)| Rule::literal(name, form));
+        let known = literals
+            .into_iter()
+            .map(|(form, name)| Rule::literal(name, form));
         let all: Vec<Rule> = known.chain(shapes::well_known()).collect();
         let mut by_first = vec![Vec::new(); 256];
         let mut pairs = vec![0u64; 65536 / 64];
@@ -43,7 +46,11 @@ impl Rules {
             let pair = pair_index(first, second);
             pairs[pair / 64] |= 1 << (pair % 64);
         }
-        Self { all, by_first, pairs }
+        Self {
+            all,
+            by_first,
+            pairs,
+        }
     }
 
     /// How many rules there are.
@@ -58,15 +65,24 @@ impl Rules {
             let index = pair_index(pair[0], pair[1]);
             self.pairs[index / 64] & (1 << (index % 64)) != 0
         });
-        let last = || rest.last().filter(|byte| !self.by_first[usize::from(**byte)].is_empty()).map(|_| rest.len() - 1);
+        let last = || {
+            rest.last()
+                .filter(|byte| !self.by_first[usize::from(**byte)].is_empty())
+                .map(|_| rest.len() - 1)
+        };
         found.or_else(last).map(|offset| from + offset)
     }
 
-    /// What all rules together say of the text that begins at `at`; of several matches the longest. `before` are the bytes before.
+    /// What all rules together say of the text that begins at `at`; of several matches the longest.
+    /// `before` are the bytes before.
     pub fn judge(&self, text: &[u8], before: [u8; 3], scope: Scope, rest: Rest) -> Judgement<'_> {
         let mut best: Option<(usize, &str)> = None;
-        let Some(first) = text.first() else { return Judgement::Nothing };
-        let rules = self.by_first[usize::from(*first)].iter().map(|index| &self.all[*index]);
+        let Some(first) = text.first() else {
+            return Judgement::Nothing;
+        };
+        let rules = self.by_first[usize::from(*first)]
+            .iter()
+            .map(|index| &self.all[*index]);
         for rule in rules.filter(|rule| scope == Scope::All || rule.is_known_value()) {
             match rule.judge(text, before, rest) {
                 Verdict::Undecided => return Judgement::Undecided,
@@ -76,7 +92,10 @@ impl Rules {
                 Verdict::Match(_) | Verdict::No => {}
             }
         }
-        best.map_or(Judgement::Nothing, |(length, kind)| Judgement::Secret { length, kind })
+        best.map_or(Judgement::Nothing, |(length, kind)| Judgement::Secret {
+            length,
+            kind,
+        })
     }
 }
 

@@ -1,4 +1,5 @@
-//! What a secret looks like at one position: a known value, or the shape of a well-known kind of token.
+//! What a secret looks like at one position: a known value, or the shape of a well-known kind of
+//! token.
 
 use crate::process::redact::rules::Rest;
 
@@ -39,8 +40,14 @@ enum Start {
 /// What follows the prefix.
 #[derive(Clone, Copy)]
 enum Body {
-    /// Characters of a class, between `least` and `most` of them, that pass a test as a whole. More than `most` are no longer seen.
-    Run { class: fn(u8) -> bool, least: usize, most: usize, test: fn(&[u8]) -> bool },
+    /// Characters of a class, between `least` and `most` of them, that pass a test as a whole. More
+    /// than `most` are no longer seen.
+    Run {
+        class: fn(u8) -> bool,
+        least: usize,
+        most: usize,
+        test: fn(&[u8]) -> bool,
+    },
     /// Exactly so many characters of a class and no further one.
     Exactly { class: fn(u8) -> bool, count: usize },
     /// The rest of a private key's first line, its lines, and its last line.
@@ -78,11 +85,17 @@ impl Rule {
         let prefix = self.prefix();
         let Some(after) = text.strip_prefix(prefix) else {
             let may_become = rest == Rest::MayCome && prefix.starts_with(text);
-            return if may_become { Verdict::Undecided } else { Verdict::No };
+            return if may_become {
+                Verdict::Undecided
+            } else {
+                Verdict::No
+            };
         };
         let body = match self {
             Self::Literal { .. } => return Verdict::Match(prefix.len()),
-            Self::Shape(shape) if shape.start == Start::AtWord && is_within_word(before) => return Verdict::No,
+            Self::Shape(shape) if shape.start == Start::AtWord && is_within_word(before) => {
+                return Verdict::No;
+            }
             Self::Shape(shape) => shape.body.judge(after, rest),
         };
         match body {
@@ -102,7 +115,12 @@ impl Rule {
 impl Body {
     fn judge(self, text: &[u8], rest: Rest) -> Verdict {
         match self {
-            Self::Run { class, least, most, test } => match run(text, class, most, rest) {
+            Self::Run {
+                class,
+                least,
+                most,
+                test,
+            } => match run(text, class, most, rest) {
                 None => Verdict::Undecided,
                 Some(length) if length >= least && test(&text[..length]) => Verdict::Match(length),
                 Some(_) => Verdict::No,
@@ -131,12 +149,17 @@ fn run(text: &[u8], class: fn(u8) -> bool, most: usize, rest: Rest) -> Option<us
 /// The longest private key that is found whole; an RSA key of 16384 bits takes 12.7 KB.
 const LONGEST_KEY: usize = 32 << 10;
 
-/// After `-----BEGIN `: the kind of key, and everything up to and with its last line. A key that breaks off is one up to the first
-/// character that no key holds; escaped line ends (`\n` within JSON) belong to it.
+/// After `-----BEGIN `: the kind of key, and everything up to and with its last line. A key that
+/// breaks off is one up to the first character that no key holds; escaped line ends (`\n` within
+/// JSON) belong to it.
 fn private_key(text: &[u8], rest: Rest) -> Verdict {
     const TITLE: usize = 40;
-    let Some(title) = run(text, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ', TITLE, rest)
-    else {
+    let Some(title) = run(
+        text,
+        |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ',
+        TITLE,
+        rest,
+    ) else {
         return Verdict::Undecided;
     };
     let name = &text[..title];
@@ -146,12 +169,19 @@ fn private_key(text: &[u8], rest: Rest) -> Verdict {
     let body = &text[title..];
     let is_body = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-\r\n\\ \t:,.".contains(&byte);
     let window = &body[..body.len().min(LONGEST_KEY)];
-    let length = window.iter().position(|byte| !is_body(*byte)).unwrap_or(window.len());
+    let length = window
+        .iter()
+        .position(|byte| !is_body(*byte))
+        .unwrap_or(window.len());
     if let Some(end) = end_of_key(&window[..length]) {
         return Verdict::Match(title + end);
     }
     let may_go_on = length == body.len() && length < LONGEST_KEY && rest == Rest::MayCome;
-    if may_go_on { Verdict::Undecided } else { Verdict::Match(title + length) }
+    if may_go_on {
+        Verdict::Undecided
+    } else {
+        Verdict::Match(title + length)
+    }
 }
 
 /// The index after `-----END … PRIVATE KEY…-----`.
@@ -159,7 +189,9 @@ fn end_of_key(body: &[u8]) -> Option<usize> {
     const END: &[u8] = b"-----END ";
     const DASHES: &[u8] = b"-----";
     let start = body.windows(END.len()).position(|window| window == END)? + END.len();
-    let dashes = body[start..].windows(DASHES.len()).position(|window| window == DASHES)?;
+    let dashes = body[start..]
+        .windows(DASHES.len())
+        .position(|window| window == DASHES)?;
     Some(start + dashes + DASHES.len())
 }
 
@@ -167,8 +199,13 @@ fn end_of_key(body: &[u8]) -> Option<usize> {
 fn login(text: &[u8], rest: Rest) -> Verdict {
     const LONGEST: usize = 1024;
     let is_part = |byte: u8| byte.is_ascii_graphic() && !b"/@\"'<>`\\?#".contains(&byte);
-    let Some(length) = run(text, is_part, LONGEST, rest) else { return Verdict::Undecided };
-    let has_password = text[..length].iter().position(|byte| *byte == b':').is_some_and(|colon| colon + 1 < length);
+    let Some(length) = run(text, is_part, LONGEST, rest) else {
+        return Verdict::Undecided;
+    };
+    let has_password = text[..length]
+        .iter()
+        .position(|byte| *byte == b':')
+        .is_some_and(|colon| colon + 1 < length);
     match text.get(length) {
         Some(b'@') if has_password => Verdict::Match(length + 1),
         None if rest == Rest::MayCome => Verdict::Undecided,
@@ -176,8 +213,8 @@ fn login(text: &[u8], rest: Rest) -> Verdict {
     }
 }
 
-/// True where the byte before belongs to a word, so that the prefix would only be the end of one. The end of an escape (`\n`,
-/// `%3D`, a colour code) belongs to no word.
+/// True where the byte before belongs to a word, so that the prefix would only be the end of one.
+/// The end of an escape (`\n`, `%3D`, a colour code) belongs to no word.
 fn is_within_word([third, second, last]: [u8; 3]) -> bool {
     let escape = second == b'\\' && b"nrtbf".contains(&last);
     let percent = third == b'%' && last.is_ascii_hexdigit();
@@ -216,30 +253,75 @@ fn has_digit(run: &[u8]) -> bool {
 
 /// After `eyJ`: a second part that is JSON again.
 fn is_jwt(run: &[u8]) -> bool {
-    run.split(|byte| *byte == b'.').nth(1).is_some_and(|payload| payload.starts_with(b"eyJ"))
+    run.split(|byte| *byte == b'.')
+        .nth(1)
+        .is_some_and(|payload| payload.starts_with(b"eyJ"))
 }
 
 const fn shape(kind: &'static str, prefix: &'static [u8], start: Start, body: Body) -> Rule {
-    Rule::Shape(Shape { kind, prefix, start, body })
+    Rule::Shape(Shape {
+        kind,
+        prefix,
+        start,
+        body,
+    })
 }
 
-const fn token(kind: &'static str, prefix: &'static [u8], class: fn(u8) -> bool, least: usize) -> Rule {
-    shape(kind, prefix, Start::Anywhere, Body::Run { class, least, most: 1024, test: anything })
+const fn token(
+    kind: &'static str,
+    prefix: &'static [u8],
+    class: fn(u8) -> bool,
+    least: usize,
+) -> Rule {
+    shape(
+        kind,
+        prefix,
+        Start::Anywhere,
+        Body::Run {
+            class,
+            least,
+            most: 1024,
+            test: anything,
+        },
+    )
 }
 
 const fn bearer(prefix: &'static [u8]) -> Rule {
-    let body = Body::Run { class: credential, least: 16, most: 8192, test: has_digit };
+    let body = Body::Run {
+        class: credential,
+        least: 16,
+        most: 8192,
+        test: has_digit,
+    };
     shape("bearer", prefix, Start::AtWord, body)
 }
 
 const fn aws(prefix: &'static [u8]) -> Rule {
-    shape("aws-access-key", prefix, Start::AtWord, Body::Exactly { class: upper_or_digit, count: 16 })
+    shape(
+        "aws-access-key",
+        prefix,
+        Start::AtWord,
+        Body::Exactly {
+            class: upper_or_digit,
+            count: 16,
+        },
+    )
 }
 
 /// The shapes that are always looked for. Each prefix has two bytes or more.
 pub(super) fn well_known() -> Vec<Rule> {
-    let sk = Body::Run { class: word, least: 20, most: 1024, test: has_digit };
-    let jwt = Body::Run { class: dotted, least: 20, most: 8192, test: is_jwt };
+    let sk = Body::Run {
+        class: word,
+        least: 20,
+        most: 1024,
+        test: has_digit,
+    };
+    let jwt = Body::Run {
+        class: dotted,
+        least: 20,
+        most: 8192,
+        test: is_jwt,
+    };
     vec![
         aws(b"AKIA"),
         aws(b"ASIA"),
@@ -276,7 +358,12 @@ pub(super) fn well_known() -> Vec<Rule> {
         token("atlassian-token", b"ATATT3", credential, 60),
         token("google-oauth", b"ya29.", word, 30),
         token("age-key", b"AGE-SECRET-KEY-1", upper_or_digit, 50),
-        shape("private-key", b"-----BEGIN ", Start::Anywhere, Body::PrivateKey),
+        shape(
+            "private-key",
+            b"-----BEGIN ",
+            Start::Anywhere,
+            Body::PrivateKey,
+        ),
         shape("jwt", b"eyJ", Start::AtWord, jwt),
         bearer(b"Bearer "),
         bearer(b"bearer "),

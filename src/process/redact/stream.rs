@@ -19,7 +19,13 @@ pub struct RedactStream {
 
 impl RedactStream {
     pub(super) fn new(rules: Arc<Rules>) -> Self {
-        Self { rules, held: Vec::new(), before: [0; 3], swallow: 0, count: 0 }
+        Self {
+            rules,
+            held: Vec::new(),
+            before: [0; 3],
+            swallow: 0,
+            count: 0,
+        }
     }
 
     /// Takes bytes; what is decided with them is appended to `out`.
@@ -40,14 +46,30 @@ impl RedactStream {
 
     fn scan(&mut self, rest: Rest, out: &mut Vec<u8>) {
         let mut held = std::mem::take(&mut self.held);
-        let mut writer = Writer { text: &held, out, done: 0, swallow_to: self.swallow };
+        let mut writer = Writer {
+            text: &held,
+            out,
+            done: 0,
+            swallow_to: self.swallow,
+        };
         let mut from = 0;
         let decided = loop {
-            let Some(at) = self.rules.next_candidate(&held, from) else { break held.len() };
-            let scope = if at < writer.swallow_to { Scope::KnownValues } else { Scope::All };
-            match self.rules.judge(&held[at..], before(&held, at, self.before), scope, rest) {
+            let Some(at) = self.rules.next_candidate(&held, from) else {
+                break held.len();
+            };
+            let scope = if at < writer.swallow_to {
+                Scope::KnownValues
+            } else {
+                Scope::All
+            };
+            match self
+                .rules
+                .judge(&held[at..], before(&held, at, self.before), scope, rest)
+            {
                 Judgement::Nothing => {}
-                Judgement::Secret { length, .. } if scope == Scope::KnownValues => writer.swallow(at + length),
+                Judgement::Secret { length, .. } if scope == Scope::KnownValues => {
+                    writer.swallow(at + length)
+                }
                 Judgement::Secret { length, kind } => {
                     writer.replace(at, length, kind);
                     self.count += 1;
@@ -86,7 +108,8 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn pass(&mut self, to: usize) {
         let start = self.swallow_to.clamp(self.done, to.max(self.done));
-        self.out.extend_from_slice(self.text.get(start..to).unwrap_or_default());
+        self.out
+            .extend_from_slice(self.text.get(start..to).unwrap_or_default());
         self.done = self.done.max(to);
     }
 
@@ -96,7 +119,8 @@ impl Writer<'_> {
 
     fn replace(&mut self, at: usize, length: usize, kind: &str) {
         self.pass(at);
-        self.out.extend_from_slice(format!("[REDACTED:{kind}]").as_bytes());
+        self.out
+            .extend_from_slice(format!("[REDACTED:{kind}]").as_bytes());
         self.swallow(at + length);
     }
 }
@@ -135,7 +159,11 @@ mod tests {
     fn check(input: &str, expected: &str) {
         assert_eq!(redactor().redact_text(input), expected);
         let bytes: Vec<&[u8]> = input.as_bytes().chunks(1).collect();
-        assert_eq!(String::from_utf8(in_pieces(&redactor(), &bytes).0).unwrap(), expected, "byte by byte");
+        assert_eq!(
+            String::from_utf8(in_pieces(&redactor(), &bytes).0).unwrap(),
+            expected,
+            "byte by byte"
+        );
     }
 
     const GITHUB: &str = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
@@ -146,7 +174,10 @@ mod tests {
         // Inside of something larger, the edges hold bits of the neighbours.
         check("aGh1bnRlcjItaHVudGVyMg", "aG[REDACTED:DB_PASSWORD]g");
         check("aHVudGVyMi1odW50ZXIy", "[REDACTED:DB_PASSWORD]");
-        check(r#"{"t":"first line\nsecond \"line\""}"#, r#"{"t":"[REDACTED:LINES]"}"#);
+        check(
+            r#"{"t":"first line\nsecond \"line\""}"#,
+            r#"{"t":"[REDACTED:LINES]"}"#,
+        );
         check("hunter2-hunter", "hunter2-hunter");
     }
 
@@ -154,20 +185,41 @@ mod tests {
     fn overlapping_values_leave_no_tail() {
         check("xababababababababy", "x[REDACTED:SELF_OVERLAP]y");
         // The shape ends where the value goes on.
-        check("Bearer 0123456789abcdefhunter2-hunter2!", "[REDACTED:bearer]!");
+        check(
+            "Bearer 0123456789abcdefhunter2-hunter2!",
+            "[REDACTED:bearer]!",
+        );
     }
 
     #[test]
     fn well_known_shapes_are_found_where_they_really_stand() {
-        check(&format!("token={GITHUB}\n"), "token=[REDACTED:github-token]\n");
-        check(&format!(r#"{{"t":"A=\n{GITHUB}\n"}}"#), r#"{"t":"A=\n[REDACTED:github-token]\n"}"#);
+        check(
+            &format!("token={GITHUB}\n"),
+            "token=[REDACTED:github-token]\n",
+        );
+        check(
+            &format!(r#"{{"t":"A=\n{GITHUB}\n"}}"#),
+            r#"{"t":"A=\n[REDACTED:github-token]\n"}"#,
+        );
         check("AKIAIOSFODNN7EXAMPLE", "[REDACTED:aws-access-key]");
-        check("key sk-ant-api03-AbCdEfGhIjKlMnOpQrSt", "key [REDACTED:anthropic-key]");
-        check("\u{1b}[32msk-proj-0123456789abcdefghij", "\u{1b}[32m[REDACTED:api-key]");
+        check(
+            "key sk-ant-api03-AbCdEfGhIjKlMnOpQrSt",
+            "key [REDACTED:anthropic-key]",
+        );
+        check(
+            "\u{1b}[32msk-proj-0123456789abcdefghij",
+            "\u{1b}[32m[REDACTED:api-key]",
+        );
         check(&format!("AIza{}", "x".repeat(35)), "[REDACTED:google-key]");
         check("xoxb-123456789012-abc", "[REDACTED:slack-token]");
-        check("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl", "[REDACTED:jwt]");
-        check("git clone https://me:pw1@host/x", "git clone https[REDACTED:url-login]host/x");
+        check(
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
+            "[REDACTED:jwt]",
+        );
+        check(
+            "git clone https://me:pw1@host/x",
+            "git clone https[REDACTED:url-login]host/x",
+        );
     }
 
     #[test]
@@ -196,7 +248,10 @@ mod tests {
             ("basic-auth", "Authorization: Basic dXNlcjpwYXNz".to_owned()),
         ];
         for (kind, example) in examples {
-            check(&format!("x=\"{example}\" y"), &format!("x=\"[REDACTED:{kind}]\" y"));
+            check(
+                &format!("x=\"{example}\" y"),
+                &format!("x=\"[REDACTED:{kind}]\" y"),
+            );
         }
     }
 
@@ -222,14 +277,23 @@ mod tests {
     fn private_keys_go_as_a_whole_whether_raw_escaped_or_broken_off() {
         let key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk+/=\nAAAA\n-----END OPENSSH PRIVATE KEY-----";
         check(&format!("a\n{key}\nb"), "a\n[REDACTED:private-key]\nb");
-        check(&format!("\"{}\"", key.replace('\n', "\\n")), "\"[REDACTED:private-key]\"");
-        check("-----BEGIN RSA PRIVATE KEY-----\nMIIE", "[REDACTED:private-key]");
+        check(
+            &format!("\"{}\"", key.replace('\n', "\\n")),
+            "\"[REDACTED:private-key]\"",
+        );
+        check(
+            "-----BEGIN RSA PRIVATE KEY-----\nMIIE",
+            "[REDACTED:private-key]",
+        );
     }
 
     #[test]
     fn a_whole_line_is_not_held_back() {
         let (mut stream, mut out) = (redactor().stream(), Vec::new());
-        stream.feed(b"{\"type\":\"init\",\"hunter2\":\"https://example.com\"}\n", &mut out);
+        stream.feed(
+            b"{\"type\":\"init\",\"hunter2\":\"https://example.com\"}\n",
+            &mut out,
+        );
         assert!(out.ends_with(b"}\n"));
     }
 
@@ -268,7 +332,10 @@ mod tests {
             "m",
         ];
         let word = prop::sample::select(words.to_vec()).prop_map(|word| word.as_bytes().to_vec());
-        prop::collection::vec(prop_oneof![8 => word, 1 => prop::collection::vec(any::<u8>(), 0..4)], 0..24)
+        prop::collection::vec(
+            prop_oneof![8 => word, 1 => prop::collection::vec(any::<u8>(), 0..4)],
+            0..24,
+        )
     }
 
     proptest! {

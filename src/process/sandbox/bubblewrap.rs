@@ -1,8 +1,10 @@
-//! The command line of `bwrap`: namespaces of its own for processes, mounts, IPC and, where wanted, the network.
+//! The command line of `bwrap`: namespaces of its own for processes, mounts, IPC and, where wanted,
+//! the network.
 //!
-//! The keeper runs inside as process 1: it reaps everything there, nothing there can kill it, and with its end the kernel ends the rest.
-//! So the exit and the grace are those of a run without a sandbox. `--die-with-parent` is not used: it would kill without grace what
-//! the keeper, who hears of the death of `ai` by its line, ends in order.
+//! The keeper runs inside as process 1: it reaps everything there, nothing there can kill it, and
+//! with its end the kernel ends the rest. So the exit and the grace are those of a run without a
+//! sandbox. `--die-with-parent` is not used: it would kill without grace what the keeper, who hears
+//! of the death of `ai` by its line, ends in order.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -13,11 +15,13 @@ use crate::process::sandbox::{Access, Fence, Layer};
 /// Where the keeper's program is seen inside.
 const KEEPER: &str = "/tmp/.ai-keeper";
 
-/// Settings of the kernel that are the whole machine's. It asks for no capability there, only who the user is: root could set the
-/// program that is started for every core dump, outside and as root.
+/// Settings of the kernel that are the whole machine's. It asks for no capability there, only who
+/// the user is: root could set the program that is started for every core dump, outside and as
+/// root.
 const KERNEL: [&str; 3] = ["/proc/sys", "/proc/irq", "/proc/bus"];
 
-/// What every sandbox has: no capability (root could undo every mount with one), no terminal of the outside, processes of its own.
+/// What every sandbox has: no capability (root could undo every mount with one), no terminal of the
+/// outside, processes of its own.
 const ALWAYS: [&str; 18] = [
     "--unshare-user-try",
     "--unshare-pid",
@@ -41,7 +45,9 @@ const ALWAYS: [&str; 18] = [
 
 /// The words in front of the keeper's own arguments; `None` for a fence of another layer.
 pub(super) fn command_line(fence: &Fence, keeper: &Path) -> Option<Vec<OsString>> {
-    let Layer::Bubblewrap(program) = &fence.layer else { return None };
+    let Layer::Bubblewrap(program) = &fence.layer else {
+        return None;
+    };
     let mut words = vec![program.into()];
     words.extend(options(fence));
     words.extend(["--ro-bind".into(), keeper.into(), KEEPER.into()]);
@@ -72,8 +78,8 @@ pub(super) fn options(fence: &Fence) -> Vec<OsString> {
     words
 }
 
-/// What keeps root from the settings of the kernel. Nobody else can write them, and a `/proc` with a cover keeps programs from making
-/// a sandbox of their own inside.
+/// What keeps root from the settings of the kernel. Nobody else can write them, and a `/proc` with
+/// a cover keeps programs from making a sandbox of their own inside.
 fn covers(is_root: bool) -> Vec<OsString> {
     let cover = |path: &&str| ["--ro-bind-try", *path, *path].map(OsString::from);
     KERNEL.iter().filter(|_| is_root).flat_map(cover).collect()
@@ -87,12 +93,19 @@ mod tests {
     #[test]
     fn only_root_is_kept_from_the_settings_of_the_kernel() {
         assert_eq!(covers(false), [""; 0]);
-        assert_eq!(covers(true)[..3], ["--ro-bind-try", "/proc/sys", "/proc/sys"]);
+        assert_eq!(
+            covers(true)[..3],
+            ["--ro-bind-try", "/proc/sys", "/proc/sys"]
+        );
     }
 
     #[test]
     fn the_keeper_is_process_one_and_inner_paths_come_last() {
-        let mut fence = Fence::new(Layer::Bubblewrap("/usr/bin/bwrap".into()), Network::Off, ResourceLimits::default());
+        let mut fence = Fence::new(
+            Layer::Bubblewrap("/usr/bin/bwrap".into()),
+            Network::Off,
+            ResourceLimits::default(),
+        );
         fence.say(Path::new("/usr/share"), Access::Read);
         fence.say(Path::new("/usr"), Access::Hidden);
         fence.say(Path::new("/usr/share/x"), Access::Write);
@@ -101,9 +114,14 @@ mod tests {
         let words = command_line(&fence, Path::new("/bin/ai")).unwrap();
         let text: Vec<_> = words.iter().map(|word| word.to_str().unwrap()).collect();
         let text = text.join(" ");
-        assert!(text.starts_with("/usr/bin/bwrap --unshare-user-try --unshare-pid"), "{text}");
         assert!(
-            text.contains("--cap-drop ALL") && text.contains("--as-pid-1") && text.contains("--unshare-net"),
+            text.starts_with("/usr/bin/bwrap --unshare-user-try --unshare-pid"),
+            "{text}"
+        );
+        assert!(
+            text.contains("--cap-drop ALL")
+                && text.contains("--as-pid-1")
+                && text.contains("--unshare-net"),
             "{text}"
         );
         let mounts = "--tmpfs /usr --ro-bind /dev/null /etc/passwd --bind /other /usr/lib --ro-bind /usr/share /usr/share \

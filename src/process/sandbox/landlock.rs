@@ -1,9 +1,11 @@
-//! The same fence by Landlock: the kernel denies what is not granted, to the keeper and to everything that it starts, for good.
+//! The same fence by Landlock: the kernel denies what is not granted, to the keeper and to
+//! everything that it starts, for good.
 //!
-//! Landlock only adds rights, so what is hidden or read-only inside of something that is granted cannot be taken out again: a directory
-//! with something hidden in it is granted child by child, as it stands at the start. It does not see `chmod`, the times of a file, UDP,
-//! or a socket that has a path. It is about files: what else root may do, such as naming the machine, setting its clock or looking into
-//! processes of others, goes with the capabilities.
+//! Landlock only adds rights, so what is hidden or read-only inside of something that is granted
+//! cannot be taken out again: a directory with something hidden in it is granted child by child, as
+//! it stands at the start. It does not see `chmod`, the times of a file, UDP, or a socket that has
+//! a path. It is about files: what else root may do, such as naming the machine, setting its clock
+//! or looking into processes of others, goes with the capabilities.
 
 use std::ffi::OsStr;
 use std::io;
@@ -11,8 +13,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, Ruleset, RulesetAttr,
-    RulesetCreatedAttr, RulesetStatus, Scope, path_beneath_rules,
+    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, Ruleset,
+    RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope, path_beneath_rules,
 };
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use serde::{Deserialize, Serialize};
@@ -40,7 +42,8 @@ const DEVICES: [&str; 9] = [
     "/dev/shm",
 ];
 
-/// A fence as it goes over the command line of a keeper. Paths are bytes, since they need not be text.
+/// A fence as it goes over the command line of a keeper. Paths are bytes, since they need not be
+/// text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::process) struct Denials {
     hidden: Vec<Vec<u8>>,
@@ -53,7 +56,11 @@ impl Denials {
     /// What a fence says that Landlock can carry out.
     pub fn of(fence: &Fence) -> Denials {
         let of = |wanted: fn(&Access) -> bool| {
-            fence.rules().filter(|(_, access)| wanted(access)).map(|(path, _)| bytes(path)).collect()
+            fence
+                .rules()
+                .filter(|(_, access)| wanted(access))
+                .map(|(path, _)| bytes(path))
+                .collect()
         };
         Denials {
             hidden: of(|access| *access == Access::Hidden),
@@ -65,20 +72,33 @@ impl Denials {
 
     fn fence(&self) -> Fence {
         let mut fence = Fence::new(Layer::Landlock, self.network, ResourceLimits::default());
-        for (paths, access) in
-            [(&self.hidden, Access::Hidden), (&self.read, Access::Read), (&self.write, Access::Write)]
-        {
-            paths.iter().for_each(|path| fence.say(Path::new(OsStr::from_bytes(path)), access.clone()));
+        for (paths, access) in [
+            (&self.hidden, Access::Hidden),
+            (&self.read, Access::Read),
+            (&self.write, Access::Write),
+        ] {
+            paths
+                .iter()
+                .for_each(|path| fence.say(Path::new(OsStr::from_bytes(path)), access.clone()));
         }
         fence
     }
 
-    /// Takes it upon this thread and everything that it starts. Call it while there is no other thread.
+    /// Takes it upon this thread and everything that it starts. Call it while there is no other
+    /// thread.
     pub fn restrict(&self) -> io::Result<()> {
         Grants::with(&self.fence(), &|dir| fs::list_dir(dir).unwrap_or_default()).restrict()?;
-        // After the rules: with them goes the way back, by which a program of root would get its capabilities anew.
+        // After the rules: with them goes the way back, by which a program of root would get its
+        // capabilities anew.
         let none = CapabilitySet::empty();
-        Ok(set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })?)
+        Ok(set_capabilities(
+            None,
+            CapabilitySets {
+                effective: none,
+                permitted: none,
+                inheritable: none,
+            },
+        )?)
     }
 }
 
@@ -103,15 +123,26 @@ impl Grants {
         for (path, _) in fence.rules().filter(|(_, access)| **access == Access::Read) {
             grant(fence, path, list, &mut read);
         }
-        let written = fence.rules().filter(|(_, access)| **access == Access::Write);
-        let write = written.map(|(path, _)| path.to_owned()).chain(DEVICES.map(PathBuf::from)).collect();
-        Grants { read, write, network: fence.network }
+        let written = fence
+            .rules()
+            .filter(|(_, access)| **access == Access::Write);
+        let write = written
+            .map(|(path, _)| path.to_owned())
+            .chain(DEVICES.map(PathBuf::from))
+            .collect();
+        Grants {
+            read,
+            write,
+            network: fence.network,
+        }
     }
 
     fn restrict(&self) -> io::Result<()> {
         let status = self.ruleset().map_err(io::Error::other)?;
         match status {
-            RulesetStatus::NotEnforced => Err(io::Error::other("the kernel does not carry out Landlock rules")),
+            RulesetStatus::NotEnforced => Err(io::Error::other(
+                "the kernel does not carry out Landlock rules",
+            )),
             RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => Ok(()),
         }
     }
@@ -122,8 +153,9 @@ impl Grants {
             .handle_access(AccessFs::from_all(NEWEST))?
             .scope(Scope::from_all(NEWEST))?;
         if self.network == Network::Off {
-            ruleset =
-                ruleset.set_compatibility(CompatLevel::HardRequirement).handle_access(AccessNet::from_all(ABI::V4))?;
+            ruleset = ruleset
+                .set_compatibility(CompatLevel::HardRequirement)
+                .handle_access(AccessNet::from_all(ABI::V4))?;
             ruleset = ruleset.set_compatibility(CompatLevel::BestEffort);
         }
         let created = ruleset
@@ -135,14 +167,23 @@ impl Grants {
 }
 
 /// Grants `dir` whole, or child by child where something below it is spoken of otherwise.
-fn grant(fence: &Fence, dir: &Path, list: &dyn Fn(&Path) -> Vec<PathBuf>, granted: &mut Vec<PathBuf>) {
+fn grant(
+    fence: &Fence,
+    dir: &Path,
+    list: &dyn Fn(&Path) -> Vec<PathBuf>,
+    granted: &mut Vec<PathBuf>,
+) {
     let is_inside = |path: &Path| path != dir && path.starts_with(dir);
-    if !fence.rules().any(|(path, access)| is_inside(path) && *access == Access::Hidden) {
+    if !fence
+        .rules()
+        .any(|(path, access)| is_inside(path) && *access == Access::Hidden)
+    {
         granted.push(dir.to_owned());
         return;
     }
     for child in list(dir) {
-        // What has a word of its own is seen to by that; a link grants nothing that its target does not have.
+        // What has a word of its own is seen to by that; a link grants nothing that its target does
+        // not have.
         let own = fence.rules().any(|(path, _)| path == child);
         if !own && !std::fs::symlink_metadata(&child).is_ok_and(|meta| meta.is_symlink()) {
             grant(fence, &child, list, granted);
@@ -154,11 +195,16 @@ fn bytes(path: &Path) -> Vec<u8> {
     path.as_os_str().as_bytes().to_vec()
 }
 
-/// The version of Landlock that works here, 0 where none does. Asked by a thread that restricts itself and ends.
+/// The version of Landlock that works here, 0 where none does. Asked by a thread that restricts
+/// itself and ends.
 pub(super) fn version() -> i32 {
     let asked = std::thread::spawn(|| {
-        let ruleset = Ruleset::default().handle_access(AccessFs::Execute)?.create()?;
-        ruleset.add_rules(path_beneath_rules(["/"], AccessFs::Execute))?.restrict_self()
+        let ruleset = Ruleset::default()
+            .handle_access(AccessFs::Execute)?
+            .create()?;
+        ruleset
+            .add_rules(path_beneath_rules(["/"], AccessFs::Execute))?
+            .restrict_self()
     });
     match asked.join() {
         Ok(Ok(status)) => match status.landlock {
@@ -190,7 +236,10 @@ mod tests {
             names.iter().map(PathBuf::from).collect()
         };
         let grants = Grants::with(&fence, &list);
-        assert_eq!(grants.read, ["/h/v", "/usr", "/h/u/.cargo/bin"].map(PathBuf::from));
+        assert_eq!(
+            grants.read,
+            ["/h/v", "/usr", "/h/u/.cargo/bin"].map(PathBuf::from)
+        );
         assert_eq!(grants.write[0], Path::new("/h/u/repo/w1"));
         assert_eq!(Denials::of(&fence).fence(), fence);
     }

@@ -1,8 +1,10 @@
-//! Fences around a child: what it may read and write, whether it has a network, and how much it may use.
+//! Fences around a child: what it may read and write, whether it has a network, and how much it may
+//! use.
 //!
-//! A [`Fence`] says it once; three layers carry it out: [`bubblewrap`] by namespaces (the whole tree, hidden places included),
-//! [`landlock`] by rules of the kernel that the keeper takes upon itself before it starts the command, and [`seatbelt`] on macOS. Of two
-//! statements about nested paths the deeper one counts. Everything that is not spoken of can be read and not written.
+//! A [`Fence`] says it once; three layers carry it out: [`bubblewrap`] by namespaces (the whole
+//! tree, hidden places included), [`landlock`] by rules of the kernel that the keeper takes upon
+//! itself before it starts the command, and [`seatbelt`] on macOS. Of two statements about nested
+//! paths the deeper one counts. Everything that is not spoken of can be read and not written.
 //!
 //! Deliberately absent: filters of system calls, control groups, and an allow-list of hosts.
 
@@ -22,13 +24,17 @@ pub use probe::{Nesting, Probe, known, probe};
 use std::ffi::OsString;
 use std::path::Path;
 
-/// The words in front of the keeper's own arguments, the last of which is the keeper's program; `None` where it is started by itself.
+/// The words in front of the keeper's own arguments, the last of which is the keeper's program;
+/// `None` where it is started by itself.
 pub(in crate::process) fn command_line(fence: &Fence, keeper: &Path) -> Option<Vec<OsString>> {
     match &fence.layer {
         Layer::Bubblewrap(_) => bubblewrap::command_line(fence, keeper),
-        Layer::Seatbelt => {
-            Some(vec!["/usr/bin/sandbox-exec".into(), "-p".into(), seatbelt::profile(fence).into(), keeper.into()])
-        }
+        Layer::Seatbelt => Some(vec![
+            "/usr/bin/sandbox-exec".into(),
+            "-p".into(),
+            seatbelt::profile(fence).into(),
+            keeper.into(),
+        ]),
         Layer::Landlock | Layer::None => None,
     }
 }

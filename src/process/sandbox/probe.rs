@@ -1,5 +1,5 @@
-//! What of all this works on this machine: tried once, with the very options that runs get, and remembered until a reboot or another
-//! `bwrap`.
+//! What of all this works on this machine: tried once, with the very options that runs get, and
+//! remembered until a reboot or another `bwrap`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,9 @@ impl Probe {
     pub fn layer(&self, wish: Wish) -> Result<Layer, String> {
         let bwrap = match (&self.bwrap, &self.works) {
             (Some(program), Bwrap::Works) => Ok(Layer::Bubblewrap(program.clone())),
-            (Some(_), Bwrap::Fails(why)) => Err(format!("bubblewrap cannot make a sandbox here: {why}")),
+            (Some(_), Bwrap::Fails(why)) => {
+                Err(format!("bubblewrap cannot make a sandbox here: {why}"))
+            }
             (None, _) => Err("bubblewrap (`bwrap`) is not installed".to_owned()),
         };
         let landlock = match self.landlock {
@@ -87,7 +89,8 @@ impl Probe {
     }
 }
 
-/// What was found before and still holds; `None` where it has to be tried. Writes nothing and starts nothing.
+/// What was found before and still holds; `None` where it has to be tried. Writes nothing and
+/// starts nothing.
 pub fn known(cache: &Path, path: &[PathBuf]) -> Option<Probe> {
     let text = fs::read_text_if_there(cache, CAP).ok()??;
     let known: Probe = serde_json::from_str(&text).ok()?;
@@ -97,30 +100,51 @@ pub fn known(cache: &Path, path: &[PathBuf]) -> Option<Probe> {
 /// Tries everything. `path` are the directories in which programs are looked up.
 pub fn probe(path: &[PathBuf]) -> Probe {
     let bwrap = find(path);
-    let works = bwrap.as_deref().map_or(Bwrap::Fails("it is not installed".to_owned()), works);
+    let works = bwrap
+        .as_deref()
+        .map_or(Bwrap::Fails("it is not installed".to_owned()), works);
     let nesting = match (&bwrap, &works) {
         (Some(program), Bwrap::Works) => nesting(program),
         _ => Nesting::Fails,
     };
-    Probe { key: key(bwrap.as_deref()), bwrap, works, nesting, landlock: landlock::version() }
+    Probe {
+        key: key(bwrap.as_deref()),
+        bwrap,
+        works,
+        nesting,
+        landlock: landlock::version(),
+    }
 }
 
 fn find(path: &[PathBuf]) -> Option<PathBuf> {
-    path.iter().map(|dir| dir.join(BWRAP)).find(|program| program.is_file())
+    path.iter()
+        .map(|dir| dir.join(BWRAP))
+        .find(|program| program.is_file())
 }
 
 /// Boot, kernel, user and program: what a result depends on.
 fn key(bwrap: Option<&Path>) -> String {
-    let boot = ProcessIdentity::current().map(|me| me.boot_id).unwrap_or_default();
+    let boot = ProcessIdentity::current()
+        .map(|me| me.boot_id)
+        .unwrap_or_default();
     let kernel = fs::read_text(Path::new("/proc/sys/kernel/osrelease"), CAP).unwrap_or_default();
     let kernel = kernel.trim();
     let user = rustix::process::geteuid().as_raw();
-    let program = bwrap.and_then(|path| fs::stat(path).ok().flatten().map(|s| format!("{} {:?}", path.display(), s)));
+    let program = bwrap.and_then(|path| {
+        fs::stat(path)
+            .ok()
+            .flatten()
+            .map(|s| format!("{} {:?}", path.display(), s))
+    });
     format!("2 {boot} {kernel} {user} {}", program.unwrap_or_default())
 }
 
 fn fence(program: &Path) -> Fence {
-    Fence::new(Layer::Bubblewrap(program.to_owned()), Network::Off, ResourceLimits::default())
+    Fence::new(
+        Layer::Bubblewrap(program.to_owned()),
+        Network::Off,
+        ResourceLimits::default(),
+    )
 }
 
 fn works(program: &Path) -> Bwrap {
@@ -130,11 +154,26 @@ fn works(program: &Path) -> Bwrap {
     }
 }
 
-/// Tried without a `/proc` of its own, as programs do that bring `bwrap` along where the first try fails.
+/// Tried without a `/proc` of its own, as programs do that bring `bwrap` along where the first try
+/// fails.
 fn nesting(program: &Path) -> Nesting {
-    let inner = ["--ro-bind", "/", "/", "--unshare-pid", "--dev", "/dev", "--", "true"].map(OsString::from);
+    let inner = [
+        "--ro-bind",
+        "/",
+        "/",
+        "--unshare-pid",
+        "--dev",
+        "/dev",
+        "--",
+        "true",
+    ]
+    .map(OsString::from);
     let words: Vec<OsString> = std::iter::once(program.into()).chain(inner).collect();
-    if outcome(program, &words).is_ok() { Nesting::Nests } else { Nesting::Fails }
+    if outcome(program, &words).is_ok() {
+        Nesting::Nests
+    } else {
+        Nesting::Fails
+    }
 }
 
 /// Runs a command in the usual sandbox.
@@ -148,8 +187,14 @@ fn outcome(program: &Path, command: &[OsString]) -> Result<(), String> {
     match run_captured(&tool) {
         Ok(done) if done.end == End::Exited(0) => Ok(()),
         Ok(done) => {
-            let said = String::from_utf8_lossy(&done.stderr.memory).trim().to_owned();
-            Err(if said.is_empty() { format!("it ended with {:?}", done.end) } else { said })
+            let said = String::from_utf8_lossy(&done.stderr.memory)
+                .trim()
+                .to_owned();
+            Err(if said.is_empty() {
+                format!("it ended with {:?}", done.end)
+            } else {
+                said
+            })
         }
         Err(error) => Err(error.to_string()),
     }
@@ -160,16 +205,28 @@ mod tests {
     use super::*;
 
     fn found(works: Bwrap, landlock: i32) -> Probe {
-        Probe { key: String::new(), bwrap: Some("/b".into()), works, nesting: Nesting::Fails, landlock }
+        Probe {
+            key: String::new(),
+            bwrap: Some("/b".into()),
+            works,
+            nesting: Nesting::Fails,
+            landlock,
+        }
     }
 
     #[test]
     fn auto_takes_the_strongest_and_refuses_rather_than_none() {
         let broken = || Bwrap::Fails("no user namespaces".into());
-        assert_eq!(found(Bwrap::Works, 7).layer(Wish::Auto), Ok(Layer::Bubblewrap("/b".into())));
+        assert_eq!(
+            found(Bwrap::Works, 7).layer(Wish::Auto),
+            Ok(Layer::Bubblewrap("/b".into()))
+        );
         assert_eq!(found(broken(), 7).layer(Wish::Auto), Ok(Layer::Landlock));
         let none = found(broken(), 0).layer(Wish::Auto).unwrap_err();
-        assert!(none.contains("no user namespaces") && none.contains("no Landlock"), "{none}");
+        assert!(
+            none.contains("no user namespaces") && none.contains("no Landlock"),
+            "{none}"
+        );
         assert_eq!(found(broken(), 0).layer(Wish::None), Ok(Layer::None));
         assert!(found(broken(), 7).layer(Wish::Bubblewrap).is_err());
         assert!(found(Bwrap::Works, 0).layer(Wish::Landlock).is_err());

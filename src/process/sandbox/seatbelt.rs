@@ -1,15 +1,22 @@
-//! The same fence as a profile for `sandbox-exec` of macOS. Later lines outrank earlier ones there, so outer paths come first, as in
-//! the fence itself. Text only: it has been compared with the documented syntax and never run.
+//! The same fence as a profile for `sandbox-exec` of macOS. Later lines outrank earlier ones there,
+//! so outer paths come first, as in the fence itself. Text only: it has been compared with the
+//! documented syntax and never run.
 
 use std::path::Path;
 
 use crate::domain::sandbox::Network;
 use crate::process::sandbox::{Access, Fence};
 
-/// The profile's text. A path that is not UTF-8 cannot stand in one; it then counts as not spoken of, which is read-only.
+/// The profile's text. A path that is not UTF-8 cannot stand in one; it then counts as not spoken
+/// of, which is read-only.
 pub fn profile(fence: &Fence) -> String {
-    let mut lines = vec!["(version 1)".to_owned(), "(allow default)".to_owned(), "(deny file-write*)".to_owned()];
-    // What every program needs, and the private temporary directories that the system gives each user.
+    let mut lines = vec![
+        "(version 1)".to_owned(),
+        "(allow default)".to_owned(),
+        "(deny file-write*)".to_owned(),
+    ];
+    // What every program needs, and the private temporary directories that the system gives each
+    // user.
     lines.push(
         "(allow file-write* (literal \"/dev/null\") (literal \"/dev/tty\") (subpath \"/private/var/folders\"))".into(),
     );
@@ -33,7 +40,10 @@ pub fn profile(fence: &Fence) -> String {
 
 fn quoted(path: &Path) -> Option<String> {
     let text = path.to_str().filter(|text| !text.contains('\0'))?;
-    Some(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
+    Some(format!(
+        "\"{}\"",
+        text.replace('\\', "\\\\").replace('"', "\\\"")
+    ))
 }
 
 #[cfg(test)]
@@ -48,11 +58,21 @@ mod tests {
         fence.say(Path::new("/u/a \"b\""), Access::Hidden);
         fence.say(Path::new("/u/a \"b\"/repo"), Access::Read);
         let text = profile(&fence);
-        let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} in {text}"));
-        assert!(text.starts_with("(version 1)\n(allow default)\n(deny file-write*)\n"), "{text}");
+        let at = |part: &str| {
+            text.find(part)
+                .unwrap_or_else(|| panic!("{part} in {text}"))
+        };
+        assert!(
+            text.starts_with("(version 1)\n(allow default)\n(deny file-write*)\n"),
+            "{text}"
+        );
         let home = at("(deny file-read* file-write* (subpath \"/u/a \\\"b\\\"\"))");
         let repo = at("(allow file-read* (subpath \"/u/a \\\"b\\\"/repo\"))");
-        let slot = at("(allow file-read* file-write* (subpath \"/u/a \\\"b\\\"/repo/.ai/worktrees/w1\"))");
-        assert!(home < repo && repo < slot && slot < at("(deny network*)"), "{text}");
+        let slot =
+            at("(allow file-read* file-write* (subpath \"/u/a \\\"b\\\"/repo/.ai/worktrees/w1\"))");
+        assert!(
+            home < repo && repo < slot && slot < at("(deny network*)"),
+            "{text}"
+        );
     }
 }

@@ -15,17 +15,26 @@ use crate::process::supervise::*;
 fn layers() -> Vec<Layer> {
     let probe = probe(&["/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from));
     let found = [Wish::Bubblewrap, Wish::Landlock].map(|wish| probe.layer(wish));
-    found.into_iter().filter_map(|layer| layer.map_err(|why| eprintln!("skipped: {why}")).ok()).collect()
+    found
+        .into_iter()
+        .filter_map(|layer| layer.map_err(|why| eprintln!("skipped: {why}")).ok())
+        .collect()
 }
 
-/// A directory outside of the private `/tmp`, with `work/` to write in and `secret/` that is hidden.
+/// A directory outside of the private `/tmp`, with `work/` to write in and `secret/` that is
+/// hidden.
 struct Scene {
     dir: tempfile::TempDir,
 }
 
 impl Scene {
     fn new() -> Scene {
-        let target = crate::base::env::current_exe().unwrap().parent().unwrap().canonicalize().unwrap();
+        let target = crate::base::env::current_exe()
+            .unwrap()
+            .parent()
+            .unwrap()
+            .canonicalize()
+            .unwrap();
         let target = target.join("fences");
         std::fs::create_dir_all(&target).unwrap();
         let dir = tempfile::TempDir::with_prefix_in("fence-", target).unwrap();
@@ -56,21 +65,40 @@ impl Scene {
         let spec = SpawnSpec {
             argv: ["sh", "-c", script].map(Into::into).into(),
             cwd: self.path("work"),
-            env: vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into()), ("D".into(), self.path("").into())],
+            env: vec![
+                ("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into()),
+                ("D".into(), self.path("").into()),
+            ],
             stdin: StdinSource::Null,
             run_id: Some(format!("fence.{}", random_text(12))),
             files: None,
             cgroup: None,
             fence: Some(fence),
-            limits: Limits { total: Some(total), grace: Duration::from_secs(2), ..Limits::default() },
+            limits: Limits {
+                total: Some(total),
+                grace: Duration::from_secs(2),
+                ..Limits::default()
+            },
             stdout: OutputTo::Memory,
             stderr: OutputTo::Memory,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let outcome = runtime.block_on(supervise(&spec, &Redactor::new(&[]), &mut Quiet, &CancelToken::new())).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let outcome = runtime
+            .block_on(supervise(
+                &spec,
+                &Redactor::new(&[]),
+                &mut Quiet,
+                &CancelToken::new(),
+            ))
+            .unwrap();
         let mark = format!("AI_RUN={}", spec.run_id.unwrap()).into_bytes();
         let left = procfs::table().unwrap().into_iter();
-        let left: Vec<_> = left.filter(|s| s.is_running() && procfs::environment_has(s.pid, &mark)).collect();
+        let left: Vec<_> = left
+            .filter(|s| s.is_running() && procfs::environment_has(s.pid, &mark))
+            .collect();
         assert!(left.is_empty() && outcome.survivors.is_empty(), "{left:?}");
         outcome
     }
@@ -94,8 +122,16 @@ fn only_what_is_granted_can_be_written_and_hidden_places_cannot_be_read() {
         assert_eq!(outcome.end, End::Exited(0), "{layer:?}: {}", said(&outcome));
         let out = String::from_utf8_lossy(&outcome.stdout.memory).into_owned();
         assert_eq!(out, "theirsmine\n", "{layer:?}");
-        assert_eq!(std::fs::read_to_string(scene.path("work/sub/new")).unwrap(), "mine\n", "{layer:?}");
-        assert_eq!(std::fs::read_to_string(scene.path("other/file")).unwrap(), "theirs", "{layer:?}");
+        assert_eq!(
+            std::fs::read_to_string(scene.path("work/sub/new")).unwrap(),
+            "mine\n",
+            "{layer:?}"
+        );
+        assert_eq!(
+            std::fs::read_to_string(scene.path("other/file")).unwrap(),
+            "theirs",
+            "{layer:?}"
+        );
     }
 }
 
@@ -103,8 +139,9 @@ fn only_what_is_granted_can_be_written_and_hidden_places_cannot_be_read() {
 fn without_a_network_nobody_answers_on_the_loopback() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let script =
-        format!("python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", {port}), 5)' 2>/dev/null");
+    let script = format!(
+        "python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", {port}), 5)' 2>/dev/null"
+    );
     for layer in layers() {
         let scene = Scene::new();
         let tried = |network| scene.run(scene.fence(&layer, network), &script).end;
@@ -134,9 +171,21 @@ fn a_stopped_command_gets_its_grace_inside_a_fence() {
     for layer in layers() {
         let scene = Scene::new();
         let script = "trap 'echo saved > saved; exit 3' TERM; while :; do sleep 0.05; done";
-        let outcome = scene.run_for(scene.fence(&layer, Network::On), script, Duration::from_secs(1));
-        assert_eq!((&outcome.end, outcome.exit), (&End::TimedOut(Timeout::Total), Some(Exit::Code(3))), "{layer:?}");
-        assert_eq!(std::fs::read_to_string(scene.path("work/saved")).unwrap(), "saved\n", "{layer:?}");
+        let outcome = scene.run_for(
+            scene.fence(&layer, Network::On),
+            script,
+            Duration::from_secs(1),
+        );
+        assert_eq!(
+            (&outcome.end, outcome.exit),
+            (&End::TimedOut(Timeout::Total), Some(Exit::Code(3))),
+            "{layer:?}"
+        );
+        assert_eq!(
+            std::fs::read_to_string(scene.path("work/saved")).unwrap(),
+            "saved\n",
+            "{layer:?}"
+        );
     }
 }
 
@@ -161,34 +210,57 @@ fn limits_hold_and_no_core_is_dumped() {
     for layer in layers().into_iter().chain([Layer::None]) {
         let scene = Scene::new();
         let mut fence = scene.fence(&layer, Network::On);
-        fence.limits = ResourceLimits { memory_mb: Some(256), processes: None, file_mb: Some(1) };
+        fence.limits = ResourceLimits {
+            memory_mb: Some(256),
+            processes: None,
+            file_mb: Some(1),
+        };
         let script = "ulimit -c; trap '' XFSZ; dd if=/dev/zero of=big bs=64k count=64 2>/dev/null; stat -c %s big
             python3 -c 'bytearray(1 << 30)' 2>/dev/null || echo no memory";
         let outcome = scene.run(fence, script);
-        assert_eq!(said(&outcome), format!("0\n{}\nno memory\n", 1 << 20), "{layer:?}");
+        assert_eq!(
+            said(&outcome),
+            format!("0\n{}\nno memory\n", 1 << 20),
+            "{layer:?}"
+        );
     }
 }
 
 #[test]
 fn something_else_stands_in_a_place_and_is_not_written_back() {
-    for layer in layers().into_iter().filter(|layer| matches!(layer, Layer::Bubblewrap(_))) {
+    for layer in layers()
+        .into_iter()
+        .filter(|layer| matches!(layer, Layer::Bubblewrap(_)))
+    {
         let scene = Scene::new();
         let mut fence = scene.fence(&layer, Network::On);
         let (other, work) = (scene.path("other"), scene.path("work"));
         std::fs::create_dir(work.join("stand-in")).unwrap();
         fence.say(&other, Access::Instead(work.join("stand-in")));
-        fence.say(&Path::new("/tmp").join("shown"), Access::Shown(other.clone()));
+        fence.say(
+            &Path::new("/tmp").join("shown"),
+            Access::Shown(other.clone()),
+        );
         let outcome = scene
             .run(fence, "echo new > ../other/file; cat ../other/file /tmp/shown/file; rm /tmp/shown/file 2>/dev/null");
         assert_eq!(said(&outcome), "new\ntheirs", "{layer:?}");
-        assert_eq!(std::fs::read_to_string(other.join("file")).unwrap(), "theirs");
-        assert_eq!(std::fs::read_to_string(work.join("stand-in/file")).unwrap(), "new\n");
+        assert_eq!(
+            std::fs::read_to_string(other.join("file")).unwrap(),
+            "theirs"
+        );
+        assert_eq!(
+            std::fs::read_to_string(work.join("stand-in/file")).unwrap(),
+            "new\n"
+        );
     }
 }
 
 #[test]
 fn a_sandbox_that_cannot_be_made_is_no_death_of_the_command() {
-    for layer in layers().into_iter().filter(|layer| matches!(layer, Layer::Bubblewrap(_))) {
+    for layer in layers()
+        .into_iter()
+        .filter(|layer| matches!(layer, Layer::Bubblewrap(_)))
+    {
         let scene = Scene::new();
         let mut fence = scene.fence(&layer, Network::On);
         fence.say(&scene.path("other/no/such"), Access::Write);

@@ -1,4 +1,5 @@
-//! Stopping a supervised command from outside: a lost lease, an interrupt, a limit that only the caller can see.
+//! Stopping a supervised command from outside: a lost lease, an interrupt, a limit that only the
+//! caller can see.
 
 use std::sync::Arc;
 
@@ -30,7 +31,9 @@ pub struct CancelToken {
 impl CancelToken {
     /// A token that has not been used.
     pub fn new() -> Self {
-        Self { reason: Arc::new(watch::Sender::new(None)) }
+        Self {
+            reason: Arc::new(watch::Sender::new(None)),
+        }
     }
 
     /// Asks for the stop; a later reason changes nothing.
@@ -63,7 +66,8 @@ impl CancelToken {
                 return reason;
             }
             if seen.changed().await.is_err() {
-                // The sender lives in `self`, so it cannot be gone; without one there is nothing to wait for.
+                // The sender lives in `self`, so it cannot be gone; without one there is nothing to
+                // wait for.
                 std::future::pending::<()>().await;
             }
         }

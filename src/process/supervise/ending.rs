@@ -19,7 +19,11 @@ pub(super) struct Started {
 
 impl Started {
     pub fn now() -> Self {
-        Self { wall_ms: clock::wall_ms(), at: Instant::now(), oom_kills: oom_kills() }
+        Self {
+            wall_ms: clock::wall_ms(),
+            at: Instant::now(),
+            oom_kills: oom_kills(),
+        }
     }
 }
 
@@ -40,7 +44,13 @@ pub(super) struct Ending {
 
 impl Ending {
     pub fn of(end: End) -> Self {
-        Self { end, exit: None, leftovers: 0, survivors: Vec::new(), stall: Vec::new() }
+        Self {
+            end,
+            exit: None,
+            leftovers: 0,
+            survivors: Vec::new(),
+            stall: Vec::new(),
+        }
     }
 }
 
@@ -61,11 +71,17 @@ pub(super) struct Fallen {
     pub survivors: Vec<i32>,
 }
 
-/// What the keeper's report and our own wish together mean. A request that came too late does not change how it ended.
+/// What the keeper's report and our own wish together mean. A request that came too late does not
+/// change how it ended.
 pub(super) fn ending(report: Option<Report>, stop: Option<Stop>, fallen: Fallen) -> Ending {
     let (exit, stopped, leftovers, survivors) = match report {
         Some(Report::NotStarted(failure)) => return Ending::of(End::SpawnFailed(failure)),
-        Some(Report::Ended { exit, stopped, leftovers, survivors }) => (exit, stopped, leftovers, survivors),
+        Some(Report::Ended {
+            exit,
+            stopped,
+            leftovers,
+            survivors,
+        }) => (exit, stopped, leftovers, survivors),
         None => (None, None, fallen.ended, fallen.survivors),
     };
     let mut stall = Vec::new();
@@ -84,12 +100,19 @@ pub(super) fn ending(report: Option<Report>, stop: Option<Stop>, fallen: Fallen)
         }
         (_, _, None) => End::KeeperLost,
     };
-    Ending { end, exit, leftovers, survivors, stall }
+    Ending {
+        end,
+        exit,
+        leftovers,
+        survivors,
+        stall,
+    }
 }
 
 /// Everything together.
 pub(super) fn outcome(started: Started, captures: Captures, ending: Ending) -> Outcome {
-    let oom_rose = matches!((started.oom_kills, oom_kills()), (Some(before), Some(after)) if after > before);
+    let oom_rose =
+        matches!((started.oom_kills, oom_kills()), (Some(before), Some(after)) if after > before);
     let killed = matches!(ending.end, End::Signaled(9) | End::KeeperLost);
     Outcome {
         end: ending.end,
@@ -101,6 +124,10 @@ pub(super) fn outcome(started: Started, captures: Captures, ending: Ending) -> O
         leftovers: ending.leftovers,
         survivors: ending.survivors,
         stall: ending.stall,
-        oom: if oom_rose && killed { OomHint::Likely } else { OomHint::None },
+        oom: if oom_rose && killed {
+            OomHint::Likely
+        } else {
+            OomHint::None
+        },
     }
 }

@@ -1,6 +1,7 @@
 //! Runs one command under a keeper, with limits on time, silence and output, and says how it ended.
 //!
-//! What the command prints passes the redactor before anything else sees it: the files and the line observer alike.
+//! What the command prints passes the redactor before anything else sees it: the files and the line
+//! observer alike.
 
 mod cancel;
 mod ending;
@@ -14,8 +15,12 @@ mod voice;
 mod watch;
 
 pub use cancel::{CancelToken, StopReason};
-pub use outcome::{CaptureStats, End, Exit, OomHint, Outcome, SpawnFailure, SpawnFailureKind, Timeout};
+pub use outcome::{
+    CaptureStats, End, Exit, OomHint, Outcome, SpawnFailure, SpawnFailureKind, Timeout,
+};
 pub use run::{SuperviseError, supervise};
-pub use spec::{After, Heard, Limits, Observer, OutputTo, Quiet, Saying, SpawnSpec, StdinSource, Stream};
+pub use spec::{
+    After, Heard, Limits, Observer, OutputTo, Quiet, Saying, SpawnSpec, StdinSource, Stream,
+};
 
 pub use crate::process::capture::Line;

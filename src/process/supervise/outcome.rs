@@ -1,4 +1,5 @@
-//! How a supervised command ended. The exit code is a fact about the command, not a judgement on its work.
+//! How a supervised command ended. The exit code is a fact about the command, not a judgement on
+//! its work.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -16,7 +17,8 @@ use crate::process::supervise::StopReason;
 pub struct Outcome {
     /// How it came to its end.
     pub end: End,
-    /// How the command itself ended, also where it was stopped; `None` if it never ran or was not seen to end.
+    /// How the command itself ended, also where it was stopped; `None` if it never ran or was not
+    /// seen to end.
     pub exit: Option<Exit>,
     /// Wall time of the start, in milliseconds since 1970.
     pub started_wall_ms: i64,
@@ -106,13 +108,15 @@ pub struct CaptureStats {
     pub memory: Vec<u8>,
 }
 
-/// Whether the kernel ran out of memory while the command ran. Only a hint: the kernel does not say whom it killed.
+/// Whether the kernel ran out of memory while the command ran. Only a hint: the kernel does not say
+/// whom it killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OomHint {
     /// No sign of it.
     None,
-    /// The command died by `SIGKILL`, which was not ours, and the kernel's count of such kills rose meanwhile.
+    /// The command died by `SIGKILL`, which was not ours, and the kernel's count of such kills rose
+    /// meanwhile.
     Likely,
 }
 
@@ -177,15 +181,26 @@ impl fmt::Display for SpawnFailureKind {
 }
 
 impl SpawnFailure {
-    pub(in crate::process) fn new(kind: SpawnFailureKind, argv: &[OsString], error: &io::Error) -> Self {
-        Self { kind, command: show(argv), message: error.to_string() }
+    pub(in crate::process) fn new(
+        kind: SpawnFailureKind,
+        argv: &[OsString],
+        error: &io::Error,
+    ) -> Self {
+        Self {
+            kind,
+            command: show(argv),
+            message: error.to_string(),
+        }
     }
 }
 
 /// A command line for people: escaped, and cut where it is long.
 fn show(argv: &[OsString]) -> String {
     const MOST: usize = 300;
-    let words: Vec<String> = argv.iter().map(|word| path_bytes(word.as_bytes())).collect();
+    let words: Vec<String> = argv
+        .iter()
+        .map(|word| path_bytes(word.as_bytes()))
+        .collect();
     let line = words.join(" ");
     match line.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", &line[..end]),
@@ -206,10 +221,16 @@ mod tests {
     #[test]
     fn a_failure_names_the_command_and_the_cause() {
         let error = io::Error::from_raw_os_error(rustix::io::Errno::NOENT.raw_os_error());
-        let failure =
-            SpawnFailure::new(SpawnFailureKind::of(&error), &["no\u{1b}such".into(), "x".repeat(999).into()], &error);
+        let failure = SpawnFailure::new(
+            SpawnFailureKind::of(&error),
+            &["no\u{1b}such".into(), "x".repeat(999).into()],
+            &error,
+        );
         let text = failure.to_string();
         assert!(text.starts_with("cannot start `no\\esuch xxx"), "{text}");
-        assert!(text.contains("no such program") && text.len() < 500, "{text}");
+        assert!(
+            text.contains("no such program") && text.len() < 500,
+            "{text}"
+        );
     }
 }

@@ -16,7 +16,8 @@ use crate::process::supervise::spec::{Observer, OutputTo, SpawnSpec, StdinSource
 use crate::process::supervise::voice::Voice;
 use crate::process::supervise::watch::Watch;
 
-/// Why a command could not be supervised at all. A command that cannot be started is no such error, but [`End::SpawnFailed`].
+/// Why a command could not be supervised at all. A command that cannot be started is no such error,
+/// but [`End::SpawnFailed`].
 #[derive(Debug, thiserror::Error)]
 pub enum SuperviseError {
     /// An output file cannot be made.
@@ -33,8 +34,9 @@ pub enum SuperviseError {
     Runtime(#[source] io::Error),
 }
 
-/// Runs `spec` to its end, whatever that is, and leaves no process of it behind. Output is redacted, then handed to `observer` line
-/// by line and written. If the returned future is dropped, the keeper ends the command by itself.
+/// Runs `spec` to its end, whatever that is, and leaves no process of it behind. Output is
+/// redacted, then handed to `observer` line by line and written. If the returned future is dropped,
+/// the keeper ends the command by itself.
 ///
 /// # Errors
 /// Where an output file cannot be made; nothing has been started then.
@@ -44,16 +46,30 @@ pub async fn supervise(
     observer: &mut dyn Observer,
     cancel: &CancelToken,
 ) -> Result<Outcome, SuperviseError> {
-    let captures =
-        Captures { stdout: capture(&spec.stdout, spec, redactor)?, stderr: capture(&spec.stderr, spec, redactor)? };
+    let captures = Captures {
+        stdout: capture(&spec.stdout, spec, redactor)?,
+        stderr: capture(&spec.stderr, spec, redactor)?,
+    };
     let started = Started::now();
     // The pipe stands before the keeper opens it.
     let begun = launch(spec).and_then(|order| {
         let voice = voice(spec)?;
-        Ok((voice, Keeper::start(&order, &environment(spec), spec.fence.as_ref(), spec.cgroup.as_ref())?))
+        Ok((
+            voice,
+            Keeper::start(
+                &order,
+                &environment(spec),
+                spec.fence.as_ref(),
+                spec.cgroup.as_ref(),
+            )?,
+        ))
     });
     let mut outcome = match begun {
-        Ok((voice, keeper)) => Watch::new(spec, captures, keeper, voice, started).see_out(observer, cancel).await,
+        Ok((voice, keeper)) => {
+            Watch::new(spec, captures, keeper, voice, started)
+                .see_out(observer, cancel)
+                .await
+        }
         Err(error) => {
             let failure = SpawnFailure::new(SpawnFailureKind::of(&error), &spec.argv, &error);
             outcome(started, captures, Ending::of(End::SpawnFailed(failure)))
@@ -67,7 +83,11 @@ pub async fn supervise(
     Ok(outcome)
 }
 
-fn capture(to: &OutputTo, spec: &SpawnSpec, redactor: &Redactor) -> Result<Capture, SuperviseError> {
+fn capture(
+    to: &OutputTo,
+    spec: &SpawnSpec,
+    redactor: &Redactor,
+) -> Result<Capture, SuperviseError> {
     Capture::create(to, spec.limits.output_cap, redactor).map_err(|source| {
         let path = match to {
             OutputTo::File(path) => path.clone(),
@@ -80,7 +100,10 @@ fn capture(to: &OutputTo, spec: &SpawnSpec, redactor: &Redactor) -> Result<Captu
 /// The order for the keeper; paths are made absolute, since the keeper lives in another directory.
 fn launch(spec: &SpawnSpec) -> io::Result<Launch> {
     if spec.argv.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "no program is named"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "no program is named",
+        ));
     }
     let stdin = match &spec.stdin {
         StdinSource::Null => None,
@@ -88,7 +111,13 @@ fn launch(spec: &SpawnSpec) -> io::Result<Launch> {
     };
     let cwd = std::path::absolute(&spec.cwd)?;
     let confine = spec.fence.as_ref().map(confine).unwrap_or_default();
-    Ok(Launch { grace: spec.limits.grace, cwd, stdin, confine, argv: spec.argv.clone() })
+    Ok(Launch {
+        grace: spec.limits.grace,
+        cwd,
+        stdin,
+        confine,
+        argv: spec.argv.clone(),
+    })
 }
 
 /// The pipe through which the command is talked to, where it is.
@@ -102,10 +131,14 @@ fn voice(spec: &SpawnSpec) -> io::Result<Option<Voice>> {
 /// The part of a fence that the keeper itself carries out.
 fn confine(fence: &Fence) -> Confine {
     let landlock = (fence.layer == Layer::Landlock).then(|| Denials::of(fence));
-    Confine { landlock, limits: Some(fence.limits) }
+    Confine {
+        landlock,
+        limits: Some(fence.limits),
+    }
 }
 
-/// The child's environment with the mark of its run, by which it is found after a crash of everything else.
+/// The child's environment with the mark of its run, by which it is found after a crash of
+/// everything else.
 fn environment(spec: &SpawnSpec) -> Vec<(OsString, OsString)> {
     let mut env = spec.env.clone();
     env.retain(|(name, _)| name != AI_RUN);

@@ -37,14 +37,16 @@ pub struct SpawnSpec {
     pub stderr: OutputTo,
 }
 
-/// Where a command reads from. A command that does not read blocks nobody, in a conversation either.
+/// Where a command reads from. A command that does not read blocks nobody, in a conversation
+/// either.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StdinSource {
     /// `/dev/null`.
     Null,
     /// This file, from its start.
     File(PathBuf),
-    /// What [`Observer::talk`] says, through a named pipe that is made here for the time of the run.
+    /// What [`Observer::talk`] says, through a named pipe that is made here for the time of the
+    /// run.
     Talk(PathBuf),
 }
 
@@ -62,7 +64,8 @@ pub enum OutputTo {
 pub struct Limits {
     /// Longest run; `None` is without end.
     pub total: Option<Duration>,
-    /// Longest time without a sign of work; `None` is without end. Silence alone is no proof: see [`crate::domain::stall`].
+    /// Longest time without a sign of work; `None` is without end. Silence alone is no proof: see
+    /// [`crate::domain::stall`].
     pub silence: Option<Duration>,
     /// From `SIGTERM` to `SIGKILL`.
     pub grace: Duration,
@@ -73,7 +76,12 @@ pub struct Limits {
 impl Default for Limits {
     /// No end, 10 s grace, 64 MiB of each output.
     fn default() -> Self {
-        Self { total: None, silence: None, grace: Duration::from_secs(10), output_cap: 64 << 20 }
+        Self {
+            total: None,
+            silence: None,
+            grace: Duration::from_secs(10),
+            output_cap: 64 << 20,
+        }
     }
 }
 
@@ -86,18 +94,22 @@ pub enum Stream {
     Stderr,
 }
 
-/// Hears what happens while a command runs. While it works, the command's output waits: a slow observer slows the command.
+/// Hears what happens while a command runs. While it works, the command's output waits: a slow
+/// observer slows the command.
 pub trait Observer {
-    /// The keeper runs; as long as it is alive, so may be the command. For the record that another process checks after a crash.
+    /// The keeper runs; as long as it is alive, so may be the command. For the record that another
+    /// process checks after a crash.
     fn started(&mut self, _keeper: &ProcessIdentity) {}
 
     /// A line of redacted output, without its end.
     fn line(&mut self, _stream: Stream, _line: Line<'_>) {}
 
-    /// It is suspected of having stalled, or works again; where it has stalled, it is about to be ended.
+    /// It is suspected of having stalled, or works again; where it has stalled, it is about to be
+    /// ended.
     fn standing(&mut self, _standing: &Standing) {}
 
-    /// What the command is told, where its standard input is [`StdinSource::Talk`]. To be answered at once: everything waits.
+    /// What the command is told, where its standard input is [`StdinSource::Talk`]. To be answered
+    /// at once: everything waits.
     fn talk(&mut self, _heard: Heard<'_>) -> Saying {
         Saying::default()
     }
@@ -110,7 +122,8 @@ pub enum Heard<'a> {
     Start,
     /// A line of its standard output as it came: not redacted, so never to be stored.
     Line(Line<'a>),
-    /// It is about to be ended before its time. What is said now is sent as far as it can be without waiting.
+    /// It is about to be ended before its time. What is said now is sent as far as it can be
+    /// without waiting.
     Stopping,
 }
 
@@ -126,7 +139,8 @@ pub struct Saying {
 /// What comes after something was said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum After {
-    /// Its standard input ends behind the last line. If it does not end within the grace then, it is dismissed.
+    /// Its standard input ends behind the last line. If it does not end within the grace then, it
+    /// is dismissed.
     #[default]
     Close,
     /// The conversation goes on.

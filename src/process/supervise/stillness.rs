@@ -1,7 +1,9 @@
-//! Looks for signs of work in a command that prints nothing: CPU time of its processes, changes to the files that it works on.
+//! Looks for signs of work in a command that prints nothing: CPU time of its processes, changes to
+//! the files that it works on.
 //!
-//! A look costs a walk through `/proc`, and one through the files only where the output has been still for half of the allowed time.
-//! What the signs amount to is decided in [`crate::domain::stall`].
+//! A look costs a walk through `/proc`, and one through the files only where the output has been
+//! still for half of the allowed time. What the signs amount to is decided in
+//! [`crate::domain::stall`].
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -14,11 +16,13 @@ use crate::process::procfs::{descendants, table};
 const LOOKS: u32 = 8;
 /// However long the silence may be, CPU time is looked at so often.
 const LONGEST: Duration = Duration::from_secs(15);
-/// A process tree that uses more than this of one processor works; what waits for an answer needs a timer now and then.
+/// A process tree that uses more than this of one processor works; what waits for an answer needs a
+/// timer now and then.
 const BUSY_PERCENT: u128 = 3;
 /// Linux shows times of processes in hundredths of a second, whatever its own clock.
 const TICK_MS: u64 = 10;
-/// Entries of a worktree that are looked at. A larger one counts as one that cannot be seen, unless a change was found.
+/// Entries of a worktree that are looked at. A larger one counts as one that cannot be seen, unless
+/// a change was found.
 const MOST_FILES: usize = 200_000;
 
 /// The signs of one command.
@@ -39,10 +43,22 @@ struct Cpu {
 }
 
 impl Stillness {
-    /// Looks for `allowed` silence from `now` on. `root` is the topmost process, `files` the directory that is worked on.
+    /// Looks for `allowed` silence from `now` on. `root` is the topmost process, `files` the
+    /// directory that is worked on.
     pub fn new(allowed: Duration, root: Option<i32>, files: Option<PathBuf>, now: Instant) -> Self {
-        let cpu = Cpu { root, used_ms: None, looked: now, busy: now };
-        let mut new = Self { allowed, files, next: now, cpu, told: Standing::Fine };
+        let cpu = Cpu {
+            root,
+            used_ms: None,
+            looked: now,
+            busy: now,
+        };
+        let mut new = Self {
+            allowed,
+            files,
+            next: now,
+            cpu,
+            told: Standing::Fine,
+        };
         new.schedule(now);
         new
     }
@@ -52,15 +68,19 @@ impl Stillness {
         self.next
     }
 
-    /// Looks. `silent` is for how long nothing was printed. Returns what the signs amount to where that has changed.
+    /// Looks. `silent` is for how long nothing was printed. Returns what the signs amount to where
+    /// that has changed.
     pub fn look(&mut self, silent: Duration, now: Instant) -> Option<Standing> {
         self.schedule(now);
         self.cpu.look(now);
         let standing = match silent < self.allowed / 2 {
             true => Standing::Fine,
             false => {
-                let signals =
-                    Signals { output_ms: ms(silent), cpu_ms: self.cpu.idle_ms(now), files_ms: self.files_idle_ms() };
+                let signals = Signals {
+                    output_ms: ms(silent),
+                    cpu_ms: self.cpu.idle_ms(now),
+                    files_ms: self.files_idle_ms(),
+                };
                 stall::judge(&signals, ms(self.allowed))
             }
         };
@@ -101,7 +121,13 @@ fn used_ms(root: i32) -> Option<u64> {
     let table = table().ok()?;
     let own = table.iter().find(|stat| stat.pid == root)?;
     let below = descendants(&[root], &table);
-    Some(std::iter::once(own).chain(&below).map(|stat| stat.cpu_ticks).sum::<u64>() * TICK_MS)
+    Some(
+        std::iter::once(own)
+            .chain(&below)
+            .map(|stat| stat.cpu_ticks)
+            .sum::<u64>()
+            * TICK_MS,
+    )
 }
 
 fn ms(time: Duration) -> u64 {

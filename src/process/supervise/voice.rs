@@ -1,7 +1,7 @@
 //! What a command is told while it runs: a named pipe, and what has not gone through it yet.
 //!
-//! Both ends are held here, so that opening it never waits and writing never fails when the command is gone. Whatever the command does
-//! not read stays in memory up to a bound.
+//! Both ends are held here, so that opening it never waits and writing never fails when the command
+//! is gone. Whatever the command does not read stays in memory up to a bound.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -59,7 +59,9 @@ impl Voice {
         // It has its standard input by now, and nobody else needs the name.
         self.unlink();
         let mut said = Vec::new();
-        self.lines.feed(bytes, &mut |line: Line<'_>| said.push(observer.talk(Heard::Line(line))));
+        self.lines.feed(bytes, &mut |line: Line<'_>| {
+            said.push(observer.talk(Heard::Line(line)))
+        });
         said.into_iter().for_each(|saying| self.say(saying));
     }
 
@@ -82,7 +84,10 @@ impl Voice {
     /// Writes some of what waits. May be dropped and called again; nothing is lost or said twice.
     pub async fn write(&mut self) -> io::Result<usize> {
         match &mut self.pipe {
-            Some(pipe) => pipe.write(self.pending.get(self.sent..).unwrap_or_default()).await,
+            Some(pipe) => {
+                pipe.write(self.pending.get(self.sent..).unwrap_or_default())
+                    .await
+            }
             None => std::future::pending().await,
         }
     }
@@ -134,7 +139,8 @@ impl Voice {
         }
     }
 
-    /// The command reads the end. Where this was no last word, the command has to come to an end of its own.
+    /// The command reads the end. Where this was no last word, the command has to come to an end of
+    /// its own.
     fn close(&mut self) {
         self.pipe = None;
         self.pending = Vec::new();
@@ -158,10 +164,17 @@ impl Drop for Voice {
 
 #[cfg(target_os = "linux")]
 fn make_pipe(path: &Path) -> io::Result<()> {
-    Ok(rustix::fs::mkfifoat(rustix::fs::CWD, path, Mode::RUSR | Mode::WUSR)?)
+    Ok(rustix::fs::mkfifoat(
+        rustix::fs::CWD,
+        path,
+        Mode::RUSR | Mode::WUSR,
+    )?)
 }
 
 #[cfg(not(target_os = "linux"))]
 fn make_pipe(_path: &Path) -> io::Result<()> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "conversations with a command need Linux"))
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "conversations with a command need Linux",
+    ))
 }

@@ -1,4 +1,5 @@
-//! The loop that watches one command: its outputs, its keeper, the limits, and the wish of the caller.
+//! The loop that watches one command: its outputs, its keeper, the limits, and the wish of the
+//! caller.
 
 use std::io;
 use std::pin::Pin;
@@ -19,7 +20,8 @@ use crate::process::supervise::{CancelToken, StopReason};
 
 /// Read at once from an output.
 const CHUNK: usize = 64 << 10;
-/// How long an output may stay open after everything below the keeper has ended: somebody outside holds it.
+/// How long an output may stay open after everything below the keeper has ended: somebody outside
+/// holds it.
 const DRAIN: Duration = Duration::from_secs(1);
 /// Beyond grace and kill time, how long a keeper may take before it is taken for stuck.
 const KEEPER_SLACK: Duration = Duration::from_secs(2);
@@ -108,21 +110,28 @@ impl<'a> Watch<'a> {
                 Woken::Deadline => self.pass_deadline(observer),
             }
         }
-        self.captures.stdout.finish(&mut |line| observer.line(Stream::Stdout, line));
-        self.captures.stderr.finish(&mut |line| observer.line(Stream::Stderr, line));
+        self.captures
+            .stdout
+            .finish(&mut |line| observer.line(Stream::Stdout, line));
+        self.captures
+            .stderr
+            .finish(&mut |line| observer.line(Stream::Stderr, line));
         let mut ending = ending(self.report, self.stop, self.fallen);
         ending.leftovers += self.escaped;
         outcome(self.started, self.captures, ending)
     }
 
     fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Ended { .. }) && !self.stdout.is_open() && !self.stderr.is_open()
+        matches!(self.phase, Phase::Ended { .. })
+            && !self.stdout.is_open()
+            && !self.stderr.is_open()
     }
 
     async fn wake(&mut self, cancel: &CancelToken) -> Woken {
         let deadline = self.deadline();
         let ended = matches!(self.phase, Phase::Ended { .. });
-        let speaks = self.phase == Phase::Running && self.voice.as_ref().is_some_and(Voice::is_pending);
+        let speaks =
+            self.phase == Phase::Running && self.voice.as_ref().is_some_and(Voice::is_pending);
         tokio::select! {
             read = self.stdout.read(), if self.stdout.is_open() => Woken::Read(Stream::Stdout, read),
             read = self.stderr.read(), if self.stderr.is_open() => Woken::Read(Stream::Stderr, read),
@@ -138,12 +147,19 @@ impl<'a> Watch<'a> {
         let limits = &self.spec.limits;
         match self.phase {
             Phase::Running => {
-                let total = limits.total.and_then(|limit| self.started.at.checked_add(limit));
+                let total = limits
+                    .total
+                    .and_then(|limit| self.started.at.checked_add(limit));
                 let look = self.stillness.as_ref().map(Stillness::next);
-                let dismissal = self.voice.as_ref().and_then(|voice| voice.dismissal(limits.grace));
+                let dismissal = self
+                    .voice
+                    .as_ref()
+                    .and_then(|voice| voice.dismissal(limits.grace));
                 total.into_iter().chain(look).chain(dismissal).min()
             }
-            Phase::Stopping { since } => since.checked_add(limits.grace + KILL_BOUND + KEEPER_SLACK),
+            Phase::Stopping { since } => {
+                since.checked_add(limits.grace + KILL_BOUND + KEEPER_SLACK)
+            }
             Phase::Ended { since } => Some(since + DRAIN),
         }
     }
@@ -158,7 +174,9 @@ impl<'a> Watch<'a> {
             Phase::Stopping { .. } => {
                 // It is stuck. What it kept falls to us, and `hear_report` ends it.
                 self.keeper.kill();
-                self.phase = Phase::Stopping { since: Instant::now() };
+                self.phase = Phase::Stopping {
+                    since: Instant::now(),
+                };
             }
             Phase::Ended { .. } => {
                 self.stdout.give_up(&mut self.captures.stdout);
@@ -182,13 +200,19 @@ impl<'a> Watch<'a> {
             }
             _ => None,
         };
-        let is_spent = limits.total.is_some_and(|limit| self.started.at.elapsed() >= limit);
+        let is_spent = limits
+            .total
+            .is_some_and(|limit| self.started.at.elapsed() >= limit);
         // Once all is said, no limit can make it a failure any more.
         if let Some(voice) = self.voice.as_ref().filter(|voice| voice.is_over()) {
             let is_due = voice.dismissal(limits.grace).is_some_and(|at| now >= at);
             return (is_due || is_spent || stalled.is_some()).then_some(Stop::Dismiss);
         }
-        if is_spent { Some(Stop::Timeout(Timeout::Total)) } else { stalled.map(Stop::Stall) }
+        if is_spent {
+            Some(Stop::Timeout(Timeout::Total))
+        } else {
+            stalled.map(Stop::Stall)
+        }
     }
 
     fn begin_stop(&mut self, stop: Stop, observer: &mut dyn Observer) {
@@ -197,7 +221,9 @@ impl<'a> Watch<'a> {
         }
         self.keeper.ask_to_stop();
         self.stop = Some(stop);
-        self.phase = Phase::Stopping { since: Instant::now() };
+        self.phase = Phase::Stopping {
+            since: Instant::now(),
+        };
     }
 
     fn take(&mut self, stream: Stream, result: io::Result<usize>, observer: &mut dyn Observer) {
@@ -210,7 +236,8 @@ impl<'a> Watch<'a> {
             Ok(count) => {
                 let bytes = &input.buffer[..count];
                 capture.feed(bytes, &mut |line| observer.line(stream, line));
-                // Its last words are heard as well: the end of a command is often known before they have been read.
+                // Its last words are heard as well: the end of a command is often known before they
+                // have been read.
                 if stream == Stream::Stdout
                     && self.stop.is_none()
                     && let Some(voice) = &mut self.voice
@@ -224,21 +251,31 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// The keeper has ended. If it could not report, it was killed, and what it kept is ours to end before the outputs close.
+    /// The keeper has ended. If it could not report, it was killed, and what it kept is ours to end
+    /// before the outputs close.
     async fn hear_report(&mut self) {
         self.report = self.keeper.report().or_else(|| {
             let why = io::Error::other(self.keeper.failed_to_begin()?);
-            Some(Report::NotStarted(SpawnFailure::new(SpawnFailureKind::Keeper, &self.spec.argv, &why)))
+            Some(Report::NotStarted(SpawnFailure::new(
+                SpawnFailureKind::Keeper,
+                &self.spec.argv,
+                &why,
+            )))
         });
         if self.report.is_none() {
-            let since = self.keeper.identity().map_or(0, |identity| identity.start_ticks);
+            let since = self
+                .keeper
+                .identity()
+                .map_or(0, |identity| identity.start_ticks);
             let (ended, survivors) = end_adopted(since, self.spec.limits.grace).await;
             self.fallen = Fallen { ended, survivors };
         }
         // Nothing should be there any more; what is has escaped the keeper.
         self.escaped = self.keeper.end_cgroup();
         reap_adopted();
-        self.phase = Phase::Ended { since: Instant::now() };
+        self.phase = Phase::Ended {
+            since: Instant::now(),
+        };
     }
 }
 
@@ -250,7 +287,10 @@ struct Input {
 
 impl Input {
     fn new(pipe: Option<Pin<Box<dyn AsyncRead + Send>>>) -> Self {
-        Self { pipe, buffer: vec![0; CHUNK] }
+        Self {
+            pipe,
+            buffer: vec![0; CHUNK],
+        }
     }
 
     fn is_open(&self) -> bool {

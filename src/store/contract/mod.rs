@@ -1,4 +1,5 @@
-//! What every backend must do, as tests over any of them. A backend names its [`Backend`] and calls [`contract_tests`].
+//! What every backend must do, as tests over any of them. A backend names its [`Backend`] and calls
+//! [`contract_tests`].
 
 mod leases;
 mod log;
@@ -71,9 +72,17 @@ fn get<S: Store>(store: &mut S, name: &str) -> Task {
 }
 
 fn names(ids: &[TaskId]) -> Vec<&str> {
-    ids.iter().map(|id| id.as_str().trim_start_matches("t-")).collect()
+    ids.iter()
+        .map(|id| id.as_str().trim_start_matches("t-"))
+        .collect()
 }
 
 fn done(name: &str) -> Event {
-    Event::TaskDone { task: id(name), proof: Proof::Overridden { reason: "r".into(), by: ann() } }
+    Event::TaskDone {
+        task: id(name),
+        proof: Proof::Overridden {
+            reason: "r".into(),
+            by: ann(),
+        },
+    }
 }

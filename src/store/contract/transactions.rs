@@ -6,15 +6,35 @@ pub(crate) fn a_failed_closure_leaves_nothing<B: Backend>() {
     let (_backend, mut store) = filled::<B>(&[created(task("a"), &[])]);
     let before = read(&mut store, |tx| MemoryTables::load(tx));
     let failed = store.write(|tx| {
-        record(tx, &[created(task("b"), &[]), done("a"), granted("l-x", 1, 9, &["src"]), evidence("e", "a", 1)])?;
+        record(
+            tx,
+            &[
+                created(task("b"), &[]),
+                done("a"),
+                granted("l-x", 1, 9, &["src"]),
+                evidence("e", "a", 1),
+            ],
+        )?;
         tx.set_meta("note", "x")?;
-        assert!(tx.task(&id("b"))?.is_some(), "a transaction sees its own writes");
+        assert!(
+            tx.task(&id("b"))?.is_some(),
+            "a transaction sees its own writes"
+        );
         Err::<(), _>(StoreError::Full)
     });
-    assert!(matches!(failed, Err(StoreError::Full)), "the closure's own error comes back");
+    assert!(
+        matches!(failed, Err(StoreError::Full)),
+        "the closure's own error comes back"
+    );
     assert_eq!(read(&mut store, |tx| MemoryTables::load(tx)), before);
     assert_eq!(read(&mut store, |tx| tx.meta("note")), None);
-    assert_eq!(store.write(|tx| tx.record(0, &ann(), &created(task("c"), &[]))).unwrap(), 2, "no gap in the log");
+    assert_eq!(
+        store
+            .write(|tx| tx.record(0, &ann(), &created(task("c"), &[])))
+            .unwrap(),
+        2,
+        "no gap in the log"
+    );
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         store.write(|tx| -> Result<(), StoreError> {
             record(tx, &[done("a")])?;
@@ -22,7 +42,11 @@ pub(crate) fn a_failed_closure_leaves_nothing<B: Backend>() {
         })
     }));
     assert!(panicked.is_err());
-    assert_eq!(get(&mut store, "a").state, TaskState::Queued, "nor does a panic");
+    assert_eq!(
+        get(&mut store, "a").state,
+        TaskState::Queued,
+        "nor does a panic"
+    );
 }
 
 pub(crate) fn writers_do_not_interleave<B: Backend>() {
@@ -42,7 +66,11 @@ pub(crate) fn writers_do_not_interleave<B: Backend>() {
             });
         }
     });
-    assert_eq!(read(&mut store, |tx| tx.meta("n")).as_deref(), Some("100"), "no update is lost");
+    assert_eq!(
+        read(&mut store, |tx| tx.meta("n")).as_deref(),
+        Some("100"),
+        "no update is lost"
+    );
 }
 
 pub(crate) fn readers_see_whole_transactions<B: Backend>() {
@@ -62,17 +90,28 @@ pub(crate) fn readers_see_whole_transactions<B: Backend>() {
             tell.send(()).unwrap();
         });
         told.recv().unwrap();
-        assert_eq!(get(&mut reader, "a").state, TaskState::Queued, "a transaction that is not over is not seen");
+        assert_eq!(
+            get(&mut reader, "a").state,
+            TaskState::Queued,
+            "a transaction that is not over is not seen"
+        );
         read(&mut store, |tx| {
             assert_eq!(tx.task(&id("a"))?.unwrap().state, TaskState::Queued);
             go.send(()).unwrap();
             told.recv().unwrap();
-            assert_eq!(tx.task(&id("a"))?.unwrap().state, TaskState::Queued, "a read stays where it began");
+            assert_eq!(
+                tx.task(&id("a"))?.unwrap().state,
+                TaskState::Queued,
+                "a read stays where it began"
+            );
             assert_eq!(tx.task(&id("b"))?, None);
             Ok(())
         });
         assert!(read(&mut reader, |tx| tx.task(&id("b"))).is_some());
-        assert!(matches!(get(&mut reader, "a").state, TaskState::Done { .. }));
+        assert!(matches!(
+            get(&mut reader, "a").state,
+            TaskState::Done { .. }
+        ));
     });
 }
 
@@ -82,16 +121,22 @@ pub(crate) fn the_tally_is_a_count<B: Backend>() {
         created(task("a"), &[]),
         created(task("b"), &["a"]),
         granted("t-a", 1, 9, &[]),
-        Event::RunStarted { run: Box::new(run("a", 1)) },
+        Event::RunStarted {
+            run: Box::new(run("a", 1)),
+        },
         ended("a", 1),
         done("a"),
-        Event::TaskCancelled { task: id("b"), reason: "r".into() },
+        Event::TaskCancelled {
+            task: id("b"),
+            reason: "r".into(),
+        },
         Event::TaskRetried { task: id("b") },
     ];
     for step in steps {
         store.write(|tx| record(tx, &[step])).unwrap();
         read(&mut store, |tx| {
-            let stored: Vec<(String, u64)> = tx.tally()?.into_iter().filter(|(_, n)| *n > 0).collect();
+            let stored: Vec<(String, u64)> =
+                tx.tally()?.into_iter().filter(|(_, n)| *n > 0).collect();
             assert_eq!(stored, counted(tx)?);
             Ok(())
         });

@@ -1,4 +1,5 @@
-//! Backups: whole copies taken through SQLite, never by copying the file, whose newest rows stand in the WAL beside it.
+//! Backups: whole copies taken through SQLite, never by copying the file, whose newest rows stand
+//! in the WAL beside it.
 //!
 //! A backup gets its name when it is complete, so that whatever bears one can be restored.
 
@@ -33,17 +34,27 @@ pub struct BackupInfo {
     pub newest_ms: Option<i64>,
 }
 
-/// Copies the store to `target`, which must not exist, as one consistent state; writers go on meanwhile.
+/// Copies the store to `target`, which must not exist, as one consistent state; writers go on
+/// meanwhile.
 pub fn copy_to(store: &SqliteStore, target: &Path) -> Result<(), StoreError> {
     copy(store.connection(), store.path(), target)
 }
 
-/// Takes a rolling backup in `dir` and removes the oldest beyond the number kept. Returns the new file.
+/// Takes a rolling backup in `dir` and removes the oldest beyond the number kept. Returns the new
+/// file.
 pub fn roll(store: &SqliteStore, dir: &Path) -> Result<PathBuf, StoreError> {
-    // Later than the newest by name, even where the clock was set back: it must not be the one that is removed as the oldest.
-    let target = name(dir, ROLLING, clock::wall_ms().max(newest_ms(dir)?.map_or(0, |ms| ms + 1)));
+    // Later than the newest by name, even where the clock was set back: it must not be the one that
+    // is removed as the oldest.
+    let target = name(
+        dir,
+        ROLLING,
+        clock::wall_ms().max(newest_ms(dir)?.map_or(0, |ms| ms + 1)),
+    );
     copy_to(store, &target)?;
-    let rolling: Vec<PathBuf> = backups(dir)?.into_iter().filter(|path| stamp(path, ROLLING).is_some()).collect();
+    let rolling: Vec<PathBuf> = backups(dir)?
+        .into_iter()
+        .filter(|path| stamp(path, ROLLING).is_some())
+        .collect();
     for old in rolling.iter().rev().skip(KEEP) {
         fs::remove_file(old)?;
     }
@@ -52,14 +63,19 @@ pub fn roll(store: &SqliteStore, dir: &Path) -> Result<PathBuf, StoreError> {
 
 /// When the newest rolling backup of a directory was taken, by its name.
 fn newest_ms(dir: &Path) -> Result<Option<i64>, StoreError> {
-    Ok(fs::list_dir(dir)?.iter().filter_map(|path| stamp(path, ROLLING)).max())
+    Ok(fs::list_dir(dir)?
+        .iter()
+        .filter_map(|path| stamp(path, ROLLING))
+        .max())
 }
 
 /// The backup files of a directory, oldest first.
 pub fn backups(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let taken = |path: &PathBuf| stamp(path, ROLLING).or_else(|| stamp(path, BEFORE_MIGRATION));
-    let mut all: Vec<(i64, PathBuf)> =
-        fs::list_dir(dir)?.into_iter().filter_map(|path| taken(&path).map(|ms| (ms, path))).collect();
+    let mut all: Vec<(i64, PathBuf)> = fs::list_dir(dir)?
+        .into_iter()
+        .filter_map(|path| taken(&path).map(|ms| (ms, path)))
+        .collect();
     all.sort();
     Ok(all.into_iter().map(|(_, path)| path).collect())
 }
@@ -69,7 +85,10 @@ pub fn inspect(path: &Path) -> Result<BackupInfo, StoreError> {
     files::look(path)?;
     let conn = connect_immutable(path).map_err(|e| failed(path, e))?;
     migrate::check(&conn, path, migrate::MIGRATIONS)?;
-    let damaged = |why| StoreError::Damaged { path: path.to_owned(), why };
+    let damaged = |why| StoreError::Damaged {
+        path: path.to_owned(),
+        why,
+    };
     if let Some(why) = problems(&conn).map_err(|e| failed(path, e))? {
         return Err(damaged(why));
     }
@@ -111,12 +130,19 @@ fn copy(conn: &Connection, path: &Path, target: &Path) -> Result<(), StoreError>
     }
     let draft = files::draft(target);
     // What is wrong is wrong with the store that is read, or with the disk.
-    let filled = draw_up(&draft, |copy| whole(conn, copy).map_err(|e| failed(path, e)));
+    let filled = draw_up(&draft, |copy| {
+        whole(conn, copy).map_err(|e| failed(path, e))
+    });
     match place(&draft, filled, target)? {
         Published::Here => Ok(()),
         Published::Taken => {
             let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
-            Err(FsError { action: "create", path: target.to_owned(), source }.into())
+            Err(FsError {
+                action: "create",
+                path: target.to_owned(),
+                source,
+            }
+            .into())
         }
     }
 }
@@ -125,21 +151,36 @@ fn copy(conn: &Connection, path: &Path, target: &Path) -> Result<(), StoreError>
 pub(super) fn whole(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
     match Backup::new(from, to)?.step(-1)? {
         StepResult::Done => Ok(()),
-        _ => Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)),
+        _ => Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+            None,
+        )),
     }
 }
 
 fn describe(conn: &Connection, path: &Path) -> Result<BackupInfo, StoreError> {
-    conn.query_row("SELECT (SELECT count(*) FROM task), count(*), max(at_ms) FROM event", [], |row| {
-        Ok(BackupInfo { path: path.to_owned(), tasks: row.get(0)?, events: row.get(1)?, newest_ms: row.get(2)? })
-    })
+    conn.query_row(
+        "SELECT (SELECT count(*) FROM task), count(*), max(at_ms) FROM event",
+        [],
+        |row| {
+            Ok(BackupInfo {
+                path: path.to_owned(),
+                tasks: row.get(0)?,
+                events: row.get(1)?,
+                newest_ms: row.get(2)?,
+            })
+        },
+    )
     .map_err(|e| failed(path, e))
 }
 
-/// Whether the file is shorter than its pages: SQLite reads a last page that was cut as if zeros followed.
+/// Whether the file is shorter than its pages: SQLite reads a last page that was cut as if zeros
+/// followed.
 fn short(conn: &Connection, path: &Path) -> Result<bool, StoreError> {
     let sql = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
-    let bytes: u64 = conn.query_row(sql, [], |row| row.get(0)).map_err(|e| failed(path, e))?;
+    let bytes: u64 = conn
+        .query_row(sql, [], |row| row.get(0))
+        .map_err(|e| failed(path, e))?;
     Ok(fs::stat(path)?.is_none_or(|stat| stat.len < bytes))
 }
 

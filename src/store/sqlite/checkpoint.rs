@@ -1,9 +1,11 @@
 //! Keeping the log short.
 //!
-//! Whoever opens a store that nobody else has open reads its whole log first, since the index of the log does not outlive its last
-//! user. And what SQLite does by itself, copying a full log into the file, says so in that index alone: among commands that run one
-//! after the other the log would never begin anew, and every command would read all that was ever written. So a commit that fills
-//! the log also cuts it to nothing, unless somebody else is at work; then the next full one tries again.
+//! Whoever opens a store that nobody else has open reads its whole log first, since the index of
+//! the log does not outlive its last user. And what SQLite does by itself, copying a full log into
+//! the file, says so in that index alone: among commands that run one after the other the log would
+//! never begin anew, and every command would read all that was ever written. So a commit that fills
+//! the log also cuts it to nothing, unless somebody else is at work; then the next full one tries
+//! again.
 //!
 //! A failure here is nobody's: the commit is durable already, and the log stays as it was.
 
@@ -13,7 +15,8 @@ use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 use rusqlite::wal::CheckpointMode;
 
-/// Pages in the log that make it full: half of them are read by the average command, against three syncs to empty it.
+/// Pages in the log that make it full: half of them are read by the average command, against three
+/// syncs to empty it.
 const FULL: i32 = 128;
 
 thread_local! {
@@ -56,7 +59,18 @@ mod tests {
 
     fn append(store: &mut SqliteStore) {
         let actor = Actor::new(ActorKind::Human, "ann").unwrap();
-        store.write(|tx| tx.record(0, &actor, &Event::StoreCreated { store: "s".repeat(2_000) })).map(drop).unwrap();
+        store
+            .write(|tx| {
+                tx.record(
+                    0,
+                    &actor,
+                    &Event::StoreCreated {
+                        store: "s".repeat(2_000),
+                    },
+                )
+            })
+            .map(drop)
+            .unwrap();
     }
 
     #[test]

@@ -38,45 +38,64 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Makes a new store at `path`, whose directory must exist and which must not: two processes may try at once, one wins and the
-    /// other opens what the first made.
+    /// Makes a new store at `path`, whose directory must exist and which must not: two processes
+    /// may try at once, one wins and the other opens what the first made.
     pub fn create(path: &Path, store_id: &str) -> Result<SqliteStore, StoreError> {
         files::refuse_network_disk(path)?;
         let draft = files::draft(path);
-        let filled = draw_up(&draft, |conn| migrate::create(conn, store_id).map_err(|e| failed(&draft, e)));
+        let filled = draw_up(&draft, |conn| {
+            migrate::create(conn, store_id).map_err(|e| failed(&draft, e))
+        });
         place(&draft, filled, path)?;
         SqliteStore::open(path, Access::Write)
     }
 
-    /// Opens the store at `path`. An older format is migrated (with a backup first) when `access` allows it.
+    /// Opens the store at `path`. An older format is migrated (with a backup first) when `access`
+    /// allows it.
     pub fn open(path: &Path, access: Access) -> Result<SqliteStore, StoreError> {
         SqliteStore::open_with(path, access, migrate::MIGRATIONS)
     }
 
     /// Opens the store as a program with these migrations would.
-    pub(super) fn open_with(path: &Path, access: Access, known: &[Migration]) -> Result<SqliteStore, StoreError> {
+    pub(super) fn open_with(
+        path: &Path,
+        access: Access,
+        known: &[Migration],
+    ) -> Result<SqliteStore, StoreError> {
         let main = files::look(path)?;
         files::refuse_lost_log(path)?;
         let (conn, stale) = match connect(path) {
             Ok(conn) => (conn, false),
-            // A disk that cannot be written cannot hold the shared-memory file either; the main file alone can still be read.
+            // A disk that cannot be written cannot hold the shared-memory file either; the main
+            // file alone can still be read.
             Err(e) if access == Access::Read && is_read_only(&e) => {
                 let conn = connect_immutable(path).map_err(|e| failed(path, e))?;
                 (conn, files::has_log(path)?)
             }
             Err(e) => return Err(failed(path, e)),
         };
-        let identity = Identity { main, log: files::log_id(path)? };
-        let mut store = SqliteStore { conn, path: path.to_owned(), identity, stale };
+        let identity = Identity {
+            main,
+            log: files::log_id(path)?,
+        };
+        let mut store = SqliteStore {
+            conn,
+            path: path.to_owned(),
+            identity,
+            stale,
+        };
         match migrate::check(&store.conn, path, known)? {
             migrate::Found::Current => {}
-            migrate::Found::Older(_) if access == Access::Write => migrate::upgrade(&mut store.conn, path, known)?,
+            migrate::Found::Older(_) if access == Access::Write => {
+                migrate::upgrade(&mut store.conn, path, known)?
+            }
             migrate::Found::Older(found) => migrate::refuse_unread(found, known)?,
         }
         Ok(store)
     }
 
-    /// True where the reading may miss the newest writes, because the disk is read-only and the log beside the file unreadable.
+    /// True where the reading may miss the newest writes, because the disk is read-only and the log
+    /// beside the file unreadable.
     pub fn is_stale(&self) -> bool {
         self.stale
     }
@@ -99,30 +118,44 @@ impl SqliteStore {
     /// Refuses a file that is not the one that was opened: what is written there is seen by nobody.
     fn refuse_replaced(&self) -> Result<(), StoreError> {
         match files::identity(&self.path) {
-            Ok(found) if found == self.identity || self.stale && found.main == self.identity.main => Ok(()),
+            Ok(found)
+                if found == self.identity || self.stale && found.main == self.identity.main =>
+            {
+                Ok(())
+            }
             _ => Err(StoreError::Replaced),
         }
     }
 }
 
 impl Store for SqliteStore {
-    fn write<T, E: From<StoreError>>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T, E>) -> Result<T, E> {
+    fn write<T, E: From<StoreError>>(
+        &mut self,
+        work: impl FnOnce(&mut dyn Tx) -> Result<T, E>,
+    ) -> Result<T, E> {
         let fail = |error| E::from(failed(&self.path, error));
-        // Unchecked, since the transaction borrows the connection beside the path; `&mut self` keeps it the only one.
-        let tx = rusqlite::Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate).map_err(fail)?;
+        // Unchecked, since the transaction borrows the connection beside the path; `&mut self`
+        // keeps it the only one.
+        let tx = rusqlite::Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)
+            .map_err(fail)?;
         // Looked at under the write lock, which whoever replaces the file holds as well.
         self.refuse_replaced()?;
         let done = work(&mut SqliteTx::new(&tx, &self.path))?;
         tx.commit().map_err(fail)?;
-        // Somebody without the lock may have taken the file away meanwhile: that is no acknowledgement.
+        // Somebody without the lock may have taken the file away meanwhile: that is no
+        // acknowledgement.
         self.refuse_replaced()?;
         Ok(done)
     }
 
-    fn read<T, E: From<StoreError>>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T, E>) -> Result<T, E> {
+    fn read<T, E: From<StoreError>>(
+        &mut self,
+        work: impl FnOnce(&mut dyn Tx) -> Result<T, E>,
+    ) -> Result<T, E> {
         self.refuse_replaced()?;
         let fail = |error| E::from(failed(&self.path, error));
-        let tx = rusqlite::Transaction::new_unchecked(&self.conn, TransactionBehavior::Deferred).map_err(fail)?;
+        let tx = rusqlite::Transaction::new_unchecked(&self.conn, TransactionBehavior::Deferred)
+            .map_err(fail)?;
         work(&mut SqliteTx::new(&tx, &self.path))
     }
 }
@@ -137,12 +170,17 @@ pub(super) fn draw_up(
     let mut conn = Connection::open(draft).map_err(fail)?;
     fill(&mut conn)?;
     // A property of the file from now on; closing the only connection leaves no log beside it.
-    conn.pragma_update(None, "journal_mode", "WAL").map_err(fail)?;
+    conn.pragma_update(None, "journal_mode", "WAL")
+        .map_err(fail)?;
     conn.close().map_err(|(_, error)| fail(error))
 }
 
 /// Gives a draft its place, or takes it away where it failed. Says whether the place was free.
-pub(super) fn place(draft: &Path, filled: Result<(), StoreError>, path: &Path) -> Result<Published, StoreError> {
+pub(super) fn place(
+    draft: &Path,
+    filled: Result<(), StoreError>,
+    path: &Path,
+) -> Result<Published, StoreError> {
     let published = filled.and_then(|()| Ok(fs::publish(draft, path)?));
     for beside in files::family(draft) {
         fs::remove_file(&beside)?;
@@ -151,11 +189,14 @@ pub(super) fn place(draft: &Path, filled: Result<(), StoreError>, path: &Path) -
 }
 
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let mut conn =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let mut conn = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     harden(&conn)?;
-    // One plan for every value of a parameter. SQLite would otherwise prepare a statement a second time to look at the first values.
+    // One plan for every value of a parameter. SQLite would otherwise prepare a statement a second
+    // time to look at the first values.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.busy_handler(Some(wait_a_little))?;
     checkpoint::install(&mut conn)?;
@@ -163,18 +204,24 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(conn)
 }
 
-/// Opens a file that nobody writes, such as a backup, or one that cannot be opened otherwise; nothing is put beside it.
+/// Opens a file that nobody writes, such as a backup, or one that cannot be opened otherwise;
+/// nothing is put beside it.
 pub(super) fn connect_immutable(path: &Path) -> rusqlite::Result<Connection> {
     use std::os::unix::ffi::OsStrExt;
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                uri.push(char::from(*byte))
+            }
             other => uri.push_str(&format!("%{other:02x}")),
         }
     }
     uri.push_str("?immutable=1");
-    let conn = Connection::open_with_flags(uri, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)?;
+    let conn = Connection::open_with_flags(
+        uri,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
+    )?;
     harden(&conn)?;
     touch(&conn)?;
     Ok(conn)
@@ -187,13 +234,18 @@ fn harden(conn: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The first access makes SQLite look at the file, the WAL and the shared memory. This one needs no look at the schema.
+/// The first access makes SQLite look at the file, the WAL and the shared memory. This one needs no
+/// look at the schema.
 fn touch(conn: &Connection) -> rusqlite::Result<()> {
-    conn.query_row("PRAGMA application_id", [], |row| row.get::<_, i64>(0)).map(drop)
+    conn.query_row("PRAGMA application_id", [], |row| row.get::<_, i64>(0))
+        .map(drop)
 }
 
 fn is_read_only(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied))
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied)
+    )
 }
 
 thread_local! {
@@ -201,7 +253,8 @@ thread_local! {
     static WAITING_SINCE: Cell<i64> = const { Cell::new(0) };
 }
 
-/// Sleeps 0.2 to 2 ms at random, so that the longest waiter has the same chance as the newest, until the deadline.
+/// Sleeps 0.2 to 2 ms at random, so that the longest waiter has the same chance as the newest,
+/// until the deadline.
 fn wait_a_little(tries: i32) -> bool {
     if checkpoint::is_running() {
         return false;
@@ -220,13 +273,21 @@ fn wait_a_little(tries: i32) -> bool {
 /// Turns SQLite's error into a sentence about this store.
 pub(super) fn failed(path: &Path, error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
-            StoreError::Busy(u64::try_from(BUSY_DEADLINE_MS / 1000).unwrap_or(0))
-        }
+        Some(
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::FileLockingProtocolFailed,
+        ) => StoreError::Busy(u64::try_from(BUSY_DEADLINE_MS / 1000).unwrap_or(0)),
         Some(ErrorCode::DiskFull) => StoreError::Full,
         Some(ErrorCode::ReadOnly) => StoreError::ReadOnly,
-        Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged { path: path.to_owned(), why: error.to_string() },
-        Some(ErrorCode::NotADatabase) => StoreError::Foreign { path: path.to_owned(), why: error.to_string() },
+        Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged {
+            path: path.to_owned(),
+            why: error.to_string(),
+        },
+        Some(ErrorCode::NotADatabase) => StoreError::Foreign {
+            path: path.to_owned(),
+            why: error.to_string(),
+        },
         _ => StoreError::Sqlite(error),
     }
 }

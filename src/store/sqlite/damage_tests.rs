@@ -1,4 +1,5 @@
-//! What can happen to the files of a store, and what is said of it. None of it is ever read as "no tasks".
+//! What can happen to the files of a store, and what is said of it. None of it is ever read as "no
+//! tasks".
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,7 +30,10 @@ impl Place {
         let place = Place::empty();
         let mut store = SqliteStore::create(&place.path, "s").unwrap();
         (0..events).for_each(|n| assert!(append(&mut store, &n.to_string()).is_ok()));
-        store.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        store
+            .connection()
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .unwrap();
         drop(store);
         place
     }
@@ -40,13 +44,19 @@ impl Place {
 
     /// Why the store cannot be opened, which is the same for readers and writers.
     fn refusal(&self) -> StoreError {
-        let [read, write] = [Access::Read, Access::Write].map(|access| SqliteStore::open(&self.path, access).err());
-        assert_eq!(read.as_ref().map(ToString::to_string), write.as_ref().map(ToString::to_string));
+        let [read, write] =
+            [Access::Read, Access::Write].map(|access| SqliteStore::open(&self.path, access).err());
+        assert_eq!(
+            read.as_ref().map(ToString::to_string),
+            write.as_ref().map(ToString::to_string)
+        );
         write.expect("a damaged store was opened")
     }
 
     fn forget_log(&self) {
-        family(&self.path)[1..].iter().for_each(|path| drop(std::fs::remove_file(path)));
+        family(&self.path)[1..]
+            .iter()
+            .for_each(|path| drop(std::fs::remove_file(path)));
     }
 }
 
@@ -70,9 +80,14 @@ fn count(store: &mut SqliteStore) -> Result<u64, StoreError> {
 fn a_place_without_a_store_and_one_that_lost_it_are_told_apart() {
     let place = Place::empty();
     assert!(matches!(place.refusal(), StoreError::Vanished(_)));
-    let never = SqliteStore::open(&place.dir.path().join("none/ai.db"), Access::Write).err().unwrap();
+    let never = SqliteStore::open(&place.dir.path().join("none/ai.db"), Access::Write)
+        .err()
+        .unwrap();
     assert!(matches!(never, StoreError::NotInitialised));
-    assert!(!place.path.exists() && !place.dir.path().join("none").exists(), "looking makes nothing");
+    assert!(
+        !place.path.exists() && !place.dir.path().join("none").exists(),
+        "looking makes nothing"
+    );
 }
 
 #[test]
@@ -80,19 +95,30 @@ fn a_zero_byte_file_is_not_an_empty_store() {
     let place = Place::with(1);
     std::fs::write(&place.path, b"").unwrap();
     assert!(matches!(place.refusal(), StoreError::Empty(_)));
-    assert_eq!(std::fs::metadata(&place.path).unwrap().len(), 0, "it is left as it is");
+    assert_eq!(
+        std::fs::metadata(&place.path).unwrap().len(),
+        0,
+        "it is left as it is"
+    );
 }
 
 #[test]
 fn foreign_files_are_left_alone() {
     let place = Place::empty();
-    Connection::open(&place.path).unwrap().execute_batch("CREATE TABLE notes (x)").unwrap();
+    Connection::open(&place.path)
+        .unwrap()
+        .execute_batch("CREATE TABLE notes (x)")
+        .unwrap();
     let before = std::fs::read(&place.path).unwrap();
     assert!(matches!(place.refusal(), StoreError::Foreign { .. }));
     assert_eq!(std::fs::read(&place.path).unwrap(), before);
     for bytes in [&b"hello"[..], &[0x5a; 8192]] {
         std::fs::write(&place.path, bytes).unwrap();
-        assert!(matches!(place.refusal(), StoreError::Foreign { .. }), "{:?}", &bytes[..5]);
+        assert!(
+            matches!(place.refusal(), StoreError::Foreign { .. }),
+            "{:?}",
+            &bytes[..5]
+        );
         assert_eq!(std::fs::read(&place.path).unwrap(), bytes);
     }
     std::fs::remove_file(&place.path).unwrap();
@@ -105,14 +131,32 @@ fn foreign_files_are_left_alone() {
 fn a_truncated_file_is_damaged_wherever_it_is_cut() {
     let whole = Place::with(200);
     let bytes = std::fs::read(&whole.path).unwrap();
-    for keep in [1, 99, 100, 511, 512, 4095, 4096, 4097, 8192, bytes.len() / 2, bytes.len() - 4096] {
+    for keep in [
+        1,
+        99,
+        100,
+        511,
+        512,
+        4095,
+        4096,
+        4097,
+        8192,
+        bytes.len() / 2,
+        bytes.len() - 4096,
+    ] {
         let place = Place::empty();
         std::fs::write(&place.path, &bytes[..keep]).unwrap();
-        let found = place.open().and_then(|mut store| integrity(&store).map(|why| (why, count(&mut store))));
+        let found = place
+            .open()
+            .and_then(|mut store| integrity(&store).map(|why| (why, count(&mut store))));
         match found {
             Err(StoreError::Damaged { .. } | StoreError::Foreign { .. }) => {}
             Err(other) => panic!("{keep}: {other:?}"),
-            Ok((why, _)) => assert!(why.is_some(), "{keep} of {} bytes pass for a whole store", bytes.len()),
+            Ok((why, _)) => assert!(
+                why.is_some(),
+                "{keep} of {} bytes pass for a whole store",
+                bytes.len()
+            ),
         }
     }
 }
@@ -153,7 +197,10 @@ fn a_newer_major_version_is_refused_politely_and_a_minor_one_opens() {
     let refusal = place.refusal();
     assert!(matches!(&refusal, StoreError::Newer { .. }));
     assert!(refusal.hint().unwrap().contains("upgrade"));
-    assert!(!place.dir.path().join("backups").exists(), "nothing was touched");
+    assert!(
+        !place.dir.path().join("backups").exists(),
+        "nothing was touched"
+    );
 }
 
 #[test]
@@ -162,8 +209,14 @@ fn a_log_that_was_taken_away_is_missed() {
     append(&mut place.open().unwrap(), "in the log only").unwrap();
     std::fs::remove_file(&family(&place.path)[1]).unwrap();
     let refusal = place.refusal();
-    assert!(matches!(&refusal, StoreError::Damaged { why, .. } if why.contains("-wal")), "{refusal}");
-    assert!(inspect(&place.path).is_ok_and(|info| info.events == 1), "what the file itself holds can be restored");
+    assert!(
+        matches!(&refusal, StoreError::Damaged { why, .. } if why.contains("-wal")),
+        "{refusal}"
+    );
+    assert!(
+        inspect(&place.path).is_ok_and(|info| info.events == 1),
+        "what the file itself holds can be restored"
+    );
 }
 
 #[test]
@@ -172,7 +225,10 @@ fn a_log_taken_from_under_a_writer_stops_it() {
     let mut store = place.open().unwrap();
     append(&mut store, "before").unwrap();
     std::fs::remove_file(&family(&place.path)[1]).unwrap();
-    assert!(matches!(append(&mut store, "lost"), Err(StoreError::Replaced)));
+    assert!(matches!(
+        append(&mut store, "lost"),
+        Err(StoreError::Replaced)
+    ));
     assert!(matches!(count(&mut store), Err(StoreError::Replaced)));
 }
 
@@ -182,10 +238,19 @@ fn a_file_unlinked_or_replaced_under_a_writer_takes_no_commit() {
     let mut store = place.open().unwrap();
     append(&mut store, "seen").unwrap();
     std::fs::remove_file(&place.path).unwrap();
-    assert!(matches!(append(&mut store, "unlinked"), Err(StoreError::Replaced)));
+    assert!(matches!(
+        append(&mut store, "unlinked"),
+        Err(StoreError::Replaced)
+    ));
     std::fs::copy(&other.path, &place.path).unwrap();
-    assert!(matches!(append(&mut store, "replaced"), Err(StoreError::Replaced)));
-    assert!(matches!(count(&mut store), Err(StoreError::Replaced)), "a reader would see the old store for ever");
+    assert!(matches!(
+        append(&mut store, "replaced"),
+        Err(StoreError::Replaced)
+    ));
+    assert!(
+        matches!(count(&mut store), Err(StoreError::Replaced)),
+        "a reader would see the old store for ever"
+    );
     place.forget_log();
     assert_eq!(count(&mut place.open().unwrap()).unwrap(), 5);
 }
@@ -198,7 +263,8 @@ fn a_file_replaced_while_a_writer_waits_takes_no_commit() {
     let mut store = place.open().unwrap();
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| append(&mut store, "waited"));
-        // Whoever holds the write lock may move the file: the one that waits looks only when its turn comes.
+        // Whoever holds the write lock may move the file: the one that waits looks only when its
+        // turn comes.
         std::fs::rename(&place.path, place.dir.path().join("aside.db")).unwrap();
         holder.execute_batch("COMMIT").unwrap();
         assert!(matches!(waiting.join().unwrap(), Err(StoreError::Replaced)));
@@ -216,7 +282,8 @@ fn a_file_that_goes_during_a_transaction_is_no_acknowledgement() {
     assert!(matches!(done, Err(StoreError::Replaced)));
 }
 
-/// A link into nowhere stands for a disk on which the index cannot be made; as root nothing is read-only.
+/// A link into nowhere stands for a disk on which the index cannot be made; as root nothing is
+/// read-only.
 fn without_index(place: &Place) {
     let index = &family(&place.path)[2];
     drop(std::fs::remove_file(index));
@@ -277,11 +344,21 @@ fn many_may_create_at_once_and_one_does() {
                 })
             };
             let threads: Vec<_> = (0..6).map(create).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
         });
         assert!(stores.iter().all(|store| *store == stores[0]), "{stores:?}");
-        assert_eq!(count(&mut place.open().unwrap()).unwrap(), 6, "nobody's record is lost");
-        let left: Vec<_> = std::fs::read_dir(place.dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(
+            count(&mut place.open().unwrap()).unwrap(),
+            6,
+            "nobody's record is lost"
+        );
+        let left: Vec<_> = std::fs::read_dir(place.dir.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
         assert_eq!(left.len(), 3, "database, log and index: {left:?}");
     }
 }
@@ -296,18 +373,36 @@ fn others_are_kept_out() {
         assert_eq!(mode, 0o600, "{}", path.display());
     }
     let copy = roll(&place.open().unwrap(), &place.dir.path().join("backups")).unwrap();
-    assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(std::fs::metadata(copy.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(
+        std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert_eq!(
+        std::fs::metadata(copy.parent().unwrap())
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777,
+        0o700
+    );
 }
 
 #[test]
 fn reading_changes_no_byte() {
     let place = Place::with(3);
     append(&mut place.open().unwrap(), "in the log").unwrap();
-    let look = || family(&place.path)[..2].iter().map(|p| (std::fs::read(p).unwrap(), mtime(p))).collect::<Vec<_>>();
+    let look = || {
+        family(&place.path)[..2]
+            .iter()
+            .map(|p| (std::fs::read(p).unwrap(), mtime(p)))
+            .collect::<Vec<_>>()
+    };
     let before = look();
     for _ in 0..3 {
-        assert_eq!(count(&mut SqliteStore::open(&place.path, Access::Read).unwrap()).unwrap(), 4);
+        assert_eq!(
+            count(&mut SqliteStore::open(&place.path, Access::Read).unwrap()).unwrap(),
+            4
+        );
     }
     assert!(look() == before, "a reader wrote");
 }
@@ -322,8 +417,13 @@ struct SmallDisk(tempfile::TempDir);
 impl SmallDisk {
     fn mount() -> Option<SmallDisk> {
         let dir = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "none"]).arg(dir.path()).output();
-        mounted.is_ok_and(|out| out.status.success()).then_some(SmallDisk(dir))
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=2m", "none"])
+            .arg(dir.path())
+            .output();
+        mounted
+            .is_ok_and(|out| out.status.success())
+            .then_some(SmallDisk(dir))
     }
 }
 
@@ -353,11 +453,21 @@ fn a_full_disk_loses_nothing_and_is_got_over() {
         assert!(kept < 1000, "two megabytes hold twenty");
     };
     assert!(matches!(full, StoreError::Full), "{full:?}");
-    assert_eq!(count(&mut store).unwrap(), kept, "what was acknowledged can be read");
+    assert_eq!(
+        count(&mut store).unwrap(),
+        kept,
+        "what was acknowledged can be read"
+    );
     let fresh = SqliteStore::open(&path, Access::Read).map(|mut store| count(&mut store));
     assert_eq!(fresh.unwrap().unwrap(), kept, "by a new process as well");
-    assert!(matches!(copy_to(&store, &disk.0.path().join("copy.db")), Err(StoreError::Full)));
-    assert!(!disk.0.path().join("copy.db").exists(), "half a backup bears no name");
+    assert!(matches!(
+        copy_to(&store, &disk.0.path().join("copy.db")),
+        Err(StoreError::Full)
+    ));
+    assert!(
+        !disk.0.path().join("copy.db").exists(),
+        "half a backup bears no name"
+    );
     std::fs::remove_file(&ballast).unwrap();
     append(&mut store, "after").unwrap();
     assert_eq!(count(&mut store).unwrap(), kept + 1);
@@ -371,9 +481,15 @@ fn a_store_that_cannot_be_made_leaves_nothing_behind() {
         return;
     };
     std::fs::write(disk.0.path().join("ballast"), vec![1u8; 2 << 20]).unwrap_or_default();
-    let refused = SqliteStore::create(&disk.0.path().join("ai.db"), "s").err().unwrap();
+    let refused = SqliteStore::create(&disk.0.path().join("ai.db"), "s")
+        .err()
+        .unwrap();
     assert!(matches!(refused, StoreError::Full), "{refused:?}");
-    assert_eq!(std::fs::read_dir(disk.0.path()).unwrap().count(), 1, "the ballast alone");
+    assert_eq!(
+        std::fs::read_dir(disk.0.path()).unwrap().count(),
+        1,
+        "the ballast alone"
+    );
 }
 
 mod copies {
@@ -414,7 +530,11 @@ mod copies {
         std::fs::copy(&place.path, dir.join("ai-004000000000000-aaaaaa.db")).unwrap();
         std::fs::write(dir.join("notes.db"), b"somebody's").unwrap();
         let taken: Vec<PathBuf> = (0..11).map(|_| roll(&store, &dir).unwrap()).collect();
-        assert_eq!(backups(&dir).unwrap(), taken[3..], "the newest eight, oldest first");
+        assert_eq!(
+            backups(&dir).unwrap(),
+            taken[3..],
+            "the newest eight, oldest first"
+        );
         assert!(dir.join("notes.db").exists(), "only our own are removed");
         let beside = std::fs::read_dir(&dir).unwrap().count();
         assert_eq!(beside, 9, "a backup stands alone, without log and index");
@@ -440,7 +560,10 @@ mod copies {
         assert!(family(&copy)[1..].iter().all(|beside| !beside.exists()));
         let mut bytes = std::fs::read(&copy).unwrap();
         std::fs::write(&copy, &bytes[..bytes.len() - 1]).unwrap();
-        assert!(matches!(inspect(&copy), Err(StoreError::Damaged { .. })), "the last byte counts");
+        assert!(
+            matches!(inspect(&copy), Err(StoreError::Damaged { .. })),
+            "the last byte counts"
+        );
         let middle = bytes.len() / 2;
         bytes[middle..middle + 4096].fill(0xa5);
         std::fs::write(&copy, bytes).unwrap();
@@ -459,21 +582,37 @@ mod copies {
         });
         assert_eq!(placed.unwrap(), crate::base::fs::Published::Here);
         let mut store = place.open().unwrap();
-        assert_eq!(store.read(|tx| tx.meta("mark")).unwrap().as_deref(), Some("x"));
+        assert_eq!(
+            store.read(|tx| tx.meta("mark")).unwrap().as_deref(),
+            Some("x")
+        );
         assert_eq!(append(&mut store, "on").unwrap(), 5);
-        assert!(matches!(append(&mut before, "late"), Err(StoreError::Replaced)));
+        assert!(matches!(
+            append(&mut before, "late"),
+            Err(StoreError::Replaced)
+        ));
         let mut kept = SqliteStore::open(&aside.join("ai.db"), Access::Write).unwrap();
         assert_eq!(count(&mut kept).unwrap(), 2, "with what stood in its log");
-        assert_eq!(inspect(&backup.path).unwrap().events, 4, "the backup stays as it was");
+        assert_eq!(
+            inspect(&backup.path).unwrap().events,
+            4,
+            "the backup stays as it was"
+        );
     }
 
     #[test]
     fn whatever_stands_in_the_place_is_kept_aside_and_nothing_is_lost_where_it_fails() {
         let (backup, place) = (Place::with(2), Place::with(1));
         let aside = place.dir.path().join("aside");
-        let failed = replace(&place.path, &backup.path, &aside, |_, _| Err(StoreError::Full));
+        let failed = replace(&place.path, &backup.path, &aside, |_, _| {
+            Err(StoreError::Full)
+        });
         assert!(matches!(failed, Err(StoreError::Full)));
-        assert_eq!(count(&mut place.open().unwrap()).unwrap(), 1, "nothing was moved");
+        assert_eq!(
+            count(&mut place.open().unwrap()).unwrap(),
+            1,
+            "nothing was moved"
+        );
         std::fs::write(&place.path, b"garbage").unwrap();
         place.forget_log();
         replace(&place.path, &backup.path, &aside, |old, _| {
@@ -484,6 +623,9 @@ mod copies {
         assert_eq!(std::fs::read(aside.join("ai.db")).unwrap(), b"garbage");
         assert_eq!(count(&mut place.open().unwrap()).unwrap(), 2);
         let left = |path: &Path| std::fs::read_dir(path).unwrap().count();
-        assert!(left(place.dir.path()) <= 4, "database, log, index and what was put aside");
+        assert!(
+            left(place.dir.path()) <= 4,
+            "database, log, index and what was put aside"
+        );
     }
 }

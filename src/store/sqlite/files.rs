@@ -1,6 +1,7 @@
 //! The files of a store, looked at from outside: which file it is, and what stands beside it.
 //!
-//! Nothing here opens one of them: closing any descriptor of a database drops every lock that the process holds on it.
+//! Nothing here opens one of them: closing any descriptor of a database drops every lock that the
+//! process holds on it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,8 @@ pub(super) struct Identity {
     pub(super) log: Option<FileId>,
 }
 
-/// A database file with what SQLite keeps beside it: the log and its index. The database comes first.
+/// A database file with what SQLite keeps beside it: the log and its index. The database comes
+/// first.
 pub(super) fn family(path: &Path) -> [PathBuf; 3] {
     ["", "-wal", "-shm"].map(|suffix| beside(path, suffix))
 }
@@ -32,19 +34,25 @@ pub(super) fn draft(path: &Path) -> PathBuf {
 /// Looks at a store that should be there.
 pub(super) fn look(path: &Path) -> Result<FileId, StoreError> {
     match fs::stat(path)? {
-        Some(stat) if !stat.is_file => {
-            Err(StoreError::Foreign { path: path.to_owned(), why: "it is not a regular file".into() })
-        }
+        Some(stat) if !stat.is_file => Err(StoreError::Foreign {
+            path: path.to_owned(),
+            why: "it is not a regular file".into(),
+        }),
         Some(stat) if stat.len == 0 => Err(StoreError::Empty(path.to_owned())),
         Some(stat) => Ok(stat.id),
-        None if path.parent().is_some_and(Path::exists) => Err(StoreError::Vanished(path.to_owned())),
+        None if path.parent().is_some_and(Path::exists) => {
+            Err(StoreError::Vanished(path.to_owned()))
+        }
         None => Err(StoreError::NotInitialised),
     }
 }
 
 /// Which files stand at `path` now.
 pub(super) fn identity(path: &Path) -> Result<Identity, StoreError> {
-    Ok(Identity { main: look(path)?, log: log_id(path)? })
+    Ok(Identity {
+        main: look(path)?,
+        log: log_id(path)?,
+    })
 }
 
 /// Which file the write-ahead log is.
@@ -57,16 +65,21 @@ pub(super) fn has_log(path: &Path) -> Result<bool, StoreError> {
     Ok(fs::stat(&beside(path, "-wal"))?.is_some_and(|stat| stat.len > 0))
 }
 
-/// Refuses a store whose log was taken away: the newest commits are gone with it, and what is left would pass for all there is.
+/// Refuses a store whose log was taken away: the newest commits are gone with it, and what is left
+/// would pass for all there is.
 ///
-/// SQLite makes the log before its index and removes it after, so an index alone is never its doing.
+/// SQLite makes the log before its index and removes it after, so an index alone is never its
+/// doing.
 pub(super) fn refuse_lost_log(path: &Path) -> Result<(), StoreError> {
     let [_, log, index] = family(path);
     let lost = || Ok::<_, StoreError>(fs::stat(&log)?.is_none() && fs::stat(&index)?.is_some());
     // Twice, so that a log that comes or goes between the two looks is not taken for a lost one.
     if lost()? && lost()? {
         let why = "its write-ahead log (the file ending in -wal) was removed, and the newest changes with it".into();
-        return Err(StoreError::Damaged { path: path.to_owned(), why });
+        return Err(StoreError::Damaged {
+            path: path.to_owned(),
+            why,
+        });
     }
     Ok(())
 }
@@ -74,7 +87,9 @@ pub(super) fn refuse_lost_log(path: &Path) -> Result<(), StoreError> {
 /// Refuses file systems on which SQLite's shared memory or locks are known to fail.
 pub(super) fn refuse_network_disk(path: &Path) -> Result<(), StoreError> {
     let dir = path.parent().unwrap_or(Path::new("."));
-    let Ok(stat) = rustix::fs::statfs(dir) else { return Ok(()) };
+    let Ok(stat) = rustix::fs::statfs(dir) else {
+        return Ok(());
+    };
     let filesystem = match stat.f_type {
         0x6969 => "NFS",
         0x0102_1997 => "9p",
@@ -82,7 +97,10 @@ pub(super) fn refuse_network_disk(path: &Path) -> Result<(), StoreError> {
         0xFF53_4D42 => "CIFS",
         _ => return Ok(()),
     };
-    Err(StoreError::NetworkDisk { path: dir.to_owned(), filesystem })
+    Err(StoreError::NetworkDisk {
+        path: dir.to_owned(),
+        filesystem,
+    })
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

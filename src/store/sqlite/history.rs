@@ -1,4 +1,5 @@
-//! The sums of ended runs, as `sums` keeps them. A store that was made before there were any has none until it is migrated.
+//! The sums of ended runs, as `sums` keeps them. A store that was made before there were any has
+//! none until it is migrated.
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Params, Row};
@@ -22,16 +23,30 @@ impl SqliteTx<'_> {
             })
         };
         match kind {
-            Some(kind) => self.sums(&format!("{columns} WHERE kind = ?1 ORDER BY agent"), [kind], row),
+            Some(kind) => self.sums(
+                &format!("{columns} WHERE kind = ?1 ORDER BY agent"),
+                [kind],
+                row,
+            ),
             None => self.sums(&format!("{columns} ORDER BY agent, kind"), [], row),
         }
     }
 
     pub(super) fn read_day_sums(&self, day: Option<i64>) -> Result<Vec<DaySum>, StoreError> {
         let columns = "SELECT day, agent, runs, counted, ms, tokens, cost, priced FROM day_sum";
-        let row = |row: &Row<'_>| Ok(DaySum { day: row.get(0)?, agent: row.get(1)?, spent: spent(row, 2)? });
+        let row = |row: &Row<'_>| {
+            Ok(DaySum {
+                day: row.get(0)?,
+                agent: row.get(1)?,
+                spent: spent(row, 2)?,
+            })
+        };
         match day {
-            Some(day) => self.sums(&format!("{columns} WHERE day = ?1 ORDER BY agent"), [day], row),
+            Some(day) => self.sums(
+                &format!("{columns} WHERE day = ?1 ORDER BY agent"),
+                [day],
+                row,
+            ),
             None => self.sums(&format!("{columns} ORDER BY day, agent"), [], row),
         }
     }
@@ -55,7 +70,10 @@ impl SqliteTx<'_> {
     pub(super) fn read_task_spent(&self, task: &str) -> Result<Spent, StoreError> {
         let sql = "SELECT count(*), coalesce(sum(counted), 0), total(ms), total(tokens), total(cost), count(cost) \
                    FROM run_use WHERE task = ?1";
-        Ok(self.sums(sql, [task], |row| spent(row, 0))?.pop().unwrap_or_default())
+        Ok(self
+            .sums(sql, [task], |row| spent(row, 0))?
+            .pop()
+            .unwrap_or_default())
     }
 
     fn sums<T>(
@@ -79,7 +97,8 @@ impl SqliteTx<'_> {
     }
 }
 
-/// Six columns from `at` on: runs, those that count, milliseconds, tokens, money, runs with a known price.
+/// Six columns from `at` on: runs, those that count, milliseconds, tokens, money, runs with a known
+/// price.
 fn spent(row: &Row<'_>, at: usize) -> rusqlite::Result<Spent> {
     let runs: u64 = row.get(at)?;
     let priced: u64 = row.get(at + 5)?;
@@ -93,8 +112,8 @@ fn spent(row: &Row<'_>, at: usize) -> rusqlite::Result<Spent> {
     })
 }
 
-/// A sum. One that grew beyond the whole numbers of SQLite became a fraction there; it is still read, as the much that it is, since
-/// nothing could be run any more where it were an error.
+/// A sum. One that grew beyond the whole numbers of SQLite became a fraction there; it is still
+/// read, as the much that it is, since nothing could be run any more where it were an error.
 fn amount(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
     match row.get_ref(at)? {
         // The conversion goes to the nearest end of the range.

@@ -1,9 +1,9 @@
-//! Migrations: named by time so that parallel branches cannot collide, kept with their checksums, applied in one transaction
-//! behind a backup.
+//! Migrations: named by time so that parallel branches cannot collide, kept with their checksums,
+//! applied in one transaction behind a backup.
 //!
-//! `user_version` holds `major * 1000 + minor`. A minor step only adds what an older `ai` may ignore and a newer one can read
-//! without; a major one changes what is there. The version that decides is read inside the transaction, so two processes may
-//! try at once.
+//! `user_version` holds `major * 1000 + minor`. A minor step only adds what an older `ai` may
+//! ignore and a newer one can read without; a major one changes what is there. The version that
+//! decides is read inside the transaction, so two processes may try at once.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,7 +25,10 @@ pub struct SchemaVersion {
 
 impl SchemaVersion {
     fn from_user_version(n: i32) -> SchemaVersion {
-        SchemaVersion { major: n / 1000, minor: n % 1000 }
+        SchemaVersion {
+            major: n / 1000,
+            minor: n % 1000,
+        }
     }
 
     fn user_version(self) -> i32 {
@@ -95,40 +98,70 @@ pub(super) fn create(conn: &mut Connection, store_id: &str) -> rusqlite::Result<
 }
 
 /// Decides whether the file is ours, how old, and made by the migrations that this program knows.
-pub(super) fn check(conn: &Connection, path: &Path, known: &[Migration]) -> Result<Found, StoreError> {
-    let application: i32 =
-        conn.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(|e| failed(path, e))?;
+pub(super) fn check(
+    conn: &Connection,
+    path: &Path,
+    known: &[Migration],
+) -> Result<Found, StoreError> {
+    let application: i32 = conn
+        .query_row("PRAGMA application_id", [], |row| row.get(0))
+        .map_err(|e| failed(path, e))?;
     if application != APPLICATION_ID {
         let why = format!("its application id is {application:#x}, not {APPLICATION_ID:#x}");
-        return Err(StoreError::Foreign { path: path.to_owned(), why });
+        return Err(StoreError::Foreign {
+            path: path.to_owned(),
+            why,
+        });
     }
     let found = version(conn, path)?;
     refuse_newer(found, newest(known))?;
     let applied = applied(conn, path)?;
     refuse_other_steps(&applied, known)?;
-    let pending = known.iter().any(|migration| !applied.contains_key(migration.name));
-    Ok(if pending { Found::Older(found) } else { Found::Current })
+    let pending = known
+        .iter()
+        .any(|migration| !applied.contains_key(migration.name));
+    Ok(if pending {
+        Found::Older(found)
+    } else {
+        Found::Current
+    })
 }
 
-/// Reading an older format without migrating it is possible only within one major version, and then needs no work.
+/// Reading an older format without migrating it is possible only within one major version, and then
+/// needs no work.
 pub(super) fn refuse_unread(found: SchemaVersion, known: &[Migration]) -> Result<(), StoreError> {
     let ours = newest(known);
     match found.major == ours.major {
         true => Ok(()),
-        false => Err(StoreError::Older { found: found.to_string(), ours: ours.to_string() }),
+        false => Err(StoreError::Older {
+            found: found.to_string(),
+            ours: ours.to_string(),
+        }),
     }
 }
 
-/// Brings an older file to the newest format, with a backup first. What is missing is told by name, not by version: two branches
-/// of this program may each have added a step of the same number.
-pub(super) fn upgrade(conn: &mut Connection, path: &Path, known: &[Migration]) -> Result<(), StoreError> {
+/// Brings an older file to the newest format, with a backup first. What is missing is told by name,
+/// not by version: two branches of this program may each have added a step of the same number.
+pub(super) fn upgrade(
+    conn: &mut Connection,
+    path: &Path,
+    known: &[Migration],
+) -> Result<(), StoreError> {
     super::backup::before_migration(conn, path)?;
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|e| failed(path, e))?;
+    let tx = conn
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(|e| failed(path, e))?;
     refuse_newer(version(&tx, path)?, newest(known))?;
     let applied = applied(&tx, path)?;
-    for migration in known.iter().filter(|migration| !applied.contains_key(migration.name)) {
+    for migration in known
+        .iter()
+        .filter(|migration| !applied.contains_key(migration.name))
+    {
         apply(&tx, migration).map_err(|error| match failed(path, error) {
-            StoreError::Sqlite(e) => StoreError::Migration { name: migration.name.into(), why: format!("failed: {e}") },
+            StoreError::Sqlite(e) => StoreError::Migration {
+                name: migration.name.into(),
+                why: format!("failed: {e}"),
+            },
             other => other,
         })?;
     }
@@ -140,7 +173,9 @@ const fn newest(known: &[Migration]) -> SchemaVersion {
 }
 
 pub(super) fn version(conn: &Connection, path: &Path) -> Result<SchemaVersion, StoreError> {
-    let version = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(|e| failed(path, e))?;
+    let version = conn
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(|e| failed(path, e))?;
     Ok(SchemaVersion::from_user_version(version))
 }
 
@@ -148,28 +183,46 @@ pub(super) fn version(conn: &Connection, path: &Path) -> Result<SchemaVersion, S
 fn applied(conn: &Connection, path: &Path) -> Result<BTreeMap<String, String>, StoreError> {
     let rows: rusqlite::Result<_> = conn
         .prepare("SELECT name, checksum FROM schema_migration")
-        .and_then(|mut s| s.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect());
+        .and_then(|mut s| {
+            s.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        });
     rows.map_err(|error| match failed(path, error) {
-        StoreError::Sqlite(e) => StoreError::Damaged { path: path.to_owned(), why: e.to_string() },
+        StoreError::Sqlite(e) => StoreError::Damaged {
+            path: path.to_owned(),
+            why: e.to_string(),
+        },
         other => other,
     })
 }
 
 fn refuse_newer(found: SchemaVersion, ours: SchemaVersion) -> Result<(), StoreError> {
     match found.major > ours.major {
-        true => Err(StoreError::Newer { found: found.to_string(), ours: ours.to_string() }),
+        true => Err(StoreError::Newer {
+            found: found.to_string(),
+            ours: ours.to_string(),
+        }),
         false => Ok(()),
     }
 }
 
-/// A step that bears our name and is not ours made something else of the file. Names that are not known are those of a newer
-/// version, or of a branch of this one, and may be ignored within one major version.
-fn refuse_other_steps(applied: &BTreeMap<String, String>, known: &[Migration]) -> Result<(), StoreError> {
-    let differs = |m: &&Migration| applied.get(m.name).is_some_and(|checksum| *checksum != checksum_of(m));
+/// A step that bears our name and is not ours made something else of the file. Names that are not
+/// known are those of a newer version, or of a branch of this one, and may be ignored within one
+/// major version.
+fn refuse_other_steps(
+    applied: &BTreeMap<String, String>,
+    known: &[Migration],
+) -> Result<(), StoreError> {
+    let differs = |m: &&Migration| {
+        applied
+            .get(m.name)
+            .is_some_and(|checksum| *checksum != checksum_of(m))
+    };
     match known.iter().find(differs) {
         Some(migration) => Err(StoreError::Migration {
             name: migration.name.into(),
-            why: "was another one when it was applied: a different build of `ai` made this store".into(),
+            why: "was another one when it was applied: a different build of `ai` made this store"
+                .into(),
         }),
         None => Ok(()),
     }
@@ -186,7 +239,11 @@ fn apply(tx: &rusqlite::Transaction<'_>, migration: &Migration) -> rusqlite::Res
         (migration.name, checksum_of(migration), clock::wall_ms()),
     )?;
     let version: i32 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    tx.pragma_update(None, "user_version", version.max(migration.version.user_version()))
+    tx.pragma_update(
+        None,
+        "user_version",
+        version.max(migration.version.user_version()),
+    )
 }
 
 #[cfg(test)]

@@ -6,7 +6,11 @@ use crate::store::sqlite::{Access, SqliteStore, backups};
 const INITIAL: &Migration = &MIGRATIONS[0];
 
 fn step(name: &'static str, sql: &'static str, major: i32, minor: i32) -> Migration {
-    Migration { name, sql, version: SchemaVersion { major, minor } }
+    Migration {
+        name,
+        sql,
+        version: SchemaVersion { major, minor },
+    }
 }
 
 fn with(steps: &[Migration]) -> Vec<Migration> {
@@ -22,13 +26,22 @@ fn new_store() -> (tempfile::TempDir, std::path::PathBuf) {
 
 fn has_table(store: &SqliteStore, name: &str) -> bool {
     let sql = "SELECT count(*) FROM sqlite_schema WHERE name = ?1";
-    store.connection().query_row(sql, [name], |row| row.get::<_, i64>(0)).unwrap() == 1
+    store
+        .connection()
+        .query_row(sql, [name], |row| row.get::<_, i64>(0))
+        .unwrap()
+        == 1
 }
 
 #[test]
 fn names_and_versions_only_grow() {
     for pair in MIGRATIONS.windows(2) {
-        assert!(pair[0].name < pair[1].name, "{} before {}", pair[0].name, pair[1].name);
+        assert!(
+            pair[0].name < pair[1].name,
+            "{} before {}",
+            pair[0].name,
+            pair[1].name
+        );
         assert!(pair[0].version < pair[1].version);
     }
 }
@@ -38,19 +51,42 @@ fn the_bundled_sqlite_has_the_wal_reset_fix_and_syncs_fully() {
     assert!(rusqlite::version_number() >= 3_051_003);
     let (_dir, path) = new_store();
     let store = SqliteStore::open(&path, Access::Write).unwrap();
-    let pragma = |sql: &str| store.connection().query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
-    assert_eq!(pragma("PRAGMA synchronous"), 2, "an acknowledged write must survive a power cut");
-    assert_eq!(pragma("PRAGMA wal_autocheckpoint"), 0, "`checkpoint` empties the log, and cuts it");
+    let pragma = |sql: &str| {
+        store
+            .connection()
+            .query_row(sql, [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
+    assert_eq!(
+        pragma("PRAGMA synchronous"),
+        2,
+        "an acknowledged write must survive a power cut"
+    );
+    assert_eq!(
+        pragma("PRAGMA wal_autocheckpoint"),
+        0,
+        "`checkpoint` empties the log, and cuts it"
+    );
     assert_eq!(pragma("PRAGMA mmap_size"), 0);
-    let mode: String = store.connection().query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+    let mode: String = store
+        .connection()
+        .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+        .unwrap();
     assert_eq!(mode, "wal");
 }
 
 #[test]
 fn a_major_step_runs_once_behind_a_backup() {
     let (dir, path) = new_store();
-    let newer = with(&[step("20270101000000_more", "CREATE TABLE more (x); INSERT INTO more VALUES (1);", 2, 0)]);
-    let refused = SqliteStore::open_with(&path, Access::Read, &newer).err().unwrap();
+    let newer = with(&[step(
+        "20270101000000_more",
+        "CREATE TABLE more (x); INSERT INTO more VALUES (1);",
+        2,
+        0,
+    )]);
+    let refused = SqliteStore::open_with(&path, Access::Read, &newer)
+        .err()
+        .unwrap();
     assert!(matches!(refused, StoreError::Older { .. }), "{refused}");
     let store = SqliteStore::open_with(&path, Access::Write, &newer).unwrap();
     assert!(has_table(&store, "more"));
@@ -60,18 +96,34 @@ fn a_major_step_runs_once_behind_a_backup() {
     let before = SqliteStore::open(&kept[0], Access::Write).unwrap();
     assert!(!has_table(&before, "more"), "the backup was taken before");
     drop(SqliteStore::open_with(&path, Access::Write, &newer).unwrap());
-    assert_eq!(backups(&dir.path().join("backups")).unwrap().len(), 1, "nothing was left to do");
+    assert_eq!(
+        backups(&dir.path().join("backups")).unwrap().len(),
+        1,
+        "nothing was left to do"
+    );
     let refused = SqliteStore::open(&path, Access::Read).err().unwrap();
-    assert!(matches!(&refused, StoreError::Newer { found, .. } if found == "2.0"), "{refused}");
+    assert!(
+        matches!(&refused, StoreError::Newer { found, .. } if found == "2.0"),
+        "{refused}"
+    );
 }
 
 #[test]
 fn a_minor_step_can_be_read_without_and_ignored_by_older_programs() {
     let (_dir, path) = new_store();
     let newer = with(&[step("20270101000000_hint", "CREATE TABLE hint (x)", 1, 1)]);
-    assert!(!has_table(&SqliteStore::open_with(&path, Access::Read, &newer).unwrap(), "hint"));
-    assert!(has_table(&SqliteStore::open_with(&path, Access::Write, &newer).unwrap(), "hint"));
-    assert!(SqliteStore::open(&path, Access::Write).is_ok(), "an older program ignores the unknown name");
+    assert!(!has_table(
+        &SqliteStore::open_with(&path, Access::Read, &newer).unwrap(),
+        "hint"
+    ));
+    assert!(has_table(
+        &SqliteStore::open_with(&path, Access::Write, &newer).unwrap(),
+        "hint"
+    ));
+    assert!(
+        SqliteStore::open(&path, Access::Write).is_ok(),
+        "an older program ignores the unknown name"
+    );
 }
 
 #[test]
@@ -79,7 +131,9 @@ fn steps_of_two_branches_with_one_number_are_both_applied() {
     let (_dir, path) = new_store();
     let ours = step("20270101000000_ours", "CREATE TABLE ours (x)", 1, 1);
     let theirs = step("20270102000000_theirs", "CREATE TABLE theirs (x)", 1, 1);
-    drop(SqliteStore::open_with(&path, Access::Write, &with(std::slice::from_ref(&theirs))).unwrap());
+    drop(
+        SqliteStore::open_with(&path, Access::Write, &with(std::slice::from_ref(&theirs))).unwrap(),
+    );
     let store = SqliteStore::open_with(&path, Access::Write, &with(&[ours, theirs])).unwrap();
     assert!(has_table(&store, "ours") && has_table(&store, "theirs"));
 }
@@ -87,17 +141,35 @@ fn steps_of_two_branches_with_one_number_are_both_applied() {
 #[test]
 fn a_step_that_differs_from_ours_is_named() {
     let (_dir, path) = new_store();
-    let other = [Migration { sql: "CREATE TABLE other (x)", ..INITIAL.clone() }];
-    let refused = SqliteStore::open_with(&path, Access::Read, &other).err().unwrap();
-    assert!(matches!(&refused, StoreError::Migration { name, .. } if name == INITIAL.name), "{refused}");
+    let other = [Migration {
+        sql: "CREATE TABLE other (x)",
+        ..INITIAL.clone()
+    }];
+    let refused = SqliteStore::open_with(&path, Access::Read, &other)
+        .err()
+        .unwrap();
+    assert!(
+        matches!(&refused, StoreError::Migration { name, .. } if name == INITIAL.name),
+        "{refused}"
+    );
 }
 
 #[test]
 fn a_step_that_fails_changes_nothing() {
     let (_dir, path) = new_store();
-    let broken = with(&[step("20270101000000_broken", "CREATE TABLE half (x); INSERT INTO nowhere VALUES (1);", 2, 0)]);
-    let refused = SqliteStore::open_with(&path, Access::Write, &broken).err().unwrap();
-    assert!(matches!(&refused, StoreError::Migration { name, .. } if name.ends_with("broken")), "{refused}");
+    let broken = with(&[step(
+        "20270101000000_broken",
+        "CREATE TABLE half (x); INSERT INTO nowhere VALUES (1);",
+        2,
+        0,
+    )]);
+    let refused = SqliteStore::open_with(&path, Access::Write, &broken)
+        .err()
+        .unwrap();
+    assert!(
+        matches!(&refused, StoreError::Migration { name, .. } if name.ends_with("broken")),
+        "{refused}"
+    );
     let store = SqliteStore::open(&path, Access::Write).unwrap();
     assert!(!has_table(&store, "half"));
 }
@@ -105,7 +177,12 @@ fn a_step_that_fails_changes_nothing() {
 #[test]
 fn two_at_once_migrate_once() {
     let (_dir, path) = new_store();
-    let newer = with(&[step("20270101000000_once", "CREATE TABLE once (x); INSERT INTO once VALUES (1);", 2, 0)]);
+    let newer = with(&[step(
+        "20270101000000_once",
+        "CREATE TABLE once (x); INSERT INTO once VALUES (1);",
+        2,
+        0,
+    )]);
     let together = Barrier::new(4);
     let open = || {
         together.wait();
@@ -113,9 +190,14 @@ fn two_at_once_migrate_once() {
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
-        threads.into_iter().for_each(|thread| thread.join().unwrap().unwrap());
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap().unwrap());
     });
     let store = SqliteStore::open_with(&path, Access::Write, &newer).unwrap();
-    let rows: i64 = store.connection().query_row("SELECT count(*) FROM once", [], |row| row.get(0)).unwrap();
+    let rows: i64 = store
+        .connection()
+        .query_row("SELECT count(*) FROM once", [], |row| row.get(0))
+        .unwrap();
     assert_eq!(rows, 1);
 }

@@ -1,11 +1,14 @@
 //! The embedded backend: one SQLite file shared by many short-lived processes.
 //!
-//! Every trap here was measured: a deferred transaction that upgrades fails at once, so writers begin IMMEDIATE; the built-in
-//! busy timeout backs off to 100 ms and starves whoever waits longest, so the handler sleeps short and jittered; the last close
-//! would checkpoint and delete the WAL (five syncs for one commit), so that is off and a commit that fills the log empties it
-//! (`checkpoint`); a file unlinked under a writer swallows commits, so its identity is compared before each write.
+//! Every trap here was measured: a deferred transaction that upgrades fails at once, so writers
+//! begin IMMEDIATE; the built-in busy timeout backs off to 100 ms and starves whoever waits
+//! longest, so the handler sleeps short and jittered; the last close would checkpoint and delete
+//! the WAL (five syncs for one commit), so that is off and a commit that fills the log empties it
+//! (`checkpoint`); a file unlinked under a writer swallows commits, so its identity is compared
+//! before each write.
 //!
-//! Nothing else in the process may open the database file: closing any descriptor of it drops the process's locks.
+//! Nothing else in the process may open the database file: closing any descriptor of it drops the
+//! process's locks.
 
 mod backup;
 mod checkpoint;

@@ -20,12 +20,15 @@ use crate::domain::time::{Now, WallMs};
 use crate::store::filter::TaskSort;
 use crate::store::sqlite::tables::decode;
 use crate::store::sqlite::tx::SqliteTx;
-use crate::store::{EventFilter, Flow, StoreError, StoredEvent, TaskFilter, TaskLine, Tx, local_now};
+use crate::store::{
+    EventFilter, Flow, StoreError, StoredEvent, TaskFilter, TaskLine, Tx, local_now,
+};
 
 /// The largest SQLite integer stands for "no limit".
 const UNLIMITED: i64 = i64::MAX;
 
-/// The queued tasks whose time has come. Left alone, the planner takes all queued ones from `task_status` and sorts them.
+/// The queued tasks whose time has come. Left alone, the planner takes all queued ones from
+/// `task_status` and sorts them.
 const READY: &str = "SELECT id, data FROM task INDEXED BY task_ready \
                      WHERE status = 'queued' AND (not_before_ms IS NULL OR not_before_ms <= ?1) \
                      ORDER BY priority, ord LIMIT ?2";
@@ -50,18 +53,28 @@ impl Tx for SqliteTx<'_> {
     }
 
     fn ready(&mut self, now: &Now, limit: usize) -> Result<Vec<Task>, StoreError> {
-        self.collect("task", READY, params![now.wall_ms, i64::try_from(limit).unwrap_or(UNLIMITED)])
+        self.collect(
+            "task",
+            READY,
+            params![now.wall_ms, i64::try_from(limit).unwrap_or(UNLIMITED)],
+        )
     }
 
     fn deps(&mut self, task: &TaskId) -> Result<Vec<TaskId>, StoreError> {
-        self.strings("SELECT on_task FROM dep WHERE task = ?1 ORDER BY on_task", params![task.as_str()])
-            .map(|ids| ids.into_iter().map(TaskId).collect())
+        self.strings(
+            "SELECT on_task FROM dep WHERE task = ?1 ORDER BY on_task",
+            params![task.as_str()],
+        )
+        .map(|ids| ids.into_iter().map(TaskId).collect())
     }
 
     fn all_deps(&mut self) -> Result<Vec<(TaskId, TaskId)>, StoreError> {
         self.conn
             .prepare_cached("SELECT task, on_task FROM dep ORDER BY task, on_task")
-            .and_then(|mut s| s.query_map([], |row| Ok((TaskId(row.get(0)?), TaskId(row.get(1)?))))?.collect())
+            .and_then(|mut s| {
+                s.query_map([], |row| Ok((TaskId(row.get(0)?), TaskId(row.get(1)?))))?
+                    .collect()
+            })
             .map_err(|e| self.failed(e))
     }
 
@@ -72,11 +85,23 @@ impl Tx for SqliteTx<'_> {
     ) -> Result<(), StoreError> {
         let (sql, params) = list_query(filter);
         let mut statement = self.conn.prepare(&sql).map_err(|e| self.failed(e))?;
-        let mut rows = statement.query(params_from_iter(params)).map_err(|e| self.failed(e))?;
+        let mut rows = statement
+            .query(params_from_iter(params))
+            .map_err(|e| self.failed(e))?;
         while let Some(row) = rows.next().map_err(|e| self.failed(e))? {
-            let text = |n: usize| row.get_ref(n).and_then(|v| Ok(v.as_str()?)).map_err(|e| self.failed(e));
+            let text = |n: usize| {
+                row.get_ref(n)
+                    .and_then(|v| Ok(v.as_str()?))
+                    .map_err(|e| self.failed(e))
+            };
             let priority = row.get(2).map_err(|e| self.failed(e))?;
-            let line = TaskLine { id: text(0)?, status: text(1)?, priority, title: text(3)?, json: text(4)? };
+            let line = TaskLine {
+                id: text(0)?,
+                status: text(1)?,
+                priority,
+                title: text(3)?,
+                json: text(4)?,
+            };
             if each(line)? == Flow::Stop {
                 break;
             }
@@ -87,7 +112,10 @@ impl Tx for SqliteTx<'_> {
     fn tally(&mut self) -> Result<Vec<(String, u64)>, StoreError> {
         self.conn
             .prepare_cached("SELECT status, n FROM tally WHERE n > 0 ORDER BY status")
-            .and_then(|mut s| s.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
+            .and_then(|mut s| {
+                s.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                    .collect()
+            })
             .map_err(|e| self.failed(e))
     }
 
@@ -96,22 +124,35 @@ impl Tx for SqliteTx<'_> {
         let sql = "SELECT subject, data FROM lease WHERE clock < ?1 UNION ALL \
                    SELECT subject, data FROM lease WHERE clock > ?1 UNION ALL \
                    SELECT subject, data FROM lease WHERE clock = ?1 AND expires <= ?2";
-        let leases: Vec<Lease> = self.collect("lease", sql, params![now.lease.epoch, now.lease.ms])?;
-        Ok(leases.into_iter().filter(|lease| !lease.binds(now)).collect())
+        let leases: Vec<Lease> =
+            self.collect("lease", sql, params![now.lease.epoch, now.lease.ms])?;
+        Ok(leases
+            .into_iter()
+            .filter(|lease| !lease.binds(now))
+            .collect())
     }
 
     fn leases(&mut self) -> Result<Vec<Lease>, StoreError> {
-        self.collect("lease", "SELECT subject, data FROM lease ORDER BY subject", [])
+        self.collect(
+            "lease",
+            "SELECT subject, data FROM lease ORDER BY subject",
+            [],
+        )
     }
 
-    fn lock_candidates(&mut self, query: &PrefixQuery) -> Result<Vec<(HeldLock, Lease)>, StoreError> {
+    fn lock_candidates(
+        &mut self,
+        query: &PrefixQuery,
+    ) -> Result<Vec<(HeldLock, Lease)>, StoreError> {
         let mut found = Vec::new();
         for ancestor in &query.ancestors {
             self.locks_where("k.key = ?1", params![ancestor], &mut found)?;
         }
         let (from, to) = &query.range;
         match to {
-            Some(to) => self.locks_where("k.key >= ?1 AND k.key < ?2", params![from, to], &mut found)?,
+            Some(to) => {
+                self.locks_where("k.key >= ?1 AND k.key < ?2", params![from, to], &mut found)?
+            }
             None => self.locks_where("k.key >= ?1", params![from], &mut found)?,
         }
         Ok(found)
@@ -123,12 +164,19 @@ impl Tx for SqliteTx<'_> {
     }
 
     fn active_runs(&mut self) -> Result<Vec<Run>, StoreError> {
-        self.collect("run", "SELECT id, data FROM run WHERE active = 1 ORDER BY id", [])
+        self.collect(
+            "run",
+            "SELECT id, data FROM run WHERE active = 1 ORDER BY id",
+            [],
+        )
     }
 
     fn runs(&mut self, task: &TaskId) -> Result<Vec<Run>, StoreError> {
-        let mut runs: Vec<Run> =
-            self.collect("run", "SELECT id, data FROM run WHERE task = ?1", params![task.as_str()])?;
+        let mut runs: Vec<Run> = self.collect(
+            "run",
+            "SELECT id, data FROM run WHERE task = ?1",
+            params![task.as_str()],
+        )?;
         runs.sort_by_key(|run| run.id.epoch());
         Ok(runs)
     }
@@ -153,23 +201,38 @@ impl Tx for SqliteTx<'_> {
         self.read_task_spent(task.as_str())
     }
 
-    fn evidence(&mut self, task: Option<&TaskId>, run: Option<&RunId>) -> Result<Vec<Evidence>, StoreError> {
+    fn evidence(
+        &mut self,
+        task: Option<&TaskId>,
+        run: Option<&RunId>,
+    ) -> Result<Vec<Evidence>, StoreError> {
         let sql = "SELECT id, data FROM evidence WHERE ?1 IS NULL OR task = ?1 ORDER BY n";
         let by_task = "SELECT id, data FROM evidence WHERE task = ?1 ORDER BY n";
         let sql = if task.is_some() { by_task } else { sql };
-        let mut all: Vec<Evidence> = self.collect("evidence", sql, params![task.map(TaskId::as_str)])?;
+        let mut all: Vec<Evidence> =
+            self.collect("evidence", sql, params![task.map(TaskId::as_str)])?;
         all.retain(|piece| run.is_none() || piece.run.as_ref() == run);
         Ok(all)
     }
 
-    fn decisions(&mut self, task: Option<&TaskId>, limit: Option<u64>) -> Result<Vec<DecisionRecord>, StoreError> {
-        let limit = limit.and_then(|n| i64::try_from(n).ok()).unwrap_or(UNLIMITED);
+    fn decisions(
+        &mut self,
+        task: Option<&TaskId>,
+        limit: Option<u64>,
+    ) -> Result<Vec<DecisionRecord>, StoreError> {
+        let limit = limit
+            .and_then(|n| i64::try_from(n).ok())
+            .unwrap_or(UNLIMITED);
         let mut newest: Vec<DecisionRecord> = match task {
             Some(task) => {
                 let sql = "SELECT id, data FROM decision WHERE task = ?1 ORDER BY n DESC LIMIT ?2";
                 self.collect("decision", sql, params![task.as_str(), limit])?
             }
-            None => self.collect("decision", "SELECT id, data FROM decision ORDER BY n DESC LIMIT ?1", [limit])?,
+            None => self.collect(
+                "decision",
+                "SELECT id, data FROM decision ORDER BY n DESC LIMIT ?1",
+                [limit],
+            )?,
         };
         newest.reverse();
         Ok(newest)
@@ -182,7 +245,9 @@ impl Tx for SqliteTx<'_> {
     ) -> Result<(), StoreError> {
         let (sql, params) = events_query(filter);
         let mut statement = self.conn.prepare(&sql).map_err(|e| self.failed(e))?;
-        let mut rows = statement.query(params_from_iter(params)).map_err(|e| self.failed(e))?;
+        let mut rows = statement
+            .query(params_from_iter(params))
+            .map_err(|e| self.failed(e))?;
         while let Some(row) = rows.next().map_err(|e| self.failed(e))? {
             if each(event_row(row).map_err(|e| self.failed(e))?)? == Flow::Stop {
                 break;
@@ -203,13 +268,18 @@ impl Tx for SqliteTx<'_> {
 
     fn meta(&mut self, key: &str) -> Result<Option<String>, StoreError> {
         self.conn
-            .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
+            .query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| {
+                row.get(0)
+            })
             .optional()
             .map_err(|e| self.failed(e))
     }
 
     fn set_meta(&mut self, key: &str, value: &str) -> Result<(), StoreError> {
-        self.execute("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2", params![key, value])
+        self.execute(
+            "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
+            params![key, value],
+        )
     }
 }
 
@@ -224,7 +294,11 @@ impl SqliteTx<'_> {
         let mut statement = self.conn.prepare_cached(sql).map_err(|e| self.failed(e))?;
         let mut rows = statement.query(params).map_err(|e| self.failed(e))?;
         while let Some(row) = rows.next().map_err(|e| self.failed(e))? {
-            let text = |n: usize| row.get_ref(n).and_then(|v| Ok(v.as_str()?)).map_err(|e| self.failed(e));
+            let text = |n: usize| {
+                row.get_ref(n)
+                    .and_then(|v| Ok(v.as_str()?))
+                    .map_err(|e| self.failed(e))
+            };
             if each(decode(table, text(0)?, text(1)?)?)? == Flow::Stop {
                 break;
             }
@@ -258,8 +332,15 @@ impl SqliteTx<'_> {
         let mut statement = self.conn.prepare_cached(&sql).map_err(|e| self.failed(e))?;
         let mut rows = statement.query(params).map_err(|e| self.failed(e))?;
         while let Some(row) = rows.next().map_err(|e| self.failed(e))? {
-            let text = |n: usize| row.get_ref(n).and_then(|v| Ok(v.as_str()?)).map_err(|e| self.failed(e));
-            found.push((decode("path_lock", text(0)?, text(1)?)?, decode("lease", text(0)?, text(2)?)?));
+            let text = |n: usize| {
+                row.get_ref(n)
+                    .and_then(|v| Ok(v.as_str()?))
+                    .map_err(|e| self.failed(e))
+            };
+            found.push((
+                decode("path_lock", text(0)?, text(1)?)?,
+                decode("lease", text(0)?, text(2)?)?,
+            ));
         }
         Ok(())
     }
@@ -292,26 +373,36 @@ fn list_query(filter: &TaskFilter) -> (String, Vec<Value>) {
         wheres.push("(instr(lower(title), lower(?)) OR instr(lower(coalesce(data ->> 'body', '')), lower(?)))".into());
         params.extend([Value::Text(text.clone()), Value::Text(text.clone())]);
     }
-    let wheres = if wheres.is_empty() { "1".into() } else { wheres.join(" AND ") };
+    let wheres = if wheres.is_empty() {
+        "1".into()
+    } else {
+        wheres.join(" AND ")
+    };
     let order = match filter.sort {
         TaskSort::Created => "ord",
         TaskSort::Newest => "ord DESC",
         TaskSort::Priority => "priority, ord",
         TaskSort::Updated => "data ->> 'updated_ms' DESC, ord",
     };
-    let limit = filter.limit.and_then(|n| i64::try_from(n).ok()).unwrap_or(UNLIMITED);
+    let limit = filter
+        .limit
+        .and_then(|n| i64::try_from(n).ok())
+        .unwrap_or(UNLIMITED);
     let by = match (filter.ready_at, filter.sort) {
         (Some(_), TaskSort::Priority) => "INDEXED BY task_ready",
         _ => "",
     };
     let columns = "id, status, priority, title, data";
-    let sql = format!("SELECT {columns} FROM task {by} WHERE {wheres} ORDER BY {order} LIMIT {limit}");
+    let sql =
+        format!("SELECT {columns} FROM task {by} WHERE {wheres} ORDER BY {order} LIMIT {limit}");
     (sql, params)
 }
 
 fn events_query(filter: &EventFilter) -> (String, Vec<Value>) {
     let columns = "seq, at_ms, actor, kind, body, prev, hash";
-    let mut params = vec![Value::Integer(i64::try_from(filter.after).unwrap_or(UNLIMITED))];
+    let mut params = vec![Value::Integer(
+        i64::try_from(filter.after).unwrap_or(UNLIMITED),
+    )];
     let mut wheres = String::from("seq > ?");
     if let Some(subject) = &filter.subject {
         wheres.push_str(" AND subject = ?");
@@ -350,11 +441,20 @@ mod tests {
     fn ready_tasks_come_out_of_their_index_in_order() {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::create(&dir.path().join("ai.db"), "s").unwrap();
-        let listed = TaskFilter { ready_at: Some(0), sort: TaskSort::Priority, ..TaskFilter::default() };
+        let listed = TaskFilter {
+            ready_at: Some(0),
+            sort: TaskSort::Priority,
+            ..TaskFilter::default()
+        };
         for sql in [READY.to_owned(), list_query(&listed).0] {
-            let mut plan = store.connection().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let mut plan = store
+                .connection()
+                .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+                .unwrap();
             let params = vec![Value::Null; plan.parameter_count()];
-            let steps = plan.query_map(params_from_iter(params), |row| row.get(3)).unwrap();
+            let steps = plan
+                .query_map(params_from_iter(params), |row| row.get(3))
+                .unwrap();
             let steps: Vec<String> = steps.collect::<Result<_, _>>().unwrap();
             assert_eq!(steps, ["SCAN task USING INDEX task_ready"], "{sql}");
         }

@@ -1,14 +1,15 @@
 //! The sums over ended runs, from which routing and budgets are answered without reading all runs.
 //!
-//! They are kept by statements and not by triggers: SQLite parses every trigger of a schema each time a store is opened, and most
-//! commands end no run. The migration that made the tables filled them in the same way. What an `ai` that is older than the tables ends
-//! meanwhile is not in them.
+//! They are kept by statements and not by triggers: SQLite parses every trigger of a schema each
+//! time a store is opened, and most commands end no run. The migration that made the tables filled
+//! them in the same way. What an `ai` that is older than the tables ends meanwhile is not in them.
 
 use crate::store::StoreError;
 use crate::store::sqlite::tx::SqliteTx;
 
 impl SqliteTx<'_> {
-    /// Adds a run that has ended to the sums. One that stands in them already is left as it was counted.
+    /// Adds a run that has ended to the sums. One that stands in them already is left as it was
+    /// counted.
     pub(super) fn sum_up(&self, run: &str) -> Result<(), StoreError> {
         let added = self
             .conn

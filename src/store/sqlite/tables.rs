@@ -16,20 +16,34 @@ use crate::store::StoreError;
 use crate::store::sqlite::tx::SqliteTx;
 
 /// Reads a stored object, naming the row where this version cannot.
-pub(super) fn decode<T: DeserializeOwned>(table: &str, id: &str, json: &str) -> Result<T, StoreError> {
-    serde_json::from_str(json).map_err(|e| StoreError::Row { row: format!("{table} {id}"), why: e.to_string() })
+pub(super) fn decode<T: DeserializeOwned>(
+    table: &str,
+    id: &str,
+    json: &str,
+) -> Result<T, StoreError> {
+    serde_json::from_str(json).map_err(|e| StoreError::Row {
+        row: format!("{table} {id}"),
+        why: e.to_string(),
+    })
 }
 
 /// Writes an object as it is stored.
 pub(super) fn encode<T: Serialize>(table: &str, object: &T) -> Result<String, StoreError> {
-    serde_json::to_string(object).map_err(|e| StoreError::Row { row: table.to_owned(), why: e.to_string() })
+    serde_json::to_string(object).map_err(|e| StoreError::Row {
+        row: table.to_owned(),
+        why: e.to_string(),
+    })
 }
 
 impl Tables for SqliteTx<'_> {
     type Error = StoreError;
 
     fn task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError> {
-        self.one("task", "SELECT id, data FROM task WHERE id = ?1", id.as_str())
+        self.one(
+            "task",
+            "SELECT id, data FROM task WHERE id = ?1",
+            id.as_str(),
+        )
     }
 
     fn add_task(&mut self, task: &Task) -> Result<(), StoreError> {
@@ -47,20 +61,33 @@ impl Tables for SqliteTx<'_> {
     }
 
     fn add_dep(&mut self, task: &TaskId, on: &TaskId) -> Result<(), StoreError> {
-        self.execute("INSERT OR IGNORE INTO dep VALUES (?1, ?2)", params![task.as_str(), on.as_str()])
+        self.execute(
+            "INSERT OR IGNORE INTO dep VALUES (?1, ?2)",
+            params![task.as_str(), on.as_str()],
+        )
     }
 
     fn remove_dep(&mut self, task: &TaskId, on: &TaskId) -> Result<(), StoreError> {
-        self.execute("DELETE FROM dep WHERE task = ?1 AND on_task = ?2", params![task.as_str(), on.as_str()])
+        self.execute(
+            "DELETE FROM dep WHERE task = ?1 AND on_task = ?2",
+            params![task.as_str(), on.as_str()],
+        )
     }
 
     fn dependents(&mut self, on: &TaskId) -> Result<Vec<TaskId>, StoreError> {
-        self.strings("SELECT task FROM dep WHERE on_task = ?1 ORDER BY task", params![on.as_str()])
-            .map(|ids| ids.into_iter().map(TaskId).collect())
+        self.strings(
+            "SELECT task FROM dep WHERE on_task = ?1 ORDER BY task",
+            params![on.as_str()],
+        )
+        .map(|ids| ids.into_iter().map(TaskId).collect())
     }
 
     fn lease(&mut self, subject: &Subject) -> Result<Option<Lease>, StoreError> {
-        self.one("lease", "SELECT subject, data FROM lease WHERE subject = ?1", subject.as_str())
+        self.one(
+            "lease",
+            "SELECT subject, data FROM lease WHERE subject = ?1",
+            subject.as_str(),
+        )
     }
 
     fn put_lease(&mut self, lease: &Lease) -> Result<(), StoreError> {
@@ -72,8 +99,14 @@ impl Tables for SqliteTx<'_> {
     }
 
     fn remove_lease(&mut self, subject: &Subject) -> Result<(), StoreError> {
-        self.execute("DELETE FROM path_lock WHERE subject = ?1", params![subject.as_str()])?;
-        self.execute("DELETE FROM lease WHERE subject = ?1", params![subject.as_str()])
+        self.execute(
+            "DELETE FROM path_lock WHERE subject = ?1",
+            params![subject.as_str()],
+        )?;
+        self.execute(
+            "DELETE FROM lease WHERE subject = ?1",
+            params![subject.as_str()],
+        )
     }
 
     fn put_lock(&mut self, lock: &HeldLock) -> Result<(), StoreError> {
@@ -109,7 +142,11 @@ impl Tables for SqliteTx<'_> {
     }
 
     fn decision(&mut self, id: &str) -> Result<Option<DecisionRecord>, StoreError> {
-        self.one("decision", "SELECT id, data FROM decision WHERE id = ?1", id)
+        self.one(
+            "decision",
+            "SELECT id, data FROM decision WHERE id = ?1",
+            id,
+        )
     }
 
     fn put_decision(&mut self, record: &DecisionRecord) -> Result<(), StoreError> {
@@ -128,12 +165,25 @@ impl SqliteTx<'_> {
         let parent = task.parent.as_ref().map(TaskId::as_str);
         self.execute(
             sql,
-            params![task.id.as_str(), task.state.name(), task.priority, task.not_before_ms, parent, task.title, data],
+            params![
+                task.id.as_str(),
+                task.state.name(),
+                task.priority,
+                task.not_before_ms,
+                parent,
+                task.title,
+                data
+            ],
         )
     }
 
     /// The one row of `(id, data)` that a key names.
-    fn one<T: DeserializeOwned>(&self, table: &str, sql: &str, key: &str) -> Result<Option<T>, StoreError> {
+    fn one<T: DeserializeOwned>(
+        &self,
+        table: &str,
+        sql: &str,
+        key: &str,
+    ) -> Result<Option<T>, StoreError> {
         let row: Option<String> = self
             .conn
             .prepare_cached(sql)
@@ -143,7 +193,11 @@ impl SqliteTx<'_> {
     }
 
     /// Runs a statement that changes rows.
-    pub(super) fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<(), StoreError> {
+    pub(super) fn execute(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<(), StoreError> {
         self.conn
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute(params))
@@ -152,7 +206,11 @@ impl SqliteTx<'_> {
     }
 
     /// The first column of every row.
-    pub(super) fn strings(&self, sql: &str, params: impl rusqlite::Params) -> Result<Vec<String>, StoreError> {
+    pub(super) fn strings(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<Vec<String>, StoreError> {
         self.conn
             .prepare_cached(sql)
             .and_then(|mut statement| statement.query_map(params, |row| row.get(0))?.collect())

@@ -27,23 +27,49 @@ impl<'a> SqliteTx<'a> {
         failed(self.path, error)
     }
 
-    pub(super) fn append(&mut self, at_ms: WallMs, actor: &Actor, event: &Event) -> Result<u64, StoreError> {
+    pub(super) fn append(
+        &mut self,
+        at_ms: WallMs,
+        actor: &Actor,
+        event: &Event,
+    ) -> Result<u64, StoreError> {
         let (last, prev) = self.chain_head()?;
         let seq = last + 1;
         let (actor, body) = (encode("event", actor)?, encode("event", event)?);
         let hash = record_hash(&prev, seq, at_ms, &actor, &body);
         self.insert_event(
-            &StoredEvent { seq, at_ms, actor, kind: event.kind().into(), body, prev, hash },
+            &StoredEvent {
+                seq,
+                at_ms,
+                actor,
+                kind: event.kind().into(),
+                body,
+                prev,
+                hash,
+            },
             event.subject(),
         )?;
         fold::apply(self, at_ms, event)?;
         Ok(seq)
     }
 
-    pub(super) fn insert_event(&self, event: &StoredEvent, subject: Option<&str>) -> Result<(), StoreError> {
+    pub(super) fn insert_event(
+        &self,
+        event: &StoredEvent,
+        subject: Option<&str>,
+    ) -> Result<(), StoreError> {
         self.execute(
             "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            params![event.seq, event.at_ms, event.actor, event.kind, subject, event.body, event.prev, event.hash],
+            params![
+                event.seq,
+                event.at_ms,
+                event.actor,
+                event.kind,
+                subject,
+                event.body,
+                event.prev,
+                event.hash
+            ],
         )
     }
 
@@ -51,7 +77,11 @@ impl<'a> SqliteTx<'a> {
     fn chain_head(&self) -> Result<(u64, String), StoreError> {
         self.conn
             .prepare_cached("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")
-            .and_then(|mut statement| statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional())
+            .and_then(|mut statement| {
+                statement
+                    .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+                    .optional()
+            })
             .map(|head| head.unwrap_or((0, CHAIN_START.to_owned())))
             .map_err(|e| self.failed(e))
     }

@@ -1,4 +1,5 @@
-//! C: what an earlier tree left in the place of checks must not pass for what the judged tree would build.
+//! C: what an earlier tree left in the place of checks must not pass for what the judged tree would
+//! build.
 
 use crate::ecosystems::matrix::{Comes, Project};
 
@@ -7,8 +8,7 @@ const HEADER: &str = "#ifndef OFFSET\n#define OFFSET 0\n#endif\nint add(int a, i
 const TEST: &str = "#include \"calc.h\"\n\nint main(void) { return add(2, 3) != 5; }\n";
 
 /// The Makefile knows nothing of the header, so `make` builds no object anew that is there already.
-const MAKEFILE: &str =
-    "test: check\n\t./check\n\ncheck: check.o calc.o\n\t$(CC) -o $@ check.o calc.o\n\n.PHONY: test\n";
+const MAKEFILE: &str = "test: check\n\t./check\n\ncheck: check.o calc.o\n\t$(CC) -o $@ check.o calc.o\n\n.PHONY: test\n";
 
 #[test]
 fn c_by_make_in_a_place_with_objects_of_an_earlier_tree() {
@@ -23,14 +23,19 @@ fn c_by_make_in_a_place_with_objects_of_an_earlier_tree() {
     project.checked_by(None, "make test");
     project.judges(&[
         ("good", "", Comes::Passed),
-        ("header", "sed -i 's/OFFSET 0/OFFSET 1/' calc.h", Comes::NotPassed),
+        (
+            "header",
+            "sed -i 's/OFFSET 0/OFFSET 1/' calc.h",
+            Comes::NotPassed,
+        ),
         ("good-again", "", Comes::Passed),
         ("gone", "git rm -q calc.c", Comes::NotPassed),
         ("source", "sed -i 's/a + b/a - b/' calc.c", Comes::NotPassed),
     ]);
 }
 
-/// The offset is an option, whose value CMake keeps in its cache from one configuration to the next.
+/// The offset is an option, whose value CMake keeps in its cache from one configuration to the
+/// next.
 const CMAKE: &str = "cmake_minimum_required(VERSION 3.18)
 project(calc C)
 enable_testing()
@@ -60,6 +65,10 @@ fn c_by_cmake_in_a_place_with_a_build_of_an_earlier_tree() {
         ("good", "", Comes::Passed),
         ("source", "sed -i 's/a + b/a - b/' calc.c", Comes::NotPassed),
         ("good-again", "", Comes::Passed),
-        ("option", "sed -i 's/START 0/START 1/' CMakeLists.txt", Comes::NotPassed),
+        (
+            "option",
+            "sed -i 's/START 0/START 1/' CMakeLists.txt",
+            Comes::NotPassed,
+        ),
     ]);
 }

@@ -4,8 +4,14 @@ use crate::ecosystems::matrix::{Comes, Project};
 
 const FILES: [(&str, &str); 4] = [
     ("go.mod", "module example.com/app\n\ngo 1.19\n"),
-    ("calc/calc.go", "package calc\n\nfunc Add(a, b int) int { return a + b }\n"),
-    ("app.go", "package app\n\nimport \"example.com/app/calc\"\n\nfunc Sum() int { return calc.Add(2, 3) }\n"),
+    (
+        "calc/calc.go",
+        "package calc\n\nfunc Add(a, b int) int { return a + b }\n",
+    ),
+    (
+        "app.go",
+        "package app\n\nimport \"example.com/app/calc\"\n\nfunc Sum() int { return calc.Add(2, 3) }\n",
+    ),
     (
         "app_test.go",
         "package app\n\nimport \"testing\"\n\nfunc TestSum(t *testing.T) {\n\tif Sum() != 5 {\n\t\tt.Fatal(Sum())\n\t}\n}\n",
@@ -23,7 +29,11 @@ fn go_with_a_package_of_the_module() {
         ("good", "", Comes::Passed),
         ("broken", BREAK, Comes::NotPassed),
         // With a module of another checkout above, its packages would be taken.
-        ("no-module", &format!("{BREAK}; git rm -q go.mod"), Comes::NotPassed),
+        (
+            "no-module",
+            &format!("{BREAK}; git rm -q go.mod"),
+            Comes::NotPassed,
+        ),
     ]);
 }
 
@@ -31,8 +41,13 @@ fn go_with_a_package_of_the_module() {
 fn go_with_a_workspace() {
     let module = |path, name| (path, format!("module example.com/{name}\n\ngo 1.19\n"));
     let modules = [module("app/go.mod", "app"), module("calc/go.mod", "calc")];
-    let mut files: Vec<(&str, &str)> = modules.iter().map(|(path, text)| (*path, text.as_str())).collect();
-    let app = FILES[2].1.replace("example.com/app/calc", "example.com/calc");
+    let mut files: Vec<(&str, &str)> = modules
+        .iter()
+        .map(|(path, text)| (*path, text.as_str()))
+        .collect();
+    let app = FILES[2]
+        .1
+        .replace("example.com/app/calc", "example.com/calc");
     files.extend([
         ("go.work", "go 1.19\n\nuse (\n\t./app\n\t./calc\n)\n"),
         ("calc/calc.go", FILES[1].1),
@@ -44,6 +59,10 @@ fn go_with_a_workspace() {
     project.judges(&[
         ("good", "", Comes::Passed),
         ("broken", BREAK, Comes::NotPassed),
-        ("no-workspace", &format!("{BREAK}; git rm -q go.work"), Comes::NotPassed),
+        (
+            "no-workspace",
+            &format!("{BREAK}; git rm -q go.work"),
+            Comes::NotPassed,
+        ),
     ]);
 }

@@ -15,9 +15,13 @@ const BREAK: &str = "sed -i 's/a + b/a - b/'";
 /// A project whose only dependency is a package in an archive of its own; `programs` install it.
 fn with_a_dependency(programs: &[&str]) -> Project {
     let files = [
-        // Where pnpm can make no link into the home, as in Landlock, its store stands in the project.
+        // Where pnpm can make no link into the home, as in Landlock, its store stands in the
+        // project.
         (".gitignore", "node_modules/\n.pnpm-store/\n"),
-        ("package.json", r#"{"name": "app", "version": "1.0.0", "private": true, "scripts": {"test": "node --test"}}"#),
+        (
+            "package.json",
+            r#"{"name": "app", "version": "1.0.0", "private": true, "scripts": {"test": "node --test"}}"#,
+        ),
         ("app.test.js", TEST),
     ];
     let project = Project::new(&[&["node", "npm"], programs].concat(), &files);
@@ -36,7 +40,11 @@ fn node_with_a_dependency_that_the_tree_has_dropped() {
     project.checked_by(Some("npm ci --offline --no-audit --no-fund"), "npm test");
     project.judges(&[
         ("good", "", Comes::Passed),
-        ("dropped", "npm uninstall --offline --no-audit --no-fund adder; rm -r vendor", Comes::NotPassed),
+        (
+            "dropped",
+            "npm uninstall --offline --no-audit --no-fund adder; rm -r vendor",
+            Comes::NotPassed,
+        ),
     ]);
 }
 
@@ -44,11 +52,19 @@ fn node_with_a_dependency_that_the_tree_has_dropped() {
 fn node_by_pnpm_with_a_dependency_that_the_tree_has_dropped() {
     let project = with_a_dependency(&["pnpm"]);
     project.shell("pnpm add --offline ./vendor/adder-1.0.0.tgz");
-    // Each sandbox has a store of its own, and without `CI` pnpm asks before it makes `node_modules` anew.
-    project.checked_by(Some("CI=true pnpm install --offline --frozen-lockfile"), "pnpm test");
+    // Each sandbox has a store of its own, and without `CI` pnpm asks before it makes
+    // `node_modules` anew.
+    project.checked_by(
+        Some("CI=true pnpm install --offline --frozen-lockfile"),
+        "pnpm test",
+    );
     project.judges(&[
         ("good", "", Comes::Passed),
-        ("dropped", "CI=true pnpm remove adder; rm -r vendor", Comes::NotPassed),
+        (
+            "dropped",
+            "CI=true pnpm remove adder; rm -r vendor",
+            Comes::NotPassed,
+        ),
     ]);
 }
 
@@ -56,7 +72,10 @@ fn node_by_pnpm_with_a_dependency_that_the_tree_has_dropped() {
 fn node_with_workspaces() {
     let files = [
         (".gitignore", "node_modules/\n"),
-        ("package.json", r#"{"name": "app", "private": true, "workspaces": ["packages/*"]}"#),
+        (
+            "package.json",
+            r#"{"name": "app", "private": true, "workspaces": ["packages/*"]}"#,
+        ),
         (
             "packages/a/package.json",
             r#"{"name": "a", "version": "1.0.0", "scripts": {"test": "node --test"}, "dependencies": {"adder": "1.0.0"}}"#,
@@ -67,10 +86,17 @@ fn node_with_workspaces() {
     ];
     let project = Project::new(&["node", "npm"], &files);
     project.shell("npm install --offline --no-audit --no-fund");
-    project.checked_by(Some("npm ci --offline --no-audit --no-fund"), "npm test --workspace a");
+    project.checked_by(
+        Some("npm ci --offline --no-audit --no-fund"),
+        "npm test --workspace a",
+    );
     project.judges(&[
         ("good", "", Comes::Passed),
-        ("broken", &format!("{BREAK} packages/b/index.js"), Comes::NotPassed),
+        (
+            "broken",
+            &format!("{BREAK} packages/b/index.js"),
+            Comes::NotPassed,
+        ),
         ("gone", "git rm -q -r packages/b", Comes::NotPassed),
     ]);
 }

@@ -1,10 +1,11 @@
-//! Python: environments inside and outside of the checkout, installed in every way that `pip` and `uv` have.
+//! Python: environments inside and outside of the checkout, installed in every way that `pip` and
+//! `uv` have.
 
 use crate::ecosystems::matrix::{Comes, Project};
 use crate::ecosystems::tools;
 
-/// A build backend without dependencies, in the project itself: nothing has to be fetched. Editable installs are a path file here,
-/// as most backends make them, or a module that finds the package.
+/// A build backend without dependencies, in the project itself: nothing has to be fetched. Editable
+/// installs are a path file here, as most backends make them, or a module that finds the package.
 const BACKEND: &str = r#"
 import pathlib
 import zipfile
@@ -88,15 +89,23 @@ fn install(venv: &str, what: &str) -> String {
     )
 }
 
-/// An environment into which the project was installed once: no tree that comes later is what is tested there.
+/// An environment into which the project was installed once: no tree that comes later is what is
+/// tested there.
 fn stands_in_for_the_main_checkout(project: &Project) {
     project.checked_by(None, CHECK);
-    project.judges(&[("good", "", Comes::Elsewhere), ("broken", BREAK, Comes::Elsewhere)]);
+    project.judges(&[
+        ("good", "", Comes::Elsewhere),
+        ("broken", BREAK, Comes::Elsewhere),
+    ]);
 }
 
 #[test]
 fn python_with_a_flat_layout_and_an_environment_outside() {
-    let files = [(".gitignore", IGNORED), ("calc.py", CALC), ("test_calc.py", &format!("import tiny\n{TEST}"))];
+    let files = [
+        (".gitignore", IGNORED),
+        ("calc.py", CALC),
+        ("test_calc.py", &format!("import tiny\n{TEST}")),
+    ];
     let mut project = Project::new(&["python3"], &files);
     let (venv, dependency) = (project.outside("venv"), project.outside("tiny"));
     for (path, text) in SRC_LAYOUT {
@@ -104,7 +113,10 @@ fn python_with_a_flat_layout_and_an_environment_outside() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text.replace("calc", "tiny")).unwrap();
     }
-    project.shell(&install(venv.to_str().unwrap(), dependency.to_str().unwrap()));
+    project.shell(&install(
+        venv.to_str().unwrap(),
+        dependency.to_str().unwrap(),
+    ));
     project.activate(&venv.join("bin"));
     project.checked_by(None, "python3 -m unittest");
     let broken = "sed -i 's/a + b/a - b/' calc.py";
@@ -141,7 +153,10 @@ fn python_installed_from_a_wheel_into_the_checkouts_own_environment() {
     project.activate(&project.root().join(".venv/bin"));
     project.checked_by(None, CHECK);
     // Nothing says where that wheel was built.
-    project.judges(&[("good", "", Comes::NotPassed), ("broken", BREAK, Comes::NotPassed)]);
+    project.judges(&[
+        ("good", "", Comes::NotPassed),
+        ("broken", BREAK, Comes::NotPassed),
+    ]);
 }
 
 #[test]
@@ -161,19 +176,29 @@ fn python_whose_setup_makes_the_environment() {
     let setup = install(".venv", "-e .");
     project.shell(&setup);
     project.checked_by(Some(&setup), &CHECK.replace("python3", ".venv/bin/python"));
-    project.judges(&[("good", "", Comes::Passed), ("broken", BREAK, Comes::NotPassed)]);
+    project.judges(&[
+        ("good", "", Comes::Passed),
+        ("broken", BREAK, Comes::NotPassed),
+    ]);
 }
 
 #[test]
 fn python_by_uv() {
     let project = Project::new(&["python3", "uv"], &SRC_LAYOUT);
     project.shell("uv sync --offline --quiet");
-    project.checked_by(None, "uv run --offline python -m unittest discover -s tests");
+    project.checked_by(
+        None,
+        "uv run --offline python -m unittest discover -s tests",
+    );
     project.judges(&[
         ("good", "", Comes::Passed),
         ("broken", BREAK, Comes::NotPassed),
         // Without a project here, `uv` would take one above, and its environment.
-        ("no-project", "git rm -q pyproject.toml uv.lock", Comes::NotPassed),
+        (
+            "no-project",
+            "git rm -q pyproject.toml uv.lock",
+            Comes::NotPassed,
+        ),
     ]);
 }
 
@@ -181,7 +206,14 @@ fn python_by_uv() {
 fn python_by_uv_as_a_copy() {
     let project = Project::new(&["python3", "uv"], &SRC_LAYOUT);
     project.shell("uv sync --offline --quiet --no-editable");
-    // `uv` keeps what it has built, by the place and by the settings of the project, not by its sources.
-    project.checked_by(None, "uv run --offline --no-editable python -m unittest discover -s tests");
-    project.judges(&[("good", "", Comes::Passed), ("broken", BREAK, Comes::NotPassed)]);
+    // `uv` keeps what it has built, by the place and by the settings of the project, not by its
+    // sources.
+    project.checked_by(
+        None,
+        "uv run --offline --no-editable python -m unittest discover -s tests",
+    );
+    project.judges(&[
+        ("good", "", Comes::Passed),
+        ("broken", BREAK, Comes::NotPassed),
+    ]);
 }

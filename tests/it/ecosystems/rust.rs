@@ -26,9 +26,18 @@ const FILES: [(&str, &str); 7] = [
         "app/Cargo.toml",
         "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition.workspace = true\n[dependencies]\ncalc = { path = \"../calc\" }\n",
     ),
-    ("app/src/lib.rs", "#[test]\nfn adds() {\n    assert_eq!(calc::add(2, 3), 5);\n}\n"),
-    ("calc/Cargo.toml", "[package]\nname = \"calc\"\nversion = \"0.1.0\"\nedition.workspace = true\n"),
-    ("calc/src/lib.rs", "pub fn add(a: i32, b: i32) -> i32 {\n    a + b\n}\n"),
+    (
+        "app/src/lib.rs",
+        "#[test]\nfn adds() {\n    assert_eq!(calc::add(2, 3), 5);\n}\n",
+    ),
+    (
+        "calc/Cargo.toml",
+        "[package]\nname = \"calc\"\nversion = \"0.1.0\"\nedition.workspace = true\n",
+    ),
+    (
+        "calc/src/lib.rs",
+        "pub fn add(a: i32, b: i32) -> i32 {\n    a + b\n}\n",
+    ),
 ];
 const BREAK: &str = "sed -i 's/a + b/a - b/' calc/src/lib.rs";
 
@@ -48,18 +57,29 @@ fn rust_with_a_broken_path_dependency() {
 fn rust_whose_workspace_is_not_in_the_tree() {
     let project = Project::new(&["cargo"], &FILES);
     project.checked_by(None, "cd app && cargo test --offline --lib");
-    project
-        .judges(&[("good", "", Comes::Passed), ("no-workspace", "git rm -q Cargo.toml Cargo.lock", Comes::NotPassed)]);
+    project.judges(&[
+        ("good", "", Comes::Passed),
+        (
+            "no-workspace",
+            "git rm -q Cargo.toml Cargo.lock",
+            Comes::NotPassed,
+        ),
+    ]);
 }
 
 #[test]
 fn rust_whose_settings_are_not_in_the_tree() {
     let settings = (".cargo/config.toml", "[env]\nANSWER = \"5\"\n");
-    let test = "#[test]\nfn adds() {\n    assert_eq!(calc::add(2, 3).to_string(), env!(\"ANSWER\"));\n}\n";
-    let files = FILES.map(|(path, text)| (path, if path == "app/src/lib.rs" { test } else { text }));
+    let test =
+        "#[test]\nfn adds() {\n    assert_eq!(calc::add(2, 3).to_string(), env!(\"ANSWER\"));\n}\n";
+    let files =
+        FILES.map(|(path, text)| (path, if path == "app/src/lib.rs" { test } else { text }));
     let project = Project::new(&["cargo"], &[&files[..], &[settings]].concat());
     project.checked_by(None, "cargo test --offline --locked --lib -p app");
-    project.judges(&[("good", "", Comes::Passed), ("no-settings", "git rm -q -r .cargo", Comes::NotPassed)]);
+    project.judges(&[
+        ("good", "", Comes::Passed),
+        ("no-settings", "git rm -q -r .cargo", Comes::NotPassed),
+    ]);
 }
 
 #[test]
@@ -77,13 +97,21 @@ fn adds() {
     assert_eq!(calc::add(2, 3), VALUE);
 }
 ";
-    let more = [("data.txt", "const VALUE: i32 = 5;\n"), ("app/build.rs", script)];
-    let files = FILES.map(|(path, text)| (path, if path == "app/src/lib.rs" { test } else { text }));
+    let more = [
+        ("data.txt", "const VALUE: i32 = 5;\n"),
+        ("app/build.rs", script),
+    ];
+    let files =
+        FILES.map(|(path, text)| (path, if path == "app/src/lib.rs" { test } else { text }));
     let project = Project::new(&["cargo"], &[&files[..], &more].concat());
     project.checked_by(None, "cargo test --offline --locked --lib -p app");
-    // The script does not say that it reads the file, so a build that stays would be taken for good.
+    // The script does not say that it reads the file, so a build that stays would be taken for
+    // good.
     let broken = "echo 'const VALUE: i32 = 6;' > data.txt";
-    project.judges(&[("good", "", Comes::Passed), ("broken", broken, Comes::NotPassed)]);
+    project.judges(&[
+        ("good", "", Comes::Passed),
+        ("broken", broken, Comes::NotPassed),
+    ]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The tools of the machine as the projects of a scene see them: the programs themselves. The wrappers of version managers look for
-//! their settings in a home that a scene has not.
+//! The tools of the machine as the projects of a scene see them: the programs themselves. The
+//! wrappers of version managers look for their settings in a home that a scene has not.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
@@ -10,20 +10,30 @@ use std::process::Command;
 pub fn installed() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
     // Joining an absolute path gives that path.
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(target).join("tools")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join(target)
+        .join("tools")
 }
 
-/// A `pip` that installs into any environment: `PIP --python DIR install …`. Making an environment without one takes a tenth of the time.
+/// A `pip` that installs into any environment: `PIP --python DIR install …`. Making an environment
+/// without one takes a tenth of the time.
 pub fn pip() -> String {
     let python = installed().join("python/bin/python");
-    assert!(is_program(&python), "{} is missing: run `make setup`", python.display());
+    assert!(
+        is_program(&python),
+        "{} is missing: run `make setup`",
+        python.display()
+    );
     format!("{} -m pip --disable-pip-version-check", python.display())
 }
 
 /// A `PATH` on which these programs stand, each of which must be there.
 pub fn path_with(programs: &[&str]) -> OsString {
     let usual = std::env::var_os("PATH").unwrap();
-    let mut dirs: Vec<PathBuf> = programs.iter().filter_map(|program| home_of(program)).collect();
+    let mut dirs: Vec<PathBuf> = programs
+        .iter()
+        .filter_map(|program| home_of(program))
+        .collect();
     dirs.push(installed().join("bin"));
     dirs.extend(std::env::split_paths(&usual));
     let path = std::env::join_paths(dirs).unwrap();
@@ -38,7 +48,10 @@ pub fn path_with(programs: &[&str]) -> OsString {
 fn home_of(program: &str) -> Option<PathBuf> {
     let parent = |path: PathBuf| path.parent().map(Path::to_owned);
     match program {
-        "python3" => parent(said("python3", &["-c", "import sys; print(sys.executable)"])),
+        "python3" => parent(said(
+            "python3",
+            &["-c", "import sys; print(sys.executable)"],
+        )),
         "node" => parent(said("node", &["-p", "process.execPath"])),
         "cargo" => Some(said("rustc", &["--print", "sysroot"]).join("bin")),
         "go" => Some(said("go", &["env", "GOROOT"]).join("bin")),
@@ -50,10 +63,17 @@ fn home_of(program: &str) -> Option<PathBuf> {
 fn said(program: &str, args: &[&str]) -> PathBuf {
     let output = Command::new(program).args(args).current_dir("/").output();
     let output = output.unwrap_or_else(|e| panic!("`{program}`: {e}: run `make setup`"));
-    assert!(output.status.success(), "`{program}` {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    PathBuf::from(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(output.stdout.trim_ascii_end()))
+    assert!(
+        output.status.success(),
+        "`{program}` {args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    PathBuf::from(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(
+        output.stdout.trim_ascii_end(),
+    ))
 }
 
 fn is_program(path: &Path) -> bool {
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    path.metadata()
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::{Outcome, Sandbox, cmd};
 
 impl Sandbox {
-    /// Runs `git` in the repository, which must succeed, and returns its output without the last line end.
+    /// Runs `git` in the repository, which must succeed, and returns its output without the last
+    /// line end.
     #[track_caller]
     pub fn git(&self, args: &[&str]) -> String {
         self.git_in(&self.root(), args)

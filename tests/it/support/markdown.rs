@@ -1,4 +1,5 @@
-//! Fenced blocks, steps and links of a Markdown page: enough to hold our own documents to what they say.
+//! Fenced blocks, steps and links of a Markdown page: enough to hold our own documents to what they
+//! say.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +33,9 @@ impl Block {
 
     /// The file that the block is the text of: `file=NAME` in the info string.
     pub fn file(&self) -> Option<&str> {
-        self.info.split_whitespace().find_map(|word| word.strip_prefix("file="))
+        self.info
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix("file="))
     }
 
     /// The steps of a `console` block.
@@ -40,12 +43,20 @@ impl Block {
         let mut steps: Vec<Step> = Vec::new();
         for (n, line) in self.text.lines().enumerate() {
             if let Some(command) = line.strip_prefix("$ ") {
-                steps.push(Step { line: self.line + n, command: command.to_owned(), expected: Vec::new() });
+                steps.push(Step {
+                    line: self.line + n,
+                    command: command.to_owned(),
+                    expected: Vec::new(),
+                });
                 continue;
             }
-            let step = steps.last_mut().unwrap_or_else(|| panic!("line {}: output before a command", self.line + n));
+            let step = steps
+                .last_mut()
+                .unwrap_or_else(|| panic!("line {}: output before a command", self.line + n));
             match line.strip_prefix("> ") {
-                Some(more) if step.expected.is_empty() => step.command.push_str(&format!("\n{more}")),
+                Some(more) if step.expected.is_empty() => {
+                    step.command.push_str(&format!("\n{more}"))
+                }
                 _ => step.expected.push(line.to_owned()),
             }
         }
@@ -59,7 +70,13 @@ pub fn blocks(page: &str) -> Vec<Block> {
     let mut open: Option<Block> = None;
     for (n, line) in page.lines().enumerate() {
         match (line.strip_prefix("```"), open.as_mut()) {
-            (Some(info), None) => open = Some(Block { info: info.trim().to_owned(), line: n + 2, text: String::new() }),
+            (Some(info), None) => {
+                open = Some(Block {
+                    info: info.trim().to_owned(),
+                    line: n + 2,
+                    text: String::new(),
+                })
+            }
             (Some(_), Some(_)) => blocks.extend(open.take()),
             (None, Some(block)) => block.text.push_str(&format!("{line}\n")),
             (None, None) => {}
@@ -83,7 +100,8 @@ pub fn prose(page: &str) -> Vec<(usize, &str)> {
     lines
 }
 
-/// The commands of `ai` that a page names: in `console` and `sh` blocks, and in code within the prose. Each with its line.
+/// The commands of `ai` that a page names: in `console` and `sh` blocks, and in code within the
+/// prose. Each with its line.
 pub fn commands(page: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for block in blocks(page) {
@@ -92,12 +110,21 @@ pub fn commands(page: &str) -> Vec<(usize, String)> {
             "sh" if block.file().is_none() => "ai ",
             _ => continue,
         };
-        let lines = block.text.lines().enumerate().filter(|(_, line)| line.starts_with(prompt));
-        found.extend(lines.map(|(n, line)| (block.line + n, line.trim_start_matches("$ ").to_owned())));
+        let lines = block
+            .text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| line.starts_with(prompt));
+        found.extend(
+            lines.map(|(n, line)| (block.line + n, line.trim_start_matches("$ ").to_owned())),
+        );
     }
     for (n, line) in prose(page) {
         let code = line.split('`').skip(1).step_by(2);
-        found.extend(code.filter(|code| code.starts_with("ai ")).map(|code| (n, code.to_owned())));
+        found.extend(
+            code.filter(|code| code.starts_with("ai "))
+                .map(|code| (n, code.to_owned())),
+        );
     }
     found
 }
@@ -118,11 +145,15 @@ pub fn links(page: &str) -> Vec<(usize, String)> {
 
 /// The anchors of a page's headings, as they are written after `#`.
 pub fn anchors(page: &str) -> Vec<String> {
-    let headings = prose(page).into_iter().filter_map(|(_, line)| line.strip_prefix('#'));
+    let headings = prose(page)
+        .into_iter()
+        .filter_map(|(_, line)| line.strip_prefix('#'));
     headings
         .map(|heading| {
             let text = heading.trim_start_matches('#').trim().to_lowercase();
-            let kept = text.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            let kept = text
+                .chars()
+                .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
             kept.map(|c| if c == ' ' { '-' } else { c }).collect()
         })
         .collect()
@@ -138,11 +169,14 @@ pub fn page(path: &str) -> String {
     std::fs::read_to_string(project().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-/// All pages that are written for readers: those at the root, and those below `docs/` and `skills/`.
+/// All pages that are written for readers: those at the root, and those below `docs/` and
+/// `skills/`.
 pub fn pages() -> Vec<String> {
     let mut found = Vec::new();
     let mut open: Vec<PathBuf> = ["docs", "skills"].map(|dir| project().join(dir)).to_vec();
-    let root = std::fs::read_dir(project()).unwrap().map(|entry| entry.unwrap().path());
+    let root = std::fs::read_dir(project())
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     found.extend(root.filter(|path| path.extension().is_some_and(|e| e == "md")));
     while let Some(dir) = open.pop() {
         for entry in std::fs::read_dir(&dir).unwrap() {
@@ -154,7 +188,13 @@ pub fn pages() -> Vec<String> {
             }
         }
     }
-    let name = |path: PathBuf| path.strip_prefix(project()).unwrap().to_str().unwrap().to_owned();
+    let name = |path: PathBuf| {
+        path.strip_prefix(project())
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned()
+    };
     let mut names: Vec<String> = found.into_iter().map(name).collect();
     names.sort();
     names

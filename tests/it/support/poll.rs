@@ -1,4 +1,5 @@
-//! Waiting for what no event announces: by asking again, up to a bound. The only file of the tests that sleeps.
+//! Waiting for what no event announces: by asking again, up to a bound. The only file of the tests
+//! that sleeps.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,8 @@ pub fn until(what: &str, bound: Duration, met: impl FnMut() -> bool) {
     assert!(within(bound, met), "still not so after {bound:?}: {what}");
 }
 
-/// Lets time pass, where time itself is what the test is about: a lease that lapses, a holder that stalls.
+/// Lets time pass, where time itself is what the test is about: a lease that lapses, a holder that
+/// stalls.
 pub fn pass(time: Duration) {
     std::thread::sleep(time);
 }

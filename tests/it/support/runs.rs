@@ -22,11 +22,19 @@ runs: {grace: 1s}
 pub const GOOD: &str = "cat >/dev/null; echo work > work.txt; echo done";
 
 /// What the evidence of a whole run consists of.
-pub const WHOLE: [&str; 7] =
-    ["check unit", "diff diff", "events events", "log stderr", "log stdout", "prompt prompt", "statement statement"];
+pub const WHOLE: [&str; 7] = [
+    "check unit",
+    "diff diff",
+    "events events",
+    "log stderr",
+    "log stdout",
+    "prompt prompt",
+    "statement statement",
+];
 
 impl Sandbox {
-    /// A project with this configuration and one agent `fake` that runs `script` with `sh`, trusted and committed.
+    /// A project with this configuration and one agent `fake` that runs `script` with `sh`, trusted
+    /// and committed.
     pub fn with_agent(config: &str, script: &str) -> Sandbox {
         let sandbox = Sandbox::project();
         sandbox.add_agent("fake", script);
@@ -39,12 +47,19 @@ impl Sandbox {
         Sandbox::with_agent(CONFIG, script)
     }
 
-    /// Registers an agent that runs `script`. The script stands outside of the repository; `$BASE` in it is the sandbox.
+    /// Registers an agent that runs `script`. The script stands outside of the repository; `$BASE`
+    /// in it is the sandbox.
     pub fn add_agent(&self, name: &str, script: &str) {
         self.set_script(name, script);
         let path = self.base().join(format!("{name}.sh"));
         let command = ["--", "/bin/sh", path.to_str().unwrap(), "{prompt_file}"];
-        self.ai_ok(&[&["agent", "register", name, "--connector", "command"][..], &command].concat());
+        self.ai_ok(
+            &[
+                &["agent", "register", name, "--connector", "command"][..],
+                &command,
+            ]
+            .concat(),
+        );
     }
 
     /// Replaces what an agent does; the command line stays as it was trusted.
@@ -68,22 +83,34 @@ impl Sandbox {
 
     /// Starts `ai …` and lets it go on.
     pub fn start(&self, args: &[&str]) -> Background {
-        Background::of(&mut self.ai_command(args), self.base().join(format!("bg-{}", args.join("-").replace('/', "_"))))
+        Background::of(
+            &mut self.ai_command(args),
+            self.base()
+                .join(format!("bg-{}", args.join("-").replace('/', "_"))),
+        )
     }
 
     /// The same with further variables.
     pub fn start_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Background {
-        let out = self.base().join(format!("bg-{}", args.join("-").replace('/', "_")));
+        let out = self
+            .base()
+            .join(format!("bg-{}", args.join("-").replace('/', "_")));
         Background::of(self.ai_command(args).envs(variables.iter().copied()), out)
     }
 
     /// What a query of the store's tables returns, as one JSON document a row.
     pub fn rows(&self, query: &str) -> Vec<Value> {
-        let store =
-            rusqlite::Connection::open_with_flags(self.store(), rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let store = rusqlite::Connection::open_with_flags(
+            self.store(),
+            rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY,
+        )
+        .unwrap();
         let mut statement = store.prepare(query).unwrap();
-        let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
-        rows.map(|text| serde_json::from_str(&text.unwrap()).unwrap()).collect()
+        let rows = statement
+            .query_map([], |row| row.get::<_, String>(0))
+            .unwrap();
+        rows.map(|text| serde_json::from_str(&text.unwrap()).unwrap())
+            .collect()
     }
 
     /// The runs of a task, oldest first.
@@ -96,7 +123,9 @@ impl Sandbox {
     /// The task's last run.
     #[track_caller]
     pub fn last_run(&self, id: &str) -> Value {
-        self.runs_of(id).pop().unwrap_or_else(|| panic!("{id} was never run"))
+        self.runs_of(id)
+            .pop()
+            .unwrap_or_else(|| panic!("{id} was never run"))
     }
 
     /// The task.
@@ -119,17 +148,26 @@ impl Sandbox {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// `kind name` of each piece of evidence on a run, sorted; every file must have the digest that is recorded.
+    /// `kind name` of each piece of evidence on a run, sorted; every file must have the digest that
+    /// is recorded.
     #[track_caller]
     pub fn evidence_of(&self, run: &str) -> Vec<String> {
         let all = self.rows("SELECT data FROM evidence");
         let ours = all.iter().filter(|piece| piece["run"] == run);
         let mut names: Vec<String> = ours
             .map(|piece| {
-                let file = self.root().join(".git/ai").join(piece["file"].as_str().unwrap());
-                let bytes = std::fs::read(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+                let file = self
+                    .root()
+                    .join(".git/ai")
+                    .join(piece["file"].as_str().unwrap());
+                let bytes =
+                    std::fs::read(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
                 assert_eq!(piece["sha256"], sha256_hex(&bytes), "{}", file.display());
-                format!("{} {}", piece["kind"].as_str().unwrap(), piece["name"].as_str().unwrap())
+                format!(
+                    "{} {}",
+                    piece["kind"].as_str().unwrap(),
+                    piece["name"].as_str().unwrap()
+                )
             })
             .collect();
         names.sort();
@@ -139,8 +177,16 @@ impl Sandbox {
     /// Nothing is held, nothing runs, and the log agrees with the tables.
     #[track_caller]
     pub fn is_at_rest(&self, id: &str) {
-        assert_eq!(self.rows("SELECT data FROM run WHERE active = 1"), [] as [Value; 0], "a run is still active");
-        assert_eq!(self.rows("SELECT data FROM lease"), [] as [Value; 0], "a lease is still held");
+        assert_eq!(
+            self.rows("SELECT data FROM run WHERE active = 1"),
+            [] as [Value; 0],
+            "a run is still active"
+        );
+        assert_eq!(
+            self.rows("SELECT data FROM lease"),
+            [] as [Value; 0],
+            "a lease is still held"
+        );
         assert_eq!(processes_of(id), [] as [String; 0], "processes are left");
         self.ai_ok(&["log", "verify"]);
     }
@@ -168,7 +214,10 @@ impl Sandbox {
 
 fn sha256_hex(bytes: &[u8]) -> String {
     use sha2::Digest;
-    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha2::Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Processes that bear the mark of a run of this task, as `pid command`.
@@ -200,7 +249,12 @@ pub struct Background {
 impl Background {
     fn of(command: &mut Command, out: PathBuf) -> Background {
         let file = |end: &str| std::fs::File::create(out.with_extension(end)).unwrap();
-        let child = command.stdin(Stdio::null()).stdout(file("out")).stderr(file("err")).spawn().unwrap();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file("out"))
+            .stderr(file("err"))
+            .spawn()
+            .unwrap();
         Background { child, out }
     }
 
@@ -211,13 +265,19 @@ impl Background {
 
     /// Sends it a signal by name: `INT`, `KILL`.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status().unwrap();
+        let sent = Command::new("kill")
+            .args(["-s", name, &self.pid().to_string()])
+            .status()
+            .unwrap();
         assert!(sent.success());
     }
 
     /// Sends it a signal unless it has ended.
     pub fn signal_if_there(&self, name: &str) {
-        let _ = Command::new("kill").args(["-s", name, &self.pid().to_string()]).stderr(Stdio::null()).status();
+        let _ = Command::new("kill")
+            .args(["-s", name, &self.pid().to_string()])
+            .stderr(Stdio::null())
+            .status();
     }
 
     /// What it has said so far on stderr.
@@ -234,9 +294,15 @@ impl Background {
     #[track_caller]
     pub fn wait(mut self) -> Outcome {
         poll::until("the command has ended", PATIENCE, || self.is_over());
-        let read =
-            |end: &str| String::from_utf8_lossy(&std::fs::read(self.out.with_extension(end)).unwrap()).into_owned();
-        Outcome { code: self.child.wait().unwrap().code(), stdout: read("out"), stderr: read("err") }
+        let read = |end: &str| {
+            String::from_utf8_lossy(&std::fs::read(self.out.with_extension(end)).unwrap())
+                .into_owned()
+        };
+        Outcome {
+            code: self.child.wait().unwrap().code(),
+            stdout: read("out"),
+            stderr: read("err"),
+        }
     }
 }
 
@@ -250,7 +316,9 @@ impl Drop for Background {
 /// Waits until a file is there.
 #[track_caller]
 pub fn wait_for(path: &Path) {
-    poll::until(&format!("{} is there", path.display()), PATIENCE, || path.exists());
+    poll::until(&format!("{} is there", path.display()), PATIENCE, || {
+        path.exists()
+    });
 }
 
 /// Lets a script go on that waits at a pipe.

@@ -20,7 +20,9 @@ pub struct Sandbox {
 impl Sandbox {
     /// Home and an empty directory `repo/`, no repository.
     pub fn empty() -> Sandbox {
-        let sandbox = Sandbox { temp: TempDir::with_prefix("ai-it-").unwrap() };
+        let sandbox = Sandbox {
+            temp: TempDir::with_prefix("ai-it-").unwrap(),
+        };
         for dir in ["home", "tmp", "repo"] {
             std::fs::create_dir(sandbox.base().join(dir)).unwrap();
         }
@@ -58,11 +60,16 @@ impl Sandbox {
         self.root().join(".git/ai/ai.db")
     }
 
-    /// Where `ai` keeps worktrees and places of checks of the repository; a path that is not there before it has made any.
+    /// Where `ai` keeps worktrees and places of checks of the repository; a path that is not there
+    /// before it has made any.
     pub fn places(&self) -> PathBuf {
         let cache = self.base().join("home/.cache/ai");
-        let mut all = std::fs::read_dir(&cache).into_iter().flatten().map(|entry| entry.unwrap().path());
-        all.find(|path| path.join("owner").is_file()).unwrap_or_else(|| cache.join("none"))
+        let mut all = std::fs::read_dir(&cache)
+            .into_iter()
+            .flatten()
+            .map(|entry| entry.unwrap().path());
+        all.find(|path| path.join("owner").is_file())
+            .unwrap_or_else(|| cache.join("none"))
     }
 
     /// A path in one of the worktrees, such as `w1/work.txt`.
@@ -91,18 +98,25 @@ impl Sandbox {
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let (base, home) = (self.base(), self.base().join("home"));
         let mut command = Command::new(program);
-        command.current_dir(self.root()).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        command
+            .current_dir(self.root())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap());
         command
             .env("HOME", &home)
             .env("TMPDIR", base.join("tmp"))
-            // Agents of most scenes leave signs beside the repository; the scenes about fences say otherwise.
+            // Agents of most scenes leave signs beside the repository; the scenes about fences say
+            // otherwise.
             .env("AI_SANDBOX", "none")
             .env("USER", "tester")
             .env("LANG", "C.UTF-8")
             .env("TZ", "UTC");
-        for (name, dir) in
-            [("CONFIG", ".config"), ("DATA", ".local/share"), ("STATE", ".local/state"), ("CACHE", ".cache")]
-        {
+        for (name, dir) in [
+            ("CONFIG", ".config"),
+            ("DATA", ".local/share"),
+            ("STATE", ".local/state"),
+            ("CACHE", ".cache"),
+        ] {
             command.env(format!("XDG_{name}_HOME"), home.join(dir));
         }
         command
@@ -110,13 +124,16 @@ impl Sandbox {
             .env("GIT_CONFIG_SYSTEM", "/dev/null")
             .env("GIT_TERMINAL_PROMPT", "0");
         for role in ["AUTHOR", "COMMITTER"] {
-            command.env(format!("GIT_{role}_NAME"), "Tester").env(format!("GIT_{role}_EMAIL"), "tester@example.com");
+            command
+                .env(format!("GIT_{role}_NAME"), "Tester")
+                .env(format!("GIT_{role}_EMAIL"), "tester@example.com");
             command.env(format!("GIT_{role}_DATE"), DATE);
         }
         command
     }
 
-    /// `ai` with these arguments, not yet started: for more environment, another directory, or input.
+    /// `ai` with these arguments, not yet started: for more environment, another directory, or
+    /// input.
     pub fn ai_command(&self, args: &[&str]) -> Command {
         let mut command = self.command(env!("CARGO_BIN_EXE_ai"));
         command.args(args);

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// All entries below `root` that `wanted` lets through: files by mode and content, links by target, directories by mode.
+/// All entries below `root` that `wanted` lets through: files by mode and content, links by target,
+/// directories by mode.
 pub fn tree(root: &Path, wanted: impl Fn(&Path) -> bool) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
     let mut open = vec![root.to_owned()];
@@ -22,7 +23,10 @@ pub fn tree(root: &Path, wanted: impl Fn(&Path) -> bool) -> BTreeMap<PathBuf, St
             } else if meta.is_symlink() {
                 format!("link {}", std::fs::read_link(&path).unwrap().display())
             } else {
-                format!("file {mode:o} {:?}", String::from_utf8_lossy(&std::fs::read(&path).unwrap()))
+                format!(
+                    "file {mode:o} {:?}",
+                    String::from_utf8_lossy(&std::fs::read(&path).unwrap())
+                )
             };
             found.insert(path, what);
         }

@@ -1,5 +1,6 @@
-//! The workers as processes, and what is done to them. Signals go to processes that this test started, and to no others: workers are
-//! our own children and not yet waited for, and an `ai` is reached through a handle that cannot come to mean another process.
+//! The workers as processes, and what is done to them. Signals go to processes that this test
+//! started, and to no others: workers are our own children and not yet waited for, and an `ai` is
+//! reached through a handle that cannot come to mean another process.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
@@ -7,7 +8,9 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal, test_kill_process_group};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal, test_kill_process_group,
+};
 
 use crate::support::{Sandbox, poll};
 
@@ -40,8 +43,15 @@ enum Stopped {
 impl<'a> Fleet<'a> {
     /// Nobody yet.
     pub fn new(sandbox: &'a Sandbox, ttl: Duration, mutant: Option<&'static str>) -> Self {
-        let fleet =
-            Self { sandbox, mutant, ttl, workers: Vec::new(), stopped: Vec::new(), left: Vec::new(), spawned: 0 };
+        let fleet = Self {
+            sandbox,
+            mutant,
+            ttl,
+            workers: Vec::new(),
+            stopped: Vec::new(),
+            left: Vec::new(),
+            spawned: 0,
+        };
         std::fs::create_dir_all(fleet.answers()).unwrap();
         fleet
     }
@@ -66,11 +76,23 @@ impl<'a> Fleet<'a> {
             Orders::Work => "work",
             Orders::Drain => "drain",
         };
-        let mut command = self.sandbox.command(env!("CARGO_BIN_EXE_ai-torture-worker"));
-        command.arg(env!("CARGO_BIN_EXE_ai")).arg(&name).arg(self.answers().join(format!("{name}.jsonl")));
-        command.args([self.ttl.as_millis().to_string(), (self.spawned * 0x9E37_79B9).to_string(), mode.to_owned()]);
+        let mut command = self
+            .sandbox
+            .command(env!("CARGO_BIN_EXE_ai-torture-worker"));
+        command
+            .arg(env!("CARGO_BIN_EXE_ai"))
+            .arg(&name)
+            .arg(self.answers().join(format!("{name}.jsonl")));
+        command.args([
+            self.ttl.as_millis().to_string(),
+            (self.spawned * 0x9E37_79B9).to_string(),
+            mode.to_owned(),
+        ]);
         command.envs(self.mutant.map(|name| ("AI_TEST_MUTANT", name)));
-        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null());
+        command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
         command.spawn().unwrap()
     }
 
@@ -90,25 +112,31 @@ impl<'a> Fleet<'a> {
         worker.kill().unwrap();
         let status = worker.wait().unwrap();
         assert_eq!(status.code(), None, "a worker gave up by itself: {status}");
-        // What was stopped under this number is gone; the number may mean another process from now on.
-        self.stopped.retain(|(who, _)| !matches!(who, Stopped::Worker(pid) if *pid == worker.id()));
+        // What was stopped under this number is gone; the number may mean another process from now
+        // on.
+        self.stopped
+            .retain(|(who, _)| !matches!(who, Stopped::Worker(pid) if *pid == worker.id()));
     }
 
     /// Kills the `ai` that a worker waits for. False where it waits for none.
     pub fn kill_ai(&self, at: usize) -> bool {
-        self.ai_of(at).is_some_and(|ai| pidfd_send_signal(&ai, Signal::KILL).is_ok())
+        self.ai_of(at)
+            .is_some_and(|ai| pidfd_send_signal(&ai, Signal::KILL).is_ok())
     }
 
     /// Stops a worker for `time`.
     pub fn stop_worker(&mut self, at: usize, time: Duration) {
         let worker = &self.workers[at];
         kill_process(Pid::from_child(worker), Signal::STOP).unwrap();
-        self.stopped.push((Stopped::Worker(worker.id()), Instant::now() + time));
+        self.stopped
+            .push((Stopped::Worker(worker.id()), Instant::now() + time));
     }
 
     /// Stops the `ai` that a worker waits for. False where it waits for none.
     pub fn stop_ai(&mut self, at: usize, time: Duration) -> bool {
-        let Some(ai) = self.ai_of(at) else { return false };
+        let Some(ai) = self.ai_of(at) else {
+            return false;
+        };
         let done = pidfd_send_signal(&ai, Signal::STOP).is_ok();
         self.stopped.push((Stopped::Ai(ai), Instant::now() + time));
         done
@@ -121,7 +149,9 @@ impl<'a> Fleet<'a> {
 
     /// Lets those go on whose time is over.
     pub fn wake(&mut self, now: Instant) {
-        let (due, stopped) = std::mem::take(&mut self.stopped).into_iter().partition(|(_, until)| *until <= now);
+        let (due, stopped) = std::mem::take(&mut self.stopped)
+            .into_iter()
+            .partition(|(_, until)| *until <= now);
         self.stopped = stopped;
         let due: Vec<(Stopped, Instant)> = due;
         for (who, _) in due {
@@ -138,11 +168,12 @@ impl<'a> Fleet<'a> {
         Pid::from_child(worker.expect("who is buried is no longer listed as stopped"))
     }
 
-    /// A handle on the one child of a worker. It was opened before the parent was asked for, so that it cannot mean a stranger who got
-    /// the number of a child that had ended.
+    /// A handle on the one child of a worker. It was opened before the parent was asked for, so
+    /// that it cannot mean a stranger who got the number of a child that had ended.
     fn ai_of(&self, at: usize) -> Option<OwnedFd> {
         let parent = self.workers[at].id();
-        let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).ok()?;
+        let children =
+            std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).ok()?;
         let child: i32 = children.split_whitespace().next()?.parse().ok()?;
         let handle = pidfd_open(Pid::from_raw(child)?, PidfdFlags::empty()).ok()?;
         let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).ok()?;
@@ -157,13 +188,18 @@ impl<'a> Fleet<'a> {
             self.bury(worker);
         }
         let left = std::mem::take(&mut self.left);
-        let gone = || left.iter().all(|group| test_kill_process_group(*group).is_err());
+        let gone = || {
+            left.iter()
+                .all(|group| test_kill_process_group(*group).is_err())
+        };
         poll::until("every `ai` has ended", Duration::from_secs(60), gone);
     }
 
     /// True once every worker has ended by itself.
     pub fn all_ended(&mut self) -> bool {
-        self.workers.iter_mut().all(|worker| worker.try_wait().unwrap().is_some())
+        self.workers
+            .iter_mut()
+            .all(|worker| worker.try_wait().unwrap().is_some())
     }
 
     /// Forgets workers that have ended by themselves.

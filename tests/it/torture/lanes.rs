@@ -15,7 +15,10 @@ pub struct Lane {
 impl Lane {
     /// The lane of a lock as the log tells it.
     pub fn of_lock(lock: &Value) -> Lane {
-        Lane { files: files(lock["pattern"].as_str().unwrap()), shared: lock["mode"] == "shared" }
+        Lane {
+            files: files(lock["pattern"].as_str().unwrap()),
+            shared: lock["mode"] == "shared",
+        }
     }
 
     /// True where the two may not be held at once.
@@ -26,7 +29,10 @@ impl Lane {
 
 /// The files of a pattern, by the few forms that [`tasks`] writes.
 fn files(pattern: &str) -> u128 {
-    let (dir, file) = pattern.trim_end_matches('/').split_once('/').unwrap_or((pattern.trim_end_matches('/'), ""));
+    let (dir, file) = pattern
+        .trim_end_matches('/')
+        .split_once('/')
+        .unwrap_or((pattern.trim_end_matches('/'), ""));
     let in_dir: u128 = match file {
         "" => 0b11,
         "a.rs" => 0b01,
@@ -39,7 +45,8 @@ fn files(pattern: &str) -> u128 {
     }
 }
 
-/// `n` tasks for `ai task create --from`, over twice as many patterns as there are directories, and a few shared ones.
+/// `n` tasks for `ai task create --from`, over twice as many patterns as there are directories, and
+/// a few shared ones.
 pub fn tasks(n: usize) -> String {
     let task = |at: usize| {
         let dir = format!("m{:02}", at % DIRS);
@@ -51,14 +58,18 @@ pub fn tasks(n: usize) -> String {
             _ => (Some(format!("{dir}/*.md")), Some(format!("{dir}/a.rs"))),
         };
         let list = |one: Option<String>| one.into_iter().collect::<Vec<_>>();
-        format!("{}\n", json!({ "title": format!("task {at}"), "paths": list(path), "shared": list(shared) }))
+        format!(
+            "{}\n",
+            json!({ "title": format!("task {at}"), "paths": list(path), "shared": list(shared) })
+        )
     };
     (0..n).map(task).collect()
 }
 
 #[test]
 fn lanes_meet_where_they_share_a_file_and_one_is_exclusive() {
-    let lane = |pattern: &str, mode: &str| Lane::of_lock(&json!({ "pattern": pattern, "mode": mode }));
+    let lane =
+        |pattern: &str, mode: &str| Lane::of_lock(&json!({ "pattern": pattern, "mode": mode }));
     for (a, b, meet) in [
         (("m03", "exclusive"), ("m03/a.rs", "exclusive"), true),
         (("m03/a.rs", "exclusive"), ("m03/*.md", "exclusive"), false),

@@ -32,10 +32,15 @@ pub struct Nemesis {
 
 impl Nemesis {
     pub fn new(seed: u64, ttl: Duration) -> Self {
-        Self { random: seed | 1, ttl, faults: Faults::default() }
+        Self {
+            random: seed | 1,
+            ttl,
+            faults: Faults::default(),
+        }
     }
 
-    /// Deals faults until `until`: every 20 to 80 ms, and less often where the machine is so slow that nothing would come to an end.
+    /// Deals faults until `until`: every 20 to 80 ms, and less often where the machine is so slow
+    /// that nothing would come to an end.
     pub fn rage(&mut self, fleet: &mut Fleet<'_>, until: Instant) {
         let slowness = self.ttl.as_secs_f64().max(0.8) / 0.8;
         while Instant::now() < until {
@@ -50,8 +55,11 @@ impl Nemesis {
         let long = 3 * self.ttl;
         let past_the_end = 5 * self.ttl / 4;
         match self.below(100) {
-            // An `ai` that is stopped in the middle of its write holds up all others: rarely and not for long, or nobody gets anything done.
-            0..2 if fleet.stopped() < MOST_STOPPED && fleet.stop_ai(victim, past_the_end) => self.faults.ai_stops += 1,
+            // An `ai` that is stopped in the middle of its write holds up all others: rarely and
+            // not for long, or nobody gets anything done.
+            0..2 if fleet.stopped() < MOST_STOPPED && fleet.stop_ai(victim, past_the_end) => {
+                self.faults.ai_stops += 1
+            }
             0..25 if fleet.stopped() < MOST_STOPPED => {
                 fleet.stop_worker(victim, long);
                 self.faults.worker_stops += 1;

@@ -1,4 +1,5 @@
-//! The checkers are checked: each broken promise, planted in a small history, is seen, and a history without any is not accused.
+//! The checkers are checked: each broken promise, planted in a small history, is seen, and a
+//! history without any is not accused.
 
 use serde_json::{Value, json};
 
@@ -16,29 +17,55 @@ fn follow(events: &[Event], findings: &mut Findings) -> Replay {
     for (n, (at_ms, actor, event)) in events.iter().enumerate() {
         let seq = n as u64 + 1;
         let (prev, hash) = (n.to_string(), seq.to_string());
-        replay.advance(&Row { seq, at_ms: *at_ms, actor: (*actor).into(), event: event.clone(), prev, hash }, findings);
+        replay.advance(
+            &Row {
+                seq,
+                at_ms: *at_ms,
+                actor: (*actor).into(),
+                event: event.clone(),
+                prev,
+                hash,
+            },
+            findings,
+        );
     }
     replay
 }
 
 fn created(task: &str) -> Event {
-    (0, "human:me", json!({ "kind": "task.created", "task": { "id": task } }))
+    (
+        0,
+        "human:me",
+        json!({ "kind": "task.created", "task": { "id": task } }),
+    )
 }
 
 fn decided(action: &str, task: &str, who: &'static str) -> Event {
     let id = format!("d-{action}-{task}-{who}");
     let record = json!({ "id": id, "action": action, "actor": who, "resource": { "task": task } });
-    (0, who, json!({ "kind": "policy.decided", "record": record }))
+    (
+        0,
+        who,
+        json!({ "kind": "policy.decided", "record": record }),
+    )
 }
 
 fn granted(at_ms: i64, task: &str, epoch: u64, who: &'static str, path: &str) -> Event {
     let locks = json!([{ "subject": task, "pattern": path, "mode": "exclusive" }]);
     let lease = json!({ "subject": task, "epoch": epoch, "holder": who });
-    (at_ms, who, json!({ "kind": "lease.granted", "lease": lease, "locks": locks }))
+    (
+        at_ms,
+        who,
+        json!({ "kind": "lease.granted", "lease": lease, "locks": locks }),
+    )
 }
 
 fn lapsed(at_ms: i64, task: &str, epoch: u64) -> Event {
-    (at_ms, "human:b", json!({ "kind": "lease.lapsed", "subject": task, "epoch": epoch }))
+    (
+        at_ms,
+        "human:b",
+        json!({ "kind": "lease.lapsed", "subject": task, "epoch": epoch }),
+    )
 }
 
 fn done(at_ms: i64, task: &str, who: &'static str) -> Event {
@@ -58,7 +85,8 @@ fn answer(op: &str, task: &str, epoch: u64, who: &str, times: (i64, i64), code: 
     }
 }
 
-/// One task, claimed by `a`, lapsed, claimed and finished by `b`; `a` came too late and was told so.
+/// One task, claimed by `a`, lapsed, claimed and finished by `b`; `a` came too late and was told
+/// so.
 fn good_log() -> Vec<Event> {
     vec![
         created("t-1"),
@@ -102,20 +130,52 @@ fn what_is_wrong_in_the_log_is_seen() {
         edit(&mut log);
         seen(&log, &[])
     };
-    assert_eq!(wrong(&|log| drop(log.remove(3))), [Promise::OneHolder], "a second grant beside the first");
+    assert_eq!(
+        wrong(&|log| drop(log.remove(3))),
+        [Promise::OneHolder],
+        "a second grant beside the first"
+    );
     assert_eq!(
         wrong(&|log| log[5] = granted(1_200, "t-1", 1, "human:b", "m01"))[0],
         Promise::OneHolder,
         "an epoch twice"
     );
-    assert_eq!(wrong(&|log| drop(log.remove(4))), [Promise::Decided], "a grant without its decision");
-    assert_eq!(wrong(&|log| log.push(decided("task.claim", "t-1", "human:c"))), [], "the effect may still come");
-    let two = [decided("task.claim", "t-1", "human:c"), decided("task.claim", "t-1", "human:d")];
-    assert_eq!(wrong(&|log| log.extend(two.clone())), [Promise::Decided], "a decision without effect");
-    let stale = [decided("task.override", "t-1", "human:a"), done(1_500, "t-1", "human:a")];
-    assert_eq!(wrong(&|log| drop(log.splice(6.., stale.clone()))), [Promise::Fencing], "an end by the old holder");
-    let again = [decided("task.override", "t-1", "human:e"), done(1_600, "t-1", "human:e")];
-    assert!(wrong(&|log| log.extend(again.clone())).contains(&Promise::OneEnd), "two ends");
+    assert_eq!(
+        wrong(&|log| drop(log.remove(4))),
+        [Promise::Decided],
+        "a grant without its decision"
+    );
+    assert_eq!(
+        wrong(&|log| log.push(decided("task.claim", "t-1", "human:c"))),
+        [],
+        "the effect may still come"
+    );
+    let two = [
+        decided("task.claim", "t-1", "human:c"),
+        decided("task.claim", "t-1", "human:d"),
+    ];
+    assert_eq!(
+        wrong(&|log| log.extend(two.clone())),
+        [Promise::Decided],
+        "a decision without effect"
+    );
+    let stale = [
+        decided("task.override", "t-1", "human:a"),
+        done(1_500, "t-1", "human:a"),
+    ];
+    assert_eq!(
+        wrong(&|log| drop(log.splice(6.., stale.clone()))),
+        [Promise::Fencing],
+        "an end by the old holder"
+    );
+    let again = [
+        decided("task.override", "t-1", "human:e"),
+        done(1_600, "t-1", "human:e"),
+    ];
+    assert!(
+        wrong(&|log| log.extend(again.clone())).contains(&Promise::OneEnd),
+        "two ends"
+    );
 }
 
 #[test]
@@ -127,18 +187,41 @@ fn what_is_wrong_in_the_answers_is_seen() {
         seen(&good_log(), &answers)
     };
     let with = |op, epoch, who, times, code| wrong(answer(op, "t-1", epoch, who, times, code));
-    assert_eq!(with("claim", 3, "human:c", (1_600, 1_610), 0), [Promise::Answered], "a claim that the log lost");
-    assert_eq!(with("claim", 2, "human:c", (1_195, 1_205), 0)[0], Promise::OneHolder, "one grant for two");
+    assert_eq!(
+        with("claim", 3, "human:c", (1_600, 1_610), 0),
+        [Promise::Answered],
+        "a claim that the log lost"
+    );
+    assert_eq!(
+        with("claim", 2, "human:c", (1_195, 1_205), 0)[0],
+        Promise::OneHolder,
+        "one grant for two"
+    );
     assert_eq!(
         with("release", 1, "human:a", (500, 510), 0),
         [Promise::Fencing],
         "a release that the log does not tell"
     );
-    assert_eq!(with("heartbeat", 1, "human:a", (1_300, 1_310), 0)[0], Promise::Fencing, "a renewal after the end");
-    assert_eq!(with("heartbeat", 1, "human:a", (300, 310), 7), [Promise::Fencing], "a refusal in good time");
+    assert_eq!(
+        with("heartbeat", 1, "human:a", (1_300, 1_310), 0)[0],
+        Promise::Fencing,
+        "a renewal after the end"
+    );
+    assert_eq!(
+        with("heartbeat", 1, "human:a", (300, 310), 7),
+        [Promise::Fencing],
+        "a refusal in good time"
+    );
     let robbed = with("heartbeat", 1, "human:a", (600, 610), 0);
-    assert!(robbed.contains(&Promise::OneHolder), "taken away from a live holder: {robbed:?}");
-    assert_eq!(with("heartbeat", 1, "human:a", (600, 610), 9), [Promise::Exit], "an exit that nobody expects");
+    assert!(
+        robbed.contains(&Promise::OneHolder),
+        "taken away from a live holder: {robbed:?}"
+    );
+    assert_eq!(
+        with("heartbeat", 1, "human:a", (600, 610), 9),
+        [Promise::Exit],
+        "an exit that nobody expects"
+    );
 }
 
 #[test]
@@ -154,9 +237,23 @@ fn meeting_paths_are_seen_while_both_live() {
         ]
     };
     let first = answer("claim", "t-1", 1, "human:a", (90, 110), 0);
-    assert_eq!(seen(&log(500), std::slice::from_ref(&first)), [Promise::Locks]);
-    assert_eq!(seen(&log(1_200), &[first]), [], "the first had lapsed by then, which nobody had to write down");
+    assert_eq!(
+        seen(&log(500), std::slice::from_ref(&first)),
+        [Promise::Locks]
+    );
+    assert_eq!(
+        seen(&log(1_200), &[first]),
+        [],
+        "the first had lapsed by then, which nobody had to write down"
+    );
     let mut revived = log(1_200);
-    revived.extend([decided("task.override", "t-1", "human:a"), done(1_300, "t-1", "human:a")]);
-    assert_eq!(seen(&revived, &[]), [Promise::Locks], "a lease whose paths had gone to another was good again");
+    revived.extend([
+        decided("task.override", "t-1", "human:a"),
+        done(1_300, "t-1", "human:a"),
+    ]);
+    assert_eq!(
+        seen(&revived, &[]),
+        [Promise::Locks],
+        "a lease whose paths had gone to another was good again"
+    );
 }

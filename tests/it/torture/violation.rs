@@ -5,7 +5,8 @@ use std::fmt;
 /// A promise of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Promise {
-    /// A task has at most one holder at a time, and each grant has one owner and an epoch of its own, higher than all before.
+    /// A task has at most one holder at a time, and each grant has one owner and an epoch of its
+    /// own, higher than all before.
     OneHolder,
     /// A stale or lapsed token changes nothing; a good one is not refused.
     Fencing,
@@ -23,7 +24,8 @@ pub enum Promise {
     Alive,
     /// The log has no gap and its chain verifies.
     Chain,
-    /// Each guarded effect follows on its own decision record, and no such record stands without effect.
+    /// Each guarded effect follows on its own decision record, and no such record stands without
+    /// effect.
     Decided,
     /// Only the documented exits.
     Exit,
@@ -51,7 +53,10 @@ pub struct Findings(pub Vec<Violation>);
 impl Findings {
     /// Reports a broken promise.
     pub fn report(&mut self, promise: Promise, text: impl Into<String>) {
-        let violation = Violation { promise, text: text.into() };
+        let violation = Violation {
+            promise,
+            text: text.into(),
+        };
         if !self.0.contains(&violation) {
             self.0.push(violation);
         }

@@ -1,5 +1,5 @@
-//! `floor-write DB [ROWS]`: commits ROWS rows (one, if not said) durably in one IMMEDIATE transaction, and says their
-//! ids. Makes the store where there is none.
+//! `floor-write DB [ROWS]`: commits ROWS rows (one, if not said) durably in one IMMEDIATE
+//! transaction, and says their ids. Makes the store where there is none.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -26,10 +26,15 @@ fn main() -> ExitCode {
 }
 
 fn write(path: &Path, rows: u32) -> Result<i64> {
-    let mut db = if path.exists() { floor::open(path)? } else { floor::create(path)? };
+    let mut db = if path.exists() {
+        floor::open(path)?
+    } else {
+        floor::create(path)?
+    };
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     {
-        let mut insert = tx.prepare("INSERT INTO task(title, status, at) VALUES (?1, 'queued', ?2)")?;
+        let mut insert =
+            tx.prepare("INSERT INTO task(title, status, at) VALUES (?1, 'queued', ?2)")?;
         for row in 0..rows {
             insert.execute((format!("task number {row}"), row))?;
         }

@@ -55,13 +55,26 @@ pub(super) fn show(claimed: &Claimed, context: &mut Context) {
     }
     let (task, lease) = (&claimed.task, &claimed.lease);
     if context.ui.json() {
-        context.ui.object(&ClaimAnswer { task, lease: Granted::new(lease, &claimed.token) });
+        context.ui.object(&ClaimAnswer {
+            task,
+            lease: Granted::new(lease, &claimed.token),
+        });
         return;
     }
     let title = crate::base::text::one_line(&task.title);
-    context.ui.line(&format!("{}  claimed by {} until {}  {title}", task.id, lease.holder, time(lease.expires_ms)));
-    context.ui.line(&format!("lease  {}", claimed.token.reveal()));
+    context.ui.line(&format!(
+        "{}  claimed by {} until {}  {title}",
+        task.id,
+        lease.holder,
+        time(lease.expires_ms)
+    ));
+    context
+        .ui
+        .line(&format!("lease  {}", claimed.token.reveal()));
     if let Some(step) = &task.next_step {
-        context.ui.line(&format!("next step  {}", crate::base::text::multi_line(step)));
+        context.ui.line(&format!(
+            "next step  {}",
+            crate::base::text::multi_line(step)
+        ));
     }
 }

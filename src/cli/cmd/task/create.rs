@@ -27,7 +27,8 @@ pub(in crate::cli) struct CreateArgs {
     /// Write title and body in your editor
     #[arg(long, short, conflicts_with_all = ["body", "from"])]
     edit: bool,
-    /// Create every task of a YAML, JSON or JSON Lines file, or none; `-` reads JSON Lines from standard input
+    /// Create every task of a YAML, JSON or JSON Lines file, or none; `-` reads JSON Lines from
+    /// standard input
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
     /// Kind of work, such as feature or bug
@@ -78,7 +79,9 @@ pub(super) fn run(args: CreateArgs, context: &mut Context) -> Outcome {
     warn_unknown_agents(&entries, context)?;
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
-    let created = commit(&mut *store, &cx, |tx, cx| create::create_all(tx, cx, &entries))?;
+    let created = commit(&mut *store, &cx, |tx, cx| {
+        create::create_all(tx, cx, &entries)
+    })?;
     show(&created, bulk, context);
     if bulk {
         backup::roll_if_due(&store, context);
@@ -93,7 +96,9 @@ fn show(created: &[Task], bulk: bool, context: &mut Context) {
             (false, true) => context.ui.line(task.id.as_str()),
             (false, false) => {
                 let title = crate::base::text::one_line(&task.title);
-                context.ui.line(&format!("{}  {}  {title}", task.id, task.status_text()))
+                context
+                    .ui
+                    .line(&format!("{}  {}  {title}", task.id, task.status_text()))
             }
         };
         if !more {
@@ -101,22 +106,31 @@ fn show(created: &[Task], bulk: bool, context: &mut Context) {
         }
     }
     if bulk {
-        context.ui.say(&format!("created {}", counted(created.len(), "task")));
+        context
+            .ui
+            .say(&format!("created {}", counted(created.len(), "task")));
     }
 }
 
 fn entry(args: CreateArgs, context: &mut Context) -> Result<NewTask, CliError> {
     // Without a title the editor opens, where somebody is there to type.
-    let edit = args.edit || (args.title.is_none() && args.body.is_none() && context.ui.is_interactive());
+    let edit =
+        args.edit || (args.title.is_none() && args.body.is_none() && context.ui.is_interactive());
     if args.title.is_none() && !edit {
         let hint = "`ai task create TITLE`, or `ai task create --edit` to write it in your editor";
         return Err(CliError::usage("a task needs a title").hint(hint));
     }
     let (title, body) = match edit {
         true => source::from_editor(args.title.as_deref().unwrap_or_default())?,
-        false => (args.title.unwrap_or_default(), args.body.map_or(Ok(String::new()), source::body)?),
+        false => (
+            args.title.unwrap_or_default(),
+            args.body.map_or(Ok(String::new()), source::body)?,
+        ),
     };
-    let not_before_ms = args.not_before.as_deref().map(|when| source::when(when, crate::cli::context::now().wall_ms));
+    let not_before_ms = args
+        .not_before
+        .as_deref()
+        .map(|when| source::when(when, crate::cli::context::now().wall_ms));
     Ok(NewTask {
         key: None,
         title,
@@ -147,23 +161,34 @@ fn warn_unknown_checks(entries: &[NewTask], context: &mut Context) -> Result<(),
     }
     for name in unknown {
         let shown = crate::base::text::one_line(name);
-        context.ui.warn(&format!("no check is named `{shown}` yet; add it under `checks:` in .ai/config.yaml"));
+        context.ui.warn(&format!(
+            "no check is named `{shown}` yet; add it under `checks:` in .ai/config.yaml"
+        ));
     }
     Ok(())
 }
 
 /// Nor can an agent that is not there run anything.
 fn warn_unknown_agents(entries: &[NewTask], context: &mut Context) -> Result<(), CliError> {
-    let mut unknown: Vec<&String> = entries.iter().filter_map(|entry| entry.agent.as_ref()).collect();
+    let mut unknown: Vec<&String> = entries
+        .iter()
+        .filter_map(|entry| entry.agent.as_ref())
+        .collect();
     unknown.sort();
     unknown.dedup();
     if !unknown.is_empty() {
         let agents = agents::list(context.root()?)?.agents;
-        unknown.retain(|name| !agents.iter().any(|agent| agent.name.as_str() == name.as_str()));
+        unknown.retain(|name| {
+            !agents
+                .iter()
+                .any(|agent| agent.name.as_str() == name.as_str())
+        });
     }
     for name in unknown {
         let shown = crate::base::text::one_line(name);
-        context.ui.warn(&format!("no agent is named `{shown}` yet; `ai agent list` shows those that there are"));
+        context.ui.warn(&format!(
+            "no agent is named `{shown}` yet; `ai agent list` shows those that there are"
+        ));
     }
     Ok(())
 }

@@ -42,8 +42,12 @@ pub(in crate::cli) struct TreeArgs {
 
 pub(super) fn run(command: &DepCommand, context: &mut Context) -> Outcome {
     match command {
-        DepCommand::Add(edge) => change(context, |tx, cx| edit::add_dep(tx, cx, &edge.id, &edge.on)),
-        DepCommand::Rm(edge) => change(context, |tx, cx| edit::remove_dep(tx, cx, &edge.id, &edge.on)),
+        DepCommand::Add(edge) => {
+            change(context, |tx, cx| edit::add_dep(tx, cx, &edge.id, &edge.on))
+        }
+        DepCommand::Rm(edge) => change(context, |tx, cx| {
+            edit::remove_dep(tx, cx, &edge.id, &edge.on)
+        }),
         DepCommand::Tree(args) => tree(args, context),
     }
 }
@@ -72,7 +76,12 @@ fn tree(args: &TreeArgs, context: &mut Context) -> Outcome {
         } else {
             let again = if node.repeated { "  (see above)" } else { "" };
             let indent = "  ".repeat(node.depth);
-            context.ui.line(&format!("{indent}{}  {:<8} {}{again}", node.id, node.status, one_line(&node.title)))
+            context.ui.line(&format!(
+                "{indent}{}  {:<8} {}{again}",
+                node.id,
+                node.status,
+                one_line(&node.title)
+            ))
         };
         if !more {
             break;
@@ -88,7 +97,13 @@ fn walk(tx: &mut dyn Tx, typed: &str) -> Result<Vec<Node>, OpError> {
     while let Some((id, depth)) = open.pop() {
         let task = cx::load(tx, &id)?;
         let repeated = !seen.insert(id.clone());
-        nodes.push(Node { id: id.clone(), depth, status: task.status_text().into(), title: task.title, repeated });
+        nodes.push(Node {
+            id: id.clone(),
+            depth,
+            status: task.status_text().into(),
+            title: task.title,
+            repeated,
+        });
         if !repeated {
             open.extend(tx.deps(&id)?.into_iter().rev().map(|on| (on, depth + 1)));
         }

@@ -31,8 +31,14 @@ pub(in crate::cli) struct DoneArgs {
     overridden: Option<String>,
 }
 
-/// The work of a worktree that was taken up goes the way of a run: it is judged, and waits for a review.
-fn hand_in(store: &mut SqliteStore, token: &Token, adoption: &Adoption, context: &mut Context) -> Outcome {
+/// The work of a worktree that was taken up goes the way of a run: it is judged, and waits for a
+/// review.
+fn hand_in(
+    store: &mut SqliteStore,
+    token: &Token,
+    adoption: &Adoption,
+    context: &mut Context,
+) -> Outcome {
     let report = crate::ops::run::hand_in(&world(context)?, store, token, adoption)?;
     tokens::forget(&adoption.git_dir, token)?;
     for warning in &report.warnings {
@@ -43,8 +49,14 @@ fn hand_in(store: &mut SqliteStore, token: &Token, adoption: &Adoption, context:
         return Ok(exit::OK);
     }
     let id = &report.task.id;
-    context.ui.line(&format!("{id}  {}  {}", report.task.status_text(), multi_line(&report.summary)));
-    context.ui.say(&format!("hint: `ai review {id}`, then `ai accept {id}` or `ai reject {id}`"));
+    context.ui.line(&format!(
+        "{id}  {}  {}",
+        report.task.status_text(),
+        multi_line(&report.summary)
+    ));
+    context.ui.say(&format!(
+        "hint: `ai review {id}`, then `ai accept {id}` or `ai reject {id}`"
+    ));
     Ok(exit::OK)
 }
 
@@ -60,17 +72,34 @@ pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
         return hand_in(&mut store, token, &adoption, context);
     }
     let (proof, evidence, changed) = match &args.overridden {
-        Some(reason) if reason.trim().is_empty() => return Err(CliError::usage("an override needs a reason")),
-        Some(reason) => (Proof::Overridden { reason: reason.clone(), by: cx.actor.clone() }, Vec::new(), None),
+        Some(reason) if reason.trim().is_empty() => {
+            return Err(CliError::usage("an override needs a reason"));
+        }
+        Some(reason) => (
+            Proof::Overridden {
+                reason: reason.clone(),
+                by: cx.actor.clone(),
+            },
+            Vec::new(),
+            None,
+        ),
         None => {
             let task = store.read(|tx| finish::may_end(tx, &cx, &id, &right))?;
             let lease = store.read(|tx| tx.lease(&id.subject()))?;
             let proven = prove::here(&world(context)?, &task, lease.map(|lease| lease.granted_ms))?;
-            let changed = Changed { own: token::own_subjects(context)?, ..proven.changed };
+            let changed = Changed {
+                own: token::own_subjects(context)?,
+                ..proven.changed
+            };
             (proven.proof, proven.evidence, Some(changed))
         }
     };
-    let ending = Ending { right: &right, proof, evidence: &evidence, changed: changed.as_ref() };
+    let ending = Ending {
+        right: &right,
+        proof,
+        evidence: &evidence,
+        changed: changed.as_ref(),
+    };
     let task = finish::done(&mut *store, &cx, &id, ending)?;
     if let Some(token) = &token {
         token::forget(context, token)?;
@@ -78,7 +107,9 @@ pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
     if context.ui.json() {
         context.ui.object(&task);
     } else {
-        context.ui.line(&format!("{}  {}", task.id, task.status_text()));
+        context
+            .ui
+            .line(&format!("{}  {}", task.id, task.status_text()));
     }
     Ok(exit::OK)
 }

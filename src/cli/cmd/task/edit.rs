@@ -63,9 +63,9 @@ pub(super) fn run(args: EditArgs, context: &mut Context) -> Outcome {
     let mut changes = changes(args)?;
     if changes == TaskEdit::default() && parent.is_none() {
         let message = "nothing to change was named".to_owned();
-        return Err(
-            CliError::usage(message).hint(format!("`ai task edit {id} --title TEXT`; `ai task edit --help` lists all"))
-        );
+        return Err(CliError::usage(message).hint(format!(
+            "`ai task edit {id} --title TEXT`; `ai task edit --help` lists all"
+        )));
     }
     hold::change(context, |tx, cx| {
         changes.parent = match parent.as_deref() {
@@ -99,7 +99,10 @@ fn changes(args: EditArgs) -> Result<TaskEdit, CliError> {
         paths,
         checks: args.check.map(|all| present(all).collect()),
         agent: args.agent,
-        not_before_ms: args.not_before.map(|when| source::when(&when, now().wall_ms)).transpose()?,
+        not_before_ms: args
+            .not_before
+            .map(|when| source::when(&when, now().wall_ms))
+            .transpose()?,
         max_attempts: args.max_attempts,
         parent: None,
     })

@@ -49,7 +49,9 @@ pub(in crate::cli) struct ReopenArgs {
 }
 
 pub(super) fn hold(args: &HoldArgs, context: &mut Context) -> Outcome {
-    change(context, |tx, cx| edit::hold(tx, cx, &args.id, args.reason.clone()))
+    change(context, |tx, cx| {
+        edit::hold(tx, cx, &args.id, args.reason.clone())
+    })
 }
 
 pub(super) fn unhold(args: &OneTask, context: &mut Context) -> Outcome {
@@ -59,13 +61,19 @@ pub(super) fn unhold(args: &OneTask, context: &mut Context) -> Outcome {
 pub(super) fn cancel(args: &CancelArgs, context: &mut Context) -> Outcome {
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
-    let cancelled = commit(&mut *store, &cx, |tx, cx| edit::cancel(tx, cx, &args.id, args.reason.clone()))?;
+    let cancelled = commit(&mut *store, &cx, |tx, cx| {
+        edit::cancel(tx, cx, &args.id, args.reason.clone())
+    })?;
     // The task is nobody's from here on, whatever becomes of the processes.
-    let stopped = cancelled.run.map(|run| stop::stop(&world(context)?, &mut store, &run).map_err(CliError::from));
+    let stopped = cancelled
+        .run
+        .map(|run| stop::stop(&world(context)?, &mut store, &run).map_err(CliError::from));
     let stopped = stopped.transpose()?;
     show(&cancelled.task, context);
     if let Some(end) = stopped.and_then(|run| run.end) {
-        context.ui.say(&format!("its run was ended: {}", end.summary));
+        context
+            .ui
+            .say(&format!("its run was ended: {}", end.summary));
     }
     Ok(exit::OK)
 }
@@ -75,11 +83,16 @@ pub(super) fn retry(args: &OneTask, context: &mut Context) -> Outcome {
 }
 
 pub(super) fn reopen(args: &ReopenArgs, context: &mut Context) -> Outcome {
-    change(context, |tx, cx| edit::reopen(tx, cx, &args.id, args.reason.clone()))
+    change(context, |tx, cx| {
+        edit::reopen(tx, cx, &args.id, args.reason.clone())
+    })
 }
 
 /// Runs an operation on one task and shows how it stands afterwards.
-pub(super) fn change(context: &mut Context, work: impl FnOnce(&mut dyn Tx, &Cx) -> Result<Task, OpError>) -> Outcome {
+pub(super) fn change(
+    context: &mut Context,
+    work: impl FnOnce(&mut dyn Tx, &Cx) -> Result<Task, OpError>,
+) -> Outcome {
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
     let task = commit(&mut *store, &cx, work)?;
@@ -92,6 +105,8 @@ fn show(task: &Task, context: &mut Context) {
         context.ui.object(task);
     } else {
         let title = crate::base::text::one_line(&task.title);
-        context.ui.line(&format!("{}  {}  {title}", task.id, task.status_text()));
+        context
+            .ui
+            .line(&format!("{}  {}  {title}", task.id, task.status_text()));
     }
 }

@@ -1,4 +1,5 @@
-//! `ai task heartbeat`, `checkpoint`, `release`, `handoff` and `fail`: what a holder does, each under its token.
+//! `ai task heartbeat`, `checkpoint`, `release`, `handoff` and `fail`: what a holder does, each
+//! under its token.
 
 use std::mem::ManuallyDrop;
 
@@ -78,7 +79,10 @@ pub(in crate::cli) struct FailArgs {
 
 impl Held {
     /// The task and the token for it.
-    fn open(&self, context: &mut Context) -> Result<(ManuallyDrop<SqliteStore>, TaskId, Token), CliError> {
+    fn open(
+        &self,
+        context: &mut Context,
+    ) -> Result<(ManuallyDrop<SqliteStore>, TaskId, Token), CliError> {
         let mut store = context.store(Access::Write)?;
         let id = store.read(|tx| -> Result<TaskId, OpError> { cx::resolve(tx, &self.id) })?;
         let token = token::find(context, &id.subject(), self.lease.as_deref())?;
@@ -90,15 +94,25 @@ fn show_lease(lease: &Lease, context: &mut Context) {
     if context.ui.json() {
         context.ui.object(&LeaseAnswer::new(lease));
     } else {
-        context.ui.line(&format!("{}  held until {}", lease.subject, time(lease.expires_ms)));
+        context.ui.line(&format!(
+            "{}  held until {}",
+            lease.subject,
+            time(lease.expires_ms)
+        ));
     }
 }
 
 pub(super) fn heartbeat(args: &HeartbeatArgs, context: &mut Context) -> Outcome {
-    let ttl_ms = args.ttl.as_deref().map(|text| ttl(Some(text), context)).transpose()?;
+    let ttl_ms = args
+        .ttl
+        .as_deref()
+        .map(|text| ttl(Some(text), context))
+        .transpose()?;
     let (mut store, _, token) = args.held.open(context)?;
     let cx = context.cx()?;
-    let lease = commit(&mut *store, &cx, |tx, cx| lease::heartbeat(tx, cx, &token, ttl_ms))?;
+    let lease = commit(&mut *store, &cx, |tx, cx| {
+        lease::heartbeat(tx, cx, &token, ttl_ms)
+    })?;
     show_lease(&lease, context);
     Ok(exit::OK)
 }
@@ -106,7 +120,9 @@ pub(super) fn heartbeat(args: &HeartbeatArgs, context: &mut Context) -> Outcome 
 pub(super) fn checkpoint(args: &CheckpointArgs, context: &mut Context) -> Outcome {
     let (mut store, _, token) = args.held.open(context)?;
     let cx = context.cx()?;
-    let lease = commit(&mut *store, &cx, |tx, cx| lease::checkpoint(tx, cx, &token, args.next_step.clone()))?;
+    let lease = commit(&mut *store, &cx, |tx, cx| {
+        lease::checkpoint(tx, cx, &token, args.next_step.clone())
+    })?;
     show_lease(&lease, context);
     Ok(exit::OK)
 }
@@ -114,7 +130,9 @@ pub(super) fn checkpoint(args: &CheckpointArgs, context: &mut Context) -> Outcom
 pub(super) fn release(args: &ReleaseArgs, context: &mut Context) -> Outcome {
     let (mut store, id, token) = args.held.open(context)?;
     let cx = context.cx()?;
-    commit(&mut *store, &cx, |tx, cx| lease::release(tx, cx, &token, args.next_step.clone()))?;
+    commit(&mut *store, &cx, |tx, cx| {
+        lease::release(tx, cx, &token, args.next_step.clone())
+    })?;
     token::forget(context, &token)?;
     finish(&mut store, &id, context)
 }
@@ -123,7 +141,9 @@ pub(super) fn handoff(args: &HandoffArgs, context: &mut Context) -> Outcome {
     let to = parse_actor(&args.to)?;
     let (mut store, _, token) = args.held.open(context)?;
     let cx = context.cx()?;
-    let claimed = commit(&mut *store, &cx, |tx, cx| lease::handoff(tx, cx, &token, to, args.next_step.clone()))?;
+    let claimed = commit(&mut *store, &cx, |tx, cx| {
+        lease::handoff(tx, cx, &token, to, args.next_step.clone())
+    })?;
     token::forget(context, &token)?;
     show(&claimed, context);
     Ok(exit::OK)
@@ -132,7 +152,9 @@ pub(super) fn handoff(args: &HandoffArgs, context: &mut Context) -> Outcome {
 pub(super) fn fail(args: &FailArgs, context: &mut Context) -> Outcome {
     let (mut store, id, token) = args.held.open(context)?;
     let cx = context.cx()?;
-    commit(&mut *store, &cx, |tx, cx| lease::fail(tx, cx, &token, args.reason.clone()))?;
+    commit(&mut *store, &cx, |tx, cx| {
+        lease::fail(tx, cx, &token, args.reason.clone())
+    })?;
     token::forget(context, &token)?;
     finish(&mut store, &id, context)
 }
@@ -143,7 +165,9 @@ fn finish(store: &mut SqliteStore, id: &TaskId, context: &mut Context) -> Outcom
     if context.ui.json() {
         context.ui.object(&task);
     } else {
-        context.ui.line(&format!("{}  {}", task.id, task.status_text()));
+        context
+            .ui
+            .line(&format!("{}  {}", task.id, task.status_text()));
     }
     Ok(exit::OK)
 }

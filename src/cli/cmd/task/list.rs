@@ -1,4 +1,5 @@
-//! `ai task list`, `ready` and `next`: a row at a time, so that a hundred thousand tasks need no memory.
+//! `ai task list`, `ready` and `next`: a row at a time, so that a hundred thousand tasks need no
+//! memory.
 
 use std::collections::HashSet;
 
@@ -64,7 +65,8 @@ pub(in crate::cli) struct ReadyArgs {
     all: bool,
 }
 
-/// How many ready tasks are shown unless more are asked for: who looks wants to know what comes next, not all that there is.
+/// How many ready tasks are shown unless more are asked for: who looks wants to know what comes
+/// next, not all that there is.
 const FIRST_READY: u64 = 20;
 
 #[derive(Args)]
@@ -91,8 +93,16 @@ pub(super) fn run(args: ListArgs, context: &mut Context) -> Outcome {
     let now = crate::cli::context::now();
     let mut store = context.store(Access::Read)?;
     store.read(|tx| -> Result<(), CliError> {
-        filter.parent = args.parent.map(|typed| crate::ops::cx::resolve(tx, &typed)).transpose()?.map(|id| id.0);
-        let lapsed: HashSet<String> = tx.lapsed(&now)?.into_iter().map(|lease| lease.subject.0).collect();
+        filter.parent = args
+            .parent
+            .map(|typed| crate::ops::cx::resolve(tx, &typed))
+            .transpose()?
+            .map(|id| id.0);
+        let lapsed: HashSet<String> = tx
+            .lapsed(&now)?
+            .into_iter()
+            .map(|lease| lease.subject.0)
+            .collect();
         tx.list(&filter, &mut |line| {
             seen = true;
             Ok(show_line(&line, &lapsed, context))
@@ -111,13 +121,23 @@ fn show_line(line: &TaskLine<'_>, lapsed: &HashSet<String>, context: &mut Contex
     let more = if context.ui.json() {
         context.ui.line(line.json)
     } else {
-        let mark = if lapsed.contains(line.id) { " (lapsed)" } else { "" };
+        let mark = if lapsed.contains(line.id) {
+            " (lapsed)"
+        } else {
+            ""
+        };
         let status = if line.json.contains("\"kind\":\"overridden\"") && line.status == "done" {
             "done (overridden)"
         } else {
             line.status
         };
-        context.ui.line(&format!("{}  {:<8} P{}  {}{mark}", line.id, status, line.priority, one_line(line.title)))
+        context.ui.line(&format!(
+            "{}  {:<8} P{}  {}{mark}",
+            line.id,
+            status,
+            line.priority,
+            one_line(line.title)
+        ))
     };
     if more { Flow::More } else { Flow::Stop }
 }
@@ -140,7 +160,12 @@ pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
     let wanted = if args.all { None } else { Some(args.limit) };
     // One more than is shown tells whether there are more.
     let limit = wanted.map(|n| n.saturating_add(1));
-    let filter = TaskFilter { ready_at: Some(now_ms), sort: TaskSort::Priority, limit, ..TaskFilter::default() };
+    let filter = TaskFilter {
+        ready_at: Some(now_ms),
+        sort: TaskSort::Priority,
+        limit,
+        ..TaskFilter::default()
+    };
     let mut store = context.store(Access::Read)?;
     let nothing_lapsed = HashSet::new();
     let mut seen = 0;
@@ -154,10 +179,14 @@ pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
         })
     })?;
     if seen == 0 {
-        context.ui.say("no task is ready; `ai status` shows what there is, `ai why TASK` what holds one");
+        context
+            .ui
+            .say("no task is ready; `ai status` shows what there is, `ai why TASK` what holds one");
     }
     if wanted.is_some_and(|wanted| seen > wanted) {
-        context.ui.say("more are ready; `ai task ready --all` shows all of them");
+        context
+            .ui
+            .say("more are ready; `ai task ready --all` shows all of them");
     }
     Ok(exit::OK)
 }

@@ -37,7 +37,10 @@ pub(super) fn run(args: &ShowArgs, context: &mut Context) -> Outcome {
         let deps = tx.deps(&task.id)?;
         Ok((task, gates, deps))
     })?;
-    let deps: Vec<&str> = deps.iter().map(crate::domain::ids::TaskId::as_str).collect();
+    let deps: Vec<&str> = deps
+        .iter()
+        .map(crate::domain::ids::TaskId::as_str)
+        .collect();
     context.ui.print(&text(&task, &gates, &deps));
     Ok(exit::OK)
 }
@@ -55,20 +58,52 @@ fn text(task: &Task, gates: &[Gate], deps: &[&str]) -> String {
     }
     row("type", task.kind.clone());
     row("priority", task.priority.to_string());
-    row("labels", task.labels.iter().map(|l| one_line(l)).collect::<Vec<_>>().join(", "));
-    let paths =
-        task.paths.iter().map(|p| format!("{} ({})", one_line(&p.pattern), crate::ops::patterns::mode_word(p.mode)));
+    row(
+        "labels",
+        task.labels
+            .iter()
+            .map(|l| one_line(l))
+            .collect::<Vec<_>>()
+            .join(", "),
+    );
+    let paths = task.paths.iter().map(|p| {
+        format!(
+            "{} ({})",
+            one_line(&p.pattern),
+            crate::ops::patterns::mode_word(p.mode)
+        )
+    });
     row("paths", paths.collect::<Vec<_>>().join(", "));
     row("checks", task.checks.join(", "));
     row("needs", deps.join(", "));
-    row("parent", task.parent.as_ref().map(ToString::to_string).unwrap_or_default());
+    row(
+        "parent",
+        task.parent
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+    );
     row("agent", task.agent.clone().unwrap_or_default());
     row("attempts", task.attempts.to_string());
-    row("created", format!("{} by {}", time(task.created_ms), task.created_by));
+    row(
+        "created",
+        format!("{} by {}", time(task.created_ms), task.created_by),
+    );
     row("changed", time(task.updated_ms));
-    row("next step", task.next_step.as_deref().map(one_line).unwrap_or_default());
+    row(
+        "next step",
+        task.next_step.as_deref().map(one_line).unwrap_or_default(),
+    );
     for note in &task.notes {
-        row("note", format!("{} ({}, {})", one_line(&note.text), note.by, time(note.at_ms)));
+        row(
+            "note",
+            format!(
+                "{} ({}, {})",
+                one_line(&note.text),
+                note.by,
+                time(note.at_ms)
+            ),
+        );
     }
     if !task.body.is_empty() {
         out.push('\n');

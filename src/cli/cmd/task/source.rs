@@ -11,16 +11,19 @@ use crate::ops::create::NewTask;
 /// Largest file of tasks.
 const CAP: u64 = 256 << 20;
 
-/// The entries of a file, by its ending: `.yaml`/`.yml`, `.json` (a list or one entry), otherwise JSON Lines.
+/// The entries of a file, by its ending: `.yaml`/`.yml`, `.json` (a list or one entry), otherwise
+/// JSON Lines.
 pub(super) fn read(dir: &Path, file: &Path) -> Result<Vec<NewTask>, CliError> {
     if file == Path::new("-") {
         return json_lines(&stdin()?, "standard input");
     }
-    let text = fs::read_named_text(&dir.join(file), CAP).map_err(|e| CliError::new(exit::NOT_FOUND, e.to_string()))?;
+    let text = fs::read_named_text(&dir.join(file), CAP)
+        .map_err(|e| CliError::new(exit::NOT_FOUND, e.to_string()))?;
     let shown = file.display().to_string();
     match file.extension().and_then(|e| e.to_str()) {
         Some("yaml" | "yml") => {
-            let value: serde_json::Value = serde_yaml::from_str(&text).map_err(|e| bad(&shown, &e.to_string()))?;
+            let value: serde_json::Value =
+                serde_yaml::from_str(&text).map_err(|e| bad(&shown, &e.to_string()))?;
             one_or_many(value, &shown)
         }
         Some("json") => {
@@ -39,13 +42,20 @@ fn one_or_many(value: serde_json::Value, shown: &str) -> Result<Vec<NewTask>, Cl
         }
         one => vec![one],
     };
-    let read = |(n, value)| serde_json::from_value(value).map_err(|e| bad(shown, &format!("entry {}: {e}", n + 1)));
+    let read = |(n, value)| {
+        serde_json::from_value(value).map_err(|e| bad(shown, &format!("entry {}: {e}", n + 1)))
+    };
     values.into_iter().enumerate().map(read).collect()
 }
 
 fn json_lines(text: &str, shown: &str) -> Result<Vec<NewTask>, CliError> {
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let read = |(n, line)| serde_json::from_str(line).map_err(|e| bad(shown, &format!("line {}: {e}", n + 1)));
+    let lines = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty());
+    let read = |(n, line)| {
+        serde_json::from_str(line).map_err(|e| bad(shown, &format!("line {}: {e}", n + 1)))
+    };
     lines.map(read).collect()
 }
 
@@ -75,19 +85,28 @@ fn stdin() -> Result<String, CliError> {
 
 /// Opens the user's editor and returns title and body.
 pub(super) fn from_editor(title: &str) -> Result<(String, String), CliError> {
-    let editor = env::text("VISUAL").or_else(|| env::text("EDITOR")).unwrap_or_else(|| "vi".into());
-    let dir = tempfile::tempdir().map_err(|e| CliError::new(exit::FAILED, format!("no place for a draft: {e}")))?;
+    let editor = env::text("VISUAL")
+        .or_else(|| env::text("EDITOR"))
+        .unwrap_or_else(|| "vi".into());
+    let dir = tempfile::tempdir()
+        .map_err(|e| CliError::new(exit::FAILED, format!("no place for a draft: {e}")))?;
     let draft = dir.path().join("task.md");
     let help = "<!-- The first line is the title, the rest the prompt. An empty title creates nothing. -->";
     fs::write_atomic(&draft, format!("{title}\n\n{help}\n").as_bytes())?;
-    crate::process::editor::open(&editor, &draft).map_err(|e| CliError::new(exit::FAILED, e.to_string()))?;
+    crate::process::editor::open(&editor, &draft)
+        .map_err(|e| CliError::new(exit::FAILED, e.to_string()))?;
     let text = fs::read_text(&draft, CAP)?;
     let mut lines = text.lines().filter(|line| !line.starts_with("<!--"));
     let title = lines.next().unwrap_or_default().trim().to_owned();
     if title.is_empty() {
-        return Err(CliError::usage("no title was written, so no task was created"));
+        return Err(CliError::usage(
+            "no title was written, so no task was created",
+        ));
     }
-    Ok((title, lines.collect::<Vec<_>>().join("\n").trim().to_owned()))
+    Ok((
+        title,
+        lines.collect::<Vec<_>>().join("\n").trim().to_owned(),
+    ))
 }
 
 /// A point in time: `now`, RFC 3339, or a duration from now.

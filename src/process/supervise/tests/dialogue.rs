@@ -13,12 +13,22 @@ impl<F: FnMut(Heard<'_>) -> Saying> Observer for Talker<F> {
 
 /// `sh` that is talked to, within `grace`.
 fn talked_to(dir: &Path, script: &str, grace: Duration) -> SpawnSpec {
-    let limits = Limits { grace, ..sh("").limits };
-    SpawnSpec { stdin: StdinSource::Talk(dir.join("stdin")), limits, ..sh(script) }
+    let limits = Limits {
+        grace,
+        ..sh("").limits
+    };
+    SpawnSpec {
+        stdin: StdinSource::Talk(dir.join("stdin")),
+        limits,
+        ..sh(script)
+    }
 }
 
 fn tells(lines: &[&str], after: After) -> Saying {
-    Saying { lines: lines.iter().map(|line| line.as_bytes().to_vec()).collect(), after }
+    Saying {
+        lines: lines.iter().map(|line| line.as_bytes().to_vec()).collect(),
+        after,
+    }
 }
 
 #[test]
@@ -32,7 +42,11 @@ fn a_conversation_goes_line_by_line_and_ends_with_standard_input() {
             Heard::Start => tells(&["one"], After::Listen),
             Heard::Line(line) => {
                 heard.push(text(line.bytes).to_owned());
-                if heard.len() == 1 { tells(&["two"], After::Close) } else { tells(&["too late"], After::Close) }
+                if heard.len() == 1 {
+                    tells(&["two"], After::Close)
+                } else {
+                    tells(&["too late"], After::Close)
+                }
             }
             Heard::Stopping => unreachable!(),
         }),
@@ -41,7 +55,11 @@ fn a_conversation_goes_line_by_line_and_ends_with_standard_input() {
     assert_eq!(outcome.end, End::Exited(4));
     assert_eq!(text(&outcome.stdout.memory), "got one\ngot two\nend\n");
     assert_eq!(heard, ["got one", "got two", "end"]);
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "the pipe is gone");
+    assert_eq!(
+        std::fs::read_dir(dir.path()).unwrap().count(),
+        0,
+        "the pipe is gone"
+    );
 }
 
 #[test]
@@ -59,7 +77,13 @@ fn the_conversation_hears_what_the_log_must_not_hold() {
     });
     // The last line is answered although the redactor may still hold its end back.
     let spec = talked_to(dir.path(), &format!("echo {secret}; read x"), FOREVER);
-    let outcome = block_on(supervise(&spec, &redactor, &mut talker, &CancelToken::new())).unwrap();
+    let outcome = block_on(supervise(
+        &spec,
+        &redactor,
+        &mut talker,
+        &CancelToken::new(),
+    ))
+    .unwrap();
     assert_eq!(heard, [secret]);
     assert!(!text(&outcome.stdout.memory).contains(secret));
 }
@@ -78,7 +102,11 @@ fn one_that_does_not_read_blocks_nobody() {
     let dir = tempfile::tempdir().unwrap();
     let huge = "x".repeat(1 << 20);
     let mut talker = Talker(|_: Heard<'_>| tells(&[&huge], After::Listen));
-    let spec = talked_to(dir.path(), "for i in 1 2 3 4 5 6 7 8; do echo $i; done; exit 3", FOREVER);
+    let spec = talked_to(
+        dir.path(),
+        "for i in 1 2 3 4 5 6 7 8; do echo $i; done; exit 3",
+        FOREVER,
+    );
     let outcome = run_with(&spec, &mut talker, &CancelToken::new());
     assert_eq!(outcome.end, End::Exited(3));
     assert_eq!(text(&outcome.stdout.memory), "1\n2\n3\n4\n5\n6\n7\n8\n");
@@ -89,8 +117,15 @@ fn a_long_message_arrives_whole() {
     let dir = tempfile::tempdir().unwrap();
     let huge = "x".repeat(3 << 20);
     let mut talker = Talker(|_: Heard<'_>| tells(&[&huge], After::Close));
-    let outcome = run_with(&talked_to(dir.path(), "wc -c", FOREVER), &mut talker, &CancelToken::new());
-    assert_eq!(text(&outcome.stdout.memory).trim(), ((3 << 20) + 1).to_string());
+    let outcome = run_with(
+        &talked_to(dir.path(), "wc -c", FOREVER),
+        &mut talker,
+        &CancelToken::new(),
+    );
+    assert_eq!(
+        text(&outcome.stdout.memory).trim(),
+        ((3 << 20) + 1).to_string()
+    );
 }
 
 #[test]
@@ -127,7 +162,11 @@ fn last_words_are_heard_though_the_end_is_known_before() {
             }
             tells(&[], After::Listen)
         });
-        run_with(&talked_to(dir.path(), "echo one; echo two", FOREVER), &mut talker, &CancelToken::new());
+        run_with(
+            &talked_to(dir.path(), "echo one; echo two", FOREVER),
+            &mut talker,
+            &CancelToken::new(),
+        );
         assert_eq!(heard, ["one", "two"]);
     }
 }

@@ -4,7 +4,9 @@ use super::*;
 
 #[test]
 fn a_polite_command_ends_itself_and_its_last_words_are_kept() {
-    let (outcome, _) = cancelling(&sh("trap 'echo bye; exit 3' TERM; echo ready; sleep 1000 & wait"));
+    let (outcome, _) = cancelling(&sh(
+        "trap 'echo bye; exit 3' TERM; echo ready; sleep 1000 & wait",
+    ));
     assert_eq!(outcome.exit, Some(Exit::Code(3)));
     assert_eq!(text(&outcome.stdout.memory), "ready\nbye\n");
 }
@@ -30,7 +32,10 @@ fn one_who_ignores_term_is_killed_after_the_grace() {
     spec.limits.grace = Duration::from_millis(200);
     let (outcome, _) = cancelling(&spec);
     assert_eq!(outcome.exit, Some(Exit::Signal(9)));
-    assert!(outcome.duration >= spec.limits.grace && outcome.duration < spec.limits.grace + Duration::from_secs(2));
+    assert!(
+        outcome.duration >= spec.limits.grace
+            && outcome.duration < spec.limits.grace + Duration::from_secs(2)
+    );
 }
 
 #[test]
@@ -59,19 +64,26 @@ fn a_daemon_does_not_outlive_its_command() {
     assert_eq!(outcome.end, End::Exited(0));
     assert!(outcome.leftovers >= 1);
     assert_eq!(observer.named.len(), 1);
-    assert_eq!(observer.named[0].liveness(), crate::process::identity::Liveness::Dead);
+    assert_eq!(
+        observer.named[0].liveness(),
+        crate::process::identity::Liveness::Dead
+    );
 }
 
 #[test]
 fn a_background_process_that_holds_the_output_is_not_waited_for() {
     let outcome = run(&sh("sleep 1000 & echo done"));
-    assert_eq!((outcome.end, text(&outcome.stdout.memory)), (End::Exited(0), "done\n"));
+    assert_eq!(
+        (outcome.end, text(&outcome.stdout.memory)),
+        (End::Exited(0), "done\n")
+    );
     assert!(!outcome.stdout.truncated);
 }
 
 #[test]
 fn a_killed_keeper_leaves_nothing() {
-    // The daemon has no mark, is in a session of its own, and has lost its parent; it falls to this process.
+    // The daemon has no mark, is in a session of its own, and has lost its parent; it falls to this
+    // process.
     let mut spec = python(&format!("{DAEMON}\nimport time\ntime.sleep(1000)"));
     spec.limits.grace = Duration::from_millis(100);
     let mut observer = OnFirstLine::new(|keeper: &ProcessIdentity| {
@@ -81,7 +93,10 @@ fn a_killed_keeper_leaves_nothing() {
     assert_eq!((outcome.end, outcome.exit), (End::KeeperLost, None));
     assert!(outcome.leftovers >= 2);
     assert_eq!(observer.named.len(), 1);
-    assert_eq!(observer.named[0].liveness(), crate::process::identity::Liveness::Dead);
+    assert_eq!(
+        observer.named[0].liveness(),
+        crate::process::identity::Liveness::Dead
+    );
 }
 
 #[test]
@@ -104,7 +119,11 @@ fn a_signal_to_the_keeper_ends_the_command_in_order() {
         kill_process(Pid::from_raw(keeper.pid).unwrap(), Signal::TERM).unwrap();
     });
     let outcome = run_with(&spec, &mut observer, &CancelToken::new());
-    assert!(matches!(outcome.end, End::Cancelled(StopReason::Other(_))), "{:?}", outcome.end);
+    assert!(
+        matches!(outcome.end, End::Cancelled(StopReason::Other(_))),
+        "{:?}",
+        outcome.end
+    );
     assert_eq!(outcome.exit, Some(Exit::Code(0)));
 }
 

@@ -1,4 +1,5 @@
-//! Supervision of real processes. Each test has a run id of its own, by whose mark it sees that nothing is left.
+//! Supervision of real processes. Each test has a run id of its own, by whose mark it sees that
+//! nothing is left.
 
 mod around;
 mod dialogue;
@@ -35,7 +36,10 @@ fn spec(argv: &[&str]) -> SpawnSpec {
         files: None,
         cgroup: None,
         fence: None,
-        limits: Limits { total: Some(FOREVER), ..Limits::default() },
+        limits: Limits {
+            total: Some(FOREVER),
+            ..Limits::default()
+        },
         stdout: OutputTo::Memory,
         stderr: OutputTo::Memory,
     }
@@ -50,7 +54,11 @@ fn python(script: &str) -> SpawnSpec {
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 fn run_with(spec: &SpawnSpec, observer: &mut dyn Observer, cancel: &CancelToken) -> Outcome {
@@ -73,14 +81,18 @@ fn assert_nothing_left(spec: &SpawnSpec) {
 fn marked(run_id: &str) -> Vec<procfs::Stat> {
     let mark = format!("AI_RUN={run_id}").into_bytes();
     let table = procfs::table().unwrap();
-    table.into_iter().filter(|stat| stat.is_running() && procfs::environment_has(stat.pid, &mark)).collect()
+    table
+        .into_iter()
+        .filter(|stat| stat.is_running() && procfs::environment_has(stat.pid, &mark))
+        .collect()
 }
 
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// Acts on the first line of standard output, and remembers the keeper and the processes that lines name as `pid N`.
+/// Acts on the first line of standard output, and remembers the keeper and the processes that lines
+/// name as `pid N`.
 struct OnFirstLine<F: FnMut(&ProcessIdentity)> {
     act: F,
     keeper: Option<ProcessIdentity>,
@@ -90,7 +102,12 @@ struct OnFirstLine<F: FnMut(&ProcessIdentity)> {
 
 impl<F: FnMut(&ProcessIdentity)> OnFirstLine<F> {
     fn new(act: F) -> Self {
-        Self { act, keeper: None, named: Vec::new(), lines: 0 }
+        Self {
+            act,
+            keeper: None,
+            named: Vec::new(),
+            lines: 0,
+        }
     }
 }
 
@@ -118,7 +135,8 @@ fn cancelling(spec: &SpawnSpec) -> (Outcome, Vec<ProcessIdentity>) {
     (outcome, observer.named)
 }
 
-// Python that forks twice, leaves the session, clears the mark from what it executes, ignores SIGTERM and prints its pid.
+// Python that forks twice, leaves the session, clears the mark from what it executes, ignores
+// SIGTERM and prints its pid.
 const DAEMON: &str = "
 import os, signal, sys
 ours, theirs = os.pipe()

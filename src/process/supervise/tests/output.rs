@@ -7,7 +7,9 @@ fn a_flood_takes_no_memory_and_keeps_head_and_tail() {
     const FLOOD: u64 = 50 << 20;
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("stdout.log");
-    let mut spec = sh(&format!("echo first; yes 0123456789abcdef | head -c {FLOOD}; echo; echo last"));
+    let mut spec = sh(&format!(
+        "echo first; yes 0123456789abcdef | head -c {FLOOD}; echo; echo last"
+    ));
     spec.stdout = OutputTo::File(path.clone());
     spec.limits.output_cap = 1 << 20;
     let before = peak_memory_kib();
@@ -15,7 +17,10 @@ fn a_flood_takes_no_memory_and_keeps_head_and_tail() {
     let grown = peak_memory_kib() - before;
     assert_eq!(outcome.end, End::Exited(0));
     assert_eq!(outcome.stdout.bytes_seen, FLOOD + 12);
-    assert_eq!((outcome.stdout.bytes_kept, outcome.stdout.truncated), (1 << 20, true));
+    assert_eq!(
+        (outcome.stdout.bytes_kept, outcome.stdout.truncated),
+        (1 << 20, true)
+    );
     let kept = std::fs::read(&path).unwrap();
     let cut = format!("\n[{} bytes were cut out here]\n", FLOOD + 12 - (1 << 20));
     assert_eq!(kept.len(), (1 << 20) + cut.len());
@@ -27,7 +32,10 @@ fn a_flood_takes_no_memory_and_keeps_head_and_tail() {
 
 fn peak_memory_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
@@ -37,7 +45,11 @@ struct Lines(Vec<(Stream, Vec<u8>, Option<Extent>)>);
 impl Observer for Lines {
     fn line(&mut self, stream: Stream, line: Line<'_>) {
         let start = line.bytes[..line.bytes.len().min(99)].to_vec();
-        self.0.push((stream, start, (line.bytes.len() == MAX_TEXT).then_some(line.extent)));
+        self.0.push((
+            stream,
+            start,
+            (line.bytes.len() == MAX_TEXT).then_some(line.extent),
+        ));
     }
 }
 
@@ -47,9 +59,22 @@ fn lines_come_as_bytes_and_a_huge_one_is_cut() {
     let script = r"printf 'a\377b\n'; head -c 20000000 /dev/zero | tr '\0' x; printf '\nend'; printf 'no end' >&2";
     let outcome = run_with(&sh(script), &mut lines, &CancelToken::new());
     assert_eq!(outcome.stdout.bytes_seen, 20_000_008);
-    let (stdout, stderr): (Vec<_>, Vec<_>) = lines.0.into_iter().partition(|line| line.0 == Stream::Stdout);
-    let expected = [(b"a\xffb".to_vec(), None), (vec![b'x'; 99], Some(Extent::Cut)), (b"end".to_vec(), None)];
-    assert_eq!(stdout.into_iter().map(|line| (line.1, line.2)).collect::<Vec<_>>(), expected);
+    let (stdout, stderr): (Vec<_>, Vec<_>) = lines
+        .0
+        .into_iter()
+        .partition(|line| line.0 == Stream::Stdout);
+    let expected = [
+        (b"a\xffb".to_vec(), None),
+        (vec![b'x'; 99], Some(Extent::Cut)),
+        (b"end".to_vec(), None),
+    ];
+    assert_eq!(
+        stdout
+            .into_iter()
+            .map(|line| (line.1, line.2))
+            .collect::<Vec<_>>(),
+        expected
+    );
     assert_eq!(stderr, [(Stream::Stderr, b"no end".to_vec(), None)]);
 }
 
@@ -58,7 +83,10 @@ fn a_secret_in_two_writes_reaches_neither_file_nor_line() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("out");
     let script = "import os; os.write(1, b'a hunter2-'); os.write(1, b'hunter2 b\\n')";
-    let spec = SpawnSpec { stdout: OutputTo::File(path.clone()), ..python(script) };
+    let spec = SpawnSpec {
+        stdout: OutputTo::File(path.clone()),
+        ..python(script)
+    };
     let redactor = Redactor::new(&[Secret::new("PW", b"hunter2-hunter2")]);
     let mut lines = Lines::default();
     let outcome = block_on(supervise(&spec, &redactor, &mut lines, &CancelToken::new())).unwrap();

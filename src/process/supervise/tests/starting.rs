@@ -5,9 +5,22 @@ use super::*;
 #[test]
 fn exit_code_outputs_and_counts_come_back() {
     let outcome = run(&sh("echo out; echo err >&2; exit 7"));
-    assert_eq!((outcome.end, outcome.exit), (End::Exited(7), Some(Exit::Code(7))));
-    assert_eq!((text(&outcome.stdout.memory), text(&outcome.stderr.memory)), ("out\n", "err\n"));
-    assert_eq!((outcome.stdout.bytes_seen, outcome.stdout.bytes_kept, outcome.stdout.truncated), (4, 4, false));
+    assert_eq!(
+        (outcome.end, outcome.exit),
+        (End::Exited(7), Some(Exit::Code(7)))
+    );
+    assert_eq!(
+        (text(&outcome.stdout.memory), text(&outcome.stderr.memory)),
+        ("out\n", "err\n")
+    );
+    assert_eq!(
+        (
+            outcome.stdout.bytes_seen,
+            outcome.stdout.bytes_kept,
+            outcome.stdout.truncated
+        ),
+        (4, 4, false)
+    );
     assert_eq!((outcome.leftovers, outcome.oom), (0, OomHint::None));
 }
 
@@ -16,10 +29,20 @@ fn the_environment_is_what_was_given_the_mark_and_the_place() {
     let mut spec = spec(&["env", "-0"]);
     spec.env.push(("ODD".into(), "a\nb=c".into()));
     let outcome = run(&spec);
-    let mut found: Vec<&str> = text(&outcome.stdout.memory).split_terminator('\0').collect();
+    let mut found: Vec<&str> = text(&outcome.stdout.memory)
+        .split_terminator('\0')
+        .collect();
     found.sort_unstable();
     let mark = format!("AI_RUN={}", spec.run_id.as_ref().unwrap());
-    assert_eq!(found, [&mark, "ODD=a\nb=c", "PATH=/usr/local/bin:/usr/bin:/bin", "PWD=/"]);
+    assert_eq!(
+        found,
+        [
+            &mark,
+            "ODD=a\nb=c",
+            "PATH=/usr/local/bin:/usr/bin:/bin",
+            "PWD=/"
+        ]
+    );
 }
 
 /// A program on Node that exits loses what does not fit in its pipe.
@@ -37,14 +60,27 @@ while min(fcntl.fcntl(1, 1032), fcntl.fcntl(2, 1032)) < most: pass
 
 #[test]
 fn standard_input_is_empty_or_a_file_and_there_is_no_terminal_to_ask() {
-    assert_eq!(text(&run(&sh("wc -c; (: </dev/tty) 2>/dev/null || echo none")).stdout.memory), "0\nnone\n");
+    assert_eq!(
+        text(
+            &run(&sh("wc -c; (: </dev/tty) 2>/dev/null || echo none"))
+                .stdout
+                .memory
+        ),
+        "0\nnone\n"
+    );
     let dir = tempfile::tempdir().unwrap();
     let prompt = dir.path().join("prompt.md");
     std::fs::write(&prompt, vec![b'x'; 2 << 20]).unwrap();
-    let whole = SpawnSpec { stdin: StdinSource::File(prompt.clone()), ..spec(&["wc", "-c"]) };
+    let whole = SpawnSpec {
+        stdin: StdinSource::File(prompt.clone()),
+        ..spec(&["wc", "-c"])
+    };
     assert_eq!(text(&run(&whole).stdout.memory), "2097152\n");
     // One who does not read it is not waited for.
-    let unread = SpawnSpec { stdin: StdinSource::File(prompt), ..spec(&["true"]) };
+    let unread = SpawnSpec {
+        stdin: StdinSource::File(prompt),
+        ..spec(&["true"])
+    };
     assert_eq!(run(&unread).end, End::Exited(0));
 }
 
@@ -59,8 +95,20 @@ fn what_cannot_start_says_why() {
         (spec(&["no-such-program"]), SpawnFailureKind::NotFound),
         (spec(&[plain]), SpawnFailureKind::NotExecutable),
         (spec(&["true", &long]), SpawnFailureKind::TooLong),
-        (SpawnSpec { cwd: "/no/such".into(), ..spec(&["true"]) }, SpawnFailureKind::NoDirectory),
-        (SpawnSpec { stdin: StdinSource::File("/no/such".into()), ..spec(&["true"]) }, SpawnFailureKind::NoInput),
+        (
+            SpawnSpec {
+                cwd: "/no/such".into(),
+                ..spec(&["true"])
+            },
+            SpawnFailureKind::NoDirectory,
+        ),
+        (
+            SpawnSpec {
+                stdin: StdinSource::File("/no/such".into()),
+                ..spec(&["true"])
+            },
+            SpawnFailureKind::NoInput,
+        ),
     ];
     for (spec, kind) in cases {
         match run(&spec).end {
@@ -76,23 +124,38 @@ fn an_argument_that_is_a_secret_is_not_in_the_error() {
     let redactor = Redactor::new(&[Secret::new("PW", b"hunter2-hunter2")]);
     let spec = spec(&["no-such-program", "--password=hunter2-hunter2"]);
     let outcome = block_on(supervise(&spec, &redactor, &mut Quiet, &CancelToken::new())).unwrap();
-    let End::SpawnFailed(failure) = outcome.end else { panic!("{:?}", outcome.end) };
+    let End::SpawnFailed(failure) = outcome.end else {
+        panic!("{:?}", outcome.end)
+    };
     assert_eq!(failure.command, "no-such-program --password=[REDACTED:PW]");
 }
 
 #[test]
 fn no_descriptor_of_the_keeper_reaches_the_command() {
-    let list =
-        "import os; print(sorted(n for n in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/' + n)))";
+    let list = "import os; print(sorted(n for n in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/' + n)))";
     // What the test runner leaves open for everybody is not the keeper's.
-    let direct = std::process::Command::new("python3").args(["-c", list]).output().unwrap();
-    assert_eq!(text(&run(&python(list)).stdout.memory), text(&direct.stdout));
+    let direct = std::process::Command::new("python3")
+        .args(["-c", list])
+        .output()
+        .unwrap();
+    assert_eq!(
+        text(&run(&python(list)).stdout.memory),
+        text(&direct.stdout)
+    );
 }
 
 #[test]
 fn a_log_that_cannot_be_made_is_an_error_and_starts_nothing() {
-    let spec = SpawnSpec { stdout: OutputTo::File("/no/such/dir/out".into()), ..sh("echo x") };
-    let result = block_on(supervise(&spec, &Redactor::new(&[]), &mut Quiet, &CancelToken::new()));
+    let spec = SpawnSpec {
+        stdout: OutputTo::File("/no/such/dir/out".into()),
+        ..sh("echo x")
+    };
+    let result = block_on(supervise(
+        &spec,
+        &Redactor::new(&[]),
+        &mut Quiet,
+        &CancelToken::new(),
+    ));
     assert!(result.unwrap_err().to_string().contains("/no/such/dir/out"));
 }
 

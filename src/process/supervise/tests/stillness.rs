@@ -20,19 +20,32 @@ fn stillness_and_length_are_limited_separately() {
     let outcome = run_with(&silent, &mut thoughts, &CancelToken::new());
     assert_eq!(outcome.end, End::TimedOut(Timeout::Silence));
     assert_eq!(text(&outcome.stdout.memory), "one\n");
-    let words: Vec<&str> = outcome.stall.iter().map(|sign| sign.rsplit_once(" for ").unwrap().0).collect();
+    let words: Vec<&str> = outcome
+        .stall
+        .iter()
+        .map(|sign| sign.rsplit_once(" for ").unwrap().0)
+        .collect();
     assert_eq!(words, ["no output", "no CPU time used"]);
     assert_eq!(thoughts.0.last(), Some(&Standing::Stalled(outcome.stall)));
 
     let mut endless = sh("while :; do echo x >&2; done");
-    endless.limits = Limits { silence: Some(FOREVER), total: Some(Duration::from_millis(300)), ..endless.limits };
+    endless.limits = Limits {
+        silence: Some(FOREVER),
+        total: Some(Duration::from_millis(300)),
+        ..endless.limits
+    };
     let outcome = run(&endless);
-    assert_eq!((outcome.end, outcome.stall.len()), (End::TimedOut(Timeout::Total), 0));
+    assert_eq!(
+        (outcome.end, outcome.stall.len()),
+        (End::TimedOut(Timeout::Total), 0)
+    );
 }
 
 #[test]
 fn one_that_computes_without_a_word_is_suspected_and_left_at_work() {
-    let mut busy = sh("i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; while [ ! -e $SEEN ]; do :; done; echo done");
+    let mut busy = sh(
+        "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; while [ ! -e $SEEN ]; do :; done; echo done",
+    );
     let dir = tempfile::tempdir().unwrap();
     let seen = dir.path().join("seen");
     busy.env.push(("SEEN".into(), seen.clone().into()));
@@ -48,19 +61,27 @@ fn one_that_computes_without_a_word_is_suspected_and_left_at_work() {
     let mut lets = Lets(seen, Vec::new());
     let outcome = run_with(&busy, &mut lets, &CancelToken::new());
     assert_eq!(outcome.end, End::Exited(0), "{:?}", lets.1);
-    assert!(matches!(&lets.1[0], Standing::Suspect(signs) if signs.len() == 1), "{:?}", lets.1);
+    assert!(
+        matches!(&lets.1[0], Standing::Suspect(signs) if signs.len() == 1),
+        "{:?}",
+        lets.1
+    );
 }
 
 #[test]
 fn one_that_changes_files_without_a_word_is_left_at_work() {
     let dir = tempfile::tempdir().unwrap();
-    let script = "i=0; while [ $i -lt 12 ]; do i=$((i+1)); sleep 0.05; echo $i > $DIR/x; done; echo done";
+    let script =
+        "i=0; while [ $i -lt 12 ]; do i=$((i+1)); sleep 0.05; echo $i > $DIR/x; done; echo done";
     let mut writes = sh(script);
     writes.env.push(("DIR".into(), dir.path().into()));
     writes.files = Some(dir.path().to_owned());
     writes.limits.silence = Some(Duration::from_millis(400));
     let outcome = run(&writes);
-    assert_eq!((outcome.end, text(&outcome.stdout.memory)), (End::Exited(0), "done\n"));
+    assert_eq!(
+        (outcome.end, text(&outcome.stdout.memory)),
+        (End::Exited(0), "done\n")
+    );
 }
 
 #[test]
