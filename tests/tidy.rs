@@ -18,6 +18,8 @@ mod cycles;
 mod layers;
 #[path = "tidy/lexer.rs"]
 mod lexer;
+#[path = "tidy/prose.rs"]
+mod prose;
 #[path = "tidy/registry.rs"]
 mod registry;
 #[path = "tidy/rules.rs"]
@@ -31,6 +33,8 @@ use tree::{Rule, Tree};
 const RULES: &[(&str, Rule)] = &[
     ("layers", layers::edges),
     ("circle", cycles::circles),
+    ("asking-doc", prose::asking),
+    ("no-doc", prose::undescribed),
     ("pure", layers::purity),
     ("yaml", layers::yaml_readers),
     ("ambient", layers::ambient_homes),
