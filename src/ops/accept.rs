@@ -25,11 +25,17 @@ use crate::git::{Oid, Repo};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::evidence;
+use crate::ops::failpoint;
 use crate::ops::prove::{self, Trial};
 use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::checks::place::Judged;
+use crate::ops::run::judge::policy_verdict;
 use crate::ops::run::origin::{self, Destination};
-use crate::ops::run::{Judged, World, blacken, failpoint, identity, in_place, policy_verdict};
+use crate::ops::run::step::checkout;
+use crate::ops::run::step::worktree::identity;
+use crate::ops::scrub::redact_record;
 use crate::ops::trust;
+use crate::ops::world::World;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
@@ -133,7 +139,7 @@ fn refuse_in_use(store: &mut SqliteStore) -> Result<(), OpError> {
     match store
         .read(|tx| tx.active_runs())?
         .into_iter()
-        .find(in_place::is_in_place)
+        .find(checkout::is_in_place)
     {
         None => Ok(()),
         Some(run) => {
@@ -213,7 +219,7 @@ impl Case<'_> {
             &self.changed()?,
             stats.insertions + stats.deletions,
         );
-        blacken(&mut record, self.world.redactor());
+        redact_record(&mut record, self.world.redactor());
         if verdict == PolicyVerdict::Allow {
             return Ok(None);
         }

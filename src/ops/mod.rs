@@ -18,6 +18,7 @@ pub mod doctor;
 pub mod edit;
 pub mod evidence;
 pub mod export;
+pub mod failpoint;
 pub mod finish;
 pub mod health;
 pub mod import;
@@ -36,12 +37,14 @@ pub mod review;
 pub mod route;
 pub mod run;
 pub mod scrub;
+pub mod signals;
 pub mod tokens;
 pub mod trust;
 pub mod uninstall;
 pub mod unready;
 pub mod why;
 pub mod worktree;
+pub mod world;
 
 #[cfg(test)]
 mod claim_tests;

@@ -14,12 +14,14 @@ use crate::git::snapshot::Limits;
 use crate::git::{Head, Oid, Repo};
 use crate::ops::finish::Changed;
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::world::environment;
-use crate::ops::run::{
-    CheckPlace, CheckPlan, Filed, Judged, Signals, World, file_evidence, result_text, run_checks,
-    verification,
-};
+use crate::ops::run::checks::place::{CheckPlace, Judged};
+use crate::ops::run::checks::runner::{CheckPlan, result_text, run_checks};
+use crate::ops::run::judge::verification;
+use crate::ops::run::step::evidence::{Filed, file_evidence};
+use crate::ops::signals::Signals;
 use crate::ops::trust;
+use crate::ops::world::World;
+use crate::ops::world::environment;
 use crate::process::supervise::CancelToken;
 
 /// A tree on trial.

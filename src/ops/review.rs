@@ -11,7 +11,7 @@ use crate::git::shadow::Shadow;
 use crate::git::{Oid, Repo};
 use crate::ops::cx;
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::World;
+use crate::ops::world::World;
 use crate::store::Tx;
 
 /// Largest file that is shown line by line, in bytes.

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use crate::domain::decision::{DecisionRecord, RepoPath};
 use crate::domain::event::Event;
 use crate::process::redact::Redactor;
 
@@ -78,5 +79,19 @@ impl Scrub {
 impl From<Redactor> for Scrub {
     fn from(redactor: Redactor) -> Scrub {
         Scrub::when_asked(move || redactor)
+    }
+}
+
+/// Redacts a decision record before it is stored: a file name chosen by an agent may contain a
+/// secret. The subject digest is computed before redaction, so approvals still match.
+pub fn redact_record(record: &mut DecisionRecord, redactor: &Redactor) {
+    let text = |text: &mut String| *text = redactor.redact_text(text);
+    let path = |path: &mut RepoPath| path.0 = redactor.redact(&path.0);
+    record.resource.paths.iter_mut().for_each(path);
+    record.resource.tool.iter_mut().for_each(text);
+    text(&mut record.reason);
+    for rule in &mut record.matched {
+        text(&mut rule.reason);
+        rule.path.iter_mut().for_each(text);
     }
 }

@@ -13,7 +13,7 @@ use crate::domain::verdict::{Lifecycle, Outcome};
 use crate::ops::cx::{self, Cx};
 use crate::ops::refusal::{OpError, seconds};
 use crate::ops::run::origin::destination;
-use crate::ops::run::recover;
+use crate::ops::run::recovery::recover;
 use crate::ops::{approve, budget, patterns};
 use crate::process::identity::Liveness as Alive;
 use crate::store::Tx;

@@ -13,7 +13,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::ops::agent_doctor::{self, AgentFinding};
 use crate::ops::doctor::{Finding, Level};
-use crate::ops::run::{self, World};
+use crate::ops::world::World;
 use crate::store::sqlite::Access;
 
 #[derive(Args)]
@@ -68,7 +68,7 @@ fn try_all(
     }
     let mut tried = Vec::new();
     for name in sound {
-        let one = match run::trial(world, name) {
+        let one = match agent_doctor::trial(world, name) {
             Ok(end) => AgentFinding {
                 class: Some(end.class),
                 ..AgentFinding::of(name, end.finding)

@@ -7,7 +7,7 @@ use crate::cli::cmd::Outcome;
 use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
 use crate::cli::exit;
-use crate::ops::run::recover::{self, Recovered};
+use crate::ops::run::recovery::recover::{self, Recovered};
 use crate::store::sqlite::Access;
 
 #[derive(Args)]

@@ -12,8 +12,8 @@ use crate::cli::context::Context;
 use crate::cli::exit;
 use crate::ops::review::{self, FileChange, Review};
 use crate::ops::route;
-use crate::ops::run::in_place;
 use crate::ops::run::origin::{Destination, destination};
+use crate::ops::run::step::checkout;
 use crate::store::Store;
 use crate::store::sqlite::Access;
 
@@ -111,7 +111,7 @@ fn head(review: &Review, goes: &Destination) -> String {
             );
         }
     }
-    if in_place::is_in_place(run) {
+    if checkout::is_in_place(run) {
         row("isolation", "none: it worked in the checkout itself");
     }
     if let Some(used) = review.sandbox() {

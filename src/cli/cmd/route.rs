@@ -9,7 +9,7 @@ use crate::cli::cmd::Outcome;
 use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
 use crate::cli::exit;
-use crate::ops::run;
+use crate::ops::run::choose;
 use crate::router::{Considered, Score, Trace};
 use crate::store::sqlite::Access;
 
@@ -34,7 +34,7 @@ pub(super) fn run(command: &RouteCommand, context: &mut Context) -> Outcome {
     let RouteCommand::Explain(args) = command;
     let world = world(context)?;
     let mut store = context.store(Access::Read)?;
-    let (task, trace) = run::explain(&world, &mut store, &args.id, args.agent.as_deref())?;
+    let (task, trace) = choose::explain(&world, &mut store, &args.id, args.agent.as_deref())?;
     if context.ui.json() {
         context.ui.object(&RouteAnswer {
             task: &task.id,

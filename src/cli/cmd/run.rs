@@ -19,7 +19,8 @@ use crate::domain::verdict::{self, Lifecycle};
 use crate::notify::{Delivery, Notice, desktop};
 use crate::ops::claim::Which;
 use crate::ops::refusal::Refusal;
-use crate::ops::run::{self, Report, all};
+use crate::ops::run::drive::Report;
+use crate::ops::run::{batch, drive};
 use crate::store::sqlite::Access;
 
 #[derive(Args)]
@@ -60,7 +61,7 @@ pub(super) fn run(args: &RunArgs, context: &mut Context) -> Outcome {
     }
     let which = args.id.clone().map_or(Which::Next, Which::Task);
     let mut store = context.store(Access::Write)?;
-    let report = run::run(&world, &mut store, &which, args.agent.as_deref())?;
+    let report = drive::run(&world, &mut store, &which, args.agent.as_deref())?;
     show(&report, context);
     backup::roll_if_due(&store, context);
     if world.config.notify.desktop {
@@ -75,19 +76,19 @@ fn run_all(args: &RunArgs, context: &mut Context) -> Outcome {
     let own = child_args(args, context)?;
     let child = |id: &TaskId| [&own[..], &[OsString::from(id.as_str())]].concat();
     let mut store = context.store(Access::Write)?;
-    let order = all::Order {
+    let order = batch::Order {
         parallel: usize::from(args.parallel.unwrap_or(1)),
         agent: args.agent.as_deref(),
         args: &child,
     };
     let json = context.ui.json();
-    let mut each = |line: &all::Line| {
+    let mut each = |line: &batch::Line| {
         if json {
             context.ui.object(line);
             context.ui.flush();
         }
     };
-    let summary = all::all(&world, &mut store, &order, &mut each)?;
+    let summary = batch::all(&world, &mut store, &order, &mut each)?;
     if summary.lines.is_empty() && !summary.interrupted {
         return Err(Refusal::NothingReady { locked: 0 }.into());
     }
@@ -121,7 +122,7 @@ fn child_args(args: &RunArgs, context: &Context) -> Result<Vec<OsString>, CliErr
 /// How many things that help are named for tasks that could not be started.
 const SHOWN_HELPS: usize = 3;
 
-fn table(summary: &all::Summary, context: &mut Context) {
+fn table(summary: &batch::Summary, context: &mut Context) {
     let rows: Vec<Vec<String>> = summary.lines.iter().map(row).collect();
     for (line, text) in summary.lines.iter().zip(columns::table(&rows)) {
         context.ui.line(&text);
@@ -165,7 +166,7 @@ fn table(summary: &all::Summary, context: &mut Context) {
     }
 }
 
-fn row(line: &all::Line) -> Vec<String> {
+fn row(line: &batch::Line) -> Vec<String> {
     let agent = match (&line.agent, &line.fallback_of) {
         (Some(agent), Some(first)) => format!("{agent} (for {first})"),
         (Some(agent), None) => agent.clone(),

@@ -24,7 +24,7 @@ use crate::ops::detect::Found;
 use crate::ops::doctor::Finding;
 use crate::ops::export::Header;
 use crate::ops::import;
-use crate::ops::run::all;
+use crate::ops::run::batch;
 use crate::ops::trust::Change;
 use crate::ops::worktree::{Item, Listed, Saved};
 use crate::policy;
@@ -112,7 +112,7 @@ const ALL: &[Published] = &[
     printed::<answer::ReviewAnswer<'_>>("review", "`ai review`"),
     printed::<answer::RouteAnswer<'_>>("route", "`ai route explain`"),
     printed::<answer::RunAnswer<'_>>("run", "`ai run`"),
-    printed::<all::Line>("run-all", "a line of `ai run --all`"),
+    printed::<batch::Line>("run-all", "a line of `ai run --all`"),
     printed::<answer::SchemaLine<'_>>("schema", "a line of `ai schema`"),
     printed::<answer::StatusAnswer<'_>>("status", "`ai status`"),
     printed::<Task>(

@@ -8,7 +8,7 @@ use crate::cli::context::{Context, now};
 use crate::cli::error::CliError;
 use crate::domain::sandbox::Wish;
 use crate::ops::places::Places;
-use crate::ops::run::World;
+use crate::ops::world::World;
 
 /// The world as this command sees it.
 pub(super) fn world(context: &Context) -> Result<World, CliError> {

@@ -12,7 +12,7 @@ use crate::connector::manifest::Manifest;
 use crate::domain::agent::{Agent, Home};
 use crate::ops::credentials;
 use crate::ops::doctor::Finding;
-use crate::ops::run::World;
+use crate::ops::world::World;
 
 /// Parts of the names of variables in which keys are handed over.
 const KEYS: [&str; 4] = ["KEY", "TOKEN", "SECRET", "PASSWORD"];

@@ -10,7 +10,7 @@ use crate::domain::agent::{Agent, Name};
 use crate::ops::agents;
 use crate::ops::detect;
 use crate::ops::doctor::Finding;
-use crate::ops::run::World;
+use crate::ops::world::World;
 
 /// What a program says its version is, or why that is not known.
 pub(super) type Version = Result<String, String>;

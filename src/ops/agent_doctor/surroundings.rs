@@ -6,8 +6,9 @@ use crate::connector::manifest::{Fence, Manifest};
 use crate::domain::agent::Agent;
 use crate::domain::sandbox::{Mode, Network, Wish};
 use crate::ops::doctor::Finding;
-use crate::ops::run::{World, fence};
+use crate::ops::run::sandbox::builder;
 use crate::ops::trust::Change;
+use crate::ops::world::World;
 use crate::process::sandbox::Nesting;
 
 /// The sandbox that would be used. Tries what works here where no run has yet, and keeps nothing of
@@ -25,7 +26,7 @@ pub(super) fn sandbox(world: &World, agent: &Agent, manifest: &Manifest) -> Find
         .runs
         .network
         .and(agent.network.unwrap_or_default());
-    let probe = fence::look(&world.state(), &world.env);
+    let probe = builder::look(&world.state(), &world.env);
     let missing = |why: String| {
         Finding::bad("sandbox", why)
             .next("install bubblewrap; or, if it may do whatever you may, AI_SANDBOX=none")

@@ -7,7 +7,7 @@ use crate::config::Trees;
 use crate::domain::sandbox::{Mode, Wish};
 use crate::ops::doctor::{Finding, Patient};
 use crate::ops::project;
-use crate::ops::run::fence;
+use crate::ops::run::sandbox::builder;
 use crate::process::cgroup;
 use crate::process::sandbox::Nesting;
 
@@ -62,7 +62,7 @@ fn sandbox(patient: &Patient<'_>) -> Finding {
             "none, as you asked: agents and checks may do whatever you may",
         );
     }
-    let probe = fence::look(&project::state_dir(&patient.place.common_dir), &env::all());
+    let probe = builder::look(&project::state_dir(&patient.place.common_dir), &env::all());
     match probe.layer(wish) {
         Ok(layer) => {
             let nests = match (layer.mode(), probe.nesting) {

@@ -14,7 +14,7 @@ use crate::ops::agents;
 use crate::ops::doctor::{Finding, Patient};
 use crate::ops::health::Healths;
 use crate::ops::places::Places;
-use crate::ops::run::recover;
+use crate::ops::run::recovery::recover;
 use crate::process::identity;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{EventFilter, Flow, Store, StoreError};

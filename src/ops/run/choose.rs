@@ -15,29 +15,29 @@ use crate::ops::cx::{self, Cx};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::route::{self, Field, Wish};
 use crate::ops::run::drive::{Stage, connector_of};
-use crate::ops::run::world::{World, environment};
 use crate::ops::unready::unready;
+use crate::ops::world::{World, environment};
 use crate::router::Trace;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
 /// A task and the agent that is to run it.
-pub(super) struct Choice {
+pub(crate) struct Choice {
     /// The task.
-    pub(super) task: TaskId,
+    pub(crate) task: TaskId,
     /// The agent.
-    pub(super) agent: Agent,
+    pub(crate) agent: Agent,
     /// Why.
-    pub(super) trace: Trace,
+    pub(crate) trace: Trace,
     /// What was asked for.
-    pub(super) which: Which,
+    pub(crate) which: Which,
     named: Option<String>,
     after: Option<String>,
 }
 
 impl Choice {
     /// True where another choice may help against a refusal: somebody was quicker.
-    pub(super) fn may_change(&self, why: &Refusal) -> bool {
+    pub(crate) fn may_change(&self, why: &Refusal) -> bool {
         let task_is_free = matches!(self.which, Which::Next);
         match why {
             Refusal::TryLater { .. } => matches!(self.trace.by, RoutedBy::Score),
@@ -49,7 +49,7 @@ impl Choice {
     }
 
     /// What was said about who should run it.
-    pub(super) fn wish(&self) -> Wish<'_> {
+    pub(crate) fn wish(&self) -> Wish<'_> {
         match (&self.named, &self.after) {
             (Some(name), _) => Wish::Named(name),
             (None, Some(name)) => Wish::After(name),
@@ -58,13 +58,13 @@ impl Choice {
     }
 
     /// True where choosing again has changed nothing.
-    pub(super) fn is_same(&self, other: &Choice) -> bool {
+    pub(crate) fn is_same(&self, other: &Choice) -> bool {
         self.task == other.task && self.agent.name == other.agent.name
     }
 }
 
 /// Chooses a task, where none is named, and its agent.
-pub(super) fn choose(
+pub(crate) fn choose(
     stage: &Stage<'_>,
     store: &mut SqliteStore,
     which: &Which,
@@ -187,7 +187,7 @@ pub fn explain(
 }
 
 /// The registry as it stands now, for one question.
-pub(super) struct Registered {
+pub(crate) struct Registered {
     agents: Vec<Agent>,
     connectors: Registry,
     reserved: BTreeMap<String, u32>,
@@ -196,7 +196,7 @@ pub(super) struct Registered {
 
 impl Registered {
     /// Reads it.
-    pub(super) fn read(world: &World) -> Result<Registered, OpError> {
+    pub(crate) fn read(world: &World) -> Result<Registered, OpError> {
         let agents = agents::list(&world.root)?.agents;
         let connectors = agents::connectors(&world.root)?;
         let unready = unready(&world.root, &world.env, &connectors, &agents);
@@ -209,7 +209,7 @@ impl Registered {
     }
 
     /// What the router chooses from.
-    pub(super) fn field<'a>(&'a self, world: &'a World) -> Field<'a> {
+    pub(crate) fn field<'a>(&'a self, world: &'a World) -> Field<'a> {
         Field {
             agents: &self.agents,
             connectors: &self.connectors,

@@ -18,19 +18,24 @@ use crate::git::shadow::Shadow;
 use crate::git::{Oid, Repo, TreePath};
 use crate::ops::claim::Which;
 use crate::ops::cx::{self, Cx, commit};
+use crate::ops::failpoint;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::route::{self, Wish};
-use crate::ops::run::checks::CheckPlan;
+use crate::ops::run::agent::heartbeat::{Account, Beat, Heart};
+use crate::ops::run::agent::session;
+use crate::ops::run::agent::usage::Ledger;
+use crate::ops::run::checks::runner::CheckPlan;
 use crate::ops::run::choose::{self, Choice};
-use crate::ops::run::finish::{self, Sealed};
-use crate::ops::run::heartbeat::{Account, Beat, Heart};
-use crate::ops::run::ledger::Ledger;
+use crate::ops::run::origin;
 use crate::ops::run::origin::{Origin, origin};
-use crate::ops::run::signals::Signals;
-use crate::ops::run::start::{self, Order, Started};
-use crate::ops::run::stopped::{self, Cause};
-use crate::ops::run::world::{World, environment};
-use crate::ops::run::{adopt, failpoint, fence, in_place, origin, place, recover, resume, work};
+use crate::ops::run::recovery::recover;
+use crate::ops::run::recovery::salvage::{self, Cause};
+use crate::ops::run::sandbox::builder;
+use crate::ops::run::step::claim::{self, Order, Started};
+use crate::ops::run::step::verdict::{self, Sealed};
+use crate::ops::run::step::{agent, checkout, take_up, worktree};
+use crate::ops::signals::Signals;
+use crate::ops::world::{World, environment};
 use crate::ops::{agents, credentials, lease, trust};
 use crate::policy::{self, PolicyState};
 use crate::process::supervise::{CancelToken, StopReason};
@@ -59,17 +64,17 @@ pub struct Report {
 }
 
 /// A run in progress.
-pub(super) struct Live<'a> {
-    pub(super) world: &'a World,
-    pub(super) repo: &'a Repo,
-    pub(super) policy: &'a PolicyState,
-    pub(super) agent: &'a Agent,
-    pub(super) connector: &'a dyn Connector,
-    pub(super) actor: Actor,
-    pub(super) started: &'a Started,
-    pub(super) dir: PathBuf,
-    pub(super) cancel: CancelToken,
-    pub(super) ledger: Arc<Ledger>,
+pub(crate) struct Live<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) repo: &'a Repo,
+    pub(crate) policy: &'a PolicyState,
+    pub(crate) agent: &'a Agent,
+    pub(crate) connector: &'a dyn Connector,
+    pub(crate) actor: Actor,
+    pub(crate) started: &'a Started,
+    pub(crate) dir: PathBuf,
+    pub(crate) cancel: CancelToken,
+    pub(crate) ledger: Arc<Ledger>,
 }
 
 /// Runs a task by an agent. Runs of supervisors that died are recovered first. Where the agent's
@@ -84,9 +89,9 @@ pub fn run(
     let repo = world.repo()?;
     world.places.make()?;
     recover::dead_runs(world, store, &repo)?;
-    place::empty_older(world, store, &repo)?;
-    resume::sweep(world, store)?;
-    place::refuse_full_disk(world)?;
+    worktree::empty_older(world, store, &repo)?;
+    session::sweep(world, store)?;
+    worktree::refuse_full_disk(world)?;
     let origin = origin(world, &repo)?;
     let policy = base_policy(world, &repo, &origin)?;
     let connectors = agents::connectors(&world.root)?;
@@ -140,12 +145,12 @@ fn refused(report: &Report) -> Option<String> {
 }
 
 /// What all runs of one command have in common.
-pub(super) struct Stage<'a> {
-    pub(super) world: &'a World,
-    pub(super) repo: &'a Repo,
-    pub(super) origin: &'a Origin,
-    pub(super) policy: &'a PolicyState,
-    pub(super) connectors: &'a Registry,
+pub(crate) struct Stage<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) repo: &'a Repo,
+    pub(crate) origin: &'a Origin,
+    pub(crate) policy: &'a PolicyState,
+    pub(crate) connectors: &'a Registry,
 }
 
 impl Stage<'_> {
@@ -186,7 +191,7 @@ impl Stage<'_> {
             .with_incarnation(session);
         check_plans(world, store, &choice.task)?;
         // Better said before anything is claimed.
-        fence::layer(world, agent.sandbox)?;
+        builder::layer(world, agent.sandbox)?;
         let ids = agent
             .credentials
             .iter()
@@ -194,15 +199,15 @@ impl Stage<'_> {
         credentials::variables(&world.root, ids.map(Name::as_str), &world.env)?;
         let isolation = isolation(world, agent, connector);
         if isolation == Isolation::None {
-            store.read(start::the_checkout)?;
-            in_place::refuse_dirty(world, repo, origin.base.as_deref())?;
+            store.read(claim::the_checkout)?;
+            checkout::refuse_dirty(world, repo, origin.base.as_deref())?;
         }
         let ttl_ms = i64::try_from(world.config.defaults.run_ttl.as_millis()).unwrap_or(60_000);
         let cancel = CancelToken::new();
         let _signals = Signals::listen(cancel.clone())?;
-        let is_left = |run: &RunId| adopt::is_left(&world.run_dir(run));
+        let is_left = |run: &RunId| take_up::is_left(&world.run_dir(run));
         let session_of =
-            |last: &Run| resume::session_of(world, repo, connector.describe(), agent, last);
+            |last: &Run| session::session_of(world, repo, connector.describe(), agent, last);
         let cx = world.cx_as(policy, actor.clone())?;
         let routed = &route::routed(&choice.trace);
         let config = &world.config;
@@ -217,7 +222,7 @@ impl Stage<'_> {
             is_left: &is_left,
             session_of: &session_of,
         };
-        let started = start::start(store, &cx, &order)?;
+        let started = claim::start(store, &cx, &order)?;
         choice
             .trace
             .warnings
@@ -279,8 +284,8 @@ impl Live<'_> {
         });
         let told = self.tell_route(trace);
         let ended = told
-            .and_then(|()| work::findings(self, store))
-            .and_then(|findings| finish::finish(self, store, findings));
+            .and_then(|()| agent::findings(self, store))
+            .and_then(|findings| verdict::finish(self, store, findings));
         drop(heart);
         match ended {
             Ok(report) if self.was_stopped() => Err(self.interrupted(&report.summary)),
@@ -321,11 +326,11 @@ impl Live<'_> {
                 Some(error),
             ),
         };
-        let kept = stopped::keep(self.world, self.repo, run);
+        let kept = salvage::keep(self.world, self.repo, run);
         let ended = self.cx().and_then(|cx| {
             commit(store, &cx, |tx, cx| {
                 self.settle(tx, cx)?;
-                stopped::end(tx, cx, run, cause, &summary, &kept)
+                salvage::end(tx, cx, run, cause, &summary, &kept)
             })
         });
         self.world
@@ -369,7 +374,7 @@ impl Live<'_> {
     }
 
     /// The commit that the run starts from.
-    pub(super) fn base(&self) -> Result<Option<Oid>, OpError> {
+    pub(crate) fn base(&self) -> Result<Option<Oid>, OpError> {
         self.started
             .run
             .base
@@ -380,7 +385,7 @@ impl Live<'_> {
     }
 
     /// Its tree, which is empty on an unborn branch.
-    pub(super) fn base_tree(&self, shadow: &Shadow) -> Result<Oid, OpError> {
+    pub(crate) fn base_tree(&self, shadow: &Shadow) -> Result<Oid, OpError> {
         match self.base()? {
             Some(base) => self.repo.tree_of(&base).map_err(environment),
             None => Ok(shadow.format().empty_tree()),
@@ -388,12 +393,12 @@ impl Live<'_> {
     }
 
     /// The surroundings of an operation in the agent's name, now.
-    pub(super) fn cx(&self) -> Result<Cx, OpError> {
+    pub(crate) fn cx(&self) -> Result<Cx, OpError> {
         self.world.cx_as(self.policy, self.actor.clone())
     }
 
     /// Records that a step is about to be done. Fenced: a run that lost its lease goes no further.
-    pub(super) fn step(&self, store: &mut SqliteStore, step: Step) -> Result<(), OpError> {
+    pub(crate) fn step(&self, store: &mut SqliteStore, step: Step) -> Result<(), OpError> {
         if let Some(reason) = self.cancel.reason() {
             return Err(environment(format!(
                 "stopped before step {}: {reason:?}",
@@ -404,7 +409,7 @@ impl Live<'_> {
     }
 
     /// Records a step that a stopped run still does: looking at what the agent left, and saying so.
-    pub(super) fn step_even_if_stopped(
+    pub(crate) fn step_even_if_stopped(
         &self,
         store: &mut SqliteStore,
         step: Step,
@@ -413,7 +418,7 @@ impl Live<'_> {
     }
 
     /// Records that the work stands as a commit.
-    pub(super) fn step_sealed(
+    pub(crate) fn step_sealed(
         &self,
         store: &mut SqliteStore,
         sealed: &Sealed,
@@ -445,7 +450,7 @@ impl Live<'_> {
 
 /// The policy of the base commit, which no agent can have written; the checkout's where the base
 /// has none yet.
-pub(super) fn base_policy(
+pub(crate) fn base_policy(
     world: &World,
     repo: &Repo,
     origin: &Origin,
@@ -471,7 +476,7 @@ fn isolation(world: &World, agent: &Agent, connector: &dyn Connector) -> Isolati
         .unwrap_or(world.config.runs.isolation)
 }
 
-pub(super) fn connector_of<'r>(
+pub(crate) fn connector_of<'r>(
     connectors: &'r Registry,
     agent: &Agent,
 ) -> Result<&'r dyn Connector, OpError> {

@@ -15,9 +15,8 @@ use crate::domain::verdict::{Lifecycle, Outcome, PolicyVerdict, Verification};
 use crate::git::diff::ChangedPath;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::Cx;
-use crate::ops::run::agent::AgentEnd;
-use crate::ops::run::checks::{Checked, result_text};
-use crate::process::redact::Redactor;
+use crate::ops::run::agent::launch::AgentEnd;
+use crate::ops::run::checks::runner::{Checked, result_text};
 use crate::process::supervise::StopReason;
 use crate::router::Relief;
 
@@ -102,20 +101,6 @@ pub fn policy_verdict(
         Effect::Deny => PolicyVerdict::Deny,
     };
     (verdict, record)
-}
-
-/// Takes secrets out of what is stored of an answer: an agent can write one into the name of a
-/// file. What the answer is bound to was digested before.
-pub fn blacken(record: &mut DecisionRecord, redactor: &Redactor) {
-    let text = |text: &mut String| *text = redactor.redact_text(text);
-    let path = |path: &mut RepoPath| path.0 = redactor.redact(&path.0);
-    record.resource.paths.iter_mut().for_each(path);
-    record.resource.tool.iter_mut().for_each(text);
-    text(&mut record.reason);
-    for rule in &mut record.matched {
-        text(&mut rule.reason);
-        rule.path.iter_mut().for_each(text);
-    }
 }
 
 /// The note that the next attempt reads: which checks failed and how, or what the policy said.

@@ -9,8 +9,8 @@ use crate::domain::run::Run;
 use crate::git::worktree::registered;
 use crate::git::{Head, Oid, Repo};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::in_place;
-use crate::ops::run::world::{World, environment};
+use crate::ops::run::step::checkout;
+use crate::ops::world::{World, environment};
 
 /// Before the name of every branch of a run.
 const OF_RUNS: &str = "refs/heads/ai/";
@@ -73,7 +73,7 @@ pub fn target_of_adopted(
         }
         None => {
             let head = repo.head_of(repo.common_dir()).map_err(environment)?;
-            let head = in_place::persons_head(world, repo, head)?;
+            let head = checkout::persons_head(world, repo, head)?;
             (
                 head.branch().map(str::to_owned),
                 Head::commit(&head).cloned(),
@@ -154,7 +154,7 @@ fn checkouts_head(world: &World, repo: &Repo) -> Result<Head, OpError> {
         true => repo.head_of(&git_dir(world)?),
         false => repo.head(),
     };
-    in_place::persons_head(world, repo, head.map_err(environment)?)
+    checkout::persons_head(world, repo, head.map_err(environment)?)
 }
 
 /// The git directory of the checkout whose `.ai/` counts.

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::domain::ids::{RunId, TaskId};
 use crate::git::{Oid, Repo};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::environment;
+use crate::ops::world::environment;
 
 /// Branches `ai/<task>/<epoch>` and everything below `refs/ai/`. A branch of a person that only
 /// begins like that is not ours.

@@ -17,9 +17,11 @@ use crate::ops::cx::{self, Cx, commit};
 use crate::ops::lease;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::origin::target_of_adopted;
-use crate::ops::run::{Filed, World, environment, file_evidence, identity};
+use crate::ops::run::step::evidence::{Filed, file_evidence};
+use crate::ops::run::step::worktree::identity;
 use crate::ops::tokens;
 use crate::ops::worktree::adoption::{self, Adoption};
+use crate::ops::world::{World, environment};
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 

@@ -12,7 +12,7 @@ use crate::base::{fs, hash};
 use crate::domain::ids::TaskId;
 use crate::domain::time::WallMs;
 use crate::ops::refusal::OpError;
-use crate::ops::run::environment;
+use crate::ops::world::environment;
 
 /// Larger ones were not written by `ai`.
 const CAP: u64 = 64 << 10;

@@ -9,9 +9,9 @@ use crate::git::Repo;
 use crate::git::worktree::{SlotInfo, SlotState};
 use crate::ops::cx;
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::World;
 use crate::ops::worktree::adoption::{self, Adoption};
 use crate::ops::worktree::list::{everywhere, last_run};
+use crate::ops::world::World;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 

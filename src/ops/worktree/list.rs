@@ -13,8 +13,8 @@ use crate::git::shadow::Shadow;
 use crate::git::worktree::{Pool, PoolLimits, SlotInfo, SlotState};
 use crate::git::{Head, Oid, Repo};
 use crate::ops::refusal::OpError;
-use crate::ops::run::{World, environment};
 use crate::ops::worktree::adoption::{self, Adoption};
+use crate::ops::world::{World, environment};
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 

@@ -8,6 +8,7 @@
 mod adopt;
 mod adoption;
 mod find;
+mod hand_in;
 mod list;
 mod prune;
 mod pruned;
@@ -16,6 +17,7 @@ mod rescue;
 pub use adopt::{Adopted, Look, Wanted, adopt, look, place};
 pub use adoption::{Adoption, of_epoch};
 pub use find::{Found, find};
+pub use hand_in::hand_in;
 pub use list::{Listed, list};
 pub use prune::{Ages, Item, carry_out, plan};
 pub use rescue::{Saved, rescue};

@@ -16,10 +16,12 @@ use crate::git::shadow::Shadow;
 use crate::git::worktree::{Pool, PoolLimits, Rescue, WorktreeError};
 use crate::git::{Head, Oid, Repo};
 use crate::ops::refusal::OpError;
-use crate::ops::run::{World, check_place, environment, rescue_slot};
+use crate::ops::run::checks::place;
+use crate::ops::run::step::worktree::rescue_slot;
 use crate::ops::uninstall::refs::{is_checked_out, is_run_branch};
 use crate::ops::worktree::list::{self, Listed, Use};
 use crate::ops::worktree::pruned;
+use crate::ops::world::{World, environment};
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
@@ -523,5 +525,5 @@ fn forget_slot(world: &World, name: &str) -> Result<(), OpError> {
     let own = world.state().join("slots").join(name);
     fs::create_dir_all(&own).map_err(environment)?;
     let _held = fs::lock(&own.join("place.lock")).map_err(environment)?;
-    check_place::remove(world, name)
+    place::remove(world, name)
 }

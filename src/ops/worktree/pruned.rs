@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::base::fs;
 use crate::git::{Oid, Repo};
 use crate::ops::refusal::OpError;
-use crate::ops::run::{World, environment};
+use crate::ops::world::{World, environment};
 
 /// Where pruned references are kept.
 pub(super) const REFS: &str = "refs/ai/pruned/";

@@ -39,7 +39,7 @@ fn hand_in(
     adoption: &Adoption,
     context: &mut Context,
 ) -> Outcome {
-    let report = crate::ops::run::hand_in(&world(context)?, store, token, adoption)?;
+    let report = crate::ops::worktree::hand_in(&world(context)?, store, token, adoption)?;
     tokens::forget(&adoption.git_dir, token)?;
     for warning in &report.warnings {
         context.ui.warn(warning);

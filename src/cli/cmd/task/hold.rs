@@ -11,7 +11,7 @@ use crate::domain::task::Task;
 use crate::ops::cx::{Cx, commit};
 use crate::ops::edit;
 use crate::ops::refusal::OpError;
-use crate::ops::run::stop;
+use crate::ops::run::recovery::stop;
 use crate::store::Tx;
 use crate::store::sqlite::Access;
 

@@ -1,0 +1,288 @@
+//! A trial of an agent: one harmless prompt through its own connector, sandbox and supervision, in
+//! a small repository that is made for it and removed after it. No task, no lease, no record:
+//! nothing of the user's tree is seen, and nothing of the trial stays.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::base::text::one_line;
+use crate::base::{fs, id};
+use crate::connector::api::Connector;
+use crate::connector::dialogue::{AskedCall, Gate, Ruling};
+use crate::connector::launch::Session;
+use crate::domain::agent::{Agent, Name};
+use crate::domain::agent_event::{FailureClass, StreamOutcome};
+use crate::domain::budget::{Level, Scope, Unit};
+use crate::domain::ids::{RunId, TaskId};
+use crate::domain::lease::Token;
+use crate::domain::run::{ProcessRef, Run, Step};
+use crate::domain::sandbox::Network;
+use crate::domain::verdict::Lifecycle;
+use crate::git::worktree::Slot;
+use crate::ops::doctor::Finding;
+use crate::ops::refusal::{OpError, Refusal, seconds};
+use crate::ops::run::agent::launch::{AgentEnd, AgentStep, run_agent};
+use crate::ops::run::judge;
+use crate::ops::signals::Signals;
+use crate::ops::world::{World, environment};
+use crate::ops::{agents, trust};
+use crate::policy;
+use crate::process::supervise::{CancelToken, StopReason};
+
+/// What is asked of the agent.
+pub const PROMPT: &str = "This is a test of your set-up. Answer with the one word: ready. Use no tools, and change no file.\n";
+/// Longest trial, in milliseconds.
+pub const LIMIT_MS: u64 = 120_000;
+/// A trial that was cut off is cleared away by the next one after this time, in milliseconds.
+const STALE_MS: i64 = 3_600_000;
+/// Of a longer standard error, nothing is quoted.
+const LOG_CAP: u64 = 1 << 20;
+/// Words of an agent that are shown.
+const SHOWN: usize = 300;
+
+/// How a trial ended.
+pub struct Tried {
+    /// What is said of it.
+    pub finding: Finding,
+    /// Its class: `answered`, or how it failed.
+    pub class: &'static str,
+}
+
+/// Tries an agent. What the repository brings must be trusted, as for a run.
+pub fn trial(world: &World, name: &str) -> Result<Tried, OpError> {
+    trust::require(&world.root, &world.location.common_dir, "this trial")?;
+    let agent = agents::load(&world.root, name)?;
+    let connectors = agents::connectors(&world.root)?;
+    let connector = crate::ops::run::drive::connector_of(&connectors, &agent)?;
+    let trials = world.state().join("trials");
+    clear_stale(world, &trials);
+    let place = Place::make(&trials)?;
+    let cancel = CancelToken::new();
+    let _signals = Signals::listen(cancel.clone())?;
+    let end = place.run(world, &agent, connector, &cancel);
+    let complaint = place.complaint();
+    place.clear()?;
+    // Another trial may be at work beside it.
+    let _kept = fs::remove_empty_dir(&trials);
+    match cancel.reason() {
+        Some(StopReason::Interrupted | StopReason::Shutdown) => {
+            Err(Refusal::Interrupted(format!("the trial of {name} was stopped")).into())
+        }
+        _ => Ok(told(&agent, &end?, &complaint)),
+    }
+}
+
+/// A repository with one file, and a directory for the files of the trial.
+struct Place {
+    dir: PathBuf,
+}
+
+impl Place {
+    fn make(trials: &Path) -> Result<Place, OpError> {
+        let place = Place {
+            dir: trials.join(id::random_text(8)),
+        };
+        for dir in ["run", "tree/.git/objects", "tree/.git/refs/heads"] {
+            fs::create_private_dir(&place.dir.join(dir)).map_err(environment)?;
+        }
+        let files: [(&str, &str); 4] = [
+            ("tree/.git/HEAD", "ref: refs/heads/main\n"),
+            (
+                "tree/.git/config",
+                "[core]\n\trepositoryformatversion = 0\n\tbare = false\n",
+            ),
+            (
+                "tree/README.md",
+                "A repository for a trial. Nothing here is kept.\n",
+            ),
+            ("run/prompt.md", PROMPT),
+        ];
+        files
+            .iter()
+            .try_for_each(|(path, text)| fs::write_private(&place.dir.join(path), text.as_bytes()))
+            .map_err(environment)?;
+        Ok(place)
+    }
+
+    fn run(
+        &self,
+        world: &World,
+        agent: &Agent,
+        connector: &dyn Connector,
+        cancel: &CancelToken,
+    ) -> Result<AgentEnd, OpError> {
+        let tree = self.dir.join("tree");
+        let slot = Slot {
+            name: "trial".to_owned(),
+            admin: tree.join(".git"),
+            path: tree,
+        };
+        let run = made_up_run(agent, &self.dir);
+        let token = Token::new(run.task.subject(), 0, id::random_text(26));
+        let limits = policy::Limits::default();
+        let step = AgentStep {
+            agent,
+            connector,
+            run: &run,
+            prompt: PROMPT,
+            slot: &slot,
+            own: None,
+            network: Network::On,
+            dir: &self.dir.join("run"),
+            home: &self.dir.join("run/home"),
+            token: &token,
+            limits: &limits,
+            budget: &[Level {
+                scope: Scope::Run,
+                unit: Unit::Minutes,
+                limit: LIMIT_MS,
+                spent: 0,
+            }],
+            session: Session::New,
+            ledger: &Arc::default(),
+        };
+        run_agent(world, &step, &mut Nothing, cancel)
+    }
+
+    /// The last line of its standard error.
+    fn complaint(&self) -> String {
+        let text = fs::read_text(&self.dir.join("run/stderr.log"), LOG_CAP).unwrap_or_default();
+        text.lines()
+            .rev()
+            .find(|line| !line.trim().is_empty())
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    fn clear(&self) -> Result<(), OpError> {
+        fs::remove_dir_all(&self.dir).map_err(environment)
+    }
+}
+
+/// A run that stands in no store: its id bears the mark by which the supervisor finds what it
+/// started.
+fn made_up_run(agent: &Agent, dir: &Path) -> Run {
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    let task = TaskId(format!("trial-{name}"));
+    Run {
+        id: RunId(format!("{task}.0")),
+        task,
+        agent: agent.name.to_string(),
+        connector: agent.connector.to_string(),
+        model: agent.model.clone(),
+        base: None,
+        target: None,
+        branch: String::new(),
+        worktree: "trial".to_owned(),
+        supervisor: ProcessRef {
+            boot_id: String::new(),
+            pid_namespace: String::new(),
+            pid: 0,
+            start_ticks: 0,
+        },
+        started_ms: 0,
+        started: None,
+        step: Step::Agent,
+        tree: None,
+        commit: None,
+        adopted: None,
+        routed: None,
+        resumed: None,
+        used: None,
+        accepting: None,
+        end: None,
+    }
+}
+
+/// Trials that were cut off leave their directory.
+fn clear_stale(world: &World, trials: &Path) {
+    let now = (world.clock)().wall_ms;
+    let stale = |path: &PathBuf| fs::modified_ms(path).is_some_and(|at| now - at > STALE_MS);
+    for path in fs::list_dir(trials)
+        .unwrap_or_default()
+        .iter()
+        .filter(|path| stale(path))
+    {
+        if let Err(error) = fs::remove_dir_all(path) {
+            world.say(&format!("warning: {error}"));
+        }
+    }
+}
+
+/// Lets an agent that asks do nothing at all.
+struct Nothing;
+
+impl Gate for Nothing {
+    fn may(&mut self, _call: &AskedCall) -> Ruling {
+        Ruling::Deny("a trial needs no tools".to_owned())
+    }
+}
+
+fn told(agent: &Agent, end: &AgentEnd, complaint: &str) -> Tried {
+    let class = class(end);
+    let took = seconds(i64::try_from(end.duration_ms).unwrap_or(i64::MAX));
+    let tokens = end
+        .result
+        .usage
+        .as_ref()
+        .map(crate::domain::budget::RunUsage::from)
+        .map(|used| used.tokens);
+    let used = tokens
+        .filter(|n| *n > 0)
+        .map_or(String::new(), |n| format!(", {n} tokens"));
+    let words = words(end, complaint);
+    let said = if words.is_empty() {
+        String::new()
+    } else {
+        format!(": {words}")
+    };
+    let text = format!("{} after {took}{used}{said}", class.replace('_', " "));
+    let show: &Name = &agent.name;
+    let finding = match class {
+        "answered" => Finding::ok("trial", text),
+        "quota" => Finding::warn("trial", text).next("wait, and try again"),
+        "auth" => Finding::bad("trial", text)
+            .next("log in with its own program, or give it a key (.ai/credentials.yaml)"),
+        "refused" => Finding::warn("trial", text).next(format!("ai agent show {show}")),
+        _ => Finding::bad("trial", text).next(format!(
+            "ai agent show {show}; start that command line by hand"
+        )),
+    };
+    Tried { finding, class }
+}
+
+fn class(end: &AgentEnd) -> &'static str {
+    match judge::lifecycle(end, &[]) {
+        Lifecycle::Quota => "quota",
+        Lifecycle::Auth => "auth",
+        Lifecycle::NotStarted => "not_started",
+        Lifecycle::TimedOut => "timed_out",
+        Lifecycle::Killed | Lifecycle::Lost | Lifecycle::Parked => "killed",
+        Lifecycle::Failed => "failed",
+        Lifecycle::Finished | Lifecycle::NoChanges => match end.result.outcome {
+            StreamOutcome::Refused { .. } => "refused",
+            _ => "answered",
+        },
+    }
+}
+
+/// What it said, or why it failed.
+fn words(end: &AgentEnd, complaint: &str) -> String {
+    let why = match (end.end.trouble(), &end.result.outcome) {
+        (Some(trouble), _) => trouble,
+        (None, StreamOutcome::Auth { message }) => message.clone(),
+        (
+            None,
+            StreamOutcome::Failed {
+                class: FailureClass::Exit,
+                message,
+            },
+        ) if !complaint.is_empty() => {
+            format!("{message}: {complaint}")
+        }
+        (None, StreamOutcome::Failed { message, .. }) => message.clone(),
+        (None, StreamOutcome::Completed) => end.result.final_text.clone().unwrap_or_default(),
+        (None, _) => complaint.to_owned(),
+    };
+    one_line(&why.trim().chars().take(SHOWN).collect::<String>())
+}

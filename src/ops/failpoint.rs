@@ -1,0 +1,67 @@
+//! Crashes on purpose, in test builds only: after each step of a run and of an accept, by `kill -9`
+//! or by an error.
+
+/// `<step>:kill` or `<step>:error`.
+#[cfg(feature = "test-fakes")]
+pub const VARIABLE: &str = "AI_TEST_FAILPOINT";
+
+/// The steps after which a crash can be planted.
+#[cfg(feature = "test-fakes")]
+pub const STEPS: [&str; 17] = [
+    "claimed",
+    "worktree",
+    "prompt",
+    "agent",
+    "snapshot",
+    "sealed",
+    "checks",
+    "evidence",
+    "judged",
+    "checkout-saved",
+    "checkout-entered",
+    "checkout-files",
+    "checkout-index",
+    "checkout-back",
+    "accept-intent",
+    "accept-merged",
+    "accept-done",
+];
+
+/// Crashes where the environment asks for it after `step`.
+#[cfg(feature = "test-fakes")]
+pub fn hit(step: &'static str) -> Result<(), crate::ops::refusal::OpError> {
+    debug_assert!(STEPS.contains(&step), "{step} is not in the list");
+    match crate::base::env::text(VARIABLE) {
+        Some(planted) if planted == format!("{step}:kill") => {
+            // The kernel ends the process inside this call, as a power cut would.
+            let _ = rustix::process::kill_process(
+                rustix::process::getpid(),
+                rustix::process::Signal::KILL,
+            );
+            Ok(())
+        }
+        Some(planted) if planted == format!("{step}:error") => Err(crate::ops::world::environment(
+            format!("failpoint after {step}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Nothing is planted in a release build.
+#[cfg(not(feature = "test-fakes"))]
+pub fn hit(_step: &'static str) -> Result<(), crate::ops::refusal::OpError> {
+    Ok(())
+}
+
+/// A shorter silence than minutes can say, where a test asks for one in milliseconds.
+#[cfg(feature = "test-fakes")]
+pub fn silence() -> Option<std::time::Duration> {
+    let ms = crate::base::env::text("AI_TEST_SILENCE_MS")?.parse().ok()?;
+    Some(std::time::Duration::from_millis(ms))
+}
+
+/// A release build knows minutes.
+#[cfg(not(feature = "test-fakes"))]
+pub fn silence() -> Option<std::time::Duration> {
+    None
+}

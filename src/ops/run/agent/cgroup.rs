@@ -1,0 +1,60 @@
+//! What holds the processes of a run together: a cgroup of its own where one can be made, and
+//! always the keeper below a child subreaper.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::fs;
+use crate::ops::run::agent::launch::AgentStep;
+use crate::process::cgroup::{Cgroup, Kernel};
+
+/// The file in a run's directory that names its cgroup, for whoever finds the run dead.
+const FILE: &str = "cgroup";
+
+/// What holds the processes of a run together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Held {
+    /// A cgroup, besides the subreaper.
+    Cgroup,
+    /// The keeper, a child subreaper.
+    #[default]
+    Subreaper,
+}
+
+impl Held {
+    /// What a run had that was given this cgroup.
+    pub fn of(cgroup: Option<&Cgroup>) -> Held {
+        if cgroup.is_some() {
+            Held::Cgroup
+        } else {
+            Held::Subreaper
+        }
+    }
+}
+
+/// Makes a cgroup for the agent of a run, and records it before anything is started there. Where
+/// none can be had, there is none: `ai doctor` says why.
+pub(crate) fn make(step: &AgentStep<'_>) -> Option<Cgroup> {
+    let made = Cgroup::make(Kernel::of_this_machine(), step.run.id.as_str()).ok()?;
+    let path = made.dir().as_os_str().as_encoded_bytes();
+    match fs::write_private(&step.dir.join(FILE), path) {
+        Ok(()) => Some(made),
+        Err(_) => {
+            made.end();
+            None
+        }
+    }
+}
+
+/// Ends what is left in the cgroup of a run that was found dead. Returns how many processes that
+/// were.
+pub(crate) fn end(run_dir: &Path) -> usize {
+    let recorded = fs::read_text_if_there(&run_dir.join(FILE), 4096)
+        .ok()
+        .flatten();
+    recorded
+        .and_then(|path| Cgroup::recorded(Path::new(&path)))
+        .map_or(0, |group| group.end())
+}

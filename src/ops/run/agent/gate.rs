@@ -1,0 +1,235 @@
+//! The policy's answer to an agent that asks before it calls a tool. Each answer leaves a decision
+//! record.
+//!
+//! Nobody is there to be asked further: what needs an approval that was not given ends the run, and
+//! the task waits for that approval. Every path outside of the run's worktree is denied, whatever
+//! the policy says.
+
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::text::one_line;
+use crate::connector::dialogue::{AskedCall, Gate, Ruling};
+use crate::domain::action::Action;
+use crate::domain::decision::{DecisionRecord, Effect, RepoPath};
+use crate::domain::event::Event;
+use crate::ops::ask::{self, Question};
+use crate::ops::cx::commit;
+use crate::ops::lease;
+use crate::ops::refusal::OpError;
+use crate::ops::run::drive::Live;
+use crate::ops::run::watch::trespass::plain;
+use crate::ops::scrub::redact_record;
+use crate::store::sqlite::SqliteStore;
+
+/// The rule that stands in the record of a denied path outside of the worktree.
+const OUTSIDE: &str = "built-in.inside-worktree";
+
+/// A question of an agent that waits for a person's yes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// The decision.
+    pub decision: String,
+    /// What it wants to do, in words.
+    pub what: String,
+    /// Why a person has to say so.
+    pub reason: String,
+}
+
+impl Parked {
+    /// What the task waits for.
+    pub fn waits(&self) -> String {
+        format!(
+            "waits for your yes to {}: {} ({})",
+            self.decision, self.what, self.reason
+        )
+    }
+}
+
+/// Asks the policy of one run.
+pub(crate) struct PolicyGate<'a, 'l> {
+    /// The run.
+    pub(crate) live: &'a Live<'l>,
+    /// Where the answers are recorded.
+    pub(crate) store: &'a mut SqliteStore,
+    /// The worktree, links resolved.
+    pub(crate) worktree: PathBuf,
+    /// The question that only a person can answer, once there was one.
+    pub(crate) parked: Option<Parked>,
+}
+
+impl Gate for PolicyGate<'_, '_> {
+    fn may(&mut self, call: &AskedCall) -> Ruling {
+        match self.rule(call) {
+            Ok(ruling) => ruling,
+            Err(error) => Ruling::Deny(format!("it could not be decided: {error}")),
+        }
+    }
+}
+
+impl PolicyGate<'_, '_> {
+    fn rule(&mut self, call: &AskedCall) -> Result<Ruling, OpError> {
+        let cx = self.live.cx()?;
+        let inside: Vec<Option<Vec<u8>>> = call
+            .paths
+            .iter()
+            .map(|path| inside(&self.worktree, path))
+            .collect();
+        let mut record = ask::answer(&cx, &self.question(call, &inside));
+        if let Some(outside) = inside
+            .iter()
+            .zip(&call.paths)
+            .find_map(|(found, path)| found.is_none().then_some(path))
+        {
+            record.effect = Effect::Deny;
+            record.rule = OUTSIDE.to_owned();
+            record.reason = format!(
+                "`{}` is not in the worktree of the run",
+                outside.escape_debug()
+            );
+        }
+        let kept = self.keep(record)?;
+        let reason = kept.record.reason.clone();
+        if kept.allowed {
+            return Ok(Ruling::Allow);
+        }
+        if kept.record.effect != Effect::RequireApproval {
+            return Ok(Ruling::Deny(reason));
+        }
+        self.parked = Some(parked(&kept.record));
+        Ok(Ruling::Park(reason))
+    }
+
+    fn question(&self, call: &AskedCall, inside: &[Option<Vec<u8>>]) -> Question {
+        // An edit that names no file can be judged only as a tool.
+        let is_edit = call.kind.changes_files() && !call.paths.is_empty();
+        let action = if is_edit {
+            Action::Edit
+        } else {
+            Action::ToolCall
+        };
+        let mut question = Question::on_task(action, &self.live.started.task);
+        let resource = &mut question.resource;
+        resource.run = Some(self.live.started.run.id.to_string());
+        resource.patterns.clear();
+        resource.tool = Some(call.title.clone()).filter(|title| !title.is_empty());
+        resource.kind = Some(call.kind);
+        resource.input = call.digest.clone();
+        // The worktree itself is no file in it.
+        let files = inside.iter().flatten().filter(|path| !path.is_empty());
+        resource.paths = files.map(|path| RepoPath(path.clone())).collect();
+        question
+    }
+
+    /// Records the answer, and says whether it lets the call through.
+    fn keep(&mut self, mut record: DecisionRecord) -> Result<Kept, OpError> {
+        let live = self.live;
+        commit(self.store, &live.cx()?, |tx, cx| {
+            lease::fenced(tx, cx, &live.started.token, "tool call")?;
+            let allowed = record.effect.lets_through() || ask::approved(tx, &record)?;
+            redact_record(&mut record, live.world.redactor());
+            cx.record(
+                tx,
+                &Event::Decided {
+                    record: Box::new(record.clone()),
+                },
+            )?;
+            Ok(Kept { allowed, record })
+        })
+    }
+}
+
+/// An answer as it is kept.
+struct Kept {
+    allowed: bool,
+    record: DecisionRecord,
+}
+
+fn parked(record: &DecisionRecord) -> Parked {
+    let resource = &record.resource;
+    let kind = resource.kind.map_or("call", |kind| kind.word());
+    let paths: Vec<String> = resource
+        .paths
+        .iter()
+        .take(3)
+        .map(ToString::to_string)
+        .collect();
+    let what = match (&resource.tool, paths.is_empty()) {
+        (Some(tool), true) => format!("{kind} `{}`", one_line(tool)),
+        (_, false) => format!("{kind} {}", paths.join(", ")),
+        (None, true) => kind.to_owned(),
+    };
+    Parked {
+        decision: record.id.clone(),
+        what,
+        reason: record.reason.clone(),
+    }
+}
+
+/// The path below the worktree that an agent's word leads to, links resolved; `None` where it leads
+/// anywhere else, or to Git's own.
+fn inside(worktree: &Path, word: &str) -> Option<Vec<u8>> {
+    let path = resolved(&plain(&worktree.join(word)))?;
+    let below = path.strip_prefix(worktree).ok()?;
+    let first = below.components().next();
+    let is_gits =
+        matches!(first, Some(Component::Normal(name)) if name.eq_ignore_ascii_case(".git"));
+    // Seen from the main checkout, other runs work there.
+    let is_pool = below.starts_with(".ai/worktrees");
+    (!is_gits && !is_pool).then(|| below.as_os_str().as_encoded_bytes().to_vec())
+}
+
+/// The path with the links of its existing part resolved.
+fn resolved(path: &Path) -> Option<PathBuf> {
+    for base in path.ancestors() {
+        // A link that leads nowhere could lead anywhere tomorrow.
+        if base.symlink_metadata().is_ok() {
+            let real = base.canonicalize().ok()?;
+            return Some(real.join(path.strip_prefix(base).ok()?)).map(|whole| plain(&whole));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn only_what_really_lies_in_the_worktree_is_inside() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let tree = root.join("w");
+        std::fs::create_dir_all(tree.join("src")).unwrap();
+        std::fs::create_dir(root.join("w2")).unwrap();
+        symlink(&root, tree.join("out")).unwrap();
+        symlink(root.join("gone"), tree.join("dangling")).unwrap();
+        symlink("src", tree.join("in")).unwrap();
+        let is = |word: &str| inside(&tree, word).map(|path| String::from_utf8(path).unwrap());
+        assert_eq!(is("a/b"), Some("a/b".into()));
+        assert_eq!(
+            is(&format!("{}/src/new.rs", tree.display())),
+            Some("src/new.rs".into())
+        );
+        assert_eq!(is("in/x"), Some("src/x".into()));
+        assert_eq!(is("src/../x"), Some("x".into()));
+        assert_eq!(is("."), Some(String::new()));
+        for outside in [
+            "..",
+            "../w2/x",
+            "/",
+            "/etc/passwd",
+            "out/x",
+            "dangling",
+            "dangling/x",
+            ".git",
+            ".GIT/config",
+            ".ai/worktrees/w1/x",
+            "x\0y/../../z",
+        ] {
+            assert_eq!(is(outside), None, "{outside}");
+        }
+    }
+}

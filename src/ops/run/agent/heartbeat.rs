@@ -1,0 +1,163 @@
+//! Keeps the lease of a run alive from a thread of its own, through every step. A supervisor that
+//! could not renew for two thirds of the TTL stops its child itself, before anybody else can be
+//! granted the task.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::base::clock;
+use crate::config::Config;
+use crate::domain::budget::Level;
+use crate::domain::event::Event;
+use crate::domain::ids::RunId;
+use crate::domain::lease::Token;
+use crate::domain::task::Task;
+use crate::domain::time::Now;
+use crate::ops::cx::{Cx, commit};
+use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::agent::usage::{Ledger, Word};
+use crate::ops::{budget, lease};
+use crate::process::supervise::{CancelToken, StopReason};
+use crate::store::Tx;
+use crate::store::sqlite::{Access, SqliteStore};
+
+/// A beating heart; it stops when dropped.
+pub struct Heart {
+    stop: Sender<Word>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread needs.
+pub struct Beat {
+    /// The store's file.
+    pub store: PathBuf,
+    /// The surroundings; its time is renewed with every beat.
+    pub cx: Cx,
+    /// Reads both clocks.
+    pub clock: fn() -> Now,
+    /// The token.
+    pub token: Token,
+    /// How often.
+    pub every: Duration,
+    /// The lease's length.
+    pub ttl: Duration,
+    /// Stops the child when the lease is lost, or a budget used up.
+    pub cancel: CancelToken,
+    /// What the run uses.
+    pub ledger: Arc<Ledger>,
+    /// Whose budgets those are.
+    pub on: Account,
+}
+
+/// Whom a run's use is held against.
+pub struct Account {
+    /// The run.
+    pub run: RunId,
+    /// Its task.
+    pub task: Task,
+    /// Its agent.
+    pub agent: String,
+    /// The project's budgets.
+    pub config: Config,
+}
+
+/// News are recorded at most so often, since each record is an event of the log.
+const PACE: Duration = Duration::from_secs(2);
+
+impl Heart {
+    /// Starts beating.
+    pub fn start(beat: Beat) -> Heart {
+        let (stop, words) = mpsc::channel();
+        beat.ledger.listen(stop.clone());
+        let thread = std::thread::spawn(move || {
+            let mut renewed_ms = clock::boot_ms();
+            let mut store = None;
+            let mut last = Instant::now();
+            while wait(&words, last, beat.every) {
+                last = Instant::now();
+                match renew(&beat, &mut store) {
+                    Ok(()) => renewed_ms = clock::boot_ms(),
+                    Err(error) => {
+                        let silent =
+                            u128::try_from(clock::boot_ms() - renewed_ms).unwrap_or(u128::MAX);
+                        let gone = matches!(error.refusal(), Some(Refusal::LeaseLost { .. }));
+                        if gone || silent >= beat.ttl.as_millis() * 2 / 3 {
+                            beat.cancel.cancel(StopReason::LeaseLost);
+                            return;
+                        }
+                    }
+                }
+            }
+        });
+        Heart {
+            stop,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Heart {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _heard = self.stop.send(Word::Stop);
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been printed; the lease simply lapses.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Waits until it is time for the next beat: soon after news, else after the usual time. False when
+/// there is to be none.
+fn wait(words: &Receiver<Word>, last: Instant, every: Duration) -> bool {
+    let mut until = last + every;
+    loop {
+        match words.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(Word::News) => until = until.min(last + PACE),
+            Err(RecvTimeoutError::Timeout) => return true,
+            Ok(Word::Stop) | Err(RecvTimeoutError::Disconnected) => return false,
+        }
+    }
+}
+
+fn renew(beat: &Beat, store: &mut Option<SqliteStore>) -> Result<(), OpError> {
+    let cx = Cx {
+        now: (beat.clock)(),
+        ..beat.cx.clone()
+    };
+    let mut open = match store.take() {
+        Some(open) => open,
+        None => SqliteStore::open(&beat.store, Access::Write)?,
+    };
+    let used_up = commit(&mut open, &cx, |tx, cx| {
+        lease::heartbeat(tx, cx, &beat.token, None)?;
+        settle(tx, cx, beat)
+    })?;
+    *store = Some(open);
+    if let Some(level) = used_up {
+        let why = StopReason::Limit(format!("budget {} is used up: {level}", level.name()));
+        beat.ledger
+            .reach_while_at_work(level.name(), || beat.cancel.cancel(why));
+    }
+    Ok(())
+}
+
+/// Records what the run has used since the last beat. Returns the budget that all runs together
+/// have used up.
+fn settle(tx: &mut dyn Tx, cx: &Cx, beat: &Beat) -> Result<Option<Level>, OpError> {
+    let on = &beat.on;
+    let recorded = tx.run(&on.run)?.and_then(|run| run.used);
+    if let Some(used) = beat.ledger.used().filter(|used| Some(*used) != recorded) {
+        cx.record(
+            tx,
+            &Event::RunUsed {
+                run: on.run.clone(),
+                used,
+            },
+        )?;
+    }
+    budget::used_up(tx, cx, &on.config, &on.task, &on.agent)
+}

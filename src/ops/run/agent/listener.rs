@@ -1,0 +1,212 @@
+//! Listening to an agent at work: its stream becomes events, its use is held against the budgets,
+//! and its questions get their answers.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::sync::Arc;
+
+use crate::base::fs;
+use crate::connector::api::StreamParser;
+use crate::connector::dialogue::{Dialogue, Gate, Then};
+use crate::domain::agent_event::{AgentEvent, Denial};
+use crate::domain::budget::{self, Level, RunUsage};
+use crate::domain::stall::Standing;
+use crate::ops::refusal::OpError;
+use crate::ops::run::agent::launch::AgentStep;
+use crate::ops::run::agent::tools;
+use crate::ops::run::agent::usage::{Ledger, Stage};
+use crate::ops::world::{World, environment};
+use crate::process::supervise::{
+    After, CancelToken, Heard, Line, Observer, Saying, StopReason, Stream,
+};
+
+/// Ends the agent when it has used what was left of a budget when it started. What others use
+/// meanwhile is seen with the heartbeat.
+pub(crate) struct Meter {
+    pub(crate) levels: Vec<Level>,
+    /// What its session had used before this run.
+    pub(crate) before: RunUsage,
+    pub(crate) cancel: CancelToken,
+    pub(crate) ledger: Arc<Ledger>,
+}
+
+impl Meter {
+    fn read(&mut self, events: &[AgentEvent]) {
+        let usage = events.iter().rev().find_map(|event| match event {
+            AgentEvent::Usage(usage) => Some(RunUsage::from(usage).since(self.before)),
+            _ => None,
+        });
+        let Some(used) = usage else { return };
+        // A CLI that reports its end with its usage has nothing left to stop.
+        let has_ended = events
+            .iter()
+            .any(|event| matches!(event, AgentEvent::Result { .. }));
+        self.ledger.set_stage(if has_ended {
+            Stage::Idle
+        } else {
+            Stage::AtWork
+        });
+        if let Some(level) = budget::reached(&self.levels, &used).filter(|_| !has_ended) {
+            self.ledger.reach(level.name());
+            self.cancel.cancel(StopReason::Limit(format!(
+                "budget {} is used up: {level}",
+                level.name()
+            )));
+        }
+        self.ledger.report(used);
+    }
+}
+
+/// Parses the stream as it comes, writes the normalized events, and answers where there is a
+/// conversation.
+pub(crate) struct Listener<'a> {
+    pub(crate) parser: RefCell<Box<dyn StreamParser>>,
+    pub(crate) events: fs::Appender,
+    pub(crate) meter: Meter,
+    pub(crate) talk: Option<Talk<'a>>,
+    pub(crate) world: &'a World,
+    pub(crate) run: String,
+    pub(crate) at_work: bool,
+    /// It was told that the provider wants fewer requests.
+    pub(crate) limited: bool,
+    /// Why events are missing in their file.
+    pub(crate) lost: Option<String>,
+    pub(crate) tools: BTreeSet<String>,
+}
+
+/// A conversation, and who decides in it.
+pub(crate) struct Talk<'a> {
+    pub(crate) dialogue: Box<dyn Dialogue>,
+    pub(crate) gate: &'a mut dyn Gate,
+}
+
+impl<'a> Listener<'a> {
+    pub(crate) fn new(
+        step: &AgentStep<'_>,
+        talk: Option<Talk<'a>>,
+        meter: Meter,
+        world: &'a World,
+    ) -> Result<Listener<'a>, OpError> {
+        let events = fs::Appender::create(&step.dir.join("events.jsonl")).map_err(environment)?;
+        Ok(Listener {
+            parser: RefCell::new(step.connector.parser()),
+            events,
+            meter,
+            talk,
+            world,
+            run: step.run.id.to_string(),
+            at_work: false,
+            limited: false,
+            lost: None,
+            tools: BTreeSet::new(),
+        })
+    }
+
+    fn write(&mut self, event: &AgentEvent) {
+        if let AgentEvent::ToolCall { name, .. } = event
+            && self.talk.is_none()
+            && self.tools.len() < tools::MOST
+        {
+            self.tools.insert(name.clone());
+        }
+        if let Ok(mut line) = serde_json::to_vec(event) {
+            line.push(b'\n');
+            // A full disk must not stop the agent; the raw log stands beside this file.
+            if let Err(error) = self.events.write_all(&line) {
+                self.lost.get_or_insert_with(|| error.to_string());
+            }
+        }
+    }
+
+    /// Tells a person at once what may hold the run up for long.
+    fn tell(&mut self, event: &AgentEvent) {
+        let AgentEvent::Retry {
+            attempt,
+            status,
+            delay_ms,
+        } = event
+        else {
+            self.limited &= !event.is_of_the_model();
+            return;
+        };
+        if *status == Some(429) && !self.limited {
+            self.limited = true;
+            let wait =
+                delay_ms.map_or_else(String::new, |ms| format!(" in {} s", ms.div_ceil(1000)));
+            self.world.say(&format!(
+                "run {}: rate limit at the provider; the agent tries again (try {attempt}){wait}",
+                self.run
+            ));
+        }
+    }
+
+    /// What the conversation has heard is not redacted, and so are its words for what it denied.
+    fn deny(&mut self, denial: Denial) {
+        let clean = |text: String| self.world.redactor().redact_text(&text);
+        let denial = Denial {
+            tool: clean(denial.tool),
+            reason: clean(denial.reason),
+        };
+        let event = self.parser.get_mut().denied(denial);
+        self.write(&event);
+    }
+}
+
+impl Observer for Listener<'_> {
+    fn line(&mut self, stream: Stream, line: Line<'_>) {
+        match stream {
+            Stream::Stdout => {
+                let events = self.parser.get_mut().line(line.bytes);
+                for event in &events {
+                    self.at_work |= event.is_of_the_model();
+                    self.tell(event);
+                    self.write(event);
+                }
+                self.meter.read(&events);
+            }
+            Stream::Stderr => self.parser.get_mut().error_line(line.bytes),
+        }
+    }
+
+    fn standing(&mut self, standing: &Standing) {
+        let (ended, signs) = match standing {
+            Standing::Fine => return self.world.say(&format!("run {}: it works again", self.run)),
+            Standing::Suspect(signs) => (false, signs.clone()),
+            Standing::Stalled(signs) => (true, signs.clone()),
+        };
+        let word = if ended {
+            "has stalled and is ended"
+        } else {
+            "may have stalled"
+        };
+        self.world.say(&format!(
+            "run {}: the agent {word}: {}",
+            self.run,
+            signs.join(", ")
+        ));
+        self.write(&AgentEvent::Stall { ended, signs });
+    }
+
+    fn talk(&mut self, heard: Heard<'_>) -> Saying {
+        let Some(Talk { dialogue, gate }) = &mut self.talk else {
+            return Saying::default();
+        };
+        let turn = match heard {
+            Heard::Start => dialogue.open(),
+            Heard::Line(line) => dialogue.hear(line.bytes, *gate),
+            Heard::Stopping => dialogue.stop(),
+        };
+        turn.denials
+            .into_iter()
+            .for_each(|denial| self.deny(denial));
+        let after = match turn.then {
+            Then::Listen => After::Listen,
+            Then::Close => After::Close,
+        };
+        Saying {
+            lines: turn.lines,
+            after,
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! One agent at work: its start, what is heard of it, its questions, its use, its session.
+
+pub mod cgroup;
+pub mod gate;
+pub mod heartbeat;
+pub mod launch;
+pub mod listener;
+pub mod ports;
+pub mod session;
+pub mod tools;
+pub mod usage;

@@ -1,0 +1,44 @@
+//! What the policy says of the tools that an agent has used without asking: its stream names them
+//! when it is too late to refuse. A denied one denies the run; what a person should have been asked
+//! about is told to the reviewer.
+
+use crate::domain::action::Action;
+use crate::domain::decision::{DecisionRecord, Effect};
+use crate::domain::task::Task;
+use crate::domain::tool_kind::ToolKind;
+use crate::ops::ask::{self, Question};
+use crate::ops::cx::Cx;
+use crate::policy::DEFAULT_RULE;
+
+/// Most tools of one run that are looked at.
+pub(crate) const MOST: usize = 256;
+
+/// The answers to what was used, for those that are not simply allowed. A policy that is silent
+/// about tools has no say here: its default is about what is asked.
+pub(crate) fn judged(cx: &Cx, task: &Task, run: &str, used: &[String]) -> Vec<DecisionRecord> {
+    let answer = |name: &String| {
+        let mut question = Question::on_task(Action::ToolCall, task);
+        question.resource.patterns.clear();
+        question.resource.run = Some(run.to_owned());
+        question.resource.kind = Some(ToolKind::of_name(name));
+        question.resource.tool = Some(name.clone());
+        ask::answer(cx, &question)
+    };
+    let speaks =
+        |record: &DecisionRecord| record.effect != Effect::Allow && record.rule != DEFAULT_RULE;
+    used.iter().map(answer).filter(speaks).collect()
+}
+
+/// What a reviewer reads of such an answer.
+pub(crate) fn told(record: &DecisionRecord) -> String {
+    let tool = crate::base::text::one_line(record.resource.tool.as_deref().unwrap_or_default());
+    let word = match record.effect {
+        Effect::Deny => "which the policy denies",
+        Effect::RequireApproval => "for which the policy wants a person's yes",
+        Effect::Allow | Effect::Warn => "of which the policy warns",
+    };
+    format!(
+        "the agent used the tool `{tool}`, {word}: {} (rule `{}`)",
+        record.reason, record.rule
+    )
+}

@@ -1,0 +1,160 @@
+//! Asks, before checks run, whether something of the machine would lead them into another tree than
+//! the judged one: a variable, a setting of a build tool, a command, a link, an installed package
+//! (`python_sources`). Such a check is broken with the sentence that says so; whatever it would
+//! print proves nothing.
+//!
+//! Paths are compared with links followed. Where the sandbox hides the checkouts, what leads there
+//! leads nowhere; it is asked all the same, since the check would only fail, and the work would be
+//! blamed for it.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::base::fs;
+use crate::checks::foreign::{self, Lead};
+use crate::domain::sandbox::Mode;
+use crate::ops::refusal::OpError;
+use crate::ops::run::checks::project_files::{CAP, DEPTH, has_any};
+use crate::ops::run::checks::python_sources::{self, Python};
+use crate::ops::run::checks::scene::{Ask, Scene};
+
+/// What leads checks at one place elsewhere.
+pub(crate) struct Leads<'a> {
+    scene: Scene<'a>,
+    /// What leads every check elsewhere.
+    all: Option<Lead>,
+    python: Python,
+}
+
+impl<'a> Leads<'a> {
+    /// Looks at everything that does not depend on a single check.
+    pub(crate) fn look(
+        scene: Scene<'a>,
+        main: &Path,
+        commands: &[String],
+        ask: &Ask<'_>,
+    ) -> Result<Leads<'a>, OpError> {
+        let all = scene
+            .variables()
+            .or_else(|| scene.settings())
+            .or_else(|| scene.links());
+        let python = match &all {
+            Some(_) => Python::default(),
+            None => python_sources::look(&scene, main, commands, ask)?,
+        };
+        Ok(Leads { scene, all, python })
+    }
+
+    /// What leads this check elsewhere, so that it need not run.
+    pub(crate) fn of(&self, command: &str) -> Option<Lead> {
+        self.all
+            .clone()
+            .or_else(|| self.scene.command(command))
+            .or_else(|| self.python.of(&self.scene, command))
+    }
+
+    /// What has to be hidden from checks, so that nothing but the judged tree can stand for it.
+    pub(crate) fn hidden(&self) -> &[PathBuf] {
+        if self.scene.hides() {
+            &self.python.others
+        } else {
+            &[]
+        }
+    }
+
+    /// Why a check that did not pass could not have passed: what it needed was hidden from it.
+    pub(crate) fn after(&self, command: &str, log: &str) -> Option<Lead> {
+        self.python.after(&self.scene, command, log)
+    }
+}
+
+impl Scene<'_> {
+    fn variables(&self) -> Option<Lead> {
+        // What says where the user and the programs are leads to no sources.
+        const LEFT: [&str; 6] = [
+            "PATH",
+            "HOME",
+            "VIRTUAL_ENV",
+            "PWD",
+            "OLDPWD",
+            "GIT_CEILING_DIRECTORIES",
+        ];
+        let others = self
+            .environment
+            .variables
+            .iter()
+            .filter(|(name, _)| !LEFT.iter().any(|left| name == left));
+        others.into_iter().find_map(|(name, value)| {
+            let whole = || {
+                std::env::split_paths(value)
+                    .filter(|path| path.is_absolute())
+                    .find_map(|path| self.leads_into(&path))
+            };
+            let checkout = self.named(value.as_bytes()).or_else(whole)?;
+            Some(Lead::Variable {
+                name: name.to_string_lossy().into_owned(),
+                checkout,
+            })
+        })
+    }
+
+    /// Settings of the user's own that replace packages in every project.
+    fn settings(&self) -> Option<Lead> {
+        let root = &self.place.root;
+        if has_any(root, &|name| name == "Cargo.toml", DEPTH) {
+            let home = self
+                .variable("CARGO_HOME")
+                .or_else(|| Some(self.variable("HOME")?.join(".cargo")))?;
+            // What is written relative there counts from the directory above.
+            let above = home.parent().unwrap_or(&home).to_owned();
+            for file in ["config.toml", "config"].map(|name| home.join(name)) {
+                let text = fs::read_text(&file, CAP).unwrap_or_default();
+                let paths = foreign::cargo_replacements(&text);
+                if let Some(checkout) = paths
+                    .iter()
+                    .find_map(|path| self.leads_into(&above.join(path)))
+                {
+                    return Some(Lead::Settings { file, checkout });
+                }
+            }
+        }
+        if has_any(root, &|name| name == "go.mod", DEPTH) {
+            let file = self
+                .variable("XDG_CONFIG_HOME")
+                .or_else(|| Some(self.variable("HOME")?.join(".config")))?;
+            let file = file.join("go/env");
+            let checkout = self.named(&fs::read_capped(&file, CAP).unwrap_or_default());
+            return checkout.map(|checkout| Lead::Settings { file, checkout });
+        }
+        None
+    }
+
+    /// Links of the judged tree that lead into a checkout. In a sandbox they lead nowhere, and the
+    /// work is to blame.
+    fn links(&self) -> Option<Lead> {
+        let links = if self.mode == Mode::None {
+            &self.place.links[..]
+        } else {
+            &[]
+        };
+        links.iter().find_map(|path| {
+            let checkout = self.leads_into(&self.place.root.join(path))?;
+            Some(Lead::Link {
+                path: path.clone(),
+                checkout,
+            })
+        })
+    }
+
+    /// What the command itself names, and programs on the path that are links into a checkout.
+    fn command(&self, command: &str) -> Option<Lead> {
+        let words = command
+            .split(|c: char| c.is_whitespace() || ";|&()'\"".contains(c))
+            .filter(|word| !word.contains('/'));
+        let programs = words.filter_map(|word| self.program(word));
+        let checkout = self
+            .named(command.as_bytes())
+            .or_else(|| programs.into_iter().find_map(|path| self.leads_into(&path)));
+        checkout.map(|checkout| Lead::Command { checkout })
+    }
+}

@@ -1,0 +1,11 @@
+//! The checks of a tree: what is run, where, and what must not lead elsewhere.
+
+pub mod environment;
+pub mod foreign_sources;
+pub mod place;
+pub mod process;
+pub mod project_files;
+pub mod python_search;
+pub mod python_sources;
+pub mod runner;
+pub mod scene;

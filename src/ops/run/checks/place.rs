@@ -1,0 +1,129 @@
+//! Where checks run: a directory outside of every checkout with the judged tree in it, what
+//! `runs.check_keep` names, and nothing else. What an earlier tree left there could make a broken
+//! one pass: an object file whose source is gone, a package that is no dependency any more.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::base::fs;
+use crate::domain::sandbox::Network;
+use crate::git::shadow::Shadow;
+use crate::git::{Oid, Repo};
+use crate::ops::refusal::OpError;
+use crate::ops::run::agent::ports;
+use crate::ops::run::checks::project_files::is_of_project;
+use crate::ops::run::sandbox::builder;
+use crate::ops::world::{World, environment};
+use crate::process::sandbox::Layer;
+
+/// Files by whose times a tool decides whether what it built in this directory before is still
+/// good, whatever else has changed: uv keeps wheels of local projects in its cache by them, outside
+/// of the place.
+const MANIFESTS: [&str; 3] = ["pyproject.toml", "setup.py", "setup.cfg"];
+/// How deep they are looked for.
+const MANIFEST_DEPTH: usize = 4;
+
+/// The directory in which checks run. No agent works in it; `git` works there on a repository of
+/// the directory's own.
+pub struct CheckPlace {
+    /// The directory.
+    pub root: PathBuf,
+    /// Its git directory.
+    pub git_dir: PathBuf,
+    /// What the policy says of the network.
+    pub network: Network,
+    /// A directory for temporary files, for sandboxes that have none of their own; not made yet.
+    pub(crate) tmp: PathBuf,
+    /// The links of the judged tree, relative to the root; looked for only where no sandbox keeps
+    /// them from leading anywhere.
+    pub(crate) links: Vec<PathBuf>,
+    /// Variables that name its ports.
+    pub(crate) ports: Vec<(OsString, OsString)>,
+    /// Two that check in one place would pull the tree away from under each other.
+    _held: fs::Locked,
+}
+
+/// What the checks are to judge.
+#[derive(Debug, Clone, Copy)]
+pub struct Judged<'a> {
+    /// The tree.
+    pub tree: &'a Oid,
+    /// The commit that `git` shows as HEAD there.
+    pub commit: Option<&'a Oid>,
+}
+
+impl CheckPlace {
+    /// The place `name`, with the judged tree in it; waits until nobody checks there. A place that
+    /// cannot be brought to that tree is made anew.
+    pub fn open(
+        world: &World,
+        repo: &Repo,
+        name: &str,
+        judged: Judged<'_>,
+    ) -> Result<CheckPlace, OpError> {
+        world.places.make()?;
+        let place = world.places.checks(name)?;
+        let (root, git_dir, tmp) = (place.join("tree"), place.join("git"), place.join("tmp"));
+        let own = world.state().join("slots").join(name);
+        fs::create_dir_all(&own).map_err(environment)?;
+        let held = fs::lock(&own.join("place.lock")).map_err(environment)?;
+        let shadow = Shadow::open(repo, &own.join("check.git")).map_err(environment)?;
+        let kept = &world.config.runs.check_keep;
+        let is_reset = root.is_dir()
+            && shadow.is_primed()
+            && shadow.reset_alone(&root, judged.tree, kept).is_ok();
+        if !is_reset {
+            let _alone = world
+                .disk_locks()
+                .map(|disk| disk.acquire(&root))
+                .transpose()
+                .map_err(environment)?;
+            fs::remove_stubborn(&root).map_err(environment)?;
+            fs::create_dir_all(&root).map_err(environment)?;
+            shadow.checkout(&root, judged.tree).map_err(environment)?;
+        }
+        renew_manifests(&root, MANIFEST_DEPTH)?;
+        shadow
+            .make_private_repository(repo, &root, &git_dir, judged.commit)
+            .map_err(environment)?;
+        let ports = ports::variables(&ports::of_place(&world.config, name)?);
+        let links = match builder::layer(world, None)? {
+            Layer::None => shadow.links(&root).map_err(environment)?,
+            _ => Vec::new(),
+        };
+        Ok(CheckPlace {
+            root,
+            git_dir,
+            network: Network::On,
+            tmp,
+            links,
+            ports,
+            _held: held,
+        })
+    }
+}
+
+/// Takes the place `name` away; nobody works there but `ai`.
+pub fn remove(world: &World, name: &str) -> Result<(), OpError> {
+    // On a machine that has no room for places there is none.
+    world.places.checks(name).map_or(Ok(()), |place| {
+        fs::remove_stubborn(&place).map_err(environment)
+    })
+}
+
+/// Gives manifests the time of this judgement, so that no tool takes what it built from an earlier
+/// tree for this one's.
+fn renew_manifests(dir: &Path, depth: usize) -> Result<(), OpError> {
+    for path in fs::list_dir(dir).map_err(environment)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let Ok(meta) = std::fs::symlink_metadata(&path) else {
+            continue;
+        };
+        if meta.is_dir() && depth > 1 && is_of_project(&name) {
+            renew_manifests(&path, depth - 1)?;
+        } else if MANIFESTS.contains(&name.as_ref()) && !meta.is_dir() {
+            fs::touch(&path).map_err(environment)?;
+        }
+    }
+    Ok(())
+}

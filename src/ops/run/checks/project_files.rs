@@ -1,0 +1,68 @@
+//! Files by which a tree is known to be a project of some language, looked for without asking Git.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::fs;
+
+/// The largest file of settings that is read.
+pub(crate) const CAP: u64 = 256 << 10;
+/// How deep a project is looked for below the root.
+pub(crate) const DEPTH: usize = 3;
+
+/// Whether a directory of that name holds what people wrote: no hidden one, nothing that was built
+/// or installed.
+pub(crate) fn is_of_project(name: &str) -> bool {
+    !name.starts_with('.') && name != "node_modules" && name != "target"
+}
+
+/// Whether a file with such a name stands at the root or in a directory below it, hidden ones and
+/// those of dependencies left out.
+pub(crate) fn has_any(dir: &Path, is_wanted: &dyn Fn(&str) -> bool, depth: usize) -> bool {
+    let entries = fs::list_dir(dir).unwrap_or_default();
+    let name_of = |path: &Path| {
+        path.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    if entries
+        .iter()
+        .any(|path| is_wanted(&name_of(path)) && path.is_file())
+    {
+        return true;
+    }
+    let is_own = |path: &&PathBuf| {
+        let name = name_of(path);
+        is_of_project(&name) && std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
+    };
+    depth > 1
+        && entries
+            .iter()
+            .filter(is_own)
+            .any(|path| has_any(path, is_wanted, depth - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_project_is_found_in_the_tree_but_not_in_what_it_depends_on() {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path();
+        for (dir, is_found) in [
+            ("node_modules/x", false),
+            (".venv/x", false),
+            ("a/b/c", false),
+            ("a/b", true),
+        ] {
+            std::fs::create_dir_all(root.join(dir)).unwrap();
+            std::fs::write(root.join(dir).join("setup.py"), "").unwrap();
+            assert_eq!(
+                has_any(root, &|name| name == "setup.py", DEPTH),
+                is_found,
+                "{dir}"
+            );
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! Checks: the project's own commands, run by `ai` on exactly the tree that is judged, in a place
+//! that no agent has touched.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::base::fs;
+use crate::base::text::one_line;
+use crate::checks::judge::{self, CheckRun};
+use crate::checks::reports;
+use crate::config::{self, CommandLine, Config};
+use crate::domain::agent::Name;
+use crate::domain::check::{CheckCommand, CheckParser, CheckResult, CheckSpec, CheckStatus};
+use crate::domain::process_end::ProcessEnd;
+use crate::domain::task::Task;
+use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::checks::environment::{CheckEnvironment, Installed};
+use crate::ops::run::checks::foreign_sources::Leads;
+use crate::ops::run::checks::place::CheckPlace;
+use crate::ops::run::checks::process::{CheckProcess, Output, join, words};
+use crate::ops::run::checks::scene::Scene;
+use crate::ops::run::sandbox::builder;
+use crate::ops::world::{World, environment};
+use crate::process::supervise::{CancelToken, End, OomHint, Timeout};
+
+/// Largest log that is read back for judging.
+const LOG_CAP: u64 = 128 << 20;
+/// Longest setup.
+pub(crate) const SETUP_LIMIT: Duration = Duration::from_secs(1800);
+/// Longest wait for interpreters that are asked where they look; one that hangs would hang in the
+/// check, too.
+const ASK_LIMIT: Duration = Duration::from_secs(60);
+
+/// A check to run.
+pub struct CheckPlan {
+    /// What it is.
+    pub spec: CheckSpec,
+    /// Its time limit, to the second.
+    timeout: Duration,
+}
+
+/// A check that has run.
+pub struct Checked {
+    /// What it is.
+    pub spec: CheckSpec,
+    /// What it said.
+    pub result: CheckResult,
+    /// Its log, standard output and standard error one after the other.
+    pub log: PathBuf,
+}
+
+impl CheckPlan {
+    /// The checks of a task: its own, else the project's defaults.
+    pub fn of(task: &Task, config: &Config) -> Result<Vec<CheckPlan>, OpError> {
+        if task.checks.is_empty() {
+            return config
+                .default_checks()
+                .into_iter()
+                .map(CheckPlan::new)
+                .collect();
+        }
+        let find = |name: &String| {
+            let unknown = || {
+                Refusal::Invalid(format!(
+                    "{} wants check `{name}`, and .ai/config.yaml has no such check",
+                    task.id
+                ))
+            };
+            CheckPlan::new(config.check(name).ok_or_else(unknown)?)
+        };
+        task.checks.iter().map(find).collect()
+    }
+
+    fn new(check: &config::Check) -> Result<CheckPlan, OpError> {
+        let bad = |e: &dyn std::fmt::Display| {
+            OpError::from(Refusal::Invalid(format!("check `{}`: {e}", check.name)))
+        };
+        let command = match &check.run {
+            CommandLine::Shell(line) => CheckCommand::Shell(line.clone()),
+            CommandLine::Argv(argv) => CheckCommand::Argv(argv.clone()),
+        };
+        let mut spec = CheckSpec::new(Name::new(check.name.clone()).map_err(|e| bad(&e))?, command);
+        spec.parser = match check.parser {
+            config::CheckParser::Auto => CheckParser::Auto,
+            config::CheckParser::Cargo => CheckParser::Cargo,
+            config::CheckParser::Nextest => CheckParser::Nextest,
+            config::CheckParser::Pytest => CheckParser::Pytest,
+            config::CheckParser::Go => CheckParser::Go,
+            config::CheckParser::ExitCode => CheckParser::ExitCode,
+            config::CheckParser::Junit => CheckParser::Junit {
+                path: check.report.clone().unwrap_or_else(|| "**/*.xml".into()),
+            },
+        };
+        spec.required = check.required;
+        spec.timeout_minutes =
+            u32::try_from(check.timeout.as_secs().div_ceil(60)).unwrap_or(u32::MAX);
+        Ok(CheckPlan {
+            spec,
+            timeout: check.timeout,
+        })
+    }
+
+    /// The command as a person would type it.
+    pub fn command_text(&self) -> String {
+        match &self.spec.command {
+            CheckCommand::Shell(line) => line.clone(),
+            CheckCommand::Argv(argv) => argv.join(" "),
+        }
+    }
+
+    fn argv(&self) -> Vec<OsString> {
+        match &self.spec.command {
+            CheckCommand::Shell(line) => ["/bin/sh", "-c", line].map(OsString::from).to_vec(),
+            CheckCommand::Argv(argv) => argv.iter().map(OsString::from).collect(),
+        }
+    }
+}
+
+/// Prepares the place and runs the checks there one after the other. `label` marks their processes,
+/// so that none of them outlives a crash.
+pub fn run_checks(
+    world: &World,
+    place: &CheckPlace,
+    plans: Vec<CheckPlan>,
+    dir: &Path,
+    label: &str,
+    cancel: &CancelToken,
+) -> Result<Vec<Checked>, OpError> {
+    fs::create_dir_all(dir).map_err(environment)?;
+    let process = CheckProcess {
+        world,
+        place,
+        label,
+        cancel,
+    };
+    let unprepared = set_up(&process, dir)?;
+    // What the setup has made counts from here on.
+    let variables = CheckEnvironment::of(world, place, Installed::Used)?;
+    let ask = |argv: Vec<OsString>| {
+        let answer = process.run(&variables, argv, ASK_LIMIT, &Output::Returned)?;
+        Ok(answer.stdout.memory)
+    };
+    let leads = match &unprepared {
+        Some(_) => None,
+        None => {
+            let scene = Scene {
+                place,
+                environment: &variables,
+                mode: builder::layer(world, None)?.mode(),
+            };
+            let commands: Vec<String> = plans.iter().map(CheckPlan::command_text).collect();
+            Some(Leads::look(scene, &world.root, &commands, &ask)?)
+        }
+    };
+    let hidden = leads
+        .as_ref()
+        .map(|leads| leads.hidden().to_vec())
+        .unwrap_or_default();
+    let confined = CheckEnvironment {
+        hidden,
+        ..variables.clone()
+    };
+    let mut done = Vec::new();
+    for plan in plans {
+        refuse_stopped(cancel, &format!("before check `{}`", plan.spec.name))?;
+        world.say(&format!(
+            "check {}: {}",
+            plan.spec.name,
+            plan.command_text()
+        ));
+        let elsewhere = leads
+            .as_ref()
+            .and_then(|leads| leads.of(&plan.command_text()));
+        let checked = match unprepared
+            .clone()
+            .or_else(|| elsewhere.map(|lead| lead.to_string()))
+        {
+            Some(why) => broken(plan, dir, why)?,
+            None => {
+                let command = plan.command_text();
+                explained(
+                    run_one(&process, &confined, plan, dir)?,
+                    &command,
+                    leads.as_ref(),
+                )?
+            }
+        };
+        refuse_stopped(cancel, &format!("in check `{}`", checked.spec.name))?;
+        world.say(&format!(
+            "check {}: {}",
+            checked.spec.name,
+            result_text(&checked.result)
+        ));
+        done.push(checked);
+    }
+    Ok(done)
+}
+
+/// A check that failed since what it needed is hidden from it says nothing about the work.
+fn explained(
+    mut checked: Checked,
+    command: &str,
+    leads: Option<&Leads<'_>>,
+) -> Result<Checked, OpError> {
+    if checked.result.status != CheckStatus::Failed {
+        return Ok(checked);
+    }
+    let log = fs::read_capped(&checked.log, LOG_CAP).map_err(environment)?;
+    if let Some(lead) = leads.and_then(|leads| leads.after(command, &String::from_utf8_lossy(&log)))
+    {
+        checked.result.status = CheckStatus::Broken {
+            why: lead.to_string(),
+        };
+    }
+    Ok(checked)
+}
+
+/// Runs the project's setup command in the place, as in a fresh worktree. Returns why it did not
+/// succeed: then no check can tell anything.
+fn set_up(process: &CheckProcess<'_>, dir: &Path) -> Result<Option<String>, OpError> {
+    let Some(command) = &process.world.config.runs.setup else {
+        return Ok(None);
+    };
+    process.world.say("setup of the place of checks");
+    let variables = CheckEnvironment::of(process.world, process.place, Installed::LeftAlone)?;
+    let (log, errors) = (dir.join("setup.log"), dir.join("setup.stderr"));
+    let outcome = process.run(
+        &variables,
+        words(command),
+        SETUP_LIMIT,
+        &Output::Files(&log, &errors),
+    )?;
+    refuse_stopped(process.cancel, "in the setup of the place of checks")?;
+    join(&log, &errors, LOG_CAP)?;
+    if matches!(outcome.end, End::Exited(0)) {
+        fs::remove_file(&log).map_err(environment)?;
+        return Ok(None);
+    }
+    let end = process_end(&outcome.end, outcome.oom, SETUP_LIMIT);
+    let why = end
+        .trouble()
+        .or_else(|| Some(format!("exit code {}", end.code()?)));
+    let last =
+        String::from_utf8_lossy(&fs::read_capped(&log, LOG_CAP).map_err(environment)?).into_owned();
+    let last = last
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+        .map(one_line)
+        .unwrap_or_default();
+    let why = why.unwrap_or_else(|| "it did not succeed".to_owned());
+    let said = if last.is_empty() {
+        String::new()
+    } else {
+        format!(", its last line: {last}")
+    };
+    Ok(Some(format!(
+        "the setup command (`runs.setup`) failed in the place of checks: {why}{said}; log: {}",
+        log.display()
+    )))
+}
+
+/// A check that could prove nothing, with the reason as its log.
+fn broken(plan: CheckPlan, dir: &Path, why: String) -> Result<Checked, OpError> {
+    let log = dir.join(format!("{}.log", plan.spec.name));
+    fs::write_private(&log, format!("{why}\n").as_bytes()).map_err(environment)?;
+    let (log_sha256, _) = fs::digest(&log).map_err(environment)?;
+    let result = CheckResult {
+        name: plan.spec.name.clone(),
+        status: CheckStatus::Broken { why },
+        note: None,
+        exit: None,
+        duration_ms: 0,
+        counts: None,
+        failures: Vec::new(),
+        log_sha256: Some(log_sha256),
+    };
+    Ok(Checked {
+        spec: plan.spec,
+        result,
+        log,
+    })
+}
+
+/// A check that was cut off says nothing about the work.
+fn refuse_stopped(cancel: &CancelToken, at: &str) -> Result<(), OpError> {
+    match cancel.reason() {
+        Some(reason) => Err(environment(format!("stopped {at}: {reason:?}"))),
+        None => Ok(()),
+    }
+}
+
+/// One line on a result: `passed (12 passed)`, `failed (1 of 12 failed: parser::tests::empty)`.
+pub fn result_text(result: &CheckResult) -> String {
+    let word = match &result.status {
+        CheckStatus::Passed => "passed".to_owned(),
+        CheckStatus::Failed => "failed".to_owned(),
+        CheckStatus::Broken { why } => format!("broken ({why})"),
+        CheckStatus::NotRun => "not run".to_owned(),
+    };
+    let counts = result
+        .counts
+        .as_ref()
+        .map(|c| format!("{} passed, {} failed", c.passed, c.failed));
+    let failures: Vec<&str> = result
+        .failures
+        .iter()
+        .take(3)
+        .map(|f| f.name.as_str())
+        .collect();
+    let detail: Vec<String> = counts
+        .into_iter()
+        .chain((!failures.is_empty()).then(|| failures.join(", ")))
+        .collect();
+    if detail.is_empty() {
+        word
+    } else {
+        format!("{word} ({})", detail.join(": "))
+    }
+}
+
+fn run_one(
+    process: &CheckProcess<'_>,
+    variables: &CheckEnvironment,
+    plan: CheckPlan,
+    dir: &Path,
+) -> Result<Checked, OpError> {
+    let place = process.place;
+    let log = dir.join(format!("{}.log", plan.spec.name));
+    let errors = dir.join(format!("{}.stderr", plan.spec.name));
+    let junit = match &plan.spec.parser {
+        CheckParser::Junit { path } => Some(path.clone()),
+        _ => None,
+    };
+    let before = junit
+        .as_ref()
+        .map(|glob| reports::collect(&place.root, glob))
+        .transpose()
+        .map_err(environment)?;
+    let outcome = process.run(
+        variables,
+        plan.argv(),
+        plan.timeout,
+        &Output::Files(&log, &errors),
+    )?;
+    let stdout = fs::read_capped(&log, LOG_CAP).map_err(environment)?;
+    let stderr = fs::read_capped(&errors, LOG_CAP).map_err(environment)?;
+    join(&log, &errors, LOG_CAP)?;
+    let (log_sha256, _) = fs::digest(&log).map_err(environment)?;
+    let fresh = match (junit, before) {
+        (Some(glob), Some(before)) => reports::fresh(
+            &before,
+            reports::collect(&place.root, &glob).map_err(environment)?,
+        ),
+        _ => Vec::new(),
+    };
+    let run = CheckRun {
+        end: process_end(&outcome.end, outcome.oom, plan.timeout),
+        stdout: &stdout,
+        stderr: &stderr,
+        reports: &fresh,
+        duration_ms: u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX),
+        log_sha256,
+    };
+    let result = judge::judge(&plan.spec, &run);
+    Ok(Checked {
+        spec: plan.spec,
+        result,
+        log,
+    })
+}
+
+/// A single-threaded runtime for one supervised child.
+pub fn runtime() -> Result<tokio::runtime::Runtime, OpError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(environment)
+}
+
+/// The supervisor's end of a process in the words of the domain.
+pub fn process_end(end: &End, oom: OomHint, limit: Duration) -> ProcessEnd {
+    let after_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+    match end {
+        End::Exited(code) => ProcessEnd::Exited { code: *code },
+        End::Signaled(_) if oom == OomHint::Likely => ProcessEnd::OutOfMemory,
+        End::Signaled(signal) => ProcessEnd::Signaled { signal: *signal },
+        End::TimedOut(Timeout::Total) => ProcessEnd::TimedOut { after_ms },
+        End::TimedOut(Timeout::Silence) => ProcessEnd::Silent { after_ms },
+        End::Cancelled(_) => ProcessEnd::Stopped,
+        End::Dismissed => ProcessEnd::Dismissed,
+        End::SpawnFailed(failure) => ProcessEnd::NotStarted {
+            why: failure.to_string(),
+        },
+        End::KeeperLost => ProcessEnd::Signaled { signal: 9 },
+    }
+}

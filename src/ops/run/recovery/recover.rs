@@ -1,0 +1,200 @@
+//! Runs whose supervisor died. Death is proven by process identity, never guessed from silence;
+//! what is left of the run is ended, its work is put on a rescue ref, and only then does the task
+//! go back.
+
+use crate::base::fs;
+use crate::domain::budget::RunUsage;
+use crate::domain::event::Event;
+use crate::domain::ids::RunId;
+use crate::domain::run::{ProcessRef, Run, Step};
+use crate::git::Repo;
+use crate::ops::cx::{self, commit};
+use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::agent::{cgroup, session};
+use crate::ops::run::recovery::salvage::{self, Cause, Kept};
+use crate::ops::run::recovery::stop;
+use crate::ops::run::step::checkout;
+use crate::ops::world::{World, environment};
+use crate::process::guard::kill_leftovers;
+use crate::process::identity::{Liveness, ProcessIdentity};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, Tx};
+
+/// A run that was recovered.
+pub struct Recovered {
+    /// The run.
+    pub run: Run,
+    /// Where its work stands.
+    pub kept: Kept,
+    /// Processes of it that were still there and were ended.
+    pub ended: usize,
+}
+
+/// Recovers every run whose supervisor is certainly dead. One that cannot be recovered does not
+/// keep the others from it.
+pub fn dead_runs(
+    world: &World,
+    store: &mut SqliteStore,
+    repo: &Repo,
+) -> Result<Vec<Recovered>, OpError> {
+    let active = store.read(|tx| tx.active_runs())?;
+    let mut recovered = Vec::new();
+    for run in active
+        .iter()
+        .filter(|run| liveness(&run.supervisor) == Liveness::Dead)
+    {
+        match one(world, store, repo, &run.id) {
+            Ok(found) => recovered.extend(found),
+            Err(error) => world.say(&format!(
+                "warning: run {} cannot be recovered: {error}",
+                run.id
+            )),
+        }
+    }
+    checkout::give_back_ended(world, store, repo)?;
+    Ok(recovered)
+}
+
+/// Recovers one run whose supervisor is dead; nothing where it has ended or somebody else has
+/// recovered it.
+pub fn one(
+    world: &World,
+    store: &mut SqliteStore,
+    repo: &Repo,
+    id: &RunId,
+) -> Result<Option<Recovered>, OpError> {
+    // Two that recover at once would both look at the slot, and the second one at what the first
+    // has given to a new run.
+    let _held = fs::lock(&world.state().join("recover.lock")).map_err(environment)?;
+    match store.read(|tx| tx.run(id))? {
+        Some(run) if run.end.is_none() && liveness(&run.supervisor) == Liveness::Dead => {
+            recover(world, store, repo, run).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Recovers the run that an id names, or the one that is at work on the task that it names. A
+/// supervisor that lives but let its lease lapse (stopped, hung) is ended first.
+pub fn named(
+    world: &World,
+    store: &mut SqliteStore,
+    typed: &str,
+) -> Result<Option<Recovered>, OpError> {
+    let run = store.read(|tx| find(tx, typed))?;
+    if run.end.is_some() {
+        return Ok(None);
+    }
+    if liveness(&run.supervisor) != Liveness::Dead {
+        let now = (world.clock)();
+        let lease = store.read(|tx| tx.lease(&run.task.subject()))?;
+        if lease.is_some_and(|lease| lease.epoch == run.id.epoch() && lease.binds(&now)) {
+            let why = format!("its supervisor (process {}) is at work", run.supervisor.pid);
+            let next = format!("`ai task cancel {}` stops it", run.task);
+            return Err(Refusal::WrongState {
+                task: run.task,
+                state: "running".into(),
+                why,
+                next,
+            }
+            .into());
+        }
+        let ended = stop::stop(world, store, &run)?;
+        return Ok(Some(Recovered {
+            run: ended,
+            kept: Kept::Nothing,
+            ended: 1,
+        }));
+    }
+    one(world, store, &world.repo()?, &run.id)
+}
+
+fn find(tx: &mut dyn Tx, typed: &str) -> Result<Run, OpError> {
+    let missing = || Refusal::NotFound {
+        what: "run",
+        id: crate::base::text::one_line(typed),
+    };
+    let (task, epoch) = match typed.trim().rsplit_once('.') {
+        Some((task, epoch)) => (task, Some(epoch.parse::<u64>().map_err(|_| missing())?)),
+        None => (typed.trim(), None),
+    };
+    let id = cx::resolve(tx, task)?;
+    let mut runs = tx.runs(&id)?;
+    runs.retain(|run| epoch.is_none_or(|epoch| run.id.epoch() == epoch));
+    Ok(runs.pop().ok_or_else(missing)?)
+}
+
+/// Whether the supervisor of a run still works.
+pub fn liveness(supervisor: &ProcessRef) -> Liveness {
+    identity(supervisor).liveness()
+}
+
+pub(crate) fn identity(supervisor: &ProcessRef) -> ProcessIdentity {
+    ProcessIdentity {
+        boot_id: supervisor.boot_id.clone(),
+        pid_namespace: supervisor.pid_namespace.clone(),
+        pid: supervisor.pid,
+        start_ticks: supervisor.start_ticks,
+    }
+}
+
+/// What the agent had told of its use when its supervisor died, where that is more than what had
+/// been recorded by then.
+fn unrecorded_use(world: &World, run: &Run) -> Option<RunUsage> {
+    let before = run
+        .resumed
+        .as_ref()
+        .map_or_else(RunUsage::default, |resumed| resumed.used);
+    let told = session::told_use(&world.run_dir(&run.id))?.since(before);
+    (told.tokens > run.used.unwrap_or_default().tokens).then_some(told)
+}
+
+/// Ends what is left of a run whose supervisor is dead, saves its work and gives its task back.
+fn recover(
+    world: &World,
+    store: &mut SqliteStore,
+    repo: &Repo,
+    run: Run,
+) -> Result<Recovered, OpError> {
+    let mut left = kill_leftovers(run.id.as_str(), world.config.runs.grace).map_err(environment)?;
+    left.ended += cgroup::end(&world.run_dir(&run.id));
+    if !left.survivors.is_empty() {
+        let pids: Vec<i32> = left.survivors.iter().map(|p| p.pid).collect();
+        let text = format!(
+            "processes {pids:?} of run {} cannot be ended, so its task stays where it is",
+            run.id
+        );
+        return Err(Refusal::Environment(text).into());
+    }
+    session::rescue_home(world, &run)?;
+    let kept = match run.step >= Step::Worktree {
+        true => salvage::keep(world, repo, &run),
+        false => Kept::Nothing,
+    };
+    let summary = format!("cut off at step {}: its supervisor died", run.step.name());
+    let cx = world.cx(&world.checkout_policy())?;
+    let used = unrecorded_use(world, &run);
+    commit(store, &cx, |tx, cx| {
+        if let Some(used) = used {
+            cx.record(
+                tx,
+                &Event::RunUsed {
+                    run: run.id.clone(),
+                    used,
+                },
+            )?;
+        }
+        salvage::end(tx, cx, &run, Cause::Machine, &summary, &kept)
+    })?;
+    world.say(&format!(
+        "recovered run {}: {summary}{}",
+        run.id,
+        kept.clause()
+    ));
+    let run = store.read(|tx| tx.run(&run.id))?.unwrap_or(run);
+    Ok(Recovered {
+        run,
+        kept,
+        ended: left.ended,
+    })
+}

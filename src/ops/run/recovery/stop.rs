@@ -1,0 +1,53 @@
+//! Stopping a run from outside, when its task was taken from it: its supervisor is asked to end,
+//! which ends the agent and saves the work; where it does not, it is killed, and its run recovered.
+
+use std::time::Duration;
+
+use crate::domain::run::Run;
+use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::recovery::recover::{self, identity};
+use crate::ops::world::World;
+use crate::process::identity::Liveness;
+use crate::process::other::{Ask, ask_to_end, wait_for_end};
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+
+/// Beyond the agent's own time to end: for the look at its tree and for saving it.
+const SAVING: Duration = Duration::from_secs(20);
+/// After a kill, for the kernel.
+const KILLING: Duration = Duration::from_secs(5);
+
+/// Sees the run to its end. Nothing of it lives when this returns, and its work stands where the
+/// run's end says.
+pub fn stop(world: &World, store: &mut SqliteStore, run: &Run) -> Result<Run, OpError> {
+    let supervisor = identity(&run.supervisor);
+    ask_to_end(&supervisor, Ask::Politely);
+    let mut state = wait_for_end(&supervisor, world.config.runs.grace + SAVING);
+    if state == Liveness::Alive {
+        ask_to_end(&supervisor, Ask::Firmly);
+        state = wait_for_end(&supervisor, KILLING);
+    }
+    match state {
+        Liveness::Dead => recover::one(world, store, &world.repo()?, &run.id)?,
+        Liveness::Alive | Liveness::Unknown => return Err(out_of_reach(run, state)),
+    };
+    let missing = || Refusal::NotFound {
+        what: "run",
+        id: run.id.to_string(),
+    };
+    Ok(store.read(|tx| tx.run(&run.id))?.ok_or_else(missing)?)
+}
+
+/// Why a supervisor cannot be ended from here.
+pub fn out_of_reach(run: &Run, state: Liveness) -> OpError {
+    let pid = run.supervisor.pid;
+    let why = match state {
+        Liveness::Unknown => "belongs to another container, where it cannot be seen from here",
+        _ => "does not end, not even by SIGKILL",
+    };
+    Refusal::Conflict(format!(
+        "the supervisor of run {} (process {pid}) {why}",
+        run.id
+    ))
+    .into()
+}

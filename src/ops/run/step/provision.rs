@@ -1,0 +1,299 @@
+//! Making a fresh worktree usable: files that Git does not carry (`.worktreeinclude`), build
+//! caches, ports, then the project's setup command, whose log is evidence of its own. A setup that
+//! fails is the machine's fault, never the attempt's.
+
+use crate::base::text::counted;
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::base::fs;
+use crate::base::seed::{How, Seeded, may_be_made, seed};
+use crate::config::{CacheMode, CommandLine};
+use crate::domain::event::Event;
+use crate::domain::evidence::EvidenceKind;
+use crate::git::worktree::{Pool, Slot};
+use crate::ops::cx::commit;
+use crate::ops::lease;
+use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::agent::ports;
+use crate::ops::run::checks::environment::{Installed, checkouts, relocated};
+use crate::ops::run::checks::process::words;
+use crate::ops::run::checks::runner::{SETUP_LIMIT, process_end, runtime};
+use crate::ops::run::drive::Live;
+use crate::ops::run::sandbox::builder::{self, Ground, Inmate};
+use crate::ops::run::step::evidence::{Filed, file_evidence};
+use crate::ops::world::environment;
+use crate::process::environment::child_environment;
+use crate::process::supervise::{End, Limits, OutputTo, Quiet, SpawnSpec, StdinSource, supervise};
+use crate::store::sqlite::SqliteStore;
+
+/// The list of ignored files that worktrees need, in `.gitignore` syntax.
+const INCLUDE: &str = ".worktreeinclude";
+/// Most of its standard error that is kept.
+const LOG_CAP: u64 = 64 << 20;
+
+/// Copies what `.worktreeinclude` names and the caches, chooses the ports, and runs the setup
+/// command.
+pub(crate) fn provision(
+    live: &Live<'_>,
+    store: &mut SqliteStore,
+    slot: &Slot,
+) -> Result<(), OpError> {
+    include(live, &slot.path)?;
+    seed_caches(live, &slot.path)?;
+    let ports = ports::of_run(&live.world.config, &live.dir, &slot.name)?;
+    match &live.world.config.runs.setup {
+        Some(command) => setup(live, store, slot, command, &ports::variables(&ports)),
+        None => Ok(()),
+    }
+}
+
+/// Brings the caches of the main checkout into the worktree, where it has none of its own yet. One
+/// that Git does not ignore would become part of the work.
+fn seed_caches(live: &Live<'_>, worktree: &Path) -> Result<(), OpError> {
+    let (root, runs) = (&live.world.root, &live.world.config.runs);
+    let how = match runs.cache_mode {
+        CacheMode::Cow => How::Cow,
+        CacheMode::Hardlink => How::Hardlink,
+        CacheMode::Copy => How::Copy,
+    };
+    for cache in &runs.caches {
+        if !root.join(cache).is_dir() || live.world.location.main_root.is_none() {
+            continue;
+        }
+        let ignored = live
+            .repo
+            .git()
+            .command(["check-ignore", "--quiet", "--"])
+            .arg(cache)
+            .dir(root);
+        let ignored = ignored.env("GIT_LITERAL_PATHSPECS", "0");
+        if ignored.run_any().map_err(environment)?.code != 0 {
+            live.world.say(&format!(
+                "warning: cache {cache} is not ignored by Git, so the worktree starts without it"
+            ));
+            continue;
+        }
+        let draft = Pool::draft(worktree);
+        if let Some(seeded) =
+            seed(root, worktree, Path::new(cache), how, &draft).map_err(environment)?
+        {
+            let Seeded {
+                files,
+                shared,
+                skipped,
+            } = seeded;
+            live.world.say(&format!(
+                "cache {cache}: {}, {shared} of them shared, {skipped} left out",
+                counted(files, "file")
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Copies ignored files of the main checkout that the list names. The list is the main checkout's
+/// own, never the agent's. What Git does not ignore would become part of the work, and what is no
+/// file cannot be brought; both are left out with a word.
+fn include(live: &Live<'_>, worktree: &Path) -> Result<(), OpError> {
+    let root = &live.world.root;
+    if !root.join(INCLUDE).is_file() || live.world.location.main_root.is_none() {
+        return Ok(());
+    }
+    let listed = live
+        .repo
+        .git()
+        .command(["ls-files", "-z", "--others", "--ignored"])
+        .arg(format!("--exclude-from={INCLUDE}"));
+    let named = listed.dir(root).run().map_err(environment)?.stdout;
+    let asked = live
+        .repo
+        .git()
+        .command(["check-ignore", "-z", "--stdin"])
+        .input(named.clone())
+        .dir(root);
+    let answer = asked
+        .env("GIT_LITERAL_PATHSPECS", "0")
+        .run_any()
+        .map_err(environment)?;
+    // 1 says that none is ignored.
+    if answer.code > 1 {
+        return Err(environment(answer.failure()));
+    }
+    let ignored: HashSet<&[u8]> = names(&answer.stdout).collect();
+    for name in names(&named) {
+        let path = Path::new(OsStr::from_bytes(name));
+        if path.starts_with(".ai") {
+            continue;
+        }
+        let left_out = match ignored.contains(name) {
+            true => bring(root, worktree, path)?,
+            false => Some("Git does not ignore it, so it would become part of the work"),
+        };
+        if let Some(why) = left_out {
+            let shown = crate::base::text::path_bytes(name);
+            live.world.say(&format!(
+                "warning: {INCLUDE} names {shown}, which is left out: {why}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn names(listed: &[u8]) -> impl Iterator<Item = &[u8]> {
+    listed
+        .split(|byte| *byte == 0)
+        .filter(|name| !name.is_empty())
+}
+
+/// Copies one file, unless there is one. Returns why it could not be.
+fn bring(root: &Path, worktree: &Path, path: &Path) -> Result<Option<&'static str>, OpError> {
+    // A link may lead to a file; one that leads nowhere, or to a directory, is none.
+    if !root.join(path).is_file() {
+        return Ok(Some("it is no file"));
+    }
+    let above = path.parent().unwrap_or(Path::new(""));
+    if !may_be_made(worktree, above) {
+        return Ok(Some(
+            "a directory above it is something else in the worktree",
+        ));
+    }
+    match fs::copy_if_absent(&root.join(path), &worktree.join(path)) {
+        Ok(()) => Ok(None),
+        Err(error) if error.is_not_found() => Ok(Some("it is gone")),
+        Err(error) => Err(environment(error)),
+    }
+}
+
+fn setup(
+    live: &Live<'_>,
+    store: &mut SqliteStore,
+    slot: &Slot,
+    command: &CommandLine,
+    ports: &[(OsString, OsString)],
+) -> Result<(), OpError> {
+    let argv = words(command);
+    let ground = ground(live, slot, &argv)?;
+    let used = ground.used();
+    live.world
+        .say(&format!("setup of the worktree (sandbox: {used})"));
+    let log = live.dir.join("setup.log");
+    let runs = &live.world.config.runs;
+    // As checks have it: by this, tools know that there is nobody to ask.
+    let unattended = vec![("CI".into(), "true".into())];
+    let inherited = child_environment(&live.world.env, &runs.env_pass, &[]);
+    let (moved, _) = relocated(
+        &inherited,
+        &checkouts(live.world)?,
+        &slot.path,
+        Installed::LeftAlone,
+    );
+    let set = [unattended, moved, ground.variables(), ports.to_vec()].concat();
+    let spec = SpawnSpec {
+        argv,
+        cwd: slot.path.clone(),
+        env: child_environment(&live.world.env, &runs.env_pass, &set),
+        stdin: StdinSource::Null,
+        run_id: Some(live.started.run.id.to_string()),
+        files: None,
+        cgroup: None,
+        fence: ground.fence(),
+        limits: Limits {
+            total: Some(SETUP_LIMIT),
+            silence: None,
+            grace: runs.grace,
+            output_cap: 16 << 20,
+        },
+        stdout: OutputTo::File(log.clone()),
+        stderr: OutputTo::File(live.dir.join("setup.stderr")),
+    };
+    let done = runtime()?.block_on(supervise(
+        &spec,
+        live.world.redactor(),
+        &mut Quiet,
+        &live.cancel,
+    ));
+    ground.clear()?;
+    let done = done.map_err(environment)?;
+    let errors = live.dir.join("setup.stderr");
+    fs::append(
+        &log,
+        &fs::read_capped(&errors, LOG_CAP).map_err(environment)?,
+    )
+    .map_err(environment)?;
+    fs::remove_file(&errors).map_err(environment)?;
+    let end = process_end(&done.end, done.oom, SETUP_LIMIT);
+    let duration_ms = u64::try_from(done.duration.as_millis()).unwrap_or(u64::MAX);
+    file(
+        live,
+        store,
+        &log,
+        serde_json::json!({ "end": end, "duration_ms": duration_ms, "sandbox": used }),
+    )?;
+    match done.end {
+        End::Exited(0) => Ok(()),
+        _ => {
+            let why = end
+                .trouble()
+                .unwrap_or_else(|| "it did not succeed".to_owned());
+            let text = format!(
+                "the setup command failed: {why}; its output is in {}",
+                log.display()
+            );
+            Err(Refusal::Environment(text).into())
+        }
+    }
+}
+
+/// A setup may write in its worktree and in the caches of build tools, as the agent may. Its words
+/// are the project's; what it starts came with the dependencies, or from the network where the
+/// policy leaves it one.
+fn ground(live: &Live<'_>, slot: &Slot, argv: &[OsString]) -> Result<Ground, OpError> {
+    let layer = builder::layer(live.world, live.agent.sandbox)?;
+    let network = builder::under(builder::network_rule(&live.cx()?, &live.started.task).as_ref());
+    let mut ground = Ground::new(
+        live.world,
+        Inmate::Agent,
+        layer,
+        network,
+        &live.dir.join("tmp"),
+    )?;
+    ground.programs(argv, &live.world.env);
+    ground.worktree(&slot.path, &slot.admin, None)?;
+    Ok(ground)
+}
+
+/// However it ended, its log is evidence.
+fn file(
+    live: &Live<'_>,
+    store: &mut SqliteStore,
+    log: &Path,
+    summary: serde_json::Value,
+) -> Result<(), OpError> {
+    let run = &live.started.run;
+    let filed = Filed {
+        task: &run.task,
+        run: Some(&run.id),
+        tree: None,
+    };
+    let piece = file_evidence(
+        live.world,
+        &filed,
+        EvidenceKind::Setup,
+        "setup",
+        log,
+        summary,
+    )?;
+    let cx = live.cx()?;
+    commit(store, &cx, |tx, cx| {
+        lease::fenced(tx, cx, &live.started.token, "setup")?;
+        cx.record(
+            tx,
+            &Event::EvidenceRecorded {
+                evidence: Box::new(piece.clone()),
+            },
+        )
+    })
+}

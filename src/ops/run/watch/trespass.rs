@@ -1,0 +1,225 @@
+//! What changed outside of an agent's worktree while it worked: in the main checkout, in the git
+//! directory, in other worktrees, and in the home where no sandbox hides it.
+//!
+//! A person may work in the main checkout at the same time, and who changed a file cannot be told
+//! from outside. So what is seen is a warning, but for a file that the agent itself says it
+//! changed: that is a trespass, and denied.
+
+use std::collections::BTreeSet;
+use std::io::BufRead;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use crate::base::fs;
+use crate::base::text::path_bytes;
+use crate::domain::agent_event::AgentEvent;
+use crate::git::bystander::Before;
+use crate::git::shadow::Shadow;
+use crate::git::worktree::{Pool, PoolLimits, SlotInfo};
+use crate::git::{GitError, Head};
+use crate::ops::refusal::OpError;
+use crate::ops::run::drive::Live;
+use crate::ops::run::sandbox::builder;
+use crate::ops::run::step::checkout;
+use crate::ops::run::watch::home;
+use crate::ops::trust;
+use crate::ops::world::environment;
+use crate::process::sandbox::Layer;
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+
+/// What stands in every event that names a changed file.
+const KIND: &[u8] = b"file_change";
+/// So many names stand in one warning.
+const SHOWN: usize = 8;
+
+/// What was seen.
+pub(crate) struct Seen {
+    /// In words.
+    pub(crate) told: Vec<String>,
+    /// Changed files that the agent names as its own work.
+    pub(crate) own_words: Vec<String>,
+}
+
+/// The slots in which nobody works.
+pub(crate) fn idle_slots(
+    live: &Live<'_>,
+    store: &mut SqliteStore,
+) -> Result<Vec<SlotInfo>, OpError> {
+    let busy: BTreeSet<String> = store
+        .read(|tx| tx.active_runs())?
+        .into_iter()
+        .map(|run| run.worktree)
+        .collect();
+    let slots = Pool::new(live.repo, live.world.pool_dir(), PoolLimits::default())
+        .list()
+        .unwrap_or_default();
+    Ok(slots
+        .into_iter()
+        .filter(|slot| !busy.contains(&slot.name))
+        .collect())
+}
+
+/// Looks at everything. `idle` are the slots in which nobody worked at the start. A look that fails
+/// is told of, and decides nothing.
+pub(crate) fn look(
+    live: &Live<'_>,
+    store: &mut SqliteStore,
+    before: &Before,
+    idle: &[SlotInfo],
+) -> Result<Seen, OpError> {
+    let own = format!("refs/heads/{}", live.started.run.branch);
+    let root = live
+        .world
+        .location
+        .main_root
+        .as_deref()
+        .or(live.world.location.top.as_deref());
+    // In the checkout itself everything is the agent's to change; its settings, hooks and branches
+    // are not.
+    let root = root.filter(|_| !checkout::is_in_place(&live.started.run));
+    let shadow = root
+        .map(|_| Shadow::create(live.repo, &live.world.shadow_dir("main")))
+        .transpose();
+    let seen = shadow.and_then(|shadow| before.changes(live.repo, root.zip(shadow.as_ref()), &own));
+    let (mut told, files) = match seen {
+        Ok(changes) => (changes.told, changes.files),
+        Err(error) => (
+            vec![format!("the main checkout could not be looked at: {error}")],
+            Vec::new(),
+        ),
+    };
+    let still_idle: BTreeSet<String> = idle_slots(live, store)?
+        .into_iter()
+        .map(|slot| slot.name)
+        .collect();
+    let claimed = claimed(live)?;
+    let mut own_words: Vec<String> = match root {
+        Some(root) => files
+            .iter()
+            .filter(|file| claimed.contains(&root.join(file)))
+            .cloned()
+            .collect(),
+        None => Vec::new(),
+    };
+    for slot in idle.iter().filter(|slot| still_idle.contains(&slot.name)) {
+        let files = in_slot(live, before, slot).unwrap_or_default();
+        if files.is_empty() {
+            continue;
+        }
+        let shown: Vec<String> = files.iter().take(SHOWN).cloned().collect();
+        told.push(format!(
+            "files of the idle worktree {} changed during the run: {}",
+            slot.name,
+            shown.join(", ")
+        ));
+        let named = files
+            .iter()
+            .filter(|file| claimed.contains(&slot.path.join(file)));
+        own_words.extend(
+            named.map(|file| format!("{}/{file}", path_bytes(slot.path.as_os_str().as_bytes()))),
+        );
+    }
+    let touched = in_home(live, before);
+    if !touched.is_empty() {
+        let shown: Vec<String> = touched
+            .iter()
+            .map(|path| path_bytes(path.as_os_str().as_bytes()))
+            .collect();
+        told.push(format!(
+            "files of your home changed during the run, by which programs are started or somebody is let in: {}",
+            shown.join(", ")
+        ));
+        own_words.extend(
+            touched
+                .iter()
+                .zip(shown)
+                .filter(|(path, _)| claimed.contains(*path))
+                .map(|(_, shown)| shown),
+        );
+    }
+    Ok(Seen { told, own_words })
+}
+
+/// Where a sandbox is around it, the agent had another home.
+fn in_home(live: &Live<'_>, before: &Before) -> Vec<PathBuf> {
+    let is_open =
+        builder::layer(live.world, live.agent.sandbox).is_ok_and(|layer| layer == Layer::None);
+    let home = live
+        .world
+        .env
+        .iter()
+        .find(|(name, _)| name == "HOME")
+        .map(|(_, home)| PathBuf::from(home));
+    let Some(home) = home.filter(|home| is_open && home.is_absolute()) else {
+        return Vec::new();
+    };
+    let trust = trust::recorded_in(&live.world.location.common_dir);
+    home::touched(&home, trust.as_deref(), before)
+}
+
+fn in_slot(live: &Live<'_>, before: &Before, slot: &SlotInfo) -> Result<Vec<String>, GitError> {
+    let Some(commit) = slot.head.as_ref().and_then(Head::commit) else {
+        return Ok(Vec::new());
+    };
+    let tree = live.repo.tree_of(commit)?;
+    let shadow = Shadow::open(live.repo, &live.world.shadow_dir(&slot.name))?;
+    before.changed_in(&shadow, &slot.path, &tree)
+}
+
+/// The files that the agent's own events name as changed. Shell commands change files without such
+/// an event.
+fn claimed(live: &Live<'_>) -> Result<BTreeSet<PathBuf>, OpError> {
+    // Line by line: a talkative agent leaves more than should be in memory at once.
+    let Ok(mut reader) = fs::reader(&live.dir.join("events.jsonl")) else {
+        return Ok(BTreeSet::new());
+    };
+    let run = &live.started.run;
+    let worktree = match checkout::is_in_place(run) {
+        true => live.world.root.clone(),
+        false => live.world.pool_dir().join(&run.worktree),
+    };
+    // An agent may have taken it away.
+    let worktree = std::fs::canonicalize(&worktree).unwrap_or(worktree);
+    let (mut found, mut line) = (BTreeSet::new(), Vec::new());
+    while reader.read_until(b'\n', &mut line).map_err(environment)? > 0 {
+        let names_one = line.windows(KIND.len()).any(|window| window == KIND);
+        if let Some(AgentEvent::FileChange { path, .. }) = names_one
+            .then(|| serde_json::from_slice(&line).ok())
+            .flatten()
+        {
+            found.insert(plain(&worktree.join(path)));
+        }
+        line.clear();
+    }
+    Ok(found)
+}
+
+/// The path without `.` and `..`, by its words alone.
+pub(crate) fn plain(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_made_plain_by_its_words() {
+        assert_eq!(
+            plain(Path::new("/r/.ai/worktrees/w1/../../../a/./b")),
+            Path::new("/r/a/b")
+        );
+        assert_eq!(plain(Path::new("/../../x")), Path::new("/x"));
+    }
+}

@@ -1,0 +1,73 @@
+//! Ctrl-C and TERM, heard from the claim to the verdict. The first one asks the run to stop: the
+//! child is ended, the work saved, the task given back. A second Ctrl-C ends `ai` on the spot, and
+//! the next command recovers what it left.
+
+use std::thread::JoinHandle;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+
+use crate::ops::refusal::OpError;
+use crate::ops::run::checks::runner::runtime;
+use crate::ops::world::environment;
+use crate::process::supervise::{CancelToken, StopReason};
+
+/// Listens until it is dropped.
+pub struct Signals {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Heard {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// From when this returns no signal of these ends the process by itself.
+    pub fn listen(cancel: CancelToken) -> Result<Signals, OpError> {
+        let runtime = runtime()?;
+        let heard = {
+            let _inside = runtime.enter();
+            Heard {
+                interrupt: signal(SignalKind::interrupt()).map_err(environment)?,
+                terminate: signal(SignalKind::terminate()).map_err(environment)?,
+                hang_up: signal(SignalKind::hangup()).map_err(environment)?,
+            }
+        };
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::spawn(move || runtime.block_on(obey(heard, stopped, &cancel)));
+        Ok(Signals {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn obey(mut heard: Heard, mut stopped: oneshot::Receiver<()>, cancel: &CancelToken) {
+    loop {
+        tokio::select! {
+            _ = &mut stopped => return,
+            _ = heard.interrupt.recv() => {
+                if cancel.reason() == Some(StopReason::Interrupted) {
+                    // The keeper of the child sees that we are gone and ends it.
+                    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+                }
+                cancel.cancel(StopReason::Interrupted);
+            }
+            _ = heard.terminate.recv() => cancel.cancel(StopReason::Shutdown),
+            _ = heard.hang_up.recv() => cancel.cancel(StopReason::Shutdown),
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! The work of a worktree that was taken up, handed in: judged as the work of a run is, and then
+//! waiting for the same review and the same accept. The worktree itself stays as it is.
+//!
+//! Everything that takes time comes before the store hears of a run; what the checks or the policy
+//! refuse leaves the task with its holder.
+
+use std::sync::Arc;
+
+use crate::base::fs;
+use crate::connector::api::Connector;
+use crate::domain::action::Action;
+use crate::domain::agent::{Agent, Name};
+use crate::domain::agent_event::{AgentResult, StreamOutcome};
+use crate::domain::event::Event;
+use crate::domain::lease::{Lease, Token};
+use crate::domain::process_end::ProcessEnd;
+use crate::domain::run::{Run, Step};
+use crate::domain::sandbox::Used;
+use crate::domain::task::Task;
+use crate::domain::verdict::{Lifecycle, PolicyVerdict, Verification};
+use crate::git::shadow::Shadow;
+use crate::git::worktree::Foreign;
+use crate::ops::ask::{self, Question};
+use crate::ops::cx::commit;
+use crate::ops::finish::{self, Right};
+use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::agent::cgroup::Held;
+use crate::ops::run::agent::launch::AgentEnd;
+use crate::ops::run::checks::place::{CheckPlace, Judged};
+use crate::ops::run::checks::runner::{CheckPlan, Checked, result_text, run_checks};
+use crate::ops::run::drive::{self, Live, Report};
+use crate::ops::run::judge;
+use crate::ops::run::origin::Origin;
+use crate::ops::run::recovery::salvage::{self, Cause, Kept};
+use crate::ops::run::sandbox::builder;
+use crate::ops::run::step::agent::{self, Taken};
+use crate::ops::run::step::claim::{Started, this_process};
+use crate::ops::run::step::verdict::{self as verdict, Findings};
+use crate::ops::scrub::redact_record;
+use crate::ops::signals::Signals;
+use crate::ops::worktree::Adoption;
+use crate::ops::world::{World, environment};
+use crate::ops::{agents, lease, trust};
+use crate::process::supervise::CancelToken;
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+
+/// Where the checks run, as those of every other `ai task done`.
+const PLACE: &str = "done";
+/// The connector of a run that `ai` did not start.
+const CONNECTOR: &str = "adopted";
+
+/// Judges the work of an adopted worktree under its lease, and puts it up for review.
+pub fn hand_in(
+    world: &World,
+    store: &mut SqliteStore,
+    token: &Token,
+    adoption: &Adoption,
+) -> Result<Report, OpError> {
+    trust::require(&world.root, &world.location.common_dir, "the checks")?;
+    let repo = world.repo()?;
+    let foreign = Foreign::find(&repo, &adoption.path, &world.places.pools())
+        .map_err(|error| Refusal::Conflict(error.to_string()))?;
+    let origin = Origin {
+        base: adoption.base.clone(),
+        target: adoption.target.clone(),
+    };
+    let policy = drive::base_policy(world, &repo, &origin)?;
+    let cx = world.cx_as(&policy, world.actor.clone())?;
+    let right = Right::Token(token);
+    let (task, lease) = store.read(|tx| -> Result<(Task, Option<Lease>), OpError> {
+        Ok((
+            finish::may_end(tx, &cx, &adoption.task, &right)?,
+            tx.lease(&token.subject)?,
+        ))
+    })?;
+    lease.ok_or_else(|| Refusal::NoToken(token.subject.to_string()))?;
+    let run = run_of(world, adoption)?;
+    let started = Started {
+        run,
+        task,
+        token: token.clone(),
+        budget: Vec::new(),
+    };
+    let stand_in = StandIn::new(world)?;
+    let cancel = CancelToken::new();
+    let _signals = Signals::listen(cancel.clone())?;
+    let dir = world.run_dir(&started.run.id);
+    fs::create_private_dir(&dir).map_err(environment)?;
+    // The checks take their time.
+    commit(store, &cx, |tx, cx| lease::heartbeat(tx, cx, token, None))?;
+    let live = Live {
+        world,
+        repo: &repo,
+        policy: &policy,
+        agent: &stand_in.agent,
+        connector: stand_in.connector()?,
+        actor: world.actor.clone(),
+        started: &started,
+        dir,
+        cancel,
+        ledger: Arc::default(),
+    };
+    HandIn { live, foreign }.perform(store)
+}
+
+struct HandIn<'a> {
+    live: Live<'a>,
+    foreign: Foreign,
+}
+
+impl HandIn<'_> {
+    fn perform(&self, store: &mut SqliteStore) -> Result<Report, OpError> {
+        let live = &self.live;
+        let (world, run) = (live.world, &live.started.run);
+        let shadow =
+            Shadow::create(live.repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
+        let taken = self.take(&shadow)?;
+        let checked = self.checks(&taken)?;
+        self.refuse(store, &taken, &checked)?;
+        let (patch, stats) = agent::write_patch(live, &shadow, &taken.sealed)?;
+        let mut remarks = taken.remarks;
+        remarks.push(format!(
+            "the work was done outside of `ai`, in {}: no log of it and no sandbox around it is known",
+            crate::base::text::path_bytes(self.foreign.path.as_os_str().as_encoded_bytes())
+        ));
+        remarks.extend(patch.remark());
+        self.record_start(store)?;
+        let findings = Findings {
+            end: outside_end(),
+            lifecycle: Lifecycle::Finished,
+            sealed: taken.sealed,
+            changed: taken.changed,
+            remarks,
+            patch: patch.file,
+            stats,
+            checked,
+        };
+        live.step_sealed(store, &findings.sealed)
+            .and_then(|()| verdict::finish(live, store, findings))
+            .map_err(|error| self.give_back(store, error))
+    }
+
+    /// The tree as it stands, and its commit on the run's branch; commits that were made there are
+    /// kept.
+    fn take(&self, shadow: &Shadow) -> Result<Taken, OpError> {
+        let live = &self.live;
+        let base_tree = live.base_tree(shadow)?;
+        let head = self.foreign.head.commit();
+        let stand = match head {
+            Some(head) => live.repo.tree_of(head).map_err(environment)?,
+            None => shadow.format().empty_tree(),
+        };
+        if self
+            .foreign
+            .has_conflicts(shadow, &base_tree)
+            .map_err(environment)?
+        {
+            let text = format!(
+                "{} holds conflicts that are not resolved",
+                self.foreign.path.display()
+            );
+            return Err(Refusal::Conflict(text).into());
+        }
+        shadow
+            .adopt(&self.foreign.path, &stand, &base_tree)
+            .map_err(environment)?;
+        let taken = agent::take_tree(live, &self.foreign.path, shadow, head)?;
+        match taken.sealed.commit {
+            Some(_) => Ok(taken),
+            None => Err(Refusal::NotProven(format!(
+                "nothing was changed in {}",
+                self.foreign.path.display()
+            ))
+            .into()),
+        }
+    }
+
+    fn checks(&self, taken: &Taken) -> Result<Vec<Checked>, OpError> {
+        let live = &self.live;
+        let plans = CheckPlan::of(&live.started.task, &live.world.config)?;
+        if plans.is_empty() {
+            return Ok(Vec::new());
+        }
+        let judged = Judged {
+            tree: &taken.sealed.tree,
+            commit: taken.sealed.commit.as_ref(),
+        };
+        let mut place = CheckPlace::open(live.world, live.repo, PLACE, judged)?;
+        place.network =
+            builder::under(builder::network_rule(&live.cx()?, &live.started.task).as_ref());
+        let run = live.started.run.id.as_str();
+        run_checks(
+            live.world,
+            &place,
+            plans,
+            &live.dir.join("checks"),
+            run,
+            &live.cancel,
+        )
+        .map_err(|error| match live.cancel.reason() {
+            Some(_) => Refusal::Interrupted(format!(
+                "stopped while the checks of {run} ran; nothing was changed"
+            ))
+            .into(),
+            None => error,
+        })
+    }
+
+    /// Whoever is at work is told what is wrong, and goes on working.
+    fn refuse(
+        &self,
+        store: &mut SqliteStore,
+        taken: &Taken,
+        checked: &[Checked],
+    ) -> Result<(), OpError> {
+        let live = &self.live;
+        let verification = judge::verification(checked);
+        if matches!(
+            verification,
+            Verification::Failed | Verification::CheckBroken
+        ) {
+            let failed = checked
+                .iter()
+                .filter(|c| c.result.status != crate::domain::check::CheckStatus::Passed);
+            let said: Vec<String> = failed
+                .map(|c| {
+                    format!(
+                        "{} {} (log: {})",
+                        c.spec.name,
+                        result_text(&c.result),
+                        c.log.display()
+                    )
+                })
+                .collect();
+            let text = format!(
+                "the checks are `{verification}` on {}: {}",
+                live.started.task.id,
+                said.join("; ")
+            );
+            return Err(Refusal::NotProven(text).into());
+        }
+        let cx = live.cx()?;
+        let held = verdict::locked_by_others(live, store, &cx, &taken.changed)?;
+        if let Some(first) = held.into_iter().next() {
+            return Err(Refusal::Conflict(format!(
+                "the work changes what somebody else holds: {first}"
+            ))
+            .into());
+        }
+        let (policy, mut record) = judge::policy_verdict(
+            &cx,
+            &live.started.task,
+            &live.started.run,
+            &taken.changed,
+            0,
+        );
+        redact_record(&mut record, live.world.redactor());
+        if policy != PolicyVerdict::Deny {
+            return Ok(());
+        }
+        let record = Box::new(record);
+        let events = vec![Event::Decided {
+            record: record.clone(),
+        }];
+        commit(store, &cx, |_, _| {
+            Err(OpError::recorded(Refusal::Denied(record), events))
+        })
+    }
+
+    /// From here on the store knows of a run; its verdict follows at once.
+    fn record_start(&self, store: &mut SqliteStore) -> Result<(), OpError> {
+        let (cx, started) = (self.live.cx()?, self.live.started);
+        commit(store, &cx, |tx, cx| {
+            finish::may_end(tx, cx, &started.task.id, &Right::Token(&started.token))?;
+            ask::or_refuse(tx, cx, Question::on_task(Action::TaskDone, &started.task))?;
+            cx.record(
+                tx,
+                &Event::RunStarted {
+                    run: Box::new(started.run.clone()),
+                },
+            )
+        })
+    }
+
+    fn give_back(&self, store: &mut SqliteStore, error: OpError) -> OpError {
+        let run = &self.live.started.run;
+        let summary = format!(
+            "could not be judged: {}",
+            self.live.world.redactor().redact_text(&error.to_string())
+        );
+        let kept = Kept::On(format!("refs/heads/{}", run.branch));
+        let ended = self.live.cx().and_then(|cx| {
+            commit(store, &cx, |tx, cx| {
+                salvage::end(tx, cx, run, Cause::Person, &summary, &kept)
+            })
+        });
+        ended.err().unwrap_or(error)
+    }
+}
+
+fn run_of(world: &World, adoption: &Adoption) -> Result<Run, OpError> {
+    Ok(Run {
+        id: adoption.task.run(adoption.epoch),
+        branch: format!("ai/{}/{}", adoption.task, adoption.epoch),
+        worktree: adoption.key(),
+        task: adoption.task.clone(),
+        agent: world.actor.name.to_string(),
+        connector: CONNECTOR.to_owned(),
+        model: None,
+        base: adoption.base.clone(),
+        target: adoption.target.clone(),
+        supervisor: this_process()?,
+        started_ms: adoption.at_ms,
+        started: None,
+        step: Step::Claimed,
+        tree: None,
+        commit: None,
+        adopted: None,
+        resumed: None,
+        used: None,
+        routed: None,
+        accepting: None,
+        end: None,
+    })
+}
+
+/// Nobody of whom `ai` knows did the work; a run wants an agent all the same.
+struct StandIn {
+    agent: Agent,
+    connectors: crate::connector::registry::Registry,
+}
+
+impl StandIn {
+    fn new(world: &World) -> Result<StandIn, OpError> {
+        let name = |text: &str| Name::new(text).map_err(environment);
+        Ok(StandIn {
+            agent: Agent::new(name(CONNECTOR)?, name("command")?),
+            connectors: agents::connectors(&world.root)?,
+        })
+    }
+
+    fn connector(&self) -> Result<&dyn Connector, OpError> {
+        drive::connector_of(&self.connectors, &self.agent)
+    }
+}
+
+/// What is known of the end of work that was done elsewhere: whoever hands it in says that it has
+/// ended.
+fn outside_end() -> AgentEnd {
+    AgentEnd {
+        end: ProcessEnd::Exited { code: 0 },
+        result: AgentResult {
+            outcome: StreamOutcome::Completed,
+            session_id: None,
+            model: None,
+            usage: None,
+            denials: Vec::new(),
+            final_text: None,
+            bad_lines: 0,
+        },
+        duration_ms: 0,
+        stopped: None,
+        leftovers: 0,
+        sandbox: Used::NONE,
+        trespasses: Vec::new(),
+        planted: Vec::new(),
+        budget: None,
+        parked: None,
+        tools: Vec::new(),
+        stall: Vec::new(),
+        held: Held::default(),
+        unwritten: Vec::new(),
+        at_work: false,
+        resume_refused: None,
+    }
+}
