@@ -1,7 +1,7 @@
 //! `ai`: Git-native coordination for coding agents.
 //!
 //! Modules are layers and look one way only, checked by `tests/tidy.rs`: `base ← domain ← policy ←
-//! store, git, process, config ← connector, router, checks, notify ← ops ← cli`.
+//! store, git, process, config ← connector, router, checks, notify ← ops ← app ← cli`.
 
 #![cfg_attr(
     test,
@@ -11,6 +11,7 @@
     )
 )]
 
+mod app;
 mod base;
 mod checks;
 pub mod cli;

@@ -32,6 +32,9 @@ pub(super) struct Global {
     /// Leave progress, hints and warnings out; results and errors stay
     #[arg(long, short, global = true, help_heading = "Everywhere")]
     pub(super) quiet: bool,
+    /// Show what caused an error below it
+    #[arg(long, short, global = true, help_heading = "Everywhere")]
+    pub(super) verbose: bool,
     /// Act as this person (NAME) or agent (agent:NAME)
     #[arg(
         long = "as",

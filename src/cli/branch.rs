@@ -63,6 +63,7 @@ mod tests {
         for line in [
             "ai status",
             "ai status --json -q",
+            "ai status -v",
             "ai why t-1 --as bob",
             "ai run t-1 --agent codex",
             "ai task create title --json",

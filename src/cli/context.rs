@@ -6,13 +6,13 @@ use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::app::error::AppError;
 use crate::base::env;
 use crate::cli::args::Global;
-use crate::cli::error::CliError;
-use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::config::{Config, Trees};
 use crate::domain::actor::{Actor, ActorKind};
+use crate::domain::error_class::ErrorClass;
 use crate::domain::time::Now;
 use crate::git::Owner;
 use crate::git::discover::{self, Location};
@@ -57,17 +57,18 @@ impl Context {
     }
 
     /// The directory that the command is about: `-C`, else the current one.
-    pub(super) fn start_dir(&self) -> Result<PathBuf, CliError> {
+    pub(super) fn start_dir(&self) -> Result<PathBuf, AppError> {
         let here = env::current_dir().map_err(|e| {
-            CliError::new(
-                exit::FAILED,
+            AppError::new(
+                ErrorClass::Failed,
                 format!("the current directory cannot be found: {e}"),
             )
         })?;
         match &self.global.directory {
             Some(dir) if !here.join(dir).is_dir() => {
                 let message = format!("there is no directory {}", here.join(dir).display());
-                Err(CliError::new(exit::NOT_FOUND, message).hint("give an existing one with -C"))
+                Err(AppError::new(ErrorClass::NotFound, message)
+                    .hint("give an existing one with -C"))
             }
             Some(dir) => Ok(here.join(dir)),
             None => Ok(here),
@@ -75,23 +76,16 @@ impl Context {
     }
 
     /// The repository around.
-    pub(super) fn place(&self) -> Result<&Location, CliError> {
+    pub(super) fn place(&self) -> Result<&Location, AppError> {
         if let Some(place) = self.place.get() {
             return Ok(place);
         }
-        let found = discover::discover(&self.start_dir()?).map_err(|error| {
-            let hint = error.hint().map(str::to_owned);
-            CliError {
-                code: exit::NOT_FOUND,
-                message: error.to_string(),
-                hint,
-            }
-        })?;
+        let found = discover::discover(&self.start_dir()?)?;
         Ok(self.place.get_or_init(|| found))
     }
 
     /// The directory whose `.ai/` counts: the main checkout, never an agent's worktree.
-    pub(super) fn root(&self) -> Result<&Path, CliError> {
+    pub(super) fn root(&self) -> Result<&Path, AppError> {
         let place = self.place()?;
         let root = self.root.get_or_init(|| {
             let of_person = || place.top.as_deref().map(outside_pool);
@@ -105,19 +99,19 @@ impl Context {
     }
 
     /// Where the store and the run directories lie: `ai/` in the git common directory.
-    pub(super) fn state_dir(&self) -> Result<PathBuf, CliError> {
+    pub(super) fn state_dir(&self) -> Result<PathBuf, AppError> {
         Ok(project::state_dir(&self.place()?.common_dir))
     }
 
     /// The store file.
-    pub(super) fn store_path(&self) -> Result<PathBuf, CliError> {
+    pub(super) fn store_path(&self) -> Result<PathBuf, AppError> {
         Ok(self.state_dir()?.join(project::STORE_FILE))
     }
 
     /// Opens the store. It is never closed: taking everything apart costs a twentieth of a short
     /// command, and the kernel gives back files and locks of a process that ends, as it does after
     /// a crash.
-    pub(super) fn store(&mut self, access: Access) -> Result<ManuallyDrop<SqliteStore>, CliError> {
+    pub(super) fn store(&mut self, access: Access) -> Result<ManuallyDrop<SqliteStore>, AppError> {
         let store = SqliteStore::open(&self.store_path()?, access)?;
         if access == Access::Write {
             self.mend_link()?;
@@ -131,7 +125,7 @@ impl Context {
 
     /// Makes `.ai/state` again where somebody cleaned it away. The store itself lies elsewhere and
     /// did not notice.
-    fn mend_link(&self) -> Result<(), CliError> {
+    fn mend_link(&self) -> Result<(), AppError> {
         let root = self.root()?;
         let missing =
             crate::base::fs::is_missing(&root.join(".ai/state")) && root.join(".ai").is_dir();
@@ -144,7 +138,7 @@ impl Context {
     }
 
     /// The project's configuration.
-    pub(super) fn config(&self) -> Result<&Config, CliError> {
+    pub(super) fn config(&self) -> Result<&Config, AppError> {
         if let Some(config) = self.config.get() {
             return Ok(config);
         }
@@ -154,14 +148,14 @@ impl Context {
 
     /// Everything that an operation needs to know. The policy is read at once: whoever asks it
     /// holds the store, and others wait.
-    pub(super) fn cx(&self) -> Result<Cx, CliError> {
+    pub(super) fn cx(&self) -> Result<Cx, AppError> {
         let cx = self.cx_for_reading()?;
         cx.policy.state();
         Ok(cx)
     }
 
     /// The same for a command that changes nothing: the policy is read when it is asked, if it is.
-    pub(super) fn cx_for_reading(&self) -> Result<Cx, CliError> {
+    pub(super) fn cx_for_reading(&self) -> Result<Cx, AppError> {
         let rules = Rules::of(self.config()?, self.place()?)?;
         let root = self.root()?.to_owned();
         let policy = PolicyAtHand::when_asked(move || project::policy(&root, &Trees::of_user()));
@@ -177,7 +171,7 @@ impl Context {
 
     /// What takes secrets out of everything that this command stores. It looks for known values
     /// once there is a text to look at.
-    pub(super) fn scrub(&self) -> Result<&Scrub, CliError> {
+    pub(super) fn scrub(&self) -> Result<&Scrub, AppError> {
         if let Some(scrub) = self.scrub.get() {
             return Ok(scrub);
         }
@@ -210,19 +204,19 @@ impl Context {
     }
 
     /// Who acts: `--as`, else `AI_ACTOR`, else the user of the machine. A bare name is a person's.
-    pub(super) fn actor(&self) -> Result<Actor, CliError> {
+    pub(super) fn actor(&self) -> Result<Actor, AppError> {
         let actor = self.said_actor()?;
         // What a run says is said by its agent, whatever name it gives itself: a person's word
         // opens more doors.
         match actor.kind == ActorKind::Human && env::text(env::AI_RUN).is_some() {
             true => {
-                Actor::new(ActorKind::Agent, IN_RUN).map_err(|e| CliError::usage(e.to_string()))
+                Actor::new(ActorKind::Agent, IN_RUN).map_err(|e| AppError::usage(e.to_string()))
             }
             false => Ok(actor),
         }
     }
 
-    fn said_actor(&self) -> Result<Actor, CliError> {
+    fn said_actor(&self) -> Result<Actor, AppError> {
         let named = self
             .global
             .actor
@@ -272,11 +266,11 @@ pub(super) fn now() -> Now {
 /// Who speaks inside of a run without a name, or with that of a person.
 const IN_RUN: &str = "in-run";
 
-pub(super) fn parse_actor(text: &str) -> Result<Actor, CliError> {
+pub(super) fn parse_actor(text: &str) -> Result<Actor, AppError> {
     let parsed = if text.contains(':') {
         text.parse()
     } else {
         Actor::new(ActorKind::Human, text)
     };
-    parsed.map_err(|e| CliError::usage(e.to_string()))
+    parsed.map_err(|e| AppError::usage(e.to_string()))
 }

@@ -6,7 +6,6 @@ mod branch;
 mod cmd;
 mod context;
 mod error;
-pub(crate) mod exit;
 #[cfg(test)]
 mod reference;
 mod start;

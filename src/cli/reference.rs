@@ -8,7 +8,7 @@ use clap::{Arg, Command, CommandFactory};
 
 use crate::base::env;
 use crate::cli::args::Cli;
-use crate::cli::exit;
+use crate::domain::error_class::ErrorClass;
 
 const HEAD: &str = "<!-- Written by `make gen`; changes by hand are lost. -->\n\n";
 
@@ -19,16 +19,45 @@ fn generated_reference_of_commands_is_current() {
 
 #[test]
 fn generated_reference_of_exit_codes_is_current() {
-    let rows: String = exit::ALL
-        .iter()
-        .map(|(code, name, text)| format!("| {code} | `{name}` | {text} |\n"))
-        .collect();
+    let mut rows = String::from("| 0 | `ok` | It happened. |\n");
+    for class in ErrorClass::ALL {
+        if let Some(text) = meaning(class) {
+            let (code, name) = (class.code(), class.name());
+            rows.push_str(&format!("| {code} | `{name}` | {text} |\n"));
+        }
+    }
     let text = format!(
         "# Exit codes\n\n{HEAD}Scripts and agents may branch on them; a code never changes its meaning. With `--json`, an error is one \
          object on standard error, `{{\"error\":{{\"code\":…,\"kind\":…,\"message\":…,\"next\":…}}}}`; `kind` is the name \
          below.\n\n| code | name | meaning |\n|---|---|---|\n{rows}"
     );
     check("docs/reference/exit-codes.md", &text);
+}
+
+/// The meaning of a class in the reference; nothing for one that shares the code of another.
+fn meaning(class: ErrorClass) -> Option<&'static str> {
+    Some(match class {
+        ErrorClass::Failed => "It was tried and failed.",
+        ErrorClass::Internal => return None,
+        ErrorClass::Usage => "The command line makes no sense.",
+        ErrorClass::NotFound => {
+            "No repository, no such task, run, lock or agent; nothing to claim."
+        }
+        ErrorClass::Conflict => "Taken, locked, or in a state in which this cannot be done.",
+        ErrorClass::Denied => "Policy says no.",
+        ErrorClass::NotProven => "The checks do not pass on this tree.",
+        ErrorClass::LeaseLost => {
+            "The lease token does not open the task any more, or none is at hand."
+        }
+        ErrorClass::ApprovalNeeded => "A person must say yes first: an approval, or `ai trust`.",
+        ErrorClass::StoreUnusable => {
+            "The store is missing, damaged, foreign, newer, full or read-only."
+        }
+        ErrorClass::TryLater => {
+            "Busy, out of quota, or too early: the same command may work later."
+        }
+        ErrorClass::Interrupted => "Ended by Ctrl-C.",
+    })
 }
 
 #[test]

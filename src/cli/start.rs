@@ -6,14 +6,15 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::base::{env, heap};
 use crate::cli::args::Cli;
 use crate::cli::branch;
 use crate::cli::cmd;
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
-use crate::cli::exit;
-use crate::cli::ui::{Format, Talk, Ui};
+use crate::cli::ui::{Detail, Format, Talk, Ui};
+use crate::domain::error_class::ErrorClass;
 
 /// Runs one command and returns its exit code. The only place that decides it.
 pub fn main() -> ExitCode {
@@ -24,7 +25,7 @@ pub fn main() -> ExitCode {
         }
         // Asked by scripts and shells all the time: answered without building the parser.
         Some("--version" | "-V") if args.len() == 2 => {
-            let mut ui = Ui::new(Format::Text, Talk::Normal);
+            let mut ui = Ui::new(Format::Text, Talk::Normal, Detail::Message);
             ui.line(concat!("ai ", env!("CARGO_PKG_VERSION")));
             ui.flush();
             return ExitCode::from(exit::OK);
@@ -51,20 +52,25 @@ fn run(args: Vec<OsString>) -> u8 {
     } else {
         Talk::Normal
     };
-    let mut context = Context::new(Ui::new(format, talk), cli.global);
+    let detail = if cli.global.verbose {
+        Detail::Causes
+    } else {
+        Detail::Message
+    };
+    let mut context = Context::new(Ui::new(format, talk, detail), cli.global);
     let code = match cmd::dispatch(cli.command, &mut context) {
         Ok(code) => code,
         Err(error) => {
             context.ui.error(&error);
-            error.code
+            error.code()
         }
     };
     context.tell_scrubbed();
     context.ui.flush();
     match context.ui.lost() {
         Some(error) => {
-            context.ui.error(&CliError::new(
-                exit::FAILED,
+            context.ui.error(&AppError::new(
+                ErrorClass::Failed,
                 format!("the output could not be written: {error}"),
             ));
             if code == exit::OK { exit::FAILED } else { code }
@@ -97,7 +103,7 @@ fn usage(error: &clap::Error, wants_json: bool) -> u8 {
     };
     let asked = matches!(error.kind(), DisplayHelp | DisplayVersion);
     if wants_json && !asked && error.kind() != DisplayHelpOnMissingArgumentOrSubcommand {
-        let mut ui = Ui::new(Format::Json, Talk::Normal);
+        let mut ui = Ui::new(Format::Json, Talk::Normal, Detail::Message);
         ui.error(&usage_error(&error.render().to_string()));
     } else {
         // Nobody is left to tell when the stream is closed.
@@ -108,7 +114,7 @@ fn usage(error: &clap::Error, wants_json: bool) -> u8 {
 
 /// What clap says to people, as an error for programs: the first paragraph is the message, a tip
 /// the hint.
-fn usage_error(text: &str) -> CliError {
+fn usage_error(text: &str) -> AppError {
     let first = text.split("\n\n").next().unwrap_or_default();
     let message: Vec<&str> = first
         .trim_start_matches("error: ")
@@ -118,5 +124,5 @@ fn usage_error(text: &str) -> CliError {
     let tip = text
         .lines()
         .find_map(|line| line.trim().strip_prefix("tip: "));
-    CliError::usage(message.join(" ")).hint(tip.unwrap_or("`ai --help`"))
+    AppError::usage(message.join(" ")).hint(tip.unwrap_or("`ai --help`"))
 }

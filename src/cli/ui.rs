@@ -6,6 +6,9 @@ use std::io::{self, BufWriter, IsTerminal, Stderr, StdoutLock, Write};
 
 use serde::Serialize;
 
+use crate::app::error::AppError;
+use crate::cli::error;
+
 /// What the user wants to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -24,10 +27,20 @@ pub enum Talk {
     Quiet,
 }
 
+/// How much is told about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// What failed and why, and the next command.
+    Message,
+    /// The causes too, down to the first.
+    Causes,
+}
+
 /// The terminal, or what stands in its place.
 pub struct Ui {
     format: Format,
     talk: Talk,
+    detail: Detail,
     out: BufWriter<StdoutLock<'static>>,
     err: Stderr,
     gone: bool,
@@ -36,10 +49,11 @@ pub struct Ui {
 
 impl Ui {
     /// Output on the process's own streams.
-    pub fn new(format: Format, talk: Talk) -> Ui {
+    pub fn new(format: Format, talk: Talk, detail: Detail) -> Ui {
         Ui {
             format,
             talk,
+            detail,
             out: BufWriter::with_capacity(64 * 1024, io::stdout().lock()),
             err: io::stderr(),
             gone: false,
@@ -108,12 +122,12 @@ impl Ui {
     }
 
     /// Shows the error that ended the command.
-    pub fn error(&mut self, error: &crate::cli::error::CliError) {
+    pub fn error(&mut self, error: &AppError) {
         self.flush();
         let text = if self.json() {
-            error.for_programs()
+            error::for_programs(error, self.detail)
         } else {
-            error.for_people()
+            error::for_people(error, self.detail)
         };
         let _ = self.err.write_all(text.as_bytes());
     }

@@ -9,6 +9,7 @@ pub mod budget;
 pub mod check;
 pub mod cycle;
 pub mod decision;
+pub mod error_class;
 pub mod event;
 pub mod evidence;
 pub mod fold;

@@ -46,7 +46,7 @@ fn state(world: &mut World, id: &TaskId) -> TaskState {
 fn why(refused: Result<impl Sized, OpError>) -> Refusal {
     match refused.err().expect("it was not refused") {
         OpError::Refused(refused) => refused.why,
-        OpError::Store(error) => panic!("{error}"),
+        error => panic!("{error}"),
     }
 }
 

@@ -44,7 +44,7 @@ fn refused(world: &mut World, entries: &[NewTask]) -> Refusal {
     assert_eq!((all(world), events(world)), before, "nothing was created");
     match error {
         OpError::Refused(refused) => refused.why,
-        OpError::Store(error) => panic!("{error}"),
+        error => panic!("{error}"),
     }
 }
 

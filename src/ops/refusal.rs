@@ -13,6 +13,9 @@ pub enum OpError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A state that cannot be: a bug of ours.
+    #[error("this is a bug in `ai`: {0}")]
+    Internal(&'static str),
     /// The operation was refused; the events say what is recorded about it all the same.
     #[error("{}", .0.why)]
     Refused(Box<Refused>),
@@ -182,9 +185,6 @@ pub enum Refusal {
     /// Ended by Ctrl-C.
     #[error("{0}")]
     Interrupted(String),
-    /// Something ran and failed.
-    #[error("{0}")]
-    Failed(String),
 }
 
 impl Refusal {
@@ -291,7 +291,7 @@ impl OpError {
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             OpError::Refused(refused) => Some(&refused.why),
-            OpError::Store(_) => None,
+            OpError::Store(_) | OpError::Internal(_) => None,
         }
     }
 }

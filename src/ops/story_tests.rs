@@ -539,7 +539,7 @@ pub(super) fn tell(steps: Vec<Step>) -> Story {
                 after.decisions = before.decisions.clone();
                 assert_eq!(after, before, "{shown}: {refused:?}");
             }
-            Err(OpError::Store(error)) => panic!("{shown}: {error}"),
+            Err(error) => panic!("{shown}: {error}"),
         }
         story.check();
     }

@@ -19,6 +19,7 @@ const LAYERS: &[&[&str]] = &[
         "notify",
     ],
     &["ops"],
+    &["app"],
     &["daemon", "mcp", "tui", "web"],
     &["cli"],
 ];

@@ -105,6 +105,9 @@ pub(in crate::cli) struct ErrorBody<'a> {
     /// The next command, where one helps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) next: Option<Cow<'a, str>>,
+    /// With `--verbose`: what caused it, from the nearest cause to the deepest.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::cli) causes: Vec<String>,
 }
 
 /// The answer to `ai policy validate`.

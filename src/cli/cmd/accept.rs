@@ -2,12 +2,12 @@
 
 use clap::Args;
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::cli::answer::AcceptAnswer;
 use crate::cli::cmd::world::world;
 use crate::cli::cmd::{Outcome, backup};
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
-use crate::cli::exit;
 use crate::ops::accept;
 use crate::store::sqlite::Access;
 
@@ -37,7 +37,7 @@ pub(super) fn accept(args: &AcceptArgs, context: &mut Context) -> Outcome {
         .as_ref()
         .is_some_and(|reason| reason.trim().is_empty())
     {
-        return Err(CliError::usage("an override needs a reason"));
+        return Err(AppError::usage("an override needs a reason"));
     }
     let world = world(context)?;
     let mut store = context.store(Access::Write)?;
@@ -70,7 +70,7 @@ pub(super) fn accept(args: &AcceptArgs, context: &mut Context) -> Outcome {
 
 pub(super) fn reject(args: &RejectArgs, context: &mut Context) -> Outcome {
     if args.note.trim().is_empty() {
-        return Err(CliError::usage(
+        return Err(AppError::usage(
             "say what is wrong with it: the next attempt reads your note",
         ));
     }

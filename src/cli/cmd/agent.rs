@@ -5,18 +5,19 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::base::text::one_line;
 use crate::base::{columns, env};
 use crate::cli::answer::AgentLine;
 use crate::cli::cmd::agent_stats::{self, Fares};
 use crate::cli::cmd::{Outcome, agent_detect, agent_doctor};
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
-use crate::cli::exit;
 use crate::config::Config;
 use crate::connector::api::Connector;
 use crate::connector::manifest::Manifest;
 use crate::domain::agent::{Agent, Home, Name};
+use crate::domain::error_class::ErrorClass;
 use crate::git::diff::{file_diff, unified};
 use crate::ops::{agents, route};
 
@@ -143,7 +144,7 @@ pub(super) fn register(args: RegisterArgs, context: &mut Context) -> Outcome {
     let agent = change(args, old.clone().filter(|_| replace), name)?;
     if !replace && old.is_some_and(|old| old != agent) {
         let message = format!("an agent named `{}` is registered already", agent.name);
-        return Err(CliError::new(exit::CONFLICT, message).hint(format!(
+        return Err(AppError::new(ErrorClass::Conflict, message).hint(format!(
             "`ai agent show {0}`, or give --replace",
             agent.name
         )));
@@ -167,7 +168,7 @@ pub(super) fn register(args: RegisterArgs, context: &mut Context) -> Outcome {
 }
 
 /// A connector that stands for any program needs to be told which.
-fn must_have_command(root: &Path, agent: &Agent) -> Result<(), CliError> {
+fn must_have_command(root: &Path, agent: &Agent) -> Result<(), AppError> {
     let connectors = agents::connectors(root)?;
     let connector = connectors.get(agent.connector.as_str());
     let bare = connector
@@ -183,11 +184,11 @@ fn must_have_command(root: &Path, agent: &Agent) -> Result<(), CliError> {
         "the connector `{}` starts whatever program it is told, and none is named",
         agent.connector
     );
-    Err(CliError::usage(message).hint(hint))
+    Err(AppError::usage(message).hint(hint))
 }
 
 /// The agent that the arguments describe: `old` with what they name, or a new one.
-fn change(args: RegisterArgs, old: Option<Agent>, name: Name) -> Result<Agent, CliError> {
+fn change(args: RegisterArgs, old: Option<Agent>, name: Name) -> Result<Agent, AppError> {
     let connector = args
         .connector
         .as_deref()
@@ -208,7 +209,7 @@ fn change(args: RegisterArgs, old: Option<Agent>, name: Name) -> Result<Agent, C
         (None, Some(connector)) => Agent::new(name, connector),
         (None, None) => {
             let message = format!("no agent named `{name}` is there to be changed");
-            return Err(CliError::new(exit::NOT_FOUND, message)
+            return Err(AppError::new(ErrorClass::NotFound, message)
                 .hint("give --connector to register it".to_owned()));
         }
     };

@@ -2,12 +2,12 @@
 
 use clap::Args;
 
+use crate::app::exit;
 use crate::base::columns;
 use crate::base::env;
 use crate::base::text::one_line;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::exit;
 use crate::connector::registry::Registry;
 use crate::ops::detect::{self, Found, Project, Registration};
 
@@ -48,7 +48,7 @@ pub(super) fn run(args: &DetectArgs, context: &mut Context) -> Outcome {
 fn registry(
     args: &DetectArgs,
     context: &mut Context,
-) -> Result<Registry, crate::cli::error::CliError> {
+) -> Result<Registry, crate::app::error::AppError> {
     let (root, common_dir) = match context.place().map(|place| place.common_dir.clone()) {
         Ok(common_dir) => (context.root()?.to_owned(), common_dir),
         Err(error) if args.write => return Err(error),

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::base::columns;
 use crate::base::text::one_line;
 use crate::cli::cmd::Outcome;
 use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
-use crate::cli::exit;
+use crate::domain::error_class::ErrorClass;
 use crate::ops::agent_doctor::{self, AgentFinding};
 use crate::ops::doctor::{Finding, Level};
 use crate::ops::world::World;
@@ -50,7 +51,7 @@ fn try_all(
     world: &World,
     found: &[AgentFinding],
     context: &mut Context,
-) -> Result<Vec<AgentFinding>, CliError> {
+) -> Result<Vec<AgentFinding>, AppError> {
     let all: BTreeSet<&str> = found.iter().map(|one| one.agent.as_str()).collect();
     let broken = |name: &str| {
         found
@@ -94,7 +95,7 @@ fn try_all(
 }
 
 /// Whether the user wants it: a trial talks to a provider and costs tokens.
-fn consent(args: &DoctorArgs, names: &[&str], context: &mut Context) -> Result<bool, CliError> {
+fn consent(args: &DoctorArgs, names: &[&str], context: &mut Context) -> Result<bool, AppError> {
     if args.yes {
         return Ok(true);
     }
@@ -105,7 +106,8 @@ fn consent(args: &DoctorArgs, names: &[&str], context: &mut Context) -> Result<b
     context.ui.ask(&question).ok_or_else(|| {
         let why =
             "a trial talks to the providers and costs a few tokens, and nobody is here to say yes";
-        CliError::new(exit::APPROVAL, why).hint("ai agent doctor --try --yes".to_owned())
+        AppError::new(ErrorClass::ApprovalNeeded, why)
+            .hint("ai agent doctor --try --yes".to_owned())
     })
 }
 

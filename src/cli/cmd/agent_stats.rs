@@ -3,13 +3,13 @@
 
 use clap::Args;
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::base::columns;
 use crate::base::text::one_line;
 use crate::cli::answer::{AgentStats, AgentStatus};
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
-use crate::cli::exit;
 use crate::domain::agent::Agent;
 use crate::domain::history::AgentSum;
 use crate::ops::health::Healths;
@@ -88,7 +88,7 @@ fn row(stats: &AgentStats<'_>) -> Vec<String> {
 pub(super) struct Fares(Option<Healths>);
 
 impl Fares {
-    pub(super) fn read(context: &mut Context) -> Result<Fares, CliError> {
+    pub(super) fn read(context: &mut Context) -> Result<Fares, AppError> {
         let now_ms = crate::cli::context::now().wall_ms;
         let mut store = match context.store(Access::Read) {
             Ok(store) => store,

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::base::text::{counted, path_bytes};
 use crate::cli::answer::BackupAnswer;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::{Context, now};
-use crate::cli::error::CliError;
-use crate::cli::exit;
+use crate::domain::error_class::ErrorClass;
 use crate::ops::backup;
 use crate::store::sqlite::{Access, SqliteStore};
 
@@ -33,7 +34,7 @@ pub(super) fn run(args: &BackupArgs, context: &mut Context) -> Outcome {
             "{} exists already",
             path_bytes(taken.as_os_str().as_encoded_bytes())
         );
-        return Err(CliError::new(exit::CONFLICT, text).hint("name a new file"));
+        return Err(AppError::new(ErrorClass::Conflict, text).hint("name a new file"));
     }
     let state = context.state_dir()?;
     let store = context.store(Access::Write)?;

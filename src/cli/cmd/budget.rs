@@ -3,10 +3,10 @@
 use crate::base::text::counted;
 use clap::Args;
 
+use crate::app::exit;
 use crate::cli::answer::BudgetLine;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::exit;
 use crate::cli::ui;
 use crate::domain::budget::{Level, Unit, day_ends_ms};
 use crate::ops::agents;

@@ -3,10 +3,10 @@
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
+use crate::app::exit;
 use crate::cli::args::Cli;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::exit;
 
 #[derive(Args)]
 pub(in crate::cli) struct CompletionsArgs {

@@ -2,10 +2,10 @@
 
 use clap::{Args, Subcommand};
 
+use crate::app::exit;
 use crate::base::text::one_line;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::exit;
 use crate::config::{self, Origin};
 
 /// Show the configuration that is in force

@@ -2,10 +2,10 @@
 
 use clap::Args;
 
+use crate::app::exit;
 use crate::base::text::one_line;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::{Context, now};
-use crate::cli::exit;
 use crate::ops::doctor::{self, Depth, Examination, Finding, Level, Patient};
 
 #[derive(Args)]

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::base::text::{counted, multi_line, one_line};
 use crate::cli::answer::{EvidenceAnswer, EvidenceChecked, EvidenceExported};
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
-use crate::cli::exit;
 use crate::cli::ui::time;
+use crate::domain::error_class::ErrorClass;
 use crate::ops::evidence::{self, Found};
 use crate::store::Store;
 use crate::store::sqlite::Access;
@@ -111,9 +112,8 @@ fn show(args: &ShowArgs, context: &mut Context) -> Outcome {
             "the file {} is not what was recorded: {found:?}",
             piece.file
         );
-        return Err(
-            CliError::new(exit::NOT_PROVEN, text).hint("`ai evidence verify` looks at all of them")
-        );
+        return Err(AppError::new(ErrorClass::NotProven, text)
+            .hint("`ai evidence verify` looks at all of them"));
     }
     let bytes = crate::base::fs::read_capped(&state.join(&piece.file), 64 << 20)?;
     context
@@ -156,7 +156,7 @@ fn verify(args: &OfArgs, context: &mut Context) -> Outcome {
                 if n == 1 { "is" } else { "are" },
             );
             let message = format!("{n} of {files} of {task} {are} not what was recorded");
-            Err(CliError::new(exit::NOT_PROVEN, message)
+            Err(AppError::new(ErrorClass::NotProven, message)
                 .hint("`ai log verify` says whether the records themselves stand"))
         }
     }

@@ -3,12 +3,12 @@
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::base::text::{one_line, path_bytes};
 use crate::cli::answer::InitAnswer;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
-use crate::cli::exit;
 use crate::ops::init::{self, Done};
 use crate::policy::{self, PACKS, Pack};
 
@@ -52,13 +52,13 @@ pub(super) fn run(args: &InitArgs, context: &mut Context) -> Outcome {
     Ok(exit::OK)
 }
 
-fn pack(args: &InitArgs) -> Result<&'static Pack, CliError> {
+fn pack(args: &InitArgs) -> Result<&'static Pack, AppError> {
     let found = match &args.policy {
         Some(name) => policy::pack(name),
         None => PACKS.first(),
     };
     found.ok_or_else(|| {
-        CliError::usage("there is no such policy pack").hint("`ai init --help` lists the packs")
+        AppError::usage("there is no such policy pack").hint("`ai init --help` lists the packs")
     })
 }
 

@@ -2,14 +2,15 @@
 
 use clap::{Args, Subcommand};
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::base::text::one_line;
 use crate::cli::answer::{Granted, LockAnswer, LockLine, LockReleased, LockedByHand, LockedPath};
 use crate::cli::cmd::Outcome;
 use crate::cli::cmd::task::ttl;
 use crate::cli::context::{Context, now};
-use crate::cli::error::CliError;
+use crate::cli::token;
 use crate::cli::ui::time;
-use crate::cli::{exit, token};
 use crate::domain::lease::{Liveness, Token};
 use crate::domain::path_lock::LockMode;
 use crate::ops::cx::commit;
@@ -150,7 +151,7 @@ fn release(args: &ReleaseArgs, context: &mut Context) -> Outcome {
         .as_deref()
         .map(Token::parse)
         .transpose()
-        .map_err(|e| CliError::usage(e.to_string()))?;
+        .map_err(|e| AppError::usage(e.to_string()))?;
     let cx = context.cx()?;
     let mut store = context.store(Access::Write)?;
     let subject = commit(&mut *store, &cx, |tx, cx| {

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::base::text::{counted, one_line};
 use crate::cli::answer::LogVerified;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
-use crate::cli::exit;
 use crate::cli::ui::time;
+use crate::domain::error_class::ErrorClass;
 use crate::ops::{cx, log};
 use crate::store::sqlite::Access;
 use crate::store::{EventFilter, Flow, Store, StoredEvent};
@@ -117,7 +118,7 @@ fn verify(context: &mut Context) -> Outcome {
             }
             Ok(exit::OK)
         }
-        Some(fault) => Err(CliError::new(exit::STORE, fault)
+        Some(fault) => Err(AppError::new(ErrorClass::StoreUnusable, fault)
             .hint("`ai backup` keeps what is there, `ai restore --dry-run` shows older states")),
     }
 }

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Command, CommandFactory};
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::base::fs;
 use crate::cli::args::Cli;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
-use crate::cli::exit;
+use crate::domain::error_class::ErrorClass;
 
 #[derive(Args)]
 pub(in crate::cli) struct ManArgs {
@@ -38,10 +39,10 @@ pub(super) fn run(args: &ManArgs, context: &mut Context) -> Outcome {
 }
 
 /// Where a page goes, by the name of its command.
-type Sink<'a> = dyn FnMut(&str, &[u8]) -> Result<(), CliError> + 'a;
+type Sink<'a> = dyn FnMut(&str, &[u8]) -> Result<(), AppError> + 'a;
 
 /// The page of a command and those of all commands beneath it.
-fn write_pages(command: &Command, write: &mut Sink<'_>) -> Result<(), CliError> {
+fn write_pages(command: &Command, write: &mut Sink<'_>) -> Result<(), AppError> {
     if command.is_hide_set() {
         return Ok(());
     }
@@ -56,9 +57,10 @@ fn write_pages(command: &Command, write: &mut Sink<'_>) -> Result<(), CliError> 
         .try_for_each(|below| write_pages(below, write))
 }
 
-fn page(command: &Command) -> Result<Vec<u8>, CliError> {
+fn page(command: &Command) -> Result<Vec<u8>, AppError> {
     let mut page = Vec::new();
     let rendered = clap_mangen::Man::new(command.clone()).render(&mut page);
-    rendered.map_err(|e| CliError::new(exit::FAILED, format!("cannot write the page: {e}")))?;
+    rendered
+        .map_err(|e| AppError::new(ErrorClass::Failed, format!("cannot write the page: {e}")))?;
     Ok(page)
 }

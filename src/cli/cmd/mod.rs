@@ -33,11 +33,11 @@ mod world;
 
 use clap::Subcommand;
 
+use crate::app::error::AppError;
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
 
 /// What a command returns: its exit code, or the error that ended it.
-pub(super) type Outcome = Result<u8, CliError>;
+pub(super) type Outcome = Result<u8, AppError>;
 
 /// Everything that `ai` can do.
 #[derive(Subcommand)]

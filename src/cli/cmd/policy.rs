@@ -4,15 +4,16 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::base::text::{counted, multi_line, one_line};
 use crate::cli::answer::PolicyValidated;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
-use crate::cli::exit;
 use crate::cli::ui::time;
 use crate::config::Trees;
 use crate::domain::decision::DecisionRecord;
+use crate::domain::error_class::ErrorClass;
 use crate::domain::ids::TaskId;
 use crate::ops::cx::commit;
 use crate::ops::{approve, cx, project};
@@ -85,7 +86,8 @@ fn validate(args: &ValidateArgs, context: &mut Context) -> Outcome {
         None => (context.root()?.join(policy::FILE), policy::FILE.to_owned()),
     };
     let bytes = crate::base::fs::read_named(&path, 1 << 20).map_err(|e| {
-        CliError::new(exit::NOT_FOUND, e.to_string()).hint("`ai init --policy default` writes one")
+        AppError::new(ErrorClass::NotFound, e.to_string())
+            .hint("`ai init --policy default` writes one")
     })?;
     let problems = policy::validate(&bytes, &shown);
     if context.ui.json() {
@@ -119,8 +121,8 @@ fn validate(args: &ValidateArgs, context: &mut Context) -> Outcome {
                 .line(&format!("{shown}: all rules and their examples hold"));
             Ok(exit::OK)
         }
-        n => Err(CliError::new(
-            exit::FAILED,
+        n => Err(AppError::new(
+            ErrorClass::Failed,
             format!(
                 "{shown} has {}, and denies everything until that is mended",
                 counted(n, "problem")
@@ -138,8 +140,8 @@ fn show(context: &mut Context) -> Outcome {
         context.ui.print(&rules_text(&shown));
     }
     if let PolicyState::Unreadable(unreadable) = &state {
-        return Err(CliError::new(
-            exit::DENIED,
+        return Err(AppError::new(
+            ErrorClass::Denied,
             format!(
                 "the policy cannot be read, so it denies: {}",
                 unreadable.problems

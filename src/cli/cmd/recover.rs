@@ -2,11 +2,11 @@
 
 use clap::Args;
 
+use crate::app::exit;
 use crate::cli::answer::RecoverLine;
 use crate::cli::cmd::Outcome;
 use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
-use crate::cli::exit;
 use crate::ops::run::recovery::recover::{self, Recovered};
 use crate::store::sqlite::Access;
 

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::app::exit;
 use crate::base::text::{counted, path_bytes};
 use crate::cli::answer::{BackupAnswer, RestoreAnswer};
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::exit;
 use crate::cli::ui::time;
 use crate::ops::backup;
 use crate::ops::import::Intent;

@@ -4,12 +4,12 @@ use std::io::IsTerminal;
 
 use clap::Args;
 
+use crate::app::exit;
 use crate::base::text::{multi_line, one_line};
 use crate::cli::answer::{ReviewAnswer, ReviewedFile};
 use crate::cli::cmd::Outcome;
 use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
-use crate::cli::exit;
 use crate::ops::review::{self, FileChange, Review};
 use crate::ops::route;
 use crate::ops::run::origin::{Destination, destination};

@@ -2,13 +2,13 @@
 
 use clap::{Args, Subcommand};
 
+use crate::app::exit;
 use crate::base::columns;
 use crate::base::text::one_line;
 use crate::cli::answer::RouteAnswer;
 use crate::cli::cmd::Outcome;
 use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
-use crate::cli::exit;
 use crate::ops::run::choose;
 use crate::router::{Considered, Score, Trace};
 use crate::store::sqlite::Access;

@@ -5,14 +5,14 @@ use std::ffi::OsString;
 
 use clap::Args;
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::base::columns;
 use crate::base::text::{counted, multi_line, one_line};
 use crate::cli::answer::RunAnswer;
 use crate::cli::cmd::world::world;
 use crate::cli::cmd::{Outcome, backup};
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
-use crate::cli::exit;
 use crate::domain::ids::TaskId;
 use crate::domain::sandbox::Wish;
 use crate::domain::verdict::{self, Lifecycle};
@@ -99,7 +99,7 @@ fn run_all(args: &RunArgs, context: &mut Context) -> Outcome {
 }
 
 /// This command again, for one task: with the same directory, name and talk.
-fn child_args(args: &RunArgs, context: &Context) -> Result<Vec<OsString>, CliError> {
+fn child_args(args: &RunArgs, context: &Context) -> Result<Vec<OsString>, AppError> {
     let mut all: Vec<OsString> = vec!["-C".into(), context.start_dir()?.into_os_string()];
     all.extend(
         context

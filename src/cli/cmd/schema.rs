@@ -4,17 +4,18 @@ use clap::Args;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::base::suggest;
 use crate::base::text::one_line;
 use crate::cli::answer;
 use crate::cli::cmd::Outcome;
 use crate::cli::cmd::task::DepNode;
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
-use crate::cli::exit;
 use crate::config;
 use crate::domain::agent::Agent;
 use crate::domain::decision::DecisionRecord;
+use crate::domain::error_class::ErrorClass;
 use crate::domain::event::EventRecord;
 use crate::domain::evidence::Evidence;
 use crate::domain::task::Task;
@@ -141,7 +142,7 @@ pub(super) fn run(args: &SchemaArgs, context: &mut Context) -> Outcome {
         let hint = hint.map_or("`ai schema` lists the names".to_owned(), |near| {
             format!("`ai schema {near}`")
         });
-        return Err(CliError::new(exit::NOT_FOUND, message).hint(hint));
+        return Err(AppError::new(ErrorClass::NotFound, message).hint(hint));
     };
     let schema = (found.make)();
     if context.ui.json() {

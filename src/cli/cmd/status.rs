@@ -3,11 +3,11 @@
 use clap::Args;
 use serde::Deserialize;
 
+use crate::app::exit;
 use crate::base::text::one_line;
 use crate::cli::answer::{AgentStatus, StatusAgent, StatusAnswer, StatusLease};
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::exit;
 use crate::domain::agent::Agent;
 use crate::domain::ids::{RunId, Subject};
 use crate::domain::lease::{Lease, Liveness};

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::base::fs;
 use crate::base::text::{counted, path_bytes};
 use crate::cli::cmd::{Outcome, backup};
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
-use crate::cli::exit;
+use crate::domain::error_class::ErrorClass;
 use crate::ops::export::{self, Header};
 use crate::ops::import::{self, Intent, Report};
 use crate::store::sqlite::{Access, SqliteStore};
@@ -51,7 +52,7 @@ pub(super) fn export(args: &ExportArgs, context: &mut Context) -> Outcome {
             "{} exists already",
             path_bytes(path.as_os_str().as_encoded_bytes())
         );
-        return Err(CliError::new(exit::CONFLICT, text).hint("name a new file"));
+        return Err(AppError::new(ErrorClass::Conflict, text).hint("name a new file"));
     }
     let header = write(&mut store, &path)?;
     if context.ui.json() {
@@ -106,8 +107,8 @@ pub(super) fn import(args: &ImportArgs, context: &mut Context) -> Outcome {
             intent,
         )?
     } else {
-        let opened =
-            fs::reader(&path).map_err(|error| CliError::new(exit::NOT_FOUND, error.to_string()));
+        let opened = fs::reader(&path)
+            .map_err(|error| AppError::new(ErrorClass::NotFound, error.to_string()));
         import::import(&mut *store, &cx, &mut opened?, intent)?
     };
     show(&report, intent, context);

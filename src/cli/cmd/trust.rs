@@ -3,10 +3,10 @@
 use crate::base::text::counted;
 use clap::Args;
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
-use crate::cli::exit;
 use crate::domain::actor::ActorKind;
 use crate::ops::cx::commit;
 use crate::ops::trust;
@@ -85,7 +85,7 @@ pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Outcome {
 }
 
 /// Trust is a person's word; an agent's is refused and leaves a record.
-fn require_person(context: &mut Context) -> Result<(), CliError> {
+fn require_person(context: &mut Context) -> Result<(), AppError> {
     let actor = context.actor()?;
     if actor.kind == ActorKind::Human {
         return Ok(());

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::base::env;
 use crate::base::text::{counted, one_line, path_bytes};
 use crate::cli::answer::UninstallAnswer;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::{Context, now};
-use crate::cli::error::CliError;
-use crate::cli::exit;
 use crate::domain::actor::ActorKind;
+use crate::domain::error_class::ErrorClass;
 use crate::git::{Git, GitError, Repo};
 use crate::ops::uninstall::{self, Farewell, Keep, Plan};
 
@@ -36,7 +37,7 @@ pub(in crate::cli) struct UninstallArgs {
 
 pub(super) fn run(args: &UninstallArgs, context: &mut Context) -> Outcome {
     let place = context.place()?.clone();
-    let git = |error: GitError| CliError::new(exit::FAILED, error.to_string());
+    let git = |error: GitError| AppError::new(ErrorClass::Failed, error.to_string());
     let repo = Repo::open(&place, Git::system().map_err(git)?).map_err(git)?;
     let plan = uninstall::plan(&place, &repo)?;
     if plan.is_empty() {
@@ -47,8 +48,10 @@ pub(super) fn run(args: &UninstallArgs, context: &mut Context) -> Outcome {
         show(&plan, None, context);
         return match args.dry_run {
             true => Ok(exit::OK),
-            false => Err(CliError::new(exit::APPROVAL, "nothing was removed")
-                .hint("if that is right, say --yes")),
+            false => Err(
+                AppError::new(ErrorClass::ApprovalNeeded, "nothing was removed")
+                    .hint("if that is right, say --yes"),
+            ),
         };
     }
     refuse_agents(context)?;
@@ -73,11 +76,14 @@ pub(super) fn run(args: &UninstallArgs, context: &mut Context) -> Outcome {
 }
 
 /// A person's decision; an agent in its worktree has no business here.
-fn refuse_agents(context: &Context) -> Result<(), CliError> {
+fn refuse_agents(context: &Context) -> Result<(), AppError> {
     if context.actor()?.kind == ActorKind::Human && env::text(env::AI_RUN).is_none() {
         return Ok(());
     }
-    Err(CliError::new(exit::DENIED, "only a person may uninstall"))
+    Err(AppError::new(
+        ErrorClass::Denied,
+        "only a person may uninstall",
+    ))
 }
 
 fn show(plan: &Plan, done: Option<Farewell>, context: &mut Context) {

@@ -2,11 +2,11 @@
 
 use clap::Args;
 
+use crate::app::exit;
 use crate::base::text::one_line;
 use crate::cli::answer::WhyAnswer;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::exit;
 use crate::ops::why;
 use crate::store::Store;
 use crate::store::sqlite::Access;

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use clap::{Args, Subcommand};
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::base::text::{counted, multi_line, one_line, path_bytes};
 use crate::base::{duration, env};
 use crate::cli::answer::{Granted, WorktreeAdopted, WorktreeLook, WorktreeOpened};
@@ -11,10 +13,9 @@ use crate::cli::cmd::Outcome;
 use crate::cli::cmd::task;
 use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
-use crate::cli::exit;
 use crate::cli::ui::time;
 use crate::domain::actor::ActorKind;
+use crate::domain::error_class::ErrorClass;
 use crate::ops::create::NewTask;
 use crate::ops::worktree::{self, Adopted, Ages, Item, Listed, Look, Saved, Wanted};
 use crate::store::Store;
@@ -378,22 +379,24 @@ fn prune(args: &PruneArgs, context: &mut Context) -> Outcome {
     show(&plan.items, "removes", context);
     match args.dry_run || removals == 0 {
         true => Ok(exit::OK),
-        false => Err(CliError::new(exit::APPROVAL, "nothing was removed")
-            .hint("if that is right, say --yes")),
+        false => Err(
+            AppError::new(ErrorClass::ApprovalNeeded, "nothing was removed")
+                .hint("if that is right, say --yes"),
+        ),
     }
 }
 
-fn milliseconds(text: &str) -> Result<i64, CliError> {
-    let parsed = duration::parse(text).map_err(|e| CliError::usage(e.to_string()))?;
+fn milliseconds(text: &str) -> Result<i64, AppError> {
+    let parsed = duration::parse(text).map_err(|e| AppError::usage(e.to_string()))?;
     Ok(i64::try_from(parsed.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// What goes is a person's decision; an agent in its worktree has no business here.
-fn refuse_agents(context: &Context) -> Result<(), CliError> {
+fn refuse_agents(context: &Context) -> Result<(), AppError> {
     if context.actor()?.kind == ActorKind::Human && env::text(env::AI_RUN).is_none() {
         return Ok(());
     }
-    Err(CliError::new(exit::DENIED, "only a person may prune"))
+    Err(AppError::new(ErrorClass::Denied, "only a person may prune"))
 }
 
 fn show(items: &[Item], verb: &str, context: &mut Context) {

@@ -3,21 +3,21 @@
 use std::io::Write;
 use std::sync::OnceLock;
 
+use crate::app::error::AppError;
 use crate::base::env;
 use crate::cli::context::{Context, now};
-use crate::cli::error::CliError;
 use crate::domain::sandbox::Wish;
 use crate::ops::places::Places;
 use crate::ops::world::World;
 
 /// The world as this command sees it.
-pub(super) fn world(context: &Context) -> Result<World, CliError> {
+pub(super) fn world(context: &Context) -> Result<World, AppError> {
     let all = env::all();
     let talkative = context.is_talkative();
     let sandbox = env::text(env::AI_SANDBOX)
         .map(|text| text.parse::<Wish>())
         .transpose();
-    let sandbox = sandbox.map_err(|why| CliError::usage(format!("{}: {why}", env::AI_SANDBOX)))?;
+    let sandbox = sandbox.map_err(|why| AppError::usage(format!("{}: {why}", env::AI_SANDBOX)))?;
     let (location, root) = (context.place()?.clone(), context.root()?.to_owned());
     Ok(World {
         places: Places::of(&location.common_dir, &root),

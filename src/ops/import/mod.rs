@@ -80,7 +80,7 @@ pub fn import<S: Store>(
         (Some(report), Err(OpError::Refused(_))) if intent == Intent::DryRun => Ok(report),
         (_, Err(error)) => Err(error),
         // A transaction that succeeded has found something.
-        (None, Ok(())) => Err(Refusal::Failed("the import left no report".into()).into()),
+        (None, Ok(())) => Err(OpError::Internal("the import left no report")),
     }
 }
 

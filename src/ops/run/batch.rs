@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connector::registry::Registry;
 use crate::domain::agent::Agent;
+use crate::domain::error_class::ErrorClass;
 use crate::domain::event::HeldLock;
 use crate::domain::ids::TaskId;
 use crate::domain::task::{Task, TaskState};
@@ -30,10 +31,6 @@ use crate::store::{Store, Tx};
 const LOOK: Duration = Duration::from_millis(100);
 /// How many ready tasks are looked at for the next one to start.
 const READY: usize = 4_096;
-/// Not now: somebody is in the way, or there is no room.
-const CONFLICT: i32 = 4;
-const TRY_LATER: i32 = 75;
-const INTERRUPTED: u8 = 130;
 
 /// What is to be run and how.
 pub struct Order<'a> {
@@ -373,7 +370,9 @@ impl Answer {
 
     /// No run was started, since another one is at work that may end soon.
     fn is_in_the_way(&self) -> bool {
-        self.printed.run.id.is_none() && matches!(self.code, CONFLICT | TRY_LATER)
+        let class = u8::try_from(self.code).ok().and_then(ErrorClass::of_code);
+        self.printed.run.id.is_none()
+            && matches!(class, Some(ErrorClass::Conflict | ErrorClass::TryLater))
     }
 }
 
@@ -422,7 +421,7 @@ impl Summary {
     /// share, else 1.
     pub fn code(&self) -> u8 {
         if self.interrupted {
-            return INTERRUPTED;
+            return ErrorClass::Interrupted.code();
         }
         let mut bad = self
             .lines
@@ -432,7 +431,7 @@ impl Summary {
         match bad.next() {
             None => 0,
             Some(first) if bad.all(|code| code == first) => first,
-            Some(_) => 1,
+            Some(_) => ErrorClass::Failed.code(),
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use clap::Args;
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::base::duration;
 use crate::cli::answer::{ClaimAnswer, Granted};
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
+use crate::cli::token;
 use crate::cli::ui::time;
-use crate::cli::{exit, token};
 use crate::ops::claim::{self, Claimed, Which};
 use crate::store::sqlite::Access;
 
@@ -37,14 +38,14 @@ pub(super) fn run(args: &ClaimArgs, context: &mut Context) -> Outcome {
 }
 
 /// The lease's length: the flag, else the project's default for people and interactive agents.
-pub(in crate::cli) fn ttl(flag: Option<&str>, context: &Context) -> Result<i64, CliError> {
+pub(in crate::cli) fn ttl(flag: Option<&str>, context: &Context) -> Result<i64, AppError> {
     let ttl = match flag {
-        Some(text) => duration::parse(text).map_err(|e| CliError::usage(e.to_string()))?,
+        Some(text) => duration::parse(text).map_err(|e| AppError::usage(e.to_string()))?,
         None => context.config()?.defaults.ttl,
     };
     match i64::try_from(ttl.as_millis()) {
         Ok(ms) if ms > 0 => Ok(ms),
-        _ => Err(CliError::usage("a lease lasts longer than nothing")),
+        _ => Err(AppError::usage("a lease lasts longer than nothing")),
     }
 }
 

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::cli::cmd::task::source;
 use crate::cli::cmd::{Outcome, backup};
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
-use crate::cli::exit;
 use crate::domain::task::Task;
 use crate::ops::agents;
 use crate::ops::create::{self, NewTask};
@@ -112,13 +112,13 @@ fn show(created: &[Task], bulk: bool, context: &mut Context) {
     }
 }
 
-fn entry(args: CreateArgs, context: &mut Context) -> Result<NewTask, CliError> {
+fn entry(args: CreateArgs, context: &mut Context) -> Result<NewTask, AppError> {
     // Without a title the editor opens, where somebody is there to type.
     let edit =
         args.edit || (args.title.is_none() && args.body.is_none() && context.ui.is_interactive());
     if args.title.is_none() && !edit {
         let hint = "`ai task create TITLE`, or `ai task create --edit` to write it in your editor";
-        return Err(CliError::usage("a task needs a title").hint(hint));
+        return Err(AppError::usage("a task needs a title").hint(hint));
     }
     let (title, body) = match edit {
         true => source::from_editor(args.title.as_deref().unwrap_or_default())?,
@@ -151,7 +151,7 @@ fn entry(args: CreateArgs, context: &mut Context) -> Result<NewTask, CliError> {
 }
 
 /// A check that nobody has configured can never pass: better said now than at night.
-fn warn_unknown_checks(entries: &[NewTask], context: &mut Context) -> Result<(), CliError> {
+fn warn_unknown_checks(entries: &[NewTask], context: &mut Context) -> Result<(), AppError> {
     let mut unknown: Vec<&String> = entries.iter().flat_map(|entry| &entry.checks).collect();
     unknown.sort();
     unknown.dedup();
@@ -169,7 +169,7 @@ fn warn_unknown_checks(entries: &[NewTask], context: &mut Context) -> Result<(),
 }
 
 /// Nor can an agent that is not there run anything.
-fn warn_unknown_agents(entries: &[NewTask], context: &mut Context) -> Result<(), CliError> {
+fn warn_unknown_agents(entries: &[NewTask], context: &mut Context) -> Result<(), AppError> {
     let mut unknown: Vec<&String> = entries
         .iter()
         .filter_map(|entry| entry.agent.as_ref())

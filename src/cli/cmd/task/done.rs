@@ -2,12 +2,13 @@
 
 use clap::Args;
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::base::text::multi_line;
 use crate::cli::cmd::Outcome;
 use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
-use crate::cli::{exit, token};
+use crate::cli::token;
 use crate::domain::lease::Token;
 use crate::domain::task::Proof;
 use crate::ops::cx;
@@ -73,7 +74,7 @@ pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
     }
     let (proof, evidence, changed) = match &args.overridden {
         Some(reason) if reason.trim().is_empty() => {
-            return Err(CliError::usage("an override needs a reason"));
+            return Err(AppError::usage("an override needs a reason"));
         }
         Some(reason) => (
             Proof::Overridden {

@@ -2,10 +2,10 @@
 
 use clap::Args;
 
+use crate::app::error::AppError;
 use crate::cli::cmd::Outcome;
 use crate::cli::cmd::task::{hold, source};
 use crate::cli::context::{Context, now};
-use crate::cli::error::CliError;
 use crate::domain::event::TaskEdit;
 use crate::domain::ids::TaskId;
 use crate::domain::path_lock::LockMode;
@@ -63,7 +63,7 @@ pub(super) fn run(args: EditArgs, context: &mut Context) -> Outcome {
     let mut changes = changes(args)?;
     if changes == TaskEdit::default() && parent.is_none() {
         let message = "nothing to change was named".to_owned();
-        return Err(CliError::usage(message).hint(format!(
+        return Err(AppError::usage(message).hint(format!(
             "`ai task edit {id} --title TEXT`; `ai task edit --help` lists all"
         )));
     }
@@ -77,7 +77,7 @@ pub(super) fn run(args: EditArgs, context: &mut Context) -> Outcome {
     })
 }
 
-fn changes(args: EditArgs) -> Result<TaskEdit, CliError> {
+fn changes(args: EditArgs) -> Result<TaskEdit, AppError> {
     let present = |all: Vec<String>| all.into_iter().filter(|s| !s.is_empty());
     let request = |mode| move |pattern| LockRequest { pattern, mode };
     let paths = match (args.path, args.shared) {

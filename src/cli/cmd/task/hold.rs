@@ -2,11 +2,11 @@
 
 use clap::Args;
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::cli::cmd::Outcome;
 use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
-use crate::cli::exit;
 use crate::domain::task::Task;
 use crate::ops::cx::{Cx, commit};
 use crate::ops::edit;
@@ -67,7 +67,7 @@ pub(super) fn cancel(args: &CancelArgs, context: &mut Context) -> Outcome {
     // The task is nobody's from here on, whatever becomes of the processes.
     let stopped = cancelled
         .run
-        .map(|run| stop::stop(&world(context)?, &mut store, &run).map_err(CliError::from));
+        .map(|run| stop::stop(&world(context)?, &mut store, &run).map_err(AppError::from));
     let stopped = stopped.transpose()?;
     show(&cancelled.task, context);
     if let Some(end) = stopped.and_then(|run| run.end) {

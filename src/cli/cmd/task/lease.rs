@@ -5,13 +5,14 @@ use std::mem::ManuallyDrop;
 
 use clap::Args;
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::cli::answer::LeaseAnswer;
 use crate::cli::cmd::Outcome;
 use crate::cli::cmd::task::claim::{show, ttl};
 use crate::cli::context::{Context, parse_actor};
-use crate::cli::error::CliError;
+use crate::cli::token;
 use crate::cli::ui::time;
-use crate::cli::{exit, token};
 use crate::domain::ids::TaskId;
 use crate::domain::lease::{Lease, Token};
 use crate::ops::cx::{self, commit};
@@ -82,7 +83,7 @@ impl Held {
     fn open(
         &self,
         context: &mut Context,
-    ) -> Result<(ManuallyDrop<SqliteStore>, TaskId, Token), CliError> {
+    ) -> Result<(ManuallyDrop<SqliteStore>, TaskId, Token), AppError> {
         let mut store = context.store(Access::Write)?;
         let id = store.read(|tx| -> Result<TaskId, OpError> { cx::resolve(tx, &self.id) })?;
         let token = token::find(context, &id.subject(), self.lease.as_deref())?;

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 
 use clap::{Args, ValueEnum};
 
+use crate::app::error::AppError;
+use crate::app::exit;
 use crate::base::text::one_line;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::error::CliError;
-use crate::cli::exit;
 use crate::domain::task::{Task, TaskState};
 use crate::ops::claim;
 use crate::store::sqlite::Access;
@@ -92,7 +92,7 @@ pub(super) fn run(args: ListArgs, context: &mut Context) -> Outcome {
     let mut seen = false;
     let now = crate::cli::context::now();
     let mut store = context.store(Access::Read)?;
-    store.read(|tx| -> Result<(), CliError> {
+    store.read(|tx| -> Result<(), AppError> {
         filter.parent = args
             .parent
             .map(|typed| crate::ops::cx::resolve(tx, &typed))

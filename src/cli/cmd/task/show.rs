@@ -2,10 +2,10 @@
 
 use clap::Args;
 
+use crate::app::exit;
 use crate::base::text::{multi_line, one_line};
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::exit;
 use crate::cli::ui::time;
 use crate::domain::task::Task;
 use crate::ops::cx;

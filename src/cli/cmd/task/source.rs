@@ -3,9 +3,9 @@
 use std::io::Read;
 use std::path::Path;
 
+use crate::app::error::AppError;
 use crate::base::{duration, env, fs};
-use crate::cli::error::CliError;
-use crate::cli::exit;
+use crate::domain::error_class::ErrorClass;
 use crate::ops::create::NewTask;
 
 /// Largest file of tasks.
@@ -13,12 +13,12 @@ const CAP: u64 = 256 << 20;
 
 /// The entries of a file, by its ending: `.yaml`/`.yml`, `.json` (a list or one entry), otherwise
 /// JSON Lines.
-pub(super) fn read(dir: &Path, file: &Path) -> Result<Vec<NewTask>, CliError> {
+pub(super) fn read(dir: &Path, file: &Path) -> Result<Vec<NewTask>, AppError> {
     if file == Path::new("-") {
         return json_lines(&stdin()?, "standard input");
     }
     let text = fs::read_named_text(&dir.join(file), CAP)
-        .map_err(|e| CliError::new(exit::NOT_FOUND, e.to_string()))?;
+        .map_err(|e| AppError::new(ErrorClass::NotFound, e.to_string()))?;
     let shown = file.display().to_string();
     match file.extension().and_then(|e| e.to_str()) {
         Some("yaml" | "yml") => {
@@ -34,7 +34,7 @@ pub(super) fn read(dir: &Path, file: &Path) -> Result<Vec<NewTask>, CliError> {
     }
 }
 
-fn one_or_many(value: serde_json::Value, shown: &str) -> Result<Vec<NewTask>, CliError> {
+fn one_or_many(value: serde_json::Value, shown: &str) -> Result<Vec<NewTask>, AppError> {
     let values = match value {
         serde_json::Value::Array(values) => values,
         serde_json::Value::Object(mut map) if map.len() == 1 && map.contains_key("tasks") => {
@@ -48,7 +48,7 @@ fn one_or_many(value: serde_json::Value, shown: &str) -> Result<Vec<NewTask>, Cl
     values.into_iter().enumerate().map(read).collect()
 }
 
-fn json_lines(text: &str, shown: &str) -> Result<Vec<NewTask>, CliError> {
+fn json_lines(text: &str, shown: &str) -> Result<Vec<NewTask>, AppError> {
     let lines = text
         .lines()
         .enumerate()
@@ -59,9 +59,9 @@ fn json_lines(text: &str, shown: &str) -> Result<Vec<NewTask>, CliError> {
     lines.map(read).collect()
 }
 
-fn bad(file: &str, why: &str) -> CliError {
+fn bad(file: &str, why: &str) -> AppError {
     let file = crate::base::text::one_line(file);
-    CliError::usage(format!("{file}: {why}; nothing was created"))
+    AppError::usage(format!("{file}: {why}; nothing was created"))
         .hint("`ai schema new-task` shows the fields of an entry")
 }
 
@@ -72,34 +72,34 @@ pub(super) fn priority(text: &str) -> Result<u8, String> {
 }
 
 /// The text of `--body`.
-pub(super) fn body(given: String) -> Result<String, CliError> {
+pub(super) fn body(given: String) -> Result<String, AppError> {
     if given == "-" { stdin() } else { Ok(given) }
 }
 
-fn stdin() -> Result<String, CliError> {
+fn stdin() -> Result<String, AppError> {
     let mut text = String::new();
     let read = std::io::stdin().take(CAP).read_to_string(&mut text);
-    read.map_err(|e| CliError::usage(format!("standard input cannot be read as UTF-8 text: {e}")))?;
+    read.map_err(|e| AppError::usage(format!("standard input cannot be read as UTF-8 text: {e}")))?;
     Ok(text)
 }
 
 /// Opens the user's editor and returns title and body.
-pub(super) fn from_editor(title: &str) -> Result<(String, String), CliError> {
+pub(super) fn from_editor(title: &str) -> Result<(String, String), AppError> {
     let editor = env::text("VISUAL")
         .or_else(|| env::text("EDITOR"))
         .unwrap_or_else(|| "vi".into());
     let dir = tempfile::tempdir()
-        .map_err(|e| CliError::new(exit::FAILED, format!("no place for a draft: {e}")))?;
+        .map_err(|e| AppError::new(ErrorClass::Failed, format!("no place for a draft: {e}")))?;
     let draft = dir.path().join("task.md");
     let help = "<!-- The first line is the title, the rest the prompt. An empty title creates nothing. -->";
     fs::write_atomic(&draft, format!("{title}\n\n{help}\n").as_bytes())?;
     crate::process::editor::open(&editor, &draft)
-        .map_err(|e| CliError::new(exit::FAILED, e.to_string()))?;
+        .map_err(|e| AppError::new(ErrorClass::Failed, e.to_string()))?;
     let text = fs::read_text(&draft, CAP)?;
     let mut lines = text.lines().filter(|line| !line.starts_with("<!--"));
     let title = lines.next().unwrap_or_default().trim().to_owned();
     if title.is_empty() {
-        return Err(CliError::usage(
+        return Err(AppError::usage(
             "no title was written, so no task was created",
         ));
     }
@@ -110,7 +110,7 @@ pub(super) fn from_editor(title: &str) -> Result<(String, String), CliError> {
 }
 
 /// A point in time: `now`, RFC 3339, or a duration from now.
-pub(super) fn when(text: &str, now_ms: i64) -> Result<i64, CliError> {
+pub(super) fn when(text: &str, now_ms: i64) -> Result<i64, AppError> {
     if text == "now" {
         return Ok(0);
     }
@@ -119,7 +119,7 @@ pub(super) fn when(text: &str, now_ms: i64) -> Result<i64, CliError> {
     }
     let stamp: Result<jiff::Timestamp, _> = text.parse();
     stamp.map(jiff::Timestamp::as_millisecond).map_err(|_| {
-        CliError::usage(format!(
+        AppError::usage(format!(
             "`{}` is no time; write 2h, or 2026-12-24T18:00:00Z",
             crate::base::text::one_line(text)
         ))

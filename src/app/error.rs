@@ -1,0 +1,181 @@
+//! Errors as every front end gets them: what failed and why, the next command, the class.
+//!
+//! [`AppError`] is made of the errors of the layers below by `?`. Which error belongs to which
+//! class is decided here and nowhere else, by matches without a catch-all arm: a new kind of error
+//! does not compile until somebody has said what a caller can do about it. How an error is shown is
+//! the business of the front end.
+
+use std::error::Error;
+
+use crate::base::fs::FsError;
+use crate::domain::error_class::ErrorClass;
+use crate::git::discover::DiscoverError;
+use crate::ops::refusal::{OpError, Refusal};
+use crate::store::StoreError;
+
+/// How a bug is reported, and with what.
+const REPORT_A_BUG: &str = "please report it where you got `ai`, with the output of `ai --version`, the command, and what it says with `-v`";
+
+/// A command that did not do its work.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct AppError {
+    /// What a caller can do about it; decides the exit code.
+    pub class: ErrorClass,
+    /// What failed and why.
+    pub message: String,
+    /// The next command, where one helps.
+    pub hint: Option<String>,
+    /// The error that it was made of, for whoever wants to know more.
+    #[source]
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl AppError {
+    /// An error of a class, with what failed and why.
+    pub fn new(class: ErrorClass, message: impl Into<String>) -> AppError {
+        AppError {
+            class,
+            message: message.into(),
+            hint: None,
+            source: None,
+        }
+    }
+
+    /// A command line that makes no sense.
+    pub fn usage(message: impl Into<String>) -> AppError {
+        AppError::new(ErrorClass::Usage, message)
+    }
+
+    /// An error of a class that is told in the words of its source.
+    pub fn of(class: ErrorClass, source: impl Error + Send + Sync + 'static) -> AppError {
+        let mut error = AppError::new(class, source.to_string());
+        error.source = Some(Box::new(source));
+        error
+    }
+
+    /// The same error with the next command.
+    pub fn hint(self, hint: impl Into<String>) -> AppError {
+        AppError {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+
+    /// The exit code of a command that ends with this error.
+    pub fn code(&self) -> u8 {
+        self.class.code()
+    }
+
+    /// The chain of causes below the message, from the nearest to the deepest. A cause that only
+    /// repeats the words above it is left out.
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes = Vec::new();
+        let mut above = self.message.clone();
+        let mut next = self.source();
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            if text != above {
+                causes.push(text.clone());
+                above = text;
+            }
+            next = cause.source();
+        }
+        causes
+    }
+}
+
+impl From<StoreError> for AppError {
+    fn from(error: StoreError) -> AppError {
+        let hint = error.hint().map(str::to_owned);
+        AppError {
+            hint,
+            ..AppError::of(store_class(&error), error)
+        }
+    }
+}
+
+impl From<OpError> for AppError {
+    fn from(error: OpError) -> AppError {
+        match error {
+            OpError::Store(store) => store.into(),
+            OpError::Refused(refused) => refused.why.into(),
+            bug @ OpError::Internal(_) => {
+                AppError::of(ErrorClass::Internal, bug).hint(REPORT_A_BUG)
+            }
+        }
+    }
+}
+
+impl From<Refusal> for AppError {
+    fn from(why: Refusal) -> AppError {
+        AppError {
+            hint: why.hint(),
+            ..AppError::of(refusal_class(&why), why)
+        }
+    }
+}
+
+impl From<DiscoverError> for AppError {
+    fn from(error: DiscoverError) -> AppError {
+        let hint = error.hint().map(str::to_owned);
+        AppError {
+            hint,
+            ..AppError::of(ErrorClass::NotFound, error)
+        }
+    }
+}
+
+impl From<FsError> for AppError {
+    fn from(error: FsError) -> AppError {
+        AppError::of(ErrorClass::Failed, error)
+    }
+}
+
+/// The class of a store that cannot be used.
+fn store_class(error: &StoreError) -> ErrorClass {
+    match error {
+        StoreError::Busy(_) => ErrorClass::TryLater,
+        StoreError::NotInitialised
+        | StoreError::Vanished(_)
+        | StoreError::Empty(_)
+        | StoreError::Foreign { .. }
+        | StoreError::Newer { .. }
+        | StoreError::Older { .. }
+        | StoreError::Migration { .. }
+        | StoreError::Damaged { .. }
+        | StoreError::Replaced
+        | StoreError::Full
+        | StoreError::ReadOnly
+        | StoreError::NetworkDisk { .. }
+        | StoreError::Row { .. }
+        | StoreError::File(_)
+        | StoreError::Sqlite(_) => ErrorClass::StoreUnusable,
+    }
+}
+
+/// The class of a refusal.
+fn refusal_class(why: &Refusal) -> ErrorClass {
+    match why {
+        Refusal::Missing { .. }
+        | Refusal::NotFound { .. }
+        | Refusal::Ambiguous { .. }
+        | Refusal::NothingReady { locked: 0 } => ErrorClass::NotFound,
+        Refusal::Invalid(_) | Refusal::Cycle(_) => ErrorClass::Usage,
+        Refusal::Taken { .. }
+        | Refusal::Locked { .. }
+        | Refusal::OtherClock(_)
+        | Refusal::WrongState { .. }
+        | Refusal::NeedsRecovery(_)
+        | Refusal::NothingReady { .. }
+        | Refusal::MergeConflict { .. }
+        | Refusal::Conflict(_) => ErrorClass::Conflict,
+        Refusal::LeaseLost { .. } | Refusal::NoToken(_) => ErrorClass::LeaseLost,
+        Refusal::TooEarly { .. } | Refusal::TryLater { .. } => ErrorClass::TryLater,
+        Refusal::Interrupted(_) => ErrorClass::Interrupted,
+        Refusal::Denied(_) => ErrorClass::Denied,
+        Refusal::NeedsApproval(_) | Refusal::Untrusted(_) => ErrorClass::ApprovalNeeded,
+        Refusal::NotProven(_) => ErrorClass::NotProven,
+        Refusal::BadConfig { .. } | Refusal::Environment(_) => ErrorClass::Failed,
+    }
+}

@@ -1,0 +1,8 @@
+//! What every front end stands on: error classes and exit codes.
+//!
+//! A front end (the command line is one) shows; what it shows and with which code a command ends is
+//! decided here, so that none of them reads another's English. Deliberately absent: terminals,
+//! argument parsers and formats.
+
+pub mod error;
+pub mod exit;
