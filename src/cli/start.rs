@@ -112,8 +112,8 @@ fn usage(error: &clap::Error, wants_json: bool) -> u8 {
     if asked { exit::OK } else { exit::USAGE }
 }
 
-/// What clap says to people, as an error for programs: the first paragraph is the message, a tip
-/// the hint.
+/// An error for programs out of the text that clap writes for people: the first paragraph is the
+/// message, a tip the hint.
 fn usage_error(text: &str) -> AppError {
     let first = text.split("\n\n").next().unwrap_or_default();
     let message: Vec<&str> = first

@@ -7,9 +7,10 @@ use std::io::{self, BufWriter, IsTerminal, Stderr, StdoutLock, Write};
 use serde::Serialize;
 
 use crate::app::error::AppError;
+use crate::base::columns;
 use crate::cli::error;
 
-/// What the user wants to see.
+/// The form of the data on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Text for people.
@@ -18,7 +19,7 @@ pub enum Format {
     Json,
 }
 
-/// How much talk.
+/// The amount of talk on stderr.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Talk {
     /// Progress, hints and warnings.
@@ -91,6 +92,33 @@ impl Ui {
         }
     }
 
+    /// Writes objects as lines of JSON until nobody reads any more.
+    pub fn objects<'a, T: Serialize + 'a>(&mut self, objects: impl IntoIterator<Item = &'a T>) {
+        for object in objects {
+            if !self.object(object) {
+                return;
+            }
+        }
+    }
+
+    /// Writes rows in columns.
+    pub fn table(&mut self, rows: &[Vec<String>]) {
+        self.rows(rows, "");
+    }
+
+    /// Writes rows in columns below a line of their own, indented.
+    pub fn table_below(&mut self, rows: &[Vec<String>]) {
+        self.rows(rows, "  ");
+    }
+
+    fn rows(&mut self, rows: &[Vec<String>], indent: &str) {
+        for line in columns::table(rows) {
+            if !self.line(&format!("{indent}{line}")) {
+                return;
+            }
+        }
+    }
+
     /// Says something beside the data.
     pub fn say(&mut self, text: &str) {
         if self.talk == Talk::Normal {
@@ -138,7 +166,7 @@ impl Ui {
         self.note(flushed);
     }
 
-    /// Why data could not be written, once. That nobody reads any more is no reason.
+    /// Returns the first failed write of data, once. A closed pipe is none: nobody reads any more.
     pub fn lost(&mut self) -> Option<io::Error> {
         self.lost.take()
     }

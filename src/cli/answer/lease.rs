@@ -23,17 +23,17 @@ pub(in crate::cli) struct ClaimAnswer<'a> {
 /// A lease that was just granted, with its token: the only time that it is shown.
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct Granted {
-    /// What every later write under this lease presents, as `--lease` or `AI_LEASE`.
+    /// The secret that every later write under this lease presents, as `--lease` or `AI_LEASE`.
     pub(in crate::cli) token: String,
     /// Grows with every grant.
     pub(in crate::cli) epoch: u64,
-    /// Who holds it.
+    /// The holder.
     pub(in crate::cli) holder: Actor,
-    /// How long it lasts without a heartbeat, in milliseconds.
+    /// Time that the lease lasts without a heartbeat, in milliseconds.
     pub(in crate::cli) ttl_ms: i64,
-    /// When it lapses by the wall clock, for display, in milliseconds since 1970.
+    /// Time of expiry by the wall clock, for display, in milliseconds since 1970.
     pub(in crate::cli) expires_ms: i64,
-    /// The same as RFC 3339.
+    /// The time of expiry as RFC 3339.
     pub(in crate::cli) expires_at: String,
 }
 
@@ -51,13 +51,13 @@ pub(in crate::cli) struct Renewed {
     pub(in crate::cli) subject: Subject,
     /// Grows with every grant; a renewal leaves it.
     pub(in crate::cli) epoch: u64,
-    /// Who holds it.
+    /// The holder.
     pub(in crate::cli) holder: Actor,
-    /// How long it lasts without a heartbeat, in milliseconds.
+    /// Time that the lease lasts without a heartbeat, in milliseconds.
     pub(in crate::cli) ttl_ms: i64,
-    /// When it lapses by the wall clock, for display, in milliseconds since 1970.
+    /// Time of expiry by the wall clock, for display, in milliseconds since 1970.
     pub(in crate::cli) expires_ms: i64,
-    /// The same as RFC 3339.
+    /// The time of expiry as RFC 3339.
     pub(in crate::cli) expires_at: String,
 }
 
@@ -75,7 +75,7 @@ pub(in crate::cli) struct LockAnswer {
 pub(in crate::cli) struct LockedByHand {
     /// Id, for `ai lock release`.
     pub(in crate::cli) id: Subject,
-    /// How they are held.
+    /// The mode in which they are held.
     pub(in crate::cli) mode: LockMode,
     /// The globs.
     pub(in crate::cli) patterns: Vec<String>,
@@ -88,13 +88,13 @@ pub(in crate::cli) struct LockLine<'a> {
     pub(in crate::cli) id: &'a Subject,
     /// The glob.
     pub(in crate::cli) pattern: &'a str,
-    /// How it is held.
+    /// The mode in which it is held.
     pub(in crate::cli) mode: LockMode,
-    /// Who.
+    /// The holder.
     pub(in crate::cli) holder: &'a Actor,
-    /// When it lapses by the wall clock, in milliseconds since 1970.
+    /// Time of expiry by the wall clock, in milliseconds since 1970.
     pub(in crate::cli) expires_ms: i64,
-    /// The same as RFC 3339.
+    /// The time of expiry as RFC 3339.
     pub(in crate::cli) expires_at: String,
 }
 
@@ -107,11 +107,11 @@ pub(in crate::cli) struct LockedPath<'a> {
     pub(in crate::cli) locked_by: &'a Subject,
     /// The glob that matches.
     pub(in crate::cli) pattern: &'a str,
-    /// How it is held.
+    /// The mode in which it is held.
     pub(in crate::cli) mode: LockMode,
-    /// Who.
+    /// The holder.
     pub(in crate::cli) holder: &'a Actor,
-    /// When it lapses by the wall clock, in milliseconds since 1970.
+    /// Time of expiry by the wall clock, in milliseconds since 1970.
     pub(in crate::cli) expires_ms: i64,
 }
 

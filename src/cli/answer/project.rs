@@ -16,16 +16,16 @@ use crate::ops::why::Gate;
 /// The answer to `ai status`.
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct StatusAnswer<'a> {
-    /// How many tasks stand in each state; states without tasks are left out.
+    /// Number of tasks in each state; states without tasks are left out.
     pub(in crate::cli) tasks: BTreeMap<&'a str, u64>,
-    /// Who works on what.
+    /// Live leases with their holders.
     pub(in crate::cli) leases: Vec<StatusLease<'a>>,
     /// Tasks that wait for a review.
     pub(in crate::cli) reviews: Vec<&'a str>,
     /// Tasks that are blocked until a person does something.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(in crate::cli) held: Vec<&'a str>,
-    /// How each agent fares.
+    /// The health of each agent.
     pub(in crate::cli) agents: Vec<StatusAgent<'a>>,
 }
 
@@ -34,7 +34,7 @@ pub(in crate::cli) struct StatusAnswer<'a> {
 pub(in crate::cli) struct StatusAgent<'a> {
     /// The agent.
     pub(in crate::cli) name: &'a str,
-    /// How it fares.
+    /// The health of the agent.
     #[serde(flatten)]
     pub(in crate::cli) status: AgentStatus,
 }
@@ -44,11 +44,11 @@ pub(in crate::cli) struct StatusAgent<'a> {
 pub(in crate::cli) struct StatusLease<'a> {
     /// The task or lock.
     pub(in crate::cli) subject: &'a Subject,
-    /// Who holds it.
+    /// The holder.
     pub(in crate::cli) holder: &'a Actor,
     /// Grows with every grant.
     pub(in crate::cli) epoch: u64,
-    /// When it lapses by the wall clock, in milliseconds since 1970.
+    /// Time of expiry by the wall clock, in milliseconds since 1970.
     pub(in crate::cli) expires_ms: i64,
     /// False where it has lapsed.
     pub(in crate::cli) live: bool,
@@ -65,7 +65,7 @@ pub(in crate::cli) struct WhyAnswer<'a> {
     pub(in crate::cli) task: &'a TaskId,
     /// Its state.
     pub(in crate::cli) status: &'a str,
-    /// What holds it, the decisive gate first.
+    /// Gates that hold the task, the decisive one first.
     pub(in crate::cli) gates: &'a [Gate],
 }
 
@@ -80,7 +80,7 @@ pub(in crate::cli) struct InitAnswer<'a> {
     pub(in crate::cli) new_store: bool,
     /// True where there is no checkout, and so no files.
     pub(in crate::cli) bare: bool,
-    /// What would run code and is not trusted yet.
+    /// Files that would run code and are not trusted yet.
     pub(in crate::cli) untrusted: &'a [Change],
     /// The directory for worktrees and places of checks; null where there is none, or no checkout.
     pub(in crate::cli) places: Option<&'a std::path::Path>,
@@ -93,14 +93,14 @@ pub(in crate::cli) struct ErrorAnswer<'a> {
     pub(in crate::cli) error: ErrorBody<'a>,
 }
 
-/// What failed and why.
+/// The failure and its reason.
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct ErrorBody<'a> {
     /// The exit code.
     pub(in crate::cli) code: u8,
     /// Its name, such as `conflict`.
     pub(in crate::cli) kind: &'a str,
-    /// What failed and why.
+    /// The failure and its reason.
     pub(in crate::cli) message: &'a str,
     /// The next command, where one helps.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,6 +126,6 @@ pub(in crate::cli) struct PolicyValidated<'a> {
 pub(in crate::cli) struct SchemaLine<'a> {
     /// For `ai schema NAME`.
     pub(in crate::cli) name: &'a str,
-    /// Where it is printed or read.
+    /// The command that prints or reads it.
     pub(in crate::cli) about: &'a str,
 }

@@ -29,7 +29,7 @@ pub(in crate::cli) struct BackupAnswer {
     pub(in crate::cli) tasks: u64,
     /// Records of the log in it.
     pub(in crate::cli) events: u64,
-    /// When the newest of them was written, in milliseconds since 1970.
+    /// Time at which the newest of them was written, in milliseconds since 1970.
     pub(in crate::cli) newest_ms: Option<i64>,
 }
 
@@ -38,24 +38,24 @@ pub(in crate::cli) struct BackupAnswer {
 pub(in crate::cli) struct RestoreAnswer<'a> {
     /// False where it was only tried.
     pub(in crate::cli) restored: bool,
-    /// What is put in place.
+    /// The backup that is put in place.
     pub(in crate::cli) backup: BackupAnswer,
-    /// What stands there before: `missing`, `readable` or `unreadable`.
+    /// State of the store before: `missing`, `readable` or `unreadable`.
     pub(in crate::cli) current: &'a str,
-    /// Why it cannot be read.
+    /// The reason why the store cannot be read.
     pub(in crate::cli) why: Option<&'a str>,
     /// Records that the store has and the backup does not; null where nobody can say.
     pub(in crate::cli) lost_events: Option<u64>,
-    /// Where what stood there is kept.
+    /// Path under which the replaced store is kept.
     pub(in crate::cli) kept: Option<String>,
 }
 
 /// The answer to `ai uninstall`.
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct UninstallAnswer<'a> {
-    /// What would go and what stays.
+    /// The plan: files that go and files that stay.
     pub(in crate::cli) plan: &'a Plan,
-    /// What was done; null where the plan was only shown.
+    /// The work done; null where the plan was only shown.
     pub(in crate::cli) done: Option<Farewell>,
 }
 

@@ -28,11 +28,11 @@ pub(in crate::cli) struct RunAnswer<'a> {
     pub(in crate::cli) task: &'a Task,
     /// The cell of the verdict table.
     pub(in crate::cli) verdict: &'a Cell,
-    /// What follows from it.
+    /// The consequence for the task.
     pub(in crate::cli) outcome: &'a Outcome,
     /// The short of it, for people.
     pub(in crate::cli) summary: &'a str,
-    /// What a reviewer should look at.
+    /// Remarks for a reviewer.
     pub(in crate::cli) warnings: &'a [String],
     /// The directory with the run's files.
     pub(in crate::cli) dir: &'a Path,
@@ -57,9 +57,9 @@ pub(in crate::cli) struct BudgetLine<'a> {
     pub(in crate::cli) budget: String,
     /// The agent or task, where it is about one.
     pub(in crate::cli) of: Option<&'a str>,
-    /// What it is about.
+    /// The spender that is limited.
     pub(in crate::cli) scope: Scope,
-    /// What is counted: tokens, US dollars, minutes, or runs.
+    /// The unit that is counted: tokens, US dollars, minutes, or runs.
     pub(in crate::cli) unit: Unit,
     /// Used.
     pub(in crate::cli) spent: f64,
@@ -69,7 +69,7 @@ pub(in crate::cli) struct BudgetLine<'a> {
     pub(in crate::cli) left: f64,
     /// Runs whose price nobody knows.
     pub(in crate::cli) unpriced_runs: u64,
-    /// When a daily budget is filled again.
+    /// The time at which a daily budget is filled again, in milliseconds since 1970.
     pub(in crate::cli) filled_ms: Option<i64>,
 }
 
@@ -79,7 +79,7 @@ pub(in crate::cli) struct AgentLine<'a> {
     /// The agent as its file says.
     #[serde(flatten)]
     pub(in crate::cli) agent: &'a Agent,
-    /// How it fares; null where there is no store yet.
+    /// Its health; null where there is no store yet.
     pub(in crate::cli) status: Option<AgentStatus>,
     /// The command line of a run, with the placeholders that only a run can fill; `ai agent show`
     /// alone tells it.
@@ -87,7 +87,7 @@ pub(in crate::cli) struct AgentLine<'a> {
     pub(in crate::cli) command: Option<&'a [String]>,
 }
 
-/// How an agent fares.
+/// The health of an agent.
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct AgentStatus {
     /// Runs that it is at work on.
@@ -97,7 +97,7 @@ pub(in crate::cli) struct AgentStatus {
     /// Until when its provider wants to be left alone, in milliseconds since 1970; null where it
     /// does not.
     pub(in crate::cli) until_ms: Option<i64>,
-    /// How its last run ended.
+    /// The end of its last run.
     pub(in crate::cli) last: Option<AgentLast>,
 }
 
@@ -146,11 +146,11 @@ pub(in crate::cli) struct ReviewAnswer<'a> {
     pub(in crate::cli) task: &'a Task,
     /// The run that waits, or the last one.
     pub(in crate::cli) run: &'a Run,
-    /// What was recorded about the run.
+    /// The evidence of the run.
     pub(in crate::cli) evidence: &'a [Evidence],
     /// The decisions on the task since the run began.
     pub(in crate::cli) decisions: &'a [DecisionRecord],
-    /// What the run changed; empty with `--no-diff`.
+    /// The files that the run changed; empty with `--no-diff`.
     pub(in crate::cli) changes: Vec<ReviewedFile>,
 }
 
@@ -159,7 +159,7 @@ pub(in crate::cli) struct ReviewAnswer<'a> {
 pub(in crate::cli) struct ReviewedFile {
     /// The path, escaped where it is not plain text.
     pub(in crate::cli) path: String,
-    /// How it changed.
+    /// The kind of change.
     pub(in crate::cli) change: Change,
     /// The change as a unified diff.
     pub(in crate::cli) diff: String,
@@ -185,7 +185,7 @@ pub(in crate::cli) struct RecoverLine<'a> {
     pub(in crate::cli) run: &'a RunId,
     /// Its task.
     pub(in crate::cli) task: &'a TaskId,
-    /// How far it had come.
+    /// The last recorded step.
     pub(in crate::cli) step: Step,
     /// The ref on which its work stands.
     pub(in crate::cli) work: Option<&'a str>,
@@ -198,7 +198,7 @@ pub(in crate::cli) struct RecoverLine<'a> {
 pub(in crate::cli) struct EvidenceAnswer<'a> {
     /// The piece.
     pub(in crate::cli) evidence: &'a Evidence,
-    /// What became of its file.
+    /// The state of its file now.
     pub(in crate::cli) file: &'a Found,
 }
 
@@ -209,7 +209,7 @@ pub(in crate::cli) struct EvidenceChecked<'a> {
     pub(in crate::cli) id: &'a EvidenceId,
     /// Its file, below the state directory.
     pub(in crate::cli) file: &'a str,
-    /// What became of it.
+    /// The state of the file now.
     pub(in crate::cli) found: &'a Found,
 }
 
@@ -218,6 +218,6 @@ pub(in crate::cli) struct EvidenceChecked<'a> {
 pub(in crate::cli) struct EvidenceExported<'a> {
     /// The new directory.
     pub(in crate::cli) to: &'a Path,
-    /// How many files are in it.
+    /// Number of files in it.
     pub(in crate::cli) files: usize,
 }

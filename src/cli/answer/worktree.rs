@@ -30,7 +30,7 @@ pub(in crate::cli) struct WorktreeAdopted<'a> {
     pub(in crate::cli) task: &'a Task,
     /// The lease on it.
     pub(in crate::cli) lease: Granted,
-    /// What was taken up.
+    /// The worktree and the work that was taken up.
     pub(in crate::cli) adoption: &'a Adoption,
 }
 
@@ -45,7 +45,7 @@ pub(in crate::cli) struct WorktreeLook<'a> {
     pub(in crate::cli) task: Option<&'a str>,
     /// The title of the new task.
     pub(in crate::cli) title: Option<String>,
-    /// Where its work left the target.
+    /// The commit at which its work left the target.
     pub(in crate::cli) base: Option<String>,
     /// The branch that its work is to go into.
     pub(in crate::cli) target: Option<&'a str>,

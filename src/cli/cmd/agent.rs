@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::base::env;
 use crate::base::text::one_line;
-use crate::base::{columns, env};
 use crate::cli::answer::AgentLine;
 use crate::cli::cmd::agent_stats::{self, Fares};
 use crate::cli::cmd::{Outcome, agent_detect, agent_doctor};
@@ -27,20 +27,20 @@ pub(in crate::cli) enum AgentCommand {
     /// Register an agent: a connector with its model, labels and limits
     Register(RegisterArgs),
     /// List the agents: what they are, what they are at work on, how they fare
-    List(ListArgs),
+    List(AgentListArgs),
     /// Show how often agents succeed, how long they take and what they cost, by type of task
     Stats(agent_stats::StatsArgs),
     /// Show one agent
-    Show(ShowArgs),
+    Show(AgentNameArgs),
     /// Add or remove labels of an agent
     Label(LabelArgs),
     /// Remove an agent; its runs and evidence stay
-    Remove(ShowArgs),
+    Remove(AgentNameArgs),
     /// Find the AI CLIs that are installed, by asking each for its version
     Detect(agent_detect::DetectArgs),
     /// Look whether each agent could do a run: program, version, login, sandbox, trust, limits,
     /// fallback
-    Doctor(agent_doctor::DoctorArgs),
+    Doctor(agent_doctor::AgentDoctorArgs),
 }
 
 #[derive(Args)]
@@ -91,14 +91,14 @@ pub(in crate::cli) struct RegisterArgs {
 }
 
 #[derive(Args)]
-pub(in crate::cli) struct ListArgs {
+pub(in crate::cli) struct AgentListArgs {
     /// Only agents with this label
     #[arg(long, short, value_name = "L")]
     label: Option<String>,
 }
 
 #[derive(Args)]
-pub(in crate::cli) struct ShowArgs {
+pub(in crate::cli) struct AgentNameArgs {
     /// Name of the agent
     name: String,
 }
@@ -241,7 +241,7 @@ fn change(args: RegisterArgs, old: Option<Agent>, name: Name) -> Result<Agent, A
     Ok(agent)
 }
 
-pub(super) fn list(args: &ListArgs, context: &mut Context) -> Outcome {
+pub(super) fn list(args: &AgentListArgs, context: &mut Context) -> Outcome {
     let files = agents::list(context.root()?)?;
     for broken in &files.broken {
         context.ui.warn(&broken.to_string());
@@ -254,32 +254,34 @@ pub(super) fn list(args: &ListArgs, context: &mut Context) -> Outcome {
     let fares = Fares::read(context)?;
     let found: Vec<&Agent> = files.agents.iter().filter(wanted).collect();
     if found.is_empty() {
-        context.ui.say(match files.agents.is_empty() {
-            true => "no agent is registered; `ai agent detect --write` registers the AI CLIs that are installed",
-            false => "no agent has this label; `ai agent list` shows all of them",
+        context.ui.say(if files.agents.is_empty() {
+            "no agent is registered; `ai agent detect --write` registers the AI CLIs that are \
+             installed"
+        } else {
+            "no agent has this label; `ai agent list` shows all of them"
         });
     }
     if context.ui.json() {
-        found.iter().all(|agent| {
-            context.ui.object(&AgentLine {
+        let lines: Vec<AgentLine<'_>> = found
+            .iter()
+            .map(|agent| AgentLine {
                 agent,
                 status: fares.status(agent),
                 command: None,
             })
-        });
+            .collect();
+        context.ui.objects(&lines);
         return Ok(exit::OK);
     }
     let rows: Vec<Vec<String>> = found
         .iter()
         .map(|agent| [cells(agent), vec![fares.text(agent)]].concat())
         .collect();
-    columns::table(&rows)
-        .iter()
-        .all(|line| context.ui.line(line));
+    context.ui.table(&rows);
     Ok(exit::OK)
 }
 
-fn show(args: &ShowArgs, context: &mut Context) -> Outcome {
+fn show(args: &AgentNameArgs, context: &mut Context) -> Outcome {
     let root = context.root()?.to_owned();
     let agent = agents::load(&root, &args.name)?;
     let fares = Fares::read(context)?;
@@ -309,9 +311,7 @@ fn show(args: &ShowArgs, context: &mut Context) -> Outcome {
         .filter(|(_, text)| !text.is_empty())
         .map(|(name, text)| vec![name.to_owned(), one_line(&text)])
         .collect();
-    columns::table(&rows)
-        .iter()
-        .all(|line| context.ui.line(&format!("  {line}")));
+    context.ui.table_below(&rows);
     Ok(exit::OK)
 }
 
@@ -420,9 +420,12 @@ fn facts(
 /// A command line that can be read, and pasted into a shell.
 fn shell_words(argv: &[String]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+{}".contains(c);
-    let word = |word: &String| match !word.is_empty() && word.chars().all(plain) {
-        true => word.clone(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
+    let word = |word: &String| {
+        if !word.is_empty() && word.chars().all(plain) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
     };
     argv.iter().map(word).collect::<Vec<_>>().join(" ")
 }
@@ -444,7 +447,7 @@ pub(super) fn label(args: &LabelArgs, context: &mut Context) -> Outcome {
     Ok(exit::OK)
 }
 
-fn remove(args: &ShowArgs, context: &mut Context) -> Outcome {
+fn remove(args: &AgentNameArgs, context: &mut Context) -> Outcome {
     let root = context.root()?.to_owned();
     agents::remove(&root, &context.place()?.common_dir.clone(), &args.name)?;
     context.ui.say(&format!("removed agent {}", args.name));
@@ -456,9 +459,7 @@ fn print(agent: &Agent, context: &mut Context) {
         context.ui.object(agent);
         return;
     }
-    columns::table(&[cells(agent)])
-        .iter()
-        .all(|line| context.ui.line(line));
+    context.ui.table(&[cells(agent)]);
 }
 
 /// Name, connector, model and labels.

@@ -3,7 +3,6 @@
 use clap::Args;
 
 use crate::app::exit;
-use crate::base::columns;
 use crate::base::env;
 use crate::base::text::one_line;
 use crate::cli::cmd::Outcome;
@@ -77,9 +76,7 @@ fn show(all: &[Found], context: &mut Context) {
         ]
     };
     let rows: Vec<Vec<String>> = all.iter().map(row).collect();
-    columns::table(&rows)
-        .iter()
-        .all(|line| context.ui.line(line));
+    context.ui.table(&rows);
     all.iter().for_each(|found| remark(found, context));
 }
 

@@ -6,7 +6,6 @@ use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
-use crate::base::columns;
 use crate::base::text::one_line;
 use crate::cli::cmd::Outcome;
 use crate::cli::cmd::world::world;
@@ -18,7 +17,7 @@ use crate::ops::world::World;
 use crate::store::sqlite::Access;
 
 #[derive(Args)]
-pub(in crate::cli) struct DoctorArgs {
+pub(in crate::cli) struct AgentDoctorArgs {
     /// Only these agents
     #[arg(value_name = "NAME")]
     names: Vec<String>,
@@ -30,7 +29,7 @@ pub(in crate::cli) struct DoctorArgs {
     yes: bool,
 }
 
-pub(super) fn run(args: &DoctorArgs, context: &mut Context) -> Outcome {
+pub(super) fn run(args: &AgentDoctorArgs, context: &mut Context) -> Outcome {
     let world = world(context)?;
     let mut store = context.store(Access::Read)?;
     let mut found = agent_doctor::examine(&world, &mut store, &args.names)?;
@@ -47,7 +46,7 @@ pub(super) fn run(args: &DoctorArgs, context: &mut Context) -> Outcome {
 
 /// Tries every agent of which nothing is broken yet.
 fn try_all(
-    args: &DoctorArgs,
+    args: &AgentDoctorArgs,
     world: &World,
     found: &[AgentFinding],
     context: &mut Context,
@@ -94,8 +93,12 @@ fn try_all(
     Ok(tried)
 }
 
-/// Whether the user wants it: a trial talks to a provider and costs tokens.
-fn consent(args: &DoctorArgs, names: &[&str], context: &mut Context) -> Result<bool, AppError> {
+/// Returns true if the user wants the trial, which talks to a provider and costs tokens.
+fn consent(
+    args: &AgentDoctorArgs,
+    names: &[&str],
+    context: &mut Context,
+) -> Result<bool, AppError> {
     if args.yes {
         return Ok(true);
     }
@@ -113,7 +116,7 @@ fn consent(args: &DoctorArgs, names: &[&str], context: &mut Context) -> Result<b
 
 fn show(found: &[AgentFinding], context: &mut Context) {
     if context.ui.json() {
-        found.iter().all(|one| context.ui.object(one));
+        context.ui.objects(found);
         return;
     }
     let mut rows: Vec<Vec<String>> = Vec::new();
@@ -132,7 +135,5 @@ fn show(found: &[AgentFinding], context: &mut Context) {
                 .map(|next| vec!["".into(), "".into(), "next".into(), one_line(next)]),
         );
     }
-    columns::table(&rows)
-        .iter()
-        .all(|line| context.ui.line(line));
+    context.ui.table(&rows);
 }

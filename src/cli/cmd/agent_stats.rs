@@ -5,7 +5,6 @@ use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
-use crate::base::columns;
 use crate::base::text::one_line;
 use crate::cli::answer::{AgentStats, AgentStatus};
 use crate::cli::cmd::Outcome;
@@ -29,12 +28,10 @@ pub(super) fn run(args: &StatsArgs, context: &mut Context) -> Outcome {
     sums.retain(|sum| args.name.as_ref().is_none_or(|name| *name == sum.agent));
     let all: Vec<AgentStats<'_>> = sums.iter().map(stats).collect();
     if context.ui.json() {
-        all.iter().all(|stats| context.ui.object(stats));
+        context.ui.objects(&all);
     } else {
         let rows: Vec<Vec<String>> = all.iter().map(row).collect();
-        columns::table(&rows)
-            .iter()
-            .all(|line| context.ui.line(line));
+        context.ui.table(&rows);
     }
     if sums.is_empty() {
         context.ui.say("no run has ended yet");
@@ -62,9 +59,10 @@ fn row(stats: &AgentStats<'_>) -> Vec<String> {
     let success = stats
         .success
         .map_or("-".to_owned(), |share| format!("{:.0}%", share * 100.0));
-    let cost = match stats.unpriced_runs == stats.runs {
-        true => "price unknown".to_owned(),
-        false => format!("${:.2}", stats.cost_usd),
+    let cost = if stats.unpriced_runs == stats.runs {
+        "price unknown".to_owned()
+    } else {
+        format!("${:.2}", stats.cost_usd)
     };
     vec![
         one_line(stats.agent),
@@ -84,7 +82,7 @@ fn row(stats: &AgentStats<'_>) -> Vec<String> {
     ]
 }
 
-/// How every agent fares now; empty where there is no store yet.
+/// The health of every agent now; empty where there is no store yet.
 pub(super) struct Fares(Option<Healths>);
 
 impl Fares {

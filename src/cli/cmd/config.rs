@@ -12,11 +12,11 @@ use crate::config::{self, Origin};
 #[derive(Subcommand)]
 pub(in crate::cli) enum ConfigCommand {
     /// Show every value
-    Show(ShowArgs),
+    Show(ConfigShowArgs),
 }
 
 #[derive(Args)]
-pub(in crate::cli) struct ShowArgs {
+pub(in crate::cli) struct ConfigShowArgs {
     /// Say where each value comes from
     #[arg(long)]
     origin: bool,

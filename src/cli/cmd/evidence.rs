@@ -22,11 +22,11 @@ pub(in crate::cli) enum EvidenceCommand {
     /// List the evidence of a task or of one run
     List(OfArgs),
     /// Show one piece with its content
-    Show(ShowArgs),
+    Show(EvidenceShowArgs),
     /// Compare the files with what was recorded; exit 6 where something differs
     Verify(OfArgs),
     /// Copy the evidence of a task or run into a new directory
-    Export(ExportArgs),
+    Export(EvidenceExportArgs),
 }
 
 #[derive(Args)]
@@ -37,13 +37,13 @@ pub(in crate::cli) struct OfArgs {
 }
 
 #[derive(Args)]
-pub(in crate::cli) struct ShowArgs {
+pub(in crate::cli) struct EvidenceShowArgs {
     /// The piece; any unique prefix of its id
     id: String,
 }
 
 #[derive(Args)]
-pub(in crate::cli) struct ExportArgs {
+pub(in crate::cli) struct EvidenceExportArgs {
     /// A task (any unique prefix of its id), or a run: TASK.EPOCH
     #[arg(value_name = "TASK|RUN")]
     id: String,
@@ -88,7 +88,7 @@ fn list(args: &OfArgs, context: &mut Context) -> Outcome {
     Ok(exit::OK)
 }
 
-fn show(args: &ShowArgs, context: &mut Context) -> Outcome {
+fn show(args: &EvidenceShowArgs, context: &mut Context) -> Outcome {
     let state = context.state_dir()?;
     let mut store = context.store(Access::Read)?;
     let piece = store.read(|tx| evidence::find(tx, &args.id))?;
@@ -162,7 +162,7 @@ fn verify(args: &OfArgs, context: &mut Context) -> Outcome {
     }
 }
 
-fn export(args: &ExportArgs, context: &mut Context) -> Outcome {
+fn export(args: &EvidenceExportArgs, context: &mut Context) -> Outcome {
     let state = context.state_dir()?;
     let target = context.start_dir()?.join(&args.to);
     let mut store = context.store(Access::Read)?;

@@ -26,9 +26,9 @@ pub(in crate::cli) enum LockCommand {
     /// Lock paths without a task
     Acquire(AcquireArgs),
     /// List the locks that bind now, by hand and by claims
-    List(ListArgs),
+    List(LockListArgs),
     /// Give a lock back
-    Release(ReleaseArgs),
+    Release(LockReleaseArgs),
     /// Say who else has locked these paths; exit 4 where somebody has
     Check(CheckArgs),
 }
@@ -47,10 +47,10 @@ pub(in crate::cli) struct AcquireArgs {
 }
 
 #[derive(Args)]
-pub(in crate::cli) struct ListArgs {}
+pub(in crate::cli) struct LockListArgs {}
 
 #[derive(Args)]
-pub(in crate::cli) struct ReleaseArgs {
+pub(in crate::cli) struct LockReleaseArgs {
     /// The lock; any unique prefix of its id
     id: String,
     /// Its token; not needed for one's own lock
@@ -145,7 +145,7 @@ fn list(context: &mut Context) -> Outcome {
     Ok(exit::OK)
 }
 
-fn release(args: &ReleaseArgs, context: &mut Context) -> Outcome {
+fn release(args: &LockReleaseArgs, context: &mut Context) -> Outcome {
     let token = args
         .lease
         .as_deref()

@@ -50,9 +50,10 @@ pub(super) fn run(args: &LogArgs, context: &mut Context) -> Outcome {
         last: args.limit,
     };
     if let Some(typed) = &args.id {
-        filter.subject = Some(match typed.starts_with("l-") {
-            true => typed.clone(),
-            false => store.read(|tx| cx::resolve(tx, typed))?.0,
+        filter.subject = Some(if typed.starts_with("l-") {
+            typed.clone()
+        } else {
+            store.read(|tx| cx::resolve(tx, typed))?.0
         });
     }
     let mut seen = 0;

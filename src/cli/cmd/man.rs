@@ -38,7 +38,7 @@ pub(super) fn run(args: &ManArgs, context: &mut Context) -> Outcome {
     Ok(exit::OK)
 }
 
-/// Where a page goes, by the name of its command.
+/// A receiver of pages, each with the name of its command.
 type Sink<'a> = dyn FnMut(&str, &[u8]) -> Result<(), AppError> + 'a;
 
 /// The page of a command and those of all commands beneath it.

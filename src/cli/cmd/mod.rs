@@ -36,7 +36,7 @@ use clap::Subcommand;
 use crate::app::error::AppError;
 use crate::cli::context::Context;
 
-/// What a command returns: its exit code, or the error that ended it.
+/// The end of a command: its exit code, or the error that ended it.
 pub(super) type Outcome = Result<u8, AppError>;
 
 /// Everything that `ai` can do.
@@ -53,7 +53,7 @@ pub(super) enum Command {
     /// Register an agent (short for `agent register`)
     Register(agent::RegisterArgs),
     /// List the agents (short for `agent list`)
-    List(agent::ListArgs),
+    List(agent::AgentListArgs),
     /// Add or remove labels of an agent (short for `agent label`)
     Label(agent::LabelArgs),
     /// Check, show and explain the policy and its decisions

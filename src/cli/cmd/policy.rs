@@ -31,7 +31,7 @@ pub(in crate::cli) enum PolicyCommand {
     /// Show a decision: which rules matched and which one won
     Explain(DecisionArgs),
     /// List the decisions, newest last
-    Log(LogArgs),
+    Log(PolicyLogArgs),
     /// Say yes to a decision that waits for a person
     Approve(ApproveArgs),
 }
@@ -61,7 +61,7 @@ pub(in crate::cli) struct ApproveArgs {
 }
 
 #[derive(Args)]
-pub(in crate::cli) struct LogArgs {
+pub(in crate::cli) struct PolicyLogArgs {
     /// Only about this task
     #[arg(value_name = "TASK")]
     id: Option<String>,
@@ -257,7 +257,7 @@ fn explained(record: &DecisionRecord) -> String {
     out
 }
 
-fn log(args: &LogArgs, context: &mut Context) -> Outcome {
+fn log(args: &PolicyLogArgs, context: &mut Context) -> Outcome {
     let mut store = context.store(Access::Read)?;
     let records = store.read(|tx| -> Result<_, crate::ops::refusal::OpError> {
         let task: Option<TaskId> = args

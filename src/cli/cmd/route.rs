@@ -3,7 +3,6 @@
 use clap::{Args, Subcommand};
 
 use crate::app::exit;
-use crate::base::columns;
 use crate::base::text::one_line;
 use crate::cli::answer::RouteAnswer;
 use crate::cli::cmd::Outcome;
@@ -60,9 +59,7 @@ pub(super) fn run(command: &RouteCommand, context: &mut Context) -> Outcome {
 
 fn show(trace: &Trace, context: &mut Context) {
     let rows: Vec<Vec<String>> = trace.considered.iter().map(row).collect();
-    columns::table(&rows)
-        .iter()
-        .all(|line| context.ui.line(&format!("  {line}")));
+    context.ui.table_below(&rows);
     if !trace.fallbacks.is_empty() {
         context.ui.line(&format!(
             "  should its quota end: {}",

@@ -119,7 +119,7 @@ fn child_args(args: &RunArgs, context: &Context) -> Result<Vec<OsString>, AppErr
     Ok(all)
 }
 
-/// How many things that help are named for tasks that could not be started.
+/// Number of things that help which are named for tasks that could not be started.
 const SHOWN_HELPS: usize = 3;
 
 fn table(summary: &batch::Summary, context: &mut Context) {

@@ -10,7 +10,7 @@ use crate::base::suggest;
 use crate::base::text::one_line;
 use crate::cli::answer;
 use crate::cli::cmd::Outcome;
-use crate::cli::cmd::task::DepNode;
+use crate::cli::cmd::task::DepTreeNode;
 use crate::cli::context::Context;
 use crate::config;
 use crate::domain::agent::Agent;
@@ -37,14 +37,14 @@ pub(in crate::cli) struct SchemaArgs {
 }
 
 /// One schema that is published: its name, where it is printed or read, how it is made.
-struct Published {
+struct PublishedSchema {
     name: &'static str,
     about: &'static str,
     make: fn() -> Schema,
 }
 
-const fn printed<T: JsonSchema>(name: &'static str, about: &'static str) -> Published {
-    Published {
+const fn printed<T: JsonSchema>(name: &'static str, about: &'static str) -> PublishedSchema {
+    PublishedSchema {
         name,
         about,
         make: || {
@@ -56,18 +56,18 @@ const fn printed<T: JsonSchema>(name: &'static str, about: &'static str) -> Publ
     }
 }
 
-const fn read<T: JsonSchema>(name: &'static str, about: &'static str) -> Published {
+const fn read<T: JsonSchema>(name: &'static str, about: &'static str) -> PublishedSchema {
     let make = || {
         SchemaSettings::draft2020_12()
             .for_deserialize()
             .into_generator()
             .into_root_schema_for::<T>()
     };
-    Published { name, about, make }
+    PublishedSchema { name, about, make }
 }
 
 /// Everything that is published, sorted by name.
-const ALL: &[Published] = &[
+const ALL: &[PublishedSchema] = &[
     printed::<answer::AcceptAnswer<'_>>("accept", "`ai accept`"),
     printed::<Agent>("agent", "`ai agent register` and `ai agent label`"),
     printed::<AgentFinding>("agent-doctor", "a line of `ai agent doctor`"),
@@ -84,7 +84,7 @@ const ALL: &[Published] = &[
         "decision",
         "a line of `ai policy log`, and `ai policy explain`",
     ),
-    printed::<DepNode>("dep-tree", "a line of `ai task dep tree`"),
+    printed::<DepTreeNode>("dep-tree", "a line of `ai task dep tree`"),
     printed::<Found>("detected", "a line of `ai agent detect`"),
     printed::<Finding>("doctor", "a line of `ai doctor`"),
     printed::<answer::ErrorAnswer<'_>>("error", "what failed, on standard error"),

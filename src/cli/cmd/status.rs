@@ -23,7 +23,7 @@ use crate::store::{Flow, Store, TaskFilter, Tx};
 #[derive(Args)]
 pub(in crate::cli) struct StatusArgs {}
 
-/// How many leases and reviews are shown one by one.
+/// Number of leases and reviews that are shown one by one.
 const SHOWN: usize = 20;
 /// Among how many blocked tasks those that wait for a person are looked for: a look must stay short
 /// in a store of any size.
@@ -31,13 +31,13 @@ const LOOKED_AT: u64 = 500;
 
 struct Picture {
     tally: Vec<(String, u64)>,
-    leases: Vec<Held>,
+    leases: Vec<LeasedTask>,
     reviews: Vec<(String, String)>,
     held: Vec<(String, BlockReason, String)>,
     healths: Healths,
 }
 
-struct Held {
+struct LeasedTask {
     lease: Lease,
     task: Option<Task>,
     /// Its run, where the supervisor of that has died.
@@ -60,7 +60,7 @@ pub(super) fn run(_args: &StatusArgs, context: &mut Context) -> Outcome {
         return Ok(exit::OK);
     }
     context.ui.line(&tally_text(&picture.tally));
-    for Held {
+    for LeasedTask {
         lease,
         task,
         cut_off,
@@ -115,7 +115,7 @@ fn answer<'a>(picture: &'a Picture, agents: &'a [Agent], now: &Now) -> StatusAns
     let leases = picture
         .leases
         .iter()
-        .map(|Held { lease, task, .. }| StatusLease {
+        .map(|LeasedTask { lease, task, .. }| StatusLease {
             subject: &lease.subject,
             holder: &lease.holder,
             epoch: lease.epoch,
@@ -151,7 +151,7 @@ fn look(tx: &mut dyn Tx, now: &Now) -> Result<Picture, OpError> {
             .map(|task| why::cut_off(tx, task))
             .transpose()?
             .flatten();
-        leases.push(Held {
+        leases.push(LeasedTask {
             lease,
             task,
             cut_off,
@@ -176,9 +176,9 @@ fn look(tx: &mut dyn Tx, now: &Now) -> Result<Picture, OpError> {
     })
 }
 
-/// Why a task is blocked, out of its object.
+/// The block reason of a task, out of its JSON object.
 #[derive(Deserialize)]
-struct Blocked {
+struct BlockedTask {
     blocked_by: BlockReason,
 }
 
@@ -192,7 +192,7 @@ fn held(tx: &mut dyn Tx) -> Result<Vec<(String, BlockReason, String)>, OpError> 
         ..TaskFilter::default()
     };
     tx.list(&filter, &mut |line| {
-        let why = serde_json::from_str::<Blocked>(line.json).map(|blocked| blocked.blocked_by);
+        let why = serde_json::from_str::<BlockedTask>(line.json).map(|blocked| blocked.blocked_by);
         if let Ok(why @ (BlockReason::Approval | BlockReason::Parked | BlockReason::Hold)) = why {
             held.push((line.id.to_owned(), why, line.title.to_owned()));
         }

@@ -25,7 +25,7 @@ use crate::store::sqlite::Access;
 #[derive(Subcommand)]
 pub(in crate::cli) enum WorktreeCommand {
     /// List the worktrees: who works where, what is not saved, what they occupy
-    List(ListArgs),
+    List(WorktreeListArgs),
     /// Print the path of a worktree
     Open(OpenArgs),
     /// Put what stands in a worktree on a rescue reference; the worktree stays as it is
@@ -38,7 +38,7 @@ pub(in crate::cli) enum WorktreeCommand {
 }
 
 #[derive(Args)]
-pub(in crate::cli) struct ListArgs {}
+pub(in crate::cli) struct WorktreeListArgs {}
 
 #[derive(Args)]
 pub(in crate::cli) struct OpenArgs {
@@ -342,7 +342,7 @@ fn show_adopted(adopted: &Adopted, context: &mut Context) {
     ));
 }
 
-/// What the work consists of.
+/// Describes the size of the work and where it branched off.
 fn since(files: usize, base: Option<&str>, target: Option<&str>) -> String {
     let base = base.map_or(String::new(), |base| {
         format!(" since {}", &base[..base.len().min(12)])
@@ -391,7 +391,7 @@ fn milliseconds(text: &str) -> Result<i64, AppError> {
     Ok(i64::try_from(parsed.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// What goes is a person's decision; an agent in its worktree has no business here.
+/// Refuses agents: a person decides which worktrees go.
 fn refuse_agents(context: &Context) -> Result<(), AppError> {
     if context.actor()?.kind == ActorKind::Human && env::text(env::AI_RUN).is_none() {
         return Ok(());

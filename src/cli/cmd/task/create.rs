@@ -120,12 +120,13 @@ fn entry(args: CreateArgs, context: &mut Context) -> Result<NewTask, AppError> {
         let hint = "`ai task create TITLE`, or `ai task create --edit` to write it in your editor";
         return Err(AppError::usage("a task needs a title").hint(hint));
     }
-    let (title, body) = match edit {
-        true => source::from_editor(args.title.as_deref().unwrap_or_default())?,
-        false => (
+    let (title, body) = if edit {
+        source::from_editor(args.title.as_deref().unwrap_or_default())?
+    } else {
+        (
             args.title.unwrap_or_default(),
             args.body.map_or(Ok(String::new()), source::body)?,
-        ),
+        )
     };
     let not_before_ms = args
         .not_before

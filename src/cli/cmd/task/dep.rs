@@ -54,10 +54,11 @@ pub(super) fn run(command: &DepCommand, context: &mut Context) -> Outcome {
 
 /// One line of the tree.
 #[derive(serde::Serialize, schemars::JsonSchema)]
-pub(in crate::cli) struct Node {
+#[schemars(rename = "Node")]
+pub(in crate::cli) struct DepTreeNode {
     /// The task.
     id: TaskId,
-    /// How many steps below the top.
+    /// Steps below the top.
     depth: usize,
     /// Its state.
     status: String,
@@ -91,13 +92,13 @@ fn tree(args: &TreeArgs, context: &mut Context) -> Outcome {
 }
 
 /// The tree in order, walked with a stack of its own: a chain of ten thousand tasks is no danger.
-fn walk(tx: &mut dyn Tx, typed: &str) -> Result<Vec<Node>, OpError> {
+fn walk(tx: &mut dyn Tx, typed: &str) -> Result<Vec<DepTreeNode>, OpError> {
     let top = cx::resolve(tx, typed)?;
     let (mut nodes, mut seen, mut open) = (Vec::new(), HashSet::new(), vec![(top, 0)]);
     while let Some((id, depth)) = open.pop() {
         let task = cx::load(tx, &id)?;
         let repeated = !seen.insert(id.clone());
-        nodes.push(Node {
+        nodes.push(DepTreeNode {
             id: id.clone(),
             depth,
             status: task.status_text().into(),

@@ -22,7 +22,7 @@ use crate::store::Store;
 use crate::store::sqlite::{Access, SqliteStore};
 
 #[derive(Args)]
-struct Held {
+struct HeldTaskArgs {
     /// The task; any unique prefix of its id
     id: String,
     /// The lease token; without it, AI_LEASE or the one that was claimed in this worktree
@@ -33,7 +33,7 @@ struct Held {
 #[derive(Args)]
 pub(in crate::cli) struct HeartbeatArgs {
     #[command(flatten)]
-    held: Held,
+    held: HeldTaskArgs,
     /// Let the lease last this long from now on
     #[arg(long, value_name = "30m")]
     ttl: Option<String>,
@@ -42,16 +42,16 @@ pub(in crate::cli) struct HeartbeatArgs {
 #[derive(Args)]
 pub(in crate::cli) struct CheckpointArgs {
     #[command(flatten)]
-    held: Held,
+    held: HeldTaskArgs,
     /// What comes next, written for a stranger
     #[arg(long, value_name = "TEXT")]
     next_step: String,
 }
 
 #[derive(Args)]
-pub(in crate::cli) struct ReleaseArgs {
+pub(in crate::cli) struct TaskReleaseArgs {
     #[command(flatten)]
-    held: Held,
+    held: HeldTaskArgs,
     /// What comes next, written for a stranger
     #[arg(long, value_name = "TEXT")]
     next_step: Option<String>,
@@ -60,7 +60,7 @@ pub(in crate::cli) struct ReleaseArgs {
 #[derive(Args)]
 pub(in crate::cli) struct HandoffArgs {
     #[command(flatten)]
-    held: Held,
+    held: HeldTaskArgs,
     /// Who takes over: NAME or agent:NAME
     #[arg(long, value_name = "NAME")]
     to: String,
@@ -72,13 +72,13 @@ pub(in crate::cli) struct HandoffArgs {
 #[derive(Args)]
 pub(in crate::cli) struct FailArgs {
     #[command(flatten)]
-    held: Held,
+    held: HeldTaskArgs,
     /// Why it cannot be done
     #[arg(long, value_name = "TEXT", default_value = "given up by its holder")]
     reason: String,
 }
 
-impl Held {
+impl HeldTaskArgs {
     /// The task and the token for it.
     fn open(
         &self,
@@ -128,7 +128,7 @@ pub(super) fn checkpoint(args: &CheckpointArgs, context: &mut Context) -> Outcom
     Ok(exit::OK)
 }
 
-pub(super) fn release(args: &ReleaseArgs, context: &mut Context) -> Outcome {
+pub(super) fn release(args: &TaskReleaseArgs, context: &mut Context) -> Outcome {
     let (mut store, id, token) = args.held.open(context)?;
     let cx = context.cx()?;
     commit(&mut *store, &cx, |tx, cx| {

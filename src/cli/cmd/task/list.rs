@@ -16,7 +16,7 @@ use crate::store::sqlite::Access;
 use crate::store::{Flow, Store, TaskFilter, TaskLine, TaskSort};
 
 #[derive(Args)]
-pub(in crate::cli) struct ListArgs {
+pub(in crate::cli) struct TaskListArgs {
     /// Only tasks in this state; repeat or separate by commas
     #[arg(long, short, value_name = "STATE", value_delimiter = ',', value_parser = TaskState::NAMES)]
     status: Vec<String>,
@@ -65,14 +65,14 @@ pub(in crate::cli) struct ReadyArgs {
     all: bool,
 }
 
-/// How many ready tasks are shown unless more are asked for: who looks wants to know what comes
+/// Number of ready tasks that are shown unless more are asked for: who looks wants to know what comes
 /// next, not all that there is.
 const FIRST_READY: u64 = 20;
 
 #[derive(Args)]
 pub(in crate::cli) struct NextArgs {}
 
-pub(super) fn run(args: ListArgs, context: &mut Context) -> Outcome {
+pub(super) fn run(args: TaskListArgs, context: &mut Context) -> Outcome {
     let mut filter = TaskFilter {
         statuses: args.status,
         labels: args.label,

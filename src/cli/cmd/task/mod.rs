@@ -13,7 +13,7 @@ mod source;
 
 pub(super) use claim::ttl;
 use clap::Subcommand;
-pub(super) use dep::Node as DepNode;
+pub(super) use dep::DepTreeNode;
 
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
@@ -26,9 +26,9 @@ pub(in crate::cli) enum TaskCommand {
     /// Claim a task: its lease and its path locks, or nothing
     Claim(claim::ClaimArgs),
     /// Show a task with everything that belongs to it
-    Show(show::ShowArgs),
+    Show(show::TaskShowArgs),
     /// List tasks, streaming
-    List(list::ListArgs),
+    List(list::TaskListArgs),
     /// List the tasks that can be claimed now, most urgent first
     Ready(list::ReadyArgs),
     /// Show the task that `claim --next` would take
@@ -43,7 +43,7 @@ pub(in crate::cli) enum TaskCommand {
     /// Leave word on how to go on, and renew the lease
     Checkpoint(lease::CheckpointArgs),
     /// Give a task back to the queue
-    Release(lease::ReleaseArgs),
+    Release(lease::TaskReleaseArgs),
     /// Hand a task over to somebody else
     Handoff(lease::HandoffArgs),
     /// End a task as done: runs its checks on your tree first
@@ -68,8 +68,8 @@ pub(in crate::cli) fn branch(name: &str) -> Option<clap::Command> {
     Some(match name {
         "create" => create::CreateArgs::augment_args(Command::new("create")),
         "claim" => claim::ClaimArgs::augment_args(Command::new("claim")),
-        "show" => show::ShowArgs::augment_args(Command::new("show")),
-        "list" => list::ListArgs::augment_args(Command::new("list")),
+        "show" => show::TaskShowArgs::augment_args(Command::new("show")),
+        "list" => list::TaskListArgs::augment_args(Command::new("list")),
         "ready" => list::ReadyArgs::augment_args(Command::new("ready")),
         "next" => list::NextArgs::augment_args(Command::new("next")),
         "heartbeat" => lease::HeartbeatArgs::augment_args(Command::new("heartbeat")),

@@ -15,12 +15,12 @@ use crate::store::Store;
 use crate::store::sqlite::Access;
 
 #[derive(Args)]
-pub(in crate::cli) struct ShowArgs {
+pub(in crate::cli) struct TaskShowArgs {
     /// The task; any unique prefix of its id
     id: String,
 }
 
-pub(super) fn run(args: &ShowArgs, context: &mut Context) -> Outcome {
+pub(super) fn run(args: &TaskShowArgs, context: &mut Context) -> Outcome {
     let mut store = context.store(Access::Read)?;
     if context.ui.json() {
         let task = store.read(|tx| -> Result<Task, OpError> {
