@@ -2,7 +2,6 @@
 //! is opened when first needed, so that a command pays only for what it uses.
 
 use std::cell::OnceCell;
-use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,7 +21,8 @@ use crate::ops::project;
 use crate::ops::scrub::Scrub;
 use crate::process::environment::secrets_in;
 use crate::process::redact::Redactor;
-use crate::store::sqlite::{Access, SqliteStore};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Access, Store};
 
 /// The surroundings of a command.
 pub(super) struct Context {
@@ -111,7 +111,7 @@ impl Context {
     /// Opens the store. It is never closed: taking everything apart costs a twentieth of a short
     /// command, and the kernel gives back files and locks of a process that ends, as it does after
     /// a crash.
-    pub(super) fn store(&mut self, access: Access) -> Result<ManuallyDrop<SqliteStore>, AppError> {
+    pub(super) fn store(&mut self, access: Access) -> Result<&'static mut SqliteStore, AppError> {
         let store = SqliteStore::open(&self.store_path()?, access)?;
         if access == Access::Write {
             self.mend_link()?;
@@ -120,12 +120,12 @@ impl Context {
             self.ui
                 .warn("the disk is read-only; the newest changes may be missing");
         }
-        Ok(ManuallyDrop::new(store))
+        Ok(Box::leak(Box::new(store)))
     }
 
     /// Makes `.ai/state` again where somebody cleaned it away. The store itself lies elsewhere and
     /// did not notice.
-    fn mend_link(&self) -> Result<(), AppError> {
+    pub(super) fn mend_link(&self) -> Result<(), AppError> {
         let root = self.root()?;
         let missing =
             crate::base::fs::is_missing(&root.join(".ai/state")) && root.join(".ai").is_dir();

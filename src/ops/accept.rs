@@ -37,7 +37,6 @@ use crate::ops::scrub::redact_record;
 use crate::ops::trust;
 use crate::ops::world::World;
 use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
 
 /// Work that was accepted.
 #[derive(Debug)]
@@ -66,7 +65,7 @@ struct Case<'a> {
 /// Accepts the work of a task in review.
 pub fn accept(
     world: &World,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     typed: &str,
     overridden: Option<&str>,
 ) -> Result<Accepted, OpError> {
@@ -135,7 +134,7 @@ fn in_review(tx: &mut dyn crate::store::Tx, typed: &str) -> Result<(Task, Run), 
 
 /// A run that works in the checkout itself puts back what it found there; nothing may land beneath
 /// it.
-fn refuse_in_use(store: &mut SqliteStore) -> Result<(), OpError> {
+fn refuse_in_use(store: &mut dyn Store) -> Result<(), OpError> {
     match store
         .read(|tx| tx.active_runs())?
         .into_iter()
@@ -183,7 +182,7 @@ impl Case<'_> {
 
     /// The evidence must be what was recorded: whoever reads it later must see what was accepted.
     /// An override is told.
-    fn refuse_tampered(&self, store: &mut SqliteStore) -> Result<(), OpError> {
+    fn refuse_tampered(&self, store: &mut dyn Store) -> Result<(), OpError> {
         let pieces = store.read(|tx| tx.evidence(Some(&self.task.id), Some(&self.run.id)))?;
         let broken = evidence::broken(&self.world.state(), &pieces);
         if broken.is_empty() {
@@ -207,7 +206,7 @@ impl Case<'_> {
 
     /// Asks again about the changed paths, as of now; a person's yes to exactly this counts.
     /// Returns the rule that it was a yes to.
-    fn ask_policy(&self, store: &mut SqliteStore) -> Result<Option<String>, OpError> {
+    fn ask_policy(&self, store: &mut dyn Store) -> Result<Option<String>, OpError> {
         let cx = self
             .world
             .cx_as(&self.world.checkout_policy(), self.agent()?)?;
@@ -263,7 +262,7 @@ impl Case<'_> {
             .map_err(failed)
     }
 
-    fn go(&self, store: &mut SqliteStore, approved: Option<&str>) -> Result<Accepted, OpError> {
+    fn go(&self, store: &mut dyn Store, approved: Option<&str>) -> Result<Accepted, OpError> {
         let landing = self.landing()?;
         let accepting = self.accepting(&landing);
         let tree = Oid::parse(&accepting.tree).map_err(failed)?;
@@ -467,7 +466,7 @@ enum Landing {
 /// when it was begun.
 fn complete(
     world: &World,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     task: &Task,
     run: &Run,
     accepting: &Accepting,
@@ -512,7 +511,7 @@ fn own_branch(run: &Run) -> String {
 }
 
 /// Sends work back, with a note for the next attempt.
-pub fn reject(store: &mut SqliteStore, cx: &Cx, typed: &str, note: &str) -> Result<Task, OpError> {
+pub fn reject(store: &mut dyn Store, cx: &Cx, typed: &str, note: &str) -> Result<Task, OpError> {
     commit(store, cx, |tx, cx| {
         let (task, _) = in_review(tx, typed)?;
         ask::or_refuse(tx, cx, Question::on_task(Action::TaskReject, &task))?;

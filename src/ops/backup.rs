@@ -6,33 +6,31 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::ops::project::STORE_FILE;
 use crate::ops::restore::BACKUPS;
-use crate::store::StoreError;
 use crate::store::sqlite::{self, BackupInfo, SqliteStore};
+use crate::store::{Access, StoreError};
 
 /// How old the newest backup may be before another one is due.
 pub const MAX_AGE: Duration = Duration::from_secs(60 * 60);
 
 /// Copies the store to `target`, or to the next rolling backup below `state_dir`, reads the copy
 /// back whole, and says what is in it.
-pub fn take(
-    store: &SqliteStore,
-    state_dir: &Path,
-    target: Option<&Path>,
-) -> Result<BackupInfo, StoreError> {
+pub fn take(state_dir: &Path, target: Option<&Path>) -> Result<BackupInfo, StoreError> {
+    let store = SqliteStore::open(&state_dir.join(STORE_FILE), Access::Write)?;
     match target {
         Some(path) => {
-            sqlite::copy_to(store, path)?;
+            sqlite::copy_to(&store, path)?;
             sqlite::inspect(path)
         }
-        None => sqlite::inspect(&sqlite::roll(store, &state_dir.join(BACKUPS))?),
+        None => sqlite::inspect(&sqlite::roll(&store, &state_dir.join(BACKUPS))?),
     }
 }
 
 /// Takes a rolling backup where the newest is older than `max_age`, or there is none. Returns the
-/// new file.
+/// new file. The store is opened once more where one is due, since a command that has done its work
+/// holds it as whatever backend it is.
 pub fn roll_if_due(
-    store: &SqliteStore,
     state_dir: &Path,
     now_ms: i64,
     max_age: Duration,
@@ -46,7 +44,8 @@ pub fn roll_if_due(
     if age.is_some_and(|age| age <= max_age.as_millis()) {
         return Ok(None);
     }
-    sqlite::roll(store, &dir).map(Some)
+    let store = SqliteStore::open(&state_dir.join(STORE_FILE), Access::Write)?;
+    sqlite::roll(&store, &dir).map(Some)
 }
 
 /// A backup of the rolling ones.
@@ -79,29 +78,23 @@ pub fn taken_ms(path: &Path) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::sqlite::Access;
 
     #[test]
     fn a_backup_is_taken_when_there_is_none_or_the_newest_is_old() {
         let temp = tempfile::tempdir().unwrap();
-        let store = SqliteStore::create(&temp.path().join("ai.db"), "s").unwrap();
-        let first = roll_if_due(&store, temp.path(), 0, MAX_AGE)
-            .unwrap()
-            .unwrap();
+        drop(SqliteStore::create(&temp.path().join(STORE_FILE), "s").unwrap());
+        let first = roll_if_due(temp.path(), 0, MAX_AGE).unwrap().unwrap();
         let at = taken_ms(&first).unwrap();
         assert!(at > 1_600_000_000_000, "{at}");
         let hour = i64::try_from(MAX_AGE.as_millis()).unwrap();
+        assert_eq!(roll_if_due(temp.path(), at + hour, MAX_AGE).unwrap(), None);
         assert_eq!(
-            roll_if_due(&store, temp.path(), at + hour, MAX_AGE).unwrap(),
-            None
-        );
-        assert_eq!(
-            roll_if_due(&store, temp.path(), at - 5 * hour, MAX_AGE).unwrap(),
+            roll_if_due(temp.path(), at - 5 * hour, MAX_AGE).unwrap(),
             None,
             "the clock was set back"
         );
         assert!(
-            roll_if_due(&store, temp.path(), at + hour + 1, MAX_AGE)
+            roll_if_due(temp.path(), at + hour + 1, MAX_AGE)
                 .unwrap()
                 .is_some()
         );
@@ -112,12 +105,12 @@ mod tests {
     #[test]
     fn a_copy_is_read_back() {
         let temp = tempfile::tempdir().unwrap();
-        let store = SqliteStore::create(&temp.path().join("ai.db"), "s").unwrap();
+        drop(SqliteStore::create(&temp.path().join(STORE_FILE), "s").unwrap());
         let target = temp.path().join("copy.db");
-        let info = take(&store, temp.path(), Some(&target)).unwrap();
+        let info = take(temp.path(), Some(&target)).unwrap();
         assert_eq!((info.path, info.tasks), (target.clone(), 0));
         assert!(
-            take(&store, temp.path(), Some(&target)).is_err(),
+            take(temp.path(), Some(&target)).is_err(),
             "it would be overwritten"
         );
     }

@@ -37,12 +37,7 @@ pub enum Which {
 }
 
 /// Claims a task for `ttl_ms` in one transaction.
-pub fn run<S: Store>(
-    store: &mut S,
-    cx: &Cx,
-    which: &Which,
-    ttl_ms: i64,
-) -> Result<Claimed, OpError> {
+pub fn run(store: &mut dyn Store, cx: &Cx, which: &Which, ttl_ms: i64) -> Result<Claimed, OpError> {
     if mutant::reads_then_claims() {
         let (task, locks) = store.read(|tx| pick(tx, cx, which))?;
         return commit(store, cx, |tx, cx| grant(tx, cx, task, locks, ttl_ms));
@@ -75,7 +70,7 @@ pub fn claim(tx: &mut dyn Tx, cx: &Cx, which: &Which, ttl_ms: i64) -> Result<Cla
 
 /// Takes away what has lapsed, as an act of its own, before an operation that claims and may be
 /// refused for other reasons.
-pub fn record_lapses<S: Store>(store: &mut S, cx: &Cx, which: &Which) -> Result<(), OpError> {
+pub fn record_lapses(store: &mut dyn Store, cx: &Cx, which: &Which) -> Result<(), OpError> {
     if store.read(|tx| tx.lapsed(&cx.now))?.is_empty() {
         return Ok(());
     }

@@ -11,7 +11,6 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::testing::World;
 use crate::ops::{lease, lock};
 use crate::policy::PolicyState;
-use crate::store::Store;
 use crate::store::testing::ann;
 
 const TTL: i64 = 1_000;

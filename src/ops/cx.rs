@@ -110,8 +110,8 @@ impl Rules {
 /// that waited for others, or was stopped, must not judge a lease by the time at which it started.
 /// What a refusal records is written in a second transaction, after the first was rolled back: the
 /// refused operation leaves nothing else behind.
-pub fn commit<S: Store, T>(
-    store: &mut S,
+pub fn commit<T>(
+    store: &mut dyn Store,
     cx: &Cx,
     work: impl FnOnce(&mut dyn Tx, &Cx) -> Result<T, OpError>,
 ) -> Result<T, OpError> {

@@ -61,8 +61,8 @@ impl<'a> Ending<'a> {
 
 /// Ends a task as done, with its evidence, in one transaction. What it changes is asked about like
 /// the work of a run.
-pub fn done<S: Store>(
-    store: &mut S,
+pub fn done(
+    store: &mut dyn Store,
     cx: &Cx,
     id: &TaskId,
     ending: Ending<'_>,
@@ -214,8 +214,8 @@ fn refuse_state(task: &Task) -> Result<(), OpError> {
 }
 
 /// The planted fault: state first, log in a transaction of its own.
-fn done_in_two<S: Store>(
-    store: &mut S,
+fn done_in_two(
+    store: &mut dyn Store,
     cx: &Cx,
     id: &TaskId,
     right: &Right<'_>,

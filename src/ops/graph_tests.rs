@@ -8,7 +8,7 @@ use crate::ops::edit;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::testing::World;
 use crate::store::testing::{listed, log};
-use crate::store::{EventFilter, Store, TaskFilter};
+use crate::store::{EventFilter, TaskFilter};
 
 fn entry(key: &str, deps: &[&str]) -> NewTask {
     let deps = deps.iter().map(|dep| (*dep).to_owned()).collect();

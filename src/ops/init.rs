@@ -18,8 +18,8 @@ use crate::ops::places::Places;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::{project, trust};
 use crate::policy::{self, Pack};
-use crate::store::sqlite::{Access, SqliteStore};
-use crate::store::{Store, StoreError, Tx};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Access, StoreError, Tx};
 
 /// Kept out of Git: the link to the store, and worktrees of older versions.
 const IGNORE: &str = "# Machine-local: the link to the store in the git directory, and worktrees of older versions.\n/state\n/worktrees/\n";
@@ -150,7 +150,7 @@ fn remember(state: &Path, root: &Path, written: &[String]) -> Result<(), OpError
     for path in written {
         digests.push((path.clone(), digest(&root.join(path))?));
     }
-    let mut store = SqliteStore::open(&state.join(project::STORE_FILE), Access::Write)?;
+    let mut store = project::store_place(state).open(Access::Write)?;
     store.write(|tx| {
         let mut known = written_files(tx)?;
         known.extend(digests);

@@ -35,6 +35,7 @@ pub mod refusal;
 pub mod restore;
 pub mod review;
 pub mod route;
+#[allow(unused_imports, reason = "until runs work over `dyn Store`")]
 pub mod run;
 pub mod scrub;
 pub mod signals;

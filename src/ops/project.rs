@@ -6,6 +6,7 @@ use crate::base::fs;
 use crate::config::{self, Config, Trees};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::policy::{self, PolicyState};
+use crate::store::StorePlace;
 
 /// The store's file below the state directory.
 pub const STORE_FILE: &str = "ai.db";
@@ -16,6 +17,11 @@ const POLICY_CAP: u64 = 1 << 20;
 /// and of agents' trees.
 pub fn state_dir(common_dir: &Path) -> PathBuf {
     common_dir.join("ai")
+}
+
+/// Where the store of a state directory is kept.
+pub fn store_place(state_dir: &Path) -> StorePlace {
+    StorePlace::File(state_dir.join(STORE_FILE))
 }
 
 /// The configuration of the checkout at `root`; defaults where there is no file.

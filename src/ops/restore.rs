@@ -15,8 +15,8 @@ use crate::ops::cx::Cx;
 use crate::ops::import::Intent;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::{log, project};
-use crate::store::sqlite::{self, Access, BackupInfo, SqliteStore};
-use crate::store::{Flow, Store, StoreError, TaskFilter, Tx};
+use crate::store::sqlite::{self, BackupInfo, SqliteStore};
+use crate::store::{Access, Flow, StoreError, TaskFilter, Tx};
 
 /// Where backups lie below the state directory.
 pub const BACKUPS: &str = "backups";

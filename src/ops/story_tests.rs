@@ -16,7 +16,6 @@ use crate::ops::finish::{self, Ending, Right};
 use crate::ops::refusal::OpError;
 use crate::ops::testing::World;
 use crate::ops::{edit, lease, lock, log};
-use crate::store::Store;
 use crate::store::contract::counted;
 use crate::store::memory::MemoryTables;
 use crate::store::testing::{ann, ended, pattern, run};

@@ -11,9 +11,9 @@ use crate::ops::cx::{Cx, Rules, commit};
 use crate::ops::refusal::OpError;
 use crate::policy::PolicyState;
 use crate::process::redact::Redactor;
+use crate::store::Tx;
 use crate::store::sqlite::SqliteStore;
 use crate::store::testing::{ann, at, turn};
-use crate::store::{Store, Tx};
 
 /// A store of its own, and the surroundings of operations on it.
 pub(crate) struct World {

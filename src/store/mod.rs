@@ -12,6 +12,7 @@ mod error;
 mod filter;
 pub mod memory;
 mod now;
+mod place;
 pub mod sqlite;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -20,4 +21,5 @@ mod tx;
 pub use error::StoreError;
 pub use filter::{EventFilter, StoredEvent, TaskFilter, TaskLine, TaskSort};
 pub use now::local_now;
-pub use tx::{Flow, Store, Tx};
+pub use place::{Access, StorePlace};
+pub use tx::{Flow, Store, Transaction, Tx};

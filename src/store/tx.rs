@@ -110,16 +110,48 @@ pub trait Tx: Tables<Error = StoreError> {
     fn set_meta(&mut self, key: &str, value: &str) -> Result<(), StoreError>;
 }
 
-/// A backend.
-pub trait Store {
+/// A transaction that has begun. Dropped, it leaves nothing behind.
+pub trait Transaction {
+    /// What operations work on.
+    fn tx(&mut self) -> &mut dyn Tx;
+    /// Stores what was written, durably.
+    fn commit(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// An open store, whichever backend keeps it. One transaction at a time; whoever wants to work
+/// beside it, such as the heartbeat of a run, opens another one at the same
+/// [`StorePlace`](crate::store::StorePlace).
+///
+/// A backend implements the beginning of a transaction. Operations call `write` and `read`, which
+/// every `dyn Store` has.
+pub trait Store: Send {
+    /// Begins a transaction that writes. It waits for its turn.
+    fn begin_write(&mut self) -> Result<Box<dyn Transaction + '_>, StoreError>;
+    /// Begins a transaction that sees one consistent state; it is never committed.
+    fn begin_read(&mut self) -> Result<Box<dyn Transaction + '_>, StoreError>;
+    /// True where the newest writes may be missing from what is read.
+    fn is_stale(&self) -> bool {
+        false
+    }
+}
+
+impl dyn Store + '_ {
     /// Runs `work` in one write transaction: all of it is stored durably, or nothing.
-    fn write<T, E: From<StoreError>>(
+    pub fn write<T, E: From<StoreError>>(
         &mut self,
         work: impl FnOnce(&mut dyn Tx) -> Result<T, E>,
-    ) -> Result<T, E>;
+    ) -> Result<T, E> {
+        let mut transaction = self.begin_write()?;
+        let done = work(transaction.tx())?;
+        transaction.commit()?;
+        Ok(done)
+    }
+
     /// Runs `work` on one consistent state without writing.
-    fn read<T, E: From<StoreError>>(
+    pub fn read<T, E: From<StoreError>>(
         &mut self,
         work: impl FnOnce(&mut dyn Tx) -> Result<T, E>,
-    ) -> Result<T, E>;
+    ) -> Result<T, E> {
+        work(self.begin_read()?.tx())
+    }
 }

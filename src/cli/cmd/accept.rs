@@ -9,7 +9,7 @@ use crate::cli::cmd::world::world;
 use crate::cli::cmd::{Outcome, backup};
 use crate::cli::context::Context;
 use crate::ops::accept;
-use crate::store::sqlite::Access;
+use crate::store::Access;
 
 #[derive(Args)]
 pub(in crate::cli) struct AcceptArgs {
@@ -40,9 +40,9 @@ pub(super) fn accept(args: &AcceptArgs, context: &mut Context) -> Outcome {
         return Err(AppError::usage("an override needs a reason"));
     }
     let world = world(context)?;
-    let mut store = context.store(Access::Write)?;
-    let accepted = accept::accept(&world, &mut store, &args.id, args.overridden.as_deref())?;
-    backup::roll_if_due(&store, context);
+    let store = context.store(Access::Write)?;
+    let accepted = accept::accept(&world, store, &args.id, args.overridden.as_deref())?;
+    backup::roll_if_due(context);
     let target = accepted
         .target
         .as_deref()
@@ -75,8 +75,8 @@ pub(super) fn reject(args: &RejectArgs, context: &mut Context) -> Outcome {
         ));
     }
     let cx = context.cx()?;
-    let mut store = context.store(Access::Write)?;
-    let task = accept::reject(&mut store, &cx, &args.id, &args.note)?;
+    let store = context.store(Access::Write)?;
+    let task = accept::reject(store, &cx, &args.id, &args.note)?;
     if context.ui.json() {
         context.ui.object(&task);
     } else {

@@ -14,7 +14,7 @@ use crate::domain::error_class::ErrorClass;
 use crate::ops::agent_doctor::{self, AgentFinding};
 use crate::ops::doctor::{Finding, Level};
 use crate::ops::world::World;
-use crate::store::sqlite::Access;
+use crate::store::Access;
 
 #[derive(Args)]
 pub(in crate::cli) struct AgentDoctorArgs {
@@ -31,8 +31,8 @@ pub(in crate::cli) struct AgentDoctorArgs {
 
 pub(super) fn run(args: &AgentDoctorArgs, context: &mut Context) -> Outcome {
     let world = world(context)?;
-    let mut store = context.store(Access::Read)?;
-    let mut found = agent_doctor::examine(&world, &mut store, &args.names)?;
+    let store = context.store(Access::Read)?;
+    let mut found = agent_doctor::examine(&world, store, &args.names)?;
     show(&found, context);
     if found.is_empty() {
         context.ui.say("no agent is registered; `ai agent detect --write` registers the CLIs that are installed");

@@ -13,8 +13,7 @@ use crate::domain::agent::Agent;
 use crate::domain::history::AgentSum;
 use crate::ops::health::Healths;
 use crate::ops::refusal::{OpError, seconds};
-use crate::store::Store;
-use crate::store::sqlite::Access;
+use crate::store::Access;
 
 #[derive(Args)]
 pub(in crate::cli) struct StatsArgs {
@@ -23,7 +22,7 @@ pub(in crate::cli) struct StatsArgs {
 }
 
 pub(super) fn run(args: &StatsArgs, context: &mut Context) -> Outcome {
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let mut sums = store.read(|tx| tx.agent_sums(None).map_err(OpError::from))?;
     sums.retain(|sum| args.name.as_ref().is_none_or(|name| *name == sum.agent));
     let all: Vec<AgentStats<'_>> = sums.iter().map(stats).collect();
@@ -88,7 +87,7 @@ pub(super) struct Fares(Option<Healths>);
 impl Fares {
     pub(super) fn read(context: &mut Context) -> Result<Fares, AppError> {
         let now_ms = crate::cli::context::now().wall_ms;
-        let mut store = match context.store(Access::Read) {
+        let store = match context.store(Access::Read) {
             Ok(store) => store,
             // Agents are files, and are listed whatever has become of the store.
             Err(error) => {

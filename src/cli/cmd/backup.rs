@@ -12,7 +12,6 @@ use crate::cli::cmd::Outcome;
 use crate::cli::context::{Context, now};
 use crate::domain::error_class::ErrorClass;
 use crate::ops::backup;
-use crate::store::sqlite::{Access, SqliteStore};
 
 #[derive(Args)]
 pub(in crate::cli) struct BackupArgs {
@@ -37,8 +36,8 @@ pub(super) fn run(args: &BackupArgs, context: &mut Context) -> Outcome {
         return Err(AppError::new(ErrorClass::Conflict, text).hint("name a new file"));
     }
     let state = context.state_dir()?;
-    let store = context.store(Access::Write)?;
-    let info = backup::take(&store, &state, target.as_deref())?;
+    let info = backup::take(&state, target.as_deref())?;
+    context.mend_link()?;
     if context.ui.json() {
         context.ui.object(&BackupAnswer::new(&info));
     } else {
@@ -54,10 +53,11 @@ pub(super) fn run(args: &BackupArgs, context: &mut Context) -> Outcome {
 
 /// Takes a rolling backup where one is due. What fails is said, and is no failure of the command
 /// that has done its work.
-pub(in crate::cli) fn roll_if_due(store: &SqliteStore, context: &mut Context) {
+pub(in crate::cli) fn roll_if_due(context: &mut Context) {
     let taken = match context.state_dir() {
-        Ok(state) => backup::roll_if_due(store, &state, now().wall_ms, backup::MAX_AGE)
-            .map_err(|e| e.to_string()),
+        Ok(state) => {
+            backup::roll_if_due(&state, now().wall_ms, backup::MAX_AGE).map_err(|e| e.to_string())
+        }
         Err(error) => Err(error.message),
     };
     if let Err(error) = taken {

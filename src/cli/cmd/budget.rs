@@ -11,8 +11,7 @@ use crate::cli::ui;
 use crate::domain::budget::{Level, Unit, day_ends_ms};
 use crate::ops::agents;
 use crate::ops::budget::{self, Standing};
-use crate::store::Store;
-use crate::store::sqlite::Access;
+use crate::store::Access;
 
 #[derive(Args)]
 pub(in crate::cli) struct BudgetArgs {}
@@ -21,7 +20,7 @@ pub(super) fn run(_args: &BudgetArgs, context: &mut Context) -> Outcome {
     let cx = context.cx()?;
     let files = agents::list(context.root()?)?;
     let config = context.config()?.clone();
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let all = store.read(|tx| budget::overview(tx, &cx, &config, &files.agents))?;
     let filled_ms = day_ends_ms(cx.now.wall_ms);
     for standing in &all {

@@ -13,8 +13,7 @@ use crate::cli::context::Context;
 use crate::cli::ui::time;
 use crate::domain::error_class::ErrorClass;
 use crate::ops::evidence::{self, Found};
-use crate::store::Store;
-use crate::store::sqlite::Access;
+use crate::store::Access;
 
 /// List, show, verify and hand out what was recorded about runs
 #[derive(Subcommand)]
@@ -62,7 +61,7 @@ pub(super) fn run(command: &EvidenceCommand, context: &mut Context) -> Outcome {
 }
 
 fn list(args: &OfArgs, context: &mut Context) -> Outcome {
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let (_, pieces) = store.read(|tx| evidence::list(tx, &args.id))?;
     for piece in &pieces {
         let more = if context.ui.json() {
@@ -90,7 +89,7 @@ fn list(args: &OfArgs, context: &mut Context) -> Outcome {
 
 fn show(args: &EvidenceShowArgs, context: &mut Context) -> Outcome {
     let state = context.state_dir()?;
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let piece = store.read(|tx| evidence::find(tx, &args.id))?;
     let found = evidence::verify(&state, &piece);
     if context.ui.json() {
@@ -124,7 +123,7 @@ fn show(args: &EvidenceShowArgs, context: &mut Context) -> Outcome {
 
 fn verify(args: &OfArgs, context: &mut Context) -> Outcome {
     let state = context.state_dir()?;
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let (task, pieces) = store.read(|tx| evidence::list(tx, &args.id))?;
     let mut wrong = 0;
     for piece in &pieces {
@@ -165,7 +164,7 @@ fn verify(args: &OfArgs, context: &mut Context) -> Outcome {
 fn export(args: &EvidenceExportArgs, context: &mut Context) -> Outcome {
     let state = context.state_dir()?;
     let target = context.start_dir()?.join(&args.to);
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let (_, pieces) = store.read(|tx| evidence::list(tx, &args.id))?;
     let written = evidence::export(&state, &pieces, &target)?;
     if context.ui.json() {

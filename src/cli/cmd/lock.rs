@@ -17,8 +17,7 @@ use crate::ops::cx::commit;
 use crate::ops::lock;
 use crate::ops::patterns::mode_word;
 use crate::ops::refusal::{OpError, seconds};
-use crate::store::Store;
-use crate::store::sqlite::Access;
+use crate::store::Access;
 
 /// Lock paths by hand, list and check locks
 #[derive(Subcommand)]
@@ -82,8 +81,8 @@ fn acquire(args: &AcquireArgs, context: &mut Context) -> Outcome {
         LockMode::Exclusive
     };
     let cx = context.cx()?;
-    let mut store = context.store(Access::Write)?;
-    let acquired = commit(&mut *store, &cx, |tx, cx| {
+    let store = context.store(Access::Write)?;
+    let acquired = commit(store, &cx, |tx, cx| {
         lock::acquire(tx, cx, &args.globs, mode, ttl_ms)
     })?;
     token::keep(context, &acquired.token)?;
@@ -119,7 +118,7 @@ fn acquire(args: &AcquireArgs, context: &mut Context) -> Outcome {
 
 fn list(context: &mut Context) -> Outcome {
     let cx = context.cx()?;
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let held = store.read(|tx| lock::list(tx, &cx))?;
     if held.is_empty() {
         context.ui.say("no path is locked");
@@ -153,8 +152,8 @@ fn release(args: &LockReleaseArgs, context: &mut Context) -> Outcome {
         .transpose()
         .map_err(|e| AppError::usage(e.to_string()))?;
     let cx = context.cx()?;
-    let mut store = context.store(Access::Write)?;
-    let subject = commit(&mut *store, &cx, |tx, cx| {
+    let store = context.store(Access::Write)?;
+    let subject = commit(store, &cx, |tx, cx| {
         lock::release(tx, cx, &args.id, token.as_ref())
     })?;
     token::forget_lock(context, &subject)?;
@@ -169,7 +168,7 @@ fn release(args: &LockReleaseArgs, context: &mut Context) -> Outcome {
 fn check(args: &CheckArgs, context: &mut Context) -> Outcome {
     let cx = context.cx()?;
     let own = token::own_subjects(context)?;
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let blocked =
         store.read(|tx| -> Result<_, OpError> { lock::check(tx, &cx, &args.paths, &own) })?;
     let at = now();

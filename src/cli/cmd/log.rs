@@ -13,8 +13,7 @@ use crate::cli::context::Context;
 use crate::cli::ui::time;
 use crate::domain::error_class::ErrorClass;
 use crate::ops::{cx, log};
-use crate::store::sqlite::Access;
-use crate::store::{EventFilter, Flow, Store, StoredEvent};
+use crate::store::{Access, EventFilter, Flow, StoredEvent};
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -43,7 +42,7 @@ pub(super) fn run(args: &LogArgs, context: &mut Context) -> Outcome {
     if matches!(args.command, Some(LogCommand::Verify)) {
         return verify(context);
     }
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let mut filter = EventFilter {
         subject: None,
         after: 0,
@@ -98,7 +97,7 @@ fn show(event: &StoredEvent, context: &mut Context) -> bool {
 }
 
 fn verify(context: &mut Context) -> Outcome {
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let report = store.read(|tx| log::verify(tx))?;
     if context.ui.json() {
         context.ui.object(&LogVerified {

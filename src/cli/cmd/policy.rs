@@ -18,8 +18,7 @@ use crate::domain::ids::TaskId;
 use crate::ops::cx::commit;
 use crate::ops::{approve, cx, project};
 use crate::policy::{self, PolicyState};
-use crate::store::Store;
-use crate::store::sqlite::Access;
+use crate::store::Access;
 
 /// Check, show and explain the policy and its decisions
 #[derive(Subcommand)]
@@ -190,7 +189,7 @@ fn rules_text(shown: &policy::Shown) -> String {
 }
 
 fn explain(args: &DecisionArgs, context: &mut Context) -> Outcome {
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let record = store.read(|tx| approve::find(tx, &args.id))?;
     if context.ui.json() {
         context.ui.object(&record);
@@ -258,7 +257,7 @@ fn explained(record: &DecisionRecord) -> String {
 }
 
 fn log(args: &PolicyLogArgs, context: &mut Context) -> Outcome {
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let records = store.read(|tx| -> Result<_, crate::ops::refusal::OpError> {
         let task: Option<TaskId> = args
             .id
@@ -296,8 +295,8 @@ fn log(args: &PolicyLogArgs, context: &mut Context) -> Outcome {
 
 fn approve(args: &ApproveArgs, context: &mut Context) -> Outcome {
     let cx = context.cx()?;
-    let mut store = context.store(Access::Write)?;
-    let record = commit(&mut *store, &cx, |tx, cx| {
+    let store = context.store(Access::Write)?;
+    let record = commit(store, &cx, |tx, cx| {
         approve::approve(tx, cx, &args.id, &args.reason)
     })?;
     if context.ui.json() {

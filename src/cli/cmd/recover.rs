@@ -8,7 +8,7 @@ use crate::cli::cmd::Outcome;
 use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
 use crate::ops::run::recovery::recover::{self, Recovered};
-use crate::store::sqlite::Access;
+use crate::store::Access;
 
 #[derive(Args)]
 pub(in crate::cli) struct RecoverArgs {
@@ -19,12 +19,10 @@ pub(in crate::cli) struct RecoverArgs {
 
 pub(super) fn run(args: &RecoverArgs, context: &mut Context) -> Outcome {
     let world = world(context)?;
-    let mut store = context.store(Access::Write)?;
+    let store = context.store(Access::Write)?;
     let recovered = match &args.id {
-        Some(typed) => recover::named(&world, &mut store, typed)?
-            .into_iter()
-            .collect(),
-        None => recover::dead_runs(&world, &mut store, &world.repo()?)?,
+        Some(typed) => recover::named(&world, store, typed)?.into_iter().collect(),
+        None => recover::dead_runs(&world, store, &world.repo()?)?,
     };
     for one in &recovered {
         show(one, context);

@@ -14,8 +14,7 @@ use crate::ops::review::{self, FileChange, Review};
 use crate::ops::route;
 use crate::ops::run::origin::{Destination, destination};
 use crate::ops::run::step::checkout;
-use crate::store::Store;
-use crate::store::sqlite::Access;
+use crate::store::Access;
 
 #[derive(Args)]
 pub(in crate::cli) struct ReviewArgs {
@@ -28,7 +27,7 @@ pub(in crate::cli) struct ReviewArgs {
 }
 
 pub(super) fn run(args: &ReviewArgs, context: &mut Context) -> Outcome {
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let review = store.read(|tx| review::load(tx, &args.id))?;
     let changes = if args.no_diff {
         Vec::new()

@@ -10,7 +10,7 @@ use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
 use crate::ops::run::choose;
 use crate::router::{Considered, Score, Trace};
-use crate::store::sqlite::Access;
+use crate::store::Access;
 
 /// Say which agent would get a task, and why
 #[derive(Subcommand)]
@@ -32,8 +32,8 @@ pub(in crate::cli) struct ExplainArgs {
 pub(super) fn run(command: &RouteCommand, context: &mut Context) -> Outcome {
     let RouteCommand::Explain(args) = command;
     let world = world(context)?;
-    let mut store = context.store(Access::Read)?;
-    let (task, trace) = choose::explain(&world, &mut store, &args.id, args.agent.as_deref())?;
+    let store = context.store(Access::Read)?;
+    let (task, trace) = choose::explain(&world, store, &args.id, args.agent.as_deref())?;
     if context.ui.json() {
         context.ui.object(&RouteAnswer {
             task: &task.id,

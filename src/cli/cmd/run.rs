@@ -21,7 +21,7 @@ use crate::ops::claim::Which;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::drive::Report;
 use crate::ops::run::{batch, drive};
-use crate::store::sqlite::Access;
+use crate::store::Access;
 
 #[derive(Args)]
 pub(in crate::cli) struct RunArgs {
@@ -60,10 +60,10 @@ pub(super) fn run(args: &RunArgs, context: &mut Context) -> Outcome {
         world.sandbox = Some(Wish::None);
     }
     let which = args.id.clone().map_or(Which::Next, Which::Task);
-    let mut store = context.store(Access::Write)?;
-    let report = drive::run(&world, &mut store, &which, args.agent.as_deref())?;
+    let store = context.store(Access::Write)?;
+    let report = drive::run(&world, store, &which, args.agent.as_deref())?;
     show(&report, context);
-    backup::roll_if_due(&store, context);
+    backup::roll_if_due(context);
     if world.config.notify.desktop {
         notify(&report, context);
     }
@@ -75,7 +75,7 @@ fn run_all(args: &RunArgs, context: &mut Context) -> Outcome {
     let world = world(context)?;
     let own = child_args(args, context)?;
     let child = |id: &TaskId| [&own[..], &[OsString::from(id.as_str())]].concat();
-    let mut store = context.store(Access::Write)?;
+    let store = context.store(Access::Write)?;
     let order = batch::Order {
         parallel: usize::from(args.parallel.unwrap_or(1)),
         agent: args.agent.as_deref(),
@@ -88,7 +88,7 @@ fn run_all(args: &RunArgs, context: &mut Context) -> Outcome {
             context.ui.flush();
         }
     };
-    let summary = batch::all(&world, &mut store, &order, &mut each)?;
+    let summary = batch::all(&world, store, &order, &mut each)?;
     if summary.lines.is_empty() && !summary.interrupted {
         return Err(Refusal::NothingReady { locked: 0 }.into());
     }

@@ -17,8 +17,7 @@ use crate::ops::agents;
 use crate::ops::health::Healths;
 use crate::ops::refusal::{OpError, seconds};
 use crate::ops::why;
-use crate::store::sqlite::Access;
-use crate::store::{Flow, Store, TaskFilter, Tx};
+use crate::store::{Access, Flow, TaskFilter, Tx};
 
 #[derive(Args)]
 pub(in crate::cli) struct StatusArgs {}
@@ -46,7 +45,7 @@ struct LeasedTask {
 
 pub(super) fn run(_args: &StatusArgs, context: &mut Context) -> Outcome {
     let now = crate::cli::context::now();
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let picture = store.read(|tx| look(tx, &now))?;
     // Agents are files: in a repository whose own cannot be read, the rest is shown all the same.
     let agents = context

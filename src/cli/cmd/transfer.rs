@@ -14,8 +14,8 @@ use crate::cli::context::Context;
 use crate::domain::error_class::ErrorClass;
 use crate::ops::export::{self, Header};
 use crate::ops::import::{self, Intent, Report};
-use crate::store::sqlite::{Access, SqliteStore};
-use crate::store::{Flow, Store, StoreError};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Access, Flow, StoreError};
 
 #[derive(Args)]
 pub(in crate::cli) struct ExportArgs {
@@ -33,7 +33,7 @@ pub(in crate::cli) struct ImportArgs {
 }
 
 pub(super) fn export(args: &ExportArgs, context: &mut Context) -> Outcome {
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let Some(file) = &args.file else {
         store.read(|tx| -> Result<Header, StoreError> {
             export::export(tx, &mut |line| {
@@ -54,7 +54,7 @@ pub(super) fn export(args: &ExportArgs, context: &mut Context) -> Outcome {
         );
         return Err(AppError::new(ErrorClass::Conflict, text).hint("name a new file"));
     }
-    let header = write(&mut store, &path)?;
+    let header = write(store, &path)?;
     if context.ui.json() {
         context.ui.object(&header);
     } else {
@@ -98,22 +98,17 @@ pub(super) fn import(args: &ImportArgs, context: &mut Context) -> Outcome {
     };
     let path = context.start_dir()?.join(&args.file);
     let cx = context.cx()?;
-    let mut store = context.store(Access::Write)?;
+    let store = context.store(Access::Write)?;
     let report = if args.file == Path::new("-") {
-        import::import(
-            &mut *store,
-            &cx,
-            &mut BufReader::new(std::io::stdin()),
-            intent,
-        )?
+        import::import(store, &cx, &mut BufReader::new(std::io::stdin()), intent)?
     } else {
         let opened = fs::reader(&path)
             .map_err(|error| AppError::new(ErrorClass::NotFound, error.to_string()));
-        import::import(&mut *store, &cx, &mut opened?, intent)?
+        import::import(store, &cx, &mut opened?, intent)?
     };
     show(&report, intent, context);
     if intent == Intent::Apply {
-        backup::roll_if_due(&store, context);
+        backup::roll_if_due(context);
     }
     Ok(exit::OK)
 }

@@ -10,7 +10,7 @@ use crate::cli::context::Context;
 use crate::domain::actor::ActorKind;
 use crate::ops::cx::commit;
 use crate::ops::trust;
-use crate::store::sqlite::Access;
+use crate::store::Access;
 
 #[derive(Args)]
 pub(in crate::cli) struct TrustArgs {
@@ -91,8 +91,6 @@ fn require_person(context: &mut Context) -> Result<(), AppError> {
         return Ok(());
     }
     let cx = context.cx()?;
-    let mut store = context.store(Access::Write)?;
-    Ok(commit(&mut *store, &cx, |tx, cx| {
-        trust::require_person(tx, cx)
-    })?)
+    let store = context.store(Access::Write)?;
+    Ok(commit(store, &cx, |tx, cx| trust::require_person(tx, cx))?)
 }

@@ -8,8 +8,7 @@ use crate::cli::answer::WhyAnswer;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
 use crate::ops::why;
-use crate::store::Store;
-use crate::store::sqlite::Access;
+use crate::store::Access;
 
 #[derive(Args)]
 pub(in crate::cli) struct WhyArgs {
@@ -20,7 +19,7 @@ pub(in crate::cli) struct WhyArgs {
 pub(super) fn run(args: &WhyArgs, context: &mut Context) -> Outcome {
     let cx = context.cx_for_reading()?;
     let config = context.config()?.clone();
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let (task, gates) = store.read(|tx| why::why(tx, &cx, &config, &args.id))?;
     if context.ui.json() {
         context.ui.object(&WhyAnswer {

@@ -18,8 +18,7 @@ use crate::domain::actor::ActorKind;
 use crate::domain::error_class::ErrorClass;
 use crate::ops::create::NewTask;
 use crate::ops::worktree::{self, Adopted, Ages, Item, Listed, Look, Saved, Wanted};
-use crate::store::Store;
-use crate::store::sqlite::Access;
+use crate::store::Access;
 
 /// List worktrees, go to one, save what stands there, take one up, give room back
 #[derive(Subcommand)]
@@ -101,9 +100,9 @@ pub(super) fn run(command: &WorktreeCommand, context: &mut Context) -> Outcome {
 
 fn list(context: &mut Context) -> Outcome {
     let world = world(context)?;
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let runs = store.read(|tx| tx.all_runs())?;
-    let all = worktree::list(&world, &world.repo()?, &mut store, &runs)?;
+    let all = worktree::list(&world, &world.repo()?, store, &runs)?;
     for one in &all {
         let more = if context.ui.json() {
             context.ui.object(one)
@@ -139,8 +138,8 @@ fn row(one: &Listed) -> String {
 
 fn open(args: &OpenArgs, context: &mut Context) -> Outcome {
     let world = world(context)?;
-    let mut store = context.store(Access::Read)?;
-    let found = worktree::find(&world, &world.repo()?, &mut store, &args.which)?;
+    let store = context.store(Access::Read)?;
+    let found = worktree::find(&world, &world.repo()?, store, &args.which)?;
     if context.ui.json() {
         let (run, task) = (found.last.as_ref().map(|run| &run.id), found.task());
         context.ui.object(&WorktreeOpened {
@@ -164,9 +163,9 @@ fn open(args: &OpenArgs, context: &mut Context) -> Outcome {
 
 fn rescue(args: &RescueArgs, context: &mut Context) -> Outcome {
     let world = world(context)?;
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let repo = world.repo()?;
-    let found = worktree::find(&world, &repo, &mut store, &args.which)?;
+    let found = worktree::find(&world, &repo, store, &args.which)?;
     let saved = worktree::rescue(&world, &repo, &found)?;
     if context.ui.json() {
         context.ui.object(&saved);
@@ -228,12 +227,12 @@ fn adopt(args: &AdoptArgs, context: &mut Context) -> Outcome {
     let place = args.place.as_ref().map_or(Ok(here.clone()), |typed| {
         worktree::place(&repo, &here, typed)
     })?;
-    let mut store = context.store(if args.dry_run {
+    let store = context.store(if args.dry_run {
         Access::Read
     } else {
         Access::Write
     })?;
-    let look = worktree::look(&world, &repo, &mut store, &place)?;
+    let look = worktree::look(&world, &repo, store, &place)?;
     let wanted = match &args.task {
         Some(id) => Wanted::Task(id.clone()),
         None => Wanted::New(Box::new(NewTask {
@@ -246,7 +245,7 @@ fn adopt(args: &AdoptArgs, context: &mut Context) -> Outcome {
         return Ok(exit::OK);
     }
     let cx = context.cx()?;
-    let adopted = worktree::adopt(&world, &repo, &mut store, (&cx, ttl_ms), (&look, &wanted))?;
+    let adopted = worktree::adopt(&world, &repo, store, (&cx, ttl_ms), (&look, &wanted))?;
     show_adopted(&adopted, context);
     Ok(exit::OK)
 }
@@ -363,15 +362,15 @@ fn prune(args: &PruneArgs, context: &mut Context) -> Outcome {
     }
     let world = world(context)?;
     let repo = world.repo()?;
-    let mut store = context.store(if args.yes {
+    let store = context.store(if args.yes {
         Access::Write
     } else {
         Access::Read
     })?;
-    let plan = worktree::plan(&world, &repo, &mut store, &ages)?;
+    let plan = worktree::plan(&world, &repo, store, &ages)?;
     let removals = plan.removals();
     if args.yes {
-        let done = worktree::carry_out(&world, &repo, &mut store, plan);
+        let done = worktree::carry_out(&world, &repo, store, plan);
         show(&done, "removed", context);
         let failed = done.iter().filter(|item| item.removes).count() < removals;
         return Ok(if failed { exit::FAILED } else { exit::OK });

@@ -17,7 +17,6 @@ use crate::ops::trust::{self, Change};
 use crate::ops::world::World;
 use crate::ops::{agents, route};
 use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
 
 /// What was found about one agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -60,7 +59,7 @@ pub(super) struct Ward<'a> {
 /// Looks at the agents of these names, or at all of them.
 pub fn examine(
     world: &World,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     names: &[String],
 ) -> Result<Vec<AgentFinding>, OpError> {
     let files = agents::list(&world.root)?;
@@ -127,7 +126,7 @@ fn broken_files(world: &World, usable: &[Agent]) -> Result<Vec<(String, String)>
 impl<'a> Ward<'a> {
     fn read(
         world: &'a World,
-        store: &mut SqliteStore,
+        store: &mut dyn Store,
         agents: &'a [Agent],
         connectors: &'a Registry,
         chosen: &[&Agent],

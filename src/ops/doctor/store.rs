@@ -8,8 +8,8 @@ use crate::domain::event::record_hash;
 use crate::ops::doctor::{Depth, Finding, Patient};
 use crate::ops::refusal::seconds;
 use crate::ops::{backup, log, project, restore};
-use crate::store::sqlite::{Access, FORMAT, SqliteStore, backups, integrity};
-use crate::store::{EventFilter, Flow, Store, StoreError, StoredEvent};
+use crate::store::sqlite::{FORMAT, SqliteStore, backups, integrity};
+use crate::store::{Access, EventFilter, Flow, Store, StoreError, StoredEvent};
 
 /// Beyond this the write-ahead log is not being taken into the database: something has kept a
 /// reading open for long.
@@ -123,7 +123,7 @@ fn newest(tx: &mut dyn crate::store::Tx) -> Result<Option<StoredEvent>, StoreErr
 }
 
 /// The log: its newest record, or all of it.
-fn head(patient: &Patient<'_>, store: &mut SqliteStore) -> Finding {
+fn head(patient: &Patient<'_>, store: &mut dyn Store) -> Finding {
     let looked = match patient.depth {
         Depth::Quick => store.read(|tx| newest(tx)).map(|event| match event {
             Some(event) if expected(&event) != event.hash => {

@@ -16,7 +16,6 @@ use crate::ops::health::Healths;
 use crate::ops::places::Places;
 use crate::ops::run::recovery::recover;
 use crate::process::identity;
-use crate::store::sqlite::SqliteStore;
 use crate::store::{EventFilter, Flow, Store, StoreError};
 
 /// Two clocks of one machine never differ by more than this without a step.
@@ -24,7 +23,7 @@ const CLOCK_SLACK_MS: i64 = 60_000;
 /// So many are shown one by one.
 const SHOWN: usize = 5;
 
-pub(super) fn look(patient: &Patient<'_>, store: &mut SqliteStore, findings: &mut Vec<Finding>) {
+pub(super) fn look(patient: &Patient<'_>, store: &mut dyn Store, findings: &mut Vec<Finding>) {
     let read = store.read(|tx| {
         let mut newest_ms = None;
         tx.events(
@@ -51,7 +50,7 @@ pub(super) fn look(patient: &Patient<'_>, store: &mut SqliteStore, findings: &mu
 }
 
 /// How the agents fare that have done something.
-fn health(patient: &Patient<'_>, store: &mut SqliteStore, findings: &mut Vec<Finding>) {
+fn health(patient: &Patient<'_>, store: &mut dyn Store, findings: &mut Vec<Finding>) {
     let Some(Ok(files)) = patient.root.map(agents::list) else {
         return;
     };

@@ -60,8 +60,8 @@ pub struct Renamed {
 }
 
 /// Takes in the export that `input` holds.
-pub fn import<S: Store>(
-    store: &mut S,
+pub fn import(
+    store: &mut dyn Store,
     cx: &Cx,
     input: &mut dyn BufRead,
     intent: Intent,

@@ -13,8 +13,9 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::uninstall::plan::TRASH;
 use crate::ops::uninstall::{Kept, Plan, refs, slots};
 use crate::ops::{project, trust};
+use crate::store::Access;
 use crate::store::StoreError;
-use crate::store::sqlite::{Access, SqliteStore, copy_to};
+use crate::store::sqlite::{SqliteStore, copy_to};
 
 /// What the user says about the store.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -18,8 +18,8 @@ use crate::ops::refusal::OpError;
 use crate::ops::uninstall::refs;
 use crate::ops::world::environment;
 use crate::ops::{project, tokens, trust};
-use crate::store::sqlite::{Access, SqliteStore};
-use crate::store::{Store, StoreError};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Access, StoreError};
 
 /// What a removed store directory is called until all of it is gone; also what a crash leaves.
 pub(super) const TRASH: &str = "ai-removed-";

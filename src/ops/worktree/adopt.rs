@@ -23,7 +23,6 @@ use crate::ops::tokens;
 use crate::ops::worktree::adoption::{self, Adoption};
 use crate::ops::world::{World, environment};
 use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
 
 /// A worktree that can be taken up, as it stands.
 pub struct Look {
@@ -114,7 +113,7 @@ pub fn place(repo: &Repo, here: &Path, typed: &str) -> Result<PathBuf, OpError> 
 pub fn look(
     world: &World,
     repo: &Repo,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     place: &Path,
 ) -> Result<Look, OpError> {
     let found = Foreign::find(repo, place, &world.places.pools()).map_err(unfit)?;
@@ -181,7 +180,7 @@ pub fn look(
 }
 
 /// One worktree is for one task at a time.
-fn refuse_held(world: &World, store: &mut SqliteStore, found: &Foreign) -> Result<(), OpError> {
+fn refuse_held(world: &World, store: &mut dyn Store, found: &Foreign) -> Result<(), OpError> {
     let earlier = adoption::all(&world.state())?;
     let now = (world.clock)();
     for one in earlier.into_iter().filter(|one| one.git_dir == found.admin) {
@@ -215,7 +214,7 @@ fn refuse_held(world: &World, store: &mut SqliteStore, found: &Foreign) -> Resul
 pub fn adopt(
     world: &World,
     repo: &Repo,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     (cx, ttl_ms): (&Cx, i64),
     (look, wanted): (&Look, &Wanted),
 ) -> Result<Adopted, OpError> {

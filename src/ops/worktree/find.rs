@@ -13,7 +13,6 @@ use crate::ops::worktree::adoption::{self, Adoption};
 use crate::ops::worktree::list::{everywhere, last_run};
 use crate::ops::world::World;
 use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
 
 /// A worktree that is there: one of the pool, or one that was taken up.
 pub struct Found {
@@ -42,7 +41,7 @@ impl Found {
 pub fn find(
     world: &World,
     repo: &Repo,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     typed: &str,
 ) -> Result<Found, OpError> {
     let runs = store.read(|tx| tx.all_runs())?;

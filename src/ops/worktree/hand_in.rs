@@ -42,7 +42,6 @@ use crate::ops::worktree::Adoption;
 use crate::ops::world::{World, environment};
 use crate::ops::{agents, lease, trust};
 use crate::process::supervise::CancelToken;
-use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
 /// Where the checks run, as those of every other `ai task done`.

@@ -16,7 +16,6 @@ use crate::ops::refusal::OpError;
 use crate::ops::worktree::adoption::{self, Adoption};
 use crate::ops::world::{World, environment};
 use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
 
 /// What a slot is used for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -64,7 +63,7 @@ pub struct Listed {
 pub fn list(
     world: &World,
     repo: &Repo,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     runs: &[Run],
 ) -> Result<Vec<Listed>, OpError> {
     let mut all = slots(world, repo, runs)?;

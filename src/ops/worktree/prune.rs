@@ -23,7 +23,6 @@ use crate::ops::worktree::list::{self, Listed, Use};
 use crate::ops::worktree::pruned;
 use crate::ops::world::{World, environment};
 use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
 
 /// From which age on something may go, in milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +101,7 @@ impl Plan {
 pub fn plan(
     world: &World,
     repo: &Repo,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     ages: &Ages,
 ) -> Result<Plan, OpError> {
     let runs = store.read(|tx| tx.all_runs())?;
@@ -198,7 +197,7 @@ impl Look<'_> {
             .map(|(name, _)| name)
     }
 
-    fn branches(&self, store: &mut SqliteStore, going: &[String]) -> Result<Vec<Item>, OpError> {
+    fn branches(&self, store: &mut dyn Store, going: &[String]) -> Result<Vec<Item>, OpError> {
         let mut items = Vec::new();
         for (name, oid) in self.repo.list_refs("refs/heads/ai/").map_err(environment)? {
             let rest = name.trim_start_matches("refs/heads/ai/");
@@ -230,7 +229,7 @@ impl Look<'_> {
         })
     }
 
-    fn rescues(&self, store: &mut SqliteStore) -> Result<Vec<Item>, OpError> {
+    fn rescues(&self, store: &mut dyn Store) -> Result<Vec<Item>, OpError> {
         let mut items = Vec::new();
         for (name, oid) in self
             .repo
@@ -265,7 +264,7 @@ impl Look<'_> {
     /// reason, either way.
     fn may_go(
         &self,
-        store: &mut SqliteStore,
+        store: &mut dyn Store,
         rest: &str,
         oid: &Oid,
     ) -> Result<Result<String, String>, OpError> {
@@ -427,7 +426,7 @@ fn short(name: &str) -> &str {
 
 /// Carries the plan out and says what became of each thing. One that cannot go stays, with the
 /// reason, and keeps no other from going.
-pub fn carry_out(world: &World, repo: &Repo, store: &mut SqliteStore, plan: Plan) -> Vec<Item> {
+pub fn carry_out(world: &World, repo: &Repo, store: &mut dyn Store, plan: Plan) -> Vec<Item> {
     let Plan { mut items, now_ms } = plan;
     // What an earlier removal left behind when it was cut off; where it cannot go now, it goes
     // another time.
@@ -446,7 +445,7 @@ pub fn carry_out(world: &World, repo: &Repo, store: &mut SqliteStore, plan: Plan
 fn remove(
     world: &World,
     repo: &Repo,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     item: &Item,
     now_ms: i64,
 ) -> Result<(), OpError> {
@@ -472,7 +471,7 @@ fn remove(
 fn remove_slot(
     world: &World,
     repo: &Repo,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     name: &str,
 ) -> Result<(), OpError> {
     let runs = store.read(|tx| tx.all_runs())?;

@@ -8,7 +8,7 @@ pub(crate) fn a_lease_moves_and_goes_with_its_locks<B: Backend>() {
         granted("t-a", 1, 100, &["src/", "*.md"]),
     ]);
     let subject = id("a").subject();
-    let found = |store: &mut B::Store| read(store, |tx| tx.lease(&id("a").subject()));
+    let found = |store: &mut Open| read(store, |tx| tx.lease(&id("a").subject()));
     assert_eq!(found(&mut store), Some(lease("t-a", 1, 100)));
     assert_eq!(
         read(&mut store, |tx| tx.locks(&subject)),

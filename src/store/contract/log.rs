@@ -37,7 +37,7 @@ pub(crate) fn a_log_is_imported_as_it_was<B: Backend>() {
     to.write(|tx| events.iter().try_for_each(|event| tx.import_event(event)))
         .unwrap();
     assert_eq!(read(&mut to, |tx| log(tx, &EventFilter::default())), events);
-    let tables = |store: &mut B::Store| read(store, |tx| MemoryTables::load(tx));
+    let tables = |store: &mut Open| read(store, |tx| MemoryTables::load(tx));
     assert_eq!(tables(&mut to), tables(&mut from));
     assert_eq!(
         to.write(|tx| tx.record(0, &ann(), &done("a"))).unwrap(),

@@ -23,14 +23,15 @@ use crate::store::memory::MemoryTables;
 use crate::store::testing::*;
 use crate::store::{EventFilter, Flow, Store, StoreError, TaskFilter, TaskSort, Tx};
 
+/// An open store of some backend.
+pub(crate) type Open = Box<dyn Store>;
+
 /// A place that holds one store, to be opened as often as wanted.
 pub(crate) trait Backend: Sync {
-    /// An open store.
-    type Store: Store + Send;
     /// A place with a new store in it, whose id is `store-id`.
     fn fresh() -> Self;
     /// Another connection to it.
-    fn open(&self) -> Self::Store;
+    fn open(&self) -> Open;
 }
 
 /// One test for each clause of the contract.
@@ -56,18 +57,18 @@ macro_rules! contract_tests {
 pub(crate) use contract_tests;
 pub(crate) use {leases::*, log::*, records::*, tasks::*, transactions::*};
 
-fn filled<B: Backend>(events: &[Event]) -> (B, B::Store) {
+fn filled<B: Backend>(events: &[Event]) -> (B, Open) {
     let backend = B::fresh();
     let mut store = backend.open();
     store.write(|tx| record(tx, events)).unwrap();
     (backend, store)
 }
 
-fn read<S: Store, T>(store: &mut S, work: impl FnOnce(&mut dyn Tx) -> Result<T, StoreError>) -> T {
+fn read<T>(store: &mut Open, work: impl FnOnce(&mut dyn Tx) -> Result<T, StoreError>) -> T {
     store.read(work).unwrap()
 }
 
-fn get<S: Store>(store: &mut S, name: &str) -> Task {
+fn get(store: &mut Open, name: &str) -> Task {
     read(store, |tx| tx.task(&id(name))).unwrap()
 }
 

@@ -48,8 +48,8 @@ mod tests {
     use super::*;
     use crate::domain::actor::{Actor, ActorKind};
     use crate::domain::event::Event;
-    use crate::store::sqlite::{Access, SqliteStore};
-    use crate::store::{Store, StoreError};
+    use crate::store::sqlite::SqliteStore;
+    use crate::store::{Access, StoreError};
 
     const PAGE: u64 = 4_120;
 

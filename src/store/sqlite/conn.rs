@@ -13,21 +13,12 @@ use crate::store::sqlite::checkpoint;
 use crate::store::sqlite::files::{self, Identity};
 use crate::store::sqlite::migrate::{self, Migration, SchemaVersion};
 use crate::store::sqlite::tx::SqliteTx;
-use crate::store::{Store, StoreError, Tx};
+use crate::store::{Access, Store, StoreError, Transaction, Tx};
 
 /// `ai` in SQLite's application id, so that `file` and other tools can tell.
 pub(super) const APPLICATION_ID: i32 = 0x6169_0001;
 /// How long a writer waits for the others before it says "busy".
 const BUSY_DEADLINE_MS: i64 = 30_000;
-
-/// What a command is going to do with the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Only read; works on a read-only disk.
-    Read,
-    /// Read and write.
-    Write,
-}
 
 /// An open store.
 pub struct SqliteStore {
@@ -94,12 +85,6 @@ impl SqliteStore {
         Ok(store)
     }
 
-    /// True where the reading may miss the newest writes, because the disk is read-only and the log
-    /// beside the file unreadable.
-    pub fn is_stale(&self) -> bool {
-        self.stale
-    }
-
     /// The format that the file has now.
     pub fn format(&self) -> Result<SchemaVersion, StoreError> {
         migrate::version(&self.conn, &self.path)
@@ -108,6 +93,24 @@ impl SqliteStore {
     /// The database file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Runs `work` in one write transaction, as every store does.
+    pub fn write<T, E: From<StoreError>>(
+        &mut self,
+        work: impl FnOnce(&mut dyn Tx) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let store: &mut dyn Store = self;
+        store.write(work)
+    }
+
+    /// Runs `work` on one consistent state, as every store does.
+    pub fn read<T, E: From<StoreError>>(
+        &mut self,
+        work: impl FnOnce(&mut dyn Tx) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let store: &mut dyn Store = self;
+        store.read(work)
     }
 
     /// The connection, for backup and integrity checks.
@@ -129,34 +132,59 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
-    fn write<T, E: From<StoreError>>(
-        &mut self,
-        work: impl FnOnce(&mut dyn Tx) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let fail = |error| E::from(failed(&self.path, error));
-        // Unchecked, since the transaction borrows the connection beside the path; `&mut self`
-        // keeps it the only one.
-        let tx = rusqlite::Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)
-            .map_err(fail)?;
+    fn begin_write(&mut self) -> Result<Box<dyn Transaction + '_>, StoreError> {
+        let begun = Begun::new(self, TransactionBehavior::Immediate)?;
         // Looked at under the write lock, which whoever replaces the file holds as well.
         self.refuse_replaced()?;
-        let done = work(&mut SqliteTx::new(&tx, &self.path))?;
-        tx.commit().map_err(fail)?;
-        // Somebody without the lock may have taken the file away meanwhile: that is no
-        // acknowledgement.
-        self.refuse_replaced()?;
-        Ok(done)
+        Ok(Box::new(begun))
     }
 
-    fn read<T, E: From<StoreError>>(
-        &mut self,
-        work: impl FnOnce(&mut dyn Tx) -> Result<T, E>,
-    ) -> Result<T, E> {
+    fn begin_read(&mut self) -> Result<Box<dyn Transaction + '_>, StoreError> {
         self.refuse_replaced()?;
-        let fail = |error| E::from(failed(&self.path, error));
-        let tx = rusqlite::Transaction::new_unchecked(&self.conn, TransactionBehavior::Deferred)
-            .map_err(fail)?;
-        work(&mut SqliteTx::new(&tx, &self.path))
+        Ok(Box::new(Begun::new(self, TransactionBehavior::Deferred)?))
+    }
+
+    /// True where the disk is read-only and the log beside the file unreadable.
+    fn is_stale(&self) -> bool {
+        self.stale
+    }
+}
+
+/// A transaction on a store that stays as it is meanwhile.
+struct Begun<'a> {
+    store: &'a SqliteStore,
+    rows: SqliteTx<'a>,
+    // Ends the transaction where it is dropped.
+    transaction: rusqlite::Transaction<'a>,
+}
+
+impl<'a> Begun<'a> {
+    fn new(store: &'a SqliteStore, behavior: TransactionBehavior) -> Result<Begun<'a>, StoreError> {
+        // Unchecked, since the transaction borrows the connection beside the path; the `&mut` of
+        // the store that it begins on keeps it the only one.
+        let transaction = rusqlite::Transaction::new_unchecked(&store.conn, behavior)
+            .map_err(|error| failed(&store.path, error))?;
+        Ok(Begun {
+            store,
+            rows: SqliteTx::new(&store.conn, &store.path),
+            transaction,
+        })
+    }
+}
+
+impl Transaction for Begun<'_> {
+    fn tx(&mut self) -> &mut dyn Tx {
+        &mut self.rows
+    }
+
+    fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        let store = self.store;
+        self.transaction
+            .commit()
+            .map_err(|error| failed(&store.path, error))?;
+        // Somebody without the lock may have taken the file away meanwhile: that is no
+        // acknowledgement.
+        store.refuse_replaced()
     }
 }
 

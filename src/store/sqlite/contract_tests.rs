@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{Access, SqliteStore};
-use crate::store::contract::{Backend, contract_tests};
+use super::SqliteStore;
+use crate::store::contract::{Backend, Open, contract_tests};
+use crate::store::{Access, StorePlace};
 
 struct Sqlite {
     _dir: tempfile::TempDir,
@@ -11,8 +12,6 @@ struct Sqlite {
 }
 
 impl Backend for Sqlite {
-    type Store = SqliteStore;
-
     fn fresh() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ai.db");
@@ -20,8 +19,10 @@ impl Backend for Sqlite {
         Sqlite { _dir: dir, path }
     }
 
-    fn open(&self) -> SqliteStore {
-        SqliteStore::open(&self.path, Access::Write).unwrap()
+    fn open(&self) -> Open {
+        StorePlace::File(self.path.clone())
+            .open(Access::Write)
+            .unwrap()
     }
 }
 

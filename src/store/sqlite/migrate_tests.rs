@@ -1,7 +1,8 @@
 use std::sync::Barrier;
 
 use super::*;
-use crate::store::sqlite::{Access, SqliteStore, backups};
+use crate::store::Access;
+use crate::store::sqlite::{SqliteStore, backups};
 
 const INITIAL: &Migration = &MIGRATIONS[0];
 

@@ -26,7 +26,8 @@ mod sums;
 mod tables;
 mod tx;
 
+pub use crate::store::Access;
 pub use backup::{BackupInfo, backups, contents, copy_to, inspect, integrity, roll};
-pub use conn::{Access, SqliteStore};
+pub use conn::SqliteStore;
 pub use migrate::FORMAT;
 pub use replace::replace;

@@ -11,7 +11,7 @@ use crate::cli::context::Context;
 use crate::cli::token;
 use crate::cli::ui::time;
 use crate::ops::claim::{self, Claimed, Which};
-use crate::store::sqlite::Access;
+use crate::store::Access;
 
 #[derive(Args)]
 pub(in crate::cli) struct ClaimArgs {
@@ -30,8 +30,8 @@ pub(super) fn run(args: &ClaimArgs, context: &mut Context) -> Outcome {
     let ttl_ms = ttl(args.ttl.as_deref(), context)?;
     let which = args.id.clone().map_or(Which::Next, Which::Task);
     let cx = context.cx()?;
-    let mut store = context.store(Access::Write)?;
-    let claimed = claim::run(&mut *store, &cx, &which, ttl_ms)?;
+    let store = context.store(Access::Write)?;
+    let claimed = claim::run(store, &cx, &which, ttl_ms)?;
     token::keep(context, &claimed.token)?;
     show(&claimed, context);
     Ok(exit::OK)

@@ -14,7 +14,7 @@ use crate::domain::task::Task;
 use crate::ops::agents;
 use crate::ops::create::{self, NewTask};
 use crate::ops::cx::commit;
-use crate::store::sqlite::Access;
+use crate::store::Access;
 
 #[derive(Args)]
 pub(in crate::cli) struct CreateArgs {
@@ -78,13 +78,11 @@ pub(super) fn run(args: CreateArgs, context: &mut Context) -> Outcome {
     warn_unknown_checks(&entries, context)?;
     warn_unknown_agents(&entries, context)?;
     let cx = context.cx()?;
-    let mut store = context.store(Access::Write)?;
-    let created = commit(&mut *store, &cx, |tx, cx| {
-        create::create_all(tx, cx, &entries)
-    })?;
+    let store = context.store(Access::Write)?;
+    let created = commit(store, &cx, |tx, cx| create::create_all(tx, cx, &entries))?;
     show(&created, bulk, context);
     if bulk {
-        backup::roll_if_due(&store, context);
+        backup::roll_if_due(context);
     }
     Ok(exit::OK)
 }

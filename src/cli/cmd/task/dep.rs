@@ -12,8 +12,7 @@ use crate::cli::context::Context;
 use crate::domain::ids::TaskId;
 use crate::ops::refusal::OpError;
 use crate::ops::{cx, edit};
-use crate::store::sqlite::Access;
-use crate::store::{Store, Tx};
+use crate::store::{Access, Tx};
 
 /// Add, remove and show dependencies
 #[derive(Subcommand)]
@@ -69,7 +68,7 @@ pub(in crate::cli) struct DepTreeNode {
 }
 
 fn tree(args: &TreeArgs, context: &mut Context) -> Outcome {
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let nodes = store.read(|tx| walk(tx, &args.id))?;
     for node in &nodes {
         let more = if context.ui.json() {

@@ -17,8 +17,8 @@ use crate::ops::prove;
 use crate::ops::refusal::OpError;
 use crate::ops::tokens;
 use crate::ops::worktree::{self, Adoption};
-use crate::store::Store;
-use crate::store::sqlite::{Access, SqliteStore};
+use crate::store::Access;
+use crate::store::sqlite::SqliteStore;
 
 #[derive(Args)]
 pub(in crate::cli) struct DoneArgs {
@@ -62,7 +62,7 @@ fn hand_in(
 }
 
 pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
-    let mut store = context.store(Access::Write)?;
+    let store = context.store(Access::Write)?;
     let id = store.read(|tx| -> Result<_, OpError> { cx::resolve(tx, &args.id) })?;
     let token = token::look(context, &id.subject(), args.lease.as_deref())?;
     let right = token.as_ref().map_or(Right::Unclaimed, Right::Token);
@@ -70,7 +70,7 @@ pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
     if let (None, Some(token)) = (&args.overridden, &token)
         && let Some(adoption) = worktree::of_epoch(&context.state_dir()?, &id, token.epoch)?
     {
-        return hand_in(&mut store, token, &adoption, context);
+        return hand_in(store, token, &adoption, context);
     }
     let (proof, evidence, changed) = match &args.overridden {
         Some(reason) if reason.trim().is_empty() => {
@@ -101,7 +101,7 @@ pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
         evidence: &evidence,
         changed: changed.as_ref(),
     };
-    let task = finish::done(&mut *store, &cx, &id, ending)?;
+    let task = finish::done(store, &cx, &id, ending)?;
     if let Some(token) = &token {
         token::forget(context, token)?;
     }

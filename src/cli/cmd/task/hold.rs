@@ -12,8 +12,7 @@ use crate::ops::cx::{Cx, commit};
 use crate::ops::edit;
 use crate::ops::refusal::OpError;
 use crate::ops::run::recovery::stop;
-use crate::store::Tx;
-use crate::store::sqlite::Access;
+use crate::store::{Access, Tx};
 
 #[derive(Args)]
 pub(in crate::cli) struct OneTask {
@@ -60,14 +59,14 @@ pub(super) fn unhold(args: &OneTask, context: &mut Context) -> Outcome {
 
 pub(super) fn cancel(args: &CancelArgs, context: &mut Context) -> Outcome {
     let cx = context.cx()?;
-    let mut store = context.store(Access::Write)?;
-    let cancelled = commit(&mut *store, &cx, |tx, cx| {
+    let store = context.store(Access::Write)?;
+    let cancelled = commit(store, &cx, |tx, cx| {
         edit::cancel(tx, cx, &args.id, args.reason.clone())
     })?;
     // The task is nobody's from here on, whatever becomes of the processes.
     let stopped = cancelled
         .run
-        .map(|run| stop::stop(&world(context)?, &mut store, &run).map_err(AppError::from));
+        .map(|run| stop::stop(&world(context)?, store, &run).map_err(AppError::from));
     let stopped = stopped.transpose()?;
     show(&cancelled.task, context);
     if let Some(end) = stopped.and_then(|run| run.end) {
@@ -94,8 +93,8 @@ pub(super) fn change(
     work: impl FnOnce(&mut dyn Tx, &Cx) -> Result<Task, OpError>,
 ) -> Outcome {
     let cx = context.cx()?;
-    let mut store = context.store(Access::Write)?;
-    let task = commit(&mut *store, &cx, work)?;
+    let store = context.store(Access::Write)?;
+    let task = commit(store, &cx, work)?;
     show(&task, context);
     Ok(exit::OK)
 }

@@ -1,8 +1,6 @@
 //! `ai task heartbeat`, `checkpoint`, `release`, `handoff` and `fail`: what a holder does, each
 //! under its token.
 
-use std::mem::ManuallyDrop;
-
 use clap::Args;
 
 use crate::app::error::AppError;
@@ -18,8 +16,8 @@ use crate::domain::lease::{Lease, Token};
 use crate::ops::cx::{self, commit};
 use crate::ops::lease;
 use crate::ops::refusal::OpError;
-use crate::store::Store;
-use crate::store::sqlite::{Access, SqliteStore};
+use crate::store::Access;
+use crate::store::sqlite::SqliteStore;
 
 #[derive(Args)]
 struct HeldTaskArgs {
@@ -83,8 +81,8 @@ impl HeldTaskArgs {
     fn open(
         &self,
         context: &mut Context,
-    ) -> Result<(ManuallyDrop<SqliteStore>, TaskId, Token), AppError> {
-        let mut store = context.store(Access::Write)?;
+    ) -> Result<(&'static mut SqliteStore, TaskId, Token), AppError> {
+        let store = context.store(Access::Write)?;
         let id = store.read(|tx| -> Result<TaskId, OpError> { cx::resolve(tx, &self.id) })?;
         let token = token::find(context, &id.subject(), self.lease.as_deref())?;
         Ok((store, id, token))
@@ -109,9 +107,9 @@ pub(super) fn heartbeat(args: &HeartbeatArgs, context: &mut Context) -> Outcome 
         .as_deref()
         .map(|text| ttl(Some(text), context))
         .transpose()?;
-    let (mut store, _, token) = args.held.open(context)?;
+    let (store, _, token) = args.held.open(context)?;
     let cx = context.cx()?;
-    let lease = commit(&mut *store, &cx, |tx, cx| {
+    let lease = commit(store, &cx, |tx, cx| {
         lease::heartbeat(tx, cx, &token, ttl_ms)
     })?;
     show_lease(&lease, context);
@@ -119,9 +117,9 @@ pub(super) fn heartbeat(args: &HeartbeatArgs, context: &mut Context) -> Outcome 
 }
 
 pub(super) fn checkpoint(args: &CheckpointArgs, context: &mut Context) -> Outcome {
-    let (mut store, _, token) = args.held.open(context)?;
+    let (store, _, token) = args.held.open(context)?;
     let cx = context.cx()?;
-    let lease = commit(&mut *store, &cx, |tx, cx| {
+    let lease = commit(store, &cx, |tx, cx| {
         lease::checkpoint(tx, cx, &token, args.next_step.clone())
     })?;
     show_lease(&lease, context);
@@ -129,20 +127,20 @@ pub(super) fn checkpoint(args: &CheckpointArgs, context: &mut Context) -> Outcom
 }
 
 pub(super) fn release(args: &TaskReleaseArgs, context: &mut Context) -> Outcome {
-    let (mut store, id, token) = args.held.open(context)?;
+    let (store, id, token) = args.held.open(context)?;
     let cx = context.cx()?;
-    commit(&mut *store, &cx, |tx, cx| {
+    commit(store, &cx, |tx, cx| {
         lease::release(tx, cx, &token, args.next_step.clone())
     })?;
     token::forget(context, &token)?;
-    finish(&mut store, &id, context)
+    finish(store, &id, context)
 }
 
 pub(super) fn handoff(args: &HandoffArgs, context: &mut Context) -> Outcome {
     let to = parse_actor(&args.to)?;
-    let (mut store, _, token) = args.held.open(context)?;
+    let (store, _, token) = args.held.open(context)?;
     let cx = context.cx()?;
-    let claimed = commit(&mut *store, &cx, |tx, cx| {
+    let claimed = commit(store, &cx, |tx, cx| {
         lease::handoff(tx, cx, &token, to, args.next_step.clone())
     })?;
     token::forget(context, &token)?;
@@ -151,13 +149,13 @@ pub(super) fn handoff(args: &HandoffArgs, context: &mut Context) -> Outcome {
 }
 
 pub(super) fn fail(args: &FailArgs, context: &mut Context) -> Outcome {
-    let (mut store, id, token) = args.held.open(context)?;
+    let (store, id, token) = args.held.open(context)?;
     let cx = context.cx()?;
-    commit(&mut *store, &cx, |tx, cx| {
+    commit(store, &cx, |tx, cx| {
         lease::fail(tx, cx, &token, args.reason.clone())
     })?;
     token::forget(context, &token)?;
-    finish(&mut store, &id, context)
+    finish(store, &id, context)
 }
 
 /// Shows the task as it stands now.

@@ -12,8 +12,7 @@ use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
 use crate::domain::task::{Task, TaskState};
 use crate::ops::claim;
-use crate::store::sqlite::Access;
-use crate::store::{Flow, Store, TaskFilter, TaskLine, TaskSort};
+use crate::store::{Access, Flow, TaskFilter, TaskLine, TaskSort};
 
 #[derive(Args)]
 pub(in crate::cli) struct TaskListArgs {
@@ -91,7 +90,7 @@ pub(super) fn run(args: TaskListArgs, context: &mut Context) -> Outcome {
     };
     let mut seen = false;
     let now = crate::cli::context::now();
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     store.read(|tx| -> Result<(), AppError> {
         filter.parent = args
             .parent
@@ -166,7 +165,7 @@ pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
         limit,
         ..TaskFilter::default()
     };
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let nothing_lapsed = HashSet::new();
     let mut seen = 0;
     store.read(|tx| {
@@ -193,7 +192,7 @@ pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
 
 pub(super) fn next(_args: &NextArgs, context: &mut Context) -> Outcome {
     let cx = context.cx_for_reading()?;
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     let task = store.read(|tx| claim::next(tx, &cx))?;
     show_task(&task, context);
     Ok(exit::OK)

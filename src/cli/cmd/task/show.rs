@@ -11,8 +11,7 @@ use crate::domain::task::Task;
 use crate::ops::cx;
 use crate::ops::refusal::OpError;
 use crate::ops::why::{self, Gate};
-use crate::store::Store;
-use crate::store::sqlite::Access;
+use crate::store::Access;
 
 #[derive(Args)]
 pub(in crate::cli) struct TaskShowArgs {
@@ -21,7 +20,7 @@ pub(in crate::cli) struct TaskShowArgs {
 }
 
 pub(super) fn run(args: &TaskShowArgs, context: &mut Context) -> Outcome {
-    let mut store = context.store(Access::Read)?;
+    let store = context.store(Access::Read)?;
     if context.ui.json() {
         let task = store.read(|tx| -> Result<Task, OpError> {
             let id = cx::resolve(tx, &args.id)?;

@@ -1,0 +1,32 @@
+//! Where a store is kept, and how it is opened there.
+
+use std::path::PathBuf;
+
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, StoreError};
+
+/// What a command is going to do with the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Only read; works on a read-only disk.
+    Read,
+    /// Read and write.
+    Write,
+}
+
+/// Where a store is kept: what is handed to whoever opens a connection of his own. The only list of
+/// backends; another one is another variant here.
+#[derive(Clone, Debug)]
+pub enum StorePlace {
+    /// In this SQLite file.
+    File(PathBuf),
+}
+
+impl StorePlace {
+    /// Opens the store.
+    pub fn open(&self, access: Access) -> Result<Box<dyn Store>, StoreError> {
+        match self {
+            StorePlace::File(path) => Ok(Box::new(SqliteStore::open(path, access)?)),
+        }
+    }
+}
