@@ -167,6 +167,37 @@ pub struct CheckResult {
     pub log_sha256: Option<String>,
 }
 
+impl CheckResult {
+    /// One line on a result: `passed (12 passed)`, `failed (1 of 12 failed: parser::tests::empty)`.
+    pub fn in_words(&self) -> String {
+        let word = match &self.status {
+            CheckStatus::Passed => "passed".to_owned(),
+            CheckStatus::Failed => "failed".to_owned(),
+            CheckStatus::Broken { why } => format!("broken ({why})"),
+            CheckStatus::NotRun => "not run".to_owned(),
+        };
+        let counts = self
+            .counts
+            .as_ref()
+            .map(|c| format!("{} passed, {} failed", c.passed, c.failed));
+        let failures: Vec<&str> = self
+            .failures
+            .iter()
+            .take(3)
+            .map(|f| f.name.as_str())
+            .collect();
+        let detail: Vec<String> = counts
+            .into_iter()
+            .chain((!failures.is_empty()).then(|| failures.join(", ")))
+            .collect();
+        if detail.is_empty() {
+            word
+        } else {
+            format!("{word} ({})", detail.join(": "))
+        }
+    }
+}
+
 /// The end of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod actor;
+pub mod aftermath;
 pub mod agent;
 pub mod agent_event;
 pub mod backoff;

@@ -45,6 +45,22 @@ pub enum ProcessEnd {
     },
 }
 
+/// Why a command was stopped from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// The lease is held by somebody else, or could not be renewed in time.
+    LeaseLost,
+    /// The user interrupted `ai`.
+    Interrupted,
+    /// `ai` is shutting down and will take the run up again.
+    Shutdown,
+    /// A limit on money, tokens, events or turns, in words.
+    Limit(String),
+    /// Something else, in words.
+    Other(String),
+}
+
 impl ProcessEnd {
     /// The exit code, where there is one.
     pub fn code(&self) -> Option<i32> {

@@ -8,6 +8,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::decision::Effect;
+
 /// Writes an enum with its list and its stable words from one table.
 macro_rules! axis {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* }) => {
@@ -153,6 +155,34 @@ pub struct Cell {
     pub freshness: Freshness,
 }
 
+impl Lifecycle {
+    /// True where the provider, not the machine or the agent, has ended it: for rate, quota or
+    /// login.
+    pub const fn is_refused_by_provider(self) -> bool {
+        matches!(self, Self::Quota | Self::Auth)
+    }
+}
+
+impl PolicyVerdict {
+    /// The verdict that an effect of the policy stands for.
+    pub const fn of(effect: Effect) -> Self {
+        match effect {
+            Effect::Allow | Effect::Warn => Self::Allow,
+            Effect::RequireApproval => Self::NeedsApproval,
+            Effect::Deny => Self::Deny,
+        }
+    }
+
+    /// The verdict after a person has said yes to what was asked: only what needs an approval is
+    /// opened by one, a denial is not.
+    pub const fn approved(self) -> Self {
+        match self {
+            Self::NeedsApproval | Self::Allow => Self::Allow,
+            Self::Deny => Self::Deny,
+        }
+    }
+}
+
 impl Cell {
     /// What becomes of a run in this cell.
     ///
@@ -190,14 +220,7 @@ impl Cell {
 }
 
 impl Outcome {
-    /// True where the work may be accepted without a recorded override.
-    #[cfg(test)]
-    pub const fn may_finish(self) -> bool {
-        matches!(self, Self::ReadyForReview)
-    }
-
     /// True where the run uses up one of the task's attempts when the task goes back to the queue.
-    #[cfg(test)]
     pub const fn counts_attempt(self) -> bool {
         matches!(
             self,
@@ -289,7 +312,7 @@ mod tests {
                 policy,
                 freshness,
             } = cell;
-            let finish = if cell.outcome().may_finish() {
+            let finish = if cell.outcome() == Outcome::ReadyForReview {
                 " *"
             } else {
                 ""
@@ -318,7 +341,7 @@ mod tests {
     fn only_one_cell_may_finish() {
         let finishing: Vec<Cell> = cells()
             .into_iter()
-            .filter(|cell| cell.outcome().may_finish())
+            .filter(|cell| cell.outcome() == Outcome::ReadyForReview)
             .collect();
         let only = Cell {
             lifecycle: Lifecycle::Finished,
@@ -354,7 +377,10 @@ mod tests {
             .filter(|cell| cell.policy == PolicyVerdict::Deny)
         {
             assert!(
-                !cell.outcome().may_finish() && cell.outcome() != Outcome::NeedsApproval,
+                !matches!(
+                    cell.outcome(),
+                    Outcome::ReadyForReview | Outcome::NeedsApproval
+                ),
                 "{cell:?}"
             );
         }

@@ -15,8 +15,7 @@ use crate::git::{Head, Oid, Repo};
 use crate::ops::finish::Changed;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::place::{CheckPlace, Judged};
-use crate::ops::run::checks::runner::{CheckPlan, result_text, run_checks};
-use crate::ops::run::judge::verification;
+use crate::ops::run::checks::runner::{CheckPlan, run_checks, verification};
 use crate::ops::run::step::evidence::{Filed, file_evidence};
 use crate::ops::signals::Signals;
 use crate::ops::trust;
@@ -120,7 +119,7 @@ pub fn on_tree(world: &World, repo: &Repo, trial: &Trial<'_>) -> Result<Finding,
             format!(
                 "{} {} (log: {})",
                 c.spec.name,
-                result_text(&c.result),
+                c.result.in_words(),
                 c.log.display()
             )
         })

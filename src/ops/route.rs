@@ -13,7 +13,7 @@ use crate::domain::decision::Effect;
 use crate::domain::history::{AgentLast, AgentSum};
 use crate::domain::run::{Routed, Run};
 use crate::domain::task::Task;
-use crate::domain::verdict::{Lifecycle, Outcome};
+use crate::domain::verdict::Outcome;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::Cx;
 use crate::ops::refusal::{OpError, Refusal, seconds};
@@ -118,7 +118,7 @@ fn asked(cx: &Cx, field: &Field<'_>, task: &Task, runs: &[Run], wish: Wish<'_>) 
 fn interrupted(cx: &Cx, runs: &[Run]) -> Option<String> {
     let last = runs.last()?;
     let end = last.end.as_ref()?;
-    let refused = matches!(end.cell.lifecycle, Lifecycle::Quota | Lifecycle::Auth);
+    let refused = end.cell.lifecycle.is_refused_by_provider();
     let stands = end
         .paused_until_ms
         .is_some_and(|until| until > cx.now.wall_ms);

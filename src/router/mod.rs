@@ -14,5 +14,5 @@ mod score;
 mod tests;
 
 pub use decide::route;
-pub use model::{Ask, Candidate, Considered, Gate, Pin, Relief, Trace};
+pub use model::{Ask, Candidate, Considered, Gate, Pin, Trace};
 pub use score::{History, Score};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::score::{History, Score};
-use crate::domain::routing::Weights;
+use crate::domain::routing::{Relief, Weights};
 use crate::domain::run::RoutedBy;
 use crate::domain::time::WallMs;
 
@@ -212,32 +212,6 @@ pub struct Trace {
     pub warnings: Vec<String>,
     /// Everybody, the best first.
     pub considered: Vec<Considered>,
-}
-
-/// Who else could go on with a task whose agent was refused by its provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Relief {
-    /// Somebody who is configured for it, at once.
-    Now,
-    /// Somebody who is configured for it, as soon as one of its runs has ended.
-    Room,
-    /// Somebody who is configured for it, not before this time.
-    At(WallMs),
-    /// Nobody.
-    Nobody,
-}
-
-impl Relief {
-    /// Until when the task itself pauses where its agent is to be left alone until `agent_until`:
-    /// the pause is that agent's, and holds the task only as long as it holds everybody who may
-    /// have it.
-    pub fn pause(self, agent_until: Option<WallMs>) -> Option<WallMs> {
-        match self {
-            Relief::Now | Relief::Room => None,
-            Relief::At(until) => Some(agent_until.map_or(until, |own| own.min(until))),
-            Relief::Nobody => agent_until,
-        }
-    }
 }
 
 impl Trace {

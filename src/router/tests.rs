@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::model::{Considered, Standing};
 use super::*;
-use crate::domain::routing::Weights;
+use crate::domain::routing::{Relief, Weights};
 use crate::domain::run::RoutedBy;
 
 fn agent(name: &str) -> Candidate {

@@ -10,6 +10,7 @@ use crate::base::{fs, id};
 use crate::connector::api::Connector;
 use crate::connector::dialogue::{AskedCall, Gate, Ruling};
 use crate::connector::launch::Session;
+use crate::domain::aftermath::TreeChange;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_event::{FailureClass, StreamOutcome};
 use crate::domain::budget::{Level, Scope, Unit};
@@ -22,7 +23,6 @@ use crate::git::worktree::Slot;
 use crate::ops::doctor::Finding;
 use crate::ops::refusal::{OpError, Refusal, seconds};
 use crate::ops::run::agent::launch::{AgentEnd, AgentStep, run_agent};
-use crate::ops::run::judge;
 use crate::ops::signals::Signals;
 use crate::ops::world::{World, environment};
 use crate::ops::{agents, trust};
@@ -252,7 +252,7 @@ fn told(agent: &Agent, end: &AgentEnd, complaint: &str) -> Tried {
 }
 
 fn class(end: &AgentEnd) -> &'static str {
-    match judge::lifecycle(end, &[]) {
+    match end.attempt().lifecycle(TreeChange::Nothing) {
         Lifecycle::Quota => "quota",
         Lifecycle::Auth => "auth",
         Lifecycle::NotStarted => "not_started",

@@ -7,13 +7,15 @@ use crate::base::{fs, id};
 use crate::connector::api::Connector;
 use crate::connector::registry::Registry;
 use crate::domain::actor::{Actor, ActorKind, Incarnation};
+use crate::domain::aftermath::CutOffBy;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::event::Event;
 use crate::domain::ids::{RunId, TaskId};
+use crate::domain::routing::Relief;
 use crate::domain::run::{Run, Step};
 use crate::domain::sandbox::Isolation;
 use crate::domain::task::Task;
-use crate::domain::verdict::{Cell, Lifecycle, Outcome};
+use crate::domain::verdict::{Cell, Outcome};
 use crate::git::shadow::Shadow;
 use crate::git::{Oid, Repo, TreePath};
 use crate::ops::claim::Which;
@@ -29,7 +31,7 @@ use crate::ops::run::choose::{self, Choice};
 use crate::ops::run::origin;
 use crate::ops::run::origin::{Origin, origin};
 use crate::ops::run::recovery::recover;
-use crate::ops::run::recovery::salvage::{self, Cause};
+use crate::ops::run::recovery::salvage;
 use crate::ops::run::sandbox::builder;
 use crate::ops::run::step::claim::{self, Order, Started};
 use crate::ops::run::step::verdict::{self, Sealed};
@@ -39,7 +41,7 @@ use crate::ops::world::{World, environment};
 use crate::ops::{agents, credentials, lease, trust};
 use crate::policy::{self, PolicyState};
 use crate::process::supervise::{CancelToken, StopReason};
-use crate::router::{Relief, Trace};
+use crate::router::Trace;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, Tx};
 
@@ -140,7 +142,7 @@ pub fn run(
 
 /// The agent for which somebody is to take over: the one that had the task first.
 fn refused(report: &Report) -> Option<String> {
-    let refused = matches!(report.cell.lifecycle, Lifecycle::Quota | Lifecycle::Auth);
+    let refused = report.cell.lifecycle.is_refused_by_provider();
     (refused && report.relief == Relief::Now).then(|| route::first_of(&report.run))
 }
 
@@ -309,9 +311,9 @@ impl Live<'_> {
     fn give_up(&self, store: &mut SqliteStore, error: OpError) -> OpError {
         let run = &self.started.run;
         let cause = if self.was_stopped() {
-            Cause::Person
+            CutOffBy::Person
         } else {
-            Cause::Machine
+            CutOffBy::Machine
         };
         let (summary, why) = match self.cancel.reason() {
             Some(StopReason::Interrupted | StopReason::Shutdown) => {

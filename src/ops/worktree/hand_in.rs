@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::base::fs;
 use crate::connector::api::Connector;
 use crate::domain::action::Action;
+use crate::domain::aftermath::CutOffBy;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_event::{AgentResult, StreamOutcome};
 use crate::domain::event::Event;
@@ -27,11 +28,11 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::agent::cgroup::Held;
 use crate::ops::run::agent::launch::AgentEnd;
 use crate::ops::run::checks::place::{CheckPlace, Judged};
-use crate::ops::run::checks::runner::{CheckPlan, Checked, result_text, run_checks};
+use crate::ops::run::checks::runner::{CheckPlan, Checked, run_checks, verification};
 use crate::ops::run::drive::{self, Live, Report};
 use crate::ops::run::judge;
 use crate::ops::run::origin::Origin;
-use crate::ops::run::recovery::salvage::{self, Cause, Kept};
+use crate::ops::run::recovery::salvage::{self, Kept};
 use crate::ops::run::sandbox::builder;
 use crate::ops::run::step::agent::{self, Taken};
 use crate::ops::run::step::claim::{Started, this_process};
@@ -214,7 +215,7 @@ impl HandIn<'_> {
         checked: &[Checked],
     ) -> Result<(), OpError> {
         let live = &self.live;
-        let verification = judge::verification(checked);
+        let verification = verification(checked);
         if matches!(
             verification,
             Verification::Failed | Verification::CheckBroken
@@ -227,7 +228,7 @@ impl HandIn<'_> {
                     format!(
                         "{} {} (log: {})",
                         c.spec.name,
-                        result_text(&c.result),
+                        c.result.in_words(),
                         c.log.display()
                     )
                 })
@@ -291,7 +292,7 @@ impl HandIn<'_> {
         let kept = Kept::On(format!("refs/heads/{}", run.branch));
         let ended = self.live.cx().and_then(|cx| {
             commit(store, &cx, |tx, cx| {
-                salvage::end(tx, cx, run, Cause::Person, &summary, &kept)
+                salvage::end(tx, cx, run, CutOffBy::Person, &summary, &kept)
             })
         });
         ended.err().unwrap_or(error)

@@ -3,24 +3,9 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-/// Why a command was stopped from outside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StopReason {
-    /// The lease is held by somebody else, or could not be renewed in time.
-    LeaseLost,
-    /// The user interrupted `ai`.
-    Interrupted,
-    /// `ai` is shutting down and will take the run up again.
-    Shutdown,
-    /// A limit on money, tokens, events or turns, in words.
-    Limit(String),
-    /// Something else, in words.
-    Other(String),
-}
+use crate::domain::process_end::StopReason;
 
 /// Stops a supervised command. Clones stop the same command; the first reason stands.
 #[derive(Debug, Clone)]

@@ -14,7 +14,8 @@ mod tests;
 mod voice;
 mod watch;
 
-pub use cancel::{CancelToken, StopReason};
+pub use crate::domain::process_end::StopReason;
+pub use cancel::CancelToken;
 pub use outcome::{
     CaptureStats, End, Exit, OomHint, Outcome, SpawnFailure, SpawnFailureKind, Timeout,
 };

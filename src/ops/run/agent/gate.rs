@@ -7,11 +7,9 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
-use crate::base::text::one_line;
 use crate::connector::dialogue::{AskedCall, Gate, Ruling};
 use crate::domain::action::Action;
+use crate::domain::aftermath::Parked;
 use crate::domain::decision::{DecisionRecord, Effect, RepoPath};
 use crate::domain::event::Event;
 use crate::ops::ask::{self, Question};
@@ -25,27 +23,6 @@ use crate::store::sqlite::SqliteStore;
 
 /// The rule that stands in the record of a denied path outside of the worktree.
 const OUTSIDE: &str = "built-in.inside-worktree";
-
-/// A question of an agent that waits for a person's yes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Parked {
-    /// The decision.
-    pub decision: String,
-    /// What it wants to do, in words.
-    pub what: String,
-    /// Why a person has to say so.
-    pub reason: String,
-}
-
-impl Parked {
-    /// What the task waits for.
-    pub fn waits(&self) -> String {
-        format!(
-            "waits for your yes to {}: {} ({})",
-            self.decision, self.what, self.reason
-        )
-    }
-}
 
 /// Asks the policy of one run.
 pub(crate) struct PolicyGate<'a, 'l> {
@@ -97,7 +74,7 @@ impl PolicyGate<'_, '_> {
         if kept.record.effect != Effect::RequireApproval {
             return Ok(Ruling::Deny(reason));
         }
-        self.parked = Some(parked(&kept.record));
+        self.parked = Some(Parked::on(&kept.record));
         Ok(Ruling::Park(reason))
     }
 
@@ -144,27 +121,6 @@ impl PolicyGate<'_, '_> {
 struct Kept {
     allowed: bool,
     record: DecisionRecord,
-}
-
-fn parked(record: &DecisionRecord) -> Parked {
-    let resource = &record.resource;
-    let kind = resource.kind.map_or("call", |kind| kind.word());
-    let paths: Vec<String> = resource
-        .paths
-        .iter()
-        .take(3)
-        .map(ToString::to_string)
-        .collect();
-    let what = match (&resource.tool, paths.is_empty()) {
-        (Some(tool), true) => format!("{kind} `{}`", one_line(tool)),
-        (_, false) => format!("{kind} {}", paths.join(", ")),
-        (None, true) => kind.to_owned(),
-    };
-    Parked {
-        decision: record.id.clone(),
-        what,
-        reason: record.reason.clone(),
-    }
 }
 
 /// The path below the worktree that an agent's word leads to, links resolved; `None` where it leads

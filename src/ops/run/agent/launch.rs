@@ -12,6 +12,7 @@ use crate::connector::api::Connector;
 use crate::connector::dialogue::Gate;
 use crate::connector::launch::{LaunchPlan, LaunchRequest, Session, StdinSource as PlanStdin};
 use crate::connector::manifest::Manifest;
+use crate::domain::aftermath::{AttemptEnd, Parked};
 use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_event::AgentResult;
 use crate::domain::budget::{Level, RunUsage, Unit};
@@ -24,7 +25,6 @@ use crate::git::worktree::Slot;
 use crate::ops::failpoint;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::agent::cgroup::{self, Held};
-use crate::ops::run::agent::gate::Parked;
 use crate::ops::run::agent::listener::{Listener, Meter, Talk};
 use crate::ops::run::agent::usage::{Ledger, Stage};
 use crate::ops::run::agent::{ports, session};
@@ -88,6 +88,19 @@ pub struct AgentEnd {
     /// Names of the tools that it has used without asking, each once.
     #[serde(default)]
     pub tools: Vec<String>,
+}
+
+impl AgentEnd {
+    /// As far as it decides what follows.
+    pub fn attempt(&self) -> AttemptEnd<'_> {
+        AttemptEnd {
+            process: &self.end,
+            stream: &self.result.outcome,
+            stopped: self.stopped.as_ref(),
+            parked: self.parked.as_ref(),
+            stall: &self.stall,
+        }
+    }
 }
 
 /// What the agent's step is given.

@@ -28,17 +28,3 @@ pub(crate) fn judged(cx: &Cx, task: &Task, run: &str, used: &[String]) -> Vec<De
         |record: &DecisionRecord| record.effect != Effect::Allow && record.rule != DEFAULT_RULE;
     used.iter().map(answer).filter(speaks).collect()
 }
-
-/// What a reviewer reads of such an answer.
-pub(crate) fn told(record: &DecisionRecord) -> String {
-    let tool = crate::base::text::one_line(record.resource.tool.as_deref().unwrap_or_default());
-    let word = match record.effect {
-        Effect::Deny => "which the policy denies",
-        Effect::RequireApproval => "for which the policy wants a person's yes",
-        Effect::Allow | Effect::Warn => "of which the policy warns",
-    };
-    format!(
-        "the agent used the tool `{tool}`, {word}: {} (rule `{}`)",
-        record.reason, record.rule
-    )
-}

@@ -10,10 +10,12 @@ use crate::base::text::one_line;
 use crate::checks::judge::{self, CheckRun};
 use crate::checks::reports;
 use crate::config::{self, CommandLine, Config};
+use crate::domain::aftermath::{self, CheckEnd};
 use crate::domain::agent::Name;
 use crate::domain::check::{CheckCommand, CheckParser, CheckResult, CheckSpec, CheckStatus};
 use crate::domain::process_end::ProcessEnd;
 use crate::domain::task::Task;
+use crate::domain::verdict::Verification;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::environment::{CheckEnvironment, Installed};
 use crate::ops::run::checks::foreign_sources::Leads;
@@ -48,6 +50,22 @@ pub struct Checked {
     pub result: CheckResult,
     /// Its log, standard output and standard error one after the other.
     pub log: PathBuf,
+}
+
+impl Checked {
+    /// As far as it decides what follows.
+    pub fn end(&self) -> CheckEnd<'_> {
+        CheckEnd {
+            spec: &self.spec,
+            result: &self.result,
+        }
+    }
+}
+
+/// What all checks said together.
+pub fn verification(checked: &[Checked]) -> Verification {
+    let ends: Vec<CheckEnd<'_>> = checked.iter().map(Checked::end).collect();
+    aftermath::verification(&ends)
 }
 
 impl CheckPlan {
@@ -190,7 +208,7 @@ pub fn run_checks(
         world.say(&format!(
             "check {}: {}",
             checked.spec.name,
-            result_text(&checked.result)
+            checked.result.in_words()
         ));
         done.push(checked);
     }
@@ -288,35 +306,6 @@ fn refuse_stopped(cancel: &CancelToken, at: &str) -> Result<(), OpError> {
     match cancel.reason() {
         Some(reason) => Err(environment(format!("stopped {at}: {reason:?}"))),
         None => Ok(()),
-    }
-}
-
-/// One line on a result: `passed (12 passed)`, `failed (1 of 12 failed: parser::tests::empty)`.
-pub fn result_text(result: &CheckResult) -> String {
-    let word = match &result.status {
-        CheckStatus::Passed => "passed".to_owned(),
-        CheckStatus::Failed => "failed".to_owned(),
-        CheckStatus::Broken { why } => format!("broken ({why})"),
-        CheckStatus::NotRun => "not run".to_owned(),
-    };
-    let counts = result
-        .counts
-        .as_ref()
-        .map(|c| format!("{} passed, {} failed", c.passed, c.failed));
-    let failures: Vec<&str> = result
-        .failures
-        .iter()
-        .take(3)
-        .map(|f| f.name.as_str())
-        .collect();
-    let detail: Vec<String> = counts
-        .into_iter()
-        .chain((!failures.is_empty()).then(|| failures.join(", ")))
-        .collect();
-    if detail.is_empty() {
-        word
-    } else {
-        format!("{word} ({})", detail.join(": "))
     }
 }
 

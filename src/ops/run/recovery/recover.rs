@@ -3,6 +3,7 @@
 //! go back.
 
 use crate::base::fs;
+use crate::domain::aftermath::CutOffBy;
 use crate::domain::budget::RunUsage;
 use crate::domain::event::Event;
 use crate::domain::ids::RunId;
@@ -11,7 +12,7 @@ use crate::git::Repo;
 use crate::ops::cx::{self, commit};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::agent::{cgroup, session};
-use crate::ops::run::recovery::salvage::{self, Cause, Kept};
+use crate::ops::run::recovery::salvage::{self, Kept};
 use crate::ops::run::recovery::stop;
 use crate::ops::run::step::checkout;
 use crate::ops::world::{World, environment};
@@ -184,7 +185,7 @@ fn recover(
                 },
             )?;
         }
-        salvage::end(tx, cx, &run, Cause::Machine, &summary, &kept)
+        salvage::end(tx, cx, &run, CutOffBy::Machine, &summary, &kept)
     })?;
     world.say(&format!(
         "recovered run {}: {summary}{}",

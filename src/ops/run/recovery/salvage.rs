@@ -2,11 +2,11 @@
 //! machine or a person is to blame, never the attempt; what fails so again and again waits for a
 //! person all the same.
 
-use crate::base::text::counted;
 use crate::domain::actor::Actor;
-use crate::domain::event::{After, Attempt, Event};
+use crate::domain::aftermath::{CutOff, CutOffBy};
+use crate::domain::event::Event;
 use crate::domain::run::{Run, RunEnd};
-use crate::domain::task::{BlockReason, Hold, Note};
+use crate::domain::task::Note;
 use crate::domain::verdict::{Cell, Freshness, Lifecycle, Outcome, PolicyVerdict, Verification};
 use crate::git::Repo;
 use crate::ops::cx::{self, Cx};
@@ -65,22 +65,13 @@ pub fn keep(world: &World, repo: &Repo, run: &Run) -> Kept {
     }
 }
 
-/// Whose doing it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// A person stopped it.
-    Person,
-    /// The machine, or nobody knows.
-    Machine,
-}
-
 /// Ends the run in the store, unless it has ended. Not fenced: a run that lost its lease ends for
 /// itself alone.
 pub fn end(
     tx: &mut dyn Tx,
     cx: &Cx,
     run: &Run,
-    cause: Cause,
+    by: CutOffBy,
     summary: &str,
     kept: &Kept,
 ) -> Result<(), OpError> {
@@ -108,14 +99,13 @@ pub fn end(
         stall: Vec::new(),
     };
     let note = (*kept != Kept::Nothing).then(|| note(cx, &cx.actor, &text));
-    let then = match cause {
-        Cause::Person => After::Requeue {
-            attempt: Attempt::Free,
-            not_before_ms: None,
-            note,
-        },
-        Cause::Machine => lapsed(tx, cx, run, &text, note)?,
+    let cut_off = CutOff {
+        by,
+        lapses: cx::load(tx, &run.task)?.lapses,
+        max_lapses: cx.rules.max_lapses,
+        summary: &text,
     };
+    let then = cut_off.after(cx.now.wall_ms, note);
     cx.record(
         tx,
         &Event::RunEnded {
@@ -124,36 +114,6 @@ pub fn end(
             then,
         },
     )
-}
-
-fn lapsed(
-    tx: &mut dyn Tx,
-    cx: &Cx,
-    run: &Run,
-    text: &str,
-    note: Option<Note>,
-) -> Result<After, OpError> {
-    let lapses = cx::load(tx, &run.task)?.lapses + 1;
-    if lapses < cx.rules.max_lapses {
-        return Ok(After::Requeue {
-            attempt: Attempt::Lapse,
-            not_before_ms: None,
-            note,
-        });
-    }
-    let reason = format!(
-        "its runs were cut off {} in a row; the last: {text}",
-        counted(lapses, "time")
-    );
-    let hold = Hold {
-        kind: BlockReason::Parked,
-        reason,
-        since_ms: cx.now.wall_ms,
-    };
-    Ok(After::Hold {
-        hold,
-        attempt: Attempt::Lapse,
-    })
 }
 
 fn note(cx: &Cx, by: &Actor, text: &str) -> Note {

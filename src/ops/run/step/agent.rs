@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::fs;
 use crate::connector::launch::Session;
+use crate::domain::aftermath::TreeChange;
 use crate::domain::event::Event;
 use crate::domain::run::{Resumed, Step};
 use crate::domain::sandbox::{Mode, Network};
@@ -25,7 +26,6 @@ use crate::ops::run::agent::session;
 use crate::ops::run::checks::place::{CheckPlace, Judged};
 use crate::ops::run::checks::runner::{CheckPlan, Checked, run_checks};
 use crate::ops::run::drive::Live;
-use crate::ops::run::judge;
 use crate::ops::run::sandbox::builder;
 use crate::ops::run::step::verdict::{Findings, Sealed};
 use crate::ops::run::step::worktree::{self, identity};
@@ -305,7 +305,7 @@ fn take(live: &Live<'_>, slot: &Slot, shadow: &Shadow, end: AgentEnd) -> Result<
     } = take_tree(live, &slot.path, shadow, head.as_ref())?;
     // Only for who looks there; the work stands on its branch.
     let _shown = slot.show_taken(shadow);
-    let lifecycle = judge::lifecycle(&end, &changed);
+    let lifecycle = end.attempt().lifecycle(TreeChange::of(&changed));
     Ok(Worked {
         end,
         lifecycle,

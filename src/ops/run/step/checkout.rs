@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::base::{fs, id};
+use crate::domain::aftermath::TreeChange;
 use crate::domain::ids::RunId;
 use crate::domain::run::Run;
 use crate::domain::sandbox::Isolation;
@@ -30,7 +31,6 @@ use crate::ops::failpoint;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::agent::launch::AgentEnd;
 use crate::ops::run::drive::Live;
-use crate::ops::run::judge;
 use crate::ops::run::step::agent::{self, Taken, Worked};
 use crate::ops::run::step::worktree::identity;
 use crate::ops::world::{World, environment};
@@ -427,7 +427,7 @@ impl Entered<'_> {
             (self.base_tree()?, &seen),
             head.as_ref(),
         )?;
-        let lifecycle = judge::lifecycle(&end, &changed);
+        let lifecycle = end.attempt().lifecycle(TreeChange::of(&changed));
         Ok(Worked {
             end,
             lifecycle,

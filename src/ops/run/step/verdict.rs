@@ -4,10 +4,15 @@ use crate::base::text::counted;
 use std::path::PathBuf;
 
 use crate::base::fs;
+use crate::domain::aftermath::{
+    CheckEnd, JudgedAttempt, Objection, ProviderRefusal, TreeChange, refused_in_a_row, summary,
+    used_tool_in_words,
+};
 use crate::domain::budget::RunUsage;
-use crate::domain::decision::{DecisionRecord, Effect};
+use crate::domain::decision::DecisionRecord;
 use crate::domain::event::Event;
 use crate::domain::evidence::{Evidence, EvidenceKind};
+use crate::domain::routing::Relief;
 use crate::domain::run::{Run, RunEnd, Step};
 use crate::domain::verdict::{Cell, Freshness, Lifecycle, Outcome, PolicyVerdict, Verification};
 use crate::git::Oid;
@@ -20,11 +25,10 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::route::{self, Wish};
 use crate::ops::run::agent::launch::AgentEnd;
 use crate::ops::run::agent::{ports, session, tools};
-use crate::ops::run::checks::runner::Checked;
+use crate::ops::run::checks::runner::{Checked, verification};
 use crate::ops::run::choose::Registered;
 use crate::ops::run::drive::{Live, Report};
 use crate::ops::run::judge;
-use crate::ops::run::judge::Changed;
 use crate::ops::run::step::checkout;
 use crate::ops::run::step::evidence::{Filed, file_evidence};
 use crate::ops::run::step::statement;
@@ -32,7 +36,6 @@ use crate::ops::run::step::worktree::identity;
 use crate::ops::scrub::redact_record;
 use crate::ops::world::environment;
 use crate::ops::{lease, lock};
-use crate::router::Relief;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
@@ -88,11 +91,15 @@ pub(crate) fn finish(
     live.step_even_if_stopped(store, Step::Evidence)?;
     let evidence = file_all(live, &findings, &verdict)?;
     failpoint::hit("evidence")?;
-    let refused = matches!(findings.lifecycle, Lifecycle::Quota | Lifecycle::Auth);
-    let before = store.read(|tx| tx.runs(&live.started.task.id))?;
-    let before = judge::refused_in_a_row(&before);
-    let paused_until_ms =
-        judge::paused_until(&cx, &live.started.run, &findings.end, before).filter(|_| refused);
+    let refused = findings.lifecycle.is_refused_by_provider();
+    let runs = store.read(|tx| tx.runs(&live.started.task.id))?;
+    let refusal = ProviderRefusal {
+        lifecycle: findings.lifecycle,
+        stream: &findings.end.result.outcome,
+        before: refused_in_a_row(&runs),
+        seed: live.started.run.id.as_str(),
+    };
+    let paused_until_ms = refusal.paused_until_ms(cx.now.wall_ms);
     let counted = counted_before(live, store, &findings.end)?;
     let end = run_end(
         &cx,
@@ -107,22 +114,21 @@ pub(crate) fn finish(
     } else {
         Relief::Nobody
     };
-    let ended = judge::Ended {
-        task: &live.started.task,
-        run: &live.started.run,
+    let (task, run) = (&live.started.task, &live.started.run);
+    let judged = JudgedAttempt {
         outcome: verdict.outcome,
         lifecycle: findings.lifecycle,
-        end: &findings.end,
+        end: findings.end.attempt(),
         summary: &verdict.summary,
+        change: TreeChange::of(&findings.changed),
+        branch: &run.branch,
+        run: run.id.as_str(),
+        attempts: task.attempts,
+        max_attempts: task.max_attempts.unwrap_or(cx.rules.max_attempts),
         paused_until_ms,
-        changed: if findings.changed.is_empty() {
-            Changed::Nothing
-        } else {
-            Changed::Something
-        },
         relief,
     };
-    let after = judge::after(&cx, &ended);
+    let after = judged.after(cx.now.wall_ms, &cx.actor);
     let decided = Event::Decided {
         record: Box::new(verdict.decision.clone()),
     };
@@ -275,45 +281,39 @@ fn judge_all(
     if policy == PolicyVerdict::NeedsApproval
         && store.read(|tx| crate::ops::ask::approved(tx, &decision))?
     {
-        policy = PolicyVerdict::Allow;
+        policy = policy.approved();
     }
     let mut warnings = look_closer(live, found);
     let held = locked_by_others(live, store, cx, &found.changed)?;
-    let mut reason = decision.reason.clone();
-    if let Some(first) = held.first() {
-        policy = PolicyVerdict::Deny;
-        reason = first.clone();
-        warnings.extend(held.iter().cloned());
-    }
+    warnings.extend(held.iter().cloned());
     let tools = tools::judged(cx, task, run.id.as_str(), &found.end.tools);
-    warnings.extend(tools.iter().map(tools::told));
-    if let Some(denied) = tools.iter().find(|record| record.effect == Effect::Deny) {
-        policy = PolicyVerdict::Deny;
-        reason = tools::told(denied);
-    }
-    if let Some(first) = found.end.trespasses.first() {
-        policy = PolicyVerdict::Deny;
-        reason = format!(
-            "the agent changed {} outside of its worktree",
-            crate::base::text::one_line(first)
-        );
+    warnings.extend(tools.iter().map(used_tool_in_words));
+    let trespasses = &found.end.trespasses;
+    if !trespasses.is_empty() {
         warnings.push(format!(
             "by its own words the agent changed outside of its worktree: {}",
-            found.end.trespasses.join(", ")
+            trespasses.join(", ")
         ));
     }
+    let objections = held
+        .iter()
+        .map(|reason| Objection::of_lock(reason))
+        .chain(tools.iter().filter_map(Objection::of_used_tool))
+        .chain(trespasses.iter().map(|path| Objection::of_trespass(path)));
+    let strictest = Objection::of_policy(policy, &decision).strictest(objections);
     let verification = match found.lifecycle {
-        Lifecycle::Finished => judge::verification(&found.checked),
+        Lifecycle::Finished => verification(&found.checked),
         _ => Verification::Unverified,
     };
     let cell = Cell {
         lifecycle: found.lifecycle,
         verification,
-        policy,
+        policy: strictest.verdict,
         freshness: freshness(live, found)?,
     };
     let outcome = cell.outcome();
-    let summary = judge::summary(outcome, &found.end, &found.checked, &reason);
+    let checks: Vec<CheckEnd<'_>> = found.checked.iter().map(Checked::end).collect();
+    let summary = summary(outcome, &found.end.attempt(), &checks, &strictest.reason);
     let summary = live.world.redactor().redact_text(&summary);
     let warnings = warnings
         .iter()

@@ -1,0 +1,141 @@
+//! The end of one attempt, and what of the verdict table's first axis it amounts to.
+
+use crate::base::text::counted;
+use crate::domain::aftermath::Parked;
+use crate::domain::agent_event::StreamOutcome;
+use crate::domain::backoff::Trouble;
+use crate::domain::process_end::{ProcessEnd, StopReason};
+use crate::domain::verdict::Lifecycle;
+
+/// How an attempt ended, as far as that decides what follows.
+#[derive(Debug, Clone, Copy)]
+pub struct AttemptEnd<'a> {
+    /// The end of the agent's process.
+    pub process: &'a ProcessEnd,
+    /// The connector's conclusion from the agent's stream.
+    pub stream: &'a StreamOutcome,
+    /// The reason for which `ai` stopped it; absent where it did not.
+    pub stopped: Option<&'a StopReason>,
+    /// The question at which it ended, since only a person can answer it.
+    pub parked: Option<&'a Parked>,
+    /// The signs by which it was found to have stalled.
+    pub stall: &'a [String],
+}
+
+/// Whether the tree of an attempt differs from the one that it started from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TreeChange {
+    /// It differs.
+    Something,
+    /// It is the same.
+    Nothing,
+}
+
+impl TreeChange {
+    /// The change that a list of changed paths stands for.
+    pub fn of<T>(changed: &[T]) -> TreeChange {
+        if changed.is_empty() {
+            TreeChange::Nothing
+        } else {
+            TreeChange::Something
+        }
+    }
+}
+
+impl AttemptEnd<'_> {
+    /// The place of this end on the verdict table's first axis.
+    ///
+    /// A stop from outside stands above the process, the process above a question that was asked,
+    /// and that above the words of the stream. An agent that calls itself done is believed only as
+    /// far as the tree has `change`.
+    pub fn lifecycle(&self, change: TreeChange) -> Lifecycle {
+        if self.stopped.is_some() {
+            return Lifecycle::Killed;
+        }
+        match self.process {
+            ProcessEnd::NotStarted { .. } => Lifecycle::NotStarted,
+            ProcessEnd::TimedOut { .. } | ProcessEnd::Silent { .. } => Lifecycle::TimedOut,
+            ProcessEnd::Signaled { .. }
+            | ProcessEnd::OutOfMemory
+            | ProcessEnd::TooMuchOutput { .. } => Lifecycle::Killed,
+            ProcessEnd::Exited { .. } | ProcessEnd::Dismissed | ProcessEnd::Stopped => {
+                self.lifecycle_by_itself(change)
+            }
+        }
+    }
+
+    /// The same for a process that came to its end by itself.
+    fn lifecycle_by_itself(&self, change: TreeChange) -> Lifecycle {
+        if self.parked.is_some() {
+            return Lifecycle::Parked;
+        }
+        match (self.stream, change) {
+            (StreamOutcome::Quota { .. }, _) => Lifecycle::Quota,
+            (StreamOutcome::Auth { .. }, _) => Lifecycle::Auth,
+            (StreamOutcome::Completed | StreamOutcome::Refused { .. }, TreeChange::Nothing) => {
+                Lifecycle::NoChanges
+            }
+            (StreamOutcome::Completed | StreamOutcome::Refused { .. }, TreeChange::Something) => {
+                Lifecycle::Finished
+            }
+            (
+                StreamOutcome::Failed { .. } | StreamOutcome::Truncated | StreamOutcome::NoResult,
+                _,
+            ) => Lifecycle::Failed,
+        }
+    }
+
+    /// The kind of failure that the pause before the next attempt is for.
+    pub fn trouble(&self) -> Trouble {
+        match (self.process, self.stream) {
+            (ProcessEnd::TimedOut { .. } | ProcessEnd::Silent { .. }, _) => Trouble::Time,
+            (_, StreamOutcome::Failed { class, .. }) => Trouble::Failure(*class),
+            _ => Trouble::Other,
+        }
+    }
+
+    /// True for an attempt that somebody or something stopped which is no limit of its own.
+    pub fn was_interrupted(&self) -> bool {
+        self.stopped
+            .is_some_and(|reason| !matches!(reason, StopReason::Limit(_)))
+    }
+
+    /// Why the attempt did not get to its end, for people; empty where it did.
+    pub fn in_words(&self) -> String {
+        if let Some(reason) = self.stopped {
+            return match reason {
+                StopReason::Interrupted => "stopped by Ctrl-C".to_owned(),
+                StopReason::LeaseLost => "its lease was lost".to_owned(),
+                StopReason::Shutdown => "ai was asked to stop".to_owned(),
+                StopReason::Limit(text) | StopReason::Other(text) => text.clone(),
+            };
+        }
+        if let Some(parked) = self.parked {
+            return parked.waits();
+        }
+        if !self.stall.is_empty() {
+            return format!("stopped as stalled: {}", self.stall.join(", "));
+        }
+        if let Some(trouble) = self.process.trouble() {
+            return trouble;
+        }
+        match self.stream {
+            StreamOutcome::Failed { message, .. } | StreamOutcome::Auth { message } => {
+                message.clone()
+            }
+            StreamOutcome::Quota { .. } => {
+                "rate limit or quota: the provider asks to come back later".to_owned()
+            }
+            StreamOutcome::Refused { denials } => {
+                format!("denied: {}", counted(denials.len(), "tool call"))
+            }
+            StreamOutcome::Truncated => "its output ended without a result".to_owned(),
+            StreamOutcome::NoResult => "its output was not understood".to_owned(),
+            StreamOutcome::Completed => String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "attempt_tests.rs"]
+mod tests;

@@ -1,0 +1,162 @@
+//! What becomes of a task whose run came to its verdict.
+
+use crate::base::text::counted;
+use crate::domain::actor::Actor;
+use crate::domain::aftermath::{AttemptEnd, TreeChange};
+use crate::domain::backoff::pause_ms;
+use crate::domain::event::{After, Attempt};
+use crate::domain::routing::Relief;
+use crate::domain::task::{BlockReason, Hold, Note};
+use crate::domain::time::WallMs;
+use crate::domain::verdict::{Lifecycle, Outcome};
+
+/// A run that has come to its verdict, with everything that decides about its task.
+#[derive(Debug, Clone, Copy)]
+pub struct JudgedAttempt<'a> {
+    /// The verdict table's word.
+    pub outcome: Outcome,
+    /// The end of the run on the table's first axis.
+    pub lifecycle: Lifecycle,
+    /// The end of the attempt.
+    pub end: AttemptEnd<'a>,
+    /// The same in words, for people and the next prompt.
+    pub summary: &'a str,
+    /// Whether it changed something, which then stands on its branch.
+    pub change: TreeChange,
+    /// The branch.
+    pub branch: &'a str,
+    /// The id of the run; decides where a pause lies within its spread.
+    pub run: &'a str,
+    /// Attempts of the task that counted before this one.
+    pub attempts: u32,
+    /// Attempts before the task fails.
+    pub max_attempts: u32,
+    /// Until when its agent is left alone.
+    pub paused_until_ms: Option<WallMs>,
+    /// Who else could go on, where its provider has refused it.
+    pub relief: Relief,
+}
+
+impl JudgedAttempt<'_> {
+    /// What becomes of the task. Notes are signed by `by`.
+    ///
+    /// A question for a person is asked; work that could be good is looked at; what went wrong
+    /// outside of the work goes back without a counted attempt, or waits for a person who can mend
+    /// the machine; only then an attempt counts, and the last of them fails the task.
+    pub fn after(&self, now_ms: WallMs, by: &Actor) -> After {
+        if let (Lifecycle::Parked, Some(parked)) = (self.lifecycle, self.end.parked) {
+            return hold(BlockReason::Approval, parked.waits(), now_ms);
+        }
+        if self.is_to_be_reviewed() {
+            return After::Review;
+        }
+        let note = || Note {
+            at_ms: now_ms,
+            by: by.clone(),
+            text: self.with_its_work(),
+        };
+        if !self.outcome.counts_attempt() {
+            // Whoever goes on wants to know of what is there; that nothing is there says the run
+            // itself.
+            let left = (self.change == TreeChange::Something).then(note);
+            return self.after_trouble_outside(now_ms, left);
+        }
+        if self.was_interrupted() {
+            return again(Attempt::Free, None, Some(note()));
+        }
+        let attempts = self.attempts.saturating_add(1);
+        if attempts >= self.max_attempts {
+            return After::Fail {
+                reason: format!(
+                    "used up: {}; the last: {}",
+                    counted(attempts, "attempt"),
+                    self.summary
+                ),
+            };
+        }
+        let pause = (self.outcome == Outcome::Retry)
+            .then(|| now_ms + pause_ms(self.end.trouble(), self.attempts, self.run));
+        again(Attempt::Counts, pause, Some(note()))
+    }
+
+    /// True for work that could be good as it stands, or of which nobody can tell yet.
+    fn is_to_be_reviewed(&self) -> bool {
+        match self.outcome {
+            Outcome::ReadyForReview
+            | Outcome::NeedsApproval
+            | Outcome::Unverified
+            | Outcome::NeedsRecheck => true,
+            // A check is broken, not the work.
+            Outcome::Environment => self.lifecycle == Lifecycle::Finished,
+            Outcome::Denied
+            | Outcome::SendBackChecks
+            | Outcome::SendBackNoChanges
+            | Outcome::SendBackConflict
+            | Outcome::Retry
+            | Outcome::RetryUncounted => false,
+        }
+    }
+
+    fn after_trouble_outside(&self, now_ms: WallMs, left: Option<Note>) -> After {
+        if self.has_relief() {
+            let pause = self.relief.pause(self.paused_until_ms);
+            return again(Attempt::Free, pause, left);
+        }
+        if self.outcome == Outcome::Environment {
+            return hold(BlockReason::Hold, self.summary.to_owned(), now_ms);
+        }
+        again(Attempt::Free, self.paused_until_ms, left)
+    }
+
+    /// The note for the next attempt: why this one did not get to its end, and where to find what
+    /// it had done.
+    fn with_its_work(&self) -> String {
+        let cut_off = matches!(
+            self.outcome,
+            Outcome::Retry | Outcome::RetryUncounted | Outcome::Environment
+        );
+        if cut_off && self.change == TreeChange::Something {
+            format!(
+                "{}; what it had done stands on {}",
+                self.summary.trim_end_matches('.'),
+                self.branch
+            )
+        } else {
+            self.summary.to_owned()
+        }
+    }
+
+    /// True where its provider refused it and somebody is configured to take over: then no person
+    /// is needed.
+    fn has_relief(&self) -> bool {
+        self.lifecycle.is_refused_by_provider() && self.relief != Relief::Nobody
+    }
+
+    /// True where somebody or something stopped it that is no limit of its own.
+    fn was_interrupted(&self) -> bool {
+        self.lifecycle == Lifecycle::Killed && self.end.was_interrupted()
+    }
+}
+
+fn again(attempt: Attempt, not_before_ms: Option<WallMs>, note: Option<Note>) -> After {
+    After::Requeue {
+        attempt,
+        not_before_ms,
+        note,
+    }
+}
+
+fn hold(kind: BlockReason, reason: String, since_ms: WallMs) -> After {
+    After::Hold {
+        hold: Hold {
+            kind,
+            reason,
+            since_ms,
+        },
+        attempt: Attempt::Free,
+    }
+}
+
+#[cfg(test)]
+#[path = "follow_up_tests.rs"]
+mod tests;

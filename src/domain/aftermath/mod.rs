@@ -1,0 +1,24 @@
+//! What follows the end of a run: how the attempt ended, what its checks said together, who objects
+//! to what it did, how long its agent is left alone, and what becomes of the task.
+//!
+//! Pure decisions over plain values: the caller measures, asks the policy and records. Where many
+//! have a say the strictest wins, and its reason stands: nothing that is said later replaces it.
+//! Absent on purpose: the verdict table itself, which is [`crate::domain::verdict`].
+
+mod attempt;
+mod cut_off;
+mod follow_up;
+mod objection;
+mod parked;
+mod pause;
+mod summary;
+mod verification;
+
+pub use attempt::{AttemptEnd, TreeChange};
+pub use cut_off::{CutOff, CutOffBy};
+pub use follow_up::JudgedAttempt;
+pub use objection::{Objection, used_tool_in_words};
+pub use parked::Parked;
+pub use pause::{ProviderRefusal, refused_in_a_row};
+pub use summary::summary;
+pub use verification::{CheckEnd, verification};

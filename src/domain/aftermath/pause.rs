@@ -1,0 +1,61 @@
+//! How long an agent is left alone that its provider has refused, for quota or login.
+
+use crate::domain::agent_event::StreamOutcome;
+use crate::domain::backoff::{Trouble, pause_ms};
+use crate::domain::run::Run;
+use crate::domain::time::WallMs;
+use crate::domain::verdict::Lifecycle;
+
+/// How long an agent is left alone whose login was refused, in milliseconds: a person must act, and
+/// other tasks need not fail meanwhile.
+const LOGIN_PAUSE_MS: i64 = 900_000;
+
+/// The refusal of an agent by its provider, as far as that decides how long it is left alone.
+#[derive(Debug, Clone, Copy)]
+pub struct ProviderRefusal<'a> {
+    /// The end of the run on the verdict table's first axis.
+    pub lifecycle: Lifecycle,
+    /// The connector's conclusion from the agent's stream.
+    pub stream: &'a StreamOutcome,
+    /// How often in a row the task was refused for quota before.
+    pub before: u32,
+    /// Decides where the pause lies within its spread: the id of the run.
+    pub seed: &'a str,
+}
+
+impl ProviderRefusal<'_> {
+    /// Until when the agent is not to be asked again. Where the provider names no time, the pause
+    /// grows with each refusal before this one. Absent where the run did not end by a refusal: one
+    /// that was stopped meanwhile is no reason to leave its agent alone.
+    pub fn paused_until_ms(&self, now_ms: WallMs) -> Option<WallMs> {
+        if !self.lifecycle.is_refused_by_provider() {
+            return None;
+        }
+        match self.stream {
+            StreamOutcome::Quota {
+                retry_at_ms: Some(at),
+                ..
+            } => Some(*at),
+            StreamOutcome::Quota {
+                after_ms: Some(ms), ..
+            } => Some(now_ms.saturating_add(i64::try_from(*ms).unwrap_or(i64::MAX))),
+            StreamOutcome::Quota { .. } => {
+                Some(now_ms + pause_ms(Trouble::Quota, self.before, self.seed))
+            }
+            StreamOutcome::Auth { .. } => Some(now_ms + LOGIN_PAUSE_MS),
+            _ => None,
+        }
+    }
+}
+
+/// How often in a row a task was refused for quota, by its runs so far, oldest first. Runs that
+/// have not ended say nothing.
+pub fn refused_in_a_row(runs: &[Run]) -> u32 {
+    let ended = runs.iter().rev().filter_map(|run| run.end.as_ref());
+    let refused = ended.take_while(|end| end.cell.lifecycle == Lifecycle::Quota);
+    u32::try_from(refused.count()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+#[path = "pause_tests.rs"]
+mod tests;
