@@ -1,5 +1,7 @@
 //! Files that do nothing unless another file names them: migrations, modules, integration tests.
 
+use std::collections::BTreeSet;
+
 use super::lexer;
 use super::tree::{File, Tree, Violation, module_path};
 
@@ -57,9 +59,11 @@ fn is_ordered_name(name: &str) -> bool {
 
 /// Rust files that no `mod` line leads to: they compile nowhere, and a test in them never runs.
 pub fn modules(tree: &Tree) -> Vec<Violation> {
+    let rust = tree.files.iter().filter(|f| f.path.ends_with(".rs"));
+    let declared: BTreeSet<String> = rust.flat_map(declared_by).collect();
     let members = tree.files.iter().filter(|f| is_module(&f.path));
     members
-        .filter(|file| !declared(tree, &file.path))
+        .filter(|file| !declared.contains(module(&file.path)))
         .map(|file| {
             file.violation(
                 1,
@@ -75,17 +79,18 @@ fn is_module(path: &str) -> bool {
     path.ends_with(".rs") && (path.starts_with("src/") || path.starts_with("tests/it/")) && !root
 }
 
-fn declared(tree: &Tree, path: &str) -> bool {
-    let module = path.trim_end_matches(".rs").trim_end_matches("/mod");
-    let declares = |f: &File| {
-        let declared = lexer::declared_modules(&f.text, &lexer::blank(&f.text));
-        declared.iter().any(|d| module_path(&f.path, d) == module)
-    };
-    let rust = tree
-        .files
-        .iter()
-        .filter(|f| f.path.ends_with(".rs") && f.path != path);
-    rust.into_iter().any(declares)
+/// The path of the module that a file is, without `.rs` or `/mod.rs`.
+fn module(path: &str) -> &str {
+    path.trim_end_matches(".rs").trim_end_matches("/mod")
+}
+
+/// The modules that a file declares; itself, it cannot.
+fn declared_by(file: &File) -> impl Iterator<Item = String> {
+    let declared = lexer::declared_modules(&file.text, &lexer::blank(&file.text));
+    let paths = declared
+        .into_iter()
+        .map(|declaration| module_path(&file.path, &declaration));
+    paths.filter(|path| path != module(&file.path))
 }
 
 #[cfg(test)]
