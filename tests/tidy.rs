@@ -56,7 +56,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("circle", "src/checks/parse/auto.rs", "to be taken apart"),
     ("circle", "src/git/cmd/mod.rs", "to be taken apart"),
     ("circle", "src/process/redact/forms.rs", "to be taken apart"),
-    ("circle", "src/policy/builtin.rs", "to be taken apart"),
     (
         "circle",
         "src/git/snapshot/candidates.rs",

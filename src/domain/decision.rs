@@ -3,11 +3,12 @@
 //!
 //! Records are kept for ever and read by later versions: fields are only ever added.
 
-use super::action::Action;
-use super::actor::Actor;
-use super::tool_kind::ToolKind;
-use crate::base::{hash, text};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::base::hash;
+use crate::domain::action::Action;
+use crate::domain::actor::Actor;
+use crate::domain::repo_path::RepoPath;
+use crate::domain::tool_kind::ToolKind;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What a rule or a decision says. Ordered from weak to strict, so that the strictest of many is
@@ -106,87 +107,6 @@ impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
-}
-
-/// A path in the repository, relative to its root with `/` between names, as the bytes that git
-/// keeps.
-///
-/// In JSON a path in UTF-8 is a string; any other is `{"hex": "…"}`, so that nothing is lost.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RepoPath(pub Vec<u8>);
-
-impl RepoPath {
-    /// The bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl From<&str> for RepoPath {
-    fn from(path: &str) -> Self {
-        Self(path.as_bytes().to_vec())
-    }
-}
-
-impl fmt::Display for RepoPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&text::path_bytes(&self.0))
-    }
-}
-
-/// The two written forms of a path.
-#[derive(Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(untagged)]
-enum WrittenPath {
-    Text(String),
-    Bytes { hex: String },
-}
-
-impl schemars::JsonSchema for RepoPath {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "RepoPath".into()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        WrittenPath::json_schema(generator)
-    }
-}
-
-impl Serialize for RepoPath {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match std::str::from_utf8(&self.0) {
-            Ok(text) => serializer.serialize_str(text),
-            Err(_) => WrittenPath::Bytes {
-                hex: hash::hex(&self.0),
-            }
-            .serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for RepoPath {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match WrittenPath::deserialize(deserializer)? {
-            WrittenPath::Text(text) => Ok(Self(text.into_bytes())),
-            WrittenPath::Bytes { hex } => bytes_of_hex(&hex)
-                .map(Self)
-                .ok_or_else(|| serde::de::Error::custom("a path's hex digits are malformed")),
-        }
-    }
-}
-
-fn bytes_of_hex(hex: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = hex
-        .chars()
-        .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
-        .collect::<Option<_>>()?;
-    let pairs = digits.chunks_exact(2);
-    pairs.remainder().is_empty().then(|| {
-        digits
-            .chunks_exact(2)
-            .map(|pair| pair[0] << 4 | pair[1])
-            .collect()
-    })
 }
 
 /// What an action is about.
@@ -365,7 +285,6 @@ pub fn subject_digest(action: Action, actor: &Actor, resource: &Resource) -> Str
 mod tests {
     use super::super::actor::ActorKind;
     use super::*;
-    use proptest::prelude::*;
 
     fn actor() -> Actor {
         Actor::new(ActorKind::Agent, "codex").unwrap()
@@ -389,7 +308,7 @@ mod tests {
             facts_digest: "f".into(),
         };
         let resource = Resource {
-            paths: vec!["ci/a.yml".into(), RepoPath(vec![b'a', 0xff])],
+            paths: vec!["ci/a.yml".into(), RepoPath::new(vec![b'a', 0xff])],
             ..Resource::default()
         };
         decision.record("d-1".into(), 7, Action::RunFinish, &actor(), &resource)
@@ -423,9 +342,7 @@ mod tests {
     #[test]
     fn a_record_keeps_few_paths_and_the_digest_covers_all() {
         let decision_paths = |n: usize| Resource {
-            paths: (0..n)
-                .map(|i| RepoPath(format!("f{i}").into_bytes()))
-                .collect(),
+            paths: (0..n).map(|i| RepoPath::new(format!("f{i}"))).collect(),
             ..Resource::default()
         };
         let (a, b) = (
@@ -468,15 +385,6 @@ mod tests {
                 serde_json::to_string(&layer).unwrap(),
                 format!("\"{layer}\"")
             );
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_survive_as_a_path(bytes in proptest::collection::vec(any::<u8>(), 0..20)) {
-            let path = RepoPath(bytes);
-            let json = serde_json::to_string(&path).unwrap();
-            prop_assert_eq!(serde_json::from_str::<RepoPath>(&json).unwrap(), path);
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod money;
 pub mod path_lock;
 pub mod path_pattern;
 pub mod process_end;
+pub mod repo_path;
 pub mod resume;
 pub mod routing;
 pub mod run;

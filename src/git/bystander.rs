@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 use super::cmd::Nul;
 use super::error::GitError;
 use super::oid::Oid;
-use super::path::TreePath;
 use super::repo::{Head, Repo};
 use super::shadow::Shadow;
 use crate::base::fs;
+use crate::domain::repo_path::RepoPath;
 
 /// Files of the git directory by which it makes Git run programs, or read content differently.
 const STEERING: [&str; 4] = [
@@ -285,7 +285,7 @@ fn touched(
         if path.ends_with(b"/") || *tag == b'S' || !seen.insert(path.to_vec()) {
             continue;
         }
-        let path = TreePath::new(path);
+        let path = RepoPath::new(path);
         let here = path.beneath(root);
         let changed = match std::fs::symlink_metadata(&here) {
             Ok(meta) => !meta.is_dir() && (meta.ctime(), meta.ctime_nsec()) >= since,

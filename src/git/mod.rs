@@ -32,5 +32,4 @@ pub use discover::Location;
 pub use error::GitError;
 pub use oid::{ObjectFormat, Oid};
 pub use outside::{Outside, Owner};
-pub use path::TreePath;
 pub use repo::{Expect, Head, Identity, Repo};

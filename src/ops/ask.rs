@@ -5,7 +5,6 @@ use crate::base::id;
 use crate::domain::action::Action;
 use crate::domain::decision::{Decision, DecisionRecord, Effect, Resource};
 use crate::domain::event::Event;
-use crate::domain::path_pattern::PathPattern;
 use crate::domain::task::Task;
 use crate::ops::create::NewTask;
 use crate::ops::cx::Cx;
@@ -110,21 +109,17 @@ pub fn effect(cx: &Cx, question: &Question) -> Effect {
 }
 
 fn decide(cx: &Cx, question: &Question) -> Decision {
+    let facts = Facts {
+        path_case: cx.rules.case,
+        ..question.facts.clone()
+    };
     let request = Request {
         action: question.action,
         actor: &cx.actor,
         resource: &question.resource,
-        facts: &question.facts,
+        facts: &facts,
     };
-    let case = cx.rules.case;
-    let overlap =
-        |a: &str, b: &str| match (PathPattern::parse(a, case), PathPattern::parse(b, case)) {
-            (Ok(a), Ok(b)) => crate::domain::path_pattern::overlap(&a, &b).is_some(),
-            // A pattern that cannot be read might meet anything: the stricter answer is the safe
-            // one.
-            _ => true,
-        };
-    policy::decide(cx.policy.state(), &request, &overlap)
+    policy::decide(cx.policy.state(), &request)
 }
 
 /// True where a person has said yes to exactly this: same action, actor and resource.
@@ -137,4 +132,50 @@ pub fn approved(tx: &mut dyn Tx, record: &DecisionRecord) -> Result<bool, OpErro
     Ok(before
         .iter()
         .any(|old| old.overridden.is_some() && old.subject_digest == record.subject_digest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::path_pattern::CaseMode;
+    use crate::ops::cx::Rules;
+    use crate::ops::testing::World;
+    use crate::policy::PolicyState;
+    use std::sync::Arc;
+
+    #[test]
+    fn rules_and_locks_compare_names_alike() {
+        let world = World::new();
+        let policy = "version: 1\ndefault: allow\nrules:\n  - {id: keys, on: [edit], paths: [secrets/], \
+                      effect: deny, reason: keys are not for agents}\n";
+        let ask = |case, paths: &[&str], patterns: &[&str]| {
+            let cx = Cx {
+                policy: PolicyState::from_bytes(Some(policy.as_bytes()), policy::FILE).into(),
+                rules: Arc::new(Rules {
+                    case,
+                    ..(*world.cx.rules).clone()
+                }),
+                ..world.cx.clone()
+            };
+            let mut question = Question::about(Action::Edit);
+            question.resource.paths = paths.iter().copied().map(Into::into).collect();
+            question.resource.patterns = patterns.iter().map(|p| (*p).to_owned()).collect();
+            effect(&cx, &question)
+        };
+        for (paths, patterns, sensitive, folding) in [
+            (
+                ["secrets/key"].as_slice(),
+                [].as_slice(),
+                Effect::Deny,
+                Effect::Deny,
+            ),
+            (&["Secrets/key"], &[], Effect::Allow, Effect::Deny),
+            (&[], &["SECRETS/*.pem"], Effect::Allow, Effect::Deny),
+            (&[], &["docs"], Effect::Allow, Effect::Allow),
+        ] {
+            let answers =
+                [CaseMode::Sensitive, CaseMode::Folding].map(|case| ask(case, paths, patterns));
+            assert_eq!(answers, [sensitive, folding], "{paths:?} {patterns:?}");
+        }
+    }
 }

@@ -2,12 +2,12 @@
 
 use crate::base::text;
 use crate::domain::action::Action;
-use crate::domain::decision::RepoPath;
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::{Subject, TaskId};
 use crate::domain::lease::{Liveness, Token};
 use crate::domain::path_lock::LockMode;
+use crate::domain::repo_path::RepoPath;
 use crate::domain::task::{Proof, Task, TaskState};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
@@ -120,7 +120,7 @@ pub fn done(
 fn about(action: Action, task: &Task, changed: &Changed) -> Question {
     let mut question = Question::on_task(action, task);
     question.resource.patterns.clear();
-    question.resource.paths = changed.paths.iter().cloned().map(RepoPath).collect();
+    question.resource.paths = changed.paths.iter().cloned().map(RepoPath::new).collect();
     question.facts.diff_files = Some(changed.paths.len() as u64);
     question.facts.diff_lines = Some(changed.lines);
     question

@@ -8,8 +8,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use crate::domain::decision::{DecisionRecord, RepoPath};
+use crate::domain::decision::DecisionRecord;
 use crate::domain::event::Event;
+use crate::domain::repo_path::RepoPath;
 use crate::process::redact::Redactor;
 
 /// Takes secrets out of events. Cheap to clone; clones remember together.
@@ -86,7 +87,7 @@ impl From<Redactor> for Scrub {
 /// secret. The subject digest is computed before redaction, so approvals still match.
 pub fn redact_record(record: &mut DecisionRecord, redactor: &Redactor) {
     let text = |text: &mut String| *text = redactor.redact_text(text);
-    let path = |path: &mut RepoPath| path.0 = redactor.redact(&path.0);
+    let path = |path: &mut RepoPath| *path = RepoPath::new(redactor.redact(path.as_bytes()));
     record.resource.paths.iter_mut().for_each(path);
     record.resource.tool.iter_mut().for_each(text);
     text(&mut record.reason);

@@ -1,10 +1,12 @@
 //! The rules that are part of `ai`: they stand with and without a policy file.
 
-use super::globs::{BadPatterns, NameGlobs, PathGlobs};
-use super::rule::{ActionPattern, Replaceable, Rule};
 use crate::base::yaml::Place;
 use crate::domain::action::Action;
 use crate::domain::decision::{Effect, Layer};
+use crate::policy::name_globs::NameGlobs;
+use crate::policy::path_globs::PathGlobs;
+use crate::policy::pattern_list::BadPatterns;
+use crate::policy::rule::{ActionPattern, Replaceable, Rule};
 use std::sync::OnceLock;
 
 /// What the built-in policy is called in records; counts up when the built-in rules change.

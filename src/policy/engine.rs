@@ -5,12 +5,12 @@
 //! is the strictest of all answers. So a rule that allows `docs/` never lets a change of `src/`
 //! through a policy whose default is deny.
 
-use super::facts::Facts;
-use super::model::{PolicyState, Unreadable};
-use super::rule::{Held, Rule};
 use crate::domain::action::{Action, Nature};
-use crate::domain::actor::{Actor, ActorKind};
-use crate::domain::decision::{Decision, Effect, Layer, MatchedRule, Resource};
+use crate::domain::actor::ActorKind;
+use crate::domain::decision::{Decision, Effect, Layer, MatchedRule};
+use crate::policy::asked::{AskedPaths, Request};
+use crate::policy::model::{PolicyState, Unreadable};
+use crate::policy::rule::{Rule, RuleAnswer};
 use std::cmp::Reverse;
 
 /// The id under which the default stands among the matched rules.
@@ -18,47 +18,28 @@ pub const DEFAULT_RULE: &str = "default";
 /// The id under which a policy that cannot be read stands among the matched rules.
 pub const UNREADABLE_RULE: &str = "policy.unreadable";
 
-/// Says whether some path could match both patterns: a rule's, then an asked-for one.
-pub type Overlap<'a> = &'a dyn Fn(&str, &str) -> bool;
-
-/// One question.
-#[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
-    /// What is asked for.
-    pub action: Action,
-    /// Who asks.
-    pub actor: &'a Actor,
-    /// What it is about.
-    pub resource: &'a Resource,
-    /// What was measured.
-    pub facts: &'a Facts,
-}
-
 /// Answers a question. Total, pure and independent of the order of rules.
-pub fn decide(state: &PolicyState, request: &Request<'_>, overlap: Overlap<'_>) -> Decision {
+pub fn decide(state: &PolicyState, request: &Request<'_>) -> Decision {
     let matched = match state {
         PolicyState::Unreadable(unreadable) => match_unreadable(unreadable, request),
-        PolicyState::Absent | PolicyState::Loaded(_) => match_rules(state, request, overlap),
+        PolicyState::Absent | PolicyState::Loaded(_) => match_rules(state, request),
     };
     conclude(matched, state, request)
 }
 
 /// All answers to a question; never empty.
-fn match_rules(
-    state: &PolicyState,
-    request: &Request<'_>,
-    overlap: Overlap<'_>,
-) -> Vec<MatchedRule> {
+fn match_rules(state: &PolicyState, request: &Request<'_>) -> Vec<MatchedRule> {
     let Some(rules) = state.rules() else {
         return vec![own_rule(
             Effect::Deny,
             "the built-in policy is broken; install ai again".to_owned(),
         )];
     };
-    let mut coverage = Coverage::of(request.resource);
+    let asked = AskedPaths::of(request.resource, request.facts.path_case);
+    let mut coverage = Coverage::of(&asked);
     let mut matched = Vec::new();
     for rule in rules {
-        let held = rule.hold(request, overlap);
+        let held = rule.hold(request, &asked);
         if rule.layer != Layer::BuiltIn {
             coverage.add(&held);
         }
@@ -73,10 +54,10 @@ fn match_rules(
     matched
 }
 
-fn matched_rule(rule: &Rule, held: Held) -> Option<MatchedRule> {
+fn matched_rule(rule: &Rule, held: RuleAnswer) -> Option<MatchedRule> {
     let path = match held {
-        Held::Whole => None,
-        Held::Parts { first, .. } => Some(first),
+        RuleAnswer::Whole => None,
+        RuleAnswer::Parts { first, .. } => Some(first),
         _ => return None,
     };
     Some(MatchedRule {
@@ -116,17 +97,17 @@ struct Coverage {
 }
 
 impl Coverage {
-    fn of(resource: &Resource) -> Self {
+    fn of(asked: &AskedPaths<'_>) -> Self {
         // An action without paths is one part, which only rules about the whole action answer for.
         Self {
-            parts: vec![false; (resource.paths.len() + resource.patterns.len()).max(1)],
+            parts: vec![false; asked.len().max(1)],
         }
     }
 
-    fn add(&mut self, held: &Held) {
+    fn add(&mut self, held: &RuleAnswer) {
         match held {
-            Held::Whole => self.parts.fill(true),
-            Held::Parts { covered, .. } => self
+            RuleAnswer::Whole => self.parts.fill(true),
+            RuleAnswer::Parts { covered, .. } => self
                 .parts
                 .iter_mut()
                 .zip(covered)

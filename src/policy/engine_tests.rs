@@ -1,12 +1,15 @@
 //! Tests of the policy function: strictest wins, order does not matter, nothing unreadable lets
 //! anything through.
 
-use super::super::facts::PathCase;
-use super::super::load::FILE;
-use super::super::show::show;
 use super::*;
-use crate::domain::decision::RepoPath;
+use crate::domain::actor::Actor;
+use crate::domain::decision::Resource;
+use crate::domain::path_pattern::CaseMode;
+use crate::domain::repo_path::RepoPath;
 use crate::domain::tool_kind::ToolKind;
+use crate::policy::facts::Facts;
+use crate::policy::load::FILE;
+use crate::policy::show::show;
 use proptest::prelude::*;
 
 fn actor(text: &str) -> Actor {
@@ -41,19 +44,6 @@ fn on_patterns(patterns: &[&str]) -> Resource {
     }
 }
 
-/// Overlap by common prefix before the first star: enough for these tests.
-fn overlap(a: &str, b: &str) -> bool {
-    let stem = |p: &str| {
-        p.split('*')
-            .next()
-            .unwrap_or_default()
-            .trim_end_matches('/')
-            .to_owned()
-    };
-    let (a, b) = (stem(a), stem(b));
-    a.starts_with(&b) || b.starts_with(&a)
-}
-
 fn ask(state: &PolicyState, action: Action, by: &str, resource: &Resource) -> Decision {
     let (actor, facts) = (actor(by), Facts::default());
     decide(
@@ -64,7 +54,6 @@ fn ask(state: &PolicyState, action: Action, by: &str, resource: &Resource) -> De
             resource,
             facts: &facts,
         },
-        &overlap,
     )
 }
 
@@ -391,12 +380,11 @@ fn another_spelling_is_the_same_path_where_the_file_system_says_so() {
                 resource: &resource,
                 facts: &facts,
             },
-            &overlap,
         )
         .effect
     };
     assert_eq!(
-        (ask(PathCase::Folding), ask(PathCase::Sensitive)),
+        (ask(CaseMode::Folding), ask(CaseMode::Sensitive)),
         (Effect::Deny, Effect::Allow)
     );
 }
@@ -417,7 +405,6 @@ fn limits_speak_through_the_same_function() {
             resource: &resource,
             facts: &facts,
         },
-        &overlap,
     );
     assert_eq!(
         (decision.effect, decision.rule.as_str()),

@@ -5,13 +5,13 @@
 //! of tool, a tool. It matches where the rule agrees with all that it states. Written as plain text
 //! it is a path for a rule about paths, else an action.
 
-use super::facts::PathCase;
-use super::rule::Rule;
 use crate::base::yaml::{self, Fields, Node, Problem, Value};
 use crate::domain::action::Action;
 use crate::domain::actor::Actor;
-use crate::domain::decision::RepoPath;
+use crate::domain::path_pattern::CaseMode;
+use crate::domain::repo_path::RepoPath;
 use crate::domain::tool_kind::ToolKind;
+use crate::policy::rule::Rule;
 
 /// What one example states.
 #[derive(Debug, Default)]
@@ -111,10 +111,10 @@ impl Example {
     /// True where the rule agrees with everything that is stated.
     fn agrees(&self, rule: &Rule) -> bool {
         let path = |text: &String| {
-            let path = RepoPath(text.clone().into_bytes());
+            let path = RepoPath::from(text.as_str());
             rule.paths
                 .as_ref()
-                .is_none_or(|globs| globs.matches(&path, PathCase::Sensitive) == Some(true))
+                .is_none_or(|globs| globs.matches(&path, CaseMode::Sensitive) == Some(true))
         };
         self.action
             .is_none_or(|action| rule.on.iter().any(|pattern| pattern.matches(action)))

@@ -2,26 +2,16 @@
 //! claimed by an agent.
 
 use crate::base::hash;
+use crate::domain::path_pattern::CaseMode;
 use serde::{Deserialize, Serialize};
-
-/// How the file system under the repository compares names.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PathCase {
-    /// `A` and `a` are two files.
-    #[default]
-    Sensitive,
-    /// `A` and `a` are one file.
-    Folding,
-}
 
 /// Measured facts; `None` is "not measured", which a limit on it takes for a reason to deny where
 /// the limit is due.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Facts {
-    /// How names are compared.
-    pub path_case: PathCase,
+    /// The way in which the repository compares names.
+    pub path_case: CaseMode,
     /// Attempts that the task has used up before this one.
     pub attempts_used: Option<u32>,
     /// Runs that are alive now, without this one.
@@ -50,7 +40,7 @@ mod tests {
         let base = Facts::default();
         let others = [
             Facts {
-                path_case: PathCase::Folding,
+                path_case: CaseMode::Folding,
                 ..base.clone()
             },
             Facts {

@@ -1,9 +1,9 @@
 //! Limits: numbers that bound attempts, time, size and parallel runs. An exceeded limit on starting
 //! denies; one on the size of work that is already done asks a human.
 
-use super::facts::Facts;
 use crate::domain::action::Action;
 use crate::domain::decision::{Effect, Layer, MatchedRule};
+use crate::policy::facts::Facts;
 use serde::Serialize;
 
 /// The limits of a policy; `None` is no limit.

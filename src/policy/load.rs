@@ -1,16 +1,19 @@
 //! From the bytes of a policy file to a policy, or to all of its problems at once.
 
-use super::builtin;
-use super::examples;
-use super::globs::{BadPatterns, NameGlobs, PathGlobs};
-use super::limits::Limits;
-use super::model::Policy;
-use super::rule::{ActionPattern, Replaceable, Rule};
 use crate::base::yaml::{self, Fields, Node, Place, Problem, Problems, Value};
 use crate::base::{hash, suggest};
 use crate::domain::action::Action;
 use crate::domain::decision::{Effect, Layer};
 use crate::domain::tool_kind::ToolKind;
+use crate::policy::builtin;
+use crate::policy::engine::DEFAULT_RULE;
+use crate::policy::examples;
+use crate::policy::limits::Limits;
+use crate::policy::model::{Policy, PolicyState, Unreadable};
+use crate::policy::name_globs::NameGlobs;
+use crate::policy::path_globs::PathGlobs;
+use crate::policy::pattern_list::BadPatterns;
+use crate::policy::rule::{ActionPattern, Replaceable, Rule};
 
 /// Where the project's policy lives, relative to the repository root.
 pub const FILE: &str = ".ai/policy.yaml";
@@ -30,17 +33,43 @@ pub fn parse(bytes: &[u8], file: &str) -> Result<Policy, Problems> {
 }
 
 /// Makes a policy of the tree of a file with these bytes, or of why there is no tree.
-pub(super) fn from_tree(
-    tree: Result<Node, Problem>,
-    bytes: &[u8],
-    file: &str,
-) -> Result<Policy, Problems> {
+fn from_tree(tree: Result<Node, Problem>, bytes: &[u8], file: &str) -> Result<Policy, Problems> {
     let root = tree.map_err(|problem| Problems::new(file, vec![problem]))?;
     let mut problems = Vec::new();
     let policy = policy_of(&root, hash::sha256_hex(bytes), &mut problems);
     match policy {
         Some(policy) if problems.is_empty() => Ok(policy),
         _ => Err(Problems::new(file, problems)),
+    }
+}
+
+impl PolicyState {
+    /// Reads a policy from the bytes of its file; `None` where there is no file. `file` is its name
+    /// in messages.
+    pub fn from_bytes(bytes: Option<&[u8]>, file: &str) -> Self {
+        match bytes {
+            Some(bytes) => Self::from_tree(yaml::parse(bytes), bytes, file),
+            None => Self::Absent,
+        }
+    }
+
+    /// The state of a file with these bytes, whose tree, or why it has none, is known already.
+    pub fn from_tree(tree: Result<Node, Problem>, bytes: &[u8], file: &str) -> Self {
+        match from_tree(tree, bytes, file) {
+            Ok(policy) => Self::Loaded(Box::new(policy)),
+            Err(problems) => Self::Unreadable(Box::new(Unreadable {
+                problems,
+                digest: Some(hash::sha256_hex(bytes)),
+            })),
+        }
+    }
+
+    /// The state where the file could not even be read; `why` is the error.
+    pub fn from_read_error(why: &str, file: &str) -> Self {
+        Self::Unreadable(Box::new(Unreadable {
+            problems: Problems::whole(file, why),
+            digest: None,
+        }))
     }
 }
 
@@ -207,7 +236,7 @@ fn id_of(node: &Node, problems: &mut Vec<Problem>) -> Option<String> {
             .iter()
             .any(|rule| rule.id == id && rule.replaceable == Replaceable::Yes)
     });
-    let reserved = id == super::engine::DEFAULT_RULE
+    let reserved = id == DEFAULT_RULE
         || builtin::RESERVED
             .iter()
             .any(|prefix| id.starts_with(prefix));

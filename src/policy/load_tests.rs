@@ -169,7 +169,7 @@ fn lists_and_globs_are_checked_one_by_one() {
         [
             "7:16: the path pattern `../b` has an empty name, `.` or `..` in it",
             "7:24: the path pattern `/c` is absolute; patterns are relative to the repository root",
-            "7:28: the path pattern `[d` is malformed: unclosed character class; missing ']'",
+            "7:28: the path pattern `[d` has a `[` without its `]`",
         ]
     );
     assert_eq!(

@@ -7,23 +7,27 @@
 //! Deliberately absent for now: the global and the agent layer (their places exist), conditions
 //! (`when:`) and `extends:`, which are refused by name rather than ignored.
 
+mod asked;
 mod builtin;
 mod engine;
 mod examples;
 mod facts;
-mod globs;
 mod limits;
 mod load;
 mod model;
+mod name_globs;
 mod packs;
+mod path_globs;
+mod pattern_list;
 mod rule;
 mod show;
 
-pub use engine::{DEFAULT_RULE, Request, decide};
+pub use asked::Request;
+pub use engine::{DEFAULT_RULE, decide};
 pub use facts::Facts;
-pub use globs::check_path_pattern;
 pub use limits::Limits;
 pub use load::{FILE, validate};
 pub use model::PolicyState;
 pub use packs::{PACKS, Pack, pack};
+pub use path_globs::check_path_pattern;
 pub use show::{Shown, show};

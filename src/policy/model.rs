@@ -1,11 +1,10 @@
 //! A policy in memory, and the three states in which a repository can have one.
 
-use super::builtin;
-use super::limits::Limits;
-use super::rule::{Replaceable, Rule};
-use crate::base::hash;
-use crate::base::yaml::{self, Node, Problem, Problems};
+use crate::base::yaml::Problems;
 use crate::domain::decision::Effect;
+use crate::policy::builtin;
+use crate::policy::limits::Limits;
+use crate::policy::rule::{Replaceable, Rule};
 
 /// A policy file that was read and found in order.
 #[derive(Debug, Clone)]
@@ -41,34 +40,6 @@ pub enum PolicyState {
 }
 
 impl PolicyState {
-    /// Reads a policy from the bytes of its file; `None` where there is no file. `file` is its name
-    /// in messages.
-    pub fn from_bytes(bytes: Option<&[u8]>, file: &str) -> Self {
-        match bytes {
-            Some(bytes) => Self::from_tree(yaml::parse(bytes), bytes, file),
-            None => Self::Absent,
-        }
-    }
-
-    /// The state of a file with these bytes, whose tree, or why it has none, is known already.
-    pub fn from_tree(tree: Result<Node, Problem>, bytes: &[u8], file: &str) -> Self {
-        match super::load::from_tree(tree, bytes, file) {
-            Ok(policy) => Self::Loaded(Box::new(policy)),
-            Err(problems) => Self::Unreadable(Box::new(Unreadable {
-                problems,
-                digest: Some(hash::sha256_hex(bytes)),
-            })),
-        }
-    }
-
-    /// The state where the file could not even be read; `why` is the error.
-    pub fn from_read_error(why: &str, file: &str) -> Self {
-        Self::Unreadable(Box::new(Unreadable {
-            problems: Problems::whole(file, why),
-            digest: None,
-        }))
-    }
-
     /// The limits in force.
     pub fn limits(&self) -> Limits {
         match self {

@@ -1,13 +1,14 @@
 //! One rule, and how it is held against a question.
 
-use super::engine::{Overlap, Request};
-use super::facts::PathCase;
-use super::globs::{NameGlobs, PathGlobs};
 use crate::base::text;
 use crate::base::yaml::Place;
 use crate::domain::action::Action;
-use crate::domain::decision::{Effect, Layer, Resource};
+use crate::domain::decision::{Effect, Layer};
+use crate::domain::path_pattern::CaseMode;
 use crate::domain::tool_kind::ToolKind;
+use crate::policy::asked::{AskedPaths, Request};
+use crate::policy::name_globs::NameGlobs;
+use crate::policy::path_globs::PathGlobs;
 
 /// A rule that says what an action may do.
 #[derive(Debug, Clone)]
@@ -83,7 +84,7 @@ impl std::fmt::Display for ActionPattern {
 
 /// The answer of one rule to one question.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Held {
+pub enum RuleAnswer {
     /// It is about all of it, paths or none.
     Whole,
     /// It is about some paths and patterns.
@@ -111,21 +112,21 @@ pub enum Held {
 
 impl Rule {
     /// Holds the rule against a question.
-    pub fn hold(&self, request: &Request<'_>, overlap: Overlap<'_>) -> Held {
+    pub(super) fn hold(&self, request: &Request<'_>, asked: &AskedPaths<'_>) -> RuleAnswer {
         let resource = request.resource;
         if !self
             .on
             .iter()
             .any(|pattern| pattern.matches(request.action))
         {
-            return Held::OtherAction;
+            return RuleAnswer::OtherAction;
         }
         if self
             .actors
             .as_ref()
             .is_some_and(|globs| !globs.matches_actor(&request.actor.label()))
         {
-            return Held::OtherActor;
+            return RuleAnswer::OtherActor;
         }
         if self.types.as_ref().is_some_and(|globs| {
             !resource
@@ -133,21 +134,21 @@ impl Rule {
                 .as_deref()
                 .is_some_and(|t| globs.matches(t))
         }) {
-            return Held::OtherType;
+            return RuleAnswer::OtherType;
         }
         if self
             .labels
             .as_ref()
             .is_some_and(|globs| !resource.labels.iter().any(|l| globs.matches(l)))
         {
-            return Held::OtherLabels;
+            return RuleAnswer::OtherLabels;
         }
         if self
             .kinds
             .as_ref()
             .is_some_and(|kinds| !resource.kind.is_some_and(|kind| kinds.contains(&kind)))
         {
-            return Held::OtherKind;
+            return RuleAnswer::OtherKind;
         }
         let tool = resource.tool.as_deref().filter(|_| resource.kind.is_some());
         if self
@@ -155,49 +156,44 @@ impl Rule {
             .as_ref()
             .is_some_and(|globs| !tool.is_some_and(|tool| globs.matches(tool)))
         {
-            return Held::OtherTool;
+            return RuleAnswer::OtherTool;
         }
         match &self.paths {
-            None => Held::Whole,
-            Some(globs) => hold_paths(globs, resource, self.path_case(request), overlap),
+            None => RuleAnswer::Whole,
+            Some(globs) => hold_paths(globs, asked, self.path_case(asked)),
         }
     }
 
     /// Built-in rules protect their paths under every spelling; other rules as the file system
     /// compares names.
-    fn path_case(&self, request: &Request<'_>) -> PathCase {
+    fn path_case(&self, asked: &AskedPaths<'_>) -> CaseMode {
         match self.layer {
-            Layer::BuiltIn => PathCase::Folding,
-            _ => request.facts.path_case,
+            Layer::BuiltIn => CaseMode::Folding,
+            _ => asked.case(),
         }
     }
 }
 
 /// A path on which nothing certain can be said counts as matched but not as answered for: it can
 /// only make a decision stricter.
-fn hold_paths(
-    globs: &PathGlobs,
-    resource: &Resource,
-    case: PathCase,
-    overlap: Overlap<'_>,
-) -> Held {
+fn hold_paths(globs: &PathGlobs, asked: &AskedPaths<'_>, case: CaseMode) -> RuleAnswer {
     let mut first = None;
-    let mut covered = Vec::with_capacity(resource.paths.len() + resource.patterns.len());
-    for path in &resource.paths {
+    let mut covered = Vec::with_capacity(asked.len());
+    for path in asked.paths() {
         let hit = globs.matches(path, case);
         if hit != Some(false) && first.is_none() {
             first = Some(path.to_string());
         }
         covered.push(hit == Some(true));
     }
-    for asked in &resource.patterns {
-        if first.is_none() && globs.texts().any(|ours| overlap(ours, asked)) {
-            first = Some(text::one_line(asked));
+    for pattern in asked.patterns() {
+        if first.is_none() && globs.meet(pattern) {
+            first = Some(text::one_line(&pattern.text));
         }
-        covered.push(globs.certainly_covers(asked));
+        covered.push(globs.certainly_cover(pattern));
     }
     match first {
-        Some(first) => Held::Parts { first, covered },
-        None => Held::OtherPaths,
+        Some(first) => RuleAnswer::Parts { first, covered },
+        None => RuleAnswer::OtherPaths,
     }
 }

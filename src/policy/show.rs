@@ -1,11 +1,11 @@
 //! A policy in its normal form: what stands, rule by rule, with the layer each rule comes from.
 
-use super::limits::Limits;
-use super::model::PolicyState;
-use super::rule::Rule;
 use crate::base::yaml::Problem;
 use crate::domain::decision::{Effect, Layer};
 use crate::domain::tool_kind::ToolKind;
+use crate::policy::limits::Limits;
+use crate::policy::model::PolicyState;
+use crate::policy::rule::Rule;
 use serde::Serialize;
 
 /// The policy in force.

@@ -1,6 +1,6 @@
 //! Sets of characters, as the steps of an automaton need them.
 
-use super::fold::{CaseMode, is_starter};
+use crate::domain::path_pattern::fold::{CaseMode, is_starter};
 
 /// Characters that make an example readable, best first. A space and a dot come apart, since their
 /// place matters.
@@ -48,7 +48,7 @@ impl CharSet {
         Self::from_ranges(gaps)
     }
 
-    /// Whether the set holds `c`.
+    /// True where the set holds `c`.
     pub(super) fn contains(&self, c: char) -> bool {
         match self {
             CharSet::One(one) => *one == c,

@@ -17,11 +17,12 @@ const UNDECODABLE: u32 = 0x0010_ff80;
 /// What some folding file systems drop from the end of a name.
 const TAIL: [char; 2] = ['.', ' '];
 
-/// Whether the file system under the repository tells `a` from `A`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// The way in which the file system under the repository compares names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CaseMode {
     /// Case matters; only the Unicode normal form is ignored.
+    #[default]
     Sensitive,
     /// Case is folded, and dots and spaces at the end of a name are ignored.
     Folding,
@@ -57,7 +58,7 @@ impl CaseMode {
         Cow::Owned(names.join("/"))
     }
 
-    /// Whether `c` can stand in a canonical path at all.
+    /// True where `c` can stand in a canonical path at all.
     pub(super) fn is_canonical(self, c: char) -> bool {
         if c.is_ascii() {
             return self == CaseMode::Sensitive || !c.is_ascii_uppercase();
@@ -83,7 +84,7 @@ pub(super) fn nfc(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.nfc().collect())
 }
 
-/// Whether `c` never merges with, or moves across, the character before it under normalisation.
+/// True where `c` never merges with, or moves across, the character before it under normalisation.
 pub(super) fn is_starter(c: char) -> bool {
     c.is_ascii()
         || (canonical_combining_class(c) == 0

@@ -5,7 +5,7 @@
 //! path are both that path or directories above it, so one of them contains the other; everything
 //! else need not be looked at.
 
-use super::pattern::PathPattern;
+use crate::domain::path_pattern::pattern::PathPattern;
 
 /// The keys to look up: a row is a candidate if its key is among `ancestors` or within `range`.
 ///
@@ -44,7 +44,7 @@ pub fn prefix_candidates(pattern: &PathPattern) -> PrefixQuery {
 
 #[cfg(test)]
 impl PrefixQuery {
-    /// Whether a stored key is a candidate: what a store asks its index.
+    /// True where a stored key is a candidate: what a store asks its index.
     pub fn holds(&self, key: &str) -> bool {
         let (from, to) = &self.range;
         let within = key >= from.as_str() && to.as_deref().is_none_or(|to| key < to);

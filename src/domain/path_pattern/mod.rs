@@ -1,7 +1,7 @@
 //! Path patterns: which paths a lock, a task or a policy rule speaks about, and whether two
 //! patterns can meet.
 //!
-//! One small automaton over characters serves both questions, so that "does this path match" and
+//! One small automaton over characters serves both questions and both askers, so that "does this path match" and
 //! "could some path match both" cannot disagree. Invariants: every [`PathPattern`] matches at least
 //! one valid path; two spellings of one path (Unicode normal form, and case where the file system
 //! folds it) always compare as one; sizes are bounded when a pattern is parsed, so that no later
@@ -22,15 +22,12 @@ mod parse;
 mod pattern;
 mod search;
 mod shape;
+mod shortcut;
 #[cfg(test)]
 mod tests;
 
-#[allow(unused_imports, reason = "layers are wired from the bottom up")]
-pub use error::{PatternError, PatternFault};
 pub use fold::CaseMode;
-#[allow(unused_imports, reason = "layers are wired from the bottom up")]
 pub use index::{PrefixQuery, prefix_candidates};
-#[allow(unused_imports, reason = "layers are wired from the bottom up")]
 pub use modules::expand;
 pub use overlap::{Exclusion, overlap, overlap_except};
-pub use pattern::PathPattern;
+pub use pattern::{PathPattern, SpelledPath};

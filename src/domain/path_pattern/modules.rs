@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::error::{PatternError, PatternFault};
-use super::fold::CaseMode;
-use super::normalise::module_name;
-use super::pattern::PathPattern;
+use crate::domain::path_pattern::error::{PatternError, PatternFault};
+use crate::domain::path_pattern::fold::CaseMode;
+use crate::domain::path_pattern::normalise::module_name;
+use crate::domain::path_pattern::pattern::PathPattern;
 
 /// The patterns that `source` stands for: those of module `name` for `@name`, else the one pattern
 /// it is.

@@ -1,7 +1,7 @@
 //! The text of a pattern, cleaned or refused, before its syntax is read.
 
-use super::error::PatternFault;
-use super::fold::nfc;
+use crate::domain::path_pattern::error::PatternFault;
+use crate::domain::path_pattern::fold::nfc;
 
 /// Longest accepted pattern, in bytes.
 const LONGEST: usize = 4096;
@@ -9,16 +9,16 @@ const LONGEST: usize = 4096;
 /// A cleaned pattern: composed, relative, without empty and `.` components, without a slash at its
 /// end.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Clean {
+pub(super) struct CleanPattern {
     /// The pattern.
     pub(super) text: String,
-    /// Whether a slash stood at its end.
-    pub(super) ending: Ending,
+    /// Set where a slash stood at its end.
+    pub(super) ending: PatternEnding,
 }
 
-/// What the end of the source said about depth.
+/// Depth that the end of the source asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum PatternEnding {
     /// A slash: everything beneath is meant too.
     Slash,
     /// None.
@@ -26,7 +26,7 @@ pub(super) enum Ending {
 }
 
 /// Cleans `source`, or says why no pattern may look like that.
-pub(super) fn clean(source: &str) -> Result<Clean, PatternFault> {
+pub(super) fn clean(source: &str) -> Result<CleanPattern, PatternFault> {
     check_text(source)?;
     check_start(source)?;
     let text = nfc(source);
@@ -36,22 +36,22 @@ pub(super) fn clean(source: &str) -> Result<Clean, PatternFault> {
         .collect();
     check_parents(&text)?;
     if names.is_empty() {
-        return Ok(Clean {
+        return Ok(CleanPattern {
             text: "**".to_owned(),
-            ending: Ending::Plain,
+            ending: PatternEnding::Plain,
         });
     }
     let ending = if text.ends_with('/') || text.ends_with("/.") {
-        Ending::Slash
+        PatternEnding::Slash
     } else {
-        Ending::Plain
+        PatternEnding::Plain
     };
     let text = names.join("/");
     // What was hidden behind a `./` or before a slash counts too, so that a cleaned pattern can be
     // read again.
     check_text(&text)?;
     check_start(&text)?;
-    Ok(Clean { text, ending })
+    Ok(CleanPattern { text, ending })
 }
 
 /// Cleans the name of one path, in which no character is syntax.
@@ -137,20 +137,20 @@ mod tests {
     #[test]
     fn harmless_spellings_are_made_one() {
         for (source, text, ending) in [
-            ("src", "src", Ending::Plain),
-            ("./src/./a//b", "src/a/b", Ending::Plain),
-            ("src//", "src", Ending::Slash),
-            ("src/.", "src", Ending::Slash),
-            (".", "**", Ending::Plain),
-            ("./", "**", Ending::Plain),
-            ("cafe\u{301}", "caf\u{e9}", Ending::Plain),
-            ("@scope/pkg", "@scope/pkg", Ending::Plain),
-            ("a~ b.rs", "a~ b.rs", Ending::Plain),
-            ("a,..", "a,..", Ending::Plain),
+            ("src", "src", PatternEnding::Plain),
+            ("./src/./a//b", "src/a/b", PatternEnding::Plain),
+            ("src//", "src", PatternEnding::Slash),
+            ("src/.", "src", PatternEnding::Slash),
+            (".", "**", PatternEnding::Plain),
+            ("./", "**", PatternEnding::Plain),
+            ("cafe\u{301}", "caf\u{e9}", PatternEnding::Plain),
+            ("@scope/pkg", "@scope/pkg", PatternEnding::Plain),
+            ("a~ b.rs", "a~ b.rs", PatternEnding::Plain),
+            ("a,..", "a,..", PatternEnding::Plain),
         ] {
             assert_eq!(
                 clean(source),
-                Ok(Clean {
+                Ok(CleanPattern {
                     text: text.to_owned(),
                     ending
                 }),

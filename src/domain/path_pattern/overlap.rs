@@ -1,9 +1,10 @@
-//! Whether two patterns share a path: decided exactly, with a shortest shared path for the message.
+//! The overlap of two patterns: decided exactly, with a shortest shared path for the message.
 
-use super::automaton::Automaton;
-use super::fold::CaseMode;
-use super::pattern::{Body, PathPattern, is_at_or_beneath};
-use super::search::{Found, Product};
+use crate::domain::path_pattern::automaton::Automaton;
+use crate::domain::path_pattern::fold::CaseMode;
+use crate::domain::path_pattern::pattern::{Matcher, PathPattern, is_at_or_beneath};
+use crate::domain::path_pattern::search::{Product, SearchResult};
+use std::borrow::Cow;
 
 /// Paths that do not count when two patterns meet.
 #[derive(Debug, Clone)]
@@ -13,23 +14,20 @@ pub struct Exclusion {
 }
 
 impl Exclusion {
-    /// Whatever any of `patterns` matches. Patterns of another case mode than `mode` exclude
+    /// Excludes what any of `patterns` matches. Patterns of another case mode than `mode` exclude
     /// nothing, which is the strict side.
     pub fn new<'a>(patterns: impl IntoIterator<Item = &'a PathPattern>, mode: CaseMode) -> Self {
         let same = patterns
             .into_iter()
             .filter(|pattern| pattern.case_mode() == mode);
-        // A pattern that had no automaton would exclude nothing, which is the strict side.
-        let automata: Vec<Automaton> = same
-            .filter_map(|pattern| pattern.to_automaton().ok())
-            .collect();
+        let automata: Vec<Cow<'_, Automaton>> = same.map(PathPattern::to_automaton).collect();
         Self {
-            automaton: Automaton::union(&automata),
+            automaton: Automaton::union(automata.iter().map(|automaton| &**automaton)),
             mode,
         }
     }
 
-    /// Whether `path`, as Git names it, is excluded.
+    /// True where `path`, as Git names it, is excluded.
     pub fn is_match(&self, path: &[u8]) -> bool {
         self.accepts(&self.mode.canonical_path(path))
     }
@@ -52,19 +50,25 @@ pub fn overlap(a: &PathPattern, b: &PathPattern) -> Option<String> {
         return Some(a.as_str().to_owned());
     }
     let mode = a.case_mode();
-    let found = match (a.body(), b.body()) {
-        (Body::Literal, Body::Literal) => return deeper(a, b).map(str::to_owned),
+    let found = match (a.matcher(), b.matcher()) {
+        (Matcher::Literal, Matcher::Literal) => return deeper(a, b).map(str::to_owned),
         _ if !prefixes_meet(a, b) => return None,
-        (Body::Literal, Body::Glob(glob)) => at_or_beneath(a.literal_prefix(), glob, mode, None),
-        (Body::Glob(glob), Body::Literal) => at_or_beneath(b.literal_prefix(), glob, mode, None),
-        (Body::Glob(left), Body::Glob(right)) => Product::new(left, right, mode).search(),
+        _ if a.is_oversized() || b.is_oversized() => SearchResult::Exhausted,
+        (Matcher::Literal, Matcher::Glob(glob)) => {
+            at_or_beneath(a.literal_prefix(), glob.automaton(), mode, None)
+        }
+        (Matcher::Glob(glob), Matcher::Literal) => {
+            at_or_beneath(b.literal_prefix(), glob.automaton(), mode, None)
+        }
+        (Matcher::Glob(left), Matcher::Glob(right)) => {
+            Product::new(left.automaton(), right.automaton(), mode).search()
+        }
     };
     match found {
-        Found::Path(path) => Some(path),
-        Found::Nothing => None,
-        // Only a search that avoids something runs out; here it would be a flaw, and a false alarm
-        // is the safe answer.
-        Found::Exhausted => Some(a.as_str().to_owned()),
+        SearchResult::Path(path) => Some(path),
+        SearchResult::Nothing => None,
+        // A rule may be too large to be searched for. A false alarm is the safe answer.
+        SearchResult::Exhausted => Some(a.as_str().to_owned()),
     }
 }
 
@@ -79,20 +83,26 @@ pub fn overlap_except(a: &PathPattern, b: &PathPattern, except: &Exclusion) -> O
         return Some(met);
     }
     let avoid = Some(&except.automaton);
-    let found = match (a.body(), b.body()) {
-        (Body::Literal, Body::Literal) => {
+    let found = match (a.matcher(), b.matcher()) {
+        (Matcher::Literal, Matcher::Literal) => {
             at_or_beneath(&met, &Automaton::everything(), mode, avoid)
         }
-        (Body::Literal, Body::Glob(glob)) => at_or_beneath(a.literal_prefix(), glob, mode, avoid),
-        (Body::Glob(glob), Body::Literal) => at_or_beneath(b.literal_prefix(), glob, mode, avoid),
-        (Body::Glob(left), Body::Glob(right)) => Product::new(left, right, mode)
-            .avoiding(&except.automaton)
-            .search(),
+        (Matcher::Literal, Matcher::Glob(glob)) => {
+            at_or_beneath(a.literal_prefix(), glob.automaton(), mode, avoid)
+        }
+        (Matcher::Glob(glob), Matcher::Literal) => {
+            at_or_beneath(b.literal_prefix(), glob.automaton(), mode, avoid)
+        }
+        (Matcher::Glob(left), Matcher::Glob(right)) => {
+            Product::new(left.automaton(), right.automaton(), mode)
+                .avoiding(&except.automaton)
+                .search()
+        }
     };
     match found {
-        Found::Path(path) => Some(path),
-        Found::Nothing => None,
-        Found::Exhausted => Some(met),
+        SearchResult::Path(path) => Some(path),
+        SearchResult::Nothing => None,
+        SearchResult::Exhausted => Some(met),
     }
 }
 
@@ -110,14 +120,19 @@ fn prefixes_meet(a: &PathPattern, b: &PathPattern) -> bool {
 }
 
 /// A shortest match of `glob` that is `base` or lies beneath it, and that `avoid` does not accept.
-fn at_or_beneath(base: &str, glob: &Automaton, mode: CaseMode, avoid: Option<&Automaton>) -> Found {
+fn at_or_beneath(
+    base: &str,
+    glob: &Automaton,
+    mode: CaseMode,
+    avoid: Option<&Automaton>,
+) -> SearchResult {
     let reached = glob.read(base);
     let avoided = avoid.map(|avoid| (avoid, avoid.read(base)));
     let base_counts = avoided
         .as_ref()
         .is_none_or(|(avoid, states)| !avoid.accepts(states));
     if glob.accepts(&reached) && base_counts {
-        return Found::Path(base.to_owned());
+        return SearchResult::Path(base.to_owned());
     }
     let beneath = Automaton::beneath();
     let mut rest = Product::beneath(&beneath, glob, &reached, mode);
@@ -125,7 +140,7 @@ fn at_or_beneath(base: &str, glob: &Automaton, mode: CaseMode, avoid: Option<&Au
         rest = rest.avoiding_from(avoid, states);
     }
     match rest.search() {
-        Found::Path(rest) => Found::Path(format!("{base}{rest}")),
+        SearchResult::Path(rest) => SearchResult::Path(format!("{base}{rest}")),
         other => other,
     }
 }

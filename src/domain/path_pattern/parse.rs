@@ -1,31 +1,62 @@
 //! The syntax of patterns: `globset`'s, with `/` only ever matched by itself and by `**`.
 //!
-//! Three readings are wider than `globset`'s defaults, since a lock that covers less than its
+//! Locks and policy rules share the syntax, and one [`Grammar`] says what is refused of it. Three
+//! readings are wider than `globset`'s defaults, since a lock that covers less than its
 //! author meant is the worse mistake: `?` and `[...]` take a whole character, not a byte; an empty
 //! alternative counts (`a{,.txt}`); and `**` alone in an alternative reaches through directories.
 
-use super::automaton::Node;
-use super::charset::CharSet;
-use super::error::PatternFault;
-use super::fold::{CaseMode, is_starter};
+use crate::domain::path_pattern::automaton::PatternNode;
+use crate::domain::path_pattern::charset::CharSet;
+use crate::domain::path_pattern::error::PatternFault;
+use crate::domain::path_pattern::fold::{CaseMode, is_starter};
 
-/// How deep braces may nest.
-const DEEPEST: usize = 8;
-/// How many characters a class may list when each has to be folded.
+/// The most characters that a class may list where each has to be folded.
 const WIDEST: usize = 65_536;
 
-/// A parsed pattern.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Parsed {
-    /// The pieces, in canonical spelling.
-    pub(super) nodes: Vec<Node>,
-    /// Whether any glob syntax occurred.
-    pub(super) kind: Kind,
+/// The syntax that is refused, by what the pattern is for.
+///
+/// A lock that its author did not mean harms others, and its search has a limit; so what looks like
+/// a mistake is refused. A rule's file was accepted by an earlier version of `ai`, and stays so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Grammar {
+    /// Of locks and tasks: at most eight braces deep, no `/` or `[:name:]` in a class, no combining
+    /// mark apart from its letter.
+    Lock,
+    /// Of policy rules: all of this is read as it stands. A `/` in a class never matches, and a `}`
+    /// without any glob character is a letter.
+    Rule,
 }
 
-/// Whether a pattern has glob syntax.
+impl Grammar {
+    /// The characters without which a pattern is no glob, so that nothing else in it is syntax.
+    fn syntax(self) -> &'static [char] {
+        match self {
+            Grammar::Lock => &['*', '?', '[', '{', '}'],
+            Grammar::Rule => &['*', '?', '[', '{'],
+        }
+    }
+
+    /// The deepest nesting of braces.
+    fn deepest(self) -> usize {
+        match self {
+            Grammar::Lock => 8,
+            Grammar::Rule => 512,
+        }
+    }
+}
+
+/// A pattern in pieces.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ParsedPattern {
+    /// The pieces, in canonical spelling.
+    pub(super) nodes: Vec<PatternNode>,
+    /// Set where any glob syntax occurred.
+    pub(super) kind: PatternKind,
+}
+
+/// Presence of glob syntax in a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PatternKind {
     /// None: it names one path.
     Literal,
     /// Some, be it as little as `[a]`.
@@ -33,16 +64,27 @@ pub(super) enum Kind {
 }
 
 /// Reads a cleaned pattern.
-pub(super) fn parse(text: &str, mode: CaseMode) -> Result<Parsed, PatternFault> {
-    let mut parser = Parser {
+pub(super) fn parse(
+    text: &str,
+    mode: CaseMode,
+    grammar: Grammar,
+) -> Result<ParsedPattern, PatternFault> {
+    if !text.contains(grammar.syntax()) {
+        return Ok(ParsedPattern {
+            nodes: mode.canonical_text(text).chars().map(one).collect(),
+            kind: PatternKind::Literal,
+        });
+    }
+    let mut parser = PatternParser {
         chars: text.chars().collect(),
         at: 0,
         mode,
-        kind: Kind::Literal,
+        grammar,
+        kind: PatternKind::Literal,
     };
     let nodes = parser.sequence(0)?;
     match parser.peek() {
-        None => Ok(Parsed {
+        None => Ok(ParsedPattern {
             nodes,
             kind: parser.kind,
         }),
@@ -50,24 +92,25 @@ pub(super) fn parse(text: &str, mode: CaseMode) -> Result<Parsed, PatternFault> 
     }
 }
 
-struct Parser {
+struct PatternParser {
     chars: Vec<char>,
     at: usize,
     mode: CaseMode,
-    kind: Kind,
+    grammar: Grammar,
+    kind: PatternKind,
 }
 
-impl Parser {
+impl PatternParser {
     /// Reads up to the end, or inside braces to the `,` or `}` that ends an alternative, which
     /// stays unread.
-    fn sequence(&mut self, depth: usize) -> Result<Vec<Node>, PatternFault> {
+    fn sequence(&mut self, depth: usize) -> Result<Vec<PatternNode>, PatternFault> {
         let mut nodes = Vec::new();
         while let Some(c) = self.peek() {
             match c {
                 '*' => self.stars(depth, &mut nodes),
                 '?' => {
                     self.skip();
-                    nodes.push(Node::Set(CharSet::NotSlash));
+                    nodes.push(PatternNode::Set(CharSet::NotSlash));
                 }
                 '[' => {
                     self.skip();
@@ -91,20 +134,20 @@ impl Parser {
         Ok(nodes)
     }
 
-    fn literal(&mut self, depth: usize, nodes: &mut Vec<Node>) -> Result<(), PatternFault> {
+    fn literal(&mut self, depth: usize, nodes: &mut Vec<PatternNode>) -> Result<(), PatternFault> {
         let from = self.at;
         let ends = |c: &char| matches!(c, '*' | '?' | '[' | '{' | '}') || (depth > 0 && *c == ',');
         let run: String = self.chars[from..].iter().take_while(|c| !ends(c)).collect();
         self.at += run.chars().count();
         if let Some(first) = run.chars().next().filter(|_| from > 0) {
-            check_starter(first)?;
+            self.check_starter(first)?;
         }
         nodes.extend(self.mode.canonical_text(&run).chars().map(one));
         Ok(())
     }
 
     /// A whole name of two stars crosses directories; any other run of stars is one star.
-    fn stars(&mut self, depth: usize, nodes: &mut Vec<Node>) {
+    fn stars(&mut self, depth: usize, nodes: &mut Vec<PatternNode>) {
         let starts_name = self.at == 0 || self.is_edge(self.at - 1, depth, '{');
         let from = self.at;
         while self.peek() == Some('*') {
@@ -112,12 +155,15 @@ impl Parser {
         }
         let ends_name = self.at == self.chars.len() || self.is_edge(self.at, depth, '}');
         let node = if self.at - from != 2 || !starts_name || !ends_name {
-            Node::Repeat(CharSet::NotSlash)
+            PatternNode::Repeat(CharSet::NotSlash)
         } else if self.peek() == Some('/') {
             self.skip();
-            Node::OneOf(vec![vec![], vec![Node::Repeat(CharSet::Any), one('/')]])
+            PatternNode::OneOf(vec![
+                vec![],
+                vec![PatternNode::Repeat(CharSet::Any), one('/')],
+            ])
         } else {
-            Node::Repeat(CharSet::Any)
+            PatternNode::Repeat(CharSet::Any)
         };
         if nodes.last() != Some(&node) {
             nodes.push(node);
@@ -129,8 +175,8 @@ impl Parser {
         c == Some('/') || (depth > 0 && (c == Some(brace) || c == Some(',')))
     }
 
-    fn alternatives(&mut self, depth: usize) -> Result<Node, PatternFault> {
-        if depth > DEEPEST {
+    fn alternatives(&mut self, depth: usize) -> Result<PatternNode, PatternFault> {
+        if depth > self.grammar.deepest() {
             return Err(PatternFault::TooComplex {
                 what: "braces nested too deep",
             });
@@ -140,24 +186,24 @@ impl Parser {
             branches.push(self.sequence(depth)?);
             match self.bump() {
                 Some(',') => {}
-                Some('}') => return Ok(Node::OneOf(branches)),
+                Some('}') => return Ok(PatternNode::OneOf(branches)),
                 _ => return Err(PatternFault::UnbalancedBrace),
             }
         }
     }
 
-    fn class(&mut self) -> Result<Node, PatternFault> {
+    fn class(&mut self) -> Result<PatternNode, PatternFault> {
         let negated = matches!(self.peek(), Some('!' | '^'));
         if negated {
             self.skip();
         }
         let ranges = self.class_ranges()?;
         for &(from, to) in &ranges {
-            check_starter(from)?;
-            check_starter(to)?;
+            self.check_starter(from)?;
+            self.check_starter(to)?;
         }
         let folded = match self.mode {
-            CaseMode::Sensitive => Folded {
+            CaseMode::Sensitive => FoldedClass {
                 ranges,
                 longer: Vec::new(),
             },
@@ -175,8 +221,10 @@ impl Parser {
         loop {
             let from = match self.bump().ok_or(PatternFault::UnclosedClass)? {
                 ']' if !ranges.is_empty() => return Ok(ranges),
-                '/' => return Err(PatternFault::ClassContent { found: "/" }),
-                '[' if self.peek() == Some(':') => {
+                '/' if self.grammar == Grammar::Lock => {
+                    return Err(PatternFault::ClassContent { found: "/" });
+                }
+                '[' if self.grammar == Grammar::Lock && self.peek() == Some(':') => {
                     return Err(PatternFault::ClassContent { found: "[:" });
                 }
                 from => from,
@@ -194,9 +242,19 @@ impl Parser {
         };
         self.at += 2;
         match to {
-            '/' => Err(PatternFault::ClassContent { found: "/" }),
+            '/' if self.grammar == Grammar::Lock => Err(PatternFault::ClassContent { found: "/" }),
             to if to < from => Err(PatternFault::BackwardRange { from, to }),
             to => Ok(to),
+        }
+    }
+
+    /// Refuses a mark that is cut off from its letter: it would be composed with it in a path and
+    /// then never be met.
+    fn check_starter(&self, c: char) -> Result<(), PatternFault> {
+        if self.grammar == Grammar::Rule || is_starter(c) {
+            Ok(())
+        } else {
+            Err(PatternFault::LooseMark { code: c.into() })
         }
     }
 
@@ -212,21 +270,21 @@ impl Parser {
 
     /// Moves on. Whoever skips a special character has seen glob syntax.
     fn skip(&mut self) {
-        self.kind = Kind::Glob;
+        self.kind = PatternKind::Glob;
         self.at += 1;
     }
 }
 
 /// A character class after folding.
-struct Folded {
+struct FoldedClass {
     ranges: Vec<(char, char)>,
     /// Foldings of more than one character, such as `ss` for `ß`.
     longer: Vec<String>,
 }
 
-impl Folded {
-    fn into_node(self) -> Node {
-        let set = Node::Set(without_slash(self.ranges));
+impl FoldedClass {
+    fn into_node(self) -> PatternNode {
+        let set = PatternNode::Set(without_slash(self.ranges));
         if self.longer.is_empty() {
             return set;
         }
@@ -234,23 +292,23 @@ impl Folded {
             .longer
             .iter()
             .map(|text| text.chars().map(one).collect());
-        Node::OneOf(std::iter::once(vec![set]).chain(longer).collect())
+        PatternNode::OneOf(std::iter::once(vec![set]).chain(longer).collect())
     }
 
-    fn into_complement(mut self) -> Node {
+    fn into_complement(mut self) -> PatternNode {
         self.ranges.push(('/', '/'));
-        Node::Set(CharSet::outside(self.ranges))
+        PatternNode::Set(CharSet::outside(self.ranges))
     }
 }
 
-fn fold_class(ranges: &[(char, char)]) -> Result<Folded, PatternFault> {
+fn fold_class(ranges: &[(char, char)]) -> Result<FoldedClass, PatternFault> {
     let all = || ranges.iter().flat_map(|&(from, to)| from..=to);
     if all().nth(WIDEST).is_some() {
         return Err(PatternFault::TooComplex {
             what: "a character class too wide to fold",
         });
     }
-    let mut folded = Folded {
+    let mut folded = FoldedClass {
         ranges: Vec::new(),
         longer: Vec::new(),
     };
@@ -274,18 +332,8 @@ fn without_slash(ranges: Vec<(char, char)>) -> CharSet {
     CharSet::from_ranges(apart.collect())
 }
 
-fn one(c: char) -> Node {
-    Node::Set(CharSet::One(c))
-}
-
-/// A mark that is cut off from its letter would be composed with it in a path and then never be
-/// met.
-fn check_starter(c: char) -> Result<(), PatternFault> {
-    if is_starter(c) {
-        Ok(())
-    } else {
-        Err(PatternFault::LooseMark { code: c.into() })
-    }
+fn one(c: char) -> PatternNode {
+    PatternNode::Set(CharSet::One(c))
 }
 
 #[cfg(test)]
@@ -293,7 +341,7 @@ mod tests {
     use super::*;
 
     fn fault(text: &str) -> PatternFault {
-        parse(text, CaseMode::Folding).unwrap_err()
+        parse(text, CaseMode::Folding, Grammar::Lock).unwrap_err()
     }
 
     #[test]
@@ -331,15 +379,45 @@ mod tests {
     }
 
     #[test]
+    fn rules_read_what_locks_refuse() {
+        let nodes =
+            |text: &str| parse(text, CaseMode::Sensitive, Grammar::Rule).map(|parsed| parsed.nodes);
+        let set = |ranges: &[(char, char)]| PatternNode::Set(CharSet::from_ranges(ranges.to_vec()));
+        for (text, wanted) in [
+            ("[a/]", vec![one('a')]),
+            ("[+-/]", vec![set(&[('+', '.')])]),
+            ("[/]", vec![set(&[])]),
+            (
+                "[[:a]]",
+                vec![set(&[('[', '['), (':', ':'), ('a', 'a')]), one(']')],
+            ),
+            (
+                "*\u{301}",
+                vec![PatternNode::Repeat(CharSet::NotSlash), one('\u{301}')],
+            ),
+        ] {
+            assert_eq!(nodes(text), Ok(wanted), "{text}");
+        }
+        let deep = |depth: usize| format!("{}{}", "{".repeat(depth), "}".repeat(depth));
+        assert!(nodes(&deep(512)).is_ok() && nodes(&deep(513)).is_err());
+        for text in ["a[", "[b-a]", "{a", "a*}"] {
+            assert_eq!(nodes(text), Err(fault(text)), "{text}");
+        }
+        assert_eq!(nodes("a}"), Ok(vec![one('a'), one('}')]));
+    }
+
+    #[test]
     fn only_syntax_makes_a_glob() {
         for (text, kind) in [
-            ("a,b]c-!", Kind::Literal),
-            ("[@]a", Kind::Glob),
-            ("a?", Kind::Glob),
-            ("{a}", Kind::Glob),
+            ("a,b]c-!", PatternKind::Literal),
+            ("[@]a", PatternKind::Glob),
+            ("a?", PatternKind::Glob),
+            ("{a}", PatternKind::Glob),
         ] {
             assert_eq!(
-                parse(text, CaseMode::Sensitive).unwrap().kind,
+                parse(text, CaseMode::Sensitive, Grammar::Lock)
+                    .unwrap()
+                    .kind,
                 kind,
                 "{text}"
             );
@@ -348,10 +426,13 @@ mod tests {
 
     #[test]
     fn classes_fold_each_member() {
-        let class = |text: &str| parse(text, CaseMode::Folding).unwrap().nodes;
+        let class = |text: &str| parse(text, CaseMode::Folding, Grammar::Lock).unwrap().nodes;
         assert_eq!(class("[A-CZ]"), class("[a-cz]"));
         assert_eq!(class("[!A]"), class("[!a]"));
-        let sharp = vec![Node::OneOf(vec![vec![one('b')], vec![one('s'), one('s')]])];
+        let sharp = vec![PatternNode::OneOf(vec![
+            vec![one('b')],
+            vec![one('s'), one('s')],
+        ])];
         assert_eq!(class("[\u{df}B]"), sharp);
     }
 }

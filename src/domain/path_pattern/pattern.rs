@@ -1,44 +1,120 @@
 //! [`PathPattern`]: a parsed, bounded pattern with everything that later questions need.
 
-use std::fmt;
-
+use crate::domain::path_pattern::automaton::{Automaton, PatternNode, STATE_LIMIT, states_needed};
+use crate::domain::path_pattern::charset::CharSet;
+use crate::domain::path_pattern::error::{PatternError, PatternFault};
+use crate::domain::path_pattern::fold::{CaseMode, nfc};
+use crate::domain::path_pattern::normalise::{CleanPattern, PatternEnding, clean, clean_path};
+use crate::domain::path_pattern::parse::{Grammar, ParsedPattern, PatternKind, parse};
+use crate::domain::path_pattern::search::{Product, SearchResult};
+use crate::domain::path_pattern::shape::is_path;
+use crate::domain::path_pattern::shortcut::Shortcut;
 use serde::{Serialize, Serializer};
-
-use super::automaton::{Automaton, Node, STATE_LIMIT};
-use super::charset::CharSet;
-use super::error::{PatternError, PatternFault};
-use super::fold::CaseMode;
-use super::normalise::{Clean, Ending, clean, clean_path};
-use super::parse::{Kind, Parsed, parse};
-use super::search::{Found, Product};
-use super::shape::is_path;
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::OnceLock;
 
 /// A set of paths, relative to the repository root.
 ///
 /// `*` and `?` never match `/`, `**` as a whole name does. A pattern without glob characters, or
 /// one that ends in `/`, also covers everything beneath what it names. Two patterns are equal if
 /// their normalised sources are.
+///
+/// Locks and tasks read theirs with [`PathPattern::parse`], policy rules with
+/// [`PathPattern::parse_rule`]; what is asked of them is the same.
 #[derive(Debug, Clone)]
 pub struct PathPattern {
     source: String,
     mode: CaseMode,
     prefix: String,
-    body: Body,
+    matcher: Matcher,
 }
 
-/// What decides whether a path matches.
+/// A path in the spelling in which patterns of one case mode compare it, for asking many of them.
+#[derive(Debug)]
+pub struct SpelledPath<'a> {
+    text: Cow<'a, str>,
+    mode: CaseMode,
+}
+
+impl<'a> SpelledPath<'a> {
+    /// Brings a path into the spelling of `mode`.
+    pub fn new(path: &'a [u8], mode: CaseMode) -> Self {
+        Self {
+            text: mode.canonical_path(path),
+            mode,
+        }
+    }
+}
+
+/// The part of a pattern that decides about a path.
 #[derive(Debug, Clone)]
-pub(super) enum Body {
+pub(super) enum Matcher {
     /// The path that is the prefix, and everything beneath it.
     Literal,
-    /// Whatever the automaton accepts.
-    Glob(Automaton),
+    /// Whatever the glob accepts.
+    Glob(Box<Glob>),
+}
+
+/// A pattern with glob syntax. Its automaton is built when a question needs it.
+#[derive(Debug, Clone)]
+pub(super) struct Glob {
+    nodes: Vec<PatternNode>,
+    /// The characters with which every match ends.
+    suffix: String,
+    shortcut: Option<Shortcut>,
+    automaton: OnceLock<Automaton>,
+}
+
+impl Glob {
+    fn new(nodes: Vec<PatternNode>) -> Self {
+        Self {
+            suffix: trailing_literal(&nodes),
+            shortcut: Shortcut::of(&nodes),
+            nodes,
+            automaton: OnceLock::new(),
+        }
+    }
+
+    /// The automaton that accepts the paths of the pattern.
+    pub(super) fn automaton(&self) -> &Automaton {
+        self.automaton
+            .get_or_init(|| Automaton::compile(&self.nodes))
+    }
+
+    /// True where `canonical` is accepted; nothing is built where a comparison decides.
+    fn accepts(&self, canonical: &str) -> bool {
+        match &self.shortcut {
+            Some(shortcut) => shortcut.accepts(canonical),
+            None if !canonical.ends_with(&self.suffix) => false,
+            None => {
+                let automaton = self.automaton();
+                automaton.accepts(&automaton.read(canonical))
+            }
+        }
+    }
 }
 
 impl PathPattern {
-    /// Reads a pattern; `@name` is refused here, see [`super::expand`].
+    /// Reads the pattern of a lock or a task; `@name` is refused here, see [`super::expand`].
     pub fn parse(source: &str, mode: CaseMode) -> Result<Self, PatternError> {
         Self::try_parse(source, mode).map_err(|fault| PatternError::new(source, fault))
+    }
+
+    /// Reads the pattern of a policy rule.
+    ///
+    /// Only broken syntax is refused, and classes that are too wide to be folded: a rule may match
+    /// no path that Git could hold, and be larger than a lock. The source is taken as a path
+    /// relative to the root, without `.` and `..`; the policy file's own checks see to that.
+    pub fn parse_rule(source: &str, mode: CaseMode) -> Result<Self, PatternError> {
+        let composed = nfc(source);
+        let (text, ending) = match composed.strip_suffix('/') {
+            Some(text) => (text, PatternEnding::Slash),
+            None => (&*composed, PatternEnding::Plain),
+        };
+        let parsed = parse(&mode.without_tails(text), mode, Grammar::Rule)
+            .map_err(|fault| PatternError::new(source, fault))?;
+        Ok(Self::of_parsed(text.to_owned(), ending, parsed, mode))
     }
 
     /// The pattern of exactly this path and everything beneath it, whatever characters it has.
@@ -52,7 +128,7 @@ impl PathPattern {
             source,
             mode,
             prefix,
-            body: Body::Literal,
+            matcher: Matcher::Literal,
         })
     }
 
@@ -77,74 +153,143 @@ impl PathPattern {
     /// The deepest path that every match equals or lies beneath, in canonical spelling; empty for
     /// the repository root.
     pub fn index_key(&self) -> &str {
-        match &self.body {
-            Body::Literal => &self.prefix,
-            Body::Glob(_) => self.prefix.rsplit_once('/').map_or("", |(key, _)| key),
+        match &self.matcher {
+            Matcher::Literal => &self.prefix,
+            Matcher::Glob(_) => self.prefix.rsplit_once('/').map_or("", |(key, _)| key),
         }
     }
 
-    /// Whether the pattern has no glob characters: one path and everything beneath it.
+    /// True where the pattern has no glob characters: one path and everything beneath it.
     pub fn is_literal(&self) -> bool {
-        matches!(self.body, Body::Literal)
+        matches!(self.matcher, Matcher::Literal)
     }
 
-    /// Whether `path` matches, given as Git names it (no leading `./`, no `..`); other spellings
+    /// True where `path` matches, given as Git names it (no leading `./`, no `..`); other spellings
     /// never match.
     pub fn is_match(&self, path: &[u8]) -> bool {
         let path = self.mode.canonical_path(path);
         is_path(&path) && self.matches_canonical(&path)
     }
 
-    pub(super) fn body(&self) -> &Body {
-        &self.body
+    /// True where a path as somebody spelled it matches: unlike in [`Self::is_match`], a `..` or an
+    /// empty name is text like any other. A tool call may name such a path, and a rule about `**`
+    /// means it too. A path that was spelled for another case mode never matches.
+    pub fn is_match_as_spelled(&self, path: &SpelledPath<'_>) -> bool {
+        self.mode == path.mode && self.matches_canonical(&path.text)
     }
 
-    /// The automaton of the pattern; a literal one is built anew.
-    pub(super) fn to_automaton(&self) -> Result<Automaton, PatternFault> {
-        match &self.body {
-            Body::Glob(automaton) => Ok(automaton.clone()),
-            Body::Literal => {
-                let path = self.prefix.chars().map(|c| Node::Set(CharSet::One(c)));
-                Automaton::compile(path.chain([everything_beneath()]).collect(), usize::MAX)
+    /// True where every path of `other` certainly matches this pattern too.
+    ///
+    /// A false answer says nothing. Only what shows without a search is seen: patterns that are
+    /// alike, and patterns beneath a directory that this one covers.
+    pub fn certainly_covers(&self, other: &PathPattern) -> bool {
+        if self.mode != other.mode {
+            return false;
+        }
+        match &self.matcher {
+            Matcher::Literal => is_at_or_beneath(other.index_key(), &self.prefix),
+            Matcher::Glob(glob) => {
+                let reaches_down = matches!(glob.shortcut, Some(Shortcut::Everything));
+                reaches_down && other.prefix.starts_with(&self.prefix)
+                    || other
+                        .nodes()
+                        .is_some_and(|other| is_same_or_wider(&glob.nodes, other))
             }
         }
     }
 
-    pub(super) fn matches_canonical(&self, path: &str) -> bool {
-        match &self.body {
-            Body::Literal => is_at_or_beneath(path, &self.prefix),
-            Body::Glob(_) if !path.starts_with(&self.prefix) => false,
-            Body::Glob(automaton) => automaton.accepts(&automaton.read(path)),
+    /// True where the pattern matches every path there is.
+    pub fn covers_everything(&self) -> bool {
+        let Matcher::Glob(glob) = &self.matcher else {
+            return false;
+        };
+        self.prefix.is_empty() && glob.shortcut == Some(Shortcut::Everything)
+    }
+
+    pub(super) fn matcher(&self) -> &Matcher {
+        &self.matcher
+    }
+
+    /// The automaton of the pattern; a literal one is built anew.
+    pub(super) fn to_automaton(&self) -> Cow<'_, Automaton> {
+        match &self.matcher {
+            Matcher::Glob(glob) => Cow::Borrowed(glob.automaton()),
+            Matcher::Literal => {
+                let path = self
+                    .prefix
+                    .chars()
+                    .map(|c| PatternNode::Set(CharSet::One(c)));
+                let nodes: Vec<PatternNode> =
+                    path.chain([PatternNode::everything_beneath()]).collect();
+                Cow::Owned(Automaton::compile(&nodes))
+            }
+        }
+    }
+
+    /// True where the pattern is too large to be searched within the bounds that locks keep.
+    pub(super) fn is_oversized(&self) -> bool {
+        self.nodes()
+            .is_some_and(|nodes| states_needed(nodes) > STATE_LIMIT)
+    }
+
+    fn nodes(&self) -> Option<&[PatternNode]> {
+        match &self.matcher {
+            Matcher::Glob(glob) => Some(&glob.nodes),
+            Matcher::Literal => None,
+        }
+    }
+
+    fn matches_canonical(&self, path: &str) -> bool {
+        match &self.matcher {
+            Matcher::Literal => is_at_or_beneath(path, &self.prefix),
+            Matcher::Glob(glob) => path.starts_with(&self.prefix) && glob.accepts(path),
         }
     }
 
     fn try_parse(source: &str, mode: CaseMode) -> Result<Self, PatternFault> {
-        let Clean { text, ending } = clean(source)?;
-        let Parsed { mut nodes, kind } = parse(&mode.without_tails(&text), mode)?;
+        let CleanPattern { text, ending } = clean(source)?;
+        let parsed = parse(&mode.without_tails(&text), mode, Grammar::Lock)?;
+        let pattern = Self::of_parsed(text, ending, parsed, mode);
+        if let Matcher::Glob(glob) = &pattern.matcher {
+            if pattern.is_oversized() {
+                return Err(PatternFault::TooComplex {
+                    what: "too many wildcards and alternatives",
+                });
+            }
+            let everything = Automaton::everything();
+            if Product::new(glob.automaton(), &everything, mode).search() == SearchResult::Nothing {
+                return Err(PatternFault::MatchesNothing);
+            }
+        }
+        Ok(pattern)
+    }
+
+    /// Puts a pattern together; `text` is the source without the slash at its end.
+    fn of_parsed(
+        text: String,
+        ending: PatternEnding,
+        parsed: ParsedPattern,
+        mode: CaseMode,
+    ) -> Self {
+        let ParsedPattern { mut nodes, kind } = parsed;
         let prefix = leading_literal(&nodes);
-        if kind == Kind::Literal {
-            return Ok(Self {
-                source: text,
-                mode,
-                prefix,
-                body: Body::Literal,
-            });
-        }
         let mut source = text;
-        if ending == Ending::Slash {
-            source.push('/');
-            nodes.push(everything_beneath());
-        }
-        let automaton = Automaton::compile(nodes, STATE_LIMIT)?;
-        if Product::new(&automaton, &Automaton::everything(), mode).search() == Found::Nothing {
-            return Err(PatternFault::MatchesNothing);
-        }
-        Ok(Self {
+        let matcher = match kind {
+            PatternKind::Literal => Matcher::Literal,
+            PatternKind::Glob => {
+                if ending == PatternEnding::Slash {
+                    source.push('/');
+                    nodes.push(PatternNode::everything_beneath());
+                }
+                Matcher::Glob(Box::new(Glob::new(nodes)))
+            }
+        };
+        Self {
             source,
             mode,
             prefix,
-            body: Body::Glob(automaton),
-        })
+            matcher,
+        }
     }
 }
 
@@ -168,23 +313,26 @@ impl Serialize for PathPattern {
     }
 }
 
-/// Whether `path` is `base` or lies beneath it.
+/// True where `path` is `base` or lies beneath it; a path that only ends in a slash does not.
 pub(super) fn is_at_or_beneath(path: &str, base: &str) -> bool {
     path.strip_prefix(base)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        .is_some_and(|rest| rest.is_empty() || (rest.starts_with('/') && rest.len() > 1))
 }
 
-fn everything_beneath() -> Node {
-    Node::OneOf(vec![
-        vec![],
-        vec![Node::Set(CharSet::One('/')), Node::Repeat(CharSet::Any)],
-    ])
+/// True where `wide` is the same sequence as `narrow`, or the same and everything beneath.
+fn is_same_or_wider(wide: &[PatternNode], narrow: &[PatternNode]) -> bool {
+    match wide.strip_prefix(narrow) {
+        Some([]) => true,
+        Some([rest]) => *rest == PatternNode::everything_beneath(),
+        _ => false,
+    }
 }
 
-fn leading_literal(nodes: &[Node]) -> String {
-    let literal = nodes.iter().map_while(|node| match node {
-        Node::Set(CharSet::One(c)) => Some(*c),
-        _ => None,
-    });
-    literal.collect()
+fn leading_literal(nodes: &[PatternNode]) -> String {
+    nodes.iter().map_while(PatternNode::literal).collect()
+}
+
+fn trailing_literal(nodes: &[PatternNode]) -> String {
+    let back: Vec<char> = nodes.iter().rev().map_while(PatternNode::literal).collect();
+    back.into_iter().rev().collect()
 }

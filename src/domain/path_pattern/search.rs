@@ -7,10 +7,10 @@
 
 use std::collections::HashMap;
 
-use super::automaton::{Automaton, State, StateId};
-use super::charset::{CharSet, after, pick};
-use super::fold::CaseMode;
-use super::shape::{SHAPES, Shape};
+use crate::domain::path_pattern::automaton::{Automaton, NfaState, StateId};
+use crate::domain::path_pattern::charset::{CharSet, after, pick};
+use crate::domain::path_pattern::fold::CaseMode;
+use crate::domain::path_pattern::shape::{NameShape, SHAPES};
 
 /// How much a search that avoids something may remember, in words of 64 places.
 const WORDS: usize = 1 << 20;
@@ -20,7 +20,7 @@ const ROOT: u32 = u32::MAX;
 
 /// What a search found.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum SearchResult {
     /// A shortest such path (or the rest of one, where the search began inside it).
     Path(String),
     /// There is none.
@@ -34,22 +34,22 @@ pub(super) struct Product<'a> {
     left: &'a Automaton,
     right: &'a Automaton,
     mode: CaseMode,
-    avoid: Option<Avoid<'a>>,
-    starts: Vec<Place>,
+    avoid: Option<AvoidedSets<'a>>,
+    starts: Vec<SearchPlace>,
 }
 
 /// One place of the search.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct SearchPlace {
     left: StateId,
     right: StateId,
     avoid: u32,
-    shape: Shape,
+    shape: NameShape,
 }
 
 /// How a place was reached: from which one, and by which character, if any.
-struct Step {
-    place: Place,
+struct SearchStep {
+    place: SearchPlace,
     from: u32,
     by: Option<char>,
 }
@@ -57,11 +57,11 @@ struct Step {
 impl<'a> Product<'a> {
     /// A search for what both accept, from their beginnings.
     pub(super) fn new(left: &'a Automaton, right: &'a Automaton, mode: CaseMode) -> Self {
-        let start = Place {
+        let start = SearchPlace {
             left: left.start(),
             right: right.start(),
             avoid: 0,
-            shape: Shape::Start,
+            shape: NameShape::Start,
         };
         Self {
             left,
@@ -80,11 +80,11 @@ impl<'a> Product<'a> {
         reached: &[StateId],
         mode: CaseMode,
     ) -> Self {
-        let start = |&right| Place {
+        let start = |&right| SearchPlace {
             left: left.start(),
             right,
             avoid: 0,
-            shape: Shape::Inside,
+            shape: NameShape::Inside,
         };
         Self {
             left,
@@ -104,17 +104,17 @@ impl<'a> Product<'a> {
     /// Leaves out what `avoid` accepts, which has come as far as `reached`.
     pub(super) fn avoiding_from(mut self, avoid: &'a Automaton, reached: Vec<StateId>) -> Self {
         let alphabet = alphabet([self.left, self.right, avoid], self.mode);
-        self.avoid = Some(Avoid::new(avoid, alphabet, reached));
+        self.avoid = Some(AvoidedSets::new(avoid, alphabet, reached));
         self
     }
 
     /// Runs the search.
-    pub(super) fn search(mut self) -> Found {
-        let mut seen = Seen::new(self.left.len(), self.right.len());
-        let mut steps: Vec<Step> = Vec::new();
+    pub(super) fn search(mut self) -> SearchResult {
+        let mut seen = SeenPlaces::new(self.left.len(), self.right.len());
+        let mut steps: Vec<SearchStep> = Vec::new();
         for place in std::mem::take(&mut self.starts) {
             if seen.insert(place) {
-                steps.push(Step {
+                steps.push(SearchStep {
                     place,
                     from: ROOT,
                     by: None,
@@ -128,7 +128,7 @@ impl<'a> Product<'a> {
             let mut at = turn;
             while at < steps.len() {
                 if self.is_goal(steps[at].place) {
-                    return Found::Path(spell(&steps, at));
+                    return SearchResult::Path(spell(&steps, at));
                 }
                 self.take_empty_moves(at, &mut seen, &mut steps);
                 at += 1;
@@ -140,18 +140,18 @@ impl<'a> Product<'a> {
                     .as_ref()
                     .is_some_and(|avoid| avoid.sets.len() > SETS || seen.bits.len() > WORDS)
                 {
-                    return Found::Exhausted;
+                    return SearchResult::Exhausted;
                 }
             }
             turn = at;
         }
-        Found::Nothing
+        SearchResult::Nothing
     }
 
-    fn is_goal(&self, place: Place) -> bool {
+    fn is_goal(&self, place: SearchPlace) -> bool {
         place.shape.is_complete()
-            && matches!(self.left.state(place.left), State::Accept)
-            && matches!(self.right.state(place.right), State::Accept)
+            && matches!(self.left.state(place.left), NfaState::Accept)
+            && matches!(self.right.state(place.right), NfaState::Accept)
             && self
                 .avoid
                 .as_ref()
@@ -159,19 +159,21 @@ impl<'a> Product<'a> {
     }
 
     /// The left side moves first, so that few half-moved pairs arise.
-    fn take_empty_moves(&self, from: usize, seen: &mut Seen, steps: &mut Vec<Step>) {
+    fn take_empty_moves(&self, from: usize, seen: &mut SeenPlaces, steps: &mut Vec<SearchStep>) {
         let place = steps[from].place;
-        let mut go = |place: Place| push(place, from, None, seen, steps);
-        if let State::Split(next) = self.left.state(place.left) {
-            next.iter().for_each(|&left| go(Place { left, ..place }));
-        } else if let State::Split(next) = self.right.state(place.right) {
-            next.iter().for_each(|&right| go(Place { right, ..place }));
+        let mut go = |place: SearchPlace| push(place, from, None, seen, steps);
+        if let NfaState::Split(next) = self.left.state(place.left) {
+            next.iter()
+                .for_each(|&left| go(SearchPlace { left, ..place }));
+        } else if let NfaState::Split(next) = self.right.state(place.right) {
+            next.iter()
+                .for_each(|&right| go(SearchPlace { right, ..place }));
         }
     }
 
-    fn take_characters(&mut self, from: usize, seen: &mut Seen, steps: &mut Vec<Step>) {
+    fn take_characters(&mut self, from: usize, seen: &mut SeenPlaces, steps: &mut Vec<SearchStep>) {
         let place = steps[from].place;
-        let (State::Step(one, left), State::Step(other, right)) =
+        let (NfaState::Step(one, left), NfaState::Step(other, right)) =
             (self.left.state(place.left), self.right.state(place.right))
         else {
             return;
@@ -180,7 +182,7 @@ impl<'a> Product<'a> {
         let mut go = |c: char, avoid: u32| {
             if let Some(shape) = place.shape.step(c, mode) {
                 push(
-                    Place {
+                    SearchPlace {
                         left: *left,
                         right: *right,
                         avoid,
@@ -212,7 +214,7 @@ impl<'a> Product<'a> {
 }
 
 /// What must not match, determinised as far as it was needed. Set 0 is where the search starts.
-struct Avoid<'a> {
+struct AvoidedSets<'a> {
     automaton: &'a Automaton,
     alphabet: Vec<char>,
     sets: Vec<Vec<StateId>>,
@@ -221,7 +223,7 @@ struct Avoid<'a> {
     moves: Vec<Option<u32>>,
 }
 
-impl<'a> Avoid<'a> {
+impl<'a> AvoidedSets<'a> {
     fn new(automaton: &'a Automaton, alphabet: Vec<char>, first: Vec<StateId>) -> Self {
         let numbers = HashMap::from([(first.clone(), 0)]);
         let moves = vec![None; alphabet.len()];
@@ -265,13 +267,13 @@ impl<'a> Avoid<'a> {
 }
 
 /// The places that were already reached.
-struct Seen {
+struct SeenPlaces {
     left: usize,
     right: usize,
     bits: Vec<u64>,
 }
 
-impl Seen {
+impl SeenPlaces {
     fn new(left: usize, right: usize) -> Self {
         Self {
             left,
@@ -280,8 +282,8 @@ impl Seen {
         }
     }
 
-    /// Whether the place is new.
-    fn insert(&mut self, place: Place) -> bool {
+    /// True where the place is new.
+    fn insert(&mut self, place: SearchPlace) -> bool {
         let row = place.avoid as usize * self.left + place.left as usize;
         let index = (row * self.right + place.right as usize) * SHAPES + place.shape as usize;
         let (word, bit) = (index / 64, 1 << (index % 64));
@@ -324,9 +326,15 @@ fn alphabet(automata: [&Automaton; 3], mode: CaseMode) -> Vec<char> {
     letters
 }
 
-fn push(place: Place, from: usize, by: Option<char>, seen: &mut Seen, steps: &mut Vec<Step>) {
+fn push(
+    place: SearchPlace,
+    from: usize,
+    by: Option<char>,
+    seen: &mut SeenPlaces,
+    steps: &mut Vec<SearchStep>,
+) {
     if seen.insert(place) {
-        steps.push(Step {
+        steps.push(SearchStep {
             place,
             from: number(from),
             by,
@@ -334,7 +342,7 @@ fn push(place: Place, from: usize, by: Option<char>, seen: &mut Seen, steps: &mu
     }
 }
 
-fn spell(steps: &[Step], end: usize) -> String {
+fn spell(steps: &[SearchStep], end: usize) -> String {
     let mut back: Vec<char> = Vec::new();
     let mut at = end;
     while let Some(step) = steps.get(at) {

@@ -1,13 +1,13 @@
 //! Which texts are paths: names apart by single slashes, none of them empty, `.` or `..`.
 
-use super::fold::CaseMode;
+use crate::domain::path_pattern::fold::CaseMode;
 
 /// How many shapes there are.
 pub(super) const SHAPES: usize = 5;
 
 /// Where a reader of a path stands within the current name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum NameShape {
     /// Before its first character.
     Start,
     /// After `.`, which alone is no name.
@@ -21,27 +21,27 @@ pub(super) enum Shape {
     Tail,
 }
 
-impl Shape {
+impl NameShape {
     /// The shape after `c`, or nothing where no canonical path goes on like that.
-    pub(super) fn step(self, c: char, mode: CaseMode) -> Option<Shape> {
+    pub(super) fn step(self, c: char, mode: CaseMode) -> Option<NameShape> {
         match (self, c) {
             (_, '\0') => None,
-            (Shape::Inside, '/') => Some(Shape::Start),
+            (NameShape::Inside, '/') => Some(NameShape::Start),
             (_, '/') => None,
-            (Shape::Start, '.') => Some(Shape::Dot),
-            (Shape::Dot, '.') => Some(Shape::DotDot),
-            (_, '.' | ' ') if mode == CaseMode::Folding => Some(Shape::Tail),
-            _ => Some(Shape::Inside),
+            (NameShape::Start, '.') => Some(NameShape::Dot),
+            (NameShape::Dot, '.') => Some(NameShape::DotDot),
+            (_, '.' | ' ') if mode == CaseMode::Folding => Some(NameShape::Tail),
+            _ => Some(NameShape::Inside),
         }
     }
 
-    /// Whether a path may end here.
+    /// True where a path may end here.
     pub(super) fn is_complete(self) -> bool {
-        self == Shape::Inside
+        self == NameShape::Inside
     }
 }
 
-/// Whether `path` is one that Git could hold.
+/// True where `path` is one that Git could hold.
 pub(super) fn is_path(path: &str) -> bool {
     !path.contains('\0') && path.split('/').all(|name| !matches!(name, "" | "." | ".."))
 }
@@ -52,8 +52,8 @@ mod tests {
 
     fn accepts(path: &str, mode: CaseMode) -> bool {
         path.chars()
-            .try_fold(Shape::Start, |shape, c| shape.step(c, mode))
-            .is_some_and(Shape::is_complete)
+            .try_fold(NameShape::Start, |shape, c| shape.step(c, mode))
+            .is_some_and(NameShape::is_complete)
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use globset::GlobBuilder;
 use proptest::prelude::*;
 
+use super::error::PatternFault;
 use super::*;
 use CaseMode::{Folding, Sensitive};
 

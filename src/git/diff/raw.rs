@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::super::cmd::Nul;
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::super::path::TreePath;
 use super::super::shadow::Shadow;
+use crate::domain::repo_path::RepoPath;
 
 /// How a path changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
@@ -35,7 +35,7 @@ pub struct Side {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedPath {
     /// The path.
-    pub path: TreePath,
+    pub path: RepoPath,
     /// How.
     pub change: Change,
     /// Before; `None` where it was added.
@@ -162,7 +162,7 @@ fn changed_path(fields: &mut Nul<'_>, head: &[u8]) -> Result<ChangedPath, GitErr
         _ => return Err(fields.bad(format!("unknown status `{status}`"))),
     };
     Ok(ChangedPath {
-        path: TreePath::new(fields.expect("a path")?),
+        path: RepoPath::new(fields.expect("a path")?),
         change,
         old,
         new,

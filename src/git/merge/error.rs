@@ -2,8 +2,8 @@
 
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::super::path::TreePath;
 use super::super::repo::RefError;
+use crate::domain::repo_path::RepoPath;
 
 /// Why a merge did not happen. The branch and every file are as before, unless the text says
 /// otherwise.
@@ -13,7 +13,7 @@ pub enum MergeError {
     #[error("{} conflicts: {}", count(conflicts.len(), "path"), list(conflicts))]
     Conflicts {
         /// The paths, sorted.
-        conflicts: Vec<TreePath>,
+        conflicts: Vec<RepoPath>,
     },
     /// Both have no commit in common: the work was begun before the branch had one.
     #[error("{} and {target} have no commit in common, so they cannot be merged", commit.short())]
@@ -59,7 +59,7 @@ pub enum MergeError {
         /// The branch.
         target: String,
         /// The path.
-        path: TreePath,
+        path: RepoPath,
         /// The filter.
         filter: String,
     },
@@ -109,7 +109,7 @@ fn count(n: usize, noun: &str) -> String {
     }
 }
 
-pub(super) fn list(paths: &[TreePath]) -> String {
+pub(super) fn list(paths: &[RepoPath]) -> String {
     let shown: Vec<String> = paths.iter().take(5).map(ToString::to_string).collect();
     let more = if paths.len() > 5 { ", …" } else { "" };
     format!("{}{more}", shown.join(", "))

@@ -21,9 +21,9 @@ pub use land::land;
 use super::cmd::Nul;
 use super::error::GitError;
 use super::oid::Oid;
-use super::path::TreePath;
 use super::repo::{Expect, Identity, NewCommit, Repo};
 use super::shadow::Shadow;
+use crate::domain::repo_path::RepoPath;
 
 /// How the log of a branch begins where an accepted task moved it.
 pub const ACCEPT_LOG: &str = "ai: accept";
@@ -168,9 +168,9 @@ fn merged_tree(shadow: &Shadow, ours: &Oid, theirs: &Oid) -> Result<Oid, MergeEr
     if out.code == 0 {
         return Ok(tree);
     }
-    let mut conflicts: Vec<TreePath> = fields
+    let mut conflicts: Vec<RepoPath> = fields
         .take_while(|path| !path.is_empty())
-        .map(TreePath::new)
+        .map(RepoPath::new)
         .collect();
     conflicts.sort();
     conflicts.dedup();

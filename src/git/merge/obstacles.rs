@@ -7,12 +7,12 @@ use std::path::Path;
 use super::super::cmd::Nul;
 use super::super::diff::ChangedPath;
 use super::super::error::GitError;
-use super::super::path::TreePath;
 use super::super::repo::Repo;
 use super::super::shadow::Shadow;
 use super::checkout::Checkout;
 use super::error::list;
 use super::{MergeError, Plan};
+use crate::domain::repo_path::RepoPath;
 
 /// Git treats ignored files as expendable when a commit brings a file of that name. Here no file
 /// is.
@@ -33,7 +33,7 @@ pub(super) fn check_untracked(
         .command(shadow, &plan.new, &["ls-files", "-z"])?
         .run()?;
     let tracked: HashSet<&[u8]> = Nul::of(&out).collect();
-    let untracked: Vec<TreePath> = suspects
+    let untracked: Vec<RepoPath> = suspects
         .into_iter()
         .filter(|path| !tracked.contains(path.as_bytes()))
         .collect();
@@ -49,9 +49,9 @@ pub(super) fn check_untracked(
 }
 
 /// Everything on disk at a path, above it as a file, or beneath it.
-fn in_the_way(root: &Path, path: &TreePath) -> Result<Vec<TreePath>, GitError> {
+fn in_the_way(root: &Path, path: &RepoPath) -> Result<Vec<RepoPath>, GitError> {
     for above in path.parents() {
-        let above = TreePath::new(above);
+        let above = RepoPath::new(above);
         if std::fs::symlink_metadata(above.beneath(root)).is_ok_and(|meta| !meta.is_dir()) {
             return Ok(vec![above]);
         }
@@ -61,7 +61,7 @@ fn in_the_way(root: &Path, path: &TreePath) -> Result<Vec<TreePath>, GitError> {
     Ok(found)
 }
 
-fn collect(root: &Path, path: TreePath, found: &mut Vec<TreePath>) -> Result<(), GitError> {
+fn collect(root: &Path, path: RepoPath, found: &mut Vec<RepoPath>) -> Result<(), GitError> {
     let here = path.beneath(root);
     match std::fs::symlink_metadata(&here) {
         Err(_) => return Ok(()),
@@ -72,7 +72,7 @@ fn collect(root: &Path, path: TreePath, found: &mut Vec<TreePath>) -> Result<(),
                     continue;
                 };
                 let joined = [path.as_bytes(), name.as_encoded_bytes()].join(&b'/');
-                collect(root, TreePath::new(joined), found)?;
+                collect(root, RepoPath::new(joined), found)?;
             }
         }
     }
@@ -112,7 +112,7 @@ pub(super) fn check_filters(
         if filters.contains(&filter) {
             return Err(MergeError::NeedsFilter {
                 target: plan.target.clone(),
-                path: TreePath::new(path),
+                path: RepoPath::new(path),
                 filter,
             });
         }

@@ -26,7 +26,7 @@ use super::discover::Location;
 use super::error::GitError;
 use super::format::{Format, RefStorage};
 use super::oid::{ObjectFormat, Oid};
-use super::path::TreePath;
+use crate::domain::repo_path::RepoPath;
 
 /// A repository that is open for reading objects and moving references.
 pub struct Repo {
@@ -135,7 +135,7 @@ impl Repo {
 
     /// The content of a regular file in a commit; `None` where the path is not there. Symbolic
     /// links and directories are errors, so that a link can never stand in for a policy.
-    pub fn read_blob(&self, commit: &Oid, path: &TreePath) -> Result<Option<Vec<u8>>, GitError> {
+    pub fn read_blob(&self, commit: &Oid, path: &RepoPath) -> Result<Option<Vec<u8>>, GitError> {
         let entry = match &self.backend {
             Backend::Native(repo) => native::entry(repo, commit, path)?,
             Backend::Spawned => spawned::entry(self, commit, path)?,
@@ -153,7 +153,7 @@ impl Repo {
 
     /// The regular files right beneath a directory of a commit, in the order of the tree; none
     /// where there is no such directory.
-    pub fn list_files(&self, commit: &Oid, dir: &TreePath) -> Result<Vec<TreePath>, GitError> {
+    pub fn list_files(&self, commit: &Oid, dir: &RepoPath) -> Result<Vec<RepoPath>, GitError> {
         match &self.backend {
             Backend::Native(repo) => native::list_files(repo, commit, dir),
             Backend::Spawned => spawned::list_files(self, commit, dir),

@@ -7,8 +7,8 @@ use git2::{ErrorCode, ObjectType, Repository, RepositoryOpenFlags};
 
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::super::path::TreePath;
 use super::Entry;
+use crate::domain::repo_path::RepoPath;
 
 pub(super) fn open(common_dir: &Path) -> Result<Repository, git2::Error> {
     let none: [&std::ffi::OsStr; 0] = [];
@@ -65,7 +65,7 @@ pub(super) fn tree_of(repo: &Repository, commit: &Oid) -> Result<Oid, GitError> 
     name(lookup(commit, repo.find_commit(id(commit)?))?.tree_id())
 }
 
-pub(super) fn entry(repo: &Repository, commit: &Oid, path: &TreePath) -> Result<Entry, GitError> {
+pub(super) fn entry(repo: &Repository, commit: &Oid, path: &RepoPath) -> Result<Entry, GitError> {
     let found = lookup(commit, repo.find_commit(id(commit)?))?;
     let tree = lookup(commit, found.tree())?;
     let entry = match tree.get_path(&path.beneath(Path::new(""))) {
@@ -84,13 +84,13 @@ pub(super) fn entry(repo: &Repository, commit: &Oid, path: &TreePath) -> Result<
 pub(super) fn list_files(
     repo: &Repository,
     commit: &Oid,
-    dir: &TreePath,
-) -> Result<Vec<TreePath>, GitError> {
+    dir: &RepoPath,
+) -> Result<Vec<RepoPath>, GitError> {
     let found = lookup(commit, repo.find_commit(id(commit)?))?;
     let mut tree = lookup(commit, found.tree())?;
     let dir = dir.as_bytes().strip_suffix(b"/").unwrap_or(dir.as_bytes());
     if !dir.is_empty() {
-        let entry = match tree.get_path(&TreePath::new(dir).beneath(Path::new(""))) {
+        let entry = match tree.get_path(&RepoPath::new(dir).beneath(Path::new(""))) {
             Ok(entry) if entry.kind() == Some(ObjectType::Tree) => entry,
             Ok(_) => return Ok(Vec::new()),
             Err(e) if e.code() == ErrorCode::NotFound => return Ok(Vec::new()),
@@ -109,7 +109,7 @@ pub(super) fn list_files(
     Ok(tree
         .iter()
         .filter(|e| is_file(e.filemode()))
-        .map(|e| TreePath::new(path(e.name_bytes())))
+        .map(|e| RepoPath::new(path(e.name_bytes())))
         .collect())
 }
 

@@ -4,8 +4,8 @@
 use super::super::cmd::{GitCommand, Nul, oid_line};
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::super::path::TreePath;
 use super::{Entry, Identity, Repo};
+use crate::domain::repo_path::RepoPath;
 
 pub(super) fn plumbing<const N: usize>(repo: &Repo, args: [&str; N]) -> GitCommand {
     repo.git().command(args).git_dir(repo.common_dir())
@@ -48,7 +48,7 @@ pub(super) fn tree_of(repo: &Repo, commit: &Oid) -> Result<Oid, GitError> {
     }
 }
 
-pub(super) fn entry(repo: &Repo, commit: &Oid, path: &TreePath) -> Result<Entry, GitError> {
+pub(super) fn entry(repo: &Repo, commit: &Oid, path: &RepoPath) -> Result<Entry, GitError> {
     tree_of(repo, commit)?;
     let top = path.beneath(std::path::Path::new(""));
     let out = plumbing(repo, ["ls-tree", "-z", "--full-tree"])
@@ -87,8 +87,8 @@ fn tree_line<'a>(fields: &Nul<'_>, line: &'a [u8]) -> Result<TreeLine<'a>, GitEr
 pub(super) fn list_files(
     repo: &Repo,
     commit: &Oid,
-    dir: &TreePath,
-) -> Result<Vec<TreePath>, GitError> {
+    dir: &RepoPath,
+) -> Result<Vec<RepoPath>, GitError> {
     let mut prefix = dir.as_bytes().to_vec();
     if !prefix.is_empty() && prefix.last() != Some(&b'/') {
         prefix.push(b'/');
@@ -97,7 +97,7 @@ pub(super) fn list_files(
     if !prefix.is_empty() {
         command = command
             .arg("--")
-            .arg(TreePath::new(prefix).beneath(std::path::Path::new("")));
+            .arg(RepoPath::new(prefix).beneath(std::path::Path::new("")));
     }
     let out = command.run()?;
     let mut files = Vec::new();
@@ -105,7 +105,7 @@ pub(super) fn list_files(
     while let Some(line) = fields.next() {
         let (mode, kind, _, path) = tree_line(&fields, line)?;
         if kind == b"blob" && mode != b"120000" {
-            files.push(TreePath::new(path));
+            files.push(RepoPath::new(path));
         }
     }
     Ok(files)

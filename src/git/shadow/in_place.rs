@@ -9,8 +9,8 @@ use std::path::Path;
 use super::super::cmd::Nul;
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::super::path::TreePath;
 use super::Shadow;
+use crate::domain::repo_path::RepoPath;
 
 impl Shadow {
     /// True where the real index `index` of the checkout at `root` differs from `tree`.
@@ -27,7 +27,7 @@ impl Shadow {
     }
 
     /// What Git ignores at `root`; of a directory all of which is ignored, its name with `/`.
-    pub fn list_ignored(&self, root: &Path, tree: &Oid) -> Result<Vec<TreePath>, GitError> {
+    pub fn list_ignored(&self, root: &Path, tree: &Oid) -> Result<Vec<RepoPath>, GitError> {
         let _guard = self.guard()?;
         let args = [
             "ls-files",
@@ -38,7 +38,7 @@ impl Shadow {
             "--directory",
         ];
         let out = self.in_tree(root, tree, args)?.run()?;
-        Ok(Nul::of(&out).map(TreePath::new).collect())
+        Ok(Nul::of(&out).map(RepoPath::new).collect())
     }
 
     /// Takes paths out of the index; the files stay. The tree without them.
@@ -46,7 +46,7 @@ impl Shadow {
         &self,
         root: &Path,
         attributes: &Oid,
-        paths: &[TreePath],
+        paths: &[RepoPath],
     ) -> Result<Oid, GitError> {
         let _guard = self.guard()?;
         self.forget()?;

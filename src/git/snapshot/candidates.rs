@@ -10,14 +10,14 @@ use std::path::{Component, Path, PathBuf};
 use super::super::cmd::Nul;
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::super::path::TreePath;
 use super::super::shadow::Shadow;
 use super::{Limits, SnapshotError, TreeReport};
+use crate::domain::repo_path::RepoPath;
 
 /// What Git knows of the tree.
 pub(super) struct Listed {
     /// Tracked paths that may have changed, and untracked ones (`tracked` = false).
-    suspects: BTreeMap<TreePath, Tracked>,
+    suspects: BTreeMap<RepoPath, Tracked>,
     /// Every path of the index.
     tracked: HashSet<Vec<u8>>,
     /// Every directory that holds a tracked or an untracked file; the root is the empty one.
@@ -34,9 +34,9 @@ enum Tracked {
 #[derive(Default)]
 pub(super) struct SortedOut {
     /// Paths to hash, or to remove where they are gone.
-    pub(super) update: Vec<TreePath>,
+    pub(super) update: Vec<RepoPath>,
     /// Paths to remove from the index without looking at the disk.
-    pub(super) drop: Vec<TreePath>,
+    pub(super) drop: Vec<RepoPath>,
     /// What is worth telling.
     pub(super) reports: BTreeSet<TreeReport>,
 }
@@ -65,7 +65,7 @@ pub(super) fn list(shadow: &Shadow, root: &Path, attributes: &Oid) -> Result<Lis
         let [tag, b' ', path @ ..] = field else {
             return Err(fields.bad("a line of ls-files"));
         };
-        let path = TreePath::new(path);
+        let path = RepoPath::new(path);
         // A name that ends in `/` is a repository of its own, whose directory is not ours to look
         // through.
         for dir in path
@@ -137,8 +137,8 @@ fn submodules(
     shadow: &Shadow,
     root: &Path,
     attributes: &Oid,
-    paths: &[TreePath],
-) -> Result<BTreeSet<TreePath>, GitError> {
+    paths: &[RepoPath],
+) -> Result<BTreeSet<RepoPath>, GitError> {
     let mut command = shadow.in_tree(root, attributes, ["ls-files", "-s", "-z", "--"])?;
     for path in paths {
         command = command.arg(path.beneath(Path::new("")));
@@ -147,7 +147,7 @@ fn submodules(
     let entries = Nul::of(&out).filter(|entry| entry.starts_with(b"160000 "));
     Ok(entries
         .filter_map(|e| e.splitn(2, |b| *b == b'\t').nth(1))
-        .map(TreePath::new)
+        .map(RepoPath::new)
         .collect())
 }
 
@@ -169,11 +169,11 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    fn one(&mut self, path: &TreePath, tracked: Tracked) -> Verdict {
+    fn one(&mut self, path: &RepoPath, tracked: Tracked) -> Verdict {
         let bytes = path.as_bytes();
         if let Some(dir) = bytes.strip_suffix(b"/") {
             self.report(TreeReport::Nested {
-                path: TreePath::new(dir),
+                path: RepoPath::new(dir),
                 files_taken: false,
             });
             return Verdict::Settled;
@@ -202,7 +202,7 @@ impl Look<'_> {
         self.out.reports.insert(report);
     }
 
-    fn file(&mut self, path: &TreePath, here: &Path, meta: &Metadata) {
+    fn file(&mut self, path: &RepoPath, here: &Path, meta: &Metadata) {
         if meta.len() > self.limits.file_bytes {
             self.report(TreeReport::TooBig {
                 path: path.clone(),
@@ -215,9 +215,9 @@ impl Look<'_> {
         }
     }
 
-    fn link(&mut self, path: &TreePath, here: &Path) {
+    fn link(&mut self, path: &RepoPath, here: &Path) {
         let target = std::fs::read_link(here).unwrap_or_default();
-        let shown = TreePath::new(target.as_os_str().as_bytes());
+        let shown = RepoPath::new(target.as_os_str().as_bytes());
         // `.gitmodules` as a link is refused by Git: it would be read through the link.
         if here
             .file_name()
@@ -235,7 +235,7 @@ impl Look<'_> {
     }
 
     /// A link leaves the tree by its text, or, through other links, in fact.
-    fn leads_out(&self, path: &TreePath, here: &Path, target: &Path) -> bool {
+    fn leads_out(&self, path: &RepoPath, here: &Path, target: &Path) -> bool {
         if target.is_absolute() {
             return true;
         }
@@ -254,7 +254,7 @@ impl Look<'_> {
         }
     }
 
-    fn special(&mut self, path: &TreePath, file_type: FileType, tracked: Tracked) {
+    fn special(&mut self, path: &RepoPath, file_type: FileType, tracked: Tracked) {
         self.report(TreeReport::Special {
             path: path.clone(),
             kind: kind_of(file_type),
@@ -264,7 +264,7 @@ impl Look<'_> {
         }
     }
 
-    fn is_behind_link(&mut self, path: &TreePath) -> bool {
+    fn is_behind_link(&mut self, path: &RepoPath) -> bool {
         path.as_bytes()
             .iter()
             .rposition(|b| *b == b'/')
@@ -306,7 +306,7 @@ impl Look<'_> {
             if entry.file_name() == ".git" {
                 if !dir.is_empty() {
                     self.report(TreeReport::Nested {
-                        path: TreePath::new(dir),
+                        path: RepoPath::new(dir),
                         files_taken: true,
                     });
                 }
@@ -315,7 +315,7 @@ impl Look<'_> {
             let path = || join(dir, entry.file_name().as_bytes());
             if is_special(file_type) {
                 self.report(TreeReport::Special {
-                    path: TreePath::new(path()),
+                    path: RepoPath::new(path()),
                     kind: kind_of(file_type),
                 });
             } else if file_type.is_dir()
@@ -323,7 +323,7 @@ impl Look<'_> {
                 && entry.path().join(".git").exists()
             {
                 self.report(TreeReport::Submodule {
-                    path: TreePath::new(path()),
+                    path: RepoPath::new(path()),
                 });
             }
         }

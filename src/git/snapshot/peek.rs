@@ -7,9 +7,9 @@ use std::path::Path;
 use super::super::cmd::Nul;
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::super::path::TreePath;
 use super::super::repo::Repo;
 use super::super::shadow::Shadow;
+use crate::domain::repo_path::RepoPath;
 
 impl Shadow {
     /// The shadow at `dir`, where it was made and knows its tree; nothing is made.
@@ -27,7 +27,7 @@ impl Shadow {
         root: &Path,
         stand: &Oid,
         attributes: &Oid,
-    ) -> Result<BTreeSet<TreePath>, GitError> {
+    ) -> Result<BTreeSet<RepoPath>, GitError> {
         let args = [
             "ls-files",
             "-z",
@@ -41,8 +41,8 @@ impl Shadow {
             .in_tree(root, attributes, args)?
             .env("GIT_OPTIONAL_LOCKS", "0")
             .run()?;
-        let on_disk = Nul::of(&out).filter_map(|field| Some(TreePath::new(field.get(2..)?)));
-        let mut found: BTreeSet<TreePath> = on_disk.collect();
+        let on_disk = Nul::of(&out).filter_map(|field| Some(RepoPath::new(field.get(2..)?)));
+        let mut found: BTreeSet<RepoPath> = on_disk.collect();
         let args = [
             "diff-index",
             "-z",
@@ -51,7 +51,7 @@ impl Shadow {
             "--no-renames",
         ];
         let known = self.in_tree(root, attributes, args)?.arg(stand).run()?;
-        found.extend(Nul::of(&known).map(TreePath::new));
+        found.extend(Nul::of(&known).map(RepoPath::new));
         Ok(found)
     }
 }

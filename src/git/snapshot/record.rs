@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::super::path::TreePath;
 use super::super::shadow::Shadow;
 use super::candidates::SortedOut;
+use crate::domain::repo_path::RepoPath;
 
 /// Brings the index in line; nothing runs where nothing changed.
 pub(super) fn record(
@@ -44,7 +44,7 @@ pub(super) fn record(
     Ok(())
 }
 
-fn nul_list(paths: &[TreePath]) -> Vec<u8> {
+fn nul_list(paths: &[RepoPath]) -> Vec<u8> {
     let mut list = Vec::new();
     for path in paths {
         list.extend_from_slice(path.as_bytes());

@@ -1,6 +1,6 @@
 //! What a look at a tree found besides ordinary files.
 
-use super::super::path::TreePath;
+use crate::domain::repo_path::RepoPath;
 
 /// Something in an agent's tree that is not simply part of the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -9,7 +9,7 @@ pub enum TreeReport {
     /// `.git` of its own is in it.
     Nested {
         /// The directory.
-        path: TreePath,
+        path: RepoPath,
         /// True where the directory's files are in the snapshot all the same.
         files_taken: bool,
     },
@@ -22,38 +22,38 @@ pub enum TreeReport {
     /// commit stays.
     Submodule {
         /// The submodule.
-        path: TreePath,
+        path: RepoPath,
     },
     /// A pipe, socket or device; Git cannot store it.
     Special {
         /// Where.
-        path: TreePath,
+        path: RepoPath,
         /// `pipe`, `socket` or `device`.
         kind: &'static str,
     },
     /// A file above the size limit; its old state stays in the snapshot.
     TooBig {
         /// The file.
-        path: TreePath,
+        path: RepoPath,
         /// Its size in bytes.
         bytes: u64,
     },
     /// A symbolic link that leads out of the tree; it is in the snapshot.
     LinkOutside {
         /// The link.
-        path: TreePath,
+        path: RepoPath,
         /// Where it leads, as written.
-        target: TreePath,
+        target: RepoPath,
     },
     /// A file that cannot be read; its old state stays in the snapshot.
     Unreadable {
         /// The file.
-        path: TreePath,
+        path: RepoPath,
     },
     /// A path that Git would take for its own directory on some file system; not in the snapshot.
     Forbidden {
         /// The path.
-        path: TreePath,
+        path: RepoPath,
     },
 }
 
@@ -74,7 +74,7 @@ impl TreeReport {
     }
 
     /// The path that it is about; none for the worktree itself.
-    pub const fn path(&self) -> Option<&TreePath> {
+    pub const fn path(&self) -> Option<&RepoPath> {
         match self {
             Self::OwnRepository | Self::SubmoduleStores => None,
             Self::Nested { path, .. }

@@ -5,11 +5,11 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 
 use super::super::diff::Change;
-use super::super::path::TreePath;
 use super::super::repo::Identity;
 use super::super::testing::{Run, TestRepo};
 use super::seal::Sealed;
 use super::*;
+use crate::domain::repo_path::RepoPath;
 
 fn summary(snapshot: &Snapshot) -> Vec<(Change, String)> {
     snapshot
@@ -333,7 +333,7 @@ fn the_agents_commits_are_kept_beneath() {
         .iter()
         .map(|c| c.changed[0].path.clone())
         .collect();
-    assert_eq!(paths, ["a".into(), "b".into(), TreePath::from("b")]);
+    assert_eq!(paths, ["a".into(), "b".into(), RepoPath::from("b")]);
 
     run.write("c", "3");
     let dirty = seal_work(&run, &run.snapshot()).unwrap().commit.unwrap();

@@ -4,11 +4,11 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::super::path::TreePath;
 use super::super::snapshot::TreeReport;
 use super::admin::MODULES;
 use super::{Pool, SlotState, WorktreeError};
 use crate::base::fs;
+use crate::domain::repo_path::RepoPath;
 
 impl Pool<'_> {
     /// Moves what a rescue of slot `name` had to leave behind into the new directory `to`, and says
@@ -93,16 +93,16 @@ fn move_out(
 }
 
 /// What is moved: where the files beside it were saved, its `.git` alone.
-fn where_it_is(report: &TreeReport) -> TreePath {
+fn where_it_is(report: &TreeReport) -> RepoPath {
     match report {
         TreeReport::Nested {
             path,
             files_taken: true,
-        } => TreePath::new([path.as_bytes(), b"/.git"].concat()),
+        } => RepoPath::new([path.as_bytes(), b"/.git"].concat()),
         other => other
             .path()
             .cloned()
-            .unwrap_or_else(|| TreePath::new(".git")),
+            .unwrap_or_else(|| RepoPath::new(".git")),
     }
 }
 

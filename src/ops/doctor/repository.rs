@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::text::{one_line, path_bytes};
+use crate::domain::repo_path::RepoPath;
 use crate::git::format::{Format, RefStorage};
 use crate::git::preflight::check_supported;
-use crate::git::{Git, ObjectFormat, Repo, TreePath};
+use crate::git::{Git, ObjectFormat, Repo};
 use crate::ops::doctor::{Finding, Patient};
 
 /// Looks, and hands on the open repository where it can be opened.
@@ -164,7 +165,7 @@ fn is_committed(repo: &Repo, path: &Path) -> bool {
         let text = one_line(&path.to_string_lossy());
         repo.list_files(
             &head,
-            &TreePath::new(
+            &RepoPath::new(
                 text.trim_start_matches("./")
                     .trim_end_matches('/')
                     .as_bytes()

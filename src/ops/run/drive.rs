@@ -11,13 +11,14 @@ use crate::domain::aftermath::CutOffBy;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::event::Event;
 use crate::domain::ids::{RunId, TaskId};
+use crate::domain::repo_path::RepoPath;
 use crate::domain::routing::Relief;
 use crate::domain::run::{Run, Step};
 use crate::domain::sandbox::Isolation;
 use crate::domain::task::Task;
 use crate::domain::verdict::{Cell, Outcome};
 use crate::git::shadow::Shadow;
-use crate::git::{Oid, Repo, TreePath};
+use crate::git::{Oid, Repo};
 use crate::ops::claim::Which;
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::failpoint;
@@ -462,7 +463,7 @@ pub(crate) fn base_policy(
     };
     let base = Oid::parse(base).map_err(environment)?;
     let blob = repo
-        .read_blob(&base, &TreePath::new(policy::FILE))
+        .read_blob(&base, &RepoPath::new(policy::FILE))
         .map_err(environment)?;
     Ok(match blob {
         Some(bytes) => PolicyState::from_bytes(Some(&bytes), policy::FILE),

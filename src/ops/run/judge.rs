@@ -2,7 +2,7 @@
 //! [`crate::domain::aftermath`].
 
 use crate::domain::action::Action;
-use crate::domain::decision::{DecisionRecord, RepoPath};
+use crate::domain::decision::DecisionRecord;
 use crate::domain::run::Run;
 use crate::domain::task::Task;
 use crate::domain::verdict::PolicyVerdict;
@@ -21,10 +21,7 @@ pub fn policy_verdict(
     let mut question = Question::on_task(Action::RunFinish, task);
     question.resource.run = Some(run.id.to_string());
     question.resource.patterns.clear();
-    question.resource.paths = changed
-        .iter()
-        .map(|c| RepoPath(c.path.as_bytes().to_vec()))
-        .collect();
+    question.resource.paths = changed.iter().map(|c| c.path.clone()).collect();
     question.facts.diff_files = Some(changed.len() as u64);
     question.facts.diff_lines = Some(lines);
     let record = ask::answer(cx, &question);

@@ -10,8 +10,9 @@ use std::path::{Component, Path, PathBuf};
 use crate::connector::dialogue::{AskedCall, Gate, Ruling};
 use crate::domain::action::Action;
 use crate::domain::aftermath::Parked;
-use crate::domain::decision::{DecisionRecord, Effect, RepoPath};
+use crate::domain::decision::{DecisionRecord, Effect};
 use crate::domain::event::Event;
+use crate::domain::repo_path::RepoPath;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::commit;
 use crate::ops::lease;
@@ -95,7 +96,7 @@ impl PolicyGate<'_, '_> {
         resource.input = call.digest.clone();
         // The worktree itself is no file in it.
         let files = inside.iter().flatten().filter(|path| !path.is_empty());
-        resource.paths = files.map(|path| RepoPath(path.clone())).collect();
+        resource.paths = files.map(|path| RepoPath::new(path.clone())).collect();
         question
     }
 

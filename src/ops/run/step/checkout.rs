@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{fs, id};
 use crate::domain::aftermath::TreeChange;
 use crate::domain::ids::RunId;
+use crate::domain::repo_path::RepoPath;
 use crate::domain::run::Run;
 use crate::domain::sandbox::Isolation;
 use crate::git::busy::going_on;
@@ -26,7 +27,7 @@ use crate::git::repo::HeadTo;
 use crate::git::shadow::Shadow;
 use crate::git::snapshot::{Limits, Snapshot, TreeReport};
 use crate::git::worktree::{Known, RESCUE_LIMITS, Rescue, RescueAs, Slot, move_aside, save_tree};
-use crate::git::{Expect, Head, Oid, Repo, TreePath};
+use crate::git::{Expect, Head, Oid, Repo};
 use crate::ops::failpoint;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::agent::launch::AgentEnd;
@@ -87,7 +88,7 @@ struct Checkout<'a> {
 pub(crate) struct Entered<'a> {
     checkout: Checkout<'a>,
     journal: Journal,
-    ignored: Vec<TreePath>,
+    ignored: Vec<RepoPath>,
 }
 
 /// Refuses where the checkout is not clean: said before anything is claimed. `base` is where the
@@ -334,7 +335,7 @@ impl<'a> Checkout<'a> {
     }
 
     /// What Git ignores there, a directory of which all is ignored as one.
-    fn ignored(&self, head: &Head) -> Result<Vec<TreePath>, OpError> {
+    fn ignored(&self, head: &Head) -> Result<Vec<RepoPath>, OpError> {
         let tree = match head.commit() {
             Some(commit) => self.repo.tree_of(commit).map_err(environment)?,
             None => self.shadow.format().empty_tree(),
@@ -390,7 +391,7 @@ impl Entered<'_> {
             .iter()
             .filter(|change| change.old.is_none())
             .map(|change| &change.path);
-        let never: Vec<TreePath> = added
+        let never: Vec<RepoPath> = added
             .filter(|path| was_ignored(&self.ignored, path))
             .cloned()
             .collect();
@@ -585,20 +586,20 @@ fn read_journal(world: &World) -> Result<Option<Journal>, OpError> {
         .map_err(|error| environment(format!("{}: {error}", file.display())))
 }
 
-fn read_list(file: &Path) -> Result<Vec<TreePath>, OpError> {
+fn read_list(file: &Path) -> Result<Vec<RepoPath>, OpError> {
     let bytes = fs::read_capped(file, LIST_CAP).map_err(environment)?;
     Ok(bytes
         .split(|byte| *byte == 0)
         .filter(|path| !path.is_empty())
-        .map(TreePath::new)
+        .map(RepoPath::new)
         .collect())
 }
 
 /// True for a path of the list, and for everything beneath one that ends in `/`.
-fn was_ignored(list: &[TreePath], path: &TreePath) -> bool {
+fn was_ignored(list: &[RepoPath], path: &RepoPath) -> bool {
     let path = path.as_bytes();
     list.iter()
-        .map(TreePath::as_bytes)
+        .map(RepoPath::as_bytes)
         .any(|one| match one.strip_suffix(b"/") {
             Some(dir) => path == dir || path.starts_with(one),
             None => path == one,
@@ -611,8 +612,8 @@ mod tests {
 
     #[test]
     fn what_was_ignored_is_known_by_itself_or_by_its_directory() {
-        let list = ["target/", ".env", "a/b.log"].map(TreePath::new);
-        let is = |path: &str| was_ignored(&list, &TreePath::new(path));
+        let list = ["target/", ".env", "a/b.log"].map(RepoPath::new);
+        let is = |path: &str| was_ignored(&list, &RepoPath::new(path));
         assert!(
             ["target", "target/x/y", ".env", "a/b.log"]
                 .iter()

@@ -1,0 +1,85 @@
+//! One question to the policy, with its paths and patterns as rules are held against them.
+
+use crate::domain::action::Action;
+use crate::domain::actor::Actor;
+use crate::domain::decision::Resource;
+use crate::domain::path_pattern::{CaseMode, PathPattern};
+use crate::domain::repo_path::RepoPath;
+use crate::policy::facts::Facts;
+use std::cell::OnceCell;
+
+/// One question to the policy.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The action that is asked for.
+    pub action: Action,
+    /// The one who asks.
+    pub actor: &'a Actor,
+    /// The task, paths or tool that the action is about.
+    pub resource: &'a Resource,
+    /// The facts that were measured.
+    pub facts: &'a Facts,
+}
+
+/// The paths and patterns that a question is about. Patterns are read once for all rules, and only
+/// if a rule asks about them.
+pub(super) struct AskedPaths<'a> {
+    resource: &'a Resource,
+    case: CaseMode,
+    patterns: OnceCell<Vec<AskedPattern>>,
+}
+
+/// One pattern that is asked about.
+pub(super) struct AskedPattern {
+    /// The pattern as the task has it.
+    pub(super) text: String,
+    /// The pattern as it was read; `None` where it names a module or cannot be read, which might
+    /// mean anything.
+    pub(super) pattern: Option<PathPattern>,
+}
+
+impl<'a> AskedPaths<'a> {
+    /// The paths and patterns of a resource, in a repository that compares names so.
+    pub(super) fn of(resource: &'a Resource, case: CaseMode) -> Self {
+        Self {
+            resource,
+            case,
+            patterns: OnceCell::new(),
+        }
+    }
+
+    /// The mode in which the repository compares names.
+    pub(super) fn case(&self) -> CaseMode {
+        self.case
+    }
+
+    /// The number of paths and patterns together.
+    pub(super) fn len(&self) -> usize {
+        self.resource.paths.len() + self.resource.patterns.len()
+    }
+
+    /// The paths.
+    pub(super) fn paths(&self) -> &'a [RepoPath] {
+        &self.resource.paths
+    }
+
+    /// The patterns.
+    pub(super) fn patterns(&self) -> &[AskedPattern] {
+        self.patterns.get_or_init(|| {
+            let texts = self.resource.patterns.iter();
+            texts
+                .map(|text| AskedPattern::read(text, self.case))
+                .collect()
+        })
+    }
+}
+
+impl AskedPattern {
+    /// Reads a pattern as locks do.
+    pub(super) fn read(text: &str, case: CaseMode) -> Self {
+        Self {
+            text: text.to_owned(),
+            pattern: PathPattern::parse(text, case).ok(),
+        }
+    }
+}

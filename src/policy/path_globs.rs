@@ -1,0 +1,150 @@
+//! Globs over paths, as rules use them: the patterns of [`domain::path_pattern`](PathPattern), with
+//! the checks that a policy file has of its own.
+//!
+//! A pattern is relative to the repository root; `*` and `?` never match `/`; one without glob
+//! characters, or ending in `/`, also covers everything beneath it.
+
+use crate::domain::path_pattern::{CaseMode, PathPattern, SpelledPath, overlap};
+use crate::domain::repo_path::RepoPath;
+use crate::policy::asked::AskedPattern;
+use crate::policy::pattern_list::{BadPatterns, MAX_PATTERN, read_all};
+use std::sync::OnceLock;
+
+/// The path patterns of one rule.
+#[derive(Debug, Clone)]
+pub struct PathGlobs {
+    patterns: Vec<RulePattern>,
+}
+
+/// One path pattern, read once for each way in which names can be compared.
+#[derive(Debug, Clone)]
+struct RulePattern {
+    sensitive: PathPattern,
+    folding: OnceLock<Option<PathPattern>>,
+}
+
+impl PathGlobs {
+    /// Checks patterns; the error names all bad ones.
+    pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self, BadPatterns> {
+        Ok(Self {
+            patterns: read_all(patterns, RulePattern::read)?,
+        })
+    }
+
+    /// The patterns as normalised text.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.patterns.iter().map(|p| p.sensitive.as_str())
+    }
+
+    /// The answer to whether some pattern matches the path; `None` where one of them cannot be read
+    /// in this mode, because a class in it has too many letters to fold.
+    pub fn matches(&self, path: &RepoPath, case: CaseMode) -> Option<bool> {
+        let path = SpelledPath::new(path.as_bytes(), case);
+        let mut answer = Some(false);
+        for pattern in &self.patterns {
+            match pattern.in_mode(case) {
+                Some(pattern) if pattern.is_match_as_spelled(&path) => return Some(true),
+                Some(_) => {}
+                None => answer = None,
+            }
+        }
+        answer
+    }
+
+    /// True where some path could match one of these and the asked-for pattern, which is compared
+    /// in the mode in which it was read. A pattern that could not be read might meet anything: the
+    /// stricter answer is the safe one.
+    pub(super) fn meet(&self, asked: &AskedPattern) -> bool {
+        let Some(asked) = &asked.pattern else {
+            return !self.patterns.is_empty();
+        };
+        self.patterns
+            .iter()
+            .any(|pattern| match pattern.in_mode(asked.case_mode()) {
+                Some(pattern) => overlap(pattern, asked).is_some(),
+                None => true,
+            })
+    }
+
+    /// True where every path that the asked-for pattern can match is certainly matched by one of
+    /// these.
+    pub(super) fn certainly_cover(&self, asked: &AskedPattern) -> bool {
+        match &asked.pattern {
+            None => self
+                .patterns
+                .iter()
+                .any(|pattern| pattern.sensitive.covers_everything()),
+            Some(asked) => self
+                .patterns
+                .iter()
+                .filter_map(|pattern| pattern.in_mode(asked.case_mode()))
+                .any(|pattern| pattern.certainly_covers(asked)),
+        }
+    }
+}
+
+impl RulePattern {
+    fn read(written: &str) -> Result<Self, String> {
+        let refuse = |why: &str| Err(format!("the path pattern `{written}` {why}"));
+        let text = written.strip_prefix("./").unwrap_or(written);
+        if text.len() > MAX_PATTERN {
+            return Err(format!("a path pattern is longer than {MAX_PATTERN} bytes"));
+        }
+        if text.trim() != text || text.chars().any(char::is_control) {
+            return refuse("starts or ends with a space or contains a control character");
+        }
+        match text.chars().next() {
+            None | Some('.') if matches!(text, "" | ".") => {
+                return refuse("is empty; write `**` for everything");
+            }
+            Some('/') => {
+                return refuse("is absolute; patterns are relative to the repository root");
+            }
+            Some('~') => {
+                return refuse("starts with `~`; patterns are relative to the repository root");
+            }
+            Some('!') => {
+                return refuse(
+                    "starts with `!`; write a rule with another effect instead of an exception",
+                );
+            }
+            Some('@') => return refuse("names a module; policy files list globs"),
+            _ => {}
+        }
+        if text.contains('\\') {
+            return refuse(
+                "contains a backslash; write `/` between names and `[[]` for a literal bracket",
+            );
+        }
+        let base = text.strip_suffix('/').unwrap_or(text);
+        if base.split('/').any(|name| matches!(name, "" | "." | "..")) {
+            return refuse("has an empty name, `.` or `..` in it");
+        }
+        let sensitive = PathPattern::parse_rule(text, CaseMode::Sensitive)
+            .map_err(|error| format!("the path pattern `{written}` {}", error.fault))?;
+        Ok(Self {
+            sensitive,
+            folding: OnceLock::new(),
+        })
+    }
+
+    /// The pattern for names that are compared so; `None` where it cannot be read so.
+    fn in_mode(&self, case: CaseMode) -> Option<&PathPattern> {
+        match case {
+            CaseMode::Sensitive => Some(&self.sensitive),
+            CaseMode::Folding => {
+                let read = || PathPattern::parse_rule(self.sensitive.as_str(), case).ok();
+                self.folding.get_or_init(read).as_ref()
+            }
+        }
+    }
+}
+
+/// Checks one path pattern; the error says what is wrong with it.
+pub fn check_path_pattern(text: &str) -> Result<(), String> {
+    RulePattern::read(text).map(drop)
+}
+
+#[cfg(test)]
+#[path = "path_globs_tests.rs"]
+mod tests;
