@@ -25,6 +25,21 @@ pub fn resolved(path: &Path) -> PathBuf {
     real
 }
 
+/// The path without `.` and `..`, by its words alone.
+pub fn plain(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +58,14 @@ mod tests {
         ] {
             assert_eq!(resolved(&base.join(path)), base.join(real), "{path}");
         }
+    }
+
+    #[test]
+    fn a_path_is_made_plain_by_its_words() {
+        assert_eq!(
+            plain(Path::new("/r/.ai/worktrees/w1/../../../a/./b")),
+            Path::new("/r/a/b")
+        );
+        assert_eq!(plain(Path::new("/../../x")), Path::new("/x"));
     }
 }

@@ -72,6 +72,16 @@ impl RunId {
         )
     }
 
+    /// The branch of the run, as Git's porcelain names it.
+    pub fn branch(&self) -> String {
+        format!("ai/{}/{}", self.task(), self.epoch())
+    }
+
+    /// The reference on which its work is saved when it was cut off.
+    pub fn rescue_ref(&self) -> String {
+        format!("refs/ai/rescue/{}/{}", self.task(), self.epoch())
+    }
+
     /// The lease epoch under which it ran.
     pub fn epoch(&self) -> u64 {
         self.0

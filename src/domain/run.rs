@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::budget::RunUsage;
 use crate::domain::decision::Override;
 use crate::domain::ids::{RunId, TaskId};
+use crate::domain::sandbox::Isolation;
 use crate::domain::time::{Elapsed, LeaseInstant, Now, WallMs};
 use crate::domain::verdict::{Cell, Outcome};
 
@@ -70,6 +71,23 @@ pub struct Run {
 }
 
 impl Run {
+    /// The name in the place of a worktree's, for a run in the main checkout.
+    pub const CHECKOUT: &str = "checkout";
+
+    /// True where the run works in the main checkout itself.
+    pub fn is_in_place(&self) -> bool {
+        self.worktree == Run::CHECKOUT
+    }
+
+    /// The isolation of the run, as its evidence says it.
+    pub fn isolation(&self) -> Isolation {
+        if self.is_in_place() {
+            Isolation::None
+        } else {
+            Isolation::Worktree
+        }
+    }
+
     /// How long it has gone on by now, in milliseconds. A wall clock that was set meanwhile does
     /// not count, as far as the machine has not been started anew.
     pub fn age_ms(&self, now: &Now) -> u64 {

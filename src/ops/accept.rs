@@ -24,18 +24,14 @@ use crate::git::shadow::Shadow;
 use crate::git::{Oid, Repo};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
-use crate::ops::evidence;
-use crate::ops::failpoint;
 use crate::ops::prove::{self, Trial};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::place::Judged;
 use crate::ops::run::judge::policy_verdict;
 use crate::ops::run::origin::{self, Destination};
-use crate::ops::run::step::checkout;
-use crate::ops::run::step::worktree::identity;
 use crate::ops::scrub::redact_record;
-use crate::ops::trust;
-use crate::ops::world::World;
+use crate::ops::world::{World, identity};
+use crate::ops::{evidence, failpoint, trust};
 use crate::store::Store;
 
 /// Work that was accepted.
@@ -138,7 +134,7 @@ fn refuse_in_use(store: &mut dyn Store) -> Result<(), OpError> {
     match store
         .read(|tx| tx.active_runs())?
         .into_iter()
-        .find(checkout::is_in_place)
+        .find(Run::is_in_place)
     {
         None => Ok(()),
         Some(run) => {

@@ -236,7 +236,7 @@ fn claimable(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<(), OpError> {
             };
         }
         TaskState::Blocked { .. } => (
-            crate::ops::why::blocked_text(tx, task)?,
+            crate::ops::gates::blocked_text(tx, task)?,
             format!("`ai why {}`", task.id),
         ),
         TaskState::Review { run } => (

@@ -20,6 +20,7 @@ pub mod evidence;
 pub mod export;
 pub mod failpoint;
 pub mod finish;
+pub mod gates;
 pub mod health;
 pub mod import;
 pub mod init;

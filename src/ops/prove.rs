@@ -19,8 +19,7 @@ use crate::ops::run::checks::runner::{CheckPlan, run_checks, verification};
 use crate::ops::run::step::evidence::{Filed, file_evidence};
 use crate::ops::signals::Signals;
 use crate::ops::trust;
-use crate::ops::world::World;
-use crate::ops::world::environment;
+use crate::ops::world::{World, environment};
 use crate::process::supervise::CancelToken;
 
 /// A tree on trial.

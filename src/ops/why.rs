@@ -1,39 +1,20 @@
 //! `ai why`: the exact gates that hold a task now, from reading the store and, of a run, whether
 //! its supervisor lives.
 
-use serde::Serialize;
-
 use crate::config::Config;
-use crate::domain::fold::dependency_trouble;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::Liveness;
 use crate::domain::run::Run;
 use crate::domain::task::{BlockReason, Proof, Task, TaskState};
 use crate::domain::verdict::{Lifecycle, Outcome};
 use crate::ops::cx::{self, Cx};
+use crate::ops::gates::{Gate, dependencies, gate, held};
 use crate::ops::refusal::{OpError, seconds};
 use crate::ops::run::origin::destination;
-use crate::ops::run::recovery::recover;
-use crate::ops::{approve, budget, patterns};
+use crate::ops::run::recovery::liveness::liveness;
+use crate::ops::{budget, patterns};
 use crate::process::identity::Liveness as Alive;
 use crate::store::Tx;
-
-/// One thing that stands between a task and its next step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct Gate {
-    /// `dependency`, `hold`, `parked`, `approval`, `lease`, `lapsed`, `cut_off`, `lock`, `quota`,
-    /// `login`, `backoff`, `budget`, `not_before`, `review`, `failed`, `cancelled`, `done` or
-    /// `ready`.
-    pub gate: &'static str,
-    /// One sentence.
-    pub text: String,
-    /// The task, lock or run behind it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
-    /// The command that moves it, where one does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
-}
 
 /// All gates of a task, the decisive one first.
 pub fn gates(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<Vec<Gate>, OpError> {
@@ -78,15 +59,6 @@ fn review(tx: &mut dyn Tx, config: &Config, id: &TaskId, run: &RunId) -> Result<
         Some(run.to_string()),
         Some(format!("ai review {id}")),
     ))
-}
-
-fn gate(gate: &'static str, text: String, by: Option<String>, next: Option<String>) -> Gate {
-    Gate {
-        gate,
-        text,
-        by,
-        next,
-    }
 }
 
 fn queued(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<Vec<Gate>, OpError> {
@@ -195,58 +167,6 @@ fn last_verdict(tx: &mut dyn Tx, task: &Task) -> Result<String, OpError> {
     }))
 }
 
-fn dependencies(tx: &mut dyn Tx, task: &Task) -> Result<Vec<Gate>, OpError> {
-    let mut gates = Vec::new();
-    for on in tx.deps(&task.id)? {
-        let Some(dependency) = tx.task(&on)? else {
-            continue;
-        };
-        if matches!(dependency.state, TaskState::Done { .. }) {
-            continue;
-        }
-        let title = crate::base::text::one_line(&dependency.title);
-        let (text, next) = match dependency_trouble(&dependency) {
-            Some(trouble) => (
-                format!("waits for {on} ({title}), which {trouble}"),
-                format!("ai task retry {on}"),
-            ),
-            None => (
-                format!(
-                    "waits for {on} ({title}), which is {}",
-                    dependency.state.name()
-                ),
-                format!("ai why {on}"),
-            ),
-        };
-        gates.push(gate("dependency", text, Some(on.to_string()), Some(next)));
-    }
-    Ok(gates)
-}
-
-fn held(task: &Task) -> Gate {
-    let (name, reason) = match &task.hold {
-        Some(hold) => (
-            match hold.kind {
-                BlockReason::Parked => "parked",
-                BlockReason::Approval => "approval",
-                BlockReason::Hold | BlockReason::Dependency => "hold",
-            },
-            hold.reason.clone(),
-        ),
-        None => ("hold", "it is on hold".to_owned()),
-    };
-    let decision = approve::decision_in(&reason)
-        .filter(|_| name == "approval")
-        .map(str::to_owned);
-    let next = match &decision {
-        Some(decision) => {
-            format!("ai policy explain {decision}, then `ai policy approve {decision}`")
-        }
-        None => format!("ai task unhold {}", task.id),
-    };
-    gate(name, reason, decision, Some(next))
-}
-
 fn leased(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<Gate, OpError> {
     let run = match &task.state {
         TaskState::Running { run } => Some(run.to_string()),
@@ -323,7 +243,7 @@ pub fn cut_off(tx: &mut dyn Tx, task: &Task) -> Result<Option<RunId>, OpError> {
     };
     let dead = tx
         .run(run)?
-        .is_some_and(|run| run.end.is_none() && recover::liveness(&run.supervisor) == Alive::Dead);
+        .is_some_and(|run| run.end.is_none() && liveness(&run.supervisor) == Alive::Dead);
     Ok(dead.then(|| run.clone()))
 }
 
@@ -336,21 +256,6 @@ fn done(id: &TaskId, proof: &Proof) -> Gate {
         Proof::Overridden { reason, by } => format!("done (overridden) by {by}: {reason}"),
     };
     gate("done", text, None, Some(format!("ai evidence list {id}")))
-}
-
-/// Why a blocked task is blocked, in one line.
-pub fn blocked_text(tx: &mut dyn Tx, task: &Task) -> Result<String, OpError> {
-    let gates = match &task.state {
-        TaskState::Blocked {
-            blocked_by: BlockReason::Dependency,
-        } => dependencies(tx, task)?,
-        _ => vec![held(task)],
-    };
-    Ok(gates
-        .into_iter()
-        .map(|gate| gate.text)
-        .collect::<Vec<_>>()
-        .join("; "))
 }
 
 /// The task and its gates, by what was typed.

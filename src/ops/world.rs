@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::base::env;
-use crate::config::Config;
-use crate::config::Trees;
+use crate::config::{Config, Trees};
 use crate::domain::actor::Actor;
 use crate::domain::ids::RunId;
 use crate::domain::sandbox::Wish;
 use crate::domain::time::Now;
 use crate::git::worktree::{DiskLocks, PoolLimits};
-use crate::git::{Git, Location, Repo, preflight};
+use crate::git::{Git, Identity, Location, Repo, preflight};
 use crate::ops::cx::{Cx, Rules};
 use crate::ops::places::Places;
 use crate::ops::project;
@@ -135,6 +134,11 @@ impl World {
             .to_string_lossy()
             .into_owned()
     }
+}
+
+/// The name and address under which `ai` commits what it snapshots.
+pub fn identity() -> Result<Identity, OpError> {
+    Identity::new("ai", "ai@localhost").map_err(environment)
 }
 
 /// What the machine could not do, as a refusal.

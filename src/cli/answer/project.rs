@@ -10,8 +10,8 @@ use crate::base::yaml::Problem;
 use crate::cli::answer::AgentStatus;
 use crate::domain::actor::Actor;
 use crate::domain::ids::{Subject, TaskId};
+use crate::ops::gates::Gate;
 use crate::ops::trust::Change;
-use crate::ops::why::Gate;
 
 /// The answer to `ai status`.
 #[derive(Serialize, JsonSchema)]

@@ -13,7 +13,6 @@ use crate::cli::context::Context;
 use crate::ops::review::{self, FileChange, Review};
 use crate::ops::route;
 use crate::ops::run::origin::{Destination, destination};
-use crate::ops::run::step::checkout;
 use crate::store::Access;
 
 #[derive(Args)]
@@ -110,7 +109,7 @@ fn head(review: &Review, goes: &Destination) -> String {
             );
         }
     }
-    if checkout::is_in_place(run) {
+    if run.is_in_place() {
         row("isolation", "none: it worked in the checkout itself");
     }
     if let Some(used) = review.sandbox() {

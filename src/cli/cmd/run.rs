@@ -19,7 +19,7 @@ use crate::domain::verdict::{self, Lifecycle};
 use crate::notify::{Delivery, Notice, desktop};
 use crate::ops::claim::Which;
 use crate::ops::refusal::Refusal;
-use crate::ops::run::drive::Report;
+use crate::ops::run::model::RunReport;
 use crate::ops::run::{batch, drive};
 use crate::store::Access;
 
@@ -180,7 +180,7 @@ fn row(line: &batch::Line) -> Vec<String> {
         .collect()
 }
 
-fn code(report: &Report) -> u8 {
+fn code(report: &RunReport) -> u8 {
     use verdict::Outcome as O;
     match report.outcome {
         O::ReadyForReview | O::Unverified => exit::OK,
@@ -194,7 +194,7 @@ fn code(report: &Report) -> u8 {
     }
 }
 
-fn show(report: &Report, context: &mut Context) {
+fn show(report: &RunReport, context: &mut Context) {
     for warning in &report.warnings {
         context.ui.warn(&multi_line(warning));
     }
@@ -243,7 +243,7 @@ fn show(report: &Report, context: &mut Context) {
 
 /// A word on the desktop, for whoever has looked away meanwhile. Without a desktop that answers,
 /// the terminal says so and no more.
-fn notify(report: &Report, context: &mut Context) {
+fn notify(report: &RunReport, context: &mut Context) {
     let (task, outcome) = (&report.task, report.outcome.as_str().replace('_', " "));
     let notice = Notice {
         title: format!("{}: {outcome}", report.run.id),

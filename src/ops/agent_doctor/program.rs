@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::base::text::{one_line, path_bytes};
 use crate::connector::api::Connector;
 use crate::domain::agent::{Agent, Name};
-use crate::ops::agents;
-use crate::ops::detect;
 use crate::ops::doctor::Finding;
 use crate::ops::world::World;
+use crate::ops::{agents, detect};
 
 /// What a program says its version is, or why that is not known.
 pub(super) type Version = Result<String, String>;

@@ -14,7 +14,7 @@ use crate::ops::agents;
 use crate::ops::doctor::{Finding, Patient};
 use crate::ops::health::Healths;
 use crate::ops::places::Places;
-use crate::ops::run::recovery::recover;
+use crate::ops::run::recovery::liveness::liveness;
 use crate::process::identity;
 use crate::store::{EventFilter, Flow, Store, StoreError};
 
@@ -107,7 +107,7 @@ fn leases(patient: &Patient<'_>, held: &[Lease], findings: &mut Vec<Finding>) {
 fn runs(active: &[Run], findings: &mut Vec<Finding>) {
     let dead: Vec<_> = active
         .iter()
-        .filter(|run| recover::liveness(&run.supervisor) == identity::Liveness::Dead)
+        .filter(|run| liveness(&run.supervisor) == identity::Liveness::Dead)
         .map(|run| &run.id)
         .collect();
     match dead.first() {

@@ -14,7 +14,8 @@ use crate::ops::claim::{self, Which};
 use crate::ops::cx::{self, Cx};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::route::{self, Field, Wish};
-use crate::ops::run::drive::{Stage, connector_of};
+use crate::ops::run::drive::connector_of;
+use crate::ops::run::model::CommandCx;
 use crate::ops::unready::unready;
 use crate::ops::world::{World, environment};
 use crate::router::Trace;
@@ -65,7 +66,7 @@ impl Choice {
 
 /// Chooses a task, where none is named, and its agent.
 pub(crate) fn choose(
-    stage: &Stage<'_>,
+    stage: &CommandCx<'_>,
     store: &mut SqliteStore,
     which: &Which,
     wish: Wish<'_>,
@@ -118,7 +119,7 @@ fn find(store: &mut SqliteStore, cx: &Cx, which: &Which) -> Result<Task, OpError
 
 /// The surroundings in the name of the one agent that will ask, where it is known already; a policy
 /// may hold tasks back from it.
-fn asking(stage: &Stage<'_>, field: &Field<'_>, wish: Wish<'_>) -> Result<Cx, OpError> {
+fn asking(stage: &CommandCx<'_>, field: &Field<'_>, wish: Wish<'_>) -> Result<Cx, OpError> {
     let mut enabled = field
         .agents
         .iter()
@@ -143,7 +144,7 @@ fn asking(stage: &Stage<'_>, field: &Field<'_>, wish: Wish<'_>) -> Result<Cx, Op
 
 /// An agent that was named and cannot be used is told of by its file, whatever the router would
 /// say.
-fn refuse_unusable(stage: &Stage<'_>, task: &Task, wish: Wish<'_>) -> Result<(), OpError> {
+fn refuse_unusable(stage: &CommandCx<'_>, task: &Task, wish: Wish<'_>) -> Result<(), OpError> {
     let name = match wish {
         Wish::Named(name) => Some(name),
         Wish::After(_) => None,

@@ -1,6 +1,5 @@
 //! One run from claim to verdict.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::{fs, id};
@@ -15,70 +14,34 @@ use crate::domain::repo_path::RepoPath;
 use crate::domain::routing::Relief;
 use crate::domain::run::{Run, Step};
 use crate::domain::sandbox::Isolation;
-use crate::domain::task::Task;
-use crate::domain::verdict::{Cell, Outcome};
-use crate::git::shadow::Shadow;
+use crate::domain::verdict::Lifecycle;
+use crate::git::worktree::Slot;
 use crate::git::{Oid, Repo};
 use crate::ops::claim::Which;
 use crate::ops::cx::{self, Cx, commit};
-use crate::ops::failpoint;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::route::{self, Wish};
 use crate::ops::run::agent::heartbeat::{Account, Beat, Heart};
+use crate::ops::run::agent::launch::AssignedAgent;
 use crate::ops::run::agent::session;
-use crate::ops::run::agent::usage::Ledger;
 use crate::ops::run::checks::runner::CheckPlan;
 use crate::ops::run::choose::{self, Choice};
-use crate::ops::run::origin;
-use crate::ops::run::origin::{Origin, origin};
-use crate::ops::run::recovery::recover;
-use crate::ops::run::recovery::salvage;
+use crate::ops::run::model::{CommandCx, Findings, Origin, RunCx, RunReport, Worked};
+use crate::ops::run::origin::{self, origin};
+use crate::ops::run::recovery::{ending, older, recover, salvage};
 use crate::ops::run::sandbox::builder;
-use crate::ops::run::step::claim::{self, Order, Started};
-use crate::ops::run::step::verdict::{self, Sealed};
-use crate::ops::run::step::{agent, checkout, take_up, worktree};
+use crate::ops::run::step::claim::{self, Order};
+use crate::ops::run::step::{
+    agent, checkout, checks, prompt, provision, snapshot, take_up, verdict, worktree,
+};
 use crate::ops::signals::Signals;
 use crate::ops::world::{World, environment};
-use crate::ops::{agents, credentials, lease, trust};
+use crate::ops::{agents, credentials, failpoint, tokens, trust};
 use crate::policy::{self, PolicyState};
 use crate::process::supervise::{CancelToken, StopReason};
 use crate::router::Trace;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, Tx};
-
-/// How a run ended, for the terminal.
-pub struct Report {
-    /// The run.
-    pub run: Run,
-    /// The task as it stands now.
-    pub task: Task,
-    /// The cell of the verdict table.
-    pub cell: Cell,
-    /// What follows.
-    pub outcome: Outcome,
-    /// One line or a few for people.
-    pub summary: String,
-    /// The run's directory.
-    pub dir: PathBuf,
-    /// What a reviewer should look at.
-    pub warnings: Vec<String>,
-    /// Who else could go on, where its provider has refused the agent.
-    pub relief: Relief,
-}
-
-/// A run in progress.
-pub(crate) struct Live<'a> {
-    pub(crate) world: &'a World,
-    pub(crate) repo: &'a Repo,
-    pub(crate) policy: &'a PolicyState,
-    pub(crate) agent: &'a Agent,
-    pub(crate) connector: &'a dyn Connector,
-    pub(crate) actor: Actor,
-    pub(crate) started: &'a Started,
-    pub(crate) dir: PathBuf,
-    pub(crate) cancel: CancelToken,
-    pub(crate) ledger: Arc<Ledger>,
-}
 
 /// Runs a task by an agent. Runs of supervisors that died are recovered first. Where the agent's
 /// provider refuses it and somebody is configured to take over, the task goes on with them.
@@ -87,18 +50,18 @@ pub fn run(
     store: &mut SqliteStore,
     which: &Which,
     agent_name: Option<&str>,
-) -> Result<Report, OpError> {
+) -> Result<RunReport, OpError> {
     trust::require(&world.root, &world.location.common_dir, "this run")?;
     let repo = world.repo()?;
     world.places.make()?;
     recover::dead_runs(world, store, &repo)?;
-    worktree::empty_older(world, store, &repo)?;
+    older::empty_older(world, store, &repo)?;
     session::sweep(world, store)?;
     worktree::refuse_full_disk(world)?;
     let origin = origin(world, &repo)?;
     let policy = base_policy(world, &repo, &origin)?;
     let connectors = agents::connectors(&world.root)?;
-    let stage = Stage {
+    let stage = CommandCx {
         world,
         repo: &repo,
         origin: &origin,
@@ -142,24 +105,15 @@ pub fn run(
 }
 
 /// The agent for which somebody is to take over: the one that had the task first.
-fn refused(report: &Report) -> Option<String> {
+fn refused(report: &RunReport) -> Option<String> {
     let refused = report.cell.lifecycle.is_refused_by_provider();
     (refused && report.relief == Relief::Now).then(|| route::first_of(&report.run))
 }
 
-/// What all runs of one command have in common.
-pub(crate) struct Stage<'a> {
-    pub(crate) world: &'a World,
-    pub(crate) repo: &'a Repo,
-    pub(crate) origin: &'a Origin,
-    pub(crate) policy: &'a PolicyState,
-    pub(crate) connectors: &'a Registry,
-}
-
-impl Stage<'_> {
+impl CommandCx<'_> {
     /// Starts the chosen agent and sees its run to the end. Where another run took its last place
     /// meanwhile, it is chosen anew.
-    fn perform(&self, store: &mut SqliteStore, choice: Choice) -> Result<Report, OpError> {
+    fn perform(&self, store: &mut SqliteStore, choice: Choice) -> Result<RunReport, OpError> {
         let mut choice = choice;
         let mut tries = 0;
         loop {
@@ -177,8 +131,8 @@ impl Stage<'_> {
         }
     }
 
-    fn attempt(&self, store: &mut SqliteStore, choice: &Choice) -> Result<Report, OpError> {
-        let Stage {
+    fn attempt(&self, store: &mut SqliteStore, choice: &Choice) -> Result<RunReport, OpError> {
+        let CommandCx {
             world,
             repo,
             origin,
@@ -232,26 +186,34 @@ impl Stage<'_> {
             .iter()
             .for_each(|warning| world.say(&format!("warning: {warning}")));
         let dir = world.run_dir(&started.run.id);
-        let live = Live {
+        let live = RunCx {
             world,
             repo,
             policy,
-            agent,
-            connector,
             actor,
             started: &started,
             dir,
             cancel,
+        };
+        let crew = AssignedAgent {
+            agent,
+            connector,
             ledger: Arc::default(),
         };
-        live.see_through(store, &choice.trace)
+        Drive { live, crew }.see_through(store, &choice.trace)
     }
 }
 
-impl Live<'_> {
-    fn see_through(&self, store: &mut SqliteStore, trace: &Trace) -> Result<Report, OpError> {
-        let (run, token) = (&self.started.run, &self.started.token);
-        let agent = &self.agent.name;
+/// A run that is driven through its steps.
+struct Drive<'a> {
+    live: RunCx<'a>,
+    crew: AssignedAgent<'a>,
+}
+
+impl Drive<'_> {
+    fn see_through(&self, store: &mut SqliteStore, trace: &Trace) -> Result<RunReport, OpError> {
+        let (run, token) = (&self.live.started.run, &self.live.started.token);
+        let agent = &self.crew.agent.name;
         let instead = trace
             .fallback_of
             .as_ref()
@@ -259,39 +221,39 @@ impl Live<'_> {
         let onto = run.target.as_deref().map_or(String::new(), |target| {
             format!(", for {}", origin::shown(target))
         });
-        self.world.say(&format!(
+        self.live.world.say(&format!(
             "run {}: {agent}{instead} on branch {}{onto}",
             run.id, run.branch
         ));
         if let Some(resumed) = &run.resumed {
-            self.world.say(&format!(
+            self.live.world.say(&format!(
                 "run {}: goes on with session {} of run {}",
                 run.id, resumed.session, resumed.run
             ));
         }
         let heart = Heart::start(Beat {
-            store: self.world.store_path(),
-            cx: self.cx()?,
-            clock: self.world.clock,
+            store: self.live.world.store_path(),
+            cx: self.live.cx()?,
+            clock: self.live.world.clock,
             token: token.clone(),
-            every: self.world.config.defaults.heartbeat,
-            ttl: self.world.config.defaults.run_ttl,
-            cancel: self.cancel.clone(),
-            ledger: Arc::clone(&self.ledger),
+            every: self.live.world.config.defaults.heartbeat,
+            ttl: self.live.world.config.defaults.run_ttl,
+            cancel: self.live.cancel.clone(),
+            ledger: Arc::clone(&self.crew.ledger),
             on: Account {
                 run: run.id.clone(),
-                task: self.started.task.clone(),
+                task: self.live.started.task.clone(),
                 agent: agent.to_string(),
-                config: self.world.config.clone(),
+                config: self.live.world.config.clone(),
             },
         });
         let told = self.tell_route(trace);
         let ended = told
-            .and_then(|()| agent::findings(self, store))
-            .and_then(|findings| verdict::finish(self, store, findings));
+            .and_then(|()| findings(&self.live, &self.crew, store))
+            .and_then(|findings| verdict::finish(&self.live, store, findings));
         drop(heart);
         match ended {
-            Ok(report) if self.was_stopped() => Err(self.interrupted(&report.summary)),
+            Ok(report) if self.live.was_stopped() => Err(self.interrupted(&report.summary)),
             Ok(report) => Ok(report),
             Err(error) => Err(self.give_up(store, error)),
         }
@@ -299,24 +261,24 @@ impl Live<'_> {
 
     /// Keeps the whole trace of the choice with the run's files.
     fn tell_route(&self, trace: &Trace) -> Result<(), OpError> {
-        make_run_dir(self)?;
+        make_run_dir(&self.live)?;
         let text = serde_json::to_string_pretty(trace).unwrap_or_default();
         fs::write_private(
-            &self.dir.join("routing.json"),
-            self.world.redactor().redact_text(&text).as_bytes(),
+            &self.live.dir.join("routing.json"),
+            self.live.world.redactor().redact_text(&text).as_bytes(),
         )
         .map_err(environment)
     }
 
     /// Ends a run that could not be seen through, and says why.
     fn give_up(&self, store: &mut SqliteStore, error: OpError) -> OpError {
-        let run = &self.started.run;
-        let cause = if self.was_stopped() {
+        let run = &self.live.started.run;
+        let cause = if self.live.was_stopped() {
             CutOffBy::Person
         } else {
             CutOffBy::Machine
         };
-        let (summary, why) = match self.cancel.reason() {
+        let (summary, why) = match self.live.cancel.reason() {
             Some(StopReason::Interrupted | StopReason::Shutdown) => {
                 ("stopped by a person".to_owned(), None)
             }
@@ -324,19 +286,20 @@ impl Live<'_> {
             _ => (
                 format!(
                     "could not be seen through: {}",
-                    self.world.redactor().redact_text(&error.to_string())
+                    self.live.world.redactor().redact_text(&error.to_string())
                 ),
                 Some(error),
             ),
         };
-        let kept = salvage::keep(self.world, self.repo, run);
-        let ended = self.cx().and_then(|cx| {
+        let kept = salvage::keep(self.live.world, self.live.repo, run);
+        let ended = self.live.cx().and_then(|cx| {
             commit(store, &cx, |tx, cx| {
                 self.settle(tx, cx)?;
-                salvage::end(tx, cx, run, cause, &summary, &kept)
+                ending::end(tx, cx, run, cause, &summary, &kept)
             })
         });
-        self.world
+        self.live
+            .world
             .say(&format!("run {}: {summary}{}", run.id, kept.clause()));
         match (ended, why) {
             (Err(also), None) => also,
@@ -349,11 +312,16 @@ impl Live<'_> {
 
     /// What was used since the last heartbeat stays used, whatever became of the run.
     fn settle(&self, tx: &mut dyn Tx, cx: &Cx) -> Result<(), OpError> {
-        let run = &self.started.run;
+        let run = &self.live.started.run;
         let Some(now) = tx.run(&run.id)?.filter(|now| now.end.is_none()) else {
             return Ok(());
         };
-        match self.ledger.used().filter(|used| Some(*used) != now.used) {
+        match self
+            .crew
+            .ledger
+            .used()
+            .filter(|used| Some(*used) != now.used)
+        {
             Some(used) => cx.record(
                 tx,
                 &Event::RunUsed {
@@ -365,90 +333,68 @@ impl Live<'_> {
         }
     }
 
-    fn was_stopped(&self) -> bool {
-        matches!(
-            self.cancel.reason(),
-            Some(StopReason::Interrupted | StopReason::Shutdown)
-        )
-    }
-
     fn interrupted(&self, summary: &str) -> OpError {
-        Refusal::Interrupted(format!("run {}: {summary}", self.started.run.id)).into()
+        Refusal::Interrupted(format!("run {}: {summary}", self.live.started.run.id)).into()
     }
+}
 
-    /// The commit that the run starts from.
-    pub(crate) fn base(&self) -> Result<Option<Oid>, OpError> {
-        self.started
-            .run
-            .base
-            .as_deref()
-            .map(Oid::parse)
-            .transpose()
-            .map_err(environment)
+/// Does everything that has to be done before a verdict.
+fn findings(
+    live: &RunCx<'_>,
+    crew: &AssignedAgent<'_>,
+    store: &mut SqliteStore,
+) -> Result<Findings, OpError> {
+    live.step(store, Step::Worktree)?;
+    let (slot, shadow) = worktree::prepare(live.world, live.repo, &live.started.run)?;
+    let in_place = live.started.run.is_in_place();
+    if !in_place {
+        keep_token(live, &slot)?;
     }
+    failpoint::hit("worktree")?;
+    worktree::bring_work(live.repo, &live.started.run, &slot, &shadow)?;
+    prompt::write_prompt(live, &slot, session::session(&live.started.run))?;
+    let taken_up = take_up::take_up(live, store, &shadow)?;
+    // A checkout in which a person works is provisioned.
+    if taken_up.is_none() && !in_place {
+        provision::provision(live, crew.agent, store, &slot)?;
+    }
+    failpoint::hit("prompt")?;
+    let worked = match taken_up {
+        Some(worked) => worked,
+        None => agent::ask(live, crew, store, &slot, &shadow)?,
+    };
+    take_up::leave(live, &worked)?;
+    live.step_sealed(store, &worked.sealed)?;
+    failpoint::hit("sealed")?;
+    let (patch, stats) = snapshot::write_patch(live, &shadow, &worked.sealed)?;
+    let checked = match worked.lifecycle {
+        Lifecycle::Finished => checks::checks(live, &worked.sealed)?,
+        _ => Vec::new(),
+    };
+    failpoint::hit("checks")?;
+    let Worked {
+        end,
+        lifecycle,
+        sealed,
+        changed,
+        mut remarks,
+    } = worked;
+    remarks.extend(patch.remark());
+    Ok(Findings {
+        end,
+        lifecycle,
+        sealed,
+        changed,
+        remarks,
+        patch: patch.file,
+        stats,
+        checked,
+    })
+}
 
-    /// Its tree, which is empty on an unborn branch.
-    pub(crate) fn base_tree(&self, shadow: &Shadow) -> Result<Oid, OpError> {
-        match self.base()? {
-            Some(base) => self.repo.tree_of(&base).map_err(environment),
-            None => Ok(shadow.format().empty_tree()),
-        }
-    }
-
-    /// The surroundings of an operation in the agent's name, now.
-    pub(crate) fn cx(&self) -> Result<Cx, OpError> {
-        self.world.cx_as(self.policy, self.actor.clone())
-    }
-
-    /// Records that a step is about to be done. Fenced: a run that lost its lease goes no further.
-    pub(crate) fn step(&self, store: &mut SqliteStore, step: Step) -> Result<(), OpError> {
-        if let Some(reason) = self.cancel.reason() {
-            return Err(environment(format!(
-                "stopped before step {}: {reason:?}",
-                step.name()
-            )));
-        }
-        self.record_step(store, step, None)
-    }
-
-    /// Records a step that a stopped run still does: looking at what the agent left, and saying so.
-    pub(crate) fn step_even_if_stopped(
-        &self,
-        store: &mut SqliteStore,
-        step: Step,
-    ) -> Result<(), OpError> {
-        self.record_step(store, step, None)
-    }
-
-    /// Records that the work stands as a commit.
-    pub(crate) fn step_sealed(
-        &self,
-        store: &mut SqliteStore,
-        sealed: &Sealed,
-    ) -> Result<(), OpError> {
-        self.record_step(store, Step::Checks, Some(sealed))
-    }
-
-    fn record_step(
-        &self,
-        store: &mut SqliteStore,
-        step: Step,
-        sealed: Option<&Sealed>,
-    ) -> Result<(), OpError> {
-        let cx = self.cx()?;
-        let event = Event::RunStep {
-            run: self.started.run.id.clone(),
-            step,
-            tree: sealed.map(|sealed| sealed.tree.to_string()),
-            commit: sealed
-                .and_then(|sealed| sealed.commit.as_ref())
-                .map(ToString::to_string),
-        };
-        commit(store, &cx, |tx, cx| {
-            lease::fenced(tx, cx, &self.started.token, step.name())?;
-            cx.record(tx, &event)
-        })
-    }
+/// Commands inside the worktree find the lease there and need no flag.
+fn keep_token(live: &RunCx<'_>, slot: &Slot) -> Result<(), OpError> {
+    tokens::keep(&slot.admin, &live.started.token).map_err(environment)
 }
 
 /// The policy of the base commit, which no agent can have written; the checkout's where the base
@@ -509,7 +455,7 @@ fn check_plans(world: &World, store: &mut SqliteStore, task: &TaskId) -> Result<
 }
 
 /// Makes the run's directory, readable by its owner alone.
-fn make_run_dir(live: &Live<'_>) -> Result<(), OpError> {
+fn make_run_dir(live: &RunCx<'_>) -> Result<(), OpError> {
     fs::create_private_dir(&live.dir).map_err(environment)?;
     failpoint::hit("claimed")
 }

@@ -14,6 +14,7 @@ pub mod checks;
 pub mod choose;
 pub mod drive;
 pub mod judge;
+pub mod model;
 pub mod origin;
 pub mod recovery;
 pub mod sandbox;

@@ -9,20 +9,12 @@ use crate::domain::run::Run;
 use crate::git::worktree::registered;
 use crate::git::{Head, Oid, Repo};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::step::checkout;
+use crate::ops::run::model::Origin;
+use crate::ops::run::recovery::checkout;
 use crate::ops::world::{World, environment};
 
 /// Before the name of every branch of a run.
 const OF_RUNS: &str = "refs/heads/ai/";
-
-/// What the run starts from.
-#[derive(Debug)]
-pub struct Origin {
-    /// The commit; absent on an unborn branch.
-    pub base: Option<String>,
-    /// The branch it was read from, into which the work goes; absent where HEAD is detached.
-    pub target: Option<String>,
-}
 
 /// Where a run starts: the configured base branch, else the branch of the checkout in which a
 /// person stands.

@@ -13,10 +13,10 @@ use crate::git::worktree::{
 use crate::git::{Oid, Repo};
 use crate::ops::project;
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::step::worktree::identity;
 use crate::ops::uninstall::plan::Standing;
 use crate::ops::uninstall::{Plan, refs};
 use crate::ops::world::environment;
+use crate::ops::world::identity;
 
 /// Worktrees that may go: those with a directory, and the registrations of those without.
 pub(super) struct Cleaned {

@@ -14,14 +14,12 @@ use crate::git::{Oid, Repo};
 use crate::ops::claim::{self, Claimed, Which};
 use crate::ops::create::{self, NewTask};
 use crate::ops::cx::{self, Cx, commit};
-use crate::ops::lease;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::origin::target_of_adopted;
 use crate::ops::run::step::evidence::{Filed, file_evidence};
-use crate::ops::run::step::worktree::identity;
-use crate::ops::tokens;
 use crate::ops::worktree::adoption::{self, Adoption};
-use crate::ops::world::{World, environment};
+use crate::ops::world::{World, environment, identity};
+use crate::ops::{lease, tokens};
 use crate::store::Store;
 
 /// A worktree that can be taken up, as it stands.

@@ -4,13 +4,9 @@
 //! Everything that takes time comes before the store hears of a run; what the checks or the policy
 //! refuse leaves the task with its holder.
 
-use std::sync::Arc;
-
 use crate::base::fs;
-use crate::connector::api::Connector;
 use crate::domain::action::Action;
 use crate::domain::aftermath::CutOffBy;
-use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_event::{AgentResult, StreamOutcome};
 use crate::domain::event::Event;
 use crate::domain::lease::{Lease, Token};
@@ -25,23 +21,21 @@ use crate::ops::ask::{self, Question};
 use crate::ops::cx::commit;
 use crate::ops::finish::{self, Right};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::agent::cgroup::Held;
-use crate::ops::run::agent::launch::AgentEnd;
 use crate::ops::run::checks::place::{CheckPlace, Judged};
-use crate::ops::run::checks::runner::{CheckPlan, Checked, run_checks, verification};
-use crate::ops::run::drive::{self, Live, Report};
-use crate::ops::run::judge;
-use crate::ops::run::origin::Origin;
-use crate::ops::run::recovery::salvage::{self, Kept};
+use crate::ops::run::checks::runner::{CheckPlan, run_checks, verification};
+use crate::ops::run::model::{
+    AgentEnd, Checked, Findings, HeldBy, KeptWork, Origin, RunCx, RunReport, Started, Taken,
+};
+use crate::ops::run::recovery::ending;
+use crate::ops::run::recovery::liveness::this_process;
 use crate::ops::run::sandbox::builder;
-use crate::ops::run::step::agent::{self, Taken};
-use crate::ops::run::step::claim::{Started, this_process};
-use crate::ops::run::step::verdict::{self as verdict, Findings};
+use crate::ops::run::step::{snapshot, verdict};
+use crate::ops::run::{drive, judge};
 use crate::ops::scrub::redact_record;
 use crate::ops::signals::Signals;
 use crate::ops::worktree::Adoption;
 use crate::ops::world::{World, environment};
-use crate::ops::{agents, lease, trust};
+use crate::ops::{lease, trust};
 use crate::process::supervise::CancelToken;
 use crate::store::sqlite::SqliteStore;
 
@@ -56,7 +50,7 @@ pub fn hand_in(
     store: &mut SqliteStore,
     token: &Token,
     adoption: &Adoption,
-) -> Result<Report, OpError> {
+) -> Result<RunReport, OpError> {
     trust::require(&world.root, &world.location.common_dir, "the checks")?;
     let repo = world.repo()?;
     let foreign = Foreign::find(&repo, &adoption.path, &world.places.pools())
@@ -82,35 +76,31 @@ pub fn hand_in(
         token: token.clone(),
         budget: Vec::new(),
     };
-    let stand_in = StandIn::new(world)?;
     let cancel = CancelToken::new();
     let _signals = Signals::listen(cancel.clone())?;
     let dir = world.run_dir(&started.run.id);
     fs::create_private_dir(&dir).map_err(environment)?;
     // The checks take their time.
     commit(store, &cx, |tx, cx| lease::heartbeat(tx, cx, token, None))?;
-    let live = Live {
+    let live = RunCx {
         world,
         repo: &repo,
         policy: &policy,
-        agent: &stand_in.agent,
-        connector: stand_in.connector()?,
         actor: world.actor.clone(),
         started: &started,
         dir,
         cancel,
-        ledger: Arc::default(),
     };
     HandIn { live, foreign }.perform(store)
 }
 
 struct HandIn<'a> {
-    live: Live<'a>,
+    live: RunCx<'a>,
     foreign: Foreign,
 }
 
 impl HandIn<'_> {
-    fn perform(&self, store: &mut SqliteStore) -> Result<Report, OpError> {
+    fn perform(&self, store: &mut SqliteStore) -> Result<RunReport, OpError> {
         let live = &self.live;
         let (world, run) = (live.world, &live.started.run);
         let shadow =
@@ -118,7 +108,7 @@ impl HandIn<'_> {
         let taken = self.take(&shadow)?;
         let checked = self.checks(&taken)?;
         self.refuse(store, &taken, &checked)?;
-        let (patch, stats) = agent::write_patch(live, &shadow, &taken.sealed)?;
+        let (patch, stats) = snapshot::write_patch(live, &shadow, &taken.sealed)?;
         let mut remarks = taken.remarks;
         remarks.push(format!(
             "the work was done outside of `ai`, in {}: no log of it and no sandbox around it is known",
@@ -165,7 +155,7 @@ impl HandIn<'_> {
         shadow
             .adopt(&self.foreign.path, &stand, &base_tree)
             .map_err(environment)?;
-        let taken = agent::take_tree(live, &self.foreign.path, shadow, head)?;
+        let taken = snapshot::take_tree(live, &self.foreign.path, shadow, head)?;
         match taken.sealed.commit {
             Some(_) => Ok(taken),
             None => Err(Refusal::NotProven(format!(
@@ -289,10 +279,10 @@ impl HandIn<'_> {
             "could not be judged: {}",
             self.live.world.redactor().redact_text(&error.to_string())
         );
-        let kept = Kept::On(format!("refs/heads/{}", run.branch));
+        let kept = KeptWork::On(format!("refs/heads/{}", run.branch));
         let ended = self.live.cx().and_then(|cx| {
             commit(store, &cx, |tx, cx| {
-                salvage::end(tx, cx, run, CutOffBy::Person, &summary, &kept)
+                ending::end(tx, cx, run, CutOffBy::Person, &summary, &kept)
             })
         });
         ended.err().unwrap_or(error)
@@ -325,26 +315,6 @@ fn run_of(world: &World, adoption: &Adoption) -> Result<Run, OpError> {
     })
 }
 
-/// Nobody of whom `ai` knows did the work; a run wants an agent all the same.
-struct StandIn {
-    agent: Agent,
-    connectors: crate::connector::registry::Registry,
-}
-
-impl StandIn {
-    fn new(world: &World) -> Result<StandIn, OpError> {
-        let name = |text: &str| Name::new(text).map_err(environment);
-        Ok(StandIn {
-            agent: Agent::new(name(CONNECTOR)?, name("command")?),
-            connectors: agents::connectors(&world.root)?,
-        })
-    }
-
-    fn connector(&self) -> Result<&dyn Connector, OpError> {
-        drive::connector_of(&self.connectors, &self.agent)
-    }
-}
-
 /// What is known of the end of work that was done elsewhere: whoever hands it in says that it has
 /// ended.
 fn outside_end() -> AgentEnd {
@@ -369,7 +339,7 @@ fn outside_end() -> AgentEnd {
         parked: None,
         tools: Vec::new(),
         stall: Vec::new(),
-        held: Held::default(),
+        held: HeldBy::default(),
         unwritten: Vec::new(),
         at_work: false,
         resume_refused: None,

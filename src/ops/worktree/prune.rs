@@ -17,7 +17,7 @@ use crate::git::worktree::{Pool, PoolLimits, Rescue, WorktreeError};
 use crate::git::{Head, Oid, Repo};
 use crate::ops::refusal::OpError;
 use crate::ops::run::checks::place;
-use crate::ops::run::step::worktree::rescue_slot;
+use crate::ops::run::recovery::salvage::rescue_slot;
 use crate::ops::uninstall::refs::{is_checked_out, is_run_branch};
 use crate::ops::worktree::list::{self, Listed, Use};
 use crate::ops::worktree::pruned;

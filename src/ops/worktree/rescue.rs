@@ -10,9 +10,9 @@ use crate::git::snapshot::TreeReport;
 use crate::git::worktree::{Foreign, Known, Rescue, RescueAs};
 use crate::git::{Oid, Repo};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::step::worktree::{identity, rescue_slot};
+use crate::ops::run::recovery::salvage::rescue_slot;
 use crate::ops::worktree::{Adoption, Found};
-use crate::ops::world::{World, environment};
+use crate::ops::world::{World, environment, identity};
 
 /// What came of a rescue.
 #[derive(Clone, Debug, Serialize, JsonSchema)]

@@ -9,8 +9,9 @@ use crate::cli::context::Context;
 use crate::cli::ui::time;
 use crate::domain::task::Task;
 use crate::ops::cx;
+use crate::ops::gates::Gate;
 use crate::ops::refusal::OpError;
-use crate::ops::why::{self, Gate};
+use crate::ops::why;
 use crate::store::Access;
 
 #[derive(Args)]

@@ -3,36 +3,12 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
 use crate::base::fs;
 use crate::ops::run::agent::launch::AgentStep;
 use crate::process::cgroup::{Cgroup, Kernel};
 
 /// The file in a run's directory that names its cgroup, for whoever finds the run dead.
 const FILE: &str = "cgroup";
-
-/// What holds the processes of a run together.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Held {
-    /// A cgroup, besides the subreaper.
-    Cgroup,
-    /// The keeper, a child subreaper.
-    #[default]
-    Subreaper,
-}
-
-impl Held {
-    /// What a run had that was given this cgroup.
-    pub fn of(cgroup: Option<&Cgroup>) -> Held {
-        if cgroup.is_some() {
-            Held::Cgroup
-        } else {
-            Held::Subreaper
-        }
-    }
-}
 
 /// Makes a cgroup for the agent of a run, and records it before anything is started there. Where
 /// none can be had, there is none: `ai doctor` says why.

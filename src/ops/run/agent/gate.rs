@@ -7,6 +7,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use crate::base::path::plain;
+use crate::base::text::one_line;
 use crate::connector::dialogue::{AskedCall, Gate, Ruling};
 use crate::domain::action::Action;
 use crate::domain::aftermath::Parked;
@@ -17,8 +19,7 @@ use crate::ops::ask::{self, Question};
 use crate::ops::cx::commit;
 use crate::ops::lease;
 use crate::ops::refusal::OpError;
-use crate::ops::run::drive::Live;
-use crate::ops::run::watch::trespass::plain;
+use crate::ops::run::model::RunCx;
 use crate::ops::scrub::redact_record;
 use crate::store::sqlite::SqliteStore;
 
@@ -28,7 +29,7 @@ const OUTSIDE: &str = "built-in.inside-worktree";
 /// Asks the policy of one run.
 pub(crate) struct PolicyGate<'a, 'l> {
     /// The run.
-    pub(crate) live: &'a Live<'l>,
+    pub(crate) live: &'a RunCx<'l>,
     /// Where the answers are recorded.
     pub(crate) store: &'a mut SqliteStore,
     /// The worktree, links resolved.

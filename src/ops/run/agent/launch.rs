@@ -5,16 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::base::{fs, id};
 use crate::connector::api::Connector;
 use crate::connector::dialogue::Gate;
 use crate::connector::launch::{LaunchPlan, LaunchRequest, Session, StdinSource as PlanStdin};
 use crate::connector::manifest::Manifest;
-use crate::domain::aftermath::{AttemptEnd, Parked};
 use crate::domain::agent::{Agent, Name};
-use crate::domain::agent_event::AgentResult;
 use crate::domain::budget::{Level, RunUsage, Unit};
 use crate::domain::lease::Token;
 use crate::domain::process_end::ProcessEnd;
@@ -22,17 +18,15 @@ use crate::domain::run::Run;
 use crate::domain::sandbox::{Network, Used};
 use crate::git::quarantine::Quarantine;
 use crate::git::worktree::Slot;
-use crate::ops::failpoint;
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::agent::cgroup::{self, Held};
 use crate::ops::run::agent::listener::{Listener, Meter, Talk};
 use crate::ops::run::agent::usage::{Ledger, Stage};
-use crate::ops::run::agent::{ports, session};
+use crate::ops::run::agent::{cgroup, ports, session};
 use crate::ops::run::checks::runner::{process_end, runtime};
+use crate::ops::run::model::{AgentEnd, HeldBy};
 use crate::ops::run::sandbox::builder::{self, Ground, Inmate, Missing};
-use crate::ops::run::step::checkout;
 use crate::ops::world::{World, environment};
-use crate::ops::{credentials, detect};
+use crate::ops::{credentials, detect, failpoint};
 use crate::policy;
 use crate::process::environment::child_environment;
 use crate::process::supervise::{
@@ -42,65 +36,14 @@ use crate::process::supervise::{
 /// The logs of an agent in its run's directory.
 pub const LOGS: [&str; 3] = ["stdout.log", "stderr.log", "events.jsonl"];
 
-/// How the agent's step ended.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct AgentEnd {
-    /// The process.
-    pub end: ProcessEnd,
-    /// What the connector concludes.
-    pub result: AgentResult,
-    /// Milliseconds that it took.
-    pub duration_ms: u64,
-    /// Why `ai` stopped it, where it did.
-    pub stopped: Option<StopReason>,
-    /// Processes that it left behind and that were ended.
-    pub leftovers: usize,
-    /// What kept it in.
-    #[serde(default)]
-    pub sandbox: Used,
-    /// Files outside of its worktree that it says itself it changed, and that did change.
-    #[serde(default)]
-    pub trespasses: Vec<String>,
-    /// The budget that ended it, such as `run.tokens`.
-    #[serde(default)]
-    pub budget: Option<String>,
-    /// The signs by which it was found to have stalled.
-    #[serde(default)]
-    pub stall: Vec<String>,
-    /// What held its processes together.
-    #[serde(default)]
-    pub held: Held,
-    /// Which of its logs are not whole, and why.
-    #[serde(default)]
-    pub unwritten: Vec<String>,
-    /// Its model did something.
-    #[serde(default)]
-    pub at_work: bool,
-    /// What was made of what its program may only read, in words.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub planted: Vec<String>,
-    /// Why the session that it was to continue was not continued.
-    #[serde(default)]
-    pub resume_refused: Option<String>,
-    /// What it asked leave for that only a person can give; it ended there.
-    #[serde(default)]
-    pub parked: Option<Parked>,
-    /// Names of the tools that it has used without asking, each once.
-    #[serde(default)]
-    pub tools: Vec<String>,
-}
-
-impl AgentEnd {
-    /// As far as it decides what follows.
-    pub fn attempt(&self) -> AttemptEnd<'_> {
-        AttemptEnd {
-            process: &self.end,
-            stream: &self.result.outcome,
-            stopped: self.stopped.as_ref(),
-            parked: self.parked.as_ref(),
-            stall: &self.stall,
-        }
-    }
+/// The agent that a run was given to, with the account of its use.
+pub(crate) struct AssignedAgent<'a> {
+    /// The agent.
+    pub(crate) agent: &'a Agent,
+    /// Its connector.
+    pub(crate) connector: &'a dyn Connector,
+    /// What it uses.
+    pub(crate) ledger: Arc<Ledger>,
 }
 
 /// What the agent's step is given.
@@ -205,7 +148,7 @@ pub fn run_agent(
     }
     Ok(AgentEnd {
         sandbox: used,
-        held: Held::of(spec.cgroup.as_ref()),
+        held: HeldBy::of(spec.cgroup.as_ref()),
         planted,
         ..end?
     })
@@ -264,7 +207,7 @@ fn ground(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> Result<Grou
     if let Some(home) = &plan.home {
         ground.write(home);
     }
-    match checkout::is_in_place(step.run) {
+    match step.run.is_in_place() {
         true => ground.checkout(&step.slot.path, &step.slot.admin)?,
         false => ground.worktree(&step.slot.path, &step.slot.admin, step.own)?,
     }
@@ -351,7 +294,7 @@ fn conclude(
         planted: Vec::new(),
         budget,
         stall: outcome.stall,
-        held: Held::Subreaper,
+        held: HeldBy::Subreaper,
         unwritten,
         at_work,
         resume_refused: None,

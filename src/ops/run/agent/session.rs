@@ -21,8 +21,7 @@ use crate::domain::run::{Resumed, Run};
 use crate::domain::task::TaskState;
 use crate::git::Repo;
 use crate::ops::refusal::OpError;
-use crate::ops::run::agent::launch::AgentEnd;
-use crate::ops::run::step::worktree;
+use crate::ops::run::model::AgentEnd;
 use crate::ops::world::{World, environment};
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
@@ -206,7 +205,7 @@ fn work_of(repo: &Repo, last: &Run) -> Option<String> {
     let work = last
         .commit
         .clone()
-        .or_else(|| found(worktree::rescue_ref(&last.id)))
+        .or_else(|| found(last.id.rescue_ref()))
         .or_else(|| found(format!("refs/heads/{}", last.branch)))?;
     (last.base.as_deref() != Some(work.as_str())).then_some(work)
 }

@@ -2,7 +2,7 @@
 //! that no agent has touched.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::base::fs;
@@ -22,6 +22,7 @@ use crate::ops::run::checks::foreign_sources::Leads;
 use crate::ops::run::checks::place::CheckPlace;
 use crate::ops::run::checks::process::{CheckProcess, Output, join, words};
 use crate::ops::run::checks::scene::Scene;
+use crate::ops::run::model::Checked;
 use crate::ops::run::sandbox::builder;
 use crate::ops::world::{World, environment};
 use crate::process::supervise::{CancelToken, End, OomHint, Timeout};
@@ -40,26 +41,6 @@ pub struct CheckPlan {
     pub spec: CheckSpec,
     /// Its time limit, to the second.
     timeout: Duration,
-}
-
-/// A check that has run.
-pub struct Checked {
-    /// What it is.
-    pub spec: CheckSpec,
-    /// What it said.
-    pub result: CheckResult,
-    /// Its log, standard output and standard error one after the other.
-    pub log: PathBuf,
-}
-
-impl Checked {
-    /// As far as it decides what follows.
-    pub fn end(&self) -> CheckEnd<'_> {
-        CheckEnd {
-            spec: &self.spec,
-            result: &self.result,
-        }
-    }
 }
 
 /// What all checks said together.

@@ -1,5 +1,9 @@
 //! Runs that did not come to their end: found, stopped, saved, given back.
 
+pub mod checkout;
+pub mod ending;
+pub mod liveness;
+pub mod older;
 pub mod recover;
 pub mod salvage;
 pub mod stop;

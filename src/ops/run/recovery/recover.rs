@@ -7,17 +7,17 @@ use crate::domain::aftermath::CutOffBy;
 use crate::domain::budget::RunUsage;
 use crate::domain::event::Event;
 use crate::domain::ids::RunId;
-use crate::domain::run::{ProcessRef, Run, Step};
+use crate::domain::run::{Run, Step};
 use crate::git::Repo;
 use crate::ops::cx::{self, commit};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::agent::{cgroup, session};
-use crate::ops::run::recovery::salvage::{self, Kept};
-use crate::ops::run::recovery::stop;
-use crate::ops::run::step::checkout;
+use crate::ops::run::model::KeptWork;
+use crate::ops::run::recovery::liveness::liveness;
+use crate::ops::run::recovery::{checkout, ending, salvage, stop};
 use crate::ops::world::{World, environment};
 use crate::process::guard::kill_leftovers;
-use crate::process::identity::{Liveness, ProcessIdentity};
+use crate::process::identity::Liveness;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, Tx};
 
@@ -26,7 +26,7 @@ pub struct Recovered {
     /// The run.
     pub run: Run,
     /// Where its work stands.
-    pub kept: Kept,
+    pub kept: KeptWork,
     /// Processes of it that were still there and were ended.
     pub ended: usize,
 }
@@ -103,7 +103,7 @@ pub fn named(
         let ended = stop::stop(world, store, &run)?;
         return Ok(Some(Recovered {
             run: ended,
-            kept: Kept::Nothing,
+            kept: KeptWork::Nothing,
             ended: 1,
         }));
     }
@@ -123,20 +123,6 @@ fn find(tx: &mut dyn Tx, typed: &str) -> Result<Run, OpError> {
     let mut runs = tx.runs(&id)?;
     runs.retain(|run| epoch.is_none_or(|epoch| run.id.epoch() == epoch));
     Ok(runs.pop().ok_or_else(missing)?)
-}
-
-/// Whether the supervisor of a run still works.
-pub fn liveness(supervisor: &ProcessRef) -> Liveness {
-    identity(supervisor).liveness()
-}
-
-pub(crate) fn identity(supervisor: &ProcessRef) -> ProcessIdentity {
-    ProcessIdentity {
-        boot_id: supervisor.boot_id.clone(),
-        pid_namespace: supervisor.pid_namespace.clone(),
-        pid: supervisor.pid,
-        start_ticks: supervisor.start_ticks,
-    }
 }
 
 /// What the agent had told of its use when its supervisor died, where that is more than what had
@@ -170,7 +156,7 @@ fn recover(
     session::rescue_home(world, &run)?;
     let kept = match run.step >= Step::Worktree {
         true => salvage::keep(world, repo, &run),
-        false => Kept::Nothing,
+        false => KeptWork::Nothing,
     };
     let summary = format!("cut off at step {}: its supervisor died", run.step.name());
     let cx = world.cx(&world.checkout_policy())?;
@@ -185,7 +171,7 @@ fn recover(
                 },
             )?;
         }
-        salvage::end(tx, cx, &run, CutOffBy::Machine, &summary, &kept)
+        ending::end(tx, cx, &run, CutOffBy::Machine, &summary, &kept)
     })?;
     world.say(&format!(
         "recovered run {}: {summary}{}",

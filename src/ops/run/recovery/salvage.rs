@@ -1,125 +1,153 @@
-//! Ending a run that did not come to its verdict: its work is saved, and the task goes back. The
-//! machine or a person is to blame, never the attempt; what fails so again and again waits for a
-//! person all the same.
+//! Saving the work of runs that were cut off: what stands in a slot goes on a rescue reference, where
+//! nothing can lose it. Nothing in the slot is changed.
 
-use crate::domain::actor::Actor;
-use crate::domain::aftermath::{CutOff, CutOffBy};
-use crate::domain::event::Event;
-use crate::domain::run::{Run, RunEnd};
-use crate::domain::task::Note;
-use crate::domain::verdict::{Cell, Freshness, Lifecycle, Outcome, PolicyVerdict, Verification};
-use crate::git::Repo;
-use crate::ops::cx::{self, Cx};
+use crate::domain::run::Run;
+use crate::git::quarantine::Quarantine;
+use crate::git::shadow::Shadow;
+use crate::git::worktree::{Known, Pool, PoolLimits, Rescue, RescueAs, Rescued};
+use crate::git::{Oid, Repo};
 use crate::ops::refusal::OpError;
-use crate::ops::run::step::worktree;
-use crate::ops::world::World;
-use crate::store::Tx;
+use crate::ops::run::model::KeptWork;
+use crate::ops::run::recovery::checkout;
+use crate::ops::world::{World, environment, identity};
 
-/// Where the work of a run is to be found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kept {
-    /// It had done none.
-    Nothing,
-    /// On this branch or rescue reference.
-    On(String),
-    /// Still in its worktree: it could not be saved, for this reason. Nothing touches it before it
-    /// is.
-    InPlace(String),
+/// The references for work that is found in a slot and belongs to no lost run.
+pub(crate) const SLOT_RESCUES: &str = "refs/ai/rescue/slot/";
+/// Saves what stands in the slot of a run on `reference`.
+pub(crate) fn save(
+    world: &World,
+    pool: &Pool<'_>,
+    run: &Run,
+    shadow: &Shadow,
+    (reference, known): (&str, Known),
+) -> Result<Rescued, OpError> {
+    let who = identity()?;
+    let base = run
+        .base
+        .as_deref()
+        .map(Oid::parse)
+        .transpose()
+        .map_err(environment)?;
+    let message = format!("ai: work saved from worktree {}\n", run.worktree);
+    let when_ms = (world.clock)().wall_ms;
+    let save = RescueAs {
+        reference,
+        message: &message,
+        who: &who,
+        when_ms,
+        known,
+    };
+    pool.rescue(&run.worktree, base.as_ref(), shadow, &save)
+        .map_err(environment)
 }
 
-impl Kept {
-    /// As the end of a sentence: `; its work stands on …`.
-    pub fn clause(&self) -> String {
-        match self {
-            Kept::Nothing => String::new(),
-            Kept::On(name) => format!(
-                "; its work stands on {}",
-                name.trim_start_matches("refs/heads/")
-            ),
-            Kept::InPlace(why) => {
-                format!("; its work is still in its worktree, since it could not be saved: {why}")
-            }
-        }
+/// Puts the work of a run that was cut off on `refs/ai/rescue/<task>/<epoch>`. `None` where there
+/// was nothing to save.
+pub fn rescue_run(world: &World, repo: &Repo, run: &Run) -> Result<Option<String>, OpError> {
+    if run.is_in_place() {
+        return checkout::give_back(world, repo, &run.id);
     }
+    let pool = Pool::new(
+        repo,
+        world.places.pool_of(&run.worktree),
+        PoolLimits::default(),
+    );
+    let shadow = Shadow::open(repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
+    // What the agent committed in its sandbox is saved with the rest; where it cannot be, its files
+    // still are.
+    if let (Some(own), Ok(Some(info))) = (own_commits(world, repo, run)?, pool.find(&run.worktree))
+        && let Some(admin) = &info.admin
+        && let Err(error) = own.take_in(repo, &shadow, admin)
+    {
+        world.say(&format!(
+            "the commits of {} were not taken over: {error}",
+            run.id
+        ));
+    }
+    let reference = run.id.rescue_ref();
+    match save(
+        world,
+        &pool,
+        run,
+        &shadow,
+        (&reference, Known::UnderItsName),
+    )?
+    .rescue
+    {
+        Rescue::Nothing => Ok(None),
+        Rescue::Saved { reference, .. } => Ok(Some(reference)),
+    }
+}
 
-    /// The reference, where there is one.
-    pub fn reference(&self) -> Option<&str> {
-        match self {
-            Kept::On(name) => Some(name),
-            Kept::Nothing | Kept::InPlace(_) => None,
-        }
+/// Where a sandbox lets the agent of this run commit; nowhere in the main checkout, whose git
+/// directory is the person's.
+pub fn own_commits(world: &World, repo: &Repo, run: &Run) -> Result<Option<Quarantine>, OpError> {
+    if run.is_in_place() {
+        return Ok(None);
     }
+    let dir = world.state().join("slots").join(&run.worktree).join("own");
+    let base = run
+        .base
+        .as_deref()
+        .map(Oid::parse)
+        .transpose()
+        .map_err(environment)?;
+    Ok(Quarantine::at(repo, &dir, &run.branch, base.as_ref()))
+}
+
+/// Puts what stands in a slot where nothing can lose it: under the name of the run that worked
+/// there last, else under the slot's own. Nothing in the slot is changed.
+pub fn rescue_slot(
+    world: &World,
+    repo: &Repo,
+    slot: &str,
+    last: Option<&Run>,
+) -> Result<Rescued, OpError> {
+    let pool = Pool::new(repo, world.places.pool_of(slot), PoolLimits::default());
+    rescue_in(world, repo, &pool, slot, last)
+}
+
+/// Saves what stands in a slot of this pool, as [`rescue_slot`] does.
+pub(crate) fn rescue_in(
+    world: &World,
+    repo: &Repo,
+    pool: &Pool<'_>,
+    slot: &str,
+    last: Option<&Run>,
+) -> Result<Rescued, OpError> {
+    let shadow = Shadow::open(repo, &world.shadow_dir(slot)).map_err(environment)?;
+    let reference = last.map_or_else(
+        || format!("{SLOT_RESCUES}{slot}"),
+        |run| run.id.rescue_ref(),
+    );
+    let base = last
+        .and_then(|run| run.base.as_deref())
+        .map(Oid::parse)
+        .transpose()
+        .map_err(environment)?;
+    let (who, when_ms) = (identity()?, (world.clock)().wall_ms);
+    let message = format!("ai: work saved from worktree {slot}\n");
+    let save = RescueAs {
+        reference: &reference,
+        message: &message,
+        who: &who,
+        when_ms,
+        known: Known::Anywhere,
+    };
+    pool.rescue(slot, base.as_ref(), &shadow, &save)
+        .map_err(environment)
 }
 
 /// Puts the work of a run where nothing can lose it.
-pub fn keep(world: &World, repo: &Repo, run: &Run) -> Kept {
-    let saved = match worktree::rescue_run(world, repo, run) {
+pub fn keep(world: &World, repo: &Repo, run: &Run) -> KeptWork {
+    let saved = match rescue_run(world, repo, run) {
         Ok(saved) => saved,
-        Err(error) => return Kept::InPlace(world.redactor().redact_text(&error.to_string())),
+        Err(error) => return KeptWork::InPlace(world.redactor().redact_text(&error.to_string())),
     };
     let branch = format!("refs/heads/{}", run.branch);
     match (saved, repo.find_ref(&branch)) {
-        (Some(reference), _) => Kept::On(reference),
-        (None, Ok(Some(tip))) if Some(tip.as_str()) != run.base.as_deref() => Kept::On(branch),
-        _ => Kept::Nothing,
-    }
-}
-
-/// Ends the run in the store, unless it has ended. Not fenced: a run that lost its lease ends for
-/// itself alone.
-pub fn end(
-    tx: &mut dyn Tx,
-    cx: &Cx,
-    run: &Run,
-    by: CutOffBy,
-    summary: &str,
-    kept: &Kept,
-) -> Result<(), OpError> {
-    let Some(now) = tx.run(&run.id)?.filter(|now| now.end.is_none()) else {
-        return Ok(());
-    };
-    let text = format!("{summary}{}", kept.clause());
-    let cell = Cell {
-        lifecycle: Lifecycle::Lost,
-        verification: Verification::Unverified,
-        policy: PolicyVerdict::Allow,
-        freshness: Freshness::Current,
-    };
-    let end = RunEnd {
-        at_ms: cx.now.wall_ms,
-        cell,
-        outcome: Outcome::RetryUncounted,
-        summary: text.clone(),
-        took_ms: Some(now.age_ms(&cx.now)),
-        usage: now.used,
-        paused_until_ms: None,
-        budget: None,
-        session: None,
-        resume_refused: None,
-        stall: Vec::new(),
-    };
-    let note = (*kept != Kept::Nothing).then(|| note(cx, &cx.actor, &text));
-    let cut_off = CutOff {
-        by,
-        lapses: cx::load(tx, &run.task)?.lapses,
-        max_lapses: cx.rules.max_lapses,
-        summary: &text,
-    };
-    let then = cut_off.after(cx.now.wall_ms, note);
-    cx.record(
-        tx,
-        &Event::RunEnded {
-            run: run.id.clone(),
-            end: Box::new(end),
-            then,
-        },
-    )
-}
-
-fn note(cx: &Cx, by: &Actor, text: &str) -> Note {
-    Note {
-        at_ms: cx.now.wall_ms,
-        by: by.clone(),
-        text: text.to_owned(),
+        (Some(reference), _) => KeptWork::On(reference),
+        (None, Ok(Some(tip))) if Some(tip.as_str()) != run.base.as_deref() => KeptWork::On(branch),
+        _ => KeptWork::Nothing,
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::domain::run::Run;
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::recovery::recover::{self, identity};
+use crate::ops::run::recovery::liveness::identity;
+use crate::ops::run::recovery::recover;
 use crate::ops::world::World;
 use crate::process::identity::Liveness;
 use crate::process::other::{Ask, ask_to_end, wait_for_end};

@@ -1,95 +1,20 @@
-//! A run without a worktree (`isolation: none`): the agent works in the main checkout itself, for
-//! tools that can work nowhere else.
-//!
-//! Nothing of the person's may be mixed with the agent's, or lost. So the checkout must be clean,
-//! files that Git does not know included; HEAD stands on the run's own branch meanwhile; what the
-//! agent did becomes a commit there; then files, index and HEAD are put back. Files that were
-//! ignored before are never taken and never removed, whatever the agent does to `.gitignore`. One
-//! such run at a time: the store refuses a second one while the first is active, and a run whose
-//! supervisor died is given back before the next begins.
-//!
-//! What has to be put back is written down before anything changes, and HEAD goes back last: a
-//! crash at any point is found by the next command, and the same steps done again end in the same
-//! state.
+//! The step of a worktree and of an agent for a run in the main checkout itself (`isolation: none`):
+//! the checkout must be clean, HEAD stands on the run's own branch meanwhile, and what the agent did
+//! becomes a commit there. Putting everything back is [`crate::ops::run::recovery::checkout`].
 
-use std::path::{Path, PathBuf};
-
-use serde::{Deserialize, Serialize};
-
-use crate::base::{fs, id};
 use crate::domain::aftermath::TreeChange;
-use crate::domain::ids::RunId;
-use crate::domain::repo_path::RepoPath;
 use crate::domain::run::Run;
-use crate::domain::sandbox::Isolation;
-use crate::git::busy::going_on;
 use crate::git::repo::HeadTo;
 use crate::git::shadow::Shadow;
-use crate::git::snapshot::{Limits, Snapshot, TreeReport};
-use crate::git::worktree::{Known, RESCUE_LIMITS, Rescue, RescueAs, Slot, move_aside, save_tree};
-use crate::git::{Expect, Head, Oid, Repo};
+use crate::git::snapshot::Limits;
+use crate::git::worktree::Slot;
+use crate::git::{Expect, Oid, Repo};
 use crate::ops::failpoint;
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::agent::launch::AgentEnd;
-use crate::ops::run::drive::Live;
-use crate::ops::run::step::agent::{self, Taken, Worked};
-use crate::ops::run::step::worktree::identity;
+use crate::ops::run::model::{AgentEnd, RunCx, Taken, Worked};
+use crate::ops::run::recovery::checkout::{Checkout, Entered, Journal, give_back, read_journal};
+use crate::ops::run::step::snapshot;
 use crate::ops::world::{World, environment};
-use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
-
-/// What stands in the place of a slot's name.
-pub const SLOT: &str = "checkout";
-/// What an agent does while its work is put back is put back in the next round; more than a few are
-/// somebody who goes on working.
-const ROUNDS: usize = 4;
-/// Largest index that is kept.
-const INDEX_CAP: u64 = 1 << 30;
-const LIST_CAP: u64 = 256 << 20;
-
-/// True where the run works in the main checkout itself.
-pub fn is_in_place(run: &Run) -> bool {
-    run.worktree == SLOT
-}
-
-/// Where a run works or worked, as the evidence says it. Work that was done outside of `ai` says
-/// nothing of it.
-pub fn isolation_of(run: &Run) -> Isolation {
-    if is_in_place(run) {
-        Isolation::None
-    } else {
-        Isolation::Worktree
-    }
-}
-
-/// What has to be put back.
-#[derive(Debug, Serialize, Deserialize)]
-struct Journal {
-    version: u32,
-    run: RunId,
-    /// The branch on which HEAD stood; none where it was detached.
-    branch: Option<String>,
-    /// The commit at which it stood.
-    commit: String,
-    /// What could not have been saved even then: repositories inside of the checkout, which nothing
-    /// here touches.
-    left: Vec<String>,
-}
-
-/// The main checkout.
-struct Checkout<'a> {
-    world: &'a World,
-    repo: &'a Repo,
-    root: PathBuf,
-    shadow: Shadow,
-}
-
-/// The main checkout with a run in it.
-pub(crate) struct Entered<'a> {
-    checkout: Checkout<'a>,
-    journal: Journal,
-    ignored: Vec<RepoPath>,
-}
 
 /// Refuses where the checkout is not clean: said before anything is claimed. `base` is where the
 /// run is to start.
@@ -115,29 +40,11 @@ pub(crate) fn refuse_dirty(world: &World, repo: &Repo, base: Option<&str>) -> Re
     }
 }
 
-/// The branch and commit on which the person works, while a run has HEAD.
-pub fn persons_head(world: &World, repo: &Repo, head: Head) -> Result<Head, OpError> {
-    let Some(journal) = read_journal(world)? else {
-        return Ok(head);
-    };
-    if head.branch() != Some(&journal.own_branch()) {
-        return Ok(head);
-    }
-    let commit = Oid::parse(&journal.commit).map_err(environment)?;
-    Ok(match journal.branch {
-        Some(name) => match repo.find_ref(&name).map_err(environment)? {
-            Some(commit) => Head::Branch { name, commit },
-            None => Head::Unborn { name },
-        },
-        None => Head::Detached { commit },
-    })
-}
-
 /// The checkout as the place of a run, and its shadow. Nothing is changed yet.
 pub(crate) fn prepare(world: &World, repo: &Repo) -> Result<(Slot, Shadow), OpError> {
     let checkout = Checkout::open(world, repo)?;
     let slot = Slot {
-        name: SLOT.to_owned(),
+        name: Run::CHECKOUT.to_owned(),
         path: checkout.root,
         admin: repo.common_dir().to_owned(),
     };
@@ -146,7 +53,7 @@ pub(crate) fn prepare(world: &World, repo: &Repo) -> Result<(Slot, Shadow), OpEr
 
 /// Gives the checkout to the run: what stands there is written down, and HEAD goes to the run's
 /// branch.
-pub(crate) fn enter<'a>(live: &Live<'a>) -> Result<Entered<'a>, OpError> {
+pub(crate) fn enter<'a>(live: &RunCx<'a>) -> Result<Entered<'a>, OpError> {
     let (world, repo, run) = (live.world, live.repo, &live.started.run);
     if let Some(old) = read_journal(world)? {
         give_back(world, repo, &old.run)?;
@@ -189,440 +96,35 @@ pub(crate) fn enter<'a>(live: &Live<'a>) -> Result<Entered<'a>, OpError> {
     Ok(entered)
 }
 
-/// Gives the checkout back after a run that could not do so itself: what stands there is saved, and
-/// where. A checkout in which somebody has switched to another branch since is somebody's again,
-/// and stays as it is.
-pub(crate) fn give_back(
-    world: &World,
-    repo: &Repo,
-    run: &RunId,
-) -> Result<Option<String>, OpError> {
-    let Some(journal) = read_journal(world)?.filter(|journal| journal.run == *run) else {
-        return Ok(None);
-    };
-    let checkout = Checkout::open(world, repo)?;
-    let ignored = read_list(&dir(world).join("ignored"))?;
-    let entered = Entered {
-        checkout,
-        journal,
-        ignored,
-    };
-    let head = repo.head_of(repo.common_dir()).map_err(environment)?;
-    if entered.is_as_before(&head) {
-        entered.follow()?;
-        entered.forget()?;
-        return Ok(None);
-    }
-    if head.branch() == Some(&entered.journal.own_branch()) {
-        return entered.put_back(None);
-    }
-    let (seen, _) = entered.look(RESCUE_LIMITS)?;
-    let saved = entered.save(&seen.tree)?;
-    world.say(&format!(
-        "the checkout was switched to another branch after run {run} was cut off; it stays as it is, what stands there is saved on {}",
-        saved.as_deref().unwrap_or("its branch")
-    ));
-    entered.forget()?;
-    Ok(saved)
-}
-
-/// Gives the checkout back after a run that has ended without having been able to: the machine may
-/// let us do it now.
-pub(crate) fn give_back_ended(
-    world: &World,
-    store: &mut SqliteStore,
-    repo: &Repo,
-) -> Result<(), OpError> {
-    let Some(journal) = read_journal(world)? else {
-        return Ok(());
-    };
-    let _held = fs::lock(&world.state().join("recover.lock")).map_err(environment)?;
-    let ended = store
-        .read(|tx| tx.run(&journal.run))?
-        .is_none_or(|run| run.end.is_some());
-    match ended {
-        true => give_back(world, repo, &journal.run).map(drop),
-        false => Ok(()),
-    }
-}
-
-impl Journal {
-    fn own_branch(&self) -> String {
-        format!("refs/heads/ai/{}/{}", self.run.task(), self.run.epoch())
-    }
-}
-
-impl<'a> Checkout<'a> {
-    fn open(world: &'a World, repo: &'a Repo) -> Result<Checkout<'a>, OpError> {
-        let root = world
-            .location
-            .main_root
-            .clone()
-            .ok_or_else(|| Refusal::Missing {
-                why: "a bare repository has no checkout in which an agent could work".into(),
-                next: "let it work in a worktree: leave `isolation: none` out".into(),
-            })?;
-        let shadow = Shadow::open(repo, &world.shadow_dir(SLOT)).map_err(environment)?;
-        Ok(Checkout {
-            world,
-            repo,
-            root,
-            shadow,
-        })
-    }
-
-    /// What nothing here touches, where the checkout is clean.
-    fn clean(&self) -> Result<Vec<TreeReport>, OpError> {
-        let dirty = |what: String| {
-            let why =
-                format!("the agent works in the checkout itself (isolation: none), and {what}");
-            OpError::from(Refusal::MergeConflict {
-                why,
-                next: "commit it or put it aside (`git stash -u`)".into(),
-            })
-        };
-        if let Some(what) = going_on(self.repo.common_dir()) {
-            return Err(dirty(format!("there {what}")));
-        }
-        let head = self
-            .repo
-            .head_of(self.repo.common_dir())
-            .map_err(environment)?;
-        let Some(commit) = head.commit() else {
-            return Err(dirty("there is no commit yet".into()));
-        };
-        let tree = self.repo.tree_of(commit).map_err(environment)?;
-        if !self.shadow.is_primed() {
-            self.shadow
-                .adopt(&self.root, &tree, &tree)
-                .map_err(environment)?;
-        }
-        let seen = self
-            .shadow
-            .snapshot_against(&self.root, &tree, &tree, RESCUE_LIMITS)
-            .map_err(environment)?;
-        if let Some(first) = seen.changed.first() {
-            let more = seen.changed.len() - 1;
-            let what = if more == 0 {
-                " is".to_owned()
-            } else {
-                format!(" and {more} more are")
-            };
-            return Err(dirty(format!("{}{what} not committed", first.path)));
-        }
-        if self
-            .shadow
-            .has_staged(&self.root, &self.index(), &tree)
-            .map_err(environment)?
-        {
-            return Err(dirty("something is staged there".into()));
-        }
-        let left: Vec<TreeReport> = seen.left_behind().cloned().collect();
-        let movable = |report: &&TreeReport| {
-            !matches!(
-                report,
-                TreeReport::Nested { .. } | TreeReport::Submodule { .. }
-            )
-        };
-        match left.iter().find(movable) {
-            Some(first) => Err(dirty(first.to_string())),
-            None => Ok(left),
-        }
-    }
-
-    fn index(&self) -> PathBuf {
-        self.repo.common_dir().join("index")
-    }
-
-    /// What Git ignores there, a directory of which all is ignored as one.
-    fn ignored(&self, head: &Head) -> Result<Vec<RepoPath>, OpError> {
-        let tree = match head.commit() {
-            Some(commit) => self.repo.tree_of(commit).map_err(environment)?,
-            None => self.shadow.format().empty_tree(),
-        };
-        self.shadow
-            .list_ignored(&self.root, &tree)
-            .map_err(environment)
-    }
-}
-
-impl Entered<'_> {
-    fn base(&self) -> Result<Oid, OpError> {
-        Oid::parse(&self.journal.commit).map_err(environment)
-    }
-
-    fn base_tree(&self) -> Result<Oid, OpError> {
-        self.checkout
-            .repo
-            .tree_of(&self.base()?)
-            .map_err(environment)
-    }
-
-    /// The index and the list first: the journal says that they are there.
-    fn write_down(&self) -> Result<(), OpError> {
-        let dir = dir(self.checkout.world);
-        let index = self.checkout.index();
-        let bytes = if index.is_file() {
-            fs::read_capped(&index, INDEX_CAP).map_err(environment)?
-        } else {
-            Vec::new()
-        };
-        fs::write_private(&dir.join("index"), &bytes).map_err(environment)?;
-        let list: Vec<u8> = self
-            .ignored
-            .iter()
-            .flat_map(|path| [path.as_bytes(), b"\0"].concat())
-            .collect();
-        fs::write_private(&dir.join("ignored"), &list).map_err(environment)?;
-        let text = serde_json::to_string_pretty(&self.journal).map_err(environment)?;
-        fs::write_private(&dir.join("journal.json"), text.as_bytes()).map_err(environment)
-    }
-
-    /// The tree as it stands, without what was ignored before; also what could not be taken and was
-    /// not there before.
-    fn look(&self, limits: Limits) -> Result<(Snapshot, Vec<TreeReport>), OpError> {
-        let Checkout { shadow, root, .. } = &self.checkout;
-        let base = self.base_tree()?;
-        let mut seen = shadow
-            .snapshot_against(root, &base, &base, limits)
-            .map_err(environment)?;
-        let added = seen
-            .changed
-            .iter()
-            .filter(|change| change.old.is_none())
-            .map(|change| &change.path);
-        let never: Vec<RepoPath> = added
-            .filter(|path| was_ignored(&self.ignored, path))
-            .cloned()
-            .collect();
-        if !never.is_empty() {
-            seen.tree = shadow.leave_out(root, &base, &never).map_err(environment)?;
-            seen.changed.retain(|change| !never.contains(&change.path));
-        }
-        seen.reports
-            .retain(|report| !self.journal.left.contains(&report.to_string()));
-        let left = seen.left_behind().filter(|r| {
-            r.path()
-                .is_none_or(|path| !was_ignored(&self.ignored, path))
-        });
-        let left = left.cloned().collect();
-        Ok((seen, left))
-    }
-
-    /// The agent's work as a commit on the run's branch.
-    pub(crate) fn take(&self, live: &Live<'_>, end: AgentEnd) -> Result<Worked, OpError> {
-        let (seen, _) = self.look(Limits::default())?;
-        failpoint::hit("snapshot")?;
-        let head = live
-            .repo
-            .head_of(live.repo.common_dir())
-            .ok()
-            .and_then(|head| head.commit().cloned());
-        let Taken {
-            sealed,
-            changed,
-            remarks,
-        } = agent::commit_tree(
-            live,
-            &self.checkout.shadow,
-            (self.base_tree()?, &seen),
-            head.as_ref(),
-        )?;
-        let lifecycle = end.attempt().lifecycle(TreeChange::of(&changed));
-        Ok(Worked {
-            end,
-            lifecycle,
-            sealed,
-            changed,
-            remarks,
-        })
-    }
-
-    /// Gives the checkout back as it was. `saved` is the tree that stands on the run's branch.
-    pub(crate) fn leave(self, saved: &Oid) -> Result<Option<String>, OpError> {
-        self.put_back(Some(saved))
-    }
-
-    fn put_back(self, saved: Option<&Oid>) -> Result<Option<String>, OpError> {
-        let Checkout {
-            world,
-            repo,
-            root,
-            shadow,
-        } = &self.checkout;
-        let base = self.base_tree()?;
-        let mut reference = None;
-        for round in 0.. {
-            let (seen, left) = self.look(RESCUE_LIMITS)?;
-            if !left.is_empty() {
-                let to = world.state().join("kept").join(format!(
-                    "{}-{}",
-                    self.journal.run,
-                    id::random_text(6)
-                ));
-                for (what, kept) in move_aside(root, &left, &to).map_err(environment)? {
-                    world.say(&format!("checkout: {what}; kept as {}", kept.display()));
-                }
-            } else if seen.tree == base {
-                break;
-            }
-            if round >= ROUNDS {
-                let text = format!(
-                    "the checkout does not come clean; what stands there is saved on {reference:?}"
-                );
-                return Err(Refusal::Conflict(text).into());
-            }
-            if Some(&seen.tree) != saved && seen.tree != base {
-                reference = self.save(&seen.tree)?.or(reference);
-            }
-            shadow.put_back(root, &base).map_err(environment)?;
-        }
-        failpoint::hit("checkout-files")?;
-        let index = fs::read_capped(&dir(world).join("index"), INDEX_CAP).map_err(environment)?;
-        if !index.is_empty() {
-            fs::write_atomic(&self.checkout.index(), &index).map_err(environment)?;
-            shadow
-                .refresh_index(root, &self.checkout.index(), &base)
-                .map_err(environment)?;
-        }
-        failpoint::hit("checkout-index")?;
-        let commit = self.base()?;
-        let to = self
-            .journal
-            .branch
-            .as_deref()
-            .map_or(HeadTo::Commit(&commit), HeadTo::Branch);
-        repo.set_head_of(repo.common_dir(), &to)
-            .map_err(environment)?;
-        failpoint::hit("checkout-back")?;
-        self.follow()?;
-        self.forget()?;
-        Ok(reference)
-    }
-
-    /// The person's branch may have moved meanwhile: the checkout goes along, as far as Git finds
-    /// nothing in the way.
-    fn follow(&self) -> Result<(), OpError> {
-        let Checkout {
-            world,
-            repo,
-            root,
-            shadow,
-        } = &self.checkout;
-        let Some(name) = &self.journal.branch else {
-            return Ok(());
-        };
-        let tip = repo.find_ref(name).map_err(environment)?;
-        let Some(tip) = tip.filter(|tip| tip.as_str() != self.journal.commit) else {
-            return Ok(());
-        };
-        let (old, new) = (self.base_tree()?, repo.tree_of(&tip).map_err(environment)?);
-        if let Err(error) = shadow.bring_along(root, &self.checkout.index(), &old, &new) {
-            world.say(&format!(
-                "warning: {name} moved during the run, and the checkout could not follow: {error}"
-            ));
-        }
-        Ok(())
-    }
-
-    /// Puts a tree on the run's rescue reference, unless its branch holds it.
-    fn save(&self, tree: &Oid) -> Result<Option<String>, OpError> {
-        let repo = self.checkout.repo;
-        let tip = repo
-            .find_ref(&self.journal.own_branch())
-            .map_err(environment)?;
-        let held = tip
-            .as_ref()
-            .map(|tip| repo.tree_of(tip))
-            .transpose()
-            .map_err(environment)?;
-        if held.as_ref() == Some(tree) || *tree == self.base_tree()? {
-            return Ok(None);
-        }
-        let (who, run) = (identity()?, &self.journal.run);
-        let save = RescueAs {
-            reference: &format!("refs/ai/rescue/{}/{}", run.task(), run.epoch()),
-            message: "ai: work saved from the checkout\n",
-            who: &who,
-            when_ms: (self.checkout.world.clock)().wall_ms,
-            known: Known::UnderItsName,
-        };
-        let stand = tip.map_or_else(|| self.base(), Ok)?;
-        match save_tree(repo, &save, tree, &stand).map_err(environment)? {
-            Rescue::Saved { reference, .. } => Ok(Some(reference)),
-            Rescue::Nothing => Ok(None),
-        }
-    }
-
-    fn is_as_before(&self, head: &Head) -> bool {
-        match (&self.journal.branch, head) {
-            (Some(name), head) => head.branch() == Some(name),
-            (None, Head::Detached { commit }) => commit.as_str() == self.journal.commit,
-            (None, _) => false,
-        }
-    }
-
-    /// The journal goes first: without it the rest means nothing.
-    fn forget(&self) -> Result<(), OpError> {
-        let dir = dir(self.checkout.world);
-        ["journal.json", "index", "ignored"]
-            .iter()
-            .try_for_each(|name| fs::remove_file(&dir.join(name)).map(drop))
-            .map_err(environment)
-    }
-}
-
-fn dir(world: &World) -> PathBuf {
-    world.state().join("slots").join(SLOT)
-}
-
-fn read_journal(world: &World) -> Result<Option<Journal>, OpError> {
-    let file = dir(world).join("journal.json");
-    let Some(text) = fs::read_text_if_there(&file, 1 << 20).map_err(environment)? else {
-        return Ok(None);
-    };
-    serde_json::from_str(&text)
-        .map(Some)
-        .map_err(|error| environment(format!("{}: {error}", file.display())))
-}
-
-fn read_list(file: &Path) -> Result<Vec<RepoPath>, OpError> {
-    let bytes = fs::read_capped(file, LIST_CAP).map_err(environment)?;
-    Ok(bytes
-        .split(|byte| *byte == 0)
-        .filter(|path| !path.is_empty())
-        .map(RepoPath::new)
-        .collect())
-}
-
-/// True for a path of the list, and for everything beneath one that ends in `/`.
-fn was_ignored(list: &[RepoPath], path: &RepoPath) -> bool {
-    let path = path.as_bytes();
-    list.iter()
-        .map(RepoPath::as_bytes)
-        .any(|one| match one.strip_suffix(b"/") {
-            Some(dir) => path == dir || path.starts_with(one),
-            None => path == one,
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_ignored_is_known_by_itself_or_by_its_directory() {
-        let list = ["target/", ".env", "a/b.log"].map(RepoPath::new);
-        let is = |path: &str| was_ignored(&list, &RepoPath::new(path));
-        assert!(
-            ["target", "target/x/y", ".env", "a/b.log"]
-                .iter()
-                .all(|path| is(path))
-        );
-        assert!(
-            ["targets", "x/target/y", ".env.example", "a/b.log/c", "a"]
-                .iter()
-                .all(|path| !is(path))
-        );
-    }
+/// The agent's work as a commit on the run's branch.
+pub(crate) fn take(
+    entered: &Entered<'_>,
+    live: &RunCx<'_>,
+    end: AgentEnd,
+) -> Result<Worked, OpError> {
+    let (seen, _) = entered.look(Limits::default())?;
+    failpoint::hit("snapshot")?;
+    let head = live
+        .repo
+        .head_of(live.repo.common_dir())
+        .ok()
+        .and_then(|head| head.commit().cloned());
+    let Taken {
+        sealed,
+        changed,
+        remarks,
+    } = snapshot::commit_tree(
+        live,
+        &entered.checkout.shadow,
+        (entered.base_tree()?, &seen),
+        head.as_ref(),
+    )?;
+    let lifecycle = end.attempt().lifecycle(TreeChange::of(&changed));
+    Ok(Worked {
+        end,
+        lifecycle,
+        sealed,
+        changed,
+        remarks,
+    })
 }

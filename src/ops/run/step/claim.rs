@@ -1,17 +1,17 @@
 //! The first transaction of a run: claim, policy, slot and run row together, or nothing.
 
 use crate::base::text::counted;
+use crate::ops::run::model::{Origin, Started};
+use crate::ops::run::recovery::liveness::this_process;
 use std::collections::BTreeSet;
 
 use crate::config::Config;
 use crate::domain::action::Action;
 use crate::domain::agent::Agent;
-use crate::domain::budget::Level;
 use crate::domain::event::Event;
 use crate::domain::ids::RunId;
-use crate::domain::lease::Token;
 use crate::domain::resume::{self, Next};
-use crate::domain::run::{ProcessRef, Resumed, Routed, Run, Step};
+use crate::domain::run::{Resumed, Routed, Run, Step};
 use crate::domain::sandbox::Isolation;
 use crate::domain::task::Task;
 use crate::ops::ask::{self, Question};
@@ -19,23 +19,8 @@ use crate::ops::budget;
 use crate::ops::claim::{self, Which};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::run::origin::Origin;
-use crate::ops::run::step::checkout;
-use crate::process::identity::ProcessIdentity;
 use crate::store::Tx;
 use crate::store::sqlite::SqliteStore;
-
-/// A run whose task is held.
-pub struct Started {
-    /// The run.
-    pub run: Run,
-    /// The task as it was claimed.
-    pub task: Task,
-    /// The proof of it.
-    pub token: Token,
-    /// Ceilings that the run has to stay below.
-    pub budget: Vec<Level>,
-}
 
 /// What is to be run.
 pub struct Order<'a> {
@@ -92,7 +77,7 @@ pub fn start(store: &mut SqliteStore, cx: &Cx, order: &Order<'_>) -> Result<Star
             // What a session knew of a checkout is not there any more.
             None if isolation == Isolation::Worktree => {
                 interrupted(tx, &claimed.task, agent, origin)?
-                    .filter(|last| !taken.contains(&last.worktree) && !checkout::is_in_place(last))
+                    .filter(|last| !taken.contains(&last.worktree) && !last.is_in_place())
             }
             _ => None,
         };
@@ -141,19 +126,6 @@ pub fn start(store: &mut SqliteStore, cx: &Cx, order: &Order<'_>) -> Result<Star
     })
 }
 
-/// The process that supervises: this one.
-pub(crate) fn this_process() -> Result<ProcessRef, OpError> {
-    let me = ProcessIdentity::current().ok_or_else(|| {
-        Refusal::Environment("/proc cannot be read, so no run could be supervised".into())
-    })?;
-    Ok(ProcessRef {
-        boot_id: me.boot_id,
-        pid_namespace: me.pid_namespace,
-        pid: me.pid,
-        start_ticks: me.start_ticks,
-    })
-}
-
 /// An agent has only so many runs at once.
 fn refuse_full(tx: &mut dyn Tx, _cx: &Cx, agent: &Agent) -> Result<(), OpError> {
     let at_work = tx
@@ -184,8 +156,8 @@ fn refuse_full(tx: &mut dyn Tx, _cx: &Cx, agent: &Agent) -> Result<(), OpError> 
 /// One checkout is for one run. A run whose supervisor died is not active any more when this is
 /// asked: it was recovered before.
 pub(crate) fn the_checkout(tx: &mut dyn Tx) -> Result<String, OpError> {
-    match tx.active_runs()?.into_iter().find(checkout::is_in_place) {
-        None => Ok(checkout::SLOT.to_owned()),
+    match tx.active_runs()?.into_iter().find(Run::is_in_place) {
+        None => Ok(Run::CHECKOUT.to_owned()),
         Some(run) => Err(Refusal::TryLater {
             why: format!(
                 "run {} works in the checkout itself (isolation: none), which holds one at a time",

@@ -2,10 +2,12 @@
 
 pub mod agent;
 pub mod checkout;
+pub mod checks;
 pub mod claim;
 pub mod evidence;
 pub mod prompt;
 pub mod provision;
+pub mod snapshot;
 pub mod statement;
 pub mod take_up;
 pub mod verdict;

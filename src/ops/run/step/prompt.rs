@@ -1,10 +1,17 @@
 //! The prompt: the task, what it may touch, how it will be judged, and what earlier attempts left.
-//! Pure text.
 
 use std::path::Path;
 
+use crate::base::fs;
+use crate::connector::launch::Session;
 use crate::domain::path_lock::LockMode;
+use crate::domain::run::Resumed;
 use crate::domain::task::Task;
+use crate::git::worktree::Slot;
+use crate::ops::refusal::OpError;
+use crate::ops::run::checks::runner::CheckPlan;
+use crate::ops::run::model::RunCx;
+use crate::ops::world::environment;
 
 /// What stands in the prompt besides the task.
 pub struct Around<'a> {
@@ -36,6 +43,34 @@ pub fn pointers(worktree: &Path) -> Vec<&'static str> {
         .into_iter()
         .filter(|name| worktree.join(name).is_file())
         .collect()
+}
+
+/// Writes the prompt of a run into its directory, without secrets.
+pub(crate) fn write_prompt(
+    live: &RunCx<'_>,
+    slot: &Slot,
+    session: Session<'_>,
+) -> Result<(), OpError> {
+    let plans = CheckPlan::of(&live.started.task, &live.world.config)?;
+    let checks: Vec<(String, String)> = plans
+        .iter()
+        .map(|plan| (plan.spec.name.to_string(), plan.command_text()))
+        .collect();
+    let found = match (&live.started.run.resumed, session) {
+        (Some(_), Session::Resume(_)) => Found::OwnSession,
+        (Some(Resumed { work: Some(_), .. }), _) => Found::Work,
+        _ => Found::Nothing,
+    };
+    let around = Around {
+        checks: &checks,
+        pointers: &pointers(&slot.path),
+        found,
+    };
+    let text = live
+        .world
+        .redactor()
+        .redact_text(&assemble(&live.started.task, &around));
+    fs::write_private(&live.dir.join("prompt.md"), text.as_bytes()).map_err(environment)
 }
 
 /// The whole prompt.

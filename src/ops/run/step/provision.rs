@@ -3,6 +3,8 @@
 //! fails is the machine's fault, never the attempt's.
 
 use crate::base::text::counted;
+use crate::domain::agent::Agent;
+use crate::ops::run::model::RunCx;
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -21,7 +23,6 @@ use crate::ops::run::agent::ports;
 use crate::ops::run::checks::environment::{Installed, checkouts, relocated};
 use crate::ops::run::checks::process::words;
 use crate::ops::run::checks::runner::{SETUP_LIMIT, process_end, runtime};
-use crate::ops::run::drive::Live;
 use crate::ops::run::sandbox::builder::{self, Ground, Inmate};
 use crate::ops::run::step::evidence::{Filed, file_evidence};
 use crate::ops::world::environment;
@@ -37,7 +38,8 @@ const LOG_CAP: u64 = 64 << 20;
 /// Copies what `.worktreeinclude` names and the caches, chooses the ports, and runs the setup
 /// command.
 pub(crate) fn provision(
-    live: &Live<'_>,
+    live: &RunCx<'_>,
+    agent: &Agent,
     store: &mut SqliteStore,
     slot: &Slot,
 ) -> Result<(), OpError> {
@@ -45,14 +47,20 @@ pub(crate) fn provision(
     seed_caches(live, &slot.path)?;
     let ports = ports::of_run(&live.world.config, &live.dir, &slot.name)?;
     match &live.world.config.runs.setup {
-        Some(command) => setup(live, store, slot, command, &ports::variables(&ports)),
+        Some(command) => setup(
+            live,
+            agent,
+            store,
+            (slot, command),
+            &ports::variables(&ports),
+        ),
         None => Ok(()),
     }
 }
 
 /// Brings the caches of the main checkout into the worktree, where it has none of its own yet. One
 /// that Git does not ignore would become part of the work.
-fn seed_caches(live: &Live<'_>, worktree: &Path) -> Result<(), OpError> {
+fn seed_caches(live: &RunCx<'_>, worktree: &Path) -> Result<(), OpError> {
     let (root, runs) = (&live.world.root, &live.world.config.runs);
     let how = match runs.cache_mode {
         CacheMode::Cow => How::Cow,
@@ -97,7 +105,7 @@ fn seed_caches(live: &Live<'_>, worktree: &Path) -> Result<(), OpError> {
 /// Copies ignored files of the main checkout that the list names. The list is the main checkout's
 /// own, never the agent's. What Git does not ignore would become part of the work, and what is no
 /// file cannot be brought; both are left out with a word.
-fn include(live: &Live<'_>, worktree: &Path) -> Result<(), OpError> {
+fn include(live: &RunCx<'_>, worktree: &Path) -> Result<(), OpError> {
     let root = &live.world.root;
     if !root.join(INCLUDE).is_file() || live.world.location.main_root.is_none() {
         return Ok(());
@@ -168,14 +176,14 @@ fn bring(root: &Path, worktree: &Path, path: &Path) -> Result<Option<&'static st
 }
 
 fn setup(
-    live: &Live<'_>,
+    live: &RunCx<'_>,
+    agent: &Agent,
     store: &mut SqliteStore,
-    slot: &Slot,
-    command: &CommandLine,
+    (slot, command): (&Slot, &CommandLine),
     ports: &[(OsString, OsString)],
 ) -> Result<(), OpError> {
     let argv = words(command);
-    let ground = ground(live, slot, &argv)?;
+    let ground = ground(live, agent, slot, &argv)?;
     let used = ground.used();
     live.world
         .say(&format!("setup of the worktree (sandbox: {used})"));
@@ -250,8 +258,13 @@ fn setup(
 /// A setup may write in its worktree and in the caches of build tools, as the agent may. Its words
 /// are the project's; what it starts came with the dependencies, or from the network where the
 /// policy leaves it one.
-fn ground(live: &Live<'_>, slot: &Slot, argv: &[OsString]) -> Result<Ground, OpError> {
-    let layer = builder::layer(live.world, live.agent.sandbox)?;
+fn ground(
+    live: &RunCx<'_>,
+    agent: &Agent,
+    slot: &Slot,
+    argv: &[OsString],
+) -> Result<Ground, OpError> {
+    let layer = builder::layer(live.world, agent.sandbox)?;
     let network = builder::under(builder::network_rule(&live.cx()?, &live.started.task).as_ref());
     let mut ground = Ground::new(
         live.world,
@@ -267,7 +280,7 @@ fn ground(live: &Live<'_>, slot: &Slot, argv: &[OsString]) -> Result<Ground, OpE
 
 /// However it ended, its log is evidence.
 fn file(
-    live: &Live<'_>,
+    live: &RunCx<'_>,
     store: &mut SqliteStore,
     log: &Path,
     summary: serde_json::Value,

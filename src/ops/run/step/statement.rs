@@ -5,16 +5,14 @@
 use crate::domain::decision::DecisionRecord;
 use crate::domain::evidence::Evidence;
 use crate::domain::verdict::Cell;
-use crate::ops::run::drive::Live;
-use crate::ops::run::step::checkout;
-use crate::ops::run::step::verdict::Findings;
+use crate::ops::run::model::{Findings, RunCx};
 
 /// The type of our predicate; its version grows with its meaning.
 const PREDICATE: &str = "urn:ai:run:v0.1";
 
 /// The statement's text: one line of JSON with sorted keys.
 pub(crate) fn statement(
-    live: &Live<'_>,
+    live: &RunCx<'_>,
     found: &Findings,
     cell: Cell,
     decision: &DecisionRecord,
@@ -39,7 +37,7 @@ pub(crate) fn statement(
     let predicate = serde_json::json!({
         "task": run.task, "run": run.id, "epoch": run.id.epoch(), "agent": run.agent, "connector": run.connector,
         "base": run.base, "branch": run.branch, "verdict": cell, "checks": checks, "decision": decision.id,
-        "policyDigest": decision.policy_digest, "isolation": checkout::isolation_of(run),
+        "policyDigest": decision.policy_digest, "isolation": run.isolation(),
         "sandbox": found.end.sandbox.mode,
         "network": found.end.sandbox.network, "startedMs": run.started_ms,
         "resumed": run.resumed, "resumeRefused": found.end.resume_refused,

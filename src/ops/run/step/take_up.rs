@@ -12,10 +12,8 @@ use crate::git::Oid;
 use crate::git::shadow::Shadow;
 use crate::ops::refusal::OpError;
 use crate::ops::run::agent::launch;
-use crate::ops::run::agent::launch::AgentEnd;
-use crate::ops::run::drive::Live;
-use crate::ops::run::step::agent::{Worked, move_branch};
-use crate::ops::run::step::verdict::Sealed;
+use crate::ops::run::model::{AgentEnd, RunCx, Sealed, Worked};
+use crate::ops::run::step::snapshot::move_branch;
 use crate::ops::world::environment;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
@@ -35,7 +33,7 @@ struct Left {
 }
 
 /// Writes down how the agent ended, before the store says that its work stands.
-pub(crate) fn leave(live: &Live<'_>, worked: &Worked) -> Result<(), OpError> {
+pub(crate) fn leave(live: &RunCx<'_>, worked: &Worked) -> Result<(), OpError> {
     let left = Left {
         version: 1,
         end: worked.end.clone(),
@@ -51,7 +49,7 @@ pub(crate) fn leave(live: &Live<'_>, worked: &Worked) -> Result<(), OpError> {
 /// The work of the lost run that this one takes up; nothing where it cannot be had whole, so that
 /// an agent has to be asked.
 pub(crate) fn take_up(
-    live: &Live<'_>,
+    live: &RunCx<'_>,
     store: &mut SqliteStore,
     shadow: &Shadow,
 ) -> Result<Option<Worked>, OpError> {

@@ -1,95 +1,48 @@
 //! The end of a run: verdict, evidence and what becomes of the task, in one fenced transaction.
 
 use crate::base::text::counted;
-use std::path::PathBuf;
-
-use crate::base::fs;
 use crate::domain::aftermath::{
     CheckEnd, JudgedAttempt, Objection, ProviderRefusal, TreeChange, refused_in_a_row, summary,
     used_tool_in_words,
 };
-use crate::domain::budget::RunUsage;
-use crate::domain::decision::DecisionRecord;
-use crate::domain::event::Event;
-use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::routing::Relief;
+use crate::ops::run::checks::runner::verification;
+use crate::ops::run::model::{AgentEnd, Checked, Findings, RunCx, RunReport, RunVerdict};
+use crate::ops::run::step::evidence;
+
+use crate::domain::budget::RunUsage;
+use crate::domain::decision::Effect;
+use crate::domain::event::Event;
 use crate::domain::run::{Run, RunEnd, Step};
-use crate::domain::verdict::{Cell, Freshness, Lifecycle, Outcome, PolicyVerdict, Verification};
+use crate::domain::verdict::{Cell, Freshness, Lifecycle, PolicyVerdict, Verification};
 use crate::git::Oid;
-use crate::git::diff::{ChangedPath, Stats};
+use crate::git::diff::ChangedPath;
 use crate::git::merge::{self, MergeError, Prepared, Proposal};
 use crate::git::shadow::Shadow;
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::failpoint;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::route::{self, Wish};
-use crate::ops::run::agent::launch::AgentEnd;
-use crate::ops::run::agent::{ports, session, tools};
-use crate::ops::run::checks::runner::{Checked, verification};
+use crate::ops::run::agent::tools;
 use crate::ops::run::choose::Registered;
-use crate::ops::run::drive::{Live, Report};
 use crate::ops::run::judge;
-use crate::ops::run::step::checkout;
-use crate::ops::run::step::evidence::{Filed, file_evidence};
-use crate::ops::run::step::statement;
-use crate::ops::run::step::worktree::identity;
 use crate::ops::scrub::redact_record;
 use crate::ops::world::environment;
+use crate::ops::world::identity;
 use crate::ops::{lease, lock};
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
-/// The judged tree.
-pub(crate) struct Sealed {
-    /// The tree of the base.
-    pub(crate) base_tree: Oid,
-    /// The tree of the work.
-    pub(crate) tree: Oid,
-    /// Its commit; absent where nothing was changed.
-    pub(crate) commit: Option<Oid>,
-    /// Commits that the agent made itself.
-    pub(crate) own_commits: usize,
-}
-
-/// Everything that was measured.
-pub(crate) struct Findings {
-    /// The agent's end.
-    pub(crate) end: AgentEnd,
-    /// What became of its process.
-    pub(crate) lifecycle: Lifecycle,
-    /// The tree.
-    pub(crate) sealed: Sealed,
-    /// What it changes.
-    pub(crate) changed: Vec<ChangedPath>,
-    /// What else is worth a look, in words.
-    pub(crate) remarks: Vec<String>,
-    /// The patch file.
-    pub(crate) patch: PathBuf,
-    /// How much it changes.
-    pub(crate) stats: Stats,
-    /// The checks.
-    pub(crate) checked: Vec<Checked>,
-}
-
-struct Verdict {
-    cell: Cell,
-    outcome: Outcome,
-    decision: DecisionRecord,
-    tools: Vec<DecisionRecord>,
-    summary: String,
-    warnings: Vec<String>,
-}
-
 /// Judges the findings, files the evidence and ends the run.
 pub(crate) fn finish(
-    live: &Live<'_>,
+    live: &RunCx<'_>,
     store: &mut SqliteStore,
     findings: Findings,
-) -> Result<Report, OpError> {
+) -> Result<RunReport, OpError> {
     let cx = live.cx()?;
     let verdict = judge_all(live, store, &cx, &findings)?;
     live.step_even_if_stopped(store, Step::Evidence)?;
-    let evidence = file_all(live, &findings, &verdict)?;
+    let evidence = evidence::file_all(live, &findings, &verdict)?;
     failpoint::hit("evidence")?;
     let refused = findings.lifecycle.is_refused_by_provider();
     let runs = store.read(|tx| tx.runs(&live.started.task.id))?;
@@ -168,14 +121,14 @@ pub(crate) fn finish(
     })?;
     failpoint::hit("judged")?;
     tell_refusal(live, &run, findings.lifecycle);
-    let Verdict {
+    let RunVerdict {
         cell,
         outcome,
         summary,
         warnings,
         ..
     } = verdict;
-    Ok(Report {
+    Ok(RunReport {
         run,
         task,
         cell,
@@ -189,7 +142,7 @@ pub(crate) fn finish(
 
 /// Who could go on in the place of an agent that its provider has refused, as the registry stands
 /// now.
-fn relief(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx) -> Result<Relief, OpError> {
+fn relief(live: &RunCx<'_>, store: &mut SqliteStore, cx: &Cx) -> Result<Relief, OpError> {
     let registered = Registered::read(live.world)?;
     let run = &live.started.run;
     let first = route::first_of(run);
@@ -207,7 +160,7 @@ fn relief(live: &Live<'_>, store: &mut SqliteStore, cx: &Cx) -> Result<Relief, O
 }
 
 /// A person who watches learns of it when it happens, whoever goes on with the task then.
-fn tell_refusal(live: &Live<'_>, run: &Run, lifecycle: Lifecycle) {
+fn tell_refusal(live: &RunCx<'_>, run: &Run, lifecycle: Lifecycle) {
     let why = match lifecycle {
         Lifecycle::Quota => "its provider has refused for rate or quota",
         Lifecycle::Auth => "its provider has refused its login",
@@ -225,7 +178,7 @@ fn tell_refusal(live: &Live<'_>, run: &Run, lifecycle: Lifecycle) {
 /// What of the reported use stands with earlier runs: of the session that was continued, of the run
 /// whose work was taken up.
 fn counted_before(
-    live: &Live<'_>,
+    live: &RunCx<'_>,
     store: &mut SqliteStore,
     end: &AgentEnd,
 ) -> Result<RunUsage, OpError> {
@@ -245,7 +198,7 @@ fn run_end(
     cx: &Cx,
     run: &Run,
     before: RunUsage,
-    verdict: &Verdict,
+    verdict: &RunVerdict,
     end: &AgentEnd,
     paused_until_ms: Option<i64>,
 ) -> RunEnd {
@@ -269,11 +222,11 @@ fn run_end(
 }
 
 fn judge_all(
-    live: &Live<'_>,
+    live: &RunCx<'_>,
     store: &mut SqliteStore,
     cx: &Cx,
     found: &Findings,
-) -> Result<Verdict, OpError> {
+) -> Result<RunVerdict, OpError> {
     let (task, run) = (&live.started.task, &live.started.run);
     let lines = found.stats.insertions + found.stats.deletions;
     let (mut policy, mut decision) = judge::policy_verdict(cx, task, run, &found.changed, lines);
@@ -323,7 +276,7 @@ fn judge_all(
     tools
         .iter_mut()
         .for_each(|record| redact_record(record, live.world.redactor()));
-    Ok(Verdict {
+    Ok(RunVerdict {
         cell,
         outcome,
         decision,
@@ -336,7 +289,7 @@ fn judge_all(
 /// Paths that the work changes although somebody else holds them: hooks can be skipped, so locks
 /// are looked at again here.
 pub(crate) fn locked_by_others(
-    live: &Live<'_>,
+    live: &RunCx<'_>,
     store: &mut SqliteStore,
     cx: &Cx,
     changed: &[ChangedPath],
@@ -361,7 +314,7 @@ pub(crate) fn locked_by_others(
 }
 
 /// What a reviewer should look at although nothing forbids it.
-fn look_closer(live: &Live<'_>, found: &Findings) -> Vec<String> {
+fn look_closer(live: &RunCx<'_>, found: &Findings) -> Vec<String> {
     let mut warnings = found.remarks.clone();
     let outside = outside_paths(live, found);
     if !outside.is_empty() {
@@ -384,7 +337,7 @@ fn look_closer(live: &Live<'_>, found: &Findings) -> Vec<String> {
     warnings
 }
 
-fn outside_paths(live: &Live<'_>, found: &Findings) -> Vec<String> {
+fn outside_paths(live: &RunCx<'_>, found: &Findings) -> Vec<String> {
     let Ok(rules) = crate::ops::cx::Rules::of(&live.world.config, &live.world.location) else {
         return Vec::new();
     };
@@ -407,7 +360,7 @@ fn outside_paths(live: &Live<'_>, found: &Findings) -> Vec<String> {
 }
 
 /// Whether the work still fits onto the target as it stands now.
-fn freshness(live: &Live<'_>, found: &Findings) -> Result<Freshness, OpError> {
+fn freshness(live: &RunCx<'_>, found: &Findings) -> Result<Freshness, OpError> {
     let (Some(target), Some(commit)) = (&live.started.run.target, &found.sealed.commit) else {
         return Ok(Freshness::Current);
     };
@@ -436,104 +389,4 @@ fn freshness(live: &Live<'_>, found: &Findings) -> Result<Freshness, OpError> {
         }
         Err(error) => Err(environment(error)),
     }
-}
-
-fn file_all(
-    live: &Live<'_>,
-    found: &Findings,
-    verdict: &Verdict,
-) -> Result<Vec<Evidence>, OpError> {
-    let (world, run) = (live.world, &live.started.run);
-    let tree = found.sealed.tree.to_string();
-    let filed = Filed {
-        task: &run.task,
-        run: Some(&run.id),
-        tree: Some(&tree),
-    };
-    let null = serde_json::Value::Null;
-    let mut all = Vec::new();
-    let diff = serde_json::to_value(found.stats).unwrap_or_default();
-    all.push(file_evidence(
-        world,
-        &filed,
-        EvidenceKind::Diff,
-        "diff",
-        &found.patch,
-        diff,
-    )?);
-    for check in &found.checked {
-        let result = serde_json::to_value(&check.result).unwrap_or_default();
-        all.push(file_evidence(
-            world,
-            &filed,
-            EvidenceKind::Check,
-            check.spec.name.as_str(),
-            &check.log,
-            result,
-        )?);
-    }
-    let logs = [
-        (EvidenceKind::Log, "stdout", "stdout.log"),
-        (EvidenceKind::Log, "stderr", "stderr.log"),
-        (EvidenceKind::Events, "events", "events.jsonl"),
-        (EvidenceKind::Prompt, "prompt", "prompt.md"),
-        (EvidenceKind::Log, "refused stdout", session::REFUSED[0].1),
-        (EvidenceKind::Log, "refused stderr", session::REFUSED[1].1),
-    ];
-    for (kind, name, file) in logs {
-        let path = live.dir.join(file);
-        if path.is_file() {
-            all.push(file_evidence(
-                world,
-                &filed,
-                kind,
-                name,
-                &path,
-                null.clone(),
-            )?);
-        }
-    }
-    let results: Vec<_> = found.checked.iter().map(|check| &check.result).collect();
-    write_json(live, "checks.json", &serde_json::json!(results))?;
-    let text = statement::statement(live, found, verdict.cell, &verdict.decision, &all);
-    fs::write_private(&live.dir.join("statement.json"), text.as_bytes()).map_err(environment)?;
-    all.push(file_evidence(
-        world,
-        &filed,
-        EvidenceKind::Statement,
-        "statement",
-        &live.dir.join("statement.json"),
-        serde_json::json!({ "sandbox": found.end.sandbox, "warnings": verdict.warnings }),
-    )?);
-    write_summary(live, found, verdict)?;
-    Ok(all)
-}
-
-fn write_summary(live: &Live<'_>, found: &Findings, verdict: &Verdict) -> Result<(), OpError> {
-    let run = &live.started.run;
-    let end = &found.end;
-    let agent =
-        serde_json::json!({ "end": end.end, "duration_ms": end.duration_ms, "result": end.result });
-    let summary = serde_json::json!({
-        "run": run.id, "task": run.task, "agent": run.agent, "connector": run.connector, "model": run.model,
-        "base": run.base, "target": run.target, "branch": run.branch, "tree": found.sealed.tree.to_string(),
-        "commit": found.sealed.commit.as_ref().map(ToString::to_string), "own_commits": found.sealed.own_commits,
-        "verdict": verdict.cell, "outcome": verdict.outcome, "summary": verdict.summary, "warnings": verdict.warnings,
-        "diff": found.stats, "checks": found.checked.iter().map(|c| &c.result).collect::<Vec<_>>(), "process": agent,
-        "ports": ports::of_run(&live.world.config, &live.dir, &run.worktree)?,
-        "isolation": checkout::isolation_of(run),
-        "sandbox": end.sandbox.mode, "network": end.sandbox.network, "adopted": run.adopted,
-        "routing": run.routed, "budget": end.budget, "resumed": run.resumed, "resume_refused": end.resume_refused,
-        "stall": end.stall, "held": end.held,
-    });
-    write_json(live, "run.json", &summary)
-}
-
-fn write_json(live: &Live<'_>, name: &str, value: &serde_json::Value) -> Result<(), OpError> {
-    let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    fs::write_private(
-        &live.dir.join(name),
-        live.world.redactor().redact_text(&text).as_bytes(),
-    )
-    .map_err(environment)
 }

@@ -1,29 +1,20 @@
 //! Where a run works: a slot of the worktree pool.
 
 use crate::base::text::counted;
+use crate::ops::run::recovery::salvage::{SLOT_RESCUES, save};
 use std::path::{Path, PathBuf};
 
-use crate::base::{fs, id};
-use crate::domain::ids::RunId;
+use crate::base::id;
 use crate::domain::run::Run;
-use crate::git::quarantine::Quarantine;
 use crate::git::shadow::Shadow;
 use crate::git::snapshot::TreeReport;
 use crate::git::worktree::{
-    Cleared, Fresh, Known, Pool, PoolLimits, Rescue, RescueAs, Rescued, Slot, SlotState, Start,
-    WorktreeError,
+    Cleared, Fresh, Known, Pool, PoolLimits, Rescue, Slot, SlotState, Start, WorktreeError,
 };
-use crate::git::{Identity, Oid, Owner, Repo};
+use crate::git::{Oid, Repo};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::step::checkout;
 use crate::ops::world::{World, environment};
-use crate::store::sqlite::SqliteStore;
-use crate::store::{Store, StoreError};
-
-/// The name and address under which `ai` commits what it snapshots.
-pub fn identity() -> Result<Identity, OpError> {
-    Identity::new("ai", "ai@localhost").map_err(environment)
-}
 
 /// Refuses where there is too little room for another run, for its worktree or for its objects and
 /// logs: said before anything is claimed.
@@ -72,7 +63,7 @@ fn pool_error(error: WorktreeError) -> OpError {
 /// Makes or takes the run's slot. What an earlier run left there is saved first, what cannot be
 /// saved is moved out of the way, whole.
 pub fn prepare(world: &World, repo: &Repo, run: &Run) -> Result<(Slot, Shadow), OpError> {
-    if checkout::is_in_place(run) {
+    if run.is_in_place() {
         return checkout::prepare(world, repo);
     }
     let pool = Pool::new(repo, world.pool_dir(), limits(world)).sharing(world.disk_locks());
@@ -113,8 +104,6 @@ pub fn bring_work(repo: &Repo, run: &Run, slot: &Slot, shadow: &Shadow) -> Resul
     shadow.bring(&slot.path, &base, &work).map_err(environment)
 }
 
-/// Where work goes that is found in a slot and belongs to no lost run.
-const SLOT_RESCUES: &str = "refs/ai/rescue/slot/";
 /// One thing in the way after the other; more than a few are a loop.
 const ROUNDS: usize = 4;
 
@@ -247,247 +236,4 @@ fn start_of(run: &Run) -> Result<Start, OpError> {
         Some(base) => Ok(Start::Commit(Oid::parse(base).map_err(environment)?)),
         None => Ok(Start::Unborn),
     }
-}
-
-fn save(
-    world: &World,
-    pool: &Pool<'_>,
-    run: &Run,
-    shadow: &Shadow,
-    (reference, known): (&str, Known),
-) -> Result<Rescued, OpError> {
-    let who = identity()?;
-    let base = run
-        .base
-        .as_deref()
-        .map(Oid::parse)
-        .transpose()
-        .map_err(environment)?;
-    let message = format!("ai: work saved from worktree {}\n", run.worktree);
-    let when_ms = (world.clock)().wall_ms;
-    let save = RescueAs {
-        reference,
-        message: &message,
-        who: &who,
-        when_ms,
-        known,
-    };
-    pool.rescue(&run.worktree, base.as_ref(), shadow, &save)
-        .map_err(environment)
-}
-
-/// Puts the work of a run that was cut off on `refs/ai/rescue/<task>/<epoch>`. `None` where there
-/// was nothing to save.
-pub fn rescue_run(world: &World, repo: &Repo, run: &Run) -> Result<Option<String>, OpError> {
-    if checkout::is_in_place(run) {
-        return checkout::give_back(world, repo, &run.id);
-    }
-    let pool = Pool::new(
-        repo,
-        world.places.pool_of(&run.worktree),
-        PoolLimits::default(),
-    );
-    let shadow = Shadow::open(repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
-    // What the agent committed in its sandbox is saved with the rest; where it cannot be, its files
-    // still are.
-    if let (Some(own), Ok(Some(info))) = (own_commits(world, repo, run)?, pool.find(&run.worktree))
-        && let Some(admin) = &info.admin
-        && let Err(error) = own.take_in(repo, &shadow, admin)
-    {
-        world.say(&format!(
-            "the commits of {} were not taken over: {error}",
-            run.id
-        ));
-    }
-    let reference = rescue_ref(&run.id);
-    match save(
-        world,
-        &pool,
-        run,
-        &shadow,
-        (&reference, Known::UnderItsName),
-    )?
-    .rescue
-    {
-        Rescue::Nothing => Ok(None),
-        Rescue::Saved { reference, .. } => Ok(Some(reference)),
-    }
-}
-
-/// Where a sandbox lets the agent of this run commit; nowhere in the main checkout, whose git
-/// directory is the person's.
-pub fn own_commits(world: &World, repo: &Repo, run: &Run) -> Result<Option<Quarantine>, OpError> {
-    if checkout::is_in_place(run) {
-        return Ok(None);
-    }
-    let dir = world.state().join("slots").join(&run.worktree).join("own");
-    let base = run
-        .base
-        .as_deref()
-        .map(Oid::parse)
-        .transpose()
-        .map_err(environment)?;
-    Ok(Quarantine::at(repo, &dir, &run.branch, base.as_ref()))
-}
-
-/// Puts what stands in a slot where nothing can lose it: under the name of the run that worked
-/// there last, else under the slot's own. Nothing in the slot is changed.
-pub fn rescue_slot(
-    world: &World,
-    repo: &Repo,
-    slot: &str,
-    last: Option<&Run>,
-) -> Result<Rescued, OpError> {
-    let pool = Pool::new(repo, world.places.pool_of(slot), PoolLimits::default());
-    rescue_in(world, repo, &pool, slot, last)
-}
-
-fn rescue_in(
-    world: &World,
-    repo: &Repo,
-    pool: &Pool<'_>,
-    slot: &str,
-    last: Option<&Run>,
-) -> Result<Rescued, OpError> {
-    let shadow = Shadow::open(repo, &world.shadow_dir(slot)).map_err(environment)?;
-    let reference = last.map_or_else(
-        || format!("{SLOT_RESCUES}{slot}"),
-        |run| rescue_ref(&run.id),
-    );
-    let base = last
-        .and_then(|run| run.base.as_deref())
-        .map(Oid::parse)
-        .transpose()
-        .map_err(environment)?;
-    let (who, when_ms) = (identity()?, (world.clock)().wall_ms);
-    let message = format!("ai: work saved from worktree {slot}\n");
-    let save = RescueAs {
-        reference: &reference,
-        message: &message,
-        who: &who,
-        when_ms,
-        known: Known::Anywhere,
-    };
-    pool.rescue(slot, base.as_ref(), &shadow, &save)
-        .map_err(environment)
-}
-
-/// Gives up the worktrees of older versions, and of a cache directory that was moved: their work is
-/// saved first, and what cannot be saved stays where it is.
-pub fn empty_older(world: &World, store: &mut SqliteStore, repo: &Repo) -> Result<(), OpError> {
-    for dir in world.places.older() {
-        let runs = store.read(|tx| tx.all_runs())?;
-        let pool = Pool::new(repo, &dir, PoolLimits::default()).sharing(world.disk_locks());
-        for slot in pool.list().map_err(environment)? {
-            let is_busy = runs
-                .iter()
-                .any(|run| run.worktree == slot.name && run.end.is_none());
-            let usable = matches!(slot.state, SlotState::Ready | SlotState::Redirected);
-            if usable
-                && !is_busy
-                && let Err(error) = give_up(world, store, repo, &pool, &slot.name, &runs)
-            {
-                // It is no hindrance to a new run, and the next one looks again.
-                world.say(&format!(
-                    "warning: worktree {} stays: {error}",
-                    slot.path.display()
-                ));
-            }
-        }
-        // Where checks ran; nobody worked there but `ai`.
-        for path in fs::list_dir(&dir).map_err(environment)? {
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            if name.starts_with(".check-")
-                && std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir())
-            {
-                fs::remove_stubborn(&path).map_err(environment)?;
-            }
-        }
-        let _swept = pool.sweep();
-        leave(&dir)?;
-    }
-    Ok(())
-}
-
-/// Takes an older pool away once nothing stands in it, with the places of checks beside it. One
-/// that is not empty stays.
-fn leave(pool: &Path) -> Result<(), OpError> {
-    let home = Owner::of_pool(pool).and(pool.parent());
-    if fs::remove_empty_dir(pool).is_err_and(|error| !error.is_not_found()) {
-        return Ok(());
-    }
-    if let Some(home) = home {
-        fs::remove_stubborn(&home.join("checks")).map_err(environment)?;
-        fs::remove_file(&home.join("owner")).map_err(environment)?;
-        // The directory of all repositories may be empty now, too.
-        for dir in home.ancestors().take(2) {
-            let _removed = fs::remove_empty_dir(dir);
-        }
-    }
-    Ok(())
-}
-
-fn give_up(
-    world: &World,
-    store: &mut SqliteStore,
-    repo: &Repo,
-    pool: &Pool<'_>,
-    slot: &str,
-    runs: &[Run],
-) -> Result<(), OpError> {
-    let last = runs
-        .iter()
-        .filter(|run| run.worktree == slot)
-        .max_by_key(|run| run.started_ms);
-    let at = pool.dir().join(slot);
-    let rescued = rescue_in(world, repo, pool, slot, last)?;
-    if let Rescue::Saved {
-        reference, files, ..
-    } = &rescued.rescue
-    {
-        world.say(&format!(
-            "saved {} of {} on {reference}",
-            counted(*files, "changed file"),
-            at.display()
-        ));
-    }
-    match (rescued.cleared, rescued.left_behind.first()) {
-        (Some(cleared), _) => {
-            // Somebody with another setting may have begun to work there meanwhile.
-            let removed = pool.remove_if_free(cleared, || -> Result<bool, GiveUp> {
-                let active = store.read(|tx| tx.active_runs()).map_err(GiveUp::Store)?;
-                Ok(active.iter().all(|run| run.worktree != slot))
-            });
-            if removed.map_err(environment)?.is_some() {
-                let new = world.pool_dir();
-                world.say(&format!(
-                    "worktree {} was given up; new ones are made in {}",
-                    at.display(),
-                    new.display()
-                ));
-            }
-        }
-        (None, Some(left)) => {
-            world.say(&format!("warning: worktree {} stays: {left}", at.display()))
-        }
-        (None, None) => {}
-    }
-    Ok(())
-}
-
-/// Why a worktree was not given up.
-#[derive(Debug, thiserror::Error)]
-enum GiveUp {
-    #[error(transparent)]
-    Store(StoreError),
-    #[error(transparent)]
-    Pool(#[from] WorktreeError),
-}
-
-pub(crate) fn rescue_ref(run: &RunId) -> String {
-    format!("refs/ai/rescue/{}/{}", run.task(), run.epoch())
 }

@@ -8,19 +8,20 @@
 use std::collections::BTreeSet;
 use std::io::BufRead;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::base::fs;
+use crate::base::path::plain;
 use crate::base::text::path_bytes;
 use crate::domain::agent_event::AgentEvent;
+use crate::domain::sandbox::Demand;
 use crate::git::bystander::Before;
 use crate::git::shadow::Shadow;
 use crate::git::worktree::{Pool, PoolLimits, SlotInfo};
 use crate::git::{GitError, Head};
 use crate::ops::refusal::OpError;
-use crate::ops::run::drive::Live;
+use crate::ops::run::model::RunCx;
 use crate::ops::run::sandbox::builder;
-use crate::ops::run::step::checkout;
 use crate::ops::run::watch::home;
 use crate::ops::trust;
 use crate::ops::world::environment;
@@ -43,7 +44,7 @@ pub(crate) struct Seen {
 
 /// The slots in which nobody works.
 pub(crate) fn idle_slots(
-    live: &Live<'_>,
+    live: &RunCx<'_>,
     store: &mut SqliteStore,
 ) -> Result<Vec<SlotInfo>, OpError> {
     let busy: BTreeSet<String> = store
@@ -63,7 +64,8 @@ pub(crate) fn idle_slots(
 /// Looks at everything. `idle` are the slots in which nobody worked at the start. A look that fails
 /// is told of, and decides nothing.
 pub(crate) fn look(
-    live: &Live<'_>,
+    live: &RunCx<'_>,
+    demand: Option<Demand>,
     store: &mut SqliteStore,
     before: &Before,
     idle: &[SlotInfo],
@@ -77,7 +79,7 @@ pub(crate) fn look(
         .or(live.world.location.top.as_deref());
     // In the checkout itself everything is the agent's to change; its settings, hooks and branches
     // are not.
-    let root = root.filter(|_| !checkout::is_in_place(&live.started.run));
+    let root = root.filter(|_| !live.started.run.is_in_place());
     let shadow = root
         .map(|_| Shadow::create(live.repo, &live.world.shadow_dir("main")))
         .transpose();
@@ -120,7 +122,7 @@ pub(crate) fn look(
             named.map(|file| format!("{}/{file}", path_bytes(slot.path.as_os_str().as_bytes()))),
         );
     }
-    let touched = in_home(live, before);
+    let touched = in_home(live, demand, before);
     if !touched.is_empty() {
         let shown: Vec<String> = touched
             .iter()
@@ -142,9 +144,8 @@ pub(crate) fn look(
 }
 
 /// Where a sandbox is around it, the agent had another home.
-fn in_home(live: &Live<'_>, before: &Before) -> Vec<PathBuf> {
-    let is_open =
-        builder::layer(live.world, live.agent.sandbox).is_ok_and(|layer| layer == Layer::None);
+fn in_home(live: &RunCx<'_>, demand: Option<Demand>, before: &Before) -> Vec<PathBuf> {
+    let is_open = builder::layer(live.world, demand).is_ok_and(|layer| layer == Layer::None);
     let home = live
         .world
         .env
@@ -158,7 +159,7 @@ fn in_home(live: &Live<'_>, before: &Before) -> Vec<PathBuf> {
     home::touched(&home, trust.as_deref(), before)
 }
 
-fn in_slot(live: &Live<'_>, before: &Before, slot: &SlotInfo) -> Result<Vec<String>, GitError> {
+fn in_slot(live: &RunCx<'_>, before: &Before, slot: &SlotInfo) -> Result<Vec<String>, GitError> {
     let Some(commit) = slot.head.as_ref().and_then(Head::commit) else {
         return Ok(Vec::new());
     };
@@ -169,13 +170,13 @@ fn in_slot(live: &Live<'_>, before: &Before, slot: &SlotInfo) -> Result<Vec<Stri
 
 /// The files that the agent's own events name as changed. Shell commands change files without such
 /// an event.
-fn claimed(live: &Live<'_>) -> Result<BTreeSet<PathBuf>, OpError> {
+fn claimed(live: &RunCx<'_>) -> Result<BTreeSet<PathBuf>, OpError> {
     // Line by line: a talkative agent leaves more than should be in memory at once.
     let Ok(mut reader) = fs::reader(&live.dir.join("events.jsonl")) else {
         return Ok(BTreeSet::new());
     };
     let run = &live.started.run;
-    let worktree = match checkout::is_in_place(run) {
+    let worktree = match run.is_in_place() {
         true => live.world.root.clone(),
         false => live.world.pool_dir().join(&run.worktree),
     };
@@ -193,33 +194,4 @@ fn claimed(live: &Live<'_>) -> Result<BTreeSet<PathBuf>, OpError> {
         line.clear();
     }
     Ok(found)
-}
-
-/// The path without `.` and `..`, by its words alone.
-pub(crate) fn plain(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                out.pop();
-            }
-            other => out.push(other),
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_made_plain_by_its_words() {
-        assert_eq!(
-            plain(Path::new("/r/.ai/worktrees/w1/../../../a/./b")),
-            Path::new("/r/a/b")
-        );
-        assert_eq!(plain(Path::new("/../../x")), Path::new("/x"));
-    }
 }

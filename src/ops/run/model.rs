@@ -1,0 +1,404 @@
+//! The nouns of a run: what its steps are given, and what they hand on to each other.
+//!
+//! This file lies below all steps and imports none of them, so that a step can be read without the
+//! one that comes before it. Deliberately absent: every decision, and every effect but the record of
+//! a step.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::connector::registry::Registry;
+use crate::domain::actor::Actor;
+use crate::domain::aftermath::{AttemptEnd, CheckEnd, Parked};
+use crate::domain::agent_event::AgentResult;
+use crate::domain::budget::Level;
+use crate::domain::check::{CheckResult, CheckSpec};
+use crate::domain::decision::DecisionRecord;
+use crate::domain::event::Event;
+use crate::domain::lease::Token;
+use crate::domain::process_end::ProcessEnd;
+use crate::domain::routing::Relief;
+use crate::domain::run::{Run, Step};
+use crate::domain::sandbox::Used;
+use crate::domain::task::Task;
+use crate::domain::verdict::{Cell, Lifecycle, Outcome};
+use crate::git::diff::{ChangedPath, Stats};
+use crate::git::shadow::Shadow;
+use crate::git::{Oid, Repo};
+use crate::ops::cx::{Cx, commit};
+use crate::ops::lease;
+use crate::ops::refusal::OpError;
+use crate::ops::world::{World, environment};
+use crate::policy::PolicyState;
+use crate::process::cgroup::Cgroup;
+use crate::process::supervise::{CancelToken, StopReason};
+use crate::store::sqlite::SqliteStore;
+
+/// What all runs of one `ai run` have in common.
+pub(crate) struct CommandCx<'a> {
+    /// The machine and the project.
+    pub(crate) world: &'a World,
+    /// The repository.
+    pub(crate) repo: &'a Repo,
+    /// Where runs start, and where their work goes.
+    pub(crate) origin: &'a Origin,
+    /// The policy of the base commit.
+    pub(crate) policy: &'a PolicyState,
+    /// The connectors that are installed.
+    pub(crate) connectors: &'a Registry,
+}
+
+/// A run in progress, as every step sees it.
+pub(crate) struct RunCx<'a> {
+    /// The machine and the project.
+    pub(crate) world: &'a World,
+    /// The repository.
+    pub(crate) repo: &'a Repo,
+    /// The policy of the base commit.
+    pub(crate) policy: &'a PolicyState,
+    /// In whose name the run writes into the store.
+    pub(crate) actor: Actor,
+    /// The run, its task and the proof of its lease.
+    pub(crate) started: &'a Started,
+    /// The run's directory.
+    pub(crate) dir: PathBuf,
+    /// Stops the run.
+    pub(crate) cancel: CancelToken,
+}
+
+/// The commit that work starts from and the branch that it goes into.
+#[derive(Debug)]
+pub struct Origin {
+    /// The commit; absent on an unborn branch.
+    pub base: Option<String>,
+    /// The branch it was read from, into which the work goes; absent where HEAD is detached.
+    pub target: Option<String>,
+}
+
+/// A run whose task is held.
+pub struct Started {
+    /// The run.
+    pub run: Run,
+    /// The task as it was claimed.
+    pub task: Task,
+    /// The proof of the lease.
+    pub token: Token,
+    /// Ceilings that the run has to stay below.
+    pub budget: Vec<Level>,
+}
+
+/// The end of a run, for the terminal.
+pub struct RunReport {
+    /// The run.
+    pub run: Run,
+    /// The task as it stands now.
+    pub task: Task,
+    /// The cell of the verdict table.
+    pub cell: Cell,
+    /// The outcome that follows from the cell.
+    pub outcome: Outcome,
+    /// One line or a few for people.
+    pub summary: String,
+    /// The run's directory.
+    pub dir: PathBuf,
+    /// Remarks that a reviewer should look at.
+    pub warnings: Vec<String>,
+    /// The agents that could go on, where the provider has refused this one.
+    pub relief: Relief,
+}
+
+/// The end of the agent's step.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AgentEnd {
+    /// The process.
+    pub end: ProcessEnd,
+    /// What the connector concludes.
+    pub result: AgentResult,
+    /// Milliseconds that it took.
+    pub duration_ms: u64,
+    /// Why `ai` stopped it, where it did.
+    pub stopped: Option<StopReason>,
+    /// Processes that it left behind and that were ended.
+    pub leftovers: usize,
+    /// What kept it in.
+    #[serde(default)]
+    pub sandbox: Used,
+    /// Files outside of its worktree that it says itself it changed, and that did change.
+    #[serde(default)]
+    pub trespasses: Vec<String>,
+    /// The budget that ended it, such as `run.tokens`.
+    #[serde(default)]
+    pub budget: Option<String>,
+    /// The signs by which it was found to have stalled.
+    #[serde(default)]
+    pub stall: Vec<String>,
+    /// What held its processes together.
+    #[serde(default)]
+    pub held: HeldBy,
+    /// Which of its logs are not whole, and why.
+    #[serde(default)]
+    pub unwritten: Vec<String>,
+    /// Its model did something.
+    #[serde(default)]
+    pub at_work: bool,
+    /// What was made of what its program may only read, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub planted: Vec<String>,
+    /// Why the session that it was to continue was not continued.
+    #[serde(default)]
+    pub resume_refused: Option<String>,
+    /// What it asked leave for that only a person can give; it ended there.
+    #[serde(default)]
+    pub parked: Option<Parked>,
+    /// Names of the tools that it has used without asking, each once.
+    #[serde(default)]
+    pub tools: Vec<String>,
+}
+
+impl AgentEnd {
+    /// The part of it that decides what follows.
+    pub fn attempt(&self) -> AttemptEnd<'_> {
+        AttemptEnd {
+            process: &self.end,
+            stream: &self.result.outcome,
+            stopped: self.stopped.as_ref(),
+            parked: self.parked.as_ref(),
+            stall: &self.stall,
+        }
+    }
+}
+
+/// The means by which the processes of a run are held together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeldBy {
+    /// A cgroup, besides the subreaper.
+    Cgroup,
+    /// The keeper, a child subreaper.
+    #[default]
+    Subreaper,
+}
+
+impl HeldBy {
+    /// The means of a run that was given this cgroup.
+    pub fn of(cgroup: Option<&Cgroup>) -> HeldBy {
+        if cgroup.is_some() {
+            HeldBy::Cgroup
+        } else {
+            HeldBy::Subreaper
+        }
+    }
+}
+
+/// The judged tree.
+pub(crate) struct Sealed {
+    /// The tree of the base.
+    pub(crate) base_tree: Oid,
+    /// The tree of the work.
+    pub(crate) tree: Oid,
+    /// Its commit; absent where nothing was changed.
+    pub(crate) commit: Option<Oid>,
+    /// Commits that the agent made itself.
+    pub(crate) own_commits: usize,
+}
+
+/// A tree as it was found and committed.
+pub(crate) struct Taken {
+    /// The tree and its commit.
+    pub(crate) sealed: Sealed,
+    /// The paths that differ from the base.
+    pub(crate) changed: Vec<ChangedPath>,
+    /// Remarks that are worth a look, in words.
+    pub(crate) remarks: Vec<String>,
+}
+
+/// An agent's work as it was found when it had ended.
+pub(crate) struct Worked {
+    /// The agent's end.
+    pub(crate) end: AgentEnd,
+    /// What that means.
+    pub(crate) lifecycle: Lifecycle,
+    /// The tree and its commit.
+    pub(crate) sealed: Sealed,
+    /// The paths that differ from the base.
+    pub(crate) changed: Vec<ChangedPath>,
+    /// Remarks that are worth a look, in words.
+    pub(crate) remarks: Vec<String>,
+}
+
+/// A check that has run.
+pub struct Checked {
+    /// The check.
+    pub spec: CheckSpec,
+    /// Its result.
+    pub result: CheckResult,
+    /// Its log, standard output and standard error one after the other.
+    pub log: PathBuf,
+}
+
+impl Checked {
+    /// The part of it that decides what follows.
+    pub fn end(&self) -> CheckEnd<'_> {
+        CheckEnd {
+            spec: &self.spec,
+            result: &self.result,
+        }
+    }
+}
+
+/// Everything that was measured before the verdict.
+pub(crate) struct Findings {
+    /// The agent's end.
+    pub(crate) end: AgentEnd,
+    /// What became of its process.
+    pub(crate) lifecycle: Lifecycle,
+    /// The tree and its commit.
+    pub(crate) sealed: Sealed,
+    /// The paths that differ from the base.
+    pub(crate) changed: Vec<ChangedPath>,
+    /// Remarks that are worth a look, in words.
+    pub(crate) remarks: Vec<String>,
+    /// The patch file.
+    pub(crate) patch: PathBuf,
+    /// The size of the change.
+    pub(crate) stats: Stats,
+    /// The checks that have run.
+    pub(crate) checked: Vec<Checked>,
+}
+
+/// The verdict on a run.
+pub(crate) struct RunVerdict {
+    /// The cell of the verdict table.
+    pub(crate) cell: Cell,
+    /// The outcome that follows from the cell.
+    pub(crate) outcome: Outcome,
+    /// The decision of the policy on the change.
+    pub(crate) decision: DecisionRecord,
+    /// Its decisions on the tools that were used.
+    pub(crate) tools: Vec<DecisionRecord>,
+    /// One line or a few for people.
+    pub(crate) summary: String,
+    /// Remarks that a reviewer should look at.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// The place where the work of a run that was cut off is to be found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeptWork {
+    /// It had done none.
+    Nothing,
+    /// On this branch or rescue reference.
+    On(String),
+    /// Still in its worktree: it could not be saved, for this reason. Nothing touches it before it
+    /// is.
+    InPlace(String),
+}
+
+impl KeptWork {
+    /// The place as the end of a sentence: `; its work stands on …`.
+    pub fn clause(&self) -> String {
+        match self {
+            KeptWork::Nothing => String::new(),
+            KeptWork::On(name) => format!(
+                "; its work stands on {}",
+                name.trim_start_matches("refs/heads/")
+            ),
+            KeptWork::InPlace(why) => {
+                format!("; its work is still in its worktree, since it could not be saved: {why}")
+            }
+        }
+    }
+
+    /// The reference, where there is one.
+    pub fn reference(&self) -> Option<&str> {
+        match self {
+            KeptWork::On(name) => Some(name),
+            KeptWork::Nothing | KeptWork::InPlace(_) => None,
+        }
+    }
+}
+
+impl RunCx<'_> {
+    /// True where a person has stopped the run.
+    pub(crate) fn was_stopped(&self) -> bool {
+        matches!(
+            self.cancel.reason(),
+            Some(StopReason::Interrupted | StopReason::Shutdown)
+        )
+    }
+
+    /// The commit that the run starts from.
+    pub(crate) fn base(&self) -> Result<Option<Oid>, OpError> {
+        self.started
+            .run
+            .base
+            .as_deref()
+            .map(Oid::parse)
+            .transpose()
+            .map_err(environment)
+    }
+
+    /// The tree of that commit, which is empty on an unborn branch.
+    pub(crate) fn base_tree(&self, shadow: &Shadow) -> Result<Oid, OpError> {
+        match self.base()? {
+            Some(base) => self.repo.tree_of(&base).map_err(environment),
+            None => Ok(shadow.format().empty_tree()),
+        }
+    }
+
+    /// The surroundings of an operation in the agent's name, now.
+    pub(crate) fn cx(&self) -> Result<Cx, OpError> {
+        self.world.cx_as(self.policy, self.actor.clone())
+    }
+
+    /// Records that a step is about to be done. Fenced: a run that lost its lease goes no further.
+    pub(crate) fn step(&self, store: &mut SqliteStore, step: Step) -> Result<(), OpError> {
+        if let Some(reason) = self.cancel.reason() {
+            return Err(environment(format!(
+                "stopped before step {}: {reason:?}",
+                step.name()
+            )));
+        }
+        self.record_step(store, step, None)
+    }
+
+    /// Records a step that a stopped run still does: looking at what the agent left, and saying so.
+    pub(crate) fn step_even_if_stopped(
+        &self,
+        store: &mut SqliteStore,
+        step: Step,
+    ) -> Result<(), OpError> {
+        self.record_step(store, step, None)
+    }
+
+    /// Records that the work stands as a commit.
+    pub(crate) fn step_sealed(
+        &self,
+        store: &mut SqliteStore,
+        sealed: &Sealed,
+    ) -> Result<(), OpError> {
+        self.record_step(store, Step::Checks, Some(sealed))
+    }
+
+    fn record_step(
+        &self,
+        store: &mut SqliteStore,
+        step: Step,
+        sealed: Option<&Sealed>,
+    ) -> Result<(), OpError> {
+        let cx = self.cx()?;
+        let event = Event::RunStep {
+            run: self.started.run.id.clone(),
+            step,
+            tree: sealed.map(|sealed| sealed.tree.to_string()),
+            commit: sealed
+                .and_then(|sealed| sealed.commit.as_ref())
+                .map(ToString::to_string),
+        };
+        commit(store, &cx, |tx, cx| {
+            lease::fenced(tx, cx, &self.started.token, step.name())?;
+            cx.record(tx, &event)
+        })
+    }
+}

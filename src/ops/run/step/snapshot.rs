@@ -1,0 +1,174 @@
+//! The step of the snapshot: the supervisor's own look at the tree, its commit on the run's branch,
+//! and the patch.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::fs;
+use crate::domain::aftermath::TreeChange;
+use crate::domain::trailer::{self, Trailers};
+use crate::git::diff::Stats;
+use crate::git::shadow::Shadow;
+use crate::git::snapshot::{Limits, Snapshot, Work, seal};
+use crate::git::worktree::Slot;
+use crate::git::{Expect, Oid};
+use crate::ops::failpoint;
+use crate::ops::refusal::OpError;
+use crate::ops::run::model::{AgentEnd, RunCx, Sealed, Taken, Worked};
+use crate::ops::world::{environment, identity};
+
+/// Largest patch that is kept.
+const PATCH_CAP: usize = 64 << 20;
+
+/// The supervisor's own look at the tree, and the commit of it on the run's branch.
+pub(crate) fn take(
+    live: &RunCx<'_>,
+    slot: &Slot,
+    shadow: &Shadow,
+    end: AgentEnd,
+) -> Result<Worked, OpError> {
+    // An agent that wrecked its HEAD committed nothing that could be built upon; its files are
+    // taken all the same.
+    let head = slot
+        .head(live.repo)
+        .ok()
+        .and_then(|head| head.commit().cloned());
+    let Taken {
+        sealed,
+        changed,
+        remarks,
+    } = take_tree(live, &slot.path, shadow, head.as_ref())?;
+    // Only for who looks there; the work stands on its branch.
+    let _shown = slot.show_taken(shadow);
+    let lifecycle = end.attempt().lifecycle(TreeChange::of(&changed));
+    Ok(Worked {
+        end,
+        lifecycle,
+        sealed,
+        changed,
+        remarks,
+    })
+}
+
+/// The tree at `root`, whose state the shadow's index knows, as a commit on the run's branch.
+/// `head` is where its HEAD stands.
+pub(crate) fn take_tree(
+    live: &RunCx<'_>,
+    root: &Path,
+    shadow: &Shadow,
+    head: Option<&Oid>,
+) -> Result<Taken, OpError> {
+    let base_tree = live.base_tree(shadow)?;
+    let snapshot = shadow
+        .snapshot(root, &base_tree, Limits::default())
+        .map_err(environment)?;
+    failpoint::hit("snapshot")?;
+    commit_tree(live, shadow, (base_tree, &snapshot), head)
+}
+
+/// The same of a tree that was looked at already.
+pub(crate) fn commit_tree(
+    live: &RunCx<'_>,
+    shadow: &Shadow,
+    (base_tree, snapshot): (Oid, &Snapshot),
+    head: Option<&Oid>,
+) -> Result<Taken, OpError> {
+    let (repo, run) = (live.repo, &live.started.run);
+    let base = live.base()?;
+    let task = &live.started.task;
+    let trailers = Trailers {
+        task: Some(task.id.to_string()),
+        run: Some(run.id.to_string()),
+        agent: Some(run.agent.clone()),
+    };
+    let message = live
+        .world
+        .redactor()
+        .redact_text(&trailer::message(&task.title, "", &trailers));
+    let who = identity()?;
+    let work = Work {
+        snapshot,
+        base: base.as_ref(),
+        head,
+        message: &message,
+        who: &who,
+        when_ms: (live.world.clock)().wall_ms,
+    };
+    let sealed = seal(repo, shadow, &work).map_err(environment)?;
+    let mut remarks: Vec<String> = snapshot
+        .reports
+        .iter()
+        .map(|report| format!("in the worktree: {report}"))
+        .collect();
+    if let Some(unrelated) = &sealed.unrelated_head {
+        remarks.push(format!(
+            "HEAD of the worktree was moved to {unrelated}, which does not descend from the base"
+        ));
+    }
+    if let Some(commit) = &sealed.commit {
+        move_branch(live, commit)?;
+    }
+    let own_commits = sealed.own_commits.len();
+    let sealed = Sealed {
+        base_tree,
+        tree: snapshot.tree.clone(),
+        commit: sealed.commit,
+        own_commits,
+    };
+    Ok(Taken {
+        sealed,
+        changed: snapshot.changed.clone(),
+        remarks,
+    })
+}
+
+/// Moves the run's branch, from wherever the agent left it, to the judged commit.
+pub(crate) fn move_branch(live: &RunCx<'_>, commit: &Oid) -> Result<(), OpError> {
+    let name = format!("refs/heads/{}", live.started.run.branch);
+    let expected = match live.repo.find_ref(&name).map_err(environment)? {
+        Some(now) if &now == commit => return Ok(()),
+        Some(now) => Expect::At(now),
+        None => Expect::Absent,
+    };
+    live.repo
+        .swap_ref(&name, Some(commit), &expected, "ai: snapshot of the run")
+        .map_err(environment)
+}
+
+/// The patch that was written.
+pub(crate) struct Written {
+    /// Its file.
+    pub(crate) file: PathBuf,
+    holds_secret: bool,
+}
+
+impl Written {
+    /// What a reviewer should know of it.
+    pub(crate) fn remark(&self) -> Option<String> {
+        let text = "the change holds something that looks like a secret; it is blackened in the evidence, not in the commit";
+        self.holds_secret.then(|| text.to_owned())
+    }
+}
+
+/// Writes the patch into the run's directory, without secrets.
+pub(crate) fn write_patch(
+    live: &RunCx<'_>,
+    shadow: &Shadow,
+    sealed: &Sealed,
+) -> Result<(Written, Stats), OpError> {
+    let patch = shadow
+        .patch(&sealed.base_tree, &sealed.tree, PATCH_CAP)
+        .map_err(environment)?;
+    let stats = shadow
+        .stats(&sealed.base_tree, &sealed.tree)
+        .map_err(environment)?;
+    let file = live.dir.join("diff.patch");
+    let shown = live.world.redactor().redact(&patch.text);
+    fs::write_private(&file, &shown).map_err(environment)?;
+    Ok((
+        Written {
+            file,
+            holds_secret: shown != patch.text,
+        },
+        stats,
+    ))
+}
