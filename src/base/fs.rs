@@ -156,7 +156,7 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
 
 /// What a path names, without opening it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stat {
+pub struct FileStat {
     /// Which file: device and inode, which no other file has while this one exists.
     pub id: FileId,
     /// Size in bytes.
@@ -170,9 +170,9 @@ pub struct Stat {
 pub struct FileId(u64, u64);
 
 /// Looks at a file, through links; nothing where there is none.
-pub fn stat(path: &Path) -> Result<Option<Stat>, FsError> {
+pub fn stat(path: &Path) -> Result<Option<FileStat>, FsError> {
     match fs::metadata(path) {
-        Ok(meta) => Ok(Some(Stat {
+        Ok(meta) => Ok(Some(FileStat {
             id: FileId(meta.dev(), meta.ino()),
             len: meta.len(),
             is_file: meta.is_file(),
@@ -184,7 +184,7 @@ pub fn stat(path: &Path) -> Result<Option<Stat>, FsError> {
 
 /// Whether [`publish`] gave the draft its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Published {
+pub enum PublishOutcome {
     /// It did.
     Here,
     /// Something bears that name already, and stays.
@@ -193,7 +193,7 @@ pub enum Published {
 
 /// Gives a finished draft its final name unless something bears it, in one step; the draft's own
 /// name goes either way. Lasts through a power cut.
-pub fn publish(draft: &Path, path: &Path) -> Result<Published, FsError> {
+pub fn publish(draft: &Path, path: &Path) -> Result<PublishOutcome, FsError> {
     let linked = match fs::hard_link(draft, path) {
         // Some file systems know no hard links, but all of those can rename without replacing.
         Err(e) if matches!(e.raw_os_error(), Some(NOT_PERMITTED | NOT_SUPPORTED)) => {
@@ -203,10 +203,10 @@ pub fn publish(draft: &Path, path: &Path) -> Result<Published, FsError> {
     };
     remove_file(draft)?;
     match linked {
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(Published::Taken),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(PublishOutcome::Taken),
         other => at("create", path, other)
             .and_then(|()| sync_dir_of(path))
-            .map(|()| Published::Here),
+            .map(|()| PublishOutcome::Here),
     }
 }
 
@@ -529,11 +529,11 @@ pub fn is_missing(path: &Path) -> bool {
 
 /// Holds a lock file until it is dropped, or the process ends.
 #[derive(Debug)]
-pub struct Locked(#[expect(dead_code, reason = "the open file is the lock")] fs::File);
+pub struct FileLock(#[expect(dead_code, reason = "the open file is the lock")] fs::File);
 
 /// Takes the lock of a file, which is made where it is not there; waits for others. The file stays:
 /// whoever removed it would let two in.
-pub fn lock(path: &Path) -> Result<Locked, FsError> {
+pub fn lock(path: &Path) -> Result<FileLock, FsError> {
     let mut options = fs::OpenOptions::new();
     let file = at(
         "lock",
@@ -541,7 +541,7 @@ pub fn lock(path: &Path) -> Result<Locked, FsError> {
         options.create(true).truncate(false).write(true).open(path),
     )?;
     at("lock", path, file.lock())?;
-    Ok(Locked(file))
+    Ok(FileLock(file))
 }
 
 /// Makes a symbolic link.

@@ -13,7 +13,7 @@ use crate::base::fs::{FsError, create_dir_all, list_dir, remove_dir_all};
 
 /// How files are copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
+pub enum CopyMethod {
     /// The blocks are shared until somebody writes; where that cannot be, byte for byte.
     Cow,
     /// Under a second name; where that cannot be, byte for byte.
@@ -24,7 +24,7 @@ pub enum How {
 
 /// What was copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seeded {
+pub struct SeedReport {
     /// Files, whichever way they came.
     pub files: u64,
     /// Of these, files that share their blocks with the original.
@@ -41,9 +41,9 @@ pub fn seed(
     from: &Path,
     to: &Path,
     inside: &Path,
-    how: How,
+    how: CopyMethod,
     draft: &Path,
-) -> Result<Option<Seeded>, FsError> {
+) -> Result<Option<SeedReport>, FsError> {
     let (source, target) = (from.join(inside), to.join(inside));
     if !is_plain_dir(from, inside) || fs::symlink_metadata(&target).is_ok() {
         return Ok(None);
@@ -53,10 +53,10 @@ pub fn seed(
         return Ok(None);
     }
     create_dir_all(&to.join(above))?;
-    let mut copy = Copy {
+    let mut copy = SeedCopy {
         how,
         root: from,
-        done: Seeded::default(),
+        done: SeedReport::default(),
     };
     let copied = copy
         .dir(&source, draft)
@@ -91,13 +91,13 @@ pub fn may_be_made(root: &Path, inside: &Path) -> bool {
     })
 }
 
-struct Copy<'a> {
-    how: How,
+struct SeedCopy<'a> {
+    how: CopyMethod,
     root: &'a Path,
-    done: Seeded,
+    done: SeedReport,
 }
 
-impl Copy<'_> {
+impl SeedCopy<'_> {
     fn dir(&mut self, from: &Path, to: &Path) -> Result<(), FsError> {
         at("create", to, fs::create_dir(to))?;
         for path in list_dir(from)? {
@@ -148,9 +148,9 @@ impl Copy<'_> {
     fn file(&mut self, from: &Path, to: &Path, meta: &Metadata) -> Result<(), FsError> {
         self.done.files += 1;
         let shares = match self.how {
-            How::Cow => clone(from, to, meta),
-            How::Hardlink => fs::hard_link(from, to).is_ok(),
-            How::Copy => false,
+            CopyMethod::Cow => clone(from, to, meta),
+            CopyMethod::Hardlink => fs::hard_link(from, to).is_ok(),
+            CopyMethod::Copy => false,
         };
         if shares {
             self.done.shared += 1;
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn every_way_brings_the_files_with_their_times() {
-        for how in [How::Cow, How::Hardlink, How::Copy] {
+        for how in [CopyMethod::Cow, CopyMethod::Hardlink, CopyMethod::Copy] {
             let (_base, from, to) = scene();
             let seeded = seed(
                 &from,
@@ -266,7 +266,7 @@ mod tests {
                 (old.mtime(), old.mtime_nsec(), old.mode()),
                 (new.mtime(), new.mtime_nsec(), new.mode())
             );
-            assert_eq!(old.ino() == new.ino(), how == How::Hardlink);
+            assert_eq!(old.ino() == new.ino(), how == CopyMethod::Hardlink);
             assert_eq!(
                 list_dir(&to.join("web")).unwrap().len(),
                 1,
@@ -286,7 +286,7 @@ mod tests {
             &from,
             &to,
             Path::new("web/cache"),
-            How::Cow,
+            CopyMethod::Cow,
             &to.with_extension("draft"),
         )
         .unwrap()
@@ -301,7 +301,7 @@ mod tests {
                 &from,
                 &to,
                 Path::new("web/cache"),
-                How::Cow,
+                CopyMethod::Cow,
                 &to.with_extension("draft")
             )
             .unwrap(),
@@ -314,7 +314,7 @@ mod tests {
                 &from,
                 &to,
                 Path::new("link"),
-                How::Cow,
+                CopyMethod::Cow,
                 &to.with_extension("draft")
             )
             .unwrap(),
@@ -327,7 +327,7 @@ mod tests {
                 &from,
                 &to,
                 Path::new("elsewhere/cache"),
-                How::Cow,
+                CopyMethod::Cow,
                 &to.with_extension("draft")
             )
             .unwrap(),
@@ -343,10 +343,10 @@ mod tests {
         let meta = fs::symlink_metadata(&gone).unwrap();
         fs::remove_file(&gone).unwrap();
         fs::create_dir(to.join("draft")).unwrap();
-        let mut copy = Copy {
-            how: How::Copy,
+        let mut copy = SeedCopy {
+            how: CopyMethod::Copy,
             root: &from,
-            done: Seeded::default(),
+            done: SeedReport::default(),
         };
         assert!(
             copy.entry(&gone, &to.join("draft/gone"), &meta).is_err(),
@@ -354,7 +354,7 @@ mod tests {
         );
         symlink("nowhere", from.join("web/cache/link")).unwrap();
         let draft = to.with_extension("draft");
-        let seeded = seed(&from, &to, Path::new("web/cache"), How::Copy, &draft)
+        let seeded = seed(&from, &to, Path::new("web/cache"), CopyMethod::Copy, &draft)
             .unwrap()
             .unwrap();
         assert_eq!(

@@ -13,7 +13,7 @@ pub const SENTENCE: &str = "points into the main checkout";
 
 /// Something that leads elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lead {
+pub enum ForeignLead {
     /// A file of an installed package names sources in a checkout.
     Package {
         /// The package, as far as its file tells.
@@ -71,11 +71,11 @@ pub enum Lead {
     },
 }
 
-impl std::fmt::Display for Lead {
+impl std::fmt::Display for ForeignLead {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let install = "install it in the place of checks instead, by `runs: {setup: …}`";
         match self {
-            Lead::Package {
+            ForeignLead::Package {
                 name,
                 file,
                 checkout,
@@ -85,42 +85,42 @@ impl std::fmt::Display for Lead {
                 file.display(),
                 checkout.display()
             ),
-            Lead::SearchPath { dir, checkout } => write!(
+            ForeignLead::SearchPath { dir, checkout } => write!(
                 f,
                 "Python looks for modules in {}, which {SENTENCE} {}, so the check would judge that and not the work; {install}",
                 dir.display(),
                 checkout.display()
             ),
-            Lead::Variable { name, checkout } => write!(
+            ForeignLead::Variable { name, checkout } => write!(
                 f,
                 "the variable {name} {SENTENCE} {}, so the check would judge that and not the work; unset it, or take it out of \
                  `runs.env_pass`",
                 checkout.display()
             ),
-            Lead::Command { checkout } => write!(
+            ForeignLead::Command { checkout } => write!(
                 f,
                 "the command of the check {SENTENCE} {}, so it would judge that and not the work; name the path relative to the \
                  root of the repository",
                 checkout.display()
             ),
-            Lead::Settings { file, checkout } => write!(
+            ForeignLead::Settings { file, checkout } => write!(
                 f,
                 "{} {SENTENCE} {}, so the check would judge that and not the work; take it out of that file",
                 file.display(),
                 checkout.display()
             ),
-            Lead::Link { path, checkout } => write!(
+            ForeignLead::Link { path, checkout } => write!(
                 f,
                 "{} is a link that {SENTENCE} {}, so the check would judge that and not the work",
                 path.display(),
                 checkout.display()
             ),
-            Lead::OutOfSight { dir } => write!(
+            ForeignLead::OutOfSight { dir } => write!(
                 f,
                 "a package that the check needs is installed from {}, which the sandbox hides; let checks read it by `runs.allow_read`",
                 dir.display()
             ),
-            Lead::Shadow { name, file } => write!(
+            ForeignLead::Shadow { name, file } => write!(
                 f,
                 "the check would import the installed `{name}` ({}) and not the one of the judged tree, which is not on the module \
                  path; {install}, or name it in `pythonpath` of pytest",
@@ -133,7 +133,7 @@ impl std::fmt::Display for Lead {
 /// What a text names as a place: from a slash, or from `~/` and `$HOME/`, to what ends a word in a
 /// shell, a list of paths or a literal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Named {
+pub enum NamedPlace {
     /// An absolute path.
     Absolute(PathBuf),
     /// A path below the home.
@@ -141,7 +141,7 @@ pub enum Named {
 }
 
 /// Every place that a text names. `file:` addresses are read with their escapes.
-pub fn places_in(text: &[u8]) -> Vec<Named> {
+pub fn places_in(text: &[u8]) -> Vec<NamedPlace> {
     const HOMES: [&[u8]; 3] = [b"~/", b"$HOME/", b"${HOME}/"];
     let mut found = Vec::new();
     let mut at = 0;
@@ -170,9 +170,9 @@ pub fn places_in(text: &[u8]) -> Vec<Named> {
         };
         let path = PathBuf::from(OsStr::from_bytes(&bytes));
         found.push(if home.is_some() {
-            Named::InHome(path)
+            NamedPlace::InHome(path)
         } else {
-            Named::Absolute(path)
+            NamedPlace::Absolute(path)
         });
         at = end.max(at + 1);
     }
@@ -216,7 +216,7 @@ pub fn path_lines(text: &[u8]) -> Vec<PathBuf> {
 
 /// Where a package was installed from, by its `direct_url.json` (PEP 610), and whether it is used
 /// from there.
-pub fn direct_url(text: &[u8]) -> Option<(PathBuf, Editable)> {
+pub fn direct_url(text: &[u8]) -> Option<(PathBuf, EditableInstall)> {
     let value: serde_json::Value = serde_json::from_slice(text).ok()?;
     let path = value.get("url")?.as_str()?.strip_prefix("file://")?;
     let path = PathBuf::from(OsStr::from_bytes(&unescaped(path.as_bytes())));
@@ -227,16 +227,16 @@ pub fn direct_url(text: &[u8]) -> Option<(PathBuf, Editable)> {
     Some((
         path,
         if editable == Some(true) {
-            Editable::Used
+            EditableInstall::Used
         } else {
-            Editable::Copied
+            EditableInstall::Copied
         },
     ))
 }
 
 /// How an installed package and the sources that it was installed from belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Editable {
+pub enum EditableInstall {
     /// The sources are used.
     Used,
     /// They were copied.
@@ -428,14 +428,14 @@ pub fn cargo_shares_target(settings: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn absolute(path: &str) -> Named {
-        Named::Absolute(path.into())
+    fn absolute(path: &str) -> NamedPlace {
+        NamedPlace::Absolute(path.into())
     }
 
     #[test]
     fn places_are_found_wherever_a_word_begins() {
-        let home = |path: &str| Named::InHome(path.into());
-        let table: [(&str, Vec<Named>); 10] = [
+        let home = |path: &str| NamedPlace::InHome(path.into());
+        let table: [(&str, Vec<NamedPlace>); 10] = [
             ("/r/project\n", vec![absolute("/r/project")]),
             ("a:/r/b:c", vec![absolute("/r/b")]),
             (
@@ -473,11 +473,11 @@ mod tests {
         let at = |editable| Some((PathBuf::from("/r/a b"), editable));
         assert_eq!(
             read(r#"{"url":"file:///r/a%20b","dir_info":{"editable":true}}"#),
-            at(Editable::Used)
+            at(EditableInstall::Used)
         );
         assert_eq!(
             read(r#"{"url":"file:///r/a%20b","dir_info":{}}"#),
-            at(Editable::Copied)
+            at(EditableInstall::Copied)
         );
         assert_eq!(read(r#"{"url":"https://x.invalid/y"}"#), None);
         assert_eq!(read("not json"), None);
@@ -609,27 +609,27 @@ mod tests {
     fn every_lead_says_what_and_what_to_do() {
         let (file, checkout) = (PathBuf::from("/v/x.pth"), PathBuf::from("/r"));
         let leads = [
-            Lead::Package {
+            ForeignLead::Package {
                 name: "x".into(),
                 file: file.clone(),
                 checkout: checkout.clone(),
             },
-            Lead::SearchPath {
+            ForeignLead::SearchPath {
                 dir: "/r/src".into(),
                 checkout: checkout.clone(),
             },
-            Lead::Variable {
+            ForeignLead::Variable {
                 name: "NODE_PATH".into(),
                 checkout: checkout.clone(),
             },
-            Lead::Command {
+            ForeignLead::Command {
                 checkout: checkout.clone(),
             },
-            Lead::Settings {
+            ForeignLead::Settings {
                 file: file.clone(),
                 checkout: checkout.clone(),
             },
-            Lead::Link {
+            ForeignLead::Link {
                 path: "src".into(),
                 checkout,
             },
@@ -638,7 +638,7 @@ mod tests {
             let text = lead.to_string();
             assert!(text.contains(&format!("{SENTENCE} /r, so ")), "{text}");
         }
-        let shadow = Lead::Shadow {
+        let shadow = ForeignLead::Shadow {
             name: "x".into(),
             file,
         }
@@ -648,7 +648,7 @@ mod tests {
             "{shadow}"
         );
         assert!(
-            Lead::OutOfSight { dir: "/h/o".into() }
+            ForeignLead::OutOfSight { dir: "/h/o".into() }
                 .to_string()
                 .contains("runs.allow_read")
         );

@@ -6,8 +6,8 @@
 use crate::domain::check::{CheckParser, CheckResult, CheckSpec, CheckStatus, FailedTest};
 use crate::domain::process_end::ProcessEnd;
 
-use super::parse::{Output, Parsed, end_of, machine_trouble, parse};
-use super::reports::Report;
+use super::parse::{CheckOutput, ParsedTests, end_of, machine_trouble, parse};
+use super::reports::ReportFile;
 
 /// One finished run of a check.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct CheckRun<'a> {
     /// Standard error.
     pub stderr: &'a [u8],
     /// Reports that this run wrote; see [`super::reports::fresh`].
-    pub reports: &'a [Report],
+    pub reports: &'a [ReportFile],
     /// Wall time, in milliseconds.
     pub duration_ms: u64,
     /// SHA-256 of the log, in hex.
@@ -28,7 +28,7 @@ pub struct CheckRun<'a> {
 
 /// What the run of a check means.
 pub fn judge(spec: &CheckSpec, run: &CheckRun<'_>) -> CheckResult {
-    let output = Output::new(run.stdout, run.stderr);
+    let output = CheckOutput::new(run.stdout, run.stderr);
     let mut parsed = parse(&spec.parser, &output, run.reports, run.end.code());
     if !run.end.is_zero() && parsed.trouble.is_none() {
         parsed.trouble = machine_trouble(&output).map(str::to_owned);
@@ -60,7 +60,7 @@ pub fn judge(spec: &CheckSpec, run: &CheckRun<'_>) -> CheckResult {
 fn decide(
     parser: &CheckParser,
     end: &ProcessEnd,
-    parsed: &Parsed,
+    parsed: &ParsedTests,
 ) -> (CheckStatus, Option<String>) {
     let broken = |why: String| (CheckStatus::Broken { why }, None);
     let Some(code) = end.code() else {
@@ -101,7 +101,7 @@ fn shell_trouble(code: i32) -> Option<String> {
 }
 
 /// Why a clean exit proves nothing where a test tool was named.
-fn ran_nothing(parser: &CheckParser, parsed: &Parsed) -> Option<String> {
+fn ran_nothing(parser: &CheckParser, parsed: &ParsedTests) -> Option<String> {
     if matches!(parser, CheckParser::Auto | CheckParser::ExitCode) {
         return None;
     }

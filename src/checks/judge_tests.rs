@@ -14,7 +14,7 @@ fn check(
     end: ProcessEnd,
     stdout: &[u8],
     stderr: &[u8],
-    reports: &[Report],
+    reports: &[ReportFile],
 ) -> CheckResult {
     let mut spec = CheckSpec::new(Name::new("unit").unwrap(), CheckCommand::Shell("x".into()));
     spec.parser = parser;
@@ -51,10 +51,10 @@ fn stored(parser: CheckParser, fixture: &str, code: i32) -> CheckResult {
     check(parser, exited(code), &stdout, &stderr, &[])
 }
 
-fn report(name: &str) -> Vec<Report> {
+fn report(name: &str) -> Vec<ReportFile> {
     let bytes = file(name);
     assert!(!bytes.is_empty(), "no fixture {name}");
-    vec![Report {
+    vec![ReportFile {
         path: name.into(),
         bytes,
     }]
@@ -412,7 +412,7 @@ fn xml(text: &str, code: i32) -> String {
         exited(code),
         b"",
         b"",
-        &[Report {
+        &[ReportFile {
             path: "r.xml".into(),
             bytes: text.into(),
         }],
@@ -456,7 +456,7 @@ fn hostile_reports() {
         exited(1),
         b"",
         b"",
-        &[Report {
+        &[ReportFile {
             path: "r".into(),
             bytes: nested.into(),
         }],
@@ -695,7 +695,7 @@ fn any_output() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn any_output_is_survived_and_no_doubt_passes(parser in any_parser(), stdout in any_output(), stderr in any_output(), code in 0..256i32) {
-        let reports = [Report { path: "r".into(), bytes: stderr.clone() }];
+        let reports = [ReportFile { path: "r".into(), bytes: stderr.clone() }];
         let result = check(parser.clone(), exited(code), &stdout, &stderr, &reports);
         if result.status == CheckStatus::Passed {
             prop_assert_eq!(code, 0);

@@ -16,7 +16,7 @@ const MAX_ENTRIES: usize = 500_000;
 
 /// One report file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct ReportFile {
     /// Path relative to the root, for people.
     pub path: String,
     /// Its content.
@@ -38,12 +38,12 @@ pub enum ReportError {
 }
 
 /// All files below `root` that match `glob`, sorted by path. Directories named `.git` are left out.
-pub fn collect(root: &Path, glob: &str) -> Result<Vec<Report>, ReportError> {
+pub fn collect(root: &Path, glob: &str) -> Result<Vec<ReportFile>, ReportError> {
     let matcher = GlobBuilder::new(glob)
         .literal_separator(true)
         .build()?
         .compile_matcher();
-    let mut walk = Walk {
+    let mut walk = ReportWalk {
         root,
         matcher,
         entries: 0,
@@ -55,21 +55,21 @@ pub fn collect(root: &Path, glob: &str) -> Result<Vec<Report>, ReportError> {
 
 /// The reports in `after` that were not there before with the same content: only those can tell of
 /// this run. A report that is committed, or left by the agent, proves nothing.
-pub fn fresh(before: &[Report], after: Vec<Report>) -> Vec<Report> {
+pub fn fresh(before: &[ReportFile], after: Vec<ReportFile>) -> Vec<ReportFile> {
     after
         .into_iter()
         .filter(|report| !before.contains(report))
         .collect()
 }
 
-struct Walk<'a> {
+struct ReportWalk<'a> {
     root: &'a Path,
     matcher: GlobMatcher,
     entries: usize,
-    found: Vec<Report>,
+    found: Vec<ReportFile>,
 }
 
-impl Walk<'_> {
+impl ReportWalk<'_> {
     fn dir(&mut self, dir: &Path, depth: usize) -> Result<(), ReportError> {
         for path in fs::list_dir(dir)? {
             self.entries += 1;
@@ -104,7 +104,7 @@ impl Walk<'_> {
         }
         let bytes = fs::read_capped(path, MAX_REPORT)?;
         let shown = text::path_bytes(std::os::unix::ffi::OsStrExt::as_bytes(relative.as_os_str()));
-        self.found.push(Report { path: shown, bytes });
+        self.found.push(ReportFile { path: shown, bytes });
         Ok(())
     }
 }
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_report_that_was_there_before_is_not_of_this_run() {
-        let report = |path: &str, text: &str| Report {
+        let report = |path: &str, text: &str| ReportFile {
             path: path.into(),
             bytes: text.into(),
         };

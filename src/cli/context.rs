@@ -13,8 +13,8 @@ use crate::config::{Config, Trees};
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::error_class::ErrorClass;
 use crate::domain::time::Now;
-use crate::git::Owner;
-use crate::git::discover::{self, Location};
+use crate::git::WorktreeOwner;
+use crate::git::discover::{self, RepoLocation};
 use crate::ops::credentials;
 use crate::ops::cx::{Cx, PolicyAtHand, Rules};
 use crate::ops::project;
@@ -28,7 +28,7 @@ use crate::store::{Access, Store};
 pub(super) struct Context {
     pub(super) ui: Ui,
     global: Global,
-    place: OnceCell<Location>,
+    place: OnceCell<RepoLocation>,
     root: OnceCell<PathBuf>,
     config: OnceCell<Config>,
     scrub: OnceCell<Scrub>,
@@ -76,7 +76,7 @@ impl Context {
     }
 
     /// The repository around.
-    pub(super) fn place(&self) -> Result<&Location, AppError> {
+    pub(super) fn place(&self) -> Result<&RepoLocation, AppError> {
         if let Some(place) = self.place.get() {
             return Ok(place);
         }
@@ -246,7 +246,7 @@ impl Context {
 /// The worktree of a person to which an agent's worktree belongs: a bare repository has no main
 /// checkout to go by.
 fn outside_pool(top: &Path) -> PathBuf {
-    if let Some(owner) = top.parent().and_then(Owner::of_pool) {
+    if let Some(owner) = top.parent().and_then(WorktreeOwner::of_pool) {
         return owner.root;
     }
     let pools = top.ancestors().filter(|dir| dir.ends_with(".ai/worktrees"));

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::base::fs;
-use crate::base::yaml::{self, Fields, Node, Problem, Problems, Value};
+use crate::base::yaml::{self, MappingFields, YamlNode, YamlProblem, YamlProblems, YamlValue};
 
 use super::load::ConfigError;
 
@@ -63,26 +63,26 @@ pub fn load(root: &Path) -> Result<Vec<Credential>, ConfigError> {
 }
 
 /// Reads it from bytes.
-pub fn parse(bytes: &[u8]) -> Result<Vec<Credential>, Problems> {
-    let root = yaml::parse(bytes).map_err(|problem| Problems::new(FILE, vec![problem]))?;
+pub fn parse(bytes: &[u8]) -> Result<Vec<Credential>, YamlProblems> {
+    let root = yaml::parse(bytes).map_err(|problem| YamlProblems::new(FILE, vec![problem]))?;
     let mut problems = Vec::new();
     let found = file(&root, &mut problems);
     if problems.is_empty() {
         Ok(found)
     } else {
-        Err(Problems::new(FILE, problems))
+        Err(YamlProblems::new(FILE, problems))
     }
 }
 
-fn file(root: &Node, problems: &mut Vec<Problem>) -> Vec<Credential> {
-    let Some(mut fields) = Fields::of(root, "the file", problems) else {
+fn file(root: &YamlNode, problems: &mut Vec<YamlProblem>) -> Vec<Credential> {
+    let Some(mut fields) = MappingFields::of(root, "the file", problems) else {
         return Vec::new();
     };
     if let Some(node) = fields.need("version", problems)
         && let Some(version) = yaml::count_of(node, "`version`", 1, problems)
         && version != 1
     {
-        problems.push(Problem::new(
+        problems.push(YamlProblem::new(
             node.place,
             format!("version {version} needs a newer version of ai"),
         ));
@@ -90,14 +90,14 @@ fn file(root: &Node, problems: &mut Vec<Problem>) -> Vec<Credential> {
     let mut found = Vec::new();
     if let Some(node) = fields.take("credentials") {
         match &node.value {
-            Value::Map(entries) => {
+            YamlValue::Map(entries) => {
                 found.extend(
                     entries
                         .iter()
                         .filter_map(|(id, _, value)| credential(id, value, problems)),
                 );
             }
-            other => problems.push(Problem::new(
+            other => problems.push(YamlProblem::new(
                 node.place,
                 format!(
                     "`credentials` must be a mapping of ids, not {}",
@@ -110,9 +110,9 @@ fn file(root: &Node, problems: &mut Vec<Problem>) -> Vec<Credential> {
     found
 }
 
-fn credential(id: &str, node: &Node, problems: &mut Vec<Problem>) -> Option<Credential> {
-    let mut fields = Fields::of(node, "a credential", problems)?;
-    let mut text = |name: &'static str, problems: &mut Vec<Problem>| {
+fn credential(id: &str, node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<Credential> {
+    let mut fields = MappingFields::of(node, "a credential", problems)?;
+    let mut text = |name: &'static str, problems: &mut Vec<YamlProblem>| {
         fields
             .take(name)
             .and_then(|node| yaml::text_of(node, &format!("`{name}`"), problems))
@@ -125,8 +125,12 @@ fn credential(id: &str, node: &Node, problems: &mut Vec<Problem>) -> Option<Cred
     );
     let variable = text("as", problems);
     fields.finish(problems);
-    let mut bad =
-        |why: String| problems.push(Problem::new(node.place, format!("credential `{id}` {why}")));
+    let mut bad = |why: String| {
+        problems.push(YamlProblem::new(
+            node.place,
+            format!("credential `{id}` {why}"),
+        ))
+    };
     let Some(provider) = provider else {
         bad("needs `provider`".to_owned());
         return None;

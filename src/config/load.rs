@@ -6,7 +6,9 @@ use super::origin::Origins;
 use super::trees::Trees;
 use crate::base::fs::{self, FsError};
 use crate::base::suggest;
-use crate::base::yaml::{self, Fields, Node, Place, Problem, Problems, Value};
+use crate::base::yaml::{
+    self, MappingFields, SourcePlace, YamlNode, YamlProblem, YamlProblems, YamlValue,
+};
 use crate::domain::actor::ActorName;
 use crate::domain::sandbox::{Isolation, Network, Wish};
 use crate::policy::check_path_pattern;
@@ -34,7 +36,7 @@ pub enum ConfigError {
     Read(#[from] FsError),
     /// The file was read and is not in order.
     #[error("{0}")]
-    Content(Problems),
+    Content(YamlProblems),
 }
 
 impl ConfigError {
@@ -58,12 +60,12 @@ pub fn load(root: &Path, trees: &Trees) -> Result<Config, ConfigError> {
 
 /// Reads a configuration from bytes; `file` is its name in messages.
 #[cfg(test)]
-pub fn parse(bytes: &[u8], file: &str) -> Result<Config, Problems> {
+pub fn parse(bytes: &[u8], file: &str) -> Result<Config, YamlProblems> {
     config_of(yaml::parse(bytes), file)
 }
 
-fn config_of(root: Result<Node, Problem>, file: &str) -> Result<Config, Problems> {
-    let root = root.map_err(|problem| Problems::new(file, vec![problem]))?;
+fn config_of(root: Result<YamlNode, YamlProblem>, file: &str) -> Result<Config, YamlProblems> {
+    let root = root.map_err(|problem| YamlProblems::new(file, vec![problem]))?;
     let mut reader = Reader {
         problems: Vec::new(),
         origins: Origins::new(),
@@ -71,7 +73,7 @@ fn config_of(root: Result<Node, Problem>, file: &str) -> Result<Config, Problems
     let mut config = Config::default();
     reader.file(&root, &mut config);
     if !reader.problems.is_empty() {
-        return Err(Problems::new(file, reader.problems));
+        return Err(YamlProblems::new(file, reader.problems));
     }
     config.origins = reader.origins;
     Ok(config)
@@ -79,20 +81,21 @@ fn config_of(root: Result<Node, Problem>, file: &str) -> Result<Config, Problems
 
 /// What a reading gathers.
 struct Reader {
-    problems: Vec<Problem>,
+    problems: Vec<YamlProblem>,
     origins: Origins,
 }
 
 /// One section of the file: takes fields, remembers where they stand.
 pub(super) struct Section<'r, 'n> {
     name: &'static str,
-    fields: Fields<'n>,
+    fields: MappingFields<'n>,
     reader: &'r mut Reader,
 }
 
 impl Reader {
-    fn file(&mut self, root: &Node, config: &mut Config) {
-        let Some(mut fields) = Fields::of(root, "the configuration", &mut self.problems) else {
+    fn file(&mut self, root: &YamlNode, config: &mut Config) {
+        let Some(mut fields) = MappingFields::of(root, "the configuration", &mut self.problems)
+        else {
             return;
         };
         self.version(&mut fields);
@@ -122,7 +125,7 @@ impl Reader {
         fields.finish(&mut self.problems);
     }
 
-    fn version(&mut self, fields: &mut Fields<'_>) {
+    fn version(&mut self, fields: &mut MappingFields<'_>) {
         let Some(node) = fields.need("version", &mut self.problems) else {
             return;
         };
@@ -137,12 +140,12 @@ impl Reader {
 
     fn section(
         &mut self,
-        file: &mut Fields<'_>,
+        file: &mut MappingFields<'_>,
         name: &'static str,
         read: impl FnOnce(&mut Section<'_, '_>),
     ) {
         let Some(node) = file.take(name) else { return };
-        let Some(fields) = Fields::of(node, name, &mut self.problems) else {
+        let Some(fields) = MappingFields::of(node, name, &mut self.problems) else {
             return;
         };
         let mut section = Section {
@@ -155,7 +158,7 @@ impl Reader {
         fields.finish(&mut self.problems);
     }
 
-    fn modules(&mut self, node: &Node, config: &mut Config) {
+    fn modules(&mut self, node: &YamlNode, config: &mut Config) {
         for (name, place, value) in self.named(node, "modules") {
             self.origins.insert(format!("modules.{name}"), place);
             let globs = self.checked_texts(value, "a module", check_path_pattern);
@@ -163,7 +166,7 @@ impl Reader {
         }
     }
 
-    fn checks(&mut self, node: &Node, config: &mut Config) {
+    fn checks(&mut self, node: &YamlNode, config: &mut Config) {
         for (name, place, value) in self.named(node, "checks") {
             self.origins.insert(format!("checks.{name}"), place);
             config.checks.extend(self.check(name, value));
@@ -172,8 +175,12 @@ impl Reader {
 
     /// The entries of a mapping from names to values; names that cannot be a file name are
     /// problems.
-    fn named<'n>(&mut self, node: &'n Node, what: &str) -> Vec<(&'n str, Place, &'n Node)> {
-        let Value::Map(entries) = &node.value else {
+    fn named<'n>(
+        &mut self,
+        node: &'n YamlNode,
+        what: &str,
+    ) -> Vec<(&'n str, SourcePlace, &'n YamlNode)> {
+        let YamlValue::Map(entries) = &node.value else {
             self.problem(
                 node.place,
                 format!(
@@ -197,14 +204,14 @@ impl Reader {
         good
     }
 
-    fn check(&mut self, name: &str, node: &Node) -> Option<Check> {
+    fn check(&mut self, name: &str, node: &YamlNode) -> Option<Check> {
         // A command alone is the short form of a check.
-        if !matches!(node.value, Value::Map(_)) {
+        if !matches!(node.value, YamlValue::Map(_)) {
             let run = self.command(node, "a check")?;
             return Some(Check::new(name, run));
         }
         let problems = &mut self.problems;
-        let mut fields = Fields::of(node, "a check", problems)?;
+        let mut fields = MappingFields::of(node, "a check", problems)?;
         let run = fields.need("run", problems);
         let timeout = fields
             .take("timeout")
@@ -215,7 +222,7 @@ impl Reader {
         let report = fields.take("report").and_then(|n| {
             let text = yaml::text_of(n, "`report`", problems)?;
             check_report(&text)
-                .map_err(|why| problems.push(Problem::new(n.place, why)))
+                .map_err(|why| problems.push(YamlProblem::new(n.place, why)))
                 .ok()?;
             Some(text)
         });
@@ -231,7 +238,7 @@ impl Reader {
         Some(check)
     }
 
-    fn ports(&mut self, node: &Node) -> BTreeMap<String, u32> {
+    fn ports(&mut self, node: &YamlNode) -> BTreeMap<String, u32> {
         let mut ports = BTreeMap::new();
         for (name, place, value) in self.named(node, "ports") {
             if let Err(why) = check_variable(name) {
@@ -246,8 +253,8 @@ impl Reader {
         ports
     }
 
-    fn command(&mut self, node: &Node, what: &str) -> Option<CommandLine> {
-        if let Value::List(items) = &node.value {
+    fn command(&mut self, node: &YamlNode, what: &str) -> Option<CommandLine> {
+        if let YamlValue::List(items) = &node.value {
             let before = self.problems.len();
             if items.is_empty() {
                 self.problem(
@@ -263,7 +270,7 @@ impl Reader {
 
     fn checked_texts(
         &mut self,
-        node: &Node,
+        node: &YamlNode,
         what: &str,
         check: impl Fn(&str) -> Result<(), String>,
     ) -> Vec<String> {
@@ -276,14 +283,14 @@ impl Reader {
         texts.into_iter().map(|(text, _)| text).collect()
     }
 
-    fn problem(&mut self, place: Place, message: impl AsRef<str>) {
-        self.problems.push(Problem::new(place, message));
+    fn problem(&mut self, place: SourcePlace, message: impl AsRef<str>) {
+        self.problems.push(YamlProblem::new(place, message));
     }
 }
 
 impl<'n> Section<'_, 'n> {
     /// Takes a field and remembers where it stands.
-    fn take(&mut self, key: &'static str) -> Option<&'n Node> {
+    fn take(&mut self, key: &'static str) -> Option<&'n YamlNode> {
         let node = self.fields.take(key)?;
         self.reader
             .origins
@@ -296,7 +303,7 @@ impl<'n> Section<'_, 'n> {
         &mut self,
         key: &'static str,
         slot: &mut T,
-        read: impl FnOnce(&Node, &str, &mut Vec<Problem>) -> Option<T>,
+        read: impl FnOnce(&YamlNode, &str, &mut Vec<YamlProblem>) -> Option<T>,
     ) {
         let Some(node) = self.take(key) else { return };
         if let Some(value) = read(node, &format!("`{key}`"), &mut self.reader.problems) {
@@ -320,7 +327,8 @@ impl<'n> Section<'_, 'n> {
     ) {
         self.set(key, slot, |node, what, problems| {
             let text = yaml::text_of(node, what, problems)?;
-            let checked = check(&text).map_err(|why| problems.push(Problem::new(node.place, why)));
+            let checked =
+                check(&text).map_err(|why| problems.push(YamlProblem::new(node.place, why)));
             checked.ok().map(|()| Some(text))
         });
     }

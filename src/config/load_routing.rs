@@ -2,7 +2,7 @@
 
 use super::load::Section;
 use super::model::{Config, Router};
-use crate::base::yaml::{self, Fields, Node, Problem, Value};
+use crate::base::yaml::{self, MappingFields, YamlNode, YamlProblem, YamlValue};
 use crate::domain::agent::Name;
 use crate::domain::budget::{Amounts, Scope};
 use crate::domain::money::Usd;
@@ -15,7 +15,7 @@ pub(super) fn router(section: &mut Section<'_, '_>, config: &mut Config) {
     section.set("fallback", &mut slot.fallback, agents_by_name);
     let weights = &mut slot.weights;
     section.set("weights", weights, |node, _, problems| {
-        let mut fields = Fields::of(node, "weights", problems)?;
+        let mut fields = MappingFields::of(node, "weights", problems)?;
         let mut read = Router::default().weights;
         let slots = [
             ("success", &mut read.success),
@@ -31,7 +31,7 @@ pub(super) fn router(section: &mut Section<'_, '_>, config: &mut Config) {
             };
             let weight = yaml::count_of(node, &format!("`{key}`"), 0, problems);
             if weight.is_some_and(|weight| weight > 1000) {
-                problems.push(Problem::new(
+                problems.push(YamlProblem::new(
                     node.place,
                     format!("`{key}` is more than 1000"),
                 ));
@@ -59,8 +59,8 @@ pub(super) fn budgets(section: &mut Section<'_, '_>, config: &mut Config) {
     }
 }
 
-fn amounts(node: &Node, scope: Scope, problems: &mut Vec<Problem>) -> Option<Amounts> {
-    let mut fields = Fields::of(node, scope.name(), problems)?;
+fn amounts(node: &YamlNode, scope: Scope, problems: &mut Vec<YamlProblem>) -> Option<Amounts> {
+    let mut fields = MappingFields::of(node, scope.name(), problems)?;
     let tokens = fields
         .take("tokens")
         .and_then(|node| tokens_of(node, problems));
@@ -93,9 +93,9 @@ fn amounts(node: &Node, scope: Scope, problems: &mut Vec<Problem>) -> Option<Amo
 }
 
 /// A whole number, which may be larger than other counts.
-fn tokens_of(node: &Node, problems: &mut Vec<Problem>) -> Option<u64> {
+fn tokens_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<u64> {
     let number = match &node.value {
-        Value::Plain(text)
+        YamlValue::Plain(text)
             if !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()) =>
         {
             text.parse().ok()
@@ -105,7 +105,7 @@ fn tokens_of(node: &Node, problems: &mut Vec<Problem>) -> Option<u64> {
     // What the store sums up must stay far below the largest number that it holds.
     let number = number.filter(|n: &u64| *n < 1 << 53);
     if number.is_none() {
-        problems.push(Problem::new(
+        problems.push(YamlProblem::new(
             node.place,
             "`tokens` must be a whole number of at least 1",
         ));
@@ -113,16 +113,16 @@ fn tokens_of(node: &Node, problems: &mut Vec<Problem>) -> Option<u64> {
     number
 }
 
-fn money_of(node: &Node, problems: &mut Vec<Problem>) -> Option<Usd> {
+fn money_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<Usd> {
     let number = match &node.value {
-        Value::Plain(text) if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
+        YamlValue::Plain(text) if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
             text.parse().ok()
         }
         _ => None,
     };
     let usd = number.and_then(Usd::from_dollars).filter(|usd| usd.0 > 0);
     if usd.is_none() {
-        problems.push(Problem::new(
+        problems.push(YamlProblem::new(
             node.place,
             "`money` must be a number of US dollars such as 2.50",
         ));
@@ -131,27 +131,28 @@ fn money_of(node: &Node, problems: &mut Vec<Problem>) -> Option<Usd> {
 }
 
 fn words_by_name(
-    node: &Node,
+    node: &YamlNode,
     what: &str,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<YamlProblem>,
 ) -> Option<BTreeMap<String, Vec<String>>> {
-    let Value::Map(entries) = &node.value else {
-        problems.push(Problem::new(
+    let YamlValue::Map(entries) = &node.value else {
+        problems.push(YamlProblem::new(
             node.place,
             format!("{what} must be a mapping of names to lists of names"),
         ));
         return None;
     };
-    let one = |(name, _, value): &(String, yaml::Place, Node), problems: &mut Vec<Problem>| {
+    let one = |(name, _, value): &(String, yaml::SourcePlace, YamlNode),
+               problems: &mut Vec<YamlProblem>| {
         (name.clone(), yaml::names_of(value, what, problems))
     };
     Some(entries.iter().map(|entry| one(entry, problems)).collect())
 }
 
 fn agents_by_name(
-    node: &Node,
+    node: &YamlNode,
     what: &str,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<YamlProblem>,
 ) -> Option<BTreeMap<String, Vec<String>>> {
     let found = words_by_name(node, what, problems)?;
     for name in found
@@ -159,7 +160,7 @@ fn agents_by_name(
         .flat_map(|(name, others)| std::iter::once(name).chain(others))
     {
         if let Err(why) = check_agent(name) {
-            problems.push(Problem::new(node.place, why));
+            problems.push(YamlProblem::new(node.place, why));
         }
     }
     Some(found)

@@ -189,14 +189,14 @@ fn origins_name_the_line_or_the_default() {
     let config = parse(FULL.as_bytes(), FILE).unwrap();
     assert_eq!(
         config.origin("defaults.ttl"),
-        Origin::File(Place {
+        Origin::File(SourcePlace {
             line: 8,
             column: 33
         })
     );
     assert_eq!(
         config.origin("checks.lint"),
-        Origin::File(Place { line: 6, column: 3 })
+        Origin::File(SourcePlace { line: 6, column: 3 })
     );
     let none = Config::default();
     assert!(

@@ -1,13 +1,13 @@
 //! Where each value of the configuration comes from.
 
 use super::model::Config;
-use crate::base::yaml::Place;
+use crate::base::yaml::SourcePlace;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Places by dotted key, such as `defaults.ttl`.
-pub(super) type Origins = BTreeMap<String, Place>;
+pub(super) type Origins = BTreeMap<String, SourcePlace>;
 
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
@@ -16,7 +16,7 @@ pub enum Origin {
     /// Nobody said anything.
     Default,
     /// It stands in the file.
-    File(Place),
+    File(SourcePlace),
 }
 
 /// One value of the configuration.

@@ -10,7 +10,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::base::yaml::{self, Node, Problem};
+use crate::base::yaml::{self, YamlNode, YamlProblem};
 use crate::base::{env, fs, hash};
 
 /// Smaller files are parsed as fast as the kept tree is found.
@@ -38,7 +38,7 @@ impl Trees {
     }
 
     /// The tree of a file with these bytes.
-    pub fn tree(&self, bytes: &[u8]) -> Result<Node, Problem> {
+    pub fn tree(&self, bytes: &[u8]) -> Result<YamlNode, YamlProblem> {
         let Some(dir) = self.dir.as_deref().filter(|_| bytes.len() >= WORTH_KEEPING) else {
             return yaml::parse(bytes);
         };
@@ -67,13 +67,13 @@ fn head_of(bytes: &[u8]) -> String {
     )
 }
 
-fn find(path: &Path, head: &str) -> Option<Node> {
+fn find(path: &Path, head: &str) -> Option<YamlNode> {
     let kept = fs::read_capped(path, CAP).ok()?;
     yaml::unpack(kept.strip_prefix(head.as_bytes())?)
 }
 
 /// Keeps a tree. Where that fails, the next command parses again.
-fn keep(dir: &Path, path: &Path, head: &str, tree: &Node) {
+fn keep(dir: &Path, path: &Path, head: &str, tree: &YamlNode) {
     if fs::list_dir(dir).is_ok_and(|kept| kept.len() >= MOST) {
         let _ = fs::remove_dir_all(dir);
     }

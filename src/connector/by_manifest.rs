@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::acp::{Acp, Session as AcpSession};
+use super::acp::{Acp, AcpSession};
 use super::api::{Connector, ConnectorError, StreamParser};
 use super::claude::{CLAUDE, Claude, QWEN};
 use super::cline::Cline;
@@ -11,13 +11,13 @@ use super::copilot::Copilot;
 use super::dialogue::Dialogue;
 use super::gemini::Gemini;
 use super::launch::{
-    LaunchPlan, LaunchRequest, Session, StdinSource, check_words, chosen_model, expand_all,
+    LaunchPlan, LaunchRequest, PlannedStdin, SessionChoice, check_words, chosen_model, expand_all,
     own_home, plan,
 };
 use super::manifest::{Manifest, OutputFormat, PromptMode};
 use super::opencode::Opencode;
 use super::pi::Pi;
-use super::signs::Signs;
+use super::signs::FailureSigns;
 use super::stream::{Dialect, JsonParser};
 use super::text::TextParser;
 
@@ -25,7 +25,7 @@ use super::text::TextParser;
 pub(super) struct ManifestConnector {
     manifest: Manifest,
     /// Compiled for the one connector of a run, of all that are known.
-    signs: OnceLock<Arc<Signs>>,
+    signs: OnceLock<Arc<FailureSigns>>,
 }
 
 impl ManifestConnector {
@@ -37,16 +37,16 @@ impl ManifestConnector {
         }
     }
 
-    fn session_args(&self, session: Session<'_>) -> Result<&[String], ConnectorError> {
+    fn session_args(&self, session: SessionChoice<'_>) -> Result<&[String], ConnectorError> {
         match session {
-            Session::New => Ok(&[]),
-            Session::Named(_) => Ok(&self.manifest.session_args),
-            Session::Resume(_) if self.manifest.resume_args.is_empty() => {
+            SessionChoice::New => Ok(&[]),
+            SessionChoice::Named(_) => Ok(&self.manifest.session_args),
+            SessionChoice::Resume(_) if self.manifest.resume_args.is_empty() => {
                 Err(ConnectorError::NoResume {
                     connector: self.manifest.name.to_string(),
                 })
             }
-            Session::Resume(_) => Ok(&self.manifest.resume_args),
+            SessionChoice::Resume(_) => Ok(&self.manifest.resume_args),
         }
     }
 }
@@ -72,9 +72,11 @@ impl Connector for ManifestConnector {
         // At the end: one CLI resumes by a subcommand, which takes no other flags.
         argv.extend(expand_all(self.session_args(request.session)?, request)?);
         let stdin = match self.manifest.prompt {
-            PromptMode::Stdin if self.manifest.output == OutputFormat::Acp => StdinSource::Dialogue,
-            PromptMode::Stdin => StdinSource::File(request.prompt_file.to_owned()),
-            PromptMode::Arg | PromptMode::File => StdinSource::Null,
+            PromptMode::Stdin if self.manifest.output == OutputFormat::Acp => {
+                PlannedStdin::Dialogue
+            }
+            PromptMode::Stdin => PlannedStdin::File(request.prompt_file.to_owned()),
+            PromptMode::Arg | PromptMode::File => PlannedStdin::Null,
         };
         plan(&self.manifest, request, argv, stdin)
     }
@@ -83,7 +85,7 @@ impl Connector for ManifestConnector {
         parser_for(
             self.manifest.output,
             self.signs
-                .get_or_init(|| Arc::new(Signs::new(&self.manifest))),
+                .get_or_init(|| Arc::new(FailureSigns::new(&self.manifest))),
         )
     }
 
@@ -96,7 +98,7 @@ impl Connector for ManifestConnector {
 }
 
 /// The parser for an output format.
-pub(super) fn parser_for(output: OutputFormat, signs: &Arc<Signs>) -> Box<dyn StreamParser> {
+pub(super) fn parser_for(output: OutputFormat, signs: &Arc<FailureSigns>) -> Box<dyn StreamParser> {
     match output {
         OutputFormat::ClaudeStreamJson => json(Claude::new(CLAUDE), signs),
         OutputFormat::QwenStreamJson => json(Claude::new(QWEN), signs),
@@ -111,6 +113,6 @@ pub(super) fn parser_for(output: OutputFormat, signs: &Arc<Signs>) -> Box<dyn St
     }
 }
 
-fn json(dialect: impl Dialect + 'static, signs: &Arc<Signs>) -> Box<dyn StreamParser> {
+fn json(dialect: impl Dialect + 'static, signs: &Arc<FailureSigns>) -> Box<dyn StreamParser> {
     Box::new(JsonParser::new(dialect, signs.clone()))
 }

@@ -19,11 +19,13 @@ use super::json::{
     content_text, count_at, field, is_true, list, owned_at, owned_in, small_at, status_after,
     status_at, text_at, whole,
 };
-use super::judge::{Retry, View, class_of, of_service, of_success, quota, without_final};
-use super::stream::{Dialect, MAX_ITEMS, Seen, ToolEnd};
+use super::judge::{
+    JudgeInput, RequestRetry, class_of, of_service, of_success, quota, without_final,
+};
+use super::stream::{Dialect, MAX_ITEMS, StreamState, ToolEnd};
 
 /// What differs between the CLIs that speak this way.
-pub(super) struct Variant {
+pub(super) struct ClaudeVariant {
     /// Field of the first event with the version of the CLI.
     version: &'static str,
     /// Tools that change a file, each with the argument that names it.
@@ -36,7 +38,7 @@ pub(super) struct Variant {
 }
 
 /// Claude Code.
-pub(super) const CLAUDE: Variant = Variant {
+pub(super) const CLAUDE: ClaudeVariant = ClaudeVariant {
     version: "claude_code_version",
     file_tools: &[
         ("Write", "file_path"),
@@ -49,7 +51,7 @@ pub(super) const CLAUDE: Variant = Variant {
 };
 
 /// Qwen Code. It has no status in its result; its own error message begins with one.
-pub(super) const QWEN: Variant = Variant {
+pub(super) const QWEN: ClaudeVariant = ClaudeVariant {
     version: "qwen_code_version",
     file_tools: &[
         ("write_file", "file_path"),
@@ -67,8 +69,8 @@ const ERROR_OF_QWEN: &str = "[API Error: ";
 
 /// Understands the vocabulary of claude and its relatives.
 pub(super) struct Claude {
-    variant: Variant,
-    last: Option<Final>,
+    variant: ClaudeVariant,
+    last: Option<ClaudeResult>,
     error_word: Option<String>,
     /// The last answer was an error of the service in disguise.
     disguised: bool,
@@ -79,7 +81,7 @@ pub(super) struct Claude {
 }
 
 /// The machine fields of a `result`, with its text for people.
-struct Final {
+struct ClaudeResult {
     is_error: bool,
     terminal_reason: Option<String>,
     status: Option<u16>,
@@ -89,7 +91,7 @@ struct Final {
 
 impl Claude {
     /// One of the CLIs that speak this way.
-    pub(super) fn new(variant: Variant) -> Self {
+    pub(super) fn new(variant: ClaudeVariant) -> Self {
         Self {
             variant,
             last: None,
@@ -100,7 +102,7 @@ impl Claude {
         }
     }
 
-    fn system(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn system(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         match text_at(event, "subtype") {
             Some("init") => {
                 let version = owned_at(event, self.variant.version);
@@ -113,7 +115,7 @@ impl Claude {
             Some("api_retry" | "retry") => {
                 let status = status_at(event, "error_status");
                 let delay_ms = event.get("retry_delay_ms").and_then(whole);
-                let retry = Retry {
+                let retry = RequestRetry {
                     status,
                     word: owned_at(event, "error"),
                     delay_ms,
@@ -129,7 +131,7 @@ impl Claude {
         }
     }
 
-    fn assistant(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn assistant(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let word = text_at(event, "error");
         if word.is_some() || is_true(event, "is_api_error_message") {
             return self.api_error(event, word);
@@ -150,7 +152,7 @@ impl Claude {
     }
 
     /// What all messages together have used by now, at least, where this one has added to it.
-    fn count(&mut self, event: &Value, seen: &mut Seen) -> Option<AgentEvent> {
+    fn count(&mut self, event: &Value, seen: &mut StreamState) -> Option<AgentEvent> {
         let message = event.get("message")?;
         let id = owned_at(message, "id").or_else(|| owned_at(event, "uuid"))?;
         let new = self.tokens(message.get("usage")?);
@@ -210,7 +212,7 @@ impl Claude {
         }]
     }
 
-    fn block(&self, block: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn block(&self, block: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let clipped = |key| clip::text(text_at(block, key).unwrap_or_default(), clip::TEXT);
         match text_at(block, "type") {
             Some("text") => vec![AgentEvent::Message {
@@ -224,7 +226,7 @@ impl Claude {
         }
     }
 
-    fn tool_use(&self, block: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn tool_use(&self, block: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let name = owned_at(block, "name").unwrap_or_default();
         let input = field(block, "input");
         let argument = self
@@ -242,7 +244,7 @@ impl Claude {
     }
 
     /// With background work there may be several results; the last one counts.
-    fn result(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn result(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         seen.session_id = owned_at(event, "session_id").or(seen.session_id.take());
         let mut events = Vec::new();
         if seen.denials.is_empty() {
@@ -259,7 +261,7 @@ impl Claude {
             self.messages.clear();
             events.push(seen.used_in_all(usage));
         }
-        let last = Final {
+        let last = ClaudeResult {
             is_error: is_true(event, "is_error") || self.disguised,
             terminal_reason: owned_at(event, "terminal_reason"),
             status: status_at(event, "api_error_status"),
@@ -287,7 +289,7 @@ impl Claude {
         })
     }
 
-    fn of_error(&self, last: &Final, view: &View<'_>) -> StreamOutcome {
+    fn of_error(&self, last: &ClaudeResult, view: &JudgeInput<'_>) -> StreamOutcome {
         let word = self.error_word.as_deref();
         let status = last.status.or_else(|| {
             last.is_error
@@ -320,7 +322,7 @@ impl Claude {
         StreamOutcome::Failed { class, message }
     }
 
-    fn by_sign(&self, last: &Final, view: &View<'_>) -> StreamOutcome {
+    fn by_sign(&self, last: &ClaudeResult, view: &JudgeInput<'_>) -> StreamOutcome {
         match view.signs.in_text(&last.text) {
             Some(StreamOutcome::Quota { .. }) => quota(view.seen, &last.text),
             Some(other) => other,
@@ -330,7 +332,7 @@ impl Claude {
 }
 
 impl Dialect for Claude {
-    fn event(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn event(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         match text_at(event, "type") {
             Some("system") => self.system(event, seen),
             Some("assistant") => self.assistant(event, seen),
@@ -344,7 +346,7 @@ impl Dialect for Claude {
         }
     }
 
-    fn outcome(&self, view: &View<'_>) -> StreamOutcome {
+    fn outcome(&self, view: &JudgeInput<'_>) -> StreamOutcome {
         match &self.last {
             None => without_final(view),
             Some(last) if errored(last) => self.of_error(last, view),
@@ -364,7 +366,7 @@ fn plus(one: Usage, two: Usage) -> Usage {
     }
 }
 
-fn errored(last: &Final) -> bool {
+fn errored(last: &ClaudeResult) -> bool {
     let reason_is_bad = last
         .terminal_reason
         .as_deref()
@@ -372,7 +374,7 @@ fn errored(last: &Final) -> bool {
     last.is_error || reason_is_bad || last.status.is_some() || last.subtype != "success"
 }
 
-fn user(event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+fn user(event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
     let created = event
         .pointer("/tool_use_result/type")
         .and_then(Value::as_str)
@@ -398,7 +400,7 @@ fn user(event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
 }
 
 /// Tells when a subscription's window opens again.
-fn rate_limit(event: &Value, seen: &mut Seen) {
+fn rate_limit(event: &Value, seen: &mut StreamState) {
     let info = field(event, "rate_limit_info");
     if text_at(info, "status") == Some("rejected") {
         let seconds = info

@@ -1,6 +1,6 @@
 use super::*;
 use crate::connector::api::StreamParser;
-use crate::connector::registry::Registry;
+use crate::connector::registry::ConnectorRegistry;
 use crate::connector::stream::{JsonParser, MAX_LINE};
 use crate::domain::agent_event::AgentResult;
 use crate::domain::process_end::ProcessEnd;
@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 
 const OK: &str = include_str!("../../tests/data/transcripts/claude.ok.jsonl");
 const ERROR_401: &str = include_str!("../../tests/data/transcripts/claude.error-401.jsonl");
-static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::shipped);
+static REGISTRY: LazyLock<ConnectorRegistry> = LazyLock::new(ConnectorRegistry::shipped);
 const EXIT_0: ProcessEnd = ProcessEnd::Exited { code: 0 };
 const EXIT_1: ProcessEnd = ProcessEnd::Exited { code: 1 };
 

@@ -7,19 +7,19 @@ use crate::domain::agent_event::{AgentEvent, FailureClass, FileChangeKind, Strea
 use super::json::{
     count_at, field, is_true, list, owned_at, owned_in, price_at, small_at, text_at,
 };
-use super::judge::{Cause, Last, Retry, Trouble, View, judge};
-use super::stream::{Dialect, Seen, ToolEnd, error_event};
+use super::judge::{FailureCause, JudgeInput, LastEvent, ReportedFailure, RequestRetry, judge};
+use super::stream::{Dialect, StreamState, ToolEnd, error_event};
 
 /// Understands cline.
 #[derive(Default)]
 pub(super) struct Cline {
-    last: Last,
-    error: Option<Trouble>,
+    last: LastEvent,
+    error: Option<ReportedFailure>,
     errors: u32,
 }
 
 impl Cline {
-    fn agent_event(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn agent_event(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let is_tool = text_at(event, "contentType") == Some("tool");
         match text_at(event, "type") {
             Some("content_start") if is_tool => vec![call(event, seen)],
@@ -40,7 +40,7 @@ impl Cline {
         }
     }
 
-    fn error(&mut self, event: &Value, seen: &mut Seen) -> AgentEvent {
+    fn error(&mut self, event: &Value, seen: &mut StreamState) -> AgentEvent {
         let trouble = trouble(
             text_at(event, "errorClass"),
             owned_in(event, "/error/message").unwrap_or_default(),
@@ -49,7 +49,7 @@ impl Cline {
             self.errors = self.errors.saturating_add(1);
             return seen.retried(
                 self.errors,
-                Retry {
+                RequestRetry {
                     status: None,
                     word: word(&trouble),
                     delay_ms: None,
@@ -61,7 +61,7 @@ impl Cline {
         event
     }
 
-    fn run_result(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn run_result(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let usage = field(event, "usage");
         let used = seen.used_in_all(Usage {
             input_tokens: count_at(usage, "inputTokens"),
@@ -73,13 +73,13 @@ impl Cline {
         seen.model = owned_in(event, "/model/id").or(seen.model.take());
         let reason = owned_at(event, "finishReason").unwrap_or_default();
         self.last = match (reason.as_str(), self.error.take()) {
-            ("completed", _) => Last::Good,
-            (_, Some(trouble)) => Last::Bad(trouble),
+            ("completed", _) => LastEvent::Good,
+            (_, Some(trouble)) => LastEvent::Bad(trouble),
             ("error", None) => {
-                Last::Bad(trouble(None, owned_at(event, "text").unwrap_or_default()))
+                LastEvent::Bad(trouble(None, owned_at(event, "text").unwrap_or_default()))
             }
             // The text of such a result is the model's, and says nothing.
-            _ => Last::Bad(Trouble::other(
+            _ => LastEvent::Bad(ReportedFailure::other(
                 FailureClass::Agent,
                 format!("the run ended with `{reason}`"),
             )),
@@ -92,7 +92,7 @@ impl Cline {
 }
 
 impl Dialect for Cline {
-    fn event(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn event(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         match text_at(event, "type") {
             Some("hook_event") if text_at(event, "hookEventName") == Some("agent_start") => {
                 vec![seen.started(owned_at(event, "taskId"), None, None)]
@@ -103,12 +103,12 @@ impl Dialect for Cline {
         }
     }
 
-    fn outcome(&self, view: &View<'_>) -> StreamOutcome {
+    fn outcome(&self, view: &JudgeInput<'_>) -> StreamOutcome {
         judge(&self.last, view)
     }
 }
 
-fn call(event: &Value, seen: &mut Seen) -> AgentEvent {
+fn call(event: &Value, seen: &mut StreamState) -> AgentEvent {
     let name = owned_at(event, "toolName").unwrap_or_default();
     let input = field(event, "input");
     let path = if name == "editor" {
@@ -125,7 +125,7 @@ fn call(event: &Value, seen: &mut Seen) -> AgentEvent {
 }
 
 /// A tool answers with one outcome, or with a list of them.
-fn answer(event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+fn answer(event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
     let output = field(event, "output");
     let one = std::slice::from_ref(output);
     let parts = output.as_array().map_or(one, Vec::as_slice);
@@ -147,24 +147,24 @@ fn answer(event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
     seen.answered(id, end, &words.join("\n"), FileChangeKind::Update)
 }
 
-fn trouble(class: Option<&str>, message: String) -> Trouble {
+fn trouble(class: Option<&str>, message: String) -> ReportedFailure {
     match class {
-        Some("auth") => Trouble {
-            cause: Cause::Auth,
+        Some("auth") => ReportedFailure {
+            cause: FailureCause::Auth,
             message,
         },
-        Some("rate_limit") => Trouble {
-            cause: Cause::Status(429),
+        Some("rate_limit") => ReportedFailure {
+            cause: FailureCause::Status(429),
             message,
         },
-        _ => Trouble::other(FailureClass::Provider, message),
+        _ => ReportedFailure::other(FailureClass::Provider, message),
     }
 }
 
-fn word(trouble: &Trouble) -> Option<String> {
+fn word(trouble: &ReportedFailure) -> Option<String> {
     match trouble.cause {
-        Cause::Auth => Some("authentication_failed".to_owned()),
-        Cause::Status(429) => Some("rate_limit".to_owned()),
+        FailureCause::Auth => Some("authentication_failed".to_owned()),
+        FailureCause::Status(429) => Some("rate_limit".to_owned()),
         _ => None,
     }
 }

@@ -12,8 +12,8 @@ use crate::domain::agent_event::{
 
 use super::clip;
 use super::json::{count_at, field, is_true, list, owned_at, owned_in, status_after, text_at};
-use super::judge::{Last, Retry, Trouble, View, judge};
-use super::stream::{Dialect, MAX_ITEMS, Seen, ToolEnd, error_event};
+use super::judge::{JudgeInput, LastEvent, ReportedFailure, RequestRetry, judge};
+use super::stream::{Dialect, MAX_ITEMS, StreamState, ToolEnd, error_event};
 
 /// The tool behind an item of the type `file_change`.
 const PATCH_TOOL: &str = "apply_patch";
@@ -21,12 +21,12 @@ const PATCH_TOOL: &str = "apply_patch";
 /// Understands codex.
 #[derive(Default)]
 pub(super) struct Codex {
-    last: Last,
+    last: LastEvent,
     turns: u32,
 }
 
 impl Codex {
-    fn completed(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn completed(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let usage = field(event, "usage");
         let cache_read = count_at(usage, "cached_input_tokens");
         let used = seen.used_in_all(Usage {
@@ -37,25 +37,25 @@ impl Codex {
             cost_usd: None,
         });
         seen.retry = None;
-        self.last = Last::Good;
+        self.last = LastEvent::Good;
         vec![used, seen.ended(&self.last, "completed", Some(self.turns))]
     }
 
-    fn failed(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn failed(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let trouble = trouble(owned_in(event, "/error/message").unwrap_or_default());
         let error = error_event(&trouble);
-        self.last = Last::Bad(trouble);
+        self.last = LastEvent::Bad(trouble);
         vec![error, seen.ended(&self.last, "failed", Some(self.turns))]
     }
 }
 
 impl Dialect for Codex {
-    fn event(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn event(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let item = field(event, "item");
         match text_at(event, "type") {
             Some("thread.started") => vec![seen.started(owned_at(event, "thread_id"), None, None)],
             Some("turn.started") => {
-                self.last = Last::Open;
+                self.last = LastEvent::Open;
                 self.turns = self.turns.saturating_add(1);
                 Vec::new()
             }
@@ -69,12 +69,12 @@ impl Dialect for Codex {
         }
     }
 
-    fn outcome(&self, view: &View<'_>) -> StreamOutcome {
+    fn outcome(&self, view: &JudgeInput<'_>) -> StreamOutcome {
         judge(&self.last, view)
     }
 }
 
-fn started(item: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+fn started(item: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
     let id = owned_at(item, "id").unwrap_or_default();
     match text_at(item, "type") {
         Some("command_execution") => {
@@ -102,7 +102,7 @@ fn started(item: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
     }
 }
 
-fn done(item: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+fn done(item: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
     let id = || owned_at(item, "id").unwrap_or_default();
     let end = ToolEnd::of(text_at(item, "status") != Some("failed"));
     match text_at(item, "type") {
@@ -132,7 +132,7 @@ fn done(item: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
             result.into_iter().chain(changes).collect()
         }
         Some("error") => {
-            vec![error_event(&Trouble::other(
+            vec![error_event(&ReportedFailure::other(
                 FailureClass::Agent,
                 owned_at(item, "message").unwrap_or_default(),
             ))]
@@ -141,7 +141,7 @@ fn done(item: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
     }
 }
 
-fn change(change: &Value, end: ToolEnd, seen: &mut Seen) -> AgentEvent {
+fn change(change: &Value, end: ToolEnd, seen: &mut StreamState) -> AgentEvent {
     let path = owned_at(change, "path").unwrap_or_default();
     if end == ToolEnd::Failed {
         let reason = clip::text(&format!("the change of {path} failed"), clip::SUMMARY);
@@ -181,7 +181,7 @@ fn plan(item: &Value) -> Vec<AgentEvent> {
 }
 
 /// `Reconnecting... 2/5 (unexpected status 429 …)`, or words of another kind.
-fn notice(message: String, seen: &mut Seen) -> AgentEvent {
+fn notice(message: String, seen: &mut StreamState) -> AgentEvent {
     let attempt = message
         .strip_prefix("Reconnecting... ")
         .and_then(|rest| rest.split('/').next()?.parse().ok());
@@ -191,7 +191,7 @@ fn notice(message: String, seen: &mut Seen) -> AgentEvent {
             let status = status_in(&trouble.message);
             seen.retried(
                 attempt,
-                Retry {
+                RequestRetry {
                     status,
                     word: None,
                     delay_ms: None,
@@ -211,8 +211,8 @@ fn status_in(message: &str) -> Option<u16> {
         .find_map(|marker| status_after(message, marker))
 }
 
-fn trouble(message: String) -> Trouble {
-    Trouble::of_status(status_in(&message), FailureClass::Provider, message)
+fn trouble(message: String) -> ReportedFailure {
+    ReportedFailure::of_status(status_in(&message), FailureClass::Provider, message)
 }
 
 #[cfg(test)]

@@ -8,14 +8,14 @@ use std::sync::{Arc, OnceLock};
 
 use super::api::{Connector, ConnectorError, StreamParser};
 use super::by_manifest::parser_for;
-use super::launch::{LaunchPlan, LaunchRequest, StdinSource, check_words, expand_all, plan};
+use super::launch::{LaunchPlan, LaunchRequest, PlannedStdin, check_words, expand_all, plan};
 use super::manifest::Manifest;
-use super::signs::Signs;
+use super::signs::FailureSigns;
 
 /// Runs the agent's own command line.
 pub(super) struct CommandConnector {
     manifest: Manifest,
-    signs: OnceLock<Arc<Signs>>,
+    signs: OnceLock<Arc<FailureSigns>>,
 }
 
 impl CommandConnector {
@@ -45,7 +45,7 @@ impl Connector for CommandConnector {
             &self.manifest,
             request,
             argv,
-            StdinSource::File(request.prompt_file.to_owned()),
+            PlannedStdin::File(request.prompt_file.to_owned()),
         )
     }
 
@@ -53,7 +53,7 @@ impl Connector for CommandConnector {
         parser_for(
             self.manifest.output,
             self.signs
-                .get_or_init(|| Arc::new(Signs::new(&self.manifest))),
+                .get_or_init(|| Arc::new(FailureSigns::new(&self.manifest))),
         )
     }
 }

@@ -9,21 +9,21 @@ use serde_json::Value;
 use crate::domain::agent_event::{AgentEvent, Denial, FailureClass, FileChangeKind, StreamOutcome};
 
 use super::json::{field, is_true, list, owned_at, owned_in, small_at, status_at, text_at};
-use super::judge::{Last, Retry, Trouble, View, judge};
-use super::stream::{Dialect, MAX_ITEMS, Seen, ToolEnd, error_event};
+use super::judge::{JudgeInput, LastEvent, ReportedFailure, RequestRetry, judge};
+use super::stream::{Dialect, MAX_ITEMS, StreamState, ToolEnd, error_event};
 
 /// Understands copilot.
 #[derive(Default)]
 pub(super) struct Copilot {
-    last: Last,
-    idle: Idle,
-    error: Option<Trouble>,
+    last: LastEvent,
+    idle: CopilotIdle,
+    error: Option<ReportedFailure>,
     turns: u32,
 }
 
 /// How the CLI came to rest.
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Idle {
+enum CopilotIdle {
     #[default]
     No,
     ByItself,
@@ -31,20 +31,20 @@ enum Idle {
 }
 
 impl Copilot {
-    fn result(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn result(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         seen.session_id = owned_at(event, "sessionId").or(seen.session_id.take());
         let changed = list(event.pointer("/usage/codeChanges/filesModified"));
         seen.files_changed |= !changed.is_empty();
         let code = event.get("exitCode").and_then(Value::as_i64);
         self.last = match (self.idle, self.error.take(), code) {
-            (Idle::Aborted, ..) => Last::Bad(Trouble::other(
+            (CopilotIdle::Aborted, ..) => LastEvent::Bad(ReportedFailure::other(
                 FailureClass::Interrupted,
                 "the session was aborted",
             )),
-            (_, Some(trouble), _) => Last::Bad(trouble),
-            (Idle::ByItself, None, Some(0)) => Last::Good,
-            (Idle::No, None, Some(0)) => Last::Open,
-            (_, None, _) => Last::Bad(Trouble::other(
+            (_, Some(trouble), _) => LastEvent::Bad(trouble),
+            (CopilotIdle::ByItself, None, Some(0)) => LastEvent::Good,
+            (CopilotIdle::No, None, Some(0)) => LastEvent::Open,
+            (_, None, _) => LastEvent::Bad(ReportedFailure::other(
                 FailureClass::Agent,
                 "the session ended with an error",
             )),
@@ -58,7 +58,7 @@ impl Copilot {
 
     fn session_error(&mut self, data: &Value) -> AgentEvent {
         let message = owned_at(data, "message").unwrap_or_default();
-        let trouble = Trouble::of_status(
+        let trouble = ReportedFailure::of_status(
             status_at(data, "statusCode"),
             FailureClass::Provider,
             message,
@@ -68,7 +68,7 @@ impl Copilot {
         event
     }
 
-    fn message(&mut self, data: &Value, seen: &mut Seen) -> Option<AgentEvent> {
+    fn message(&mut self, data: &Value, seen: &mut StreamState) -> Option<AgentEvent> {
         self.error = None;
         seen.model = owned_at(data, "model").or(seen.model.take());
         seen.said(text_at(data, "content").unwrap_or_default())
@@ -76,14 +76,14 @@ impl Copilot {
 }
 
 impl Dialect for Copilot {
-    fn event(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn event(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let data = field(event, "data");
         match text_at(event, "type") {
             Some("session.tools_updated") => {
                 vec![seen.started(None, owned_at(data, "model"), None)]
             }
             Some("assistant.turn_start") => {
-                (self.idle, self.last) = (Idle::No, Last::Open);
+                (self.idle, self.last) = (CopilotIdle::No, LastEvent::Open);
                 self.turns = self.turns.saturating_add(1);
                 Vec::new()
             }
@@ -102,9 +102,9 @@ impl Dialect for Copilot {
             Some("session.error") => vec![self.session_error(data)],
             Some("assistant.idle") => {
                 self.idle = if is_true(data, "aborted") {
-                    Idle::Aborted
+                    CopilotIdle::Aborted
                 } else {
-                    Idle::ByItself
+                    CopilotIdle::ByItself
                 };
                 Vec::new()
             }
@@ -113,7 +113,7 @@ impl Dialect for Copilot {
         }
     }
 
-    fn outcome(&self, view: &View<'_>) -> StreamOutcome {
+    fn outcome(&self, view: &JudgeInput<'_>) -> StreamOutcome {
         judge(&self.last, view)
     }
 
@@ -127,14 +127,14 @@ impl Dialect for Copilot {
     }
 }
 
-fn retry(data: &Value, seen: &mut Seen) -> AgentEvent {
+fn retry(data: &Value, seen: &mut StreamState) -> AgentEvent {
     let attempt = small_at(data, "retryAttempt")
         .unwrap_or(0)
         .saturating_add(1);
     let status = status_at(data, "statusCode");
     seen.retried(
         attempt,
-        Retry {
+        RequestRetry {
             status,
             word: owned_at(data, "failureKind"),
             delay_ms: None,
@@ -142,7 +142,7 @@ fn retry(data: &Value, seen: &mut Seen) -> AgentEvent {
     )
 }
 
-fn answer(data: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+fn answer(data: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
     let end = ToolEnd::of(is_true(data, "success"));
     let words = owned_in(data, "/error/message")
         .or_else(|| owned_in(data, "/result/content"))
@@ -167,7 +167,7 @@ fn answer(data: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
     events
 }
 
-fn change(edit: &Value, seen: &mut Seen) -> AgentEvent {
+fn change(edit: &Value, seen: &mut StreamState) -> AgentEvent {
     let kind = match text_at(edit, "kind") {
         Some("create") => FileChangeKind::Add,
         Some("delete") => FileChangeKind::Delete,

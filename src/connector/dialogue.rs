@@ -2,7 +2,7 @@
 //! and output, one message a line.
 //!
 //! Pure like everything here: lines come in, lines go out, and whether a tool call may be made is
-//! asked through [`Gate`].
+//! asked through [`ToolGate`].
 
 use crate::domain::agent_event::Denial;
 pub use crate::domain::tool_kind::ToolKind as CallKind;
@@ -10,30 +10,30 @@ pub use crate::domain::tool_kind::ToolKind as CallKind;
 /// One conversation with one agent.
 pub trait Dialogue {
     /// What is said first.
-    fn open(&mut self) -> Turn;
+    fn open(&mut self) -> DialogueTurn;
 
     /// Takes one line of the agent's standard output as it came, not redacted. Any bytes, any
     /// length.
-    fn hear(&mut self, line: &[u8], gate: &mut dyn Gate) -> Turn;
+    fn hear(&mut self, line: &[u8], gate: &mut dyn ToolGate) -> DialogueTurn;
 
     /// What is said before the agent is ended.
-    fn stop(&mut self) -> Turn;
+    fn stop(&mut self) -> DialogueTurn;
 }
 
 /// What is said in one turn, and what comes after it.
 #[derive(Debug, Default, PartialEq)]
-pub struct Turn {
+pub struct DialogueTurn {
     /// Messages, each one line without its end.
     pub lines: Vec<Vec<u8>>,
     /// Whether the conversation goes on.
-    pub then: Then,
+    pub then: AfterTurn,
     /// Tool calls that were not allowed in this turn.
     pub denials: Vec<Denial>,
 }
 
 /// Whether a conversation goes on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Then {
+pub enum AfterTurn {
     /// It does.
     #[default]
     Listen,
@@ -42,9 +42,9 @@ pub enum Then {
 }
 
 /// Says whether a tool call may be made.
-pub trait Gate {
+pub trait ToolGate {
     /// Answers at once: nobody is there to be asked.
-    fn may(&mut self, call: &AskedCall) -> Ruling;
+    fn may(&mut self, call: &AskedCall) -> ToolRuling;
 }
 
 /// A tool call for which the agent asks leave.
@@ -64,7 +64,7 @@ pub struct AskedCall {
 
 /// Whether a tool call may be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ruling {
+pub enum ToolRuling {
     /// It may, this once.
     Allow,
     /// It may not, and why.

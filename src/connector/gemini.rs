@@ -7,15 +7,15 @@ use crate::domain::agent_event::{AgentEvent, FailureClass, FileChangeKind, Strea
 
 use super::clip;
 use super::json::{count_at, field, owned_at, owned_in, status_after, text_at};
-use super::judge::{Last, Trouble, View, judge};
-use super::stream::{Dialect, Seen, ToolEnd, error_event};
+use super::judge::{JudgeInput, LastEvent, ReportedFailure, judge};
+use super::stream::{Dialect, StreamState, ToolEnd, error_event};
 
 const NO_ANSWER: &str = "the model gave no answer after its last tool call";
 
 /// Understands gemini.
 #[derive(Default)]
 pub(super) struct Gemini {
-    last: Last,
+    last: LastEvent,
     /// Pieces of a message that is still being said.
     saying: String,
     /// The CLI has stopped a model that repeats itself, and calls that a success.
@@ -27,11 +27,11 @@ pub(super) struct Gemini {
 
 impl Gemini {
     /// Ends the message that was being said.
-    fn said(&mut self, seen: &mut Seen) -> Option<AgentEvent> {
+    fn said(&mut self, seen: &mut StreamState) -> Option<AgentEvent> {
         seen.said(&std::mem::take(&mut self.saying))
     }
 
-    fn message(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn message(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         if text_at(event, "role") != Some("assistant") {
             return Vec::new();
         }
@@ -56,7 +56,7 @@ impl Gemini {
         error_event(&trouble(message))
     }
 
-    fn result(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn result(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let stats = field(event, "stats");
         let cache_read = count_at(stats, "cached");
         let used = seen.used_in_all(Usage {
@@ -69,13 +69,13 @@ impl Gemini {
         let status = owned_at(event, "status").unwrap_or_default();
         self.last = match (status.as_str(), &self.looped) {
             ("success", None) if self.owes_answer => {
-                Last::Bad(Trouble::other(FailureClass::Provider, NO_ANSWER))
+                LastEvent::Bad(ReportedFailure::other(FailureClass::Provider, NO_ANSWER))
             }
-            ("success", None) => Last::Good,
+            ("success", None) => LastEvent::Good,
             ("success", Some(message)) => {
-                Last::Bad(Trouble::other(FailureClass::Limit, message.clone()))
+                LastEvent::Bad(ReportedFailure::other(FailureClass::Limit, message.clone()))
             }
-            _ => Last::Bad(trouble(
+            _ => LastEvent::Bad(trouble(
                 owned_in(event, "/error/message").unwrap_or_default(),
             )),
         };
@@ -84,7 +84,7 @@ impl Gemini {
 }
 
 impl Dialect for Gemini {
-    fn event(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn event(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let kind = text_at(event, "type");
         if kind == Some("message") {
             return self.message(event, seen);
@@ -108,12 +108,12 @@ impl Dialect for Gemini {
         events
     }
 
-    fn outcome(&self, view: &View<'_>) -> StreamOutcome {
+    fn outcome(&self, view: &JudgeInput<'_>) -> StreamOutcome {
         judge(&self.last, view)
     }
 }
 
-fn call(event: &Value, seen: &mut Seen) -> AgentEvent {
+fn call(event: &Value, seen: &mut StreamState) -> AgentEvent {
     let name = owned_at(event, "tool_name").unwrap_or_default();
     let input = field(event, "parameters");
     let path = if matches!(name.as_str(), "write_file" | "replace") {
@@ -129,7 +129,7 @@ fn call(event: &Value, seen: &mut Seen) -> AgentEvent {
     )
 }
 
-fn answer(event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+fn answer(event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
     let words = owned_in(event, "/error/message")
         .or_else(|| owned_at(event, "output"))
         .unwrap_or_default();
@@ -143,8 +143,8 @@ fn answer(event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
 }
 
 /// The CLI quotes the service's own error object.
-fn trouble(message: String) -> Trouble {
-    Trouble::of_status(
+fn trouble(message: String) -> ReportedFailure {
+    ReportedFailure::of_status(
         status_after(&message, "\"code\":"),
         FailureClass::Provider,
         message,

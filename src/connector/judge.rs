@@ -10,25 +10,25 @@ use crate::domain::agent_event::{FailureClass, StreamOutcome};
 use crate::domain::process_end::ProcessEnd;
 
 use super::clip;
-use super::signs::{Signs, Tail};
-use super::stream::Seen;
+use super::signs::{FailureSigns, LineTail};
+use super::stream::StreamState;
 use super::text::failed;
 
 /// Everything that a judgement looks at.
-pub(super) struct View<'a> {
+pub(super) struct JudgeInput<'a> {
     /// What the stream has told.
-    pub(super) seen: &'a Seen,
+    pub(super) seen: &'a StreamState,
     /// How the process ended.
     pub(super) end: &'a ProcessEnd,
     /// Patterns and exit codes of the manifest.
-    pub(super) signs: &'a Signs,
+    pub(super) signs: &'a FailureSigns,
     /// The last lines of standard error.
-    pub(super) stderr: &'a Tail,
+    pub(super) stderr: &'a LineTail,
 }
 
 /// Where a stream stands: what its last telling event said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) enum Last {
+pub(super) enum LastEvent {
     /// The work is not over.
     #[default]
     Open,
@@ -38,20 +38,20 @@ pub(super) enum Last {
     /// 0 as well.
     GoodIfExitZero,
     /// The CLI says that it has failed.
-    Bad(Trouble),
+    Bad(ReportedFailure),
 }
 
 /// A failure as the CLI tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Trouble {
-    pub(super) cause: Cause,
+pub(super) struct ReportedFailure {
+    pub(super) cause: FailureCause,
     /// The CLI's words.
     pub(super) message: String,
 }
 
 /// What a CLI's machine fields say about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(super) enum FailureCause {
     /// The service answered with this HTTP status.
     Status(u16),
     /// The key or login was refused.
@@ -60,11 +60,11 @@ pub(super) enum Cause {
     Other(FailureClass),
 }
 
-impl Trouble {
+impl ReportedFailure {
     /// A failure with the status of the service, where it is known.
     pub(super) fn of_status(status: Option<u16>, otherwise: FailureClass, message: String) -> Self {
         Self {
-            cause: status.map_or(Cause::Other(otherwise), Cause::Status),
+            cause: status.map_or(FailureCause::Other(otherwise), FailureCause::Status),
             message,
         }
     }
@@ -72,7 +72,7 @@ impl Trouble {
     /// A failure of one kind.
     pub(super) fn other(class: FailureClass, message: impl Into<String>) -> Self {
         Self {
-            cause: Cause::Other(class),
+            cause: FailureCause::Other(class),
             message: message.into(),
         }
     }
@@ -80,16 +80,16 @@ impl Trouble {
     /// Its kind, for an event.
     pub(super) fn class(&self) -> FailureClass {
         match self.cause {
-            Cause::Status(status) => class_of(Some(status), None),
-            Cause::Auth => FailureClass::Request,
-            Cause::Other(class) => class,
+            FailureCause::Status(status) => class_of(Some(status), None),
+            FailureCause::Auth => FailureClass::Request,
+            FailureCause::Other(class) => class,
         }
     }
 }
 
 /// A repeated request.
 #[derive(Debug)]
-pub(super) struct Retry {
+pub(super) struct RequestRetry {
     /// HTTP status that caused it.
     pub(super) status: Option<u16>,
     /// Error word that caused it.
@@ -99,27 +99,26 @@ pub(super) struct Retry {
 }
 
 /// What the stream and the end of the process amount to.
-pub(super) fn judge(last: &Last, view: &View<'_>) -> StreamOutcome {
+pub(super) fn judge(last: &LastEvent, view: &JudgeInput<'_>) -> StreamOutcome {
     match last {
-        Last::Open => without_final(view),
-        Last::Good => of_success(view),
-        Last::GoodIfExitZero if view.end.is_zero() => of_success(view),
-        Last::GoodIfExitZero => failed(view.end, view.stderr.last()),
-        Last::Bad(trouble) => of_trouble(trouble, view),
+        LastEvent::Open => without_final(view),
+        LastEvent::Good => of_success(view),
+        LastEvent::GoodIfExitZero if view.end.is_zero() => of_success(view),
+        LastEvent::GoodIfExitZero => failed(view.end, view.stderr.last()),
+        LastEvent::Bad(trouble) => of_trouble(trouble, view),
     }
 }
 
-fn of_trouble(trouble: &Trouble, view: &View<'_>) -> StreamOutcome {
+fn of_trouble(trouble: &ReportedFailure, view: &JudgeInput<'_>) -> StreamOutcome {
     let message = clip::text(&trouble.message, clip::SUMMARY);
     match trouble.cause {
-        Cause::Auth => StreamOutcome::Auth { message },
-        Cause::Status(status) => {
-            of_service(view.seen, Some(status), None, &message).unwrap_or(StreamOutcome::Failed {
+        FailureCause::Auth => StreamOutcome::Auth { message },
+        FailureCause::Status(status) => of_service(view.seen, Some(status), None, &message)
+            .unwrap_or(StreamOutcome::Failed {
                 class: class_of(Some(status), None),
                 message,
-            })
-        }
-        Cause::Other(class) => view
+            }),
+        FailureCause::Other(class) => view
             .signs
             .in_text(&message)
             .unwrap_or(StreamOutcome::Failed { class, message }),
@@ -127,7 +126,7 @@ fn of_trouble(trouble: &Trouble, view: &View<'_>) -> StreamOutcome {
 }
 
 /// The CLI says that all went well, which a bad end of its process outweighs.
-pub(super) fn of_success(view: &View<'_>) -> StreamOutcome {
+pub(super) fn of_success(view: &JudgeInput<'_>) -> StreamOutcome {
     let stopped_by_us = matches!(
         view.end,
         ProcessEnd::TimedOut { .. }
@@ -150,7 +149,7 @@ pub(super) fn of_success(view: &View<'_>) -> StreamOutcome {
 
 /// The stream stops in the middle: what was last in the way, else what standard error says, else
 /// nothing but that.
-pub(super) fn without_final(view: &View<'_>) -> StreamOutcome {
+pub(super) fn without_final(view: &JudgeInput<'_>) -> StreamOutcome {
     if let Some(retry) = &view.seen.retry
         && let Some(known) = of_service(
             view.seen,
@@ -185,7 +184,7 @@ pub(super) fn class_of(status: Option<u16>, word: Option<&str>) -> FailureClass 
 
 /// Quota and login, which are no failures of the work; `None` for everything else.
 pub(super) fn of_service(
-    seen: &Seen,
+    seen: &StreamState,
     status: Option<u16>,
     word: Option<&str>,
     text: &str,
@@ -208,7 +207,7 @@ const OWN_PAUSE_MS: u64 = 60_000;
 /// A used-up quota, with the time to come back where the stream has told it. A short pause between
 /// the CLI's own tries tells nothing: it was kept, and the next try was refused like the one
 /// before.
-pub(super) fn quota(seen: &Seen, text: &str) -> StreamOutcome {
+pub(super) fn quota(seen: &StreamState, text: &str) -> StreamOutcome {
     let after_ms = seen
         .retry
         .as_ref()

@@ -52,14 +52,14 @@ pub struct LaunchRequest<'a> {
     /// it at the same place: a CLI may have written down where its files are.
     pub home_dir: &'a Path,
     /// New session or continued one.
-    pub session: Session<'a>,
+    pub session: SessionChoice<'a>,
     /// The program to start instead of the one that the manifest names: where detection found it.
     pub program: Option<&'a Path>,
 }
 
 /// Which session of the CLI a run uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Session<'a> {
+pub enum SessionChoice<'a> {
     /// A new one; its id is the CLI's choice.
     New,
     /// A new one, which gets this id where the CLI can be told one.
@@ -81,7 +81,7 @@ pub struct LaunchPlan {
     /// is inherited.
     pub env_pass: Vec<String>,
     /// What the agent reads on standard input.
-    pub stdin: StdinSource,
+    pub stdin: PlannedStdin,
     /// Format of its standard output.
     pub output: OutputFormat,
     /// Files to write before the start, below the run's directory.
@@ -94,7 +94,7 @@ pub struct LaunchPlan {
 /// Standard input of an agent; always ends, since several CLIs wait for ever on an open one. That
 /// of a conversation ends with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StdinSource {
+pub enum PlannedStdin {
     /// Empty.
     Null,
     /// The content of this file.
@@ -232,8 +232,8 @@ pub(super) fn chosen_model<'a>(request: &LaunchRequest<'a>) -> Option<&'a str> {
 
 fn session_id<'a>(request: &LaunchRequest<'a>) -> Option<&'a str> {
     match request.session {
-        Session::New => None,
-        Session::Named(id) | Session::Resume(id) => Some(id),
+        SessionChoice::New => None,
+        SessionChoice::Named(id) | SessionChoice::Resume(id) => Some(id),
     }
 }
 
@@ -266,7 +266,7 @@ pub(super) fn plan(
     manifest: &Manifest,
     request: &LaunchRequest<'_>,
     argv: Vec<OsString>,
-    stdin: StdinSource,
+    stdin: PlannedStdin,
 ) -> Result<LaunchPlan, ConnectorError> {
     for (index, argument) in argv.iter().enumerate() {
         let bytes = argument.as_bytes();
@@ -335,7 +335,7 @@ mod tests {
             worktree: &dir,
             run_dir: Path::new("/r"),
             home_dir: Path::new("/r/home"),
-            session: Session::New,
+            session: SessionChoice::New,
             program: None,
         };
         let one = |t: &str| expand(t, &request);

@@ -15,7 +15,7 @@ use crate::domain::budget::RunUsage;
 use crate::domain::sandbox::Isolation;
 
 use super::manifest_check::{check, compile};
-use super::version::Versions;
+use super::version::VersionRange;
 
 /// How one AI CLI is detected, started and understood.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,13 +32,13 @@ pub struct Manifest {
     pub title: String,
     /// How to find the CLI and its version; absent where the agent names its own program.
     #[serde(default)]
-    pub detect: Option<Detect>,
+    pub detect: Option<CliDetection>,
     /// Version of the CLI with which this manifest was tried; absent where nobody has tried it.
     #[serde(default)]
     pub tested_with: Option<String>,
     /// How far the CLI itself confines what its model does.
     #[serde(default)]
-    pub fence: Fence,
+    pub fence: CliConfinement,
     /// Program and arguments, with placeholders; empty where the agent brings its own.
     #[serde(default)]
     pub argv: Vec<String>,
@@ -88,7 +88,7 @@ pub struct Manifest {
     pub output: OutputFormat,
     /// Signs of trouble in its text output.
     #[serde(default)]
-    pub patterns: Patterns,
+    pub patterns: FailurePatterns,
     /// Exit codes with a documented meaning.
     #[serde(default)]
     pub exit_codes: ExitCodes,
@@ -106,7 +106,7 @@ pub struct Manifest {
 /// How to find a CLI.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Detect {
+pub struct CliDetection {
     /// Program, looked up on `PATH`.
     pub command: String,
     /// Native programs that the found one is only a wrapper of, as paths relative to its directory
@@ -120,7 +120,7 @@ pub struct Detect {
     pub version_regex: String,
     /// The versions for which this manifest is meant.
     #[serde(default)]
-    pub versions: Versions,
+    pub versions: VersionRange,
 }
 
 /// How a CLI gets the prompt.
@@ -139,7 +139,7 @@ pub enum PromptMode {
 /// diff decides.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Fence {
+pub enum CliConfinement {
     /// Not at all: commands of the model may write wherever the user may.
     #[default]
     None,
@@ -200,7 +200,7 @@ pub enum OutputFormat {
 /// that merely talks about limits does not count as limited.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Patterns {
+pub struct FailurePatterns {
     /// Rate limit or quota. A group named `seconds` gives the time to wait.
     pub quota: Vec<String>,
     /// Not logged in, key refused, no credit.
@@ -232,13 +232,13 @@ pub struct Metering {
     /// Which numbers.
     pub kind: MeteringKind,
     /// The numbers of a resumed session that include those of the runs before: subtract.
-    pub cumulative_on_resume: Cumulative,
+    pub cumulative_on_resume: CumulativeUsage,
 }
 
 /// Which numbers of a resumed session a CLI counts on. Manifests of before said yes (both) or no.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Cumulative {
+pub enum CumulativeUsage {
     /// None: each run is counted from zero.
     #[default]
     None,
@@ -250,7 +250,7 @@ pub enum Cumulative {
     Both,
 }
 
-impl<'de> Deserialize<'de> for Cumulative {
+impl<'de> Deserialize<'de> for CumulativeUsage {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(CumulativeWord)
     }
@@ -259,26 +259,26 @@ impl<'de> Deserialize<'de> for Cumulative {
 struct CumulativeWord;
 
 impl Visitor<'_> for CumulativeWord {
-    type Value = Cumulative;
+    type Value = CumulativeUsage;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("`none`, `tokens`, `cost` or `both`")
     }
 
-    fn visit_bool<E: de::Error>(self, is_both: bool) -> Result<Cumulative, E> {
+    fn visit_bool<E: de::Error>(self, is_both: bool) -> Result<CumulativeUsage, E> {
         Ok(if is_both {
-            Cumulative::Both
+            CumulativeUsage::Both
         } else {
-            Cumulative::None
+            CumulativeUsage::None
         })
     }
 
-    fn visit_str<E: de::Error>(self, word: &str) -> Result<Cumulative, E> {
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<CumulativeUsage, E> {
         match word {
-            "none" => Ok(Cumulative::None),
-            "tokens" => Ok(Cumulative::Tokens),
-            "cost" => Ok(Cumulative::Cost),
-            "both" => Ok(Cumulative::Both),
+            "none" => Ok(CumulativeUsage::None),
+            "tokens" => Ok(CumulativeUsage::Tokens),
+            "cost" => Ok(CumulativeUsage::Cost),
+            "both" => Ok(CumulativeUsage::Both),
             other => Err(E::unknown_variant(
                 other,
                 &["none", "tokens", "cost", "both"],
@@ -287,7 +287,7 @@ impl Visitor<'_> for CumulativeWord {
     }
 }
 
-impl Cumulative {
+impl CumulativeUsage {
     /// What of the use of earlier runs comes again in the numbers of the next one.
     pub fn of(self, before: RunUsage) -> RunUsage {
         let tokens = if matches!(self, Self::Tokens | Self::Both) {
@@ -347,7 +347,7 @@ impl Manifest {
     }
 }
 
-impl Detect {
+impl CliDetection {
     /// The version in what the CLI printed; some print it on standard error.
     pub fn version_in(&self, stdout: &[u8], stderr: &[u8]) -> Option<String> {
         let regex = compile(&self.version_regex).ok()?;

@@ -8,7 +8,7 @@ use regex::Regex;
 use crate::domain::agent::check_env_names;
 
 use super::launch::{PLACEHOLDERS, placeholders};
-use super::manifest::{Detect, HomeSwitch, Manifest, OutputFormat, PromptMode};
+use super::manifest::{CliDetection, HomeSwitch, Manifest, OutputFormat, PromptMode};
 
 /// Checks everything.
 pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
@@ -154,7 +154,7 @@ fn check_home(home: &HomeSwitch) -> Result<(), String> {
     check_templates("home.args", &home.args, &["home"], Some("home"))
 }
 
-fn check_detect(detect: &Detect) -> Result<(), String> {
+fn check_detect(detect: &CliDetection) -> Result<(), String> {
     if detect.command.is_empty() || detect.command.contains(['/', '\0']) {
         return Err("detect.command: must be the plain name of a program".to_owned());
     }

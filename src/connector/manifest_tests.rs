@@ -120,7 +120,7 @@ fn bombs_are_refused() {
 #[test]
 fn the_version_is_found_on_either_stream() {
     let regex = r"(\d+\.\d+\.\d+)".to_owned();
-    let detect = Detect {
+    let detect = CliDetection {
         command: "x".into(),
         native: vec![],
         version_args: vec![],

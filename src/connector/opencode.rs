@@ -12,18 +12,18 @@ use crate::domain::agent_event::{
 
 use super::clip;
 use super::json::{count_at, field, owned_at, owned_in, price_at, status_at, text_at};
-use super::judge::{Cause, Last, Trouble, View, judge};
-use super::stream::{Dialect, Seen, ToolEnd, error_event};
+use super::judge::{FailureCause, JudgeInput, LastEvent, ReportedFailure, judge};
+use super::stream::{Dialect, StreamState, ToolEnd, error_event};
 
 /// Understands opencode.
 #[derive(Default)]
 pub(super) struct Opencode {
-    last: Last,
+    last: LastEvent,
     steps: u32,
 }
 
 impl Opencode {
-    fn step_finish(&mut self, part: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn step_finish(&mut self, part: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let tokens = field(part, "tokens");
         let cache = field(tokens, "cache");
         let used = seen.used(Usage {
@@ -36,15 +36,15 @@ impl Opencode {
         self.steps = self.steps.saturating_add(1);
         let reason = owned_at(part, "reason").unwrap_or_default();
         self.last = match reason.as_str() {
-            "stop" => Last::GoodIfExitZero,
+            "stop" => LastEvent::GoodIfExitZero,
             "tool-calls" => return vec![used],
-            "length" => Last::Bad(Trouble::other(
+            "length" => LastEvent::Bad(ReportedFailure::other(
                 FailureClass::Limit,
                 "the answer of the model was cut off: length",
             )),
             _ => {
                 let message = format!("a step of the model ended with `{reason}`");
-                Last::Bad(Trouble::other(FailureClass::Provider, message))
+                LastEvent::Bad(ReportedFailure::other(FailureClass::Provider, message))
             }
         };
         vec![used, seen.ended(&self.last, reason, Some(self.steps))]
@@ -57,26 +57,30 @@ impl Opencode {
             .get("data")
             .and_then(|data| status_at(data, "statusCode"));
         let trouble = match (status, name.as_str()) {
-            (Some(status), _) => Trouble {
-                cause: Cause::Status(status),
+            (Some(status), _) => ReportedFailure {
+                cause: FailureCause::Status(status),
                 message,
             },
-            (None, "ProviderAuthError") => Trouble {
-                cause: Cause::Auth,
+            (None, "ProviderAuthError") => ReportedFailure {
+                cause: FailureCause::Auth,
                 message,
             },
-            (None, "MessageAbortedError") => Trouble::other(FailureClass::Interrupted, message),
-            (None, "MessageOutputLengthError") => Trouble::other(FailureClass::Limit, message),
-            (None, _) => Trouble::other(FailureClass::Agent, message),
+            (None, "MessageAbortedError") => {
+                ReportedFailure::other(FailureClass::Interrupted, message)
+            }
+            (None, "MessageOutputLengthError") => {
+                ReportedFailure::other(FailureClass::Limit, message)
+            }
+            (None, _) => ReportedFailure::other(FailureClass::Agent, message),
         };
         let event = error_event(&trouble);
-        self.last = Last::Bad(trouble);
+        self.last = LastEvent::Bad(trouble);
         event
     }
 }
 
 impl Dialect for Opencode {
-    fn event(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn event(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let mut events = Vec::new();
         if seen.session_id.is_none()
             && let Some(id) = owned_at(event, "sessionID")
@@ -85,9 +89,9 @@ impl Dialect for Opencode {
         }
         let part = field(event, "part");
         match text_at(event, "type") {
-            Some("step_start") => self.last = Last::Open,
+            Some("step_start") => self.last = LastEvent::Open,
             Some("tool_use") => {
-                self.last = Last::Open;
+                self.last = LastEvent::Open;
                 events.extend(tool(part, seen));
             }
             Some("text") => events.extend(seen.said(text_at(part, "text").unwrap_or_default())),
@@ -102,13 +106,13 @@ impl Dialect for Opencode {
         events
     }
 
-    fn outcome(&self, view: &View<'_>) -> StreamOutcome {
+    fn outcome(&self, view: &JudgeInput<'_>) -> StreamOutcome {
         judge(&self.last, view)
     }
 }
 
 /// A tool call is told only once it is over.
-fn tool(part: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+fn tool(part: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
     let (id, name) = (
         owned_at(part, "callID").unwrap_or_default(),
         owned_at(part, "tool").unwrap_or_default(),

@@ -14,18 +14,18 @@ use super::json::{
     content_text, count_at, field, is_true, list, owned_at, owned_in, price_at, small_at,
     status_after, text_at, whole,
 };
-use super::judge::{Last, Retry, Trouble, View, judge};
-use super::stream::{Dialect, Seen, ToolEnd, error_event};
+use super::judge::{JudgeInput, LastEvent, ReportedFailure, RequestRetry, judge};
+use super::stream::{Dialect, StreamState, ToolEnd, error_event};
 
 /// Understands pi.
 #[derive(Default)]
 pub(super) struct Pi {
-    last: Last,
+    last: LastEvent,
     turns: u32,
 }
 
 impl Pi {
-    fn turn_end(&mut self, message: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn turn_end(&mut self, message: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let usage = usage(field(message, "usage"));
         let empty = list(message.get("content")).is_empty() && usage.output_tokens == 0;
         seen.model = owned_at(message, "model").or(seen.model.take());
@@ -34,24 +34,24 @@ impl Pi {
         let told = owned_at(message, "errorMessage").unwrap_or_default();
         let mut events = vec![seen.used(usage)];
         self.last = match reason.as_str() {
-            "stop" if empty => Last::Bad(Trouble::other(
+            "stop" if empty => LastEvent::Bad(ReportedFailure::other(
                 FailureClass::Provider,
                 "the model answered nothing",
             )),
-            "stop" => Last::Good,
+            "stop" => LastEvent::Good,
             "toolUse" => return events,
-            "length" => Last::Bad(Trouble::other(
+            "length" => LastEvent::Bad(ReportedFailure::other(
                 FailureClass::Limit,
                 "the answer of the model was cut off: length",
             )),
-            "aborted" => Last::Bad(Trouble::other(FailureClass::Interrupted, told)),
-            _ => Last::Bad(Trouble::of_status(
+            "aborted" => LastEvent::Bad(ReportedFailure::other(FailureClass::Interrupted, told)),
+            _ => LastEvent::Bad(ReportedFailure::of_status(
                 status_after(&told, ""),
                 FailureClass::Provider,
                 told,
             )),
         };
-        if let Last::Bad(trouble) = &self.last {
+        if let LastEvent::Bad(trouble) = &self.last {
             events.push(error_event(trouble));
         }
         events.push(seen.ended(&self.last, reason, Some(self.turns)));
@@ -60,12 +60,12 @@ impl Pi {
 }
 
 impl Dialect for Pi {
-    fn event(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn event(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let message = field(event, "message");
         match text_at(event, "type") {
             Some("session") => vec![seen.started(owned_at(event, "id"), None, None)],
             Some("agent_start" | "turn_start") => {
-                self.last = Last::Open;
+                self.last = LastEvent::Open;
                 Vec::new()
             }
             Some("message_end") if text_at(message, "role") == Some("assistant") => {
@@ -79,7 +79,7 @@ impl Dialect for Pi {
         }
     }
 
-    fn outcome(&self, view: &View<'_>) -> StreamOutcome {
+    fn outcome(&self, view: &JudgeInput<'_>) -> StreamOutcome {
         judge(&self.last, view)
     }
 
@@ -93,7 +93,7 @@ impl Dialect for Pi {
     }
 }
 
-fn said(message: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+fn said(message: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
     let part = |block: &Value| match text_at(block, "type") {
         Some("text") => seen.said(text_at(block, "text").unwrap_or_default()),
         Some("thinking") => Some(AgentEvent::Thinking {
@@ -107,7 +107,7 @@ fn said(message: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
         .collect()
 }
 
-fn call(event: &Value, seen: &mut Seen) -> AgentEvent {
+fn call(event: &Value, seen: &mut StreamState) -> AgentEvent {
     let name = owned_at(event, "toolName").unwrap_or_default();
     let input = field(event, "args");
     let path = if matches!(name.as_str(), "write" | "edit") {
@@ -123,7 +123,7 @@ fn call(event: &Value, seen: &mut Seen) -> AgentEvent {
     )
 }
 
-fn answer(event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+fn answer(event: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
     let words = event
         .pointer("/result/content")
         .map(content_text)
@@ -137,9 +137,9 @@ fn answer(event: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
     )
 }
 
-fn retry(event: &Value, seen: &mut Seen) -> AgentEvent {
+fn retry(event: &Value, seen: &mut StreamState) -> AgentEvent {
     let status = owned_in(event, "/errorMessage").and_then(|message| status_after(&message, ""));
-    let retry = Retry {
+    let retry = RequestRetry {
         status,
         word: None,
         delay_ms: event.get("delayMs").and_then(whole),

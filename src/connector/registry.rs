@@ -77,12 +77,12 @@ const SHIPPED: [(&str, &str); 17] = [
 
 /// Connectors by name.
 #[derive(Default)]
-pub struct Registry {
+pub struct ConnectorRegistry {
     connectors: Vec<Box<dyn Connector>>,
     broken: Vec<ManifestError>,
 }
 
-impl Registry {
+impl ConnectorRegistry {
     /// The connectors shipped with `ai`.
     pub fn shipped() -> Self {
         let mut registry = Self::default();
@@ -94,7 +94,7 @@ impl Registry {
     }
 
     /// Adds every manifest below `dir` (usually `.ai/connectors`). The caller has made sure that
-    /// the user trusts them. A bad one is kept among [`Registry::broken`] and hides no other.
+    /// the user trusts them. A bad one is kept among [`ConnectorRegistry::broken`] and hides no other.
     pub fn add_dir(&mut self, dir: &Path) -> Result<(), FsError> {
         for path in fs::list_dir(dir)? {
             if path.extension().is_none_or(|e| e != "yaml") || path.is_dir() {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::connector::api::ConnectorError;
-use crate::connector::launch::{LaunchPlan, LaunchRequest, Session, StdinSource};
+use crate::connector::launch::{LaunchPlan, LaunchRequest, PlannedStdin, SessionChoice};
 use crate::connector::manifest::OutputFormat;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_event::AgentEvent;
@@ -12,7 +12,7 @@ fn agent(connector: &str, argv: &[&str]) -> Agent {
     agent
 }
 
-fn request<'a>(agent: &'a Agent, prompt: &'a str, session: Session<'a>) -> LaunchRequest<'a> {
+fn request<'a>(agent: &'a Agent, prompt: &'a str, session: SessionChoice<'a>) -> LaunchRequest<'a> {
     LaunchRequest {
         agent,
         model: None,
@@ -27,7 +27,10 @@ fn request<'a>(agent: &'a Agent, prompt: &'a str, session: Session<'a>) -> Launc
 }
 
 fn launch(name: &str, request: &LaunchRequest<'_>) -> Result<LaunchPlan, ConnectorError> {
-    Registry::shipped().get(name).unwrap().command(request)
+    ConnectorRegistry::shipped()
+        .get(name)
+        .unwrap()
+        .command(request)
 }
 
 fn words(plan: &LaunchPlan) -> String {
@@ -40,7 +43,7 @@ fn words(plan: &LaunchPlan) -> String {
 
 #[test]
 fn every_shipped_manifest_is_valid() {
-    let registry = Registry::shipped();
+    let registry = ConnectorRegistry::shipped();
     assert_eq!(registry.broken(), []);
     let names: Vec<_> = registry
         .all()
@@ -62,10 +65,14 @@ fn every_shipped_manifest_is_valid() {
 fn claude_gets_its_prompt_on_stdin_and_no_telemetry() {
     let mut claude = agent("claude-code", &["--max-turns", "40"]);
     claude.model = Some("opus".into());
-    let plan = launch("claude", &request(&claude, "-rf {model}", Session::New)).unwrap();
+    let plan = launch(
+        "claude",
+        &request(&claude, "-rf {model}", SessionChoice::New),
+    )
+    .unwrap();
     let expected = "claude -p --output-format stream-json --verbose --permission-mode acceptEdits --model opus --max-turns 40";
     assert_eq!(words(&plan), expected);
-    assert_eq!(plan.stdin, StdinSource::File("/run/prompt.md".into()));
+    assert_eq!(plan.stdin, PlannedStdin::File("/run/prompt.md".into()));
     assert_eq!(plan.cwd, Path::new("/tree"));
     assert_eq!(plan.output, OutputFormat::ClaudeStreamJson);
     assert_eq!(
@@ -96,13 +103,13 @@ fn claude_gets_its_prompt_on_stdin_and_no_telemetry() {
 fn claude_sessions_are_resumed() {
     let claude = agent("claude-code", &[]);
     let line = |session| words(&launch("claude-code", &request(&claude, "p", session)).unwrap());
-    assert!(line(Session::Resume("u-u")).ends_with("--resume u-u"));
+    assert!(line(SessionChoice::Resume("u-u")).ends_with("--resume u-u"));
     let flag = launch(
         "claude-code",
         &request(
             &claude,
             "p",
-            Session::Resume("--dangerously-skip-permissions"),
+            SessionChoice::Resume("--dangerously-skip-permissions"),
         ),
     );
     assert!(matches!(
@@ -120,7 +127,7 @@ fn a_session_gets_its_name_where_the_cli_tells_it_too_late() {
         words(
             &launch(
                 name,
-                &request(&agent(name, &["--own"]), "p", Session::Named("u-u")),
+                &request(&agent(name, &["--own"]), "p", SessionChoice::Named("u-u")),
             )
             .unwrap(),
         )
@@ -134,7 +141,7 @@ fn a_session_gets_its_name_where_the_cli_tells_it_too_late() {
         line("claude-code").ends_with("--own"),
         "its own choice is heard in time"
     );
-    let copilot = Registry::shipped();
+    let copilot = ConnectorRegistry::shipped();
     let mut parser = copilot.get("copilot").unwrap().parser();
     parser.named("u-u");
     let events = parser.line(br#"{"type":"session.tools_updated","data":{"model":"m"}}"#);
@@ -156,26 +163,26 @@ fn a_command_runs_as_the_agent_wrote_it() {
             "{other} {a,b}",
         ],
     );
-    let plan = launch("command", &request(&own, "p", Session::New)).unwrap();
+    let plan = launch("command", &request(&own, "p", SessionChoice::New)).unwrap();
     assert_eq!(
         words(&plan),
         "./go.sh --file=/run/prompt.md /tree /run {other} {a,b}"
     );
-    assert_eq!(plan.stdin, StdinSource::File("/run/prompt.md".into()));
+    assert_eq!(plan.stdin, PlannedStdin::File("/run/prompt.md".into()));
 }
 
 #[test]
 fn what_cannot_be_started_is_said_before_it_is_tried() {
     let none = agent("command", &[]);
     assert!(matches!(
-        launch("command", &request(&none, "p", Session::New)),
+        launch("command", &request(&none, "p", SessionChoice::New)),
         Err(ConnectorError::NoCommand { .. })
     ));
     let echo = agent("command", &["echo", "{prompt}"]);
     let most = "x".repeat((128 << 10) - 1);
-    assert!(launch("command", &request(&echo, &most, Session::New)).is_ok());
+    assert!(launch("command", &request(&echo, &most, SessionChoice::New)).is_ok());
     let long = format!("{most}x");
-    let error = launch("command", &request(&echo, &long, Session::New)).unwrap_err();
+    let error = launch("command", &request(&echo, &long, SessionChoice::New)).unwrap_err();
     assert!(
         matches!(
             error,
@@ -184,11 +191,11 @@ fn what_cannot_be_started_is_said_before_it_is_tried() {
         "{error}"
     );
     assert_eq!(
-        launch("command", &request(&echo, "\0", Session::New)),
+        launch("command", &request(&echo, "\0", SessionChoice::New)),
         Err(ConnectorError::NulByte { index: 1 })
     );
     let model = agent("command", &["x", "-m", "{model}"]);
-    let error = launch("command", &request(&model, "p", Session::New))
+    let error = launch("command", &request(&model, "p", SessionChoice::New))
         .unwrap_err()
         .to_string();
     assert_eq!(
@@ -205,7 +212,7 @@ fn project_manifests_add_but_never_replace() {
     std::fs::write(dir.path().join("a.yaml"), text.replace("NAME", "claude")).unwrap();
     std::fs::write(dir.path().join("b.yaml"), "version: 1\n").unwrap();
     std::fs::write(dir.path().join("c.yaml"), text.replace("NAME", "mine")).unwrap();
-    let mut registry = Registry::shipped();
+    let mut registry = ConnectorRegistry::shipped();
     registry.add_dir(dir.path()).unwrap();
     let broken: Vec<_> = registry.broken().iter().map(ToString::to_string).collect();
     assert_eq!(broken.len(), 2);
@@ -217,13 +224,13 @@ fn project_manifests_add_but_never_replace() {
     let own = agent("mine", &[]);
     let mine = registry.get("mine").unwrap();
     let plan = mine
-        .command(&request(&own, "do {model}", Session::New))
+        .command(&request(&own, "do {model}", SessionChoice::New))
         .unwrap();
     assert_eq!(
         (words(&plan).as_str(), &plan.stdin),
-        ("mine do {model}", &StdinSource::Null)
+        ("mine do {model}", &PlannedStdin::Null)
     );
-    let resume = mine.command(&request(&own, "p", Session::Resume("s")));
+    let resume = mine.command(&request(&own, "p", SessionChoice::Resume("s")));
     assert_eq!(
         resume,
         Err(ConnectorError::NoResume {
@@ -238,11 +245,11 @@ fn every_cli_is_started_headless_with_its_prompt_and_fence() {
     let line = |name: &str| {
         let mut one = agent(name, &["--own"]);
         one.model = Some("m".into());
-        let plan = launch(name, &request(&one, "p", Session::Resume("s"))).unwrap();
+        let plan = launch(name, &request(&one, "p", SessionChoice::Resume("s"))).unwrap();
         format!(
             "{}{}",
             words(&plan),
-            if plan.stdin == StdinSource::Null {
+            if plan.stdin == PlannedStdin::Null {
                 " <none"
             } else {
                 " <prompt"
@@ -278,12 +285,12 @@ fn every_cli_is_started_headless_with_its_prompt_and_fence() {
     }
     let mut cline = agent("cline", &["--own"]);
     cline.model = Some("m".into());
-    let plan = launch("cline", &request(&cline, "p", Session::New)).unwrap();
+    let plan = launch("cline", &request(&cline, "p", SessionChoice::New)).unwrap();
     assert_eq!(
         (words(&plan).as_str(), &plan.stdin),
-        ("cline --json p -m m --own", &StdinSource::Null)
+        ("cline --json p -m m --own", &PlannedStdin::Null)
     );
-    let resumed = launch("cline", &request(&cline, "p", Session::Resume("s")));
+    let resumed = launch("cline", &request(&cline, "p", SessionChoice::Resume("s")));
     assert_eq!(
         resumed,
         Err(ConnectorError::NoResume {
@@ -291,19 +298,19 @@ fn every_cli_is_started_headless_with_its_prompt_and_fence() {
         })
     );
     let one = agent("aider", &["src/a.rs"]);
-    let plan = launch("aider", &request(&one, "p", Session::New)).unwrap();
+    let plan = launch("aider", &request(&one, "p", SessionChoice::New)).unwrap();
     assert!(
         words(&plan).ends_with("--map-tokens 0 --message-file /run/prompt.md src/a.rs"),
         "{}",
         words(&plan)
     );
-    assert_eq!(plan.stdin, StdinSource::Null);
+    assert_eq!(plan.stdin, PlannedStdin::Null);
 }
 
 #[test]
 fn settings_without_a_flag_are_laid_out_as_files() {
     let gemini = agent("gemini", &[]);
-    let plan = launch("gemini", &request(&gemini, "p", Session::New)).unwrap();
+    let plan = launch("gemini", &request(&gemini, "p", SessionChoice::New)).unwrap();
     let [(path, text)] = plan.files.as_slice() else {
         panic!("{:?}", plan.files)
     };
@@ -322,7 +329,7 @@ fn an_agent_chooses_a_home_of_its_own_for_each_run() {
     let with = |connector: &str, home| {
         let mut one = agent(connector, &[]);
         one.home = home;
-        launch(connector, &request(&one, "p", Session::New))
+        launch(connector, &request(&one, "p", SessionChoice::New))
     };
     let own = with("codex", Some(Home::Run)).unwrap();
     assert_eq!(own.home.as_deref(), Some(Path::new("/run/home")));
@@ -351,14 +358,14 @@ fn an_agent_chooses_a_home_of_its_own_for_each_run() {
 #[test]
 fn the_program_that_detection_found_is_started() {
     let codex = agent("codex", &[]);
-    let mut request = request(&codex, "p", Session::New);
+    let mut request = request(&codex, "p", SessionChoice::New);
     request.program = Some(Path::new("/opt/codex"));
     assert!(words(&launch("codex", &request).unwrap()).starts_with("/opt/codex exec --json"));
 }
 
 #[test]
 fn what_nobody_has_tried_says_so() {
-    let registry = Registry::shipped();
+    let registry = ConnectorRegistry::shipped();
     let untried = registry
         .all()
         .map(|c| c.describe())
@@ -371,7 +378,7 @@ fn what_nobody_has_tried_says_so() {
 
 #[test]
 fn a_cli_gets_the_same_whichever_way_it_is_talked_to() {
-    let registry = Registry::shipped();
+    let registry = ConnectorRegistry::shipped();
     for name in ["gemini", "qwen", "opencode", "copilot"] {
         let plain = registry.get(name).unwrap().describe();
         let asking = registry.get(&format!("{name}-acp")).unwrap().describe();
@@ -427,10 +434,10 @@ fn a_conversation_is_held_only_over_standard_input() {
 
 #[test]
 fn only_who_speaks_the_protocol_is_talked_to() {
-    let registry = Registry::shipped();
+    let registry = ConnectorRegistry::shipped();
     for connector in registry.all() {
         let one = agent(connector.describe().name.as_str(), &["x"]);
-        let asked = request(&one, "p", Session::New);
+        let asked = request(&one, "p", SessionChoice::New);
         let talks = connector.describe().output == OutputFormat::Acp;
         assert_eq!(
             connector.dialogue(&asked).is_some(),
@@ -439,7 +446,7 @@ fn only_who_speaks_the_protocol_is_talked_to() {
             one.connector
         );
         assert_eq!(
-            connector.command(&asked).unwrap().stdin == StdinSource::Dialogue,
+            connector.command(&asked).unwrap().stdin == PlannedStdin::Dialogue,
             talks,
             "{}",
             one.connector

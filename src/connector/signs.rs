@@ -15,7 +15,7 @@ const TAIL_LINES: usize = 40;
 
 /// Compiled patterns and exit codes of one manifest.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Signs {
+pub(super) struct FailureSigns {
     quota: Vec<Regex>,
     auth: Vec<Regex>,
     refusal: Vec<Regex>,
@@ -26,7 +26,7 @@ pub(super) struct Signs {
     pub(super) even_on_exit_zero: bool,
 }
 
-impl Signs {
+impl FailureSigns {
     /// Compiles the patterns; those of a validated manifest all compile.
     pub(super) fn new(manifest: &Manifest) -> Self {
         let all = |patterns: &[String]| patterns.iter().filter_map(|p| compile(p).ok()).collect();
@@ -57,7 +57,7 @@ impl Signs {
 
     /// The first sign in the lines since the model has last answered, newest first: quota before
     /// auth before refusal.
-    pub(super) fn in_lines(&self, tail: &Tail) -> Option<StreamOutcome> {
+    pub(super) fn in_lines(&self, tail: &LineTail) -> Option<StreamOutcome> {
         tail.lines
             .iter()
             .rev()
@@ -100,11 +100,11 @@ impl Signs {
 
 /// The last lines of a stream, bounded.
 #[derive(Debug, Default)]
-pub(super) struct Tail {
+pub(super) struct LineTail {
     lines: VecDeque<String>,
 }
 
-impl Tail {
+impl LineTail {
     /// Adds one line; blank ones are left out.
     pub(super) fn push(&mut self, line: &str) {
         if line.trim().is_empty() {

@@ -16,8 +16,8 @@ use crate::domain::process_end::ProcessEnd;
 
 use super::api::StreamParser;
 use super::clip;
-use super::judge::{Last, Retry, Trouble, View};
-use super::signs::{Signs, Tail};
+use super::judge::{JudgeInput, LastEvent, ReportedFailure, RequestRetry};
+use super::signs::{FailureSigns, LineTail};
 use super::text::plain;
 
 /// A longer line is counted as bad and not parsed.
@@ -29,10 +29,10 @@ const MAX_OPEN_CALLS: usize = 1024;
 /// The vocabulary of one CLI.
 pub(super) trait Dialect: Send {
     /// Understands one event.
-    fn event(&mut self, event: &Value, seen: &mut Seen) -> Vec<AgentEvent>;
+    fn event(&mut self, event: &Value, seen: &mut StreamState) -> Vec<AgentEvent>;
 
     /// The conclusion.
-    fn outcome(&self, view: &View<'_>) -> StreamOutcome;
+    fn outcome(&self, view: &JudgeInput<'_>) -> StreamOutcome;
 
     /// True for a line that only repeats what other lines tell. It is not even parsed: one CLI
     /// repeats its whole message with every word of it.
@@ -43,7 +43,7 @@ pub(super) trait Dialect: Send {
 
 /// What a stream has told so far, in words that all CLIs share.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct StreamState {
     /// Lines that were JSON objects.
     pub(super) understood: u64,
     /// For resuming.
@@ -57,7 +57,7 @@ pub(super) struct Seen {
     /// A file tool has succeeded.
     pub(super) files_changed: bool,
     /// The last retry, unless the model has answered since.
-    pub(super) retry: Option<Retry>,
+    pub(super) retry: Option<RequestRetry>,
     /// When a used-up quota opens again, in milliseconds since the epoch.
     pub(super) resets_at_ms: Option<i64>,
     /// Last text of the model; for people only.
@@ -81,7 +81,7 @@ impl ToolEnd {
     }
 }
 
-impl Seen {
+impl StreamState {
     /// The CLI is up.
     pub(super) fn started(
         &mut self,
@@ -163,7 +163,7 @@ impl Seen {
     }
 
     /// The CLI asks its service again, for the `attempt`-th time.
-    pub(super) fn retried(&mut self, attempt: u32, retry: Retry) -> AgentEvent {
+    pub(super) fn retried(&mut self, attempt: u32, retry: RequestRetry) -> AgentEvent {
         let event = AgentEvent::Retry {
             attempt,
             status: retry.status,
@@ -195,11 +195,11 @@ impl Seen {
     /// The CLI tells that it has come to an end.
     pub(super) fn ended(
         &self,
-        last: &Last,
+        last: &LastEvent,
         reason: impl Into<String>,
         turns: Option<u32>,
     ) -> AgentEvent {
-        let is_error = matches!(last, Last::Bad(_));
+        let is_error = matches!(last, LastEvent::Bad(_));
         AgentEvent::Result {
             is_error,
             reason: reason.into(),
@@ -210,7 +210,7 @@ impl Seen {
 }
 
 /// The event of a trouble that may still be overcome.
-pub(super) fn error_event(trouble: &Trouble) -> AgentEvent {
+pub(super) fn error_event(trouble: &ReportedFailure) -> AgentEvent {
     AgentEvent::Error {
         class: trouble.class(),
         message: clip::text(&trouble.message, clip::SUMMARY),
@@ -220,20 +220,20 @@ pub(super) fn error_event(trouble: &Trouble) -> AgentEvent {
 /// Parser of one stream in one dialect.
 pub(super) struct JsonParser<D> {
     dialect: D,
-    signs: Arc<Signs>,
-    seen: Seen,
-    stderr: Tail,
+    signs: Arc<FailureSigns>,
+    seen: StreamState,
+    stderr: LineTail,
     bad_lines: u64,
 }
 
 impl<D: Dialect> JsonParser<D> {
     /// A parser that looks on standard error for these signs of trouble.
-    pub(super) fn new(dialect: D, signs: Arc<Signs>) -> Self {
+    pub(super) fn new(dialect: D, signs: Arc<FailureSigns>) -> Self {
         Self {
             dialect,
             signs,
-            seen: Seen::default(),
-            stderr: Tail::default(),
+            seen: StreamState::default(),
+            stderr: LineTail::default(),
             bad_lines: 0,
         }
     }
@@ -275,7 +275,7 @@ impl<D: Dialect> StreamParser for JsonParser<D> {
     }
 
     fn finish(self: Box<Self>, end: &ProcessEnd) -> AgentResult {
-        let view = View {
+        let view = JudgeInput {
             seen: &self.seen,
             end,
             signs: &self.signs,

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::registry::Registry;
+use super::registry::ConnectorRegistry;
 use crate::domain::agent_event::{
     AgentEvent, AgentResult, FailureClass, FileChangeKind, StreamOutcome,
 };
@@ -14,7 +14,7 @@ use crate::domain::process_end::ProcessEnd;
 
 pub(super) const EXIT_0: ProcessEnd = ProcessEnd::Exited { code: 0 };
 pub(super) const EXIT_1: ProcessEnd = ProcessEnd::Exited { code: 1 };
-static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::shipped);
+static REGISTRY: LazyLock<ConnectorRegistry> = LazyLock::new(ConnectorRegistry::shipped);
 
 /// Connector, a good stream, what marks its deciding line (the last one with it), a stream of a
 /// refused key.

@@ -9,24 +9,24 @@ use crate::domain::process_end::ProcessEnd;
 
 use super::api::StreamParser;
 use super::clip;
-use super::signs::{Signs, Tail};
+use super::signs::{FailureSigns, LineTail};
 
 /// Parser of a plain text stream.
 pub(super) struct TextParser {
-    signs: Arc<Signs>,
-    stdout: Tail,
-    stderr: Tail,
+    signs: Arc<FailureSigns>,
+    stdout: LineTail,
+    stderr: LineTail,
     answers: u64,
     bad_lines: u64,
 }
 
 impl TextParser {
     /// A parser that looks for these signs of trouble.
-    pub(super) fn new(signs: Arc<Signs>) -> Self {
+    pub(super) fn new(signs: Arc<FailureSigns>) -> Self {
         Self {
             signs,
-            stdout: Tail::default(),
-            stderr: Tail::default(),
+            stdout: LineTail::default(),
+            stderr: LineTail::default(),
             answers: 0,
             bad_lines: 0,
         }
@@ -163,7 +163,7 @@ exit_codes: {quota: [75], auth: [41]}
 ";
 
     fn run(manifest: &str, stdout: &[&str], stderr: &[&str], end: ProcessEnd) -> AgentResult {
-        let signs = Signs::new(&Manifest::parse("x", manifest).unwrap());
+        let signs = FailureSigns::new(&Manifest::parse("x", manifest).unwrap());
         let mut parser = Box::new(TextParser::new(Arc::new(signs)));
         stdout
             .iter()

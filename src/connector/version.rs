@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 /// range is a warning, not a gate.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Versions {
+pub struct VersionRange {
     /// The first that is known to work; absent where that is not known.
     pub from: Option<String>,
     /// The first that is expected not to work; absent where no end is in sight.
     pub below: Option<String>,
 }
 
-impl Versions {
+impl VersionRange {
     /// Why `version` is none of these; `None` where it is one of them, or names no number.
     pub fn misses(&self, version: &str) -> Option<String> {
         let found = numbers(version)?;
@@ -75,9 +75,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn range(from: &str, below: &str) -> Versions {
+    fn range(from: &str, below: &str) -> VersionRange {
         let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        Versions {
+        VersionRange {
             from: some(from),
             below: some(below),
         }

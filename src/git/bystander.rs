@@ -11,11 +11,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::cmd::Nul;
+use super::cmd::NulFields;
 use super::error::GitError;
 use super::oid::Oid;
 use super::repo::{Head, Repo};
-use super::shadow::Shadow;
+use super::shadow::ShadowRepo;
 use crate::base::fs;
 use crate::domain::repo_path::RepoPath;
 
@@ -33,7 +33,7 @@ const RUNS: &str = "refs/heads/ai/";
 
 /// How things stood before the agent began.
 #[derive(Debug)]
-pub struct Before {
+pub struct BystanderState {
     /// Change time of a file that `ai` wrote just now, in seconds and nanoseconds of the file
     /// system's own clock.
     since: (i64, i64),
@@ -44,23 +44,23 @@ pub struct Before {
 
 /// What changed meanwhile.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Changes {
+pub struct BystanderChanges {
     /// In words.
     pub told: Vec<String>,
     /// The files of the main checkout among it, relative to its root.
     pub files: Vec<String>,
 }
 
-impl Before {
+impl BystanderState {
     /// Looks at the references and settings. `mark` is a file that was written just now.
-    pub fn look(repo: &Repo, mark: &Path) -> Result<Before, GitError> {
+    pub fn look(repo: &Repo, mark: &Path) -> Result<BystanderState, GitError> {
         let meta = std::fs::symlink_metadata(mark);
         let meta = meta.map_err(|source| fs::FsError {
             action: "look at",
             path: mark.to_owned(),
             source,
         })?;
-        Ok(Before {
+        Ok(BystanderState {
             since: (meta.ctime(), meta.ctime_nsec()),
             refs: refs(repo)?,
             head: repo.head().ok(),
@@ -73,9 +73,9 @@ impl Before {
     pub fn changes(
         &self,
         repo: &Repo,
-        root: Option<(&Path, &Shadow)>,
+        root: Option<(&Path, &ShadowRepo)>,
         own: &str,
-    ) -> Result<Changes, GitError> {
+    ) -> Result<BystanderChanges, GitError> {
         let (mut told, mut changed) = (Vec::new(), Vec::new());
         let head = repo.head().ok();
         if let Some((root, shadow)) = root {
@@ -114,14 +114,14 @@ impl Before {
                 some_of(&steered)
             ));
         }
-        Ok(Changes {
+        Ok(BystanderChanges {
             told,
             files: changed,
         })
     }
 }
 
-impl Before {
+impl BystanderState {
     /// True where `path` is there and was changed since, by whomever.
     pub fn is_older_than(&self, path: &Path) -> bool {
         std::fs::symlink_metadata(path)
@@ -131,7 +131,7 @@ impl Before {
     /// Files of another worktree at `root` that changed meanwhile; `tree` is what stands there.
     pub fn changed_in(
         &self,
-        shadow: &Shadow,
+        shadow: &ShadowRepo,
         root: &Path,
         tree: &Oid,
     ) -> Result<Vec<String>, GitError> {
@@ -143,7 +143,7 @@ impl Before {
     fn brought_by_head(
         &self,
         repo: &Repo,
-        shadow: &Shadow,
+        shadow: &ShadowRepo,
         now: &Oid,
     ) -> Result<HashSet<String>, GitError> {
         let Some(was) = self.head.as_ref().and_then(Head::commit) else {
@@ -170,7 +170,7 @@ fn refs(repo: &Repo) -> Result<BTreeMap<String, Oid>, GitError> {
 }
 
 /// A reference that is not where it was.
-struct Move<'a> {
+struct RefMove<'a> {
     name: &'a str,
     now: Option<&'a Oid>,
     text: String,
@@ -180,7 +180,7 @@ fn moved<'a>(
     before: &'a BTreeMap<String, Oid>,
     after: &'a BTreeMap<String, Oid>,
     own: &str,
-) -> Vec<Move<'a>> {
+) -> Vec<RefMove<'a>> {
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let foreign = names
         .into_iter()
@@ -203,14 +203,14 @@ fn moved<'a>(
                 }
                 _ => return None,
             };
-            Some(Move { name, now, text })
+            Some(RefMove { name, now, text })
         })
         .collect()
 }
 
 /// True where the branch's own log says that `ai accept` moved it there: other tasks go on
 /// meanwhile.
-fn is_accept(repo: &Repo, moved: &Move<'_>) -> bool {
+fn is_accept(repo: &Repo, moved: &RefMove<'_>) -> bool {
     let Some(now) = moved.now else { return false };
     let log = fs::read_capped(&repo.common_dir().join("logs").join(moved.name), 64 << 20)
         .unwrap_or_default();
@@ -269,13 +269,13 @@ fn differing(before: &BTreeMap<PathBuf, String>, after: &BTreeMap<PathBuf, Strin
 
 /// Files below `root` whose state changed since then: written, made, renamed, or removed.
 fn touched(
-    shadow: &Shadow,
+    shadow: &ShadowRepo,
     root: &Path,
     tree: &Oid,
     since: (i64, i64),
 ) -> Result<Vec<String>, GitError> {
     let out = shadow.list_paths(root, tree)?;
-    let mut fields = Nul::of(&out);
+    let mut fields = NulFields::of(&out);
     let (mut seen, mut found) = (HashSet::new(), Vec::new());
     while let Some(field) = fields.next() {
         let [tag, b' ', path @ ..] = field else {
@@ -344,7 +344,7 @@ mod tests {
         while changed(&mark) <= last {
             fs::write_atomic(&mark, b"x").unwrap();
         }
-        let before = Before::look(&run.repo, &mark).unwrap();
+        let before = BystanderState::look(&run.repo, &mark).unwrap();
         act(&run.test.root);
         let shadow = super::super::testing::shadow(&run.repo, "bystander");
         before

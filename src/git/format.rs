@@ -24,7 +24,7 @@ pub enum RefStorage {
 
 /// The format of a repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Format {
+pub struct RepoFormat {
     /// `core.repositoryFormatVersion`.
     pub version: u32,
     /// `extensions.objectFormat`.
@@ -43,7 +43,7 @@ pub struct Format {
     pub unknown: Vec<String>,
 }
 
-impl Format {
+impl RepoFormat {
     /// Reads `<common dir>/config`; a missing file is the oldest format, as Git takes it.
     pub fn read(common_dir: &Path) -> Result<Self, GitError> {
         let path = common_dir.join("config");
@@ -256,8 +256,8 @@ fn unquote(raw: &str) -> String {
 mod tests {
     use super::*;
 
-    fn format(text: &str) -> Format {
-        let mut format = Format::default();
+    fn format(text: &str) -> RepoFormat {
+        let mut format = RepoFormat::default();
         for (key, value) in parse(text.as_bytes()).unwrap() {
             format.take(&key, &value).unwrap();
         }

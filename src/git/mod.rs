@@ -28,8 +28,8 @@ pub(crate) mod testing;
 pub mod worktree;
 
 pub use cmd::Git;
-pub use discover::Location;
+pub use discover::RepoLocation;
 pub use error::GitError;
 pub use oid::{ObjectFormat, Oid};
-pub use outside::{Outside, Owner};
-pub use repo::{Expect, Head, Identity, Repo};
+pub use outside::{OutsideDir, WorktreeOwner};
+pub use repo::{CommitIdentity, ExpectedRef, Head, Repo};

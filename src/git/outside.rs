@@ -13,7 +13,7 @@
 //! ```
 //!
 //! The hash is of the git directory and the checkout's root, so that a copy of a repository never
-//! takes the worktrees of the original for its own. Nothing is made before [`Outside::make`];
+//! takes the worktrees of the original for its own. Nothing is made before [`OutsideDir::make`];
 //! nothing is removed here.
 
 use std::ffi::OsStr;
@@ -34,24 +34,24 @@ const OWNER_CAP: u64 = 32 << 10;
 
 /// The directory of one repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outside {
+pub struct OutsideDir {
     dir: PathBuf,
-    owner: Owner,
+    owner: WorktreeOwner,
 }
 
 /// Whose worktrees they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner {
+pub struct WorktreeOwner {
     /// The git directory that all worktrees share.
     pub common_dir: PathBuf,
     /// The checkout whose `.ai/` counts.
     pub root: PathBuf,
 }
 
-impl Outside {
+impl OutsideDir {
     /// The directory below `cache` of the repository at `common_dir` with the checkout `root`.
-    pub fn at(cache: &Path, common_dir: &Path, root: &Path) -> Outside {
-        let owner = Owner {
+    pub fn at(cache: &Path, common_dir: &Path, root: &Path) -> OutsideDir {
+        let owner = WorktreeOwner {
             common_dir: common_dir.to_owned(),
             root: root.to_owned(),
         };
@@ -61,7 +61,7 @@ impl Outside {
             readable(root.file_name()),
             owner.digest()
         ));
-        Outside { dir, owner }
+        OutsideDir { dir, owner }
     }
 
     /// Where all of it is.
@@ -90,16 +90,17 @@ impl Outside {
     }
 }
 
-impl Owner {
+impl WorktreeOwner {
     /// The owner of the pool at `worktrees`; `None` where that is no directory of ours.
-    pub fn of_pool(worktrees: &Path) -> Option<Owner> {
+    pub fn of_pool(worktrees: &Path) -> Option<WorktreeOwner> {
         if worktrees.file_name()? != WORKTREES {
             return None;
         }
         let bytes = fs::read_capped(&worktrees.parent()?.join(OWNER), OWNER_CAP).ok()?;
         let mut lines = bytes.split(|byte| *byte == b'\n');
         let (common_dir, root) = (path_of_line(lines.next()?), path_of_line(lines.next()?));
-        (common_dir.is_absolute() && root.is_absolute()).then_some(Owner { common_dir, root })
+        (common_dir.is_absolute() && root.is_absolute())
+            .then_some(WorktreeOwner { common_dir, root })
     }
 
     fn text(&self) -> Vec<u8> {
@@ -149,7 +150,7 @@ mod tests {
     #[test]
     fn each_repository_has_its_own_and_a_copy_another() {
         let at = |common: &str, root: &str| {
-            Outside::at(Path::new("/c/ai"), Path::new(common), Path::new(root))
+            OutsideDir::at(Path::new("/c/ai"), Path::new(common), Path::new(root))
         };
         let one = at("/r/.git", "/r");
         assert_eq!(one, at("/r/.git", "/r"));
@@ -181,7 +182,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let base = temp.path().canonicalize().unwrap();
         std::os::unix::fs::symlink(&base, base.join("link")).unwrap();
-        let outside = Outside::at(
+        let outside = OutsideDir::at(
             &base.join("link/not/yet"),
             Path::new("/r\u{e9}/.git"),
             Path::new("/r\u{e9}"),
@@ -191,18 +192,18 @@ mod tests {
             "{outside:?}"
         );
         assert_eq!(
-            Owner::of_pool(&outside.worktrees()),
+            WorktreeOwner::of_pool(&outside.worktrees()),
             None,
             "nothing was made"
         );
         outside.make().unwrap();
         outside.make().unwrap();
         assert_eq!(
-            Owner::of_pool(&outside.worktrees()),
+            WorktreeOwner::of_pool(&outside.worktrees()),
             Some(outside.owner.clone())
         );
-        assert_eq!(Owner::of_pool(&outside.dir().join("checks")), None);
+        assert_eq!(WorktreeOwner::of_pool(&outside.dir().join("checks")), None);
         std::fs::write(outside.dir().join(OWNER), "relative\n").unwrap();
-        assert_eq!(Owner::of_pool(&outside.worktrees()), None);
+        assert_eq!(WorktreeOwner::of_pool(&outside.worktrees()), None);
     }
 }

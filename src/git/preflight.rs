@@ -5,9 +5,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::cmd::{Git, MINIMUM};
-use super::discover::Location;
+use super::discover::RepoLocation;
 use super::error::GitError;
-use super::format::Format;
+use super::format::RepoFormat;
 
 /// Why a repository is refused.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,7 @@ pub enum Unsupported {
 
 /// Looks whether everything works here. Changes nothing; starts no process where the version is
 /// known and the owner is the user.
-pub fn check_supported(location: &Location, git: &Git) -> Result<(), Unsupported> {
+pub fn check_supported(location: &RepoLocation, git: &Git) -> Result<(), Unsupported> {
     git.require(MINIMUM, "ai")?;
     let parts = [
         Some(&location.common_dir),
@@ -58,7 +58,7 @@ pub fn check_supported(location: &Location, git: &Git) -> Result<(), Unsupported
             return Err(Unsupported::LineBreak);
         }
     }
-    let format = Format::read(&location.common_dir)?;
+    let format = RepoFormat::read(&location.common_dir)?;
     check_work_tree(location, &format)?;
     let owned = parts.into_iter().flatten().all(|path| is_own(path));
     let unusual = format.version > 1 || !format.unknown.is_empty();
@@ -70,7 +70,7 @@ pub fn check_supported(location: &Location, git: &Git) -> Result<(), Unsupported
 }
 
 /// The main checkout may be configured only to be where it is, as submodules do it.
-fn check_work_tree(location: &Location, format: &Format) -> Result<(), Unsupported> {
+fn check_work_tree(location: &RepoLocation, format: &RepoFormat) -> Result<(), Unsupported> {
     let (Some(configured), Some(root)) = (&format.work_tree, &location.main_root) else {
         return Ok(());
     };
@@ -91,7 +91,7 @@ fn is_own(path: &Path) -> bool {
 
 /// Lets Git decide with its own discovery, which knows `safe.directory`. `rev-parse` runs no
 /// program of the repository.
-fn ask_git(location: &Location, git: &Git) -> Result<(), Unsupported> {
+fn ask_git(location: &RepoLocation, git: &Git) -> Result<(), Unsupported> {
     let path = location
         .main_root
         .as_ref()

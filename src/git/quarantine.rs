@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 use super::error::GitError;
 use super::oid::Oid;
-use super::repo::{Expect, RefError, Repo};
-use super::shadow::Shadow;
+use super::repo::{ExpectedRef, RefError, Repo};
+use super::shadow::ShadowRepo;
 use crate::base::fs;
 
 /// Where the real objects are seen within the private ones.
@@ -34,7 +34,7 @@ pub struct Quarantine {
 
 /// One directory that stands in another's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StandIn {
+pub struct StandInDir {
     /// The place.
     pub place: PathBuf,
     /// What stands there.
@@ -88,8 +88,8 @@ impl Quarantine {
     }
 
     /// What has to be shown in whose place, writable.
-    pub fn stand_ins(&self) -> Vec<StandIn> {
-        let objects = StandIn {
+    pub fn stand_ins(&self) -> Vec<StandInDir> {
+        let objects = StandInDir {
             place: self.common.join("objects"),
             with: self.dir.join("objects"),
         };
@@ -97,9 +97,9 @@ impl Quarantine {
     }
 
     /// Where the real objects have to be shown, and where they are; readable.
-    pub fn real_objects(&self) -> StandIn {
+    pub fn real_objects(&self) -> StandInDir {
         let real = self.common.join("objects");
-        StandIn {
+        StandInDir {
             place: real.join(REAL),
             with: real,
         }
@@ -108,7 +108,7 @@ impl Quarantine {
     /// Takes over what was committed there, and moves the branch to it. `admin` is the git
     /// directory of the worktree, whose HEAD may stand on a commit of its own. Nothing happens
     /// where nothing was committed.
-    pub fn take_in(&self, repo: &Repo, shadow: &Shadow, admin: &Path) -> Result<(), RefError> {
+    pub fn take_in(&self, repo: &Repo, shadow: &ShadowRepo, admin: &Path) -> Result<(), RefError> {
         if !self.dir.join("objects").is_dir() {
             return Ok(());
         }
@@ -125,7 +125,7 @@ impl Quarantine {
         let now = repo.find_ref(&branch)?;
         match own {
             Some(tip) if now == self.base && Some(&tip) != now.as_ref() => {
-                let expected = now.map_or(Expect::Absent, Expect::At);
+                let expected = now.map_or(ExpectedRef::Absent, ExpectedRef::At);
                 Ok(repo.swap_ref(&branch, Some(&tip), &expected, "ai: commits of the agent")?)
             }
             _ => Ok(()),
@@ -133,7 +133,7 @@ impl Quarantine {
     }
 
     /// Packs what `tip` needs beyond the base, and lets Git look at each object before it keeps it.
-    fn import(&self, shadow: &Shadow, tip: &Oid) -> Result<(), GitError> {
+    fn import(&self, shadow: &ShadowRepo, tip: &Oid) -> Result<(), GitError> {
         let revisions = match &self.base {
             Some(base) => format!("{tip}\n^{base}\n"),
             None => format!("{tip}\n"),
@@ -178,15 +178,15 @@ impl Quarantine {
         Ok(fs::write_atomic(&info.join("alternates"), text)?)
     }
 
-    fn references(&self) -> [StandIn; 2] {
+    fn references(&self) -> [StandInDir; 2] {
         let (above, _) = self.split();
         let place = |dir: &str| self.common.join(dir).join(above);
         [
-            StandIn {
+            StandInDir {
                 place: place("refs/heads"),
                 with: self.dir.join("refs"),
             },
-            StandIn {
+            StandInDir {
                 place: place("logs/refs/heads"),
                 with: self.dir.join("logs"),
             },

@@ -8,11 +8,12 @@ use std::time::Duration;
 use super::cmd::Git;
 use super::discover::discover;
 use super::oid::Oid;
-use super::repo::{Identity, Repo};
-use super::shadow::Shadow;
-use super::snapshot::{Limits, Snapshot};
+use super::repo::{CommitIdentity, Repo};
+use super::shadow::ShadowRepo;
+use super::snapshot::{Snapshot, SnapshotLimits};
 use super::worktree::{
-    Cleared, Fresh, Known, Pool, PoolLimits, RescueAs, Rescued, Slot, Start, WorktreeError,
+    ClearedSlot, FreshSlot, KnownRescue, PoolLimits, RescueAs, RescueResult, Slot, SlotStart,
+    WorktreeError, WorktreePool,
 };
 
 pub(crate) struct TestRepo {
@@ -137,7 +138,7 @@ pub(crate) fn write(path: &Path, text: impl AsRef<[u8]>) {
 pub(crate) struct Run {
     pub(crate) test: TestRepo,
     pub(crate) repo: Repo,
-    pub(crate) shadow: Shadow,
+    pub(crate) shadow: ShadowRepo,
     pub(crate) slot: Slot,
     pub(crate) base: Oid,
     pub(crate) base_tree: Oid,
@@ -156,7 +157,7 @@ impl Run {
         let base_tree = repo.tree_of(&base).unwrap();
         let shadow = shadow(&repo, "t-1.1");
         let slot = pool(&repo)
-            .create("one", BRANCH, &Start::Commit(base.clone()), &shadow)
+            .create("one", BRANCH, &SlotStart::Commit(base.clone()), &shadow)
             .unwrap();
         Self {
             test,
@@ -168,7 +169,7 @@ impl Run {
         }
     }
 
-    pub(crate) fn pool(&self) -> Pool<'_> {
+    pub(crate) fn pool(&self) -> WorktreePool<'_> {
         pool(&self.repo)
     }
 
@@ -178,7 +179,7 @@ impl Run {
 
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.shadow
-            .snapshot(&self.slot.path, &self.base_tree, Limits::default())
+            .snapshot(&self.slot.path, &self.base_tree, SnapshotLimits::default())
             .unwrap()
     }
 
@@ -187,24 +188,24 @@ impl Run {
         self.test.git_in(&self.slot.path, args)
     }
 
-    pub(crate) fn rescue(&self) -> Rescued {
-        let who = Identity::new("ai", "ai@localhost").unwrap();
+    pub(crate) fn rescue(&self) -> RescueResult {
+        let who = CommitIdentity::new("ai", "ai@localhost").unwrap();
         let save = RescueAs {
             reference: "refs/ai/rescue/t-1/1",
             message: "rescue",
             who: &who,
             when_ms: 0,
-            known: Known::UnderItsName,
+            known: KnownRescue::UnderItsName,
         };
         self.pool()
             .rescue("one", Some(&self.base), &self.shadow, &save)
             .unwrap()
     }
 
-    pub(crate) fn reuse(&self, cleared: Cleared, branch: &str) -> Result<Slot, WorktreeError> {
+    pub(crate) fn reuse(&self, cleared: ClearedSlot, branch: &str) -> Result<Slot, WorktreeError> {
         let shadow = shadow(&self.repo, branch);
-        let start = Start::Commit(self.repo.resolve_commit("main").unwrap());
-        let fresh = Fresh {
+        let start = SlotStart::Commit(self.repo.resolve_commit("main").unwrap());
+        let fresh = FreshSlot {
             branch,
             start: &start,
             shadow: &shadow,
@@ -213,13 +214,13 @@ impl Run {
     }
 }
 
-pub(crate) fn pool(repo: &Repo) -> Pool<'_> {
+pub(crate) fn pool(repo: &Repo) -> WorktreePool<'_> {
     let home = repo
         .location()
         .main_root
         .as_deref()
         .unwrap_or(repo.common_dir());
-    Pool::new(
+    WorktreePool::new(
         repo,
         home.join(".ai/worktrees"),
         PoolLimits {
@@ -229,8 +230,8 @@ pub(crate) fn pool(repo: &Repo) -> Pool<'_> {
     )
 }
 
-pub(crate) fn shadow(repo: &Repo, run: &str) -> Shadow {
-    Shadow::create(
+pub(crate) fn shadow(repo: &Repo, run: &str) -> ShadowRepo {
+    ShadowRepo::create(
         repo,
         &repo
             .common_dir()

@@ -18,9 +18,9 @@ use crate::domain::run::{Accepting, Run};
 use crate::domain::task::{Proof, Task, TaskState};
 use crate::domain::trailer::{self, Trailers};
 use crate::domain::verdict::{Lifecycle, PolicyVerdict, Verification};
-use crate::git::diff::{ChangedPath, Stats};
-use crate::git::merge::{self, MergeError, Plan, Prepared, Proposal};
-use crate::git::shadow::Shadow;
+use crate::git::diff::{ChangedPath, DiffStats};
+use crate::git::merge::{self, MergeError, MergePlan, MergeProposal, PreparedMerge};
+use crate::git::shadow::ShadowRepo;
 use crate::git::{Oid, Repo};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
@@ -50,7 +50,7 @@ pub struct Accepted {
 struct Case<'a> {
     world: &'a World,
     repo: Repo,
-    shadow: Shadow,
+    shadow: ShadowRepo,
     task: Task,
     run: Run,
     commit: Oid,
@@ -68,7 +68,7 @@ pub fn accept(
     let (task, run) = store.read(|tx| in_review(tx, typed))?;
     refuse_in_use(store)?;
     let repo = world.repo()?;
-    let shadow = Shadow::create(&repo, &world.shadow_dir("accept")).map_err(failed)?;
+    let shadow = ShadowRepo::create(&repo, &world.shadow_dir("accept")).map_err(failed)?;
     if let Some(started) = &run.accepting
         && landed(&repo, started)?
     {
@@ -252,7 +252,7 @@ impl Case<'_> {
             .map_err(failed)
     }
 
-    fn stats(&self) -> Result<Stats, OpError> {
+    fn stats(&self) -> Result<DiffStats, OpError> {
         self.shadow
             .stats(&self.base_tree()?, &self.tree)
             .map_err(failed)
@@ -363,8 +363,8 @@ impl Case<'_> {
         let config = &self.world.config.accept;
         let mode = match config.mode {
             AcceptMode::Branch => return Ok(Landing::Stay),
-            AcceptMode::FfOnly => merge::Mode::FastForwardOnly,
-            AcceptMode::Merge => merge::Mode::FastForwardOrMerge,
+            AcceptMode::FfOnly => merge::MergeMode::FastForwardOnly,
+            AcceptMode::Merge => merge::MergeMode::FastForwardOrMerge,
         };
         let Destination::Branch(target) = origin::destination(config, &self.run) else {
             let why =
@@ -391,7 +391,7 @@ impl Case<'_> {
             None => identity()?,
         };
         let when_ms = (self.world.clock)().wall_ms;
-        let proposal = Proposal {
+        let proposal = MergeProposal {
             target: &target,
             commit: &self.commit,
             mode,
@@ -402,8 +402,8 @@ impl Case<'_> {
         match merge::prepare(&self.repo, &self.shadow, &proposal)
             .map_err(|e| conflict(&e, &self.task.id))?
         {
-            Prepared::Ready(plan) => Ok(Landing::Move(plan)),
-            Prepared::AlreadyMerged => Ok(Landing::Already(target)),
+            PreparedMerge::Ready(plan) => Ok(Landing::Move(plan)),
+            PreparedMerge::AlreadyMerged => Ok(Landing::Already(target)),
         }
     }
 
@@ -455,7 +455,7 @@ enum Landing {
     /// The target has it already.
     Already(String),
     /// Into the target.
-    Move(Plan),
+    Move(MergePlan),
 }
 
 /// The last step: the task is done by what stands in the branch now, under the word that was given

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::connector::agent_file::{self, AgentFileError, AgentFiles};
 use crate::connector::api::Connector;
-use crate::connector::launch::{LaunchRequest, Session};
-use crate::connector::registry::Registry;
+use crate::connector::launch::{LaunchRequest, SessionChoice};
+use crate::connector::registry::ConnectorRegistry;
 use crate::domain::agent::{Agent, Name};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::{detect, trust};
@@ -18,8 +18,8 @@ pub fn dir(root: &Path) -> PathBuf {
 }
 
 /// Every connector: those that come with `ai`, and the project's own.
-pub fn connectors(root: &Path) -> Result<Registry, OpError> {
-    let mut registry = Registry::shipped();
+pub fn connectors(root: &Path) -> Result<ConnectorRegistry, OpError> {
+    let mut registry = ConnectorRegistry::shipped();
     registry
         .add_dir(&root.join(".ai/connectors"))
         .map_err(StoreError::from)?;
@@ -61,7 +61,7 @@ pub fn command_line(
         worktree: Path::new("{worktree}"),
         run_dir: Path::new("{run_dir}"),
         home_dir: Path::new("{home}"),
-        session: Session::Named("{session}"),
+        session: SessionChoice::Named("{session}"),
         program: program.as_deref(),
     };
     Ok(connector

@@ -11,7 +11,7 @@ use crate::base::fs;
 use crate::config::credentials::{self, Credential, Source};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::trust;
-use crate::process::environment::Variable;
+use crate::process::environment::EnvVariable;
 use crate::process::redact::Secret;
 
 /// A file with keys is small.
@@ -36,8 +36,8 @@ pub fn load(root: &Path) -> Result<Vec<Credential>, OpError> {
 pub fn variables<'a>(
     root: &Path,
     ids: impl Iterator<Item = &'a str>,
-    env: &[Variable],
-) -> Result<Vec<Variable>, OpError> {
+    env: &[EnvVariable],
+) -> Result<Vec<EnvVariable>, OpError> {
     let mut ids = ids.peekable();
     if ids.peek().is_none() {
         return Ok(Vec::new());
@@ -57,7 +57,7 @@ pub fn variables<'a>(
 
 /// Every value that can be read now, for redaction; what cannot be read cannot leak from here.
 /// Nothing before `ai trust`: a repository must not have files of the user read.
-pub fn known(root: &Path, common_dir: &Path, env: &[Variable]) -> Vec<Secret> {
+pub fn known(root: &Path, common_dir: &Path, env: &[EnvVariable]) -> Vec<Secret> {
     let Ok(all) = credentials::load(root) else {
         return Vec::new();
     };
@@ -71,7 +71,7 @@ pub fn known(root: &Path, common_dir: &Path, env: &[Variable]) -> Vec<Secret> {
 }
 
 /// The value of one credential.
-pub fn secret(credential: &Credential, env: &[Variable]) -> Result<OsString, CredentialError> {
+pub fn secret(credential: &Credential, env: &[EnvVariable]) -> Result<OsString, CredentialError> {
     let fail = |why: String| CredentialError {
         id: credential.id.clone(),
         why,
@@ -102,7 +102,7 @@ pub fn secret(credential: &Credential, env: &[Variable]) -> Result<OsString, Cre
     Ok(value)
 }
 
-fn absolute(path: &str, env: &[Variable]) -> Result<PathBuf, String> {
+fn absolute(path: &str, env: &[EnvVariable]) -> Result<PathBuf, String> {
     let Some(rest) = path.strip_prefix("~/") else {
         return Ok(PathBuf::from(path));
     };

@@ -13,7 +13,7 @@ use crate::domain::ids::TaskId;
 use crate::domain::path_lock::HarmlessSet;
 use crate::domain::path_pattern::{CaseMode, PathPattern};
 use crate::domain::time::Now;
-use crate::git::Location;
+use crate::git::RepoLocation;
 use crate::ops::refusal::{OpError, Refusal, Refused};
 use crate::ops::scrub::Scrub;
 use crate::policy::PolicyState;
@@ -79,7 +79,7 @@ pub struct Rules {
 
 impl Rules {
     /// The rules that a configuration sets.
-    pub fn of(config: &Config, place: &Location) -> Result<Rules, OpError> {
+    pub fn of(config: &Config, place: &RepoLocation) -> Result<Rules, OpError> {
         let case = match config.locks.case {
             LockCase::Folding => CaseMode::Folding,
             LockCase::Sensitive => CaseMode::Sensitive,

@@ -14,14 +14,16 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::base::text::{one_line, path_bytes};
-use crate::connector::manifest::{Detect, Fence, Manifest, MeteringKind, OutputFormat};
-use crate::connector::registry::Registry;
+use crate::connector::manifest::{
+    CliConfinement, CliDetection, Manifest, MeteringKind, OutputFormat,
+};
+use crate::connector::registry::ConnectorRegistry;
 use crate::domain::agent::{Agent, Name};
 use crate::ops::refusal::OpError;
 use crate::ops::{agents, trust};
-use crate::process::captured::{Tool, run_captured};
+use crate::process::captured::{CapturedTool, run_captured};
 use crate::process::environment::child_environment;
-use crate::process::supervise::End;
+use crate::process::supervise::CommandEnd;
 
 /// Longest time for one `--version`.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -62,14 +64,14 @@ pub enum Registration {
 
 /// The connectors that may be asked, and whether those of the project are among them: they name
 /// programs to run, so that they have to be trusted first.
-pub fn connectors(root: &Path, common_dir: &Path) -> Result<(Registry, Project), OpError> {
+pub fn connectors(root: &Path, common_dir: &Path) -> Result<(ConnectorRegistry, Project), OpError> {
     let missing = trust::missing(root, common_dir)?;
     match missing
         .iter()
         .any(|change| change.path.starts_with("connectors/"))
     {
         false => Ok((agents::connectors(root)?, Project::Included)),
-        true => Ok((Registry::shipped(), Project::Untrusted)),
+        true => Ok((ConnectorRegistry::shipped(), Project::Untrusted)),
     }
 }
 
@@ -83,8 +85,8 @@ pub enum Project {
 }
 
 /// Every installed CLI, in the order of the connectors.
-pub fn installed(registry: &Registry, env: &[(OsString, OsString)]) -> Vec<Found> {
-    let candidates: Vec<(&Manifest, &Detect, PathBuf)> = registry
+pub fn installed(registry: &ConnectorRegistry, env: &[(OsString, OsString)]) -> Vec<Found> {
+    let candidates: Vec<(&Manifest, &CliDetection, PathBuf)> = registry
         .all()
         .filter_map(|connector| {
             let manifest = connector.describe();
@@ -182,13 +184,13 @@ pub fn is_program(path: &Path) -> bool {
 /// Why it is not known, in words.
 pub fn version(
     manifest: &Manifest,
-    detect: &Detect,
+    detect: &CliDetection,
     program: &Path,
     env: &[(OsString, OsString)],
 ) -> Result<String, String> {
     let argv = std::iter::once(program.as_os_str().to_owned())
         .chain(detect.version_args.iter().map(OsString::from));
-    let mut tool = Tool::new(argv, Path::new("/"));
+    let mut tool = CapturedTool::new(argv, Path::new("/"));
     tool.timeout = LIMIT;
     // Telemetry and update checks stay off here as well; what names a run's own files has no place
     // without a run.
@@ -205,7 +207,7 @@ pub fn version(
         detect.version_in(&outcome.stdout.memory, &outcome.stderr.memory),
         &outcome.end,
     ) {
-        (_, End::TimedOut(_)) => Err(format!(
+        (_, CommandEnd::TimedOut(_)) => Err(format!(
             "it did not tell its version within {} s",
             LIMIT.as_secs()
         )),
@@ -253,8 +255,8 @@ fn capabilities(manifest: &Manifest) -> Vec<&'static str> {
             manifest.metering.kind == MeteringKind::TokensAndCost,
             "cost",
         ),
-        (manifest.fence == Fence::Paths, "fenced-paths"),
-        (manifest.fence == Fence::Sandbox, "sandboxed"),
+        (manifest.fence == CliConfinement::Paths, "fenced-paths"),
+        (manifest.fence == CliConfinement::Sandbox, "sandboxed"),
     ];
     all.into_iter()
         .filter(|(has, _)| *has)

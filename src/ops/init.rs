@@ -12,7 +12,7 @@ use crate::base::{env, fs, hash, id};
 use crate::config;
 use crate::domain::actor::ActorKind;
 use crate::domain::event::Event;
-use crate::git::discover::Location;
+use crate::git::discover::RepoLocation;
 use crate::ops::cx::Cx;
 use crate::ops::places::Places;
 use crate::ops::refusal::{OpError, Refusal};
@@ -74,7 +74,7 @@ pub fn start_files(root: &Path, pack: &Pack) -> Vec<StartFile> {
 
 /// Sets the repository up. What the command itself writes is trusted, since its user has just asked
 /// for it; what the repository brings is not.
-pub fn init(place: &Location, cx: &Cx, pack: &Pack) -> Result<Done, OpError> {
+pub fn init(place: &RepoLocation, cx: &Cx, pack: &Pack) -> Result<Done, OpError> {
     let state = project::state_dir(&place.common_dir);
     let Some(root) = place.main_root.as_deref().or(place.top.as_deref()) else {
         return Ok(Done {

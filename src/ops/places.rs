@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::{env, fs};
 use crate::git::worktree::{ours, registered};
-use crate::git::{Outside, Owner};
+use crate::git::{OutsideDir, WorktreeOwner};
 use crate::ops::refusal::{OpError, Refusal};
 
 /// What makes a directory a project for some tool that looks upwards.
@@ -35,7 +35,7 @@ const INNER: &str = ".ai/worktrees";
 pub struct Places {
     root: PathBuf,
     common_dir: PathBuf,
-    outside: Option<Outside>,
+    outside: Option<OutsideDir>,
 }
 
 impl Places {
@@ -45,7 +45,7 @@ impl Places {
     }
 
     fn below(cache: Option<&Path>, common_dir: &Path, root: &Path) -> Places {
-        let outside = cache.map(|cache| Outside::at(cache, common_dir, root));
+        let outside = cache.map(|cache| OutsideDir::at(cache, common_dir, root));
         Places {
             root: root.to_owned(),
             common_dir: common_dir.to_owned(),
@@ -55,7 +55,7 @@ impl Places {
 
     /// The directory that holds them all; `None` on a machine that has no place for it.
     pub fn dir(&self) -> Option<&Path> {
-        self.outside.as_ref().map(Outside::dir)
+        self.outside.as_ref().map(OutsideDir::dir)
     }
 
     /// The directories that hold those of all repositories. In the user's cache directory that is
@@ -67,7 +67,7 @@ impl Places {
         if all.file_name().is_some_and(|name| name == "ai") {
             return vec![all.to_owned()];
         }
-        let is_ours = |dir: &PathBuf| Owner::of_pool(&dir.join("worktrees")).is_some();
+        let is_ours = |dir: &PathBuf| WorktreeOwner::of_pool(&dir.join("worktrees")).is_some();
         let mut found = fs::list_dir(all).unwrap_or_default();
         found.retain(is_ours);
         found
@@ -77,7 +77,7 @@ impl Places {
     pub fn pool(&self) -> PathBuf {
         self.outside
             .as_ref()
-            .map_or_else(|| self.root.join(INNER), Outside::worktrees)
+            .map_or_else(|| self.root.join(INNER), OutsideDir::worktrees)
     }
 
     /// The pool that holds the worktree `slot`: an older one where it stands there and not in the
@@ -122,7 +122,7 @@ impl Places {
     /// Whether the worktrees in `dir` are this repository's: it says so, or the repository that it
     /// names is there no more.
     fn is_ours(&self, dir: &Path) -> bool {
-        Owner::of_pool(dir).is_some_and(|owner| {
+        WorktreeOwner::of_pool(dir).is_some_and(|owner| {
             let is_its_root = owner.root == self.root || !owner.root.exists();
             (owner.common_dir == self.common_dir && is_its_root) || !owner.common_dir.exists()
         })
@@ -159,7 +159,7 @@ impl Places {
             .collect()
     }
 
-    fn fit(&self) -> Result<&Outside, OpError> {
+    fn fit(&self) -> Result<&OutsideDir, OpError> {
         let outside = self.there()?;
         let checkouts = registered(&self.common_dir)
             .map_err(|error| Refusal::Environment(error.to_string()))?;
@@ -181,7 +181,7 @@ impl Places {
         Ok(outside)
     }
 
-    fn there(&self) -> Result<&Outside, OpError> {
+    fn there(&self) -> Result<&OutsideDir, OpError> {
         let why = "there is no directory for worktrees and checks outside of the checkout: HOME and XDG_CACHE_HOME are not set";
         self.outside.as_ref().ok_or_else(|| missing(why.to_owned()))
     }
@@ -223,13 +223,13 @@ mod tests {
         std::fs::create_dir_all(&common).unwrap();
         std::fs::create_dir_all(&other).unwrap();
         std::fs::create_dir_all(root.join(".ai/worktrees/w1")).unwrap();
-        let moved = Outside::at(&base.join("old"), &common, &root);
-        let gone = Outside::at(
+        let moved = OutsideDir::at(&base.join("old"), &common, &root);
+        let gone = OutsideDir::at(
             &base.join("old"),
             &base.join("gone/.git"),
             &base.join("gone"),
         );
-        let theirs = Outside::at(&base.join("old"), &other, &base.join("original"));
+        let theirs = OutsideDir::at(&base.join("old"), &other, &base.join("original"));
         for (n, outside) in [&moved, &gone, &theirs].into_iter().enumerate() {
             outside.make().unwrap();
             let admin = common.join(format!("worktrees/w{n}"));

@@ -9,8 +9,8 @@ use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::task::{Proof, Task};
 use crate::domain::verdict::Verification;
-use crate::git::shadow::Shadow;
-use crate::git::snapshot::Limits;
+use crate::git::shadow::ShadowRepo;
+use crate::git::snapshot::SnapshotLimits;
 use crate::git::{Head, Oid, Repo};
 use crate::ops::finish::Changed;
 use crate::ops::refusal::{OpError, Refusal};
@@ -194,7 +194,7 @@ fn changed(
     since_ms: Option<i64>,
 ) -> Result<Changed, OpError> {
     let shadow =
-        Shadow::open(repo, &person_dir(world, &world.location.git_dir)).map_err(environment)?;
+        ShadowRepo::open(repo, &person_dir(world, &world.location.git_dir)).map_err(environment)?;
     let start = head
         .map(|head| start(world, repo, head, since_ms))
         .transpose()?
@@ -250,7 +250,7 @@ fn start(
 /// The tree at `top` as it is now, and the commit that HEAD is at there.
 fn snapshot(world: &World, repo: &Repo, top: &Path) -> Result<(Oid, Option<Oid>), OpError> {
     let git_dir = &world.location.git_dir;
-    let shadow = Shadow::open(repo, &person_dir(world, git_dir)).map_err(environment)?;
+    let shadow = ShadowRepo::open(repo, &person_dir(world, git_dir)).map_err(environment)?;
     let head = repo.head_of(git_dir).map_err(environment)?;
     let commit = Head::commit(&head).cloned();
     let base = match &commit {
@@ -259,7 +259,7 @@ fn snapshot(world: &World, repo: &Repo, top: &Path) -> Result<(Oid, Option<Oid>)
     };
     shadow.adopt(top, &base, &base).map_err(environment)?;
     let snapshot = shadow
-        .snapshot(top, &base, Limits::default())
+        .snapshot(top, &base, SnapshotLimits::default())
         .map_err(environment)?;
     for left in snapshot.left_behind() {
         world.say(&format!("warning: {left}"));

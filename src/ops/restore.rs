@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::base::fs::Published;
+use crate::base::fs::PublishOutcome;
 use crate::base::id;
 use crate::domain::action::Action;
 use crate::domain::event::Event;
@@ -153,8 +153,8 @@ fn put_back(
     match (refused, placed) {
         (Some(error), _) => Err(error),
         (None, Err(error)) => Err(error.into()),
-        (None, Ok(Published::Here)) => Ok(aside.exists().then_some(aside)),
-        (None, Ok(Published::Taken)) => Err(Refusal::Conflict(format!(
+        (None, Ok(PublishOutcome::Here)) => Ok(aside.exists().then_some(aside)),
+        (None, Ok(PublishOutcome::Taken)) => Err(Refusal::Conflict(format!(
             "another process made {} meanwhile",
             path.display()
         ))

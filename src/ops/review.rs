@@ -6,8 +6,8 @@ use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::run::Run;
 use crate::domain::sandbox::Used;
 use crate::domain::task::{Task, TaskState};
-use crate::git::diff::{ChangedPath, FileDiff, Side, file_diff, unified};
-use crate::git::shadow::Shadow;
+use crate::git::diff::{ChangeSide, ChangedPath, FileDiff, file_diff, unified};
+use crate::git::shadow::ShadowRepo;
 use crate::git::{Oid, Repo};
 use crate::ops::cx;
 use crate::ops::refusal::{OpError, Refusal};
@@ -69,7 +69,7 @@ pub fn changes(world: &World, run: &Run) -> Result<Vec<FileChange>, OpError> {
         return Ok(Vec::new());
     };
     let repo = world.repo()?;
-    let shadow = Shadow::open(&repo, &world.shadow_dir(&run.worktree)).map_err(failed)?;
+    let shadow = ShadowRepo::open(&repo, &world.shadow_dir(&run.worktree)).map_err(failed)?;
     let base = match &run.base {
         Some(base) => repo
             .tree_of(&Oid::parse(base).map_err(failed)?)
@@ -87,7 +87,7 @@ pub fn changes(world: &World, run: &Run) -> Result<Vec<FileChange>, OpError> {
 
 fn file_change(repo: &Repo, path: ChangedPath) -> Result<FileChange, OpError> {
     // A submodule's side is a commit, which is no blob.
-    let read = |side: &Option<Side>| match side {
+    let read = |side: &Option<ChangeSide>| match side {
         Some(side) if side.mode != SUBMODULE => repo.blob(&side.oid).map(Some).map_err(failed),
         _ => Ok(None),
     };
@@ -102,7 +102,7 @@ const SUBMODULE: u32 = 0o160_000;
 impl FileChange {
     /// What the lines do not tell: that the file is new or gone, is a link, or may be executed now.
     fn sides(&self, name: &str) -> String {
-        let mode = |side: &Option<Side>| side.as_ref().map(|side| side.mode);
+        let mode = |side: &Option<ChangeSide>| side.as_ref().map(|side| side.mode);
         let told = match (mode(&self.path.old), mode(&self.path.new)) {
             (None, Some(new)) => format!("new file mode {new:06o}\n"),
             (Some(old), None) => format!("deleted file mode {old:06o}\n"),
@@ -115,7 +115,7 @@ impl FileChange {
     }
 
     fn lines(&self, name: &str) -> String {
-        let module = |side: &Option<Side>| {
+        let module = |side: &Option<ChangeSide>| {
             side.as_ref()
                 .filter(|side| side.mode == SUBMODULE)
                 .map(|side| side.oid.clone())

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::config::Config;
-use crate::connector::registry::Registry;
+use crate::connector::registry::ConnectorRegistry;
 use crate::domain::action::Action;
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::agent::Agent;
@@ -25,7 +25,7 @@ pub struct Field<'a> {
     /// Every agent whose file can be read.
     pub agents: &'a [Agent],
     /// What drives them.
-    pub connectors: &'a Registry,
+    pub connectors: &'a ConnectorRegistry,
     /// The project's configuration.
     pub config: &'a Config,
     /// Runs that are about to start, by agent.
@@ -229,7 +229,7 @@ pub fn fallbacks(config: &Config, agent: &Agent) -> Vec<String> {
     names
 }
 
-fn unusable(connectors: &Registry, agent: &Agent) -> Option<String> {
+fn unusable(connectors: &ConnectorRegistry, agent: &Agent) -> Option<String> {
     if !agent.enabled {
         return Some("it is disabled in its file".to_owned());
     }

@@ -49,7 +49,7 @@ fn with_runs() -> World {
 /// Routes the next task among all agents, `times` times over; the last trace, and how long the
 /// fastest took.
 fn routed(world: &mut World, times: usize) -> (Trace, std::time::Duration) {
-    let (agents, connectors) = (agents(), Registry::shipped());
+    let (agents, connectors) = (agents(), ConnectorRegistry::shipped());
     let (config, none, all_ready) = (Config::default(), BTreeMap::new(), BTreeMap::new());
     let field = Field {
         agents: &agents,

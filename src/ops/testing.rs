@@ -30,7 +30,7 @@ impl World {
         let dir = tempfile::tempdir_in("/dev/shm")
             .or_else(|_| tempfile::tempdir())
             .unwrap();
-        let place = crate::git::Location {
+        let place = crate::git::RepoLocation {
             top: None,
             git_dir: dir.path().to_owned(),
             common_dir: dir.path().to_owned(),

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use crate::config::credentials::{Credential, Source};
 use crate::connector::manifest::Manifest;
-use crate::connector::registry::Registry;
+use crate::connector::registry::ConnectorRegistry;
 use crate::domain::agent::{Agent, Name};
 use crate::ops::{credentials, detect};
 
@@ -21,7 +21,7 @@ use crate::ops::{credentials, detect};
 pub fn unready(
     root: &Path,
     env: &[(OsString, OsString)],
-    connectors: &Registry,
+    connectors: &ConnectorRegistry,
     agents: &[Agent],
 ) -> BTreeMap<String, String> {
     let mut look = Look {

@@ -13,7 +13,7 @@ use crate::ops::refusal::{OpError, seconds};
 use crate::ops::run::origin::destination;
 use crate::ops::run::recovery::liveness::liveness;
 use crate::ops::{budget, patterns};
-use crate::process::identity::Liveness as Alive;
+use crate::process::identity::ProcessLiveness as Alive;
 use crate::store::Tx;
 
 /// All gates of a task, the decisive one first.

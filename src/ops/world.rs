@@ -11,7 +11,7 @@ use crate::domain::ids::RunId;
 use crate::domain::sandbox::Wish;
 use crate::domain::time::Now;
 use crate::git::worktree::{DiskLocks, PoolLimits};
-use crate::git::{Git, Identity, Location, Repo, preflight};
+use crate::git::{CommitIdentity, Git, Repo, RepoLocation, preflight};
 use crate::ops::cx::{Cx, Rules};
 use crate::ops::places::Places;
 use crate::ops::project;
@@ -19,7 +19,7 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::scrub::Scrub;
 use crate::policy::PolicyState;
 use crate::process::redact::Redactor;
-use crate::process::sandbox::Probe;
+use crate::process::sandbox::SandboxProbe;
 
 /// Told what goes on, for a person who watches.
 pub type Progress = dyn Fn(&str);
@@ -27,7 +27,7 @@ pub type Progress = dyn Fn(&str);
 /// The machine and the project around a run.
 pub struct World {
     /// The repository.
-    pub location: Location,
+    pub location: RepoLocation,
     /// The checkout whose `.ai/` counts.
     pub root: PathBuf,
     /// Where worktrees and checks have their places.
@@ -46,7 +46,7 @@ pub struct World {
     /// configuration.
     pub sandbox: Option<Wish>,
     /// What works of it here; looked at where it is needed first.
-    pub probed: OnceLock<Probe>,
+    pub probed: OnceLock<SandboxProbe>,
     /// Told what goes on.
     pub progress: Box<Progress>,
 }
@@ -137,8 +137,8 @@ impl World {
 }
 
 /// The name and address under which `ai` commits what it snapshots.
-pub fn identity() -> Result<Identity, OpError> {
-    Identity::new("ai", "ai@localhost").map_err(environment)
+pub fn identity() -> Result<CommitIdentity, OpError> {
+    CommitIdentity::new("ai", "ai@localhost").map_err(environment)
 }
 
 /// What the machine could not do, as a refusal.

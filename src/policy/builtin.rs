@@ -1,6 +1,6 @@
 //! The rules that are part of `ai`: they stand with and without a policy file.
 
-use crate::base::yaml::Place;
+use crate::base::yaml::SourcePlace;
 use crate::domain::action::Action;
 use crate::domain::decision::{Effect, Layer};
 use crate::policy::name_globs::NameGlobs;
@@ -80,6 +80,6 @@ fn blank() -> Rule {
         effect: Effect::Deny,
         reason: String::new(),
         replaceable: Replaceable::No,
-        place: Place::default(),
+        place: SourcePlace::default(),
     }
 }

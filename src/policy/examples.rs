@@ -5,7 +5,7 @@
 //! of tool, a tool. It matches where the rule agrees with all that it states. Written as plain text
 //! it is a path for a rule about paths, else an action.
 
-use crate::base::yaml::{self, Fields, Node, Problem, Value};
+use crate::base::yaml::{self, MappingFields, YamlNode, YamlProblem, YamlValue};
 use crate::domain::action::Action;
 use crate::domain::actor::Actor;
 use crate::domain::path_pattern::CaseMode;
@@ -26,8 +26,8 @@ struct Example {
 }
 
 /// Checks the examples of a rule; each one that does not behave is a problem.
-pub(super) fn check(rule: &Rule, node: &Node, problems: &mut Vec<Problem>) {
-    let Some(mut fields) = Fields::of(node, "`examples`", problems) else {
+pub(super) fn check(rule: &Rule, node: &YamlNode, problems: &mut Vec<YamlProblem>) {
+    let Some(mut fields) = MappingFields::of(node, "`examples`", problems) else {
         return;
     };
     let (must, must_not) = (fields.take("match"), fields.take("no_match"));
@@ -45,15 +45,16 @@ pub(super) fn check(rule: &Rule, node: &Node, problems: &mut Vec<Problem>) {
                     example.shown(),
                     rule.id
                 );
-                problems
-                    .push(Problem::new(item.place, what).hint("correct the rule, or the example"));
+                problems.push(
+                    YamlProblem::new(item.place, what).hint("correct the rule, or the example"),
+                );
             }
         }
     }
 }
 
-fn example_of(rule: &Rule, node: &Node, problems: &mut Vec<Problem>) -> Option<Example> {
-    if !matches!(node.value, Value::Map(_)) {
+fn example_of(rule: &Rule, node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<Example> {
+    if !matches!(node.value, YamlValue::Map(_)) {
         let text = yaml::text_of(node, "an example", problems)?;
         if rule.paths.is_some() {
             return Some(Example {
@@ -67,8 +68,8 @@ fn example_of(rule: &Rule, node: &Node, problems: &mut Vec<Problem>) -> Option<E
         });
     }
     let before = problems.len();
-    let mut fields = Fields::of(node, "an example", problems)?;
-    let mut text = |key: &'static str, problems: &mut Vec<Problem>| {
+    let mut fields = MappingFields::of(node, "an example", problems)?;
+    let mut text = |key: &'static str, problems: &mut Vec<YamlProblem>| {
         let node = fields.take(key)?;
         Some((node, yaml::text_of(node, "an example", problems)?))
     };
@@ -83,17 +84,17 @@ fn example_of(rule: &Rule, node: &Node, problems: &mut Vec<Problem>) -> Option<E
     };
     fields.finish(problems);
     if problems.len() == before && example.states_nothing() {
-        problems.push(Problem::new(node.place, "the example states nothing"));
+        problems.push(YamlProblem::new(node.place, "the example states nothing"));
     }
     (problems.len() == before).then_some(example)
 }
 
-fn parsed<T>(node: &Node, text: &str, problems: &mut Vec<Problem>) -> Option<T>
+fn parsed<T>(node: &YamlNode, text: &str, problems: &mut Vec<YamlProblem>) -> Option<T>
 where
     T: std::str::FromStr<Err: std::fmt::Display>,
 {
     text.parse()
-        .map_err(|error: T::Err| problems.push(Problem::new(node.place, error.to_string())))
+        .map_err(|error: T::Err| problems.push(YamlProblem::new(node.place, error.to_string())))
         .ok()
 }
 

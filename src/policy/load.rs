@@ -1,6 +1,8 @@
 //! From the bytes of a policy file to a policy, or to all of its problems at once.
 
-use crate::base::yaml::{self, Fields, Node, Place, Problem, Problems, Value};
+use crate::base::yaml::{
+    self, MappingFields, SourcePlace, YamlNode, YamlProblem, YamlProblems, YamlValue,
+};
 use crate::base::{hash, suggest};
 use crate::domain::action::Action;
 use crate::domain::decision::{Effect, Layer};
@@ -28,18 +30,22 @@ const EFFECTS: [(&str, Effect); 4] = [
 
 /// Reads a policy; `file` is its name in messages. Any problem at all makes the whole file
 /// unusable.
-pub fn parse(bytes: &[u8], file: &str) -> Result<Policy, Problems> {
+pub fn parse(bytes: &[u8], file: &str) -> Result<Policy, YamlProblems> {
     from_tree(yaml::parse(bytes), bytes, file)
 }
 
 /// Makes a policy of the tree of a file with these bytes, or of why there is no tree.
-fn from_tree(tree: Result<Node, Problem>, bytes: &[u8], file: &str) -> Result<Policy, Problems> {
-    let root = tree.map_err(|problem| Problems::new(file, vec![problem]))?;
+fn from_tree(
+    tree: Result<YamlNode, YamlProblem>,
+    bytes: &[u8],
+    file: &str,
+) -> Result<Policy, YamlProblems> {
+    let root = tree.map_err(|problem| YamlProblems::new(file, vec![problem]))?;
     let mut problems = Vec::new();
     let policy = policy_of(&root, hash::sha256_hex(bytes), &mut problems);
     match policy {
         Some(policy) if problems.is_empty() => Ok(policy),
-        _ => Err(Problems::new(file, problems)),
+        _ => Err(YamlProblems::new(file, problems)),
     }
 }
 
@@ -54,7 +60,7 @@ impl PolicyState {
     }
 
     /// The state of a file with these bytes, whose tree, or why it has none, is known already.
-    pub fn from_tree(tree: Result<Node, Problem>, bytes: &[u8], file: &str) -> Self {
+    pub fn from_tree(tree: Result<YamlNode, YamlProblem>, bytes: &[u8], file: &str) -> Self {
         match from_tree(tree, bytes, file) {
             Ok(policy) => Self::Loaded(Box::new(policy)),
             Err(problems) => Self::Unreadable(Box::new(Unreadable {
@@ -67,28 +73,28 @@ impl PolicyState {
     /// The state where the file could not even be read; `why` is the error.
     pub fn from_read_error(why: &str, file: &str) -> Self {
         Self::Unreadable(Box::new(Unreadable {
-            problems: Problems::whole(file, why),
+            problems: YamlProblems::whole(file, why),
             digest: None,
         }))
     }
 }
 
 /// All problems of a policy file; none where it is in order.
-pub fn validate(bytes: &[u8], file: &str) -> Vec<Problem> {
+pub fn validate(bytes: &[u8], file: &str) -> Vec<YamlProblem> {
     parse(bytes, file)
         .err()
         .map(|problems| problems.list)
         .unwrap_or_default()
 }
 
-fn policy_of(root: &Node, digest: String, problems: &mut Vec<Problem>) -> Option<Policy> {
-    let mut fields = Fields::of(root, "the policy", problems)?;
+fn policy_of(root: &YamlNode, digest: String, problems: &mut Vec<YamlProblem>) -> Option<Policy> {
+    let mut fields = MappingFields::of(root, "the policy", problems)?;
     check_version(&mut fields, problems);
     let default = fields
         .take("default")
         .and_then(|node| yaml::one_of(node, "`default`", &EFFECTS, problems));
     if default.is_none() && problems.is_empty() {
-        let problem = Problem::new(
+        let problem = YamlProblem::new(
             root.place,
             "the policy needs `default`, which answers where no rule matches",
         );
@@ -117,27 +123,27 @@ fn policy_of(root: &Node, digest: String, problems: &mut Vec<Problem>) -> Option
 }
 
 /// Checks the first field of every file that people write.
-fn check_version(fields: &mut Fields<'_>, problems: &mut Vec<Problem>) {
+fn check_version(fields: &mut MappingFields<'_>, problems: &mut Vec<YamlProblem>) {
     let Some(node) = fields.need("version", problems) else {
         return;
     };
     match yaml::count_of(node, "`version`", 1, problems) {
         Some(1) | None => {}
-        Some(n) => problems.push(Problem::new(
+        Some(n) => problems.push(YamlProblem::new(
             node.place,
             format!("version {n} needs a newer version of ai"),
         )),
     }
 }
 
-fn rules_of(node: &Node, problems: &mut Vec<Problem>) -> Vec<Rule> {
+fn rules_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Vec<Rule> {
     let mut rules: Vec<Rule> = Vec::new();
     for item in yaml::list_of(node, "`rules`", problems) {
         let Some(rule) = rule_of(item, problems) else {
             continue;
         };
         match rules.iter().find(|known| known.id == rule.id) {
-            Some(known) => problems.push(Problem::new(
+            Some(known) => problems.push(YamlProblem::new(
                 rule.place,
                 format!(
                     "the rule id `{}` is already taken at line {}",
@@ -150,9 +156,9 @@ fn rules_of(node: &Node, problems: &mut Vec<Problem>) -> Vec<Rule> {
     rules
 }
 
-fn rule_of(node: &Node, problems: &mut Vec<Problem>) -> Option<Rule> {
+fn rule_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<Rule> {
     let before = problems.len();
-    let mut fields = Fields::of(node, "a rule", problems)?;
+    let mut fields = MappingFields::of(node, "a rule", problems)?;
     let id = fields
         .need("id", problems)
         .and_then(|node| id_of(node, problems));
@@ -174,7 +180,7 @@ fn rule_of(node: &Node, problems: &mut Vec<Problem>) -> Option<Rule> {
             .iter()
             .any(|a| on.iter().any(|p| p.matches(*a)))
     {
-        let problem = Problem::new(
+        let problem = YamlProblem::new(
             node.place,
             "only `tool.call` and `edit` are asked about a tool, so the rule would match nothing",
         );
@@ -218,12 +224,12 @@ fn rule_of(node: &Node, problems: &mut Vec<Problem>) -> Option<Rule> {
     Some(rule)
 }
 
-fn id_of(node: &Node, problems: &mut Vec<Problem>) -> Option<String> {
+fn id_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<String> {
     let id = yaml::text_of(node, "`id`", problems)?;
     let plain =
         |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
     if id.len() > 64 || !id.chars().all(plain) {
-        problems.push(Problem::new(
+        problems.push(YamlProblem::new(
             node.place,
             format!(
                 "the rule id `{id}` must be 1 to 64 of lower-case letters, digits, `-`, `_` and `.`"
@@ -241,7 +247,7 @@ fn id_of(node: &Node, problems: &mut Vec<Problem>) -> Option<String> {
             .iter()
             .any(|prefix| id.starts_with(prefix));
     if reserved && !replaces {
-        problems.push(Problem::new(
+        problems.push(YamlProblem::new(
             node.place,
             format!("the rule id `{id}` belongs to ai and cannot be replaced"),
         ));
@@ -250,7 +256,7 @@ fn id_of(node: &Node, problems: &mut Vec<Problem>) -> Option<String> {
     Some(id)
 }
 
-fn actions_of(node: &Node, problems: &mut Vec<Problem>) -> Vec<ActionPattern> {
+fn actions_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Vec<ActionPattern> {
     refuse_empty(node, "`on`", problems);
     let texts = yaml::texts_of(node, "`on`", problems);
     texts
@@ -259,7 +265,11 @@ fn actions_of(node: &Node, problems: &mut Vec<Problem>) -> Vec<ActionPattern> {
         .collect()
 }
 
-fn action_pattern(text: &str, place: Place, problems: &mut Vec<Problem>) -> Option<ActionPattern> {
+fn action_pattern(
+    text: &str,
+    place: SourcePlace,
+    problems: &mut Vec<YamlProblem>,
+) -> Option<ActionPattern> {
     if text == "*" {
         return Some(ActionPattern::All);
     }
@@ -276,7 +286,7 @@ fn action_pattern(text: &str, place: Place, problems: &mut Vec<Problem>) -> Opti
     } else if let Ok(action) = text.parse() {
         return Some(ActionPattern::One(action));
     }
-    let problem = Problem::new(place, format!("`{text}` is no action"));
+    let problem = YamlProblem::new(place, format!("`{text}` is no action"));
     let known = Action::ALL.iter().map(|action| action.as_str());
     problems.push(match suggest::nearest(text, known) {
         Some(near) => problem.hint(format!("did you mean `{near}`?")),
@@ -289,15 +299,15 @@ fn action_pattern(text: &str, place: Place, problems: &mut Vec<Problem>) -> Opti
 
 /// Why the rule stands; only a rule that allows may be silent about it.
 fn reason_of(
-    fields: &mut Fields<'_>,
+    fields: &mut MappingFields<'_>,
     effect: Option<Effect>,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<YamlProblem>,
 ) -> String {
     match (fields.take("reason"), effect) {
         (Some(node), _) => yaml::text_of(node, "`reason`", problems).unwrap_or_default(),
         (None, Some(Effect::Allow) | None) => "allowed by the policy".to_owned(),
         (None, Some(_)) => {
-            let problem = Problem::new(fields.place, "a rule needs `reason`, unless it allows");
+            let problem = YamlProblem::new(fields.place, "a rule needs `reason`, unless it allows");
             problems.push(problem.hint("whoever meets the rule reads it"));
             String::new()
         }
@@ -308,22 +318,25 @@ fn reason_of(
 const TOOL_ACTIONS: [Action; 2] = [Action::ToolCall, Action::Edit];
 
 /// The kinds of tools, each one a known word.
-fn kinds_of(fields: &mut Fields<'_>, problems: &mut Vec<Problem>) -> Option<Vec<ToolKind>> {
+fn kinds_of(
+    fields: &mut MappingFields<'_>,
+    problems: &mut Vec<YamlProblem>,
+) -> Option<Vec<ToolKind>> {
     let node = fields.take("kinds")?;
     refuse_empty(node, "`kinds`", problems);
     let texts = yaml::texts_of(node, "`kinds`", problems);
-    let kind = |(text, place): (String, Place)| {
+    let kind = |(text, place): (String, SourcePlace)| {
         text.parse::<ToolKind>()
-            .map_err(|error| problems.push(Problem::new(place, error.to_string())))
+            .map_err(|error| problems.push(YamlProblem::new(place, error.to_string())))
             .ok()
     };
     Some(texts.into_iter().filter_map(kind).collect())
 }
 
 fn names_of(
-    fields: &mut Fields<'_>,
+    fields: &mut MappingFields<'_>,
     key: &'static str,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<YamlProblem>,
 ) -> Option<NameGlobs> {
     globs_of(fields, key, problems, |texts| {
         NameGlobs::new(texts.iter().copied())
@@ -332,9 +345,9 @@ fn names_of(
 
 /// A list of globs; each bad one is a problem at its own place.
 fn globs_of<T>(
-    fields: &mut Fields<'_>,
+    fields: &mut MappingFields<'_>,
     key: &'static str,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<YamlProblem>,
     compile: impl FnOnce(&[&str]) -> Result<T, BadPatterns>,
 ) -> Option<T> {
     let node = fields.take(key)?;
@@ -345,24 +358,24 @@ fn globs_of<T>(
     let report = |bad: BadPatterns| {
         problems.extend(
             bad.into_iter()
-                .map(|(i, why)| Problem::new(texts[i].1, why)),
+                .map(|(i, why)| YamlProblem::new(texts[i].1, why)),
         );
     };
     compile(&all).map_err(report).ok()
 }
 
 /// An empty list would match nothing, which nobody means.
-fn refuse_empty(node: &Node, what: &str, problems: &mut Vec<Problem>) {
-    if matches!(&node.value, Value::List(items) if items.is_empty()) {
-        problems.push(Problem::new(
+fn refuse_empty(node: &YamlNode, what: &str, problems: &mut Vec<YamlProblem>) {
+    if matches!(&node.value, YamlValue::List(items) if items.is_empty()) {
+        problems.push(YamlProblem::new(
             node.place,
             format!("{what} is an empty list, so the rule would match nothing"),
         ));
     }
 }
 
-fn limits_of(node: &Node, problems: &mut Vec<Problem>) -> Limits {
-    let Some(mut fields) = Fields::of(node, "`limits`", problems) else {
+fn limits_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Limits {
+    let Some(mut fields) = MappingFields::of(node, "`limits`", problems) else {
         return Limits::default();
     };
     let mut limit = |key: &'static str| {

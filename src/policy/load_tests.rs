@@ -3,7 +3,7 @@
 use super::*;
 
 fn problems(text: &str) -> Vec<String> {
-    let shown = |p: &Problem| {
+    let shown = |p: &YamlProblem| {
         let hint = p
             .hint
             .as_ref()

@@ -1,6 +1,6 @@
 //! A policy in memory, and the three states in which a repository can have one.
 
-use crate::base::yaml::Problems;
+use crate::base::yaml::YamlProblems;
 use crate::domain::decision::Effect;
 use crate::policy::builtin;
 use crate::policy::limits::Limits;
@@ -23,7 +23,7 @@ pub struct Policy {
 #[derive(Debug, Clone)]
 pub struct Unreadable {
     /// What is wrong with it.
-    pub problems: Problems,
+    pub problems: YamlProblems,
     /// SHA-256 of the bytes of the file, where they could be read.
     pub digest: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! One rule, and how it is held against a question.
 
 use crate::base::text;
-use crate::base::yaml::Place;
+use crate::base::yaml::SourcePlace;
 use crate::domain::action::Action;
 use crate::domain::decision::{Effect, Layer};
 use crate::domain::path_pattern::CaseMode;
@@ -38,7 +38,7 @@ pub struct Rule {
     /// Whether a later layer may replace it by a rule of the same id.
     pub replaceable: Replaceable,
     /// Where it stands in its file; line zero for built-in rules.
-    pub place: Place,
+    pub place: SourcePlace,
 }
 
 /// Whether a later layer may replace a rule by one of the same id.

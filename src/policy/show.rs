@@ -1,6 +1,6 @@
 //! A policy in its normal form: what stands, rule by rule, with the layer each rule comes from.
 
-use crate::base::yaml::Problem;
+use crate::base::yaml::YamlProblem;
 use crate::domain::decision::{Effect, Layer};
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::limits::Limits;
@@ -23,7 +23,7 @@ pub struct Shown {
     pub rules: Vec<ShownRule>,
     /// What is wrong with a policy that cannot be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub problems: Vec<Problem>,
+    pub problems: Vec<YamlProblem>,
 }
 
 /// One rule; empty lists mean "all".

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::process::redact::Redactor;
 use crate::process::supervise::{
-    CancelToken, Limits, Outcome, OutputTo, Quiet, SpawnSpec, StdinSource, SuperviseError,
-    supervise,
+    CancelToken, CommandLimits, CommandOutcome, OutputTo, QuietObserver, SpawnSpec, StdinSource,
+    SuperviseError, supervise,
 };
 
 /// How long a small tool may take to end when it is told to.
@@ -16,7 +16,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// A tool to run.
 #[derive(Debug, Clone)]
-pub struct Tool {
+pub struct CapturedTool {
     /// Program and arguments.
     pub argv: Vec<OsString>,
     /// Working directory.
@@ -29,7 +29,7 @@ pub struct Tool {
     pub timeout: Duration,
 }
 
-impl Tool {
+impl CapturedTool {
     /// A tool with 1 MiB of output and 20 s of time.
     pub fn new(argv: impl IntoIterator<Item = impl Into<OsString>>, cwd: &Path) -> Self {
         let argv = argv.into_iter().map(Into::into).collect();
@@ -43,14 +43,14 @@ impl Tool {
     }
 }
 
-/// Runs `tool` to its end with an empty standard input; its output is in `Outcome::stdout.memory`
+/// Runs `tool` to its end with an empty standard input; its output is in `CommandOutcome::stdout.memory`
 /// and `stderr.memory`. Well-known shapes of secrets are redacted. May be called inside and outside
 /// of an asynchronous runtime; it blocks either way.
 ///
 /// # Errors
 /// Where the machinery cannot be set up. A tool that cannot be started is no error but
-/// [`super::supervise::End::SpawnFailed`].
-pub fn run_captured(tool: &Tool) -> Result<Outcome, SuperviseError> {
+/// [`super::supervise::CommandEnd::SpawnFailed`].
+pub fn run_captured(tool: &CapturedTool) -> Result<CommandOutcome, SuperviseError> {
     let spec = SpawnSpec {
         argv: tool.argv.clone(),
         cwd: tool.cwd.clone(),
@@ -60,7 +60,7 @@ pub fn run_captured(tool: &Tool) -> Result<Outcome, SuperviseError> {
         files: None,
         cgroup: None,
         fence: None,
-        limits: Limits {
+        limits: CommandLimits {
             total: Some(tool.timeout),
             silence: None,
             grace: GRACE,
@@ -77,7 +77,7 @@ pub fn run_captured(tool: &Tool) -> Result<Outcome, SuperviseError> {
     })
 }
 
-fn drive(spec: &SpawnSpec) -> Result<Outcome, SuperviseError> {
+fn drive(spec: &SpawnSpec) -> Result<CommandOutcome, SuperviseError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -85,7 +85,7 @@ fn drive(spec: &SpawnSpec) -> Result<Outcome, SuperviseError> {
     runtime.block_on(supervise(
         spec,
         &Redactor::new(&[]),
-        &mut Quiet,
+        &mut QuietObserver,
         &CancelToken::new(),
     ))
 }

@@ -22,17 +22,17 @@ const CAP: u64 = 4 << 20;
 
 /// The files in which the kernel tells about cgroups. Others for tests.
 #[derive(Debug, Clone, Copy)]
-pub struct Kernel<'a> {
+pub struct KernelFiles<'a> {
     /// Lists what is mounted where.
     pub mounts: &'a Path,
     /// Names the cgroups of this process.
     pub own: &'a Path,
 }
 
-impl Kernel<'static> {
+impl KernelFiles<'static> {
     /// That of this machine.
     pub fn of_this_machine() -> Self {
-        Kernel {
+        KernelFiles {
             mounts: Path::new("/proc/self/mountinfo"),
             own: Path::new("/proc/self/cgroup"),
         }
@@ -68,7 +68,7 @@ impl Cgroup {
     ///
     /// # Errors
     /// Where that cannot be done here; nothing is left behind then.
-    pub fn make(kernel: Kernel<'_>, name: &str) -> Result<Cgroup, NoCgroup> {
+    pub fn make(kernel: KernelFiles<'_>, name: &str) -> Result<Cgroup, NoCgroup> {
         let home = own_dir(kernel).ok_or(NoCgroup::NotMounted)?;
         let dir = home.join(format!("{PREFIX}{name}-{}", id::random_text(6)));
         fs::create_dir_all(&dir).map_err(NoCgroup::NotDelegated)?;
@@ -105,14 +105,14 @@ impl Cgroup {
     pub(in crate::process) fn start<T>(
         &self,
         start: impl FnOnce() -> io::Result<T>,
-    ) -> (io::Result<T>, Inside) {
+    ) -> (io::Result<T>, CgroupMembership) {
         if enter(&self.dir).is_err() {
-            return (start(), Inside::No);
+            return (start(), CgroupMembership::No);
         }
         let started = start();
         match enter(&self.home) {
-            Ok(()) => (started, Inside::Yes),
-            Err(_) => (started, Inside::No),
+            Ok(()) => (started, CgroupMembership::Yes),
+            Err(_) => (started, CgroupMembership::No),
         }
     }
 
@@ -169,7 +169,7 @@ impl Cgroup {
 
 /// Whether a child was started in the cgroup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::process) enum Inside {
+pub(in crate::process) enum CgroupMembership {
     /// It was, and only it and what it starts is.
     Yes,
     /// It was not, or this process is there as well.
@@ -178,7 +178,7 @@ pub(in crate::process) enum Inside {
 
 /// What can be had on this machine, tried once and taken back.
 pub fn probe() -> Result<(), NoCgroup> {
-    let made = Cgroup::make(Kernel::of_this_machine(), "probe")?;
+    let made = Cgroup::make(KernelFiles::of_this_machine(), "probe")?;
     // Going in and out is what every start does.
     let moved = enter(&made.dir).and_then(|()| enter(&made.home));
     made.remove();
@@ -198,7 +198,7 @@ fn remove_tree(dir: &Path) -> Result<(), FsError> {
 }
 
 /// The directory of the cgroup in which this process is.
-fn own_dir(kernel: Kernel<'_>) -> Option<PathBuf> {
+fn own_dir(kernel: KernelFiles<'_>) -> Option<PathBuf> {
     let text = fs::read_text(kernel.own, CAP).ok()?;
     let own = text.lines().find_map(|line| line.strip_prefix("0::"))?;
     let mounts = fs::read_text(kernel.mounts, CAP).ok()?;
@@ -247,7 +247,7 @@ mod tests {
 
         fn own_dir(&self) -> Option<PathBuf> {
             let (mounts, own) = (self.dir.path().join("mounts"), self.dir.path().join("own"));
-            own_dir(Kernel {
+            own_dir(KernelFiles {
                 mounts: &mounts,
                 own: &own,
             })
@@ -275,7 +275,7 @@ mod tests {
         let (mounts, own) = (fake.dir.path().join("mounts"), fake.dir.path().join("own"));
         // The kernel fills a new directory with its files; here nobody does.
         let refused = Cgroup::make(
-            Kernel {
+            KernelFiles {
                 mounts: &mounts,
                 own: &own,
             },
@@ -293,7 +293,7 @@ mod tests {
         std::fs::create_dir(fake.dir.path().join("mnt")).unwrap();
         symlink("/dev/null", fake.dir.path().join("mnt/user")).unwrap();
         let refused = Cgroup::make(
-            Kernel {
+            KernelFiles {
                 mounts: &mounts,
                 own: &own,
             },
@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn killing_it_ends_what_has_left_everything_else() {
-        let group = match Cgroup::make(Kernel::of_this_machine(), "test") {
+        let group = match Cgroup::make(KernelFiles::of_this_machine(), "test") {
             Ok(group) => group,
             Err(why) => return writeln_skipped(&why.to_string()),
         };
@@ -335,7 +335,7 @@ mod tests {
         let (output, inside) = group.start(start);
         assert_eq!(
             (output.unwrap().stdout, inside),
-            (b"out\n".to_vec(), Inside::Yes)
+            (b"out\n".to_vec(), CgroupMembership::Yes)
         );
         assert!(!group.processes().is_empty() && !group.processes().contains(&own_pid()));
         assert!(group.end() >= 1);

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use crate::process::redact::Secret;
 
 /// One variable.
-pub type Variable = (OsString, OsString);
+pub type EnvVariable = (OsString, OsString);
 
 /// Passed on to every child: where things are, who and where the user is, how to talk. Nothing that
 /// lets in or injects code.
@@ -92,10 +92,10 @@ const LONGEST: usize = (128 << 10) - 2;
 /// What a child gets: of `all`, what is on the allow-list or named in `extra_allow` (exact names,
 /// or a prefix and `*`); and then `set`, which is given as it is and wins. Sorted by name.
 pub fn child_environment(
-    all: &[Variable],
+    all: &[EnvVariable],
     extra_allow: &[String],
-    set: &[Variable],
-) -> Vec<Variable> {
+    set: &[EnvVariable],
+) -> Vec<EnvVariable> {
     let inherited = all
         .iter()
         .filter(|variable| is_sound(variable) && is_allowed(variable, extra_allow));
@@ -105,7 +105,7 @@ pub fn child_environment(
 
 /// The variables of `all` whose name says that the value is secret, for the redactor. What is not
 /// passed on to a child can still be found by it in a file.
-pub fn secrets_in(all: &[Variable]) -> Vec<Secret> {
+pub fn secrets_in(all: &[EnvVariable]) -> Vec<Secret> {
     all.iter()
         .filter(|(name, value)| {
             names_a_secret(&name.to_string_lossy()) && !is_plain(&value.to_string_lossy())
@@ -114,12 +114,12 @@ pub fn secrets_in(all: &[Variable]) -> Vec<Secret> {
         .collect()
 }
 
-fn is_sound((name, value): &Variable) -> bool {
+fn is_sound((name, value): &EnvVariable) -> bool {
     let name = name.as_bytes();
     !name.is_empty() && !name.contains(&b'=') && name.len() + value.len() < LONGEST
 }
 
-fn is_allowed((name, value): &Variable, extra: &[String]) -> bool {
+fn is_allowed((name, value): &EnvVariable, extra: &[String]) -> bool {
     let Some(name) = name.to_str() else {
         return false;
     };
@@ -189,14 +189,14 @@ mod tests {
     use super::*;
     use std::os::unix::ffi::OsStringExt;
 
-    fn vars(pairs: &[(&str, &str)]) -> Vec<Variable> {
+    fn vars(pairs: &[(&str, &str)]) -> Vec<EnvVariable> {
         pairs
             .iter()
             .map(|(name, value)| (name.into(), value.into()))
             .collect()
     }
 
-    fn names(vars: &[Variable]) -> Vec<&str> {
+    fn names(vars: &[EnvVariable]) -> Vec<&str> {
         vars.iter()
             .map(|(name, _)| name.to_str().unwrap())
             .collect()

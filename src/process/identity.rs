@@ -21,7 +21,7 @@ pub struct ProcessIdentity {
 
 /// What can be said about a process from here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Liveness {
+pub enum ProcessLiveness {
     /// It runs.
     Alive,
     /// It has ended; a zombie counts as ended.
@@ -38,28 +38,28 @@ impl ProcessIdentity {
 
     /// The process that has this pid now.
     pub fn of(pid: i32) -> Option<Self> {
-        let stat = procfs::stat(pid).filter(procfs::Stat::is_running)?;
+        let stat = procfs::stat(pid).filter(procfs::ProcessStat::is_running)?;
         Some(Self::from_stat(&stat))
     }
 
-    /// Whether this very process still runs. Take [`Liveness::Unknown`] as alive where a mistake
+    /// Whether this very process still runs. Take [`ProcessLiveness::Unknown`] as alive where a mistake
     /// would run something twice.
-    pub fn liveness(&self) -> Liveness {
+    pub fn liveness(&self) -> ProcessLiveness {
         if boot_of(&self.boot_id) != boot_of(&clock::boot_epoch()) {
-            return Liveness::Dead;
+            return ProcessLiveness::Dead;
         }
         if self.boot_id != clock::boot_epoch() || self.pid_namespace != pid_namespace() {
-            return Liveness::Unknown;
+            return ProcessLiveness::Unknown;
         }
         match procfs::stat(self.pid) {
             Some(stat) if stat.start_ticks == self.start_ticks && stat.is_running() => {
-                Liveness::Alive
+                ProcessLiveness::Alive
             }
-            _ => Liveness::Dead,
+            _ => ProcessLiveness::Dead,
         }
     }
 
-    pub(in crate::process) fn from_stat(stat: &procfs::Stat) -> Self {
+    pub(in crate::process) fn from_stat(stat: &procfs::ProcessStat) -> Self {
         Self {
             boot_id: clock::boot_epoch(),
             pid_namespace: pid_namespace(),
@@ -97,7 +97,7 @@ mod tests {
             serde_json::from_str::<ProcessIdentity>(&text)
                 .unwrap()
                 .liveness(),
-            Liveness::Alive
+            ProcessLiveness::Alive
         );
     }
 
@@ -108,17 +108,17 @@ mod tests {
             start_ticks: me.start_ticks + 1,
             ..me.clone()
         };
-        assert_eq!(reused.liveness(), Liveness::Dead);
+        assert_eq!(reused.liveness(), ProcessLiveness::Dead);
         let rebooted = ProcessIdentity {
             boot_id: "another/time:[1]".into(),
             ..me.clone()
         };
-        assert_eq!(rebooted.liveness(), Liveness::Dead);
+        assert_eq!(rebooted.liveness(), ProcessLiveness::Dead);
         let elsewhere = ProcessIdentity {
             pid_namespace: "pid:[1]".into(),
             ..me
         };
-        assert_eq!(elsewhere.liveness(), Liveness::Unknown);
+        assert_eq!(elsewhere.liveness(), ProcessLiveness::Unknown);
     }
 
     #[test]
@@ -130,14 +130,14 @@ mod tests {
             .spawn()
             .unwrap();
         let identity = ProcessIdentity::of(i32::try_from(child.id()).unwrap()).unwrap();
-        assert_eq!(identity.liveness(), Liveness::Alive);
+        assert_eq!(identity.liveness(), ProcessLiveness::Alive);
         drop(child.stdin.take());
         // Not reaped yet: it becomes a zombie, and stays one until `wait`.
         while procfs::stat(identity.pid).unwrap().is_running() {
             std::thread::yield_now();
         }
-        assert_eq!(identity.liveness(), Liveness::Dead);
+        assert_eq!(identity.liveness(), ProcessLiveness::Dead);
         child.wait().unwrap();
-        assert_eq!(identity.liveness(), Liveness::Dead);
+        assert_eq!(identity.liveness(), ProcessLiveness::Dead);
     }
 }

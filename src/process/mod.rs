@@ -14,17 +14,17 @@
 //! Deliberately absent: shells, pipes between commands, and pseudo-terminals. A child has no
 //! controlling terminal and cannot ask.
 
-pub mod again;
 mod capture;
 pub mod captured;
 pub mod cgroup;
 pub mod editor;
+pub mod end_process;
 pub mod environment;
 pub mod guard;
 pub mod identity;
-pub mod other;
 mod procfs;
 pub mod redact;
+pub mod reexec;
 pub mod sandbox;
 mod signal;
 pub mod supervise;

@@ -16,7 +16,7 @@ const ENVIRON_CAP: u64 = 16 << 20;
 
 /// One process as `/proc/PID/stat` shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::process) struct Stat {
+pub(in crate::process) struct ProcessStat {
     pub pid: i32,
     pub parent: i32,
     pub group: i32,
@@ -29,7 +29,7 @@ pub(in crate::process) struct Stat {
     threads: u32,
 }
 
-impl Stat {
+impl ProcessStat {
     /// False for a process that has ended and only waits to be reaped. A process whose first thread
     /// has ended while others go on also shows as a zombie, but still runs.
     pub fn is_running(&self) -> bool {
@@ -43,13 +43,13 @@ impl Stat {
 }
 
 /// The process with this pid, if there is one now.
-pub(in crate::process) fn stat(pid: i32) -> Option<Stat> {
+pub(in crate::process) fn stat(pid: i32) -> Option<ProcessStat> {
     let bytes = read_capped(&proc_path(pid, "stat"), STAT_CAP).ok()?;
     parse(&String::from_utf8_lossy(&bytes))
 }
 
 /// Every process that can be seen now.
-pub(in crate::process) fn table() -> Result<Vec<Stat>, FsError> {
+pub(in crate::process) fn table() -> Result<Vec<ProcessStat>, FsError> {
     let entries = list_dir(Path::new("/proc"))?;
     Ok(entries
         .iter()
@@ -59,8 +59,8 @@ pub(in crate::process) fn table() -> Result<Vec<Stat>, FsError> {
 }
 
 /// Everything below `roots` in `table`, the roots themselves not included.
-pub(in crate::process) fn descendants(roots: &[i32], table: &[Stat]) -> Vec<Stat> {
-    let mut children: HashMap<i32, Vec<&Stat>> = HashMap::new();
+pub(in crate::process) fn descendants(roots: &[i32], table: &[ProcessStat]) -> Vec<ProcessStat> {
+    let mut children: HashMap<i32, Vec<&ProcessStat>> = HashMap::new();
     for stat in table {
         children.entry(stat.parent).or_default().push(stat);
     }
@@ -100,11 +100,11 @@ fn proc_path(pid: i32, file: &str) -> PathBuf {
 
 /// Parses `pid (name) state ppid …`. The name may hold spaces and parentheses, so fields count from
 /// the last parenthesis.
-fn parse(line: &str) -> Option<Stat> {
+fn parse(line: &str) -> Option<ProcessStat> {
     let pid = line.split_once(' ')?.0.parse().ok()?;
     let fields: Vec<&str> = line.rsplit_once(')')?.1.split_ascii_whitespace().collect();
     let number = |index: usize| fields.get(index)?.parse::<i32>().ok();
-    Some(Stat {
+    Some(ProcessStat {
         pid,
         state: *fields.first()?.as_bytes().first()?,
         parent: number(1)?,
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn descendants_are_found_at_any_depth_and_a_loop_ends() {
-        let make = |pid, parent| Stat {
+        let make = |pid, parent| ProcessStat {
             pid,
             parent,
             ..parse(&line(1, "x", 'S', 1)).unwrap()

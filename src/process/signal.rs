@@ -8,7 +8,7 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open, pidfd_send_signal,
 };
 
-use crate::process::procfs::{Stat, stat};
+use crate::process::procfs::{ProcessStat, stat};
 
 /// How long `SIGKILL` is repeated before the rest counts as unkillable (in an uninterruptible wait,
 /// or of another user).
@@ -20,9 +20,9 @@ pub(in crate::process) const STEP: Duration = Duration::from_millis(15);
 /// until it is gone.
 ///
 /// The owner looks again and again, so that what is forked meanwhile is found too, and calls
-/// [`Sweep::press`] with what it saw.
+/// [`ProcessSweep::press`] with what it saw.
 #[derive(Debug)]
-pub(in crate::process) struct Sweep {
+pub(in crate::process) struct ProcessSweep {
     begun: Instant,
     grace: Duration,
     asked: HashSet<(i32, u64)>,
@@ -30,7 +30,7 @@ pub(in crate::process) struct Sweep {
 
 /// How a sweep stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::process) enum Pressure {
+pub(in crate::process) enum SweepPressure {
     /// Processes were asked to end and have time for it.
     Asking,
     /// The grace time is over; they are being killed.
@@ -41,14 +41,14 @@ pub(in crate::process) enum Pressure {
 
 /// Whether whole process groups may be killed, which no fork can outrun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::process) enum Groups {
+pub(in crate::process) enum GroupKill {
     /// Every group of a target holds targets only, apart from the caller's own.
     Whole,
     /// A target may share its group with others.
     Spared,
 }
 
-impl Sweep {
+impl ProcessSweep {
     pub fn begin(grace: Duration) -> Self {
         Self {
             begun: Instant::now(),
@@ -57,11 +57,11 @@ impl Sweep {
         }
     }
 
-    pub fn pressure(&self) -> Pressure {
+    pub fn pressure(&self) -> SweepPressure {
         match self.begun.elapsed() {
-            elapsed if elapsed < self.grace => Pressure::Asking,
-            elapsed if elapsed < self.grace + KILL_BOUND => Pressure::Killing,
-            _ => Pressure::GivenUp,
+            elapsed if elapsed < self.grace => SweepPressure::Asking,
+            elapsed if elapsed < self.grace + KILL_BOUND => SweepPressure::Killing,
+            _ => SweepPressure::GivenUp,
         }
     }
 
@@ -71,14 +71,14 @@ impl Sweep {
     }
 
     /// Signals `targets` as the time that has passed demands.
-    pub fn press(&mut self, targets: &[Stat], groups: Groups) {
+    pub fn press(&mut self, targets: &[ProcessStat], groups: GroupKill) {
         match self.pressure() {
-            Pressure::Asking => self.ask(targets),
-            Pressure::Killing | Pressure::GivenUp => self.kill(targets, groups),
+            SweepPressure::Asking => self.ask(targets),
+            SweepPressure::Killing | SweepPressure::GivenUp => self.kill(targets, groups),
         }
     }
 
-    fn ask(&mut self, targets: &[Stat]) {
+    fn ask(&mut self, targets: &[ProcessStat]) {
         for target in targets {
             // A second SIGTERM means "at once" to some programs, so each process gets one only.
             if self.asked.insert((target.pid, target.start_ticks)) {
@@ -90,8 +90,8 @@ impl Sweep {
         }
     }
 
-    fn kill(&mut self, targets: &[Stat], groups: Groups) {
-        if groups == Groups::Whole {
+    fn kill(&mut self, targets: &[ProcessStat], groups: GroupKill) {
+        if groups == GroupKill::Whole {
             kill_groups(targets);
         }
         for target in targets {
@@ -102,7 +102,7 @@ impl Sweep {
 }
 
 /// Sends `signal` to exactly this process; one that has ended gets nothing.
-pub(in crate::process) fn send(target: &Stat, signal: Signal) {
+pub(in crate::process) fn send(target: &ProcessStat, signal: Signal) {
     let Some(pid) = Pid::from_raw(target.pid) else {
         return;
     };
@@ -119,7 +119,7 @@ pub(in crate::process) fn send(target: &Stat, signal: Signal) {
     };
 }
 
-fn kill_groups(targets: &[Stat]) {
+fn kill_groups(targets: &[ProcessStat]) {
     let own = rustix::process::getpgrp().as_raw_pid();
     let groups: BTreeSet<i32> = targets
         .iter()

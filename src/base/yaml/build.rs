@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 
-use super::node::{Node, Value};
-use super::problem::{Place, Problem};
+use super::node::{YamlNode, YamlValue};
+use super::problem::{SourcePlace, YamlProblem};
 
 /// Deepest nesting of lists and mappings of one style.
 const MAX_DEPTH: usize = 32;
@@ -19,13 +19,13 @@ const MAX_NODES: usize = 100_000;
 const MAX_REPLAYED: usize = 10_000;
 
 /// The only document of `text`; nothing where there is none.
-pub(super) fn tree(text: &str) -> Result<Option<Node>, Problem> {
+pub(super) fn tree(text: &str) -> Result<Option<YamlNode>, YamlProblem> {
     let options = granit_parser::options! {
         emit_comments: false,
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
     };
-    let mut builder = Builder {
+    let mut builder = NodeBuilder {
         events: Parser::new_from_str_with_options(text, options),
         anchors: HashMap::new(),
         nodes: 0,
@@ -37,7 +37,7 @@ pub(super) fn tree(text: &str) -> Result<Option<Node>, Problem> {
             (Event::StreamEnd, _) => return Ok(root),
             (Event::StreamStart | Event::DocumentEnd, _) => {}
             (Event::DocumentStart(..), span) if root.is_some() => {
-                return Err(Problem::new(
+                return Err(YamlProblem::new(
                     place_of(&span),
                     "the file holds more than one document",
                 ));
@@ -47,7 +47,7 @@ pub(super) fn tree(text: &str) -> Result<Option<Node>, Problem> {
                 root = Some(builder.node(first)?);
             }
             (_, span) => {
-                return Err(Problem::new(
+                return Err(YamlProblem::new(
                     place_of(&span),
                     "not usable as YAML: a value outside of a document",
                 ));
@@ -56,19 +56,19 @@ pub(super) fn tree(text: &str) -> Result<Option<Node>, Problem> {
     }
 }
 
-type Read<'t> = (Event<'t>, Span);
+type YamlEvent<'t> = (Event<'t>, Span);
 
-struct Builder<'t> {
+struct NodeBuilder<'t> {
     events: Parser<'t, StrInput<'t>>,
     /// What anchors stand for. One whose node is not finished yet is absent, so that no node can
     /// contain itself.
-    anchors: HashMap<usize, Node>,
+    anchors: HashMap<usize, YamlNode>,
     nodes: usize,
     replayed: usize,
 }
 
-impl<'t> Builder<'t> {
-    fn next(&mut self) -> Result<Read<'t>, Problem> {
+impl<'t> NodeBuilder<'t> {
+    fn next(&mut self) -> Result<YamlEvent<'t>, YamlProblem> {
         match self.events.next_event() {
             Some(Ok(read)) => Ok(read),
             Some(Err(error)) => Err(problem_of(&error)),
@@ -78,7 +78,7 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn node(&mut self, (event, span): Read<'t>) -> Result<Node, Problem> {
+    fn node(&mut self, (event, span): YamlEvent<'t>) -> Result<YamlNode, YamlProblem> {
         let place = place_of(&span);
         self.count(1, place)?;
         let (value, anchor) = match event {
@@ -95,52 +95,60 @@ impl<'t> Builder<'t> {
             }
             Event::Alias(anchor) => return self.replay(anchor, place),
             _ => {
-                return Err(Problem::new(
+                return Err(YamlProblem::new(
                     place,
                     "not usable as YAML: a value is missing here",
                 ));
             }
         };
-        let node = Node { place, value };
+        let node = YamlNode { place, value };
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
     }
 
-    fn list(&mut self) -> Result<Value, Problem> {
+    fn list(&mut self) -> Result<YamlValue, YamlProblem> {
         let mut items = Vec::new();
         loop {
             match self.next()? {
-                (Event::SequenceEnd, _) => return Ok(Value::List(items)),
+                (Event::SequenceEnd, _) => return Ok(YamlValue::List(items)),
                 read => items.push(self.node(read)?),
             }
         }
     }
 
-    fn map(&mut self) -> Result<Value, Problem> {
+    fn map(&mut self) -> Result<YamlValue, YamlProblem> {
         let mut entries = Vec::new();
         loop {
             let (key, place) = match self.next()? {
                 (Event::MappingEnd, _) => break,
                 (Event::Scalar(key, _, 0, None), span) => (key.into_owned(), place_of(&span)),
-                (_, span) => return Err(Problem::new(place_of(&span), "a key must be plain text")),
+                (_, span) => {
+                    return Err(YamlProblem::new(
+                        place_of(&span),
+                        "a key must be plain text",
+                    ));
+                }
             };
             if key == "<<" {
-                return Err(Problem::new(place, "merge keys (`<<`) are not used here"));
+                return Err(YamlProblem::new(
+                    place,
+                    "merge keys (`<<`) are not used here",
+                ));
             }
             self.count(1, place)?;
             let value = self.next()?;
             entries.push((key, place, self.node(value)?));
         }
         unique(&entries)?;
-        Ok(Value::Map(entries))
+        Ok(YamlValue::Map(entries))
     }
 
     /// What an alias stands for. It keeps the place of its anchor, where the text is.
-    fn replay(&mut self, anchor: usize, place: Place) -> Result<Node, Problem> {
+    fn replay(&mut self, anchor: usize, place: SourcePlace) -> Result<YamlNode, YamlProblem> {
         let Some(node) = self.anchors.get(&anchor).cloned() else {
-            return Err(Problem::new(
+            return Err(YamlProblem::new(
                 place,
                 "an alias stands inside of what it names",
             ));
@@ -154,7 +162,7 @@ impl<'t> Builder<'t> {
         Ok(node)
     }
 
-    fn count(&mut self, nodes: usize, place: Place) -> Result<(), Problem> {
+    fn count(&mut self, nodes: usize, place: SourcePlace) -> Result<(), YamlProblem> {
         self.nodes += nodes;
         match self.nodes > MAX_NODES {
             true => Err(too_large(place)),
@@ -167,23 +175,23 @@ fn scalar(
     text: &str,
     style: ScalarStyle,
     tag: Option<&Tag>,
-    place: Place,
-) -> Result<Value, Problem> {
+    place: SourcePlace,
+) -> Result<YamlValue, YamlProblem> {
     let is_text = tag.is_some_and(|tag| tag.core_suffix() == Some("str"));
     if !is_text {
         untagged(tag, place)?;
     }
     Ok(match (style, text) {
-        (ScalarStyle::Plain, "" | "~" | "null" | "Null" | "NULL") if !is_text => Value::Null,
-        (ScalarStyle::Plain, text) if !is_text => Value::Plain(text.to_owned()),
-        (_, text) => Value::Quoted(text.to_owned()),
+        (ScalarStyle::Plain, "" | "~" | "null" | "Null" | "NULL") if !is_text => YamlValue::Null,
+        (ScalarStyle::Plain, text) if !is_text => YamlValue::Plain(text.to_owned()),
+        (_, text) => YamlValue::Quoted(text.to_owned()),
     })
 }
 
-fn untagged(tag: Option<&Tag>, place: Place) -> Result<(), Problem> {
+fn untagged(tag: Option<&Tag>, place: SourcePlace) -> Result<(), YamlProblem> {
     match tag {
         None => Ok(()),
-        Some(tag) => Err(Problem::new(
+        Some(tag) => Err(YamlProblem::new(
             place,
             format!("the tag `{}` is not used here", tag.original()),
         )),
@@ -191,8 +199,8 @@ fn untagged(tag: Option<&Tag>, place: Place) -> Result<(), Problem> {
 }
 
 /// Refuses a key that stands twice, at its second place.
-fn unique(entries: &[(String, Place, Node)]) -> Result<(), Problem> {
-    let mut sorted: Vec<(&str, Place)> = entries
+fn unique(entries: &[(String, SourcePlace, YamlNode)]) -> Result<(), YamlProblem> {
+    let mut sorted: Vec<(&str, SourcePlace)> = entries
         .iter()
         .map(|(key, place, _)| (key.as_str(), *place))
         .collect();
@@ -202,7 +210,7 @@ fn unique(entries: &[(String, Place, Node)]) -> Result<(), Problem> {
             .then(a.1.column.cmp(&b.1.column))
     });
     match sorted.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        Some(pair) => Err(Problem::new(
+        Some(pair) => Err(YamlProblem::new(
             pair[1].1,
             format!("duplicate key `{}`", pair[1].0),
         )),
@@ -210,37 +218,37 @@ fn unique(entries: &[(String, Place, Node)]) -> Result<(), Problem> {
     }
 }
 
-fn size_of(node: &Node) -> usize {
+fn size_of(node: &YamlNode) -> usize {
     match &node.value {
-        Value::List(items) => 1 + items.iter().map(size_of).sum::<usize>(),
-        Value::Map(entries) => {
+        YamlValue::List(items) => 1 + items.iter().map(size_of).sum::<usize>(),
+        YamlValue::Map(entries) => {
             1 + entries
                 .iter()
                 .map(|(_, _, value)| 1 + size_of(value))
                 .sum::<usize>()
         }
-        Value::Null | Value::Plain(_) | Value::Quoted(_) => 1,
+        YamlValue::Null | YamlValue::Plain(_) | YamlValue::Quoted(_) => 1,
     }
 }
 
-fn too_large(place: Place) -> Problem {
-    Problem::new(place, "the file is nested too deeply or grows too large")
+fn too_large(place: SourcePlace) -> YamlProblem {
+    YamlProblem::new(place, "the file is nested too deeply or grows too large")
 }
 
-fn problem_of(error: &ScanError) -> Problem {
+fn problem_of(error: &ScanError) -> YamlProblem {
     let at = error.marker();
-    let place = Place {
+    let place = SourcePlace {
         line: at.line() as u64,
         column: at.col() as u64 + 1,
     };
     match error.kind() {
         granit_parser::ErrorKind::RecursionLimitExceeded => too_large(place),
-        _ => Problem::new(place, format!("not usable as YAML: {}", error.info())),
+        _ => YamlProblem::new(place, format!("not usable as YAML: {}", error.info())),
     }
 }
 
-fn place_of(span: &Span) -> Place {
-    Place {
+fn place_of(span: &Span) -> SourcePlace {
+    SourcePlace {
         line: span.start.line() as u64,
         column: span.start.col() as u64 + 1,
     }

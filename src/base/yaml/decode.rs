@@ -1,26 +1,30 @@
 //! Picking a tree of nodes apart: each helper reports what it does not like and goes on, so that
 //! one reading finds every problem.
 
-use super::node::{Node, Value};
-use super::problem::{Place, Problem};
+use super::node::{YamlNode, YamlValue};
+use super::problem::{SourcePlace, YamlProblem};
 use crate::base::{duration, suggest};
 use std::time::Duration;
 
-/// The fields of one mapping. Fields that nobody asked for are reported by [`Fields::finish`].
-pub struct Fields<'a> {
+/// The fields of one mapping. Fields that nobody asked for are reported by [`MappingFields::finish`].
+pub struct MappingFields<'a> {
     /// Where the mapping begins.
-    pub place: Place,
+    pub place: SourcePlace,
     what: &'static str,
-    entries: Vec<(&'a str, Place, &'a Node)>,
+    entries: Vec<(&'a str, SourcePlace, &'a YamlNode)>,
     asked: Vec<&'static str>,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> MappingFields<'a> {
     /// The fields of `node`, which `what` names in messages; `None` and a problem where it is no
     /// mapping.
-    pub fn of(node: &'a Node, what: &'static str, problems: &mut Vec<Problem>) -> Option<Self> {
-        let Value::Map(entries) = &node.value else {
-            problems.push(Problem::new(
+    pub fn of(
+        node: &'a YamlNode,
+        what: &'static str,
+        problems: &mut Vec<YamlProblem>,
+    ) -> Option<Self> {
+        let YamlValue::Map(entries) = &node.value else {
+            problems.push(YamlProblem::new(
                 node.place,
                 format!("{what} must be a mapping, not {}", node.value.kind()),
             ));
@@ -39,17 +43,21 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes the value of a field.
-    pub fn take(&mut self, key: &'static str) -> Option<&'a Node> {
+    pub fn take(&mut self, key: &'static str) -> Option<&'a YamlNode> {
         self.asked.push(key);
         let at = self.entries.iter().position(|(name, _, _)| *name == key)?;
         Some(self.entries.swap_remove(at).2)
     }
 
     /// Takes the value of a field; its absence is a problem.
-    pub fn need(&mut self, key: &'static str, problems: &mut Vec<Problem>) -> Option<&'a Node> {
+    pub fn need(
+        &mut self,
+        key: &'static str,
+        problems: &mut Vec<YamlProblem>,
+    ) -> Option<&'a YamlNode> {
         let found = self.take(key);
         if found.is_none() {
-            problems.push(Problem::new(
+            problems.push(YamlProblem::new(
                 self.place,
                 format!("{} needs `{key}`", self.what),
             ));
@@ -58,17 +66,17 @@ impl<'a> Fields<'a> {
     }
 
     /// Refuses a field that a newer version will understand; it is never ignored.
-    pub fn refuse(&mut self, key: &'static str, message: &str, problems: &mut Vec<Problem>) {
+    pub fn refuse(&mut self, key: &'static str, message: &str, problems: &mut Vec<YamlProblem>) {
         if let Some(at) = self.entries.iter().position(|(name, _, _)| *name == key) {
             let (_, place, _) = self.entries.swap_remove(at);
-            problems.push(Problem::new(place, message));
+            problems.push(YamlProblem::new(place, message));
         }
     }
 
     /// Reports every field that nobody asked for.
-    pub fn finish(self, problems: &mut Vec<Problem>) {
+    pub fn finish(self, problems: &mut Vec<YamlProblem>) {
         for (key, place, _) in &self.entries {
-            let problem = Problem::new(*place, format!("{} has no field `{key}`", self.what));
+            let problem = YamlProblem::new(*place, format!("{} has no field `{key}`", self.what));
             problems.push(match suggest::nearest(key, self.asked.iter().copied()) {
                 Some(known) => problem.hint(format!("did you mean `{known}`?")),
                 None => problem.hint(format!("known are {}", self.asked.join(", "))),
@@ -78,15 +86,17 @@ impl<'a> Fields<'a> {
 }
 
 /// Text that is not empty.
-pub fn text_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Option<String> {
+pub fn text_of(node: &YamlNode, what: &str, problems: &mut Vec<YamlProblem>) -> Option<String> {
     match &node.value {
-        Value::Plain(text) | Value::Quoted(text) if !text.trim().is_empty() => Some(text.clone()),
-        Value::Plain(_) | Value::Quoted(_) | Value::Null => {
-            problems.push(Problem::new(node.place, format!("{what} is empty")));
+        YamlValue::Plain(text) | YamlValue::Quoted(text) if !text.trim().is_empty() => {
+            Some(text.clone())
+        }
+        YamlValue::Plain(_) | YamlValue::Quoted(_) | YamlValue::Null => {
+            problems.push(YamlProblem::new(node.place, format!("{what} is empty")));
             None
         }
         other => {
-            problems.push(Problem::new(
+            problems.push(YamlProblem::new(
                 node.place,
                 format!("{what} must be text, not {}", other.kind()),
             ));
@@ -96,10 +106,14 @@ pub fn text_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Option<S
 }
 
 /// A list of texts; a single text stands for a list of one.
-pub fn texts_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Vec<(String, Place)> {
+pub fn texts_of(
+    node: &YamlNode,
+    what: &str,
+    problems: &mut Vec<YamlProblem>,
+) -> Vec<(String, SourcePlace)> {
     let one = std::slice::from_ref(node);
     let items = match &node.value {
-        Value::List(items) => items.as_slice(),
+        YamlValue::List(items) => items.as_slice(),
         _ => one,
     };
     items
@@ -109,7 +123,7 @@ pub fn texts_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Vec<(St
 }
 
 /// Like [`texts_of`], without the places.
-pub fn names_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Vec<String> {
+pub fn names_of(node: &YamlNode, what: &str, problems: &mut Vec<YamlProblem>) -> Vec<String> {
     texts_of(node, what, problems)
         .into_iter()
         .map(|(text, _)| text)
@@ -117,11 +131,15 @@ pub fn names_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Vec<Str
 }
 
 /// The items of a list.
-pub fn list_of<'a>(node: &'a Node, what: &str, problems: &mut Vec<Problem>) -> &'a [Node] {
+pub fn list_of<'a>(
+    node: &'a YamlNode,
+    what: &str,
+    problems: &mut Vec<YamlProblem>,
+) -> &'a [YamlNode] {
     match &node.value {
-        Value::List(items) => items,
+        YamlValue::List(items) => items,
         other => {
-            problems.push(Problem::new(
+            problems.push(YamlProblem::new(
                 node.place,
                 format!("{what} must be a list, not {}", other.kind()),
             ));
@@ -132,12 +150,12 @@ pub fn list_of<'a>(node: &'a Node, what: &str, problems: &mut Vec<Problem>) -> &
 
 /// `true` or `false`; other spellings mean different things to different YAML readers and are
 /// refused.
-pub fn bool_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Option<bool> {
+pub fn bool_of(node: &YamlNode, what: &str, problems: &mut Vec<YamlProblem>) -> Option<bool> {
     match &node.value {
-        Value::Plain(text) if text == "true" => Some(true),
-        Value::Plain(text) if text == "false" => Some(false),
+        YamlValue::Plain(text) if text == "true" => Some(true),
+        YamlValue::Plain(text) if text == "false" => Some(false),
         _ => {
-            problems.push(Problem::new(
+            problems.push(YamlProblem::new(
                 node.place,
                 format!("{what} must be true or false"),
             ));
@@ -147,9 +165,14 @@ pub fn bool_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Option<b
 }
 
 /// A whole decimal number of at least `least` and at most 2^32 - 1.
-pub fn count_of(node: &Node, what: &str, least: u32, problems: &mut Vec<Problem>) -> Option<u32> {
+pub fn count_of(
+    node: &YamlNode,
+    what: &str,
+    least: u32,
+    problems: &mut Vec<YamlProblem>,
+) -> Option<u32> {
     let number = match &node.value {
-        Value::Plain(text)
+        YamlValue::Plain(text)
             if text == "0"
                 || !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()) =>
         {
@@ -159,7 +182,7 @@ pub fn count_of(node: &Node, what: &str, least: u32, problems: &mut Vec<Problem>
     };
     let number = number.filter(|n: &u32| *n >= least);
     if number.is_none() {
-        problems.push(Problem::new(
+        problems.push(YamlProblem::new(
             node.place,
             format!("{what} must be a whole number of at least {least}"),
         ));
@@ -168,11 +191,15 @@ pub fn count_of(node: &Node, what: &str, least: u32, problems: &mut Vec<Problem>
 }
 
 /// A duration such as `30m`, longer than nothing.
-pub fn duration_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Option<Duration> {
+pub fn duration_of(
+    node: &YamlNode,
+    what: &str,
+    problems: &mut Vec<YamlProblem>,
+) -> Option<Duration> {
     let text = text_of(node, what, problems)?;
     match duration::parse(&text) {
         Ok(duration) if duration.is_zero() => {
-            problems.push(Problem::new(
+            problems.push(YamlProblem::new(
                 node.place,
                 format!("{what} must be longer than nothing"),
             ));
@@ -180,7 +207,7 @@ pub fn duration_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Opti
         }
         Ok(duration) => Some(duration),
         Err(error) => {
-            problems.push(Problem::new(node.place, format!("{what}: {error}")));
+            problems.push(YamlProblem::new(node.place, format!("{what}: {error}")));
             None
         }
     }
@@ -188,17 +215,17 @@ pub fn duration_of(node: &Node, what: &str, problems: &mut Vec<Problem>) -> Opti
 
 /// One of a few words.
 pub fn one_of<T: Copy>(
-    node: &Node,
+    node: &YamlNode,
     what: &str,
     words: &[(&'static str, T)],
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<YamlProblem>,
 ) -> Option<T> {
     let text = text_of(node, what, problems)?;
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Some(*value);
     }
     let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    let problem = Problem::new(node.place, format!("{what} cannot be `{text}`"));
+    let problem = YamlProblem::new(node.place, format!("{what} cannot be `{text}`"));
     problems.push(match suggest::nearest(&text, known.iter().copied()) {
         Some(word) => problem.hint(format!("did you mean `{word}`?")),
         None => problem.hint(format!("known are {}", known.join(", "))),
@@ -211,10 +238,13 @@ mod tests {
     use super::super::node::parse;
     use super::*;
 
-    fn read(text: &str, read: impl FnOnce(&mut Fields<'_>, &mut Vec<Problem>)) -> Vec<Problem> {
+    fn read(
+        text: &str,
+        read: impl FnOnce(&mut MappingFields<'_>, &mut Vec<YamlProblem>),
+    ) -> Vec<YamlProblem> {
         let root = parse(text.as_bytes()).unwrap();
         let mut problems = Vec::new();
-        let mut fields = Fields::of(&root, "the file", &mut problems).unwrap();
+        let mut fields = MappingFields::of(&root, "the file", &mut problems).unwrap();
         read(&mut fields, &mut problems);
         fields.finish(&mut problems);
         problems
@@ -227,7 +257,7 @@ mod tests {
             assert!(fields.take("rules").is_none());
         });
         assert_eq!(problems[0].hint.as_deref(), Some("did you mean `version`?"));
-        assert_eq!(problems[0].place, Place { line: 1, column: 1 });
+        assert_eq!(problems[0].place, SourcePlace { line: 1, column: 1 });
         assert_eq!(
             problems[1].hint.as_deref(),
             Some("known are version, rules")

@@ -15,8 +15,8 @@ mod packed;
 mod problem;
 
 pub use decode::{
-    Fields, bool_of, count_of, duration_of, list_of, names_of, one_of, text_of, texts_of,
+    MappingFields, bool_of, count_of, duration_of, list_of, names_of, one_of, text_of, texts_of,
 };
-pub use node::{MAX_BYTES, Node, Value, parse};
+pub use node::{MAX_BYTES, YamlNode, YamlValue, parse};
 pub use packed::{pack, unpack};
-pub use problem::{Place, Problem, Problems};
+pub use problem::{SourcePlace, YamlProblem, YamlProblems};

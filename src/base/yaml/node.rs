@@ -2,23 +2,23 @@
 //! expansion.
 
 use super::build;
-use super::problem::{Place, Problem};
+use super::problem::{SourcePlace, YamlProblem};
 
 /// The largest file that is looked at, in bytes.
 pub const MAX_BYTES: u64 = 1 << 20;
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
+pub struct YamlNode {
     /// Where the value begins.
-    pub place: Place,
+    pub place: SourcePlace,
     /// The value.
-    pub value: Value,
+    pub value: YamlValue,
 }
 
 /// What a node holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
+pub enum YamlValue {
     /// Nothing, `~` or `null`.
     Null,
     /// Text without quotes, exactly as written: it may stand for a number or a boolean.
@@ -26,12 +26,12 @@ pub enum Value {
     /// Text in quotes or a block: text and nothing else.
     Quoted(String),
     /// A list.
-    List(Vec<Node>),
+    List(Vec<YamlNode>),
     /// A mapping in the order of the file; keys are unique.
-    Map(Vec<(String, Place, Node)>),
+    Map(Vec<(String, SourcePlace, YamlNode)>),
 }
 
-impl Value {
+impl YamlValue {
     /// What this is, for messages.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -45,11 +45,12 @@ impl Value {
 
 /// Reads one document. Everything that is not exactly one well-formed UTF-8 document within the
 /// bounds is a named problem.
-pub fn parse(bytes: &[u8]) -> Result<Node, Problem> {
+pub fn parse(bytes: &[u8]) -> Result<YamlNode, YamlProblem> {
     let root = build::tree(text_of_file(bytes)?)?;
     match root {
-        Some(Node {
-            value: Value::Null, ..
+        Some(YamlNode {
+            value: YamlValue::Null,
+            ..
         })
         | None => Err(empty()),
         Some(root) => Ok(root),
@@ -57,8 +58,8 @@ pub fn parse(bytes: &[u8]) -> Result<Node, Problem> {
 }
 
 /// The file as text without its byte order mark, or why it is not text.
-fn text_of_file(bytes: &[u8]) -> Result<&str, Problem> {
-    let whole = |message: &str| Problem::new(Place::default(), message);
+fn text_of_file(bytes: &[u8]) -> Result<&str, YamlProblem> {
+    let whole = |message: &str| YamlProblem::new(SourcePlace::default(), message);
     if bytes.len() as u64 > MAX_BYTES {
         return Err(whole(&format!("larger than {MAX_BYTES} bytes")));
     }
@@ -66,13 +67,13 @@ fn text_of_file(bytes: &[u8]) -> Result<&str, Problem> {
         return Err(whole("is UTF-16; save it as UTF-8"));
     }
     if let Some(at) = bytes.iter().position(|b| *b == 0) {
-        return Err(Problem::new(
+        return Err(YamlProblem::new(
             place_of_byte(bytes, at),
             "contains a NUL byte; it is no text file or not UTF-8",
         ));
     }
     let text = std::str::from_utf8(bytes).map_err(|e| {
-        Problem::new(
+        YamlProblem::new(
             place_of_byte(bytes, e.valid_up_to()),
             "is not valid UTF-8 here",
         )
@@ -84,19 +85,19 @@ fn text_of_file(bytes: &[u8]) -> Result<&str, Problem> {
     Ok(text)
 }
 
-fn empty() -> Problem {
-    Problem::new(Place::default(), "is empty")
+fn empty() -> YamlProblem {
+    YamlProblem::new(SourcePlace::default(), "is empty")
         .hint("remove the file to get the defaults, or start it with `version: 1`")
 }
 
-fn place_of_byte(bytes: &[u8], at: usize) -> Place {
+fn place_of_byte(bytes: &[u8], at: usize) -> SourcePlace {
     let before = &bytes[..at];
     let line_start = before
         .iter()
         .rposition(|b| *b == b'\n')
         .map_or(0, |i| i + 1);
     let line = 1 + before.iter().filter(|b| **b == b'\n').count() as u64;
-    Place {
+    SourcePlace {
         line,
         column: 1 + String::from_utf8_lossy(&before[line_start..])
             .chars()
@@ -108,12 +109,12 @@ fn place_of_byte(bytes: &[u8], at: usize) -> Place {
 mod tests {
     use super::*;
 
-    fn plain(text: &str) -> Value {
-        Value::Plain(text.to_owned())
+    fn plain(text: &str) -> YamlValue {
+        YamlValue::Plain(text.to_owned())
     }
 
-    fn field(root: &Node, key: &str) -> Node {
-        let Value::Map(entries) = &root.value else {
+    fn field(root: &YamlNode, key: &str) -> YamlNode {
+        let YamlValue::Map(entries) = &root.value else {
             panic!("not a mapping")
         };
         entries
@@ -131,28 +132,31 @@ mod tests {
         assert_eq!(field(&root, "a").value, plain("no"));
         assert_eq!(field(&root, "b").value, plain("1.10"));
         assert_eq!(field(&root, "c").value, plain("012"));
-        assert_eq!(field(&root, "d").value, Value::Quoted("3".into()));
-        assert_eq!(field(&root, "e").value, Value::Null);
+        assert_eq!(field(&root, "d").value, YamlValue::Quoted("3".into()));
+        assert_eq!(field(&root, "e").value, YamlValue::Null);
         assert_eq!(field(&root, "f").value, plain("x"));
-        let Value::List(items) = field(&root, "on").value else {
+        let YamlValue::List(items) = field(&root, "on").value else {
             panic!()
         };
-        let values: Vec<Value> = items.into_iter().map(|n| n.value).collect();
+        let values: Vec<YamlValue> = items.into_iter().map(|n| n.value).collect();
         assert_eq!(
             values,
-            [plain("1e3"), plain(".inf"), Value::Quoted("q".into())]
+            [plain("1e3"), plain(".inf"), YamlValue::Quoted("q".into())]
         );
     }
 
     #[test]
     fn places_count_from_one_and_survive_bom_and_crlf() {
         let root = parse("\u{feff}a: 1\r\nb:\r\n  - é: x\r\n".as_bytes()).unwrap();
-        assert_eq!(field(&root, "a").place, Place { line: 1, column: 4 });
-        let Value::List(items) = field(&root, "b").value else {
+        assert_eq!(field(&root, "a").place, SourcePlace { line: 1, column: 4 });
+        let YamlValue::List(items) = field(&root, "b").value else {
             panic!()
         };
         assert_eq!(field(&items[0], "é").value, plain("x"));
-        assert_eq!(field(&items[0], "é").place, Place { line: 3, column: 8 });
+        assert_eq!(
+            field(&items[0], "é").place,
+            SourcePlace { line: 3, column: 8 }
+        );
     }
 
     #[test]
@@ -177,11 +181,11 @@ mod tests {
         }
         assert_eq!(
             parse(b"a: 1\nb: \0\n").unwrap_err().place,
-            Place { line: 2, column: 4 }
+            SourcePlace { line: 2, column: 4 }
         );
         assert_eq!(
             parse(b"a: 1\nb: \xc3(\n").unwrap_err().place,
-            Place { line: 2, column: 4 }
+            SourcePlace { line: 2, column: 4 }
         );
         let large = vec![b'a'; usize::try_from(MAX_BYTES).unwrap() + 1];
         assert!(parse(&large).unwrap_err().message.contains("larger than"));
@@ -194,7 +198,7 @@ mod tests {
             problem.message.contains("duplicate") && problem.message.contains("deny"),
             "{problem:?}"
         );
-        assert_eq!(problem.place, Place { line: 3, column: 3 });
+        assert_eq!(problem.place, SourcePlace { line: 3, column: 3 });
     }
 
     #[test]

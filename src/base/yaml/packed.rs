@@ -4,8 +4,8 @@
 //! version, no checksum; whoever keeps them keeps those beside. Bytes that are not a tree give
 //! nothing, never a part of one.
 
-use super::node::{Node, Value};
-use super::problem::Place;
+use super::node::{YamlNode, YamlValue};
+use super::problem::SourcePlace;
 
 /// Deeper trees are not made from bytes; the parser makes none.
 const MAX_DEPTH: u32 = 80;
@@ -17,31 +17,31 @@ const LIST: u8 = 3;
 const MAP: u8 = 4;
 
 /// The bytes of a tree.
-pub fn pack(root: &Node) -> Vec<u8> {
+pub fn pack(root: &YamlNode) -> Vec<u8> {
     let mut bytes = Vec::new();
     put_node(root, &mut bytes);
     bytes
 }
 
 /// The tree that these bytes are; nothing where they are none.
-pub fn unpack(bytes: &[u8]) -> Option<Node> {
-    let mut rest = Rest { bytes };
+pub fn unpack(bytes: &[u8]) -> Option<YamlNode> {
+    let mut rest = PackedReader { bytes };
     let root = rest.node(0)?;
     rest.bytes.is_empty().then_some(root)
 }
 
-fn put_node(node: &Node, to: &mut Vec<u8>) {
+fn put_node(node: &YamlNode, to: &mut Vec<u8>) {
     put_place(node.place, to);
     match &node.value {
-        Value::Null => to.push(NULL),
-        Value::Plain(text) => put_tagged(PLAIN, text, to),
-        Value::Quoted(text) => put_tagged(QUOTED, text, to),
-        Value::List(items) => {
+        YamlValue::Null => to.push(NULL),
+        YamlValue::Plain(text) => put_tagged(PLAIN, text, to),
+        YamlValue::Quoted(text) => put_tagged(QUOTED, text, to),
+        YamlValue::List(items) => {
             to.push(LIST);
             put_number(items.len() as u64, to);
             items.iter().for_each(|item| put_node(item, to));
         }
-        Value::Map(entries) => {
+        YamlValue::Map(entries) => {
             to.push(MAP);
             put_number(entries.len() as u64, to);
             for (key, place, value) in entries {
@@ -53,7 +53,7 @@ fn put_node(node: &Node, to: &mut Vec<u8>) {
     }
 }
 
-fn put_place(place: Place, to: &mut Vec<u8>) {
+fn put_place(place: SourcePlace, to: &mut Vec<u8>) {
     put_number(place.line, to);
     put_number(place.column, to);
 }
@@ -78,27 +78,27 @@ fn put_number(mut number: u64, to: &mut Vec<u8>) {
 }
 
 /// What is still to be read.
-struct Rest<'b> {
+struct PackedReader<'b> {
     bytes: &'b [u8],
 }
 
-impl<'b> Rest<'b> {
-    fn node(&mut self, depth: u32) -> Option<Node> {
+impl<'b> PackedReader<'b> {
+    fn node(&mut self, depth: u32) -> Option<YamlNode> {
         if depth > MAX_DEPTH {
             return None;
         }
         let place = self.place()?;
         let value = match self.byte()? {
-            NULL => Value::Null,
-            PLAIN => Value::Plain(self.text()?),
-            QUOTED => Value::Quoted(self.text()?),
-            LIST => Value::List(self.many(|rest| rest.node(depth + 1))?),
-            MAP => Value::Map(
+            NULL => YamlValue::Null,
+            PLAIN => YamlValue::Plain(self.text()?),
+            QUOTED => YamlValue::Quoted(self.text()?),
+            LIST => YamlValue::List(self.many(|rest| rest.node(depth + 1))?),
+            MAP => YamlValue::Map(
                 self.many(|rest| Some((rest.text()?, rest.place()?, rest.node(depth + 1)?)))?,
             ),
             _ => return None,
         };
-        Some(Node { place, value })
+        Some(YamlNode { place, value })
     }
 
     /// A count and that many things. No room is made for a count before the things are there.
@@ -113,8 +113,8 @@ impl<'b> Rest<'b> {
         Some(things)
     }
 
-    fn place(&mut self) -> Option<Place> {
-        Some(Place {
+    fn place(&mut self) -> Option<SourcePlace> {
+        Some(SourcePlace {
             line: self.number()?,
             column: self.number()?,
         })
@@ -152,23 +152,25 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn tree() -> impl Strategy<Value = Node> {
-        let place = || (0..9_000_u64, 0..300_u64).prop_map(|(line, column)| Place { line, column });
+    fn tree() -> impl Strategy<Value = YamlNode> {
+        let place =
+            || (0..9_000_u64, 0..300_u64).prop_map(|(line, column)| SourcePlace { line, column });
         let text = || "\\PC{0,200}";
         let leaf = (
             place(),
             prop_oneof![
-                Just(Value::Null),
-                text().prop_map(Value::Plain),
-                text().prop_map(Value::Quoted),
+                Just(YamlValue::Null),
+                text().prop_map(YamlValue::Plain),
+                text().prop_map(YamlValue::Quoted),
             ],
         );
-        leaf.prop_map(|(place, value)| Node { place, value })
+        leaf.prop_map(|(place, value)| YamlNode { place, value })
             .prop_recursive(5, 60, 6, move |inner| {
-                let list = proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::List);
-                let map =
-                    proptest::collection::vec((text(), place(), inner), 0..6).prop_map(Value::Map);
-                (place(), prop_oneof![list, map]).prop_map(|(place, value)| Node { place, value })
+                let list = proptest::collection::vec(inner.clone(), 0..6).prop_map(YamlValue::List);
+                let map = proptest::collection::vec((text(), place(), inner), 0..6)
+                    .prop_map(YamlValue::Map);
+                (place(), prop_oneof![list, map])
+                    .prop_map(|(place, value)| YamlNode { place, value })
             })
     }
 

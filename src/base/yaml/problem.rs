@@ -17,7 +17,7 @@ use std::fmt;
     serde::Serialize,
     schemars::JsonSchema,
 )]
-pub struct Place {
+pub struct SourcePlace {
     /// The line.
     pub line: u64,
     /// The column.
@@ -26,18 +26,18 @@ pub struct Place {
 
 /// One thing that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema)]
-pub struct Problem {
+pub struct YamlProblem {
     /// Where.
-    pub place: Place,
+    pub place: SourcePlace,
     /// What is wrong, safe to show.
     pub message: String,
     /// What to write instead, where that is known.
     pub hint: Option<String>,
 }
 
-impl Problem {
+impl YamlProblem {
     /// A problem at a place.
-    pub fn new(place: Place, message: impl AsRef<str>) -> Self {
+    pub fn new(place: SourcePlace, message: impl AsRef<str>) -> Self {
         Self {
             place,
             message: text::one_line(message.as_ref()),
@@ -54,16 +54,16 @@ impl Problem {
 
 /// Everything that is wrong with one file; displays as one `file:line:column: message` a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problems {
+pub struct YamlProblems {
     /// The file as the user knows it, such as `.ai/policy.yaml`.
     pub file: String,
     /// The problems in the order of the file; never empty.
-    pub list: Vec<Problem>,
+    pub list: Vec<YamlProblem>,
 }
 
-impl Problems {
+impl YamlProblems {
     /// Problems of `file`, put into the order of the file.
-    pub fn new(file: &str, mut list: Vec<Problem>) -> Self {
+    pub fn new(file: &str, mut list: Vec<YamlProblem>) -> Self {
         list.sort();
         list.dedup();
         Self {
@@ -74,7 +74,10 @@ impl Problems {
 
     /// A single problem of the file as a whole, such as that it cannot be read.
     pub fn whole(file: &str, message: impl AsRef<str>) -> Self {
-        Self::new(file, vec![Problem::new(Place::default(), message)])
+        Self::new(
+            file,
+            vec![YamlProblem::new(SourcePlace::default(), message)],
+        )
     }
     /// The first problem and how many more there are, on one line.
     pub fn summary(&self) -> String {
@@ -85,8 +88,8 @@ impl Problems {
         }
     }
 
-    fn line(&self, problem: &Problem) -> String {
-        let Place { line, column } = problem.place;
+    fn line(&self, problem: &YamlProblem) -> String {
+        let SourcePlace { line, column } = problem.place;
         let at = if line > 0 {
             format!(":{line}:{column}")
         } else {
@@ -101,7 +104,7 @@ impl Problems {
     }
 }
 
-impl fmt::Display for Problems {
+impl fmt::Display for YamlProblems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, problem) in self.list.iter().enumerate() {
             let separator = if i > 0 { "\n" } else { "" };
@@ -111,4 +114,4 @@ impl fmt::Display for Problems {
     }
 }
 
-impl std::error::Error for Problems {}
+impl std::error::Error for YamlProblems {}

@@ -1,23 +1,23 @@
 //! Recognizes the tool by its output, also of several tools after each other, as a script or
 //! Makefile runs them.
 
-use super::output::Output;
-use super::parsed::Parsed;
+use super::output::CheckOutput;
+use super::parsed::ParsedTests;
 use super::{cargo, go, nextest, pytest};
 
 /// Reads whatever is recognized; nothing recognized is fine, then the exit code alone decides.
-pub(super) fn parse(output: &Output<'_>, code: Option<i32>) -> Parsed {
+pub(super) fn parse(output: &CheckOutput<'_>, code: Option<i32>) -> ParsedTests {
     let rust = rust(output);
     let others = [pytest::parse(output, code), go::parse(output)];
     std::iter::once(rust)
         .chain(others)
         .filter(|parsed| parsed.recognized)
-        .fold(Parsed::default(), Parsed::plus)
+        .fold(ParsedTests::default(), ParsedTests::plus)
 }
 
 /// Under nextest each test prints a little libtest suite of its own, which must not count again;
 /// doc tests run beside it do.
-fn rust(output: &Output<'_>) -> Parsed {
+fn rust(output: &CheckOutput<'_>) -> ParsedTests {
     if !nextest::was_run(output) {
         return cargo::parse(output);
     }

@@ -3,37 +3,37 @@
 
 use crate::domain::check::TestCounts;
 
-use super::output::{Output, number};
-use super::parsed::Parsed;
+use super::output::{CheckOutput, number};
+use super::parsed::ParsedTests;
 
 /// Reads the output of `cargo test`, of all its test binaries together.
-pub(super) fn parse(output: &Output<'_>) -> Parsed {
-    let mut reader = Reader::default();
+pub(super) fn parse(output: &CheckOutput<'_>) -> ParsedTests {
+    let mut reader = LibtestReader::default();
     output.lines().for_each(|line| reader.line(line));
     reader.finish()
 }
 
 /// Reads cargo's own lines only: builds that broke, commands that are not there.
-pub(super) fn parse_build(output: &Output<'_>) -> Parsed {
-    let mut build = Build::default();
+pub(super) fn parse_build(output: &CheckOutput<'_>) -> ParsedTests {
+    let mut build = BuildReader::default();
     output.lines().for_each(|line| build.line(line));
     build.into_parsed()
 }
 
 #[derive(Default)]
-struct Reader<'a> {
-    at: At,
+struct LibtestReader<'a> {
+    at: LibtestState,
     counts: TestCounts,
     started: u64,
     results: u64,
     names: Vec<&'a str>,
     blocks: Vec<(&'a str, Vec<&'a str>)>,
-    build: Build<'a>,
+    build: BuildReader<'a>,
 }
 
 /// Where in libtest's output a line stands.
 #[derive(Default, Clone, Copy)]
-enum At {
+enum LibtestState {
     #[default]
     Outside,
     /// In the captured output of one test. What stands there is the test's own and no mark of
@@ -43,23 +43,23 @@ enum At {
     List,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> LibtestReader<'a> {
     fn line(&mut self, line: &'a str) {
         if let Some(name) = block_header(line) {
-            self.at = At::Block;
+            self.at = LibtestState::Block;
             self.blocks.push((name, Vec::new()));
             return;
         }
         if line == "failures:" {
-            self.at = At::List;
+            self.at = LibtestState::List;
             return;
         }
         match self.at {
-            At::Block => self.block_line(line),
-            At::List if line.starts_with("    ") => self.name(line.trim()),
-            At::List if line.is_empty() => {}
-            At::List | At::Outside => {
-                self.at = At::Outside;
+            LibtestState::Block => self.block_line(line),
+            LibtestState::List if line.starts_with("    ") => self.name(line.trim()),
+            LibtestState::List if line.is_empty() => {}
+            LibtestState::List | LibtestState::Outside => {
+                self.at = LibtestState::Outside;
                 self.outside(line);
             }
         }
@@ -94,14 +94,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn finish(mut self) -> Parsed {
+    fn finish(mut self) -> ParsedTests {
         if self.results > 0 {
             // Cargo did its part, so a line that looks like its complaint was a test's own.
             self.build.trouble = None;
         }
-        let mut parsed = Parsed {
+        let mut parsed = ParsedTests {
             recognized: self.started > 0 || self.results > 0,
-            ..Parsed::default()
+            ..ParsedTests::default()
         };
         for name in &self.names {
             let block = self.blocks.iter().find(|(of, _)| of == name);
@@ -170,7 +170,7 @@ fn counts(text: &str) -> Option<TestCounts> {
 
 /// What cargo itself reports.
 #[derive(Default)]
-struct Build<'a> {
+struct BuildReader<'a> {
     first_error: Vec<&'a str>,
     in_error: bool,
     broken: Vec<&'a str>,
@@ -179,7 +179,7 @@ struct Build<'a> {
     trouble: Option<String>,
 }
 
-impl<'a> Build<'a> {
+impl<'a> BuildReader<'a> {
     fn line(&mut self, line: &'a str) {
         if let Some(rest) = line.strip_prefix("error: could not compile `") {
             self.in_error = false;
@@ -216,10 +216,10 @@ impl<'a> Build<'a> {
         }
     }
 
-    fn into_parsed(self) -> Parsed {
-        let mut parsed = Parsed {
+    fn into_parsed(self) -> ParsedTests {
+        let mut parsed = ParsedTests {
             recognized: !self.broken.is_empty(),
-            ..Parsed::default()
+            ..ParsedTests::default()
         };
         for broken in &self.broken {
             let what = broken

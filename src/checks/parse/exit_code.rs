@@ -1,21 +1,21 @@
 //! The parser that reads nothing: for linters, formatters and scripts, where the exit code is the
 //! whole message.
 
-use super::output::{Output, excerpt};
-use super::parsed::Parsed;
+use super::output::{CheckOutput, excerpt};
+use super::parsed::ParsedTests;
 
 const LAST_LINES: usize = 12;
 
 /// No counts and no names; the exit code decides.
-pub(super) fn parse() -> Parsed {
-    Parsed {
+pub(super) fn parse() -> ParsedTests {
+    ParsedTests {
         recognized: true,
-        ..Parsed::default()
+        ..ParsedTests::default()
     }
 }
 
 /// The last lines of the output, to show why a command failed that names no test.
-pub fn end_of(output: &Output<'_>) -> String {
+pub fn end_of(output: &CheckOutput<'_>) -> String {
     let mut last: Vec<&str> = output
         .lines()
         .rev()

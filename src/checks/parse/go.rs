@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use crate::domain::check::TestCounts;
 
-use super::output::{Output, excerpt};
-use super::parsed::Parsed;
+use super::output::{CheckOutput, excerpt};
+use super::parsed::ParsedTests;
 
 /// Reads the output of `go test`.
-pub(super) fn parse(output: &Output<'_>) -> Parsed {
-    let mut reader = Reader::default();
+pub(super) fn parse(output: &CheckOutput<'_>) -> ParsedTests {
+    let mut reader = GoReader::default();
     for line in output.lines() {
         match json_event(line) {
             Some(event) => reader.event(&event),
@@ -23,24 +23,24 @@ pub(super) fn parse(output: &Output<'_>) -> Parsed {
 }
 
 #[derive(Default)]
-struct Reader {
+struct GoReader {
     recognized: bool,
     passed: u64,
     failed: u64,
     skipped: u64,
     packages_passed: u64,
     /// Failed tests of the package that is being read, with what they printed.
-    open: Vec<Open>,
+    open: Vec<OpenTest>,
     /// Lines belong to the test that has just failed, not to one that runs.
     in_failed: bool,
     /// What the running test has printed (`-v`).
     log: Vec<String>,
     /// Lines of a build that broke.
     build: Vec<String>,
-    parsed: Parsed,
+    parsed: ParsedTests,
 }
 
-struct Open {
+struct OpenTest {
     test: String,
     lines: Vec<String>,
 }
@@ -48,7 +48,7 @@ struct Open {
 const MAX_LINES: usize = 200;
 const MAX_OPEN: usize = 500;
 
-impl Reader {
+impl GoReader {
     fn line(&mut self, line: &str) {
         let trimmed = line.trim_start();
         if let Some(test) = line
@@ -62,7 +62,7 @@ impl Reader {
             self.failed += 1;
             self.in_failed = true;
             let lines = std::mem::take(&mut self.log);
-            self.open.push(Open {
+            self.open.push(OpenTest {
                 test: test.to_owned(),
                 lines,
             });
@@ -170,7 +170,7 @@ impl Reader {
         let line = output.trim_end().to_owned();
         match self.open.iter().rposition(|open| open.test == name) {
             Some(at) if self.open[at].lines.len() < MAX_LINES => self.open[at].lines.push(line),
-            None if self.open.len() < MAX_OPEN => self.open.push(Open {
+            None if self.open.len() < MAX_OPEN => self.open.push(OpenTest {
                 test: name.to_owned(),
                 lines: vec![line],
             }),
@@ -205,7 +205,7 @@ impl Reader {
         }
     }
 
-    fn finish(mut self) -> Parsed {
+    fn finish(mut self) -> ParsedTests {
         if self.parsed.failures.is_empty() {
             // Cut off before the line of the package.
             let plain = std::mem::take(&mut self.open);

@@ -8,30 +8,30 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
 use crate::base::text::one_line;
-use crate::checks::reports::{MAX_REPORT, Report};
+use crate::checks::reports::{MAX_REPORT, ReportFile};
 use crate::domain::check::TestCounts;
 
-use super::parsed::Parsed;
+use super::parsed::ParsedTests;
 
 const MAX_DEPTH: usize = 64;
 const MAX_TEXT: usize = 16 << 10;
 
 /// Reads all reports of one check together; `glob` is what they were looked for with.
-pub(super) fn parse(reports: &[Report], glob: &str) -> Parsed {
+pub(super) fn parse(reports: &[ReportFile], glob: &str) -> ParsedTests {
     if reports.is_empty() {
-        return Parsed {
+        return ParsedTests {
             trouble: Some(format!("no new report matches {glob}")),
-            ..Parsed::default()
+            ..ParsedTests::default()
         };
     }
     reports
         .iter()
         .map(one)
-        .fold(Parsed::default(), Parsed::plus)
+        .fold(ParsedTests::default(), ParsedTests::plus)
 }
 
-fn one(report: &Report) -> Parsed {
-    let mut document = Document::default();
+fn one(report: &ReportFile) -> ParsedTests {
+    let mut document = JunitDocument::default();
     let read = document.read(&report.bytes);
     let mut parsed = document.finish();
     parsed.trouble = read
@@ -42,7 +42,7 @@ fn one(report: &Report) -> Parsed {
 
 /// What an element is to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ElementKind {
     Suites,
     Suite,
     Case,
@@ -51,18 +51,18 @@ enum Kind {
 }
 
 #[derive(Default)]
-struct Document {
-    open: Vec<Kind>,
+struct JunitDocument {
+    open: Vec<ElementKind>,
     /// Failures and errors by the attributes of the root, and by those of the outermost suites.
     declared: (u64, u64),
-    case: Case,
+    case: JunitCase,
     counts: TestCounts,
-    parsed: Parsed,
+    parsed: ParsedTests,
 }
 
 /// The test case that is being read.
 #[derive(Default)]
-struct Case {
+struct JunitCase {
     name: String,
     skipped: bool,
     failed: bool,
@@ -70,7 +70,7 @@ struct Case {
     text: String,
 }
 
-impl Document {
+impl JunitDocument {
     fn read(&mut self, bytes: &[u8]) -> Result<(), String> {
         if bytes.len() as u64 > MAX_REPORT {
             return Err(format!("larger than {MAX_REPORT} bytes"));
@@ -102,42 +102,42 @@ impl Document {
         if self.open.len() == MAX_DEPTH {
             return Err(format!("nested deeper than {MAX_DEPTH}"));
         }
-        let in_case = self.open.contains(&Kind::Case);
+        let in_case = self.open.contains(&ElementKind::Case);
         let kind = match tag.local_name().as_ref() {
-            b"testsuites" => Kind::Suites,
-            b"testsuite" => Kind::Suite,
-            b"testcase" if !in_case => Kind::Case,
-            b"failure" | b"error" if in_case => Kind::Failure,
-            _ => Kind::Other,
+            b"testsuites" => ElementKind::Suites,
+            b"testsuite" => ElementKind::Suite,
+            b"testcase" if !in_case => ElementKind::Case,
+            b"failure" | b"error" if in_case => ElementKind::Failure,
+            _ => ElementKind::Other,
         };
         match kind {
-            Kind::Suites => self.declared.0 = self.declared.0.saturating_add(declared(tag)),
-            Kind::Suite if !self.open.contains(&Kind::Suite) => {
+            ElementKind::Suites => self.declared.0 = self.declared.0.saturating_add(declared(tag)),
+            ElementKind::Suite if !self.open.contains(&ElementKind::Suite) => {
                 self.declared.1 = self.declared.1.saturating_add(declared(tag))
             }
-            Kind::Case => {
-                self.case = Case {
+            ElementKind::Case => {
+                self.case = JunitCase {
                     name: case_name(tag),
-                    ..Case::default()
+                    ..JunitCase::default()
                 }
             }
-            Kind::Failure => self.case.fail(tag),
+            ElementKind::Failure => self.case.fail(tag),
             _ if tag.local_name().as_ref() == b"skipped" => self.case.skipped = true,
             _ => {}
         }
-        self.parsed.recognized |= matches!(kind, Kind::Suites | Kind::Suite);
+        self.parsed.recognized |= matches!(kind, ElementKind::Suites | ElementKind::Suite);
         self.open.push(kind);
         Ok(())
     }
 
     fn text(&mut self, text: &str) {
-        if self.open.last() == Some(&Kind::Failure) && self.case.text.len() < MAX_TEXT {
+        if self.open.last() == Some(&ElementKind::Failure) && self.case.text.len() < MAX_TEXT {
             self.case.text.extend(text.chars().take(MAX_TEXT));
         }
     }
 
     fn end(&mut self) {
-        if self.open.pop() != Some(Kind::Case) {
+        if self.open.pop() != Some(ElementKind::Case) {
             return;
         }
         let case = std::mem::take(&mut self.case);
@@ -154,7 +154,7 @@ impl Document {
 
     /// Where a suite declares more failures than it shows, they count: a report may be cut down,
     /// and the worse one wins.
-    fn finish(mut self) -> Parsed {
+    fn finish(mut self) -> ParsedTests {
         let hidden = self
             .declared
             .0
@@ -166,7 +166,7 @@ impl Document {
     }
 }
 
-impl Case {
+impl JunitCase {
     fn fail(&mut self, tag: &BytesStart<'_>) {
         self.failed = true;
         if self.message.is_empty() {

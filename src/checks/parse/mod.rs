@@ -15,5 +15,5 @@ mod parsed;
 mod pytest;
 
 pub use exit_code::end_of;
-pub use output::{Output, machine_trouble};
-pub use parsed::{Parsed, parse};
+pub use output::{CheckOutput, machine_trouble};
+pub use parsed::{ParsedTests, parse};

@@ -4,14 +4,14 @@
 use crate::domain::check::TestCounts;
 
 use super::cargo;
-use super::output::{Output, number};
-use super::parsed::Parsed;
+use super::output::{CheckOutput, number};
+use super::parsed::ParsedTests;
 
 /// More failed tests are counted but not looked up: each costs a walk over all lines.
 const MAX_NAMES: usize = 200;
 
 /// Reads the output of nextest.
-pub(super) fn parse(output: &Output<'_>) -> Parsed {
+pub(super) fn parse(output: &CheckOutput<'_>) -> ParsedTests {
     let lines: Vec<&str> = output.lines().collect();
     let build = cargo::parse_build(output);
     // Tests may print the output of another nextest; the outermost summary is the last.
@@ -19,10 +19,10 @@ pub(super) fn parse(output: &Output<'_>) -> Parsed {
         return build.plus(without_summary(&lines));
     };
     let counts = summary(lines[at]).unwrap_or_default();
-    let mut parsed = Parsed {
+    let mut parsed = ParsedTests {
         recognized: true,
         counts: Some(counts),
-        ..Parsed::default()
+        ..ParsedTests::default()
     };
     for failed in lines[at..]
         .iter()
@@ -42,15 +42,15 @@ pub(super) fn parse(output: &Output<'_>) -> Parsed {
 }
 
 /// Whether this is output of nextest.
-pub(super) fn was_run(output: &Output<'_>) -> bool {
+pub(super) fn was_run(output: &CheckOutput<'_>) -> bool {
     output
         .lines()
         .any(|line| line.trim_start().starts_with("Nextest run ID ") || summary(line).is_some())
 }
 
 /// It was cut off: what failed until then is still worth knowing.
-fn without_summary(lines: &[&str]) -> Parsed {
-    let mut parsed = Parsed::default();
+fn without_summary(lines: &[&str]) -> ParsedTests {
+    let mut parsed = ParsedTests::default();
     for (at, line) in lines.iter().enumerate() {
         parsed.recognized |= line.trim_start().starts_with("Nextest run ID ");
         if let Some(failed) = failed_test(line).filter(|_| !line.trim_start().starts_with("TRY ")) {

@@ -12,12 +12,12 @@ const EXCERPT_BYTES: usize = 1000;
 
 /// What a check printed, as plain text: invalid UTF-8 replaced, colours removed.
 #[derive(Debug)]
-pub struct Output<'a> {
+pub struct CheckOutput<'a> {
     stdout: Cow<'a, str>,
     stderr: Cow<'a, str>,
 }
 
-impl<'a> Output<'a> {
+impl<'a> CheckOutput<'a> {
     /// From the bytes of both streams. Where they were captured as one, give it as `stdout`.
     pub fn new(stdout: &'a [u8], stderr: &'a [u8]) -> Self {
         Self {
@@ -88,7 +88,7 @@ pub(super) fn number(text: &str) -> Option<(u64, &str)> {
 
 /// What no test can help: the machine is out of something, or the network is away. Looks at the
 /// last lines only, and is asked only about a command that failed without naming a test.
-pub fn machine_trouble(output: &Output<'_>) -> Option<&'static str> {
+pub fn machine_trouble(output: &CheckOutput<'_>) -> Option<&'static str> {
     const SIGNS: [(&str, &str); 6] = [
         ("No space left on device", "no space left on the disk"),
         ("Cannot allocate memory", "out of memory"),

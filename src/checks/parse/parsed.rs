@@ -1,9 +1,9 @@
 //! The common result of all parsers, and the choice between them.
 
-use crate::checks::reports::Report;
+use crate::checks::reports::ReportFile;
 use crate::domain::check::{CheckParser, FailedTest, TestCounts};
 
-use super::output::{Output, excerpt};
+use super::output::{CheckOutput, excerpt};
 use super::{auto, cargo, exit_code, go, junit, nextest, pytest};
 
 /// The most failed tests that are kept.
@@ -11,7 +11,7 @@ const MAX_FAILURES: usize = 100;
 
 /// What a parser saw.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Parsed {
+pub struct ParsedTests {
     /// The tool's own marks were seen.
     pub recognized: bool,
     /// Numbers of tests, where the tool tells.
@@ -22,7 +22,7 @@ pub struct Parsed {
     pub trouble: Option<String>,
 }
 
-impl Parsed {
+impl ParsedTests {
     /// Adds a failed test with an excerpt of its lines; a second one of the same name only brings a
     /// missing message.
     pub(super) fn fail<'a, I>(&mut self, name: &str, lines: I)
@@ -70,10 +70,10 @@ impl Parsed {
 /// Reads the output of one check.
 pub fn parse(
     parser: &CheckParser,
-    output: &Output<'_>,
-    reports: &[Report],
+    output: &CheckOutput<'_>,
+    reports: &[ReportFile],
     code: Option<i32>,
-) -> Parsed {
+) -> ParsedTests {
     match parser {
         CheckParser::Auto => auto::parse(output, code),
         CheckParser::ExitCode => exit_code::parse(),

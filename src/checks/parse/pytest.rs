@@ -2,24 +2,24 @@
 
 use crate::domain::check::TestCounts;
 
-use super::output::{Output, number};
-use super::parsed::Parsed;
+use super::output::{CheckOutput, number};
+use super::parsed::ParsedTests;
 
 /// More failed tests are counted but not looked up.
 const MAX_NAMES: usize = 200;
 
 /// Reads the output of pytest, with its exit codes: 2 interrupted, 3 internal error, 4 wrong usage,
 /// 5 no tests.
-pub(super) fn parse(output: &Output<'_>, code: Option<i32>) -> Parsed {
+pub(super) fn parse(output: &CheckOutput<'_>, code: Option<i32>) -> ParsedTests {
     let lines: Vec<&str> = output.lines().collect();
     let counts = lines.iter().rev().find_map(|line| last_line(line));
     let started = lines.iter().any(|line| {
         banner(line) == Some("test session starts") || line.starts_with("ERROR: usage: pytest")
     });
-    let mut parsed = Parsed {
+    let mut parsed = ParsedTests {
         recognized: started || counts.is_some(),
         counts,
-        ..Parsed::default()
+        ..ParsedTests::default()
     };
     let sections = sections(&lines);
     let summary = lines
@@ -32,7 +32,7 @@ pub(super) fn parse(output: &Output<'_>, code: Option<i32>) -> Parsed {
         .take(MAX_NAMES)
     {
         let section = sections.iter().find(|section| section.is_of(name));
-        parsed.fail(name, section.map_or(vec![said], Section::told));
+        parsed.fail(name, section.map_or(vec![said], FailureSection::told));
     }
     if parsed.failures.is_empty() {
         sections
@@ -132,12 +132,12 @@ fn verbose_line(line: &str) -> Option<&str> {
 }
 
 /// The report of one failed test.
-struct Section<'a> {
+struct FailureSection<'a> {
     title: &'a str,
     lines: Vec<&'a str>,
 }
 
-impl<'a> Section<'a> {
+impl<'a> FailureSection<'a> {
     /// Whether this is the section of a test like `bad/test_bad.py::TestThing::test_in_class`.
     fn is_of(&self, node: &str) -> bool {
         let inner = node
@@ -171,14 +171,14 @@ impl<'a> Section<'a> {
 }
 
 /// The sections between the banners ERRORS or FAILURES and the next banner.
-fn sections<'a>(lines: &[&'a str]) -> Vec<Section<'a>> {
-    let mut found: Vec<Section<'a>> = Vec::new();
+fn sections<'a>(lines: &[&'a str]) -> Vec<FailureSection<'a>> {
+    let mut found: Vec<FailureSection<'a>> = Vec::new();
     let mut inside = false;
     for line in lines {
         if let Some(title) = banner(line) {
             inside = title == "FAILURES" || title == "ERRORS";
         } else if let Some(title) = section_title(line).filter(|_| inside && found.len() < 1000) {
-            found.push(Section {
+            found.push(FailureSection {
                 title,
                 lines: Vec::new(),
             });

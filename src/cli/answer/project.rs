@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::base::yaml::Problem;
+use crate::base::yaml::YamlProblem;
 use crate::cli::answer::AgentStatus;
 use crate::domain::actor::Actor;
 use crate::domain::ids::{Subject, TaskId};
@@ -118,7 +118,7 @@ pub(in crate::cli) struct PolicyValidated<'a> {
     /// True where nothing is wrong.
     pub(in crate::cli) ok: bool,
     /// Everything that is wrong.
-    pub(in crate::cli) problems: &'a [Problem],
+    pub(in crate::cli) problems: &'a [YamlProblem],
 }
 
 /// A line of `ai schema`.

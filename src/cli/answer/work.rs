@@ -14,7 +14,7 @@ use crate::domain::ids::{EvidenceId, RunId, TaskId};
 use crate::domain::run::{Run, Step};
 use crate::domain::task::Task;
 use crate::domain::verdict::{Cell, Outcome};
-use crate::git::diff::Change;
+use crate::git::diff::PathChange;
 use crate::ops::evidence::Found;
 use crate::ops::health::Health;
 use crate::router::Trace;
@@ -160,7 +160,7 @@ pub(in crate::cli) struct ReviewedFile {
     /// The path, escaped where it is not plain text.
     pub(in crate::cli) path: String,
     /// The kind of change.
-    pub(in crate::cli) change: Change,
+    pub(in crate::cli) change: PathChange,
     /// The change as a unified diff.
     pub(in crate::cli) diff: String,
 }

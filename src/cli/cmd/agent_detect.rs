@@ -7,7 +7,7 @@ use crate::base::env;
 use crate::base::text::one_line;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::connector::registry::Registry;
+use crate::connector::registry::ConnectorRegistry;
 use crate::ops::detect::{self, Found, Project, Registration};
 
 #[derive(Args)]
@@ -47,11 +47,11 @@ pub(super) fn run(args: &DetectArgs, context: &mut Context) -> Outcome {
 fn registry(
     args: &DetectArgs,
     context: &mut Context,
-) -> Result<Registry, crate::app::error::AppError> {
+) -> Result<ConnectorRegistry, crate::app::error::AppError> {
     let (root, common_dir) = match context.place().map(|place| place.common_dir.clone()) {
         Ok(common_dir) => (context.root()?.to_owned(), common_dir),
         Err(error) if args.write => return Err(error),
-        Err(_) => return Ok(Registry::shipped()),
+        Err(_) => return Ok(ConnectorRegistry::shipped()),
     };
     let (registry, project) = detect::connectors(&root, &common_dir)?;
     if project == Project::Untrusted {

@@ -50,7 +50,7 @@ pub(in crate::cli) struct RunArgs {
 
 pub(super) fn run(args: &RunArgs, context: &mut Context) -> Outcome {
     if args.leashed {
-        crate::process::again::obey_leash();
+        crate::process::reexec::obey_leash();
     }
     if args.all {
         return run_all(args, context);

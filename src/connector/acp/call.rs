@@ -25,13 +25,13 @@ const PATH_FIELDS: [&str; 7] = [
 
 /// The calls that are open.
 #[derive(Debug, Default)]
-pub(super) struct Calls {
-    open: BTreeMap<String, Call>,
+pub(super) struct AcpCalls {
+    open: BTreeMap<String, AcpCall>,
 }
 
 /// One call, as far as it is known.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Call {
+pub(super) struct AcpCall {
     pub(super) kind: CallKind,
     pub(super) title: String,
     /// Every file that it names.
@@ -42,14 +42,14 @@ pub(super) struct Call {
     pub(super) diffs: Vec<(String, bool)>,
 }
 
-impl Calls {
+impl AcpCalls {
     /// Whether it is the first that is heard of this call.
     pub(super) fn is_new(&self, id: &str) -> bool {
         !self.open.contains_key(id)
     }
 
     /// Takes in what `update` tells of its call, and returns all that is known of it.
-    pub(super) fn learn(&mut self, update: &Value) -> (String, Call) {
+    pub(super) fn learn(&mut self, update: &Value) -> (String, AcpCall) {
         let id = owned_at(update, "toolCallId").unwrap_or_default();
         let mut call = self.open.get(&id).cloned().unwrap_or_default();
         call.learn(update);
@@ -65,7 +65,7 @@ impl Calls {
     }
 }
 
-impl Call {
+impl AcpCall {
     fn learn(&mut self, update: &Value) {
         if let Some(kind) = text_at(update, "kind") {
             self.kind = CallKind::of(kind);

@@ -7,9 +7,9 @@ use super::super::dialogue::CallKind;
 use super::super::json::{
     count_at, field, list, owned_at, owned_in, status_after, status_at, text_at,
 };
-use super::super::judge::{Cause, Last, Trouble, View, judge};
-use super::super::stream::{Dialect, MAX_ITEMS, Seen, ToolEnd};
-use super::call::{Call, Calls};
+use super::super::judge::{FailureCause, JudgeInput, LastEvent, ReportedFailure, judge};
+use super::super::stream::{Dialect, MAX_ITEMS, StreamState, ToolEnd};
+use super::call::{AcpCall, AcpCalls};
 use super::{INITIALIZE, NEW_SESSION, PROMPT, VERSION, answered};
 use crate::domain::agent_event::{
     AgentEvent, FailureClass, FileChangeKind, PlanStep, StreamOutcome, Usage,
@@ -30,7 +30,7 @@ const TOLD: [&str; 2] = [
 /// Understands an agent that speaks the protocol.
 #[derive(Default)]
 pub(in crate::connector) struct Acp {
-    last: Last,
+    last: LastEvent,
     version: Option<String>,
     /// The agent tells of its failures in words.
     tells_in_words: bool,
@@ -39,7 +39,7 @@ pub(in crate::connector) struct Acp {
     /// Pieces of a message or thought that is still being said.
     saying: String,
     thinking: String,
-    calls: Calls,
+    calls: AcpCalls,
     /// The model has said something since its last tool answered. A turn that ends without was left
     /// by the service in the middle.
     has_answered: bool,
@@ -47,14 +47,14 @@ pub(in crate::connector) struct Acp {
 
 impl Acp {
     /// Ends what was being said.
-    fn said(&mut self, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn said(&mut self, seen: &mut StreamState) -> Vec<AgentEvent> {
         let text = clip::text(&std::mem::take(&mut self.thinking), clip::TEXT);
         let thought = (!text.is_empty()).then_some(AgentEvent::Thinking { text });
         let message = seen.said(&std::mem::take(&mut self.saying));
         thought.into_iter().chain(message).collect()
     }
 
-    fn update(&mut self, update: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn update(&mut self, update: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         match text_at(update, "sessionUpdate") {
             Some("agent_message_chunk") => self.chunk(update, seen),
             Some("agent_thought_chunk") => {
@@ -82,7 +82,7 @@ impl Acp {
         }
     }
 
-    fn chunk(&mut self, update: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn chunk(&mut self, update: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let mut events = if self.thinking.is_empty() {
             Vec::new()
         } else {
@@ -103,7 +103,7 @@ impl Acp {
         events
     }
 
-    fn tool_call(&mut self, update: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn tool_call(&mut self, update: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         self.told = None;
         let is_new = self
             .calls
@@ -136,11 +136,11 @@ impl Acp {
         events
     }
 
-    fn answer(&mut self, id: u64, message: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn answer(&mut self, id: u64, message: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let mut events = self.said(seen);
         let result = field(message, "result");
         if let Some(error) = message.get("error") {
-            self.last = Last::Bad(trouble(error));
+            self.last = LastEvent::Bad(trouble(error));
             events.push(seen.ended(&self.last, "error", None));
             return events;
         }
@@ -151,7 +151,7 @@ impl Acp {
                     owned_in(result, "/agentInfo/name").as_deref() == Some(TELLS_IN_WORDS);
                 if result.get("protocolVersion").and_then(Value::as_u64) != Some(VERSION) {
                     let why = format!("the agent does not speak version {VERSION} of the protocol");
-                    self.last = Last::Bad(Trouble::other(FailureClass::Agent, why));
+                    self.last = LastEvent::Bad(ReportedFailure::other(FailureClass::Agent, why));
                 }
             }
             NEW_SESSION => {
@@ -168,16 +168,16 @@ impl Acp {
         events
     }
 
-    fn stopped(&mut self, result: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn stopped(&mut self, result: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         let used = usage_of(result).map(|usage| seen.used_in_all(usage));
         let reason = owned_at(result, "stopReason").unwrap_or_default();
-        let bad = |class, words: &str| Last::Bad(Trouble::other(class, words));
+        let bad = |class, words: &str| LastEvent::Bad(ReportedFailure::other(class, words));
         self.last = match reason.as_str() {
             "end_turn" if self.told.is_some() => {
-                Last::Bad(told(self.told.take().unwrap_or_default()))
+                LastEvent::Bad(told(self.told.take().unwrap_or_default()))
             }
             "end_turn" if !self.has_answered => bad(FailureClass::Provider, NO_ANSWER),
-            "end_turn" => Last::Good,
+            "end_turn" => LastEvent::Good,
             "max_tokens" => bad(
                 FailureClass::Limit,
                 "the model ran out of tokens for its answer",
@@ -200,7 +200,7 @@ impl Acp {
 }
 
 impl Dialect for Acp {
-    fn event(&mut self, message: &Value, seen: &mut Seen) -> Vec<AgentEvent> {
+    fn event(&mut self, message: &Value, seen: &mut StreamState) -> Vec<AgentEvent> {
         match (text_at(message, "method"), answered(message)) {
             (Some("session/update"), _) => {
                 self.update(field(field(message, "params"), "update"), seen)
@@ -214,10 +214,10 @@ impl Dialect for Acp {
         }
     }
 
-    fn outcome(&self, view: &View<'_>) -> StreamOutcome {
+    fn outcome(&self, view: &JudgeInput<'_>) -> StreamOutcome {
         let found = judge(&self.last, view);
         match (&self.last, found) {
-            (Last::Open, StreamOutcome::Truncated | StreamOutcome::NoResult) => {
+            (LastEvent::Open, StreamOutcome::Truncated | StreamOutcome::NoResult) => {
                 StreamOutcome::Failed {
                     class: FailureClass::Exit,
                     message: "the agent ended before it had answered the prompt".to_owned(),
@@ -255,7 +255,7 @@ fn summary(update: &Value) -> String {
 }
 
 /// The files that a finished call has changed.
-fn changes(call: &Call) -> Vec<(String, FileChangeKind)> {
+fn changes(call: &AcpCall) -> Vec<(String, FileChangeKind)> {
     let kind = |is_new: bool| {
         if is_new {
             FileChangeKind::Add
@@ -307,16 +307,16 @@ fn tokens(usage: &Value) -> Usage {
 }
 
 /// The status of the service stands behind one of these marks.
-fn told(message: String) -> Trouble {
+fn told(message: String) -> ReportedFailure {
     let status = ["Last error: ", "(HTTP "]
         .iter()
         .find_map(|mark| status_after(&message, mark));
-    Trouble::of_status(status, FailureClass::Provider, message)
+    ReportedFailure::of_status(status, FailureClass::Provider, message)
 }
 
 /// Agents put the status of the service into the code, into the data, or at the beginning of their
 /// words.
-fn trouble(error: &Value) -> Trouble {
+fn trouble(error: &Value) -> ReportedFailure {
     let code = error.get("code").and_then(Value::as_i64);
     let words = owned_at(error, "message").unwrap_or_default();
     let details = owned_in(error, "/data/details")
@@ -328,8 +328,8 @@ fn trouble(error: &Value) -> Trouble {
     };
     // The number is also that of any error of a server.
     if code == Some(AUTH_REQUIRED) && words.to_ascii_lowercase().contains("auth") {
-        return Trouble {
-            cause: Cause::Auth,
+        return ReportedFailure {
+            cause: FailureCause::Auth,
             message,
         };
     }
@@ -344,7 +344,7 @@ fn trouble(error: &Value) -> Trouble {
             .chain([words.as_str()])
             .find_map(|text| status_after(text, ""))
     };
-    Trouble::of_status(
+    ReportedFailure::of_status(
         status.or_else(in_data).or_else(in_words),
         FailureClass::Provider,
         message,

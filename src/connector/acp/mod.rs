@@ -1,7 +1,7 @@
 //! The Agent Client Protocol, version 1: JSON-RPC 2.0 over standard input and output, one message a
 //! line.
 //!
-//! [`Session`] talks; [`Acp`] reads what the agent says into events and an outcome. They see the
+//! [`AcpSession`] talks; [`Acp`] reads what the agent says into events and an outcome. They see the
 //! same lines and share no state, since the session needs them as they are and the events are made
 //! from what has been redacted. Deliberately absent: files and terminals offered to the agent,
 //! logging in, and loading an old session.
@@ -11,7 +11,7 @@ mod dialect;
 mod session;
 
 pub(super) use dialect::Acp;
-pub(super) use session::Session;
+pub(super) use session::AcpSession;
 
 /// The version of the protocol that is spoken.
 const VERSION: u64 = 1;

@@ -5,10 +5,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::super::clip;
-use super::super::dialogue::{Dialogue, Gate, Ruling, Then, Turn};
+use super::super::dialogue::{AfterTurn, Dialogue, DialogueTurn, ToolGate, ToolRuling};
 use super::super::json::{field, list, text_at};
 use super::super::stream::MAX_LINE;
-use super::call::Calls;
+use super::call::AcpCalls;
 use super::{INITIALIZE, NEW_SESSION, PROMPT, SET_MODEL, VERSION, answered};
 use crate::domain::agent_event::Denial;
 
@@ -19,7 +19,7 @@ const NO_METHOD: i64 = -32601;
 
 /// How far a session has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum AcpState {
     Greeting,
     Opening,
     Choosing,
@@ -28,82 +28,82 @@ enum State {
 }
 
 /// One session with one prompt.
-pub(in crate::connector) struct Session {
-    state: State,
+pub(in crate::connector) struct AcpSession {
+    state: AcpState,
     cwd: String,
     prompt: String,
     model: Option<String>,
     id: Value,
-    calls: Calls,
+    calls: AcpCalls,
     asked: u32,
 }
 
-impl Session {
+impl AcpSession {
     /// A session in `cwd` that gives `prompt`. `model` is chosen within the session; `None` leaves
     /// the agent's own.
     pub(in crate::connector) fn new(cwd: &Path, prompt: &str, model: Option<&str>) -> Self {
         Self {
-            state: State::Greeting,
+            state: AcpState::Greeting,
             // JSON has no other paths than those in Unicode; the agent refuses a directory that
             // does not exist.
             cwd: cwd.to_string_lossy().into_owned(),
             prompt: prompt.to_owned(),
             model: model.map(str::to_owned),
             id: Value::Null,
-            calls: Calls::default(),
+            calls: AcpCalls::default(),
             asked: 0,
         }
     }
 
     /// An answer to one of our requests.
-    fn go_on(&mut self, id: u64, message: &Value) -> Turn {
+    fn go_on(&mut self, id: u64, message: &Value) -> DialogueTurn {
         let awaited = match self.state {
-            State::Greeting => INITIALIZE,
-            State::Opening => NEW_SESSION,
-            State::Choosing => SET_MODEL,
-            State::Working => PROMPT,
-            State::Over => return Turn::default(),
+            AcpState::Greeting => INITIALIZE,
+            AcpState::Opening => NEW_SESSION,
+            AcpState::Choosing => SET_MODEL,
+            AcpState::Working => PROMPT,
+            AcpState::Over => return DialogueTurn::default(),
         };
         if id != awaited {
-            return Turn::default();
+            return DialogueTurn::default();
         }
         let result = field(message, "result");
         match self.state {
             _ if message.get("error").is_some() => self.close(),
-            State::Greeting
+            AcpState::Greeting
                 if result.get("protocolVersion").and_then(Value::as_u64) == Some(VERSION) =>
             {
-                self.state = State::Opening;
+                self.state = AcpState::Opening;
                 request(
                     NEW_SESSION,
                     "session/new",
                     &json!({"cwd": self.cwd, "mcpServers": []}),
                 )
             }
-            State::Opening if result.get("sessionId").is_some_and(Value::is_string) => {
+            AcpState::Opening if result.get("sessionId").is_some_and(Value::is_string) => {
                 self.id = field(result, "sessionId").clone();
                 self.choose_model(result)
             }
-            State::Choosing => self.give_prompt(),
+            AcpState::Choosing => self.give_prompt(),
             _ => self.close(),
         }
     }
 
     /// Chooses the model, where the agent has an option for it.
-    fn choose_model(&mut self, opened: &Value) -> Turn {
+    fn choose_model(&mut self, opened: &Value) -> DialogueTurn {
         let option = list(opened.get("configOptions"))
             .iter()
             .find(|option| text_at(option, "category") == Some("model"));
         let (Some(option), Some(model)) = (option, &self.model) else {
             return self.give_prompt();
         };
-        self.state = State::Choosing;
+        self.state = AcpState::Choosing;
         let params = json!({"sessionId": self.id, "configId": field(option, "id"), "value": model});
         request(SET_MODEL, "session/set_config_option", &params)
     }
 
-    fn give_prompt(&mut self) -> Turn {
-        self.state = State::Working;
+    fn give_prompt(&mut self) -> DialogueTurn {
+        self.state = AcpState::Working;
         let prompt = json!([{"type": "text", "text": std::mem::take(&mut self.prompt)}]);
         request(
             PROMPT,
@@ -112,16 +112,16 @@ impl Session {
         )
     }
 
-    fn close(&mut self) -> Turn {
-        self.state = State::Over;
-        Turn {
-            then: Then::Close,
-            ..Turn::default()
+    fn close(&mut self) -> DialogueTurn {
+        self.state = AcpState::Over;
+        DialogueTurn {
+            then: AfterTurn::Close,
+            ..DialogueTurn::default()
         }
     }
 
     /// A request or notification of the agent.
-    fn serve(&mut self, method: &str, message: &Value, gate: &mut dyn Gate) -> Turn {
+    fn serve(&mut self, method: &str, message: &Value, gate: &mut dyn ToolGate) -> DialogueTurn {
         let params = field(message, "params");
         let id = message.get("id").filter(|id| !id.is_null());
         match (method, id) {
@@ -132,40 +132,40 @@ impl Session {
                 {
                     self.calls.learn(update);
                 }
-                Turn::default()
+                DialogueTurn::default()
             }
             ("session/request_permission", Some(id)) => self.permit(id, params, gate),
             (_, Some(id)) => {
                 let error = json!({"code": NO_METHOD, "message": "this client has no such method"});
                 say(&json!({"jsonrpc": "2.0", "id": id, "error": error}))
             }
-            (_, None) => Turn::default(),
+            (_, None) => DialogueTurn::default(),
         }
     }
 
-    fn permit(&mut self, id: &Value, params: &Value, gate: &mut dyn Gate) -> Turn {
+    fn permit(&mut self, id: &Value, params: &Value, gate: &mut dyn ToolGate) -> DialogueTurn {
         let (_, call) = self.calls.learn(field(params, "toolCall"));
         let asked = call.asked();
         self.asked = self.asked.saturating_add(1);
         let ruling = match (self.state, self.asked) {
-            (State::Working, 0..=MAX_ASKED) => gate.may(&asked),
-            (State::Working, _) => {
-                Ruling::Deny(format!("it has asked more than {MAX_ASKED} times"))
+            (AcpState::Working, 0..=MAX_ASKED) => gate.may(&asked),
+            (AcpState::Working, _) => {
+                ToolRuling::Deny(format!("it has asked more than {MAX_ASKED} times"))
             }
-            _ => Ruling::Deny("no prompt is being worked on".to_owned()),
+            _ => ToolRuling::Deny("no prompt is being worked on".to_owned()),
         };
         let tool = || format!("{}: {}", asked.kind.word(), clip::text(&asked.title, 200));
         // Leave for good would not be asked for again: it is never given.
         let (kinds, denials): (&[&str], Vec<Denial>) = match ruling {
-            Ruling::Allow => (&["allow_once"], Vec::new()),
-            Ruling::Deny(reason) => (
+            ToolRuling::Allow => (&["allow_once"], Vec::new()),
+            ToolRuling::Deny(reason) => (
                 &["reject_once", "reject_always"],
                 vec![Denial {
                     tool: tool(),
                     reason,
                 }],
             ),
-            Ruling::Park(reason) => {
+            ToolRuling::Park(reason) => {
                 return self.park(
                     id,
                     Denial {
@@ -179,7 +179,7 @@ impl Session {
             Some(option) => json!({"outcome": "selected", "optionId": option}),
             None => json!({"outcome": "cancelled"}),
         };
-        Turn {
+        DialogueTurn {
             denials,
             ..say(&json!({"jsonrpc": "2.0", "id": id, "result": {"outcome": outcome}}))
         }
@@ -187,21 +187,21 @@ impl Session {
 
     /// Ends the prompt: whoever has to say yes is not there. A question that is open is answered as
     /// the protocol wants it then.
-    fn park(&mut self, id: &Value, denial: Denial) -> Turn {
+    fn park(&mut self, id: &Value, denial: Denial) -> DialogueTurn {
         let answer = say(
             &json!({"jsonrpc": "2.0", "id": id, "result": {"outcome": {"outcome": "cancelled"}}}),
         );
         let lines = [answer.lines, self.stop().lines].concat();
-        Turn {
+        DialogueTurn {
             lines,
-            then: Then::Close,
+            then: AfterTurn::Close,
             denials: vec![denial],
         }
     }
 }
 
-impl Dialogue for Session {
-    fn open(&mut self) -> Turn {
+impl Dialogue for AcpSession {
+    fn open(&mut self) -> DialogueTurn {
         let files = json!({"readTextFile": false, "writeTextFile": false});
         let capabilities = json!({"fs": files, "terminal": false});
         let info = json!({"name": "ai", "version": env!("CARGO_PKG_VERSION")});
@@ -209,28 +209,28 @@ impl Dialogue for Session {
         request(INITIALIZE, "initialize", &params)
     }
 
-    fn hear(&mut self, line: &[u8], gate: &mut dyn Gate) -> Turn {
+    fn hear(&mut self, line: &[u8], gate: &mut dyn ToolGate) -> DialogueTurn {
         if line.len() > MAX_LINE {
-            return Turn::default();
+            return DialogueTurn::default();
         }
         let Ok(message) = serde_json::from_slice::<Value>(line) else {
-            return Turn::default();
+            return DialogueTurn::default();
         };
         match (text_at(&message, "method"), answered(&message)) {
             (Some(method), _) => self.serve(method, &message, gate),
             (None, Some(id)) => self.go_on(id, &message),
-            (None, None) => Turn::default(),
+            (None, None) => DialogueTurn::default(),
         }
     }
 
-    fn stop(&mut self) -> Turn {
-        let was = std::mem::replace(&mut self.state, State::Over);
+    fn stop(&mut self) -> DialogueTurn {
+        let was = std::mem::replace(&mut self.state, AcpState::Over);
         match was {
-            State::Working => {
+            AcpState::Working => {
                 let cancel = json!({"jsonrpc": "2.0", "method": "session/cancel", "params": {"sessionId": self.id}});
                 say(&cancel)
             }
-            _ => Turn::default(),
+            _ => DialogueTurn::default(),
         }
     }
 }
@@ -246,13 +246,13 @@ fn option<'v>(params: &'v Value, kinds: &[&str]) -> Option<&'v Value> {
     kinds.iter().find_map(of)?.get("optionId")
 }
 
-fn request(id: u64, method: &str, params: &Value) -> Turn {
+fn request(id: u64, method: &str, params: &Value) -> DialogueTurn {
     say(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
 }
 
-fn say(message: &Value) -> Turn {
-    Turn {
+fn say(message: &Value) -> DialogueTurn {
+    DialogueTurn {
         lines: vec![message.to_string().into_bytes()],
-        ..Turn::default()
+        ..DialogueTurn::default()
     }
 }

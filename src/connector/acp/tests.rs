@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 use super::super::api::StreamParser;
-use super::super::dialogue::{AskedCall, CallKind, Dialogue, Gate, Ruling, Then, Turn};
-use super::super::registry::Registry;
+use super::super::dialogue::{
+    AfterTurn, AskedCall, CallKind, Dialogue, DialogueTurn, ToolGate, ToolRuling,
+};
+use super::super::registry::ConnectorRegistry;
 use super::super::stream_tests::{EXIT_0, EXIT_1, brief, failed};
-use super::Session;
+use super::AcpSession;
 use crate::domain::agent_event::{AgentResult, Denial, FailureClass, StreamOutcome};
 use crate::domain::process_end::ProcessEnd;
 
@@ -22,28 +24,31 @@ macro_rules! recorded {
 }
 
 /// Answers every question alike, and remembers them.
-struct Always(Ruling, Vec<AskedCall>);
+struct Always(ToolRuling, Vec<AskedCall>);
 
-impl Gate for Always {
-    fn may(&mut self, call: &AskedCall) -> Ruling {
+impl ToolGate for Always {
+    fn may(&mut self, call: &AskedCall) -> ToolRuling {
         self.1.push(call.clone());
         self.0.clone()
     }
 }
 
 fn yes() -> Always {
-    Always(Ruling::Allow, Vec::new())
+    Always(ToolRuling::Allow, Vec::new())
 }
 
-fn session() -> Session {
-    Session::new(Path::new("/w"), PROMPT, None)
+fn session() -> AcpSession {
+    AcpSession::new(Path::new("/w"), PROMPT, None)
 }
 
 fn parser(connector: &str) -> Box<dyn StreamParser> {
-    Registry::shipped().get(connector).unwrap().parser()
+    ConnectorRegistry::shipped()
+        .get(connector)
+        .unwrap()
+        .parser()
 }
 
-fn said(turn: &Turn) -> Vec<Value> {
+fn said(turn: &DialogueTurn) -> Vec<Value> {
     turn.lines
         .iter()
         .map(|line| serde_json::from_slice(line).unwrap())
@@ -51,9 +56,9 @@ fn said(turn: &Turn) -> Vec<Value> {
 }
 
 /// Plays the agent's side of a recording; what is said must be what was said then.
-fn replay(recording: &str, gate: &mut dyn Gate) -> Then {
+fn replay(recording: &str, gate: &mut dyn ToolGate) -> AfterTurn {
     let mut session = session();
-    let mut then = Then::Listen;
+    let mut then = AfterTurn::Listen;
     let mut saying = said(&session.open());
     saying[0]["params"]
         .as_object_mut()
@@ -97,7 +102,11 @@ const GOOD: [(&str, &str); 4] = [
 fn a_recorded_conversation_is_held_again() {
     for (connector, recording) in GOOD {
         let mut gate = yes();
-        assert_eq!(replay(recording, &mut gate), Then::Close, "{connector}");
+        assert_eq!(
+            replay(recording, &mut gate),
+            AfterTurn::Close,
+            "{connector}"
+        );
         let [asked] = gate.1.as_slice() else {
             panic!("{connector}: {:?}", gate.1)
         };
@@ -151,7 +160,11 @@ fn a_refused_key_is_told_in_three_ways() {
         ("copilot-acp", recorded!("copilot-acp.error-401")),
     ];
     for (connector, recording) in recordings {
-        assert_eq!(replay(recording, &mut yes()), Then::Close, "{connector}");
+        assert_eq!(
+            replay(recording, &mut yes()),
+            AfterTurn::Close,
+            "{connector}"
+        );
         let (_, result) = read(connector, recording, &EXIT_0);
         assert!(
             matches!(result.outcome, StreamOutcome::Auth { .. }),
@@ -228,7 +241,7 @@ fn a_conversation_that_breaks_off_anywhere_is_not_complete() {
 }
 
 /// A session that has given its prompt.
-fn working() -> Session {
+fn working() -> AcpSession {
     let mut session = session();
     session.open();
     for result in [json!({"protocolVersion": 1}), json!({"sessionId": "s"})] {
@@ -242,12 +255,12 @@ fn working() -> Session {
             &json!({"id": id, "result": result}),
             &mut yes(),
         );
-        assert_eq!((turn.lines.len(), turn.then), (1, Then::Listen));
+        assert_eq!((turn.lines.len(), turn.then), (1, AfterTurn::Listen));
     }
     session
 }
 
-fn hear(session: &mut Session, message: &Value, gate: &mut dyn Gate) -> Turn {
+fn hear(session: &mut AcpSession, message: &Value, gate: &mut dyn ToolGate) -> DialogueTurn {
     session.hear(message.to_string().as_bytes(), gate)
 }
 
@@ -262,14 +275,14 @@ fn request(kinds: &[&str]) -> Value {
 
 #[test]
 fn leave_is_given_for_once_or_not_at_all() {
-    let answers: [(Ruling, &[&str], Value); 5] = [
+    let answers: [(ToolRuling, &[&str], Value); 5] = [
         (
-            Ruling::Allow,
+            ToolRuling::Allow,
             &["allow_always", "allow_once"],
             json!({"outcome": "selected", "optionId": "id-allow_once"}),
         ),
         (
-            Ruling::Allow,
+            ToolRuling::Allow,
             &["allow_always", "reject_once"],
             json!({"outcome": "cancelled"}),
         ),
@@ -298,7 +311,7 @@ fn leave_is_given_for_once_or_not_at_all() {
         };
         assert_eq!(
             turn.denials,
-            if ruling == Ruling::Allow {
+            if ruling == ToolRuling::Allow {
                 vec![]
             } else {
                 vec![denied]
@@ -319,14 +332,14 @@ fn leave_is_given_for_once_or_not_at_all() {
     }
 }
 
-fn deny() -> Ruling {
-    Ruling::Deny("no".into())
+fn deny() -> ToolRuling {
+    ToolRuling::Deny("no".into())
 }
 
 #[test]
 fn what_only_a_person_can_allow_ends_the_prompt() {
     let mut session = working();
-    let park = Ruling::Park("a person looks first".into());
+    let park = ToolRuling::Park("a person looks first".into());
     let turn = hear(
         &mut session,
         &request(&["allow_once", "reject_once"]),
@@ -337,7 +350,7 @@ fn what_only_a_person_can_allow_ends_the_prompt() {
     let cancel =
         json!({"jsonrpc": "2.0", "method": "session/cancel", "params": {"sessionId": "s"}});
     assert_eq!(said(&turn), [cancelled, cancel]);
-    assert_eq!((turn.then, turn.denials.len()), (Then::Close, 1));
+    assert_eq!((turn.then, turn.denials.len()), (AfterTurn::Close, 1));
     let mut gate = yes();
     assert_eq!(
         hear(&mut session, &request(&["allow_once"]), &mut gate)
@@ -395,7 +408,7 @@ fn nothing_may_be_done_before_the_prompt_and_after_its_answer() {
             &mut gate
         )
         .then,
-        Then::Close
+        AfterTurn::Close
     );
     assert_eq!(
         hear(&mut late, &request(&["allow_once"]), &mut gate)
@@ -403,7 +416,7 @@ fn nothing_may_be_done_before_the_prompt_and_after_its_answer() {
             .len(),
         1
     );
-    assert_eq!(late.stop(), Turn::default());
+    assert_eq!(late.stop(), DialogueTurn::default());
     assert_eq!(gate.1, []);
 }
 
@@ -442,7 +455,7 @@ fn what_is_not_offered_is_refused_and_a_stop_cancels() {
     assert_eq!(said(&turn)[0]["error"]["code"], -32601);
     assert_eq!(
         hear(&mut session, &json!({"method": "_x/note"}), &mut yes()),
-        Turn::default()
+        DialogueTurn::default()
     );
     assert_eq!(
         hear(
@@ -450,16 +463,16 @@ fn what_is_not_offered_is_refused_and_a_stop_cancels() {
             &json!({"id": 2, "result": {"sessionId": "again"}}),
             &mut yes()
         ),
-        Turn::default()
+        DialogueTurn::default()
     );
     let stop = json!({"jsonrpc": "2.0", "method": "session/cancel", "params": {"sessionId": "s"}});
     assert_eq!(said(&session.stop()), [stop]);
-    assert_eq!(session.stop(), Turn::default());
+    assert_eq!(session.stop(), DialogueTurn::default());
 }
 
 #[test]
 fn a_model_is_chosen_where_there_is_an_option_for_it() {
-    let mut session = Session::new(Path::new("/w"), PROMPT, Some("m"));
+    let mut session = AcpSession::new(Path::new("/w"), PROMPT, Some("m"));
     session.open();
     hear(
         &mut session,

@@ -15,9 +15,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use parse::{Nul, oid_line};
-pub use program::{Git, MINIMUM, Version};
-pub use run::Output;
+pub use parse::{NulFields, oid_line};
+pub use program::{Git, GitVersion, MINIMUM};
+pub use run::GitOutput;
 
 /// Output beyond this is an error unless the caller says otherwise.
 const DEFAULT_CAP: usize = 256 << 20;

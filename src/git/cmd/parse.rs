@@ -2,18 +2,18 @@
 
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::Output;
+use super::GitOutput;
 
 /// Walks over NUL-terminated fields.
 #[derive(Debug)]
-pub struct Nul<'a> {
+pub struct NulFields<'a> {
     rest: &'a [u8],
     argv: &'a str,
 }
 
-impl<'a> Nul<'a> {
+impl<'a> NulFields<'a> {
     /// The fields of a command's standard output.
-    pub fn of(output: &'a Output) -> Self {
+    pub fn of(output: &'a GitOutput) -> Self {
         Self {
             rest: &output.stdout,
             argv: &output.argv,
@@ -35,7 +35,7 @@ impl<'a> Nul<'a> {
     }
 }
 
-impl<'a> Iterator for Nul<'a> {
+impl<'a> Iterator for NulFields<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
@@ -50,7 +50,7 @@ impl<'a> Iterator for Nul<'a> {
 }
 
 /// The object name that a command printed as its one line.
-pub fn oid_line(output: &Output) -> Result<Oid, GitError> {
+pub fn oid_line(output: &GitOutput) -> Result<Oid, GitError> {
     let text = String::from_utf8_lossy(&output.stdout);
     Ok(Oid::parse(text.trim_end())?)
 }

@@ -11,12 +11,12 @@ use crate::base::env;
 
 /// A version of Git, as far as `ai` cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version(pub u32, pub u32);
+pub struct GitVersion(pub u32, pub u32);
 
 /// The oldest Git that works: `merge-tree --write-tree` came with it.
-pub const MINIMUM: Version = Version(2, 38);
+pub const MINIMUM: GitVersion = GitVersion(2, 38);
 
-impl std::fmt::Display for Version {
+impl std::fmt::Display for GitVersion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}", self.0, self.1)
     }
@@ -24,13 +24,13 @@ impl std::fmt::Display for Version {
 
 /// An installed Git and the environment that it gets. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Git(Arc<Inner>);
+pub struct Git(Arc<GitProgram>);
 
 #[derive(Debug)]
-struct Inner {
+struct GitProgram {
     program: PathBuf,
     env: Vec<(OsString, OsString)>,
-    version: OnceLock<Version>,
+    version: OnceLock<GitVersion>,
 }
 
 impl Git {
@@ -52,7 +52,7 @@ impl Git {
             .map(|dir| dir.join("git"))
             .find(|candidate| is_executable(candidate))
             .ok_or(GitError::NotInstalled)?;
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(GitProgram {
             program,
             env,
             version: OnceLock::new(),
@@ -65,7 +65,7 @@ impl Git {
     }
 
     /// The installed version; asked once.
-    pub fn version(&self) -> Result<Version, GitError> {
+    pub fn version(&self) -> Result<GitVersion, GitError> {
         if let Some(version) = self.0.version.get() {
             return Ok(*version);
         }
@@ -81,7 +81,7 @@ impl Git {
     }
 
     /// Fails with a clear sentence where the installed Git is older than `needed`.
-    pub fn require(&self, needed: Version, what: &'static str) -> Result<(), GitError> {
+    pub fn require(&self, needed: GitVersion, what: &'static str) -> Result<(), GitError> {
         let found = self.version()?;
         if found >= needed {
             return Ok(());
@@ -202,12 +202,12 @@ fn is_executable(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
 }
 
-fn parse_version(stdout: &[u8]) -> Option<Version> {
+fn parse_version(stdout: &[u8]) -> Option<GitVersion> {
     let text = std::str::from_utf8(stdout)
         .ok()?
         .strip_prefix("git version ")?;
     let mut parts = text.split(|c: char| !c.is_ascii_digit()).map(str::parse);
-    Some(Version(parts.next()?.ok()?, parts.next()?.ok()?))
+    Some(GitVersion(parts.next()?.ok()?, parts.next()?.ok()?))
 }
 
 #[cfg(test)]
@@ -216,17 +216,20 @@ mod tests {
 
     #[test]
     fn versions_of_every_vendor_are_read() {
-        assert_eq!(parse_version(b"git version 2.47.3\n"), Some(Version(2, 47)));
+        assert_eq!(
+            parse_version(b"git version 2.47.3\n"),
+            Some(GitVersion(2, 47))
+        );
         assert_eq!(
             parse_version(b"git version 2.39.5 (Apple Git-154)\n"),
-            Some(Version(2, 39))
+            Some(GitVersion(2, 39))
         );
         assert_eq!(
             parse_version(b"git version 2.55.GIT\n"),
-            Some(Version(2, 55))
+            Some(GitVersion(2, 55))
         );
         assert_eq!(parse_version(b"hub version 1"), None);
-        assert!(Version(2, 9) < MINIMUM);
+        assert!(GitVersion(2, 9) < MINIMUM);
     }
 
     #[test]
@@ -256,7 +259,7 @@ mod tests {
     fn an_old_git_is_named() {
         let git = Git::system().unwrap();
         let text = git
-            .require(Version(99, 1), "time travel")
+            .require(GitVersion(99, 1), "time travel")
             .unwrap_err()
             .to_string();
         assert!(

@@ -18,7 +18,7 @@ const STDERR_CAP: u64 = 64 << 10;
 
 /// What a command left behind.
 #[derive(Debug)]
-pub struct Output {
+pub struct GitOutput {
     /// Standard output, capped.
     pub stdout: Vec<u8>,
     /// Standard error, capped, lossily as text.
@@ -33,7 +33,7 @@ pub struct Output {
 
 impl GitCommand {
     /// Runs to the end; every exit code but 0 is an error.
-    pub fn run(self) -> Result<Output, GitError> {
+    pub fn run(self) -> Result<GitOutput, GitError> {
         let output = self.run_any()?;
         if output.code == 0 || output.truncated {
             Ok(output)
@@ -43,7 +43,7 @@ impl GitCommand {
     }
 
     /// Runs to the end and leaves the exit code to the caller; only death by a signal is an error.
-    pub fn run_any(self) -> Result<Output, GitError> {
+    pub fn run_any(self) -> Result<GitOutput, GitError> {
         let argv = self.argv();
         let spawn_error = |source| GitError::Spawn {
             argv: argv.clone(),
@@ -55,31 +55,31 @@ impl GitCommand {
         let collected =
             collect(&mut child, self.input.unwrap_or_default(), self.cap).map_err(spawn_error)?;
         let status = reap(&mut child, group, watch, &collected).map_err(spawn_error)?;
-        let Collected {
+        let CollectedOutput {
             stdout,
             stderr,
             truncated,
         } = collected;
         match status {
-            Ended::TimedOut => Err(GitError::TimedOut {
+            GitEnd::TimedOut => Err(GitError::TimedOut {
                 argv,
                 after: self.timeout.unwrap_or_default(),
             }),
-            Ended::Status(_) if truncated && self.cap.1 == Overflow::Refuse => {
+            GitEnd::Status(_) if truncated && self.cap.1 == Overflow::Refuse => {
                 Err(GitError::TooLong {
                     argv,
                     cap: self.cap.0,
                 })
             }
-            Ended::Status(status) => match status.code() {
-                Some(code) => Ok(Output {
+            GitEnd::Status(status) => match status.code() {
+                Some(code) => Ok(GitOutput {
                     stdout,
                     stderr,
                     code,
                     truncated,
                     argv,
                 }),
-                None if truncated => Ok(Output {
+                None if truncated => Ok(GitOutput {
                     stdout,
                     stderr,
                     code: 0,
@@ -145,7 +145,7 @@ impl GitCommand {
     }
 }
 
-impl Output {
+impl GitOutput {
     /// The error that this exit code is, with Git's reason.
     pub fn failure(&self) -> GitError {
         GitError::Failed {
@@ -156,13 +156,13 @@ impl Output {
     }
 }
 
-struct Collected {
+struct CollectedOutput {
     stdout: Vec<u8>,
     stderr: String,
     truncated: bool,
 }
 
-enum Ended {
+enum GitEnd {
     Status(ExitStatus),
     TimedOut,
 }
@@ -172,7 +172,7 @@ fn collect(
     child: &mut Child,
     input: Vec<u8>,
     cap: (usize, Overflow),
-) -> std::io::Result<Collected> {
+) -> std::io::Result<CollectedOutput> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     thread::scope(|scope| {
         // A child that ends early closes its input; that shows in its exit code, not here.
@@ -192,7 +192,7 @@ fn collect(
         // Dropping the pipe makes a child that still prints end by SIGPIPE.
         let truncated = bytes.len() > cap.0;
         bytes.truncate(cap.0);
-        Ok(Collected {
+        Ok(CollectedOutput {
             stdout: bytes,
             stderr: messages.join().unwrap_or_default(),
             truncated,
@@ -206,8 +206,8 @@ fn reap(
     child: &mut Child,
     pid: Pid,
     watch: Option<Watchdog>,
-    collected: &Collected,
-) -> std::io::Result<Ended> {
+    collected: &CollectedOutput,
+) -> std::io::Result<GitEnd> {
     if collected.truncated {
         let _ = child.kill();
     }
@@ -222,9 +222,9 @@ fn reap(
     let timed_out = watch.is_some_and(Watchdog::stop);
     let status = child.wait()?;
     Ok(if timed_out {
-        Ended::TimedOut
+        GitEnd::TimedOut
     } else {
-        Ended::Status(status)
+        GitEnd::Status(status)
     })
 }
 

@@ -5,6 +5,6 @@ mod patch;
 mod raw;
 mod text;
 
-pub use patch::Stats;
-pub use raw::{Change, ChangedPath, CommitChanges, Side};
+pub use patch::DiffStats;
+pub use raw::{ChangeSide, ChangedPath, CommitChanges, PathChange};
 pub use text::{FileDiff, file_diff, unified};

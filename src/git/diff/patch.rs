@@ -3,14 +3,14 @@
 
 use serde::Serialize;
 
-use super::super::cmd::{Nul, Overflow};
+use super::super::cmd::{NulFields, Overflow};
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::super::shadow::Shadow;
+use super::super::shadow::ShadowRepo;
 
 /// How much changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Stats {
+pub struct DiffStats {
     /// Changed paths.
     pub files: u64,
     /// Lines added in text files.
@@ -46,7 +46,7 @@ const PINNED: [&str; 12] = [
     "--ignore-submodules=none",
 ];
 
-impl Shadow {
+impl ShadowRepo {
     /// The patch from one tree or commit to another, cut at `cap` bytes.
     pub fn patch(&self, old: &Oid, new: &Oid, cap: usize) -> Result<Patch, GitError> {
         let out = self
@@ -63,15 +63,15 @@ impl Shadow {
     }
 
     /// Counts files and lines between two trees or commits.
-    pub fn stats(&self, old: &Oid, new: &Oid) -> Result<Stats, GitError> {
+    pub fn stats(&self, old: &Oid, new: &Oid) -> Result<DiffStats, GitError> {
         let out = self
             .objects(["diff-tree", "-z", "--numstat"])
             .args(PINNED)
             .arg(old)
             .arg(new)
             .run()?;
-        let mut stats = Stats::default();
-        let mut fields = Nul::of(&out);
+        let mut stats = DiffStats::default();
+        let mut fields = NulFields::of(&out);
         while let Some(line) = fields.next() {
             let line = String::from_utf8_lossy(line);
             let mut words = line.splitn(3, '\t');

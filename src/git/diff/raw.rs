@@ -2,16 +2,16 @@
 
 use serde::Serialize;
 
-use super::super::cmd::Nul;
+use super::super::cmd::NulFields;
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::super::shadow::Shadow;
+use super::super::shadow::ShadowRepo;
 use crate::domain::repo_path::RepoPath;
 
 /// How a path changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Change {
+pub enum PathChange {
     /// It is new.
     Added,
     /// Content or mode differs.
@@ -24,7 +24,7 @@ pub enum Change {
 
 /// One side of a changed path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Side {
+pub struct ChangeSide {
     /// Git's mode: `0o100644`, `0o100755`, `0o120000` (link), `0o160000` (submodule).
     pub mode: u32,
     /// The blob, or the commit of a submodule.
@@ -37,11 +37,11 @@ pub struct ChangedPath {
     /// The path.
     pub path: RepoPath,
     /// How.
-    pub change: Change,
+    pub change: PathChange,
     /// Before; `None` where it was added.
-    pub old: Option<Side>,
+    pub old: Option<ChangeSide>,
     /// After; `None` where it was deleted.
-    pub new: Option<Side>,
+    pub new: Option<ChangeSide>,
 }
 
 /// What one commit of a range changed, against each of its parents.
@@ -53,7 +53,7 @@ pub struct CommitChanges {
     pub changed: Vec<ChangedPath>,
 }
 
-impl Shadow {
+impl ShadowRepo {
     /// The paths that differ between two trees or commits, sorted as Git sorts them.
     pub fn changed_paths(&self, old: &Oid, new: &Oid) -> Result<Vec<ChangedPath>, GitError> {
         if old == new {
@@ -70,7 +70,7 @@ impl Shadow {
             "--ignore-submodules=none",
         ];
         let out = self.objects(args).arg(old).arg(new).run()?;
-        let mut fields = Nul::of(&out);
+        let mut fields = NulFields::of(&out);
         let mut changed = Vec::new();
         while let Some(head) = fields.next() {
             changed.push(changed_path(&mut fields, head)?);
@@ -111,7 +111,7 @@ impl Shadow {
             "--no-abbrev",
         ];
         let out = self.objects(args).input(commits).run()?;
-        let mut fields = Nul::of(&out);
+        let mut fields = NulFields::of(&out);
         let mut found: Vec<CommitChanges> = Vec::new();
         while let Some(field) = fields.next() {
             if field.starts_with(b":") {
@@ -136,18 +136,18 @@ impl Shadow {
 }
 
 /// `:oldmode newmode oldoid newoid status` NUL `path`.
-fn changed_path(fields: &mut Nul<'_>, head: &[u8]) -> Result<ChangedPath, GitError> {
+fn changed_path(fields: &mut NulFields<'_>, head: &[u8]) -> Result<ChangedPath, GitError> {
     let head = String::from_utf8_lossy(head).into_owned();
     let words: Vec<&str> = head.trim_start_matches(':').split(' ').collect();
     let [old_mode, new_mode, old_oid, new_oid, status] = words[..] else {
         return Err(fields.bad("a line of the raw diff"));
     };
-    let side = |mode: &str, oid: &str| -> Result<Option<Side>, GitError> {
+    let side = |mode: &str, oid: &str| -> Result<Option<ChangeSide>, GitError> {
         let mode = u32::from_str_radix(mode, 8).map_err(|_| fields.bad("a file mode"))?;
         Ok(if mode == 0 {
             None
         } else {
-            Some(Side {
+            Some(ChangeSide {
                 mode,
                 oid: Oid::parse(oid)?,
             })
@@ -155,10 +155,10 @@ fn changed_path(fields: &mut Nul<'_>, head: &[u8]) -> Result<ChangedPath, GitErr
     };
     let (old, new) = (side(old_mode, old_oid)?, side(new_mode, new_oid)?);
     let change = match status.as_bytes().first() {
-        Some(b'A') => Change::Added,
-        Some(b'D') => Change::Deleted,
-        Some(b'M') => Change::Modified,
-        Some(b'T') => Change::Retyped,
+        Some(b'A') => PathChange::Added,
+        Some(b'D') => PathChange::Deleted,
+        Some(b'M') => PathChange::Modified,
+        Some(b'T') => PathChange::Retyped,
         _ => return Err(fields.bad(format!("unknown status `{status}`"))),
     };
     Ok(ChangedPath {

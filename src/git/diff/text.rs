@@ -30,15 +30,15 @@ pub enum FileDiff {
     /// Binary or too large to compare.
     Opaque {
         /// The side before.
-        old: Option<Blob>,
+        old: Option<BlobSummary>,
         /// The side after.
-        new: Option<Blob>,
+        new: Option<BlobSummary>,
     },
 }
 
 /// A file by size and digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Blob {
+pub struct BlobSummary {
     /// Size in bytes.
     pub bytes: u64,
     /// SHA-256 in hex.
@@ -51,7 +51,7 @@ pub struct Hunk {
     /// The `@@ -1,3 +1,4 @@` line.
     pub header: String,
     /// Its lines.
-    pub lines: Vec<Line>,
+    pub lines: Vec<DiffLine>,
 }
 
 /// What a line is to the change.
@@ -68,7 +68,7 @@ pub enum LineKind {
 
 /// One line of a hunk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Line {
+pub struct DiffLine {
     /// What it is.
     pub kind: LineKind,
     /// Line number before, from 1.
@@ -76,12 +76,12 @@ pub struct Line {
     /// Line number after, from 1.
     pub new: Option<usize>,
     /// Its parts, without the line end.
-    pub spans: Vec<Span>,
+    pub spans: Vec<LineSpan>,
 }
 
 /// A part of a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Span {
+pub struct LineSpan {
     /// The text; bytes that are not UTF-8 are replaced.
     pub text: String,
     /// True for the words that differ.
@@ -108,7 +108,7 @@ pub fn file_diff(old: Option<&[u8]>, new: Option<&[u8]>) -> FileDiff {
         let mut lines = Vec::new();
         for op in hunk.ops() {
             for change in diff.iter_inline_changes(op) {
-                let spans = change.iter_strings_lossy().map(|(changed, text)| Span {
+                let spans = change.iter_strings_lossy().map(|(changed, text)| LineSpan {
                     text: text.trim_end_matches(['\n', '\r']).to_owned(),
                     changed,
                 });
@@ -119,7 +119,7 @@ pub fn file_diff(old: Option<&[u8]>, new: Option<&[u8]>) -> FileDiff {
                 };
                 let number = |index: Option<usize>| index.map(|n| n + 1);
                 let spans = spans.filter(|span| !span.text.is_empty()).collect();
-                lines.push(Line {
+                lines.push(DiffLine {
                     kind,
                     old: number(change.old_index()),
                     new: number(change.new_index()),
@@ -146,7 +146,7 @@ pub fn unified(name: &str, diff: &FileDiff) -> String {
             hunks.iter().for_each(|hunk| push_hunk(&mut out, hunk));
         }
         FileDiff::Opaque { old, new } => {
-            let show = |side: &Option<Blob>| {
+            let show = |side: &Option<BlobSummary>| {
                 side.as_ref().map_or("nothing".to_owned(), |b| {
                     format!("{} bytes, sha256 {}", b.bytes, b.sha256)
                 })
@@ -181,8 +181,8 @@ fn is_opaque(side: Option<&[u8]>) -> bool {
     })
 }
 
-fn blob(bytes: &[u8]) -> Blob {
-    Blob {
+fn blob(bytes: &[u8]) -> BlobSummary {
+    BlobSummary {
         bytes: bytes.len() as u64,
         sha256: sha256_hex(bytes),
     }

@@ -11,7 +11,7 @@ use crate::base::fs;
 const LINK_CAP: u64 = 16 << 10;
 
 /// What a directory turned out to be.
-pub(super) enum Found {
+pub(super) enum DotGit {
     /// The root of a worktree.
     Worktree { git_dir: PathBuf },
     /// A git directory itself.
@@ -19,19 +19,19 @@ pub(super) enum Found {
 }
 
 /// Looks at one directory of the way up.
-pub(super) fn find(dir: &Path) -> Result<Option<Found>, DiscoverError> {
+pub(super) fn find(dir: &Path) -> Result<Option<DotGit>, DiscoverError> {
     let dot_git = dir.join(".git");
     match std::fs::metadata(&dot_git) {
         Ok(meta) if meta.is_dir() => {
             // An empty or foreign `.git` directory is passed over, as Git does.
             if is_git_dir(&dot_git) {
-                return Ok(Some(Found::Worktree {
+                return Ok(Some(DotGit::Worktree {
                     git_dir: canonical(&dot_git)?,
                 }));
             }
         }
         Ok(meta) if meta.is_file() => {
-            return Ok(Some(Found::Worktree {
+            return Ok(Some(DotGit::Worktree {
                 git_dir: follow(&dot_git)?,
             }));
         }
@@ -43,7 +43,7 @@ pub(super) fn find(dir: &Path) -> Result<Option<Found>, DiscoverError> {
         }
         Err(e) => return Err(unreadable(&dot_git, e)),
     }
-    Ok(is_git_dir(dir).then_some(Found::GitDir))
+    Ok(is_git_dir(dir).then_some(DotGit::GitDir))
 }
 
 /// True for a directory that has the parts of a git directory.

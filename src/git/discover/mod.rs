@@ -11,13 +11,13 @@ mod dotgit;
 use std::path::{Path, PathBuf};
 
 use super::error::GitError;
-use super::format::Format;
-use super::outside::Owner;
-use dotgit::{Found, backlink_agrees, find, read_link_file};
+use super::format::RepoFormat;
+use super::outside::WorktreeOwner;
+use dotgit::{DotGit, backlink_agrees, find, read_link_file};
 
 /// Where a repository lies. All paths are absolute and without symbolic links.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Location {
+pub struct RepoLocation {
     /// The root of the worktree that contains the start; `None` inside a bare repository or a git
     /// directory.
     pub top: Option<PathBuf>,
@@ -84,32 +84,32 @@ impl DiscoverError {
 }
 
 /// Finds the repository that contains `start`.
-pub fn discover(start: &Path) -> Result<Location, DiscoverError> {
+pub fn discover(start: &Path) -> Result<RepoLocation, DiscoverError> {
     let start = std::fs::canonicalize(start).map_err(|source| unreadable(start, source))?;
     let location = locate(&start)?;
     verify_pool_member(&location)?;
     Ok(location)
 }
 
-fn locate(start: &Path) -> Result<Location, DiscoverError> {
+fn locate(start: &Path) -> Result<RepoLocation, DiscoverError> {
     for dir in start.ancestors() {
         match find(dir)? {
             None => {}
-            Some(Found::Worktree { git_dir }) => return worktree(dir, git_dir),
-            Some(Found::GitDir) => return inside(dir),
+            Some(DotGit::Worktree { git_dir }) => return worktree(dir, git_dir),
+            Some(DotGit::GitDir) => return inside(dir),
         }
     }
     Err(DiscoverError::NotARepository(start.to_owned()))
 }
 
-fn worktree(top: &Path, git_dir: PathBuf) -> Result<Location, DiscoverError> {
+fn worktree(top: &Path, git_dir: PathBuf) -> Result<RepoLocation, DiscoverError> {
     let Some(common_dir) = read_link_file(&git_dir, "commondir")? else {
-        let format = Format::read(&git_dir)?;
+        let format = RepoFormat::read(&git_dir)?;
         let (is_bare, ignore_case) = (format.bare.unwrap_or(false), format.ignore_case);
         let root = (!is_bare).then(|| top.to_owned());
         let common_dir = git_dir.clone();
         let (top, main_root) = (root.clone(), root);
-        return Ok(Location {
+        return Ok(RepoLocation {
             top,
             git_dir,
             common_dir,
@@ -120,12 +120,12 @@ fn worktree(top: &Path, git_dir: PathBuf) -> Result<Location, DiscoverError> {
         });
     };
     backlink_agrees(top, &git_dir, &common_dir)?;
-    let Main {
+    let MainCheckout {
         root: main_root,
         is_bare,
         ignore_case,
     } = main_checkout(&common_dir)?;
-    Ok(Location {
+    Ok(RepoLocation {
         top: Some(top.to_owned()),
         git_dir,
         common_dir,
@@ -137,14 +137,14 @@ fn worktree(top: &Path, git_dir: PathBuf) -> Result<Location, DiscoverError> {
 }
 
 /// The start lies inside a git directory: a bare repository, or the `.git` of a checkout.
-fn inside(git_dir: &Path) -> Result<Location, DiscoverError> {
+fn inside(git_dir: &Path) -> Result<RepoLocation, DiscoverError> {
     let common_dir = read_link_file(git_dir, "commondir")?.unwrap_or_else(|| git_dir.to_owned());
-    let Main {
+    let MainCheckout {
         root: main_root,
         is_bare,
         ignore_case,
     } = main_checkout(&common_dir)?;
-    Ok(Location {
+    Ok(RepoLocation {
         top: None,
         is_linked: common_dir != git_dir,
         git_dir: git_dir.to_owned(),
@@ -155,15 +155,15 @@ fn inside(git_dir: &Path) -> Result<Location, DiscoverError> {
     })
 }
 
-struct Main {
+struct MainCheckout {
     root: Option<PathBuf>,
     is_bare: bool,
     ignore_case: bool,
 }
 
 /// Where the main checkout of a shared git directory is, as far as Git records it.
-fn main_checkout(common_dir: &Path) -> Result<Main, DiscoverError> {
-    let format = Format::read(common_dir)?;
+fn main_checkout(common_dir: &Path) -> Result<MainCheckout, DiscoverError> {
+    let format = RepoFormat::read(common_dir)?;
     let named_dot_git = common_dir.file_name().is_some_and(|name| name == ".git");
     let is_bare = format
         .bare
@@ -174,7 +174,7 @@ fn main_checkout(common_dir: &Path) -> Result<Main, DiscoverError> {
         None if named_dot_git => common_dir.parent().map(Path::to_owned),
         None => None,
     };
-    Ok(Main {
+    Ok(MainCheckout {
         root,
         is_bare,
         ignore_case: format.ignore_case,
@@ -182,7 +182,7 @@ fn main_checkout(common_dir: &Path) -> Result<Main, DiscoverError> {
 }
 
 /// A directory in the pool of a repository must belong to that repository.
-fn verify_pool_member(location: &Location) -> Result<(), DiscoverError> {
+fn verify_pool_member(location: &RepoLocation) -> Result<(), DiscoverError> {
     let Some(top) = &location.top else {
         return Ok(());
     };
@@ -206,7 +206,7 @@ fn pool_owner(top: &Path) -> Option<PathBuf> {
     if let Some(root) = inner_pool_owner(top) {
         return Some(locate(root).ok()?.common_dir);
     }
-    Owner::of_pool(top.parent()?).map(|owner| owner.common_dir)
+    WorktreeOwner::of_pool(top.parent()?).map(|owner| owner.common_dir)
 }
 
 /// The directory whose `.ai/worktrees/<slot>` this is: where older versions had their pool.

@@ -8,7 +8,7 @@ fn the_main_checkout_is_found_from_below() {
     let repo = TestRepo::new();
     let seen = discover(&repo.root.join("src")).unwrap();
     let git_dir = repo.root.join(".git");
-    let wanted = Location {
+    let wanted = RepoLocation {
         top: Some(repo.root.clone()),
         git_dir: git_dir.clone(),
         common_dir: git_dir.clone(),

@@ -10,25 +10,25 @@ use super::super::cmd::GitCommand;
 use super::super::error::GitError;
 use super::super::oid::Oid;
 use super::super::repo::Repo;
-use super::super::shadow::Shadow;
+use super::super::shadow::ShadowRepo;
 use super::super::worktree::registered;
-use super::{MergeError, Plan};
+use super::{MergeError, MergePlan};
 use crate::base::fs;
 
 /// A checkout.
 #[derive(Debug)]
-pub(super) struct Checkout {
+pub(super) struct MergeCheckout {
     /// Its root.
     pub(super) root: PathBuf,
     /// Its git directory.
     pub(super) git_dir: PathBuf,
 }
 
-impl Checkout {
+impl MergeCheckout {
     /// A command on this checkout's files and index, with attributes from `attributes`.
     pub(super) fn command(
         &self,
-        shadow: &Shadow,
+        shadow: &ShadowRepo,
         attributes: &Oid,
         args: &[&str],
     ) -> Result<GitCommand, GitError> {
@@ -45,11 +45,11 @@ pub(super) fn of_branch(
     repo: &Repo,
     pools: &[PathBuf],
     target: &str,
-) -> Result<Vec<Checkout>, MergeError> {
+) -> Result<Vec<MergeCheckout>, MergeError> {
     let location = repo.location();
     let mut all = Vec::new();
     if let (false, Some(root)) = (location.is_bare, &location.main_root) {
-        all.push(Checkout {
+        all.push(MergeCheckout {
             root: root.clone(),
             git_dir: location.common_dir.clone(),
         });
@@ -59,7 +59,7 @@ pub(super) fn of_branch(
             .parent()
             .is_some_and(|dir| pools.iter().any(|pool| pool == dir))
         {
-            all.push(Checkout { root, git_dir });
+            all.push(MergeCheckout { root, git_dir });
         }
     }
     let mut on_it = Vec::new();
@@ -80,7 +80,7 @@ pub(super) fn of_branch(
 }
 
 /// During a rebase HEAD is detached, and the branch is moved at its end.
-fn rebases(checkout: &Checkout, target: &str) -> Result<bool, GitError> {
+fn rebases(checkout: &MergeCheckout, target: &str) -> Result<bool, GitError> {
     for dir in ["rebase-merge", "rebase-apply"] {
         let name = fs::read_text_if_there(&checkout.git_dir.join(dir).join("head-name"), 4096)?;
         if name.is_some_and(|name| name.trim_end() == target) {
@@ -92,7 +92,7 @@ fn rebases(checkout: &Checkout, target: &str) -> Result<bool, GitError> {
 
 /// Refuses a checkout in which an operation is half done: moving HEAD beneath it would change its
 /// meaning.
-pub(super) fn check_idle(plan: &Plan, checkout: &Checkout) -> Result<(), MergeError> {
+pub(super) fn check_idle(plan: &MergePlan, checkout: &MergeCheckout) -> Result<(), MergeError> {
     if let Some(what) = going_on(&checkout.git_dir) {
         return Err(busy(plan, checkout, what));
     }
@@ -103,7 +103,7 @@ pub(super) fn check_idle(plan: &Plan, checkout: &Checkout) -> Result<(), MergeEr
     Ok(())
 }
 
-pub(super) fn busy(plan: &Plan, checkout: &Checkout, what: &str) -> MergeError {
+pub(super) fn busy(plan: &MergePlan, checkout: &MergeCheckout, what: &str) -> MergeError {
     let root = checkout.root.display().to_string();
     MergeError::InProgress {
         target: plan.target.clone(),

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::super::oid::Oid;
 use super::super::repo::Repo;
-use super::super::shadow::Shadow;
+use super::super::shadow::ShadowRepo;
 use super::{MergeError, merged_tree};
 
 /// Most paths by which the history of the target is narrowed; beyond, it is compared whole.
@@ -46,7 +46,7 @@ impl Containment {
 /// Looks whether `target` holds what `commit` brings.
 pub fn containment(
     repo: &Repo,
-    shadow: &Shadow,
+    shadow: &ShadowRepo,
     target: &Oid,
     commit: &Oid,
 ) -> Result<Containment, MergeError> {
@@ -72,7 +72,7 @@ pub fn containment(
 
 /// True where each commit is there under another name. A merge commit among them may hold work of
 /// its own, which no patch shows.
-fn is_cherry_picked(shadow: &Shadow, target: &Oid, commit: &Oid) -> Result<bool, MergeError> {
+fn is_cherry_picked(shadow: &ShadowRepo, target: &Oid, commit: &Oid) -> Result<bool, MergeError> {
     let merges = shadow
         .objects(["rev-list", "--min-parents=2", "--max-count=1"])
         .arg(format!("{target}..{commit}"));
@@ -101,7 +101,7 @@ const PATCH: [&str; 7] = [
 /// True where a commit of the target since the base makes, on the paths that the work changes, the
 /// very change that the work makes.
 fn is_squashed(
-    shadow: &Shadow,
+    shadow: &ShadowRepo,
     base: &Oid,
     target: &Oid,
     commit: &Oid,
@@ -142,7 +142,10 @@ fn is_squashed(
 }
 
 /// The ids of the patches in a stream, with their commits where they have some.
-fn patch_ids(shadow: &Shadow, patches: Vec<u8>) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, MergeError> {
+fn patch_ids(
+    shadow: &ShadowRepo,
+    patches: Vec<u8>,
+) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, MergeError> {
     let out = shadow
         .objects(["patch-id", "--stable"])
         .input(patches)

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use super::super::diff::ChangedPath;
 use super::super::oid::Oid;
 use super::super::repo::{RefError, Repo};
-use super::super::shadow::Shadow;
-use super::checkout::{self, Checkout};
+use super::super::shadow::ShadowRepo;
+use super::checkout::{self, MergeCheckout};
 use super::obstacles;
-use super::{MergeError, Plan, expected};
+use super::{MergeError, MergePlan, expected};
 
 /// Where a merge went.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Landed {
+pub struct LandedMerge {
     /// The commit that the branch is at now.
     pub commit: Oid,
     /// The checkout whose files were brought along.
@@ -24,13 +24,13 @@ pub struct Landed {
 /// without doing anything.
 pub fn land(
     repo: &Repo,
-    shadow: &Shadow,
+    shadow: &ShadowRepo,
     pools: &[PathBuf],
-    plan: &Plan,
+    plan: &MergePlan,
     log: &str,
-) -> Result<Landed, MergeError> {
+) -> Result<LandedMerge, MergeError> {
     if repo.find_ref(&plan.target)?.as_ref() == Some(&plan.new) {
-        return Ok(Landed {
+        return Ok(LandedMerge {
             commit: plan.new.clone(),
             updated: None,
         });
@@ -44,14 +44,14 @@ pub fn land(
                 &expected(plan.old.as_ref()),
                 log,
             )?;
-            Ok(Landed {
+            Ok(LandedMerge {
                 commit: plan.new.clone(),
                 updated: None,
             })
         }
         [only] => {
             with_checkout(repo, shadow, plan, only, log)?;
-            Ok(Landed {
+            Ok(LandedMerge {
                 commit: plan.new.clone(),
                 updated: Some(only.root.clone()),
             })
@@ -66,9 +66,9 @@ pub fn land(
 
 fn with_checkout(
     repo: &Repo,
-    shadow: &Shadow,
-    plan: &Plan,
-    checkout: &Checkout,
+    shadow: &ShadowRepo,
+    plan: &MergePlan,
+    checkout: &MergeCheckout,
     log: &str,
 ) -> Result<(), MergeError> {
     checkout::check_idle(plan, checkout)?;
@@ -77,7 +77,7 @@ fn with_checkout(
     let changed = shadow.changed_paths(old, &plan.tree)?;
     obstacles::check_filters(repo, shadow, plan, checkout, &changed)?;
     obstacles::check_untracked(shadow, plan, checkout, &changed)?;
-    let update = Update {
+    let update = CheckoutUpdate {
         shadow,
         plan,
         checkout,
@@ -90,14 +90,14 @@ fn with_checkout(
 }
 
 /// Files and index of a checkout going from one commit to another.
-struct Update<'a> {
-    shadow: &'a Shadow,
-    plan: &'a Plan,
-    checkout: &'a Checkout,
+struct CheckoutUpdate<'a> {
+    shadow: &'a ShadowRepo,
+    plan: &'a MergePlan,
+    checkout: &'a MergeCheckout,
     old: &'a Oid,
 }
 
-impl Update<'_> {
+impl CheckoutUpdate<'_> {
     /// Asks Git whether the update would lose anything, without doing it.
     fn check(&self) -> Result<(), MergeError> {
         // Files that only look changed are told from those that are.

@@ -18,11 +18,11 @@ pub use contained::{Containment, containment};
 pub use error::MergeError;
 pub use land::land;
 
-use super::cmd::Nul;
+use super::cmd::NulFields;
 use super::error::GitError;
 use super::oid::Oid;
-use super::repo::{Expect, Identity, NewCommit, Repo};
-use super::shadow::Shadow;
+use super::repo::{CommitIdentity, ExpectedRef, NewCommit, Repo};
+use super::shadow::ShadowRepo;
 use crate::domain::repo_path::RepoPath;
 
 /// How the log of a branch begins where an accepted task moved it.
@@ -30,7 +30,7 @@ pub const ACCEPT_LOG: &str = "ai: accept";
 
 /// How the commit comes into the branch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub enum MergeMode {
     /// The branch moves to the commit itself; refused where it has moved on.
     FastForwardOnly,
     /// Fast-forward where possible, else a merge commit.
@@ -39,24 +39,24 @@ pub enum Mode {
 
 /// What is to be merged.
 #[derive(Debug, Clone)]
-pub struct Proposal<'a> {
+pub struct MergeProposal<'a> {
     /// The full name of the branch: `refs/heads/main`.
     pub target: &'a str,
     /// The judged commit.
     pub commit: &'a Oid,
     /// How.
-    pub mode: Mode,
+    pub mode: MergeMode,
     /// The message of a merge commit, trailers included.
     pub message: &'a str,
     /// Its author and committer.
-    pub who: &'a Identity,
+    pub who: &'a CommitIdentity,
     /// Milliseconds since 1970.
     pub when_ms: i64,
 }
 
 /// A merge that is computed and not yet done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
+pub struct MergePlan {
     /// The full name of the branch.
     pub target: String,
     /// Where the branch stands, and must still stand; `None` where it has no commit yet.
@@ -69,28 +69,30 @@ pub struct Plan {
 
 /// The result of [`prepare`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Prepared {
+pub enum PreparedMerge {
     /// The branch contains the commit.
     AlreadyMerged,
     /// Ready to land.
-    Ready(Plan),
+    Ready(MergePlan),
 }
 
 /// Computes the merge. Writes objects only.
 pub fn prepare(
     repo: &Repo,
-    shadow: &Shadow,
-    proposal: &Proposal<'_>,
-) -> Result<Prepared, MergeError> {
+    shadow: &ShadowRepo,
+    proposal: &MergeProposal<'_>,
+) -> Result<PreparedMerge, MergeError> {
     let old = repo.find_ref(proposal.target)?;
     let new = match &old {
-        Some(old) if repo.is_ancestor(proposal.commit, old)? => return Ok(Prepared::AlreadyMerged),
+        Some(old) if repo.is_ancestor(proposal.commit, old)? => {
+            return Ok(PreparedMerge::AlreadyMerged);
+        }
         Some(old) => joined(repo, shadow, proposal, old)?,
         // A branch without commits takes the commit as it is.
         None => proposal.commit.clone(),
     };
     let tree = repo.tree_of(&new)?;
-    Ok(Prepared::Ready(Plan {
+    Ok(PreparedMerge::Ready(MergePlan {
         target: proposal.target.to_owned(),
         old,
         new,
@@ -100,25 +102,27 @@ pub fn prepare(
 
 fn joined(
     repo: &Repo,
-    shadow: &Shadow,
-    proposal: &Proposal<'_>,
+    shadow: &ShadowRepo,
+    proposal: &MergeProposal<'_>,
     old: &Oid,
 ) -> Result<Oid, MergeError> {
     let commit = proposal.commit;
     let can_forward = repo.is_ancestor(old, commit)?;
     match proposal.mode {
-        Mode::FastForwardOnly | Mode::FastForwardOrMerge if can_forward => Ok(commit.clone()),
-        Mode::FastForwardOnly => Err(MergeError::NotFastForward {
+        MergeMode::FastForwardOnly | MergeMode::FastForwardOrMerge if can_forward => {
+            Ok(commit.clone())
+        }
+        MergeMode::FastForwardOnly => Err(MergeError::NotFastForward {
             target: proposal.target.to_owned(),
             commit: commit.clone(),
         }),
-        Mode::FastForwardOrMerge if repo.merge_base(old, commit)?.is_none() => {
+        MergeMode::FastForwardOrMerge if repo.merge_base(old, commit)?.is_none() => {
             Err(MergeError::Unrelated {
                 target: proposal.target.to_owned(),
                 commit: commit.clone(),
             })
         }
-        Mode::FastForwardOrMerge => write(
+        MergeMode::FastForwardOrMerge => write(
             repo,
             proposal,
             &merged_tree(shadow, old, commit)?,
@@ -129,7 +133,7 @@ fn joined(
 
 fn write(
     repo: &Repo,
-    proposal: &Proposal<'_>,
+    proposal: &MergeProposal<'_>,
     tree: &Oid,
     parents: &[Oid],
 ) -> Result<Oid, MergeError> {
@@ -146,7 +150,7 @@ fn write(
 
 /// The tree of a three-way merge, without any index or work tree. Attributes are those of `ours`;
 /// only built-in merge drivers exist.
-fn merged_tree(shadow: &Shadow, ours: &Oid, theirs: &Oid) -> Result<Oid, MergeError> {
+fn merged_tree(shadow: &ShadowRepo, ours: &Oid, theirs: &Oid) -> Result<Oid, MergeError> {
     let command = shadow.objects([
         "merge-tree",
         "--write-tree",
@@ -162,7 +166,7 @@ fn merged_tree(shadow: &Shadow, ours: &Oid, theirs: &Oid) -> Result<Oid, MergeEr
     if out.code > 1 {
         return Err(out.failure().into());
     }
-    let mut fields = Nul::of(&out);
+    let mut fields = NulFields::of(&out);
     let tree = Oid::parse(&String::from_utf8_lossy(fields.expect("the merged tree")?))
         .map_err(GitError::from)?;
     if out.code == 0 {
@@ -177,8 +181,8 @@ fn merged_tree(shadow: &Shadow, ours: &Oid, theirs: &Oid) -> Result<Oid, MergeEr
     Err(MergeError::Conflicts { conflicts })
 }
 
-fn expected(old: Option<&Oid>) -> Expect {
-    old.map_or(Expect::Absent, |old| Expect::At(old.clone()))
+fn expected(old: Option<&Oid>) -> ExpectedRef {
+    old.map_or(ExpectedRef::Absent, |old| ExpectedRef::At(old.clone()))
 }
 
 #[cfg(test)]

@@ -4,22 +4,22 @@
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
-use super::super::cmd::Nul;
+use super::super::cmd::NulFields;
 use super::super::diff::ChangedPath;
 use super::super::error::GitError;
 use super::super::repo::Repo;
-use super::super::shadow::Shadow;
-use super::checkout::Checkout;
+use super::super::shadow::ShadowRepo;
+use super::checkout::MergeCheckout;
 use super::error::list;
-use super::{MergeError, Plan};
+use super::{MergeError, MergePlan};
 use crate::domain::repo_path::RepoPath;
 
 /// Git treats ignored files as expendable when a commit brings a file of that name. Here no file
 /// is.
 pub(super) fn check_untracked(
-    shadow: &Shadow,
-    plan: &Plan,
-    checkout: &Checkout,
+    shadow: &ShadowRepo,
+    plan: &MergePlan,
+    checkout: &MergeCheckout,
     changed: &[ChangedPath],
 ) -> Result<(), MergeError> {
     let mut suspects = BTreeSet::new();
@@ -32,7 +32,7 @@ pub(super) fn check_untracked(
     let out = checkout
         .command(shadow, &plan.new, &["ls-files", "-z"])?
         .run()?;
-    let tracked: HashSet<&[u8]> = Nul::of(&out).collect();
+    let tracked: HashSet<&[u8]> = NulFields::of(&out).collect();
     let untracked: Vec<RepoPath> = suspects
         .into_iter()
         .filter(|path| !tracked.contains(path.as_bytes()))
@@ -83,9 +83,9 @@ fn collect(root: &Path, path: RepoPath, found: &mut Vec<RepoPath>) -> Result<(),
 /// come out wrong.
 pub(super) fn check_filters(
     repo: &Repo,
-    shadow: &Shadow,
-    plan: &Plan,
-    checkout: &Checkout,
+    shadow: &ShadowRepo,
+    plan: &MergePlan,
+    checkout: &MergeCheckout,
     changed: &[ChangedPath],
 ) -> Result<(), MergeError> {
     let filters = local_filters(repo)?;
@@ -105,7 +105,7 @@ pub(super) fn check_filters(
         )?
         .input(list)
         .run()?;
-    let mut fields = Nul::of(&out);
+    let mut fields = NulFields::of(&out);
     while let Some(path) = fields.next() {
         fields.expect("an attribute")?;
         let filter = String::from_utf8_lossy(fields.expect("a filter")?).into_owned();
@@ -127,7 +127,7 @@ fn local_filters(repo: &Repo) -> Result<HashSet<String>, GitError> {
         .command(["config", "--list", "-z", "--show-scope", "--name-only"])
         .git_dir(repo.common_dir())
         .run()?;
-    let mut fields = Nul::of(&out);
+    let mut fields = NulFields::of(&out);
     let mut found = HashSet::new();
     while let Some(scope) = fields.next() {
         let key = String::from_utf8_lossy(fields.expect("a key")?).into_owned();

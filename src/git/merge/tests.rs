@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::super::repo::RefError;
 use super::super::testing::{Run, TestRepo, write};
 use super::contained::{Containment, containment};
-use super::land::Landed;
+use super::land::LandedMerge;
 use super::*;
 
 const MAIN: &str = "refs/heads/main";
@@ -14,7 +14,7 @@ const MAIN: &str = "refs/heads/main";
 struct Work {
     run: Run,
     commit: Oid,
-    who: Identity,
+    who: CommitIdentity,
 }
 
 impl Work {
@@ -30,15 +30,15 @@ impl Work {
         run.agent_git(&["add", "-A"]);
         run.agent_git(&["commit", "-q", "--allow-empty", "-m", "work"]);
         let commit = run.test.oid("ai/t-1/1");
-        let who = Identity::new("ai", "ai@localhost").unwrap();
+        let who = CommitIdentity::new("ai", "ai@localhost").unwrap();
         // The pool lies inside of the checkout; a real repository ignores it.
         write(&run.repo.common_dir().join("info/exclude"), "/.ai/\n");
         Self { run, commit, who }
     }
 
-    fn prepare(&self, mode: Mode) -> Result<Prepared, MergeError> {
+    fn prepare(&self, mode: MergeMode) -> Result<PreparedMerge, MergeError> {
         let message = "Merge work\n\nAI-Task: t-1\n";
-        let proposal = Proposal {
+        let proposal = MergeProposal {
             target: MAIN,
             commit: &self.commit,
             mode,
@@ -49,14 +49,14 @@ impl Work {
         prepare(&self.run.repo, &self.run.shadow, &proposal)
     }
 
-    fn plan(&self, mode: Mode) -> Plan {
+    fn plan(&self, mode: MergeMode) -> MergePlan {
         match self.prepare(mode).unwrap() {
-            Prepared::Ready(plan) => plan,
-            Prepared::AlreadyMerged => panic!("already merged"),
+            PreparedMerge::Ready(plan) => plan,
+            PreparedMerge::AlreadyMerged => panic!("already merged"),
         }
     }
 
-    fn land(&self, plan: &Plan) -> Result<Landed, MergeError> {
+    fn land(&self, plan: &MergePlan) -> Result<LandedMerge, MergeError> {
         let pool = self.run.pool().dir().to_owned();
         land(
             &self.run.repo,
@@ -80,7 +80,7 @@ impl Work {
     }
 
     /// Refused, and nothing is different from before.
-    fn refused(&self, plan: &Plan) -> MergeError {
+    fn refused(&self, plan: &MergePlan) -> MergeError {
         let before = (self.status(), self.run.test.oid("main"));
         let error = self.land(plan).unwrap_err();
         assert_eq!((self.status(), self.run.test.oid("main")), before);
@@ -113,11 +113,11 @@ fn a_checked_out_branch_is_brought_along() {
         ..work
     };
     work.run.test.write("untracked", "mine");
-    let plan = work.plan(Mode::FastForwardOrMerge);
+    let plan = work.plan(MergeMode::FastForwardOrMerge);
     let landed = work.land(&plan).unwrap();
     assert_eq!(
         landed,
-        Landed {
+        LandedMerge {
             commit: work.commit.clone(),
             updated: Some(work.run.test.root.clone())
         }
@@ -137,8 +137,8 @@ fn a_checked_out_branch_is_brought_along() {
     // Landing again, as after a crash, does nothing.
     assert_eq!(work.land(&plan).unwrap().updated, None);
     assert_eq!(
-        work.prepare(Mode::FastForwardOrMerge).unwrap(),
-        Prepared::AlreadyMerged
+        work.prepare(MergeMode::FastForwardOrMerge).unwrap(),
+        PreparedMerge::AlreadyMerged
     );
 }
 
@@ -147,7 +147,7 @@ fn a_branch_that_is_not_checked_out_leaves_files_alone() {
     let work = Work::new(&[("README", "new\n")]);
     work.run.test.git(&["checkout", "-q", "-b", "elsewhere"]);
     work.run.test.write("README", "dirty\n");
-    let landed = work.land(&work.plan(Mode::FastForwardOnly)).unwrap();
+    let landed = work.land(&work.plan(MergeMode::FastForwardOnly)).unwrap();
     assert_eq!(
         (landed.updated, work.run.test.oid("main")),
         (None, work.commit.clone())
@@ -159,7 +159,7 @@ fn a_branch_that_is_not_checked_out_leaves_files_alone() {
 fn bare_and_sha256_repositories() {
     let work = Work::of(TestRepo::sha256(), &[("README", "new\n")]);
     advance(&work, "other", "x\n");
-    let plan = work.plan(Mode::FastForwardOrMerge);
+    let plan = work.plan(MergeMode::FastForwardOrMerge);
     work.land(&plan).unwrap();
     assert_eq!(
         (work.read("README"), work.status()),
@@ -180,16 +180,16 @@ fn bare_and_sha256_repositories() {
         &["commit-tree", "-p", "main", "-m", "x", "main^{tree}"],
     ))
     .unwrap();
-    let who = Identity::new("ai", "a@b").unwrap();
-    let proposal = Proposal {
+    let who = CommitIdentity::new("ai", "a@b").unwrap();
+    let proposal = MergeProposal {
         target: MAIN,
         commit: &commit,
-        mode: Mode::FastForwardOnly,
+        mode: MergeMode::FastForwardOnly,
         message: "",
         who: &who,
         when_ms: 0,
     };
-    let Prepared::Ready(plan) = prepare(&repo, &shadow, &proposal).unwrap() else {
+    let PreparedMerge::Ready(plan) = prepare(&repo, &shadow, &proposal).unwrap() else {
         panic!()
     };
     land(&repo, &shadow, &[bare.join(".ai/worktrees")], &plan, "x").unwrap();
@@ -200,7 +200,8 @@ fn bare_and_sha256_repositories() {
 fn every_mode_makes_the_history_it_promises() {
     let work = Work::new(&[("a", "1\n")]);
     let old = advance(&work, "b", "2\n");
-    work.land(&work.plan(Mode::FastForwardOrMerge)).unwrap();
+    work.land(&work.plan(MergeMode::FastForwardOrMerge))
+        .unwrap();
     assert_eq!(
         (work.read("a"), work.read("b"), work.status()),
         ("1\n".into(), "2\n".into(), String::new())
@@ -214,7 +215,7 @@ fn every_mode_makes_the_history_it_promises() {
     let work = Work::new(&[("a", "1\n")]);
     advance(&work, "b", "2\n");
     assert!(matches!(
-        work.prepare(Mode::FastForwardOnly),
+        work.prepare(MergeMode::FastForwardOnly),
         Err(MergeError::NotFastForward { .. })
     ));
 }
@@ -224,7 +225,7 @@ fn conflicts_are_listed_and_nothing_moves() {
     let work = Work::new(&[("README", "theirs\n"), ("b", "theirs\n"), ("fine", "x\n")]);
     advance(&work, "README", "ours\n");
     advance(&work, "b", "ours\n");
-    let error = work.prepare(Mode::FastForwardOrMerge).unwrap_err();
+    let error = work.prepare(MergeMode::FastForwardOrMerge).unwrap_err();
     assert_eq!(error.to_string(), "2 paths conflicts: README, b");
 }
 
@@ -236,13 +237,14 @@ fn the_union_driver_of_the_target_serves() {
     test.commit("log");
     let work = Work::of(test, &[("LOG", "one\ntheirs\n")]);
     advance(&work, "LOG", "one\nours\n");
-    work.land(&work.plan(Mode::FastForwardOrMerge)).unwrap();
+    work.land(&work.plan(MergeMode::FastForwardOrMerge))
+        .unwrap();
     assert_eq!(work.read("LOG"), "one\nours\ntheirs\n");
 }
 
 #[test]
 fn work_of_a_person_is_never_overwritten() {
-    let change = |work: &Work| work.plan(Mode::FastForwardOrMerge);
+    let change = |work: &Work| work.plan(MergeMode::FastForwardOrMerge);
     // Changed, and changed and staged.
     for stage in [false, true] {
         let work = Work::new(&[("README", "new\n")]);
@@ -304,14 +306,14 @@ fn a_file_that_was_only_touched_is_no_change() {
         .unwrap()
         .set_modified(later)
         .unwrap();
-    work.land(&work.plan(Mode::FastForwardOnly)).unwrap();
+    work.land(&work.plan(MergeMode::FastForwardOnly)).unwrap();
     assert_eq!(work.read("README"), "new\n");
 }
 
 #[test]
 fn an_unfinished_operation_is_not_disturbed() {
     let work = Work::new(&[("README", "new\n")]);
-    let plan = work.plan(Mode::FastForwardOnly);
+    let plan = work.plan(MergeMode::FastForwardOnly);
     for (sign, text) in [
         ("MERGE_HEAD", "merge"),
         ("REVERT_HEAD", "revert"),
@@ -345,7 +347,7 @@ fn an_unfinished_operation_is_not_disturbed() {
 #[test]
 fn a_branch_that_moved_meanwhile_is_not_moved() {
     let work = Work::new(&[("README", "new\n")]);
-    let plan = work.plan(Mode::FastForwardOnly);
+    let plan = work.plan(MergeMode::FastForwardOnly);
     let moved = advance(&work, "b", "2\n");
     let error = work.refused(&plan);
     assert!(
@@ -363,7 +365,7 @@ fn a_branch_that_moved_meanwhile_is_not_moved() {
 #[test]
 fn a_crash_before_the_last_step_is_completed_by_a_repetition() {
     let work = Work::new(&[("README", "new\n"), ("added", "x\n")]);
-    let plan = work.plan(Mode::FastForwardOnly);
+    let plan = work.plan(MergeMode::FastForwardOnly);
     let old = plan.old.as_ref().unwrap();
     // What a crash leaves: files and index are new, the reference is not.
     work.run
@@ -373,7 +375,7 @@ fn a_crash_before_the_last_step_is_completed_by_a_repetition() {
     let locked = work
         .run
         .repo
-        .lock_ref(MAIN, &plan.new, &Expect::At(old.clone()), "x")
+        .lock_ref(MAIN, &plan.new, &ExpectedRef::At(old.clone()), "x")
         .unwrap();
     assert!(
         work.run
@@ -402,11 +404,16 @@ fn a_crash_before_the_last_step_is_completed_by_a_repetition() {
 #[test]
 fn nobody_can_commit_while_the_reference_is_locked() {
     let work = Work::new(&[("README", "new\n")]);
-    let plan = work.plan(Mode::FastForwardOnly);
+    let plan = work.plan(MergeMode::FastForwardOnly);
     let locked = work
         .run
         .repo
-        .lock_ref(MAIN, &plan.new, &Expect::At(plan.old.clone().unwrap()), "x")
+        .lock_ref(
+            MAIN,
+            &plan.new,
+            &ExpectedRef::At(plan.old.clone().unwrap()),
+            "x",
+        )
         .unwrap();
     let commit = work
         .run
@@ -433,7 +440,7 @@ fn an_update_that_fails_half_way_is_put_back() {
         ("src/lib.rs", "new\n"),
     ]);
     // A directory that cannot be written makes Git stop after the first files.
-    let plan = work.plan(Mode::FastForwardOnly);
+    let plan = work.plan(MergeMode::FastForwardOnly);
     if rustix::process::geteuid().is_root() {
         // The superuser writes everywhere; an immutable target is out of reach here, so a planted
         // object does it.
@@ -468,7 +475,7 @@ fn a_linked_worktree_of_a_person_is_brought_along() {
     work.run
         .test
         .git(&["worktree", "add", "-q", linked.to_str().unwrap(), "main"]);
-    let landed = work.land(&work.plan(Mode::FastForwardOnly)).unwrap();
+    let landed = work.land(&work.plan(MergeMode::FastForwardOnly)).unwrap();
     assert_eq!(landed.updated.as_ref(), Some(&linked));
     assert_eq!(fs::read_to_string(linked.join("README")).unwrap(), "new\n");
     assert_eq!(
@@ -482,7 +489,7 @@ fn a_linked_worktree_of_a_person_is_brought_along() {
 #[test]
 fn an_agent_that_claims_the_branch_or_a_checkout_changes_nothing() {
     let work = Work::new(&[("README", "new\n")]);
-    let plan = work.plan(Mode::FastForwardOnly);
+    let plan = work.plan(MergeMode::FastForwardOnly);
     work.run.test.git(&["checkout", "-q", "-b", "elsewhere"]);
     work.run.test.write("README", "mine\n");
     write(&work.run.slot.admin.join("HEAD"), "ref: refs/heads/main\n");
@@ -494,7 +501,7 @@ fn an_agent_that_claims_the_branch_or_a_checkout_changes_nothing() {
         assert_eq!(work.run.repo.find_ref(MAIN).unwrap(), plan.old);
         assert_eq!(work.land(&plan).unwrap().updated, None);
         assert_eq!(work.read("README"), "mine\n");
-        let back = Expect::At(plan.new.clone());
+        let back = ExpectedRef::At(plan.new.clone());
         work.run
             .repo
             .swap_ref(MAIN, plan.old.as_ref(), &back, "back")
@@ -519,16 +526,16 @@ fn an_unborn_branch_takes_the_first_commit() {
         .unwrap();
     let tree = String::from_utf8(tree.stdout).unwrap();
     let commit = Oid::parse(&test.git(&["commit-tree", "-m", "root", tree.trim()])).unwrap();
-    let who = Identity::new("ai", "a@b").unwrap();
-    let proposal = Proposal {
+    let who = CommitIdentity::new("ai", "a@b").unwrap();
+    let proposal = MergeProposal {
         target: MAIN,
         commit: &commit,
-        mode: Mode::FastForwardOrMerge,
+        mode: MergeMode::FastForwardOrMerge,
         message: "",
         who: &who,
         when_ms: 0,
     };
-    let Prepared::Ready(plan) = prepare(&repo, &shadow, &proposal).unwrap() else {
+    let PreparedMerge::Ready(plan) = prepare(&repo, &shadow, &proposal).unwrap() else {
         panic!()
     };
     assert_eq!(plan.old, None);
@@ -558,7 +565,7 @@ fn local_filters_are_neither_run_nor_skipped_in_silence() {
             &format!("tee {}", marker.display()),
         ]);
     }
-    let plan = work.plan(Mode::FastForwardOnly);
+    let plan = work.plan(MergeMode::FastForwardOnly);
     let error = work.land(&plan).unwrap_err();
     assert!(
         matches!(&error, MergeError::NeedsFilter { filter, .. } if filter == "local"),
@@ -586,7 +593,7 @@ fn hooks_and_monitors_of_the_repository_do_not_run() {
         write(&hooks.join(name), &script);
         fs::set_permissions(hooks.join(name), fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let plan = work.plan(Mode::FastForwardOrMerge);
+    let plan = work.plan(MergeMode::FastForwardOrMerge);
     work.run.test.git(&[
         "config",
         "core.fsmonitor",

@@ -5,12 +5,12 @@ use super::super::oid::Oid;
 
 /// Who wrote or committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct CommitIdentity {
     name: String,
     email: String,
 }
 
-impl Identity {
+impl CommitIdentity {
     /// Takes a name and an address; the characters that would break out of the header are dropped,
     /// and nothing may be left empty.
     pub fn new(name: &str, email: &str) -> Result<Self, GitError> {
@@ -53,9 +53,9 @@ pub struct NewCommit<'a> {
     /// The whole message, trailers included.
     pub message: &'a str,
     /// Who wrote the change.
-    pub author: &'a Identity,
+    pub author: &'a CommitIdentity,
     /// Who made the commit.
-    pub committer: &'a Identity,
+    pub committer: &'a CommitIdentity,
     /// When, in milliseconds since 1970; stored in whole seconds, UTC.
     pub when_ms: i64,
 }
@@ -89,8 +89,10 @@ mod tests {
 
     #[test]
     fn an_identity_cannot_forge_headers() {
-        let who = Identity::new("Eve\nparent 0 <x>", "e@x>\n").unwrap();
+        let who = CommitIdentity::new("Eve\nparent 0 <x>", "e@x>\n").unwrap();
         assert_eq!((who.name(), who.email()), ("Eveparent 0 x", "e@x"));
-        assert!(Identity::new("<>", "e@x").is_err() && Identity::new("e", "\n").is_err());
+        assert!(
+            CommitIdentity::new("<>", "e@x").is_err() && CommitIdentity::new("e", "\n").is_err()
+        );
     }
 }

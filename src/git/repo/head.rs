@@ -73,8 +73,8 @@ impl Repo {
             self.ask_head(git_dir)?
         };
         match target {
-            Target::Commit(commit) => Ok(Head::Detached { commit }),
-            Target::Branch(name) => Ok(match self.find_ref(&name)? {
+            HeadTarget::Commit(commit) => Ok(Head::Detached { commit }),
+            HeadTarget::Branch(name) => Ok(match self.find_ref(&name)? {
                 Some(commit) => Head::Branch { name, commit },
                 None => Head::Unborn { name },
             }),
@@ -106,7 +106,7 @@ impl Repo {
     }
 
     /// HEAD in reference tables; the explicit shared directory keeps a planted `commondir` out.
-    fn ask_head(&self, git_dir: &Path) -> Result<Target, GitError> {
+    fn ask_head(&self, git_dir: &Path) -> Result<HeadTarget, GitError> {
         let ask = |args: &[&str]| {
             self.git
                 .command(args)
@@ -116,7 +116,7 @@ impl Repo {
         };
         let symbolic = ask(&["symbolic-ref", "--quiet", "HEAD"])?;
         if symbolic.code == 0 {
-            return Ok(Target::Branch(
+            return Ok(HeadTarget::Branch(
                 String::from_utf8_lossy(&symbolic.stdout)
                     .trim_end()
                     .to_owned(),
@@ -126,7 +126,7 @@ impl Repo {
         if direct.code != 0 {
             return Err(direct.failure());
         }
-        Ok(Target::Commit(super::super::cmd::oid_line(&direct)?))
+        Ok(HeadTarget::Commit(super::super::cmd::oid_line(&direct)?))
     }
 
     /// Puts the HEAD of our own worktree into a revision, since the back ends stand on the shared
@@ -149,12 +149,12 @@ impl Repo {
     }
 }
 
-enum Target {
+enum HeadTarget {
     Branch(String),
     Commit(Oid),
 }
 
-fn read_head(git_dir: &Path) -> Result<Target, GitError> {
+fn read_head(git_dir: &Path) -> Result<HeadTarget, GitError> {
     let path = git_dir.join("HEAD");
     let bytes = fs::read_capped(&path, 16 << 10)?;
     let line = path_of_line(&bytes).to_string_lossy().into_owned();
@@ -167,9 +167,9 @@ fn read_head(git_dir: &Path) -> Result<Target, GitError> {
         if !super::is_valid_ref_name(name) {
             return Err(bad("names no valid reference"));
         }
-        return Ok(Target::Branch(name.to_owned()));
+        return Ok(HeadTarget::Branch(name.to_owned()));
     }
     Oid::parse(line.trim())
-        .map(Target::Commit)
+        .map(HeadTarget::Commit)
         .map_err(|_| bad("is neither a reference nor a commit"))
 }

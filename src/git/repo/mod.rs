@@ -17,33 +17,33 @@ mod transaction;
 
 use std::path::Path;
 
-pub use commit::{Identity, NewCommit};
+pub use commit::{CommitIdentity, NewCommit};
 pub use head::{Head, HeadTo};
-pub use refs::{Expect, RefError, is_valid_ref_name};
+pub use refs::{ExpectedRef, RefError, is_valid_ref_name};
 
 use super::cmd::Git;
-use super::discover::Location;
+use super::discover::RepoLocation;
 use super::error::GitError;
-use super::format::{Format, RefStorage};
+use super::format::{RefStorage, RepoFormat};
 use super::oid::{ObjectFormat, Oid};
 use crate::domain::repo_path::RepoPath;
 
 /// A repository that is open for reading objects and moving references.
 pub struct Repo {
-    location: Location,
-    format: Format,
+    location: RepoLocation,
+    format: RepoFormat,
     git: Git,
-    backend: Backend,
+    backend: RepoBackend,
 }
 
-enum Backend {
+enum RepoBackend {
     Native(git2::Repository),
     /// The library does not serve here.
     Spawned,
 }
 
 /// What a tree holds at a path.
-pub(in crate::git) enum Entry {
+pub(in crate::git) enum TreeEntry {
     Blob(Oid),
     Other(&'static str),
     Absent,
@@ -51,17 +51,17 @@ pub(in crate::git) enum Entry {
 
 impl Repo {
     /// Opens the repository; falls back to `git` processes where the library cannot.
-    pub fn open(location: &Location, git: Git) -> Result<Self, GitError> {
-        let format = Format::read(&location.common_dir)?;
+    pub fn open(location: &RepoLocation, git: Git) -> Result<Self, GitError> {
+        let format = RepoFormat::read(&location.common_dir)?;
         let backend = if format.objects != ObjectFormat::Sha1
             || format.refs != RefStorage::Files
             || format.partial
         {
-            Backend::Spawned
+            RepoBackend::Spawned
         } else {
             match native::open(&location.common_dir) {
-                Ok(repo) => Backend::Native(repo),
-                Err(_) => Backend::Spawned,
+                Ok(repo) => RepoBackend::Native(repo),
+                Err(_) => RepoBackend::Spawned,
             }
         };
         Ok(Self {
@@ -74,23 +74,23 @@ impl Repo {
 
     /// Opens the repository for use through `git` processes only.
     #[cfg(test)]
-    pub fn open_spawned(location: &Location, git: Git) -> Result<Self, GitError> {
-        let format = Format::read(&location.common_dir)?;
+    pub fn open_spawned(location: &RepoLocation, git: Git) -> Result<Self, GitError> {
+        let format = RepoFormat::read(&location.common_dir)?;
         Ok(Self {
             location: location.clone(),
             format,
             git,
-            backend: Backend::Spawned,
+            backend: RepoBackend::Spawned,
         })
     }
 
     /// Where the repository lies.
-    pub const fn location(&self) -> &Location {
+    pub const fn location(&self) -> &RepoLocation {
         &self.location
     }
 
     /// Its format.
-    pub const fn format(&self) -> &Format {
+    pub const fn format(&self) -> &RepoFormat {
         &self.format
     }
 
@@ -107,7 +107,7 @@ impl Repo {
     /// True where `git` processes are used instead of the library.
     #[cfg(test)]
     pub const fn is_spawned(&self) -> bool {
-        matches!(self.backend, Backend::Spawned)
+        matches!(self.backend, RepoBackend::Spawned)
     }
 
     /// The commit that a revision names; tags are peeled. `HEAD` is that of the worktree in which
@@ -120,16 +120,16 @@ impl Repo {
         }
         let rev = self.with_own_head(rev)?;
         match &self.backend {
-            Backend::Native(repo) => native::resolve_commit(repo, &rev),
-            Backend::Spawned => spawned::resolve_commit(self, &rev),
+            RepoBackend::Native(repo) => native::resolve_commit(repo, &rev),
+            RepoBackend::Spawned => spawned::resolve_commit(self, &rev),
         }
     }
 
     /// The tree of a commit.
     pub fn tree_of(&self, commit: &Oid) -> Result<Oid, GitError> {
         match &self.backend {
-            Backend::Native(repo) => native::tree_of(repo, commit),
-            Backend::Spawned => spawned::tree_of(self, commit),
+            RepoBackend::Native(repo) => native::tree_of(repo, commit),
+            RepoBackend::Spawned => spawned::tree_of(self, commit),
         }
     }
 
@@ -137,13 +137,13 @@ impl Repo {
     /// links and directories are errors, so that a link can never stand in for a policy.
     pub fn read_blob(&self, commit: &Oid, path: &RepoPath) -> Result<Option<Vec<u8>>, GitError> {
         let entry = match &self.backend {
-            Backend::Native(repo) => native::entry(repo, commit, path)?,
-            Backend::Spawned => spawned::entry(self, commit, path)?,
+            RepoBackend::Native(repo) => native::entry(repo, commit, path)?,
+            RepoBackend::Spawned => spawned::entry(self, commit, path)?,
         };
         match entry {
-            Entry::Absent => Ok(None),
-            Entry::Blob(oid) => self.blob(&oid).map(Some),
-            Entry::Other(what) => Err(GitError::NotAFile {
+            TreeEntry::Absent => Ok(None),
+            TreeEntry::Blob(oid) => self.blob(&oid).map(Some),
+            TreeEntry::Other(what) => Err(GitError::NotAFile {
                 path: path.to_string(),
                 commit: commit.to_string(),
                 what,
@@ -155,16 +155,16 @@ impl Repo {
     /// where there is no such directory.
     pub fn list_files(&self, commit: &Oid, dir: &RepoPath) -> Result<Vec<RepoPath>, GitError> {
         match &self.backend {
-            Backend::Native(repo) => native::list_files(repo, commit, dir),
-            Backend::Spawned => spawned::list_files(self, commit, dir),
+            RepoBackend::Native(repo) => native::list_files(repo, commit, dir),
+            RepoBackend::Spawned => spawned::list_files(self, commit, dir),
         }
     }
 
     /// The content of a blob.
     pub fn blob(&self, oid: &Oid) -> Result<Vec<u8>, GitError> {
         match &self.backend {
-            Backend::Native(repo) => native::blob(repo, oid),
-            Backend::Spawned => spawned::blob(self, oid),
+            RepoBackend::Native(repo) => native::blob(repo, oid),
+            RepoBackend::Spawned => spawned::blob(self, oid),
         }
     }
 
@@ -172,24 +172,24 @@ impl Repo {
     pub fn is_ancestor(&self, old: &Oid, new: &Oid) -> Result<bool, GitError> {
         match &self.backend {
             _ if old == new => Ok(true),
-            Backend::Native(repo) => native::is_ancestor(repo, old, new),
-            Backend::Spawned => spawned::is_ancestor(self, old, new),
+            RepoBackend::Native(repo) => native::is_ancestor(repo, old, new),
+            RepoBackend::Spawned => spawned::is_ancestor(self, old, new),
         }
     }
 
     /// The best common ancestor; `None` for unrelated histories.
     pub fn merge_base(&self, one: &Oid, two: &Oid) -> Result<Option<Oid>, GitError> {
         match &self.backend {
-            Backend::Native(repo) => native::merge_base(repo, one, two),
-            Backend::Spawned => spawned::merge_base(self, one, two),
+            RepoBackend::Native(repo) => native::merge_base(repo, one, two),
+            RepoBackend::Spawned => spawned::merge_base(self, one, two),
         }
     }
 
     /// True where the object is in the store.
     pub fn has_object(&self, oid: &Oid) -> Result<bool, GitError> {
         match &self.backend {
-            Backend::Native(repo) => native::has_object(repo, oid),
-            Backend::Spawned => spawned::has_object(self, oid),
+            RepoBackend::Native(repo) => native::has_object(repo, oid),
+            RepoBackend::Spawned => spawned::has_object(self, oid),
         }
     }
 
@@ -213,14 +213,14 @@ impl Repo {
 
     pub(in crate::git) fn write_object(&self, kind: &str, bytes: &[u8]) -> Result<Oid, GitError> {
         match &self.backend {
-            Backend::Native(repo) => native::write_object(repo, kind, bytes),
-            Backend::Spawned => spawned::write_object(self, kind, bytes),
+            RepoBackend::Native(repo) => native::write_object(repo, kind, bytes),
+            RepoBackend::Spawned => spawned::write_object(self, kind, bytes),
         }
     }
 
     /// The user's own name and address, as Git would sign a commit; `None` where they are not
     /// configured.
-    pub fn identity(&self) -> Result<Option<Identity>, GitError> {
+    pub fn identity(&self) -> Result<Option<CommitIdentity>, GitError> {
         spawned::identity(self)
     }
 }

@@ -7,7 +7,7 @@ use git2::{ErrorCode, ObjectType, Repository, RepositoryOpenFlags};
 
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::Entry;
+use super::TreeEntry;
 use crate::domain::repo_path::RepoPath;
 
 pub(super) fn open(common_dir: &Path) -> Result<Repository, git2::Error> {
@@ -65,19 +65,23 @@ pub(super) fn tree_of(repo: &Repository, commit: &Oid) -> Result<Oid, GitError> 
     name(lookup(commit, repo.find_commit(id(commit)?))?.tree_id())
 }
 
-pub(super) fn entry(repo: &Repository, commit: &Oid, path: &RepoPath) -> Result<Entry, GitError> {
+pub(super) fn entry(
+    repo: &Repository,
+    commit: &Oid,
+    path: &RepoPath,
+) -> Result<TreeEntry, GitError> {
     let found = lookup(commit, repo.find_commit(id(commit)?))?;
     let tree = lookup(commit, found.tree())?;
     let entry = match tree.get_path(&path.beneath(Path::new(""))) {
         Ok(entry) => entry,
-        Err(e) if e.code() == ErrorCode::NotFound => return Ok(Entry::Absent),
+        Err(e) if e.code() == ErrorCode::NotFound => return Ok(TreeEntry::Absent),
         Err(e) => return Err(GitError::native(format!("read {path} of {commit}"))(e)),
     };
     Ok(match (entry.kind(), entry.filemode()) {
-        (Some(ObjectType::Blob), 0o120_000) => Entry::Other("a symbolic link"),
-        (Some(ObjectType::Blob), _) => Entry::Blob(name(entry.id())?),
-        (Some(ObjectType::Tree), _) => Entry::Other("a directory"),
-        _ => Entry::Other("a submodule"),
+        (Some(ObjectType::Blob), 0o120_000) => TreeEntry::Other("a symbolic link"),
+        (Some(ObjectType::Blob), _) => TreeEntry::Blob(name(entry.id())?),
+        (Some(ObjectType::Tree), _) => TreeEntry::Other("a directory"),
+        _ => TreeEntry::Other("a submodule"),
     })
 }
 

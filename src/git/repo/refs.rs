@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use git2::{ErrorCode, Reference, Repository};
 
-use super::super::cmd::{Nul, oid_line};
+use super::super::cmd::{NulFields, oid_line};
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::{Backend, Repo, native, spawned};
+use super::{Repo, RepoBackend, native, spawned};
 use crate::base::clock;
 
 /// How long a swap waits for somebody else's lock.
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What must stand at a reference for a swap to happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expect {
+pub enum ExpectedRef {
     /// The reference must not exist.
     Absent,
     /// The reference must be at this object.
@@ -38,7 +38,7 @@ pub enum RefError {
         /// The reference.
         name: String,
         /// What the caller expected.
-        expected: Expect,
+        expected: ExpectedRef,
         /// What stands there; `None` where it is missing.
         actual: Option<Oid>,
     },
@@ -63,15 +63,15 @@ pub enum RefError {
     Git(#[from] GitError),
 }
 
-fn expected_text(expected: &Expect) -> &str {
+fn expected_text(expected: &ExpectedRef) -> &str {
     match expected {
-        Expect::Absent => "missing",
-        Expect::At(oid) => oid.as_str(),
+        ExpectedRef::Absent => "missing",
+        ExpectedRef::At(oid) => oid.as_str(),
     }
 }
 
 /// What one attempt came to.
-enum Attempt {
+enum SwapAttempt {
     Done,
     Mismatch,
     Locked,
@@ -104,12 +104,12 @@ impl Repo {
     /// The object of a reference, symbolic ones followed; `None` where it does not exist.
     pub fn find_ref(&self, name: &str) -> Result<Option<Oid>, GitError> {
         match &self.backend {
-            Backend::Native(repo) => match repo.refname_to_id(name) {
+            RepoBackend::Native(repo) => match repo.refname_to_id(name) {
                 Ok(id) => native::name(id).map(Some),
                 Err(e) if e.code() == ErrorCode::NotFound => Ok(None),
                 Err(e) => Err(GitError::native(format!("read {name}"))(e)),
             },
-            Backend::Spawned => {
+            RepoBackend::Spawned => {
                 let mut refs = self.list_refs(name)?;
                 refs.retain(|(found, _)| found == name);
                 Ok(refs.pop().map(|(_, oid)| oid))
@@ -121,8 +121,8 @@ impl Repo {
     /// name.
     pub fn list_refs(&self, prefix: &str) -> Result<Vec<(String, Oid)>, GitError> {
         match &self.backend {
-            Backend::Native(repo) => list_native(repo, prefix),
-            Backend::Spawned => self.list_spawned(prefix),
+            RepoBackend::Native(repo) => list_native(repo, prefix),
+            RepoBackend::Spawned => self.list_spawned(prefix),
         }
     }
 
@@ -132,7 +132,7 @@ impl Repo {
             ["for-each-ref", "--format=%(objectname)%00%(refname)%00"],
         );
         let out = command.arg("--").arg(prefix.trim_end_matches('/')).run()?;
-        let mut fields = Nul::of(&out);
+        let mut fields = NulFields::of(&out);
         let mut refs = Vec::new();
         while let Some(oid) = fields
             .next()
@@ -148,7 +148,7 @@ impl Repo {
     /// Makes a reference; one that exists at the same object already is fine, so that a redo after
     /// a crash succeeds.
     pub fn create_ref(&self, name: &str, new: &Oid, log: &str) -> Result<(), RefError> {
-        match self.swap_ref(name, Some(new), &Expect::Absent, log) {
+        match self.swap_ref(name, Some(new), &ExpectedRef::Absent, log) {
             Err(RefError::Conflict {
                 actual: Some(actual),
                 ..
@@ -159,7 +159,7 @@ impl Repo {
 
     /// Removes a reference that is at `old`; one that is gone already is fine.
     pub fn delete_ref(&self, name: &str, old: &Oid, log: &str) -> Result<(), RefError> {
-        match self.swap_ref(name, None, &Expect::At(old.clone()), log) {
+        match self.swap_ref(name, None, &ExpectedRef::At(old.clone()), log) {
             Err(RefError::Conflict { actual: None, .. }) => Ok(()),
             other => other,
         }
@@ -171,7 +171,7 @@ impl Repo {
         &self,
         name: &str,
         new: Option<&Oid>,
-        expected: &Expect,
+        expected: &ExpectedRef,
         log: &str,
     ) -> Result<(), RefError> {
         if !is_valid_ref_name(name) {
@@ -180,18 +180,18 @@ impl Repo {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let attempt = match &self.backend {
-                Backend::Native(repo) => swap_native(repo, name, new, expected, log),
-                Backend::Spawned => self.swap_spawned(name, new, expected, log),
+                RepoBackend::Native(repo) => swap_native(repo, name, new, expected, log),
+                RepoBackend::Spawned => self.swap_spawned(name, new, expected, log),
             };
             // The library reports a collision in many ways; the references themselves say it in
             // one.
             let attempt = match attempt {
-                Err(e) => self.collision(name)?.map(Attempt::Blocked).ok_or(e)?,
+                Err(e) => self.collision(name)?.map(SwapAttempt::Blocked).ok_or(e)?,
                 Ok(attempt) => attempt,
             };
             match attempt {
-                Attempt::Done => return Ok(()),
-                Attempt::Mismatch => {
+                SwapAttempt::Done => return Ok(()),
+                SwapAttempt::Mismatch => {
                     let actual = self.find_ref(name)?;
                     return Err(RefError::Conflict {
                         name: name.to_owned(),
@@ -199,14 +199,14 @@ impl Repo {
                         actual,
                     });
                 }
-                Attempt::Blocked(why) => {
+                SwapAttempt::Blocked(why) => {
                     return Err(RefError::Blocked {
                         name: name.to_owned(),
                         why,
                     });
                 }
-                Attempt::Locked if Instant::now() < deadline => clock::pause(jitter()),
-                Attempt::Locked => return Err(self.locked(name)),
+                SwapAttempt::Locked if Instant::now() < deadline => clock::pause(jitter()),
+                SwapAttempt::Locked => return Err(self.locked(name)),
             }
         }
     }
@@ -238,13 +238,13 @@ impl Repo {
         &self,
         name: &str,
         new: Option<&Oid>,
-        expected: &Expect,
+        expected: &ExpectedRef,
         log: &str,
-    ) -> Result<Attempt, GitError> {
+    ) -> Result<SwapAttempt, GitError> {
         let zero = self.format.objects.zero();
         let old = match expected {
-            Expect::Absent => &zero,
-            Expect::At(oid) => oid,
+            ExpectedRef::Absent => &zero,
+            ExpectedRef::At(oid) => oid,
         };
         let command = match new {
             Some(new) => spawned::plumbing(
@@ -259,36 +259,36 @@ impl Repo {
                 ],
             )
             .arg(new),
-            None if *expected == Expect::Absent => return self.check_absent(name),
+            None if *expected == ExpectedRef::Absent => return self.check_absent(name),
             None => spawned::plumbing(self, ["update-ref", "--no-deref", "-m", log, "-d", name]),
         };
         let out = command.arg(old).run_any()?;
         if out.code == 0 {
-            return Ok(Attempt::Done);
+            return Ok(SwapAttempt::Done);
         }
         let actual = self.find_ref(name)?;
         let as_expected = actual.as_ref()
-            == if *expected == Expect::Absent {
+            == if *expected == ExpectedRef::Absent {
                 None
             } else {
                 Some(old)
             };
         Ok(match as_expected {
-            false => Attempt::Mismatch,
+            false => SwapAttempt::Mismatch,
             _ if out.stderr.contains("File exists")
                 || out.stderr.contains("lock") && out.stderr.contains("Unable to create") =>
             {
-                Attempt::Locked
+                SwapAttempt::Locked
             }
             _ => return Err(out.failure()),
         })
     }
 
-    fn check_absent(&self, name: &str) -> Result<Attempt, GitError> {
+    fn check_absent(&self, name: &str) -> Result<SwapAttempt, GitError> {
         Ok(if self.find_ref(name)?.is_none() {
-            Attempt::Done
+            SwapAttempt::Done
         } else {
-            Attempt::Mismatch
+            SwapAttempt::Mismatch
         })
     }
 }
@@ -318,29 +318,29 @@ fn swap_native(
     repo: &Repository,
     name: &str,
     new: Option<&Oid>,
-    expected: &Expect,
+    expected: &ExpectedRef,
     log: &str,
-) -> Result<Attempt, GitError> {
+) -> Result<SwapAttempt, GitError> {
     let result = match (new, expected) {
-        (Some(new), Expect::Absent) => create_native(repo, name, native::id(new)?, log),
-        (Some(new), Expect::At(old)) => repo
+        (Some(new), ExpectedRef::Absent) => create_native(repo, name, native::id(new)?, log),
+        (Some(new), ExpectedRef::At(old)) => repo
             .reference_matching(name, native::id(new)?, true, native::id(old)?, log)
             .map(drop),
-        (None, Expect::At(old)) => match delete_native(repo, name, native::id(old)?) {
+        (None, ExpectedRef::At(old)) => match delete_native(repo, name, native::id(old)?) {
             Ok(true) => Ok(()),
-            Ok(false) => return Ok(Attempt::Mismatch),
+            Ok(false) => return Ok(SwapAttempt::Mismatch),
             Err(e) => Err(e),
         },
-        (None, Expect::Absent) => match repo.find_reference(name) {
-            Ok(_) => return Ok(Attempt::Mismatch),
-            Err(e) if e.code() == ErrorCode::NotFound => return Ok(Attempt::Done),
+        (None, ExpectedRef::Absent) => match repo.find_reference(name) {
+            Ok(_) => return Ok(SwapAttempt::Mismatch),
+            Err(e) if e.code() == ErrorCode::NotFound => return Ok(SwapAttempt::Done),
             Err(e) => Err(e),
         },
     };
     match result {
         Ok(()) => {
             native::sync_file(&repo.path().join(name));
-            Ok(Attempt::Done)
+            Ok(SwapAttempt::Done)
         }
         Err(e) => classify(repo, name, e),
     }
@@ -368,12 +368,12 @@ fn delete_native(repo: &Repository, name: &str, old: git2::Oid) -> Result<bool, 
     found.delete().map(|()| true)
 }
 
-fn classify(repo: &Repository, name: &str, error: git2::Error) -> Result<Attempt, GitError> {
+fn classify(repo: &Repository, name: &str, error: git2::Error) -> Result<SwapAttempt, GitError> {
     let taken = || repo.find_reference(name).is_ok();
     match error.code() {
-        ErrorCode::Locked => Ok(Attempt::Locked),
-        ErrorCode::Modified | ErrorCode::NotFound => Ok(Attempt::Mismatch),
-        ErrorCode::Exists if taken() => Ok(Attempt::Mismatch),
+        ErrorCode::Locked => Ok(SwapAttempt::Locked),
+        ErrorCode::Modified | ErrorCode::NotFound => Ok(SwapAttempt::Mismatch),
+        ErrorCode::Exists if taken() => Ok(SwapAttempt::Mismatch),
         _ => Err(GitError::native(format!("write {name}"))(error)),
     }
 }

@@ -1,10 +1,10 @@
 //! The `git` back end, for repositories that the library cannot open. Plumbing only, on an explicit
 //! git directory.
 
-use super::super::cmd::{GitCommand, Nul, oid_line};
+use super::super::cmd::{GitCommand, NulFields, oid_line};
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::{Entry, Identity, Repo};
+use super::{CommitIdentity, Repo, TreeEntry};
 use crate::domain::repo_path::RepoPath;
 
 pub(super) fn plumbing<const N: usize>(repo: &Repo, args: [&str; N]) -> GitCommand {
@@ -48,7 +48,7 @@ pub(super) fn tree_of(repo: &Repo, commit: &Oid) -> Result<Oid, GitError> {
     }
 }
 
-pub(super) fn entry(repo: &Repo, commit: &Oid, path: &RepoPath) -> Result<Entry, GitError> {
+pub(super) fn entry(repo: &Repo, commit: &Oid, path: &RepoPath) -> Result<TreeEntry, GitError> {
     tree_of(repo, commit)?;
     let top = path.beneath(std::path::Path::new(""));
     let out = plumbing(repo, ["ls-tree", "-z", "--full-tree"])
@@ -56,23 +56,23 @@ pub(super) fn entry(repo: &Repo, commit: &Oid, path: &RepoPath) -> Result<Entry,
         .arg("--")
         .arg(top)
         .run()?;
-    let mut fields = Nul::of(&out);
+    let mut fields = NulFields::of(&out);
     let Some(line) = fields.next() else {
-        return Ok(Entry::Absent);
+        return Ok(TreeEntry::Absent);
     };
     let (mode, kind, oid, _) = tree_line(&fields, line)?;
     Ok(match (mode, kind) {
-        (b"120000", _) => Entry::Other("a symbolic link"),
-        (_, b"blob") => Entry::Blob(oid),
-        (_, b"tree") => Entry::Other("a directory"),
-        _ => Entry::Other("a submodule"),
+        (b"120000", _) => TreeEntry::Other("a symbolic link"),
+        (_, b"blob") => TreeEntry::Blob(oid),
+        (_, b"tree") => TreeEntry::Other("a directory"),
+        _ => TreeEntry::Other("a submodule"),
     })
 }
 
 type TreeLine<'a> = (&'a [u8], &'a [u8], Oid, &'a [u8]);
 
 /// `mode SP kind SP oid TAB path`.
-fn tree_line<'a>(fields: &Nul<'_>, line: &'a [u8]) -> Result<TreeLine<'a>, GitError> {
+fn tree_line<'a>(fields: &NulFields<'_>, line: &'a [u8]) -> Result<TreeLine<'a>, GitError> {
     let bad = || fields.bad("a line of ls-tree");
     let tab = line.iter().position(|b| *b == b'\t').ok_or_else(bad)?;
     let mut words = line[..tab].split(|b| *b == b' ');
@@ -101,7 +101,7 @@ pub(super) fn list_files(
     }
     let out = command.run()?;
     let mut files = Vec::new();
-    let mut fields = Nul::of(&out);
+    let mut fields = NulFields::of(&out);
     while let Some(line) = fields.next() {
         let (mode, kind, _, path) = tree_line(&fields, line)?;
         if kind == b"blob" && mode != b"120000" {
@@ -161,7 +161,7 @@ pub(super) fn write_object(repo: &Repo, kind: &str, bytes: &[u8]) -> Result<Oid,
     )
 }
 
-pub(super) fn identity(repo: &Repo) -> Result<Option<Identity>, GitError> {
+pub(super) fn identity(repo: &Repo) -> Result<Option<CommitIdentity>, GitError> {
     // `useConfigOnly` keeps Git from inventing a name from the host.
     let out = plumbing(repo, ["var", "GIT_COMMITTER_IDENT"])
         .config("user.useConfigOnly", "true")
@@ -174,5 +174,5 @@ pub(super) fn identity(repo: &Repo) -> Result<Option<Identity>, GitError> {
         return Ok(None);
     };
     let email = rest.split('>').next().unwrap_or_default();
-    Ok(Identity::new(name, email).ok())
+    Ok(CommitIdentity::new(name, email).ok())
 }

@@ -94,7 +94,7 @@ fn both_back_ends_read_the_same() {
 fn both_back_ends_write_the_same_commit() {
     let test = TestRepo::new();
     let (tree, parent) = (test.oid("HEAD^{tree}"), test.oid("HEAD"));
-    let who = Identity::new("Ann", "ann@example.com").unwrap();
+    let who = CommitIdentity::new("Ann", "ann@example.com").unwrap();
     let new = NewCommit {
         tree: &tree,
         parents: &[parent],
@@ -142,18 +142,23 @@ fn references_move_only_as_expected() {
         let name = format!("refs/ai/rescue/t-{n}/1");
         repo.create_ref(&name, &first, "make").unwrap();
         repo.create_ref(&name, &first, "again").unwrap();
-        let taken = repo.swap_ref(&name, Some(&second), &Expect::Absent, "x");
+        let taken = repo.swap_ref(&name, Some(&second), &ExpectedRef::Absent, "x");
         assert!(
             matches!(taken, Err(RefError::Conflict { actual: Some(ref a), .. }) if *a == first),
             "{taken:?}"
         );
-        let stale = repo.swap_ref(&name, Some(&second), &Expect::At(second.clone()), "x");
+        let stale = repo.swap_ref(&name, Some(&second), &ExpectedRef::At(second.clone()), "x");
         assert!(
             matches!(stale, Err(RefError::Conflict { actual: Some(ref a), .. }) if *a == first),
             "{stale:?}"
         );
-        repo.swap_ref(&name, Some(&second), &Expect::At(first.clone()), "move")
-            .unwrap();
+        repo.swap_ref(
+            &name,
+            Some(&second),
+            &ExpectedRef::At(first.clone()),
+            "move",
+        )
+        .unwrap();
         assert_eq!(
             repo.list_refs("refs/ai/rescue/").unwrap(),
             [(name.clone(), second.clone())]
@@ -161,7 +166,7 @@ fn references_move_only_as_expected() {
         let missing = repo.swap_ref(
             "refs/ai/none",
             Some(&second),
-            &Expect::At(first.clone()),
+            &ExpectedRef::At(first.clone()),
             "x",
         );
         assert!(
@@ -205,7 +210,12 @@ fn a_lock_that_stays_is_named_and_left_alone() {
     let first = test.oid("HEAD~1");
     let error = test
         .open()
-        .swap_ref("refs/heads/held", Some(&second), &Expect::At(first), "x")
+        .swap_ref(
+            "refs/heads/held",
+            Some(&second),
+            &ExpectedRef::At(first),
+            "x",
+        )
         .unwrap_err();
     assert!(
         matches!(error, RefError::Locked { .. }) && error.to_string().contains("held.lock"),
@@ -226,7 +236,7 @@ fn racing_swaps_lose_nothing() {
             let (test, wins) = (&test, &wins);
             scope.spawn(move || {
                 let repo = test.open();
-                let who = Identity::new("racer", "r@x").unwrap();
+                let who = CommitIdentity::new("racer", "r@x").unwrap();
                 let tree = repo.tree_of(&repo.resolve_commit("main").unwrap()).unwrap();
                 for round in 0..15 {
                     let old = repo.find_ref("refs/ai/race").unwrap().unwrap();
@@ -240,7 +250,7 @@ fn racing_swaps_lose_nothing() {
                         when_ms: 0,
                     };
                     let new = repo.commit_tree(&new).unwrap();
-                    match repo.swap_ref("refs/ai/race", Some(&new), &Expect::At(old), "race") {
+                    match repo.swap_ref("refs/ai/race", Some(&new), &ExpectedRef::At(old), "race") {
                         Ok(()) => _ = wins.fetch_add(1, Ordering::Relaxed),
                         Err(RefError::Conflict { .. }) => {}
                         Err(e) => panic!("{e}"),
@@ -354,7 +364,7 @@ fn the_identity_is_the_users_or_none() {
     test.git(&["config", "user.email", "ann@example.com"]);
     assert_eq!(
         test.open().identity().unwrap(),
-        Some(Identity::new("Ann Other", "ann@example.com").unwrap())
+        Some(CommitIdentity::new("Ann Other", "ann@example.com").unwrap())
     );
 }
 

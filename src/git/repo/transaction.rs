@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, ChildStdout};
 
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::refs::{Expect, RefError};
+use super::refs::{ExpectedRef, RefError};
 use super::{Repo, is_valid_ref_name, spawned};
 
 /// One reference, checked and locked by Git, not yet moved. Dropping it, or dying, releases the
@@ -24,7 +24,7 @@ impl Repo {
         &self,
         name: &str,
         new: &Oid,
-        expected: &Expect,
+        expected: &ExpectedRef,
         log: &str,
     ) -> Result<LockedRef, RefError> {
         if !is_valid_ref_name(name) {
@@ -52,8 +52,8 @@ impl Repo {
             name: name.to_owned(),
         };
         let update = match expected {
-            Expect::Absent => format!("create {name} {new}"),
-            Expect::At(old) => format!("update {name} {new} {old}"),
+            ExpectedRef::Absent => format!("create {name} {new}"),
+            ExpectedRef::At(old) => format!("update {name} {new} {old}"),
         };
         if locked.say(&["start", &update, "prepare"], 2)? {
             return Ok(locked);
@@ -61,7 +61,7 @@ impl Repo {
         let why = locked.complaint();
         let actual = self.find_ref(name)?;
         let as_expected = actual.as_ref()
-            == if let Expect::At(old) = expected {
+            == if let ExpectedRef::At(old) = expected {
                 Some(old)
             } else {
                 None

@@ -6,13 +6,13 @@
 
 use std::path::Path;
 
-use super::super::cmd::Nul;
+use super::super::cmd::NulFields;
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::Shadow;
+use super::ShadowRepo;
 use crate::domain::repo_path::RepoPath;
 
-impl Shadow {
+impl ShadowRepo {
     /// True where the real index `index` of the checkout at `root` differs from `tree`.
     pub fn has_staged(&self, root: &Path, index: &Path, tree: &Oid) -> Result<bool, GitError> {
         let command = self
@@ -38,7 +38,7 @@ impl Shadow {
             "--directory",
         ];
         let out = self.in_tree(root, tree, args)?.run()?;
-        Ok(Nul::of(&out).map(RepoPath::new).collect())
+        Ok(NulFields::of(&out).map(RepoPath::new).collect())
     }
 
     /// Takes paths out of the index; the files stay. The tree without them.

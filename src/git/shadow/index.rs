@@ -5,13 +5,13 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::super::cmd::{Nul, Output, oid_line};
+use super::super::cmd::{GitOutput, NulFields, oid_line};
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::Shadow;
+use super::ShadowRepo;
 use crate::base::fs;
 
-impl Shadow {
+impl ShadowRepo {
     /// The index file.
     pub fn index_path(&self) -> PathBuf {
         self.dir.join("index")
@@ -49,7 +49,11 @@ impl Shadow {
 
     /// Every tracked path (of `tree`) and every untracked one that is not ignored, each with its
     /// state before it and a NUL behind. No file is read.
-    pub(in crate::git) fn list_paths(&self, root: &Path, tree: &Oid) -> Result<Output, GitError> {
+    pub(in crate::git) fn list_paths(
+        &self,
+        root: &Path,
+        tree: &Oid,
+    ) -> Result<GitOutput, GitError> {
         let _guard = self.guard()?;
         let known = fs::read_text_if_there(&self.dir.join("tree"), 128)?;
         if known.as_deref().map(str::trim) != Some(tree.as_str()) {
@@ -126,7 +130,7 @@ impl Shadow {
         let listed = self
             .in_tree(root, &self.format.empty_tree(), ["ls-files", "-s", "-z"])?
             .run()?;
-        let links = Nul::of(&listed).filter(|entry| entry.starts_with(LINK));
+        let links = NulFields::of(&listed).filter(|entry| entry.starts_with(LINK));
         let names = links.filter_map(|entry| entry.splitn(2, |byte| *byte == b'\t').nth(1));
         Ok(names
             .map(|name| PathBuf::from(OsStr::from_bytes(name)))

@@ -23,18 +23,18 @@ use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
-use super::cmd::{Git, GitCommand, Version};
+use super::cmd::{Git, GitCommand, GitVersion};
 use super::error::GitError;
 use super::oid::{ObjectFormat, Oid};
 use super::repo::Repo;
 use crate::base::fs;
 
 /// `GIT_ATTR_SOURCE` came with this version.
-const ATTRIBUTE_SOURCE: Version = Version(2, 41);
+const ATTRIBUTE_SOURCE: GitVersion = GitVersion(2, 41);
 
 /// The shadow git directory of one run.
 #[derive(Debug, Clone)]
-pub struct Shadow {
+pub struct ShadowRepo {
     dir: PathBuf,
     objects_dir: PathBuf,
     git: Git,
@@ -45,9 +45,11 @@ pub struct Shadow {
 /// Holds the shadow's index for one operation; released when dropped, also by the death of the
 /// process.
 #[derive(Debug)]
-pub(in crate::git) struct Guard(#[expect(dead_code, reason = "the open file is the lock")] File);
+pub(in crate::git) struct ShadowIndexLock(
+    #[expect(dead_code, reason = "the open file is the lock")] File,
+);
 
-impl Shadow {
+impl ShadowRepo {
     /// Makes the shadow directory, or brings the settings of an existing one up to date. Its index
     /// is left as it is.
     pub fn create(repo: &Repo, dir: &Path) -> Result<Self, GitError> {
@@ -60,7 +62,7 @@ impl Shadow {
         Ok(shadow)
     }
 
-    /// Opens a shadow that [`Shadow::create`] made; makes it again where it is gone.
+    /// Opens a shadow that [`ShadowRepo::create`] made; makes it again where it is gone.
     pub fn open(repo: &Repo, dir: &Path) -> Result<Self, GitError> {
         if dir.join("HEAD").is_file() && dir.join("config").is_file() {
             Ok(Self::at(repo, dir))
@@ -146,7 +148,7 @@ impl Shadow {
     }
 
     /// Takes the shadow for one operation; waits for another one to end.
-    pub(in crate::git) fn guard(&self) -> Result<Guard, GitError> {
+    pub(in crate::git) fn guard(&self) -> Result<ShadowIndexLock, GitError> {
         let path = self.dir.join("lock");
         let failed = |source| {
             GitError::Fs(fs::FsError {
@@ -165,7 +167,7 @@ impl Shadow {
         // Only holders of the guard run Git on this index, so a lock file found now was left by one
         // that was killed.
         fs::remove_file(&self.dir.join("index.lock"))?;
-        Ok(Guard(file))
+        Ok(ShadowIndexLock(file))
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 use super::super::error::GitError;
 use super::super::oid::Oid;
 use super::super::repo::Repo;
-use super::Shadow;
+use super::ShadowRepo;
 use crate::base::fs;
 
 /// The branch that HEAD names where nothing was committed yet.
@@ -19,7 +19,7 @@ const UNBORN: &[u8] = b"ref: refs/heads/main\n";
 /// Rule files and settings are small.
 const CAP: u64 = 4 << 20;
 
-impl Shadow {
+impl ShadowRepo {
     /// Makes `dir` the git directory of the tree at `root`, which this shadow has just checked out
     /// or reset, with HEAD at `head`.
     pub fn make_private_repository(

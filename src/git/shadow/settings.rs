@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::super::cmd::Nul;
+use super::super::cmd::NulFields;
 use super::super::error::GitError;
 use super::super::repo::Repo;
 use crate::base::fs;
@@ -56,10 +56,10 @@ pub(super) fn write(repo: &Repo, dir: &Path) -> Result<(), GitError> {
 
 /// What decides which part of a tree stands on the disk: settings, and the rules that they speak
 /// of.
-pub(super) type Cone = (Vec<String>, Option<Vec<u8>>);
+pub(super) type SparseCone = (Vec<String>, Option<Vec<u8>>);
 
 /// The cone that the shadow at `dir` has.
-pub(super) fn cone(dir: &Path) -> Result<Cone, GitError> {
+pub(super) fn cone(dir: &Path) -> Result<SparseCone, GitError> {
     Ok((
         sparse_lines(&fs::read_text(&dir.join("config"), RULES_CAP)?),
         read_rules(&dir.join("info/sparse-checkout"))?,
@@ -67,7 +67,7 @@ pub(super) fn cone(dir: &Path) -> Result<Cone, GitError> {
 }
 
 /// The cone that the repository has now.
-pub(super) fn wanted_cone(repo: &Repo) -> Result<Cone, GitError> {
+pub(super) fn wanted_cone(repo: &Repo) -> Result<SparseCone, GitError> {
     let config = config_text(repo, &local_settings(repo)?);
     Ok((
         sparse_lines(&config),
@@ -99,7 +99,7 @@ fn local_settings(repo: &Repo) -> Result<Vec<(String, String)>, GitError> {
         .command(["config", "--list", "-z", "--show-scope"])
         .git_dir(repo.common_dir())
         .run()?;
-    let mut fields = Nul::of(&out);
+    let mut fields = NulFields::of(&out);
     let mut found: Vec<(String, String)> = Vec::new();
     while let Some(scope) = fields.next() {
         let entry = fields.expect("a setting")?;

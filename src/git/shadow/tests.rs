@@ -11,7 +11,7 @@ fn data_is_copied_and_programs_are_not() {
     std::fs::write(test.root.join(".git/info/exclude"), "private\n").unwrap();
     let repo = test.open();
     let dir = repo.common_dir().join("ai/runs/r/snapshot.git");
-    let shadow = Shadow::create(&repo, &dir).unwrap();
+    let shadow = ShadowRepo::create(&repo, &dir).unwrap();
     let text = std::fs::read_to_string(dir.join("config")).unwrap();
     assert!(!text.contains("evil"), "{text}");
     let value = |key: &str| {
@@ -28,5 +28,5 @@ fn data_is_copied_and_programs_are_not() {
         std::fs::read_to_string(dir.join("info/exclude")).unwrap(),
         "private\n\n/.ai/state\n/.ai/worktrees\n"
     );
-    Shadow::open(&repo, shadow.dir()).unwrap();
+    ShadowRepo::open(&repo, shadow.dir()).unwrap();
 }

@@ -7,17 +7,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::super::cmd::Nul;
+use super::super::cmd::NulFields;
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::super::shadow::Shadow;
-use super::{Limits, SnapshotError, TreeReport};
+use super::super::shadow::ShadowRepo;
+use super::{SnapshotError, SnapshotLimits, TreeReport};
 use crate::domain::repo_path::RepoPath;
 
 /// What Git knows of the tree.
-pub(super) struct Listed {
+pub(super) struct ListedPaths {
     /// Tracked paths that may have changed, and untracked ones (`tracked` = false).
-    suspects: BTreeMap<RepoPath, Tracked>,
+    suspects: BTreeMap<RepoPath, TrackedPath>,
     /// Every path of the index.
     tracked: HashSet<Vec<u8>>,
     /// Every directory that holds a tracked or an untracked file; the root is the empty one.
@@ -25,7 +25,7 @@ pub(super) struct Listed {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Tracked {
+enum TrackedPath {
     Yes,
     No,
 }
@@ -43,7 +43,11 @@ pub(super) struct SortedOut {
 
 /// One process: everything tracked (`H`), changed (`C`), deleted (`R`) and untracked but not
 /// ignored (`?`).
-pub(super) fn list(shadow: &Shadow, root: &Path, attributes: &Oid) -> Result<Listed, GitError> {
+pub(super) fn list(
+    shadow: &ShadowRepo,
+    root: &Path,
+    attributes: &Oid,
+) -> Result<ListedPaths, GitError> {
     let args = [
         "ls-files",
         "-z",
@@ -55,12 +59,12 @@ pub(super) fn list(shadow: &Shadow, root: &Path, attributes: &Oid) -> Result<Lis
         "--exclude-standard",
     ];
     let out = shadow.in_tree(root, attributes, args)?.run()?;
-    let mut listed = Listed {
+    let mut listed = ListedPaths {
         suspects: BTreeMap::new(),
         tracked: HashSet::new(),
         dirs: BTreeSet::from([Vec::new()]),
     };
-    let mut fields = Nul::of(&out);
+    let mut fields = NulFields::of(&out);
     while let Some(field) = fields.next() {
         let [tag, b' ', path @ ..] = field else {
             return Err(fields.bad("a line of ls-files"));
@@ -77,8 +81,8 @@ pub(super) fn list(shadow: &Shadow, root: &Path, attributes: &Oid) -> Result<Lis
             }
         }
         match tag {
-            b'?' => _ = listed.suspects.entry(path).or_insert(Tracked::No),
-            b'C' | b'R' => _ = listed.suspects.insert(path, Tracked::Yes),
+            b'?' => _ = listed.suspects.entry(path).or_insert(TrackedPath::No),
+            b'C' | b'R' => _ = listed.suspects.insert(path, TrackedPath::Yes),
             // `S` is a path outside of the sparse cone, which is not on disk on purpose.
             b'H' | b'S' => _ = listed.tracked.insert(path.as_bytes().to_vec()),
             _ => return Err(fields.bad("an unexpected state in ls-files")),
@@ -88,11 +92,11 @@ pub(super) fn list(shadow: &Shadow, root: &Path, attributes: &Oid) -> Result<Lis
 }
 
 pub(super) fn sort_out(
-    shadow: &Shadow,
+    shadow: &ShadowRepo,
     root: &Path,
     attributes: &Oid,
-    listed: Listed,
-    limits: Limits,
+    listed: ListedPaths,
+    limits: SnapshotLimits,
 ) -> Result<SortedOut, SnapshotError> {
     if listed.suspects.len() > limits.files {
         return Err(SnapshotError::TooMany {
@@ -100,7 +104,7 @@ pub(super) fn sort_out(
             limit: limits.files,
         });
     }
-    let mut look = Look {
+    let mut look = CandidateLook {
         root,
         real_root: std::fs::canonicalize(root).ok(),
         limits,
@@ -109,7 +113,7 @@ pub(super) fn sort_out(
     };
     let mut moved = Vec::new();
     for (path, tracked) in &listed.suspects {
-        if look.one(path, *tracked) == Verdict::DirectoryInPlace {
+        if look.one(path, *tracked) == PathVerdict::DirectoryInPlace {
             moved.push(path.clone());
         }
     }
@@ -134,7 +138,7 @@ pub(super) fn sort_out(
 
 /// Which of these tracked paths are submodules.
 fn submodules(
-    shadow: &Shadow,
+    shadow: &ShadowRepo,
     root: &Path,
     attributes: &Oid,
     paths: &[RepoPath],
@@ -144,7 +148,7 @@ fn submodules(
         command = command.arg(path.beneath(Path::new("")));
     }
     let out = command.run()?;
-    let entries = Nul::of(&out).filter(|entry| entry.starts_with(b"160000 "));
+    let entries = NulFields::of(&out).filter(|entry| entry.starts_with(b"160000 "));
     Ok(entries
         .filter_map(|e| e.splitn(2, |b| *b == b'\t').nth(1))
         .map(RepoPath::new)
@@ -152,50 +156,50 @@ fn submodules(
 }
 
 #[derive(PartialEq, Eq)]
-enum Verdict {
+enum PathVerdict {
     Settled,
     /// A tracked path where a directory stands: a submodule that moved, or a file that became a
     /// directory.
     DirectoryInPlace,
 }
 
-struct Look<'a> {
+struct CandidateLook<'a> {
     root: &'a Path,
     real_root: Option<PathBuf>,
-    limits: Limits,
+    limits: SnapshotLimits,
     /// Whether a directory, or one above it, is a symbolic link.
     links: HashMap<Vec<u8>, bool>,
     out: SortedOut,
 }
 
-impl Look<'_> {
-    fn one(&mut self, path: &RepoPath, tracked: Tracked) -> Verdict {
+impl CandidateLook<'_> {
+    fn one(&mut self, path: &RepoPath, tracked: TrackedPath) -> PathVerdict {
         let bytes = path.as_bytes();
         if let Some(dir) = bytes.strip_suffix(b"/") {
             self.report(TreeReport::Nested {
                 path: RepoPath::new(dir),
                 files_taken: false,
             });
-            return Verdict::Settled;
+            return PathVerdict::Settled;
         }
         if path.is_forbidden() {
             self.report(TreeReport::Forbidden { path: path.clone() });
-            return Verdict::Settled;
+            return PathVerdict::Settled;
         }
         if self.is_behind_link(path) {
             self.out.drop.push(path.clone());
-            return Verdict::Settled;
+            return PathVerdict::Settled;
         }
         let here = path.beneath(self.root);
         match std::fs::symlink_metadata(&here) {
-            Ok(meta) if meta.is_dir() => return Verdict::DirectoryInPlace,
+            Ok(meta) if meta.is_dir() => return PathVerdict::DirectoryInPlace,
             Ok(meta) if meta.is_file() => self.file(path, &here, &meta),
             Ok(meta) if meta.is_symlink() => self.link(path, &here),
             Ok(meta) => self.special(path, meta.file_type(), tracked),
             // Gone, or gone meanwhile: recording removes it.
             Err(_) => self.out.update.push(path.clone()),
         }
-        Verdict::Settled
+        PathVerdict::Settled
     }
 
     fn report(&mut self, report: TreeReport) {
@@ -254,12 +258,12 @@ impl Look<'_> {
         }
     }
 
-    fn special(&mut self, path: &RepoPath, file_type: FileType, tracked: Tracked) {
+    fn special(&mut self, path: &RepoPath, file_type: FileType, tracked: TrackedPath) {
         self.report(TreeReport::Special {
             path: path.clone(),
             kind: kind_of(file_type),
         });
-        if tracked == Tracked::Yes {
+        if tracked == TrackedPath::Yes {
             self.out.drop.push(path.clone());
         }
     }
@@ -287,7 +291,7 @@ impl Look<'_> {
 
     /// Git passes over pipes and sockets in silence, over a `.git` inside a tracked directory, and
     /// over what goes on inside a submodule. We do not.
-    fn directory(&mut self, dir: &[u8], listed: &Listed) {
+    fn directory(&mut self, dir: &[u8], listed: &ListedPaths) {
         if !dir.is_empty() && self.dir_is_link(dir) {
             return;
         }

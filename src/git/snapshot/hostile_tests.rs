@@ -5,9 +5,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::super::repo::Identity;
+use super::super::repo::CommitIdentity;
 use super::super::testing::{Run, TestRepo, pool, shadow, write};
-use super::super::worktree::{Start, WorktreeError};
+use super::super::worktree::{SlotStart, WorktreeError};
 use super::*;
 
 struct Evil {
@@ -155,7 +155,7 @@ fn nothing_of_ours_runs_any_plant() {
 }
 
 fn everything(run: &Run) {
-    let who = Identity::new("ai", "ai@localhost").unwrap();
+    let who = CommitIdentity::new("ai", "ai@localhost").unwrap();
     let _ = super::super::discover::discover(&run.slot.path);
     let repo = run.test.open();
     let snapshot = run.snapshot();
@@ -170,7 +170,7 @@ fn everything(run: &Run) {
         .head(&repo)
         .ok()
         .and_then(|head| head.commit().cloned());
-    let work = Work {
+    let work = SealRequest {
         snapshot: &snapshot,
         base: Some(&run.base),
         head: head.as_ref(),
@@ -195,7 +195,7 @@ fn everything(run: &Run) {
     run.pool().list().unwrap();
     let other = shadow(&repo, "t-9.1");
     pool(&repo)
-        .create("two", "ai/t-9/1", &Start::Commit(commit), &other)
+        .create("two", "ai/t-9/1", &SlotStart::Commit(commit), &other)
         .unwrap();
     match run.rescue().cleared {
         Some(cleared) => {

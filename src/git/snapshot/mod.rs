@@ -1,6 +1,6 @@
 //! The supervisor's own picture of an agent's tree, as Git objects.
 //!
-//! Nothing of the tree is interpreted: files are listed and hashed through the [`Shadow`], so
+//! Nothing of the tree is interpreted: files are listed and hashed through the [`ShadowRepo`], so
 //! planted configuration, hooks, filters, attributes and nested repositories are inert. What cannot
 //! be part of a commit, or should not be without a word, is reported. An unchanged tree costs one
 //! `git` process.
@@ -17,23 +17,23 @@ mod seal;
 use std::path::Path;
 
 pub use report::TreeReport;
-pub use seal::{Work, seal};
+pub use seal::{SealRequest, seal};
 
 use super::diff::ChangedPath;
 use super::error::GitError;
 use super::oid::Oid;
-use super::shadow::Shadow;
+use super::shadow::ShadowRepo;
 
 /// How much a snapshot may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct SnapshotLimits {
     /// Changed files in one snapshot; more is an error.
     pub files: usize,
     /// Bytes of one file; a larger one keeps its old state and is reported.
     pub file_bytes: u64,
 }
 
-impl Default for Limits {
+impl Default for SnapshotLimits {
     fn default() -> Self {
         Self {
             files: 20_000,
@@ -97,14 +97,14 @@ pub enum SnapshotError {
     Git(#[from] GitError),
 }
 
-impl Shadow {
+impl ShadowRepo {
     /// Takes the state of the tree at `root` relative to the trusted tree `base`, whose attributes
     /// apply.
     pub fn snapshot(
         &self,
         root: &Path,
         base: &Oid,
-        limits: Limits,
+        limits: SnapshotLimits,
     ) -> Result<Snapshot, SnapshotError> {
         self.snapshot_against(root, base, base, limits)
     }
@@ -116,7 +116,7 @@ impl Shadow {
         root: &Path,
         base: &Oid,
         attributes: &Oid,
-        limits: Limits,
+        limits: SnapshotLimits,
     ) -> Result<Snapshot, SnapshotError> {
         check_root(root)?;
         if !self.is_primed() {
@@ -137,14 +137,14 @@ impl Shadow {
 /// How often a tree may change under our hands before we give up.
 const ATTEMPTS: usize = 3;
 
-impl Shadow {
+impl ShadowRepo {
     /// Lists and records; looks again where a file vanished or grew in between, since the agent may
     /// be at work.
     fn record_changes(
         &self,
         root: &Path,
         attributes: &Oid,
-        limits: Limits,
+        limits: SnapshotLimits,
     ) -> Result<candidates::SortedOut, SnapshotError> {
         let mut attempt = 1;
         loop {

@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::super::cmd::Nul;
+use super::super::cmd::NulFields;
 use super::super::error::GitError;
 use super::super::oid::Oid;
 use super::super::repo::Repo;
-use super::super::shadow::Shadow;
+use super::super::shadow::ShadowRepo;
 use crate::domain::repo_path::RepoPath;
 
-impl Shadow {
+impl ShadowRepo {
     /// The shadow at `dir`, where it was made and knows its tree; nothing is made.
     pub fn existing(repo: &Repo, dir: &Path) -> Option<Self> {
         let is_there = dir.join("HEAD").is_file()
@@ -41,7 +41,7 @@ impl Shadow {
             .in_tree(root, attributes, args)?
             .env("GIT_OPTIONAL_LOCKS", "0")
             .run()?;
-        let on_disk = Nul::of(&out).filter_map(|field| Some(RepoPath::new(field.get(2..)?)));
+        let on_disk = NulFields::of(&out).filter_map(|field| Some(RepoPath::new(field.get(2..)?)));
         let mut found: BTreeSet<RepoPath> = on_disk.collect();
         let args = [
             "diff-index",
@@ -51,7 +51,7 @@ impl Shadow {
             "--no-renames",
         ];
         let known = self.in_tree(root, attributes, args)?.arg(stand).run()?;
-        found.extend(Nul::of(&known).map(RepoPath::new));
+        found.extend(NulFields::of(&known).map(RepoPath::new));
         Ok(found)
     }
 }

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::super::shadow::Shadow;
+use super::super::shadow::ShadowRepo;
 use super::candidates::SortedOut;
 use crate::domain::repo_path::RepoPath;
 
 /// Brings the index in line; nothing runs where nothing changed.
 pub(super) fn record(
-    shadow: &Shadow,
+    shadow: &ShadowRepo,
     root: &Path,
     attributes: &Oid,
     sorted: &SortedOut,

@@ -7,13 +7,13 @@
 use super::super::diff::CommitChanges;
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::super::repo::{Identity, NewCommit, Repo};
-use super::super::shadow::Shadow;
+use super::super::repo::{CommitIdentity, NewCommit, Repo};
+use super::super::shadow::ShadowRepo;
 use super::{Snapshot, SnapshotError};
 
 /// What is to be committed, and as whom.
 #[derive(Debug)]
-pub struct Work<'a> {
+pub struct SealRequest<'a> {
     /// The snapshot.
     pub snapshot: &'a Snapshot,
     /// The commit that the run started from; `None` on an unborn branch.
@@ -23,14 +23,14 @@ pub struct Work<'a> {
     /// The whole message, trailers included.
     pub message: &'a str,
     /// The author and committer.
-    pub who: &'a Identity,
+    pub who: &'a CommitIdentity,
     /// Milliseconds since 1970.
     pub when_ms: i64,
 }
 
 /// The commit to be judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sealed {
+pub struct SealedCommit {
     /// The commit; `None` where nothing differs from the base and the agent committed nothing.
     pub commit: Option<Oid>,
     /// Commits of the agent that are part of it, oldest first, with the paths that each changed.
@@ -41,7 +41,11 @@ pub struct Sealed {
 
 /// Commits a snapshot without any hook, filter or signature. Only objects are written; naming them
 /// is the caller's step.
-pub fn seal(repo: &Repo, shadow: &Shadow, work: &Work<'_>) -> Result<Sealed, SnapshotError> {
+pub fn seal(
+    repo: &Repo,
+    shadow: &ShadowRepo,
+    work: &SealRequest<'_>,
+) -> Result<SealedCommit, SnapshotError> {
     let descends = match (work.base, work.head) {
         (_, None) => false,
         (None, Some(_)) => true,
@@ -67,14 +71,14 @@ pub fn seal(repo: &Repo, shadow: &Shadow, work: &Work<'_>) -> Result<Sealed, Sna
     } else {
         parent.cloned()
     };
-    Ok(Sealed {
+    Ok(SealedCommit {
         commit,
         own_commits,
         unrelated_head,
     })
 }
 
-fn commit(repo: &Repo, work: &Work<'_>, parent: Option<&Oid>) -> Result<Oid, GitError> {
+fn commit(repo: &Repo, work: &SealRequest<'_>, parent: Option<&Oid>) -> Result<Oid, GitError> {
     repo.commit_tree(&NewCommit {
         tree: &work.snapshot.tree,
         parents: parent.map(std::slice::from_ref).unwrap_or_default(),
@@ -88,7 +92,7 @@ fn commit(repo: &Repo, work: &Work<'_>, parent: Option<&Oid>) -> Result<Oid, Git
 /// The agent's commits, none of which may hold a path that a checkout would write into a git
 /// directory.
 fn own_commits(
-    shadow: &Shadow,
+    shadow: &ShadowRepo,
     base: Option<&Oid>,
     head: &Oid,
 ) -> Result<Vec<CommitChanges>, SnapshotError> {

@@ -4,14 +4,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 
-use super::super::diff::Change;
-use super::super::repo::Identity;
+use super::super::diff::PathChange;
+use super::super::repo::CommitIdentity;
 use super::super::testing::{Run, TestRepo};
-use super::seal::Sealed;
+use super::seal::SealedCommit;
 use super::*;
 use crate::domain::repo_path::RepoPath;
 
-fn summary(snapshot: &Snapshot) -> Vec<(Change, String)> {
+fn summary(snapshot: &Snapshot) -> Vec<(PathChange, String)> {
     snapshot
         .changed
         .iter()
@@ -23,10 +23,10 @@ fn reports(snapshot: &Snapshot) -> Vec<String> {
     snapshot.reports.iter().map(ToString::to_string).collect()
 }
 
-fn seal_work(run: &Run, snapshot: &Snapshot) -> Result<Sealed, SnapshotError> {
-    let who = Identity::new("ai", "ai@localhost").unwrap();
+fn seal_work(run: &Run, snapshot: &Snapshot) -> Result<SealedCommit, SnapshotError> {
+    let who = CommitIdentity::new("ai", "ai@localhost").unwrap();
     let head = run.slot.head(&run.repo).unwrap();
-    let work = Work {
+    let work = SealRequest {
         snapshot,
         base: Some(&run.base),
         head: head.commit(),
@@ -65,9 +65,9 @@ fn an_unchanged_tree_is_the_base_and_costs_one_process() {
     let counted =
         crate::git::Repo::open(run.repo.location(), crate::git::Git::with_env(env).unwrap())
             .unwrap();
-    let shadow = Shadow::open(&counted, run.shadow.dir()).unwrap();
+    let shadow = ShadowRepo::open(&counted, run.shadow.dir()).unwrap();
     let snapshot = shadow
-        .snapshot(&run.slot.path, &run.base_tree, Limits::default())
+        .snapshot(&run.slot.path, &run.base_tree, SnapshotLimits::default())
         .unwrap();
     assert_eq!(
         (snapshot.tree, snapshot.changed, snapshot.reports),
@@ -105,7 +105,7 @@ fn every_kind_of_change_is_taken() {
     fs::remove_file(at("to-link")).unwrap();
     symlink("README", at("to-link")).unwrap();
     let snapshot = run.snapshot();
-    use Change::{Added, Deleted, Modified, Retyped};
+    use PathChange::{Added, Deleted, Modified, Retyped};
     let wanted = [
         (Modified, "README"),
         (Added, "dir-to-file"),
@@ -187,7 +187,7 @@ fn the_same_size_and_time_does_not_hide_a_change() {
         .unwrap();
     assert_eq!(
         summary(&run.snapshot()),
-        [(Change::Modified, "README".to_owned())]
+        [(PathChange::Modified, "README".to_owned())]
     );
 }
 
@@ -220,9 +220,9 @@ fn what_cannot_be_taken_is_reported() {
     run.test.git_in(&at("nested"), &["init", "-q"]);
     run.test.git_in(&at("src"), &["init", "-q"]);
     run.write(".GIT/config", "x");
-    let limits = Limits {
+    let limits = SnapshotLimits {
         file_bytes: 1000,
-        ..Limits::default()
+        ..SnapshotLimits::default()
     };
     let snapshot = run
         .shadow
@@ -255,7 +255,7 @@ fn what_cannot_be_taken_is_reported() {
         run.shadow.snapshot(
             &run.slot.path,
             &run.base_tree,
-            Limits { files: 3, ..limits }
+            SnapshotLimits { files: 3, ..limits }
         ),
         Err(SnapshotError::TooMany { limit: 3, .. })
     ));
@@ -266,7 +266,7 @@ fn a_tree_that_is_not_there_is_an_error() {
     let run = Run::new();
     let look = || {
         run.shadow
-            .snapshot(&run.slot.path, &run.base_tree, Limits::default())
+            .snapshot(&run.slot.path, &run.base_tree, SnapshotLimits::default())
             .unwrap_err()
             .to_string()
     };
@@ -288,7 +288,7 @@ fn only_own_state_is_kept_out_of_a_snapshot() {
     run.write(".ai/policy.yaml", "x");
     assert_eq!(
         summary(&run.snapshot()),
-        [(Change::Added, ".ai/policy.yaml".to_owned())]
+        [(PathChange::Added, ".ai/policy.yaml".to_owned())]
     );
 }
 
@@ -299,7 +299,7 @@ fn a_snapshot_survives_a_killed_one() {
     run.write("new", "x");
     assert_eq!(
         summary(&run.snapshot()),
-        [(Change::Added, "new".to_owned())]
+        [(PathChange::Added, "new".to_owned())]
     );
 }
 
@@ -309,7 +309,7 @@ fn the_agents_commits_are_kept_beneath() {
     let nothing = seal_work(&run, &run.snapshot()).unwrap();
     assert_eq!(
         nothing,
-        Sealed {
+        SealedCommit {
             commit: None,
             own_commits: vec![],
             unrelated_head: None
@@ -399,7 +399,7 @@ fn sha256_repositories_work_too() {
     let run = Run::of(TestRepo::sha256());
     run.write("new", "x");
     let snapshot = run.snapshot();
-    assert_eq!(summary(&snapshot), [(Change::Added, "new".to_owned())]);
+    assert_eq!(summary(&snapshot), [(PathChange::Added, "new".to_owned())]);
     let commit = seal_work(&run, &snapshot).unwrap().commit.unwrap();
     assert_eq!(commit.as_str().len(), 64);
     assert_eq!(
@@ -468,8 +468,8 @@ fn a_sparse_cone_is_kept_and_work_outside_is_seen() {
     assert_eq!(
         seen,
         [
-            (Change::Modified, "outside/b".to_owned()),
-            (Change::Added, "outside/c".to_owned())
+            (PathChange::Modified, "outside/b".to_owned()),
+            (PathChange::Added, "outside/c".to_owned())
         ]
     );
 }

@@ -9,7 +9,7 @@ use super::super::error::GitError;
 use super::super::oid::Oid;
 use super::super::path::path_of_line;
 use super::super::repo::{HeadTo, Repo};
-use super::super::shadow::Shadow;
+use super::super::shadow::ShadowRepo;
 use super::super::snapshot::TreeReport;
 use crate::base::fs;
 
@@ -19,7 +19,7 @@ pub(super) const LOCK_REASON: &str = "managed by ai";
 
 /// One registered worktree.
 #[derive(Debug, Clone)]
-pub(super) struct Admin {
+pub(super) struct AdminEntry {
     pub(super) dir: PathBuf,
     /// Where the worktree is supposed to be.
     pub(super) worktree: PathBuf,
@@ -28,7 +28,7 @@ pub(super) struct Admin {
 }
 
 /// All registered worktrees.
-pub(super) fn all(common_dir: &Path) -> Result<Vec<Admin>, GitError> {
+pub(super) fn all(common_dir: &Path) -> Result<Vec<AdminEntry>, GitError> {
     let mut found = Vec::new();
     for dir in fs::list_dir(&common_dir.join("worktrees"))? {
         if !std::fs::symlink_metadata(&dir).is_ok_and(|meta| meta.is_dir()) {
@@ -48,7 +48,7 @@ pub(super) fn all(common_dir: &Path) -> Result<Vec<Admin>, GitError> {
             }
             None => false,
         };
-        found.push(Admin {
+        found.push(AdminEntry {
             dir,
             worktree,
             leads_home,
@@ -106,7 +106,7 @@ pub(super) fn rebuild(
     worktree: &Path,
     admin: &Path,
     branch: &str,
-    shadow: &Shadow,
+    shadow: &ShadowRepo,
 ) -> Result<(), GitError> {
     const KEPT: [&str; 4] = ["HEAD", "logs", "refs", "reftable"];
     for entry in fs::list_dir(admin)? {
@@ -178,7 +178,7 @@ pub fn registered(common_dir: &Path) -> Result<Vec<(PathBuf, PathBuf)>, GitError
 /// The roots of all worktrees that `ai` has made for this repository, wherever they lie and whether
 /// they are there or not: those that it keeps locked.
 pub fn ours(common_dir: &Path) -> Result<Vec<PathBuf>, GitError> {
-    let is_ours = |admin: &Admin| {
+    let is_ours = |admin: &AdminEntry| {
         fs::read_capped(&admin.dir.join("locked"), LINE_CAP)
             .is_ok_and(|why| why.trim_ascii() == LOCK_REASON.as_bytes())
     };

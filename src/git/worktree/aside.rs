@@ -6,11 +6,11 @@ use std::path::{Component, Path, PathBuf};
 
 use super::super::snapshot::TreeReport;
 use super::admin::MODULES;
-use super::{Pool, SlotState, WorktreeError};
+use super::{SlotState, WorktreeError, WorktreePool};
 use crate::base::fs;
 use crate::domain::repo_path::RepoPath;
 
-impl Pool<'_> {
+impl WorktreePool<'_> {
     /// Moves what a rescue of slot `name` had to leave behind into the new directory `to`, and says
     /// what went where. Where the slot itself is not a worktree of ours any more, all of it is
     /// moved.

@@ -6,19 +6,19 @@
 
 use std::path::Path;
 
-use super::super::cmd::Version;
+use super::super::cmd::GitVersion;
 use super::super::error::GitError;
 use super::super::repo::Head;
-use super::super::shadow::Shadow;
+use super::super::shadow::ShadowRepo;
 use super::admin::{self, LOCK_REASON};
 use super::rescue::is_held;
-use super::{Pool, Slot, SlotState, Start, WorktreeError};
+use super::{Slot, SlotStart, SlotState, WorktreeError, WorktreePool};
 use crate::base::fs;
 
 /// `git worktree add --orphan` came with this version.
-const ORPHAN: Version = Version(2, 42);
+const ORPHAN: GitVersion = GitVersion(2, 42);
 
-impl Pool<'_> {
+impl WorktreePool<'_> {
     /// Makes the slot `name` on the new branch `branch` (`ai/<task>/<epoch>`) from `start`. A slot
     /// whose directory was deleted by hand is made again. What a failure leaves half-made is taken
     /// back.
@@ -26,8 +26,8 @@ impl Pool<'_> {
         &self,
         name: &str,
         branch: &str,
-        start: &Start,
-        shadow: &Shadow,
+        start: &SlotStart,
+        shadow: &ShadowRepo,
     ) -> Result<Slot, WorktreeError> {
         let path = self.slot_path(name)?;
         let _lock = self.hold()?;
@@ -97,7 +97,7 @@ impl Pool<'_> {
         }
     }
 
-    fn register(&self, path: &Path, branch: &str, start: &Start) -> Result<(), WorktreeError> {
+    fn register(&self, path: &Path, branch: &str, start: &SlotStart) -> Result<(), WorktreeError> {
         let mut command = self.repo.git().command([
             "worktree",
             "add",
@@ -107,11 +107,11 @@ impl Pool<'_> {
             LOCK_REASON,
         ]);
         command = match start {
-            Start::Commit(commit) => command
+            SlotStart::Commit(commit) => command
                 .args(["--no-checkout", "--no-track", "-b", branch])
                 .arg(path)
                 .arg(commit),
-            Start::Unborn => {
+            SlotStart::Unborn => {
                 self.repo
                     .git()
                     .require(ORPHAN, "a worktree in a repository without commits")?;
@@ -132,7 +132,7 @@ impl Pool<'_> {
 
     /// No agent has been here yet, so nothing can be lost. Failures are left for the next look to
     /// show.
-    fn take_back(&self, name: &str, path: &Path, branch: &str, start: &Start) {
+    fn take_back(&self, name: &str, path: &Path, branch: &str, start: &SlotStart) {
         let admins = admin::all(self.repo.common_dir()).unwrap_or_default();
         if let Some(admin) = admins.iter().find(|a| a.worktree == path) {
             let _ = fs::remove_dir_all(&admin.dir);
@@ -151,7 +151,7 @@ impl Pool<'_> {
 impl Slot {
     /// Tells the slot's own Git what `shadow` has taken of it, after its branch was moved to that:
     /// else the work would show as deleted there, and the next commit of a person would delete it.
-    pub fn show_taken(&self, shadow: &Shadow) -> Result<(), GitError> {
+    pub fn show_taken(&self, shadow: &ShadowRepo) -> Result<(), GitError> {
         // An agent may have laid something else in its place.
         if !std::fs::symlink_metadata(&self.admin).is_ok_and(|meta| meta.is_dir()) {
             return Ok(());

@@ -8,9 +8,9 @@ use super::super::discover::{DiscoverError, discover};
 use super::super::error::GitError;
 use super::super::oid::Oid;
 use super::super::repo::{Head, Repo};
-use super::super::shadow::Shadow;
+use super::super::shadow::ShadowRepo;
 use super::super::snapshot::TreeReport;
-use super::{Pool, PoolLimits, Rescue, RescueAs, SlotInfo, SlotState, WorktreeError};
+use super::{PoolLimits, Rescue, RescueAs, SlotInfo, SlotState, WorktreeError, WorktreePool};
 use crate::base::fs;
 
 /// Longest reason of a lock that is shown.
@@ -18,7 +18,7 @@ const REASON: u64 = 4 << 10;
 
 /// A worktree of this repository that is not of the pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Foreign {
+pub struct ForeignWorktree {
     /// Its root.
     pub path: PathBuf,
     /// Its git directory, `<common>/worktrees/<id>`.
@@ -29,7 +29,7 @@ pub struct Foreign {
 
 /// Why a worktree cannot be taken up as it is.
 #[derive(Debug, thiserror::Error)]
-pub enum Unfit {
+pub enum UnfitWorktree {
     /// It is the main checkout.
     #[error("{} is the main checkout, not a worktree of its own", .0.display())]
     Main(PathBuf),
@@ -69,50 +69,54 @@ pub enum Unfit {
     Git(#[from] GitError),
 }
 
-impl From<fs::FsError> for Unfit {
+impl From<fs::FsError> for UnfitWorktree {
     fn from(error: fs::FsError) -> Self {
         Self::Git(error.into())
     }
 }
 
-impl Foreign {
+impl ForeignWorktree {
     /// The worktree that contains `place`, where it can be taken up. `pools` are the directories of
     /// our own worktrees.
-    pub fn find(repo: &Repo, place: &Path, pools: &[PathBuf]) -> Result<Foreign, Unfit> {
+    pub fn find(
+        repo: &Repo,
+        place: &Path,
+        pools: &[PathBuf],
+    ) -> Result<ForeignWorktree, UnfitWorktree> {
         let location = discover(place)?;
         let path = location
             .top
             .clone()
-            .ok_or_else(|| Unfit::NoWorktree(place.to_owned()))?;
+            .ok_or_else(|| UnfitWorktree::NoWorktree(place.to_owned()))?;
         if location.common_dir != repo.common_dir() {
-            return Err(Unfit::OtherRepository(path));
+            return Err(UnfitWorktree::OtherRepository(path));
         }
         if !location.is_linked {
-            return Err(Unfit::Main(path));
+            return Err(UnfitWorktree::Main(path));
         }
         if path
             .parent()
             .is_some_and(|dir| pools.iter().any(|pool| pool == dir))
         {
-            return Err(Unfit::OfThePool(path));
+            return Err(UnfitWorktree::OfThePool(path));
         }
         let admin = location.git_dir;
         if let Some(reason) = lock_reason(&admin)? {
-            return Err(Unfit::Locked { path, reason });
+            return Err(UnfitWorktree::Locked { path, reason });
         }
         if let Some(what) = going_on(&admin) {
-            return Err(Unfit::InProgress { path, what });
+            return Err(UnfitWorktree::InProgress { path, what });
         }
         if cone(&admin) != cone(repo.common_dir()) {
-            return Err(Unfit::OwnCone(path));
+            return Err(UnfitWorktree::OwnCone(path));
         }
         let head = repo.head_of(&admin)?;
-        Ok(Foreign { path, admin, head })
+        Ok(ForeignWorktree { path, admin, head })
     }
 
     /// True where its index holds conflicts that nobody has resolved: they can be left by a stash,
     /// too, of which nothing else is a sign.
-    pub fn has_conflicts(&self, shadow: &Shadow, attributes: &Oid) -> Result<bool, GitError> {
+    pub fn has_conflicts(&self, shadow: &ShadowRepo, attributes: &Oid) -> Result<bool, GitError> {
         let index = self.admin.join("index");
         if !index.is_file() {
             return Ok(false);
@@ -131,7 +135,7 @@ impl Foreign {
         &self,
         repo: &Repo,
         base: Option<&Oid>,
-        shadow: &Shadow,
+        shadow: &ShadowRepo,
         save: &RescueAs<'_>,
     ) -> Result<(Rescue, Vec<TreeReport>), WorktreeError> {
         let name = self
@@ -148,8 +152,8 @@ impl Foreign {
             head: Some(self.head.clone()),
         };
         let above = self.path.parent().unwrap_or(&self.path);
-        let mut rescued =
-            Pool::new(repo, above, PoolLimits::default()).rescue_found(info, base, shadow, save)?;
+        let mut rescued = WorktreePool::new(repo, above, PoolLimits::default())
+            .rescue_found(info, base, shadow, save)?;
         // Its git directory stays as it is.
         rescued
             .left_behind
@@ -178,15 +182,15 @@ fn cone(git_dir: &Path) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::repo::Identity;
+    use super::super::super::repo::CommitIdentity;
     use super::super::super::testing::{TestRepo, pool, shadow};
-    use super::super::Known;
+    use super::super::KnownRescue;
     use super::*;
 
-    fn find(test: &TestRepo, place: &Path) -> Result<Foreign, Unfit> {
+    fn find(test: &TestRepo, place: &Path) -> Result<ForeignWorktree, UnfitWorktree> {
         let repo = test.open();
         let pool = pool(&repo).dir().to_owned();
-        Foreign::find(&repo, place, &[pool])
+        ForeignWorktree::find(&repo, place, &[pool])
     }
 
     fn added(test: &TestRepo, more: &[&str]) -> PathBuf {
@@ -241,7 +245,7 @@ mod tests {
         let test = TestRepo::new();
         let dir = added(&test, &["-b", "mine"]);
         test.git_in(&dir, &["sparse-checkout", "set", "--cone", "src"]);
-        assert!(matches!(find(&test, &dir), Err(Unfit::OwnCone(_))));
+        assert!(matches!(find(&test, &dir), Err(UnfitWorktree::OwnCone(_))));
     }
 
     #[test]
@@ -274,13 +278,13 @@ mod tests {
         std::fs::write(dir.join("new file"), "untracked").unwrap();
         let before = test.git_in(&dir, &["status", "--porcelain=v2", "--branch"]);
         let (repo, found) = (test.open(), find(&test, &dir).unwrap());
-        let who = Identity::new("ai", "ai@localhost").unwrap();
+        let who = CommitIdentity::new("ai", "ai@localhost").unwrap();
         let save = RescueAs {
             reference: "refs/ai/rescue/t-1/1",
             message: "rescue",
             who: &who,
             when_ms: 0,
-            known: Known::UnderItsName,
+            known: KnownRescue::UnderItsName,
         };
         let base = test.oid("main");
         let (rescue, left) = found

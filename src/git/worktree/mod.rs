@@ -1,7 +1,7 @@
 //! The pool of linked worktrees under one directory, one slot for one agent at a time.
 //!
 //! Creating files costs far more than anything else at the start of a task, so slots are kept and
-//! reset instead of removed. Invariants: no slot is reset or removed without a [`Cleared`], which
+//! reset instead of removed. Invariants: no slot is reset or removed without a [`ClearedSlot`], which
 //! only a rescue that left nothing behind gives out; checkouts of one repository never overlap; a
 //! slot that an agent has touched is never the working directory of a `git` that discovers
 //! anything. Worktrees are locked, so `git worktree prune` of a person leaves them alone.
@@ -25,11 +25,13 @@ use std::time::Duration;
 pub use admin::{ours, registered};
 pub use aside::move_aside;
 pub use error::WorktreeError;
-pub use foreign::{Foreign, Unfit};
+pub use foreign::{ForeignWorktree, UnfitWorktree};
 use lock::CheckoutLock;
 pub use lock::DiskLocks;
-pub use rescue::{Cleared, Known, RESCUE_LIMITS, Rescue, RescueAs, Rescued, save_tree};
-pub use reuse::Fresh;
+pub use rescue::{
+    ClearedSlot, KnownRescue, RESCUE_LIMITS, Rescue, RescueAs, RescueResult, save_tree,
+};
+pub use reuse::FreshSlot;
 pub use state::{SlotInfo, SlotState};
 
 use super::error::GitError;
@@ -40,14 +42,14 @@ use crate::base::fs;
 
 /// What a slot starts from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Start {
+pub enum SlotStart {
     /// A commit.
     Commit(Oid),
     /// Nothing: the repository has no commit yet. Needs Git 2.42.
     Unborn,
 }
 
-impl Start {
+impl SlotStart {
     /// The commit, where there is one.
     pub const fn commit(&self) -> Option<&Oid> {
         match self {
@@ -76,7 +78,7 @@ impl Default for PoolLimits {
 }
 
 /// The worktrees under one directory.
-pub struct Pool<'r> {
+pub struct WorktreePool<'r> {
     repo: &'r Repo,
     dir: PathBuf,
     limits: PoolLimits,
@@ -94,7 +96,7 @@ pub struct Slot {
     pub admin: PathBuf,
 }
 
-impl<'r> Pool<'r> {
+impl<'r> WorktreePool<'r> {
     /// The pool at `dir`, an absolute path without symbolic links. Nothing is made yet.
     pub fn new(repo: &'r Repo, dir: impl Into<PathBuf>, limits: PoolLimits) -> Self {
         Self {
@@ -155,10 +157,10 @@ impl<'r> Pool<'r> {
         }
     }
 
-    fn tree_of(&self, start: &Start) -> Result<Oid, GitError> {
+    fn tree_of(&self, start: &SlotStart) -> Result<Oid, GitError> {
         match start {
-            Start::Commit(commit) => self.repo.tree_of(commit),
-            Start::Unborn => Ok(self.repo.format().objects.empty_tree()),
+            SlotStart::Commit(commit) => self.repo.tree_of(commit),
+            SlotStart::Unborn => Ok(self.repo.format().objects.empty_tree()),
         }
     }
 }

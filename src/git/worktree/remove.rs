@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use rustix::process::{Pid, test_kill_process};
 
 use super::lock::CheckoutLock;
-use super::rescue::Cleared;
-use super::{Pool, SlotState, WorktreeError};
+use super::rescue::ClearedSlot;
+use super::{SlotState, WorktreeError, WorktreePool};
 use crate::base::fs;
 
 /// Renamed slots on their way out.
@@ -17,7 +17,7 @@ const DRAFT: &str = ".trash-draft-";
 
 /// What a removal would do, or did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Removal {
+pub struct SlotRemoval {
     /// The directory that goes.
     pub path: PathBuf,
     /// The registration that goes.
@@ -28,15 +28,15 @@ pub struct Removal {
     pub branch: Option<String>,
 }
 
-impl Pool<'_> {
-    /// Says what [`Pool::remove`] would take away. Changes nothing.
-    pub fn plan_removal(&self, name: &str) -> Result<Option<Removal>, WorktreeError> {
+impl WorktreePool<'_> {
+    /// Says what [`WorktreePool::remove`] would take away. Changes nothing.
+    pub fn plan_removal(&self, name: &str) -> Result<Option<SlotRemoval>, WorktreeError> {
         Ok(self.find(name)?.map(|info| {
             let branch = info
                 .head
                 .as_ref()
                 .and_then(|head| head.branch().map(str::to_owned));
-            Removal {
+            SlotRemoval {
                 path: info.path,
                 admin: info.admin,
                 state: info.state,
@@ -46,7 +46,7 @@ impl Pool<'_> {
     }
 
     /// Removes a slot whose work is saved; its branch stays.
-    pub fn remove(&self, cleared: Cleared) -> Result<Removal, WorktreeError> {
+    pub fn remove(&self, cleared: ClearedSlot) -> Result<SlotRemoval, WorktreeError> {
         let lock = self.hold()?;
         self.take_away(cleared, &lock)
     }
@@ -55,9 +55,9 @@ impl Pool<'_> {
     /// by anybody else, so that what was given to a run meanwhile is left alone.
     pub fn remove_if_free<E: From<WorktreeError>>(
         &self,
-        cleared: Cleared,
+        cleared: ClearedSlot,
         is_free: impl FnOnce() -> Result<bool, E>,
-    ) -> Result<Option<Removal>, E> {
+    ) -> Result<Option<SlotRemoval>, E> {
         let lock = self.hold()?;
         match is_free()? {
             true => Ok(self.take_away(cleared, &lock).map(Some)?),
@@ -65,7 +65,11 @@ impl Pool<'_> {
         }
     }
 
-    fn take_away(&self, cleared: Cleared, _lock: &CheckoutLock) -> Result<Removal, WorktreeError> {
+    fn take_away(
+        &self,
+        cleared: ClearedSlot,
+        _lock: &CheckoutLock,
+    ) -> Result<SlotRemoval, WorktreeError> {
         let slot = self.still_cleared(&cleared)?;
         let name = slot.name.clone();
         let gone = || WorktreeError::ChangedSince {

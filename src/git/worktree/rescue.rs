@@ -3,13 +3,13 @@
 
 use super::super::error::GitError;
 use super::super::oid::Oid;
-use super::super::repo::{Head, Identity, NewCommit, RefError, Repo};
-use super::super::shadow::Shadow;
-use super::super::snapshot::{Limits, TreeReport};
-use super::{Pool, Slot, SlotInfo, SlotState, WorktreeError, admin};
+use super::super::repo::{CommitIdentity, Head, NewCommit, RefError, Repo};
+use super::super::shadow::ShadowRepo;
+use super::super::snapshot::{SnapshotLimits, TreeReport};
+use super::{Slot, SlotInfo, SlotState, WorktreeError, WorktreePool, admin};
 
 /// No rescue may fail because there is much to save; a single file beyond this is left to a person.
-pub const RESCUE_LIMITS: Limits = Limits {
+pub const RESCUE_LIMITS: SnapshotLimits = SnapshotLimits {
     files: 1_000_000,
     file_bytes: 1 << 30,
 };
@@ -25,16 +25,16 @@ pub struct RescueAs<'a> {
     /// The commit message.
     pub message: &'a str,
     /// Its author.
-    pub who: &'a Identity,
+    pub who: &'a CommitIdentity,
     /// Milliseconds since 1970.
     pub when_ms: i64,
     /// Where the same work counts as saved already.
-    pub known: Known,
+    pub known: KnownRescue,
 }
 
 /// Where a rescue looks for an earlier one of the same work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Known {
+pub enum KnownRescue {
     /// Under its own name: what is saved for a run is found under that run.
     UnderItsName,
     /// On any rescue reference: what counts is that nothing is lost.
@@ -62,26 +62,26 @@ pub enum Rescue {
 /// Proof that a slot holds nothing that is not saved. Only a rescue that left nothing behind makes
 /// one; it is spent by a reuse or a removal, which look again first.
 #[derive(Debug)]
-pub struct Cleared {
+pub struct ClearedSlot {
     pub(super) slot: Slot,
     pub(super) tree: Oid,
     pub(super) attributes: Oid,
     pub(super) head: Option<Oid>,
-    pub(super) shadow: Shadow,
+    pub(super) shadow: ShadowRepo,
 }
 
 /// The result of a rescue.
 #[derive(Debug)]
-pub struct Rescued {
+pub struct RescueResult {
     /// What was saved.
     pub rescue: Rescue,
     /// What could not be saved. Where it is not empty the slot must not be touched.
     pub left_behind: Vec<TreeReport>,
     /// The proof, where nothing was left behind and the directory is there.
-    pub cleared: Option<Cleared>,
+    pub cleared: Option<ClearedSlot>,
 }
 
-impl Rescued {
+impl RescueResult {
     fn without_directory(rescue: Rescue) -> Self {
         Self {
             rescue,
@@ -91,19 +91,19 @@ impl Rescued {
     }
 }
 
-impl Pool<'_> {
+impl WorktreePool<'_> {
     /// Saves the work of slot `name`. `base` is the commit that its run started from; `shadow` that
     /// run's shadow, or a new one.
     pub fn rescue(
         &self,
         name: &str,
         base: Option<&Oid>,
-        shadow: &Shadow,
+        shadow: &ShadowRepo,
         save: &RescueAs<'_>,
-    ) -> Result<Rescued, WorktreeError> {
+    ) -> Result<RescueResult, WorktreeError> {
         match self.find(name)? {
             Some(info) => self.rescue_found(info, base, shadow, save),
-            None => Ok(Rescued::without_directory(Rescue::Nothing)),
+            None => Ok(RescueResult::without_directory(Rescue::Nothing)),
         }
     }
 
@@ -111,13 +111,13 @@ impl Pool<'_> {
         &self,
         info: SlotInfo,
         base: Option<&Oid>,
-        shadow: &Shadow,
+        shadow: &ShadowRepo,
         save: &RescueAs<'_>,
-    ) -> Result<Rescued, WorktreeError> {
+    ) -> Result<RescueResult, WorktreeError> {
         let tips = unsaved_tips(self.repo, &info, base)?;
         if info.state == SlotState::Missing {
-            let rescued = Rescued::without_directory(self.save(None, &tips, save)?);
-            return Ok(Rescued {
+            let rescued = RescueResult::without_directory(self.save(None, &tips, save)?);
+            return Ok(RescueResult {
                 left_behind: info
                     .admin
                     .as_deref()
@@ -140,7 +140,7 @@ impl Pool<'_> {
             left_behind.push(TreeReport::OwnRepository);
         }
         left_behind.extend(info.admin.as_deref().and_then(admin::unsaved));
-        let dirty = (!look.changed.is_empty()).then_some(Dirty {
+        let dirty = (!look.changed.is_empty()).then_some(DirtySlot {
             tree: &look.tree,
             files: look.changed.len(),
             stand,
@@ -148,14 +148,14 @@ impl Pool<'_> {
         let rescue = self.save(dirty, &tips, save)?;
         let head = head.cloned();
         let slot = info.usable().ok().filter(|_| left_behind.is_empty());
-        let cleared = slot.map(|slot| Cleared {
+        let cleared = slot.map(|slot| ClearedSlot {
             slot,
             tree: look.tree,
             attributes,
             head,
             shadow: shadow.clone(),
         });
-        Ok(Rescued {
+        Ok(RescueResult {
             rescue,
             left_behind,
             cleared,
@@ -171,7 +171,7 @@ impl Pool<'_> {
 
     fn save(
         &self,
-        dirty: Option<Dirty<'_>>,
+        dirty: Option<DirtySlot<'_>>,
         tips: &[Oid],
         save: &RescueAs<'_>,
     ) -> Result<Rescue, WorktreeError> {
@@ -243,7 +243,7 @@ impl Pool<'_> {
 
     /// Earlier rescues that may hold the same work.
     fn earlier(&self, save: &RescueAs<'_>) -> Result<Vec<(String, Oid)>, GitError> {
-        if save.known == Known::Anywhere {
+        if save.known == KnownRescue::Anywhere {
             let all = self.repo.list_refs(ALL)?;
             // Somebody may have put something else there.
             return Ok(all
@@ -283,9 +283,9 @@ pub fn save_tree(
     tree: &Oid,
     stand: &Oid,
 ) -> Result<Rescue, WorktreeError> {
-    let pool = Pool::new(repo, repo.common_dir(), super::PoolLimits::default());
+    let pool = WorktreePool::new(repo, repo.common_dir(), super::PoolLimits::default());
     pool.save(
-        Some(Dirty {
+        Some(DirtySlot {
             tree,
             files: 0,
             stand: Some(stand),
@@ -295,7 +295,7 @@ pub fn save_tree(
     )
 }
 
-struct Dirty<'a> {
+struct DirtySlot<'a> {
     tree: &'a Oid,
     files: usize,
     stand: Option<&'a Oid>,

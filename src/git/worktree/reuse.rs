@@ -1,37 +1,41 @@
 //! Giving a slot to the next task: reset to its base in place, which is many times cheaper than a
 //! new checkout.
 //!
-//! Order, so that a crash loses nothing: the rescue stands before (that is what [`Cleared`] says),
+//! Order, so that a crash loses nothing: the rescue stands before (that is what [`ClearedSlot`] says),
 //! then the branch, then the files, then the git directory. Until the last step HEAD is the old
 //! branch; a look after a crash finds a dirty slot and saves it again.
 
 use super::super::oid::Oid;
 use super::super::repo::Head;
-use super::super::shadow::Shadow;
-use super::super::snapshot::Limits;
-use super::rescue::Cleared;
-use super::{Pool, Slot, SlotState, Start, TreeReport, WorktreeError, admin, first_of};
+use super::super::shadow::ShadowRepo;
+use super::super::snapshot::SnapshotLimits;
+use super::rescue::ClearedSlot;
+use super::{Slot, SlotStart, SlotState, TreeReport, WorktreeError, WorktreePool, admin, first_of};
 
 /// A look that only compares needs no caps.
-const UNLIMITED: Limits = Limits {
+const UNLIMITED: SnapshotLimits = SnapshotLimits {
     files: usize::MAX,
     file_bytes: u64::MAX,
 };
 
 /// What the slot becomes.
 #[derive(Debug)]
-pub struct Fresh<'a> {
+pub struct FreshSlot<'a> {
     /// The new branch, `ai/<task>/<epoch>`.
     pub branch: &'a str,
     /// What it starts from.
-    pub start: &'a Start,
+    pub start: &'a SlotStart,
     /// The shadow of the new run.
-    pub shadow: &'a Shadow,
+    pub shadow: &'a ShadowRepo,
 }
 
-impl Pool<'_> {
+impl WorktreePool<'_> {
     /// Resets a slot whose work is saved. Redirected links are put right on the way.
-    pub fn reuse(&self, cleared: Cleared, fresh: &Fresh<'_>) -> Result<Slot, WorktreeError> {
+    pub fn reuse(
+        &self,
+        cleared: ClearedSlot,
+        fresh: &FreshSlot<'_>,
+    ) -> Result<Slot, WorktreeError> {
         let _lock = self.hold()?;
         let slot = self.still_cleared(&cleared)?;
         self.check_branch(fresh.branch)?;
@@ -53,8 +57,8 @@ impl Pool<'_> {
 
     fn reset(
         &self,
-        cleared: &Cleared,
-        fresh: &Fresh<'_>,
+        cleared: &ClearedSlot,
+        fresh: &FreshSlot<'_>,
         slot: &Slot,
         tree: &Oid,
     ) -> Result<(), WorktreeError> {
@@ -79,7 +83,7 @@ impl Pool<'_> {
     }
 
     /// Looks again: between the rescue and now somebody may have worked on.
-    pub(super) fn still_cleared(&self, cleared: &Cleared) -> Result<Slot, WorktreeError> {
+    pub(super) fn still_cleared(&self, cleared: &ClearedSlot) -> Result<Slot, WorktreeError> {
         let name = &cleared.slot.name;
         let changed = |what: String| WorktreeError::ChangedSince {
             name: name.clone(),

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::error::GitError;
 use super::super::repo::Head;
-use super::admin::{self, Admin};
-use super::{Pool, Slot, WorktreeError};
+use super::admin::{self, AdminEntry};
+use super::{Slot, WorktreeError, WorktreePool};
 use crate::base::fs;
 
 /// The state of a slot.
@@ -66,7 +66,7 @@ pub struct SlotInfo {
     pub head: Option<Head>,
 }
 
-impl Pool<'_> {
+impl WorktreePool<'_> {
     /// Every slot, registered or not, sorted by name. Changes nothing and starts no process (but
     /// for reference tables).
     pub fn list(&self) -> Result<Vec<SlotInfo>, WorktreeError> {
@@ -95,7 +95,7 @@ impl Pool<'_> {
         self.info(name, &admin::all(self.repo.common_dir())?)
     }
 
-    fn info(&self, name: &str, admins: &[Admin]) -> Result<Option<SlotInfo>, WorktreeError> {
+    fn info(&self, name: &str, admins: &[AdminEntry]) -> Result<Option<SlotInfo>, WorktreeError> {
         let path = self.slot_path(name)?;
         let registered = admins.iter().find(|a| a.worktree == path);
         let Some((state, admin)) = state_of(&path, registered, admins)? else {
@@ -131,9 +131,13 @@ impl SlotInfo {
     }
 }
 
-type Found = Option<(SlotState, Option<PathBuf>)>;
+type FoundSlot = Option<(SlotState, Option<PathBuf>)>;
 
-fn state_of(path: &Path, registered: Option<&Admin>, admins: &[Admin]) -> Result<Found, GitError> {
+fn state_of(
+    path: &Path,
+    registered: Option<&AdminEntry>,
+    admins: &[AdminEntry],
+) -> Result<FoundSlot, GitError> {
     let admin = registered.map(|a| a.dir.clone());
     let state = match std::fs::symlink_metadata(path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
@@ -154,7 +158,11 @@ fn state_of(path: &Path, registered: Option<&Admin>, admins: &[Admin]) -> Result
     Ok(Some((state, admin)))
 }
 
-fn directory(path: &Path, registered: Option<&Admin>, admins: &[Admin]) -> Result<Found, GitError> {
+fn directory(
+    path: &Path,
+    registered: Option<&AdminEntry>,
+    admins: &[AdminEntry],
+) -> Result<FoundSlot, GitError> {
     let dot_git = std::fs::symlink_metadata(path.join(".git"));
     let target = if dot_git.as_ref().is_ok_and(|meta| meta.is_file()) {
         admin::dot_git_target(path)?

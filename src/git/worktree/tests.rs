@@ -3,11 +3,11 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::super::discover::discover;
 use super::super::repo::Head;
-use super::super::shadow::Shadow;
+use super::super::shadow::ShadowRepo;
 use super::super::testing::{BRANCH, Run, TestRepo, pool, shadow, write};
 use super::*;
 
-fn saved(rescued: &Rescued) -> (String, Oid, usize, usize) {
+fn saved(rescued: &RescueResult) -> (String, Oid, usize, usize) {
     match &rescued.rescue {
         Rescue::Saved {
             reference,
@@ -71,7 +71,7 @@ fn a_new_slot_is_an_ordinary_locked_worktree() {
 #[test]
 fn a_taken_name_branch_or_place_is_refused() {
     let run = Run::new();
-    let start = Start::Commit(run.base.clone());
+    let start = SlotStart::Commit(run.base.clone());
     let other = shadow(&run.repo, "other");
     let create = |name: &str, branch: &str| run.pool().create(name, branch, &start, &other);
     assert!(matches!(
@@ -103,7 +103,7 @@ fn a_taken_name_branch_or_place_is_refused() {
     run.test.git(&["branch", "ai/t-3"]);
     assert!(create("three", "ai/t-3/1").is_err());
     assert_eq!(run.pool().find("three").unwrap(), None);
-    let full = Pool::new(
+    let full = WorktreePool::new(
         &run.repo,
         run.pool().dir(),
         PoolLimits {
@@ -124,7 +124,7 @@ fn a_pool_that_leads_elsewhere_is_refused() {
     fs::create_dir(&outside).unwrap();
     symlink(&outside, test.root.join(".ai")).unwrap();
     let repo = test.open();
-    let start = Start::Commit(test.oid("HEAD"));
+    let start = SlotStart::Commit(test.oid("HEAD"));
     let error = pool(&repo)
         .create("one", BRANCH, &start, &shadow(&repo, "x"))
         .unwrap_err();
@@ -180,7 +180,12 @@ fn a_slot_deleted_by_hand_is_made_again() {
     let again = shadow(&run.repo, "t-1.2");
     let slot = run
         .pool()
-        .create("one", "ai/t-1/2", &Start::Commit(run.base.clone()), &again)
+        .create(
+            "one",
+            "ai/t-1/2",
+            &SlotStart::Commit(run.base.clone()),
+            &again,
+        )
         .unwrap();
     assert!(slot.path.join("README").exists());
     assert_eq!(states(&run), [("one".to_owned(), SlotState::Ready)]);
@@ -194,9 +199,12 @@ fn detached_commits_of_a_missing_slot_are_not_forgotten() {
     let commit = Oid::parse(&run.agent_git(&["rev-parse", "HEAD"])).unwrap();
     fs::remove_dir_all(&run.slot.path).unwrap();
     let again = shadow(&run.repo, "t-1.2");
-    let refused = run
-        .pool()
-        .create("one", "ai/t-1/2", &Start::Commit(run.base.clone()), &again);
+    let refused = run.pool().create(
+        "one",
+        "ai/t-1/2",
+        &SlotStart::Commit(run.base.clone()),
+        &again,
+    );
     assert!(
         matches!(
             refused,
@@ -320,13 +328,13 @@ fn what_cannot_be_saved_keeps_the_slot() {
 fn a_failed_look_clears_nothing() {
     let run = Run::new();
     fs::write(run.slot.admin.join("HEAD"), "ref: ../../evil\n").unwrap();
-    let who = super::super::repo::Identity::new("ai", "a@b").unwrap();
+    let who = super::super::repo::CommitIdentity::new("ai", "a@b").unwrap();
     let save = RescueAs {
         reference: "refs/ai/rescue/t-1/1",
         message: "m",
         who: &who,
         when_ms: 0,
-        known: Known::UnderItsName,
+        known: KnownRescue::UnderItsName,
     };
     let failed = run
         .pool()
@@ -460,14 +468,14 @@ fn a_rescue_without_the_runs_shadow_reads_everything_anew() {
     run.write("README", "dirty\n");
     // The agent hides its change from its own index; ours does not ask that one.
     run.agent_git(&["update-index", "--assume-unchanged", "README"]);
-    let fresh = Shadow::create(&run.repo, &run.repo.common_dir().join("ai/other.git")).unwrap();
-    let who = super::super::repo::Identity::new("ai", "a@b").unwrap();
+    let fresh = ShadowRepo::create(&run.repo, &run.repo.common_dir().join("ai/other.git")).unwrap();
+    let who = super::super::repo::CommitIdentity::new("ai", "a@b").unwrap();
     let save = RescueAs {
         reference: "refs/ai/rescue/t-1/1",
         message: "m",
         who: &who,
         when_ms: 0,
-        known: Known::UnderItsName,
+        known: KnownRescue::UnderItsName,
     };
     let rescued = run
         .pool()
@@ -483,7 +491,7 @@ fn an_unborn_repository_gives_an_orphan_branch() {
     let repo = test.open();
     let shadow = shadow(&repo, "t-1.1");
     let slot = pool(&repo)
-        .create("one", BRANCH, &Start::Unborn, &shadow)
+        .create("one", BRANCH, &SlotStart::Unborn, &shadow)
         .unwrap();
     assert_eq!(
         slot.head(&repo).unwrap(),
@@ -498,7 +506,7 @@ fn an_unborn_repository_gives_an_orphan_branch() {
             .snapshot(
                 &slot.path,
                 &empty,
-                super::super::snapshot::Limits::default()
+                super::super::snapshot::SnapshotLimits::default()
             )
             .unwrap()
             .changed
@@ -515,7 +523,7 @@ fn bare_repositories_have_pools_too() {
     let repo = Repo::open(&discover(&bare).unwrap(), test.git_program()).unwrap();
     let shadow = shadow(&repo, "t-1.1");
     let slot = pool(&repo)
-        .create("one", BRANCH, &Start::Commit(test.oid("HEAD")), &shadow)
+        .create("one", BRANCH, &SlotStart::Commit(test.oid("HEAD")), &shadow)
         .unwrap();
     assert_eq!(
         test.git_in(&slot.path, &["status", "--porcelain", "--branch"]),
@@ -579,7 +587,7 @@ fn a_shallow_clone_gives_slots() {
     let repo = Repo::open(&discover(&shallow).unwrap(), test.git_program()).unwrap();
     let base = repo.resolve_commit("HEAD").unwrap();
     let slot = pool(&repo)
-        .create("one", BRANCH, &Start::Commit(base), &shadow(&repo, "x"))
+        .create("one", BRANCH, &SlotStart::Commit(base), &shadow(&repo, "x"))
         .unwrap();
     assert!(slot.path.join("README").exists());
 }
@@ -598,7 +606,7 @@ fn slots_are_made_by_many_threads_at_once() {
                     .create(
                         &format!("s{n}"),
                         &format!("ai/t-{n}/1"),
-                        &Start::Commit(base),
+                        &SlotStart::Commit(base),
                         &shadow,
                     )
                     .unwrap();
@@ -635,20 +643,24 @@ fn a_partial_clone_works_with_what_it_has_and_never_fetches() {
     let tree = repo.tree_of(&base).unwrap();
     let shadow = shadow(&repo, "t-1.1");
     let slot = pool(&repo)
-        .create("one", BRANCH, &Start::Commit(base), &shadow)
+        .create("one", BRANCH, &SlotStart::Commit(base), &shadow)
         .unwrap();
     write(&slot.path.join("new"), "x");
     let snapshot = shadow
-        .snapshot(&slot.path, &tree, super::super::snapshot::Limits::default())
+        .snapshot(
+            &slot.path,
+            &tree,
+            super::super::snapshot::SnapshotLimits::default(),
+        )
         .unwrap();
     assert_eq!(snapshot.changed.len(), 1);
     // The first README was never fetched.
     let missing = test.oid(&format!("{first}:README"));
     assert!(matches!(repo.blob(&missing), Err(GitError::Missing { .. })));
-    let other = Shadow::create(&repo, &repo.common_dir().join("ai/two.git")).unwrap();
+    let other = ShadowRepo::create(&repo, &repo.common_dir().join("ai/two.git")).unwrap();
     assert!(
         pool(&repo)
-            .create("two", "ai/t-2/1", &Start::Commit(first), &other)
+            .create("two", "ai/t-2/1", &SlotStart::Commit(first), &other)
             .is_err()
     );
     assert_eq!(pool(&repo).list().unwrap().len(), 1);
@@ -692,7 +704,7 @@ fn a_slot_follows_the_cone_of_the_main_checkout() {
 #[test]
 fn a_draft_is_cleared_away_when_its_maker_is_gone() {
     let run = Run::new();
-    let draft = Pool::draft(&run.slot.path);
+    let draft = WorktreePool::draft(&run.slot.path);
     let left = run
         .pool()
         .dir()

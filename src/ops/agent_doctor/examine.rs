@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::base::text::{counted, one_line};
 use crate::connector::api::Connector;
-use crate::connector::registry::Registry;
+use crate::connector::registry::ConnectorRegistry;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::history::AgentLast;
 use crate::ops::agent_doctor::{login, program, surroundings};
@@ -48,7 +48,7 @@ pub(super) struct Ward<'a> {
     pub(super) world: &'a World,
     pub(super) untrusted: Vec<Change>,
     agents: &'a [Agent],
-    connectors: &'a Registry,
+    connectors: &'a ConnectorRegistry,
     versions: HashMap<Name, program::Version>,
     last: HashMap<String, AgentLast>,
     load: HashMap<String, u32>,
@@ -128,7 +128,7 @@ impl<'a> Ward<'a> {
         world: &'a World,
         store: &mut dyn Store,
         agents: &'a [Agent],
-        connectors: &'a Registry,
+        connectors: &'a ConnectorRegistry,
         chosen: &[&Agent],
     ) -> Result<Ward<'a>, OpError> {
         let cx = world.cx(&world.checkout_policy())?;
@@ -150,7 +150,7 @@ impl<'a> Ward<'a> {
             !untrusted
                 .iter()
                 .any(|change| change.path.starts_with("connectors/"))
-                || Registry::shipped()
+                || ConnectorRegistry::shipped()
                     .get(connector.describe().name.as_str())
                     .is_some()
         };

@@ -2,14 +2,14 @@
 //! machine's user.
 
 use crate::base::text::one_line;
-use crate::connector::manifest::{Fence, Manifest};
+use crate::connector::manifest::{CliConfinement, Manifest};
 use crate::domain::agent::Agent;
 use crate::domain::sandbox::{Mode, Network, Wish};
 use crate::ops::doctor::Finding;
 use crate::ops::run::sandbox::builder;
 use crate::ops::trust::Change;
 use crate::ops::world::World;
-use crate::process::sandbox::Nesting;
+use crate::process::sandbox::SandboxNesting;
 
 /// The sandbox that would be used. Tries what works here where no run has yet, and keeps nothing of
 /// that.
@@ -37,11 +37,14 @@ pub(super) fn sandbox(world: &World, agent: &Agent, manifest: &Manifest) -> Find
             missing("the Landlock of this kernel cannot take the network away".to_owned())
         }
         Ok(layer) => {
-            let crowded = layer.mode() != Mode::Bubblewrap || probe.nesting == Nesting::Fails;
+            let crowded =
+                layer.mode() != Mode::Bubblewrap || probe.nesting == SandboxNesting::Fails;
             let own = match manifest.fence {
-                Fence::Sandbox if crowded => "; its own finds no room inside and is turned off",
-                Fence::Sandbox => "; its own works inside",
-                Fence::None | Fence::Paths => "",
+                CliConfinement::Sandbox if crowded => {
+                    "; its own finds no room inside and is turned off"
+                }
+                CliConfinement::Sandbox => "; its own works inside",
+                CliConfinement::None | CliConfinement::Paths => "",
             };
             Finding::ok(
                 "sandbox",

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use crate::base::text::one_line;
 use crate::base::{fs, id};
 use crate::connector::api::Connector;
-use crate::connector::dialogue::{AskedCall, Gate, Ruling};
-use crate::connector::launch::Session;
+use crate::connector::dialogue::{AskedCall, ToolGate, ToolRuling};
+use crate::connector::launch::SessionChoice;
 use crate::domain::aftermath::TreeChange;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_event::{FailureClass, StreamOutcome};
@@ -139,7 +139,7 @@ impl Place {
                 limit: LIMIT_MS,
                 spent: 0,
             }],
-            session: Session::New,
+            session: SessionChoice::New,
             ledger: &Arc::default(),
         };
         run_agent(world, &step, &mut Nothing, cancel)
@@ -213,9 +213,9 @@ fn clear_stale(world: &World, trials: &Path) {
 /// Lets an agent that asks do nothing at all.
 struct Nothing;
 
-impl Gate for Nothing {
-    fn may(&mut self, _call: &AskedCall) -> Ruling {
-        Ruling::Deny("a trial needs no tools".to_owned())
+impl ToolGate for Nothing {
+    fn may(&mut self, _call: &AskedCall) -> ToolRuling {
+        ToolRuling::Deny("a trial needs no tools".to_owned())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::domain::time::Now;
-use crate::git::Location;
+use crate::git::RepoLocation;
 use crate::ops::doctor::{Finding, Level, machine, project, repository, store, work};
 
 /// How closely the log is looked at.
@@ -18,7 +18,7 @@ pub enum Depth {
 /// What is examined.
 pub struct Patient<'a> {
     /// The repository.
-    pub place: &'a Location,
+    pub place: &'a RepoLocation,
     /// The checkout whose `.ai/` counts; `None` in a bare repository.
     pub root: Option<&'a Path>,
     /// Both clocks.

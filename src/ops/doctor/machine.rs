@@ -9,7 +9,7 @@ use crate::ops::doctor::{Finding, Patient};
 use crate::ops::project;
 use crate::ops::run::sandbox::builder;
 use crate::process::cgroup;
-use crate::process::sandbox::Nesting;
+use crate::process::sandbox::SandboxNesting;
 
 /// Below this a worktree may not fit.
 const LITTLE: u64 = 1 << 30;
@@ -66,7 +66,7 @@ fn sandbox(patient: &Patient<'_>) -> Finding {
     match probe.layer(wish) {
         Ok(layer) => {
             let nests = match (layer.mode(), probe.nesting) {
-                (Mode::Bubblewrap, Nesting::Nests) => "; a CLI can make its own sandbox inside",
+                (Mode::Bubblewrap, SandboxNesting::Nests) => "; a CLI can make its own sandbox inside",
                 _ => "; a CLI cannot make its own sandbox inside",
             };
             Finding::ok("sandbox", format!("{}{nests}; Landlock version {}", layer.mode().as_str(), probe.landlock))

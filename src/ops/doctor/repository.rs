@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::text::{one_line, path_bytes};
 use crate::domain::repo_path::RepoPath;
-use crate::git::format::{Format, RefStorage};
+use crate::git::format::{RefStorage, RepoFormat};
 use crate::git::preflight::check_supported;
 use crate::git::{Git, ObjectFormat, Repo};
 use crate::ops::doctor::{Finding, Patient};
@@ -68,7 +68,7 @@ fn kind(patient: &Patient<'_>) -> String {
 
 /// Formats that work but are worth knowing, since they are slower or hold less.
 fn format(patient: &Patient<'_>) -> Option<Finding> {
-    let format = match Format::read(&patient.place.common_dir) {
+    let format = match RepoFormat::read(&patient.place.common_dir) {
         Ok(format) => format,
         Err(error) => return Some(Finding::bad("repository", error.to_string())),
     };

@@ -9,7 +9,7 @@ use crate::domain::ids::Subject;
 use crate::domain::lease::{Lease, Liveness};
 use crate::domain::run::Run;
 use crate::git::Repo;
-use crate::git::worktree::{Pool, PoolLimits, SlotState};
+use crate::git::worktree::{PoolLimits, SlotState, WorktreePool};
 use crate::ops::agents;
 use crate::ops::doctor::{Finding, Patient};
 use crate::ops::health::Healths;
@@ -107,7 +107,7 @@ fn leases(patient: &Patient<'_>, held: &[Lease], findings: &mut Vec<Finding>) {
 fn runs(active: &[Run], findings: &mut Vec<Finding>) {
     let dead: Vec<_> = active
         .iter()
-        .filter(|run| liveness(&run.supervisor) == identity::Liveness::Dead)
+        .filter(|run| liveness(&run.supervisor) == identity::ProcessLiveness::Dead)
         .map(|run| &run.id)
         .collect();
     match dead.first() {
@@ -148,7 +148,7 @@ pub(super) fn slots(patient: &Patient<'_>, repo: &Repo, findings: &mut Vec<Findi
     findings.push(place(&places));
     let mut slots = Vec::new();
     for dir in places.pools() {
-        match Pool::new(repo, dir, PoolLimits::default()).list() {
+        match WorktreePool::new(repo, dir, PoolLimits::default()).list() {
             Ok(found) => slots.extend(found),
             Err(error) => return findings.push(Finding::warn("worktrees", error.to_string())),
         }

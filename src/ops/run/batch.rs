@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::connector::registry::Registry;
+use crate::connector::registry::ConnectorRegistry;
 use crate::domain::agent::Agent;
 use crate::domain::error_class::ErrorClass;
 use crate::domain::event::HeldLock;
@@ -22,7 +22,7 @@ use crate::ops::signals::Signals;
 use crate::ops::unready::unready;
 use crate::ops::world::{World, environment};
 use crate::ops::{agents, claim, patterns, trust};
-use crate::process::again::{self, Ended, Leash};
+use crate::process::reexec::{self, ChildLeash, ReexecEnd};
 use crate::process::supervise::CancelToken;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, Tx};
@@ -152,20 +152,20 @@ pub fn all(
 struct Active {
     task: Task,
     agent: Option<String>,
-    leash: Option<Leash>,
+    leash: Option<ChildLeash>,
     errors: Vec<String>,
 }
 
 enum Heard {
     Said(TaskId, String),
-    Ended(TaskId, Option<Ended>),
+    Ended(TaskId, Option<ReexecEnd>),
 }
 
 struct Team<'a> {
     world: &'a World,
     order: &'a Order<'a>,
     agents: &'a [Agent],
-    connectors: &'a Registry,
+    connectors: &'a ConnectorRegistry,
     /// Why agents cannot be started here.
     unready: BTreeMap<String, String>,
     sender: Sender<Heard>,
@@ -193,7 +193,7 @@ impl Team<'_> {
         let Some((task, agent)) = store.read(|tx| self.next(tx, &cx))? else {
             return Ok(false);
         };
-        let (leash, child) = again::start(&(self.order.args)(&task.id)).map_err(environment)?;
+        let (leash, child) = reexec::start(&(self.order.args)(&task.id)).map_err(environment)?;
         let (sender, id) = (self.sender.clone(), task.id.clone());
         std::thread::spawn(move || {
             // Nobody listens any more where the parent has failed; the child ends with the leash.
@@ -261,7 +261,7 @@ impl Team<'_> {
     }
 
     /// Waits a little for a child to end, and hands on what the children say.
-    fn hear(&mut self, receiver: &Receiver<Heard>) -> Option<(Active, Option<Ended>)> {
+    fn hear(&mut self, receiver: &Receiver<Heard>) -> Option<(Active, Option<ReexecEnd>)> {
         match receiver.recv_timeout(LOOK).ok()? {
             Heard::Said(task, line) => {
                 let active = self
@@ -342,7 +342,7 @@ struct Answer {
 }
 
 impl Answer {
-    fn of(ended: &Option<Ended>, errors: &[String]) -> Answer {
+    fn of(ended: &Option<ReexecEnd>, errors: &[String]) -> Answer {
         let code = ended.as_ref().and_then(|ended| ended.code);
         let printed = ended
             .as_ref()

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::connector::registry::Registry;
+use crate::connector::registry::ConnectorRegistry;
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::agent::Agent;
 use crate::domain::ids::TaskId;
@@ -190,7 +190,7 @@ pub fn explain(
 /// The registry as it stands now, for one question.
 pub(crate) struct Registered {
     agents: Vec<Agent>,
-    connectors: Registry,
+    connectors: ConnectorRegistry,
     reserved: BTreeMap<String, u32>,
     unready: BTreeMap<String, String>,
 }

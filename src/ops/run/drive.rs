@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::base::{fs, id};
 use crate::connector::api::Connector;
-use crate::connector::registry::Registry;
+use crate::connector::registry::ConnectorRegistry;
 use crate::domain::actor::{Actor, ActorKind, Incarnation};
 use crate::domain::aftermath::CutOffBy;
 use crate::domain::agent::{Agent, Name};
@@ -426,7 +426,7 @@ fn isolation(world: &World, agent: &Agent, connector: &dyn Connector) -> Isolati
 }
 
 pub(crate) fn connector_of<'r>(
-    connectors: &'r Registry,
+    connectors: &'r ConnectorRegistry,
     agent: &Agent,
 ) -> Result<&'r dyn Connector, OpError> {
     connectors.get(agent.connector.as_str()).ok_or_else(|| {

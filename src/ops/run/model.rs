@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::connector::registry::Registry;
+use crate::connector::registry::ConnectorRegistry;
 use crate::domain::actor::Actor;
 use crate::domain::aftermath::{AttemptEnd, CheckEnd, Parked};
 use crate::domain::agent_event::AgentResult;
@@ -23,8 +23,8 @@ use crate::domain::run::{Run, Step};
 use crate::domain::sandbox::Used;
 use crate::domain::task::Task;
 use crate::domain::verdict::{Cell, Lifecycle, Outcome};
-use crate::git::diff::{ChangedPath, Stats};
-use crate::git::shadow::Shadow;
+use crate::git::diff::{ChangedPath, DiffStats};
+use crate::git::shadow::ShadowRepo;
 use crate::git::{Oid, Repo};
 use crate::ops::cx::{Cx, commit};
 use crate::ops::lease;
@@ -46,7 +46,7 @@ pub(crate) struct CommandCx<'a> {
     /// The policy of the base commit.
     pub(crate) policy: &'a PolicyState,
     /// The connectors that are installed.
-    pub(crate) connectors: &'a Registry,
+    pub(crate) connectors: &'a ConnectorRegistry,
 }
 
 /// A run in progress, as every step sees it.
@@ -262,7 +262,7 @@ pub(crate) struct Findings {
     /// The patch file.
     pub(crate) patch: PathBuf,
     /// The size of the change.
-    pub(crate) stats: Stats,
+    pub(crate) stats: DiffStats,
     /// The checks that have run.
     pub(crate) checked: Vec<Checked>,
 }
@@ -340,7 +340,7 @@ impl RunCx<'_> {
     }
 
     /// The tree of that commit, which is empty on an unborn branch.
-    pub(crate) fn base_tree(&self, shadow: &Shadow) -> Result<Oid, OpError> {
+    pub(crate) fn base_tree(&self, shadow: &ShadowRepo) -> Result<Oid, OpError> {
         match self.base()? {
             Some(base) => self.repo.tree_of(&base).map_err(environment),
             None => Ok(shadow.format().empty_tree()),

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::base::{fs, id};
 use crate::domain::time::Now;
-use crate::git::{Location, Repo};
+use crate::git::{Repo, RepoLocation};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::uninstall::plan::TRASH;
 use crate::ops::uninstall::{Kept, Plan, refs, slots};
@@ -41,7 +41,7 @@ pub struct Farewell {
 
 /// Removes what the plan says. With `bundle`, the refs go too.
 pub fn carry_out(
-    place: &Location,
+    place: &RepoLocation,
     repo: &Repo,
     plan: Plan,
     keep: &Keep,
@@ -148,7 +148,7 @@ fn copy_tree(from: &Path, to: &Path) -> Result<(), OpError> {
 
 /// The link and files first, the store last, so that a command that was cut off can be run again.
 fn remove_files(
-    place: &Location,
+    place: &RepoLocation,
     root: Option<&Path>,
     removes: &[PathBuf],
     hollow: &[PathBuf],

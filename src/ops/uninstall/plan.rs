@@ -9,9 +9,9 @@ use serde::Serialize;
 use crate::base::{fs, hash};
 use crate::config;
 use crate::domain::run::Run;
-use crate::git::cmd::Nul;
-use crate::git::worktree::{Pool, PoolLimits, SlotState};
-use crate::git::{Location, Owner, Repo};
+use crate::git::cmd::NulFields;
+use crate::git::worktree::{PoolLimits, SlotState, WorktreePool};
+use crate::git::{Repo, RepoLocation, WorktreeOwner};
 use crate::ops::init::written_files;
 use crate::ops::places::Places;
 use crate::ops::refusal::OpError;
@@ -95,7 +95,7 @@ impl Plan {
 
 /// Looks at what `ai` has made in this repository. A store that cannot be read is an error: what it
 /// holds is not known.
-pub fn plan(place: &Location, repo: &Repo) -> Result<Plan, OpError> {
+pub fn plan(place: &RepoLocation, repo: &Repo) -> Result<Plan, OpError> {
     let mut plan = Plan {
         refs: refs::ours(repo)?
             .into_iter()
@@ -152,7 +152,7 @@ fn read_store(store: &mut SqliteStore, plan: &mut Plan) -> Result<(), StoreError
 /// The files below `.ai/`: those that init wrote and nobody has changed or committed go, all others
 /// stay.
 fn files(
-    place: &Location,
+    place: &RepoLocation,
     repo: &Repo,
     root: &Path,
     written: &BTreeMap<String, String>,
@@ -209,7 +209,7 @@ fn below(dir: &Path) -> Result<Vec<PathBuf>, OpError> {
 }
 
 /// The files below `.ai/` that are in the index.
-fn tracked(place: &Location, repo: &Repo, root: &Path) -> Result<Vec<String>, OpError> {
+fn tracked(place: &RepoLocation, repo: &Repo, root: &Path) -> Result<Vec<String>, OpError> {
     let git_dir = if place.main_root.is_some() {
         &place.common_dir
     } else {
@@ -221,13 +221,13 @@ fn tracked(place: &Location, repo: &Repo, root: &Path) -> Result<Vec<String>, Op
         .git_dir(git_dir)
         .work_tree(root);
     let out = command.run().map_err(environment)?;
-    Ok(Nul::of(&out)
+    Ok(NulFields::of(&out)
         .map(|name| String::from_utf8_lossy(name).into_owned())
         .collect())
 }
 
 fn worktrees(repo: &Repo, dir: &Path, plan: &mut Plan) -> Result<(), OpError> {
-    let pool = Pool::new(repo, dir, PoolLimits::default());
+    let pool = WorktreePool::new(repo, dir, PoolLimits::default());
     for slot in pool.list().map_err(environment)? {
         match slot.state {
             SlotState::Ready | SlotState::Missing | SlotState::Redirected => {
@@ -251,7 +251,7 @@ fn worktrees(repo: &Repo, dir: &Path, plan: &mut Plan) -> Result<(), OpError> {
 fn around(pool: &Path, plan: &mut Plan) -> Result<(), OpError> {
     plan.removes.extend(named(pool, CHECK_PLACE)?);
     plan.hollow.push(pool.to_owned());
-    let Some(home) = Owner::of_pool(pool).and(pool.parent()) else {
+    let Some(home) = WorktreeOwner::of_pool(pool).and(pool.parent()) else {
         return Ok(());
     };
     plan.removes.extend(

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::base::fs;
 use crate::base::text::counted;
-use crate::git::shadow::Shadow;
+use crate::git::shadow::ShadowRepo;
 use crate::git::worktree::{
-    Cleared, Known, Pool, PoolLimits, Rescue, RescueAs, Rescued, SlotState,
+    ClearedSlot, KnownRescue, PoolLimits, Rescue, RescueAs, RescueResult, SlotState, WorktreePool,
 };
 use crate::git::{Oid, Repo};
 use crate::ops::project;
@@ -20,7 +20,7 @@ use crate::ops::world::identity;
 
 /// Worktrees that may go: those with a directory, and the registrations of those without.
 pub(super) struct Cleaned {
-    cleared: Vec<(PathBuf, Cleared)>,
+    cleared: Vec<(PathBuf, ClearedSlot)>,
     missing: Vec<PathBuf>,
 }
 
@@ -92,22 +92,22 @@ pub(super) fn remove(repo: &Repo, plan: &Plan, cleaned: Cleaned) -> Result<(), O
     Ok(())
 }
 
-fn pool<'r>(dir: &Path, repo: &'r Repo) -> Pool<'r> {
-    Pool::new(repo, dir, PoolLimits::default())
+fn pool<'r>(dir: &Path, repo: &'r Repo) -> WorktreePool<'r> {
+    WorktreePool::new(repo, dir, PoolLimits::default())
 }
 
 fn rescue(
     repo: &Repo,
-    pool: &Pool<'_>,
+    pool: &WorktreePool<'_>,
     plan: &Plan,
     name: &str,
     when_ms: i64,
-) -> Result<Rescued, OpError> {
+) -> Result<RescueResult, OpError> {
     let shadow = project::state_dir(repo.common_dir())
         .join("slots")
         .join(name)
         .join("shadow.git");
-    let shadow = Shadow::open(repo, &shadow).map_err(environment)?;
+    let shadow = ShadowRepo::open(repo, &shadow).map_err(environment)?;
     // Attributes are read from what the run started from; a later commit may be an agent's.
     let last = plan
         .runs
@@ -125,7 +125,7 @@ fn rescue(
         message: &format!("ai: work saved from worktree {name}\n"),
         who: &who,
         when_ms,
-        known: Known::Anywhere,
+        known: KnownRescue::Anywhere,
     };
     pool.rescue(name, base.as_ref(), &shadow, &save)
         .map_err(environment)
@@ -144,7 +144,7 @@ fn forget_second_name(
         .map_err(environment)
 }
 
-fn missing(pool: &Pool<'_>, name: &str) -> Result<Option<PathBuf>, OpError> {
+fn missing(pool: &WorktreePool<'_>, name: &str) -> Result<Option<PathBuf>, OpError> {
     let info = pool.find(name).map_err(environment)?;
     Ok(info
         .filter(|info| info.state == SlotState::Missing)

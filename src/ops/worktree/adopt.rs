@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use crate::base::text::one_line;
 use crate::domain::event::Event;
 use crate::domain::evidence::EvidenceKind;
-use crate::git::shadow::Shadow;
-use crate::git::snapshot::Limits;
-use crate::git::worktree::{Foreign, Known, Rescue, RescueAs, Unfit, registered};
+use crate::git::shadow::ShadowRepo;
+use crate::git::snapshot::SnapshotLimits;
+use crate::git::worktree::{
+    ForeignWorktree, KnownRescue, Rescue, RescueAs, UnfitWorktree, registered,
+};
 use crate::git::{Oid, Repo};
 use crate::ops::claim::{self, Claimed, Which};
 use crate::ops::create::{self, NewTask};
@@ -24,8 +26,8 @@ use crate::store::Store;
 
 /// A worktree that can be taken up, as it stands.
 pub struct Look {
-    found: Foreign,
-    shadow: Shadow,
+    found: ForeignWorktree,
+    shadow: ShadowRepo,
     /// Where its work left the target.
     pub base: Option<Oid>,
     /// The branch that its work is to go into.
@@ -114,7 +116,7 @@ pub fn look(
     store: &mut dyn Store,
     place: &Path,
 ) -> Result<Look, OpError> {
-    let found = Foreign::find(repo, place, &world.places.pools()).map_err(unfit)?;
+    let found = ForeignWorktree::find(repo, place, &world.places.pools()).map_err(unfit)?;
     refuse_held(world, store, &found)?;
     let (target, tip) = target_of_adopted(world, repo)?;
     let head = found.head.commit();
@@ -131,7 +133,7 @@ pub fn look(
         ),
         _ => None,
     };
-    let shadow = Shadow::create(repo, &world.shadow_dir(&adoption::key(&found.admin)))
+    let shadow = ShadowRepo::create(repo, &world.shadow_dir(&adoption::key(&found.admin)))
         .map_err(environment)?;
     let tree = |commit: Option<&Oid>| {
         commit
@@ -156,7 +158,7 @@ pub fn look(
         .adopt(&found.path, &stand, &attributes)
         .map_err(environment)?;
     let seen = shadow
-        .snapshot_against(&found.path, &stand, &attributes, Limits::default())
+        .snapshot_against(&found.path, &stand, &attributes, SnapshotLimits::default())
         .map_err(environment)?;
     if let Some(left) = seen.left_behind().next() {
         let text = format!("{} cannot be saved whole: {left}", found.path.display());
@@ -178,7 +180,11 @@ pub fn look(
 }
 
 /// One worktree is for one task at a time.
-fn refuse_held(world: &World, store: &mut dyn Store, found: &Foreign) -> Result<(), OpError> {
+fn refuse_held(
+    world: &World,
+    store: &mut dyn Store,
+    found: &ForeignWorktree,
+) -> Result<(), OpError> {
     let earlier = adoption::all(&world.state())?;
     let now = (world.clock)();
     for one in earlier.into_iter().filter(|one| one.git_dir == found.admin) {
@@ -291,7 +297,7 @@ fn save(world: &World, repo: &Repo, look: &Look) -> Result<Option<String>, OpErr
         ),
         who: &who,
         when_ms: (world.clock)().wall_ms,
-        known: Known::Anywhere,
+        known: KnownRescue::Anywhere,
     };
     let saved = look
         .found
@@ -304,23 +310,29 @@ fn save(world: &World, repo: &Repo, look: &Look) -> Result<Option<String>, OpErr
     }
 }
 
-fn unfit(error: Unfit) -> OpError {
+fn unfit(error: UnfitWorktree) -> OpError {
     let why = error.to_string();
     let next = match &error {
-        Unfit::Main(_) => "`ai task claim TASK` takes a task for the main checkout".to_owned(),
-        Unfit::Locked { path, .. } => format!("git worktree unlock {}", path.display()),
-        Unfit::OfThePool(_) => {
+        UnfitWorktree::Main(_) => {
+            "`ai task claim TASK` takes a task for the main checkout".to_owned()
+        }
+        UnfitWorktree::Locked { path, .. } => format!("git worktree unlock {}", path.display()),
+        UnfitWorktree::OfThePool(_) => {
             "`ai worktree list` says whose it is; `ai worktree rescue` saves what stands there"
                 .into()
         }
-        Unfit::InProgress { path, .. } => format!("git -C {} status", path.display()),
-        Unfit::OwnCone(path) => format!("git -C {} sparse-checkout disable", path.display()),
-        Unfit::OtherRepository(_) | Unfit::NoWorktree(_) => "git worktree list".into(),
-        Unfit::NotFound(error) => match error.hint() {
+        UnfitWorktree::InProgress { path, .. } => format!("git -C {} status", path.display()),
+        UnfitWorktree::OwnCone(path) => {
+            format!("git -C {} sparse-checkout disable", path.display())
+        }
+        UnfitWorktree::OtherRepository(_) | UnfitWorktree::NoWorktree(_) => {
+            "git worktree list".into()
+        }
+        UnfitWorktree::NotFound(error) => match error.hint() {
             Some(hint) => hint.to_owned(),
             None => return Refusal::Conflict(why).into(),
         },
-        Unfit::Git(_) => return environment(why),
+        UnfitWorktree::Git(_) => return environment(why),
     };
     Refusal::MergeConflict { why, next }.into()
 }

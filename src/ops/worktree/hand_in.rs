@@ -15,8 +15,8 @@ use crate::domain::run::{Run, Step};
 use crate::domain::sandbox::Used;
 use crate::domain::task::Task;
 use crate::domain::verdict::{Lifecycle, PolicyVerdict, Verification};
-use crate::git::shadow::Shadow;
-use crate::git::worktree::Foreign;
+use crate::git::shadow::ShadowRepo;
+use crate::git::worktree::ForeignWorktree;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::commit;
 use crate::ops::finish::{self, Right};
@@ -53,7 +53,7 @@ pub fn hand_in(
 ) -> Result<RunReport, OpError> {
     trust::require(&world.root, &world.location.common_dir, "the checks")?;
     let repo = world.repo()?;
-    let foreign = Foreign::find(&repo, &adoption.path, &world.places.pools())
+    let foreign = ForeignWorktree::find(&repo, &adoption.path, &world.places.pools())
         .map_err(|error| Refusal::Conflict(error.to_string()))?;
     let origin = Origin {
         base: adoption.base.clone(),
@@ -96,7 +96,7 @@ pub fn hand_in(
 
 struct HandIn<'a> {
     live: RunCx<'a>,
-    foreign: Foreign,
+    foreign: ForeignWorktree,
 }
 
 impl HandIn<'_> {
@@ -104,7 +104,7 @@ impl HandIn<'_> {
         let live = &self.live;
         let (world, run) = (live.world, &live.started.run);
         let shadow =
-            Shadow::create(live.repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
+            ShadowRepo::create(live.repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
         let taken = self.take(&shadow)?;
         let checked = self.checks(&taken)?;
         self.refuse(store, &taken, &checked)?;
@@ -133,7 +133,7 @@ impl HandIn<'_> {
 
     /// The tree as it stands, and its commit on the run's branch; commits that were made there are
     /// kept.
-    fn take(&self, shadow: &Shadow) -> Result<Taken, OpError> {
+    fn take(&self, shadow: &ShadowRepo) -> Result<Taken, OpError> {
         let live = &self.live;
         let base_tree = live.base_tree(shadow)?;
         let head = self.foreign.head.commit();

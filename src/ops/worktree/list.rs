@@ -9,8 +9,8 @@ use crate::base::fs;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::run::Run;
 use crate::domain::task::{Task, TaskState};
-use crate::git::shadow::Shadow;
-use crate::git::worktree::{Pool, PoolLimits, SlotInfo, SlotState};
+use crate::git::shadow::ShadowRepo;
+use crate::git::worktree::{PoolLimits, SlotInfo, SlotState, WorktreePool};
 use crate::git::{Head, Oid, Repo};
 use crate::ops::refusal::OpError;
 use crate::ops::worktree::adoption::{self, Adoption};
@@ -94,7 +94,7 @@ pub(super) fn everywhere(world: &World, repo: &Repo) -> Result<Vec<SlotInfo>, Op
     let mut all = Vec::new();
     for dir in world.places.pools() {
         all.extend(
-            Pool::new(repo, dir, PoolLimits::default())
+            WorktreePool::new(repo, dir, PoolLimits::default())
                 .list()
                 .map_err(environment)?,
         );
@@ -204,7 +204,7 @@ fn peek(
     stand: Option<&Oid>,
     base: Option<&Oid>,
 ) -> Option<usize> {
-    let shadow = Shadow::existing(repo, &world.shadow_dir(key))?;
+    let shadow = ShadowRepo::existing(repo, &world.shadow_dir(key))?;
     let empty = || shadow.format().empty_tree();
     let tree = |commit: Option<&Oid>| {
         commit.map_or_else(|| Some(empty()), |commit| repo.tree_of(commit).ok())

@@ -12,8 +12,8 @@ use crate::base::fs;
 use crate::domain::run::Run;
 use crate::domain::task::TaskState;
 use crate::git::merge::{Containment, containment};
-use crate::git::shadow::Shadow;
-use crate::git::worktree::{Pool, PoolLimits, Rescue, WorktreeError};
+use crate::git::shadow::ShadowRepo;
+use crate::git::worktree::{PoolLimits, Rescue, WorktreeError, WorktreePool};
 use crate::git::{Head, Oid, Repo};
 use crate::ops::refusal::OpError;
 use crate::ops::run::checks::place;
@@ -106,7 +106,7 @@ pub fn plan(
 ) -> Result<Plan, OpError> {
     let runs = store.read(|tx| tx.all_runs())?;
     let now_ms = (world.clock)().wall_ms;
-    let shadow = Shadow::open(repo, &world.shadow_dir("main")).map_err(environment)?;
+    let shadow = ShadowRepo::open(repo, &world.shadow_dir("main")).map_err(environment)?;
     let look = Look {
         world,
         repo,
@@ -134,7 +134,7 @@ struct Look<'a> {
     runs: Vec<Run>,
     now_ms: i64,
     ages: Ages,
-    shadow: Shadow,
+    shadow: ShadowRepo,
 }
 
 impl Look<'_> {
@@ -181,7 +181,7 @@ impl Look<'_> {
 
     /// The rescue reference that holds exactly what stands in the slot.
     fn saved_on(&self, slot: &Listed) -> Option<String> {
-        let shadow = Shadow::existing(self.repo, &self.world.shadow_dir(&slot.slot))?;
+        let shadow = ShadowRepo::existing(self.repo, &self.world.shadow_dir(&slot.slot))?;
         let base = list::last_run(&self.runs, &slot.slot)
             .and_then(|run| Oid::parse(run.base.as_deref()?).ok());
         let attributes = base
@@ -431,7 +431,7 @@ pub fn carry_out(world: &World, repo: &Repo, store: &mut dyn Store, plan: Plan) 
     // What an earlier removal left behind when it was cut off; where it cannot go now, it goes
     // another time.
     for dir in world.places.pools() {
-        let _swept = Pool::new(repo, dir, PoolLimits::default()).sweep();
+        let _swept = WorktreePool::new(repo, dir, PoolLimits::default()).sweep();
     }
     for item in items.iter_mut().filter(|item| item.removes) {
         if let Err(error) = remove(world, repo, store, item, now_ms) {
@@ -493,7 +493,7 @@ fn remove_slot(
             left.unwrap_or_else(|| "it is not there any more".to_owned()),
         ));
     };
-    let pool = Pool::new(repo, world.places.pool_of(name), PoolLimits::default())
+    let pool = WorktreePool::new(repo, world.places.pool_of(name), PoolLimits::default())
         .sharing(world.disk_locks());
     let removed = pool.remove_if_free(cleared, || {
         let active = store.read(|tx| tx.active_runs()).map_err(Stop::Store)?;

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use crate::base::fs;
 use crate::domain::ids::{RunId, TaskId};
-use crate::git::shadow::Shadow;
+use crate::git::shadow::ShadowRepo;
 use crate::git::snapshot::TreeReport;
-use crate::git::worktree::{Foreign, Known, Rescue, RescueAs};
+use crate::git::worktree::{ForeignWorktree, KnownRescue, Rescue, RescueAs};
 use crate::git::{Oid, Repo};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::recovery::salvage::rescue_slot;
@@ -82,9 +82,9 @@ fn rescue_adopted(
     repo: &Repo,
     adoption: &Adoption,
 ) -> Result<(Rescue, Vec<TreeReport>), OpError> {
-    let found = Foreign::find(repo, &adoption.path, &world.places.pools());
+    let found = ForeignWorktree::find(repo, &adoption.path, &world.places.pools());
     let found = found.map_err(|error| Refusal::Conflict(error.to_string()))?;
-    let shadow = Shadow::open(repo, &world.shadow_dir(&adoption.key())).map_err(environment)?;
+    let shadow = ShadowRepo::open(repo, &world.shadow_dir(&adoption.key())).map_err(environment)?;
     let base = adoption
         .base
         .as_deref()
@@ -97,7 +97,7 @@ fn rescue_adopted(
         message: "ai: work saved from a worktree that was taken up\n",
         who: &who,
         when_ms: (world.clock)().wall_ms,
-        known: Known::Anywhere,
+        known: KnownRescue::Anywhere,
     };
     found
         .rescue(repo, base.as_ref(), &shadow, &save)

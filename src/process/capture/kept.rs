@@ -18,47 +18,47 @@ trait Medium: Read + Write + Seek + Send {}
 impl<T: Read + Write + Seek + Send> Medium for T {}
 
 /// Output that is being kept.
-pub(super) struct Kept {
+pub(super) struct KeptOutput {
     head: Box<dyn Medium>,
     head_room: u64,
     head_bytes: u64,
-    ring: Ring,
-    place: Place,
+    ring: TailRing,
+    place: KeptPlace,
     error: Option<io::Error>,
 }
 
 /// What was kept in the end.
-pub(super) struct Summary {
+pub(super) struct KeptSummary {
     pub bytes: u64,
     pub cut: u64,
     pub error: Option<String>,
     pub memory: Vec<u8>,
 }
 
-enum Place {
+enum KeptPlace {
     File { tail: PathBuf },
     Memory,
 }
 
-impl Kept {
+impl KeptOutput {
     /// Keeps in a new file of mode 0600; what stood there before is gone.
     pub fn in_file(path: &Path, cap: u64) -> io::Result<Self> {
         let mut tail = path.as_os_str().to_owned();
         tail.push(".tail");
         Ok(Self::new(
             Box::new(create(path)?),
-            Place::File { tail: tail.into() },
+            KeptPlace::File { tail: tail.into() },
             cap,
         ))
     }
 
     /// Keeps in memory.
     pub fn in_memory(cap: u64) -> Self {
-        Self::new(Box::new(Cursor::new(Vec::new())), Place::Memory, cap)
+        Self::new(Box::new(Cursor::new(Vec::new())), KeptPlace::Memory, cap)
     }
 
-    fn new(head: Box<dyn Medium>, place: Place, cap: u64) -> Self {
-        let ring = Ring {
+    fn new(head: Box<dyn Medium>, place: KeptPlace, cap: u64) -> Self {
+        let ring = TailRing {
             medium: None,
             size: cap / 2,
             at: 0,
@@ -85,7 +85,7 @@ impl Kept {
         if self.error.is_none() {
             self.error = self.append_tail().err();
         }
-        if let Place::File { tail } = &self.place
+        if let KeptPlace::File { tail } = &self.place
             && self.ring.medium.take().is_some()
         {
             // The name is ours; if it stays behind it only costs space.
@@ -93,13 +93,13 @@ impl Kept {
         }
     }
 
-    pub fn into_summary(mut self) -> Summary {
+    pub fn into_summary(mut self) -> KeptSummary {
         let memory = match self.place {
-            Place::Memory => self.read_back().unwrap_or_default(),
-            Place::File { .. } => Vec::new(),
+            KeptPlace::Memory => self.read_back().unwrap_or_default(),
+            KeptPlace::File { .. } => Vec::new(),
         };
         let bytes = self.head_bytes + self.ring.len();
-        Summary {
+        KeptSummary {
             bytes,
             cut: self.ring.cut(),
             error: self.error.map(|e| e.to_string()),
@@ -139,7 +139,7 @@ impl Kept {
     }
 }
 
-impl fmt::Debug for Kept {
+impl fmt::Debug for KeptOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Kept")
             .field("head_bytes", &self.head_bytes)
@@ -149,7 +149,7 @@ impl fmt::Debug for Kept {
 }
 
 /// The last `size` bytes of what was written to it.
-struct Ring {
+struct TailRing {
     /// Made with the first byte, since most outputs need none.
     medium: Option<Box<dyn Medium>>,
     size: u64,
@@ -157,7 +157,7 @@ struct Ring {
     seen: u64,
 }
 
-impl Ring {
+impl TailRing {
     fn len(&self) -> u64 {
         self.seen.min(self.size)
     }
@@ -166,7 +166,7 @@ impl Ring {
         self.seen - self.len()
     }
 
-    fn write(&mut self, bytes: &[u8], place: &Place) -> io::Result<()> {
+    fn write(&mut self, bytes: &[u8], place: &KeptPlace) -> io::Result<()> {
         // Counted first: what could not be written is missing as well.
         self.seen += bytes.len() as u64;
         let size = usize::try_from(self.size).unwrap_or(usize::MAX);
@@ -208,7 +208,7 @@ impl Ring {
     }
 }
 
-impl Place {
+impl KeptPlace {
     fn open_tail(&self) -> io::Result<Box<dyn Medium>> {
         Ok(match self {
             Self::File { tail } => Box::new(create(tail)?),
@@ -234,7 +234,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn keep(kept: Kept, chunks: &[&[u8]]) -> Summary {
+    fn keep(kept: KeptOutput, chunks: &[&[u8]]) -> KeptSummary {
         let mut kept = kept;
         chunks.iter().for_each(|chunk| kept.write(chunk));
         kept.finish();
@@ -259,7 +259,7 @@ mod tests {
         let path = dir.path().join("out");
         std::fs::write(&path, "old and long content, of which nothing may stay").unwrap();
         let summary = keep(
-            Kept::in_file(&path, 8).unwrap(),
+            KeptOutput::in_file(&path, 8).unwrap(),
             &[b"0123", b"456789ab", b"cdef"],
         );
         assert_eq!(
@@ -280,9 +280,9 @@ mod tests {
             .open("/dev/full")
             .unwrap();
         let summary = keep(
-            Kept::new(
+            KeptOutput::new(
                 Box::new(full),
-                Place::File {
+                KeptPlace::File {
                     tail: "/no/such".into(),
                 },
                 100,
@@ -299,7 +299,7 @@ mod tests {
         let (precious, path) = (dir.path().join("precious"), dir.path().join("out"));
         std::fs::write(&precious, "keep me").unwrap();
         std::os::unix::fs::symlink(&precious, &path).unwrap();
-        keep(Kept::in_file(&path, 8).unwrap(), &[b"x"]);
+        keep(KeptOutput::in_file(&path, 8).unwrap(), &[b"x"]);
         assert_eq!(std::fs::read(&precious).unwrap(), b"keep me");
         assert_eq!(std::fs::read(&path).unwrap(), b"x");
     }
@@ -312,7 +312,7 @@ mod tests {
         ) {
             let whole = chunks.concat();
             let slices: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
-            let summary = keep(Kept::in_memory(cap), &slices);
+            let summary = keep(KeptOutput::in_memory(cap), &slices);
             prop_assert_eq!(&summary.memory, &expected(&whole, usize::try_from(cap).unwrap()));
             prop_assert_eq!(summary.bytes + summary.cut, whole.len() as u64);
         }

@@ -5,7 +5,7 @@
 //! is left out while the line is put together: the line stays good JSON, and what it costs does not
 //! grow with what the agent says. The output as it is kept on disk is not touched.
 
-use crate::process::capture::shorten::Shortener;
+use crate::process::capture::shorten::LineShortener;
 
 /// The longest line that is kept whole, in bytes, once its strings have been shortened.
 pub(in crate::process) const MAX_LINE: usize = 16 << 20;
@@ -14,17 +14,17 @@ pub(in crate::process) const MAX_TEXT: usize = 1 << 20;
 
 /// A line of output without its `\n`. Not necessarily UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line<'a> {
+pub struct OutputLine<'a> {
     /// Its bytes; the first of them where it is longer than the bound. What begins with `{` has
-    /// long strings shortened where a [`Splitter`] was told so.
+    /// long strings shortened where a [`LineSplitter`] was told so.
     pub bytes: &'a [u8],
     /// Whether it is whole.
-    pub extent: Extent,
+    pub extent: LineExtent,
 }
 
 /// Whether a line was cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
+pub enum LineExtent {
     /// The line is whole, but for what was left out of its strings.
     Whole,
     /// The line was longer than the bound; the rest was dropped.
@@ -33,7 +33,7 @@ pub enum Extent {
 
 /// How long a line, and a string within a line of JSON, may get. In bytes.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::process) struct Bounds {
+pub(in crate::process) struct LineBounds {
     /// A line of JSON.
     pub json: usize,
     /// Any other line.
@@ -42,15 +42,15 @@ pub(in crate::process) struct Bounds {
     pub string: usize,
 }
 
-impl Bounds {
+impl LineBounds {
     /// For those who want to know what is going on.
-    pub const LISTENER: Bounds = Bounds {
+    pub const LISTENER: LineBounds = LineBounds {
         json: MAX_LINE,
         text: MAX_TEXT,
         string: MAX_STRING,
     };
     /// For those who decide about what a line says, so that nothing of it may be missing.
-    pub const JUDGE: Bounds = Bounds {
+    pub const JUDGE: LineBounds = LineBounds {
         json: MAX_LINE,
         text: MAX_LINE,
         string: MAX_LINE,
@@ -62,26 +62,26 @@ pub(in crate::process) const MAX_STRING: usize = 256 << 10;
 
 /// Cuts a stream into lines.
 #[derive(Debug)]
-pub(in crate::process) struct Splitter {
-    bounds: Bounds,
+pub(in crate::process) struct LineSplitter {
+    bounds: LineBounds,
     partial: Vec<u8>,
-    extent: Extent,
+    extent: LineExtent,
     /// Where the line is JSON.
-    shortener: Option<Shortener>,
+    shortener: Option<LineShortener>,
 }
 
-impl Splitter {
-    pub fn new(bounds: Bounds) -> Self {
+impl LineSplitter {
+    pub fn new(bounds: LineBounds) -> Self {
         Self {
             bounds,
             partial: Vec::new(),
-            extent: Extent::Whole,
+            extent: LineExtent::Whole,
             shortener: None,
         }
     }
 
     /// Takes bytes; every line that they complete goes to `sink`.
-    pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Line<'_>)) {
+    pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(OutputLine<'_>)) {
         let mut pieces = bytes.split(|byte| *byte == b'\n');
         let Some(mut piece) = pieces.next() else {
             return;
@@ -94,26 +94,26 @@ impl Splitter {
     }
 
     /// Takes the end of the stream; a line without an end goes out as it is.
-    pub fn finish(&mut self, sink: &mut dyn FnMut(Line<'_>)) {
+    pub fn finish(&mut self, sink: &mut dyn FnMut(OutputLine<'_>)) {
         if !self.partial.is_empty() {
             self.complete(b"", sink);
         }
     }
 
-    fn complete(&mut self, last: &[u8], sink: &mut dyn FnMut(Line<'_>)) {
-        let Bounds { json, text, string } = self.bounds;
+    fn complete(&mut self, last: &[u8], sink: &mut dyn FnMut(OutputLine<'_>)) {
+        let LineBounds { json, text, string } = self.bounds;
         if self.partial.is_empty() && last.len() <= json.min(text).min(string) {
-            return sink(Line {
+            return sink(OutputLine {
                 bytes: last,
-                extent: Extent::Whole,
+                extent: LineExtent::Whole,
             });
         }
         self.append(last);
-        sink(Line {
+        sink(OutputLine {
             bytes: &self.partial,
             extent: self.extent,
         });
-        self.extent = Extent::Whole;
+        self.extent = LineExtent::Whole;
         self.shortener = None;
         // A huge line must not hold its memory for the rest of the run.
         self.partial.clear();
@@ -122,7 +122,7 @@ impl Splitter {
 
     fn append(&mut self, bytes: &[u8]) {
         if self.partial.is_empty() && bytes.starts_with(b"{") {
-            self.shortener = Some(Shortener::new(self.bounds.string));
+            self.shortener = Some(LineShortener::new(self.bounds.string));
         }
         let most = if self.shortener.is_some() {
             self.bounds.json
@@ -138,7 +138,7 @@ impl Splitter {
         let mut keep = |part: &[u8]| {
             let room = most.saturating_sub(partial.len());
             if part.len() > room {
-                *extent = Extent::Cut;
+                *extent = LineExtent::Cut;
             }
             partial.extend_from_slice(&part[..part.len().min(room)]);
         };
@@ -154,14 +154,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn lines(chunks: &[&[u8]], most: usize) -> Vec<(Vec<u8>, Extent)> {
+    fn lines(chunks: &[&[u8]], most: usize) -> Vec<(Vec<u8>, LineExtent)> {
         let mut found = Vec::new();
-        let mut splitter = Splitter::new(Bounds {
+        let mut splitter = LineSplitter::new(LineBounds {
             json: most,
             text: most,
             string: 2,
         });
-        let mut sink = |line: Line<'_>| found.push((line.bytes.to_vec(), line.extent));
+        let mut sink = |line: OutputLine<'_>| found.push((line.bytes.to_vec(), line.extent));
         chunks
             .iter()
             .for_each(|chunk| splitter.feed(chunk, &mut sink));
@@ -173,9 +173,9 @@ mod tests {
     fn a_long_line_is_cut_and_flagged_and_the_next_is_whole() {
         let found = lines(&[b"abc", b"def\n12", b"34\n", b"end"], 4);
         let expected = [
-            ("abcd", Extent::Cut),
-            ("1234", Extent::Whole),
-            ("end", Extent::Whole),
+            ("abcd", LineExtent::Cut),
+            ("1234", LineExtent::Whole),
+            ("end", LineExtent::Whole),
         ];
         assert_eq!(
             found,
@@ -192,9 +192,9 @@ mod tests {
     #[test]
     fn a_long_string_costs_nothing_and_the_line_stays_good() {
         let long = "x".repeat(50 << 20);
-        let mut splitter = Splitter::new(Bounds::LISTENER);
+        let mut splitter = LineSplitter::new(LineBounds::LISTENER);
         let mut found = Vec::new();
-        let mut sink = |line: Line<'_>| found.push((line.bytes.to_vec(), line.extent));
+        let mut sink = |line: OutputLine<'_>| found.push((line.bytes.to_vec(), line.extent));
         splitter.feed(b"{\"text\":\"", &mut sink);
         for chunk in long.as_bytes().chunks(64 << 10) {
             splitter.feed(chunk, &mut sink);
@@ -205,7 +205,7 @@ mod tests {
             );
         }
         splitter.feed(b"\",\"last\":1}\n", &mut sink);
-        assert_eq!((found.len(), found[0].1), (1, Extent::Whole));
+        assert_eq!((found.len(), found[0].1), (1, LineExtent::Whole));
         let value: serde_json::Value = serde_json::from_slice(&found[0].0).unwrap();
         assert_eq!(
             (value["text"].as_str().unwrap().len(), &value["last"]),
@@ -220,16 +220,16 @@ mod tests {
         let long = "z".repeat(MAX_TEXT + 1);
         let all = format!("{text}\n{json}\n{long}\n");
         let mut found = Vec::new();
-        let mut splitter = Splitter::new(Bounds::LISTENER);
-        splitter.feed(all.as_bytes(), &mut |line: Line<'_>| {
+        let mut splitter = LineSplitter::new(LineBounds::LISTENER);
+        splitter.feed(all.as_bytes(), &mut |line: OutputLine<'_>| {
             found.push((line.bytes.len(), line.extent))
         });
         assert_eq!(
             found,
             [
-                (text.len(), Extent::Whole),
-                (json.len(), Extent::Whole),
-                (MAX_TEXT, Extent::Cut)
+                (text.len(), LineExtent::Whole),
+                (json.len(), LineExtent::Whole),
+                (MAX_TEXT, LineExtent::Cut)
             ]
         );
     }

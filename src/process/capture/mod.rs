@@ -7,9 +7,9 @@ mod output;
 mod shorten;
 
 #[cfg(test)]
-pub use lines::Extent;
-pub use lines::Line;
+pub use lines::LineExtent;
 #[cfg(test)]
 pub(in crate::process) use lines::MAX_TEXT;
-pub(in crate::process) use lines::{Bounds, Splitter};
-pub(in crate::process) use output::Capture;
+pub use lines::OutputLine;
+pub(in crate::process) use lines::{LineBounds, LineSplitter};
+pub(in crate::process) use output::OutputCapture;

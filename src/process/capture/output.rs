@@ -2,30 +2,30 @@
 
 use std::io;
 
-use crate::process::capture::kept::Kept;
-use crate::process::capture::lines::{Bounds, Line, Splitter};
+use crate::process::capture::kept::KeptOutput;
+use crate::process::capture::lines::{LineBounds, LineSplitter, OutputLine};
 use crate::process::redact::{RedactStream, Redactor};
 use crate::process::supervise::{CaptureStats, OutputTo};
 
 /// One output on its way.
 #[derive(Debug)]
-pub(in crate::process) struct Capture {
+pub(in crate::process) struct OutputCapture {
     redact: RedactStream,
-    lines: Splitter,
-    kept: Kept,
+    lines: LineSplitter,
+    kept: KeptOutput,
     seen: u64,
     abandoned: bool,
     clean: Vec<u8>,
 }
 
-impl Capture {
+impl OutputCapture {
     /// Opens the place to which the output goes, of which at most `cap` bytes are kept.
     pub fn create(to: &OutputTo, cap: u64, redactor: &Redactor) -> io::Result<Self> {
         let kept = match to {
-            OutputTo::File(path) => Kept::in_file(path, cap)?,
-            OutputTo::Memory => Kept::in_memory(cap),
+            OutputTo::File(path) => KeptOutput::in_file(path, cap)?,
+            OutputTo::Memory => KeptOutput::in_memory(cap),
         };
-        let (redact, lines) = (redactor.stream(), Splitter::new(Bounds::LISTENER));
+        let (redact, lines) = (redactor.stream(), LineSplitter::new(LineBounds::LISTENER));
         Ok(Self {
             redact,
             lines,
@@ -37,14 +37,14 @@ impl Capture {
     }
 
     /// Takes what was read; whole lines go to `line` at once.
-    pub fn feed(&mut self, bytes: &[u8], line: &mut dyn FnMut(Line<'_>)) {
+    pub fn feed(&mut self, bytes: &[u8], line: &mut dyn FnMut(OutputLine<'_>)) {
         self.seen += bytes.len() as u64;
         self.redact.feed(bytes, &mut self.clean);
         self.pass_on(line);
     }
 
     /// Takes the end: what was held back goes out, and a last line without an end is a line too.
-    pub fn finish(&mut self, line: &mut dyn FnMut(Line<'_>)) {
+    pub fn finish(&mut self, line: &mut dyn FnMut(OutputLine<'_>)) {
         self.redact.finish(&mut self.clean);
         self.pass_on(line);
         self.lines.finish(line);
@@ -70,7 +70,7 @@ impl Capture {
         }
     }
 
-    fn pass_on(&mut self, line: &mut dyn FnMut(Line<'_>)) {
+    fn pass_on(&mut self, line: &mut dyn FnMut(OutputLine<'_>)) {
         self.kept.write(&self.clean);
         self.lines.feed(&self.clean, line);
         self.clean.clear();

@@ -4,14 +4,14 @@
 
 /// Shortens the strings of one line.
 #[derive(Debug)]
-pub(super) struct Shortener {
+pub(super) struct LineShortener {
     most: usize,
-    state: State,
+    state: ShortenState,
 }
 
 /// Where the last piece has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ShortenState {
     /// Between strings.
     Outside,
     /// In a string, of which so many bytes were kept.
@@ -26,12 +26,12 @@ enum State {
     SkippingEscape,
 }
 
-impl Shortener {
+impl LineShortener {
     /// Keeps at least `most` bytes of each string.
     pub fn new(most: usize) -> Self {
         Self {
             most,
-            state: State::Outside,
+            state: ShortenState::Outside,
         }
     }
 
@@ -40,13 +40,13 @@ impl Shortener {
         let mut rest = bytes;
         while !rest.is_empty() {
             let used = match self.state {
-                State::Outside => self.outside(rest, keep),
-                State::Inside(kept) => self.inside(rest, kept, keep),
-                State::Escape(kept) => self.escape(rest[0], kept, keep),
-                State::Digits { kept, missing } => self.digits(rest, kept, missing, keep),
-                State::Skipping => self.skip(rest, keep),
-                State::SkippingEscape => {
-                    self.state = State::Skipping;
+                ShortenState::Outside => self.outside(rest, keep),
+                ShortenState::Inside(kept) => self.inside(rest, kept, keep),
+                ShortenState::Escape(kept) => self.escape(rest[0], kept, keep),
+                ShortenState::Digits { kept, missing } => self.digits(rest, kept, missing, keep),
+                ShortenState::Skipping => self.skip(rest, keep),
+                ShortenState::SkippingEscape => {
+                    self.state = ShortenState::Skipping;
                     1
                 }
             };
@@ -57,7 +57,7 @@ impl Shortener {
     fn outside(&mut self, rest: &[u8], keep: &mut dyn FnMut(&[u8])) -> usize {
         let used = match rest.iter().position(|byte| *byte == b'"') {
             Some(at) => {
-                self.state = State::Inside(0);
+                self.state = ShortenState::Inside(0);
                 at + 1
             }
             None => rest.len(),
@@ -77,23 +77,23 @@ impl Shortener {
         let cut = (room..plain).find(|at| rest[*at] & 0xC0 != 0x80);
         if let Some(cut) = cut {
             keep(&rest[..cut]);
-            self.state = State::Skipping;
+            self.state = ShortenState::Skipping;
             return cut;
         }
         match rest.get(plain) {
             Some(b'"') => {
                 keep(&rest[..=plain]);
-                self.state = State::Outside;
+                self.state = ShortenState::Outside;
                 plain + 1
             }
             Some(_) => {
                 keep(&rest[..plain]);
-                self.state = State::Escape(kept + plain);
+                self.state = ShortenState::Escape(kept + plain);
                 plain + 1
             }
             None => {
                 keep(rest);
-                self.state = State::Inside(kept + plain);
+                self.state = ShortenState::Inside(kept + plain);
                 plain
             }
         }
@@ -101,15 +101,15 @@ impl Shortener {
 
     fn escape(&mut self, byte: u8, kept: usize, keep: &mut dyn FnMut(&[u8])) -> usize {
         if kept >= self.most && byte != b'u' {
-            self.state = State::Skipping;
+            self.state = ShortenState::Skipping;
         } else {
             keep(&[b'\\', byte]);
             self.state = match byte {
-                b'u' => State::Digits {
+                b'u' => ShortenState::Digits {
                     kept: kept + 2,
                     missing: 4,
                 },
-                _ => State::Inside(kept + 2),
+                _ => ShortenState::Inside(kept + 2),
             };
         }
         1
@@ -130,8 +130,8 @@ impl Shortener {
             .count();
         keep(&rest[..there]);
         self.state = match there == missing || there < rest.len() {
-            true => State::Inside(kept + there),
-            false => State::Digits {
+            true => ShortenState::Inside(kept + there),
+            false => ShortenState::Digits {
                 kept: kept + there,
                 missing: missing - there,
             },
@@ -145,9 +145,9 @@ impl Shortener {
         };
         if rest[at] == b'"' {
             keep(b"\"");
-            self.state = State::Outside;
+            self.state = ShortenState::Outside;
         } else {
-            self.state = State::SkippingEscape;
+            self.state = ShortenState::SkippingEscape;
         }
         at + 1
     }
@@ -160,7 +160,7 @@ mod tests {
     use serde_json::Value;
 
     fn shortened(pieces: &[&[u8]], most: usize) -> Vec<u8> {
-        let (mut out, mut shortener) = (Vec::new(), Shortener::new(most));
+        let (mut out, mut shortener) = (Vec::new(), LineShortener::new(most));
         pieces
             .iter()
             .for_each(|piece| shortener.feed(piece, &mut |part| out.extend_from_slice(part)));

@@ -10,11 +10,11 @@ use std::process::{ExitStatus, Stdio};
 
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
-use crate::process::cgroup::{Cgroup, Inside};
-use crate::process::guard::adopted::{self, Registered};
-use crate::process::guard::protocol::{Launch, Report};
+use crate::process::cgroup::{Cgroup, CgroupMembership};
+use crate::process::guard::orphans::{self, KeeperRegistration};
+use crate::process::guard::protocol::{KeeperLaunch, KeeperReport};
 use crate::process::identity::ProcessIdentity;
-use crate::process::sandbox::{Fence, command_line};
+use crate::process::sandbox::{SandboxPolicy, command_line};
 
 /// A report is a line of a few hundred bytes; a failure may quote a long command.
 const REPORT_CAP: u64 = 1 << 20;
@@ -25,35 +25,38 @@ pub(in crate::process) struct Keeper {
     child: Child,
     line: UnixStream,
     identity: Option<ProcessIdentity>,
-    wrapped: Wrapped,
+    wrapped: KeeperStart,
     cgroup: Option<Cgroup>,
     status: Option<ExitStatus>,
-    _registered: Registered,
+    _registered: KeeperRegistration,
 }
 
 impl Keeper {
     /// Starts `launch` under a keeper with exactly the environment `env`, within `fence`.
     pub fn start(
-        launch: &Launch,
+        launch: &KeeperLaunch,
         env: &[(OsString, OsString)],
-        fence: Option<&Fence>,
+        fence: Option<&SandboxPolicy>,
         cgroup: Option<&Cgroup>,
     ) -> io::Result<Self> {
-        adopted::become_reaper()?;
+        orphans::become_reaper()?;
         let (line, theirs) = UnixStream::pair()?;
         let words = fence.and_then(|fence| command_line(fence, &real_program()));
         let wrapped = if words.is_some() {
-            Wrapped::Yes
+            KeeperStart::Yes
         } else {
-            Wrapped::No
+            KeeperStart::No
         };
         let words = words.unwrap_or_else(|| vec![program().into()]);
-        let start = || adopted::register(|| spawn(&words, launch, env, theirs));
+        let start = || orphans::register(|| spawn(&words, launch, env, theirs));
         let (started, cgroup) = match cgroup {
             None => (start(), None),
             Some(group) => {
                 let (started, inside) = group.start(start);
-                (started, (inside == Inside::Yes).then(|| group.clone()))
+                (
+                    started,
+                    (inside == CgroupMembership::Yes).then(|| group.clone()),
+                )
             }
         };
         let (child, registered) = started?;
@@ -110,12 +113,12 @@ impl Keeper {
         // That is how `bwrap` ends by itself; a keeper that was killed gives it 128 plus the
         // signal.
         let gave_up = self.status.is_some_and(|status| status.code() == Some(1));
-        (self.wrapped == Wrapped::Yes && gave_up)
+        (self.wrapped == KeeperStart::Yes && gave_up)
             .then_some("the sandbox could not be made; what bubblewrap said is in the error output")
     }
 
     /// What the keeper said before it ended; `None` if it was killed.
-    pub fn report(&mut self) -> Option<Report> {
+    pub fn report(&mut self) -> Option<KeeperReport> {
         let mut text = Vec::new();
         self.line.set_nonblocking(true).ok()?;
         // "Would block" after a full report is as good as its end.
@@ -130,7 +133,7 @@ impl Keeper {
 )]
 fn spawn(
     words: &[OsString],
-    launch: &Launch,
+    launch: &KeeperLaunch,
     env: &[(OsString, OsString)],
     line: UnixStream,
 ) -> io::Result<Child> {
@@ -154,7 +157,7 @@ fn spawn(
 
 /// Whether a keeper is started by itself or by another program that makes its sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wrapped {
+enum KeeperStart {
     No,
     Yes,
 }

@@ -18,12 +18,12 @@ use rustix::process::{Pid, WaitOptions, WaitStatus};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-use crate::process::guard::protocol::{Launch, Report, StopCause};
+use crate::process::guard::protocol::{KeeperLaunch, KeeperReport, StopCause};
 use crate::process::identity::own_pid;
-use crate::process::procfs::{Stat, descendants, table};
-use crate::process::sandbox::{Denials, apply_limits};
-use crate::process::signal::{Groups, Pressure, STEP, Sweep};
-use crate::process::supervise::{Exit, SpawnFailure, SpawnFailureKind};
+use crate::process::procfs::{ProcessStat, descendants, table};
+use crate::process::sandbox::{LandlockPolicy, apply_limits};
+use crate::process::signal::{GroupKill, ProcessSweep, STEP, SweepPressure};
+use crate::process::supervise::{ProcessExit, SpawnFailure, SpawnFailureKind};
 
 /// Exit code for a call that is not one of ours.
 const USAGE: u8 = 2;
@@ -33,7 +33,7 @@ const NOT_STARTED: u8 = 127;
 /// Runs a keeper; `args` are those after [`super::ARGUMENT`]. The exit code is that of the command,
 /// or 128 plus its signal.
 pub fn main(args: &[OsString]) -> ExitCode {
-    let Some(launch) = Launch::from_args(args) else {
+    let Some(launch) = KeeperLaunch::from_args(args) else {
         return ExitCode::from(USAGE);
     };
     let confined = || confine(&launch);
@@ -63,7 +63,7 @@ fn prepare() -> io::Result<File> {
 }
 
 /// Takes the limits and denials upon this process, while it has one thread.
-fn confine(launch: &Launch) -> io::Result<()> {
+fn confine(launch: &KeeperLaunch) -> io::Result<()> {
     if let Some(limits) = launch.confine.limits {
         apply_limits(limits)?;
     }
@@ -71,7 +71,7 @@ fn confine(launch: &Launch) -> io::Result<()> {
         .confine
         .landlock
         .as_ref()
-        .map_or(Ok(()), Denials::restrict)
+        .map_or(Ok(()), LandlockPolicy::restrict)
 }
 
 fn runtime() -> io::Result<tokio::runtime::Runtime> {
@@ -80,8 +80,8 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
         .build()
 }
 
-async fn keep(launch: &Launch, mut line: File, confined: io::Result<()>) -> ExitCode {
-    let started = match confined.and_then(|()| Events::install(&line)) {
+async fn keep(launch: &KeeperLaunch, mut line: File, confined: io::Result<()>) -> ExitCode {
+    let started = match confined.and_then(|()| KeeperEvents::install(&line)) {
         Ok(events) => start(launch).map(|command| (events, command)),
         Err(error) => Err(SpawnFailure::new(
             SpawnFailureKind::Keeper,
@@ -91,7 +91,7 @@ async fn keep(launch: &Launch, mut line: File, confined: io::Result<()>) -> Exit
     };
     let (report, code) = match started {
         Ok((events, command)) => see_out(command, events, launch.grace).await,
-        Err(failure) => (Report::NotStarted(failure), NOT_STARTED),
+        Err(failure) => (KeeperReport::NotStarted(failure), NOT_STARTED),
     };
     if let Ok(mut text) = serde_json::to_vec(&report) {
         text.push(b'\n');
@@ -107,7 +107,7 @@ async fn keep(launch: &Launch, mut line: File, confined: io::Result<()>) -> Exit
     reason = "this is the home of process starts; the environment is the keeper's own, \
     which `ai` has built from its allow-list"
 )]
-fn start(launch: &Launch) -> Result<Pid, SpawnFailure> {
+fn start(launch: &KeeperLaunch) -> Result<Pid, SpawnFailure> {
     let fail = |kind, error: &io::Error| SpawnFailure::new(kind, &launch.argv, error);
     if !launch.cwd.is_dir() {
         return Err(fail(
@@ -148,23 +148,23 @@ fn start(launch: &Launch) -> Result<Pid, SpawnFailure> {
 }
 
 /// Waits for the command's end or a reason to end it, then ends everything that is left.
-async fn see_out(command: Pid, mut events: Events, grace: Duration) -> (Report, u8) {
+async fn see_out(command: Pid, mut events: KeeperEvents, grace: Duration) -> (KeeperReport, u8) {
     let mut reaper = Reaper {
         command,
         exit: None,
     };
     let stopped = events.until_end(&mut reaper).await;
     let alone = reaper.exit.is_some();
-    let mut sweep = Sweep::begin(grace);
+    let mut sweep = ProcessSweep::begin(grace);
     let survivors = loop {
-        if reaper.reap() == Children::None {
+        if reaper.reap() == ChildrenLeft::None {
             break Vec::new();
         }
         let targets = running_below();
-        if sweep.pressure() == Pressure::GivenUp {
+        if sweep.pressure() == SweepPressure::GivenUp {
             break targets.iter().map(|stat| stat.pid).collect();
         }
-        sweep.press(&targets, Groups::Whole);
+        sweep.press(&targets, GroupKill::Whole);
         events.child_or_step().await;
     };
     let leftovers = if alone {
@@ -172,9 +172,9 @@ async fn see_out(command: Pid, mut events: Events, grace: Duration) -> (Report, 
     } else {
         sweep.count().saturating_sub(1)
     };
-    let code = reaper.exit.map_or(NOT_STARTED, Exit::shell_code);
+    let code = reaper.exit.map_or(NOT_STARTED, ProcessExit::shell_code);
     (
-        Report::Ended {
+        KeeperReport::Ended {
             exit: reaper.exit,
             stopped,
             leftovers,
@@ -186,16 +186,16 @@ async fn see_out(command: Pid, mut events: Events, grace: Duration) -> (Report, 
 
 /// What runs below the keeper. Where `/proc` cannot be read this is nothing, and only the end of
 /// all children ends the sweep.
-fn running_below() -> Vec<Stat> {
+fn running_below() -> Vec<ProcessStat> {
     let table = table().unwrap_or_default();
     descendants(&[own_pid()], &table)
         .into_iter()
-        .filter(Stat::is_running)
+        .filter(ProcessStat::is_running)
         .collect()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Children {
+enum ChildrenLeft {
     Some,
     None,
 }
@@ -203,32 +203,32 @@ enum Children {
 /// Reaps children, and remembers how the command ended.
 struct Reaper {
     command: Pid,
-    exit: Option<Exit>,
+    exit: Option<ProcessExit>,
 }
 
 impl Reaper {
     /// Reaps all that have ended; says whether any child is left, adopted ones included.
-    fn reap(&mut self) -> Children {
+    fn reap(&mut self) -> ChildrenLeft {
         loop {
             match rustix::process::wait(WaitOptions::NOHANG) {
                 Ok(Some((pid, status))) if pid == self.command => self.exit = exit_of(status),
                 Ok(Some(_)) | Err(rustix::io::Errno::INTR) => {}
-                Ok(None) => return Children::Some,
-                Err(_) => return Children::None,
+                Ok(None) => return ChildrenLeft::Some,
+                Err(_) => return ChildrenLeft::None,
             }
         }
     }
 }
 
-fn exit_of(status: WaitStatus) -> Option<Exit> {
+fn exit_of(status: WaitStatus) -> Option<ProcessExit> {
     status
         .exit_status()
-        .map(Exit::Code)
-        .or_else(|| status.terminating_signal().map(Exit::Signal))
+        .map(ProcessExit::Code)
+        .or_else(|| status.terminating_signal().map(ProcessExit::Signal))
 }
 
 /// Everything that wakes a keeper.
-struct Events {
+struct KeeperEvents {
     children: Signal,
     terminate: Signal,
     interrupt: Signal,
@@ -236,7 +236,7 @@ struct Events {
     line_closed: oneshot::Receiver<()>,
 }
 
-impl Events {
+impl KeeperEvents {
     /// Installed before the command starts, so that nothing is missed.
     fn install(line: &File) -> io::Result<Self> {
         let line = line.try_clone()?;

@@ -8,8 +8,8 @@ use crate::base::clock;
 use crate::base::env::AI_RUN;
 use crate::base::fs::FsError;
 use crate::process::identity::{ProcessIdentity, own_pid};
-use crate::process::procfs::{Stat, descendants, environment_has, table};
-use crate::process::signal::{Groups, Pressure, STEP, Sweep};
+use crate::process::procfs::{ProcessStat, descendants, environment_has, table};
+use crate::process::signal::{GroupKill, ProcessSweep, STEP, SweepPressure};
 
 /// What [`kill_leftovers`] found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,29 +28,29 @@ pub struct Leftovers {
 /// Where `/proc` cannot be listed, so that nothing is known.
 pub fn kill_leftovers(run_id: &str, grace: Duration) -> Result<Leftovers, FsError> {
     let mark = format!("{AI_RUN}={run_id}").into_bytes();
-    let mut sweep = Sweep::begin(grace);
+    let mut sweep = ProcessSweep::begin(grace);
     loop {
         let targets = marked(&mark)?;
-        if targets.is_empty() || sweep.pressure() == Pressure::GivenUp {
+        if targets.is_empty() || sweep.pressure() == SweepPressure::GivenUp {
             let survivors = targets.iter().map(ProcessIdentity::from_stat).collect();
             return Ok(Leftovers {
                 ended: sweep.count() - targets.len().min(sweep.count()),
                 survivors,
             });
         }
-        sweep.press(&targets, Groups::Spared);
+        sweep.press(&targets, GroupKill::Spared);
         clock::pause(STEP);
     }
 }
 
 /// Running processes with the mark, and their descendants, without this process and its ancestors.
-fn marked(mark: &[u8]) -> Result<Vec<Stat>, FsError> {
+fn marked(mark: &[u8]) -> Result<Vec<ProcessStat>, FsError> {
     let table = table()?;
     let spared = own_line(&table);
     let candidates = table
         .iter()
         .filter(|stat| stat.is_running() && !spared.contains(&stat.pid));
-    let found: Vec<Stat> = candidates
+    let found: Vec<ProcessStat> = candidates
         .filter(|stat| environment_has(stat.pid, mark))
         .copied()
         .collect();
@@ -62,7 +62,7 @@ fn marked(mark: &[u8]) -> Result<Vec<Stat>, FsError> {
 }
 
 /// This process and everything above it.
-fn own_line(table: &[Stat]) -> HashSet<i32> {
+fn own_line(table: &[ProcessStat]) -> HashSet<i32> {
     let mut line = HashSet::new();
     let mut pid = own_pid();
     while line.insert(pid) {

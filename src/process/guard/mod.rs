@@ -14,17 +14,17 @@
 //! A process that is out of reach of all three has to clear its environment, leave its session, and
 //! outlive the killing of both `ai` and the keeper.
 
-mod adopted;
 mod client;
 mod keeper;
 mod leftovers;
+mod orphans;
 mod protocol;
 
-pub(in crate::process) use adopted::{end_adopted, reap_adopted};
 pub(in crate::process) use client::{Keeper, program};
 pub use keeper::main;
 pub use leftovers::kill_leftovers;
-pub(in crate::process) use protocol::{Confine, Launch, Report, StopCause};
+pub(in crate::process) use orphans::{end_orphans, reap_orphans};
+pub(in crate::process) use protocol::{KeeperConfinement, KeeperLaunch, KeeperReport, StopCause};
 
 /// The first argument with which this binary is started again as a keeper.
 pub const ARGUMENT: &str = "__guard";

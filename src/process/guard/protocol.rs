@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::process::sandbox::{Denials, ResourceLimits};
-use crate::process::supervise::{Exit, SpawnFailure};
+use crate::process::sandbox::{LandlockPolicy, ResourceLimits};
+use crate::process::supervise::{ProcessExit, SpawnFailure};
 
 /// What a keeper has to start and how to end it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::process) struct Launch {
+pub(in crate::process) struct KeeperLaunch {
     /// From `SIGTERM` to `SIGKILL`.
     pub grace: Duration,
     /// Absolute working directory of the command.
@@ -20,16 +20,16 @@ pub(in crate::process) struct Launch {
     /// Absolute path of the file that is its standard input; `None` is `/dev/null`.
     pub stdin: Option<PathBuf>,
     /// What the keeper takes upon itself before it starts the command.
-    pub confine: Confine,
+    pub confine: KeeperConfinement,
     /// The command with its arguments; never empty.
     pub argv: Vec<OsString>,
 }
 
 /// What a keeper denies itself, and with that the command.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::process) struct Confine {
+pub(in crate::process) struct KeeperConfinement {
     /// The paths that may still be reached; `None` leaves all.
-    pub landlock: Option<Denials>,
+    pub landlock: Option<LandlockPolicy>,
     /// How much may be used; `None` leaves what the user has.
     pub limits: Option<ResourceLimits>,
 }
@@ -47,13 +47,13 @@ pub(in crate::process) enum StopCause {
 /// The last word of a keeper.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(in crate::process) enum Report {
+pub(in crate::process) enum KeeperReport {
     /// The command could not be started.
     NotStarted(SpawnFailure),
     /// The command and everything below it have ended.
     Ended {
         /// How the command ended; `None` if it could not be killed.
-        exit: Option<Exit>,
+        exit: Option<ProcessExit>,
         /// Why it was ended, if not by itself.
         stopped: Option<StopCause>,
         /// Processes below the command that had to be ended after it.
@@ -63,12 +63,12 @@ pub(in crate::process) enum Report {
     },
 }
 
-impl Launch {
+impl KeeperLaunch {
     /// The arguments after [`super::ARGUMENT`].
     pub fn to_args(&self) -> Vec<OsString> {
         let grace = self.grace.as_millis().to_string();
         let stdin = self.stdin.clone().unwrap_or_default();
-        let confine = match self.confine == Confine::default() {
+        let confine = match self.confine == KeeperConfinement::default() {
             true => String::new(),
             // Lists of numbers always serialise.
             false => serde_json::to_string(&self.confine).unwrap_or_else(|_| "?".to_owned()),
@@ -91,7 +91,7 @@ impl Launch {
         let grace = Duration::from_millis(grace.to_str()?.parse().ok()?);
         let stdin = (!stdin.is_empty()).then(|| PathBuf::from(stdin));
         let confine = match confine.is_empty() {
-            true => Confine::default(),
+            true => KeeperConfinement::default(),
             false => serde_json::from_str(confine.to_str()?).ok()?,
         };
         (!argv.is_empty()).then(|| Self {
@@ -113,11 +113,11 @@ mod tests {
     fn a_launch_survives_the_command_line() {
         let odd = OsString::from_vec(b"a\xff\n--".to_vec());
         for stdin in [None, Some(PathBuf::from("/p q"))] {
-            let launch = Launch {
+            let launch = KeeperLaunch {
                 grace: Duration::from_millis(1500),
                 cwd: PathBuf::from("/w"),
                 stdin,
-                confine: Confine {
+                confine: KeeperConfinement {
                     landlock: None,
                     limits: Some(ResourceLimits {
                         file_mb: Some(3),
@@ -126,10 +126,10 @@ mod tests {
                 },
                 argv: vec![odd.clone(), "".into(), "-x".into()],
             };
-            assert_eq!(Launch::from_args(&launch.to_args()), Some(launch));
+            assert_eq!(KeeperLaunch::from_args(&launch.to_args()), Some(launch));
         }
         assert_eq!(
-            Launch::from_args(&["1".into(), "/".into(), "".into(), "".into()]),
+            KeeperLaunch::from_args(&["1".into(), "/".into(), "".into(), "".into()]),
             None
         );
     }

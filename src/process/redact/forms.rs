@@ -18,8 +18,12 @@ pub(super) fn forms_of(value: &[u8]) -> BTreeSet<Vec<u8>> {
     let escaped = json_escaped(value);
     // An agent's tool output is often JSON inside a JSON string.
     let mut forms = BTreeSet::from([value.to_vec(), json_escaped(&escaped), escaped]);
-    let urls =
-        [Percent::Upper, Percent::Lower, Percent::PlusForSpace].map(|style| percent(value, style));
+    let urls = [
+        PercentForm::Upper,
+        PercentForm::Lower,
+        PercentForm::PlusForSpace,
+    ]
+    .map(|style| percent(value, style));
     let inside = [STANDARD, URL_SAFE]
         .into_iter()
         .flat_map(|set| (0..3).map(move |offset| base64(value, offset, set)));
@@ -49,22 +53,22 @@ fn json_escaped(value: &[u8]) -> Vec<u8> {
 
 /// The ways in which URLs are encoded in practice.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Percent {
+enum PercentForm {
     Upper,
     Lower,
     PlusForSpace,
 }
 
 /// URL-encoded, all but the unreserved characters.
-fn percent(value: &[u8], style: Percent) -> String {
+fn percent(value: &[u8], style: PercentForm) -> String {
     let mut out = String::new();
     for byte in value {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
                 out.push(char::from(*byte))
             }
-            b' ' if style == Percent::PlusForSpace => out.push('+'),
-            _ if style == Percent::Lower => out.push_str(&format!("%{byte:02x}")),
+            b' ' if style == PercentForm::PlusForSpace => out.push('+'),
+            _ if style == PercentForm::Lower => out.push_str(&format!("%{byte:02x}")),
             _ => out.push_str(&format!("%{byte:02X}")),
         }
     }

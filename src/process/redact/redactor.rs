@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::process::redact::RedactStream;
-use crate::process::redact::rules::Rules;
+use crate::process::redact::rules::RedactRules;
 
 /// A value that must not be stored, and its name for the place where it was.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,14 +40,14 @@ impl fmt::Debug for Secret {
 /// Finds and replaces secrets. Cheap to clone.
 #[derive(Clone)]
 pub struct Redactor {
-    rules: Arc<Rules>,
+    rules: Arc<RedactRules>,
 }
 
 impl Redactor {
     /// Looks for the given values and for all well-known shapes.
     pub fn new(secrets: &[Secret]) -> Self {
         Self {
-            rules: Arc::new(Rules::new(secrets)),
+            rules: Arc::new(RedactRules::new(secrets)),
         }
     }
 

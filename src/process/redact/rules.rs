@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use crate::process::redact::Secret;
 use crate::process::redact::forms;
-use crate::process::redact::shapes::{self, Rule, Verdict};
+use crate::process::redact::shapes::{self, RedactRule, RuleVerdict};
 
 /// All rules, with an index by the first two bytes, so that most positions cost one look into a
 /// table.
-pub(super) struct Rules {
-    all: Vec<Rule>,
+pub(super) struct RedactRules {
+    all: Vec<RedactRule>,
     /// The rules whose prefix begins with this byte.
     by_first: Vec<Vec<usize>>,
     /// One bit for every pair of bytes that begins a prefix.
@@ -18,14 +18,14 @@ pub(super) struct Rules {
 
 /// Which rules count at a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
+pub(super) enum RuleScope {
     /// All of them.
     All,
     /// Within a match only known values may extend it; a shape already covers its own tail.
     KnownValues,
 }
 
-impl Rules {
+impl RedactRules {
     pub fn new(secrets: &[Secret]) -> Self {
         // A set, since a secret may be known under two names and its forms may coincide.
         let mut literals = BTreeSet::new();
@@ -36,8 +36,8 @@ impl Rules {
         }
         let known = literals
             .into_iter()
-            .map(|(form, name)| Rule::literal(name, form));
-        let all: Vec<Rule> = known.chain(shapes::well_known()).collect();
+            .map(|(form, name)| RedactRule::literal(name, form));
+        let all: Vec<RedactRule> = known.chain(shapes::well_known()).collect();
         let mut by_first = vec![Vec::new(); 256];
         let mut pairs = vec![0u64; 65536 / 64];
         for (index, rule) in all.iter().enumerate() {
@@ -75,33 +75,38 @@ impl Rules {
 
     /// What all rules together say of the text that begins at `at`; of several matches the longest.
     /// `before` are the bytes before.
-    pub fn judge(&self, text: &[u8], before: [u8; 3], scope: Scope, rest: Rest) -> Judgement<'_> {
+    pub fn judge(
+        &self,
+        text: &[u8],
+        before: [u8; 3],
+        scope: RuleScope,
+        rest: TextRest,
+    ) -> PositionJudgement<'_> {
         let mut best: Option<(usize, &str)> = None;
         let Some(first) = text.first() else {
-            return Judgement::Nothing;
+            return PositionJudgement::Nothing;
         };
         let rules = self.by_first[usize::from(*first)]
             .iter()
             .map(|index| &self.all[*index]);
-        for rule in rules.filter(|rule| scope == Scope::All || rule.is_known_value()) {
+        for rule in rules.filter(|rule| scope == RuleScope::All || rule.is_known_value()) {
             match rule.judge(text, before, rest) {
-                Verdict::Undecided => return Judgement::Undecided,
-                Verdict::Match(length) if best.is_none_or(|(longest, _)| length > longest) => {
+                RuleVerdict::Undecided => return PositionJudgement::Undecided,
+                RuleVerdict::Match(length) if best.is_none_or(|(longest, _)| length > longest) => {
                     best = Some((length, rule.kind()));
                 }
-                Verdict::Match(_) | Verdict::No => {}
+                RuleVerdict::Match(_) | RuleVerdict::No => {}
             }
         }
-        best.map_or(Judgement::Nothing, |(length, kind)| Judgement::Secret {
-            length,
-            kind,
+        best.map_or(PositionJudgement::Nothing, |(length, kind)| {
+            PositionJudgement::Secret { length, kind }
         })
     }
 }
 
 /// What stands at a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Judgement<'a> {
+pub(super) enum PositionJudgement<'a> {
     Nothing,
     Secret { length: usize, kind: &'a str },
     Undecided,
@@ -109,7 +114,7 @@ pub(super) enum Judgement<'a> {
 
 /// Whether the text that is there is all that there will be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rest {
+pub(super) enum TextRest {
     MayCome,
     IsOver,
 }

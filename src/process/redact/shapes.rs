@@ -1,19 +1,19 @@
 //! What a secret looks like at one position: a known value, or the shape of a well-known kind of
 //! token.
 
-use crate::process::redact::rules::Rest;
+use crate::process::redact::rules::TextRest;
 
 /// One thing to look for. Every rule needs a bounded number of bytes to decide.
-pub(super) enum Rule {
+pub(super) enum RedactRule {
     /// Exactly these bytes.
     Literal { kind: String, bytes: Vec<u8> },
     /// A prefix and what must follow it.
-    Shape(Shape),
+    Shape(TokenShape),
 }
 
 /// What a rule says of the text at a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum RuleVerdict {
     No,
     /// A secret of so many bytes.
     Match(usize),
@@ -22,16 +22,16 @@ pub(super) enum Verdict {
 }
 
 /// A kind of token.
-pub(super) struct Shape {
+pub(super) struct TokenShape {
     kind: &'static str,
     prefix: &'static [u8],
-    start: Start,
-    body: Body,
+    start: TokenStart,
+    body: TokenBody,
 }
 
 /// Where a token may begin.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Start {
+enum TokenStart {
     Anywhere,
     /// Not within a word, since the prefix is one that words may hold.
     AtWord,
@@ -39,7 +39,7 @@ enum Start {
 
 /// What follows the prefix.
 #[derive(Clone, Copy)]
-enum Body {
+enum TokenBody {
     /// Characters of a class, between `least` and `most` of them, that pass a test as a whole. More
     /// than `most` are no longer seen.
     Run {
@@ -56,7 +56,7 @@ enum Body {
     Login,
 }
 
-impl Rule {
+impl RedactRule {
     pub fn literal(kind: String, bytes: Vec<u8>) -> Self {
         Self::Literal { kind, bytes }
     }
@@ -81,25 +81,25 @@ impl Rule {
     }
 
     /// Judges whether a secret begins where `text` does.
-    pub fn judge(&self, text: &[u8], before: [u8; 3], rest: Rest) -> Verdict {
+    pub fn judge(&self, text: &[u8], before: [u8; 3], rest: TextRest) -> RuleVerdict {
         let prefix = self.prefix();
         let Some(after) = text.strip_prefix(prefix) else {
-            let may_become = rest == Rest::MayCome && prefix.starts_with(text);
+            let may_become = rest == TextRest::MayCome && prefix.starts_with(text);
             return if may_become {
-                Verdict::Undecided
+                RuleVerdict::Undecided
             } else {
-                Verdict::No
+                RuleVerdict::No
             };
         };
         let body = match self {
-            Self::Literal { .. } => return Verdict::Match(prefix.len()),
-            Self::Shape(shape) if shape.start == Start::AtWord && is_within_word(before) => {
-                return Verdict::No;
+            Self::Literal { .. } => return RuleVerdict::Match(prefix.len()),
+            Self::Shape(shape) if shape.start == TokenStart::AtWord && is_within_word(before) => {
+                return RuleVerdict::No;
             }
             Self::Shape(shape) => shape.body.judge(after, rest),
         };
         match body {
-            Verdict::Match(length) => Verdict::Match(prefix.len() + length),
+            RuleVerdict::Match(length) => RuleVerdict::Match(prefix.len() + length),
             other => other,
         }
     }
@@ -112,8 +112,8 @@ impl Rule {
     }
 }
 
-impl Body {
-    fn judge(self, text: &[u8], rest: Rest) -> Verdict {
+impl TokenBody {
+    fn judge(self, text: &[u8], rest: TextRest) -> RuleVerdict {
         match self {
             Self::Run {
                 class,
@@ -121,14 +121,16 @@ impl Body {
                 most,
                 test,
             } => match run(text, class, most, rest) {
-                None => Verdict::Undecided,
-                Some(length) if length >= least && test(&text[..length]) => Verdict::Match(length),
-                Some(_) => Verdict::No,
+                None => RuleVerdict::Undecided,
+                Some(length) if length >= least && test(&text[..length]) => {
+                    RuleVerdict::Match(length)
+                }
+                Some(_) => RuleVerdict::No,
             },
             Self::Exactly { class, count } => match run(text, class, count + 1, rest) {
-                None => Verdict::Undecided,
-                Some(length) if length == count => Verdict::Match(length),
-                Some(_) => Verdict::No,
+                None => RuleVerdict::Undecided,
+                Some(length) if length == count => RuleVerdict::Match(length),
+                Some(_) => RuleVerdict::No,
             },
             Self::PrivateKey => private_key(text, rest),
             Self::Login => login(text, rest),
@@ -137,11 +139,11 @@ impl Body {
 }
 
 /// The length of the run of a class at the start of `text`, at most `most`; `None` if it may go on.
-fn run(text: &[u8], class: fn(u8) -> bool, most: usize, rest: Rest) -> Option<usize> {
+fn run(text: &[u8], class: fn(u8) -> bool, most: usize, rest: TextRest) -> Option<usize> {
     let window = &text[..text.len().min(most)];
     match window.iter().position(|byte| !class(*byte)) {
         Some(length) => Some(length),
-        None if window.len() == most || rest == Rest::IsOver => Some(window.len()),
+        None if window.len() == most || rest == TextRest::IsOver => Some(window.len()),
         None => None,
     }
 }
@@ -152,7 +154,7 @@ const LONGEST_KEY: usize = 32 << 10;
 /// After `-----BEGIN `: the kind of key, and everything up to and with its last line. A key that
 /// breaks off is one up to the first character that no key holds; escaped line ends (`\n` within
 /// JSON) belong to it.
-fn private_key(text: &[u8], rest: Rest) -> Verdict {
+fn private_key(text: &[u8], rest: TextRest) -> RuleVerdict {
     const TITLE: usize = 40;
     let Some(title) = run(
         text,
@@ -160,11 +162,11 @@ fn private_key(text: &[u8], rest: Rest) -> Verdict {
         TITLE,
         rest,
     ) else {
-        return Verdict::Undecided;
+        return RuleVerdict::Undecided;
     };
     let name = &text[..title];
     if !(name.ends_with(b"PRIVATE KEY") || name.ends_with(b"PRIVATE KEY BLOCK")) {
-        return Verdict::No;
+        return RuleVerdict::No;
     }
     let body = &text[title..];
     let is_body = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-\r\n\\ \t:,.".contains(&byte);
@@ -174,13 +176,13 @@ fn private_key(text: &[u8], rest: Rest) -> Verdict {
         .position(|byte| !is_body(*byte))
         .unwrap_or(window.len());
     if let Some(end) = end_of_key(&window[..length]) {
-        return Verdict::Match(title + end);
+        return RuleVerdict::Match(title + end);
     }
-    let may_go_on = length == body.len() && length < LONGEST_KEY && rest == Rest::MayCome;
+    let may_go_on = length == body.len() && length < LONGEST_KEY && rest == TextRest::MayCome;
     if may_go_on {
-        Verdict::Undecided
+        RuleVerdict::Undecided
     } else {
-        Verdict::Match(title + length)
+        RuleVerdict::Match(title + length)
     }
 }
 
@@ -196,20 +198,20 @@ fn end_of_key(body: &[u8]) -> Option<usize> {
 }
 
 /// After `://`: `user:password@`, with a password in it.
-fn login(text: &[u8], rest: Rest) -> Verdict {
+fn login(text: &[u8], rest: TextRest) -> RuleVerdict {
     const LONGEST: usize = 1024;
     let is_part = |byte: u8| byte.is_ascii_graphic() && !b"/@\"'<>`\\?#".contains(&byte);
     let Some(length) = run(text, is_part, LONGEST, rest) else {
-        return Verdict::Undecided;
+        return RuleVerdict::Undecided;
     };
     let has_password = text[..length]
         .iter()
         .position(|byte| *byte == b':')
         .is_some_and(|colon| colon + 1 < length);
     match text.get(length) {
-        Some(b'@') if has_password => Verdict::Match(length + 1),
-        None if rest == Rest::MayCome => Verdict::Undecided,
-        _ => Verdict::No,
+        Some(b'@') if has_password => RuleVerdict::Match(length + 1),
+        None if rest == TextRest::MayCome => RuleVerdict::Undecided,
+        _ => RuleVerdict::No,
     }
 }
 
@@ -258,8 +260,13 @@ fn is_jwt(run: &[u8]) -> bool {
         .is_some_and(|payload| payload.starts_with(b"eyJ"))
 }
 
-const fn shape(kind: &'static str, prefix: &'static [u8], start: Start, body: Body) -> Rule {
-    Rule::Shape(Shape {
+const fn shape(
+    kind: &'static str,
+    prefix: &'static [u8],
+    start: TokenStart,
+    body: TokenBody,
+) -> RedactRule {
+    RedactRule::Shape(TokenShape {
         kind,
         prefix,
         start,
@@ -272,12 +279,12 @@ const fn token(
     prefix: &'static [u8],
     class: fn(u8) -> bool,
     least: usize,
-) -> Rule {
+) -> RedactRule {
     shape(
         kind,
         prefix,
-        Start::Anywhere,
-        Body::Run {
+        TokenStart::Anywhere,
+        TokenBody::Run {
             class,
             least,
             most: 1024,
@@ -286,22 +293,22 @@ const fn token(
     )
 }
 
-const fn bearer(prefix: &'static [u8]) -> Rule {
-    let body = Body::Run {
+const fn bearer(prefix: &'static [u8]) -> RedactRule {
+    let body = TokenBody::Run {
         class: credential,
         least: 16,
         most: 8192,
         test: has_digit,
     };
-    shape("bearer", prefix, Start::AtWord, body)
+    shape("bearer", prefix, TokenStart::AtWord, body)
 }
 
-const fn aws(prefix: &'static [u8]) -> Rule {
+const fn aws(prefix: &'static [u8]) -> RedactRule {
     shape(
         "aws-access-key",
         prefix,
-        Start::AtWord,
-        Body::Exactly {
+        TokenStart::AtWord,
+        TokenBody::Exactly {
             class: upper_or_digit,
             count: 16,
         },
@@ -309,14 +316,14 @@ const fn aws(prefix: &'static [u8]) -> Rule {
 }
 
 /// The shapes that are always looked for. Each prefix has two bytes or more.
-pub(super) fn well_known() -> Vec<Rule> {
-    let sk = Body::Run {
+pub(super) fn well_known() -> Vec<RedactRule> {
+    let sk = TokenBody::Run {
         class: word,
         least: 20,
         most: 1024,
         test: has_digit,
     };
-    let jwt = Body::Run {
+    let jwt = TokenBody::Run {
         class: dotted,
         least: 20,
         most: 8192,
@@ -333,9 +340,9 @@ pub(super) fn well_known() -> Vec<Rule> {
         token("github-token", b"github_pat_", word, 22),
         token("gitlab-token", b"glpat-", dotted, 20),
         token("anthropic-key", b"sk-ant-", word, 20),
-        shape("api-key", b"sk-", Start::AtWord, sk),
-        shape("stripe-key", b"sk_live_", Start::AtWord, sk),
-        shape("stripe-key", b"rk_live_", Start::AtWord, sk),
+        shape("api-key", b"sk-", TokenStart::AtWord, sk),
+        shape("stripe-key", b"sk_live_", TokenStart::AtWord, sk),
+        shape("stripe-key", b"rk_live_", TokenStart::AtWord, sk),
         token("google-key", b"AIza", word, 35),
         token("slack-token", b"xoxb-", word, 10),
         token("slack-token", b"xoxp-", word, 10),
@@ -361,15 +368,15 @@ pub(super) fn well_known() -> Vec<Rule> {
         shape(
             "private-key",
             b"-----BEGIN ",
-            Start::Anywhere,
-            Body::PrivateKey,
+            TokenStart::Anywhere,
+            TokenBody::PrivateKey,
         ),
-        shape("jwt", b"eyJ", Start::AtWord, jwt),
+        shape("jwt", b"eyJ", TokenStart::AtWord, jwt),
         bearer(b"Bearer "),
         bearer(b"bearer "),
         bearer(b"BEARER "),
         token("basic-auth", b"Authorization: Basic ", credential, 8),
         token("basic-auth", b"authorization: basic ", credential, 8),
-        shape("url-login", b"://", Start::Anywhere, Body::Login),
+        shape("url-login", b"://", TokenStart::Anywhere, TokenBody::Login),
     ]
 }

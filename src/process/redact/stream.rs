@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::process::redact::rules::{Judgement, Rest, Rules, Scope};
+use crate::process::redact::rules::{PositionJudgement, RedactRules, RuleScope, TextRest};
 
 /// A stream on its way through the redactor.
 pub struct RedactStream {
-    rules: Arc<Rules>,
+    rules: Arc<RedactRules>,
     /// From the first position that is not yet decided.
     held: Vec<u8>,
     /// The three bytes before `held`.
@@ -18,7 +18,7 @@ pub struct RedactStream {
 }
 
 impl RedactStream {
-    pub(super) fn new(rules: Arc<Rules>) -> Self {
+    pub(super) fn new(rules: Arc<RedactRules>) -> Self {
         Self {
             rules,
             held: Vec::new(),
@@ -31,12 +31,12 @@ impl RedactStream {
     /// Takes bytes; what is decided with them is appended to `out`.
     pub fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         self.held.extend_from_slice(bytes);
-        self.scan(Rest::MayCome, out);
+        self.scan(TextRest::MayCome, out);
     }
 
     /// Takes the end of the stream; everything that was held back goes out.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        self.scan(Rest::IsOver, out);
+        self.scan(TextRest::IsOver, out);
     }
 
     /// How many secrets were replaced so far; overlapping ones count once.
@@ -44,9 +44,9 @@ impl RedactStream {
         self.count
     }
 
-    fn scan(&mut self, rest: Rest, out: &mut Vec<u8>) {
+    fn scan(&mut self, rest: TextRest, out: &mut Vec<u8>) {
         let mut held = std::mem::take(&mut self.held);
-        let mut writer = Writer {
+        let mut writer = RedactWriter {
             text: &held,
             out,
             done: 0,
@@ -58,23 +58,23 @@ impl RedactStream {
                 break held.len();
             };
             let scope = if at < writer.swallow_to {
-                Scope::KnownValues
+                RuleScope::KnownValues
             } else {
-                Scope::All
+                RuleScope::All
             };
             match self
                 .rules
                 .judge(&held[at..], before(&held, at, self.before), scope, rest)
             {
-                Judgement::Nothing => {}
-                Judgement::Secret { length, .. } if scope == Scope::KnownValues => {
+                PositionJudgement::Nothing => {}
+                PositionJudgement::Secret { length, .. } if scope == RuleScope::KnownValues => {
                     writer.swallow(at + length)
                 }
-                Judgement::Secret { length, kind } => {
+                PositionJudgement::Secret { length, kind } => {
                     writer.replace(at, length, kind);
                     self.count += 1;
                 }
-                Judgement::Undecided => break at,
+                PositionJudgement::Undecided => break at,
             }
             from = at + 1;
         };
@@ -96,7 +96,7 @@ impl fmt::Debug for RedactStream {
 }
 
 /// Copies a text, leaving out what is secret.
-struct Writer<'a> {
+struct RedactWriter<'a> {
     text: &'a [u8],
     out: &'a mut Vec<u8>,
     /// Everything before this index has been copied or left out.
@@ -105,7 +105,7 @@ struct Writer<'a> {
     swallow_to: usize,
 }
 
-impl Writer<'_> {
+impl RedactWriter<'_> {
     fn pass(&mut self, to: usize) {
         let start = self.swallow_to.clamp(self.done, to.max(self.done));
         self.out

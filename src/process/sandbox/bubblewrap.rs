@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::domain::sandbox::Network;
-use crate::process::sandbox::{Access, Fence, Layer};
+use crate::process::sandbox::{PathAccess, SandboxLayer, SandboxPolicy};
 
 /// Where the keeper's program is seen inside.
 const KEEPER: &str = "/tmp/.ai-keeper";
@@ -44,8 +44,8 @@ const ALWAYS: [&str; 18] = [
 ];
 
 /// The words in front of the keeper's own arguments; `None` for a fence of another layer.
-pub(super) fn command_line(fence: &Fence, keeper: &Path) -> Option<Vec<OsString>> {
-    let Layer::Bubblewrap(program) = &fence.layer else {
+pub(super) fn command_line(fence: &SandboxPolicy, keeper: &Path) -> Option<Vec<OsString>> {
+    let SandboxLayer::Bubblewrap(program) = &fence.layer else {
         return None;
     };
     let mut words = vec![program.into()];
@@ -56,7 +56,7 @@ pub(super) fn command_line(fence: &Fence, keeper: &Path) -> Option<Vec<OsString>
 }
 
 /// Everything before the command.
-pub(super) fn options(fence: &Fence) -> Vec<OsString> {
+pub(super) fn options(fence: &SandboxPolicy) -> Vec<OsString> {
     let mut words: Vec<OsString> = ALWAYS.map(OsString::from).into();
     words.extend(covers(rustix::process::geteuid().is_root()));
     if fence.network == Network::Off {
@@ -66,13 +66,13 @@ pub(super) fn options(fence: &Fence) -> Vec<OsString> {
         let two = |option: &str| vec![option.into(), path.into()];
         let three = |option: &str, from: &Path| vec![option.into(), from.into(), path.into()];
         words.extend(match access {
-            Access::Hidden if path == Path::new("/tmp") => Vec::new(),
-            Access::Hidden if path.is_dir() => two("--tmpfs"),
-            Access::Hidden => three("--ro-bind", Path::new("/dev/null")),
-            Access::Read => three("--ro-bind", path),
-            Access::Write => three("--bind", path),
-            Access::Instead(other) => three("--bind", other),
-            Access::Shown(other) => three("--ro-bind", other),
+            PathAccess::Hidden if path == Path::new("/tmp") => Vec::new(),
+            PathAccess::Hidden if path.is_dir() => two("--tmpfs"),
+            PathAccess::Hidden => three("--ro-bind", Path::new("/dev/null")),
+            PathAccess::Read => three("--ro-bind", path),
+            PathAccess::Write => three("--bind", path),
+            PathAccess::Instead(other) => three("--bind", other),
+            PathAccess::Shown(other) => three("--ro-bind", other),
         });
     }
     words
@@ -101,16 +101,16 @@ mod tests {
 
     #[test]
     fn the_keeper_is_process_one_and_inner_paths_come_last() {
-        let mut fence = Fence::new(
-            Layer::Bubblewrap("/usr/bin/bwrap".into()),
+        let mut fence = SandboxPolicy::new(
+            SandboxLayer::Bubblewrap("/usr/bin/bwrap".into()),
             Network::Off,
             ResourceLimits::default(),
         );
-        fence.say(Path::new("/usr/share"), Access::Read);
-        fence.say(Path::new("/usr"), Access::Hidden);
-        fence.say(Path::new("/usr/share/x"), Access::Write);
-        fence.say(Path::new("/usr/lib"), Access::Instead("/other".into()));
-        fence.say(Path::new("/etc/passwd"), Access::Hidden);
+        fence.say(Path::new("/usr/share"), PathAccess::Read);
+        fence.say(Path::new("/usr"), PathAccess::Hidden);
+        fence.say(Path::new("/usr/share/x"), PathAccess::Write);
+        fence.say(Path::new("/usr/lib"), PathAccess::Instead("/other".into()));
+        fence.say(Path::new("/etc/passwd"), PathAccess::Hidden);
         let words = command_line(&fence, Path::new("/bin/ai")).unwrap();
         let text: Vec<_> = words.iter().map(|word| word.to_str().unwrap()).collect();
         let text = text.join(" ");
@@ -131,7 +131,11 @@ mod tests {
 
     #[test]
     fn another_layer_has_no_such_command_line() {
-        let fence = Fence::new(Layer::Landlock, Network::On, ResourceLimits::default());
+        let fence = SandboxPolicy::new(
+            SandboxLayer::Landlock,
+            Network::On,
+            ResourceLimits::default(),
+        );
         assert_eq!(command_line(&fence, Path::new("/bin/ai")), None);
     }
 }

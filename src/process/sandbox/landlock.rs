@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::fs;
 use crate::domain::sandbox::Network;
-use crate::process::sandbox::{Access, Fence, Layer, ResourceLimits};
+use crate::process::sandbox::{PathAccess, ResourceLimits, SandboxLayer, SandboxPolicy};
 
 /// The newest rules that we know; the crate leaves out what the kernel does not.
 const NEWEST: ABI = ABI::V6;
@@ -45,37 +45,41 @@ const DEVICES: [&str; 9] = [
 /// A fence as it goes over the command line of a keeper. Paths are bytes, since they need not be
 /// text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::process) struct Denials {
+pub(in crate::process) struct LandlockPolicy {
     hidden: Vec<Vec<u8>>,
     read: Vec<Vec<u8>>,
     write: Vec<Vec<u8>>,
     network: Network,
 }
 
-impl Denials {
+impl LandlockPolicy {
     /// What a fence says that Landlock can carry out.
-    pub fn of(fence: &Fence) -> Denials {
-        let of = |wanted: fn(&Access) -> bool| {
+    pub fn of(fence: &SandboxPolicy) -> LandlockPolicy {
+        let of = |wanted: fn(&PathAccess) -> bool| {
             fence
                 .rules()
                 .filter(|(_, access)| wanted(access))
                 .map(|(path, _)| bytes(path))
                 .collect()
         };
-        Denials {
-            hidden: of(|access| *access == Access::Hidden),
-            read: of(|access| matches!(access, Access::Read | Access::Instead(_))),
-            write: of(|access| *access == Access::Write),
+        LandlockPolicy {
+            hidden: of(|access| *access == PathAccess::Hidden),
+            read: of(|access| matches!(access, PathAccess::Read | PathAccess::Instead(_))),
+            write: of(|access| *access == PathAccess::Write),
             network: fence.network,
         }
     }
 
-    fn fence(&self) -> Fence {
-        let mut fence = Fence::new(Layer::Landlock, self.network, ResourceLimits::default());
+    fn fence(&self) -> SandboxPolicy {
+        let mut fence = SandboxPolicy::new(
+            SandboxLayer::Landlock,
+            self.network,
+            ResourceLimits::default(),
+        );
         for (paths, access) in [
-            (&self.hidden, Access::Hidden),
-            (&self.read, Access::Read),
-            (&self.write, Access::Write),
+            (&self.hidden, PathAccess::Hidden),
+            (&self.read, PathAccess::Read),
+            (&self.write, PathAccess::Write),
         ] {
             paths
                 .iter()
@@ -87,7 +91,8 @@ impl Denials {
     /// Takes it upon this thread and everything that it starts. Call it while there is no other
     /// thread.
     pub fn restrict(&self) -> io::Result<()> {
-        Grants::with(&self.fence(), &|dir| fs::list_dir(dir).unwrap_or_default()).restrict()?;
+        LandlockGrants::with(&self.fence(), &|dir| fs::list_dir(dir).unwrap_or_default())
+            .restrict()?;
         // After the rules: with them goes the way back, by which a program of root would get its
         // capabilities anew.
         let none = CapabilitySet::empty();
@@ -104,33 +109,36 @@ impl Denials {
 
 /// What is granted.
 #[derive(Debug)]
-struct Grants {
+struct LandlockGrants {
     read: Vec<PathBuf>,
     write: Vec<PathBuf>,
     network: Network,
 }
 
-impl Grants {
+impl LandlockGrants {
     /// The grants of a fence; `list` gives the children of a directory.
-    fn with(fence: &Fence, list: &dyn Fn(&Path) -> Vec<PathBuf>) -> Grants {
+    fn with(fence: &SandboxPolicy, list: &dyn Fn(&Path) -> Vec<PathBuf>) -> LandlockGrants {
         let mut read = Vec::new();
         let mut fence = fence.clone();
         if fence.access(Path::new(DEV)).is_none() {
-            fence.say(Path::new(DEV), Access::Hidden);
+            fence.say(Path::new(DEV), PathAccess::Hidden);
         }
         let fence = &fence;
         grant(fence, Path::new("/"), list, &mut read);
-        for (path, _) in fence.rules().filter(|(_, access)| **access == Access::Read) {
+        for (path, _) in fence
+            .rules()
+            .filter(|(_, access)| **access == PathAccess::Read)
+        {
             grant(fence, path, list, &mut read);
         }
         let written = fence
             .rules()
-            .filter(|(_, access)| **access == Access::Write);
+            .filter(|(_, access)| **access == PathAccess::Write);
         let write = written
             .map(|(path, _)| path.to_owned())
             .chain(DEVICES.map(PathBuf::from))
             .collect();
-        Grants {
+        LandlockGrants {
             read,
             write,
             network: fence.network,
@@ -168,7 +176,7 @@ impl Grants {
 
 /// Grants `dir` whole, or child by child where something below it is spoken of otherwise.
 fn grant(
-    fence: &Fence,
+    fence: &SandboxPolicy,
     dir: &Path,
     list: &dyn Fn(&Path) -> Vec<PathBuf>,
     granted: &mut Vec<PathBuf>,
@@ -176,7 +184,7 @@ fn grant(
     let is_inside = |path: &Path| path != dir && path.starts_with(dir);
     if !fence
         .rules()
-        .any(|(path, access)| is_inside(path) && *access == Access::Hidden)
+        .any(|(path, access)| is_inside(path) && *access == PathAccess::Hidden)
     {
         granted.push(dir.to_owned());
         return;
@@ -221,11 +229,15 @@ mod tests {
 
     #[test]
     fn a_directory_with_something_hidden_is_granted_child_by_child() {
-        let mut fence = Fence::new(Layer::Landlock, Network::On, ResourceLimits::default());
-        fence.say(Path::new("/h/u"), Access::Hidden);
-        fence.say(Path::new("/h/u/.cargo"), Access::Read);
-        fence.say(Path::new("/h/u/.cargo/credentials"), Access::Hidden);
-        fence.say(Path::new("/h/u/repo/w1"), Access::Write);
+        let mut fence = SandboxPolicy::new(
+            SandboxLayer::Landlock,
+            Network::On,
+            ResourceLimits::default(),
+        );
+        fence.say(Path::new("/h/u"), PathAccess::Hidden);
+        fence.say(Path::new("/h/u/.cargo"), PathAccess::Read);
+        fence.say(Path::new("/h/u/.cargo/credentials"), PathAccess::Hidden);
+        fence.say(Path::new("/h/u/repo/w1"), PathAccess::Write);
         let list = |dir: &Path| -> Vec<PathBuf> {
             let names: &[&str] = match dir.to_str().unwrap() {
                 "/" => &["/dev", "/h", "/usr"],
@@ -235,12 +247,12 @@ mod tests {
             };
             names.iter().map(PathBuf::from).collect()
         };
-        let grants = Grants::with(&fence, &list);
+        let grants = LandlockGrants::with(&fence, &list);
         assert_eq!(
             grants.read,
             ["/h/v", "/usr", "/h/u/.cargo/bin"].map(PathBuf::from)
         );
         assert_eq!(grants.write[0], Path::new("/h/u/repo/w1"));
-        assert_eq!(Denials::of(&fence).fence(), fence);
+        assert_eq!(LandlockPolicy::of(&fence).fence(), fence);
     }
 }

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::fs;
 use crate::domain::sandbox::{Network, Wish};
-use crate::process::captured::{Tool, run_captured};
+use crate::process::captured::{CapturedTool, run_captured};
 use crate::process::identity::ProcessIdentity;
 use crate::process::sandbox::bubblewrap::options;
 use crate::process::sandbox::landlock;
-use crate::process::sandbox::{Fence, Layer, ResourceLimits};
-use crate::process::supervise::End;
+use crate::process::sandbox::{ResourceLimits, SandboxLayer, SandboxPolicy};
+use crate::process::supervise::CommandEnd;
 
 /// The name of the program.
 const BWRAP: &str = "bwrap";
@@ -22,15 +22,15 @@ const CAP: u64 = 64 << 10;
 
 /// What works here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Probe {
+pub struct SandboxProbe {
     /// Under which circumstances this was found; it says nothing about others.
     key: String,
     /// Where `bwrap` is, whether or not it works; `None` where it is not installed.
     pub bwrap: Option<PathBuf>,
     /// Whether it can make the sandbox that runs get.
-    pub works: Bwrap,
+    pub works: BwrapState,
     /// Whether an agent's program can make a sandbox of its own inside of it.
-    pub nesting: Nesting,
+    pub nesting: SandboxNesting,
     /// Version of Landlock, 0 where there is none.
     pub landlock: i32,
 }
@@ -38,7 +38,7 @@ pub struct Probe {
 /// Whether `bwrap` works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Bwrap {
+pub enum BwrapState {
     /// It does.
     Works,
     /// It does not, for this reason.
@@ -48,33 +48,33 @@ pub enum Bwrap {
 /// Whether sandboxes nest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Nesting {
+pub enum SandboxNesting {
     /// They do.
     Nests,
     /// They do not.
     Fails,
 }
 
-impl Probe {
+impl SandboxProbe {
     /// The layer for a wish.
     ///
     /// # Errors
     /// Why there is none, in words.
-    pub fn layer(&self, wish: Wish) -> Result<Layer, String> {
+    pub fn layer(&self, wish: Wish) -> Result<SandboxLayer, String> {
         let bwrap = match (&self.bwrap, &self.works) {
-            (Some(program), Bwrap::Works) => Ok(Layer::Bubblewrap(program.clone())),
-            (Some(_), Bwrap::Fails(why)) => {
+            (Some(program), BwrapState::Works) => Ok(SandboxLayer::Bubblewrap(program.clone())),
+            (Some(_), BwrapState::Fails(why)) => {
                 Err(format!("bubblewrap cannot make a sandbox here: {why}"))
             }
             (None, _) => Err("bubblewrap (`bwrap`) is not installed".to_owned()),
         };
         let landlock = match self.landlock {
             0 => Err("the kernel has no Landlock"),
-            _ => Ok(Layer::Landlock),
+            _ => Ok(SandboxLayer::Landlock),
         };
         match (wish, bwrap, landlock) {
-            (Wish::None, ..) => Ok(Layer::None),
-            (Wish::Auto, ..) if cfg!(target_os = "macos") => Ok(Layer::Seatbelt),
+            (Wish::None, ..) => Ok(SandboxLayer::None),
+            (Wish::Auto, ..) if cfg!(target_os = "macos") => Ok(SandboxLayer::Seatbelt),
             (Wish::Bubblewrap, bwrap, _) => bwrap,
             (Wish::Landlock, _, landlock) => landlock.map_err(str::to_owned),
             (Wish::Auto, Ok(bwrap), _) => Ok(bwrap),
@@ -84,30 +84,30 @@ impl Probe {
     }
 
     /// True where a layer can take the network away.
-    pub fn can_cut_network(&self, layer: &Layer) -> bool {
-        *layer != Layer::Landlock || self.landlock >= landlock::FOR_NETWORK
+    pub fn can_cut_network(&self, layer: &SandboxLayer) -> bool {
+        *layer != SandboxLayer::Landlock || self.landlock >= landlock::FOR_NETWORK
     }
 }
 
 /// What was found before and still holds; `None` where it has to be tried. Writes nothing and
 /// starts nothing.
-pub fn known(cache: &Path, path: &[PathBuf]) -> Option<Probe> {
+pub fn known(cache: &Path, path: &[PathBuf]) -> Option<SandboxProbe> {
     let text = fs::read_text_if_there(cache, CAP).ok()??;
-    let known: Probe = serde_json::from_str(&text).ok()?;
+    let known: SandboxProbe = serde_json::from_str(&text).ok()?;
     (known.key == key(find(path).as_deref())).then_some(known)
 }
 
 /// Tries everything. `path` are the directories in which programs are looked up.
-pub fn probe(path: &[PathBuf]) -> Probe {
+pub fn probe(path: &[PathBuf]) -> SandboxProbe {
     let bwrap = find(path);
     let works = bwrap
         .as_deref()
-        .map_or(Bwrap::Fails("it is not installed".to_owned()), works);
+        .map_or(BwrapState::Fails("it is not installed".to_owned()), works);
     let nesting = match (&bwrap, &works) {
-        (Some(program), Bwrap::Works) => nesting(program),
-        _ => Nesting::Fails,
+        (Some(program), BwrapState::Works) => nesting(program),
+        _ => SandboxNesting::Fails,
     };
-    Probe {
+    SandboxProbe {
         key: key(bwrap.as_deref()),
         bwrap,
         works,
@@ -139,24 +139,24 @@ fn key(bwrap: Option<&Path>) -> String {
     format!("2 {boot} {kernel} {user} {}", program.unwrap_or_default())
 }
 
-fn fence(program: &Path) -> Fence {
-    Fence::new(
-        Layer::Bubblewrap(program.to_owned()),
+fn fence(program: &Path) -> SandboxPolicy {
+    SandboxPolicy::new(
+        SandboxLayer::Bubblewrap(program.to_owned()),
         Network::Off,
         ResourceLimits::default(),
     )
 }
 
-fn works(program: &Path) -> Bwrap {
+fn works(program: &Path) -> BwrapState {
     match outcome(program, &[OsString::from("true")]) {
-        Ok(()) => Bwrap::Works,
-        Err(why) => Bwrap::Fails(why),
+        Ok(()) => BwrapState::Works,
+        Err(why) => BwrapState::Fails(why),
     }
 }
 
 /// Tried without a `/proc` of its own, as programs do that bring `bwrap` along where the first try
 /// fails.
-fn nesting(program: &Path) -> Nesting {
+fn nesting(program: &Path) -> SandboxNesting {
     let inner = [
         "--ro-bind",
         "/",
@@ -170,9 +170,9 @@ fn nesting(program: &Path) -> Nesting {
     .map(OsString::from);
     let words: Vec<OsString> = std::iter::once(program.into()).chain(inner).collect();
     if outcome(program, &words).is_ok() {
-        Nesting::Nests
+        SandboxNesting::Nests
     } else {
-        Nesting::Fails
+        SandboxNesting::Fails
     }
 }
 
@@ -182,10 +182,10 @@ fn outcome(program: &Path, command: &[OsString]) -> Result<(), String> {
     argv.extend(options(&fence(program)));
     argv.push("--".into());
     argv.extend(command.iter().cloned());
-    let mut tool = Tool::new(argv, Path::new("/"));
+    let mut tool = CapturedTool::new(argv, Path::new("/"));
     tool.env = vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into())];
     match run_captured(&tool) {
-        Ok(done) if done.end == End::Exited(0) => Ok(()),
+        Ok(done) if done.end == CommandEnd::Exited(0) => Ok(()),
         Ok(done) => {
             let said = String::from_utf8_lossy(&done.stderr.memory)
                 .trim()
@@ -204,33 +204,36 @@ fn outcome(program: &Path, command: &[OsString]) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn found(works: Bwrap, landlock: i32) -> Probe {
-        Probe {
+    fn found(works: BwrapState, landlock: i32) -> SandboxProbe {
+        SandboxProbe {
             key: String::new(),
             bwrap: Some("/b".into()),
             works,
-            nesting: Nesting::Fails,
+            nesting: SandboxNesting::Fails,
             landlock,
         }
     }
 
     #[test]
     fn auto_takes_the_strongest_and_refuses_rather_than_none() {
-        let broken = || Bwrap::Fails("no user namespaces".into());
+        let broken = || BwrapState::Fails("no user namespaces".into());
         assert_eq!(
-            found(Bwrap::Works, 7).layer(Wish::Auto),
-            Ok(Layer::Bubblewrap("/b".into()))
+            found(BwrapState::Works, 7).layer(Wish::Auto),
+            Ok(SandboxLayer::Bubblewrap("/b".into()))
         );
-        assert_eq!(found(broken(), 7).layer(Wish::Auto), Ok(Layer::Landlock));
+        assert_eq!(
+            found(broken(), 7).layer(Wish::Auto),
+            Ok(SandboxLayer::Landlock)
+        );
         let none = found(broken(), 0).layer(Wish::Auto).unwrap_err();
         assert!(
             none.contains("no user namespaces") && none.contains("no Landlock"),
             "{none}"
         );
-        assert_eq!(found(broken(), 0).layer(Wish::None), Ok(Layer::None));
+        assert_eq!(found(broken(), 0).layer(Wish::None), Ok(SandboxLayer::None));
         assert!(found(broken(), 7).layer(Wish::Bubblewrap).is_err());
-        assert!(found(Bwrap::Works, 0).layer(Wish::Landlock).is_err());
-        assert!(!found(Bwrap::Works, 3).can_cut_network(&Layer::Landlock));
+        assert!(found(BwrapState::Works, 0).layer(Wish::Landlock).is_err());
+        assert!(!found(BwrapState::Works, 3).can_cut_network(&SandboxLayer::Landlock));
     }
 
     #[test]

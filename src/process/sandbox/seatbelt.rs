@@ -5,11 +5,11 @@
 use std::path::Path;
 
 use crate::domain::sandbox::Network;
-use crate::process::sandbox::{Access, Fence};
+use crate::process::sandbox::{PathAccess, SandboxPolicy};
 
 /// The profile's text. A path that is not UTF-8 cannot stand in one; it then counts as not spoken
 /// of, which is read-only.
-pub fn profile(fence: &Fence) -> String {
+pub fn profile(fence: &SandboxPolicy) -> String {
     let mut lines = vec![
         "(version 1)".to_owned(),
         "(allow default)".to_owned(),
@@ -23,11 +23,11 @@ pub fn profile(fence: &Fence) -> String {
     for (path, access) in fence.rules() {
         let Some(path) = quoted(path) else { continue };
         lines.push(match access {
-            Access::Hidden => format!("(deny file-read* file-write* (subpath {path}))"),
-            Access::Read | Access::Instead(_) | Access::Shown(_) => {
+            PathAccess::Hidden => format!("(deny file-read* file-write* (subpath {path}))"),
+            PathAccess::Read | PathAccess::Instead(_) | PathAccess::Shown(_) => {
                 format!("(allow file-read* (subpath {path}))\n(deny file-write* (subpath {path}))")
             }
-            Access::Write => format!("(allow file-read* file-write* (subpath {path}))"),
+            PathAccess::Write => format!("(allow file-read* file-write* (subpath {path}))"),
         });
     }
     if fence.network == Network::Off {
@@ -49,14 +49,21 @@ fn quoted(path: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::sandbox::{Layer, ResourceLimits};
+    use crate::process::sandbox::{ResourceLimits, SandboxLayer};
 
     #[test]
     fn a_profile_denies_writing_and_lets_inner_paths_outrank_outer_ones() {
-        let mut fence = Fence::new(Layer::Seatbelt, Network::Off, ResourceLimits::default());
-        fence.say(Path::new("/u/a \"b\"/repo/.ai/worktrees/w1"), Access::Write);
-        fence.say(Path::new("/u/a \"b\""), Access::Hidden);
-        fence.say(Path::new("/u/a \"b\"/repo"), Access::Read);
+        let mut fence = SandboxPolicy::new(
+            SandboxLayer::Seatbelt,
+            Network::Off,
+            ResourceLimits::default(),
+        );
+        fence.say(
+            Path::new("/u/a \"b\"/repo/.ai/worktrees/w1"),
+            PathAccess::Write,
+        );
+        fence.say(Path::new("/u/a \"b\""), PathAccess::Hidden);
+        fence.say(Path::new("/u/a \"b\"/repo"), PathAccess::Read);
         let text = profile(&fence);
         let at = |part: &str| {
             text.find(part)

@@ -12,7 +12,7 @@ use crate::process::redact::Redactor;
 use crate::process::supervise::*;
 
 /// The layers that work here; says which do not, so that a silent pass is not taken for a test.
-fn layers() -> Vec<Layer> {
+fn layers() -> Vec<SandboxLayer> {
     let probe = probe(&["/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from));
     let found = [Wish::Bubblewrap, Wish::Landlock].map(|wish| probe.layer(wish));
     found
@@ -50,18 +50,18 @@ impl Scene {
         self.dir.path().join(name)
     }
 
-    fn fence(&self, layer: &Layer, network: Network) -> Fence {
-        let mut fence = Fence::new(layer.clone(), network, ResourceLimits::default());
-        fence.say(&self.path("work"), Access::Write);
-        fence.say(&self.path("secret"), Access::Hidden);
+    fn fence(&self, layer: &SandboxLayer, network: Network) -> SandboxPolicy {
+        let mut fence = SandboxPolicy::new(layer.clone(), network, ResourceLimits::default());
+        fence.say(&self.path("work"), PathAccess::Write);
+        fence.say(&self.path("secret"), PathAccess::Hidden);
         fence
     }
 
-    fn run(&self, fence: Fence, script: &str) -> Outcome {
+    fn run(&self, fence: SandboxPolicy, script: &str) -> CommandOutcome {
         self.run_for(fence, script, Duration::from_secs(60))
     }
 
-    fn run_for(&self, fence: Fence, script: &str, total: Duration) -> Outcome {
+    fn run_for(&self, fence: SandboxPolicy, script: &str, total: Duration) -> CommandOutcome {
         let spec = SpawnSpec {
             argv: ["sh", "-c", script].map(Into::into).into(),
             cwd: self.path("work"),
@@ -74,10 +74,10 @@ impl Scene {
             files: None,
             cgroup: None,
             fence: Some(fence),
-            limits: Limits {
+            limits: CommandLimits {
                 total: Some(total),
                 grace: Duration::from_secs(2),
-                ..Limits::default()
+                ..CommandLimits::default()
             },
             stdout: OutputTo::Memory,
             stderr: OutputTo::Memory,
@@ -90,7 +90,7 @@ impl Scene {
             .block_on(supervise(
                 &spec,
                 &Redactor::new(&[]),
-                &mut Quiet,
+                &mut QuietObserver,
                 &CancelToken::new(),
             ))
             .unwrap();
@@ -104,7 +104,7 @@ impl Scene {
     }
 }
 
-fn said(outcome: &Outcome) -> String {
+fn said(outcome: &CommandOutcome) -> String {
     let both = [&outcome.stdout.memory[..], &outcome.stderr.memory[..]].concat();
     String::from_utf8_lossy(&both).into_owned()
 }
@@ -119,7 +119,12 @@ fn only_what_is_granted_can_be_written_and_hidden_places_cannot_be_read() {
                 sh -c \"$try\" 2>/dev/null && echo \"DONE $try\"
             done; cat ../other/file sub/new; true";
         let outcome = scene.run(scene.fence(&layer, Network::On), script);
-        assert_eq!(outcome.end, End::Exited(0), "{layer:?}: {}", said(&outcome));
+        assert_eq!(
+            outcome.end,
+            CommandEnd::Exited(0),
+            "{layer:?}: {}",
+            said(&outcome)
+        );
         let out = String::from_utf8_lossy(&outcome.stdout.memory).into_owned();
         assert_eq!(out, "theirsmine\n", "{layer:?}");
         assert_eq!(
@@ -145,8 +150,8 @@ fn without_a_network_nobody_answers_on_the_loopback() {
     for layer in layers() {
         let scene = Scene::new();
         let tried = |network| scene.run(scene.fence(&layer, network), &script).end;
-        assert_eq!(tried(Network::On), End::Exited(0), "{layer:?}");
-        assert_eq!(tried(Network::Off), End::Exited(1), "{layer:?}");
+        assert_eq!(tried(Network::On), CommandEnd::Exited(0), "{layer:?}");
+        assert_eq!(tried(Network::Off), CommandEnd::Exited(1), "{layer:?}");
     }
 }
 
@@ -155,14 +160,14 @@ fn exits_signals_and_what_is_left_behind_are_told_as_without_a_fence() {
     for layer in layers() {
         let scene = Scene::new();
         let run = |script: &str| scene.run(scene.fence(&layer, Network::On), script);
-        assert_eq!(run("exit 7").end, End::Exited(7), "{layer:?}");
-        assert_eq!(run("exit 137").end, End::Exited(137), "{layer:?}");
-        assert_eq!(run("kill -9 $$").end, End::Signaled(9), "{layer:?}");
+        assert_eq!(run("exit 7").end, CommandEnd::Exited(7), "{layer:?}");
+        assert_eq!(run("exit 137").end, CommandEnd::Exited(137), "{layer:?}");
+        assert_eq!(run("kill -9 $$").end, CommandEnd::Signaled(9), "{layer:?}");
         let daemon = run("(setsid sh -c 'trap \"\" TERM; sleep 600 & sleep 600' &) ; exit 0");
-        assert_eq!(daemon.end, End::Exited(0), "{layer:?}");
+        assert_eq!(daemon.end, CommandEnd::Exited(0), "{layer:?}");
         assert!(daemon.leftovers >= 1, "{layer:?}: {daemon:?}");
         let missing = scene.run(scene.fence(&layer, Network::On), "exec /no/such/program");
-        assert_eq!(missing.end, End::Exited(127), "{layer:?}");
+        assert_eq!(missing.end, CommandEnd::Exited(127), "{layer:?}");
     }
 }
 
@@ -178,7 +183,10 @@ fn a_stopped_command_gets_its_grace_inside_a_fence() {
         );
         assert_eq!(
             (&outcome.end, outcome.exit),
-            (&End::TimedOut(Timeout::Total), Some(Exit::Code(3))),
+            (
+                &CommandEnd::TimedOut(TimeoutKind::Total),
+                Some(ProcessExit::Code(3))
+            ),
             "{layer:?}"
         );
         assert_eq!(
@@ -207,7 +215,7 @@ fn a_fence_cannot_be_undone_from_inside() {
 
 #[test]
 fn limits_hold_and_no_core_is_dumped() {
-    for layer in layers().into_iter().chain([Layer::None]) {
+    for layer in layers().into_iter().chain([SandboxLayer::None]) {
         let scene = Scene::new();
         let mut fence = scene.fence(&layer, Network::On);
         fence.limits = ResourceLimits {
@@ -230,16 +238,16 @@ fn limits_hold_and_no_core_is_dumped() {
 fn something_else_stands_in_a_place_and_is_not_written_back() {
     for layer in layers()
         .into_iter()
-        .filter(|layer| matches!(layer, Layer::Bubblewrap(_)))
+        .filter(|layer| matches!(layer, SandboxLayer::Bubblewrap(_)))
     {
         let scene = Scene::new();
         let mut fence = scene.fence(&layer, Network::On);
         let (other, work) = (scene.path("other"), scene.path("work"));
         std::fs::create_dir(work.join("stand-in")).unwrap();
-        fence.say(&other, Access::Instead(work.join("stand-in")));
+        fence.say(&other, PathAccess::Instead(work.join("stand-in")));
         fence.say(
             &Path::new("/tmp").join("shown"),
-            Access::Shown(other.clone()),
+            PathAccess::Shown(other.clone()),
         );
         let outcome = scene
             .run(fence, "echo new > ../other/file; cat ../other/file /tmp/shown/file; rm /tmp/shown/file 2>/dev/null");
@@ -259,13 +267,16 @@ fn something_else_stands_in_a_place_and_is_not_written_back() {
 fn a_sandbox_that_cannot_be_made_is_no_death_of_the_command() {
     for layer in layers()
         .into_iter()
-        .filter(|layer| matches!(layer, Layer::Bubblewrap(_)))
+        .filter(|layer| matches!(layer, SandboxLayer::Bubblewrap(_)))
     {
         let scene = Scene::new();
         let mut fence = scene.fence(&layer, Network::On);
-        fence.say(&scene.path("other/no/such"), Access::Write);
+        fence.say(&scene.path("other/no/such"), PathAccess::Write);
         let outcome = scene.run(fence, "true");
-        assert!(matches!(outcome.end, End::SpawnFailed(_)), "{outcome:?}");
+        assert!(
+            matches!(outcome.end, CommandEnd::SpawnFailed(_)),
+            "{outcome:?}"
+        );
         assert!(said(&outcome).contains("bwrap: "), "{outcome:?}");
     }
 }

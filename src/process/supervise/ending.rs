@@ -3,21 +3,23 @@
 use std::time::Instant;
 
 use crate::base::clock;
-use crate::process::capture::Capture;
-use crate::process::guard::{Report, StopCause};
+use crate::process::capture::OutputCapture;
+use crate::process::guard::{KeeperReport, StopCause};
 use crate::process::procfs::oom_kills;
 use crate::process::supervise::StopReason;
-use crate::process::supervise::outcome::{End, Exit, OomHint, Outcome, Timeout};
+use crate::process::supervise::outcome::{
+    CommandEnd, CommandOutcome, OomHint, ProcessExit, TimeoutKind,
+};
 
 /// The moment of the start.
 #[derive(Clone, Copy)]
-pub(super) struct Started {
+pub(super) struct StartMoment {
     pub wall_ms: i64,
     pub at: Instant,
     pub oom_kills: Option<u64>,
 }
 
-impl Started {
+impl StartMoment {
     pub fn now() -> Self {
         Self {
             wall_ms: clock::wall_ms(),
@@ -28,22 +30,22 @@ impl Started {
 }
 
 /// Both outputs.
-pub(super) struct Captures {
-    pub stdout: Capture,
-    pub stderr: Capture,
+pub(super) struct OutputCaptures {
+    pub stdout: OutputCapture,
+    pub stderr: OutputCapture,
 }
 
 /// How it ended, before the outputs are counted.
-pub(super) struct Ending {
-    pub end: End,
-    pub exit: Option<Exit>,
+pub(super) struct RawOutcome {
+    pub end: CommandEnd,
+    pub exit: Option<ProcessExit>,
     pub leftovers: usize,
     pub survivors: Vec<i32>,
     pub stall: Vec<String>,
 }
 
-impl Ending {
-    pub fn of(end: End) -> Self {
+impl RawOutcome {
+    pub fn of(end: CommandEnd) -> Self {
         Self {
             end,
             exit: None,
@@ -55,8 +57,8 @@ impl Ending {
 }
 
 /// Why `ai` ended the command.
-pub(super) enum Stop {
-    Timeout(Timeout),
+pub(super) enum EndCause {
+    Timeout(TimeoutKind),
     /// For these signs.
     Stall(Vec<String>),
     Cancel(StopReason),
@@ -66,17 +68,23 @@ pub(super) enum Stop {
 
 /// What fell to `ai` after the keeper was killed.
 #[derive(Default)]
-pub(super) struct Fallen {
+pub(super) struct OrphanCleanup {
     pub ended: usize,
     pub survivors: Vec<i32>,
 }
 
 /// What the keeper's report and our own wish together mean. A request that came too late does not
 /// change how it ended.
-pub(super) fn ending(report: Option<Report>, stop: Option<Stop>, fallen: Fallen) -> Ending {
+pub(super) fn ending(
+    report: Option<KeeperReport>,
+    stop: Option<EndCause>,
+    fallen: OrphanCleanup,
+) -> RawOutcome {
     let (exit, stopped, leftovers, survivors) = match report {
-        Some(Report::NotStarted(failure)) => return Ending::of(End::SpawnFailed(failure)),
-        Some(Report::Ended {
+        Some(KeeperReport::NotStarted(failure)) => {
+            return RawOutcome::of(CommandEnd::SpawnFailed(failure));
+        }
+        Some(KeeperReport::Ended {
             exit,
             stopped,
             leftovers,
@@ -86,21 +94,21 @@ pub(super) fn ending(report: Option<Report>, stop: Option<Stop>, fallen: Fallen)
     };
     let mut stall = Vec::new();
     let end = match (exit, stopped, stop) {
-        (Some(Exit::Code(code)), None, _) => End::Exited(code),
-        (Some(Exit::Signal(signal)), None, _) => End::Signaled(signal),
-        (_, _, Some(Stop::Timeout(kind))) => End::TimedOut(kind),
-        (_, _, Some(Stop::Stall(signs))) => {
+        (Some(ProcessExit::Code(code)), None, _) => CommandEnd::Exited(code),
+        (Some(ProcessExit::Signal(signal)), None, _) => CommandEnd::Signaled(signal),
+        (_, _, Some(EndCause::Timeout(kind))) => CommandEnd::TimedOut(kind),
+        (_, _, Some(EndCause::Stall(signs))) => {
             stall = signs;
-            End::TimedOut(Timeout::Silence)
+            CommandEnd::TimedOut(TimeoutKind::Silence)
         }
-        (_, _, Some(Stop::Cancel(reason))) => End::Cancelled(reason),
-        (_, _, Some(Stop::Dismiss)) => End::Dismissed,
+        (_, _, Some(EndCause::Cancel(reason))) => CommandEnd::Cancelled(reason),
+        (_, _, Some(EndCause::Dismiss)) => CommandEnd::Dismissed,
         (_, Some(StopCause::Signal(signal)), None) => {
-            End::Cancelled(StopReason::Other(format!("its keeper got signal {signal}")))
+            CommandEnd::Cancelled(StopReason::Other(format!("its keeper got signal {signal}")))
         }
-        (_, _, None) => End::KeeperLost,
+        (_, _, None) => CommandEnd::KeeperLost,
     };
-    Ending {
+    RawOutcome {
         end,
         exit,
         leftovers,
@@ -110,11 +118,15 @@ pub(super) fn ending(report: Option<Report>, stop: Option<Stop>, fallen: Fallen)
 }
 
 /// Everything together.
-pub(super) fn outcome(started: Started, captures: Captures, ending: Ending) -> Outcome {
+pub(super) fn outcome(
+    started: StartMoment,
+    captures: OutputCaptures,
+    ending: RawOutcome,
+) -> CommandOutcome {
     let oom_rose =
         matches!((started.oom_kills, oom_kills()), (Some(before), Some(after)) if after > before);
-    let killed = matches!(ending.end, End::Signaled(9) | End::KeeperLost);
-    Outcome {
+    let killed = matches!(ending.end, CommandEnd::Signaled(9) | CommandEnd::KeeperLost);
+    CommandOutcome {
         end: ending.end,
         exit: ending.exit,
         started_wall_ms: started.wall_ms,

@@ -8,20 +8,22 @@ mod ending;
 mod outcome;
 mod run;
 mod spec;
+mod stdin_pipe;
 mod stillness;
 #[cfg(test)]
 mod tests;
-mod voice;
 mod watch;
 
 pub use crate::domain::process_end::StopReason;
 pub use cancel::CancelToken;
 pub use outcome::{
-    CaptureStats, End, Exit, OomHint, Outcome, SpawnFailure, SpawnFailureKind, Timeout,
+    CaptureStats, CommandEnd, CommandOutcome, OomHint, ProcessExit, SpawnFailure, SpawnFailureKind,
+    TimeoutKind,
 };
 pub use run::{SuperviseError, supervise};
 pub use spec::{
-    After, Heard, Limits, Observer, OutputTo, Quiet, Saying, SpawnSpec, StdinSource, Stream,
+    AfterReply, CommandHeard, CommandLimits, CommandObserver, CommandReply, OutputStream, OutputTo,
+    QuietObserver, SpawnSpec, StdinSource,
 };
 
-pub use crate::process::capture::Line;
+pub use crate::process::capture::OutputLine;

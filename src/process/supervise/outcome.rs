@@ -14,12 +14,12 @@ use crate::process::supervise::StopReason;
 
 /// Everything that is known about a command that has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct CommandOutcome {
     /// How it came to its end.
-    pub end: End,
+    pub end: CommandEnd,
     /// How the command itself ended, also where it was stopped; `None` if it never ran or was not
     /// seen to end.
-    pub exit: Option<Exit>,
+    pub exit: Option<ProcessExit>,
     /// Wall time of the start, in milliseconds since 1970.
     pub started_wall_ms: i64,
     /// From the start until everything below the command had ended.
@@ -42,13 +42,13 @@ pub struct Outcome {
 /// How a command came to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum End {
+pub enum CommandEnd {
     /// By itself, with this code.
     Exited(i32),
     /// By a signal that `ai` did not send.
     Signaled(i32),
     /// Ended by `ai` at a time limit.
-    TimedOut(Timeout),
+    TimedOut(TimeoutKind),
     /// Ended by `ai` on request.
     Cancelled(StopReason),
     /// Ended by `ai` because the conversation was over and it stayed.
@@ -62,14 +62,14 @@ pub enum End {
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Exit {
+pub enum ProcessExit {
     /// With this code.
     Code(i32),
     /// By this signal.
     Signal(i32),
 }
 
-impl Exit {
+impl ProcessExit {
     /// The code that a shell shows: the exit code, or 128 plus the signal.
     pub fn shell_code(self) -> u8 {
         let code = match self {
@@ -83,7 +83,7 @@ impl Exit {
 /// Which time limit was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Timeout {
+pub enum TimeoutKind {
     /// The whole run took too long.
     Total,
     /// It has stalled.
@@ -214,8 +214,8 @@ mod tests {
 
     #[test]
     fn shell_codes_are_those_of_shells() {
-        assert_eq!(Exit::Code(3).shell_code(), 3);
-        assert_eq!(Exit::Signal(9).shell_code(), 137);
+        assert_eq!(ProcessExit::Code(3).shell_code(), 3);
+        assert_eq!(ProcessExit::Signal(9).shell_code(), 137);
     }
 
     #[test]

@@ -5,19 +5,21 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::base::env::AI_RUN;
-use crate::process::capture::Capture;
-use crate::process::guard::{Confine, Keeper, Launch};
+use crate::process::capture::OutputCapture;
+use crate::process::guard::{Keeper, KeeperConfinement, KeeperLaunch};
 use crate::process::redact::Redactor;
-use crate::process::sandbox::{Denials, Fence, Layer};
+use crate::process::sandbox::{LandlockPolicy, SandboxLayer, SandboxPolicy};
 use crate::process::supervise::CancelToken;
-use crate::process::supervise::ending::{Captures, Ending, Started, outcome};
-use crate::process::supervise::outcome::{End, Outcome, SpawnFailure, SpawnFailureKind};
-use crate::process::supervise::spec::{Observer, OutputTo, SpawnSpec, StdinSource};
-use crate::process::supervise::voice::Voice;
-use crate::process::supervise::watch::Watch;
+use crate::process::supervise::ending::{OutputCaptures, RawOutcome, StartMoment, outcome};
+use crate::process::supervise::outcome::{
+    CommandEnd, CommandOutcome, SpawnFailure, SpawnFailureKind,
+};
+use crate::process::supervise::spec::{CommandObserver, OutputTo, SpawnSpec, StdinSource};
+use crate::process::supervise::stdin_pipe::StdinPipe;
+use crate::process::supervise::watch::CommandWatch;
 
 /// Why a command could not be supervised at all. A command that cannot be started is no such error,
-/// but [`End::SpawnFailed`].
+/// but [`CommandEnd::SpawnFailed`].
 #[derive(Debug, thiserror::Error)]
 pub enum SuperviseError {
     /// An output file cannot be made.
@@ -43,14 +45,14 @@ pub enum SuperviseError {
 pub async fn supervise(
     spec: &SpawnSpec,
     redactor: &Redactor,
-    observer: &mut dyn Observer,
+    observer: &mut dyn CommandObserver,
     cancel: &CancelToken,
-) -> Result<Outcome, SuperviseError> {
-    let captures = Captures {
+) -> Result<CommandOutcome, SuperviseError> {
+    let captures = OutputCaptures {
         stdout: capture(&spec.stdout, spec, redactor)?,
         stderr: capture(&spec.stderr, spec, redactor)?,
     };
-    let started = Started::now();
+    let started = StartMoment::now();
     // The pipe stands before the keeper opens it.
     let begun = launch(spec).and_then(|order| {
         let voice = voice(spec)?;
@@ -66,17 +68,21 @@ pub async fn supervise(
     });
     let mut outcome = match begun {
         Ok((voice, keeper)) => {
-            Watch::new(spec, captures, keeper, voice, started)
+            CommandWatch::new(spec, captures, keeper, voice, started)
                 .see_out(observer, cancel)
                 .await
         }
         Err(error) => {
             let failure = SpawnFailure::new(SpawnFailureKind::of(&error), &spec.argv, &error);
-            outcome(started, captures, Ending::of(End::SpawnFailed(failure)))
+            outcome(
+                started,
+                captures,
+                RawOutcome::of(CommandEnd::SpawnFailed(failure)),
+            )
         }
     };
     // An argument may be a secret.
-    if let End::SpawnFailed(failure) = &mut outcome.end {
+    if let CommandEnd::SpawnFailed(failure) = &mut outcome.end {
         failure.command = redactor.redact_text(&failure.command);
         failure.message = redactor.redact_text(&failure.message);
     }
@@ -87,8 +93,8 @@ fn capture(
     to: &OutputTo,
     spec: &SpawnSpec,
     redactor: &Redactor,
-) -> Result<Capture, SuperviseError> {
-    Capture::create(to, spec.limits.output_cap, redactor).map_err(|source| {
+) -> Result<OutputCapture, SuperviseError> {
+    OutputCapture::create(to, spec.limits.output_cap, redactor).map_err(|source| {
         let path = match to {
             OutputTo::File(path) => path.clone(),
             OutputTo::Memory => PathBuf::new(),
@@ -98,7 +104,7 @@ fn capture(
 }
 
 /// The order for the keeper; paths are made absolute, since the keeper lives in another directory.
-fn launch(spec: &SpawnSpec) -> io::Result<Launch> {
+fn launch(spec: &SpawnSpec) -> io::Result<KeeperLaunch> {
     if spec.argv.is_empty() {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
@@ -111,7 +117,7 @@ fn launch(spec: &SpawnSpec) -> io::Result<Launch> {
     };
     let cwd = std::path::absolute(&spec.cwd)?;
     let confine = spec.fence.as_ref().map(confine).unwrap_or_default();
-    Ok(Launch {
+    Ok(KeeperLaunch {
         grace: spec.limits.grace,
         cwd,
         stdin,
@@ -121,17 +127,17 @@ fn launch(spec: &SpawnSpec) -> io::Result<Launch> {
 }
 
 /// The pipe through which the command is talked to, where it is.
-fn voice(spec: &SpawnSpec) -> io::Result<Option<Voice>> {
+fn voice(spec: &SpawnSpec) -> io::Result<Option<StdinPipe>> {
     match &spec.stdin {
-        StdinSource::Talk(path) => Voice::make(path).map(Some),
+        StdinSource::Talk(path) => StdinPipe::make(path).map(Some),
         StdinSource::Null | StdinSource::File(_) => Ok(None),
     }
 }
 
 /// The part of a fence that the keeper itself carries out.
-fn confine(fence: &Fence) -> Confine {
-    let landlock = (fence.layer == Layer::Landlock).then(|| Denials::of(fence));
-    Confine {
+fn confine(fence: &SandboxPolicy) -> KeeperConfinement {
+    let landlock = (fence.layer == SandboxLayer::Landlock).then(|| LandlockPolicy::of(fence));
+    KeeperConfinement {
         landlock,
         limits: Some(fence.limits),
     }

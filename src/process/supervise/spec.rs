@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::stall::Standing;
-use crate::process::capture::Line;
+use crate::process::capture::OutputLine;
 use crate::process::cgroup::Cgroup;
 use crate::process::identity::ProcessIdentity;
-use crate::process::sandbox::Fence;
+use crate::process::sandbox::SandboxPolicy;
 
 /// A command to supervise.
 #[derive(Debug, Clone)]
@@ -28,9 +28,9 @@ pub struct SpawnSpec {
     /// Where its processes are held together; it is ended and removed with them.
     pub cgroup: Option<Cgroup>,
     /// What it may reach; `None` is all that the user may.
-    pub fence: Option<Fence>,
+    pub fence: Option<SandboxPolicy>,
     /// When to end it.
-    pub limits: Limits,
+    pub limits: CommandLimits,
     /// Where standard output goes.
     pub stdout: OutputTo,
     /// Where standard error goes.
@@ -45,7 +45,7 @@ pub enum StdinSource {
     Null,
     /// This file, from its start.
     File(PathBuf),
-    /// What [`Observer::talk`] says, through a named pipe that is made here for the time of the
+    /// What [`CommandObserver::talk`] says, through a named pipe that is made here for the time of the
     /// run.
     Talk(PathBuf),
 }
@@ -61,7 +61,7 @@ pub enum OutputTo {
 
 /// When a command is ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
+pub struct CommandLimits {
     /// Longest run; `None` is without end.
     pub total: Option<Duration>,
     /// Longest time without a sign of work; `None` is without end. Silence alone is no proof: see
@@ -73,7 +73,7 @@ pub struct Limits {
     pub output_cap: u64,
 }
 
-impl Default for Limits {
+impl Default for CommandLimits {
     /// No end, 10 s grace, 64 MiB of each output.
     fn default() -> Self {
         Self {
@@ -87,7 +87,7 @@ impl Default for Limits {
 
 /// One of the two outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stream {
+pub enum OutputStream {
     /// Standard output.
     Stdout,
     /// Standard error.
@@ -96,13 +96,13 @@ pub enum Stream {
 
 /// Hears what happens while a command runs. While it works, the command's output waits: a slow
 /// observer slows the command.
-pub trait Observer {
+pub trait CommandObserver {
     /// The keeper runs; as long as it is alive, so may be the command. For the record that another
     /// process checks after a crash.
     fn started(&mut self, _keeper: &ProcessIdentity) {}
 
     /// A line of redacted output, without its end.
-    fn line(&mut self, _stream: Stream, _line: Line<'_>) {}
+    fn line(&mut self, _stream: OutputStream, _line: OutputLine<'_>) {}
 
     /// It is suspected of having stalled, or works again; where it has stalled, it is about to be
     /// ended.
@@ -110,18 +110,18 @@ pub trait Observer {
 
     /// What the command is told, where its standard input is [`StdinSource::Talk`]. To be answered
     /// at once: everything waits.
-    fn talk(&mut self, _heard: Heard<'_>) -> Saying {
-        Saying::default()
+    fn talk(&mut self, _heard: CommandHeard<'_>) -> CommandReply {
+        CommandReply::default()
     }
 }
 
 /// What there is to answer in a conversation with a command.
 #[derive(Debug, Clone, Copy)]
-pub enum Heard<'a> {
+pub enum CommandHeard<'a> {
     /// The command was started.
     Start,
     /// A line of its standard output as it came: not redacted, so never to be stored.
-    Line(Line<'a>),
+    Line(OutputLine<'a>),
     /// It is about to be ended before its time. What is said now is sent as far as it can be
     /// without waiting.
     Stopping,
@@ -129,16 +129,16 @@ pub enum Heard<'a> {
 
 /// What a command is told.
 #[derive(Debug, Default)]
-pub struct Saying {
+pub struct CommandReply {
     /// Lines without their ends.
     pub lines: Vec<Vec<u8>>,
     /// What comes then.
-    pub after: After,
+    pub after: AfterReply,
 }
 
 /// What comes after something was said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum After {
+pub enum AfterReply {
     /// Its standard input ends behind the last line. If it does not end within the grace then, it
     /// is dismissed.
     #[default]
@@ -149,6 +149,6 @@ pub enum After {
 
 /// Hears nothing.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Quiet;
+pub struct QuietObserver;
 
-impl Observer for Quiet {}
+impl CommandObserver for QuietObserver {}

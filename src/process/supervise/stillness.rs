@@ -30,12 +30,12 @@ pub(super) struct Stillness {
     allowed: Duration,
     files: Option<PathBuf>,
     next: Instant,
-    cpu: Cpu,
+    cpu: CpuTime,
     told: Standing,
 }
 
 /// CPU time of the tree below a keeper.
-struct Cpu {
+struct CpuTime {
     root: Option<i32>,
     used_ms: Option<u64>,
     looked: Instant,
@@ -46,7 +46,7 @@ impl Stillness {
     /// Looks for `allowed` silence from `now` on. `root` is the topmost process, `files` the
     /// directory that is worked on.
     pub fn new(allowed: Duration, root: Option<i32>, files: Option<PathBuf>, now: Instant) -> Self {
-        let cpu = Cpu {
+        let cpu = CpuTime {
             root,
             used_ms: None,
             looked: now,
@@ -99,7 +99,7 @@ impl Stillness {
     }
 }
 
-impl Cpu {
+impl CpuTime {
     fn look(&mut self, now: Instant) {
         let used = self.root.and_then(used_ms);
         if let (Some(before), Some(used)) = (self.used_ms, used) {

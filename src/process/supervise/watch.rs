@@ -8,14 +8,18 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::domain::stall::Standing;
-use crate::process::capture::Capture;
-use crate::process::guard::{Keeper, Report, end_adopted, reap_adopted};
+use crate::process::capture::OutputCapture;
+use crate::process::guard::{Keeper, KeeperReport, end_orphans, reap_orphans};
 use crate::process::signal::KILL_BOUND;
-use crate::process::supervise::ending::{Captures, Fallen, Started, Stop, ending, outcome};
-use crate::process::supervise::outcome::{Outcome, SpawnFailure, SpawnFailureKind, Timeout};
-use crate::process::supervise::spec::{Observer, SpawnSpec, Stream};
+use crate::process::supervise::ending::{
+    EndCause, OrphanCleanup, OutputCaptures, StartMoment, ending, outcome,
+};
+use crate::process::supervise::outcome::{
+    CommandOutcome, SpawnFailure, SpawnFailureKind, TimeoutKind,
+};
+use crate::process::supervise::spec::{CommandObserver, OutputStream, SpawnSpec};
+use crate::process::supervise::stdin_pipe::StdinPipe;
 use crate::process::supervise::stillness::Stillness;
-use crate::process::supervise::voice::Voice;
 use crate::process::supervise::{CancelToken, StopReason};
 
 /// Read at once from an output.
@@ -28,15 +32,15 @@ const KEEPER_SLACK: Duration = Duration::from_secs(2);
 
 /// The keeper, as far as it has come.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum KeeperPhase {
     Running,
     Stopping { since: Instant },
     Ended { since: Instant },
 }
 
 /// What woke the loop.
-enum Woken {
-    Read(Stream, io::Result<usize>),
+enum WakeCause {
+    Read(OutputStream, io::Result<usize>),
     KeeperEnded,
     Cancelled(StopReason),
     Said(io::Result<usize>),
@@ -44,30 +48,30 @@ enum Woken {
 }
 
 /// One command that runs.
-pub(super) struct Watch<'a> {
+pub(super) struct CommandWatch<'a> {
     spec: &'a SpawnSpec,
-    captures: Captures,
+    captures: OutputCaptures,
     keeper: Keeper,
-    stdout: Input,
-    stderr: Input,
-    started: Started,
+    stdout: OutputPipe,
+    stderr: OutputPipe,
+    started: StartMoment,
     last_output: Instant,
-    phase: Phase,
-    stop: Option<Stop>,
-    report: Option<Report>,
-    fallen: Fallen,
-    voice: Option<Voice>,
+    phase: KeeperPhase,
+    stop: Option<EndCause>,
+    report: Option<KeeperReport>,
+    fallen: OrphanCleanup,
+    voice: Option<StdinPipe>,
     stillness: Option<Stillness>,
     escaped: usize,
 }
 
-impl<'a> Watch<'a> {
+impl<'a> CommandWatch<'a> {
     pub fn new(
         spec: &'a SpawnSpec,
-        captures: Captures,
+        captures: OutputCaptures,
         mut keeper: Keeper,
-        voice: Option<Voice>,
-        started: Started,
+        voice: Option<StdinPipe>,
+        started: StartMoment,
     ) -> Self {
         let (stdout, stderr) = keeper.take_output();
         let root = keeper.identity().map(|identity| identity.pid);
@@ -76,21 +80,25 @@ impl<'a> Watch<'a> {
             spec,
             captures,
             keeper,
-            stdout: Input::new(stdout.map(|pipe| Box::pin(pipe) as _)),
-            stderr: Input::new(stderr.map(|pipe| Box::pin(pipe) as _)),
+            stdout: OutputPipe::new(stdout.map(|pipe| Box::pin(pipe) as _)),
+            stderr: OutputPipe::new(stderr.map(|pipe| Box::pin(pipe) as _)),
             started,
             last_output: started.at,
-            phase: Phase::Running,
+            phase: KeeperPhase::Running,
             stop: None,
             report: None,
-            fallen: Fallen::default(),
+            fallen: OrphanCleanup::default(),
             voice,
             stillness: spec.limits.silence.map(still),
             escaped: 0,
         }
     }
 
-    pub async fn see_out(mut self, observer: &mut dyn Observer, cancel: &CancelToken) -> Outcome {
+    pub async fn see_out(
+        mut self,
+        observer: &mut dyn CommandObserver,
+        cancel: &CancelToken,
+    ) -> CommandOutcome {
         if let Some(identity) = self.keeper.identity() {
             observer.started(identity);
         }
@@ -99,46 +107,46 @@ impl<'a> Watch<'a> {
         }
         while !self.is_over() {
             match self.wake(cancel).await {
-                Woken::Read(stream, result) => self.take(stream, result, observer),
-                Woken::KeeperEnded => self.hear_report().await,
-                Woken::Cancelled(reason) => self.begin_stop(Stop::Cancel(reason), observer),
-                Woken::Said(result) => {
+                WakeCause::Read(stream, result) => self.take(stream, result, observer),
+                WakeCause::KeeperEnded => self.hear_report().await,
+                WakeCause::Cancelled(reason) => self.begin_stop(EndCause::Cancel(reason), observer),
+                WakeCause::Said(result) => {
                     if let Some(voice) = &mut self.voice {
                         voice.wrote(result);
                     }
                 }
-                Woken::Deadline => self.pass_deadline(observer),
+                WakeCause::Deadline => self.pass_deadline(observer),
             }
         }
         self.captures
             .stdout
-            .finish(&mut |line| observer.line(Stream::Stdout, line));
+            .finish(&mut |line| observer.line(OutputStream::Stdout, line));
         self.captures
             .stderr
-            .finish(&mut |line| observer.line(Stream::Stderr, line));
+            .finish(&mut |line| observer.line(OutputStream::Stderr, line));
         let mut ending = ending(self.report, self.stop, self.fallen);
         ending.leftovers += self.escaped;
         outcome(self.started, self.captures, ending)
     }
 
     fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Ended { .. })
+        matches!(self.phase, KeeperPhase::Ended { .. })
             && !self.stdout.is_open()
             && !self.stderr.is_open()
     }
 
-    async fn wake(&mut self, cancel: &CancelToken) -> Woken {
+    async fn wake(&mut self, cancel: &CancelToken) -> WakeCause {
         let deadline = self.deadline();
-        let ended = matches!(self.phase, Phase::Ended { .. });
-        let speaks =
-            self.phase == Phase::Running && self.voice.as_ref().is_some_and(Voice::is_pending);
+        let ended = matches!(self.phase, KeeperPhase::Ended { .. });
+        let speaks = self.phase == KeeperPhase::Running
+            && self.voice.as_ref().is_some_and(StdinPipe::is_pending);
         tokio::select! {
-            read = self.stdout.read(), if self.stdout.is_open() => Woken::Read(Stream::Stdout, read),
-            read = self.stderr.read(), if self.stderr.is_open() => Woken::Read(Stream::Stderr, read),
-            said = speak(self.voice.as_mut()), if speaks => Woken::Said(said),
-            () = self.keeper.wait(), if !ended => Woken::KeeperEnded,
-            reason = cancel.cancelled(), if self.phase == Phase::Running => Woken::Cancelled(reason),
-            () = until(deadline) => Woken::Deadline,
+            read = self.stdout.read(), if self.stdout.is_open() => WakeCause::Read(OutputStream::Stdout, read),
+            read = self.stderr.read(), if self.stderr.is_open() => WakeCause::Read(OutputStream::Stderr, read),
+            said = speak(self.voice.as_mut()), if speaks => WakeCause::Said(said),
+            () = self.keeper.wait(), if !ended => WakeCause::KeeperEnded,
+            reason = cancel.cancelled(), if self.phase == KeeperPhase::Running => WakeCause::Cancelled(reason),
+            () = until(deadline) => WakeCause::Deadline,
         }
     }
 
@@ -146,7 +154,7 @@ impl<'a> Watch<'a> {
     fn deadline(&self) -> Option<Instant> {
         let limits = &self.spec.limits;
         match self.phase {
-            Phase::Running => {
+            KeeperPhase::Running => {
                 let total = limits
                     .total
                     .and_then(|limit| self.started.at.checked_add(limit));
@@ -157,28 +165,28 @@ impl<'a> Watch<'a> {
                     .and_then(|voice| voice.dismissal(limits.grace));
                 total.into_iter().chain(look).chain(dismissal).min()
             }
-            Phase::Stopping { since } => {
+            KeeperPhase::Stopping { since } => {
                 since.checked_add(limits.grace + KILL_BOUND + KEEPER_SLACK)
             }
-            Phase::Ended { since } => Some(since + DRAIN),
+            KeeperPhase::Ended { since } => Some(since + DRAIN),
         }
     }
 
-    fn pass_deadline(&mut self, observer: &mut dyn Observer) {
+    fn pass_deadline(&mut self, observer: &mut dyn CommandObserver) {
         match self.phase {
-            Phase::Running => {
+            KeeperPhase::Running => {
                 if let Some(stop) = self.reason_to_stop(observer) {
                     self.begin_stop(stop, observer);
                 }
             }
-            Phase::Stopping { .. } => {
+            KeeperPhase::Stopping { .. } => {
                 // It is stuck. What it kept falls to us, and `hear_report` ends it.
                 self.keeper.kill();
-                self.phase = Phase::Stopping {
+                self.phase = KeeperPhase::Stopping {
                     since: Instant::now(),
                 };
             }
-            Phase::Ended { .. } => {
+            KeeperPhase::Ended { .. } => {
                 self.stdout.give_up(&mut self.captures.stdout);
                 self.stderr.give_up(&mut self.captures.stderr);
             }
@@ -186,7 +194,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Whether the moment that has come ends the command; it may have been time for a look only.
-    fn reason_to_stop(&mut self, observer: &mut dyn Observer) -> Option<Stop> {
+    fn reason_to_stop(&mut self, observer: &mut dyn CommandObserver) -> Option<EndCause> {
         let limits = &self.spec.limits;
         let now = Instant::now();
         let stalled = match &mut self.stillness {
@@ -206,30 +214,35 @@ impl<'a> Watch<'a> {
         // Once all is said, no limit can make it a failure any more.
         if let Some(voice) = self.voice.as_ref().filter(|voice| voice.is_over()) {
             let is_due = voice.dismissal(limits.grace).is_some_and(|at| now >= at);
-            return (is_due || is_spent || stalled.is_some()).then_some(Stop::Dismiss);
+            return (is_due || is_spent || stalled.is_some()).then_some(EndCause::Dismiss);
         }
         if is_spent {
-            Some(Stop::Timeout(Timeout::Total))
+            Some(EndCause::Timeout(TimeoutKind::Total))
         } else {
-            stalled.map(Stop::Stall)
+            stalled.map(EndCause::Stall)
         }
     }
 
-    fn begin_stop(&mut self, stop: Stop, observer: &mut dyn Observer) {
+    fn begin_stop(&mut self, stop: EndCause, observer: &mut dyn CommandObserver) {
         if let Some(voice) = &mut self.voice {
             voice.stop(observer);
         }
         self.keeper.ask_to_stop();
         self.stop = Some(stop);
-        self.phase = Phase::Stopping {
+        self.phase = KeeperPhase::Stopping {
             since: Instant::now(),
         };
     }
 
-    fn take(&mut self, stream: Stream, result: io::Result<usize>, observer: &mut dyn Observer) {
+    fn take(
+        &mut self,
+        stream: OutputStream,
+        result: io::Result<usize>,
+        observer: &mut dyn CommandObserver,
+    ) {
         let (input, capture) = match stream {
-            Stream::Stdout => (&mut self.stdout, &mut self.captures.stdout),
-            Stream::Stderr => (&mut self.stderr, &mut self.captures.stderr),
+            OutputStream::Stdout => (&mut self.stdout, &mut self.captures.stdout),
+            OutputStream::Stderr => (&mut self.stderr, &mut self.captures.stderr),
         };
         match result {
             Ok(0) => input.pipe = None,
@@ -238,7 +251,7 @@ impl<'a> Watch<'a> {
                 capture.feed(bytes, &mut |line| observer.line(stream, line));
                 // Its last words are heard as well: the end of a command is often known before they
                 // have been read.
-                if stream == Stream::Stdout
+                if stream == OutputStream::Stdout
                     && self.stop.is_none()
                     && let Some(voice) = &mut self.voice
                 {
@@ -256,7 +269,7 @@ impl<'a> Watch<'a> {
     async fn hear_report(&mut self) {
         self.report = self.keeper.report().or_else(|| {
             let why = io::Error::other(self.keeper.failed_to_begin()?);
-            Some(Report::NotStarted(SpawnFailure::new(
+            Some(KeeperReport::NotStarted(SpawnFailure::new(
                 SpawnFailureKind::Keeper,
                 &self.spec.argv,
                 &why,
@@ -267,25 +280,25 @@ impl<'a> Watch<'a> {
                 .keeper
                 .identity()
                 .map_or(0, |identity| identity.start_ticks);
-            let (ended, survivors) = end_adopted(since, self.spec.limits.grace).await;
-            self.fallen = Fallen { ended, survivors };
+            let (ended, survivors) = end_orphans(since, self.spec.limits.grace).await;
+            self.fallen = OrphanCleanup { ended, survivors };
         }
         // Nothing should be there any more; what is has escaped the keeper.
         self.escaped = self.keeper.end_cgroup();
-        reap_adopted();
-        self.phase = Phase::Ended {
+        reap_orphans();
+        self.phase = KeeperPhase::Ended {
             since: Instant::now(),
         };
     }
 }
 
 /// One output of the command.
-struct Input {
+struct OutputPipe {
     pipe: Option<Pin<Box<dyn AsyncRead + Send>>>,
     buffer: Vec<u8>,
 }
 
-impl Input {
+impl OutputPipe {
     fn new(pipe: Option<Pin<Box<dyn AsyncRead + Send>>>) -> Self {
         Self {
             pipe,
@@ -306,14 +319,14 @@ impl Input {
     }
 
     /// Closes an output whose end will not come.
-    fn give_up(&mut self, capture: &mut Capture) {
+    fn give_up(&mut self, capture: &mut OutputCapture) {
         if self.pipe.take().is_some() {
             capture.mark_truncated();
         }
     }
 }
 
-async fn speak(voice: Option<&mut Voice>) -> io::Result<usize> {
+async fn speak(voice: Option<&mut StdinPipe>) -> io::Result<usize> {
     match voice {
         Some(voice) => voice.write().await,
         None => std::future::pending().await,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
-use crate::base::fs::{FsError, Published};
+use crate::base::fs::{FsError, PublishOutcome};
 use crate::base::{clock, fs, id};
 use crate::store::StoreError;
 use crate::store::sqlite::conn::{SqliteStore, connect_immutable, draw_up, failed, place};
@@ -134,8 +134,8 @@ fn copy(conn: &Connection, path: &Path, target: &Path) -> Result<(), StoreError>
         whole(conn, copy).map_err(|e| failed(path, e))
     });
     match place(&draft, filled, target)? {
-        Published::Here => Ok(()),
-        Published::Taken => {
+        PublishOutcome::Here => Ok(()),
+        PublishOutcome::Taken => {
             let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
             Err(FsError {
                 action: "create",

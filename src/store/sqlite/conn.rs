@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use crate::base::fs::Published;
+use crate::base::fs::PublishOutcome;
 use crate::base::{clock, fs, id};
 use crate::store::sqlite::checkpoint;
 use crate::store::sqlite::files::{self, Identity};
@@ -208,7 +208,7 @@ pub(super) fn place(
     draft: &Path,
     filled: Result<(), StoreError>,
     path: &Path,
-) -> Result<Published, StoreError> {
+) -> Result<PublishOutcome, StoreError> {
     let published = filled.and_then(|()| Ok(fs::publish(draft, path)?));
     for beside in files::family(draft) {
         fs::remove_file(&beside)?;

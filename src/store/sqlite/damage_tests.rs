@@ -580,7 +580,7 @@ mod copies {
             assert_eq!(old.unwrap().meta("store")?.as_deref(), Some("s"));
             new.set_meta("mark", "x")
         });
-        assert_eq!(placed.unwrap(), crate::base::fs::Published::Here);
+        assert_eq!(placed.unwrap(), crate::base::fs::PublishOutcome::Here);
         let mut store = place.open().unwrap();
         assert_eq!(
             store.read(|tx| tx.meta("mark")).unwrap().as_deref(),

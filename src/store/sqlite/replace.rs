@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::base::fs::{self, Published};
+use crate::base::fs::{self, PublishOutcome};
 use crate::store::sqlite::backup::whole;
 use crate::store::sqlite::conn::{connect, connect_immutable, draw_up, failed, place};
 use crate::store::sqlite::files;
@@ -23,7 +23,7 @@ pub fn replace(
     backup: &Path,
     aside: &Path,
     amend: impl FnOnce(Option<&mut dyn Tx>, &mut dyn Tx) -> Result<(), StoreError>,
-) -> Result<Published, StoreError> {
+) -> Result<PublishOutcome, StoreError> {
     let source = connect_immutable(backup).map_err(|e| failed(backup, e))?;
     let held = hold(path)?;
     let draft = files::draft(path);

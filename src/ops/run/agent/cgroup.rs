@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::base::fs;
 use crate::ops::run::agent::launch::AgentStep;
-use crate::process::cgroup::{Cgroup, Kernel};
+use crate::process::cgroup::{Cgroup, KernelFiles};
 
 /// The file in a run's directory that names its cgroup, for whoever finds the run dead.
 const FILE: &str = "cgroup";
@@ -13,7 +13,7 @@ const FILE: &str = "cgroup";
 /// Makes a cgroup for the agent of a run, and records it before anything is started there. Where
 /// none can be had, there is none: `ai doctor` says why.
 pub(crate) fn make(step: &AgentStep<'_>) -> Option<Cgroup> {
-    let made = Cgroup::make(Kernel::of_this_machine(), step.run.id.as_str()).ok()?;
+    let made = Cgroup::make(KernelFiles::of_this_machine(), step.run.id.as_str()).ok()?;
     let path = made.dir().as_os_str().as_encoded_bytes();
     match fs::write_private(&step.dir.join(FILE), path) {
         Ok(()) => Some(made),

@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::base::path::plain;
 use crate::base::text::one_line;
-use crate::connector::dialogue::{AskedCall, Gate, Ruling};
+use crate::connector::dialogue::{AskedCall, ToolGate, ToolRuling};
 use crate::domain::action::Action;
 use crate::domain::aftermath::Parked;
 use crate::domain::decision::{DecisionRecord, Effect};
@@ -38,17 +38,17 @@ pub(crate) struct PolicyGate<'a, 'l> {
     pub(crate) parked: Option<Parked>,
 }
 
-impl Gate for PolicyGate<'_, '_> {
-    fn may(&mut self, call: &AskedCall) -> Ruling {
+impl ToolGate for PolicyGate<'_, '_> {
+    fn may(&mut self, call: &AskedCall) -> ToolRuling {
         match self.rule(call) {
             Ok(ruling) => ruling,
-            Err(error) => Ruling::Deny(format!("it could not be decided: {error}")),
+            Err(error) => ToolRuling::Deny(format!("it could not be decided: {error}")),
         }
     }
 }
 
 impl PolicyGate<'_, '_> {
-    fn rule(&mut self, call: &AskedCall) -> Result<Ruling, OpError> {
+    fn rule(&mut self, call: &AskedCall) -> Result<ToolRuling, OpError> {
         let cx = self.live.cx()?;
         let inside: Vec<Option<Vec<u8>>> = call
             .paths
@@ -71,13 +71,13 @@ impl PolicyGate<'_, '_> {
         let kept = self.keep(record)?;
         let reason = kept.record.reason.clone();
         if kept.allowed {
-            return Ok(Ruling::Allow);
+            return Ok(ToolRuling::Allow);
         }
         if kept.record.effect != Effect::RequireApproval {
-            return Ok(Ruling::Deny(reason));
+            return Ok(ToolRuling::Deny(reason));
         }
         self.parked = Some(Parked::on(&kept.record));
-        Ok(Ruling::Park(reason))
+        Ok(ToolRuling::Park(reason))
     }
 
     fn question(&self, call: &AskedCall, inside: &[Option<Vec<u8>>]) -> Question {

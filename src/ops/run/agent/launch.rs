@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use crate::base::{fs, id};
 use crate::connector::api::Connector;
-use crate::connector::dialogue::Gate;
-use crate::connector::launch::{LaunchPlan, LaunchRequest, Session, StdinSource as PlanStdin};
+use crate::connector::dialogue::ToolGate;
+use crate::connector::launch::{
+    LaunchPlan, LaunchRequest, PlannedStdin as PlanStdin, SessionChoice,
+};
 use crate::connector::manifest::Manifest;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::budget::{Level, RunUsage, Unit};
@@ -30,7 +32,8 @@ use crate::ops::{credentials, detect, failpoint};
 use crate::policy;
 use crate::process::environment::child_environment;
 use crate::process::supervise::{
-    CancelToken, End, Limits, Outcome, OutputTo, SpawnSpec, StdinSource, StopReason, supervise,
+    CancelToken, CommandEnd, CommandLimits, CommandOutcome, OutputTo, SpawnSpec, StdinSource,
+    StopReason, supervise,
 };
 
 /// The logs of an agent in its run's directory.
@@ -73,7 +76,7 @@ pub struct AgentStep<'a> {
     /// Ceilings on what it uses.
     pub budget: &'a [Level],
     /// A new session, or the one that it goes on with.
-    pub session: Session<'a>,
+    pub session: SessionChoice<'a>,
     /// Told of what it uses.
     pub ledger: &'a Arc<Ledger>,
 }
@@ -82,7 +85,7 @@ pub struct AgentStep<'a> {
 pub fn run_agent(
     world: &World,
     step: &AgentStep<'_>,
-    gate: &mut dyn Gate,
+    gate: &mut dyn ToolGate,
     cancel: &CancelToken,
 ) -> Result<AgentEnd, OpError> {
     let prompt_file = step.dir.join("prompt.md");
@@ -96,7 +99,7 @@ pub fn run_agent(
         worktree: &step.slot.path,
         run_dir: step.dir,
         home_dir: step.home,
-        session: id.as_deref().map_or(step.session, Session::Named),
+        session: id.as_deref().map_or(step.session, SessionChoice::Named),
         program: program.as_deref(),
     };
     let mut plan = step
@@ -114,7 +117,7 @@ pub fn run_agent(
     let ports = ports::of_run(&world.config, step.dir, &step.run.worktree)?;
     spec.env.extend(ports::variables(&ports));
     let before = match (&step.run.resumed, step.session) {
-        (Some(resumed), Session::Resume(_)) => resumed.used,
+        (Some(resumed), SessionChoice::Resume(_)) => resumed.used,
         _ => RunUsage::default(),
     };
     let meter = Meter {
@@ -175,7 +178,7 @@ fn planted(step: &AgentStep<'_>, ground: &Ground) -> Vec<String> {
 /// The id that a new session is given, where the CLI can be told one.
 fn new_session_id(step: &AgentStep<'_>) -> Option<String> {
     let can_be_told = !step.connector.describe().session_args.is_empty();
-    (can_be_told && step.session == Session::New).then(id::random_uuid)
+    (can_be_told && step.session == SessionChoice::New).then(id::random_uuid)
 }
 
 /// What a CLI keeps in its home is not redacted, so that it does not stay beside the evidence: only
@@ -236,7 +239,7 @@ fn lay_out(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> Result<(),
         .run
         .resumed
         .as_ref()
-        .filter(|_| matches!(step.session, Session::Resume(_)));
+        .filter(|_| matches!(step.session, SessionChoice::Resume(_)));
     let kept = resumed.and_then(|resumed| session::kept_home(world, &resumed.run));
     let Some(home) = &plan.home else {
         return Ok(());
@@ -257,7 +260,7 @@ fn conclude(
     step: &AgentStep<'_>,
     spec: &SpawnSpec,
     listener: Listener<'_>,
-    outcome: Outcome,
+    outcome: CommandOutcome,
 ) -> Result<AgentEnd, OpError> {
     if !outcome.survivors.is_empty() {
         world.say(&format!(
@@ -266,12 +269,14 @@ fn conclude(
         ));
     }
     let limit = match outcome.end {
-        End::TimedOut(crate::process::supervise::Timeout::Silence) => spec.limits.silence,
+        CommandEnd::TimedOut(crate::process::supervise::TimeoutKind::Silence) => {
+            spec.limits.silence
+        }
         _ => spec.limits.total,
     };
     let end = process_end(&outcome.end, outcome.oom, limit.unwrap_or_default());
     let stopped = match &outcome.end {
-        End::Cancelled(reason) => Some(reason.clone()),
+        CommandEnd::Cancelled(reason) => Some(reason.clone()),
         _ => None,
     };
     let at_work = listener.at_work;
@@ -305,7 +310,7 @@ fn conclude(
 
 /// The logs that could not be written to their end, on a full disk mostly. The agent was not
 /// stopped for that.
-fn unwritten(outcome: &Outcome, events: Option<&str>) -> Vec<String> {
+fn unwritten(outcome: &CommandOutcome, events: Option<&str>) -> Vec<String> {
     let errors = [
         outcome.stdout.write_error.as_deref(),
         outcome.stderr.write_error.as_deref(),
@@ -364,7 +369,7 @@ fn spawn_spec(
         files: Some(step.slot.path.clone()),
         cgroup: cgroup::make(step),
         fence: ground.fence(),
-        limits: Limits {
+        limits: CommandLimits {
             total: at_most(
                 minutes(agent.minutes.min(runs.minutes), step.limits.run_minutes),
                 minutes_left(step).map(|(left, _)| left),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::base::fs;
 use crate::connector::api::StreamParser;
-use crate::connector::dialogue::{Dialogue, Gate, Then};
+use crate::connector::dialogue::{AfterTurn, Dialogue, ToolGate};
 use crate::domain::agent_event::{AgentEvent, Denial};
 use crate::domain::budget::{self, Level, RunUsage};
 use crate::domain::stall::Standing;
@@ -18,7 +18,8 @@ use crate::ops::run::agent::tools;
 use crate::ops::run::agent::usage::{Ledger, Stage};
 use crate::ops::world::{World, environment};
 use crate::process::supervise::{
-    After, CancelToken, Heard, Line, Observer, Saying, StopReason, Stream,
+    AfterReply, CancelToken, CommandHeard, CommandObserver, CommandReply, OutputLine, OutputStream,
+    StopReason,
 };
 
 /// Ends the agent when it has used what was left of a budget when it started. What others use
@@ -78,7 +79,7 @@ pub(crate) struct Listener<'a> {
 /// A conversation, and who decides in it.
 pub(crate) struct Talk<'a> {
     pub(crate) dialogue: Box<dyn Dialogue>,
-    pub(crate) gate: &'a mut dyn Gate,
+    pub(crate) gate: &'a mut dyn ToolGate,
 }
 
 impl<'a> Listener<'a> {
@@ -153,10 +154,10 @@ impl<'a> Listener<'a> {
     }
 }
 
-impl Observer for Listener<'_> {
-    fn line(&mut self, stream: Stream, line: Line<'_>) {
+impl CommandObserver for Listener<'_> {
+    fn line(&mut self, stream: OutputStream, line: OutputLine<'_>) {
         match stream {
-            Stream::Stdout => {
+            OutputStream::Stdout => {
                 let events = self.parser.get_mut().line(line.bytes);
                 for event in &events {
                     self.at_work |= event.is_of_the_model();
@@ -165,7 +166,7 @@ impl Observer for Listener<'_> {
                 }
                 self.meter.read(&events);
             }
-            Stream::Stderr => self.parser.get_mut().error_line(line.bytes),
+            OutputStream::Stderr => self.parser.get_mut().error_line(line.bytes),
         }
     }
 
@@ -188,23 +189,23 @@ impl Observer for Listener<'_> {
         self.write(&AgentEvent::Stall { ended, signs });
     }
 
-    fn talk(&mut self, heard: Heard<'_>) -> Saying {
+    fn talk(&mut self, heard: CommandHeard<'_>) -> CommandReply {
         let Some(Talk { dialogue, gate }) = &mut self.talk else {
-            return Saying::default();
+            return CommandReply::default();
         };
         let turn = match heard {
-            Heard::Start => dialogue.open(),
-            Heard::Line(line) => dialogue.hear(line.bytes, *gate),
-            Heard::Stopping => dialogue.stop(),
+            CommandHeard::Start => dialogue.open(),
+            CommandHeard::Line(line) => dialogue.hear(line.bytes, *gate),
+            CommandHeard::Stopping => dialogue.stop(),
         };
         turn.denials
             .into_iter()
             .for_each(|denial| self.deny(denial));
         let after = match turn.then {
-            Then::Listen => After::Listen,
-            Then::Close => After::Close,
+            AfterTurn::Listen => AfterReply::Listen,
+            AfterTurn::Close => AfterReply::Close,
         };
-        Saying {
+        CommandReply {
             lines: turn.lines,
             after,
         }

@@ -10,7 +10,7 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use crate::base::fs;
-use crate::connector::launch::Session;
+use crate::connector::launch::SessionChoice;
 use crate::connector::manifest::Manifest;
 use crate::domain::agent::{Agent, Home};
 use crate::domain::agent_event::{AgentEvent, StreamOutcome};
@@ -82,10 +82,10 @@ pub(crate) fn session_of(
 }
 
 /// The session that the launch of a run asks for.
-pub(crate) fn session(run: &Run) -> Session<'_> {
-    run.resumed
-        .as_ref()
-        .map_or(Session::New, |resumed| Session::Resume(&resumed.session))
+pub(crate) fn session(run: &Run) -> SessionChoice<'_> {
+    run.resumed.as_ref().map_or(SessionChoice::New, |resumed| {
+        SessionChoice::Resume(&resumed.session)
+    })
 }
 
 /// Where the home of the run that works in a slot is, where it has one of its own.

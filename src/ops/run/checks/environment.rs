@@ -17,7 +17,7 @@ use crate::ops::run::checks::place::CheckPlace;
 use crate::ops::run::checks::project_files::{CAP, DEPTH, has_any};
 use crate::ops::run::sandbox::builder;
 use crate::ops::world::World;
-use crate::process::environment::{Variable, child_environment};
+use crate::process::environment::{EnvVariable, child_environment};
 
 /// By this file a directory is an environment of Python.
 const MARK: &str = "pyvenv.cfg";
@@ -26,7 +26,7 @@ const MARK: &str = "pyvenv.cfg";
 #[derive(Debug, Clone)]
 pub struct CheckEnvironment {
     /// The variables, before what the sandbox adds.
-    pub variables: Vec<Variable>,
+    pub variables: Vec<EnvVariable>,
     /// Environments of a checkout that are used from the place of checks.
     pub shown: Vec<PathBuf>,
     /// What is hidden beside the checkouts.
@@ -104,11 +104,11 @@ pub fn checkouts(world: &World) -> Result<Vec<PathBuf>, OpError> {
 /// The variables by which programs are found, as they have to be at `place`, and the environments
 /// of checkouts that they use.
 pub fn relocated(
-    inherited: &[Variable],
+    inherited: &[EnvVariable],
     checkouts: &[PathBuf],
     place: &Path,
     installed: Installed,
-) -> (Vec<Variable>, Vec<PathBuf>) {
+) -> (Vec<EnvVariable>, Vec<PathBuf>) {
     let (mut set, mut shown) = (Vec::new(), Vec::new());
     if let Some(path) = value(inherited, "PATH") {
         let dirs = std::env::split_paths(path).filter(|dir| dir.is_absolute());
@@ -140,7 +140,7 @@ pub fn relocated(
     (set, shown)
 }
 
-fn value<'v>(variables: &'v [Variable], name: &str) -> Option<&'v OsString> {
+fn value<'v>(variables: &'v [EnvVariable], name: &str) -> Option<&'v OsString> {
     variables
         .iter()
         .find(|(key, value)| key == name && !value.is_empty())
@@ -178,7 +178,7 @@ fn moved(
 /// Whether Cargo would build into one directory for all projects. It tells packages apart by their
 /// paths below the workspace, so what it built in the main checkout would pass for the judged
 /// tree's.
-fn shares_target(variables: &[Variable], place: &Path) -> bool {
+fn shares_target(variables: &[EnvVariable], place: &Path) -> bool {
     if !has_any(place, &|name| name == "Cargo.toml", DEPTH) {
         return false;
     }

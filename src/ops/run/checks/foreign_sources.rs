@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::base::fs;
-use crate::checks::foreign::{self, Lead};
+use crate::checks::foreign::{self, ForeignLead};
 use crate::domain::sandbox::Mode;
 use crate::ops::refusal::OpError;
 use crate::ops::run::checks::project_files::{CAP, DEPTH, has_any};
@@ -22,7 +22,7 @@ use crate::ops::run::checks::scene::{Ask, Scene};
 pub(crate) struct Leads<'a> {
     scene: Scene<'a>,
     /// What leads every check elsewhere.
-    all: Option<Lead>,
+    all: Option<ForeignLead>,
     python: Python,
 }
 
@@ -46,7 +46,7 @@ impl<'a> Leads<'a> {
     }
 
     /// What leads this check elsewhere, so that it need not run.
-    pub(crate) fn of(&self, command: &str) -> Option<Lead> {
+    pub(crate) fn of(&self, command: &str) -> Option<ForeignLead> {
         self.all
             .clone()
             .or_else(|| self.scene.command(command))
@@ -63,13 +63,13 @@ impl<'a> Leads<'a> {
     }
 
     /// Why a check that did not pass could not have passed: what it needed was hidden from it.
-    pub(crate) fn after(&self, command: &str, log: &str) -> Option<Lead> {
+    pub(crate) fn after(&self, command: &str, log: &str) -> Option<ForeignLead> {
         self.python.after(&self.scene, command, log)
     }
 }
 
 impl Scene<'_> {
-    fn variables(&self) -> Option<Lead> {
+    fn variables(&self) -> Option<ForeignLead> {
         // What says where the user and the programs are leads to no sources.
         const LEFT: [&str; 6] = [
             "PATH",
@@ -91,7 +91,7 @@ impl Scene<'_> {
                     .find_map(|path| self.leads_into(&path))
             };
             let checkout = self.named(value.as_bytes()).or_else(whole)?;
-            Some(Lead::Variable {
+            Some(ForeignLead::Variable {
                 name: name.to_string_lossy().into_owned(),
                 checkout,
             })
@@ -99,7 +99,7 @@ impl Scene<'_> {
     }
 
     /// Settings of the user's own that replace packages in every project.
-    fn settings(&self) -> Option<Lead> {
+    fn settings(&self) -> Option<ForeignLead> {
         let root = &self.place.root;
         if has_any(root, &|name| name == "Cargo.toml", DEPTH) {
             let home = self
@@ -114,7 +114,7 @@ impl Scene<'_> {
                     .iter()
                     .find_map(|path| self.leads_into(&above.join(path)))
                 {
-                    return Some(Lead::Settings { file, checkout });
+                    return Some(ForeignLead::Settings { file, checkout });
                 }
             }
         }
@@ -124,14 +124,14 @@ impl Scene<'_> {
                 .or_else(|| Some(self.variable("HOME")?.join(".config")))?;
             let file = file.join("go/env");
             let checkout = self.named(&fs::read_capped(&file, CAP).unwrap_or_default());
-            return checkout.map(|checkout| Lead::Settings { file, checkout });
+            return checkout.map(|checkout| ForeignLead::Settings { file, checkout });
         }
         None
     }
 
     /// Links of the judged tree that lead into a checkout. In a sandbox they lead nowhere, and the
     /// work is to blame.
-    fn links(&self) -> Option<Lead> {
+    fn links(&self) -> Option<ForeignLead> {
         let links = if self.mode == Mode::None {
             &self.place.links[..]
         } else {
@@ -139,7 +139,7 @@ impl Scene<'_> {
         };
         links.iter().find_map(|path| {
             let checkout = self.leads_into(&self.place.root.join(path))?;
-            Some(Lead::Link {
+            Some(ForeignLead::Link {
                 path: path.clone(),
                 checkout,
             })
@@ -147,7 +147,7 @@ impl Scene<'_> {
     }
 
     /// What the command itself names, and programs on the path that are links into a checkout.
-    fn command(&self, command: &str) -> Option<Lead> {
+    fn command(&self, command: &str) -> Option<ForeignLead> {
         let words = command
             .split(|c: char| c.is_whitespace() || ";|&()'\"".contains(c))
             .filter(|word| !word.contains('/'));
@@ -155,6 +155,6 @@ impl Scene<'_> {
         let checkout = self
             .named(command.as_bytes())
             .or_else(|| programs.into_iter().find_map(|path| self.leads_into(&path)));
-        checkout.map(|checkout| Lead::Command { checkout })
+        checkout.map(|checkout| ForeignLead::Command { checkout })
     }
 }

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use crate::base::fs;
 use crate::domain::sandbox::Network;
-use crate::git::shadow::Shadow;
+use crate::git::shadow::ShadowRepo;
 use crate::git::{Oid, Repo};
 use crate::ops::refusal::OpError;
 use crate::ops::run::agent::ports;
 use crate::ops::run::checks::project_files::is_of_project;
 use crate::ops::run::sandbox::builder;
 use crate::ops::world::{World, environment};
-use crate::process::sandbox::Layer;
+use crate::process::sandbox::SandboxLayer;
 
 /// Files by whose times a tool decides whether what it built in this directory before is still
 /// good, whatever else has changed: uv keeps wheels of local projects in its cache by them, outside
@@ -40,7 +40,7 @@ pub struct CheckPlace {
     /// Variables that name its ports.
     pub(crate) ports: Vec<(OsString, OsString)>,
     /// Two that check in one place would pull the tree away from under each other.
-    _held: fs::Locked,
+    _held: fs::FileLock,
 }
 
 /// What the checks are to judge.
@@ -67,7 +67,7 @@ impl CheckPlace {
         let own = world.state().join("slots").join(name);
         fs::create_dir_all(&own).map_err(environment)?;
         let held = fs::lock(&own.join("place.lock")).map_err(environment)?;
-        let shadow = Shadow::open(repo, &own.join("check.git")).map_err(environment)?;
+        let shadow = ShadowRepo::open(repo, &own.join("check.git")).map_err(environment)?;
         let kept = &world.config.runs.check_keep;
         let is_reset = root.is_dir()
             && shadow.is_primed()
@@ -88,7 +88,7 @@ impl CheckPlace {
             .map_err(environment)?;
         let ports = ports::variables(&ports::of_place(&world.config, name)?);
         let links = match builder::layer(world, None)? {
-            Layer::None => shadow.links(&root).map_err(environment)?,
+            SandboxLayer::None => shadow.links(&root).map_err(environment)?,
             _ => Vec::new(),
         };
         Ok(CheckPlace {

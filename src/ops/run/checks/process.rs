@@ -13,7 +13,8 @@ use crate::ops::run::checks::place::CheckPlace;
 use crate::ops::run::sandbox::builder::{self, Ground, Inmate};
 use crate::ops::world::{World, environment};
 use crate::process::supervise::{
-    CancelToken, Limits, Outcome, OutputTo, Quiet, SpawnSpec, StdinSource, supervise,
+    CancelToken, CommandLimits, CommandOutcome, OutputTo, QuietObserver, SpawnSpec, StdinSource,
+    supervise,
 };
 
 /// What checks are started with.
@@ -44,7 +45,7 @@ impl CheckProcess<'_> {
         argv: Vec<OsString>,
         limit: Duration,
         output: &Output<'_>,
-    ) -> Result<Outcome, OpError> {
+    ) -> Result<CommandOutcome, OpError> {
         let (world, place) = (self.world, self.place);
         let layer = builder::layer(world, None)?;
         let inmate = Inmate::Check(&variables.shown);
@@ -74,7 +75,7 @@ impl CheckProcess<'_> {
             files: None,
             cgroup: None,
             fence: ground.fence(),
-            limits: Limits {
+            limits: CommandLimits {
                 total: Some(limit),
                 silence: None,
                 grace: world.config.runs.grace,
@@ -87,7 +88,12 @@ impl CheckProcess<'_> {
             .enable_all()
             .build()
             .map_err(environment)?;
-        let outcome = runtime.block_on(supervise(&spec, world.redactor(), &mut Quiet, self.cancel));
+        let outcome = runtime.block_on(supervise(
+            &spec,
+            world.redactor(),
+            &mut QuietObserver,
+            self.cancel,
+        ));
         ground.clear()?;
         outcome.map_err(environment)
     }

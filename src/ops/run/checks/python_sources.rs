@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::fs;
 use crate::base::path::resolved;
-use crate::checks::foreign::{self, Editable, Lead};
+use crate::checks::foreign::{self, EditableInstall, ForeignLead};
 use crate::domain::sandbox::Mode;
 use crate::ops::refusal::OpError;
 use crate::ops::run::checks::project_files::{CAP, DEPTH, has_any, is_of_project};
@@ -52,7 +52,7 @@ const NONE: [&str; 12] = [
 #[derive(Default)]
 pub(crate) struct Python {
     /// Editable installs from a checkout.
-    leads: Vec<(PathBuf, Lead)>,
+    leads: Vec<(PathBuf, ForeignLead)>,
     /// Other builds of what the tree holds.
     pub(crate) others: Vec<PathBuf>,
     /// What each of them is.
@@ -73,7 +73,7 @@ struct Shadow {
     /// The directory of modules in which it stands.
     at: PathBuf,
     /// What to say of it.
-    lead: Lead,
+    lead: ForeignLead,
 }
 
 /// A module of the judged tree.
@@ -124,7 +124,7 @@ pub(crate) fn look(
 
 impl Python {
     /// What leads this check elsewhere, so that it need not run.
-    pub(crate) fn of(&self, scene: &Scene<'_>, command: &str) -> Option<Lead> {
+    pub(crate) fn of(&self, scene: &Scene<'_>, command: &str) -> Option<ForeignLead> {
         if scene.mode != Mode::None && OTHERS.contains(&first_word(command).as_str()) {
             return None;
         }
@@ -154,7 +154,7 @@ impl Python {
     }
 
     /// Why a check that did not pass could not have passed.
-    pub(crate) fn after(&self, scene: &Scene<'_>, command: &str, log: &str) -> Option<Lead> {
+    pub(crate) fn after(&self, scene: &Scene<'_>, command: &str, log: &str) -> Option<ForeignLead> {
         let missing = foreign::missing_modules(log);
         if missing.is_empty() {
             return None;
@@ -183,7 +183,7 @@ impl Python {
             self.out_of_sight
                 .iter()
                 .find(is_there)
-                .map(|dir| Lead::OutOfSight { dir: dir.clone() })
+                .map(|dir| ForeignLead::OutOfSight { dir: dir.clone() })
         };
         lead.or_else(shadow).or_else(hidden)
     }
@@ -208,7 +208,7 @@ impl Python {
         if let Some(checkout) = scene.leads_into(dir) {
             self.leads.push((
                 dir.to_owned(),
-                Lead::SearchPath {
+                ForeignLead::SearchPath {
                     dir: dir.to_owned(),
                     checkout,
                 },
@@ -237,7 +237,7 @@ impl Python {
             if let Some(checkout) = checkout {
                 self.leads.push((
                     dir.to_owned(),
-                    Lead::Package {
+                    ForeignLead::Package {
                         name: foreign::package_of(name),
                         file,
                         checkout,
@@ -333,14 +333,14 @@ impl Python {
                     let file = info.join("direct_url.json");
                     let (from, _) = foreign::direct_url(&fs::read_capped(&file, CAP).ok()?)?;
                     let checkout = scene.leads_into(&from)?;
-                    Some(Lead::Package {
+                    Some(ForeignLead::Package {
                         name: foreign::package_of(info.file_name()?.to_str()?),
                         file,
                         checkout,
                     })
                 })
         };
-        let lead = installed_from().unwrap_or_else(|| Lead::Shadow {
+        let lead = installed_from().unwrap_or_else(|| ForeignLead::Shadow {
             name: name.clone(),
             file: path.clone(),
         });
@@ -357,7 +357,8 @@ impl Python {
 /// The directories to which a file of an installation leads. Of a copy, none.
 fn targets(name: &str, text: &[u8], dir: &Path) -> Vec<PathBuf> {
     if name.ends_with(".dist-info") {
-        let used = foreign::direct_url(text).filter(|(_, editable)| *editable == Editable::Used);
+        let used =
+            foreign::direct_url(text).filter(|(_, editable)| *editable == EditableInstall::Used);
         return used.map(|(path, _)| path).into_iter().collect();
     }
     if !name.ends_with(".py") {

@@ -25,7 +25,7 @@ use crate::ops::run::checks::scene::Scene;
 use crate::ops::run::model::Checked;
 use crate::ops::run::sandbox::builder;
 use crate::ops::world::{World, environment};
-use crate::process::supervise::{CancelToken, End, OomHint, Timeout};
+use crate::process::supervise::{CancelToken, CommandEnd, OomHint, TimeoutKind};
 
 /// Largest log that is read back for judging.
 const LOG_CAP: u64 = 128 << 20;
@@ -232,7 +232,7 @@ fn set_up(process: &CheckProcess<'_>, dir: &Path) -> Result<Option<String>, OpEr
     )?;
     refuse_stopped(process.cancel, "in the setup of the place of checks")?;
     join(&log, &errors, LOG_CAP)?;
-    if matches!(outcome.end, End::Exited(0)) {
+    if matches!(outcome.end, CommandEnd::Exited(0)) {
         fs::remove_file(&log).map_err(environment)?;
         return Ok(None);
     }
@@ -350,19 +350,19 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, OpError> {
 }
 
 /// The supervisor's end of a process in the words of the domain.
-pub fn process_end(end: &End, oom: OomHint, limit: Duration) -> ProcessEnd {
+pub fn process_end(end: &CommandEnd, oom: OomHint, limit: Duration) -> ProcessEnd {
     let after_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
     match end {
-        End::Exited(code) => ProcessEnd::Exited { code: *code },
-        End::Signaled(_) if oom == OomHint::Likely => ProcessEnd::OutOfMemory,
-        End::Signaled(signal) => ProcessEnd::Signaled { signal: *signal },
-        End::TimedOut(Timeout::Total) => ProcessEnd::TimedOut { after_ms },
-        End::TimedOut(Timeout::Silence) => ProcessEnd::Silent { after_ms },
-        End::Cancelled(_) => ProcessEnd::Stopped,
-        End::Dismissed => ProcessEnd::Dismissed,
-        End::SpawnFailed(failure) => ProcessEnd::NotStarted {
+        CommandEnd::Exited(code) => ProcessEnd::Exited { code: *code },
+        CommandEnd::Signaled(_) if oom == OomHint::Likely => ProcessEnd::OutOfMemory,
+        CommandEnd::Signaled(signal) => ProcessEnd::Signaled { signal: *signal },
+        CommandEnd::TimedOut(TimeoutKind::Total) => ProcessEnd::TimedOut { after_ms },
+        CommandEnd::TimedOut(TimeoutKind::Silence) => ProcessEnd::Silent { after_ms },
+        CommandEnd::Cancelled(_) => ProcessEnd::Stopped,
+        CommandEnd::Dismissed => ProcessEnd::Dismissed,
+        CommandEnd::SpawnFailed(failure) => ProcessEnd::NotStarted {
             why: failure.to_string(),
         },
-        End::KeeperLost => ProcessEnd::Signaled { signal: 9 },
+        CommandEnd::KeeperLost => ProcessEnd::Signaled { signal: 9 },
     }
 }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::base::path::resolved;
-use crate::checks::foreign::{self, Named};
+use crate::checks::foreign::{self, NamedPlace};
 use crate::domain::sandbox::Mode;
 use crate::ops::refusal::OpError;
 use crate::ops::run::checks::environment::CheckEnvironment;
@@ -49,8 +49,8 @@ impl Scene<'_> {
         let named = foreign::places_in(text)
             .into_iter()
             .filter_map(|named| match named {
-                Named::Absolute(path) => Some(path),
-                Named::InHome(path) => Some(home.as_ref()?.join(path)),
+                NamedPlace::Absolute(path) => Some(path),
+                NamedPlace::InHome(path) => Some(home.as_ref()?.join(path)),
             });
         named.collect()
     }

@@ -21,9 +21,9 @@ use crate::domain::repo_path::RepoPath;
 use crate::domain::run::Run;
 use crate::git::busy::going_on;
 use crate::git::repo::HeadTo;
-use crate::git::shadow::Shadow;
-use crate::git::snapshot::{Limits, Snapshot, TreeReport};
-use crate::git::worktree::{Known, RESCUE_LIMITS, Rescue, RescueAs, move_aside, save_tree};
+use crate::git::shadow::ShadowRepo;
+use crate::git::snapshot::{Snapshot, SnapshotLimits, TreeReport};
+use crate::git::worktree::{KnownRescue, RESCUE_LIMITS, Rescue, RescueAs, move_aside, save_tree};
 use crate::git::{Head, Oid, Repo};
 use crate::ops::failpoint;
 use crate::ops::refusal::{OpError, Refusal};
@@ -61,7 +61,7 @@ pub(crate) struct Checkout<'a> {
     /// Its directory.
     pub(crate) root: PathBuf,
     /// The shadow that knows its files.
-    pub(crate) shadow: Shadow,
+    pub(crate) shadow: ShadowRepo,
 }
 
 /// The main checkout with a run in it.
@@ -167,7 +167,8 @@ impl<'a> Checkout<'a> {
                 why: "a bare repository has no checkout in which an agent could work".into(),
                 next: "let it work in a worktree: leave `isolation: none` out".into(),
             })?;
-        let shadow = Shadow::open(repo, &world.shadow_dir(Run::CHECKOUT)).map_err(environment)?;
+        let shadow =
+            ShadowRepo::open(repo, &world.shadow_dir(Run::CHECKOUT)).map_err(environment)?;
         Ok(Checkout {
             world,
             repo,
@@ -287,7 +288,10 @@ impl Entered<'_> {
 
     /// The tree as it stands, without what was ignored before; also what could not be taken and was
     /// not there before.
-    pub(crate) fn look(&self, limits: Limits) -> Result<(Snapshot, Vec<TreeReport>), OpError> {
+    pub(crate) fn look(
+        &self,
+        limits: SnapshotLimits,
+    ) -> Result<(Snapshot, Vec<TreeReport>), OpError> {
         let Checkout { shadow, root, .. } = &self.checkout;
         let base = self.base_tree()?;
         let mut seen = shadow
@@ -423,7 +427,7 @@ impl Entered<'_> {
             message: "ai: work saved from the checkout\n",
             who: &who,
             when_ms: (self.checkout.world.clock)().wall_ms,
-            known: Known::UnderItsName,
+            known: KnownRescue::UnderItsName,
         };
         let stand = tip.map_or_else(|| self.base(), Ok)?;
         match save_tree(repo, &save, tree, &stand).map_err(environment)? {

@@ -2,10 +2,10 @@
 
 use crate::domain::run::ProcessRef;
 use crate::ops::refusal::{OpError, Refusal};
-use crate::process::identity::{Liveness, ProcessIdentity};
+use crate::process::identity::{ProcessIdentity, ProcessLiveness};
 
 /// Tells whether the supervisor of a run still works.
-pub fn liveness(supervisor: &ProcessRef) -> Liveness {
+pub fn liveness(supervisor: &ProcessRef) -> ProcessLiveness {
     identity(supervisor).liveness()
 }
 

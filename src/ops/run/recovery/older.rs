@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::base::fs;
 use crate::base::text::counted;
 use crate::domain::run::Run;
-use crate::git::worktree::{Pool, PoolLimits, Rescue, SlotState, WorktreeError};
-use crate::git::{Owner, Repo};
+use crate::git::worktree::{PoolLimits, Rescue, SlotState, WorktreeError, WorktreePool};
+use crate::git::{Repo, WorktreeOwner};
 use crate::ops::refusal::OpError;
 use crate::ops::run::recovery::salvage::rescue_in;
 use crate::ops::world::{World, environment};
@@ -19,7 +19,7 @@ use crate::store::{Store, StoreError};
 pub fn empty_older(world: &World, store: &mut SqliteStore, repo: &Repo) -> Result<(), OpError> {
     for dir in world.places.older() {
         let runs = store.read(|tx| tx.all_runs())?;
-        let pool = Pool::new(repo, &dir, PoolLimits::default()).sharing(world.disk_locks());
+        let pool = WorktreePool::new(repo, &dir, PoolLimits::default()).sharing(world.disk_locks());
         for slot in pool.list().map_err(environment)? {
             let is_busy = runs
                 .iter()
@@ -58,7 +58,7 @@ pub fn empty_older(world: &World, store: &mut SqliteStore, repo: &Repo) -> Resul
 /// Takes an older pool away once nothing stands in it, with the places of checks beside it. One
 /// that is not empty stays.
 fn leave(pool: &Path) -> Result<(), OpError> {
-    let home = Owner::of_pool(pool).and(pool.parent());
+    let home = WorktreeOwner::of_pool(pool).and(pool.parent());
     if fs::remove_empty_dir(pool).is_err_and(|error| !error.is_not_found()) {
         return Ok(());
     }
@@ -77,7 +77,7 @@ fn give_up(
     world: &World,
     store: &mut SqliteStore,
     repo: &Repo,
-    pool: &Pool<'_>,
+    pool: &WorktreePool<'_>,
     slot: &str,
     runs: &[Run],
 ) -> Result<(), OpError> {

@@ -17,7 +17,7 @@ use crate::ops::run::recovery::liveness::liveness;
 use crate::ops::run::recovery::{checkout, ending, salvage, stop};
 use crate::ops::world::{World, environment};
 use crate::process::guard::kill_leftovers;
-use crate::process::identity::Liveness;
+use crate::process::identity::ProcessLiveness;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, Tx};
 
@@ -42,7 +42,7 @@ pub fn dead_runs(
     let mut recovered = Vec::new();
     for run in active
         .iter()
-        .filter(|run| liveness(&run.supervisor) == Liveness::Dead)
+        .filter(|run| liveness(&run.supervisor) == ProcessLiveness::Dead)
     {
         match one(world, store, repo, &run.id) {
             Ok(found) => recovered.extend(found),
@@ -68,7 +68,7 @@ pub fn one(
     // has given to a new run.
     let _held = fs::lock(&world.state().join("recover.lock")).map_err(environment)?;
     match store.read(|tx| tx.run(id))? {
-        Some(run) if run.end.is_none() && liveness(&run.supervisor) == Liveness::Dead => {
+        Some(run) if run.end.is_none() && liveness(&run.supervisor) == ProcessLiveness::Dead => {
             recover(world, store, repo, run).map(Some)
         }
         _ => Ok(None),
@@ -86,7 +86,7 @@ pub fn named(
     if run.end.is_some() {
         return Ok(None);
     }
-    if liveness(&run.supervisor) != Liveness::Dead {
+    if liveness(&run.supervisor) != ProcessLiveness::Dead {
         let now = (world.clock)();
         let lease = store.read(|tx| tx.lease(&run.task.subject()))?;
         if lease.is_some_and(|lease| lease.epoch == run.id.epoch() && lease.binds(&now)) {

@@ -3,8 +3,8 @@
 
 use crate::domain::run::Run;
 use crate::git::quarantine::Quarantine;
-use crate::git::shadow::Shadow;
-use crate::git::worktree::{Known, Pool, PoolLimits, Rescue, RescueAs, Rescued};
+use crate::git::shadow::ShadowRepo;
+use crate::git::worktree::{KnownRescue, PoolLimits, Rescue, RescueAs, RescueResult, WorktreePool};
 use crate::git::{Oid, Repo};
 use crate::ops::refusal::OpError;
 use crate::ops::run::model::KeptWork;
@@ -16,11 +16,11 @@ pub(crate) const SLOT_RESCUES: &str = "refs/ai/rescue/slot/";
 /// Saves what stands in the slot of a run on `reference`.
 pub(crate) fn save(
     world: &World,
-    pool: &Pool<'_>,
+    pool: &WorktreePool<'_>,
     run: &Run,
-    shadow: &Shadow,
-    (reference, known): (&str, Known),
-) -> Result<Rescued, OpError> {
+    shadow: &ShadowRepo,
+    (reference, known): (&str, KnownRescue),
+) -> Result<RescueResult, OpError> {
     let who = identity()?;
     let base = run
         .base
@@ -47,12 +47,12 @@ pub fn rescue_run(world: &World, repo: &Repo, run: &Run) -> Result<Option<String
     if run.is_in_place() {
         return checkout::give_back(world, repo, &run.id);
     }
-    let pool = Pool::new(
+    let pool = WorktreePool::new(
         repo,
         world.places.pool_of(&run.worktree),
         PoolLimits::default(),
     );
-    let shadow = Shadow::open(repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
+    let shadow = ShadowRepo::open(repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
     // What the agent committed in its sandbox is saved with the rest; where it cannot be, its files
     // still are.
     if let (Some(own), Ok(Some(info))) = (own_commits(world, repo, run)?, pool.find(&run.worktree))
@@ -70,7 +70,7 @@ pub fn rescue_run(world: &World, repo: &Repo, run: &Run) -> Result<Option<String
         &pool,
         run,
         &shadow,
-        (&reference, Known::UnderItsName),
+        (&reference, KnownRescue::UnderItsName),
     )?
     .rescue
     {
@@ -102,8 +102,8 @@ pub fn rescue_slot(
     repo: &Repo,
     slot: &str,
     last: Option<&Run>,
-) -> Result<Rescued, OpError> {
-    let pool = Pool::new(repo, world.places.pool_of(slot), PoolLimits::default());
+) -> Result<RescueResult, OpError> {
+    let pool = WorktreePool::new(repo, world.places.pool_of(slot), PoolLimits::default());
     rescue_in(world, repo, &pool, slot, last)
 }
 
@@ -111,11 +111,11 @@ pub fn rescue_slot(
 pub(crate) fn rescue_in(
     world: &World,
     repo: &Repo,
-    pool: &Pool<'_>,
+    pool: &WorktreePool<'_>,
     slot: &str,
     last: Option<&Run>,
-) -> Result<Rescued, OpError> {
-    let shadow = Shadow::open(repo, &world.shadow_dir(slot)).map_err(environment)?;
+) -> Result<RescueResult, OpError> {
+    let shadow = ShadowRepo::open(repo, &world.shadow_dir(slot)).map_err(environment)?;
     let reference = last.map_or_else(
         || format!("{SLOT_RESCUES}{slot}"),
         |run| run.id.rescue_ref(),
@@ -132,7 +132,7 @@ pub(crate) fn rescue_in(
         message: &message,
         who: &who,
         when_ms,
-        known: Known::Anywhere,
+        known: KnownRescue::Anywhere,
     };
     pool.rescue(slot, base.as_ref(), &shadow, &save)
         .map_err(environment)

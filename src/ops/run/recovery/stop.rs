@@ -8,8 +8,8 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::recovery::liveness::identity;
 use crate::ops::run::recovery::recover;
 use crate::ops::world::World;
-use crate::process::identity::Liveness;
-use crate::process::other::{Ask, ask_to_end, wait_for_end};
+use crate::process::end_process::{EndSignal, ask_to_end, wait_for_end};
+use crate::process::identity::ProcessLiveness;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
@@ -22,15 +22,15 @@ const KILLING: Duration = Duration::from_secs(5);
 /// run's end says.
 pub fn stop(world: &World, store: &mut SqliteStore, run: &Run) -> Result<Run, OpError> {
     let supervisor = identity(&run.supervisor);
-    ask_to_end(&supervisor, Ask::Politely);
+    ask_to_end(&supervisor, EndSignal::Politely);
     let mut state = wait_for_end(&supervisor, world.config.runs.grace + SAVING);
-    if state == Liveness::Alive {
-        ask_to_end(&supervisor, Ask::Firmly);
+    if state == ProcessLiveness::Alive {
+        ask_to_end(&supervisor, EndSignal::Firmly);
         state = wait_for_end(&supervisor, KILLING);
     }
     match state {
-        Liveness::Dead => recover::one(world, store, &world.repo()?, &run.id)?,
-        Liveness::Alive | Liveness::Unknown => return Err(out_of_reach(run, state)),
+        ProcessLiveness::Dead => recover::one(world, store, &world.repo()?, &run.id)?,
+        ProcessLiveness::Alive | ProcessLiveness::Unknown => return Err(out_of_reach(run, state)),
     };
     let missing = || Refusal::NotFound {
         what: "run",
@@ -40,10 +40,12 @@ pub fn stop(world: &World, store: &mut SqliteStore, run: &Run) -> Result<Run, Op
 }
 
 /// Why a supervisor cannot be ended from here.
-pub fn out_of_reach(run: &Run, state: Liveness) -> OpError {
+pub fn out_of_reach(run: &Run, state: ProcessLiveness) -> OpError {
     let pid = run.supervisor.pid;
     let why = match state {
-        Liveness::Unknown => "belongs to another container, where it cannot be seen from here",
+        ProcessLiveness::Unknown => {
+            "belongs to another container, where it cannot be seen from here"
+        }
         _ => "does not end, not even by SIGKILL",
     };
     Refusal::Conflict(format!(

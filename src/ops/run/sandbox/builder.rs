@@ -21,7 +21,10 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::sandbox::home;
 use crate::ops::world::{World, environment};
 use crate::policy::DEFAULT_RULE;
-use crate::process::sandbox::{Access, Fence, Layer, Nesting, Probe, ResourceLimits, known, probe};
+use crate::process::sandbox::{
+    PathAccess, ResourceLimits, SandboxLayer, SandboxNesting, SandboxPolicy, SandboxProbe, known,
+    probe,
+};
 
 /// The file below the state directory in which the result of the probe is kept.
 const CACHE: &str = "sandbox.json";
@@ -48,7 +51,7 @@ const NEEDED_CACHES: [(&str, &str); 2] = [
 /// A fence that is being put together for one child.
 pub struct Ground {
     /// The fence.
-    fence: Fence,
+    fence: SandboxPolicy,
     /// The user's home, links followed.
     home: Option<PathBuf>,
     /// A temporary directory to make before the start and to remove after the end.
@@ -80,7 +83,7 @@ pub enum Missing {
 }
 
 /// What works on this machine; looked at once, and kept for later commands.
-pub fn probed(world: &World) -> &Probe {
+pub fn probed(world: &World) -> &SandboxProbe {
     world.probed.get_or_init(|| {
         let (cache, path) = (world.state().join(CACHE), program_path(&world.env));
         known(&cache, &path).unwrap_or_else(|| {
@@ -94,20 +97,20 @@ pub fn probed(world: &World) -> &Probe {
 }
 
 /// What is known without trying anything, or what trying says; for looks that write nothing.
-pub fn look(state: &Path, env: &[(OsString, OsString)]) -> Probe {
+pub fn look(state: &Path, env: &[(OsString, OsString)]) -> SandboxProbe {
     let path = program_path(env);
     known(&state.join(CACHE), &path).unwrap_or_else(|| probe(&path))
 }
 
 /// The layer for this project, or for an agent that demands one; refuses where there is none and
 /// nobody has said that none is wanted.
-pub fn layer(world: &World, demand: Option<Demand>) -> Result<Layer, OpError> {
+pub fn layer(world: &World, demand: Option<Demand>) -> Result<SandboxLayer, OpError> {
     // What was said at the terminal is the user's own last word.
     let wish = world
         .sandbox
         .unwrap_or_else(|| world.config.runs.sandbox.tightened(demand));
     if wish == Wish::None {
-        return Ok(Layer::None);
+        return Ok(SandboxLayer::None);
     }
     probed(world).layer(wish).map_err(|why| {
         let next = "install bubblewrap; or, if you accept that agents and checks may do whatever you may: \
@@ -139,7 +142,7 @@ impl Ground {
     pub fn new(
         world: &World,
         inmate: Inmate<'_>,
-        layer: Layer,
+        layer: SandboxLayer,
         network: Network,
         tmp: &Path,
     ) -> Result<Ground, OpError> {
@@ -149,7 +152,7 @@ impl Ground {
             processes: runs.processes,
             file_mb: runs.file_mb,
         };
-        let network = if layer == Layer::None {
+        let network = if layer == SandboxLayer::None {
             Network::On
         } else {
             runs.network.and(network)
@@ -167,13 +170,13 @@ impl Ground {
             .and_then(|home| real(&home));
         let home = home.filter(|home| home != Path::new("/"));
         let mut ground = Ground {
-            fence: Fence::new(layer, network, limits),
+            fence: SandboxPolicy::new(layer, network, limits),
             home,
             tmp: None,
             caches: Vec::new(),
             unmade: Vec::new(),
         };
-        if ground.fence.layer != Layer::None {
+        if ground.fence.layer != SandboxLayer::None {
             ground.hide_places(world);
             ground.open_home(world, inmate)?;
             ground.temporary(world, tmp)?;
@@ -186,17 +189,17 @@ impl Ground {
     }
 
     /// The fence for the process, and what has to be set in its environment.
-    pub fn fence(&self) -> Option<Fence> {
-        let nothing =
-            self.fence.layer == Layer::None && self.fence.limits == ResourceLimits::default();
+    pub fn fence(&self) -> Option<SandboxPolicy> {
+        let nothing = self.fence.layer == SandboxLayer::None
+            && self.fence.limits == ResourceLimits::default();
         (!nothing).then(|| self.fence.clone())
     }
 
     /// Variables that are different inside.
     pub fn variables(&self) -> Vec<(OsString, OsString)> {
         match self.fence.layer {
-            Layer::None => Vec::new(),
-            Layer::Bubblewrap(_) => vec![("TMPDIR".into(), TMP.into())],
+            SandboxLayer::None => Vec::new(),
+            SandboxLayer::Bubblewrap(_) => vec![("TMPDIR".into(), TMP.into())],
             _ => self
                 .tmp
                 .iter()
@@ -216,17 +219,17 @@ impl Ground {
 
     /// Lets a place be written.
     pub fn write(&mut self, path: &Path) {
-        self.say(path, Access::Write);
+        self.say(path, PathAccess::Write);
     }
 
     /// Lets a place be read.
     pub fn read(&mut self, path: &Path) {
-        self.say(path, Access::Read);
+        self.say(path, PathAccess::Read);
     }
 
     /// Takes a place out of sight.
     pub fn hide(&mut self, path: &Path) {
-        self.say(path, Access::Hidden);
+        self.say(path, PathAccess::Hidden);
     }
 
     /// Lets the program of a command line be found and started, and the files that stand in it be
@@ -248,8 +251,8 @@ impl Ground {
             .collect::<Vec<_>>()
         {
             let Some(real) = real(&path) else { continue };
-            if self.fence.access(&real) == Some(&Access::Hidden)
-                || self.fence.access(&path) == Some(&Access::Hidden)
+            if self.fence.access(&real) == Some(&PathAccess::Hidden)
+                || self.fence.access(&path) == Some(&PathAccess::Hidden)
             {
                 self.read(&path);
                 home::around(&real, self.home.as_deref())
@@ -266,7 +269,7 @@ impl Ground {
             .as_ref()
             .and_then(|switch| variable(env, switch.env.as_deref()?));
         let moved = moved.map(PathBuf::from).filter(|dir| dir.is_absolute());
-        let makes = missing == Missing::IsMade && self.fence.layer != Layer::None;
+        let makes = missing == Missing::IsMade && self.fence.layer != SandboxLayer::None;
         if let Some(dir) = &moved {
             self.write(dir);
         }
@@ -289,7 +292,7 @@ impl Ground {
     }
 
     fn settings(&mut self, path: PathBuf) {
-        if self.fence.layer != Layer::None && path.symlink_metadata().is_err() {
+        if self.fence.layer != SandboxLayer::None && path.symlink_metadata().is_err() {
             self.unmade.push(path);
         } else {
             self.read(&path);
@@ -328,7 +331,7 @@ impl Ground {
         self.write(admin);
         // What is not there cannot be protected, and could be made.
         let own_settings = admin.join("config.worktree");
-        if self.fence.layer != Layer::None && fs::is_missing(&own_settings) {
+        if self.fence.layer != SandboxLayer::None && fs::is_missing(&own_settings) {
             fs::write_atomic(&own_settings, b"").map_err(environment)?;
         }
         // By these Git finds the repository; whoever can change them has every later `git` run a
@@ -347,17 +350,18 @@ impl Ground {
         own.prepare().map_err(environment)?;
         for stand_in in own.stand_ins() {
             self.fence
-                .say(&stand_in.place, Access::Instead(stand_in.with));
+                .say(&stand_in.place, PathAccess::Instead(stand_in.with));
         }
         let objects = own.real_objects();
-        self.fence.say(&objects.place, Access::Shown(objects.with));
+        self.fence
+            .say(&objects.place, PathAccess::Shown(objects.with));
         Ok(())
     }
 
     /// Lets an agent work in the main checkout itself: all of it but Git's own directory and the
     /// project's settings.
     pub fn checkout(&mut self, root: &Path, common_dir: &Path) -> Result<(), OpError> {
-        if self.fence.layer == Layer::Landlock {
+        if self.fence.layer == SandboxLayer::Landlock {
             let why = "Landlock cannot keep an agent out of the .git of the checkout in which it works (isolation: none)";
             let next = "install bubblewrap, or accept it with `ai run --no-sandbox`".to_owned();
             return Err(Refusal::Missing {
@@ -391,7 +395,7 @@ impl Ground {
             Some("/var/tmp".into()),
         ];
         for path in hidden.into_iter().flatten() {
-            self.say(&path, Access::Hidden);
+            self.say(&path, PathAccess::Hidden);
         }
         for path in RUN {
             self.read(Path::new(path));
@@ -418,8 +422,8 @@ impl Ground {
         }
         let runs = &world.config.runs;
         for (list, access) in [
-            (&runs.allow_read, Access::Read),
-            (&runs.allow_write, Access::Write),
+            (&runs.allow_read, PathAccess::Read),
+            (&runs.allow_write, PathAccess::Write),
         ] {
             for text in list {
                 let path = text
@@ -435,7 +439,7 @@ impl Ground {
 
     fn temporary(&mut self, world: &World, tmp: &Path) -> Result<(), OpError> {
         if self.fence.layer.mode() == Mode::Bubblewrap {
-            self.fence.say(Path::new(TMP), Access::Hidden);
+            self.fence.say(Path::new(TMP), PathAccess::Hidden);
             return Ok(());
         }
         fs::create_private_dir(tmp).map_err(environment)?;
@@ -496,7 +500,7 @@ impl Ground {
             .into_iter()
             .chain(world.places.older())
         {
-            self.say(&dir, Access::Hidden);
+            self.say(&dir, PathAccess::Hidden);
         }
     }
 
@@ -507,8 +511,8 @@ impl Ground {
         self.hide_pools(world);
         for dir in checkouts(world)? {
             // Hiding it in something hidden would make a directory of its name there.
-            if self.fence.access(&dir) != Some(&Access::Hidden) {
-                self.say(&dir, Access::Hidden);
+            if self.fence.access(&dir) != Some(&PathAccess::Hidden) {
+                self.say(&dir, PathAccess::Hidden);
             }
         }
         self.read(&world.location.common_dir.join("objects"));
@@ -517,15 +521,15 @@ impl Ground {
     }
 
     /// Speaks of a place that is there, under its real name.
-    fn say(&mut self, path: &Path, access: Access) {
+    fn say(&mut self, path: &Path, access: PathAccess) {
         let Some(real) = real(path).filter(|real| real != Path::new("/")) else {
             return;
         };
         // A link inside of something hidden is not there itself.
-        if real != path && self.fence.access(path) == Some(&Access::Hidden) {
+        if real != path && self.fence.access(path) == Some(&PathAccess::Hidden) {
             match access {
-                Access::Read => self.fence.say(path, Access::Shown(real.clone())),
-                Access::Write => self.fence.say(path, Access::Instead(real.clone())),
+                PathAccess::Read => self.fence.say(path, PathAccess::Shown(real.clone())),
+                PathAccess::Write => self.fence.say(path, PathAccess::Instead(real.clone())),
                 _ => {}
             }
         }
@@ -561,13 +565,13 @@ fn is_below(dirs: &[PathBuf], path: &Path) -> bool {
 pub fn leaves_no_room(world: &World, used: Used) -> bool {
     match used.mode {
         Mode::None => false,
-        Mode::Bubblewrap => probed(world).nesting == Nesting::Fails,
+        Mode::Bubblewrap => probed(world).nesting == SandboxNesting::Fails,
         Mode::Landlock | Mode::Seatbelt => true,
     }
 }
 
-fn probed_for(world: &World, layer: &Layer, network: Network) -> bool {
-    network == Network::On || *layer == Layer::None || probed(world).can_cut_network(layer)
+fn probed_for(world: &World, layer: &SandboxLayer, network: Network) -> bool {
+    network == Network::On || *layer == SandboxLayer::None || probed(world).can_cut_network(layer)
 }
 
 fn real(path: &Path) -> Option<PathBuf> {

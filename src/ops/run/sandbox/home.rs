@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::process::sandbox::Access;
+use crate::process::sandbox::PathAccess;
 
 /// Programs and their settings, of which none is known to hold a secret.
 const READ: [&str; 36] = [
@@ -98,20 +98,35 @@ const MOVABLE: [(&str, &str, &[&str], &[&str]); 3] = [
 
 /// All places in the home, with what may be done there. Not all of them need to exist. `variable`
 /// reads the user's environment.
-pub fn places(home: &Path, variable: &dyn Fn(&str) -> Option<OsString>) -> Vec<(PathBuf, Access)> {
-    let mut all: Vec<(PathBuf, Access)> = READ
+pub fn places(
+    home: &Path,
+    variable: &dyn Fn(&str) -> Option<OsString>,
+) -> Vec<(PathBuf, PathAccess)> {
+    let mut all: Vec<(PathBuf, PathAccess)> = READ
         .iter()
-        .map(|name| (home.join(name), Access::Read))
+        .map(|name| (home.join(name), PathAccess::Read))
         .collect();
-    all.extend(CACHES.iter().map(|name| (home.join(name), Access::Write)));
+    all.extend(
+        CACHES
+            .iter()
+            .map(|name| (home.join(name), PathAccess::Write)),
+    );
     for (name, usual, caches, secrets) in MOVABLE {
         let dir = variable(name)
             .map(PathBuf::from)
             .filter(|dir| dir.is_absolute())
             .unwrap_or_else(|| home.join(usual));
-        all.push((dir.clone(), Access::Read));
-        all.extend(caches.iter().map(|part| (dir.join(part), Access::Write)));
-        all.extend(secrets.iter().map(|part| (dir.join(part), Access::Hidden)));
+        all.push((dir.clone(), PathAccess::Read));
+        all.extend(
+            caches
+                .iter()
+                .map(|part| (dir.join(part), PathAccess::Write)),
+        );
+        all.extend(
+            secrets
+                .iter()
+                .map(|part| (dir.join(part), PathAccess::Hidden)),
+        );
     }
     all
 }
@@ -184,8 +199,8 @@ mod tests {
     fn secrets_of_a_toolchain_stay_hidden_wherever_it_lies() {
         let moved = |name: &str| (name == "CARGO_HOME").then(|| OsString::from("/opt/cargo"));
         let all = places(Path::new("/h"), &moved);
-        assert!(all.contains(&("/opt/cargo/credentials.toml".into(), Access::Hidden)));
-        assert!(all.contains(&("/opt/cargo/registry".into(), Access::Write)));
-        assert!(all.contains(&("/h/.rustup".into(), Access::Read)));
+        assert!(all.contains(&("/opt/cargo/credentials.toml".into(), PathAccess::Hidden)));
+        assert!(all.contains(&("/opt/cargo/registry".into(), PathAccess::Write)));
+        assert!(all.contains(&("/h/.rustup".into(), PathAccess::Read)));
     }
 }

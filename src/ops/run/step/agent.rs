@@ -1,13 +1,13 @@
 //! The steps of a run up to its findings: worktree, prompt, agent, snapshot, checks.
 
 use crate::base::fs;
-use crate::connector::launch::Session;
+use crate::connector::launch::SessionChoice;
 use crate::domain::event::Event;
 use crate::domain::run::Step;
 use crate::domain::sandbox::{Mode, Network};
-use crate::git::bystander::Before;
+use crate::git::bystander::BystanderState;
 use crate::git::quarantine::Quarantine;
-use crate::git::shadow::Shadow;
+use crate::git::shadow::ShadowRepo;
 use crate::git::worktree::{Slot, SlotInfo};
 use crate::ops::cx::commit;
 use crate::ops::failpoint;
@@ -30,7 +30,7 @@ pub(crate) fn ask(
     crew: &AssignedAgent<'_>,
     store: &mut SqliteStore,
     slot: &Slot,
-    shadow: &Shadow,
+    shadow: &ShadowRepo,
 ) -> Result<Worked, OpError> {
     live.step(store, Step::Agent)?;
     let in_place = live
@@ -41,7 +41,7 @@ pub(crate) fn ask(
         .transpose()?;
     let mark = live.dir.join("started");
     fs::write_private(&mark, b"").map_err(environment)?;
-    let before = Before::look(live.repo, &mark).map_err(environment)?;
+    let before = BystanderState::look(live.repo, &mark).map_err(environment)?;
     fs::remove_file(&mark).map_err(environment)?;
     let idle = trespass::idle_slots(live, store)?;
     let own = salvage::own_commits(live.world, live.repo, &live.started.run)?;
@@ -88,7 +88,7 @@ fn tell_trespass(
     live: &RunCx<'_>,
     crew: &AssignedAgent<'_>,
     store: &mut SqliteStore,
-    before: &Before,
+    before: &BystanderState,
     idle: &[SlotInfo],
     error: OpError,
 ) -> OpError {
@@ -139,7 +139,7 @@ fn agent_step(
     let mut ask = |session| one_session(live, crew, &mut gate, slot, own, network, session);
     let session = session::session(&live.started.run);
     let end = ask(session)?;
-    let (Session::Resume(id), Some(why)) = (session, session::refusal(&end)) else {
+    let (SessionChoice::Resume(id), Some(why)) = (session, session::refusal(&end)) else {
         return Ok(end);
     };
     let why = live.world.redactor().redact_text(&why);
@@ -148,8 +148,8 @@ fn agent_step(
         live.started.run.id
     ));
     session::set_logs_aside(&live.dir)?;
-    write_prompt(live, slot, Session::New)?;
-    let fresh = ask(Session::New)?;
+    write_prompt(live, slot, SessionChoice::New)?;
+    let fresh = ask(SessionChoice::New)?;
     let planted = [end.planted, fresh.planted].concat();
     Ok(AgentEnd {
         resume_refused: Some(why),
@@ -165,7 +165,7 @@ fn one_session(
     slot: &Slot,
     own: Option<&Quarantine>,
     network: Network,
-    session: Session<'_>,
+    session: SessionChoice<'_>,
 ) -> Result<AgentEnd, OpError> {
     let prompt = fs::read_text(&live.dir.join("prompt.md"), 64 << 20).map_err(environment)?;
     let step = AgentStep {

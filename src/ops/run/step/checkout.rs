@@ -5,10 +5,10 @@
 use crate::domain::aftermath::TreeChange;
 use crate::domain::run::Run;
 use crate::git::repo::HeadTo;
-use crate::git::shadow::Shadow;
-use crate::git::snapshot::Limits;
+use crate::git::shadow::ShadowRepo;
+use crate::git::snapshot::SnapshotLimits;
 use crate::git::worktree::Slot;
-use crate::git::{Expect, Oid, Repo};
+use crate::git::{ExpectedRef, Oid, Repo};
 use crate::ops::failpoint;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::model::{AgentEnd, RunCx, Taken, Worked};
@@ -41,7 +41,7 @@ pub(crate) fn refuse_dirty(world: &World, repo: &Repo, base: Option<&str>) -> Re
 }
 
 /// The checkout as the place of a run, and its shadow. Nothing is changed yet.
-pub(crate) fn prepare(world: &World, repo: &Repo) -> Result<(Slot, Shadow), OpError> {
+pub(crate) fn prepare(world: &World, repo: &Repo) -> Result<(Slot, ShadowRepo), OpError> {
     let checkout = Checkout::open(world, repo)?;
     let slot = Slot {
         name: Run::CHECKOUT.to_owned(),
@@ -86,7 +86,7 @@ pub(crate) fn enter<'a>(live: &RunCx<'a>) -> Result<Entered<'a>, OpError> {
     repo.swap_ref(
         &branch,
         Some(&base),
-        &Expect::Absent,
+        &ExpectedRef::Absent,
         "ai: a run in the checkout begins",
     )
     .map_err(environment)?;
@@ -102,7 +102,7 @@ pub(crate) fn take(
     live: &RunCx<'_>,
     end: AgentEnd,
 ) -> Result<Worked, OpError> {
-    let (seen, _) = entered.look(Limits::default())?;
+    let (seen, _) = entered.look(SnapshotLimits::default())?;
     failpoint::hit("snapshot")?;
     let head = live
         .repo

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::base::fs;
-use crate::connector::launch::Session;
+use crate::connector::launch::SessionChoice;
 use crate::domain::path_lock::LockMode;
 use crate::domain::run::Resumed;
 use crate::domain::task::Task;
@@ -49,7 +49,7 @@ pub fn pointers(worktree: &Path) -> Vec<&'static str> {
 pub(crate) fn write_prompt(
     live: &RunCx<'_>,
     slot: &Slot,
-    session: Session<'_>,
+    session: SessionChoice<'_>,
 ) -> Result<(), OpError> {
     let plans = CheckPlan::of(&live.started.task, &live.world.config)?;
     let checks: Vec<(String, String)> = plans
@@ -57,7 +57,7 @@ pub(crate) fn write_prompt(
         .map(|plan| (plan.spec.name.to_string(), plan.command_text()))
         .collect();
     let found = match (&live.started.run.resumed, session) {
-        (Some(_), Session::Resume(_)) => Found::OwnSession,
+        (Some(_), SessionChoice::Resume(_)) => Found::OwnSession,
         (Some(Resumed { work: Some(_), .. }), _) => Found::Work,
         _ => Found::Nothing,
     };

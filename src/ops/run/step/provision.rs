@@ -11,11 +11,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::base::fs;
-use crate::base::seed::{How, Seeded, may_be_made, seed};
+use crate::base::seed::{CopyMethod, SeedReport, may_be_made, seed};
 use crate::config::{CacheMode, CommandLine};
 use crate::domain::event::Event;
 use crate::domain::evidence::EvidenceKind;
-use crate::git::worktree::{Pool, Slot};
+use crate::git::worktree::{Slot, WorktreePool};
 use crate::ops::cx::commit;
 use crate::ops::lease;
 use crate::ops::refusal::{OpError, Refusal};
@@ -27,7 +27,9 @@ use crate::ops::run::sandbox::builder::{self, Ground, Inmate};
 use crate::ops::run::step::evidence::{Filed, file_evidence};
 use crate::ops::world::environment;
 use crate::process::environment::child_environment;
-use crate::process::supervise::{End, Limits, OutputTo, Quiet, SpawnSpec, StdinSource, supervise};
+use crate::process::supervise::{
+    CommandEnd, CommandLimits, OutputTo, QuietObserver, SpawnSpec, StdinSource, supervise,
+};
 use crate::store::sqlite::SqliteStore;
 
 /// The list of ignored files that worktrees need, in `.gitignore` syntax.
@@ -63,9 +65,9 @@ pub(crate) fn provision(
 fn seed_caches(live: &RunCx<'_>, worktree: &Path) -> Result<(), OpError> {
     let (root, runs) = (&live.world.root, &live.world.config.runs);
     let how = match runs.cache_mode {
-        CacheMode::Cow => How::Cow,
-        CacheMode::Hardlink => How::Hardlink,
-        CacheMode::Copy => How::Copy,
+        CacheMode::Cow => CopyMethod::Cow,
+        CacheMode::Hardlink => CopyMethod::Hardlink,
+        CacheMode::Copy => CopyMethod::Copy,
     };
     for cache in &runs.caches {
         if !root.join(cache).is_dir() || live.world.location.main_root.is_none() {
@@ -84,11 +86,11 @@ fn seed_caches(live: &RunCx<'_>, worktree: &Path) -> Result<(), OpError> {
             ));
             continue;
         }
-        let draft = Pool::draft(worktree);
+        let draft = WorktreePool::draft(worktree);
         if let Some(seeded) =
             seed(root, worktree, Path::new(cache), how, &draft).map_err(environment)?
         {
-            let Seeded {
+            let SeedReport {
                 files,
                 shared,
                 skipped,
@@ -208,7 +210,7 @@ fn setup(
         files: None,
         cgroup: None,
         fence: ground.fence(),
-        limits: Limits {
+        limits: CommandLimits {
             total: Some(SETUP_LIMIT),
             silence: None,
             grace: runs.grace,
@@ -220,7 +222,7 @@ fn setup(
     let done = runtime()?.block_on(supervise(
         &spec,
         live.world.redactor(),
-        &mut Quiet,
+        &mut QuietObserver,
         &live.cancel,
     ));
     ground.clear()?;
@@ -241,7 +243,7 @@ fn setup(
         serde_json::json!({ "end": end, "duration_ms": duration_ms, "sandbox": used }),
     )?;
     match done.end {
-        End::Exited(0) => Ok(()),
+        CommandEnd::Exited(0) => Ok(()),
         _ => {
             let why = end
                 .trouble()

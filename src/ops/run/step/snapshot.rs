@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use crate::base::fs;
 use crate::domain::aftermath::TreeChange;
 use crate::domain::trailer::{self, Trailers};
-use crate::git::diff::Stats;
-use crate::git::shadow::Shadow;
-use crate::git::snapshot::{Limits, Snapshot, Work, seal};
+use crate::git::diff::DiffStats;
+use crate::git::shadow::ShadowRepo;
+use crate::git::snapshot::{SealRequest, Snapshot, SnapshotLimits, seal};
 use crate::git::worktree::Slot;
-use crate::git::{Expect, Oid};
+use crate::git::{ExpectedRef, Oid};
 use crate::ops::failpoint;
 use crate::ops::refusal::OpError;
 use crate::ops::run::model::{AgentEnd, RunCx, Sealed, Taken, Worked};
@@ -23,7 +23,7 @@ const PATCH_CAP: usize = 64 << 20;
 pub(crate) fn take(
     live: &RunCx<'_>,
     slot: &Slot,
-    shadow: &Shadow,
+    shadow: &ShadowRepo,
     end: AgentEnd,
 ) -> Result<Worked, OpError> {
     // An agent that wrecked its HEAD committed nothing that could be built upon; its files are
@@ -54,12 +54,12 @@ pub(crate) fn take(
 pub(crate) fn take_tree(
     live: &RunCx<'_>,
     root: &Path,
-    shadow: &Shadow,
+    shadow: &ShadowRepo,
     head: Option<&Oid>,
 ) -> Result<Taken, OpError> {
     let base_tree = live.base_tree(shadow)?;
     let snapshot = shadow
-        .snapshot(root, &base_tree, Limits::default())
+        .snapshot(root, &base_tree, SnapshotLimits::default())
         .map_err(environment)?;
     failpoint::hit("snapshot")?;
     commit_tree(live, shadow, (base_tree, &snapshot), head)
@@ -68,7 +68,7 @@ pub(crate) fn take_tree(
 /// The same of a tree that was looked at already.
 pub(crate) fn commit_tree(
     live: &RunCx<'_>,
-    shadow: &Shadow,
+    shadow: &ShadowRepo,
     (base_tree, snapshot): (Oid, &Snapshot),
     head: Option<&Oid>,
 ) -> Result<Taken, OpError> {
@@ -85,7 +85,7 @@ pub(crate) fn commit_tree(
         .redactor()
         .redact_text(&trailer::message(&task.title, "", &trailers));
     let who = identity()?;
-    let work = Work {
+    let work = SealRequest {
         snapshot,
         base: base.as_ref(),
         head,
@@ -126,8 +126,8 @@ pub(crate) fn move_branch(live: &RunCx<'_>, commit: &Oid) -> Result<(), OpError>
     let name = format!("refs/heads/{}", live.started.run.branch);
     let expected = match live.repo.find_ref(&name).map_err(environment)? {
         Some(now) if &now == commit => return Ok(()),
-        Some(now) => Expect::At(now),
-        None => Expect::Absent,
+        Some(now) => ExpectedRef::At(now),
+        None => ExpectedRef::Absent,
     };
     live.repo
         .swap_ref(&name, Some(commit), &expected, "ai: snapshot of the run")
@@ -152,9 +152,9 @@ impl Written {
 /// Writes the patch into the run's directory, without secrets.
 pub(crate) fn write_patch(
     live: &RunCx<'_>,
-    shadow: &Shadow,
+    shadow: &ShadowRepo,
     sealed: &Sealed,
-) -> Result<(Written, Stats), OpError> {
+) -> Result<(Written, DiffStats), OpError> {
     let patch = shadow
         .patch(&sealed.base_tree, &sealed.tree, PATCH_CAP)
         .map_err(environment)?;

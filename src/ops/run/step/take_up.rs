@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::fs;
 use crate::domain::verdict::Lifecycle;
 use crate::git::Oid;
-use crate::git::shadow::Shadow;
+use crate::git::shadow::ShadowRepo;
 use crate::ops::refusal::OpError;
 use crate::ops::run::agent::launch;
 use crate::ops::run::model::{AgentEnd, RunCx, Sealed, Worked};
@@ -51,7 +51,7 @@ pub(crate) fn leave(live: &RunCx<'_>, worked: &Worked) -> Result<(), OpError> {
 pub(crate) fn take_up(
     live: &RunCx<'_>,
     store: &mut SqliteStore,
-    shadow: &Shadow,
+    shadow: &ShadowRepo,
 ) -> Result<Option<Worked>, OpError> {
     let Some(from) = &live.started.run.adopted else {
         return Ok(None);

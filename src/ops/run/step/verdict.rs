@@ -17,8 +17,8 @@ use crate::domain::run::{Run, RunEnd, Step};
 use crate::domain::verdict::{Cell, Freshness, Lifecycle, PolicyVerdict, Verification};
 use crate::git::Oid;
 use crate::git::diff::ChangedPath;
-use crate::git::merge::{self, MergeError, Prepared, Proposal};
-use crate::git::shadow::Shadow;
+use crate::git::merge::{self, MergeError, MergeProposal, PreparedMerge};
+use crate::git::shadow::ShadowRepo;
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::failpoint;
 use crate::ops::refusal::{OpError, Refusal};
@@ -368,22 +368,22 @@ fn freshness(live: &RunCx<'_>, found: &Findings) -> Result<Freshness, OpError> {
     if tip.as_ref().map(Oid::as_str) == live.started.run.base.as_deref() {
         return Ok(Freshness::Current);
     }
-    let shadow = Shadow::open(
+    let shadow = ShadowRepo::open(
         live.repo,
         &live.world.shadow_dir(&live.started.run.worktree),
     )
     .map_err(environment)?;
     let who = identity()?;
-    let proposal = Proposal {
+    let proposal = MergeProposal {
         target,
         commit,
-        mode: merge::Mode::FastForwardOrMerge,
+        mode: merge::MergeMode::FastForwardOrMerge,
         message: "ai: does it fit",
         who: &who,
         when_ms: (live.world.clock)().wall_ms,
     };
     match merge::prepare(live.repo, &shadow, &proposal) {
-        Ok(Prepared::AlreadyMerged | Prepared::Ready(_)) => Ok(Freshness::Current),
+        Ok(PreparedMerge::AlreadyMerged | PreparedMerge::Ready(_)) => Ok(Freshness::Current),
         Err(MergeError::Conflicts { .. } | MergeError::Unrelated { .. }) => {
             Ok(Freshness::BaseMovedConflicting)
         }

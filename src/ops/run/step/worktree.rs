@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::base::id;
 use crate::domain::run::Run;
-use crate::git::shadow::Shadow;
+use crate::git::shadow::ShadowRepo;
 use crate::git::snapshot::TreeReport;
 use crate::git::worktree::{
-    Cleared, Fresh, Known, Pool, PoolLimits, Rescue, Slot, SlotState, Start, WorktreeError,
+    ClearedSlot, FreshSlot, KnownRescue, PoolLimits, Rescue, Slot, SlotStart, SlotState,
+    WorktreeError, WorktreePool,
 };
 use crate::git::{Oid, Repo};
 use crate::ops::refusal::{OpError, Refusal};
@@ -62,12 +63,12 @@ fn pool_error(error: WorktreeError) -> OpError {
 
 /// Makes or takes the run's slot. What an earlier run left there is saved first, what cannot be
 /// saved is moved out of the way, whole.
-pub fn prepare(world: &World, repo: &Repo, run: &Run) -> Result<(Slot, Shadow), OpError> {
+pub fn prepare(world: &World, repo: &Repo, run: &Run) -> Result<(Slot, ShadowRepo), OpError> {
     if run.is_in_place() {
         return checkout::prepare(world, repo);
     }
-    let pool = Pool::new(repo, world.pool_dir(), limits(world)).sharing(world.disk_locks());
-    let shadow = Shadow::open(repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
+    let pool = WorktreePool::new(repo, world.pool_dir(), limits(world)).sharing(world.disk_locks());
+    let shadow = ShadowRepo::open(repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
     let making = Making {
         world,
         pool,
@@ -88,7 +89,7 @@ pub fn prepare(world: &World, repo: &Repo, run: &Run) -> Result<(Slot, Shadow), 
 }
 
 /// Puts the files of an interrupted run into the slot of the one that goes on with its session.
-pub fn bring_work(repo: &Repo, run: &Run, slot: &Slot, shadow: &Shadow) -> Result<(), OpError> {
+pub fn bring_work(repo: &Repo, run: &Run, slot: &Slot, shadow: &ShadowRepo) -> Result<(), OpError> {
     let work = run
         .resumed
         .as_ref()
@@ -109,10 +110,10 @@ const ROUNDS: usize = 4;
 
 struct Making<'a> {
     world: &'a World,
-    pool: Pool<'a>,
+    pool: WorktreePool<'a>,
     run: &'a Run,
-    shadow: &'a Shadow,
-    start: Start,
+    shadow: &'a ShadowRepo,
+    start: SlotStart,
 }
 
 impl Making<'_> {
@@ -137,7 +138,7 @@ impl Making<'_> {
             &self.pool,
             self.run,
             self.shadow,
-            (&reference, Known::Anywhere),
+            (&reference, KnownRescue::Anywhere),
         )?;
         if let Rescue::Saved {
             reference, files, ..
@@ -166,8 +167,8 @@ impl Making<'_> {
             .map_err(pool_error)
     }
 
-    fn reuse(&self, cleared: Cleared) -> Result<Option<Slot>, OpError> {
-        let fresh = Fresh {
+    fn reuse(&self, cleared: ClearedSlot) -> Result<Option<Slot>, OpError> {
+        let fresh = FreshSlot {
             branch: &self.run.branch,
             start: &self.start,
             shadow: self.shadow,
@@ -231,9 +232,9 @@ impl Making<'_> {
     }
 }
 
-fn start_of(run: &Run) -> Result<Start, OpError> {
+fn start_of(run: &Run) -> Result<SlotStart, OpError> {
     match &run.base {
-        Some(base) => Ok(Start::Commit(Oid::parse(base).map_err(environment)?)),
-        None => Ok(Start::Unborn),
+        Some(base) => Ok(SlotStart::Commit(Oid::parse(base).map_err(environment)?)),
+        None => Ok(SlotStart::Unborn),
     }
 }

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::git::bystander::Before;
+use crate::git::bystander::BystanderState;
 
 /// Read when a shell, an editor, a desktop, Git or a build tool starts, or by those who let
 /// somebody in. A directory counts as changed when something was put into it or taken out.
@@ -53,7 +53,7 @@ const WATCHED: [&str; 41] = [
 ];
 
 /// Those that changed since then, and the record of what is trusted where that did.
-pub(crate) fn touched(home: &Path, trust: Option<&Path>, before: &Before) -> Vec<PathBuf> {
+pub(crate) fn touched(home: &Path, trust: Option<&Path>, before: &BystanderState) -> Vec<PathBuf> {
     let watched = WATCHED
         .iter()
         .map(|name| home.join(name))

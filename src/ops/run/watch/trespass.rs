@@ -15,9 +15,9 @@ use crate::base::path::plain;
 use crate::base::text::path_bytes;
 use crate::domain::agent_event::AgentEvent;
 use crate::domain::sandbox::Demand;
-use crate::git::bystander::Before;
-use crate::git::shadow::Shadow;
-use crate::git::worktree::{Pool, PoolLimits, SlotInfo};
+use crate::git::bystander::BystanderState;
+use crate::git::shadow::ShadowRepo;
+use crate::git::worktree::{PoolLimits, SlotInfo, WorktreePool};
 use crate::git::{GitError, Head};
 use crate::ops::refusal::OpError;
 use crate::ops::run::model::RunCx;
@@ -25,7 +25,7 @@ use crate::ops::run::sandbox::builder;
 use crate::ops::run::watch::home;
 use crate::ops::trust;
 use crate::ops::world::environment;
-use crate::process::sandbox::Layer;
+use crate::process::sandbox::SandboxLayer;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
@@ -52,7 +52,7 @@ pub(crate) fn idle_slots(
         .into_iter()
         .map(|run| run.worktree)
         .collect();
-    let slots = Pool::new(live.repo, live.world.pool_dir(), PoolLimits::default())
+    let slots = WorktreePool::new(live.repo, live.world.pool_dir(), PoolLimits::default())
         .list()
         .unwrap_or_default();
     Ok(slots
@@ -67,7 +67,7 @@ pub(crate) fn look(
     live: &RunCx<'_>,
     demand: Option<Demand>,
     store: &mut SqliteStore,
-    before: &Before,
+    before: &BystanderState,
     idle: &[SlotInfo],
 ) -> Result<Seen, OpError> {
     let own = format!("refs/heads/{}", live.started.run.branch);
@@ -81,7 +81,7 @@ pub(crate) fn look(
     // are not.
     let root = root.filter(|_| !live.started.run.is_in_place());
     let shadow = root
-        .map(|_| Shadow::create(live.repo, &live.world.shadow_dir("main")))
+        .map(|_| ShadowRepo::create(live.repo, &live.world.shadow_dir("main")))
         .transpose();
     let seen = shadow.and_then(|shadow| before.changes(live.repo, root.zip(shadow.as_ref()), &own));
     let (mut told, files) = match seen {
@@ -144,8 +144,8 @@ pub(crate) fn look(
 }
 
 /// Where a sandbox is around it, the agent had another home.
-fn in_home(live: &RunCx<'_>, demand: Option<Demand>, before: &Before) -> Vec<PathBuf> {
-    let is_open = builder::layer(live.world, demand).is_ok_and(|layer| layer == Layer::None);
+fn in_home(live: &RunCx<'_>, demand: Option<Demand>, before: &BystanderState) -> Vec<PathBuf> {
+    let is_open = builder::layer(live.world, demand).is_ok_and(|layer| layer == SandboxLayer::None);
     let home = live
         .world
         .env
@@ -159,12 +159,16 @@ fn in_home(live: &RunCx<'_>, demand: Option<Demand>, before: &Before) -> Vec<Pat
     home::touched(&home, trust.as_deref(), before)
 }
 
-fn in_slot(live: &RunCx<'_>, before: &Before, slot: &SlotInfo) -> Result<Vec<String>, GitError> {
+fn in_slot(
+    live: &RunCx<'_>,
+    before: &BystanderState,
+    slot: &SlotInfo,
+) -> Result<Vec<String>, GitError> {
     let Some(commit) = slot.head.as_ref().and_then(Head::commit) else {
         return Ok(Vec::new());
     };
     let tree = live.repo.tree_of(commit)?;
-    let shadow = Shadow::open(live.repo, &live.world.shadow_dir(&slot.name))?;
+    let shadow = ShadowRepo::open(live.repo, &live.world.shadow_dir(&slot.name))?;
     before.changed_in(&shadow, &slot.path, &tree)
 }
 

@@ -33,12 +33,12 @@ fn leftovers_of_a_run_are_found_by_their_mark_and_others_spared() {
 
 #[test]
 fn small_tools_run_within_and_without_a_runtime() {
-    let mut tool = Tool::new(["sh", "-c", "echo hi; sleep 1000"], Path::new("/"));
+    let mut tool = CapturedTool::new(["sh", "-c", "echo hi; sleep 1000"], Path::new("/"));
     tool.env = vec![("PATH".into(), "/usr/bin:/bin".into())];
     tool.timeout = Duration::from_millis(300);
     for outcome in [run_captured(&tool), block_on(async { run_captured(&tool) })] {
         let outcome = outcome.unwrap();
-        assert_eq!(outcome.end, End::TimedOut(Timeout::Total));
+        assert_eq!(outcome.end, CommandEnd::TimedOut(TimeoutKind::Total));
         assert_eq!(text(&outcome.stdout.memory), "hi\n");
     }
 }

@@ -7,7 +7,7 @@ fn a_polite_command_ends_itself_and_its_last_words_are_kept() {
     let (outcome, _) = cancelling(&sh(
         "trap 'echo bye; exit 3' TERM; echo ready; sleep 1000 & wait",
     ));
-    assert_eq!(outcome.exit, Some(Exit::Code(3)));
+    assert_eq!(outcome.exit, Some(ProcessExit::Code(3)));
     assert_eq!(text(&outcome.stdout.memory), "ready\nbye\n");
 }
 
@@ -31,7 +31,7 @@ fn one_who_ignores_term_is_killed_after_the_grace() {
     let mut spec = sh("trap '' TERM; echo ready; while :; do sleep 1000; done");
     spec.limits.grace = Duration::from_millis(200);
     let (outcome, _) = cancelling(&spec);
-    assert_eq!(outcome.exit, Some(Exit::Signal(9)));
+    assert_eq!(outcome.exit, Some(ProcessExit::Signal(9)));
     assert!(
         outcome.duration >= spec.limits.grace
             && outcome.duration < spec.limits.grace + Duration::from_secs(2)
@@ -61,12 +61,12 @@ fn a_daemon_does_not_outlive_its_command() {
     spec.limits.grace = Duration::from_millis(100);
     let mut observer = OnFirstLine::new(|_: &ProcessIdentity| ());
     let outcome = run_with(&spec, &mut observer, &CancelToken::new());
-    assert_eq!(outcome.end, End::Exited(0));
+    assert_eq!(outcome.end, CommandEnd::Exited(0));
     assert!(outcome.leftovers >= 1);
     assert_eq!(observer.named.len(), 1);
     assert_eq!(
         observer.named[0].liveness(),
-        crate::process::identity::Liveness::Dead
+        crate::process::identity::ProcessLiveness::Dead
     );
 }
 
@@ -75,7 +75,7 @@ fn a_background_process_that_holds_the_output_is_not_waited_for() {
     let outcome = run(&sh("sleep 1000 & echo done"));
     assert_eq!(
         (outcome.end, text(&outcome.stdout.memory)),
-        (End::Exited(0), "done\n")
+        (CommandEnd::Exited(0), "done\n")
     );
     assert!(!outcome.stdout.truncated);
 }
@@ -90,12 +90,12 @@ fn a_killed_keeper_leaves_nothing() {
         kill_process(Pid::from_raw(keeper.pid).unwrap(), Signal::KILL).unwrap();
     });
     let outcome = run_with(&spec, &mut observer, &CancelToken::new());
-    assert_eq!((outcome.end, outcome.exit), (End::KeeperLost, None));
+    assert_eq!((outcome.end, outcome.exit), (CommandEnd::KeeperLost, None));
     assert!(outcome.leftovers >= 2);
     assert_eq!(observer.named.len(), 1);
     assert_eq!(
         observer.named[0].liveness(),
-        crate::process::identity::Liveness::Dead
+        crate::process::identity::ProcessLiveness::Dead
     );
 }
 
@@ -109,7 +109,7 @@ fn a_stuck_keeper_is_killed_and_its_work_done() {
         cancel.cancel(StopReason::Interrupted);
     });
     let outcome = run_with(&spec, &mut observer, &cancel);
-    assert_eq!(outcome.end, End::Cancelled(StopReason::Interrupted));
+    assert_eq!(outcome.end, CommandEnd::Cancelled(StopReason::Interrupted));
 }
 
 #[test]
@@ -120,11 +120,11 @@ fn a_signal_to_the_keeper_ends_the_command_in_order() {
     });
     let outcome = run_with(&spec, &mut observer, &CancelToken::new());
     assert!(
-        matches!(outcome.end, End::Cancelled(StopReason::Other(_))),
+        matches!(outcome.end, CommandEnd::Cancelled(StopReason::Other(_))),
         "{:?}",
         outcome.end
     );
-    assert_eq!(outcome.exit, Some(Exit::Code(0)));
+    assert_eq!(outcome.exit, Some(ProcessExit::Code(0)));
 }
 
 #[test]

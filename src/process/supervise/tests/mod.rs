@@ -15,8 +15,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::base::id::random_text;
 use crate::domain::stall::Standing;
-use crate::process::capture::{Extent, MAX_TEXT};
-use crate::process::captured::{Tool, run_captured};
+use crate::process::capture::{LineExtent, MAX_TEXT};
+use crate::process::captured::{CapturedTool, run_captured};
 use crate::process::guard::kill_leftovers;
 use crate::process::identity::ProcessIdentity;
 use crate::process::procfs;
@@ -36,9 +36,9 @@ fn spec(argv: &[&str]) -> SpawnSpec {
         files: None,
         cgroup: None,
         fence: None,
-        limits: Limits {
+        limits: CommandLimits {
             total: Some(FOREVER),
-            ..Limits::default()
+            ..CommandLimits::default()
         },
         stdout: OutputTo::Memory,
         stderr: OutputTo::Memory,
@@ -61,15 +61,19 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
         .block_on(future)
 }
 
-fn run_with(spec: &SpawnSpec, observer: &mut dyn Observer, cancel: &CancelToken) -> Outcome {
+fn run_with(
+    spec: &SpawnSpec,
+    observer: &mut dyn CommandObserver,
+    cancel: &CancelToken,
+) -> CommandOutcome {
     let outcome = block_on(supervise(spec, &Redactor::new(&[]), observer, cancel)).unwrap();
     assert_nothing_left(spec);
     assert_eq!(outcome.survivors, [0; 0]);
     outcome
 }
 
-fn run(spec: &SpawnSpec) -> Outcome {
-    run_with(spec, &mut Quiet, &CancelToken::new())
+fn run(spec: &SpawnSpec) -> CommandOutcome {
+    run_with(spec, &mut QuietObserver, &CancelToken::new())
 }
 
 #[track_caller]
@@ -78,7 +82,7 @@ fn assert_nothing_left(spec: &SpawnSpec) {
     assert!(left.is_empty(), "left behind: {left:?}");
 }
 
-fn marked(run_id: &str) -> Vec<procfs::Stat> {
+fn marked(run_id: &str) -> Vec<procfs::ProcessStat> {
     let mark = format!("AI_RUN={run_id}").into_bytes();
     let table = procfs::table().unwrap();
     table
@@ -111,27 +115,27 @@ impl<F: FnMut(&ProcessIdentity)> OnFirstLine<F> {
     }
 }
 
-impl<F: FnMut(&ProcessIdentity)> Observer for OnFirstLine<F> {
+impl<F: FnMut(&ProcessIdentity)> CommandObserver for OnFirstLine<F> {
     fn started(&mut self, keeper: &ProcessIdentity) {
         self.keeper = Some(keeper.clone());
     }
 
-    fn line(&mut self, stream: Stream, line: Line<'_>) {
+    fn line(&mut self, stream: OutputStream, line: OutputLine<'_>) {
         if let Some(pid) = text(line.bytes).strip_prefix("pid ") {
             self.named.extend(ProcessIdentity::of(pid.parse().unwrap()));
         }
-        if stream == Stream::Stdout && self.lines == 0 {
+        if stream == OutputStream::Stdout && self.lines == 0 {
             (self.act)(self.keeper.as_ref().unwrap());
         }
         self.lines += 1;
     }
 }
 
-fn cancelling(spec: &SpawnSpec) -> (Outcome, Vec<ProcessIdentity>) {
+fn cancelling(spec: &SpawnSpec) -> (CommandOutcome, Vec<ProcessIdentity>) {
     let cancel = CancelToken::new();
     let mut observer = OnFirstLine::new(|_: &ProcessIdentity| cancel.cancel(StopReason::LeaseLost));
     let outcome = run_with(spec, &mut observer, &cancel);
-    assert_eq!(outcome.end, End::Cancelled(StopReason::LeaseLost));
+    assert_eq!(outcome.end, CommandEnd::Cancelled(StopReason::LeaseLost));
     (outcome, observer.named)
 }
 

@@ -15,7 +15,7 @@ fn a_flood_takes_no_memory_and_keeps_head_and_tail() {
     let before = peak_memory_kib();
     let outcome = run(&spec);
     let grown = peak_memory_kib() - before;
-    assert_eq!(outcome.end, End::Exited(0));
+    assert_eq!(outcome.end, CommandEnd::Exited(0));
     assert_eq!(outcome.stdout.bytes_seen, FLOOD + 12);
     assert_eq!(
         (outcome.stdout.bytes_kept, outcome.stdout.truncated),
@@ -40,10 +40,10 @@ fn peak_memory_kib() -> u64 {
 }
 
 #[derive(Default)]
-struct Lines(Vec<(Stream, Vec<u8>, Option<Extent>)>);
+struct Lines(Vec<(OutputStream, Vec<u8>, Option<LineExtent>)>);
 
-impl Observer for Lines {
-    fn line(&mut self, stream: Stream, line: Line<'_>) {
+impl CommandObserver for Lines {
+    fn line(&mut self, stream: OutputStream, line: OutputLine<'_>) {
         let start = line.bytes[..line.bytes.len().min(99)].to_vec();
         self.0.push((
             stream,
@@ -62,10 +62,10 @@ fn lines_come_as_bytes_and_a_huge_one_is_cut() {
     let (stdout, stderr): (Vec<_>, Vec<_>) = lines
         .0
         .into_iter()
-        .partition(|line| line.0 == Stream::Stdout);
+        .partition(|line| line.0 == OutputStream::Stdout);
     let expected = [
         (b"a\xffb".to_vec(), None),
-        (vec![b'x'; 99], Some(Extent::Cut)),
+        (vec![b'x'; 99], Some(LineExtent::Cut)),
         (b"end".to_vec(), None),
     ];
     assert_eq!(
@@ -75,7 +75,7 @@ fn lines_come_as_bytes_and_a_huge_one_is_cut() {
             .collect::<Vec<_>>(),
         expected
     );
-    assert_eq!(stderr, [(Stream::Stderr, b"no end".to_vec(), None)]);
+    assert_eq!(stderr, [(OutputStream::Stderr, b"no end".to_vec(), None)]);
 }
 
 #[test]

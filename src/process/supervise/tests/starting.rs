@@ -7,7 +7,7 @@ fn exit_code_outputs_and_counts_come_back() {
     let outcome = run(&sh("echo out; echo err >&2; exit 7"));
     assert_eq!(
         (outcome.end, outcome.exit),
-        (End::Exited(7), Some(Exit::Code(7)))
+        (CommandEnd::Exited(7), Some(ProcessExit::Code(7)))
     );
     assert_eq!(
         (text(&outcome.stdout.memory), text(&outcome.stderr.memory)),
@@ -55,7 +55,7 @@ most = min(1 << 20, int(open('/proc/sys/fs/pipe-max-size').read()))
 # Widened right after the start, which may be now.
 while min(fcntl.fcntl(1, 1032), fcntl.fcntl(2, 1032)) < most: pass
 ";
-    assert_eq!(run(&python(script)).end, End::Exited(0));
+    assert_eq!(run(&python(script)).end, CommandEnd::Exited(0));
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn standard_input_is_empty_or_a_file_and_there_is_no_terminal_to_ask() {
         stdin: StdinSource::File(prompt),
         ..spec(&["true"])
     };
-    assert_eq!(run(&unread).end, End::Exited(0));
+    assert_eq!(run(&unread).end, CommandEnd::Exited(0));
 }
 
 #[test]
@@ -112,19 +112,25 @@ fn what_cannot_start_says_why() {
     ];
     for (spec, kind) in cases {
         match run(&spec).end {
-            End::SpawnFailed(failure) => assert_eq!(failure.kind, kind, "{failure}"),
+            CommandEnd::SpawnFailed(failure) => assert_eq!(failure.kind, kind, "{failure}"),
             other => panic!("{kind:?}: {other:?}"),
         }
     }
-    assert!(matches!(run(&spec(&[])).end, End::SpawnFailed(_)));
+    assert!(matches!(run(&spec(&[])).end, CommandEnd::SpawnFailed(_)));
 }
 
 #[test]
 fn an_argument_that_is_a_secret_is_not_in_the_error() {
     let redactor = Redactor::new(&[Secret::new("PW", b"hunter2-hunter2")]);
     let spec = spec(&["no-such-program", "--password=hunter2-hunter2"]);
-    let outcome = block_on(supervise(&spec, &redactor, &mut Quiet, &CancelToken::new())).unwrap();
-    let End::SpawnFailed(failure) = outcome.end else {
+    let outcome = block_on(supervise(
+        &spec,
+        &redactor,
+        &mut QuietObserver,
+        &CancelToken::new(),
+    ))
+    .unwrap();
+    let CommandEnd::SpawnFailed(failure) = outcome.end else {
         panic!("{:?}", outcome.end)
     };
     assert_eq!(failure.command, "no-such-program --password=[REDACTED:PW]");
@@ -153,7 +159,7 @@ fn a_log_that_cannot_be_made_is_an_error_and_starts_nothing() {
     let result = block_on(supervise(
         &spec,
         &Redactor::new(&[]),
-        &mut Quiet,
+        &mut QuietObserver,
         &CancelToken::new(),
     ));
     assert!(result.unwrap_err().to_string().contains("/no/such/dir/out"));
@@ -161,5 +167,5 @@ fn a_log_that_cannot_be_made_is_an_error_and_starts_nothing() {
 
 #[test]
 fn a_signal_of_its_own_is_told_apart() {
-    assert_eq!(run(&sh("kill -SEGV $$")).end, End::Signaled(11));
+    assert_eq!(run(&sh("kill -SEGV $$")).end, CommandEnd::Signaled(11));
 }

@@ -6,7 +6,7 @@ use super::*;
 #[derive(Default)]
 struct Thoughts(Vec<Standing>);
 
-impl Observer for Thoughts {
+impl CommandObserver for Thoughts {
     fn standing(&mut self, standing: &Standing) {
         self.0.push(standing.clone());
     }
@@ -18,7 +18,7 @@ fn stillness_and_length_are_limited_separately() {
     silent.limits.silence = Some(Duration::from_millis(300));
     let mut thoughts = Thoughts::default();
     let outcome = run_with(&silent, &mut thoughts, &CancelToken::new());
-    assert_eq!(outcome.end, End::TimedOut(Timeout::Silence));
+    assert_eq!(outcome.end, CommandEnd::TimedOut(TimeoutKind::Silence));
     assert_eq!(text(&outcome.stdout.memory), "one\n");
     let words: Vec<&str> = outcome
         .stall
@@ -29,7 +29,7 @@ fn stillness_and_length_are_limited_separately() {
     assert_eq!(thoughts.0.last(), Some(&Standing::Stalled(outcome.stall)));
 
     let mut endless = sh("while :; do echo x >&2; done");
-    endless.limits = Limits {
+    endless.limits = CommandLimits {
         silence: Some(FOREVER),
         total: Some(Duration::from_millis(300)),
         ..endless.limits
@@ -37,7 +37,7 @@ fn stillness_and_length_are_limited_separately() {
     let outcome = run(&endless);
     assert_eq!(
         (outcome.end, outcome.stall.len()),
-        (End::TimedOut(Timeout::Total), 0)
+        (CommandEnd::TimedOut(TimeoutKind::Total), 0)
     );
 }
 
@@ -52,7 +52,7 @@ fn one_that_computes_without_a_word_is_suspected_and_left_at_work() {
     busy.limits.silence = Some(Duration::from_millis(200));
     /// Lets the command end once it is suspected.
     struct Lets(std::path::PathBuf, Vec<Standing>);
-    impl Observer for Lets {
+    impl CommandObserver for Lets {
         fn standing(&mut self, standing: &Standing) {
             self.1.push(standing.clone());
             std::fs::write(&self.0, "").unwrap();
@@ -60,7 +60,7 @@ fn one_that_computes_without_a_word_is_suspected_and_left_at_work() {
     }
     let mut lets = Lets(seen, Vec::new());
     let outcome = run_with(&busy, &mut lets, &CancelToken::new());
-    assert_eq!(outcome.end, End::Exited(0), "{:?}", lets.1);
+    assert_eq!(outcome.end, CommandEnd::Exited(0), "{:?}", lets.1);
     assert!(
         matches!(&lets.1[0], Standing::Suspect(signs) if signs.len() == 1),
         "{:?}",
@@ -80,7 +80,7 @@ fn one_that_changes_files_without_a_word_is_left_at_work() {
     let outcome = run(&writes);
     assert_eq!(
         (outcome.end, text(&outcome.stdout.memory)),
-        (End::Exited(0), "done\n")
+        (CommandEnd::Exited(0), "done\n")
     );
 }
 

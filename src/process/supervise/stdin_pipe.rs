@@ -13,24 +13,24 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::ChildStdin;
 
 use crate::base::fs::remove_file;
-use crate::process::capture::{Bounds, Line, Splitter};
-use crate::process::supervise::spec::{After, Heard, Observer, Saying};
+use crate::process::capture::{LineBounds, LineSplitter, OutputLine};
+use crate::process::supervise::spec::{AfterReply, CommandHeard, CommandObserver, CommandReply};
 
 /// Most bytes that may wait for a command that does not read. More than the longest prompt.
 const MOST_PENDING: usize = 96 << 20;
 
 /// The pipe to one command.
-pub(super) struct Voice {
+pub(super) struct StdinPipe {
     path: PathBuf,
     pipe: Option<ChildStdin>,
     pending: Vec<u8>,
     sent: usize,
-    last_word: After,
+    last_word: AfterReply,
     closed_at: Option<Instant>,
-    lines: Splitter,
+    lines: LineSplitter,
 }
 
-impl Voice {
+impl StdinPipe {
     /// Makes the pipe at `path`, for its owner only.
     pub fn make(path: &Path) -> io::Result<Self> {
         remove_file(path).map_err(|e| e.source)?;
@@ -43,31 +43,31 @@ impl Voice {
             pipe: Some(pipe),
             pending: Vec::new(),
             sent: 0,
-            last_word: After::Listen,
+            last_word: AfterReply::Listen,
             closed_at: None,
-            lines: Splitter::new(Bounds::JUDGE),
+            lines: LineSplitter::new(LineBounds::JUDGE),
         })
     }
 
     /// Says what the observer says first.
-    pub fn begin(&mut self, observer: &mut dyn Observer) {
-        self.say(observer.talk(Heard::Start));
+    pub fn begin(&mut self, observer: &mut dyn CommandObserver) {
+        self.say(observer.talk(CommandHeard::Start));
     }
 
     /// Takes what the command has written, and answers each line that it completes.
-    pub fn hear(&mut self, bytes: &[u8], observer: &mut dyn Observer) {
+    pub fn hear(&mut self, bytes: &[u8], observer: &mut dyn CommandObserver) {
         // It has its standard input by now, and nobody else needs the name.
         self.unlink();
         let mut said = Vec::new();
-        self.lines.feed(bytes, &mut |line: Line<'_>| {
-            said.push(observer.talk(Heard::Line(line)))
+        self.lines.feed(bytes, &mut |line: OutputLine<'_>| {
+            said.push(observer.talk(CommandHeard::Line(line)))
         });
         said.into_iter().for_each(|saying| self.say(saying));
     }
 
     /// Says what is to be said before the end, as far as it goes through at once.
-    pub fn stop(&mut self, observer: &mut dyn Observer) {
-        self.say(observer.talk(Heard::Stopping));
+    pub fn stop(&mut self, observer: &mut dyn CommandObserver) {
+        self.say(observer.talk(CommandHeard::Stopping));
         if let Some(pipe) = &self.pipe {
             // A pipe that is full has a command behind it that does not read.
             let _said = rustix::io::write(pipe, self.pending.get(self.sent..).unwrap_or_default());
@@ -115,8 +115,8 @@ impl Voice {
         self.closed_at.is_some()
     }
 
-    fn say(&mut self, saying: Saying) {
-        if self.pipe.is_none() || self.last_word == After::Close {
+    fn say(&mut self, saying: CommandReply) {
+        if self.pipe.is_none() || self.last_word == AfterReply::Close {
             return;
         }
         for line in saying.lines {
@@ -133,7 +133,7 @@ impl Voice {
     }
 
     fn close_after_last_word(&mut self) {
-        if self.last_word == After::Close && self.pipe.is_some() {
+        if self.last_word == AfterReply::Close && self.pipe.is_some() {
             self.closed_at = Some(Instant::now());
             self.close();
         }
@@ -156,7 +156,7 @@ impl Voice {
     }
 }
 
-impl Drop for Voice {
+impl Drop for StdinPipe {
     fn drop(&mut self) {
         self.unlink();
     }

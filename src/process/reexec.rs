@@ -13,14 +13,14 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use crate::process::guard::program;
 
 /// As long as it is held, the child goes on.
-pub struct Leash(#[expect(dead_code, reason = "held, never used")] Option<ChildStdin>);
+pub struct ChildLeash(#[expect(dead_code, reason = "held, never used")] Option<ChildStdin>);
 
 /// A child at work.
-pub struct Again(Child);
+pub struct ReexecChild(Child);
 
 /// How a child ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
+pub struct ReexecEnd {
     /// Its exit code; none where a signal ended it.
     pub code: Option<i32>,
     /// What it printed.
@@ -28,7 +28,7 @@ pub struct Ended {
 }
 
 /// Starts this program with these arguments.
-pub fn start(args: &[OsString]) -> io::Result<(Leash, Again)> {
+pub fn start(args: &[OsString]) -> io::Result<(ChildLeash, ReexecChild)> {
     let mut command = Command::new(program());
     command
         .args(args)
@@ -36,13 +36,13 @@ pub fn start(args: &[OsString]) -> io::Result<(Leash, Again)> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = command.spawn()?;
-    Ok((Leash(child.stdin.take()), Again(child)))
+    Ok((ChildLeash(child.stdin.take()), ReexecChild(child)))
 }
 
-impl Again {
+impl ReexecChild {
     /// Waits for the end; every line that the child says on standard error is handed on as it
     /// comes.
-    pub fn wait(mut self, mut said: impl FnMut(String)) -> io::Result<Ended> {
+    pub fn wait(mut self, mut said: impl FnMut(String)) -> io::Result<ReexecEnd> {
         let stdout = self.0.stdout.take();
         let output = std::thread::spawn(move || {
             let mut text = Vec::new();
@@ -61,7 +61,7 @@ impl Again {
         }
         let status = self.0.wait()?;
         let output = output.join().unwrap_or_else(|_| Ok(Vec::new()))?;
-        Ok(Ended {
+        Ok(ReexecEnd {
             code: status.code(),
             output: String::from_utf8_lossy(&output).into_owned(),
         })

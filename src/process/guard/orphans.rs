@@ -13,8 +13,8 @@ use rustix::process::{Pid, WaitId, WaitIdOptions};
 use tokio::process::Child;
 
 use crate::process::identity::own_pid;
-use crate::process::procfs::{Stat, descendants, table};
-use crate::process::signal::{Groups, Pressure, STEP, Sweep};
+use crate::process::procfs::{ProcessStat, descendants, table};
+use crate::process::signal::{GroupKill, ProcessSweep, STEP, SweepPressure};
 
 /// The keepers that this process has started and not yet waited for. Held over a start, so that no
 /// look falls between the start of a keeper and its registration.
@@ -22,9 +22,9 @@ static KEEPERS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
 /// A keeper's place in the register; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Registered(i32);
+pub(super) struct KeeperRegistration(i32);
 
-impl Drop for Registered {
+impl Drop for KeeperRegistration {
     fn drop(&mut self) {
         keepers().remove(&self.0);
     }
@@ -40,7 +40,7 @@ pub(super) fn become_reaper() -> io::Result<()> {
 /// Starts a keeper and registers it in one step.
 pub(super) fn register(
     start: impl FnOnce() -> io::Result<Child>,
-) -> io::Result<(Child, Registered)> {
+) -> io::Result<(Child, KeeperRegistration)> {
     let mut keepers = keepers();
     let child = start()?;
     let pid = child
@@ -48,31 +48,31 @@ pub(super) fn register(
         .and_then(|pid| i32::try_from(pid).ok())
         .unwrap_or_default();
     keepers.insert(pid);
-    Ok((child, Registered(pid)))
+    Ok((child, KeeperRegistration(pid)))
 }
 
 /// Ends and reaps everything that `ai` has adopted and that is not older than `since` (ticks after
 /// boot). Returns how many processes that were, and the pids that could not be killed.
-pub(in crate::process) async fn end_adopted(since: u64, grace: Duration) -> (usize, Vec<i32>) {
-    let mut sweep = Sweep::begin(grace);
+pub(in crate::process) async fn end_orphans(since: u64, grace: Duration) -> (usize, Vec<i32>) {
+    let mut sweep = ProcessSweep::begin(grace);
     loop {
         let targets = look(since);
-        if targets.is_empty() || sweep.pressure() == Pressure::GivenUp {
+        if targets.is_empty() || sweep.pressure() == SweepPressure::GivenUp {
             return (sweep.count(), targets.iter().map(|stat| stat.pid).collect());
         }
-        sweep.press(&targets, Groups::Spared);
+        sweep.press(&targets, GroupKill::Spared);
         tokio::time::sleep(STEP).await;
     }
 }
 
 /// Reaps what `ai` has adopted and what has ended: the survivors of a keeper, or a daemon that
 /// `git` has started.
-pub(in crate::process) fn reap_adopted() {
+pub(in crate::process) fn reap_orphans() {
     look(0);
 }
 
 /// Reaps adopted children that have ended, and lists the others with all that is below them.
-fn look(since: u64) -> Vec<Stat> {
+fn look(since: u64) -> Vec<ProcessStat> {
     let own = own_pid();
     let keepers = keepers();
     let table = table().unwrap_or_default();
@@ -80,22 +80,22 @@ fn look(since: u64) -> Vec<Stat> {
         .iter()
         .find(|stat| stat.pid == own)
         .map(|stat| stat.session);
-    let is_adopted = |stat: &&Stat| {
+    let is_adopted = |stat: &&ProcessStat| {
         stat.parent == own
             && stat.start_ticks >= since
             && Some(stat.session) != own_session
             && !keepers.contains(&stat.pid)
     };
-    let (running, ended): (Vec<Stat>, Vec<Stat>) = table
+    let (running, ended): (Vec<ProcessStat>, Vec<ProcessStat>) = table
         .iter()
         .filter(is_adopted)
         .copied()
-        .partition(Stat::is_running);
+        .partition(ProcessStat::is_running);
     ended.iter().for_each(|stat| reap(stat.pid));
     let roots: Vec<i32> = running.iter().map(|stat| stat.pid).collect();
     let below = descendants(&roots, &table)
         .into_iter()
-        .filter(Stat::is_running);
+        .filter(ProcessStat::is_running);
     running.iter().copied().chain(below).collect()
 }
 

@@ -7,13 +7,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
 use crate::base::clock;
-use crate::process::identity::{Liveness, ProcessIdentity};
+use crate::process::identity::{ProcessIdentity, ProcessLiveness};
 use crate::process::procfs;
 use crate::process::signal::send;
 
 /// How hard a process is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ask {
+pub enum EndSignal {
     /// `SIGTERM`, which lets it save its work.
     Politely,
     /// `SIGKILL`.
@@ -22,12 +22,12 @@ pub enum Ask {
 
 /// Signals exactly this process; one that has ended, or that belongs to another container, gets
 /// nothing.
-pub fn ask_to_end(process: &ProcessIdentity, ask: Ask) {
+pub fn ask_to_end(process: &ProcessIdentity, ask: EndSignal) {
     let signal = match ask {
-        Ask::Politely => Signal::TERM,
-        Ask::Firmly => Signal::KILL,
+        EndSignal::Politely => Signal::TERM,
+        EndSignal::Firmly => Signal::KILL,
     };
-    if let (Liveness::Alive, Some(stat)) = (process.liveness(), procfs::stat(process.pid)) {
+    if let (ProcessLiveness::Alive, Some(stat)) = (process.liveness(), procfs::stat(process.pid)) {
         send(&stat, signal);
         if stat.is_stopped() {
             send(&stat, Signal::CONT);
@@ -36,14 +36,14 @@ pub fn ask_to_end(process: &ProcessIdentity, ask: Ask) {
 }
 
 /// Waits until the process has ended, at most `limit`. Says how it stands then.
-pub fn wait_for_end(process: &ProcessIdentity, limit: Duration) -> Liveness {
+pub fn wait_for_end(process: &ProcessIdentity, limit: Duration) -> ProcessLiveness {
     let until = Instant::now() + limit;
     let pinned =
         Pid::from_raw(process.pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
     loop {
         let left = until.saturating_duration_since(Instant::now());
         let state = process.liveness();
-        if state != Liveness::Alive || left.is_zero() {
+        if state != ProcessLiveness::Alive || left.is_zero() {
             return state;
         }
         match &pinned {
@@ -80,22 +80,22 @@ mod tests {
         let (mut child, identity) = sleeper();
         assert_eq!(
             wait_for_end(&identity, Duration::from_millis(20)),
-            Liveness::Alive
+            ProcessLiveness::Alive
         );
         let earlier = ProcessIdentity {
             start_ticks: identity.start_ticks + 1,
             ..identity.clone()
         };
-        ask_to_end(&earlier, Ask::Firmly);
+        ask_to_end(&earlier, EndSignal::Firmly);
         assert_eq!(
             wait_for_end(&identity, Duration::from_millis(20)),
-            Liveness::Alive,
+            ProcessLiveness::Alive,
             "another process was hit"
         );
-        ask_to_end(&identity, Ask::Politely);
+        ask_to_end(&identity, EndSignal::Politely);
         assert_eq!(
             wait_for_end(&identity, Duration::from_secs(30)),
-            Liveness::Dead
+            ProcessLiveness::Dead
         );
         child.wait().unwrap();
     }

@@ -8,7 +8,7 @@ use crate::process::sandbox::ResourceLimits;
 
 /// What may be done with a path and everything below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Access {
+pub enum PathAccess {
     /// It is not there: an empty directory of the child's own where a layer can show one, else
     /// nothing that can be read.
     Hidden,
@@ -26,7 +26,7 @@ pub enum Access {
 
 /// The layer that carries a fence out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Layer {
+pub enum SandboxLayer {
     /// Namespaces by this `bwrap`.
     Bubblewrap(PathBuf),
     /// Landlock.
@@ -39,33 +39,33 @@ pub enum Layer {
 
 /// A fence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fence {
+pub struct SandboxPolicy {
     /// Who sees to it.
-    pub layer: Layer,
+    pub layer: SandboxLayer,
     /// What may be reached, beyond reading everything.
-    rules: BTreeMap<(usize, PathBuf), Access>,
+    rules: BTreeMap<(usize, PathBuf), PathAccess>,
     /// Whether there is a network.
     pub network: Network,
     /// How much may be used.
     pub limits: ResourceLimits,
 }
 
-impl Layer {
+impl SandboxLayer {
     /// Its name.
     pub fn mode(&self) -> Mode {
         match self {
-            Layer::Bubblewrap(_) => Mode::Bubblewrap,
-            Layer::Landlock => Mode::Landlock,
-            Layer::Seatbelt => Mode::Seatbelt,
-            Layer::None => Mode::None,
+            SandboxLayer::Bubblewrap(_) => Mode::Bubblewrap,
+            SandboxLayer::Landlock => Mode::Landlock,
+            SandboxLayer::Seatbelt => Mode::Seatbelt,
+            SandboxLayer::None => Mode::None,
         }
     }
 }
 
-impl Fence {
+impl SandboxPolicy {
     /// Everything can be read, nothing written.
-    pub fn new(layer: Layer, network: Network, limits: ResourceLimits) -> Fence {
-        Fence {
+    pub fn new(layer: SandboxLayer, network: Network, limits: ResourceLimits) -> SandboxPolicy {
+        SandboxPolicy {
             layer,
             rules: BTreeMap::new(),
             network,
@@ -75,20 +75,20 @@ impl Fence {
 
     /// Says what may be done at `path`, which is absolute and without symbolic links; an earlier
     /// word about the same path is replaced.
-    pub fn say(&mut self, path: &Path, access: Access) {
+    pub fn say(&mut self, path: &Path, access: PathAccess) {
         self.rules
             .insert((path.components().count(), path.to_owned()), access);
     }
 
     /// All rules, those about outer paths first.
-    pub fn rules(&self) -> impl Iterator<Item = (&Path, &Access)> {
+    pub fn rules(&self) -> impl Iterator<Item = (&Path, &PathAccess)> {
         self.rules
             .iter()
             .map(|((_, path), access)| (path.as_path(), access))
     }
 
     /// The word that counts for a path; `None` where nobody has spoken of it or of what is above.
-    pub fn access(&self, path: &Path) -> Option<&Access> {
+    pub fn access(&self, path: &Path) -> Option<&PathAccess> {
         path.ancestors()
             .find_map(|dir| self.rules.get(&(dir.components().count(), dir.to_owned())))
     }
@@ -100,19 +100,23 @@ mod tests {
 
     #[test]
     fn the_deepest_word_counts_and_the_last_one_about_a_path() {
-        let mut fence = Fence::new(Layer::Landlock, Network::On, ResourceLimits::default());
-        fence.say(Path::new("/h/a/b"), Access::Read);
-        fence.say(Path::new("/h/a"), Access::Read);
-        fence.say(Path::new("/h"), Access::Hidden);
-        fence.say(Path::new("/h/a"), Access::Write);
+        let mut fence = SandboxPolicy::new(
+            SandboxLayer::Landlock,
+            Network::On,
+            ResourceLimits::default(),
+        );
+        fence.say(Path::new("/h/a/b"), PathAccess::Read);
+        fence.say(Path::new("/h/a"), PathAccess::Read);
+        fence.say(Path::new("/h"), PathAccess::Hidden);
+        fence.say(Path::new("/h/a"), PathAccess::Write);
         let order: Vec<_> = fence
             .rules()
             .map(|(path, _)| path.to_str().unwrap())
             .collect();
         assert_eq!(order, ["/h", "/h/a", "/h/a/b"]);
-        assert_eq!(fence.access(Path::new("/h/a/x")), Some(&Access::Write));
-        assert_eq!(fence.access(Path::new("/h/a/b/c")), Some(&Access::Read));
-        assert_eq!(fence.access(Path::new("/h/x")), Some(&Access::Hidden));
+        assert_eq!(fence.access(Path::new("/h/a/x")), Some(&PathAccess::Write));
+        assert_eq!(fence.access(Path::new("/h/a/b/c")), Some(&PathAccess::Read));
+        assert_eq!(fence.access(Path::new("/h/x")), Some(&PathAccess::Hidden));
         assert_eq!(fence.access(Path::new("/etc")), None);
     }
 }
