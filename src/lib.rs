@@ -1,7 +1,7 @@
 //! `ai`: Git-native coordination for coding agents.
 //!
-//! Modules are layers and look one way only, checked by `tests/tidy.rs`: `base ← domain ← policy ←
-//! store, git, process, config ← connector, router, checks, notify ← ops ← app ← cli`.
+//! Modules are layers and look one way only; `ARCHITECTURE.md` draws them, and `tests/tidy.rs` fails
+//! on an import against them.
 
 #![cfg_attr(
     test,

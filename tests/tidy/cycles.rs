@@ -121,7 +121,7 @@ impl Modules {
     }
 }
 
-/// `src/a/b.rs` and `src/a/b/mod.rs` are both `a::b`.
+/// The path of a module from the root of the crate: a file and the `mod.rs` of a folder alike.
 fn module(path: &str) -> Vec<String> {
     let inside = path.trim_start_matches("src/").trim_end_matches(".rs");
     let inside = inside.strip_suffix("/mod").unwrap_or(inside);

@@ -62,6 +62,21 @@ const HAND_WRITTEN: &[&str] = &[STRICT_YAML, "src/config/", "src/policy/", "src/
 /// Homes of the calls that `clippy.toml` forbids everywhere else.
 const AMBIENT_HOMES: &[&str] = &["src/base/", "src/git/", "src/process/"];
 
+/// The table as `ARCHITECTURE.md` shows it: who stands above imports from below.
+pub fn drawing() -> String {
+    let rows: Vec<String> = LAYERS.iter().rev().map(|row| row.join("   ")).collect();
+    let width = rows.iter().map(String::len).max().unwrap_or_default();
+    let rule = "─".repeat(width + 4);
+    let lines: Vec<String> = rows
+        .iter()
+        .map(|row| format!("│{row:^inner$}│\n", inner = width + 4))
+        .collect();
+    format!(
+        "```text\n┌{rule}┐\n{}└{rule}┘\n```\n",
+        lines.join(&format!("├{rule}┤\n"))
+    )
+}
+
 /// Imports that point upwards, sideways, or at no known layer.
 pub fn edges(tree: &Tree) -> Vec<Violation> {
     layered(tree)
