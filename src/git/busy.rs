@@ -16,7 +16,7 @@ const SIGNS: [(&str, &str); 7] = [
     ),
 ];
 
-/// What is going on in the checkout with this git directory; `None` where nothing is.
+/// Names the unfinished operation in the checkout with this git directory; `None` where nothing is.
 pub fn going_on(git_dir: &Path) -> Option<&'static str> {
     SIGNS
         .iter()

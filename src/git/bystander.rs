@@ -31,7 +31,7 @@ const CAP: u64 = 1 << 20;
 /// Branches of runs move all the time, by `ai` itself.
 const RUNS: &str = "refs/heads/ai/";
 
-/// How things stood before the agent began.
+/// The state of everything outside the worktree, before the agent began.
 #[derive(Debug)]
 pub struct BystanderState {
     /// Change time of a file that `ai` wrote just now, in seconds and nanoseconds of the file
@@ -42,7 +42,7 @@ pub struct BystanderState {
     steering: BTreeMap<PathBuf, String>,
 }
 
-/// What changed meanwhile.
+/// The changes since that state.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct BystanderChanges {
     /// In words.
@@ -68,8 +68,8 @@ impl BystanderState {
         })
     }
 
-    /// What is different now. `root` is the main checkout, where there is one; `own` the branch of
-    /// the run.
+    /// Compares with the state now. `root` is the main checkout, where there is one; `own` the
+    /// branch of the run.
     pub fn changes(
         &self,
         repo: &Repo,

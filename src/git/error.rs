@@ -21,7 +21,7 @@ pub enum GitError {
         found: String,
         /// The oldest version that will do.
         needed: String,
-        /// What needs it.
+        /// The feature that needs it.
         what: &'static str,
     },
     /// The process could not be started or fed.
@@ -29,7 +29,7 @@ pub enum GitError {
     Spawn {
         /// The command line.
         argv: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
@@ -40,7 +40,7 @@ pub enum GitError {
         argv: String,
         /// `exit N` or the signal.
         status: String,
-        /// What Git said, capped.
+        /// Git's message, capped.
         stderr: String,
     },
     /// Git did not end in time and was killed.
@@ -64,15 +64,15 @@ pub enum GitError {
     Unparsable {
         /// The command line.
         argv: String,
-        /// What was expected.
+        /// The expected output.
         what: String,
     },
     /// The library failed.
     #[error("cannot {what}: {}", source.message())]
     Native {
-        /// What was tried.
+        /// The operation.
         what: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: git2::Error,
     },
@@ -98,7 +98,7 @@ pub enum GitError {
         path: String,
         /// The commit.
         commit: String,
-        /// What stands there.
+        /// The kind of object that stands there.
         what: &'static str,
     },
     /// Text that is no object name.
@@ -112,7 +112,7 @@ pub enum GitError {
     BadFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The fault.
         why: String,
     },
     /// A value that cannot be stored in a commit.

@@ -12,7 +12,7 @@ use crate::base::fs;
 /// No sane configuration is larger; a larger one is refused rather than read.
 const CONFIG_CAP: u64 = 4 << 20;
 
-/// How references are stored.
+/// The storage format of references.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RefStorage {
     /// Loose files and `packed-refs`.
@@ -183,7 +183,7 @@ fn ends_open(line: &str) -> bool {
     !is_comment && line.bytes().rev().take_while(|b| *b == b'\\').count() % 2 == 1
 }
 
-/// Where the section header ends: at a `]` outside of quotes.
+/// Finds the end of the section header: at a `]` outside of quotes.
 fn header_end(rest: &str) -> Option<usize> {
     let mut quoted = false;
     let mut escaped = false;

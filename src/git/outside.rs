@@ -64,7 +64,7 @@ impl OutsideDir {
         OutsideDir { dir, owner }
     }
 
-    /// Where all of it is.
+    /// Returns the directory of all of it.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
@@ -118,7 +118,7 @@ impl WorktreeOwner {
     }
 }
 
-/// What of a name people and every shell can read.
+/// Keeps of a name the characters that people and every shell can read.
 fn readable(name: Option<&OsStr>) -> String {
     let name = name.unwrap_or_default().to_string_lossy();
     let plain: String = name

@@ -9,7 +9,7 @@ use super::discover::RepoLocation;
 use super::error::GitError;
 use super::format::RepoFormat;
 
-/// Why a repository is refused.
+/// A repository that is refused, with the reason.
 #[derive(Debug, thiserror::Error)]
 pub enum Unsupported {
     /// Somebody else owns it, and Git was not told to trust it. `ai` adds no exception itself.
@@ -36,7 +36,7 @@ pub enum Unsupported {
     ForeignWorkTree {
         /// The git directory.
         git_dir: PathBuf,
-        /// Where it leads.
+        /// The directory to which it leads.
         root: PathBuf,
     },
     /// Git is missing, too old, or failed.

@@ -18,7 +18,7 @@ use super::repo::{ExpectedRef, RefError, Repo};
 use super::shadow::ShadowRepo;
 use crate::base::fs;
 
-/// Where the real objects are seen within the private ones.
+/// Name of the directory in which the real objects are seen within the private ones.
 const REAL: &str = "real";
 /// A reference or HEAD is one line.
 const LINE: u64 = 256;
@@ -37,7 +37,7 @@ pub struct Quarantine {
 pub struct StandInDir {
     /// The place.
     pub place: PathBuf,
-    /// What stands there.
+    /// The directory that is shown there.
     pub with: PathBuf,
 }
 
@@ -87,7 +87,7 @@ impl Quarantine {
         Ok(())
     }
 
-    /// What has to be shown in whose place, writable.
+    /// Lists the directories to be shown, writable, in place of others.
     pub fn stand_ins(&self) -> Vec<StandInDir> {
         let objects = StandInDir {
             place: self.common.join("objects"),
@@ -96,7 +96,7 @@ impl Quarantine {
         std::iter::once(objects).chain(self.references()).collect()
     }
 
-    /// Where the real objects have to be shown, and where they are; readable.
+    /// Returns where the real objects have to be shown, and where they are; readable.
     pub fn real_objects(&self) -> StandInDir {
         let real = self.common.join("objects");
         StandInDir {

@@ -292,7 +292,7 @@ impl Case<'_> {
         Ok(accepted(task, &self.run, &accepting, updated))
     }
 
-    /// What is going to be in the target, under no override yet.
+    /// The state of the target after the landing, under no override yet.
     fn accepting(&self, landing: &Landing) -> Accepting {
         let (target, commit, tree) = match landing {
             Landing::Move(plan) => (plan.target.clone(), &plan.new, &plan.tree),
@@ -358,7 +358,7 @@ impl Case<'_> {
         )
     }
 
-    /// What would land.
+    /// Finds the change that would land.
     fn landing(&self) -> Result<Landing, OpError> {
         let config = &self.world.config.accept;
         let mode = match config.mode {
@@ -448,7 +448,7 @@ impl Case<'_> {
     }
 }
 
-/// Where the work goes.
+/// The way in which the work reaches its target.
 enum Landing {
     /// Nowhere: the configuration leaves it on its own branch.
     Stay,

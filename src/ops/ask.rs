@@ -12,13 +12,13 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::policy::{self, Facts, Request};
 use crate::store::Tx;
 
-/// What is asked of the policy.
+/// A question to the policy.
 pub struct Question {
     /// The action.
     pub action: Action,
     /// On what.
     pub resource: Resource,
-    /// What `ai` has measured.
+    /// Facts that `ai` has measured.
     pub facts: Facts,
 }
 

@@ -11,7 +11,7 @@ use crate::ops::restore::BACKUPS;
 use crate::store::sqlite::{self, BackupInfo, SqliteStore};
 use crate::store::{Access, StoreError};
 
-/// How old the newest backup may be before another one is due.
+/// Age of the newest backup from which another one is due.
 pub const MAX_AGE: Duration = Duration::from_secs(60 * 60);
 
 /// Copies the store to `target`, or to the next rolling backup below `state_dir`, reads the copy
@@ -52,7 +52,7 @@ pub fn roll_if_due(
 pub struct Listed {
     /// The file.
     pub path: PathBuf,
-    /// What is in it, or why it cannot be used.
+    /// The content, or the reason why the backup cannot be used.
     pub content: Result<BackupInfo, StoreError>,
 }
 
@@ -69,7 +69,7 @@ pub fn list(state_dir: &Path) -> Result<Vec<Listed>, StoreError> {
         .collect())
 }
 
-/// When a backup was taken, by its name: the number between its first words and its last.
+/// Reads the time of a backup out of its name: the number between its first words and its last.
 pub fn taken_ms(path: &Path) -> Option<i64> {
     let stem = path.file_name()?.to_str()?.strip_suffix(".db")?;
     stem.split('-').rev().nth(1)?.parse().ok()

@@ -18,7 +18,7 @@ use crate::store::Tx;
 pub struct Standing {
     /// The agent or task, where there is one.
     pub of: Option<String>,
-    /// How far.
+    /// The level that was reached.
     pub level: Level,
     /// Runs of which nobody knows the price.
     pub unpriced: u64,
@@ -78,7 +78,7 @@ pub fn used_up(
         .find(|level| level.unit != Unit::Attempts && level.is_used_up()))
 }
 
-/// What keeps a task from being run by `agent` now.
+/// Returns the budget that keeps `agent` from running the task now.
 pub fn gate(
     tx: &mut dyn Tx,
     cx: &Cx,
@@ -93,7 +93,7 @@ pub fn gate(
         .map(|level| refusal(cx, level)))
 }
 
-/// What each agent has used today, with its runs at work.
+/// Sums up what each agent has used today, with its runs at work.
 pub fn of_agents_today(tx: &mut dyn Tx, cx: &Cx) -> Result<BTreeMap<String, Spent>, OpError> {
     let today = tx.day_sums(Some(budget::day_of(cx.now.wall_ms)))?;
     let mut found: BTreeMap<String, Spent> = today
@@ -108,7 +108,7 @@ pub fn of_agents_today(tx: &mut dyn Tx, cx: &Cx) -> Result<BTreeMap<String, Spen
     Ok(found)
 }
 
-/// What a run at work has used: an attempt, its time, and what its CLI has told.
+/// Sums up what a run at work has used: an attempt, its time, and what its CLI has told.
 fn at_work(cx: &Cx, run: &Run) -> Spent {
     let used = run.used.unwrap_or_default();
     Spent {

@@ -23,11 +23,11 @@ pub struct Claimed {
     pub lease: Lease,
     /// The proof of it.
     pub token: Token,
-    /// What policy wants said about it.
+    /// Warnings of the policy.
     pub warnings: Vec<String>,
 }
 
-/// Which task to claim.
+/// The choice of a task to claim.
 #[derive(Clone, Debug)]
 pub enum Which {
     /// This one.
@@ -81,7 +81,7 @@ pub fn record_lapses(store: &mut dyn Store, cx: &Cx, which: &Which) -> Result<()
     }
 }
 
-/// Whether a claim found leases that had lapsed.
+/// The result of looking for lapsed leases before a claim.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lapsed {
     None,

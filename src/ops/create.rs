@@ -23,7 +23,7 @@ const MAX_TITLE: usize = 2_000;
 /// Longest body in bytes.
 const MAX_BODY: usize = 1 << 20;
 
-/// What a new task is to be; also one entry of a file for `ai task create --from`.
+/// The content of a new task; also one entry of a file for `ai task create --from`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NewTask {

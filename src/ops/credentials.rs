@@ -17,13 +17,13 @@ use crate::process::redact::Secret;
 /// A file with keys is small.
 const CAP: u64 = 1 << 20;
 
-/// Why a credential cannot be had. Never holds a part of a secret.
+/// A credential that cannot be had. The error never holds a part of a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("credential `{id}`: {why}")]
 pub struct CredentialError {
-    /// Which.
+    /// The credential's name.
     pub id: String,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 

@@ -25,13 +25,13 @@ pub struct Cx {
     /// Both clocks. [`commit`] sets them when the store is held; before that they are those of the
     /// command's start.
     pub now: Now,
-    /// Who acts.
+    /// The actor.
     pub actor: Actor,
     /// The policy that answers.
     pub policy: PolicyAtHand,
-    /// What the project has configured.
+    /// The project's configuration, as far as it decides operations.
     pub rules: Arc<Rules>,
-    /// What takes secrets out of everything that is recorded.
+    /// The filter that takes secrets out of everything that is recorded.
     pub scrub: Scrub,
 }
 
@@ -47,7 +47,7 @@ impl PolicyAtHand {
         PolicyAtHand(Arc::new(LazyLock::new(Box::new(read))))
     }
 
-    /// What is known about the policy.
+    /// Returns the policy, or why it cannot be read.
     pub fn state(&self) -> &PolicyState {
         &self.0
     }
@@ -64,7 +64,7 @@ impl From<PolicyState> for PolicyAtHand {
 pub struct Rules {
     /// Module names and the patterns that they stand for.
     pub modules: BTreeMap<String, Vec<String>>,
-    /// How paths compare in this repository.
+    /// The comparison of paths in this repository: with or without case.
     pub case: CaseMode,
     /// The checkout in which symbolic links are followed, so that one directory has one name; none
     /// in a bare repository.

@@ -39,18 +39,18 @@ pub struct Found {
     pub program: String,
     /// Its version, as it tells it itself.
     pub version: Option<String>,
-    /// Why its version is not known, or is none for which the connector is meant.
+    /// The reason why its version is not known, or is none for which the connector is meant.
     pub problem: Option<String>,
     /// The version with which the connector was tried; absent where nobody has tried it with the
     /// real program.
     pub tested_with: Option<String>,
-    /// What the connector can do with it.
+    /// Capabilities of the connector with this program.
     pub capabilities: Vec<&'static str>,
-    /// Whether an agent stands for it.
+    /// The agent that stands for it, if any.
     pub agent: Registration,
 }
 
-/// Whether an agent stands for a CLI.
+/// The registration of a detected CLI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Registration {
@@ -75,7 +75,7 @@ pub fn connectors(root: &Path, common_dir: &Path) -> Result<(ConnectorRegistry, 
     }
 }
 
-/// Whether the project's own connectors were asked.
+/// The share of the project's own connectors in a detection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Project {
     /// They were.
@@ -243,7 +243,7 @@ fn found(manifest: &Manifest, program: &Path, version: Result<String, String>) -
     }
 }
 
-/// What a connector can do, in words.
+/// Names the capabilities of a connector.
 fn capabilities(manifest: &Manifest) -> Vec<&'static str> {
     let all = [
         (manifest.output != OutputFormat::Text, "events"),

@@ -11,7 +11,7 @@ use crate::ops::cx;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::store::{StoreError, Tx};
 
-/// What became of one piece.
+/// The state of one piece of evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Found {
@@ -26,7 +26,7 @@ pub enum Found {
     },
     /// The file cannot be read.
     Unreadable {
-        /// Why.
+        /// The reason.
         why: String,
     },
 }

@@ -13,11 +13,11 @@ use crate::domain::lease::Lease;
 use crate::domain::time::{LeaseInstant, WallMs};
 use crate::store::{EventFilter, Flow, StoreError, StoredEvent, Tx};
 
-/// What the header calls this format.
+/// The name of this format in the header.
 pub const FORMAT: &str = "ai-export";
 /// The version of the format that is written, and the newest that is read.
 pub const VERSION: u32 = 1;
-/// What stands before the text of an event in its line. It cannot occur earlier: a quote inside a
+/// The separator before the text of an event in its line. It cannot occur earlier: a quote inside a
 /// JSON string is escaped.
 pub const BODY: &str = ",\"body\":";
 
@@ -30,11 +30,11 @@ pub struct Header {
     pub version: u32,
     /// Id of the store.
     pub store: String,
-    /// How many lines of events follow.
+    /// Number of lines with events that follow.
     pub events: u64,
-    /// How many lines of leases follow them.
+    /// Number of lines with leases that follow them.
     pub leases: u64,
-    /// How many tasks the events make.
+    /// Number of tasks that the events create.
     pub tasks: u64,
     /// Hash of the newest event.
     pub head: String,
@@ -46,7 +46,7 @@ pub struct Header {
 pub struct EventHead {
     /// Position.
     pub seq: u64,
-    /// When.
+    /// Time of the event, in milliseconds since 1970.
     pub at_ms: WallMs,
     /// Stable kind name.
     pub kind: String,
@@ -54,7 +54,7 @@ pub struct EventHead {
     pub prev: String,
     /// Hash of this record.
     pub hash: String,
-    /// Who.
+    /// The actor, as JSON.
     pub actor: serde_json::Value,
 }
 
@@ -64,11 +64,11 @@ pub struct EventHead {
 pub struct LeaseRow {
     /// About what.
     pub lease: Subject,
-    /// Which grant.
+    /// The epoch of the grant.
     pub epoch: u64,
-    /// How long a renewal lasts.
+    /// Duration of a renewal, in milliseconds.
     pub ttl_ms: i64,
-    /// When it lapses, on the lease clock.
+    /// Time of expiry on the lease clock.
     pub expires: LeaseInstant,
     /// The same instant for people.
     pub expires_ms: WallMs,

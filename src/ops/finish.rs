@@ -23,7 +23,7 @@ pub enum Right<'a> {
     Unclaimed,
 }
 
-/// What the work changes, as it was measured.
+/// The measured change of the work.
 #[derive(Debug, Default)]
 pub struct Changed {
     /// The paths.
@@ -34,15 +34,15 @@ pub struct Changed {
     pub own: Vec<Subject>,
 }
 
-/// How a task is ended.
+/// The order to end a task.
 pub struct Ending<'a> {
-    /// What gives the right to.
+    /// The right by which it is ended.
     pub right: &'a Right<'a>,
-    /// What it is done by.
+    /// The proof.
     pub proof: Proof,
-    /// What was recorded on the way.
+    /// Evidence that was recorded on the way.
     pub evidence: &'a [Evidence],
-    /// What the work changes; nothing where it was not measured.
+    /// The change; nothing where it was not measured.
     pub changed: Option<&'a Changed>,
 }
 

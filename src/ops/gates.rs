@@ -95,7 +95,7 @@ pub(crate) fn held(task: &Task) -> Gate {
     gate(name, reason, decision, Some(next))
 }
 
-/// Why a blocked task is blocked, in one line.
+/// Tells in one line why a blocked task is blocked.
 pub fn blocked_text(tx: &mut dyn Tx, task: &Task) -> Result<String, OpError> {
     let gates = match &task.state {
         TaskState::Blocked {

@@ -10,14 +10,14 @@ use crate::domain::verdict::Outcome;
 use crate::ops::refusal::{OpError, seconds};
 use crate::store::Tx;
 
-/// What the store knows of all agents at one moment.
+/// The health of all agents at one moment, as the store knows it.
 pub struct Healths {
     now_ms: WallMs,
     load: HashMap<String, u32>,
     last: HashMap<String, AgentLast>,
 }
 
-/// How one agent fares.
+/// The health of one agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
     /// Runs that it is at work on.
@@ -28,7 +28,7 @@ pub struct Health {
     pub word: &'static str,
     /// Until when its provider wants to be left alone.
     pub until_ms: Option<WallMs>,
-    /// How its last run ended.
+    /// The end of its last run.
     pub last: Option<AgentLast>,
     now_ms: WallMs,
 }

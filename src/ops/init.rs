@@ -34,7 +34,7 @@ pub struct StartFile {
     pub text: String,
 }
 
-/// What was done.
+/// The work that `ai init` did.
 #[derive(Debug, Default)]
 pub struct Done {
     /// Files that were written.
@@ -45,12 +45,12 @@ pub struct Done {
     pub new_store: bool,
     /// Set where there is no checkout, and so no files.
     pub bare: bool,
-    /// What the repository brings that would run code, and that nobody has trusted yet.
+    /// Files of the repository that would run code, and that nobody has trusted yet.
     pub untrusted: Vec<trust::Change>,
     /// The directory in which worktrees and places of checks will lie; absent where there is none,
     /// or no checkout.
     pub places: Option<PathBuf>,
-    /// Why nothing could run from there.
+    /// The reason why nothing could run from there.
     pub unfit: Option<String>,
 }
 

@@ -179,7 +179,7 @@ pub struct Blocked {
     pub lease: Lease,
 }
 
-/// Who else has locked these paths: `own` names the subjects whose locks do not count. A shared
+/// Finds foreign locks on these paths: `own` names the subjects whose locks do not count. A shared
 /// lock blocks a change too, since its holder relies on the path staying as it is.
 pub fn check(
     tx: &mut dyn Tx,

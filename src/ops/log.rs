@@ -5,7 +5,7 @@ use crate::domain::fold;
 use crate::store::memory::MemoryTables;
 use crate::store::{EventFilter, Flow, StoreError, StoredEvent, Tx};
 
-/// What a verification found.
+/// The result of a verification.
 pub struct Report {
     /// Records read.
     pub events: u64,
@@ -41,7 +41,7 @@ pub fn verify(tx: &mut dyn Tx) -> Result<Report, StoreError> {
     })
 }
 
-/// What is wrong with a record that should stand at `seq` after the record with the hash `prev`.
+/// Returns the fault of a record that should stand at `seq` after the record with the hash `prev`.
 pub(super) fn check(event: &StoredEvent, seq: u64, prev: &str) -> Option<String> {
     if event.seq != seq {
         return Some(format!("the log has a gap: record {seq} is missing"));
@@ -111,7 +111,7 @@ pub fn detail(body: &str) -> String {
     shown.collect::<Vec<_>>().join(" ")
 }
 
-/// What a person recognises of a nested object.
+/// Shortens a nested object to the part that a person recognises.
 fn summary(object: &serde_json::Map<String, serde_json::Value>) -> String {
     let known = [
         "id",
@@ -140,7 +140,7 @@ fn summary(object: &serde_json::Map<String, serde_json::Value>) -> String {
     )
 }
 
-/// What a lease locks; a shared lock says so.
+/// Names the locks of a lease; a shared lock says so.
 fn of_locks(locks: &[serde_json::Value]) -> String {
     let one = |lock: &serde_json::Value| {
         let pattern = lock
@@ -153,7 +153,7 @@ fn of_locks(locks: &[serde_json::Value]) -> String {
     locks.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-/// What is out of the ordinary about a run or its end, in words.
+/// Tells in words everything unusual about a run or its end.
 fn of_run(object: &serde_json::Map<String, serde_json::Value>) -> Vec<String> {
     let text = |name: &str| object.get(name).and_then(serde_json::Value::as_str);
     let resumed = object.get("resumed").map(|from| {

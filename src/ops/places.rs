@@ -12,7 +12,7 @@ use crate::git::worktree::{ours, registered};
 use crate::git::{OutsideDir, WorktreeOwner};
 use crate::ops::refusal::{OpError, Refusal};
 
-/// What makes a directory a project for some tool that looks upwards.
+/// Names of files that make a directory a project for a tool which looks upwards.
 const MARKS: [&str; 12] = [
     "node_modules",
     "package.json",
@@ -30,7 +30,7 @@ const MARKS: [&str; 12] = [
 /// The pool of older versions, below the root.
 const INNER: &str = ".ai/worktrees";
 
-/// Where worktrees and places of checks lie.
+/// The directories of worktrees and places of checks.
 #[derive(Debug, Clone)]
 pub struct Places {
     root: PathBuf,
@@ -73,7 +73,7 @@ impl Places {
         found
     }
 
-    /// Where new worktrees are made, after [`Places::make`].
+    /// Returns the directory of new worktrees, after [`Places::make`].
     pub fn pool(&self) -> PathBuf {
         self.outside
             .as_ref()
@@ -119,8 +119,8 @@ impl Places {
         found
     }
 
-    /// Whether the worktrees in `dir` are this repository's: it says so, or the repository that it
-    /// names is there no more.
+    /// Returns true if the worktrees in `dir` are this repository's: it says so, or the repository
+    /// that it names is there no more.
     fn is_ours(&self, dir: &Path) -> bool {
         WorktreeOwner::of_pool(dir).is_some_and(|owner| {
             let is_its_root = owner.root == self.root || !owner.root.exists();
@@ -146,8 +146,8 @@ impl Places {
         self.fit().map(drop)
     }
 
-    /// What stands above them by which a tool could take them for a part of some project: Node
-    /// finds packages there, others settings.
+    /// Finds files above the places by which a tool could take them for a part of some project:
+    /// Node finds packages there, others settings.
     pub fn marks_above(&self) -> Vec<PathBuf> {
         let above = self
             .dir()

@@ -13,13 +13,13 @@ pub const STORE_FILE: &str = "ai.db";
 /// Largest policy file.
 const POLICY_CAP: u64 = 1 << 20;
 
-/// Where store, runs and backups lie: in the git common directory, out of the way of `git clean`
-/// and of agents' trees.
+/// Returns the directory of store, runs and backups: in the git common directory, out of the way of
+/// `git clean` and of agents' trees.
 pub fn state_dir(common_dir: &Path) -> PathBuf {
     common_dir.join("ai")
 }
 
-/// Where the store of a state directory is kept.
+/// Returns the place of the store of a state directory.
 pub fn store_place(state_dir: &Path) -> StorePlace {
     StorePlace::File(state_dir.join(STORE_FILE))
 }

@@ -32,20 +32,20 @@ pub struct Trial<'a> {
     pub place: &'a str,
     /// The tree.
     pub judged: Judged<'a>,
-    /// Where the logs go.
+    /// The directory of the logs.
     pub dir: &'a Path,
     /// Marks the processes of the checks, so that none outlives a crash.
     pub label: &'a str,
 }
 
-/// What came of it.
+/// The result of the checks.
 pub struct Finding {
-    /// What the checks said together.
+    /// The combined result.
     pub verification: Verification,
     /// Their results, to be recorded.
     pub evidence: Vec<Evidence>,
     tree: Oid,
-    /// What each check said, and where its log is.
+    /// One line for each check, with the path of its log.
     said: Vec<String>,
 }
 
@@ -133,11 +133,11 @@ pub fn on_tree(world: &World, repo: &Repo, trial: &Trial<'_>) -> Result<Finding,
 
 /// A person's tree, proven.
 pub struct Proven {
-    /// What the task is done by.
+    /// The proof by which the task is done.
     pub proof: Proof,
-    /// What shows it.
+    /// The evidence for it.
     pub evidence: Vec<Evidence>,
-    /// What the work changes.
+    /// The measured change.
     pub changed: Changed,
 }
 
@@ -186,7 +186,7 @@ pub fn here(world: &World, task: &Task, since_ms: Option<i64>) -> Result<Proven,
     })
 }
 
-/// What the tree changes of what the work started from.
+/// Measures the change of the tree against the start of the work.
 fn changed(
     world: &World,
     repo: &Repo,
@@ -216,8 +216,8 @@ fn changed(
     })
 }
 
-/// What the work started from: where its branch left the target; on the target itself, the last
-/// commit from before the work was begun.
+/// Finds the commit from which the work started: where its branch left the target; on the target
+/// itself, the last commit from before the work was begun.
 fn start(
     world: &World,
     repo: &Repo,

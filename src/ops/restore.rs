@@ -18,23 +18,24 @@ use crate::ops::{log, project};
 use crate::store::sqlite::{self, BackupInfo, SqliteStore};
 use crate::store::{Access, Flow, StoreError, TaskFilter, Tx};
 
-/// Where backups lie below the state directory.
+/// Name of the directory of backups below the state directory.
 pub const BACKUPS: &str = "backups";
 
-/// What a restore did, or would do.
+/// The effect of a restore that was done or tried.
 #[derive(Debug)]
 pub struct Report {
-    /// What is put in place.
+    /// The backup that is put in place.
     pub backup: BackupInfo,
     /// Newer backups that cannot be used, and why.
     pub unusable: Vec<(PathBuf, String)>,
-    /// What stands there before.
+    /// The store that is replaced.
     pub current: Current,
-    /// Where that is kept; nothing where there was none, or where this was only tried.
+    /// Path under which the replaced store is kept; nothing where there was none, or where this was
+    /// only tried.
     pub kept: Option<PathBuf>,
 }
 
-/// What stands in the place of the store.
+/// The state of the store that is to be replaced.
 #[derive(Debug)]
 pub enum Current {
     /// Nothing.
@@ -46,7 +47,8 @@ pub enum Current {
 }
 
 impl Report {
-    /// How many events the store has that the backup does not; nothing where nobody can say.
+    /// Returns the number of events that the store has that the backup does not; nothing where
+    /// nobody can say.
     pub fn lost_events(&self) -> Option<u64> {
         match &self.current {
             Current::Readable(info) => Some(info.events.saturating_sub(self.backup.events)),

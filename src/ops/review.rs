@@ -100,7 +100,8 @@ fn file_change(repo: &Repo, path: ChangedPath) -> Result<FileChange, OpError> {
 const SUBMODULE: u32 = 0o160_000;
 
 impl FileChange {
-    /// What the lines do not tell: that the file is new or gone, is a link, or may be executed now.
+    /// Tells what the lines do not: that the file is new or gone, is a link, or may be executed
+    /// now.
     fn sides(&self, name: &str) -> String {
         let mode = |side: &Option<ChangeSide>| side.as_ref().map(|side| side.mode);
         let told = match (mode(&self.path.old), mode(&self.path.new)) {
@@ -163,13 +164,13 @@ impl Review {
             .filter(|piece| piece.kind == EvidenceKind::Check)
     }
 
-    /// What kept the agent in, as recorded with the statement; nothing for a run that came to no
-    /// verdict.
+    /// Returns the sandbox that confined the agent, as recorded with the statement; nothing for a
+    /// run that came to no verdict.
     pub fn sandbox(&self) -> Option<Used> {
         serde_json::from_value(self.statement()?.summary.get("sandbox")?.clone()).ok()
     }
 
-    /// What is worth a look although nothing forbids it.
+    /// Lists remarks for a reviewer that forbid nothing.
     pub fn warnings(&self) -> Vec<String> {
         let list = self
             .statement()

@@ -24,17 +24,17 @@ use crate::store::Tx;
 pub struct Field<'a> {
     /// Every agent whose file can be read.
     pub agents: &'a [Agent],
-    /// What drives them.
+    /// Connectors that drive them.
     pub connectors: &'a ConnectorRegistry,
     /// The project's configuration.
     pub config: &'a Config,
     /// Runs that are about to start, by agent.
     pub reserved: &'a BTreeMap<String, u32>,
-    /// Why agents cannot be started on this machine, by agent.
+    /// Reasons why agents cannot be started on this machine, by agent.
     pub unready: &'a BTreeMap<String, String>,
 }
 
-/// What was said about who should run a task.
+/// The user's wish about the agent of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish<'a> {
     /// Nothing.
@@ -45,7 +45,7 @@ pub enum Wish<'a> {
     After(&'a str),
 }
 
-/// Who would run the task now, and why.
+/// Finds the agent that would run the task now, with the reasons.
 pub fn trace(
     tx: &mut dyn Tx,
     cx: &Cx,
@@ -212,7 +212,8 @@ fn history(sum: &AgentSum) -> History {
     }
 }
 
-/// Who stands in for an agent: what its file says, then what the configuration adds.
+/// Lists the agents that stand in for an agent: what its file says, then what the configuration
+/// adds.
 pub fn fallbacks(config: &Config, agent: &Agent) -> Vec<String> {
     let mut names: Vec<String> = agent.fallback.iter().map(ToString::to_string).collect();
     let more = config
@@ -295,7 +296,7 @@ pub(in crate::ops) fn budgets_used_up(
     Ok(found)
 }
 
-/// Who has made the attempts that count since the task was last given fresh ones.
+/// Counts by agent the attempts that count since the task was last given fresh ones.
 fn attempts(task: &Task, runs: &[Run]) -> HashMap<String, u32> {
     let counts = |run: &&Run| {
         run.end.as_ref().is_some_and(|end| {

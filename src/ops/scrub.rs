@@ -53,7 +53,7 @@ impl Scrub {
         true
     }
 
-    /// What finds the secrets.
+    /// Returns the redactor, made at the first call.
     pub fn redactor(&self) -> &Redactor {
         &self.0.redactor
     }

@@ -22,7 +22,7 @@ const FILE: &str = "tokens";
 const LONG: u64 = 32 << 10;
 /// The longest file that is read.
 const CAP: u64 = 16 << 20;
-/// What begins the line of a token that has served.
+/// First character of the line of a token that has served.
 const SERVED: char = '-';
 
 /// Keeps a token for later commands in the worktree with this git directory.

@@ -49,8 +49,8 @@ const DEPTH: usize = 4;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecutableSet {
     files: BTreeMap<String, String>,
-    /// What stands in those that are short texts. It lies with the user's own settings, out of the
-    /// repository's reach.
+    /// Content of those files that are short texts. It lies with the user's own settings, out of
+    /// the repository's reach.
     #[serde(default)]
     texts: BTreeMap<String, String>,
 }
@@ -62,7 +62,7 @@ pub struct Change {
     pub how: &'static str,
     /// Path below `.ai/`.
     pub path: String,
-    /// What differs, as unified text; absent where one side is not known or no text.
+    /// The difference as a unified diff; absent where one side is not known or no text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diff: Option<String>,
 }
@@ -163,7 +163,7 @@ impl ExecutableSet {
         self
     }
 
-    /// What differs from `trusted`.
+    /// Lists the differences from `trusted`.
     pub fn changes_since(&self, trusted: &ExecutableSet) -> Vec<Change> {
         let mut changes = Vec::new();
         for (path, digest) in &self.files {
@@ -210,7 +210,7 @@ impl ExecutableSet {
         self.files.keys().map(String::as_str)
     }
 
-    /// What is no regular file, so that its content cannot be vouched for.
+    /// Lists paths that are no regular files, whose content nobody can vouch for.
     fn irregular(&self) -> impl Iterator<Item = &str> {
         self.files
             .iter()
@@ -234,12 +234,12 @@ fn readable(path: &str, text: &str) -> String {
     }
 }
 
-/// Where trust is kept on this machine.
+/// Returns the directory in which trust is kept on this machine.
 pub fn dir() -> Option<PathBuf> {
     Some(env::user_config_dir()?.join("trust"))
 }
 
-/// Where the trust in one repository is kept on this machine.
+/// Returns the file in which the trust in one repository is kept.
 fn record(common_dir: &Path) -> Result<PathBuf, OpError> {
     use std::os::unix::ffi::OsStrExt;
     let Some(dir) = dir() else {
@@ -251,7 +251,7 @@ fn record(common_dir: &Path) -> Result<PathBuf, OpError> {
     Ok(dir.join(format!("{}.json", &name[..32])))
 }
 
-/// What has been trusted so far; nothing where nobody has said so.
+/// Reads the set that was trusted last; nothing where nobody has said so.
 pub fn trusted(common_dir: &Path) -> Result<ExecutableSet, OpError> {
     let text =
         fs::read_text_if_there(&record(common_dir)?, RECORD_CAP).map_err(StoreError::from)?;
@@ -323,7 +323,7 @@ pub fn keeping<T>(
     Ok(done)
 }
 
-/// What would have to be trusted before anything may run; empty where everything is.
+/// Lists the files that have to be trusted before anything may run; empty where everything is.
 pub fn missing(root: &Path, common_dir: &Path) -> Result<Vec<Change>, OpError> {
     let set = ExecutableSet::of(root)?;
     if set.is_empty() {

@@ -16,8 +16,8 @@ use crate::connector::registry::ConnectorRegistry;
 use crate::domain::agent::{Agent, Name};
 use crate::ops::{credentials, detect};
 
-/// Why agents cannot be started here, by their names. Agents of which nothing is missing are not in
-/// it.
+/// Finds the reasons why agents cannot be started here, by their names. Agents of which nothing is
+/// missing are not in it.
 pub fn unready(
     root: &Path,
     env: &[(OsString, OsString)],
@@ -43,7 +43,7 @@ pub fn unready(
 struct Look<'a> {
     root: &'a Path,
     env: &'a [(OsString, OsString)],
-    /// Whether a program is there, by its name: many agents share few programs.
+    /// Presence of each program, by its name: many agents share few programs.
     programs: HashMap<String, bool>,
     credentials: Option<Vec<Credential>>,
 }

@@ -155,7 +155,7 @@ fn waits(task: &Task, last: Option<&Run>, wait: i64) -> Gate {
     }
 }
 
-/// How its last run ended, as the end of a sentence.
+/// Tells how the task's last run ended, as the end of a sentence.
 fn last_verdict(tx: &mut dyn Tx, task: &Task) -> Result<String, OpError> {
     let runs = tx.runs(&task.id)?;
     let last = runs

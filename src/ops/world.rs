@@ -30,11 +30,11 @@ pub struct World {
     pub location: RepoLocation,
     /// The checkout whose `.ai/` counts.
     pub root: PathBuf,
-    /// Where worktrees and checks have their places.
+    /// The directories of worktrees and places of checks.
     pub places: Places,
     /// The configuration.
     pub config: Config,
-    /// Who acts.
+    /// The actor.
     pub actor: Actor,
     /// Reads both clocks.
     pub clock: fn() -> Now,
@@ -45,7 +45,7 @@ pub struct World {
     /// The sandbox that the user asked for at the terminal or for this machine; outranks the
     /// configuration.
     pub sandbox: Option<Wish>,
-    /// What works of it here; looked at where it is needed first.
+    /// The sandbox layers that work here, probed when first needed.
     pub probed: OnceLock<SandboxProbe>,
     /// Told what goes on.
     pub progress: Box<Progress>,

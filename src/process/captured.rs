@@ -11,7 +11,7 @@ use crate::process::supervise::{
     SuperviseError, supervise,
 };
 
-/// How long a small tool may take to end when it is told to.
+/// Time that a small tool may take to end when it is told to.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// A tool to run.

@@ -15,7 +15,7 @@ use crate::base::{clock, id};
 use crate::process::identity::own_pid;
 use crate::process::signal::{KILL_BOUND, STEP};
 
-/// What the names of ours begin with.
+/// Prefix of the names of our cgroups.
 const PREFIX: &str = "ai-";
 /// Lists of processes and mounts are far below this.
 const CAP: u64 = 4 << 20;
@@ -30,7 +30,7 @@ pub struct KernelFiles<'a> {
 }
 
 impl KernelFiles<'static> {
-    /// That of this machine.
+    /// Finds the hierarchy of this machine.
     pub fn of_this_machine() -> Self {
         KernelFiles {
             mounts: Path::new("/proc/self/mountinfo"),
@@ -39,7 +39,7 @@ impl KernelFiles<'static> {
     }
 }
 
-/// Why there is no cgroup.
+/// A reason why there is no cgroup.
 #[derive(Debug, thiserror::Error)]
 pub enum NoCgroup {
     /// The kernel has no version 2, or it is mounted nowhere.
@@ -167,7 +167,7 @@ impl Cgroup {
     }
 }
 
-/// Whether a child was started in the cgroup.
+/// The relation of a child to the cgroup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::process) enum CgroupMembership {
     /// It was, and only it and what it starts is.
@@ -176,7 +176,7 @@ pub(in crate::process) enum CgroupMembership {
     No,
 }
 
-/// What can be had on this machine, tried once and taken back.
+/// Tries to make a cgroup on this machine, tried once and taken back.
 pub fn probe() -> Result<(), NoCgroup> {
     let made = Cgroup::make(KernelFiles::of_this_machine(), "probe")?;
     // Going in and out is what every start does.
@@ -342,7 +342,7 @@ mod tests {
         assert!(group.processes().is_empty() && !group.dir().exists());
     }
 
-    /// What cannot be tried here is said, so that nobody takes silence for a test.
+    /// Tells that something cannot be tried here, so that nobody takes silence for a test.
     fn writeln_skipped(why: &str) {
         use std::io::Write;
         let _told = writeln!(std::io::stderr(), "skipped: {why}");

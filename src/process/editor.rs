@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Why no text came of it.
+/// An edit without a text, with the reason.
 #[derive(Debug, thiserror::Error)]
 pub enum EditorError {
     /// It could not be started.

@@ -11,7 +11,7 @@ use crate::process::identity::{ProcessIdentity, ProcessLiveness};
 use crate::process::procfs;
 use crate::process::signal::send;
 
-/// How hard a process is asked.
+/// The signal by which a process is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndSignal {
     /// `SIGTERM`, which lets it save its work.

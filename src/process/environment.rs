@@ -89,8 +89,9 @@ const NEVER: &[&str] = &[
 /// from starting.
 const LONGEST: usize = (128 << 10) - 2;
 
-/// What a child gets: of `all`, what is on the allow-list or named in `extra_allow` (exact names,
-/// or a prefix and `*`); and then `set`, which is given as it is and wins. Sorted by name.
+/// Builds the environment of a child: of `all`, what is on the allow-list or named in `extra_allow`
+/// (exact names, or a prefix and `*`); and then `set`, which is given as it is and wins. Sorted by
+/// name.
 pub fn child_environment(
     all: &[EnvVariable],
     extra_allow: &[String],

@@ -19,7 +19,7 @@ pub struct ProcessIdentity {
     pub start_ticks: u64,
 }
 
-/// What can be said about a process from here.
+/// The liveness of a process, as far as it is known here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessLiveness {
     /// It runs.
@@ -42,8 +42,8 @@ impl ProcessIdentity {
         Some(Self::from_stat(&stat))
     }
 
-    /// Whether this very process still runs. Take [`ProcessLiveness::Unknown`] as alive where a mistake
-    /// would run something twice.
+    /// Finds out whether this very process still runs. Take [`ProcessLiveness::Unknown`] as alive
+    /// where a mistake would run something twice.
     pub fn liveness(&self) -> ProcessLiveness {
         if boot_of(&self.boot_id) != boot_of(&clock::boot_epoch()) {
             return ProcessLiveness::Dead;

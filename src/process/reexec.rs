@@ -18,12 +18,12 @@ pub struct ChildLeash(#[expect(dead_code, reason = "held, never used")] Option<C
 /// A child at work.
 pub struct ReexecChild(Child);
 
-/// How a child ended.
+/// The end of a child.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReexecEnd {
     /// Its exit code; none where a signal ended it.
     pub code: Option<i32>,
-    /// What it printed.
+    /// Its output.
     pub output: String,
 }
 

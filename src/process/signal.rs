@@ -10,10 +10,10 @@ use rustix::process::{
 
 use crate::process::procfs::{ProcessStat, stat};
 
-/// How long `SIGKILL` is repeated before the rest counts as unkillable (in an uninterruptible wait,
-/// or of another user).
+/// Time for which `SIGKILL` is repeated before the rest counts as unkillable (in an uninterruptible
+/// wait, or of another user).
 pub(in crate::process) const KILL_BOUND: Duration = Duration::from_secs(5);
-/// How often the process table is read while processes are being ended.
+/// Interval at which the process table is read while processes are being ended.
 pub(in crate::process) const STEP: Duration = Duration::from_millis(15);
 
 /// Ends a changing set of processes: each gets one `SIGTERM`, and after the grace time `SIGKILL`
@@ -28,7 +28,7 @@ pub(in crate::process) struct ProcessSweep {
     asked: HashSet<(i32, u64)>,
 }
 
-/// How a sweep stands.
+/// The state of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::process) enum SweepPressure {
     /// Processes were asked to end and have time for it.
@@ -39,7 +39,7 @@ pub(in crate::process) enum SweepPressure {
     GivenUp,
 }
 
-/// Whether whole process groups may be killed, which no fork can outrun.
+/// The right to kill whole process groups, which no fork can outrun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::process) enum GroupKill {
     /// Every group of a target holds targets only, apart from the caller's own.
@@ -65,7 +65,7 @@ impl ProcessSweep {
         }
     }
 
-    /// How many processes were ever asked or killed.
+    /// Returns the number of processes that were ever asked or killed.
     pub fn count(&self) -> usize {
         self.asked.len()
     }

@@ -16,7 +16,7 @@ use super::{GitCommand, Overflow};
 /// Git's messages are kept up to this many bytes.
 const STDERR_CAP: u64 = 64 << 10;
 
-/// What a command left behind.
+/// The output of a command that has ended.
 #[derive(Debug)]
 pub struct GitOutput {
     /// Standard output, capped.

@@ -8,7 +8,7 @@ use super::super::error::GitError;
 use super::super::oid::Oid;
 use super::super::shadow::ShadowRepo;
 
-/// How much changed.
+/// The size of a change.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct DiffStats {
     /// Changed paths.

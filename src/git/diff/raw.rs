@@ -8,7 +8,7 @@ use super::super::oid::Oid;
 use super::super::shadow::ShadowRepo;
 use crate::domain::repo_path::RepoPath;
 
-/// How a path changed.
+/// The change of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PathChange {
@@ -36,7 +36,7 @@ pub struct ChangeSide {
 pub struct ChangedPath {
     /// The path.
     pub path: RepoPath,
-    /// How.
+    /// The kind of change.
     pub change: PathChange,
     /// Before; `None` where it was added.
     pub old: Option<ChangeSide>,
@@ -44,7 +44,7 @@ pub struct ChangedPath {
     pub new: Option<ChangeSide>,
 }
 
-/// What one commit of a range changed, against each of its parents.
+/// The changes of one commit of a range, against each of its parents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitChanges {
     /// The commit.

@@ -54,7 +54,7 @@ pub struct Hunk {
     pub lines: Vec<DiffLine>,
 }
 
-/// What a line is to the change.
+/// The part that a line plays in a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LineKind {
@@ -69,7 +69,7 @@ pub enum LineKind {
 /// One line of a hunk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DiffLine {
-    /// What it is.
+    /// The part that it plays.
     pub kind: LineKind,
     /// Line number before, from 1.
     pub old: Option<usize>,

@@ -10,7 +10,7 @@ use crate::base::fs;
 /// A path and a line end fit; anything larger is no link file.
 const LINK_CAP: u64 = 16 << 10;
 
-/// What a directory turned out to be.
+/// The kind of a directory, as found out.
 pub(super) enum DotGit {
     /// The root of a worktree.
     Worktree { git_dir: PathBuf },

@@ -14,7 +14,7 @@ use super::{MergeError, merged_tree};
 /// Most paths by which the history of the target is narrowed; beyond, it is compared whole.
 const PATHS: usize = 1_000;
 
-/// How a branch contains a commit.
+/// The way in which a branch contains a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Containment {
     /// The commit is in its history.
@@ -31,7 +31,7 @@ pub enum Containment {
 }
 
 impl Containment {
-    /// How it got there, as the end of `merged into main: …`; nothing where it did not.
+    /// Tells the way, as the end of `merged into main: …`; nothing where it did not.
     pub fn how(self) -> Option<&'static str> {
         Some(match self {
             Self::Ancestor => "its commit is in the history",

@@ -5,7 +5,7 @@ use super::super::oid::Oid;
 use super::super::repo::RefError;
 use crate::domain::repo_path::RepoPath;
 
-/// Why a merge did not happen. The branch and every file are as before, unless the text says
+/// A merge that did not happen. The branch and every file are as before, unless the text says
 /// otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum MergeError {
@@ -38,7 +38,7 @@ pub enum MergeError {
         target: String,
         /// The checkout.
         root: String,
-        /// What is going on.
+        /// The operation that is going on.
         what: String,
     },
     /// The branch is checked out with changes in the way.
@@ -68,7 +68,7 @@ pub enum MergeError {
     HalfDone {
         /// The checkout.
         root: String,
-        /// Why.
+        /// The obstacle.
         what: String,
     },
     /// The branch is not where it was.
@@ -88,7 +88,7 @@ impl MergeError {
         )
     }
 
-    /// What to do in the checkout, where that helps. None of it can destroy data.
+    /// Returns what to do in the checkout, where that helps. None of it can destroy data.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Dirty { .. } => Some("commit or stash the changes there, then accept again"),

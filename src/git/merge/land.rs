@@ -10,7 +10,7 @@ use super::checkout::{self, MergeCheckout};
 use super::obstacles;
 use super::{MergeError, MergePlan, expected};
 
-/// Where a merge went.
+/// A merge that has landed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LandedMerge {
     /// The commit that the branch is at now.

@@ -3,7 +3,7 @@
 use super::super::error::GitError;
 use super::super::oid::Oid;
 
-/// Who wrote or committed.
+/// The author or committer of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitIdentity {
     name: String,
@@ -52,11 +52,11 @@ pub struct NewCommit<'a> {
     pub parents: &'a [Oid],
     /// The whole message, trailers included.
     pub message: &'a str,
-    /// Who wrote the change.
+    /// The author of the change.
     pub author: &'a CommitIdentity,
-    /// Who made the commit.
+    /// The committer.
     pub committer: &'a CommitIdentity,
-    /// When, in milliseconds since 1970; stored in whole seconds, UTC.
+    /// Time of the commit, in milliseconds since 1970; stored in whole seconds, UTC.
     pub when_ms: i64,
 }
 

@@ -31,7 +31,7 @@ pub enum Head {
     },
 }
 
-/// Where a HEAD is put.
+/// The new position of a HEAD.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeadTo<'a> {
     /// On this branch; the full name.

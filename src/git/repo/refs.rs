@@ -14,10 +14,10 @@ use super::super::oid::Oid;
 use super::{Repo, RepoBackend, native, spawned};
 use crate::base::clock;
 
-/// How long a swap waits for somebody else's lock.
+/// Time that a swap waits for somebody else's lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What must stand at a reference for a swap to happen.
+/// The expected value of a reference, without which no swap happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExpectedRef {
     /// The reference must not exist.
@@ -26,7 +26,7 @@ pub enum ExpectedRef {
     At(Oid),
 }
 
-/// Why a reference was not moved. Nothing changed.
+/// A reference that was not moved. Nothing changed.
 #[derive(Debug, thiserror::Error)]
 pub enum RefError {
     /// The name is not allowed by Git.
@@ -37,9 +37,9 @@ pub enum RefError {
     Conflict {
         /// The reference.
         name: String,
-        /// What the caller expected.
+        /// The value that the caller expected.
         expected: ExpectedRef,
-        /// What stands there; `None` where it is missing.
+        /// The value that stands there; `None` where it is missing.
         actual: Option<Oid>,
     },
     /// Another reference is in the way: `a` and `a/b` cannot both exist.
@@ -70,7 +70,7 @@ fn expected_text(expected: &ExpectedRef) -> &str {
     }
 }
 
-/// What one attempt came to.
+/// The result of one attempt.
 enum SwapAttempt {
     Done,
     Mismatch,
@@ -211,7 +211,7 @@ impl Repo {
         }
     }
 
-    /// Which reference makes `name` impossible.
+    /// Finds the reference that makes `name` impossible.
     fn collision(&self, name: &str) -> Result<Option<String>, GitError> {
         for (at, _) in name.match_indices('/').skip(1) {
             if self.find_ref(&name[..at])?.is_some() {

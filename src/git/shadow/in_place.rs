@@ -26,7 +26,8 @@ impl ShadowRepo {
         }
     }
 
-    /// What Git ignores at `root`; of a directory all of which is ignored, its name with `/`.
+    /// Lists the paths that Git ignores at `root`; of a directory all of which is ignored, its name
+    /// with `/`.
     pub fn list_ignored(&self, root: &Path, tree: &Oid) -> Result<Vec<RepoPath>, GitError> {
         let _guard = self.guard()?;
         let args = [

@@ -29,7 +29,7 @@ const COPIED: [&str; 14] = [
     "core.preloadindex",
 ];
 
-/// What an agent's tree may hold of `ai` itself and must never enter a snapshot.
+/// Patterns of paths of `ai` itself that an agent's tree may hold and must never enter a snapshot.
 const OWN_EXCLUDES: &str = "/.ai/state\n/.ai/worktrees\n";
 
 /// Rule files larger than this are refused.
@@ -54,8 +54,7 @@ pub(super) fn write(repo: &Repo, dir: &Path) -> Result<(), GitError> {
     Ok(())
 }
 
-/// What decides which part of a tree stands on the disk: settings, and the rules that they speak
-/// of.
+/// The part of a tree that stands on the disk: settings, and the rules that they speak of.
 pub(super) type SparseCone = (Vec<String>, Option<Vec<u8>>);
 
 /// The cone that the shadow at `dir` has.

@@ -14,7 +14,7 @@ use super::super::shadow::ShadowRepo;
 use super::{SnapshotError, SnapshotLimits, TreeReport};
 use crate::domain::repo_path::RepoPath;
 
-/// What Git knows of the tree.
+/// The paths that Git lists for the tree.
 pub(super) struct ListedPaths {
     /// Tracked paths that may have changed, and untracked ones (`tracked` = false).
     suspects: BTreeMap<RepoPath, TrackedPath>,
@@ -30,14 +30,14 @@ enum TrackedPath {
     No,
 }
 
-/// What to do about it.
+/// The listed paths, sorted by what to do about them.
 #[derive(Default)]
 pub(super) struct SortedOut {
     /// Paths to hash, or to remove where they are gone.
     pub(super) update: Vec<RepoPath>,
     /// Paths to remove from the index without looking at the disk.
     pub(super) drop: Vec<RepoPath>,
-    /// What is worth telling.
+    /// Remarks about the tree.
     pub(super) reports: BTreeSet<TreeReport>,
 }
 
@@ -136,7 +136,7 @@ pub(super) fn sort_out(
     Ok(look.out)
 }
 
-/// Which of these tracked paths are submodules.
+/// Finds the submodules among these tracked paths.
 fn submodules(
     shadow: &ShadowRepo,
     root: &Path,
@@ -167,7 +167,7 @@ struct CandidateLook<'a> {
     root: &'a Path,
     real_root: Option<PathBuf>,
     limits: SnapshotLimits,
-    /// Whether a directory, or one above it, is a symbolic link.
+    /// Directories, with true where one of them or one above is a symbolic link.
     links: HashMap<Vec<u8>, bool>,
     out: SortedOut,
 }

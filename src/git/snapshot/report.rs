@@ -26,7 +26,7 @@ pub enum TreeReport {
     },
     /// A pipe, socket or device; Git cannot store it.
     Special {
-        /// Where.
+        /// The path.
         path: RepoPath,
         /// `pipe`, `socket` or `device`.
         kind: &'static str,
@@ -42,7 +42,7 @@ pub enum TreeReport {
     LinkOutside {
         /// The link.
         path: RepoPath,
-        /// Where it leads, as written.
+        /// The target of the link, as written.
         target: RepoPath,
     },
     /// A file that cannot be read; its old state stays in the snapshot.

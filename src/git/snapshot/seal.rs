@@ -11,14 +11,14 @@ use super::super::repo::{CommitIdentity, NewCommit, Repo};
 use super::super::shadow::ShadowRepo;
 use super::{Snapshot, SnapshotError};
 
-/// What is to be committed, and as whom.
+/// A commit to be made of a snapshot.
 #[derive(Debug)]
 pub struct SealRequest<'a> {
     /// The snapshot.
     pub snapshot: &'a Snapshot,
     /// The commit that the run started from; `None` on an unborn branch.
     pub base: Option<&'a Oid>,
-    /// Where the agent's HEAD stands now.
+    /// The commit at which the agent's HEAD stands now.
     pub head: Option<&'a Oid>,
     /// The whole message, trailers included.
     pub message: &'a str,

@@ -14,14 +14,14 @@ use super::super::snapshot::TreeReport;
 use crate::base::fs;
 
 const LINE_CAP: u64 = 16 << 10;
-/// Why the worktree is locked, as `git worktree list` shows it.
+/// The reason for the worktree's lock, as `git worktree list` shows it.
 pub(super) const LOCK_REASON: &str = "managed by ai";
 
 /// One registered worktree.
 #[derive(Debug, Clone)]
 pub(super) struct AdminEntry {
     pub(super) dir: PathBuf,
-    /// Where the worktree is supposed to be.
+    /// Path at which the worktree is supposed to be.
     pub(super) worktree: PathBuf,
     /// True where `commondir` leads to our repository.
     pub(super) leads_home: bool,
@@ -89,11 +89,12 @@ pub(super) fn last_logged(admin: &Path) -> Option<Oid> {
         .filter(|oid| !oid.is_zero())
 }
 
-/// Where Git keeps the repositories of submodules that are checked out in a worktree.
+/// Name of the directory in which Git keeps the repositories of submodules that are checked out in
+/// a worktree.
 pub(super) const MODULES: &str = "modules";
 
-/// What of a git directory no rescue can save: repositories of submodules. None where there are
-/// none.
+/// Reports what no rescue can save of a git directory: repositories of submodules. None where there
+/// are none.
 pub(super) fn unsaved(admin: &Path) -> Option<TreeReport> {
     let is_there = std::fs::symlink_metadata(admin.join(MODULES)).is_ok();
     is_there.then_some(TreeReport::SubmoduleStores)

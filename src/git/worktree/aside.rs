@@ -92,7 +92,7 @@ fn move_out(
     Ok(moved)
 }
 
-/// What is moved: where the files beside it were saved, its `.git` alone.
+/// Returns the path to be moved: where the files beside it were saved, its `.git` alone.
 fn where_it_is(report: &TreeReport) -> RepoPath {
     match report {
         TreeReport::Nested {

@@ -159,7 +159,7 @@ impl Slot {
         shadow.copy_index(&shadow.index_path(), &self.admin.join("index"))
     }
 
-    /// Where the slot's HEAD stands.
+    /// Reads the slot's HEAD.
     pub fn head(&self, repo: &super::Repo) -> Result<Head, GitError> {
         repo.head_of(&self.admin)
     }

@@ -9,7 +9,7 @@ use crate::git::error::GitError;
 use crate::git::repo::RefError;
 use crate::git::snapshot::SnapshotError;
 
-/// Why the pool did nothing. Nothing was removed.
+/// An operation that the pool did not do. Nothing was removed.
 #[derive(Debug, thiserror::Error)]
 pub enum WorktreeError {
     /// A slot name that could leave the pool.
@@ -20,7 +20,7 @@ pub enum WorktreeError {
     Elsewhere {
         /// The pool directory.
         dir: PathBuf,
-        /// Where it leads.
+        /// The path to which it leads.
         real: PathBuf,
     },
     /// Something stands where the slot should be.
@@ -28,7 +28,7 @@ pub enum WorktreeError {
     NotFree {
         /// The slot.
         name: String,
-        /// What it is.
+        /// The state.
         state: SlotState,
     },
     /// The slot cannot be used as it is.
@@ -36,7 +36,7 @@ pub enum WorktreeError {
     Unusable {
         /// The slot.
         name: String,
-        /// What it is.
+        /// The state.
         state: SlotState,
     },
     /// The branch exists already.
@@ -45,11 +45,11 @@ pub enum WorktreeError {
     /// Too little room.
     #[error("only {free_mib} MiB are free at {}, {needed_mib} MiB are needed", dir.display())]
     NoSpace {
-        /// Where.
+        /// The directory.
         dir: PathBuf,
-        /// What is free.
+        /// Free space, in MiB.
         free_mib: u64,
-        /// What is needed.
+        /// Needed space, in MiB.
         needed_mib: u64,
     },
     /// Another checkout takes too long.
@@ -60,7 +60,7 @@ pub enum WorktreeError {
     ChangedSince {
         /// The slot.
         name: String,
-        /// What changed.
+        /// The change.
         what: String,
     },
     /// The slot is not clean after a reset, or never could be.
@@ -68,7 +68,7 @@ pub enum WorktreeError {
     NotClean {
         /// The slot.
         name: String,
-        /// What is left.
+        /// The rest that is left.
         what: String,
     },
     /// A look at the tree failed.

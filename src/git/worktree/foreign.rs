@@ -23,11 +23,11 @@ pub struct ForeignWorktree {
     pub path: PathBuf,
     /// Its git directory, `<common>/worktrees/<id>`.
     pub admin: PathBuf,
-    /// Where its HEAD stands.
+    /// Its HEAD.
     pub head: Head,
 }
 
-/// Why a worktree cannot be taken up as it is.
+/// A worktree that cannot be taken up as it is, with the reason.
 #[derive(Debug, thiserror::Error)]
 pub enum UnfitWorktree {
     /// It is the main checkout.
@@ -55,7 +55,7 @@ pub enum UnfitWorktree {
     InProgress {
         /// Its root.
         path: PathBuf,
-        /// Which.
+        /// The operation.
         what: &'static str,
     },
     /// It shows another part of the tree than the main checkout.

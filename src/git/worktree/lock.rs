@@ -17,7 +17,7 @@ use crate::base::fs::{self, FsError};
 const SILENCE: Duration = Duration::from_millis(700);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Where the locks of disks lie, and who is told of a wait.
+/// The directory of the locks of disks, and the receiver of words about a wait.
 #[derive(Clone)]
 pub struct DiskLocks<'r> {
     /// A directory of the user's own.

@@ -12,10 +12,10 @@ use crate::base::fs;
 
 /// Renamed slots on their way out.
 const TRASH: &str = ".trash-";
-/// What is being made, by the process whose number follows.
+/// Prefix of a name under construction; the number of the process follows.
 const DRAFT: &str = ".trash-draft-";
 
-/// What a removal would do, or did.
+/// The effect of a removal that was done or tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotRemoval {
     /// The directory that goes.

@@ -17,7 +17,7 @@ pub const RESCUE_LIMITS: SnapshotLimits = SnapshotLimits {
 /// Every rescue reference.
 const ALL: &str = "refs/ai/rescue/";
 
-/// How the rescue commit is written.
+/// The author, message and name of a rescue commit.
 #[derive(Debug, Clone)]
 pub struct RescueAs<'a> {
     /// The reference, `refs/ai/rescue/<task>/<epoch>`; `-2`, `-3` … is added where it is taken.
@@ -28,11 +28,11 @@ pub struct RescueAs<'a> {
     pub who: &'a CommitIdentity,
     /// Milliseconds since 1970.
     pub when_ms: i64,
-    /// Where the same work counts as saved already.
+    /// References on which the same work counts as saved already.
     pub known: KnownRescue,
 }
 
-/// Where a rescue looks for an earlier one of the same work.
+/// The places in which a rescue looks for an earlier one of the same work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KnownRescue {
     /// Under its own name: what is saved for a run is found under that run.
@@ -41,7 +41,7 @@ pub enum KnownRescue {
     Anywhere,
 }
 
-/// What was saved.
+/// The saved work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rescue {
     /// There was nothing that is not safe elsewhere already.
@@ -73,9 +73,9 @@ pub struct ClearedSlot {
 /// The result of a rescue.
 #[derive(Debug)]
 pub struct RescueResult {
-    /// What was saved.
+    /// The saved work.
     pub rescue: Rescue,
-    /// What could not be saved. Where it is not empty the slot must not be touched.
+    /// Paths that could not be saved. Where this is not empty the slot must not be touched.
     pub left_behind: Vec<TreeReport>,
     /// The proof, where nothing was left behind and the directory is there.
     pub cleared: Option<ClearedSlot>,

@@ -18,12 +18,12 @@ const UNLIMITED: SnapshotLimits = SnapshotLimits {
     file_bytes: u64::MAX,
 };
 
-/// What the slot becomes.
+/// The new state of a slot.
 #[derive(Debug)]
 pub struct FreshSlot<'a> {
     /// The new branch, `ai/<task>/<epoch>`.
     pub branch: &'a str,
-    /// What it starts from.
+    /// Its start.
     pub start: &'a SlotStart,
     /// The shadow of the new run.
     pub shadow: &'a ShadowRepo,

@@ -17,7 +17,7 @@ pub enum SlotState {
     Missing,
     /// Registered elsewhere: the directory was moved here by hand.
     Moved {
-        /// Where Git believes it to be.
+        /// Path at which Git believes it to be.
         registered: PathBuf,
     },
     /// A directory that Git does not know.
@@ -60,9 +60,9 @@ pub struct SlotInfo {
     pub path: PathBuf,
     /// Its git directory, where it is registered.
     pub admin: Option<PathBuf>,
-    /// What it is.
+    /// Its state.
     pub state: SlotState,
-    /// Where its HEAD stands, where that can be read.
+    /// Its HEAD, where that can be read.
     pub head: Option<Head>,
 }
 

@@ -18,15 +18,15 @@ use crate::ops::world::World;
 use crate::ops::{agents, route};
 use crate::store::Store;
 
-/// What was found about one agent.
+/// A finding about one agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AgentFinding {
     /// The agent.
     pub agent: String,
-    /// What was found.
+    /// The finding.
     #[serde(flatten)]
     pub finding: Finding,
-    /// How a trial ended: `answered`, `quota`, `auth`, `refused`, `failed`, `timed_out`, `killed`
+    /// The end of a trial: `answered`, `quota`, `auth`, `refused`, `failed`, `timed_out`, `killed`
     /// or `not_started`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class: Option<&'static str>,
@@ -43,7 +43,7 @@ impl AgentFinding {
     }
 }
 
-/// What all agents have in common.
+/// The surroundings that all examined agents share.
 pub(super) struct Ward<'a> {
     pub(super) world: &'a World,
     pub(super) untrusted: Vec<Change>,
@@ -243,7 +243,7 @@ impl<'a> Ward<'a> {
         }
     }
 
-    /// Whether its provider wants to be left alone.
+    /// Reports a pause that the agent's provider asked for.
     fn pause(&self, agent: &Agent) -> Option<Finding> {
         let last = self.last.get(agent.name.as_str())?;
         let left = |until: Option<i64>| {
@@ -277,7 +277,7 @@ impl<'a> Ward<'a> {
         )))
     }
 
-    /// How its last run ended.
+    /// Reports how the agent's last run ended.
     fn record(&self, agent: &Agent) -> Finding {
         match self.last.get(agent.name.as_str()) {
             None => Finding::ok("runs", "no run has ended yet"),

@@ -126,8 +126,8 @@ fn home_of(agent: &Agent, manifest: &Manifest) -> Home {
     agent.home.unwrap_or(default)
 }
 
-/// Where its program keeps login and sessions: a directory that the user's environment names, else
-/// what its connector knows.
+/// Directories in which the agent's program keeps login and sessions: a directory that the user's
+/// environment names, else what its connector knows.
 fn places(world: &World, agent: &Agent, manifest: &Manifest) -> Vec<PathBuf> {
     if home_of(agent, manifest) == Home::Run {
         return Vec::new();
@@ -156,7 +156,7 @@ fn places(world: &World, agent: &Agent, manifest: &Manifest) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Whether its program can write where it keeps sessions and settings.
+/// Reports whether the agent's program can write into the directory of its sessions and settings.
 pub(super) fn home(world: &World, agent: &Agent, manifest: &Manifest) -> Finding {
     let (dirs, what) = match (home_of(agent, manifest), places(world, agent, manifest)) {
         (Home::Run, _) => (

@@ -11,7 +11,7 @@ use crate::ops::doctor::Finding;
 use crate::ops::world::World;
 use crate::ops::{agents, detect};
 
-/// What a program says its version is, or why that is not known.
+/// The version that a program tells, or the reason why it is not known.
 pub(super) type Version = Result<String, String>;
 
 /// Asks the program of each connector for its version, side by side: a CLI in a slow language takes
@@ -44,7 +44,8 @@ pub(super) fn versions<'c>(
     })
 }
 
-/// Whether there is a program, and whether the command line can be built at all.
+/// Reports whether the agent's program is installed, and whether the command line can be built at
+/// all.
 pub(super) fn look(world: &World, agent: &Agent, connector: &dyn Connector) -> Finding {
     let manifest = connector.describe();
     let argv = match agents::command_line(connector, agent, &world.env) {

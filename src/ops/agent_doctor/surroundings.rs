@@ -58,7 +58,7 @@ pub(super) fn sandbox(world: &World, agent: &Agent, manifest: &Manifest) -> Find
     }
 }
 
-/// Whether what the repository brings may run.
+/// Reports which files of the repository still need `ai trust` before they may run.
 pub(super) fn trust(untrusted: &[Change]) -> Finding {
     let Some(first) = untrusted.first() else {
         return Finding::ok("trust", "nothing waits for your trust");

@@ -30,7 +30,7 @@ use crate::ops::{agents, trust};
 use crate::policy;
 use crate::process::supervise::{CancelToken, StopReason};
 
-/// What is asked of the agent.
+/// The prompt of a trial.
 pub const PROMPT: &str = "This is a test of your set-up. Answer with the one word: ready. Use no tools, and change no file.\n";
 /// Longest trial, in milliseconds.
 pub const LIMIT_MS: u64 = 120_000;
@@ -41,9 +41,9 @@ const LOG_CAP: u64 = 1 << 20;
 /// Words of an agent that are shown.
 const SHOWN: usize = 300;
 
-/// How a trial ended.
+/// The end of a trial.
 pub struct Tried {
-    /// What is said of it.
+    /// The finding that tells it.
     pub finding: Finding,
     /// Its class: `answered`, or how it failed.
     pub class: &'static str,
@@ -267,7 +267,7 @@ fn class(end: &AgentEnd) -> &'static str {
     }
 }
 
-/// What it said, or why it failed.
+/// Tells the agent's last words, or why it failed.
 fn words(end: &AgentEnd, complaint: &str) -> String {
     let why = match (end.end.trouble(), &end.result.outcome) {
         (Some(trouble), _) => trouble,

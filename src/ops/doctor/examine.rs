@@ -6,7 +6,7 @@ use crate::domain::time::Now;
 use crate::git::RepoLocation;
 use crate::ops::doctor::{Finding, Level, machine, project, repository, store, work};
 
-/// How closely the log is looked at.
+/// The thoroughness with which the log is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
     /// Its newest record.
@@ -15,7 +15,7 @@ pub enum Depth {
     Deep,
 }
 
-/// What is examined.
+/// The project under examination.
 pub struct Patient<'a> {
     /// The repository.
     pub place: &'a RepoLocation,
@@ -23,11 +23,11 @@ pub struct Patient<'a> {
     pub root: Option<&'a Path>,
     /// Both clocks.
     pub now: Now,
-    /// How closely.
+    /// The thoroughness.
     pub depth: Depth,
 }
 
-/// What came of it.
+/// The result of an examination.
 pub struct Examination {
     /// Everything that was looked at, in reading order.
     pub findings: Vec<Finding>,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// How bad it is.
+/// Severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -26,14 +26,14 @@ impl Level {
     }
 }
 
-/// What was found about one thing.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
-    /// What was looked at: `git`, `store`, `trust` …
+    /// The check's name: `git`, `store`, `trust` …
     pub check: &'static str,
-    /// How bad it is.
+    /// Severity of a finding.
     pub level: Level,
-    /// What was found, in one sentence.
+    /// The finding in one sentence.
     pub text: String,
     /// The command that helps, where one does.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -44,7 +44,8 @@ fn disk(dir: &Path) -> Finding {
     }
 }
 
-/// What would keep agents in. Tries it where no run has yet, and keeps nothing of that.
+/// Reports the sandbox that would confine agents. Tries it where no run has yet, and keeps nothing
+/// of that.
 fn sandbox(patient: &Patient<'_>) -> Finding {
     let wish = match env::text(env::AI_SANDBOX).map(|text| text.parse::<Wish>()) {
         Some(Ok(wish)) => wish,
@@ -76,7 +77,7 @@ fn sandbox(patient: &Patient<'_>) -> Finding {
     }
 }
 
-/// What holds the processes of a run together. Tries it, and takes it back.
+/// Reports the cgroup that would hold the processes of a run. Makes one, and removes it.
 fn processes() -> Finding {
     match cgroup::probe() {
         Ok(()) => Finding::ok(

@@ -148,7 +148,8 @@ fn idle_fallbacks(root: &Path, agents: &[Agent]) -> Vec<Finding> {
     nobody.iter().map(warning).collect()
 }
 
-/// Whether each credential can be had. Files are looked into only after `ai trust`, as for a run.
+/// Reports credentials that cannot be had. Files are looked into only after `ai trust`, as for a
+/// run.
 fn credentials(patient: &Patient<'_>, root: &Path, findings: &mut Vec<Finding>) {
     let all = match credentials::load(root) {
         Ok(all) if all.is_empty() => return,

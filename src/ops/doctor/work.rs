@@ -49,7 +49,7 @@ pub(super) fn look(patient: &Patient<'_>, store: &mut dyn Store, findings: &mut 
     }
 }
 
-/// How the agents fare that have done something.
+/// Reports the health of agents that have run.
 fn health(patient: &Patient<'_>, store: &mut dyn Store, findings: &mut Vec<Finding>) {
     let Some(Ok(files)) = patient.root.map(agents::list) else {
         return;
@@ -174,7 +174,7 @@ pub(super) fn slots(patient: &Patient<'_>, repo: &Repo, findings: &mut Vec<Findi
     }));
 }
 
-/// Where worktrees and checks have their places.
+/// Reports the directory of worktrees and places of checks.
 fn place(places: &Places) -> Finding {
     if let Err(error) = places.refuse_unfit() {
         let next = format!(

@@ -56,7 +56,7 @@ pub(super) fn merge(tx: &mut dyn Tx, cx: &Cx, input: &mut dyn BufRead) -> Result
 /// Their tasks, and what each is called here.
 struct Theirs {
     tasks: BTreeMap<TaskId, Task>,
-    /// What each task waits for.
+    /// Dependencies by task.
     waits: BTreeMap<TaskId, Vec<TaskId>>,
     names: BTreeMap<TaskId, Here>,
 }
@@ -67,7 +67,7 @@ struct Here {
     known: Known,
 }
 
-/// Whether a task of theirs is here already.
+/// The relation of an imported task to this store.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Known {
     Yes,
@@ -137,7 +137,7 @@ impl Theirs {
             .filter(|on| self.names.contains_key(on))
     }
 
-    /// What a task of theirs is called here; any other id stays what it is.
+    /// Returns the id that an imported task has here; any other id stays what it is.
     fn name(&self, id: &TaskId) -> TaskId {
         self.names
             .get(id)
@@ -188,7 +188,7 @@ impl Theirs {
         Ok(task)
     }
 
-    /// Whether one of theirs is done, as this store sees it where it has the task.
+    /// Returns true if an imported task is done, as this store sees it where it has the task.
     fn is_done(&self, tx: &mut dyn Tx, id: &TaskId) -> Result<bool, OpError> {
         let ours = match self.names.get(id) {
             Some(here) if here.known == Known::Yes => tx.task(&here.id)?,

@@ -19,7 +19,7 @@ use crate::ops::cx::{Cx, commit};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::store::{EventFilter, Flow, Store, StoreError, Tx};
 
-/// Whether an operation is only tried.
+/// The intent of an operation: to be done, or only tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Intent {
     /// Say what would happen.
@@ -28,7 +28,7 @@ pub enum Intent {
     Apply,
 }
 
-/// What an import did, or would do.
+/// The effect of an import that was done or tried.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Report {
     /// Id of the exported store.

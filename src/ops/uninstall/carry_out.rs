@@ -17,7 +17,7 @@ use crate::store::Access;
 use crate::store::StoreError;
 use crate::store::sqlite::{SqliteStore, copy_to};
 
-/// What the user says about the store.
+/// The user's choice for the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Keep {
     /// Nothing: a store that holds tasks stays.
@@ -28,14 +28,14 @@ pub enum Keep {
     Discard,
 }
 
-/// What was done.
+/// The work that `ai uninstall` did.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Farewell {
-    /// Where the copy of the store is.
+    /// Path of the copy of the store.
     pub copy: Option<PathBuf>,
-    /// Where the bundle of the refs is.
+    /// Path of the bundle of the refs.
     pub bundle: Option<PathBuf>,
-    /// What stays, and why.
+    /// Things that stay, with the reason.
     pub keeps: Vec<Kept>,
 }
 

@@ -21,15 +21,17 @@ use crate::ops::{project, tokens, trust};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Access, StoreError};
 
-/// What a removed store directory is called until all of it is gone; also what a crash leaves.
+/// Prefix of the name of a removed store directory until all of it is gone; also what a crash
+/// leaves.
 pub(super) const TRASH: &str = "ai-removed-";
-/// Where checks ran in older versions: a directory beside the worktrees that `ai` alone filled.
+/// Prefix of the places of checks in older versions: a directory beside the worktrees that `ai`
+/// alone filled.
 const CHECK_PLACE: &str = ".check-";
 
-/// What would go and what stays.
+/// The plan of an uninstall: things that go and things that stay.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Plan {
-    /// What is in the store; null where there is none.
+    /// The content of the store; null where there is none.
     pub store: Option<StoreContent>,
     /// Files, links and directories that go.
     pub removes: Vec<PathBuf>,
@@ -37,13 +39,13 @@ pub struct Plan {
     pub worktrees: Vec<String>,
     /// Branches and refs of `ai`; they go only with a bundle.
     pub refs: Vec<String>,
-    /// What stays, and why.
+    /// Things that stay, with the reason.
     pub keeps: Vec<Kept>,
     /// Runs that have not ended; nothing is removed while there are any.
     pub active_runs: Vec<String>,
     #[serde(skip)]
     pub(super) runs: Vec<Run>,
-    /// Where the worktrees stand.
+    /// The worktrees and where they stand.
     #[serde(skip)]
     pub(super) slots: Vec<Standing>,
     /// Directories that go if they are empty then, inner ones first.
@@ -58,7 +60,7 @@ pub(super) struct Standing {
     pub(super) name: String,
 }
 
-/// What is in a store.
+/// The content of a store.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct StoreContent {
     /// Tasks.
@@ -74,12 +76,12 @@ pub struct StoreContent {
 pub struct Kept {
     /// Path below the repository's root, else an absolute one.
     pub path: String,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
 impl Plan {
-    /// Where the worktrees stand that go.
+    /// Paths of the worktrees that go.
     pub fn standing(&self) -> impl Iterator<Item = PathBuf> {
         self.slots.iter().map(|slot| slot.pool.join(&slot.name))
     }
@@ -246,8 +248,8 @@ fn worktrees(repo: &Repo, dir: &Path, plan: &mut Plan) -> Result<(), OpError> {
     Ok(())
 }
 
-/// What lies beside the worktrees: the places of checks, the word on whose all of it is, and the
-/// directories themselves.
+/// Adds to the plan what lies beside the worktrees: the places of checks, the word on whose all of
+/// it is, and the directories themselves.
 fn around(pool: &Path, plan: &mut Plan) -> Result<(), OpError> {
     plan.removes.extend(named(pool, CHECK_PLACE)?);
     plan.hollow.push(pool.to_owned());
@@ -265,7 +267,7 @@ fn around(pool: &Path, plan: &mut Plan) -> Result<(), OpError> {
     Ok(())
 }
 
-/// Where lease tokens are kept: in the git directory of each worktree.
+/// Finds the directories with lease tokens: in the git directory of each worktree.
 fn token_dirs(common_dir: &Path) -> Result<Vec<PathBuf>, OpError> {
     let mut git_dirs = fs::list_dir(&common_dir.join("worktrees")).map_err(StoreError::from)?;
     git_dirs.push(common_dir.to_owned());

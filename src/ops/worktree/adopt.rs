@@ -28,7 +28,7 @@ use crate::store::Store;
 pub struct Look {
     found: ForeignWorktree,
     shadow: ShadowRepo,
-    /// Where its work left the target.
+    /// The commit at which its work left the target.
     pub base: Option<Oid>,
     /// The branch that its work is to go into.
     pub target: Option<String>,

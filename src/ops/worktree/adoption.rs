@@ -34,15 +34,15 @@ pub struct Adoption {
     pub branch: Option<String>,
     /// The commit that it stood at; null on an unborn branch.
     pub head: Option<String>,
-    /// Where its work left the target; null where neither has a commit.
+    /// The commit at which its work left the target; null where neither has a commit.
     pub base: Option<String>,
     /// The branch that its work is to go into; null where the main checkout stands on none.
     pub target: Option<String>,
-    /// Where its work was saved first; null where all of it stood on branches.
+    /// The ref on which its work was saved first; null where all of it stood on branches.
     pub rescue: Option<String>,
     /// Files that differed from the base.
     pub files: usize,
-    /// When.
+    /// Time of the adoption, in milliseconds since 1970.
     pub at_ms: WallMs,
 }
 

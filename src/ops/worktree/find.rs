@@ -22,7 +22,7 @@ pub struct Found {
     pub path: PathBuf,
     /// The run that worked there last.
     pub last: Option<Run>,
-    /// How it was taken up, where somebody else made it.
+    /// Its adoption, where somebody else made it.
     pub adoption: Option<Adoption>,
 }
 
@@ -111,7 +111,7 @@ fn taken_up(one: &Adoption, runs: &[Run]) -> Found {
     }
 }
 
-/// What was typed may have been meant for either.
+/// Tells both meanings of a name that is neither a worktree nor a task.
 fn unknown(error: OpError, typed: &str) -> OpError {
     match error.refusal() {
         Some(Refusal::NotFound { .. }) => {

@@ -39,7 +39,7 @@ use crate::ops::{lease, trust};
 use crate::process::supervise::CancelToken;
 use crate::store::sqlite::SqliteStore;
 
-/// Where the checks run, as those of every other `ai task done`.
+/// The name of the place in which the checks run, as those of every other `ai task done`.
 const PLACE: &str = "done";
 /// The connector of a run that `ai` did not start.
 const CONNECTOR: &str = "adopted";

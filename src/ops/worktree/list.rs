@@ -17,7 +17,7 @@ use crate::ops::worktree::adoption::{self, Adoption};
 use crate::ops::world::{World, environment};
 use crate::store::Store;
 
-/// What a slot is used for now.
+/// The present use of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Use {
@@ -38,23 +38,24 @@ pub struct Listed {
     pub slot: String,
     /// The directory.
     pub path: PathBuf,
-    /// Whether somebody works in it.
+    /// Its present use.
     #[serde(rename = "use")]
     pub usage: Use,
-    /// What it is, in words.
+    /// Its description.
     pub state: String,
     /// The branch that it stands on; null where it stands on none, or that cannot be read.
     pub branch: Option<String>,
     /// The run that worked in it last; null where none has.
     pub run: Option<RunId>,
-    /// That run's task.
+    /// The task of that run.
     pub task: Option<TaskId>,
-    /// How many files differ from its last commit, untracked ones included; null where that cannot
-    /// be told.
+    /// Number of files that differ from its last commit, untracked ones included; null where that
+    /// cannot be told.
     pub dirty: Option<usize>,
-    /// What it occupies on the disk, in bytes.
+    /// Its size on the disk, in bytes.
     pub bytes: u64,
-    /// When a run last began or ended in it, in milliseconds since 1970; null where none has.
+    /// Time at which a run last began or ended in it, in milliseconds since 1970; null where none
+    /// has.
     pub last_used_ms: Option<i64>,
 }
 
@@ -195,7 +196,7 @@ fn dirty(world: &World, repo: &Repo, slot: &SlotInfo, last: Option<&Run>) -> Opt
     )
 }
 
-/// How many files of the worktree at `path` differ from the commit `stand`. The attributes are
+/// Counts the files of the worktree at `path` differ from the commit `stand`. The attributes are
 /// those of `base`: an agent may have written those of its own commits.
 fn peek(
     world: &World,

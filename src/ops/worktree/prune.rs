@@ -29,11 +29,11 @@ use crate::store::Store;
 pub struct Ages {
     /// A worktree in which nobody has worked.
     pub idle_ms: i64,
-    /// What was moved out of the way of a run, and what an earlier pruning took away.
+    /// Age, in milliseconds, from which things that were moved aside or pruned earlier are removed.
     pub kept_ms: i64,
 }
 
-/// What a thing is.
+/// The kind of a thing that may be pruned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -45,7 +45,7 @@ pub enum Kind {
     Rescue,
     /// A directory that was moved out of the way of a run.
     Kept,
-    /// What an earlier pruning took away.
+    /// A thing that an earlier pruning took away.
     Pruned,
 }
 
@@ -65,19 +65,19 @@ impl Kind {
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Item {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// Its name: of a slot, a reference, or a path below the state directory.
     pub name: String,
     /// True where it goes, or is gone.
     pub removes: bool,
-    /// Why it goes or stays.
+    /// The reason why it goes or stays.
     pub why: String,
-    /// What it occupies on the disk, in bytes; null where that is next to nothing.
+    /// Its size on the disk, in bytes; null where that is next to nothing.
     pub bytes: Option<u64>,
     /// The command that brings it back; null where it stays, or was kept for long enough.
     pub back: Option<String>,
-    /// What a reference stood at when it was looked at.
+    /// The object at which a reference stood when it was looked at.
     #[serde(skip)]
     oid: Option<Oid>,
 }
@@ -91,7 +91,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// How many things would go.
+    /// Counts the things that would go.
     pub fn removals(&self) -> usize {
         self.items.iter().filter(|item| item.removes).count()
     }
@@ -213,7 +213,7 @@ impl Look<'_> {
         Ok(items)
     }
 
-    /// Where the branch is checked out, other than in a worktree that goes.
+    /// Finds a worktree in which the branch is checked out, other than in a worktree that goes.
     fn stood_on(&self, name: &str, going: &[String]) -> Result<Option<String>, OpError> {
         if !is_checked_out(self.repo, name)? {
             return Ok(None);
@@ -260,8 +260,8 @@ impl Look<'_> {
         }
     }
 
-    /// What is named `<task>/<epoch>` goes where its task has ended and its work is merged. The
-    /// reason, either way.
+    /// Decides about a reference named `<task>/<epoch>`, which goes where its task has ended and
+    /// its work is merged. The reason, either way.
     fn may_go(
         &self,
         store: &mut dyn Store,
@@ -507,7 +507,7 @@ fn remove_slot(
     }
 }
 
-/// Why a slot was not removed.
+/// A reason not to remove a slot.
 enum Stop {
     Store(crate::store::StoreError),
     Pool(WorktreeError),

@@ -8,7 +8,7 @@ use crate::git::{Oid, Repo};
 use crate::ops::refusal::OpError;
 use crate::ops::world::{World, environment};
 
-/// Where pruned references are kept.
+/// Prefix of the references that keep what was pruned.
 pub(super) const REFS: &str = "refs/ai/pruned/";
 
 /// The directory in which pruned directories are kept.
@@ -44,7 +44,7 @@ pub(super) fn way_back(reference: &str, now_ms: i64) -> String {
     }
 }
 
-/// When something was pruned, by its name.
+/// Reads the time of a pruning out of the name.
 pub(super) fn when_ms(name: &str) -> Option<i64> {
     let rest = name.strip_prefix(REFS).unwrap_or(name);
     rest.split(['/', '-']).next()?.parse().ok()
@@ -61,7 +61,7 @@ pub(super) fn dirs(world: &World) -> Result<Vec<(PathBuf, i64)>, OpError> {
         .collect())
 }
 
-/// Where a directory goes when it is pruned.
+/// Returns the path to which a pruned directory is moved.
 pub(super) fn kept_dir(world: &World, path: &Path, now_ms: i64) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     dir(world).join(format!("{now_ms}-{name}"))

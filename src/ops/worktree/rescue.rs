@@ -14,7 +14,7 @@ use crate::ops::run::recovery::salvage::rescue_slot;
 use crate::ops::worktree::{Adoption, Found};
 use crate::ops::world::{World, environment, identity};
 
-/// What came of a rescue.
+/// The result of a rescue.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Saved {
     /// The slot.
@@ -23,13 +23,14 @@ pub struct Saved {
     pub run: Option<RunId>,
     /// Its task.
     pub task: Option<TaskId>,
-    /// Where the work stands now; null where there was none that does not stand elsewhere.
+    /// The reference on which the work stands now; null where there was none that does not stand
+    /// elsewhere.
     pub reference: Option<String>,
     /// The commit on it.
     pub commit: Option<String>,
     /// Files that differed from the last commit.
     pub files: usize,
-    /// What could not be saved and is still in the worktree alone.
+    /// Paths that could not be saved and are in the worktree alone.
     pub left_behind: Vec<String>,
 }
 

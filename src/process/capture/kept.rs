@@ -27,7 +27,7 @@ pub(super) struct KeptOutput {
     error: Option<io::Error>,
 }
 
-/// What was kept in the end.
+/// The part of an output that was kept in the end.
 pub(super) struct KeptSummary {
     pub bytes: u64,
     pub cut: u64,

@@ -18,11 +18,11 @@ pub struct OutputLine<'a> {
     /// Its bytes; the first of them where it is longer than the bound. What begins with `{` has
     /// long strings shortened where a [`LineSplitter`] was told so.
     pub bytes: &'a [u8],
-    /// Whether it is whole.
+    /// Its extent: whole or cut.
     pub extent: LineExtent,
 }
 
-/// Whether a line was cut.
+/// The extent of a line: whole or cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineExtent {
     /// The line is whole, but for what was left out of its strings.
@@ -31,7 +31,7 @@ pub enum LineExtent {
     Cut,
 }
 
-/// How long a line, and a string within a line of JSON, may get. In bytes.
+/// Limits of a line, and a string within a line of JSON, may get. In bytes.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::process) struct LineBounds {
     /// A line of JSON.
@@ -66,7 +66,7 @@ pub(in crate::process) struct LineSplitter {
     bounds: LineBounds,
     partial: Vec<u8>,
     extent: LineExtent,
-    /// Where the line is JSON.
+    /// The shortener of a line of JSON.
     shortener: Option<LineShortener>,
 }
 

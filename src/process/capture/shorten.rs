@@ -9,7 +9,7 @@ pub(super) struct LineShortener {
     state: ShortenState,
 }
 
-/// Where the last piece has ended.
+/// The position in the JSON text at which the last piece has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ShortenState {
     /// Between strings.

@@ -108,7 +108,8 @@ impl Keeper {
         self.cgroup.take().map_or(0, |group| group.end())
     }
 
-    /// Why no keeper ever began, where it was started by a sandbox that could not be made.
+    /// Returns the reason why no keeper ever began, where it was started by a sandbox that could
+    /// not be made.
     pub fn failed_to_begin(&self) -> Option<&'static str> {
         // That is how `bwrap` ends by itself; a keeper that was killed gives it 128 plus the
         // signal.
@@ -117,7 +118,7 @@ impl Keeper {
             .then_some("the sandbox could not be made; what bubblewrap said is in the error output")
     }
 
-    /// What the keeper said before it ended; `None` if it was killed.
+    /// Reads the keeper's last report; `None` if it was killed.
     pub fn report(&mut self) -> Option<KeeperReport> {
         let mut text = Vec::new();
         self.line.set_nonblocking(true).ok()?;
@@ -155,7 +156,7 @@ fn spawn(
     Ok(child)
 }
 
-/// Whether a keeper is started by itself or by another program that makes its sandbox.
+/// The way in which a keeper is started: by itself or by another program that makes its sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum KeeperStart {
     No,

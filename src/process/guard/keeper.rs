@@ -184,8 +184,8 @@ async fn see_out(command: Pid, mut events: KeeperEvents, grace: Duration) -> (Ke
     )
 }
 
-/// What runs below the keeper. Where `/proc` cannot be read this is nothing, and only the end of
-/// all children ends the sweep.
+/// Lists the processes below the keeper. Where `/proc` cannot be read this is nothing, and only the
+/// end of all children ends the sweep.
 fn running_below() -> Vec<ProcessStat> {
     let table = table().unwrap_or_default();
     descendants(&[own_pid()], &table)

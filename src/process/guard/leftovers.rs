@@ -11,12 +11,12 @@ use crate::process::identity::{ProcessIdentity, own_pid};
 use crate::process::procfs::{ProcessStat, descendants, environment_has, table};
 use crate::process::signal::{GroupKill, ProcessSweep, STEP, SweepPressure};
 
-/// What [`kill_leftovers`] found.
+/// The result of [`kill_leftovers`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Leftovers {
-    /// How many processes were ended.
+    /// Number of processes that were ended.
     pub ended: usize,
-    /// What could not be killed. Not empty: the run must not be taken for over.
+    /// Processes that could not be killed. Not empty: the run must not be taken for over.
     pub survivors: Vec<ProcessIdentity>,
 }
 

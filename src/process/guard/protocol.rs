@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::process::sandbox::{LandlockPolicy, ResourceLimits};
 use crate::process::supervise::{ProcessExit, SpawnFailure};
 
-/// What a keeper has to start and how to end it.
+/// The command that a keeper has to start, and how to end it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::process) struct KeeperLaunch {
     /// From `SIGTERM` to `SIGKILL`.
@@ -19,22 +19,22 @@ pub(in crate::process) struct KeeperLaunch {
     pub cwd: PathBuf,
     /// Absolute path of the file that is its standard input; `None` is `/dev/null`.
     pub stdin: Option<PathBuf>,
-    /// What the keeper takes upon itself before it starts the command.
+    /// The confinement that the keeper takes upon itself before it starts the command.
     pub confine: KeeperConfinement,
     /// The command with its arguments; never empty.
     pub argv: Vec<OsString>,
 }
 
-/// What a keeper denies itself, and with that the command.
+/// The rights that a keeper denies to itself, and so to the command.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::process) struct KeeperConfinement {
     /// The paths that may still be reached; `None` leaves all.
     pub landlock: Option<LandlockPolicy>,
-    /// How much may be used; `None` leaves what the user has.
+    /// Resource limits; `None` leaves what the user has.
     pub limits: Option<ResourceLimits>,
 }
 
-/// Why a keeper ended the command before it ended by itself.
+/// The cause for which a keeper ended the command before it ended by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::process) enum StopCause {
@@ -52,9 +52,9 @@ pub(in crate::process) enum KeeperReport {
     NotStarted(SpawnFailure),
     /// The command and everything below it have ended.
     Ended {
-        /// How the command ended; `None` if it could not be killed.
+        /// The end of the command; `None` if it could not be killed.
         exit: Option<ProcessExit>,
-        /// Why it was ended, if not by itself.
+        /// The cause, if it did not end by itself.
         stopped: Option<StopCause>,
         /// Processes below the command that had to be ended after it.
         leftovers: usize,

@@ -16,7 +16,7 @@ pub(super) struct RedactRules {
     pairs: Vec<u64>,
 }
 
-/// Which rules count at a position.
+/// The rules that count at a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RuleScope {
     /// All of them.
@@ -53,7 +53,7 @@ impl RedactRules {
         }
     }
 
-    /// How many rules there are.
+    /// Returns the number of rules.
     pub fn count(&self) -> usize {
         self.all.len()
     }
@@ -73,8 +73,8 @@ impl RedactRules {
         found.or_else(last).map(|offset| from + offset)
     }
 
-    /// What all rules together say of the text that begins at `at`; of several matches the longest.
-    /// `before` are the bytes before.
+    /// Judges by all rules the text that begins at `at`; of several matches the longest. `before`
+    /// are the bytes before.
     pub fn judge(
         &self,
         text: &[u8],
@@ -104,7 +104,7 @@ impl RedactRules {
     }
 }
 
-/// What stands at a position.
+/// The judgement of all rules about a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PositionJudgement<'a> {
     Nothing,
@@ -112,7 +112,7 @@ pub(super) enum PositionJudgement<'a> {
     Undecided,
 }
 
-/// Whether the text that is there is all that there will be.
+/// The rest of the text: complete, or more to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TextRest {
     MayCome,

@@ -11,7 +11,7 @@ pub(super) enum RedactRule {
     Shape(TokenShape),
 }
 
-/// What a rule says of the text at a position.
+/// The verdict of a rule about the text at a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RuleVerdict {
     No,
@@ -29,7 +29,7 @@ pub(super) struct TokenShape {
     body: TokenBody,
 }
 
-/// Where a token may begin.
+/// The positions at which a token may begin.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum TokenStart {
     Anywhere,
@@ -37,7 +37,7 @@ enum TokenStart {
     AtWord,
 }
 
-/// What follows the prefix.
+/// The part of a token that follows its prefix.
 #[derive(Clone, Copy)]
 enum TokenBody {
     /// Characters of a class, between `least` and `most` of them, that pass a test as a whole. More

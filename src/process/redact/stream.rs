@@ -12,7 +12,7 @@ pub struct RedactStream {
     held: Vec<u8>,
     /// The three bytes before `held`.
     before: [u8; 3],
-    /// How many bytes of `held` belong to a secret that has been replaced already.
+    /// Number of bytes of `held` that belong to a secret that has been replaced already.
     swallow: usize,
     count: u64,
 }
@@ -39,7 +39,7 @@ impl RedactStream {
         self.scan(TextRest::IsOver, out);
     }
 
-    /// How many secrets were replaced so far; overlapping ones count once.
+    /// Returns the number of secrets that were replaced so far; overlapping ones count once.
     pub fn count(&self) -> u64 {
         self.count
     }
@@ -101,7 +101,7 @@ struct RedactWriter<'a> {
     out: &'a mut Vec<u8>,
     /// Everything before this index has been copied or left out.
     done: usize,
-    /// What is before this index and not done belongs to a secret that has its replacement.
+    /// The index up to which bytes that are not done belongs to a secret that has its replacement.
     swallow_to: usize,
 }
 

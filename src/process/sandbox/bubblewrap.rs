@@ -12,7 +12,7 @@ use std::path::Path;
 use crate::domain::sandbox::Network;
 use crate::process::sandbox::{PathAccess, SandboxLayer, SandboxPolicy};
 
-/// Where the keeper's program is seen inside.
+/// Path of the keeper's program inside.
 const KEEPER: &str = "/tmp/.ai-keeper";
 
 /// Settings of the kernel that are the whole machine's. It asks for no capability there, only who
@@ -20,8 +20,8 @@ const KEEPER: &str = "/tmp/.ai-keeper";
 /// root.
 const KERNEL: [&str; 3] = ["/proc/sys", "/proc/irq", "/proc/bus"];
 
-/// What every sandbox has: no capability (root could undo every mount with one), no terminal of the
-/// outside, processes of its own.
+/// Options of every sandbox: no capability (root could undo every mount with one), no terminal of
+/// the outside, processes of its own.
 const ALWAYS: [&str; 18] = [
     "--unshare-user-try",
     "--unshare-pid",
@@ -78,8 +78,8 @@ pub(super) fn options(fence: &SandboxPolicy) -> Vec<OsString> {
     words
 }
 
-/// What keeps root from the settings of the kernel. Nobody else can write them, and a `/proc` with
-/// a cover keeps programs from making a sandbox of their own inside.
+/// Options that keep root from the settings of the kernel. Nobody else can write them, and a
+/// `/proc` with a cover keeps programs from making a sandbox of their own inside.
 fn covers(is_root: bool) -> Vec<OsString> {
     let cover = |path: &&str| ["--ro-bind-try", *path, *path].map(OsString::from);
     KERNEL.iter().filter(|_| is_root).flat_map(cover).collect()

@@ -27,7 +27,7 @@ use crate::process::sandbox::{PathAccess, ResourceLimits, SandboxLayer, SandboxP
 const NEWEST: ABI = ABI::V6;
 /// The first version that can deny TCP.
 pub(super) const FOR_NETWORK: i32 = 4;
-/// Where devices are: a disk can be read there past all files, by whoever owns it.
+/// Directory of devices: a disk can be read there past all files, by whoever owns it.
 const DEV: &str = "/dev";
 /// Devices without which hardly a program works.
 const DEVICES: [&str; 9] = [
@@ -107,7 +107,7 @@ impl LandlockPolicy {
     }
 }
 
-/// What is granted.
+/// The rights that are granted.
 #[derive(Debug)]
 struct LandlockGrants {
     read: Vec<PathBuf>,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::domain::sandbox::{Mode, Network};
 use crate::process::sandbox::ResourceLimits;
 
-/// What may be done with a path and everything below it.
+/// The access to a path and everything below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PathAccess {
     /// It is not there: an empty directory of the child's own where a layer can show one, else
@@ -40,13 +40,13 @@ pub enum SandboxLayer {
 /// A fence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxPolicy {
-    /// Who sees to it.
+    /// The layer that enforces it.
     pub layer: SandboxLayer,
-    /// What may be reached, beyond reading everything.
+    /// Access by path, beyond reading everything.
     rules: BTreeMap<(usize, PathBuf), PathAccess>,
-    /// Whether there is a network.
+    /// The access to the network.
     pub network: Network,
-    /// How much may be used.
+    /// Resource limits.
     pub limits: ResourceLimits,
 }
 

@@ -20,22 +20,22 @@ const BWRAP: &str = "bwrap";
 /// Larger ones were not written by `ai`.
 const CAP: u64 = 64 << 10;
 
-/// What works here.
+/// The sandbox layers that work here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxProbe {
     /// Under which circumstances this was found; it says nothing about others.
     key: String,
-    /// Where `bwrap` is, whether or not it works; `None` where it is not installed.
+    /// Path of `bwrap`, whether or not it works; `None` where it is not installed.
     pub bwrap: Option<PathBuf>,
-    /// Whether it can make the sandbox that runs get.
+    /// The result of making the sandbox that runs get.
     pub works: BwrapState,
-    /// Whether an agent's program can make a sandbox of its own inside of it.
+    /// The result of making a sandbox of its own inside of it.
     pub nesting: SandboxNesting,
     /// Version of Landlock, 0 where there is none.
     pub landlock: i32,
 }
 
-/// Whether `bwrap` works.
+/// The state of `bwrap`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BwrapState {
@@ -45,7 +45,7 @@ pub enum BwrapState {
     Fails(String),
 }
 
-/// Whether sandboxes nest.
+/// The ability of a program inside to make a sandbox of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SandboxNesting {
@@ -89,8 +89,8 @@ impl SandboxProbe {
     }
 }
 
-/// What was found before and still holds; `None` where it has to be tried. Writes nothing and
-/// starts nothing.
+/// Returns the earlier result if it still holds; `None` where it has to be tried. Writes nothing
+/// and starts nothing.
 pub fn known(cache: &Path, path: &[PathBuf]) -> Option<SandboxProbe> {
     let text = fs::read_text_if_there(cache, CAP).ok()??;
     let known: SandboxProbe = serde_json::from_str(&text).ok()?;

@@ -35,7 +35,7 @@ pub(super) struct OutputCaptures {
     pub stderr: OutputCapture,
 }
 
-/// How it ended, before the outputs are counted.
+/// The end of a command before its outputs are counted.
 pub(super) struct RawOutcome {
     pub end: CommandEnd,
     pub exit: Option<ProcessExit>,
@@ -56,7 +56,7 @@ impl RawOutcome {
     }
 }
 
-/// Why `ai` ended the command.
+/// The cause for which `ai` ended the command.
 pub(super) enum EndCause {
     Timeout(TimeoutKind),
     /// For these signs.
@@ -66,15 +66,15 @@ pub(super) enum EndCause {
     Dismiss,
 }
 
-/// What fell to `ai` after the keeper was killed.
+/// The work that fell to `ai` after the keeper was killed.
 #[derive(Default)]
 pub(super) struct OrphanCleanup {
     pub ended: usize,
     pub survivors: Vec<i32>,
 }
 
-/// What the keeper's report and our own wish together mean. A request that came too late does not
-/// change how it ended.
+/// Combines the keeper's report with our own wish. A request that came too late does not change how
+/// it ended.
 pub(super) fn ending(
     report: Option<KeeperReport>,
     stop: Option<EndCause>,

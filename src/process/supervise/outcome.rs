@@ -15,31 +15,31 @@ use crate::process::supervise::StopReason;
 /// Everything that is known about a command that has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandOutcome {
-    /// How it came to its end.
+    /// The end as `ai` saw it.
     pub end: CommandEnd,
-    /// How the command itself ended, also where it was stopped; `None` if it never ran or was not
+    /// The exit of the command itself, also where it was stopped; `None` if it never ran or was not
     /// seen to end.
     pub exit: Option<ProcessExit>,
     /// Wall time of the start, in milliseconds since 1970.
     pub started_wall_ms: i64,
     /// From the start until everything below the command had ended.
     pub duration: Duration,
-    /// What became of standard output.
+    /// Statistics of standard output.
     pub stdout: CaptureStats,
-    /// What became of standard error.
+    /// Statistics of standard error.
     pub stderr: CaptureStats,
     /// Processes that the command left behind and that were ended after it.
     pub leftovers: usize,
     /// Pids that could not be killed. Not empty: something of this command may still run.
     pub survivors: Vec<i32>,
-    /// Whether the kernel may have killed it for want of memory.
+    /// A hint that the kernel may have killed it for want of memory.
     pub oom: OomHint,
     /// The signs by which it was found to have stalled.
     #[serde(default)]
     pub stall: Vec<String>,
 }
 
-/// How a command came to its end.
+/// The end of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CommandEnd {
@@ -59,7 +59,7 @@ pub enum CommandEnd {
     KeeperLost,
 }
 
-/// How a process ended.
+/// The exit of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProcessExit {
@@ -80,7 +80,7 @@ impl ProcessExit {
     }
 }
 
-/// Which time limit was reached.
+/// The time limit that was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeoutKind {
@@ -90,7 +90,7 @@ pub enum TimeoutKind {
     Silence,
 }
 
-/// What became of one output.
+/// Statistics of one output.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaptureStats {
     /// Bytes that the command wrote.
@@ -101,15 +101,16 @@ pub struct CaptureStats {
     pub redactions: u64,
     /// True if the middle was cut out, if the end was given up, or if it could not be written.
     pub truncated: bool,
-    /// Why the file could not be written, if so (a full disk); the command was not stopped for it.
+    /// The reason why the file could not be written, if so (a full disk); the command was not
+    /// stopped for it.
     pub write_error: Option<String>,
-    /// What was kept, for [`super::OutputTo::Memory`]; else empty.
+    /// The part that was kept, for [`super::OutputTo::Memory`]; else empty.
     #[serde(skip)]
     pub memory: Vec<u8>,
 }
 
-/// Whether the kernel ran out of memory while the command ran. Only a hint: the kernel does not say
-/// whom it killed.
+/// A hint that the kernel ran out of memory while the command ran. Only a hint: the kernel does not
+/// say whom it killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OomHint {
@@ -120,11 +121,11 @@ pub enum OomHint {
     Likely,
 }
 
-/// Why a command never ran.
+/// A command that never ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("cannot start `{command}`: {kind}: {message}")]
 pub struct SpawnFailure {
-    /// What went wrong, to decide on.
+    /// The kind of failure, to decide on.
     pub kind: SpawnFailureKind,
     /// The command line, escaped and shortened for display.
     pub command: String,

@@ -18,8 +18,8 @@ use crate::process::supervise::spec::{CommandObserver, OutputTo, SpawnSpec, Stdi
 use crate::process::supervise::stdin_pipe::StdinPipe;
 use crate::process::supervise::watch::CommandWatch;
 
-/// Why a command could not be supervised at all. A command that cannot be started is no such error,
-/// but [`CommandEnd::SpawnFailed`].
+/// A command that could not be supervised at all. A command that cannot be started is no such
+/// error, but [`CommandEnd::SpawnFailed`].
 #[derive(Debug, thiserror::Error)]
 pub enum SuperviseError {
     /// An output file cannot be made.
@@ -27,7 +27,7 @@ pub enum SuperviseError {
     Log {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },

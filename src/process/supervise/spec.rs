@@ -25,32 +25,32 @@ pub struct SpawnSpec {
     pub run_id: Option<String>,
     /// The files that it works on: changes to them are signs of work.
     pub files: Option<PathBuf>,
-    /// Where its processes are held together; it is ended and removed with them.
+    /// The cgroup that holds its processes together; it is ended and removed with them.
     pub cgroup: Option<Cgroup>,
-    /// What it may reach; `None` is all that the user may.
+    /// The sandbox policy; `None` is all that the user may.
     pub fence: Option<SandboxPolicy>,
-    /// When to end it.
+    /// Limits at which it is ended.
     pub limits: CommandLimits,
-    /// Where standard output goes.
+    /// The target of standard output.
     pub stdout: OutputTo,
-    /// Where standard error goes.
+    /// The target of standard error.
     pub stderr: OutputTo,
 }
 
-/// Where a command reads from. A command that does not read blocks nobody, in a conversation
-/// either.
+/// The source of a command's standard input. A command that does not read blocks nobody, in a
+/// conversation either.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StdinSource {
     /// `/dev/null`.
     Null,
     /// This file, from its start.
     File(PathBuf),
-    /// What [`CommandObserver::talk`] says, through a named pipe that is made here for the time of the
-    /// run.
+    /// The replies of [`CommandObserver::talk`], through a named pipe that is made here for the
+    /// time of the run.
     Talk(PathBuf),
 }
 
-/// Where output goes, always redacted and capped.
+/// The target of an output, which is always redacted and capped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OutputTo {
     /// A new file, readable by its owner only; one that is there is replaced.
@@ -59,7 +59,7 @@ pub enum OutputTo {
     Memory,
 }
 
-/// When a command is ended.
+/// Limits at which a command is ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandLimits {
     /// Longest run; `None` is without end.
@@ -108,14 +108,14 @@ pub trait CommandObserver {
     /// ended.
     fn standing(&mut self, _standing: &Standing) {}
 
-    /// What the command is told, where its standard input is [`StdinSource::Talk`]. To be answered
-    /// at once: everything waits.
+    /// Answers the command, where its standard input is [`StdinSource::Talk`]. To be answered at
+    /// once: everything waits.
     fn talk(&mut self, _heard: CommandHeard<'_>) -> CommandReply {
         CommandReply::default()
     }
 }
 
-/// What there is to answer in a conversation with a command.
+/// An occasion to answer in a conversation with a command.
 #[derive(Debug, Clone, Copy)]
 pub enum CommandHeard<'a> {
     /// The command was started.
@@ -127,16 +127,16 @@ pub enum CommandHeard<'a> {
     Stopping,
 }
 
-/// What a command is told.
+/// An answer to a command.
 #[derive(Debug, Default)]
 pub struct CommandReply {
     /// Lines without their ends.
     pub lines: Vec<Vec<u8>>,
-    /// What comes then.
+    /// The action that follows.
     pub after: AfterReply,
 }
 
-/// What comes after something was said.
+/// The action that follows an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum AfterReply {
     /// Its standard input ends behind the last line. If it does not end within the grace then, it

@@ -76,7 +76,7 @@ impl StdinPipe {
         self.sent = 0;
     }
 
-    /// Whether something waits to be written.
+    /// Returns true if something waits to be written.
     pub fn is_pending(&self) -> bool {
         self.pipe.is_some() && self.sent < self.pending.len()
     }
@@ -105,12 +105,12 @@ impl StdinPipe {
         }
     }
 
-    /// When the command is to be dismissed; `None` before the last word.
+    /// Returns the moment at which the command is to be dismissed; `None` before the last word.
     pub fn dismissal(&self, grace: Duration) -> Option<Instant> {
         self.closed_at?.checked_add(grace)
     }
 
-    /// Whether all is said, and the command may go.
+    /// Returns true if all is said and the command may go.
     pub fn is_over(&self) -> bool {
         self.closed_at.is_some()
     }

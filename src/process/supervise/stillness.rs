@@ -63,7 +63,7 @@ impl Stillness {
         new
     }
 
-    /// When to look next.
+    /// Returns the moment of the next look.
     pub fn next(&self) -> Instant {
         self.next
     }

@@ -24,8 +24,8 @@ use crate::process::supervise::{CancelToken, StopReason};
 
 /// Read at once from an output.
 const CHUNK: usize = 64 << 10;
-/// How long an output may stay open after everything below the keeper has ended: somebody outside
-/// holds it.
+/// Time for which an output may stay open after everything below the keeper has ended: somebody
+/// outside holds it.
 const DRAIN: Duration = Duration::from_secs(1);
 /// Beyond grace and kill time, how long a keeper may take before it is taken for stuck.
 const KEEPER_SLACK: Duration = Duration::from_secs(2);
@@ -38,7 +38,7 @@ enum KeeperPhase {
     Ended { since: Instant },
 }
 
-/// What woke the loop.
+/// The cause that woke the loop.
 enum WakeCause {
     Read(OutputStream, io::Result<usize>),
     KeeperEnded,
@@ -193,7 +193,8 @@ impl<'a> CommandWatch<'a> {
         }
     }
 
-    /// Whether the moment that has come ends the command; it may have been time for a look only.
+    /// Decides whether the moment that has come ends the command; it may have been time for a look
+    /// only.
     fn reason_to_stop(&mut self, observer: &mut dyn CommandObserver) -> Option<EndCause> {
         let limits = &self.spec.limits;
         let now = Instant::now();
