@@ -10,11 +10,9 @@ use std::error::Error;
 use crate::base::fs::FsError;
 use crate::domain::error_class::ErrorClass;
 use crate::git::discover::DiscoverError;
+use crate::git::worktree::UnfitWorktree;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::store::StoreError;
-
-/// How a bug is reported, and with what.
-const REPORT_A_BUG: &str = "please report it where you got `ai`, with the output of `ai --version`, the command, and what it says with `-v`";
 
 /// A command that did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -97,12 +95,9 @@ impl From<StoreError> for AppError {
 
 impl From<OpError> for AppError {
     fn from(error: OpError) -> AppError {
-        match error {
-            OpError::Store(store) => store.into(),
-            OpError::Refused(refused) => refused.why.into(),
-            bug @ OpError::Internal(_) => {
-                AppError::of(ErrorClass::Internal, bug).hint(REPORT_A_BUG)
-            }
+        AppError {
+            hint: error.hint(),
+            ..AppError::of(class(&error), error)
         }
     }
 }
@@ -129,6 +124,39 @@ impl From<DiscoverError> for AppError {
 impl From<FsError> for AppError {
     fn from(error: FsError) -> AppError {
         AppError::of(ErrorClass::Failed, error)
+    }
+}
+
+/// The class of an operation that did not happen.
+fn class(error: &OpError) -> ErrorClass {
+    match error {
+        OpError::Refused(refused) => refusal_class(&refused.why),
+        OpError::Store(store) => store_class(store),
+        OpError::Merge { .. } => ErrorClass::Conflict,
+        OpError::Foreign(UnfitWorktree::Git(_)) => ErrorClass::Failed,
+        OpError::Foreign(
+            UnfitWorktree::Main(_)
+            | UnfitWorktree::OtherRepository(_)
+            | UnfitWorktree::NoWorktree(_)
+            | UnfitWorktree::OfThePool(_)
+            | UnfitWorktree::Locked { .. }
+            | UnfitWorktree::InProgress { .. }
+            | UnfitWorktree::OwnCone(_)
+            | UnfitWorktree::NotFound(_),
+        ) => ErrorClass::Conflict,
+        OpError::File(_)
+        | OpError::Git(_)
+        | OpError::Place(_)
+        | OpError::Repository(_)
+        | OpError::Reference(_)
+        | OpError::Worktree(_)
+        | OpError::Snapshot(_)
+        | OpError::Supervise(_)
+        | OpError::Reports(_)
+        | OpError::Credential(_)
+        | OpError::System { .. }
+        | OpError::Kept { .. } => ErrorClass::Failed,
+        OpError::Internal { .. } => ErrorClass::Internal,
     }
 }
 
@@ -161,7 +189,16 @@ fn refusal_class(why: &Refusal) -> ErrorClass {
         | Refusal::NotFound { .. }
         | Refusal::Ambiguous { .. }
         | Refusal::NothingReady { locked: 0 } => ErrorClass::NotFound,
-        Refusal::Invalid(_) | Refusal::Cycle(_) => ErrorClass::Usage,
+        Refusal::Invalid(_)
+        | Refusal::Pattern(_)
+        | Refusal::SharedPattern(_)
+        | Refusal::Name(_)
+        | Refusal::AgentFile(_)
+        | Refusal::Connector(_)
+        | Refusal::Credentials(_)
+        | Refusal::Entry { .. }
+        | Refusal::Line { .. }
+        | Refusal::Cycle(_) => ErrorClass::Usage,
         Refusal::Taken { .. }
         | Refusal::Locked { .. }
         | Refusal::OtherClock(_)
@@ -176,6 +213,6 @@ fn refusal_class(why: &Refusal) -> ErrorClass {
         Refusal::Denied(_) => ErrorClass::Denied,
         Refusal::NeedsApproval(_) | Refusal::Untrusted(_) => ErrorClass::ApprovalNeeded,
         Refusal::NotProven(_) => ErrorClass::NotProven,
-        Refusal::BadConfig { .. } | Refusal::Environment(_) => ErrorClass::Failed,
+        Refusal::Config(_) | Refusal::Environment(_) => ErrorClass::Failed,
     }
 }

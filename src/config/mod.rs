@@ -14,7 +14,7 @@ mod template;
 mod trees;
 
 pub use detect::{detect, detect_setup};
-pub use load::{FILE, load};
+pub use load::{ConfigError, FILE, load};
 pub use model::{Accept, AcceptMode, CacheMode, Check, CheckParser, CommandLine, Config, LockCase};
 pub use origin::{Entry, Origin, entries};
 pub use template::default_text;

@@ -44,6 +44,16 @@ pub enum Unsupported {
     Git(#[from] GitError),
 }
 
+impl Unsupported {
+    /// A command to try, where one helps.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Git(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
 /// Looks whether everything works here. Changes nothing; starts no process where the version is
 /// known and the owner is the user.
 pub fn check_supported(location: &RepoLocation, git: &Git) -> Result<(), Unsupported> {

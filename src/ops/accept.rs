@@ -13,7 +13,6 @@ use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::decision::{Effect, Override};
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
-use crate::domain::ids::TaskId;
 use crate::domain::run::{Accepting, Run};
 use crate::domain::task::{Proof, Task, TaskState};
 use crate::domain::trailer::{self, Trailers};
@@ -24,8 +23,9 @@ use crate::git::shadow::ShadowRepo;
 use crate::git::{Oid, Repo};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
+use crate::ops::error::Kept as _;
 use crate::ops::prove::{self, Trial};
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::refusal::{OpError, Refusal, Thing};
 use crate::ops::run::checks::place::Judged;
 use crate::ops::run::judge::policy_verdict;
 use crate::ops::run::origin::{self, Destination};
@@ -68,7 +68,7 @@ pub fn accept(
     let (task, run) = store.read(|tx| in_review(tx, typed))?;
     refuse_in_use(store)?;
     let repo = world.repo()?;
-    let shadow = ShadowRepo::create(&repo, &world.shadow_dir("accept")).map_err(failed)?;
+    let shadow = ShadowRepo::create(&repo, &world.shadow_dir("accept"))?;
     if let Some(started) = &run.accepting
         && landed(&repo, started)?
     {
@@ -87,8 +87,8 @@ pub fn accept(
         .into());
     };
     let (commit, tree) = (
-        Oid::parse(commit).map_err(failed)?,
-        Oid::parse(tree).map_err(failed)?,
+        Oid::parse(commit).kept("the commit of the run")?,
+        Oid::parse(tree).kept("the tree of the run")?,
     );
     let case = Case {
         world,
@@ -111,17 +111,17 @@ fn in_review(tx: &mut dyn crate::store::Tx, typed: &str) -> Result<(Task, Run), 
     let task = cx::load(tx, &id)?;
     let TaskState::Review { run } = &task.state else {
         let why = "only work that waits for a review can be accepted or rejected".to_owned();
-        let next = format!("`ai why {id}`");
+        let hint = format!("`ai why {id}`");
         return Err(Refusal::WrongState {
             task: id,
             state: task.status_text().into(),
             why,
-            next,
+            hint,
         }
         .into());
     };
     let missing = || Refusal::NotFound {
-        what: "run",
+        what: Thing::Run,
         id: run.to_string(),
     };
     let run = tx.run(run)?.ok_or_else(missing)?;
@@ -142,29 +142,29 @@ fn refuse_in_use(store: &mut dyn Store) -> Result<(), OpError> {
                 "run {} works in the checkout itself (isolation: none)",
                 run.id
             );
-            let next = "wait until it has ended; `ai recover` ends one that was cut off".into();
-            Err(Refusal::TryLater { why, next }.into())
+            let hint = "wait until it has ended; `ai recover` ends one that was cut off".into();
+            Err(Refusal::TryLater { why, hint }.into())
         }
     }
 }
 
 /// True where a started accept has moved its branch already.
 fn landed(repo: &Repo, started: &Accepting) -> Result<bool, OpError> {
-    let Some(tip) = repo.find_ref(&started.target).map_err(failed)? else {
+    let Some(tip) = repo.find_ref(&started.target)? else {
         return Ok(false);
     };
-    let commit = Oid::parse(&started.commit).map_err(failed)?;
-    if !repo.has_object(&commit).map_err(failed)? {
+    let commit = Oid::parse(&started.commit).kept("the commit that was to land")?;
+    if !repo.has_object(&commit)? {
         return Ok(false);
     }
-    repo.is_ancestor(&commit, &tip).map_err(failed)
+    Ok(repo.is_ancestor(&commit, &tip)?)
 }
 
 impl Case<'_> {
     /// The branch must be where it was judged.
     fn refuse_moved(&self) -> Result<(), OpError> {
         let name = format!("refs/heads/{}", self.run.branch);
-        match self.repo.find_ref(&name).map_err(failed)? {
+        match self.repo.find_ref(&name)? {
             Some(now) if now != self.commit => Err(Refusal::NotProven(format!(
                 "branch {} was moved to {} after it was judged at {}; what was judged can no longer be told from what was not",
                 self.run.branch,
@@ -233,36 +233,38 @@ impl Case<'_> {
     }
 
     fn agent(&self) -> Result<Actor, OpError> {
-        Actor::new(ActorKind::Agent, self.run.agent.as_str()).map_err(failed)
+        Actor::new(ActorKind::Agent, self.run.agent.as_str()).kept("the agent of the run")
+    }
+
+    fn not_landed(&self, source: MergeError) -> OpError {
+        OpError::Merge {
+            task: self.task.id.clone(),
+            source: Box::new(source),
+        }
     }
 
     fn base_tree(&self) -> Result<Oid, OpError> {
         match &self.run.base {
-            Some(base) => self
+            Some(base) => Ok(self
                 .repo
-                .tree_of(&Oid::parse(base).map_err(failed)?)
-                .map_err(failed),
+                .tree_of(&Oid::parse(base).kept("the base of the run")?)?),
             None => Ok(self.shadow.format().empty_tree()),
         }
     }
 
     fn changed(&self) -> Result<Vec<ChangedPath>, OpError> {
-        self.shadow
-            .changed_paths(&self.base_tree()?, &self.tree)
-            .map_err(failed)
+        Ok(self.shadow.changed_paths(&self.base_tree()?, &self.tree)?)
     }
 
     fn stats(&self) -> Result<DiffStats, OpError> {
-        self.shadow
-            .stats(&self.base_tree()?, &self.tree)
-            .map_err(failed)
+        Ok(self.shadow.stats(&self.base_tree()?, &self.tree)?)
     }
 
     fn go(&self, store: &mut dyn Store, approved: Option<&str>) -> Result<Accepted, OpError> {
         let landing = self.landing()?;
         let accepting = self.accepting(&landing);
-        let tree = Oid::parse(&accepting.tree).map_err(failed)?;
-        let commit_id = Oid::parse(&accepting.commit).map_err(failed)?;
+        let tree = Oid::parse(&accepting.tree).kept("the tree that is to land")?;
+        let commit_id = Oid::parse(&accepting.commit).kept("the commit that is to land")?;
         let evidence = self.prove(&tree, &commit_id)?;
         let cx = self.world.cx(&self.world.checkout_policy())?;
         let accepting = Accepting {
@@ -282,7 +284,7 @@ impl Case<'_> {
                 let log = format!("{} {}", merge::ACCEPT_LOG, self.run.id);
                 let pools = self.world.places.pools();
                 let landed = merge::land(&self.repo, &self.shadow, &pools, plan, &log);
-                landed.map_err(|e| conflict(&e, &self.task.id))?.updated
+                landed.map_err(|error| self.not_landed(error))?.updated
             }
             Landing::Stay | Landing::Already(_) => None,
         };
@@ -371,7 +373,7 @@ impl Case<'_> {
                 "the run started from a detached HEAD, so there is no branch to accept into".into();
             return Err(Refusal::Missing {
                 why,
-                next: "set accept.target in .ai/config.yaml".into(),
+                hint: "set accept.target in .ai/config.yaml".into(),
             }
             .into());
         };
@@ -386,7 +388,7 @@ impl Case<'_> {
             .world
             .redactor()
             .redact_text(&trailer::message(&subject, "", &trailers));
-        let who = match self.repo.identity().map_err(failed)? {
+        let who = match self.repo.identity()? {
             Some(user) => user,
             None => identity()?,
         };
@@ -400,7 +402,7 @@ impl Case<'_> {
             when_ms,
         };
         match merge::prepare(&self.repo, &self.shadow, &proposal)
-            .map_err(|e| conflict(&e, &self.task.id))?
+            .map_err(|error| self.not_landed(error))?
         {
             PreparedMerge::Ready(plan) => Ok(Landing::Move(plan)),
             PreparedMerge::AlreadyMerged => Ok(Landing::Already(target)),
@@ -525,22 +527,4 @@ pub fn reject(store: &mut dyn Store, cx: &Cx, typed: &str, note: &str) -> Result
         )?;
         cx::load(tx, &task.id)
     })
-}
-
-fn conflict(error: &MergeError, task: &TaskId) -> OpError {
-    let next = match error.wants_new_attempt() {
-        true => format!(
-            "`ai reject {task} --note TEXT`, so that the next run begins on what the target is now"
-        ),
-        false => error.hint().unwrap_or("`ai doctor`").to_owned(),
-    };
-    Refusal::MergeConflict {
-        why: error.to_string(),
-        next,
-    }
-    .into()
-}
-
-fn failed(error: impl std::fmt::Display) -> OpError {
-    Refusal::Environment(error.to_string()).into()
 }

@@ -8,7 +8,7 @@ use crate::connector::api::Connector;
 use crate::connector::launch::{LaunchRequest, SessionChoice};
 use crate::connector::registry::ConnectorRegistry;
 use crate::domain::agent::{Agent, Name};
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::refusal::{OpError, Refusal, Thing};
 use crate::ops::{detect, trust};
 use crate::store::StoreError;
 
@@ -64,10 +64,7 @@ pub fn command_line(
         session: SessionChoice::Named("{session}"),
         program: program.as_deref(),
     };
-    Ok(connector
-        .command(&request)
-        .map_err(|e| Refusal::Invalid(e.to_string()))?
-        .argv)
+    Ok(connector.command(&request)?.argv)
 }
 
 /// Writes an agent. Trust that stood before stands afterwards: its user has just typed the change.
@@ -78,13 +75,13 @@ pub fn save(root: &Path, common_dir: &Path, agent: &Agent) -> Result<PathBuf, Op
             .all()
             .map(|connector| connector.describe().name.as_str())
             .collect();
-        let next = format!(
+        let hint = format!(
             "take one of {}, or put a manifest of your own into .ai/connectors/",
             names.join(", ")
         );
         return Err(Refusal::Missing {
             why: format!("there is no connector `{}`", agent.connector),
-            next,
+            hint,
         }
         .into());
     }
@@ -103,16 +100,16 @@ pub fn remove(root: &Path, common_dir: &Path, name: &str) -> Result<(), OpError>
 
 /// A name as agents may bear it.
 pub fn agent_name(text: &str) -> Result<Name, OpError> {
-    Name::new(text).map_err(|e| Refusal::Invalid(e.to_string()).into())
+    Ok(Name::new(text)?)
 }
 
 fn refusal(error: AgentFileError) -> OpError {
     match error {
         AgentFileError::NotFound { name } => Refusal::NotFound {
-            what: "agent",
+            what: Thing::Agent,
             id: name.to_string(),
         }
         .into(),
-        other => Refusal::Invalid(other.to_string()).into(),
+        other => Refusal::AgentFile(other).into(),
     }
 }

@@ -8,7 +8,7 @@ use crate::domain::ids::TaskId;
 use crate::domain::task::{BlockReason, Hold};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::Cx;
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::refusal::{OpError, Refusal, Thing};
 use crate::store::Tx;
 
 /// The decision that an id or a unique prefix names.
@@ -26,7 +26,7 @@ pub fn find(tx: &mut dyn Tx, typed: &str) -> Result<DecisionRecord, OpError> {
     match found.len() {
         1 => Ok(found.remove(0)),
         0 => Err(Refusal::NotFound {
-            what: "decision",
+            what: Thing::Decision,
             id: crate::base::text::one_line(typed),
         }
         .into()),

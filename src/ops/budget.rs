@@ -127,15 +127,15 @@ fn refusal(cx: &Cx, level: &Level) -> Refusal {
     if !level.scope.is_daily() {
         return Refusal::MergeConflict {
             why,
-            next: format!("raise `budgets.{name}` in .ai/config.yaml"),
+            hint: format!("raise `budgets.{name}` in .ai/config.yaml"),
         };
     }
     let left = budget::day_ends_ms(cx.now.wall_ms) - cx.now.wall_ms;
-    let next = format!(
+    let hint = format!(
         "it is filled again at midnight UTC, in {}; or raise `budgets.{name}` in .ai/config.yaml",
         seconds(left)
     );
-    Refusal::TryLater { why, next }
+    Refusal::TryLater { why, hint }
 }
 
 #[derive(Default)]

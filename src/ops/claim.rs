@@ -219,7 +219,7 @@ pub fn lapsed_event(cx: &Cx, task: &Task, epoch: u64) -> Event {
 }
 
 fn claimable(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<(), OpError> {
-    let (why, next) = match &task.state {
+    let (why, hint) = match &task.state {
         TaskState::Queued => {
             return match task
                 .not_before_ms
@@ -266,7 +266,7 @@ fn claimable(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<(), OpError> {
         task: task.id.clone(),
         state: task.status_text().into(),
         why,
-        next,
+        hint,
     }
     .into())
 }

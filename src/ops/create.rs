@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::base::id;
+use crate::base::text::one_line;
 use crate::domain::action::Action;
 use crate::domain::cycle;
 use crate::domain::event::Event;
@@ -14,6 +15,7 @@ use crate::domain::path_lock::LockMode;
 use crate::domain::task::{BlockReason, Hold, LockRequest, Task, TaskState};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx};
+use crate::ops::error::Refused;
 use crate::ops::patterns;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::store::Tx;
@@ -298,15 +300,14 @@ fn refuse_circles(entries: &[NewTask], keys: &HashMap<&str, usize>) -> Result<()
 
 fn at_entry(error: OpError, entries: &[NewTask], n: usize) -> OpError {
     match error {
-        OpError::Refused(mut refused) if entries.len() > 1 => {
-            let title = crate::base::text::one_line(&entries[n].title);
-            refused.why = Refusal::Invalid(format!(
-                "entry {} (`{title}`): {}; nothing was created",
-                n + 1,
-                refused.why
-            ));
-            OpError::Refused(refused)
-        }
+        OpError::Refused(refused) if entries.len() > 1 => OpError::Refused(Box::new(Refused {
+            why: Refusal::Entry {
+                number: n + 1,
+                title: one_line(&entries[n].title),
+                why: Box::new(refused.why),
+            },
+            record: refused.record,
+        })),
         other => other,
     }
 }

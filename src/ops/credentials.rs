@@ -3,11 +3,12 @@
 //! redactor knows them.
 
 use std::ffi::OsString;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::base::fs;
+use crate::base::fs::{self, FsError};
 use crate::config::credentials::{self, Credential, Source};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::trust;
@@ -18,18 +19,75 @@ use crate::process::redact::Secret;
 const CAP: u64 = 1 << 20;
 
 /// A credential that cannot be had. The error never holds a part of a secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[error("credential `{id}`: {why}")]
 pub struct CredentialError {
-    /// The credential's name.
+    /// The name of the credential.
     pub id: String,
     /// The reason.
-    pub why: String,
+    #[source]
+    pub why: CredentialFault,
+}
+
+/// The fault of a credential.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialFault {
+    /// The variable that holds it is not set, or is empty.
+    #[error("the variable {0} is not set")]
+    NotSet(String),
+    /// The file holds nothing, or nothing at the key.
+    #[error("{0} holds nothing there")]
+    Nothing(String),
+    /// Too short to be found again in a log.
+    #[error(
+        "it is shorter than {} bytes and could not be kept out of the logs",
+        Secret::SHORTEST
+    )]
+    Short,
+    /// A variable cannot hold it.
+    #[error("it has more than one line")]
+    ManyLines,
+    /// The path begins with `~/`, and nobody knows where that is.
+    #[error("HOME is not set, so {0} leads nowhere")]
+    NoHome(String),
+    /// The file cannot be looked at.
+    #[error("{}: {source}", path.display())]
+    OutOfSight {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A directory, a pipe or the like.
+    #[error("{} is no regular file", .0.display())]
+    NotAFile(PathBuf),
+    /// The group or others may read it.
+    #[error("others may read {shown} (mode {mode:04o}); say `chmod 600 {shown}`", shown = path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// Its owner is somebody else.
+    #[error("{} belongs to somebody else", .0.display())]
+    NotOurs(PathBuf),
+    /// The file cannot be read.
+    #[error(transparent)]
+    Read(#[from] FsError),
+    /// The file has no such key, or no text there.
+    #[error("{} has no text at `{key}`", path.display())]
+    NoText {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+    },
 }
 
 /// All credentials of the checkout at `root`.
 pub fn load(root: &Path) -> Result<Vec<Credential>, OpError> {
-    credentials::load(root).map_err(|e| Refusal::Invalid(e.to_string()).into())
+    Ok(credentials::load(root).map_err(Refusal::Credentials)?)
 }
 
 /// The variables for somebody who names these ids. `env` is the user's environment.
@@ -47,9 +105,9 @@ pub fn variables<'a>(
     for id in ids {
         let credential = all.iter().find(|credential| credential.id == id).ok_or_else(|| Refusal::Missing {
             why: format!("credential `{id}` is not in {}", credentials::FILE),
-            next: format!("write it there, with its provider and `env` or `file`; or take it out of the agent ({id})"),
+            hint: format!("write it there, with its provider and `env` or `file`; or take it out of the agent ({id})"),
         })?;
-        let value = secret(credential, env).map_err(|e| Refusal::Environment(e.to_string()))?;
+        let value = secret(credential, env)?;
         found.push((OsString::from(&credential.variable), value));
     }
     Ok(found)
@@ -72,37 +130,35 @@ pub fn known(root: &Path, common_dir: &Path, env: &[EnvVariable]) -> Vec<Secret>
 
 /// The value of one credential.
 pub fn secret(credential: &Credential, env: &[EnvVariable]) -> Result<OsString, CredentialError> {
-    let fail = |why: String| CredentialError {
+    read(&credential.source, env).map_err(|why| CredentialError {
         id: credential.id.clone(),
         why,
-    };
-    let value = match &credential.source {
+    })
+}
+
+fn read(source: &Source, env: &[EnvVariable]) -> Result<OsString, CredentialFault> {
+    let value = match source {
         Source::Env(name) => env
             .iter()
             .find(|(key, _)| key == name.as_str())
             .map(|(_, value)| value.clone()),
-        Source::File { path, key } => {
-            Some(in_file(&absolute(path, env).map_err(fail)?, key.as_deref()).map_err(fail)?)
-        }
+        Source::File { path, key } => Some(in_file(&absolute(path, env)?, key.as_deref())?),
     };
     let value = value.filter(|value| !value.as_bytes().trim_ascii().is_empty());
-    let value = value.ok_or_else(|| match &credential.source {
-        Source::Env(name) => fail(format!("the variable {name} is not set")),
-        Source::File { path, .. } => fail(format!("{path} holds nothing there")),
+    let value = value.ok_or_else(|| match source {
+        Source::Env(name) => CredentialFault::NotSet(name.clone()),
+        Source::File { path, .. } => CredentialFault::Nothing(path.clone()),
     })?;
     if value.as_bytes().trim_ascii().len() < Secret::SHORTEST {
-        return Err(fail(format!(
-            "it is shorter than {} bytes and could not be kept out of the logs",
-            Secret::SHORTEST
-        )));
+        return Err(CredentialFault::Short);
     }
     if value.as_bytes().contains(&0) || value.as_bytes().contains(&b'\n') {
-        return Err(fail("it has more than one line".to_owned()));
+        return Err(CredentialFault::ManyLines);
     }
     Ok(value)
 }
 
-fn absolute(path: &str, env: &[EnvVariable]) -> Result<PathBuf, String> {
+fn absolute(path: &str, env: &[EnvVariable]) -> Result<PathBuf, CredentialFault> {
     let Some(rest) = path.strip_prefix("~/") else {
         return Ok(PathBuf::from(path));
     };
@@ -110,31 +166,39 @@ fn absolute(path: &str, env: &[EnvVariable]) -> Result<PathBuf, String> {
         .iter()
         .find(|(name, value)| name == "HOME" && !value.is_empty());
     home.map(|(_, home)| Path::new(home).join(rest))
-        .ok_or_else(|| format!("HOME is not set, so {path} leads nowhere"))
+        .ok_or_else(|| CredentialFault::NoHome(path.to_owned()))
 }
 
 /// Reads a secret file that nobody but its owner may read, and who is us.
-fn in_file(path: &Path, key: Option<&str>) -> Result<OsString, String> {
-    let shown = path.display();
-    let meta = std::fs::metadata(path).map_err(|e| format!("{shown}: {e}"))?;
+fn in_file(path: &Path, key: Option<&str>) -> Result<OsString, CredentialFault> {
+    let own = || path.to_owned();
+    let meta = std::fs::metadata(path).map_err(|source| CredentialFault::OutOfSight {
+        path: own(),
+        source,
+    })?;
     if !meta.is_file() {
-        return Err(format!("{shown} is no regular file"));
+        return Err(CredentialFault::NotAFile(own()));
     }
     if meta.mode() & 0o077 != 0 {
-        return Err(format!(
-            "others may read {shown} (mode {:04o}); say `chmod 600 {shown}`",
-            meta.mode() & 0o7777
-        ));
+        return Err(CredentialFault::Open {
+            path: own(),
+            mode: meta.mode() & 0o7777,
+        });
     }
     if meta.uid() != rustix::process::geteuid().as_raw() {
-        return Err(format!("{shown} belongs to somebody else"));
+        return Err(CredentialFault::NotOurs(own()));
     }
-    let text = fs::read_text(path, CAP).map_err(|e| e.to_string())?;
+    let text = fs::read_text(path, CAP)?;
     match key {
         None => Ok(text.trim().into()),
-        Some(key) => at_key(&text, key)
-            .map(OsString::from)
-            .ok_or_else(|| format!("{shown} has no text at `{key}`")),
+        Some(key) => {
+            at_key(&text, key)
+                .map(OsString::from)
+                .ok_or_else(|| CredentialFault::NoText {
+                    path: own(),
+                    key: key.to_owned(),
+                })
+        }
     }
 }
 
@@ -216,11 +280,9 @@ mod tests {
             variable: "X".into(),
             source: Source::Env("FROM".into()),
         };
-        assert!(
-            secret(&credential, &[])
-                .unwrap_err()
-                .why
-                .contains("FROM is not set")
+        assert_eq!(
+            secret(&credential, &[]).unwrap_err().to_string(),
+            "credential `a`: the variable FROM is not set"
         );
         let env = [("FROM".into(), "hunter22".into())];
         assert_eq!(secret(&credential, &env).unwrap(), "hunter22");

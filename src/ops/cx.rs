@@ -14,7 +14,8 @@ use crate::domain::path_lock::HarmlessSet;
 use crate::domain::path_pattern::{CaseMode, PathPattern};
 use crate::domain::time::Now;
 use crate::git::RepoLocation;
-use crate::ops::refusal::{OpError, Refusal, Refused};
+use crate::ops::error::Refused;
+use crate::ops::refusal::{OpError, Refusal, Thing};
 use crate::ops::scrub::Scrub;
 use crate::policy::PolicyState;
 use crate::store::{Store, StoreError, Tx};
@@ -89,11 +90,7 @@ impl Rules {
         let mut harmless = Vec::new();
         for pattern in &config.locks.shared {
             let parsed = PathPattern::parse(pattern, case);
-            harmless.push(
-                parsed.map_err(|e| {
-                    Refusal::Invalid(format!("locks.shared in .ai/config.yaml: {e}"))
-                })?,
-            );
+            harmless.push(parsed.map_err(Refusal::SharedPattern)?);
         }
         Ok(Rules {
             modules: config.modules.clone(),
@@ -166,7 +163,7 @@ pub fn resolve(tx: &mut dyn Tx, typed: &str) -> Result<TaskId, OpError> {
     // script must not.
     if prefix == "t-" || !prefix.chars().all(known) {
         return Err(Refusal::NotFound {
-            what: "task",
+            what: Thing::Task,
             id: crate::base::text::one_line(typed),
         }
         .into());
@@ -174,7 +171,7 @@ pub fn resolve(tx: &mut dyn Tx, typed: &str) -> Result<TaskId, OpError> {
     let found = tx.tasks_with_prefix(&prefix, 6)?;
     match found.as_slice() {
         [] => Err(Refusal::NotFound {
-            what: "task",
+            what: Thing::Task,
             id: crate::base::text::one_line(typed),
         }
         .into()),
@@ -194,7 +191,7 @@ pub fn resolve(tx: &mut dyn Tx, typed: &str) -> Result<TaskId, OpError> {
 pub fn load(tx: &mut dyn Tx, id: &TaskId) -> Result<crate::domain::task::Task, OpError> {
     tx.task(id)?.ok_or_else(|| {
         Refusal::NotFound {
-            what: "task",
+            what: Thing::Task,
             id: id.to_string(),
         }
         .into()

@@ -23,7 +23,7 @@ use crate::ops::refusal::OpError;
 use crate::ops::{agents, trust};
 use crate::process::captured::{CapturedTool, run_captured};
 use crate::process::environment::child_environment;
-use crate::process::supervise::CommandEnd;
+use crate::process::supervise::{CommandEnd, SuperviseError};
 
 /// Longest time for one `--version`.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -107,9 +107,7 @@ pub fn installed(registry: &ConnectorRegistry, env: &[(OsString, OsString)]) -> 
             })
             .collect();
         let answered = asked.into_iter().map(|(thread, manifest, program)| {
-            let version = thread
-                .join()
-                .unwrap_or_else(|_| Err("asking for its version failed".to_owned()));
+            let version = thread.join().unwrap_or(Err(NoVersion::Unasked));
             found(manifest, program, version)
         });
         answered.collect()
@@ -178,16 +176,30 @@ pub fn is_program(path: &Path) -> bool {
         .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
+/// Why the version of a program is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum NoVersion {
+    /// The program cannot be run.
+    #[error(transparent)]
+    Run(#[from] SuperviseError),
+    /// It takes too long.
+    #[error("it did not tell its version within {} s", LIMIT.as_secs())]
+    TooSlow,
+    /// It prints none.
+    #[error("what it prints names no version")]
+    Unnamed,
+    /// The thread that asked it panicked.
+    #[error("asking for its version failed")]
+    Unasked,
+}
+
 /// What a program says is its version.
-///
-/// # Errors
-/// Why it is not known, in words.
 pub fn version(
     manifest: &Manifest,
     detect: &CliDetection,
     program: &Path,
     env: &[(OsString, OsString)],
-) -> Result<String, String> {
+) -> Result<String, NoVersion> {
     let argv = std::iter::once(program.as_os_str().to_owned())
         .chain(detect.version_args.iter().map(OsString::from));
     let mut tool = CapturedTool::new(argv, Path::new("/"));
@@ -202,21 +214,18 @@ pub fn version(
         .map(|(name, value)| (name.into(), value.into()))
         .collect();
     tool.env = child_environment(env, &[], &set);
-    let outcome = run_captured(&tool).map_err(|e| e.to_string())?;
+    let outcome = run_captured(&tool)?;
     match (
         detect.version_in(&outcome.stdout.memory, &outcome.stderr.memory),
         &outcome.end,
     ) {
-        (_, CommandEnd::TimedOut(_)) => Err(format!(
-            "it did not tell its version within {} s",
-            LIMIT.as_secs()
-        )),
+        (_, CommandEnd::TimedOut(_)) => Err(NoVersion::TooSlow),
         (Some(version), _) => Ok(one_line(&version.chars().take(64).collect::<String>())),
-        (None, _) => Err("what it prints names no version".to_owned()),
+        (None, _) => Err(NoVersion::Unnamed),
     }
 }
 
-fn found(manifest: &Manifest, program: &Path, version: Result<String, String>) -> Found {
+fn found(manifest: &Manifest, program: &Path, version: Result<String, NoVersion>) -> Found {
     use std::os::unix::ffi::OsStrExt;
     let misses = |version: &String| {
         manifest
@@ -229,7 +238,7 @@ fn found(manifest: &Manifest, program: &Path, version: Result<String, String>) -
             Some(version.clone()),
             misses(&version).map(|why| format!("version {version} is {why}")),
         ),
-        Err(why) => (None, Some(why)),
+        Err(why) => (None, Some(why.to_string())),
     };
     Found {
         connector: manifest.name.clone(),

@@ -277,12 +277,12 @@ fn guarded(tx: &mut dyn Tx, cx: &Cx, typed: &str, action: Action) -> Result<Task
     Ok(task)
 }
 
-fn wrong(task: &Task, why: &str, next: String) -> OpError {
+fn wrong(task: &Task, why: &str, hint: String) -> OpError {
     Refusal::WrongState {
         task: task.id.clone(),
         state: task.status_text().into(),
         why: why.to_owned(),
-        next,
+        hint,
     }
     .into()
 }

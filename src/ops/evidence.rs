@@ -8,7 +8,7 @@ use crate::base::fs;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::{RunId, TaskId};
 use crate::ops::cx;
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::refusal::{OpError, Refusal, Thing};
 use crate::store::{StoreError, Tx};
 
 /// The state of one piece of evidence.
@@ -39,7 +39,7 @@ pub fn list(tx: &mut dyn Tx, typed: &str) -> Result<(TaskId, Vec<Evidence>), OpE
             let run = RunId(format!("{task}.{epoch}"));
             if tx.run(&run)?.is_none() {
                 return Err(Refusal::NotFound {
-                    what: "run",
+                    what: Thing::Run,
                     id: run.0,
                 }
                 .into());
@@ -70,7 +70,7 @@ pub fn find(tx: &mut dyn Tx, typed: &str) -> Result<Evidence, OpError> {
     match all.len() {
         1 => Ok(all.remove(0)),
         0 => Err(Refusal::NotFound {
-            what: "evidence",
+            what: Thing::Evidence,
             id: crate::base::text::one_line(typed),
         }
         .into()),

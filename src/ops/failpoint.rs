@@ -40,9 +40,9 @@ pub fn hit(step: &'static str) -> Result<(), crate::ops::refusal::OpError> {
             );
             Ok(())
         }
-        Some(planted) if planted == format!("{step}:error") => Err(crate::ops::world::environment(
-            format!("failpoint after {step}"),
-        )),
+        Some(planted) if planted == format!("{step}:error") => {
+            Err(crate::ops::refusal::Refusal::Environment(format!("failpoint after {step}")).into())
+        }
         _ => Ok(()),
     }
 }

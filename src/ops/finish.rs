@@ -189,7 +189,7 @@ pub fn entitled(tx: &mut dyn Tx, cx: &Cx, id: &TaskId, right: &Right<'_>) -> Res
 }
 
 fn refuse_state(task: &Task) -> Result<(), OpError> {
-    let (why, next) = match &task.state {
+    let (why, hint) = match &task.state {
         TaskState::Running { run } => (
             format!("run {run} is at work on it"),
             format!("ai why {}", task.id),
@@ -208,7 +208,7 @@ fn refuse_state(task: &Task) -> Result<(), OpError> {
         task: task.id.clone(),
         state: task.status_text().into(),
         why,
-        next,
+        hint,
     }
     .into())
 }

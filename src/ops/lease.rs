@@ -167,7 +167,7 @@ fn refuse_running(tx: &mut dyn Tx, id: &TaskId) -> Result<(), OpError> {
             task: id.clone(),
             state: "running".into(),
             why: format!("run {run} holds it until it ends"),
-            next: format!("`ai task cancel {id}` stops it"),
+            hint: format!("`ai task cancel {id}` stops it"),
         }
         .into()),
         _ => Ok(()),

@@ -13,7 +13,7 @@ use crate::ops::claim::new_lease;
 use crate::ops::cx::Cx;
 use crate::ops::lease;
 use crate::ops::patterns;
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::refusal::{OpError, Refusal, Thing};
 use crate::store::Tx;
 
 /// A lock that was acquired by hand.
@@ -127,7 +127,7 @@ fn find(tx: &mut dyn Tx, typed: &str) -> Result<Lease, OpError> {
     match found.len() {
         1 => Ok(found.remove(0)),
         0 => Err(Refusal::NotFound {
-            what: "lock",
+            what: Thing::Lock,
             id: crate::base::text::one_line(typed),
         }
         .into()),
@@ -189,16 +189,14 @@ pub fn check(
 ) -> Result<Vec<Blocked>, OpError> {
     let mut blocked = Vec::new();
     for path in paths {
-        let wanted = PathPattern::literal(path, cx.rules.case)
-            .map_err(|e| Refusal::Invalid(e.to_string()))?;
+        let wanted = PathPattern::literal(path, cx.rules.case)?;
         for (lock, lease) in tx.lock_candidates(&prefix_candidates(&wanted))? {
             let mine = own.contains(&lock.subject)
                 || lease.holder == cx.actor && cx.actor.incarnation.is_some();
             if mine || !lease.binds(&cx.now) {
                 continue;
             }
-            let held = PathPattern::parse(&lock.pattern, cx.rules.case)
-                .map_err(|e| Refusal::Invalid(e.to_string()))?;
+            let held = PathPattern::parse(&lock.pattern, cx.rules.case)?;
             if held.is_match(path.as_bytes()) && !cx.rules.harmless.is_harmless(path.as_bytes()) {
                 blocked.push(Blocked {
                     path: path.clone(),

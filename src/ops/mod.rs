@@ -16,6 +16,7 @@ pub mod cx;
 pub mod detect;
 pub mod doctor;
 pub mod edit;
+pub mod error;
 pub mod evidence;
 pub mod export;
 pub mod failpoint;

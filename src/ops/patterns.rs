@@ -14,10 +14,7 @@ use crate::store::Tx;
 
 /// The patterns that one written pattern stands for: itself, or those of its `@module`.
 pub fn expand(rules: &Rules, written: &str) -> Result<Vec<PathPattern>, OpError> {
-    path_pattern::expand(written, &rules.modules, rules.case).map_err(|e| {
-        let hint = e.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
-        Refusal::Invalid(format!("{e}{hint}")).into()
-    })
+    Ok(path_pattern::expand(written, &rules.modules, rules.case)?)
 }
 
 /// The locks that a claim of these requests holds.
@@ -50,8 +47,7 @@ fn through_links(rules: &Rules, pattern: PathPattern) -> Result<PathPattern, OpE
     match fs::follow_links_below(root, pattern.as_str(), |part| {
         part.contains(['*', '?', '[', '{'])
     }) {
-        Some(real) => PathPattern::parse(&real, rules.case)
-            .map_err(|e| Refusal::Invalid(e.to_string()).into()),
+        Some(real) => Ok(PathPattern::parse(&real, rules.case)?),
         None => Ok(pattern),
     }
 }
@@ -152,5 +148,5 @@ pub fn mode_word(mode: LockMode) -> &'static str {
 
 /// A pattern that was accepted once.
 fn parse(cx: &Cx, pattern: &str) -> Result<PathPattern, OpError> {
-    PathPattern::parse(pattern, cx.rules.case).map_err(|e| Refusal::Invalid(e.to_string()).into())
+    Ok(PathPattern::parse(pattern, cx.rules.case)?)
 }

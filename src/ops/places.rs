@@ -136,9 +136,7 @@ impl Places {
     /// Makes the directory for all of them, after a look that nothing of the project stands above
     /// it.
     pub fn make(&self) -> Result<(), OpError> {
-        self.fit()?
-            .make()
-            .map_err(|error| Refusal::Environment(error.to_string()).into())
+        Ok(self.fit()?.make()?)
     }
 
     /// Refuses where there is no directory for them, or it lies in a checkout of the project.
@@ -161,8 +159,7 @@ impl Places {
 
     fn fit(&self) -> Result<&OutsideDir, OpError> {
         let outside = self.there()?;
-        let checkouts = registered(&self.common_dir)
-            .map_err(|error| Refusal::Environment(error.to_string()))?;
+        let checkouts = registered(&self.common_dir)?;
         let roots = checkouts
             .into_iter()
             .map(|(_, root)| root)
@@ -188,11 +185,11 @@ impl Places {
 }
 
 fn missing(why: String) -> OpError {
-    let next = format!(
+    let hint = format!(
         "set {} to an absolute directory outside of every checkout",
         env::AI_CACHE_DIR
     );
-    Refusal::Missing { why, next }.into()
+    Refusal::Missing { why, hint }.into()
 }
 
 #[cfg(test)]

@@ -26,13 +26,7 @@ pub fn store_place(state_dir: &Path) -> StorePlace {
 
 /// The configuration of the checkout at `root`; defaults where there is no file.
 pub fn config(root: &Path, trees: &Trees) -> Result<Config, OpError> {
-    config::load(root, trees).map_err(|e| {
-        Refusal::BadConfig {
-            why: e.to_string(),
-            hint: e.hint().to_owned(),
-        }
-        .into()
-    })
+    Ok(config::load(root, trees).map_err(Refusal::Config)?)
 }
 
 /// The policy of the checkout at `root`. One that cannot be read is a state of its own, which

@@ -19,7 +19,7 @@ use crate::ops::run::checks::runner::{CheckPlan, run_checks, verification};
 use crate::ops::run::step::evidence::{Filed, file_evidence};
 use crate::ops::signals::Signals;
 use crate::ops::trust;
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 use crate::process::supervise::CancelToken;
 
 /// A tree on trial.
@@ -149,7 +149,7 @@ pub fn here(world: &World, task: &Task, since_ms: Option<i64>) -> Result<Proven,
         let why = "there is no worktree here whose state could be checked".to_owned();
         return Err(Refusal::Missing {
             why,
-            next: "call it in the worktree that holds the work".into(),
+            hint: "call it in the worktree that holds the work".into(),
         }
         .into());
     };
@@ -170,9 +170,7 @@ pub fn here(world: &World, task: &Task, since_ms: Option<i64>) -> Result<Proven,
     };
     let evidence = on_tree(world, &repo, &trial)?.passed(&task.id, "end it")?;
     let committed = match commit {
-        Some(commit) if repo.tree_of(&commit).map_err(environment)? == tree => {
-            Some(commit.to_string())
-        }
+        Some(commit) if repo.tree_of(&commit)? == tree => Some(commit.to_string()),
         _ => None,
     };
     Ok(Proven {
@@ -193,18 +191,17 @@ fn changed(
     (tree, head): (&Oid, Option<&Oid>),
     since_ms: Option<i64>,
 ) -> Result<Changed, OpError> {
-    let shadow =
-        ShadowRepo::open(repo, &person_dir(world, &world.location.git_dir)).map_err(environment)?;
+    let shadow = ShadowRepo::open(repo, &person_dir(world, &world.location.git_dir))?;
     let start = head
         .map(|head| start(world, repo, head, since_ms))
         .transpose()?
         .flatten();
     let base = match &start {
-        Some(start) => repo.tree_of(start).map_err(environment)?,
+        Some(start) => repo.tree_of(start)?,
         None => shadow.format().empty_tree(),
     };
-    let stats = shadow.stats(&base, tree).map_err(environment)?;
-    let paths = shadow.changed_paths(&base, tree).map_err(environment)?;
+    let stats = shadow.stats(&base, tree)?;
+    let paths = shadow.changed_paths(&base, tree)?;
     let paths = paths
         .iter()
         .map(|one| one.path.as_bytes().to_vec())
@@ -225,24 +222,17 @@ fn start(
     since_ms: Option<i64>,
 ) -> Result<Option<Oid>, OpError> {
     let target = match &world.config.defaults.base {
-        Some(base) => repo
-            .find_ref(&format!("refs/heads/{base}"))
-            .map_err(environment)?,
+        Some(base) => repo.find_ref(&format!("refs/heads/{base}"))?,
         // That of the main checkout, not of the worktree in which the caller stands.
-        None => repo
-            .head_of(repo.common_dir())
-            .map_err(environment)?
-            .commit()
-            .cloned(),
+        None => repo.head_of(repo.common_dir())?.commit().cloned(),
     };
     let fork = target
         .map(|target| repo.merge_base(&target, head))
-        .transpose()
-        .map_err(environment)?
+        .transpose()?
         .flatten();
     match (fork, since_ms) {
         (Some(fork), _) if fork != *head => Ok(Some(fork)),
-        (_, Some(since_ms)) => repo.last_before(head, since_ms).map_err(environment),
+        (_, Some(since_ms)) => Ok(repo.last_before(head, since_ms)?),
         (_, None) => Ok(Some(head.clone())),
     }
 }
@@ -250,17 +240,15 @@ fn start(
 /// The tree at `top` as it is now, and the commit that HEAD is at there.
 fn snapshot(world: &World, repo: &Repo, top: &Path) -> Result<(Oid, Option<Oid>), OpError> {
     let git_dir = &world.location.git_dir;
-    let shadow = ShadowRepo::open(repo, &person_dir(world, git_dir)).map_err(environment)?;
-    let head = repo.head_of(git_dir).map_err(environment)?;
+    let shadow = ShadowRepo::open(repo, &person_dir(world, git_dir))?;
+    let head = repo.head_of(git_dir)?;
     let commit = Head::commit(&head).cloned();
     let base = match &commit {
-        Some(commit) => repo.tree_of(commit).map_err(environment)?,
+        Some(commit) => repo.tree_of(commit)?,
         None => shadow.format().empty_tree(),
     };
-    shadow.adopt(top, &base, &base).map_err(environment)?;
-    let snapshot = shadow
-        .snapshot(top, &base, SnapshotLimits::default())
-        .map_err(environment)?;
+    shadow.adopt(top, &base, &base)?;
+    let snapshot = shadow.snapshot(top, &base, SnapshotLimits::default())?;
     for left in snapshot.left_behind() {
         world.say(&format!("warning: {left}"));
     }

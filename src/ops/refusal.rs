@@ -1,43 +1,81 @@
 //! Why an operation changed nothing: each refusal knows its sentence, its exit class and the
 //! command to type next.
 
+use crate::config::ConfigError;
+use crate::connector::agent_file::AgentFileError;
+use crate::connector::api::ConnectorError;
+use crate::domain::agent::BadName;
 use crate::domain::decision::DecisionRecord;
-use crate::domain::event::Event;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::Stale;
-use crate::store::StoreError;
+use crate::domain::path_pattern::PatternError;
+use crate::ops::error::AnyError;
 
-/// An operation that did not happen.
-#[derive(Debug, thiserror::Error)]
-pub enum OpError {
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A state that cannot be: a bug of ours.
-    #[error("this is a bug in `ai`: {0}")]
-    Internal(&'static str),
-    /// The operation was refused; the events say what is recorded about it all the same.
-    #[error("{}", .0.why)]
-    Refused(Box<Refused>),
+pub use crate::ops::error::OpError;
+
+/// The next command where the machine is in the way and nothing better is known.
+pub(super) const MEND: &str =
+    "mend it, then do it again; `ai doctor` looks at everything that `ai` stands on";
+
+/// Something that can be asked for by its name and not be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thing {
+    /// A task.
+    Task,
+    /// A run.
+    Run,
+    /// A lock.
+    Lock,
+    /// An agent.
+    Agent,
+    /// A decision of the policy.
+    Decision,
+    /// Evidence.
+    Evidence,
+    /// A branch.
+    Branch,
+    /// A worktree, named by its path or its branch.
+    Worktree,
 }
 
-/// A refusal with what is recorded about it.
-#[derive(Debug)]
-pub struct Refused {
-    /// Why.
-    pub why: Refusal,
-    /// Recorded although the operation itself is not.
-    pub record: Vec<Event>,
+impl Thing {
+    /// The word for it in a sentence.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Thing::Task => "task",
+            Thing::Run => "run",
+            Thing::Lock => "lock",
+            Thing::Agent => "agent",
+            Thing::Decision => "decision",
+            Thing::Evidence => "evidence",
+            Thing::Branch => "branch",
+            Thing::Worktree => "worktree or branch",
+        }
+    }
+
+    /// The command that shows those that are there.
+    fn hint(self) -> Option<&'static str> {
+        Some(match self {
+            Thing::Task => "`ai task list` shows the tasks",
+            Thing::Run => "`ai review TASK` names the last run of a task",
+            Thing::Lock => "`ai lock list` shows the locks",
+            Thing::Agent => "`ai agent list` shows the agents",
+            Thing::Decision => "`ai policy log` shows the decisions",
+            Thing::Evidence => "`ai evidence list TASK` shows what there is",
+            Thing::Branch => return None,
+            Thing::Worktree => "`git worktree list` and `git branch --list` show what there is",
+        })
+    }
 }
 
 /// Why an operation was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// No task, run or lock bears this id.
-    #[error("there is no {what} `{id}`")]
+    #[error("there is no {} `{id}`", what.as_str())]
     NotFound {
-        /// `task`, `run`, `lock`, `agent` …
-        what: &'static str,
+        /// The kind of thing.
+        what: Thing,
         /// As typed.
         id: String,
     },
@@ -52,6 +90,40 @@ pub enum Refusal {
     /// The input makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// A path pattern that is none.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    /// A path pattern of the configuration that is none.
+    #[error("locks.shared in .ai/config.yaml: {0}")]
+    SharedPattern(#[source] PatternError),
+    /// A name that is none.
+    #[error(transparent)]
+    Name(#[from] BadName),
+    /// The file of an agent cannot be used.
+    #[error(transparent)]
+    AgentFile(AgentFileError),
+    /// An agent's connector cannot make a command line of what it is given.
+    #[error(transparent)]
+    Connector(#[from] ConnectorError),
+    /// One of several new tasks is refused, and so all are.
+    #[error("entry {number} (`{title}`): {why}; nothing was created")]
+    Entry {
+        /// Its place in the file, from 1.
+        number: usize,
+        /// Its title.
+        title: String,
+        /// Why.
+        #[source]
+        why: Box<Refusal>,
+    },
+    /// A line of an export cannot be taken in.
+    #[error("line {number}: {source}; nothing was imported")]
+    Line {
+        /// Its number, from 1.
+        number: u64,
+        /// Why.
+        source: AnyError,
+    },
     /// Somebody holds the task.
     #[error("{task} is held by {holder} for another {}", seconds(*left_ms))]
     Taken {
@@ -108,7 +180,7 @@ pub enum Refusal {
         /// What follows from it.
         why: String,
         /// The command that helps.
-        next: String,
+        hint: String,
     },
     /// A run of the task has lost its supervisor and must be recovered first.
     #[error("run {0} was cut off and must be recovered first")]
@@ -142,13 +214,11 @@ pub enum Refusal {
     )]
     Untrusted(String),
     /// The configuration cannot be used.
-    #[error("{why}")]
-    BadConfig {
-        /// Where and what.
-        why: String,
-        /// What to do.
-        hint: String,
-    },
+    #[error(transparent)]
+    Config(ConfigError),
+    /// The file of credentials cannot be used.
+    #[error(transparent)]
+    Credentials(ConfigError),
     /// The checks do not pass on this tree.
     #[error("{0}")]
     NotProven(String),
@@ -161,7 +231,7 @@ pub enum Refusal {
         /// What is in the way.
         why: String,
         /// What helps.
-        next: String,
+        hint: String,
     },
     /// The machine cannot do it now.
     #[error("{0}")]
@@ -172,7 +242,7 @@ pub enum Refusal {
         /// What.
         why: String,
         /// How.
-        next: String,
+        hint: String,
     },
     /// Not now: something else is in the way for a while.
     #[error("{why}")]
@@ -180,7 +250,7 @@ pub enum Refusal {
         /// What is in the way.
         why: String,
         /// What helps.
-        next: String,
+        hint: String,
     },
     /// Ended by Ctrl-C.
     #[error("{0}")]
@@ -188,30 +258,10 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// True where a person or the machine stopped the command.
-    pub fn is_interruption(&self) -> bool {
-        matches!(self, Refusal::Interrupted(_))
-    }
-
     /// The command to type next, where one helps.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Refusal::NotFound { what: "task", .. } => "`ai task list` shows the tasks".into(),
-            Refusal::NotFound { what: "agent", .. } => "`ai agent list` shows the agents".into(),
-            Refusal::NotFound { what: "lock", .. } => "`ai lock list` shows the locks".into(),
-            Refusal::NotFound {
-                what: "decision", ..
-            } => "`ai policy log` shows the decisions".into(),
-            Refusal::NotFound { what: "run", .. } => {
-                "`ai review TASK` names the last run of a task".into()
-            }
-            Refusal::NotFound {
-                what: "evidence", ..
-            } => "`ai evidence list TASK` shows what there is".into(),
-            Refusal::NotFound {
-                what: "worktree or branch",
-                ..
-            } => "`git worktree list` and `git branch --list` show what there is".into(),
+            Refusal::NotFound { what, .. } => return what.hint().map(str::to_owned),
             Refusal::Cycle(tasks) => {
                 format!(
                     "`ai task dep tree {}` shows what waits for what",
@@ -241,7 +291,6 @@ impl Refusal {
                     "give the token with --lease or AI_LEASE, or claim it: `ai task claim {subject}`"
                 )
             }
-            Refusal::WrongState { next, .. } => next.clone(),
             Refusal::NeedsRecovery(run) => format!("`ai recover {run}`"),
             Refusal::TooEarly { what, .. } => {
                 format!("wait, or drop the pause: `ai task edit {what} --not-before now`")
@@ -257,48 +306,30 @@ impl Refusal {
             Refusal::NeedsApproval(record) => {
                 format!("a person says yes with `ai policy approve {}`", record.id)
             }
-            Refusal::BadConfig { hint, .. }
-            | Refusal::MergeConflict { next: hint, .. }
-            | Refusal::TryLater { next: hint, .. }
-            | Refusal::Missing { next: hint, .. } => hint.clone(),
-            Refusal::Environment(_) => {
-                "mend it, then do it again; `ai doctor` looks at everything that `ai` stands on"
-                    .into()
-            }
+            Refusal::WrongState { hint, .. }
+            | Refusal::MergeConflict { hint, .. }
+            | Refusal::TryLater { hint, .. }
+            | Refusal::Missing { hint, .. } => hint.clone(),
+            Refusal::Config(error) => error.hint().to_owned(),
+            Refusal::Pattern(error) => return error.hint().map(str::to_owned),
+            Refusal::Entry { why, .. } => return why.hint(),
+            Refusal::Environment(_) => MEND.to_owned(),
             Refusal::Untrusted(_) => {
                 "look at it with `ai trust --show`, then say `ai trust`".into()
             }
-            _ => return None,
+            // The sentence itself says what can be done.
+            Refusal::Invalid(_)
+            | Refusal::SharedPattern(_)
+            | Refusal::Name(_)
+            | Refusal::AgentFile(_)
+            | Refusal::Connector(_)
+            | Refusal::Credentials(_)
+            | Refusal::Line { .. }
+            | Refusal::OtherClock(_)
+            | Refusal::NotProven(_)
+            | Refusal::Conflict(_)
+            | Refusal::Interrupted(_) => return None,
         })
-    }
-}
-
-impl OpError {
-    /// A refusal that leaves no record.
-    pub fn refused(why: Refusal) -> OpError {
-        OpError::Refused(Box::new(Refused {
-            why,
-            record: Vec::new(),
-        }))
-    }
-
-    /// A refusal with events that are recorded although the operation is not.
-    pub fn recorded(why: Refusal, record: Vec<Event>) -> OpError {
-        OpError::Refused(Box::new(Refused { why, record }))
-    }
-
-    /// The refusal, where it is one.
-    pub fn refusal(&self) -> Option<&Refusal> {
-        match self {
-            OpError::Refused(refused) => Some(&refused.why),
-            OpError::Store(_) | OpError::Internal(_) => None,
-        }
-    }
-}
-
-impl From<Refusal> for OpError {
-    fn from(why: Refusal) -> OpError {
-        OpError::refused(why)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::git::diff::{ChangeSide, ChangedPath, FileDiff, file_diff, unified};
 use crate::git::shadow::ShadowRepo;
 use crate::git::{Oid, Repo};
 use crate::ops::cx;
+use crate::ops::error::Kept as _;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::world::World;
 use crate::store::Tx;
@@ -39,7 +40,7 @@ pub fn load(tx: &mut dyn Tx, typed: &str) -> Result<Review, OpError> {
     };
     let run = run.ok_or_else(|| Refusal::Missing {
         why: format!("{id} has not been run yet, so there is nothing to review"),
-        next: format!("ai run {id}"),
+        hint: format!("ai run {id}"),
     })?;
     let evidence = tx.evidence(Some(&id), Some(&run.id))?;
     let decisions = tx.decisions(Some(&id), None)?;
@@ -69,16 +70,12 @@ pub fn changes(world: &World, run: &Run) -> Result<Vec<FileChange>, OpError> {
         return Ok(Vec::new());
     };
     let repo = world.repo()?;
-    let shadow = ShadowRepo::open(&repo, &world.shadow_dir(&run.worktree)).map_err(failed)?;
+    let shadow = ShadowRepo::open(&repo, &world.shadow_dir(&run.worktree))?;
     let base = match &run.base {
-        Some(base) => repo
-            .tree_of(&Oid::parse(base).map_err(failed)?)
-            .map_err(failed)?,
+        Some(base) => repo.tree_of(&Oid::parse(base).kept("the base of the run")?)?,
         None => shadow.format().empty_tree(),
     };
-    let changed = shadow
-        .changed_paths(&base, &Oid::parse(tree).map_err(failed)?)
-        .map_err(failed)?;
+    let changed = shadow.changed_paths(&base, &Oid::parse(tree).kept("the tree of the run")?)?;
     changed
         .into_iter()
         .map(|path| file_change(&repo, path))
@@ -88,7 +85,7 @@ pub fn changes(world: &World, run: &Run) -> Result<Vec<FileChange>, OpError> {
 fn file_change(repo: &Repo, path: ChangedPath) -> Result<FileChange, OpError> {
     // A submodule's side is a commit, which is no blob.
     let read = |side: &Option<ChangeSide>| match side {
-        Some(side) if side.mode != SUBMODULE => repo.blob(&side.oid).map(Some).map_err(failed),
+        Some(side) if side.mode != SUBMODULE => repo.blob(&side.oid).map(Some),
         _ => Ok(None),
     };
     let (old, new) = (read(&path.old)?, read(&path.new)?);
@@ -185,8 +182,4 @@ impl Review {
             .iter()
             .rfind(|piece| piece.kind == EvidenceKind::Statement)
     }
-}
-
-fn failed(error: impl std::fmt::Display) -> OpError {
-    Refusal::Environment(error.to_string()).into()
 }

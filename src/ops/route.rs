@@ -349,7 +349,7 @@ fn nobody(trace: &Trace, now_ms: i64) -> Refusal {
         let why = "no agent is registered".to_owned();
         return Refusal::Missing {
             why,
-            next: "ai agent register NAME --connector command -- ARGV…".into(),
+            hint: "ai agent register NAME --connector command -- ARGV…".into(),
         };
     }
     let why = format!("no agent can take this task now ({})", told.join("; "));
@@ -360,14 +360,14 @@ fn nobody(trace: &Trace, now_ms: i64) -> Refusal {
     match waits.min() {
         Some(until) => Refusal::TryLater {
             why,
-            next: format!(
+            hint: format!(
                 "wait {}, configure a fallback (docs/routing.md), or name an agent with --agent",
                 seconds(until - now_ms)
             ),
         },
         None => Refusal::MergeConflict {
             why,
-            next: "`ai route explain TASK` says what each agent lacks".into(),
+            hint: "`ai route explain TASK` says what each agent lacks".into(),
         },
     }
 }

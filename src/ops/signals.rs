@@ -7,10 +7,12 @@ use std::thread::JoinHandle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-use crate::ops::refusal::OpError;
+use crate::ops::error::{Doing as _, OpError};
 use crate::ops::run::checks::runner::runtime;
-use crate::ops::world::environment;
 use crate::process::supervise::{CancelToken, StopReason};
+
+/// What fails where the system does not let signals be heard.
+const LISTEN: &str = "listen for signals";
 
 /// Listens until it is dropped.
 pub struct Signals {
@@ -31,9 +33,9 @@ impl Signals {
         let heard = {
             let _inside = runtime.enter();
             Heard {
-                interrupt: signal(SignalKind::interrupt()).map_err(environment)?,
-                terminate: signal(SignalKind::terminate()).map_err(environment)?,
-                hang_up: signal(SignalKind::hangup()).map_err(environment)?,
+                interrupt: signal(SignalKind::interrupt()).doing(LISTEN)?,
+                terminate: signal(SignalKind::terminate()).doing(LISTEN)?,
+                hang_up: signal(SignalKind::hangup()).doing(LISTEN)?,
             }
         };
         let (stop, stopped) = oneshot::channel();

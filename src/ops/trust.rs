@@ -269,8 +269,8 @@ pub fn trust(root: &Path, common_dir: &Path) -> Result<ExecutableSet, OpError> {
         let why = format!(
             ".ai/{path} is no regular file, and what it shows could change unseen, so it cannot be trusted"
         );
-        let next = "put a copy of the file in its place".to_owned();
-        return Err(Refusal::MergeConflict { why, next }.into());
+        let hint = "put a copy of the file in its place".to_owned();
+        return Err(Refusal::MergeConflict { why, hint }.into());
     }
     keep(common_dir, &set)?;
     Ok(set)

@@ -96,9 +96,9 @@ impl World {
     /// Opens the repository's objects and references, after a look whether everything works in such
     /// a repository.
     pub fn repo(&self) -> Result<Repo, OpError> {
-        let git = Git::system().map_err(environment)?;
-        preflight::check_supported(&self.location, &git).map_err(environment)?;
-        Repo::open(&self.location, git).map_err(environment)
+        let git = Git::system()?;
+        preflight::check_supported(&self.location, &git)?;
+        Ok(Repo::open(&self.location, git)?)
     }
 
     /// The surroundings of one operation, now.
@@ -138,7 +138,7 @@ impl World {
 
 /// The name and address under which `ai` commits what it snapshots.
 pub fn identity() -> Result<CommitIdentity, OpError> {
-    CommitIdentity::new("ai", "ai@localhost").map_err(environment)
+    Ok(CommitIdentity::new("ai", "ai@localhost")?)
 }
 
 /// What the machine could not do, as a refusal.

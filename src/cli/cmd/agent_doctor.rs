@@ -73,16 +73,11 @@ fn try_all(
                 class: Some(end.class),
                 ..AgentFinding::of(name, end.finding)
             },
-            Err(error)
-                if error
-                    .refusal()
-                    .is_some_and(crate::ops::refusal::Refusal::is_interruption) =>
-            {
-                return Err(error.into());
-            }
+            Err(error) if error.is_interruption() => return Err(error.into()),
             Err(error) => {
-                let next = error.refusal().and_then(crate::ops::refusal::Refusal::hint);
-                let next = next.unwrap_or_else(|| format!("ai agent show {name}"));
+                let next = error
+                    .hint()
+                    .unwrap_or_else(|| format!("ai agent show {name}"));
                 AgentFinding::of(name, Finding::bad("trial", error.to_string()).next(next))
             }
         };

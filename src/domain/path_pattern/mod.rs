@@ -26,6 +26,7 @@ mod shortcut;
 #[cfg(test)]
 mod tests;
 
+pub use error::PatternError;
 pub use fold::CaseMode;
 pub use index::{PrefixQuery, prefix_candidates};
 pub use modules::expand;

@@ -63,6 +63,16 @@ pub enum RefError {
     Git(#[from] GitError),
 }
 
+impl RefError {
+    /// A command to try, where one helps.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Git(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
 fn expected_text(expected: &ExpectedRef) -> &str {
     match expected {
         ExpectedRef::Absent => "missing",

@@ -97,6 +97,16 @@ pub enum SnapshotError {
     Git(#[from] GitError),
 }
 
+impl SnapshotError {
+    /// A command to try, where one helps.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Git(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
 impl ShadowRepo {
     /// Takes the state of the tree at `root` relative to the trusted tree `base`, whose attributes
     /// apply.

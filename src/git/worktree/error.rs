@@ -82,6 +82,18 @@ pub enum WorktreeError {
     Git(#[from] GitError),
 }
 
+impl WorktreeError {
+    /// A command to try, where one helps.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Snapshot(error) => error.hint(),
+            Self::Ref(error) => error.hint(),
+            Self::Git(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
 impl From<fs::FsError> for WorktreeError {
     fn from(error: fs::FsError) -> Self {
         Self::Git(error.into())

@@ -12,7 +12,7 @@ use crate::domain::agent::{Agent, Name};
 use crate::domain::history::AgentLast;
 use crate::ops::agent_doctor::{login, program, surroundings};
 use crate::ops::doctor::Finding;
-use crate::ops::refusal::{OpError, Refusal, seconds};
+use crate::ops::refusal::{OpError, Refusal, Thing, seconds};
 use crate::ops::trust::{self, Change};
 use crate::ops::world::World;
 use crate::ops::{agents, route};
@@ -72,7 +72,7 @@ pub fn examine(
     };
     if let Some(nobody) = names.iter().find(|name| !known(name)) {
         return Err(Refusal::NotFound {
-            what: "agent",
+            what: Thing::Agent,
             id: one_line(nobody),
         }
         .into());

@@ -98,12 +98,8 @@ fn of_credentials(ward: &Ward<'_>, ids: &[&str]) -> Finding {
             "login",
             format!("credential {} can be read", ids.join(", ")),
         ),
-        Err(error) => Finding::bad("login", error.to_string()).next(
-            error
-                .refusal()
-                .and_then(crate::ops::refusal::Refusal::hint)
-                .unwrap_or_else(|| "ai doctor".to_owned()),
-        ),
+        Err(error) => Finding::bad("login", error.to_string())
+            .next(error.hint().unwrap_or_else(|| "ai doctor".to_owned())),
     }
 }
 

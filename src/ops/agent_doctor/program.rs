@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use crate::base::text::{one_line, path_bytes};
 use crate::connector::api::Connector;
 use crate::domain::agent::{Agent, Name};
+use crate::ops::agents;
+use crate::ops::detect::{self, NoVersion};
 use crate::ops::doctor::Finding;
 use crate::ops::world::World;
-use crate::ops::{agents, detect};
 
 /// The version that a program tells, or the reason why it is not known.
-pub(super) type Version = Result<String, String>;
+pub(super) type Version = Result<String, NoVersion>;
 
 /// Asks the program of each connector for its version, side by side: a CLI in a slow language takes
 /// seconds.
@@ -36,10 +37,9 @@ pub(super) fn versions<'c>(
                 ))
             })
             .collect();
-        let failed = || Err("asking for its version failed".to_owned());
         asked
             .into_iter()
-            .map(|(name, thread)| (name, thread.join().unwrap_or_else(|_| failed())))
+            .map(|(name, thread)| (name, thread.join().unwrap_or(Err(NoVersion::Unasked))))
             .collect()
     })
 }
@@ -105,7 +105,7 @@ pub(super) fn version(
         )
     };
     Some(match known.get(&manifest.name)? {
-        Err(why) => Finding::warn("version", one_line(why)).next(next()),
+        Err(why) => Finding::warn("version", one_line(&why.to_string())).next(next()),
         Ok(version) => match (detect.versions.misses(version), &manifest.tested_with) {
             (Some(why), _) => Finding::warn("version", format!("{version} is {why}")).next(next()),
             (None, Some(tested)) => Finding::ok(

@@ -25,7 +25,7 @@ use crate::ops::refusal::{OpError, Refusal, seconds};
 use crate::ops::run::agent::launch::{AgentStep, run_agent};
 use crate::ops::run::model::AgentEnd;
 use crate::ops::signals::Signals;
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 use crate::ops::{agents, trust};
 use crate::policy;
 use crate::process::supervise::{CancelToken, StopReason};
@@ -84,7 +84,7 @@ impl Place {
             dir: trials.join(id::random_text(8)),
         };
         for dir in ["run", "tree/.git/objects", "tree/.git/refs/heads"] {
-            fs::create_private_dir(&place.dir.join(dir)).map_err(environment)?;
+            fs::create_private_dir(&place.dir.join(dir))?;
         }
         let files: [(&str, &str); 4] = [
             ("tree/.git/HEAD", "ref: refs/heads/main\n"),
@@ -98,10 +98,9 @@ impl Place {
             ),
             ("run/prompt.md", PROMPT),
         ];
-        files
-            .iter()
-            .try_for_each(|(path, text)| fs::write_private(&place.dir.join(path), text.as_bytes()))
-            .map_err(environment)?;
+        files.iter().try_for_each(|(path, text)| {
+            fs::write_private(&place.dir.join(path), text.as_bytes())
+        })?;
         Ok(place)
     }
 
@@ -156,7 +155,7 @@ impl Place {
     }
 
     fn clear(&self) -> Result<(), OpError> {
-        fs::remove_dir_all(&self.dir).map_err(environment)
+        Ok(fs::remove_dir_all(&self.dir)?)
     }
 }
 

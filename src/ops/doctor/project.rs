@@ -66,10 +66,7 @@ fn config(root: &Path) -> Finding {
             ),
         ),
         Err(error) => {
-            let next = error
-                .refusal()
-                .and_then(crate::ops::refusal::Refusal::hint)
-                .unwrap_or_default();
+            let next = error.hint().unwrap_or_default();
             Finding::bad("config", error.to_string()).next(next)
         }
     }

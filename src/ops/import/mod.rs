@@ -80,7 +80,7 @@ pub fn import(
         (Some(report), Err(OpError::Refused(_))) if intent == Intent::DryRun => Ok(report),
         (_, Err(error)) => Err(error),
         // A transaction that succeeded has found something.
-        (None, Ok(())) => Err(OpError::Internal("the import left no report")),
+        (None, Ok(())) => Err(OpError::internal("the import left no report")),
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::{BufRead, Read};
 
 use crate::domain::actor::Actor;
 use crate::domain::event::{CHAIN_START, Event};
+use crate::ops::error::AnyError;
 use crate::ops::export::{BODY, EventHead, FORMAT, Header, LeaseRow, VERSION};
 use crate::ops::log;
 use crate::ops::refusal::{OpError, Refusal};
@@ -33,9 +34,9 @@ pub(super) fn read(
                 counted(header.events, "event")
             )
         })?;
-        let (stored, event) = event_line(&line).map_err(|why| lines.wrong(&why))?;
+        let (stored, event) = event_line(&line).map_err(|why| lines.wrong(why))?;
         if let Some(fault) = log::check(&stored, seq, &head) {
-            return Err(lines.wrong(&fault));
+            return Err(lines.wrong(LineFault::Said(fault)));
         }
         each(&stored, &event).map_err(|error| lines.at_line(error))?;
         head = stored.hash;
@@ -51,8 +52,8 @@ pub(super) fn read(
                 counted(header.leases, "lease")
             )
         })?;
-        leases
-            .push(serde_json::from_str(&line).map_err(|e| lines.wrong(&format!("no lease: {e}")))?);
+        let lease = serde_json::from_str(&line).map_err(LineFault::NoLease);
+        leases.push(lease.map_err(|why| lines.wrong(why))?);
     }
     match lines.next()? {
         None => Ok((header, leases)),
@@ -62,8 +63,8 @@ pub(super) fn read(
 
 fn header(lines: &mut Lines<'_>) -> Result<Header, OpError> {
     let line = lines.expect(|| "the export is empty".into())?;
-    let header: Header = serde_json::from_str(&line)
-        .map_err(|e| lines.wrong(&format!("this is no export of `ai`: {e}")))?;
+    let header = serde_json::from_str(&line).map_err(LineFault::NoExport);
+    let header: Header = header.map_err(|why| lines.wrong(why))?;
     if header.format != FORMAT {
         return Err(lines.wrong("this is no export of `ai`"));
     }
@@ -72,27 +73,53 @@ fn header(lines: &mut Lines<'_>) -> Result<Header, OpError> {
             "the export has version {}, and this `ai` reads up to {VERSION}",
             header.version
         );
-        return Err(lines.wrong(&why));
+        return Err(lines.wrong(LineFault::Said(why)));
     }
     Ok(header)
 }
 
-fn event_line(line: &str) -> Result<(StoredEvent, Event), String> {
+/// What is wrong with one line.
+#[derive(Debug, thiserror::Error)]
+enum LineFault {
+    #[error("this is no export of `ai`: {0}")]
+    NoExport(#[source] serde_json::Error),
+    #[error("no event: {0}")]
+    NoEvent(#[source] serde_json::Error),
+    #[error("no actor: {0}")]
+    NoActor(#[source] serde_json::Error),
+    #[error("no lease: {0}")]
+    NoLease(#[source] serde_json::Error),
+    #[error("this version cannot read the event: {0}")]
+    UnknownEvent(#[source] serde_json::Error),
+    #[error("it cannot be read: {0}")]
+    Unreadable(#[source] std::io::Error),
+    #[error("the store does not take it: {0}")]
+    NotStored(#[source] AnyError),
+    #[error("{0}")]
+    Said(String),
+}
+
+impl From<&str> for LineFault {
+    fn from(why: &str) -> LineFault {
+        LineFault::Said(why.to_owned())
+    }
+}
+
+fn event_line(line: &str) -> Result<(StoredEvent, Event), LineFault> {
     let (head, body) = line
         .split_once(BODY)
         .and_then(|(head, rest)| Some((format!("{head}}}"), rest.strip_suffix('}')?)))
-        .ok_or("no event")?;
-    let head: EventHead = serde_json::from_str(&head).map_err(|e| format!("no event: {e}"))?;
+        .ok_or_else(|| LineFault::from("no event"))?;
+    let head: EventHead = serde_json::from_str(&head).map_err(LineFault::NoEvent)?;
     let actor = head.actor.to_string();
-    serde_json::from_str::<Actor>(&actor).map_err(|e| format!("no actor: {e}"))?;
-    let event: Event = serde_json::from_str(body)
-        .map_err(|e| format!("this version cannot read the event: {e}"))?;
+    serde_json::from_str::<Actor>(&actor).map_err(LineFault::NoActor)?;
+    let event: Event = serde_json::from_str(body).map_err(LineFault::UnknownEvent)?;
     if event.kind() != head.kind {
-        return Err(format!(
+        return Err(LineFault::Said(format!(
             "the kind says {}, the event {}",
             head.kind,
             event.kind()
-        ));
+        )));
     }
     let EventHead {
         seq,
@@ -130,7 +157,7 @@ impl Lines<'_> {
         let read = (&mut *self.input)
             .take(MAX_LINE)
             .read_until(b'\n', &mut bytes);
-        read.map_err(|e| self.wrong(&format!("it cannot be read: {e}")))?;
+        read.map_err(|error| self.wrong(LineFault::Unreadable(error)))?;
         match bytes.pop() {
             None => Ok(None),
             Some(b'\n') => String::from_utf8(bytes)
@@ -146,22 +173,24 @@ impl Lines<'_> {
     fn expect(&mut self, otherwise: impl FnOnce() -> String) -> Result<String, OpError> {
         match self.next()? {
             Some(line) => Ok(line),
-            None => Err(self.wrong(&otherwise())),
+            None => Err(self.wrong(LineFault::Said(otherwise()))),
         }
     }
 
-    fn wrong(&self, why: &str) -> OpError {
-        Refusal::Invalid(format!("line {}: {why}; nothing was imported", self.number)).into()
+    fn wrong(&self, why: impl Into<LineFault>) -> OpError {
+        Refusal::Line {
+            number: self.number,
+            source: Box::new(why.into()),
+        }
+        .into()
     }
 
     /// An error about the line that was read last. What is wrong with the store or the disk is not
     /// the line's fault.
     fn at_line(&self, error: OpError) -> OpError {
         match error {
-            OpError::Store(StoreError::Row { why, .. }) => self.wrong(&why),
-            OpError::Store(StoreError::Sqlite(e)) => {
-                self.wrong(&format!("the store does not take it: {e}"))
-            }
+            OpError::Store(StoreError::Row { why, .. }) => self.wrong(LineFault::Said(why)),
+            OpError::Store(StoreError::Sqlite(e)) => self.wrong(LineFault::NotStored(Box::new(e))),
             other => other,
         }
     }

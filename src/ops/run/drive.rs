@@ -87,11 +87,13 @@ pub fn run(
         story.push(word);
         match next {
             Ok(next) => report = next,
-            Err(OpError::Refused(why)) if !matches!(why.why, Refusal::Interrupted(_)) => {
-                story.push(format!("nobody can take over now: {}", why.why));
+            Err(error) if error.is_interruption() || !error.leaves_the_store() => {
+                return Err(error);
+            }
+            Err(why) => {
+                story.push(format!("nobody can take over now: {why}"));
                 break;
             }
-            Err(error) => return Err(error),
         }
     }
     if report.relief == Relief::Room {

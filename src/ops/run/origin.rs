@@ -8,7 +8,7 @@ use crate::config::{Accept, AcceptMode};
 use crate::domain::run::Run;
 use crate::git::worktree::registered;
 use crate::git::{Head, Oid, Repo};
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::refusal::{OpError, Refusal, Thing};
 use crate::ops::run::model::Origin;
 use crate::ops::run::recovery::checkout;
 use crate::ops::world::{World, environment};
@@ -24,7 +24,7 @@ pub fn origin(world: &World, repo: &Repo) -> Result<Origin, OpError> {
             let target = format!("refs/heads/{base}");
             let commit = repo.find_ref(&target).map_err(environment)?;
             let commit = commit.ok_or_else(|| Refusal::NotFound {
-                what: "branch",
+                what: Thing::Branch,
                 id: base.clone(),
             })?;
             Origin {
@@ -88,7 +88,7 @@ pub fn refuse_branch_of_run(target: Option<&str>) -> Result<(), OpError> {
     let next = "switch the checkout to the branch that is meant, or name it: `defaults.base` and `accept.target` in .ai/config.yaml";
     Err(Refusal::Missing {
         why,
-        next: next.into(),
+        hint: next.into(),
     }
     .into())
 }

@@ -16,7 +16,6 @@ use crate::ops::init::written_files;
 use crate::ops::places::Places;
 use crate::ops::refusal::OpError;
 use crate::ops::uninstall::refs;
-use crate::ops::world::environment;
 use crate::ops::{project, tokens, trust};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Access, StoreError};
@@ -222,7 +221,7 @@ fn tracked(place: &RepoLocation, repo: &Repo, root: &Path) -> Result<Vec<String>
         .command(["ls-files", "-z", "--cached", "--", ".ai"])
         .git_dir(git_dir)
         .work_tree(root);
-    let out = command.run().map_err(environment)?;
+    let out = command.run()?;
     Ok(NulFields::of(&out)
         .map(|name| String::from_utf8_lossy(name).into_owned())
         .collect())
@@ -230,7 +229,7 @@ fn tracked(place: &RepoLocation, repo: &Repo, root: &Path) -> Result<Vec<String>
 
 fn worktrees(repo: &Repo, dir: &Path, plan: &mut Plan) -> Result<(), OpError> {
     let pool = WorktreePool::new(repo, dir, PoolLimits::default());
-    for slot in pool.list().map_err(environment)? {
+    for slot in pool.list()? {
         match slot.state {
             SlotState::Ready | SlotState::Missing | SlotState::Redirected => {
                 plan.worktrees.push(slot.name.clone());

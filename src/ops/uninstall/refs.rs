@@ -6,17 +6,16 @@ use std::path::Path;
 use crate::domain::ids::{RunId, TaskId};
 use crate::git::{Oid, Repo};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::world::environment;
 
 /// Branches `ai/<task>/<epoch>` and everything below `refs/ai/`. A branch of a person that only
 /// begins like that is not ours.
 pub fn ours(repo: &Repo) -> Result<Vec<(String, Oid)>, OpError> {
-    let mut found = repo.list_refs("refs/heads/ai/").map_err(environment)?;
+    let mut found = repo.list_refs("refs/heads/ai/")?;
     found.retain(|(name, _)| {
         name.strip_prefix("refs/heads/ai/")
             .is_some_and(is_run_branch)
     });
-    found.extend(repo.list_refs("refs/ai/").map_err(environment)?);
+    found.extend(repo.list_refs("refs/ai/")?);
     Ok(found)
 }
 
@@ -50,16 +49,14 @@ pub(super) fn bundle(repo: &Repo, refs: &[(String, Oid)], file: &Path) -> Result
         .arg(file)
         .arg("--stdin")
         .input(names);
-    command
-        .git_dir(repo.common_dir())
-        .run()
-        .map_err(environment)?;
+    command.git_dir(repo.common_dir()).run()?;
     let verify = repo
         .git()
         .command(["bundle", "verify", "--quiet"])
         .arg(file)
         .git_dir(repo.common_dir());
-    verify.run().map_err(environment).map(drop)
+    verify.run()?;
+    Ok(())
 }
 
 /// Removes these refs where they still are what they were; says which were left, and why.
@@ -83,8 +80,7 @@ pub fn is_checked_out(repo: &Repo, name: &str) -> Result<bool, OpError> {
     if !name.starts_with("refs/heads/") {
         return Ok(false);
     }
-    let mut git_dirs =
-        crate::base::fs::list_dir(&repo.common_dir().join("worktrees")).map_err(environment)?;
+    let mut git_dirs = crate::base::fs::list_dir(&repo.common_dir().join("worktrees"))?;
     git_dirs.push(repo.common_dir().to_owned());
     Ok(git_dirs.iter().any(|dir| {
         repo.head_of(dir)

@@ -11,11 +11,11 @@ use crate::git::worktree::{
     ClearedSlot, KnownRescue, PoolLimits, Rescue, RescueAs, RescueResult, SlotState, WorktreePool,
 };
 use crate::git::{Oid, Repo};
+use crate::ops::error::Kept as _;
 use crate::ops::project;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::uninstall::plan::Standing;
 use crate::ops::uninstall::{Plan, refs};
-use crate::ops::world::environment;
 use crate::ops::world::identity;
 
 /// Worktrees that may go: those with a directory, and the registrations of those without.
@@ -80,14 +80,14 @@ pub(super) fn clear(repo: &Repo, plan: &Plan, when_ms: i64) -> Result<Cleaned, O
 /// Takes the worktrees away.
 pub(super) fn remove(repo: &Repo, plan: &Plan, cleaned: Cleaned) -> Result<(), OpError> {
     for (dir, proof) in cleaned.cleared {
-        pool(&dir, repo).remove(proof).map_err(environment)?;
+        pool(&dir, repo).remove(proof)?;
     }
     for admin in cleaned.missing {
-        fs::remove_dir_all(&admin).map_err(environment)?;
+        fs::remove_dir_all(&admin)?;
     }
     let dirs: BTreeSet<&PathBuf> = plan.slots.iter().map(|slot| &slot.pool).collect();
     for dir in dirs.into_iter().filter(|dir| dir.is_dir()) {
-        pool(dir, repo).sweep().map_err(environment)?;
+        pool(dir, repo).sweep()?;
     }
     Ok(())
 }
@@ -107,7 +107,7 @@ fn rescue(
         .join("slots")
         .join(name)
         .join("shadow.git");
-    let shadow = ShadowRepo::open(repo, &shadow).map_err(environment)?;
+    let shadow = ShadowRepo::open(repo, &shadow)?;
     // Attributes are read from what the run started from; a later commit may be an agent's.
     let last = plan
         .runs
@@ -118,7 +118,7 @@ fn rescue(
         .and_then(|run| run.base.as_deref())
         .map(Oid::parse)
         .transpose()
-        .map_err(environment)?;
+        .kept("the base of the run")?;
     let who = identity()?;
     let save = RescueAs {
         reference: &format!("refs/ai/rescue/slot/{name}"),
@@ -127,8 +127,7 @@ fn rescue(
         when_ms,
         known: KnownRescue::Anywhere,
     };
-    pool.rescue(name, base.as_ref(), &shadow, &save)
-        .map_err(environment)
+    Ok(pool.rescue(name, base.as_ref(), &shadow, &save)?)
 }
 
 fn forget_second_name(
@@ -140,12 +139,11 @@ fn forget_second_name(
     if before.iter().any(|(known, _)| known == name) {
         return Ok(());
     }
-    repo.delete_ref(name, commit, "ai: uninstall")
-        .map_err(environment)
+    Ok(repo.delete_ref(name, commit, "ai: uninstall")?)
 }
 
 fn missing(pool: &WorktreePool<'_>, name: &str) -> Result<Option<PathBuf>, OpError> {
-    let info = pool.find(name).map_err(environment)?;
+    let info = pool.find(name)?;
     Ok(info
         .filter(|info| info.state == SlotState::Missing)
         .and_then(|info| info.admin))

@@ -9,18 +9,16 @@ use crate::domain::event::Event;
 use crate::domain::evidence::EvidenceKind;
 use crate::git::shadow::ShadowRepo;
 use crate::git::snapshot::SnapshotLimits;
-use crate::git::worktree::{
-    ForeignWorktree, KnownRescue, Rescue, RescueAs, UnfitWorktree, registered,
-};
+use crate::git::worktree::{ForeignWorktree, KnownRescue, Rescue, RescueAs, registered};
 use crate::git::{Oid, Repo};
 use crate::ops::claim::{self, Claimed, Which};
 use crate::ops::create::{self, NewTask};
 use crate::ops::cx::{self, Cx, commit};
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::refusal::{OpError, Refusal, Thing};
 use crate::ops::run::origin::target_of_adopted;
 use crate::ops::run::step::evidence::{Filed, file_evidence};
 use crate::ops::worktree::adoption::{self, Adoption};
-use crate::ops::world::{World, environment, identity};
+use crate::ops::world::{World, identity};
 use crate::ops::{lease, tokens};
 use crate::store::Store;
 
@@ -76,11 +74,9 @@ pub fn place(repo: &Repo, here: &Path, typed: &str) -> Result<PathBuf, OpError> 
         return Ok(path);
     }
     let name = format!("refs/heads/{typed}");
-    if !crate::git::repo::is_valid_ref_name(&name)
-        || repo.find_ref(&name).map_err(environment)?.is_none()
-    {
+    if !crate::git::repo::is_valid_ref_name(&name) || repo.find_ref(&name)?.is_none() {
         return Err(Refusal::NotFound {
-            what: "worktree or branch",
+            what: Thing::Worktree,
             id: one_line(typed),
         }
         .into());
@@ -90,7 +86,7 @@ pub fn place(repo: &Repo, here: &Path, typed: &str) -> Result<PathBuf, OpError> 
         .main_root
         .clone()
         .map(|root| (repo.common_dir().to_owned(), root));
-    let all = registered(repo.common_dir()).map_err(environment)?;
+    let all = registered(repo.common_dir())?;
     let on = |git_dir: &Path| {
         repo.head_of(git_dir)
             .is_ok_and(|head| head.branch() == Some(name.as_str()))
@@ -101,7 +97,7 @@ pub fn place(repo: &Repo, here: &Path, typed: &str) -> Result<PathBuf, OpError> 
             let why = format!("branch {typed} is checked out in no worktree");
             Err(Refusal::Missing {
                 why,
-                next: format!("git worktree add ../{typed} {typed}"),
+                hint: format!("git worktree add ../{typed} {typed}"),
             }
             .into())
         }
@@ -116,58 +112,42 @@ pub fn look(
     store: &mut dyn Store,
     place: &Path,
 ) -> Result<Look, OpError> {
-    let found = ForeignWorktree::find(repo, place, &world.places.pools()).map_err(unfit)?;
+    let found = ForeignWorktree::find(repo, place, &world.places.pools())?;
     refuse_held(world, store, &found)?;
     let (target, tip) = target_of_adopted(world, repo)?;
     let head = found.head.commit();
     let base = match (head, &tip) {
-        (Some(head), Some(tip)) => Some(
-            repo.merge_base(tip, head)
-                .map_err(environment)?
-                .ok_or_else(|| {
-                    let (path, onto) = (found.path.display(), target.as_deref().unwrap_or("HEAD"));
-                    Refusal::Conflict(format!(
-                        "{path} shares no history with {onto}, so its work cannot be told from it"
-                    ))
-                })?,
-        ),
+        (Some(head), Some(tip)) => Some(repo.merge_base(tip, head)?.ok_or_else(|| {
+            let (path, onto) = (found.path.display(), target.as_deref().unwrap_or("HEAD"));
+            Refusal::Conflict(format!(
+                "{path} shares no history with {onto}, so its work cannot be told from it"
+            ))
+        })?),
         _ => None,
     };
-    let shadow = ShadowRepo::create(repo, &world.shadow_dir(&adoption::key(&found.admin)))
-        .map_err(environment)?;
+    let shadow = ShadowRepo::create(repo, &world.shadow_dir(&adoption::key(&found.admin)))?;
     let tree = |commit: Option<&Oid>| {
-        commit
-            .map_or_else(
-                || Ok(shadow.format().empty_tree()),
-                |commit| repo.tree_of(commit),
-            )
-            .map_err(environment)
+        commit.map_or_else(
+            || Ok(shadow.format().empty_tree()),
+            |commit| repo.tree_of(commit),
+        )
     };
     let (stand, attributes) = (tree(head)?, tree(base.as_ref())?);
-    if found
-        .has_conflicts(&shadow, &attributes)
-        .map_err(environment)?
-    {
+    if found.has_conflicts(&shadow, &attributes)? {
         return Err(Refusal::Conflict(format!(
             "{} holds conflicts that are not resolved",
             found.path.display()
         ))
         .into());
     }
-    shadow
-        .adopt(&found.path, &stand, &attributes)
-        .map_err(environment)?;
-    let seen = shadow
-        .snapshot_against(&found.path, &stand, &attributes, SnapshotLimits::default())
-        .map_err(environment)?;
+    shadow.adopt(&found.path, &stand, &attributes)?;
+    let seen =
+        shadow.snapshot_against(&found.path, &stand, &attributes, SnapshotLimits::default())?;
     if let Some(left) = seen.left_behind().next() {
         let text = format!("{} cannot be saved whole: {left}", found.path.display());
         return Err(Refusal::Conflict(text).into());
     }
-    let files = shadow
-        .changed_paths(&attributes, &seen.tree)
-        .map_err(environment)?
-        .len();
+    let files = shadow.changed_paths(&attributes, &seen.tree)?.len();
     let dirty = seen.changed.len();
     Ok(Look {
         found,
@@ -198,7 +178,7 @@ fn refuse_held(
             found.path.display(),
             lease.holder
         );
-        let next = format!(
+        let hint = format!(
             "`ai task done {0}` there hands its work in, `ai task release {0}` gives it up",
             one.task
         );
@@ -206,7 +186,7 @@ fn refuse_held(
             task: one.task,
             state: "claimed".into(),
             why,
-            next,
+            hint,
         }
         .into());
     }
@@ -232,7 +212,7 @@ pub fn adopt(
             Wanted::New(new) => create::create(tx, cx, new)?.id,
         };
         // One that was granted in this very worktree.
-        let own = tokens::find(&look.found.admin, &id.subject()).map_err(environment)?;
+        let own = tokens::find(&look.found.admin, &id.subject())?;
         let claimed = match own
             .map(|token| lease::fenced(tx, cx, &token, "adopt").map(|lease| (token, lease)))
         {
@@ -282,7 +262,7 @@ pub fn adopt(
         Ok(Adopted { claimed, adoption })
     })?;
     let token = &adopted.claimed.token;
-    tokens::keep(&look.found.admin, token).map_err(environment)?;
+    tokens::keep(&look.found.admin, token)?;
     Ok(adopted)
 }
 
@@ -301,38 +281,10 @@ fn save(world: &World, repo: &Repo, look: &Look) -> Result<Option<String>, OpErr
     };
     let saved = look
         .found
-        .rescue(repo, look.base.as_ref(), &look.shadow, &save)
-        .map_err(environment)?;
+        .rescue(repo, look.base.as_ref(), &look.shadow, &save)?;
     match saved {
         (_, left) if !left.is_empty() => Err(Refusal::Conflict(left[0].to_string()).into()),
         (Rescue::Saved { reference, .. }, _) => Ok(Some(reference)),
         (Rescue::Nothing, _) => Ok(None),
     }
-}
-
-fn unfit(error: UnfitWorktree) -> OpError {
-    let why = error.to_string();
-    let next = match &error {
-        UnfitWorktree::Main(_) => {
-            "`ai task claim TASK` takes a task for the main checkout".to_owned()
-        }
-        UnfitWorktree::Locked { path, .. } => format!("git worktree unlock {}", path.display()),
-        UnfitWorktree::OfThePool(_) => {
-            "`ai worktree list` says whose it is; `ai worktree rescue` saves what stands there"
-                .into()
-        }
-        UnfitWorktree::InProgress { path, .. } => format!("git -C {} status", path.display()),
-        UnfitWorktree::OwnCone(path) => {
-            format!("git -C {} sparse-checkout disable", path.display())
-        }
-        UnfitWorktree::OtherRepository(_) | UnfitWorktree::NoWorktree(_) => {
-            "git worktree list".into()
-        }
-        UnfitWorktree::NotFound(error) => match error.hint() {
-            Some(hint) => hint.to_owned(),
-            None => return Refusal::Conflict(why).into(),
-        },
-        UnfitWorktree::Git(_) => return environment(why),
-    };
-    Refusal::MergeConflict { why, next }.into()
 }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::base::{fs, hash};
 use crate::domain::ids::TaskId;
 use crate::domain::time::WallMs;
+use crate::ops::error::{Bug as _, Kept as _};
 use crate::ops::refusal::OpError;
-use crate::ops::world::environment;
 
 /// Larger ones were not written by `ai`.
 const CAP: u64 = 64 << 10;
@@ -71,8 +71,9 @@ pub(super) fn file(state: &Path, task: &TaskId, epoch: u64) -> PathBuf {
 /// Writes it down.
 pub(super) fn keep(state: &Path, adoption: &Adoption) -> Result<PathBuf, OpError> {
     let file = file(state, &adoption.task, adoption.epoch);
-    let text = serde_json::to_string_pretty(adoption).map_err(environment)?;
-    fs::write_private(&file, text.as_bytes()).map_err(environment)?;
+    let text =
+        serde_json::to_string_pretty(adoption).bug("an adoption cannot be written as JSON")?;
+    fs::write_private(&file, text.as_bytes())?;
     Ok(file)
 }
 
@@ -83,7 +84,7 @@ pub fn of_epoch(state: &Path, task: &TaskId, epoch: u64) -> Result<Option<Adopti
 
 /// Every adoption there ever was, newest first.
 pub(super) fn all(state: &Path) -> Result<Vec<Adoption>, OpError> {
-    let files = fs::list_dir(&dir(state)).map_err(environment)?;
+    let files = fs::list_dir(&dir(state))?;
     let read: Result<Vec<_>, OpError> = files.iter().map(|file| read(file)).collect();
     let mut found: Vec<Adoption> = read?.into_iter().flatten().collect();
     found.sort_by_key(|one| std::cmp::Reverse((one.at_ms, one.epoch)));
@@ -102,10 +103,10 @@ pub(super) fn latest(state: &Path) -> Result<Vec<Adoption>, OpError> {
 }
 
 fn read(file: &Path) -> Result<Option<Adoption>, OpError> {
-    let Some(text) = fs::read_text_if_there(file, CAP).map_err(environment)? else {
+    let Some(text) = fs::read_text_if_there(file, CAP)? else {
         return Ok(None);
     };
     serde_json::from_str(&text)
         .map(Some)
-        .map_err(|error| environment(format!("{}: {error}", file.display())))
+        .kept(file.display().to_string())
 }

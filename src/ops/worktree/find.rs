@@ -57,9 +57,9 @@ pub fn find(
     let id = store
         .read(|tx| cx::resolve(tx, typed))
         .map_err(|error| unknown(error, typed))?;
-    let missing = |next: String| {
+    let missing = |hint: String| {
         let why = format!("no worktree holds the work of {id}");
-        OpError::from(Refusal::Missing { why, next })
+        OpError::from(Refusal::Missing { why, hint })
     };
     let since = runs
         .iter()
@@ -118,7 +118,7 @@ fn unknown(error: OpError, typed: &str) -> OpError {
             let why = format!("there is no worktree and no task `{}`", one_line(typed));
             Refusal::Missing {
                 why,
-                next: "`ai worktree list` shows the worktrees, `ai task list` the tasks".into(),
+                hint: "`ai worktree list` shows the worktrees, `ai task list` the tasks".into(),
             }
             .into()
         }

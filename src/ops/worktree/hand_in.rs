@@ -34,7 +34,7 @@ use crate::ops::run::{drive, judge};
 use crate::ops::scrub::redact_record;
 use crate::ops::signals::Signals;
 use crate::ops::worktree::Adoption;
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 use crate::ops::{lease, trust};
 use crate::process::supervise::CancelToken;
 use crate::store::sqlite::SqliteStore;
@@ -79,7 +79,7 @@ pub fn hand_in(
     let cancel = CancelToken::new();
     let _signals = Signals::listen(cancel.clone())?;
     let dir = world.run_dir(&started.run.id);
-    fs::create_private_dir(&dir).map_err(environment)?;
+    fs::create_private_dir(&dir)?;
     // The checks take their time.
     commit(store, &cx, |tx, cx| lease::heartbeat(tx, cx, token, None))?;
     let live = RunCx {
@@ -103,8 +103,7 @@ impl HandIn<'_> {
     fn perform(&self, store: &mut SqliteStore) -> Result<RunReport, OpError> {
         let live = &self.live;
         let (world, run) = (live.world, &live.started.run);
-        let shadow =
-            ShadowRepo::create(live.repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
+        let shadow = ShadowRepo::create(live.repo, &world.shadow_dir(&run.worktree))?;
         let taken = self.take(&shadow)?;
         let checked = self.checks(&taken)?;
         self.refuse(store, &taken, &checked)?;
@@ -138,23 +137,17 @@ impl HandIn<'_> {
         let base_tree = live.base_tree(shadow)?;
         let head = self.foreign.head.commit();
         let stand = match head {
-            Some(head) => live.repo.tree_of(head).map_err(environment)?,
+            Some(head) => live.repo.tree_of(head)?,
             None => shadow.format().empty_tree(),
         };
-        if self
-            .foreign
-            .has_conflicts(shadow, &base_tree)
-            .map_err(environment)?
-        {
+        if self.foreign.has_conflicts(shadow, &base_tree)? {
             let text = format!(
                 "{} holds conflicts that are not resolved",
                 self.foreign.path.display()
             );
             return Err(Refusal::Conflict(text).into());
         }
-        shadow
-            .adopt(&self.foreign.path, &stand, &base_tree)
-            .map_err(environment)?;
+        shadow.adopt(&self.foreign.path, &stand, &base_tree)?;
         let taken = snapshot::take_tree(live, &self.foreign.path, shadow, head)?;
         match taken.sealed.commit {
             Some(_) => Ok(taken),

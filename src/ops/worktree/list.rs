@@ -14,7 +14,7 @@ use crate::git::worktree::{PoolLimits, SlotInfo, SlotState, WorktreePool};
 use crate::git::{Head, Oid, Repo};
 use crate::ops::refusal::OpError;
 use crate::ops::worktree::adoption::{self, Adoption};
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 use crate::store::Store;
 
 /// The present use of a slot.
@@ -94,11 +94,7 @@ pub(super) fn slots(world: &World, repo: &Repo, runs: &[Run]) -> Result<Vec<List
 pub(super) fn everywhere(world: &World, repo: &Repo) -> Result<Vec<SlotInfo>, OpError> {
     let mut all = Vec::new();
     for dir in world.places.pools() {
-        all.extend(
-            WorktreePool::new(repo, dir, PoolLimits::default())
-                .list()
-                .map_err(environment)?,
-        );
+        all.extend(WorktreePool::new(repo, dir, PoolLimits::default()).list()?);
     }
     Ok(all)
 }

@@ -15,13 +15,13 @@ use crate::git::merge::{Containment, containment};
 use crate::git::shadow::ShadowRepo;
 use crate::git::worktree::{PoolLimits, Rescue, WorktreeError, WorktreePool};
 use crate::git::{Head, Oid, Repo};
-use crate::ops::refusal::OpError;
+use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::place;
 use crate::ops::run::recovery::salvage::rescue_slot;
 use crate::ops::uninstall::refs::{is_checked_out, is_run_branch};
 use crate::ops::worktree::list::{self, Listed, Use};
 use crate::ops::worktree::pruned;
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 use crate::store::Store;
 
 /// From which age on something may go, in milliseconds.
@@ -106,7 +106,7 @@ pub fn plan(
 ) -> Result<Plan, OpError> {
     let runs = store.read(|tx| tx.all_runs())?;
     let now_ms = (world.clock)().wall_ms;
-    let shadow = ShadowRepo::open(repo, &world.shadow_dir("main")).map_err(environment)?;
+    let shadow = ShadowRepo::open(repo, &world.shadow_dir("main"))?;
     let look = Look {
         world,
         repo,
@@ -199,7 +199,7 @@ impl Look<'_> {
 
     fn branches(&self, store: &mut dyn Store, going: &[String]) -> Result<Vec<Item>, OpError> {
         let mut items = Vec::new();
-        for (name, oid) in self.repo.list_refs("refs/heads/ai/").map_err(environment)? {
+        for (name, oid) in self.repo.list_refs("refs/heads/ai/")? {
             let rest = name.trim_start_matches("refs/heads/ai/");
             if !is_run_branch(rest) {
                 continue;
@@ -231,11 +231,7 @@ impl Look<'_> {
 
     fn rescues(&self, store: &mut dyn Store) -> Result<Vec<Item>, OpError> {
         let mut items = Vec::new();
-        for (name, oid) in self
-            .repo
-            .list_refs("refs/ai/rescue/")
-            .map_err(environment)?
-        {
+        for (name, oid) in self.repo.list_refs("refs/ai/rescue/")? {
             let rest = name.trim_start_matches("refs/ai/rescue/");
             let why = match rest.starts_with("slot/") {
                 true => self.is_merged(None, &oid),
@@ -287,10 +283,18 @@ impl Look<'_> {
         Ok(self.is_merged(run, oid))
     }
 
-    /// A comparison that fails decides nothing.
+    /// The way in which the work stands in a branch into which work goes, else why it stays.
     fn is_merged(&self, run: Option<&Run>, oid: &Oid) -> Result<String, String> {
-        let targets = self.targets(run).map_err(|error| error.to_string())?;
-        for (name, tip) in &targets {
+        match self.targets(run) {
+            Ok(targets) => self.merged_into(&targets, oid),
+            // The list shows why a thing stays: here since nobody can tell.
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn merged_into(&self, targets: &[(String, Oid)], oid: &Oid) -> Result<String, String> {
+        for (name, tip) in targets {
+            // A comparison that fails decides nothing.
             let found = containment(self.repo, &self.shadow, tip, oid).unwrap_or(Containment::No);
             if let Some(how) = found.how() {
                 return Ok(format!("merged into {}: {how}", short(name)));
@@ -303,10 +307,7 @@ impl Look<'_> {
     /// The branches into which work goes: the run's own target, the configured one, the one that is
     /// checked out, and what is known of them on `origin`.
     fn targets(&self, run: Option<&Run>) -> Result<Vec<(String, Oid)>, OpError> {
-        let head = self
-            .repo
-            .head_of(self.repo.common_dir())
-            .map_err(environment)?;
+        let head = self.repo.head_of(self.repo.common_dir())?;
         let configured = [
             &self.world.config.accept.target,
             &self.world.config.defaults.base,
@@ -329,12 +330,7 @@ impl Look<'_> {
         let mut targets: Vec<(String, Oid)> = Vec::new();
         for name in names {
             let known = targets.iter().any(|(other, _)| *other == name);
-            if let Some(tip) = self
-                .repo
-                .find_ref(&name)
-                .map_err(environment)?
-                .filter(|_| !known)
-            {
+            if let Some(tip) = self.repo.find_ref(&name)?.filter(|_| !known) {
                 targets.push((name, tip));
             }
         }
@@ -342,7 +338,7 @@ impl Look<'_> {
     }
 
     fn kept(&self) -> Result<Vec<Item>, OpError> {
-        let all = fs::list_dir(&self.world.state().join("kept")).map_err(environment)?;
+        let all = fs::list_dir(&self.world.state().join("kept"))?;
         Ok(all.iter().map(|path| self.kept_item(path)).collect())
     }
 
@@ -370,7 +366,7 @@ impl Look<'_> {
     fn pruned(&self) -> Result<Vec<Item>, OpError> {
         let cutoff = self.now_ms - self.ages.kept_ms;
         let mut items = Vec::new();
-        for (name, oid) in self.repo.list_refs(pruned::REFS).map_err(environment)? {
+        for (name, oid) in self.repo.list_refs(pruned::REFS)? {
             let removes = pruned::when_ms(&name).is_some_and(|when| when <= cutoff);
             items.push(expired(name, removes, None, Some(oid)));
         }
@@ -453,17 +449,15 @@ fn remove(
     match (item.kind, &item.oid) {
         (Kind::Worktree, _) => remove_slot(world, repo, store, &item.name),
         (Kind::Branch, Some(_)) if is_checked_out(repo, &item.name)? => {
-            Err(environment("a checkout stands on it now"))
+            Err(in_the_way("a checkout stands on it now"))
         }
         (Kind::Branch | Kind::Rescue, Some(oid)) => pruned::keep_ref(repo, &item.name, oid, now_ms),
-        (Kind::Pruned, Some(oid)) => repo
-            .delete_ref(&item.name, oid, "ai: pruned")
-            .map_err(environment),
+        (Kind::Pruned, Some(oid)) => Ok(repo.delete_ref(&item.name, oid, "ai: pruned")?),
         (Kind::Kept, _) => {
-            fs::create_private_dir(&pruned::dir(world)).map_err(environment)?;
-            fs::rename(&path, &pruned::kept_dir(world, &path, now_ms)).map_err(environment)
+            fs::create_private_dir(&pruned::dir(world))?;
+            Ok(fs::rename(&path, &pruned::kept_dir(world, &path, now_ms))?)
         }
-        (Kind::Pruned, None) => fs::remove_dir_all(&path).map_err(environment),
+        (Kind::Pruned, None) => Ok(fs::remove_dir_all(&path)?),
         (Kind::Branch | Kind::Rescue, None) => Ok(()),
     }
 }
@@ -475,13 +469,13 @@ fn remove_slot(
     name: &str,
 ) -> Result<(), OpError> {
     let runs = store.read(|tx| tx.all_runs())?;
-    let before = repo.list_refs("refs/").map_err(environment)?;
+    let before = repo.list_refs("refs/")?;
     let rescued = rescue_slot(world, repo, name, list::last_run(&runs, name))?;
     match &rescued.rescue {
         Rescue::Saved {
             reference, commit, ..
         } if !before.iter().any(|(_, oid)| oid == commit) => {
-            return Err(environment(format!(
+            return Err(in_the_way(format!(
                 "it held work that stood nowhere else; it stands on {reference} now"
             )));
         }
@@ -489,7 +483,7 @@ fn remove_slot(
     }
     let left = rescued.left_behind.first().map(ToString::to_string);
     let Some(cleared) = rescued.cleared else {
-        return Err(environment(
+        return Err(in_the_way(
             left.unwrap_or_else(|| "it is not there any more".to_owned()),
         ));
     };
@@ -501,10 +495,15 @@ fn remove_slot(
     });
     match removed {
         Ok(Some(_)) => forget_slot(world, name),
-        Ok(None) => Err(environment("a run works in it now")),
+        Ok(None) => Err(in_the_way("a run works in it now")),
         Err(Stop::Store(error)) => Err(error.into()),
-        Err(Stop::Pool(error)) => Err(environment(error)),
+        Err(Stop::Pool(error)) => Err(error.into()),
     }
+}
+
+/// A thing that stays, since something happened to it after the user had been asked.
+fn in_the_way(why: impl Into<String>) -> OpError {
+    Refusal::Environment(why.into()).into()
 }
 
 /// A reason not to remove a slot.
@@ -522,7 +521,7 @@ impl From<WorktreeError> for Stop {
 /// The place of its checks goes with it; nobody works there but `ai`.
 fn forget_slot(world: &World, name: &str) -> Result<(), OpError> {
     let own = world.state().join("slots").join(name);
-    fs::create_dir_all(&own).map_err(environment)?;
-    let _held = fs::lock(&own.join("place.lock")).map_err(environment)?;
+    fs::create_dir_all(&own)?;
+    let _held = fs::lock(&own.join("place.lock"))?;
     place::remove(world, name)
 }

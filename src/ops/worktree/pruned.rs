@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::base::fs;
 use crate::git::{Oid, Repo};
 use crate::ops::refusal::OpError;
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 
 /// Prefix of the references that keep what was pruned.
 pub(super) const REFS: &str = "refs/ai/pruned/";
@@ -29,10 +29,8 @@ pub(super) fn keep_ref(
     oid: &Oid,
     now_ms: i64,
 ) -> Result<(), OpError> {
-    repo.create_ref(&kept_name(reference, now_ms), oid, "ai: pruned")
-        .map_err(environment)?;
-    repo.delete_ref(reference, oid, "ai: pruned")
-        .map_err(environment)
+    repo.create_ref(&kept_name(reference, now_ms), oid, "ai: pruned")?;
+    Ok(repo.delete_ref(reference, oid, "ai: pruned")?)
 }
 
 /// The command that brings a kept reference back.
@@ -52,7 +50,7 @@ pub(super) fn when_ms(name: &str) -> Option<i64> {
 
 /// Directories that are kept, with the time at which they were pruned.
 pub(super) fn dirs(world: &World) -> Result<Vec<(PathBuf, i64)>, OpError> {
-    let all = fs::list_dir(&dir(world)).map_err(environment)?;
+    let all = fs::list_dir(&dir(world))?;
     let timed = |path: PathBuf| Some((path.file_name()?.to_str().and_then(when_ms)?, path));
     Ok(all
         .into_iter()

@@ -9,10 +9,11 @@ use crate::git::shadow::ShadowRepo;
 use crate::git::snapshot::TreeReport;
 use crate::git::worktree::{ForeignWorktree, KnownRescue, Rescue, RescueAs};
 use crate::git::{Oid, Repo};
+use crate::ops::error::Kept as _;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::recovery::salvage::rescue_slot;
 use crate::ops::worktree::{Adoption, Found};
-use crate::ops::world::{World, environment, identity};
+use crate::ops::world::{World, identity};
 
 /// The result of a rescue.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -38,7 +39,7 @@ pub struct Saved {
 pub fn rescue(world: &World, repo: &Repo, found: &Found) -> Result<Saved, OpError> {
     if let Some(run) = found.last.as_ref().filter(|run| run.end.is_none()) {
         let why = format!("run {} works in {} and has not ended", run.id, found.slot);
-        let next = format!(
+        let hint = format!(
             "`ai task cancel {}` stops it and saves its work; `ai recover` does so where it was cut off",
             run.task
         );
@@ -46,11 +47,11 @@ pub fn rescue(world: &World, repo: &Repo, found: &Found) -> Result<Saved, OpErro
             task: run.task.clone(),
             state: "running".into(),
             why,
-            next,
+            hint,
         }
         .into());
     }
-    let _held = fs::lock(&world.state().join("recover.lock")).map_err(environment)?;
+    let _held = fs::lock(&world.state().join("recover.lock"))?;
     let (rescue, left_behind) = match &found.adoption {
         Some(adoption) => rescue_adopted(world, repo, adoption)?,
         None => {
@@ -85,13 +86,13 @@ fn rescue_adopted(
 ) -> Result<(Rescue, Vec<TreeReport>), OpError> {
     let found = ForeignWorktree::find(repo, &adoption.path, &world.places.pools());
     let found = found.map_err(|error| Refusal::Conflict(error.to_string()))?;
-    let shadow = ShadowRepo::open(repo, &world.shadow_dir(&adoption.key())).map_err(environment)?;
+    let shadow = ShadowRepo::open(repo, &world.shadow_dir(&adoption.key()))?;
     let base = adoption
         .base
         .as_deref()
         .map(Oid::parse)
         .transpose()
-        .map_err(environment)?;
+        .kept("the base of the worktree that was taken up")?;
     let who = identity()?;
     let save = RescueAs {
         reference: &format!("refs/ai/rescue/{}/{}", adoption.task, adoption.epoch),
@@ -100,7 +101,5 @@ fn rescue_adopted(
         when_ms: (world.clock)().wall_ms,
         known: KnownRescue::Anywhere,
     };
-    found
-        .rescue(repo, base.as_ref(), &shadow, &save)
-        .map_err(environment)
+    Ok(found.rescue(repo, base.as_ref(), &shadow, &save)?)
 }

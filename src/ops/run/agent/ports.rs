@@ -96,7 +96,7 @@ fn choose(
     let why = format!("no {size} free ports from {} on", runs.port_base);
     Err(Refusal::TryLater {
         why,
-        next: "set runs.port_base in .ai/config.yaml to another range".into(),
+        hint: "set runs.port_base in .ai/config.yaml to another range".into(),
     }
     .into())
 }

@@ -165,7 +165,7 @@ impl<'a> Checkout<'a> {
             .clone()
             .ok_or_else(|| Refusal::Missing {
                 why: "a bare repository has no checkout in which an agent could work".into(),
-                next: "let it work in a worktree: leave `isolation: none` out".into(),
+                hint: "let it work in a worktree: leave `isolation: none` out".into(),
             })?;
         let shadow =
             ShadowRepo::open(repo, &world.shadow_dir(Run::CHECKOUT)).map_err(environment)?;
@@ -184,7 +184,7 @@ impl<'a> Checkout<'a> {
                 format!("the agent works in the checkout itself (isolation: none), and {what}");
             OpError::from(Refusal::MergeConflict {
                 why,
-                next: "commit it or put it aside (`git stash -u`)".into(),
+                hint: "commit it or put it aside (`git stash -u`)".into(),
             })
         };
         if let Some(what) = going_on(self.repo.common_dir()) {

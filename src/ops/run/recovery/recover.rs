@@ -10,7 +10,7 @@ use crate::domain::ids::RunId;
 use crate::domain::run::{Run, Step};
 use crate::git::Repo;
 use crate::ops::cx::{self, commit};
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::refusal::{OpError, Refusal, Thing};
 use crate::ops::run::agent::{cgroup, session};
 use crate::ops::run::model::KeptWork;
 use crate::ops::run::recovery::liveness::liveness;
@@ -91,12 +91,12 @@ pub fn named(
         let lease = store.read(|tx| tx.lease(&run.task.subject()))?;
         if lease.is_some_and(|lease| lease.epoch == run.id.epoch() && lease.binds(&now)) {
             let why = format!("its supervisor (process {}) is at work", run.supervisor.pid);
-            let next = format!("`ai task cancel {}` stops it", run.task);
+            let hint = format!("`ai task cancel {}` stops it", run.task);
             return Err(Refusal::WrongState {
                 task: run.task,
                 state: "running".into(),
                 why,
-                next,
+                hint,
             }
             .into());
         }
@@ -112,7 +112,7 @@ pub fn named(
 
 fn find(tx: &mut dyn Tx, typed: &str) -> Result<Run, OpError> {
     let missing = || Refusal::NotFound {
-        what: "run",
+        what: Thing::Run,
         id: crate::base::text::one_line(typed),
     };
     let (task, epoch) = match typed.trim().rsplit_once('.') {

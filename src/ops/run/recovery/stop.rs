@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::domain::run::Run;
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::refusal::{OpError, Refusal, Thing};
 use crate::ops::run::recovery::liveness::identity;
 use crate::ops::run::recovery::recover;
 use crate::ops::world::World;
@@ -33,7 +33,7 @@ pub fn stop(world: &World, store: &mut SqliteStore, run: &Run) -> Result<Run, Op
         ProcessLiveness::Alive | ProcessLiveness::Unknown => return Err(out_of_reach(run, state)),
     };
     let missing = || Refusal::NotFound {
-        what: "run",
+        what: Thing::Run,
         id: run.id.to_string(),
     };
     Ok(store.read(|tx| tx.run(&run.id))?.ok_or_else(missing)?)

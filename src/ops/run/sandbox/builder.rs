@@ -115,7 +115,7 @@ pub fn layer(world: &World, demand: Option<Demand>) -> Result<SandboxLayer, OpEr
     probed(world).layer(wish).map_err(|why| {
         let next = "install bubblewrap; or, if you accept that agents and checks may do whatever you may: \
                     `ai run --no-sandbox`, AI_SANDBOX=none, or `runs: {sandbox: none}` in .ai/config.yaml";
-        Refusal::Missing { why: format!("there is no sandbox: {why}"), next: next.into() }.into()
+        Refusal::Missing { why: format!("there is no sandbox: {why}"), hint: next.into() }.into()
     })
 }
 
@@ -161,7 +161,7 @@ impl Ground {
             let why = "the Landlock of this kernel cannot take the network away".to_owned();
             return Err(Refusal::Missing {
                 why,
-                next: "install bubblewrap, or allow the network".into(),
+                hint: "install bubblewrap, or allow the network".into(),
             }
             .into());
         }
@@ -363,10 +363,10 @@ impl Ground {
     pub fn checkout(&mut self, root: &Path, common_dir: &Path) -> Result<(), OpError> {
         if self.fence.layer == SandboxLayer::Landlock {
             let why = "Landlock cannot keep an agent out of the .git of the checkout in which it works (isolation: none)";
-            let next = "install bubblewrap, or accept it with `ai run --no-sandbox`".to_owned();
+            let hint = "install bubblewrap, or accept it with `ai run --no-sandbox`".to_owned();
             return Err(Refusal::Missing {
                 why: why.into(),
-                next,
+                hint,
             }
             .into());
         }

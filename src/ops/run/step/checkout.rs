@@ -33,7 +33,7 @@ pub(crate) fn refuse_dirty(world: &World, repo: &Repo, base: Option<&str>) -> Re
             );
             Err(Refusal::Missing {
                 why: text,
-                next: "switch the checkout to `defaults.base`, or run it from there".into(),
+                hint: "switch the checkout to `defaults.base`, or run it from there".into(),
             }
             .into())
         }

@@ -142,7 +142,7 @@ fn refuse_full(tx: &mut dyn Tx, _cx: &Cx, agent: &Agent) -> Result<(), OpError> 
             );
             Err(Refusal::TryLater {
                 why: text,
-                next: format!(
+                hint: format!(
                     "wait, or raise `limits.parallel` in .ai/agents/{}.yaml and say `ai trust`",
                     agent.name
                 ),
@@ -163,7 +163,7 @@ pub(crate) fn the_checkout(tx: &mut dyn Tx) -> Result<String, OpError> {
                 "run {} works in the checkout itself (isolation: none), which holds one at a time",
                 run.id
             ),
-            next: format!("wait; `ai task cancel {}` stops it", run.task),
+            hint: format!("wait; `ai task cancel {}` stops it", run.task),
         }
         .into()),
     }

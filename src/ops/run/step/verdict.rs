@@ -21,7 +21,7 @@ use crate::git::merge::{self, MergeError, MergeProposal, PreparedMerge};
 use crate::git::shadow::ShadowRepo;
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::failpoint;
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::refusal::{OpError, Refusal, Thing};
 use crate::ops::route::{self, Wish};
 use crate::ops::run::agent::tools;
 use crate::ops::run::choose::Registered;
@@ -111,7 +111,7 @@ pub(crate) fn finish(
         cx.record(tx, &decided)?;
         cx.record(tx, &ended)?;
         let missing = || Refusal::NotFound {
-            what: "run",
+            what: Thing::Run,
             id: live.started.run.id.to_string(),
         };
         Ok((

@@ -41,9 +41,9 @@ pub fn refuse_full_disk(world: &World) -> Result<(), OpError> {
 }
 
 fn full(why: String) -> OpError {
-    let next =
+    let hint =
         "`ai worktree prune --dry-run` shows what can go; `runs.disk_floor_mb` in .ai/config.yaml is the limit".into();
-    Refusal::TryLater { why, next }.into()
+    Refusal::TryLater { why, hint }.into()
 }
 
 fn limits(world: &World) -> PoolLimits {
