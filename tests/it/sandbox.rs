@@ -4,17 +4,19 @@
 use crate::support::runs::{CONFIG, GOOD};
 use crate::support::{Outcome, Sandbox, run};
 
-/// The layers to try; says which are left out, so that nobody takes silence for a test.
+/// The layers to try; says which are left out, so that nobody takes silence for a test. The doctor
+/// tries a sandbox as a run does, and takes a tenth of the time.
 pub(crate) fn layers() -> Vec<&'static str> {
-    let scene = Sandbox::with_script(GOOD);
+    let scene = Sandbox::project();
     ["bubblewrap", "landlock"]
         .into_iter()
         .filter(|layer| {
-            let id = scene.task("Probe", &[]);
-            let outcome = within(&scene, layer, &["run", &id]);
-            let works = !outcome.stderr.contains("there is no sandbox");
+            let findings = within(&scene, layer, &["doctor", "--json"]).json_lines();
+            let sandbox = findings.iter().find(|found| found["check"] == "sandbox");
+            let sandbox = sandbox.expect("a finding about the sandbox");
+            let works = sandbox["level"] == "ok";
             if !works {
-                eprintln!("skipped {layer}: {}", outcome.stderr);
+                eprintln!("skipped {layer}: {sandbox}");
             }
             works
         })
