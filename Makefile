@@ -3,18 +3,20 @@
 CARGO    ?= cargo
 RUSTC    ?= rustc
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
-FEATURES := --features test-fakes
 # A failpoint may forge a lease, so `test-fakes` is for tests and lints, never for what `build` makes.
+FEATURES := --features test-fakes
+# The `ai` of `make test`: with one test among what is built, the dependencies have the features that tests ask of them.
+FAKES    := build --locked $(FEATURES) --bins --test deps
 NEXTEST  := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 DENY     := $(shell $(CARGO) deny --version >/dev/null 2>&1 && echo yes)
 
 # The steps of `ci` share one target directory; side by side they would only wait for its lock.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup build test lint features fmt fmt-check doc tidy deny bench bench-routing bench-check demo clean-demo e2e e2e-one overhead gen ci
+.PHONY: help setup build test quick coverage lint features fmt fmt-check doc tidy deny bench bench-routing bench-check demo clean-demo e2e e2e-one overhead gen ci
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install missing system packages, and the tools of tests into target/tools; never Rust
 	@scripts/setup.sh
@@ -23,6 +25,8 @@ setup: ## Install missing system packages, and the tools of tests into target/to
 build: ## Build the release binary, target/release/ai
 	$(CARGO) build --locked --release
 
+# Most tests wait half of their time, for a disk, a grace period or another process.
+test: export NEXTEST_TEST_THREADS ?= $(shell expr 2 \* "$$(getconf _NPROCESSORS_ONLN)")
 test: setup ## Run every test
 ifeq ($(NEXTEST),yes)
 	$(CARGO) nextest run --locked $(FEATURES)
@@ -30,6 +34,17 @@ ifeq ($(NEXTEST),yes)
 else
 	$(CARGO) test --locked $(FEATURES)
 endif
+
+quick: tidy ## After one edit: house rules, then types, or with TEST=WORD the unit tests whose names contain it
+ifdef TEST
+	$(CARGO) test --locked $(FEATURES) --lib --quiet -- $(TEST)
+else
+	$(CARGO) check --locked --all-targets $(FEATURES)
+endif
+
+coverage: setup ## Which lines of each module the tests execute, into docs/coverage.md; fails below 85 %
+	python3 scripts/test_llvm_profile.py
+	python3 scripts/coverage.py $(COVERAGE_FLAGS)
 
 lint: ## Clippy over everything, warnings denied
 	$(CARGO) clippy --locked --all-targets $(FEATURES) -- -D warnings
@@ -80,11 +95,11 @@ clean-demo: ## Remove what `make demo` left behind
 	rm -rf target/demo
 
 e2e: ## Drive the real AI CLIs of npm and PyPI through `ai run`, offline (E2E_FLAGS="--cli pi --plan ok")
-	$(CARGO) build --locked $(FEATURES)
+	$(CARGO) $(FAKES)
 	python3 tests/e2e/run.py $(E2E_FLAGS)
 
 e2e-one: ## The same with one CLI, as CI does it; says so and skips where npm does not answer
-	$(CARGO) build --locked $(FEATURES)
+	$(CARGO) $(FAKES)
 	python3 tests/e2e/run.py --skip-without-index --cli claude --plan ok --plan 401 --plan 429 --plan late-malformed
 
 overhead: ## What `ai run` costs over a bare CLI, by the release binary
