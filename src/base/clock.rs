@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::base::{env, fs};
+
 /// Milliseconds since 1970 by the wall clock.
 pub fn wall_ms() -> i64 {
     let t = clock_gettime(ClockId::Realtime);
@@ -28,8 +30,7 @@ pub fn boot_epoch() -> String {
 }
 
 fn read_boot_epoch() -> String {
-    let boot = crate::base::fs::read_text("/proc/sys/kernel/random/boot_id".as_ref(), 128)
-        .unwrap_or_default();
+    let boot = fs::read_text("/proc/sys/kernel/random/boot_id".as_ref(), 128).unwrap_or_default();
     let namespace = rustix::fs::readlink("/proc/self/ns/time", Vec::new())
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
@@ -47,7 +48,7 @@ pub fn pause(time: std::time::Duration) {
 
 #[cfg(feature = "test-fakes")]
 fn wall_offset_ms() -> i64 {
-    crate::base::env::text("AI_TEST_WALL_OFFSET_MS")
+    env::text("AI_TEST_WALL_OFFSET_MS")
         .and_then(|v| v.parse().ok())
         .unwrap_or(0)
 }

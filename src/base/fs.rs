@@ -10,6 +10,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::base::{clock, hash};
+
 /// A file operation that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}: {source}", path.display())]
@@ -315,7 +317,7 @@ fn restrict(path: &Path, owner: u32) -> Result<(), FsError> {
 /// The SHA-256 and the size of a file, read block by block.
 pub fn digest(path: &Path) -> Result<(String, u64), FsError> {
     let mut file = open_no_pipe(path)?;
-    at("read", path, crate::base::hash::sha256_of(&mut file))
+    at("read", path, hash::sha256_of(&mut file))
 }
 
 /// Makes a directory and its parents.
@@ -576,7 +578,7 @@ pub fn modified_ms(path: &Path) -> Option<i64> {
 /// removed. The answer is exact up to the first change that is younger than `enough_ms`. `None`
 /// where there is more than `most` to look at, or nothing can be seen.
 pub fn unchanged_for_ms(root: &Path, enough_ms: u64, most: usize) -> Option<u64> {
-    let now = crate::base::clock::wall_ms();
+    let now = clock::wall_ms();
     let (mut youngest, mut seen) = (None, 0_usize);
     let mut queue = vec![root.to_owned()];
     while let Some(path) = queue.pop() {

@@ -3,11 +3,10 @@
 //! The machine is never blamed on the work, and no doubt ever ends as a pass. Where counts and exit
 //! code contradict each other, the worse one wins and the reason is noted.
 
+use crate::checks::parse::{CheckOutput, ParsedTests, end_of, machine_trouble, parse};
+use crate::checks::reports::ReportFile;
 use crate::domain::check::{CheckParser, CheckResult, CheckSpec, CheckStatus, FailedTest};
 use crate::domain::process_end::ProcessEnd;
-
-use super::parse::{CheckOutput, ParsedTests, end_of, machine_trouble, parse};
-use super::reports::ReportFile;
 
 /// One finished run of a check.
 #[derive(Debug)]

@@ -6,9 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::base::fs::{self, FsError};
+use crate::connector::yaml_out::to_yaml;
 use crate::domain::agent::{Agent, BadField, Name};
-
-use super::yaml_out::to_yaml;
 
 /// The largest agent or connector file that is read, in bytes.
 pub const MAX_FILE: u64 = 1 << 20;

@@ -1,11 +1,11 @@
 //! The two traits of a connector and its errors.
 
+use crate::base::text::one_line;
+use crate::connector::dialogue::Dialogue;
+use crate::connector::launch::{LaunchPlan, LaunchRequest};
+use crate::connector::manifest::Manifest;
 use crate::domain::agent_event::{AgentEvent, AgentResult, Denial};
 use crate::domain::process_end::ProcessEnd;
-
-use super::dialogue::Dialogue;
-use super::launch::{LaunchPlan, LaunchRequest};
-use super::manifest::Manifest;
 
 /// One way to drive one kind of AI CLI.
 pub trait Connector: Send + Sync {
@@ -82,7 +82,7 @@ pub enum ConnectorError {
         index: usize,
     },
     /// A model name or session id that the CLI could take for a flag.
-    #[error("{what} `{}` is not a plain word", crate::base::text::one_line(value))]
+    #[error("{what} `{}` is not a plain word", one_line(value))]
     NotAWord {
         /// `model` or `session id`.
         what: &'static str,

@@ -2,24 +2,24 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::acp::{Acp, AcpSession};
-use super::api::{Connector, ConnectorError, StreamParser};
-use super::claude::{CLAUDE, Claude, QWEN};
-use super::cline::Cline;
-use super::codex::Codex;
-use super::copilot::Copilot;
-use super::dialogue::Dialogue;
-use super::gemini::Gemini;
-use super::launch::{
+use crate::connector::acp::{Acp, AcpSession};
+use crate::connector::api::{Connector, ConnectorError, StreamParser};
+use crate::connector::claude::{CLAUDE, Claude, QWEN};
+use crate::connector::cline::Cline;
+use crate::connector::codex::Codex;
+use crate::connector::copilot::Copilot;
+use crate::connector::dialogue::Dialogue;
+use crate::connector::gemini::Gemini;
+use crate::connector::launch::{
     LaunchPlan, LaunchRequest, PlannedStdin, SessionChoice, check_words, chosen_model, expand_all,
     own_home, plan,
 };
-use super::manifest::{Manifest, OutputFormat, PromptMode};
-use super::opencode::Opencode;
-use super::pi::Pi;
-use super::signs::FailureSigns;
-use super::stream::{Dialect, JsonParser};
-use super::text::TextParser;
+use crate::connector::manifest::{Manifest, OutputFormat, PromptMode};
+use crate::connector::opencode::Opencode;
+use crate::connector::pi::Pi;
+use crate::connector::signs::FailureSigns;
+use crate::connector::stream::{Dialect, JsonParser};
+use crate::connector::text::TextParser;
 
 /// Drives the CLI that its manifest describes.
 pub(super) struct ManifestConnector {

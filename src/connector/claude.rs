@@ -10,19 +10,18 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::domain::agent_event::{
-    AgentEvent, Denial, FailureClass, FileChangeKind, PlanStep, StreamOutcome, Usage,
-};
-
-use super::clip;
-use super::json::{
+use crate::connector::clip;
+use crate::connector::json::{
     content_text, count_at, field, is_true, list, owned_at, owned_in, small_at, status_after,
     status_at, text_at, whole,
 };
-use super::judge::{
+use crate::connector::judge::{
     JudgeInput, RequestRetry, class_of, of_service, of_success, quota, without_final,
 };
-use super::stream::{Dialect, MAX_ITEMS, StreamState, ToolEnd};
+use crate::connector::stream::{Dialect, MAX_ITEMS, StreamState, ToolEnd};
+use crate::domain::agent_event::{
+    AgentEvent, Denial, FailureClass, FileChangeKind, PlanStep, StreamOutcome, Usage,
+};
 
 /// What differs between the CLIs that speak this way.
 pub(super) struct ClaudeVariant {

@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
-use crate::domain::agent_event::{AgentEvent, FailureClass, FileChangeKind, StreamOutcome, Usage};
-
-use super::json::{
+use crate::connector::json::{
     count_at, field, is_true, list, owned_at, owned_in, price_at, small_at, text_at,
 };
-use super::judge::{FailureCause, JudgeInput, LastEvent, ReportedFailure, RequestRetry, judge};
-use super::stream::{Dialect, StreamState, ToolEnd, error_event};
+use crate::connector::judge::{
+    FailureCause, JudgeInput, LastEvent, ReportedFailure, RequestRetry, judge,
+};
+use crate::connector::stream::{Dialect, StreamState, ToolEnd, error_event};
+use crate::domain::agent_event::{AgentEvent, FailureClass, FileChangeKind, StreamOutcome, Usage};
 
 /// Understands cline.
 #[derive(Default)]

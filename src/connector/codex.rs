@@ -6,14 +6,15 @@
 
 use serde_json::Value;
 
+use crate::connector::clip;
+use crate::connector::json::{
+    count_at, field, is_true, list, owned_at, owned_in, status_after, text_at,
+};
+use crate::connector::judge::{JudgeInput, LastEvent, ReportedFailure, RequestRetry, judge};
+use crate::connector::stream::{Dialect, MAX_ITEMS, StreamState, ToolEnd, error_event};
 use crate::domain::agent_event::{
     AgentEvent, Denial, FailureClass, FileChangeKind, PlanStep, StreamOutcome, Usage,
 };
-
-use super::clip;
-use super::json::{count_at, field, is_true, list, owned_at, owned_in, status_after, text_at};
-use super::judge::{JudgeInput, LastEvent, ReportedFailure, RequestRetry, judge};
-use super::stream::{Dialect, MAX_ITEMS, StreamState, ToolEnd, error_event};
 
 /// The tool behind an item of the type `file_change`.
 const PATCH_TOOL: &str = "apply_patch";

@@ -6,11 +6,13 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::api::{Connector, ConnectorError, StreamParser};
-use super::by_manifest::parser_for;
-use super::launch::{LaunchPlan, LaunchRequest, PlannedStdin, check_words, expand_all, plan};
-use super::manifest::Manifest;
-use super::signs::FailureSigns;
+use crate::connector::api::{Connector, ConnectorError, StreamParser};
+use crate::connector::by_manifest::parser_for;
+use crate::connector::launch::{
+    LaunchPlan, LaunchRequest, PlannedStdin, check_words, expand_all, plan,
+};
+use crate::connector::manifest::Manifest;
+use crate::connector::signs::FailureSigns;
 
 /// Runs the agent's own command line.
 pub(super) struct CommandConnector {

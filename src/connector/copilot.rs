@@ -6,11 +6,12 @@
 
 use serde_json::Value;
 
+use crate::connector::json::{
+    field, is_true, list, owned_at, owned_in, small_at, status_at, text_at,
+};
+use crate::connector::judge::{JudgeInput, LastEvent, ReportedFailure, RequestRetry, judge};
+use crate::connector::stream::{Dialect, MAX_ITEMS, StreamState, ToolEnd, error_event};
 use crate::domain::agent_event::{AgentEvent, Denial, FailureClass, FileChangeKind, StreamOutcome};
-
-use super::json::{field, is_true, list, owned_at, owned_in, small_at, status_at, text_at};
-use super::judge::{JudgeInput, LastEvent, ReportedFailure, RequestRetry, judge};
-use super::stream::{Dialect, MAX_ITEMS, StreamState, ToolEnd, error_event};
 
 /// Understands copilot.
 #[derive(Default)]

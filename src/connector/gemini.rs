@@ -3,12 +3,11 @@
 
 use serde_json::Value;
 
+use crate::connector::clip;
+use crate::connector::json::{count_at, field, owned_at, owned_in, status_after, text_at};
+use crate::connector::judge::{JudgeInput, LastEvent, ReportedFailure, judge};
+use crate::connector::stream::{Dialect, StreamState, ToolEnd, error_event};
 use crate::domain::agent_event::{AgentEvent, FailureClass, FileChangeKind, StreamOutcome, Usage};
-
-use super::clip;
-use super::json::{count_at, field, owned_at, owned_in, status_after, text_at};
-use super::judge::{JudgeInput, LastEvent, ReportedFailure, judge};
-use super::stream::{Dialect, StreamState, ToolEnd, error_event};
 
 const NO_ANSWER: &str = "the model gave no answer after its last tool call";
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::clip;
+use crate::connector::clip;
 
 /// The text of a field.
 pub(super) fn text_at<'v>(value: &'v Value, key: &str) -> Option<&'v str> {

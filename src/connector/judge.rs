@@ -6,13 +6,12 @@
 //! never looked at. Error messages are the CLI's own words: there, and on standard error, the
 //! patterns of the manifest may speak.
 
+use crate::connector::clip;
+use crate::connector::signs::{FailureSigns, LineTail};
+use crate::connector::stream::StreamState;
+use crate::connector::text::failed;
 use crate::domain::agent_event::{FailureClass, StreamOutcome};
 use crate::domain::process_end::ProcessEnd;
-
-use super::clip;
-use super::signs::{FailureSigns, LineTail};
-use super::stream::StreamState;
-use super::text::failed;
 
 /// Everything that a judgement looks at.
 pub(super) struct JudgeInput<'a> {

@@ -5,10 +5,10 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::connector::api::ConnectorError;
+use crate::connector::clip;
+use crate::connector::manifest::{Manifest, OutputFormat};
 use crate::domain::agent::{Agent, Home};
-
-use super::api::ConnectorError;
-use super::manifest::{Manifest, OutputFormat};
 
 /// Variables that every agent gets from the user's environment: enough to find programs, a home and
 /// a language, no secret.
@@ -253,7 +253,7 @@ pub(super) fn check_words(request: &LaunchRequest<'_>) -> Result<(), ConnectorEr
         {
             return Err(ConnectorError::NotAWord {
                 what,
-                value: super::clip::text(value, 200),
+                value: clip::text(value, 200),
             });
         }
     }

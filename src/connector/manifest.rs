@@ -10,12 +10,11 @@ use std::fmt;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::connector::manifest_check::{check, compile};
+use crate::connector::version::VersionRange;
 use crate::domain::agent::{Home, Name};
 use crate::domain::budget::RunUsage;
 use crate::domain::sandbox::Isolation;
-
-use super::manifest_check::{check, compile};
-use super::version::VersionRange;
 
 /// How one AI CLI is detected, started and understood.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,8 +36,8 @@ pub struct Manifest {
     #[serde(default)]
     pub tested_with: Option<String>,
     /// How far the CLI itself confines what its model does.
-    #[serde(default)]
-    pub fence: CliConfinement,
+    #[serde(default, rename = "fence")]
+    pub confinement: CliConfinement,
     /// Program and arguments, with placeholders; empty where the agent brings its own.
     #[serde(default)]
     pub argv: Vec<String>,

@@ -5,10 +5,9 @@ use std::path::{Component, Path};
 
 use regex::Regex;
 
+use crate::connector::launch::{PLACEHOLDERS, placeholders};
+use crate::connector::manifest::{CliDetection, HomeSwitch, Manifest, OutputFormat, PromptMode};
 use crate::domain::agent::check_env_names;
-
-use super::launch::{PLACEHOLDERS, placeholders};
-use super::manifest::{CliDetection, HomeSwitch, Manifest, OutputFormat, PromptMode};
 
 /// Checks everything.
 pub(super) fn check(manifest: &Manifest) -> Result<(), String> {

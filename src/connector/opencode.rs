@@ -6,14 +6,13 @@
 
 use serde_json::Value;
 
+use crate::connector::clip;
+use crate::connector::json::{count_at, field, owned_at, owned_in, price_at, status_at, text_at};
+use crate::connector::judge::{FailureCause, JudgeInput, LastEvent, ReportedFailure, judge};
+use crate::connector::stream::{Dialect, StreamState, ToolEnd, error_event};
 use crate::domain::agent_event::{
     AgentEvent, Denial, FailureClass, FileChangeKind, StreamOutcome, Usage,
 };
-
-use super::clip;
-use super::json::{count_at, field, owned_at, owned_in, price_at, status_at, text_at};
-use super::judge::{FailureCause, JudgeInput, LastEvent, ReportedFailure, judge};
-use super::stream::{Dialect, StreamState, ToolEnd, error_event};
 
 /// Understands opencode.
 #[derive(Default)]

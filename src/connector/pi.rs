@@ -7,15 +7,14 @@
 
 use serde_json::Value;
 
-use crate::domain::agent_event::{AgentEvent, FailureClass, FileChangeKind, StreamOutcome, Usage};
-
-use super::clip;
-use super::json::{
+use crate::connector::clip;
+use crate::connector::json::{
     content_text, count_at, field, is_true, list, owned_at, owned_in, price_at, small_at,
     status_after, text_at, whole,
 };
-use super::judge::{JudgeInput, LastEvent, ReportedFailure, RequestRetry, judge};
-use super::stream::{Dialect, StreamState, ToolEnd, error_event};
+use crate::connector::judge::{JudgeInput, LastEvent, ReportedFailure, RequestRetry, judge};
+use crate::connector::stream::{Dialect, StreamState, ToolEnd, error_event};
+use crate::domain::agent_event::{AgentEvent, FailureClass, FileChangeKind, StreamOutcome, Usage};
 
 /// Understands pi.
 #[derive(Default)]

@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use crate::base::fs::{self, FsError};
-
-use super::agent_file::MAX_FILE;
-use super::api::Connector;
-use super::by_manifest::ManifestConnector;
-use super::command::CommandConnector;
-use super::manifest::{Manifest, ManifestError};
+use crate::connector::agent_file::MAX_FILE;
+use crate::connector::api::Connector;
+use crate::connector::by_manifest::ManifestConnector;
+use crate::connector::command::CommandConnector;
+use crate::connector::manifest::{Manifest, ManifestError};
 
 const SHIPPED: [(&str, &str); 17] = [
     (

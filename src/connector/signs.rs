@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 
 use regex::Regex;
 
+use crate::connector::clip;
+use crate::connector::manifest::Manifest;
+use crate::connector::manifest_check::compile;
+use crate::connector::text::denial;
 use crate::domain::agent_event::StreamOutcome;
-
-use super::clip;
-use super::manifest::Manifest;
-use super::manifest_check::compile;
 
 const TAIL_LINES: usize = 40;
 
@@ -93,7 +93,7 @@ impl FailureSigns {
         }
         let refused = self.refusal.iter().any(|regex| regex.is_match(text));
         refused.then(|| StreamOutcome::Refused {
-            denials: vec![super::text::denial(text)],
+            denials: vec![denial(text)],
         })
     }
 }

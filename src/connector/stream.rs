@@ -9,16 +9,15 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::connector::api::StreamParser;
+use crate::connector::clip;
+use crate::connector::judge::{JudgeInput, LastEvent, ReportedFailure, RequestRetry};
+use crate::connector::signs::{FailureSigns, LineTail};
+use crate::connector::text::plain;
 use crate::domain::agent_event::{
     AgentEvent, AgentResult, Denial, FileChangeKind, StreamOutcome, Usage,
 };
 use crate::domain::process_end::ProcessEnd;
-
-use super::api::StreamParser;
-use super::clip;
-use super::judge::{JudgeInput, LastEvent, ReportedFailure, RequestRetry};
-use super::signs::{FailureSigns, LineTail};
-use super::text::plain;
 
 /// A longer line is counted as bad and not parsed.
 pub(super) const MAX_LINE: usize = 32 << 20;

@@ -4,12 +4,11 @@
 use std::sync::Arc;
 
 use crate::base::ansi;
+use crate::connector::api::StreamParser;
+use crate::connector::clip;
+use crate::connector::signs::{FailureSigns, LineTail};
 use crate::domain::agent_event::{AgentEvent, AgentResult, Denial, FailureClass, StreamOutcome};
 use crate::domain::process_end::ProcessEnd;
-
-use super::api::StreamParser;
-use super::clip;
-use super::signs::{FailureSigns, LineTail};
 
 /// Parser of a plain text stream.
 pub(super) struct TextParser {

@@ -11,13 +11,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::cmd::NulFields;
-use super::error::GitError;
-use super::oid::Oid;
-use super::repo::{Head, Repo};
-use super::shadow::ShadowRepo;
 use crate::base::fs;
+use crate::base::text::path_bytes;
 use crate::domain::repo_path::RepoPath;
+use crate::git::cmd::NulFields;
+use crate::git::error::GitError;
+use crate::git::merge::ACCEPT_LOG;
+use crate::git::oid::Oid;
+use crate::git::repo::{Head, Repo};
+use crate::git::shadow::ShadowRepo;
 
 /// Files of the git directory by which it makes Git run programs, or read content differently.
 const STEERING: [&str; 4] = [
@@ -220,8 +222,7 @@ fn is_accept(repo: &Repo, moved: &RefMove<'_>) -> bool {
         .next()
         .unwrap_or_default();
     let last = String::from_utf8_lossy(last);
-    last.split(' ').nth(1) == Some(now.as_str())
-        && last.contains(&format!("\t{}", super::merge::ACCEPT_LOG))
+    last.split(' ').nth(1) == Some(now.as_str()) && last.contains(&format!("\t{}", ACCEPT_LOG))
 }
 
 /// Digests of everything in the git directory that can make Git run a program.
@@ -258,12 +259,7 @@ fn differing(before: &BTreeMap<PathBuf, String>, after: &BTreeMap<PathBuf, Strin
         .into_iter()
         .filter(|name| before.get(*name) != after.get(*name));
     changed
-        .map(|name| {
-            format!(
-                ".git/{}",
-                crate::base::text::path_bytes(name.as_os_str().as_bytes())
-            )
-        })
+        .map(|name| format!(".git/{}", path_bytes(name.as_os_str().as_bytes())))
         .collect()
 }
 

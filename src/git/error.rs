@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use crate::base::fs::FsError;
 use crate::base::text::{multi_line, one_line};
-
-use super::oid::BadOid;
+use crate::git::oid::BadOid;
 
 /// A Git operation that failed. The text names the command and Git's own reason.
 #[derive(Debug, thiserror::Error)]

@@ -5,9 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::error::GitError;
-use super::oid::ObjectFormat;
 use crate::base::fs;
+use crate::git::error::GitError;
+use crate::git::oid::ObjectFormat;
 
 /// No sane configuration is larger; a larger one is refused rather than read.
 const CONFIG_CAP: u64 = 4 << 20;

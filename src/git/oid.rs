@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::text::one_line;
+
 /// The hash function of a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ObjectFormat {
@@ -53,7 +55,7 @@ pub struct Oid(String);
 
 /// Text that is no full object name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not an object name (40 or 64 hex digits)", crate::base::text::one_line(.0))]
+#[error("`{}` is not an object name (40 or 64 hex digits)", one_line(.0))]
 pub struct BadOid(pub String);
 
 impl Oid {

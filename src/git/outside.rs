@@ -20,10 +20,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::path::path_of_line;
 use crate::base::fs::{self, FsError};
-use crate::base::hash;
-use crate::base::path;
+use crate::base::{hash, path};
+use crate::git::path::path_of_line;
 
 /// The directory of worktrees below the one of the repository.
 const WORKTREES: &str = "worktrees";

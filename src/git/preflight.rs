@@ -4,10 +4,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::cmd::{Git, MINIMUM};
-use super::discover::RepoLocation;
-use super::error::GitError;
-use super::format::RepoFormat;
+use crate::git::cmd::{Git, MINIMUM};
+use crate::git::discover::RepoLocation;
+use crate::git::error::GitError;
+use crate::git::format::RepoFormat;
 
 /// A repository that is refused, with the reason.
 #[derive(Debug, thiserror::Error)]

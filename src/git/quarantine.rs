@@ -12,11 +12,11 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::error::GitError;
-use super::oid::Oid;
-use super::repo::{ExpectedRef, RefError, Repo};
-use super::shadow::ShadowRepo;
 use crate::base::fs;
+use crate::git::error::GitError;
+use crate::git::oid::Oid;
+use crate::git::repo::{ExpectedRef, RefError, Repo};
+use crate::git::shadow::ShadowRepo;
 
 /// Name of the directory in which the real objects are seen within the private ones.
 const REAL: &str = "real";

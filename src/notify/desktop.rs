@@ -23,8 +23,8 @@ fn plain(body: &str) -> String {
 
 #[cfg(feature = "notify-desktop")]
 mod imp {
-    use super::{Delivery, PATIENCE};
     use crate::base::text::one_line;
+    use crate::notify::desktop::{Delivery, PATIENCE};
 
     pub(super) fn show(title: &str, body: &str) -> Delivery {
         let unavailable = |why: String| Delivery::Unavailable(one_line(&why));
@@ -54,7 +54,7 @@ mod imp {
 
 #[cfg(not(feature = "notify-desktop"))]
 mod imp {
-    use super::Delivery;
+    use crate::notify::desktop::Delivery;
 
     pub(super) fn show(_title: &str, _body: &str) -> Delivery {
         Delivery::Unavailable("this `ai` was built without the feature `notify-desktop`".into())

@@ -264,8 +264,11 @@ fn capabilities(manifest: &Manifest) -> Vec<&'static str> {
             manifest.metering.kind == MeteringKind::TokensAndCost,
             "cost",
         ),
-        (manifest.fence == CliConfinement::Paths, "fenced-paths"),
-        (manifest.fence == CliConfinement::Sandbox, "sandboxed"),
+        (
+            manifest.confinement == CliConfinement::Paths,
+            "fenced-paths",
+        ),
+        (manifest.confinement == CliConfinement::Sandbox, "sandboxed"),
     ];
     all.into_iter()
         .filter(|(has, _)| *has)

@@ -59,7 +59,7 @@ pub fn run_captured(tool: &CapturedTool) -> Result<CommandOutcome, SuperviseErro
         run_id: None,
         files: None,
         cgroup: None,
-        fence: None,
+        sandbox: None,
         limits: CommandLimits {
             total: Some(tool.timeout),
             silence: None,

@@ -15,17 +15,17 @@ use crate::process::signal::send;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndSignal {
     /// `SIGTERM`, which lets it save its work.
-    Politely,
+    Term,
     /// `SIGKILL`.
-    Firmly,
+    Kill,
 }
 
 /// Signals exactly this process; one that has ended, or that belongs to another container, gets
 /// nothing.
-pub fn ask_to_end(process: &ProcessIdentity, ask: EndSignal) {
-    let signal = match ask {
-        EndSignal::Politely => Signal::TERM,
-        EndSignal::Firmly => Signal::KILL,
+pub fn send_end_signal(process: &ProcessIdentity, how: EndSignal) {
+    let signal = match how {
+        EndSignal::Term => Signal::TERM,
+        EndSignal::Kill => Signal::KILL,
     };
     if let (ProcessLiveness::Alive, Some(stat)) = (process.liveness(), procfs::stat(process.pid)) {
         send(&stat, signal);
@@ -86,13 +86,13 @@ mod tests {
             start_ticks: identity.start_ticks + 1,
             ..identity.clone()
         };
-        ask_to_end(&earlier, EndSignal::Firmly);
+        send_end_signal(&earlier, EndSignal::Kill);
         assert_eq!(
             wait_for_end(&identity, Duration::from_millis(20)),
             ProcessLiveness::Alive,
             "another process was hit"
         );
-        ask_to_end(&identity, EndSignal::Politely);
+        send_end_signal(&identity, EndSignal::Term);
         assert_eq!(
             wait_for_end(&identity, Duration::from_secs(30)),
             ProcessLiveness::Dead

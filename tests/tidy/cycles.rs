@@ -69,7 +69,7 @@ impl Modules {
         let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for file in tree.sources().filter(|f| !f.is_test && !registers(&f.path)) {
             let targets = graph.entry(file.path.clone()).or_default();
-            for path in lexer::paths(&file.production) {
+            for path in lexer::paths(&without_visibilities(&file.production)) {
                 let to = self
                     .absolute(file, &path.segments)
                     .and_then(|absolute| self.defining_file(absolute));
@@ -133,6 +133,19 @@ fn module(path: &str) -> Vec<String> {
 
 fn registers(path: &str) -> bool {
     path.starts_with(REGISTER) && path.ends_with("/mod.rs")
+}
+
+/// The code without the paths in `pub(in …)`, which import nothing.
+fn without_visibilities(code: &str) -> String {
+    let mut rest = code;
+    let mut kept = String::new();
+    while let Some(at) = rest.find("pub(in ") {
+        let end = rest[at..].find(')').map_or(rest.len(), |len| at + len);
+        kept.push_str(&rest[..at]);
+        kept.push_str("pub(");
+        rest = &rest[end..];
+    }
+    kept + rest
 }
 
 /// The leaves of `pub use` and `pub(…) use`.
@@ -232,6 +245,8 @@ mod tests {
             ]
         );
         assert!(found(&[a, b, ("src/ops/c.rs", "use crate::ops::b::B;")]).is_empty());
+        let visible = ("src/ops/c.rs", "pub(in crate::ops::a) struct C;");
+        assert!(found(&[a, b, visible]).is_empty(), "no import");
     }
 
     #[test]

@@ -5,8 +5,6 @@ use super::tree::{File, Tree, Violation};
 
 /// A longer file holds more than one thought; split it by topic.
 const MAX_FILE_LINES: usize = 640;
-/// A `mod.rs` wires and re-exports; what is longer hides logic.
-const MAX_MOD_RS_LINES: usize = 190;
 const MAX_MAIN_LINES: usize = 20;
 
 /// Places on somebody's machine. `/home/user` is the placeholder that documents and tests may use.
@@ -40,17 +38,17 @@ pub fn long_files(tree: &Tree) -> Vec<Violation> {
     too_long(tree, MAX_FILE_LINES, |f| f.production_lines, |_| true)
 }
 
-/// `mod.rs` files with more in them than wiring.
-pub fn heavy_mod_rs(tree: &Tree) -> Vec<Violation> {
-    let code_lines = |f: &File| {
-        f.production
-            .lines()
-            .filter(|l| !l.trim().is_empty())
-            .count()
-    };
-    too_long(tree, MAX_MOD_RS_LINES, code_lines, |f| {
-        f.path.ends_with("/mod.rs")
-    })
+/// Functions in a `mod.rs`, which wires and re-exports only.
+pub fn functions_in_mod_rs(tree: &Tree) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for file in tree.sources().filter(|file| file.path.ends_with("/mod.rs")) {
+        if let Some(at) = lexer::words(&file.production, "fn").next() {
+            let line = lexer::line_at(&file.production, at);
+            let message = "`mod.rs` only wires: put functions into a file named for what they do";
+            found.push(file.violation(line, message));
+        }
+    }
+    found
 }
 
 /// A `main.rs` that does more than call the library.
@@ -284,18 +282,12 @@ mod tests {
 
     #[test]
     fn logic_in_mod_rs_and_in_main_is_found() {
-        assert_eq!(
-            found(heavy_mod_rs, "src/ops/mod.rs", &"fn f() {}\n".repeat(191)),
-            1
-        );
-        assert_eq!(
-            found(heavy_mod_rs, "src/ops/mod.rs", &"//! Words.\n".repeat(300)),
-            0
-        );
-        assert_eq!(
-            found(heavy_mod_rs, "src/ops/claim.rs", &"fn f() {}\n".repeat(191)),
-            0
-        );
+        let rule = functions_in_mod_rs;
+        assert_eq!(found(rule, "src/ops/mod.rs", "mod a;\npub fn f() {}\n"), 1);
+        assert_eq!(found(rule, "src/ops/claim.rs", "pub fn f() {}\n"), 0);
+        let wiring =
+            "//! A fn.\nmod a;\npub use a::A;\n#[cfg(test)]\nmod tests {\n    fn f() {}\n}\n";
+        assert_eq!(found(rule, "src/ops/mod.rs", wiring), 0);
         assert_eq!(found(long_main, "src/main.rs", &"\n".repeat(21)), 1);
         assert_eq!(found(long_main, "src/main.rs", &"\n".repeat(20)), 0);
     }

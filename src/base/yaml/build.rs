@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 
-use super::node::{YamlNode, YamlValue};
-use super::problem::{SourcePlace, YamlProblem};
+use crate::base::yaml::node::{YamlNode, YamlValue};
+use crate::base::yaml::problem::{SourcePlace, YamlProblem};
 
 /// Deepest nesting of lists and mappings of one style.
 const MAX_DEPTH: usize = 32;

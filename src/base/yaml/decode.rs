@@ -1,9 +1,10 @@
 //! Picking a tree of nodes apart: each helper reports what it does not like and goes on, so that
 //! one reading finds every problem.
 
-use super::node::{YamlNode, YamlValue};
-use super::problem::{SourcePlace, YamlProblem};
+use crate::base::yaml::node::{YamlNode, YamlValue};
+use crate::base::yaml::problem::{SourcePlace, YamlProblem};
 use crate::base::{duration, suggest};
+
 use std::time::Duration;
 
 /// The fields of one mapping. Fields that nobody asked for are reported by [`MappingFields::finish`].

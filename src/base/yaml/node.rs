@@ -1,8 +1,8 @@
 //! From bytes to a tree of nodes with places, within fixed bounds of size, depth and alias
 //! expansion.
 
-use super::build;
-use super::problem::{SourcePlace, YamlProblem};
+use crate::base::yaml::build;
+use crate::base::yaml::problem::{SourcePlace, YamlProblem};
 
 /// The largest file that is looked at, in bytes.
 pub const MAX_BYTES: u64 = 1 << 20;

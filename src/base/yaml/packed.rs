@@ -4,8 +4,8 @@
 //! version, no checksum; whoever keeps them keeps those beside. Bytes that are not a tree give
 //! nothing, never a part of one.
 
-use super::node::{YamlNode, YamlValue};
-use super::problem::SourcePlace;
+use crate::base::yaml::node::{YamlNode, YamlValue};
+use crate::base::yaml::problem::SourcePlace;
 
 /// Deeper trees are not made from bytes; the parser makes none.
 const MAX_DEPTH: u32 = 80;

@@ -1,9 +1,9 @@
 //! Recognizes the tool by its output, also of several tools after each other, as a script or
 //! Makefile runs them.
 
-use super::output::CheckOutput;
-use super::parsed::ParsedTests;
-use super::{cargo, go, nextest, pytest};
+use crate::checks::parse::output::CheckOutput;
+use crate::checks::parse::parsed::ParsedTests;
+use crate::checks::parse::{cargo, go, nextest, pytest};
 
 /// Reads whatever is recognized; nothing recognized is fine, then the exit code alone decides.
 pub(super) fn parse(output: &CheckOutput<'_>, code: Option<i32>) -> ParsedTests {

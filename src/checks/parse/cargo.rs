@@ -1,10 +1,9 @@
 //! `cargo test`: the lines of libtest (one suite per test binary) and cargo's own on standard
 //! error.
 
+use crate::checks::parse::output::{CheckOutput, number};
+use crate::checks::parse::parsed::ParsedTests;
 use crate::domain::check::TestCounts;
-
-use super::output::{CheckOutput, number};
-use super::parsed::ParsedTests;
 
 /// Reads the output of `cargo test`, of all its test binaries together.
 pub(super) fn parse(output: &CheckOutput<'_>) -> ParsedTests {

@@ -1,8 +1,8 @@
 //! The parser that reads nothing: for linters, formatters and scripts, where the exit code is the
 //! whole message.
 
-use super::output::{CheckOutput, excerpt};
-use super::parsed::ParsedTests;
+use crate::checks::parse::output::{CheckOutput, excerpt};
+use crate::checks::parse::parsed::ParsedTests;
 
 const LAST_LINES: usize = 12;
 

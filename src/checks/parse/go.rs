@@ -5,10 +5,9 @@
 
 use serde_json::Value;
 
+use crate::checks::parse::output::{CheckOutput, excerpt};
+use crate::checks::parse::parsed::ParsedTests;
 use crate::domain::check::TestCounts;
-
-use super::output::{CheckOutput, excerpt};
-use super::parsed::ParsedTests;
 
 /// Reads the output of `go test`.
 pub(super) fn parse(output: &CheckOutput<'_>) -> ParsedTests {

@@ -8,10 +8,9 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
 use crate::base::text::one_line;
+use crate::checks::parse::parsed::ParsedTests;
 use crate::checks::reports::{MAX_REPORT, ReportFile};
 use crate::domain::check::TestCounts;
-
-use super::parsed::ParsedTests;
 
 const MAX_DEPTH: usize = 64;
 const MAX_TEXT: usize = 16 << 10;

@@ -1,11 +1,10 @@
 //! `cargo nextest run`: status lines while it runs, one summary line, the failed tests once more
 //! after it.
 
+use crate::checks::parse::cargo;
+use crate::checks::parse::output::{CheckOutput, number};
+use crate::checks::parse::parsed::ParsedTests;
 use crate::domain::check::TestCounts;
-
-use super::cargo;
-use super::output::{CheckOutput, number};
-use super::parsed::ParsedTests;
 
 /// More failed tests are counted but not looked up: each costs a walk over all lines.
 const MAX_NAMES: usize = 200;

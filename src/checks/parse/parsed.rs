@@ -1,10 +1,9 @@
 //! The common result of all parsers, and the choice between them.
 
+use crate::checks::parse::output::{CheckOutput, excerpt};
+use crate::checks::parse::{auto, cargo, exit_code, go, junit, nextest, pytest};
 use crate::checks::reports::ReportFile;
 use crate::domain::check::{CheckParser, FailedTest, TestCounts};
-
-use super::output::{CheckOutput, excerpt};
-use super::{auto, cargo, exit_code, go, junit, nextest, pytest};
 
 /// The most failed tests that are kept.
 const MAX_FAILURES: usize = 100;

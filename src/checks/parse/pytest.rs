@@ -1,9 +1,8 @@
 //! `pytest`: the last line with its counts, the short summary, the sections of the failed tests.
 
+use crate::checks::parse::output::{CheckOutput, number};
+use crate::checks::parse::parsed::ParsedTests;
 use crate::domain::check::TestCounts;
-
-use super::output::{CheckOutput, number};
-use super::parsed::ParsedTests;
 
 /// More failed tests are counted but not looked up.
 const MAX_NAMES: usize = 200;

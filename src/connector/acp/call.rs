@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::super::clip;
-use super::super::dialogue::{AskedCall, CallKind};
-use super::super::json::{field, list, owned_at, text_at};
 use crate::base::hash;
+use crate::connector::clip;
+use crate::connector::dialogue::{AskedCall, CallKind};
+use crate::connector::json::{field, list, owned_at, text_at};
 
 /// Most calls that are remembered, and most paths of one.
 const MAX_CALLS: usize = 1024;

@@ -2,15 +2,15 @@
 
 use serde_json::Value;
 
-use super::super::clip;
-use super::super::dialogue::CallKind;
-use super::super::json::{
+use crate::connector::acp::call::{AcpCall, AcpCalls};
+use crate::connector::acp::protocol::{INITIALIZE, NEW_SESSION, PROMPT, VERSION, answered};
+use crate::connector::clip;
+use crate::connector::dialogue::CallKind;
+use crate::connector::json::{
     count_at, field, list, owned_at, owned_in, status_after, status_at, text_at,
 };
-use super::super::judge::{FailureCause, JudgeInput, LastEvent, ReportedFailure, judge};
-use super::super::stream::{Dialect, MAX_ITEMS, StreamState, ToolEnd};
-use super::call::{AcpCall, AcpCalls};
-use super::{INITIALIZE, NEW_SESSION, PROMPT, VERSION, answered};
+use crate::connector::judge::{FailureCause, JudgeInput, LastEvent, ReportedFailure, judge};
+use crate::connector::stream::{Dialect, MAX_ITEMS, StreamState, ToolEnd};
 use crate::domain::agent_event::{
     AgentEvent, FailureClass, FileChangeKind, PlanStep, StreamOutcome, Usage,
 };

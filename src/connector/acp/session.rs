@@ -4,12 +4,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::super::clip;
-use super::super::dialogue::{AfterTurn, Dialogue, DialogueTurn, ToolGate, ToolRuling};
-use super::super::json::{field, list, text_at};
-use super::super::stream::MAX_LINE;
-use super::call::AcpCalls;
-use super::{INITIALIZE, NEW_SESSION, PROMPT, SET_MODEL, VERSION, answered};
+use crate::connector::acp::call::AcpCalls;
+use crate::connector::acp::protocol::{
+    INITIALIZE, NEW_SESSION, PROMPT, SET_MODEL, VERSION, answered,
+};
+use crate::connector::clip;
+use crate::connector::dialogue::{AfterTurn, Dialogue, DialogueTurn, ToolGate, ToolRuling};
+use crate::connector::json::{field, list, text_at};
+use crate::connector::stream::MAX_LINE;
 use crate::domain::agent_event::Denial;
 
 /// Requests for leave that one session may make; each of them leaves a record.

@@ -1,8 +1,8 @@
 //! Reading `-z` output: fields end with NUL, and everything else in them is content.
 
-use super::super::error::GitError;
-use super::super::oid::Oid;
-use super::GitOutput;
+use crate::git::cmd::GitOutput;
+use crate::git::error::GitError;
+use crate::git::oid::Oid;
 
 /// Walks over NUL-terminated fields.
 #[derive(Debug)]

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use super::super::error::GitError;
-use super::program::{FIXED_CONFIG, FIXED_ENV, HOOK_EVENTS};
-use super::{GitCommand, Overflow};
+use crate::git::cmd::program::{FIXED_CONFIG, FIXED_ENV, HOOK_EVENTS};
+use crate::git::cmd::{GitCommand, Overflow};
+use crate::git::error::GitError;
 
 /// Git's messages are kept up to this many bytes.
 const STDERR_CAP: u64 = 64 << 10;

@@ -3,10 +3,10 @@
 
 use serde::Serialize;
 
-use super::super::cmd::{NulFields, Overflow};
-use super::super::error::GitError;
-use super::super::oid::Oid;
-use super::super::shadow::ShadowRepo;
+use crate::git::cmd::{NulFields, Overflow};
+use crate::git::error::GitError;
+use crate::git::oid::Oid;
+use crate::git::shadow::ShadowRepo;
 
 /// The size of a change.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::super::cmd::NulFields;
-use super::super::error::GitError;
-use super::super::oid::Oid;
-use super::super::shadow::ShadowRepo;
 use crate::domain::repo_path::RepoPath;
+use crate::git::cmd::NulFields;
+use crate::git::error::GitError;
+use crate::git::oid::Oid;
+use crate::git::shadow::ShadowRepo;
 
 /// The change of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]

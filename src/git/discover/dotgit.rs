@@ -3,9 +3,9 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::super::path::path_of_line;
-use super::{DiscoverError, unreadable};
 use crate::base::fs;
+use crate::git::discover::locate::{DiscoverError, unreadable};
+use crate::git::path::path_of_line;
 
 /// A path and a line end fit; anything larger is no link file.
 const LINK_CAP: u64 = 16 << 10;

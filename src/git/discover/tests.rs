@@ -1,7 +1,8 @@
 use std::fs;
+use std::path::Path;
 
-use super::super::testing::{TestRepo, write};
 use super::*;
+use crate::git::testing::{TestRepo, write};
 
 #[test]
 fn the_main_checkout_is_found_from_below() {

@@ -5,15 +5,15 @@
 
 use std::path::PathBuf;
 
-use super::super::busy::going_on;
-use super::super::cmd::GitCommand;
-use super::super::error::GitError;
-use super::super::oid::Oid;
-use super::super::repo::Repo;
-use super::super::shadow::ShadowRepo;
-use super::super::worktree::registered;
-use super::{MergeError, MergePlan};
 use crate::base::fs;
+use crate::git::busy::going_on;
+use crate::git::cmd::GitCommand;
+use crate::git::error::GitError;
+use crate::git::merge::{MergeError, MergePlan};
+use crate::git::oid::Oid;
+use crate::git::repo::Repo;
+use crate::git::shadow::ShadowRepo;
+use crate::git::worktree::registered;
 
 /// A checkout.
 #[derive(Debug)]

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::super::oid::Oid;
-use super::super::repo::Repo;
-use super::super::shadow::ShadowRepo;
-use super::{MergeError, merged_tree};
+use crate::git::merge::MergeError;
+use crate::git::merge::prepare::merged_tree;
+use crate::git::oid::Oid;
+use crate::git::repo::Repo;
+use crate::git::shadow::ShadowRepo;
 
 /// Most paths by which the history of the target is narrowed; beyond, it is compared whole.
 const PATHS: usize = 1_000;

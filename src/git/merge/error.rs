@@ -1,9 +1,9 @@
 //! Why a merge did not happen, and what helps.
 
-use super::super::error::GitError;
-use super::super::oid::Oid;
-use super::super::repo::RefError;
 use crate::domain::repo_path::RepoPath;
+use crate::git::error::GitError;
+use crate::git::oid::Oid;
+use crate::git::repo::RefError;
 
 /// A merge that did not happen. The branch and every file are as before, unless the text says
 /// otherwise.

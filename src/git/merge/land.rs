@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use super::super::diff::ChangedPath;
-use super::super::oid::Oid;
-use super::super::repo::{RefError, Repo};
-use super::super::shadow::ShadowRepo;
-use super::checkout::{self, MergeCheckout};
-use super::obstacles;
-use super::{MergeError, MergePlan, expected};
+use crate::base::fs;
+use crate::git::diff::ChangedPath;
+use crate::git::error::GitError;
+use crate::git::merge::checkout::{self, MergeCheckout};
+use crate::git::merge::prepare::expected;
+use crate::git::merge::{MergeError, MergePlan, obstacles};
+use crate::git::oid::Oid;
+use crate::git::repo::{RefError, Repo};
+use crate::git::shadow::ShadowRepo;
 
 /// A merge that has landed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,8 +156,8 @@ impl CheckoutUpdate<'_> {
                 list.extend_from_slice(change.path.as_bytes());
                 list.push(0);
             } else {
-                crate::base::fs::remove_file(&change.path.beneath(&self.checkout.root))
-                    .map_err(super::GitError::from)?;
+                fs::remove_file(&change.path.beneath(&self.checkout.root))
+                    .map_err(GitError::from)?;
             }
         }
         let args = ["checkout-index", "-q", "-f", "-u", "-z", "--stdin"];

@@ -4,15 +4,16 @@
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
-use super::super::cmd::NulFields;
-use super::super::diff::ChangedPath;
-use super::super::error::GitError;
-use super::super::repo::Repo;
-use super::super::shadow::ShadowRepo;
-use super::checkout::MergeCheckout;
-use super::error::list;
-use super::{MergeError, MergePlan};
+use crate::base::fs;
 use crate::domain::repo_path::RepoPath;
+use crate::git::cmd::NulFields;
+use crate::git::diff::ChangedPath;
+use crate::git::error::GitError;
+use crate::git::merge::checkout::MergeCheckout;
+use crate::git::merge::error::list;
+use crate::git::merge::{MergeError, MergePlan};
+use crate::git::repo::Repo;
+use crate::git::shadow::ShadowRepo;
 
 /// Git treats ignored files as expendable when a commit brings a file of that name. Here no file
 /// is.
@@ -67,7 +68,7 @@ fn collect(root: &Path, path: RepoPath, found: &mut Vec<RepoPath>) -> Result<(),
         Err(_) => return Ok(()),
         Ok(meta) if !meta.is_dir() => found.push(path),
         Ok(_) => {
-            for entry in crate::base::fs::list_dir(&here)? {
+            for entry in fs::list_dir(&here)? {
                 let Some(name) = entry.file_name() else {
                     continue;
                 };

@@ -2,11 +2,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use super::super::repo::RefError;
-use super::super::testing::{Run, TestRepo, write};
 use super::contained::{Containment, containment};
 use super::land::LandedMerge;
 use super::*;
+use crate::git::oid::Oid;
+use crate::git::repo::CommitIdentity;
+use crate::git::repo::ExpectedRef;
+use crate::git::repo::RefError;
+use crate::git::repo::Repo;
+use crate::git::testing::{Run, TestRepo, write};
 
 const MAIN: &str = "refs/heads/main";
 

@@ -1,7 +1,7 @@
 //! Commit objects, byte by byte, so that every back end writes the same one.
 
-use super::super::error::GitError;
-use super::super::oid::Oid;
+use crate::git::error::GitError;
+use crate::git::oid::Oid;
 
 /// The author or committer of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use super::super::error::GitError;
-use super::super::format::RefStorage;
-use super::super::oid::Oid;
-use super::super::path::path_of_line;
-use super::Repo;
 use crate::base::fs;
+use crate::git::cmd::oid_line;
+use crate::git::error::GitError;
+use crate::git::format::RefStorage;
+use crate::git::oid::Oid;
+use crate::git::path::path_of_line;
+use crate::git::repo::Repo;
+use crate::git::repo::is_valid_ref_name;
 
 /// The state of a HEAD.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,7 +128,7 @@ impl Repo {
         if direct.code != 0 {
             return Err(direct.failure());
         }
-        Ok(HeadTarget::Commit(super::super::cmd::oid_line(&direct)?))
+        Ok(HeadTarget::Commit(oid_line(&direct)?))
     }
 
     /// Puts the HEAD of our own worktree into a revision, since the back ends stand on the shared
@@ -164,7 +166,7 @@ fn read_head(git_dir: &Path) -> Result<HeadTarget, GitError> {
     };
     if let Some(name) = line.strip_prefix("ref:") {
         let name = name.trim();
-        if !super::is_valid_ref_name(name) {
+        if !is_valid_ref_name(name) {
             return Err(bad("names no valid reference"));
         }
         return Ok(HeadTarget::Branch(name.to_owned()));

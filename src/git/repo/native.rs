@@ -5,10 +5,10 @@ use std::path::Path;
 
 use git2::{ErrorCode, ObjectType, Repository, RepositoryOpenFlags};
 
-use super::super::error::GitError;
-use super::super::oid::Oid;
-use super::TreeEntry;
 use crate::domain::repo_path::RepoPath;
+use crate::git::error::GitError;
+use crate::git::oid::Oid;
+use crate::git::repo::TreeEntry;
 
 pub(super) fn open(common_dir: &Path) -> Result<Repository, git2::Error> {
     let none: [&std::ffi::OsStr; 0] = [];

@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use git2::{ErrorCode, Reference, Repository};
 
-use super::super::cmd::{NulFields, oid_line};
-use super::super::error::GitError;
-use super::super::oid::Oid;
-use super::{Repo, RepoBackend, native, spawned};
 use crate::base::clock;
+use crate::base::text::one_line;
+use crate::git::cmd::{NulFields, oid_line};
+use crate::git::error::GitError;
+use crate::git::oid::Oid;
+use crate::git::repo::repository::RepoBackend;
+use crate::git::repo::{Repo, native, spawned};
 
 /// Time that a swap waits for somebody else's lock.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -30,7 +32,7 @@ pub enum ExpectedRef {
 #[derive(Debug, thiserror::Error)]
 pub enum RefError {
     /// The name is not allowed by Git.
-    #[error("`{}` is not a valid reference name", crate::base::text::one_line(.0))]
+    #[error("`{}` is not a valid reference name", one_line(.0))]
     BadName(String),
     /// Something else stands there.
     #[error("{name} is {}, not {}", actual.as_ref().map_or("missing", Oid::as_str), expected_text(expected))]

@@ -1,11 +1,11 @@
 //! The `git` back end, for repositories that the library cannot open. Plumbing only, on an explicit
 //! git directory.
 
-use super::super::cmd::{GitCommand, NulFields, oid_line};
-use super::super::error::GitError;
-use super::super::oid::Oid;
-use super::{CommitIdentity, Repo, TreeEntry};
 use crate::domain::repo_path::RepoPath;
+use crate::git::cmd::{GitCommand, NulFields, oid_line};
+use crate::git::error::GitError;
+use crate::git::oid::Oid;
+use crate::git::repo::{CommitIdentity, Repo, TreeEntry};
 
 pub(super) fn plumbing<const N: usize>(repo: &Repo, args: [&str; N]) -> GitCommand {
     repo.git().command(args).git_dir(repo.common_dir())

@@ -1,8 +1,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::super::discover::discover;
-use super::super::testing::TestRepo;
 use super::*;
+use crate::git::discover::discover;
+use crate::git::error::GitError;
+use crate::git::oid::ObjectFormat;
+use crate::git::oid::Oid;
+use crate::git::testing::TestRepo;
 
 fn both(test: &TestRepo) -> [Repo; 2] {
     let location = discover(&test.root).unwrap();

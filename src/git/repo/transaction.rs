@@ -3,10 +3,10 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout};
 
-use super::super::error::GitError;
-use super::super::oid::Oid;
-use super::refs::{ExpectedRef, RefError};
-use super::{Repo, is_valid_ref_name, spawned};
+use crate::git::error::GitError;
+use crate::git::oid::Oid;
+use crate::git::repo::refs::{ExpectedRef, RefError};
+use crate::git::repo::{Repo, is_valid_ref_name, spawned};
 
 /// One reference, checked and locked by Git, not yet moved. Dropping it, or dying, releases the
 /// lock and moves nothing: the helper process aborts when its input ends.

@@ -6,11 +6,11 @@
 
 use std::path::Path;
 
-use super::super::cmd::NulFields;
-use super::super::error::GitError;
-use super::super::oid::Oid;
-use super::ShadowRepo;
 use crate::domain::repo_path::RepoPath;
+use crate::git::cmd::NulFields;
+use crate::git::error::GitError;
+use crate::git::oid::Oid;
+use crate::git::shadow::ShadowRepo;
 
 impl ShadowRepo {
     /// True where the real index `index` of the checkout at `root` differs from `tree`.

@@ -5,11 +5,11 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::super::cmd::{GitOutput, NulFields, oid_line};
-use super::super::error::GitError;
-use super::super::oid::Oid;
-use super::ShadowRepo;
 use crate::base::fs;
+use crate::git::cmd::{GitOutput, NulFields, oid_line};
+use crate::git::error::GitError;
+use crate::git::oid::Oid;
+use crate::git::shadow::ShadowRepo;
 
 impl ShadowRepo {
     /// The index file.

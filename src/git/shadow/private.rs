@@ -8,11 +8,11 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::super::error::GitError;
-use super::super::oid::Oid;
-use super::super::repo::Repo;
-use super::ShadowRepo;
 use crate::base::fs;
+use crate::git::error::GitError;
+use crate::git::oid::Oid;
+use crate::git::repo::Repo;
+use crate::git::shadow::ShadowRepo;
 
 /// The branch that HEAD names where nothing was committed yet.
 const UNBORN: &[u8] = b"ref: refs/heads/main\n";

@@ -6,10 +6,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::super::cmd::NulFields;
-use super::super::error::GitError;
-use super::super::repo::Repo;
 use crate::base::fs;
+use crate::git::cmd::NulFields;
+use crate::git::error::GitError;
+use crate::git::repo::Repo;
 
 /// Keys that change how content maps to files, or how objects are stored. All of them are data.
 const COPIED: [&str; 14] = [

@@ -1,5 +1,5 @@
-use super::super::testing::TestRepo;
 use super::*;
+use crate::git::testing::TestRepo;
 
 #[test]
 fn data_is_copied_and_programs_are_not() {

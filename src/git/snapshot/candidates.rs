@@ -7,12 +7,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::super::cmd::NulFields;
-use super::super::error::GitError;
-use super::super::oid::Oid;
-use super::super::shadow::ShadowRepo;
-use super::{SnapshotError, SnapshotLimits, TreeReport};
 use crate::domain::repo_path::RepoPath;
+use crate::git::cmd::NulFields;
+use crate::git::error::GitError;
+use crate::git::oid::Oid;
+use crate::git::shadow::ShadowRepo;
+use crate::git::snapshot::{SnapshotError, SnapshotLimits, TreeReport};
 
 /// The paths that Git lists for the tree.
 pub(super) struct ListedPaths {

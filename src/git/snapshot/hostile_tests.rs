@@ -5,10 +5,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::super::repo::CommitIdentity;
-use super::super::testing::{Run, TestRepo, pool, shadow, write};
-use super::super::worktree::{SlotStart, WorktreeError};
 use super::*;
+use crate::git::repo::CommitIdentity;
+use crate::git::testing::{Run, TestRepo, pool, shadow, write};
+use crate::git::worktree::{SlotStart, WorktreeError};
 
 struct Evil {
     marker: PathBuf,

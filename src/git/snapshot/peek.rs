@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::super::cmd::NulFields;
-use super::super::error::GitError;
-use super::super::oid::Oid;
-use super::super::repo::Repo;
-use super::super::shadow::ShadowRepo;
 use crate::domain::repo_path::RepoPath;
+use crate::git::cmd::NulFields;
+use crate::git::error::GitError;
+use crate::git::oid::Oid;
+use crate::git::repo::Repo;
+use crate::git::shadow::ShadowRepo;
 
 impl ShadowRepo {
     /// The shadow at `dir`, where it was made and knows its tree; nothing is made.

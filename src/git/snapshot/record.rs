@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use super::super::error::GitError;
-use super::super::oid::Oid;
-use super::super::shadow::ShadowRepo;
-use super::candidates::SortedOut;
 use crate::domain::repo_path::RepoPath;
+use crate::git::error::GitError;
+use crate::git::oid::Oid;
+use crate::git::shadow::ShadowRepo;
+use crate::git::snapshot::candidates::SortedOut;
 
 /// Brings the index in line; nothing runs where nothing changed.
 pub(super) fn record(

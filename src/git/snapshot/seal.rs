@@ -4,12 +4,12 @@
 //! that descends from the base, else on the base. Every commit in between is looked at, since a bad
 //! one and its revert would not show in the final difference.
 
-use super::super::diff::CommitChanges;
-use super::super::error::GitError;
-use super::super::oid::Oid;
-use super::super::repo::{CommitIdentity, NewCommit, Repo};
-use super::super::shadow::ShadowRepo;
-use super::{Snapshot, SnapshotError};
+use crate::git::diff::CommitChanges;
+use crate::git::error::GitError;
+use crate::git::oid::Oid;
+use crate::git::repo::{CommitIdentity, NewCommit, Repo};
+use crate::git::shadow::ShadowRepo;
+use crate::git::snapshot::{Snapshot, SnapshotError};
 
 /// A commit to be made of a snapshot.
 #[derive(Debug)]

@@ -4,12 +4,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 
-use super::super::diff::PathChange;
-use super::super::repo::CommitIdentity;
-use super::super::testing::{Run, TestRepo};
 use super::seal::SealedCommit;
 use super::*;
 use crate::domain::repo_path::RepoPath;
+use crate::git::diff::PathChange;
+use crate::git::repo::CommitIdentity;
+use crate::git::shadow::ShadowRepo;
+use crate::git::testing::{Run, TestRepo};
 
 fn summary(snapshot: &Snapshot) -> Vec<(PathChange, String)> {
     snapshot

@@ -5,13 +5,14 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::super::error::GitError;
-use super::super::oid::Oid;
-use super::super::path::path_of_line;
-use super::super::repo::{HeadTo, Repo};
-use super::super::shadow::ShadowRepo;
-use super::super::snapshot::TreeReport;
 use crate::base::fs;
+use crate::git::error::GitError;
+use crate::git::format::sparse_settings;
+use crate::git::oid::Oid;
+use crate::git::path::path_of_line;
+use crate::git::repo::{HeadTo, Repo};
+use crate::git::shadow::ShadowRepo;
+use crate::git::snapshot::TreeReport;
 
 const LINE_CAP: u64 = 16 << 10;
 /// The reason for the worktree's lock, as `git worktree list` shows it.
@@ -132,8 +133,7 @@ pub(super) fn rebuild(
 /// The sparse cone of the main checkout, as `git worktree add` hands it down.
 fn inherit_sparse(repo: &Repo, admin: &Path) -> Result<(), GitError> {
     let main = repo.common_dir();
-    let Some(settings) = super::super::format::sparse_settings(&main.join("config.worktree"))?
-    else {
+    let Some(settings) = sparse_settings(&main.join("config.worktree"))? else {
         return Ok(());
     };
     if let Ok(patterns) = fs::read_capped(&main.join("info/sparse-checkout"), 4 << 20) {

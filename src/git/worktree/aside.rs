@@ -4,11 +4,11 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::super::snapshot::TreeReport;
-use super::admin::MODULES;
-use super::{SlotState, WorktreeError, WorktreePool};
 use crate::base::fs;
 use crate::domain::repo_path::RepoPath;
+use crate::git::snapshot::TreeReport;
+use crate::git::worktree::admin::MODULES;
+use crate::git::worktree::{SlotState, WorktreeError, WorktreePool};
 
 impl WorktreePool<'_> {
     /// Moves what a rescue of slot `name` had to leave behind into the new directory `to`, and says

@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use super::super::testing::Run;
 use super::*;
+use crate::git::snapshot::TreeReport;
+use crate::git::testing::Run;
 
 #[test]
 fn repositories_of_submodules_are_never_removed() {

@@ -6,14 +6,15 @@
 
 use std::path::Path;
 
-use super::super::cmd::GitVersion;
-use super::super::error::GitError;
-use super::super::repo::Head;
-use super::super::shadow::ShadowRepo;
-use super::admin::{self, LOCK_REASON};
-use super::rescue::is_held;
-use super::{Slot, SlotStart, SlotState, WorktreeError, WorktreePool};
 use crate::base::fs;
+use crate::git::cmd::GitVersion;
+use crate::git::error::GitError;
+use crate::git::repo::Head;
+use crate::git::repo::Repo;
+use crate::git::shadow::ShadowRepo;
+use crate::git::worktree::admin::{self, LOCK_REASON};
+use crate::git::worktree::rescue::is_held;
+use crate::git::worktree::{Slot, SlotStart, SlotState, WorktreeError, WorktreePool};
 
 /// `git worktree add --orphan` came with this version.
 const ORPHAN: GitVersion = GitVersion(2, 42);
@@ -160,7 +161,7 @@ impl Slot {
     }
 
     /// Reads the slot's HEAD.
-    pub fn head(&self, repo: &super::Repo) -> Result<Head, GitError> {
+    pub fn head(&self, repo: &Repo) -> Result<Head, GitError> {
         repo.head_of(&self.admin)
     }
 }

@@ -3,17 +3,18 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::SlotState;
 use crate::base::fs;
+use crate::base::text::one_line;
 use crate::git::error::GitError;
 use crate::git::repo::RefError;
 use crate::git::snapshot::SnapshotError;
+use crate::git::worktree::SlotState;
 
 /// An operation that the pool did not do. Nothing was removed.
 #[derive(Debug, thiserror::Error)]
 pub enum WorktreeError {
     /// A slot name that could leave the pool.
-    #[error("`{}` is not a slot name (letters, digits, `.`, `_`, `-`)", crate::base::text::one_line(.0))]
+    #[error("`{}` is not a slot name (letters, digits, `.`, `_`, `-`)", one_line(.0))]
     BadName(String),
     /// The pool directory leads elsewhere, through a symbolic link.
     #[error("{} leads to {}; worktrees are made only in the pool itself", dir.display(), real.display())]

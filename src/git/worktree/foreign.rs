@@ -3,15 +3,19 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::busy::going_on;
-use super::super::discover::{DiscoverError, discover};
-use super::super::error::GitError;
-use super::super::oid::Oid;
-use super::super::repo::{Head, Repo};
-use super::super::shadow::ShadowRepo;
-use super::super::snapshot::TreeReport;
-use super::{PoolLimits, Rescue, RescueAs, SlotInfo, SlotState, WorktreeError, WorktreePool};
 use crate::base::fs;
+use crate::base::text::one_line;
+use crate::git::busy::going_on;
+use crate::git::discover::{DiscoverError, discover};
+use crate::git::error::GitError;
+use crate::git::format::sparse_settings;
+use crate::git::oid::Oid;
+use crate::git::repo::{Head, Repo};
+use crate::git::shadow::ShadowRepo;
+use crate::git::snapshot::TreeReport;
+use crate::git::worktree::{
+    PoolLimits, Rescue, RescueAs, SlotInfo, SlotState, WorktreeError, WorktreePool,
+};
 
 /// Longest reason of a lock that is shown.
 const REASON: u64 = 4 << 10;
@@ -164,9 +168,7 @@ impl ForeignWorktree {
 
 fn lock_reason(admin: &Path) -> Result<Option<String>, fs::FsError> {
     match fs::read_capped(&admin.join("locked"), REASON) {
-        Ok(bytes) => Ok(Some(crate::base::text::one_line(
-            String::from_utf8_lossy(&bytes).trim(),
-        ))),
+        Ok(bytes) => Ok(Some(one_line(String::from_utf8_lossy(&bytes).trim()))),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
@@ -174,7 +176,7 @@ fn lock_reason(admin: &Path) -> Result<Option<String>, fs::FsError> {
 
 /// The sparse cone that a git directory sets; none where it sets none.
 fn cone(git_dir: &Path) -> Option<Vec<u8>> {
-    super::super::format::sparse_settings(&git_dir.join("config.worktree"))
+    sparse_settings(&git_dir.join("config.worktree"))
         .ok()
         .flatten()?;
     fs::read_capped(&git_dir.join("info/sparse-checkout"), 4 << 20).ok()

@@ -9,9 +9,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::WorktreeError;
 use crate::base::clock;
 use crate::base::fs::{self, FsError};
+use crate::base::text::one_line;
+use crate::git::worktree::WorktreeError;
 
 /// After so long, whoever waits is told for whom.
 const SILENCE: Duration = Duration::from_millis(700);
@@ -128,7 +129,7 @@ fn wait(
             let _read = file
                 .rewind()
                 .and_then(|()| (&mut file).take(1_000).read_to_string(&mut holder));
-            let holder = crate::base::text::one_line(holder.trim());
+            let holder = one_line(holder.trim());
             say(&format!(
                 "waiting for another checkout on this disk ({holder})"
             ));

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, test_kill_process};
 
-use super::lock::CheckoutLock;
-use super::rescue::ClearedSlot;
-use super::{SlotState, WorktreeError, WorktreePool};
 use crate::base::fs;
+use crate::base::id::random_text;
+use crate::git::worktree::lock::CheckoutLock;
+use crate::git::worktree::rescue::ClearedSlot;
+use crate::git::worktree::{SlotState, WorktreeError, WorktreePool};
 
 /// Renamed slots on their way out.
 const TRASH: &str = ".trash-";
@@ -85,11 +86,7 @@ impl WorktreePool<'_> {
     /// A new place beside the slot at `path` for what is to be moved into it whole. What is left
     /// there is cleared away with the rest.
     pub fn draft(path: &Path) -> PathBuf {
-        path.with_file_name(format!(
-            "{DRAFT}{}-{}",
-            std::process::id(),
-            crate::base::id::random_text(8)
-        ))
+        path.with_file_name(format!("{DRAFT}{}-{}", std::process::id(), random_text(8)))
     }
 
     /// Clears away what interrupted removals, and interrupted drafts, left.
@@ -113,9 +110,7 @@ impl WorktreePool<'_> {
     }
 
     pub(super) fn remove_tree(&self, name: &str, path: &Path) -> Result<(), WorktreeError> {
-        let trash = self
-            .dir
-            .join(format!("{TRASH}{name}-{}", crate::base::id::random_text(6)));
+        let trash = self.dir.join(format!("{TRASH}{name}-{}", random_text(6)));
         match rename(path, &trash) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
             Err(source) => Err(fs::FsError {

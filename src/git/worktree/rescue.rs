@@ -1,12 +1,13 @@
 //! Putting the work of a slot on a reference before anything touches it: changed files, untracked
 //! files, commits that nothing else holds. A look that fails is an error and clears nothing.
 
-use super::super::error::GitError;
-use super::super::oid::Oid;
-use super::super::repo::{CommitIdentity, Head, NewCommit, RefError, Repo};
-use super::super::shadow::ShadowRepo;
-use super::super::snapshot::{SnapshotLimits, TreeReport};
-use super::{Slot, SlotInfo, SlotState, WorktreeError, WorktreePool, admin};
+use crate::git::error::GitError;
+use crate::git::oid::Oid;
+use crate::git::repo::{CommitIdentity, Head, NewCommit, RefError, Repo};
+use crate::git::shadow::ShadowRepo;
+use crate::git::snapshot::{SnapshotLimits, TreeReport};
+use crate::git::worktree::PoolLimits;
+use crate::git::worktree::{Slot, SlotInfo, SlotState, WorktreeError, WorktreePool, admin};
 
 /// No rescue may fail because there is much to save; a single file beyond this is left to a person.
 pub const RESCUE_LIMITS: SnapshotLimits = SnapshotLimits {
@@ -283,7 +284,7 @@ pub fn save_tree(
     tree: &Oid,
     stand: &Oid,
 ) -> Result<Rescue, WorktreeError> {
-    let pool = WorktreePool::new(repo, repo.common_dir(), super::PoolLimits::default());
+    let pool = WorktreePool::new(repo, repo.common_dir(), PoolLimits::default());
     pool.save(
         Some(DirtySlot {
             tree,

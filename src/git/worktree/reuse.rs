@@ -5,12 +5,13 @@
 //! then the branch, then the files, then the git directory. Until the last step HEAD is the old
 //! branch; a look after a crash finds a dirty slot and saves it again.
 
-use super::super::oid::Oid;
-use super::super::repo::Head;
-use super::super::shadow::ShadowRepo;
-use super::super::snapshot::SnapshotLimits;
-use super::rescue::ClearedSlot;
-use super::{Slot, SlotStart, SlotState, TreeReport, WorktreeError, WorktreePool, admin, first_of};
+use crate::git::oid::Oid;
+use crate::git::repo::Head;
+use crate::git::shadow::ShadowRepo;
+use crate::git::snapshot::{SnapshotLimits, TreeReport};
+use crate::git::worktree::pool::first_of;
+use crate::git::worktree::rescue::ClearedSlot;
+use crate::git::worktree::{Slot, SlotStart, SlotState, WorktreeError, WorktreePool, admin};
 
 /// A look that only compares needs no caps.
 const UNLIMITED: SnapshotLimits = SnapshotLimits {

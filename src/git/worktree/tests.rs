@@ -1,11 +1,15 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use super::super::discover::discover;
-use super::super::repo::Head;
-use super::super::shadow::ShadowRepo;
-use super::super::testing::{BRANCH, Run, TestRepo, pool, shadow, write};
 use super::*;
+use crate::git::discover::discover;
+use crate::git::error::GitError;
+use crate::git::oid::Oid;
+use crate::git::repo::Head;
+use crate::git::repo::Repo;
+use crate::git::shadow::ShadowRepo;
+use crate::git::snapshot::TreeReport;
+use crate::git::testing::{BRANCH, Run, TestRepo, pool, shadow, write};
 
 fn saved(rescued: &RescueResult) -> (String, Oid, usize, usize) {
     match &rescued.rescue {

@@ -39,7 +39,7 @@ pub(super) fn sandbox(world: &World, agent: &Agent, manifest: &Manifest) -> Find
         Ok(layer) => {
             let crowded =
                 layer.mode() != Mode::Bubblewrap || probe.nesting == SandboxNesting::Fails;
-            let own = match manifest.fence {
+            let own = match manifest.confinement {
                 CliConfinement::Sandbox if crowded => {
                     "; its own finds no room inside and is turned off"
                 }

@@ -2,12 +2,15 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::event::record_hash;
+use crate::domain::ids::TaskId;
 use crate::domain::task::{Task, TaskState};
 use crate::ops::create::{self, NewTask};
 use crate::ops::export::{self, BODY};
+use crate::ops::refusal::OpError;
 use crate::ops::story_tests::{Step, step, tell};
 use crate::ops::testing::World;
 use crate::ops::{claim, edit, lease, log};
+use crate::store::Flow;
 use crate::store::memory::MemoryTables;
 use crate::store::testing::{self, at, created, task};
 

@@ -11,6 +11,7 @@ use std::process::{ExitStatus, Stdio};
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
 use crate::process::cgroup::{Cgroup, CgroupMembership};
+use crate::process::guard::ARGUMENT;
 use crate::process::guard::orphans::{self, KeeperRegistration};
 use crate::process::guard::protocol::{KeeperLaunch, KeeperReport};
 use crate::process::identity::ProcessIdentity;
@@ -32,16 +33,16 @@ pub(in crate::process) struct Keeper {
 }
 
 impl Keeper {
-    /// Starts `launch` under a keeper with exactly the environment `env`, within `fence`.
+    /// Starts `launch` under a keeper with exactly the environment `env`, within `policy`.
     pub fn start(
         launch: &KeeperLaunch,
         env: &[(OsString, OsString)],
-        fence: Option<&SandboxPolicy>,
+        policy: Option<&SandboxPolicy>,
         cgroup: Option<&Cgroup>,
     ) -> io::Result<Self> {
         orphans::become_reaper()?;
         let (line, theirs) = UnixStream::pair()?;
-        let words = fence.and_then(|fence| command_line(fence, &real_program()));
+        let words = policy.and_then(|policy| command_line(policy, &real_program()));
         let wrapped = if words.is_some() {
             KeeperStart::Yes
         } else {
@@ -141,7 +142,7 @@ fn spawn(
     let (program, options) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let child = tokio::process::Command::new(program)
         .args(options)
-        .arg(super::ARGUMENT)
+        .arg(ARGUMENT)
         .args(launch.to_args())
         .env_clear()
         .envs(env.iter().map(|(name, value)| (name, value)))

@@ -43,26 +43,26 @@ const ALWAYS: [&str; 18] = [
     "/tmp",
 ];
 
-/// The words in front of the keeper's own arguments; `None` for a fence of another layer.
-pub(super) fn command_line(fence: &SandboxPolicy, keeper: &Path) -> Option<Vec<OsString>> {
-    let SandboxLayer::Bubblewrap(program) = &fence.layer else {
+/// The words in front of the keeper's own arguments; `None` for a policy of another layer.
+pub(super) fn command_line(policy: &SandboxPolicy, keeper: &Path) -> Option<Vec<OsString>> {
+    let SandboxLayer::Bubblewrap(program) = &policy.layer else {
         return None;
     };
     let mut words = vec![program.into()];
-    words.extend(options(fence));
+    words.extend(options(policy));
     words.extend(["--ro-bind".into(), keeper.into(), KEEPER.into()]);
     words.extend(["--chdir", "/", "--", KEEPER].map(OsString::from));
     Some(words)
 }
 
 /// Everything before the command.
-pub(super) fn options(fence: &SandboxPolicy) -> Vec<OsString> {
+pub(super) fn options(policy: &SandboxPolicy) -> Vec<OsString> {
     let mut words: Vec<OsString> = ALWAYS.map(OsString::from).into();
     words.extend(covers(rustix::process::geteuid().is_root()));
-    if fence.network == Network::Off {
+    if policy.network == Network::Off {
         words.push("--unshare-net".into());
     }
-    for (path, access) in fence.rules() {
+    for (path, access) in policy.rules() {
         let two = |option: &str| vec![option.into(), path.into()];
         let three = |option: &str, from: &Path| vec![option.into(), from.into(), path.into()];
         words.extend(match access {
@@ -71,8 +71,8 @@ pub(super) fn options(fence: &SandboxPolicy) -> Vec<OsString> {
             PathAccess::Hidden => three("--ro-bind", Path::new("/dev/null")),
             PathAccess::Read => three("--ro-bind", path),
             PathAccess::Write => three("--bind", path),
-            PathAccess::Instead(other) => three("--bind", other),
-            PathAccess::Shown(other) => three("--ro-bind", other),
+            PathAccess::BindWrite(other) => three("--bind", other),
+            PathAccess::BindRead(other) => three("--ro-bind", other),
         });
     }
     words
@@ -101,17 +101,20 @@ mod tests {
 
     #[test]
     fn the_keeper_is_process_one_and_inner_paths_come_last() {
-        let mut fence = SandboxPolicy::new(
+        let mut policy = SandboxPolicy::new(
             SandboxLayer::Bubblewrap("/usr/bin/bwrap".into()),
             Network::Off,
             ResourceLimits::default(),
         );
-        fence.say(Path::new("/usr/share"), PathAccess::Read);
-        fence.say(Path::new("/usr"), PathAccess::Hidden);
-        fence.say(Path::new("/usr/share/x"), PathAccess::Write);
-        fence.say(Path::new("/usr/lib"), PathAccess::Instead("/other".into()));
-        fence.say(Path::new("/etc/passwd"), PathAccess::Hidden);
-        let words = command_line(&fence, Path::new("/bin/ai")).unwrap();
+        policy.set_access(Path::new("/usr/share"), PathAccess::Read);
+        policy.set_access(Path::new("/usr"), PathAccess::Hidden);
+        policy.set_access(Path::new("/usr/share/x"), PathAccess::Write);
+        policy.set_access(
+            Path::new("/usr/lib"),
+            PathAccess::BindWrite("/other".into()),
+        );
+        policy.set_access(Path::new("/etc/passwd"), PathAccess::Hidden);
+        let words = command_line(&policy, Path::new("/bin/ai")).unwrap();
         let text: Vec<_> = words.iter().map(|word| word.to_str().unwrap()).collect();
         let text = text.join(" ");
         assert!(
@@ -131,11 +134,11 @@ mod tests {
 
     #[test]
     fn another_layer_has_no_such_command_line() {
-        let fence = SandboxPolicy::new(
+        let policy = SandboxPolicy::new(
             SandboxLayer::Landlock,
             Network::On,
             ResourceLimits::default(),
         );
-        assert_eq!(command_line(&fence, Path::new("/bin/ai")), None);
+        assert_eq!(command_line(&policy, Path::new("/bin/ai")), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The same fence by Landlock: the kernel denies what is not granted, to the keeper and to
+//! The same policy by Landlock: the kernel denies what is not granted, to the keeper and to
 //! everything that it starts, for good.
 //!
 //! Landlock only adds rights, so what is hidden or read-only inside of something that is granted
@@ -42,7 +42,7 @@ const DEVICES: [&str; 9] = [
     "/dev/shm",
 ];
 
-/// A fence as it goes over the command line of a keeper. Paths are bytes, since they need not be
+/// A sandbox policy as it goes over the command line of a keeper. Paths are bytes, since they need not be
 /// text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::process) struct LandlockPolicy {
@@ -53,10 +53,10 @@ pub(in crate::process) struct LandlockPolicy {
 }
 
 impl LandlockPolicy {
-    /// What a fence says that Landlock can carry out.
-    pub fn of(fence: &SandboxPolicy) -> LandlockPolicy {
+    /// What a policy says that Landlock can carry out.
+    pub fn of(policy: &SandboxPolicy) -> LandlockPolicy {
         let of = |wanted: fn(&PathAccess) -> bool| {
-            fence
+            policy
                 .rules()
                 .filter(|(_, access)| wanted(access))
                 .map(|(path, _)| bytes(path))
@@ -64,14 +64,14 @@ impl LandlockPolicy {
         };
         LandlockPolicy {
             hidden: of(|access| *access == PathAccess::Hidden),
-            read: of(|access| matches!(access, PathAccess::Read | PathAccess::Instead(_))),
+            read: of(|access| matches!(access, PathAccess::Read | PathAccess::BindWrite(_))),
             write: of(|access| *access == PathAccess::Write),
-            network: fence.network,
+            network: policy.network,
         }
     }
 
-    fn fence(&self) -> SandboxPolicy {
-        let mut fence = SandboxPolicy::new(
+    fn policy(&self) -> SandboxPolicy {
+        let mut policy = SandboxPolicy::new(
             SandboxLayer::Landlock,
             self.network,
             ResourceLimits::default(),
@@ -81,17 +81,17 @@ impl LandlockPolicy {
             (&self.read, PathAccess::Read),
             (&self.write, PathAccess::Write),
         ] {
-            paths
-                .iter()
-                .for_each(|path| fence.say(Path::new(OsStr::from_bytes(path)), access.clone()));
+            paths.iter().for_each(|path| {
+                policy.set_access(Path::new(OsStr::from_bytes(path)), access.clone())
+            });
         }
-        fence
+        policy
     }
 
     /// Takes it upon this thread and everything that it starts. Call it while there is no other
     /// thread.
     pub fn restrict(&self) -> io::Result<()> {
-        LandlockGrants::with(&self.fence(), &|dir| fs::list_dir(dir).unwrap_or_default())
+        LandlockGrants::with(&self.policy(), &|dir| fs::list_dir(dir).unwrap_or_default())
             .restrict()?;
         // After the rules: with them goes the way back, by which a program of root would get its
         // capabilities anew.
@@ -116,22 +116,22 @@ struct LandlockGrants {
 }
 
 impl LandlockGrants {
-    /// The grants of a fence; `list` gives the children of a directory.
-    fn with(fence: &SandboxPolicy, list: &dyn Fn(&Path) -> Vec<PathBuf>) -> LandlockGrants {
+    /// The grants of a policy; `list` gives the children of a directory.
+    fn with(policy: &SandboxPolicy, list: &dyn Fn(&Path) -> Vec<PathBuf>) -> LandlockGrants {
         let mut read = Vec::new();
-        let mut fence = fence.clone();
-        if fence.access(Path::new(DEV)).is_none() {
-            fence.say(Path::new(DEV), PathAccess::Hidden);
+        let mut policy = policy.clone();
+        if policy.access(Path::new(DEV)).is_none() {
+            policy.set_access(Path::new(DEV), PathAccess::Hidden);
         }
-        let fence = &fence;
-        grant(fence, Path::new("/"), list, &mut read);
-        for (path, _) in fence
+        let policy = &policy;
+        grant(policy, Path::new("/"), list, &mut read);
+        for (path, _) in policy
             .rules()
             .filter(|(_, access)| **access == PathAccess::Read)
         {
-            grant(fence, path, list, &mut read);
+            grant(policy, path, list, &mut read);
         }
-        let written = fence
+        let written = policy
             .rules()
             .filter(|(_, access)| **access == PathAccess::Write);
         let write = written
@@ -141,7 +141,7 @@ impl LandlockGrants {
         LandlockGrants {
             read,
             write,
-            network: fence.network,
+            network: policy.network,
         }
     }
 
@@ -176,13 +176,13 @@ impl LandlockGrants {
 
 /// Grants `dir` whole, or child by child where something below it is spoken of otherwise.
 fn grant(
-    fence: &SandboxPolicy,
+    policy: &SandboxPolicy,
     dir: &Path,
     list: &dyn Fn(&Path) -> Vec<PathBuf>,
     granted: &mut Vec<PathBuf>,
 ) {
     let is_inside = |path: &Path| path != dir && path.starts_with(dir);
-    if !fence
+    if !policy
         .rules()
         .any(|(path, access)| is_inside(path) && *access == PathAccess::Hidden)
     {
@@ -192,9 +192,9 @@ fn grant(
     for child in list(dir) {
         // What has a word of its own is seen to by that; a link grants nothing that its target does
         // not have.
-        let own = fence.rules().any(|(path, _)| path == child);
+        let own = policy.rules().any(|(path, _)| path == child);
         if !own && !std::fs::symlink_metadata(&child).is_ok_and(|meta| meta.is_symlink()) {
-            grant(fence, &child, list, granted);
+            grant(policy, &child, list, granted);
         }
     }
 }
@@ -229,15 +229,15 @@ mod tests {
 
     #[test]
     fn a_directory_with_something_hidden_is_granted_child_by_child() {
-        let mut fence = SandboxPolicy::new(
+        let mut policy = SandboxPolicy::new(
             SandboxLayer::Landlock,
             Network::On,
             ResourceLimits::default(),
         );
-        fence.say(Path::new("/h/u"), PathAccess::Hidden);
-        fence.say(Path::new("/h/u/.cargo"), PathAccess::Read);
-        fence.say(Path::new("/h/u/.cargo/credentials"), PathAccess::Hidden);
-        fence.say(Path::new("/h/u/repo/w1"), PathAccess::Write);
+        policy.set_access(Path::new("/h/u"), PathAccess::Hidden);
+        policy.set_access(Path::new("/h/u/.cargo"), PathAccess::Read);
+        policy.set_access(Path::new("/h/u/.cargo/credentials"), PathAccess::Hidden);
+        policy.set_access(Path::new("/h/u/repo/w1"), PathAccess::Write);
         let list = |dir: &Path| -> Vec<PathBuf> {
             let names: &[&str] = match dir.to_str().unwrap() {
                 "/" => &["/dev", "/h", "/usr"],
@@ -247,12 +247,12 @@ mod tests {
             };
             names.iter().map(PathBuf::from).collect()
         };
-        let grants = LandlockGrants::with(&fence, &list);
+        let grants = LandlockGrants::with(&policy, &list);
         assert_eq!(
             grants.read,
             ["/h/v", "/usr", "/h/u/.cargo/bin"].map(PathBuf::from)
         );
         assert_eq!(grants.write[0], Path::new("/h/u/repo/w1"));
-        assert_eq!(LandlockPolicy::of(&fence).fence(), fence);
+        assert_eq!(LandlockPolicy::of(&policy).policy(), policy);
     }
 }

@@ -18,13 +18,13 @@ pub enum PathAccess {
     Write,
     /// Something else stands in its place and can be written. Only for layers with namespaces;
     /// elsewhere the path can be read.
-    Instead(PathBuf),
+    BindWrite(PathBuf),
     /// Something else stands there and can be read; the mount point is made, inside of something
     /// hidden or put instead.
-    Shown(PathBuf),
+    BindRead(PathBuf),
 }
 
-/// The layer that carries a fence out.
+/// The layer that carries a policy out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SandboxLayer {
     /// Namespaces by this `bwrap`.
@@ -37,7 +37,7 @@ pub enum SandboxLayer {
     None,
 }
 
-/// A fence.
+/// The sandbox policy of one child: a layer, what each path allows, the network, the limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxPolicy {
     /// The layer that enforces it.
@@ -75,7 +75,7 @@ impl SandboxPolicy {
 
     /// Says what may be done at `path`, which is absolute and without symbolic links; an earlier
     /// word about the same path is replaced.
-    pub fn say(&mut self, path: &Path, access: PathAccess) {
+    pub fn set_access(&mut self, path: &Path, access: PathAccess) {
         self.rules
             .insert((path.components().count(), path.to_owned()), access);
     }
@@ -100,23 +100,26 @@ mod tests {
 
     #[test]
     fn the_deepest_word_counts_and_the_last_one_about_a_path() {
-        let mut fence = SandboxPolicy::new(
+        let mut policy = SandboxPolicy::new(
             SandboxLayer::Landlock,
             Network::On,
             ResourceLimits::default(),
         );
-        fence.say(Path::new("/h/a/b"), PathAccess::Read);
-        fence.say(Path::new("/h/a"), PathAccess::Read);
-        fence.say(Path::new("/h"), PathAccess::Hidden);
-        fence.say(Path::new("/h/a"), PathAccess::Write);
-        let order: Vec<_> = fence
+        policy.set_access(Path::new("/h/a/b"), PathAccess::Read);
+        policy.set_access(Path::new("/h/a"), PathAccess::Read);
+        policy.set_access(Path::new("/h"), PathAccess::Hidden);
+        policy.set_access(Path::new("/h/a"), PathAccess::Write);
+        let order: Vec<_> = policy
             .rules()
             .map(|(path, _)| path.to_str().unwrap())
             .collect();
         assert_eq!(order, ["/h", "/h/a", "/h/a/b"]);
-        assert_eq!(fence.access(Path::new("/h/a/x")), Some(&PathAccess::Write));
-        assert_eq!(fence.access(Path::new("/h/a/b/c")), Some(&PathAccess::Read));
-        assert_eq!(fence.access(Path::new("/h/x")), Some(&PathAccess::Hidden));
-        assert_eq!(fence.access(Path::new("/etc")), None);
+        assert_eq!(policy.access(Path::new("/h/a/x")), Some(&PathAccess::Write));
+        assert_eq!(
+            policy.access(Path::new("/h/a/b/c")),
+            Some(&PathAccess::Read)
+        );
+        assert_eq!(policy.access(Path::new("/h/x")), Some(&PathAccess::Hidden));
+        assert_eq!(policy.access(Path::new("/etc")), None);
     }
 }

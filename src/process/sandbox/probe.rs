@@ -139,7 +139,7 @@ fn key(bwrap: Option<&Path>) -> String {
     format!("2 {boot} {kernel} {user} {}", program.unwrap_or_default())
 }
 
-fn fence(program: &Path) -> SandboxPolicy {
+fn policy(program: &Path) -> SandboxPolicy {
     SandboxPolicy::new(
         SandboxLayer::Bubblewrap(program.to_owned()),
         Network::Off,
@@ -179,7 +179,7 @@ fn nesting(program: &Path) -> SandboxNesting {
 /// Runs a command in the usual sandbox.
 fn outcome(program: &Path, command: &[OsString]) -> Result<(), String> {
     let mut argv: Vec<OsString> = vec![program.into()];
-    argv.extend(options(&fence(program)));
+    argv.extend(options(&policy(program)));
     argv.push("--".into());
     argv.extend(command.iter().cloned());
     let mut tool = CapturedTool::new(argv, Path::new("/"));

@@ -1,5 +1,5 @@
-//! The same fence as a profile for `sandbox-exec` of macOS. Later lines outrank earlier ones there,
-//! so outer paths come first, as in the fence itself. Text only: it has been compared with the
+//! The same policy as a profile for `sandbox-exec` of macOS. Later lines outrank earlier ones there,
+//! so outer paths come first, as in the policy itself. Text only: it has been compared with the
 //! documented syntax and never run.
 
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::process::sandbox::{PathAccess, SandboxPolicy};
 
 /// The profile's text. A path that is not UTF-8 cannot stand in one; it then counts as not spoken
 /// of, which is read-only.
-pub fn profile(fence: &SandboxPolicy) -> String {
+pub fn profile(policy: &SandboxPolicy) -> String {
     let mut lines = vec![
         "(version 1)".to_owned(),
         "(allow default)".to_owned(),
@@ -20,17 +20,17 @@ pub fn profile(fence: &SandboxPolicy) -> String {
     lines.push(
         "(allow file-write* (literal \"/dev/null\") (literal \"/dev/tty\") (subpath \"/private/var/folders\"))".into(),
     );
-    for (path, access) in fence.rules() {
+    for (path, access) in policy.rules() {
         let Some(path) = quoted(path) else { continue };
         lines.push(match access {
             PathAccess::Hidden => format!("(deny file-read* file-write* (subpath {path}))"),
-            PathAccess::Read | PathAccess::Instead(_) | PathAccess::Shown(_) => {
+            PathAccess::Read | PathAccess::BindWrite(_) | PathAccess::BindRead(_) => {
                 format!("(allow file-read* (subpath {path}))\n(deny file-write* (subpath {path}))")
             }
             PathAccess::Write => format!("(allow file-read* file-write* (subpath {path}))"),
         });
     }
-    if fence.network == Network::Off {
+    if policy.network == Network::Off {
         lines.push("(deny network*)".to_owned());
     }
     // Signals stay among the processes of the sandbox.
@@ -53,18 +53,18 @@ mod tests {
 
     #[test]
     fn a_profile_denies_writing_and_lets_inner_paths_outrank_outer_ones() {
-        let mut fence = SandboxPolicy::new(
+        let mut policy = SandboxPolicy::new(
             SandboxLayer::Seatbelt,
             Network::Off,
             ResourceLimits::default(),
         );
-        fence.say(
+        policy.set_access(
             Path::new("/u/a \"b\"/repo/.ai/worktrees/w1"),
             PathAccess::Write,
         );
-        fence.say(Path::new("/u/a \"b\""), PathAccess::Hidden);
-        fence.say(Path::new("/u/a \"b\"/repo"), PathAccess::Read);
-        let text = profile(&fence);
+        policy.set_access(Path::new("/u/a \"b\""), PathAccess::Hidden);
+        policy.set_access(Path::new("/u/a \"b\"/repo"), PathAccess::Read);
+        let text = profile(&policy);
         let at = |part: &str| {
             text.find(part)
                 .unwrap_or_else(|| panic!("{part} in {text}"))

@@ -1,4 +1,4 @@
-//! Fences around real processes, each by every layer that works on this machine.
+//! Sandboxes around real processes, each by every layer that works on this machine.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -35,9 +35,9 @@ impl Scene {
             .unwrap()
             .canonicalize()
             .unwrap();
-        let target = target.join("fences");
+        let target = target.join("sandboxes");
         std::fs::create_dir_all(&target).unwrap();
-        let dir = tempfile::TempDir::with_prefix_in("fence-", target).unwrap();
+        let dir = tempfile::TempDir::with_prefix_in("sandbox-", target).unwrap();
         for name in ["work", "secret", "other"] {
             std::fs::create_dir(dir.path().join(name)).unwrap();
         }
@@ -50,18 +50,18 @@ impl Scene {
         self.dir.path().join(name)
     }
 
-    fn fence(&self, layer: &SandboxLayer, network: Network) -> SandboxPolicy {
-        let mut fence = SandboxPolicy::new(layer.clone(), network, ResourceLimits::default());
-        fence.say(&self.path("work"), PathAccess::Write);
-        fence.say(&self.path("secret"), PathAccess::Hidden);
-        fence
+    fn policy(&self, layer: &SandboxLayer, network: Network) -> SandboxPolicy {
+        let mut policy = SandboxPolicy::new(layer.clone(), network, ResourceLimits::default());
+        policy.set_access(&self.path("work"), PathAccess::Write);
+        policy.set_access(&self.path("secret"), PathAccess::Hidden);
+        policy
     }
 
-    fn run(&self, fence: SandboxPolicy, script: &str) -> CommandOutcome {
-        self.run_for(fence, script, Duration::from_secs(60))
+    fn run(&self, policy: SandboxPolicy, script: &str) -> CommandOutcome {
+        self.run_for(policy, script, Duration::from_secs(60))
     }
 
-    fn run_for(&self, fence: SandboxPolicy, script: &str, total: Duration) -> CommandOutcome {
+    fn run_for(&self, policy: SandboxPolicy, script: &str, total: Duration) -> CommandOutcome {
         let spec = SpawnSpec {
             argv: ["sh", "-c", script].map(Into::into).into(),
             cwd: self.path("work"),
@@ -70,10 +70,10 @@ impl Scene {
                 ("D".into(), self.path("").into()),
             ],
             stdin: StdinSource::Null,
-            run_id: Some(format!("fence.{}", random_text(12))),
+            run_id: Some(format!("sandbox.{}", random_text(12))),
             files: None,
             cgroup: None,
-            fence: Some(fence),
+            sandbox: Some(policy),
             limits: CommandLimits {
                 total: Some(total),
                 grace: Duration::from_secs(2),
@@ -115,10 +115,10 @@ fn only_what_is_granted_can_be_written_and_hidden_places_cannot_be_read() {
         let scene = Scene::new();
         let script = "echo mine > new && mkdir sub && mv new sub/new && ln -s ../other/file link
             for try in 'echo x > ../other/new' 'echo x > ../other/file' 'echo x > link' 'ln ../other/file hard && echo x > hard' \
-                'mv ../other/file stolen' 'rm ../other/file' 'mkdir ../made' 'cat ../secret/key' 'touch /etc/ai-fence'; do
+                'mv ../other/file stolen' 'rm ../other/file' 'mkdir ../made' 'cat ../secret/key' 'touch /etc/ai-sandbox'; do
                 sh -c \"$try\" 2>/dev/null && echo \"DONE $try\"
             done; cat ../other/file sub/new; true";
-        let outcome = scene.run(scene.fence(&layer, Network::On), script);
+        let outcome = scene.run(scene.policy(&layer, Network::On), script);
         assert_eq!(
             outcome.end,
             CommandEnd::Exited(0),
@@ -149,35 +149,35 @@ fn without_a_network_nobody_answers_on_the_loopback() {
     );
     for layer in layers() {
         let scene = Scene::new();
-        let tried = |network| scene.run(scene.fence(&layer, network), &script).end;
+        let tried = |network| scene.run(scene.policy(&layer, network), &script).end;
         assert_eq!(tried(Network::On), CommandEnd::Exited(0), "{layer:?}");
         assert_eq!(tried(Network::Off), CommandEnd::Exited(1), "{layer:?}");
     }
 }
 
 #[test]
-fn exits_signals_and_what_is_left_behind_are_told_as_without_a_fence() {
+fn exits_signals_and_what_is_left_behind_are_told_as_without_a_sandbox() {
     for layer in layers() {
         let scene = Scene::new();
-        let run = |script: &str| scene.run(scene.fence(&layer, Network::On), script);
+        let run = |script: &str| scene.run(scene.policy(&layer, Network::On), script);
         assert_eq!(run("exit 7").end, CommandEnd::Exited(7), "{layer:?}");
         assert_eq!(run("exit 137").end, CommandEnd::Exited(137), "{layer:?}");
         assert_eq!(run("kill -9 $$").end, CommandEnd::Signaled(9), "{layer:?}");
         let daemon = run("(setsid sh -c 'trap \"\" TERM; sleep 600 & sleep 600' &) ; exit 0");
         assert_eq!(daemon.end, CommandEnd::Exited(0), "{layer:?}");
         assert!(daemon.leftovers >= 1, "{layer:?}: {daemon:?}");
-        let missing = scene.run(scene.fence(&layer, Network::On), "exec /no/such/program");
+        let missing = scene.run(scene.policy(&layer, Network::On), "exec /no/such/program");
         assert_eq!(missing.end, CommandEnd::Exited(127), "{layer:?}");
     }
 }
 
 #[test]
-fn a_stopped_command_gets_its_grace_inside_a_fence() {
+fn a_stopped_command_gets_its_grace_inside_a_sandbox() {
     for layer in layers() {
         let scene = Scene::new();
         let script = "trap 'echo saved > saved; exit 3' TERM; while :; do sleep 0.05; done";
         let outcome = scene.run_for(
-            scene.fence(&layer, Network::On),
+            scene.policy(&layer, Network::On),
             script,
             Duration::from_secs(1),
         );
@@ -198,7 +198,7 @@ fn a_stopped_command_gets_its_grace_inside_a_fence() {
 }
 
 #[test]
-fn a_fence_cannot_be_undone_from_inside() {
+fn a_sandbox_cannot_be_undone_from_inside() {
     for layer in layers() {
         let scene = Scene::new();
         let script = format!(
@@ -206,7 +206,7 @@ fn a_fence_cannot_be_undone_from_inside() {
             (echo x > ../other/new; cat ../secret/key; kill -0 {}) 2>/dev/null && echo reached; echo went on",
             std::process::id()
         );
-        let outcome = scene.run(scene.fence(&layer, Network::On), &script);
+        let outcome = scene.run(scene.policy(&layer, Network::On), &script);
         assert!(!scene.path("other/new").exists(), "{layer:?}");
         let out = String::from_utf8_lossy(&outcome.stdout.memory).into_owned();
         assert_eq!(out, "went on\n", "{layer:?}");
@@ -217,15 +217,15 @@ fn a_fence_cannot_be_undone_from_inside() {
 fn limits_hold_and_no_core_is_dumped() {
     for layer in layers().into_iter().chain([SandboxLayer::None]) {
         let scene = Scene::new();
-        let mut fence = scene.fence(&layer, Network::On);
-        fence.limits = ResourceLimits {
+        let mut policy = scene.policy(&layer, Network::On);
+        policy.limits = ResourceLimits {
             memory_mb: Some(256),
             processes: None,
             file_mb: Some(1),
         };
         let script = "ulimit -c; trap '' XFSZ; dd if=/dev/zero of=big bs=64k count=64 2>/dev/null; stat -c %s big
             python3 -c 'bytearray(1 << 30)' 2>/dev/null || echo no memory";
-        let outcome = scene.run(fence, script);
+        let outcome = scene.run(policy, script);
         assert_eq!(
             said(&outcome),
             format!("0\n{}\nno memory\n", 1 << 20),
@@ -241,16 +241,16 @@ fn something_else_stands_in_a_place_and_is_not_written_back() {
         .filter(|layer| matches!(layer, SandboxLayer::Bubblewrap(_)))
     {
         let scene = Scene::new();
-        let mut fence = scene.fence(&layer, Network::On);
+        let mut policy = scene.policy(&layer, Network::On);
         let (other, work) = (scene.path("other"), scene.path("work"));
         std::fs::create_dir(work.join("stand-in")).unwrap();
-        fence.say(&other, PathAccess::Instead(work.join("stand-in")));
-        fence.say(
+        policy.set_access(&other, PathAccess::BindWrite(work.join("stand-in")));
+        policy.set_access(
             &Path::new("/tmp").join("shown"),
-            PathAccess::Shown(other.clone()),
+            PathAccess::BindRead(other.clone()),
         );
         let outcome = scene
-            .run(fence, "echo new > ../other/file; cat ../other/file /tmp/shown/file; rm /tmp/shown/file 2>/dev/null");
+            .run(policy, "echo new > ../other/file; cat ../other/file /tmp/shown/file; rm /tmp/shown/file 2>/dev/null");
         assert_eq!(said(&outcome), "new\ntheirs", "{layer:?}");
         assert_eq!(
             std::fs::read_to_string(other.join("file")).unwrap(),
@@ -270,9 +270,9 @@ fn a_sandbox_that_cannot_be_made_is_no_death_of_the_command() {
         .filter(|layer| matches!(layer, SandboxLayer::Bubblewrap(_)))
     {
         let scene = Scene::new();
-        let mut fence = scene.fence(&layer, Network::On);
-        fence.say(&scene.path("other/no/such"), PathAccess::Write);
-        let outcome = scene.run(fence, "true");
+        let mut policy = scene.policy(&layer, Network::On);
+        policy.set_access(&scene.path("other/no/such"), PathAccess::Write);
+        let outcome = scene.run(policy, "true");
         assert!(
             matches!(outcome.end, CommandEnd::SpawnFailed(_)),
             "{outcome:?}"

@@ -61,7 +61,7 @@ pub async fn supervise(
             Keeper::start(
                 &order,
                 &environment(spec),
-                spec.fence.as_ref(),
+                spec.sandbox.as_ref(),
                 spec.cgroup.as_ref(),
             )?,
         ))
@@ -116,7 +116,7 @@ fn launch(spec: &SpawnSpec) -> io::Result<KeeperLaunch> {
         StdinSource::File(path) | StdinSource::Talk(path) => Some(std::path::absolute(path)?),
     };
     let cwd = std::path::absolute(&spec.cwd)?;
-    let confine = spec.fence.as_ref().map(confine).unwrap_or_default();
+    let confine = spec.sandbox.as_ref().map(confine).unwrap_or_default();
     Ok(KeeperLaunch {
         grace: spec.limits.grace,
         cwd,
@@ -134,12 +134,12 @@ fn voice(spec: &SpawnSpec) -> io::Result<Option<StdinPipe>> {
     }
 }
 
-/// The part of a fence that the keeper itself carries out.
-fn confine(fence: &SandboxPolicy) -> KeeperConfinement {
-    let landlock = (fence.layer == SandboxLayer::Landlock).then(|| LandlockPolicy::of(fence));
+/// The part of a sandbox policy that the keeper itself carries out.
+fn confine(policy: &SandboxPolicy) -> KeeperConfinement {
+    let landlock = (policy.layer == SandboxLayer::Landlock).then(|| LandlockPolicy::of(policy));
     KeeperConfinement {
         landlock,
-        limits: Some(fence.limits),
+        limits: Some(policy.limits),
     }
 }
 

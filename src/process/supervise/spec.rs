@@ -28,7 +28,7 @@ pub struct SpawnSpec {
     /// The cgroup that holds its processes together; it is ended and removed with them.
     pub cgroup: Option<Cgroup>,
     /// The sandbox policy; `None` is all that the user may.
-    pub fence: Option<SandboxPolicy>,
+    pub sandbox: Option<SandboxPolicy>,
     /// Limits at which it is ended.
     pub limits: CommandLimits,
     /// The target of standard output.

@@ -368,7 +368,7 @@ fn spawn_spec(
         run_id: Some(step.run.id.to_string()),
         files: Some(step.slot.path.clone()),
         cgroup: cgroup::make(step),
-        fence: ground.fence(),
+        sandbox: ground.fence(),
         limits: CommandLimits {
             total: at_most(
                 minutes(agent.minutes.min(runs.minutes), step.limits.run_minutes),

@@ -74,7 +74,7 @@ impl CheckProcess<'_> {
             run_id: Some(self.label.to_owned()),
             files: None,
             cgroup: None,
-            fence: ground.fence(),
+            sandbox: ground.fence(),
             limits: CommandLimits {
                 total: Some(limit),
                 silence: None,

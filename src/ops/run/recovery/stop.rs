@@ -8,7 +8,7 @@ use crate::ops::refusal::{OpError, Refusal, Thing};
 use crate::ops::run::recovery::liveness::identity;
 use crate::ops::run::recovery::recover;
 use crate::ops::world::World;
-use crate::process::end_process::{EndSignal, ask_to_end, wait_for_end};
+use crate::process::end_process::{EndSignal, send_end_signal, wait_for_end};
 use crate::process::identity::ProcessLiveness;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
@@ -22,10 +22,10 @@ const KILLING: Duration = Duration::from_secs(5);
 /// run's end says.
 pub fn stop(world: &World, store: &mut SqliteStore, run: &Run) -> Result<Run, OpError> {
     let supervisor = identity(&run.supervisor);
-    ask_to_end(&supervisor, EndSignal::Politely);
+    send_end_signal(&supervisor, EndSignal::Term);
     let mut state = wait_for_end(&supervisor, world.config.runs.grace + SAVING);
     if state == ProcessLiveness::Alive {
-        ask_to_end(&supervisor, EndSignal::Firmly);
+        send_end_signal(&supervisor, EndSignal::Kill);
         state = wait_for_end(&supervisor, KILLING);
     }
     match state {

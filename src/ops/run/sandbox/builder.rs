@@ -350,11 +350,11 @@ impl Ground {
         own.prepare().map_err(environment)?;
         for stand_in in own.stand_ins() {
             self.fence
-                .say(&stand_in.place, PathAccess::Instead(stand_in.with));
+                .set_access(&stand_in.place, PathAccess::BindWrite(stand_in.with));
         }
         let objects = own.real_objects();
         self.fence
-            .say(&objects.place, PathAccess::Shown(objects.with));
+            .set_access(&objects.place, PathAccess::BindRead(objects.with));
         Ok(())
     }
 
@@ -439,7 +439,7 @@ impl Ground {
 
     fn temporary(&mut self, world: &World, tmp: &Path) -> Result<(), OpError> {
         if self.fence.layer.mode() == Mode::Bubblewrap {
-            self.fence.say(Path::new(TMP), PathAccess::Hidden);
+            self.fence.set_access(Path::new(TMP), PathAccess::Hidden);
             return Ok(());
         }
         fs::create_private_dir(tmp).map_err(environment)?;
@@ -528,12 +528,16 @@ impl Ground {
         // A link inside of something hidden is not there itself.
         if real != path && self.fence.access(path) == Some(&PathAccess::Hidden) {
             match access {
-                PathAccess::Read => self.fence.say(path, PathAccess::Shown(real.clone())),
-                PathAccess::Write => self.fence.say(path, PathAccess::Instead(real.clone())),
+                PathAccess::Read => self
+                    .fence
+                    .set_access(path, PathAccess::BindRead(real.clone())),
+                PathAccess::Write => self
+                    .fence
+                    .set_access(path, PathAccess::BindWrite(real.clone())),
                 _ => {}
             }
         }
-        self.fence.say(&real, access);
+        self.fence.set_access(&real, access);
     }
 }
 

@@ -209,7 +209,7 @@ fn setup(
         run_id: Some(live.started.run.id.to_string()),
         files: None,
         cgroup: None,
-        fence: ground.fence(),
+        sandbox: ground.fence(),
         limits: CommandLimits {
             total: Some(SETUP_LIMIT),
             silence: None,

@@ -35,7 +35,7 @@ fn spec(argv: &[&str]) -> SpawnSpec {
         run_id: Some(format!("test.{}", random_text(12))),
         files: None,
         cgroup: None,
-        fence: None,
+        sandbox: None,
         limits: CommandLimits {
             total: Some(FOREVER),
             ..CommandLimits::default()

@@ -1,0 +1,216 @@
+//! Looks upwards from a directory for the repository, and verifies what a worktree claims of itself.
+
+use std::path::{Path, PathBuf};
+
+use crate::git::discover::dotgit::{DotGit, backlink_agrees, find, read_link_file};
+use crate::git::error::GitError;
+use crate::git::format::RepoFormat;
+use crate::git::outside::WorktreeOwner;
+
+/// Where a repository lies. All paths are absolute and without symbolic links.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepoLocation {
+    /// The root of the worktree that contains the start; `None` inside a bare repository or a git
+    /// directory.
+    pub top: Option<PathBuf>,
+    /// The git directory of that worktree.
+    pub git_dir: PathBuf,
+    /// The git directory that all worktrees share: objects, refs, config, and `ai`'s store.
+    pub common_dir: PathBuf,
+    /// The root of the main checkout; `None` for bare repositories and where Git does not record
+    /// it.
+    pub main_root: Option<PathBuf>,
+    /// True where the repository has no main checkout.
+    pub is_bare: bool,
+    /// True where the start lies in a linked worktree.
+    pub is_linked: bool,
+    /// True where Git found the checkout's file system to fold case (`core.ignoreCase`).
+    pub ignore_case: bool,
+}
+
+/// Why no repository was found, or why it is not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum DiscoverError {
+    /// Nothing upwards of the start is a repository.
+    #[error("{} is not inside a Git repository", .0.display())]
+    NotARepository(PathBuf),
+    /// Something on the way cannot be looked at.
+    #[error("cannot look at {}: {source}", path.display())]
+    Unreadable {
+        /// What was looked at.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A `.git` file or `commondir` that leads nowhere.
+    #[error("{}: {why}", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A worktree whose links do not agree: somebody changed its `.git`.
+    #[error("{} is not trusted: {why}", path.display())]
+    Redirected {
+        /// The worktree or git directory.
+        path: PathBuf,
+        /// What disagrees.
+        why: String,
+    },
+    /// The repository's configuration cannot be read.
+    #[error(transparent)]
+    Config(#[from] GitError),
+}
+
+impl DiscoverError {
+    /// A command to try, where one helps.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NotARepository(_) => Some("git init, or change into a repository"),
+            Self::Broken { .. } => Some("git worktree repair, from the main checkout"),
+            _ => None,
+        }
+    }
+}
+
+/// Finds the repository that contains `start`.
+pub fn discover(start: &Path) -> Result<RepoLocation, DiscoverError> {
+    let start = std::fs::canonicalize(start).map_err(|source| unreadable(start, source))?;
+    let location = locate(&start)?;
+    verify_pool_member(&location)?;
+    Ok(location)
+}
+
+fn locate(start: &Path) -> Result<RepoLocation, DiscoverError> {
+    for dir in start.ancestors() {
+        match find(dir)? {
+            None => {}
+            Some(DotGit::Worktree { git_dir }) => return worktree(dir, git_dir),
+            Some(DotGit::GitDir) => return inside(dir),
+        }
+    }
+    Err(DiscoverError::NotARepository(start.to_owned()))
+}
+
+fn worktree(top: &Path, git_dir: PathBuf) -> Result<RepoLocation, DiscoverError> {
+    let Some(common_dir) = read_link_file(&git_dir, "commondir")? else {
+        let format = RepoFormat::read(&git_dir)?;
+        let (is_bare, ignore_case) = (format.bare.unwrap_or(false), format.ignore_case);
+        let root = (!is_bare).then(|| top.to_owned());
+        let common_dir = git_dir.clone();
+        let (top, main_root) = (root.clone(), root);
+        return Ok(RepoLocation {
+            top,
+            git_dir,
+            common_dir,
+            main_root,
+            is_bare,
+            is_linked: false,
+            ignore_case,
+        });
+    };
+    backlink_agrees(top, &git_dir, &common_dir)?;
+    let MainCheckout {
+        root: main_root,
+        is_bare,
+        ignore_case,
+    } = main_checkout(&common_dir)?;
+    Ok(RepoLocation {
+        top: Some(top.to_owned()),
+        git_dir,
+        common_dir,
+        main_root,
+        is_bare,
+        is_linked: true,
+        ignore_case,
+    })
+}
+
+/// The start lies inside a git directory: a bare repository, or the `.git` of a checkout.
+fn inside(git_dir: &Path) -> Result<RepoLocation, DiscoverError> {
+    let common_dir = read_link_file(git_dir, "commondir")?.unwrap_or_else(|| git_dir.to_owned());
+    let MainCheckout {
+        root: main_root,
+        is_bare,
+        ignore_case,
+    } = main_checkout(&common_dir)?;
+    Ok(RepoLocation {
+        top: None,
+        is_linked: common_dir != git_dir,
+        git_dir: git_dir.to_owned(),
+        common_dir,
+        main_root,
+        is_bare,
+        ignore_case,
+    })
+}
+
+struct MainCheckout {
+    root: Option<PathBuf>,
+    is_bare: bool,
+    ignore_case: bool,
+}
+
+/// Where the main checkout of a shared git directory is, as far as Git records it.
+fn main_checkout(common_dir: &Path) -> Result<MainCheckout, DiscoverError> {
+    let format = RepoFormat::read(common_dir)?;
+    let named_dot_git = common_dir.file_name().is_some_and(|name| name == ".git");
+    let is_bare = format
+        .bare
+        .unwrap_or(!named_dot_git && format.work_tree.is_none());
+    let root = match format.work_tree {
+        _ if is_bare => None,
+        Some(configured) => std::fs::canonicalize(common_dir.join(configured)).ok(),
+        None if named_dot_git => common_dir.parent().map(Path::to_owned),
+        None => None,
+    };
+    Ok(MainCheckout {
+        root,
+        is_bare,
+        ignore_case: format.ignore_case,
+    })
+}
+
+/// A directory in the pool of a repository must belong to that repository.
+fn verify_pool_member(location: &RepoLocation) -> Result<(), DiscoverError> {
+    let Some(top) = &location.top else {
+        return Ok(());
+    };
+    let Some(owner) = pool_owner(top).filter(|owner| *owner != location.common_dir) else {
+        return Ok(());
+    };
+    let why = format!(
+        "its .git leads to {} instead of {}",
+        location.common_dir.display(),
+        owner.display()
+    );
+    Err(DiscoverError::Redirected {
+        path: top.clone(),
+        why,
+    })
+}
+
+/// The git directory to which the pool belongs that holds the worktree `top`; `None` for any other
+/// worktree.
+fn pool_owner(top: &Path) -> Option<PathBuf> {
+    if let Some(root) = inner_pool_owner(top) {
+        return Some(locate(root).ok()?.common_dir);
+    }
+    WorktreeOwner::of_pool(top.parent()?).map(|owner| owner.common_dir)
+}
+
+/// The directory whose `.ai/worktrees/<slot>` this is: where older versions had their pool.
+fn inner_pool_owner(top: &Path) -> Option<&Path> {
+    let pool = top.parent()?;
+    let ai = pool.parent()?;
+    (pool.file_name()? == "worktrees" && ai.file_name()? == ".ai").then(|| ai.parent())?
+}
+
+pub(super) fn unreadable(path: &Path, source: std::io::Error) -> DiscoverError {
+    DiscoverError::Unreadable {
+        path: path.to_owned(),
+        source,
+    }
+}

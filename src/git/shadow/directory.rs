@@ -1,0 +1,154 @@
+//! Makes and opens a shadow directory, and builds the commands that run on it.
+
+use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use crate::base::fs;
+use crate::git::cmd::{Git, GitCommand, GitVersion};
+use crate::git::error::GitError;
+use crate::git::oid::{ObjectFormat, Oid};
+use crate::git::repo::Repo;
+use crate::git::shadow::settings;
+
+/// `GIT_ATTR_SOURCE` came with this version.
+const ATTRIBUTE_SOURCE: GitVersion = GitVersion(2, 41);
+
+/// The shadow git directory of one run.
+#[derive(Debug, Clone)]
+pub struct ShadowRepo {
+    pub(super) dir: PathBuf,
+    pub(super) objects_dir: PathBuf,
+    pub(super) git: Git,
+    pub(super) format: ObjectFormat,
+    pub(super) partial: bool,
+}
+
+/// Holds the shadow's index for one operation; released when dropped, also by the death of the
+/// process.
+#[derive(Debug)]
+pub(in crate::git) struct ShadowIndexLock(
+    #[expect(dead_code, reason = "the open file is the lock")] File,
+);
+
+impl ShadowRepo {
+    /// Makes the shadow directory, or brings the settings of an existing one up to date. Its index
+    /// is left as it is.
+    pub fn create(repo: &Repo, dir: &Path) -> Result<Self, GitError> {
+        let shadow = Self::at(repo, dir);
+        for part in ["objects", "refs", "info"] {
+            fs::create_dir_all(&dir.join(part))?;
+        }
+        settings::write(repo, dir)?;
+        fs::write_atomic(&dir.join("HEAD"), b"ref: refs/heads/none\n")?;
+        Ok(shadow)
+    }
+
+    /// Opens a shadow that [`ShadowRepo::create`] made; makes it again where it is gone.
+    pub fn open(repo: &Repo, dir: &Path) -> Result<Self, GitError> {
+        if dir.join("HEAD").is_file() && dir.join("config").is_file() {
+            Ok(Self::at(repo, dir))
+        } else {
+            Self::create(repo, dir)
+        }
+    }
+
+    /// Brings the settings up to date, before the tree at `root`, whose state the index knows, is
+    /// made anew. Where another part of it is to stand there than before, its files are taken away
+    /// first: what the index believes to be absent on purpose would stay absent. The caller has
+    /// saved everything before.
+    pub fn renew(&self, repo: &Repo, root: &Path) -> Result<(), GitError> {
+        let _guard = self.guard()?;
+        if self.is_primed() && settings::cone(&self.dir)? != settings::wanted_cone(repo)? {
+            self.forget()?;
+            let nothing = self.format.empty_tree();
+            self.in_tree(root, &nothing, ["read-tree", "--reset", "-u"])?
+                .arg(&nothing)
+                .run()?;
+        }
+        settings::write(repo, &self.dir)
+    }
+
+    fn at(repo: &Repo, dir: &Path) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            objects_dir: repo.common_dir().join("objects"),
+            git: repo.git().clone(),
+            format: repo.format().objects,
+            partial: repo.format().partial,
+        }
+    }
+
+    /// Where it lies.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The hash function of its repository.
+    pub const fn format(&self) -> ObjectFormat {
+        self.format
+    }
+
+    /// A command on objects alone: no index, no tree, no configuration of the user, the same result
+    /// on every machine.
+    pub(in crate::git) fn objects<S: AsRef<OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = S>,
+    ) -> GitCommand {
+        self.git
+            .command(args)
+            .git_dir(&self.dir)
+            .env("GIT_OBJECT_DIRECTORY", &self.objects_dir)
+            .isolated()
+    }
+
+    /// A command on the shadow's index and the tree at `root`, with attributes from the tree
+    /// `attributes`.
+    pub(in crate::git) fn in_tree<S: AsRef<OsStr>>(
+        &self,
+        root: &Path,
+        attributes: &Oid,
+        args: impl IntoIterator<Item = S>,
+    ) -> Result<GitCommand, GitError> {
+        let command = self
+            .git
+            .command(args)
+            .git_dir(&self.dir)
+            .work_tree(root)
+            .env("GIT_OBJECT_DIRECTORY", &self.objects_dir)
+            .env("GIT_INDEX_FILE", self.index_path());
+        let knows_source = self.git.version()? >= ATTRIBUTE_SOURCE;
+        Ok(if knows_source {
+            command.env("GIT_ATTR_SOURCE", attributes)
+        } else {
+            command.isolated()
+        })
+    }
+
+    pub(in crate::git) const fn is_partial(&self) -> bool {
+        self.partial
+    }
+
+    /// Takes the shadow for one operation; waits for another one to end.
+    pub(in crate::git) fn guard(&self) -> Result<ShadowIndexLock, GitError> {
+        let path = self.dir.join("lock");
+        let failed = |source| {
+            GitError::Fs(fs::FsError {
+                action: "lock",
+                path: path.clone(),
+                source,
+            })
+        };
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(failed)?;
+        file.lock().map_err(failed)?;
+        // Only holders of the guard run Git on this index, so a lock file found now was left by one
+        // that was killed.
+        fs::remove_file(&self.dir.join("index.lock"))?;
+        Ok(ShadowIndexLock(file))
+    }
+}

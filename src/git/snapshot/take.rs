@@ -1,0 +1,168 @@
+//! Takes a snapshot: lists what changed, sorts out what cannot be recorded, records the rest.
+
+use std::path::Path;
+
+use crate::git::diff::ChangedPath;
+use crate::git::error::GitError;
+use crate::git::oid::Oid;
+use crate::git::shadow::ShadowRepo;
+use crate::git::snapshot::{TreeReport, candidates, record};
+
+/// How much a snapshot may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotLimits {
+    /// Changed files in one snapshot; more is an error.
+    pub files: usize,
+    /// Bytes of one file; a larger one keeps its old state and is reported.
+    pub file_bytes: u64,
+}
+
+impl Default for SnapshotLimits {
+    fn default() -> Self {
+        Self {
+            files: 20_000,
+            file_bytes: 50 << 20,
+        }
+    }
+}
+
+/// A tree as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The tree, in the repository's object store.
+    pub tree: Oid,
+    /// What differs from the base, sorted.
+    pub changed: Vec<ChangedPath>,
+    /// What is not in the tree, or is worth a look; sorted, without duplicates.
+    pub reports: Vec<TreeReport>,
+}
+
+impl Snapshot {
+    /// What the snapshot could not take: this would be lost if the directory were reset.
+    pub fn left_behind(&self) -> impl Iterator<Item = &TreeReport> {
+        self.reports.iter().filter(|report| report.is_left_behind())
+    }
+}
+
+/// Why there is no snapshot. Never to be read as "nothing changed".
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The directory is not there, or is no directory any more.
+    #[error("cannot look at the worktree {path}: it is {what}")]
+    TreeGone {
+        /// The directory.
+        path: String,
+        /// What stands there.
+        what: &'static str,
+    },
+    /// More changed files than the limit.
+    #[error(
+        "{count} changed files are more than the limit of {limit}; is a build directory missing in .gitignore?"
+    )]
+    TooMany {
+        /// How many.
+        count: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The shadow has no index for this directory yet.
+    #[error("the shadow {0} does not know this worktree yet")]
+    NotPrimed(String),
+    /// A commit of the agent that must not be merged or checked out.
+    #[error("commit {commit} is refused: it holds the path {path}")]
+    Forbidden {
+        /// The commit.
+        commit: Oid,
+        /// The path, escaped.
+        path: String,
+    },
+    /// Git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+impl SnapshotError {
+    /// A command to try, where one helps.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Git(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+impl ShadowRepo {
+    /// Takes the state of the tree at `root` relative to the trusted tree `base`, whose attributes
+    /// apply.
+    pub fn snapshot(
+        &self,
+        root: &Path,
+        base: &Oid,
+        limits: SnapshotLimits,
+    ) -> Result<Snapshot, SnapshotError> {
+        self.snapshot_against(root, base, base, limits)
+    }
+
+    /// Takes the state of the tree at `root` relative to the tree `base`, which may be an agent's;
+    /// the attributes are those of `attributes`, which must not be.
+    pub fn snapshot_against(
+        &self,
+        root: &Path,
+        base: &Oid,
+        attributes: &Oid,
+        limits: SnapshotLimits,
+    ) -> Result<Snapshot, SnapshotError> {
+        check_root(root)?;
+        if !self.is_primed() {
+            return Err(SnapshotError::NotPrimed(self.dir().display().to_string()));
+        }
+        let _guard = self.guard()?;
+        let sorted = self.record_changes(root, attributes, limits)?;
+        let tree = self.index_tree(root, attributes)?;
+        let changed = self.changed_paths(base, &tree)?;
+        Ok(Snapshot {
+            tree,
+            changed,
+            reports: sorted.reports.into_iter().collect(),
+        })
+    }
+}
+
+/// How often a tree may change under our hands before we give up.
+const ATTEMPTS: usize = 3;
+
+impl ShadowRepo {
+    /// Lists and records; looks again where a file vanished or grew in between, since the agent may
+    /// be at work.
+    fn record_changes(
+        &self,
+        root: &Path,
+        attributes: &Oid,
+        limits: SnapshotLimits,
+    ) -> Result<candidates::SortedOut, SnapshotError> {
+        let mut attempt = 1;
+        loop {
+            let listed = candidates::list(self, root, attributes)?;
+            let sorted = candidates::sort_out(self, root, attributes, listed, limits)?;
+            match record::record(self, root, attributes, &sorted) {
+                Ok(()) => return Ok(sorted),
+                Err(GitError::Failed { .. }) if attempt < ATTEMPTS => attempt += 1,
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+}
+
+fn check_root(root: &Path) -> Result<(), SnapshotError> {
+    let what = match std::fs::symlink_metadata(root) {
+        Ok(meta) if meta.is_dir() => return Ok(()),
+        Ok(meta) if meta.is_symlink() => "a symbolic link now",
+        Ok(_) => "a file now",
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => "gone",
+        Err(_) => "unreadable",
+    };
+    Err(SnapshotError::TreeGone {
+        path: root.display().to_string(),
+        what,
+    })
+}
