@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-/// Why a text is not a duration.
+/// A text that is not a duration, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
     /// Nothing was written.

@@ -14,7 +14,7 @@ pub const AI_ACTOR: &str = "AI_ACTOR";
 /// The run in which this process lives; set by `ai` for everything that it starts.
 pub const AI_RUN: &str = "AI_RUN";
 
-/// What keeps agents and checks in on this machine; outranks the configuration, and `--no-sandbox`
+/// The sandbox of agents and checks on this machine; outranks the configuration, and `--no-sandbox`
 /// outranks it.
 pub const AI_SANDBOX: &str = "AI_SANDBOX";
 

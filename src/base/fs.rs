@@ -16,11 +16,11 @@ use crate::base::{clock, hash};
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}: {source}", path.display())]
 pub struct FsError {
-    /// What was tried: `read`, `write`, `create`, `remove`, `rename`, `list`.
+    /// The operation: `read`, `write`, `create`, `remove`, `rename`, `list`.
     pub action: &'static str,
-    /// Where.
+    /// The path.
     pub path: PathBuf,
-    /// Why it failed.
+    /// The cause.
     #[source]
     pub source: io::Error,
 }
@@ -156,14 +156,14 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
     )
 }
 
-/// What a path names, without opening it.
+/// The metadata of a path, without opening it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileStat {
-    /// Which file: device and inode, which no other file has while this one exists.
+    /// Identity of the file: device and inode, which no other file has while this one exists.
     pub id: FileId,
     /// Size in bytes.
     pub len: u64,
-    /// Whether it is a regular file.
+    /// True for a regular file.
     pub is_file: bool,
 }
 
@@ -184,7 +184,7 @@ pub fn stat(path: &Path) -> Result<Option<FileStat>, FsError> {
     }
 }
 
-/// Whether [`publish`] gave the draft its name.
+/// The result of [`publish`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PublishOutcome {
     /// It did.
@@ -567,8 +567,8 @@ pub fn disk_usage(path: &Path) -> u64 {
     bytes
 }
 
-/// When a file or directory was last changed, in milliseconds since 1970; nothing where it is not
-/// there.
+/// Returns the time of the last change of a file or directory, in milliseconds since 1970; nothing
+/// where it is not there.
 pub fn modified_ms(path: &Path) -> Option<i64> {
     let meta = fs::symlink_metadata(path).ok()?;
     Some(meta.mtime() * 1_000 + meta.mtime_nsec() / 1_000_000)

@@ -5,7 +5,7 @@
 //! GNU C library on Linux, whose heap lies in one piece and grows as it is told; elsewhere, and
 //! where the kernel refuses, memory comes page by page as always.
 
-/// What a short command comes to use.
+/// Bytes of heap that a short command comes to use.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const SIZE: usize = 576 << 10;
 /// Twice this is more than what the allocator has at hand when a process begins, and once this is

@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::base::fs::{FsError, create_dir_all, list_dir, remove_dir_all};
 
-/// How files are copied.
+/// The method of copying files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyMethod {
     /// The blocks are shared until somebody writes; where that cannot be, byte for byte.
@@ -22,7 +22,7 @@ pub enum CopyMethod {
     Copy,
 }
 
-/// What was copied.
+/// The result of a copy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SeedReport {
     /// Files, whichever way they came.

@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-/// How the sentence about it ends; people and scripts look for it.
+/// End of the sentence about a foreign source; people and scripts look for it.
 pub const SENTENCE: &str = "points into the main checkout";
 
 /// Something that leads elsewhere.
@@ -130,7 +130,7 @@ impl std::fmt::Display for ForeignLead {
     }
 }
 
-/// What a text names as a place: from a slash, or from `~/` and `$HOME/`, to what ends a word in a
+/// A path that a text names: from a slash, or from `~/` and `$HOME/`, to what ends a word in a
 /// shell, a list of paths or a literal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NamedPlace {
@@ -179,7 +179,8 @@ pub fn places_in(text: &[u8]) -> Vec<NamedPlace> {
     found
 }
 
-/// What stands beside a path but never in one that is written without quotes.
+/// Returns true for a byte that stands beside a path but never in one that is written without
+/// quotes.
 fn is_boundary(byte: u8) -> bool {
     byte.is_ascii_whitespace() || b"\"'`=:;,()[]{}|&<>\0@".contains(&byte)
 }
@@ -214,8 +215,8 @@ pub fn path_lines(text: &[u8]) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Where a package was installed from, by its `direct_url.json` (PEP 610), and whether it is used
-/// from there.
+/// Reads where a package was installed from, by its `direct_url.json` (PEP 610), and whether it is
+/// used from there.
 pub fn direct_url(text: &[u8]) -> Option<(PathBuf, EditableInstall)> {
     let value: serde_json::Value = serde_json::from_slice(text).ok()?;
     let path = value.get("url")?.as_str()?.strip_prefix("file://")?;
@@ -234,7 +235,7 @@ pub fn direct_url(text: &[u8]) -> Option<(PathBuf, EditableInstall)> {
     ))
 }
 
-/// How an installed package and the sources that it was installed from belong together.
+/// The relation of an installed package and the sources that it was installed from belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EditableInstall {
     /// The sources are used.
@@ -292,8 +293,8 @@ pub fn normal(name: &str) -> String {
         .join("-")
 }
 
-/// Whether a command, or a setting `pythonpath` of pytest, puts the directory `dir` of the tree on
-/// the module path.
+/// Returns true if a command, or a setting `pythonpath` of pytest, puts the directory `dir` of the
+/// tree on the module path.
 pub fn puts_on_path(text: &str, dir: &str) -> bool {
     let is_dir = |word: &str| {
         let word = word
@@ -410,7 +411,7 @@ pub fn cargo_replacements(settings: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Whether Cargo's own settings put what it builds into a directory of all projects.
+/// Returns true if Cargo's own settings put what it builds into a directory of all projects.
 pub fn cargo_shares_target(settings: &str) -> bool {
     let keys = settings
         .lines()

@@ -11,7 +11,7 @@ use crate::domain::process_end::ProcessEnd;
 /// One finished run of a check.
 #[derive(Debug)]
 pub struct CheckRun<'a> {
-    /// How its process ended.
+    /// The end of its process.
     pub end: ProcessEnd,
     /// Standard output, or both streams where they were captured as one.
     pub stdout: &'a [u8],
@@ -25,7 +25,7 @@ pub struct CheckRun<'a> {
     pub log_sha256: String,
 }
 
-/// What the run of a check means.
+/// Judges the run of a check.
 pub fn judge(spec: &CheckSpec, run: &CheckRun<'_>) -> CheckResult {
     let output = CheckOutput::new(run.stdout, run.stderr);
     let mut parsed = parse(&spec.parser, &output, run.reports, run.end.code());
@@ -99,7 +99,7 @@ fn shell_trouble(code: i32) -> Option<String> {
     }
 }
 
-/// Why a clean exit proves nothing where a test tool was named.
+/// Tells why a clean exit proves nothing where a test tool was named.
 fn ran_nothing(parser: &CheckParser, parsed: &ParsedTests) -> Option<String> {
     if matches!(parser, CheckParser::Auto | CheckParser::ExitCode) {
         return None;

@@ -23,7 +23,7 @@ pub struct ReportFile {
     pub bytes: Vec<u8>,
 }
 
-/// Why reports cannot be collected.
+/// Reports that cannot be collected, with the reason.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// The pattern is no glob.

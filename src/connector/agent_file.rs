@@ -50,11 +50,11 @@ pub enum AgentFileError {
 pub struct AgentFiles {
     /// Usable agents, by name.
     pub agents: Vec<Agent>,
-    /// Why each other file was not usable.
+    /// Files that were not usable, with the reason.
     pub broken: Vec<AgentFileError>,
 }
 
-/// Where the agent `name` lives below `dir` (usually `.ai/agents`).
+/// Returns the path of the agent `name` below `dir` (usually `.ai/agents`).
 pub fn path_of(dir: &Path, name: &Name) -> PathBuf {
     dir.join(format!("{name}.yaml"))
 }

@@ -9,10 +9,10 @@ use crate::domain::process_end::ProcessEnd;
 
 /// One way to drive one kind of AI CLI.
 pub trait Connector: Send + Sync {
-    /// What it is, needs and reads.
+    /// Returns the manifest: what the CLI is, needs and reads.
     fn describe(&self) -> &Manifest;
 
-    /// How to start it for one run. Pure: reads no environment and touches no file.
+    /// Builds the command line of one run. Pure: reads no environment and touches no file.
     fn command(&self, request: &LaunchRequest<'_>) -> Result<LaunchPlan, ConnectorError>;
 
     /// A fresh parser for the output of one run.
@@ -46,7 +46,7 @@ pub trait StreamParser: Send {
     fn finish(self: Box<Self>, end: &ProcessEnd) -> AgentResult;
 }
 
-/// Why a connector cannot build a command line.
+/// A command line that a connector cannot build, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectorError {
     /// The connector `command` runs what the agent names, and it names nothing.

@@ -23,7 +23,7 @@ use crate::domain::agent_event::{
     AgentEvent, Denial, FailureClass, FileChangeKind, PlanStep, StreamOutcome, Usage,
 };
 
-/// What differs between the CLIs that speak this way.
+/// The differences between the CLIs that speak this way.
 pub(super) struct ClaudeVariant {
     /// Field of the first event with the version of the CLI.
     version: &'static str,
@@ -31,7 +31,7 @@ pub(super) struct ClaudeVariant {
     file_tools: &'static [(&'static str, &'static str)],
     /// The number of input tokens includes those from the cache.
     cached_in_input: bool,
-    /// How an error of the service begins where the CLI shows it as an answer of the model, and
+    /// Beginning of an error of the service, where the CLI shows it as an answer of the model, and
     /// calls the run a success.
     error_as_answer: Option<&'static str>,
 }
@@ -73,9 +73,9 @@ pub(super) struct Claude {
     error_word: Option<String>,
     /// The last answer was an error of the service in disguise.
     disguised: bool,
-    /// What the last `result` has told.
+    /// Use that the last `result` has told.
     told: Usage,
-    /// What each message since then has told.
+    /// Use that each message since then has told.
     messages: HashMap<String, Usage>,
 }
 
@@ -150,7 +150,8 @@ impl Claude {
         events
     }
 
-    /// What all messages together have used by now, at least, where this one has added to it.
+    /// Sums up what all messages together have used by now, at least, where this one has added to
+    /// it.
     fn count(&mut self, event: &Value, seen: &mut StreamState) -> Option<AgentEvent> {
         let message = event.get("message")?;
         let id = owned_at(message, "id").or_else(|| owned_at(event, "uuid"))?;

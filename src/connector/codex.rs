@@ -203,7 +203,7 @@ fn notice(message: String, seen: &mut StreamState) -> AgentEvent {
     }
 }
 
-/// What stands before a status: of an answer that is not repeated, and of the last one of several.
+/// Words before a status: of an answer that is not repeated, and of the last one of several.
 const MARKERS: [&str; 2] = ["unexpected status ", "last status: "];
 
 fn status_in(message: &str) -> Option<u16> {

@@ -22,7 +22,7 @@ pub(super) struct Copilot {
     turns: u32,
 }
 
-/// How the CLI came to rest.
+/// The way in which the CLI came to rest.
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
 enum CopilotIdle {
     #[default]

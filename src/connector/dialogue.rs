@@ -9,29 +9,29 @@ pub use crate::domain::tool_kind::ToolKind as CallKind;
 
 /// One conversation with one agent.
 pub trait Dialogue {
-    /// What is said first.
+    /// Returns the first turn.
     fn open(&mut self) -> DialogueTurn;
 
     /// Takes one line of the agent's standard output as it came, not redacted. Any bytes, any
     /// length.
     fn hear(&mut self, line: &[u8], gate: &mut dyn ToolGate) -> DialogueTurn;
 
-    /// What is said before the agent is ended.
+    /// Returns the last turn before the agent is ended.
     fn stop(&mut self) -> DialogueTurn;
 }
 
-/// What is said in one turn, and what comes after it.
+/// One turn of a dialogue, and what comes after it.
 #[derive(Debug, Default, PartialEq)]
 pub struct DialogueTurn {
     /// Messages, each one line without its end.
     pub lines: Vec<Vec<u8>>,
-    /// Whether the conversation goes on.
+    /// The action that follows.
     pub then: AfterTurn,
     /// Tool calls that were not allowed in this turn.
     pub denials: Vec<Denial>,
 }
 
-/// Whether a conversation goes on.
+/// The action that follows a turn: go on, or end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum AfterTurn {
     /// It does.
@@ -50,7 +50,7 @@ pub trait ToolGate {
 /// A tool call for which the agent asks leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AskedCall {
-    /// What kind of thing it does.
+    /// The kind of thing that it does.
     pub kind: CallKind,
     /// The agent's own words for it.
     pub title: String,
@@ -62,7 +62,7 @@ pub struct AskedCall {
     pub digest: Option<String>,
 }
 
-/// Whether a tool call may be made.
+/// The ruling about a tool call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ToolRuling {
     /// It may, this once.

@@ -15,9 +15,9 @@ use crate::domain::process_end::ProcessEnd;
 
 /// Everything that a judgement looks at.
 pub(super) struct JudgeInput<'a> {
-    /// What the stream has told.
+    /// The state of the stream.
     pub(super) seen: &'a StreamState,
-    /// How the process ended.
+    /// The end of the process.
     pub(super) end: &'a ProcessEnd,
     /// Patterns and exit codes of the manifest.
     pub(super) signs: &'a FailureSigns,
@@ -25,7 +25,7 @@ pub(super) struct JudgeInput<'a> {
     pub(super) stderr: &'a LineTail,
 }
 
-/// Where a stream stands: what its last telling event said.
+/// The position of a stream: what its last telling event said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum LastEvent {
     /// The work is not over.
@@ -48,7 +48,7 @@ pub(super) struct ReportedFailure {
     pub(super) message: String,
 }
 
-/// What a CLI's machine fields say about a failure.
+/// The cause of a failure by a CLI's machine fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FailureCause {
     /// The service answered with this HTTP status.
@@ -97,7 +97,7 @@ pub(super) struct RequestRetry {
     pub(super) delay_ms: Option<u64>,
 }
 
-/// What the stream and the end of the process amount to.
+/// Judges the stream and the end of the process together.
 pub(super) fn judge(last: &LastEvent, view: &JudgeInput<'_>) -> StreamOutcome {
     match last {
         LastEvent::Open => without_final(view),
@@ -172,7 +172,7 @@ pub(super) fn without_final(view: &JudgeInput<'_>) -> StreamOutcome {
     }
 }
 
-/// What kind of failure an API status or error word stands for.
+/// Maps an API status or error word onto a class of failure.
 pub(super) fn class_of(status: Option<u16>, word: Option<&str>) -> FailureClass {
     match (status, word) {
         (Some(408 | 409 | 429), _) => FailureClass::Provider,

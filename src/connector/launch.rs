@@ -33,10 +33,10 @@ pub const BASE_ENV: [&str; 15] = [
 /// Linux takes at most 128 KiB in one argument, the closing NUL included.
 const MAX_ARGUMENT: usize = (128 << 10) - 1;
 
-/// What one run asks of a connector.
+/// The request of one run to a connector.
 #[derive(Debug, Clone)]
 pub struct LaunchRequest<'a> {
-    /// Who runs.
+    /// The agent that runs.
     pub agent: &'a Agent,
     /// Model for this run; outranks the agent's own.
     pub model: Option<&'a str>,
@@ -44,12 +44,12 @@ pub struct LaunchRequest<'a> {
     pub prompt: &'a str,
     /// A file that holds the same prompt.
     pub prompt_file: &'a Path,
-    /// Where the agent works; becomes its working directory.
+    /// The worktree of the agent; becomes its working directory.
     pub worktree: &'a Path,
     /// The run's own directory.
     pub run_dir: &'a Path,
-    /// Where a home of the run's own is, should it get one. Runs that go on with one session have
-    /// it at the same place: a CLI may have written down where its files are.
+    /// Directory of a home of the run's own, should it get one. Runs that go on with one session
+    /// have it at the same place: a CLI may have written down where its files are.
     pub home_dir: &'a Path,
     /// New session or continued one.
     pub session: SessionChoice<'a>,
@@ -57,7 +57,7 @@ pub struct LaunchRequest<'a> {
     pub program: Option<&'a Path>,
 }
 
-/// Which session of the CLI a run uses.
+/// The session of the CLI that a run uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionChoice<'a> {
     /// A new one; its id is the CLI's choice.
@@ -80,7 +80,7 @@ pub struct LaunchPlan {
     /// Names of variables to take over from the user's environment where they are set. Nothing else
     /// is inherited.
     pub env_pass: Vec<String>,
-    /// What the agent reads on standard input.
+    /// The agent's standard input.
     pub stdin: PlannedStdin,
     /// Format of its standard output.
     pub output: OutputFormat,
@@ -99,7 +99,7 @@ pub enum PlannedStdin {
     Null,
     /// The content of this file.
     File(PathBuf),
-    /// What the connector's dialogue says.
+    /// The connector's dialogue.
     Dialogue,
 }
 
@@ -181,7 +181,7 @@ fn expand(template: &str, request: &LaunchRequest<'_>) -> Result<OsString, Conne
     Ok(out)
 }
 
-/// Where the files of a manifest are written.
+/// Returns the directory for the files of a manifest.
 fn files_dir(request: &LaunchRequest<'_>) -> PathBuf {
     request.run_dir.join("files")
 }

@@ -16,7 +16,7 @@ use crate::domain::agent::{Home, Name};
 use crate::domain::budget::RunUsage;
 use crate::domain::sandbox::Isolation;
 
-/// How one AI CLI is detected, started and understood.
+/// The description of one AI CLI: how it is detected, started and understood.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -29,19 +29,19 @@ pub struct Manifest {
     pub aliases: Vec<Name>,
     /// Name for people.
     pub title: String,
-    /// How to find the CLI and its version; absent where the agent names its own program.
+    /// The way to find the CLI and its version; absent where the agent names its own program.
     #[serde(default)]
     pub detect: Option<CliDetection>,
     /// Version of the CLI with which this manifest was tried; absent where nobody has tried it.
     #[serde(default)]
     pub tested_with: Option<String>,
-    /// How far the CLI itself confines what its model does.
+    /// The confinement of the model by the CLI itself.
     #[serde(default, rename = "fence")]
     pub confinement: CliConfinement,
     /// Program and arguments, with placeholders; empty where the agent brings its own.
     #[serde(default)]
     pub argv: Vec<String>,
-    /// How the CLI gets the prompt.
+    /// The way in which the CLI gets the prompt.
     pub prompt: PromptMode,
     /// Added where a model is chosen; contains `{model}`.
     #[serde(default)]
@@ -63,14 +63,15 @@ pub struct Manifest {
     /// CLI has no flag.
     #[serde(default)]
     pub files: BTreeMap<Name, String>,
-    /// How the directory of its login, sessions and settings is moved, where that is possible.
+    /// The switch that moves the directory of its login, sessions and settings, where that is
+    /// possible.
     #[serde(default)]
     pub home: Option<HomeSwitch>,
-    /// Where in the user's home it keeps its login and sessions, which a sandbox leaves to it:
-    /// paths relative to the home. What ends in `:ro` it may only read, such as settings that would
-    /// run something later. What ends in `/`, or in `/:ro`, is a directory that is made where it is
-    /// missing: in a sandbox the CLI cannot make it, so that its sessions would be lost, or it
-    /// would make it itself in one of those.
+    /// Paths in the user's home at which it keeps its login and sessions, which a sandbox leaves to
+    /// it: paths relative to the home. What ends in `:ro` it may only read, such as settings that
+    /// would run something later. What ends in `/`, or in `/:ro`, is a directory that is made where
+    /// it is missing: in a sandbox the CLI cannot make it, so that its sessions would be lost, or
+    /// it would make it itself in one of those.
     #[serde(default)]
     pub login: Vec<String>,
     /// `none` for a CLI that can work only in the main checkout itself.
@@ -91,7 +92,7 @@ pub struct Manifest {
     /// Exit codes with a documented meaning.
     #[serde(default)]
     pub exit_codes: ExitCodes,
-    /// What it tells about tokens and money.
+    /// The numbers that it tells about tokens and money.
     #[serde(default)]
     pub metering: Metering,
     /// Files that it reads by itself as instructions.
@@ -102,7 +103,7 @@ pub struct Manifest {
     pub skill_dirs: Vec<String>,
 }
 
-/// How to find a CLI.
+/// The way to find a CLI.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CliDetection {
@@ -122,7 +123,7 @@ pub struct CliDetection {
     pub versions: VersionRange,
 }
 
-/// How a CLI gets the prompt.
+/// The way in which a CLI gets the prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PromptMode {
@@ -134,8 +135,8 @@ pub enum PromptMode {
     File,
 }
 
-/// How far a CLI, started as its manifest says, confines what its model does. Whatever it says: the
-/// diff decides.
+/// The degree to which a CLI, started as its manifest says, confines what its model does. Whatever
+/// it says: the diff decides.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CliConfinement {
@@ -162,7 +163,7 @@ pub struct HomeSwitch {
     /// Arguments that name it; they contain `{home}`.
     #[serde(default)]
     pub args: Vec<String>,
-    /// Which home agents get that do not choose one.
+    /// The home of agents that do not choose one.
     #[serde(default)]
     pub default: Home,
 }
@@ -224,17 +225,18 @@ pub struct ExitCodes {
     pub auth: Vec<i32>,
 }
 
-/// What a CLI tells about its use of tokens and money.
+/// The numbers that a CLI tells about its use of tokens and money.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Metering {
-    /// Which numbers.
+    /// The kind of numbers.
     pub kind: MeteringKind,
     /// The numbers of a resumed session that include those of the runs before: subtract.
     pub cumulative_on_resume: CumulativeUsage,
 }
 
-/// Which numbers of a resumed session a CLI counts on. Manifests of before said yes (both) or no.
+/// The numbers that a CLI counts on in a resumed session. Manifests of before said yes (both) or
+/// no.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CumulativeUsage {
@@ -287,7 +289,7 @@ impl Visitor<'_> for CumulativeWord {
 }
 
 impl CumulativeUsage {
-    /// What of the use of earlier runs comes again in the numbers of the next one.
+    /// Returns the part of earlier use that comes again in the numbers of the next run.
     pub fn of(self, before: RunUsage) -> RunUsage {
         let tokens = if matches!(self, Self::Tokens | Self::Both) {
             before.tokens
@@ -301,7 +303,7 @@ impl CumulativeUsage {
     }
 }
 
-/// Which numbers a CLI tells.
+/// The numbers that a CLI tells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MeteringKind {

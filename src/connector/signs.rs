@@ -22,7 +22,7 @@ pub(super) struct FailureSigns {
     answered: Vec<Regex>,
     quota_codes: Vec<i32>,
     auth_codes: Vec<i32>,
-    /// Whether the patterns count although the exit code is 0.
+    /// True if the patterns count although the exit code is 0.
     pub(super) even_on_exit_zero: bool,
 }
 
@@ -41,7 +41,7 @@ impl FailureSigns {
         }
     }
 
-    /// What an exit code means by the manifest.
+    /// Returns the meaning of an exit code by the manifest.
     pub(super) fn of_code(&self, code: i32) -> Option<StreamOutcome> {
         if self.quota_codes.contains(&code) {
             return Some(StreamOutcome::Quota {
@@ -65,12 +65,12 @@ impl FailureSigns {
             .find_map(|line| self.in_text(line))
     }
 
-    /// Whether the CLI tells by this line that its model has answered.
+    /// Returns true for a line that tells that the model has answered.
     pub(super) fn tells_an_answer(&self, line: &str) -> bool {
         self.answered.iter().any(|regex| regex.is_match(line))
     }
 
-    /// Whether the CLI has a line for that at all.
+    /// Returns true if the CLI has a line for that at all.
     pub(super) fn wants_an_answer(&self) -> bool {
         !self.answered.is_empty()
     }

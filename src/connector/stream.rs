@@ -40,7 +40,7 @@ pub(super) trait Dialect: Send {
     }
 }
 
-/// What a stream has told so far, in words that all CLIs share.
+/// The state of a stream: what it has told so far, in words that all CLIs share.
 #[derive(Debug, Default)]
 pub(super) struct StreamState {
     /// Lines that were JSON objects.
@@ -57,14 +57,14 @@ pub(super) struct StreamState {
     pub(super) files_changed: bool,
     /// The last retry, unless the model has answered since.
     pub(super) retry: Option<RequestRetry>,
-    /// When a used-up quota opens again, in milliseconds since the epoch.
+    /// Time at which a used-up quota opens again, in milliseconds since the epoch.
     pub(super) resets_at_ms: Option<i64>,
     /// Last text of the model; for people only.
     pub(super) text: Option<String>,
     open_calls: BTreeMap<String, String>,
 }
 
-/// How a tool call ended.
+/// The end of a tool call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ToolEnd {
     /// It did what it was asked.
@@ -172,7 +172,7 @@ impl StreamState {
         event
     }
 
-    /// What one more step has used.
+    /// Adds the use of one more step.
     pub(super) fn used(&mut self, step: Usage) -> AgentEvent {
         let old = self.usage.unwrap_or_default();
         let cost = old.cost_usd.unwrap_or(0.0) + step.cost_usd.unwrap_or(0.0);
@@ -185,7 +185,7 @@ impl StreamState {
         })
     }
 
-    /// What the session has used so far.
+    /// Sets the use of the session so far.
     pub(super) fn used_in_all(&mut self, usage: Usage) -> AgentEvent {
         self.usage = Some(usage);
         AgentEvent::Usage(usage)

@@ -15,7 +15,7 @@ pub struct VersionRange {
 }
 
 impl VersionRange {
-    /// Why `version` is none of these; `None` where it is one of them, or names no number.
+    /// Tells why `version` is none of these; `None` where it is one of them, or names no number.
     pub fn misses(&self, version: &str) -> Option<String> {
         let found = numbers(version)?;
         let bound = |text: &Option<String>| {
@@ -33,7 +33,7 @@ impl VersionRange {
         }
     }
 
-    /// What is wrong with the range itself.
+    /// Finds a fault in the range itself.
     pub(super) fn check(&self) -> Result<(), String> {
         for (field, text) in [("from", &self.from), ("below", &self.below)] {
             if text.as_deref().is_some_and(|text| numbers(text).is_none()) {

@@ -16,7 +16,7 @@ pub struct Notice {
     pub body: String,
 }
 
-/// What became of a notice.
+/// The delivery of a notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// The desktop has it.

@@ -60,7 +60,7 @@ type YamlEvent<'t> = (Event<'t>, Span);
 
 struct NodeBuilder<'t> {
     events: Parser<'t, StrInput<'t>>,
-    /// What anchors stand for. One whose node is not finished yet is absent, so that no node can
+    /// Nodes by their anchors. One whose node is not finished yet is absent, so that no node can
     /// contain itself.
     anchors: HashMap<usize, YamlNode>,
     nodes: usize,
@@ -145,7 +145,7 @@ impl<'t> NodeBuilder<'t> {
         Ok(YamlValue::Map(entries))
     }
 
-    /// What an alias stands for. It keeps the place of its anchor, where the text is.
+    /// Returns the node of an alias. It keeps the place of its anchor, where the text is.
     fn replay(&mut self, anchor: usize, place: SourcePlace) -> Result<YamlNode, YamlProblem> {
         let Some(node) = self.anchors.get(&anchor).cloned() else {
             return Err(YamlProblem::new(

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// The fields of one mapping. Fields that nobody asked for are reported by [`MappingFields::finish`].
 pub struct MappingFields<'a> {
-    /// Where the mapping begins.
+    /// Place at which the mapping begins.
     pub place: SourcePlace,
     what: &'static str,
     entries: Vec<(&'a str, SourcePlace, &'a YamlNode)>,

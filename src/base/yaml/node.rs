@@ -10,13 +10,13 @@ pub const MAX_BYTES: u64 = 1 << 20;
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct YamlNode {
-    /// Where the value begins.
+    /// Place at which the value begins.
     pub place: SourcePlace,
     /// The value.
     pub value: YamlValue,
 }
 
-/// What a node holds.
+/// The value of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum YamlValue {
     /// Nothing, `~` or `null`.
@@ -32,7 +32,7 @@ pub enum YamlValue {
 }
 
 impl YamlValue {
-    /// What this is, for messages.
+    /// Names the kind of value, for messages.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Null => "nothing",

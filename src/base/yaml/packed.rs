@@ -77,7 +77,7 @@ fn put_number(mut number: u64, to: &mut Vec<u8>) {
     to.push(number as u8);
 }
 
-/// What is still to be read.
+/// A reader of the bytes that are still to be read.
 struct PackedReader<'b> {
     bytes: &'b [u8],
 }

@@ -27,11 +27,11 @@ pub struct SourcePlace {
 /// One thing that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema)]
 pub struct YamlProblem {
-    /// Where.
+    /// The place.
     pub place: SourcePlace,
-    /// What is wrong, safe to show.
+    /// The fault, safe to show.
     pub message: String,
-    /// What to write instead, where that is known.
+    /// The text to write instead, where that is known.
     pub hint: Option<String>,
 }
 

@@ -30,7 +30,7 @@ struct LibtestReader<'a> {
     build: BuildReader<'a>,
 }
 
-/// Where in libtest's output a line stands.
+/// The part of libtest's output in which a line stands.
 #[derive(Default, Clone, Copy)]
 enum LibtestState {
     #[default]
@@ -167,7 +167,7 @@ fn counts(text: &str) -> Option<TestCounts> {
     Some(TestCounts::of(counts.passed, counts.failed, counts.skipped))
 }
 
-/// What cargo itself reports.
+/// A reader of the lines that cargo itself reports.
 #[derive(Default)]
 struct BuildReader<'a> {
     first_error: Vec<&'a str>,

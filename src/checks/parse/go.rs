@@ -32,7 +32,7 @@ struct GoReader {
     open: Vec<OpenTest>,
     /// Lines belong to the test that has just failed, not to one that runs.
     in_failed: bool,
-    /// What the running test has printed (`-v`).
+    /// Lines that the running test has printed (`-v`).
     log: Vec<String>,
     /// Lines of a build that broke.
     build: Vec<String>,

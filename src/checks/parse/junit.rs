@@ -39,7 +39,7 @@ fn one(report: &ReportFile) -> ParsedTests {
     parsed
 }
 
-/// What an element is to us.
+/// The kind of an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ElementKind {
     Suites,
@@ -151,8 +151,8 @@ impl JunitDocument {
         }
     }
 
-    /// Where a suite declares more failures than it shows, they count: a report may be cut down,
-    /// and the worse one wins.
+    /// Counts the failures that a suite declares beyond those that it shows, they count: a report
+    /// may be cut down, and the worse one wins.
     fn finish(mut self) -> ParsedTests {
         let hidden = self
             .declared

@@ -40,7 +40,7 @@ pub(super) fn parse(output: &CheckOutput<'_>) -> ParsedTests {
     parsed.plus(build)
 }
 
-/// Whether this is output of nextest.
+/// Returns true for output of nextest.
 pub(super) fn was_run(output: &CheckOutput<'_>) -> bool {
     output
         .lines()
@@ -140,7 +140,7 @@ fn failed_test(line: &str) -> Option<&str> {
     word.split([' ', '+']).any(bad).then_some(test)
 }
 
-/// What `test` printed: the lines after its status line up to the next status line.
+/// Returns the output of `test`: the lines after its status line up to the next status line.
 fn block_of<'a>(test: &str, lines: &[&'a str]) -> Vec<&'a str> {
     let Some(at) = lines
         .iter()

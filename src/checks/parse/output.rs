@@ -10,7 +10,7 @@ const LAST_LINES: usize = 40;
 const EXCERPT_LINES: usize = 12;
 const EXCERPT_BYTES: usize = 1000;
 
-/// What a check printed, as plain text: invalid UTF-8 replaced, colours removed.
+/// The output of a check as plain text: invalid UTF-8 replaced, colours removed.
 #[derive(Debug)]
 pub struct CheckOutput<'a> {
     stdout: Cow<'a, str>,
@@ -86,8 +86,9 @@ pub(super) fn number(text: &str) -> Option<(u64, &str)> {
     Some((text[..digits].parse().ok()?, &text[digits..]))
 }
 
-/// What no test can help: the machine is out of something, or the network is away. Looks at the
-/// last lines only, and is asked only about a command that failed without naming a test.
+/// Finds a trouble that no test can help: the machine is out of something, or the network is away.
+/// Looks at the last lines only, and is asked only about a command that failed without naming a
+/// test.
 pub fn machine_trouble(output: &CheckOutput<'_>) -> Option<&'static str> {
     const SIGNS: [(&str, &str); 6] = [
         ("No space left on device", "no space left on the disk"),

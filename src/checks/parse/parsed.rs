@@ -8,16 +8,16 @@ use crate::domain::check::{CheckParser, FailedTest, TestCounts};
 /// The most failed tests that are kept.
 const MAX_FAILURES: usize = 100;
 
-/// What a parser saw.
+/// The result of a parser.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ParsedTests {
     /// The tool's own marks were seen.
     pub recognized: bool,
     /// Numbers of tests, where the tool tells.
     pub counts: Option<TestCounts>,
-    /// What failed, a build that broke included.
+    /// Failures, a build that broke included.
     pub failures: Vec<FailedTest>,
-    /// Why the tool could not do its work, where the work under test is not to blame.
+    /// The reason why the tool could not do its work, where the work under test is not to blame.
     pub trouble: Option<String>,
 }
 

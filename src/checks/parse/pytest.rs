@@ -137,7 +137,7 @@ struct FailureSection<'a> {
 }
 
 impl<'a> FailureSection<'a> {
-    /// Whether this is the section of a test like `bad/test_bad.py::TestThing::test_in_class`.
+    /// Returns true for the section of a test like `bad/test_bad.py::TestThing::test_in_class`.
     fn is_of(&self, node: &str) -> bool {
         let inner = node
             .split_once("::")

@@ -43,7 +43,7 @@ pub(super) struct AcpCall {
 }
 
 impl AcpCalls {
-    /// Whether it is the first that is heard of this call.
+    /// Returns true for the first message about a call.
     pub(super) fn is_new(&self, id: &str) -> bool {
         !self.open.contains_key(id)
     }
@@ -116,8 +116,8 @@ impl AcpCall {
         }
     }
 
-    /// What has to be allowed. A call with more paths than are remembered names one that is
-    /// nowhere, so that it is refused.
+    /// Returns the call that has to be allowed. A call with more paths than are remembered names
+    /// one that is nowhere, so that it is refused.
     pub(super) fn asked(&self) -> AskedCall {
         let mut paths = self.paths.clone();
         if paths.len() == MAX_PATHS {

@@ -21,7 +21,7 @@ const NO_ANSWER: &str = "the model gave no answer, or none after its last tool c
 /// The one agent that tells of its own failure as if the model said it, in one piece, and then of a
 /// good end of the turn.
 const TELLS_IN_WORDS: &str = "Copilot";
-/// How such a piece begins.
+/// Beginnings of such a piece.
 const TOLD: [&str; 2] = [
     "Error: Failed to get response from the AI model",
     "Error: Authentication failed with provider",
@@ -283,7 +283,7 @@ fn changes(call: &AcpCall) -> Vec<(String, FileChangeKind)> {
     }
 }
 
-/// What the whole prompt has used, where the agent tells.
+/// Reads the use of the whole prompt, where the agent tells.
 fn usage_of(result: &Value) -> Option<Usage> {
     if let Some(usage) = result.get("usage").filter(|usage| usage.is_object()) {
         return Some(tokens(usage));

@@ -19,7 +19,7 @@ const MAX_ASKED: u32 = 2000;
 /// The error of JSON-RPC for a method that is not there.
 const NO_METHOD: i64 = -32601;
 
-/// How far a session has come.
+/// The progress of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum AcpState {
     Greeting,

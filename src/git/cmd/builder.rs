@@ -9,7 +9,7 @@ use crate::git::cmd::Git;
 /// Output beyond this is an error unless the caller says otherwise.
 const DEFAULT_CAP: usize = 256 << 20;
 
-/// What to do with output beyond the cap.
+/// The treatment of output beyond the cap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overflow {
     /// Fail.

@@ -7,7 +7,7 @@ use crate::git::error::GitError;
 use crate::git::format::RepoFormat;
 use crate::git::outside::WorktreeOwner;
 
-/// Where a repository lies. All paths are absolute and without symbolic links.
+/// The directories of a repository. All paths are absolute and without symbolic links.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepoLocation {
     /// The root of the worktree that contains the start; `None` inside a bare repository or a git
@@ -28,7 +28,7 @@ pub struct RepoLocation {
     pub ignore_case: bool,
 }
 
-/// Why no repository was found, or why it is not believed.
+/// The reason why no repository was found, or why it is not believed.
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoverError {
     /// Nothing upwards of the start is a repository.
@@ -37,9 +37,9 @@ pub enum DiscoverError {
     /// Something on the way cannot be looked at.
     #[error("cannot look at {}: {source}", path.display())]
     Unreadable {
-        /// What was looked at.
+        /// The path that was looked at.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         #[source]
         source: std::io::Error,
     },
@@ -48,7 +48,7 @@ pub enum DiscoverError {
     Broken {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         why: String,
     },
     /// A worktree whose links do not agree: somebody changed its `.git`.
@@ -56,7 +56,7 @@ pub enum DiscoverError {
     Redirected {
         /// The worktree or git directory.
         path: PathBuf,
-        /// What disagrees.
+        /// The disagreement.
         why: String,
     },
     /// The repository's configuration cannot be read.
@@ -153,7 +153,7 @@ struct MainCheckout {
     ignore_case: bool,
 }
 
-/// Where the main checkout of a shared git directory is, as far as Git records it.
+/// Finds the main checkout of a shared git directory, as far as Git records it.
 fn main_checkout(common_dir: &Path) -> Result<MainCheckout, DiscoverError> {
     let format = RepoFormat::read(common_dir)?;
     let named_dot_git = common_dir.file_name().is_some_and(|name| name == ".git");

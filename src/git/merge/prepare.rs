@@ -8,10 +8,10 @@ use crate::git::oid::Oid;
 use crate::git::repo::{CommitIdentity, ExpectedRef, NewCommit, Repo};
 use crate::git::shadow::ShadowRepo;
 
-/// How the log of a branch begins where an accepted task moved it.
+/// Beginning of the reflog message where an accepted task moved it.
 pub const ACCEPT_LOG: &str = "ai: accept";
 
-/// How the commit comes into the branch.
+/// The way in which the commit comes into the branch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MergeMode {
     /// The branch moves to the commit itself; refused where it has moved on.
@@ -20,14 +20,14 @@ pub enum MergeMode {
     FastForwardOrMerge,
 }
 
-/// What is to be merged.
+/// A merge to be prepared.
 #[derive(Debug, Clone)]
 pub struct MergeProposal<'a> {
     /// The full name of the branch: `refs/heads/main`.
     pub target: &'a str,
     /// The judged commit.
     pub commit: &'a Oid,
-    /// How.
+    /// The way of merging.
     pub mode: MergeMode,
     /// The message of a merge commit, trailers included.
     pub message: &'a str,
@@ -42,9 +42,10 @@ pub struct MergeProposal<'a> {
 pub struct MergePlan {
     /// The full name of the branch.
     pub target: String,
-    /// Where the branch stands, and must still stand; `None` where it has no commit yet.
+    /// The commit at which the branch stands, and must still stand; `None` where it has no commit
+    /// yet.
     pub old: Option<Oid>,
-    /// Where it goes.
+    /// The commit to which it goes.
     pub new: Oid,
     /// The resulting tree: what the verdict has to be about.
     pub tree: Oid,

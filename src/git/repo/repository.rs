@@ -61,7 +61,7 @@ impl Repo {
         })
     }
 
-    /// Where the repository lies.
+    /// Returns the repository's directories.
     pub const fn location(&self) -> &RepoLocation {
         &self.location
     }

@@ -79,7 +79,7 @@ impl ShadowRepo {
         }
     }
 
-    /// Where it lies.
+    /// Returns its path.
     pub fn dir(&self) -> &Path {
         &self.dir
     }

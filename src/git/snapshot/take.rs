@@ -8,7 +8,7 @@ use crate::git::oid::Oid;
 use crate::git::shadow::ShadowRepo;
 use crate::git::snapshot::{TreeReport, candidates, record};
 
-/// How much a snapshot may hold.
+/// Limits of a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnapshotLimits {
     /// Changed files in one snapshot; more is an error.
@@ -31,20 +31,21 @@ impl Default for SnapshotLimits {
 pub struct Snapshot {
     /// The tree, in the repository's object store.
     pub tree: Oid,
-    /// What differs from the base, sorted.
+    /// Paths that differ from the base, sorted.
     pub changed: Vec<ChangedPath>,
-    /// What is not in the tree, or is worth a look; sorted, without duplicates.
+    /// Remarks about paths that are not in the tree, or worth a look; sorted, without duplicates.
     pub reports: Vec<TreeReport>,
 }
 
 impl Snapshot {
-    /// What the snapshot could not take: this would be lost if the directory were reset.
+    /// Lists paths that the snapshot could not take: this would be lost if the directory were
+    /// reset.
     pub fn left_behind(&self) -> impl Iterator<Item = &TreeReport> {
         self.reports.iter().filter(|report| report.is_left_behind())
     }
 }
 
-/// Why there is no snapshot. Never to be read as "nothing changed".
+/// A snapshot that could not be taken. Never to be read as "nothing changed".
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// The directory is not there, or is no directory any more.
@@ -52,7 +53,7 @@ pub enum SnapshotError {
     TreeGone {
         /// The directory.
         path: String,
-        /// What stands there.
+        /// The kind of file that stands there.
         what: &'static str,
     },
     /// More changed files than the limit.
@@ -60,7 +61,7 @@ pub enum SnapshotError {
         "{count} changed files are more than the limit of {limit}; is a build directory missing in .gitignore?"
     )]
     TooMany {
-        /// How many.
+        /// The number.
         count: usize,
         /// The limit.
         limit: usize,
@@ -128,7 +129,7 @@ impl ShadowRepo {
     }
 }
 
-/// How often a tree may change under our hands before we give up.
+/// Number of times that a tree may change under our hands before we give up.
 const ATTEMPTS: usize = 3;
 
 impl ShadowRepo {

@@ -12,7 +12,7 @@ use crate::git::snapshot::TreeReport;
 use crate::git::worktree::WorktreeError;
 use crate::git::worktree::lock::{CheckoutLock, DiskLocks};
 
-/// What a slot starts from.
+/// The start of a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SlotStart {
     /// A commit.
@@ -36,7 +36,7 @@ impl SlotStart {
 pub struct PoolLimits {
     /// Bytes that must be free on the disk before a slot is made.
     pub reserve_bytes: u64,
-    /// How long to wait for another checkout.
+    /// Time to wait for another checkout.
     pub patience: Duration,
 }
 
@@ -83,7 +83,7 @@ impl<'r> WorktreePool<'r> {
         )
     }
 
-    /// Where it is.
+    /// Returns the pool's directory.
     pub fn dir(&self) -> &Path {
         &self.dir
     }

@@ -53,7 +53,7 @@ pub(in crate::process) struct LandlockPolicy {
 }
 
 impl LandlockPolicy {
-    /// What a policy says that Landlock can carry out.
+    /// Extracts the part of a policy that Landlock can carry out.
     pub fn of(policy: &SandboxPolicy) -> LandlockPolicy {
         let of = |wanted: fn(&PathAccess) -> bool| {
             policy
