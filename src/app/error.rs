@@ -10,7 +10,7 @@ use std::error::Error;
 use crate::base::fs::FsError;
 use crate::domain::error_class::ErrorClass;
 use crate::git::discover::DiscoverError;
-use crate::git::worktree::UnfitWorktree;
+use crate::git::worktree::{UnfitWorktree, WorktreeError};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::store::StoreError;
 
@@ -133,6 +133,7 @@ fn class(error: &OpError) -> ErrorClass {
         OpError::Refused(refused) => refusal_class(&refused.why),
         OpError::Store(store) => store_class(store),
         OpError::Merge { .. } => ErrorClass::Conflict,
+        OpError::Worktree(WorktreeError::NoSpace { .. }) => ErrorClass::TryLater,
         OpError::Foreign(UnfitWorktree::Git(_)) => ErrorClass::Failed,
         OpError::Foreign(
             UnfitWorktree::Main(_)
@@ -193,6 +194,7 @@ fn refusal_class(why: &Refusal) -> ErrorClass {
         | Refusal::Pattern(_)
         | Refusal::SharedPattern(_)
         | Refusal::Name(_)
+        | Refusal::Check { .. }
         | Refusal::AgentFile(_)
         | Refusal::Connector(_)
         | Refusal::Credentials(_)

@@ -31,6 +31,9 @@ use crate::store::StoreError;
 /// An error of any type, where nothing but its words and its causes count.
 pub type AnyError = Box<dyn Error + Send + Sync>;
 
+/// The next command where the disk is too full for a worktree.
+pub(super) const MAKE_ROOM: &str = "`ai worktree prune --dry-run` shows what can go; `runs.disk_floor_mb` in .ai/config.yaml is the limit";
+
 /// The way a bug is reported, and with what.
 const REPORT: &str = "please report it where you got `ai`, with the output of `ai --version`, the command, and what it says with `-v`";
 
@@ -165,6 +168,7 @@ impl OpError {
             OpError::Place(error) => error.hint(),
             OpError::Repository(error) => error.hint(),
             OpError::Reference(error) => error.hint(),
+            OpError::Worktree(WorktreeError::NoSpace { .. }) => Some(MAKE_ROOM),
             OpError::Worktree(error) => error.hint(),
             OpError::Snapshot(error) => error.hint(),
             OpError::File(_)
@@ -266,6 +270,9 @@ impl<T, E: Into<AnyError>> Kept<T> for Result<T, E> {
         })
     }
 }
+
+/// The bug where an agent's name, which was looked at before, is no name of an actor.
+pub const NO_ACTOR: &str = "the name of an agent is no name of an actor";
 
 /// Says that an error cannot be.
 pub trait Bug<T> {

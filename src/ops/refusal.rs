@@ -99,6 +99,14 @@ pub enum Refusal {
     /// A name that is none.
     #[error(transparent)]
     Name(#[from] BadName),
+    /// A check of the configuration whose name is none.
+    #[error("check `{name}`: {source}")]
+    Check {
+        /// The check, as the file calls it.
+        name: String,
+        /// The fault of the name.
+        source: BadName,
+    },
     /// The file of an agent cannot be used.
     #[error(transparent)]
     AgentFile(AgentFileError),
@@ -321,6 +329,7 @@ impl Refusal {
             Refusal::Invalid(_)
             | Refusal::SharedPattern(_)
             | Refusal::Name(_)
+            | Refusal::Check { .. }
             | Refusal::AgentFile(_)
             | Refusal::Connector(_)
             | Refusal::Credentials(_)

@@ -15,7 +15,7 @@ use crate::git::{CommitIdentity, Git, Repo, RepoLocation, preflight};
 use crate::ops::cx::{Cx, Rules};
 use crate::ops::places::Places;
 use crate::ops::project;
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::refusal::OpError;
 use crate::ops::scrub::Scrub;
 use crate::policy::PolicyState;
 use crate::process::redact::Redactor;
@@ -139,9 +139,4 @@ impl World {
 /// The name and address under which `ai` commits what it snapshots.
 pub fn identity() -> Result<CommitIdentity, OpError> {
     Ok(CommitIdentity::new("ai", "ai@localhost")?)
-}
-
-/// What the machine could not do, as a refusal.
-pub fn environment(error: impl std::fmt::Display) -> OpError {
-    Refusal::Environment(error.to_string()).into()
 }

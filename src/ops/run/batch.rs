@@ -16,11 +16,12 @@ use crate::domain::event::HeldLock;
 use crate::domain::ids::TaskId;
 use crate::domain::task::{Task, TaskState};
 use crate::ops::cx::{self, Cx};
+use crate::ops::error::Doing as _;
 use crate::ops::refusal::OpError;
 use crate::ops::route::{self, Field, Wish};
 use crate::ops::signals::Signals;
 use crate::ops::unready::unready;
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 use crate::ops::{agents, claim, patterns, trust};
 use crate::process::reexec::{self, ChildLeash, ReexecEnd};
 use crate::process::supervise::CancelToken;
@@ -193,7 +194,7 @@ impl Team<'_> {
         let Some((task, agent)) = store.read(|tx| self.next(tx, &cx))? else {
             return Ok(false);
         };
-        let (leash, child) = reexec::start(&(self.order.args)(&task.id)).map_err(environment)?;
+        let (leash, child) = reexec::start(&(self.order.args)(&task.id)).doing("start a run")?;
         let (sender, id) = (self.sender.clone(), task.id.clone());
         std::thread::spawn(move || {
             // Nobody listens any more where the parent has failed; the child ends with the leash.

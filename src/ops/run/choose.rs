@@ -12,12 +12,13 @@ use crate::domain::task::Task;
 use crate::ops::agents;
 use crate::ops::claim::{self, Which};
 use crate::ops::cx::{self, Cx};
+use crate::ops::error::{Bug as _, NO_ACTOR};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::route::{self, Field, Wish};
 use crate::ops::run::drive::connector_of;
 use crate::ops::run::model::CommandCx;
 use crate::ops::unready::unready;
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 use crate::router::Trace;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
@@ -135,7 +136,7 @@ fn asking(stage: &CommandCx<'_>, field: &Field<'_>, wish: Wish<'_>) -> Result<Cx
             let name = agents::agent_name(name)?;
             stage.world.cx_as(
                 stage.policy,
-                Actor::new(ActorKind::Agent, name.as_str()).map_err(environment)?,
+                Actor::new(ActorKind::Agent, name.as_str()).bug(NO_ACTOR)?,
             )
         }
         None => stage.world.cx(stage.policy),

@@ -19,6 +19,7 @@ use crate::git::worktree::Slot;
 use crate::git::{Oid, Repo};
 use crate::ops::claim::Which;
 use crate::ops::cx::{self, Cx, commit};
+use crate::ops::error::{Bug as _, Kept as _, NO_ACTOR};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::route::{self, Wish};
 use crate::ops::run::agent::heartbeat::{Account, Beat, Heart};
@@ -35,7 +36,7 @@ use crate::ops::run::step::{
     agent, checkout, checks, prompt, provision, snapshot, take_up, verdict, worktree,
 };
 use crate::ops::signals::Signals;
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 use crate::ops::{agents, credentials, failpoint, tokens, trust};
 use crate::policy::{self, PolicyState};
 use crate::process::supervise::{CancelToken, StopReason};
@@ -144,9 +145,10 @@ impl CommandCx<'_> {
         let agent = &choice.agent;
         let connector = connector_of(self.connectors, agent)?;
         let which = Which::Task(choice.task.to_string());
-        let session = Incarnation::new(id::random_text(6)).map_err(environment)?;
+        let session =
+            Incarnation::new(id::random_text(6)).bug("random letters are no incarnation")?;
         let actor = Actor::new(ActorKind::Agent, agent.name.as_str())
-            .map_err(environment)?
+            .bug(NO_ACTOR)?
             .with_incarnation(session);
         check_plans(world, store, &choice.task)?;
         // Better said before anything is claimed.
@@ -265,11 +267,11 @@ impl Drive<'_> {
     fn tell_route(&self, trace: &Trace) -> Result<(), OpError> {
         make_run_dir(&self.live)?;
         let text = serde_json::to_string_pretty(trace).unwrap_or_default();
-        fs::write_private(
+        let text = self.live.world.redactor().redact_text(&text);
+        Ok(fs::write_private(
             &self.live.dir.join("routing.json"),
-            self.live.world.redactor().redact_text(&text).as_bytes(),
-        )
-        .map_err(environment)
+            text.as_bytes(),
+        )?)
     }
 
     /// Ends a run that could not be seen through, and says why.
@@ -396,7 +398,7 @@ fn findings(
 
 /// Commands inside the worktree find the lease there and need no flag.
 fn keep_token(live: &RunCx<'_>, slot: &Slot) -> Result<(), OpError> {
-    tokens::keep(&slot.admin, &live.started.token).map_err(environment)
+    Ok(tokens::keep(&slot.admin, &live.started.token)?)
 }
 
 /// The policy of the base commit, which no agent can have written; the checkout's where the base
@@ -409,10 +411,8 @@ pub(crate) fn base_policy(
     let Some(base) = &origin.base else {
         return Ok(world.checkout_policy());
     };
-    let base = Oid::parse(base).map_err(environment)?;
-    let blob = repo
-        .read_blob(&base, &RepoPath::new(policy::FILE))
-        .map_err(environment)?;
+    let base = Oid::parse(base).kept("the base of the run")?;
+    let blob = repo.read_blob(&base, &RepoPath::new(policy::FILE))?;
     Ok(match blob {
         Some(bytes) => PolicyState::from_bytes(Some(&bytes), policy::FILE),
         None => world.checkout_policy(),
@@ -458,6 +458,6 @@ fn check_plans(world: &World, store: &mut SqliteStore, task: &TaskId) -> Result<
 
 /// Makes the run's directory, readable by its owner alone.
 fn make_run_dir(live: &RunCx<'_>) -> Result<(), OpError> {
-    fs::create_private_dir(&live.dir).map_err(environment)?;
+    fs::create_private_dir(&live.dir)?;
     failpoint::hit("claimed")
 }

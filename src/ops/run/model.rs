@@ -27,9 +27,10 @@ use crate::git::diff::{ChangedPath, DiffStats};
 use crate::git::shadow::ShadowRepo;
 use crate::git::{Oid, Repo};
 use crate::ops::cx::{Cx, commit};
+use crate::ops::error::Kept as _;
 use crate::ops::lease;
-use crate::ops::refusal::OpError;
-use crate::ops::world::{World, environment};
+use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::world::World;
 use crate::policy::PolicyState;
 use crate::process::cgroup::Cgroup;
 use crate::process::supervise::{CancelToken, StopReason};
@@ -336,13 +337,13 @@ impl RunCx<'_> {
             .as_deref()
             .map(Oid::parse)
             .transpose()
-            .map_err(environment)
+            .kept("the base of the run")
     }
 
     /// The tree of that commit, which is empty on an unborn branch.
     pub(crate) fn base_tree(&self, shadow: &ShadowRepo) -> Result<Oid, OpError> {
         match self.base()? {
-            Some(base) => self.repo.tree_of(&base).map_err(environment),
+            Some(base) => Ok(self.repo.tree_of(&base)?),
             None => Ok(shadow.format().empty_tree()),
         }
     }
@@ -355,10 +356,8 @@ impl RunCx<'_> {
     /// Records that a step is about to be done. Fenced: a run that lost its lease goes no further.
     pub(crate) fn step(&self, store: &mut SqliteStore, step: Step) -> Result<(), OpError> {
         if let Some(reason) = self.cancel.reason() {
-            return Err(environment(format!(
-                "stopped before step {}: {reason:?}",
-                step.name()
-            )));
+            let why = format!("stopped before step {}: {reason:?}", step.name());
+            return Err(Refusal::Environment(why).into());
         }
         self.record_step(store, step, None)
     }

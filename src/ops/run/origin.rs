@@ -11,7 +11,7 @@ use crate::git::{Head, Oid, Repo};
 use crate::ops::refusal::{OpError, Refusal, Thing};
 use crate::ops::run::model::Origin;
 use crate::ops::run::recovery::checkout;
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 
 /// Before the name of every branch of a run.
 const OF_RUNS: &str = "refs/heads/ai/";
@@ -22,7 +22,7 @@ pub fn origin(world: &World, repo: &Repo) -> Result<Origin, OpError> {
     let origin = match &world.config.defaults.base {
         Some(base) => {
             let target = format!("refs/heads/{base}");
-            let commit = repo.find_ref(&target).map_err(environment)?;
+            let commit = repo.find_ref(&target)?;
             let commit = commit.ok_or_else(|| Refusal::NotFound {
                 what: Thing::Branch,
                 id: base.clone(),
@@ -60,11 +60,11 @@ pub fn target_of_adopted(
     let (target, tip) = match &world.config.defaults.base {
         Some(base) => {
             let name = format!("refs/heads/{base}");
-            let tip = repo.find_ref(&name).map_err(environment)?;
+            let tip = repo.find_ref(&name)?;
             (Some(name), tip)
         }
         None => {
-            let head = repo.head_of(repo.common_dir()).map_err(environment)?;
+            let head = repo.head_of(repo.common_dir())?;
             let head = checkout::persons_head(world, repo, head)?;
             (
                 head.branch().map(str::to_owned),
@@ -146,7 +146,7 @@ fn checkouts_head(world: &World, repo: &Repo) -> Result<Head, OpError> {
         true => repo.head_of(&git_dir(world)?),
         false => repo.head(),
     };
-    checkout::persons_head(world, repo, head.map_err(environment)?)
+    checkout::persons_head(world, repo, head?)
 }
 
 /// The git directory of the checkout whose `.ai/` counts.
@@ -155,7 +155,7 @@ fn git_dir(world: &World) -> Result<PathBuf, OpError> {
     if location.main_root.as_ref() == Some(&world.root) {
         return Ok(location.common_dir.clone());
     }
-    let linked = registered(&location.common_dir).map_err(environment)?;
+    let linked = registered(&location.common_dir)?;
     let own = linked
         .into_iter()
         .find(|(_, root)| *root == world.root)

@@ -13,7 +13,7 @@ use crate::domain::run::Run;
 use crate::domain::task::TaskState;
 use crate::git::merge::{Containment, containment};
 use crate::git::shadow::ShadowRepo;
-use crate::git::worktree::{PoolLimits, Rescue, WorktreeError, WorktreePool};
+use crate::git::worktree::{PoolLimits, Rescue, WorktreePool};
 use crate::git::{Head, Oid, Repo};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::place;
@@ -490,32 +490,18 @@ fn remove_slot(
     let pool = WorktreePool::new(repo, world.places.pool_of(name), PoolLimits::default())
         .sharing(world.disk_locks());
     let removed = pool.remove_if_free(cleared, || {
-        let active = store.read(|tx| tx.active_runs()).map_err(Stop::Store)?;
-        Ok::<_, Stop>(active.iter().all(|run| run.worktree != name))
+        let active = store.read(|tx| tx.active_runs())?;
+        Ok::<_, OpError>(active.iter().all(|run| run.worktree != name))
     });
-    match removed {
-        Ok(Some(_)) => forget_slot(world, name),
-        Ok(None) => Err(in_the_way("a run works in it now")),
-        Err(Stop::Store(error)) => Err(error.into()),
-        Err(Stop::Pool(error)) => Err(error.into()),
+    match removed? {
+        Some(_) => forget_slot(world, name),
+        None => Err(in_the_way("a run works in it now")),
     }
 }
 
 /// A thing that stays, since something happened to it after the user had been asked.
 fn in_the_way(why: impl Into<String>) -> OpError {
     Refusal::Environment(why.into()).into()
-}
-
-/// A reason not to remove a slot.
-enum Stop {
-    Store(crate::store::StoreError),
-    Pool(WorktreeError),
-}
-
-impl From<WorktreeError> for Stop {
-    fn from(error: WorktreeError) -> Stop {
-        Stop::Pool(error)
-    }
 }
 
 /// The place of its checks goes with it; nobody works there but `ai`.

@@ -27,7 +27,7 @@ use crate::ops::run::agent::{cgroup, ports, session};
 use crate::ops::run::checks::runner::{process_end, runtime};
 use crate::ops::run::model::{AgentEnd, HeldBy};
 use crate::ops::run::sandbox::builder::{self, Ground, Inmate, Missing};
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 use crate::ops::{credentials, detect, failpoint};
 use crate::policy;
 use crate::process::environment::child_environment;
@@ -102,10 +102,7 @@ pub fn run_agent(
         session: id.as_deref().map_or(step.session, SessionChoice::Named),
         program: program.as_deref(),
     };
-    let mut plan = step
-        .connector
-        .command(&request)
-        .map_err(|e| Refusal::Invalid(e.to_string()))?;
+    let mut plan = step.connector.command(&request)?;
     lay_out(world, step, &plan)?;
     let ground = ground(world, step, &plan)?;
     let used = ground.used();
@@ -144,7 +141,7 @@ pub fn run_agent(
     let planted = planted(step, &ground);
     ground.clear()?;
     let end = outcome
-        .map_err(environment)
+        .map_err(OpError::from)
         .and_then(|outcome| conclude(world, step, &spec, listener, outcome));
     if let Some(home) = plan.home.as_deref() {
         leave_home(world, step, home, end.as_ref().ok());
@@ -188,7 +185,7 @@ fn leave_home(world: &World, step: &AgentStep<'_>, home: &Path, end: Option<&Age
         && end.is_some_and(session::was_interrupted);
     let left = match can_go_on {
         true => session::keep_home(world, &step.run.id, home),
-        false => fs::remove_dir_all(home).map_err(environment),
+        false => fs::remove_dir_all(home).map_err(OpError::from),
     };
     if let Err(error) = left {
         world.say(&format!("warning: {error}"));
@@ -233,7 +230,7 @@ fn drop_own_sandbox(argv: &mut [OsString], manifest: &Manifest) {
 /// again.
 fn lay_out(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> Result<(), OpError> {
     for (path, text) in &plan.files {
-        fs::write_private(path, text.as_bytes()).map_err(environment)?;
+        fs::write_private(path, text.as_bytes())?;
     }
     let resumed = step
         .run
@@ -245,14 +242,12 @@ fn lay_out(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> Result<(),
         return Ok(());
     };
     // One that could not be removed after its run is not for this one.
-    fs::remove_dir_all(home).map_err(environment)?;
+    fs::remove_dir_all(home)?;
     if let Some(kept) = kept {
-        home.parent()
-            .map_or(Ok(()), fs::create_private_dir)
-            .map_err(environment)?;
-        fs::rename(&kept, home).map_err(environment)?;
+        home.parent().map_or(Ok(()), fs::create_private_dir)?;
+        fs::rename(&kept, home)?;
     }
-    fs::create_private_dir(home).map_err(environment)
+    Ok(fs::create_private_dir(home)?)
 }
 
 fn conclude(

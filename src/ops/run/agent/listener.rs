@@ -16,7 +16,7 @@ use crate::ops::refusal::OpError;
 use crate::ops::run::agent::launch::AgentStep;
 use crate::ops::run::agent::tools;
 use crate::ops::run::agent::usage::{Ledger, Stage};
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 use crate::process::supervise::{
     AfterReply, CancelToken, CommandHeard, CommandObserver, CommandReply, OutputLine, OutputStream,
     StopReason,
@@ -89,7 +89,7 @@ impl<'a> Listener<'a> {
         meter: Meter,
         world: &'a World,
     ) -> Result<Listener<'a>, OpError> {
-        let events = fs::Appender::create(&step.dir.join("events.jsonl")).map_err(environment)?;
+        let events = fs::Appender::create(&step.dir.join("events.jsonl"))?;
         Ok(Listener {
             parser: RefCell::new(step.connector.parser()),
             events,

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use crate::base::fs;
 use crate::config::Config;
+use crate::ops::error::{Bug as _, Kept as _};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::world::environment;
 
 /// The file in the run's directory.
 const FILE: &str = "ports.json";
@@ -29,12 +29,12 @@ pub(crate) fn of_run(
         return Ok(BTreeMap::new());
     }
     let file = dir.join(FILE);
-    if let Some(text) = fs::read_text_if_there(&file, 64 << 10).map_err(environment)? {
-        return serde_json::from_str(&text).map_err(environment);
+    if let Some(text) = fs::read_text_if_there(&file, 64 << 10)? {
+        return serde_json::from_str(&text).kept(file.display().to_string());
     }
     let ports = of_place(config, slot)?;
-    let text = serde_json::to_string(&ports).map_err(environment)?;
-    fs::write_private(&file, text.as_bytes()).map_err(environment)?;
+    let text = serde_json::to_string(&ports).bug("ports cannot be written as JSON")?;
+    fs::write_private(&file, text.as_bytes())?;
     Ok(ports)
 }
 

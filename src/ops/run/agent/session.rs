@@ -22,7 +22,7 @@ use crate::domain::task::TaskState;
 use crate::git::Repo;
 use crate::ops::refusal::OpError;
 use crate::ops::run::model::AgentEnd;
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
@@ -101,10 +101,10 @@ pub(crate) fn kept_home(world: &World, run: &RunId) -> Option<PathBuf> {
 /// Puts the home of an interrupted run away until somebody goes on with its session.
 pub(crate) fn keep_home(world: &World, run: &RunId, home: &Path) -> Result<(), OpError> {
     let dir = world.state().join(HOMES);
-    fs::create_private_dir(&dir).map_err(environment)?;
+    fs::create_private_dir(&dir)?;
     let kept = dir.join(run.as_str());
-    fs::remove_dir_all(&kept).map_err(environment)?;
-    fs::rename(home, &kept).map_err(environment)
+    fs::remove_dir_all(&kept)?;
+    Ok(fs::rename(home, &kept)?)
 }
 
 /// Takes the home of a run whose supervisor was killed out of the way of the next one in its slot.
@@ -138,7 +138,7 @@ pub(crate) fn sweep(world: &World, store: &mut SqliteStore) -> Result<(), OpErro
             open && task.epoch <= run.epoch() + 1
         });
         if !waits {
-            fs::remove_dir_all(&home).map_err(environment)?;
+            fs::remove_dir_all(&home)?;
         }
     }
     Ok(())
@@ -181,7 +181,7 @@ pub(crate) fn refusal(end: &AgentEnd) -> Option<String> {
 pub(crate) fn set_logs_aside(dir: &Path) -> Result<(), OpError> {
     for (log, kept) in REFUSED {
         if dir.join(log).is_file() {
-            fs::rename(&dir.join(log), &dir.join(kept)).map_err(environment)?;
+            fs::rename(&dir.join(log), &dir.join(kept))?;
         }
     }
     Ok(())

@@ -13,7 +13,7 @@ use crate::ops::refusal::OpError;
 use crate::ops::run::agent::ports;
 use crate::ops::run::checks::project_files::is_of_project;
 use crate::ops::run::sandbox::builder;
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 use crate::process::sandbox::SandboxLayer;
 
 /// Files by whose times a tool decides whether what it built in this directory before is still
@@ -65,9 +65,9 @@ impl CheckPlace {
         let place = world.places.checks(name)?;
         let (root, git_dir, tmp) = (place.join("tree"), place.join("git"), place.join("tmp"));
         let own = world.state().join("slots").join(name);
-        fs::create_dir_all(&own).map_err(environment)?;
-        let held = fs::lock(&own.join("place.lock")).map_err(environment)?;
-        let shadow = ShadowRepo::open(repo, &own.join("check.git")).map_err(environment)?;
+        fs::create_dir_all(&own)?;
+        let held = fs::lock(&own.join("place.lock"))?;
+        let shadow = ShadowRepo::open(repo, &own.join("check.git"))?;
         let kept = &world.config.runs.check_keep;
         let is_reset = root.is_dir()
             && shadow.is_primed()
@@ -76,19 +76,16 @@ impl CheckPlace {
             let _alone = world
                 .disk_locks()
                 .map(|disk| disk.acquire(&root))
-                .transpose()
-                .map_err(environment)?;
-            fs::remove_stubborn(&root).map_err(environment)?;
-            fs::create_dir_all(&root).map_err(environment)?;
-            shadow.checkout(&root, judged.tree).map_err(environment)?;
+                .transpose()?;
+            fs::remove_stubborn(&root)?;
+            fs::create_dir_all(&root)?;
+            shadow.checkout(&root, judged.tree)?;
         }
         renew_manifests(&root, MANIFEST_DEPTH)?;
-        shadow
-            .make_private_repository(repo, &root, &git_dir, judged.commit)
-            .map_err(environment)?;
+        shadow.make_private_repository(repo, &root, &git_dir, judged.commit)?;
         let ports = ports::variables(&ports::of_place(&world.config, name)?);
         let links = match builder::layer(world, None)? {
-            SandboxLayer::None => shadow.links(&root).map_err(environment)?,
+            SandboxLayer::None => shadow.links(&root)?,
             _ => Vec::new(),
         };
         Ok(CheckPlace {
@@ -106,15 +103,16 @@ impl CheckPlace {
 /// Takes the place `name` away; nobody works there but `ai`.
 pub fn remove(world: &World, name: &str) -> Result<(), OpError> {
     // On a machine that has no room for places there is none.
-    world.places.checks(name).map_or(Ok(()), |place| {
-        fs::remove_stubborn(&place).map_err(environment)
-    })
+    world
+        .places
+        .checks(name)
+        .map_or(Ok(()), |place| Ok(fs::remove_stubborn(&place)?))
 }
 
 /// Gives manifests the time of this judgement, so that no tool takes what it built from an earlier
 /// tree for this one's.
 fn renew_manifests(dir: &Path, depth: usize) -> Result<(), OpError> {
-    for path in fs::list_dir(dir).map_err(environment)? {
+    for path in fs::list_dir(dir)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let Ok(meta) = std::fs::symlink_metadata(&path) else {
             continue;
@@ -122,7 +120,7 @@ fn renew_manifests(dir: &Path, depth: usize) -> Result<(), OpError> {
         if meta.is_dir() && depth > 1 && is_of_project(&name) {
             renew_manifests(&path, depth - 1)?;
         } else if MANIFESTS.contains(&name.as_ref()) && !meta.is_dir() {
-            fs::touch(&path).map_err(environment)?;
+            fs::touch(&path)?;
         }
     }
     Ok(())

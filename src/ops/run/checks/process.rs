@@ -11,10 +11,10 @@ use crate::ops::refusal::OpError;
 use crate::ops::run::checks::environment::CheckEnvironment;
 use crate::ops::run::checks::place::CheckPlace;
 use crate::ops::run::sandbox::builder::{self, Ground, Inmate};
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 use crate::process::supervise::{
     CancelToken, CommandLimits, CommandOutcome, OutputTo, QuietObserver, SpawnSpec, StdinSource,
-    supervise,
+    SuperviseError, supervise,
 };
 
 /// What checks are started with.
@@ -87,7 +87,7 @@ impl CheckProcess<'_> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(environment)?;
+            .map_err(SuperviseError::Runtime)?;
         let outcome = runtime.block_on(supervise(
             &spec,
             world.redactor(),
@@ -95,7 +95,7 @@ impl CheckProcess<'_> {
             self.cancel,
         ));
         ground.clear()?;
-        outcome.map_err(environment)
+        Ok(outcome?)
     }
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn words(command: &CommandLine) -> Vec<OsString> {
 
 /// Puts standard error behind standard output, as one log.
 pub(crate) fn join(log: &Path, errors: &Path, cap: u64) -> Result<(), OpError> {
-    let stderr = fs::read_capped(errors, cap).map_err(environment)?;
-    fs::append(log, &stderr).map_err(environment)?;
-    fs::remove_file(errors).map_err(environment)
+    let stderr = fs::read_capped(errors, cap)?;
+    fs::append(log, &stderr)?;
+    Ok(fs::remove_file(errors)?)
 }

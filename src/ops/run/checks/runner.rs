@@ -24,8 +24,8 @@ use crate::ops::run::checks::process::{CheckProcess, Output, join, words};
 use crate::ops::run::checks::scene::Scene;
 use crate::ops::run::model::Checked;
 use crate::ops::run::sandbox::builder;
-use crate::ops::world::{World, environment};
-use crate::process::supervise::{CancelToken, CommandEnd, OomHint, TimeoutKind};
+use crate::ops::world::World;
+use crate::process::supervise::{CancelToken, CommandEnd, OomHint, SuperviseError, TimeoutKind};
 
 /// Largest log that is read back for judging.
 const LOG_CAP: u64 = 128 << 20;
@@ -72,14 +72,15 @@ impl CheckPlan {
     }
 
     fn new(check: &config::Check) -> Result<CheckPlan, OpError> {
-        let bad = |e: &dyn std::fmt::Display| {
-            OpError::from(Refusal::Invalid(format!("check `{}`: {e}", check.name)))
-        };
         let command = match &check.run {
             CommandLine::Shell(line) => CheckCommand::Shell(line.clone()),
             CommandLine::Argv(argv) => CheckCommand::Argv(argv.clone()),
         };
-        let mut spec = CheckSpec::new(Name::new(check.name.clone()).map_err(|e| bad(&e))?, command);
+        let name = Name::new(check.name.clone()).map_err(|source| Refusal::Check {
+            name: check.name.clone(),
+            source,
+        })?;
+        let mut spec = CheckSpec::new(name, command);
         spec.parser = match check.parser {
             config::CheckParser::Auto => CheckParser::Auto,
             config::CheckParser::Cargo => CheckParser::Cargo,
@@ -126,7 +127,7 @@ pub fn run_checks(
     label: &str,
     cancel: &CancelToken,
 ) -> Result<Vec<Checked>, OpError> {
-    fs::create_dir_all(dir).map_err(environment)?;
+    fs::create_dir_all(dir)?;
     let process = CheckProcess {
         world,
         place,
@@ -205,7 +206,7 @@ fn explained(
     if checked.result.status != CheckStatus::Failed {
         return Ok(checked);
     }
-    let log = fs::read_capped(&checked.log, LOG_CAP).map_err(environment)?;
+    let log = fs::read_capped(&checked.log, LOG_CAP)?;
     if let Some(lead) = leads.and_then(|leads| leads.after(command, &String::from_utf8_lossy(&log)))
     {
         checked.result.status = CheckStatus::Broken {
@@ -233,15 +234,14 @@ fn set_up(process: &CheckProcess<'_>, dir: &Path) -> Result<Option<String>, OpEr
     refuse_stopped(process.cancel, "in the setup of the place of checks")?;
     join(&log, &errors, LOG_CAP)?;
     if matches!(outcome.end, CommandEnd::Exited(0)) {
-        fs::remove_file(&log).map_err(environment)?;
+        fs::remove_file(&log)?;
         return Ok(None);
     }
     let end = process_end(&outcome.end, outcome.oom, SETUP_LIMIT);
     let why = end
         .trouble()
         .or_else(|| Some(format!("exit code {}", end.code()?)));
-    let last =
-        String::from_utf8_lossy(&fs::read_capped(&log, LOG_CAP).map_err(environment)?).into_owned();
+    let last = String::from_utf8_lossy(&fs::read_capped(&log, LOG_CAP)?).into_owned();
     let last = last
         .lines()
         .rev()
@@ -263,8 +263,8 @@ fn set_up(process: &CheckProcess<'_>, dir: &Path) -> Result<Option<String>, OpEr
 /// A check that could prove nothing, with the reason as its log.
 fn broken(plan: CheckPlan, dir: &Path, why: String) -> Result<Checked, OpError> {
     let log = dir.join(format!("{}.log", plan.spec.name));
-    fs::write_private(&log, format!("{why}\n").as_bytes()).map_err(environment)?;
-    let (log_sha256, _) = fs::digest(&log).map_err(environment)?;
+    fs::write_private(&log, format!("{why}\n").as_bytes())?;
+    let (log_sha256, _) = fs::digest(&log)?;
     let result = CheckResult {
         name: plan.spec.name.clone(),
         status: CheckStatus::Broken { why },
@@ -285,7 +285,7 @@ fn broken(plan: CheckPlan, dir: &Path, why: String) -> Result<Checked, OpError> 
 /// A check that was cut off says nothing about the work.
 fn refuse_stopped(cancel: &CancelToken, at: &str) -> Result<(), OpError> {
     match cancel.reason() {
-        Some(reason) => Err(environment(format!("stopped {at}: {reason:?}"))),
+        Some(reason) => Err(Refusal::Environment(format!("stopped {at}: {reason:?}")).into()),
         None => Ok(()),
     }
 }
@@ -306,23 +306,21 @@ fn run_one(
     let before = junit
         .as_ref()
         .map(|glob| reports::collect(&place.root, glob))
-        .transpose()
-        .map_err(environment)?;
+        .transpose()?;
     let outcome = process.run(
         variables,
         plan.argv(),
         plan.timeout,
         &Output::Files(&log, &errors),
     )?;
-    let stdout = fs::read_capped(&log, LOG_CAP).map_err(environment)?;
-    let stderr = fs::read_capped(&errors, LOG_CAP).map_err(environment)?;
+    let stdout = fs::read_capped(&log, LOG_CAP)?;
+    let stderr = fs::read_capped(&errors, LOG_CAP)?;
     join(&log, &errors, LOG_CAP)?;
-    let (log_sha256, _) = fs::digest(&log).map_err(environment)?;
+    let (log_sha256, _) = fs::digest(&log)?;
     let fresh = match (junit, before) {
-        (Some(glob), Some(before)) => reports::fresh(
-            &before,
-            reports::collect(&place.root, &glob).map_err(environment)?,
-        ),
+        (Some(glob), Some(before)) => {
+            reports::fresh(&before, reports::collect(&place.root, &glob)?)
+        }
         _ => Vec::new(),
     };
     let run = CheckRun {
@@ -343,10 +341,10 @@ fn run_one(
 
 /// A single-threaded runtime for one supervised child.
 pub fn runtime() -> Result<tokio::runtime::Runtime, OpError> {
-    tokio::runtime::Builder::new_current_thread()
+    Ok(tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(environment)
+        .map_err(SuperviseError::Runtime)?)
 }
 
 /// The supervisor's end of a process in the words of the domain.

@@ -25,9 +25,10 @@ use crate::git::shadow::ShadowRepo;
 use crate::git::snapshot::{Snapshot, SnapshotLimits, TreeReport};
 use crate::git::worktree::{KnownRescue, RESCUE_LIMITS, Rescue, RescueAs, move_aside, save_tree};
 use crate::git::{Head, Oid, Repo};
+use crate::ops::error::{Bug as _, Kept as _};
 use crate::ops::failpoint;
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::world::{World, environment, identity};
+use crate::ops::world::{World, identity};
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
@@ -82,9 +83,9 @@ pub fn persons_head(world: &World, repo: &Repo, head: Head) -> Result<Head, OpEr
     if head.branch() != Some(&journal.own_branch()) {
         return Ok(head);
     }
-    let commit = Oid::parse(&journal.commit).map_err(environment)?;
+    let commit = Oid::parse(&journal.commit).kept(JOURNAL)?;
     Ok(match journal.branch {
-        Some(name) => match repo.find_ref(&name).map_err(environment)? {
+        Some(name) => match repo.find_ref(&name)? {
             Some(commit) => Head::Branch { name, commit },
             None => Head::Unborn { name },
         },
@@ -110,7 +111,7 @@ pub(crate) fn give_back(
         journal,
         ignored,
     };
-    let head = repo.head_of(repo.common_dir()).map_err(environment)?;
+    let head = repo.head_of(repo.common_dir())?;
     if entered.is_as_before(&head) {
         entered.follow()?;
         entered.forget()?;
@@ -139,7 +140,7 @@ pub(crate) fn give_back_ended(
     let Some(journal) = read_journal(world)? else {
         return Ok(());
     };
-    let _held = fs::lock(&world.state().join("recover.lock")).map_err(environment)?;
+    let _held = fs::lock(&world.state().join("recover.lock"))?;
     let ended = store
         .read(|tx| tx.run(&journal.run))?
         .is_none_or(|run| run.end.is_some());
@@ -167,8 +168,7 @@ impl<'a> Checkout<'a> {
                 why: "a bare repository has no checkout in which an agent could work".into(),
                 hint: "let it work in a worktree: leave `isolation: none` out".into(),
             })?;
-        let shadow =
-            ShadowRepo::open(repo, &world.shadow_dir(Run::CHECKOUT)).map_err(environment)?;
+        let shadow = ShadowRepo::open(repo, &world.shadow_dir(Run::CHECKOUT))?;
         Ok(Checkout {
             world,
             repo,
@@ -190,23 +190,17 @@ impl<'a> Checkout<'a> {
         if let Some(what) = going_on(self.repo.common_dir()) {
             return Err(dirty(format!("there {what}")));
         }
-        let head = self
-            .repo
-            .head_of(self.repo.common_dir())
-            .map_err(environment)?;
+        let head = self.repo.head_of(self.repo.common_dir())?;
         let Some(commit) = head.commit() else {
             return Err(dirty("there is no commit yet".into()));
         };
-        let tree = self.repo.tree_of(commit).map_err(environment)?;
+        let tree = self.repo.tree_of(commit)?;
         if !self.shadow.is_primed() {
-            self.shadow
-                .adopt(&self.root, &tree, &tree)
-                .map_err(environment)?;
+            self.shadow.adopt(&self.root, &tree, &tree)?;
         }
         let seen = self
             .shadow
-            .snapshot_against(&self.root, &tree, &tree, RESCUE_LIMITS)
-            .map_err(environment)?;
+            .snapshot_against(&self.root, &tree, &tree, RESCUE_LIMITS)?;
         if let Some(first) = seen.changed.first() {
             let more = seen.changed.len() - 1;
             let what = if more == 0 {
@@ -216,11 +210,7 @@ impl<'a> Checkout<'a> {
             };
             return Err(dirty(format!("{}{what} not committed", first.path)));
         }
-        if self
-            .shadow
-            .has_staged(&self.root, &self.index(), &tree)
-            .map_err(environment)?
-        {
+        if self.shadow.has_staged(&self.root, &self.index(), &tree)? {
             return Err(dirty("something is staged there".into()));
         }
         let left: Vec<TreeReport> = seen.left_behind().cloned().collect();
@@ -243,27 +233,22 @@ impl<'a> Checkout<'a> {
     /// What Git ignores there, a directory of which all is ignored as one.
     pub(crate) fn ignored(&self, head: &Head) -> Result<Vec<RepoPath>, OpError> {
         let tree = match head.commit() {
-            Some(commit) => self.repo.tree_of(commit).map_err(environment)?,
+            Some(commit) => self.repo.tree_of(commit)?,
             None => self.shadow.format().empty_tree(),
         };
-        self.shadow
-            .list_ignored(&self.root, &tree)
-            .map_err(environment)
+        Ok(self.shadow.list_ignored(&self.root, &tree)?)
     }
 }
 
 impl Entered<'_> {
     /// The commit on which the run began.
     pub(crate) fn base(&self) -> Result<Oid, OpError> {
-        Oid::parse(&self.journal.commit).map_err(environment)
+        Oid::parse(&self.journal.commit).kept(JOURNAL)
     }
 
     /// The tree of that commit.
     pub(crate) fn base_tree(&self) -> Result<Oid, OpError> {
-        self.checkout
-            .repo
-            .tree_of(&self.base()?)
-            .map_err(environment)
+        Ok(self.checkout.repo.tree_of(&self.base()?)?)
     }
 
     /// The index and the list first: the journal says that they are there.
@@ -271,19 +256,23 @@ impl Entered<'_> {
         let dir = dir(self.checkout.world);
         let index = self.checkout.index();
         let bytes = if index.is_file() {
-            fs::read_capped(&index, INDEX_CAP).map_err(environment)?
+            fs::read_capped(&index, INDEX_CAP)?
         } else {
             Vec::new()
         };
-        fs::write_private(&dir.join("index"), &bytes).map_err(environment)?;
+        fs::write_private(&dir.join("index"), &bytes)?;
         let list: Vec<u8> = self
             .ignored
             .iter()
             .flat_map(|path| [path.as_bytes(), b"\0"].concat())
             .collect();
-        fs::write_private(&dir.join("ignored"), &list).map_err(environment)?;
-        let text = serde_json::to_string_pretty(&self.journal).map_err(environment)?;
-        fs::write_private(&dir.join("journal.json"), text.as_bytes()).map_err(environment)
+        fs::write_private(&dir.join("ignored"), &list)?;
+        let text = serde_json::to_string_pretty(&self.journal)
+            .bug("a journal cannot be written as JSON")?;
+        Ok(fs::write_private(
+            &dir.join("journal.json"),
+            text.as_bytes(),
+        )?)
     }
 
     /// The tree as it stands, without what was ignored before; also what could not be taken and was
@@ -294,9 +283,7 @@ impl Entered<'_> {
     ) -> Result<(Snapshot, Vec<TreeReport>), OpError> {
         let Checkout { shadow, root, .. } = &self.checkout;
         let base = self.base_tree()?;
-        let mut seen = shadow
-            .snapshot_against(root, &base, &base, limits)
-            .map_err(environment)?;
+        let mut seen = shadow.snapshot_against(root, &base, &base, limits)?;
         let added = seen
             .changed
             .iter()
@@ -307,7 +294,7 @@ impl Entered<'_> {
             .cloned()
             .collect();
         if !never.is_empty() {
-            seen.tree = shadow.leave_out(root, &base, &never).map_err(environment)?;
+            seen.tree = shadow.leave_out(root, &base, &never)?;
             seen.changed.retain(|change| !never.contains(&change.path));
         }
         seen.reports
@@ -342,7 +329,7 @@ impl Entered<'_> {
                     self.journal.run,
                     id::random_text(6)
                 ));
-                for (what, kept) in move_aside(root, &left, &to).map_err(environment)? {
+                for (what, kept) in move_aside(root, &left, &to)? {
                     world.say(&format!("checkout: {what}; kept as {}", kept.display()));
                 }
             } else if seen.tree == base {
@@ -357,15 +344,13 @@ impl Entered<'_> {
             if Some(&seen.tree) != saved && seen.tree != base {
                 reference = self.save(&seen.tree)?.or(reference);
             }
-            shadow.put_back(root, &base).map_err(environment)?;
+            shadow.put_back(root, &base)?;
         }
         failpoint::hit("checkout-files")?;
-        let index = fs::read_capped(&dir(world).join("index"), INDEX_CAP).map_err(environment)?;
+        let index = fs::read_capped(&dir(world).join("index"), INDEX_CAP)?;
         if !index.is_empty() {
-            fs::write_atomic(&self.checkout.index(), &index).map_err(environment)?;
-            shadow
-                .refresh_index(root, &self.checkout.index(), &base)
-                .map_err(environment)?;
+            fs::write_atomic(&self.checkout.index(), &index)?;
+            shadow.refresh_index(root, &self.checkout.index(), &base)?;
         }
         failpoint::hit("checkout-index")?;
         let commit = self.base()?;
@@ -374,8 +359,7 @@ impl Entered<'_> {
             .branch
             .as_deref()
             .map_or(HeadTo::Commit(&commit), HeadTo::Branch);
-        repo.set_head_of(repo.common_dir(), &to)
-            .map_err(environment)?;
+        repo.set_head_of(repo.common_dir(), &to)?;
         failpoint::hit("checkout-back")?;
         self.follow()?;
         self.forget()?;
@@ -394,11 +378,11 @@ impl Entered<'_> {
         let Some(name) = &self.journal.branch else {
             return Ok(());
         };
-        let tip = repo.find_ref(name).map_err(environment)?;
+        let tip = repo.find_ref(name)?;
         let Some(tip) = tip.filter(|tip| tip.as_str() != self.journal.commit) else {
             return Ok(());
         };
-        let (old, new) = (self.base_tree()?, repo.tree_of(&tip).map_err(environment)?);
+        let (old, new) = (self.base_tree()?, repo.tree_of(&tip)?);
         if let Err(error) = shadow.bring_along(root, &self.checkout.index(), &old, &new) {
             world.say(&format!(
                 "warning: {name} moved during the run, and the checkout could not follow: {error}"
@@ -410,14 +394,8 @@ impl Entered<'_> {
     /// Puts a tree on the run's rescue reference, unless its branch holds it.
     fn save(&self, tree: &Oid) -> Result<Option<String>, OpError> {
         let repo = self.checkout.repo;
-        let tip = repo
-            .find_ref(&self.journal.own_branch())
-            .map_err(environment)?;
-        let held = tip
-            .as_ref()
-            .map(|tip| repo.tree_of(tip))
-            .transpose()
-            .map_err(environment)?;
+        let tip = repo.find_ref(&self.journal.own_branch())?;
+        let held = tip.as_ref().map(|tip| repo.tree_of(tip)).transpose()?;
         if held.as_ref() == Some(tree) || *tree == self.base_tree()? {
             return Ok(None);
         }
@@ -430,7 +408,7 @@ impl Entered<'_> {
             known: KnownRescue::UnderItsName,
         };
         let stand = tip.map_or_else(|| self.base(), Ok)?;
-        match save_tree(repo, &save, tree, &stand).map_err(environment)? {
+        match save_tree(repo, &save, tree, &stand)? {
             Rescue::Saved { reference, .. } => Ok(Some(reference)),
             Rescue::Nothing => Ok(None),
         }
@@ -447,12 +425,15 @@ impl Entered<'_> {
     /// The journal goes first: without it the rest means nothing.
     fn forget(&self) -> Result<(), OpError> {
         let dir = dir(self.checkout.world);
-        ["journal.json", "index", "ignored"]
-            .iter()
-            .try_for_each(|name| fs::remove_file(&dir.join(name)).map(drop))
-            .map_err(environment)
+        for name in ["journal.json", "index", "ignored"] {
+            fs::remove_file(&dir.join(name))?;
+        }
+        Ok(())
     }
 }
+
+/// The field of the journal that tells on which commit a run began.
+const JOURNAL: &str = "the commit in the journal of the checkout";
 
 fn dir(world: &World) -> PathBuf {
     world.state().join("slots").join(Run::CHECKOUT)
@@ -461,16 +442,16 @@ fn dir(world: &World) -> PathBuf {
 /// Reads the journal, where a run has the checkout.
 pub(crate) fn read_journal(world: &World) -> Result<Option<Journal>, OpError> {
     let file = dir(world).join("journal.json");
-    let Some(text) = fs::read_text_if_there(&file, 1 << 20).map_err(environment)? else {
+    let Some(text) = fs::read_text_if_there(&file, 1 << 20)? else {
         return Ok(None);
     };
     serde_json::from_str(&text)
         .map(Some)
-        .map_err(|error| environment(format!("{}: {error}", file.display())))
+        .kept(file.display().to_string())
 }
 
 fn read_list(file: &Path) -> Result<Vec<RepoPath>, OpError> {
-    let bytes = fs::read_capped(file, LIST_CAP).map_err(environment)?;
+    let bytes = fs::read_capped(file, LIST_CAP)?;
     Ok(bytes
         .split(|byte| *byte == 0)
         .filter(|path| !path.is_empty())

@@ -10,7 +10,7 @@ use crate::git::worktree::{PoolLimits, Rescue, SlotState, WorktreeError, Worktre
 use crate::git::{Repo, WorktreeOwner};
 use crate::ops::refusal::OpError;
 use crate::ops::run::recovery::salvage::rescue_in;
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 
@@ -20,7 +20,7 @@ pub fn empty_older(world: &World, store: &mut SqliteStore, repo: &Repo) -> Resul
     for dir in world.places.older() {
         let runs = store.read(|tx| tx.all_runs())?;
         let pool = WorktreePool::new(repo, &dir, PoolLimits::default()).sharing(world.disk_locks());
-        for slot in pool.list().map_err(environment)? {
+        for slot in pool.list()? {
             let is_busy = runs
                 .iter()
                 .any(|run| run.worktree == slot.name && run.end.is_none());
@@ -37,7 +37,7 @@ pub fn empty_older(world: &World, store: &mut SqliteStore, repo: &Repo) -> Resul
             }
         }
         // Where checks ran; nobody worked there but `ai`.
-        for path in fs::list_dir(&dir).map_err(environment)? {
+        for path in fs::list_dir(&dir)? {
             let name = path
                 .file_name()
                 .unwrap_or_default()
@@ -46,7 +46,7 @@ pub fn empty_older(world: &World, store: &mut SqliteStore, repo: &Repo) -> Resul
             if name.starts_with(".check-")
                 && std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir())
             {
-                fs::remove_stubborn(&path).map_err(environment)?;
+                fs::remove_stubborn(&path)?;
             }
         }
         let _swept = pool.sweep();
@@ -63,8 +63,8 @@ fn leave(pool: &Path) -> Result<(), OpError> {
         return Ok(());
     }
     if let Some(home) = home {
-        fs::remove_stubborn(&home.join("checks")).map_err(environment)?;
-        fs::remove_file(&home.join("owner")).map_err(environment)?;
+        fs::remove_stubborn(&home.join("checks"))?;
+        fs::remove_file(&home.join("owner"))?;
         // The directory of all repositories may be empty now, too.
         for dir in home.ancestors().take(2) {
             let _removed = fs::remove_empty_dir(dir);
@@ -100,11 +100,11 @@ fn give_up(
     match (rescued.cleared, rescued.left_behind.first()) {
         (Some(cleared), _) => {
             // Somebody with another setting may have begun to work there meanwhile.
-            let removed = pool.remove_if_free(cleared, || -> Result<bool, GiveUp> {
-                let active = store.read(|tx| tx.active_runs()).map_err(GiveUp::Store)?;
+            let removed = pool.remove_if_free(cleared, || -> Result<bool, OpError> {
+                let active = store.read(|tx| tx.active_runs())?;
                 Ok(active.iter().all(|run| run.worktree != slot))
             });
-            if removed.map_err(environment)?.is_some() {
+            if removed?.is_some() {
                 let new = world.pool_dir();
                 world.say(&format!(
                     "worktree {} was given up; new ones are made in {}",
@@ -119,13 +119,4 @@ fn give_up(
         (None, None) => {}
     }
     Ok(())
-}
-
-/// Why a worktree was not given up.
-#[derive(Debug, thiserror::Error)]
-enum GiveUp {
-    #[error(transparent)]
-    Store(StoreError),
-    #[error(transparent)]
-    Pool(#[from] WorktreeError),
 }

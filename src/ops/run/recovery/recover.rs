@@ -15,7 +15,7 @@ use crate::ops::run::agent::{cgroup, session};
 use crate::ops::run::model::KeptWork;
 use crate::ops::run::recovery::liveness::liveness;
 use crate::ops::run::recovery::{checkout, ending, salvage, stop};
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 use crate::process::guard::kill_leftovers;
 use crate::process::identity::ProcessLiveness;
 use crate::store::sqlite::SqliteStore;
@@ -66,7 +66,7 @@ pub fn one(
 ) -> Result<Option<Recovered>, OpError> {
     // Two that recover at once would both look at the slot, and the second one at what the first
     // has given to a new run.
-    let _held = fs::lock(&world.state().join("recover.lock")).map_err(environment)?;
+    let _held = fs::lock(&world.state().join("recover.lock"))?;
     match store.read(|tx| tx.run(id))? {
         Some(run) if run.end.is_none() && liveness(&run.supervisor) == ProcessLiveness::Dead => {
             recover(world, store, repo, run).map(Some)
@@ -143,7 +143,7 @@ fn recover(
     repo: &Repo,
     run: Run,
 ) -> Result<Recovered, OpError> {
-    let mut left = kill_leftovers(run.id.as_str(), world.config.runs.grace).map_err(environment)?;
+    let mut left = kill_leftovers(run.id.as_str(), world.config.runs.grace)?;
     left.ended += cgroup::end(&world.run_dir(&run.id));
     if !left.survivors.is_empty() {
         let pids: Vec<i32> = left.survivors.iter().map(|p| p.pid).collect();

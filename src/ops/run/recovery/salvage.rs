@@ -6,10 +6,11 @@ use crate::git::quarantine::Quarantine;
 use crate::git::shadow::ShadowRepo;
 use crate::git::worktree::{KnownRescue, PoolLimits, Rescue, RescueAs, RescueResult, WorktreePool};
 use crate::git::{Oid, Repo};
+use crate::ops::error::Kept as _;
 use crate::ops::refusal::OpError;
 use crate::ops::run::model::KeptWork;
 use crate::ops::run::recovery::checkout;
-use crate::ops::world::{World, environment, identity};
+use crate::ops::world::{World, identity};
 
 /// The references for work that is found in a slot and belongs to no lost run.
 pub(crate) const SLOT_RESCUES: &str = "refs/ai/rescue/slot/";
@@ -27,7 +28,7 @@ pub(crate) fn save(
         .as_deref()
         .map(Oid::parse)
         .transpose()
-        .map_err(environment)?;
+        .kept("the base of the run")?;
     let message = format!("ai: work saved from worktree {}\n", run.worktree);
     let when_ms = (world.clock)().wall_ms;
     let save = RescueAs {
@@ -37,8 +38,7 @@ pub(crate) fn save(
         when_ms,
         known,
     };
-    pool.rescue(&run.worktree, base.as_ref(), shadow, &save)
-        .map_err(environment)
+    Ok(pool.rescue(&run.worktree, base.as_ref(), shadow, &save)?)
 }
 
 /// Puts the work of a run that was cut off on `refs/ai/rescue/<task>/<epoch>`. `None` where there
@@ -52,7 +52,7 @@ pub fn rescue_run(world: &World, repo: &Repo, run: &Run) -> Result<Option<String
         world.places.pool_of(&run.worktree),
         PoolLimits::default(),
     );
-    let shadow = ShadowRepo::open(repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
+    let shadow = ShadowRepo::open(repo, &world.shadow_dir(&run.worktree))?;
     // What the agent committed in its sandbox is saved with the rest; where it cannot be, its files
     // still are.
     if let (Some(own), Ok(Some(info))) = (own_commits(world, repo, run)?, pool.find(&run.worktree))
@@ -91,7 +91,7 @@ pub fn own_commits(world: &World, repo: &Repo, run: &Run) -> Result<Option<Quara
         .as_deref()
         .map(Oid::parse)
         .transpose()
-        .map_err(environment)?;
+        .kept("the base of the run")?;
     Ok(Quarantine::at(repo, &dir, &run.branch, base.as_ref()))
 }
 
@@ -115,7 +115,7 @@ pub(crate) fn rescue_in(
     slot: &str,
     last: Option<&Run>,
 ) -> Result<RescueResult, OpError> {
-    let shadow = ShadowRepo::open(repo, &world.shadow_dir(slot)).map_err(environment)?;
+    let shadow = ShadowRepo::open(repo, &world.shadow_dir(slot))?;
     let reference = last.map_or_else(
         || format!("{SLOT_RESCUES}{slot}"),
         |run| run.id.rescue_ref(),
@@ -124,7 +124,7 @@ pub(crate) fn rescue_in(
         .and_then(|run| run.base.as_deref())
         .map(Oid::parse)
         .transpose()
-        .map_err(environment)?;
+        .kept("the base of the run")?;
     let (who, when_ms) = (identity()?, (world.clock)().wall_ms);
     let message = format!("ai: work saved from worktree {slot}\n");
     let save = RescueAs {
@@ -134,8 +134,7 @@ pub(crate) fn rescue_in(
         when_ms,
         known: KnownRescue::Anywhere,
     };
-    pool.rescue(slot, base.as_ref(), &shadow, &save)
-        .map_err(environment)
+    Ok(pool.rescue(slot, base.as_ref(), &shadow, &save)?)
 }
 
 /// Puts the work of a run where nothing can lose it.

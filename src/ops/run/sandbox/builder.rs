@@ -19,7 +19,7 @@ use crate::ops::ask::{self, Question};
 use crate::ops::cx::Cx;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::sandbox::home;
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 use crate::policy::DEFAULT_RULE;
 use crate::process::sandbox::{
     PathAccess, ResourceLimits, SandboxLayer, SandboxNesting, SandboxPolicy, SandboxProbe, known,
@@ -313,7 +313,9 @@ impl Ground {
             let name = PathBuf::from(name);
             (
                 path.clone(),
-                fs::rename(path, &name).map(|()| name).map_err(environment),
+                fs::rename(path, &name)
+                    .map(|()| name)
+                    .map_err(OpError::from),
             )
         });
         away.collect()
@@ -332,7 +334,7 @@ impl Ground {
         // What is not there cannot be protected, and could be made.
         let own_settings = admin.join("config.worktree");
         if self.fence.layer != SandboxLayer::None && fs::is_missing(&own_settings) {
-            fs::write_atomic(&own_settings, b"").map_err(environment)?;
+            fs::write_atomic(&own_settings, b"")?;
         }
         // By these Git finds the repository; whoever can change them has every later `git` run a
         // program of his.
@@ -347,7 +349,7 @@ impl Ground {
         let Some(own) = own.filter(|_| self.fence.layer.mode() == Mode::Bubblewrap) else {
             return Ok(());
         };
-        own.prepare().map_err(environment)?;
+        own.prepare()?;
         for stand_in in own.stand_ins() {
             self.fence
                 .set_access(&stand_in.place, PathAccess::BindWrite(stand_in.with));
@@ -379,10 +381,10 @@ impl Ground {
 
     /// Removes what was made for the child.
     pub fn clear(&self) -> Result<(), OpError> {
-        self.tmp
-            .as_deref()
-            .map_or(Ok(()), fs::remove_dir_all)
-            .map_err(environment)
+        if let Some(tmp) = &self.tmp {
+            fs::remove_dir_all(tmp)?;
+        }
+        Ok(())
     }
 
     fn hide_places(&mut self, world: &World) {
@@ -442,7 +444,7 @@ impl Ground {
             self.fence.set_access(Path::new(TMP), PathAccess::Hidden);
             return Ok(());
         }
-        fs::create_private_dir(tmp).map_err(environment)?;
+        fs::create_private_dir(tmp)?;
         self.write(tmp);
         self.tmp = Some(tmp.to_owned());
         // Where the home has no such cache yet, none can be made there, and nothing works without
@@ -544,8 +546,7 @@ impl Ground {
 /// Every checkout of the project, and the git directory that they share.
 pub fn checkouts(world: &World) -> Result<Vec<PathBuf>, OpError> {
     let location = &world.location;
-    let linked = registered(&location.common_dir)
-        .map_err(environment)?
+    let linked = registered(&location.common_dir)?
         .into_iter()
         .map(|(_, root)| root);
     let own = [

@@ -10,6 +10,7 @@ use crate::git::quarantine::Quarantine;
 use crate::git::shadow::ShadowRepo;
 use crate::git::worktree::{Slot, SlotInfo};
 use crate::ops::cx::commit;
+use crate::ops::error::Doing as _;
 use crate::ops::failpoint;
 use crate::ops::refusal::OpError;
 use crate::ops::run::agent::gate::PolicyGate;
@@ -21,7 +22,6 @@ use crate::ops::run::sandbox::builder;
 use crate::ops::run::step::prompt::write_prompt;
 use crate::ops::run::step::{checkout, snapshot};
 use crate::ops::run::watch::trespass;
-use crate::ops::world::environment;
 use crate::store::sqlite::SqliteStore;
 
 /// Starts the agent, sees it to its end, and takes what it left.
@@ -40,9 +40,9 @@ pub(crate) fn ask(
         .then(|| checkout::enter(live))
         .transpose()?;
     let mark = live.dir.join("started");
-    fs::write_private(&mark, b"").map_err(environment)?;
-    let before = BystanderState::look(live.repo, &mark).map_err(environment)?;
-    fs::remove_file(&mark).map_err(environment)?;
+    fs::write_private(&mark, b"")?;
+    let before = BystanderState::look(live.repo, &mark)?;
+    fs::remove_file(&mark)?;
     let idle = trespass::idle_slots(live, store)?;
     let own = salvage::own_commits(live.world, live.repo, &live.started.run)?;
     let network = ask_network(live, store)?;
@@ -129,7 +129,10 @@ fn agent_step(
     own: Option<&Quarantine>,
     network: Network,
 ) -> Result<AgentEnd, OpError> {
-    let worktree = slot.path.canonicalize().map_err(environment)?;
+    let worktree = slot
+        .path
+        .canonicalize()
+        .doing("find the worktree of the run")?;
     let mut gate = PolicyGate {
         live,
         store,
@@ -167,7 +170,7 @@ fn one_session(
     network: Network,
     session: SessionChoice<'_>,
 ) -> Result<AgentEnd, OpError> {
-    let prompt = fs::read_text(&live.dir.join("prompt.md"), 64 << 20).map_err(environment)?;
+    let prompt = fs::read_text(&live.dir.join("prompt.md"), 64 << 20)?;
     let step = AgentStep {
         agent: crew.agent,
         connector: crew.connector,

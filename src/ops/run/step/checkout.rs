@@ -14,14 +14,14 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::model::{AgentEnd, RunCx, Taken, Worked};
 use crate::ops::run::recovery::checkout::{Checkout, Entered, Journal, give_back, read_journal};
 use crate::ops::run::step::snapshot;
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 
 /// Refuses where the checkout is not clean: said before anything is claimed. `base` is where the
 /// run is to start.
 pub(crate) fn refuse_dirty(world: &World, repo: &Repo, base: Option<&str>) -> Result<(), OpError> {
     let checkout = Checkout::open(world, repo)?;
     checkout.clean()?;
-    let head = repo.head_of(repo.common_dir()).map_err(environment)?;
+    let head = repo.head_of(repo.common_dir())?;
     match head.commit().map(Oid::as_str) == base {
         true => Ok(()),
         false => {
@@ -60,7 +60,7 @@ pub(crate) fn enter<'a>(live: &RunCx<'a>) -> Result<Entered<'a>, OpError> {
     }
     let checkout = Checkout::open(world, repo)?;
     let left = checkout.clean()?;
-    let head = repo.head_of(repo.common_dir()).map_err(environment)?;
+    let head = repo.head_of(repo.common_dir())?;
     let commit = head
         .commit()
         .map(ToString::to_string)
@@ -88,10 +88,8 @@ pub(crate) fn enter<'a>(live: &RunCx<'a>) -> Result<Entered<'a>, OpError> {
         Some(&base),
         &ExpectedRef::Absent,
         "ai: a run in the checkout begins",
-    )
-    .map_err(environment)?;
-    repo.set_head_of(repo.common_dir(), &HeadTo::Branch(&branch))
-        .map_err(environment)?;
+    )?;
+    repo.set_head_of(repo.common_dir(), &HeadTo::Branch(&branch))?;
     failpoint::hit("checkout-entered")?;
     Ok(entered)
 }

@@ -10,7 +10,7 @@ use crate::ops::refusal::OpError;
 use crate::ops::run::agent::{ports, session};
 use crate::ops::run::model::{Findings, RunCx, RunVerdict};
 use crate::ops::run::step::statement;
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 
 /// What a piece of evidence is about.
 pub struct Filed<'a> {
@@ -31,7 +31,7 @@ pub fn file_evidence(
     file: &Path,
     summary: serde_json::Value,
 ) -> Result<Evidence, OpError> {
-    let (sha256, bytes) = fs::digest(file).map_err(environment)?;
+    let (sha256, bytes) = fs::digest(file)?;
     Ok(Evidence {
         id: EvidenceId(format!("e-{}", id::random_text(10))),
         task: filed.task.clone(),
@@ -106,7 +106,7 @@ pub(crate) fn file_all(
     let results: Vec<_> = found.checked.iter().map(|check| &check.result).collect();
     write_json(live, "checks.json", &serde_json::json!(results))?;
     let text = statement::statement(live, found, verdict.cell, &verdict.decision, &all);
-    fs::write_private(&live.dir.join("statement.json"), text.as_bytes()).map_err(environment)?;
+    fs::write_private(&live.dir.join("statement.json"), text.as_bytes())?;
     all.push(file_evidence(
         world,
         &filed,
@@ -141,9 +141,6 @@ fn write_summary(live: &RunCx<'_>, found: &Findings, verdict: &RunVerdict) -> Re
 
 fn write_json(live: &RunCx<'_>, name: &str, value: &serde_json::Value) -> Result<(), OpError> {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    fs::write_private(
-        &live.dir.join(name),
-        live.world.redactor().redact_text(&text).as_bytes(),
-    )
-    .map_err(environment)
+    let text = live.world.redactor().redact_text(&text);
+    Ok(fs::write_private(&live.dir.join(name), text.as_bytes())?)
 }

@@ -11,7 +11,6 @@ use crate::git::worktree::Slot;
 use crate::ops::refusal::OpError;
 use crate::ops::run::checks::runner::CheckPlan;
 use crate::ops::run::model::RunCx;
-use crate::ops::world::environment;
 
 /// What stands in the prompt besides the task.
 pub struct Around<'a> {
@@ -70,7 +69,10 @@ pub(crate) fn write_prompt(
         .world
         .redactor()
         .redact_text(&assemble(&live.started.task, &around));
-    fs::write_private(&live.dir.join("prompt.md"), text.as_bytes()).map_err(environment)
+    Ok(fs::write_private(
+        &live.dir.join("prompt.md"),
+        text.as_bytes(),
+    )?)
 }
 
 /// The whole prompt.

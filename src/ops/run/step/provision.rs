@@ -25,7 +25,6 @@ use crate::ops::run::checks::process::words;
 use crate::ops::run::checks::runner::{SETUP_LIMIT, process_end, runtime};
 use crate::ops::run::sandbox::builder::{self, Ground, Inmate};
 use crate::ops::run::step::evidence::{Filed, file_evidence};
-use crate::ops::world::environment;
 use crate::process::environment::child_environment;
 use crate::process::supervise::{
     CommandEnd, CommandLimits, OutputTo, QuietObserver, SpawnSpec, StdinSource, supervise,
@@ -80,16 +79,14 @@ fn seed_caches(live: &RunCx<'_>, worktree: &Path) -> Result<(), OpError> {
             .arg(cache)
             .dir(root);
         let ignored = ignored.env("GIT_LITERAL_PATHSPECS", "0");
-        if ignored.run_any().map_err(environment)?.code != 0 {
+        if ignored.run_any()?.code != 0 {
             live.world.say(&format!(
                 "warning: cache {cache} is not ignored by Git, so the worktree starts without it"
             ));
             continue;
         }
         let draft = WorktreePool::draft(worktree);
-        if let Some(seeded) =
-            seed(root, worktree, Path::new(cache), how, &draft).map_err(environment)?
-        {
+        if let Some(seeded) = seed(root, worktree, Path::new(cache), how, &draft)? {
             let SeedReport {
                 files,
                 shared,
@@ -117,20 +114,17 @@ fn include(live: &RunCx<'_>, worktree: &Path) -> Result<(), OpError> {
         .git()
         .command(["ls-files", "-z", "--others", "--ignored"])
         .arg(format!("--exclude-from={INCLUDE}"));
-    let named = listed.dir(root).run().map_err(environment)?.stdout;
+    let named = listed.dir(root).run()?.stdout;
     let asked = live
         .repo
         .git()
         .command(["check-ignore", "-z", "--stdin"])
         .input(named.clone())
         .dir(root);
-    let answer = asked
-        .env("GIT_LITERAL_PATHSPECS", "0")
-        .run_any()
-        .map_err(environment)?;
+    let answer = asked.env("GIT_LITERAL_PATHSPECS", "0").run_any()?;
     // 1 says that none is ignored.
     if answer.code > 1 {
-        return Err(environment(answer.failure()));
+        return Err(answer.failure().into());
     }
     let ignored: HashSet<&[u8]> = names(&answer.stdout).collect();
     for name in names(&named) {
@@ -173,7 +167,7 @@ fn bring(root: &Path, worktree: &Path, path: &Path) -> Result<Option<&'static st
     match fs::copy_if_absent(&root.join(path), &worktree.join(path)) {
         Ok(()) => Ok(None),
         Err(error) if error.is_not_found() => Ok(Some("it is gone")),
-        Err(error) => Err(environment(error)),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -226,14 +220,10 @@ fn setup(
         &live.cancel,
     ));
     ground.clear()?;
-    let done = done.map_err(environment)?;
+    let done = done?;
     let errors = live.dir.join("setup.stderr");
-    fs::append(
-        &log,
-        &fs::read_capped(&errors, LOG_CAP).map_err(environment)?,
-    )
-    .map_err(environment)?;
-    fs::remove_file(&errors).map_err(environment)?;
+    fs::append(&log, &fs::read_capped(&errors, LOG_CAP)?)?;
+    fs::remove_file(&errors)?;
     let end = process_end(&done.end, done.oom, SETUP_LIMIT);
     let duration_ms = u64::try_from(done.duration.as_millis()).unwrap_or(u64::MAX);
     file(

@@ -14,7 +14,7 @@ use crate::git::{ExpectedRef, Oid};
 use crate::ops::failpoint;
 use crate::ops::refusal::OpError;
 use crate::ops::run::model::{AgentEnd, RunCx, Sealed, Taken, Worked};
-use crate::ops::world::{environment, identity};
+use crate::ops::world::identity;
 
 /// Largest patch that is kept.
 const PATCH_CAP: usize = 64 << 20;
@@ -58,9 +58,7 @@ pub(crate) fn take_tree(
     head: Option<&Oid>,
 ) -> Result<Taken, OpError> {
     let base_tree = live.base_tree(shadow)?;
-    let snapshot = shadow
-        .snapshot(root, &base_tree, SnapshotLimits::default())
-        .map_err(environment)?;
+    let snapshot = shadow.snapshot(root, &base_tree, SnapshotLimits::default())?;
     failpoint::hit("snapshot")?;
     commit_tree(live, shadow, (base_tree, &snapshot), head)
 }
@@ -93,7 +91,7 @@ pub(crate) fn commit_tree(
         who: &who,
         when_ms: (live.world.clock)().wall_ms,
     };
-    let sealed = seal(repo, shadow, &work).map_err(environment)?;
+    let sealed = seal(repo, shadow, &work)?;
     let mut remarks: Vec<String> = snapshot
         .reports
         .iter()
@@ -124,14 +122,14 @@ pub(crate) fn commit_tree(
 /// Moves the run's branch, from wherever the agent left it, to the judged commit.
 pub(crate) fn move_branch(live: &RunCx<'_>, commit: &Oid) -> Result<(), OpError> {
     let name = format!("refs/heads/{}", live.started.run.branch);
-    let expected = match live.repo.find_ref(&name).map_err(environment)? {
+    let expected = match live.repo.find_ref(&name)? {
         Some(now) if &now == commit => return Ok(()),
         Some(now) => ExpectedRef::At(now),
         None => ExpectedRef::Absent,
     };
     live.repo
-        .swap_ref(&name, Some(commit), &expected, "ai: snapshot of the run")
-        .map_err(environment)
+        .swap_ref(&name, Some(commit), &expected, "ai: snapshot of the run")?;
+    Ok(())
 }
 
 /// The patch that was written.
@@ -155,15 +153,11 @@ pub(crate) fn write_patch(
     shadow: &ShadowRepo,
     sealed: &Sealed,
 ) -> Result<(Written, DiffStats), OpError> {
-    let patch = shadow
-        .patch(&sealed.base_tree, &sealed.tree, PATCH_CAP)
-        .map_err(environment)?;
-    let stats = shadow
-        .stats(&sealed.base_tree, &sealed.tree)
-        .map_err(environment)?;
+    let patch = shadow.patch(&sealed.base_tree, &sealed.tree, PATCH_CAP)?;
+    let stats = shadow.stats(&sealed.base_tree, &sealed.tree)?;
     let file = live.dir.join("diff.patch");
     let shown = live.world.redactor().redact(&patch.text);
-    fs::write_private(&file, &shown).map_err(environment)?;
+    fs::write_private(&file, &shown)?;
     Ok((
         Written {
             file,

@@ -10,11 +10,11 @@ use crate::base::fs;
 use crate::domain::verdict::Lifecycle;
 use crate::git::Oid;
 use crate::git::shadow::ShadowRepo;
+use crate::ops::error::Kept as _;
 use crate::ops::refusal::OpError;
 use crate::ops::run::agent::launch;
 use crate::ops::run::model::{AgentEnd, RunCx, Sealed, Worked};
 use crate::ops::run::step::snapshot::move_branch;
-use crate::ops::world::environment;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
 
@@ -43,7 +43,7 @@ pub(crate) fn leave(live: &RunCx<'_>, worked: &Worked) -> Result<(), OpError> {
     };
     let text = serde_json::to_string_pretty(&left).unwrap_or_default();
     let text = live.world.redactor().redact_text(&text);
-    fs::write_private(&live.dir.join(FILE), text.as_bytes()).map_err(environment)
+    Ok(fs::write_private(&live.dir.join(FILE), text.as_bytes())?)
 }
 
 /// The work of the lost run that this one takes up; nothing where it cannot be had whole, so that
@@ -63,23 +63,21 @@ pub(crate) fn take_up(
         return Ok(None);
     };
     let (tree, commit) = (
-        Oid::parse(tree).map_err(environment)?,
-        Oid::parse(commit).map_err(environment)?,
+        Oid::parse(tree).kept("the tree of the run")?,
+        Oid::parse(commit).kept("the commit of the run")?,
     );
     let dir = live.world.run_dir(from);
     let Some(left) = read(&dir)? else {
         return Ok(None);
     };
-    if !live.repo.has_object(&commit).map_err(environment)? {
+    if !live.repo.has_object(&commit)? {
         return Ok(None);
     }
     let base_tree = live.base_tree(shadow)?;
-    let changed = shadow
-        .changed_paths(&base_tree, &tree)
-        .map_err(environment)?;
+    let changed = shadow.changed_paths(&base_tree, &tree)?;
     move_branch(live, &commit)?;
     for log in launch::LOGS {
-        fs::copy_if_there(&dir.join(log), &live.dir.join(log)).map_err(environment)?;
+        fs::copy_if_there(&dir.join(log), &live.dir.join(log))?;
     }
     live.world.say(&format!(
         "taking up the work of run {from}, which was cut off after its agent had ended"
@@ -106,7 +104,7 @@ pub(crate) fn is_left(dir: &Path) -> bool {
 }
 
 fn read(dir: &Path) -> Result<Option<Left>, OpError> {
-    let text = fs::read_text_if_there(&dir.join(FILE), CAP).map_err(environment)?;
+    let text = fs::read_text_if_there(&dir.join(FILE), CAP)?;
     let left: Option<Left> = text.and_then(|text| serde_json::from_str(&text).ok());
     Ok(left.filter(|left| left.lifecycle == Lifecycle::Finished))
 }

@@ -27,7 +27,6 @@ use crate::ops::run::agent::tools;
 use crate::ops::run::choose::Registered;
 use crate::ops::run::judge;
 use crate::ops::scrub::redact_record;
-use crate::ops::world::environment;
 use crate::ops::world::identity;
 use crate::ops::{lease, lock};
 use crate::store::Store;
@@ -364,15 +363,14 @@ fn freshness(live: &RunCx<'_>, found: &Findings) -> Result<Freshness, OpError> {
     let (Some(target), Some(commit)) = (&live.started.run.target, &found.sealed.commit) else {
         return Ok(Freshness::Current);
     };
-    let tip = live.repo.find_ref(target).map_err(environment)?;
+    let tip = live.repo.find_ref(target)?;
     if tip.as_ref().map(Oid::as_str) == live.started.run.base.as_deref() {
         return Ok(Freshness::Current);
     }
     let shadow = ShadowRepo::open(
         live.repo,
         &live.world.shadow_dir(&live.started.run.worktree),
-    )
-    .map_err(environment)?;
+    )?;
     let who = identity()?;
     let proposal = MergeProposal {
         target,
@@ -387,6 +385,11 @@ fn freshness(live: &RunCx<'_>, found: &Findings) -> Result<Freshness, OpError> {
         Err(MergeError::Conflicts { .. } | MergeError::Unrelated { .. }) => {
             Ok(Freshness::BaseMovedConflicting)
         }
-        Err(error) => Err(environment(error)),
+        Err(MergeError::Git(error)) => Err(error.into()),
+        Err(MergeError::Ref(error)) => Err(error.into()),
+        Err(error) => Err(OpError::Merge {
+            task: live.started.task.id.clone(),
+            source: Box::new(error),
+        }),
     }
 }

@@ -1,6 +1,7 @@
 //! Where a run works: a slot of the worktree pool.
 
 use crate::base::text::counted;
+use crate::ops::error::{Doing as _, Kept as _, MAKE_ROOM};
 use crate::ops::run::recovery::salvage::{SLOT_RESCUES, save};
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use crate::git::worktree::{
 use crate::git::{Oid, Repo};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::step::checkout;
-use crate::ops::world::{World, environment};
+use crate::ops::world::World;
 
 /// Refuses where there is too little room for another run, for its worktree or for its objects and
 /// logs: said before anything is claimed.
@@ -28,7 +29,7 @@ pub fn refuse_full_disk(world: &World) -> Result<(), OpError> {
         .into_iter()
         .chain([world.location.common_dir.as_path()])
     {
-        let free = fs4::available_space(dir).map_err(environment)?;
+        let free = fs4::available_space(dir).doing("see how much room is left on the disk")?;
         if free < needed {
             let (free, needed) = (free >> 20, needed >> 20);
             return Err(full(format!(
@@ -41,8 +42,7 @@ pub fn refuse_full_disk(world: &World) -> Result<(), OpError> {
 }
 
 fn full(why: String) -> OpError {
-    let hint =
-        "`ai worktree prune --dry-run` shows what can go; `runs.disk_floor_mb` in .ai/config.yaml is the limit".into();
+    let hint = MAKE_ROOM.to_owned();
     Refusal::TryLater { why, hint }.into()
 }
 
@@ -53,14 +53,6 @@ fn limits(world: &World) -> PoolLimits {
     }
 }
 
-/// What the pool could not do; too little room passes.
-fn pool_error(error: WorktreeError) -> OpError {
-    match error {
-        WorktreeError::NoSpace { .. } => full(error.to_string()),
-        other => environment(other),
-    }
-}
-
 /// Makes or takes the run's slot. What an earlier run left there is saved first, what cannot be
 /// saved is moved out of the way, whole.
 pub fn prepare(world: &World, repo: &Repo, run: &Run) -> Result<(Slot, ShadowRepo), OpError> {
@@ -68,7 +60,7 @@ pub fn prepare(world: &World, repo: &Repo, run: &Run) -> Result<(Slot, ShadowRep
         return checkout::prepare(world, repo);
     }
     let pool = WorktreePool::new(repo, world.pool_dir(), limits(world)).sharing(world.disk_locks());
-    let shadow = ShadowRepo::open(repo, &world.shadow_dir(&run.worktree)).map_err(environment)?;
+    let shadow = ShadowRepo::open(repo, &world.shadow_dir(&run.worktree))?;
     let making = Making {
         world,
         pool,
@@ -97,12 +89,12 @@ pub fn bring_work(repo: &Repo, run: &Run, slot: &Slot, shadow: &ShadowRepo) -> R
     let (Some(work), Some(base)) = (work, run.base.as_deref()) else {
         return Ok(());
     };
-    let tree = |commit: &str| {
-        let commit = Oid::parse(commit).map_err(environment)?;
-        repo.tree_of(&commit).map_err(environment)
+    let tree = |commit: &str| -> Result<Oid, OpError> {
+        let commit = Oid::parse(commit).kept("the work that the run goes on with")?;
+        Ok(repo.tree_of(&commit)?)
     };
     let (base, work) = (tree(base)?, tree(work)?);
-    shadow.bring(&slot.path, &base, &work).map_err(environment)
+    Ok(shadow.bring(&slot.path, &base, &work)?)
 }
 
 /// One thing in the way after the other; more than a few are a loop.
@@ -120,7 +112,7 @@ impl Making<'_> {
     /// The slot; nothing where something was moved out of the way, so that another look is due.
     fn once(&self) -> Result<Option<Slot>, OpError> {
         let name = &self.run.worktree;
-        let Some(info) = self.pool.find(name).map_err(environment)? else {
+        let Some(info) = self.pool.find(name)? else {
             return self.create().map(Some);
         };
         if info.admin.is_some() && info.head.is_none() {
@@ -164,7 +156,7 @@ impl Making<'_> {
         let run = self.run;
         self.pool
             .create(&run.worktree, &run.branch, &self.start, self.shadow)
-            .map_err(pool_error)
+            .map_err(OpError::from)
     }
 
     fn reuse(&self, cleared: ClearedSlot) -> Result<Option<Slot>, OpError> {
@@ -180,15 +172,13 @@ impl Making<'_> {
             Err(WorktreeError::NotClean { .. } | WorktreeError::Git(_)) => {
                 self.set_all_aside("it does not come clean")
             }
-            Err(error) => Err(environment(error)),
+            Err(error) => Err(error.into()),
         }
     }
 
     fn set_all_aside(&self, why: &str) -> Result<Option<Slot>, OpError> {
         let kept = self.kept_dir();
-        self.pool
-            .set_all_aside(&self.run.worktree, &kept)
-            .map_err(environment)?;
+        self.pool.set_all_aside(&self.run.worktree, &kept)?;
         self.tell(why, &kept);
         Ok(None)
     }
@@ -196,8 +186,7 @@ impl Making<'_> {
     fn set_aside(&self, left: &[TreeReport]) -> Result<Option<Slot>, OpError> {
         let moved = self
             .pool
-            .set_aside(&self.run.worktree, left, &self.kept_dir())
-            .map_err(environment)?;
+            .set_aside(&self.run.worktree, left, &self.kept_dir())?;
         if moved.is_empty() {
             let text = format!(
                 "{} holds something that can neither be saved nor moved",
@@ -234,7 +223,9 @@ impl Making<'_> {
 
 fn start_of(run: &Run) -> Result<SlotStart, OpError> {
     match &run.base {
-        Some(base) => Ok(SlotStart::Commit(Oid::parse(base).map_err(environment)?)),
+        Some(base) => Ok(SlotStart::Commit(
+            Oid::parse(base).kept("the base of the run")?,
+        )),
         None => Ok(SlotStart::Unborn),
     }
 }

@@ -19,12 +19,12 @@ use crate::git::bystander::BystanderState;
 use crate::git::shadow::ShadowRepo;
 use crate::git::worktree::{PoolLimits, SlotInfo, WorktreePool};
 use crate::git::{GitError, Head};
+use crate::ops::error::Doing as _;
 use crate::ops::refusal::OpError;
 use crate::ops::run::model::RunCx;
 use crate::ops::run::sandbox::builder;
 use crate::ops::run::watch::home;
 use crate::ops::trust;
-use crate::ops::world::environment;
 use crate::process::sandbox::SandboxLayer;
 use crate::store::Store;
 use crate::store::sqlite::SqliteStore;
@@ -187,7 +187,11 @@ fn claimed(live: &RunCx<'_>) -> Result<BTreeSet<PathBuf>, OpError> {
     // An agent may have taken it away.
     let worktree = std::fs::canonicalize(&worktree).unwrap_or(worktree);
     let (mut found, mut line) = (BTreeSet::new(), Vec::new());
-    while reader.read_until(b'\n', &mut line).map_err(environment)? > 0 {
+    while reader
+        .read_until(b'\n', &mut line)
+        .doing("read the events of the agent")?
+        > 0
+    {
         let names_one = line.windows(KIND.len()).any(|window| window == KIND);
         if let Some(AgentEvent::FileChange { path, .. }) = names_one
             .then(|| serde_json::from_slice(&line).ok())
