@@ -106,8 +106,14 @@ overhead: ## What `ai run` costs over a bare CLI, by the release binary
 	$(CARGO) build --locked --release
 	python3 tests/e2e/overhead.py
 
-gen: ## Rewrite the generated files (the tests whose names contain `generated` check them)
+gen: ## Rewrite what is generated or recorded: pages, tables, snapshots (ONLY=accept:: for those of one module)
 	AI_GENERATE=1 $(CARGO) test --locked $(FEATURES) generated
+ifeq ($(NEXTEST),yes)
+	AI_GENERATE=1 $(CARGO) nextest run --locked $(FEATURES) --test it --no-fail-fast $(ONLY)
+else
+	AI_GENERATE=1 $(CARGO) test --locked $(FEATURES) --test it --no-fail-fast -- $(ONLY)
+endif
+	scripts/inline_snapshots.py
 
 ci: export CARGO_INCREMENTAL := 0
 ci: export NEXTEST_PROFILE := ci

@@ -22,6 +22,8 @@ mod layers;
 mod lexer;
 #[path = "tidy/names.rs"]
 mod names;
+#[path = "tidy/outcomes.rs"]
+mod outcomes;
 #[path = "tidy/papers.rs"]
 mod papers;
 #[path = "tidy/prose.rs"]
@@ -59,6 +61,7 @@ const RULES: &[(&str, Rule)] = &[
     ("unfinished", rules::unfinished),
     ("allow", rules::unexplained_allows),
     ("sleep", rules::sleeping_tests),
+    ("outcomes", outcomes::partial_outcomes),
     ("migrations", registry::migrations),
     ("modules", registry::modules),
 ];

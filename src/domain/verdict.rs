@@ -326,12 +326,11 @@ mod tests {
         out
     }
 
-    /// Rewritten by running the test with `AI_REWRITE_GOLDEN=1`; a change of the table is a change
-    /// of a promise.
+    /// Rewritten by `make gen`; a change of the table is a change of a promise.
     #[test]
-    fn every_cell_is_as_in_the_golden_table() {
+    fn every_cell_is_as_in_the_generated_table() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/verdict.txt");
-        if std::env::var_os("AI_REWRITE_GOLDEN").is_some() {
+        if std::env::var_os("AI_GENERATE").is_some() {
             std::fs::write(path, table()).unwrap();
         }
         assert_eq!(std::fs::read_to_string(path).unwrap(), table());

@@ -1,27 +1,22 @@
 //! Accepting work: what lands, where, on which proof, and what is refused.
 
+use crate::snapshot;
 use crate::support::runs::{CONFIG, GOOD, wait_for};
+use crate::support::scene::refused;
 use crate::support::{Outcome, Sandbox};
 
 /// A task in review.
 fn reviewed(config: &str, script: &str) -> (Sandbox, String) {
     let sandbox = Sandbox::with_agent(config, script);
-    let id = sandbox.task("One", &[]);
-    let outcome = sandbox.run(&id);
-    assert_eq!(sandbox.status(&id), "review", "{outcome}");
+    let id = sandbox.reviewed("One");
     (sandbox, id)
 }
 
+/// `ai accept ID`, which must be refused: the target stays where it is, and the work in review.
 #[track_caller]
-fn refused(sandbox: &Sandbox, id: &str, code: i32) -> Outcome {
-    let before = sandbox.git(&["rev-parse", "main"]);
-    let outcome = sandbox.ai(&["accept", id]);
-    assert_eq!(outcome.code, Some(code), "{outcome}");
-    assert_eq!(
-        sandbox.git(&["rev-parse", "main"]),
-        before,
-        "the target moved"
-    );
+fn refuses(sandbox: &Sandbox, id: &str) -> Outcome {
+    let target = || (sandbox.git(&["rev-parse", "main"]), sandbox.status(id));
+    let outcome = refused(sandbox, &["accept", id], target);
     assert_eq!(sandbox.status(id), "review");
     outcome
 }
@@ -51,10 +46,7 @@ fn a_moved_target_is_merged_and_the_merged_tree_is_checked() {
     sandbox.commit("meanwhile");
     sandbox.ai_ok(&["accept", &id]);
     let seen = std::fs::read_to_string(sandbox.base().join("home/seen")).unwrap();
-    assert!(
-        seen.contains("other.txt") && seen.contains("work.txt"),
-        "{seen}"
-    );
+    assert_eq!(seen, "README.md\nother.txt\nwork.txt\n");
     assert_eq!(
         sandbox.git(&["rev-list", "--merges", "--count", "main"]),
         "1"
@@ -72,22 +64,22 @@ fn a_merged_tree_that_fails_its_checks_does_not_land() {
     let (sandbox, id) = reviewed(config, GOOD);
     sandbox.write("other.txt", "x");
     sandbox.commit("meanwhile");
-    let outcome = refused(&sandbox, &id, 6);
-    assert!(outcome.stderr.contains("failed"), "{outcome}");
+    snapshot!(refuses(&sandbox, &id), @"
+    exit: 6
+    ----- stdout -----
+    ----- stderr -----
+    what would land is another tree than the one that was judged; checking it
+    check unit: test ! -f other.txt
+    check unit: failed (exit code 1)
+    error: the checks are `failed` on tree [SHORT] of [TASK]: unit failed (exit code 1) (log: [PATH]/repo/.git/ai/runs/[RUN]/accept-[SHORT]/unit.log)
+    ");
 }
 
 #[test]
 fn a_review_shows_what_lines_alone_do_not() {
     let script = "cat >/dev/null; : > empty.txt; ln -s /etc/passwd link; chmod +x README.md; echo work > work.txt";
     let (sandbox, id) = reviewed(CONFIG, script);
-    let review = sandbox.ai_ok(&["review", &id]).stdout;
-    for told in [
-        "diff --git a/README.md b/README.md\nold mode 100644\nnew mode 100755\n",
-        "diff --git a/empty.txt b/empty.txt\nnew file mode 100644\n",
-        "diff --git a/link b/link\nnew file mode 120000\n--- /dev/null\n+++ b/link\n",
-    ] {
-        assert!(review.contains(told), "{told:?}: {review}");
-    }
+    snapshot!(sandbox.ai(&["review", &id]));
 }
 
 #[test]
@@ -98,17 +90,17 @@ fn a_conflict_is_named_with_the_way_on() {
     );
     sandbox.write("README.md", "theirs\n");
     sandbox.commit("meanwhile");
-    let outcome = refused(&sandbox, &id, 4);
-    let next = format!("next: `ai reject {id} --note TEXT`");
-    assert!(
-        outcome.stderr.contains("README.md") && outcome.stderr.contains(&next),
-        "{outcome}"
-    );
+    snapshot!(refuses(&sandbox, &id), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: 1 path conflicts: README.md
+      next: `ai reject [TASK] --note TEXT`, so that the next run begins on what the target is now
+    ");
     sandbox.ai_ok(&["reject", &id, "--note", "do it on the new base"]);
     assert_eq!(sandbox.run(&id).code, Some(0));
     sandbox.ai_ok(&["accept", &id]);
-    let prompt = sandbox.run_file(&format!("{id}.2"), "prompt.md");
-    assert!(prompt.contains("do it on the new base"), "{prompt}");
+    snapshot!(sandbox.run_file(&format!("{id}.2"), "prompt.md"));
 }
 
 #[test]
@@ -118,11 +110,23 @@ fn changes_of_a_person_in_the_way_are_not_overwritten() {
         "cat >/dev/null; echo work > work.txt; echo agent > README.md",
     );
     sandbox.write("README.md", "by hand\n");
-    refused(&sandbox, &id, 4);
+    snapshot!(refuses(&sandbox, &id), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: refs/heads/main is checked out in [PATH]/repo with changes in the way: Entry 'README.md' not uptodate. Cannot merge.
+      next: commit or stash the changes there, then accept again
+    ");
     assert_eq!(sandbox.read("README.md"), "by hand\n");
     sandbox.git(&["checkout", "-q", "README.md"]);
     sandbox.write("work.txt", "untracked, by hand\n");
-    refused(&sandbox, &id, 4);
+    snapshot!(refuses(&sandbox, &id), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: refs/heads/main is checked out in [PATH]/repo with changes in the way: untracked files stand in the way: work.txt
+      next: commit or stash the changes there, then accept again
+    ");
     assert_eq!(sandbox.read("work.txt"), "untracked, by hand\n");
     std::fs::remove_file(sandbox.root().join("work.txt")).unwrap();
     sandbox.write("elsewhere.txt", "not in the way\n");
@@ -146,53 +150,72 @@ fn a_branch_that_moved_after_it_was_judged_proves_nothing() {
         &format!("{branch}^{{tree}}"),
     ]);
     sandbox.git(&["update-ref", &branch, &more]);
-    let outcome = refused(&sandbox, &id, 6);
-    assert!(outcome.stderr.contains("moved"), "{outcome}");
+    snapshot!(refuses(&sandbox, &id), @"
+    exit: 6
+    ----- stdout -----
+    ----- stderr -----
+    error: branch ai/[TASK]/1 was moved to [SHORT] after it was judged at [SHORT]; what was judged can no longer be told from what was not
+    ");
 }
 
 #[test]
 fn evidence_that_was_touched_proves_nothing() {
-    for (name, state) in [
-        ("diff.patch", "diff diff (changed)"),
-        ("stdout.log", "log stdout (missing)"),
-    ] {
-        let (sandbox, id) = reviewed(CONFIG, GOOD);
-        let file = sandbox.root().join(format!(".git/ai/runs/{id}.1/{name}"));
-        match name {
-            "diff.patch" => std::fs::write(&file, "nothing to see here").unwrap(),
-            _ => std::fs::remove_file(&file).unwrap(),
-        }
-        let outcome = refused(&sandbox, &id, 6);
-        assert!(
-            outcome.stderr.contains(state) && outcome.stderr.contains("ai evidence verify"),
-            "{outcome}"
-        );
-        let taken = sandbox.ai_ok(&["accept", &id, "--override", "seen elsewhere"]);
-        assert!(
-            taken.stderr.contains("warning:") && taken.stderr.contains(state),
-            "{taken}"
-        );
-    }
+    let (sandbox, id) = reviewed(CONFIG, GOOD);
+    let dir = sandbox.root().join(format!(".git/ai/runs/{id}.1"));
+    std::fs::write(dir.join("diff.patch"), "nothing to see here").unwrap();
+    std::fs::remove_file(dir.join("stdout.log")).unwrap();
+    snapshot!(refuses(&sandbox, &id), @"
+    exit: 6
+    ----- stdout -----
+    ----- stderr -----
+    error: the evidence of run [RUN] is not what was recorded: diff diff (changed), log stdout (missing); `ai evidence verify [RUN]` shows it; `ai reject [TASK]` has it done again
+    ");
+    snapshot!(sandbox.ai(&["accept", &id, "--override", "seen elsewhere"]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  done (overridden): [SHORT] is in main
+    ----- stderr -----
+    warning: the evidence of run [RUN] is not what was recorded: diff diff (changed), log stdout (missing)
+    ");
 }
 
 #[test]
 fn unverified_work_needs_a_recorded_override() {
     let (sandbox, id) = reviewed("version: 1\n", GOOD);
-    refused(&sandbox, &id, 6);
-    assert_eq!(
-        sandbox.ai(&["accept", &id, "--override", " "]).code,
-        Some(2)
-    );
-    let outcome = sandbox.ai_ok(&["accept", &id, "--override", "it is only text"]);
-    assert!(outcome.stdout.contains("done (overridden)"), "{outcome}");
+    snapshot!(refuses(&sandbox, &id), @"
+    exit: 6
+    ----- stdout -----
+    ----- stderr -----
+    the checks have not passed on this work; running them again
+    error: no required check has run on [TASK]: configure one (checks: in .ai/config.yaml), or accept with --override REASON
+    ");
+    snapshot!(sandbox.ai(&["accept", &id, "--override", " "]), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: an override needs a reason
+    ");
+    snapshot!(sandbox.ai(&["accept", &id, "--override", "it is only text"]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  done (overridden): [SHORT] is in main
+    ----- stderr -----
+    ");
     let task = sandbox.show(&id);
     assert_eq!(task["proof"]["reason"], "it is only text", "{task}");
-    assert!(
-        sandbox
-            .ai_ok(&["task", "show", &id])
-            .stdout
-            .contains("done (overridden)")
-    );
+    snapshot!(sandbox.ai(&["task", "show", &id]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  One
+      status     done (overridden)
+      done       done (overridden) by human:tester: it is only text
+      type       task
+      priority   2
+      attempts   1
+      created    [TIME] by human:tester
+      changed    [TIME]
+    ----- stderr -----
+    ");
     sandbox.ai_ok(&["log", "verify"]);
 }
 
@@ -225,11 +248,12 @@ fn a_target_in_a_linked_worktree_brings_its_files_along() {
 fn the_branch_mode_leaves_the_target_to_a_pull_request() {
     let (sandbox, id) = reviewed(&format!("{CONFIG}accept: {{mode: branch}}\n"), GOOD);
     let before = sandbox.git(&["rev-parse", "main"]);
-    let outcome = sandbox.ai_ok(&["accept", &id]);
-    assert!(
-        outcome.stdout.contains("stays on its own branch"),
-        "{outcome}"
-    );
+    snapshot!(sandbox.ai(&["accept", &id]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  done: [SHORT] stays on its own branch
+    ----- stderr -----
+    ");
     assert_eq!(sandbox.git(&["rev-parse", "main"]), before);
     assert_eq!(sandbox.status(&id), "done");
 }
@@ -239,8 +263,13 @@ fn ff_only_refuses_a_merge() {
     let (sandbox, id) = reviewed(&format!("{CONFIG}accept: {{mode: ff-only}}\n"), GOOD);
     sandbox.write("other.txt", "x");
     sandbox.commit("meanwhile");
-    let outcome = refused(&sandbox, &id, 4);
-    assert!(outcome.stderr.contains("moved on"), "{outcome}");
+    snapshot!(refuses(&sandbox, &id), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: refs/heads/main has moved on; it cannot fast-forward to [SHORT]
+      next: `ai reject [TASK] --note TEXT`, so that the next run begins on what the target is now
+    ");
     sandbox.git(&["reset", "-q", "--hard", "HEAD~1"]);
     sandbox.ai_ok(&["accept", &id]);
 }
@@ -273,8 +302,12 @@ fn work_that_a_person_merged_by_hand_is_done() {
         &format!("ai/{id}/1"),
     ]);
     let head = sandbox.git(&["rev-parse", "main"]);
-    let outcome = sandbox.ai_ok(&["accept", &id]);
-    assert!(outcome.stdout.contains("is in main"), "{outcome}");
+    snapshot!(sandbox.ai(&["accept", &id]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  done: [SHORT] is in main
+    ----- stderr -----
+    ");
     assert_eq!(sandbox.git(&["rev-parse", "main"]), head);
     assert_eq!(sandbox.status(&id), "done");
 }
@@ -285,8 +318,13 @@ fn a_detached_head_needs_a_target() {
     sandbox.git(&["checkout", "-q", "--detach"]);
     let id = sandbox.task("One", &[]);
     assert_eq!(sandbox.run(&id).code, Some(0));
-    let outcome = refused(&sandbox, &id, 3);
-    assert!(outcome.stderr.contains("accept.target"), "{outcome}");
+    snapshot!(refuses(&sandbox, &id), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: the run started from a detached HEAD, so there is no branch to accept into
+      next: set accept.target in .ai/config.yaml
+    ");
     sandbox.configure(&format!("{CONFIG}accept: {{target: main}}\n"));
     sandbox.ai_ok(&["accept", &id]);
     assert_eq!(sandbox.file_at("main", "work.txt"), "work");
@@ -335,7 +373,7 @@ fn a_bare_repository_with_linked_worktrees_works() {
         outcome
     };
     ok(&["init", "--yes"]);
-    sandbox.set_script("fake", &format!("{GOOD}; ai_in_the_worktree=1"));
+    sandbox.set_script("fake", GOOD);
     let script = sandbox.base().join("fake.sh");
     ok(&[
         "agent",
@@ -413,14 +451,27 @@ fn a_cleaned_checkout_costs_nothing() {
 fn only_a_review_can_be_accepted() {
     let sandbox = Sandbox::with_script(GOOD);
     let id = sandbox.task("One", &[]);
-    for verb in [
-        &["accept", id.as_str()][..],
-        &["reject", &id, "--note", "x"],
-    ] {
-        let outcome = sandbox.ai(verb);
-        assert_eq!(outcome.code, Some(4), "{outcome}");
-    }
-    assert_eq!(sandbox.ai(&["accept", "t-nosuch"]).code, Some(3));
+    snapshot!(sandbox.ai(&["accept", &id]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [TASK] is queued: only work that waits for a review can be accepted or rejected
+      next: `ai why [TASK]`
+    ");
+    snapshot!(sandbox.ai(&["reject", &id, "--note", "x"]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [TASK] is queued: only work that waits for a review can be accepted or rejected
+      next: `ai why [TASK]`
+    ");
+    snapshot!(sandbox.ai(&["accept", "t-nosuch"]), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: there is no task `t-nosuch`
+      next: `ai task list` shows the tasks
+    ");
 }
 
 #[test]
@@ -432,8 +483,18 @@ fn a_large_change_needs_one_yes_and_not_two() {
     );
     sandbox.commit("policy");
     let id = sandbox.task("One", &[]);
-    let outcome = sandbox.run(&id);
-    assert_eq!(outcome.code, Some(8), "{outcome}");
+    snapshot!(sandbox.run(&id), @"
+    exit: 8
+    ----- stdout -----
+    [RUN]  needs_approval  review
+      checks passed on this tree; the policy wants a person's yes first: 50 changed lines; the limit is 10, so split the work or let a human say yes
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check unit: test -f work.txt
+    check unit: passed
+    look at it with `ai review [TASK]`; `ai accept [TASK]` names the decision that waits for your yes
+    ");
     let decision = sandbox
         .rows("SELECT data FROM decision WHERE data LIKE '%run.finish%'")
         .pop()
@@ -452,8 +513,14 @@ fn ctrl_c_while_the_checks_run_leaves_everything_as_it_was() {
     let command = sandbox.start(&["accept", &id]);
     wait_for(&sandbox.check_place("accept").join("checking"));
     command.signal("INT");
-    let outcome = command.wait();
-    assert_eq!(outcome.code, Some(130), "{outcome}");
+    snapshot!(command.wait(), @"
+    exit: 130
+    ----- stdout -----
+    ----- stderr -----
+    what would land is another tree than the one that was judged; checking it
+    check unit: if test -f late.txt; then touch checking; sleep 600; fi; test -f work.txt
+    error: stopped while the checks of [TASK] ran; nothing was changed
+    ");
     assert_eq!(
         (sandbox.status(&id), sandbox.git(&["rev-parse", "main"])),
         ("review".to_owned(), tip)

@@ -5,14 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::runs::{CONFIG, GOOD};
-use crate::support::{Sandbox, run, tree};
-
-fn scene() -> Sandbox {
-    let sandbox = Sandbox::with_script(GOOD);
-    sandbox.configure(CONFIG);
-    sandbox
-}
+use crate::snapshot;
+use crate::support::runs::GOOD;
+use crate::support::scene::refused;
+use crate::support::{Sandbox, Transcript, run, tree};
 
 /// Another tool's worktree, as `claude --worktree` makes them: inside of the main checkout, with a
 /// commit and files that are none yet.
@@ -46,25 +42,9 @@ fn files(dir: &Path) -> impl PartialEq + std::fmt::Debug {
     tree(dir, |path| !path.starts_with(".git"))
 }
 
-/// The sentence with which it is refused, with the code 4.
-#[track_caller]
-fn refused(sandbox: &Sandbox, place: &str, expected: &str) {
-    let outcome = sandbox.ai(&["worktree", "adopt", place]);
-    assert!(
-        outcome.code == Some(4) && outcome.stderr.contains(expected),
-        "{expected}: {outcome}"
-    );
-    assert_eq!(outcome.stderr.matches("error:").count(), 1, "{outcome}");
-    assert_eq!(
-        sandbox.ai_json_lines(&["task", "list"]).len(),
-        0,
-        "a task was made"
-    );
-}
-
 #[test]
 fn the_work_of_another_tool_is_judged_reviewed_and_accepted_like_a_run() {
-    let sandbox = scene();
+    let sandbox = Sandbox::with_script(GOOD);
     let dir = made(&sandbox);
     let base = sandbox.git(&["rev-parse", "main"]);
     sandbox.write("meanwhile.txt", "on main");
@@ -97,11 +77,16 @@ fn the_work_of_another_tool_is_judged_reviewed_and_accepted_like_a_run() {
     std::fs::write(dir.join("later.txt"), "after it was taken up").unwrap();
     let before = files(&dir);
     let done = sandbox.ai_in(&dir, &["task", "done", &id]);
-    assert_eq!(done.code, Some(0), "{done}");
-    assert!(
-        done.stdout.contains("review") && done.stderr.contains(&format!("ai accept {id}")),
-        "{done}"
-    );
+    snapshot!(done, @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  review  checks passed on this tree and the policy allows it; it may be accepted
+    ----- stderr -----
+    check unit: test -f work.txt
+    check unit: passed
+    warning: the work was done outside of `ai`, in [PATH]/repo/.claude/worktrees/fix: no log of it and no sandbox around it is known
+    hint: `ai review [TASK]`, then `ai accept [TASK]` or `ai reject [TASK]`
+    ");
     assert_eq!(files(&dir), before);
 
     let run = sandbox.last_run(&id);
@@ -130,11 +115,45 @@ fn the_work_of_another_tool_is_judged_reviewed_and_accepted_like_a_run() {
         "by the tool",
         "its commits are kept"
     );
-    let review = sandbox.ai_ok(&["review", &id]).stdout;
-    assert!(
-        review.contains("outside of `ai`") && review.contains("later.txt"),
-        "{review}"
-    );
+    snapshot!(sandbox.ai(&["review", &id]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  review  Fix it
+      run        [RUN] by tester on branch ai/[TASK]/1
+      accepted   it goes into main
+      verdict    ready_for_review
+      because    finished, checks passed, policy allow, current
+                 checks passed on this tree and the policy allows it; it may be accepted
+      sandbox    none, network on
+      warning    the work was done outside of `ai`, in [PATH]/repo/.claude/worktrees/fix: no log of it and no sandbox around it is known
+      check      unit passed  (runs/[RUN]/checks/unit.log, sha256 [SHORT])
+      decision   [DECISION] task.claim allow: no rule of the policy matches; its default says so
+      decision   [DECISION] task.done allow: no rule of the policy matches; its default says so
+      decision   [DECISION] run.finish allow: no rule of the policy matches; its default says so
+      tree       [HASH]
+
+    diff --git a/later.txt b/later.txt
+    new file mode 100644
+    --- /dev/null
+    +++ b/later.txt
+    @@ -0,0 +1 @@
+    +after it was taken up
+
+    diff --git a/new file b/new file
+    new file mode 100644
+    --- /dev/null
+    +++ b/new file
+    @@ -0,0 +1 @@
+    +untracked
+
+    diff --git a/work.txt b/work.txt
+    new file mode 100644
+    --- /dev/null
+    +++ b/work.txt
+    @@ -0,0 +1 @@
+    +and changed
+    ----- stderr -----
+    ");
     sandbox.ai_ok(&["accept", &id]);
     assert_eq!(
         (sandbox.status(&id), sandbox.read("work.txt")),
@@ -150,7 +169,7 @@ fn the_work_of_another_tool_is_judged_reviewed_and_accepted_like_a_run() {
 
 #[test]
 fn a_dry_run_says_it_all_and_leaves_no_trace() {
-    let sandbox = scene();
+    let sandbox = Sandbox::with_script(GOOD);
     let dir = made(&sandbox);
     let state = || {
         (
@@ -161,72 +180,58 @@ fn a_dry_run_says_it_all_and_leaves_no_trace() {
     };
     let before = state();
     let look = adopt(&sandbox, &["worktree-fix", "--dry-run"]);
-    assert_eq!(
-        (&look["files"], &look["dirty"]),
-        (&2.into(), &2.into()),
-        "{look}"
-    );
-    assert_eq!(
-        (&look["title"], &look["branch"]),
-        (&"Work of worktree-fix".into(), &"worktree-fix".into())
-    );
-    let said = sandbox.ai_in(&dir, &["worktree", "adopt", "--dry-run"]);
-    assert!(
-        said.code == Some(0) && said.stdout.contains("2 files changed since"),
-        "{said}"
-    );
+    snapshot!(look, @r#"{"path":"[PATH]/repo/.claude/worktrees/fix","branch":"worktree-fix","task":null,"title":"Work of worktree-fix","base":"[HASH]","target":"refs/heads/main","files":2,"dirty":2}"#);
+    snapshot!(sandbox.ai_in(&dir, &["worktree", "adopt", "--dry-run"]), @r#"
+    exit: 0
+    ----- stdout -----
+    would take up [PATH]/repo/.claude/worktrees/fix for a new task "Work of worktree-fix"
+      2 files changed since [SHORT] of main
+      2 files not committed
+    ----- stderr -----
+    "#);
     assert_eq!(state(), before);
     assert!(!sandbox.root().join(".git/ai/adopted").exists());
 }
 
 #[test]
 fn what_cannot_be_taken_up_is_refused_in_one_sentence() {
-    let sandbox = scene();
+    let sandbox = Sandbox::with_script(GOOD);
     let dir = made(&sandbox);
     let name = dir.to_str().unwrap().to_owned();
-    refused(&sandbox, ".", "is the main checkout");
-    refused(&sandbox, "main", "is the main checkout");
+    let mut told = Transcript::default();
+    let mut refuses = |case: &str, place: &str| {
+        let tasks = || sandbox.ai_json_lines(&["task", "list"]);
+        let outcome = refused(&sandbox, &["worktree", "adopt", place], tasks);
+        told.add(&format!("ai worktree adopt {place}  # {case}"), &outcome);
+    };
+    refuses("the main checkout", ".");
+    refuses("its branch", "main");
     sandbox.git(&["worktree", "lock", "--reason", "mine", &name]);
-    refused(&sandbox, &name, "is locked: mine");
+    refuses("locked", &name);
     sandbox.git(&["worktree", "unlock", &name]);
-    for (sign, what) in [
-        ("MERGE_HEAD", "a merge"),
-        ("rebase-merge", "a rebase"),
-        ("CHERRY_PICK_HEAD", "a cherry-pick"),
-    ] {
-        let sign = sandbox.root().join(".git/worktrees/fix").join(sign);
-        std::fs::write(&sign, "x").unwrap();
-        refused(&sandbox, &name, &format!("{what} is going on"));
-        std::fs::remove_file(sign).unwrap();
+    for sign in ["MERGE_HEAD", "rebase-merge", "CHERRY_PICK_HEAD"] {
+        let file = sandbox.root().join(".git/worktrees/fix").join(sign);
+        std::fs::write(&file, "x").unwrap();
+        refuses(sign, &name);
+        std::fs::remove_file(file).unwrap();
     }
     sandbox.git_in(&dir, &["init", "-q", "nested"]);
     std::fs::write(dir.join("nested/file"), "x").unwrap();
-    refused(&sandbox, &name, "nested is a repository of its own");
-    refused(
-        &sandbox,
-        dir.join("nested").to_str().unwrap(),
-        "is a repository of its own, not a worktree of this one",
-    );
+    refuses("another repository in it", &name);
+    refuses("another repository", dir.join("nested").to_str().unwrap());
     std::fs::remove_dir_all(dir.join("nested")).unwrap();
     sandbox.git(&["branch", "lonely"]);
-    let lonely = sandbox.ai(&["worktree", "adopt", "lonely"]);
-    assert!(
-        lonely.code == Some(3) && lonely.stderr.contains("git worktree add ../lonely lonely"),
-        "{lonely}"
-    );
-    let nothing = sandbox.ai(&["worktree", "adopt", "no-such"]);
-    assert!(
-        nothing.code == Some(3) && nothing.stderr.contains("no worktree or branch `no-such`"),
-        "{nothing}"
-    );
+    refuses("a branch that is checked out nowhere", "lonely");
+    refuses("nothing of that name", "no-such");
     sandbox.git_in(&dir, &["checkout", "-q", "--orphan", "other"]);
     sandbox.git_in(&dir, &["commit", "-q", "-m", "no parent"]);
-    refused(&sandbox, &name, "shares no history with refs/heads/main");
+    refuses("another history", &name);
+    snapshot!(told);
 }
 
 #[test]
 fn a_submodule_that_is_checked_out_is_not_half_saved() {
-    let sandbox = scene();
+    let sandbox = Sandbox::with_script(GOOD);
     let inner = sandbox.base().join("inner");
     sandbox.git_in(&sandbox.base(), &["init", "-q", "inner"]);
     sandbox.git_in(&inner, &["commit", "-q", "--allow-empty", "-m", "x"]);
@@ -246,22 +251,34 @@ fn a_submodule_that_is_checked_out_is_not_half_saved() {
         &dir,
         &[&file[..], &["submodule", "update", "-q", "--init"]].concat(),
     );
-    refused(&sandbox, "worktree-fix", "submodule sub is checked out");
+    snapshot!(sandbox.ai(&["worktree", "adopt", "worktree-fix"]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [PATH]/repo/.claude/worktrees/fix cannot be saved whole: submodule sub is checked out; its content is not taken
+    ");
 }
 
 #[test]
 fn a_worktree_of_a_run_and_one_that_is_held_are_left_alone() {
-    let sandbox = scene();
+    let sandbox = Sandbox::with_script(GOOD);
     let dir = made(&sandbox);
     let adopted = adopt(&sandbox, &["worktree-fix"]);
     let id = id_of(&adopted);
-    let again = sandbox.ai(&["worktree", "adopt", "worktree-fix"]);
-    assert!(
-        again.code == Some(4) && again.stderr.contains("held by human:tester"),
-        "{again}"
-    );
-    let held = sandbox.ai(&["run", &id]);
-    assert_eq!(held.code, Some(4), "{held}");
+    snapshot!(sandbox.ai(&["worktree", "adopt", "worktree-fix"]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [TASK] is claimed: [PATH]/repo/.claude/worktrees/fix belongs to it, held by human:tester
+      next: `ai task done [TASK]` there hands its work in, `ai task release [TASK]` gives it up
+    ");
+    snapshot!(sandbox.ai(&["run", &id]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [TASK] is held by human:tester for another [LEFT]
+      next: wait, take another (`ai task claim --next`), or see `ai why [TASK]`
+    ");
     // Given up, it can be taken up anew, for the same task and under a new epoch.
     assert_eq!(sandbox.ai_in(&dir, &["task", "release", &id]).code, Some(0));
     assert_eq!(
@@ -271,16 +288,18 @@ fn a_worktree_of_a_run_and_one_that_is_held_are_left_alone() {
 
     let other = sandbox.task("Other", &[]);
     assert_eq!(sandbox.run(&other).code, Some(0));
-    let own = sandbox.ai(&["worktree", "adopt", sandbox.slot("w1").to_str().unwrap()]);
-    assert!(
-        own.code == Some(4) && own.stderr.contains("that `ai` itself makes for runs"),
-        "{own}"
-    );
+    snapshot!(sandbox.ai(&["worktree", "adopt", sandbox.slot("w1").to_str().unwrap()]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [PATH]/home/.cache/ai/repo-[PLACES]/worktrees/w1 is one of the worktrees that `ai` itself makes for runs
+      next: `ai worktree list` says whose it is; `ai worktree rescue` saves what stands there
+    ");
 }
 
 #[test]
 fn a_detached_head_is_no_hindrance() {
-    let sandbox = scene();
+    let sandbox = Sandbox::with_script(GOOD);
     let dir = sandbox.base().join("mine");
     sandbox.git(&["worktree", "add", "-q", "--detach", dir.to_str().unwrap()]);
     std::fs::write(dir.join("work.txt"), "held by nobody").unwrap();
@@ -306,7 +325,7 @@ fn a_detached_head_is_no_hindrance() {
 
 #[test]
 fn whoever_hands_in_too_early_goes_on_working() {
-    let sandbox = scene();
+    let sandbox = Sandbox::with_script(GOOD);
     let dir = sandbox.worktree("mine");
     let id = sandbox.task("One", &["--path", "*.txt"]);
     assert_eq!(sandbox.ai_in(&dir, &["task", "claim", &id]).code, Some(0));
@@ -319,17 +338,21 @@ fn whoever_hands_in_too_early_goes_on_working() {
         (&1.into(), &Value::Null),
         "{adopted}"
     );
-    let nothing = sandbox.ai_in(&dir, &["task", "done", &id]);
-    assert!(
-        nothing.code == Some(6) && nothing.stderr.contains("nothing was changed"),
-        "{nothing}"
-    );
+    snapshot!(sandbox.ai_in(&dir, &["task", "done", &id]), @"
+    exit: 6
+    ----- stdout -----
+    ----- stderr -----
+    error: nothing was changed in [PATH]/mine
+    ");
     std::fs::write(dir.join("other.txt"), "x").unwrap();
-    let failed = sandbox.ai_in(&dir, &["task", "done", &id]);
-    assert!(
-        failed.code == Some(6) && failed.stderr.contains("unit"),
-        "{failed}"
-    );
+    snapshot!(sandbox.ai_in(&dir, &["task", "done", &id]), @"
+    exit: 6
+    ----- stdout -----
+    ----- stderr -----
+    check unit: test -f work.txt
+    check unit: failed (exit code 1)
+    error: the checks are `failed` on [TASK]: unit failed (exit code 1) (log: [PATH]/repo/.git/ai/runs/[RUN]/checks/unit.log)
+    ");
     assert_eq!(
         (sandbox.status(&id).as_str(), sandbox.runs_of(&id).len()),
         ("claimed", 0)
@@ -349,7 +372,7 @@ fn whoever_hands_in_too_early_goes_on_working() {
 
 #[test]
 fn it_is_listed_opened_and_rescued_by_name_and_task() {
-    let sandbox = scene();
+    let sandbox = Sandbox::with_script(GOOD);
     let dir = made(&sandbox);
     let id = id_of(&adopt(&sandbox, &["worktree-fix"]));
     let listed = sandbox.ai_json_lines(&["worktree", "list"]);
@@ -370,11 +393,13 @@ fn it_is_listed_opened_and_rescued_by_name_and_task() {
             dir.to_str().unwrap()
         );
     }
-    let unknown = sandbox.ai(&["worktree", "open", "nowhere"]);
-    assert!(
-        unknown.code == Some(3) && unknown.stderr.contains("no worktree and no task `nowhere`"),
-        "{unknown}"
-    );
+    snapshot!(sandbox.ai(&["worktree", "open", "nowhere"]), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: there is no worktree and no task `nowhere`
+      next: `ai worktree list` shows the worktrees, `ai task list` the tasks
+    ");
     std::fs::write(dir.join("newer"), "x").unwrap();
     let saved = sandbox.ai_json(&["worktree", "rescue", &id]);
     assert_eq!(
@@ -400,7 +425,7 @@ fn a_hand_in_that_is_cut_off_is_given_back_and_loses_nothing() {
         ("evidence", "running"),
         ("judged", "review"),
     ] {
-        let sandbox = scene();
+        let sandbox = Sandbox::with_script(GOOD);
         let dir = made(&sandbox);
         let id = id_of(&adopt(&sandbox, &["worktree-fix"]));
         let before = files(&dir);

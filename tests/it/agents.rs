@@ -92,8 +92,13 @@ fn replacing_keeps_what_was_not_named_and_shows_the_difference() {
         "x.sh",
     ];
     scene.ai_ok(&[&register[..], &more].concat());
-    let refused = scene.ai(&[&register[..], &["--label", "slow"]].concat());
-    assert_eq!(refused.code, Some(4), "{refused}");
+    snapshot!(scene.ai(&[&register[..], &["--label", "slow"]].concat()), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: an agent named `one` is registered already
+      next: `ai agent show one`, or give --replace
+    ");
     let path = ".ai/agents/one.yaml";
     scene.write(
         path,
@@ -141,10 +146,13 @@ fn replacing_keeps_what_was_not_named_and_shows_the_difference() {
         (&serde_json::Value::Null, &"slow".into()),
         "{other}"
     );
-    assert_eq!(
-        scene.ai(&["agent", "register", "nobody", "--replace"]).code,
-        Some(3)
-    );
+    snapshot!(scene.ai(&["agent", "register", "nobody", "--replace"]), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: no agent named `nobody` is there to be changed
+      next: give --connector to register it
+    ");
 }
 
 #[test]
@@ -210,10 +218,13 @@ fn what_a_command_wrote_is_trusted_and_what_somebody_else_wrote_is_not() {
             .ai_command(&["agent", "detect"])
             .env("PATH", "/nowhere"),
     );
-    assert!(
-        !detected.stderr.contains("trusted"),
-        "no connector waits for trust: {detected}"
-    );
+    // No connector waits for trust.
+    snapshot!(detected, @"
+    exit: 0
+    ----- stdout -----
+    ----- stderr -----
+    no AI CLI that a connector knows is on PATH; `ai agent register` takes any other command
+    ");
     // Within a run, `ai` trusts nothing.
     let inside = support::run(
         scene

@@ -42,9 +42,13 @@ fn a_lost_store_comes_back_from_its_backup() {
     scene.ai_ok(&["backup"]);
     let late = scene.task("after the backup", &[]);
     std::fs::remove_file(scene.store()).unwrap();
-    let lost = scene.ai(&["task", "list"]);
-    assert_eq!(lost.code, Some(9), "{lost}");
-    assert!(lost.stderr.contains("ai restore --dry-run"), "{lost}");
+    snapshot!(scene.ai(&["task", "list"]), @"
+    exit: 9
+    ----- stdout -----
+    ----- stderr -----
+    error: the task store [PATH]/repo/.git/ai/ai.db is gone, but its directory is still there
+      next: run `ai doctor`, then `ai restore --dry-run` to see the backups that can be restored
+    ");
     let dry = scene.ai_json(&["restore", "--dry-run"]);
     assert_eq!(
         (dry["restored"].as_bool(), dry["current"].as_str()),
@@ -53,7 +57,13 @@ fn a_lost_store_comes_back_from_its_backup() {
     assert!(!scene.store().exists());
     scene.ai_ok(&["restore"]);
     assert_eq!(scene.ai(&["task", "show", &task]).code, Some(0));
-    assert_eq!(scene.ai(&["task", "show", &late]).code, Some(3));
+    snapshot!(scene.ai(&["task", "show", &late]), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: there is no task `[TASK]`
+      next: `ai task list` shows the tasks
+    ");
     assert_eq!(scene.ai(&["doctor", "--deep"]).code, Some(0));
 }
 
@@ -72,11 +82,12 @@ fn what_a_restore_replaces_is_kept() {
 #[test]
 fn without_a_backup_nothing_is_invented() {
     let scene = Sandbox::project();
-    let outcome = scene.ai(&["restore"]);
-    assert!(
-        outcome.code != Some(0) && outcome.stderr.contains("there is no backup"),
-        "{outcome}"
-    );
+    snapshot!(scene.ai(&["restore"]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: there is no backup in [PATH]/repo/.git/ai/backups, and the store stands; `ai backup` makes one
+    ");
     assert!(scene.store().is_file());
 }
 
@@ -103,11 +114,14 @@ fn an_export_makes_the_same_store_elsewhere() {
         std::fs::read_to_string(scene.base().join("store.jsonl")).unwrap(),
         text
     );
-    assert_eq!(
-        scene.ai(&["export", "../store.jsonl"]).code,
-        Some(4),
-        "it would be overwritten"
-    );
+    // Nothing is overwritten.
+    snapshot!(scene.ai(&["export", "../store.jsonl"]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [PATH]/repo/../store.jsonl exists already
+      next: name a new file
+    ");
     let other = Sandbox::project();
     let tried = run_with_input(
         &mut other.ai_command(&["import", "-", "--dry-run", "--json"]),
@@ -131,8 +145,17 @@ fn an_export_makes_the_same_store_elsewhere() {
 fn a_file_that_is_no_export_changes_nothing() {
     let scene = Sandbox::project();
     scene.write("bad.jsonl", "{\"title\":\"not an export\"}\n");
-    let outcome = scene.ai(&["import", "bad.jsonl"]);
-    assert_eq!(outcome.code, Some(2), "{outcome}");
-    assert_eq!(scene.ai(&["import", "absent.jsonl"]).code, Some(3));
+    snapshot!(scene.ai(&["import", "bad.jsonl"]), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: line 1: this is no export of `ai`: missing field `format` at line 1 column 25; nothing was imported
+    ");
+    snapshot!(scene.ai(&["import", "absent.jsonl"]), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: cannot read [PATH]/repo/absent.jsonl: No such file or directory (os error 2)
+    ");
     assert_eq!(scene.ai_json_lines(&["task", "list"]).len(), 0);
 }

@@ -5,18 +5,66 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
 use crate::snapshot;
-use crate::support::Sandbox;
+use crate::support::{Sandbox, Transcript};
 
 #[test]
 fn help_is_short_and_whole() {
     let scene = Sandbox::empty();
-    let help = scene.ai(&["--help"]);
-    assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
-    snapshot!(help);
-    let bare = scene.ai(&[]);
-    assert_eq!(bare.code, Some(2), "{bare}");
-    assert!(bare.stderr.contains("Usage: ai"), "{bare}");
-    snapshot!(scene.ai(&["task", "claim", "--help"]), @r#"
+    snapshot!(scene.ai(&["--help"]));
+    snapshot!(scene.ai(&[]), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    Coordinate coding agents on one Git repository: leases, path locks, runs with proof
+
+    Usage: ai [OPTIONS] <COMMAND>
+
+    Commands:
+      init         Set this repository up for `ai`
+      task         Create, claim, show and change tasks
+      agent        Register, list and change agents
+      register     Register an agent (short for `agent register`)
+      list         List the agents (short for `agent list`)
+      label        Add or remove labels of an agent (short for `agent label`)
+      policy       Check, show and explain the policy and its decisions
+      trust        Allow what this repository brings to run code on this machine
+      lock         Lock paths by hand, list and check locks
+      run          Run a task by an agent: worktree, agent, snapshot, checks, verdict
+      budget       Show budgets and what is left of them
+      route        Say which agent would get a task, and why
+      review       Show a run's verdict, checks, decisions and change
+      evidence     List, show, verify and hand out what was recorded about runs
+      accept       Take reviewed work into its target branch
+      reject       Send reviewed work back with a note
+      recover      Recover runs that were cut off: end what is left of them, save their work, give their
+                   tasks back
+      worktree     List worktrees, go to one, save what stands there, give room back
+      why          Say what holds a task now, and what to do about it
+      status       Show what is going on: tasks by state, who works, what waits for you
+      log          Show the log of events, or verify its chain
+      config       Show the configuration that is in force
+      doctor       Look at everything that `ai` stands on, and say what helps
+      backup       Copy the store, while everybody goes on working
+      restore      Go back to a backup; the store that stands is kept aside
+      export       Write the whole store down as JSON Lines
+      import       Take in an export: all of it into a new store, new tasks into any other
+      uninstall    Give the repository back as it was before `ai init`
+      schema       Print the JSON Schema of what commands print and read
+      completions  Print a completion script for your shell
+      man          Print the manual page, or write one page a command into a directory
+
+    Options:
+      -h, --help     Print help
+      -V, --version  Print version
+
+    Everywhere:
+          --json       Print JSON: one object, or one a line for lists
+      -q, --quiet      Leave progress, hints and warnings out; results and errors stay
+      -v, --verbose    Show what caused an error below it
+          --as <NAME>  Act as this person (NAME) or agent (agent:NAME)
+      -C <DIR>         Work as if started in this directory
+    ");
+    snapshot!(scene.ai(&["task", "claim", "--help"]), @"
     exit: 0
     ----- stdout -----
     Claim a task: its lease and its path locks, or nothing
@@ -34,10 +82,11 @@ fn help_is_short_and_whole() {
     Everywhere:
           --json       Print JSON: one object, or one a line for lists
       -q, --quiet      Leave progress, hints and warnings out; results and errors stay
+      -v, --verbose    Show what caused an error below it
           --as <NAME>  Act as this person (NAME) or agent (agent:NAME)
       -C <DIR>         Work as if started in this directory
     ----- stderr -----
-    "#);
+    ");
 }
 
 #[test]
@@ -227,12 +276,13 @@ fn quiet_says_nothing_but_data_and_errors() {
     assert_eq!(outcome.stderr, "");
     let warned = scene.ai(&["task", "create", "x", "--check", "unknown", "-q"]);
     assert_eq!((warned.code, warned.stderr.as_str()), (Some(0), ""));
-    assert!(
-        scene
-            .ai(&["task", "show", "t-none", "-q"])
-            .stderr
-            .contains("error:")
-    );
+    snapshot!(scene.ai(&["task", "show", "t-none", "-q"]), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: there is no task `t-none`
+      next: `ai task list` shows the tasks
+    ");
 }
 
 #[test]
@@ -288,16 +338,15 @@ fn titles_drive_no_terminal_no_shell_and_no_parser() {
 #[test]
 fn hostile_words_in_the_place_of_ids_names_and_globs_are_refused_without_effect() {
     let scene = Sandbox::project();
-    let words = [
+    let mut told = Transcript::default();
+    for word in [
         "../../etc/passwd",
         "\u{1b}[31m",
         "'; DROP TABLE task; --",
         "%n%s",
         "",
         " ",
-        "t-\u{0}",
-    ];
-    for word in words.iter().filter(|word| !word.contains('\0')) {
+    ] {
         for args in [
             &["task", "show", "--", word][..],
             &["task", "claim", "--", word],
@@ -306,17 +355,15 @@ fn hostile_words_in_the_place_of_ids_names_and_globs_are_refused_without_effect(
             &["schema", "--", word],
         ] {
             let outcome = scene.ai(args);
+            let (verb, shown) = (args[..args.len() - 2].join(" "), word.escape_debug());
+            told.add(&format!("ai {verb} -- '{shown}'"), &outcome);
             assert!(
                 matches!(outcome.code, Some(2..=4)),
                 "ai {args:?}\n{outcome}"
             );
-            assert!(
-                !outcome.stderr.contains('\u{1b}'),
-                "ai {args:?}: {:?}",
-                outcome.stderr
-            );
         }
     }
+    snapshot!(told);
     assert_eq!(scene.ai(&["doctor", "--deep"]).code, Some(0));
 }
 
@@ -361,6 +408,7 @@ fn a_reader_that_goes_away_ends_a_list_quietly() {
 fn output_that_cannot_be_written_fails_the_command() {
     let scene = Sandbox::project();
     scene.ai_ok(&["task", "create", "One"]);
+    let mut told = String::new();
     for args in [
         &["task", "list"][..],
         &["task", "list", "--json"],
@@ -380,11 +428,15 @@ fn output_that_cannot_be_written_fails_the_command() {
             .unwrap();
         let said = String::from_utf8(outcome.stderr).unwrap();
         assert_eq!(outcome.status.code(), Some(1), "ai {args:?}: {said}");
-        assert!(
-            said.contains("the output could not be written: No space left on device"),
-            "ai {args:?}: {said}"
-        );
+        told.push_str(&format!("ai {}: {said}", args.join(" ")));
     }
+    snapshot!(told, @r#"
+    ai task list: error: the output could not be written: No space left on device (os error 28)
+    ai task list --json: {"error":{"code":1,"kind":"failed","message":"the output could not be written: No space left on device (os error 28)"}}
+    ai log: error: the output could not be written: No space left on device (os error 28)
+    ai export: error: the output could not be written: No space left on device (os error 28)
+    ai doctor: error: the output could not be written: No space left on device (os error 28)
+    "#);
 }
 
 #[test]
@@ -400,33 +452,47 @@ fn help_is_a_command_as_well() {
     };
     same(&["help"], &["--help"]);
     same(&["help", "task", "claim"], &["task", "claim", "--help"]);
-    let unknown = scene.ai(&["help", "tsk"]);
-    assert!(
-        unknown.code == Some(2) && unknown.stderr.contains("'task'"),
-        "{unknown}"
-    );
+    snapshot!(scene.ai(&["help", "tsk"]), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: unrecognized subcommand 'tsk'
+
+      tip: a similar subcommand exists: 'task'
+
+    Usage: ai [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
 fn nothing_to_show_is_said_beside_the_data() {
     let scene = Sandbox::project();
+    let mut told = Transcript::default();
     for args in [
         &["task", "list"][..],
         &["task", "ready"],
         &["agent", "list"],
         &["lock", "list"],
     ] {
-        let outcome = scene.ai_ok(args);
-        assert!(
-            outcome.stdout.is_empty() && outcome.stderr.starts_with("no "),
-            "ai {args:?}: {outcome}"
-        );
-        assert_eq!(
-            scene.ai_ok(&[args, &["--quiet"]].concat()).stderr,
-            "",
-            "ai {args:?}"
-        );
+        told.ai(&scene, args);
+        told.ai(&scene, &[args, &["--quiet"]].concat());
     }
+    snapshot!(told, @"
+    $ ai task list
+    ! no task to show; `ai status` counts all that there are, `ai task create TITLE` writes one down
+    $ ai task list --quiet
+    $ ai task ready
+    ! no task is ready; `ai status` shows what there is, `ai why TASK` what holds one
+    $ ai task ready --quiet
+    $ ai agent list
+    ! no agent is registered; `ai agent detect --write` registers the AI CLIs that are installed
+    $ ai agent list --quiet
+    $ ai lock list
+    ! no path is locked
+    $ ai lock list --quiet
+    ");
 }
 
 #[test]
@@ -442,11 +508,14 @@ fn status_names_what_waits_for_a_person_and_not_what_waits_for_a_task() {
     );
     assert_eq!(scene.ai_json(&["status"])["held"], serde_json::json!([one]));
     scene.ai_ok(&["task", "cancel", &one]);
-    let why = scene.ai_ok(&["why", &two]).stdout;
-    assert!(
-        why.contains("(One), which was cancelled: not wanted any more"),
-        "{why}"
-    );
+    snapshot!(scene.ai(&["why", &two]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  blocked  Two
+      dependency waits for [TASK] (One), which was cancelled: not wanted any more
+      next       ai task retry [TASK]
+    ----- stderr -----
+    ");
 }
 
 #[test]
@@ -456,63 +525,28 @@ fn slips_are_refused_with_what_to_type_instead() {
         .as_str()
         .unwrap()
         .to_owned();
-    for (args, code, said) in [
-        (&["-C", "nowhere", "status"][..], 3, "there is no directory"),
-        (&["task", "create"], 2, "next: `ai task create TITLE`"),
-        (
-            &["task", "create", "x", "--priority", "high"],
-            2,
-            "priority goes from 0 (most urgent) to 4",
-        ),
-        (&["task", "edit", &id], 2, "nothing to change was named"),
-        (&["task", "unhold", &id], 4, "next: `ai why"),
-        (
-            &["task", "dep", "rm", &id, &id],
-            4,
-            "next: `ai task dep tree",
-        ),
-        (
-            &["agent", "register", "x", "--connector", "nope"],
-            3,
-            "next: take one of ",
-        ),
-        (
-            &["agent", "register", "x", "--connector", "command"],
-            2,
-            "--connector command -- PROGRAM",
-        ),
-        (&["policy", "explain", "d-none"], 3, "next: `ai policy log`"),
-        (
-            &["evidence", "show", "e-none"],
-            3,
-            "next: `ai evidence list TASK`",
-        ),
-        (
-            &["recover", &format!("{id}.1")],
-            3,
-            "next: `ai review TASK`",
-        ),
-        (
-            &["worktree", "adopt", "nowhere"],
-            3,
-            "next: `git worktree list`",
-        ),
-        (&["restore", "--dry-run"], 4, "`ai backup` makes one"),
-        (
-            &["run", "--all"],
-            3,
-            "0 tasks run, 1 not started, 0 wait for your review\n  next: ai agent register",
-        ),
+    let run = format!("{id}.1");
+    let mut told = Transcript::default();
+    for args in [
+        &["-C", "nowhere", "status"][..],
+        &["task", "create"],
+        &["task", "create", "x", "--priority", "high"],
+        &["task", "edit", &id],
+        &["task", "unhold", &id],
+        &["task", "dep", "rm", &id, &id],
+        &["agent", "register", "x", "--connector", "nope"],
+        &["agent", "register", "x", "--connector", "command"],
+        &["policy", "explain", "d-none"],
+        &["evidence", "show", "e-none"],
+        &["recover", &run],
+        &["worktree", "adopt", "nowhere"],
+        &["restore", "--dry-run"],
+        &["run", "--all"],
+        &["task", "create", "x", "--agent", "nobody"],
     ] {
-        let outcome = scene.ai(args);
-        assert_eq!(outcome.code, Some(code), "ai {args:?}\n{outcome}");
-        assert!(outcome.stderr.contains(said), "ai {args:?}\n{outcome}");
+        told.ai(&scene, args);
     }
-    let warned = scene.ai_ok(&["task", "create", "x", "--agent", "nobody"]);
-    assert!(
-        warned.stderr.contains("no agent is named `nobody` yet"),
-        "{warned}"
-    );
+    snapshot!(told);
 }
 
 #[test]
@@ -527,27 +561,114 @@ fn every_page_of_the_manual_and_every_completion_script_is_made() {
         pages.iter().any(|name| name == "ai-task-create.1") && pages.len() > 40,
         "{pages:?}"
     );
-    assert!(scene.ai_ok(&["man"]).stdout.contains(".TH ai 1"));
+    let page = std::fs::read_to_string(scene.root().join("pages/ai.1")).unwrap();
+    assert_eq!(scene.ai_ok(&["man"]).stdout, page);
+    assert!(page.starts_with(".ie"), "{page}");
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        assert!(
-            scene.ai_ok(&["completions", shell]).stdout.contains("task"),
-            "{shell}"
-        );
+        let script = scene.ai_ok(&["completions", shell]).stdout;
+        assert!(script.contains("next-step"), "{shell}: {script}");
     }
-    assert_eq!(scene.ai(&["completions", "tcsh"]).code, Some(2));
+    snapshot!(scene.ai(&["completions", "tcsh"]), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: invalid value 'tcsh' for '<SHELL>'
+      [possible values: bash, elvish, fish, powershell, zsh]
+
+      tip: a similar value exists: 'zsh'
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
 fn the_configuration_is_shown_with_where_it_comes_from() {
     let scene = Sandbox::project();
     scene.write(".ai/config.yaml", "version: 1\ndefaults:\n  ttl: 5m\n");
-    let shown = scene.ai_ok(&["config", "show", "--origin"]).stdout;
-    assert!(
-        shown.contains("defaults.ttl = \"5m\"  (.ai/config.yaml:3:"),
-        "{shown}"
-    );
-    assert!(
-        shown.contains("defaults.max_attempts = 3  (default)"),
-        "{shown}"
-    );
+    snapshot!(scene.ai(&["config", "show", "--origin"]), @r#"
+    exit: 0
+    ----- stdout -----
+    defaults.checks = null  (default)
+    defaults.ttl = "5m"  (.ai/config.yaml:3:8)
+    defaults.run_ttl = "1m"  (default)
+    defaults.heartbeat = "15s"  (default)
+    defaults.max_attempts = 3  (default)
+    defaults.max_lapses = 3  (default)
+    defaults.agent = null  (default)
+    defaults.base = null  (default)
+    locks.shared = []  (default)
+    locks.case = "auto"  (default)
+    runs.isolation = "worktree"  (default)
+    runs.setup = null  (default)
+    runs.minutes = 60  (default)
+    runs.silence_minutes = 10  (default)
+    runs.output_mb = 64  (default)
+    runs.grace = "10s"  (default)
+    runs.env_pass = []  (default)
+    runs.sandbox = "auto"  (default)
+    runs.network = "on"  (default)
+    runs.allow_write = []  (default)
+    runs.allow_read = []  (default)
+    runs.memory_mb = null  (default)
+    runs.file_mb = null  (default)
+    runs.processes = null  (default)
+    runs.caches = []  (default)
+    runs.cache_mode = "cow"  (default)
+    runs.check_keep = []  (default)
+    runs.ports = {}  (default)
+    runs.port_base = 20000  (default)
+    runs.disk_floor_mb = 512  (default)
+    router.prefer = []  (default)
+    router.capabilities = {}  (default)
+    router.fallback = {}  (default)
+    router.weights = {"success":4,"labels":2,"prefer":3,"health":2,"load":2,"cost":1}  (default)
+    budgets.run = {}  (default)
+    budgets.task = {}  (default)
+    budgets.agent = {}  (default)
+    budgets.day = {}  (default)
+    budgets.repository = {}  (default)
+    accept.mode = "merge"  (default)
+    accept.target = null  (default)
+    notify.desktop = false  (default)
+    redact = []  (default)
+    ----- stderr -----
+    "#);
+}
+
+/// The verbs below `above`, as its help lists them.
+fn verbs(help: &str) -> Vec<String> {
+    help.lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .filter(|verb| !verb.is_empty() && *verb != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Adds the help of a verb and of everything below it, but for the flags that all have: `ai --help`
+/// shows those.
+fn add_help(told: &mut Transcript, scene: &Sandbox, verb: &[&str]) {
+    let args = [verb, &["--help"]].concat();
+    let mut help = scene.ai(&args);
+    let (own, _) = help.stdout.split_once("Everywhere:\n").unwrap();
+    let below = verbs(own);
+    help.stdout = format!("{}\n", own.trim_end());
+    told.add(&format!("ai {}", args.join(" ")), &help);
+    for name in below {
+        add_help(told, scene, &[verb, &[&name]].concat());
+    }
+}
+
+#[test]
+fn every_verb_has_a_help() {
+    let scene = Sandbox::empty();
+    let all = verbs(&scene.ai_ok(&["--help"]).stdout);
+    assert!(all.len() > 20, "{all:?}");
+    for verb in all {
+        let mut told = Transcript::default();
+        add_help(&mut told, &scene, &[&verb]);
+        snapshot!(format!("help_{verb}"), told);
+    }
 }

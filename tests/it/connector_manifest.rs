@@ -1,10 +1,10 @@
 //! The worked example of docs/connectors.md, followed: a manifest, a CLI that nobody has heard of,
 //! detection, a run, a review.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::snapshot;
 use crate::support::{self, Outcome, Sandbox};
 
 /// The manifest as the documentation shows it.
@@ -27,23 +27,19 @@ fn transcript(name: &str) -> PathBuf {
 }
 
 /// A project with the manifest, and a directory with the CLI, which says what was recorded.
-fn scene(recorded: &str) -> Sandbox {
+fn parrot(recorded: &str) -> Sandbox {
     let scene = Sandbox::project();
     scene.write(".ai/connectors/parrot.yaml", example());
     scene.commit("a connector");
     let script = format!(
-        "#!/bin/sh\n\
-         [ \"$1\" = --version ] && {{ echo parrot 1.2.3 >&2; exit 0; }}\n\
+        "[ \"$1\" = --version ] && {{ echo parrot 1.2.3 >&2; exit 0; }}\n\
          cat >heard.md\n\
          echo \"$*, telemetry $PARROT_TELEMETRY, other key ${{OTHER_KEY-unset}}\" >hello.txt\n\
          if [ -n \"$PARROT_HOME\" ]; then echo secret >\"$PARROT_HOME/session\"; echo own home >>hello.txt; fi\n\
          cat '{}'\n",
         transcript(recorded).display()
     );
-    let bin = scene.base().join("bin");
-    std::fs::create_dir(&bin).unwrap();
-    std::fs::write(bin.join("parrot"), script).unwrap();
-    std::fs::set_permissions(bin.join("parrot"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    scene.program("bin/parrot", &script);
     scene
 }
 
@@ -70,41 +66,38 @@ fn path(mut command: Command, dirs: Vec<PathBuf>) -> Command {
 
 #[test]
 fn a_cli_is_added_by_its_manifest_alone() {
-    let scene = scene("codex.ok.jsonl");
-    let untrusted = detect(&scene, &["--json"]);
-    assert_eq!(
-        (untrusted.code, untrusted.stdout.as_str()),
-        (Some(0), ""),
-        "{untrusted}"
-    );
-    assert!(untrusted.stderr.contains("not trusted"), "{untrusted}");
+    let scene = parrot("codex.ok.jsonl");
+    // Where nothing is trusted, nothing is found.
+    snapshot!(detect(&scene, &["--json"]), @"
+    exit: 0
+    ----- stdout -----
+    ----- stderr -----
+    warning: the connectors that this repository brings are not trusted, so they were not asked; see `ai trust --show`
+    ");
     scene.ai_ok(&["trust"]);
-    let found = detect(&scene, &["--json"]).json();
-    assert_eq!(
-        (&found["connector"], &found["version"]),
-        (&"parrot".into(), &"1.2.3".into()),
-        "{found}"
-    );
-    assert_eq!(
-        (&found["agent"], &found["tested_with"]),
-        (&"none".into(), &serde_json::Value::Null),
-        "{found}"
-    );
-    assert_eq!(
-        found["capabilities"],
-        serde_json::json!(["events", "model", "resume", "own-home", "tokens"])
-    );
-    let written = detect(&scene, &["--write"]);
-    assert!(
-        written.stdout.starts_with("parrot") && written.stderr.contains("registered agent parrot"),
-        "{written}"
-    );
+    snapshot!(detect(&scene, &["--json"]), @r#"
+    exit: 0
+    ----- stdout -----
+    {"connector":"parrot","title":"Parrot","program":"[PATH]/bin/parrot","version":"1.2.3","problem":null,"tested_with":null,"capabilities":["events","model","resume","own-home","tokens"],"agent":"none"}
+    ----- stderr -----
+    "#);
+    snapshot!(detect(&scene, &["--write"]), @"
+    exit: 0
+    ----- stdout -----
+    parrot  1.2.3  Parrot  events,model,resume,own-home,tokens
+    ----- stderr -----
+      parrot: this connector was never tried with the real program
+    registered agent parrot
+    ");
     let before = scene.read(".ai/agents/parrot.yaml");
-    assert!(
-        detect(&scene, &["--write"])
-            .stderr
-            .contains("registered already")
-    );
+    snapshot!(detect(&scene, &["--write"]), @"
+    exit: 0
+    ----- stdout -----
+    parrot  1.2.3  Parrot  events,model,resume,own-home,tokens
+    ----- stderr -----
+      parrot: this connector was never tried with the real program
+    agent parrot is registered already and was left
+    ");
     assert_eq!(scene.read(".ai/agents/parrot.yaml"), before);
 
     let task = scene.task("Say hello", &["--body", "to everybody"]);
@@ -112,38 +105,15 @@ fn a_cli_is_added_by_its_manifest_alone() {
     assert_eq!(run.code, Some(0), "{run}");
     assert_eq!(run.json()["task"]["status"], "review", "{run}");
     let dir = PathBuf::from(run.json()["dir"].as_str().unwrap());
-    let events = std::fs::read_to_string(dir.join("events.jsonl")).unwrap();
-    assert!(
-        events.contains(r#""type":"session_started","session_id":"5e55105e"#),
-        "{events}"
-    );
-    assert!(
-        events.contains(r#"{"type":"file_change","path":"/tree/hello.txt","kind":"add"}"#),
-        "{events}"
-    );
-    let diff = std::fs::read_to_string(dir.join("diff.patch")).unwrap();
-    assert!(
-        diff.contains("+run --json, telemetry 0, other key unset\n"),
-        "{diff}"
-    );
-    assert!(
-        diff.contains("+to everybody"),
-        "the prompt stood on standard input: {diff}"
-    );
-    assert!(
-        !diff.contains("own home"),
-        "the login stays where it is: {diff}"
-    );
-    let review = ai(&scene, &["review", &task]);
-    assert!(
-        review.code == Some(0) && review.stdout.contains("hello.txt"),
-        "{review}"
-    );
+    snapshot!(std::fs::read_to_string(dir.join("events.jsonl")).unwrap());
+    // The prompt stood on standard input, and the login stays where it is.
+    snapshot!(std::fs::read_to_string(dir.join("diff.patch")).unwrap());
+    snapshot!(ai(&scene, &["review", &task, "--no-diff"]));
 }
 
 #[test]
 fn a_refused_key_is_no_work_done_although_the_exit_code_is_0() {
-    let scene = scene("codex.error-401.jsonl");
+    let scene = parrot("codex.error-401.jsonl");
     scene.ai_ok(&["trust"]);
     assert_eq!(detect(&scene, &["--write"]).code, Some(0));
     let task = scene.task("Say hello", &[]);
@@ -151,18 +121,12 @@ fn a_refused_key_is_no_work_done_although_the_exit_code_is_0() {
     assert_eq!(run.code, Some(1), "{run}");
     assert_eq!(run.json()["verdict"]["lifecycle"], "auth", "{run}");
     assert_ne!(run.json()["task"]["status"], "review", "{run}");
-    assert!(
-        run.json()["summary"]
-            .as_str()
-            .unwrap()
-            .contains("401 Unauthorized"),
-        "{run}"
-    );
+    snapshot!(run.json()["summary"].as_str().unwrap(), @"the machine or an account is not in order; nothing is held against the work: unexpected status 401 Unauthorized: invalid api key, url: http://localhost/v1/responses");
 }
 
 #[test]
 fn a_home_of_its_own_is_gone_after_the_run() {
-    let scene = scene("codex.ok.jsonl");
+    let scene = parrot("codex.ok.jsonl");
     scene.ai_ok(&["trust"]);
     scene.ai_ok(&[
         "agent",
@@ -177,10 +141,10 @@ fn a_home_of_its_own_is_gone_after_the_run() {
     let run = ai(&scene, &["run", &task, "--agent", "lone", "--json"]);
     assert_eq!(run.code, Some(0), "{run}");
     let dir = PathBuf::from(run.json()["dir"].as_str().unwrap());
-    assert!(
-        std::fs::read_to_string(dir.join("diff.patch"))
-            .unwrap()
-            .contains("+own home")
-    );
+    let made = scene.file_at(&format!("ai/{task}/1"), "hello.txt");
+    snapshot!(made, @"
+    run --json, telemetry 0, other key unset
+    own home
+    ");
     assert!(!dir.join("home").exists());
 }

@@ -4,6 +4,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::snapshot;
+use crate::support::scene::{Agent, Scene};
 use crate::support::{Sandbox, run};
 
 const ENV_SECRET: &str = "en7-s3cr3t-value-A";
@@ -20,18 +22,16 @@ printf %s \"$ANTHROPIC_API_KEY\" | base64; printf %s \"user:$OPENAI_API_KEY\" | 
 env; echo \"$ANTHROPIC_API_KEY\" > work.txt; echo x > \"name-$ANTHROPIC_API_KEY\"
 test -n \"$ANTHROPIC_API_KEY\" && echo yes > has-work; test -n \"$OPENAI_API_KEY\" && echo yes > has-spare; true";
 
-fn scene(credentials: &str) -> Sandbox {
+/// A project whose agent tells everything, and gets these credentials.
+fn leaky(credentials: &str) -> Sandbox {
     let check = "version: 1\nchecks:\n  unit: 'env; ! env | grep -q API_KEY && test -f work.txt && cat work.txt'\n";
-    let scene = Sandbox::with_agent(check, LEAKY);
-    scene.write(".ai/credentials.yaml", FILE);
-    let agent = scene.read(".ai/agents/fake.yaml");
-    scene.write(
-        ".ai/agents/fake.yaml",
-        format!("{agent}credentials: {credentials}\n"),
-    );
+    let fake = Agent::new("fake", LEAKY).file(&format!("credentials: {credentials}\n"));
+    let scene = Scene::new()
+        .config(check)
+        .file(".ai/credentials.yaml", FILE)
+        .agent(fake)
+        .build();
     key_file(&scene, 0o600);
-    scene.ai_ok(&["trust"]);
-    scene.commit("credentials");
     scene
 }
 
@@ -58,6 +58,12 @@ fn holding(dir: &Path) -> Vec<String> {
     )
 }
 
+/// Those of the secrets that stand in a text.
+fn found_in<'a>(text: &str, secrets: &[&'a str]) -> Vec<&'a str> {
+    let is_in = |secret: &&&str| text.contains(**secret);
+    secrets.iter().filter(is_in).copied().collect()
+}
+
 /// Every file below `dir` with one of these texts in it or in its name.
 fn holding_any(dir: &Path, forms: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
@@ -78,7 +84,7 @@ fn holding_any(dir: &Path, forms: &[&str]) -> Vec<String> {
         });
         found.extend(hit.map(|form| format!("{form} in {}", path.display())));
         let name = path.to_string_lossy().into_owned();
-        found.extend(forms.iter().any(|form| name.contains(form)).then_some(name));
+        found.extend((!found_in(&name, forms).is_empty()).then_some(name));
     }
     found
 }
@@ -86,122 +92,155 @@ fn holding_any(dir: &Path, forms: &[&str]) -> Vec<String> {
 #[test]
 fn a_named_credential_reaches_its_agent_and_no_file() {
     for sandbox in ["auto", "none"] {
-        let scene = scene("[work, spare]");
+        let scene = leaky("[work, spare]");
         let id = scene.task("One", &[]);
         let mut command = scene.ai_command(&["run", &id, "--json"]);
         let outcome = run(command
             .env("WORK_KEY_OF_MINE", ENV_SECRET)
             .env("AI_SANDBOX", sandbox));
         assert_eq!(outcome.code, Some(0), "{outcome}");
-        for secret in [ENV_SECRET, FILE_SECRET] {
-            assert!(
-                !outcome.stdout.contains(secret) && !outcome.stderr.contains(secret),
-                "{outcome}"
-            );
-        }
+        assert_eq!(
+            found_in(&outcome.to_string(), &[ENV_SECRET, FILE_SECRET]),
+            [""; 0]
+        );
         for file in ["has-work", "has-spare"] {
             assert_eq!(scene.file_at(&format!("ai/{id}/1"), file), "yes");
         }
         assert_eq!(holding(&scene.root().join(".git/ai/runs")), [""; 0]);
-        let stored = std::fs::read(scene.store()).unwrap();
-        let stored = [
-            stored,
-            std::fs::read(scene.store().with_extension("db-wal")).unwrap_or_default(),
-        ]
-        .concat();
-        for secret in [ENV_SECRET, FILE_SECRET] {
-            assert!(
-                !stored
-                    .windows(secret.len())
-                    .any(|window| window == secret.as_bytes()),
-                "{secret} in the store"
+        for file in ["ai.db", "ai.db-wal"] {
+            let stored = std::fs::read(scene.store().with_file_name(file)).unwrap_or_default();
+            let stored = String::from_utf8_lossy(&stored);
+            assert_eq!(
+                found_in(&stored, &[ENV_SECRET, FILE_SECRET]),
+                [""; 0],
+                "{file}"
             );
         }
         let said = scene.run_file(&format!("{id}.1"), "stdout.log");
-        assert!(said.contains("]|[REDACTED:spare]"), "{said}");
+        let lines = said.lines().filter(|line| line.starts_with("[REDACTED:"));
+        snapshot!(lines.collect::<Vec<_>>().join("\n"), @"
+        [REDACTED:WORK_KEY_OF_MINE]|[REDACTED:spare]
+        [REDACTED:WORK_KEY_OF_MINE]
+        ");
     }
 }
 
 #[test]
 fn who_names_none_gets_none() {
-    let scene = scene("[spare]");
+    let scene = leaky("[spare]");
     let id = scene.task("One", &[]);
     let outcome = run(scene
         .ai_command(&["run", &id])
         .env("WORK_KEY_OF_MINE", ENV_SECRET));
     assert_eq!(outcome.code, Some(0), "{outcome}");
     let tree = scene.git(&["ls-tree", "-r", "--name-only", &format!("ai/{id}/1")]);
-    assert!(
-        tree.contains("has-spare") && !tree.contains("has-work"),
-        "{tree}"
-    );
+    snapshot!(tree, @"
+    .ai/.gitignore
+    .ai/agents/fake.yaml
+    .ai/config.yaml
+    .ai/credentials.yaml
+    .ai/policy.yaml
+    README.md
+    has-spare
+    name-
+    work.txt
+    ");
 }
 
 #[test]
 fn a_credential_that_cannot_be_had_stops_the_run_before_its_claim() {
-    let scene = scene("[work, spare]");
+    let scene = leaky("[work, spare]");
     let id = scene.task("One", &[]);
-    let outcome = scene.run(&id);
-    assert_eq!(outcome.code, Some(1), "{outcome}");
-    assert!(
-        outcome
-            .stderr
-            .contains("credential `work`: the variable WORK_KEY_OF_MINE is not set"),
-        "{outcome}"
-    );
+    snapshot!(scene.run(&id), @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: credential `work`: the variable WORK_KEY_OF_MINE is not set
+      next: mend it, then do it again; `ai doctor` looks at everything that `ai` stands on
+    ");
     key_file(&scene, 0o644);
     let outcome = run(scene
         .ai_command(&["run", &id])
         .env("WORK_KEY_OF_MINE", ENV_SECRET));
-    assert!(
-        outcome.stderr.contains("others may read") && outcome.stderr.contains("chmod 600"),
-        "{outcome}"
-    );
+    snapshot!(outcome, @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: credential `spare`: others may read [PATH]/home/keys.json (mode 0644); say `chmod 600 [PATH]/home/keys.json`
+      next: mend it, then do it again; `ai doctor` looks at everything that `ai` stands on
+    ");
     assert_eq!(scene.status(&id), "queued");
     assert_eq!(scene.runs_of(&id).len(), 0);
     let doctor = run(scene
         .ai_command(&["doctor"])
         .env("WORK_KEY_OF_MINE", ENV_SECRET));
     assert_eq!(doctor.code, Some(1), "{doctor}");
-    assert!(
-        doctor.stdout.contains("credential `spare`") && !doctor.stdout.contains("f1le"),
-        "{doctor}"
-    );
+    let named = doctor
+        .stdout
+        .lines()
+        .filter(|line| line.contains("credential"));
+    snapshot!(named.collect::<Vec<_>>().join("\n"), @"bad   credentials credential `spare`: others may read [PATH]/home/keys.json (mode 0644); say `chmod 600 [PATH]/home/keys.json`");
+    assert_eq!(found_in(&doctor.to_string(), &["f1le"]), [""; 0]);
+}
+
+#[test]
+fn a_credential_that_nobody_wrote_down_is_named() {
+    let scene = leaky("[nowhere]");
+    let id = scene.task("One", &[]);
+    snapshot!(scene.run(&id), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: credential `nowhere` is not in .ai/credentials.yaml
+      next: write it there, with its provider and `env` or `file`; or take it out of the agent (nowhere)
+    ");
 }
 
 #[test]
 fn a_changed_source_needs_trust_again_and_shows_what_changed() {
-    let scene = scene("[spare]");
+    let scene = leaky("[spare]");
     scene.write(
         ".ai/credentials.yaml",
         FILE.replace("~/keys.json", "~/.ssh/id_ed25519"),
     );
     let id = scene.task("One", &[]);
-    assert_eq!(scene.run(&id).code, Some(8));
-    let shown = scene.ai(&["trust", "--show"]);
-    assert_eq!(shown.code, Some(8), "{shown}");
-    assert!(
-        shown.stdout.contains("changed  .ai/credentials.yaml"),
-        "{shown}"
-    );
-    assert!(
-        shown
-            .stdout
-            .contains("-  spare: {provider: openai, file: ~/keys.json"),
-        "{shown}"
-    );
-    assert!(
-        shown
-            .stdout
-            .contains("+  spare: {provider: openai, file: ~/.ssh/id_ed25519"),
-        "{shown}"
-    );
-    assert_eq!(scene.run(&id).code, Some(8), "showing is not trusting");
-    let change = &scene.ai(&["trust", "--show", "--json"]).json_lines()[0];
-    assert!(
-        change["diff"].as_str().unwrap().contains("id_ed25519"),
-        "{change}"
-    );
+    snapshot!(scene.run(&id), @"
+    exit: 8
+    ----- stdout -----
+    ----- stderr -----
+    error: this run (.ai/credentials.yaml was changed) would run code that came with this repository, and this machine has not been told to trust it
+      next: look at it with `ai trust --show`, then say `ai trust`
+    ");
+    snapshot!(scene.ai(&["trust", "--show"]), @"
+    exit: 8
+    ----- stdout -----
+    changed  .ai/credentials.yaml
+             --- a/.ai/credentials.yaml
+             +++ b/.ai/credentials.yaml
+             @@ -1,4 +1,4 @@
+              version: 1
+              credentials:
+                work: {provider: anthropic, env: WORK_KEY_OF_MINE}
+             -  spare: {provider: openai, file: ~/keys.json, key: openai.key}
+             +  spare: {provider: openai, file: ~/.ssh/id_ed25519, key: openai.key}
+    ----- stderr -----
+    hint: read what is new where it stands; `ai trust` lets all of it run code on this machine
+    ");
+    // Showing is not trusting.
+    snapshot!(scene.run(&id), @"
+    exit: 8
+    ----- stdout -----
+    ----- stderr -----
+    error: this run (.ai/credentials.yaml was changed) would run code that came with this repository, and this machine has not been told to trust it
+      next: look at it with `ai trust --show`, then say `ai trust`
+    ");
+    snapshot!(scene.ai(&["trust", "--show", "--json"]), @r#"
+    exit: 8
+    ----- stdout -----
+    {"how":"changed","path":"credentials.yaml","diff":"--- a/.ai/credentials.yaml\n+++ b/.ai/credentials.yaml\n@@ -1,4 +1,4 @@\n version: 1\n credentials:\n   work: {provider: anthropic, env: WORK_KEY_OF_MINE}\n-  spare: {provider: openai, file: ~/keys.json, key: openai.key}\n+  spare: {provider: openai, file: ~/.ssh/id_ed25519, key: openai.key}\n"}
+    ----- stderr -----
+    hint: read what is new where it stands; `ai trust` lets all of it run code on this machine
+    "#);
 }
 
 /// With characters that URLs and JSON escape.
@@ -214,11 +253,6 @@ fn a_connector_names_its_credential_and_no_form_of_it_is_kept() {
         "version: 1\nchecks: {unit: 'test -f work.txt'}\n",
         "cat >/dev/null; test -n \"$OPENROUTER_API_KEY\" && echo yes >has-key; echo work >work.txt",
     );
-    let manifest = "version: 1\nname: keyed\ntitle: Keyed\nprompt: stdin\noutput: text\ncredentials: [vault]\nargv: [/bin/sh, 'BASE/keyed.sh']\n";
-    scene.write(
-        ".ai/connectors/keyed.yaml",
-        manifest.replace("BASE", scene.base().to_str().unwrap()),
-    );
     scene.write(
         ".ai/credentials.yaml",
         "version: 1\ncredentials:\n  vault: {provider: openrouter, file: ~/vault.yaml, key: a.b}\n",
@@ -230,18 +264,14 @@ fn a_connector_names_its_credential_and_no_form_of_it_is_kept() {
     let (base64, json) = ("djR1bHQvayt5PSJx", r#"v4ult/k+y=\"q"#);
     let (first, second) = (&VAULT_SECRET[..5], &VAULT_SECRET[5..]);
     let (head, tail) = TOKEN.split_at(9);
-    scene.set_script(
-        "keyed",
-        &format!(
-            "cat >heard.md\ntest -n \"$OPENROUTER_API_KEY\" && echo yes >has-key\n\
+    let script = format!(
+        "cat >heard.md\ntest -n \"$OPENROUTER_API_KEY\" && echo yes >has-key\n\
              echo '{url} {lower}'; printf %s \"$OPENROUTER_API_KEY\" | base64; echo '{{\"k\":\"{json}\"}}' >&2\n\
              printf %s '{first}'; sleep 0.2; printf '%s\\n' '{second}'\n\
              printf %s 'token {head}'; sleep 0.2; printf '%s\\n' '{tail}'\n\
              echo \"$OPENROUTER_API_KEY\" >work.txt; printf %s \"$OPENROUTER_API_KEY\" >raw.bin; exit 0"
-        ),
     );
-    scene.ai_ok(&["trust"]);
-    scene.ai_ok(&["agent", "register", "keyed", "--connector", "keyed"]);
+    scene.add(Agent::of_a_cli("keyed", "text", &script).manifest("credentials: [vault]\n"));
     scene.commit("credentials");
     let id = scene.task(
         "One",
@@ -255,10 +285,26 @@ fn a_connector_names_its_credential_and_no_form_of_it_is_kept() {
     let outcome = scene.run(&id);
     assert_eq!(outcome.code, Some(0), "{outcome}");
     let names = |id: &str| scene.git(&["ls-tree", "-r", "--name-only", &format!("ai/{id}/1")]);
-    assert!(names(&id).contains("has-key"));
-    let said = scene.run_file(&format!("{id}.1"), "stdout.log");
-    assert_eq!(said.matches("[REDACTED:vault]").count(), 4, "{said}");
-    assert!(said.contains("token [REDACTED:"), "{said}");
+    snapshot!(names(&id), @"
+    .ai/.gitignore
+    .ai/agents/fake.yaml
+    .ai/agents/keyed.yaml
+    .ai/config.yaml
+    .ai/connectors/keyed.yaml
+    .ai/credentials.yaml
+    .ai/policy.yaml
+    README.md
+    has-key
+    heard.md
+    raw.bin
+    work.txt
+    ");
+    snapshot!(scene.run_file(&format!("{id}.1"), "stdout.log"), @"
+    [REDACTED:vault] [REDACTED:vault]
+    [REDACTED:vault]
+    [REDACTED:vault]
+    token [REDACTED:github-token]
+    ");
     scene.ai_ok(&[
         "export",
         scene.base().join("export.jsonl").to_str().unwrap(),
@@ -274,14 +320,26 @@ fn a_connector_names_its_credential_and_no_form_of_it_is_kept() {
     ];
     for args in told {
         let outcome = scene.ai(args);
-        assert!(
-            forms.iter().all(|form| !outcome.to_string().contains(form)),
+        assert_eq!(
+            found_in(&outcome.to_string(), &forms),
+            [""; 0],
             "{args:?}: {outcome}"
         );
     }
     let exported = std::fs::read_to_string(scene.base().join("export.jsonl")).unwrap();
-    assert!(forms.iter().all(|form| !exported.contains(form)));
+    assert_eq!(found_in(&exported, &forms), [""; 0]);
     let other = scene.task("Two", &["--agent", "fake"]);
     assert_eq!(scene.run(&other).code, Some(0));
-    assert!(!names(&other).contains("has-key"), "nobody else gets it");
+    // Nobody else gets it.
+    snapshot!(names(&other), @"
+    .ai/.gitignore
+    .ai/agents/fake.yaml
+    .ai/agents/keyed.yaml
+    .ai/config.yaml
+    .ai/connectors/keyed.yaml
+    .ai/credentials.yaml
+    .ai/policy.yaml
+    README.md
+    work.txt
+    ");
 }

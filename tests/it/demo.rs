@@ -1,5 +1,6 @@
 //! `make demo` runs to its end, and the README's picture of it is a true one.
 
+use crate::snapshot;
 use crate::support::markdown::{self, Step};
 use crate::support::story::Ids;
 use crate::support::{Sandbox, run};
@@ -34,10 +35,8 @@ fn the_demonstration_passes_and_the_readme_shows_it() {
     command.env_remove("AI_SANDBOX");
     let outcome = run(&mut command);
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert!(
-        outcome.stdout.contains("The demonstration passed in"),
-        "{outcome}"
-    );
+    let passed = |line: &str| line.starts_with("The demonstration passed in");
+    assert!(outcome.stdout.lines().any(passed), "{outcome}");
     let (readme, mut ids) = (markdown::page("README.md"), Ids::default());
     let blocks = markdown::blocks(&readme);
     let shown = blocks
@@ -76,11 +75,12 @@ fn the_demonstration_touches_nothing_that_it_has_not_made() {
     command
         .env("AI_BIN", env!("CARGO_BIN_EXE_ai"))
         .env("DEMO_DIR", sandbox.root());
-    let outcome = run(&mut command);
-    assert_eq!(outcome.code, Some(1), "{outcome}");
-    assert!(
-        outcome.stderr.contains("was not made by this script"),
-        "{outcome}"
-    );
+    snapshot!(run(&mut command), @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+
+    The demonstration failed: [PATH]/repo exists and was not made by this script
+    ");
     assert_eq!(sandbox.read("README.md"), "A project.\n");
 }

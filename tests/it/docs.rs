@@ -80,7 +80,7 @@ fn messages_name_only_commands_that_exist() {
     let sandbox = Sandbox::empty();
     let named = regex::Regex::new(r#"[`"](ai [a-z][^`"\n]*)[`"]"#).unwrap();
     let mut lines = BTreeSet::new();
-    for file in sources(&markdown::project().join("src")) {
+    for file in sources(&markdown::project().join("src"), &["rs"]) {
         let text = std::fs::read_to_string(&file).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap();
         lines.extend(
@@ -103,15 +103,16 @@ fn messages_name_only_commands_that_exist() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn sources(dir: &Path) -> Vec<PathBuf> {
+fn sources(dir: &Path, ends: &[&str]) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(dir)
         .unwrap()
         .map(|entry| entry.unwrap().path());
     let (dirs, files): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|path| path.is_dir());
-    let rust = files
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|e| e == "rs"));
-    rust.chain(dirs.iter().flat_map(|dir| sources(dir)))
+    let rust = files.into_iter().filter(|path| {
+        path.extension()
+            .is_some_and(|e| ends.iter().any(|end| e == *end))
+    });
+    rust.chain(dirs.iter().flat_map(|dir| sources(dir, ends)))
         .collect()
 }
 
@@ -207,6 +208,51 @@ fn every_refusal_is_explained() {
         missing.is_empty(),
         "docs/troubleshooting.md does not explain {missing:#?}"
     );
+}
+
+/// Refusals that only unit tests reach: they need a machine, a load or a moment that no test of the
+/// command line has.
+const SHOWN_ELSEWHERE: [&str; 12] = [
+    "the Landlock of this kernel cannot take the network away",
+    "was cut off and must be recovered first",
+    "is leased under another time namespace of this machine",
+    "nobody can take over now",
+    "the task store was busy for",
+    "the task store has the older format",
+    "the task store's migration",
+    "the task store was replaced or removed while this command ran",
+    "the disk is full; nothing was written",
+    "the task store is read-only here",
+    "the task store failed",
+    "which does not keep locks between processes reliably",
+];
+
+/// What the page about trouble says of a refusal, some snapshot shows with its exit code.
+#[test]
+fn every_documented_refusal_is_shown() {
+    let squeezed = |text: &str| {
+        let text = text.replace('`', "");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let tests = markdown::project().join("tests/it");
+    let shown: String = sources(&tests, &["rs", "snap"])
+        .iter()
+        .filter(|path| !path.ends_with("docs.rs"))
+        .map(|path| squeezed(&std::fs::read_to_string(path).unwrap()))
+        .collect();
+    let page = squeezed(&markdown::page("docs/troubleshooting.md").replace("**`", "\u{1}"));
+    let gap = regex::Regex::new(r"\b[A-Z][A-Z/]+\b|\b[MN]\b|…|, which is its limit").unwrap();
+    let (mut missing, mut asked) = (Vec::new(), 0);
+    for refusal in page.split('\u{1}').skip(1) {
+        let words = refusal.split("**").next().unwrap();
+        let longest = gap.split(words).max_by_key(|part| part.len()).unwrap();
+        let longest = longest.trim_matches(|c: char| " ,.:()".contains(c));
+        let is_elsewhere = SHOWN_ELSEWHERE.iter().any(|known| words.contains(known));
+        asked += 1;
+        missing.extend((!is_elsewhere && !shown.contains(longest)).then_some(words));
+    }
+    assert!(asked > 35, "only {asked} refusals were found");
+    assert_eq!(missing, [""; 0], "no snapshot shows them");
 }
 
 /// The files below `.ai/` by which this project itself is worked on are in order.

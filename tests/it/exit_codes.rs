@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 use std::time::Duration;
 
+use crate::snapshot;
 use crate::support::{Outcome, Sandbox, poll};
 
 /// The class that an error names with `--json`.
@@ -20,12 +21,15 @@ fn class(outcome: &Outcome) -> String {
     error["error"]["kind"].as_str().unwrap().to_owned()
 }
 
+/// `ai --json …`, which must end with this code and name this class; its error as people see it.
 #[track_caller]
-fn ends(scene: &Sandbox, args: &[&str], code: i32, kind: &str) {
+fn ends(scene: &Sandbox, args: &[&str], code: i32, kind: &str) -> Outcome {
     let outcome = scene.ai(&[&["--json"], args].concat());
     assert_eq!(outcome.code, Some(code), "ai {args:?}\n{outcome}");
     assert_eq!(class(&outcome), kind, "ai {args:?}\n{outcome}");
-    assert_eq!(scene.ai(args).code, Some(code), "the same without --json");
+    let plain = scene.ai(args);
+    assert_eq!(plain.code, Some(code), "the same without --json: {plain}");
+    plain
 }
 
 /// Replaces the policy of the project by one rule.
@@ -46,28 +50,66 @@ fn ok_0() {
 fn failed_1() {
     let scene = Sandbox::project();
     scene.write(".ai/config.yaml", "version: 1\nnonsense: 1\n");
-    ends(&scene, &["task", "create", "x"], 1, "failed");
+    snapshot!(ends(&scene, &["task", "create", "x"], 1, "failed"), @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: .ai/config.yaml:2:1: the configuration has no field `nonsense`; known are version, modules, checks, defaults, locks, runs, router, budgets, accept, notify, redact
+      next: correct the file, or remove it to work with the defaults
+    ");
 }
 
 #[test]
 fn usage_2() {
     let scene = Sandbox::project();
-    ends(&scene, &["frobnicate"], 2, "usage");
-    ends(&scene, &["task", "create", ""], 2, "usage");
-    ends(
-        &scene,
-        &["task", "create", "x", "--path", "../outside"],
-        2,
-        "usage",
-    );
+    snapshot!(ends(&scene, &["frobnicate"], 2, "usage"), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: unrecognized subcommand 'frobnicate'
+
+    Usage: ai [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    ");
+    snapshot!(ends(&scene, &["task", "create", ""], 2, "usage"), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: a task needs a title
+    ");
+    snapshot!(ends(&scene, &["task", "create", "x", "--path", "../outside"], 2, "usage"), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: path pattern `../outside` contains `..`; name the path from the repository root, such as `src/auth`
+    ");
 }
 
 #[test]
 fn not_found_3() {
     let scene = Sandbox::project();
-    ends(&scene, &["task", "show", "t-none"], 3, "not_found");
-    ends(&scene, &["task", "claim", "--next"], 3, "not_found");
-    ends(&Sandbox::empty(), &["status"], 3, "not_found");
+    snapshot!(ends(&scene, &["task", "show", "t-none"], 3, "not_found"), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: there is no task `t-none`
+      next: `ai task list` shows the tasks
+    ");
+    snapshot!(ends(&scene, &["task", "claim", "--next"], 3, "not_found"), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: no task is ready to be claimed
+      next: `ai task list --status blocked` and `ai why TASK` say what the others wait for
+    ");
+    snapshot!(ends(&Sandbox::empty(), &["status"], 3, "not_found"), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: [PATH]/repo is not inside a Git repository
+      next: git init, or change into a repository
+    ");
 }
 
 #[test]
@@ -75,18 +117,20 @@ fn conflict_4() {
     let scene = Sandbox::project();
     let task = scene.task("one", &["--path", "src/"]);
     scene.ai_ok(&["task", "claim", &task, "--as", "ann"]);
-    ends(
-        &scene,
-        &["task", "claim", &task, "--as", "ben"],
-        4,
-        "conflict",
-    );
-    ends(
-        &scene,
-        &["lock", "acquire", "src/a.rs", "--as", "ben"],
-        4,
-        "conflict",
-    );
+    snapshot!(ends(&scene, &["task", "claim", &task, "--as", "ben"], 4, "conflict"), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [TASK] is held by human:ann for another [LEFT]
+      next: wait, take another (`ai task claim --next`), or see `ai why [TASK]`
+    ");
+    snapshot!(ends(&scene, &["lock", "acquire", "src/a.rs", "--as", "ben"], 4, "conflict"), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: `src/a.rs` meets `src`, locked exclusively by human:ann ([TASK]) for another [LEFT]: both match `src/a.rs`
+      next: `ai lock list` shows who holds what; `ai task show [TASK]` what for
+    ");
 }
 
 #[test]
@@ -94,9 +138,21 @@ fn denied_5() {
     let scene = Sandbox::project();
     let task = scene.task("one", &[]);
     rule(&scene, "task.claim", "deny");
-    ends(&scene, &["task", "claim", &task], 5, "denied");
+    snapshot!(ends(&scene, &["task", "claim", &task], 5, "denied"), @"
+    exit: 5
+    ----- stdout -----
+    ----- stderr -----
+    error: policy denies task.claim: for this test (rule `the-rule`, decision [DECISION])
+      next: `ai policy explain [DECISION]` shows the rules that matched
+    ");
     scene.write(".ai/policy.yaml", "rules: [");
-    ends(&scene, &["task", "claim", &task], 5, "denied");
+    snapshot!(ends(&scene, &["task", "claim", &task], 5, "denied"), @"
+    exit: 5
+    ----- stdout -----
+    ----- stderr -----
+    error: policy denies task.claim: the policy cannot be read, so this is not allowed; see `ai policy validate`: .ai/policy.yaml:1:8: not usable as YAML: unclosed bracket '[' (rule `policy.unreadable`, decision [DECISION])
+      next: `ai policy explain [DECISION]` shows the rules that matched
+    ");
 }
 
 #[test]
@@ -117,8 +173,17 @@ fn not_proven_6() {
     ]);
     scene.ai_ok(&["trust"]);
     scene.commit("configured");
-    let outcome = scene.ai(&["run", &task]);
-    assert_eq!(outcome.code, Some(6), "{outcome}");
+    snapshot!(scene.ai(&["run", &task]), @"
+    exit: 6
+    ----- stdout -----
+    [RUN]  send_back_checks  queued
+      check `ok` failed (exit code 1)
+    ----- stderr -----
+    run [RUN]: w on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check ok: false
+    check ok: failed (exit code 1)
+    ");
 }
 
 #[test]
@@ -128,13 +193,20 @@ fn lease_lost_7() {
     let claim = scene.ai_json(&["task", "claim", &task]);
     let token = claim["lease"]["token"].as_str().unwrap();
     scene.ai_ok(&["task", "release", &task]);
-    ends(
-        &scene,
-        &["task", "heartbeat", &task, "--lease", token],
-        7,
-        "lease_lost",
-    );
-    ends(&scene, &["task", "heartbeat", &task], 7, "lease_lost");
+    snapshot!(ends(&scene, &["task", "heartbeat", &task, "--lease", token], 7, "lease_lost"), @"
+    exit: 7
+    ----- stdout -----
+    ----- stderr -----
+    error: the lease on [TASK] is lost: it was released or has ended; nobody holds it now
+      next: stop working on it; `ai why [TASK]` says who has it, `ai task claim [TASK]` asks for it again
+    ");
+    snapshot!(ends(&scene, &["task", "heartbeat", &task], 7, "lease_lost"), @"
+    exit: 7
+    ----- stdout -----
+    ----- stderr -----
+    error: no lease on [TASK] is kept in this worktree
+      next: give the token with --lease or AI_LEASE, or claim it: `ai task claim [TASK]`
+    ");
 }
 
 #[test]
@@ -142,34 +214,65 @@ fn approval_needed_8() {
     let scene = Sandbox::project();
     let task = scene.task("one", &[]);
     rule(&scene, "task.claim", "require_approval");
-    ends(&scene, &["task", "claim", &task], 8, "approval_needed");
+    snapshot!(ends(&scene, &["task", "claim", &task], 8, "approval_needed"), @"
+    exit: 8
+    ----- stdout -----
+    ----- stderr -----
+    error: policy wants a person's yes for task.claim: for this test (rule `the-rule`, decision [DECISION])
+      next: a person says yes with `ai policy approve [DECISION]`
+    ");
     scene.write(
         ".ai/agents/new.yaml",
         "version: 1\nname: new\nconnector: command\nargv: [true]\n",
     );
-    ends(
-        &scene,
-        &["run", &task, "--agent", "new"],
-        8,
-        "approval_needed",
-    );
+    snapshot!(ends(&scene, &["run", &task, "--agent", "new"], 8, "approval_needed"), @"
+    exit: 8
+    ----- stdout -----
+    ----- stderr -----
+    error: this run (.ai/agents/new.yaml was added) would run code that came with this repository, and this machine has not been told to trust it
+      next: look at it with `ai trust --show`, then say `ai trust`
+    ");
 }
 
 #[test]
 fn store_unusable_9() {
     let scene = Sandbox::repository();
-    ends(&scene, &["task", "list"], 9, "store_unusable");
+    snapshot!(ends(&scene, &["task", "list"], 9, "store_unusable"), @"
+    exit: 9
+    ----- stdout -----
+    ----- stderr -----
+    error: this repository has no task store yet
+      next: run `ai init`
+    ");
     scene.ai_ok(&["init"]);
     std::fs::write(scene.store(), "").unwrap();
-    ends(&scene, &["task", "list"], 9, "store_unusable");
-    ends(&scene, &["init"], 9, "store_unusable");
+    snapshot!(ends(&scene, &["task", "list"], 9, "store_unusable"), @"
+    exit: 9
+    ----- stdout -----
+    ----- stderr -----
+    error: the task store [PATH]/repo/.git/ai/ai.db is an empty file
+      next: run `ai doctor`, then `ai restore --dry-run` to see the backups that can be restored
+    ");
+    snapshot!(ends(&scene, &["init"], 9, "store_unusable"), @"
+    exit: 9
+    ----- stdout -----
+    ----- stderr -----
+    error: the task store [PATH]/repo/.git/ai/ai.db is an empty file
+      next: run `ai doctor`, then `ai restore --dry-run` to see the backups that can be restored
+    ");
 }
 
 #[test]
 fn try_later_75() {
     let scene = Sandbox::project();
     let task = scene.task("one", &["--not-before", "2h"]);
-    ends(&scene, &["task", "claim", &task], 75, "try_later");
+    snapshot!(ends(&scene, &["task", "claim", &task], 75, "try_later"), @"
+    exit: 75
+    ----- stdout -----
+    ----- stderr -----
+    error: [TASK] is not due for another [LEFT]
+      next: wait, or drop the pause: `ai task edit [TASK] --not-before now`
+    ");
 }
 
 #[test]

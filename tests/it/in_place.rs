@@ -1,10 +1,14 @@
 //! `isolation: none`: an agent in the checkout itself. What is the person's is there before and
 //! after, whatever happens in between.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
+use crate::snapshot;
 use crate::support::runs::{GOOD, open_gate, wait_for};
-use crate::support::{Outcome, Sandbox, run, tree};
+use crate::support::scene::{Agent, Scene, refused};
+use crate::support::{Outcome, Sandbox, Transcript, run, tree};
 
 /// A setup is for fresh worktrees and for places of checks, whose `.git` is a file.
 const CONFIG: &str = "version: 1
@@ -20,36 +24,35 @@ echo changed > README.md; rm gone.txt; mkdir -p deep/er; mv moved.txt deep/er/; 
 echo mine > build/agent.o; chmod +x script.sh; ln -s README.md link
 echo done";
 
-/// Runs an agent that works in the checkout. `build/` and `.env` are ignored, and the person's.
-fn scene(script: &str) -> Sandbox {
-    let sandbox = Sandbox::project();
+/// An agent that works in the checkout.
+fn in_place(name: &str, script: &str) -> Agent {
+    Agent::new(name, script).file("isolation: none\n")
+}
+
+/// A project whose agent works in the checkout. `build/` and `.env` are ignored, and the person's.
+fn checkout(script: &str) -> Sandbox {
+    let mut scene = Scene::new()
+        .config(CONFIG)
+        .file(".gitignore", "build/\n.env\n*.log\n")
+        .agent(in_place("fake", script));
     for name in ["gone.txt", "moved.txt", "script.sh"] {
-        sandbox.write(name, format!("{name}\n"));
+        scene = scene.file(name, format!("{name}\n"));
     }
-    sandbox.write(".gitignore", "build/\n.env\n*.log\n");
-    in_place(&sandbox, "fake", script);
-    sandbox.configure(CONFIG);
+    let sandbox = scene.build();
     sandbox.write(".env", "SECRET=person");
     sandbox.write("build/person.o", "built");
     sandbox
 }
 
-fn in_place(sandbox: &Sandbox, name: &str, script: &str) {
-    sandbox.add_agent(name, script);
-    let file = format!(".ai/agents/{name}.yaml");
-    let text = sandbox.read(&file);
-    sandbox.write(&file, format!("{text}isolation: none\n"));
-}
-
 /// Everything that is the person's, a line each: files with their content, what Git says of them,
 /// where HEAD and `main` stand.
-fn state(sandbox: &Sandbox) -> Vec<String> {
+fn state(sandbox: &Sandbox) -> BTreeSet<String> {
     let root = sandbox.root();
     let left_out = [".git", ".ai/state", "build/agent.o"].map(|name| root.join(name));
     let files = tree(&root, |path| {
         !left_out.iter().any(|out| path.starts_with(out))
     });
-    let mut all: Vec<String> = files
+    let mut all: BTreeSet<String> = files
         .into_iter()
         .map(|(path, what)| format!("{} {what:?}", path.display()))
         .collect();
@@ -72,10 +75,10 @@ fn state(sandbox: &Sandbox) -> Vec<String> {
 }
 
 #[track_caller]
-fn is_as(sandbox: &Sandbox, before: &[String], case: &str) {
+fn is_as(sandbox: &Sandbox, before: &BTreeSet<String>, case: &str) {
     let now = state(sandbox);
-    let gone: Vec<_> = before.iter().filter(|line| !now.contains(line)).collect();
-    let new: Vec<_> = now.iter().filter(|line| !before.contains(line)).collect();
+    let gone: Vec<_> = before.difference(&now).collect();
+    let new: Vec<_> = now.difference(before).collect();
     assert!(
         gone.is_empty() && new.is_empty(),
         "{case}\ngone: {gone:#?}\nnew: {new:#?}"
@@ -103,7 +106,7 @@ fn check_work(sandbox: &Sandbox, id: &str, case: &str) {
 
 #[test]
 fn the_work_ends_on_its_branch_and_the_checkout_is_as_before() {
-    let sandbox = scene(BUSY);
+    let sandbox = checkout(BUSY);
     let before = state(&sandbox);
     let id = sandbox.task("One", &[]);
     let outcome = sandbox.run(&id);
@@ -121,11 +124,24 @@ fn the_work_ends_on_its_branch_and_the_checkout_is_as_before() {
     let statement: Value =
         serde_json::from_str(&sandbox.run_file(&format!("{id}.1"), "statement.json")).unwrap();
     assert_eq!(statement["predicate"]["isolation"], "none");
-    let review = sandbox.ai_ok(&["review", &id, "--no-diff"]).stdout;
-    assert!(
-        review.contains("none: it worked in the checkout itself") && !review.contains("warning"),
-        "{review}"
-    );
+    snapshot!(sandbox.ai(&["review", &id, "--no-diff"]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  review  One
+      run        [RUN] by fake on branch ai/[TASK]/1
+      accepted   it goes into main
+      verdict    ready_for_review
+      because    finished, checks passed, policy allow, current
+                 checks passed on this tree and the policy allows it; it may be accepted
+      isolation  none: it worked in the checkout itself
+      sandbox    none, network on
+      check      unit passed  (runs/[RUN]/checks/unit.log, sha256 [SHORT])
+      decision   [DECISION] task.claim allow: no rule of the policy matches; its default says so
+      decision   [DECISION] run.start allow: no rule of the policy matches; its default says so
+      decision   [DECISION] run.finish allow: no rule of the policy matches; its default says so
+      tree       [HASH]
+    ----- stderr -----
+    ");
     assert!(!sandbox.slot("w1").exists());
     sandbox.ai_ok(&["accept", &id]);
     assert_eq!(
@@ -136,73 +152,87 @@ fn the_work_ends_on_its_branch_and_the_checkout_is_as_before() {
     sandbox.is_at_rest(&id);
 }
 
-#[track_caller]
-fn refused(sandbox: &Sandbox, id: &str, expected: &str) {
-    let before = state(sandbox);
-    let outcome = sandbox.run(id);
-    assert!(
-        outcome.code == Some(4) && outcome.stderr.contains(expected),
-        "{expected}: {outcome}"
-    );
-    assert!(outcome.stderr.contains("isolation: none"), "{outcome}");
-    is_as(sandbox, &before, expected);
-    assert_eq!(sandbox.status(id), "queued");
-    assert!(!sandbox.base().join("asked").exists());
-}
-
 #[test]
 fn a_dirty_checkout_is_refused_before_anything_is_claimed() {
-    let sandbox = scene(BUSY);
+    let sandbox = checkout(BUSY);
     let id = sandbox.task("One", &[]);
+    let mut told = Transcript::default();
+    let mut refuses = |case: &str| {
+        let watched = || (state(&sandbox), sandbox.status(&id));
+        let outcome = refused(&sandbox, &["run", &id], watched);
+        told.add(&format!("ai run {id}  # {case}"), &outcome);
+        assert!(!sandbox.base().join("asked").exists(), "{case}: {outcome}");
+    };
     sandbox.write("README.md", "the person's");
-    refused(&sandbox, &id, "README.md is not committed");
+    refuses("changed");
     sandbox.git(&["checkout", "-q", "README.md"]);
     sandbox.write("notes", "untracked");
-    refused(&sandbox, &id, "notes is not committed");
+    refuses("untracked");
     std::fs::remove_file(sandbox.root().join("notes")).unwrap();
-    // Staged, although the file itself is as it was.
     sandbox.write("README.md", "staged");
     sandbox.git(&["add", "README.md"]);
     sandbox.write("README.md", "A project.\n");
-    refused(&sandbox, &id, "something is staged there");
+    refuses("staged, although the file itself is as it was");
     sandbox.git(&["reset", "-q"]);
-    std::fs::write(
-        sandbox.root().join(".git/MERGE_HEAD"),
-        sandbox.git(&["rev-parse", "HEAD"]),
-    )
-    .unwrap();
-    refused(&sandbox, &id, "a merge is going on");
-    std::fs::remove_file(sandbox.root().join(".git/MERGE_HEAD")).unwrap();
+    let merge = sandbox.root().join(".git/MERGE_HEAD");
+    std::fs::write(&merge, sandbox.git(&["rev-parse", "HEAD"])).unwrap();
+    refuses("in a merge");
+    std::fs::remove_file(merge).unwrap();
+    snapshot!(told, @"
+    $ ai run [TASK]  # changed
+    ! error: the agent works in the checkout itself (isolation: none), and README.md is not committed
+    !   next: commit it or put it aside (`git stash -u`)
+    [4]
+    $ ai run [TASK]  # untracked
+    ! error: the agent works in the checkout itself (isolation: none), and notes is not committed
+    !   next: commit it or put it aside (`git stash -u`)
+    [4]
+    $ ai run [TASK]  # staged, although the file itself is as it was
+    ! error: the agent works in the checkout itself (isolation: none), and something is staged there
+    !   next: commit it or put it aside (`git stash -u`)
+    [4]
+    $ ai run [TASK]  # in a merge
+    ! error: the agent works in the checkout itself (isolation: none), and there a merge is going on
+    !   next: commit it or put it aside (`git stash -u`)
+    [4]
+    ");
+    assert_eq!(sandbox.status(&id), "queued");
     assert_eq!(sandbox.run(&id).code, Some(0));
 }
 
 #[test]
 fn one_checkout_holds_one_run() {
-    let sandbox = scene(
+    let sandbox = checkout(
         "cat >/dev/null; echo half > half.txt; echo x > \"$BASE/at\"; read x < \"$BASE/gate\"; echo work > work.txt",
     );
-    in_place(&sandbox, "second", "cat >/dev/null; echo other > work.txt");
+    let second = "cat >/dev/null; echo other > work.txt";
+    sandbox.add(in_place("second", second));
     sandbox.add_agent("third", GOOD);
-    let config = CONFIG.replace(", setup: 'exit 9'", "");
-    sandbox.configure(&config);
+    sandbox.configure(CONFIG);
     let [one, two, three] = ["One", "Two", "Three"].map(|title| sandbox.task(title, &[]));
     let gate = sandbox.pipe("gate");
     let first = sandbox.start(&["run", &one, "--agent", "fake"]);
     wait_for(&sandbox.base().join("at"));
     let second = sandbox.ai(&["run", &two, "--agent", "second"]);
-    assert!(
-        second.code == Some(75) && second.stderr.contains("holds one at a time"),
-        "{second}"
-    );
+    snapshot!(second, @"
+    exit: 75
+    ----- stdout -----
+    ----- stderr -----
+    error: run [RUN] works in the checkout itself (isolation: none), which holds one at a time
+      next: wait; `ai task cancel [TASK]` stops it
+    ");
     // Worktrees are not concerned; they start where the person stands.
     let third = sandbox.ai(&["run", &three, "--agent", "third"]);
     assert_eq!(third.code, Some(0), "{third}");
     assert_eq!(sandbox.last_run(&three)["target"], "refs/heads/main");
     let accept = sandbox.ai(&["accept", &three]);
-    assert!(
-        accept.code == Some(75) && accept.stderr.contains("works in the checkout itself"),
-        "{accept}"
-    );
+    snapshot!(accept, @"
+    exit: 75
+    ----- stdout -----
+    ----- stderr -----
+    error: run [RUN] works in the checkout itself (isolation: none)
+      next: wait until it has ended; `ai recover` ends one that was cut off
+    ");
     open_gate(&gate);
     assert_eq!(first.wait().code, Some(0));
     sandbox.ai_ok(&["accept", &three]);
@@ -243,7 +273,7 @@ fn crash(sandbox: &Sandbox, id: &str, step: &str, how: &str) -> Outcome {
 
 fn crash_at(step: &str, how: &str) {
     let case = format!("{step}:{how}");
-    let sandbox = scene(BUSY);
+    let sandbox = checkout(BUSY);
     let before = state(&sandbox);
     let id = sandbox.task("One", &[]);
     crash(&sandbox, &id, step, how);
@@ -268,17 +298,13 @@ fn crash_at(step: &str, how: &str) {
         .unwrap()
         .lines()
         .count();
-    let twice = [
-        "agent",
-        "snapshot",
-        "checkout-files",
-        "checkout-index",
-        "checkout-back",
-    ]
-    .contains(&step);
+    let twice = matches!(
+        step,
+        "agent" | "snapshot" | "checkout-files" | "checkout-index" | "checkout-back"
+    );
     assert_eq!(asked, if twice { 2 } else { 1 }, "{case}");
     // What the lost run had done stands somewhere.
-    if ["agent", "snapshot"].contains(&step) {
+    if matches!(step, "agent" | "snapshot") {
         let saved = sandbox.refs("refs/ai/rescue/");
         assert_eq!(
             sandbox.file_at(&saved[0], "new.txt"),
@@ -307,7 +333,8 @@ fn a_run_in_the_checkout_that_failed_is_given_back() {
 
 #[test]
 fn what_was_ignored_is_neither_taken_nor_lost() {
-    let sandbox = scene("cat >/dev/null; rm .gitignore; echo work > work.txt; echo x > trace.log");
+    let sandbox =
+        checkout("cat >/dev/null; rm .gitignore; echo work > work.txt; echo x > trace.log");
     let id = sandbox.task("One", &[]);
     let before = state(&sandbox);
     let outcome = sandbox.run(&id);
@@ -333,7 +360,7 @@ fn what_was_ignored_is_neither_taken_nor_lost() {
 #[test]
 fn a_repository_that_the_agent_makes_is_moved_out_of_the_way() {
     let sandbox =
-        scene("cat >/dev/null; echo work > work.txt; git init -q inner; echo x > inner/file");
+        checkout("cat >/dev/null; echo work > work.txt; git init -q inner; echo x > inner/file");
     let id = sandbox.task("One", &[]);
     let before = state(&sandbox);
     let outcome = sandbox.run(&id);
@@ -353,16 +380,19 @@ fn a_repository_that_the_agent_makes_is_moved_out_of_the_way() {
 
 #[test]
 fn a_checkout_that_somebody_has_taken_back_is_left_alone() {
-    let sandbox = scene("cat >/dev/null; echo work > work.txt; echo new > new.txt");
+    let sandbox = checkout("cat >/dev/null; echo work > work.txt; echo new > new.txt");
     let id = sandbox.task("One", &[]);
     crash(&sandbox, &id, "agent", "kill");
     sandbox.git(&["switch", "-q", "-c", "mine"]);
     sandbox.write("new.txt", "by the person now");
-    let recovered = sandbox.ai_ok(&["recover"]);
-    assert!(
-        recovered.stderr.contains("was switched to another branch"),
-        "{recovered}"
-    );
+    snapshot!(sandbox.ai(&["recover"]), @"
+    exit: 0
+    ----- stdout -----
+    [RUN]  recovered: cut off at step agent: its supervisor died; its work stands on refs/ai/rescue/[TASK]/1
+    ----- stderr -----
+    the checkout was switched to another branch after run [RUN] was cut off; it stays as it is, what stands there is saved on refs/ai/rescue/[TASK]/1
+    recovered run [RUN]: cut off at step agent: its supervisor died; its work stands on refs/ai/rescue/[TASK]/1
+    ");
     assert_eq!(
         (
             sandbox.read("new.txt").as_str(),
@@ -378,7 +408,7 @@ fn a_checkout_that_somebody_has_taken_back_is_left_alone() {
 
 #[test]
 fn a_detached_head_is_put_back() {
-    let sandbox = scene(BUSY);
+    let sandbox = checkout(BUSY);
     sandbox.git(&["switch", "-q", "--detach"]);
     let before = state(&sandbox);
     let id = sandbox.task("One", &[]);
@@ -389,20 +419,42 @@ fn a_detached_head_is_put_back() {
 
 #[test]
 fn settings_that_were_changed_meanwhile_are_told() {
-    let sandbox = scene(
+    let sandbox = checkout(
         "cat >/dev/null; echo work > work.txt; git config core.fsmonitor evil; git branch -f other",
     );
     let id = sandbox.task("One", &[]);
     assert_eq!(sandbox.run(&id).code, Some(0));
-    let review = sandbox.ai_ok(&["review", &id, "--no-diff"]).stdout;
-    assert!(
-        review.contains(".git/config") && review.contains("refs/heads/other was made"),
-        "{review}"
-    );
+    snapshot!(sandbox.ai(&["review", &id, "--no-diff"]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  review  One
+      run        [RUN] by fake on branch ai/[TASK]/1
+      accepted   it goes into main
+      verdict    ready_for_review
+      because    finished, checks passed, policy allow, current
+                 checks passed on this tree and the policy allows it; it may be accepted
+      isolation  none: it worked in the checkout itself
+      sandbox    none, network on
+      warning    refs/heads/other was made during the run, at [SHORT]
+      warning    the repository's own settings or hooks changed during the run, by which your next git command may run a program: .git/config
+      check      unit passed  (runs/[RUN]/checks/unit.log, sha256 [SHORT])
+      decision   [DECISION] task.claim allow: no rule of the policy matches; its default says so
+      decision   [DECISION] run.start allow: no rule of the policy matches; its default says so
+      decision   [DECISION] run.finish allow: no rule of the policy matches; its default says so
+      tree       [HASH]
+    ----- stderr -----
+    ");
 }
 
 #[test]
 fn a_connector_and_the_project_can_say_so_too() {
+    let sandbox = Scene::new()
+        .agent(Agent::of_a_cli("cli", "text", GOOD).manifest("isolation: none\n"))
+        .build();
+    let id = sandbox.task("One", &[]);
+    assert_eq!(sandbox.run(&id).code, Some(0));
+    assert_eq!(sandbox.last_run(&id)["worktree"], "checkout");
+
     let sandbox = Sandbox::with_script(GOOD);
     sandbox.configure(
         "version: 1\nchecks: {unit: {run: test -f work.txt}}\nruns: {grace: 1s, isolation: none}\n",
@@ -410,7 +462,7 @@ fn a_connector_and_the_project_can_say_so_too() {
     let id = sandbox.task("One", &[]);
     assert_eq!(sandbox.run(&id).code, Some(0));
     assert_eq!(sandbox.last_run(&id)["worktree"], "checkout");
-    // It makes agents work on the person's own files, so a repository cannot bring it unseen.
+    // Trusted once, it stays so whatever else is changed.
     sandbox.write(
         ".ai/config.yaml",
         "version: 1\nruns: {isolation: none, grace: 2s}\nchecks: {unit: {run: test -f work.txt}}\n",
@@ -426,7 +478,7 @@ fn a_connector_and_the_project_can_say_so_too() {
 
 #[test]
 fn in_a_sandbox_git_and_the_settings_are_out_of_reach() {
-    let sandbox = scene(
+    let sandbox = checkout(
         "cat >/dev/null; echo work > work.txt; echo x > .ai/x; echo x > \"$BASE/beside\"; for f in .git/config .git/HEAD .git/hooks/pre-commit .ai/policy.yaml; \
          do (echo evil >> $f) 2>/dev/null && echo $f >> out.txt; done; true",
     );
@@ -436,10 +488,15 @@ fn in_a_sandbox_git_and_the_settings_are_out_of_reach() {
         let outcome = run(sandbox.ai_command(&["run", &id]).env("AI_SANDBOX", layer));
         is_as(&sandbox, &before, layer);
         if layer == "landlock" {
-            assert!(
-                outcome.code == Some(3) && outcome.stderr.contains("Landlock cannot keep"),
-                "{outcome}"
-            );
+            snapshot!(outcome, @"
+            exit: 3
+            ----- stdout -----
+            ----- stderr -----
+            run [RUN]: fake on branch ai/[TASK]/1, for main
+            run [RUN]: could not be seen through: Landlock cannot keep an agent out of the .git of the checkout in which it works (isolation: none)
+            error: Landlock cannot keep an agent out of the .git of the checkout in which it works (isolation: none)
+              next: install bubblewrap, or accept it with `ai run --no-sandbox`
+            ");
             continue;
         }
         assert_eq!(outcome.code, Some(0), "{outcome}");

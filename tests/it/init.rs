@@ -24,7 +24,7 @@ fn a_fresh_repository_is_set_up_and_a_second_time_changes_nothing() {
             .to_str(),
         Some("../.git/ai")
     );
-    assert!(scene.read(".ai/config.yaml").contains("version: 1"));
+    snapshot!(scene.read(".ai/config.yaml"));
     assert_eq!(
         scene.git(&["status", "--porcelain", "-uall"]),
         "?? .ai/.gitignore\n?? .ai/config.yaml\n?? .ai/policy.yaml"
@@ -68,7 +68,7 @@ fn detected_checks_are_trusted_where_init_wrote_them() {
     let scene = Sandbox::repository();
     scene.write("Cargo.toml", "");
     scene.ai_ok(&["init"]);
-    assert!(scene.read(".ai/config.yaml").contains("run: cargo test"));
+    snapshot!(scene.ai(&["config", "show"]));
     assert_eq!(scene.ai(&["trust", "--show"]).code, Some(0));
     let text = scene.read(".ai/config.yaml");
     scene.write(".ai/config.yaml", text.replace("ttl: 30m", "ttl: 5m"));
@@ -121,12 +121,21 @@ fn what_the_repository_brings_is_not_trusted() {
     warning: this repository brings .ai/agents/evil.yaml, which would run code; nothing of it runs before `ai trust`
     hint: commit .ai/; `ai agent detect --write` registers the AI CLIs that are here, `ai task create TITLE` writes a task down
     "#);
-    assert_eq!(
-        scene.ai(&["trust", "--as", "agent:evil"]).code,
-        Some(5),
-        "an agent said that it may be trusted"
-    );
-    assert_eq!(scene.ai(&["trust", "--show"]).code, Some(8));
+    // An agent does not say that it may be trusted.
+    snapshot!(scene.ai(&["trust", "--as", "agent:evil"]), @"
+    exit: 5
+    ----- stdout -----
+    ----- stderr -----
+    error: policy denies trust: trust and approvals are a human's word (rule `built-in.humans-trust`, decision [DECISION])
+      next: `ai policy explain [DECISION]` shows the rules that matched
+    ");
+    snapshot!(scene.ai(&["trust", "--show"]), @"
+    exit: 8
+    ----- stdout -----
+    added    .ai/agents/evil.yaml
+    ----- stderr -----
+    hint: read what is new where it stands; `ai trust` lets all of it run code on this machine
+    ");
 }
 
 #[test]
@@ -134,7 +143,13 @@ fn an_agent_does_not_trust() {
     let scene = Sandbox::repository();
     scene.write("Cargo.toml", "");
     scene.ai_ok(&["init", "--as", "agent:codex"]);
-    assert_eq!(scene.ai(&["trust", "--show"]).code, Some(8));
+    snapshot!(scene.ai(&["trust", "--show"]), @"
+    exit: 8
+    ----- stdout -----
+    added    .ai/config.yaml
+    ----- stderr -----
+    hint: read what is new where it stands; `ai trust` lets all of it run code on this machine
+    ");
 }
 
 #[test]
@@ -217,8 +232,12 @@ fn a_planted_directory_does_not_lead_out_of_the_repository() {
 fn something_else_in_the_place_of_the_link_stays() {
     let scene = Sandbox::repository();
     scene.write(".ai/state/mine", "precious");
-    let outcome = scene.ai(&["init"]);
-    assert_eq!(outcome.code, Some(4), "{outcome}");
+    snapshot!(scene.ai(&["init"]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [PATH]/repo/.ai/state is in the way: it should be a link to [PATH]/repo/.git/ai
+    ");
     assert_eq!(scene.read(".ai/state/mine"), "precious");
 }
 
@@ -228,16 +247,22 @@ fn a_link_is_never_trusted_whatever_it_shows_today() {
     let agent = sandbox.root().join(".ai/agents/fake.yaml");
     std::fs::rename(&agent, sandbox.root().join("payload.yaml")).unwrap();
     std::os::unix::fs::symlink("../../payload.yaml", &agent).unwrap();
-    let refused = sandbox.ai(&["trust"]);
-    assert_eq!(refused.code, Some(4), "{refused}");
-    assert!(
-        refused
-            .stderr
-            .contains(".ai/agents/fake.yaml is no regular file"),
-        "{refused}"
-    );
+    snapshot!(sandbox.ai(&["trust"]), @"
+    exit: 4
+    ----- stdout -----
+    changed  .ai/agents/fake.yaml
+    ----- stderr -----
+    error: .ai/agents/fake.yaml is no regular file, and what it shows could change unseen, so it cannot be trusted
+      next: put a copy of the file in its place
+    ");
     let id = sandbox.task("One", &[]);
-    assert_eq!(sandbox.run(&id).code, Some(8));
+    snapshot!(sandbox.run(&id), @"
+    exit: 8
+    ----- stdout -----
+    ----- stderr -----
+    error: this run (.ai/agents/fake.yaml was changed) would run code that came with this repository, and this machine has not been told to trust it
+      next: look at it with `ai trust --show`, then say `ai trust`
+    ");
     // An older version has trusted what was not to be.
     let record = std::fs::read_dir(sandbox.base().join("home/.config/ai/trust"))
         .unwrap()
@@ -249,7 +274,13 @@ fn a_link_is_never_trusted_whatever_it_shows_today() {
         serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
     trusted["files"]["agents/fake.yaml"] = "not a regular file".into();
     std::fs::write(&record, trusted.to_string()).unwrap();
-    assert_eq!(sandbox.run(&id).code, Some(8));
+    snapshot!(sandbox.run(&id), @"
+    exit: 8
+    ----- stdout -----
+    ----- stderr -----
+    error: this run (.ai/agents/fake.yaml was changed) would run code that came with this repository, and this machine has not been told to trust it
+      next: look at it with `ai trust --show`, then say `ai trust`
+    ");
 }
 
 #[test]

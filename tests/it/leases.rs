@@ -71,12 +71,21 @@ fn a_lapsed_lease_is_free_for_whoever_looks_next() {
             "stale_heartbeat",
             under(&sandbox, &old, &["task", "heartbeat", &id])
         );
-        for verb in [
-            &["task", "release", &id][..],
-            &["task", "done", &id, "--override", "by hand"],
-        ] {
-            assert_eq!(under(&sandbox, &old, verb).code, Some(7), "{verb:?}");
-        }
+        snapshot!(under(&sandbox, &old, &["task", "release", &id]), @"
+        exit: 7
+        ----- stdout -----
+        ----- stderr -----
+        error: the lease on [TASK] is lost: it was granted anew; agent:two holds it now
+          next: stop working on it; `ai why [TASK]` says who has it, `ai task claim [TASK]` asks for it again
+        ");
+        let done = ["task", "done", &id, "--override", "by hand"];
+        snapshot!(under(&sandbox, &old, &done), @"
+        exit: 7
+        ----- stdout -----
+        ----- stderr -----
+        error: the lease on [TASK] is lost: it was granted anew; agent:two holds it now
+          next: stop working on it; `ai why [TASK]` says who has it, `ai task claim [TASK]` asks for it again
+        ");
         assert_eq!(sandbox.ai_json(&["task", "show", &id])["status"], "claimed");
         assert_eq!(
             under(
@@ -238,12 +247,13 @@ fn a_search_for_work_parks_what_lapsed_too_often() {
         claim(&sandbox, "--next", "one", SHORT);
         wait_for_lapse(&sandbox, &id);
     }
-    assert_eq!(
-        sandbox
-            .ai(&["task", "claim", "--next", "--as", "agent:two"])
-            .code,
-        Some(3)
-    );
+    snapshot!(sandbox.ai(&["task", "claim", "--next", "--as", "agent:two"]), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: no task is ready to be claimed
+      next: `ai task list --status blocked` and `ai why TASK` say what the others wait for
+    ");
     assert_eq!(gate(&sandbox, &id), "parked");
 }
 
@@ -269,10 +279,13 @@ fn a_task_is_handed_over_without_a_gap() {
         (&new["holder"], &new["epoch"]),
         (&"agent:two".into(), &2.into())
     );
-    assert_eq!(
-        under(&sandbox, &old, &["task", "heartbeat", &id]).code,
-        Some(7)
-    );
+    snapshot!(under(&sandbox, &old, &["task", "heartbeat", &id]), @"
+    exit: 7
+    ----- stdout -----
+    ----- stderr -----
+    error: the lease on [TASK] is lost: it was granted anew; agent:two holds it now
+      next: stop working on it; `ai why [TASK]` says who has it, `ai task claim [TASK]` asks for it again
+    ");
     assert_eq!(
         sandbox.ai_json_lines(&["lock", "list"])[0]["holder"],
         "agent:two"
@@ -299,16 +312,20 @@ fn a_token_that_one_worktree_keeps_is_not_used_in_another() {
             "no_token_here",
             sandbox.ai_in(elsewhere, &["task", "heartbeat", &id])
         );
-        assert_eq!(
-            sandbox.ai_in(elsewhere, &["task", "release", &id]).code,
-            Some(7)
-        );
-        assert_eq!(
-            sandbox
-                .ai_in(elsewhere, &["task", "done", &id, "--override", "x"])
-                .code,
-            Some(4)
-        );
+        snapshot!(sandbox.ai_in(elsewhere, &["task", "release", &id]), @"
+        exit: 7
+        ----- stdout -----
+        ----- stderr -----
+        error: no lease on [TASK] is kept in this worktree
+          next: give the token with --lease or AI_LEASE, or claim it: `ai task claim [TASK]`
+        ");
+        snapshot!(sandbox.ai_in(elsewhere, &["task", "done", &id, "--override", "x"]), @"
+        exit: 4
+        ----- stdout -----
+        ----- stderr -----
+        error: [TASK] is held by human:tester for another [LEFT]
+          next: wait, take another (`ai task claim --next`), or see `ai why [TASK]`
+        ");
     }
     assert_eq!(
         sandbox.ai_in(&mine, &["task", "heartbeat", &id]).code,
@@ -320,9 +337,12 @@ fn a_token_that_one_worktree_keeps_is_not_used_in_another() {
             .code,
         Some(0)
     );
-    assert_eq!(
-        sandbox.ai_in(&mine, &["task", "heartbeat", &id]).code,
-        Some(7),
-        "the token outlived its lease"
-    );
+    // The token does not outlive its lease.
+    snapshot!(sandbox.ai_in(&mine, &["task", "heartbeat", &id]), @"
+    exit: 7
+    ----- stdout -----
+    ----- stderr -----
+    error: no lease on [TASK] is kept in this worktree
+      next: give the token with --lease or AI_LEASE, or claim it: `ai task claim [TASK]`
+    ");
 }

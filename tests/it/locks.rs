@@ -1,7 +1,7 @@
 //! Path locks at the terminal: what meets what, by which spelling, and what is harmless.
 
 use crate::snapshot;
-use crate::support::Sandbox;
+use crate::support::{Sandbox, Transcript};
 
 /// Claims `pattern` for one agent, then asks for `other` as another one, and returns the exit code
 /// of the second.
@@ -98,17 +98,18 @@ fn harmless_files_and_modules_come_from_the_configuration() {
     assert_eq!(second(&sandbox, "@auth", "src/auth/login.rs"), Some(4));
     assert_eq!(second(&sandbox, "tests/auth_a.rs", "@auth"), Some(4));
     assert_eq!(second(&sandbox, "Cargo.lock", "Cargo.lock"), Some(0));
-    let unknown = sandbox.ai(&["lock", "acquire", "@nobody"]);
-    assert_eq!(unknown.code, Some(2));
-    assert!(
-        unknown.stderr.contains("@nobody") && unknown.stderr.contains("auth"),
-        "{unknown}"
-    );
+    snapshot!(sandbox.ai(&["lock", "acquire", "@nobody"]), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: path pattern `@nobody` names an unknown module; known: auth; define it under `modules` in .ai/config.yaml, or write `[@]name` for a file of that name
+    ");
 }
 
 #[test]
 fn patterns_that_cannot_be_meant_are_refused_and_nothing_is_created() {
     let sandbox = Sandbox::project();
+    let mut told = Transcript::default();
     for bad in [
         "../up",
         "/etc/passwd",
@@ -119,9 +120,10 @@ fn patterns_that_cannot_be_meant_are_refused_and_nothing_is_created() {
         "src/[ab",
         "trailing ",
     ] {
-        let refused = sandbox.ai(&["task", "create", "t", "--path", bad]);
+        let refused = told.ai(&sandbox, &["task", "create", "t", "--path", bad]);
         assert_eq!(refused.code, Some(2), "{bad}: {refused}");
     }
+    snapshot!(told);
     assert_eq!(sandbox.ai_ok(&["task", "list"]).stdout, "");
 }
 
@@ -142,7 +144,7 @@ fn check_names_the_holder_and_spares_ones_own_locks() {
         "--detach",
         elsewhere.to_str().unwrap(),
     ]);
-    let other = sandbox.ai_in(
+    let outcome = sandbox.ai_in(
         &elsewhere,
         &[
             "lock",
@@ -153,9 +155,10 @@ fn check_names_the_holder_and_spares_ones_own_locks() {
             "agent:two",
         ],
     );
-    assert_eq!(other.code, Some(4), "{other}");
-    assert!(
-        other.stdout.starts_with("src/a.rs  locked exclusively by"),
-        "{other}"
-    );
+    snapshot!(outcome, @"
+    exit: 4
+    ----- stdout -----
+    src/a.rs  locked exclusively by human:tester ([LOCK], `src/**`) for [LEFT]
+    ----- stderr -----
+    ");
 }

@@ -3,6 +3,7 @@
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
+use crate::snapshot;
 use crate::support::{Outcome, Sandbox, run};
 
 fn project() -> Sandbox {
@@ -11,10 +12,9 @@ fn project() -> Sandbox {
     sandbox.commit("a check");
     sandbox.ai_ok(&["init", "--yes"]);
     let config = sandbox.read(".ai/config.yaml");
-    sandbox.write(
-        ".ai/config.yaml",
-        config.replace("desktop: false", "desktop: true"),
-    );
+    let asked = config.replace("desktop: false", "desktop: true");
+    assert_ne!(asked, config);
+    sandbox.write(".ai/config.yaml", asked);
     sandbox.ai_ok(&[
         "agent",
         "register",
@@ -44,12 +44,19 @@ fn a_missing_desktop_is_said_and_changes_nothing() {
         &sandbox,
         &format!("unix:path={}", sandbox.base().join("none").display()),
     );
-    assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert!(outcome.stdout.contains("ready_for_review"), "{outcome}");
-    assert!(
-        outcome.stderr.contains("no notice on the desktop: "),
-        "{outcome}"
-    );
+    snapshot!(outcome, @"
+    exit: 0
+    ----- stdout -----
+    [RUN]  ready_for_review  review
+      checks passed on this tree and the policy allows it; it may be accepted
+    ----- stderr -----
+    run [RUN]: bot on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check make-test: make test
+    check make-test: passed
+    look at it with `ai review [TASK]`, take it with `ai accept [TASK]`
+    no notice on the desktop: failed to connect to `unix:path=[PATH]/none`: No such file or directory (os error 2)
+    ");
 }
 
 #[test]
@@ -58,12 +65,19 @@ fn a_silent_desktop_is_given_up() {
     let socket = sandbox.base().join("bus");
     let _silent = UnixListener::bind(&socket).unwrap();
     let begun = Instant::now();
-    let outcome = run_with_bus(&sandbox, &format!("unix:path={}", socket.display()));
-    assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert!(
-        outcome.stderr.contains("did not answer for 2 seconds"),
-        "{outcome}"
-    );
+    snapshot!(run_with_bus(&sandbox, &format!("unix:path={}", socket.display())), @"
+    exit: 0
+    ----- stdout -----
+    [RUN]  ready_for_review  review
+      checks passed on this tree and the policy allows it; it may be accepted
+    ----- stderr -----
+    run [RUN]: bot on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check make-test: make test
+    check make-test: passed
+    look at it with `ai review [TASK]`, take it with `ai accept [TASK]`
+    no notice on the desktop: the desktop did not answer for 2 seconds
+    ");
     assert!(
         begun.elapsed() < Duration::from_secs(60),
         "the run waited for {:?}",
@@ -80,6 +94,16 @@ fn nobody_is_told_unless_it_is_asked_for() {
         config.replace("desktop: true", "desktop: false"),
     );
     let outcome = run_with_bus(&sandbox, "unix:path=/nonexistent");
-    assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert!(!outcome.stderr.contains("desktop"), "{outcome}");
+    snapshot!(outcome, @"
+    exit: 0
+    ----- stdout -----
+    [RUN]  ready_for_review  review
+      checks passed on this tree and the policy allows it; it may be accepted
+    ----- stderr -----
+    run [RUN]: bot on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check make-test: make test
+    check make-test: passed
+    look at it with `ai review [TASK]`, take it with `ai accept [TASK]`
+    ");
 }

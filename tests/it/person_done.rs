@@ -1,6 +1,7 @@
 //! `ai task done` by people: their tree is checked as it stands, and only a passing verdict ends
 //! the task.
 
+use crate::snapshot;
 use crate::support::Sandbox;
 use crate::support::runs::CONFIG;
 
@@ -15,8 +16,14 @@ fn claimed() -> (Sandbox, String) {
 #[test]
 fn a_tree_that_passes_ends_the_task() {
     let (sandbox, id) = claimed();
-    let refused = sandbox.ai(&["task", "done", &id]);
-    assert_eq!(refused.code, Some(6), "{refused}");
+    snapshot!(sandbox.ai(&["task", "done", &id]), @"
+    exit: 6
+    ----- stdout -----
+    ----- stderr -----
+    check unit: test -f work.txt
+    check unit: failed (exit code 1)
+    error: the checks are `failed` on tree [SHORT] of [TASK]: unit failed (exit code 1) (log: [PATH]/repo/.git/ai/done/[RUN]/checks/unit.log)
+    ");
     assert_eq!(sandbox.status(&id), "claimed");
     sandbox.write("work.txt", "not committed yet");
     let before = std::fs::read(sandbox.root().join(".git/index")).unwrap();
@@ -70,7 +77,14 @@ fn a_linked_worktree_is_checked_and_not_the_main_checkout() {
     let mine = sandbox.worktree("mine");
     assert_eq!(sandbox.ai_in(&mine, &["task", "claim", &id]).code, Some(0));
     sandbox.write("work.txt", "in the main checkout alone");
-    assert_eq!(sandbox.ai_in(&mine, &["task", "done", &id]).code, Some(6));
+    snapshot!(sandbox.ai_in(&mine, &["task", "done", &id]), @"
+    exit: 6
+    ----- stdout -----
+    ----- stderr -----
+    check unit: test -f work.txt
+    check unit: failed (exit code 1)
+    error: the checks are `failed` on tree [SHORT] of [TASK]: unit failed (exit code 1) (log: [PATH]/repo/.git/ai/done/[RUN]/checks/unit.log)
+    ");
     std::fs::write(mine.join("work.txt"), "here").unwrap();
     let outcome = sandbox.ai_in(&mine, &["task", "done", &id]);
     assert_eq!(outcome.code, Some(0), "{outcome}");
@@ -80,16 +94,26 @@ fn a_linked_worktree_is_checked_and_not_the_main_checkout() {
 fn without_checks_only_an_override_ends_a_task() {
     let sandbox = Sandbox::project();
     let id = sandbox.task("One", &[]);
-    let outcome = sandbox.ai(&["task", "done", &id]);
-    assert_eq!(outcome.code, Some(6), "{outcome}");
-    assert!(outcome.stderr.contains("--override"), "{outcome}");
+    snapshot!(sandbox.ai(&["task", "done", &id]), @"
+    exit: 6
+    ----- stdout -----
+    ----- stderr -----
+    error: no required check has run on [TASK]: configure one (checks: in .ai/config.yaml), or end it with --override REASON
+    ");
     sandbox.ai_ok(&["task", "done", &id, "--override", "talked it through"]);
-    assert!(
-        sandbox
-            .ai_ok(&["task", "show", &id])
-            .stdout
-            .contains("done (overridden)")
-    );
+    snapshot!(sandbox.ai(&["task", "show", &id]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  One
+      status     done (overridden)
+      done       done (overridden) by human:tester: talked it through
+      type       task
+      priority   2
+      attempts   0
+      created    [TIME] by human:tester
+      changed    [TIME]
+    ----- stderr -----
+    ");
 }
 
 #[test]
@@ -100,25 +124,20 @@ fn untrusted_checks_do_not_run() {
         ".ai/config.yaml",
         "version: 1\nchecks: {unit: {run: 'touch \"$HOME/ran\"'}}\n",
     );
-    let outcome = sandbox.ai(&["task", "done", &id]);
-    assert_eq!(outcome.code, Some(8), "{outcome}");
+    snapshot!(sandbox.ai(&["task", "done", &id]), @"
+    exit: 8
+    ----- stdout -----
+    ----- stderr -----
+    error: the checks (.ai/config.yaml was changed) would run code that came with this repository, and this machine has not been told to trust it
+      next: look at it with `ai trust --show`, then say `ai trust`
+    ");
     assert!(!sandbox.base().join("home/ran").exists());
 }
 
 #[test]
 fn planted_settings_do_not_run() {
     let (sandbox, id) = claimed();
-    let evil = sandbox.base().join("evil");
-    std::fs::write(
-        &evil,
-        format!("#!/bin/sh\ntouch '{}/ran'\ncat\n", sandbox.base().display()),
-    )
-    .unwrap();
-    std::process::Command::new("chmod")
-        .arg("+x")
-        .arg(&evil)
-        .status()
-        .unwrap();
+    let evil = sandbox.program("evil", "touch \"$BASE/ran\"; cat");
     for key in [
         "core.fsmonitor",
         "filter.x.clean",
@@ -131,6 +150,9 @@ fn planted_settings_do_not_run() {
     sandbox.write("work.txt", "x");
     sandbox.ai_ok(&["task", "done", &id]);
     assert!(!sandbox.base().join("ran").exists());
+    // They would have run, had anybody let them.
+    sandbox.git(&["add", "work.txt"]);
+    assert!(sandbox.base().join("ran").exists());
 }
 
 #[test]
@@ -138,8 +160,13 @@ fn somebody_elses_task_is_refused_before_anything_runs() {
     let (sandbox, id) = claimed();
     let mine = sandbox.worktree("mine");
     std::fs::write(mine.join("work.txt"), "x").unwrap();
-    let outcome = sandbox.ai_in(&mine, &["task", "done", &id]);
-    assert_eq!(outcome.code, Some(4), "{outcome}");
+    snapshot!(sandbox.ai_in(&mine, &["task", "done", &id]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [TASK] is held by human:tester for another [LEFT]
+      next: wait, take another (`ai task claim --next`), or see `ai why [TASK]`
+    ");
     assert!(
         !sandbox.root().join(".git/ai/done").exists(),
         "checks ran for nothing"
@@ -170,9 +197,15 @@ fn what_is_really_changed_is_asked_about() {
     std::fs::write(mine.join("ci/build"), "x").unwrap();
     // Committed or not, it is part of the work.
     for _ in 0..2 {
-        let refused = sandbox.ai_in(&mine, &["task", "done", &id]);
-        assert_eq!(refused.code, Some(5), "{refused}");
-        assert!(refused.stderr.contains("no-ci"), "{refused}");
+        snapshot!(sandbox.ai_in(&mine, &["task", "done", &id]), @"
+        exit: 5
+        ----- stdout -----
+        ----- stderr -----
+        check unit: test -f work.txt
+        check unit: passed
+        error: policy denies run.finish: ours (ci/build) (rule `no-ci`, decision [DECISION])
+          next: `ai policy explain [DECISION]` shows the rules that matched
+        ");
         sandbox.git_in(&mine, &["add", "-A"]);
         sandbox.git_in(&mine, &["commit", "-q", "--allow-empty", "-m", "all"]);
     }
@@ -189,9 +222,14 @@ fn what_somebody_else_has_locked_is_not_done() {
     let other = sandbox.worktree("other");
     let lock = sandbox.ai_in(&other, &["lock", "acquire", "work.txt", "--as", "ben"]);
     assert_eq!(lock.code, Some(0), "{lock}");
-    let refused = sandbox.ai(&["task", "done", &id]);
-    assert_eq!(refused.code, Some(4), "{refused}");
-    assert!(refused.stderr.contains("locked by human:ben"), "{refused}");
+    snapshot!(sandbox.ai(&["task", "done", &id]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    check unit: test -f work.txt
+    check unit: passed
+    error: the work changes work.txt, which is locked by human:ben ([LOCK])
+    ");
     assert_eq!(sandbox.status(&id), "claimed");
     let lock = lock.stdout.split_whitespace().next().unwrap().to_owned();
     assert_eq!(

@@ -6,18 +6,15 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::sandbox::layers;
-use crate::support::runs::{CONFIG, GOOD, PATIENCE, wait_for};
+use crate::snapshot;
+use crate::support::runs::{GOOD, PATIENCE, wait_for};
+use crate::support::scene::{Agent, Scene};
 use crate::support::{Outcome, Sandbox, poll, run};
 
-const SENTENCE: &str = "points into the main checkout";
-
 /// A project with one check, whose agent does nothing but write `work.txt`.
-fn scene(check: &str) -> Sandbox {
-    let json = serde_json::to_string(check).unwrap();
-    Sandbox::with_agent(
-        &format!("version: 1\nruns: {{grace: 1s}}\nchecks: {{unit: {{run: {json}}}}}\n"),
-        GOOD,
-    )
+fn checked_by(check: &str) -> Sandbox {
+    let fake = Agent::new("fake", GOOD);
+    Scene::new().check(check).agent(fake).build()
 }
 
 /// Every way in which agents and checks can be kept in here, none among them.
@@ -43,17 +40,18 @@ fn broken(scene: &Sandbox, id: &str) -> String {
         &scene.run_file(scene.last_run(id)["id"].as_str().unwrap(), "checks.json"),
     )
     .unwrap();
-    let text = checks.to_string();
-    assert_eq!(verification(scene, id), "check_broken", "{text}");
-    text
+    assert_eq!(verification(scene, id), "check_broken", "{checks}");
+    checks[0]["status"]["broken"]["why"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 #[test]
 fn nothing_of_the_project_stands_above_an_agent_or_a_check() {
     let look = "d=$PWD; while test \"$d\" != /; do d=$(dirname \"$d\"); ls -A \"$d\"; done";
-    let scene = scene(&format!(
-        "! ({look}) | grep -x -e AGENTS.md -e marker.txt -e node_modules"
-    ));
+    let check = format!("! ({look}) | grep -x -e AGENTS.md -e marker.txt -e node_modules");
+    let scene = checked_by(&check);
     scene.write(
         "AGENTS.md",
         "Above the worktree, an agent would read this of the main checkout.\n",
@@ -107,7 +105,7 @@ fn every_checkout_is_out_of_reach_of_a_check_but_its_history_is_not() {
             .map(|path| format!("cat \"$HOME/../{path}\""))
             .collect();
         let check = format!(
-            "for f in 1; do {} ; done 2>/dev/null | wc -c > seen; test \"$(cat seen)\" = 0 && git log --oneline && git describe --tags && \
+            "{{ {} ; }} 2>/dev/null | wc -c > seen; test \"$(cat seen)\" = 0 && git log --oneline && git describe --tags && \
              ! ls \"$PWD/../../../worktrees\" 2>/dev/null | grep w1",
             all.join("; ")
         );
@@ -123,6 +121,9 @@ fn every_checkout_is_out_of_reach_of_a_check_but_its_history_is_not() {
         let outcome = run_in(&scene, layer, &id);
         assert_eq!(outcome.code, Some(0), "{layer}: {outcome}");
         assert!(other.join("README.md").exists());
+        // Without a sandbox it would have seen them.
+        let open = scene.task("Two", &[]);
+        assert_eq!(run_in(&scene, "none", &open).code, Some(6), "{layer}");
     }
 }
 
@@ -139,11 +140,7 @@ fn a_variable_that_leads_into_a_checkout_breaks_the_check() {
             .ai_command(&["run", &id])
             .env("AI_SANDBOX", mode)
             .env("SOURCES", sources));
-        let why = broken(&scene, &id);
-        assert!(
-            why.contains("the variable SOURCES") && why.contains(SENTENCE),
-            "{mode}: {why}"
-        );
+        snapshot!(broken(&scene, &id), @"the variable SOURCES points into the main checkout [PATH]/repo, so the check would judge that and not the work; unset it, or take it out of `runs.env_pass`");
         // The name of a neighbour begins in the same way.
         let other = scene.task("Two", &[]);
         let neighbour = format!("{}-2/src", scene.root().display());
@@ -158,7 +155,7 @@ fn a_variable_that_leads_into_a_checkout_breaks_the_check() {
 #[test]
 fn a_command_that_names_a_checkout_is_broken() {
     for mode in modes() {
-        let scene = scene("true");
+        let scene = checked_by("true");
         let check = format!("sh {}/tools/check.sh", scene.root().display());
         scene.write("tools/check.sh", "true\n");
         scene.configure(&format!(
@@ -166,18 +163,14 @@ fn a_command_that_names_a_checkout_is_broken() {
         ));
         let id = scene.task("One", &[]);
         run_in(&scene, mode, &id);
-        let why = broken(&scene, &id);
-        assert!(
-            why.contains("the command of the check") && why.contains(SENTENCE),
-            "{mode}: {why}"
-        );
+        snapshot!(broken(&scene, &id), @"the command of the check points into the main checkout [PATH]/repo, so it would judge that and not the work; name the path relative to the root of the repository");
     }
 }
 
 #[test]
 fn a_way_into_a_checkout_is_found_however_it_is_written() {
     for mode in modes() {
-        let scene = scene("true");
+        let scene = checked_by("true");
         std::os::unix::fs::symlink(scene.root(), scene.base().join("home/link")).unwrap();
         std::fs::create_dir(scene.base().join("home/bin")).unwrap();
         scene.write("tools/tool", "#!/bin/sh\n");
@@ -195,6 +188,7 @@ fn a_way_into_a_checkout_is_found_however_it_is_written() {
             scene.base().join("home/bin").display(),
             std::env::var("PATH").unwrap()
         );
+        let mut told = String::new();
         for check in [
             "cd ~/link && sh tools/tool",
             "sh $HOME/../repo/tools/tool",
@@ -209,19 +203,25 @@ fn a_way_into_a_checkout_is_found_however_it_is_written() {
                 .ai_command(&["run", &id])
                 .env("AI_SANDBOX", mode)
                 .env("PATH", &path));
-            let why = broken(&scene, &id);
-            assert!(
-                why.contains("the command of the check") && why.contains(SENTENCE),
-                "{mode} {check}: {why}"
-            );
+            told.push_str(&format!("{check}\n    {}\n", broken(&scene, &id)));
         }
+        snapshot!(told, @"
+        cd ~/link && sh tools/tool
+            the command of the check points into the main checkout [PATH]/repo, so it would judge that and not the work; name the path relative to the root of the repository
+        sh $HOME/../repo/tools/tool
+            the command of the check points into the main checkout [PATH]/repo, so it would judge that and not the work; name the path relative to the root of the repository
+        tool
+            the command of the check points into the main checkout [PATH]/repo, so it would judge that and not the work; name the path relative to the root of the repository
+        true; tool --version
+            the command of the check points into the main checkout [PATH]/repo, so it would judge that and not the work; name the path relative to the root of the repository
+        ");
     }
 }
 
 #[test]
 fn a_link_of_the_tree_into_a_checkout_passes_nothing() {
     for mode in modes() {
-        let scene = scene("grep -q good src/a.txt");
+        let scene = checked_by("grep -q good src/a.txt");
         scene.write("src/a.txt", "good\n");
         scene.commit("source");
         scene.set_script(
@@ -242,7 +242,7 @@ fn a_link_of_the_tree_into_a_checkout_passes_nothing() {
 #[test]
 fn what_is_allowed_inside_of_a_checkout_is_not_for_checks() {
     for layer in layers() {
-        let scene = scene("true");
+        let scene = checked_by("true");
         scene.write("data/a.txt", "theirs\n");
         scene.write("look.sh", "! cat \"$HOME/../repo/data/a.txt\"\n");
         let allowed = scene.root().join("data");
@@ -253,13 +253,16 @@ fn what_is_allowed_inside_of_a_checkout_is_not_for_checks() {
         let id = scene.task("One", &[]);
         let outcome = run_in(&scene, layer, &id);
         assert_eq!(outcome.code, Some(0), "{layer}: {outcome}");
+        // Without a sandbox it would have read it.
+        let open = scene.task("Two", &[]);
+        assert_eq!(run_in(&scene, "none", &open).code, Some(6), "{layer}");
     }
 }
 
 #[test]
 fn programs_of_a_checkout_mean_those_of_the_judged_tree() {
     for mode in modes() {
-        let scene = scene("tool");
+        let scene = checked_by("tool");
         scene.write("bin/tool", "#!/bin/sh\nexit 0\n");
         run(scene.command("chmod").args(["+x", "bin/tool"]));
         scene.commit("tool");
@@ -329,11 +332,7 @@ fn a_setup_prepares_the_place_of_checks_as_it_does_the_worktree() {
         );
         let other = scene.task("Two", &[]);
         let outcome = run_in(&scene, mode, &other);
-        let why = broken(&scene, &other);
-        assert!(
-            why.contains("exit code 7, its last line: no such package"),
-            "{mode}: {why}"
-        );
+        snapshot!(broken(&scene, &other), @"the setup command (`runs.setup`) failed in the place of checks: exit code 7, its last line: no such package; log: [PATH]/repo/.git/ai/runs/[RUN]/checks/setup.log");
         assert_eq!(
             scene.show(&other)["status"],
             "review",
@@ -378,14 +377,20 @@ fn worktrees_of_an_older_version_are_seen_and_given_up_without_loss() {
         old.to_str().unwrap()
     );
     let two = scene.task("Two", &[]);
-    let outcome = scene.run(&two);
-    assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert!(
-        outcome
-            .stderr
-            .contains("was given up; new ones are made in"),
-        "{outcome}"
-    );
+    snapshot!(scene.run(&two), @"
+    exit: 0
+    ----- stdout -----
+    [RUN]  ready_for_review  review
+      checks passed on this tree and the policy allows it; it may be accepted
+    ----- stderr -----
+    saved 1 changed file of [PATH]/repo/.ai/worktrees/w1 on refs/ai/rescue/[TASK]/1
+    worktree [PATH]/repo/.ai/worktrees/w1 was given up; new ones are made in [PATH]/home/.cache/ai/repo-[PLACES]/worktrees
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check unit: test -f work.txt
+    check unit: passed
+    look at it with `ai review [TASK]`, take it with `ai accept [TASK]`
+    ");
     assert!(!scene.root().join(".ai/worktrees").exists());
     let saved = scene.refs("refs/ai/rescue/");
     assert_eq!(scene.file_at(&saved[0], "late.txt"), "by hand");
@@ -421,11 +426,14 @@ fn a_copy_of_a_repository_leaves_the_worktrees_of_the_original_alone() {
     let (slot, copy) = (scene.slot("w1"), scene.base().join("copy"));
     assert!(run(scene.command("cp").args(["-a", "."]).arg(&copy)).code == Some(0));
     assert_eq!(scene.ai_in(&copy, &["trust"]).code, Some(0));
-    let outcome = scene.ai_in(&copy, &["run", "--next"]);
-    assert!(
-        outcome.stderr.contains("nothing is ready") || outcome.code != Some(0),
-        "{outcome}"
-    );
+    // The task of the original is in review here as well.
+    snapshot!(scene.ai_in(&copy, &["run", "--next"]), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: no task is ready to be claimed
+      next: `ai task list --status blocked` and `ai why TASK` say what the others wait for
+    ");
     let made = scene
         .ai_in(&copy, &["task", "create", "Two", "--json"])
         .json();
@@ -502,46 +510,61 @@ fn a_directory_that_the_user_named_is_hidden_only_where_it_is_ours() {
     }
 }
 
+/// What `ai doctor` says of the places, with the lines that belong to it.
+fn places_in(doctor: &Outcome) -> String {
+    let begin = |line: &&str| !line.contains("  places ");
+    let mut lines = doctor.stdout.lines().skip_while(begin);
+    let first = lines.next().unwrap_or_else(|| panic!("{doctor}"));
+    let more = lines.take_while(|line| line.starts_with(' '));
+    std::iter::once(first)
+        .chain(more)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 #[test]
 fn a_place_inside_of_a_checkout_and_none_at_all_are_refused_before_anything_is_claimed() {
     let scene = Sandbox::with_script(GOOD);
     let id = scene.task("One", &[]);
     let inside = scene.root().join(".cache");
-    let refused = run(scene.ai_command(&["run", &id]).env("AI_CACHE_DIR", &inside));
-    assert!(
-        refused.code != Some(0) && refused.stderr.contains("lies in the checkout"),
-        "{refused}"
-    );
-    assert!(
-        refused.stderr.contains("next: set AI_CACHE_DIR"),
-        "{refused}"
-    );
+    snapshot!(run(scene.ai_command(&["run", &id]).env("AI_CACHE_DIR", &inside)), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: [PATH]/repo/.cache/repo-[SHORT] lies in the checkout [PATH]/repo: checks that run there would find its files instead of those they are to judge
+      next: set AI_CACHE_DIR to an absolute directory outside of every checkout
+    ");
     assert!(!inside.exists());
     let mut homeless = scene.ai_command(&["run", &id]);
     homeless
         .env_remove("HOME")
         .env("XDG_CACHE_HOME", "relative");
-    let refused = run(&mut homeless);
-    assert!(
-        refused.code != Some(0) && refused.stderr.contains("AI_CACHE_DIR"),
-        "{refused}"
-    );
+    snapshot!(run(&mut homeless), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: there is no directory for worktrees and checks outside of the checkout: HOME and XDG_CACHE_HOME are not set
+      next: set AI_CACHE_DIR to an absolute directory outside of every checkout
+    ");
     assert_eq!(scene.status(&id), "queued");
-    let init = run(scene.ai_command(&["init"]).env("AI_CACHE_DIR", &inside));
-    assert!(
-        init.code == Some(0) && init.stderr.contains("lies in the checkout"),
-        "{init}"
-    );
-    let doctor = run(scene.ai_command(&["doctor"]).env("AI_CACHE_DIR", &inside)).stdout;
-    assert!(
-        doctor.contains("places") && doctor.contains("lies in the checkout"),
-        "{doctor}"
-    );
+    snapshot!(run(scene.ai_command(&["init"]).env("AI_CACHE_DIR", &inside)), @"
+    exit: 0
+    ----- stdout -----
+    the task store stands
+    worktrees and checks will lie in [PATH]/repo/.cache/repo-[SHORT] (AI_CACHE_DIR moves it)
+    ----- stderr -----
+    warning: [PATH]/repo/.cache/repo-[SHORT] lies in the checkout [PATH]/repo: checks that run there would find its files instead of those they are to judge
+    ");
+    let doctor = run(scene.ai_command(&["doctor"]).env("AI_CACHE_DIR", &inside));
+    snapshot!(places_in(&doctor), @"
+    bad   places     [PATH]/repo/.cache/repo-[SHORT] lies in the checkout [PATH]/repo: checks that run there would find its files instead of those they are to judge
+          next       set AI_CACHE_DIR to an absolute directory outside of every checkout
+    ");
 }
 
 #[test]
 fn a_look_makes_no_place() {
-    let scene = Sandbox::with_script(CONFIG);
+    let scene = Sandbox::with_script(GOOD);
     for look in [
         &["status"][..],
         &["task", "list"],
@@ -557,9 +580,8 @@ fn a_look_makes_no_place() {
 fn doctor_names_what_tools_would_find_above_the_places() {
     let scene = Sandbox::project();
     std::fs::write(scene.base().join("home/package.json"), "{}").unwrap();
-    let doctor = scene.ai(&["doctor"]).stdout;
-    assert!(
-        doctor.contains("home/package.json stands above the worktrees"),
-        "{doctor}"
-    );
+    snapshot!(places_in(&scene.ai(&["doctor"])), @"
+    warn  places     [PATH]/home/package.json stands above the worktrees and checks in [PATH]/home/.cache/ai/repo-[PLACES]: without a sandbox, tools may find it there
+          next       move it away, or set AI_CACHE_DIR to a directory of which this is not true
+    ");
 }

@@ -117,6 +117,9 @@ fn a_project_with_one_of_everything_is_told_of_in_the_singular() {
     std::fs::write(sandbox.root().join(".git/ai/.one"), "x").unwrap();
     for command in commands {
         let outcome = sandbox.ai(command);
+        // A refusal would show nothing of what there is one of.
+        let expected = if command[0] == "uninstall" { 8 } else { 0 };
+        assert_eq!(outcome.code, Some(expected), "ai {command:?}\n{outcome}");
         if command[0] == "accept" {
             std::fs::write(sandbox.slot("w1/one.txt"), "x").unwrap();
         }

@@ -3,7 +3,9 @@
 
 use serde_json::Value;
 
+use crate::snapshot;
 use crate::support::Sandbox;
+use crate::support::scene::{Agent, Scene};
 
 /// A project under `pack` with a check that passes, and an agent that runs `script`.
 fn project(pack: &str, script: &str) -> Sandbox {
@@ -50,29 +52,58 @@ fn every_pack_lets_plain_work_through() {
 fn what_policy_asks_about_waits_for_a_person() {
     let sandbox = project("strict", "echo '{}' >package.json");
     let task = sandbox.task("A dependency", &[]);
-    assert_eq!(sandbox.ai(&["run", &task]).code, Some(8));
-    assert_eq!(sandbox.ai(&["accept", &task]).code, Some(8));
+    snapshot!(sandbox.ai(&["run", &task]), @"
+    exit: 8
+    ----- stdout -----
+    [RUN]  needs_approval  review
+      checks passed on this tree; the policy wants a person's yes first: a dependency is code of strangers (package.json)
+    ----- stderr -----
+    run [RUN]: bot on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check make-test: make test
+    check make-test: passed
+    look at it with `ai review [TASK]`; `ai accept [TASK]` names the decision that waits for your yes
+    ");
+    snapshot!(sandbox.ai(&["accept", &task]), @"
+    exit: 8
+    ----- stdout -----
+    ----- stderr -----
+    error: policy wants a person's yes for run.finish: a dependency is code of strangers (package.json) (rule `dependencies-need-a-human`, decision [DECISION])
+      next: a person says yes with `ai policy approve [DECISION]`
+    ");
     let record = decision(&sandbox, &task, "require_approval");
     let id = record["id"].as_str().unwrap();
     assert_eq!(record["rule"], "dependencies-need-a-human");
-    assert_eq!(
-        sandbox
-            .ai(&["policy", "approve", id, "--as", "agent:bot"])
-            .code,
-        Some(4)
-    );
-    assert_eq!(
-        sandbox.ai(&["accept", &task]).code,
-        Some(8),
-        "an agent's yes counted"
-    );
+    snapshot!(sandbox.ai(&["policy", "approve", id, "--as", "agent:bot"]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: only a person can approve, and agent:bot is none
+    ");
+    // An agent's yes does not count.
+    snapshot!(sandbox.ai(&["accept", &task]), @"
+    exit: 8
+    ----- stdout -----
+    ----- stderr -----
+    error: policy wants a person's yes for run.finish: a dependency is code of strangers (package.json) (rule `dependencies-need-a-human`, decision [DECISION])
+      next: a person says yes with `ai policy approve [DECISION]`
+    ");
     sandbox.ai_ok(&["policy", "approve", id, "--reason", "it is ours"]);
     sandbox.ai_ok(&["policy", "approve", id]);
-    let explained = sandbox.ai_ok(&["policy", "explain", id]).stdout;
-    assert!(
-        explained.contains("it is ours"),
-        "a second yes took the place of the first: {explained}"
-    );
+    snapshot!(sandbox.ai(&["policy", "explain", id]), @"
+    exit: 0
+    ----- stdout -----
+    [DECISION]  require_approval  run.finish by agent:bot
+      when     [TIME]
+      task     [TASK]
+      run      [RUN]
+      paths    package.json
+      won      dependencies-need-a-human (project): a dependency is code of strangers (package.json)
+      matched  dependencies-need-a-human (project) require_approval: a dependency is code of strangers
+      approved by human:tester at [TIME]: it is ours
+      policy   [HASH]
+    ----- stderr -----
+    ");
     sandbox.ai_ok(&["accept", &task]);
     assert_eq!(sandbox.ai_json(&["task", "show", &task])["status"], "done");
 }
@@ -81,8 +112,24 @@ fn what_policy_asks_about_waits_for_a_person() {
 fn a_denied_path_is_sent_back_and_cannot_be_accepted() {
     let sandbox = project("default", "echo secret >.env");
     let task = sandbox.task("A secret", &[]);
-    assert_eq!(sandbox.ai(&["run", &task]).code, Some(5));
-    assert_eq!(sandbox.ai(&["accept", &task]).code, Some(4));
+    snapshot!(sandbox.ai(&["run", &task]), @"
+    exit: 5
+    ----- stdout -----
+    [RUN]  denied  queued
+      the policy forbids a change that it makes: keys and passwords do not belong in git (.env)
+    ----- stderr -----
+    run [RUN]: bot on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check make-test: make test
+    check make-test: passed
+    ");
+    snapshot!(sandbox.ai(&["accept", &task]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [TASK] is queued: only work that waits for a review can be accepted or rejected
+      next: `ai why [TASK]`
+    ");
     assert_eq!(decision(&sandbox, &task, "deny")["rule"], "no-secrets");
     assert!(
         sandbox
@@ -97,12 +144,20 @@ fn a_policy_that_cannot_be_read_denies_and_says_so() {
     let sandbox = project("default", "true");
     let task = sandbox.task("One", &[]);
     sandbox.write(".ai/policy.yaml", "version: 1\ndefault: alow\n");
-    let refused = sandbox.ai(&["task", "create", "Two"]);
-    assert_eq!(refused.code, Some(5));
-    assert!(refused.stderr.contains("policy.unreadable"), "{refused}");
-    let checked = sandbox.ai(&["policy", "validate"]);
-    assert_eq!(checked.code, Some(1));
-    assert!(checked.stdout.contains(".ai/policy.yaml:2:"), "{checked}");
+    snapshot!(sandbox.ai(&["task", "create", "Two"]), @"
+    exit: 5
+    ----- stdout -----
+    ----- stderr -----
+    error: policy denies task.create: the policy cannot be read, so this is not allowed; see `ai policy validate`: .ai/policy.yaml:2:10: `default` cannot be `alow`; did you mean `allow`? (rule `policy.unreadable`, decision [DECISION])
+      next: `ai policy explain [DECISION]` shows the rules that matched
+    ");
+    snapshot!(sandbox.ai(&["policy", "validate"]), @"
+    exit: 1
+    ----- stdout -----
+    .ai/policy.yaml:2:10: `default` cannot be `alow`; did you mean `allow`?
+    ----- stderr -----
+    error: .ai/policy.yaml has 1 problem, and denies everything until that is mended
+    ");
     assert_eq!(
         sandbox.ai(&["task", "show", &task]).code,
         Some(0),
@@ -121,61 +176,65 @@ fn limits_are_measured_and_bind() {
         sandbox.commit("limits");
     };
     let task = sandbox.task("One", &[]);
-    limits("{parallel_runs: 1, max_diff_files: 1, run_minutes: 1, silence_minutes: 1}");
+    limits("{parallel_runs: 1, max_diff_files: 2, run_minutes: 1, silence_minutes: 1}");
     sandbox.ai_ok(&["run", &task]);
-    let two = sandbox.task("Two", &["--dep", &task]);
-    assert_eq!(
-        sandbox.ai(&["run", &two]).code,
-        Some(4),
-        "a dependency is open"
-    );
     sandbox.ai_ok(&["accept", &task]);
+    let two = sandbox.task("Two", &[]);
+    limits("{max_diff_files: 1}");
+    sandbox.add(Agent::new(
+        "wide",
+        "cat >/dev/null; echo x >one; echo y >two",
+    ));
+    snapshot!(sandbox.ai(&["run", &two, "--agent", "wide"]), @"
+    exit: 8
+    ----- stdout -----
+    [RUN]  needs_approval  review
+      checks passed on this tree; the policy wants a person's yes first: 2 changed files; the limit is 1, so split the work or let a human say yes
+    ----- stderr -----
+    run [RUN]: wide on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check make-test: make test
+    check make-test: passed
+    look at it with `ai review [TASK]`; `ai accept [TASK]` names the decision that waits for your yes
+    ");
     limits("{max_attempts: 0}");
-    assert_eq!(
-        sandbox.ai(&["policy", "validate"]).code,
-        Some(1),
-        "a limit of none would stop everything"
-    );
+    // A limit of none would stop everything.
+    snapshot!(sandbox.ai(&["policy", "validate"]), @"
+    exit: 1
+    ----- stdout -----
+    .ai/policy.yaml:3:24: `max_attempts` must be a whole number of at least 1
+    ----- stderr -----
+    error: .ai/policy.yaml has 1 problem, and denies everything until that is mended
+    ");
 }
 
 #[test]
 fn tools_that_were_used_without_asking_are_judged_by_their_names() {
-    let manifest = "version: 1\nname: talker\ntitle: Talker\nprompt: stdin\noutput: claude-stream-json\nargv: [/bin/sh, 'BASE/talker.sh']\n";
-    let scene = Sandbox::project();
-    scene.write(
-        ".ai/connectors/talker.yaml",
-        manifest.replace("BASE", scene.base().to_str().unwrap()),
-    );
     let said = [
         r#"{"type":"system","subtype":"init","session_id":"s","model":"m"}"#,
         r#"{"type":"assistant","session_id":"s","message":{"role":"assistant","content":[{"type":"tool_use","id":"a","name":"WebFetch","input":{"url":"x"}}]}}"#,
         r#"{"type":"assistant","session_id":"s","message":{"role":"assistant","content":[{"type":"text","text":"done"}]}}"#,
         r#"{"type":"result","subtype":"success","is_error":false,"session_id":"s","result":"done","num_turns":2,"terminal_reason":"completed"}"#,
     ];
-    scene.set_script(
-        "talker",
-        &format!(
-            "cat >/dev/null; echo work >work.txt; cat <<'END'\n{}\nEND",
-            said.join("\n")
-        ),
+    let script = format!(
+        "cat >/dev/null; echo work >work.txt; cat <<'END'\n{}\nEND",
+        said.join("\n")
     );
-    scene.ai_ok(&["trust"]);
-    scene.ai_ok(&["agent", "register", "talker", "--connector", "talker"]);
+    let talker = Agent::of_a_cli("talker", "claude-stream-json", &script);
+    let scene = Scene::new().agent(talker).build();
     let rule = |effect: &str| {
         format!(
             "version: 1\ndefault: allow\nrules:\n  - {{id: no-net, on: [tool.call], kinds: [fetch], effect: {effect}, reason: offline work}}\n"
         )
     };
+    let mut told = String::new();
     for (effect, code) in [("deny", 5), ("require_approval", 0), ("allow", 0)] {
         scene.write(".ai/policy.yaml", rule(effect));
         scene.configure(crate::support::runs::CONFIG);
         let id = scene.task("One", &[]);
         let outcome = scene.ai(&["run", &id, "--json"]);
         assert_eq!(outcome.code, Some(code), "{effect}: {outcome}");
-        let told = outcome.json()["warnings"]
-            .to_string()
-            .contains("the agent used the tool `WebFetch`");
-        assert_eq!(told, effect != "allow", "{outcome}");
+        told.push_str(&format!("{effect}: {:#}\n", outcome.json()["warnings"]));
         let recorded = scene
             .ai_json_lines(&["policy", "log", &id])
             .iter()
@@ -183,4 +242,13 @@ fn tools_that_were_used_without_asking_are_judged_by_their_names() {
             .count();
         assert_eq!(recorded, usize::from(effect != "allow"));
     }
+    snapshot!(told, @r#"
+    deny: [
+      "the agent used the tool `WebFetch`, which the policy denies: offline work (rule `no-net`)"
+    ]
+    require_approval: [
+      "the agent used the tool `WebFetch`, for which the policy wants a person's yes: offline work (rule `no-net`)"
+    ]
+    allow: []
+    "#);
 }

@@ -1,5 +1,6 @@
 //! What `ai task ready` shows of a long queue, and that it never hides the rest silently.
 
+use crate::snapshot;
 use crate::support::Sandbox;
 
 #[test]
@@ -31,8 +32,14 @@ fn ready_shows_the_most_urgent_and_says_that_there_are_more() {
         let all = sandbox.ai_ok(all);
         assert_eq!((all.stdout.lines().count(), all.stderr.as_str()), (25, ""));
     }
-    assert_eq!(
-        sandbox.ai(&["task", "ready", "--all", "--limit", "3"]).code,
-        Some(2)
-    );
+    snapshot!(sandbox.ai(&["task", "ready", "--all", "--limit", "3"]), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: the argument '--all' cannot be used with '--limit <N>'
+
+    Usage: ai task ready --all
+
+    For more information, try '--help'.
+    ");
 }

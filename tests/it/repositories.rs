@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::snapshot;
 use crate::support::{Outcome, Sandbox};
 
 /// Writes one new file and changes nothing else.
@@ -82,15 +83,13 @@ fn work_from_before_the_first_commit_cannot_be_merged_and_goes_back() {
     let id = scene.task("One", &[]);
     scene.ai_ok(&["run", &id]);
     scene.commit("first");
-    let outcome = scene.ai(&["accept", &id, "--override", "small"]);
-    assert_eq!(outcome.code, Some(4), "{outcome}");
-    assert!(
-        outcome
-            .stderr
-            .contains("refs/heads/main have no commit in common"),
-        "{outcome}"
-    );
-    assert!(outcome.stderr.contains("next: `ai reject "), "{outcome}");
+    snapshot!(scene.ai(&["accept", &id, "--override", "small"]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [SHORT] and refs/heads/main have no commit in common, so they cannot be merged
+      next: `ai reject [TASK] --note TEXT`, so that the next run begins on what the target is now
+    ");
     scene.ai_ok(&["reject", &id, "--note", "on top of the first commit"]);
     scene.ai_ok(&["run", &id]);
     scene.ai_ok(&["accept", &id, "--override", "small"]);
@@ -172,9 +171,13 @@ fn a_repository_with_a_submodule() {
 fn a_detached_head_runs_and_says_where_to_accept() {
     let scene = Sandbox::repository();
     scene.git(&["checkout", "-q", "--detach"]);
-    let accepted = whole_story(&scene);
-    assert_eq!(accepted.code, Some(3), "{accepted}");
-    assert!(accepted.stderr.contains("accept.target"), "{accepted}");
+    snapshot!(whole_story(&scene), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: the run started from a detached HEAD, so there is no branch to accept into
+      next: set accept.target in .ai/config.yaml
+    ");
     let text = scene.read(".ai/config.yaml") + "accept:\n  target: main\n";
     scene.write(".ai/config.yaml", text);
     let id = scene.ai_json_lines(&["task", "list"])[0]["id"]
@@ -235,12 +238,14 @@ fn a_format_that_git_refuses_is_refused_in_one_sentence_and_nothing_changes() {
     let id = scene.task("Never started", &[]);
     scene.git(&["config", "core.repositoryFormatVersion", "1"]);
     scene.git(&["config", "extensions.fromTheFuture", "true"]);
-    let refused = scene.ai(&["run", &id]);
-    assert_eq!(refused.code, Some(1), "{refused}");
-    assert!(
-        refused.stderr.starts_with("error: git cannot use"),
-        "{refused}"
-    );
+    snapshot!(scene.ai(&["run", &id]), @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: git cannot use [PATH]/repo: unknown repository extension found:
+    	fromthefuture
+      next: mend it, then do it again; `ai doctor` looks at everything that `ai` stands on
+    ");
     assert_eq!(scene.ai_json(&["task", "show", &id])["status"], "queued");
     assert!(!scene.places().exists());
 }
@@ -248,13 +253,13 @@ fn a_format_that_git_refuses_is_refused_in_one_sentence_and_nothing_changes() {
 #[test]
 fn outside_a_repository_the_way_in_is_named() {
     let scene = Sandbox::empty();
-    let refused = scene.ai(&["task", "list"]);
-    assert_eq!(refused.code, Some(3), "{refused}");
-    assert!(
-        refused.stderr.contains("is not inside a Git repository"),
-        "{refused}"
-    );
-    assert!(refused.stderr.contains("git init"), "{refused}");
+    snapshot!(scene.ai(&["task", "list"]), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: [PATH]/repo is not inside a Git repository
+      next: git init, or change into a repository
+    ");
 }
 
 #[test]
@@ -263,23 +268,32 @@ fn the_store_is_one_from_the_root_a_subdirectory_and_a_linked_worktree() {
     scene.write("deep/er/x.txt", "x");
     scene.commit("deep");
     let linked = scene.worktree("linked");
-    let id = scene.task("Seen from everywhere", &[]);
+    scene.task("Seen from everywhere", &[]);
     for dir in [
         scene.root(),
         scene.root().join("deep/er"),
         linked.clone(),
         linked.join("deep"),
     ] {
-        let listed = scene.ai_in(&dir, &["task", "list"]);
-        assert!(listed.stdout.contains(&id), "{}: {listed}", dir.display());
+        snapshot!(scene.ai_in(&dir, &["task", "list"]), @"
+        exit: 0
+        ----- stdout -----
+        [TASK]  queued   P2  Seen from everywhere
+        ----- stderr -----
+        ");
     }
 }
 
 #[test]
 fn a_clean_of_everything_ignored_and_untracked_loses_no_task() {
     let scene = Sandbox::project();
-    let id = scene.task("Outlives a clean", &[]);
+    scene.task("Outlives a clean", &[]);
     scene.git(&["clean", "-fdxq"]);
     assert!(!scene.root().join(".ai").exists());
-    assert!(scene.ai_ok(&["task", "list"]).stdout.contains(&id));
+    snapshot!(scene.ai(&["task", "list"]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  queued   P2  Outlives a clean
+    ----- stderr -----
+    ");
 }

@@ -4,8 +4,10 @@
 
 use serde_json::{Value, json};
 
+use crate::snapshot;
 use crate::support::runs::{Background, CONFIG, PATIENCE};
-use crate::support::{Sandbox, poll};
+use crate::support::scene::{Agent, Scene};
+use crate::support::{Outcome, Sandbox, mask_also, poll};
 
 /// A CLI of claude's vocabulary that plays the lines of `$BASE/<n>.jsonl`, `n` being its place in
 /// the queue, and then waits.
@@ -25,30 +27,14 @@ fn part(message: &str, tokens: u64) -> Value {
         "content": [{ "type": "text", "text": "hm" }], "usage": { "input_tokens": tokens, "output_tokens": 0 } } })
 }
 
-fn scene(budgets: &str, streams: &[&[Value]]) -> Sandbox {
-    let sandbox = Sandbox::project();
-    let path = sandbox.base().join("cli.sh");
-    std::fs::write(&path, format!("BASE='{}'\n{CLI}", sandbox.base().display())).unwrap();
+/// A project with these budgets, whose agent plays these streams.
+fn metered(budgets: &str, streams: &[&[Value]]) -> Sandbox {
+    let fake = Agent::of_a_cli("fake", "claude-stream-json", CLI).registered(&["--parallel", "4"]);
+    let sandbox = Scene::new().more(budgets).agent(fake).build();
     for (n, lines) in streams.iter().enumerate() {
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
         std::fs::write(sandbox.base().join(format!("{}.jsonl", n + 1)), text).unwrap();
     }
-    let manifest = format!(
-        "version: 1\nname: metered\ntitle: Metered\nargv: [/bin/sh, '{}']\nprompt: stdin\noutput: claude-stream-json\n",
-        path.display()
-    );
-    sandbox.write(".ai/connectors/metered.yaml", manifest);
-    sandbox.ai_ok(&["trust"]);
-    sandbox.ai_ok(&[
-        "agent",
-        "register",
-        "fake",
-        "--connector",
-        "metered",
-        "--parallel",
-        "4",
-    ]);
-    sandbox.configure(&format!("{CONFIG}{budgets}"));
     sandbox
 }
 
@@ -65,11 +51,30 @@ fn at_work(sandbox: &Sandbox, id: &str, tokens: u64) -> Background {
     command
 }
 
+/// What a run says that was stopped; whether something of its agent outlived it for a moment is left
+/// out.
+fn stopped(outcome: Outcome) -> String {
+    let left = r"(?m)^warning: the agent left .* behind, now ended\n";
+    mask_also(outcome, &[(left, "")])
+}
+
+/// What the log says of the use and the end of a task's runs, without the numbers of the records.
+fn log(sandbox: &Sandbox, id: &str) -> String {
+    let all = sandbox.ai_ok(&["log", id]).stdout;
+    let mut lines: Vec<&str> = all
+        .lines()
+        .filter_map(|line| Some(line.split_once("Z  ")?.1))
+        .filter(|line| line.starts_with("run.used") || line.starts_with("run.ended"))
+        .collect();
+    lines.dedup();
+    lines.join("\n")
+}
+
 #[test]
 fn runs_at_work_at_once_stop_when_together_they_have_used_a_budget_up() {
     // Two parts of one message count once.
     let first = [part("a", 60), part("a", 60)];
-    let sandbox = scene(
+    let sandbox = metered(
         "budgets: {day: {tokens: 100}}\n",
         &[&first, &[part("b", 50)]],
     );
@@ -86,10 +91,24 @@ fn runs_at_work_at_once_stop_when_together_they_have_used_a_budget_up() {
         "{shown:?}"
     );
     // Neither alone has used 100.
-    let second = sandbox.run(&two);
-    assert_eq!(second.code, Some(1), "{second}");
-    let first = first.wait();
-    assert_eq!(first.code, Some(1), "{first}");
+    snapshot!(stopped(sandbox.run(&two)), @"
+    exit: 1
+    ----- stdout -----
+    [RUN]  retry  queued
+      the attempt did not get to its end: budget day.tokens is used up: 110 of 100 tokens
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    ");
+    snapshot!(stopped(first.wait()), @"
+    exit: 1
+    ----- stdout -----
+    [RUN]  retry  queued
+      the attempt did not get to its end: budget day.tokens is used up: 110 of 100 tokens
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    ");
     for (id, tokens) in [(&one, 60), (&two, 50)] {
         let end = sandbox.last_run(id)["end"].clone();
         assert_eq!(
@@ -100,24 +119,25 @@ fn runs_at_work_at_once_stop_when_together_they_have_used_a_budget_up() {
         assert_eq!(end["lifecycle"], "killed");
         assert_eq!(sandbox.file_at(&format!("ai/{id}/1"), "work.txt"), "work");
     }
-    let refused = sandbox.run(&three);
-    assert_eq!(refused.code, Some(75), "{refused}");
-    assert!(
-        refused
-            .stderr
-            .contains("budget day.tokens is used up: 110 of 100 tokens"),
-        "{refused}"
-    );
-    let why = sandbox.ai_ok(&["why", &three]).stdout;
-    assert!(
-        why.contains("budget") && why.contains("day.tokens is used up: 110 of 100"),
-        "{why}"
-    );
-    let log = sandbox.ai_ok(&["log", &one]).stdout;
-    assert!(
-        log.contains("run.used") && log.contains("budget day.tokens used up"),
-        "{log}"
-    );
+    snapshot!(sandbox.run(&three), @"
+    exit: 75
+    ----- stdout -----
+    ----- stderr -----
+    error: budget day.tokens is used up: 110 of 100 tokens
+      next: it is filled again at midnight UTC, in [LEFT]; or raise `budgets.day.tokens` in .ai/config.yaml
+    ");
+    snapshot!(sandbox.ai(&["why", &three]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  queued  Three
+      budget     budget day.tokens is used up: 110 of 100 tokens
+      next       ai budget
+    ----- stderr -----
+    ");
+    snapshot!(log(&sandbox, &one), @"
+    run.used         agent:fake#[SESSION]  run=[RUN] used=(60)
+    run.ended        agent:fake#[SESSION]  run=[RUN] end=(killed, retry, budget day.tokens used up) then=()
+    ");
     sandbox.is_at_rest(&one);
 }
 
@@ -125,7 +145,7 @@ fn runs_at_work_at_once_stop_when_together_they_have_used_a_budget_up() {
 fn work_that_is_done_is_judged_whatever_it_cost() {
     let result = json!({ "type": "result", "subtype": "success", "is_error": false, "terminal_reason": "completed",
         "session_id": "s", "result": "done", "usage": { "input_tokens": 500, "output_tokens": 0 } });
-    let sandbox = scene("budgets: {day: {tokens: 100}}\n", &[&[result]]);
+    let sandbox = metered("budgets: {day: {tokens: 100}}\n", &[&[result]]);
     std::fs::write(sandbox.base().join("ends"), "").unwrap();
     // Longer than news may wait.
     sandbox.configure(
@@ -143,38 +163,27 @@ fn work_that_is_done_is_judged_whatever_it_cost() {
 
 #[test]
 fn a_start_sees_what_runs_at_work_have_used() {
-    let sandbox = scene(
-        "budgets: {repository: {tokens: 100}}\n",
-        &[&[part("a", 99)]],
-    );
+    let budgets = "budgets: {repository: {tokens: 99}, day: {tokens: 500}}\n";
+    let sandbox = metered(budgets, &[&[part("a", 98)]]);
     let (one, two) = (sandbox.task("One", &[]), sandbox.task("Two", &[]));
-    sandbox.configure(&format!(
-        "{CONFIG}budgets: {{repository: {{tokens: 99}}, day: {{tokens: 500}}}}\n"
-    ));
-    std::fs::write(
-        sandbox.base().join("1.jsonl"),
-        format!("{}\n", part("a", 98)),
-    )
-    .unwrap();
     let first = at_work(&sandbox, &one, 98);
     sandbox.configure(&format!(
         "{CONFIG}budgets: {{repository: {{tokens: 98}}}}\n"
     ));
-    let refused = sandbox.run(&two);
-    assert_eq!(refused.code, Some(4), "{refused}");
-    assert!(
-        refused
-            .stderr
-            .contains("budget repository.tokens is used up: 98 of 98"),
-        "{refused}"
-    );
+    snapshot!(sandbox.run(&two), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: budget repository.tokens is used up: 98 of 98 tokens
+      next: raise `budgets.repository.tokens` in .ai/config.yaml
+    ");
     first.signal("INT");
     assert_eq!(first.wait().code, Some(130));
 }
 
 #[test]
 fn what_a_run_used_that_was_cut_off_stays_used() {
-    let sandbox = scene(
+    let sandbox = metered(
         "budgets: {task: {tokens: 100}}\n",
         &[&[part("a", 40), part("b", 30)]],
     );
@@ -198,45 +207,41 @@ fn a_quota_pause_is_named() {
     let limit = json!({ "type": "result", "subtype": "success", "is_error": true, "api_error_status": 429,
         "session_id": "s", "result": "limit" });
     let retry = json!({ "type": "system", "subtype": "api_retry", "attempt": 1, "error_status": 429, "retry_delay_ms": 500 });
-    let sandbox = scene("", &[&[retry.clone(), retry, limit]]);
+    let sandbox = metered("", &[&[retry.clone(), retry, limit]]);
     std::fs::write(sandbox.base().join("ends"), "").unwrap();
     let id = sandbox.task("One", &[]);
     let outcome = sandbox.run(&id);
-    assert_eq!(outcome.code, Some(75), "{outcome}");
-    assert_eq!(
-        outcome.stderr.matches("rate limit at the provider").count(),
-        1,
-        "{outcome}"
-    );
-    assert!(
-        outcome
-            .stderr
-            .contains("fake: its provider has refused for rate or quota; it is left alone for"),
-        "{outcome}"
-    );
+    snapshot!(outcome, @"
+    exit: 75
+    ----- stdout -----
+    [RUN]  retry_uncounted  queued
+      the attempt ended for a reason outside of the work; no attempt is counted: rate limit or quota: the provider asks to come back later
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    run [RUN]: rate limit at the provider; the agent tries again (try 1) in 1 s
+    run [RUN]: fake: its provider has refused for rate or quota; it is left alone for [LEFT]
+    ");
     let why = sandbox.ai_json(&["why", &id]);
     assert_eq!(why["gates"][0]["gate"], "quota", "{why}");
-    assert!(
-        why["gates"][0]["text"]
-            .as_str()
-            .unwrap()
-            .contains("agent fake has refused for rate or quota"),
-        "{why}"
-    );
-    let log = sandbox.ai_ok(&["log", &id]).stdout;
-    assert!(log.contains("end=(quota, retry_uncounted)"), "{log}");
-    let notes = sandbox.show(&id)["notes"].to_string();
-    assert!(
-        notes.contains("rate limit or quota") && notes.contains(&format!("stands on ai/{id}/1")),
-        "{notes}"
-    );
+    snapshot!(sandbox.ai(&["why", &id]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  queued  One
+      quota      the provider of agent fake has refused for rate or quota in run [RUN]; it is asked again in [LEFT]
+      next       ai route explain [TASK]
+    ----- stderr -----
+    ");
+    snapshot!(log(&sandbox, &id), @"run.ended        agent:fake#[SESSION]  run=[RUN] end=(quota, retry_uncounted) then=()");
+    let task = sandbox.show(&id);
+    snapshot!(task["notes"][0]["text"].as_str().unwrap(), @"the attempt ended for a reason outside of the work; no attempt is counted: rate limit or quota: the provider asks to come back later; what it had done stands on ai/[TASK]/1");
 }
 
 #[test]
 fn a_quota_that_names_no_time_is_left_alone_for_longer_each_time() {
     let limit = json!({ "type": "result", "subtype": "success", "is_error": true, "api_error_status": 429,
         "session_id": "s", "result": "limit" });
-    let sandbox = scene(
+    let sandbox = metered(
         "",
         &[std::slice::from_ref(&limit), std::slice::from_ref(&limit)],
     );
@@ -246,7 +251,16 @@ fn a_quota_that_names_no_time_is_left_alone_for_longer_each_time() {
         let end = sandbox.last_run(&id)["end"].clone();
         end["paused_until_ms"].as_i64().unwrap() - end["at_ms"].as_i64().unwrap()
     };
-    assert_eq!(sandbox.run(&id).code, Some(75));
+    snapshot!(sandbox.run(&id), @"
+    exit: 75
+    ----- stdout -----
+    [RUN]  retry_uncounted  queued
+      the attempt ended for a reason outside of the work; no attempt is counted: rate limit or quota: the provider asks to come back later
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    run [RUN]: fake: its provider has refused for rate or quota; it is left alone for [LEFT]
+    ");
     let first = pause();
     let later = crate::support::run(
         sandbox
@@ -278,8 +292,18 @@ fn the_exit_code_of_a_failed_check_is_said_once() {
         "echo work > work.txt",
     );
     let id = sandbox.task("One", &[]);
-    let outcome = sandbox.run(&id);
-    assert_eq!(outcome.code, Some(6), "{outcome}");
+    snapshot!(sandbox.run(&id), @"
+    exit: 6
+    ----- stdout -----
+    [RUN]  send_back_checks  queued
+      check `unit` failed (exit code 3)
+        wrong
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check unit: echo wrong; exit 3
+    check unit: failed (exit code 3)
+    ");
     let summary = sandbox.last_run(&id)["end"]["summary"]
         .as_str()
         .unwrap()
@@ -292,7 +316,7 @@ fn work_that_ends_before_it_could_be_stopped_stays_used_and_is_no_accident() {
     let result = json!({ "type": "result", "subtype": "success", "is_error": false, "terminal_reason": "completed",
         "session_id": "s", "result": "done", "usage": { "input_tokens": 500, "output_tokens": 0 } });
     let stream = [part("a", 500), result];
-    let sandbox = scene(
+    let sandbox = metered(
         "budgets: {task: {tokens: 100}}\n",
         &[&stream, &stream, &stream],
     );
@@ -325,7 +349,7 @@ fn numbers_beyond_belief_spoil_no_sum() {
                 "session_id": "s", "result": "done", "usage": { "input_tokens": tokens, "output_tokens": 1 } })]
         })
         .into();
-    let sandbox = scene("", &[&streams[0], &streams[1], &streams[2]]);
+    let sandbox = metered("", &[&streams[0], &streams[1], &streams[2]]);
     std::fs::write(sandbox.base().join("ends"), "").unwrap();
     for title in ["One", "Two", "Three"] {
         let id = sandbox.task(title, &[]);
@@ -337,6 +361,11 @@ fn numbers_beyond_belief_spoil_no_sum() {
         "{CONFIG}budgets: {{repository: {{tokens: 100}}}}\n"
     ));
     let id = sandbox.task("Four", &[]);
-    let refused = sandbox.run(&id);
-    assert_eq!(refused.code, Some(4), "{refused}");
+    snapshot!(sandbox.run(&id), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: budget repository.tokens is used up: 2000000000008 of 100 tokens
+      next: raise `budgets.repository.tokens` in .ai/config.yaml
+    ");
 }

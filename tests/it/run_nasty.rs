@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::runs::{CONFIG, GOOD, processes_of, with_mark};
+use crate::snapshot;
+use crate::support::runs::{CONFIG, GOOD, open_gate, processes_of, wait_for, with_mark};
 use crate::support::{Sandbox, run};
 
 /// What came of a run of one task by an agent that runs `script`.
@@ -14,7 +15,10 @@ struct Came {
     id: String,
     report: Value,
     code: Option<i32>,
+    /// Of the report; where there is none, all that was said.
     warnings: String,
+    /// What it says of processes that outlived the agent. Many do so for a moment.
+    left: String,
 }
 
 impl Came {
@@ -26,13 +30,15 @@ impl Came {
         let sandbox = Sandbox::with_agent(config, script);
         let id = sandbox.task("One", &[]);
         let outcome = sandbox.ai(&["run", &id, "--json"]);
-        let report: Value = serde_json::from_str(&outcome.stdout).unwrap_or(Value::Null);
-        let warnings = report["warnings"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str);
-        let warnings = warnings.collect::<Vec<_>>().join("\n") + &outcome.stderr;
+        let report: Value = serde_json::from_str(&outcome.stdout).unwrap_or_default();
+        let warnings = report["warnings"].as_array().into_iter().flatten();
+        let (left, warnings): (Vec<&str>, Vec<&str>) = warnings
+            .filter_map(Value::as_str)
+            .partition(|warning| warning.ends_with("behind, now ended"));
+        let (left, warnings) = match report {
+            Value::Null => (String::new(), outcome.stderr),
+            _ => (left.join("\n"), warnings.join("\n")),
+        };
         sandbox.is_at_rest(&id);
         Came {
             sandbox,
@@ -40,6 +46,7 @@ impl Came {
             report,
             code: outcome.code,
             warnings,
+            left,
         }
     }
 
@@ -78,21 +85,48 @@ impl Came {
     }
 }
 
+/// Hears SIGTERM, says so, and goes on.
+const DEAF: &str = "trap 'echo heard >> \"$BASE/heard\"' TERM; trap '' INT HUP; echo work > work.txt; \
+                    echo x > \"$BASE/started\"; while :; do sleep 600; done";
+
+/// It was asked to end by SIGTERM, did not, and was killed; what it had done is kept.
+#[track_caller]
+fn was_killed(sandbox: &Sandbox, id: &str) {
+    let heard = std::fs::read_to_string(sandbox.base().join("heard"));
+    assert_eq!(heard.unwrap_or_default(), "heard\n", "it was never asked");
+    sandbox.is_at_rest(id);
+    assert_eq!(sandbox.file_at(&format!("ai/{id}/1"), "work.txt"), "work");
+}
+
 #[test]
 fn one_that_ignores_term_is_killed_at_its_limit() {
-    // Output keeps it from being silent; the limit of the whole run is what ends it, and that is
-    // counted in minutes.
-    let sandbox = Sandbox::with_script(
-        "trap '' TERM INT HUP; echo work > work.txt; echo x > \"$BASE/started\"; while :; do sleep 600; done",
-    );
+    let sandbox = Sandbox::with_script(DEAF);
+    let id = sandbox.task("One", &[]);
+    // The limit is that of silence, in milliseconds for this test.
+    let outcome = run(sandbox
+        .ai_command(&["run", &id])
+        .env("AI_TEST_SILENCE_MS", "400"));
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    assert_eq!(sandbox.last_run(&id)["end"]["lifecycle"], "timed_out");
+    was_killed(&sandbox, &id);
+}
+
+#[test]
+fn one_that_ignores_every_request_is_killed_at_ctrl_c() {
+    let sandbox = Sandbox::with_script(DEAF);
     let id = sandbox.task("One", &[]);
     let command = sandbox.start(&["run", &id]);
-    crate::support::runs::wait_for(&sandbox.base().join("started"));
+    wait_for(&sandbox.base().join("started"));
     command.signal("INT");
-    let outcome = command.wait();
-    assert_eq!(outcome.code, Some(130), "{outcome}");
-    sandbox.is_at_rest(&id);
-    assert_eq!(sandbox.file_at(&format!("ai/{id}/1"), "work.txt"), "work");
+    snapshot!(command.wait(), @"
+    exit: 130
+    ----- stdout -----
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    error: run [RUN]: the attempt did not get to its end: stopped by Ctrl-C
+    ");
+    was_killed(&sandbox, &id);
 }
 
 #[test]
@@ -100,20 +134,19 @@ fn daemons_that_it_leaves_are_ended() {
     let script = "(setsid sh -c 'trap \"\" TERM; (setsid sleep 600 &) ; sleep 600' >/dev/null 2>&1 &) ; echo work > work.txt";
     let came = Came::of(script);
     assert_eq!(came.outcome(), "ready_for_review");
-    assert!(
-        came.warnings.contains("behind, now ended"),
-        "{}",
-        came.warnings
-    );
+    snapshot!(came.left, @"the agent left [N] behind, now ended");
     came.and_the_next_run_is_good();
 }
 
 #[test]
 fn daemons_that_clear_their_environment_are_ended_too() {
-    let base = "env -i BASE_MARK=$$ setsid sleep 613 >/dev/null 2>&1 & echo work > work.txt";
-    let came = Came::of(base);
+    let script = "env -i MARK=\"$BASE\" setsid sleep 600 >/dev/null 2>&1 & echo work > work.txt";
+    let came = Came::of(script);
     assert_eq!(came.outcome(), "ready_for_review");
-    assert_eq!(with_mark(b"BASE_MARK="), [""; 0]);
+    // There was one to end.
+    snapshot!(came.left, @"the agent left [N] behind, now ended");
+    let mark = format!("MARK={}", came.sandbox.base().display());
+    assert_eq!(with_mark(mark.as_bytes()), [""; 0]);
 }
 
 #[test]
@@ -126,8 +159,8 @@ fn a_flood_of_output_needs_no_memory() {
     let gate = sandbox.pipe("gate");
     let id = sandbox.task("One", &[]);
     let command = sandbox.start(&["run", &id]);
-    crate::support::runs::wait_for(&sandbox.base().join("flooded"));
-    crate::support::runs::open_gate(&gate);
+    wait_for(&sandbox.base().join("flooded"));
+    open_gate(&gate);
     // The peak is asked for as long as the process is there; the last answer holds for nearly all
     // of its life.
     let mut peak_kib = 0;
@@ -197,13 +230,7 @@ fn good_work_of_a_failing_agent_is_kept_and_the_task_tried_again() {
         task["not_before_ms"].is_i64(),
         "a pause before the next attempt: {task}"
     );
-    assert!(
-        task["notes"][0]["text"]
-            .as_str()
-            .unwrap()
-            .contains("out of ideas"),
-        "{task}"
-    );
+    snapshot!(task["notes"][0]["text"].as_str().unwrap(), @"the attempt did not get to its end: exit code 1: out of ideas; what it had done stands on ai/[TASK]/1");
     came.and_the_next_run_is_good();
 }
 
@@ -231,7 +258,8 @@ fn a_missing_program_is_the_machines_fault() {
         plain.to_str().unwrap(),
     ]);
     sandbox.configure(CONFIG);
-    for (agent, why) in [("fake", "no such program"), ("plain", "not executable")] {
+    let mut told = String::new();
+    for agent in ["fake", "plain"] {
         let id = sandbox.task("One", &[]);
         let outcome = sandbox.ai(&["run", &id, "--agent", agent, "--json"]);
         assert_eq!(outcome.code, Some(1), "{outcome}");
@@ -246,12 +274,13 @@ fn a_missing_program_is_the_machines_fault() {
             (&"blocked".into(), None),
             "{task}"
         );
-        assert!(
-            task["hold"]["reason"].as_str().unwrap().contains(why),
-            "{task}"
-        );
+        told.push_str(&format!("{agent}: {}\n", task["hold"]["reason"]));
         sandbox.is_at_rest(&id);
     }
+    snapshot!(told, @r#"
+    fake: "the machine or an account is not in order; nothing is held against the work: could not start: cannot start `no-such-agent-here`: no such program: No such file or directory (os error 2)"
+    plain: "the machine or an account is not in order; nothing is held against the work: could not start: cannot start `[PATH]/not-executable`: not executable: Permission denied (os error 13)"
+    "#);
 }
 
 #[test]
@@ -266,9 +295,35 @@ fn no_secret_reaches_the_disk() {
     let sandbox = Sandbox::with_agent(check, &script);
     let id = sandbox.task("One", &["--body", &format!("Use {KEY}.")]);
     let outcome = run(sandbox.ai_command(&["run", &id]).env("MY_TOKEN", VALUE));
-    assert_eq!(outcome.code, Some(6), "{outcome}");
+    snapshot!(outcome, @"
+    exit: 6
+    ----- stdout -----
+    [RUN]  send_back_checks  queued
+      check `unit` failed (exit code 1)
+        [REDACTED:MY_TOKEN] [REDACTED:aws-access-key]
+      [REDACTED:MY_TOKEN]
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check unit: cat work.txt; echo $MY_TOKEN; exit 1
+    check unit: failed (exit code 1)
+    warning: the change holds something that looks like a secret; it is blackened in the evidence, not in the commit
+    ");
     let again = run(sandbox.ai_command(&["run", &id]).env("MY_TOKEN", VALUE));
-    assert_eq!(again.code, Some(6), "{again}");
+    snapshot!(again, @"
+    exit: 6
+    ----- stdout -----
+    [RUN]  send_back_checks  queued
+      check `unit` failed (exit code 1)
+        [REDACTED:MY_TOKEN] [REDACTED:aws-access-key]
+      [REDACTED:MY_TOKEN]
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/2, for main
+    sandbox of [RUN]: none, network on
+    check unit: cat work.txt; echo $MY_TOKEN; exit 1
+    check unit: failed (exit code 1)
+    warning: the change holds something that looks like a secret; it is blackened in the evidence, not in the commit
+    ");
     for text in [
         &outcome.stdout,
         &outcome.stderr,
@@ -277,12 +332,11 @@ fn no_secret_reaches_the_disk() {
     ] {
         assert!(!text.contains(VALUE) && !text.contains(KEY), "{text}");
     }
-    assert!(
-        sandbox
-            .run_file(&format!("{id}.1"), "stdout.log")
-            .contains("[REDACTED"),
-        "it was printed at all"
-    );
+    // It was printed, and blackened on its way.
+    snapshot!(sandbox.run_file(&format!("{id}.1"), "stdout.log"), @"
+    token: [REDACTED:MY_TOKEN]
+    [REDACTED:MY_TOKEN]A==
+    ");
     let found = files_with(
         &sandbox.root().join(".git/ai"),
         &[VALUE.as_bytes(), b"eG9xNy1WZjJMazkt"],
@@ -336,32 +390,27 @@ fn a_secret_in_a_file_name_is_blackened_too() {
         ),
         [""; 0]
     );
-    let rows: Vec<String> = came
-        .sandbox
-        .rows("SELECT body FROM event")
-        .iter()
-        .map(Value::to_string)
-        .collect();
-    assert!(
-        rows.iter().all(|row| !row.contains("AKIAZ7Q4MNOPRSTUVWX2")),
-        "in the log"
+    let logged = came.sandbox.ai_ok(&["log", "--json"]).stdout;
+    assert_eq!(
+        logged.matches("AKIAZ7Q4MNOPRSTUVWX2").count(),
+        0,
+        "{logged}"
     );
 }
 
 #[test]
 fn a_secret_in_the_change_is_pointed_out() {
     let came = Came::of("echo 'key = AKIAZ7Q4MNOPRSTUVWX2' > work.txt");
-    assert!(
-        came.warnings.contains("looks like a secret"),
-        "{}",
-        came.warnings
-    );
-    assert!(
-        !came
-            .sandbox
-            .run_file(&format!("{}.1", came.id), "diff.patch")
-            .contains("AKIAZ7Q4")
-    );
+    snapshot!(came.warnings, @"the change holds something that looks like a secret; it is blackened in the evidence, not in the commit");
+    snapshot!(came.sandbox.run_file(&format!("{}.1", came.id), "diff.patch"), @"
+    diff --git a/work.txt b/work.txt
+    new file mode 100644
+    index [HASH]..[HASH]
+    --- /dev/null
+    +++ b/work.txt
+    @@ -0,0 +1 @@
+    +key = [REDACTED:aws-access-key]
+    ");
 }
 
 #[test]
@@ -370,9 +419,10 @@ fn writes_into_the_main_checkout_are_pointed_out() {
         "echo work > work.txt; echo hijacked > $BASE/repo/README.md; echo new > $BASE/repo/new.txt; git -C $BASE/repo branch sneaky",
     );
     assert_eq!(came.outcome(), "ready_for_review");
-    for word in ["README.md", "new.txt", "refs/heads/sneaky was made"] {
-        assert!(came.warnings.contains(word), "{word}: {}", came.warnings);
-    }
+    snapshot!(came.warnings, @"
+    files of the main checkout changed during the run: README.md, new.txt
+    refs/heads/sneaky was made during the run, at [SHORT]
+    ");
     assert_eq!(
         came.sandbox.read("README.md"),
         "hijacked\n",
@@ -405,11 +455,7 @@ fn commits_on_another_branch_are_taken_where_they_stand_and_pointed_out() {
     );
     assert_eq!(came.outcome(), "ready_for_review");
     assert_eq!(came.kept("work.txt"), "work");
-    assert!(
-        came.warnings.contains("refs/heads/elsewhere was made"),
-        "{}",
-        came.warnings
-    );
+    snapshot!(came.warnings, @"refs/heads/elsewhere was made during the run, at [SHORT]");
     came.and_the_next_run_is_good();
 }
 
@@ -419,12 +465,7 @@ fn a_commit_straight_onto_the_target_is_pointed_out() {
         "echo work > work.txt; git add .; git -c user.name=A -c user.email=a@b commit -q --no-verify -m sneaky; \
          git update-ref refs/heads/main HEAD",
     );
-    assert!(
-        came.warnings
-            .contains("refs/heads/main moved during the run"),
-        "{}",
-        came.warnings
-    );
+    snapshot!(came.warnings, @"refs/heads/main moved during the run, from [SHORT] to [SHORT]");
 }
 
 #[test]
@@ -469,9 +510,7 @@ fn a_worktree_that_was_removed_is_made_anew_and_taken_again() {
 
 #[test]
 fn nothing_that_it_plants_runs() {
-    let evil = "#!/bin/sh\\ntouch \"$BASE/planted-ran\"\\n";
-    let script = format!(
-        "cat > \"$BASE/evil\" <<X\n#!/bin/sh\ntouch '$BASE/planted-ran'\nX\nchmod +x \"$BASE/evil\"\n\
+    let script = "cat > \"$BASE/evil\" <<X\n#!/bin/sh\ntouch '$BASE/planted-ran'\nX\nchmod +x \"$BASE/evil\"\n\
          COMMON=$BASE/repo/.git\n\
          for hook in pre-commit post-checkout post-merge reference-transaction post-index-change pre-auto-gc update; do \
            mkdir -p $COMMON/hooks; cp \"$BASE/evil\" $COMMON/hooks/$hook; done\n\
@@ -481,17 +520,11 @@ fn nothing_that_it_plants_runs() {
          git config merge.x.driver \"$BASE/evil\"; git config gpg.program \"$BASE/evil\"; git config commit.gpgsign true\n\
          git config diff.x.textconv \"$BASE/evil\"; git config diff.x.command \"$BASE/evil\"; git config uploadpack.packObjectsHook \"$BASE/evil\"\n\
          printf '* filter=x diff=x merge=x\\n' > .gitattributes; mkdir -p hooks; cp \"$BASE/evil\" hooks/post-checkout; cp \"$BASE/evil\" hooks/pre-commit\n\
-         rm -f \"$BASE/planted-ran\"; echo work > work.txt # {}",
-        evil.len()
-    );
-    let came = Came::of(&script);
+         rm -f \"$BASE/planted-ran\"; echo work > work.txt";
+    let came = Came::of(script);
     let marker = came.sandbox.base().join("planted-ran");
     assert!(!marker.exists(), "after the run");
-    assert!(
-        came.warnings.contains(".git/config") && came.warnings.contains(".git/hooks/pre-commit"),
-        "{}",
-        came.warnings
-    );
+    snapshot!(came.warnings);
     // Attributes need a person's yes.
     assert_eq!(came.outcome(), "needs_approval");
     let decision = came
@@ -518,6 +551,9 @@ fn nothing_that_it_plants_runs() {
     let next = came.sandbox.task("Next", &[]);
     came.sandbox.run(&next);
     assert!(!marker.exists(), "in the next run");
+    // It would have run, had anybody let it.
+    came.sandbox.try_git(&came.sandbox.root(), &["status"]);
+    assert!(marker.exists(), "nothing was planted");
 }
 
 #[test]
@@ -529,14 +565,12 @@ fn odd_things_in_the_tree_are_told_of_and_kept() {
          mkfifo pipe; head -c 60000000 /dev/zero > huge.bin; ln -s /etc/passwd outside",
     );
     assert_eq!(came.outcome(), "ready_for_review");
-    for word in [
-        "nested is a repository of its own",
-        "pipe is a pipe",
-        "huge.bin is too big",
-        "outside links out of the tree",
-    ] {
-        assert!(came.warnings.contains(word), "{word}: {}", came.warnings);
-    }
+    snapshot!(came.warnings, @"
+    in the worktree: nested is a repository of its own; its files are not taken
+    in the worktree: pipe is a pipe, which Git cannot store
+    in the worktree: huge.bin is too big (60000000 bytes) and not taken
+    in the worktree: outside links out of the tree, to /etc/passwd
+    ");
     let files = came
         .sandbox
         .git(&["diff", "--name-only", "main", &came.branch()]);
@@ -591,23 +625,43 @@ fn a_change_of_the_policy_needs_a_person() {
     sandbox.write(".ai/policy.yaml", policy);
     sandbox.commit("policy");
     let id = sandbox.task("One", &[]);
-    let outcome = sandbox.run(&id);
-    assert_eq!(outcome.code, Some(8), "{outcome}");
+    snapshot!(sandbox.run(&id), @"
+    exit: 8
+    ----- stdout -----
+    [RUN]  needs_approval  review
+      checks passed on this tree; the policy wants a person's yes first: policy, configuration, connectors, hooks, skills and workflows decide what agents may do; a human says yes to their changes (.ai/policy.yaml)
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check unit: test -f work.txt
+    check unit: passed
+    look at it with `ai review [TASK]`; `ai accept [TASK]` names the decision that waits for your yes
+    ");
     assert_eq!(sandbox.status(&id), "review");
-    let refused = sandbox.ai(&["accept", &id]);
-    assert_eq!(refused.code, Some(8), "{refused}");
+    snapshot!(sandbox.ai(&["accept", &id]), @"
+    exit: 8
+    ----- stdout -----
+    ----- stderr -----
+    error: policy wants a person's yes for run.finish: policy, configuration, connectors, hooks, skills and workflows decide what agents may do; a human says yes to their changes (.ai/policy.yaml) (rule `built-in.protect-ai`, decision [DECISION])
+      next: a person says yes with `ai policy approve [DECISION]`
+    ");
     let decision = sandbox
         .rows("SELECT data FROM decision WHERE data LIKE '%run.finish%'")
         .pop()
         .unwrap();
-    let by_agent = sandbox.ai(&[
+    let outcome = sandbox.ai(&[
         "policy",
         "approve",
         decision["id"].as_str().unwrap(),
         "--as",
         "agent:fake",
     ]);
-    assert_eq!(by_agent.code, Some(4), "{by_agent}");
+    snapshot!(outcome, @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: only a person can approve, and agent:fake is none
+    ");
     sandbox.ai_ok(&["policy", "approve", decision["id"].as_str().unwrap()]);
     sandbox.ai_ok(&["accept", &id]);
     assert_eq!(sandbox.read(".ai/policy.yaml"), "version: 1\n");
@@ -623,8 +677,17 @@ fn the_policy_of_the_base_judges_and_not_the_agents() {
     sandbox.write(".ai/policy.yaml", policy);
     sandbox.commit("policy");
     let id = sandbox.task("One", &[]);
-    let outcome = sandbox.run(&id);
-    assert_eq!(outcome.code, Some(5), "{outcome}");
+    snapshot!(sandbox.run(&id), @"
+    exit: 5
+    ----- stdout -----
+    [RUN]  denied  queued
+      the policy forbids a change that it makes: not yours (secret.txt)
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check unit: test -f work.txt
+    check unit: passed
+    ");
 }
 
 #[test]
@@ -632,26 +695,38 @@ fn files_that_another_task_has_locked_are_refused() {
     let sandbox = Sandbox::with_script("mkdir -p theirs; echo x > theirs/a; echo work > work.txt");
     sandbox.ai_ok(&["lock", "acquire", "theirs/", "--as", "ann"]);
     let id = sandbox.task("One", &["--path", "work.txt"]);
-    let outcome = sandbox.run(&id);
-    assert_eq!(outcome.code, Some(5), "{outcome}");
-    assert!(
-        outcome.stderr.contains("theirs/a is locked by"),
-        "{outcome}"
-    );
+    snapshot!(sandbox.run(&id), @"
+    exit: 5
+    ----- stdout -----
+    [RUN]  denied  queued
+      the policy forbids a change that it makes: theirs/a is locked by human:ann ([LOCK])
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check unit: test -f work.txt
+    check unit: passed
+    warning: outside the task's paths: theirs/a
+    warning: theirs/a is locked by human:ann ([LOCK])
+    ");
 }
 
 #[test]
 fn a_run_that_goes_outside_of_its_paths_is_pointed_out() {
     let sandbox = Sandbox::with_script("echo x > elsewhere.txt; echo work > work.txt");
     let id = sandbox.task("One", &["--path", "work.txt"]);
-    let outcome = sandbox.run(&id);
-    assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert!(
-        outcome
-            .stderr
-            .contains("outside the task's paths: elsewhere.txt"),
-        "{outcome}"
-    );
+    snapshot!(sandbox.run(&id), @"
+    exit: 0
+    ----- stdout -----
+    [RUN]  ready_for_review  review
+      checks passed on this tree and the policy allows it; it may be accepted
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check unit: test -f work.txt
+    check unit: passed
+    warning: outside the task's paths: elsewhere.txt
+    look at it with `ai review [TASK]`, take it with `ai accept [TASK]`
+    ");
     assert_eq!(processes_of(&id), [""; 0]);
 }
 
@@ -672,10 +747,9 @@ fn word_that_an_agent_leaves_reaches_the_next_one() {
     came.sandbox.ai_ok(&["task", "retry", &came.id]);
     came.sandbox.set_script("fake", GOOD);
     assert_eq!(came.sandbox.run(&came.id).code, Some(0));
-    assert!(
+    snapshot!(
         came.sandbox
             .run_file(&format!("{}.2", came.id), "prompt.md")
-            .contains("Mind the gap.")
     );
 }
 
@@ -712,9 +786,12 @@ fn quota_is_not_failure() {
         "{task}"
     );
     assert!(task["not_before_ms"].is_i64(), "{task}");
-    assert_eq!(
-        came.sandbox.run(&came.id).code,
-        Some(75),
-        "not before its time"
-    );
+    // Not before its time.
+    snapshot!(came.sandbox.run(&came.id), @"
+    exit: 75
+    ----- stdout -----
+    ----- stderr -----
+    error: no agent can take this task now (fake: out of quota for another [LEFT])
+      next: wait [LEFT], configure a fallback (docs/routing.md), or name an agent with --agent
+    ");
 }

@@ -1,6 +1,7 @@
 //! Runs that are cut off: by a person, by `kill -9`, by a reboot. Nothing of them lives on, their
 //! work is found, their task goes back.
 
+use crate::snapshot;
 use crate::support::runs::{Background, CONFIG, GOOD, open_gate, processes_of, wait_for};
 use crate::support::{Sandbox, poll};
 
@@ -16,7 +17,8 @@ fn stuck(sandbox: &Sandbox, id: &str) -> Background {
     command
 }
 
-fn scene() -> (Sandbox, String) {
+/// A task whose agent gets stuck.
+fn stuck_agent() -> (Sandbox, String) {
     let sandbox = Sandbox::with_script(STUCK);
     sandbox.pipe("gate");
     let id = sandbox.task("One", &[]);
@@ -32,11 +34,17 @@ fn saved_half(sandbox: &Sandbox, id: &str, epoch: u64) {
 
 #[test]
 fn ctrl_c_saves_the_work_and_counts_nothing() {
-    let (sandbox, id) = scene();
+    let (sandbox, id) = stuck_agent();
     let command = stuck(&sandbox, &id);
     command.signal("INT");
-    let outcome = command.wait();
-    assert_eq!(outcome.code, Some(130), "{outcome}");
+    snapshot!(command.wait(), @"
+    exit: 130
+    ----- stdout -----
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    error: run [RUN]: the attempt did not get to its end: stopped by Ctrl-C
+    ");
     sandbox.is_at_rest(&id);
     let task = sandbox.show(&id);
     assert_eq!(
@@ -49,8 +57,7 @@ fn ctrl_c_saves_the_work_and_counts_nothing() {
     assert_eq!(end["lifecycle"], "killed", "{end}");
     sandbox.set_script("fake", GOOD);
     assert_eq!(sandbox.run(&id).code, Some(0));
-    let prompt = sandbox.run_file(&format!("{id}.2"), "prompt.md");
-    assert!(prompt.contains("stopped by Ctrl-C"), "{prompt}");
+    snapshot!(sandbox.run_file(&format!("{id}.2"), "prompt.md"));
 }
 
 #[test]
@@ -85,8 +92,16 @@ fn ctrl_c_during_the_checks_keeps_the_work_for_the_next_run() {
     let command = sandbox.start(&["run", &id]);
     wait_for(&sandbox.base().join("home/checking"));
     command.signal("INT");
-    let outcome = command.wait();
-    assert_eq!(outcome.code, Some(130), "{outcome}");
+    snapshot!(command.wait(), @r#"
+    exit: 130
+    ----- stdout -----
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check unit: test -f "$HOME/go" || { touch "$HOME/checking"; sleep 600; }
+    run [RUN]: stopped by a person; its work stands on ai/[TASK]/1
+    error: run [RUN]: stopped by a person; its work stands on ai/[TASK]/1
+    "#);
     sandbox.is_at_rest(&id);
     assert_eq!(sandbox.status(&id), "queued");
     std::fs::write(sandbox.base().join("home/go"), "").unwrap();
@@ -101,7 +116,7 @@ fn ctrl_c_during_the_checks_keeps_the_work_for_the_next_run() {
 
 #[test]
 fn a_killed_supervisor_leaves_nothing_running_and_nothing_lost() {
-    let (sandbox, id) = scene();
+    let (sandbox, id) = stuck_agent();
     let command = stuck(&sandbox, &id);
     assert_eq!(sandbox.ai_json(&["why", &id])["gates"][0]["gate"], "lease");
     command.signal("KILL");
@@ -111,25 +126,31 @@ fn a_killed_supervisor_leaves_nothing_running_and_nothing_lost() {
         (&gate["gate"], &gate["next"]),
         (&"cut_off".into(), &format!("ai recover {id}.1").into())
     );
-    let status = sandbox.ai_ok(&["status"]).stdout;
-    assert!(
-        status.contains(&format!("cut off, see `ai recover {id}.1`")),
-        "{status}"
-    );
+    snapshot!(sandbox.ai(&["status"]), @"
+    exit: 0
+    ----- stdout -----
+    1 running
+      [TASK]  agent:fake#[SESSION]  cut off, see `ai recover [RUN]`  running: One
+      agent fake  1/1 at work, ok
+    ----- stderr -----
+    ");
     sandbox.set_script("fake", GOOD);
-    let outcome = sandbox.run(&id);
-    assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert!(
-        outcome.stderr.contains(&format!("recovered run {id}.1")),
-        "{outcome}"
-    );
+    snapshot!(sandbox.run(&id), @"
+    exit: 0
+    ----- stdout -----
+    [RUN]  ready_for_review  review
+      checks passed on this tree and the policy allows it; it may be accepted
+    ----- stderr -----
+    recovered run [RUN]: cut off at step agent: its supervisor died; its work stands on refs/ai/rescue/[TASK]/1
+    run [RUN]: fake on branch ai/[TASK]/2, for main
+    sandbox of [RUN]: none, network on
+    check unit: test -f work.txt
+    check unit: passed
+    look at it with `ai review [TASK]`, take it with `ai accept [TASK]`
+    ");
     sandbox.is_at_rest(&id);
     saved_half(&sandbox, &id, 1);
-    let prompt = sandbox.run_file(&format!("{id}.2"), "prompt.md");
-    assert!(
-        prompt.contains(&format!("refs/ai/rescue/{id}/1")),
-        "{prompt}"
-    );
+    snapshot!(sandbox.run_file(&format!("{id}.2"), "prompt.md"));
     let files = sandbox.git(&["diff", "--name-only", "main", &format!("ai/{id}/2")]);
     assert_eq!(
         files, "work.txt",
@@ -139,7 +160,7 @@ fn a_killed_supervisor_leaves_nothing_running_and_nothing_lost() {
 
 #[test]
 fn the_keeper_and_its_supervisor_killed_together_leave_nothing_running() {
-    let (sandbox, id) = scene();
+    let (sandbox, id) = stuck_agent();
     let command = stuck(&sandbox, &id);
     let keepers: Vec<i32> = processes_of(&id)
         .iter()
@@ -172,21 +193,27 @@ fn the_keeper_and_its_supervisor_killed_together_leave_nothing_running() {
 
 #[test]
 fn recover_lists_what_it_recovered() {
-    let (sandbox, id) = scene();
-    assert!(
-        sandbox
-            .ai_ok(&["recover"])
-            .stdout
-            .contains("nothing to recover")
-    );
+    let (sandbox, id) = stuck_agent();
+    snapshot!(sandbox.ai(&["recover"]), @"
+    exit: 0
+    ----- stdout -----
+    nothing to recover: no run was cut off
+    ----- stderr -----
+    ");
     let command = stuck(&sandbox, &id);
-    let refused = sandbox.ai(&["recover", &id]);
-    assert_eq!(refused.code, Some(4), "{refused}");
-    assert!(refused.stderr.contains("is at work"), "{refused}");
-    assert_eq!(
-        sandbox.ai_ok(&["recover"]).stdout.trim(),
-        "nothing to recover: no run was cut off"
-    );
+    snapshot!(sandbox.ai(&["recover", &id]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [TASK] is running: its supervisor (process [PID]) is at work
+      next: `ai task cancel [TASK]` stops it
+    ");
+    snapshot!(sandbox.ai(&["recover"]), @"
+    exit: 0
+    ----- stdout -----
+    nothing to recover: no run was cut off
+    ----- stderr -----
+    ");
     command.signal("KILL");
     command.wait();
     let recovered = sandbox.ai_json_lines(&["recover"]);
@@ -197,7 +224,13 @@ fn recover_lists_what_it_recovered() {
     );
     assert_eq!(recovered[0]["work"], format!("refs/ai/rescue/{id}/1"));
     assert_eq!(sandbox.status(&id), "queued");
-    assert_eq!(sandbox.ai(&["recover", "t-nosuch.1"]).code, Some(3));
+    snapshot!(sandbox.ai(&["recover", "t-nosuch.1"]), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: there is no task `t-nosuch`
+      next: `ai task list` shows the tasks
+    ");
     assert_eq!(
         sandbox.ai(&["recover", &format!("{id}.1")]).code,
         Some(0),
@@ -207,7 +240,7 @@ fn recover_lists_what_it_recovered() {
 
 #[test]
 fn a_task_whose_runs_are_cut_off_again_and_again_waits_for_a_person() {
-    let (sandbox, id) = scene();
+    let (sandbox, id) = stuck_agent();
     for epoch in 1..=3 {
         let command = stuck(&sandbox, &id);
         command.signal("KILL");
@@ -221,7 +254,13 @@ fn a_task_whose_runs_are_cut_off_again_and_again_waits_for_a_person() {
         (&"blocked".into(), &"parked".into()),
         "{task}"
     );
-    assert_eq!(sandbox.run(&id).code, Some(4));
+    snapshot!(sandbox.run(&id), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [TASK] is blocked: its runs were cut off 3 times in a row; the last: cut off at step agent: its supervisor died; its work stands on refs/ai/rescue/[TASK]/3
+      next: `ai why [TASK]`
+    ");
     sandbox.ai_ok(&["task", "unhold", &id]);
     sandbox.set_script("fake", GOOD);
     assert_eq!(sandbox.run(&id).code, Some(0));
@@ -229,20 +268,24 @@ fn a_task_whose_runs_are_cut_off_again_and_again_waits_for_a_person() {
 
 #[test]
 fn a_running_task_can_be_cancelled() {
-    let (sandbox, id) = scene();
+    let (sandbox, id) = stuck_agent();
     let command = stuck(&sandbox, &id);
     let cancelled = sandbox.ai(&["task", "cancel", &id, "--reason", "changed our mind"]);
     assert_eq!(cancelled.code, Some(0), "{cancelled}");
     assert_eq!(sandbox.status(&id), "cancelled");
     sandbox.is_at_rest(&id);
     saved_half(&sandbox, &id, 1);
-    let outcome = command.wait();
-    assert_eq!(outcome.code, Some(130), "{outcome}");
+    snapshot!(command.wait(), @"
+    exit: 130
+    ----- stdout -----
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    run [RUN]: stopped by a person; its work stands on refs/ai/rescue/[TASK]/1
+    error: run [RUN]: stopped by a person; its work stands on refs/ai/rescue/[TASK]/1
+    ");
     let end = &sandbox.last_run(&id)["end"];
-    assert!(
-        end["summary"].as_str().unwrap().contains("refs/ai/rescue"),
-        "{end}"
-    );
+    snapshot!(end["summary"].as_str().unwrap(), @"stopped by a person; its work stands on refs/ai/rescue/[TASK]/1");
     assert_eq!(
         sandbox.status(&id),
         "cancelled",
@@ -252,7 +295,7 @@ fn a_running_task_can_be_cancelled() {
 
 #[test]
 fn a_stopped_supervisor_does_not_keep_a_task_from_being_cancelled() {
-    let (sandbox, id) = scene();
+    let (sandbox, id) = stuck_agent();
     let command = stuck(&sandbox, &id);
     command.signal("STOP");
     sandbox.ai_ok(&["task", "cancel", &id]);
@@ -271,15 +314,23 @@ fn a_lease_that_is_taken_away_stops_the_run() {
     // As a store would look in which somebody else was granted the task.
     let store = rusqlite::Connection::open(sandbox.store()).unwrap();
     store.execute_batch("DELETE FROM lease").unwrap();
-    let outcome = command.wait();
-    assert_eq!(outcome.code, Some(7), "{outcome}");
+    snapshot!(command.wait(), @"
+    exit: 7
+    ----- stdout -----
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    run [RUN]: stopped: its lease was lost; its work stands on refs/ai/rescue/[TASK]/1
+    error: the lease on [TASK] is lost: it was released or has ended; nobody holds it now
+      next: stop working on it; `ai why [TASK]` says who has it, `ai task claim [TASK]` asks for it again
+    ");
     assert_eq!(processes_of(&id), [""; 0]);
     saved_half(&sandbox, &id, 1);
 }
 
 #[test]
 fn after_a_reboot_every_run_is_cut_off() {
-    let (sandbox, id) = scene();
+    let (sandbox, id) = stuck_agent();
     let command = stuck(&sandbox, &id);
     command.signal("KILL");
     command.wait();
@@ -301,7 +352,7 @@ fn after_a_reboot_every_run_is_cut_off() {
 
 #[test]
 fn work_without_a_way_to_save_it_stays_where_it_is() {
-    let (sandbox, id) = scene();
+    let (sandbox, id) = stuck_agent();
     let command = stuck(&sandbox, &id);
     command.signal("KILL");
     command.wait();
@@ -309,26 +360,30 @@ fn work_without_a_way_to_save_it_stays_where_it_is() {
     std::fs::write(sandbox.root().join(".git/worktrees/w1/HEAD"), "rubbish").unwrap();
     sandbox.ai_ok(&["recover"]);
     let end = &sandbox.last_run(&id)["end"];
-    assert!(
-        end["summary"]
-            .as_str()
-            .unwrap()
-            .contains("still in its worktree"),
-        "{end}"
-    );
+    snapshot!(end["summary"].as_str().unwrap(), @"cut off at step agent: its supervisor died; its work is still in its worktree, since it could not be saved: [PATH]/repo/.git/worktrees/w1/HEAD: is neither a reference nor a commit");
     assert_eq!(
         std::fs::read_to_string(sandbox.slot("w1/half.txt")).unwrap(),
         "half\n"
     );
     sandbox.set_script("fake", GOOD);
-    let outcome = sandbox.run(&id);
-    assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert!(outcome.stderr.contains("kept as"), "{outcome}");
+    snapshot!(sandbox.run(&id), @"
+    exit: 0
+    ----- stdout -----
+    [RUN]  ready_for_review  review
+      checks passed on this tree and the policy allows it; it may be accepted
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/2, for main
+    worktree w1: its HEAD cannot be read; kept as [PATH]/repo/.git/ai/kept/[RUN]-[ANY]
+    sandbox of [RUN]: none, network on
+    check unit: test -f work.txt
+    check unit: passed
+    look at it with `ai review [TASK]`, take it with `ai accept [TASK]`
+    ");
 }
 
 #[test]
 fn two_commands_that_recover_at_once_do_it_once() {
-    let (sandbox, id) = scene();
+    let (sandbox, id) = stuck_agent();
     let command = stuck(&sandbox, &id);
     command.signal("KILL");
     command.wait();
@@ -355,7 +410,7 @@ fn two_commands_that_recover_at_once_do_it_once() {
 
 #[test]
 fn an_agent_that_ends_while_nobody_looks_is_not_lost() {
-    let (sandbox, id) = scene();
+    let (sandbox, id) = stuck_agent();
     let gate = sandbox.base().join("gate");
     let command = stuck(&sandbox, &id);
     command.signal("STOP");

@@ -1,8 +1,11 @@
 //! What a run's supervisor sees while the agent is at work: an agent that has stalled, and its
 //! processes.
 
+use serde_json::Value;
+
+use crate::snapshot;
 use crate::support::runs::{PATIENCE, wait_for};
-use crate::support::{Sandbox, poll};
+use crate::support::{Sandbox, mask_also, poll};
 
 /// `ai run ID` with so many milliseconds in place of the minutes of allowed silence.
 fn run_silent(sandbox: &Sandbox, id: &str, ms: &str) -> crate::support::Outcome {
@@ -13,18 +16,31 @@ fn run_silent(sandbox: &Sandbox, id: &str, ms: &str) -> crate::support::Outcome 
     )
 }
 
+/// Times as they never are twice, nor numbers of records.
+fn seconds(text: impl std::fmt::Display) -> String {
+    let filters = [
+        (r"\b\d+(\.\d+)? ?(ms|s)\b", "[N]s"),
+        (r"(?m)^warning: the agent left .* behind, now ended\n", ""),
+        (r"(?m)^ +\d+  ", ""),
+    ];
+    mask_also(text, &filters)
+}
+
 #[test]
 fn a_stalled_agent_is_ended_and_the_signs_are_told_everywhere() {
     let sandbox = Sandbox::with_script("echo half > half.txt; echo started; sleep 600");
     let id = sandbox.task("One", &[]);
     let outcome = run_silent(&sandbox, &id, "400");
-    assert_eq!(outcome.code, Some(1), "{outcome}");
-    assert!(
-        outcome
-            .stderr
-            .contains("has stalled and is ended: no output for"),
-        "{outcome}"
-    );
+    snapshot!(seconds(outcome), @"
+    exit: 1
+    ----- stdout -----
+    [RUN]  retry  queued
+      the attempt did not get to its end: stopped as stalled: no output for [N]s, no CPU time used for [N]s, no file of its worktree changed for [N]s
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    run [RUN]: the agent has stalled and is ended: no output for [N]s, no CPU time used for [N]s, no file of its worktree changed for [N]s
+    ");
     let run = sandbox.last_run(&id);
     let end = &run["end"];
     assert_eq!(
@@ -32,44 +48,55 @@ fn a_stalled_agent_is_ended_and_the_signs_are_told_everywhere() {
         (&"timed_out".into(), &"retry".into()),
         "{run}"
     );
-    let signs: Vec<&str> = end["stall"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|sign| sign.as_str().unwrap())
-        .collect();
-    let words = [
-        "no output for",
-        "no CPU time used for",
-        "no file of its worktree changed for",
-    ];
-    assert!(
-        signs.len() == 3
-            && signs
-                .iter()
-                .zip(words)
-                .all(|(sign, word)| sign.starts_with(word)),
-        "{signs:?}"
-    );
-    let events = sandbox.run_file(&format!("{id}.1"), "events.jsonl");
-    assert!(
-        events.contains("\"type\":\"stall\",\"ended\":true"),
-        "{events}"
-    );
-    assert!(
-        sandbox
-            .run_file(&format!("{id}.1"), "run.json")
-            .contains("no CPU time used for")
-    );
-    let log = sandbox.ai_ok(&["log", &id]).stdout;
-    assert!(log.contains("stalled: no output for"), "{log}");
-    let why = sandbox.ai_ok(&["why", &id]).stdout;
-    assert!(why.contains("stalled: no output for"), "{why}");
-    let notes = sandbox.show(&id)["notes"].to_string();
-    assert!(
-        notes.contains("stalled") && notes.contains(&format!("stands on ai/{id}/1")),
-        "{notes}"
-    );
+    snapshot!(seconds(format!("{:#}", end["stall"])), @r#"
+    [
+      "no output for [N]s",
+      "no CPU time used for [N]s",
+      "no file of its worktree changed for [N]s"
+    ]
+    "#);
+    let lines = sandbox.run_file(&format!("{id}.1"), "events.jsonl");
+    let events = lines
+        .lines()
+        .filter(|line| line.starts_with("{\"type\":\"stall\""));
+    let outcome = seconds(events.collect::<Vec<_>>().join("\n"));
+    snapshot!(outcome, @r#"{"type":"stall","ended":true,"signs":["no output for [N]s","no CPU time used for [N]s","no file of its worktree changed for [N]s"]}"#);
+    let summary: Value =
+        serde_json::from_str(&sandbox.run_file(&format!("{id}.1"), "run.json")).unwrap();
+    assert_eq!(summary["stall"], end["stall"], "{summary:#}");
+    snapshot!(seconds(sandbox.ai(&["log", &id])), @"
+    exit: 0
+    ----- stdout -----
+    [TIME]  task.created     human:tester  task=([TASK], One)
+    [TIME]  policy.decided   agent:fake#[SESSION]  record=([DECISION], task.claim, allow, default, no rule of the policy matches; its default says so)
+    [TIME]  lease.granted    agent:fake#[SESSION]  lease=([TASK])
+    [TIME]  policy.decided   agent:fake#[SESSION]  record=([DECISION], run.start, allow, default, no rule of the policy matches; its default says so)
+    [TIME]  run.started      agent:fake#[SESSION]  run=([RUN])
+    [TIME]  run.step         agent:fake#[SESSION]  run=[RUN] step=worktree
+    [TIME]  run.step         agent:fake#[SESSION]  run=[RUN] step=agent
+    [TIME]  run.step         agent:fake#[SESSION]  run=[RUN] step=snapshot
+    [TIME]  run.step         agent:fake#[SESSION]  run=[RUN] step=checks tree=[HASH] commit=[HASH]
+    [TIME]  run.step         agent:fake#[SESSION]  run=[RUN] step=evidence
+    [TIME]  evidence.recorded agent:fake#[SESSION]  evidence=([EVIDENCE], diff, diff)
+    [TIME]  evidence.recorded agent:fake#[SESSION]  evidence=([EVIDENCE], stdout, log)
+    [TIME]  evidence.recorded agent:fake#[SESSION]  evidence=([EVIDENCE], stderr, log)
+    [TIME]  evidence.recorded agent:fake#[SESSION]  evidence=([EVIDENCE], events, events)
+    [TIME]  evidence.recorded agent:fake#[SESSION]  evidence=([EVIDENCE], prompt, prompt)
+    [TIME]  evidence.recorded agent:fake#[SESSION]  evidence=([EVIDENCE], statement, statement)
+    [TIME]  policy.decided   agent:fake#[SESSION]  record=([DECISION], run.finish, allow, default, no rule of the policy matches; its default says so)
+    [TIME]  run.ended        agent:fake#[SESSION]  run=[RUN] end=(timed_out, retry, stalled: no output for [N]s, no CPU time used for [N]s, no file of its worktree changed for [N]s) then=()
+    ----- stderr -----
+    ");
+    snapshot!(seconds(sandbox.ai(&["why", &id])), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  queued  One
+      backoff    it rests for [N]s after run [RUN]: the attempt did not get to its end: stopped as stalled: no output for [N]s, no CPU time used for [N]s, no file of its worktree changed for [N]s
+      next       ai task edit [TASK] --not-before now
+    ----- stderr -----
+    ");
+    let outcome = seconds(sandbox.show(&id)["notes"][0]["text"].as_str().unwrap());
+    snapshot!(outcome, @"the attempt did not get to its end: stopped as stalled: no output for [N]s, no CPU time used for [N]s, no file of its worktree changed for [N]s; what it had done stands on ai/[TASK]/1");
     assert_eq!(sandbox.file_at(&format!("ai/{id}/1"), "half.txt"), "half");
     sandbox.is_at_rest(&id);
 }
@@ -140,12 +167,14 @@ fn the_cgroup_of_a_run_goes_with_it() {
     let sandbox = Sandbox::with_script(crate::support::runs::GOOD);
     let id = sandbox.task("One", &[]);
     assert_eq!(sandbox.run(&id).code, Some(0));
-    let run = sandbox.run_file(&format!("{id}.1"), "run.json");
-    match cgroup_of(&sandbox, &format!("{id}.1")) {
-        Some(group) => assert!(
-            !group.exists() && run.contains("\"held\": \"cgroup\""),
-            "{run}"
-        ),
-        None => assert!(run.contains("\"held\": \"subreaper\""), "{run}"),
-    }
+    let run: Value =
+        serde_json::from_str(&sandbox.run_file(&format!("{id}.1"), "run.json")).unwrap();
+    let group = cgroup_of(&sandbox, &format!("{id}.1"));
+    let held = if group.is_some() {
+        "cgroup"
+    } else {
+        "subreaper"
+    };
+    assert_eq!(run["held"], held, "{run:#}");
+    assert!(!group.is_some_and(|group| group.exists()), "{run:#}");
 }

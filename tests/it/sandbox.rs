@@ -1,8 +1,12 @@
 //! What agents and checks can reach from within the sandbox, by every layer that works on this
 //! machine.
 
+use serde_json::Value;
+
+use crate::snapshot;
 use crate::support::runs::{CONFIG, GOOD};
-use crate::support::{Outcome, Sandbox, run};
+use crate::support::scene::{Agent, Scene};
+use crate::support::{Outcome, Sandbox, mask_also, run};
 
 /// The layers to try; says which are left out, so that nobody takes silence for a test. The doctor
 /// tries a sandbox as a run does, and takes a tenth of the time.
@@ -135,7 +139,7 @@ fn an_agent_commits_in_its_sandbox_and_reaches_no_object_of_others() {
             log.lines().collect::<Vec<_>>(),
             ["Try it", "two", "one", "configure", "first"]
         );
-        let report: serde_json::Value =
+        let report: Value =
             serde_json::from_str(&scene.run_file(&format!("{id}.1"), "run.json")).unwrap();
         assert_eq!(
             (&report["own_commits"], &report["sandbox"]),
@@ -159,14 +163,13 @@ fn an_agent_that_forges_its_private_store_gains_nothing() {
         );
         let (id, out) = tried(&scene, layer);
         assert_eq!(out.trim_end(), "ok");
-        let report: serde_json::Value =
+        let report: Value =
             serde_json::from_str(&scene.run_file(&format!("{id}.1"), "run.json")).unwrap();
-        assert!(
-            report["warnings"]
-                .to_string()
-                .contains("were not taken over"),
-            "{report}"
+        let said = mask_also(
+            &report["warnings"][0],
+            &[(r"fatal: [^\x22]*", "fatal: [GIT]")],
         );
+        snapshot!(said, @r#""the agent's own commits were not taken over, its files are: `git pack-objects --revs --stdout --quiet` failed (exit 128): fatal: [GIT]""#);
         scene.git(&["fsck", "--full", "--strict"]);
     }
 }
@@ -177,25 +180,47 @@ fn the_mode_stands_in_the_evidence_and_is_never_silent() {
         let scene = Sandbox::with_script(GOOD);
         let id = scene.task("One", &[]);
         let outcome = within(&scene, layer, &["run", &id]);
-        assert_eq!(outcome.code, Some(0), "{outcome}");
-        assert!(
-            outcome
-                .stderr
-                .contains(&format!("sandbox of {id}.1: {layer}, network on")),
-            "{outcome}"
-        );
+        let named = [(layer, "[LAYER]")];
+        snapshot!(mask_also(outcome, &named), @"
+        exit: 0
+        ----- stdout -----
+        [RUN]  ready_for_review  review
+          checks passed on this tree and the policy allows it; it may be accepted
+        ----- stderr -----
+        run [RUN]: fake on branch ai/[TASK]/1, for main
+        sandbox of [RUN]: [LAYER], network on
+        check unit: test -f work.txt
+        check unit: passed
+        look at it with `ai review [TASK]`, take it with `ai accept [TASK]`
+        ");
         for file in ["run.json", "statement.json"] {
-            let text = scene.run_file(&format!("{id}.1"), file).replace(' ', "");
-            assert!(
-                text.contains(&format!("\"sandbox\":\"{layer}\"")),
-                "{file}: {text}"
+            let text = scene.run_file(&format!("{id}.1"), file);
+            let value: Value = serde_json::from_str(&text).unwrap();
+            let said = value.get("predicate").unwrap_or(&value)["sandbox"].clone();
+            assert_eq!(
+                said["mode"].as_str().or(said.as_str()),
+                Some(layer),
+                "{text}"
             );
         }
-        let review = scene.ai_ok(&["review", &id, "--no-diff"]).stdout;
-        assert!(
-            review.contains(&format!("sandbox    {layer}, network on")),
-            "{review}"
-        );
+        let review = scene.ai(&["review", &id, "--no-diff"]);
+        snapshot!(mask_also(review, &named), @"
+        exit: 0
+        ----- stdout -----
+        [TASK]  review  One
+          run        [RUN] by fake on branch ai/[TASK]/1
+          accepted   it goes into main
+          verdict    ready_for_review
+          because    finished, checks passed, policy allow, current
+                     checks passed on this tree and the policy allows it; it may be accepted
+          sandbox    [LAYER], network on
+          check      unit passed  (runs/[RUN]/checks/unit.log, sha256 [SHORT])
+          decision   [DECISION] task.claim allow: no rule of the policy matches; its default says so
+          decision   [DECISION] run.start allow: no rule of the policy matches; its default says so
+          decision   [DECISION] run.finish allow: no rule of the policy matches; its default says so
+          tree       [HASH]
+        ----- stderr -----
+        ");
     }
 }
 
@@ -243,14 +268,13 @@ fn without_any_sandbox_nothing_runs_unless_somebody_says_so() {
         .ai_command(&["run", &id])
         .env("AI_SANDBOX", "bubblewrap")
         .env("PATH", no_bwrap(&scene)));
-    assert_eq!(outcome.code, Some(3), "{outcome}");
-    assert!(
-        outcome
-            .stderr
-            .contains("there is no sandbox: bubblewrap (`bwrap`) is not installed"),
-        "{outcome}"
-    );
-    assert!(outcome.stderr.contains("--no-sandbox"), "{outcome}");
+    snapshot!(outcome, @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: there is no sandbox: bubblewrap (`bwrap`) is not installed
+      next: install bubblewrap; or, if you accept that agents and checks may do whatever you may: `ai run --no-sandbox`, AI_SANDBOX=none, or `runs: {sandbox: none}` in .ai/config.yaml
+    ");
     assert_eq!(scene.status(&id), "queued", "nothing was claimed");
 }
 
@@ -426,19 +450,9 @@ fn the_setup_command_has_a_network_where_the_policy_leaves_it_one() {
 #[test]
 fn the_directory_of_sessions_is_made_where_the_cli_was_never_used() {
     for layer in layers() {
-        let scene = Sandbox::with_script("true");
-        scene.set_script(
-            "fake",
-            "cat >/dev/null; echo s >> \"$HOME/.parrot/session\"; echo no > \"$HOME/.budgie\"; echo work > work.txt",
-        );
-        let manifest = format!(
-            "version: 1\nname: parrot\ntitle: Parrot\nargv: [/bin/sh, '{}']\nprompt: stdin\noutput: text\nlogin: [.parrot/, .budgie]\n",
-            scene.base().join("fake.sh").display()
-        );
-        scene.write(".ai/connectors/parrot.yaml", manifest);
-        scene.ai_ok(&["trust"]);
-        scene.ai_ok(&["agent", "register", "bird", "--connector", "parrot"]);
-        scene.configure(CONFIG);
+        let script = "cat >/dev/null; echo s >> \"$HOME/.parrot/session\"; echo no > \"$HOME/.budgie\"; echo work > work.txt";
+        let bird = Agent::of_a_cli("bird", "text", script).manifest("login: [.parrot/, .budgie]\n");
+        let scene = Scene::new().agent(bird).build();
         let id = scene.task("Try it", &[]);
         let outcome = within(&scene, layer, &["run", &id, "--agent", "bird"]);
         assert_eq!(outcome.code, Some(0), "{layer}: {outcome}");
@@ -499,18 +513,11 @@ fn settings_of_the_worktree_that_are_not_there_cannot_be_planted() {
 #[test]
 fn settings_that_an_agent_makes_for_its_program_are_taken_away() {
     for layer in layers() {
-        let scene = Sandbox::with_script("true");
         let script = "cat >/dev/null; cd \"$HOME/.parrot\"; echo evil > hooks.json; echo evil > old.json; echo evil > plugins/p; echo s > session; cd - && echo work > work.txt";
-        scene.set_script("fake", script);
-        let manifest = format!(
-            "version: 1\nname: parrot\ntitle: Parrot\nargv: [/bin/sh, '{}']\nprompt: stdin\noutput: text\n\
-             login: [.parrot/, '.parrot/plugins/:ro', '.parrot/hooks.json:ro', '.parrot/old.json:ro', '.parrot/never.json:ro']\n",
-            scene.base().join("fake.sh").display()
-        );
-        scene.write(".ai/connectors/parrot.yaml", manifest);
-        scene.ai_ok(&["trust"]);
-        scene.ai_ok(&["agent", "register", "bird", "--connector", "parrot"]);
-        scene.configure(CONFIG);
+        let login = "login: [.parrot/, '.parrot/plugins/:ro', '.parrot/hooks.json:ro', \
+                     '.parrot/old.json:ro', '.parrot/never.json:ro']\n";
+        let bird = Agent::of_a_cli("bird", "text", script).manifest(login);
+        let scene = Scene::new().agent(bird).build();
         let home = scene.base().join("home/.parrot");
         std::fs::create_dir(&home).unwrap();
         std::fs::write(home.join("old.json"), "mine").unwrap();
@@ -532,11 +539,11 @@ fn settings_that_an_agent_makes_for_its_program_are_taken_away() {
             ],
             "{layer}"
         );
-        let review = scene.ai_ok(&["review", &id]).stdout;
-        assert!(
-            review.contains("hooks.json was made, which the agent's program may only read"),
-            "{layer}: {review}"
-        );
+        let review = scene.ai_ok(&["review", &id, "--no-diff"]).stdout;
+        let warning = review
+            .lines()
+            .find(|line| line.trim_start().starts_with("warning"));
+        snapshot!(warning.unwrap_or(&review), @"  warning    [PATH]/home/.parrot/hooks.json was made, which the agent's program may only read; it is now [PATH]/home/.parrot/hooks.json.from-[RUN]");
         // Landlock cannot take a part out of a directory that can be written.
         if layer == "bubblewrap" {
             assert_eq!(

@@ -1,5 +1,6 @@
 //! Into which branch work goes: that of the checkout in which a person stands, never one of a run.
 
+use crate::snapshot;
 use crate::support::Sandbox;
 use crate::support::runs::{CONFIG, GOOD};
 
@@ -23,16 +24,43 @@ fn a_run_that_is_started_in_the_worktree_of_a_run_goes_to_the_branch_of_the_chec
     let outcome = scene.ai_in(&scene.slot("w1"), &["run", &two]);
     assert_eq!(outcome.code, Some(0), "{outcome}");
     assert_eq!(target(&scene, &two), "refs/heads/main");
-    assert!(
-        outcome
-            .stderr
-            .contains(&format!("on branch ai/{two}/1, for main")),
-        "{outcome}"
-    );
-    let review = scene.ai_ok(&["review", &two, "--no-diff"]).stdout;
-    assert!(review.contains("accepted   it goes into main"), "{review}");
-    let why = scene.ai_ok(&["why", &two]).stdout;
-    assert!(why.contains("accepted, it goes into main"), "{why}");
+    snapshot!(outcome, @"
+    exit: 0
+    ----- stdout -----
+    [RUN]  ready_for_review  review
+      checks passed on this tree and the policy allows it; it may be accepted
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check unit: test -f work.txt
+    check unit: passed
+    look at it with `ai review [TASK]`, take it with `ai accept [TASK]`
+    ");
+    snapshot!(scene.ai(&["review", &two, "--no-diff"]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  review  Two
+      run        [RUN] by fake on branch ai/[TASK]/1
+      accepted   it goes into main
+      verdict    ready_for_review
+      because    finished, checks passed, policy allow, current
+                 checks passed on this tree and the policy allows it; it may be accepted
+      sandbox    none, network on
+      check      unit passed  (runs/[RUN]/checks/unit.log, sha256 [SHORT])
+      decision   [DECISION] task.claim allow: no rule of the policy matches; its default says so
+      decision   [DECISION] run.start allow: no rule of the policy matches; its default says so
+      decision   [DECISION] run.finish allow: no rule of the policy matches; its default says so
+      tree       [HASH]
+    ----- stderr -----
+    ");
+    snapshot!(scene.ai(&["why", &two]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  review  Two
+      review     run [RUN] has finished and waits for a person; accepted, it goes into main
+      next       ai review [TASK]
+    ----- stderr -----
+    ");
     let accepted = scene.ai_in(&scene.slot("w1"), &["accept", &two]);
     assert_eq!(accepted.code, Some(0), "{accepted}");
     assert_eq!(scene.file_at("main", "two.txt"), "two");
@@ -69,29 +97,22 @@ fn a_checkout_that_stands_on_the_branch_of_a_run_is_told_before_anything_is_clai
     let two = scene.task("Two", &[]);
     let refused = scene.run(&two);
     assert_ne!(refused.code, Some(0), "{refused}");
-    assert!(
-        refused.stderr.contains(&format!(
-            "work would go into ai/{one}/1, which is the branch of a run"
-        )),
-        "{refused}"
-    );
-    assert!(
-        refused.stderr.contains("next: switch the checkout"),
-        "{refused}"
-    );
+    snapshot!(refused, @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: work would go into ai/[TASK]/1, which is the branch of a run
+      next: switch the checkout to the branch that is meant, or name it: `defaults.base` and `accept.target` in .ai/config.yaml
+    ");
     assert_eq!(scene.status(&two), "queued");
     let dir = scene.worktree("other");
-    let adopted = scene.ai(&[
-        "worktree",
-        "adopt",
-        dir.to_str().unwrap(),
-        "--title",
-        "Other",
-    ]);
-    assert!(
-        adopted.code != Some(0) && adopted.stderr.contains("the branch of a run"),
-        "{adopted}"
-    );
+    snapshot!(scene.ai(&["worktree", "adopt", dir.to_str().unwrap(), "--title", "Other"]), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: work would go into ai/[TASK]/1, which is the branch of a run
+      next: switch the checkout to the branch that is meant, or name it: `defaults.base` and `accept.target` in .ai/config.yaml
+    ");
 }
 
 #[test]
@@ -100,16 +121,33 @@ fn a_configured_target_that_is_the_branch_of_a_run_is_refused() {
     let id = scene.task("One", &[]);
     assert_eq!(scene.run(&id).code, Some(0));
     scene.configure(&format!("{CONFIG}accept: {{target: ai/{id}/1}}\n"));
-    let refused = scene.ai(&["accept", &id]);
-    assert!(
-        refused.code != Some(0) && refused.stderr.contains("the branch of a run"),
-        "{refused}"
-    );
+    snapshot!(scene.ai(&["accept", &id]), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: work would go into ai/[TASK]/1, which is the branch of a run
+      next: switch the checkout to the branch that is meant, or name it: `defaults.base` and `accept.target` in .ai/config.yaml
+    ");
     assert_eq!(scene.status(&id), "review");
     // A branch for a pull request is its own, and meant to be.
     scene.configure(&format!("{CONFIG}accept: {{mode: branch}}\n"));
-    let review = scene.ai_ok(&["review", &id, "--no-diff"]).stdout;
-    assert!(review.contains("it stays on its own branch"), "{review}");
+    snapshot!(scene.ai(&["review", &id, "--no-diff"]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  review  One
+      run        [RUN] by fake on branch ai/[TASK]/1
+      accepted   it stays on its own branch (accept.mode: branch)
+      verdict    ready_for_review
+      because    finished, checks passed, policy allow, current
+                 checks passed on this tree and the policy allows it; it may be accepted
+      sandbox    none, network on
+      check      unit passed  (runs/[RUN]/checks/unit.log, sha256 [SHORT])
+      decision   [DECISION] task.claim allow: no rule of the policy matches; its default says so
+      decision   [DECISION] run.start allow: no rule of the policy matches; its default says so
+      decision   [DECISION] run.finish allow: no rule of the policy matches; its default says so
+      tree       [HASH]
+    ----- stderr -----
+    ");
     assert_eq!(scene.ai(&["accept", &id]).code, Some(0));
 }
 

@@ -1,30 +1,14 @@
 //! Writes outside of the worktree where no sandbox prevents them: seen, and judged by the agent's
 //! own words.
 
+use crate::snapshot;
 use crate::support::Sandbox;
-use crate::support::runs::CONFIG;
+use crate::support::scene::{Agent, Scene};
 
-/// An agent that tells of its file changes as codex does.
-const MANIFEST: &str = "version: 1
-name: scripted
-title: A script that tells of its changes
-argv: [/bin/sh, SCRIPT]
-prompt: stdin
-output: codex-json
-";
-
-fn scene(script: &str) -> Sandbox {
-    let scene = Sandbox::project();
-    scene.set_script("teller", script);
-    let path = scene.base().join("teller.sh");
-    scene.write(
-        ".ai/connectors/scripted.yaml",
-        MANIFEST.replace("SCRIPT", path.to_str().unwrap()),
-    );
-    scene.ai_ok(&["trust"]);
-    scene.ai_ok(&["agent", "register", "teller", "--connector", "scripted"]);
-    scene.configure(CONFIG);
-    scene
+/// A project with an agent that tells of its file changes as codex does.
+fn teller(script: &str) -> Sandbox {
+    let teller = Agent::of_a_cli("teller", "codex-json", script);
+    Scene::new().agent(teller).build()
 }
 
 /// A stream in which the agent says that it changed `path`.
@@ -40,7 +24,7 @@ echo '{{\"type\":\"turn.completed\",\"usage\":{{\"input_tokens\":1,\"cached_inpu
 #[test]
 fn what_an_agent_says_it_changed_in_the_main_checkout_is_denied() {
     for path in ["$BASE/repo/README.md", "../../../../../../repo/README.md"] {
-        let scene = scene(&format!(
+        let scene = teller(&format!(
             "echo evil > \"$BASE/repo/README.md\"; {}",
             tells(path)
         ));
@@ -49,40 +33,61 @@ fn what_an_agent_says_it_changed_in_the_main_checkout_is_denied() {
         assert_eq!(report.code, Some(5), "{path}: {report}");
         let report = report.json();
         assert_eq!(report["verdict"]["policy"], "deny", "{report}");
-        assert!(
-            report["summary"]
-                .as_str()
-                .unwrap()
-                .contains("changed README.md outside of its worktree"),
-            "{report}"
-        );
-        let review = scene.ai_ok(&["review", &id, "--no-diff"]).stdout;
-        assert!(
-            review.contains("warning") && review.contains("README.md"),
-            "{review}"
-        );
+        snapshot!(report["summary"].as_str().unwrap(), @"the policy forbids a change that it makes: the agent changed README.md outside of its worktree");
+        snapshot!(scene.ai(&["review", &id, "--no-diff"]), @"
+        exit: 0
+        ----- stdout -----
+        [TASK]  queued  One
+          run        [RUN] by teller on branch ai/[TASK]/1
+          accepted   it goes into main
+          verdict    denied
+          because    finished, checks passed, policy deny, current
+                     the policy forbids a change that it makes: the agent changed README.md outside of its worktree
+          sandbox    none, network on
+          warning    files of the main checkout changed during the run: README.md
+          warning    by its own words the agent changed outside of its worktree: README.md
+          check      unit passed  (runs/[RUN]/checks/unit.log, sha256 [SHORT])
+          decision   [DECISION] task.claim allow: no rule of the policy matches; its default says so
+          decision   [DECISION] run.start allow: no rule of the policy matches; its default says so
+          decision   [DECISION] run.finish allow: no rule of the policy matches; its default says so
+          tree       [HASH]
+        ----- stderr -----
+        ");
     }
 }
 
 #[test]
 fn a_change_that_nobody_claims_is_a_warning_with_its_path() {
-    let scene = scene(&format!(
+    let scene = teller(&format!(
         "echo by hand > \"$BASE/repo/README.md\"; {}",
         tells("work.txt")
     ));
     let id = scene.task("One", &[]);
     let report = scene.ai_json(&["run", &id]);
     assert_eq!(report["outcome"], "ready_for_review", "{report}");
-    let review = scene.ai_ok(&["review", &id, "--no-diff"]).stdout;
-    assert!(
-        review.contains("files of the main checkout changed during the run: README.md"),
-        "{review}"
-    );
+    snapshot!(scene.ai(&["review", &id, "--no-diff"]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  review  One
+      run        [RUN] by teller on branch ai/[TASK]/1
+      accepted   it goes into main
+      verdict    ready_for_review
+      because    finished, checks passed, policy allow, current
+                 checks passed on this tree and the policy allows it; it may be accepted
+      sandbox    none, network on
+      warning    files of the main checkout changed during the run: README.md
+      check      unit passed  (runs/[RUN]/checks/unit.log, sha256 [SHORT])
+      decision   [DECISION] task.claim allow: no rule of the policy matches; its default says so
+      decision   [DECISION] run.start allow: no rule of the policy matches; its default says so
+      decision   [DECISION] run.finish allow: no rule of the policy matches; its default says so
+      tree       [HASH]
+    ----- stderr -----
+    ");
 }
 
 #[test]
 fn a_claim_about_a_file_that_did_not_change_is_no_trespass() {
-    let scene = scene(&tells("$BASE/repo/README.md"));
+    let scene = teller(&tells("$BASE/repo/README.md"));
     let id = scene.task("One", &[]);
     let report = scene.ai_json(&["run", &id]);
     assert_eq!(report["outcome"], "ready_for_review", "{report}");
@@ -90,7 +95,7 @@ fn a_claim_about_a_file_that_did_not_change_is_no_trespass() {
 
 #[test]
 fn writing_into_an_idle_worktree_is_seen() {
-    let scene = scene("cat >/dev/null; echo work > work.txt");
+    let scene = teller("cat >/dev/null; echo work > work.txt");
     // Two slots: the second is made by hand as a run would, by running two tasks side by side.
     let gate = scene.pipe("gate");
     scene.set_script(
@@ -115,56 +120,95 @@ fn writing_into_an_idle_worktree_is_seen() {
     );
     let three = scene.task("Three", &[]);
     scene.ai_ok(&["run", &three, "--agent", "teller"]);
-    let review = scene.ai_ok(&["review", &three, "--no-diff"]).stdout;
-    assert!(
-        review.contains("files of the idle worktree w2 changed during the run: work.txt"),
-        "{review}"
-    );
+    snapshot!(scene.ai(&["review", &three, "--no-diff"]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  review  Three
+      run        [RUN] by teller on branch ai/[TASK]/1
+      accepted   it goes into main
+      verdict    ready_for_review
+      because    finished, checks passed, policy allow, current
+                 checks passed on this tree and the policy allows it; it may be accepted
+      sandbox    none, network on
+      warning    files of the idle worktree w2 changed during the run: work.txt
+      check      unit passed  (runs/[RUN]/checks/unit.log, sha256 [SHORT])
+      decision   [DECISION] task.claim allow: no rule of the policy matches; its default says so
+      decision   [DECISION] run.start allow: no rule of the policy matches; its default says so
+      decision   [DECISION] run.finish allow: no rule of the policy matches; its default says so
+      tree       [HASH]
+    ----- stderr -----
+    ");
 }
 
 #[test]
 fn what_an_agent_plants_in_the_home_is_seen() {
-    let scene = scene(&format!(
+    let scene = teller(&format!(
         "echo evil >> \"$BASE/home/.bashrc\"; {}",
         tells("work.txt")
     ));
     let id = scene.task("One", &[]);
     let report = scene.ai_json(&["run", &id]);
     assert_eq!(report["outcome"], "ready_for_review", "{report}");
-    let review = scene.ai_ok(&["review", &id, "--no-diff"]).stdout;
-    assert!(
-        review.contains("files of your home changed during the run")
-            && review.contains("home/.bashrc"),
-        "{review}"
-    );
+    snapshot!(scene.ai(&["review", &id, "--no-diff"]), @"
+    exit: 0
+    ----- stdout -----
+    [TASK]  review  One
+      run        [RUN] by teller on branch ai/[TASK]/1
+      accepted   it goes into main
+      verdict    ready_for_review
+      because    finished, checks passed, policy allow, current
+                 checks passed on this tree and the policy allows it; it may be accepted
+      sandbox    none, network on
+      warning    files of your home changed during the run, by which programs are started or somebody is let in: [PATH]/home/.bashrc
+      check      unit passed  (runs/[RUN]/checks/unit.log, sha256 [SHORT])
+      decision   [DECISION] task.claim allow: no rule of the policy matches; its default says so
+      decision   [DECISION] run.start allow: no rule of the policy matches; its default says so
+      decision   [DECISION] run.finish allow: no rule of the policy matches; its default says so
+      tree       [HASH]
+    ----- stderr -----
+    ");
 }
 
 #[test]
 fn what_an_agent_says_it_changed_in_the_home_is_denied() {
-    let scene = scene(&format!(
+    let scene = teller(&format!(
         "echo evil >> \"$BASE/home/.bashrc\"; {}",
         tells("$BASE/home/.bashrc")
     ));
     let id = scene.task("One", &[]);
-    let report = scene.ai(&["run", &id, "--json"]);
-    assert_eq!(report.code, Some(5), "{report}");
+    snapshot!(scene.ai(&["run", &id]), @"
+    exit: 5
+    ----- stdout -----
+    [RUN]  denied  queued
+      the policy forbids a change that it makes: the agent changed [PATH]/home/.bashrc outside of its worktree
+    ----- stderr -----
+    run [RUN]: teller on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    check unit: test -f work.txt
+    check unit: passed
+    warning: files of your home changed during the run, by which programs are started or somebody is let in: [PATH]/home/.bashrc
+    warning: by its own words the agent changed outside of its worktree: [PATH]/home/.bashrc
+    ");
 }
 
 #[test]
 fn an_agent_that_takes_its_worktree_away_hides_nothing() {
-    let scene = scene(&format!(
+    let scene = teller(&format!(
         "{}; echo evil > \"$BASE/repo/README.md\"; mv \"$PWD\" \"$BASE/away\"",
         tells("work.txt")
     ));
     let id = scene.task("One", &[]);
-    let outcome = scene.run(&id);
-    assert_eq!(outcome.code, Some(1), "{outcome}");
-    assert!(
-        outcome
-            .stderr
-            .contains("files of the main checkout changed during the run: README.md"),
-        "{outcome}"
-    );
+    snapshot!(scene.run(&id), @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    run [RUN]: teller on branch ai/[TASK]/1, for main
+    sandbox of [RUN]: none, network on
+    warning: files of the main checkout changed during the run: README.md
+    run [RUN]: could not be seen through: cannot look at the worktree [PATH]/home/.cache/ai/repo-[PLACES]/worktrees/w1: it is gone
+    error: cannot look at the worktree [PATH]/home/.cache/ai/repo-[PLACES]/worktrees/w1: it is gone
+      next: mend it, then do it again; `ai doctor` looks at everything that `ai` stands on
+    ");
     assert!(
         scene.base().join("away/work.txt").exists(),
         "its work stands where it was brought"

@@ -69,7 +69,16 @@ fn the_plan_is_shown_and_nothing_goes_without_yes() {
     let dry = scene.ai_ok(&["uninstall", "--dry-run", "--json"]).json();
     assert_eq!(dry["plan"]["store"]["tasks"], 1);
     assert!(dry["done"].is_null());
-    assert_eq!(scene.ai(&["uninstall", "--dry-run", "--yes"]).code, Some(2));
+    snapshot!(scene.ai(&["uninstall", "--dry-run", "--yes"]), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: the argument '--dry-run' cannot be used with '--yes'
+
+    Usage: ai uninstall --dry-run
+
+    For more information, try '--help'.
+    ");
     let after = bytes(&scene);
     let scratch = |path: &Path| path.to_string_lossy().ends_with("ai.db-shm");
     assert!(
@@ -102,13 +111,13 @@ fn tasks_go_only_after_a_copy_or_by_explicit_word() {
     assert!(scene.base().join("kept/ai.db").is_file());
     scene.ai_ok(&["init"]);
     scene.task("two", &[]);
-    assert_eq!(
-        scene
-            .ai(&["uninstall", "--yes", "--backup-to", "../kept"])
-            .code,
-        Some(4),
-        "it would be overwritten"
-    );
+    // Nothing is overwritten.
+    snapshot!(scene.ai(&["uninstall", "--yes", "--backup-to", "../kept"]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [PATH]/repo/../kept exists already; name a new directory for the copy
+    ");
     scene.ai_ok(&["uninstall", "--yes", "--discard"]);
     gone(&scene);
 }
@@ -138,10 +147,12 @@ fn what_a_person_made_or_changed_stays() {
 #[test]
 fn an_agent_may_not() {
     let scene = Sandbox::project();
-    assert_eq!(
-        scene.ai(&["uninstall", "--yes", "--as", "agent:x"]).code,
-        Some(5)
-    );
+    snapshot!(scene.ai(&["uninstall", "--yes", "--as", "agent:x"]), @"
+    exit: 5
+    ----- stdout -----
+    ----- stderr -----
+    error: only a person may uninstall
+    ");
     assert!(scene.store().is_file());
 }
 
@@ -163,12 +174,10 @@ fn worked() -> (Sandbox, String) {
     scene.ai_ok(&["trust"]);
     scene.commit("configured");
     let task = scene.task("one", &["--agent", "w"]);
-    let outcome = scene.ai(&["run", &task]);
-    assert!(
-        scene
-            .git(&["branch", "--list", "ai/*"])
-            .contains(&format!("ai/{task}/1")),
-        "{outcome}"
+    scene.ai_ok(&["run", &task]);
+    assert_eq!(
+        scene.refs("refs/heads/ai/"),
+        [format!("refs/heads/ai/{task}/1")]
     );
     (scene, task)
 }
@@ -210,19 +219,35 @@ fn unsaved_work_in_a_worktree_is_saved_and_said_first() {
     let (scene, _) = worked();
     std::fs::write(slot(&scene).join("later.txt"), "not committed").unwrap();
     let refused = scene.ai(&["uninstall", "--yes", "--discard"]);
-    assert_eq!(refused.code, Some(4), "{refused}");
+    snapshot!(refused, @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: worktrees held work that stood nowhere else, which is saved now: 1 changed file of w1 on refs/ai/rescue/slot/w1; nothing was removed, run the command again to go on
+    ");
     assert!(scene.store().is_file() && slot(&scene).join("later.txt").is_file());
     let reference = scene.git(&["for-each-ref", "--format=%(refname)", "refs/ai/rescue"]);
-    assert!(
-        refused.stderr.contains(&reference) && !reference.is_empty(),
-        "{refused}"
-    );
     scene.ai_ok(&["uninstall", "--yes", "--discard"]);
     gone(&scene);
     assert_eq!(
         scene.git(&["show", &format!("{reference}:later.txt")]),
         "not committed"
     );
+}
+
+#[test]
+fn what_cannot_be_saved_is_not_removed() {
+    let (scene, _) = worked();
+    let nested = slot(&scene).join("nested");
+    std::fs::create_dir(&nested).unwrap();
+    scene.git_in(&nested, &["init", "-q"]);
+    snapshot!(scene.ai(&["uninstall", "--yes", "--discard"]), @"
+    exit: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: worktree w1 holds something that cannot be saved: nested is a repository of its own; its files are not taken; move it away first
+    ");
+    assert!(nested.join(".git").exists() && scene.store().is_file());
 }
 
 #[test]

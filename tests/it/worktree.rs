@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::snapshot;
 use crate::support::runs::{GOOD, PATIENCE, open_gate, wait_for};
-use crate::support::{Sandbox, poll, tree};
+use crate::support::{Sandbox, mask_also, poll, tree};
 
 /// A project in which one run has ended, its work in review in slot `w1`.
 fn one_run() -> (Sandbox, String) {
     let sandbox = Sandbox::with_script(GOOD);
-    let id = sandbox.task("One", &[]);
-    assert_eq!(sandbox.run(&id).code, Some(0));
+    let id = sandbox.reviewed("One");
     (sandbox, id)
 }
 
@@ -87,15 +87,21 @@ fn a_worktree_is_found_by_its_task_until_another_run_takes_its_place() {
         assert_eq!(outcome.stdout.trim(), slot(&sandbox).to_str().unwrap());
     }
     let other = sandbox.task("Two", &[]);
-    let none = sandbox.ai(&["worktree", "open", &other]);
-    assert_eq!(none.code, Some(3), "{none}");
+    snapshot!(sandbox.ai(&["worktree", "open", &other]), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: no worktree holds the work of [TASK]
+      next: no run has worked on it; `ai run [TASK]` starts one
+    ");
     sandbox.run(&other);
-    let moved = sandbox.ai(&["worktree", "open", &id]);
-    assert_eq!(moved.code, Some(3), "{moved}");
-    assert!(
-        moved.stderr.contains(&format!("git switch ai/{id}/1")),
-        "{moved}"
-    );
+    snapshot!(sandbox.ai(&["worktree", "open", &id]), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: no worktree holds the work of [TASK]
+      next: another run has its place by now; `git switch ai/[TASK]/1` shows its work
+    ");
 }
 
 #[test]
@@ -136,9 +142,13 @@ fn what_cannot_be_saved_is_told() {
     let nested = slot(&sandbox).join("nested");
     std::fs::create_dir(&nested).unwrap();
     sandbox.git_in(&nested, &["init", "-q"]);
-    let outcome = sandbox.ai(&["worktree", "rescue", "w1"]);
-    assert_eq!(outcome.code, Some(1), "{outcome}");
-    assert!(outcome.stderr.contains("nested"), "{outcome}");
+    snapshot!(sandbox.ai(&["worktree", "rescue", "w1"]), @"
+    exit: 1
+    ----- stdout -----
+    w1  nothing to save: all of it stands on branches
+    ----- stderr -----
+    warning: not saved, still in the worktree: nested is a repository of its own; its files are not taken
+    ");
     let outcome = sandbox.ai(&[&NOW[..], &["--yes"]].concat());
     assert!(nested.join(".git").exists(), "{outcome}");
 }
@@ -161,10 +171,23 @@ fn a_dry_run_changes_nothing_and_nothing_goes_without_a_word() {
         item(&items, "w1").0 && item(&items, "refs/heads/ai/").0,
         "{items:?}"
     );
-    let unsaid = sandbox.ai(&NOW);
-    assert_eq!(unsaid.code, Some(8), "{unsaid}");
-    let agent = sandbox.ai(&[&NOW[..], &["--yes", "--as", "agent:fake"]].concat());
-    assert_eq!(agent.code, Some(5), "{agent}");
+    snapshot!(sandbox.ai(&NOW), @"
+    exit: 8
+    ----- stdout -----
+    removes   worktree w1 ([N] KiB): idle; its commits stand on branches
+              way back: the next run makes it anew
+    removes   branch refs/heads/ai/[TASK]/1: merged into main: its commit is in the history
+              way back: git branch ai/[TASK]/1 refs/ai/pruned/[MS]/heads/ai/[TASK]/1
+    ----- stderr -----
+    error: nothing was removed
+      next: if that is right, say --yes
+    ");
+    snapshot!(sandbox.ai(&[&NOW[..], &["--yes", "--as", "agent:fake"]].concat()), @"
+    exit: 5
+    ----- stdout -----
+    ----- stderr -----
+    error: only a person may prune
+    ");
     assert_eq!(state(), before);
     // By default, what was used just now stays.
     let items = sandbox.ai_json_lines(&["worktree", "prune", "--dry-run"]);
@@ -172,10 +195,7 @@ fn a_dry_run_changes_nothing_and_nothing_goes_without_a_word() {
         item(&items, "w1"),
         (false, "it was used not long ago".into())
     );
-    assert!(
-        item(&items, "refs/heads/ai/").1.contains("w1 stands on it"),
-        "{items:?}"
-    );
+    snapshot!(item(&items, "refs/heads/ai/").1, @"worktree w1 stands on it");
 }
 
 #[test]
@@ -188,7 +208,7 @@ fn a_merged_branch_goes_and_can_be_brought_back() {
     assert!(item(&done, &branch).0, "{done:?}");
     assert_eq!(sandbox.refs("refs/heads/ai/"), [""; 0]);
     assert!(!slot(&sandbox).exists() && !sandbox.check_place("w1").exists());
-    assert!(!sandbox.git(&["worktree", "list"]).contains("w1"));
+    assert_eq!(sandbox.git(&["worktree", "list"]).lines().count(), 1);
     let back = done.iter().find(|item| item["kind"] == "branch").unwrap()["back"]
         .as_str()
         .unwrap()
@@ -245,10 +265,8 @@ fn dirty_and_unknown_worktrees_stay() {
     std::fs::write(slot(&sandbox).join("mine.txt"), "x").unwrap();
     let outcome = sandbox.ai_json_lines(&[&NOW[..], &["--yes"]].concat());
     let (removes, why) = item(&outcome, "w1");
-    assert!(
-        !removes && why.contains("1 changed file stands nowhere else"),
-        "{why}"
-    );
+    assert!(!removes);
+    snapshot!(why, @"1 changed file stands nowhere else; `ai worktree rescue w1` saves it");
     assert!(slot(&sandbox).join("mine.txt").exists());
     std::fs::remove_file(slot(&sandbox).join("mine.txt")).unwrap();
     std::fs::write(
@@ -260,7 +278,8 @@ fn dirty_and_unknown_worktrees_stay() {
         &sandbox.ai_json_lines(&[&NOW[..], &["--yes"]].concat()),
         "w1",
     );
-    assert!(!removes && why.contains("cannot be told"), "{why}");
+    assert!(!removes);
+    snapshot!(why, @"it cannot be told whether it holds work; `ai worktree rescue` looks");
     assert!(slot(&sandbox).join("work.txt").exists());
 }
 
@@ -274,7 +293,8 @@ fn what_was_moved_out_of_the_way_is_kept_twice_as_long() {
         &sandbox.ai_json_lines(&[&NOW[..], &["--yes"]].concat()),
         "kept/",
     );
-    assert!(!removes && why.contains("could not be saved"), "{why}");
+    assert!(!removes);
+    snapshot!(why, @"it was moved out of the way of a run, and could not be saved as a commit");
     let done = sandbox.ai_json_lines(&["worktree", "prune", "--keep=0s", "--yes"]);
     let back = done.iter().find(|item| item["kind"] == "kept").unwrap()["back"]
         .as_str()
@@ -303,12 +323,21 @@ checks: {unit: {run: test -f work.txt}}
     sandbox.write("other/file", "not ignored");
     std::os::unix::fs::symlink("/", sandbox.root().join("target/root")).unwrap();
     let id = sandbox.task("One", &[]);
-    let outcome = sandbox.run(&id);
-    assert_eq!(outcome.code, Some(0), "{outcome}");
-    assert!(
-        outcome.stderr.contains("cache other is not ignored"),
-        "{outcome}"
-    );
+    let shared = [(r"\d+ of them shared", "[N] of them shared")];
+    snapshot!(mask_also(sandbox.run(&id), &shared), @"
+    exit: 0
+    ----- stdout -----
+    [RUN]  ready_for_review  review
+      checks passed on this tree and the policy allows it; it may be accepted
+    ----- stderr -----
+    run [RUN]: fake on branch ai/[TASK]/1, for main
+    cache target: 1 file, [N] of them shared, 1 left out
+    warning: cache other is not ignored by Git, so the worktree starts without it
+    sandbox of [RUN]: none, network on
+    check unit: test -f work.txt
+    check unit: passed
+    look at it with `ai review [TASK]`, take it with `ai accept [TASK]`
+    ");
     assert_eq!(sandbox.file_at(&format!("ai/{id}/1"), "work.txt"), "warm");
     assert_eq!(
         (
@@ -364,8 +393,17 @@ checks: {unit: {run: 'test -f work.txt && echo $PORT'}}
     let all: std::collections::BTreeSet<&str> =
         ports.iter().flat_map(|own| own.split(' ')).collect();
     assert_eq!(all.len(), 4, "{ports:?}");
-    let evidence = sandbox.evidence_of(&format!("{}.1", tasks[0]));
-    assert!(evidence.contains(&"setup setup".to_owned()), "{evidence:?}");
+    let outcome = sandbox.evidence_of(&format!("{}.1", tasks[0])).join("\n");
+    snapshot!(outcome, @"
+    check unit
+    diff diff
+    events events
+    log stderr
+    log stdout
+    prompt prompt
+    setup setup
+    statement statement
+    ");
 }
 
 #[test]
@@ -373,12 +411,14 @@ fn a_full_disk_is_said_before_anything_is_claimed() {
     let config = "version: 1\nruns: {disk_floor_mb: 4000000000}\nchecks: {unit: {run: 'true'}}\n";
     let sandbox = Sandbox::with_agent(config, GOOD);
     let id = sandbox.task("One", &[]);
-    let outcome = sandbox.run(&id);
-    assert_eq!(outcome.code, Some(75), "{outcome}");
-    assert!(
-        outcome.stderr.contains("MiB are free") && outcome.stderr.contains("ai worktree prune"),
-        "{outcome}"
-    );
+    let free = [(r"only \d+ MiB", "only [N] MiB")];
+    snapshot!(mask_also(sandbox.run(&id), &free), @"
+    exit: 75
+    ----- stdout -----
+    ----- stderr -----
+    error: only [N] MiB are free at [PATH]/home/.cache/ai/repo-[PLACES], [SHORT] MiB are needed
+      next: `ai worktree prune --dry-run` shows what can go; `runs.disk_floor_mb` in .ai/config.yaml is the limit
+    ");
     assert_eq!(sandbox.status(&id), "queued");
     assert!(sandbox.runs_of(&id).is_empty());
     sandbox.is_at_rest(&id);

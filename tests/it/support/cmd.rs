@@ -2,9 +2,14 @@
 
 use std::fmt;
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
+use regex::Regex;
 use serde_json::Value;
+
+use super::Sandbox;
 
 /// What a command left: the whole of it, so that a test sees what it did not expect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,43 +74,140 @@ pub fn run_with_input(command: &mut Command, input: &str) -> Outcome {
     }
 }
 
-/// Replaces what differs from run to run by words that do not: `[PATH]`, `[TOKEN]`, `[TASK]`,
-/// `[RUN]`, `[LOCK]`, `[UID]`, `[DECISION]`, `[HASH]`, `[TIME]`, `[MS]`, `[LEFT]`.
+/// What differs from run to run, and the word that stands for it. Each is looked for in turn.
+const FILTERS: &[(&str, &str)] = &[
+    (r"/[^\s`'\x22]*/ai-it-[A-Za-z0-9]+", "[PATH]"),
+    (
+        r"(/\.cache/ai/[A-Za-z0-9._-]+)-[0-9a-f]{10}\b",
+        "$1-[PLACES]",
+    ),
+    (r"\b[tl]-[a-z0-9]{8}\.\d+\.[a-z0-9]{26}\b", "[TOKEN]"),
+    (r"\bt-[a-z0-9]{8}\.\d+-[a-z0-9]{6}\b", "[RUN]-[ANY]"),
+    (r"\bt-[a-z0-9]{8}\.\d+\b", "[RUN]"),
+    (r"\bt-[a-z0-9]{8}\b", "[TASK]"),
+    (r"\bl-[a-z0-9]{8}\b", "[LOCK]"),
+    (r"\bd-[a-z0-9]{10}\b", "[DECISION]"),
+    (r"\be-[a-z0-9]{10}\b", "[EVIDENCE]"),
+    (r"\b[0-9a-z]{26}\b", "[UID]"),
+    (r"\b[0-9a-f]{64}\b|\b[0-9a-f]{40}\b", "[HASH]"),
+    (r"\b[0-9a-f]{12}\b|\b[0-9a-f]{10}\b", "[SHORT]"),
+    (r"\btrial-[a-z0-9]{8}\.0\b", "[TRIAL]"),
+    (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
+    (r"\b1[6-9]\d{11}\b", "[MS]"),
+    (
+        r"(\bfor another|\bleft alone for|\) for|\bwait|, in|\basked again in) \d+[smh]( \d+[sm])?\b",
+        "$1 [LEFT]",
+    ),
+    (
+        r"\b(agent|human):([a-z0-9-]+)#[a-z0-9]{6}\b",
+        "$1:$2#[SESSION]",
+    ),
+    (r"\(process \d+\)", "(process [PID])"),
+    (r"\bleft \d+ process(es)? behind", "left [N] behind"),
+    (r"\(\d+ KiB\)", "([N] KiB)"),
+    (r"\bpython3\.\d+\b", "python3.[N]"),
+];
+
+/// Replaces what differs from run to run by the words of [`FILTERS`]: `[PATH]` is the sandbox,
+/// `[SHORT]` a hash that was cut off, `[LEFT]` a time that runs.
 pub fn mask(text: &str) -> String {
-    const FILTERS: &[(&str, &str)] = &[
-        (r"/[^\s`'\x22]*/ai-it-[A-Za-z0-9]+", "[PATH]"),
-        (
-            r"(/\.cache/ai/[A-Za-z0-9._-]+)-[0-9a-f]{10}\b",
-            "$1-[PLACES]",
-        ),
-        (r"\b[tl]-[a-z0-9]{8}\.\d+\.[a-z0-9]{26}\b", "[TOKEN]"),
-        (r"\bt-[a-z0-9]{8}\.\d+\b", "[RUN]"),
-        (r"\bt-[a-z0-9]{8}\b", "[TASK]"),
-        (r"\bl-[a-z0-9]{8}\b", "[LOCK]"),
-        (r"\bd-[a-z0-9]{10}\b", "[DECISION]"),
-        (r"\b[0-9a-z]{26}\b", "[UID]"),
-        (r"\b[0-9a-f]{40}([0-9a-f]{24})?\b", "[HASH]"),
-        (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[TIME]"),
-        (r"\b1[6-9]\d{11}\b", "[MS]"),
-        (r"for another \d+[smh]( \d+m)?", "for another [LEFT]"),
-    ];
-    FILTERS
+    static COMPILED: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| compiled(FILTERS));
+    replaced(text, &COMPILED)
+}
+
+/// Replaces what else differs where one test looks: `(pattern, word)`, in turn.
+pub fn mask_also(text: impl fmt::Display, filters: &[(&'static str, &'static str)]) -> String {
+    replaced(&text.to_string(), &compiled(filters))
+}
+
+fn compiled(filters: &[(&'static str, &'static str)]) -> Vec<(Regex, &'static str)> {
+    filters
+        .iter()
+        .map(|(pattern, word)| (Regex::new(pattern).unwrap(), *word))
+        .collect()
+}
+
+fn replaced(text: &str, filters: &[(Regex, &str)]) -> String {
+    filters
         .iter()
         .fold(text.to_owned(), |text, (pattern, word)| {
-            regex::Regex::new(pattern)
-                .unwrap()
-                .replace_all(&text, *word)
-                .into_owned()
+            pattern.replace_all(&text, *word).into_owned()
         })
 }
 
+/// The lines of a text, masked and sorted: for what goes on side by side.
+pub fn sorted(text: &str) -> String {
+    let text = mask(text);
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    lines.join("\n")
+}
+
+/// Several commands with all that came of them, one after the other: a table of refusals, or a
+/// story, as one snapshot. A line of stderr stands behind `! `, an exit code other than 0 in
+/// brackets at the end.
+#[derive(Default)]
+pub struct Transcript(String);
+
+impl Transcript {
+    /// Adds what came of a command. `shown` is how the reader sees it.
+    pub fn add(&mut self, shown: &str, outcome: &Outcome) {
+        self.0.push_str(&format!("$ {shown}\n{}", outcome.stdout));
+        for line in outcome.stderr.lines() {
+            self.0.push_str(format!("! {line}").trim_end());
+            self.0.push('\n');
+        }
+        match outcome.code {
+            Some(0) => {}
+            Some(code) => self.0.push_str(&format!("[{code}]\n")),
+            None => self.0.push_str("[ended by a signal]\n"),
+        }
+    }
+
+    /// Runs `ai` in the repository, adds what came of it, and returns it.
+    pub fn ai(&mut self, sandbox: &Sandbox, args: &[&str]) -> Outcome {
+        let outcome = sandbox.ai(args);
+        let quoted = args.iter().map(|arg| match arg {
+            arg if arg.is_empty() || arg.contains(char::is_whitespace) => format!("'{arg}'"),
+            arg => (*arg).to_owned(),
+        });
+        self.add(
+            &format!("ai {}", quoted.collect::<Vec<_>>().join(" ")),
+            &outcome,
+        );
+        outcome
+    }
+}
+
+impl fmt::Display for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// With `AI_GENERATE` set, what is compared is rewritten instead: the one switch for everything
+/// that was recorded. Insta has a switch of its own, which it reads once; so the test binary starts
+/// itself again with it. Called before anything is made or compared.
+pub fn heed_the_switch() {
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    if is_set("AI_GENERATE") && !is_set("INSTA_UPDATE") {
+        let error = Command::new(std::env::current_exe().unwrap())
+            .args(std::env::args_os().skip(1))
+            .envs([("INSTA_UPDATE", "always"), ("INSTA_FORCE_PASS", "1")])
+            .exec();
+        panic!("the tests could not start themselves again: {error}");
+    }
+}
+
 /// Compares a whole [`Outcome`] (or any text) with a snapshot, masked. With `@"…"` the snapshot
-/// stands in the test, else in a file beside it. `INSTA_UPDATE=always` rewrites the files; a
-/// snapshot in the test is copied by hand from the difference that is shown.
+/// stands in the test, and in a loop it must be the same each time; else in a file beside it. `make gen` rewrites both (`make gen ONLY=accept::`
+/// those of one module); review the difference like code.
 #[macro_export]
 macro_rules! snapshot {
     ($outcome:expr, @$inline:literal) => {
-        insta::assert_snapshot!($crate::support::mask(&$outcome.to_string()), @$inline)
+        insta::allow_duplicates! {
+            insta::assert_snapshot!($crate::support::mask(&$outcome.to_string()), @$inline)
+        }
     };
     ($outcome:expr) => {
         insta::assert_snapshot!($crate::support::mask(&$outcome.to_string()))

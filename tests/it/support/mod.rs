@@ -6,6 +6,10 @@
 //! - [`Outcome`]: exit code, stdout and stderr of one command, whole. Compare the whole with
 //!   [`snapshot!`](crate::snapshot), which replaces ids, tokens, times, hashes and temporary paths
 //!   by stable words, or read `.json()` and `.lines()` of it.
+//! - [`scene`]: projects with agents, policies and finished runs, by one builder. Look there before
+//!   you write a `fn scene` of your own.
+//! - [`runs`]: commands in the background, and looks at everything that a run may leave.
+//! - [`Transcript`]: several commands with all that came of them, for one snapshot.
 //! - [`markdown`] and [`story`]: the pages of this project, and replaying their commands.
 //! - [`poll`]: waiting for something that no event announces. The only place where a test may
 //!   sleep.
@@ -21,9 +25,10 @@ pub mod markdown;
 pub mod poll;
 pub mod runs;
 mod sandbox;
+pub mod scene;
 pub mod story;
 mod tree;
 
-pub use cmd::{Outcome, mask, run, run_with_input};
+pub use cmd::{Outcome, Transcript, heed_the_switch, mask, mask_also, run, run_with_input, sorted};
 pub use sandbox::Sandbox;
 pub use tree::tree;

@@ -33,49 +33,6 @@ pub const WHOLE: [&str; 7] = [
 ];
 
 impl Sandbox {
-    /// A project with this configuration and one agent `fake` that runs `script` with `sh`, trusted
-    /// and committed.
-    pub fn with_agent(config: &str, script: &str) -> Sandbox {
-        let sandbox = Sandbox::project();
-        sandbox.add_agent("fake", script);
-        sandbox.configure(config);
-        sandbox
-    }
-
-    /// The usual scene: [`CONFIG`], and an agent that runs `script`.
-    pub fn with_script(script: &str) -> Sandbox {
-        Sandbox::with_agent(CONFIG, script)
-    }
-
-    /// Registers an agent that runs `script`. The script stands outside of the repository; `$BASE`
-    /// in it is the sandbox.
-    pub fn add_agent(&self, name: &str, script: &str) {
-        self.set_script(name, script);
-        let path = self.base().join(format!("{name}.sh"));
-        let command = ["--", "/bin/sh", path.to_str().unwrap(), "{prompt_file}"];
-        self.ai_ok(
-            &[
-                &["agent", "register", name, "--connector", "command"][..],
-                &command,
-            ]
-            .concat(),
-        );
-    }
-
-    /// Replaces what an agent does; the command line stays as it was trusted.
-    pub fn set_script(&self, name: &str, script: &str) {
-        let text = format!("BASE='{}'\n{script}\n", self.base().display());
-        std::fs::write(self.base().join(format!("{name}.sh")), text).unwrap();
-    }
-
-    /// Writes the configuration, trusts and commits everything.
-    #[track_caller]
-    pub fn configure(&self, config: &str) {
-        self.write(".ai/config.yaml", config);
-        self.ai_ok(&["trust"]);
-        self.commit("configure");
-    }
-
     /// `ai run ID`, to its end.
     pub fn run(&self, id: &str) -> Outcome {
         self.ai(&["run", id])

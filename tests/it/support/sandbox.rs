@@ -20,6 +20,7 @@ pub struct Sandbox {
 impl Sandbox {
     /// Home and an empty directory `repo/`, no repository.
     pub fn empty() -> Sandbox {
+        cmd::heed_the_switch();
         let sandbox = Sandbox {
             temp: TempDir::with_prefix("ai-it-").unwrap(),
         };
@@ -33,9 +34,17 @@ impl Sandbox {
     pub fn repository() -> Sandbox {
         let sandbox = Sandbox::empty();
         sandbox.git(&["init", "-q", "-b", "main"]);
+        sandbox.keep_git_quiet();
         sandbox.write("README.md", "A project.\n");
         sandbox.commit("first");
         sandbox
+    }
+
+    /// Git tidies up in the background now and then, which looks as if an agent had left a process.
+    fn keep_git_quiet(&self) {
+        let config = self.read(".git/config");
+        let quiet = "[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n";
+        self.write(".git/config", config + quiet);
     }
 
     /// A repository with one commit, set up by `ai init`.

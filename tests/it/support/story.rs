@@ -149,8 +149,6 @@ fn tasks(line: &str) -> Vec<String> {
 /// A line with words for what differs from run to run, and without the width of its columns.
 fn kinds(line: &str) -> String {
     const MORE: &[(&str, &str)] = &[
-        (r"\b(agent|human):([a-z]+)#[a-z0-9]{6}\b", "$1:$2#[SESSION]"),
-        (r"\be-[a-z0-9]{10}\b", "[EVIDENCE]"),
         (r"\b[0-9a-f]{7,12}\b", "[SHORT]"),
         (r"\b\d+[smh] left\b", "[LEFT]"),
         (r"^\d+ events\b", "[N] events"),
