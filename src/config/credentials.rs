@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::base::fs;
 use crate::base::yaml::{self, MappingFields, YamlNode, YamlProblem, YamlProblems, YamlValue};
 
-use super::load::ConfigError;
+use crate::config::error::ConfigError;
 
 /// Where it lives, relative to the repository root.
 pub const FILE: &str = ".ai/credentials.yaml";

@@ -1,15 +1,15 @@
 //! Guesses the checks of a repository from the files at its root, for `ai init` to propose. A guess
 //! reads little and runs nothing; a file that cannot be read proposes nothing.
 
-use super::model::CheckParser;
 use crate::base::fs;
+use crate::domain::check::CheckParser;
 use std::path::Path;
 
 /// The largest file that is looked into, in bytes.
 const LOOK: u64 = 1 << 20;
 
 /// A check that would suit the repository.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DetectedCheck {
     /// The name.
     pub name: &'static str,

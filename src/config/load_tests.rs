@@ -1,8 +1,14 @@
 //! Tests of reading configurations.
 
-use super::super::origin::{Origin, entries};
 use super::*;
+use crate::base::yaml::SourcePlace;
 use crate::config::Trees;
+use crate::config::check_section::CHECK_TIMEOUT;
+use crate::config::entries::entries;
+use crate::config::model::{AcceptMode, CommandLine, LockCase};
+use crate::config::origin::{Origins, ValueOrigin};
+use crate::domain::check::CheckParser;
+use std::time::Duration;
 
 const FULL: &str = "\
 version: 1
@@ -39,7 +45,7 @@ fn everything_can_be_said() {
         CommandLine::Argv(vec!["cargo".into(), "test".into()])
     );
     assert_eq!(
-        (test.timeout, test.parser, test.required),
+        (test.timeout, test.parser.clone(), test.required),
         (Duration::from_secs(5400), CheckParser::Cargo, false)
     );
     let lint = config.check("lint").unwrap();
@@ -189,24 +195,25 @@ fn origins_name_the_line_or_the_default() {
     let config = parse(FULL.as_bytes(), FILE).unwrap();
     assert_eq!(
         config.origin("defaults.ttl"),
-        Origin::File(SourcePlace {
+        ValueOrigin::File(SourcePlace {
             line: 8,
             column: 33
         })
     );
     assert_eq!(
         config.origin("checks.lint"),
-        Origin::File(SourcePlace { line: 6, column: 3 })
+        ValueOrigin::File(SourcePlace { line: 6, column: 3 })
     );
     let none = Config::default();
     assert!(
         entries(&none)
             .iter()
-            .all(|entry| entry.origin == Origin::Default)
+            .all(|entry| entry.origin == ValueOrigin::Default)
     );
     let said = entries(&config);
     assert!(
-        said.iter().all(|entry| entry.origin != Origin::Default),
+        said.iter()
+            .all(|entry| entry.origin != ValueOrigin::Default),
         "{said:?}"
     );
     let ttl = said

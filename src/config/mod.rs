@@ -4,18 +4,26 @@
 //! is an error, never the defaults. What it holds that would run code is inert until the user
 //! trusts it: see [`Config::code_digest`].
 
+mod check_section;
+mod checked_text;
 pub mod credentials;
 mod detect;
+mod entries;
+mod error;
 mod load;
-mod load_routing;
 mod model;
 mod origin;
+mod reader;
+mod routing_sections;
+mod sections;
 mod template;
 mod trees;
 
 pub use detect::{detect, detect_setup};
-pub use load::{ConfigError, FILE, load};
-pub use model::{Accept, AcceptMode, CacheMode, Check, CheckParser, CommandLine, Config, LockCase};
-pub use origin::{Entry, Origin, entries};
+pub use entries::{ConfigEntry, entries};
+pub use error::ConfigError;
+pub use load::{FILE, load};
+pub use model::{Accept, AcceptMode, CacheMode, Check, CommandLine, Config, LockCase};
+pub use origin::ValueOrigin;
 pub use template::default_text;
 pub use trees::{Trees, dir as trees_dir};

@@ -1,10 +1,11 @@
 //! The configuration in memory, with the default of every value.
 
-use super::origin::Origins;
 use crate::base::{duration, hash};
+use crate::config::origin::{Origins, ValueOrigin};
 use crate::domain::budget::Amounts;
+use crate::domain::check::CheckParser;
 use crate::domain::routing::Weights;
-use crate::domain::sandbox::{Isolation, Network, Wish};
+use crate::domain::sandbox::{Isolation, Network, SandboxWish};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -47,27 +48,6 @@ pub enum CommandLine {
     Argv(Vec<String>),
 }
 
-/// How the output of a check is read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CheckParser {
-    /// By the command line and the output.
-    #[default]
-    Auto,
-    /// `cargo test`.
-    Cargo,
-    /// `cargo nextest`.
-    Nextest,
-    /// pytest.
-    Pytest,
-    /// `go test`.
-    Go,
-    /// A JUnit XML report.
-    Junit,
-    /// Not at all: the exit code decides.
-    ExitCode,
-}
-
 /// A verification command that `ai` itself runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
@@ -79,6 +59,7 @@ pub struct Check {
     #[serde(serialize_with = "as_text")]
     pub timeout: Duration,
     /// How its output is read.
+    #[serde(serialize_with = "as_word")]
     pub parser: CheckParser,
     /// The report it writes, relative to the root of the tree.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -166,7 +147,7 @@ pub struct Runs {
     /// Environment variables that an agent gets beside the usual ones.
     pub env_pass: Vec<String>,
     /// What keeps agents and checks in; default the strongest sandbox that works on the machine.
-    pub sandbox: Wish,
+    pub sandbox: SandboxWish,
     /// Whether agents and checks have a network; default yes.
     pub network: Network,
     /// Places outside of the worktree that they may write, `~/` is the home.
@@ -280,7 +261,7 @@ impl Default for Runs {
             output_mb: 64,
             grace: Duration::from_secs(10),
             env_pass: Vec::new(),
-            sandbox: Wish::Auto,
+            sandbox: SandboxWish::Auto,
             network: Network::On,
             allow_write: Vec::new(),
             allow_read: Vec::new(),
@@ -298,6 +279,14 @@ impl Default for Runs {
 }
 
 impl Config {
+    /// The place from which the value under a dotted key comes, such as `defaults.ttl`,
+    /// `checks.test` or `modules.auth`.
+    pub fn origin(&self, key: &str) -> ValueOrigin {
+        self.origins
+            .get(key)
+            .map_or(ValueOrigin::Default, |place| ValueOrigin::File(*place))
+    }
+
     /// The check of that name.
     pub fn check(&self, name: &str) -> Option<&Check> {
         self.checks.iter().find(|check| check.name == name)
@@ -316,7 +305,7 @@ impl Config {
     /// is nothing of it.
     pub fn code(&self) -> Option<String> {
         let runs = &self.runs;
-        let holes = runs.sandbox == Wish::None
+        let holes = runs.sandbox == SandboxWish::None
             || !runs.allow_write.is_empty()
             || !runs.allow_read.is_empty();
         let in_place = runs.isolation == Isolation::None;
@@ -347,4 +336,8 @@ impl Config {
 
 fn as_text<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&duration::format(*value))
+}
+
+fn as_word<S: Serializer>(value: &CheckParser, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(value.word())
 }

@@ -1,7 +1,6 @@
 //! The configuration file that `ai init` writes: everything in it, with a word on each value.
 
-use super::detect::DetectedCheck;
-use super::model::CheckParser;
+use crate::config::detect::DetectedCheck;
 
 /// The text of a first `.ai/config.yaml` with the given checks and setup. Everything else in it is
 /// the default, written out.
@@ -24,15 +23,7 @@ fn checks_text(checks: &[DetectedCheck]) -> String {
             because,
             parser,
         } = check;
-        let parser = match parser {
-            CheckParser::Auto => "auto",
-            CheckParser::Cargo => "cargo",
-            CheckParser::Nextest => "nextest",
-            CheckParser::Pytest => "pytest",
-            CheckParser::Go => "go",
-            CheckParser::Junit => "junit",
-            CheckParser::ExitCode => "exit-code",
-        };
+        let parser = parser.word();
         format!(
             "  # Found {because}.\n  {name}:\n    run: {run}\n    timeout: 10m\n    parser: {parser}\n"
         )
@@ -130,17 +121,19 @@ redact: []
 
 #[cfg(test)]
 mod tests {
-    use super::super::load::{FILE, parse};
-    use super::super::model::{CommandLine, Config, LockCase};
-    use super::super::origin::{Origin, entries};
     use super::*;
+    use crate::config::entries::entries;
+    use crate::config::load::{FILE, parse};
+    use crate::config::model::{CommandLine, Config, LockCase};
+    use crate::config::origin::ValueOrigin;
+    use crate::domain::check::CheckParser;
 
     #[test]
     fn the_written_file_says_the_defaults() {
         let mut config = parse(default_text(&[], None).as_bytes(), FILE).unwrap();
         let unsaid: Vec<String> = entries(&config)
             .into_iter()
-            .filter(|e| e.origin == Origin::Default)
+            .filter(|e| e.origin == ValueOrigin::Default)
             .map(|e| e.key)
             .collect();
         assert_eq!(

@@ -10,7 +10,7 @@ const QUOTA_MS: i64 = 300_000;
 
 /// What the pause is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
+pub enum PauseCause {
     /// The provider asks to come back later and does not say when.
     Quota,
     /// The attempt failed in this way.
@@ -21,19 +21,19 @@ pub enum Trouble {
     Other,
 }
 
-impl Trouble {
+impl PauseCause {
     /// The first pause, in milliseconds. A service that is down needs longer than a program that
     /// stumbled.
     fn first_ms(self) -> i64 {
         match self {
-            Trouble::Quota => QUOTA_MS,
-            Trouble::Failure(FailureClass::Provider) => 30_000,
-            Trouble::Failure(FailureClass::Request | FailureClass::Limit) => 20_000,
-            Trouble::Failure(
+            PauseCause::Quota => QUOTA_MS,
+            PauseCause::Failure(FailureClass::Provider) => 30_000,
+            PauseCause::Failure(FailureClass::Request | FailureClass::Limit) => 20_000,
+            PauseCause::Failure(
                 FailureClass::Interrupted | FailureClass::Agent | FailureClass::Exit,
             )
-            | Trouble::Time
-            | Trouble::Other => 10_000,
+            | PauseCause::Time
+            | PauseCause::Other => 10_000,
         }
     }
 }
@@ -41,7 +41,7 @@ impl Trouble {
 /// The pause before the next attempt, in milliseconds: doubled with each earlier attempt up to ten
 /// minutes, give or take a quarter. The seed decides where in between, so that tasks which failed
 /// together do not come back together.
-pub fn pause_ms(trouble: Trouble, earlier_attempts: u32, seed: &str) -> i64 {
+pub fn pause_ms(trouble: PauseCause, earlier_attempts: u32, seed: &str) -> i64 {
     let doubled = (trouble.first_ms() << earlier_attempts.min(6)).min(LONGEST_MS);
     let spread = doubled / 2;
     doubled - spread / 2 + position(seed) * spread / 1000
@@ -64,7 +64,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_pause_stays_within_a_quarter_of_its_step(attempts in 0_u32..40, seed in "[a-z0-9.]{1,12}") {
-            for trouble in [Trouble::Quota, Trouble::Other, Trouble::Time, Trouble::Failure(FailureClass::Provider)] {
+            for trouble in [PauseCause::Quota, PauseCause::Other, PauseCause::Time, PauseCause::Failure(FailureClass::Provider)] {
                 let step = (trouble.first_ms() << attempts.min(6)).min(LONGEST_MS);
                 let pause = pause_ms(trouble, attempts, &seed);
                 prop_assert!(pause >= step * 3 / 4 && pause <= step * 5 / 4, "{step} {pause}");
@@ -76,14 +76,14 @@ mod tests {
     #[test]
     fn tasks_that_failed_together_come_back_apart() {
         let pauses: std::collections::BTreeSet<i64> = (0..50)
-            .map(|n| pause_ms(Trouble::Other, 3, &format!("t-{n}.1")))
+            .map(|n| pause_ms(PauseCause::Other, 3, &format!("t-{n}.1")))
             .collect();
         assert!(pauses.len() > 40, "{pauses:?}");
     }
 
     #[test]
     fn a_provider_that_is_down_gets_more_time() {
-        let first = |class| Trouble::Failure(class).first_ms();
+        let first = |class| PauseCause::Failure(class).first_ms();
         assert!(first(FailureClass::Provider) > first(FailureClass::Exit));
     }
 }

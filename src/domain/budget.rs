@@ -128,7 +128,8 @@ impl Spent {
 /// What a budget is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Scope {
+#[schemars(rename = "Scope")]
+pub enum BudgetScope {
     /// One run.
     Run,
     /// All runs of a task.
@@ -141,21 +142,21 @@ pub enum Scope {
     Repository,
 }
 
-impl Scope {
+impl BudgetScope {
     /// The key in the configuration.
     pub fn name(self) -> &'static str {
         match self {
-            Scope::Run => "run",
-            Scope::Task => "task",
-            Scope::Agent => "agent",
-            Scope::Day => "day",
-            Scope::Repository => "repository",
+            BudgetScope::Run => "run",
+            BudgetScope::Task => "task",
+            BudgetScope::Agent => "agent",
+            BudgetScope::Day => "day",
+            BudgetScope::Repository => "repository",
         }
     }
 
     /// True where midnight fills the budget again.
     pub fn is_daily(self) -> bool {
-        matches!(self, Scope::Agent | Scope::Day)
+        matches!(self, BudgetScope::Agent | BudgetScope::Day)
     }
 }
 
@@ -175,9 +176,9 @@ pub enum Unit {
 
 /// How far one ceiling is used up, in the smallest unit of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Level {
+pub struct BudgetLevel {
     /// What it is about.
-    pub scope: Scope,
+    pub scope: BudgetScope,
     /// What is counted.
     pub unit: Unit,
     /// Used.
@@ -186,7 +187,7 @@ pub struct Level {
     pub limit: u64,
 }
 
-impl Level {
+impl BudgetLevel {
     /// What is left.
     pub fn left(&self) -> u64 {
         self.limit.saturating_sub(self.spent)
@@ -209,7 +210,7 @@ impl Level {
     }
 }
 
-impl fmt::Display for Level {
+impl fmt::Display for BudgetLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.unit {
             Unit::Tokens => write!(f, "{} of {}", self.spent, counted(self.limit, "token")),
@@ -226,9 +227,9 @@ impl fmt::Display for Level {
 }
 
 /// Every ceiling of a scope with what was used of it.
-pub fn levels(scope: Scope, amounts: &Amounts, spent: &Spent) -> Vec<Level> {
+pub fn levels(scope: BudgetScope, amounts: &Amounts, spent: &Spent) -> Vec<BudgetLevel> {
     let level = |unit, spent, limit: Option<u64>| {
-        limit.map(|limit| Level {
+        limit.map(|limit| BudgetLevel {
             scope,
             unit,
             spent,
@@ -254,14 +255,14 @@ pub fn levels(scope: Scope, amounts: &Amounts, spent: &Spent) -> Vec<Level> {
 
 /// The first ceiling that a run which has used this much has reached, counted from what stood when
 /// it started.
-pub fn reached(levels: &[Level], used: &RunUsage) -> Option<Level> {
+pub fn reached(levels: &[BudgetLevel], used: &RunUsage) -> Option<BudgetLevel> {
     levels.iter().find_map(|level| {
         let more = match level.unit {
             Unit::Tokens => used.tokens,
             Unit::Money => used.cost.unwrap_or_default().0,
             Unit::Minutes | Unit::Attempts => return None,
         };
-        let now = Level {
+        let now = BudgetLevel {
             spent: level.spent.saturating_add(more),
             ..*level
         };
@@ -301,7 +302,7 @@ mod tests {
             cost: Usd(1_500_000),
             unpriced: 0,
         };
-        let all = levels(Scope::Day, &LIMITS, &spent);
+        let all = levels(BudgetScope::Day, &LIMITS, &spent);
         let text: Vec<String> = all
             .iter()
             .map(|level| format!("{}: {level}", level.name()))
@@ -316,7 +317,7 @@ mod tests {
             ]
         );
         assert_eq!(all.iter().filter(|level| level.is_used_up()).count(), 1);
-        assert_eq!(levels(Scope::Day, &Amounts::default(), &spent), []);
+        assert_eq!(levels(BudgetScope::Day, &Amounts::default(), &spent), []);
     }
 
     #[test]
@@ -325,7 +326,7 @@ mod tests {
             tokens: 90,
             ..Spent::default()
         };
-        let all = levels(Scope::Task, &LIMITS, &spent);
+        let all = levels(BudgetScope::Task, &LIMITS, &spent);
         let used = |tokens, cost| RunUsage { tokens, cost };
         assert_eq!(reached(&all, &used(9, None)), None);
         assert_eq!(
@@ -374,7 +375,7 @@ mod tests {
     proptest! {
         #[test]
         fn using_more_never_gives_a_budget_back(spent in 0_u64..200, more in 0_u64..200, limit in 0_u64..200) {
-            let at = |tokens| levels(Scope::Day, &Amounts { tokens: Some(limit), ..Amounts::default() },
+            let at = |tokens| levels(BudgetScope::Day, &Amounts { tokens: Some(limit), ..Amounts::default() },
                 &Spent { tokens, ..Spent::default() })[0];
             prop_assert!(at(spent + more).is_used_up() || !at(spent).is_used_up());
             prop_assert!(at(spent + more).left() <= at(spent).left());

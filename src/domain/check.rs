@@ -4,10 +4,10 @@
 //! then the machine or the check itself is to blame and nothing is known about the work; or it did
 //! not run.
 
+use crate::base::text;
+use crate::domain::agent::Name;
+use crate::domain::process_end::ProcessEnd;
 use serde::{Deserialize, Serialize};
-
-use super::agent::Name;
-use super::process_end::ProcessEnd;
 
 /// One verification command of a project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -86,47 +86,74 @@ enum ParserText {
     Junit { junit: String },
 }
 
-impl TryFrom<ParserText> for CheckParser {
-    type Error = String;
-    fn try_from(text: ParserText) -> Result<Self, String> {
-        let word = match text {
-            ParserText::Junit { junit } => return Ok(Self::Junit { path: junit }),
-            ParserText::Word(word) => word,
-        };
-        Ok(match word.as_str() {
+impl CheckParser {
+    /// The words of all parsers, as in files.
+    pub const WORDS: [&str; 7] = [
+        "auto",
+        "cargo",
+        "nextest",
+        "pytest",
+        "go",
+        "junit",
+        "exit-code",
+    ];
+
+    /// The parser of this word; `reports` is the glob of the reports for `junit`.
+    pub fn of_word(word: &str, reports: &str) -> Option<Self> {
+        Some(match word {
             "auto" => Self::Auto,
-            "exit-code" => Self::ExitCode,
             "cargo" => Self::Cargo,
             "nextest" => Self::Nextest,
             "pytest" => Self::Pytest,
             "go" => Self::Go,
-            "junit" => {
-                return Err(
-                    "parser `junit` needs the place of its reports: {junit: GLOB}".to_owned(),
-                );
-            }
-            other => {
-                let shown = crate::base::text::one_line(other);
-                return Err(format!(
-                    "unknown parser `{shown}`; known are auto, exit-code, cargo, nextest, pytest, go, {{junit: GLOB}}"
-                ));
-            }
+            "junit" => Self::Junit {
+                path: reports.to_owned(),
+            },
+            "exit-code" => Self::ExitCode,
+            _ => return None,
         })
+    }
+
+    /// The word of the parser.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Cargo => "cargo",
+            Self::Nextest => "nextest",
+            Self::Pytest => "pytest",
+            Self::Go => "go",
+            Self::Junit { .. } => "junit",
+            Self::ExitCode => "exit-code",
+        }
+    }
+}
+
+impl TryFrom<ParserText> for CheckParser {
+    type Error = String;
+    fn try_from(written: ParserText) -> Result<Self, String> {
+        let word = match written {
+            ParserText::Junit { junit } => return Ok(Self::Junit { path: junit }),
+            ParserText::Word(word) => word,
+        };
+        match Self::of_word(&word, "") {
+            Some(Self::Junit { .. }) => {
+                Err("parser `junit` needs the place of its reports: {junit: GLOB}".to_owned())
+            }
+            Some(parser) => Ok(parser),
+            None => Err(format!(
+                "unknown parser `{}`; known are auto, exit-code, cargo, nextest, pytest, go, {{junit: GLOB}}",
+                text::one_line(&word)
+            )),
+        }
     }
 }
 
 impl From<CheckParser> for ParserText {
     fn from(parser: CheckParser) -> Self {
-        let word = match parser {
-            CheckParser::Junit { path } => return Self::Junit { junit: path },
-            CheckParser::Auto => "auto",
-            CheckParser::ExitCode => "exit-code",
-            CheckParser::Cargo => "cargo",
-            CheckParser::Nextest => "nextest",
-            CheckParser::Pytest => "pytest",
-            CheckParser::Go => "go",
-        };
-        Self::Word(word.to_owned())
+        match parser {
+            CheckParser::Junit { path } => Self::Junit { junit: path },
+            other => Self::Word(other.word().to_owned()),
+        }
     }
 }
 

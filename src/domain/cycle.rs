@@ -5,19 +5,19 @@
 ///
 /// Walked with a stack of its own: a chain of a hundred thousand nodes is no danger.
 pub fn find(edges: &[Vec<usize>]) -> Option<Vec<usize>> {
-    let mut state = vec![State::New; edges.len()];
+    let mut state = vec![VisitState::New; edges.len()];
     for start in 0..edges.len() {
         // Each entry of the way is a node with the number of its edges that were followed.
         let mut way = vec![(start, 0)];
         while let Some((node, followed)) = way.last_mut() {
             let node = *node;
-            if *followed == 0 && state[node] == State::Done {
+            if *followed == 0 && state[node] == VisitState::Done {
                 way.pop();
                 continue;
             }
-            state[node] = State::OnTheWay;
+            state[node] = VisitState::OnTheWay;
             match edges[node].get(*followed) {
-                Some(&next) if state[next] == State::OnTheWay => {
+                Some(&next) if state[next] == VisitState::OnTheWay => {
                     let from = way.iter().position(|(at, _)| *at == next)?;
                     return Some(way[from..].iter().map(|(at, _)| *at).collect());
                 }
@@ -26,7 +26,7 @@ pub fn find(edges: &[Vec<usize>]) -> Option<Vec<usize>> {
                     way.push((next, 0));
                 }
                 None => {
-                    state[node] = State::Done;
+                    state[node] = VisitState::Done;
                     way.pop();
                 }
             }
@@ -36,7 +36,7 @@ pub fn find(edges: &[Vec<usize>]) -> Option<Vec<usize>> {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum State {
+enum VisitState {
     New,
     OnTheWay,
     Done,

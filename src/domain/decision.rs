@@ -80,7 +80,8 @@ impl fmt::Display for Effect {
     schemars::JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
-pub enum Layer {
+#[schemars(rename = "Layer")]
+pub enum PolicyLayer {
     /// Part of `ai`.
     BuiltIn,
     /// The user's configuration directory.
@@ -91,7 +92,7 @@ pub enum Layer {
     Agent,
 }
 
-impl Layer {
+impl PolicyLayer {
     /// The word used in records.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -103,7 +104,7 @@ impl Layer {
     }
 }
 
-impl fmt::Display for Layer {
+impl fmt::Display for PolicyLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -151,7 +152,7 @@ pub struct Resource {
 )]
 pub struct MatchedRule {
     /// The layer the rule comes from.
-    pub layer: Layer,
+    pub layer: PolicyLayer,
     /// The id of the rule.
     pub rule: String,
     /// What it says.
@@ -181,7 +182,7 @@ pub struct Decision {
     /// What the policy says.
     pub effect: Effect,
     /// The layer whose rule won.
-    pub layer: Layer,
+    pub layer: PolicyLayer,
     /// The id of the rule that won.
     pub rule: String,
     /// Why, as one line for people.
@@ -218,7 +219,7 @@ pub struct DecisionRecord {
     /// All rules that matched.
     pub matched: Vec<MatchedRule>,
     /// The layer that won.
-    pub layer: Layer,
+    pub layer: PolicyLayer,
     /// The rule that won.
     pub rule: String,
     /// The effect.
@@ -292,7 +293,7 @@ mod tests {
 
     fn record() -> DecisionRecord {
         let matched = MatchedRule {
-            layer: Layer::Project,
+            layer: PolicyLayer::Project,
             rule: "no-ci".into(),
             effect: Effect::Deny,
             reason: "CI is ours".into(),
@@ -300,7 +301,7 @@ mod tests {
         };
         let decision = Decision {
             effect: Effect::Deny,
-            layer: Layer::Project,
+            layer: PolicyLayer::Project,
             rule: "no-ci".into(),
             reason: "CI is ours".into(),
             matched: vec![matched],
@@ -354,7 +355,7 @@ mod tests {
         assert_eq!(digest(&a), digest(&a.clone()));
         let decision = Decision {
             effect: Effect::Allow,
-            layer: Layer::BuiltIn,
+            layer: PolicyLayer::BuiltIn,
             rule: "default".into(),
             reason: String::new(),
             matched: vec![],
@@ -373,14 +374,21 @@ mod tests {
     fn effects_and_layers_are_ordered_and_named_as_in_json() {
         assert_eq!(Effect::ALL.iter().max(), Some(&Effect::Deny));
         assert!(Effect::Allow < Effect::Warn && Effect::Warn < Effect::RequireApproval);
-        assert!(Layer::BuiltIn < Layer::Global && Layer::Project < Layer::Agent);
+        assert!(
+            PolicyLayer::BuiltIn < PolicyLayer::Global && PolicyLayer::Project < PolicyLayer::Agent
+        );
         for effect in Effect::ALL {
             assert_eq!(
                 serde_json::to_string(&effect).unwrap(),
                 format!("\"{effect}\"")
             );
         }
-        for layer in [Layer::BuiltIn, Layer::Global, Layer::Project, Layer::Agent] {
+        for layer in [
+            PolicyLayer::BuiltIn,
+            PolicyLayer::Global,
+            PolicyLayer::Project,
+            PolicyLayer::Agent,
+        ] {
             assert_eq!(
                 serde_json::to_string(&layer).unwrap(),
                 format!("\"{layer}\"")

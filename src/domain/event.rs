@@ -16,7 +16,7 @@ use crate::domain::evidence::Evidence;
 use crate::domain::ids::{RunId, Subject, TaskId};
 use crate::domain::lease::Lease;
 use crate::domain::path_lock::LockMode;
-use crate::domain::run::{Accepting, Run, RunEnd, Step};
+use crate::domain::run::{Accepting, Run, RunEnd, RunStep};
 use crate::domain::task::{Hold, LockRequest, Note, Proof, Task};
 use crate::domain::time::WallMs;
 
@@ -205,7 +205,7 @@ pub enum Event {
         /// Which run.
         run: RunId,
         /// The step.
-        step: Step,
+        step: RunStep,
         /// The snapshotted tree, from the step that knows it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tree: Option<String>,
@@ -237,7 +237,7 @@ pub enum Event {
         /// How.
         end: Box<RunEnd>,
         /// What becomes of the task.
-        then: After,
+        then: FollowUp,
     },
     /// A piece of evidence was recorded.
     #[serde(rename = "evidence.recorded")]
@@ -288,13 +288,14 @@ pub enum Event {
 /// What becomes of a task when its run has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "to", rename_all = "snake_case")]
-pub enum After {
+#[schemars(rename = "After")]
+pub enum FollowUp {
     /// A person looks at it.
     Review,
     /// Another attempt.
     Requeue {
         /// Whether the attempt counts against the limit.
-        attempt: Attempt,
+        attempt: AttemptCount,
         /// Not before this wall time.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         not_before_ms: Option<WallMs>,
@@ -307,7 +308,7 @@ pub enum After {
         /// The hold.
         hold: Hold,
         /// Whether the attempt counts against the limit.
-        attempt: Attempt,
+        attempt: AttemptCount,
     },
     /// Attempts are used up.
     Fail {
@@ -319,7 +320,8 @@ pub enum After {
 /// Whether an attempt counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Attempt {
+#[schemars(rename = "Attempt")]
+pub enum AttemptCount {
     /// It does.
     Counts,
     /// It does not: quota, or a machine that failed.

@@ -3,7 +3,7 @@
 //! log.
 
 use crate::domain::decision::DecisionRecord;
-use crate::domain::event::{After, Attempt, Event, HeldLock, TaskEdit};
+use crate::domain::event::{AttemptCount, Event, FollowUp, HeldLock, TaskEdit};
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::{RunId, Subject, TaskId};
 use crate::domain::lease::Lease;
@@ -168,7 +168,7 @@ fn end_run<T: Tables + ?Sized>(
     tables: &mut T,
     at_ms: WallMs,
     run: &RunId,
-    then: &After,
+    then: &FollowUp,
 ) -> Result<(), T::Error> {
     let id = run.task();
     if tables
@@ -336,14 +336,14 @@ fn settle_unless_judged(task: &mut Task) {
     }
 }
 
-fn after_run(task: &mut Task, run: &RunId, then: &After) {
+fn after_run(task: &mut Task, run: &RunId, then: &FollowUp) {
     match then {
-        After::Review => {
+        FollowUp::Review => {
             task.attempts += 1;
             task.lapses = 0;
             task.state = TaskState::Review { run: run.clone() };
         }
-        After::Requeue {
+        FollowUp::Requeue {
             attempt,
             not_before_ms,
             note,
@@ -353,12 +353,12 @@ fn after_run(task: &mut Task, run: &RunId, then: &After) {
             task.notes.extend(note.clone());
             task.settle();
         }
-        After::Hold { hold, attempt } => {
+        FollowUp::Hold { hold, attempt } => {
             count(task, *attempt);
             task.hold = Some(hold.clone());
             task.settle();
         }
-        After::Fail { reason } => {
+        FollowUp::Fail { reason } => {
             task.attempts += 1;
             task.state = TaskState::Failed {
                 failed_because: reason.clone(),
@@ -367,11 +367,11 @@ fn after_run(task: &mut Task, run: &RunId, then: &After) {
     }
 }
 
-fn count(task: &mut Task, attempt: Attempt) {
+fn count(task: &mut Task, attempt: AttemptCount) {
     match attempt {
-        Attempt::Counts => (task.attempts, task.lapses) = (task.attempts + 1, 0),
-        Attempt::Free => {}
-        Attempt::Lapse => task.lapses += 1,
+        AttemptCount::Counts => (task.attempts, task.lapses) = (task.attempts + 1, 0),
+        AttemptCount::Free => {}
+        AttemptCount::Lapse => task.lapses += 1,
     }
 }
 

@@ -5,7 +5,7 @@
 //! Every new event must say here which free texts it has; the match is without a wildcard so that
 //! none can be forgotten.
 
-use crate::domain::event::{After, Event, TaskEdit};
+use crate::domain::event::{Event, FollowUp, TaskEdit};
 use crate::domain::task::{Hold, Proof, Task, TaskState};
 
 /// What looks at each text, and may change it.
@@ -128,12 +128,12 @@ fn in_proof(proof: &mut Proof, visit: Visit<'_>) {
     }
 }
 
-fn in_after(after: &mut After, visit: Visit<'_>) {
+fn in_after(after: &mut FollowUp, visit: Visit<'_>) {
     match after {
-        After::Requeue { note, .. } => note.iter_mut().for_each(|note| visit(&mut note.text)),
-        After::Hold { hold, .. } => visit(&mut hold.reason),
-        After::Fail { reason } => visit(reason),
-        After::Review => {}
+        FollowUp::Requeue { note, .. } => note.iter_mut().for_each(|note| visit(&mut note.text)),
+        FollowUp::Hold { hold, .. } => visit(&mut hold.reason),
+        FollowUp::Fail { reason } => visit(reason),
+        FollowUp::Review => {}
     }
 }
 

@@ -33,7 +33,7 @@ pub struct Lease {
 
 /// Whether a lease binds now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Liveness {
+pub enum LeaseLiveness {
     /// It binds for so many more milliseconds.
     Live(i64),
     /// It is over.
@@ -44,17 +44,17 @@ pub enum Liveness {
 
 impl Lease {
     /// Whether the lease binds at `now`.
-    pub fn liveness(&self, now: &Now) -> Liveness {
+    pub fn liveness(&self, now: &Now) -> LeaseLiveness {
         match now.lease.since(&self.expires) {
-            Elapsed::Ms(past) if past < 0 => Liveness::Live(-past),
-            Elapsed::Ms(_) | Elapsed::OtherBoot => Liveness::Lapsed,
-            Elapsed::OtherNamespace => Liveness::Unknown,
+            Elapsed::Ms(past) if past < 0 => LeaseLiveness::Live(-past),
+            Elapsed::Ms(_) | Elapsed::OtherBoot => LeaseLiveness::Lapsed,
+            Elapsed::OtherNamespace => LeaseLiveness::Unknown,
         }
     }
 
     /// True unless the lease has certainly lapsed: what cannot be compared is treated as held.
     pub fn binds(&self, now: &Now) -> bool {
-        self.liveness(now) != Liveness::Lapsed
+        self.liveness(now) != LeaseLiveness::Lapsed
     }
 
     /// The lease as renewed at `now` for `ttl_ms`.
@@ -217,8 +217,8 @@ mod tests {
                 ms: 1,
             },
         };
-        assert_eq!(lease.liveness(&other("c/t")), Liveness::Lapsed);
-        assert_eq!(lease.liveness(&other("b/u")), Liveness::Unknown);
+        assert_eq!(lease.liveness(&other("c/t")), LeaseLiveness::Lapsed);
+        assert_eq!(lease.liveness(&other("b/u")), LeaseLiveness::Unknown);
         assert!(lease.binds(&other("b/u")));
     }
 
@@ -228,7 +228,7 @@ mod tests {
         let lease = granted(&token);
         let mut stepped = now(50);
         stepped.wall_ms += 86_400_000;
-        assert_eq!(lease.liveness(&stepped), Liveness::Live(50));
+        assert_eq!(lease.liveness(&stepped), LeaseLiveness::Live(50));
     }
 
     #[test]

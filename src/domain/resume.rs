@@ -1,7 +1,7 @@
 //! Whether a run may go on with the session of the one before. Pure; whether the session is still
 //! there is looked at elsewhere.
 
-use crate::domain::run::{Run, Step};
+use crate::domain::run::{Run, RunStep};
 use crate::domain::verdict::Lifecycle;
 
 /// What the next run is like.
@@ -40,7 +40,7 @@ pub fn may_continue(last: &Run, next: &Next<'_>) -> bool {
             false
         }
     };
-    same && interrupted && last.step >= Step::Agent
+    same && interrupted && last.step >= RunStep::Agent
 }
 
 #[cfg(test)]

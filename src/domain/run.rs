@@ -42,7 +42,7 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<LeaseInstant>,
     /// How far it has come.
-    pub step: Step,
+    pub step: RunStep,
     /// The tree that `ai` snapshotted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tree: Option<String>,
@@ -185,7 +185,8 @@ pub struct Accepting {
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
-pub enum Step {
+#[schemars(rename = "Step")]
+pub enum RunStep {
     /// Task, locks and lease are held.
     Claimed,
     /// The worktree is being made or taken from the pool.
@@ -202,17 +203,17 @@ pub enum Step {
     Judged,
 }
 
-impl Step {
+impl RunStep {
     /// The stable word for this step.
     pub fn name(self) -> &'static str {
         match self {
-            Step::Claimed => "claimed",
-            Step::Worktree => "worktree",
-            Step::Agent => "agent",
-            Step::Snapshot => "snapshot",
-            Step::Checks => "checks",
-            Step::Evidence => "evidence",
-            Step::Judged => "judged",
+            RunStep::Claimed => "claimed",
+            RunStep::Worktree => "worktree",
+            RunStep::Agent => "agent",
+            RunStep::Snapshot => "snapshot",
+            RunStep::Checks => "checks",
+            RunStep::Evidence => "evidence",
+            RunStep::Judged => "judged",
         }
     }
 }

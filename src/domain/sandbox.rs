@@ -24,7 +24,8 @@ pub enum Isolation {
     Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
-pub enum Wish {
+#[schemars(rename = "Wish")]
+pub enum SandboxWish {
     /// The strongest that works on this machine; where none does, nothing runs.
     #[default]
     Auto,
@@ -49,7 +50,8 @@ pub enum Demand {
 /// The layer that was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Mode {
+#[schemars(rename = "Mode")]
+pub enum SandboxMode {
     /// Namespaces by `bwrap`.
     Bubblewrap,
     /// Landlock rules of the kernel.
@@ -75,34 +77,35 @@ pub enum Network {
 
 /// What stood around an agent, for the evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Used {
+#[schemars(rename = "Used")]
+pub struct SandboxUsed {
     /// The layer.
-    pub mode: Mode,
+    pub mode: SandboxMode,
     /// The network.
     pub network: Network,
 }
 
-impl Wish {
+impl SandboxWish {
     /// The stricter of the project's wish and an agent's demand.
-    pub fn tightened(self, demand: Option<Demand>) -> Wish {
+    pub fn tightened(self, demand: Option<Demand>) -> SandboxWish {
         match (self, demand) {
             (wish, None) => wish,
-            (_, Some(Demand::Bubblewrap)) => Wish::Bubblewrap,
-            (Wish::None, Some(Demand::Auto)) => Wish::Auto,
+            (_, Some(Demand::Bubblewrap)) => SandboxWish::Bubblewrap,
+            (SandboxWish::None, Some(Demand::Auto)) => SandboxWish::Auto,
             (wish, Some(Demand::Auto)) => wish,
         }
     }
 }
 
-impl FromStr for Wish {
+impl FromStr for SandboxWish {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Wish, String> {
+    fn from_str(text: &str) -> Result<SandboxWish, String> {
         match text {
-            "auto" => Ok(Wish::Auto),
-            "bubblewrap" | "bwrap" => Ok(Wish::Bubblewrap),
-            "landlock" => Ok(Wish::Landlock),
-            "none" => Ok(Wish::None),
+            "auto" => Ok(SandboxWish::Auto),
+            "bubblewrap" | "bwrap" => Ok(SandboxWish::Bubblewrap),
+            "landlock" => Ok(SandboxWish::Landlock),
+            "none" => Ok(SandboxWish::None),
             other => Err(format!(
                 "`{}` is no sandbox: auto, bubblewrap, landlock or none",
                 other.escape_debug()
@@ -111,14 +114,14 @@ impl FromStr for Wish {
     }
 }
 
-impl Mode {
+impl SandboxMode {
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
-            Mode::Bubblewrap => "bubblewrap",
-            Mode::Landlock => "landlock",
-            Mode::Seatbelt => "seatbelt",
-            Mode::None => "none",
+            SandboxMode::Bubblewrap => "bubblewrap",
+            SandboxMode::Landlock => "landlock",
+            SandboxMode::Seatbelt => "seatbelt",
+            SandboxMode::None => "none",
         }
     }
 }
@@ -142,21 +145,21 @@ impl Network {
     }
 }
 
-impl Used {
+impl SandboxUsed {
     /// No sandbox at all.
-    pub const NONE: Used = Used {
-        mode: Mode::None,
+    pub const NONE: SandboxUsed = SandboxUsed {
+        mode: SandboxMode::None,
         network: Network::On,
     };
 }
 
-impl Default for Used {
-    fn default() -> Used {
-        Used::NONE
+impl Default for SandboxUsed {
+    fn default() -> SandboxUsed {
+        SandboxUsed::NONE
     }
 }
 
-impl fmt::Display for Used {
+impl fmt::Display for SandboxUsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -173,10 +176,18 @@ mod tests {
 
     #[test]
     fn an_agent_can_only_tighten() {
-        for wish in [Wish::Auto, Wish::Bubblewrap, Wish::Landlock, Wish::None] {
+        for wish in [
+            SandboxWish::Auto,
+            SandboxWish::Bubblewrap,
+            SandboxWish::Landlock,
+            SandboxWish::None,
+        ] {
             assert_eq!(wish.tightened(None), wish);
-            assert_eq!(wish.tightened(Some(Demand::Bubblewrap)), Wish::Bubblewrap);
-            assert_ne!(wish.tightened(Some(Demand::Auto)), Wish::None);
+            assert_eq!(
+                wish.tightened(Some(Demand::Bubblewrap)),
+                SandboxWish::Bubblewrap
+            );
+            assert_ne!(wish.tightened(Some(Demand::Auto)), SandboxWish::None);
         }
         assert_eq!(Network::On.and(Network::Off), Network::Off);
         assert_eq!(Network::Off.and(Network::On), Network::Off);
@@ -185,11 +196,11 @@ mod tests {
 
     #[test]
     fn wishes_are_read_from_words() {
-        assert_eq!("bwrap".parse(), Ok(Wish::Bubblewrap));
-        assert_eq!("none".parse(), Ok(Wish::None));
+        assert_eq!("bwrap".parse(), Ok(SandboxWish::Bubblewrap));
+        assert_eq!("none".parse(), Ok(SandboxWish::None));
         assert!(
             "off"
-                .parse::<Wish>()
+                .parse::<SandboxWish>()
                 .unwrap_err()
                 .contains("`off` is no sandbox")
         );

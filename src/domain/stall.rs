@@ -22,7 +22,7 @@ const PATIENCE: u64 = 4;
 
 /// How long ago each sign of work was last seen, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Signals {
+pub struct StallSignals {
     /// The last byte of output.
     pub output_ms: u64,
     /// The last noticeable use of CPU time; `None` where it cannot be seen.
@@ -33,7 +33,7 @@ pub struct Signals {
 
 /// What the signs amount to, with those that speak for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum StallState {
     /// It works, as far as can be told.
     Fine,
     /// It has been still for longer than allowed, but something speaks for it or nothing else can
@@ -44,9 +44,9 @@ pub enum Standing {
 }
 
 /// Weighs the signs against the longest silence that is allowed, in milliseconds.
-pub fn judge(signals: &Signals, allowed_ms: u64) -> Standing {
+pub fn judge(signals: &StallSignals, allowed_ms: u64) -> StallState {
     if signals.output_ms < allowed_ms {
-        return Standing::Fine;
+        return StallState::Fine;
     }
     let life = if signals.output_ms >= allowed_ms.saturating_mul(PATIENCE) {
         0
@@ -74,9 +74,9 @@ pub fn judge(signals: &Signals, allowed_ms: u64) -> Standing {
         }
     }
     if sum >= STALLED {
-        Standing::Stalled(reasons)
+        StallState::Stalled(reasons)
     } else {
-        Standing::Suspect(reasons)
+        StallState::Suspect(reasons)
     }
 }
 
@@ -92,9 +92,9 @@ mod tests {
 
     const ALLOWED: u64 = 1000;
 
-    fn at(output_ms: u64, cpu_ms: Option<u64>, files_ms: Option<u64>) -> Standing {
+    fn at(output_ms: u64, cpu_ms: Option<u64>, files_ms: Option<u64>) -> StallState {
         judge(
-            &Signals {
+            &StallSignals {
                 output_ms,
                 cpu_ms,
                 files_ms,
@@ -103,14 +103,14 @@ mod tests {
         )
     }
 
-    fn is_stalled(standing: &Standing) -> bool {
-        matches!(standing, Standing::Stalled(_))
+    fn is_stalled(standing: &StallState) -> bool {
+        matches!(standing, StallState::Stalled(_))
     }
 
     #[test]
     fn two_signs_are_needed() {
         let (still, busy) = (Some(ALLOWED), Some(0));
-        assert_eq!(at(ALLOWED - 1, still, still), Standing::Fine);
+        assert_eq!(at(ALLOWED - 1, still, still), StallState::Fine);
         assert!(is_stalled(&at(ALLOWED, still, still)) && is_stalled(&at(ALLOWED, still, None)));
         assert!(
             is_stalled(&at(ALLOWED, None, still)),
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_reasons_are_the_signs() {
-        let Standing::Stalled(reasons) = at(61_000, Some(60_000), Some(2_000_000)) else {
+        let StallState::Stalled(reasons) = at(61_000, Some(60_000), Some(2_000_000)) else {
             panic!()
         };
         let expected = [
@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(reasons, expected);
         assert_eq!(
             at(1000, Some(0), None),
-            Standing::Suspect(vec!["no output for 1 s".into()])
+            StallState::Suspect(vec!["no output for 1 s".into()])
         );
     }
 
@@ -156,7 +156,7 @@ mod tests {
 
         #[test]
         fn nobody_has_stalled_who_speaks(output in 0_u64..ALLOWED, cpu in option::of(any::<u64>()), files in option::of(any::<u64>())) {
-            prop_assert_eq!(at(output, cpu, files), Standing::Fine);
+            prop_assert_eq!(at(output, cpu, files), StallState::Fine);
         }
 
         #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::config::Config;
 use crate::domain::agent::Agent;
-use crate::domain::budget::{self, Amounts, Level, Scope, Spent, Unit};
+use crate::domain::budget::{self, Amounts, BudgetLevel, BudgetScope, Spent, Unit};
 use crate::domain::run::Run;
 use crate::domain::task::Task;
 use crate::ops::cx::Cx;
@@ -19,7 +19,7 @@ pub struct Standing {
     /// The agent or task, where there is one.
     pub of: Option<String>,
     /// The level that was reached.
-    pub level: Level,
+    pub level: BudgetLevel,
     /// Runs of which nobody knows the price.
     pub unpriced: u64,
 }
@@ -32,15 +32,15 @@ pub fn admit(
     config: &Config,
     task: &Task,
     agent: &Agent,
-) -> Result<Vec<Level>, OpError> {
+) -> Result<Vec<BudgetLevel>, OpError> {
     let budgets = &config.budgets;
     let own = Amounts {
         tokens: agent.limits.tokens,
         money: agent.limits.money,
         ..Amounts::default()
     };
-    let mut levels = budget::levels(Scope::Run, &budgets.run, &Spent::default());
-    levels.extend(budget::levels(Scope::Run, &own, &Spent::default()));
+    let mut levels = budget::levels(BudgetScope::Run, &budgets.run, &Spent::default());
+    levels.extend(budget::levels(BudgetScope::Run, &own, &Spent::default()));
     let shared = Used::read(tx, cx, config, Some((task, agent.name.as_str())))?.levels(config);
     if let Some(level) = shared.iter().find(|level| level.is_used_up()) {
         return Err(refusal(cx, level).into());
@@ -57,7 +57,7 @@ pub fn used_up(
     config: &Config,
     task: &Task,
     agent: &str,
-) -> Result<Option<Level>, OpError> {
+) -> Result<Option<BudgetLevel>, OpError> {
     let budgets = &config.budgets;
     let all = [
         &budgets.task,
@@ -121,7 +121,7 @@ fn at_work(cx: &Cx, run: &Run) -> Spent {
     }
 }
 
-fn refusal(cx: &Cx, level: &Level) -> Refusal {
+fn refusal(cx: &Cx, level: &BudgetLevel) -> Refusal {
     let name = level.name();
     let why = format!("budget {name} is used up: {level}");
     if !level.scope.is_daily() {
@@ -177,13 +177,17 @@ impl Used {
         Ok(used)
     }
 
-    fn levels(&self, config: &Config) -> Vec<Level> {
+    fn levels(&self, config: &Config) -> Vec<BudgetLevel> {
         let budgets = &config.budgets;
         let scopes = [
-            (Scope::Task, &budgets.task, &self.task),
-            (Scope::Agent, &budgets.agent, &self.agent),
-            (Scope::Day, &budgets.day, &self.day),
-            (Scope::Repository, &budgets.repository, &self.repository),
+            (BudgetScope::Task, &budgets.task, &self.task),
+            (BudgetScope::Agent, &budgets.agent, &self.agent),
+            (BudgetScope::Day, &budgets.day, &self.day),
+            (
+                BudgetScope::Repository,
+                &budgets.repository,
+                &self.repository,
+            ),
         ];
         scopes
             .into_iter()
@@ -238,17 +242,17 @@ pub fn overview(
     };
     add(
         None,
-        Scope::Repository,
+        BudgetScope::Repository,
         &budgets.repository,
         used.repository,
     );
-    add(None, Scope::Day, &budgets.day, used.day);
+    add(None, BudgetScope::Day, &budgets.day, used.day);
     let today = of_agents_today(tx, cx)?;
     for agent in agents {
         let spent = today.get(agent.name.as_str()).copied().unwrap_or_default();
         add(
             Some(agent.name.as_str()),
-            Scope::Agent,
+            BudgetScope::Agent,
             &budgets.agent,
             spent,
         );
@@ -261,7 +265,7 @@ pub fn overview(
                 .map(|run| at_work(cx, run))
                 .fold(tx.task_spent(&task)?, Spent::plus);
             if spent.runs > 0 || spent.attempts > 0 {
-                add(Some(task.as_str()), Scope::Task, &budgets.task, spent);
+                add(Some(task.as_str()), BudgetScope::Task, &budgets.task, spent);
             }
         }
     }

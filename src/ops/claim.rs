@@ -6,7 +6,7 @@ use crate::domain::action::Action;
 use crate::domain::actor::ActorKind;
 use crate::domain::event::{Event, HeldLock};
 use crate::domain::ids::{Subject, TaskId};
-use crate::domain::lease::{Lease, Liveness, Token};
+use crate::domain::lease::{Lease, LeaseLiveness, Token};
 use crate::domain::task::{BlockReason, Hold, Task, TaskState};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
@@ -181,7 +181,7 @@ fn take_lapsed(tx: &mut dyn Tx, cx: &Cx, id: &TaskId) -> Result<Lapsed, OpError>
         return Ok(Lapsed::None);
     };
     match lease.liveness(&cx.now) {
-        Liveness::Live(left_ms) => {
+        LeaseLiveness::Live(left_ms) => {
             return Err(Refusal::Taken {
                 task: id.clone(),
                 holder: lease.holder.to_string(),
@@ -189,8 +189,8 @@ fn take_lapsed(tx: &mut dyn Tx, cx: &Cx, id: &TaskId) -> Result<Lapsed, OpError>
             }
             .into());
         }
-        Liveness::Unknown => return Err(Refusal::OtherClock(id.to_string()).into()),
-        Liveness::Lapsed => {}
+        LeaseLiveness::Unknown => return Err(Refusal::OtherClock(id.to_string()).into()),
+        LeaseLiveness::Lapsed => {}
     }
     let task = cx::load(tx, id)?;
     if let TaskState::Running { run } = &task.state {

@@ -5,7 +5,7 @@ use crate::domain::action::Action;
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::{Subject, TaskId};
-use crate::domain::lease::{Liveness, Token};
+use crate::domain::lease::{LeaseLiveness, Token};
 use crate::domain::path_lock::LockMode;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::task::{Proof, Task, TaskState};
@@ -174,14 +174,14 @@ pub fn entitled(tx: &mut dyn Tx, cx: &Cx, id: &TaskId, right: &Right<'_>) -> Res
         .into()),
         Right::Unclaimed => match tx.lease(&id.subject())? {
             Some(lease) => match lease.liveness(&cx.now) {
-                Liveness::Live(left_ms) => Err(Refusal::Taken {
+                LeaseLiveness::Live(left_ms) => Err(Refusal::Taken {
                     task: id.clone(),
                     holder: lease.holder.to_string(),
                     left_ms,
                 }
                 .into()),
-                Liveness::Unknown => Err(Refusal::OtherClock(id.to_string()).into()),
-                Liveness::Lapsed => Ok(()),
+                LeaseLiveness::Unknown => Err(Refusal::OtherClock(id.to_string()).into()),
+                LeaseLiveness::Lapsed => Ok(()),
             },
             None => Ok(()),
         },

@@ -4,7 +4,7 @@
 use crate::base::fs;
 use crate::domain::event::HeldLock;
 use crate::domain::ids::Subject;
-use crate::domain::lease::{Lease, Liveness};
+use crate::domain::lease::{Lease, LeaseLiveness};
 use crate::domain::path_lock::{self, LockMode};
 use crate::domain::path_pattern::{self, PathPattern, prefix_candidates};
 use crate::domain::task::LockRequest;
@@ -123,8 +123,8 @@ impl Conflict {
     /// The conflict as a refusal.
     pub fn refusal(self, cx: &Cx) -> Refusal {
         let left_ms = match self.lease.liveness(&cx.now) {
-            Liveness::Live(ms) => ms,
-            Liveness::Lapsed | Liveness::Unknown => 0,
+            LeaseLiveness::Live(ms) => ms,
+            LeaseLiveness::Lapsed | LeaseLiveness::Unknown => 0,
         };
         Refusal::Locked {
             wanted: self.wanted.pattern,

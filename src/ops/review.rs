@@ -4,7 +4,7 @@
 use crate::domain::decision::DecisionRecord;
 use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::run::Run;
-use crate::domain::sandbox::Used;
+use crate::domain::sandbox::SandboxUsed;
 use crate::domain::task::{Task, TaskState};
 use crate::git::diff::{ChangeSide, ChangedPath, FileDiff, file_diff, unified};
 use crate::git::shadow::ShadowRepo;
@@ -163,7 +163,7 @@ impl Review {
 
     /// Returns the sandbox that confined the agent, as recorded with the statement; nothing for a
     /// run that came to no verdict.
-    pub fn sandbox(&self) -> Option<Used> {
+    pub fn sandbox(&self) -> Option<SandboxUsed> {
         serde_json::from_value(self.statement()?.summary.get("sandbox")?.clone()).ok()
     }
 

@@ -8,7 +8,7 @@ use crate::connector::registry::ConnectorRegistry;
 use crate::domain::action::Action;
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::agent::Agent;
-use crate::domain::budget::{self, Scope};
+use crate::domain::budget::{self, BudgetScope};
 use crate::domain::decision::Effect;
 use crate::domain::history::{AgentLast, AgentSum};
 use crate::domain::run::{Routed, Run};
@@ -17,7 +17,7 @@ use crate::domain::verdict::Outcome;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::Cx;
 use crate::ops::refusal::{OpError, Refusal, seconds};
-use crate::router::{self, Ask, Candidate, Gate, History, Pin, Trace};
+use crate::router::{self, Candidate, History, Pin, RouteGate, RouteRequest, Trace};
 use crate::store::Tx;
 
 /// Agents, what drives them, and what the project says about them.
@@ -77,7 +77,7 @@ fn pass_over_unready(field: &Field<'_>, pin: &Pin, candidates: &mut [Candidate])
     }
 }
 
-fn asked(cx: &Cx, field: &Field<'_>, task: &Task, runs: &[Run], wish: Wish<'_>) -> Ask {
+fn asked(cx: &Cx, field: &Field<'_>, task: &Task, runs: &[Run], wish: Wish<'_>) -> RouteRequest {
     let Config {
         router, defaults, ..
     } = field.config;
@@ -102,7 +102,7 @@ fn asked(cx: &Cx, field: &Field<'_>, task: &Task, runs: &[Run], wish: Wish<'_>) 
         (Wish::Open, None, Some(name), None) => Pin::Default(name.clone()),
         (Wish::Open, None, None, None) => Pin::Nobody,
     };
-    Ask {
+    RouteRequest {
         labels: task.labels.iter().filter(plain).cloned().collect(),
         needs,
         on,
@@ -282,7 +282,7 @@ pub(in crate::ops) fn budgets_used_up(
     let until = budget::day_ends_ms(cx.now.wall_ms);
     let mut found = HashMap::new();
     for (agent, spent) in crate::ops::budget::of_agents_today(tx, cx)? {
-        let levels = budget::levels(Scope::Agent, amounts, &spent);
+        let levels = budget::levels(BudgetScope::Agent, amounts, &spent);
         if let Some(level) = levels.iter().find(|level| level.is_used_up()) {
             found.insert(
                 agent,
@@ -327,9 +327,9 @@ pub fn agent_of(trace: &Trace, now_ms: i64) -> Result<String, OpError> {
     }
     let first = |gate| trace.lost_at(gate).next().map(|(name, _)| name.to_owned());
     // A login may have been renewed since: where nobody else can, it is tried.
-    if let Some(name) = first(Gate::Room)
-        .or_else(|| first(Gate::Policy))
-        .or_else(|| first(Gate::Login))
+    if let Some(name) = first(RouteGate::Room)
+        .or_else(|| first(RouteGate::Policy))
+        .or_else(|| first(RouteGate::Login))
     {
         return Ok(name);
     }
@@ -337,10 +337,11 @@ pub fn agent_of(trace: &Trace, now_ms: i64) -> Result<String, OpError> {
 }
 
 fn nobody(trace: &Trace, now_ms: i64) -> Refusal {
-    let real = trace
-        .considered
-        .iter()
-        .filter(|c| c.lost.as_ref().is_some_and(|lost| lost.gate != Gate::Asked));
+    let real = trace.considered.iter().filter(|c| {
+        c.lost
+            .as_ref()
+            .is_some_and(|lost| lost.gate != RouteGate::Asked)
+    });
     let told: Vec<String> = real
         .take(3)
         .map(|c| format!("{}: {}", c.agent, c.why))

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use crate::domain::actor::{Actor, ActorKind};
-use crate::domain::event::{After, Attempt, Event, TaskEdit};
+use crate::domain::event::{AttemptCount, Event, FollowUp, TaskEdit};
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::{Token, fence};
 use crate::domain::path_lock::LockMode;
@@ -401,20 +401,20 @@ impl Story {
             reason: "ask".into(),
             since_ms: 0,
         };
-        let requeue = |attempt| After::Requeue {
+        let requeue = |attempt| FollowUp::Requeue {
             attempt,
             not_before_ms: None,
             note: None,
         };
         let then = match end {
-            End::Review => After::Review,
-            End::Requeue => requeue(Attempt::Counts),
-            End::Lapse => requeue(Attempt::Lapse),
-            End::Hold => After::Hold {
+            End::Review => FollowUp::Review,
+            End::Requeue => requeue(AttemptCount::Counts),
+            End::Lapse => requeue(AttemptCount::Lapse),
+            End::Hold => FollowUp::Hold {
                 hold: hold(),
-                attempt: Attempt::Free,
+                attempt: AttemptCount::Free,
             },
-            End::Fail => After::Fail { reason: "f".into() },
+            End::Fail => FollowUp::Fail { reason: "f".into() },
         };
         let Event::RunEnded { run, end, .. } =
             ended(id.as_str().trim_start_matches("t-"), token.epoch)

@@ -3,7 +3,7 @@
 
 use crate::config::Config;
 use crate::domain::ids::{RunId, TaskId};
-use crate::domain::lease::Liveness;
+use crate::domain::lease::LeaseLiveness;
 use crate::domain::run::Run;
 use crate::domain::task::{BlockReason, Proof, Task, TaskState};
 use crate::domain::verdict::{Lifecycle, Outcome};
@@ -194,7 +194,7 @@ fn leased(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<Gate
         .as_ref()
         .map_or("claimed".to_owned(), |run| format!("at work in run {run},"));
     Ok(match lease.liveness(&cx.now) {
-        Liveness::Live(ms) => {
+        LeaseLiveness::Live(ms) => {
             let goes = match &task.state {
                 TaskState::Running { run } => tx.run(run)?.map(|run| {
                     format!("; accepted, its work {}", destination(&config.accept, &run))
@@ -209,7 +209,7 @@ fn leased(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<Gate
             );
             gate("lease", text, run, None)
         }
-        Liveness::Lapsed => {
+        LeaseLiveness::Lapsed => {
             let (then, next) = match &run {
                 Some(run) => (
                     "the run must be recovered first",
@@ -224,7 +224,7 @@ fn leased(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<Gate
                 Some(next),
             )
         }
-        Liveness::Unknown => gate(
+        LeaseLiveness::Unknown => gate(
             "lease",
             format!(
                 "{what} by {} under another time namespace of this machine",

@@ -8,7 +8,7 @@ use crate::base::env;
 use crate::config::{Config, Trees};
 use crate::domain::actor::Actor;
 use crate::domain::ids::RunId;
-use crate::domain::sandbox::Wish;
+use crate::domain::sandbox::SandboxWish;
 use crate::domain::time::Now;
 use crate::git::worktree::{DiskLocks, PoolLimits};
 use crate::git::{CommitIdentity, Git, Repo, RepoLocation, preflight};
@@ -44,7 +44,7 @@ pub struct World {
     pub scrub: Scrub,
     /// The sandbox that the user asked for at the terminal or for this machine; outranks the
     /// configuration.
-    pub sandbox: Option<Wish>,
+    pub sandbox: Option<SandboxWish>,
     /// The sandbox layers that work here, probed when first needed.
     pub probed: OnceLock<SandboxProbe>,
     /// Told what goes on.

@@ -2,11 +2,11 @@
 
 use crate::base::yaml::SourcePlace;
 use crate::domain::action::Action;
-use crate::domain::decision::{Effect, Layer};
+use crate::domain::decision::{Effect, PolicyLayer};
 use crate::policy::name_globs::NameGlobs;
 use crate::policy::path_globs::PathGlobs;
 use crate::policy::pattern_list::BadPatterns;
-use crate::policy::rule::{ActionPattern, Replaceable, Rule};
+use crate::policy::rule::{ActionPattern, PolicyRule, Replaceable};
 use std::sync::OnceLock;
 
 /// What the built-in policy is called in records; counts up when the built-in rules change.
@@ -15,15 +15,15 @@ pub const DIGEST: &str = "built-in:1";
 pub const RESERVED: [&str; 3] = ["built-in.", "limit.", "policy."];
 
 /// The built-in rules; none only where `ai` itself is broken, and then everything is denied.
-pub fn rules() -> Option<&'static [Rule]> {
-    static RULES: OnceLock<Option<Vec<Rule>>> = OnceLock::new();
+pub fn rules() -> Option<&'static [PolicyRule]> {
+    static RULES: OnceLock<Option<Vec<PolicyRule>>> = OnceLock::new();
     RULES.get_or_init(|| build().ok()).as_deref()
 }
 
-fn build() -> Result<Vec<Rule>, BadPatterns> {
+fn build() -> Result<Vec<PolicyRule>, BadPatterns> {
     let not_human = || NameGlobs::new(["agent:*", "daemon:*", "hook:*"]).map(Some);
     Ok(vec![
-        Rule {
+        PolicyRule {
             id: "built-in.protect-ai".to_owned(),
             on: only(&[
                 Action::Edit,
@@ -43,7 +43,7 @@ fn build() -> Result<Vec<Rule>, BadPatterns> {
             replaceable: Replaceable::Yes,
             ..blank()
         },
-        Rule {
+        PolicyRule {
             id: "built-in.humans-trust".to_owned(),
             on: only(&[Action::Trust, Action::ApprovalGrant]),
             actors: not_human()?,
@@ -51,7 +51,7 @@ fn build() -> Result<Vec<Rule>, BadPatterns> {
             reason: "trust and approvals are a human's word".to_owned(),
             ..blank()
         },
-        Rule {
+        PolicyRule {
             id: "built-in.humans-override".to_owned(),
             on: only(&[Action::TaskOverride]),
             actors: not_human()?,
@@ -66,10 +66,10 @@ fn only(actions: &[Action]) -> Vec<ActionPattern> {
     actions.iter().copied().map(ActionPattern::One).collect()
 }
 
-fn blank() -> Rule {
-    Rule {
+fn blank() -> PolicyRule {
+    PolicyRule {
         id: String::new(),
-        layer: Layer::BuiltIn,
+        layer: PolicyLayer::BuiltIn,
         on: Vec::new(),
         paths: None,
         actors: None,

@@ -7,10 +7,10 @@
 
 use crate::domain::action::{Action, Nature};
 use crate::domain::actor::ActorKind;
-use crate::domain::decision::{Decision, Effect, Layer, MatchedRule};
+use crate::domain::decision::{Decision, Effect, MatchedRule, PolicyLayer};
 use crate::policy::asked::{AskedPaths, Request};
 use crate::policy::model::{PolicyState, Unreadable};
-use crate::policy::rule::{Rule, RuleAnswer};
+use crate::policy::rule::{PolicyRule, RuleAnswer};
 use std::cmp::Reverse;
 
 /// The id under which the default stands among the matched rules.
@@ -40,7 +40,7 @@ fn match_rules(state: &PolicyState, request: &Request<'_>) -> Vec<MatchedRule> {
     let mut matched = Vec::new();
     for rule in rules {
         let held = rule.hold(request, &asked);
-        if rule.layer != Layer::BuiltIn {
+        if rule.layer != PolicyLayer::BuiltIn {
             coverage.add(&held);
         }
         matched.extend(matched_rule(rule, held));
@@ -54,7 +54,7 @@ fn match_rules(state: &PolicyState, request: &Request<'_>) -> Vec<MatchedRule> {
     matched
 }
 
-fn matched_rule(rule: &Rule, held: RuleAnswer) -> Option<MatchedRule> {
+fn matched_rule(rule: &PolicyRule, held: RuleAnswer) -> Option<MatchedRule> {
     let path = match held {
         RuleAnswer::Whole => None,
         RuleAnswer::Parts { first, .. } => Some(first),
@@ -72,12 +72,12 @@ fn matched_rule(rule: &Rule, held: RuleAnswer) -> Option<MatchedRule> {
 fn default_answer(state: &PolicyState) -> MatchedRule {
     let (layer, effect, reason) = match state.loaded() {
         Some(policy) => (
-            Layer::Project,
+            PolicyLayer::Project,
             policy.default,
             "no rule of the policy matches; its default says so",
         ),
         None => (
-            Layer::BuiltIn,
+            PolicyLayer::BuiltIn,
             Effect::Allow,
             "there is no policy file and no built-in rule says otherwise",
         ),
@@ -161,7 +161,7 @@ fn repairs(request: &Request<'_>, file: &str) -> bool {
 
 fn own_rule(effect: Effect, reason: String) -> MatchedRule {
     MatchedRule {
-        layer: Layer::Project,
+        layer: PolicyLayer::Project,
         rule: UNREADABLE_RULE.to_owned(),
         effect,
         reason,

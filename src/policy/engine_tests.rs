@@ -129,7 +129,7 @@ fn the_strictest_rule_wins_and_all_are_named() {
     );
     assert_eq!(
         (decision.effect, decision.layer, decision.rule.as_str()),
-        (Effect::Deny, Layer::Project, "ci")
+        (Effect::Deny, PolicyLayer::Project, "ci")
     );
     assert_eq!(decision.reason, "ours (ci/x.yml)");
     let named: Vec<&str> = decision.matched.iter().map(|m| m.rule.as_str()).collect();

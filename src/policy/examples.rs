@@ -11,7 +11,7 @@ use crate::domain::actor::Actor;
 use crate::domain::path_pattern::CaseMode;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::tool_kind::ToolKind;
-use crate::policy::rule::Rule;
+use crate::policy::rule::PolicyRule;
 
 /// What one example states.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ struct Example {
 }
 
 /// Checks the examples of a rule; each one that does not behave is a problem.
-pub(super) fn check(rule: &Rule, node: &YamlNode, problems: &mut Vec<YamlProblem>) {
+pub(super) fn check(rule: &PolicyRule, node: &YamlNode, problems: &mut Vec<YamlProblem>) {
     let Some(mut fields) = MappingFields::of(node, "`examples`", problems) else {
         return;
     };
@@ -53,7 +53,11 @@ pub(super) fn check(rule: &Rule, node: &YamlNode, problems: &mut Vec<YamlProblem
     }
 }
 
-fn example_of(rule: &Rule, node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<Example> {
+fn example_of(
+    rule: &PolicyRule,
+    node: &YamlNode,
+    problems: &mut Vec<YamlProblem>,
+) -> Option<Example> {
     if !matches!(node.value, YamlValue::Map(_)) {
         let text = yaml::text_of(node, "an example", problems)?;
         if rule.paths.is_some() {
@@ -110,7 +114,7 @@ impl Example {
     }
 
     /// True where the rule agrees with everything that is stated.
-    fn agrees(&self, rule: &Rule) -> bool {
+    fn agrees(&self, rule: &PolicyRule) -> bool {
         let path = |text: &String| {
             let path = RepoPath::from(text.as_str());
             rule.paths

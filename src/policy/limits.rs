@@ -2,13 +2,14 @@
 //! denies; one on the size of work that is already done asks a human.
 
 use crate::domain::action::Action;
-use crate::domain::decision::{Effect, Layer, MatchedRule};
+use crate::domain::decision::{Effect, MatchedRule, PolicyLayer};
 use crate::policy::facts::Facts;
 use serde::Serialize;
 
 /// The limits of a policy; `None` is no limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct Limits {
+#[schemars(rename = "Limits")]
+pub struct PolicyLimits {
     /// Attempts at one task, judged when a run starts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
@@ -54,7 +55,7 @@ impl LimitId {
     }
 }
 
-impl Limits {
+impl PolicyLimits {
     /// The limits that the action exceeds, as matched rules.
     pub(super) fn exceeded(&self, action: Action, facts: &Facts) -> Vec<MatchedRule> {
         let attempts = facts.attempts_used.map(u64::from);
@@ -133,7 +134,7 @@ fn passed(id: LimitId, limit: Option<u32>, now: Option<u64>, what: &str) -> Opti
 
 fn answer(id: LimitId, effect: Effect, reason: String) -> MatchedRule {
     MatchedRule {
-        layer: Layer::Project,
+        layer: PolicyLayer::Project,
         rule: id.rule_id().to_owned(),
         effect,
         reason,
@@ -145,7 +146,7 @@ fn answer(id: LimitId, effect: Effect, reason: String) -> MatchedRule {
 mod tests {
     use super::*;
 
-    fn ids(limits: &Limits, action: Action, facts: &Facts) -> Vec<String> {
+    fn ids(limits: &PolicyLimits, action: Action, facts: &Facts) -> Vec<String> {
         limits
             .exceeded(action, facts)
             .into_iter()
@@ -155,12 +156,12 @@ mod tests {
 
     #[test]
     fn a_start_is_judged_before_and_a_diff_after() {
-        let limits = Limits {
+        let limits = PolicyLimits {
             max_attempts: Some(3),
             parallel_runs: Some(2),
             max_diff_lines: Some(10),
             max_diff_files: Some(1),
-            ..Limits::default()
+            ..PolicyLimits::default()
         };
         let facts = |attempts, alive, lines| Facts {
             attempts_used: Some(attempts),
@@ -186,10 +187,10 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_is_not_taken_for_small() {
-        let limits = Limits {
+        let limits = PolicyLimits {
             max_attempts: Some(3),
             max_diff_files: Some(3),
-            ..Limits::default()
+            ..PolicyLimits::default()
         };
         assert_eq!(
             ids(&limits, Action::RunStart, &Facts::default()),
@@ -197,6 +198,13 @@ mod tests {
         );
         let unknown = limits.exceeded(Action::RunFinish, &Facts::default());
         assert_eq!((unknown.len(), unknown[0].effect), (1, Effect::Deny));
-        assert!(ids(&Limits::default(), Action::RunStart, &Facts::default()).is_empty());
+        assert!(
+            ids(
+                &PolicyLimits::default(),
+                Action::RunStart,
+                &Facts::default()
+            )
+            .is_empty()
+        );
     }
 }

@@ -5,17 +5,17 @@ use crate::base::yaml::{
 };
 use crate::base::{hash, suggest};
 use crate::domain::action::Action;
-use crate::domain::decision::{Effect, Layer};
+use crate::domain::decision::{Effect, PolicyLayer};
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::builtin;
 use crate::policy::engine::DEFAULT_RULE;
 use crate::policy::examples;
-use crate::policy::limits::Limits;
+use crate::policy::limits::PolicyLimits;
 use crate::policy::model::{Policy, PolicyState, Unreadable};
 use crate::policy::name_globs::NameGlobs;
 use crate::policy::path_globs::PathGlobs;
 use crate::policy::pattern_list::BadPatterns;
-use crate::policy::rule::{ActionPattern, Replaceable, Rule};
+use crate::policy::rule::{ActionPattern, PolicyRule, Replaceable};
 
 /// Where the project's policy lives, relative to the repository root.
 pub const FILE: &str = ".ai/policy.yaml";
@@ -136,8 +136,8 @@ fn check_version(fields: &mut MappingFields<'_>, problems: &mut Vec<YamlProblem>
     }
 }
 
-fn rules_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Vec<Rule> {
-    let mut rules: Vec<Rule> = Vec::new();
+fn rules_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Vec<PolicyRule> {
+    let mut rules: Vec<PolicyRule> = Vec::new();
     for item in yaml::list_of(node, "`rules`", problems) {
         let Some(rule) = rule_of(item, problems) else {
             continue;
@@ -156,7 +156,7 @@ fn rules_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Vec<Rule> {
     rules
 }
 
-fn rule_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<Rule> {
+fn rule_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<PolicyRule> {
     let before = problems.len();
     let mut fields = MappingFields::of(node, "a rule", problems)?;
     let id = fields
@@ -202,9 +202,9 @@ fn rule_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Option<Rule> {
         problems,
     );
     fields.finish(problems);
-    let rule = Rule {
+    let rule = PolicyRule {
         id: id?,
-        layer: Layer::Project,
+        layer: PolicyLayer::Project,
         on,
         paths,
         actors,
@@ -374,15 +374,15 @@ fn refuse_empty(node: &YamlNode, what: &str, problems: &mut Vec<YamlProblem>) {
     }
 }
 
-fn limits_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> Limits {
+fn limits_of(node: &YamlNode, problems: &mut Vec<YamlProblem>) -> PolicyLimits {
     let Some(mut fields) = MappingFields::of(node, "`limits`", problems) else {
-        return Limits::default();
+        return PolicyLimits::default();
     };
     let mut limit = |key: &'static str| {
         let node = fields.take(key)?;
         yaml::count_of(node, &format!("`{key}`"), 1, problems)
     };
-    let limits = Limits {
+    let limits = PolicyLimits {
         max_attempts: limit("max_attempts"),
         run_minutes: limit("run_minutes"),
         silence_minutes: limit("silence_minutes"),

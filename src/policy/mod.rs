@@ -25,7 +25,7 @@ mod show;
 pub use asked::Request;
 pub use engine::{DEFAULT_RULE, decide};
 pub use facts::Facts;
-pub use limits::Limits;
+pub use limits::PolicyLimits;
 pub use load::{FILE, validate};
 pub use model::PolicyState;
 pub use packs::{PACKS, Pack, pack};

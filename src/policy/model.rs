@@ -3,18 +3,18 @@
 use crate::base::yaml::YamlProblems;
 use crate::domain::decision::Effect;
 use crate::policy::builtin;
-use crate::policy::limits::Limits;
-use crate::policy::rule::{Replaceable, Rule};
+use crate::policy::limits::PolicyLimits;
+use crate::policy::rule::{PolicyRule, Replaceable};
 
 /// A policy file that was read and found in order.
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// Its rules in the order of the file, which has no meaning.
-    pub(super) rules: Vec<Rule>,
+    pub(super) rules: Vec<PolicyRule>,
     /// What happens where no rule of the file matches.
     pub(super) default: Effect,
     /// Its limits.
-    pub(super) limits: Limits,
+    pub(super) limits: PolicyLimits,
     /// SHA-256 of the bytes of the file.
     pub(super) digest: String,
 }
@@ -41,10 +41,10 @@ pub enum PolicyState {
 
 impl PolicyState {
     /// The limits in force.
-    pub fn limits(&self) -> Limits {
+    pub fn limits(&self) -> PolicyLimits {
         match self {
             Self::Loaded(policy) => policy.limits.clone(),
-            Self::Absent | Self::Unreadable(_) => Limits::default(),
+            Self::Absent | Self::Unreadable(_) => PolicyLimits::default(),
         }
     }
 
@@ -68,9 +68,9 @@ impl PolicyState {
 
     /// The built-in rules that stand, then the rules of the file; `None` only where `ai` itself is
     /// broken.
-    pub(super) fn rules(&self) -> Option<Vec<&Rule>> {
-        let own: &[Rule] = self.loaded().map_or(&[], |policy| &policy.rules);
-        let replaced = |rule: &Rule| {
+    pub(super) fn rules(&self) -> Option<Vec<&PolicyRule>> {
+        let own: &[PolicyRule] = self.loaded().map_or(&[], |policy| &policy.rules);
+        let replaced = |rule: &PolicyRule| {
             rule.replaceable == Replaceable::Yes && own.iter().any(|o| o.id == rule.id)
         };
         Some(

@@ -3,7 +3,7 @@
 use crate::base::text;
 use crate::base::yaml::SourcePlace;
 use crate::domain::action::Action;
-use crate::domain::decision::{Effect, Layer};
+use crate::domain::decision::{Effect, PolicyLayer};
 use crate::domain::path_pattern::CaseMode;
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::asked::{AskedPaths, Request};
@@ -12,11 +12,11 @@ use crate::policy::path_globs::PathGlobs;
 
 /// A rule that says what an action may do.
 #[derive(Debug, Clone)]
-pub struct Rule {
+pub struct PolicyRule {
     /// Unique within its layer.
     pub id: String,
     /// Where it comes from.
-    pub layer: Layer,
+    pub layer: PolicyLayer,
     /// The actions it is about.
     pub on: Vec<ActionPattern>,
     /// The paths it is about; `None` for all actions with and without paths.
@@ -110,7 +110,7 @@ pub enum RuleAnswer {
     OtherPaths,
 }
 
-impl Rule {
+impl PolicyRule {
     /// Holds the rule against a question.
     pub(super) fn hold(&self, request: &Request<'_>, asked: &AskedPaths<'_>) -> RuleAnswer {
         let resource = request.resource;
@@ -168,7 +168,7 @@ impl Rule {
     /// compares names.
     fn path_case(&self, asked: &AskedPaths<'_>) -> CaseMode {
         match self.layer {
-            Layer::BuiltIn => CaseMode::Folding,
+            PolicyLayer::BuiltIn => CaseMode::Folding,
             _ => asked.case(),
         }
     }

@@ -1,11 +1,11 @@
 //! A policy in its normal form: what stands, rule by rule, with the layer each rule comes from.
 
 use crate::base::yaml::YamlProblem;
-use crate::domain::decision::{Effect, Layer};
+use crate::domain::decision::{Effect, PolicyLayer};
 use crate::domain::tool_kind::ToolKind;
-use crate::policy::limits::Limits;
+use crate::policy::limits::PolicyLimits;
 use crate::policy::model::PolicyState;
-use crate::policy::rule::Rule;
+use crate::policy::rule::PolicyRule;
 use serde::Serialize;
 
 /// The policy in force.
@@ -18,7 +18,7 @@ pub struct Shown {
     /// What happens where no rule matches.
     pub default: Effect,
     /// Limits in force.
-    pub limits: Limits,
+    pub limits: PolicyLimits,
     /// Rules in force by layer and id; none where the policy cannot be read.
     pub rules: Vec<ShownRule>,
     /// What is wrong with a policy that cannot be read.
@@ -30,7 +30,7 @@ pub struct Shown {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ShownRule {
     /// Its layer.
-    pub layer: Layer,
+    pub layer: PolicyLayer,
     /// Its id.
     pub id: String,
     /// The actions, as in the file.
@@ -91,7 +91,7 @@ pub fn show(state: &PolicyState) -> Shown {
     }
 }
 
-fn shown_rule(rule: &Rule) -> ShownRule {
+fn shown_rule(rule: &PolicyRule) -> ShownRule {
     fn list<'a>(texts: Option<impl Iterator<Item = &'a str>>) -> Vec<String> {
         texts.into_iter().flatten().map(str::to_owned).collect()
     }

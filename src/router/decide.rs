@@ -1,19 +1,20 @@
 //! The decision: gates, then score, then a stable order.
 
 use crate::base::text::counted;
+use crate::domain::run::RoutedBy;
+use crate::router::model::{
+    Candidate, Considered, Lost, Pin, RouteGate, RouteRequest, RouteStanding, Score, Trace,
+};
+use crate::router::score::{price, score};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
-use super::model::{Ask, Candidate, Considered, Gate, Lost, Pin, Standing, Trace};
-use super::score::{Score, price, score};
-use crate::domain::run::RoutedBy;
-
 /// Chooses an agent for a task. The same input gives the same answer, whatever the order of the
 /// candidates.
-pub fn route(ask: &Ask, candidates: &[Candidate]) -> Trace {
+pub fn route(ask: &RouteRequest, candidates: &[Candidate]) -> Trace {
     let known: HashMap<&str, &Candidate> =
         candidates.iter().map(|c| (c.name.as_str(), c)).collect();
-    let known = Known(known);
+    let known = KnownAgents(known);
     match &ask.pin {
         Pin::Nobody => by_score(ask, &known, candidates),
         Pin::Override(name) => overridden(ask, &known, name),
@@ -23,9 +24,9 @@ pub fn route(ask: &Ask, candidates: &[Candidate]) -> Trace {
     }
 }
 
-struct Known<'a>(HashMap<&'a str, &'a Candidate>);
+struct KnownAgents<'a>(HashMap<&'a str, &'a Candidate>);
 
-impl<'a> Known<'a> {
+impl<'a> KnownAgents<'a> {
     fn get(&self, name: &str) -> Option<&'a Candidate> {
         self.0.get(name).copied()
     }
@@ -52,17 +53,17 @@ impl<'a> Known<'a> {
     }
 
     /// Who could take over from `chosen`: room is a matter of the moment and does not count here.
-    fn fallbacks(&self, ask: &Ask, chain: &[String]) -> Vec<String> {
+    fn fallbacks(&self, ask: &RouteRequest, chain: &[String]) -> Vec<String> {
         let able = |name: &&String| {
             let lost = self.get(name).map(|c| turned_away(ask, c));
-            lost.is_some_and(|lost| lost.is_none_or(|lost| lost.gate == Gate::Room))
+            lost.is_some_and(|lost| lost.is_none_or(|lost| lost.gate == RouteGate::Room))
         };
         chain.iter().filter(able).cloned().collect()
     }
 }
 
 /// The first gate that a candidate does not pass.
-fn turned_away(ask: &Ask, c: &Candidate) -> Option<Lost> {
+fn turned_away(ask: &RouteRequest, c: &Candidate) -> Option<Lost> {
     let lost = |gate, why: String| {
         Some(Lost {
             gate,
@@ -78,7 +79,7 @@ fn turned_away(ask: &Ask, c: &Candidate) -> Option<Lost> {
         })
     };
     if let Some(why) = &c.unusable {
-        return lost(Gate::Usable, why.clone());
+        return lost(RouteGate::Usable, why.clone());
     }
     let missing = |wanted: &BTreeSet<String>, has: &BTreeSet<String>| {
         wanted
@@ -89,18 +90,18 @@ fn turned_away(ask: &Ask, c: &Candidate) -> Option<Lost> {
     };
     let unable = missing(&ask.needs, &c.capabilities);
     if !unable.is_empty() {
-        return lost(Gate::Capability, format!("lacks {unable}"));
+        return lost(RouteGate::Capability, format!("lacks {unable}"));
     }
     let unmarked = missing(&ask.on, &c.labels);
     if !unmarked.is_empty() {
-        return lost(Gate::Label, format!("does not bear {unmarked}"));
+        return lost(RouteGate::Label, format!("does not bear {unmarked}"));
     }
     if let Some(why) = &c.denied {
-        return lost(Gate::Policy, why.clone());
+        return lost(RouteGate::Policy, why.clone());
     }
     if let Some(until) = c.quota_until_ms.filter(|until| *until > ask.now_ms) {
         return later(
-            Gate::Quota,
+            RouteGate::Quota,
             format!("out of quota for another {}", span(until - ask.now_ms)),
             until,
         );
@@ -110,14 +111,14 @@ fn turned_away(ask: &Ask, c: &Candidate) -> Option<Lost> {
             "its login was refused; left alone for another {}",
             span(until - ask.now_ms)
         );
-        return later(Gate::Login, why, until);
+        return later(RouteGate::Login, why, until);
     }
     if let Some((why, until)) = &c.budget {
-        return later(Gate::Budget, why.clone(), *until);
+        return later(RouteGate::Budget, why.clone(), *until);
     }
     if c.attempts >= c.max_attempts {
         return lost(
-            Gate::Attempts,
+            RouteGate::Attempts,
             format!(
                 "has made its {} at this task",
                 counted(c.attempts, "attempt")
@@ -125,7 +126,7 @@ fn turned_away(ask: &Ask, c: &Candidate) -> Option<Lost> {
         );
     }
     (c.load >= c.parallel).then(|| Lost {
-        gate: Gate::Room,
+        gate: RouteGate::Room,
         why: format!("at work on {} of {}", c.load, counted(c.parallel, "run")),
         until_ms: None,
     })
@@ -143,17 +144,19 @@ fn span(ms: i64) -> String {
 
 /// A person's word: whether the agent can be started is all that counts, and what else speaks
 /// against it is said.
-fn overridden(ask: &Ask, known: &Known<'_>, name: &str) -> Trace {
+fn overridden(ask: &RouteRequest, known: &KnownAgents<'_>, name: &str) -> Trace {
     let candidate = known.get(name);
     let lost = candidate.map_or_else(|| Some(unknown(name)), |c| turned_away(ask, c));
-    let stops = lost.as_ref().is_some_and(|lost| lost.gate == Gate::Usable);
+    let stops = lost
+        .as_ref()
+        .is_some_and(|lost| lost.gate == RouteGate::Usable);
     let considered = Considered {
         agent: name.to_owned(),
         model: candidate.and_then(|c| c.model.clone()),
         standing: if stops {
-            Standing::Out
+            RouteStanding::Out
         } else {
-            Standing::Chosen
+            RouteStanding::Chosen
         },
         why: lost
             .as_ref()
@@ -162,7 +165,8 @@ fn overridden(ask: &Ask, known: &Known<'_>, name: &str) -> Trace {
         score: None,
     };
     let chain = known.chain(name);
-    let said = lost.filter(|lost| !stops && lost.gate != Gate::Policy && lost.gate != Gate::Room);
+    let said = lost
+        .filter(|lost| !stops && lost.gate != RouteGate::Policy && lost.gate != RouteGate::Room);
     Trace {
         chosen: (!stops).then(|| name.to_owned()),
         by: RoutedBy::Override,
@@ -179,7 +183,7 @@ fn overridden(ask: &Ask, known: &Known<'_>, name: &str) -> Trace {
 
 fn unknown(name: &str) -> Lost {
     Lost {
-        gate: Gate::Usable,
+        gate: RouteGate::Usable,
         why: format!("there is no agent `{name}`"),
         until_ms: None,
     }
@@ -188,8 +192,8 @@ fn unknown(name: &str) -> Lost {
 /// One agent was named for the task: it, or who is configured to stand in for it where quota or
 /// login is in the way.
 fn pinned(
-    ask: &Ask,
-    known: &Known<'_>,
+    ask: &RouteRequest,
+    known: &KnownAgents<'_>,
     candidates: &[Candidate],
     first: &str,
     by: RoutedBy,
@@ -209,17 +213,17 @@ fn pinned(
             open = entry
                 .lost
                 .as_ref()
-                .is_none_or(|lost| matches!(lost.gate, Gate::Quota | Gate::Login));
+                .is_none_or(|lost| matches!(lost.gate, RouteGate::Quota | RouteGate::Login));
         }
         considered.push(entry);
     }
     let fallbacks = known.fallbacks(ask, &chain[chosen.map_or(1, |place| place + 1)..]);
     for entry in &mut considered {
         if entry.lost.is_none()
-            && entry.standing == Standing::Out
+            && entry.standing == RouteStanding::Out
             && fallbacks.contains(&entry.agent)
         {
-            entry.standing = Standing::Fallback;
+            entry.standing = RouteStanding::Fallback;
         }
     }
     let told = considered
@@ -281,9 +285,9 @@ fn stand_in(
         agent: name.to_owned(),
         model: candidate.and_then(|c| c.model.clone()),
         standing: if takes {
-            Standing::Chosen
+            RouteStanding::Chosen
         } else {
-            Standing::Out
+            RouteStanding::Out
         },
         why,
         lost,
@@ -303,10 +307,10 @@ fn others(candidates: &[Candidate], chain: &[String], first: &str) -> Vec<Consid
     let entry = |c: &Candidate| Considered {
         agent: c.name.clone(),
         model: c.model.clone(),
-        standing: Standing::Out,
+        standing: RouteStanding::Out,
         why: why.clone(),
         lost: Some(Lost {
-            gate: Gate::Asked,
+            gate: RouteGate::Asked,
             why: why.clone(),
             until_ms: None,
         }),
@@ -316,7 +320,7 @@ fn others(candidates: &[Candidate], chain: &[String], first: &str) -> Vec<Consid
 }
 
 /// Nobody was named: whoever passes every gate and scores best.
-fn by_score(ask: &Ask, known: &Known<'_>, candidates: &[Candidate]) -> Trace {
+fn by_score(ask: &RouteRequest, known: &KnownAgents<'_>, candidates: &[Candidate]) -> Trace {
     let mut able: Vec<(&Candidate, Score)> = Vec::new();
     let mut out: Vec<(&Candidate, Lost)> = Vec::new();
     let asked: Vec<(&Candidate, Option<Lost>)> = candidates
@@ -348,7 +352,7 @@ fn by_score(ask: &Ask, known: &Known<'_>, candidates: &[Candidate]) -> Trace {
     considered.extend(out.into_iter().map(|(c, lost)| Considered {
         agent: c.name.clone(),
         model: c.model.clone(),
-        standing: Standing::Out,
+        standing: RouteStanding::Out,
         why: lost.why.clone(),
         lost: Some(lost),
         score: None,
@@ -384,9 +388,9 @@ fn scored(
 ) -> Considered {
     let best = chosen.map_or(0, |(_, total)| *total);
     let standing = match place {
-        0 => Standing::Chosen,
-        _ if fallbacks.contains(&candidate.name) => Standing::Fallback,
-        _ => Standing::Outscored,
+        0 => RouteStanding::Chosen,
+        _ if fallbacks.contains(&candidate.name) => RouteStanding::Fallback,
+        _ => RouteStanding::Outscored,
     };
     let why = match (place, best - score.total) {
         (0, _) => format!("scores {}", score.total),

@@ -14,5 +14,4 @@ mod score;
 mod tests;
 
 pub use decide::route;
-pub use model::{Ask, Candidate, Considered, Gate, Pin, Trace};
-pub use score::{History, Score};
+pub use model::{Candidate, Considered, History, Pin, RouteGate, RouteRequest, Score, Trace};

@@ -1,13 +1,10 @@
 //! What the router is asked, and what it answers.
 
-use std::collections::BTreeSet;
-
-use serde::Serialize;
-
-use super::score::{History, Score};
 use crate::domain::routing::{Relief, Weights};
 use crate::domain::run::RoutedBy;
 use crate::domain::time::WallMs;
+use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// Who was named for a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +35,7 @@ impl Pin {
 
 /// What a task needs.
 #[derive(Debug, Clone)]
-pub struct Ask {
+pub struct RouteRequest {
     /// The task's labels, for those that agents share with it.
     pub labels: BTreeSet<String>,
     /// Capabilities that the agent must have.
@@ -95,7 +92,8 @@ pub struct Candidate {
 /// The questions that a candidate is asked, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Gate {
+#[schemars(rename = "Gate")]
+pub enum RouteGate {
     /// Is it known, enabled, and is there a connector?
     Usable,
     /// Is it able to?
@@ -118,20 +116,20 @@ pub enum Gate {
     Asked,
 }
 
-impl Gate {
+impl RouteGate {
     /// The stable word.
     pub fn as_str(self) -> &'static str {
         match self {
-            Gate::Usable => "usable",
-            Gate::Capability => "capability",
-            Gate::Label => "label",
-            Gate::Policy => "policy",
-            Gate::Quota => "quota",
-            Gate::Login => "login",
-            Gate::Budget => "budget",
-            Gate::Attempts => "attempts",
-            Gate::Room => "room",
-            Gate::Asked => "asked",
+            RouteGate::Usable => "usable",
+            RouteGate::Capability => "capability",
+            RouteGate::Label => "label",
+            RouteGate::Policy => "policy",
+            RouteGate::Quota => "quota",
+            RouteGate::Login => "login",
+            RouteGate::Budget => "budget",
+            RouteGate::Attempts => "attempts",
+            RouteGate::Room => "room",
+            RouteGate::Asked => "asked",
         }
     }
 }
@@ -140,7 +138,7 @@ impl Gate {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Lost {
     /// At which question.
-    pub gate: Gate,
+    pub gate: RouteGate,
     /// Why, in words.
     pub why: String,
     /// When it may be different, where time alone helps.
@@ -151,7 +149,8 @@ pub struct Lost {
 /// How a candidate stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+#[schemars(rename = "Standing")]
+pub enum RouteStanding {
     /// It does the work.
     Chosen,
     /// It takes over should the chosen one's quota end.
@@ -162,14 +161,14 @@ pub enum Standing {
     Out,
 }
 
-impl Standing {
+impl RouteStanding {
     /// The stable word.
     pub fn as_str(self) -> &'static str {
         match self {
-            Standing::Chosen => "chosen",
-            Standing::Fallback => "fallback",
-            Standing::Outscored => "outscored",
-            Standing::Out => "out",
+            RouteStanding::Chosen => "chosen",
+            RouteStanding::Fallback => "fallback",
+            RouteStanding::Outscored => "outscored",
+            RouteStanding::Out => "out",
         }
     }
 }
@@ -183,7 +182,7 @@ pub struct Considered {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// How it stands.
-    pub standing: Standing,
+    pub standing: RouteStanding,
     /// Why, in words.
     pub why: String,
     /// Where it was turned away.
@@ -217,7 +216,11 @@ pub struct Trace {
 impl Trace {
     /// Who could go on without `refused`, which its provider has just refused.
     pub fn relief(&self, refused: &str) -> Relief {
-        let asked = |c: &&Considered| c.lost.as_ref().is_none_or(|lost| lost.gate != Gate::Asked);
+        let asked = |c: &&Considered| {
+            c.lost
+                .as_ref()
+                .is_none_or(|lost| lost.gate != RouteGate::Asked)
+        };
         let others: Vec<&Considered> = self
             .considered
             .iter()
@@ -228,7 +231,7 @@ impl Trace {
         if others.iter().any(|c| c.lost.is_none()) {
             return Relief::Now;
         }
-        if others.iter().any(|c| lost(c, Gate::Room)) {
+        if others.iter().any(|c| lost(c, RouteGate::Room)) {
             return Relief::Room;
         }
         let times = others.iter().filter_map(|c| c.lost.as_ref()?.until_ms);
@@ -238,15 +241,47 @@ impl Trace {
     /// True where nobody can have the task now, and somebody could as soon as one of its runs has
     /// ended.
     pub fn waits_for_room(&self) -> bool {
-        self.chosen.is_none() && self.lost_at(Gate::Room).next().is_some()
+        self.chosen.is_none() && self.lost_at(RouteGate::Room).next().is_some()
     }
 
     /// Those that were turned away at a gate.
-    pub fn lost_at(&self, gate: Gate) -> impl Iterator<Item = (&str, &Lost)> {
+    pub fn lost_at(&self, gate: RouteGate) -> impl Iterator<Item = (&str, &Lost)> {
         let lost = self
             .considered
             .iter()
             .filter_map(|c| c.lost.as_ref().map(|lost| (c.agent.as_str(), lost)));
         lost.filter(move |(_, lost)| lost.gate == gate)
     }
+}
+
+/// How an agent's runs of one type of task ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct History {
+    /// Runs whose work went on to a person.
+    pub good: u64,
+    /// Runs that failed or were sent back.
+    pub bad: u64,
+    /// Runs with a known price.
+    pub priced: u64,
+    /// Their price together, in millionths of a US dollar.
+    pub cost: u64,
+}
+
+/// A score and its parts, each already weighed, in thousandths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Score {
+    /// The sum.
+    pub total: i64,
+    /// For its success with this type of task.
+    pub success: i64,
+    /// For labels that it shares with the task.
+    pub labels: i64,
+    /// For being preferred.
+    pub prefer: i64,
+    /// Against it, for failures in a row.
+    pub health: i64,
+    /// Against it, for what it is at work on.
+    pub load: i64,
+    /// Against it, for its price.
+    pub cost: i64,
 }

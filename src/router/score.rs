@@ -1,40 +1,6 @@
 //! The score of an agent for a task, in whole numbers so that it is the same everywhere.
 
-use serde::Serialize;
-
-use super::model::{Ask, Candidate};
-
-/// How an agent's runs of one type of task ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct History {
-    /// Runs whose work went on to a person.
-    pub good: u64,
-    /// Runs that failed or were sent back.
-    pub bad: u64,
-    /// Runs with a known price.
-    pub priced: u64,
-    /// Their price together, in millionths of a US dollar.
-    pub cost: u64,
-}
-
-/// A score and its parts, each already weighed, in thousandths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct Score {
-    /// The sum.
-    pub total: i64,
-    /// For its success with this type of task.
-    pub success: i64,
-    /// For labels that it shares with the task.
-    pub labels: i64,
-    /// For being preferred.
-    pub prefer: i64,
-    /// Against it, for failures in a row.
-    pub health: i64,
-    /// Against it, for what it is at work on.
-    pub load: i64,
-    /// Against it, for its price.
-    pub cost: i64,
-}
+use crate::router::model::{Candidate, History, RouteRequest, Score};
 
 /// A whole, in thousandths.
 const ONE: u64 = 1000;
@@ -47,7 +13,7 @@ pub(super) fn price(history: &History) -> Option<u64> {
 }
 
 /// The score of a candidate among others, the dearest of which costs `dearest` a run.
-pub(super) fn score(ask: &Ask, candidate: &Candidate, dearest: u64) -> Score {
+pub(super) fn score(ask: &RouteRequest, candidate: &Candidate, dearest: u64) -> Score {
     let w = &ask.weights;
     let history = &candidate.history;
     // One good and one bad run are lent to everybody: a single success does not make an agent
@@ -87,7 +53,7 @@ pub(super) fn score(ask: &Ask, candidate: &Candidate, dearest: u64) -> Score {
 }
 
 /// The first of the preferred gets everything, the last a share, whoever is not named nothing.
-fn preferred(ask: &Ask, name: &str) -> u64 {
+fn preferred(ask: &RouteRequest, name: &str) -> u64 {
     let all = ask.prefer.len() as u64;
     let place = ask.prefer.iter().position(|wanted| wanted == name);
     place.map_or(0, |place| (all - place as u64) * ONE / all)

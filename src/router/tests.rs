@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::model::{Considered, Standing};
+use super::model::{Considered, RouteStanding};
 use super::*;
 use crate::domain::routing::{Relief, Weights};
 use crate::domain::run::RoutedBy;
@@ -20,8 +20,8 @@ fn set(words: &[&str]) -> BTreeSet<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-fn ask(pin: Pin) -> Ask {
-    Ask {
+fn ask(pin: Pin) -> RouteRequest {
+    RouteRequest {
         labels: set(&[]),
         needs: set(&[]),
         on: set(&[]),
@@ -70,7 +70,7 @@ fn each_gate_turns_away_with_its_reason_and_in_order() {
     add("attempts", |c| (c.attempts, c.load) = (3, 1));
     add("room", |c| c.load = 1);
     add("winner", |c| c.quota_until_ms = Some(1_000_000));
-    let wanted = Ask {
+    let wanted = RouteRequest {
         needs: set(&["rust"]),
         on: set(&["fast"]),
         ..ask(Pin::Nobody)
@@ -94,8 +94,9 @@ fn success_preference_load_price_and_failures_move_the_choice() {
         change(&mut b);
         (a, b)
     };
-    let wins =
-        |pair: (Candidate, Candidate), ask: &Ask| route(ask, &[pair.0, pair.1]).chosen.unwrap();
+    let wins = |pair: (Candidate, Candidate), ask: &RouteRequest| {
+        route(ask, &[pair.0, pair.1]).chosen.unwrap()
+    };
     let free = ask(Pin::Nobody);
     assert_eq!(wins(with(|_| ()), &free), "a", "the name decides");
     assert_eq!(wins(with(|b| b.history.good = 1), &free), "b");
@@ -103,7 +104,7 @@ fn success_preference_load_price_and_failures_move_the_choice() {
     assert_eq!(
         wins(
             with(|b| b.labels = set(&["ui"])),
-            &Ask {
+            &RouteRequest {
                 labels: set(&["ui"]),
                 ..free.clone()
             }
@@ -113,7 +114,7 @@ fn success_preference_load_price_and_failures_move_the_choice() {
     assert_eq!(
         wins(
             with(|_| ()),
-            &Ask {
+            &RouteRequest {
                 prefer: vec!["b".into()],
                 ..free.clone()
             }
@@ -154,7 +155,7 @@ fn a_fallback_is_taken_for_quota_and_only_where_it_is_configured() {
     assert_eq!((alone.chosen.as_deref(), alone.by), (None, RoutedBy::Task));
     assert_eq!(
         standing(&alone, "b").lost.as_ref().unwrap().gate,
-        Gate::Asked
+        RouteGate::Asked
     );
 
     let trace = route(&asked, &[paused("a", &["b"]), agent("b")]);
@@ -207,7 +208,7 @@ fn an_override_is_stopped_by_nothing_but_what_cannot_start() {
         let trace = route(&ask(Pin::Override(name.into())), &all);
         assert_eq!(
             (trace.chosen, trace.considered[0].standing),
-            (None, Standing::Out)
+            (None, RouteStanding::Out)
         );
     }
 }
@@ -245,7 +246,7 @@ proptest! {
         let mut all = all;
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all.dedup_by(|a, b| a.name == b.name);
-        let asked = Ask { needs: needs.clone(), ..ask(pin.clone()) };
+        let asked = RouteRequest { needs: needs.clone(), ..ask(pin.clone()) };
         let trace = route(&asked, &all);
         let mut turned = all.clone();
         turned.rotate_left(if all.is_empty() { 0 } else { turn % all.len() });
@@ -257,7 +258,7 @@ proptest! {
                 prop_assert_eq!(trace.considered.iter().filter(|c| c.agent == one.name).count(), 1);
             }
         }
-        let chosen: Vec<_> = trace.considered.iter().filter(|c| c.standing == Standing::Chosen).collect();
+        let chosen: Vec<_> = trace.considered.iter().filter(|c| c.standing == RouteStanding::Chosen).collect();
         prop_assert_eq!(chosen.len(), usize::from(trace.chosen.is_some()));
         let Some(name) = &trace.chosen else { return Ok(()) };
         let winner = all.iter().find(|c| &c.name == name).unwrap();

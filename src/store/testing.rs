@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use crate::domain::action::Action;
 use crate::domain::actor::{Actor, ActorKind};
-use crate::domain::decision::{Decision, DecisionRecord, Effect, Layer, Resource};
-use crate::domain::event::{After, Attempt, Event, HeldLock};
+use crate::domain::decision::{Decision, DecisionRecord, Effect, PolicyLayer, Resource};
+use crate::domain::event::{AttemptCount, Event, FollowUp, HeldLock};
 use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::ids::{EvidenceId, Subject, TaskId};
 use crate::domain::lease::Lease;
@@ -152,7 +152,7 @@ pub(crate) fn evidence(name: &str, task: &str, epoch: u64) -> Event {
 pub(crate) fn decision(name: &str, task: Option<&str>) -> DecisionRecord {
     let decision = Decision {
         effect: Effect::Allow,
-        layer: Layer::BuiltIn,
+        layer: PolicyLayer::BuiltIn,
         rule: "r".into(),
         reason: "so".into(),
         matched: Vec::new(),
@@ -208,8 +208,8 @@ pub(crate) fn ended(task: &str, epoch: u64) -> Event {
         "at_ms": 1, "lifecycle": "no_changes", "verification": "unverified", "policy": "allow", "freshness": "current",
         "outcome": "send_back_no_changes", "summary": "nothing",
     });
-    let then = After::Requeue {
-        attempt: Attempt::Counts,
+    let then = FollowUp::Requeue {
+        attempt: AttemptCount::Counts,
         not_before_ms: None,
         note: None,
     };

@@ -6,12 +6,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::agent::Agent;
-use crate::domain::budget::{Scope, Unit};
+use crate::domain::budget::{BudgetScope, Unit};
 use crate::domain::decision::DecisionRecord;
 use crate::domain::evidence::Evidence;
 use crate::domain::history::AgentLast;
 use crate::domain::ids::{EvidenceId, RunId, TaskId};
-use crate::domain::run::{Run, Step};
+use crate::domain::run::{Run, RunStep};
 use crate::domain::task::Task;
 use crate::domain::verdict::{Cell, Outcome};
 use crate::git::diff::PathChange;
@@ -58,7 +58,7 @@ pub(in crate::cli) struct BudgetLine<'a> {
     /// The agent or task, where it is about one.
     pub(in crate::cli) of: Option<&'a str>,
     /// The spender that is limited.
-    pub(in crate::cli) scope: Scope,
+    pub(in crate::cli) scope: BudgetScope,
     /// The unit that is counted: tokens, US dollars, minutes, or runs.
     pub(in crate::cli) unit: Unit,
     /// Used.
@@ -186,7 +186,7 @@ pub(in crate::cli) struct RecoverLine<'a> {
     /// Its task.
     pub(in crate::cli) task: &'a TaskId,
     /// The last recorded step.
-    pub(in crate::cli) step: Step,
+    pub(in crate::cli) step: RunStep,
     /// The ref on which its work stands.
     pub(in crate::cli) work: Option<&'a str>,
     /// Processes of it that were still there and were ended.

@@ -8,7 +8,7 @@ use crate::cli::answer::BudgetLine;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
 use crate::cli::ui;
-use crate::domain::budget::{Level, Unit, day_ends_ms};
+use crate::domain::budget::{BudgetLevel, Unit, day_ends_ms};
 use crate::ops::agents;
 use crate::ops::budget::{self, Standing};
 use crate::store::Access;
@@ -69,7 +69,7 @@ fn line(standing: &Standing, filled_ms: i64) -> BudgetLine<'_> {
 }
 
 /// In tokens, dollars, minutes or runs.
-fn amount(level: &Level, n: u64) -> f64 {
+fn amount(level: &BudgetLevel, n: u64) -> f64 {
     let one = match level.unit {
         Unit::Tokens | Unit::Attempts => 1.0,
         Unit::Money => 1e6,

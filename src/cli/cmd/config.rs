@@ -6,7 +6,7 @@ use crate::app::exit;
 use crate::base::text::one_line;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::config::{self, Origin};
+use crate::config::{self, ValueOrigin};
 
 /// Show the configuration that is in force
 #[derive(Subcommand)]
@@ -31,8 +31,8 @@ pub(super) fn run(command: &ConfigCommand, context: &mut Context) -> Outcome {
         } else {
             let from = match (args.origin, entry.origin) {
                 (false, _) => String::new(),
-                (true, Origin::Default) => "  (default)".to_owned(),
-                (true, Origin::File(place)) => {
+                (true, ValueOrigin::Default) => "  (default)".to_owned(),
+                (true, ValueOrigin::File(place)) => {
                     format!("  ({}:{}:{})", config::FILE, place.line, place.column)
                 }
             };

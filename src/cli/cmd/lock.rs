@@ -11,7 +11,7 @@ use crate::cli::cmd::task::ttl;
 use crate::cli::context::{Context, now};
 use crate::cli::token;
 use crate::cli::ui::time;
-use crate::domain::lease::{Liveness, Token};
+use crate::domain::lease::{LeaseLiveness, Token};
 use crate::domain::path_lock::LockMode;
 use crate::ops::cx::commit;
 use crate::ops::lock;
@@ -125,8 +125,8 @@ fn list(context: &mut Context) -> Outcome {
     }
     for one in &held {
         let left = match one.lease.liveness(&cx.now) {
-            Liveness::Live(ms) => seconds(ms),
-            Liveness::Lapsed | Liveness::Unknown => "?".to_owned(),
+            LeaseLiveness::Live(ms) => seconds(ms),
+            LeaseLiveness::Lapsed | LeaseLiveness::Unknown => "?".to_owned(),
         };
         let more = if context.ui.json() {
             context.ui.object(&LockLine::new(one))

@@ -14,7 +14,7 @@ use crate::cli::cmd::world::world;
 use crate::cli::cmd::{Outcome, backup};
 use crate::cli::context::Context;
 use crate::domain::ids::TaskId;
-use crate::domain::sandbox::Wish;
+use crate::domain::sandbox::SandboxWish;
 use crate::domain::verdict::{self, Lifecycle};
 use crate::notify::{Delivery, Notice, desktop};
 use crate::ops::claim::Which;
@@ -57,7 +57,7 @@ pub(super) fn run(args: &RunArgs, context: &mut Context) -> Outcome {
     }
     let mut world = world(context)?;
     if args.no_sandbox {
-        world.sandbox = Some(Wish::None);
+        world.sandbox = Some(SandboxWish::None);
     }
     let which = args.id.clone().map_or(Which::Next, Which::Task);
     let store = context.store(Access::Write)?;

@@ -79,7 +79,7 @@ const ALL: &[PublishedSchema] = &[
     printed::<answer::BackupAnswer>("backup", "`ai backup`"),
     printed::<answer::BudgetLine<'_>>("budget", "a line of `ai budget`"),
     printed::<answer::ClaimAnswer<'_>>("claim", "`ai task claim` and `ai task handoff`"),
-    printed::<config::Entry>("config-entry", "a line of `ai config show`"),
+    printed::<config::ConfigEntry>("config-entry", "a line of `ai config show`"),
     printed::<DecisionRecord>(
         "decision",
         "a line of `ai policy log`, and `ai policy explain`",

@@ -10,7 +10,7 @@ use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
 use crate::domain::agent::Agent;
 use crate::domain::ids::{RunId, Subject};
-use crate::domain::lease::{Lease, Liveness};
+use crate::domain::lease::{Lease, LeaseLiveness};
 use crate::domain::task::{BlockReason, Task, TaskState};
 use crate::domain::time::Now;
 use crate::ops::agents;
@@ -67,9 +67,9 @@ pub(super) fn run(_args: &StatusArgs, context: &mut Context) -> Outcome {
     {
         let left = match (cut_off, lease.liveness(&now)) {
             (Some(run), _) => format!("cut off, see `ai recover {run}`"),
-            (None, Liveness::Live(ms)) => format!("{} left", seconds(ms)),
-            (None, Liveness::Lapsed) => "lapsed".to_owned(),
-            (None, Liveness::Unknown) => "held under another clock".to_owned(),
+            (None, LeaseLiveness::Live(ms)) => format!("{} left", seconds(ms)),
+            (None, LeaseLiveness::Lapsed) => "lapsed".to_owned(),
+            (None, LeaseLiveness::Unknown) => "held under another clock".to_owned(),
         };
         context.ui.line(&format!(
             "  {}  {}  {left}  {}",

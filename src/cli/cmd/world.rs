@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use crate::app::error::AppError;
 use crate::base::env;
 use crate::cli::context::{Context, now};
-use crate::domain::sandbox::Wish;
+use crate::domain::sandbox::SandboxWish;
 use crate::ops::places::Places;
 use crate::ops::world::World;
 
@@ -15,7 +15,7 @@ pub(super) fn world(context: &Context) -> Result<World, AppError> {
     let all = env::all();
     let talkative = context.is_talkative();
     let sandbox = env::text(env::AI_SANDBOX)
-        .map(|text| text.parse::<Wish>())
+        .map(|text| text.parse::<SandboxWish>())
         .transpose();
     let sandbox = sandbox.map_err(|why| AppError::usage(format!("{}: {why}", env::AI_SANDBOX)))?;
     let (location, root) = (context.place()?.clone(), context.root()?.to_owned());

@@ -3,7 +3,7 @@
 use crate::base::text::counted;
 use crate::domain::aftermath::Parked;
 use crate::domain::agent_event::StreamOutcome;
-use crate::domain::backoff::Trouble;
+use crate::domain::backoff::PauseCause;
 use crate::domain::process_end::{ProcessEnd, StopReason};
 use crate::domain::verdict::Lifecycle;
 
@@ -86,11 +86,11 @@ impl AttemptEnd<'_> {
     }
 
     /// The kind of failure that the pause before the next attempt is for.
-    pub fn trouble(&self) -> Trouble {
+    pub fn trouble(&self) -> PauseCause {
         match (self.process, self.stream) {
-            (ProcessEnd::TimedOut { .. } | ProcessEnd::Silent { .. }, _) => Trouble::Time,
-            (_, StreamOutcome::Failed { class, .. }) => Trouble::Failure(*class),
-            _ => Trouble::Other,
+            (ProcessEnd::TimedOut { .. } | ProcessEnd::Silent { .. }, _) => PauseCause::Time,
+            (_, StreamOutcome::Failed { class, .. }) => PauseCause::Failure(*class),
+            _ => PauseCause::Other,
         }
     }
 

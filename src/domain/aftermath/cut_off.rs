@@ -2,7 +2,7 @@
 //! what is cut off again and again waits for a person all the same.
 
 use crate::base::text::counted;
-use crate::domain::event::{After, Attempt};
+use crate::domain::event::{AttemptCount, FollowUp};
 use crate::domain::task::{BlockReason, Hold, Note};
 use crate::domain::time::WallMs;
 
@@ -30,13 +30,13 @@ pub struct CutOff<'a> {
 
 impl CutOff<'_> {
     /// What becomes of the task. `note` is for whoever goes on.
-    pub fn after(&self, now_ms: WallMs, note: Option<Note>) -> After {
+    pub fn after(&self, now_ms: WallMs, note: Option<Note>) -> FollowUp {
         let attempt = match self.by {
-            CutOffBy::Person => Attempt::Free,
-            CutOffBy::Machine => Attempt::Lapse,
+            CutOffBy::Person => AttemptCount::Free,
+            CutOffBy::Machine => AttemptCount::Lapse,
         };
         let lapses = self.lapses.saturating_add(1);
-        if attempt == Attempt::Lapse && lapses >= self.max_lapses {
+        if attempt == AttemptCount::Lapse && lapses >= self.max_lapses {
             let reason = format!(
                 "its runs were cut off {} in a row; the last: {}",
                 counted(lapses, "time"),
@@ -47,9 +47,9 @@ impl CutOff<'_> {
                 reason,
                 since_ms: now_ms,
             };
-            return After::Hold { hold, attempt };
+            return FollowUp::Hold { hold, attempt };
         }
-        After::Requeue {
+        FollowUp::Requeue {
             attempt,
             not_before_ms: None,
             note,

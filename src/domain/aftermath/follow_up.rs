@@ -4,7 +4,7 @@ use crate::base::text::counted;
 use crate::domain::actor::Actor;
 use crate::domain::aftermath::{AttemptEnd, TreeChange};
 use crate::domain::backoff::pause_ms;
-use crate::domain::event::{After, Attempt};
+use crate::domain::event::{AttemptCount, FollowUp};
 use crate::domain::routing::Relief;
 use crate::domain::task::{BlockReason, Hold, Note};
 use crate::domain::time::WallMs;
@@ -43,12 +43,12 @@ impl JudgedAttempt<'_> {
     /// A question for a person is asked; work that could be good is looked at; what went wrong
     /// outside of the work goes back without a counted attempt, or waits for a person who can mend
     /// the machine; only then an attempt counts, and the last of them fails the task.
-    pub fn after(&self, now_ms: WallMs, by: &Actor) -> After {
+    pub fn after(&self, now_ms: WallMs, by: &Actor) -> FollowUp {
         if let (Lifecycle::Parked, Some(parked)) = (self.lifecycle, self.end.parked) {
             return hold(BlockReason::Approval, parked.waits(), now_ms);
         }
         if self.is_to_be_reviewed() {
-            return After::Review;
+            return FollowUp::Review;
         }
         let note = || Note {
             at_ms: now_ms,
@@ -62,11 +62,11 @@ impl JudgedAttempt<'_> {
             return self.after_trouble_outside(now_ms, left);
         }
         if self.was_interrupted() {
-            return again(Attempt::Free, None, Some(note()));
+            return again(AttemptCount::Free, None, Some(note()));
         }
         let attempts = self.attempts.saturating_add(1);
         if attempts >= self.max_attempts {
-            return After::Fail {
+            return FollowUp::Fail {
                 reason: format!(
                     "used up: {}; the last: {}",
                     counted(attempts, "attempt"),
@@ -76,7 +76,7 @@ impl JudgedAttempt<'_> {
         }
         let pause = (self.outcome == Outcome::Retry)
             .then(|| now_ms + pause_ms(self.end.trouble(), self.attempts, self.run));
-        again(Attempt::Counts, pause, Some(note()))
+        again(AttemptCount::Counts, pause, Some(note()))
     }
 
     /// True for work that could be good as it stands, or of which nobody can tell yet.
@@ -97,15 +97,15 @@ impl JudgedAttempt<'_> {
         }
     }
 
-    fn after_trouble_outside(&self, now_ms: WallMs, left: Option<Note>) -> After {
+    fn after_trouble_outside(&self, now_ms: WallMs, left: Option<Note>) -> FollowUp {
         if self.has_relief() {
             let pause = self.relief.pause(self.paused_until_ms);
-            return again(Attempt::Free, pause, left);
+            return again(AttemptCount::Free, pause, left);
         }
         if self.outcome == Outcome::Environment {
             return hold(BlockReason::Hold, self.summary.to_owned(), now_ms);
         }
-        again(Attempt::Free, self.paused_until_ms, left)
+        again(AttemptCount::Free, self.paused_until_ms, left)
     }
 
     /// The note for the next attempt: why this one did not get to its end, and where to find what
@@ -138,22 +138,22 @@ impl JudgedAttempt<'_> {
     }
 }
 
-fn again(attempt: Attempt, not_before_ms: Option<WallMs>, note: Option<Note>) -> After {
-    After::Requeue {
+fn again(attempt: AttemptCount, not_before_ms: Option<WallMs>, note: Option<Note>) -> FollowUp {
+    FollowUp::Requeue {
         attempt,
         not_before_ms,
         note,
     }
 }
 
-fn hold(kind: BlockReason, reason: String, since_ms: WallMs) -> After {
-    After::Hold {
+fn hold(kind: BlockReason, reason: String, since_ms: WallMs) -> FollowUp {
+    FollowUp::Hold {
         hold: Hold {
             kind,
             reason,
             since_ms,
         },
-        attempt: Attempt::Free,
+        attempt: AttemptCount::Free,
     }
 }
 

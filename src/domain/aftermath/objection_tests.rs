@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use crate::domain::action::Action;
 use crate::domain::actor::{Actor, ActorKind};
-use crate::domain::decision::{Decision, DecisionRecord, Effect, Layer, Resource};
+use crate::domain::decision::{Decision, DecisionRecord, Effect, PolicyLayer, Resource};
 use crate::domain::verdict::PolicyVerdict;
 
 use super::*;
@@ -11,7 +11,7 @@ use super::*;
 fn record(effect: Effect, reason: &str) -> DecisionRecord {
     let decision = Decision {
         effect,
-        layer: Layer::Project,
+        layer: PolicyLayer::Project,
         rule: "tools".into(),
         reason: reason.into(),
         matched: Vec::new(),

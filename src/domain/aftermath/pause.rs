@@ -1,7 +1,7 @@
 //! How long an agent is left alone that its provider has refused, for quota or login.
 
 use crate::domain::agent_event::StreamOutcome;
-use crate::domain::backoff::{Trouble, pause_ms};
+use crate::domain::backoff::{PauseCause, pause_ms};
 use crate::domain::run::Run;
 use crate::domain::time::WallMs;
 use crate::domain::verdict::Lifecycle;
@@ -40,7 +40,7 @@ impl ProviderRefusal<'_> {
                 after_ms: Some(ms), ..
             } => Some(now_ms.saturating_add(i64::try_from(*ms).unwrap_or(i64::MAX))),
             StreamOutcome::Quota { .. } => {
-                Some(now_ms + pause_ms(Trouble::Quota, self.before, self.seed))
+                Some(now_ms + pause_ms(PauseCause::Quota, self.before, self.seed))
             }
             StreamOutcome::Auth { .. } => Some(now_ms + LOGIN_PAUSE_MS),
             _ => None,

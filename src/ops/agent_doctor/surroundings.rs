@@ -4,7 +4,7 @@
 use crate::base::text::one_line;
 use crate::connector::manifest::{CliConfinement, Manifest};
 use crate::domain::agent::Agent;
-use crate::domain::sandbox::{Mode, Network, Wish};
+use crate::domain::sandbox::{Network, SandboxMode, SandboxWish};
 use crate::ops::doctor::Finding;
 use crate::ops::run::sandbox::builder;
 use crate::ops::trust::Change;
@@ -17,7 +17,7 @@ pub(super) fn sandbox(world: &World, agent: &Agent, manifest: &Manifest) -> Find
     let wish = world
         .sandbox
         .unwrap_or_else(|| world.config.runs.sandbox.tightened(agent.sandbox));
-    if wish == Wish::None {
+    if wish == SandboxWish::None {
         return Finding::warn("sandbox", "none, as you asked: it may do whatever you may")
             .next("take AI_SANDBOX=none, or `sandbox: none` in .ai/config.yaml, away");
     }
@@ -38,7 +38,7 @@ pub(super) fn sandbox(world: &World, agent: &Agent, manifest: &Manifest) -> Find
         }
         Ok(layer) => {
             let crowded =
-                layer.mode() != Mode::Bubblewrap || probe.nesting == SandboxNesting::Fails;
+                layer.mode() != SandboxMode::Bubblewrap || probe.nesting == SandboxNesting::Fails;
             let own = match manifest.confinement {
                 CliConfinement::Sandbox if crowded => {
                     "; its own finds no room inside and is turned off"

@@ -13,10 +13,10 @@ use crate::connector::launch::SessionChoice;
 use crate::domain::aftermath::TreeChange;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_event::{FailureClass, StreamOutcome};
-use crate::domain::budget::{Level, Scope, Unit};
+use crate::domain::budget::{BudgetLevel, BudgetScope, Unit};
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::Token;
-use crate::domain::run::{ProcessRef, Run, Step};
+use crate::domain::run::{ProcessRef, Run, RunStep};
 use crate::domain::sandbox::Network;
 use crate::domain::verdict::Lifecycle;
 use crate::git::worktree::Slot;
@@ -119,7 +119,7 @@ impl Place {
         };
         let run = made_up_run(agent, &self.dir);
         let token = Token::new(run.task.subject(), 0, id::random_text(26));
-        let limits = policy::Limits::default();
+        let limits = policy::PolicyLimits::default();
         let step = AgentStep {
             agent,
             connector,
@@ -132,8 +132,8 @@ impl Place {
             home: &self.dir.join("run/home"),
             token: &token,
             limits: &limits,
-            budget: &[Level {
-                scope: Scope::Run,
+            budget: &[BudgetLevel {
+                scope: BudgetScope::Run,
                 unit: Unit::Minutes,
                 limit: LIMIT_MS,
                 spent: 0,
@@ -182,7 +182,7 @@ fn made_up_run(agent: &Agent, dir: &Path) -> Run {
         },
         started_ms: 0,
         started: None,
-        step: Step::Agent,
+        step: RunStep::Agent,
         tree: None,
         commit: None,
         adopted: None,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::base::env;
 use crate::config::Trees;
-use crate::domain::sandbox::{Mode, Wish};
+use crate::domain::sandbox::{SandboxMode, SandboxWish};
 use crate::ops::doctor::{Finding, Patient};
 use crate::ops::project;
 use crate::ops::run::sandbox::builder;
@@ -47,17 +47,17 @@ fn disk(dir: &Path) -> Finding {
 /// Reports the sandbox that would confine agents. Tries it where no run has yet, and keeps nothing
 /// of that.
 fn sandbox(patient: &Patient<'_>) -> Finding {
-    let wish = match env::text(env::AI_SANDBOX).map(|text| text.parse::<Wish>()) {
+    let wish = match env::text(env::AI_SANDBOX).map(|text| text.parse::<SandboxWish>()) {
         Some(Ok(wish)) => wish,
         Some(Err(why)) => return Finding::bad("sandbox", format!("AI_SANDBOX: {why}")),
         None => {
             let config = patient
                 .root
                 .and_then(|root| project::config(root, &Trees::none()).ok());
-            config.map_or(Wish::Auto, |config| config.runs.sandbox)
+            config.map_or(SandboxWish::Auto, |config| config.runs.sandbox)
         }
     };
-    if wish == Wish::None {
+    if wish == SandboxWish::None {
         return Finding::warn(
             "sandbox",
             "none, as you asked: agents and checks may do whatever you may",
@@ -67,7 +67,7 @@ fn sandbox(patient: &Patient<'_>) -> Finding {
     match probe.layer(wish) {
         Ok(layer) => {
             let nests = match (layer.mode(), probe.nesting) {
-                (Mode::Bubblewrap, SandboxNesting::Nests) => "; a CLI can make its own sandbox inside",
+                (SandboxMode::Bubblewrap, SandboxNesting::Nests) => "; a CLI can make its own sandbox inside",
                 _ => "; a CLI cannot make its own sandbox inside",
             };
             Finding::ok("sandbox", format!("{}{nests}; Landlock version {}", layer.mode().as_str(), probe.landlock))

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use crate::base::env;
 use crate::base::text::{counted, path_bytes};
 use crate::domain::ids::Subject;
-use crate::domain::lease::{Lease, Liveness};
+use crate::domain::lease::{Lease, LeaseLiveness};
 use crate::domain::run::Run;
 use crate::git::Repo;
 use crate::git::worktree::{PoolLimits, SlotState, WorktreePool};
@@ -72,14 +72,14 @@ fn health(patient: &Patient<'_>, store: &mut dyn Store, findings: &mut Vec<Findi
 }
 
 fn leases(patient: &Patient<'_>, held: &[Lease], findings: &mut Vec<Finding>) {
-    let with = |wanted: fn(&Liveness) -> bool| -> Vec<&Subject> {
+    let with = |wanted: fn(&LeaseLiveness) -> bool| -> Vec<&Subject> {
         held.iter()
             .filter(|lease| wanted(&lease.liveness(&patient.now)))
             .map(|lease| &lease.subject)
             .collect()
     };
-    let lapsed = with(|l| *l == Liveness::Lapsed);
-    let foreign = with(|l| *l == Liveness::Unknown);
+    let lapsed = with(|l| *l == LeaseLiveness::Lapsed);
+    let foreign = with(|l| *l == LeaseLiveness::Unknown);
     if !lapsed.is_empty() {
         let text = format!("{} lapsed without a word: {}", lapsed.len(), list(&lapsed));
         let next = format!("ai why {}; whoever claims it next takes it over", lapsed[0]);

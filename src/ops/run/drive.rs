@@ -12,7 +12,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::repo_path::RepoPath;
 use crate::domain::routing::Relief;
-use crate::domain::run::{Run, Step};
+use crate::domain::run::{Run, RunStep};
 use crate::domain::sandbox::Isolation;
 use crate::domain::verdict::Lifecycle;
 use crate::git::worktree::Slot;
@@ -348,7 +348,7 @@ fn findings(
     crew: &AssignedAgent<'_>,
     store: &mut SqliteStore,
 ) -> Result<Findings, OpError> {
-    live.step(store, Step::Worktree)?;
+    live.step(store, RunStep::Worktree)?;
     let (slot, shadow) = worktree::prepare(live.world, live.repo, &live.started.run)?;
     let in_place = live.started.run.is_in_place();
     if !in_place {

@@ -12,15 +12,15 @@ use crate::connector::registry::ConnectorRegistry;
 use crate::domain::actor::Actor;
 use crate::domain::aftermath::{AttemptEnd, CheckEnd, Parked};
 use crate::domain::agent_event::AgentResult;
-use crate::domain::budget::Level;
+use crate::domain::budget::BudgetLevel;
 use crate::domain::check::{CheckResult, CheckSpec};
 use crate::domain::decision::DecisionRecord;
 use crate::domain::event::Event;
 use crate::domain::lease::Token;
 use crate::domain::process_end::ProcessEnd;
 use crate::domain::routing::Relief;
-use crate::domain::run::{Run, Step};
-use crate::domain::sandbox::Used;
+use crate::domain::run::{Run, RunStep};
+use crate::domain::sandbox::SandboxUsed;
 use crate::domain::task::Task;
 use crate::domain::verdict::{Cell, Lifecycle, Outcome};
 use crate::git::diff::{ChangedPath, DiffStats};
@@ -86,7 +86,7 @@ pub struct Started {
     /// The proof of the lease.
     pub token: Token,
     /// Ceilings that the run has to stay below.
-    pub budget: Vec<Level>,
+    pub budget: Vec<BudgetLevel>,
 }
 
 /// The end of a run, for the terminal.
@@ -124,7 +124,7 @@ pub struct AgentEnd {
     pub leftovers: usize,
     /// What kept it in.
     #[serde(default)]
-    pub sandbox: Used,
+    pub sandbox: SandboxUsed,
     /// Files outside of its worktree that it says itself it changed, and that did change.
     #[serde(default)]
     pub trespasses: Vec<String>,
@@ -354,7 +354,7 @@ impl RunCx<'_> {
     }
 
     /// Records that a step is about to be done. Fenced: a run that lost its lease goes no further.
-    pub(crate) fn step(&self, store: &mut SqliteStore, step: Step) -> Result<(), OpError> {
+    pub(crate) fn step(&self, store: &mut SqliteStore, step: RunStep) -> Result<(), OpError> {
         if let Some(reason) = self.cancel.reason() {
             let why = format!("stopped before step {}: {reason:?}", step.name());
             return Err(Refusal::Environment(why).into());
@@ -366,7 +366,7 @@ impl RunCx<'_> {
     pub(crate) fn step_even_if_stopped(
         &self,
         store: &mut SqliteStore,
-        step: Step,
+        step: RunStep,
     ) -> Result<(), OpError> {
         self.record_step(store, step, None)
     }
@@ -377,13 +377,13 @@ impl RunCx<'_> {
         store: &mut SqliteStore,
         sealed: &Sealed,
     ) -> Result<(), OpError> {
-        self.record_step(store, Step::Checks, Some(sealed))
+        self.record_step(store, RunStep::Checks, Some(sealed))
     }
 
     fn record_step(
         &self,
         store: &mut SqliteStore,
-        step: Step,
+        step: RunStep,
         sealed: Option<&Sealed>,
     ) -> Result<(), OpError> {
         let cx = self.cx()?;

@@ -11,8 +11,8 @@ use crate::domain::agent_event::{AgentResult, StreamOutcome};
 use crate::domain::event::Event;
 use crate::domain::lease::{Lease, Token};
 use crate::domain::process_end::ProcessEnd;
-use crate::domain::run::{Run, Step};
-use crate::domain::sandbox::Used;
+use crate::domain::run::{Run, RunStep};
+use crate::domain::sandbox::SandboxUsed;
 use crate::domain::task::Task;
 use crate::domain::verdict::{Lifecycle, PolicyVerdict, Verification};
 use crate::git::shadow::ShadowRepo;
@@ -296,7 +296,7 @@ fn run_of(world: &World, adoption: &Adoption) -> Result<Run, OpError> {
         supervisor: this_process()?,
         started_ms: adoption.at_ms,
         started: None,
-        step: Step::Claimed,
+        step: RunStep::Claimed,
         tree: None,
         commit: None,
         adopted: None,
@@ -325,7 +325,7 @@ fn outside_end() -> AgentEnd {
         duration_ms: 0,
         stopped: None,
         leftovers: 0,
-        sandbox: Used::NONE,
+        sandbox: SandboxUsed::NONE,
         trespasses: Vec::new(),
         planted: Vec::new(),
         budget: None,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::domain::sandbox::{Mode, Network};
+use crate::domain::sandbox::{Network, SandboxMode};
 use crate::process::sandbox::ResourceLimits;
 
 /// The access to a path and everything below it.
@@ -52,12 +52,12 @@ pub struct SandboxPolicy {
 
 impl SandboxLayer {
     /// Its name.
-    pub fn mode(&self) -> Mode {
+    pub fn mode(&self) -> SandboxMode {
         match self {
-            SandboxLayer::Bubblewrap(_) => Mode::Bubblewrap,
-            SandboxLayer::Landlock => Mode::Landlock,
-            SandboxLayer::Seatbelt => Mode::Seatbelt,
-            SandboxLayer::None => Mode::None,
+            SandboxLayer::Bubblewrap(_) => SandboxMode::Bubblewrap,
+            SandboxLayer::Landlock => SandboxMode::Landlock,
+            SandboxLayer::Seatbelt => SandboxMode::Seatbelt,
+            SandboxLayer::None => SandboxMode::None,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::base::fs;
-use crate::domain::sandbox::{Network, Wish};
+use crate::domain::sandbox::{Network, SandboxWish};
 use crate::process::captured::{CapturedTool, run_captured};
 use crate::process::identity::ProcessIdentity;
 use crate::process::sandbox::bubblewrap::options;
@@ -60,7 +60,7 @@ impl SandboxProbe {
     ///
     /// # Errors
     /// Why there is none, in words.
-    pub fn layer(&self, wish: Wish) -> Result<SandboxLayer, String> {
+    pub fn layer(&self, wish: SandboxWish) -> Result<SandboxLayer, String> {
         let bwrap = match (&self.bwrap, &self.works) {
             (Some(program), BwrapState::Works) => Ok(SandboxLayer::Bubblewrap(program.clone())),
             (Some(_), BwrapState::Fails(why)) => {
@@ -73,13 +73,13 @@ impl SandboxProbe {
             _ => Ok(SandboxLayer::Landlock),
         };
         match (wish, bwrap, landlock) {
-            (Wish::None, ..) => Ok(SandboxLayer::None),
-            (Wish::Auto, ..) if cfg!(target_os = "macos") => Ok(SandboxLayer::Seatbelt),
-            (Wish::Bubblewrap, bwrap, _) => bwrap,
-            (Wish::Landlock, _, landlock) => landlock.map_err(str::to_owned),
-            (Wish::Auto, Ok(bwrap), _) => Ok(bwrap),
-            (Wish::Auto, Err(_), Ok(landlock)) => Ok(landlock),
-            (Wish::Auto, Err(one), Err(other)) => Err(format!("{one}, and {other}")),
+            (SandboxWish::None, ..) => Ok(SandboxLayer::None),
+            (SandboxWish::Auto, ..) if cfg!(target_os = "macos") => Ok(SandboxLayer::Seatbelt),
+            (SandboxWish::Bubblewrap, bwrap, _) => bwrap,
+            (SandboxWish::Landlock, _, landlock) => landlock.map_err(str::to_owned),
+            (SandboxWish::Auto, Ok(bwrap), _) => Ok(bwrap),
+            (SandboxWish::Auto, Err(_), Ok(landlock)) => Ok(landlock),
+            (SandboxWish::Auto, Err(one), Err(other)) => Err(format!("{one}, and {other}")),
         }
     }
 
@@ -218,21 +218,28 @@ mod tests {
     fn auto_takes_the_strongest_and_refuses_rather_than_none() {
         let broken = || BwrapState::Fails("no user namespaces".into());
         assert_eq!(
-            found(BwrapState::Works, 7).layer(Wish::Auto),
+            found(BwrapState::Works, 7).layer(SandboxWish::Auto),
             Ok(SandboxLayer::Bubblewrap("/b".into()))
         );
         assert_eq!(
-            found(broken(), 7).layer(Wish::Auto),
+            found(broken(), 7).layer(SandboxWish::Auto),
             Ok(SandboxLayer::Landlock)
         );
-        let none = found(broken(), 0).layer(Wish::Auto).unwrap_err();
+        let none = found(broken(), 0).layer(SandboxWish::Auto).unwrap_err();
         assert!(
             none.contains("no user namespaces") && none.contains("no Landlock"),
             "{none}"
         );
-        assert_eq!(found(broken(), 0).layer(Wish::None), Ok(SandboxLayer::None));
-        assert!(found(broken(), 7).layer(Wish::Bubblewrap).is_err());
-        assert!(found(BwrapState::Works, 0).layer(Wish::Landlock).is_err());
+        assert_eq!(
+            found(broken(), 0).layer(SandboxWish::None),
+            Ok(SandboxLayer::None)
+        );
+        assert!(found(broken(), 7).layer(SandboxWish::Bubblewrap).is_err());
+        assert!(
+            found(BwrapState::Works, 0)
+                .layer(SandboxWish::Landlock)
+                .is_err()
+        );
         assert!(!found(BwrapState::Works, 3).can_cut_network(&SandboxLayer::Landlock));
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::base::id::random_text;
-use crate::domain::sandbox::{Network, Wish};
+use crate::domain::sandbox::{Network, SandboxWish};
 use crate::process::procfs;
 use crate::process::redact::Redactor;
 use crate::process::supervise::*;
@@ -14,7 +14,7 @@ use crate::process::supervise::*;
 /// The layers that work here; says which do not, so that a silent pass is not taken for a test.
 fn layers() -> Vec<SandboxLayer> {
     let probe = probe(&["/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from));
-    let found = [Wish::Bubblewrap, Wish::Landlock].map(|wish| probe.layer(wish));
+    let found = [SandboxWish::Bubblewrap, SandboxWish::Landlock].map(|wish| probe.layer(wish));
     found
         .into_iter()
         .filter_map(|layer| layer.map_err(|why| eprintln!("skipped: {why}")).ok())

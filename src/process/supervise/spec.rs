@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::stall::Standing;
+use crate::domain::stall::StallState;
 use crate::process::capture::OutputLine;
 use crate::process::cgroup::Cgroup;
 use crate::process::identity::ProcessIdentity;
@@ -106,7 +106,7 @@ pub trait CommandObserver {
 
     /// It is suspected of having stalled, or works again; where it has stalled, it is about to be
     /// ended.
-    fn standing(&mut self, _standing: &Standing) {}
+    fn standing(&mut self, _standing: &StallState) {}
 
     /// Answers the command, where its standard input is [`StdinSource::Talk`]. To be answered at
     /// once: everything waits.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::base::fs;
-use crate::domain::stall::{self, Signals, Standing};
+use crate::domain::stall::{self, StallSignals, StallState};
 use crate::process::procfs::{descendants, table};
 
 /// The allowed silence holds so many looks.
@@ -31,7 +31,7 @@ pub(super) struct Stillness {
     files: Option<PathBuf>,
     next: Instant,
     cpu: CpuTime,
-    told: Standing,
+    told: StallState,
 }
 
 /// CPU time of the tree below a keeper.
@@ -57,7 +57,7 @@ impl Stillness {
             files,
             next: now,
             cpu,
-            told: Standing::Fine,
+            told: StallState::Fine,
         };
         new.schedule(now);
         new
@@ -70,13 +70,13 @@ impl Stillness {
 
     /// Looks. `silent` is for how long nothing was printed. Returns what the signs amount to where
     /// that has changed.
-    pub fn look(&mut self, silent: Duration, now: Instant) -> Option<Standing> {
+    pub fn look(&mut self, silent: Duration, now: Instant) -> Option<StallState> {
         self.schedule(now);
         self.cpu.look(now);
         let standing = match silent < self.allowed / 2 {
-            true => Standing::Fine,
+            true => StallState::Fine,
             false => {
-                let signals = Signals {
+                let signals = StallSignals {
                     output_ms: ms(silent),
                     cpu_ms: self.cpu.idle_ms(now),
                     files_ms: self.files_idle_ms(),

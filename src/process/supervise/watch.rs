@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::domain::stall::Standing;
+use crate::domain::stall::StallState;
 use crate::process::capture::OutputCapture;
 use crate::process::guard::{Keeper, KeeperReport, end_orphans, reap_orphans};
 use crate::process::signal::KILL_BOUND;
@@ -203,7 +203,7 @@ impl<'a> CommandWatch<'a> {
                 let news = stillness.look(now.duration_since(self.last_output), now);
                 news.iter().for_each(|standing| observer.standing(standing));
                 match news {
-                    Some(Standing::Stalled(signs)) => Some(signs),
+                    Some(StallState::Stalled(signs)) => Some(signs),
                     _ => None,
                 }
             }

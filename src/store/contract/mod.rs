@@ -16,7 +16,7 @@ use crate::domain::event::{CHAIN_START, Event, TaskEdit, record_hash};
 use crate::domain::ids::{Subject, TaskId};
 use crate::domain::lease::Lease;
 use crate::domain::path_pattern::{overlap, prefix_candidates};
-use crate::domain::run::Step;
+use crate::domain::run::RunStep;
 use crate::domain::task::{BlockReason, Hold, Proof, Task, TaskState};
 use crate::domain::time::{LeaseInstant, Now};
 use crate::store::memory::MemoryTables;

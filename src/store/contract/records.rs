@@ -29,13 +29,16 @@ pub(crate) fn runs_are_active_until_they_end<B: Backend>() {
     assert_eq!(read(&mut store, |tx| tx.all_runs()).len(), 12);
     let step = Event::RunStep {
         run: id("b").run(1),
-        step: Step::Checks,
+        step: RunStep::Checks,
         tree: Some("t".into()),
         commit: None,
     };
     store.write(|tx| record(tx, &[step])).unwrap();
     let now = read(&mut store, |tx| tx.run(&id("b").run(1))).unwrap();
-    assert_eq!((now.step, now.tree.as_deref()), (Step::Checks, Some("t")));
+    assert_eq!(
+        (now.step, now.tree.as_deref()),
+        (RunStep::Checks, Some("t"))
+    );
     assert_eq!(
         get(&mut store, "b").state,
         TaskState::Running {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::clock;
 use crate::config::Config;
-use crate::domain::budget::Level;
+use crate::domain::budget::BudgetLevel;
 use crate::domain::event::Event;
 use crate::domain::ids::RunId;
 use crate::domain::lease::Token;
@@ -147,7 +147,7 @@ fn renew(beat: &Beat, store: &mut Option<SqliteStore>) -> Result<(), OpError> {
 
 /// Records what the run has used since the last beat. Returns the budget that all runs together
 /// have used up.
-fn settle(tx: &mut dyn Tx, cx: &Cx, beat: &Beat) -> Result<Option<Level>, OpError> {
+fn settle(tx: &mut dyn Tx, cx: &Cx, beat: &Beat) -> Result<Option<BudgetLevel>, OpError> {
     let on = &beat.on;
     let recorded = tx.run(&on.run)?.and_then(|run| run.used);
     if let Some(used) = beat.ledger.used().filter(|used| Some(*used) != recorded) {

@@ -13,11 +13,11 @@ use crate::connector::launch::{
 };
 use crate::connector::manifest::Manifest;
 use crate::domain::agent::{Agent, Name};
-use crate::domain::budget::{Level, RunUsage, Unit};
+use crate::domain::budget::{BudgetLevel, RunUsage, Unit};
 use crate::domain::lease::Token;
 use crate::domain::process_end::ProcessEnd;
 use crate::domain::run::Run;
-use crate::domain::sandbox::{Network, Used};
+use crate::domain::sandbox::{Network, SandboxUsed};
 use crate::git::quarantine::Quarantine;
 use crate::git::worktree::Slot;
 use crate::ops::refusal::{OpError, Refusal};
@@ -72,9 +72,9 @@ pub struct AgentStep<'a> {
     /// The lease, so that the agent's own `ai` commands act under it.
     pub token: &'a Token,
     /// The limits of the policy under which it runs.
-    pub limits: &'a policy::Limits,
+    pub limits: &'a policy::PolicyLimits,
     /// Ceilings on what it uses.
-    pub budget: &'a [Level],
+    pub budget: &'a [BudgetLevel],
     /// A new session, or the one that it goes on with.
     pub session: SessionChoice<'a>,
     /// Told of what it uses.
@@ -289,7 +289,7 @@ fn conclude(
         duration_ms,
         stopped,
         leftovers: outcome.leftovers,
-        sandbox: Used::NONE,
+        sandbox: SandboxUsed::NONE,
         trespasses: Vec::new(),
         planted: Vec::new(),
         budget,

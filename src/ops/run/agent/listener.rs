@@ -10,8 +10,8 @@ use crate::base::fs;
 use crate::connector::api::StreamParser;
 use crate::connector::dialogue::{AfterTurn, Dialogue, ToolGate};
 use crate::domain::agent_event::{AgentEvent, Denial};
-use crate::domain::budget::{self, Level, RunUsage};
-use crate::domain::stall::Standing;
+use crate::domain::budget::{self, BudgetLevel, RunUsage};
+use crate::domain::stall::StallState;
 use crate::ops::refusal::OpError;
 use crate::ops::run::agent::launch::AgentStep;
 use crate::ops::run::agent::tools;
@@ -25,7 +25,7 @@ use crate::process::supervise::{
 /// Ends the agent when it has used what was left of a budget when it started. What others use
 /// meanwhile is seen with the heartbeat.
 pub(crate) struct Meter {
-    pub(crate) levels: Vec<Level>,
+    pub(crate) levels: Vec<BudgetLevel>,
     /// What its session had used before this run.
     pub(crate) before: RunUsage,
     pub(crate) cancel: CancelToken,
@@ -170,11 +170,13 @@ impl CommandObserver for Listener<'_> {
         }
     }
 
-    fn standing(&mut self, standing: &Standing) {
+    fn standing(&mut self, standing: &StallState) {
         let (ended, signs) = match standing {
-            Standing::Fine => return self.world.say(&format!("run {}: it works again", self.run)),
-            Standing::Suspect(signs) => (false, signs.clone()),
-            Standing::Stalled(signs) => (true, signs.clone()),
+            StallState::Fine => {
+                return self.world.say(&format!("run {}: it works again", self.run));
+            }
+            StallState::Suspect(signs) => (false, signs.clone()),
+            StallState::Stalled(signs) => (true, signs.clone()),
         };
         let word = if ended {
             "has stalled and is ended"

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::fs;
 use crate::checks::foreign::{self, ForeignLead};
-use crate::domain::sandbox::Mode;
+use crate::domain::sandbox::SandboxMode;
 use crate::ops::refusal::OpError;
 use crate::ops::run::checks::project_files::{CAP, DEPTH, has_any};
 use crate::ops::run::checks::python_sources::{self, Python};
@@ -132,7 +132,7 @@ impl Scene<'_> {
     /// Links of the judged tree that lead into a checkout. In a sandbox they lead nowhere, and the
     /// work is to blame.
     fn links(&self) -> Option<ForeignLead> {
-        let links = if self.mode == Mode::None {
+        let links = if self.mode == SandboxMode::None {
             &self.place.links[..]
         } else {
             &[]

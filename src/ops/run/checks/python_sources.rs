@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use crate::base::fs;
 use crate::base::path::resolved;
 use crate::checks::foreign::{self, EditableInstall, ForeignLead};
-use crate::domain::sandbox::Mode;
+use crate::domain::sandbox::SandboxMode;
 use crate::ops::refusal::OpError;
 use crate::ops::run::checks::project_files::{CAP, DEPTH, has_any, is_of_project};
 use crate::ops::run::checks::python_search::{OWN, searches};
@@ -125,7 +125,7 @@ pub(crate) fn look(
 impl Python {
     /// What leads this check elsewhere, so that it need not run.
     pub(crate) fn of(&self, scene: &Scene<'_>, command: &str) -> Option<ForeignLead> {
-        if scene.mode != Mode::None && OTHERS.contains(&first_word(command).as_str()) {
+        if scene.mode != SandboxMode::None && OTHERS.contains(&first_word(command).as_str()) {
             return None;
         }
         let used = self.used_by(scene, command);

@@ -81,17 +81,7 @@ impl CheckPlan {
             source,
         })?;
         let mut spec = CheckSpec::new(name, command);
-        spec.parser = match check.parser {
-            config::CheckParser::Auto => CheckParser::Auto,
-            config::CheckParser::Cargo => CheckParser::Cargo,
-            config::CheckParser::Nextest => CheckParser::Nextest,
-            config::CheckParser::Pytest => CheckParser::Pytest,
-            config::CheckParser::Go => CheckParser::Go,
-            config::CheckParser::ExitCode => CheckParser::ExitCode,
-            config::CheckParser::Junit => CheckParser::Junit {
-                path: check.report.clone().unwrap_or_else(|| "**/*.xml".into()),
-            },
-        };
+        spec.parser = check.parser.clone();
         spec.required = check.required;
         spec.timeout_minutes =
             u32::try_from(check.timeout.as_secs().div_ceil(60)).unwrap_or(u32::MAX);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::path::resolved;
 use crate::checks::foreign::{self, NamedPlace};
-use crate::domain::sandbox::Mode;
+use crate::domain::sandbox::SandboxMode;
 use crate::ops::refusal::OpError;
 use crate::ops::run::checks::environment::CheckEnvironment;
 use crate::ops::run::checks::place::CheckPlace;
@@ -22,7 +22,7 @@ pub(crate) struct Scene<'a> {
     /// The environment.
     pub(crate) environment: &'a CheckEnvironment,
     /// What keeps them in. Without it, nothing can be hidden from them.
-    pub(crate) mode: Mode,
+    pub(crate) mode: SandboxMode,
 }
 
 impl Scene<'_> {
@@ -40,7 +40,7 @@ impl Scene<'_> {
     /// Whether a part of a directory can be hidden from checks while the rest of it stays as it is.
     /// Landlock has no such thing.
     pub(crate) fn hides(&self) -> bool {
-        self.mode == Mode::Bubblewrap
+        self.mode == SandboxMode::Bubblewrap
     }
 
     /// The places that a text names.

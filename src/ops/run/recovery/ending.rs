@@ -5,7 +5,7 @@
 use crate::base::text::counted;
 use crate::domain::actor::Actor;
 use crate::domain::aftermath::{CutOff, CutOffBy};
-use crate::domain::event::{After, Attempt, Event};
+use crate::domain::event::{AttemptCount, Event, FollowUp};
 use crate::domain::run::{Run, RunEnd};
 use crate::domain::task::{BlockReason, Hold, Note};
 use crate::domain::verdict::{Cell, Freshness, Lifecycle, Outcome, PolicyVerdict, Verification};

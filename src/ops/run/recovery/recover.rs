@@ -7,7 +7,7 @@ use crate::domain::aftermath::CutOffBy;
 use crate::domain::budget::RunUsage;
 use crate::domain::event::Event;
 use crate::domain::ids::RunId;
-use crate::domain::run::{Run, Step};
+use crate::domain::run::{Run, RunStep};
 use crate::git::Repo;
 use crate::ops::cx::{self, commit};
 use crate::ops::refusal::{OpError, Refusal, Thing};
@@ -154,7 +154,7 @@ fn recover(
         return Err(Refusal::Environment(text).into());
     }
     session::rescue_home(world, &run)?;
-    let kept = match run.step >= Step::Worktree {
+    let kept = match run.step >= RunStep::Worktree {
         true => salvage::keep(world, repo, &run),
         false => KeptWork::Nothing,
     };

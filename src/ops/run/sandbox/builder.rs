@@ -11,7 +11,7 @@ use crate::base::{env, fs};
 use crate::connector::manifest::Manifest;
 use crate::domain::action::Action;
 use crate::domain::decision::{DecisionRecord, Effect};
-use crate::domain::sandbox::{Demand, Mode, Network, Used, Wish};
+use crate::domain::sandbox::{Demand, Network, SandboxMode, SandboxUsed, SandboxWish};
 use crate::domain::task::Task;
 use crate::git::quarantine::Quarantine;
 use crate::git::worktree::registered;
@@ -109,7 +109,7 @@ pub fn layer(world: &World, demand: Option<Demand>) -> Result<SandboxLayer, OpEr
     let wish = world
         .sandbox
         .unwrap_or_else(|| world.config.runs.sandbox.tightened(demand));
-    if wish == Wish::None {
+    if wish == SandboxWish::None {
         return Ok(SandboxLayer::None);
     }
     probed(world).layer(wish).map_err(|why| {
@@ -210,8 +210,8 @@ impl Ground {
     }
 
     /// What is recorded of it.
-    pub fn used(&self) -> Used {
-        Used {
+    pub fn used(&self) -> SandboxUsed {
+        SandboxUsed {
             mode: self.fence.layer.mode(),
             network: self.fence.network,
         }
@@ -346,7 +346,7 @@ impl Ground {
         ] {
             self.read(&steering);
         }
-        let Some(own) = own.filter(|_| self.fence.layer.mode() == Mode::Bubblewrap) else {
+        let Some(own) = own.filter(|_| self.fence.layer.mode() == SandboxMode::Bubblewrap) else {
             return Ok(());
         };
         own.prepare()?;
@@ -440,7 +440,7 @@ impl Ground {
     }
 
     fn temporary(&mut self, world: &World, tmp: &Path) -> Result<(), OpError> {
-        if self.fence.layer.mode() == Mode::Bubblewrap {
+        if self.fence.layer.mode() == SandboxMode::Bubblewrap {
             self.fence.set_access(Path::new(TMP), PathAccess::Hidden);
             return Ok(());
         }
@@ -567,11 +567,11 @@ fn is_below(dirs: &[PathBuf], path: &Path) -> bool {
 }
 
 /// True where an agent's program cannot make a sandbox of its own inside of this one.
-pub fn leaves_no_room(world: &World, used: Used) -> bool {
+pub fn leaves_no_room(world: &World, used: SandboxUsed) -> bool {
     match used.mode {
-        Mode::None => false,
-        Mode::Bubblewrap => probed(world).nesting == SandboxNesting::Fails,
-        Mode::Landlock | Mode::Seatbelt => true,
+        SandboxMode::None => false,
+        SandboxMode::Bubblewrap => probed(world).nesting == SandboxNesting::Fails,
+        SandboxMode::Landlock | SandboxMode::Seatbelt => true,
     }
 }
 

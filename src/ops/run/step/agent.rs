@@ -3,8 +3,8 @@
 use crate::base::fs;
 use crate::connector::launch::SessionChoice;
 use crate::domain::event::Event;
-use crate::domain::run::Step;
-use crate::domain::sandbox::{Mode, Network};
+use crate::domain::run::RunStep;
+use crate::domain::sandbox::{Network, SandboxMode};
 use crate::git::bystander::BystanderState;
 use crate::git::quarantine::Quarantine;
 use crate::git::shadow::ShadowRepo;
@@ -32,7 +32,7 @@ pub(crate) fn ask(
     slot: &Slot,
     shadow: &ShadowRepo,
 ) -> Result<Worked, OpError> {
-    live.step(store, Step::Agent)?;
+    live.step(store, RunStep::Agent)?;
     let in_place = live
         .started
         .run
@@ -48,9 +48,9 @@ pub(crate) fn ask(
     let network = ask_network(live, store)?;
     let end = agent_step(live, crew, store, slot, own.as_ref(), network)?;
     failpoint::hit("agent")?;
-    live.step_even_if_stopped(store, Step::Snapshot)?;
+    live.step_even_if_stopped(store, RunStep::Snapshot)?;
     let taken_in = match &own {
-        Some(own) if end.sandbox.mode == Mode::Bubblewrap => {
+        Some(own) if end.sandbox.mode == SandboxMode::Bubblewrap => {
             own.take_in(live.repo, shadow, &slot.admin)
         }
         _ => Ok(()),

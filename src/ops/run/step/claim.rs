@@ -11,7 +11,7 @@ use crate::domain::agent::Agent;
 use crate::domain::event::Event;
 use crate::domain::ids::RunId;
 use crate::domain::resume::{self, Next};
-use crate::domain::run::{Resumed, Routed, Run, Step};
+use crate::domain::run::{Resumed, Routed, Run, RunStep};
 use crate::domain::sandbox::Isolation;
 use crate::domain::task::Task;
 use crate::ops::ask::{self, Question};
@@ -99,7 +99,7 @@ pub fn start(store: &mut SqliteStore, cx: &Cx, order: &Order<'_>) -> Result<Star
             supervisor: supervisor.clone(),
             started_ms: cx.now.wall_ms,
             started: Some(cx.now.lease.clone()),
-            step: Step::Claimed,
+            step: RunStep::Claimed,
             tree: None,
             commit: None,
             adopted,

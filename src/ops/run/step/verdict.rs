@@ -13,7 +13,7 @@ use crate::ops::run::step::evidence;
 use crate::domain::budget::RunUsage;
 use crate::domain::decision::Effect;
 use crate::domain::event::Event;
-use crate::domain::run::{Run, RunEnd, Step};
+use crate::domain::run::{Run, RunEnd, RunStep};
 use crate::domain::verdict::{Cell, Freshness, Lifecycle, PolicyVerdict, Verification};
 use crate::git::Oid;
 use crate::git::diff::ChangedPath;
@@ -40,7 +40,7 @@ pub(crate) fn finish(
 ) -> Result<RunReport, OpError> {
     let cx = live.cx()?;
     let verdict = judge_all(live, store, &cx, &findings)?;
-    live.step_even_if_stopped(store, Step::Evidence)?;
+    live.step_even_if_stopped(store, RunStep::Evidence)?;
     let evidence = evidence::file_all(live, &findings, &verdict)?;
     failpoint::hit("evidence")?;
     let refused = findings.lifecycle.is_refused_by_provider();

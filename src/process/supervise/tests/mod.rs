@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::base::id::random_text;
-use crate::domain::stall::Standing;
+use crate::domain::stall::StallState;
 use crate::process::capture::{LineExtent, MAX_TEXT};
 use crate::process::captured::{CapturedTool, run_captured};
 use crate::process::guard::kill_leftovers;

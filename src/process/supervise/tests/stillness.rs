@@ -4,10 +4,10 @@ use super::*;
 
 /// Hears what is thought of a command.
 #[derive(Default)]
-struct Thoughts(Vec<Standing>);
+struct Thoughts(Vec<StallState>);
 
 impl CommandObserver for Thoughts {
-    fn standing(&mut self, standing: &Standing) {
+    fn standing(&mut self, standing: &StallState) {
         self.0.push(standing.clone());
     }
 }
@@ -26,7 +26,7 @@ fn stillness_and_length_are_limited_separately() {
         .map(|sign| sign.rsplit_once(" for ").unwrap().0)
         .collect();
     assert_eq!(words, ["no output", "no CPU time used"]);
-    assert_eq!(thoughts.0.last(), Some(&Standing::Stalled(outcome.stall)));
+    assert_eq!(thoughts.0.last(), Some(&StallState::Stalled(outcome.stall)));
 
     let mut endless = sh("while :; do echo x >&2; done");
     endless.limits = CommandLimits {
@@ -51,9 +51,9 @@ fn one_that_computes_without_a_word_is_suspected_and_left_at_work() {
     busy.env.push(("SEEN".into(), seen.clone().into()));
     busy.limits.silence = Some(Duration::from_millis(200));
     /// Lets the command end once it is suspected.
-    struct Lets(std::path::PathBuf, Vec<Standing>);
+    struct Lets(std::path::PathBuf, Vec<StallState>);
     impl CommandObserver for Lets {
-        fn standing(&mut self, standing: &Standing) {
+        fn standing(&mut self, standing: &StallState) {
             self.1.push(standing.clone());
             std::fs::write(&self.0, "").unwrap();
         }
@@ -62,7 +62,7 @@ fn one_that_computes_without_a_word_is_suspected_and_left_at_work() {
     let outcome = run_with(&busy, &mut lets, &CancelToken::new());
     assert_eq!(outcome.end, CommandEnd::Exited(0), "{:?}", lets.1);
     assert!(
-        matches!(&lets.1[0], Standing::Suspect(signs) if signs.len() == 1),
+        matches!(&lets.1[0], StallState::Suspect(signs) if signs.len() == 1),
         "{:?}",
         lets.1
     );

@@ -1,14 +1,15 @@
 //! The sections `router` and `budgets`.
 
-use super::load::Section;
-use super::model::{Config, Router};
 use crate::base::yaml::{self, MappingFields, YamlNode, YamlProblem, YamlValue};
+use crate::config::model::{Config, Router};
+use crate::config::reader::ConfigSection;
 use crate::domain::agent::Name;
-use crate::domain::budget::{Amounts, Scope};
+use crate::domain::budget::{Amounts, BudgetScope};
 use crate::domain::money::Usd;
 use std::collections::BTreeMap;
 
-pub(super) fn router(section: &mut Section<'_, '_>, config: &mut Config) {
+/// Reads the section `router`.
+pub(super) fn router(section: &mut ConfigSection<'_, '_>, config: &mut Config) {
     let slot = &mut config.router;
     section.texts("prefer", &mut slot.prefer, check_agent);
     section.set("capabilities", &mut slot.capabilities, words_by_name);
@@ -43,14 +44,15 @@ pub(super) fn router(section: &mut Section<'_, '_>, config: &mut Config) {
     });
 }
 
-pub(super) fn budgets(section: &mut Section<'_, '_>, config: &mut Config) {
+/// Reads the section `budgets`.
+pub(super) fn budgets(section: &mut ConfigSection<'_, '_>, config: &mut Config) {
     let slots = &mut config.budgets;
     let all = [
-        (Scope::Run, &mut slots.run),
-        (Scope::Task, &mut slots.task),
-        (Scope::Agent, &mut slots.agent),
-        (Scope::Day, &mut slots.day),
-        (Scope::Repository, &mut slots.repository),
+        (BudgetScope::Run, &mut slots.run),
+        (BudgetScope::Task, &mut slots.task),
+        (BudgetScope::Agent, &mut slots.agent),
+        (BudgetScope::Day, &mut slots.day),
+        (BudgetScope::Repository, &mut slots.repository),
     ];
     for (scope, slot) in all {
         section.set(scope.name(), slot, |node, _, problems| {
@@ -59,7 +61,11 @@ pub(super) fn budgets(section: &mut Section<'_, '_>, config: &mut Config) {
     }
 }
 
-fn amounts(node: &YamlNode, scope: Scope, problems: &mut Vec<YamlProblem>) -> Option<Amounts> {
+fn amounts(
+    node: &YamlNode,
+    scope: BudgetScope,
+    problems: &mut Vec<YamlProblem>,
+) -> Option<Amounts> {
     let mut fields = MappingFields::of(node, scope.name(), problems)?;
     let tokens = fields
         .take("tokens")
@@ -71,7 +77,7 @@ fn amounts(node: &YamlNode, scope: Scope, problems: &mut Vec<YamlProblem>) -> Op
         .take("minutes")
         .and_then(|node| yaml::count_of(node, "`minutes`", 1, problems));
     let attempts = match scope {
-        Scope::Run => {
+        BudgetScope::Run => {
             fields.refuse(
                 "attempts",
                 "a run is one attempt; give `task` a budget of attempts",
@@ -172,7 +178,7 @@ fn check_agent(name: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::load::parse;
+    use crate::config::load::parse;
     use crate::domain::money::Usd;
 
     #[test]
