@@ -179,7 +179,7 @@ fn store_class(error: &StoreError) -> ErrorClass {
         | StoreError::NetworkDisk { .. }
         | StoreError::Row { .. }
         | StoreError::File(_)
-        | StoreError::Sqlite(_) => ErrorClass::StoreUnusable,
+        | StoreError::Backend(_) => ErrorClass::StoreUnusable,
     }
 }
 

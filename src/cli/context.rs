@@ -21,7 +21,6 @@ use crate::ops::project;
 use crate::ops::scrub::Scrub;
 use crate::process::environment::secrets_in;
 use crate::process::redact::Redactor;
-use crate::store::sqlite::SqliteStore;
 use crate::store::{Access, Store};
 
 /// The surroundings of a command.
@@ -103,16 +102,11 @@ impl Context {
         Ok(project::state_dir(&self.place()?.common_dir))
     }
 
-    /// The store file.
-    pub(super) fn store_path(&self) -> Result<PathBuf, AppError> {
-        Ok(self.state_dir()?.join(project::STORE_FILE))
-    }
-
     /// Opens the store. It is never closed: taking everything apart costs a twentieth of a short
     /// command, and the kernel gives back files and locks of a process that ends, as it does after
     /// a crash.
-    pub(super) fn store(&mut self, access: Access) -> Result<&'static mut SqliteStore, AppError> {
-        let store = SqliteStore::open(&self.store_path()?, access)?;
+    pub(super) fn store(&mut self, access: Access) -> Result<&'static mut dyn Store, AppError> {
+        let store = project::store_place(&self.state_dir()?).open(access)?;
         if access == Access::Write {
             self.mend_link()?;
         }
@@ -120,7 +114,7 @@ impl Context {
             self.ui
                 .warn("the disk is read-only; the newest changes may be missing");
         }
-        Ok(Box::leak(Box::new(store)))
+        Ok(Box::leak(store))
     }
 
     /// Makes `.ai/state` again where somebody cleaned it away. The store itself lies elsewhere and

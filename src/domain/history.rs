@@ -2,8 +2,110 @@
 
 use serde::Serialize;
 
-use crate::domain::budget::Spent;
+use crate::domain::budget::{Spent, day_of};
+use crate::domain::ids::{RunId, TaskId};
+use crate::domain::money::Usd;
+use crate::domain::run::Run;
 use crate::domain::time::WallMs;
+use crate::domain::verdict::{Lifecycle, Outcome};
+
+/// An ended run as the sums take it in. Every backend adds these up, and none of them decides
+/// again what a run counts as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunUse {
+    /// The run.
+    pub run: RunId,
+    /// Its task.
+    pub task: TaskId,
+    /// The task's type; empty where there is no such task.
+    pub kind: String,
+    /// The agent.
+    pub agent: String,
+    /// When it began.
+    pub started_ms: WallMs,
+    /// When it ended.
+    pub ended_ms: WallMs,
+    /// How the process ended.
+    pub lifecycle: Lifecycle,
+    /// What followed.
+    pub outcome: Outcome,
+    /// Milliseconds that it took.
+    pub ms: u64,
+    /// Tokens.
+    pub tokens: u64,
+    /// Money, where the price is known.
+    pub cost: Option<Usd>,
+    /// Until when its agent is left alone.
+    pub paused_until_ms: Option<WallMs>,
+}
+
+impl RunUse {
+    /// What a run of a task of this type used; nothing while it has not ended.
+    pub fn of(run: &Run, kind: &str) -> Option<RunUse> {
+        let end = run.end.as_ref()?;
+        let by_wall = u64::try_from(end.at_ms.saturating_sub(run.started_ms)).unwrap_or(0);
+        Some(RunUse {
+            run: run.id.clone(),
+            task: run.task.clone(),
+            kind: kind.to_owned(),
+            agent: run.agent.clone(),
+            started_ms: run.started_ms,
+            ended_ms: end.at_ms,
+            lifecycle: end.cell.lifecycle,
+            outcome: end.outcome,
+            ms: end.took_ms.unwrap_or(by_wall),
+            tokens: end.usage.map_or(0, |usage| usage.tokens),
+            cost: end.usage.and_then(|usage| usage.cost),
+            paused_until_ms: end.paused_until_ms,
+        })
+    }
+
+    /// The day on which it ended.
+    pub fn day(&self) -> i64 {
+        day_of(self.ended_ms)
+    }
+
+    /// True where the work went on to a person.
+    pub fn is_good(&self) -> bool {
+        match self.outcome {
+            Outcome::ReadyForReview
+            | Outcome::NeedsApproval
+            | Outcome::Unverified
+            | Outcome::NeedsRecheck => true,
+            Outcome::Denied
+            | Outcome::SendBackChecks
+            | Outcome::SendBackNoChanges
+            | Outcome::SendBackConflict
+            | Outcome::Retry
+            | Outcome::RetryUncounted
+            | Outcome::Environment => false,
+        }
+    }
+
+    /// True where the agent's work failed or was sent back. A change that others overtook is
+    /// neither good nor bad.
+    pub fn is_bad(&self) -> bool {
+        match self.outcome {
+            Outcome::Denied
+            | Outcome::SendBackChecks
+            | Outcome::SendBackNoChanges
+            | Outcome::Retry => true,
+            Outcome::ReadyForReview
+            | Outcome::NeedsApproval
+            | Outcome::Unverified
+            | Outcome::NeedsRecheck
+            | Outcome::SendBackConflict
+            | Outcome::RetryUncounted
+            | Outcome::Environment => false,
+        }
+    }
+
+    /// True where budgets count it as an attempt: quota, login and machines that failed are
+    /// nobody's.
+    pub fn is_attempt(&self) -> bool {
+        !matches!(self.outcome, Outcome::RetryUncounted | Outcome::Environment)
+    }
+}
 
 /// An agent's ended runs of one type of task.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,4 +154,33 @@ pub struct AgentLast {
     /// Until when it is left alone since its login was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login_until_ms: Option<WallMs>,
+}
+
+impl AgentLast {
+    /// What is known of an agent after another one of its runs has ended. A pause ends early only
+    /// where a run that was begun after the refusal came to a good end.
+    pub fn after(before: Option<&AgentLast>, used: &RunUse) -> AgentLast {
+        let told = |lifecycle| used.paused_until_ms.filter(|_| used.lifecycle == lifecycle);
+        let disproved =
+            before.is_some_and(|last| used.is_good() && used.started_ms >= last.ended_ms);
+        let known = before.filter(|_| !disproved);
+        let quota = known.and_then(|last| last.quota_until_ms);
+        let login = known.and_then(|last| last.login_until_ms);
+        let streak = before.map_or(0, |last| last.streak);
+        AgentLast {
+            agent: used.agent.clone(),
+            run: used.run.to_string(),
+            ended_ms: used.ended_ms,
+            lifecycle: used.lifecycle.to_string(),
+            outcome: used.outcome.to_string(),
+            streak: if used.is_good() {
+                0
+            } else {
+                streak.saturating_add(u32::from(used.is_bad()))
+            },
+            // A provider may refuse once more with an earlier end: the latest holds.
+            quota_until_ms: told(Lifecycle::Quota).max(quota),
+            login_until_ms: told(Lifecycle::Auth).or(login),
+        }
+    }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use crate::ops::project::STORE_FILE;
 use crate::ops::restore::BACKUPS;
-use crate::store::sqlite::{self, BackupInfo, SqliteStore};
+use crate::store::sqlite::{self, SqliteStore};
+
+pub use crate::store::sqlite::BackupInfo;
 use crate::store::{Access, StoreError};
 
 /// Age of the newest backup from which another one is due.

@@ -31,7 +31,7 @@ fn with_path(path: &str) -> NewTask {
 }
 
 fn claim(world: &mut World, which: &Which) -> Result<claim::Claimed, OpError> {
-    claim::run(&mut world.store, &world.cx, which, TTL)
+    claim::run(&mut *world.store, &world.cx, which, TTL)
 }
 
 fn one(id: &TaskId) -> Which {
@@ -210,7 +210,7 @@ fn a_token_opens_its_own_task_alone() {
     };
     let World { store, cx, .. } = &mut world;
     let refused = why(finish::done(
-        store,
+        &mut **store,
         cx,
         &other,
         Ending::plain(&Right::Token(&token), proof),
@@ -263,7 +263,7 @@ fn locks_that_lapsed_are_swept_by_the_next_one() {
 fn the_longest_lease_does_not_overflow() {
     let mut world = World::new();
     let id = made(&mut world, NewTask::default());
-    let claimed = claim::run(&mut world.store, &world.cx, &one(&id), i64::MAX).unwrap();
+    let claimed = claim::run(&mut *world.store, &world.cx, &one(&id), i64::MAX).unwrap();
     assert_eq!(
         (claimed.lease.expires_ms, claimed.lease.expires.ms),
         (i64::MAX, i64::MAX)

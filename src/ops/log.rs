@@ -1,6 +1,6 @@
 //! Verifying the log: the chain of hashes, the numbering, and that the tables are the fold of it.
 
-use crate::domain::event::{CHAIN_START, Event, record_hash};
+use crate::domain::event::{CHAIN_START, Event};
 use crate::domain::fold;
 use crate::store::memory::MemoryTables;
 use crate::store::{EventFilter, Flow, StoreError, StoredEvent, Tx};
@@ -51,14 +51,8 @@ pub(super) fn check(event: &StoredEvent, seq: u64, prev: &str) -> Option<String>
             "the chain is broken at record {seq}: it does not follow the record before"
         ));
     }
-    let expected = record_hash(
-        &event.prev,
-        event.seq,
-        event.at_ms,
-        &event.actor,
-        &event.body,
-    );
-    (event.hash != expected).then(|| format!("record {seq} was changed after it was written"))
+    (event.hash != event.expected_hash())
+        .then(|| format!("record {seq} was changed after it was written"))
 }
 
 fn replay(tables: &mut MemoryTables, event: &StoredEvent) -> Option<String> {

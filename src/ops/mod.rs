@@ -37,7 +37,6 @@ pub mod refusal;
 pub mod restore;
 pub mod review;
 pub mod route;
-#[allow(unused_imports, reason = "until runs work over `dyn Store`")]
 pub mod run;
 pub mod scrub;
 pub mod signals;

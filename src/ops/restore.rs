@@ -198,40 +198,65 @@ mod tests {
     use crate::domain::task::TaskState;
     use crate::ops::claim::{self, Which};
     use crate::ops::edit;
+    use crate::ops::project::STORE_FILE;
     use crate::ops::testing::World;
     use crate::store::testing::{created, id, task};
 
-    /// A world with one task and a backup of it, after which the task was claimed twice and another
-    /// one came.
-    fn world() -> (World, PathBuf) {
-        let mut world = World::new();
-        world
-            .run(|tx, cx| cx.record(tx, &created(task("a"), &[])))
-            .unwrap();
-        let backup = sqlite::roll(&world.store, &world.dir.path().join(BACKUPS)).unwrap();
-        for _ in 0..2 {
-            claim::run(&mut world.store, &world.cx, &Which::Task("t-a".into()), 10).unwrap();
-            world.pass(11);
+    /// A store in a file, since it is files that are restored.
+    struct OnDisk {
+        dir: tempfile::TempDir,
+        world: World,
+    }
+
+    impl OnDisk {
+        /// One task and a backup of it, after which the task was claimed twice and another one
+        /// came.
+        fn new() -> (OnDisk, PathBuf) {
+            let dir = tempfile::tempdir().unwrap();
+            let store = SqliteStore::create(&dir.path().join(STORE_FILE), "s").unwrap();
+            let mut disk = OnDisk {
+                dir,
+                world: World::over(Box::new(store)),
+            };
+            let world = &mut disk.world;
+            world
+                .run(|tx, cx| cx.record(tx, &created(task("a"), &[])))
+                .unwrap();
+            let backup = disk.roll();
+            let world = &mut disk.world;
+            for _ in 0..2 {
+                let which = Which::Task("t-a".into());
+                claim::run(&mut *world.store, &world.cx, &which, 10).unwrap();
+                world.pass(11);
+            }
+            world
+                .run(|tx, cx| cx.record(tx, &created(task("later"), &[])))
+                .unwrap();
+            (disk, backup)
         }
-        world
-            .run(|tx, cx| cx.record(tx, &created(task("later"), &[])))
-            .unwrap();
-        (world, backup)
-    }
 
-    fn back(world: &World, which: Option<&Path>, intent: Intent) -> Result<Report, OpError> {
-        restore(world.dir.path(), &world.cx, which, intent)
-    }
+        fn path(&self) -> PathBuf {
+            self.dir.path().join(STORE_FILE)
+        }
 
-    fn open(world: &World) -> SqliteStore {
-        SqliteStore::open(&world.dir.path().join("ai.db"), Access::Write).unwrap()
+        fn roll(&self) -> PathBuf {
+            sqlite::roll(&self.open(), &self.dir.path().join(BACKUPS)).unwrap()
+        }
+
+        fn back(&self, which: Option<&Path>, intent: Intent) -> Result<Report, OpError> {
+            restore(self.dir.path(), &self.world.cx, which, intent)
+        }
+
+        fn open(&self) -> SqliteStore {
+            SqliteStore::open(&self.path(), Access::Write).unwrap()
+        }
     }
 
     #[test]
     fn a_dry_run_says_what_would_be_lost_and_changes_nothing() {
-        let (mut world, backup) = world();
-        let before = world.read(|tx| Ok(log::verify(tx)?)).head;
-        let report = back(&world, None, Intent::DryRun).unwrap();
+        let (mut disk, backup) = OnDisk::new();
+        let before = disk.world.read(|tx| Ok(log::verify(tx)?)).head;
+        let report = disk.back(None, Intent::DryRun).unwrap();
         assert_eq!(
             (
                 &report.backup.path,
@@ -245,23 +270,25 @@ mod tests {
             "{report:?}"
         );
         assert!(report.lost_events().is_some_and(|lost| lost > 2) && report.kept.is_none());
-        assert_eq!(world.read(|tx| Ok(log::verify(tx)?)).head, before);
+        assert_eq!(disk.world.read(|tx| Ok(log::verify(tx)?)).head, before);
     }
 
     #[test]
     fn what_stood_there_is_kept_and_what_was_granted_stays_behind() {
-        let (mut world, backup) = world();
-        let report = back(&world, None, Intent::Apply).unwrap();
-        let late = world.run(|tx, cx| edit::hold(tx, cx, "t-a", "r".into()));
+        let (mut disk, backup) = OnDisk::new();
+        let report = disk.back(None, Intent::Apply).unwrap();
+        let late = disk
+            .world
+            .run(|tx, cx| edit::hold(tx, cx, "t-a", "r".into()));
         assert!(
             matches!(late, Err(OpError::Store(StoreError::Replaced))),
             "an open store is told"
         );
-        let mut store = open(&world);
+        let mut store = disk.open();
         let now = store.read(|tx| tx.task(&id("a"))).unwrap().unwrap();
         assert_eq!((now.state, now.epoch), (TaskState::Queued, 2));
         assert!(store.read(|tx| tx.task(&id("later"))).unwrap().is_none());
-        let claimed = claim::run(&mut store, &world.cx, &Which::Next, 10).unwrap();
+        let claimed = claim::run(&mut store, &disk.world.cx, &Which::Next, 10).unwrap();
         assert_eq!(
             claimed.lease.epoch, 3,
             "no branch or token of before is granted again"
@@ -272,7 +299,7 @@ mod tests {
         assert!(old.read(|tx| tx.task(&id("later"))).unwrap().is_some());
         assert!(backup.exists());
         assert_eq!(
-            back(&world, None, Intent::DryRun).unwrap().backup.path,
+            disk.back(None, Intent::DryRun).unwrap().backup.path,
             backup,
             "what was kept is no backup"
         );
@@ -280,15 +307,15 @@ mod tests {
 
     #[test]
     fn a_lost_or_spoilt_store_comes_back() {
-        let (world, _) = world();
-        let path = world.dir.path().join("ai.db");
+        let (disk, _) = OnDisk::new();
+        let path = disk.path();
         for spoil in ["zero", "noise", "gone"] {
             match spoil {
                 "zero" => std::fs::write(&path, b"").unwrap(),
                 "noise" => std::fs::write(&path, b"noise").unwrap(),
                 _ => std::fs::remove_file(&path).unwrap(),
             }
-            let report = back(&world, None, Intent::Apply).unwrap();
+            let report = disk.back(None, Intent::Apply).unwrap();
             assert_eq!(
                 matches!(report.current, Current::Missing),
                 spoil == "gone",
@@ -298,26 +325,26 @@ mod tests {
                 report.kept.is_some(),
                 "the log that stood beside it is kept in any case"
             );
-            assert!(open(&world).read(|tx| tx.task(&id("a"))).unwrap().is_some());
+            assert!(disk.open().read(|tx| tx.task(&id("a"))).unwrap().is_some());
         }
     }
 
     #[test]
     fn the_newest_backup_that_is_whole_is_taken() {
-        let (world, good) = world();
-        let bad = sqlite::roll(&world.store, &world.dir.path().join(BACKUPS)).unwrap();
+        let (disk, good) = OnDisk::new();
+        let bad = disk.roll();
         std::fs::write(&bad, b"spoilt").unwrap();
-        let report = back(&world, None, Intent::DryRun).unwrap();
+        let report = disk.back(None, Intent::DryRun).unwrap();
         assert_eq!(
             (report.backup.path, report.unusable.len()),
             (good.clone(), 1)
         );
         std::fs::write(&good, b"spoilt").unwrap();
-        let refused = back(&world, None, Intent::Apply).err().unwrap().to_string();
+        let refused = disk.back(None, Intent::Apply).err().unwrap().to_string();
         assert!(refused.contains("none of the 2 backups"), "{refused}");
-        assert!(back(&world, Some(&bad), Intent::Apply).is_err());
+        assert!(disk.back(Some(&bad), Intent::Apply).is_err());
         assert!(
-            open(&world)
+            disk.open()
                 .read(|tx| tx.task(&id("later")))
                 .unwrap()
                 .is_some(),
@@ -327,15 +354,15 @@ mod tests {
 
     #[test]
     fn a_store_that_lost_its_log_can_be_taken_as_it_is() {
-        let (world, _) = world();
-        let path = world.dir.path().join("ai.db");
-        std::fs::remove_file(world.dir.path().join("ai.db-wal")).unwrap();
+        let (disk, _) = OnDisk::new();
+        let path = disk.path();
+        std::fs::remove_file(disk.dir.path().join("ai.db-wal")).unwrap();
         assert!(matches!(
             SqliteStore::open(&path, Access::Read),
             Err(StoreError::Damaged { .. })
         ));
-        let report = back(&world, Some(&path), Intent::Apply).unwrap();
+        let report = disk.back(Some(&path), Intent::Apply).unwrap();
         assert!(matches!(report.current, Current::Unreadable(_)));
-        open(&world).read(|tx| log::verify(tx)).unwrap();
+        disk.open().read(|tx| log::verify(tx)).unwrap();
     }
 }

@@ -172,7 +172,7 @@ impl Story {
                 let id = TaskId(self.task(n));
                 let World { store, cx, .. } = &mut self.world;
                 finish::done(
-                    store,
+                    &mut **store,
                     cx,
                     &id,
                     Ending::plain(&Right::Unclaimed, override_by_ann()),
@@ -290,7 +290,7 @@ impl Story {
 
     fn claim(&mut self, which: &Which) -> Result<(), OpError> {
         let World { store, cx, .. } = &mut self.world;
-        let claimed = claim::run(store, cx, which, TTL)?;
+        let claimed = claim::run(&mut **store, cx, which, TTL)?;
         self.keep(claimed.token);
         Ok(())
     }
@@ -363,7 +363,13 @@ impl Story {
                     by: ann(),
                 };
                 let id = TaskId(token.subject.0.clone());
-                finish::done(store, cx, &id, Ending::plain(&Right::Token(&token), proof)).map(drop)
+                finish::done(
+                    &mut **store,
+                    cx,
+                    &id,
+                    Ending::plain(&Right::Token(&token), proof),
+                )
+                .map(drop)
             }
             Step::StartRun(_) => self.start_run(&token),
             Step::EndRun(_, end) => self.end_run(&token, end),

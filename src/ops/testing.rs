@@ -11,41 +11,39 @@ use crate::ops::cx::{Cx, Rules, commit};
 use crate::ops::refusal::OpError;
 use crate::policy::PolicyState;
 use crate::process::redact::Redactor;
-use crate::store::Tx;
-use crate::store::sqlite::SqliteStore;
+use crate::store::memory::MemoryPlace;
 use crate::store::testing::{ann, at, turn};
+use crate::store::{Store, Tx};
 
 /// A store of its own, and the surroundings of operations on it.
 pub(crate) struct World {
-    pub(crate) dir: tempfile::TempDir,
-    pub(crate) store: SqliteStore,
+    pub(crate) store: Box<dyn Store>,
     pub(crate) cx: Cx,
 }
 
 impl World {
+    /// A world with a new store in memory.
     pub(crate) fn new() -> World {
+        World::over(Box::new(MemoryPlace::new(&id::random_text(8)).open()))
+    }
+
+    /// A world over a new store.
+    pub(crate) fn over(store: Box<dyn Store>) -> World {
         let mut config = Config::default();
         config.defaults.max_lapses = 2;
-        // Memory where there is some: a thousand transactions need not wait for a thousand syncs.
-        let dir = tempfile::tempdir_in("/dev/shm")
-            .or_else(|_| tempfile::tempdir())
-            .unwrap();
         let place = crate::git::RepoLocation {
             top: None,
-            git_dir: dir.path().to_owned(),
-            common_dir: dir.path().to_owned(),
+            git_dir: "/nowhere".into(),
+            common_dir: "/nowhere".into(),
             main_root: None,
             is_bare: true,
             is_linked: false,
             ignore_case: false,
         };
         let rules = Arc::new(Rules::of(&config, &place).unwrap());
-        let name = id::random_text(8);
-        let store = SqliteStore::create(&dir.path().join("ai.db"), &name).unwrap();
         let policy = PolicyState::Absent.into();
         let scrub = Redactor::new(&[]).into();
         let mut world = World {
-            dir,
             store,
             cx: Cx {
                 now: at(0),
@@ -57,7 +55,10 @@ impl World {
         };
         world.turn(at(1_000_000));
         world
-            .run(|tx, cx| cx.record(tx, &Event::StoreCreated { store: name }))
+            .run(|tx, cx| {
+                let store = tx.meta("store")?.unwrap();
+                cx.record(tx, &Event::StoreCreated { store })
+            })
             .unwrap();
         world
     }
@@ -80,7 +81,7 @@ impl World {
         &mut self,
         work: impl FnOnce(&mut dyn Tx, &Cx) -> Result<T, OpError>,
     ) -> Result<T, OpError> {
-        commit(&mut self.store, &self.cx, work)
+        commit(&mut *self.store, &self.cx, work)
     }
 
     /// The same in somebody else's name.
@@ -93,7 +94,7 @@ impl World {
             actor: actor.clone(),
             ..self.cx.clone()
         };
-        commit(&mut self.store, &cx, work)
+        commit(&mut *self.store, &cx, work)
     }
 
     pub(crate) fn read<T>(&mut self, work: impl FnOnce(&mut dyn Tx) -> Result<T, OpError>) -> T {

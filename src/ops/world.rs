@@ -20,6 +20,7 @@ use crate::ops::scrub::Scrub;
 use crate::policy::PolicyState;
 use crate::process::redact::Redactor;
 use crate::process::sandbox::SandboxProbe;
+use crate::store::StorePlace;
 
 /// Told what goes on, for a person who watches.
 pub type Progress = dyn Fn(&str);
@@ -62,9 +63,9 @@ impl World {
         self.scrub.redactor()
     }
 
-    /// The store's file.
-    pub fn store_path(&self) -> PathBuf {
-        self.state().join(project::STORE_FILE)
+    /// Where the store is kept, for whoever needs a connection of its own.
+    pub fn store_place(&self) -> StorePlace {
+        project::store_place(&self.state())
     }
 
     /// The directory of a run's files.

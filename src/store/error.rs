@@ -1,6 +1,7 @@
 //! What can be wrong with a store. Each variant is a sentence with the way out; none of them is
 //! ever read as "no tasks".
 
+use std::error::Error;
 use std::path::PathBuf;
 
 use crate::base::fs::FsError;
@@ -89,9 +90,9 @@ pub enum StoreError {
     /// A file operation failed.
     #[error(transparent)]
     File(#[from] FsError),
-    /// Anything else from SQLite.
+    /// Anything else that the backend says, such as a row that it does not take.
     #[error("the task store failed: {0}")]
-    Sqlite(rusqlite::Error),
+    Backend(Box<dyn Error + Send + Sync>),
 }
 
 impl StoreError {
@@ -112,7 +113,7 @@ impl StoreError {
             StoreError::Full => "free some space and run the command again",
             StoreError::ReadOnly => "reads work; to write, make the git directory writable",
             StoreError::NetworkDisk { .. } => "move the repository to a local disk",
-            StoreError::File(_) | StoreError::Sqlite(_) => "run `ai doctor`",
+            StoreError::File(_) | StoreError::Backend(_) => "run `ai doctor`",
         })
     }
 }

@@ -1,6 +1,10 @@
 //! What lists ask for, and what they get a row at a time.
 
+use crate::domain::actor::Actor;
+use crate::domain::event::{Event, record_hash};
 use crate::domain::time::WallMs;
+use crate::store::StoreError;
+use crate::store::json::encode;
 
 /// Which tasks a list shows. Empty fields ask for nothing.
 #[derive(Clone, Debug, Default)]
@@ -82,4 +86,30 @@ pub struct StoredEvent {
     pub prev: String,
     /// Hash of this record.
     pub hash: String,
+}
+
+impl StoredEvent {
+    /// Makes the record that follows the one at `last` with the hash `prev`.
+    pub fn after(
+        last: u64,
+        prev: String,
+        (at_ms, actor, event): (WallMs, &Actor, &Event),
+    ) -> Result<StoredEvent, StoreError> {
+        let mut record = StoredEvent {
+            seq: last + 1,
+            at_ms,
+            actor: encode("event", actor)?,
+            kind: event.kind().into(),
+            body: encode("event", event)?,
+            prev,
+            hash: String::new(),
+        };
+        record.hash = record.expected_hash();
+        Ok(record)
+    }
+
+    /// The hash that the record must have by its content.
+    pub fn expected_hash(&self) -> String {
+        record_hash(&self.prev, self.seq, self.at_ms, &self.actor, &self.body)
+    }
 }

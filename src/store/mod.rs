@@ -10,6 +10,7 @@
 pub(crate) mod contract;
 mod error;
 mod filter;
+mod json;
 pub mod memory;
 mod now;
 mod place;

@@ -62,6 +62,37 @@ const HAND_WRITTEN: &[&str] = &[STRICT_YAML, "src/config/", "src/policy/", "src/
 /// Homes of the calls that `clippy.toml` forbids everywhere else.
 const AMBIENT_HOMES: &[&str] = &["src/base/", "src/git/", "src/process/"];
 
+/// Operations whose subject is the embedded store's file itself. All others work over the `Store`
+/// trait, on whatever backend is opened.
+const EMBEDDED_STORE: &[&str] = &[
+    "src/ops/backup.rs",
+    "src/ops/doctor/store.rs",
+    "src/ops/init.rs",
+    "src/ops/restore.rs",
+    "src/ops/uninstall/carry_out.rs",
+    "src/ops/uninstall/plan.rs",
+];
+
+/// The embedded store, named where any store would do.
+pub fn embedded_store(tree: &Tree) -> Vec<Violation> {
+    let above = tree.sources().filter(|file| {
+        let known = EMBEDDED_STORE.contains(&file.path.as_str());
+        !known && !file.is_test && !file.path.starts_with("src/store/")
+    });
+    let named =
+        |path: &CodePath| starts_with_path(&path.segments.join("::"), "crate::store::sqlite");
+    let message = "works over `dyn Store`, whichever backend is opened; a file of the embedded one \
+                   is the business of the list in tests/tidy/layers.rs";
+    above
+        .flat_map(|file| {
+            let paths = lexer::paths(&file.production).into_iter().filter(named);
+            paths
+                .map(|path| file.violation(path.line, message))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
 /// The table as `ARCHITECTURE.md` shows it: who stands above imports from below.
 pub fn drawing() -> String {
     let rows: Vec<String> = LAYERS.iter().rev().map(|row| row.join("   ")).collect();
@@ -302,6 +333,36 @@ fn impure_decisions_are_found() {
         )]))
         .is_empty()
     );
+}
+
+#[test]
+fn the_embedded_store_is_found_where_any_would_do() {
+    let by = |path, code| embedded_store(&Tree::sample(&[(path, code)])).len();
+    let named = "use crate::store::sqlite::{SqliteStore, copy_to};";
+    assert_eq!(by("src/ops/claim.rs", named), 2);
+    assert_eq!(
+        by(
+            "src/cli/context.rs",
+            "fn f() { crate::store::sqlite::roll(s, d); }"
+        ),
+        1
+    );
+    assert_eq!(by("src/ops/backup.rs", named), 0);
+    assert_eq!(by("src/store/place.rs", named), 0);
+    assert_eq!(by("src/ops/claim.rs", "use crate::store::{Store, Tx};"), 0);
+    let tests = "#[cfg(test)]\nmod tests { use crate::store::sqlite::SqliteStore; }";
+    assert_eq!(by("src/ops/claim.rs", tests), 0);
+}
+
+/// A name that no file bears would let a later file of that name through.
+#[test]
+fn the_list_of_the_embedded_store_names_files_that_use_it() {
+    let tree = Tree::read(env!("CARGO_MANIFEST_DIR"));
+    for path in EMBEDDED_STORE {
+        let file = tree.get(path);
+        let uses = file.is_some_and(|file| file.production.contains("store::sqlite"));
+        assert!(uses, "{path} does not use the embedded store");
+    }
 }
 
 #[test]

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::base::text::path_bytes;
+use crate::ops::backup::BackupInfo;
 use crate::ops::uninstall::{Farewell, Plan};
-use crate::store::sqlite::BackupInfo;
 
 /// The answer to `ai log verify`.
 #[derive(Serialize, JsonSchema)]

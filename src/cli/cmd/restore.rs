@@ -11,9 +11,9 @@ use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
 use crate::cli::ui::time;
 use crate::ops::backup;
+use crate::ops::backup::BackupInfo;
 use crate::ops::import::Intent;
 use crate::ops::restore::{self, Current, Report};
-use crate::store::sqlite::BackupInfo;
 
 #[derive(Args)]
 pub(in crate::cli) struct RestoreArgs {

@@ -14,8 +14,7 @@ use crate::cli::context::Context;
 use crate::domain::error_class::ErrorClass;
 use crate::ops::export::{self, Header};
 use crate::ops::import::{self, Intent, Report};
-use crate::store::sqlite::SqliteStore;
-use crate::store::{Access, Flow, StoreError};
+use crate::store::{Access, Flow, Store, StoreError};
 
 #[derive(Args)]
 pub(in crate::cli) struct ExportArgs {
@@ -68,7 +67,7 @@ pub(super) fn export(args: &ExportArgs, context: &mut Context) -> Outcome {
     Ok(exit::OK)
 }
 
-fn write(store: &mut SqliteStore, path: &Path) -> Result<Header, StoreError> {
+fn write(store: &mut dyn Store, path: &Path) -> Result<Header, StoreError> {
     let mut header = None;
     fs::write_through(path, |file| -> Result<(), StoreError> {
         let failed = |source| {

@@ -4,7 +4,6 @@ use crate::base::text::counted;
 use std::path::{Path, PathBuf};
 
 use crate::base::fs;
-use crate::domain::event::record_hash;
 use crate::ops::doctor::{Depth, Finding, Patient};
 use crate::ops::refusal::seconds;
 use crate::ops::{backup, log, project, restore};
@@ -126,7 +125,7 @@ fn newest(tx: &mut dyn crate::store::Tx) -> Result<Option<StoredEvent>, StoreErr
 fn head(patient: &Patient<'_>, store: &mut dyn Store) -> Finding {
     let looked = match patient.depth {
         Depth::Quick => store.read(|tx| newest(tx)).map(|event| match event {
-            Some(event) if expected(&event) != event.hash => {
+            Some(event) if event.expected_hash() != event.hash => {
                 Err("the newest record was changed after it was written".to_owned())
             }
             Some(event) => Ok(format!(
@@ -151,16 +150,6 @@ fn head(patient: &Patient<'_>, store: &mut dyn Store) -> Finding {
         Ok(Err(fault)) => Finding::bad("log", fault).next("ai restore --dry-run"),
         Err(error) => Finding::bad("log", error.to_string()),
     }
-}
-
-fn expected(event: &StoredEvent) -> String {
-    record_hash(
-        &event.prev,
-        event.seq,
-        event.at_ms,
-        &event.actor,
-        &event.body,
-    )
 }
 
 fn wal(path: &Path) -> Option<Finding> {

@@ -190,7 +190,7 @@ impl Lines<'_> {
     fn at_line(&self, error: OpError) -> OpError {
         match error {
             OpError::Store(StoreError::Row { why, .. }) => self.wrong(LineFault::Said(why)),
-            OpError::Store(StoreError::Sqlite(e)) => self.wrong(LineFault::NotStored(Box::new(e))),
+            OpError::Store(StoreError::Backend(e)) => self.wrong(LineFault::NotStored(e)),
             other => other,
         }
     }

@@ -28,7 +28,7 @@ fn exported(world: &mut World) -> String {
 
 fn bring_in(world: &mut World, text: &str, intent: Intent) -> Result<Report, OpError> {
     let World { store, cx, .. } = world;
-    import(store, cx, &mut text.as_bytes(), intent)
+    import(&mut **store, cx, &mut text.as_bytes(), intent)
 }
 
 fn tables(world: &mut World) -> MemoryTables {
@@ -59,7 +59,7 @@ fn small() -> World {
         })
         .unwrap();
     claim::run(
-        &mut world.store,
+        &mut *world.store,
         &world.cx,
         &claim::Which::Task("t-a".into()),
         1_000,
@@ -258,7 +258,7 @@ fn a_heartbeat_comes_along_and_no_secret_does() {
     let mut world = small();
     world.pass(1_500);
     let claimed = claim::run(
-        &mut world.store,
+        &mut *world.store,
         &world.cx,
         &claim::Which::Task("t-a".into()),
         1_000,
@@ -335,7 +335,7 @@ fn a_line_that_is_wrong_is_named_and_nothing_is_imported() {
     assert!(events > 4, "the lines that are spoilt are lines of events");
     let mut world = World::new();
     let bytes = [lines[0].as_bytes(), b"\n\xff\xfe\n"].concat();
-    let refused = import(&mut world.store, &world.cx, &mut &bytes[..], Intent::Apply)
+    let refused = import(&mut *world.store, &world.cx, &mut &bytes[..], Intent::Apply)
         .err()
         .unwrap();
     assert!(

@@ -25,7 +25,6 @@ use crate::ops::world::World;
 use crate::ops::{agents, claim, patterns, trust};
 use crate::process::reexec::{self, ChildLeash, ReexecEnd};
 use crate::process::supervise::CancelToken;
-use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, Tx};
 
 /// How often a stop by a person is looked for.
@@ -82,7 +81,7 @@ pub struct Summary {
 /// come.
 pub fn all(
     world: &World,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     order: &Order<'_>,
     each: &mut dyn FnMut(&Line),
 ) -> Result<Summary, OpError> {
@@ -189,7 +188,7 @@ impl Team<'_> {
     }
 
     /// Starts the next task that can go now; false where there is none.
-    fn start_next(&mut self, store: &mut SqliteStore) -> Result<bool, OpError> {
+    fn start_next(&mut self, store: &mut dyn Store) -> Result<bool, OpError> {
         let cx = self.world.cx(&self.world.checkout_policy())?;
         let Some((task, agent)) = store.read(|tx| self.next(tx, &cx))? else {
             return Ok(false);
@@ -244,7 +243,7 @@ impl Team<'_> {
 
     /// True where a task whose agent was refused by its provider will go on without anybody's help
     /// while we are at work: a fallback has room by now, or will have it when one of our runs ends.
-    fn goes_on(&self, store: &mut SqliteStore, task: &Task) -> Result<bool, OpError> {
+    fn goes_on(&self, store: &mut dyn Store, task: &Task) -> Result<bool, OpError> {
         let cx = self.world.cx(&self.world.checkout_policy())?;
         let none = BTreeMap::new();
         let field = self.field(&none);
@@ -377,7 +376,7 @@ impl Answer {
     }
 }
 
-fn line(store: &mut SqliteStore, task: &Task, answer: Answer) -> Result<Line, OpError> {
+fn line(store: &mut dyn Store, task: &Task, answer: Answer) -> Result<Line, OpError> {
     let (now, run) = store.read(|tx| -> Result<_, OpError> {
         Ok((
             cx::load(tx, &task.id)?,

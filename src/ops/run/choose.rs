@@ -21,7 +21,6 @@ use crate::ops::unready::unready;
 use crate::ops::world::World;
 use crate::router::Trace;
 use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
 
 /// A task and the agent that is to run it.
 pub(crate) struct Choice {
@@ -68,7 +67,7 @@ impl Choice {
 /// Chooses a task, where none is named, and its agent.
 pub(crate) fn choose(
     stage: &CommandCx<'_>,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     which: &Which,
     wish: Wish<'_>,
 ) -> Result<Choice, OpError> {
@@ -105,7 +104,7 @@ pub(crate) fn choose(
     })
 }
 
-fn find(store: &mut SqliteStore, cx: &Cx, which: &Which) -> Result<Task, OpError> {
+fn find(store: &mut dyn Store, cx: &Cx, which: &Which) -> Result<Task, OpError> {
     match which {
         Which::Task(typed) => store.read(|tx| {
             let id = cx::resolve(tx, typed)?;
@@ -168,7 +167,7 @@ fn refuse_unusable(stage: &CommandCx<'_>, task: &Task, wish: Wish<'_>) -> Result
 /// Who would run a task now, without doing anything.
 pub fn explain(
     world: &World,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     typed: &str,
     named: Option<&str>,
 ) -> Result<(Task, Trace), OpError> {

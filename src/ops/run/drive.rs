@@ -41,14 +41,13 @@ use crate::ops::{agents, credentials, failpoint, tokens, trust};
 use crate::policy::{self, PolicyState};
 use crate::process::supervise::{CancelToken, StopReason};
 use crate::router::Trace;
-use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, Tx};
 
 /// Runs a task by an agent. Runs of supervisors that died are recovered first. Where the agent's
 /// provider refuses it and somebody is configured to take over, the task goes on with them.
 pub fn run(
     world: &World,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     which: &Which,
     agent_name: Option<&str>,
 ) -> Result<RunReport, OpError> {
@@ -116,7 +115,7 @@ fn refused(report: &RunReport) -> Option<String> {
 impl CommandCx<'_> {
     /// Starts the chosen agent and sees its run to the end. Where another run took its last place
     /// meanwhile, it is chosen anew.
-    fn perform(&self, store: &mut SqliteStore, choice: Choice) -> Result<RunReport, OpError> {
+    fn perform(&self, store: &mut dyn Store, choice: Choice) -> Result<RunReport, OpError> {
         let mut choice = choice;
         let mut tries = 0;
         loop {
@@ -134,7 +133,7 @@ impl CommandCx<'_> {
         }
     }
 
-    fn attempt(&self, store: &mut SqliteStore, choice: &Choice) -> Result<RunReport, OpError> {
+    fn attempt(&self, store: &mut dyn Store, choice: &Choice) -> Result<RunReport, OpError> {
         let CommandCx {
             world,
             repo,
@@ -215,7 +214,7 @@ struct Drive<'a> {
 }
 
 impl Drive<'_> {
-    fn see_through(&self, store: &mut SqliteStore, trace: &Trace) -> Result<RunReport, OpError> {
+    fn see_through(&self, store: &mut dyn Store, trace: &Trace) -> Result<RunReport, OpError> {
         let (run, token) = (&self.live.started.run, &self.live.started.token);
         let agent = &self.crew.agent.name;
         let instead = trace
@@ -236,7 +235,7 @@ impl Drive<'_> {
             ));
         }
         let heart = Heart::start(Beat {
-            store: self.live.world.store_path(),
+            store: self.live.world.store_place(),
             cx: self.live.cx()?,
             clock: self.live.world.clock,
             token: token.clone(),
@@ -275,7 +274,7 @@ impl Drive<'_> {
     }
 
     /// Ends a run that could not be seen through, and says why.
-    fn give_up(&self, store: &mut SqliteStore, error: OpError) -> OpError {
+    fn give_up(&self, store: &mut dyn Store, error: OpError) -> OpError {
         let run = &self.live.started.run;
         let cause = if self.live.was_stopped() {
             CutOffBy::Person
@@ -346,7 +345,7 @@ impl Drive<'_> {
 fn findings(
     live: &RunCx<'_>,
     crew: &AssignedAgent<'_>,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
 ) -> Result<Findings, OpError> {
     live.step(store, RunStep::Worktree)?;
     let (slot, shadow) = worktree::prepare(live.world, live.repo, &live.started.run)?;
@@ -451,7 +450,7 @@ pub(crate) fn connector_of<'r>(
 }
 
 /// A check that does not exist is better said before anything is claimed.
-fn check_plans(world: &World, store: &mut SqliteStore, task: &TaskId) -> Result<(), OpError> {
+fn check_plans(world: &World, store: &mut dyn Store, task: &TaskId) -> Result<(), OpError> {
     let task = store.read(|tx| cx::load(tx, task))?;
     CheckPlan::of(&task, &world.config).map(drop)
 }

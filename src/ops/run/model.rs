@@ -34,7 +34,7 @@ use crate::ops::world::World;
 use crate::policy::PolicyState;
 use crate::process::cgroup::Cgroup;
 use crate::process::supervise::{CancelToken, StopReason};
-use crate::store::sqlite::SqliteStore;
+use crate::store::Store;
 
 /// What all runs of one `ai run` have in common.
 pub(crate) struct CommandCx<'a> {
@@ -354,7 +354,7 @@ impl RunCx<'_> {
     }
 
     /// Records that a step is about to be done. Fenced: a run that lost its lease goes no further.
-    pub(crate) fn step(&self, store: &mut SqliteStore, step: RunStep) -> Result<(), OpError> {
+    pub(crate) fn step(&self, store: &mut dyn Store, step: RunStep) -> Result<(), OpError> {
         if let Some(reason) = self.cancel.reason() {
             let why = format!("stopped before step {}: {reason:?}", step.name());
             return Err(Refusal::Environment(why).into());
@@ -365,7 +365,7 @@ impl RunCx<'_> {
     /// Records a step that a stopped run still does: looking at what the agent left, and saying so.
     pub(crate) fn step_even_if_stopped(
         &self,
-        store: &mut SqliteStore,
+        store: &mut dyn Store,
         step: RunStep,
     ) -> Result<(), OpError> {
         self.record_step(store, step, None)
@@ -374,7 +374,7 @@ impl RunCx<'_> {
     /// Records that the work stands as a commit.
     pub(crate) fn step_sealed(
         &self,
-        store: &mut SqliteStore,
+        store: &mut dyn Store,
         sealed: &Sealed,
     ) -> Result<(), OpError> {
         self.record_step(store, RunStep::Checks, Some(sealed))
@@ -382,7 +382,7 @@ impl RunCx<'_> {
 
     fn record_step(
         &self,
-        store: &mut SqliteStore,
+        store: &mut dyn Store,
         step: RunStep,
         sealed: Option<&Sealed>,
     ) -> Result<(), OpError> {

@@ -37,7 +37,7 @@ use crate::ops::worktree::Adoption;
 use crate::ops::world::World;
 use crate::ops::{lease, trust};
 use crate::process::supervise::CancelToken;
-use crate::store::sqlite::SqliteStore;
+use crate::store::Store;
 
 /// The name of the place in which the checks run, as those of every other `ai task done`.
 const PLACE: &str = "done";
@@ -47,7 +47,7 @@ const CONNECTOR: &str = "adopted";
 /// Judges the work of an adopted worktree under its lease, and puts it up for review.
 pub fn hand_in(
     world: &World,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     token: &Token,
     adoption: &Adoption,
 ) -> Result<RunReport, OpError> {
@@ -100,7 +100,7 @@ struct HandIn<'a> {
 }
 
 impl HandIn<'_> {
-    fn perform(&self, store: &mut SqliteStore) -> Result<RunReport, OpError> {
+    fn perform(&self, store: &mut dyn Store) -> Result<RunReport, OpError> {
         let live = &self.live;
         let (world, run) = (live.world, &live.started.run);
         let shadow = ShadowRepo::create(live.repo, &world.shadow_dir(&run.worktree))?;
@@ -193,7 +193,7 @@ impl HandIn<'_> {
     /// Whoever is at work is told what is wrong, and goes on working.
     fn refuse(
         &self,
-        store: &mut SqliteStore,
+        store: &mut dyn Store,
         taken: &Taken,
         checked: &[Checked],
     ) -> Result<(), OpError> {
@@ -252,7 +252,7 @@ impl HandIn<'_> {
     }
 
     /// From here on the store knows of a run; its verdict follows at once.
-    fn record_start(&self, store: &mut SqliteStore) -> Result<(), OpError> {
+    fn record_start(&self, store: &mut dyn Store) -> Result<(), OpError> {
         let (cx, started) = (self.live.cx()?, self.live.started);
         commit(store, &cx, |tx, cx| {
             finish::may_end(tx, cx, &started.task.id, &Right::Token(&started.token))?;
@@ -266,7 +266,7 @@ impl HandIn<'_> {
         })
     }
 
-    fn give_back(&self, store: &mut SqliteStore, error: OpError) -> OpError {
+    fn give_back(&self, store: &mut dyn Store, error: OpError) -> OpError {
         let run = &self.live.started.run;
         let summary = format!(
             "could not be judged: {}",

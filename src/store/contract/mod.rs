@@ -4,6 +4,7 @@
 mod leases;
 mod log;
 mod records;
+mod sums;
 mod tasks;
 mod transactions;
 
@@ -44,7 +45,8 @@ macro_rules! contract_tests {
             leases_lapse_by_their_own_clock, runs_are_active_until_they_end, evidence_and_decisions_keep_their_order,
             events_are_numbered_chained_and_filtered, a_failed_closure_leaves_nothing, writers_do_not_interleave,
             readers_see_whole_transactions, the_tally_is_a_count, meta_is_kept, a_log_is_imported_as_it_was,
-            only_a_creation_can_be_forgotten,
+            only_a_creation_can_be_forgotten, the_clock_is_read_when_asked, rows_are_added_once, rows_that_make_no_sense_are_refused,
+            ended_runs_are_summed, a_pause_ends_by_a_good_run_that_began_later, streams_of_events_stop_when_told,
         }
     };
     ($backend:ty: $($clause:ident),+ $(,)?) => {
@@ -55,7 +57,7 @@ macro_rules! contract_tests {
     };
 }
 pub(crate) use contract_tests;
-pub(crate) use {leases::*, log::*, records::*, tasks::*, transactions::*};
+pub(crate) use {leases::*, log::*, records::*, sums::*, tasks::*, transactions::*};
 
 fn filled<B: Backend>(events: &[Event]) -> (B, Open) {
     let backend = B::fresh();

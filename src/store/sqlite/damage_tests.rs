@@ -11,7 +11,7 @@ use super::files::family;
 use super::*;
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::event::Event;
-use crate::store::{EventFilter, Flow, Store, StoreError};
+use crate::store::{Access, EventFilter, Flow, Store, StoreError};
 
 struct Place {
     dir: tempfile::TempDir,

@@ -52,19 +52,12 @@ impl SqliteTx<'_> {
     }
 
     pub(super) fn read_agents_last(&self) -> Result<Vec<AgentLast>, StoreError> {
-        let sql = "SELECT agent, run, ended_ms, lifecycle, outcome, streak, quota_ms, login_ms FROM agent_last ORDER BY agent";
-        self.sums(sql, [], |row| {
-            Ok(AgentLast {
-                agent: row.get(0)?,
-                run: row.get(1)?,
-                ended_ms: row.get(2)?,
-                lifecycle: row.get(3)?,
-                outcome: row.get(4)?,
-                streak: row.get(5)?,
-                quota_until_ms: row.get(6)?,
-                login_until_ms: row.get(7)?,
-            })
-        })
+        self.sums(&format!("{AGENT_LAST} ORDER BY agent"), [], agent_last)
+    }
+
+    pub(super) fn read_agent_last(&self, agent: &str) -> Result<Option<AgentLast>, StoreError> {
+        let sql = format!("{AGENT_LAST} WHERE agent = ?1");
+        Ok(self.sums(&sql, [agent], agent_last)?.pop())
     }
 
     pub(super) fn read_task_spent(&self, task: &str) -> Result<Spent, StoreError> {
@@ -95,6 +88,22 @@ impl SqliteTx<'_> {
         let found = self.strings("SELECT name FROM sqlite_schema WHERE name = 'run_use'", [])?;
         Ok(!found.is_empty())
     }
+}
+
+const AGENT_LAST: &str = "SELECT agent, run, ended_ms, lifecycle, outcome, streak, quota_ms, \
+                          login_ms FROM agent_last";
+
+fn agent_last(row: &Row<'_>) -> rusqlite::Result<AgentLast> {
+    Ok(AgentLast {
+        agent: row.get(0)?,
+        run: row.get(1)?,
+        ended_ms: row.get(2)?,
+        lifecycle: row.get(3)?,
+        outcome: row.get(4)?,
+        streak: row.get(5)?,
+        quota_until_ms: row.get(6)?,
+        login_until_ms: row.get(7)?,
+    })
 }
 
 /// Six columns from `at` on: runs, those that count, milliseconds, tokens, money, runs with a known

@@ -12,7 +12,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::base::{clock, hash};
 use crate::store::StoreError;
-use crate::store::sqlite::conn::{APPLICATION_ID, failed};
+use crate::store::sqlite::connect::{APPLICATION_ID, failed};
 
 /// A store format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,7 +147,7 @@ pub(super) fn upgrade(
     path: &Path,
     known: &[Migration],
 ) -> Result<(), StoreError> {
-    super::backup::before_migration(conn, path)?;
+    super::copy::before_migration(conn, path)?;
     let tx = conn
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(|e| failed(path, e))?;
@@ -158,7 +158,7 @@ pub(super) fn upgrade(
         .filter(|migration| !applied.contains_key(migration.name))
     {
         apply(&tx, migration).map_err(|error| match failed(path, error) {
-            StoreError::Sqlite(e) => StoreError::Migration {
+            StoreError::Backend(e) => StoreError::Migration {
                 name: migration.name.into(),
                 why: format!("failed: {e}"),
             },
@@ -188,7 +188,7 @@ fn applied(conn: &Connection, path: &Path) -> Result<BTreeMap<String, String>, S
                 .collect()
         });
     rows.map_err(|error| match failed(path, error) {
-        StoreError::Sqlite(e) => StoreError::Damaged {
+        StoreError::Backend(e) => StoreError::Damaged {
             path: path.to_owned(),
             why: e.to_string(),
         },

@@ -12,9 +12,10 @@
 
 mod backup;
 mod checkpoint;
-mod conn;
+mod connect;
 #[cfg(test)]
 mod contract_tests;
+mod copy;
 #[cfg(test)]
 mod damage_tests;
 mod files;
@@ -22,12 +23,12 @@ mod history;
 mod migrate;
 mod query;
 mod replace;
+mod store;
 mod sums;
 mod tables;
 mod tx;
 
-pub use crate::store::Access;
 pub use backup::{BackupInfo, backups, contents, copy_to, inspect, integrity, roll};
-pub use conn::SqliteStore;
 pub use migrate::FORMAT;
 pub use replace::replace;
+pub use store::SqliteStore;

@@ -18,7 +18,7 @@ use crate::domain::run::Run;
 use crate::domain::task::Task;
 use crate::domain::time::{Now, WallMs};
 use crate::store::filter::TaskSort;
-use crate::store::sqlite::tables::decode;
+use crate::store::json::decode;
 use crate::store::sqlite::tx::SqliteTx;
 use crate::store::{
     EventFilter, Flow, StoreError, StoredEvent, TaskFilter, TaskLine, Tx, local_now,

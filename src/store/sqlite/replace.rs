@@ -6,8 +6,8 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::base::fs::{self, PublishOutcome};
-use crate::store::sqlite::backup::whole;
-use crate::store::sqlite::conn::{connect, connect_immutable, draw_up, failed, place};
+use crate::store::sqlite::connect::{connect, connect_immutable, draw_up, failed, place};
+use crate::store::sqlite::copy::whole;
 use crate::store::sqlite::files;
 use crate::store::sqlite::tx::SqliteTx;
 use crate::store::{StoreError, Tx};

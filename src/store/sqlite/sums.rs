@@ -1,45 +1,97 @@
 //! The sums over ended runs, from which routing and budgets are answered without reading all runs.
 //!
-//! They are kept by statements and not by triggers: SQLite parses every trigger of a schema each
-//! time a store is opened, and most commands end no run. The migration that made the tables filled
-//! them in the same way. What an `ai` that is older than the tables ends meanwhile is not in them.
+//! What a run counts as is decided in `domain::history`; the statements here only add. They are no
+//! triggers: SQLite parses every trigger of a schema each time a store is opened, and most commands
+//! end no run. The migration that made the tables filled them in the same way. What an `ai` that is
+//! older than the tables ends meanwhile is not in them.
 
+use rusqlite::params;
+use rusqlite::types::Value;
+
+use crate::domain::history::{AgentLast, RunUse};
+use crate::domain::ids::TaskId;
+use crate::domain::run::Run;
 use crate::store::StoreError;
 use crate::store::sqlite::tx::SqliteTx;
 
 impl SqliteTx<'_> {
     /// Adds a run that has ended to the sums. One that stands in them already is left as it was
     /// counted.
-    pub(super) fn sum_up(&self, run: &str) -> Result<(), StoreError> {
-        let added = self
-            .conn
-            .prepare_cached(ONE_RUN)
-            .and_then(|mut statement| statement.execute([run]))
-            .map_err(|e| self.failed(e))?;
-        if added > 0 {
-            for sum in [BY_AGENT, BY_DAY, LAST_OF_AGENT] {
-                self.execute(sum, [run])?;
+    pub(super) fn sum_up(&self, run: &Run) -> Result<(), StoreError> {
+        let Some(used) = RunUse::of(run, &self.kind_of(&run.task)?) else {
+            return Ok(());
+        };
+        if self.keep_use(&used)? {
+            for sum in [BY_AGENT, BY_DAY] {
+                self.execute(sum, [used.run.as_str()])?;
             }
+            let before = self.read_agent_last(&used.agent)?;
+            self.keep_last(&AgentLast::after(before.as_ref(), &used))?;
         }
         Ok(())
     }
+
+    /// The type of a task; empty where it is not there.
+    fn kind_of(&self, task: &TaskId) -> Result<String, StoreError> {
+        let sql = "SELECT coalesce(json_extract(data, '$.type'), '') FROM task WHERE id = ?1";
+        let mut kinds = self.strings(sql, [task.as_str()])?;
+        Ok(kinds.pop().unwrap_or_default())
+    }
+
+    /// Writes what one run used. False where it stands there already.
+    fn keep_use(&self, used: &RunUse) -> Result<bool, StoreError> {
+        let sql = "INSERT OR IGNORE INTO run_use VALUES \
+                   (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+        let row = params![
+            used.run.as_str(),
+            used.task.as_str(),
+            used.kind,
+            used.agent,
+            used.started_ms,
+            used.ended_ms,
+            used.day(),
+            used.lifecycle.as_str(),
+            used.outcome.as_str(),
+            used.is_good(),
+            used.is_bad(),
+            used.is_attempt(),
+            amount(used.ms),
+            amount(used.tokens),
+            used.cost.map(|cost| amount(cost.0)),
+            used.paused_until_ms,
+        ];
+        let added = self
+            .conn
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(row))
+            .map_err(|e| self.failed(e))?;
+        Ok(added > 0)
+    }
+
+    fn keep_last(&self, last: &AgentLast) -> Result<(), StoreError> {
+        self.execute(
+            "INSERT OR REPLACE INTO agent_last VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                last.agent,
+                last.run,
+                last.ended_ms,
+                last.lifecycle,
+                last.outcome,
+                last.streak,
+                last.quota_until_ms,
+                last.login_until_ms,
+            ],
+        )
+    }
 }
 
-const ONE_RUN: &str = "
-    INSERT OR IGNORE INTO run_use
-    SELECT r.id, r.task, coalesce(json_extract(t.data, '$.type'), ''), json_extract(r.data, '$.agent'),
-        json_extract(r.data, '$.started_ms'), json_extract(r.data, '$.end.at_ms'),
-        json_extract(r.data, '$.end.at_ms') / 86400000,
-        json_extract(r.data, '$.end.lifecycle'), json_extract(r.data, '$.end.outcome'),
-        json_extract(r.data, '$.end.outcome') IN ('ready_for_review', 'needs_approval', 'unverified', 'needs_recheck'),
-        json_extract(r.data, '$.end.outcome') IN ('denied', 'send_back_checks', 'send_back_no_changes', 'retry'),
-        json_extract(r.data, '$.end.outcome') NOT IN ('retry_uncounted', 'environment'),
-        coalesce(json_extract(r.data, '$.end.took_ms'),
-            max(json_extract(r.data, '$.end.at_ms') - json_extract(r.data, '$.started_ms'), 0)),
-        coalesce(json_extract(r.data, '$.end.usage.tokens'), 0),
-        CAST(round(json_extract(r.data, '$.end.usage.cost') * 1000000) AS INTEGER),
-        json_extract(r.data, '$.end.paused_until_ms')
-    FROM run r LEFT JOIN task t ON t.id = r.task WHERE r.id = ?1 AND r.active = 0";
+/// A number as SQLite reads it in JSON: a fraction where it is beyond the whole numbers.
+fn amount(number: u64) -> Value {
+    match i64::try_from(number) {
+        Ok(whole) => Value::Integer(whole),
+        Err(_) => Value::Real(number as f64),
+    }
+}
 
 const BY_AGENT: &str = "
     INSERT INTO agent_sum
@@ -54,21 +106,3 @@ const BY_DAY: &str = "
     ON CONFLICT (day, agent) DO UPDATE SET
         runs = runs + 1, counted = counted + excluded.counted, ms = ms + excluded.ms,
         tokens = tokens + excluded.tokens, priced = priced + excluded.priced, cost = cost + excluded.cost";
-
-/// A pause ends early only where a run that was begun after the refusal came to a good end.
-const LAST_OF_AGENT: &str = "
-    INSERT INTO agent_last
-    SELECT agent, run, ended_ms, lifecycle, outcome, bad, CASE WHEN lifecycle = 'quota' THEN paused_ms END,
-        CASE WHEN lifecycle = 'auth' THEN paused_ms END
-    FROM run_use WHERE run = ?1
-    ON CONFLICT (agent) DO UPDATE SET
-        quota_ms = CASE
-            WHEN excluded.quota_ms IS NOT NULL THEN max(excluded.quota_ms, coalesce(quota_ms, 0))
-            WHEN (SELECT u.good AND u.started_ms >= agent_last.ended_ms FROM run_use u WHERE u.run = ?1) THEN NULL
-            ELSE quota_ms END,
-        login_ms = CASE
-            WHEN excluded.login_ms IS NOT NULL THEN excluded.login_ms
-            WHEN (SELECT u.good AND u.started_ms >= agent_last.ended_ms FROM run_use u WHERE u.run = ?1) THEN NULL
-            ELSE login_ms END,
-        streak = CASE WHEN (SELECT u.good FROM run_use u WHERE u.run = ?1) THEN 0 ELSE streak + excluded.streak END,
-        run = excluded.run, ended_ms = excluded.ended_ms, lifecycle = excluded.lifecycle, outcome = excluded.outcome";

@@ -1,7 +1,6 @@
 //! The rows that the fold reads and writes.
 
 use rusqlite::{OptionalExtension, params};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::decision::DecisionRecord;
@@ -13,27 +12,8 @@ use crate::domain::lease::Lease;
 use crate::domain::run::Run;
 use crate::domain::task::Task;
 use crate::store::StoreError;
+use crate::store::json::{decode, encode};
 use crate::store::sqlite::tx::SqliteTx;
-
-/// Reads a stored object, naming the row where this version cannot.
-pub(super) fn decode<T: DeserializeOwned>(
-    table: &str,
-    id: &str,
-    json: &str,
-) -> Result<T, StoreError> {
-    serde_json::from_str(json).map_err(|e| StoreError::Row {
-        row: format!("{table} {id}"),
-        why: e.to_string(),
-    })
-}
-
-/// Writes an object as it is stored.
-pub(super) fn encode<T: Serialize>(table: &str, object: &T) -> Result<String, StoreError> {
-    serde_json::to_string(object).map_err(|e| StoreError::Row {
-        row: table.to_owned(),
-        why: e.to_string(),
-    })
-}
 
 impl Tables for SqliteTx<'_> {
     type Error = StoreError;
@@ -128,7 +108,7 @@ impl Tables for SqliteTx<'_> {
             params![run.id.as_str(), run.task.as_str(), i32::from(run.end.is_none()), data],
         )?;
         match run.end {
-            Some(_) => self.sum_up(run.id.as_str()),
+            Some(_) => self.sum_up(run),
             None => Ok(()),
         }
     }

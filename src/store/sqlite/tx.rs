@@ -5,11 +5,10 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::domain::actor::Actor;
-use crate::domain::event::{CHAIN_START, Event, record_hash};
+use crate::domain::event::{CHAIN_START, Event};
 use crate::domain::fold;
 use crate::domain::time::WallMs;
-use crate::store::sqlite::conn::failed;
-use crate::store::sqlite::tables::encode;
+use crate::store::sqlite::connect::failed;
 use crate::store::{StoreError, StoredEvent};
 
 /// A transaction on the embedded store.
@@ -34,23 +33,10 @@ impl<'a> SqliteTx<'a> {
         event: &Event,
     ) -> Result<u64, StoreError> {
         let (last, prev) = self.chain_head()?;
-        let seq = last + 1;
-        let (actor, body) = (encode("event", actor)?, encode("event", event)?);
-        let hash = record_hash(&prev, seq, at_ms, &actor, &body);
-        self.insert_event(
-            &StoredEvent {
-                seq,
-                at_ms,
-                actor,
-                kind: event.kind().into(),
-                body,
-                prev,
-                hash,
-            },
-            event.subject(),
-        )?;
+        let stored = StoredEvent::after(last, prev, (at_ms, actor, event))?;
+        self.insert_event(&stored, event.subject())?;
         fold::apply(self, at_ms, event)?;
-        Ok(seq)
+        Ok(stored.seq)
     }
 
     pub(super) fn insert_event(

@@ -17,8 +17,7 @@ use crate::ops::prove;
 use crate::ops::refusal::OpError;
 use crate::ops::tokens;
 use crate::ops::worktree::{self, Adoption};
-use crate::store::Access;
-use crate::store::sqlite::SqliteStore;
+use crate::store::{Access, Store};
 
 #[derive(Args)]
 pub(in crate::cli) struct DoneArgs {
@@ -35,7 +34,7 @@ pub(in crate::cli) struct DoneArgs {
 /// The work of a worktree that was taken up goes the way of a run: it is judged, and waits for a
 /// review.
 fn hand_in(
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     token: &Token,
     adoption: &Adoption,
     context: &mut Context,

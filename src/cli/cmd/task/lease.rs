@@ -16,8 +16,7 @@ use crate::domain::lease::{Lease, Token};
 use crate::ops::cx::{self, commit};
 use crate::ops::lease;
 use crate::ops::refusal::OpError;
-use crate::store::Access;
-use crate::store::sqlite::SqliteStore;
+use crate::store::{Access, Store};
 
 #[derive(Args)]
 struct HeldTaskArgs {
@@ -81,7 +80,7 @@ impl HeldTaskArgs {
     fn open(
         &self,
         context: &mut Context,
-    ) -> Result<(&'static mut SqliteStore, TaskId, Token), AppError> {
+    ) -> Result<(&'static mut dyn Store, TaskId, Token), AppError> {
         let store = context.store(Access::Write)?;
         let id = store.read(|tx| -> Result<TaskId, OpError> { cx::resolve(tx, &self.id) })?;
         let token = token::find(context, &id.subject(), self.lease.as_deref())?;
@@ -159,7 +158,7 @@ pub(super) fn fail(args: &FailArgs, context: &mut Context) -> Outcome {
 }
 
 /// Shows the task as it stands now.
-fn finish(store: &mut SqliteStore, id: &TaskId, context: &mut Context) -> Outcome {
+fn finish(store: &mut dyn Store, id: &TaskId, context: &mut Context) -> Outcome {
     let task = store.read(|tx| cx::load(tx, id))?;
     if context.ui.json() {
         context.ui.object(&task);

@@ -8,7 +8,6 @@
 use std::path::{Component, Path, PathBuf};
 
 use crate::base::path::plain;
-use crate::base::text::one_line;
 use crate::connector::dialogue::{AskedCall, ToolGate, ToolRuling};
 use crate::domain::action::Action;
 use crate::domain::aftermath::Parked;
@@ -21,7 +20,7 @@ use crate::ops::lease;
 use crate::ops::refusal::OpError;
 use crate::ops::run::model::RunCx;
 use crate::ops::scrub::redact_record;
-use crate::store::sqlite::SqliteStore;
+use crate::store::Store;
 
 /// The rule that stands in the record of a denied path outside of the worktree.
 const OUTSIDE: &str = "built-in.inside-worktree";
@@ -31,7 +30,7 @@ pub(crate) struct PolicyGate<'a, 'l> {
     /// The run.
     pub(crate) live: &'a RunCx<'l>,
     /// Where the answers are recorded.
-    pub(crate) store: &'a mut SqliteStore,
+    pub(crate) store: &'a mut dyn Store,
     /// The worktree, links resolved.
     pub(crate) worktree: PathBuf,
     /// The question that only a person can answer, once there was one.

@@ -2,7 +2,6 @@
 //! could not renew for two thirds of the TTL stops its child itself, before anybody else can be
 //! granted the task.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
@@ -21,8 +20,7 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::agent::usage::{Ledger, Word};
 use crate::ops::{budget, lease};
 use crate::process::supervise::{CancelToken, StopReason};
-use crate::store::Tx;
-use crate::store::sqlite::{Access, SqliteStore};
+use crate::store::{Access, Store, StorePlace, Tx};
 
 /// A beating heart; it stops when dropped.
 pub struct Heart {
@@ -32,8 +30,8 @@ pub struct Heart {
 
 /// What the thread needs.
 pub struct Beat {
-    /// The store's file.
-    pub store: PathBuf,
+    /// Where the store is kept: the thread has a connection of its own.
+    pub store: StorePlace,
     /// The surroundings; its time is renewed with every beat.
     pub cx: Cx,
     /// Reads both clocks.
@@ -123,16 +121,16 @@ fn wait(words: &Receiver<Word>, last: Instant, every: Duration) -> bool {
     }
 }
 
-fn renew(beat: &Beat, store: &mut Option<SqliteStore>) -> Result<(), OpError> {
+fn renew(beat: &Beat, store: &mut Option<Box<dyn Store>>) -> Result<(), OpError> {
     let cx = Cx {
         now: (beat.clock)(),
         ..beat.cx.clone()
     };
     let mut open = match store.take() {
         Some(open) => open,
-        None => SqliteStore::open(&beat.store, Access::Write)?,
+        None => beat.store.open(Access::Write)?,
     };
-    let used_up = commit(&mut open, &cx, |tx, cx| {
+    let used_up = commit(&mut *open, &cx, |tx, cx| {
         lease::heartbeat(tx, cx, &beat.token, None)?;
         settle(tx, cx, beat)
     })?;

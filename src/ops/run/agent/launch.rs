@@ -20,7 +20,7 @@ use crate::domain::run::Run;
 use crate::domain::sandbox::{Network, SandboxUsed};
 use crate::git::quarantine::Quarantine;
 use crate::git::worktree::Slot;
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::refusal::OpError;
 use crate::ops::run::agent::listener::{Listener, Meter, Talk};
 use crate::ops::run::agent::usage::{Ledger, Stage};
 use crate::ops::run::agent::{cgroup, ports, session};

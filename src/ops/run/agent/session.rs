@@ -24,7 +24,6 @@ use crate::ops::refusal::OpError;
 use crate::ops::run::model::AgentEnd;
 use crate::ops::world::World;
 use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
 
 /// Below the state directory: homes of runs that are at work, each under the name of its slot. A
 /// run that goes on works in the same slot and so finds its home at the same place: a CLI may have
@@ -119,7 +118,7 @@ pub(crate) fn rescue_home(world: &World, run: &Run) -> Result<(), OpError> {
 
 /// Removes the homes of sessions that nobody can go on with: what a CLI keeps in its home is not
 /// redacted.
-pub(crate) fn sweep(world: &World, store: &mut SqliteStore) -> Result<(), OpError> {
+pub(crate) fn sweep(world: &World, store: &mut dyn Store) -> Result<(), OpError> {
     let dir = world.state().join(HOMES);
     for home in fs::list_dir(&dir).unwrap_or_default() {
         let Some(run) = home

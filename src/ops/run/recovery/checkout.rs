@@ -30,7 +30,6 @@ use crate::ops::failpoint;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::world::{World, identity};
 use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
 
 /// What an agent does while its work is put back is put back in the next round; more than a few are
 /// somebody who goes on working.
@@ -134,7 +133,7 @@ pub(crate) fn give_back(
 /// let us do it now.
 pub(crate) fn give_back_ended(
     world: &World,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     repo: &Repo,
 ) -> Result<(), OpError> {
     let Some(journal) = read_journal(world)? else {

@@ -2,12 +2,11 @@
 //! machine or a person is to blame, never the attempt; what fails so again and again waits for a
 //! person all the same.
 
-use crate::base::text::counted;
 use crate::domain::actor::Actor;
 use crate::domain::aftermath::{CutOff, CutOffBy};
-use crate::domain::event::{AttemptCount, Event, FollowUp};
+use crate::domain::event::Event;
 use crate::domain::run::{Run, RunEnd};
-use crate::domain::task::{BlockReason, Hold, Note};
+use crate::domain::task::Note;
 use crate::domain::verdict::{Cell, Freshness, Lifecycle, Outcome, PolicyVerdict, Verification};
 use crate::ops::cx::{self, Cx};
 use crate::ops::refusal::OpError;

@@ -6,17 +6,16 @@ use std::path::Path;
 use crate::base::fs;
 use crate::base::text::counted;
 use crate::domain::run::Run;
-use crate::git::worktree::{PoolLimits, Rescue, SlotState, WorktreeError, WorktreePool};
+use crate::git::worktree::{PoolLimits, Rescue, SlotState, WorktreePool};
 use crate::git::{Repo, WorktreeOwner};
 use crate::ops::refusal::OpError;
 use crate::ops::run::recovery::salvage::rescue_in;
 use crate::ops::world::World;
-use crate::store::sqlite::SqliteStore;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
 /// Gives up the worktrees of older versions, and of a cache directory that was moved: their work is
 /// saved first, and what cannot be saved stays where it is.
-pub fn empty_older(world: &World, store: &mut SqliteStore, repo: &Repo) -> Result<(), OpError> {
+pub fn empty_older(world: &World, store: &mut dyn Store, repo: &Repo) -> Result<(), OpError> {
     for dir in world.places.older() {
         let runs = store.read(|tx| tx.all_runs())?;
         let pool = WorktreePool::new(repo, &dir, PoolLimits::default()).sharing(world.disk_locks());
@@ -75,7 +74,7 @@ fn leave(pool: &Path) -> Result<(), OpError> {
 
 fn give_up(
     world: &World,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     repo: &Repo,
     pool: &WorktreePool<'_>,
     slot: &str,

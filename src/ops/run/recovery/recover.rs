@@ -18,7 +18,6 @@ use crate::ops::run::recovery::{checkout, ending, salvage, stop};
 use crate::ops::world::World;
 use crate::process::guard::kill_leftovers;
 use crate::process::identity::ProcessLiveness;
-use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, Tx};
 
 /// A run that was recovered.
@@ -35,7 +34,7 @@ pub struct Recovered {
 /// keep the others from it.
 pub fn dead_runs(
     world: &World,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     repo: &Repo,
 ) -> Result<Vec<Recovered>, OpError> {
     let active = store.read(|tx| tx.active_runs())?;
@@ -60,7 +59,7 @@ pub fn dead_runs(
 /// recovered it.
 pub fn one(
     world: &World,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     repo: &Repo,
     id: &RunId,
 ) -> Result<Option<Recovered>, OpError> {
@@ -79,7 +78,7 @@ pub fn one(
 /// supervisor that lives but let its lease lapse (stopped, hung) is ended first.
 pub fn named(
     world: &World,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     typed: &str,
 ) -> Result<Option<Recovered>, OpError> {
     let run = store.read(|tx| find(tx, typed))?;
@@ -139,7 +138,7 @@ fn unrecorded_use(world: &World, run: &Run) -> Option<RunUsage> {
 /// Ends what is left of a run whose supervisor is dead, saves its work and gives its task back.
 fn recover(
     world: &World,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     repo: &Repo,
     run: Run,
 ) -> Result<Recovered, OpError> {

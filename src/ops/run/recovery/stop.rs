@@ -11,7 +11,6 @@ use crate::ops::world::World;
 use crate::process::end_process::{EndSignal, send_end_signal, wait_for_end};
 use crate::process::identity::ProcessLiveness;
 use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
 
 /// Beyond the agent's own time to end: for the look at its tree and for saving it.
 const SAVING: Duration = Duration::from_secs(20);
@@ -20,7 +19,7 @@ const KILLING: Duration = Duration::from_secs(5);
 
 /// Sees the run to its end. Nothing of it lives when this returns, and its work stands where the
 /// run's end says.
-pub fn stop(world: &World, store: &mut SqliteStore, run: &Run) -> Result<Run, OpError> {
+pub fn stop(world: &World, store: &mut dyn Store, run: &Run) -> Result<Run, OpError> {
     let supervisor = identity(&run.supervisor);
     send_end_signal(&supervisor, EndSignal::Term);
     let mut state = wait_for_end(&supervisor, world.config.runs.grace + SAVING);

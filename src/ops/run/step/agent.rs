@@ -22,13 +22,13 @@ use crate::ops::run::sandbox::builder;
 use crate::ops::run::step::prompt::write_prompt;
 use crate::ops::run::step::{checkout, snapshot};
 use crate::ops::run::watch::trespass;
-use crate::store::sqlite::SqliteStore;
+use crate::store::Store;
 
 /// Starts the agent, sees it to its end, and takes what it left.
 pub(crate) fn ask(
     live: &RunCx<'_>,
     crew: &AssignedAgent<'_>,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     slot: &Slot,
     shadow: &ShadowRepo,
 ) -> Result<Worked, OpError> {
@@ -87,7 +87,7 @@ pub(crate) fn ask(
 fn tell_trespass(
     live: &RunCx<'_>,
     crew: &AssignedAgent<'_>,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     before: &BystanderState,
     idle: &[SlotInfo],
     error: OpError,
@@ -104,7 +104,7 @@ fn tell_trespass(
 }
 
 /// Whether the policy lets the agent have a network. The answer is recorded where a rule gave one.
-fn ask_network(live: &RunCx<'_>, store: &mut SqliteStore) -> Result<Network, OpError> {
+fn ask_network(live: &RunCx<'_>, store: &mut dyn Store) -> Result<Network, OpError> {
     let cx = live.cx()?;
     let rule = builder::network_rule(&cx, &live.started.task);
     let network = builder::under(rule.as_ref());
@@ -124,7 +124,7 @@ fn ask_network(live: &RunCx<'_>, store: &mut SqliteStore) -> Result<Network, OpE
 fn agent_step(
     live: &RunCx<'_>,
     crew: &AssignedAgent<'_>,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     slot: &Slot,
     own: Option<&Quarantine>,
     network: Network,

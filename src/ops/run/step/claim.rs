@@ -19,8 +19,7 @@ use crate::ops::budget;
 use crate::ops::claim::{self, Which};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::store::Tx;
-use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, Tx};
 
 /// What is to be run.
 pub struct Order<'a> {
@@ -45,7 +44,7 @@ pub struct Order<'a> {
 }
 
 /// Claims the task and records the run.
-pub fn start(store: &mut SqliteStore, cx: &Cx, order: &Order<'_>) -> Result<Started, OpError> {
+pub fn start(store: &mut dyn Store, cx: &Cx, order: &Order<'_>) -> Result<Started, OpError> {
     let Order {
         which,
         agent,

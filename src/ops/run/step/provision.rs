@@ -29,7 +29,7 @@ use crate::process::environment::child_environment;
 use crate::process::supervise::{
     CommandEnd, CommandLimits, OutputTo, QuietObserver, SpawnSpec, StdinSource, supervise,
 };
-use crate::store::sqlite::SqliteStore;
+use crate::store::Store;
 
 /// The list of ignored files that worktrees need, in `.gitignore` syntax.
 const INCLUDE: &str = ".worktreeinclude";
@@ -41,7 +41,7 @@ const LOG_CAP: u64 = 64 << 20;
 pub(crate) fn provision(
     live: &RunCx<'_>,
     agent: &Agent,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     slot: &Slot,
 ) -> Result<(), OpError> {
     include(live, &slot.path)?;
@@ -174,7 +174,7 @@ fn bring(root: &Path, worktree: &Path, path: &Path) -> Result<Option<&'static st
 fn setup(
     live: &RunCx<'_>,
     agent: &Agent,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     (slot, command): (&Slot, &CommandLine),
     ports: &[(OsString, OsString)],
 ) -> Result<(), OpError> {
@@ -273,7 +273,7 @@ fn ground(
 /// However it ended, its log is evidence.
 fn file(
     live: &RunCx<'_>,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     log: &Path,
     summary: serde_json::Value,
 ) -> Result<(), OpError> {

@@ -16,7 +16,6 @@ use crate::ops::run::agent::launch;
 use crate::ops::run::model::{AgentEnd, RunCx, Sealed, Worked};
 use crate::ops::run::step::snapshot::move_branch;
 use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
 
 /// The file in the run's directory.
 const FILE: &str = "agent.json";
@@ -50,7 +49,7 @@ pub(crate) fn leave(live: &RunCx<'_>, worked: &Worked) -> Result<(), OpError> {
 /// an agent has to be asked.
 pub(crate) fn take_up(
     live: &RunCx<'_>,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     shadow: &ShadowRepo,
 ) -> Result<Option<Worked>, OpError> {
     let Some(from) = &live.started.run.adopted else {

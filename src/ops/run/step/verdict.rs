@@ -11,7 +11,6 @@ use crate::ops::run::model::{AgentEnd, Checked, Findings, RunCx, RunReport, RunV
 use crate::ops::run::step::evidence;
 
 use crate::domain::budget::RunUsage;
-use crate::domain::decision::Effect;
 use crate::domain::event::Event;
 use crate::domain::run::{Run, RunEnd, RunStep};
 use crate::domain::verdict::{Cell, Freshness, Lifecycle, PolicyVerdict, Verification};
@@ -30,12 +29,11 @@ use crate::ops::scrub::redact_record;
 use crate::ops::world::identity;
 use crate::ops::{lease, lock};
 use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
 
 /// Judges the findings, files the evidence and ends the run.
 pub(crate) fn finish(
     live: &RunCx<'_>,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     findings: Findings,
 ) -> Result<RunReport, OpError> {
     let cx = live.cx()?;
@@ -141,7 +139,7 @@ pub(crate) fn finish(
 
 /// Who could go on in the place of an agent that its provider has refused, as the registry stands
 /// now.
-fn relief(live: &RunCx<'_>, store: &mut SqliteStore, cx: &Cx) -> Result<Relief, OpError> {
+fn relief(live: &RunCx<'_>, store: &mut dyn Store, cx: &Cx) -> Result<Relief, OpError> {
     let registered = Registered::read(live.world)?;
     let run = &live.started.run;
     let first = route::first_of(run);
@@ -178,7 +176,7 @@ fn tell_refusal(live: &RunCx<'_>, run: &Run, lifecycle: Lifecycle) {
 /// whose work was taken up.
 fn counted_before(
     live: &RunCx<'_>,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     end: &AgentEnd,
 ) -> Result<RunUsage, OpError> {
     let run = &live.started.run;
@@ -222,7 +220,7 @@ fn run_end(
 
 fn judge_all(
     live: &RunCx<'_>,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     cx: &Cx,
     found: &Findings,
 ) -> Result<RunVerdict, OpError> {
@@ -289,7 +287,7 @@ fn judge_all(
 /// are looked at again here.
 pub(crate) fn locked_by_others(
     live: &RunCx<'_>,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     cx: &Cx,
     changed: &[ChangedPath],
 ) -> Result<Vec<String>, OpError> {

@@ -27,7 +27,6 @@ use crate::ops::run::watch::home;
 use crate::ops::trust;
 use crate::process::sandbox::SandboxLayer;
 use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
 
 /// What stands in every event that names a changed file.
 const KIND: &[u8] = b"file_change";
@@ -45,7 +44,7 @@ pub(crate) struct Seen {
 /// The slots in which nobody works.
 pub(crate) fn idle_slots(
     live: &RunCx<'_>,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
 ) -> Result<Vec<SlotInfo>, OpError> {
     let busy: BTreeSet<String> = store
         .read(|tx| tx.active_runs())?
@@ -66,7 +65,7 @@ pub(crate) fn idle_slots(
 pub(crate) fn look(
     live: &RunCx<'_>,
     demand: Option<Demand>,
-    store: &mut SqliteStore,
+    store: &mut dyn Store,
     before: &BystanderState,
     idle: &[SlotInfo],
 ) -> Result<Seen, OpError> {

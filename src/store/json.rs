@@ -1,0 +1,26 @@
+//! Objects of the domain as backends store them.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::store::StoreError;
+
+/// Reads a stored object, naming the row where this version cannot.
+pub(super) fn decode<T: DeserializeOwned>(
+    table: &str,
+    id: &str,
+    json: &str,
+) -> Result<T, StoreError> {
+    serde_json::from_str(json).map_err(|e| StoreError::Row {
+        row: format!("{table} {id}"),
+        why: e.to_string(),
+    })
+}
+
+/// Writes an object as it is stored.
+pub(super) fn encode<T: Serialize>(table: &str, object: &T) -> Result<String, StoreError> {
+    serde_json::to_string(object).map_err(|e| StoreError::Row {
+        row: table.to_owned(),
+        why: e.to_string(),
+    })
+}
