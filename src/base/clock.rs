@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::base::{env, fs};
+use crate::base::env;
+use crate::base::fs::read_text;
 
 /// Milliseconds since 1970 by the wall clock.
 pub fn wall_ms() -> i64 {
@@ -30,7 +31,7 @@ pub fn boot_epoch() -> String {
 }
 
 fn read_boot_epoch() -> String {
-    let boot = fs::read_text("/proc/sys/kernel/random/boot_id".as_ref(), 128).unwrap_or_default();
+    let boot = read_text("/proc/sys/kernel/random/boot_id".as_ref(), 128).unwrap_or_default();
     let namespace = rustix::fs::readlink("/proc/self/ns/time", Vec::new())
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What touches the machine: clock, ids, environment, files, hashing, terminal-safe text. Knows
+//! Everything that touches the machine: clock, ids, environment, files, hashing, terminal-safe text. Knows
 //! nothing of tasks.
 
 pub mod ansi;

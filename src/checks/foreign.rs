@@ -1,4 +1,4 @@
-//! What leads a check into another tree than the judged one: installed packages, variables and
+//! Leads from a check into another tree than the judged one: installed packages, variables and
 //! command lines that name a checkout.
 //!
 //! Pure: texts come in, paths and sentences go out. Whether a path leads into a checkout, links

@@ -202,11 +202,10 @@ impl Context {
         let actor = self.said_actor()?;
         // What a run says is said by its agent, whatever name it gives itself: a person's word
         // opens more doors.
-        match actor.kind == ActorKind::Human && env::text(env::AI_RUN).is_some() {
-            true => {
-                Actor::new(ActorKind::Agent, IN_RUN).map_err(|e| AppError::usage(e.to_string()))
-            }
-            false => Ok(actor),
+        if actor.kind == ActorKind::Human && env::text(env::AI_RUN).is_some() {
+            Actor::new(ActorKind::Agent, IN_RUN).map_err(|e| AppError::usage(e.to_string()))
+        } else {
+            Ok(actor)
         }
     }
 

@@ -3,12 +3,13 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::connector::acp::{Acp, AcpSession};
-use crate::connector::api::{Connector, ConnectorError, StreamParser};
+use crate::connector::api::{Connector, StreamParser};
 use crate::connector::claude::{CLAUDE, Claude, QWEN};
 use crate::connector::cline::Cline;
 use crate::connector::codex::Codex;
 use crate::connector::copilot::Copilot;
 use crate::connector::dialogue::Dialogue;
+use crate::connector::error::ConnectorError;
 use crate::connector::gemini::Gemini;
 use crate::connector::launch::{
     LaunchPlan, LaunchRequest, PlannedStdin, SessionChoice, check_words, chosen_model, expand_all,

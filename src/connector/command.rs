@@ -6,8 +6,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::connector::api::{Connector, ConnectorError, StreamParser};
+use crate::connector::api::{Connector, StreamParser};
 use crate::connector::by_manifest::parser_for;
+use crate::connector::error::ConnectorError;
 use crate::connector::launch::{
     LaunchPlan, LaunchRequest, PlannedStdin, check_words, expand_all, plan,
 };

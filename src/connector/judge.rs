@@ -43,6 +43,7 @@ pub(super) enum LastEvent {
 /// A failure as the CLI tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ReportedFailure {
+    /// The cause by the CLI's machine fields.
     pub(super) cause: FailureCause,
     /// The CLI's words.
     pub(super) message: String,
@@ -138,11 +139,12 @@ pub(super) fn of_success(view: &JudgeInput<'_>) -> StreamOutcome {
     if !view.end.is_zero() && !stopped_by_us {
         return failed(view.end, view.stderr.last());
     }
-    match view.seen.denials.is_empty() || view.seen.files_changed {
-        true => StreamOutcome::Completed,
-        false => StreamOutcome::Refused {
+    if view.seen.denials.is_empty() || view.seen.files_changed {
+        StreamOutcome::Completed
+    } else {
+        StreamOutcome::Refused {
             denials: view.seen.denials.clone(),
-        },
+        }
     }
 }
 

@@ -5,9 +5,10 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::connector::api::ConnectorError;
 use crate::connector::clip;
+use crate::connector::error::ConnectorError;
 use crate::connector::manifest::{Manifest, OutputFormat};
+use crate::connector::placeholders::next_placeholder;
 use crate::domain::agent::{Agent, Home};
 
 /// Variables that every agent gets from the user's environment: enough to find programs, a home and
@@ -101,45 +102,6 @@ pub enum PlannedStdin {
     File(PathBuf),
     /// The connector's dialogue.
     Dialogue,
-}
-
-/// The names that may stand in braces in a template.
-pub(super) const PLACEHOLDERS: [&str; 7] = [
-    "prompt",
-    "prompt_file",
-    "model",
-    "worktree",
-    "run_dir",
-    "files_dir",
-    "session",
-];
-
-/// The placeholders in `template`, known or not: words of lower-case letters and `_` in braces.
-pub(super) fn placeholders(template: &str) -> Vec<&str> {
-    let mut found = Vec::new();
-    let mut rest = template;
-    while let Some((_, word, after)) = next_placeholder(rest) {
-        found.push(word);
-        rest = after;
-    }
-    found
-}
-
-/// Splits at the first `{word}`: what stands before, the word, what stands after.
-fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
-    let mut from = 0;
-    while let Some(open) = text[from..].find('{').map(|at| at + from) {
-        let inner = &text[open + 1..];
-        let len = inner
-            .bytes()
-            .take_while(|b| b.is_ascii_lowercase() || *b == b'_')
-            .count();
-        if len > 0 && inner[len..].starts_with('}') {
-            return Some((&text[..open], &inner[..len], &inner[len + 1..]));
-        }
-        from = open + 1;
-    }
-    None
 }
 
 /// Fills templates with the values of one request. Values are never looked at again, whatever
@@ -313,15 +275,6 @@ mod tests {
     use super::*;
     use crate::domain::agent::Name;
     use std::os::unix::ffi::OsStringExt;
-
-    #[test]
-    fn only_words_in_braces_are_placeholders() {
-        assert_eq!(
-            placeholders("a{prompt}b{nope}{}{ x}{A}{{model}}"),
-            ["prompt", "nope", "model"]
-        );
-        assert_eq!(placeholders("${HOME} {a,b} {"), [""; 0]);
-    }
 
     #[test]
     fn values_are_put_in_once_and_as_bytes() {

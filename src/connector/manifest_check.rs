@@ -5,8 +5,8 @@ use std::path::{Component, Path};
 
 use regex::Regex;
 
-use crate::connector::launch::{PLACEHOLDERS, placeholders};
 use crate::connector::manifest::{CliDetection, HomeSwitch, Manifest, OutputFormat, PromptMode};
+use crate::connector::placeholders::{PLACEHOLDERS, placeholders};
 use crate::domain::agent::check_env_names;
 
 /// Checks everything.
@@ -31,9 +31,10 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
         .size_limit(1 << 20)
         .build();
     let regex = built.map_err(|e| format!("not a usable regular expression: {e}"))?;
-    match regex.is_match("") {
-        true => Err("matches the empty text, so it would match everything".to_owned()),
-        false => Ok(regex),
+    if regex.is_match("") {
+        Err("matches the empty text, so it would match everything".to_owned())
+    } else {
+        Ok(regex)
     }
 }
 

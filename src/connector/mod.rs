@@ -1,4 +1,4 @@
-//! How to drive one external AI CLI: describe it, build its command line, understand its stream.
+//! Drives external AI CLIs: describes each, builds its command line, understands its stream.
 //! Pure: nothing is started here.
 //!
 //! A connector is a manifest (YAML, shipped or in `.ai/connectors/`) plus a parser for its output
@@ -16,6 +16,7 @@ mod codex;
 mod command;
 mod copilot;
 pub mod dialogue;
+pub mod error;
 mod gemini;
 mod json;
 mod judge;
@@ -24,6 +25,7 @@ pub mod manifest;
 mod manifest_check;
 mod opencode;
 mod pi;
+mod placeholders;
 pub mod registry;
 mod signs;
 mod stream;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::connector::api::ConnectorError;
+use crate::connector::error::ConnectorError;
 use crate::connector::launch::{LaunchPlan, LaunchRequest, PlannedStdin, SessionChoice};
 use crate::connector::manifest::OutputFormat;
 use crate::domain::agent::{Agent, Name};

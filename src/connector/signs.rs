@@ -8,8 +8,7 @@ use regex::Regex;
 use crate::connector::clip;
 use crate::connector::manifest::Manifest;
 use crate::connector::manifest_check::compile;
-use crate::connector::text::denial;
-use crate::domain::agent_event::StreamOutcome;
+use crate::domain::agent_event::{Denial, StreamOutcome};
 
 const TAIL_LINES: usize = 40;
 
@@ -131,5 +130,13 @@ impl LineTail {
                 .collect::<Vec<_>>()
                 .join("\n")
         })
+    }
+}
+
+/// A refusal that is known only by the line that told of it.
+fn denial(line: &str) -> Denial {
+    Denial {
+        tool: "unknown".to_owned(),
+        reason: clip::text(line, clip::SUMMARY),
     }
 }

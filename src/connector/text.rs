@@ -7,7 +7,7 @@ use crate::base::ansi;
 use crate::connector::api::StreamParser;
 use crate::connector::clip;
 use crate::connector::signs::{FailureSigns, LineTail};
-use crate::domain::agent_event::{AgentEvent, AgentResult, Denial, FailureClass, StreamOutcome};
+use crate::domain::agent_event::{AgentEvent, AgentResult, FailureClass, StreamOutcome};
 use crate::domain::process_end::ProcessEnd;
 
 /// Parser of a plain text stream.
@@ -92,14 +92,6 @@ pub(super) fn failed(end: &ProcessEnd, last_line: Option<&str>) -> StreamOutcome
         _ => FailureClass::Exit,
     };
     StreamOutcome::Failed { class, message }
-}
-
-/// A refusal that is known only by the line that told of it.
-pub(super) fn denial(line: &str) -> Denial {
-    Denial {
-        tool: "unknown".to_owned(),
-        reason: clip::text(line, clip::SUMMARY),
-    }
 }
 
 impl StreamParser for TextParser {

@@ -1,4 +1,4 @@
-//! What happened in the main checkout, and in the git directory, while an agent worked in a
+//! Changes in the main checkout, and in the git directory, while an agent worked in a
 //! worktree of its own.
 //!
 //! Nothing keeps a process from writing there where no sandbox does, so a run looks afterwards and

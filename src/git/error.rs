@@ -1,4 +1,4 @@
-//! What can go wrong between `ai` and Git.
+//! Errors between `ai` and Git.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -120,6 +120,7 @@ pub enum GitError {
 }
 
 impl GitError {
+    /// Makes an error of the library into ours; `what` names what was tried.
     pub(super) fn native(what: impl Into<String>) -> impl FnOnce(git2::Error) -> Self {
         let what = what.into();
         move |source| Self::Native { what, source }

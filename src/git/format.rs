@@ -1,4 +1,4 @@
-//! What a git directory's own `config` file says about its format.
+//! The format of a git directory, read from its own `config` file.
 //!
 //! Only the file itself is read, as Git does for these keys: no includes, no user level. Nothing
 //! here is a setting that runs code.

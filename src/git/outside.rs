@@ -38,7 +38,7 @@ pub struct OutsideDir {
     owner: WorktreeOwner,
 }
 
-/// Whose worktrees they are.
+/// The repository to which worktrees in the cache belong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorktreeOwner {
     /// The git directory that all worktrees share.

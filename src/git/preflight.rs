@@ -1,4 +1,4 @@
-//! Whether `ai` can work with a repository, in one sentence, before anything changes.
+//! Checks whether `ai` can work with a repository, before anything changes; the answer is one sentence.
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;

@@ -183,7 +183,7 @@ impl Run {
             .unwrap()
     }
 
-    /// What the agent itself does with Git in its worktree.
+    /// Runs Git in the worktree as the agent itself would.
     pub(crate) fn agent_git(&self, args: &[&str]) -> String {
         self.test.git_in(&self.slot.path, args)
     }

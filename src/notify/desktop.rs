@@ -26,6 +26,7 @@ mod imp {
     use crate::base::text::one_line;
     use crate::notify::desktop::{Delivery, PATIENCE};
 
+    /// Shows a notice by the desktop's own service.
     pub(super) fn show(title: &str, body: &str) -> Delivery {
         let unavailable = |why: String| Delivery::Unavailable(one_line(&why));
         let runtime = match tokio::runtime::Builder::new_current_thread()
@@ -56,6 +57,7 @@ mod imp {
 mod imp {
     use crate::notify::desktop::Delivery;
 
+    /// Shows a notice by the desktop's own service.
     pub(super) fn show(_title: &str, _body: &str) -> Delivery {
         Delivery::Unavailable("this `ai` was built without the feature `notify-desktop`".into())
     }

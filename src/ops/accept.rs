@@ -428,10 +428,10 @@ impl Case<'_> {
         }
         let world = self.world;
         trust::require(&world.root, &world.location.common_dir, "the checks")?;
-        match *tree == self.tree {
-            true => world.say("the checks have not passed on this work; running them again"),
-            false => world
-                .say("what would land is another tree than the one that was judged; checking it"),
+        if *tree == self.tree {
+            world.say("the checks have not passed on this work; running them again")
+        } else {
+            world.say("what would land is another tree than the one that was judged; checking it")
         }
         let trial = Trial {
             task: &self.task,

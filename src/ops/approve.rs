@@ -50,9 +50,10 @@ fn release(tx: &mut dyn Tx, cx: &Cx, record: &DecisionRecord) -> Result<(), OpEr
     let waits = |hold: &Hold| {
         hold.kind == BlockReason::Approval && decision_in(&hold.reason) == Some(&record.id)
     };
-    match hold.as_ref().is_some_and(waits) {
-        true => cx.record(tx, &Event::TaskUnheld { task }),
-        false => Ok(()),
+    if hold.as_ref().is_some_and(waits) {
+        cx.record(tx, &Event::TaskUnheld { task })
+    } else {
+        Ok(())
     }
 }
 

@@ -61,9 +61,10 @@ pub fn or_refuse(tx: &mut dyn Tx, cx: &Cx, question: Question) -> Result<Vec<Str
 /// several, of which one is asked about.
 pub fn look_ahead(tx: &mut dyn Tx, cx: &Cx, question: &Question) -> Result<(), OpError> {
     let record = Box::new(answer(cx, question));
-    match record.effect.lets_through() || approved(tx, &record)? {
-        true => Ok(()),
-        false => Err(refusal(record)),
+    if record.effect.lets_through() || approved(tx, &record)? {
+        Ok(())
+    } else {
+        Err(refusal(record))
     }
 }
 

@@ -231,9 +231,10 @@ pub fn check_text(title: Option<&str>, body: Option<&str>) -> Result<(), OpError
 
 /// A priority that exists.
 pub fn check_priority(priority: Option<u8>) -> Result<(), OpError> {
-    match priority.is_some_and(|p| p > 4) {
-        true => Err(Refusal::Invalid("priority goes from 0 (most urgent) to 4".into()).into()),
-        false => Ok(()),
+    if priority.is_some_and(|p| p > 4) {
+        Err(Refusal::Invalid("priority goes from 0 (most urgent) to 4".into()).into())
+    } else {
+        Ok(())
     }
 }
 
@@ -244,15 +245,14 @@ pub fn check_word(word: &str) -> Result<(), OpError> {
         || word
             .chars()
             .any(|c| c.is_whitespace() || c.is_control() || c == ',');
-    match bad {
-        true => {
-            let shown = crate::base::text::one_line(word);
-            Err(Refusal::Invalid(format!(
-                "`{shown}` is not a word of 1 to 64 characters without spaces and commas"
-            ))
-            .into())
-        }
-        false => Ok(()),
+    if bad {
+        let shown = crate::base::text::one_line(word);
+        Err(Refusal::Invalid(format!(
+            "`{shown}` is not a word of 1 to 64 characters without spaces and commas"
+        ))
+        .into())
+    } else {
+        Ok(())
     }
 }
 

@@ -66,12 +66,13 @@ pub enum Registration {
 /// programs to run, so that they have to be trusted first.
 pub fn connectors(root: &Path, common_dir: &Path) -> Result<(ConnectorRegistry, Project), OpError> {
     let missing = trust::missing(root, common_dir)?;
-    match missing
+    if missing
         .iter()
         .any(|change| change.path.starts_with("connectors/"))
     {
-        false => Ok((agents::connectors(root)?, Project::Included)),
-        true => Ok((ConnectorRegistry::shipped(), Project::Untrusted)),
+        Ok((ConnectorRegistry::shipped(), Project::Untrusted))
+    } else {
+        Ok((agents::connectors(root)?, Project::Included))
     }
 }
 

@@ -11,7 +11,7 @@ use std::io;
 
 use crate::base::fs::FsError;
 use crate::checks::reports::ReportError;
-use crate::connector::api::ConnectorError;
+use crate::connector::error::ConnectorError;
 use crate::domain::agent::BadName;
 use crate::domain::event::Event;
 use crate::domain::ids::TaskId;

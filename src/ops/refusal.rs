@@ -3,7 +3,7 @@
 
 use crate::config::ConfigError;
 use crate::connector::agent_file::AgentFileError;
-use crate::connector::api::ConnectorError;
+use crate::connector::error::ConnectorError;
 use crate::domain::agent::BadName;
 use crate::domain::decision::DecisionRecord;
 use crate::domain::ids::{RunId, TaskId};

@@ -89,12 +89,11 @@ fn live(text: &str) -> Vec<Token> {
         let Ok(token) = Token::parse(rest) else {
             continue;
         };
-        match served {
-            true => tokens.retain(|kept| *kept != token),
-            false => {
-                tokens.retain(|kept| kept.subject != token.subject);
-                tokens.push(token);
-            }
+        if served {
+            tokens.retain(|kept| *kept != token)
+        } else {
+            tokens.retain(|kept| kept.subject != token.subject);
+            tokens.push(token);
         }
     }
     tokens

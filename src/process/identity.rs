@@ -1,4 +1,4 @@
-//! Which process: a pid alone may be reused, so an identity also holds the boot, the pid namespace
+//! The identity of a process: a pid alone may be reused, so an identity also holds the boot, the pid namespace
 //! and the start time.
 
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,7 @@ impl ProcessIdentity {
         }
     }
 
+    /// The identity of a process that was just looked at.
     pub(in crate::process) fn from_stat(stat: &procfs::ProcessStat) -> Self {
         Self {
             boot_id: clock::boot_epoch(),

@@ -1,4 +1,4 @@
-//! What `/proc` says about processes: parents, sessions, start times and environment markers.
+//! Reads what `/proc` says about processes: parents, sessions, start times and environment markers.
 //!
 //! A process that vanishes while it is read is simply not there; only an unreadable `/proc` itself
 //! is an error.
@@ -17,9 +17,13 @@ const ENVIRON_CAP: u64 = 16 << 20;
 /// One process as `/proc/PID/stat` shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::process) struct ProcessStat {
+    /// The process id.
     pub pid: i32,
+    /// The id of its parent.
     pub parent: i32,
+    /// The process group.
     pub group: i32,
+    /// The session.
     pub session: i32,
     /// Clock ticks between boot and the start of the process.
     pub start_ticks: u64,

@@ -49,6 +49,7 @@ pub(in crate::process) enum GroupKill {
 }
 
 impl ProcessSweep {
+    /// Starts a sweep; `grace` is the time between the two signals.
     pub fn begin(grace: Duration) -> Self {
         Self {
             begun: Instant::now(),
@@ -57,6 +58,7 @@ impl ProcessSweep {
         }
     }
 
+    /// The stage of the sweep.
     pub fn pressure(&self) -> SweepPressure {
         match self.begun.elapsed() {
             elapsed if elapsed < self.grace => SweepPressure::Asking,

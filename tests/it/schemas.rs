@@ -45,10 +45,13 @@ impl Checker<'_> {
                 value,
                 at,
             ),
-            "type" => match is_of(wanted, value) {
-                true => Ok(()),
-                false => fail(format!("it must be {wanted}")),
-            },
+            "type" => {
+                if is_of(wanted, value) {
+                    Ok(())
+                } else {
+                    fail(format!("it must be {wanted}"))
+                }
+            }
             "const" if wanted != value => fail(format!("it must be {wanted}")),
             "enum" if !wanted.as_array().unwrap().contains(value) => {
                 fail(format!("it must be one of {wanted}"))

@@ -164,9 +164,10 @@ impl<'t> NodeBuilder<'t> {
 
     fn count(&mut self, nodes: usize, place: SourcePlace) -> Result<(), YamlProblem> {
         self.nodes += nodes;
-        match self.nodes > MAX_NODES {
-            true => Err(too_large(place)),
-            false => Ok(()),
+        if self.nodes > MAX_NODES {
+            Err(too_large(place))
+        } else {
+            Ok(())
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a file, and where.
+//! The problems of a file, each with its place.
 
 use crate::base::text;
 use std::fmt;
@@ -17,6 +17,7 @@ use std::fmt;
     serde::Serialize,
     schemars::JsonSchema,
 )]
+#[schemars(rename = "Place")]
 pub struct SourcePlace {
     /// The line.
     pub line: u64,
@@ -26,6 +27,7 @@ pub struct SourcePlace {
 
 /// One thing that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Problem")]
 pub struct YamlProblem {
     /// The place.
     pub place: SourcePlace,

@@ -1,9 +1,7 @@
-//! The common result of all parsers, and the choice between them.
+//! The common result of all parsers.
 
-use crate::checks::parse::output::{CheckOutput, excerpt};
-use crate::checks::parse::{auto, cargo, exit_code, go, junit, nextest, pytest};
-use crate::checks::reports::ReportFile;
-use crate::domain::check::{CheckParser, FailedTest, TestCounts};
+use crate::checks::parse::output::excerpt;
+use crate::domain::check::{FailedTest, TestCounts};
 
 /// The most failed tests that are kept.
 const MAX_FAILURES: usize = 100;
@@ -63,23 +61,5 @@ impl ParsedTests {
         self.counts
             .map_or(0, |counts| counts.failed)
             .max(self.failures.len() as u64)
-    }
-}
-
-/// Reads the output of one check.
-pub fn parse(
-    parser: &CheckParser,
-    output: &CheckOutput<'_>,
-    reports: &[ReportFile],
-    code: Option<i32>,
-) -> ParsedTests {
-    match parser {
-        CheckParser::Auto => auto::parse(output, code),
-        CheckParser::ExitCode => exit_code::parse(),
-        CheckParser::Cargo => cargo::parse(output),
-        CheckParser::Nextest => nextest::parse(output),
-        CheckParser::Pytest => pytest::parse(output, code),
-        CheckParser::Go => go::parse(output),
-        CheckParser::Junit { path } => junit::parse(reports, path),
     }
 }

@@ -46,12 +46,13 @@ pub(super) fn run(args: &UninstallArgs, context: &mut Context) -> Outcome {
     }
     if !args.yes {
         show(&plan, None, context);
-        return match args.dry_run {
-            true => Ok(exit::OK),
-            false => Err(
+        return if args.dry_run {
+            Ok(exit::OK)
+        } else {
+            Err(
                 AppError::new(ErrorClass::ApprovalNeeded, "nothing was removed")
                     .hint("if that is right, say --yes"),
-            ),
+            )
         };
     }
     refuse_agents(context)?;

@@ -376,12 +376,13 @@ fn prune(args: &PruneArgs, context: &mut Context) -> Outcome {
         return Ok(if failed { exit::FAILED } else { exit::OK });
     }
     show(&plan.items, "removes", context);
-    match args.dry_run || removals == 0 {
-        true => Ok(exit::OK),
-        false => Err(
+    if args.dry_run || removals == 0 {
+        Ok(exit::OK)
+    } else {
+        Err(
             AppError::new(ErrorClass::ApprovalNeeded, "nothing was removed")
                 .hint("if that is right, say --yes"),
-        ),
+        )
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the agent tells of a tool call, piece by piece: an update names only what has changed.
+//! A tool call as the agent tells it, piece by piece: an update names only what has changed.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,9 @@ pub(super) struct AcpCalls {
 /// One call, as far as it is known.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AcpCall {
+    /// The kind of the call.
     pub(super) kind: CallKind,
+    /// The call in the agent's words.
     pub(super) title: String,
     /// Every file that it names.
     pub(super) paths: Vec<String>,

@@ -1,4 +1,4 @@
-//! What the agent says, as events, and what it comes to. The answer to the prompt decides.
+//! Reads what the agent says into events and an outcome. The answer to the prompt decides.
 
 use serde_json::Value;
 

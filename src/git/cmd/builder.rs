@@ -21,13 +21,21 @@ pub enum Overflow {
 /// A `git` command that is being put together.
 #[derive(Debug)]
 pub struct GitCommand {
+    /// The Git to start.
     pub(super) git: Git,
+    /// The arguments, the subcommand first.
     pub(super) args: Vec<OsString>,
+    /// Variables on top of the rebuilt environment.
     pub(super) env: Vec<(OsString, OsString)>,
+    /// Configuration values of this command.
     pub(super) config: Vec<(String, OsString)>,
+    /// The working directory.
     pub(super) cwd: PathBuf,
+    /// Bytes for standard input; closed where there are none.
     pub(super) input: Option<Vec<u8>>,
+    /// The longest run, if limited.
     pub(super) timeout: Option<Duration>,
+    /// The most bytes of standard output, and the treatment of more.
     pub(super) cap: (usize, Overflow),
 }
 

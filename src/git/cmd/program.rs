@@ -1,4 +1,4 @@
-//! Which `git` runs, under which environment, with which settings forced.
+//! The `git` that runs, its environment, and the settings that are forced on it.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -93,6 +93,7 @@ impl Git {
         })
     }
 
+    /// The environment that every command gets.
     pub(super) fn base_env(&self) -> &[(OsString, OsString)] {
         &self.0.env
     }

@@ -11,6 +11,7 @@ use crate::git::shadow::ShadowRepo;
 /// The change of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "Change")]
 pub enum PathChange {
     /// It is new.
     Added,

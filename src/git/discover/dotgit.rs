@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::base::fs;
-use crate::git::discover::locate::{DiscoverError, unreadable};
+use crate::git::discover::error::{DiscoverError, unreadable};
 use crate::git::path::path_of_line;
 
 /// A path and a line end fit; anything larger is no link file.

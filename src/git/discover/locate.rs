@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::git::discover::dotgit::{DotGit, backlink_agrees, find, read_link_file};
-use crate::git::error::GitError;
+use crate::git::discover::error::{DiscoverError, unreadable};
 use crate::git::format::RepoFormat;
 use crate::git::outside::WorktreeOwner;
 
@@ -26,53 +26,6 @@ pub struct RepoLocation {
     pub is_linked: bool,
     /// True where Git found the checkout's file system to fold case (`core.ignoreCase`).
     pub ignore_case: bool,
-}
-
-/// The reason why no repository was found, or why it is not believed.
-#[derive(Debug, thiserror::Error)]
-pub enum DiscoverError {
-    /// Nothing upwards of the start is a repository.
-    #[error("{} is not inside a Git repository", .0.display())]
-    NotARepository(PathBuf),
-    /// Something on the way cannot be looked at.
-    #[error("cannot look at {}: {source}", path.display())]
-    Unreadable {
-        /// The path that was looked at.
-        path: PathBuf,
-        /// The reason.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A `.git` file or `commondir` that leads nowhere.
-    #[error("{}: {why}", path.display())]
-    Broken {
-        /// The file.
-        path: PathBuf,
-        /// The fault.
-        why: String,
-    },
-    /// A worktree whose links do not agree: somebody changed its `.git`.
-    #[error("{} is not trusted: {why}", path.display())]
-    Redirected {
-        /// The worktree or git directory.
-        path: PathBuf,
-        /// The disagreement.
-        why: String,
-    },
-    /// The repository's configuration cannot be read.
-    #[error(transparent)]
-    Config(#[from] GitError),
-}
-
-impl DiscoverError {
-    /// A command to try, where one helps.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::NotARepository(_) => Some("git init, or change into a repository"),
-            Self::Broken { .. } => Some("git worktree repair, from the main checkout"),
-            _ => None,
-        }
-    }
 }
 
 /// Finds the repository that contains `start`.
@@ -206,11 +159,4 @@ fn inner_pool_owner(top: &Path) -> Option<&Path> {
     let pool = top.parent()?;
     let ai = pool.parent()?;
     (pool.file_name()? == "worktrees" && ai.file_name()? == ".ai").then(|| ai.parent())?
-}
-
-pub(super) fn unreadable(path: &Path, source: std::io::Error) -> DiscoverError {
-    DiscoverError::Unreadable {
-        path: path.to_owned(),
-        source,
-    }
 }

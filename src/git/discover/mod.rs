@@ -7,9 +7,11 @@
 //! must not lead `ai` to a foreign store. Reading never changes anything.
 
 mod dotgit;
+mod error;
 mod locate;
 
-pub use locate::{DiscoverError, RepoLocation, discover};
+pub use error::DiscoverError;
+pub use locate::{RepoLocation, discover};
 
 #[cfg(test)]
 mod tests;

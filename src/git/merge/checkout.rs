@@ -103,6 +103,7 @@ pub(super) fn check_idle(plan: &MergePlan, checkout: &MergeCheckout) -> Result<(
     Ok(())
 }
 
+/// The error of a checkout in which something is in progress.
 pub(super) fn busy(plan: &MergePlan, checkout: &MergeCheckout, what: &str) -> MergeError {
     let root = checkout.root.display().to_string();
     MergeError::InProgress {

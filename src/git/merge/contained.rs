@@ -1,4 +1,4 @@
-//! Whether a branch holds a commit's change already, however it got there.
+//! Finds out whether a branch holds a commit's change already, however it got there.
 //!
 //! Only what is shown counts: a comparison that cannot be made (binary files, too large a patch)
 //! says [`Containment::No`].
@@ -65,9 +65,10 @@ pub fn containment(
         Ok(_) | Err(MergeError::Conflicts { .. }) => {}
         Err(e) => return Err(e),
     }
-    match is_squashed(shadow, &base, target, commit)? {
-        true => Ok(Containment::Squashed),
-        false => Ok(Containment::No),
+    if is_squashed(shadow, &base, target, commit)? {
+        Ok(Containment::Squashed)
+    } else {
+        Ok(Containment::No)
     }
 }
 

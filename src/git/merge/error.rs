@@ -1,4 +1,4 @@
-//! Why a merge did not happen, and what helps.
+//! The reasons for which a merge did not happen, and what helps.
 
 use crate::domain::repo_path::RepoPath;
 use crate::git::error::GitError;
@@ -109,6 +109,7 @@ fn count(n: usize, noun: &str) -> String {
     }
 }
 
+/// Lists the first paths in one line.
 pub(super) fn list(paths: &[RepoPath]) -> String {
     let shown: Vec<String> = paths.iter().take(5).map(ToString::to_string).collect();
     let more = if paths.len() > 5 { ", …" } else { "" };

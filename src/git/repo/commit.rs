@@ -61,6 +61,7 @@ pub struct NewCommit<'a> {
 }
 
 impl NewCommit<'_> {
+    /// The object as Git stores it, without its header.
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>, GitError> {
         if self.message.contains('\0') {
             return Err(GitError::BadCommit("the message holds a NUL".to_owned()));

@@ -1,4 +1,4 @@
-//! What HEAD stands on, in the main checkout and in linked worktrees.
+//! Reads and moves HEAD, in the main checkout and in linked worktrees.
 
 use std::path::Path;
 

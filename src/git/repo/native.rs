@@ -10,6 +10,7 @@ use crate::git::error::GitError;
 use crate::git::oid::Oid;
 use crate::git::repo::TreeEntry;
 
+/// Opens the shared git directory, and nothing above it.
 pub(super) fn open(common_dir: &Path) -> Result<Repository, git2::Error> {
     let none: [&std::ffi::OsStr; 0] = [];
     Repository::open_ext(
@@ -19,11 +20,13 @@ pub(super) fn open(common_dir: &Path) -> Result<Repository, git2::Error> {
     )
 }
 
+/// Translates our name of an object into the library's.
 pub(super) fn id(oid: &Oid) -> Result<git2::Oid, GitError> {
     git2::Oid::from_str(oid.as_str())
         .map_err(GitError::native(format!("read the object name {oid}")))
 }
 
+/// Translates the library's name of an object into ours.
 pub(super) fn name(id: git2::Oid) -> Result<Oid, GitError> {
     Ok(Oid::parse(&id.to_string())?)
 }
@@ -38,6 +41,7 @@ fn lookup<T>(oid: &Oid, found: Result<T, git2::Error>) -> Result<T, GitError> {
     })
 }
 
+/// [`super::Repo::resolve_commit`] in this process.
 pub(super) fn resolve_commit(repo: &Repository, rev: &str) -> Result<Oid, GitError> {
     let no_commit = || GitError::NoCommit {
         rev: rev.to_owned(),
@@ -61,10 +65,12 @@ pub(super) fn resolve_commit(repo: &Repository, rev: &str) -> Result<Oid, GitErr
     name(commit.id())
 }
 
+/// [`super::Repo::tree_of`] in this process.
 pub(super) fn tree_of(repo: &Repository, commit: &Oid) -> Result<Oid, GitError> {
     name(lookup(commit, repo.find_commit(id(commit)?))?.tree_id())
 }
 
+/// Reads the entry of a commit's tree at a path.
 pub(super) fn entry(
     repo: &Repository,
     commit: &Oid,
@@ -85,6 +91,7 @@ pub(super) fn entry(
     })
 }
 
+/// [`super::Repo::list_files`] in this process.
 pub(super) fn list_files(
     repo: &Repository,
     commit: &Oid,
@@ -117,10 +124,12 @@ pub(super) fn list_files(
         .collect())
 }
 
+/// [`super::Repo::blob`] in this process.
 pub(super) fn blob(repo: &Repository, oid: &Oid) -> Result<Vec<u8>, GitError> {
     Ok(lookup(oid, repo.find_blob(id(oid)?))?.content().to_vec())
 }
 
+/// [`super::Repo::has_object`] in this process.
 pub(super) fn has_object(repo: &Repository, oid: &Oid) -> Result<bool, GitError> {
     let odb = repo
         .odb()
@@ -128,10 +137,12 @@ pub(super) fn has_object(repo: &Repository, oid: &Oid) -> Result<bool, GitError>
     Ok(odb.exists(id(oid)?))
 }
 
+/// [`super::Repo::is_ancestor`] in this process.
 pub(super) fn is_ancestor(repo: &Repository, old: &Oid, new: &Oid) -> Result<bool, GitError> {
     lookup(new, repo.graph_descendant_of(id(new)?, id(old)?))
 }
 
+/// [`super::Repo::merge_base`] in this process.
 pub(super) fn merge_base(repo: &Repository, one: &Oid, two: &Oid) -> Result<Option<Oid>, GitError> {
     for oid in [one, two] {
         lookup(oid, repo.find_commit(id(oid)?))?;
@@ -145,6 +156,7 @@ pub(super) fn merge_base(repo: &Repository, one: &Oid, two: &Oid) -> Result<Opti
     }
 }
 
+/// Writes an object to the disk and returns its name.
 pub(super) fn write_object(repo: &Repository, kind: &str, bytes: &[u8]) -> Result<Oid, GitError> {
     let kind = if kind == "tree" {
         ObjectType::Tree

@@ -279,21 +279,21 @@ impl Repo {
             return Ok(SwapAttempt::Done);
         }
         let actual = self.find_ref(name)?;
-        let as_expected = actual.as_ref()
-            == if *expected == ExpectedRef::Absent {
-                None
-            } else {
-                Some(old)
-            };
-        Ok(match as_expected {
-            false => SwapAttempt::Mismatch,
-            _ if out.stderr.contains("File exists")
-                || out.stderr.contains("lock") && out.stderr.contains("Unable to create") =>
-            {
-                SwapAttempt::Locked
-            }
-            _ => return Err(out.failure()),
-        })
+        let wanted = if *expected == ExpectedRef::Absent {
+            None
+        } else {
+            Some(old)
+        };
+        let as_expected = actual.as_ref() == wanted;
+        let is_locked = out.stderr.contains("File exists")
+            || out.stderr.contains("lock") && out.stderr.contains("Unable to create");
+        if !as_expected {
+            Ok(SwapAttempt::Mismatch)
+        } else if is_locked {
+            Ok(SwapAttempt::Locked)
+        } else {
+            Err(out.failure())
+        }
     }
 
     fn check_absent(&self, name: &str) -> Result<SwapAttempt, GitError> {

@@ -12,9 +12,13 @@ use crate::git::repo::{CommitIdentity, NewCommit, TreeEntry, native, spawned};
 
 /// A repository that is open for reading objects and moving references.
 pub struct Repo {
+    /// The directories of the repository.
     pub(super) location: RepoLocation,
+    /// The format of its objects and references.
     pub(super) format: RepoFormat,
+    /// The Git that serves where the library does not.
     pub(super) git: Git,
+    /// The back end that serves it.
     pub(super) backend: RepoBackend,
 }
 
@@ -188,6 +192,7 @@ impl Repo {
         self.write_object("commit", &bytes)
     }
 
+    /// Writes an object of this kind and returns its name.
     pub(in crate::git) fn write_object(&self, kind: &str, bytes: &[u8]) -> Result<Oid, GitError> {
         match &self.backend {
             RepoBackend::Native(repo) => native::write_object(repo, kind, bytes),

@@ -7,10 +7,12 @@ use crate::git::error::GitError;
 use crate::git::oid::Oid;
 use crate::git::repo::{CommitIdentity, Repo, TreeEntry};
 
+/// A command on the shared git directory.
 pub(super) fn plumbing<const N: usize>(repo: &Repo, args: [&str; N]) -> GitCommand {
     repo.git().command(args).git_dir(repo.common_dir())
 }
 
+/// [`Repo::resolve_commit`] by a process.
 pub(super) fn resolve_commit(repo: &Repo, rev: &str) -> Result<Oid, GitError> {
     let peeled = format!("{rev}^{{commit}}");
     let out = plumbing(
@@ -35,6 +37,7 @@ pub(super) fn resolve_commit(repo: &Repo, rev: &str) -> Result<Oid, GitError> {
     Ok(Oid::parse(text.lines().last().unwrap_or_default())?)
 }
 
+/// [`Repo::tree_of`] by a process.
 pub(super) fn tree_of(repo: &Repo, commit: &Oid) -> Result<Oid, GitError> {
     let out = plumbing(repo, ["rev-parse", "--verify", "--quiet"])
         .arg(format!("{commit}^{{tree}}"))
@@ -48,6 +51,7 @@ pub(super) fn tree_of(repo: &Repo, commit: &Oid) -> Result<Oid, GitError> {
     }
 }
 
+/// Reads the entry of a commit's tree at a path.
 pub(super) fn entry(repo: &Repo, commit: &Oid, path: &RepoPath) -> Result<TreeEntry, GitError> {
     tree_of(repo, commit)?;
     let top = path.beneath(std::path::Path::new(""));
@@ -84,6 +88,7 @@ fn tree_line<'a>(fields: &NulFields<'_>, line: &'a [u8]) -> Result<TreeLine<'a>,
     Ok((mode, kind, Oid::parse(oid)?, &line[tab + 1..]))
 }
 
+/// [`Repo::list_files`] by a process.
 pub(super) fn list_files(
     repo: &Repo,
     commit: &Oid,
@@ -111,6 +116,7 @@ pub(super) fn list_files(
     Ok(files)
 }
 
+/// [`Repo::blob`] by a process.
 pub(super) fn blob(repo: &Repo, oid: &Oid) -> Result<Vec<u8>, GitError> {
     if !has_object(repo, oid)? {
         return Err(GitError::Missing {
@@ -120,6 +126,7 @@ pub(super) fn blob(repo: &Repo, oid: &Oid) -> Result<Vec<u8>, GitError> {
     Ok(plumbing(repo, ["cat-file", "blob"]).arg(oid).run()?.stdout)
 }
 
+/// [`Repo::has_object`] by a process.
 pub(super) fn has_object(repo: &Repo, oid: &Oid) -> Result<bool, GitError> {
     let out = plumbing(repo, ["cat-file", "-e"]).arg(oid).run_any()?;
     match out.code {
@@ -130,6 +137,7 @@ pub(super) fn has_object(repo: &Repo, oid: &Oid) -> Result<bool, GitError> {
     }
 }
 
+/// [`Repo::is_ancestor`] by a process.
 pub(super) fn is_ancestor(repo: &Repo, old: &Oid, new: &Oid) -> Result<bool, GitError> {
     let out = plumbing(repo, ["merge-base", "--is-ancestor"])
         .arg(old)
@@ -142,6 +150,7 @@ pub(super) fn is_ancestor(repo: &Repo, old: &Oid, new: &Oid) -> Result<bool, Git
     }
 }
 
+/// [`Repo::merge_base`] by a process.
 pub(super) fn merge_base(repo: &Repo, one: &Oid, two: &Oid) -> Result<Option<Oid>, GitError> {
     let out = plumbing(repo, ["merge-base"]).arg(one).arg(two).run_any()?;
     match out.code {
@@ -151,6 +160,7 @@ pub(super) fn merge_base(repo: &Repo, one: &Oid, two: &Oid) -> Result<Option<Oid
     }
 }
 
+/// Writes an object by a process and returns its name.
 pub(super) fn write_object(repo: &Repo, kind: &str, bytes: &[u8]) -> Result<Oid, GitError> {
     let command = plumbing(repo, ["hash-object", "-w", "--stdin", "-t", kind]);
     oid_line(
@@ -161,6 +171,7 @@ pub(super) fn write_object(repo: &Repo, kind: &str, bytes: &[u8]) -> Result<Oid,
     )
 }
 
+/// [`Repo::identity`], which only Git itself can tell.
 pub(super) fn identity(repo: &Repo) -> Result<Option<CommitIdentity>, GitError> {
     // `useConfigOnly` keeps Git from inventing a name from the host.
     let out = plumbing(repo, ["var", "GIT_COMMITTER_IDENT"])

@@ -17,10 +17,15 @@ const ATTRIBUTE_SOURCE: GitVersion = GitVersion(2, 41);
 /// The shadow git directory of one run.
 #[derive(Debug, Clone)]
 pub struct ShadowRepo {
+    /// The shadow directory.
     pub(super) dir: PathBuf,
+    /// The object store of the main repository.
     pub(super) objects_dir: PathBuf,
+    /// The Git to start.
     pub(super) git: Git,
+    /// The hash function of the repository.
     pub(super) format: ObjectFormat,
+    /// True for a partial clone.
     pub(super) partial: bool,
 }
 
@@ -125,6 +130,7 @@ impl ShadowRepo {
         })
     }
 
+    /// True for a partial clone, in which objects can be missing.
     pub(in crate::git) const fn is_partial(&self) -> bool {
         self.partial
     }

@@ -173,6 +173,7 @@ impl ShadowRepo {
         Ok(tree)
     }
 
+    /// Notes the tree that the index holds.
     pub(super) fn remember(&self, tree: &Oid) -> Result<(), GitError> {
         Ok(fs::write_atomic(
             &self.dir.join("tree"),

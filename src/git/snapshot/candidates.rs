@@ -1,4 +1,4 @@
-//! Which paths of a tree have to be recorded: Git lists what may differ, we look at each with
+//! The paths of a tree that have to be recorded: Git lists what may differ, we look at each with
 //! `lstat` before Git opens it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -91,6 +91,7 @@ pub(super) fn list(
     Ok(listed)
 }
 
+/// Sorts what was listed into what can be recorded and what is only reported.
 pub(super) fn sort_out(
     shadow: &ShadowRepo,
     root: &Path,

@@ -9,15 +9,19 @@
 //! commit of its own.
 
 mod candidates;
+mod error;
+mod limits;
 mod peek;
 mod record;
 mod report;
 mod seal;
 mod take;
 
+pub use error::SnapshotError;
+pub use limits::SnapshotLimits;
 pub use report::TreeReport;
 pub use seal::{SealRequest, seal};
-pub use take::{Snapshot, SnapshotError, SnapshotLimits};
+pub use take::Snapshot;
 
 #[cfg(test)]
 mod hostile_tests;

@@ -1,4 +1,4 @@
-//! What a look at a tree found besides ordinary files.
+//! Reports on what a tree holds besides ordinary files.
 
 use crate::domain::repo_path::RepoPath;
 

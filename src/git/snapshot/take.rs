@@ -6,25 +6,7 @@ use crate::git::diff::ChangedPath;
 use crate::git::error::GitError;
 use crate::git::oid::Oid;
 use crate::git::shadow::ShadowRepo;
-use crate::git::snapshot::{TreeReport, candidates, record};
-
-/// Limits of a snapshot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SnapshotLimits {
-    /// Changed files in one snapshot; more is an error.
-    pub files: usize,
-    /// Bytes of one file; a larger one keeps its old state and is reported.
-    pub file_bytes: u64,
-}
-
-impl Default for SnapshotLimits {
-    fn default() -> Self {
-        Self {
-            files: 20_000,
-            file_bytes: 50 << 20,
-        }
-    }
-}
+use crate::git::snapshot::{SnapshotError, SnapshotLimits, TreeReport, candidates, record};
 
 /// A tree as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,53 +24,6 @@ impl Snapshot {
     /// reset.
     pub fn left_behind(&self) -> impl Iterator<Item = &TreeReport> {
         self.reports.iter().filter(|report| report.is_left_behind())
-    }
-}
-
-/// A snapshot that could not be taken. Never to be read as "nothing changed".
-#[derive(Debug, thiserror::Error)]
-pub enum SnapshotError {
-    /// The directory is not there, or is no directory any more.
-    #[error("cannot look at the worktree {path}: it is {what}")]
-    TreeGone {
-        /// The directory.
-        path: String,
-        /// The kind of file that stands there.
-        what: &'static str,
-    },
-    /// More changed files than the limit.
-    #[error(
-        "{count} changed files are more than the limit of {limit}; is a build directory missing in .gitignore?"
-    )]
-    TooMany {
-        /// The number.
-        count: usize,
-        /// The limit.
-        limit: usize,
-    },
-    /// The shadow has no index for this directory yet.
-    #[error("the shadow {0} does not know this worktree yet")]
-    NotPrimed(String),
-    /// A commit of the agent that must not be merged or checked out.
-    #[error("commit {commit} is refused: it holds the path {path}")]
-    Forbidden {
-        /// The commit.
-        commit: Oid,
-        /// The path, escaped.
-        path: String,
-    },
-    /// Git failed.
-    #[error(transparent)]
-    Git(#[from] GitError),
-}
-
-impl SnapshotError {
-    /// A command to try, where one helps.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Git(error) => error.hint(),
-            _ => None,
-        }
     }
 }
 

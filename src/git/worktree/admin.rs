@@ -21,6 +21,7 @@ pub(super) const LOCK_REASON: &str = "managed by ai";
 /// One registered worktree.
 #[derive(Debug, Clone)]
 pub(super) struct AdminEntry {
+    /// The entry's directory, `<common>/worktrees/<id>`.
     pub(super) dir: PathBuf,
     /// Path at which the worktree is supposed to be.
     pub(super) worktree: PathBuf,
@@ -58,6 +59,7 @@ pub(super) fn all(common_dir: &Path) -> Result<Vec<AdminEntry>, GitError> {
     Ok(found)
 }
 
+/// Reads a path from a one-line file; `None` where the file is not there.
 pub(super) fn read_line(path: &Path) -> Result<Option<PathBuf>, GitError> {
     match fs::read_capped(path, LINE_CAP) {
         Ok(bytes) => Ok(Some(path_of_line(&bytes))),

@@ -90,6 +90,7 @@ impl WorktreePool<'_> {
         }
     }
 
+    /// Refuses a branch that is there already.
     pub(super) fn check_branch(&self, branch: &str) -> Result<(), WorktreeError> {
         let full = format!("refs/heads/{branch}");
         match self.repo.find_ref(&full)? {

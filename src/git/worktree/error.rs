@@ -1,4 +1,4 @@
-//! Why a worktree could not be made, used, saved or removed.
+//! The reasons for which a worktree could not be made, used, saved or removed.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -51,9 +51,13 @@ impl Default for PoolLimits {
 
 /// The worktrees under one directory.
 pub struct WorktreePool<'r> {
+    /// The repository whose worktrees they are.
     pub(super) repo: &'r Repo,
+    /// The directory of the pool.
     pub(super) dir: PathBuf,
+    /// The limits of the pool.
     pub(super) limits: PoolLimits,
+    /// The locks of the disk, where other repositories share it.
     pub(super) disk: Option<DiskLocks<'r>>,
 }
 

@@ -60,9 +60,10 @@ impl WorktreePool<'_> {
         is_free: impl FnOnce() -> Result<bool, E>,
     ) -> Result<Option<SlotRemoval>, E> {
         let lock = self.hold()?;
-        match is_free()? {
-            true => Ok(self.take_away(cleared, &lock).map(Some)?),
-            false => Ok(None),
+        if is_free()? {
+            Ok(self.take_away(cleared, &lock).map(Some)?)
+        } else {
+            Ok(None)
         }
     }
 
@@ -109,6 +110,7 @@ impl WorktreePool<'_> {
         Ok(swept)
     }
 
+    /// Removes the directory of a slot, moved aside first, so that no half of it is ever met.
     pub(super) fn remove_tree(&self, name: &str, path: &Path) -> Result<(), WorktreeError> {
         let trash = self.dir.join(format!("{TRASH}{name}-{}", random_text(6)));
         match rename(path, &trash) {

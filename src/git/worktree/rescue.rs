@@ -64,10 +64,15 @@ pub enum Rescue {
 /// one; it is spent by a reuse or a removal, which look again first.
 #[derive(Debug)]
 pub struct ClearedSlot {
+    /// The slot.
     pub(super) slot: Slot,
+    /// The tree that was found in the slot.
     pub(super) tree: Oid,
+    /// The trusted tree whose attributes applied.
     pub(super) attributes: Oid,
+    /// The commit at which the slot's HEAD stood, if at any.
     pub(super) head: Option<Oid>,
+    /// The shadow through which the slot was looked at.
     pub(super) shadow: ShadowRepo,
 }
 
@@ -108,6 +113,7 @@ impl WorktreePool<'_> {
         }
     }
 
+    /// Rescues a slot in the state in which it was found.
     pub(super) fn rescue_found(
         &self,
         info: SlotInfo,

@@ -1,4 +1,4 @@
-//! What each slot of the pool is right now, read from plain files.
+//! The state of each slot of the pool right now, read from plain files.
 
 use std::path::{Path, PathBuf};
 

@@ -210,12 +210,13 @@ impl<'a> Ward<'a> {
             .map_or("the CLI's own model".to_owned(), |m| {
                 format!("model {}", one_line(m))
             });
-        match agent.enabled {
-            true => Finding::ok("file", format!("connector {}, {model}", agent.connector)),
-            false => Finding::warn("file", "disabled, so it is never chosen").next(format!(
+        if agent.enabled {
+            Finding::ok("file", format!("connector {}, {model}", agent.connector))
+        } else {
+            Finding::warn("file", "disabled, so it is never chosen").next(format!(
                 "set `enabled: true` in .ai/agents/{}.yaml, then `ai trust`",
                 agent.name
-            )),
+            ))
         }
     }
 
@@ -256,12 +257,13 @@ impl<'a> Ward<'a> {
                 "its provider wants to be asked again in {}; nothing is given to it until then",
                 seconds(left)
             );
-            let next = match route::fallbacks(&self.world.config, agent).is_empty() {
-                true => format!(
+            let next = if route::fallbacks(&self.world.config, agent).is_empty() {
+                format!(
                     "wait, or `ai agent register {0} --connector {1} --replace --fallback NAME`",
                     agent.name, agent.connector
-                ),
-                false => "wait; its fallbacks take over meanwhile".to_owned(),
+                )
+            } else {
+                "wait; its fallbacks take over meanwhile".to_owned()
             };
             return Some(Finding::warn("pause", text).next(next));
         }
@@ -311,12 +313,13 @@ impl<'a> Ward<'a> {
         if let Some(why) = names.iter().find_map(state) {
             return Finding::warn("fallback", format!("names {why}")).next("ai agent list");
         }
-        match names.is_empty() {
-            true => Finding::ok(
+        if names.is_empty() {
+            Finding::ok(
                 "fallback",
                 "none: where its quota or login ends, its tasks wait",
-            ),
-            false => Finding::ok("fallback", names.join(", then ")),
+            )
+        } else {
+            Finding::ok("fallback", names.join(", then "))
         }
     }
 }

@@ -70,15 +70,14 @@ pub(super) fn look(world: &World, agent: &Agent, connector: &dyn Connector) -> F
                 .detect
                 .as_ref()
                 .map_or_else(|| path_bytes(word.as_bytes()), |d| d.command.clone());
-            let next = match manifest.argv.is_empty() {
-                true => format!("ai agent show {}; correct its command line", agent.name),
-                false => {
-                    format!(
-                        "install {}, or put `{}` on PATH; then `ai agent detect`",
-                        manifest.title,
-                        one_line(&name)
-                    )
-                }
+            let next = if manifest.argv.is_empty() {
+                format!("ai agent show {}; correct its command line", agent.name)
+            } else {
+                format!(
+                    "install {}, or put `{}` on PATH; then `ai agent detect`",
+                    manifest.title,
+                    one_line(&name)
+                )
             };
             Finding::bad("program", format!("there is no program `{name}`")).next(next)
         }

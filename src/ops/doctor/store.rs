@@ -96,12 +96,13 @@ fn contents(store: &mut SqliteStore, path: &Path) -> Result<(u64, Finding), Stor
     );
     Ok((
         events,
-        match stale {
-            true => Finding::warn(
+        if stale {
+            Finding::warn(
                 "store",
                 format!("{text}; the disk is read-only, so the newest writes may be missing"),
-            ),
-            false => Finding::ok("store", text),
+            )
+        } else {
+            Finding::ok("store", text)
         },
     ))
 }

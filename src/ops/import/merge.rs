@@ -122,9 +122,10 @@ impl Theirs {
         }
         let same_deps = tx.deps(&here.id)?.into_iter().eq(deps);
         let ours = cx::load(tx, &here.id)?;
-        match same_deps && (ours == renamed || ours == arrived) {
-            true => report.unchanged.push(here.id.clone()),
-            false => report.conflicts.push(here.id.clone()),
+        if same_deps && (ours == renamed || ours == arrived) {
+            report.unchanged.push(here.id.clone())
+        } else {
+            report.conflicts.push(here.id.clone())
         }
         Ok(())
     }

@@ -156,11 +156,10 @@ fn refuse_unusable(stage: &CommandCx<'_>, task: &Task, wish: Wish<'_>) -> Result
     let Some(name) = name else { return Ok(()) };
     let agent = agents::load(&stage.world.root, name)?;
     connector_of(stage.connectors, &agent)?;
-    match agent.enabled {
-        true => Ok(()),
-        false => {
-            Err(Refusal::Conflict(format!("agent {} is disabled in its file", agent.name)).into())
-        }
+    if agent.enabled {
+        Ok(())
+    } else {
+        Err(Refusal::Conflict(format!("agent {} is disabled in its file", agent.name)).into())
     }
 }
 

@@ -142,9 +142,10 @@ pub fn shown(name: &str) -> &str {
 fn checkouts_head(world: &World, repo: &Repo) -> Result<Head, OpError> {
     let pool = world.location.top.as_deref().and_then(|top| top.parent());
     let is_of_run = pool.is_some_and(|pool| world.places.pools().iter().any(|dir| dir == pool));
-    let head = match is_of_run {
-        true => repo.head_of(&git_dir(world)?),
-        false => repo.head(),
+    let head = if is_of_run {
+        repo.head_of(&git_dir(world)?)
+    } else {
+        repo.head()
     };
     checkout::persons_head(world, repo, head?)
 }

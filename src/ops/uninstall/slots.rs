@@ -49,14 +49,15 @@ pub(super) fn clear(repo: &Repo, plan: &Plan, when_ms: i64) -> Result<Cleaned, O
             ..
         } = &rescued.rescue
         {
-            match before.iter().any(|(_, oid)| oid == commit) {
+            if before.iter().any(|(_, oid)| oid == commit) {
                 // A run's branch or an earlier rescue has it; a second name for it would only be in
                 // the way.
-                true => forget_second_name(repo, &before, reference, commit)?,
-                false => saved.push(format!(
+                forget_second_name(repo, &before, reference, commit)?
+            } else {
+                saved.push(format!(
                     "{} of {name} on {reference}",
                     counted(*files, "changed file")
-                )),
+                ))
             }
         }
         match rescued.cleared {

@@ -233,9 +233,10 @@ impl Look<'_> {
         let mut items = Vec::new();
         for (name, oid) in self.repo.list_refs("refs/ai/rescue/")? {
             let rest = name.trim_start_matches("refs/ai/rescue/");
-            let why = match rest.starts_with("slot/") {
-                true => self.is_merged(None, &oid),
-                false => self.may_go(store, rest, &oid)?,
+            let why = if rest.starts_with("slot/") {
+                self.is_merged(None, &oid)
+            } else {
+                self.may_go(store, rest, &oid)?
             };
             items.push(self.reference(Kind::Rescue, name, oid, why));
         }
@@ -345,9 +346,10 @@ impl Look<'_> {
     fn kept_item(&self, path: &std::path::Path) -> Item {
         let since = fs::modified_ms(path).unwrap_or(self.now_ms);
         let removes = since <= self.now_ms - self.ages.kept_ms;
-        let why = match removes {
-            true => "it was moved out of the way of a run long ago",
-            false => "it was moved out of the way of a run, and could not be saved as a commit",
+        let why = if removes {
+            "it was moved out of the way of a run long ago"
+        } else {
+            "it was moved out of the way of a run, and could not be saved as a commit"
         };
         let to = pruned::kept_dir(self.world, path, self.now_ms);
         let back = removes.then(|| format!("mv {} {}", to.display(), path.display()));

@@ -29,9 +29,13 @@ pub(super) struct KeptOutput {
 
 /// The part of an output that was kept in the end.
 pub(super) struct KeptSummary {
+    /// The bytes that were written, those that were cut included.
     pub bytes: u64,
+    /// The bytes that were cut from the middle.
     pub cut: u64,
+    /// The error that ended the keeping, if one did.
     pub error: Option<String>,
+    /// The bytes that were kept in memory.
     pub memory: Vec<u8>,
 }
 
@@ -74,6 +78,7 @@ impl KeptOutput {
         }
     }
 
+    /// Takes more output.
     pub fn write(&mut self, bytes: &[u8]) {
         if self.error.is_none() {
             self.error = self.try_write(bytes).err();
@@ -93,6 +98,7 @@ impl KeptOutput {
         }
     }
 
+    /// Ends the keeping and joins both halves.
     pub fn into_summary(mut self) -> KeptSummary {
         let memory = match self.place {
             KeptPlace::Memory => self.read_back().unwrap_or_default(),

@@ -71,6 +71,7 @@ pub(in crate::process) struct LineSplitter {
 }
 
 impl LineSplitter {
+    /// A splitter at the beginning of a stream.
     pub fn new(bounds: LineBounds) -> Self {
         Self {
             bounds,

@@ -1,4 +1,4 @@
-//! What a command prints: counted, redacted, cut into lines for whoever listens, and kept with a
+//! The output of a command: counted, redacted, cut into lines for whoever listens, and kept with a
 //! cap. Memory stays flat.
 
 mod kept;

@@ -129,12 +129,13 @@ impl LineShortener {
             .take_while(|byte| byte.is_ascii_hexdigit())
             .count();
         keep(&rest[..there]);
-        self.state = match there == missing || there < rest.len() {
-            true => ShortenState::Inside(kept + there),
-            false => ShortenState::Digits {
+        self.state = if there == missing || there < rest.len() {
+            ShortenState::Inside(kept + there)
+        } else {
+            ShortenState::Digits {
                 kept: kept + there,
                 missing: missing - there,
-            },
+            }
         };
         there
     }

@@ -1,4 +1,4 @@
-//! What is left of a run after both `ai` and its keeper were killed: found by the run's mark in the
+//! The processes left of a run after both `ai` and its keeper were killed: found by the run's mark in the
 //! environment.
 
 use std::collections::HashSet;

@@ -1,4 +1,4 @@
-//! What falls to `ai` when a keeper is killed, and how it is told from `ai`'s own children.
+//! The processes that fall to `ai` when a keeper is killed, told apart from `ai`'s own children.
 //!
 //! Every keeper leads a session of its own, and nothing can join another session. So a direct child
 //! of `ai` that is neither in the session of `ai` nor one of its living keepers has been adopted

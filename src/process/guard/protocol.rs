@@ -1,4 +1,4 @@
-//! What `ai` tells its keeper (arguments) and what the keeper reports back (one line of JSON over
+//! The messages between `ai` and its keeper: arguments there, and reports back (one line of JSON over
 //! its standard input, a socket).
 
 use std::ffi::OsString;
@@ -68,10 +68,11 @@ impl KeeperLaunch {
     pub fn to_args(&self) -> Vec<OsString> {
         let grace = self.grace.as_millis().to_string();
         let stdin = self.stdin.clone().unwrap_or_default();
-        let confine = match self.confine == KeeperConfinement::default() {
-            true => String::new(),
+        let confine = if self.confine == KeeperConfinement::default() {
+            String::new()
+        } else {
             // Lists of numbers always serialise.
-            false => serde_json::to_string(&self.confine).unwrap_or_else(|_| "?".to_owned()),
+            serde_json::to_string(&self.confine).unwrap_or_else(|_| "?".to_owned())
         };
         let mut args = vec![
             grace.into(),
@@ -90,9 +91,10 @@ impl KeeperLaunch {
         };
         let grace = Duration::from_millis(grace.to_str()?.parse().ok()?);
         let stdin = (!stdin.is_empty()).then(|| PathBuf::from(stdin));
-        let confine = match confine.is_empty() {
-            true => KeeperConfinement::default(),
-            false => serde_json::from_str(confine.to_str()?).ok()?,
+        let confine = if confine.is_empty() {
+            KeeperConfinement::default()
+        } else {
+            serde_json::from_str(confine.to_str()?).ok()?
         };
         (!argv.is_empty()).then(|| Self {
             grace,

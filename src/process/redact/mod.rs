@@ -12,8 +12,10 @@
 mod forms;
 mod redactor;
 mod rules;
+mod secret;
 mod shapes;
 mod stream;
 
-pub use redactor::{Redactor, Secret};
+pub use redactor::Redactor;
+pub use secret::Secret;
 pub use stream::RedactStream;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::process::redact::Secret;
 use crate::process::redact::forms;
-use crate::process::redact::shapes::{self, RedactRule, RuleVerdict};
+use crate::process::redact::shapes::{self, RedactRule, RuleVerdict, TextRest};
 
 /// All rules, with an index by the first two bytes, so that most positions cost one look into a
 /// table.
@@ -26,6 +26,7 @@ pub(super) enum RuleScope {
 }
 
 impl RedactRules {
+    /// All rules: the shapes of tokens, and these known values in every encoding.
     pub fn new(secrets: &[Secret]) -> Self {
         // A set, since a secret may be known under two names and its forms may coincide.
         let mut literals = BTreeSet::new();
@@ -110,13 +111,6 @@ pub(super) enum PositionJudgement<'a> {
     Nothing,
     Secret { length: usize, kind: &'a str },
     Undecided,
-}
-
-/// The rest of the text: complete, or more to come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TextRest {
-    MayCome,
-    IsOver,
 }
 
 fn pair_index(first: u8, second: u8) -> usize {

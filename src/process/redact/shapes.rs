@@ -1,7 +1,12 @@
-//! What a secret looks like at one position: a known value, or the shape of a well-known kind of
+//! The look of a secret at one position: a known value, or the shape of a well-known kind of
 //! token.
 
-use crate::process::redact::rules::TextRest;
+/// The rest of the text: complete, or more to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TextRest {
+    MayCome,
+    IsOver,
+}
 
 /// One thing to look for. Every rule needs a bounded number of bytes to decide.
 pub(super) enum RedactRule {
@@ -57,10 +62,12 @@ enum TokenBody {
 }
 
 impl RedactRule {
+    /// A rule for one known value.
     pub fn literal(kind: String, bytes: Vec<u8>) -> Self {
         Self::Literal { kind, bytes }
     }
 
+    /// The kind of secret, for the mark in its place.
     pub fn kind(&self) -> &str {
         match self {
             Self::Literal { kind, .. } => kind,
@@ -68,6 +75,7 @@ impl RedactRule {
         }
     }
 
+    /// True for a rule about one known value.
     pub fn is_known_value(&self) -> bool {
         matches!(self, Self::Literal { .. })
     }

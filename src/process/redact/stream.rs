@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::process::redact::rules::{PositionJudgement, RedactRules, RuleScope, TextRest};
+use crate::process::redact::rules::{PositionJudgement, RedactRules, RuleScope};
+use crate::process::redact::shapes::TextRest;
 
 /// A stream on its way through the redactor.
 pub struct RedactStream {
@@ -18,6 +19,7 @@ pub struct RedactStream {
 }
 
 impl RedactStream {
+    /// A stream at its beginning.
     pub(super) fn new(rules: Arc<RedactRules>) -> Self {
         Self {
             rules,

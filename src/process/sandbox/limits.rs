@@ -1,4 +1,4 @@
-//! How much of the machine a child may use. The keeper takes the limits upon itself; whatever it
+//! Limits on what a child may use of the machine. The keeper takes the limits upon itself; whatever it
 //! starts inherits them.
 
 use std::io;

@@ -1,4 +1,4 @@
-//! What a child may reach, independent of the layer that sees to it.
+//! The sandbox policy: what a child may reach, whichever layer enforces it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

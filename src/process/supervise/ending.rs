@@ -14,12 +14,16 @@ use crate::process::supervise::outcome::{
 /// The moment of the start.
 #[derive(Clone, Copy)]
 pub(super) struct StartMoment {
+    /// The wall clock, in milliseconds since 1970.
     pub wall_ms: i64,
+    /// The monotonic clock.
     pub at: Instant,
+    /// The kernel's count of out-of-memory kills, where it tells one.
     pub oom_kills: Option<u64>,
 }
 
 impl StartMoment {
+    /// Reads all three now.
     pub fn now() -> Self {
         Self {
             wall_ms: clock::wall_ms(),
@@ -31,20 +35,28 @@ impl StartMoment {
 
 /// Both outputs.
 pub(super) struct OutputCaptures {
+    /// Standard output.
     pub stdout: OutputCapture,
+    /// Standard error.
     pub stderr: OutputCapture,
 }
 
 /// The end of a command before its outputs are counted.
 pub(super) struct RawOutcome {
+    /// The end of the command.
     pub end: CommandEnd,
+    /// The exit of its process, where it had one.
     pub exit: Option<ProcessExit>,
+    /// The number of processes that it left behind and that were ended.
     pub leftovers: usize,
+    /// The processes that could not be ended.
     pub survivors: Vec<i32>,
+    /// The signs that spoke for a stall.
     pub stall: Vec<String>,
 }
 
 impl RawOutcome {
+    /// An end with nothing left behind.
     pub fn of(end: CommandEnd) -> Self {
         Self {
             end,
@@ -69,6 +81,7 @@ pub(super) enum EndCause {
 /// The work that fell to `ai` after the keeper was killed.
 #[derive(Default)]
 pub(super) struct OrphanCleanup {
+    /// The number of processes that were ended.
     pub ended: usize,
     pub survivors: Vec<i32>,
 }

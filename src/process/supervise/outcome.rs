@@ -1,4 +1,4 @@
-//! How a supervised command ended. The exit code is a fact about the command, not a judgement on
+//! The end of a supervised command. The exit code is a fact about the command, not a judgement on
 //! its work.
 
 use std::ffi::OsString;
@@ -182,6 +182,7 @@ impl fmt::Display for SpawnFailureKind {
 }
 
 impl SpawnFailure {
+    /// The failure of a command line, by the error of the system.
     pub(in crate::process) fn new(
         kind: SpawnFailureKind,
         argv: &[OsString],

@@ -1,4 +1,4 @@
-//! What to run, within which limits, and who listens.
+//! The description of a command to run: its limits, its sandbox and who listens.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! What a command is told while it runs: a named pipe, and what has not gone through it yet.
+//! The named pipe through which a running command is told something, and the bytes still to go.
 //!
 //! Both ends are held here, so that opening it never waits and writing never fails when the command
 //! is gone. Whatever the command does not read stays in memory up to a bound.

@@ -73,16 +73,15 @@ impl Stillness {
     pub fn look(&mut self, silent: Duration, now: Instant) -> Option<StallState> {
         self.schedule(now);
         self.cpu.look(now);
-        let standing = match silent < self.allowed / 2 {
-            true => StallState::Fine,
-            false => {
-                let signals = StallSignals {
-                    output_ms: ms(silent),
-                    cpu_ms: self.cpu.idle_ms(now),
-                    files_ms: self.files_idle_ms(),
-                };
-                stall::judge(&signals, ms(self.allowed))
-            }
+        let standing = if silent < self.allowed / 2 {
+            StallState::Fine
+        } else {
+            let signals = StallSignals {
+                output_ms: ms(silent),
+                cpu_ms: self.cpu.idle_ms(now),
+                files_ms: self.files_idle_ms(),
+            };
+            stall::judge(&signals, ms(self.allowed))
         };
         // The times in the words grow with each look; that alone is no news.
         let same = std::mem::discriminant(&standing) == std::mem::discriminant(&self.told);

@@ -66,6 +66,7 @@ pub(super) struct CommandWatch<'a> {
 }
 
 impl<'a> CommandWatch<'a> {
+    /// A watch over a command that is about to start.
     pub fn new(
         spec: &'a SpawnSpec,
         captures: OutputCaptures,
@@ -94,6 +95,7 @@ impl<'a> CommandWatch<'a> {
         }
     }
 
+    /// Watches until the command has ended, and returns its end.
     pub async fn see_out(
         mut self,
         observer: &mut dyn CommandObserver,

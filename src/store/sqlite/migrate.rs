@@ -131,12 +131,13 @@ pub(super) fn check(
 /// needs no work.
 pub(super) fn refuse_unread(found: SchemaVersion, known: &[Migration]) -> Result<(), StoreError> {
     let ours = newest(known);
-    match found.major == ours.major {
-        true => Ok(()),
-        false => Err(StoreError::Older {
+    if found.major == ours.major {
+        Ok(())
+    } else {
+        Err(StoreError::Older {
             found: found.to_string(),
             ours: ours.to_string(),
-        }),
+        })
     }
 }
 
@@ -197,12 +198,13 @@ fn applied(conn: &Connection, path: &Path) -> Result<BTreeMap<String, String>, S
 }
 
 fn refuse_newer(found: SchemaVersion, ours: SchemaVersion) -> Result<(), StoreError> {
-    match found.major > ours.major {
-        true => Err(StoreError::Newer {
+    if found.major > ours.major {
+        Err(StoreError::Newer {
             found: found.to_string(),
             ours: ours.to_string(),
-        }),
-        false => Ok(()),
+        })
+    } else {
+        Ok(())
     }
 }
 

@@ -119,9 +119,10 @@ impl Ids {
             let real = rest.remove(at);
             self.bind(line, real);
         }
-        match step.expected.iter().any(|line| line.trim() == "...") || rest.is_empty() {
-            true => Ok(()),
-            false => Err(format!("more lines than the page says: {rest:?}")),
+        if step.expected.iter().any(|line| line.trim() == "...") || rest.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("more lines than the page says: {rest:?}"))
         }
     }
 

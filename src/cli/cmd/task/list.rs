@@ -142,15 +142,16 @@ fn show_line(line: &TaskLine<'_>, lapsed: &HashSet<String>, context: &mut Contex
 }
 
 fn show_task(task: &Task, context: &mut Context) -> bool {
-    match context.ui.json() {
-        true => context.ui.object(task),
-        false => context.ui.line(&format!(
+    if context.ui.json() {
+        context.ui.object(task)
+    } else {
+        context.ui.line(&format!(
             "{}  {:<8} P{}  {}",
             task.id,
             task.status_text(),
             task.priority,
             one_line(&task.title)
-        )),
+        ))
     }
 }
 

@@ -183,9 +183,10 @@ fn new_session_id(step: &AgentStep<'_>) -> Option<String> {
 fn leave_home(world: &World, step: &AgentStep<'_>, home: &Path, end: Option<&AgentEnd>) {
     let can_go_on = !step.connector.describe().resume_args.is_empty()
         && end.is_some_and(session::was_interrupted);
-    let left = match can_go_on {
-        true => session::keep_home(world, &step.run.id, home),
-        false => fs::remove_dir_all(home).map_err(OpError::from),
+    let left = if can_go_on {
+        session::keep_home(world, &step.run.id, home)
+    } else {
+        fs::remove_dir_all(home).map_err(OpError::from)
     };
     if let Err(error) = left {
         world.say(&format!("warning: {error}"));
@@ -207,9 +208,10 @@ fn ground(world: &World, step: &AgentStep<'_>, plan: &LaunchPlan) -> Result<Grou
     if let Some(home) = &plan.home {
         ground.write(home);
     }
-    match step.run.is_in_place() {
-        true => ground.checkout(&step.slot.path, &step.slot.admin)?,
-        false => ground.worktree(&step.slot.path, &step.slot.admin, step.own)?,
+    if step.run.is_in_place() {
+        ground.checkout(&step.slot.path, &step.slot.admin)?
+    } else {
+        ground.worktree(&step.slot.path, &step.slot.admin, step.own)?
     }
     Ok(ground)
 }

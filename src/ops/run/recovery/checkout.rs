@@ -143,9 +143,10 @@ pub(crate) fn give_back_ended(
     let ended = store
         .read(|tx| tx.run(&journal.run))?
         .is_none_or(|run| run.end.is_some());
-    match ended {
-        true => give_back(world, repo, &journal.run).map(drop),
-        false => Ok(()),
+    if ended {
+        give_back(world, repo, &journal.run).map(drop)
+    } else {
+        Ok(())
     }
 }
 

@@ -153,9 +153,10 @@ fn recover(
         return Err(Refusal::Environment(text).into());
     }
     session::rescue_home(world, &run)?;
-    let kept = match run.step >= RunStep::Worktree {
-        true => salvage::keep(world, repo, &run),
-        false => KeptWork::Nothing,
+    let kept = if run.step >= RunStep::Worktree {
+        salvage::keep(world, repo, &run)
+    } else {
+        KeptWork::Nothing
     };
     let summary = format!("cut off at step {}: its supervisor died", run.step.name());
     let cx = world.cx(&world.checkout_policy())?;

@@ -22,21 +22,20 @@ pub(crate) fn refuse_dirty(world: &World, repo: &Repo, base: Option<&str>) -> Re
     let checkout = Checkout::open(world, repo)?;
     checkout.clean()?;
     let head = repo.head_of(repo.common_dir())?;
-    match head.commit().map(Oid::as_str) == base {
-        true => Ok(()),
-        false => {
-            let stands = head.branch().map_or("a commit of its own", |name| {
-                name.trim_start_matches("refs/heads/")
-            });
-            let text = format!(
-                "the agent works in the checkout itself, which stands on {stands} and not where runs start"
-            );
-            Err(Refusal::Missing {
-                why: text,
-                hint: "switch the checkout to `defaults.base`, or run it from there".into(),
-            }
-            .into())
+    if head.commit().map(Oid::as_str) == base {
+        Ok(())
+    } else {
+        let stands = head.branch().map_or("a commit of its own", |name| {
+            name.trim_start_matches("refs/heads/")
+        });
+        let text = format!(
+            "the agent works in the checkout itself, which stands on {stands} and not where runs start"
+        );
+        Err(Refusal::Missing {
+            why: text,
+            hint: "switch the checkout to `defaults.base`, or run it from there".into(),
         }
+        .into())
     }
 }
 

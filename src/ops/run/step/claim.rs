@@ -132,23 +132,22 @@ fn refuse_full(tx: &mut dyn Tx, _cx: &Cx, agent: &Agent) -> Result<(), OpError> 
         .iter()
         .filter(|run| run.agent == agent.name.as_str())
         .count();
-    match at_work >= agent.limits.parallel as usize {
-        true => {
-            let text = format!(
-                "agent {} is at work on {}, which is its limit",
-                agent.name,
-                counted(at_work, "run")
-            );
-            Err(Refusal::TryLater {
-                why: text,
-                hint: format!(
-                    "wait, or raise `limits.parallel` in .ai/agents/{}.yaml and say `ai trust`",
-                    agent.name
-                ),
-            }
-            .into())
+    if at_work >= agent.limits.parallel as usize {
+        let text = format!(
+            "agent {} is at work on {}, which is its limit",
+            agent.name,
+            counted(at_work, "run")
+        );
+        Err(Refusal::TryLater {
+            why: text,
+            hint: format!(
+                "wait, or raise `limits.parallel` in .ai/agents/{}.yaml and say `ai trust`",
+                agent.name
+            ),
         }
-        false => Ok(()),
+        .into())
+    } else {
+        Ok(())
     }
 }
 

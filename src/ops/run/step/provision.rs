@@ -132,9 +132,10 @@ fn include(live: &RunCx<'_>, worktree: &Path) -> Result<(), OpError> {
         if path.starts_with(".ai") {
             continue;
         }
-        let left_out = match ignored.contains(name) {
-            true => bring(root, worktree, path)?,
-            false => Some("Git does not ignore it, so it would become part of the work"),
+        let left_out = if ignored.contains(name) {
+            bring(root, worktree, path)?
+        } else {
+            Some("Git does not ignore it, so it would become part of the work")
         };
         if let Some(why) = left_out {
             let shown = crate::base::text::path_bytes(name);

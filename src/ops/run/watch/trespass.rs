@@ -179,9 +179,10 @@ fn claimed(live: &RunCx<'_>) -> Result<BTreeSet<PathBuf>, OpError> {
         return Ok(BTreeSet::new());
     };
     let run = &live.started.run;
-    let worktree = match run.is_in_place() {
-        true => live.world.root.clone(),
-        false => live.world.pool_dir().join(&run.worktree),
+    let worktree = if run.is_in_place() {
+        live.world.root.clone()
+    } else {
+        live.world.pool_dir().join(&run.worktree)
     };
     // An agent may have taken it away.
     let worktree = std::fs::canonicalize(&worktree).unwrap_or(worktree);

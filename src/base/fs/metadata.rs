@@ -1,0 +1,150 @@
+//! Questions about files that open none: kinds, sizes, times, links and lists.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "one of the homes of file-system calls"
+)]
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::base::clock;
+use crate::base::fs::error::{FsError, at};
+
+/// The metadata of a path, without opening it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileStat {
+    /// Identity of the file: device and inode, which no other file has while this one exists.
+    pub id: FileId,
+    /// Size in bytes.
+    pub len: u64,
+    /// True for a regular file.
+    pub is_file: bool,
+}
+
+/// Tells one file from another, whatever it is called: device and inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileId(pub(super) u64, pub(super) u64);
+
+/// Looks at a file, through links; nothing where there is none.
+pub fn stat(path: &Path) -> Result<Option<FileStat>, FsError> {
+    match fs::metadata(path) {
+        Ok(meta) => Ok(Some(FileStat {
+            id: FileId(meta.dev(), meta.ino()),
+            len: meta.len(),
+            is_file: meta.is_file(),
+        })),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => at("read", path, Err(e)),
+    }
+}
+
+/// A relative path with its symbolic links followed, as far as they lead to places below `root` and
+/// up to the first part that `stop` names; `None` where nothing is a link.
+pub fn follow_links_below(root: &Path, path: &str, stop: impl Fn(&str) -> bool) -> Option<String> {
+    let mut real = PathBuf::new();
+    let mut parts = path.split('/').peekable();
+    let mut followed = false;
+    while let Some(part) = parts.peek().filter(|part| !part.is_empty() && !stop(part)) {
+        let next = real.join(part);
+        // What is not there yet has no links to follow.
+        let Ok(meta) = fs::symlink_metadata(root.join(&next)) else {
+            break;
+        };
+        real = if meta.is_symlink() {
+            let target = fs::canonicalize(root.join(&next)).ok()?;
+            followed = true;
+            target
+                .strip_prefix(fs::canonicalize(root).ok()?)
+                .ok()?
+                .to_owned()
+        } else {
+            next
+        };
+        parts.next();
+    }
+    let real = real.to_str()?.to_owned();
+    let whole: Vec<&str> = std::iter::once(real.as_str())
+        .filter(|r| !r.is_empty())
+        .chain(parts)
+        .collect();
+    followed.then(|| whole.join("/"))
+}
+
+/// True where nothing of this name is there, not even a link that leads nowhere.
+pub fn is_missing(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
+}
+
+/// Bytes that a file or directory occupies on the disk, with everything below it; links are not
+/// followed. What cannot be looked at, or goes meanwhile, counts as nothing.
+pub fn disk_usage(path: &Path) -> u64 {
+    let (mut bytes, mut open) = (0, vec![path.to_owned()]);
+    while let Some(at) = open.pop() {
+        let Ok(meta) = fs::symlink_metadata(&at) else {
+            continue;
+        };
+        bytes += meta.blocks() * 512;
+        if meta.is_dir() {
+            open.extend(list_dir(&at).unwrap_or_default());
+        }
+    }
+    bytes
+}
+
+/// Returns the time of the last change of a file or directory, in milliseconds since 1970; nothing
+/// where it is not there.
+pub fn modified_ms(path: &Path) -> Option<i64> {
+    let meta = fs::symlink_metadata(path).ok()?;
+    Some(meta.mtime() * 1_000 + meta.mtime_nsec() / 1_000_000)
+}
+
+/// For how many milliseconds nothing below `root` has changed: no file written, none added or
+/// removed. The answer is exact up to the first change that is younger than `enough_ms`. `None`
+/// where there is more than `most` to look at, or nothing can be seen.
+pub fn unchanged_for_ms(root: &Path, enough_ms: u64, most: usize) -> Option<u64> {
+    let now = clock::wall_ms();
+    let (mut youngest, mut seen) = (None, 0_usize);
+    let mut queue = vec![root.to_owned()];
+    while let Some(path) = queue.pop() {
+        let Ok(meta) = fs::symlink_metadata(&path) else {
+            continue;
+        };
+        // The time of the last change to the inode: no program sets it back.
+        let age =
+            u64::try_from(now - (meta.ctime() * 1000 + meta.ctime_nsec() / 1_000_000)).unwrap_or(0);
+        youngest = Some(youngest.map_or(age, |other: u64| other.min(age)));
+        seen += 1;
+        if age < enough_ms {
+            return youngest;
+        }
+        if seen >= most {
+            return None;
+        }
+        if meta.is_dir() {
+            queue.extend(
+                fs::read_dir(&path)
+                    .into_iter()
+                    .flatten()
+                    .flatten()
+                    .map(|entry| entry.path()),
+            );
+        }
+    }
+    youngest
+}
+
+/// The entries of a directory, sorted by name; a directory that is not there has none.
+pub fn list_dir(path: &Path) -> Result<Vec<PathBuf>, FsError> {
+    let entries = match fs::read_dir(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => at("list", path, other)?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        paths.push(at("list", path, entry)?.path());
+    }
+    paths.sort();
+    Ok(paths)
+}

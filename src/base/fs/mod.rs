@@ -1,0 +1,26 @@
+//! File access with the path in every error, size caps on what is read, and atomic replacement on
+//! what is written.
+
+mod append;
+mod error;
+mod metadata;
+mod read;
+mod remove;
+mod write;
+
+pub use append::{Appender, FileLock, append, append_locked, lock, rewrite_locked};
+pub use error::FsError;
+pub use metadata::{
+    FileId, disk_usage, follow_links_below, is_missing, list_dir, modified_ms, stat,
+    unchanged_for_ms,
+};
+pub use read::{
+    digest, read_capped, read_named, read_named_text, read_start, read_text, read_text_if_there,
+    reader,
+};
+pub use remove::{make_writable, remove_dir_all, remove_empty_dir, remove_file, remove_stubborn};
+pub use write::{
+    PublishOutcome, copy_if_absent, copy_if_there, create_dir_all, create_private_dir,
+    create_private_file, publish, rename, symlink, touch, write_atomic, write_private,
+    write_through,
+};

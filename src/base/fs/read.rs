@@ -1,0 +1,111 @@
+//! Reading files, never more than a cap, and never waiting on a pipe that stands in for a file.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "one of the homes of file-system calls"
+)]
+
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+
+use crate::base::fs::error::{FsError, at};
+use crate::base::hash;
+
+/// Reads a whole file of at most `cap` bytes; a larger one is an error, so that no input is read
+/// without bound. A pipe is an error too: one that was laid in the place of a file would keep the
+/// reader waiting for ever.
+pub fn read_capped(path: &Path, cap: u64) -> Result<Vec<u8>, FsError> {
+    read_open(open_no_pipe(path)?, path, cap)
+}
+
+/// Opens for reading what is no pipe: nobody may ever write into one.
+fn open_no_pipe(path: &Path) -> Result<fs::File, FsError> {
+    let at_once = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let file = at(
+        "read",
+        path,
+        fs::OpenOptions::new()
+            .read(true)
+            .custom_flags(at_once)
+            .open(path),
+    )?;
+    if at("read", path, file.metadata())?.file_type().is_fifo() {
+        let source = io::Error::other("it is a pipe");
+        return Err(FsError {
+            action: "read",
+            path: path.to_owned(),
+            source,
+        });
+    }
+    Ok(file)
+}
+
+/// The same for what a person has named: that may be a pipe.
+pub fn read_named(path: &Path, cap: u64) -> Result<Vec<u8>, FsError> {
+    read_open(at("read", path, fs::File::open(path))?, path, cap)
+}
+
+fn read_open(file: fs::File, path: &Path, cap: u64) -> Result<Vec<u8>, FsError> {
+    let mut bytes = Vec::new();
+    at("read", path, file.take(cap + 1).read_to_end(&mut bytes))?;
+    if bytes.len() as u64 > cap {
+        let source = io::Error::other(format!("larger than {cap} bytes"));
+        return Err(FsError {
+            action: "read",
+            path: path.to_owned(),
+            source,
+        });
+    }
+    Ok(bytes)
+}
+
+/// Reads the first `most` bytes of a file, which may be larger.
+pub fn read_start(path: &Path, most: u64) -> Result<Vec<u8>, FsError> {
+    let mut bytes = Vec::new();
+    at(
+        "read",
+        path,
+        open_no_pipe(path)?.take(most).read_to_end(&mut bytes),
+    )?;
+    Ok(bytes)
+}
+
+/// Reads a whole UTF-8 text file of at most `cap` bytes.
+pub fn read_text(path: &Path, cap: u64) -> Result<String, FsError> {
+    text_of(read_capped(path, cap)?, path)
+}
+
+/// Reads a whole UTF-8 text file that a person has named.
+pub fn read_named_text(path: &Path, cap: u64) -> Result<String, FsError> {
+    text_of(read_named(path, cap)?, path)
+}
+
+fn text_of(bytes: Vec<u8>, path: &Path) -> Result<String, FsError> {
+    String::from_utf8(bytes).map_err(|e| FsError {
+        action: "read",
+        path: path.to_owned(),
+        source: io::Error::new(io::ErrorKind::InvalidData, e.utf8_error().to_string()),
+    })
+}
+
+/// Like [`read_text`], with `None` for a file that is not there. Every other failure stays an
+/// error.
+pub fn read_text_if_there(path: &Path, cap: u64) -> Result<Option<String>, FsError> {
+    match read_text(path, cap) {
+        Ok(text) => Ok(Some(text)),
+        Err(e) if e.is_not_found() => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Opens a file for reading a piece at a time.
+pub fn reader(path: &Path) -> Result<impl io::BufRead + use<>, FsError> {
+    at("read", path, fs::File::open(path)).map(io::BufReader::new)
+}
+
+/// The SHA-256 and the size of a file, read block by block.
+pub fn digest(path: &Path) -> Result<(String, u64), FsError> {
+    let mut file = open_no_pipe(path)?;
+    at("read", path, hash::sha256_of(&mut file))
+}
