@@ -87,7 +87,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("circle", "src/process/captured.rs", "to be taken apart"),
     ("circle", "src/git/merge/checkout.rs", "to be taken apart"),
     ("circle", "src/ops/", "to be taken apart"),
-    ("circle", "src/cli/answer/lease.rs", "to be taken apart"),
     (
         "sleep",
         "tests/it/support/poll.rs",

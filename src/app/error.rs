@@ -18,9 +18,9 @@ use crate::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct AppError {
-    /// What a caller can do about it; decides the exit code.
+    /// The class, by what a caller can do about it; decides the exit code.
     pub class: ErrorClass,
-    /// What failed and why.
+    /// The failure and its reason.
     pub message: String,
     /// The next command, where one helps.
     pub hint: Option<String>,

@@ -3,7 +3,15 @@
 use crate::app::error::AppError;
 use crate::base::text;
 use crate::cli::answer::{ErrorAnswer, ErrorBody};
-use crate::cli::ui::Detail;
+
+/// The share of an error that is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// The failure and its reason, and the next command.
+    Message,
+    /// The causes too, down to the first.
+    Causes,
+}
 
 /// The error as people read it: what failed and why, the causes where they are wanted, then the
 /// next command.

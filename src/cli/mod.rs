@@ -9,6 +9,7 @@ mod error;
 #[cfg(test)]
 mod reference;
 mod start;
+mod time;
 mod token;
 mod ui;
 

@@ -13,7 +13,8 @@ use crate::cli::args::Cli;
 use crate::cli::branch;
 use crate::cli::cmd;
 use crate::cli::context::Context;
-use crate::cli::ui::{Detail, Format, Talk, Ui};
+use crate::cli::error::Detail;
+use crate::cli::ui::{Format, Talk, Ui};
 use crate::domain::error_class::ErrorClass;
 
 /// Runs one command and returns its exit code. The only place that decides it.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::app::error::AppError;
 use crate::base::columns;
-use crate::cli::error;
+use crate::cli::error::{self, Detail};
 
 /// The form of the data on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,15 +26,6 @@ pub enum Talk {
     Normal,
     /// Errors only.
     Quiet,
-}
-
-/// How much is told about an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Detail {
-    /// What failed and why, and the next command.
-    Message,
-    /// The causes too, down to the first.
-    Causes,
 }
 
 /// The terminal, or what stands in its place.
@@ -188,12 +179,4 @@ impl Ui {
         }
         self.gone = true;
     }
-}
-
-/// A wall time as RFC 3339 in UTC, to the second.
-pub fn time(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map_or_else(
-        |_| ms.to_string(),
-        |t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-    )
 }

@@ -8,7 +8,7 @@ use crate::base::yaml::{self, MappingFields, YamlNode, YamlProblem, YamlProblems
 
 use crate::config::error::ConfigError;
 
-/// Where it lives, relative to the repository root.
+/// Path of the file, relative to the repository root.
 pub const FILE: &str = ".ai/credentials.yaml";
 /// The variable in which the programs of a provider look for their key.
 const PROVIDERS: [(&str, &str); 12] = [
@@ -31,15 +31,15 @@ const PROVIDERS: [(&str, &str); 12] = [
 pub struct Credential {
     /// By this agents and connectors name it.
     pub id: String,
-    /// Who gave it out.
+    /// The issuer of the credential.
     pub provider: String,
     /// The variable in which a connector gets it.
     pub variable: String,
-    /// Where the secret is.
+    /// The source of the secret.
     pub source: Source,
 }
 
-/// Where a secret is.
+/// The source of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// In this variable of the user's environment.
@@ -48,7 +48,7 @@ pub enum Source {
     File {
         /// Absolute, or below `~/`.
         path: String,
-        /// Where in the file, as names joined by dots; absent where the file holds nothing else.
+        /// Position in the file, as names joined by dots; absent where the file holds nothing else.
         key: Option<String>,
     },
 }

@@ -15,7 +15,7 @@ pub struct DetectedCheck {
     pub name: &'static str,
     /// The shell line.
     pub run: &'static str,
-    /// How its output is read.
+    /// The parser of its output.
     pub parser: CheckParser,
     /// The file that gave it away.
     pub because: &'static str,

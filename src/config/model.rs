@@ -17,23 +17,23 @@ pub struct Config {
     pub modules: BTreeMap<String, Vec<String>>,
     /// Verification commands in the order of the file.
     pub checks: Vec<Check>,
-    /// What tasks and runs get where they say nothing.
+    /// Values that tasks and runs get where they say nothing.
     pub defaults: Defaults,
-    /// How path locks behave.
+    /// Settings of path locks.
     pub locks: Locks,
-    /// How runs are made.
+    /// Settings of runs.
     pub runs: Runs,
-    /// Who works on what, where several agents could.
+    /// Settings of the choice among several agents.
     pub router: Router,
     /// Ceilings on what runs use.
     pub budgets: Budgets,
-    /// How accepted work is taken over.
+    /// Settings of accepting.
     pub accept: Accept,
     /// Whom to tell when a run wants a person.
     pub notify: Notify,
     /// Regular expressions for secrets, beside those that `ai` knows.
     pub redact: Vec<String>,
-    /// Where the values come from.
+    /// The origin of each value.
     #[serde(skip)]
     pub(super) origins: Origins,
 }
@@ -53,22 +53,22 @@ pub enum CommandLine {
 pub struct Check {
     /// Its name, also the name of its log.
     pub name: String,
-    /// What is run, in the root of the tree.
+    /// The command line, run in the root of the tree.
     pub run: CommandLine,
-    /// How long it may take; default 10 minutes.
+    /// Time limit; default 10 minutes.
     #[serde(serialize_with = "as_text")]
     pub timeout: Duration,
-    /// How its output is read.
+    /// The parser of its output.
     #[serde(serialize_with = "as_word")]
     pub parser: CheckParser,
     /// The report it writes, relative to the root of the tree.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<String>,
-    /// Whether work is proven only when it passes; default yes.
+    /// True if work is proven only when the check passes; default yes.
     pub required: bool,
 }
 
-/// What tasks and runs get where they say nothing.
+/// Values that tasks and runs get where they say nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Defaults {
     /// Checks of a task that names none; default all that are declared.
@@ -79,7 +79,7 @@ pub struct Defaults {
     /// Lease of a run, renewed by its supervisor; default 60 seconds.
     #[serde(serialize_with = "as_text")]
     pub run_ttl: Duration,
-    /// How often a supervisor renews; default 15 seconds, at most a third of `run_ttl`.
+    /// Interval at which a supervisor renews; default 15 seconds, at most a third of `run_ttl`.
     #[serde(serialize_with = "as_text")]
     pub heartbeat: Duration,
     /// Attempts before a task counts as failed; default 3.
@@ -92,7 +92,7 @@ pub struct Defaults {
     pub base: Option<String>,
 }
 
-/// How names are compared between locks.
+/// The comparison of names between locks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LockCase {
@@ -105,16 +105,16 @@ pub enum LockCase {
     Folding,
 }
 
-/// How path locks behave.
+/// Settings of path locks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Locks {
     /// Globs of harmless files, which never conflict.
     pub shared: Vec<String>,
-    /// How names are compared.
+    /// The comparison of names.
     pub case: LockCase,
 }
 
-/// How build caches get into a worktree.
+/// The way in which build caches get into a worktree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CacheMode {
@@ -128,16 +128,16 @@ pub enum CacheMode {
     Copy,
 }
 
-/// How runs are made.
+/// Settings of runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Runs {
-    /// Where a run works.
+    /// The place in which a run works.
     pub isolation: Isolation,
     /// Prepares a fresh worktree, and the place of checks.
     pub setup: Option<CommandLine>,
     /// Longest run in minutes; default 60.
     pub minutes: u32,
-    /// How long an agent may show no sign of work, in minutes; default 10.
+    /// Time for which an agent may show no sign of work, in minutes; default 10.
     pub silence_minutes: u32,
     /// Most output that is kept of one stream, in MiB; default 64.
     pub output_mb: u32,
@@ -146,9 +146,9 @@ pub struct Runs {
     pub grace: Duration,
     /// Environment variables that an agent gets beside the usual ones.
     pub env_pass: Vec<String>,
-    /// What keeps agents and checks in; default the strongest sandbox that works on the machine.
+    /// The sandbox of agents and checks; default the strongest sandbox that works on the machine.
     pub sandbox: SandboxWish,
-    /// Whether agents and checks have a network; default yes.
+    /// Access of agents and checks to the network; default yes.
     pub network: Network,
     /// Places outside of the worktree that they may write, `~/` is the home.
     pub allow_write: Vec<String>,
@@ -163,7 +163,7 @@ pub struct Runs {
     /// Ignored directories of the main checkout that a fresh worktree starts with, such as
     /// `target`.
     pub caches: Vec<String>,
-    /// How they get there.
+    /// The way in which they get there.
     pub cache_mode: CacheMode,
     /// Ignored directories that stay in a place of checks from one tree to the next. What an
     /// earlier tree left there can make a broken one pass, so only what its tool compares with the
@@ -174,21 +174,21 @@ pub struct Runs {
     pub ports: BTreeMap<String, u32>,
     /// The lowest of these ports; default 20000.
     pub port_base: u32,
-    /// What must be free on the disk before a run is begun, in MiB; default 512.
+    /// Space that must be free on the disk before a run is begun, in MiB; default 512.
     pub disk_floor_mb: u32,
 }
 
-/// Who works on what, where several agents could.
+/// Settings of the choice among several agents.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Router {
     /// Agents in the order in which they are preferred.
     pub prefer: Vec<String>,
     /// Capabilities that a type of task, or a label, asks for.
     pub capabilities: BTreeMap<String, Vec<String>>,
-    /// Who stands in for an agent that is out of quota or not logged in, beside what its own file
-    /// says.
+    /// Agents that stand in for an agent that is out of quota or not logged in, beside what its own
+    /// file says.
     pub fallback: BTreeMap<String, Vec<String>>,
-    /// How the parts of a score weigh.
+    /// Weights of the parts of a score.
     pub weights: Weights,
 }
 
@@ -207,7 +207,7 @@ pub struct Budgets {
     pub repository: Amounts,
 }
 
-/// How accepted work reaches its target.
+/// The way in which accepted work reaches its target.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AcceptMode {
@@ -220,10 +220,10 @@ pub enum AcceptMode {
     Branch,
 }
 
-/// How accepted work is taken over.
+/// Settings of accepting.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Accept {
-    /// How it reaches its target.
+    /// The way in which it reaches its target.
     pub mode: AcceptMode,
     /// The target branch; default the one that the work started from.
     pub target: Option<String>,

@@ -53,12 +53,13 @@ impl Trees {
     }
 }
 
-/// Where trees are kept on this machine.
+/// Returns the directory in which trees are kept on this machine.
 pub fn dir() -> Option<PathBuf> {
     Some(env::user_config_dir()?.join("trees"))
 }
 
-/// What a kept tree begins with, and its name: the bytes that it stands for, and who parsed them.
+/// Returns the first line of a kept tree, which is also its name: the bytes that it stands for, and
+/// who parsed them.
 fn head_of(bytes: &[u8]) -> String {
     format!(
         "{} ai {}\n",

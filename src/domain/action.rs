@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// What an action can do when nobody can say whether it is allowed.
+/// The nature of an action: what it can do while nobody can say whether it is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nature {
     /// It only gives something back or stops something; it stays open while the policy cannot be
@@ -26,7 +26,7 @@ pub struct UnknownAction(pub String);
 /// Writes the enum, its list, its names and its natures from one table.
 macro_rules! actions {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $nature:ident;)*) => {
-        /// What somebody asks to do.
+        /// An action that somebody asks to do.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(try_from = "String", into = "String")]
         pub enum Action { $($(#[$doc])* $variant,)* }
@@ -40,7 +40,7 @@ macro_rules! actions {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// What the action can do when nobody can say whether it is allowed.
+            /// Returns the action's nature.
             pub const fn nature(self) -> Nature {
                 match self { $(Self::$variant => Nature::$nature,)* }
             }

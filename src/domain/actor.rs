@@ -12,7 +12,7 @@ use std::str::FromStr;
 /// The longest name and the longest incarnation, in bytes.
 pub const MAX_NAME: usize = 64;
 
-/// What sort of actor this is.
+/// The sort of an actor.
 #[derive(
     Debug,
     Clone,
@@ -68,21 +68,21 @@ pub struct ActorName(String);
 #[serde(try_from = "String", into = "String")]
 pub struct Incarnation(String);
 
-/// Who acts.
+/// The person or program that acts.
 #[derive(
     Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(try_from = "String", into = "String")]
 pub struct Actor {
-    /// What sort of actor.
+    /// The sort of actor.
     pub kind: ActorKind,
     /// Its name.
     pub name: ActorName,
-    /// Which session of it, where sessions are told apart.
+    /// The session of it, where sessions are told apart.
     pub incarnation: Option<Incarnation>,
 }
 
-/// Why a text names no actor.
+/// A text that names no actor, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ActorError {
     /// Nothing stands where a name is wanted.

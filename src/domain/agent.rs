@@ -22,11 +22,11 @@ pub const MAX_NAME: usize = 64;
 #[serde(try_from = "String", into = "String")]
 pub struct Name(String);
 
-/// Why a text is not a [`Name`].
+/// A text that is not a [`Name`], with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not a valid name: {why}", crate::base::text::one_line(name))]
 pub struct BadName {
-    /// What was given, cut when very long.
+    /// The given text, cut when very long.
     pub name: String,
     /// The broken rule.
     pub why: &'static str,
@@ -100,7 +100,7 @@ pub struct Agent {
     pub version: u32,
     /// Equals the file's name.
     pub name: Name,
-    /// Which connector drives it.
+    /// The connector that drives it.
     pub connector: Name,
     /// Model, in the connector's own vocabulary; `None` leaves the choice to the CLI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,21 +111,22 @@ pub struct Agent {
     /// Free words for routing, such as `fast`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub labels: BTreeSet<String>,
-    /// What it is able to do, such as `rust` or `review`.
+    /// Abilities, such as `rust` or `review`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub capabilities: BTreeSet<String>,
     /// Ceilings of each run.
     #[serde(default)]
     pub limits: AgentLimits,
-    /// Who takes a task over where this one is out of quota or not logged in, in order; nobody else
-    /// does.
+    /// Agents that take a task over where this one is out of quota or not logged in, in order;
+    /// nobody else does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fallback: Vec<Name>,
     /// Names of variables that the agent gets from the user's environment, beyond those of its
     /// connector.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env_pass: Vec<String>,
-    /// Where its CLI keeps login, sessions and settings; absent leaves it to the connector.
+    /// The directory in which its CLI keeps login, sessions and settings; absent leaves it to the
+    /// connector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub home: Option<Home>,
     /// `none` lets it work in the main checkout itself, for tools that can work nowhere else;
@@ -146,7 +147,7 @@ pub struct Agent {
     pub enabled: bool,
 }
 
-/// Where a CLI keeps its login, sessions and settings.
+/// The directory in which a CLI keeps its login, sessions and settings.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -210,7 +211,7 @@ impl Default for AgentLimits {
 pub struct BadField {
     /// The field, such as `limits.minutes`.
     pub field: String,
-    /// What is wrong.
+    /// The fault.
     pub why: String,
 }
 

@@ -52,7 +52,7 @@ pub enum AgentEvent {
     FileChange {
         /// Path as the CLI names it.
         path: String,
-        /// What happened to the file.
+        /// The change of the file.
         kind: FileChangeKind,
     },
     /// The agent's to-do list, whole.
@@ -75,7 +75,7 @@ pub enum AgentEvent {
     },
     /// The CLI reports an error; not final.
     Error {
-        /// What kind.
+        /// The class of the failure.
         class: FailureClass,
         /// The CLI's words.
         message: String,
@@ -115,7 +115,7 @@ impl AgentEvent {
     }
 }
 
-/// What happened to a file.
+/// The change of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FileChangeKind {
@@ -130,7 +130,7 @@ pub enum FileChangeKind {
 /// One step of an agent's plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanStep {
-    /// What is to be done.
+    /// The work to be done.
     pub text: String,
     /// The CLI's own word, such as `pending` or `completed`.
     pub status: String,
@@ -161,8 +161,8 @@ pub struct Denial {
     pub reason: String,
 }
 
-/// Who is to blame for a failure, as far as the stream tells; drives retry, not the verdict on the
-/// code.
+/// The party to blame for a failure, as far as the stream tells; drives retry, not the verdict on
+/// the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureClass {
@@ -180,7 +180,7 @@ pub enum FailureClass {
     Exit,
 }
 
-/// What a connector concludes from stream and process end.
+/// The conclusion that a connector draws from stream and process end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum StreamOutcome {
@@ -188,16 +188,16 @@ pub enum StreamOutcome {
     Completed,
     /// The CLI failed.
     Failed {
-        /// What kind.
+        /// The class of the failure.
         class: FailureClass,
         /// The CLI's words, for people.
         message: String,
     },
     /// The provider asks to come back later; counts no attempt.
     Quota {
-        /// When the provider says it opens again, in milliseconds since the epoch.
+        /// Time at which the provider says it opens again, in milliseconds since the epoch.
         retry_at_ms: Option<i64>,
-        /// How long the provider asks to wait, in milliseconds.
+        /// Time that the provider asks to wait, in milliseconds.
         after_ms: Option<u64>,
     },
     /// The CLI is not logged in, or its key is refused; a person must act.
@@ -208,7 +208,7 @@ pub enum StreamOutcome {
     /// Tool calls were denied and no file tool changed anything. With a non-empty diff, treat it as
     /// completed.
     Refused {
-        /// What was denied.
+        /// Denied tool calls.
         denials: Vec<Denial>,
     },
     /// The stream stops without a final event.
@@ -227,7 +227,7 @@ pub struct AgentResult {
     pub session_id: Option<String>,
     /// Model that answered.
     pub model: Option<String>,
-    /// What the session used, where the CLI tells.
+    /// Use of the session, where the CLI tells.
     pub usage: Option<Usage>,
     /// Every denied tool call (the first 100), also when the run completed.
     pub denials: Vec<Denial>,

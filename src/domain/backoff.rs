@@ -5,10 +5,10 @@ use crate::domain::agent_event::FailureClass;
 
 /// The longest pause between attempts, in milliseconds.
 const LONGEST_MS: i64 = 600_000;
-/// How long a task waits after a quota refusal that names no time, in milliseconds.
+/// Pause of a task after a quota refusal that names no time, in milliseconds.
 const QUOTA_MS: i64 = 300_000;
 
-/// What the pause is about.
+/// The cause of a pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PauseCause {
     /// The provider asks to come back later and does not say when.
@@ -47,7 +47,7 @@ pub fn pause_ms(trouble: PauseCause, earlier_attempts: u32, seed: &str) -> i64 {
     doubled - spread / 2 + position(seed) * spread / 1000
 }
 
-/// Where a seed stands between 0 and 1000.
+/// Maps a seed onto 0 to 1000.
 fn position(seed: &str) -> i64 {
     // FNV-1a: spreads short texts well enough, and is the same everywhere.
     let hash = seed.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {

@@ -21,7 +21,7 @@ pub const DAY_MS: i64 = 86_400_000;
 /// to stay numbers.
 const MOST_TOKENS: u64 = 1_000_000_000_000;
 
-/// What a run used, as its CLI reported it.
+/// The use of a run, as its CLI reported it.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -49,8 +49,8 @@ impl RunUsage {
         }
     }
 
-    /// What a run used whose CLI counts its session on, where the session had used `before`. A
-    /// number that is smaller than the one before was counted from zero, and stands.
+    /// Computes the use of a run whose CLI counts its session on, where the session had used
+    /// `before`. A number that is smaller than the one before was counted from zero, and stands.
     pub fn since(self, before: RunUsage) -> RunUsage {
         let of = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
         let cost = self
@@ -93,7 +93,7 @@ pub struct Amounts {
     pub attempts: Option<u32>,
 }
 
-/// What has been used.
+/// A sum of use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
     /// Runs that have ended.
@@ -125,7 +125,7 @@ impl Spent {
     }
 }
 
-/// What a budget is about.
+/// The spender that a budget limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "Scope")]
@@ -160,7 +160,7 @@ impl BudgetScope {
     }
 }
 
-/// What is counted.
+/// The counted unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
@@ -174,12 +174,12 @@ pub enum Unit {
     Attempts,
 }
 
-/// How far one ceiling is used up, in the smallest unit of its kind.
+/// The level up to which one ceiling is used, in the smallest unit of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BudgetLevel {
-    /// What it is about.
+    /// The spender.
     pub scope: BudgetScope,
-    /// What is counted.
+    /// The counted unit.
     pub unit: Unit,
     /// Used.
     pub spent: u64,
@@ -188,7 +188,7 @@ pub struct BudgetLevel {
 }
 
 impl BudgetLevel {
-    /// What is left.
+    /// Returns the rest below the ceiling.
     pub fn left(&self) -> u64 {
         self.limit.saturating_sub(self.spent)
     }
@@ -275,7 +275,7 @@ pub fn day_of(at_ms: WallMs) -> i64 {
     at_ms.div_euclid(DAY_MS)
 }
 
-/// When the day of a wall time ends.
+/// Returns the end of the day of a wall time.
 pub fn day_ends_ms(at_ms: WallMs) -> WallMs {
     (day_of(at_ms) + 1) * DAY_MS
 }

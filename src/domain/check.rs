@@ -15,12 +15,12 @@ use serde::{Deserialize, Serialize};
 pub struct CheckSpec {
     /// Name of the check and of its log file.
     pub name: Name,
-    /// What to run.
+    /// The command.
     pub command: CheckCommand,
     /// Wall time, in minutes.
     #[serde(default = "default_timeout")]
     pub timeout_minutes: u32,
-    /// How to read its output.
+    /// The parser of its output.
     #[serde(default)]
     pub parser: CheckParser,
     /// Names of variables that it gets from the user's environment.
@@ -49,7 +49,7 @@ pub enum CheckCommand {
     Argv(Vec<String>),
 }
 
-/// How the output of a check is read. In files `auto`, `exit-code`, `cargo`, `nextest`, `pytest`,
+/// The parser of a check's output. In files `auto`, `exit-code`, `cargo`, `nextest`, `pytest`,
 /// `go`, or `{junit: GLOB}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "ParserText", into = "ParserText")]
@@ -172,23 +172,24 @@ impl CheckSpec {
     }
 }
 
-/// What came of one check.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CheckResult {
     /// Name of the check.
     pub name: Name,
     /// The end.
     pub status: CheckStatus,
-    /// Why the status is not simply what the exit code says, such as counts that contradict it.
+    /// The reason why the status is not simply what the exit code says, such as counts that
+    /// contradict it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// How its process ended; `None` where it did not run.
+    /// The end of its process; `None` where it did not run.
     pub exit: Option<ProcessEnd>,
     /// Wall time, in milliseconds.
     pub duration_ms: u64,
     /// Tests, where the output tells.
     pub counts: Option<TestCounts>,
-    /// What failed (the first 100), with excerpts.
+    /// Failures (the first 100), with excerpts.
     pub failures: Vec<FailedTest>,
     /// SHA-256 of its log, in hex; `None` where it did not run.
     pub log_sha256: Option<String>,
@@ -236,7 +237,7 @@ pub enum CheckStatus {
     /// It could not tell: the machine or the check itself is to blame. Never a pass, never a
     /// failure of the work.
     Broken {
-        /// Why.
+        /// The reason.
         why: String,
     },
     /// It was not run.

@@ -11,8 +11,8 @@ use crate::domain::tool_kind::ToolKind;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a rule or a decision says. Ordered from weak to strict, so that the strictest of many is
-/// their maximum.
+/// The effect of a rule or a decision. Ordered from weak to strict, so that the strictest of many
+/// is their maximum.
 #[derive(
     Debug,
     Clone,
@@ -65,7 +65,7 @@ impl fmt::Display for Effect {
     }
 }
 
-/// Where a rule comes from, from the outermost layer inwards.
+/// The origin of a rule, from the outermost layer inwards.
 #[derive(
     Debug,
     Clone,
@@ -110,7 +110,7 @@ impl fmt::Display for PolicyLayer {
     }
 }
 
-/// What an action is about.
+/// The object of an action.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Resource {
@@ -135,7 +135,7 @@ pub struct Resource {
     /// The tool or command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
-    /// What kind of thing the tool does.
+    /// The kind of thing that the tool does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<ToolKind>,
     /// SHA-256 of all that the tool is going to do, where its paths do not say it.
@@ -155,9 +155,9 @@ pub struct MatchedRule {
     pub layer: PolicyLayer,
     /// The id of the rule.
     pub rule: String,
-    /// What it says.
+    /// Its effect.
     pub effect: Effect,
-    /// Why, in the words of the rule.
+    /// The reason in the words of the rule.
     pub reason: String,
     /// The first path or pattern that it matched, safe to show; `None` for a rule that is not about
     /// paths.
@@ -168,24 +168,24 @@ pub struct MatchedRule {
 /// A human's word against a decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Override {
-    /// Who.
+    /// The actor.
     pub by: Actor,
-    /// Why, as given.
+    /// The reason as given.
     pub reason: String,
-    /// When, in milliseconds since the epoch.
+    /// Time in milliseconds since the epoch.
     pub at_ms: i64,
 }
 
 /// The answer of the policy to one question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Decision {
-    /// What the policy says.
+    /// The policy's answer.
     pub effect: Effect,
     /// The layer whose rule won.
     pub layer: PolicyLayer,
     /// The id of the rule that won.
     pub rule: String,
-    /// Why, as one line for people.
+    /// The reason as one line for people.
     pub reason: String,
     /// All rules that matched, by layer and id.
     pub matched: Vec<MatchedRule>,
@@ -200,15 +200,15 @@ pub struct Decision {
 pub struct DecisionRecord {
     /// The id, `d-…`.
     pub id: String,
-    /// When, in milliseconds since the epoch.
+    /// Time in milliseconds since the epoch.
     pub at_ms: i64,
-    /// Who asked.
+    /// The actor that asked.
     pub actor: Actor,
-    /// What for.
+    /// The action that was asked for.
     pub action: Action,
     /// On what. At most [`KEPT_PATHS`] paths are kept; `subject_digest` covers all of them.
     pub resource: Resource,
-    /// How many paths were asked about.
+    /// Number of paths that were asked about.
     pub path_count: u64,
     /// SHA-256 of action, actor and whole resource: an approval is bound to exactly this.
     pub subject_digest: String,
@@ -224,14 +224,14 @@ pub struct DecisionRecord {
     pub rule: String,
     /// The effect.
     pub effect: Effect,
-    /// Why.
+    /// The reason.
     pub reason: String,
     /// A human's word against it.
     #[serde(default, rename = "override", skip_serializing_if = "Option::is_none")]
     pub overridden: Option<Override>,
 }
 
-/// How many paths a record keeps.
+/// Number of paths that a record keeps.
 pub const KEPT_PATHS: usize = 200;
 
 impl Decision {

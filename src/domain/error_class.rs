@@ -6,7 +6,7 @@
 //! below the operations, and not in a front end. Which error belongs to which class is decided in
 //! `app::error`.
 
-/// What kind of failure ended a command.
+/// The class of the failure that ended a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ErrorClass {
     /// It was tried and failed.

@@ -25,11 +25,11 @@ use crate::domain::time::WallMs;
 pub struct EventRecord {
     /// Position, from 1, without gaps.
     pub seq: u64,
-    /// When, by the wall clock; order is by `seq` alone.
+    /// Time by the wall clock; order is by `seq` alone.
     pub at_ms: WallMs,
-    /// Who.
+    /// The actor.
     pub actor: Actor,
-    /// What happened.
+    /// The event.
     pub event: Event,
     /// Hash of the record before; 64 zeros for the first.
     pub prev: String,
@@ -37,7 +37,7 @@ pub struct EventRecord {
     pub hash: String,
 }
 
-/// What can happen.
+/// A fact that is recorded in the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind")]
 pub enum Event {
@@ -62,7 +62,7 @@ pub enum Event {
     TaskImported {
         /// As it was there, without its lease.
         task: Box<Task>,
-        /// What it depends on.
+        /// Dependencies.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         deps: Vec<TaskId>,
         /// Id of the other store.
@@ -76,14 +76,14 @@ pub enum Event {
     TaskCreated {
         /// As it was created.
         task: Box<Task>,
-        /// What it depends on.
+        /// Dependencies.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         deps: Vec<TaskId>,
     },
     /// Fields of a task changed.
     #[serde(rename = "task.edited")]
     TaskEdited {
-        /// Which task.
+        /// The task.
         task: TaskId,
         /// The fields that changed, with their new values.
         edit: Box<TaskEdit>,
@@ -107,7 +107,7 @@ pub enum Event {
     /// A task was put on hold.
     #[serde(rename = "task.held")]
     TaskHeld {
-        /// Which task.
+        /// The task.
         task: TaskId,
         /// The hold.
         hold: Hold,
@@ -115,29 +115,29 @@ pub enum Event {
     /// A hold was lifted.
     #[serde(rename = "task.unheld")]
     TaskUnheld {
-        /// Which task.
+        /// The task.
         task: TaskId,
     },
     /// A task is not wanted any more.
     #[serde(rename = "task.cancelled")]
     TaskCancelled {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// A failed, parked or cancelled task goes back to the queue with fresh attempts.
     #[serde(rename = "task.retried")]
     TaskRetried {
-        /// Which task.
+        /// The task.
         task: TaskId,
     },
     /// A finished task is open again.
     #[serde(rename = "task.reopened")]
     TaskReopened {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Why; goes into the notes.
+        /// The reason; goes into the notes.
         note: Note,
     },
     /// A lease was granted, with its locks.
@@ -145,7 +145,7 @@ pub enum Event {
     LeaseGranted {
         /// The lease.
         lease: Lease,
-        /// What it locks.
+        /// The locks.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         locks: Vec<HeldLock>,
     },
@@ -154,7 +154,7 @@ pub enum Event {
     LeaseReleased {
         /// About what.
         subject: Subject,
-        /// Which grant.
+        /// Epoch of the grant.
         epoch: u64,
         /// Left for the next holder.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -165,7 +165,7 @@ pub enum Event {
     LeaseLapsed {
         /// About what.
         subject: Subject,
-        /// Which grant.
+        /// Epoch of the grant.
         epoch: u64,
         /// Set where the task now waits for a person.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -174,9 +174,9 @@ pub enum Event {
     /// A holder left word on how to go on, and went on.
     #[serde(rename = "lease.checkpoint")]
     Checkpoint {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Which grant.
+        /// Epoch of the grant.
         epoch: u64,
         /// Written for a stranger.
         next_step: String,
@@ -188,9 +188,9 @@ pub enum Event {
         subject: Subject,
         /// The presented grant.
         epoch: u64,
-        /// What was tried.
+        /// The operation that was tried.
         tried: String,
-        /// Why it was refused.
+        /// The reason of the refusal.
         why: String,
     },
     /// A run started.
@@ -202,7 +202,7 @@ pub enum Event {
     /// A run is about to do a step.
     #[serde(rename = "run.step")]
     RunStep {
-        /// Which run.
+        /// The run.
         run: RunId,
         /// The step.
         step: RunStep,
@@ -216,7 +216,7 @@ pub enum Event {
     /// A run that is at work has used so much by now.
     #[serde(rename = "run.used")]
     RunUsed {
-        /// Which run.
+        /// The run.
         run: RunId,
         /// In all.
         used: RunUsage,
@@ -224,19 +224,19 @@ pub enum Event {
     /// An accept is about to move its target branch.
     #[serde(rename = "accept.started")]
     AcceptStarted {
-        /// Which run.
+        /// The run.
         run: RunId,
-        /// What goes where.
+        /// The landing that is about to be made.
         accepting: Accepting,
     },
     /// A run ended and was judged; what happens to the task stands beside it.
     #[serde(rename = "run.ended")]
     RunEnded {
-        /// Which run.
+        /// The run.
         run: RunId,
-        /// How.
+        /// The end.
         end: Box<RunEnd>,
-        /// What becomes of the task.
+        /// The consequence for the task.
         then: FollowUp,
     },
     /// A piece of evidence was recorded.
@@ -248,7 +248,7 @@ pub enum Event {
     /// A reviewer sent the work back.
     #[serde(rename = "task.rejected")]
     TaskRejected {
-        /// Which task.
+        /// The task.
         task: TaskId,
         /// Goes into the next prompt.
         note: Note,
@@ -256,17 +256,17 @@ pub enum Event {
     /// A task was given up.
     #[serde(rename = "task.failed")]
     TaskFailed {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// A task is done.
     #[serde(rename = "task.done")]
     TaskDone {
-        /// Which task.
+        /// The task.
         task: TaskId,
-        /// What proves it.
+        /// The proof.
         proof: Proof,
     },
     /// A person said yes to a decision that waited for it.
@@ -285,7 +285,7 @@ pub enum Event {
     },
 }
 
-/// What becomes of a task when its run has ended.
+/// The consequence for a task whose run has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "to", rename_all = "snake_case")]
 #[schemars(rename = "After")]
@@ -294,7 +294,7 @@ pub enum FollowUp {
     Review,
     /// Another attempt.
     Requeue {
-        /// Whether the attempt counts against the limit.
+        /// The count of the attempt against the limit.
         attempt: AttemptCount,
         /// Not before this wall time.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -307,17 +307,17 @@ pub enum FollowUp {
     Hold {
         /// The hold.
         hold: Hold,
-        /// Whether the attempt counts against the limit.
+        /// The count of the attempt against the limit.
         attempt: AttemptCount,
     },
     /// Attempts are used up.
     Fail {
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
 
-/// Whether an attempt counts.
+/// The count of an attempt against the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "Attempt")]

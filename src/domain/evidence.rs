@@ -15,9 +15,9 @@ pub struct Evidence {
     /// The run; absent for checks that a person's `done` ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunId>,
-    /// What it is.
+    /// Its kind.
     pub kind: EvidenceKind,
-    /// Which of its kind: the check's name, the log's name.
+    /// Its name among its kind: the check's name, the log's name.
     pub name: String,
     /// File below the state directory.
     pub file: String,
@@ -28,14 +28,14 @@ pub struct Evidence {
     /// The tree it was measured on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tree: Option<String>,
-    /// When.
+    /// Time of filing, in milliseconds since 1970.
     pub at_ms: WallMs,
     /// The short of it: counts and status of a check, files and lines of a diff.
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub summary: serde_json::Value,
 }
 
-/// What a piece of evidence is.
+/// The kind of a piece of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EvidenceKind {
@@ -47,7 +47,7 @@ pub enum EvidenceKind {
     Check,
     /// The log of the setup command; the summary says how it ended.
     Setup,
-    /// What the agent printed.
+    /// The agent's output.
     Log,
     /// The normalized event stream of the agent.
     Events,

@@ -13,7 +13,7 @@ use crate::domain::time::WallMs;
 
 /// The tables, as rows of the domain.
 pub trait Tables {
-    /// What a failed access looks like.
+    /// The error of a failed access.
     type Error;
 
     /// A task by its full id.
@@ -162,8 +162,8 @@ pub fn apply<T: Tables + ?Sized>(
     }
 }
 
-/// What the end of a run means for its task. A run that lost its lease ends for itself alone: the
-/// task is somebody else's by now.
+/// Applies the end of a run to its task. A run that lost its lease ends for itself alone: the task
+/// is somebody else's by now.
 fn end_run<T: Tables + ?Sized>(
     tables: &mut T,
     at_ms: WallMs,

@@ -8,7 +8,7 @@
 use crate::domain::event::{Event, FollowUp, TaskEdit};
 use crate::domain::task::{Hold, Proof, Task, TaskState};
 
-/// What looks at each text, and may change it.
+/// A visitor that looks at each text, and may change it.
 type Visit<'a> = &'a mut dyn FnMut(&mut String);
 
 impl Event {

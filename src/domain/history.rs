@@ -25,9 +25,9 @@ pub struct RunUse {
     pub started_ms: WallMs,
     /// When it ended.
     pub ended_ms: WallMs,
-    /// How the process ended.
+    /// The end of the process.
     pub lifecycle: Lifecycle,
-    /// What followed.
+    /// The outcome.
     pub outcome: Outcome,
     /// Milliseconds that it took.
     pub ms: u64,
@@ -118,33 +118,33 @@ pub struct AgentSum {
     pub good: u64,
     /// Runs that failed or were sent back; the rest was nobody's fault.
     pub bad: u64,
-    /// What they used together.
+    /// Their use together.
     pub spent: Spent,
 }
 
-/// What an agent used on one day.
+/// The use of an agent on one day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DaySum {
     /// Days since the epoch, in UTC.
     pub day: i64,
     /// The agent.
     pub agent: String,
-    /// What its runs used that ended on that day.
+    /// The use of its runs that ended on that day.
     pub spent: Spent,
 }
 
-/// How an agent's last run ended, and what follows from its runs.
+/// The end of an agent's last run, and what follows from its runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct AgentLast {
     /// The agent.
     pub agent: String,
     /// Its last run.
     pub run: String,
-    /// When that ended.
+    /// Time at which that ended, in milliseconds since 1970.
     pub ended_ms: WallMs,
-    /// How the process ended.
+    /// The end of the process.
     pub lifecycle: String,
-    /// What followed.
+    /// The outcome.
     pub outcome: String,
     /// Failures since its last good run.
     pub streak: u32,

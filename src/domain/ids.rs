@@ -30,7 +30,7 @@ id_type!(
     TaskId
 );
 id_type!(
-    /// What a lease is about: a task (`t-…`) or a lock held by hand (`l-…`).
+    /// The subject of a lease: a task (`t-…`) or a lock held by hand (`l-…`).
     Subject
 );
 id_type!(

@@ -13,25 +13,25 @@ use crate::domain::time::{Elapsed, LeaseInstant, Now, WallMs};
 /// The right to work on a subject until it expires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Lease {
-    /// What it is about.
+    /// The subject.
     pub subject: Subject,
-    /// Which grant of the subject this is, from 1.
+    /// Epoch: the number of this grant of the subject, from 1.
     pub epoch: u64,
-    /// Who holds it.
+    /// The holder.
     pub holder: Actor,
     /// SHA-256 of the token's secret; the secret itself is never stored.
     pub secret_hash: String,
-    /// When it was granted, by the wall clock.
+    /// Time of the grant by the wall clock.
     pub granted_ms: WallMs,
-    /// How long a grant or renewal lasts.
+    /// Duration of a grant or renewal, in milliseconds.
     pub ttl_ms: i64,
-    /// When it lapses, on the lease clock.
+    /// Time of expiry on the lease clock.
     pub expires: LeaseInstant,
     /// The same instant for people.
     pub expires_ms: WallMs,
 }
 
-/// Whether a lease binds now.
+/// The liveness of a lease: whether it binds now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaseLiveness {
     /// It binds for so many more milliseconds.
@@ -43,7 +43,7 @@ pub enum LeaseLiveness {
 }
 
 impl Lease {
-    /// Whether the lease binds at `now`.
+    /// Judges whether the lease binds at `now`.
     pub fn liveness(&self, now: &Now) -> LeaseLiveness {
         match now.lease.since(&self.expires) {
             Elapsed::Ms(past) if past < 0 => LeaseLiveness::Live(-past),
@@ -71,9 +71,9 @@ impl Lease {
 /// A lease token: `<subject>.<epoch>.<secret>`. Its `Debug` form hides the secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
-    /// What the lease is about.
+    /// The subject of the lease.
     pub subject: Subject,
-    /// Which grant.
+    /// Epoch of the grant.
     pub epoch: u64,
     secret: String,
 }
@@ -130,7 +130,7 @@ impl std::fmt::Debug for Token {
     }
 }
 
-/// Why a token does not open a subject.
+/// The reason why a token does not open a subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stale {
     /// Nobody holds the subject now.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::path_pattern::{CaseMode, Exclusion, PathPattern, overlap_except};
 
-/// Whether a lock tolerates others over the same paths.
+/// The mode of a lock: whether it tolerates others over the same paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LockMode {
@@ -29,7 +29,7 @@ impl LockMode {
         }
     }
 
-    /// Whether two locks in these modes exclude each other where they meet.
+    /// Returns true if two locks in these modes exclude each other where they meet.
     pub fn excludes(self, other: LockMode) -> bool {
         self == LockMode::Exclusive || other == LockMode::Exclusive
     }
@@ -61,7 +61,7 @@ pub struct HarmlessSet {
 }
 
 impl HarmlessSet {
-    /// What any of `patterns` matches is harmless. Patterns of another case mode than `mode` are
+    /// Makes harmless what any of `patterns` matches. Patterns of another case mode than `mode` are
     /// left out.
     pub fn new<'a>(patterns: impl IntoIterator<Item = &'a PathPattern>, mode: CaseMode) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl HarmlessSet {
         }
     }
 
-    /// Whether `path`, as Git names it, is harmless.
+    /// Returns true if `path`, as Git names it, is harmless.
     pub fn is_harmless(&self, path: &[u8]) -> bool {
         self.paths.is_match(path)
     }

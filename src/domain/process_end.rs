@@ -45,7 +45,7 @@ pub enum ProcessEnd {
     },
 }
 
-/// Why a command was stopped from outside.
+/// The reason why a command was stopped from outside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
@@ -75,8 +75,8 @@ impl ProcessEnd {
         self.code() == Some(0)
     }
 
-    /// Why the machine, not the work, is to blame; `None` where the process exited by itself, or
-    /// had done all that it was to do.
+    /// Tells why the machine, not the work, is to blame; `None` where the process exited by itself,
+    /// or had done all that it was to do.
     pub fn trouble(&self) -> Option<String> {
         match self {
             Self::Exited { .. } | Self::Dismissed => None,

@@ -4,12 +4,12 @@
 use crate::domain::run::{Run, RunStep};
 use crate::domain::verdict::Lifecycle;
 
-/// What the next run is like.
+/// The next run, as far as it decides whether to resume.
 #[derive(Debug, Clone, Copy)]
 pub struct Next<'a> {
     /// Its agent.
     pub agent: &'a str,
-    /// What drives it.
+    /// The connector that drives it.
     pub connector: &'a str,
     /// The model that is asked for.
     pub model: Option<&'a str>,

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::domain::time::WallMs;
 
-/// How the parts of a score weigh; 0 takes a part out.
+/// Weights of the parts of a score; 0 takes a part out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Weights {
     /// Share of good runs of this type of task.
@@ -34,7 +34,7 @@ impl Default for Weights {
     }
 }
 
-/// Who else could go on with a task whose agent was refused by its provider.
+/// Agents that could go on with a task whose agent was refused by its provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Relief {
     /// Somebody who is configured for it, at once.

@@ -35,13 +35,13 @@ pub struct Run {
     pub worktree: String,
     /// The process that supervises (or supervised) it.
     pub supervisor: ProcessRef,
-    /// When it started.
+    /// Time of its start, in milliseconds since 1970.
     pub started_ms: WallMs,
     /// The same by the clock that nobody sets; absent in a run of before, and where another clock
     /// measured it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<LeaseInstant>,
-    /// How far it has come.
+    /// The last recorded step.
     pub step: RunStep,
     /// The tree that `ai` snapshotted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,17 +55,17 @@ pub struct Run {
     /// The session of an interrupted run that this one was started to continue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed: Option<Resumed>,
-    /// What it has used so far, as far as its CLI has told.
+    /// Its use so far, as far as its CLI has told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used: Option<RunUsage>,
-    /// How its agent was chosen.
+    /// The choice of its agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routed: Option<Routed>,
-    /// What a started accept is about to put where; the effect can be looked up by it after a
-    /// crash.
+    /// The landing that a started accept is about to make; the effect can be looked up by it after
+    /// a crash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepting: Option<Accepting>,
-    /// How it ended; absent while it has not.
+    /// Its end; absent while it has not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<RunEnd>,
 }
@@ -88,8 +88,8 @@ impl Run {
         }
     }
 
-    /// How long it has gone on by now, in milliseconds. A wall clock that was set meanwhile does
-    /// not count, as far as the machine has not been started anew.
+    /// Returns its age by now, in milliseconds. A wall clock that was set meanwhile does not count,
+    /// as far as the machine has not been started anew.
     pub fn age_ms(&self, now: &Now) -> u64 {
         let ms = match self.started.as_ref().map(|then| now.lease.since(then)) {
             Some(Elapsed::Ms(ms)) => ms,
@@ -109,7 +109,7 @@ pub struct Resumed {
     /// The commit that holds what that run had done; absent where it had done nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub work: Option<String>,
-    /// What the CLI's sessions had used before, for CLIs that go on counting.
+    /// Earlier use of the CLI's sessions, for CLIs that go on counting.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub used: RunUsage,
 }
@@ -118,23 +118,22 @@ fn is_nothing(used: &RunUsage) -> bool {
     *used == RunUsage::default()
 }
 
-/// How the agent of a run was chosen; the whole trace stands in `routing.json` of the run's
-/// directory.
+/// The choice of a run's agent; the whole trace stands in `routing.json` of the run's directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Routed {
     /// By what.
     pub by: RoutedBy,
-    /// Why, in words.
+    /// The reason in words.
     pub why: String,
     /// The agent in whose place it stands, where it is a fallback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback_of: Option<String>,
-    /// Who would take over, in order, should its quota end.
+    /// Agents that would take over, in order, should its quota end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fallbacks: Vec<String>,
 }
 
-/// What decided about an agent.
+/// The ground on which an agent was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RoutedBy {
@@ -173,8 +172,8 @@ pub struct Accepting {
     pub commit: String,
     /// Its tree, on which the checks have passed.
     pub tree: String,
-    /// Why it is accepted without a passing verdict, where it is: the word stands, whoever
-    /// completes an accept that was cut off.
+    /// The reason why it is accepted without a passing verdict, where it is: the word stands,
+    /// whoever completes an accept that was cut off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overridden: Option<Override>,
 }
@@ -218,22 +217,22 @@ impl RunStep {
     }
 }
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunEnd {
-    /// When.
+    /// Time of the end, in milliseconds since 1970.
     pub at_ms: WallMs,
     /// The cell of the verdict table.
     #[serde(flatten)]
     pub cell: Cell,
-    /// What follows.
+    /// The outcome.
     pub outcome: Outcome,
     /// One line for people.
     pub summary: String,
-    /// How long it went on, in milliseconds; absent in a run of before.
+    /// Its duration, in milliseconds; absent in a run of before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub took_ms: Option<u64>,
-    /// What it used, where its CLI told.
+    /// Its use, where its CLI told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<RunUsage>,
     /// Until when its agent is not to be asked again: its provider has refused for quota or login.
@@ -245,7 +244,7 @@ pub struct RunEnd {
     /// The session of its CLI, by which a later run may continue it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
-    /// Why the session that it was to continue was not continued.
+    /// The reason why the session that it was to continue was not continued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume_refused: Option<String>,
     /// The signs by which it was found to be stalled.

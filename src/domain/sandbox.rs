@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a run works.
+/// The place in which a run works.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -62,7 +62,7 @@ pub enum SandboxMode {
     None,
 }
 
-/// Whether there is a network.
+/// Access to the network.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -75,7 +75,7 @@ pub enum Network {
     Off,
 }
 
-/// What stood around an agent, for the evidence.
+/// The sandbox that stood around an agent, for the evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[schemars(rename = "Used")]
 pub struct SandboxUsed {

@@ -13,14 +13,14 @@ const OUTPUT: i32 = 2;
 const CPU: i32 = 2;
 /// Weight of a worktree in which nothing changes.
 const FILES: i32 = 1;
-/// What a sign of life takes away.
+/// Points that a sign of life takes away.
 const LIFE: i32 = 2;
 /// From this sum on it has stalled; more than any sign weighs alone.
 const STALLED: i32 = 3;
 /// After so many times the allowed silence, a sign of life takes nothing away any more.
 const PATIENCE: u64 = 4;
 
-/// How long ago each sign of work was last seen, in milliseconds.
+/// Age of each sign of work, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StallSignals {
     /// The last byte of output.
@@ -31,7 +31,7 @@ pub struct StallSignals {
     pub files_ms: Option<u64>,
 }
 
-/// What the signs amount to, with those that speak for it.
+/// The conclusion from the signs, with those that speak for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StallState {
     /// It works, as far as can be told.

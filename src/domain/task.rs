@@ -18,7 +18,7 @@ use crate::domain::time::WallMs;
 pub struct Task {
     /// Short random id.
     pub id: TaskId,
-    /// Where the task stands, with the data of that state.
+    /// The state of the task, with its data.
     #[serde(flatten)]
     pub state: TaskState,
     /// One line for people.
@@ -26,7 +26,7 @@ pub struct Task {
     /// The prompt.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub body: String,
-    /// What kind of work: `feature`, `bug`, `chore`, or any word of the project's own.
+    /// Kind of work: `feature`, `bug`, `chore`, or any word of the project's own.
     #[serde(rename = "type")]
     pub kind: String,
     /// 0 is most urgent, 4 least.
@@ -34,7 +34,7 @@ pub struct Task {
     /// Free words for filters and routing.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub labels: BTreeSet<String>,
-    /// What a claim locks.
+    /// Paths that a claim locks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<LockRequest>,
     /// Names of the checks that must pass; empty means the project's default checks.
@@ -55,7 +55,7 @@ pub struct Task {
     /// Attempts before the task fails; the project's default where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
-    /// What keeps the task out of the queue besides dependencies.
+    /// The hold that keeps the task out of the queue besides dependencies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
     /// Attempts that counted.
@@ -67,17 +67,17 @@ pub struct Task {
     /// The epoch of the newest lease ever granted; 0 before the first.
     #[serde(default, skip_serializing_if = "is_zero_u64")]
     pub epoch: u64,
-    /// What the last holder left for a stranger to go on with.
+    /// Words of the last holder for a stranger who goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_step: Option<String>,
     /// Notes of rejected and failed attempts, oldest first; they go into the next prompt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
-    /// Who created it.
+    /// The creator.
     pub created_by: Actor,
-    /// When.
+    /// Time, in milliseconds since 1970.
     pub created_ms: WallMs,
-    /// When it last changed.
+    /// Time of the last change, in milliseconds since 1970.
     pub updated_ms: WallMs,
     /// Tells this task from one of another store that happens to bear the same id.
     pub uid: String,
@@ -98,7 +98,7 @@ pub enum TaskState {
     },
     /// Something must happen first.
     Blocked {
-        /// What.
+        /// The block reason.
         blocked_by: BlockReason,
     },
     /// Work is finished and judged; a person (or policy) accepts or rejects.
@@ -108,24 +108,24 @@ pub enum TaskState {
     },
     /// Accepted.
     Done {
-        /// What proves it.
+        /// The proof.
         proof: Proof,
-        /// When.
+        /// Time, in milliseconds since 1970.
         done_ms: WallMs,
     },
     /// Given up until somebody retries by hand.
     Failed {
-        /// Why.
+        /// The reason.
         failed_because: String,
     },
     /// Not wanted any more.
     Cancelled {
-        /// Why.
+        /// The reason.
         cancelled_because: String,
     },
 }
 
-/// Why a task is blocked.
+/// The reason why a task is blocked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BlockReason {
@@ -142,9 +142,9 @@ pub enum BlockReason {
 /// Something that keeps a task out of the queue until it is lifted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Hold {
-    /// Which of the block reasons it stands for; never `dependency`.
+    /// The block reason that it stands for; never `dependency`.
     pub kind: BlockReason,
-    /// Why.
+    /// The reason.
     pub reason: String,
     /// Since when.
     pub since_ms: WallMs,
@@ -153,7 +153,7 @@ pub struct Hold {
 /// A note for the next attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Note {
-    /// When it was left.
+    /// Time at which it was left, in milliseconds since 1970.
     pub at_ms: WallMs,
     /// By whom.
     pub by: Actor,
@@ -170,7 +170,7 @@ pub struct LockRequest {
     pub mode: LockMode,
 }
 
-/// Why a task counts as done.
+/// The proof by which a task counts as done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Proof {
@@ -189,7 +189,7 @@ pub enum Proof {
     Overridden {
         /// The person's reason.
         reason: String,
-        /// Who.
+        /// The actor.
         by: Actor,
     },
 }

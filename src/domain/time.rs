@@ -8,13 +8,13 @@ pub type WallMs = i64;
 /// An instant of the clock that leases live on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LeaseInstant {
-    /// Which clock: `<boot id>/<time namespace>` on one host.
+    /// The clock: `<boot id>/<time namespace>` on one host.
     pub epoch: String,
     /// Milliseconds of that clock.
     pub ms: i64,
 }
 
-/// How two lease instants stand to each other.
+/// The relation of two lease instants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Elapsed {
     /// Same clock: `now - then` in milliseconds.

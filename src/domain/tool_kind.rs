@@ -15,7 +15,7 @@ pub struct UnknownKind(pub String);
 /// Writes the enum, its list and its words from one table.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident = $word:literal;)*) => {
-        /// What kind of thing a tool call does.
+        /// The kind of thing that a tool call does.
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum ToolKind { $($(#[$doc])* $variant,)* }

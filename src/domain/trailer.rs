@@ -13,7 +13,7 @@ pub const AGENT: &str = "AI-Agent";
 /// The longest subject, in characters.
 pub const MAX_SUBJECT: usize = 72;
 
-/// What a commit points at.
+/// The pointers of a commit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trailers {
     /// The task id.

@@ -46,7 +46,7 @@ macro_rules! axis {
 }
 
 axis! {
-    /// How the agent's process ended.
+    /// The end of the agent's process.
     Lifecycle {
         /// It ended by itself with success and changed something.
         Finished = "finished",
@@ -72,7 +72,7 @@ axis! {
 }
 
 axis! {
-    /// What the checks said that `ai` itself ran.
+    /// The word of the checks that `ai` itself ran.
     Verification {
         /// All required checks passed.
         Passed = "passed",
@@ -89,7 +89,7 @@ axis! {
 }
 
 axis! {
-    /// What the policy said on the changed paths; a granted approval turns `NeedsApproval` into
+    /// The word of the policy on the changed paths; a granted approval turns `NeedsApproval` into
     /// `Allow`.
     PolicyVerdict {
         /// Allowed, with or without a warning.
@@ -102,7 +102,7 @@ axis! {
 }
 
 axis! {
-    /// Whether the evidence is about what would be accepted.
+    /// The freshness of the evidence: whether it is about what would be accepted.
     Freshness {
         /// The branch has the tree of the evidence and merges cleanly onto the target.
         Current = "current",
@@ -114,7 +114,7 @@ axis! {
 }
 
 axis! {
-    /// What becomes of the run.
+    /// The outcome of a run.
     Outcome {
         /// Good as it stands: a human, or the configuration, may accept it.
         ReadyForReview = "ready_for_review",
@@ -145,13 +145,13 @@ axis! {
 /// The four axes of one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Cell {
-    /// How the process ended.
+    /// The end of the process.
     pub lifecycle: Lifecycle,
-    /// What the checks said.
+    /// The word of the checks.
     pub verification: Verification,
-    /// What the policy said.
+    /// The word of the policy.
     pub policy: PolicyVerdict,
-    /// Whether the evidence is current.
+    /// The freshness of the evidence.
     pub freshness: Freshness,
 }
 
@@ -261,7 +261,7 @@ impl Outcome {
         }
     }
 
-    /// How it reads behind "last run".
+    /// Returns the words that stand behind "last run".
     pub const fn short(self) -> &'static str {
         match self {
             Self::ReadyForReview => "ready for review",

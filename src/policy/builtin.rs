@@ -9,7 +9,7 @@ use crate::policy::pattern_list::BadPatterns;
 use crate::policy::rule::{ActionPattern, PolicyRule, Replaceable};
 use std::sync::OnceLock;
 
-/// What the built-in policy is called in records; counts up when the built-in rules change.
+/// Name of the built-in policy in records; counts up when the built-in rules change.
 pub const DIGEST: &str = "built-in:1";
 /// Ids that begin so belong to `ai`.
 pub const RESERVED: [&str; 3] = ["built-in.", "limit.", "policy."];

@@ -91,7 +91,7 @@ fn default_answer(state: &PolicyState) -> MatchedRule {
     }
 }
 
-/// Which parts of a resource the rules of the file answer for.
+/// The parts of a resource for which the rules of the file answer.
 struct Coverage {
     parts: Vec<bool>,
 }

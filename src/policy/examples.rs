@@ -13,7 +13,7 @@ use crate::domain::repo_path::RepoPath;
 use crate::domain::tool_kind::ToolKind;
 use crate::policy::rule::PolicyRule;
 
-/// What one example states.
+/// The statement of one example.
 #[derive(Debug, Default)]
 struct Example {
     action: Option<Action>,

@@ -17,7 +17,7 @@ use crate::policy::path_globs::PathGlobs;
 use crate::policy::pattern_list::BadPatterns;
 use crate::policy::rule::{ActionPattern, PolicyRule, Replaceable};
 
-/// Where the project's policy lives, relative to the repository root.
+/// Path of the project's policy, relative to the repository root.
 pub const FILE: &str = ".ai/policy.yaml";
 
 /// The words for effects in files.
@@ -297,7 +297,7 @@ fn action_pattern(
     None
 }
 
-/// Why the rule stands; only a rule that allows may be silent about it.
+/// Reads the reason of a rule; only a rule that allows may be silent about it.
 fn reason_of(
     fields: &mut MappingFields<'_>,
     effect: Option<Effect>,

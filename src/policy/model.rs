@@ -11,7 +11,7 @@ use crate::policy::rule::{PolicyRule, Replaceable};
 pub struct Policy {
     /// Its rules in the order of the file, which has no meaning.
     pub(super) rules: Vec<PolicyRule>,
-    /// What happens where no rule of the file matches.
+    /// The effect where no rule of the file matches.
     pub(super) default: Effect,
     /// Its limits.
     pub(super) limits: PolicyLimits,
@@ -22,13 +22,13 @@ pub struct Policy {
 /// A policy file that is there and cannot be used.
 #[derive(Debug, Clone)]
 pub struct Unreadable {
-    /// What is wrong with it.
+    /// The problems found in it.
     pub problems: YamlProblems,
     /// SHA-256 of the bytes of the file, where they could be read.
     pub digest: Option<String>,
 }
 
-/// What is known about the policy of a repository.
+/// The state of a repository's policy: read, built in, or unreadable.
 #[derive(Debug, Clone)]
 pub enum PolicyState {
     /// There is no policy file: the built-in rules alone.
@@ -48,8 +48,8 @@ impl PolicyState {
         }
     }
 
-    /// What names this policy in records: the SHA-256 of its file, or the name of the built-in
-    /// policy.
+    /// Returns the name of this policy in records: the SHA-256 of its file, or the name of the
+    /// built-in policy.
     pub fn digest(&self) -> &str {
         match self {
             Self::Absent => builtin::DIGEST,

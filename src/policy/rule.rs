@@ -15,7 +15,7 @@ use crate::policy::path_globs::PathGlobs;
 pub struct PolicyRule {
     /// Unique within its layer.
     pub id: String,
-    /// Where it comes from.
+    /// The layer from which it comes.
     pub layer: PolicyLayer,
     /// The actions it is about.
     pub on: Vec<ActionPattern>,
@@ -31,17 +31,17 @@ pub struct PolicyRule {
     pub kinds: Option<Vec<ToolKind>>,
     /// The names of those tools; `None` for all actions.
     pub tools: Option<NameGlobs>,
-    /// What it says.
+    /// Its effect.
     pub effect: Effect,
-    /// Why, for the person or agent who meets it.
+    /// The reason, for the person or agent who meets it.
     pub reason: String,
-    /// Whether a later layer may replace it by a rule of the same id.
+    /// The right of a later layer to replace it by a rule of the same id.
     pub replaceable: Replaceable,
-    /// Where it stands in its file; line zero for built-in rules.
+    /// Its place in its file; line zero for built-in rules.
     pub place: SourcePlace,
 }
 
-/// Whether a later layer may replace a rule by one of the same id.
+/// The right of a later layer to replace a rule by one of the same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replaceable {
     /// It may.
@@ -50,7 +50,7 @@ pub enum Replaceable {
     No,
 }
 
-/// Which actions a rule is about.
+/// The actions that a rule is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ActionPattern {
     /// `*`.

@@ -13,15 +13,15 @@ use serde::Serialize;
 pub struct Shown {
     /// `absent`, `loaded` or `unreadable`.
     pub state: &'static str,
-    /// What names the policy in decision records.
+    /// The name of the policy in decision records.
     pub digest: String,
-    /// What happens where no rule matches.
+    /// The effect where no rule matches.
     pub default: Effect,
     /// Limits in force.
     pub limits: PolicyLimits,
     /// Rules in force by layer and id; none where the policy cannot be read.
     pub rules: Vec<ShownRule>,
-    /// What is wrong with a policy that cannot be read.
+    /// Problems of a policy that cannot be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<YamlProblem>,
 }
@@ -53,9 +53,9 @@ pub struct ShownRule {
     /// The tools.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<String>,
-    /// What it says.
+    /// Its effect.
     pub effect: Effect,
-    /// Why.
+    /// The reason.
     pub reason: String,
     /// The line in its file; zero for built-in rules.
     pub line: u64,

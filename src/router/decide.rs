@@ -52,7 +52,8 @@ impl<'a> KnownAgents<'a> {
         chain
     }
 
-    /// Who could take over from `chosen`: room is a matter of the moment and does not count here.
+    /// Lists the agents that could take over from `chosen`: room is a matter of the moment and does
+    /// not count here.
     fn fallbacks(&self, ask: &RouteRequest, chain: &[String]) -> Vec<String> {
         let able = |name: &&String| {
             let lost = self.get(name).map(|c| turned_away(ask, c));

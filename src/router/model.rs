@@ -6,7 +6,7 @@ use crate::domain::time::WallMs;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// Who was named for a task.
+/// The agent that was named for a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pin {
     /// Nobody: whoever fits best.
@@ -22,7 +22,7 @@ pub enum Pin {
 }
 
 impl Pin {
-    /// Who was named.
+    /// The named agent.
     pub fn name(&self) -> Option<&str> {
         match self {
             Pin::Nobody => None,
@@ -33,7 +33,7 @@ impl Pin {
     }
 }
 
-/// What a task needs.
+/// The needs of a task.
 #[derive(Debug, Clone)]
 pub struct RouteRequest {
     /// The task's labels, for those that agents share with it.
@@ -42,32 +42,32 @@ pub struct RouteRequest {
     pub needs: BTreeSet<String>,
     /// Labels that the agent must bear.
     pub on: BTreeSet<String>,
-    /// Who was named.
+    /// The named agent.
     pub pin: Pin,
     /// Agents that the project prefers, most wanted first.
     pub prefer: Vec<String>,
-    /// How the parts of a score weigh.
+    /// Weights of the parts of a score.
     pub weights: Weights,
     /// The time.
     pub now_ms: WallMs,
 }
 
-/// What is known about one agent.
+/// An agent among which the router chooses.
 #[derive(Debug, Clone, Default)]
 pub struct Candidate {
     /// Its name.
     pub name: String,
     /// Its model.
     pub model: Option<String>,
-    /// Why it cannot be started at all: disabled, or without a connector.
+    /// The reason why it cannot be started at all: disabled, or without a connector.
     pub unusable: Option<String>,
     /// Labels.
     pub labels: BTreeSet<String>,
     /// Capabilities.
     pub capabilities: BTreeSet<String>,
-    /// Who takes over from it, in order.
+    /// Agents that take over from it, in order.
     pub fallback: Vec<String>,
-    /// Why policy refuses it.
+    /// The reason why policy refuses it.
     pub denied: Option<String>,
     /// Until when its provider has refused it for quota.
     pub quota_until_ms: Option<WallMs>,
@@ -85,7 +85,7 @@ pub struct Candidate {
     pub parallel: u32,
     /// Failures in a row.
     pub streak: u32,
-    /// How its runs of this type ended.
+    /// The history of its runs of this type.
     pub history: History,
 }
 
@@ -134,19 +134,19 @@ impl RouteGate {
     }
 }
 
-/// Where a candidate was turned away.
+/// The gate at which a candidate was turned away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Lost {
     /// At which question.
     pub gate: RouteGate,
-    /// Why, in words.
+    /// The reason in words.
     pub why: String,
-    /// When it may be different, where time alone helps.
+    /// Time at which it may be different, where time alone helps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until_ms: Option<WallMs>,
 }
 
-/// How a candidate stands.
+/// The standing of a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "Standing")]
@@ -181,11 +181,11 @@ pub struct Considered {
     /// Its model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// How it stands.
+    /// Its standing.
     pub standing: RouteStanding,
-    /// Why, in words.
+    /// The reason in words.
     pub why: String,
-    /// Where it was turned away.
+    /// The gate at which it was turned away.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
     /// Its score, where it came to that.
@@ -198,23 +198,23 @@ pub struct Considered {
 pub struct Trace {
     /// The agent that does the work; null where nobody can now.
     pub chosen: Option<String>,
-    /// What decided.
+    /// The ground of the choice.
     pub by: RoutedBy,
     /// One sentence on it.
     pub why: String,
     /// The agent in whose place the chosen one stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback_of: Option<String>,
-    /// Who takes over from the chosen one, in order.
+    /// Agents that take over from the chosen one, in order.
     pub fallbacks: Vec<String>,
-    /// What the person should know who overrode the choice.
+    /// Warnings for a person who overrode the choice.
     pub warnings: Vec<String>,
     /// Everybody, the best first.
     pub considered: Vec<Considered>,
 }
 
 impl Trace {
-    /// Who could go on without `refused`, which its provider has just refused.
+    /// Returns who could go on without `refused`, which its provider has just refused.
     pub fn relief(&self, refused: &str) -> Relief {
         let asked = |c: &&Considered| {
             c.lost
@@ -254,7 +254,7 @@ impl Trace {
     }
 }
 
-/// How an agent's runs of one type of task ended.
+/// The ends of an agent's runs of one type of task.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct History {
     /// Runs whose work went on to a person.

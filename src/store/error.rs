@@ -23,7 +23,7 @@ pub enum StoreError {
     Foreign {
         /// The file.
         path: PathBuf,
-        /// What was found.
+        /// The finding.
         why: String,
     },
     /// The file was written by a newer version.
@@ -48,7 +48,7 @@ pub enum StoreError {
     Migration {
         /// The migration.
         name: String,
-        /// What is wrong with it.
+        /// The fault.
         why: String,
     },
     /// The file is damaged.
@@ -56,7 +56,7 @@ pub enum StoreError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What was found.
+        /// The finding.
         why: String,
     },
     /// The file under the open connection was replaced or removed.
@@ -84,7 +84,7 @@ pub enum StoreError {
     Row {
         /// Table and id.
         row: String,
-        /// Why.
+        /// The cause.
         why: String,
     },
     /// A file operation failed.

@@ -6,7 +6,7 @@ use crate::domain::time::WallMs;
 use crate::store::StoreError;
 use crate::store::json::encode;
 
-/// Which tasks a list shows. Empty fields ask for nothing.
+/// The filter of a list of tasks. Empty fields ask for nothing.
 #[derive(Clone, Debug, Default)]
 pub struct TaskFilter {
     /// Any of these states.
@@ -29,7 +29,7 @@ pub struct TaskFilter {
     pub limit: Option<u64>,
 }
 
-/// How a list is ordered.
+/// The order of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TaskSort {
     /// As created.
@@ -58,7 +58,7 @@ pub struct TaskLine<'a> {
     pub json: &'a str,
 }
 
-/// Which events a log shows.
+/// The filter of a log.
 #[derive(Clone, Debug, Default)]
 pub struct EventFilter {
     /// Only about this task or lock.
@@ -74,7 +74,7 @@ pub struct EventFilter {
 pub struct StoredEvent {
     /// Position.
     pub seq: u64,
-    /// When.
+    /// Time of the event, in milliseconds since 1970.
     pub at_ms: WallMs,
     /// JSON of the actor.
     pub actor: String,

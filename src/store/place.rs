@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 
-/// What a command is going to do with the store.
+/// The access of a command to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Only read; works on a read-only disk.
@@ -14,7 +14,7 @@ pub enum Access {
     Write,
 }
 
-/// Where a store is kept: what is handed to whoever opens a connection of his own. The only list of
+/// The place of a store: what is handed to whoever opens a connection of his own. The only list of
 /// backends; another one is another variant here.
 #[derive(Clone, Debug)]
 pub enum StorePlace {

@@ -15,7 +15,7 @@ use crate::domain::task::Task;
 use crate::domain::time::{Now, WallMs};
 use crate::store::{EventFilter, StoreError, StoredEvent, TaskFilter, TaskLine};
 
-/// Whether a streaming read goes on.
+/// The decision whether a streaming read goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
     /// Next row.
@@ -40,7 +40,7 @@ pub trait Tx: Tables<Error = StoreError> {
     fn tasks_with_prefix(&mut self, prefix: &str, limit: usize) -> Result<Vec<TaskId>, StoreError>;
     /// The first `limit` queued tasks whose time has come, most urgent and oldest first.
     fn ready(&mut self, now: &Now, limit: usize) -> Result<Vec<Task>, StoreError>;
-    /// What `task` waits for, done or not, in id order.
+    /// Dependencies of `task`, done or not, in id order.
     fn deps(&mut self, task: &TaskId) -> Result<Vec<TaskId>, StoreError>;
     /// Every dependency edge `(task, on)`, in order.
     fn all_deps(&mut self) -> Result<Vec<(TaskId, TaskId)>, StoreError>;
@@ -50,7 +50,7 @@ pub trait Tx: Tables<Error = StoreError> {
         filter: &TaskFilter,
         each: &mut dyn FnMut(TaskLine<'_>) -> Result<Flow, StoreError>,
     ) -> Result<(), StoreError>;
-    /// How many tasks stand in each state; states without tasks may be missing.
+    /// Number of tasks in each state; states without tasks may be missing.
     fn tally(&mut self) -> Result<Vec<(String, u64)>, StoreError>;
 
     /// Leases that have lapsed at `now`, on tasks and on locks held by hand.
@@ -73,11 +73,11 @@ pub trait Tx: Tables<Error = StoreError> {
     fn all_runs(&mut self) -> Result<Vec<Run>, StoreError>;
     /// Ended runs by type of task and agent, for one type where it is named. Reads sums, not runs.
     fn agent_sums(&mut self, kind: Option<&str>) -> Result<Vec<AgentSum>, StoreError>;
-    /// What agents used by day, for one day where it is named. Reads sums, not runs.
+    /// Use of agents by day, for one day where it is named. Reads sums, not runs.
     fn day_sums(&mut self, day: Option<i64>) -> Result<Vec<DaySum>, StoreError>;
-    /// How the last run of each agent ended.
+    /// The end of the last run of each agent.
     fn agents_last(&mut self) -> Result<Vec<AgentLast>, StoreError>;
-    /// What the ended runs of a task used.
+    /// The use of the ended runs of a task.
     fn task_spent(&mut self, task: &TaskId) -> Result<Spent, StoreError>;
     /// Evidence of a task (of one run), oldest first; of all tasks where no task is named.
     fn evidence(
@@ -112,7 +112,7 @@ pub trait Tx: Tables<Error = StoreError> {
 
 /// A transaction that has begun. Dropped, it leaves nothing behind.
 pub trait Transaction {
-    /// What operations work on.
+    /// Returns the transaction that operations work on.
     fn tx(&mut self) -> &mut dyn Tx;
     /// Stores what was written, durably.
     fn commit(self: Box<Self>) -> Result<(), StoreError>;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::ui::time;
+use crate::cli::time::time;
 use crate::domain::actor::Actor;
 use crate::domain::ids::Subject;
 use crate::domain::lease::{Lease, Token};

@@ -7,8 +7,16 @@ mod store;
 mod work;
 mod worktree;
 
-pub(super) use lease::*;
-pub(super) use project::*;
-pub(super) use store::*;
-pub(super) use work::*;
-pub(super) use worktree::*;
+pub(super) use lease::{
+    ClaimAnswer, Granted, LeaseAnswer, LockAnswer, LockLine, LockReleased, LockedByHand, LockedPath,
+};
+pub(super) use project::{
+    ErrorAnswer, ErrorBody, InitAnswer, PolicyValidated, SchemaLine, StatusAgent, StatusAnswer,
+    StatusLease, WhyAnswer,
+};
+pub(super) use store::{BackupAnswer, LogVerified, RestoreAnswer, UninstallAnswer};
+pub(super) use work::{
+    AcceptAnswer, AgentLine, AgentStats, AgentStatus, BudgetLine, EvidenceAnswer, EvidenceChecked,
+    EvidenceExported, RecoverLine, ReviewAnswer, ReviewedFile, RouteAnswer, RunAnswer,
+};
+pub(super) use worktree::{WorktreeAdopted, WorktreeLook, WorktreeOpened};

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::base::yaml::YamlProblem;
-use crate::cli::answer::AgentStatus;
+use crate::cli::answer::work::AgentStatus;
 use crate::domain::actor::Actor;
 use crate::domain::ids::{Subject, TaskId};
 use crate::ops::gates::Gate;

@@ -5,7 +5,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::answer::Granted;
+use crate::cli::answer::lease::Granted;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::task::Task;
 use crate::ops::worktree::Adoption;

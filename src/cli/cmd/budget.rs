@@ -7,7 +7,7 @@ use crate::app::exit;
 use crate::cli::answer::BudgetLine;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::ui;
+use crate::cli::time::time;
 use crate::domain::budget::{BudgetLevel, Unit, day_ends_ms};
 use crate::ops::agents;
 use crate::ops::budget::{self, Standing};
@@ -43,7 +43,7 @@ fn text(standing: &Standing, filled_ms: i64) -> String {
     let of = standing.of.as_deref().unwrap_or("");
     let up = match (level.is_used_up(), level.scope.is_daily()) {
         (false, _) => String::new(),
-        (true, true) => format!("  used up until {}", ui::time(filled_ms)),
+        (true, true) => format!("  used up until {}", time(filled_ms)),
         (true, false) => "  used up".to_owned(),
     };
     let unknown = match (level.unit, standing.unpriced) {

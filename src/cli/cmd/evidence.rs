@@ -10,7 +10,7 @@ use crate::base::text::{counted, multi_line, one_line};
 use crate::cli::answer::{EvidenceAnswer, EvidenceChecked, EvidenceExported};
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::ui::time;
+use crate::cli::time::time;
 use crate::domain::error_class::ErrorClass;
 use crate::ops::evidence::{self, Found};
 use crate::store::Access;

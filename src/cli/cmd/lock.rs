@@ -9,8 +9,8 @@ use crate::cli::answer::{Granted, LockAnswer, LockLine, LockReleased, LockedByHa
 use crate::cli::cmd::Outcome;
 use crate::cli::cmd::task::ttl;
 use crate::cli::context::{Context, now};
+use crate::cli::time::time;
 use crate::cli::token;
-use crate::cli::ui::time;
 use crate::domain::lease::{LeaseLiveness, Token};
 use crate::domain::path_lock::LockMode;
 use crate::ops::cx::commit;

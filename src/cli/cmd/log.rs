@@ -10,7 +10,7 @@ use crate::base::text::{counted, one_line};
 use crate::cli::answer::LogVerified;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::ui::time;
+use crate::cli::time::time;
 use crate::domain::error_class::ErrorClass;
 use crate::ops::{cx, log};
 use crate::store::{Access, EventFilter, Flow, StoredEvent};

@@ -10,7 +10,7 @@ use crate::base::text::{counted, multi_line, one_line};
 use crate::cli::answer::PolicyValidated;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::ui::time;
+use crate::cli::time::time;
 use crate::config::Trees;
 use crate::domain::decision::DecisionRecord;
 use crate::domain::error_class::ErrorClass;

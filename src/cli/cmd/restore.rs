@@ -9,7 +9,7 @@ use crate::base::text::{counted, path_bytes};
 use crate::cli::answer::{BackupAnswer, RestoreAnswer};
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::ui::time;
+use crate::cli::time::time;
 use crate::ops::backup;
 use crate::ops::backup::BackupInfo;
 use crate::ops::import::Intent;

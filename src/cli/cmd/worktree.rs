@@ -13,7 +13,7 @@ use crate::cli::cmd::Outcome;
 use crate::cli::cmd::task;
 use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
-use crate::cli::ui::time;
+use crate::cli::time::time;
 use crate::domain::actor::ActorKind;
 use crate::domain::error_class::ErrorClass;
 use crate::ops::create::NewTask;

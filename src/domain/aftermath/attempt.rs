@@ -7,7 +7,7 @@ use crate::domain::backoff::PauseCause;
 use crate::domain::process_end::{ProcessEnd, StopReason};
 use crate::domain::verdict::Lifecycle;
 
-/// How an attempt ended, as far as that decides what follows.
+/// The end of an attempt, as far as that decides what follows.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptEnd<'a> {
     /// The end of the agent's process.
@@ -22,7 +22,7 @@ pub struct AttemptEnd<'a> {
     pub stall: &'a [String],
 }
 
-/// Whether the tree of an attempt differs from the one that it started from.
+/// The difference of an attempt's tree from the one that it started from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TreeChange {
     /// It differs.
@@ -100,7 +100,7 @@ impl AttemptEnd<'_> {
             .is_some_and(|reason| !matches!(reason, StopReason::Limit(_)))
     }
 
-    /// Why the attempt did not get to its end, for people; empty where it did.
+    /// Tells people why the attempt did not get to its end; empty where it did.
     pub fn in_words(&self) -> String {
         if let Some(reason) = self.stopped {
             return match reason {

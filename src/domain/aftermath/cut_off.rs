@@ -24,12 +24,12 @@ pub struct CutOff<'a> {
     pub lapses: u32,
     /// Lapses in a row before a task waits for a person.
     pub max_lapses: u32,
-    /// What happened, in words.
+    /// The event in words.
     pub summary: &'a str,
 }
 
 impl CutOff<'_> {
-    /// What becomes of the task. `note` is for whoever goes on.
+    /// Decides what becomes of the task. `note` is for whoever goes on.
     pub fn after(&self, now_ms: WallMs, note: Option<Note>) -> FollowUp {
         let attempt = match self.by {
             CutOffBy::Person => AttemptCount::Free,

@@ -21,7 +21,7 @@ pub struct JudgedAttempt<'a> {
     pub end: AttemptEnd<'a>,
     /// The same in words, for people and the next prompt.
     pub summary: &'a str,
-    /// Whether it changed something, which then stands on its branch.
+    /// The change that it made, which then stands on its branch.
     pub change: TreeChange,
     /// The branch.
     pub branch: &'a str,
@@ -33,12 +33,12 @@ pub struct JudgedAttempt<'a> {
     pub max_attempts: u32,
     /// Until when its agent is left alone.
     pub paused_until_ms: Option<WallMs>,
-    /// Who else could go on, where its provider has refused it.
+    /// Agents that could go on, where its provider has refused it.
     pub relief: Relief,
 }
 
 impl JudgedAttempt<'_> {
-    /// What becomes of the task. Notes are signed by `by`.
+    /// Decides what becomes of the task. Notes are signed by `by`.
     ///
     /// A question for a person is asked; work that could be good is looked at; what went wrong
     /// outside of the work goes back without a counted attempt, or waits for a person who can mend

@@ -13,9 +13,9 @@ const SHOWN_PATHS: usize = 3;
 pub struct Parked {
     /// The decision.
     pub decision: String,
-    /// What it wants to do, in words.
+    /// The wish in words.
     pub what: String,
-    /// Why a person has to say so.
+    /// The reason why a person has to say so.
     pub reason: String,
 }
 
@@ -42,7 +42,7 @@ impl Parked {
         }
     }
 
-    /// What the task waits for.
+    /// Tells what the task waits for.
     pub fn waits(&self) -> String {
         format!(
             "waits for your yes to {}: {} ({})",

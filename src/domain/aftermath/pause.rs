@@ -6,8 +6,8 @@ use crate::domain::run::Run;
 use crate::domain::time::WallMs;
 use crate::domain::verdict::Lifecycle;
 
-/// How long an agent is left alone whose login was refused, in milliseconds: a person must act, and
-/// other tasks need not fail meanwhile.
+/// Pause of an agent whose login was refused, in milliseconds: a person must act, and other tasks
+/// need not fail meanwhile.
 const LOGIN_PAUSE_MS: i64 = 900_000;
 
 /// The refusal of an agent by its provider, as far as that decides how long it is left alone.
@@ -17,7 +17,7 @@ pub struct ProviderRefusal<'a> {
     pub lifecycle: Lifecycle,
     /// The connector's conclusion from the agent's stream.
     pub stream: &'a StreamOutcome,
-    /// How often in a row the task was refused for quota before.
+    /// Number of refusals for quota in a row before this one.
     pub before: u32,
     /// Decides where the pause lies within its spread: the id of the run.
     pub seed: &'a str,
@@ -48,7 +48,7 @@ impl ProviderRefusal<'_> {
     }
 }
 
-/// How often in a row a task was refused for quota, by its runs so far, oldest first. Runs that
+/// Counts the refusals of a task for quota in a row, by its runs so far, oldest first. Runs that
 /// have not ended say nothing.
 pub fn refused_in_a_row(runs: &[Run]) -> u32 {
     let ended = runs.iter().rev().filter_map(|run| run.end.as_ref());

@@ -8,7 +8,7 @@ use crate::domain::verdict::Verification;
 pub struct CheckEnd<'a> {
     /// The check.
     pub spec: &'a CheckSpec,
-    /// What came of it.
+    /// The result.
     pub result: &'a CheckResult,
 }
 
@@ -32,7 +32,7 @@ fn alone(status: &CheckStatus) -> Verification {
     }
 }
 
-/// How much a word says against the work. A fault that was found outweighs a check that could not
+/// The weight of a word against the work. A fault that was found outweighs a check that could not
 /// tell, and that one a check that was not run.
 fn weight(verification: Verification) -> u8 {
     match verification {

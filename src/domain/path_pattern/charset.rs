@@ -5,7 +5,7 @@ use crate::domain::path_pattern::fold::{CaseMode, is_starter};
 /// Characters that make an example readable, best first. A space and a dot come apart, since their
 /// place matters.
 const READABLE: &str = "abcdefghijklmnopqrstuvwxyz0123456789_-ABCDEFGHIJKLMNOPQRSTUVWXYZ+=,@#%&()'!;^`~$[]{}*?:\"<>|\\";
-/// How many characters a search for a representative looks at before it takes any.
+/// Number of characters that a search for a representative looks at before it takes any.
 const LOOKED_AT: usize = 4096;
 const LAST: char = char::MAX;
 

@@ -2,7 +2,7 @@
 
 use crate::base::text;
 
-/// How much of a refused pattern an error repeats, in characters.
+/// Length of a refused pattern that an error repeats, in characters.
 const SHOWN: usize = 80;
 
 /// A pattern that was refused, with the reason.
@@ -11,11 +11,11 @@ const SHOWN: usize = 80;
 pub struct PatternError {
     /// The pattern as it was given, shortened and safe to print.
     pub pattern: String,
-    /// What is wrong with it.
+    /// The fault.
     pub fault: PatternFault,
 }
 
-/// What is wrong with a pattern.
+/// The fault of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PatternFault {
     /// Nothing but white space, or nothing at all.
@@ -62,9 +62,9 @@ pub enum PatternFault {
     /// A range that runs backwards.
     #[error("has a character range that runs backwards: `{from}-{to}`")]
     BackwardRange {
-        /// Where it starts.
+        /// Its start.
         from: char,
-        /// Where it ends.
+        /// Its end.
         to: char,
     },
     /// `{` without `}`, or the other way round.
@@ -79,7 +79,7 @@ pub enum PatternFault {
     /// More states, nesting or characters than a pattern may need.
     #[error("is too complex ({what})")]
     TooComplex {
-        /// Which limit was hit.
+        /// The limit that was hit.
         what: &'static str,
     },
     /// No valid path can match.
@@ -118,14 +118,14 @@ impl PatternError {
         }
     }
 
-    /// What to write in place of the refused pattern, where that is known.
+    /// Returns what to write in place of the refused pattern, where that is known.
     pub fn hint(&self) -> Option<&'static str> {
         self.fault.hint()
     }
 }
 
 impl PatternFault {
-    /// What to write in place of the refused pattern, where that is known.
+    /// Returns what to write in place of the refused pattern, where that is known.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Empty => Some("write `.` for the whole repository"),

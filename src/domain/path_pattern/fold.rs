@@ -14,7 +14,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// First of the 128 private code points that stand for the undecodable bytes `0x80..=0xff`.
 const UNDECODABLE: u32 = 0x0010_ff80;
-/// What some folding file systems drop from the end of a name.
+/// Characters that some folding file systems drop from the end of a name.
 const TAIL: [char; 2] = ['.', ' '];
 
 /// The way in which the file system under the repository compares names.

@@ -20,7 +20,7 @@ pub struct PrefixQuery {
     pub range: (String, Option<String>),
 }
 
-/// Where the patterns that could share a path with `pattern` are to be found. It may name too many,
+/// Returns where to find the patterns that could share a path with `pattern`. It may name too many,
 /// never too few.
 pub fn prefix_candidates(pattern: &PathPattern) -> PrefixQuery {
     let key = pattern.index_key();

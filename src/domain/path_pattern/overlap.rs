@@ -32,7 +32,7 @@ impl Exclusion {
         self.accepts(&self.mode.canonical_path(path))
     }
 
-    /// How spellings are compared.
+    /// Returns the comparison of spellings.
     pub fn mode(&self) -> CaseMode {
         self.mode
     }

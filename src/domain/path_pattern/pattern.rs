@@ -137,7 +137,7 @@ impl PathPattern {
         &self.source
     }
 
-    /// How spellings are compared.
+    /// Returns the comparison of spellings.
     pub fn case_mode(&self) -> CaseMode {
         self.mode
     }

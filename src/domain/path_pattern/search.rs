@@ -12,13 +12,13 @@ use crate::domain::path_pattern::charset::{CharSet, after, pick};
 use crate::domain::path_pattern::fold::CaseMode;
 use crate::domain::path_pattern::shape::{NameShape, SHAPES};
 
-/// How much a search that avoids something may remember, in words of 64 places.
+/// Memory of a search that avoids something, in words of 64 places.
 const WORDS: usize = 1 << 20;
-/// How many sets of states to avoid it may make.
+/// Number of sets of states to avoid that it may make.
 const SETS: usize = 4096;
 const ROOT: u32 = u32::MAX;
 
-/// What a search found.
+/// The result of a search.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum SearchResult {
     /// A shortest such path (or the rest of one, where the search began inside it).
@@ -47,7 +47,7 @@ struct SearchPlace {
     shape: NameShape,
 }
 
-/// How a place was reached: from which one, and by which character, if any.
+/// The way in which a place was reached: from which one, and by which character, if any.
 struct SearchStep {
     place: SearchPlace,
     from: u32,
@@ -213,13 +213,14 @@ impl<'a> Product<'a> {
     }
 }
 
-/// What must not match, determinised as far as it was needed. Set 0 is where the search starts.
+/// The automaton that must not match, determinised as far as it was needed. Set 0 is where the
+/// search starts.
 struct AvoidedSets<'a> {
     automaton: &'a Automaton,
     alphabet: Vec<char>,
     sets: Vec<Vec<StateId>>,
     numbers: HashMap<Vec<StateId>, u32>,
-    /// Where each set goes on each letter, one row of the alphabet's length a set.
+    /// The move of each set on each letter, one row of the alphabet's length a set.
     moves: Vec<Option<u32>>,
 }
 

@@ -2,10 +2,10 @@
 
 use crate::domain::path_pattern::fold::CaseMode;
 
-/// How many shapes there are.
+/// Number of shapes.
 pub(super) const SHAPES: usize = 5;
 
-/// Where a reader of a path stands within the current name.
+/// The position of a reader of a path within the current name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NameShape {
     /// Before its first character.

@@ -1,31 +1,6 @@
 //! The examination as a whole.
 
-use std::path::Path;
-
-use crate::domain::time::Now;
-use crate::git::RepoLocation;
-use crate::ops::doctor::{Finding, Level, machine, project, repository, store, work};
-
-/// The thoroughness with which the log is verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Depth {
-    /// Its newest record.
-    Quick,
-    /// Every record, and that the tables are what they say.
-    Deep,
-}
-
-/// The project under examination.
-pub struct Patient<'a> {
-    /// The repository.
-    pub place: &'a RepoLocation,
-    /// The checkout whose `.ai/` counts; `None` in a bare repository.
-    pub root: Option<&'a Path>,
-    /// Both clocks.
-    pub now: Now,
-    /// The thoroughness.
-    pub depth: Depth,
-}
+use crate::ops::doctor::{Finding, Level, Patient, machine, project, repository, store, work};
 
 /// The result of an examination.
 pub struct Examination {

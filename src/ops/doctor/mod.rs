@@ -7,10 +7,12 @@
 mod examine;
 mod finding;
 mod machine;
+mod patient;
 mod project;
 mod repository;
 mod store;
 mod work;
 
-pub use examine::{Depth, Examination, Patient, examine};
+pub use examine::{Examination, examine};
 pub use finding::{Finding, Level};
+pub use patient::{Depth, Patient};

@@ -2,13 +2,10 @@
 
 use std::io::BufRead;
 
-use serde::Serialize;
-
 use crate::domain::action::Action;
-use crate::domain::ids::TaskId;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{Cx, commit};
-use crate::ops::import::{merge, reproduce};
+use crate::ops::import::{Report, merge, reproduce};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::store::{EventFilter, Flow, Store, StoreError, Tx};
 
@@ -19,37 +16,6 @@ pub enum Intent {
     DryRun,
     /// Do it.
     Apply,
-}
-
-/// The effect of an import that was done or tried.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct Report {
-    /// Id of the exported store.
-    pub from: String,
-    /// Events of the export.
-    pub events: u64,
-    /// True where this store was empty and is now the exported one.
-    pub reproduced: bool,
-    /// Tasks that are new here, by their id here; of a reproduced store only their number is told,
-    /// in `tasks`.
-    pub created: Vec<TaskId>,
-    /// Those of them that got another id, since another task bears theirs here.
-    pub renamed: Vec<Renamed>,
-    /// Tasks that are here already, just the same.
-    pub unchanged: Vec<TaskId>,
-    /// Tasks that are here already, with other content: they are left as they are here.
-    pub conflicts: Vec<TaskId>,
-    /// Tasks in the export.
-    pub tasks: u64,
-}
-
-/// A task that got another id.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct Renamed {
-    /// Its id in the export.
-    pub from: TaskId,
-    /// Its id here.
-    pub to: TaskId,
 }
 
 /// Takes in the export that `input` holds.

@@ -5,9 +5,11 @@
 mod intake;
 mod merge;
 mod read;
+mod report;
 mod reproduce;
 
-pub use intake::{Intent, Renamed, Report, import};
+pub use intake::{Intent, import};
+pub use report::{Renamed, Report};
 
 #[cfg(test)]
 mod tests;

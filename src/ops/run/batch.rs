@@ -27,14 +27,14 @@ use crate::process::reexec::{self, ChildLeash, ReexecEnd};
 use crate::process::supervise::CancelToken;
 use crate::store::{Store, Tx};
 
-/// How often a stop by a person is looked for.
+/// Interval at which a stop by a person is looked for.
 const LOOK: Duration = Duration::from_millis(100);
-/// How many ready tasks are looked at for the next one to start.
+/// Number of ready tasks that are looked at for the next one to start.
 const READY: usize = 4_096;
 
-/// What is to be run and how.
+/// The order to run many tasks.
 pub struct Order<'a> {
-    /// How many at a time.
+    /// Number of runs at a time.
     pub parallel: usize,
     /// The agent for all of them, where a person has named one.
     pub agent: Option<&'a str>,
@@ -42,14 +42,14 @@ pub struct Order<'a> {
     pub args: &'a dyn Fn(&TaskId) -> Vec<OsString>,
 }
 
-/// What became of one task.
+/// The result for one task.
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct Line {
     /// The task.
     pub task: TaskId,
     /// Its title.
     pub title: String,
-    /// Where it stands now.
+    /// The task's state now.
     pub status: String,
     /// The exit code with which `ai run` of it ended.
     pub code: u8,
@@ -64,7 +64,7 @@ pub struct Line {
     pub outcome: Option<String>,
     /// The short of it, or why there was no run.
     pub summary: String,
-    /// What helps where there was no run.
+    /// The next command where there was no run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
@@ -166,7 +166,7 @@ struct Team<'a> {
     order: &'a Order<'a>,
     agents: &'a [Agent],
     connectors: &'a ConnectorRegistry,
-    /// Why agents cannot be started here.
+    /// Reasons why agents cannot be started here, by agent.
     unready: BTreeMap<String, String>,
     sender: Sender<Heard>,
     active: Vec<Active>,
@@ -304,7 +304,7 @@ fn locks_of(cx: &Cx, starting: &[&Active]) -> Result<Vec<HeldLock>, OpError> {
     Ok(all)
 }
 
-/// What a child printed, as far as it is needed here.
+/// The output of a child, as far as it is needed here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Printed {

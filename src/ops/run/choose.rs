@@ -28,9 +28,9 @@ pub(crate) struct Choice {
     pub(crate) task: TaskId,
     /// The agent.
     pub(crate) agent: Agent,
-    /// Why.
+    /// The trace of the choice.
     pub(crate) trace: Trace,
-    /// What was asked for.
+    /// The task that was asked for.
     pub(crate) which: Which,
     named: Option<String>,
     after: Option<String>,
@@ -49,7 +49,7 @@ impl Choice {
         }
     }
 
-    /// What was said about who should run it.
+    /// Returns the wish about its agent.
     pub(crate) fn wish(&self) -> Wish<'_> {
         match (&self.named, &self.after) {
             (Some(name), _) => Wish::Named(name),
@@ -163,7 +163,7 @@ fn refuse_unusable(stage: &CommandCx<'_>, task: &Task, wish: Wish<'_>) -> Result
     }
 }
 
-/// Who would run a task now, without doing anything.
+/// Explains who would run a task now, without doing anything.
 pub fn explain(
     world: &World,
     store: &mut dyn Store,
@@ -208,7 +208,7 @@ impl Registered {
         })
     }
 
-    /// What the router chooses from.
+    /// Returns the field from which the router chooses.
     pub(crate) fn field<'a>(&'a self, world: &'a World) -> Field<'a> {
         Field {
             agents: &self.agents,

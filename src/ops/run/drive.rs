@@ -313,7 +313,7 @@ impl Drive<'_> {
         }
     }
 
-    /// What was used since the last heartbeat stays used, whatever became of the run.
+    /// Records what was used since the last heartbeat, whatever became of the run.
     fn settle(&self, tx: &mut dyn Tx, cx: &Cx) -> Result<(), OpError> {
         let run = &self.live.started.run;
         let Some(now) = tx.run(&run.id)?.filter(|now| now.end.is_none()) else {
@@ -418,7 +418,7 @@ pub(crate) fn base_policy(
     })
 }
 
-/// Where the agent works: what its own file says, else its connector, else the project.
+/// Returns where the agent works: what its own file says, else its connector, else the project.
 fn isolation(world: &World, agent: &Agent, connector: &dyn Connector) -> Isolation {
     agent
         .isolation

@@ -10,7 +10,7 @@ use crate::git::diff::ChangedPath;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::Cx;
 
-/// What policy says of the changed paths, with its record.
+/// Asks the policy about the changed paths, with its record.
 pub fn policy_verdict(
     cx: &Cx,
     task: &Task,

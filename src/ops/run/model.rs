@@ -36,13 +36,13 @@ use crate::process::cgroup::Cgroup;
 use crate::process::supervise::{CancelToken, StopReason};
 use crate::store::Store;
 
-/// What all runs of one `ai run` have in common.
+/// The surroundings that all runs of one `ai run` share.
 pub(crate) struct CommandCx<'a> {
     /// The machine and the project.
     pub(crate) world: &'a World,
     /// The repository.
     pub(crate) repo: &'a Repo,
-    /// Where runs start, and where their work goes.
+    /// The start of runs, and the target of their work.
     pub(crate) origin: &'a Origin,
     /// The policy of the base commit.
     pub(crate) policy: &'a PolicyState,
@@ -118,7 +118,7 @@ pub struct AgentEnd {
     pub result: AgentResult,
     /// Milliseconds that it took.
     pub duration_ms: u64,
-    /// Why `ai` stopped it, where it did.
+    /// The reason why `ai` stopped it, where it did.
     pub stopped: Option<StopReason>,
     /// Processes that it left behind and that were ended.
     pub leftovers: usize,
@@ -143,10 +143,10 @@ pub struct AgentEnd {
     /// Its model did something.
     #[serde(default)]
     pub at_work: bool,
-    /// What was made of what its program may only read, in words.
+    /// Remarks about files that its program may only read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub planted: Vec<String>,
-    /// Why the session that it was to continue was not continued.
+    /// The reason why the session that it was to continue was not continued.
     #[serde(default)]
     pub resume_refused: Option<String>,
     /// What it asked leave for that only a person can give; it ended there.
@@ -218,7 +218,7 @@ pub(crate) struct Taken {
 pub(crate) struct Worked {
     /// The agent's end.
     pub(crate) end: AgentEnd,
-    /// What that means.
+    /// The lifecycle that follows.
     pub(crate) lifecycle: Lifecycle,
     /// The tree and its commit.
     pub(crate) sealed: Sealed,
@@ -252,7 +252,7 @@ impl Checked {
 pub(crate) struct Findings {
     /// The agent's end.
     pub(crate) end: AgentEnd,
-    /// What became of its process.
+    /// The end of its process.
     pub(crate) lifecycle: Lifecycle,
     /// The tree and its commit.
     pub(crate) sealed: Sealed,

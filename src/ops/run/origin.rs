@@ -16,7 +16,7 @@ use crate::ops::world::World;
 /// Before the name of every branch of a run.
 const OF_RUNS: &str = "refs/heads/ai/";
 
-/// Where a run starts: the configured base branch, else the branch of the checkout in which a
+/// Finds where a run starts: the configured base branch, else the branch of the checkout in which a
 /// person stands.
 pub fn origin(world: &World, repo: &Repo) -> Result<Origin, OpError> {
     let origin = match &world.config.defaults.base {
@@ -93,7 +93,7 @@ pub fn refuse_branch_of_run(target: Option<&str>) -> Result<(), OpError> {
     .into())
 }
 
-/// Where accepted work goes.
+/// The target of accepted work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
     /// Into this branch, by its full name.
@@ -104,7 +104,7 @@ pub enum Destination {
     Unknown,
 }
 
-/// Where the work of a run goes when it is accepted.
+/// Returns the target of a run's work when it is accepted.
 pub fn destination(accept: &Accept, run: &Run) -> Destination {
     if accept.mode == AcceptMode::Branch {
         return Destination::OwnBranch;
@@ -137,8 +137,8 @@ pub fn shown(name: &str) -> &str {
     name.strip_prefix("refs/heads/").unwrap_or(name)
 }
 
-/// What HEAD stands on in the checkout in which a person stands, or to which the worktree of a run
-/// belongs in which they stand.
+/// Reads HEAD in the checkout in which a person stands, or to which the worktree of a run belongs
+/// in which they stand.
 fn checkouts_head(world: &World, repo: &Repo) -> Result<Head, OpError> {
     let pool = world.location.top.as_deref().and_then(|top| top.parent());
     let is_of_run = pool.is_some_and(|pool| world.places.pools().iter().any(|dir| dir == pool));

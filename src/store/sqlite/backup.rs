@@ -14,9 +14,9 @@ use crate::store::sqlite::copy::{BEFORE_MIGRATION, copy, name};
 use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::{files, migrate};
 
-/// How many rolling backups are kept.
+/// Number of rolling backups that are kept.
 const KEEP: usize = 8;
-/// What the names of rolling backups begin with.
+/// Prefix of the names of rolling backups.
 const ROLLING: &str = "ai-";
 /// A backup on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct BackupInfo {
     pub tasks: u64,
     /// Events in it.
     pub events: u64,
-    /// When the newest of them was written.
+    /// Time at which the newest of them was written.
     pub newest_ms: Option<i64>,
 }
 
@@ -58,7 +58,7 @@ pub fn roll(store: &SqliteStore, dir: &Path) -> Result<PathBuf, StoreError> {
     Ok(target)
 }
 
-/// When the newest rolling backup of a directory was taken, by its name.
+/// Finds the time of the newest rolling backup of a directory, by its name.
 fn newest_ms(dir: &Path) -> Result<Option<i64>, StoreError> {
     Ok(fs::list_dir(dir)?
         .iter()
@@ -95,7 +95,7 @@ pub fn inspect(path: &Path) -> Result<BackupInfo, StoreError> {
     describe(&conn, path)
 }
 
-/// What is in an open store, without checking it.
+/// Sums up the content of an open store, without checking it.
 pub fn contents(store: &SqliteStore) -> Result<BackupInfo, StoreError> {
     describe(store.connection(), store.path())
 }
@@ -105,7 +105,7 @@ pub fn integrity(store: &SqliteStore) -> Result<Option<String>, StoreError> {
     problems(store.connection()).map_err(|e| failed(store.path(), e))
 }
 
-/// When a backup of this sort was taken, by its name.
+/// Reads the time of a backup of this sort out of its name.
 fn stamp(path: &Path, prefix: &str) -> Option<i64> {
     let stem = path.file_name()?.to_str()?.strip_suffix(".db")?;
     stem.strip_prefix(prefix)?.split_once('-')?.0.parse().ok()
@@ -127,8 +127,8 @@ fn describe(conn: &Connection, path: &Path) -> Result<BackupInfo, StoreError> {
     .map_err(|e| failed(path, e))
 }
 
-/// Whether the file is shorter than its pages: SQLite reads a last page that was cut as if zeros
-/// followed.
+/// Returns true if the file is shorter than its pages: SQLite reads a last page that was cut as if
+/// zeros followed.
 fn short(conn: &Connection, path: &Path) -> Result<bool, StoreError> {
     let sql = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
     let bytes: u64 = conn

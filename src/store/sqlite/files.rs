@@ -47,7 +47,7 @@ pub(super) fn look(path: &Path) -> Result<FileId, StoreError> {
     }
 }
 
-/// Which files stand at `path` now.
+/// Identifies the files that stand at `path` now.
 pub(super) fn identity(path: &Path) -> Result<Identity, StoreError> {
     Ok(Identity {
         main: look(path)?,
@@ -55,12 +55,12 @@ pub(super) fn identity(path: &Path) -> Result<Identity, StoreError> {
     })
 }
 
-/// Which file the write-ahead log is.
+/// Identifies the write-ahead log.
 pub(super) fn log_id(path: &Path) -> Result<Option<FileId>, StoreError> {
     Ok(fs::stat(&beside(path, "-wal"))?.map(|stat| stat.id))
 }
 
-/// Whether commits may stand in the log that are not in the database file.
+/// Returns true if commits may stand in the log that are not in the database file.
 pub(super) fn has_log(path: &Path) -> Result<bool, StoreError> {
     Ok(fs::stat(&beside(path, "-wal"))?.is_some_and(|stat| stat.len > 0))
 }

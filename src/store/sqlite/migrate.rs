@@ -73,7 +73,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
 /// The newest format this program knows.
 pub const FORMAT: SchemaVersion = newest(MIGRATIONS);
 
-/// What an opened file turned out to be.
+/// The kind of an opened file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// Usable as it is.

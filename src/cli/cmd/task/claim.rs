@@ -8,8 +8,8 @@ use crate::base::duration;
 use crate::cli::answer::{ClaimAnswer, Granted};
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
+use crate::cli::time::time;
 use crate::cli::token;
-use crate::cli::ui::time;
 use crate::ops::claim::{self, Claimed, Which};
 use crate::store::Access;
 

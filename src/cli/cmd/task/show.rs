@@ -6,7 +6,7 @@ use crate::app::exit;
 use crate::base::text::{multi_line, one_line};
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
-use crate::cli::ui::time;
+use crate::cli::time::time;
 use crate::domain::task::Task;
 use crate::ops::cx;
 use crate::ops::gates::Gate;

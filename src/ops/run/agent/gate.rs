@@ -29,7 +29,7 @@ const OUTSIDE: &str = "built-in.inside-worktree";
 pub(crate) struct PolicyGate<'a, 'l> {
     /// The run.
     pub(crate) live: &'a RunCx<'l>,
-    /// Where the answers are recorded.
+    /// The store in which the answers are recorded.
     pub(crate) store: &'a mut dyn Store,
     /// The worktree, links resolved.
     pub(crate) worktree: PathBuf,

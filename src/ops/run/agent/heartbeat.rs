@@ -28,7 +28,7 @@ pub struct Heart {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the thread needs.
+/// The state that the thread needs.
 pub struct Beat {
     /// Where the store is kept: the thread has a connection of its own.
     pub store: StorePlace,
@@ -38,13 +38,13 @@ pub struct Beat {
     pub clock: fn() -> Now,
     /// The token.
     pub token: Token,
-    /// How often.
+    /// Interval.
     pub every: Duration,
     /// The lease's length.
     pub ttl: Duration,
     /// Stops the child when the lease is lost, or a budget used up.
     pub cancel: CancelToken,
-    /// What the run uses.
+    /// The use of the run.
     pub ledger: Arc<Ledger>,
     /// Whose budgets those are.
     pub on: Account,

@@ -178,8 +178,8 @@ fn new_session_id(step: &AgentStep<'_>) -> Option<String> {
     (can_be_told && step.session == SessionChoice::New).then(id::random_uuid)
 }
 
-/// What a CLI keeps in its home is not redacted, so that it does not stay beside the evidence: only
-/// a session that may go on is kept, for as long as it may.
+/// Removes a run's home, whose content is not redacted, so that it does not stay beside the
+/// evidence: only a session that may go on is kept, for as long as it may.
 fn leave_home(world: &World, step: &AgentStep<'_>, home: &Path, end: Option<&AgentEnd>) {
     let can_go_on = !step.connector.describe().resume_args.is_empty()
         && end.is_some_and(session::was_interrupted);

@@ -26,7 +26,7 @@ use crate::process::supervise::{
 /// meanwhile is seen with the heartbeat.
 pub(crate) struct Meter {
     pub(crate) levels: Vec<BudgetLevel>,
-    /// What its session had used before this run.
+    /// Use of its session before this run.
     pub(crate) before: RunUsage,
     pub(crate) cancel: CancelToken,
     pub(crate) ledger: Arc<Ledger>,
@@ -71,7 +71,7 @@ pub(crate) struct Listener<'a> {
     pub(crate) at_work: bool,
     /// It was told that the provider wants fewer requests.
     pub(crate) limited: bool,
-    /// Why events are missing in their file.
+    /// The reason why events are missing in their file.
     pub(crate) lost: Option<String>,
     pub(crate) tools: BTreeSet<String>,
 }
@@ -142,7 +142,8 @@ impl<'a> Listener<'a> {
         }
     }
 
-    /// What the conversation has heard is not redacted, and so are its words for what it denied.
+    /// Records a denial. What the conversation has heard is not redacted, and so are its words for
+    /// what it denied.
     fn deny(&mut self, denial: Denial) {
         let clean = |text: String| self.world.redactor().redact_text(&text);
         let denial = Denial {

@@ -87,12 +87,12 @@ pub(crate) fn session(run: &Run) -> SessionChoice<'_> {
     })
 }
 
-/// Where the home of the run that works in a slot is, where it has one of its own.
+/// Returns the home of the run that works in a slot, where it has one of its own.
 pub(crate) fn home_place(world: &World, slot: &str) -> PathBuf {
     world.state().join(AT_WORK).join(slot)
 }
 
-/// Where the home of an interrupted run is.
+/// Returns the home of an interrupted run.
 pub(crate) fn kept_home(world: &World, run: &RunId) -> Option<PathBuf> {
     Some(world.state().join(HOMES).join(run.as_str())).filter(|dir| dir.is_dir())
 }
@@ -160,8 +160,8 @@ pub(crate) fn was_interrupted(end: &AgentEnd) -> bool {
     by_us || killed || refused
 }
 
-/// Why a CLI did not go on with the session that it was given: it ended by itself, badly, before
-/// its model had done anything.
+/// Tells why a CLI did not go on with the session that it was given: it ended by itself, badly,
+/// before its model had done anything.
 pub(crate) fn refusal(end: &AgentEnd) -> Option<String> {
     let by_itself = matches!(end.end, ProcessEnd::Exited { .. });
     if end.at_work || !by_itself || was_interrupted(end) {

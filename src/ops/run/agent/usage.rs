@@ -29,7 +29,7 @@ struct Inside {
     listener: Option<Sender<Word>>,
 }
 
-/// Whether there is still something to stop.
+/// The stage of an agent: whether there is still something to stop.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Stage {
     /// The agent works.
@@ -69,7 +69,7 @@ impl Ledger {
             .map(|listener| listener.send(Word::News));
     }
 
-    /// What it has used so far, where its CLI has told.
+    /// Returns its use so far, where its CLI has told.
     pub fn used(&self) -> Option<RunUsage> {
         self.inside().used
     }

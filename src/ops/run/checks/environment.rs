@@ -22,20 +22,20 @@ use crate::process::environment::{EnvVariable, child_environment};
 /// By this file a directory is an environment of Python.
 const MARK: &str = "pyvenv.cfg";
 
-/// What the checks of one place get.
+/// The environment of the checks of one place.
 #[derive(Debug, Clone)]
 pub struct CheckEnvironment {
     /// The variables, before what the sandbox adds.
     pub variables: Vec<EnvVariable>,
     /// Environments of a checkout that are used from the place of checks.
     pub shown: Vec<PathBuf>,
-    /// What is hidden beside the checkouts.
+    /// Paths that are hidden beside the checkouts.
     pub hidden: Vec<PathBuf>,
     /// Every checkout of the project, and the directory of its worktrees.
     pub checkouts: Vec<PathBuf>,
 }
 
-/// What becomes of an environment of Python in a checkout.
+/// The treatment of an environment of Python in a checkout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Installed {
     /// It is used where there is no other.
@@ -147,7 +147,7 @@ fn value<'v>(variables: &'v [EnvVariable], name: &str) -> Option<&'v OsString> {
         .map(|(_, value)| value)
 }
 
-/// What a directory of programs is for a check: itself, unless it lies in a checkout.
+/// Returns the directory of programs that a check gets: itself, unless it lies in a checkout.
 fn moved(
     dir: &Path,
     checkouts: &[PathBuf],
@@ -175,9 +175,9 @@ fn moved(
     }
 }
 
-/// Whether Cargo would build into one directory for all projects. It tells packages apart by their
-/// paths below the workspace, so what it built in the main checkout would pass for the judged
-/// tree's.
+/// Returns true if Cargo would build into one directory for all projects. It tells packages apart
+/// by their paths below the workspace, so what it built in the main checkout would pass for the
+/// judged tree's.
 fn shares_target(variables: &[EnvVariable], place: &Path) -> bool {
     if !has_any(place, &|name| name == "Cargo.toml", DEPTH) {
         return false;

@@ -18,10 +18,10 @@ use crate::ops::run::checks::project_files::{CAP, DEPTH, has_any};
 use crate::ops::run::checks::python_sources::{self, Python};
 use crate::ops::run::checks::scene::{Ask, Scene};
 
-/// What leads checks at one place elsewhere.
+/// The sources that lead checks at one place elsewhere.
 pub(crate) struct Leads<'a> {
     scene: Scene<'a>,
-    /// What leads every check elsewhere.
+    /// A source that leads every check elsewhere.
     all: Option<ForeignLead>,
     python: Python,
 }
@@ -45,7 +45,7 @@ impl<'a> Leads<'a> {
         Ok(Leads { scene, all, python })
     }
 
-    /// What leads this check elsewhere, so that it need not run.
+    /// Finds what leads this check elsewhere, so that it need not run.
     pub(crate) fn of(&self, command: &str) -> Option<ForeignLead> {
         self.all
             .clone()
@@ -53,7 +53,8 @@ impl<'a> Leads<'a> {
             .or_else(|| self.python.of(&self.scene, command))
     }
 
-    /// What has to be hidden from checks, so that nothing but the judged tree can stand for it.
+    /// Returns the paths to be hidden from checks, so that nothing but the judged tree can stand
+    /// for it.
     pub(crate) fn hidden(&self) -> &[PathBuf] {
         if self.scene.hides() {
             &self.python.others
@@ -62,7 +63,8 @@ impl<'a> Leads<'a> {
         }
     }
 
-    /// Why a check that did not pass could not have passed: what it needed was hidden from it.
+    /// Tells why a check that did not pass could not have passed: what it needed was hidden from
+    /// it.
     pub(crate) fn after(&self, command: &str, log: &str) -> Option<ForeignLead> {
         self.python.after(&self.scene, command, log)
     }
@@ -146,7 +148,8 @@ impl Scene<'_> {
         })
     }
 
-    /// What the command itself names, and programs on the path that are links into a checkout.
+    /// Looks at what the command itself names, and programs on the path that are links into a
+    /// checkout.
     fn command(&self, command: &str) -> Option<ForeignLead> {
         let words = command
             .split(|c: char| c.is_whitespace() || ";|&()'\"".contains(c))

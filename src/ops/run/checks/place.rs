@@ -20,7 +20,7 @@ use crate::process::sandbox::SandboxLayer;
 /// good, whatever else has changed: uv keeps wheels of local projects in its cache by them, outside
 /// of the place.
 const MANIFESTS: [&str; 3] = ["pyproject.toml", "setup.py", "setup.cfg"];
-/// How deep they are looked for.
+/// Depth to which they are looked for.
 const MANIFEST_DEPTH: usize = 4;
 
 /// The directory in which checks run. No agent works in it; `git` works there on a repository of
@@ -30,7 +30,7 @@ pub struct CheckPlace {
     pub root: PathBuf,
     /// Its git directory.
     pub git_dir: PathBuf,
-    /// What the policy says of the network.
+    /// The policy's word on the network.
     pub network: Network,
     /// A directory for temporary files, for sandboxes that have none of their own; not made yet.
     pub(crate) tmp: PathBuf,
@@ -43,7 +43,7 @@ pub struct CheckPlace {
     _held: fs::FileLock,
 }
 
-/// What the checks are to judge.
+/// The tree that the checks are to judge.
 #[derive(Debug, Clone, Copy)]
 pub struct Judged<'a> {
     /// The tree.

@@ -6,17 +6,17 @@ use crate::base::fs;
 
 /// The largest file of settings that is read.
 pub(crate) const CAP: u64 = 256 << 10;
-/// How deep a project is looked for below the root.
+/// Depth to which a project is looked for below the root.
 pub(crate) const DEPTH: usize = 3;
 
-/// Whether a directory of that name holds what people wrote: no hidden one, nothing that was built
-/// or installed.
+/// Returns true if a directory of that name holds what people wrote: no hidden one, nothing that
+/// was built or installed.
 pub(crate) fn is_of_project(name: &str) -> bool {
     !name.starts_with('.') && name != "node_modules" && name != "target"
 }
 
-/// Whether a file with such a name stands at the root or in a directory below it, hidden ones and
-/// those of dependencies left out.
+/// Returns true if a file with such a name stands at the root or in a directory below it, hidden
+/// ones and those of dependencies left out.
 pub(crate) fn has_any(dir: &Path, is_wanted: &dyn Fn(&str) -> bool, depth: usize) -> bool {
     let entries = fs::list_dir(dir).unwrap_or_default();
     let name_of = |path: &Path| {

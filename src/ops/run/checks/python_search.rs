@@ -13,15 +13,15 @@ use crate::ops::refusal::OpError;
 use crate::ops::run::checks::project_files::CAP;
 use crate::ops::run::checks::scene::{Ask, Scene};
 
-/// What interpreters are asked: their search path, with a NUL behind every directory.
+/// The program that interpreters are given: their search path, with a NUL behind every directory.
 const ASK: &str = "import sys; sys.stdout.write(\"\\0\".join(sys.path) + \"\\0\")";
 /// Environments that a setup makes in the place itself.
 pub(crate) const OWN: [&str; 3] = [".venv", "venv", "env"];
 /// So many interpreters are asked; a command that names more is none that people write.
 const MOST: usize = 8;
 
-/// Where each interpreter looks that checks are likely to start. Directories that a command names
-/// are looked at, too: they can be put on the path by a variable.
+/// Asks each interpreter that checks are likely to start where it looks. Directories that a command
+/// names are looked at, too: they can be put on the path by a variable.
 pub(crate) fn searches(
     scene: &Scene<'_>,
     commands: &[String],
@@ -98,8 +98,8 @@ pub(crate) fn searches(
     Ok(found)
 }
 
-/// What names the environments of checks: their commands, the scripts that these start, and what
-/// make and test tools read at the root.
+/// Collects the texts that name the environments of checks: their commands, the scripts that these
+/// start, and what make and test tools read at the root.
 fn texts(scene: &Scene<'_>, commands: &[String]) -> Vec<Vec<u8>> {
     const FILES: [&str; 7] = [
         "Makefile",

@@ -48,18 +48,18 @@ const NONE: [&str; 12] = [
     "__pycache__",
 ];
 
-/// What was found of Python; nothing where the tree holds none.
+/// The findings about Python; nothing where the tree holds none.
 #[derive(Default)]
 pub(crate) struct Python {
     /// Editable installs from a checkout.
     leads: Vec<(PathBuf, ForeignLead)>,
     /// Other builds of what the tree holds.
     pub(crate) others: Vec<PathBuf>,
-    /// What each of them is.
+    /// The kind of each of them.
     shadows: Vec<Shadow>,
     /// Directories with packages that the sandbox hides.
     out_of_sight: Vec<PathBuf>,
-    /// Where each interpreter looks.
+    /// The search path of each interpreter.
     searches: Vec<(PathBuf, Vec<PathBuf>)>,
 }
 
@@ -72,7 +72,7 @@ struct Shadow {
     dir: Option<String>,
     /// The directory of modules in which it stands.
     at: PathBuf,
-    /// What to say of it.
+    /// The word about it.
     lead: ForeignLead,
 }
 
@@ -123,7 +123,7 @@ pub(crate) fn look(
 }
 
 impl Python {
-    /// What leads this check elsewhere, so that it need not run.
+    /// Finds what leads this check elsewhere, so that it need not run.
     pub(crate) fn of(&self, scene: &Scene<'_>, command: &str) -> Option<ForeignLead> {
         if scene.mode != SandboxMode::None && OTHERS.contains(&first_word(command).as_str()) {
             return None;
@@ -153,7 +153,7 @@ impl Python {
         })
     }
 
-    /// Why a check that did not pass could not have passed.
+    /// Tells why a check that did not pass could not have passed.
     pub(crate) fn after(&self, scene: &Scene<'_>, command: &str, log: &str) -> Option<ForeignLead> {
         let missing = foreign::missing_modules(log);
         if missing.is_empty() {
@@ -203,7 +203,7 @@ impl Python {
         used.flat_map(|(_, dirs)| dirs.iter().cloned()).collect()
     }
 
-    /// What in a directory of modules leads elsewhere.
+    /// Finds what in a directory of modules leads elsewhere.
     fn redirections(&mut self, scene: &Scene<'_>, dir: &Path) {
         if let Some(checkout) = scene.leads_into(dir) {
             self.leads.push((
@@ -462,8 +462,8 @@ fn distributions(dir: &Path, projects: &[String]) -> Vec<PathBuf> {
     entries
 }
 
-/// What a distribution has put beside its description, by its own list: packages and modules. Of a
-/// namespace, which others share, its parts.
+/// Lists what a distribution has put beside its description, by its own list: packages and modules.
+/// Of a namespace, which others share, its parts.
 fn files_of(info: &Path) -> Vec<PathBuf> {
     let dir = info.parent().unwrap_or(info);
     let lists = ["RECORD", "top_level.txt", "installed-files.txt"];
@@ -501,8 +501,8 @@ fn files_of(info: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Whether a command is nothing but a program of an environment that a setup has made in the place,
-/// or one that uv makes there. A script of the tree can start any other.
+/// Returns true if a command is nothing but a program of an environment that a setup has made in
+/// the place, or one that uv makes there. A script of the tree can start any other.
 fn starts_own_environment(command: &str) -> bool {
     if command.contains([';', '|', '&', '`', '$', '\n']) {
         return false;
@@ -526,8 +526,8 @@ fn starts_own_environment(command: &str) -> bool {
     is_own || is_uv
 }
 
-/// Whether it is known that a command, or the settings of pytest, put a directory of the tree on
-/// the module path before what is installed.
+/// Returns true if it is known that a command, or the settings of pytest, put a directory of the
+/// tree on the module path before what is installed.
 fn puts_on_path(root: &Path, command: &str, dir: &str) -> bool {
     let read = |name: &str| {
         let text = fs::read_text(&root.join(name), CAP).unwrap_or_default();

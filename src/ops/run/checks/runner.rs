@@ -37,13 +37,13 @@ const ASK_LIMIT: Duration = Duration::from_secs(60);
 
 /// A check to run.
 pub struct CheckPlan {
-    /// What it is.
+    /// The check.
     pub spec: CheckSpec,
     /// Its time limit, to the second.
     timeout: Duration,
 }
 
-/// What all checks said together.
+/// Combines the words of all checks.
 pub fn verification(checked: &[Checked]) -> Verification {
     let ends: Vec<CheckEnd<'_>> = checked.iter().map(Checked::end).collect();
     aftermath::verification(&ends)

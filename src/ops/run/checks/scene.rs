@@ -14,14 +14,14 @@ use crate::ops::run::checks::place::CheckPlace;
 /// Starts a command as a check would be started, and returns what it printed.
 pub(crate) type Ask<'a> = dyn Fn(Vec<OsString>) -> Result<Vec<u8>, OpError> + 'a;
 
-/// Where checks run, and with what.
+/// The surroundings of checks.
 #[derive(Clone, Copy)]
 pub(crate) struct Scene<'a> {
     /// The place.
     pub(crate) place: &'a CheckPlace,
     /// The environment.
     pub(crate) environment: &'a CheckEnvironment,
-    /// What keeps them in. Without it, nothing can be hidden from them.
+    /// The sandbox mode. Without it, nothing can be hidden from them.
     pub(crate) mode: SandboxMode,
 }
 
@@ -37,8 +37,8 @@ impl Scene<'_> {
         checkout.filter(|_| !shown && !own).cloned()
     }
 
-    /// Whether a part of a directory can be hidden from checks while the rest of it stays as it is.
-    /// Landlock has no such thing.
+    /// Returns true if a part of a directory can be hidden from checks while the rest of it stays
+    /// as it is. Landlock has no such thing.
     pub(crate) fn hides(&self) -> bool {
         self.mode == SandboxMode::Bubblewrap
     }

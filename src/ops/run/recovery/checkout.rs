@@ -31,14 +31,14 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::world::{World, identity};
 use crate::store::Store;
 
-/// What an agent does while its work is put back is put back in the next round; more than a few are
-/// somebody who goes on working.
+/// Number of rounds: what an agent does while its work is put back is put back in the next; more
+/// than a few are somebody who goes on working.
 const ROUNDS: usize = 4;
 /// Largest index that is kept.
 const INDEX_CAP: u64 = 1 << 30;
 const LIST_CAP: u64 = 256 << 20;
 
-/// What has to be put back.
+/// The state that has to be put back.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Journal {
     /// The version of its format.
@@ -49,8 +49,8 @@ pub(crate) struct Journal {
     pub(crate) branch: Option<String>,
     /// The commit at which it stood.
     pub(crate) commit: String,
-    /// What could not have been saved even then: repositories inside of the checkout, which nothing
-    /// here touches.
+    /// Paths that could not have been saved even then: repositories inside of the checkout, which
+    /// nothing here touches.
     pub(crate) left: Vec<String>,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct Checkout<'a> {
 pub(crate) struct Entered<'a> {
     /// The checkout.
     pub(crate) checkout: Checkout<'a>,
-    /// What has to be put back.
+    /// The state that has to be put back.
     pub(crate) journal: Journal,
     /// The paths that Git ignored when the run began.
     pub(crate) ignored: Vec<RepoPath>,
@@ -177,7 +177,7 @@ impl<'a> Checkout<'a> {
         })
     }
 
-    /// What nothing here touches, where the checkout is clean.
+    /// Returns what nothing here touches, where the checkout is clean.
     pub(crate) fn clean(&self) -> Result<Vec<TreeReport>, OpError> {
         let dirty = |what: String| {
             let why =
@@ -230,7 +230,7 @@ impl<'a> Checkout<'a> {
         self.repo.common_dir().join("index")
     }
 
-    /// What Git ignores there, a directory of which all is ignored as one.
+    /// Lists what Git ignores there, a directory of which all is ignored as one.
     pub(crate) fn ignored(&self, head: &Head) -> Result<Vec<RepoPath>, OpError> {
         let tree = match head.commit() {
             Some(commit) => self.repo.tree_of(commit)?,

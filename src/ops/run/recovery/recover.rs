@@ -24,7 +24,7 @@ use crate::store::{Store, Tx};
 pub struct Recovered {
     /// The run.
     pub run: Run,
-    /// Where its work stands.
+    /// The place of its work.
     pub kept: KeptWork,
     /// Processes of it that were still there and were ended.
     pub ended: usize,
@@ -124,8 +124,8 @@ fn find(tx: &mut dyn Tx, typed: &str) -> Result<Run, OpError> {
     Ok(runs.pop().ok_or_else(missing)?)
 }
 
-/// What the agent had told of its use when its supervisor died, where that is more than what had
-/// been recorded by then.
+/// Reads what the agent had told of its use when its supervisor died, where that is more than what
+/// had been recorded by then.
 fn unrecorded_use(world: &World, run: &Run) -> Option<RunUsage> {
     let before = run
         .resumed

@@ -79,8 +79,8 @@ pub fn rescue_run(world: &World, repo: &Repo, run: &Run) -> Result<Option<String
     }
 }
 
-/// Where a sandbox lets the agent of this run commit; nowhere in the main checkout, whose git
-/// directory is the person's.
+/// Returns where a sandbox lets the agent of this run commit; nowhere in the main checkout, whose
+/// git directory is the person's.
 pub fn own_commits(world: &World, repo: &Repo, run: &Run) -> Result<Option<Quarantine>, OpError> {
     if run.is_in_place() {
         return Ok(None);

@@ -38,7 +38,7 @@ pub fn stop(world: &World, store: &mut dyn Store, run: &Run) -> Result<Run, OpEr
     Ok(store.read(|tx| tx.run(&run.id))?.ok_or_else(missing)?)
 }
 
-/// Why a supervisor cannot be ended from here.
+/// Refuses to end a supervisor that is out of reach, with the reason.
 pub fn out_of_reach(run: &Run, state: ProcessLiveness) -> OpError {
     let pid = run.supervisor.pid;
     let why = match state {

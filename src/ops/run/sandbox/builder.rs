@@ -30,8 +30,8 @@ use crate::process::sandbox::{
 const CACHE: &str = "sandbox.json";
 /// The private temporary directory inside.
 const TMP: &str = "/tmp";
-/// What of `/run` programs need: name services, and the system itself on some distributions. The
-/// rest are sockets, and whoever may talk to the one of a container engine is root.
+/// Parts of `/run` that programs need: name services, and the system itself on some distributions.
+/// The rest are sockets, and whoever may talk to the one of a container engine is root.
 const RUN: [&str; 7] = [
     "/run/systemd/resolve",
     "/run/resolvconf",
@@ -58,7 +58,7 @@ pub struct Ground {
     tmp: Option<PathBuf>,
     /// Variables for caches that cannot be made in the home.
     caches: Vec<(OsString, OsString)>,
-    /// What a program may only read of its own settings, and what is not there: no layer can keep a
+    /// Settings of its own that a program may only read, and what is not there: no layer can keep a
     /// name from being made.
     unmade: Vec<PathBuf>,
 }
@@ -209,7 +209,7 @@ impl Ground {
         }
     }
 
-    /// What is recorded of it.
+    /// Returns the record of it.
     pub fn used(&self) -> SandboxUsed {
         SandboxUsed {
             mode: self.fence.layer.mode(),

@@ -131,8 +131,8 @@ pub fn places(
     all
 }
 
-/// What belongs to a program, or to a directory of programs, in the home: the tree of its package,
-/// else the directory. Never the home itself, nor what holds more than programs.
+/// Finds what belongs to a program, or to a directory of programs, in the home: the tree of its
+/// package, else the directory. Never the home itself, nor what holds more than programs.
 pub fn around(path: &Path, home: Option<&Path>) -> Vec<PathBuf> {
     let is_broad = |dir: &Path| {
         home.is_none_or(|home| {

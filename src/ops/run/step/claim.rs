@@ -21,23 +21,23 @@ use crate::ops::cx::{self, Cx, commit};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::store::{Store, Tx};
 
-/// What is to be run.
+/// The order to start a run.
 pub struct Order<'a> {
-    /// Which task.
+    /// The task.
     pub which: &'a Which,
     /// By whom.
     pub agent: &'a Agent,
-    /// How the agent was chosen.
+    /// The choice of the agent.
     pub routed: &'a Routed,
     /// The project's budgets.
     pub config: &'a Config,
     /// From where.
     pub origin: &'a Origin,
-    /// Where it works.
+    /// The place in which it works.
     pub isolation: Isolation,
     /// The lease's length in milliseconds.
     pub ttl_ms: i64,
-    /// Whether the files of a lost run are there, so that it can be taken up.
+    /// Tells whether the files of a lost run are there, so that it can be taken up.
     pub is_left: &'a dyn Fn(&RunId) -> bool,
     /// The session of an interrupted run, where it is still there and can be continued.
     pub session_of: &'a dyn Fn(&Run) -> Option<Resumed>,

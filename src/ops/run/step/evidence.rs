@@ -12,7 +12,7 @@ use crate::ops::run::model::{Findings, RunCx, RunVerdict};
 use crate::ops::run::step::statement;
 use crate::ops::world::World;
 
-/// What a piece of evidence is about.
+/// The subject of a piece of evidence.
 pub struct Filed<'a> {
     /// The task.
     pub task: &'a TaskId,

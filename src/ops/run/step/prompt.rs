@@ -12,17 +12,17 @@ use crate::ops::refusal::OpError;
 use crate::ops::run::checks::runner::CheckPlan;
 use crate::ops::run::model::RunCx;
 
-/// What stands in the prompt besides the task.
+/// The parts of the prompt besides the task.
 pub struct Around<'a> {
     /// Commands of the checks, by name.
     pub checks: &'a [(String, String)],
     /// Files of the project that agents should read.
     pub pointers: &'a [&'a str],
-    /// What of an interrupted attempt the agent finds.
+    /// The part of an interrupted attempt that the agent finds.
     pub found: Found,
 }
 
-/// What an agent finds of an attempt that was interrupted.
+/// The part of an interrupted attempt that an agent finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     /// Nothing: it starts from the base.

@@ -140,7 +140,7 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    /// What a reviewer should know of it.
+    /// Returns a remark for the reviewer.
     pub(crate) fn remark(&self) -> Option<String> {
         let text = "the change holds something that looks like a secret; it is blackened in the evidence, not in the commit";
         self.holds_secret.then(|| text.to_owned())

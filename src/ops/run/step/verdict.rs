@@ -137,8 +137,8 @@ pub(crate) fn finish(
     })
 }
 
-/// Who could go on in the place of an agent that its provider has refused, as the registry stands
-/// now.
+/// Finds who could go on in the place of an agent that its provider has refused, as the registry
+/// stands now.
 fn relief(live: &RunCx<'_>, store: &mut dyn Store, cx: &Cx) -> Result<Relief, OpError> {
     let registered = Registered::read(live.world)?;
     let run = &live.started.run;
@@ -172,8 +172,8 @@ fn tell_refusal(live: &RunCx<'_>, run: &Run, lifecycle: Lifecycle) {
         .say(&format!("run {}: {}: {why}{wait}", run.id, run.agent));
 }
 
-/// What of the reported use stands with earlier runs: of the session that was continued, of the run
-/// whose work was taken up.
+/// Returns the part of the reported use that stands with earlier runs: of the session that was
+/// continued, of the run whose work was taken up.
 fn counted_before(
     live: &RunCx<'_>,
     store: &mut dyn Store,
@@ -310,7 +310,7 @@ pub(crate) fn locked_by_others(
     Ok(blocked.iter().filter(exclusive).map(text).collect())
 }
 
-/// What a reviewer should look at although nothing forbids it.
+/// Lists remarks for a reviewer that forbid nothing.
 fn look_closer(live: &RunCx<'_>, found: &Findings) -> Vec<String> {
     let mut warnings = found.remarks.clone();
     let outside = outside_paths(live, found);
@@ -356,7 +356,7 @@ fn outside_paths(live: &RunCx<'_>, found: &Findings) -> Vec<String> {
         .collect()
 }
 
-/// Whether the work still fits onto the target as it stands now.
+/// Judges whether the work still fits onto the target as it stands now.
 fn freshness(live: &RunCx<'_>, found: &Findings) -> Result<Freshness, OpError> {
     let (Some(target), Some(commit)) = (&live.started.run.target, &found.sealed.commit) else {
         return Ok(Freshness::Current);

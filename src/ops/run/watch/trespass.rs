@@ -33,7 +33,7 @@ const KIND: &[u8] = b"file_change";
 /// So many names stand in one warning.
 const SHOWN: usize = 8;
 
-/// What was seen.
+/// The trespasses that were seen.
 pub(crate) struct Seen {
     /// In words.
     pub(crate) told: Vec<String>,
@@ -142,7 +142,7 @@ pub(crate) fn look(
     Ok(Seen { told, own_words })
 }
 
-/// Where a sandbox is around it, the agent had another home.
+/// Looks at the user's home, unless a sandbox gave the agent another one.
 fn in_home(live: &RunCx<'_>, demand: Option<Demand>, before: &BystanderState) -> Vec<PathBuf> {
     let is_open = builder::layer(live.world, demand).is_ok_and(|layer| layer == SandboxLayer::None);
     let home = live

@@ -1,0 +1,9 @@
+//! Times as people and programs read them.
+
+/// A wall time as RFC 3339 in UTC, to the second.
+pub fn time(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(
+        |_| ms.to_string(),
+        |t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    )
+}

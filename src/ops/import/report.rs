@@ -1,0 +1,36 @@
+//! The effect of an import, as it is told.
+
+use serde::Serialize;
+
+use crate::domain::ids::TaskId;
+
+/// The effect of an import that was done or tried.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Report {
+    /// Id of the exported store.
+    pub from: String,
+    /// Events of the export.
+    pub events: u64,
+    /// True where this store was empty and is now the exported one.
+    pub reproduced: bool,
+    /// Tasks that are new here, by their id here; of a reproduced store only their number is told,
+    /// in `tasks`.
+    pub created: Vec<TaskId>,
+    /// Those of them that got another id, since another task bears theirs here.
+    pub renamed: Vec<Renamed>,
+    /// Tasks that are here already, just the same.
+    pub unchanged: Vec<TaskId>,
+    /// Tasks that are here already, with other content: they are left as they are here.
+    pub conflicts: Vec<TaskId>,
+    /// Tasks in the export.
+    pub tasks: u64,
+}
+
+/// A task that got another id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Renamed {
+    /// Its id in the export.
+    pub from: TaskId,
+    /// Its id here.
+    pub to: TaskId,
+}
