@@ -191,6 +191,7 @@ fn refusal_class(why: &Refusal) -> ErrorClass {
         | Refusal::Ambiguous { .. }
         | Refusal::NothingReady { locked: 0 } => ErrorClass::NotFound,
         Refusal::Invalid(_)
+        | Refusal::Unclear { .. }
         | Refusal::Pattern(_)
         | Refusal::SharedPattern(_)
         | Refusal::Name(_)

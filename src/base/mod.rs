@@ -11,6 +11,8 @@ pub mod hash;
 pub mod heap;
 pub mod id;
 pub mod path;
+#[cfg(test)]
+pub(crate) mod rules;
 pub mod seed;
 pub mod suggest;
 pub mod text;

@@ -117,3 +117,7 @@ fn ran_nothing(parser: &CheckParser, parsed: &ParsedTests) -> Option<String> {
 #[cfg(test)]
 #[path = "judge_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "judge_tables.rs"]
+mod tables;

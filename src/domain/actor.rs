@@ -405,3 +405,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "actor_tables.rs"]
+mod tables;

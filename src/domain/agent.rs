@@ -435,3 +435,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "agent_tables.rs"]
+mod tables;

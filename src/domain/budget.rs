@@ -383,3 +383,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "budget_tables.rs"]
+mod tables;

@@ -414,3 +414,7 @@ pub fn dependency_trouble(on: &Task) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+#[path = "fold_tables.rs"]
+mod tables;

@@ -1,5 +1,7 @@
 //! What ended runs say about agents: sums that the store keeps, never the runs themselves.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::domain::budget::{Spent, day_of};
@@ -103,7 +105,7 @@ impl RunUse {
     /// True where budgets count it as an attempt: quota, login and machines that failed are
     /// nobody's.
     pub fn is_attempt(&self) -> bool {
-        !matches!(self.outcome, Outcome::RetryUncounted | Outcome::Environment)
+        self.outcome.is_attempt()
     }
 }
 
@@ -184,3 +186,47 @@ impl AgentLast {
         }
     }
 }
+
+/// How an agent fares, by its last run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgentState {
+    /// Nothing speaks against it.
+    Fine,
+    /// It failed so often in a row.
+    Failing(u32),
+    /// Its provider has refused it for quota, until then.
+    NoQuota(WallMs),
+    /// Its login was refused; it is left alone until then.
+    NoLogin(WallMs),
+}
+
+impl AgentLast {
+    /// How the agent fares at `now_ms`. What its provider says stands above its failures.
+    pub fn state(&self, now_ms: WallMs) -> AgentState {
+        let later = |until: &WallMs| *until > now_ms;
+        if let Some(until) = self.quota_until_ms.filter(later) {
+            AgentState::NoQuota(until)
+        } else if let Some(until) = self.login_until_ms.filter(later) {
+            AgentState::NoLogin(until)
+        } else if self.streak > 0 {
+            AgentState::Failing(self.streak)
+        } else {
+            AgentState::Fine
+        }
+    }
+}
+
+/// How many of the `newest` attempts among `runs`, oldest first, each agent has made. Runs that
+/// were no attempts are passed over.
+pub fn attempts_by_agent(runs: &[Run], newest: usize) -> BTreeMap<String, u32> {
+    let attempts = runs.iter().rev().filter(|run| run.was_an_attempt());
+    let mut found = BTreeMap::new();
+    for run in attempts.take(newest) {
+        *found.entry(run.agent.clone()).or_insert(0) += 1;
+    }
+    found
+}
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod tests;

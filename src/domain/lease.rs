@@ -57,6 +57,21 @@ impl Lease {
         self.liveness(now) != LeaseLiveness::Lapsed
     }
 
+    /// True where the lease, which nobody proves by its token, may be given back by `actor` all the
+    /// same: the session that holds it, or anybody once it has lapsed.
+    pub fn may_be_given_back_by(&self, actor: &Actor, now: &Now) -> bool {
+        !self.binds(now) || self.holder.same_session(actor)
+    }
+
+    /// True where what the lease locks is locked for `actor`: it binds, its subject is none of the
+    /// actor's `own`, and it is not held by the very session. Without a session nobody can be told
+    /// from another of the same name.
+    pub fn stands_against(&self, actor: &Actor, own: &[Subject], now: &Now) -> bool {
+        let is_own = own.contains(&self.subject)
+            || actor.incarnation.is_some() && self.holder.same_session(actor);
+        !is_own && self.binds(now)
+    }
+
     /// The lease as renewed at `now` for `ttl_ms`.
     pub fn renewed_for(&self, now: &Now, ttl_ms: i64) -> Lease {
         Lease {
@@ -241,3 +256,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "lease_tables.rs"]
+mod tables;

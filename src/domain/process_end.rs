@@ -97,3 +97,7 @@ impl ProcessEnd {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "process_end_tables.rs"]
+mod tables;

@@ -147,3 +147,7 @@ mod tests {
         ));
     }
 }
+
+#[cfg(test)]
+#[path = "resume_tables.rs"]
+mod tables;

@@ -88,6 +88,30 @@ impl Run {
         }
     }
 
+    /// The agent that it was first given to, before any fallback.
+    pub fn first_agent(&self) -> &str {
+        let routed = self.routed.as_ref();
+        routed
+            .and_then(|routed| routed.fallback_of.as_deref())
+            .unwrap_or(&self.agent)
+    }
+
+    /// Until when the refusal by its provider stands; absent where it ended otherwise, or where
+    /// that time is over at `now_ms`.
+    pub fn refused_until_ms(&self, now_ms: WallMs) -> Option<WallMs> {
+        let end = self.end.as_ref()?;
+        end.paused_until_ms
+            .filter(|until| *until > now_ms && end.cell.lifecycle.is_refused_by_provider())
+    }
+
+    /// True where it has ended and was an attempt at all: neither a provider, a machine nor an
+    /// account was in the way.
+    pub fn was_an_attempt(&self) -> bool {
+        self.end
+            .as_ref()
+            .is_some_and(|end| end.outcome.is_attempt())
+    }
+
     /// Returns its age by now, in milliseconds. A wall clock that was set meanwhile does not count,
     /// as far as the machine has not been started anew.
     pub fn age_ms(&self, now: &Now) -> u64 {
@@ -288,3 +312,7 @@ mod tests {
         assert_eq!(before.age_ms(&at(0, "b/n", 2_500)), 0);
     }
 }
+
+#[cfg(test)]
+#[path = "run_tables.rs"]
+mod tables;

@@ -206,3 +206,7 @@ mod tests {
         );
     }
 }
+
+#[cfg(test)]
+#[path = "sandbox_tables.rs"]
+mod tables;

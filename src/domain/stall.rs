@@ -176,3 +176,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "stall_tables.rs"]
+mod tables;

@@ -272,3 +272,7 @@ fn is_zero(n: &u32) -> bool {
 fn is_zero_u64(n: &u64) -> bool {
     *n == 0
 }
+
+#[cfg(test)]
+#[path = "task_tables.rs"]
+mod tables;

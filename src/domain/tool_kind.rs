@@ -186,3 +186,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "tool_kind_tables.rs"]
+mod tables;

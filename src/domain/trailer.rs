@@ -192,3 +192,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "trailer_tables.rs"]
+mod tables;

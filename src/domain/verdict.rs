@@ -220,6 +220,12 @@ impl Cell {
 }
 
 impl Outcome {
+    /// True where the run was an attempt at all: quota, login and machines that failed are
+    /// nobody's.
+    pub const fn is_attempt(self) -> bool {
+        !matches!(self, Self::RetryUncounted | Self::Environment)
+    }
+
     /// True where the run uses up one of the task's attempts when the task goes back to the queue.
     pub const fn counts_attempt(self) -> bool {
         matches!(
@@ -421,3 +427,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "verdict_tables.rs"]
+mod tables;

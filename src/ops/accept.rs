@@ -8,6 +8,7 @@
 use std::path::PathBuf;
 
 use crate::config::AcceptMode;
+use crate::domain::acceptance::{LandingTree, ProofNeeded, proof_needed};
 use crate::domain::action::Action;
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::decision::{Effect, Override};
@@ -15,8 +16,9 @@ use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
 use crate::domain::run::{Accepting, Run};
 use crate::domain::task::{Proof, Task, TaskState};
+use crate::domain::task_rules::TaskAct;
 use crate::domain::trailer::{self, Trailers};
-use crate::domain::verdict::{Lifecycle, PolicyVerdict, Verification};
+use crate::domain::verdict::PolicyVerdict;
 use crate::git::diff::{ChangedPath, DiffStats};
 use crate::git::merge::{self, MergeError, MergePlan, MergeProposal, PreparedMerge};
 use crate::git::shadow::ShadowRepo;
@@ -31,7 +33,7 @@ use crate::ops::run::judge::policy_verdict;
 use crate::ops::run::origin::{self, Destination};
 use crate::ops::scrub::redact_record;
 use crate::ops::world::{World, identity};
-use crate::ops::{evidence, failpoint, trust};
+use crate::ops::{evidence, failpoint, fit, trust};
 use crate::store::Store;
 
 /// Work that was accepted.
@@ -109,16 +111,9 @@ pub fn accept(
 fn in_review(tx: &mut dyn crate::store::Tx, typed: &str) -> Result<(Task, Run), OpError> {
     let id = cx::resolve(tx, typed)?;
     let task = cx::load(tx, &id)?;
+    fit::require(TaskAct::Judge, &task)?;
     let TaskState::Review { run } = &task.state else {
-        let why = "only work that waits for a review can be accepted or rejected".to_owned();
-        let hint = format!("`ai why {id}`");
-        return Err(Refusal::WrongState {
-            task: id,
-            state: task.status_text().into(),
-            why,
-            hint,
-        }
-        .into());
+        return Err(OpError::internal("a task that can be judged is in review"));
     };
     let missing = || Refusal::NotFound {
         what: Thing::Run,
@@ -415,24 +410,27 @@ impl Case<'_> {
         if self.overridden.is_some() {
             return Ok(Vec::new());
         }
-        let end = self.run.end.as_ref();
-        let judged = end.map_or(Verification::Unverified, |end| end.cell.verification);
-        let finished = end.is_some_and(|end| end.cell.lifecycle == Lifecycle::Finished);
-        if !finished {
-            return Err(
-                Refusal::NotProven(format!("run {} did not come to its end", self.run.id)).into(),
-            );
-        }
-        if judged == Verification::Passed && *tree == self.tree {
-            return Ok(Vec::new());
-        }
-        let world = self.world;
-        trust::require(&world.root, &world.location.common_dir, "the checks")?;
-        if *tree == self.tree {
-            world.say("the checks have not passed on this work; running them again")
+        let landing = if *tree == self.tree {
+            LandingTree::Judged
         } else {
-            world.say("what would land is another tree than the one that was judged; checking it")
-        }
+            LandingTree::Another
+        };
+        let world = self.world;
+        let told = match proof_needed(self.run.end.as_ref().map(|end| &end.cell), landing) {
+            ProofNeeded::Nothing => return Ok(Vec::new()),
+            ProofNeeded::Impossible => {
+                let why = format!("run {} did not come to its end", self.run.id);
+                return Err(Refusal::NotProven(why).into());
+            }
+            ProofNeeded::ChecksAgain => {
+                "the checks have not passed on this work; running them again"
+            }
+            ProofNeeded::ChecksOnLanding => {
+                "what would land is another tree than the one that was judged; checking it"
+            }
+        };
+        trust::require(&world.root, &world.location.common_dir, "the checks")?;
+        world.say(told);
         let trial = Trial {
             task: &self.task,
             run: Some(&self.run.id),

@@ -8,6 +8,7 @@ use crate::connector::api::Connector;
 use crate::connector::launch::{LaunchRequest, SessionChoice};
 use crate::connector::registry::ConnectorRegistry;
 use crate::domain::agent::{Agent, Name};
+use crate::domain::agent_change::{AgentChange, ChangeError};
 use crate::ops::refusal::{OpError, Refusal, Thing};
 use crate::ops::{detect, trust};
 use crate::store::StoreError;
@@ -88,6 +89,89 @@ pub fn save(root: &Path, common_dir: &Path, agent: &Agent) -> Result<PathBuf, Op
     trust::keeping(root, common_dir, || {
         agent_file::save(&dir(root), agent).map_err(refusal)
     })
+}
+
+/// Whether a name that is taken may be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It is refused, unless nothing would change.
+    Refuse,
+    /// The agent of that name is changed.
+    Change,
+}
+
+/// An agent that was registered or changed.
+#[derive(Debug)]
+pub struct Registered {
+    /// As it is now.
+    pub agent: Agent,
+    /// The text of its file before; absent where there was none.
+    pub before: Option<String>,
+    /// The text of its file now.
+    pub after: String,
+}
+
+/// Registers an agent, or changes the one of that name.
+pub fn register(
+    (root, common_dir): (&Path, &Path),
+    name: &str,
+    change: AgentChange,
+    taken: Taken,
+) -> Result<Registered, OpError> {
+    let old = load(root, name).ok();
+    let base = old.clone().filter(|_| taken == Taken::Change);
+    let agent = change
+        .apply(agent_name(name)?, base)
+        .map_err(change_refusal)?;
+    if taken == Taken::Refuse && old.is_some_and(|old| old != agent) {
+        return Err(Refusal::MergeConflict {
+            why: format!("an agent named `{}` is registered already", agent.name),
+            hint: format!("`ai agent show {}`, or give --replace", agent.name),
+        }
+        .into());
+    }
+    require_command(root, &agent)?;
+    let before = file_text(root, &agent.name)?;
+    save(root, common_dir, &agent)?;
+    let after = file_text(root, &agent.name)?.unwrap_or_default();
+    Ok(Registered {
+        agent,
+        before,
+        after,
+    })
+}
+
+/// A connector that stands for any program needs to be told which.
+fn require_command(root: &Path, agent: &Agent) -> Result<(), OpError> {
+    let connectors = connectors(root)?;
+    let is_bare = connectors
+        .get(agent.connector.as_str())
+        .is_some_and(|known| known.describe().argv.is_empty() && agent.argv.is_empty());
+    if !is_bare {
+        return Ok(());
+    }
+    Err(Refusal::Unclear {
+        why: format!(
+            "the connector `{}` starts whatever program it is told, and none is named",
+            agent.connector
+        ),
+        hint: format!(
+            "`ai agent register {} --connector {} -- PROGRAM ARGUMENT…`",
+            agent.name, agent.connector
+        ),
+    }
+    .into())
+}
+
+fn change_refusal(error: ChangeError) -> OpError {
+    match error {
+        ChangeError::Name(bad) => Refusal::Invalid(bad.to_string()).into(),
+        ChangeError::Nobody(_) => Refusal::Missing {
+            why: error.to_string(),
+            hint: "give --connector to register it".to_owned(),
+        }
+        .into(),
+    }
 }
 
 /// Removes an agent. Its runs and their evidence stay.

@@ -1,17 +1,17 @@
 //! Claiming: task, path locks, lease and event in one transaction, or nothing.
 
 use crate::base::id;
-use crate::base::text::counted;
 use crate::domain::action::Action;
-use crate::domain::actor::ActorKind;
+use crate::domain::claiming::{hold_after_lapse, pause_left_ms};
 use crate::domain::event::{Event, HeldLock};
 use crate::domain::ids::{Subject, TaskId};
 use crate::domain::lease::{Lease, LeaseLiveness, Token};
-use crate::domain::task::{BlockReason, Hold, Task, TaskState};
+use crate::domain::task::{Task, TaskState};
+use crate::domain::task_rules::TaskAct;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::{mutant, patterns};
+use crate::ops::{fit, gates, mutant, patterns};
 use crate::store::{Store, Tx};
 
 /// A granted claim.
@@ -202,86 +202,32 @@ fn take_lapsed(tx: &mut dyn Tx, cx: &Cx, id: &TaskId) -> Result<Lapsed, OpError>
 
 /// The event that takes a lapsed lease away, and parks a task that lapsed too often.
 pub fn lapsed_event(cx: &Cx, task: &Task, epoch: u64) -> Event {
-    let lapses = task.lapses + 1;
-    let park = (lapses >= cx.rules.max_lapses).then(|| Hold {
-        kind: BlockReason::Parked,
-        reason: format!(
-            "its lease lapsed {} in a row without a release",
-            counted(lapses, "time")
-        ),
-        since_ms: cx.now.wall_ms,
-    });
     Event::LeaseLapsed {
         subject: task.id.subject(),
         epoch,
-        park,
+        park: hold_after_lapse(task.lapses, cx.rules.max_lapses, cx.now.wall_ms),
     }
 }
 
 fn claimable(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<(), OpError> {
-    let (why, hint) = match &task.state {
-        TaskState::Queued => {
-            return match task
-                .not_before_ms
-                .map(|at| at - cx.now.wall_ms)
-                .filter(|wait| *wait > 0)
-            {
-                Some(_) if is_anothers_pause(tx, cx, task)? => Ok(()),
-                Some(wait_ms) => Err(Refusal::TooEarly {
-                    what: task.id.to_string(),
-                    wait_ms,
-                }
-                .into()),
-                None => Ok(()),
-            };
+    if let Some(mut misfit) = TaskAct::Claim.misfit(task) {
+        if matches!(task.state, TaskState::Blocked { .. }) {
+            misfit.why = gates::blocked_text(tx, task)?;
         }
-        TaskState::Blocked { .. } => (
-            crate::ops::gates::blocked_text(tx, task)?,
-            format!("`ai why {}`", task.id),
-        ),
-        TaskState::Review { run } => (
-            format!("run {run} waits for a review"),
-            format!(
-                "`ai review {0}`, then `ai accept {0}` or `ai reject {0}`",
-                task.id
-            ),
-        ),
-        TaskState::Done { .. } => (
-            "it is finished".into(),
-            format!("`ai task reopen {}` opens it again", task.id),
-        ),
-        TaskState::Failed { failed_because } => (
-            failed_because.clone(),
-            format!("`ai task retry {}` gives it fresh attempts", task.id),
-        ),
-        TaskState::Cancelled { cancelled_because } => (
-            cancelled_because.clone(),
-            format!("`ai task retry {}` takes it up again", task.id),
-        ),
-        TaskState::Claimed | TaskState::Running { .. } => {
-            ("it has no lease".into(), "`ai doctor`".into())
-        }
-    };
-    Err(Refusal::WrongState {
-        task: task.id.clone(),
-        state: task.status_text().into(),
-        why,
-        hint,
+        return Err(fit::refusal(task, misfit));
     }
-    .into())
-}
-
-/// True where the task pauses because a provider has refused some other agent. Such a pause binds
-/// that agent; whoever is named for the task by its id need not wait for it.
-fn is_anothers_pause(tx: &mut dyn Tx, cx: &Cx, task: &Task) -> Result<bool, OpError> {
-    let last = tx.runs(&task.id)?.pop();
-    let Some((run, until)) =
-        last.and_then(|run| Some((run.agent.clone(), run.end?.paused_until_ms?)))
-    else {
-        return Ok(false);
+    let last = match task.not_before_ms {
+        Some(_) => tx.runs(&task.id)?.pop(),
+        None => None,
     };
-    let is_its_own = cx.actor.kind == ActorKind::Agent && cx.actor.name.as_str() == run;
-    Ok(!is_its_own && task.not_before_ms.is_some_and(|at| at <= until))
+    match pause_left_ms(task, last.as_ref(), &cx.actor, cx.now.wall_ms) {
+        None => Ok(()),
+        Some(wait_ms) => Err(Refusal::TooEarly {
+            what: task.id.to_string(),
+            wait_ms,
+        }
+        .into()),
+    }
 }
 
 fn grant(

@@ -13,17 +13,13 @@ use crate::domain::event::Event;
 use crate::domain::ids::TaskId;
 use crate::domain::path_lock::LockMode;
 use crate::domain::task::{BlockReason, Hold, LockRequest, Task, TaskState};
+use crate::domain::task_text::{BadText, check_priority, check_text, check_word};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx};
 use crate::ops::error::Refused;
 use crate::ops::patterns;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::store::Tx;
-
-/// Longest title in bytes.
-const MAX_TITLE: usize = 2_000;
-/// Longest body in bytes.
-const MAX_BODY: usize = 1 << 20;
 
 /// The content of a new task; also one entry of a file for `ai task create --from`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -207,52 +203,13 @@ fn validate(new: &NewTask) -> Result<(), OpError> {
         .chain(&new.kind)
         .chain(&new.checks)
         .chain(&new.agent)
-        .try_for_each(|word| check_word(word))
-}
-
-/// A title that says something, and no text beyond its bounds.
-pub fn check_text(title: Option<&str>, body: Option<&str>) -> Result<(), OpError> {
-    let wrong = |text: String| Err(Refusal::Invalid(text).into());
-    if title.is_some_and(|title| title.trim().is_empty()) {
-        return wrong("a task needs a title".into());
-    }
-    if title.is_some_and(|title| title.len() > MAX_TITLE) {
-        return wrong(format!(
-            "the title is longer than {MAX_TITLE} bytes; put the text into the body"
-        ));
-    }
-    if body.is_some_and(|body| body.len() > MAX_BODY) {
-        return wrong(format!(
-            "the body is longer than {MAX_BODY} bytes; put large material into a file and name it"
-        ));
-    }
+        .try_for_each(|word| check_word(word))?;
     Ok(())
 }
 
-/// A priority that exists.
-pub fn check_priority(priority: Option<u8>) -> Result<(), OpError> {
-    if priority.is_some_and(|p| p > 4) {
-        Err(Refusal::Invalid("priority goes from 0 (most urgent) to 4".into()).into())
-    } else {
-        Ok(())
-    }
-}
-
-/// Labels, types and names are single words, so that filters and command lines can hold them.
-pub fn check_word(word: &str) -> Result<(), OpError> {
-    let bad = word.is_empty()
-        || word.len() > 64
-        || word
-            .chars()
-            .any(|c| c.is_whitespace() || c.is_control() || c == ',');
-    if bad {
-        let shown = crate::base::text::one_line(word);
-        Err(Refusal::Invalid(format!(
-            "`{shown}` is not a word of 1 to 64 characters without spaces and commas"
-        ))
-        .into())
-    } else {
-        Ok(())
+impl From<BadText> for OpError {
+    fn from(bad: BadText) -> OpError {
+        Refusal::Invalid(bad.to_string()).into()
     }
 }
 

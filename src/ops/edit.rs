@@ -7,11 +7,12 @@ use crate::domain::event::{Event, TaskEdit};
 use crate::domain::ids::TaskId;
 use crate::domain::run::Run;
 use crate::domain::task::{BlockReason, Hold, Note, Task, TaskState};
+use crate::domain::task_rules::{Misfit, TaskAct};
+use crate::domain::task_text::{check_priority, check_text, check_word};
 use crate::ops::ask::{self, Question};
-use crate::ops::create::{check_priority, check_text, check_word};
 use crate::ops::cx::{self, Cx};
-use crate::ops::patterns;
 use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::{fit, patterns};
 use crate::store::Tx;
 
 /// Changes fields of a task.
@@ -20,12 +21,8 @@ pub fn edit(tx: &mut dyn Tx, cx: &Cx, typed: &str, edit: TaskEdit) -> Result<Tas
     for request in edit.paths.iter().flatten() {
         patterns::expand(&cx.rules, &request.pattern)?;
     }
-    if edit.paths.is_some() && task.state.is_leased() {
-        return Err(wrong(
-            &task,
-            "its paths are locked by a lease",
-            format!("`ai task release {}` first", task.id),
-        ));
+    if edit.paths.is_some() {
+        fit::require(TaskAct::ChangePaths, &task)?;
     }
     check_text(edit.title.as_deref(), edit.body.as_deref())?;
     check_priority(edit.priority)?;
@@ -76,10 +73,7 @@ pub fn add_dep(tx: &mut dyn Tx, cx: &Cx, typed: &str, typed_on: &str) -> Result<
             Refusal::Cycle(std::iter::once(task.id.to_string()).chain(circle).collect()).into(),
         );
     }
-    if !matches!(task.state, TaskState::Queued | TaskState::Blocked { .. }) {
-        let why = "a dependency can only be added while it waits";
-        return Err(wrong(&task, why, format!("`ai task show {}`", task.id)));
-    }
+    fit::require(TaskAct::AddDependency, &task)?;
     if !tx.deps(&task.id)?.contains(&on) {
         cx.record(
             tx,
@@ -98,11 +92,8 @@ pub fn remove_dep(tx: &mut dyn Tx, cx: &Cx, typed: &str, typed_on: &str) -> Resu
     let on = cx::resolve(tx, typed_on)?;
     if !tx.deps(&task.id)?.contains(&on) {
         let why = format!("it does not wait for {on}");
-        return Err(wrong(
-            &task,
-            &why,
-            format!("`ai task dep tree {}`", task.id),
-        ));
+        let next = format!("`ai task dep tree {}`", task.id);
+        return Err(fit::refusal(&task, Misfit { why, next }));
     }
     cx.record(
         tx,
@@ -144,13 +135,7 @@ fn path_back(tx: &mut dyn Tx, from: &TaskId, to: &TaskId) -> Result<Option<Vec<S
 /// Keeps a task out of the queue.
 pub fn hold(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<Task, OpError> {
     let task = guarded(tx, cx, typed, Action::TaskEdit)?;
-    if task.state.is_final() || task.state.is_leased() {
-        return Err(wrong(
-            &task,
-            "only a task that waits can be held",
-            format!("`ai task show {}`", task.id),
-        ));
-    }
+    fit::require(TaskAct::Hold, &task)?;
     let hold = Hold {
         kind: BlockReason::Hold,
         reason,
@@ -169,13 +154,7 @@ pub fn hold(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<Tas
 /// Lifts a hold, also that of a parked task.
 pub fn unhold(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<Task, OpError> {
     let task = guarded(tx, cx, typed, Action::TaskEdit)?;
-    if task.hold.is_none() {
-        return Err(wrong(
-            &task,
-            "it is not on hold",
-            format!("`ai why {}`", task.id),
-        ));
-    }
+    fit::require(TaskAct::Unhold, &task)?;
     cx.record(
         tx,
         &Event::TaskUnheld {
@@ -197,13 +176,7 @@ pub struct Cancelled {
 /// holder's next word is refused.
 pub fn cancel(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<Cancelled, OpError> {
     let task = guarded(tx, cx, typed, Action::TaskCancel)?;
-    if task.state.is_final() {
-        return Err(wrong(
-            &task,
-            "it has ended already",
-            format!("`ai task reopen {}` opens it again", task.id),
-        ));
-    }
+    fit::require(TaskAct::Cancel, &task)?;
     let run = match &task.state {
         TaskState::Running { run } => tx.run(run)?,
         _ => None,
@@ -224,37 +197,20 @@ pub fn cancel(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<C
 /// Queues a failed, parked or cancelled task again, with fresh attempts.
 pub fn retry(tx: &mut dyn Tx, cx: &Cx, typed: &str) -> Result<Task, OpError> {
     let task = guarded(tx, cx, typed, Action::TaskRetry)?;
-    match task.state {
-        TaskState::Failed { .. }
-        | TaskState::Cancelled { .. }
-        | TaskState::Blocked { .. }
-        | TaskState::Queued => {
-            cx.record(
-                tx,
-                &Event::TaskRetried {
-                    task: task.id.clone(),
-                },
-            )?;
-            cx::load(tx, &task.id)
-        }
-        _ => Err(wrong(
-            &task,
-            "only a task that failed, waits or was cancelled can be retried",
-            format!("`ai why {}`", task.id),
-        )),
-    }
+    fit::require(TaskAct::Retry, &task)?;
+    cx.record(
+        tx,
+        &Event::TaskRetried {
+            task: task.id.clone(),
+        },
+    )?;
+    cx::load(tx, &task.id)
 }
 
 /// Opens a finished task again.
 pub fn reopen(tx: &mut dyn Tx, cx: &Cx, typed: &str, reason: String) -> Result<Task, OpError> {
     let task = guarded(tx, cx, typed, Action::TaskRetry)?;
-    if !task.state.is_final() {
-        return Err(wrong(
-            &task,
-            "it is not finished",
-            format!("`ai why {}`", task.id),
-        ));
-    }
+    fit::require(TaskAct::Reopen, &task)?;
     let note = Note {
         at_ms: cx.now.wall_ms,
         by: cx.actor.clone(),
@@ -275,14 +231,4 @@ fn guarded(tx: &mut dyn Tx, cx: &Cx, typed: &str, action: Action) -> Result<Task
     let task = cx::load(tx, &id)?;
     ask::or_refuse(tx, cx, Question::on_task(action, &task))?;
     Ok(task)
-}
-
-fn wrong(task: &Task, why: &str, hint: String) -> OpError {
-    Refusal::WrongState {
-        task: task.id.clone(),
-        state: task.status_text().into(),
-        why: why.to_owned(),
-        hint,
-    }
-    .into()
 }

@@ -9,10 +9,11 @@ use crate::domain::lease::{LeaseLiveness, Token};
 use crate::domain::path_lock::LockMode;
 use crate::domain::repo_path::RepoPath;
 use crate::domain::task::{Proof, Task, TaskState};
+use crate::domain::task_rules::TaskAct;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::{lease, lock, mutant};
+use crate::ops::{fit, lease, lock, mutant};
 use crate::store::{Store, Tx};
 
 /// Under what right a task is ended.
@@ -79,7 +80,7 @@ pub fn done(
     commit(store, cx, |tx, cx| {
         entitled(tx, cx, id, right)?;
         let task = cx::load(tx, id)?;
-        refuse_state(&task)?;
+        fit::require(TaskAct::Finish, &task)?;
         let action = match proof {
             Proof::Verdict { .. } => Action::TaskDone,
             Proof::Overridden { .. } => Action::TaskOverride,
@@ -157,7 +158,7 @@ fn refuse_locked(tx: &mut dyn Tx, cx: &Cx, id: &TaskId, changed: &Changed) -> Re
 pub fn may_end(tx: &mut dyn Tx, cx: &Cx, id: &TaskId, right: &Right<'_>) -> Result<Task, OpError> {
     entitled(tx, cx, id, right)?;
     let task = cx::load(tx, id)?;
-    refuse_state(&task)?;
+    fit::require(TaskAct::Finish, &task)?;
     Ok(task)
 }
 
@@ -186,31 +187,6 @@ pub fn entitled(tx: &mut dyn Tx, cx: &Cx, id: &TaskId, right: &Right<'_>) -> Res
             None => Ok(()),
         },
     }
-}
-
-fn refuse_state(task: &Task) -> Result<(), OpError> {
-    let (why, hint) = match &task.state {
-        TaskState::Running { run } => (
-            format!("run {run} is at work on it"),
-            format!("ai why {}", task.id),
-        ),
-        TaskState::Review { .. } => (
-            "its work waits for a review".into(),
-            format!("`ai accept {0}` or `ai reject {0}`", task.id),
-        ),
-        TaskState::Done { .. } | TaskState::Cancelled { .. } => (
-            "it has ended".into(),
-            format!("`ai task reopen {}` opens it again", task.id),
-        ),
-        _ => return Ok(()),
-    };
-    Err(Refusal::WrongState {
-        task: task.id.clone(),
-        state: task.status_text().into(),
-        why,
-        hint,
-    }
-    .into())
 }
 
 /// The planted fault: state first, log in a transaction of its own.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::domain::agent::Agent;
-use crate::domain::history::AgentLast;
+use crate::domain::history::{AgentLast, AgentState};
 use crate::domain::time::WallMs;
 use crate::domain::verdict::Outcome;
 use crate::ops::refusal::{OpError, seconds};
@@ -51,21 +51,21 @@ impl Healths {
     /// One agent's.
     pub fn of(&self, agent: &Agent) -> Health {
         let last = self.last.get(agent.name.as_str()).cloned();
-        let later = |until: Option<WallMs>| until.filter(|until| *until > self.now_ms);
-        let quota = last.as_ref().and_then(|last| later(last.quota_until_ms));
-        let login = last.as_ref().and_then(|last| later(last.login_until_ms));
-        let word = match &last {
-            _ if quota.is_some() => "no_quota",
-            _ if login.is_some() => "no_login",
-            Some(last) if last.streak > 0 => "failing",
-            _ => "ok",
+        let state = last
+            .as_ref()
+            .map_or(AgentState::Fine, |last| last.state(self.now_ms));
+        let (word, until_ms) = match state {
+            AgentState::Fine => ("ok", None),
+            AgentState::Failing(_) => ("failing", None),
+            AgentState::NoQuota(until) => ("no_quota", Some(until)),
+            AgentState::NoLogin(until) => ("no_login", Some(until)),
         };
         let load = self.load.get(agent.name.as_str()).copied().unwrap_or(0);
         Health {
             load,
             parallel: agent.limits.parallel,
             word,
-            until_ms: quota.or(login),
+            until_ms,
             last,
             now_ms: self.now_ms,
         }

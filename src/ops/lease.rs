@@ -6,10 +6,11 @@ use crate::domain::actor::Actor;
 use crate::domain::event::Event;
 use crate::domain::ids::TaskId;
 use crate::domain::lease::{self, Lease, Stale, Token};
-use crate::domain::task::TaskState;
+use crate::domain::task_rules::TaskAct;
 use crate::ops::ask::{self, Question};
 use crate::ops::claim::{Claimed, new_lease};
 use crate::ops::cx::{self, Cx};
+use crate::ops::fit;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::store::Tx;
 
@@ -162,14 +163,5 @@ fn task_of(token: &Token) -> Result<TaskId, OpError> {
 /// A run gives its lease back itself when it ends.
 fn refuse_running(tx: &mut dyn Tx, id: &TaskId) -> Result<(), OpError> {
     let task = cx::load(tx, id)?;
-    match &task.state {
-        TaskState::Running { run } => Err(Refusal::WrongState {
-            task: id.clone(),
-            state: "running".into(),
-            why: format!("run {run} holds it until it ends"),
-            hint: format!("`ai task cancel {id}` stops it"),
-        }
-        .into()),
-        _ => Ok(()),
-    }
+    fit::require(TaskAct::GiveBack, &task)
 }

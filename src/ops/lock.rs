@@ -94,7 +94,7 @@ pub fn release(
     let lease = find(tx, typed)?;
     if let Some(token) = token.filter(|token| token.subject == lease.subject) {
         lease::fenced(tx, cx, token, "release")?;
-    } else if lease.binds(&cx.now) && !lease.holder.same_session(&cx.actor) {
+    } else if !lease.may_be_given_back_by(&cx.actor, &cx.now) {
         return Err(Refusal::Conflict(format!(
             "{} is held by {}, not by you",
             lease.subject, lease.holder
@@ -191,9 +191,7 @@ pub fn check(
     for path in paths {
         let wanted = PathPattern::literal(path, cx.rules.case)?;
         for (lock, lease) in tx.lock_candidates(&prefix_candidates(&wanted))? {
-            let mine = own.contains(&lock.subject)
-                || lease.holder == cx.actor && cx.actor.incarnation.is_some();
-            if mine || !lease.binds(&cx.now) {
+            if !lease.stands_against(&cx.actor, own, &cx.now) {
                 continue;
             }
             let held = PathPattern::parse(&lock.pattern, cx.rules.case)?;

@@ -21,6 +21,7 @@ pub mod evidence;
 pub mod export;
 pub mod failpoint;
 pub mod finish;
+mod fit;
 pub mod gates;
 pub mod health;
 pub mod import;

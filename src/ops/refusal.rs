@@ -221,6 +221,14 @@ pub enum Refusal {
         "{0} would run code that came with this repository, and this machine has not been told to trust it"
     )]
     Untrusted(String),
+    /// The input does not say enough.
+    #[error("{why}")]
+    Unclear {
+        /// What it leaves open.
+        why: String,
+        /// The command that says it.
+        hint: String,
+    },
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(ConfigError),
@@ -317,7 +325,8 @@ impl Refusal {
             Refusal::WrongState { hint, .. }
             | Refusal::MergeConflict { hint, .. }
             | Refusal::TryLater { hint, .. }
-            | Refusal::Missing { hint, .. } => hint.clone(),
+            | Refusal::Missing { hint, .. }
+            | Refusal::Unclear { hint, .. } => hint.clone(),
             Refusal::Config(error) => error.hint().to_owned(),
             Refusal::Pattern(error) => return error.hint().map(str::to_owned),
             Refusal::Entry { why, .. } => return why.hint(),

@@ -10,14 +10,16 @@ use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::agent::Agent;
 use crate::domain::budget::{self, BudgetScope};
 use crate::domain::decision::Effect;
-use crate::domain::history::{AgentLast, AgentSum};
+use crate::domain::history::{AgentLast, AgentSum, attempts_by_agent};
 use crate::domain::run::{Routed, Run};
 use crate::domain::task::Task;
-use crate::domain::verdict::Outcome;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::Cx;
 use crate::ops::refusal::{OpError, Refusal, seconds};
-use crate::router::{self, Candidate, History, Pin, RouteGate, RouteRequest, Trace};
+pub use crate::router::Wish;
+use crate::router::{
+    self, Candidate, History, Pin, RouteGate, RouteRequest, Trace, pass_over_unready,
+};
 use crate::store::Tx;
 
 /// Agents, what drives them, and what the project says about them.
@@ -34,17 +36,6 @@ pub struct Field<'a> {
     pub unready: &'a BTreeMap<String, String>,
 }
 
-/// The user's wish about the agent of a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish<'a> {
-    /// Nothing.
-    Open,
-    /// A person named this agent.
-    Named(&'a str),
-    /// This agent had the task and was refused by its provider.
-    After(&'a str),
-}
-
 /// Finds the agent that would run the task now, with the reasons.
 pub fn trace(
     tx: &mut dyn Tx,
@@ -56,25 +47,8 @@ pub fn trace(
     let runs = tx.runs(&task.id)?;
     let ask = asked(cx, field, task, &runs, wish);
     let mut candidates = candidates(tx, cx, field, task, &runs)?;
-    pass_over_unready(field, &ask.pin, &mut candidates);
+    pass_over_unready(field.unready, &ask.pin, &mut candidates);
     Ok(router::route(&ask, &candidates))
-}
-
-/// Takes those out that cannot be started here, where another one can. Somebody who was named, or
-/// who is alone, is told what is missing by the start itself.
-fn pass_over_unready(field: &Field<'_>, pin: &Pin, candidates: &mut [Candidate]) {
-    if candidates
-        .iter()
-        .all(|one| one.unusable.is_some() || field.unready.contains_key(&one.name))
-    {
-        return;
-    }
-    for one in candidates
-        .iter_mut()
-        .filter(|one| one.unusable.is_none() && pin.name() != Some(one.name.as_str()))
-    {
-        one.unusable = field.unready.get(&one.name).cloned();
-    }
 }
 
 fn asked(cx: &Cx, field: &Field<'_>, task: &Task, runs: &[Run], wish: Wish<'_>) -> RouteRequest {
@@ -94,14 +68,17 @@ fn asked(cx: &Cx, field: &Field<'_>, task: &Task, runs: &[Run], wish: Wish<'_>) 
     }
     let on = marked("on:");
     let plain = |label: &&String| !label.starts_with("needs:") && !label.starts_with("on:");
-    let pin = match (wish, &task.agent, &defaults.agent, interrupted(cx, runs)) {
-        (Wish::Named(name), ..) => Pin::Override(name.to_owned()),
-        (Wish::After(name), ..) => Pin::Interrupted(name.to_owned()),
-        (Wish::Open, Some(name), ..) => Pin::Task(name.clone()),
-        (Wish::Open, None, _, Some(name)) => Pin::Interrupted(name),
-        (Wish::Open, None, Some(name), None) => Pin::Default(name.clone()),
-        (Wish::Open, None, None, None) => Pin::Nobody,
-    };
+    // Where a refusal still stands, nobody but the fallbacks of the refused agent may go on.
+    let refused = runs
+        .last()
+        .filter(|last| last.refused_until_ms(cx.now.wall_ms).is_some())
+        .map(Run::first_agent);
+    let pin = Pin::of(
+        wish,
+        task.agent.as_deref(),
+        refused,
+        defaults.agent.as_deref(),
+    );
     RouteRequest {
         labels: task.labels.iter().filter(plain).cloned().collect(),
         needs,
@@ -111,26 +88,6 @@ fn asked(cx: &Cx, field: &Field<'_>, task: &Task, runs: &[Run], wish: Wish<'_>) 
         weights: router.weights,
         now_ms: cx.now.wall_ms,
     }
-}
-
-/// The agent whose provider refused the last run of a task, while that still stands: nobody but its
-/// fallbacks may go on.
-fn interrupted(cx: &Cx, runs: &[Run]) -> Option<String> {
-    let last = runs.last()?;
-    let end = last.end.as_ref()?;
-    let refused = end.cell.lifecycle.is_refused_by_provider();
-    let stands = end
-        .paused_until_ms
-        .is_some_and(|until| until > cx.now.wall_ms);
-    (refused && stands).then(|| first_of(last))
-}
-
-/// The agent that a run was first given to, before any fallback.
-pub fn first_of(run: &Run) -> String {
-    run.routed
-        .as_ref()
-        .and_then(|routed| routed.fallback_of.clone())
-        .unwrap_or_else(|| run.agent.clone())
 }
 
 fn candidates(
@@ -154,7 +111,7 @@ fn candidates(
             .collect(),
         spent: budgets_used_up(tx, cx, field.config)?,
         load: count(active.iter().map(|run| run.agent.clone())),
-        attempts: attempts(task, runs),
+        attempts: attempts_by_agent(runs, task.attempts as usize),
     };
     let mut question = Question::on_task(Action::RunStart, task);
     question.facts.runs_alive = u32::try_from(active.len()).ok();
@@ -172,7 +129,7 @@ struct Known {
     last: HashMap<String, AgentLast>,
     spent: HashMap<String, (String, i64)>,
     load: HashMap<String, u32>,
-    attempts: HashMap<String, u32>,
+    attempts: BTreeMap<String, u32>,
 }
 
 impl Known {
@@ -296,21 +253,6 @@ pub(in crate::ops) fn budgets_used_up(
     Ok(found)
 }
 
-/// Counts by agent the attempts that count since the task was last given fresh ones.
-fn attempts(task: &Task, runs: &[Run]) -> HashMap<String, u32> {
-    let counts = |run: &&Run| {
-        run.end.as_ref().is_some_and(|end| {
-            !matches!(end.outcome, Outcome::RetryUncounted | Outcome::Environment)
-        })
-    };
-    let recent = runs
-        .iter()
-        .rev()
-        .filter(counts)
-        .take(task.attempts as usize);
-    count(recent.map(|run| run.agent.clone()))
-}
-
 fn count(names: impl Iterator<Item = String>) -> HashMap<String, u32> {
     let mut found = HashMap::new();
     for name in names {
@@ -325,13 +267,8 @@ pub fn agent_of(trace: &Trace, now_ms: i64) -> Result<String, OpError> {
     if let Some(name) = &trace.chosen {
         return Ok(name.clone());
     }
-    let first = |gate| trace.lost_at(gate).next().map(|(name, _)| name.to_owned());
-    // A login may have been renewed since: where nobody else can, it is tried.
-    if let Some(name) = first(RouteGate::Room)
-        .or_else(|| first(RouteGate::Policy))
-        .or_else(|| first(RouteGate::Login))
-    {
-        return Ok(name);
+    if let Some(name) = trace.last_resort() {
+        return Ok(name.to_owned());
     }
     Err(nobody(trace, now_ms).into())
 }

@@ -6,6 +6,7 @@ use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::LeaseLiveness;
 use crate::domain::run::Run;
 use crate::domain::task::{BlockReason, Proof, Task, TaskState};
+use crate::domain::time::WallMs;
 use crate::domain::verdict::{Lifecycle, Outcome};
 use crate::ops::cx::{self, Cx};
 use crate::ops::gates::{Gate, dependencies, gate, held};
@@ -64,7 +65,7 @@ fn review(tx: &mut dyn Tx, config: &Config, id: &TaskId, run: &RunId) -> Result<
 fn queued(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<Vec<Gate>, OpError> {
     let last = tx.runs(&task.id)?.pop();
     let mut gates = Vec::new();
-    gates.extend(refused(cx, task, last.as_ref()));
+    gates.extend(refused_at(task, last.as_ref(), cx.now.wall_ms));
     if let Some(wait) = task
         .not_before_ms
         .map(|at| at - cx.now.wall_ms)
@@ -108,17 +109,12 @@ fn queued(tx: &mut dyn Tx, cx: &Cx, config: &Config, task: &Task) -> Result<Vec<
 }
 
 /// The provider of its agent has refused, and that still stands.
-fn refused(cx: &Cx, task: &Task, last: Option<&Run>) -> Option<Gate> {
+fn refused_at(task: &Task, last: Option<&Run>, now_ms: WallMs) -> Option<Gate> {
     let run = last?;
-    let end = run.end.as_ref()?;
-    let wait = end
-        .paused_until_ms
-        .map(|at| at - cx.now.wall_ms)
-        .filter(|wait| *wait > 0)?;
-    let (name, what) = match end.cell.lifecycle {
+    let wait = run.refused_until_ms(now_ms)? - now_ms;
+    let (name, what) = match run.end.as_ref()?.cell.lifecycle {
         Lifecycle::Quota => ("quota", "for rate or quota"),
-        Lifecycle::Auth => ("login", "its login"),
-        _ => return None,
+        _ => ("login", "its login"),
     };
     let text = format!(
         "the provider of agent {} has refused {what} in run {}; it is asked again in {}",
@@ -270,3 +266,7 @@ pub fn why(
     let gates = gates(tx, cx, config, &task)?;
     Ok((task, gates))
 }
+
+#[cfg(test)]
+#[path = "why_tables.rs"]
+mod tables;

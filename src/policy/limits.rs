@@ -208,3 +208,7 @@ mod tests {
         );
     }
 }
+
+#[cfg(test)]
+#[path = "limits_tables.rs"]
+mod tables;

@@ -8,10 +8,16 @@
 //! model is never changed silently. Nothing is read here: no clock, no file, no store.
 
 mod decide;
+#[cfg(test)]
+mod gate_tables;
 mod model;
+#[cfg(test)]
+mod pin_tables;
 mod score;
 #[cfg(test)]
 mod tests;
+mod unready;
 
 pub use decide::route;
-pub use model::{Candidate, Considered, History, Pin, RouteGate, RouteRequest, Score, Trace};
+pub use model::{Candidate, Considered, History, Pin, RouteGate, RouteRequest, Score, Trace, Wish};
+pub use unready::pass_over_unready;

@@ -21,7 +21,36 @@ pub enum Pin {
     Interrupted(String),
 }
 
+/// What was said about who should run a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish<'a> {
+    /// Nothing.
+    Open,
+    /// A person named this agent.
+    Named(&'a str),
+    /// This agent had the task and was refused by its provider.
+    After(&'a str),
+}
+
 impl Pin {
+    /// Finds who is named for a task: by the wish, by the `task` itself, by a refusal of an agent that
+    /// still stands, or by the project's `default`, the first of them that names somebody.
+    pub fn of(
+        wish: Wish<'_>,
+        task: Option<&str>,
+        refused: Option<&str>,
+        default: Option<&str>,
+    ) -> Pin {
+        match (wish, task, refused, default) {
+            (Wish::Named(name), ..) => Pin::Override(name.to_owned()),
+            (Wish::After(name), ..) => Pin::Interrupted(name.to_owned()),
+            (Wish::Open, Some(name), ..) => Pin::Task(name.to_owned()),
+            (Wish::Open, None, Some(name), _) => Pin::Interrupted(name.to_owned()),
+            (Wish::Open, None, None, Some(name)) => Pin::Default(name.to_owned()),
+            (Wish::Open, None, None, None) => Pin::Nobody,
+        }
+    }
+
     /// The named agent.
     pub fn name(&self) -> Option<&str> {
         match self {
@@ -242,6 +271,14 @@ impl Trace {
     /// ended.
     pub fn waits_for_room(&self) -> bool {
         self.chosen.is_none() && self.lost_at(RouteGate::Room).next().is_some()
+    }
+
+    /// The agent to start with where nobody was chosen: the one whose refusal says best what is
+    /// missing. A login may have been renewed since, so it is tried where nobody else can.
+    pub fn last_resort(&self) -> Option<&str> {
+        [RouteGate::Room, RouteGate::Policy, RouteGate::Login]
+            .into_iter()
+            .find_map(|gate| self.lost_at(gate).next().map(|(name, _)| name))
     }
 
     /// Those that were turned away at a gate.

@@ -1,11 +1,8 @@
 //! `ai agent register|list|show|label|remove|detect|doctor`, and their short forms `ai register`,
 //! `ai list`, `ai label`.
 
-use std::path::Path;
-
 use clap::{Args, Subcommand};
 
-use crate::app::error::AppError;
 use crate::app::exit;
 use crate::base::env;
 use crate::base::text::one_line;
@@ -17,9 +14,10 @@ use crate::config::Config;
 use crate::connector::api::Connector;
 use crate::connector::manifest::Manifest;
 use crate::domain::agent::{Agent, Home, Name};
-use crate::domain::error_class::ErrorClass;
+use crate::domain::agent_change::AgentChange;
 use crate::git::diff::{file_diff, unified};
-use crate::ops::{agents, route};
+use crate::ops::agents::{self, Taken};
+use crate::ops::route;
 
 /// Register, list and change agents
 #[derive(Subcommand)]
@@ -138,107 +136,43 @@ pub(super) fn run(command: AgentCommand, context: &mut Context) -> Outcome {
 
 pub(super) fn register(args: RegisterArgs, context: &mut Context) -> Outcome {
     let root = context.root()?.to_owned();
-    let name = agents::agent_name(&args.name)?;
-    let old = agents::load(&root, &args.name).ok();
-    let replace = args.replace;
-    let agent = change(args, old.clone().filter(|_| replace), name)?;
-    if !replace && old.is_some_and(|old| old != agent) {
-        let message = format!("an agent named `{}` is registered already", agent.name);
-        return Err(AppError::new(ErrorClass::Conflict, message).hint(format!(
-            "`ai agent show {0}`, or give --replace",
-            agent.name
-        )));
-    }
-    must_have_command(&root, &agent)?;
-    let before = agents::file_text(&root, &agent.name)?;
-    agents::save(&root, &context.place()?.common_dir.clone(), &agent)?;
-    if let Some(before) = before {
-        let after = agents::file_text(&root, &agent.name)?.unwrap_or_default();
-        if before == after {
-            context.ui.say("nothing has changed");
-        } else {
-            let diff = file_diff(Some(before.as_bytes()), Some(after.as_bytes()));
-            context
-                .ui
-                .say(unified(&format!(".ai/agents/{}.yaml", agent.name), &diff).trim_end());
+    let common_dir = context.place()?.common_dir.clone();
+    let taken = if args.replace {
+        Taken::Change
+    } else {
+        Taken::Refuse
+    };
+    let (name, change) = change(args);
+    let done = agents::register((&root, &common_dir), &name, change, taken)?;
+    match &done.before {
+        Some(before) if *before == done.after => context.ui.say("nothing has changed"),
+        Some(before) => {
+            let diff = file_diff(Some(before.as_bytes()), Some(done.after.as_bytes()));
+            let name = format!(".ai/agents/{}.yaml", done.agent.name);
+            context.ui.say(unified(&name, &diff).trim_end());
         }
+        None => {}
     }
-    print(&agent, context);
+    print(&done.agent, context);
     Ok(exit::OK)
 }
 
-/// A connector that stands for any program needs to be told which.
-fn must_have_command(root: &Path, agent: &Agent) -> Result<(), AppError> {
-    let connectors = agents::connectors(root)?;
-    let connector = connectors.get(agent.connector.as_str());
-    let bare = connector
-        .is_some_and(|connector| connector.describe().argv.is_empty() && agent.argv.is_empty());
-    if !bare {
-        return Ok(());
-    }
-    let hint = format!(
-        "`ai agent register {} --connector {} -- PROGRAM ARGUMENT…`",
-        agent.name, agent.connector
-    );
-    let message = format!(
-        "the connector `{}` starts whatever program it is told, and none is named",
-        agent.connector
-    );
-    Err(AppError::usage(message).hint(hint))
-}
-
-/// The agent that the arguments describe: `old` with what they name, or a new one.
-fn change(args: RegisterArgs, old: Option<Agent>, name: Name) -> Result<Agent, AppError> {
-    let connector = args
-        .connector
-        .as_deref()
-        .map(agents::agent_name)
-        .transpose()?;
-    let mut agent = match (old, connector) {
-        (Some(old), None) => old,
-        // Model, arguments and home are said in the words of a connector, and mean nothing to
-        // another.
-        (Some(old), Some(new)) if old.connector != new => Agent {
-            connector: new,
-            model: None,
-            argv: Vec::new(),
-            home: None,
-            ..old
-        },
-        (Some(old), Some(_)) => old,
-        (None, Some(connector)) => Agent::new(name, connector),
-        (None, None) => {
-            let message = format!("no agent named `{name}` is there to be changed");
-            return Err(AppError::new(ErrorClass::NotFound, message)
-                .hint("give --connector to register it".to_owned()));
-        }
+/// The name and the change that the arguments describe.
+fn change(args: RegisterArgs) -> (String, AgentChange) {
+    let change = AgentChange {
+        connector: args.connector,
+        model: args.model,
+        argv: args.argv,
+        labels: args.label,
+        capabilities: args.capability,
+        env_pass: args.env,
+        home: args.home,
+        fallback: args.fallback,
+        parallel: args.parallel,
+        minutes: args.minutes,
+        silence_minutes: args.silence_minutes,
     };
-    let words = |list: Vec<String>| list.into_iter().filter(|word| !word.is_empty());
-    agent.model = args.model.or(agent.model).filter(|model| !model.is_empty());
-    agent.argv = if args.argv.is_empty() {
-        agent.argv
-    } else {
-        args.argv
-    };
-    agent.labels = args
-        .label
-        .map_or(agent.labels, |list| words(list).collect());
-    agent.capabilities = args
-        .capability
-        .map_or(agent.capabilities, |list| words(list).collect());
-    agent.env_pass = args
-        .env
-        .map_or(agent.env_pass, |list| words(list).collect());
-    agent.home = args.home.or(agent.home);
-    if let Some(list) = args.fallback {
-        agent.fallback = words(list)
-            .map(|name| agents::agent_name(&name))
-            .collect::<Result<_, _>>()?;
-    }
-    agent.limits.parallel = args.parallel.unwrap_or(agent.limits.parallel);
-    agent.limits.minutes = args.minutes.unwrap_or(agent.limits.minutes);
-    agent.limits.silence_minutes = args.silence_minutes.unwrap_or(agent.limits.silence_minutes);
-    Ok(agent)
+    (args.name, change)
 }
 
 pub(super) fn list(args: &AgentListArgs, context: &mut Context) -> Outcome {
@@ -433,15 +367,7 @@ fn shell_words(argv: &[String]) -> String {
 pub(super) fn label(args: &LabelArgs, context: &mut Context) -> Outcome {
     let root = context.root()?.to_owned();
     let mut agent = agents::load(&root, &args.name)?;
-    for label in &args.labels {
-        match label.strip_prefix('-') {
-            Some(gone) => agent.labels.remove(gone),
-            None => agent.labels.insert(label.clone()),
-        };
-    }
-    for label in &args.remove {
-        agent.labels.remove(label);
-    }
+    agent.relabel(&args.labels, &args.remove);
     agents::save(&root, &context.place()?.common_dir.clone(), &agent)?;
     print(&agent, context);
     Ok(exit::OK)

@@ -11,7 +11,6 @@ use crate::cli::cmd::Outcome;
 use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
 use crate::ops::review::{self, FileChange, Review};
-use crate::ops::route;
 use crate::ops::run::origin::{Destination, destination};
 use crate::store::Access;
 
@@ -66,11 +65,11 @@ fn head(review: &Review, goes: &Destination) -> String {
         one_line(&task.title)
     );
     let mut row = |name: &str, text: &str| out.push_str(&format!("  {name:<10} {text}\n"));
-    let first = route::first_of(run);
+    let first = run.first_agent();
     let relief = if first == run.agent {
         String::new()
     } else {
-        format!(" in place of {}", one_line(&first))
+        format!(" in place of {}", one_line(first))
     };
     row(
         "run",

@@ -1,1 +1,317 @@
+use crate::base::rules::rules;
+use crate::domain::actor::ActorKind;
+use crate::domain::aftermath::Parked;
+use crate::domain::agent_event::{FailureClass, StreamOutcome};
+use crate::domain::process_end::{ProcessEnd, StopReason};
+use crate::domain::verdict::{Cell, Freshness, PolicyVerdict, Verification};
 
+use super::*;
+
+const NOW: WallMs = 1_000_000;
+const EXITED: ProcessEnd = ProcessEnd::Exited { code: 0 };
+const DONE: StreamOutcome = StreamOutcome::Completed;
+const END: AttemptEnd<'static> = AttemptEnd {
+    process: &EXITED,
+    stream: &DONE,
+    stopped: None,
+    parked: None,
+    stall: &[],
+};
+
+/// An attempt of three that ended in this way and left nothing.
+fn attempt(outcome: Outcome, lifecycle: Lifecycle) -> JudgedAttempt<'static> {
+    JudgedAttempt {
+        outcome,
+        lifecycle,
+        end: END,
+        summary: "why.",
+        change: TreeChange::Nothing,
+        branch: "ai/t-1/1",
+        run: "t-1.1",
+        attempts: 0,
+        max_attempts: 3,
+        paused_until_ms: None,
+        relief: Relief::Nobody,
+    }
+}
+
+fn ann() -> Actor {
+    Actor::new(ActorKind::Human, "ann").unwrap()
+}
+
+fn after(attempt: JudgedAttempt<'_>) -> FollowUp {
+    attempt.after(NOW, &ann())
+}
+
+fn note(text: &str) -> Option<Note> {
+    Some(Note {
+        at_ms: NOW,
+        by: ann(),
+        text: text.to_owned(),
+    })
+}
+
+fn free(not_before_ms: Option<WallMs>, note: Option<Note>) -> FollowUp {
+    again(AttemptCount::Free, not_before_ms, note)
+}
+
+fn counted_again(text: &str) -> FollowUp {
+    again(AttemptCount::Counts, None, note(text))
+}
+
+fn held() -> FollowUp {
+    hold(BlockReason::Hold, "why.".into(), NOW)
+}
+
+/// An attempt whose provider refused it until a time, with something left on its branch.
+fn refused(relief: Relief) -> JudgedAttempt<'static> {
+    JudgedAttempt {
+        change: TreeChange::Something,
+        paused_until_ms: Some(NOW + 50),
+        relief,
+        ..attempt(Outcome::RetryUncounted, Lifecycle::Quota)
+    }
+}
+
+const LEFT: &str = "why; what it had done stands on ai/t-1/1";
+
+rules! {
+    good_work_is_reviewed:
+        after(attempt(Outcome::ReadyForReview, Lifecycle::Finished)) => FollowUp::Review;
+    work_that_needs_an_approval_is_reviewed:
+        after(attempt(Outcome::NeedsApproval, Lifecycle::Finished)) => FollowUp::Review;
+    unverified_work_is_reviewed:
+        after(attempt(Outcome::Unverified, Lifecycle::Finished)) => FollowUp::Review;
+    work_to_be_checked_again_is_reviewed:
+        after(attempt(Outcome::NeedsRecheck, Lifecycle::Finished)) => FollowUp::Review;
+    finished_work_whose_check_is_broken_is_reviewed:
+        after(attempt(Outcome::Environment, Lifecycle::Finished)) => FollowUp::Review;
+    a_refused_login_waits_for_a_person:
+        after(attempt(Outcome::Environment, Lifecycle::Auth)) => held();
+    a_missing_program_waits_for_a_person:
+        after(attempt(Outcome::Environment, Lifecycle::NotStarted)) => held();
+    a_failed_check_goes_back_and_counts:
+        after(attempt(Outcome::SendBackChecks, Lifecycle::Finished)) => counted_again("why.");
+    no_change_goes_back_and_counts:
+        after(attempt(Outcome::SendBackNoChanges, Lifecycle::NoChanges)) => counted_again("why.");
+    a_conflict_goes_back_and_counts:
+        after(attempt(Outcome::SendBackConflict, Lifecycle::Finished)) => counted_again("why.");
+    a_denial_goes_back_and_counts:
+        after(attempt(Outcome::Denied, Lifecycle::Finished)) => counted_again("why.");
+    a_lost_supervisor_costs_nothing:
+        after(attempt(Outcome::RetryUncounted, Lifecycle::Lost)) => free(None, None);
+    a_quota_pauses_the_task_with_its_agent_where_nobody_takes_over:
+        after(refused(Relief::Nobody)) => free(Some(NOW + 50), note(LEFT));
+    a_quota_pauses_nothing_where_somebody_takes_over_at_once:
+        after(refused(Relief::Now)) => free(None, note(LEFT));
+    a_quota_pauses_nothing_where_somebody_soon_has_room:
+        after(refused(Relief::Room)) => free(None, note(LEFT));
+    a_quota_pauses_no_longer_than_until_somebody_is_back:
+        after(refused(Relief::At(NOW + 20))) => free(Some(NOW + 20), note(LEFT));
+    a_quota_pauses_no_longer_than_its_own_agent:
+        after(refused(Relief::At(NOW + 90))) => free(Some(NOW + 50), note(LEFT));
+    a_refused_login_needs_no_person_where_somebody_takes_over:
+        after(JudgedAttempt {
+            relief: Relief::Now,
+            ..attempt(Outcome::Environment, Lifecycle::Auth)
+        }) => free(None, None);
+    a_missing_program_needs_a_person_whoever_could_take_over:
+        after(JudgedAttempt {
+            relief: Relief::Now,
+            ..attempt(Outcome::Environment, Lifecycle::NotStarted)
+        }) => held();
+    a_lost_supervisor_is_nothing_to_take_over_from:
+        after(JudgedAttempt {
+            relief: Relief::At(NOW + 5),
+            ..attempt(Outcome::RetryUncounted, Lifecycle::Lost)
+        }) => free(None, None);
+    the_last_attempt_fails_the_task:
+        after(JudgedAttempt {
+            attempts: 2,
+            ..attempt(Outcome::SendBackChecks, Lifecycle::Finished)
+        }) => FollowUp::Fail { reason: "used up: 3 attempts; the last: why.".into() };
+    the_only_attempt_fails_the_task:
+        after(JudgedAttempt {
+            max_attempts: 1,
+            ..attempt(Outcome::Denied, Lifecycle::Finished)
+        }) => FollowUp::Fail { reason: "used up: 1 attempt; the last: why.".into() };
+    the_last_attempt_that_is_good_fails_nothing:
+        after(JudgedAttempt {
+            attempts: 2,
+            ..attempt(Outcome::ReadyForReview, Lifecycle::Finished)
+        }) => FollowUp::Review;
+    the_last_attempt_that_met_a_quota_fails_nothing:
+        after(JudgedAttempt { attempts: 2, ..refused(Relief::Nobody) })
+        => free(Some(NOW + 50), note(LEFT));
+}
+
+/// A killed attempt, the last one, stopped for this reason.
+fn stopped(reason: &StopReason) -> FollowUp {
+    after(JudgedAttempt {
+        attempts: 2,
+        end: AttemptEnd {
+            stopped: Some(reason),
+            ..END
+        },
+        ..attempt(Outcome::Retry, Lifecycle::Killed)
+    })
+}
+
+rules! {
+    whoever_presses_ctrl_c_costs_the_task_no_attempt:
+        stopped(&StopReason::Interrupted) => free(None, note("why."));
+    a_lost_lease_costs_the_task_no_attempt:
+        stopped(&StopReason::LeaseLost) => free(None, note("why."));
+    a_limit_that_it_met_is_its_own_doing:
+        stopped(&StopReason::Limit("tokens".into()))
+        => FollowUp::Fail { reason: "used up: 3 attempts; the last: why.".into() };
+}
+
+#[test]
+fn a_failed_attempt_rests_before_the_next() {
+    let failed = StreamOutcome::Failed {
+        class: FailureClass::Provider,
+        message: String::new(),
+    };
+    let ended = JudgedAttempt {
+        attempts: 1,
+        end: AttemptEnd {
+            stream: &failed,
+            ..END
+        },
+        change: TreeChange::Something,
+        ..attempt(Outcome::Retry, Lifecycle::Failed)
+    };
+    let pause = pause_ms(ended.end.trouble(), 1, "t-1.1");
+    assert_eq!(
+        after(ended),
+        again(AttemptCount::Counts, Some(NOW + pause), note(LEFT))
+    );
+}
+
+#[test]
+fn a_question_holds_the_task_for_an_approval() {
+    let parked = Parked {
+        decision: "d-1".into(),
+        what: "edit a".into(),
+        reason: "ask".into(),
+    };
+    let asking = JudgedAttempt {
+        attempts: 2,
+        end: AttemptEnd {
+            parked: Some(&parked),
+            ..END
+        },
+        ..attempt(Outcome::RetryUncounted, Lifecycle::Parked)
+    };
+    assert_eq!(
+        after(asking),
+        hold(BlockReason::Approval, parked.waits(), NOW)
+    );
+    let killed = JudgedAttempt {
+        outcome: Outcome::Retry,
+        lifecycle: Lifecycle::Killed,
+        attempts: 0,
+        ..asking
+    };
+    assert!(
+        matches!(after(killed), FollowUp::Requeue { .. }),
+        "a stop stands above the question"
+    );
+}
+
+fn cells() -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for lifecycle in Lifecycle::ALL.iter().copied() {
+        for verification in Verification::ALL.iter().copied() {
+            for policy in PolicyVerdict::ALL.iter().copied() {
+                for freshness in Freshness::ALL.iter().copied() {
+                    cells.push(Cell {
+                        lifecycle,
+                        verification,
+                        policy,
+                        freshness,
+                    });
+                }
+            }
+        }
+    }
+    cells
+}
+
+/// Every cell of the table, on the first attempt and on the last.
+fn aftermaths() -> Vec<(Cell, FollowUp)> {
+    let mut all = Vec::new();
+    for cell in cells() {
+        for attempts in [0, 2] {
+            let ended = JudgedAttempt {
+                attempts,
+                ..attempt(cell.outcome(), cell.lifecycle)
+            };
+            all.push((cell, after(ended)));
+        }
+    }
+    all
+}
+
+#[test]
+fn infrastructure_is_never_held_against_the_work() {
+    for (cell, after) in aftermaths() {
+        let outside = matches!(
+            cell.lifecycle,
+            Lifecycle::Quota
+                | Lifecycle::Lost
+                | Lifecycle::Auth
+                | Lifecycle::NotStarted
+                | Lifecycle::Parked
+        );
+        let costs = matches!(
+            after,
+            FollowUp::Fail { .. }
+                | FollowUp::Requeue {
+                    attempt: AttemptCount::Counts,
+                    ..
+                }
+        );
+        assert!(!(outside && costs), "{cell:?}: {after:?}");
+    }
+}
+
+#[test]
+fn a_broken_check_never_sends_finished_work_back() {
+    for (cell, after) in aftermaths() {
+        let broken = cell.lifecycle == Lifecycle::Finished
+            && cell.verification == Verification::CheckBroken
+            && cell.policy != PolicyVerdict::Deny;
+        if broken {
+            assert_eq!(after, FollowUp::Review, "{cell:?}");
+        }
+    }
+}
+
+#[test]
+fn forbidden_work_never_comes_to_a_review() {
+    for (cell, after) in aftermaths() {
+        if cell.policy == PolicyVerdict::Deny {
+            assert_ne!(after, FollowUp::Review, "{cell:?}");
+        }
+    }
+}
+
+#[test]
+fn only_finished_work_comes_to_a_review() {
+    for (cell, after) in aftermaths() {
+        if after == FollowUp::Review {
+            assert_eq!(cell.lifecycle, Lifecycle::Finished, "{cell:?}");
+        }
+    }
+}
+
+#[test]
+fn a_task_fails_only_by_an_attempt_that_counts() {
+    for (cell, after) in aftermaths() {
+        if matches!(after, FollowUp::Fail { .. }) {
+            assert!(cell.outcome().counts_attempt(), "{cell:?}");
+        }
+    }
+}

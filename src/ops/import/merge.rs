@@ -10,7 +10,8 @@ use std::io::BufRead;
 use crate::domain::event::Event;
 use crate::domain::fold;
 use crate::domain::ids::{RunId, TaskId};
-use crate::domain::task::{BlockReason, Hold, Proof, Task, TaskState};
+use crate::domain::imported::settled_here;
+use crate::domain::task::{Proof, Task, TaskState};
 use crate::ops::cx::{self, Cx};
 use crate::ops::import::{Renamed, Report, read};
 use crate::ops::refusal::OpError;
@@ -165,28 +166,13 @@ impl Theirs {
         task
     }
 
-    /// The task as it stands here: nobody works on it, and what it waits for may be done here or
-    /// not.
-    fn arrived(&self, tx: &mut dyn Tx, id: &TaskId, mut task: Task) -> Result<Task, OpError> {
-        task.open_deps = 0;
+    /// The task as it stands here, where what it waits for may be done or not.
+    fn arrived(&self, tx: &mut dyn Tx, id: &TaskId, task: Task) -> Result<Task, OpError> {
+        let mut open_deps = 0;
         for on in self.on(id) {
-            task.open_deps += u32::from(!self.is_done(tx, on)?);
+            open_deps += u32::from(!self.is_done(tx, on)?);
         }
-        if let TaskState::Review { run } = &task.state {
-            let reason = format!(
-                "its run {run} waited for a review in another store; runs are not imported"
-            );
-            task.hold = Some(Hold {
-                kind: BlockReason::Hold,
-                reason,
-                since_ms: task.updated_ms,
-            });
-        }
-        match task.state {
-            TaskState::Done { .. } | TaskState::Failed { .. } | TaskState::Cancelled { .. } => {}
-            _ => task.settle(),
-        }
-        Ok(task)
+        Ok(settled_here(task, open_deps))
     }
 
     /// Returns true if an imported task is done, as this store sees it where it has the task.

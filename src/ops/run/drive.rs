@@ -109,7 +109,7 @@ pub fn run(
 /// The agent for which somebody is to take over: the one that had the task first.
 fn refused(report: &RunReport) -> Option<String> {
     let refused = report.cell.lifecycle.is_refused_by_provider();
-    (refused && report.relief == Relief::Now).then(|| route::first_of(&report.run))
+    (refused && report.relief == Relief::Now).then(|| report.run.first_agent().to_owned())
 }
 
 impl CommandCx<'_> {

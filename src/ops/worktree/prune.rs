@@ -2,15 +2,15 @@
 //! were moved out of the way. First a plan, in which each thing has its reason; then each removal
 //! looks again, and what changed meanwhile stays.
 
-use crate::base::text::counted;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::base::fs;
+use crate::domain::ids::TaskId;
+use crate::domain::pruning::{self, Ages, Fate, IdleWorktree};
 use crate::domain::run::Run;
-use crate::domain::task::TaskState;
 use crate::git::merge::{Containment, containment};
 use crate::git::shadow::ShadowRepo;
 use crate::git::worktree::{PoolLimits, Rescue, WorktreePool};
@@ -23,15 +23,6 @@ use crate::ops::worktree::list::{self, Listed, Use};
 use crate::ops::worktree::pruned;
 use crate::ops::world::World;
 use crate::store::Store;
-
-/// From which age on something may go, in milliseconds.
-#[derive(Clone, Copy, Debug)]
-pub struct Ages {
-    /// A worktree in which nobody has worked.
-    pub idle_ms: i64,
-    /// Age, in milliseconds, from which things that were moved aside or pruned earlier are removed.
-    pub kept_ms: i64,
-}
 
 /// The kind of a thing that may be pruned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -148,26 +139,17 @@ impl Look<'_> {
             .last_used_ms
             .or_else(|| fs::modified_ms(&slot.path))
             .unwrap_or(self.now_ms);
-        let why = match (slot.usage, slot.dirty) {
-            (Use::Working | Use::Adopted | Use::Odd, _) => Err(slot.state.clone()),
-            (Use::Idle, _) if used > self.now_ms - self.ages.idle_ms => {
-                Err("it was used not long ago".to_owned())
-            }
-            (Use::Idle, None) => Err(
-                "it cannot be told whether it holds work; `ai worktree rescue` looks".to_owned(),
-            ),
-            (Use::Idle, Some(0)) => Ok("idle; its commits stand on branches".to_owned()),
-            (Use::Idle, Some(n)) => match self.saved_on(slot) {
-                Some(reference) => Ok(format!("idle; {} on {reference}", standing(n))),
-                None => Err(format!(
-                    "{} nowhere else; `ai worktree rescue {}` saves it",
-                    standing(n),
-                    slot.slot
-                )),
-            },
+        let idle = IdleWorktree {
+            name: &slot.slot,
+            used_ms: used,
+            dirty: slot.dirty,
         };
-        let back = why.is_ok().then(|| "the next run makes it anew".to_owned());
-        let (removes, why) = settled(why);
+        let fate = match slot.usage {
+            Use::Working | Use::Adopted | Use::Odd => Fate::Stays(slot.state.clone()),
+            Use::Idle => idle.fate(&self.ages, self.now_ms, || self.saved_on(slot)),
+        };
+        let (removes, why) = settled(fate);
+        let back = removes.then(|| "the next run makes it anew".to_owned());
         Item {
             kind: Kind::Worktree,
             name: slot.slot.clone(),
@@ -204,11 +186,11 @@ impl Look<'_> {
             if !is_run_branch(rest) {
                 continue;
             }
-            let why = match self.stood_on(&name, going)? {
-                Some(place) => Err(place),
+            let fate = match self.stood_on(&name, going)? {
+                Some(place) => Fate::Stays(place),
                 None => self.may_go(store, rest, &oid)?,
             };
-            items.push(self.reference(Kind::Branch, name, oid, why));
+            items.push(self.reference(Kind::Branch, name, oid, fate));
         }
         Ok(items)
     }
@@ -233,19 +215,19 @@ impl Look<'_> {
         let mut items = Vec::new();
         for (name, oid) in self.repo.list_refs("refs/ai/rescue/")? {
             let rest = name.trim_start_matches("refs/ai/rescue/");
-            let why = if rest.starts_with("slot/") {
+            let fate = if rest.starts_with("slot/") {
                 self.is_merged(None, &oid)
             } else {
                 self.may_go(store, rest, &oid)?
             };
-            items.push(self.reference(Kind::Rescue, name, oid, why));
+            items.push(self.reference(Kind::Rescue, name, oid, fate));
         }
         Ok(items)
     }
 
-    fn reference(&self, kind: Kind, name: String, oid: Oid, why: Result<String, String>) -> Item {
-        let back = why.is_ok().then(|| pruned::way_back(&name, self.now_ms));
-        let (removes, why) = settled(why);
+    fn reference(&self, kind: Kind, name: String, oid: Oid, fate: Fate) -> Item {
+        let (removes, why) = settled(fate);
+        let back = removes.then(|| pruned::way_back(&name, self.now_ms));
         Item {
             kind,
             name,
@@ -258,51 +240,36 @@ impl Look<'_> {
     }
 
     /// Decides about a reference named `<task>/<epoch>`, which goes where its task has ended and
-    /// its work is merged. The reason, either way.
-    fn may_go(
-        &self,
-        store: &mut dyn Store,
-        rest: &str,
-        oid: &Oid,
-    ) -> Result<Result<String, String>, OpError> {
+    /// its work is merged.
+    fn may_go(&self, store: &mut dyn Store, rest: &str, oid: &Oid) -> Result<Fate, OpError> {
         let (task, epoch) = rest.split_once('/').unwrap_or((rest, ""));
         let epoch = epoch.split('-').next().unwrap_or_default();
-        let id = crate::domain::ids::TaskId(task.to_owned());
-        let Some(found) = store.read(|tx| tx.task(&id))? else {
-            return Ok(Err(format!("the store knows no task {task}")));
-        };
-        if !matches!(
-            found.state,
-            TaskState::Done { .. } | TaskState::Cancelled { .. }
-        ) {
-            return Ok(Err(format!("its task is {}", found.status_text())));
-        }
-        let run = self
-            .runs
-            .iter()
-            .find(|run| run.id.as_str() == format!("{task}.{epoch}"));
-        Ok(self.is_merged(run, oid))
+        let found = store.read(|tx| tx.task(&TaskId(task.to_owned())))?;
+        let id = format!("{task}.{epoch}");
+        let run = self.runs.iter().find(|run| run.id.as_str() == id);
+        let merged = || self.is_merged(run, oid);
+        Ok(pruning::of_run(task, found.as_ref(), merged))
     }
 
-    /// The way in which the work stands in a branch into which work goes, else why it stays.
-    fn is_merged(&self, run: Option<&Run>, oid: &Oid) -> Result<String, String> {
+    /// Decides about work that stands in a branch into which work goes, or does not.
+    fn is_merged(&self, run: Option<&Run>, oid: &Oid) -> Fate {
         match self.targets(run) {
             Ok(targets) => self.merged_into(&targets, oid),
             // The list shows why a thing stays: here since nobody can tell.
-            Err(error) => Err(error.to_string()),
+            Err(error) => Fate::Stays(error.to_string()),
         }
     }
 
-    fn merged_into(&self, targets: &[(String, Oid)], oid: &Oid) -> Result<String, String> {
+    fn merged_into(&self, targets: &[(String, Oid)], oid: &Oid) -> Fate {
         for (name, tip) in targets {
             // A comparison that fails decides nothing.
             let found = containment(self.repo, &self.shadow, tip, oid).unwrap_or(Containment::No);
             if let Some(how) = found.how() {
-                return Ok(format!("merged into {}: {how}", short(name)));
+                return Fate::Goes(format!("merged into {}: {how}", short(name)));
             }
         }
         let names: Vec<&str> = targets.iter().map(|(name, _)| short(name)).collect();
-        Err(format!("not merged into {}", names.join(", ")))
+        Fate::Stays(format!("not merged into {}", names.join(", ")))
     }
 
     /// The branches into which work goes: the run's own target, the configured one, the one that is
@@ -345,12 +312,7 @@ impl Look<'_> {
 
     fn kept_item(&self, path: &std::path::Path) -> Item {
         let since = fs::modified_ms(path).unwrap_or(self.now_ms);
-        let removes = since <= self.now_ms - self.ages.kept_ms;
-        let why = if removes {
-            "it was moved out of the way of a run long ago"
-        } else {
-            "it was moved out of the way of a run, and could not be saved as a commit"
-        };
+        let (removes, why) = settled(pruning::of_kept(since, &self.ages, self.now_ms));
         let to = pruned::kept_dir(self.world, path, self.now_ms);
         let back = removes.then(|| format!("mv {} {}", to.display(), path.display()));
         let name = self.world.below_state(path);
@@ -358,7 +320,7 @@ impl Look<'_> {
             kind: Kind::Kept,
             name,
             removes,
-            why: why.into(),
+            why,
             bytes: Some(fs::disk_usage(path)),
             back,
             oid: None,
@@ -366,17 +328,17 @@ impl Look<'_> {
     }
 
     fn pruned(&self) -> Result<Vec<Item>, OpError> {
-        let cutoff = self.now_ms - self.ages.kept_ms;
         let mut items = Vec::new();
         for (name, oid) in self.repo.list_refs(pruned::REFS)? {
-            let removes = pruned::when_ms(&name).is_some_and(|when| when <= cutoff);
-            items.push(expired(name, removes, None, Some(oid)));
+            let fate = pruning::of_pruned(pruned::when_ms(&name), &self.ages, self.now_ms);
+            items.push(expired(name, fate, None, Some(oid)));
         }
         for (path, when) in pruned::dirs(self.world)? {
             let bytes = fs::disk_usage(&path);
+            let fate = pruning::of_pruned(Some(when), &self.ages, self.now_ms);
             items.push(expired(
                 self.world.below_state(&path),
-                when <= cutoff,
+                fate,
                 Some(bytes),
                 None,
             ));
@@ -385,36 +347,24 @@ impl Look<'_> {
     }
 }
 
-fn expired(name: String, removes: bool, bytes: Option<u64>, oid: Option<Oid>) -> Item {
-    let why = if removes {
-        "it was kept for long enough"
-    } else {
-        "an earlier pruning took it away; it is kept for a while"
-    };
+fn expired(name: String, fate: Fate, bytes: Option<u64>, oid: Option<Oid>) -> Item {
+    let (removes, why) = settled(fate);
     Item {
         kind: Kind::Pruned,
         name,
         removes,
-        why: why.to_owned(),
+        why,
         bytes,
         back: None,
         oid,
     }
 }
 
-fn settled(why: Result<String, String>) -> (bool, String) {
-    match why {
-        Ok(why) => (true, why),
-        Err(why) => (false, why),
+fn settled(fate: Fate) -> (bool, String) {
+    match fate {
+        Fate::Goes(why) => (true, why),
+        Fate::Stays(why) => (false, why),
     }
-}
-
-fn standing(files: usize) -> String {
-    format!(
-        "{} {}",
-        counted(files, "changed file"),
-        if files == 1 { "stands" } else { "stand" }
-    )
 }
 
 fn short(name: &str) -> &str {

@@ -142,7 +142,6 @@ pub(crate) fn finish(
 fn relief(live: &RunCx<'_>, store: &mut dyn Store, cx: &Cx) -> Result<Relief, OpError> {
     let registered = Registered::read(live.world)?;
     let run = &live.started.run;
-    let first = route::first_of(run);
     let trace = store.read(|tx| {
         let task = cx::load(tx, &run.task)?;
         route::trace(
@@ -150,7 +149,7 @@ fn relief(live: &RunCx<'_>, store: &mut dyn Store, cx: &Cx) -> Result<Relief, Op
             cx,
             &registered.field(live.world),
             &task,
-            Wish::After(&first),
+            Wish::After(run.first_agent()),
         )
     })?;
     Ok(trace.relief(&run.agent))

@@ -1,0 +1,138 @@
+use crate::base::rules::rules;
+use crate::domain::actor::{ActorKind, Incarnation};
+
+use super::*;
+
+/// A moment of the clock on which the lease was granted.
+fn at(ms: i64) -> Now {
+    on("boot/ns", ms)
+}
+
+fn on(epoch: &str, ms: i64) -> Now {
+    Now {
+        wall_ms: 5_000,
+        lease: LeaseInstant {
+            epoch: epoch.into(),
+            ms,
+        },
+    }
+}
+
+fn session(name: &str, session: Option<&str>) -> Actor {
+    Actor {
+        incarnation: session.map(|text| Incarnation::new(text).unwrap()),
+        ..Actor::new(ActorKind::Agent, name).unwrap()
+    }
+}
+
+fn token(text: &str) -> Token {
+    Token::parse(text).unwrap()
+}
+
+/// The third lease on `t-1`, held by `agent:codex#s1` until 100.
+fn lease() -> Lease {
+    Lease {
+        subject: Subject("t-1".into()),
+        epoch: 3,
+        holder: session("codex", Some("s1")),
+        secret_hash: token("t-1.3.abc").secret_hash(),
+        granted_ms: 0,
+        ttl_ms: 100,
+        expires: at(0).lease.plus(100),
+        expires_ms: 5_100,
+    }
+}
+
+rules! {
+    a_lease_lives_from_its_grant: lease().liveness(&at(0)) => LeaseLiveness::Live(100);
+    a_lease_lives_to_its_last_millisecond: lease().liveness(&at(99)) => LeaseLiveness::Live(1);
+    a_lease_lapses_at_its_end: lease().liveness(&at(100)) => LeaseLiveness::Lapsed;
+    a_lease_stays_lapsed: lease().liveness(&at(9_999)) => LeaseLiveness::Lapsed;
+    a_lease_of_an_earlier_boot_has_lapsed: lease().liveness(&on("other/ns", 1)) => LeaseLiveness::Lapsed;
+    a_lease_of_another_namespace_is_unknown:
+        lease().liveness(&on("boot/other", 1)) => LeaseLiveness::Unknown;
+    a_living_lease_binds: lease().binds(&at(99)) => true;
+    a_lapsed_lease_binds_nobody: lease().binds(&at(100)) => false;
+    an_unknown_lease_binds: lease().binds(&on("boot/other", 9_999)) => true;
+    a_lease_of_an_earlier_boot_binds_nobody: lease().binds(&on("other/ns", 1)) => false;
+    a_renewal_lasts_from_now: lease().renewed_for(&at(90), 50).liveness(&at(90))
+        => LeaseLiveness::Live(50);
+    a_renewal_may_shorten: lease().renewed_for(&at(10), 5).liveness(&at(15)) => LeaseLiveness::Lapsed;
+    a_renewal_keeps_the_grant: lease().renewed_for(&at(10), 5).epoch => 3;
+    a_renewal_keeps_the_secret:
+        fence(Some(&lease().renewed_for(&at(90), 50)), &token("t-1.3.abc"), &at(120)) => Ok(());
+    a_renewal_is_told_by_the_wall_clock: lease().renewed_for(&at(10), 50).expires_ms => 5_050;
+    a_renewal_beyond_all_time_ends_there:
+        lease().renewed_for(&at(10), i64::MAX).expires_ms => i64::MAX;
+}
+
+fn passes(text: &str, now: &Now) -> Result<(), Stale> {
+    fence(Some(&lease()), &token(text), now)
+}
+
+rules! {
+    the_token_of_the_grant_passes: passes("t-1.3.abc", &at(0)) => Ok(());
+    the_token_passes_to_the_last_millisecond: passes("t-1.3.abc", &at(99)) => Ok(());
+    the_token_of_a_lapsed_lease_is_refused: passes("t-1.3.abc", &at(100)) => Err(Stale::Lapsed);
+    the_token_of_an_earlier_grant_is_refused:
+        passes("t-1.2.abc", &at(0)) => Err(Stale::Superseded);
+    a_token_of_a_later_grant_is_refused: passes("t-1.4.abc", &at(0)) => Err(Stale::Superseded);
+    another_secret_is_refused: passes("t-1.3.abd", &at(0)) => Err(Stale::WrongSecret);
+    a_wrong_secret_is_told_before_the_lapse:
+        passes("t-1.3.abd", &at(100)) => Err(Stale::WrongSecret);
+    an_earlier_grant_is_told_before_its_secret:
+        passes("t-1.2.abd", &at(100)) => Err(Stale::Superseded);
+    a_token_without_a_lease_is_refused:
+        fence(None, &token("t-1.3.abc"), &at(0)) => Err(Stale::NoLease);
+    after_a_boot_the_token_is_refused: passes("t-1.3.abc", &on("other/ns", 0)) => Err(Stale::Lapsed);
+    in_another_namespace_the_token_passes: passes("t-1.3.abc", &on("boot/other", 0)) => Ok(());
+}
+
+fn stands_against(actor: &Actor, own: &[&str], now: &Now) -> bool {
+    let own: Vec<Subject> = own.iter().map(|text| Subject((*text).into())).collect();
+    lease().stands_against(actor, &own, now)
+}
+
+rules! {
+    a_lock_stands_against_others: stands_against(&session("claude", Some("s1")), &[], &at(0)) => true;
+    a_lock_stands_against_another_session_of_its_holder:
+        stands_against(&session("codex", Some("s2")), &[], &at(0)) => true;
+    a_lock_does_not_stand_against_its_own_session:
+        stands_against(&session("codex", Some("s1")), &[], &at(0)) => false;
+    a_lock_does_not_stand_against_who_works_on_its_subject:
+        stands_against(&session("claude", None), &["t-1"], &at(0)) => false;
+    a_lock_stands_against_who_works_on_something_else:
+        stands_against(&session("claude", None), &["t-2"], &at(0)) => true;
+    a_lapsed_lock_stands_against_nobody:
+        stands_against(&session("claude", None), &[], &at(100)) => false;
+    a_lock_of_another_namespace_stands_against_others:
+        stands_against(&session("claude", None), &[], &on("boot/other", 0)) => true;
+    without_a_session_nobody_is_told_from_its_namesake: {
+        let ours = session("ann", None);
+        let lease = Lease { holder: ours.clone(), ..lease() };
+        lease.stands_against(&ours, &[], &at(0))
+    } => true;
+}
+
+rules! {
+    a_session_may_give_its_lock_back:
+        lease().may_be_given_back_by(&session("codex", Some("s1")), &at(0)) => true;
+    another_session_may_not: lease().may_be_given_back_by(&session("codex", Some("s2")), &at(0))
+        => false;
+    nobody_else_may: lease().may_be_given_back_by(&session("claude", Some("s1")), &at(0)) => false;
+    once_it_has_lapsed_anybody_may:
+        lease().may_be_given_back_by(&session("claude", None), &at(100)) => true;
+    what_cannot_be_compared_is_held:
+        lease().may_be_given_back_by(&session("claude", None), &on("boot/other", 999)) => false;
+}
+
+rules! {
+    a_token_names_its_subject: token("t-1.3.abc").subject => Subject("t-1".into());
+    a_token_names_its_grant: token("t-1.3.abc").epoch => 3;
+    blanks_around_a_token_do_not_count: token(" t-1.3.abc\n").epoch => 3;
+    a_secret_may_hold_dots: token("t-1.3.a.b").reveal() => "t-1.3.a.b";
+    a_task_alone_is_no_token: Token::parse("t-1") => Err(NotAToken);
+    a_grant_is_a_number: Token::parse("t-1.x.abc") => Err(NotAToken);
+    a_token_has_a_secret: Token::parse("t-1.3.") => Err(NotAToken);
+    a_token_has_a_subject: Token::parse(".3.abc") => Err(NotAToken);
+}

@@ -1,0 +1,41 @@
+use crate::base::rules::rules;
+
+use super::*;
+
+fn of(name: &str) -> ToolKind {
+    ToolKind::of_name(name)
+}
+
+rules! {
+    a_shell_executes: of("Bash") => ToolKind::Execute;
+    a_command_executes: of("run_shell_command") => ToolKind::Execute;
+    a_terminal_executes: of("terminal") => ToolKind::Execute;
+    an_edit_edits: of("MultiEdit") => ToolKind::Edit;
+    a_write_edits: of("write_file") => ToolKind::Edit;
+    a_patch_edits: of("apply_patch") => ToolKind::Edit;
+    a_replacement_edits: of("replace") => ToolKind::Edit;
+    a_creation_edits: of("create_file") => ToolKind::Edit;
+    a_deletion_deletes: of("delete_file") => ToolKind::Delete;
+    a_removal_deletes: of("remove") => ToolKind::Delete;
+    a_move_moves: of("move_file") => ToolKind::Move;
+    a_rename_moves: of("rename") => ToolKind::Move;
+    a_read_reads: of("read_file") => ToolKind::Read;
+    a_view_reads: of("view") => ToolKind::Read;
+    a_grep_searches: of("Grep") => ToolKind::Search;
+    a_glob_searches: of("glob") => ToolKind::Search;
+    a_search_of_the_web_fetches: of("google_web_search") => ToolKind::Fetch;
+    a_search_of_files_searches: of("search_files") => ToolKind::Search;
+    a_browser_fetches: of("browser_navigate") => ToolKind::Fetch;
+    a_list_of_todos_thinks: of("TodoWrite") => ToolKind::Think;
+    a_plan_thinks: of("update_plan") => ToolKind::Think;
+    a_name_that_says_nothing_is_anything: of("mcp__x__y") => ToolKind::Other;
+    a_name_is_read_whatever_its_case: of("WRITE_FILE") => ToolKind::Edit;
+    an_unknown_word_of_the_protocol_is_anything: ToolKind::of("switch_mode") => ToolKind::Other;
+    a_known_word_of_the_protocol_is_read: ToolKind::of("delete") => ToolKind::Delete;
+    an_edit_changes_files: ToolKind::Edit.changes_files() => true;
+    a_deletion_changes_files: ToolKind::Delete.changes_files() => true;
+    a_move_changes_files: ToolKind::Move.changes_files() => true;
+    a_command_changes_none_itself: ToolKind::Execute.changes_files() => false;
+    a_read_changes_none: ToolKind::Read.changes_files() => false;
+    anything_else_changes_none_as_far_as_is_known: ToolKind::Other.changes_files() => false;
+}
