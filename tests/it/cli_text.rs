@@ -672,3 +672,21 @@ fn every_verb_has_a_help() {
         snapshot!(format!("help_{verb}"), told);
     }
 }
+
+#[test]
+fn a_file_with_one_bad_entry_creates_nothing() {
+    let scene = Sandbox::project();
+    scene.write("tasks.jsonl", "{\"title\":\"Good\"}\n{\"title\":\"\"}\n");
+    snapshot!(scene.ai(&["task", "create", "--from", "tasks.jsonl"]), @"
+    exit: 2
+    ----- stdout -----
+    ----- stderr -----
+    error: entry 2 (``): a task needs a title; nothing was created
+    ");
+    snapshot!(scene.ai(&["task", "list"]), @"
+    exit: 0
+    ----- stdout -----
+    ----- stderr -----
+    no task to show; `ai status` counts all that there are, `ai task create TITLE` writes one down
+    ");
+}

@@ -212,7 +212,7 @@ fn every_refusal_is_explained() {
 
 /// Refusals that only unit tests reach: they need a machine, a load or a moment that no test of the
 /// command line has.
-const SHOWN_ELSEWHERE: [&str; 12] = [
+const SHOWN_ELSEWHERE: [&str; 14] = [
     "the Landlock of this kernel cannot take the network away",
     "was cut off and must be recovered first",
     "is leased under another time namespace of this machine",
@@ -224,6 +224,8 @@ const SHOWN_ELSEWHERE: [&str; 12] = [
     "the disk is full; nothing was written",
     "the task store is read-only here",
     "the task store failed",
+    "this is a bug in ai",
+    "locks.shared in .ai/config.yaml",
     "which does not keep locks between processes reliably",
 ];
 

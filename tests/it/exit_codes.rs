@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use crate::snapshot;
+use crate::support::runs::GOOD;
 use crate::support::{Outcome, Sandbox, poll};
 
 /// The class that an error names with `--json`.
@@ -82,7 +83,8 @@ fn usage_2() {
     exit: 2
     ----- stdout -----
     ----- stderr -----
-    error: path pattern `../outside` contains `..`; name the path from the repository root, such as `src/auth`
+    error: path pattern `../outside` contains `..`
+      next: name the path from the repository root, such as `src/auth`
     ");
 }
 
@@ -157,29 +159,15 @@ fn denied_5() {
 
 #[test]
 fn not_proven_6() {
-    let scene = Sandbox::project();
-    let task = scene.task("one", &["--agent", "w"]);
-    scene.write(".ai/config.yaml", "version: 1\nchecks: {ok: 'false'}\n");
-    scene.ai_ok(&[
-        "agent",
-        "register",
-        "w",
-        "-c",
-        "command",
-        "--",
-        "sh",
-        "-c",
-        "echo work > made.txt",
-    ]);
-    scene.ai_ok(&["trust"]);
-    scene.commit("configured");
+    let scene = Sandbox::with_agent("version: 1\nchecks: {ok: 'false'}\n", GOOD);
+    let task = scene.task("one", &[]);
     snapshot!(scene.ai(&["run", &task]), @"
     exit: 6
     ----- stdout -----
     [RUN]  send_back_checks  queued
       check `ok` failed (exit code 1)
     ----- stderr -----
-    run [RUN]: w on branch ai/[TASK]/1, for main
+    run [RUN]: fake on branch ai/[TASK]/1, for main
     sandbox of [RUN]: none, network on
     check ok: false
     check ok: failed (exit code 1)
@@ -277,21 +265,8 @@ fn try_later_75() {
 
 #[test]
 fn interrupted_130() {
-    let scene = Sandbox::project();
-    let task = scene.task("one", &["--agent", "w"]);
-    scene.ai_ok(&[
-        "agent",
-        "register",
-        "w",
-        "-c",
-        "command",
-        "--",
-        "sh",
-        "-c",
-        "touch started; exec sleep 600",
-    ]);
-    scene.ai_ok(&["trust"]);
-    scene.commit("configured");
+    let scene = Sandbox::with_script("touch started; exec sleep 600");
+    let task = scene.task("one", &[]);
     let mut command = scene.ai_command(&["run", &task]);
     // A group of its own, as a shell would give it: Ctrl-C is for this command alone.
     let mut run = command

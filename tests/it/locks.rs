@@ -102,7 +102,8 @@ fn harmless_files_and_modules_come_from_the_configuration() {
     exit: 2
     ----- stdout -----
     ----- stderr -----
-    error: path pattern `@nobody` names an unknown module; known: auth; define it under `modules` in .ai/config.yaml, or write `[@]name` for a file of that name
+    error: path pattern `@nobody` names an unknown module; known: auth
+      next: define it under `modules` in .ai/config.yaml, or write `[@]name` for a file of that name
     ");
 }
 
@@ -160,5 +161,19 @@ fn check_names_the_holder_and_spares_ones_own_locks() {
     ----- stdout -----
     src/a.rs  locked exclusively by human:tester ([LOCK], `src/**`) for [LEFT]
     ----- stderr -----
+    ");
+}
+
+#[test]
+fn a_pattern_of_the_configuration_that_cannot_be_meant_is_named() {
+    let sandbox = Sandbox::project();
+    let config = "version: 1\nlocks:\n  shared: [../outside]\n";
+    sandbox.write(".ai/config.yaml", config);
+    snapshot!(sandbox.ai(&["lock", "acquire", "src/"]), @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: .ai/config.yaml:3:12: the path pattern `../outside` has an empty name, `.` or `..` in it
+      next: correct the file, or remove it to work with the defaults
     ");
 }

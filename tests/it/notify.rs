@@ -6,28 +6,19 @@ use std::time::{Duration, Instant};
 use crate::snapshot;
 use crate::support::{Outcome, Sandbox, run};
 
-fn project() -> Sandbox {
-    let sandbox = Sandbox::repository();
-    sandbox.write("Makefile", "test:\n\ttrue\n");
-    sandbox.commit("a check");
-    sandbox.ai_ok(&["init", "--yes"]);
-    let config = sandbox.read(".ai/config.yaml");
-    let asked = config.replace("desktop: false", "desktop: true");
-    assert_ne!(asked, config);
-    sandbox.write(".ai/config.yaml", asked);
-    sandbox.ai_ok(&[
-        "agent",
-        "register",
-        "bot",
-        "--connector",
-        "command",
-        "--",
-        "sh",
-        "-c",
-        "echo x >a",
-    ]);
-    sandbox.commit("set up");
+/// A project that wants notices on the desktop.
+fn notified() -> Sandbox {
+    let sandbox = Sandbox::with_a_found_check("default", "echo x >a");
+    desktop(&sandbox, "false", "true");
     sandbox
+}
+
+/// Changes whether there are notices.
+fn desktop(sandbox: &Sandbox, from: &str, to: &str) {
+    let config = sandbox.read(".ai/config.yaml");
+    let changed = config.replace(&format!("desktop: {from}"), &format!("desktop: {to}"));
+    assert_ne!(changed, config);
+    sandbox.write(".ai/config.yaml", changed);
 }
 
 fn run_with_bus(sandbox: &Sandbox, bus: &str) -> Outcome {
@@ -39,7 +30,7 @@ fn run_with_bus(sandbox: &Sandbox, bus: &str) -> Outcome {
 
 #[test]
 fn a_missing_desktop_is_said_and_changes_nothing() {
-    let sandbox = project();
+    let sandbox = notified();
     let outcome = run_with_bus(
         &sandbox,
         &format!("unix:path={}", sandbox.base().join("none").display()),
@@ -61,7 +52,7 @@ fn a_missing_desktop_is_said_and_changes_nothing() {
 
 #[test]
 fn a_silent_desktop_is_given_up() {
-    let sandbox = project();
+    let sandbox = notified();
     let socket = sandbox.base().join("bus");
     let _silent = UnixListener::bind(&socket).unwrap();
     let begun = Instant::now();
@@ -87,12 +78,8 @@ fn a_silent_desktop_is_given_up() {
 
 #[test]
 fn nobody_is_told_unless_it_is_asked_for() {
-    let sandbox = project();
-    let config = sandbox.read(".ai/config.yaml");
-    sandbox.write(
-        ".ai/config.yaml",
-        config.replace("desktop: true", "desktop: false"),
-    );
+    let sandbox = notified();
+    desktop(&sandbox, "true", "false");
     let outcome = run_with_bus(&sandbox, "unix:path=/nonexistent");
     snapshot!(outcome, @"
     exit: 0

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::sandbox::layers;
+use crate::sandbox::{layers, modes};
 use crate::snapshot;
 use crate::support::runs::{GOOD, PATIENCE, wait_for};
 use crate::support::scene::{Agent, Scene};
@@ -15,11 +15,6 @@ use crate::support::{Outcome, Sandbox, poll, run};
 fn checked_by(check: &str) -> Sandbox {
     let fake = Agent::new("fake", GOOD);
     Scene::new().check(check).agent(fake).build()
-}
-
-/// Every way in which agents and checks can be kept in here, none among them.
-fn modes() -> Vec<&'static str> {
-    layers().into_iter().chain(["none"]).collect()
 }
 
 fn run_in(scene: &Sandbox, mode: &str, id: &str) -> Outcome {

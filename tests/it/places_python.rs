@@ -9,34 +9,29 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::sandbox::layers;
+use crate::sandbox::{layers, modes};
 use crate::snapshot;
 use crate::support::runs::GOOD;
+use crate::support::scene::{Agent, Scene, config_with_check};
 use crate::support::{Outcome, Sandbox, run};
 
 const CHECK: &str = "python3 -m unittest -q test_calc";
 
 /// A project of Python with a package `calc` in `dir` (`src/` or the root), whose tests import it.
 fn project(dir: &str, check: &str) -> Sandbox {
-    let scene = Sandbox::project();
-    scene.write(
-        "pyproject.toml",
-        "[project]\nname = \"calc\"\nversion = \"1\"\n",
-    );
-    scene.write(
-        format!("{dir}calc/__init__.py"),
-        "def add(a, b):\n    return a + b\n",
-    );
-    scene.write(
-        "test_calc.py",
-        "import unittest\nimport calc\n\n\nclass Calc(unittest.TestCase):\n    def test_add(self):\n        self.assertEqual(calc.add(1, 2), 3)\n",
-    );
-    scene.write(".gitignore", ".venv\n__pycache__\n");
-    scene.add_agent("fake", GOOD);
-    scene.configure(&format!(
-        "version: 1\nruns: {{grace: 1s}}\nchecks: {{unit: {{run: '{check}'}}}}\n"
-    ));
-    scene
+    let test = "import unittest\nimport calc\n\n\nclass Calc(unittest.TestCase):\n    def test_add(self):\n        self.assertEqual(calc.add(1, 2), 3)\n";
+    let package = "def add(a, b):\n    return a + b\n";
+    Scene::new()
+        .check(check)
+        .file(
+            "pyproject.toml",
+            "[project]\nname = \"calc\"\nversion = \"1\"\n",
+        )
+        .file(&format!("{dir}calc/__init__.py"), package)
+        .file("test_calc.py", test)
+        .file(".gitignore", ".venv\n__pycache__\n")
+        .agent(Agent::new("fake", GOOD))
+        .build()
 }
 
 /// Makes an environment at `path` and returns the directory of its packages.
@@ -83,10 +78,6 @@ fn judged(scene: &Sandbox, environment: &Path, mode: &str) -> (Outcome, String, 
         last["end"]["verification"].as_str().unwrap().to_owned(),
         why.unwrap_or_default().to_owned(),
     )
-}
-
-fn modes() -> Vec<&'static str> {
-    layers().into_iter().chain(["none"]).collect()
 }
 
 #[test]
@@ -212,11 +203,9 @@ fn installed(packages: &Path, source: Option<&Path>) {
     }
 }
 
+/// Replaces the check.
 fn check(scene: &Sandbox, command: &str) {
-    let json = serde_json::to_string(command).unwrap();
-    scene.configure(&format!(
-        "version: 1\nruns: {{grace: 1s}}\nchecks: {{unit: {{run: {json}}}}}\n"
-    ));
+    scene.configure(&config_with_check(command));
 }
 
 const BROKEN: &str = "cat >/dev/null; echo 'def add(a, b' > src/calc/__init__.py";

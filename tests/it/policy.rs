@@ -7,28 +7,6 @@ use crate::snapshot;
 use crate::support::Sandbox;
 use crate::support::scene::{Agent, Scene};
 
-/// A project under `pack` with a check that passes, and an agent that runs `script`.
-fn project(pack: &str, script: &str) -> Sandbox {
-    let sandbox = Sandbox::repository();
-    sandbox.write("Makefile", "test:\n\ttrue\n");
-    sandbox.commit("a check");
-    sandbox.ai_ok(&["init", "--yes", "--policy", pack]);
-    let argv = [
-        "agent",
-        "register",
-        "bot",
-        "--connector",
-        "command",
-        "--",
-        "sh",
-        "-c",
-        script,
-    ];
-    sandbox.ai_ok(&argv);
-    sandbox.commit("set up");
-    sandbox
-}
-
 /// The last decision about a task with this effect.
 fn decision(sandbox: &Sandbox, task: &str, effect: &str) -> Value {
     let all = sandbox.ai_json_lines(&["policy", "log", task]);
@@ -40,7 +18,7 @@ fn decision(sandbox: &Sandbox, task: &str, effect: &str) -> Value {
 #[test]
 fn every_pack_lets_plain_work_through() {
     for pack in ["default", "strict", "solo"] {
-        let sandbox = project(pack, "mkdir -p src; echo x >>src/a");
+        let sandbox = Sandbox::with_a_found_check(pack, "mkdir -p src; echo x >>src/a");
         let task = sandbox.task("One", &["--path", "src/"]);
         sandbox.ai_ok(&["run", &task]);
         sandbox.ai_ok(&["accept", &task]);
@@ -50,7 +28,7 @@ fn every_pack_lets_plain_work_through() {
 
 #[test]
 fn what_policy_asks_about_waits_for_a_person() {
-    let sandbox = project("strict", "echo '{}' >package.json");
+    let sandbox = Sandbox::with_a_found_check("strict", "echo '{}' >package.json");
     let task = sandbox.task("A dependency", &[]);
     snapshot!(sandbox.ai(&["run", &task]), @"
     exit: 8
@@ -110,7 +88,7 @@ fn what_policy_asks_about_waits_for_a_person() {
 
 #[test]
 fn a_denied_path_is_sent_back_and_cannot_be_accepted() {
-    let sandbox = project("default", "echo secret >.env");
+    let sandbox = Sandbox::with_a_found_check("default", "echo secret >.env");
     let task = sandbox.task("A secret", &[]);
     snapshot!(sandbox.ai(&["run", &task]), @"
     exit: 5
@@ -141,7 +119,7 @@ fn a_denied_path_is_sent_back_and_cannot_be_accepted() {
 
 #[test]
 fn a_policy_that_cannot_be_read_denies_and_says_so() {
-    let sandbox = project("default", "true");
+    let sandbox = Sandbox::with_a_found_check("default", "true");
     let task = sandbox.task("One", &[]);
     sandbox.write(".ai/policy.yaml", "version: 1\ndefault: alow\n");
     snapshot!(sandbox.ai(&["task", "create", "Two"]), @"
@@ -167,7 +145,7 @@ fn a_policy_that_cannot_be_read_denies_and_says_so() {
 
 #[test]
 fn limits_are_measured_and_bind() {
-    let sandbox = project("default", "mkdir -p src; echo x >>src/a");
+    let sandbox = Sandbox::with_a_found_check("default", "mkdir -p src; echo x >>src/a");
     let limits = |text: &str| {
         sandbox.write(
             ".ai/policy.yaml",

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::snapshot;
 use crate::support::runs::{CONFIG, GOOD, PATIENCE, open_gate, processes_of, wait_for};
 use crate::support::scene::{Agent, Scene};
-use crate::support::{Outcome, Sandbox, mask_also, poll, sorted};
+use crate::support::{Sandbox, mask_also, poll, sorted};
 
 const QUOTA: &str = "cat >/dev/null; exit 75";
 
@@ -24,14 +24,6 @@ fn agents_of(sandbox: &Sandbox, id: &str) -> Vec<String> {
         .runs_of(id)
         .iter()
         .map(|run| run["agent"].as_str().unwrap().to_owned())
-        .collect()
-}
-
-fn lines(outcome: &Outcome) -> Vec<Value> {
-    outcome
-        .stdout
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
         .collect()
 }
 
@@ -312,7 +304,7 @@ fn two_tasks_run_side_by_side_and_all_is_well() {
     open_gate(&gates[2]);
     let outcome = all.wait();
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    let lines = lines(&outcome);
+    let lines = outcome.json_lines();
     assert_eq!(lines.len(), 3, "{outcome}");
     assert!(
         lines
@@ -438,7 +430,7 @@ fn a_task_waits_for_the_room_of_a_busy_fallback() {
     open_gate(&gates[1]);
     let outcome = all.wait();
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    let lines = lines(&outcome);
+    let lines = outcome.json_lines();
     assert_eq!(lines.len(), 2, "each task has one line: {outcome}");
     assert_eq!(
         (lines[1]["task"].as_str(), lines[1]["fallback_of"].as_str()),
@@ -719,7 +711,7 @@ fn what_is_new_fits_its_schema() {
     let sandbox = staffed(&[("a", GOOD, &[])], "budgets: {day: {attempts: 9}}\n");
     let id = sandbox.task("One", &[]);
     let route = sandbox.ai_json(&["route", "explain", &id]);
-    let lines = lines(&sandbox.ai(&["run", "--all", "--json"]));
+    let lines = sandbox.ai(&["run", "--all", "--json"]).json_lines();
     let list = sandbox.ai_json_lines(&["agent", "list"]);
     let stats = sandbox.ai_json_lines(&["agent", "stats"]);
     let budget = sandbox.ai_json_lines(&["budget"]);

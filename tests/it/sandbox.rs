@@ -27,6 +27,11 @@ pub(crate) fn layers() -> Vec<&'static str> {
         .collect()
 }
 
+/// The same, and no sandbox at all.
+pub(crate) fn modes() -> Vec<&'static str> {
+    layers().into_iter().chain(["none"]).collect()
+}
+
 fn within(scene: &Sandbox, layer: &str, args: &[&str]) -> Outcome {
     run(scene.ai_command(args).env("AI_SANDBOX", layer))
 }
@@ -176,7 +181,7 @@ fn an_agent_that_forges_its_private_store_gains_nothing() {
 
 #[test]
 fn the_mode_stands_in_the_evidence_and_is_never_silent() {
-    for layer in layers().into_iter().chain(["none"]) {
+    for layer in modes() {
         let scene = Sandbox::with_script(GOOD);
         let id = scene.task("One", &[]);
         let outcome = within(&scene, layer, &["run", &id]);

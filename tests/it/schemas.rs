@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::support::Sandbox;
+use crate::support::runs::GOOD;
 
 /// The part of JSON Schema that our schemas use. An unknown keyword that could forbid something
 /// fails the test.
@@ -252,22 +253,8 @@ fn what_is_printed_fits_its_schema() {
 
 #[test]
 fn what_is_printed_about_runs_fits_its_schema() {
-    let scene = Sandbox::project();
-    scene.ai_ok(&[
-        "agent",
-        "register",
-        "w",
-        "-c",
-        "command",
-        "--",
-        "sh",
-        "-c",
-        "echo work > made.txt",
-    ]);
-    scene.write(".ai/config.yaml", "version: 1\nchecks: {ok: 'true'}\n");
-    scene.ai_ok(&["trust"]);
-    scene.commit("configured");
-    let task = scene.task("one", &["--agent", "w"]);
+    let scene = Sandbox::with_script(GOOD);
+    let task = scene.task("one", &[]);
     fits(&scene, "run", &scene.ai(&["run", &task, "--json"]).json());
     fits(&scene, "review", &scene.ai_json(&["review", &task]));
     let pieces = scene.ai_json_lines(&["evidence", "list", &task]);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::snapshot;
+use crate::support::runs::GOOD;
 use crate::support::{Sandbox, tree};
 
 /// Everything in the repository but what Git itself rewrites when it is only looked at.
@@ -158,22 +159,8 @@ fn an_agent_may_not() {
 
 /// A project in which an agent has worked: a worktree in the pool, a branch with its commit.
 fn worked() -> (Sandbox, String) {
-    let scene = Sandbox::project();
-    scene.ai_ok(&[
-        "agent",
-        "register",
-        "w",
-        "-c",
-        "command",
-        "--",
-        "sh",
-        "-c",
-        "echo work > made.txt",
-    ]);
-    scene.write(".ai/config.yaml", "version: 1\nchecks: {ok: 'true'}\n");
-    scene.ai_ok(&["trust"]);
-    scene.commit("configured");
-    let task = scene.task("one", &["--agent", "w"]);
+    let scene = Sandbox::with_script(GOOD);
+    let task = scene.task("one", &[]);
     scene.ai_ok(&["run", &task]);
     assert_eq!(
         scene.refs("refs/heads/ai/"),

@@ -110,7 +110,7 @@ impl Project {
     /// compares what comes of them.
     #[track_caller]
     pub fn judges(&self, trees: &[Tree<'_>]) {
-        let modes = crate::sandbox::layers().into_iter().chain(["none"]);
+        let modes = crate::sandbox::modes().into_iter();
         let judged = modes.flat_map(|mode| trees.iter().map(move |tree| (mode, tree)));
         let wrong: Vec<String> = judged
             .filter_map(|(mode, tree)| self.judge(mode, tree).err())

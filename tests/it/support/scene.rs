@@ -172,6 +172,18 @@ impl Sandbox {
         Sandbox::with_agent(CONFIG, script)
     }
 
+    /// A project in which `ai init` finds a check that passes (`make test`), under the policy `pack`,
+    /// with an agent `bot` that runs `script`.
+    pub fn with_a_found_check(pack: &str, script: &str) -> Sandbox {
+        let sandbox = Sandbox::repository();
+        sandbox.write("Makefile", "test:\n\ttrue\n");
+        sandbox.commit("a check");
+        sandbox.ai_ok(&["init", "--yes", "--policy", pack]);
+        sandbox.add_agent("bot", script);
+        sandbox.commit("set up");
+        sandbox
+    }
+
     /// Registers an agent; where it brings a connector or lines of its own, everything is trusted
     /// first. Nothing is committed.
     #[track_caller]
