@@ -197,11 +197,11 @@ mod tests {
 
     #[test]
     fn what_a_fresh_directory_needs_is_told_by_lock_files() {
-        type Case = (
+        type DetectCase = (
             &'static [(&'static str, &'static str)],
             Option<&'static str>,
         );
-        let table: [Case; 7] = [
+        let table: [DetectCase; 7] = [
             (&[], None),
             (&[("package-lock.json", "{}")], None),
             (&[("package.json", "{}")], None),

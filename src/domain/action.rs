@@ -1,7 +1,10 @@
 //! What somebody asks to do. Each action has one stable dotted name, used in policy files, events,
 //! records and JSON.
 //!
-//! Names are never reused or renamed: old policies and old logs keep their meaning.
+//! Names are never reused or renamed: old policies and old logs keep their meaning. So a policy may
+//! name actions that no door asks about: [`Action::Commit`] and [`Action::Push`], whose doors are hooks
+//! of git that are still to come, and [`Action::TaskRelease`], [`Action::LockRelease`],
+//! [`Action::RunStop`], [`Action::WorktreeRemove`] and [`Action::AgentRegister`].
 
 use crate::base::{suggest, text};
 use serde::{Deserialize, Serialize};

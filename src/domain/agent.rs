@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::text;
 use crate::domain::money::Usd;
 use crate::domain::sandbox::{Demand, Isolation, Network};
 
@@ -24,7 +25,7 @@ pub struct Name(String);
 
 /// A text that is not a [`Name`], with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a valid name: {why}", crate::base::text::one_line(name))]
+#[error("`{}` is not a valid name: {why}", text::one_line(name))]
 pub struct BadName {
     /// The given text, cut when very long.
     pub name: String,
@@ -348,7 +349,7 @@ where
         if let Some(why) = bad_env_name(name) {
             return Err(BadField {
                 field: field.into(),
-                why: format!("`{}` {why}", crate::base::text::one_line(name)),
+                why: format!("`{}` {why}", text::one_line(name)),
             });
         }
     }

@@ -84,11 +84,11 @@ impl fmt::Display for Effect {
 pub enum PolicyLayer {
     /// Part of `ai`.
     BuiltIn,
-    /// The user's configuration directory.
+    /// The user's configuration directory; no policy is read from it yet.
     Global,
     /// The repository's `.ai/policy.yaml`.
     Project,
-    /// `.ai/agents/<id>/policy.yaml`.
+    /// `.ai/agents/<id>/policy.yaml`, which is not read yet.
     Agent,
 }
 

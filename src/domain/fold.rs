@@ -8,7 +8,7 @@ use crate::domain::evidence::Evidence;
 use crate::domain::ids::{RunId, Subject, TaskId};
 use crate::domain::lease::Lease;
 use crate::domain::run::Run;
-use crate::domain::task::{BlockReason, Hold, Task, TaskState};
+use crate::domain::task::{BlockReason, Hold, Note, Proof, Task, TaskState};
 use crate::domain::time::WallMs;
 
 /// The tables, as rows of the domain.
@@ -281,7 +281,7 @@ fn finish<T: Tables + ?Sized>(
     tables: &mut T,
     at_ms: WallMs,
     id: &TaskId,
-    proof: crate::domain::task::Proof,
+    proof: Proof,
 ) -> Result<(), T::Error> {
     tables.remove_lease(&id.subject())?;
     change(tables, at_ms, id, |t| {
@@ -301,7 +301,7 @@ fn reopen<T: Tables + ?Sized>(
     tables: &mut T,
     at_ms: WallMs,
     id: &TaskId,
-    note: crate::domain::task::Note,
+    note: Note,
 ) -> Result<(), T::Error> {
     let was_done = is_done(tables, id)?;
     change(tables, at_ms, id, |t| {

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::hash;
 use crate::domain::actor::Actor;
 use crate::domain::ids::Subject;
 use crate::domain::time::{Elapsed, LeaseInstant, Now, WallMs};
@@ -135,7 +136,7 @@ impl Token {
 
     /// The digest that the store keeps.
     pub fn secret_hash(&self) -> String {
-        crate::base::hash::sha256_hex(self.secret.as_bytes())
+        hash::sha256_hex(self.secret.as_bytes())
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::path_pattern::{CaseMode, Exclusion, PathPattern, overlap_except};
+use crate::domain::path_pattern::{CaseMode, Exclusion, PathPattern, overlap_except};
 
 /// The mode of a lock: whether it tolerates others over the same paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]

@@ -15,6 +15,7 @@ use crate::domain::decision::{Effect, Override};
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
 use crate::domain::run::{Accepting, Run};
+use crate::domain::task::Note;
 use crate::domain::task::{Proof, Task, TaskState};
 use crate::domain::task_rules::TaskAct;
 use crate::domain::trailer::{self, Trailers};
@@ -35,6 +36,7 @@ use crate::ops::scrub::redact_record;
 use crate::ops::world::{World, identity};
 use crate::ops::{evidence, failpoint, fit, trust};
 use crate::store::Store;
+use crate::store::Tx;
 
 /// Work that was accepted.
 #[derive(Debug)]
@@ -108,7 +110,7 @@ pub fn accept(
     case.go(store, approved.as_deref())
 }
 
-fn in_review(tx: &mut dyn crate::store::Tx, typed: &str) -> Result<(Task, Run), OpError> {
+fn in_review(tx: &mut dyn Tx, typed: &str) -> Result<(Task, Run), OpError> {
     let id = cx::resolve(tx, typed)?;
     let task = cx::load(tx, &id)?;
     fit::require(TaskAct::Judge, &task)?;
@@ -308,7 +310,7 @@ impl Case<'_> {
     /// this later needs no second proof.
     fn intend(
         &self,
-        tx: &mut dyn crate::store::Tx,
+        tx: &mut dyn Tx,
         cx: &Cx,
         accepting: &Accepting,
         evidence: &[Evidence],
@@ -511,7 +513,7 @@ pub fn reject(store: &mut dyn Store, cx: &Cx, typed: &str, note: &str) -> Result
     commit(store, cx, |tx, cx| {
         let (task, _) = in_review(tx, typed)?;
         ask::or_refuse(tx, cx, Question::on_task(Action::TaskReject, &task))?;
-        let note = crate::domain::task::Note {
+        let note = Note {
             at_ms: cx.now.wall_ms,
             by: cx.actor.clone(),
             text: format!("rejected: {note}"),

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::base::fs;
 use crate::connector::agent_file::{self, AgentFileError, AgentFiles};
 use crate::connector::api::Connector;
 use crate::connector::launch::{LaunchRequest, SessionChoice};
@@ -40,10 +41,7 @@ pub fn load(root: &Path, name: &str) -> Result<Agent, OpError> {
 /// The text of an agent's file as it stands; nothing where there is none.
 pub fn file_text(root: &Path, name: &Name) -> Result<Option<String>, OpError> {
     let path = agent_file::path_of(&dir(root), name);
-    Ok(
-        crate::base::fs::read_text_if_there(&path, agent_file::MAX_FILE)
-            .map_err(StoreError::from)?,
-    )
+    Ok(fs::read_text_if_there(&path, agent_file::MAX_FILE).map_err(StoreError::from)?)
 }
 
 /// The command line that a run of an agent would start, with the placeholders that only a run can

@@ -1,5 +1,6 @@
 //! A person's yes to one decision, bound to the exact thing that was asked about.
 
+use crate::base::text;
 use crate::domain::action::Action;
 use crate::domain::actor::ActorKind;
 use crate::domain::decision::{DecisionRecord, Effect, Override};
@@ -27,7 +28,7 @@ pub fn find(tx: &mut dyn Tx, typed: &str) -> Result<DecisionRecord, OpError> {
         1 => Ok(found.remove(0)),
         0 => Err(Refusal::NotFound {
             what: Thing::Decision,
-            id: crate::base::text::one_line(typed),
+            id: text::one_line(typed),
         }
         .into()),
         _ => {

@@ -5,6 +5,7 @@ use crate::base::id;
 use crate::domain::action::Action;
 use crate::domain::decision::{Decision, DecisionRecord, Effect, Resource};
 use crate::domain::event::Event;
+use crate::domain::ids::TaskId;
 use crate::domain::task::Task;
 use crate::ops::create::NewTask;
 use crate::ops::cx::Cx;
@@ -128,7 +129,7 @@ pub fn approved(tx: &mut dyn Tx, record: &DecisionRecord) -> Result<bool, OpErro
     if record.effect != Effect::RequireApproval {
         return Ok(false);
     }
-    let task = record.resource.task.clone().map(crate::domain::ids::TaskId);
+    let task = record.resource.task.clone().map(TaskId);
     let before = tx.decisions(task.as_ref(), None)?;
     Ok(before
         .iter()

@@ -51,7 +51,7 @@ pub fn roll_if_due(
 }
 
 /// A backup of the rolling ones.
-pub struct Listed {
+pub struct ListedBackup {
     /// The file.
     pub path: PathBuf,
     /// The content, or the reason why the backup cannot be used.
@@ -59,12 +59,12 @@ pub struct Listed {
 }
 
 /// The backups below `state_dir`, newest first, each read whole.
-pub fn list(state_dir: &Path) -> Result<Vec<Listed>, StoreError> {
+pub fn list(state_dir: &Path) -> Result<Vec<ListedBackup>, StoreError> {
     let files = sqlite::backups(&state_dir.join(BACKUPS))?;
     Ok(files
         .into_iter()
         .rev()
-        .map(|path| Listed {
+        .map(|path| ListedBackup {
             content: sqlite::inspect(&path),
             path,
         })

@@ -7,15 +7,18 @@ use std::collections::BTreeMap;
 use crate::config::Config;
 use crate::domain::agent::Agent;
 use crate::domain::budget::{self, Amounts, BudgetLevel, BudgetScope, Spent, Unit};
+use crate::domain::ids::TaskId;
 use crate::domain::run::Run;
 use crate::domain::task::Task;
 use crate::ops::cx::Cx;
 use crate::ops::refusal::{OpError, Refusal, seconds};
+use crate::store::Flow;
+use crate::store::TaskFilter;
 use crate::store::Tx;
 
 /// A ceiling and how far it is used up, for one agent or task where it is about one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct BudgetStanding {
     /// The agent or task, where there is one.
     pub of: Option<String>,
     /// The level that was reached.
@@ -224,12 +227,12 @@ pub fn overview(
     cx: &Cx,
     config: &Config,
     agents: &[Agent],
-) -> Result<Vec<Standing>, OpError> {
+) -> Result<Vec<BudgetStanding>, OpError> {
     let budgets = &config.budgets;
     let used = Used::read(tx, cx, config, None)?;
     let mut all = Vec::new();
     let mut add = |of: Option<&str>, scope, amounts: &Amounts, spent: Spent| {
-        let standing = |level| Standing {
+        let standing = |level| BudgetStanding {
             of: of.map(str::to_owned),
             level,
             unpriced: spent.unpriced,
@@ -272,20 +275,20 @@ pub fn overview(
     Ok(all)
 }
 
-fn open_tasks(tx: &mut dyn Tx) -> Result<Vec<crate::domain::ids::TaskId>, OpError> {
+fn open_tasks(tx: &mut dyn Tx) -> Result<Vec<TaskId>, OpError> {
     let statuses = [
         "queued", "claimed", "running", "blocked", "review", "failed",
     ]
     .map(str::to_owned)
     .to_vec();
-    let filter = crate::store::TaskFilter {
+    let filter = TaskFilter {
         statuses,
         ..Default::default()
     };
     let mut found = Vec::new();
     tx.list(&filter, &mut |line| {
-        found.push(crate::domain::ids::TaskId(line.id.to_owned()));
-        Ok(crate::store::Flow::More)
+        found.push(TaskId(line.id.to_owned()));
+        Ok(Flow::More)
     })?;
     Ok(found)
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::base::id;
+use crate::base::text;
 use crate::base::text::one_line;
 use crate::domain::action::Action;
 use crate::domain::cycle;
@@ -221,7 +222,7 @@ fn keys(entries: &[NewTask]) -> Result<HashMap<&str, usize>, OpError> {
         {
             return Err(Refusal::Invalid(format!(
                 "two entries have the key `{}`",
-                crate::base::text::one_line(key)
+                text::one_line(key)
             ))
             .into());
         }

@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use crate::base::id;
+use crate::base::text;
 use crate::config::{Config, LockCase};
 use crate::domain::actor::Actor;
 use crate::domain::event::Event;
 use crate::domain::ids::TaskId;
 use crate::domain::path_lock::HarmlessSet;
 use crate::domain::path_pattern::{CaseMode, PathPattern};
+use crate::domain::task::Task;
 use crate::domain::time::Now;
 use crate::git::RepoLocation;
 use crate::ops::error::Refused;
@@ -164,7 +166,7 @@ pub fn resolve(tx: &mut dyn Tx, typed: &str) -> Result<TaskId, OpError> {
     if prefix == "t-" || !prefix.chars().all(known) {
         return Err(Refusal::NotFound {
             what: Thing::Task,
-            id: crate::base::text::one_line(typed),
+            id: text::one_line(typed),
         }
         .into());
     }
@@ -172,7 +174,7 @@ pub fn resolve(tx: &mut dyn Tx, typed: &str) -> Result<TaskId, OpError> {
     match found.as_slice() {
         [] => Err(Refusal::NotFound {
             what: Thing::Task,
-            id: crate::base::text::one_line(typed),
+            id: text::one_line(typed),
         }
         .into()),
         [one] => Ok(one.clone()),
@@ -188,7 +190,7 @@ pub fn resolve(tx: &mut dyn Tx, typed: &str) -> Result<TaskId, OpError> {
 }
 
 /// A task that must be there.
-pub fn load(tx: &mut dyn Tx, id: &TaskId) -> Result<crate::domain::task::Task, OpError> {
+pub fn load(tx: &mut dyn Tx, id: &TaskId) -> Result<Task, OpError> {
     tx.task(id)?.ok_or_else(|| {
         Refusal::NotFound {
             what: Thing::Task,

@@ -30,7 +30,8 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 /// An installed CLI that a connector knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Found {
+#[schemars(rename = "Found")]
+pub struct DetectedCli {
     /// The connector, and the name that its agent would get.
     pub connector: Name,
     /// Name of the CLI for people.
@@ -86,7 +87,7 @@ pub enum Project {
 }
 
 /// Every installed CLI, in the order of the connectors.
-pub fn installed(registry: &ConnectorRegistry, env: &[(OsString, OsString)]) -> Vec<Found> {
+pub fn installed(registry: &ConnectorRegistry, env: &[(OsString, OsString)]) -> Vec<DetectedCli> {
     let candidates: Vec<(&Manifest, &CliDetection, PathBuf)> = registry
         .all()
         .filter_map(|connector| {
@@ -116,7 +117,7 @@ pub fn installed(registry: &ConnectorRegistry, env: &[(OsString, OsString)]) -> 
 }
 
 /// Registers an agent for each CLI that has none of its name.
-pub fn register(root: &Path, common_dir: &Path, all: &mut [Found]) -> Result<(), OpError> {
+pub fn register(root: &Path, common_dir: &Path, all: &mut [DetectedCli]) -> Result<(), OpError> {
     for found in all
         .iter_mut()
         .filter(|found| found.agent == Registration::None)
@@ -132,7 +133,7 @@ pub fn register(root: &Path, common_dir: &Path, all: &mut [Found]) -> Result<(),
 }
 
 /// Marks the CLIs for which an agent stands, also one whose file cannot be read.
-pub fn mark_registered(root: &Path, all: &mut [Found]) {
+pub fn mark_registered(root: &Path, all: &mut [DetectedCli]) {
     for found in all {
         if agents::dir(root)
             .join(format!("{}.yaml", found.connector))
@@ -226,7 +227,7 @@ pub fn version(
     }
 }
 
-fn found(manifest: &Manifest, program: &Path, version: Result<String, NoVersion>) -> Found {
+fn found(manifest: &Manifest, program: &Path, version: Result<String, NoVersion>) -> DetectedCli {
     use std::os::unix::ffi::OsStrExt;
     let misses = |version: &String| {
         manifest
@@ -241,7 +242,7 @@ fn found(manifest: &Manifest, program: &Path, version: Result<String, NoVersion>
         ),
         Err(why) => (None, Some(why.to_string())),
     };
-    Found {
+    DetectedCli {
         connector: manifest.name.clone(),
         title: manifest.title.clone(),
         program: path_bytes(program.as_os_str().as_bytes()),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::base::fs;
+use crate::base::text;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::{RunId, TaskId};
 use crate::ops::cx;
@@ -14,7 +15,8 @@ use crate::store::{StoreError, Tx};
 /// The state of one piece of evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
-pub enum Found {
+#[schemars(rename = "Found")]
+pub enum EvidenceState {
     /// The file is what was recorded.
     Intact,
     /// The file is not there.
@@ -71,7 +73,7 @@ pub fn find(tx: &mut dyn Tx, typed: &str) -> Result<Evidence, OpError> {
         1 => Ok(all.remove(0)),
         0 => Err(Refusal::NotFound {
             what: Thing::Evidence,
-            id: crate::base::text::one_line(typed),
+            id: text::one_line(typed),
         }
         .into()),
         _ => {
@@ -90,12 +92,12 @@ pub fn find(tx: &mut dyn Tx, typed: &str) -> Result<Evidence, OpError> {
 }
 
 /// Compares a piece with its file.
-pub fn verify(state: &Path, piece: &Evidence) -> Found {
+pub fn verify(state: &Path, piece: &Evidence) -> EvidenceState {
     match fs::digest(&state.join(&piece.file)) {
-        Ok((sha256, _)) if sha256 == piece.sha256 => Found::Intact,
-        Ok((sha256, _)) => Found::Changed { sha256 },
-        Err(error) if error.is_not_found() => Found::Missing,
-        Err(error) => Found::Unreadable {
+        Ok((sha256, _)) if sha256 == piece.sha256 => EvidenceState::Intact,
+        Ok((sha256, _)) => EvidenceState::Changed { sha256 },
+        Err(error) if error.is_not_found() => EvidenceState::Missing,
+        Err(error) => EvidenceState::Unreadable {
             why: error.to_string(),
         },
     }
@@ -105,15 +107,15 @@ pub fn verify(state: &Path, piece: &Evidence) -> Found {
 pub fn broken(state: &Path, pieces: &[Evidence]) -> Vec<String> {
     let told = pieces.iter().filter_map(|piece| {
         let state = match verify(state, piece) {
-            Found::Intact => return None,
-            Found::Missing => "missing",
-            Found::Changed { .. } => "changed",
-            Found::Unreadable { .. } => "unreadable",
+            EvidenceState::Intact => return None,
+            EvidenceState::Missing => "missing",
+            EvidenceState::Changed { .. } => "changed",
+            EvidenceState::Unreadable { .. } => "unreadable",
         };
         Some(format!(
             "{} {} ({state})",
             piece.kind.name(),
-            crate::base::text::one_line(&piece.name)
+            text::one_line(&piece.name)
         ))
     });
     told.collect()
@@ -131,8 +133,9 @@ pub fn export(state: &Path, pieces: &[Evidence], target: &Path) -> Result<Vec<Pa
     }
     let mut written = Vec::new();
     for piece in pieces {
-        if let Found::Missing | Found::Changed { .. } | Found::Unreadable { .. } =
-            verify(state, piece)
+        if let EvidenceState::Missing
+        | EvidenceState::Changed { .. }
+        | EvidenceState::Unreadable { .. } = verify(state, piece)
         {
             let text = format!(
                 "{} ({}) is not what was recorded; `ai evidence verify` says what is wrong",

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use crate::base::text;
 use crate::domain::fold::dependency_trouble;
 use crate::domain::task::{BlockReason, Task, TaskState};
 use crate::ops::approve;
@@ -51,7 +52,7 @@ pub(crate) fn dependencies(tx: &mut dyn Tx, task: &Task) -> Result<Vec<Gate>, Op
         if matches!(dependency.state, TaskState::Done { .. }) {
             continue;
         }
-        let title = crate::base::text::one_line(&dependency.title);
+        let title = text::one_line(&dependency.title);
         let (text, next) = match dependency_trouble(&dependency) {
             Some(trouble) => (
                 format!("waits for {on} ({title}), which {trouble}"),

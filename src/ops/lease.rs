@@ -11,6 +11,7 @@ use crate::ops::ask::{self, Question};
 use crate::ops::claim::{Claimed, new_lease};
 use crate::ops::cx::{self, Cx};
 use crate::ops::fit;
+use crate::ops::mutant;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::store::Tx;
 
@@ -19,7 +20,7 @@ pub fn fenced(tx: &mut dyn Tx, cx: &Cx, token: &Token, tried: &str) -> Result<Le
     let lease = tx.lease(&token.subject)?;
     match lease::fence(lease.as_ref(), token, &cx.now) {
         Ok(()) => {}
-        Err(_) if crate::ops::mutant::skips_fence() => {}
+        Err(_) if mutant::skips_fence() => {}
         Err(why) => return Err(lost(cx, lease.as_ref(), token, why, tried)),
     }
     lease.ok_or_else(|| lost(cx, None, token, Stale::NoLease, tried))

@@ -1,6 +1,7 @@
 //! Path locks by hand: acquire, release, list, check.
 
 use crate::base::id;
+use crate::base::text;
 use crate::domain::action::Action;
 use crate::domain::event::{Event, HeldLock};
 use crate::domain::ids::Subject;
@@ -128,7 +129,7 @@ fn find(tx: &mut dyn Tx, typed: &str) -> Result<Lease, OpError> {
         1 => Ok(found.remove(0)),
         0 => Err(Refusal::NotFound {
             what: Thing::Lock,
-            id: crate::base::text::one_line(typed),
+            id: text::one_line(typed),
         }
         .into()),
         _ => Err(Refusal::Ambiguous {

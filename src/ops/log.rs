@@ -6,7 +6,7 @@ use crate::store::memory::MemoryTables;
 use crate::store::{EventFilter, Flow, StoreError, StoredEvent, Tx};
 
 /// The result of a verification.
-pub struct Report {
+pub struct LogReport {
     /// Records read.
     pub events: u64,
     /// Hash of the newest record.
@@ -16,7 +16,7 @@ pub struct Report {
 }
 
 /// Reads the whole log, follows its chain and replays it.
-pub fn verify(tx: &mut dyn Tx) -> Result<Report, StoreError> {
+pub fn verify(tx: &mut dyn Tx) -> Result<LogReport, StoreError> {
     let (mut head, mut events, mut fault) = (CHAIN_START.to_owned(), 0, None);
     let mut tables = MemoryTables::default();
     tx.events(&EventFilter::default(), &mut |event| {
@@ -34,7 +34,7 @@ pub fn verify(tx: &mut dyn Tx) -> Result<Report, StoreError> {
             MemoryTables::load(tx)?.without_heartbeats(),
         );
     }
-    Ok(Report {
+    Ok(LogReport {
         events,
         head,
         fault,

@@ -39,7 +39,7 @@ pub struct Trial<'a> {
 }
 
 /// The result of the checks.
-pub struct Finding {
+pub struct ProofFinding {
     /// The combined result.
     pub verification: Verification,
     /// Their results, to be recorded.
@@ -49,7 +49,7 @@ pub struct Finding {
     said: Vec<String>,
 }
 
-impl Finding {
+impl ProofFinding {
     /// The evidence, where all required checks passed.
     pub fn passed(self, task: &TaskId, verb: &str) -> Result<Vec<Evidence>, OpError> {
         match self.verification {
@@ -68,11 +68,11 @@ impl Finding {
 }
 
 /// Runs the checks of a task on a tree.
-pub fn on_tree(world: &World, repo: &Repo, trial: &Trial<'_>) -> Result<Finding, OpError> {
+pub fn on_tree(world: &World, repo: &Repo, trial: &Trial<'_>) -> Result<ProofFinding, OpError> {
     let plans = CheckPlan::of(trial.task, &world.config)?;
     let tree = trial.judged.tree.clone();
     if plans.is_empty() {
-        return Ok(Finding {
+        return Ok(ProofFinding {
             verification: Verification::Unverified,
             evidence: Vec::new(),
             tree,
@@ -123,7 +123,7 @@ pub fn on_tree(world: &World, repo: &Repo, trial: &Trial<'_>) -> Result<Finding,
             )
         })
         .collect();
-    Ok(Finding {
+    Ok(ProofFinding {
         verification: verification(&checked),
         evidence,
         tree,

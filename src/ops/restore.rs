@@ -23,7 +23,7 @@ pub const BACKUPS: &str = "backups";
 
 /// The effect of a restore that was done or tried.
 #[derive(Debug)]
-pub struct Report {
+pub struct RestoreReport {
     /// The backup that is put in place.
     pub backup: BackupInfo,
     /// Newer backups that cannot be used, and why.
@@ -46,7 +46,7 @@ pub enum Current {
     Unreadable(String),
 }
 
-impl Report {
+impl RestoreReport {
     /// Returns the number of events that the store has that the backup does not; nothing where
     /// nobody can say.
     pub fn lost_events(&self) -> Option<u64> {
@@ -64,14 +64,14 @@ pub fn restore(
     cx: &Cx,
     which: Option<&Path>,
     intent: Intent,
-) -> Result<Report, OpError> {
+) -> Result<RestoreReport, OpError> {
     let path = state_dir.join(project::STORE_FILE);
     let current = look(&path);
     let (backup, unusable) = match which {
         Some(path) => (sqlite::inspect(path)?, Vec::new()),
         None => newest_whole(&state_dir.join(BACKUPS), &current)?,
     };
-    let mut report = Report {
+    let mut report = RestoreReport {
         current,
         backup,
         unusable,
@@ -123,7 +123,7 @@ fn put_back(
     state_dir: &Path,
     path: &Path,
     cx: &Cx,
-    report: &Report,
+    report: &RestoreReport,
 ) -> Result<Option<PathBuf>, OpError> {
     let name = format!("replaced-{:015}-{}", cx.now.wall_ms, id::random_text(6));
     let aside = state_dir.join(BACKUPS).join(name);
@@ -243,7 +243,7 @@ mod tests {
             sqlite::roll(&self.open(), &self.dir.path().join(BACKUPS)).unwrap()
         }
 
-        fn back(&self, which: Option<&Path>, intent: Intent) -> Result<Report, OpError> {
+        fn back(&self, which: Option<&Path>, intent: Intent) -> Result<RestoreReport, OpError> {
             restore(self.dir.path(), &self.world.cx, which, intent)
         }
 

@@ -1,6 +1,7 @@
 //! What a reviewer looks at: the run's verdict, its checks, the decisions, and the change itself,
 //! read from the evidence and from Git.
 
+use crate::base::text;
 use crate::domain::decision::DecisionRecord;
 use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::run::Run;
@@ -141,7 +142,7 @@ impl FileChange {
 
     /// The difference as unified text.
     pub fn text(&self) -> String {
-        let name = crate::base::text::path_bytes(self.path.path.as_bytes());
+        let name = text::path_bytes(self.path.path.as_bytes());
         let text = format!("{}{}", self.sides(&name), self.lines(&name));
         match text.char_indices().nth(SHOWN) {
             Some((end, _)) => format!(

@@ -98,7 +98,7 @@ fn candidates(
     runs: &[Run],
 ) -> Result<Vec<Candidate>, OpError> {
     let active = tx.active_runs()?;
-    let known = Known {
+    let known = AgentRecords {
         sums: tx
             .agent_sums(Some(&task.kind))?
             .into_iter()
@@ -124,7 +124,7 @@ fn candidates(
     Ok(all)
 }
 
-struct Known {
+struct AgentRecords {
     sums: HashMap<String, AgentSum>,
     last: HashMap<String, AgentLast>,
     spent: HashMap<String, (String, i64)>,
@@ -132,7 +132,7 @@ struct Known {
     attempts: BTreeMap<String, u32>,
 }
 
-impl Known {
+impl AgentRecords {
     fn candidate(&self, field: &Field<'_>, agent: &Agent, denied: Option<String>) -> Candidate {
         let name = agent.name.as_str();
         let last = self.last.get(name);

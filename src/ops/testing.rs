@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::domain::actor::Actor;
 use crate::domain::event::Event;
 use crate::domain::time::Now;
+use crate::git::RepoLocation;
 use crate::ops::cx::{Cx, Rules, commit};
 use crate::ops::refusal::OpError;
 use crate::policy::PolicyState;
@@ -31,7 +32,7 @@ impl World {
     pub(crate) fn over(store: Box<dyn Store>) -> World {
         let mut config = Config::default();
         config.defaults.max_lapses = 2;
-        let place = crate::git::RepoLocation {
+        let place = RepoLocation {
             top: None,
             git_dir: "/nowhere".into(),
             common_dir: "/nowhere".into(),

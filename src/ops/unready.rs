@@ -24,7 +24,7 @@ pub fn unready(
     connectors: &ConnectorRegistry,
     agents: &[Agent],
 ) -> BTreeMap<String, String> {
-    let mut look = Look {
+    let mut look = ProgramLookup {
         env,
         programs: HashMap::new(),
         credentials: None,
@@ -40,7 +40,7 @@ pub fn unready(
         .collect()
 }
 
-struct Look<'a> {
+struct ProgramLookup<'a> {
     root: &'a Path,
     env: &'a [(OsString, OsString)],
     /// Presence of each program, by its name: many agents share few programs.
@@ -48,7 +48,7 @@ struct Look<'a> {
     credentials: Option<Vec<Credential>>,
 }
 
-impl Look<'_> {
+impl ProgramLookup<'_> {
     fn missing(&mut self, agent: &Agent, manifest: &Manifest) -> Option<String> {
         let own = if manifest.argv.is_empty() {
             &agent.argv

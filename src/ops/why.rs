@@ -1,6 +1,7 @@
 //! `ai why`: the exact gates that hold a task now, from reading the store and, of a run, whether
 //! its supervisor lives.
 
+use crate::base::text;
 use crate::config::Config;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::LeaseLiveness;
@@ -138,7 +139,7 @@ fn waits(task: &Task, last: Option<&Run>, wait: i64) -> Gate {
         .filter(|(_, end)| end.outcome == Outcome::Retry);
     match rests {
         Some((run, end)) => {
-            let why = crate::base::text::one_line(end.summary.lines().next().unwrap_or_default());
+            let why = text::one_line(end.summary.lines().next().unwrap_or_default());
             let text = format!("it rests for {} after run {}: {why}", seconds(wait), run.id);
             gate("backoff", text, Some(run.id.to_string()), next)
         }
@@ -158,7 +159,7 @@ fn last_verdict(tx: &mut dyn Tx, task: &Task) -> Result<String, OpError> {
         .last()
         .and_then(|run| Some((&run.id, run.end.as_ref()?)));
     Ok(last.map_or(String::new(), |(run, end)| {
-        let summary = crate::base::text::one_line(end.summary.lines().next().unwrap_or_default());
+        let summary = text::one_line(end.summary.lines().next().unwrap_or_default());
         format!("; run {run} ended: {summary}")
     }))
 }

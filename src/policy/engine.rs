@@ -19,6 +19,16 @@ pub const DEFAULT_RULE: &str = "default";
 pub const UNREADABLE_RULE: &str = "policy.unreadable";
 
 /// Answers a question. Total, pure and independent of the order of rules.
+///
+/// # Examples
+///
+/// With `default: deny`, a rule that allows `docs/`, and one that wants a person's yes for `docs/api/`:
+///
+/// ```text
+/// docs/a.md                    allow             the rule about docs/
+/// docs/a.md, docs/api/b.md     require_approval  the stricter rule
+/// docs/a.md, src/main.rs       deny              no rule answers for src/main.rs: the default
+/// ```
 pub fn decide(state: &PolicyState, request: &Request<'_>) -> Decision {
     let matched = match state {
         PolicyState::Unreadable(unreadable) => match_unreadable(unreadable, request),

@@ -11,6 +11,15 @@ use std::collections::{BTreeSet, HashMap};
 
 /// Chooses an agent for a task. The same input gives the same answer, whatever the order of the
 /// candidates.
+///
+/// # Examples
+///
+/// ```text
+/// nobody is named                      the best score of those that pass every gate
+/// the task names a, which may          a
+/// the task names a, out of quota       the first of a's fallbacks that may
+/// the task names a, denied by policy   nobody
+/// ```
 pub fn route(ask: &RouteRequest, candidates: &[Candidate]) -> Trace {
     let known: HashMap<&str, &Candidate> =
         candidates.iter().map(|c| (c.name.as_str(), c)).collect();

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::rules::rules;
+use crate::domain::run::RoutedBy;
 
 use super::*;
 
@@ -82,7 +83,7 @@ fn last_resort(lost: &[(&str, RouteGate)]) -> Option<String> {
         .collect();
     let trace = Trace {
         chosen: None,
-        by: crate::domain::run::RoutedBy::Score,
+        by: RoutedBy::Score,
         why: String::new(),
         fallback_of: None,
         fallbacks: Vec::new(),

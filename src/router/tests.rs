@@ -2,10 +2,10 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::model::{Considered, RouteStanding};
 use super::*;
 use crate::domain::routing::{Relief, Weights};
 use crate::domain::run::RoutedBy;
+use crate::router::model::{Considered, RouteStanding};
 
 fn agent(name: &str) -> Candidate {
     Candidate {

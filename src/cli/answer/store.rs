@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::base::text::path_bytes;
 use crate::ops::backup::BackupInfo;
-use crate::ops::uninstall::{Farewell, Plan};
+use crate::ops::uninstall::{Farewell, UninstallPlan};
 
 /// The answer to `ai log verify`.
 #[derive(Serialize, JsonSchema)]
@@ -54,7 +54,7 @@ pub(in crate::cli) struct RestoreAnswer<'a> {
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct UninstallAnswer<'a> {
     /// The plan: files that go and files that stay.
-    pub(in crate::cli) plan: &'a Plan,
+    pub(in crate::cli) plan: &'a UninstallPlan,
     /// The work done; null where the plan was only shown.
     pub(in crate::cli) done: Option<Farewell>,
 }

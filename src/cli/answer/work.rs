@@ -15,7 +15,7 @@ use crate::domain::run::{Run, RunStep};
 use crate::domain::task::Task;
 use crate::domain::verdict::{Cell, Outcome};
 use crate::git::diff::PathChange;
-use crate::ops::evidence::Found;
+use crate::ops::evidence::EvidenceState;
 use crate::ops::health::Health;
 use crate::router::Trace;
 
@@ -199,7 +199,7 @@ pub(in crate::cli) struct EvidenceAnswer<'a> {
     /// The piece.
     pub(in crate::cli) evidence: &'a Evidence,
     /// The state of its file now.
-    pub(in crate::cli) file: &'a Found,
+    pub(in crate::cli) file: &'a EvidenceState,
 }
 
 /// A line of `ai evidence verify`.
@@ -210,7 +210,7 @@ pub(in crate::cli) struct EvidenceChecked<'a> {
     /// Its file, below the state directory.
     pub(in crate::cli) file: &'a str,
     /// The state of the file now.
-    pub(in crate::cli) found: &'a Found,
+    pub(in crate::cli) found: &'a EvidenceState,
 }
 
 /// The answer to `ai evidence export`.

@@ -8,7 +8,7 @@ use crate::base::text::one_line;
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
 use crate::connector::registry::ConnectorRegistry;
-use crate::ops::detect::{self, Found, Project, Registration};
+use crate::ops::detect::{self, DetectedCli, Project, Registration};
 
 #[derive(Args)]
 pub(in crate::cli) struct DetectArgs {
@@ -65,8 +65,8 @@ fn registry(
     Ok(registry)
 }
 
-fn show(all: &[Found], context: &mut Context) {
-    let row = |found: &Found| {
+fn show(all: &[DetectedCli], context: &mut Context) {
+    let row = |found: &DetectedCli| {
         let version = one_line(found.version.as_deref().unwrap_or("-"));
         vec![
             found.connector.to_string(),
@@ -80,7 +80,7 @@ fn show(all: &[Found], context: &mut Context) {
     all.iter().for_each(|found| remark(found, context));
 }
 
-fn remark(found: &Found, context: &mut Context) {
+fn remark(found: &DetectedCli, context: &mut Context) {
     if let Some(problem) = &found.problem {
         context.ui.say(&format!(
             "  {}: {}: {}",
@@ -97,7 +97,7 @@ fn remark(found: &Found, context: &mut Context) {
     }
 }
 
-fn tell(args: &DetectArgs, all: &[Found], context: &mut Context) {
+fn tell(args: &DetectArgs, all: &[DetectedCli], context: &mut Context) {
     if all.is_empty() {
         context.ui.say("no AI CLI that a connector knows is on PATH; `ai agent register` takes any other command");
     }

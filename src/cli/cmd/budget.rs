@@ -10,7 +10,7 @@ use crate::cli::context::Context;
 use crate::cli::time::time;
 use crate::domain::budget::{BudgetLevel, Unit, day_ends_ms};
 use crate::ops::agents;
-use crate::ops::budget::{self, Standing};
+use crate::ops::budget::{self, BudgetStanding};
 use crate::store::Access;
 
 #[derive(Args)]
@@ -38,7 +38,7 @@ pub(super) fn run(_args: &BudgetArgs, context: &mut Context) -> Outcome {
     Ok(exit::OK)
 }
 
-fn text(standing: &Standing, filled_ms: i64) -> String {
+fn text(standing: &BudgetStanding, filled_ms: i64) -> String {
     let level = &standing.level;
     let of = standing.of.as_deref().unwrap_or("");
     let up = match (level.is_used_up(), level.scope.is_daily()) {
@@ -53,7 +53,7 @@ fn text(standing: &Standing, filled_ms: i64) -> String {
     format!("{:<22} {of:<16} {level}{unknown}{up}", level.name())
 }
 
-fn line(standing: &Standing, filled_ms: i64) -> BudgetLine<'_> {
+fn line(standing: &BudgetStanding, filled_ms: i64) -> BudgetLine<'_> {
     let level = &standing.level;
     BudgetLine {
         budget: level.name(),

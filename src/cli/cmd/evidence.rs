@@ -12,7 +12,7 @@ use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
 use crate::cli::time::time;
 use crate::domain::error_class::ErrorClass;
-use crate::ops::evidence::{self, Found};
+use crate::ops::evidence::{self, EvidenceState};
 use crate::store::Access;
 
 /// List, show, verify and hand out what was recorded about runs
@@ -106,7 +106,7 @@ fn show(args: &EvidenceShowArgs, context: &mut Context) -> Outcome {
         one_line(&piece.name),
         piece.sha256
     ));
-    if found != Found::Intact {
+    if found != EvidenceState::Intact {
         let text = format!(
             "the file {} is not what was recorded: {found:?}",
             piece.file
@@ -128,7 +128,7 @@ fn verify(args: &OfArgs, context: &mut Context) -> Outcome {
     let mut wrong = 0;
     for piece in &pieces {
         let found = evidence::verify(&state, piece);
-        wrong += usize::from(found != Found::Intact);
+        wrong += usize::from(found != EvidenceState::Intact);
         if context.ui.json() {
             context.ui.object(&EvidenceChecked {
                 id: &piece.id,
@@ -137,10 +137,10 @@ fn verify(args: &OfArgs, context: &mut Context) -> Outcome {
             });
         } else {
             let word = match &found {
-                Found::Intact => "intact".to_owned(),
-                Found::Missing => "MISSING".to_owned(),
-                Found::Changed { sha256 } => format!("CHANGED (now {})", &sha256[..12]),
-                Found::Unreadable { why } => format!("UNREADABLE: {}", one_line(why)),
+                EvidenceState::Intact => "intact".to_owned(),
+                EvidenceState::Missing => "MISSING".to_owned(),
+                EvidenceState::Changed { sha256 } => format!("CHANGED (now {})", &sha256[..12]),
+                EvidenceState::Unreadable { why } => format!("UNREADABLE: {}", one_line(why)),
             };
             context
                 .ui

@@ -13,7 +13,7 @@ use crate::cli::time::time;
 use crate::ops::backup;
 use crate::ops::backup::BackupInfo;
 use crate::ops::import::Intent;
-use crate::ops::restore::{self, Current, Report};
+use crate::ops::restore::{self, Current, RestoreReport};
 
 #[derive(Args)]
 pub(in crate::cli) struct RestoreArgs {
@@ -51,7 +51,7 @@ pub(super) fn run(args: &RestoreArgs, context: &mut Context) -> Outcome {
     Ok(exit::OK)
 }
 
-fn answer(report: &Report, intent: Intent) -> RestoreAnswer<'_> {
+fn answer(report: &RestoreReport, intent: Intent) -> RestoreAnswer<'_> {
     let (current, why) = match &report.current {
         Current::Missing => ("missing", None),
         Current::Readable(_) => ("readable", None),
@@ -67,7 +67,7 @@ fn answer(report: &Report, intent: Intent) -> RestoreAnswer<'_> {
     }
 }
 
-fn text(report: &Report, intent: Intent) -> String {
+fn text(report: &RestoreReport, intent: Intent) -> String {
     let mut out = String::new();
     for (path, why) in &report.unusable {
         out.push_str(&format!("skipped   {}: {why}\n", shown(path)));

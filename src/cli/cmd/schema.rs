@@ -21,13 +21,13 @@ use crate::domain::evidence::Evidence;
 use crate::domain::task::Task;
 use crate::ops::agent_doctor::AgentFinding;
 use crate::ops::create::NewTask;
-use crate::ops::detect::Found;
+use crate::ops::detect::DetectedCli;
 use crate::ops::doctor::Finding;
 use crate::ops::export::Header;
 use crate::ops::import;
 use crate::ops::run::batch;
 use crate::ops::trust::Change;
-use crate::ops::worktree::{Item, Listed, Saved};
+use crate::ops::worktree::{Item, ListedWorktree, Saved};
 use crate::policy;
 
 #[derive(Args)]
@@ -85,7 +85,7 @@ const ALL: &[PublishedSchema] = &[
         "a line of `ai policy log`, and `ai policy explain`",
     ),
     printed::<DepTreeNode>("dep-tree", "a line of `ai task dep tree`"),
-    printed::<Found>("detected", "a line of `ai agent detect`"),
+    printed::<DetectedCli>("detected", "a line of `ai agent detect`"),
     printed::<Finding>("doctor", "a line of `ai doctor`"),
     printed::<answer::ErrorAnswer<'_>>("error", "what failed, on standard error"),
     printed::<EventRecord>("event", "a line of `ai log`"),
@@ -97,7 +97,7 @@ const ALL: &[PublishedSchema] = &[
         "export",
         "`ai export FILE`; also the first line of an export",
     ),
-    printed::<import::Report>("import", "`ai import`"),
+    printed::<import::ImportReport>("import", "`ai import`"),
     printed::<answer::InitAnswer<'_>>("init", "`ai init`"),
     printed::<answer::LeaseAnswer>("lease", "`ai task heartbeat` and `ai task checkpoint`"),
     printed::<answer::LockAnswer>("lock", "`ai lock acquire`"),
@@ -123,7 +123,7 @@ const ALL: &[PublishedSchema] = &[
     printed::<Change>("trust-change", "a line of `ai trust`"),
     printed::<answer::UninstallAnswer<'_>>("uninstall", "`ai uninstall`"),
     printed::<answer::WhyAnswer<'_>>("why", "`ai why`"),
-    printed::<Listed>("worktree", "a line of `ai worktree list`"),
+    printed::<ListedWorktree>("worktree", "a line of `ai worktree list`"),
     printed::<answer::WorktreeAdopted<'_>>("worktree-adopt", "`ai worktree adopt`"),
     printed::<answer::WorktreeLook<'_>>("worktree-adopt-dry-run", "`ai worktree adopt --dry-run`"),
     printed::<answer::WorktreeOpened<'_>>("worktree-open", "`ai worktree open`"),

@@ -13,7 +13,7 @@ use crate::cli::cmd::{Outcome, backup};
 use crate::cli::context::Context;
 use crate::domain::error_class::ErrorClass;
 use crate::ops::export::{self, Header};
-use crate::ops::import::{self, Intent, Report};
+use crate::ops::import::{self, ImportReport, Intent};
 use crate::store::{Access, Flow, Store, StoreError};
 
 #[derive(Args)]
@@ -112,7 +112,7 @@ pub(super) fn import(args: &ImportArgs, context: &mut Context) -> Outcome {
     Ok(exit::OK)
 }
 
-fn show(report: &Report, intent: Intent, context: &mut Context) {
+fn show(report: &ImportReport, intent: Intent, context: &mut Context) {
     if context.ui.json() {
         context.ui.object(report);
         return;

@@ -14,7 +14,7 @@ use crate::cli::context::{Context, now};
 use crate::domain::actor::ActorKind;
 use crate::domain::error_class::ErrorClass;
 use crate::git::{Git, GitError, Repo};
-use crate::ops::uninstall::{self, Farewell, Keep, Plan};
+use crate::ops::uninstall::{self, Farewell, Keep, UninstallPlan};
 
 #[derive(Args)]
 pub(in crate::cli) struct UninstallArgs {
@@ -87,7 +87,7 @@ fn refuse_agents(context: &Context) -> Result<(), AppError> {
     ))
 }
 
-fn show(plan: &Plan, done: Option<Farewell>, context: &mut Context) {
+fn show(plan: &UninstallPlan, done: Option<Farewell>, context: &mut Context) {
     if context.ui.json() {
         context.ui.object(&UninstallAnswer { plan, done });
         return;

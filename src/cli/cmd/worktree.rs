@@ -17,7 +17,9 @@ use crate::cli::time::time;
 use crate::domain::actor::ActorKind;
 use crate::domain::error_class::ErrorClass;
 use crate::ops::create::NewTask;
-use crate::ops::worktree::{self, Adopted, Ages, Item, Listed, Look, Saved, Wanted};
+use crate::ops::worktree::{
+    self, AdoptableWorktree, Adopted, Ages, Item, ListedWorktree, Saved, Wanted,
+};
 use crate::store::Access;
 
 /// List worktrees, go to one, save what stands there, take one up, give room back
@@ -119,7 +121,7 @@ fn list(context: &mut Context) -> Outcome {
     Ok(exit::OK)
 }
 
-fn row(one: &Listed) -> String {
+fn row(one: &ListedWorktree) -> String {
     let dirty = match one.dirty {
         Some(0) => "clean".to_owned(),
         Some(n) => counted(n, "changed file"),
@@ -250,7 +252,7 @@ fn adopt(args: &AdoptArgs, context: &mut Context) -> Outcome {
     Ok(exit::OK)
 }
 
-fn title(args: &AdoptArgs, look: &Look) -> String {
+fn title(args: &AdoptArgs, look: &AdoptableWorktree) -> String {
     let name = || {
         look.path()
             .file_name()
@@ -263,7 +265,7 @@ fn title(args: &AdoptArgs, look: &Look) -> String {
         .unwrap_or_else(|| format!("Work of {}", look.branch().map_or_else(name, str::to_owned)))
 }
 
-fn show_look(args: &AdoptArgs, look: &Look, context: &mut Context) {
+fn show_look(args: &AdoptArgs, look: &AdoptableWorktree, context: &mut Context) {
     let answer = WorktreeLook {
         path: look.path(),
         branch: look.branch(),

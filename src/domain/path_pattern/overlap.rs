@@ -44,6 +44,14 @@ impl Exclusion {
 
 /// A shortest path that matches both patterns, in canonical spelling; nothing if no path can.
 ///
+/// # Examples
+///
+/// ```text
+/// src/*.rs  and  src/a*   meet at  src/a.rs
+/// **/a      and  a/**     meet at  a/a
+/// src/*     and  src/a/*  never meet
+/// ```
+///
 /// Patterns of different case modes cannot be compared and count as meeting.
 pub fn overlap(a: &PathPattern, b: &PathPattern) -> Option<String> {
     if a.case_mode() != b.case_mode() {

@@ -22,6 +22,17 @@ use std::sync::OnceLock;
 ///
 /// Locks and tasks read theirs with [`PathPattern::parse`], policy rules with
 /// [`PathPattern::parse_rule`]; what is asked of them is the same.
+///
+/// # Examples
+///
+/// ```text
+/// pattern        matches                      does not match
+/// src            src, src/a.rs, src/a/b.rs    srcs/a.rs
+/// src/*.rs       src/a.rs                     src/a/b.rs
+/// src/*/         src/a, src/a/b.rs            src
+/// **/*.{c,h}     a.c, src/x/b.h               a.cc
+/// [!a]?          bc                           ab, abc
+/// ```
 #[derive(Debug, Clone)]
 pub struct PathPattern {
     source: String,

@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::base::fs;
 use crate::base::text::{counted, one_line};
 use crate::connector::api::Connector;
 use crate::connector::registry::ConnectorRegistry;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::history::AgentLast;
+use crate::domain::ids::RunId;
 use crate::ops::agent_doctor::{login, program, surroundings};
 use crate::ops::doctor::Finding;
 use crate::ops::refusal::{OpError, Refusal, Thing, seconds};
@@ -17,6 +19,7 @@ use crate::ops::trust::{self, Change};
 use crate::ops::world::World;
 use crate::ops::{agents, route};
 use crate::store::Store;
+use crate::store::StoreError;
 
 /// A finding about one agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -105,9 +108,7 @@ pub fn examine(
 /// Agents whose file cannot be read, by the name of the file, with the reader's words.
 fn broken_files(world: &World, usable: &[Agent]) -> Result<Vec<(String, String)>, OpError> {
     let mut found = Vec::new();
-    for path in crate::base::fs::list_dir(&agents::dir(&world.root))
-        .map_err(crate::store::StoreError::from)?
-    {
+    for path in fs::list_dir(&agents::dir(&world.root)).map_err(StoreError::from)? {
         let stem = path
             .file_stem()
             .map(|stem| stem.to_string_lossy().into_owned())
@@ -288,7 +289,7 @@ impl<'a> Ward<'a> {
                     1 => format!("the last, {}, failed", last.run),
                     many => format!("{many} failed in a row, {} the last of them", last.run),
                 };
-                let task = crate::domain::ids::RunId(last.run.clone()).task();
+                let task = RunId(last.run.clone()).task();
                 Finding::warn("runs", text).next(format!("ai review {task}"))
             }
             Some(last) => Finding::ok(

@@ -13,6 +13,7 @@ use crate::connector::launch::SessionChoice;
 use crate::domain::aftermath::TreeChange;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_event::{FailureClass, StreamOutcome};
+use crate::domain::budget::RunUsage;
 use crate::domain::budget::{BudgetLevel, BudgetScope, Unit};
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::Token;
@@ -23,6 +24,7 @@ use crate::git::worktree::Slot;
 use crate::ops::doctor::Finding;
 use crate::ops::refusal::{OpError, Refusal, seconds};
 use crate::ops::run::agent::launch::{AgentStep, run_agent};
+use crate::ops::run::drive;
 use crate::ops::run::model::AgentEnd;
 use crate::ops::signals::Signals;
 use crate::ops::world::World;
@@ -54,7 +56,7 @@ pub fn trial(world: &World, name: &str) -> Result<Tried, OpError> {
     trust::require(&world.root, &world.location.common_dir, "this trial")?;
     let agent = agents::load(&world.root, name)?;
     let connectors = agents::connectors(&world.root)?;
-    let connector = crate::ops::run::drive::connector_of(&connectors, &agent)?;
+    let connector = drive::connector_of(&connectors, &agent)?;
     let trials = world.state().join("trials");
     clear_stale(world, &trials);
     let place = Place::make(&trials)?;
@@ -225,7 +227,7 @@ fn told(agent: &Agent, end: &AgentEnd, complaint: &str) -> Tried {
         .result
         .usage
         .as_ref()
-        .map(crate::domain::budget::RunUsage::from)
+        .map(RunUsage::from)
         .map(|used| used.tokens);
     let used = tokens
         .filter(|n| *n > 0)

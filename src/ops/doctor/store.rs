@@ -4,9 +4,11 @@ use crate::base::text::counted;
 use std::path::{Path, PathBuf};
 
 use crate::base::fs;
+use crate::base::text;
 use crate::ops::doctor::{Depth, Finding, Patient};
 use crate::ops::refusal::seconds;
 use crate::ops::{backup, log, project, restore};
+use crate::store::Tx;
 use crate::store::sqlite::{FORMAT, SqliteStore, backups, integrity};
 use crate::store::{Access, EventFilter, Flow, Store, StoreError, StoredEvent};
 
@@ -107,7 +109,7 @@ fn contents(store: &mut SqliteStore, path: &Path) -> Result<(u64, Finding), Stor
     ))
 }
 
-fn newest(tx: &mut dyn crate::store::Tx) -> Result<Option<StoredEvent>, StoreError> {
+fn newest(tx: &mut dyn Tx) -> Result<Option<StoredEvent>, StoreError> {
     let mut found = None;
     tx.events(
         &EventFilter {
@@ -210,7 +212,7 @@ fn holders(path: &Path) -> String {
         .filter(|(dir, _)| has_open(dir, path))
         .map(|(dir, pid)| {
             let program = fs::read_text(&dir.join("comm"), 256).unwrap_or_default();
-            format!("{pid} ({})", crate::base::text::one_line(program.trim()))
+            format!("{pid} ({})", text::one_line(program.trim()))
         })
         .collect();
     if found.is_empty() {

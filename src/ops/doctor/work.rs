@@ -14,6 +14,7 @@ use crate::ops::agents;
 use crate::ops::doctor::{Finding, Patient};
 use crate::ops::health::Healths;
 use crate::ops::places::Places;
+use crate::ops::refusal;
 use crate::ops::run::recovery::liveness::liveness;
 use crate::process::identity;
 use crate::store::{EventFilter, Flow, Store, StoreError};
@@ -133,7 +134,7 @@ fn runs(active: &[Run], findings: &mut Vec<Finding>) {
 fn wall_clock(patient: &Patient<'_>, newest_ms: Option<i64>) -> Option<Finding> {
     let ahead = newest_ms? - patient.now.wall_ms;
     (ahead > CLOCK_SLACK_MS).then(|| {
-        let ahead = crate::ops::refusal::seconds(ahead);
+        let ahead = refusal::seconds(ahead);
         Finding::warn(
             "clock",
             format!("the newest record is {ahead} ahead of the wall clock, which was set back; leases do not care"),

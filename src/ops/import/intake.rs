@@ -5,7 +5,7 @@ use std::io::BufRead;
 use crate::domain::action::Action;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{Cx, commit};
-use crate::ops::import::{Report, merge, reproduce};
+use crate::ops::import::{ImportReport, merge, reproduce};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::store::{EventFilter, Flow, Store, StoreError, Tx};
 
@@ -24,7 +24,7 @@ pub fn import(
     cx: &Cx,
     input: &mut dyn BufRead,
     intent: Intent,
-) -> Result<Report, OpError> {
+) -> Result<ImportReport, OpError> {
     let mut found = None;
     let done = commit(store, cx, |tx, cx| {
         found = Some(bring(tx, cx, input)?);
@@ -43,7 +43,7 @@ pub fn import(
     }
 }
 
-fn bring(tx: &mut dyn Tx, cx: &Cx, input: &mut dyn BufRead) -> Result<Report, OpError> {
+fn bring(tx: &mut dyn Tx, cx: &Cx, input: &mut dyn BufRead) -> Result<ImportReport, OpError> {
     let question = Question::about(Action::Import);
     if is_untouched(tx)? {
         // The log becomes that of the exported store, to the byte: the answer has no place in it.

@@ -13,13 +13,17 @@ use crate::domain::ids::{RunId, TaskId};
 use crate::domain::imported::settled_here;
 use crate::domain::task::{Proof, Task, TaskState};
 use crate::ops::cx::{self, Cx};
-use crate::ops::import::{Renamed, Report, read};
+use crate::ops::import::{ImportReport, Renamed, read};
 use crate::ops::refusal::OpError;
 use crate::store::memory::MemoryTables;
 use crate::store::{Flow, StoreError, TaskFilter, Tx};
 
 /// Brings over what is not here.
-pub(super) fn merge(tx: &mut dyn Tx, cx: &Cx, input: &mut dyn BufRead) -> Result<Report, OpError> {
+pub(super) fn merge(
+    tx: &mut dyn Tx,
+    cx: &Cx,
+    input: &mut dyn BufRead,
+) -> Result<ImportReport, OpError> {
     let (mut tables, mut order) = (MemoryTables::default(), Vec::new());
     let (header, _) = read::read(input, &mut |stored, event| {
         if let Event::TaskCreated { task, .. } | Event::TaskImported { task, .. } = event {
@@ -31,17 +35,17 @@ pub(super) fn merge(tx: &mut dyn Tx, cx: &Cx, input: &mut dyn BufRead) -> Result
         }
     })?;
     let tasks = tables.tasks.len() as u64;
-    let mut report = Report {
+    let mut report = ImportReport {
         from: header.store,
         events: header.events,
         tasks,
-        ..Report::default()
+        ..ImportReport::default()
     };
     let theirs = Theirs::of(tx, tables)?;
     for (was, here) in theirs
         .names
         .iter()
-        .filter(|(was, here)| **was != here.id && here.known == Known::No)
+        .filter(|(was, here)| **was != here.id && here.known == KnownTask::No)
     {
         report.renamed.push(Renamed {
             from: was.clone(),
@@ -65,12 +69,12 @@ struct Theirs {
 /// A task of theirs, as it is known here.
 struct Here {
     id: TaskId,
-    known: Known,
+    known: KnownTask,
 }
 
 /// The relation of an imported task to this store.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Known {
+enum KnownTask {
     Yes,
     No,
 }
@@ -94,7 +98,7 @@ impl Theirs {
         tx: &mut dyn Tx,
         cx: &Cx,
         id: &TaskId,
-        report: &mut Report,
+        report: &mut ImportReport,
     ) -> Result<(), OpError> {
         let (Some(task), Some(here)) = (self.tasks.get(id), self.names.get(id)) else {
             return Ok(());
@@ -102,7 +106,7 @@ impl Theirs {
         let deps: BTreeSet<TaskId> = self.on(id).map(|on| self.name(on)).collect();
         let renamed = self.renamed(task);
         let arrived = self.arrived(tx, id, renamed.clone())?;
-        if here.known == Known::No {
+        if here.known == KnownTask::No {
             let was = (here.id != *id).then(|| id.clone());
             let (task, deps, from) = (
                 Box::new(arrived),
@@ -178,7 +182,7 @@ impl Theirs {
     /// Returns true if an imported task is done, as this store sees it where it has the task.
     fn is_done(&self, tx: &mut dyn Tx, id: &TaskId) -> Result<bool, OpError> {
         let ours = match self.names.get(id) {
-            Some(here) if here.known == Known::Yes => tx.task(&here.id)?,
+            Some(here) if here.known == KnownTask::Yes => tx.task(&here.id)?,
             _ => None,
         };
         let state = ours
@@ -208,11 +212,11 @@ fn names(
         let here = match by_uid.get(&task.uid) {
             Some(id) => Here {
                 id: id.clone(),
-                known: Known::Yes,
+                known: KnownTask::Yes,
             },
             None if !taken.contains(&task.id) => Here {
                 id: task.id.clone(),
-                known: Known::No,
+                known: KnownTask::No,
             },
             None => {
                 let mut id = cx::fresh_task_id(tx)?;
@@ -222,7 +226,7 @@ fn names(
                 }
                 Here {
                     id,
-                    known: Known::No,
+                    known: KnownTask::No,
                 }
             }
         };

@@ -9,7 +9,7 @@ mod report;
 mod reproduce;
 
 pub use intake::{Intent, import};
-pub use report::{Renamed, Report};
+pub use report::{ImportReport, Renamed};
 
 #[cfg(test)]
 mod tests;

@@ -23,7 +23,7 @@ pub(super) fn read(
     input: &mut dyn BufRead,
     each: &mut dyn FnMut(&StoredEvent, &Event) -> Result<(), OpError>,
 ) -> Result<(Header, Vec<LeaseRow>), OpError> {
-    let mut lines = Lines { input, number: 0 };
+    let mut lines = InputLines { input, number: 0 };
     let header = header(&mut lines)?;
     let mut head = CHAIN_START.to_owned();
     for seq in 1..=header.events {
@@ -61,7 +61,7 @@ pub(super) fn read(
     }
 }
 
-fn header(lines: &mut Lines<'_>) -> Result<Header, OpError> {
+fn header(lines: &mut InputLines<'_>) -> Result<Header, OpError> {
     let line = lines.expect(|| "the export is empty".into())?;
     let header = serde_json::from_str(&line).map_err(LineFault::NoExport);
     let header: Header = header.map_err(|why| lines.wrong(why))?;
@@ -144,12 +144,12 @@ fn event_line(line: &str) -> Result<(StoredEvent, Event), LineFault> {
 }
 
 /// The lines of the input, counted.
-struct Lines<'a> {
+struct InputLines<'a> {
     input: &'a mut dyn BufRead,
     number: u64,
 }
 
-impl Lines<'_> {
+impl InputLines<'_> {
     /// The next line without its end; nothing at the end of the input.
     fn next(&mut self) -> Result<Option<String>, OpError> {
         self.number += 1;

@@ -6,7 +6,8 @@ use crate::domain::ids::TaskId;
 
 /// The effect of an import that was done or tried.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct Report {
+#[schemars(rename = "Report")]
+pub struct ImportReport {
     /// Id of the exported store.
     pub from: String,
     /// Events of the export.

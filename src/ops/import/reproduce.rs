@@ -4,12 +4,12 @@ use std::io::BufRead;
 
 use crate::domain::lease::Lease;
 use crate::ops::export::{Header, LeaseRow};
-use crate::ops::import::{Report, read};
+use crate::ops::import::{ImportReport, read};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::store::Tx;
 
 /// Replaces the log of a store in which nothing has happened.
-pub(super) fn reproduce(tx: &mut dyn Tx, input: &mut dyn BufRead) -> Result<Report, OpError> {
+pub(super) fn reproduce(tx: &mut dyn Tx, input: &mut dyn BufRead) -> Result<ImportReport, OpError> {
     tx.forget_creation()?;
     let (header, leases) = read::read(input, &mut |stored, _| Ok(tx.import_event(stored)?))?;
     let granted = tx.leases()?;
@@ -27,12 +27,12 @@ pub(super) fn reproduce(tx: &mut dyn Tx, input: &mut dyn BufRead) -> Result<Repo
     }
     tx.set_meta("store", &header.store)?;
     let Header { store, events, .. } = header;
-    Ok(Report {
+    Ok(ImportReport {
         from: store,
         events,
         tasks,
         reproduced: true,
-        ..Report::default()
+        ..ImportReport::default()
     })
 }
 

@@ -26,7 +26,7 @@ fn exported(world: &mut World) -> String {
     text
 }
 
-fn bring_in(world: &mut World, text: &str, intent: Intent) -> Result<Report, OpError> {
+fn bring_in(world: &mut World, text: &str, intent: Intent) -> Result<ImportReport, OpError> {
     let World { store, cx, .. } = world;
     import(&mut **store, cx, &mut text.as_bytes(), intent)
 }

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::base::text;
 use crate::base::{fs, id};
 use crate::domain::time::Now;
 use crate::git::{Repo, RepoLocation};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::uninstall::plan::TRASH;
-use crate::ops::uninstall::{Kept, Plan, refs, slots};
+use crate::ops::uninstall::{KeptItem, UninstallPlan, refs, slots};
 use crate::ops::{project, trust};
 use crate::store::Access;
 use crate::store::StoreError;
@@ -36,14 +37,14 @@ pub struct Farewell {
     /// Path of the bundle of the refs.
     pub bundle: Option<PathBuf>,
     /// Things that stay, with the reason.
-    pub keeps: Vec<Kept>,
+    pub keeps: Vec<KeptItem>,
 }
 
 /// Removes what the plan says. With `bundle`, the refs go too.
 pub fn carry_out(
     place: &RepoLocation,
     repo: &Repo,
-    plan: Plan,
+    plan: UninstallPlan,
     keep: &Keep,
     bundle: Option<&Path>,
     now: &Now,
@@ -69,7 +70,7 @@ pub fn carry_out(
             let left = refs::remove(repo, &refs)?;
             farewell
                 .keeps
-                .extend(left.into_iter().map(|(path, why)| Kept { path, why }));
+                .extend(left.into_iter().map(|(path, why)| KeptItem { path, why }));
             remove_hollow(
                 &place.common_dir,
                 &[
@@ -84,7 +85,7 @@ pub fn carry_out(
             let why = "branches and refs stay without --branches";
             farewell
                 .keeps
-                .extend(refs.into_iter().map(|(path, _)| Kept {
+                .extend(refs.into_iter().map(|(path, _)| KeptItem {
                     path,
                     why: why.to_owned(),
                 }));
@@ -94,7 +95,7 @@ pub fn carry_out(
     Ok(farewell)
 }
 
-fn refuse_early(plan: &Plan, keep: &Keep) -> Result<(), OpError> {
+fn refuse_early(plan: &UninstallPlan, keep: &Keep) -> Result<(), OpError> {
     if let Some(run) = plan.active_runs.first() {
         return Err(Refusal::Conflict(format!(
             "run {run} has not ended; nothing is removed while it works"
@@ -105,8 +106,8 @@ fn refuse_early(plan: &Plan, keep: &Keep) -> Result<(), OpError> {
         Some(held) if held.tasks > 0 && *keep == Keep::Unsaid => {
             let text = format!(
                 "the store holds {} and {}; keep a copy with --backup-to DIR, where DIR is a new directory",
-                crate::base::text::counted(held.tasks, "task"),
-                crate::base::text::counted(held.runs, "run")
+                text::counted(held.tasks, "task"),
+                text::counted(held.runs, "run")
             );
             Err(Refusal::Conflict(text).into())
         }

@@ -14,4 +14,4 @@ pub mod refs;
 mod slots;
 
 pub use carry_out::{Farewell, Keep, carry_out};
-pub use plan::{Kept, Plan, plan};
+pub use plan::{KeptItem, UninstallPlan, plan};

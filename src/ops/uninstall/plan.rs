@@ -17,6 +17,7 @@ use crate::ops::places::Places;
 use crate::ops::refusal::OpError;
 use crate::ops::uninstall::refs;
 use crate::ops::{project, tokens, trust};
+use crate::store::sqlite;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Access, StoreError};
 
@@ -29,7 +30,8 @@ const CHECK_PLACE: &str = ".check-";
 
 /// The plan of an uninstall: things that go and things that stay.
 #[derive(Debug, Default, Serialize, JsonSchema)]
-pub struct Plan {
+#[schemars(rename = "Plan")]
+pub struct UninstallPlan {
     /// The content of the store; null where there is none.
     pub store: Option<StoreContent>,
     /// Files, links and directories that go.
@@ -39,14 +41,14 @@ pub struct Plan {
     /// Branches and refs of `ai`; they go only with a bundle.
     pub refs: Vec<String>,
     /// Things that stay, with the reason.
-    pub keeps: Vec<Kept>,
+    pub keeps: Vec<KeptItem>,
     /// Runs that have not ended; nothing is removed while there are any.
     pub active_runs: Vec<String>,
     #[serde(skip)]
     pub(super) runs: Vec<Run>,
     /// The worktrees and where they stand.
     #[serde(skip)]
-    pub(super) slots: Vec<Standing>,
+    pub(super) slots: Vec<PooledWorktree>,
     /// Directories that go if they are empty then, inner ones first.
     #[serde(skip)]
     pub(super) hollow: Vec<PathBuf>,
@@ -54,7 +56,7 @@ pub struct Plan {
 
 /// A worktree of one of the pools.
 #[derive(Debug)]
-pub(super) struct Standing {
+pub(super) struct PooledWorktree {
     pub(super) pool: PathBuf,
     pub(super) name: String,
 }
@@ -72,14 +74,15 @@ pub struct StoreContent {
 
 /// Something that stays.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Kept {
+#[schemars(rename = "Kept")]
+pub struct KeptItem {
     /// Path below the repository's root, else an absolute one.
     pub path: String,
     /// The reason.
     pub why: String,
 }
 
-impl Plan {
+impl UninstallPlan {
     /// Paths of the worktrees that go.
     pub fn standing(&self) -> impl Iterator<Item = PathBuf> {
         self.slots.iter().map(|slot| slot.pool.join(&slot.name))
@@ -96,13 +99,13 @@ impl Plan {
 
 /// Looks at what `ai` has made in this repository. A store that cannot be read is an error: what it
 /// holds is not known.
-pub fn plan(place: &RepoLocation, repo: &Repo) -> Result<Plan, OpError> {
-    let mut plan = Plan {
+pub fn plan(place: &RepoLocation, repo: &Repo) -> Result<UninstallPlan, OpError> {
+    let mut plan = UninstallPlan {
         refs: refs::ours(repo)?
             .into_iter()
             .map(|(name, _)| name)
             .collect(),
-        ..Plan::default()
+        ..UninstallPlan::default()
     };
     let state = project::state_dir(&place.common_dir);
     let mut written = BTreeMap::new();
@@ -132,8 +135,8 @@ pub fn plan(place: &RepoLocation, repo: &Repo) -> Result<Plan, OpError> {
     Ok(plan)
 }
 
-fn read_store(store: &mut SqliteStore, plan: &mut Plan) -> Result<(), StoreError> {
-    let events = crate::store::sqlite::contents(store)?.events;
+fn read_store(store: &mut SqliteStore, plan: &mut UninstallPlan) -> Result<(), StoreError> {
+    let events = sqlite::contents(store)?.events;
     plan.runs = store.read(|tx| tx.all_runs())?;
     let tasks = store.read(|tx| tx.tally())?.iter().map(|(_, n)| n).sum();
     plan.active_runs = plan
@@ -157,7 +160,7 @@ fn files(
     repo: &Repo,
     root: &Path,
     written: &BTreeMap<String, String>,
-    plan: &mut Plan,
+    plan: &mut UninstallPlan,
 ) -> Result<(), OpError> {
     let link = root.join(".ai/state");
     if std::fs::read_link(&link).is_ok() {
@@ -181,7 +184,7 @@ fn files(
             plan.removes.push(path);
             continue;
         };
-        plan.keeps.push(Kept {
+        plan.keeps.push(KeptItem {
             path: name,
             why: why.to_owned(),
         });
@@ -227,18 +230,18 @@ fn tracked(place: &RepoLocation, repo: &Repo, root: &Path) -> Result<Vec<String>
         .collect())
 }
 
-fn worktrees(repo: &Repo, dir: &Path, plan: &mut Plan) -> Result<(), OpError> {
+fn worktrees(repo: &Repo, dir: &Path, plan: &mut UninstallPlan) -> Result<(), OpError> {
     let pool = WorktreePool::new(repo, dir, PoolLimits::default());
     for slot in pool.list()? {
         match slot.state {
             SlotState::Ready | SlotState::Missing | SlotState::Redirected => {
                 plan.worktrees.push(slot.name.clone());
-                plan.slots.push(Standing {
+                plan.slots.push(PooledWorktree {
                     pool: dir.to_owned(),
                     name: slot.name,
                 });
             }
-            state => plan.keeps.push(Kept {
+            state => plan.keeps.push(KeptItem {
                 path: slot.path.to_string_lossy().into_owned(),
                 why: format!("it is {state}"),
             }),
@@ -249,7 +252,7 @@ fn worktrees(repo: &Repo, dir: &Path, plan: &mut Plan) -> Result<(), OpError> {
 
 /// Adds to the plan what lies beside the worktrees: the places of checks, the word on whose all of
 /// it is, and the directories themselves.
-fn around(pool: &Path, plan: &mut Plan) -> Result<(), OpError> {
+fn around(pool: &Path, plan: &mut UninstallPlan) -> Result<(), OpError> {
     plan.removes.extend(named(pool, CHECK_PLACE)?);
     plan.hollow.push(pool.to_owned());
     let Some(home) = WorktreeOwner::of_pool(pool).and(pool.parent()) else {

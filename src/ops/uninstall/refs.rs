@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::base::fs;
 use crate::domain::ids::{RunId, TaskId};
 use crate::git::{Oid, Repo};
 use crate::ops::refusal::{OpError, Refusal};
@@ -80,7 +81,7 @@ pub fn is_checked_out(repo: &Repo, name: &str) -> Result<bool, OpError> {
     if !name.starts_with("refs/heads/") {
         return Ok(false);
     }
-    let mut git_dirs = crate::base::fs::list_dir(&repo.common_dir().join("worktrees"))?;
+    let mut git_dirs = fs::list_dir(&repo.common_dir().join("worktrees"))?;
     git_dirs.push(repo.common_dir().to_owned());
     Ok(git_dirs.iter().any(|dir| {
         repo.head_of(dir)

@@ -14,8 +14,8 @@ use crate::git::{Oid, Repo};
 use crate::ops::error::Kept as _;
 use crate::ops::project;
 use crate::ops::refusal::{OpError, Refusal};
-use crate::ops::uninstall::plan::Standing;
-use crate::ops::uninstall::{Plan, refs};
+use crate::ops::uninstall::plan::PooledWorktree;
+use crate::ops::uninstall::{UninstallPlan, refs};
 use crate::ops::world::identity;
 
 /// Worktrees that may go: those with a directory, and the registrations of those without.
@@ -26,13 +26,13 @@ pub(super) struct Cleaned {
 
 /// Looks at the work in every worktree of the plan. Work that stood nowhere else is saved, and then
 /// this is refused, once: a person should hear of it before the worktree is gone.
-pub(super) fn clear(repo: &Repo, plan: &Plan, when_ms: i64) -> Result<Cleaned, OpError> {
+pub(super) fn clear(repo: &Repo, plan: &UninstallPlan, when_ms: i64) -> Result<Cleaned, OpError> {
     let mut cleaned = Cleaned {
         cleared: Vec::new(),
         missing: Vec::new(),
     };
     let mut saved = Vec::new();
-    for Standing { pool: dir, name } in &plan.slots {
+    for PooledWorktree { pool: dir, name } in &plan.slots {
         let pool = pool(dir, repo);
         let before = refs::ours(repo)?;
         let rescued = rescue(repo, &pool, plan, name, when_ms)?;
@@ -79,7 +79,7 @@ pub(super) fn clear(repo: &Repo, plan: &Plan, when_ms: i64) -> Result<Cleaned, O
 }
 
 /// Takes the worktrees away.
-pub(super) fn remove(repo: &Repo, plan: &Plan, cleaned: Cleaned) -> Result<(), OpError> {
+pub(super) fn remove(repo: &Repo, plan: &UninstallPlan, cleaned: Cleaned) -> Result<(), OpError> {
     for (dir, proof) in cleaned.cleared {
         pool(&dir, repo).remove(proof)?;
     }
@@ -100,7 +100,7 @@ fn pool<'r>(dir: &Path, repo: &'r Repo) -> WorktreePool<'r> {
 fn rescue(
     repo: &Repo,
     pool: &WorktreePool<'_>,
-    plan: &Plan,
+    plan: &UninstallPlan,
     name: &str,
     when_ms: i64,
 ) -> Result<RescueResult, OpError> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::base::text::one_line;
 use crate::domain::event::Event;
 use crate::domain::evidence::EvidenceKind;
+use crate::git::repo;
 use crate::git::shadow::ShadowRepo;
 use crate::git::snapshot::SnapshotLimits;
 use crate::git::worktree::{ForeignWorktree, KnownRescue, Rescue, RescueAs, registered};
@@ -23,7 +24,7 @@ use crate::ops::{lease, tokens};
 use crate::store::Store;
 
 /// A worktree that can be taken up, as it stands.
-pub struct Look {
+pub struct AdoptableWorktree {
     found: ForeignWorktree,
     shadow: ShadowRepo,
     /// The commit at which its work left the target.
@@ -52,7 +53,7 @@ pub struct Adopted {
     pub adoption: Adoption,
 }
 
-impl Look {
+impl AdoptableWorktree {
     /// The worktree's root.
     pub fn path(&self) -> &Path {
         &self.found.path
@@ -74,7 +75,7 @@ pub fn place(repo: &Repo, here: &Path, typed: &str) -> Result<PathBuf, OpError> 
         return Ok(path);
     }
     let name = format!("refs/heads/{typed}");
-    if !crate::git::repo::is_valid_ref_name(&name) || repo.find_ref(&name)?.is_none() {
+    if !repo::is_valid_ref_name(&name) || repo.find_ref(&name)?.is_none() {
         return Err(Refusal::NotFound {
             what: Thing::Worktree,
             id: one_line(typed),
@@ -111,7 +112,7 @@ pub fn look(
     repo: &Repo,
     store: &mut dyn Store,
     place: &Path,
-) -> Result<Look, OpError> {
+) -> Result<AdoptableWorktree, OpError> {
     let found = ForeignWorktree::find(repo, place, &world.places.pools())?;
     refuse_held(world, store, &found)?;
     let (target, tip) = target_of_adopted(world, repo)?;
@@ -149,7 +150,7 @@ pub fn look(
     }
     let files = shadow.changed_paths(&attributes, &seen.tree)?.len();
     let dirty = seen.changed.len();
-    Ok(Look {
+    Ok(AdoptableWorktree {
         found,
         shadow,
         base,
@@ -200,7 +201,7 @@ pub fn adopt(
     repo: &Repo,
     store: &mut dyn Store,
     (cx, ttl_ms): (&Cx, i64),
-    (look, wanted): (&Look, &Wanted),
+    (look, wanted): (&AdoptableWorktree, &Wanted),
 ) -> Result<Adopted, OpError> {
     let rescue = save(world, repo, look)?;
     if let Wanted::Task(typed) = wanted {
@@ -266,7 +267,7 @@ pub fn adopt(
     Ok(adopted)
 }
 
-fn save(world: &World, repo: &Repo, look: &Look) -> Result<Option<String>, OpError> {
+fn save(world: &World, repo: &Repo, look: &AdoptableWorktree) -> Result<Option<String>, OpError> {
     let who = identity()?;
     let key = adoption::key(&look.found.admin);
     let save = RescueAs {

@@ -15,7 +15,7 @@ use crate::ops::world::World;
 use crate::store::Store;
 
 /// A worktree that is there: one of the pool, or one that was taken up.
-pub struct Found {
+pub struct FoundWorktree {
     /// Its name: of the slot, else of the directory.
     pub slot: String,
     /// The directory.
@@ -26,7 +26,7 @@ pub struct Found {
     pub adoption: Option<Adoption>,
 }
 
-impl Found {
+impl FoundWorktree {
     /// The task whose work it holds.
     pub fn task(&self) -> Option<&TaskId> {
         self.adoption
@@ -43,7 +43,7 @@ pub fn find(
     repo: &Repo,
     store: &mut dyn Store,
     typed: &str,
-) -> Result<Found, OpError> {
+) -> Result<FoundWorktree, OpError> {
     let runs = store.read(|tx| tx.all_runs())?;
     let slots = everywhere(world, repo)?;
     if let Some(slot) = slots.iter().find(|slot| slot.name == typed) {
@@ -95,7 +95,7 @@ pub fn find(
     }
 }
 
-fn taken_up(one: &Adoption, runs: &[Run]) -> Found {
+fn taken_up(one: &Adoption, runs: &[Run]) -> FoundWorktree {
     let slot = one
         .path
         .file_name()
@@ -103,7 +103,7 @@ fn taken_up(one: &Adoption, runs: &[Run]) -> Found {
         .to_string_lossy()
         .into_owned();
     let last = last_run(runs, &one.key()).cloned();
-    Found {
+    FoundWorktree {
         slot,
         path: one.path.clone(),
         last,
@@ -126,9 +126,9 @@ fn unknown(error: OpError, typed: &str) -> OpError {
     }
 }
 
-fn there(slot: &SlotInfo, last: Option<&Run>) -> Result<Found, OpError> {
+fn there(slot: &SlotInfo, last: Option<&Run>) -> Result<FoundWorktree, OpError> {
     match slot.state {
-        SlotState::Ready | SlotState::Redirected | SlotState::OwnRepository => Ok(Found {
+        SlotState::Ready | SlotState::Redirected | SlotState::OwnRepository => Ok(FoundWorktree {
             slot: slot.name.clone(),
             path: slot.path.clone(),
             last: last.cloned(),

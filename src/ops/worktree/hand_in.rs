@@ -5,9 +5,11 @@
 //! refuse leaves the task with its holder.
 
 use crate::base::fs;
+use crate::base::text;
 use crate::domain::action::Action;
 use crate::domain::aftermath::CutOffBy;
 use crate::domain::agent_event::{AgentResult, StreamOutcome};
+use crate::domain::check::CheckStatus;
 use crate::domain::event::Event;
 use crate::domain::lease::{Lease, Token};
 use crate::domain::process_end::ProcessEnd;
@@ -111,7 +113,7 @@ impl HandIn<'_> {
         let mut remarks = taken.remarks;
         remarks.push(format!(
             "the work was done outside of `ai`, in {}: no log of it and no sandbox around it is known",
-            crate::base::text::path_bytes(self.foreign.path.as_os_str().as_encoded_bytes())
+            text::path_bytes(self.foreign.path.as_os_str().as_encoded_bytes())
         ));
         remarks.extend(patch.remark());
         self.record_start(store)?;
@@ -205,7 +207,7 @@ impl HandIn<'_> {
         ) {
             let failed = checked
                 .iter()
-                .filter(|c| c.result.status != crate::domain::check::CheckStatus::Passed);
+                .filter(|c| c.result.status != CheckStatus::Passed);
             let said: Vec<String> = failed
                 .map(|c| {
                     format!(

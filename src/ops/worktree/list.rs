@@ -33,7 +33,8 @@ pub enum Use {
 
 /// One worktree: a slot of the pool, or one that was taken up.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Listed {
+#[schemars(rename = "Listed")]
+pub struct ListedWorktree {
     /// Its name in the pool; of one that was taken up, the name of its directory.
     pub slot: String,
     /// The directory.
@@ -66,7 +67,7 @@ pub fn list(
     repo: &Repo,
     store: &mut dyn Store,
     runs: &[Run],
-) -> Result<Vec<Listed>, OpError> {
+) -> Result<Vec<ListedWorktree>, OpError> {
     let mut all = slots(world, repo, runs)?;
     for one in adoption::latest(&world.state())? {
         let task = store.read(|tx| tx.task(&one.task))?;
@@ -83,7 +84,11 @@ pub fn list(
 }
 
 /// The slots of the pool alone, and those that an older version left elsewhere.
-pub(super) fn slots(world: &World, repo: &Repo, runs: &[Run]) -> Result<Vec<Listed>, OpError> {
+pub(super) fn slots(
+    world: &World,
+    repo: &Repo,
+    runs: &[Run],
+) -> Result<Vec<ListedWorktree>, OpError> {
     Ok(everywhere(world, repo)?
         .iter()
         .map(|slot| listed(world, repo, runs, slot))
@@ -99,7 +104,7 @@ pub(super) fn everywhere(world: &World, repo: &Repo) -> Result<Vec<SlotInfo>, Op
     Ok(all)
 }
 
-fn listed(world: &World, repo: &Repo, runs: &[Run], slot: &SlotInfo) -> Listed {
+fn listed(world: &World, repo: &Repo, runs: &[Run], slot: &SlotInfo) -> ListedWorktree {
     let last = last_run(runs, &slot.name);
     let is_working = runs
         .iter()
@@ -109,7 +114,7 @@ fn listed(world: &World, repo: &Repo, runs: &[Run], slot: &SlotInfo) -> Listed {
         (SlotState::Ready, false) => (Use::Idle, "idle".to_owned()),
         (odd, _) => (Use::Odd, odd.to_string()),
     };
-    Listed {
+    ListedWorktree {
         slot: slot.name.clone(),
         path: slot.path.clone(),
         usage,
@@ -127,7 +132,13 @@ fn listed(world: &World, repo: &Repo, runs: &[Run], slot: &SlotInfo) -> Listed {
     }
 }
 
-fn adopted(world: &World, repo: &Repo, runs: &[Run], one: &Adoption, task: &Task) -> Listed {
+fn adopted(
+    world: &World,
+    repo: &Repo,
+    runs: &[Run],
+    one: &Adoption,
+    task: &Task,
+) -> ListedWorktree {
     let last = last_run(runs, &one.key()).filter(|run| run.task == one.task);
     let head = repo.head_of(&one.git_dir).ok();
     let branch = head
@@ -145,7 +156,7 @@ fn adopted(world: &World, repo: &Repo, runs: &[Run], one: &Adoption, task: &Task
             base.as_ref(),
         )
     });
-    Listed {
+    ListedWorktree {
         slot: one
             .path
             .file_name()

@@ -15,10 +15,10 @@ mod pruned;
 mod rescue;
 
 pub use crate::domain::pruning::Ages;
-pub use adopt::{Adopted, Look, Wanted, adopt, look, place};
+pub use adopt::{AdoptableWorktree, Adopted, Wanted, adopt, look, place};
 pub use adoption::{Adoption, of_epoch};
-pub use find::{Found, find};
+pub use find::{FoundWorktree, find};
 pub use hand_in::hand_in;
-pub use list::{Listed, list};
+pub use list::{ListedWorktree, list};
 pub use prune::{Item, carry_out, plan};
 pub use rescue::{Saved, rescue};

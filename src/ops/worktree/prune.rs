@@ -19,7 +19,7 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::place;
 use crate::ops::run::recovery::salvage::rescue_slot;
 use crate::ops::uninstall::refs::{is_checked_out, is_run_branch};
-use crate::ops::worktree::list::{self, Listed, Use};
+use crate::ops::worktree::list::{self, ListedWorktree, Use};
 use crate::ops::worktree::pruned;
 use crate::ops::world::World;
 use crate::store::Store;
@@ -75,13 +75,13 @@ pub struct Item {
 
 /// Everything that was looked at.
 #[derive(Debug)]
-pub struct Plan {
+pub struct PrunePlan {
     /// One by one, in the order in which they go.
     pub items: Vec<Item>,
     now_ms: i64,
 }
 
-impl Plan {
+impl PrunePlan {
     /// Counts the things that would go.
     pub fn removals(&self) -> usize {
         self.items.iter().filter(|item| item.removes).count()
@@ -94,11 +94,11 @@ pub fn plan(
     repo: &Repo,
     store: &mut dyn Store,
     ages: &Ages,
-) -> Result<Plan, OpError> {
+) -> Result<PrunePlan, OpError> {
     let runs = store.read(|tx| tx.all_runs())?;
     let now_ms = (world.clock)().wall_ms;
     let shadow = ShadowRepo::open(repo, &world.shadow_dir("main"))?;
-    let look = Look {
+    let look = PruneScene {
         world,
         repo,
         runs,
@@ -116,10 +116,10 @@ pub fn plan(
     items.extend(look.rescues(store)?);
     items.extend(look.kept()?);
     items.extend(look.pruned()?);
-    Ok(Plan { items, now_ms })
+    Ok(PrunePlan { items, now_ms })
 }
 
-struct Look<'a> {
+struct PruneScene<'a> {
     world: &'a World,
     repo: &'a Repo,
     runs: Vec<Run>,
@@ -128,13 +128,13 @@ struct Look<'a> {
     shadow: ShadowRepo,
 }
 
-impl Look<'_> {
+impl PruneScene<'_> {
     fn slots(&self) -> Result<Vec<Item>, OpError> {
         let all = list::slots(self.world, self.repo, &self.runs)?;
         Ok(all.iter().map(|slot| self.slot(slot)).collect())
     }
 
-    fn slot(&self, slot: &Listed) -> Item {
+    fn slot(&self, slot: &ListedWorktree) -> Item {
         let used = slot
             .last_used_ms
             .or_else(|| fs::modified_ms(&slot.path))
@@ -162,7 +162,7 @@ impl Look<'_> {
     }
 
     /// The rescue reference that holds exactly what stands in the slot.
-    fn saved_on(&self, slot: &Listed) -> Option<String> {
+    fn saved_on(&self, slot: &ListedWorktree) -> Option<String> {
         let shadow = ShadowRepo::existing(self.repo, &self.world.shadow_dir(&slot.slot))?;
         let base = list::last_run(&self.runs, &slot.slot)
             .and_then(|run| Oid::parse(run.base.as_deref()?).ok());
@@ -374,8 +374,8 @@ fn short(name: &str) -> &str {
 
 /// Carries the plan out and says what became of each thing. One that cannot go stays, with the
 /// reason, and keeps no other from going.
-pub fn carry_out(world: &World, repo: &Repo, store: &mut dyn Store, plan: Plan) -> Vec<Item> {
-    let Plan { mut items, now_ms } = plan;
+pub fn carry_out(world: &World, repo: &Repo, store: &mut dyn Store, plan: PrunePlan) -> Vec<Item> {
+    let PrunePlan { mut items, now_ms } = plan;
     // What an earlier removal left behind when it was cut off; where it cannot go now, it goes
     // another time.
     for dir in world.places.pools() {

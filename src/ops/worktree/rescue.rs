@@ -12,7 +12,7 @@ use crate::git::{Oid, Repo};
 use crate::ops::error::Kept as _;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::recovery::salvage::rescue_slot;
-use crate::ops::worktree::{Adoption, Found};
+use crate::ops::worktree::{Adoption, FoundWorktree};
 use crate::ops::world::{World, identity};
 
 /// The result of a rescue.
@@ -36,7 +36,7 @@ pub struct Saved {
 }
 
 /// Puts the work of a worktree on a rescue reference.
-pub fn rescue(world: &World, repo: &Repo, found: &Found) -> Result<Saved, OpError> {
+pub fn rescue(world: &World, repo: &Repo, found: &FoundWorktree) -> Result<Saved, OpError> {
     if let Some(run) = found.last.as_ref().filter(|run| run.end.is_none()) {
         let why = format!("run {} works in {} and has not ended", run.id, found.slot);
         let hint = format!(
