@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::app::error::AppError;
 use crate::base::env;
+use crate::base::fs::is_missing;
 use crate::cli::args::Global;
 use crate::cli::ui::Ui;
 use crate::config::{Config, Trees};
@@ -15,10 +16,10 @@ use crate::domain::error_class::ErrorClass;
 use crate::domain::time::Now;
 use crate::git::WorktreeOwner;
 use crate::git::discover::{self, RepoLocation};
-use crate::ops::credentials;
 use crate::ops::cx::{Cx, PolicyAtHand, Rules};
-use crate::ops::project;
+use crate::ops::init::link_state;
 use crate::ops::scrub::Scrub;
+use crate::ops::{credentials, project};
 use crate::process::environment::secrets_in;
 use crate::process::redact::Redactor;
 use crate::store::{Access, Store};
@@ -121,12 +122,11 @@ impl Context {
     /// did not notice.
     pub(super) fn mend_link(&self) -> Result<(), AppError> {
         let root = self.root()?;
-        let missing =
-            crate::base::fs::is_missing(&root.join(".ai/state")) && root.join(".ai").is_dir();
+        let missing = is_missing(&root.join(".ai/state")) && root.join(".ai").is_dir();
         if missing {
             // The link is a convenience for people: another command may make it at this moment, or
             // the checkout be read-only.
-            let _ = crate::ops::init::link_state(root, &self.state_dir()?);
+            let _ = link_state(root, &self.state_dir()?);
         }
         Ok(())
     }

@@ -10,19 +10,19 @@ use crate::app::error::AppError;
 use crate::app::exit;
 use crate::base::{env, heap};
 use crate::cli::args::Cli;
-use crate::cli::branch;
-use crate::cli::cmd;
 use crate::cli::context::Context;
 use crate::cli::error::Detail;
 use crate::cli::ui::{Format, Talk, Ui};
+use crate::cli::{branch, cmd};
 use crate::domain::error_class::ErrorClass;
+use crate::process::guard::{self, ARGUMENT};
 
 /// Runs one command and returns its exit code. The only place that decides it.
 pub fn main() -> ExitCode {
     let args = env::args();
     match args.get(1).and_then(|arg| arg.to_str()) {
-        Some(first) if first == crate::process::guard::ARGUMENT => {
-            return crate::process::guard::main(&args[2..]);
+        Some(first) if first == ARGUMENT => {
+            return guard::main(&args[2..]);
         }
         // Asked by scripts and shells all the time: answered without building the parser.
         Some("--version" | "-V") if args.len() == 2 => {

@@ -1,6 +1,5 @@
 use crate::base::rules::rules;
-
-use super::*;
+use crate::domain::actor::*;
 
 fn read(text: &str) -> Result<Actor, ActorError> {
     text.parse()

@@ -1,6 +1,5 @@
 use crate::base::rules::rules;
-
-use super::*;
+use crate::domain::agent::*;
 
 fn why_no_name(text: &str) -> Option<&'static str> {
     Name::new(text).err().map(|bad| bad.why)

@@ -1,6 +1,5 @@
 use crate::base::rules::rules;
-
-use super::*;
+use crate::domain::budget::*;
 
 fn level(unit: Unit, spent: u64, limit: u64) -> BudgetLevel {
     BudgetLevel {

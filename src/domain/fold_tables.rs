@@ -1,8 +1,7 @@
 use crate::base::rules::rules;
+use crate::domain::fold::*;
 use crate::domain::path_lock::LockMode;
 use crate::domain::task::{LockRequest, Note};
-
-use super::*;
 
 fn run() -> RunId {
     RunId("t-1.1".into())

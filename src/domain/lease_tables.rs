@@ -1,7 +1,6 @@
 use crate::base::rules::rules;
 use crate::domain::actor::{ActorKind, Incarnation};
-
-use super::*;
+use crate::domain::lease::*;
 
 /// A moment of the clock on which the lease was granted.
 fn at(ms: i64) -> Now {

@@ -1,6 +1,5 @@
 use crate::base::rules::rules;
-
-use super::*;
+use crate::domain::process_end::*;
 
 fn trouble(end: ProcessEnd) -> Option<String> {
     end.trouble()

@@ -1,8 +1,7 @@
 use crate::base::rules::rules;
 use crate::domain::ids::RunId;
+use crate::domain::resume::*;
 use crate::domain::run::Resumed;
-
-use super::*;
 
 /// Whether a run that ended so, at this step, may be continued by the same agent on the same ground.
 fn continues(lifecycle: &str, step: &str, change: impl FnOnce(&mut Run, &mut Next<'_>)) -> bool {

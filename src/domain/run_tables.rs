@@ -1,7 +1,6 @@
 use crate::base::rules::rules;
+use crate::domain::run::*;
 use crate::domain::verdict::Lifecycle;
-
-use super::*;
 
 const NOW: WallMs = 1_000;
 

@@ -1,6 +1,5 @@
 use crate::base::rules::rules;
-
-use super::*;
+use crate::domain::sandbox::*;
 
 rules! {
     without_a_demand_the_wish_stays: SandboxWish::None.tightened(None) => SandboxWish::None;

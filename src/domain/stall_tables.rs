@@ -1,6 +1,5 @@
 use crate::base::rules::rules;
-
-use super::*;
+use crate::domain::stall::*;
 
 const LIMIT: u64 = 1_000;
 const STILL: Option<u64> = Some(LIMIT);

@@ -1,6 +1,5 @@
 use crate::base::rules::rules;
-
-use super::*;
+use crate::domain::task::*;
 
 fn task(state: TaskState, hold: Option<BlockReason>, open_deps: u32) -> Task {
     let mut task: Task = serde_json::from_value(serde_json::json!({

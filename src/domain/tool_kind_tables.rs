@@ -1,6 +1,5 @@
 use crate::base::rules::rules;
-
-use super::*;
+use crate::domain::tool_kind::*;
 
 fn of(name: &str) -> ToolKind {
     ToolKind::of_name(name)

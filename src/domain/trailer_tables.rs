@@ -1,6 +1,5 @@
 use crate::base::rules::rules;
-
-use super::*;
+use crate::domain::trailer::*;
 
 fn body(text: &str) -> String {
     sanitized_body(text)

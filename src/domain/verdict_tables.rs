@@ -1,6 +1,5 @@
 use crate::base::rules::rules;
-
-use super::*;
+use crate::domain::verdict::*;
 
 /// The outcome of a run that ended so and is otherwise perfect.
 fn ended(lifecycle: Lifecycle) -> Outcome {

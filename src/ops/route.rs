@@ -14,6 +14,7 @@ use crate::domain::history::{AgentLast, AgentSum, attempts_by_agent};
 use crate::domain::run::{Routed, Run};
 use crate::domain::task::Task;
 use crate::ops::ask::{self, Question};
+use crate::ops::budget::of_agents_today;
 use crate::ops::cx::Cx;
 use crate::ops::refusal::{OpError, Refusal, seconds};
 pub use crate::router::Wish;
@@ -238,7 +239,7 @@ pub(in crate::ops) fn budgets_used_up(
     }
     let until = budget::day_ends_ms(cx.now.wall_ms);
     let mut found = HashMap::new();
-    for (agent, spent) in crate::ops::budget::of_agents_today(tx, cx)? {
+    for (agent, spent) in of_agents_today(tx, cx)? {
         let levels = budget::levels(BudgetScope::Agent, amounts, &spent);
         if let Some(level) = levels.iter().find(|level| level.is_used_up()) {
             found.insert(

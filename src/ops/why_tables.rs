@@ -1,7 +1,6 @@
 use crate::base::rules::rules;
 use crate::domain::task::Hold;
-
-use super::*;
+use crate::ops::why::*;
 
 const NOW: i64 = 1_000_000;
 

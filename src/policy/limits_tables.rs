@@ -1,6 +1,5 @@
 use crate::base::rules::rules;
-
-use super::*;
+use crate::policy::limits::*;
 
 const LIMITS: PolicyLimits = PolicyLimits {
     max_attempts: Some(3),

@@ -2,8 +2,7 @@ use std::collections::BTreeSet;
 
 use crate::base::rules::rules;
 use crate::domain::routing::Weights;
-
-use super::*;
+use crate::router::*;
 
 const NOW: i64 = 1_000_000;
 

@@ -2,8 +2,7 @@ use std::collections::BTreeMap;
 
 use crate::base::rules::rules;
 use crate::domain::run::RoutedBy;
-
-use super::*;
+use crate::router::*;
 
 fn pin(wish: Wish<'_>, task: Option<&str>, refused: Option<&str>, default: Option<&str>) -> Pin {
     Pin::of(wish, task, refused, default)

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::tree::{Tree, Violation};
 
 /// Of a hundred definitions of types, at most so many share their name with another file's.
-const MAX_SHARED: usize = 6;
+const MAX_SHARED: usize = 4;
 /// Words before the name of a type.
 const KEYWORDS: &[&str] = &["struct", "enum", "trait", "union"];
 /// The names that a message lists.

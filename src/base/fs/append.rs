@@ -1,8 +1,4 @@
 //! Files that grow by whole writes, and locks that end with the process.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "one of the homes of file-system calls"
-)]
 
 use std::fs;
 use std::io::{self, Write};

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::app::error::AppError;
 use crate::app::exit;
 use crate::base::env;
 use crate::base::text::one_line;
@@ -44,10 +45,7 @@ pub(super) fn run(args: &DetectArgs, context: &mut Context) -> Outcome {
 
 /// The connectors to ask. Outside of a repository those that come with `ai`, unless agents are to
 /// be written.
-fn registry(
-    args: &DetectArgs,
-    context: &mut Context,
-) -> Result<ConnectorRegistry, crate::app::error::AppError> {
+fn registry(args: &DetectArgs, context: &mut Context) -> Result<ConnectorRegistry, AppError> {
     let (root, common_dir) = match context.place().map(|place| place.common_dir.clone()) {
         Ok(common_dir) => (context.root()?.to_owned(), common_dir),
         Err(error) if args.write => return Err(error),

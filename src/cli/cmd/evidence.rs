@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::base::fs::read_capped;
 use crate::base::text::{counted, multi_line, one_line};
 use crate::cli::answer::{EvidenceAnswer, EvidenceChecked, EvidenceExported};
 use crate::cli::cmd::Outcome;
@@ -114,7 +115,7 @@ fn show(args: &EvidenceShowArgs, context: &mut Context) -> Outcome {
         return Err(AppError::new(ErrorClass::NotProven, text)
             .hint("`ai evidence verify` looks at all of them"));
     }
-    let bytes = crate::base::fs::read_capped(&state.join(&piece.file), 64 << 20)?;
+    let bytes = read_capped(&state.join(&piece.file), 64 << 20)?;
     context
         .ui
         .print(&multi_line(&String::from_utf8_lossy(&bytes)));

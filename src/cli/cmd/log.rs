@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::base::clock;
 use crate::base::text::{counted, one_line};
 use crate::cli::answer::LogVerified;
 use crate::cli::cmd::Outcome;
@@ -72,7 +73,7 @@ pub(super) fn run(args: &LogArgs, context: &mut Context) -> Outcome {
         context.ui.flush();
         // Waiting for other processes' commits has no event to wait on; a fifth of a second is
         // below what a person notices.
-        crate::base::clock::pause(Duration::from_millis(200));
+        clock::pause(Duration::from_millis(200));
     }
 }
 

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::base::fs::read_named;
 use crate::base::text::{counted, multi_line, one_line};
 use crate::cli::answer::PolicyValidated;
 use crate::cli::cmd::Outcome;
@@ -15,8 +16,9 @@ use crate::config::Trees;
 use crate::domain::decision::DecisionRecord;
 use crate::domain::error_class::ErrorClass;
 use crate::domain::ids::TaskId;
-use crate::ops::cx::commit;
-use crate::ops::{approve, cx, project};
+use crate::ops::cx::{self, commit};
+use crate::ops::refusal::OpError;
+use crate::ops::{approve, project};
 use crate::policy::{self, PolicyState};
 use crate::store::Access;
 
@@ -84,7 +86,7 @@ fn validate(args: &ValidateArgs, context: &mut Context) -> Outcome {
         Some(file) => (context.start_dir()?.join(file), file.display().to_string()),
         None => (context.root()?.join(policy::FILE), policy::FILE.to_owned()),
     };
-    let bytes = crate::base::fs::read_named(&path, 1 << 20).map_err(|e| {
+    let bytes = read_named(&path, 1 << 20).map_err(|e| {
         AppError::new(ErrorClass::NotFound, e.to_string())
             .hint("`ai init --policy default` writes one")
     })?;
@@ -258,7 +260,7 @@ fn explained(record: &DecisionRecord) -> String {
 
 fn log(args: &PolicyLogArgs, context: &mut Context) -> Outcome {
     let store = context.store(Access::Read)?;
-    let records = store.read(|tx| -> Result<_, crate::ops::refusal::OpError> {
+    let records = store.read(|tx| -> Result<_, OpError> {
         let task: Option<TaskId> = args
             .id
             .as_ref()

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::app::exit;
+use crate::base::text::multi_line;
 use crate::cli::answer::RecoverLine;
 use crate::cli::cmd::Outcome;
 use crate::cli::cmd::world::world;
@@ -46,9 +47,7 @@ fn show(recovered: &Recovered, context: &mut Context) {
         return;
     }
     let summary = run.end.as_ref().map_or("", |end| end.summary.as_str());
-    context.ui.line(&format!(
-        "{}  recovered: {}",
-        run.id,
-        crate::base::text::multi_line(summary)
-    ));
+    context
+        .ui
+        .line(&format!("{}  recovered: {}", run.id, multi_line(summary)));
 }

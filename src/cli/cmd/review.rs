@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use clap::Args;
 
 use crate::app::exit;
+use crate::base::env;
 use crate::base::text::{multi_line, one_line};
 use crate::cli::answer::{ReviewAnswer, ReviewedFile};
 use crate::cli::cmd::Outcome;
@@ -156,7 +157,7 @@ fn head(review: &Review, goes: &Destination) -> String {
 }
 
 fn show_changes(changes: &[FileChange], context: &mut Context) {
-    let colour = std::io::stdout().is_terminal() && crate::base::env::text("NO_COLOR").is_none();
+    let colour = std::io::stdout().is_terminal() && env::text("NO_COLOR").is_none();
     for change in changes {
         context.ui.line("");
         for line in change.text().lines() {

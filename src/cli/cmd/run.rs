@@ -21,6 +21,7 @@ use crate::ops::claim::Which;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::model::RunReport;
 use crate::ops::run::{batch, drive};
+use crate::process::reexec::obey_leash;
 use crate::store::Access;
 
 #[derive(Args)]
@@ -50,7 +51,7 @@ pub(in crate::cli) struct RunArgs {
 
 pub(super) fn run(args: &RunArgs, context: &mut Context) -> Outcome {
     if args.leashed {
-        crate::process::reexec::obey_leash();
+        obey_leash();
     }
     if args.all {
         return run_all(args, context);

@@ -7,16 +7,15 @@ use crate::app::exit;
 use crate::base::text::one_line;
 use crate::cli::answer::{AgentStatus, StatusAgent, StatusAnswer, StatusLease};
 use crate::cli::cmd::Outcome;
-use crate::cli::context::Context;
+use crate::cli::context::{self, Context};
 use crate::domain::agent::Agent;
 use crate::domain::ids::{RunId, Subject};
 use crate::domain::lease::{Lease, LeaseLiveness};
 use crate::domain::task::{BlockReason, Task, TaskState};
 use crate::domain::time::Now;
-use crate::ops::agents;
 use crate::ops::health::Healths;
 use crate::ops::refusal::{OpError, seconds};
-use crate::ops::why;
+use crate::ops::{agents, why};
 use crate::store::{Access, Flow, TaskFilter, Tx};
 
 #[derive(Args)]
@@ -44,7 +43,7 @@ struct LeasedTask {
 }
 
 pub(super) fn run(_args: &StatusArgs, context: &mut Context) -> Outcome {
-    let now = crate::cli::context::now();
+    let now = context::now();
     let store = context.store(Access::Read)?;
     let picture = store.read(|tx| look(tx, &now))?;
     // Agents are files: in a repository whose own cannot be read, the rest is shown all the same.

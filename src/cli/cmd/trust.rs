@@ -5,6 +5,7 @@ use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::base::text::{multi_line, one_line};
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
 use crate::domain::actor::ActorKind;
@@ -42,11 +43,9 @@ pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Outcome {
         if context.ui.json() {
             context.ui.object(change);
         } else {
-            context.ui.line(&format!(
-                "{:<8} .ai/{}",
-                change.how,
-                crate::base::text::one_line(&change.path)
-            ));
+            context
+                .ui
+                .line(&format!("{:<8} .ai/{}", change.how, one_line(&change.path)));
             // What is new can be read where it stands; of what changed, only the difference tells.
             let diff = change
                 .diff
@@ -54,9 +53,7 @@ pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Outcome {
                 .filter(|_| change.how == "changed")
                 .unwrap_or_default();
             for line in diff.lines() {
-                context
-                    .ui
-                    .line(&format!("         {}", crate::base::text::multi_line(line)));
+                context.ui.line(&format!("         {}", multi_line(line)));
             }
         }
     }

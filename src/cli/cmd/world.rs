@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use crate::app::error::AppError;
 use crate::base::env;
+use crate::base::text::multi_line;
 use crate::cli::context::{Context, now};
 use crate::domain::sandbox::SandboxWish;
 use crate::ops::places::Places;
@@ -33,7 +34,7 @@ pub(super) fn world(context: &Context) -> Result<World, AppError> {
         progress: Box::new(move |text| {
             if talkative {
                 // Nobody is left to tell when stderr is closed.
-                let _ = writeln!(std::io::stderr(), "{}", crate::base::text::multi_line(text));
+                let _ = writeln!(std::io::stderr(), "{}", multi_line(text));
             }
         }),
     })

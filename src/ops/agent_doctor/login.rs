@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
-use super::examine::Ward;
-use super::program::user_home;
 use crate::connector::launch::BASE_ENV;
 use crate::connector::manifest::Manifest;
 use crate::domain::agent::{Agent, Home};
+use crate::ops::agent_doctor::examine::Ward;
+use crate::ops::agent_doctor::program::user_home;
 use crate::ops::credentials;
 use crate::ops::doctor::Finding;
 use crate::ops::world::World;

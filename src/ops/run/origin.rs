@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use crate::base::text::one_line;
 use crate::config::{Accept, AcceptMode};
 use crate::domain::run::Run;
 use crate::git::worktree::registered;
@@ -122,7 +123,7 @@ impl std::fmt::Display for Destination {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Destination::Branch(name) => {
-                write!(f, "goes into {}", crate::base::text::one_line(shown(name)))
+                write!(f, "goes into {}", one_line(shown(name)))
             }
             Destination::OwnBranch => f.write_str("stays on its own branch (accept.mode: branch)"),
             Destination::Unknown => f.write_str(

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::app::error::AppError;
 use crate::app::exit;
 use crate::base::duration;
+use crate::base::text::{multi_line, one_line};
 use crate::cli::answer::{ClaimAnswer, Granted};
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
@@ -62,7 +63,7 @@ pub(super) fn show(claimed: &Claimed, context: &mut Context) {
         });
         return;
     }
-    let title = crate::base::text::one_line(&task.title);
+    let title = one_line(&task.title);
     context.ui.line(&format!(
         "{}  claimed by {} until {}  {title}",
         task.id,
@@ -73,9 +74,6 @@ pub(super) fn show(claimed: &Claimed, context: &mut Context) {
         .ui
         .line(&format!("lease  {}", claimed.token.reveal()));
     if let Some(step) = &task.next_step {
-        context.ui.line(&format!(
-            "next step  {}",
-            crate::base::text::multi_line(step)
-        ));
+        context.ui.line(&format!("next step  {}", multi_line(step)));
     }
 }

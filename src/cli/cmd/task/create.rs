@@ -7,9 +7,10 @@ use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::base::text::one_line;
 use crate::cli::cmd::task::source;
 use crate::cli::cmd::{Outcome, backup};
-use crate::cli::context::Context;
+use crate::cli::context::{self, Context};
 use crate::domain::task::Task;
 use crate::ops::agents;
 use crate::ops::create::{self, NewTask};
@@ -93,7 +94,7 @@ fn show(created: &[Task], bulk: bool, context: &mut Context) {
             (true, _) => context.ui.object(task),
             (false, true) => context.ui.line(task.id.as_str()),
             (false, false) => {
-                let title = crate::base::text::one_line(&task.title);
+                let title = one_line(&task.title);
                 context
                     .ui
                     .line(&format!("{}  {}  {title}", task.id, task.status_text()))
@@ -129,7 +130,7 @@ fn entry(args: CreateArgs, context: &mut Context) -> Result<NewTask, AppError> {
     let not_before_ms = args
         .not_before
         .as_deref()
-        .map(|when| source::when(when, crate::cli::context::now().wall_ms));
+        .map(|when| source::when(when, context::now().wall_ms));
     Ok(NewTask {
         key: None,
         title,
@@ -159,7 +160,7 @@ fn warn_unknown_checks(entries: &[NewTask], context: &mut Context) -> Result<(),
         unknown.retain(|name| config.check(name).is_none());
     }
     for name in unknown {
-        let shown = crate::base::text::one_line(name);
+        let shown = one_line(name);
         context.ui.warn(&format!(
             "no check is named `{shown}` yet; add it under `checks:` in .ai/config.yaml"
         ));
@@ -184,7 +185,7 @@ fn warn_unknown_agents(entries: &[NewTask], context: &mut Context) -> Result<(),
         });
     }
     for name in unknown {
-        let shown = crate::base::text::one_line(name);
+        let shown = one_line(name);
         context.ui.warn(&format!(
             "no agent is named `{shown}` yet; `ai agent list` shows those that there are"
         ));

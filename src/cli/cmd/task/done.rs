@@ -11,12 +11,10 @@ use crate::cli::context::Context;
 use crate::cli::token;
 use crate::domain::lease::Token;
 use crate::domain::task::Proof;
-use crate::ops::cx;
 use crate::ops::finish::{self, Changed, Ending, Right};
-use crate::ops::prove;
 use crate::ops::refusal::OpError;
-use crate::ops::tokens;
 use crate::ops::worktree::{self, Adoption};
+use crate::ops::{cx, prove, tokens};
 use crate::store::{Access, Store};
 
 #[derive(Args)]
@@ -39,7 +37,7 @@ fn hand_in(
     adoption: &Adoption,
     context: &mut Context,
 ) -> Outcome {
-    let report = crate::ops::worktree::hand_in(&world(context)?, store, token, adoption)?;
+    let report = worktree::hand_in(&world(context)?, store, token, adoption)?;
     tokens::forget(&adoption.git_dir, token)?;
     for warning in &report.warnings {
         context.ui.warn(warning);

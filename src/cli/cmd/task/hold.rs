@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::base::text::one_line;
 use crate::cli::cmd::Outcome;
 use crate::cli::cmd::world::world;
 use crate::cli::context::Context;
@@ -103,7 +104,7 @@ fn show(task: &Task, context: &mut Context) {
     if context.ui.json() {
         context.ui.object(task);
     } else {
-        let title = crate::base::text::one_line(&task.title);
+        let title = one_line(&task.title);
         context
             .ui
             .line(&format!("{}  {}  {title}", task.id, task.status_text()));

@@ -9,9 +9,9 @@ use crate::app::error::AppError;
 use crate::app::exit;
 use crate::base::text::one_line;
 use crate::cli::cmd::Outcome;
-use crate::cli::context::Context;
+use crate::cli::context::{self, Context};
 use crate::domain::task::{Task, TaskState};
-use crate::ops::claim;
+use crate::ops::{claim, cx};
 use crate::store::{Access, Flow, TaskFilter, TaskLine, TaskSort};
 
 #[derive(Args)]
@@ -89,12 +89,12 @@ pub(super) fn run(args: TaskListArgs, context: &mut Context) -> Outcome {
         limit: args.limit,
     };
     let mut seen = false;
-    let now = crate::cli::context::now();
+    let now = context::now();
     let store = context.store(Access::Read)?;
     store.read(|tx| -> Result<(), AppError> {
         filter.parent = args
             .parent
-            .map(|typed| crate::ops::cx::resolve(tx, &typed))
+            .map(|typed| cx::resolve(tx, &typed))
             .transpose()?
             .map(|id| id.0);
         let lapsed: HashSet<String> = tx
@@ -156,7 +156,7 @@ fn show_task(task: &Task, context: &mut Context) -> bool {
 }
 
 pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
-    let now_ms = crate::cli::context::now().wall_ms;
+    let now_ms = context::now().wall_ms;
     let wanted = if args.all { None } else { Some(args.limit) };
     // One more than is shown tells whether there are more.
     let limit = wanted.map(|n| n.saturating_add(1));

@@ -7,11 +7,12 @@ use crate::base::text::{multi_line, one_line};
 use crate::cli::cmd::Outcome;
 use crate::cli::context::Context;
 use crate::cli::time::time;
+use crate::domain::ids::TaskId;
 use crate::domain::task::Task;
-use crate::ops::cx;
 use crate::ops::gates::Gate;
+use crate::ops::patterns::mode_word;
 use crate::ops::refusal::OpError;
-use crate::ops::why;
+use crate::ops::{cx, why};
 use crate::store::Access;
 
 #[derive(Args)]
@@ -37,10 +38,7 @@ pub(super) fn run(args: &TaskShowArgs, context: &mut Context) -> Outcome {
         let deps = tx.deps(&task.id)?;
         Ok((task, gates, deps))
     })?;
-    let deps: Vec<&str> = deps
-        .iter()
-        .map(crate::domain::ids::TaskId::as_str)
-        .collect();
+    let deps: Vec<&str> = deps.iter().map(TaskId::as_str).collect();
     context.ui.print(&text(&task, &gates, &deps));
     Ok(exit::OK)
 }
@@ -66,13 +64,10 @@ fn text(task: &Task, gates: &[Gate], deps: &[&str]) -> String {
             .collect::<Vec<_>>()
             .join(", "),
     );
-    let paths = task.paths.iter().map(|p| {
-        format!(
-            "{} ({})",
-            one_line(&p.pattern),
-            crate::ops::patterns::mode_word(p.mode)
-        )
-    });
+    let paths = task
+        .paths
+        .iter()
+        .map(|p| format!("{} ({})", one_line(&p.pattern), mode_word(p.mode)));
     row("paths", paths.collect::<Vec<_>>().join(", "));
     row("checks", task.checks.join(", "));
     row("needs", deps.join(", "));

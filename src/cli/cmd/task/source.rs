@@ -4,9 +4,11 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::app::error::AppError;
+use crate::base::text::one_line;
 use crate::base::{duration, env, fs};
 use crate::domain::error_class::ErrorClass;
 use crate::ops::create::NewTask;
+use crate::process::editor;
 
 /// Largest file of tasks.
 const CAP: u64 = 256 << 20;
@@ -60,7 +62,7 @@ fn json_lines(text: &str, shown: &str) -> Result<Vec<NewTask>, AppError> {
 }
 
 fn bad(file: &str, why: &str) -> AppError {
-    let file = crate::base::text::one_line(file);
+    let file = one_line(file);
     AppError::usage(format!("{file}: {why}; nothing was created"))
         .hint("`ai schema new-task` shows the fields of an entry")
 }
@@ -93,8 +95,7 @@ pub(super) fn from_editor(title: &str) -> Result<(String, String), AppError> {
     let draft = dir.path().join("task.md");
     let help = "<!-- The first line is the title, the rest the prompt. An empty title creates nothing. -->";
     fs::write_atomic(&draft, format!("{title}\n\n{help}\n").as_bytes())?;
-    crate::process::editor::open(&editor, &draft)
-        .map_err(|e| AppError::new(ErrorClass::Failed, e.to_string()))?;
+    editor::open(&editor, &draft).map_err(|e| AppError::new(ErrorClass::Failed, e.to_string()))?;
     let text = fs::read_text(&draft, CAP)?;
     let mut lines = text.lines().filter(|line| !line.starts_with("<!--"));
     let title = lines.next().unwrap_or_default().trim().to_owned();
@@ -121,7 +122,7 @@ pub(super) fn when(text: &str, now_ms: i64) -> Result<i64, AppError> {
     stamp.map(jiff::Timestamp::as_millisecond).map_err(|_| {
         AppError::usage(format!(
             "`{}` is no time; write 2h, or 2026-12-24T18:00:00Z",
-            crate::base::text::one_line(text)
+            one_line(text)
         ))
     })
 }

@@ -33,7 +33,7 @@ use crate::policy;
 use crate::process::environment::child_environment;
 use crate::process::supervise::{
     CancelToken, CommandEnd, CommandLimits, CommandOutcome, OutputTo, SpawnSpec, StdinSource,
-    StopReason, supervise,
+    StopReason, TimeoutKind, supervise,
 };
 
 /// The logs of an agent in its run's directory.
@@ -266,9 +266,7 @@ fn conclude(
         ));
     }
     let limit = match outcome.end {
-        CommandEnd::TimedOut(crate::process::supervise::TimeoutKind::Silence) => {
-            spec.limits.silence
-        }
+        CommandEnd::TimedOut(TimeoutKind::Silence) => spec.limits.silence,
         _ => spec.limits.total,
     };
     let end = process_end(&outcome.end, outcome.oom, limit.unwrap_or_default());

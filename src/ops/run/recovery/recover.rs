@@ -3,6 +3,7 @@
 //! go back.
 
 use crate::base::fs;
+use crate::base::text::one_line;
 use crate::domain::aftermath::CutOffBy;
 use crate::domain::budget::RunUsage;
 use crate::domain::event::Event;
@@ -112,7 +113,7 @@ pub fn named(
 fn find(tx: &mut dyn Tx, typed: &str) -> Result<Run, OpError> {
     let missing = || Refusal::NotFound {
         what: Thing::Run,
-        id: crate::base::text::one_line(typed),
+        id: one_line(typed),
     };
     let (task, epoch) = match typed.trim().rsplit_once('.') {
         Some((task, epoch)) => (task, Some(epoch.parse::<u64>().map_err(|_| missing())?)),

@@ -14,6 +14,7 @@ use crate::domain::resume::{self, Next};
 use crate::domain::run::{Resumed, Routed, Run, RunStep};
 use crate::domain::sandbox::Isolation;
 use crate::domain::task::Task;
+use crate::domain::verdict::Lifecycle;
 use crate::ops::ask::{self, Question};
 use crate::ops::budget;
 use crate::ops::claim::{self, Which};
@@ -215,7 +216,7 @@ fn adoptable(tx: &mut dyn Tx, task: &Task, origin: &Origin) -> Result<Option<Run
     let lost = last
         .end
         .as_ref()
-        .is_some_and(|end| end.cell.lifecycle == crate::domain::verdict::Lifecycle::Lost);
+        .is_some_and(|end| end.cell.lifecycle == Lifecycle::Lost);
     let newest_word = task.notes.last().map_or(0, |note| note.at_ms);
     let since = last.end.as_ref().map_or(0, |end| end.at_ms);
     let same_base = last.base == origin.base;

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use crate::base::fs;
 use crate::base::seed::{CopyMethod, SeedReport, may_be_made, seed};
+use crate::base::text::path_bytes;
 use crate::config::{CacheMode, CommandLine};
 use crate::domain::event::Event;
 use crate::domain::evidence::EvidenceKind;
@@ -138,7 +139,7 @@ fn include(live: &RunCx<'_>, worktree: &Path) -> Result<(), OpError> {
             Some("Git does not ignore it, so it would become part of the work")
         };
         if let Some(why) = left_out {
-            let shown = crate::base::text::path_bytes(name);
+            let shown = path_bytes(name);
             live.world.say(&format!(
                 "warning: {INCLUDE} names {shown}, which is left out: {why}"
             ));

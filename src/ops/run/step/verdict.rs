@@ -10,24 +10,25 @@ use crate::ops::run::checks::runner::verification;
 use crate::ops::run::model::{AgentEnd, Checked, Findings, RunCx, RunReport, RunVerdict};
 use crate::ops::run::step::evidence;
 
+use crate::base::text::{one_line, path_bytes};
 use crate::domain::budget::RunUsage;
 use crate::domain::event::Event;
+use crate::domain::path_lock::LockMode;
 use crate::domain::run::{Run, RunEnd, RunStep};
 use crate::domain::verdict::{Cell, Freshness, Lifecycle, PolicyVerdict, Verification};
 use crate::git::Oid;
 use crate::git::diff::ChangedPath;
 use crate::git::merge::{self, MergeError, MergeProposal, PreparedMerge};
 use crate::git::shadow::ShadowRepo;
-use crate::ops::cx::{self, Cx, commit};
-use crate::ops::failpoint;
-use crate::ops::refusal::{OpError, Refusal, Thing};
+use crate::ops::cx::{self, Cx, Rules, commit};
+use crate::ops::refusal::{self, OpError, Refusal, Thing};
 use crate::ops::route::{self, Wish};
 use crate::ops::run::agent::tools;
 use crate::ops::run::choose::Registered;
 use crate::ops::run::judge;
 use crate::ops::scrub::redact_record;
 use crate::ops::world::identity;
-use crate::ops::{lease, lock};
+use crate::ops::{ask, failpoint, lease, lock, patterns};
 use crate::store::Store;
 
 /// Judges the findings, files the evidence and ends the run.
@@ -165,7 +166,7 @@ fn tell_refusal(live: &RunCx<'_>, run: &Run, lifecycle: Lifecycle) {
     let end = run.end.as_ref();
     let wait = end
         .and_then(|end| Some(end.paused_until_ms? - end.at_ms))
-        .map(crate::ops::refusal::seconds);
+        .map(refusal::seconds);
     let wait = wait.map_or_else(String::new, |wait| format!("; it is left alone for {wait}"));
     live.world
         .say(&format!("run {}: {}: {why}{wait}", run.id, run.agent));
@@ -227,9 +228,7 @@ fn judge_all(
     let lines = found.stats.insertions + found.stats.deletions;
     let (mut policy, mut decision) = judge::policy_verdict(cx, task, run, &found.changed, lines);
     redact_record(&mut decision, live.world.redactor());
-    if policy == PolicyVerdict::NeedsApproval
-        && store.read(|tx| crate::ops::ask::approved(tx, &decision))?
-    {
+    if policy == PolicyVerdict::NeedsApproval && store.read(|tx| ask::approved(tx, &decision))? {
         policy = policy.approved();
     }
     let mut warnings = look_closer(live, found);
@@ -296,12 +295,11 @@ pub(crate) fn locked_by_others(
         .collect();
     let own = [live.started.task.id.subject()];
     let blocked = store.read(|tx| lock::check(tx, cx, &paths, &own))?;
-    let exclusive =
-        |b: &&lock::Blocked| b.lock.mode == crate::domain::path_lock::LockMode::Exclusive;
+    let exclusive = |b: &&lock::Blocked| b.lock.mode == LockMode::Exclusive;
     let text = |b: &lock::Blocked| {
         format!(
             "{} is locked by {} ({})",
-            crate::base::text::one_line(&b.path),
+            one_line(&b.path),
             b.lease.holder,
             b.lock.subject
         )
@@ -334,13 +332,13 @@ fn look_closer(live: &RunCx<'_>, found: &Findings) -> Vec<String> {
 }
 
 fn outside_paths(live: &RunCx<'_>, found: &Findings) -> Vec<String> {
-    let Ok(rules) = crate::ops::cx::Rules::of(&live.world.config, &live.world.location) else {
+    let Ok(rules) = Rules::of(&live.world.config, &live.world.location) else {
         return Vec::new();
     };
     let paths = &live.started.task.paths;
     let patterns: Vec<_> = paths
         .iter()
-        .filter_map(|p| crate::ops::patterns::expand(&rules, &p.pattern).ok())
+        .filter_map(|p| patterns::expand(&rules, &p.pattern).ok())
         .flatten()
         .collect();
     if patterns.is_empty() {
@@ -350,9 +348,7 @@ fn outside_paths(live: &RunCx<'_>, found: &Findings) -> Vec<String> {
         let path = c.path.as_bytes();
         !rules.harmless.is_harmless(path) && !patterns.iter().any(|pattern| pattern.is_match(path))
     });
-    outside
-        .map(|c| crate::base::text::path_bytes(c.path.as_bytes()))
-        .collect()
+    outside.map(|c| path_bytes(c.path.as_bytes())).collect()
 }
 
 /// Judges whether the work still fits onto the target as it stands now.
