@@ -34,7 +34,7 @@ use crate::support::{Sandbox, poll};
 const MIN_KILLS: u32 = 150;
 const MIN_ANSWERS: usize = 2_000;
 /// How long the faults go on at least, and at most on a machine that is too busy for the minima.
-const LEAST: Duration = Duration::from_secs(20);
+const LEAST: Duration = Duration::from_secs(12);
 const MOST: Duration = Duration::from_secs(90);
 /// How long a planted fault may hide; nearly always it is found in the first seconds.
 const HUNT: Duration = Duration::from_secs(40);
@@ -49,9 +49,10 @@ const SHORTEST_TTL: Duration = Duration::from_millis(300);
 const LONGEST_TTL: Duration = Duration::from_millis(2_500);
 const WORKERS: usize = 16;
 const DRAINERS: usize = 6;
-const TASKS: usize = 1_000;
-/// New tasks come when fewer than this are left, so that nobody runs out of work.
-const LOW: usize = 100;
+const TASKS: usize = 400;
+/// New tasks come when fewer than this are left, so that nobody runs out of work. More would only
+/// make the end, without faults, longer.
+const LOW: usize = 200;
 
 /// One repository under torture.
 struct Scene<'a> {
@@ -147,7 +148,7 @@ impl Watch<'_> {
             .get("queued")
             .is_none_or(|left| *left < LOW)
         {
-            self.create(TASKS / 5);
+            self.create(TASKS / 2);
         }
     }
 
