@@ -229,3 +229,146 @@ fn a_trial_shows_how_each_agent_ends_and_leaves_nothing() {
         Some(0)
     );
 }
+
+/// What is said of one thing about the agents, a line a finding: `agent level: text -> next`.
+fn said(outcome: &Outcome, checks: &[&str]) -> String {
+    let findings = outcome.json_lines();
+    let of_them = findings
+        .iter()
+        .filter(|finding| checks.iter().any(|check| finding["check"] == *check));
+    let word = |value: &Value| value.as_str().unwrap_or("nothing").to_owned();
+    let line = |finding: &Value| {
+        let [agent, level, text, next] =
+            ["agent", "level", "text", "next"].map(|key| word(&finding[key]));
+        format!("{agent} {level}: {text} -> {next}\n")
+    };
+    of_them.map(line).collect()
+}
+
+#[test]
+fn a_login_is_looked_for_where_the_agent_would_find_one() {
+    let scene = scene("1.4.0");
+    scene.ai_ok(&["trust"]);
+    scene.ai_ok(&["agent", "register", "bird", "--connector", "parrot"]);
+    let found = |key: &str| {
+        let mut doctor = scene.ai_command(&["agent", "doctor", "--json"]);
+        said(&support::run(doctor.env("PARROT_API_KEY", key)), &["login"])
+    };
+    let without = found("");
+    let by_key = found("k");
+    std::fs::create_dir(scene.base().join("home/.parrot")).unwrap();
+    let in_home = found("");
+    snapshot!(without + &by_key + &in_home, @r"
+    bird warn: none was found in your home, and none of PARROT_API_KEY is set -> log in with `parrot`, set PARROT_API_KEY, or name a credential (.ai/credentials.yaml)
+    bird ok: PARROT_API_KEY is set -> nothing
+    bird ok: [PATH]/home/.parrot is there; only its provider can say whether it holds -> nothing
+    ");
+}
+
+#[test]
+fn a_credential_is_looked_at_once_it_is_trusted() {
+    let scene = scene("1.4.0");
+    scene.ai_ok(&["agent", "register", "bird", "--connector", "parrot"]);
+    let agent = scene.read(".ai/agents/bird.yaml");
+    scene.write(
+        ".ai/agents/bird.yaml",
+        format!("{agent}credentials: [work]\n"),
+    );
+    scene.write(
+        ".ai/credentials.yaml",
+        "version: 1\ncredentials:\n  work: {provider: anthropic, env: WORK_KEY_OF_MINE}\n",
+    );
+    let found = |key: &str| {
+        let mut doctor = scene.ai_command(&["agent", "doctor", "--json"]);
+        said(
+            &support::run(doctor.env("WORK_KEY_OF_MINE", key)),
+            &["login"],
+        )
+    };
+    let untrusted = found("k3y-of-mine");
+    scene.ai_ok(&["trust"]);
+    snapshot!(untrusted + &found("") + &found("k3y") + &found("k3y-of-mine"), @r"
+    bird warn: its credentials are not looked at before you trust them -> ai trust --show
+    bird bad: credential `work`: the variable WORK_KEY_OF_MINE is not set -> mend it, then do it again; `ai doctor` looks at everything that `ai` stands on
+    bird bad: credential `work`: it is shorter than 6 bytes and could not be kept out of the logs -> mend it, then do it again; `ai doctor` looks at everything that `ai` stands on
+    bird ok: credential work can be read -> nothing
+    ");
+}
+
+#[test]
+fn what_earlier_runs_came_to_is_told_with_the_pause_that_it_brought() {
+    let scene = Sandbox::project();
+    for (name, script) in [
+        ("good", support::runs::GOOD),
+        ("later", "cat >/dev/null; exit 75"),
+        (
+            "locked",
+            "cat >/dev/null; echo 'error: invalid api key' >&2; exit 1",
+        ),
+        ("sick", "cat >/dev/null; exit 3"),
+    ] {
+        scene.add_agent(name, script);
+    }
+    scene.configure(CONFIG);
+    for name in ["good", "later", "locked", "sick", "sick"] {
+        let id = scene.task("One", &[]);
+        scene.ai(&["run", &id, "--agent", name]);
+    }
+    let found = scene.ai(&["agent", "doctor", "--json"]);
+    let found = said(&found, &["pause", "runs"]);
+    let left = regex::Regex::new(r"asked again in [^;]+;").unwrap();
+    snapshot!(left.replace(&found, "asked again in [LEFT];"), @r"
+    good ok: the last, [RUN], ended ready for review -> nothing
+    later warn: its provider wants to be asked again in [LEFT]; nothing is given to it until then -> wait, or `ai agent register later --connector command --replace --fallback NAME`
+    later ok: the last, [RUN], ended retry uncounted -> nothing
+    locked bad: its login was refused in run [RUN]; it is left alone for another [LEFT] -> log in with its own program, then `ai run TASK --agent locked`
+    locked ok: the last, [RUN], ended environment -> nothing
+    sick warn: 2 failed in a row, [RUN] the last of them -> ai review [TASK]
+    ");
+}
+
+#[test]
+fn the_sandbox_that_an_agent_would_get_is_told() {
+    let scene = scene("1.4.0");
+    scene.ai_ok(&["trust"]);
+    scene.ai_ok(&["agent", "register", "bird", "--connector", "parrot"]);
+    let found = |wish: &str| {
+        let mut doctor = scene.ai_command(&["agent", "doctor", "--json"]);
+        said(&support::run(doctor.env("AI_SANDBOX", wish)), &["sandbox"])
+    };
+    for layer in crate::sandbox::layers() {
+        assert_eq!(
+            found(layer),
+            format!("bird ok: {layer}, network on -> nothing\n")
+        );
+    }
+    snapshot!(found("none"), @"bird warn: none, as you asked: it may do whatever you may -> take AI_SANDBOX=none, or `sandbox: none` in .ai/config.yaml, away");
+}
+
+#[test]
+fn fallbacks_that_take_nothing_over_are_named() {
+    let scene = Sandbox::project();
+    scene.add_agent("one", "true");
+    scene.add_agent("two", "true");
+    scene.configure("version: 1\nrouter: {fallback: {one: [two]}}\n");
+    let found = || {
+        said(
+            &scene.ai(&["agent", "doctor", "--json"]),
+            &["file", "fallback"],
+        )
+    };
+    let usable = found();
+    let two = scene.read(".ai/agents/two.yaml");
+    let disabled = two.replace("enabled: true", "enabled: false");
+    scene.write(".ai/agents/two.yaml", disabled);
+    snapshot!(usable + &found(), @r"
+    one ok: connector command, the CLI's own model -> nothing
+    one ok: two -> nothing
+    two ok: connector command, the CLI's own model -> nothing
+    two ok: none: where its quota or login ends, its tasks wait -> nothing
+    one ok: connector command, the CLI's own model -> nothing
+    one warn: names `two`, which is disabled -> ai agent list
+    two warn: disabled, so it is never chosen -> set `enabled: true` in .ai/agents/two.yaml, then `ai trust`
+    two ok: none: where its quota or login ends, its tasks wait -> nothing
+    ");
+}

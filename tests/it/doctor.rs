@@ -1,11 +1,14 @@
 //! `ai doctor`: one line a thing, the command that helps, the exit code, and not a byte written.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rusqlite::Connection;
+use serde_json::Value;
 
 use crate::snapshot;
-use crate::support::{Outcome, Sandbox, tree};
+use crate::support::runs::GOOD;
+use crate::support::{Outcome, Sandbox, run, run_with_input, tree};
 
 /// What does not depend on the machine: without the user's line, with its numbers masked.
 fn examined(scene: &Sandbox, args: &[&str]) -> Outcome {
@@ -299,4 +302,170 @@ fn bare_repositories_and_linked_worktrees_are_examined() {
         .lines()
         .find(|line| line.starts_with("ok    repository"));
     snapshot!(told.unwrap_or_default(), @"ok    repository a linked worktree of [PATH]/repo");
+}
+
+/// What the doctor says of one thing, a line a finding: `level: text -> next`.
+fn said(outcome: &Outcome, check: &str) -> String {
+    let findings = outcome.json_lines();
+    let of_it = findings.iter().filter(|finding| finding["check"] == check);
+    let line = |finding: &Value| {
+        let next = finding["next"].as_str().unwrap_or("nothing");
+        let text = finding["text"].as_str().unwrap();
+        format!("{}: {text} -> {next}\n", finding["level"].as_str().unwrap())
+    };
+    of_it.map(line).collect()
+}
+
+#[test]
+fn a_sandbox_is_told_by_its_name_and_a_wrong_word_with_the_right_ones() {
+    let scene = Sandbox::project();
+    let found = |wish: &str| {
+        let mut doctor = scene.ai_command(&["doctor", "--json"]);
+        said(&run(doctor.env("AI_SANDBOX", wish)), "sandbox")
+    };
+    for layer in crate::sandbox::layers() {
+        let found = found(layer);
+        assert!(
+            found.starts_with(&format!("ok: {layer}; a CLI can")),
+            "{found}"
+        );
+    }
+    snapshot!(found("none") + &found("chroot"), @"
+    warn: none, as you asked: agents and checks may do whatever you may -> nothing
+    bad: AI_SANDBOX: `chroot` is no sandbox: auto, bubblewrap, landlock or none -> nothing
+    ");
+}
+
+#[test]
+fn credentials_are_looked_at_once_they_are_trusted() {
+    let scene = Sandbox::project();
+    scene.write(
+        ".ai/credentials.yaml",
+        "version: 1\ncredentials:\n  work: {provider: anthropic, env: WORK_KEY_OF_MINE}\n  spare: {provider: openai, file: ~/key}\n",
+    );
+    let found = |key: &str| {
+        let mut doctor = scene.ai_command(&["doctor", "--json"]);
+        said(&run(doctor.env("WORK_KEY_OF_MINE", key)), "credentials")
+    };
+    let untrusted = found("k3y-of-mine");
+    scene.ai_ok(&["trust"]);
+    let missing = found("");
+    let key = scene.base().join("home/key");
+    std::fs::write(&key, "s3cr3t").unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let there = found("k3y-of-mine");
+    scene.write(".ai/credentials.yaml", "version: 1\ncredentials: 3\n");
+    let unreadable = found("k3y-of-mine");
+    snapshot!(untrusted + &missing + &there + &unreadable, @r"
+    warn: not looked at before you trust them -> ai trust --show
+    bad: credential `work`: the variable WORK_KEY_OF_MINE is not set -> nothing
+    bad: credential `spare`: [PATH]/home/key: No such file or directory (os error 2) -> nothing
+    ok: 2 can be had -> nothing
+    bad: .ai/credentials.yaml:2:14: `credentials` must be a mapping of ids, not a single value -> correct .ai/credentials.yaml
+    ");
+}
+
+#[test]
+fn who_keeps_the_write_ahead_log_growing_is_named() {
+    let scene = Sandbox::project();
+    let reader = Connection::open(scene.store()).unwrap();
+    reader
+        .query_row("SELECT count(*) FROM event", [], |_| Ok(()))
+        .unwrap();
+    let mut log = scene.store().into_os_string();
+    log.push("-wal");
+    let log = std::fs::OpenOptions::new().append(true).open(log).unwrap();
+    // Nothing is in it, so that it takes no place on the disk; its size is what is looked at.
+    log.set_len(65 << 20).unwrap();
+    let found = said(&scene.ai(&["doctor", "--json"]), "wal");
+    let me = format!("it is open in {} (", std::process::id());
+    assert!(
+        found.starts_with("warn: the write-ahead log has grown to 65 MiB") && found.contains(&me),
+        "{found}"
+    );
+    drop(reader);
+}
+
+#[test]
+fn runs_that_were_cut_off_are_named() {
+    let scene = Sandbox::with_script(GOOD);
+    let id = scene.task("one", &[]);
+    let outcome = run(scene
+        .ai_command(&["run", &id])
+        .env("AI_TEST_FAILPOINT", "agent:kill"));
+    assert_eq!(outcome.code, None, "{outcome}");
+    snapshot!(troubles(&scene), @"warn runs: 1 cut off, their supervisors are dead: [RUN] -> ai recover [RUN]; the next `ai run` does it too");
+}
+
+#[test]
+fn a_clock_that_was_set_back_is_told() {
+    let scene = Sandbox::project();
+    let mut later = scene.ai_command(&["task", "create", "One"]);
+    assert_eq!(
+        run(later.env("AI_TEST_WALL_OFFSET_MS", "7200000")).code,
+        Some(0)
+    );
+    let found = said(&scene.ai(&["doctor", "--json"]), "clock");
+    let ahead =
+        regex::Regex::new(r"the newest record is (2h 0m|1h 59m) ahead of the wall clock").unwrap();
+    assert!(ahead.is_match(&found), "{found}");
+}
+
+#[test]
+fn what_runs_have_left_by_the_dozen_is_counted() {
+    let scene = Sandbox::project();
+    let head = scene.git(&["rev-parse", "HEAD"]);
+    let make = |n: usize| format!("create refs/heads/ai/t-0000000{n}/1 {head}\n");
+    let many: String = (100..151).map(make).collect();
+    let mut update = scene.command("git");
+    let made = run_with_input(update.args(["update-ref", "--stdin"]), &many);
+    assert_eq!(made.code, Some(0), "{made}");
+    snapshot!(troubles(&scene), @"warn worktrees: kept: 51 branches of runs, 0 rescues -> ai worktree prune --dry-run");
+}
+
+#[test]
+fn a_mark_of_another_project_above_the_worktrees_is_named() {
+    let scene = Sandbox::project();
+    std::fs::write(scene.base().join("home/package.json"), "{}").unwrap();
+    snapshot!(said(&scene.ai(&["doctor", "--json"]), "places"), @"warn: [PATH]/home/package.json stands above the worktrees and checks in [PATH]/home/.cache/ai/repo-[PLACES]: without a sandbox, tools may find it there -> move it away, or set AI_CACHE_DIR to a directory of which this is not true");
+}
+
+#[test]
+fn a_state_link_that_leads_elsewhere_is_told() {
+    let scene = Sandbox::project();
+    let link = scene.root().join(".ai/state");
+    let found = || said(&scene.ai(&["doctor", "--json"]), "link");
+    std::fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink("../elsewhere", &link).unwrap();
+    let elsewhere = found();
+    std::fs::remove_file(&link).unwrap();
+    std::fs::create_dir(&link).unwrap();
+    snapshot!(elsewhere + &found(), @r"
+    warn: .ai/state leads to ../elsewhere, not to the store -> ai init
+    warn: .ai/state should be a link to the store, and is something else -> move .ai/state away, then `ai init`
+    ");
+}
+
+#[test]
+fn what_is_unusual_about_a_repository_is_told() {
+    let scene = Sandbox::empty();
+    scene.git(&["init", "-q", "--object-format=sha256"]);
+    scene.write("README.md", "A project.\n");
+    scene.commit("first");
+    scene.ai_ok(&["init", "--yes"]);
+    let hooks = scene.base().join("hooks");
+    scene.git(&["config", "core.hooksPath", hooks.to_str().unwrap()]);
+    let found = |check| said(&scene.ai(&["doctor", "--json"]), check);
+    snapshot!(found("repository") + &found("hooks"), @r"
+    ok: a checkout, [PATH]/repo -> nothing
+    ok: SHA-256 objects: every access starts a `git`, which is slower -> nothing
+    ok: your hooks lie in [PATH]/hooks, for every worktree -> nothing
+    ");
+    scene.git(&["config", "remote.origin.url", "https://example.com/x"]);
+    scene.git(&["config", "remote.origin.promisor", "true"]);
+    scene.git(&["config", "extensions.partialClone", "origin"]);
+    snapshot!(found("repository"), @r"
+    ok: a checkout, [PATH]/repo -> nothing
+    warn: a partial clone: objects that are not here are never fetched by `ai` -> git fetch --refetch --no-filter
+    ");
 }
