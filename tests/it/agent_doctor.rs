@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::snapshot;
-use crate::support::runs::{CONFIG, with_mark};
-use crate::support::{Outcome, Sandbox, mask_also};
+use crate::support::runs::{CONFIG, GOOD, with_mark};
+use crate::support::{Outcome, Sandbox, mask_also, run};
 
 const MANIFEST: &str = "version: 1
 name: parrot
@@ -247,12 +247,12 @@ fn said(outcome: &Outcome, checks: &[&str]) -> String {
 
 #[test]
 fn a_login_is_looked_for_where_the_agent_would_find_one() {
-    let scene = scene("1.4.0");
+    let scene = parrot("1.4.0");
     scene.ai_ok(&["trust"]);
     scene.ai_ok(&["agent", "register", "bird", "--connector", "parrot"]);
     let found = |key: &str| {
         let mut doctor = scene.ai_command(&["agent", "doctor", "--json"]);
-        said(&support::run(doctor.env("PARROT_API_KEY", key)), &["login"])
+        said(&run(doctor.env("PARROT_API_KEY", key)), &["login"])
     };
     let without = found("");
     let by_key = found("k");
@@ -267,7 +267,7 @@ fn a_login_is_looked_for_where_the_agent_would_find_one() {
 
 #[test]
 fn a_credential_is_looked_at_once_it_is_trusted() {
-    let scene = scene("1.4.0");
+    let scene = parrot("1.4.0");
     scene.ai_ok(&["agent", "register", "bird", "--connector", "parrot"]);
     let agent = scene.read(".ai/agents/bird.yaml");
     scene.write(
@@ -280,10 +280,7 @@ fn a_credential_is_looked_at_once_it_is_trusted() {
     );
     let found = |key: &str| {
         let mut doctor = scene.ai_command(&["agent", "doctor", "--json"]);
-        said(
-            &support::run(doctor.env("WORK_KEY_OF_MINE", key)),
-            &["login"],
-        )
+        said(&run(doctor.env("WORK_KEY_OF_MINE", key)), &["login"])
     };
     let untrusted = found("k3y-of-mine");
     scene.ai_ok(&["trust"]);
@@ -299,7 +296,7 @@ fn a_credential_is_looked_at_once_it_is_trusted() {
 fn what_earlier_runs_came_to_is_told_with_the_pause_that_it_brought() {
     let scene = Sandbox::project();
     for (name, script) in [
-        ("good", support::runs::GOOD),
+        ("good", GOOD),
         ("later", "cat >/dev/null; exit 75"),
         (
             "locked",
@@ -329,12 +326,12 @@ fn what_earlier_runs_came_to_is_told_with_the_pause_that_it_brought() {
 
 #[test]
 fn the_sandbox_that_an_agent_would_get_is_told() {
-    let scene = scene("1.4.0");
+    let scene = parrot("1.4.0");
     scene.ai_ok(&["trust"]);
     scene.ai_ok(&["agent", "register", "bird", "--connector", "parrot"]);
     let found = |wish: &str| {
         let mut doctor = scene.ai_command(&["agent", "doctor", "--json"]);
-        said(&support::run(doctor.env("AI_SANDBOX", wish)), &["sandbox"])
+        said(&run(doctor.env("AI_SANDBOX", wish)), &["sandbox"])
     };
     for layer in crate::sandbox::layers() {
         assert_eq!(

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::fs::StatVfsMountFlags;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -11,6 +12,44 @@ use super::{Outcome, cmd};
 
 /// The author's and committer's date of every commit.
 const DATE: &str = "1700000000 +0000";
+
+/// Scenes of these modules stand on the disk: in a real sandbox `/dev` is the sandbox's own, and what
+/// is killed or crowded there should wait for a real disk.
+const ON_DISK: [&str; 12] = [
+    "contention",
+    "credentials",
+    "ecosystems",
+    "in_place",
+    "places",
+    "places_python",
+    "quick_start",
+    "run_full_disk",
+    "run_kills",
+    "sandbox",
+    "store",
+    "torture",
+];
+const MEMORY: &str = "/dev/shm";
+/// More than all tests at once have ever needed.
+const ROOM: u64 = 4 << 30;
+
+/// Memory where there is enough, since a scene waits for the disk longer than for anything else;
+/// else the usual directory.
+fn place() -> PathBuf {
+    // The thread of a test has its name.
+    let thread = std::thread::current();
+    let module = thread.name().and_then(|name| name.split_once("::"));
+    let has_room = || {
+        rustix::fs::statvfs(MEMORY).is_ok_and(|memory| {
+            !memory.f_flag.contains(StatVfsMountFlags::NOEXEC)
+                && memory.f_bavail * memory.f_frsize >= ROOM
+        })
+    };
+    match module {
+        Some((module, _)) if !ON_DISK.contains(&module) && has_room() => MEMORY.into(),
+        _ => std::env::temp_dir(),
+    }
+}
 
 /// A temporary directory with `home/` and `repo/`; all of it is gone with the value.
 pub struct Sandbox {
@@ -22,7 +61,7 @@ impl Sandbox {
     pub fn empty() -> Sandbox {
         cmd::heed_the_switch();
         let sandbox = Sandbox {
-            temp: TempDir::with_prefix("ai-it-").unwrap(),
+            temp: TempDir::with_prefix_in("ai-it-", place()).unwrap(),
         };
         for dir in ["home", "tmp", "repo"] {
             std::fs::create_dir(sandbox.base().join(dir)).unwrap();
