@@ -40,6 +40,7 @@ use tree::{Rule, Tree};
 /// Every rule, by the name under which an exception is listed.
 const RULES: &[(&str, Rule)] = &[
     ("layers", layers::edges),
+    ("rooms", layers::rooms),
     ("circle", cycles::circles),
     ("asking-doc", prose::asking),
     ("no-doc", prose::undescribed),

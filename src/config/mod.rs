@@ -23,7 +23,7 @@ pub use detect::{detect, detect_setup};
 pub use entries::{ConfigEntry, entries};
 pub use error::ConfigError;
 pub use load::{FILE, load};
-pub use model::{Accept, AcceptMode, CacheMode, Check, CommandLine, Config, LockCase};
+pub use model::{Accept, AcceptMode, CacheMode, Check, CommandLine, Config, LockCase, Notify};
 pub use origin::ValueOrigin;
 pub use template::default_text;
 pub use trees::{Trees, dir as trees_dir};

@@ -76,7 +76,7 @@ impl Connector for ManifestConnector {
             PromptMode::Stdin if self.manifest.output == OutputFormat::Acp => {
                 PlannedStdin::Dialogue
             }
-            PromptMode::Stdin => PlannedStdin::File(request.prompt_file.to_owned()),
+            PromptMode::Stdin => PlannedStdin::Prompt,
             PromptMode::Arg | PromptMode::File => PlannedStdin::Null,
         };
         plan(&self.manifest, request, argv, stdin)

@@ -44,12 +44,7 @@ impl Connector for CommandConnector {
             });
         }
         let argv = expand_all(&request.agent.argv, request)?;
-        plan(
-            &self.manifest,
-            request,
-            argv,
-            PlannedStdin::File(request.prompt_file.to_owned()),
-        )
+        plan(&self.manifest, request, argv, PlannedStdin::Prompt)
     }
 
     fn parser(&self) -> Box<dyn StreamParser> {

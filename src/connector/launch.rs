@@ -98,8 +98,8 @@ pub struct LaunchPlan {
 pub enum PlannedStdin {
     /// Empty.
     Null,
-    /// The content of this file.
-    File(PathBuf),
+    /// The prompt.
+    Prompt,
     /// The connector's dialogue.
     Dialogue,
 }

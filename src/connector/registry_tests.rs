@@ -72,7 +72,7 @@ fn claude_gets_its_prompt_on_stdin_and_no_telemetry() {
     .unwrap();
     let expected = "claude -p --output-format stream-json --verbose --permission-mode acceptEdits --model opus --max-turns 40";
     assert_eq!(words(&plan), expected);
-    assert_eq!(plan.stdin, PlannedStdin::File("/run/prompt.md".into()));
+    assert_eq!(plan.stdin, PlannedStdin::Prompt);
     assert_eq!(plan.cwd, Path::new("/tree"));
     assert_eq!(plan.output, OutputFormat::ClaudeStreamJson);
     assert_eq!(
@@ -168,7 +168,7 @@ fn a_command_runs_as_the_agent_wrote_it() {
         words(&plan),
         "./go.sh --file=/run/prompt.md /tree /run {other} {a,b}"
     );
-    assert_eq!(plan.stdin, PlannedStdin::File("/run/prompt.md".into()));
+    assert_eq!(plan.stdin, PlannedStdin::Prompt);
 }
 
 #[test]

@@ -236,3 +236,18 @@ pub struct AgentResult {
     /// Lines that were not understood: no UTF-8, no JSON, too long.
     pub bad_lines: u64,
 }
+
+impl AgentResult {
+    /// A conclusion without anything else.
+    pub fn of(outcome: StreamOutcome) -> AgentResult {
+        AgentResult {
+            outcome,
+            session_id: None,
+            model: None,
+            usage: None,
+            denials: Vec::new(),
+            final_text: None,
+            bad_lines: 0,
+        }
+    }
+}

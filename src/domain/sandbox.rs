@@ -115,6 +115,32 @@ impl FromStr for SandboxWish {
 }
 
 impl SandboxMode {
+    /// True where it keeps a child from anything.
+    pub fn confines(self) -> bool {
+        self != SandboxMode::None
+    }
+
+    /// True where a child has a `/tmp` of its own.
+    pub fn has_private_tmp(self) -> bool {
+        self == SandboxMode::Bubblewrap
+    }
+
+    /// True where it can show a child something else in the place of a path.
+    pub fn can_stand_in(self) -> bool {
+        self == SandboxMode::Bubblewrap
+    }
+
+    /// True where a part of a directory can be hidden while the rest of it stays as it is. Of a
+    /// directory with a hidden part, Landlock lets a child list nothing.
+    pub fn hides_parts(self) -> bool {
+        self == SandboxMode::Bubblewrap
+    }
+
+    /// True where a part of a directory that may be written can be kept from being written.
+    pub fn protects_parts(self) -> bool {
+        self != SandboxMode::Landlock
+    }
+
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {

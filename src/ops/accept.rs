@@ -30,8 +30,9 @@ use crate::ops::error::Kept as _;
 use crate::ops::prove::{self, Trial};
 use crate::ops::refusal::{OpError, Refusal, Thing};
 use crate::ops::run::checks::place::Judged;
-use crate::ops::run::judge::policy_verdict;
+use crate::ops::run::files::RunDir;
 use crate::ops::run::origin::{self, Destination};
+use crate::ops::run::step::verdict::policy_verdict;
 use crate::ops::scrub::redact_record;
 use crate::ops::world::{World, identity};
 use crate::ops::{evidence, failpoint, fit, trust};
@@ -441,9 +442,7 @@ impl Case<'_> {
                 tree,
                 commit: Some(commit),
             },
-            dir: &world
-                .run_dir(&self.run.id)
-                .join(format!("accept-{}", tree.short())),
+            dir: &RunDir::of(world, &self.run.id).accept_checks(&tree.short()),
             label: self.run.id.as_str(),
         };
         prove::on_tree(world, &self.repo, &trial)?.passed(&self.task.id, "accept")

@@ -8,7 +8,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::ops::error::{Doing as _, OpError};
-use crate::ops::run::checks::runner::runtime;
 use crate::process::supervise::{CancelToken, StopReason};
 
 /// What fails where the system does not let signals be heard.
@@ -29,7 +28,10 @@ struct Heard {
 impl Signals {
     /// From when this returns no signal of these ends the process by itself.
     pub fn listen(cancel: CancelToken) -> Result<Signals, OpError> {
-        let runtime = runtime()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .doing(LISTEN)?;
         let heard = {
             let _inside = runtime.enter();
             Heard {

@@ -7,7 +7,6 @@ use std::sync::OnceLock;
 use crate::base::env;
 use crate::config::{Config, Trees};
 use crate::domain::actor::Actor;
-use crate::domain::ids::RunId;
 use crate::domain::sandbox::SandboxWish;
 use crate::domain::time::Now;
 use crate::git::worktree::{DiskLocks, PoolLimits};
@@ -66,11 +65,6 @@ impl World {
     /// Where the store is kept, for whoever needs a connection of its own.
     pub fn store_place(&self) -> StorePlace {
         project::store_place(&self.state())
-    }
-
-    /// The directory of a run's files.
-    pub fn run_dir(&self, run: &RunId) -> PathBuf {
-        self.state().join("runs").join(run.as_str())
     }
 
     /// The pool of worktrees.

@@ -24,6 +24,23 @@ const LAYERS: &[&[&str]] = &[
     &["cli"],
 ];
 
+/// The rooms of `src/ops/run`, from the bottom up: a step imports what stands below it, and no room
+/// imports another of its row.
+const ROOMS_OF_RUN: &[&[&str]] = &[
+    &["files"],
+    &["model"],
+    &["sandbox"],
+    &["agent", "watch"],
+    &["checks"],
+    &["recovery"],
+    &["choose", "origin"],
+    &["step"],
+    &["drive"],
+    &["batch"],
+];
+/// The module that holds these rooms.
+const RUN: [&str; 2] = ["ops", "run"];
+
 /// Modules of one row that may import each other: (from, to, why).
 const SIBLINGS: &[(&str, &str, &str)] = &[];
 
@@ -120,6 +137,69 @@ pub fn edges(tree: &Tree) -> Vec<Violation> {
                 .collect::<Vec<_>>()
         })
         .collect()
+}
+
+/// Imports between the rooms of a run that point upwards, sideways, or at no known room.
+pub fn rooms(tree: &Tree) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for file in tree.sources() {
+        let Some(from) = room(&modules(&file.path)) else {
+            continue;
+        };
+        for path in lexer::paths(&file.production) {
+            if let Some(why) = room(&absolute(file, &path)).and_then(|to| misplaced(&from, &to)) {
+                found.push(file.violation(path.line, why));
+            }
+        }
+    }
+    found
+}
+
+/// The room of a run in which a module lies; none for what lies elsewhere, and for the file that
+/// lists the rooms.
+fn room(module: &[String]) -> Option<String> {
+    let (outer, inner) = module.split_at_checked(RUN.len())?;
+    (outer == RUN).then(|| inner.first().cloned())?
+}
+
+/// The path of a file's module from the root of the crate.
+fn modules(path: &str) -> Vec<String> {
+    let inside = path.strip_prefix("src/").unwrap_or(path);
+    let module = inside.trim_end_matches(".rs").trim_end_matches("/mod");
+    module.split('/').map(str::to_owned).collect()
+}
+
+/// The path of an import from the root of the crate; empty where it leaves the crate.
+fn absolute(file: &File, path: &CodePath) -> Vec<String> {
+    let supers = path.segments.iter().take_while(|s| *s == "super").count();
+    let here = modules(&file.path);
+    match path.segments.first().map(String::as_str) {
+        Some("crate" | "ai") => path.segments[1..].to_vec(),
+        Some("super") if supers <= here.len() => {
+            [&here[..here.len() - supers], &path.segments[supers..]].concat()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn misplaced(from: &str, to: &str) -> Option<String> {
+    let row = |name: &str| ROOMS_OF_RUN.iter().position(|row| row.contains(&name));
+    let (Some(lower), Some(upper)) = (row(to), row(from)) else {
+        let unknown = if row(from).is_none() { from } else { to };
+        return Some(format!(
+            "`{unknown}` is no room of a run; give it a row in tests/tidy/layers.rs"
+        ));
+    };
+    match lower.cmp(&upper) {
+        _ if from == to => None,
+        std::cmp::Ordering::Less => None,
+        std::cmp::Ordering::Equal => Some(format!(
+            "`{from}` and `{to}` are siblings and may not import each other"
+        )),
+        std::cmp::Ordering::Greater => {
+            Some(format!("`{from}` lies below `{to}` and may not import it"))
+        }
+    }
 }
 
 /// Clock, files, processes or drivers in a layer of pure decisions.
@@ -315,6 +395,68 @@ fn downward_imports_and_those_of_tests_are_fine() {
 }
 
 #[test]
+fn imports_between_the_rooms_of_a_run_point_downwards() {
+    let by = |path, code| rooms(&Tree::sample(&[(path, code)]));
+    for (path, code, part) in [
+        (
+            "src/ops/run/model.rs",
+            "use crate::ops::run::step::claim;",
+            "below `step`",
+        ),
+        (
+            "src/ops/run/files.rs",
+            "use crate::ops::run::model::RunCx;",
+            "below `model`",
+        ),
+        (
+            "src/ops/run/agent/launch.rs",
+            "fn f() { super::super::recovery::salvage::keep(); }",
+            "below `recovery`",
+        ),
+        (
+            "src/ops/run/watch/trespass.rs",
+            "use crate::ops::run::{agent::gate, model::RunCx};",
+            "siblings",
+        ),
+        (
+            "src/ops/run/step/agent.rs",
+            "use crate::ops::run::drive;",
+            "below `drive`",
+        ),
+        (
+            "src/ops/run/novel.rs",
+            "use crate::ops::run::model::RunCx;",
+            "no room",
+        ),
+    ] {
+        let found = by(path, code);
+        assert!(
+            found.len() == 1 && found[0].message.contains(part),
+            "{path}: {code}: {found:?}"
+        );
+    }
+    for (path, code) in [
+        (
+            "src/ops/run/step/agent.rs",
+            "use crate::ops::run::{agent::launch, model::RunCx};\nuse super::snapshot;",
+        ),
+        (
+            "src/ops/run/drive.rs",
+            "use crate::ops::claim;\nuse crate::ops::run::step::claim as claim_step;",
+        ),
+        ("src/ops/run/mod.rs", "pub mod batch;"),
+        ("src/ops/accept.rs", "use crate::ops::run::drive;"),
+        (
+            "src/ops/run/model.rs",
+            "#[cfg(test)]\nmod tests { use crate::ops::run::step::claim; }",
+        ),
+    ] {
+        let found = by(path, code);
+        assert!(found.is_empty(), "{path}: {code}: {found:?}");
+    }
+}
+
+#[test]
 fn impure_decisions_are_found() {
     let bad = "use std::{collections::BTreeMap, time::SystemTime};\nuse crate::base::clock;\nfn f() { std::fs::read(p); }";
     assert_eq!(
@@ -396,6 +538,11 @@ fn a_lifted_ban_outside_its_home_is_found() {
 
 #[test]
 fn the_table_names_each_module_once() {
+    let mut rooms: Vec<_> = ROOMS_OF_RUN.iter().flat_map(|row| row.iter()).collect();
+    let all = rooms.len();
+    rooms.sort_unstable();
+    rooms.dedup();
+    assert_eq!(rooms.len(), all);
     let mut names: Vec<_> = LAYERS.iter().flat_map(|row| row.iter()).collect();
     let all = names.len();
     names.sort_unstable();

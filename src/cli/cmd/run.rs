@@ -13,6 +13,7 @@ use crate::cli::answer::RunAnswer;
 use crate::cli::cmd::world::world;
 use crate::cli::cmd::{Outcome, backup};
 use crate::cli::context::Context;
+use crate::config::Notify;
 use crate::domain::ids::TaskId;
 use crate::domain::sandbox::SandboxWish;
 use crate::domain::verdict::{self, Lifecycle};
@@ -21,7 +22,7 @@ use crate::ops::claim::Which;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::model::RunReport;
 use crate::ops::run::{batch, drive};
-use crate::process::reexec::obey_leash;
+use crate::process::reexec;
 use crate::store::Access;
 
 #[derive(Args)]
@@ -51,24 +52,54 @@ pub(in crate::cli) struct RunArgs {
 
 pub(super) fn run(args: &RunArgs, context: &mut Context) -> Outcome {
     if args.leashed {
-        obey_leash();
+        reexec::obey_leash();
+        return Ok(answer(args, context));
     }
     if args.all {
         return run_all(args, context);
     }
+    let (report, notices) = one(args, context)?;
+    show(&report, context);
+    finish(&report, &notices, context);
+    Ok(code(&report))
+}
+
+/// Runs one task.
+fn one(args: &RunArgs, context: &mut Context) -> Result<(RunReport, Notify), AppError> {
     let mut world = world(context)?;
     if args.no_sandbox {
         world.sandbox = Some(SandboxWish::None);
     }
     let which = args.id.clone().map_or(Which::Next, Which::Task);
+    let notices = world.config.notify.clone();
     let store = context.store(Access::Write)?;
     let report = drive::run(&world, store, &which, args.agent.as_deref())?;
-    show(&report, context);
+    Ok((report, notices))
+}
+
+/// Does what comes after a run: a backup that is due, and a word on the desktop.
+fn finish(report: &RunReport, notices: &Notify, context: &mut Context) {
     backup::roll_if_due(context);
-    if world.config.notify.desktop {
-        notify(&report, context);
+    if notices.desktop {
+        notify(report, context);
     }
-    Ok(code(&report))
+}
+
+/// Answers the parent, which has started this process for one task of many.
+fn answer(args: &RunArgs, context: &mut Context) -> u8 {
+    match one(args, context) {
+        Ok((report, notices)) => {
+            warn(&report, context);
+            context.ui.object(&batch::ChildAnswer::of_run(&report));
+            finish(&report, &notices, context);
+            code(&report)
+        }
+        Err(error) => {
+            let answer = batch::ChildAnswer::of_error(&error.message, error.hint.as_deref());
+            context.ui.object(&answer);
+            error.code()
+        }
+    }
 }
 
 /// Runs everything that is ready, and shows what became of it.
@@ -195,10 +226,14 @@ fn code(report: &RunReport) -> u8 {
     }
 }
 
-fn show(report: &RunReport, context: &mut Context) {
+fn warn(report: &RunReport, context: &mut Context) {
     for warning in &report.warnings {
         context.ui.warn(&multi_line(warning));
     }
+}
+
+fn show(report: &RunReport, context: &mut Context) {
+    warn(report, context);
     if context.ui.json() {
         context.ui.object(&RunAnswer {
             run: &report.run,

@@ -43,6 +43,16 @@ impl TreeChange {
 }
 
 impl AttemptEnd<'_> {
+    /// The end of work that was done outside of `ai`: it has ended well by the word of who hands it
+    /// in.
+    pub const OUTSIDE: AttemptEnd<'static> = AttemptEnd {
+        process: &ProcessEnd::Exited { code: 0 },
+        stream: &StreamOutcome::Completed,
+        stopped: None,
+        parked: None,
+        stall: &[],
+    };
+
     /// The place of this end on the verdict table's first axis.
     ///
     /// A stop from outside stands above the process, the process above a question that was asked,

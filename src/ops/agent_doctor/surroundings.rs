@@ -4,12 +4,11 @@
 use crate::base::text::one_line;
 use crate::connector::manifest::{CliConfinement, Manifest};
 use crate::domain::agent::Agent;
-use crate::domain::sandbox::{Network, SandboxMode, SandboxWish};
+use crate::domain::sandbox::{Network, SandboxWish};
 use crate::ops::doctor::Finding;
-use crate::ops::run::sandbox::builder;
+use crate::ops::run::sandbox::layer;
 use crate::ops::trust::Change;
 use crate::ops::world::World;
-use crate::process::sandbox::SandboxNesting;
 
 /// The sandbox that would be used. Tries what works here where no run has yet, and keeps nothing of
 /// that.
@@ -26,7 +25,7 @@ pub(super) fn sandbox(world: &World, agent: &Agent, manifest: &Manifest) -> Find
         .runs
         .network
         .and(agent.network.unwrap_or_default());
-    let probe = builder::look(&world.state(), &world.env);
+    let probe = layer::look(&world.state(), &world.env);
     let missing = |why: String| {
         Finding::bad("sandbox", why)
             .next("install bubblewrap; or, if it may do whatever you may, AI_SANDBOX=none")
@@ -37,8 +36,7 @@ pub(super) fn sandbox(world: &World, agent: &Agent, manifest: &Manifest) -> Find
             missing("the Landlock of this kernel cannot take the network away".to_owned())
         }
         Ok(layer) => {
-            let crowded =
-                layer.mode() != SandboxMode::Bubblewrap || probe.nesting == SandboxNesting::Fails;
+            let crowded = !probe.nests(layer.mode());
             let own = match manifest.confinement {
                 CliConfinement::Sandbox if crowded => {
                     "; its own finds no room inside and is turned off"

@@ -9,22 +9,21 @@ use crate::base::text::one_line;
 use crate::base::{fs, id};
 use crate::connector::api::Connector;
 use crate::connector::dialogue::{AskedCall, ToolGate, ToolRuling};
-use crate::connector::launch::SessionChoice;
 use crate::domain::aftermath::TreeChange;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_event::{FailureClass, StreamOutcome};
 use crate::domain::budget::RunUsage;
 use crate::domain::budget::{BudgetLevel, BudgetScope, Unit};
-use crate::domain::ids::{RunId, TaskId};
+use crate::domain::ids::Subject;
 use crate::domain::lease::Token;
-use crate::domain::run::{ProcessRef, Run, RunStep};
-use crate::domain::sandbox::Network;
+use crate::domain::sandbox::{Isolation, Network};
 use crate::domain::verdict::Lifecycle;
 use crate::git::worktree::Slot;
 use crate::ops::doctor::Finding;
 use crate::ops::refusal::{OpError, Refusal, seconds};
-use crate::ops::run::agent::launch::{AgentStep, run_agent};
-use crate::ops::run::drive;
+use crate::ops::run::agent::launch::{AgentLaunch, AgentPlace, AssignedAgent, launch};
+use crate::ops::run::choose;
+use crate::ops::run::files::RunDir;
 use crate::ops::run::model::AgentEnd;
 use crate::ops::signals::Signals;
 use crate::ops::world::World;
@@ -32,7 +31,7 @@ use crate::ops::{agents, trust};
 use crate::policy;
 use crate::process::supervise::{CancelToken, StopReason};
 
-/// The prompt of a trial.
+/// What is asked of the agent.
 pub const PROMPT: &str = "This is a test of your set-up. Answer with the one word: ready. Use no tools, and change no file.\n";
 /// Longest trial, in milliseconds.
 pub const LIMIT_MS: u64 = 120_000;
@@ -43,9 +42,9 @@ const LOG_CAP: u64 = 1 << 20;
 /// Words of an agent that are shown.
 const SHOWN: usize = 300;
 
-/// The end of a trial.
+/// How a trial ended.
 pub struct Tried {
-    /// The finding that tells it.
+    /// What is said of it.
     pub finding: Finding,
     /// Its class: `answered`, or how it failed.
     pub class: &'static str,
@@ -56,7 +55,7 @@ pub fn trial(world: &World, name: &str) -> Result<Tried, OpError> {
     trust::require(&world.root, &world.location.common_dir, "this trial")?;
     let agent = agents::load(&world.root, name)?;
     let connectors = agents::connectors(&world.root)?;
-    let connector = drive::connector_of(&connectors, &agent)?;
+    let connector = choose::connector_of(&connectors, &agent)?;
     let trials = world.state().join("trials");
     clear_stale(world, &trials);
     let place = Place::make(&trials)?;
@@ -88,7 +87,7 @@ impl Place {
         for dir in ["run", "tree/.git/objects", "tree/.git/refs/heads"] {
             fs::create_private_dir(&place.dir.join(dir))?;
         }
-        let files: [(&str, &str); 4] = [
+        let files: [(&str, &str); 3] = [
             ("tree/.git/HEAD", "ref: refs/heads/main\n"),
             (
                 "tree/.git/config",
@@ -98,11 +97,11 @@ impl Place {
                 "tree/README.md",
                 "A repository for a trial. Nothing here is kept.\n",
             ),
-            ("run/prompt.md", PROMPT),
         ];
         files.iter().try_for_each(|(path, text)| {
             fs::write_private(&place.dir.join(path), text.as_bytes())
         })?;
+        fs::write_private(&place.files().prompt(), PROMPT.as_bytes())?;
         Ok(place)
     }
 
@@ -119,36 +118,49 @@ impl Place {
             admin: tree.join(".git"),
             path: tree,
         };
-        let run = made_up_run(agent, &self.dir);
-        let token = Token::new(run.task.subject(), 0, id::random_text(26));
-        let limits = policy::PolicyLimits::default();
-        let step = AgentStep {
-            agent,
-            connector,
-            run: &run,
-            prompt: PROMPT,
-            slot: &slot,
-            own: None,
+        let label = self.label();
+        let token = Token::new(Subject(label.clone()), 0, id::random_text(26));
+        let order = AgentLaunch {
+            crew: &AssignedAgent {
+                agent,
+                connector,
+                ledger: Arc::default(),
+            },
+            label: &format!("{label}.0"),
+            place: AgentPlace {
+                slot: &slot,
+                own: None,
+                isolation: Isolation::Worktree,
+            },
             network: Network::On,
-            dir: &self.dir.join("run"),
+            files: &self.files(),
             home: &self.dir.join("run/home"),
             token: &token,
-            limits: &limits,
+            limits: &policy::PolicyLimits::default(),
             budget: &[BudgetLevel {
                 scope: BudgetScope::Run,
                 unit: Unit::Minutes,
                 limit: LIMIT_MS,
                 spent: 0,
             }],
-            session: SessionChoice::New,
-            ledger: &Arc::default(),
+            resumed: None,
         };
-        run_agent(world, &step, &mut Nothing, cancel)
+        launch(world, &order, &mut Nothing, cancel)
+    }
+
+    /// The mark by which the supervisor finds what it started.
+    fn label(&self) -> String {
+        let name = self.dir.file_name().unwrap_or_default().to_string_lossy();
+        format!("trial-{name}")
+    }
+
+    fn files(&self) -> RunDir {
+        RunDir::at(self.dir.join("run"))
     }
 
     /// The last line of its standard error.
     fn complaint(&self) -> String {
-        let text = fs::read_text(&self.dir.join("run/stderr.log"), LOG_CAP).unwrap_or_default();
+        let text = fs::read_text(&self.files().stderr(), LOG_CAP).unwrap_or_default();
         text.lines()
             .rev()
             .find(|line| !line.trim().is_empty())
@@ -157,42 +169,7 @@ impl Place {
     }
 
     fn clear(&self) -> Result<(), OpError> {
-        Ok(fs::remove_dir_all(&self.dir)?)
-    }
-}
-
-/// A run that stands in no store: its id bears the mark by which the supervisor finds what it
-/// started.
-fn made_up_run(agent: &Agent, dir: &Path) -> Run {
-    let name = dir.file_name().unwrap_or_default().to_string_lossy();
-    let task = TaskId(format!("trial-{name}"));
-    Run {
-        id: RunId(format!("{task}.0")),
-        task,
-        agent: agent.name.to_string(),
-        connector: agent.connector.to_string(),
-        model: agent.model.clone(),
-        base: None,
-        target: None,
-        branch: String::new(),
-        worktree: "trial".to_owned(),
-        supervisor: ProcessRef {
-            boot_id: String::new(),
-            pid_namespace: String::new(),
-            pid: 0,
-            start_ticks: 0,
-        },
-        started_ms: 0,
-        started: None,
-        step: RunStep::Agent,
-        tree: None,
-        commit: None,
-        adopted: None,
-        routed: None,
-        resumed: None,
-        used: None,
-        accepting: None,
-        end: None,
+        fs::remove_dir_all(&self.dir).map_err(OpError::from)
     }
 }
 
@@ -222,8 +199,9 @@ impl ToolGate for Nothing {
 
 fn told(agent: &Agent, end: &AgentEnd, complaint: &str) -> Tried {
     let class = class(end);
-    let took = seconds(i64::try_from(end.duration_ms).unwrap_or(i64::MAX));
+    let took = seconds(i64::try_from(end.process.duration_ms).unwrap_or(i64::MAX));
     let tokens = end
+        .stream
         .result
         .usage
         .as_ref()
@@ -261,16 +239,16 @@ fn class(end: &AgentEnd) -> &'static str {
         Lifecycle::TimedOut => "timed_out",
         Lifecycle::Killed | Lifecycle::Lost | Lifecycle::Parked => "killed",
         Lifecycle::Failed => "failed",
-        Lifecycle::Finished | Lifecycle::NoChanges => match end.result.outcome {
+        Lifecycle::Finished | Lifecycle::NoChanges => match end.stream.result.outcome {
             StreamOutcome::Refused { .. } => "refused",
             _ => "answered",
         },
     }
 }
 
-/// Tells the agent's last words, or why it failed.
+/// What it said, or why it failed.
 fn words(end: &AgentEnd, complaint: &str) -> String {
-    let why = match (end.end.trouble(), &end.result.outcome) {
+    let why = match (end.process.end.trouble(), &end.stream.result.outcome) {
         (Some(trouble), _) => trouble,
         (None, StreamOutcome::Auth { message }) => message.clone(),
         (
@@ -283,7 +261,9 @@ fn words(end: &AgentEnd, complaint: &str) -> String {
             format!("{message}: {complaint}")
         }
         (None, StreamOutcome::Failed { message, .. }) => message.clone(),
-        (None, StreamOutcome::Completed) => end.result.final_text.clone().unwrap_or_default(),
+        (None, StreamOutcome::Completed) => {
+            end.stream.result.final_text.clone().unwrap_or_default()
+        }
         (None, _) => complaint.to_owned(),
     };
     one_line(&why.trim().chars().take(SHOWN).collect::<String>())

@@ -4,12 +4,11 @@ use std::path::Path;
 
 use crate::base::env;
 use crate::config::Trees;
-use crate::domain::sandbox::{SandboxMode, SandboxWish};
+use crate::domain::sandbox::SandboxWish;
 use crate::ops::doctor::{Finding, Patient};
 use crate::ops::project;
-use crate::ops::run::sandbox::builder;
+use crate::ops::run::sandbox::layer;
 use crate::process::cgroup;
-use crate::process::sandbox::SandboxNesting;
 
 /// Below this a worktree may not fit.
 const LITTLE: u64 = 1 << 30;
@@ -63,12 +62,13 @@ fn sandbox(patient: &Patient<'_>) -> Finding {
             "none, as you asked: agents and checks may do whatever you may",
         );
     }
-    let probe = builder::look(&project::state_dir(&patient.place.common_dir), &env::all());
+    let probe = layer::look(&project::state_dir(&patient.place.common_dir), &env::all());
     match probe.layer(wish) {
         Ok(layer) => {
-            let nests = match (layer.mode(), probe.nesting) {
-                (SandboxMode::Bubblewrap, SandboxNesting::Nests) => "; a CLI can make its own sandbox inside",
-                _ => "; a CLI cannot make its own sandbox inside",
+            let nests = if probe.nests(layer.mode()) {
+                "; a CLI can make its own sandbox inside"
+            } else {
+                "; a CLI cannot make its own sandbox inside"
             };
             Finding::ok("sandbox", format!("{}{nests}; Landlock version {}", layer.mode().as_str(), probe.landlock))
         }

@@ -15,10 +15,12 @@ use crate::domain::error_class::ErrorClass;
 use crate::domain::event::HeldLock;
 use crate::domain::ids::TaskId;
 use crate::domain::task::{Task, TaskState};
+use crate::domain::verdict::Lifecycle;
 use crate::ops::cx::{self, Cx};
 use crate::ops::error::Doing as _;
 use crate::ops::refusal::OpError;
 use crate::ops::route::{self, Field, Wish};
+use crate::ops::run::model::RunReport;
 use crate::ops::signals::Signals;
 use crate::ops::unready::unready;
 use crate::ops::world::World;
@@ -123,21 +125,21 @@ pub fn all(
                 .for_each(|active| drop(active.leash.take()));
         }
         if let Some((active, ended)) = team.hear(&receiver) {
-            let answer = Answer::of(&ended, &active.errors);
-            if answer.is_in_the_way() && !team.active.is_empty() && cancel.reason().is_none() {
+            let end = ChildEnd::of(ended.as_ref());
+            if end.is_in_the_way() && !team.active.is_empty() && cancel.reason().is_none() {
                 team.tried.remove(&active.task.id);
                 team.deferred.insert(active.task.id);
                 continue;
             }
             team.deferred.clear();
             if cancel.reason().is_none()
-                && answer.was_refused()
+                && end.was_refused()
                 && team.goes_on(store, &active.task)?
             {
                 team.tried.remove(&active.task.id);
                 continue;
             }
-            let line = line(store, &active.task, answer)?;
+            let line = line(store, &active.task, end)?;
             each(&line);
             lines.push(line);
         }
@@ -153,11 +155,10 @@ struct Active {
     task: Task,
     agent: Option<String>,
     leash: Option<ChildLeash>,
-    errors: Vec<String>,
 }
 
 enum Heard {
-    Said(TaskId, String),
+    Said(String),
     Ended(TaskId, Option<ReexecEnd>),
 }
 
@@ -197,7 +198,7 @@ impl Team<'_> {
         let (sender, id) = (self.sender.clone(), task.id.clone());
         std::thread::spawn(move || {
             // Nobody listens any more where the parent has failed; the child ends with the leash.
-            let ended = child.wait(|line| drop(sender.send(Heard::Said(id.clone(), line))));
+            let ended = child.wait(|line| drop(sender.send(Heard::Said(line))));
             drop(sender.send(Heard::Ended(id, ended.ok())));
         });
         self.tried.insert(task.id.clone());
@@ -205,7 +206,6 @@ impl Team<'_> {
             task,
             agent,
             leash: Some(leash),
-            errors: Vec::new(),
         });
         Ok(true)
     }
@@ -263,16 +263,8 @@ impl Team<'_> {
     /// Waits a little for a child to end, and hands on what the children say.
     fn hear(&mut self, receiver: &Receiver<Heard>) -> Option<(Active, Option<ReexecEnd>)> {
         match receiver.recv_timeout(LOOK).ok()? {
-            Heard::Said(task, line) => {
-                let active = self
-                    .active
-                    .iter_mut()
-                    .find(|active| active.task.id == task)?;
-                if line.starts_with("{\"error\":") {
-                    active.errors.push(line);
-                } else if !line.starts_with("look at it with") {
-                    self.world.say(&line);
-                }
+            Heard::Said(line) => {
+                self.world.say(&line);
                 None
             }
             Heard::Ended(task, ended) => {
@@ -304,79 +296,96 @@ fn locks_of(cx: &Cx, starting: &[&Active]) -> Result<Vec<HeldLock>, OpError> {
     Ok(all)
 }
 
-/// The output of a child, as far as it is needed here.
-#[derive(Debug, Default, Deserialize)]
+/// The answer of a child, `ai run TASK --leashed`: one JSON object on its standard output. Its talk
+/// on standard error is for people, and is handed on as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-struct Printed {
-    run: PrintedRun,
-    verdict: PrintedVerdict,
-    outcome: Option<String>,
-    summary: String,
+pub struct ChildAnswer {
+    /// The run; absent where none was started.
+    pub run: Option<String>,
+    /// The agent of the run.
+    pub agent: Option<String>,
+    /// The agent in whose place that one stood.
+    pub fallback_of: Option<String>,
+    /// The end of the agent, on the first axis of the verdict table.
+    pub lifecycle: Option<Lifecycle>,
+    /// The outcome of the run.
+    pub outcome: Option<String>,
+    /// The short of it.
+    pub summary: String,
+    /// The error that ended the command, and why.
+    pub error: Option<String>,
+    /// The next command against that error.
+    pub hint: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct PrintedVerdict {
-    lifecycle: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct PrintedRun {
-    id: Option<String>,
-    agent: Option<String>,
-    routed: Option<PrintedRoute>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct PrintedRoute {
-    fallback_of: Option<String>,
-}
-
-struct Answer {
-    code: i32,
-    printed: Printed,
-    why: Option<String>,
-    next: Option<String>,
-}
-
-impl Answer {
-    fn of(ended: &Option<ReexecEnd>, errors: &[String]) -> Answer {
-        let code = ended.as_ref().and_then(|ended| ended.code);
-        let printed = ended
-            .as_ref()
-            .and_then(|ended| serde_json::from_str(&ended.output).ok())
-            .unwrap_or_default();
-        let error = errors
-            .last()
-            .and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let told = |word: &str| Some(error.as_ref()?["error"][word].as_str()?.to_owned());
-        let (message, next) = (told("message"), told("next"));
-        let why = message.or_else(|| code.is_none().then(|| "its process was killed".to_owned()));
-        Answer {
-            code: code.unwrap_or(1),
-            printed,
-            why,
-            next,
+impl ChildAnswer {
+    /// The answer of a child whose run has come to its verdict.
+    pub fn of_run(report: &RunReport) -> ChildAnswer {
+        let run = &report.run;
+        ChildAnswer {
+            run: Some(run.id.to_string()),
+            agent: Some(run.agent.clone()),
+            fallback_of: run
+                .routed
+                .as_ref()
+                .and_then(|routed| routed.fallback_of.clone()),
+            lifecycle: Some(report.cell.lifecycle),
+            outcome: Some(report.outcome.as_str().to_owned()),
+            summary: report.summary.clone(),
+            error: None,
+            hint: None,
         }
     }
 
-    /// A run was started, and its agent's provider has refused it.
-    fn was_refused(&self) -> bool {
-        self.printed.run.id.is_some()
-            && matches!(self.printed.verdict.lifecycle.as_str(), "quota" | "auth")
-    }
-
-    /// No run was started, since another one is at work that may end soon.
-    fn is_in_the_way(&self) -> bool {
-        let class = u8::try_from(self.code).ok().and_then(ErrorClass::of_code);
-        self.printed.run.id.is_none()
-            && matches!(class, Some(ErrorClass::Conflict | ErrorClass::TryLater))
+    /// The answer of a child that did not get so far.
+    pub fn of_error(error: &str, hint: Option<&str>) -> ChildAnswer {
+        ChildAnswer {
+            error: Some(error.to_owned()),
+            hint: hint.map(str::to_owned),
+            ..ChildAnswer::default()
+        }
     }
 }
 
-fn line(store: &mut dyn Store, task: &Task, answer: Answer) -> Result<Line, OpError> {
+/// The end of a child with its answer.
+struct ChildEnd {
+    code: u8,
+    answer: ChildAnswer,
+}
+
+impl ChildEnd {
+    fn of(ended: Option<&ReexecEnd>) -> ChildEnd {
+        let code = ended.and_then(|ended| ended.code);
+        let answer = ended.and_then(|ended| serde_json::from_str(&ended.output).ok());
+        let mut answer: ChildAnswer = answer.unwrap_or_default();
+        if code.is_none() && answer.error.is_none() {
+            answer.error = Some("its process was killed".to_owned());
+        }
+        let code = code.and_then(|code| u8::try_from(code).ok());
+        ChildEnd {
+            code: code.unwrap_or(ErrorClass::Failed.code()),
+            answer,
+        }
+    }
+
+    /// True where a run was started, and its agent's provider has refused it.
+    fn was_refused(&self) -> bool {
+        let lifecycle = self.answer.lifecycle;
+        self.answer.run.is_some() && lifecycle.is_some_and(Lifecycle::is_refused_by_provider)
+    }
+
+    /// True where no run was started, since another one is at work that may end soon.
+    fn is_in_the_way(&self) -> bool {
+        self.answer.run.is_none()
+            && matches!(
+                ErrorClass::of_code(self.code),
+                Some(ErrorClass::Conflict | ErrorClass::TryLater)
+            )
+    }
+}
+
+fn line(store: &mut dyn Store, task: &Task, end: ChildEnd) -> Result<Line, OpError> {
     let (now, run) = store.read(|tx| -> Result<_, OpError> {
         Ok((
             cx::load(tx, &task.id)?,
@@ -385,34 +394,29 @@ fn line(store: &mut dyn Store, task: &Task, answer: Answer) -> Result<Line, OpEr
                 .filter(|run| run.id.epoch() > task.epoch),
         ))
     })?;
-    let Answer {
-        code,
-        printed,
-        why,
-        next,
-    } = answer;
+    let ChildEnd { code, answer } = end;
     let told = run
         .as_ref()
         .and_then(|run| run.end.as_ref())
         .map(|end| end.summary.clone());
-    let summary = why
-        .or(Some(printed.summary).filter(|text| !text.is_empty()))
+    let summary = answer
+        .error
+        .or(Some(answer.summary).filter(|text| !text.is_empty()))
         .or(told)
         .unwrap_or_default();
     Ok(Line {
         task: task.id.clone(),
         title: task.title.clone(),
         status: now.status_text().to_owned(),
-        code: u8::try_from(code).unwrap_or(1),
-        agent: printed
-            .run
+        code,
+        agent: answer
             .agent
             .or_else(|| run.as_ref().map(|run| run.agent.clone())),
-        run: printed.run.id.or_else(|| run.map(|run| run.id.to_string())),
-        fallback_of: printed.run.routed.and_then(|routed| routed.fallback_of),
-        outcome: printed.outcome,
+        run: answer.run.or_else(|| run.map(|run| run.id.to_string())),
+        fallback_of: answer.fallback_of,
+        outcome: answer.outcome,
         summary,
-        next,
+        next: answer.hint,
     })
 }
 
@@ -433,5 +437,59 @@ impl Summary {
             Some(first) if bad.all(|code| code == first) => first,
             Some(_) => ErrorClass::Failed.code(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::verdict::Outcome;
+
+    fn end(code: Option<i32>, output: &str) -> ChildEnd {
+        ChildEnd::of(Some(&ReexecEnd {
+            code,
+            output: output.to_owned(),
+        }))
+    }
+
+    #[test]
+    fn an_answer_is_read_as_it_was_written() {
+        let answer = ChildAnswer {
+            run: Some("t-1.1".into()),
+            agent: Some("b".into()),
+            fallback_of: Some("a".into()),
+            lifecycle: Some(Lifecycle::Quota),
+            outcome: Some(Outcome::RetryUncounted.as_str().into()),
+            summary: "the provider asks to come back later".into(),
+            error: None,
+            hint: None,
+        };
+        let end = end(Some(75), &serde_json::to_string(&answer).unwrap());
+        assert_eq!((end.code, &end.answer), (75, &answer));
+        assert!(end.was_refused() && !end.is_in_the_way());
+    }
+
+    #[test]
+    fn a_child_without_a_run_is_told_by_its_class_and_not_by_its_words() {
+        let error = ChildAnswer::of_error("it is locked", Some("ai lock list"));
+        let text = serde_json::to_string(&error).unwrap();
+        for (code, waits) in [(1, false), (3, false), (4, true), (75, true), (130, false)] {
+            let end = end(Some(code), &text);
+            assert_eq!(end.is_in_the_way(), waits, "{code}");
+            assert_eq!(end.answer, error);
+        }
+    }
+
+    #[test]
+    fn one_that_says_nothing_is_told_of_all_the_same() {
+        for (code, output, seen, error) in [
+            (None, "", 1, Some("its process was killed")),
+            (Some(101), "panicked", 101, None),
+            (Some(0), "{}", 0, None),
+        ] {
+            let end = end(code, output);
+            assert_eq!((end.code, end.answer.error.as_deref()), (seen, error));
+        }
+        assert_eq!(ChildEnd::of(None).code, 1);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::connector::api::Connector;
 use crate::connector::registry::ConnectorRegistry;
 use crate::domain::actor::{Actor, ActorKind};
 use crate::domain::agent::Agent;
@@ -15,7 +16,6 @@ use crate::ops::cx::{self, Cx};
 use crate::ops::error::{Bug as _, NO_ACTOR};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::route::{self, Field, Wish};
-use crate::ops::run::drive::connector_of;
 use crate::ops::run::model::CommandCx;
 use crate::ops::unready::unready;
 use crate::ops::world::World;
@@ -161,6 +161,30 @@ fn refuse_unusable(stage: &CommandCx<'_>, task: &Task, wish: Wish<'_>) -> Result
     } else {
         Err(Refusal::Conflict(format!("agent {} is disabled in its file", agent.name)).into())
     }
+}
+
+/// Finds the connector of an agent.
+pub(crate) fn connector_of<'r>(
+    connectors: &'r ConnectorRegistry,
+    agent: &Agent,
+) -> Result<&'r dyn Connector, OpError> {
+    connectors.get(agent.connector.as_str()).ok_or_else(|| {
+        let broken: Vec<String> = connectors
+            .broken()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let detail = if broken.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", broken.join("; "))
+        };
+        Refusal::Invalid(format!(
+            "agent {} wants connector `{}`, which is not known{detail}",
+            agent.name, agent.connector
+        ))
+        .into()
+    })
 }
 
 /// Explains who would run a task now, without doing anything.

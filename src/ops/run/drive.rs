@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::base::{fs, id};
 use crate::connector::api::Connector;
-use crate::connector::registry::ConnectorRegistry;
 use crate::domain::actor::{Actor, ActorKind, Incarnation};
 use crate::domain::aftermath::CutOffBy;
 use crate::domain::agent::{Agent, Name};
@@ -27,10 +26,11 @@ use crate::ops::run::agent::launch::AssignedAgent;
 use crate::ops::run::agent::session;
 use crate::ops::run::checks::runner::CheckPlan;
 use crate::ops::run::choose::{self, Choice};
+use crate::ops::run::files::RunDir;
 use crate::ops::run::model::{CommandCx, Findings, Origin, RunCx, RunReport, Worked};
 use crate::ops::run::origin::{self, origin};
 use crate::ops::run::recovery::{ending, older, recover, salvage};
-use crate::ops::run::sandbox::builder;
+use crate::ops::run::sandbox::layer;
 use crate::ops::run::step::claim::{self, Order};
 use crate::ops::run::step::{
     agent, checkout, checks, prompt, provision, snapshot, take_up, verdict, worktree,
@@ -142,7 +142,7 @@ impl CommandCx<'_> {
             ..
         } = *self;
         let agent = &choice.agent;
-        let connector = connector_of(self.connectors, agent)?;
+        let connector = choose::connector_of(self.connectors, agent)?;
         let which = Which::Task(choice.task.to_string());
         let session =
             Incarnation::new(id::random_text(6)).bug("random letters are no incarnation")?;
@@ -151,7 +151,7 @@ impl CommandCx<'_> {
             .with_incarnation(session);
         check_plans(world, store, &choice.task)?;
         // Better said before anything is claimed.
-        builder::layer(world, agent.sandbox)?;
+        layer::layer(world, agent.sandbox)?;
         let ids = agent
             .credentials
             .iter()
@@ -165,7 +165,7 @@ impl CommandCx<'_> {
         let ttl_ms = i64::try_from(world.config.defaults.run_ttl.as_millis()).unwrap_or(60_000);
         let cancel = CancelToken::new();
         let _signals = Signals::listen(cancel.clone())?;
-        let is_left = |run: &RunId| take_up::is_left(&world.run_dir(run));
+        let is_left = |run: &RunId| take_up::is_left(&RunDir::of(world, run));
         let session_of =
             |last: &Run| session::session_of(world, repo, connector.describe(), agent, last);
         let cx = world.cx_as(policy, actor.clone())?;
@@ -188,14 +188,14 @@ impl CommandCx<'_> {
             .warnings
             .iter()
             .for_each(|warning| world.say(&format!("warning: {warning}")));
-        let dir = world.run_dir(&started.run.id);
+        let files = RunDir::of(world, &started.run.id);
         let live = RunCx {
             world,
             repo,
             policy,
             actor,
             started: &started,
-            dir,
+            files,
             cancel,
         };
         let crew = AssignedAgent {
@@ -264,13 +264,14 @@ impl Drive<'_> {
 
     /// Keeps the whole trace of the choice with the run's files.
     fn tell_route(&self, trace: &Trace) -> Result<(), OpError> {
-        make_run_dir(&self.live)?;
+        self.live.files.make()?;
+        failpoint::hit("claimed")?;
         let text = serde_json::to_string_pretty(trace).unwrap_or_default();
-        let text = self.live.world.redactor().redact_text(&text);
-        Ok(fs::write_private(
-            &self.live.dir.join("routing.json"),
-            text.as_bytes(),
-        )?)
+        fs::write_private(
+            &self.live.files.routing(),
+            self.live.world.redactor().redact_text(&text).as_bytes(),
+        )
+        .map_err(OpError::from)
     }
 
     /// Ends a run that could not be seen through, and says why.
@@ -355,7 +356,7 @@ fn findings(
     }
     failpoint::hit("worktree")?;
     worktree::bring_work(live.repo, &live.started.run, &slot, &shadow)?;
-    prompt::write_prompt(live, &slot, session::session(&live.started.run))?;
+    prompt::write(live, &slot, session::session(&live.started.run))?;
     let taken_up = take_up::take_up(live, store, &shadow)?;
     // A checkout in which a person works is provisioned.
     if taken_up.is_none() && !in_place {
@@ -364,7 +365,7 @@ fn findings(
     failpoint::hit("prompt")?;
     let worked = match taken_up {
         Some(worked) => worked,
-        None => agent::ask(live, crew, store, &slot, &shadow)?,
+        None => agent::work(live, crew, store, &slot, &shadow)?,
     };
     take_up::leave(live, &worked)?;
     live.step_sealed(store, &worked.sealed)?;
@@ -384,7 +385,7 @@ fn findings(
     } = worked;
     remarks.extend(patch.remark());
     Ok(Findings {
-        end,
+        end: Some(end),
         lifecycle,
         sealed,
         changed,
@@ -397,7 +398,7 @@ fn findings(
 
 /// Commands inside the worktree find the lease there and need no flag.
 fn keep_token(live: &RunCx<'_>, slot: &Slot) -> Result<(), OpError> {
-    Ok(tokens::keep(&slot.admin, &live.started.token)?)
+    tokens::keep(&slot.admin, &live.started.token).map_err(OpError::from)
 }
 
 /// The policy of the base commit, which no agent can have written; the checkout's where the base
@@ -426,37 +427,8 @@ fn isolation(world: &World, agent: &Agent, connector: &dyn Connector) -> Isolati
         .unwrap_or(world.config.runs.isolation)
 }
 
-pub(crate) fn connector_of<'r>(
-    connectors: &'r ConnectorRegistry,
-    agent: &Agent,
-) -> Result<&'r dyn Connector, OpError> {
-    connectors.get(agent.connector.as_str()).ok_or_else(|| {
-        let broken: Vec<String> = connectors
-            .broken()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        let detail = if broken.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", broken.join("; "))
-        };
-        Refusal::Invalid(format!(
-            "agent {} wants connector `{}`, which is not known{detail}",
-            agent.name, agent.connector
-        ))
-        .into()
-    })
-}
-
 /// A check that does not exist is better said before anything is claimed.
 fn check_plans(world: &World, store: &mut dyn Store, task: &TaskId) -> Result<(), OpError> {
     let task = store.read(|tx| cx::load(tx, task))?;
     CheckPlan::of(&task, &world.config).map(drop)
-}
-
-/// Makes the run's directory, readable by its owner alone.
-fn make_run_dir(live: &RunCx<'_>) -> Result<(), OpError> {
-    fs::create_private_dir(&live.dir)?;
-    failpoint::hit("claimed")
 }

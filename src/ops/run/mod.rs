@@ -13,7 +13,7 @@ pub mod batch;
 pub mod checks;
 pub mod choose;
 pub mod drive;
-pub mod judge;
+pub mod files;
 pub mod model;
 pub mod origin;
 pub mod recovery;

@@ -30,6 +30,7 @@ use crate::ops::cx::{Cx, commit};
 use crate::ops::error::Kept as _;
 use crate::ops::lease;
 use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::files::RunDir;
 use crate::ops::world::World;
 use crate::policy::PolicyState;
 use crate::process::cgroup::Cgroup;
@@ -62,8 +63,8 @@ pub(crate) struct RunCx<'a> {
     pub(crate) actor: Actor,
     /// The run, its task and the proof of its lease.
     pub(crate) started: &'a Started,
-    /// The run's directory.
-    pub(crate) dir: PathBuf,
+    /// The files of the run.
+    pub(crate) files: RunDir,
     /// Stops the run.
     pub(crate) cancel: CancelToken,
 }
@@ -109,47 +110,57 @@ pub struct RunReport {
     pub relief: Relief,
 }
 
-/// The end of the agent's step.
+/// The end of the agent's step, as it is kept for a run that takes the work up.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AgentEnd {
-    /// The process.
+    /// The end of the process.
+    #[serde(flatten)]
+    pub process: AgentProcess,
+    /// The conclusions from its stream.
+    #[serde(flatten)]
+    pub stream: AgentStream,
+    /// Things that it reached besides its worktree.
+    #[serde(flatten)]
+    pub reach: AgentReach,
+}
+
+/// The end of an agent's process, as the supervisor saw it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AgentProcess {
+    /// The end itself.
     pub end: ProcessEnd,
-    /// What the connector concludes.
-    pub result: AgentResult,
     /// Milliseconds that it took.
     pub duration_ms: u64,
     /// The reason why `ai` stopped it, where it did.
     pub stopped: Option<StopReason>,
-    /// Processes that it left behind and that were ended.
+    /// The number of processes that it left behind and that were ended.
     pub leftovers: usize,
-    /// What kept it in.
-    #[serde(default)]
-    pub sandbox: SandboxUsed,
-    /// Files outside of its worktree that it says itself it changed, and that did change.
-    #[serde(default)]
-    pub trespasses: Vec<String>,
     /// The budget that ended it, such as `run.tokens`.
     #[serde(default)]
     pub budget: Option<String>,
     /// The signs by which it was found to have stalled.
     #[serde(default)]
     pub stall: Vec<String>,
-    /// What held its processes together.
+    /// The means by which its processes were held together.
     #[serde(default)]
     pub held: HeldBy,
-    /// Which of its logs are not whole, and why.
+    /// The logs that are not whole, and why.
     #[serde(default)]
     pub unwritten: Vec<String>,
-    /// Its model did something.
+}
+
+/// The conclusions from an agent's stream and from its questions.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AgentStream {
+    /// The conclusion of its connector.
+    pub result: AgentResult,
+    /// True where its model did something.
     #[serde(default)]
     pub at_work: bool,
-    /// Remarks about files that its program may only read.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub planted: Vec<String>,
     /// The reason why the session that it was to continue was not continued.
     #[serde(default)]
     pub resume_refused: Option<String>,
-    /// What it asked leave for that only a person can give; it ended there.
+    /// The question that only a person can answer; it ended there.
     #[serde(default)]
     pub parked: Option<Parked>,
     /// Names of the tools that it has used without asking, each once.
@@ -157,15 +168,29 @@ pub struct AgentEnd {
     pub tools: Vec<String>,
 }
 
+/// The sandbox of an agent, and what the agent reached besides its worktree.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct AgentReach {
+    /// The sandbox that kept it in.
+    #[serde(default)]
+    pub sandbox: SandboxUsed,
+    /// Files outside of its worktree that it says itself it changed, and that did change.
+    #[serde(default)]
+    pub trespasses: Vec<String>,
+    /// Remarks about files that its program may only read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub planted: Vec<String>,
+}
+
 impl AgentEnd {
     /// The part of it that decides what follows.
     pub fn attempt(&self) -> AttemptEnd<'_> {
         AttemptEnd {
-            process: &self.end,
-            stream: &self.result.outcome,
-            stopped: self.stopped.as_ref(),
-            parked: self.parked.as_ref(),
-            stall: &self.stall,
+            process: &self.process.end,
+            stream: &self.stream.result.outcome,
+            stopped: self.process.stopped.as_ref(),
+            parked: self.stream.parked.as_ref(),
+            stall: &self.process.stall,
         }
     }
 }
@@ -250,8 +275,8 @@ impl Checked {
 
 /// Everything that was measured before the verdict.
 pub(crate) struct Findings {
-    /// The agent's end.
-    pub(crate) end: AgentEnd,
+    /// The agent's end; absent where the work was done outside of `ai`.
+    pub(crate) end: Option<AgentEnd>,
     /// The end of its process.
     pub(crate) lifecycle: Lifecycle,
     /// The tree and its commit.
@@ -266,6 +291,27 @@ pub(crate) struct Findings {
     pub(crate) stats: DiffStats,
     /// The checks that have run.
     pub(crate) checked: Vec<Checked>,
+}
+
+impl Findings {
+    /// The end of the attempt, as far as it decides what follows.
+    pub(crate) fn attempt(&self) -> AttemptEnd<'_> {
+        self.end
+            .as_ref()
+            .map_or(AttemptEnd::OUTSIDE, AgentEnd::attempt)
+    }
+
+    /// The sandbox around the agent; none around work that was done outside of `ai`.
+    pub(crate) fn sandbox(&self) -> SandboxUsed {
+        self.end
+            .as_ref()
+            .map_or(SandboxUsed::NONE, |end| end.reach.sandbox)
+    }
+
+    /// Returns the reason why the session that the agent was to continue was not continued.
+    pub(crate) fn resume_refused(&self) -> Option<&str> {
+        self.end.as_ref()?.stream.resume_refused.as_deref()
+    }
 }
 
 /// The verdict on a run.
@@ -343,7 +389,7 @@ impl RunCx<'_> {
     /// The tree of that commit, which is empty on an unborn branch.
     pub(crate) fn base_tree(&self, shadow: &ShadowRepo) -> Result<Oid, OpError> {
         match self.base()? {
-            Some(base) => Ok(self.repo.tree_of(&base)?),
+            Some(base) => self.repo.tree_of(&base).map_err(OpError::from),
             None => Ok(shadow.format().empty_tree()),
         }
     }
@@ -356,8 +402,10 @@ impl RunCx<'_> {
     /// Records that a step is about to be done. Fenced: a run that lost its lease goes no further.
     pub(crate) fn step(&self, store: &mut dyn Store, step: RunStep) -> Result<(), OpError> {
         if let Some(reason) = self.cancel.reason() {
-            let why = format!("stopped before step {}: {reason:?}", step.name());
-            return Err(Refusal::Environment(why).into());
+            return Err(OpError::from(Refusal::Environment(format!(
+                "stopped before step {}: {reason:?}",
+                step.name()
+            ))));
         }
         self.record_step(store, step, None)
     }

@@ -4,17 +4,13 @@
 //! Everything that takes time comes before the store hears of a run; what the checks or the policy
 //! refuse leaves the task with its holder.
 
-use crate::base::fs;
 use crate::base::text;
 use crate::domain::action::Action;
 use crate::domain::aftermath::CutOffBy;
-use crate::domain::agent_event::{AgentResult, StreamOutcome};
 use crate::domain::check::CheckStatus;
 use crate::domain::event::Event;
 use crate::domain::lease::{Lease, Token};
-use crate::domain::process_end::ProcessEnd;
 use crate::domain::run::{Run, RunStep};
-use crate::domain::sandbox::SandboxUsed;
 use crate::domain::task::Task;
 use crate::domain::verdict::{Lifecycle, PolicyVerdict, Verification};
 use crate::git::shadow::ShadowRepo;
@@ -25,14 +21,15 @@ use crate::ops::finish::{self, Right};
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::place::{CheckPlace, Judged};
 use crate::ops::run::checks::runner::{CheckPlan, run_checks, verification};
+use crate::ops::run::drive;
+use crate::ops::run::files::RunDir;
 use crate::ops::run::model::{
-    AgentEnd, Checked, Findings, HeldBy, KeptWork, Origin, RunCx, RunReport, Started, Taken,
+    Checked, Findings, KeptWork, Origin, RunCx, RunReport, Started, Taken,
 };
 use crate::ops::run::recovery::ending;
 use crate::ops::run::recovery::liveness::this_process;
-use crate::ops::run::sandbox::builder;
+use crate::ops::run::sandbox::layer;
 use crate::ops::run::step::{snapshot, verdict};
-use crate::ops::run::{drive, judge};
 use crate::ops::scrub::redact_record;
 use crate::ops::signals::Signals;
 use crate::ops::worktree::Adoption;
@@ -41,7 +38,7 @@ use crate::ops::{lease, trust};
 use crate::process::supervise::CancelToken;
 use crate::store::Store;
 
-/// The name of the place in which the checks run, as those of every other `ai task done`.
+/// Where the checks run, as those of every other `ai task done`.
 const PLACE: &str = "done";
 /// The connector of a run that `ai` did not start.
 const CONNECTOR: &str = "adopted";
@@ -80,8 +77,8 @@ pub fn hand_in(
     };
     let cancel = CancelToken::new();
     let _signals = Signals::listen(cancel.clone())?;
-    let dir = world.run_dir(&started.run.id);
-    fs::create_private_dir(&dir)?;
+    let files = RunDir::of(world, &started.run.id);
+    files.make()?;
     // The checks take their time.
     commit(store, &cx, |tx, cx| lease::heartbeat(tx, cx, token, None))?;
     let live = RunCx {
@@ -90,7 +87,7 @@ pub fn hand_in(
         policy: &policy,
         actor: world.actor.clone(),
         started: &started,
-        dir,
+        files,
         cancel,
     };
     HandIn { live, foreign }.perform(store)
@@ -118,7 +115,7 @@ impl HandIn<'_> {
         remarks.extend(patch.remark());
         self.record_start(store)?;
         let findings = Findings {
-            end: outside_end(),
+            end: None,
             lifecycle: Lifecycle::Finished,
             sealed: taken.sealed,
             changed: taken.changed,
@@ -173,13 +170,13 @@ impl HandIn<'_> {
         };
         let mut place = CheckPlace::open(live.world, live.repo, PLACE, judged)?;
         place.network =
-            builder::under(builder::network_rule(&live.cx()?, &live.started.task).as_ref());
+            layer::network_under(layer::network_rule(&live.cx()?, &live.started.task).as_ref());
         let run = live.started.run.id.as_str();
         run_checks(
             live.world,
             &place,
             plans,
-            &live.dir.join("checks"),
+            &live.files.checks(),
             run,
             &live.cancel,
         )
@@ -233,7 +230,7 @@ impl HandIn<'_> {
             ))
             .into());
         }
-        let (policy, mut record) = judge::policy_verdict(
+        let (policy, mut record) = verdict::policy_verdict(
             &cx,
             &live.started.task,
             &live.started.run,
@@ -308,35 +305,4 @@ fn run_of(world: &World, adoption: &Adoption) -> Result<Run, OpError> {
         accepting: None,
         end: None,
     })
-}
-
-/// What is known of the end of work that was done elsewhere: whoever hands it in says that it has
-/// ended.
-fn outside_end() -> AgentEnd {
-    AgentEnd {
-        end: ProcessEnd::Exited { code: 0 },
-        result: AgentResult {
-            outcome: StreamOutcome::Completed,
-            session_id: None,
-            model: None,
-            usage: None,
-            denials: Vec::new(),
-            final_text: None,
-            bad_lines: 0,
-        },
-        duration_ms: 0,
-        stopped: None,
-        leftovers: 0,
-        sandbox: SandboxUsed::NONE,
-        trespasses: Vec::new(),
-        planted: Vec::new(),
-        budget: None,
-        parked: None,
-        tools: Vec::new(),
-        stall: Vec::new(),
-        held: HeldBy::default(),
-        unwritten: Vec::new(),
-        at_work: false,
-        resume_refused: None,
-    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::base::fs;
-use crate::domain::sandbox::{Network, SandboxWish};
+use crate::domain::sandbox::{Network, SandboxMode, SandboxWish};
 use crate::process::captured::{CapturedTool, run_captured};
 use crate::process::identity::ProcessIdentity;
 use crate::process::sandbox::bubblewrap::options;
@@ -81,6 +81,11 @@ impl SandboxProbe {
             (SandboxWish::Auto, Err(_), Ok(landlock)) => Ok(landlock),
             (SandboxWish::Auto, Err(one), Err(other)) => Err(format!("{one}, and {other}")),
         }
+    }
+
+    /// True where a program can make a sandbox of its own inside of this layer.
+    pub fn nests(&self, mode: SandboxMode) -> bool {
+        mode == SandboxMode::Bubblewrap && self.nesting == SandboxNesting::Nests
     }
 
     /// True where a layer can take the network away.

@@ -13,9 +13,9 @@ use crate::domain::agent_event::{AgentEvent, Denial};
 use crate::domain::budget::{self, BudgetLevel, RunUsage};
 use crate::domain::stall::StallState;
 use crate::ops::refusal::OpError;
-use crate::ops::run::agent::launch::AgentStep;
+use crate::ops::run::agent::launch::AgentLaunch;
 use crate::ops::run::agent::tools;
-use crate::ops::run::agent::usage::{Ledger, Stage};
+use crate::ops::run::agent::usage::{AgentStage, Ledger};
 use crate::ops::world::World;
 use crate::process::supervise::{
     AfterReply, CancelToken, CommandHeard, CommandObserver, CommandReply, OutputLine, OutputStream,
@@ -44,9 +44,9 @@ impl Meter {
             .iter()
             .any(|event| matches!(event, AgentEvent::Result { .. }));
         self.ledger.set_stage(if has_ended {
-            Stage::Idle
+            AgentStage::Idle
         } else {
-            Stage::AtWork
+            AgentStage::AtWork
         });
         if let Some(level) = budget::reached(&self.levels, &used).filter(|_| !has_ended) {
             self.ledger.reach(level.name());
@@ -84,19 +84,19 @@ pub(crate) struct Talk<'a> {
 
 impl<'a> Listener<'a> {
     pub(crate) fn new(
-        step: &AgentStep<'_>,
+        launch: &AgentLaunch<'_>,
         talk: Option<Talk<'a>>,
         meter: Meter,
         world: &'a World,
     ) -> Result<Listener<'a>, OpError> {
-        let events = fs::Appender::create(&step.dir.join("events.jsonl"))?;
+        let events = fs::Appender::create(&launch.files.events())?;
         Ok(Listener {
-            parser: RefCell::new(step.connector.parser()),
+            parser: RefCell::new(launch.crew.connector.parser()),
             events,
             meter,
             talk,
             world,
-            run: step.run.id.to_string(),
+            run: launch.label.to_owned(),
             at_work: false,
             limited: false,
             lost: None,

@@ -5,15 +5,13 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
 
 use crate::base::fs;
 use crate::config::Config;
 use crate::ops::error::{Bug as _, Kept as _};
 use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::files::RunDir;
 
-/// The file in the run's directory.
-const FILE: &str = "ports.json";
 /// Slots that have a range of their own in each round.
 const SLOTS: u32 = 128;
 const HIGHEST: u32 = 65_535;
@@ -22,13 +20,13 @@ const HIGHEST: u32 = 65_535;
 /// down.
 pub(crate) fn of_run(
     config: &Config,
-    dir: &Path,
+    files: &RunDir,
     slot: &str,
 ) -> Result<BTreeMap<String, u16>, OpError> {
     if config.runs.ports.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let file = dir.join(FILE);
+    let file = files.ports();
     if let Some(text) = fs::read_text_if_there(&file, 64 << 10)? {
         return serde_json::from_str(&text).kept(file.display().to_string());
     }

@@ -6,7 +6,6 @@
 //! there, and gets its home back where it had one of its own. Whatever of that is missing makes a
 //! fresh session; so does a CLI that does not know the session any more, once and visibly.
 
-use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use crate::base::fs;
@@ -21,6 +20,7 @@ use crate::domain::run::{Resumed, Run};
 use crate::domain::task::TaskState;
 use crate::git::Repo;
 use crate::ops::refusal::OpError;
+use crate::ops::run::files::{EventKind, RunDir};
 use crate::ops::run::model::AgentEnd;
 use crate::ops::world::World;
 use crate::store::Store;
@@ -31,16 +31,6 @@ use crate::store::Store;
 const AT_WORK: &str = "homes";
 /// Below the state directory: homes of interrupted runs, each under the name of its run.
 const HOMES: &str = "sessions";
-/// How a line of a run's events begins that tells of use.
-const USAGE: &str = "{\"type\":\"usage\"";
-/// A session is named at the beginning of a stream.
-const LINES: usize = 200;
-/// The logs of a CLI that refused to go on, under the names by which they are kept.
-pub(crate) const REFUSED: [(&str, &str); 2] = [
-    ("stdout.log", "refused-stdout.log"),
-    ("stderr.log", "refused-stderr.log"),
-];
-
 /// The session of `last` with what is needed to go on with it; nothing where any of that is
 /// missing.
 pub(crate) fn session_of(
@@ -57,7 +47,7 @@ pub(crate) fn session_of(
     let session = end
         .session
         .clone()
-        .or_else(|| told_session(&world.run_dir(&last.id)))
+        .or_else(|| told_session(&RunDir::of(world, &last.id)))
         .filter(|id| is_word(id))?;
     if has_own_home(manifest, agent) && kept_home(world, &last.id).is_none() {
         return None;
@@ -98,19 +88,19 @@ pub(crate) fn kept_home(world: &World, run: &RunId) -> Option<PathBuf> {
 }
 
 /// Puts the home of an interrupted run away until somebody goes on with its session.
-pub(crate) fn keep_home(world: &World, run: &RunId, home: &Path) -> Result<(), OpError> {
+pub(crate) fn keep_home(world: &World, run: &str, home: &Path) -> Result<(), OpError> {
     let dir = world.state().join(HOMES);
     fs::create_private_dir(&dir)?;
-    let kept = dir.join(run.as_str());
+    let kept = dir.join(run);
     fs::remove_dir_all(&kept)?;
-    Ok(fs::rename(home, &kept)?)
+    fs::rename(home, &kept).map_err(OpError::from)
 }
 
 /// Takes the home of a run whose supervisor was killed out of the way of the next one in its slot.
 pub(crate) fn rescue_home(world: &World, run: &Run) -> Result<(), OpError> {
     let home = home_place(world, &run.worktree);
     if home.is_dir() {
-        keep_home(world, &run.id, &home)
+        keep_home(world, run.id.as_str(), &home)
     } else {
         Ok(())
     }
@@ -145,16 +135,16 @@ pub(crate) fn sweep(world: &World, store: &mut dyn Store) -> Result<(), OpError>
 
 /// True where the agent did not get to its end and might go on where it was.
 pub(crate) fn was_interrupted(end: &AgentEnd) -> bool {
-    let by_us = end.stopped.is_some();
+    let by_us = end.process.stopped.is_some();
     let killed = matches!(
-        end.end,
+        end.process.end,
         ProcessEnd::TimedOut { .. }
             | ProcessEnd::Silent { .. }
             | ProcessEnd::Signaled { .. }
             | ProcessEnd::OutOfMemory
     );
     let refused = matches!(
-        end.result.outcome,
+        end.stream.result.outcome,
         StreamOutcome::Quota { .. } | StreamOutcome::Auth { .. }
     );
     by_us || killed || refused
@@ -163,27 +153,17 @@ pub(crate) fn was_interrupted(end: &AgentEnd) -> bool {
 /// Tells why a CLI did not go on with the session that it was given: it ended by itself, badly,
 /// before its model had done anything.
 pub(crate) fn refusal(end: &AgentEnd) -> Option<String> {
-    let by_itself = matches!(end.end, ProcessEnd::Exited { .. });
-    if end.at_work || !by_itself || was_interrupted(end) {
+    let by_itself = matches!(end.process.end, ProcessEnd::Exited { .. });
+    if end.stream.at_work || !by_itself || was_interrupted(end) {
         return None;
     }
-    match &end.result.outcome {
+    match &end.stream.result.outcome {
         StreamOutcome::Completed | StreamOutcome::Refused { .. } => None,
         StreamOutcome::Failed { message, .. } if !message.trim().is_empty() => {
             Some(message.trim().to_owned())
         }
         _ => Some("it ended without a word of its model".to_owned()),
     }
-}
-
-/// Puts the logs of a refused resumption out of the way of those of the fresh session.
-pub(crate) fn set_logs_aside(dir: &Path) -> Result<(), OpError> {
-    for (log, kept) in REFUSED {
-        if dir.join(log).is_file() {
-            fs::rename(&dir.join(log), &dir.join(kept))?;
-        }
-    }
-    Ok(())
 }
 
 fn has_own_home(manifest: &Manifest, agent: &Agent) -> bool {
@@ -211,35 +191,23 @@ fn work_of(repo: &Repo, last: &Run) -> Option<String> {
 
 /// The session that a stream has told of. Its supervisor may have been killed before it could
 /// record it.
-fn told_session(run_dir: &Path) -> Option<String> {
-    let reader = fs::reader(&run_dir.join("events.jsonl")).ok()?;
-    let lines = reader.lines().take(LINES).map_while(Result::ok);
-    lines
-        .filter_map(|line| serde_json::from_str::<AgentEvent>(&line).ok())
-        .find_map(|event| match event {
-            AgentEvent::SessionStarted { session_id, .. } => session_id,
-            _ => None,
-        })
+fn told_session(files: &RunDir) -> Option<String> {
+    let started = files.events_of(EventKind::SessionStarted);
+    started.map_while(Result::ok).find_map(|event| match event {
+        AgentEvent::SessionStarted { session_id, .. } => session_id,
+        _ => None,
+    })
 }
 
 /// The use that a stream has told of last. Its supervisor records it from time to time only, and
 /// may have been killed in between.
-pub(crate) fn told_use(run_dir: &Path) -> Option<RunUsage> {
-    let reader = fs::reader(&run_dir.join("events.jsonl")).ok()?;
-    let lines = reader
-        .lines()
-        .map_while(Result::ok)
-        .filter(|line| line.starts_with(USAGE));
-    let events = lines.filter_map(|line| serde_json::from_str::<AgentEvent>(&line).ok());
-    events
-        .filter_map(|event| {
-            if let AgentEvent::Usage(usage) = event {
-                Some(RunUsage::from(&usage))
-            } else {
-                None
-            }
-        })
-        .last()
+pub(crate) fn told_use(files: &RunDir) -> Option<RunUsage> {
+    let told = files.events_of(EventKind::Usage).map_while(Result::ok);
+    told.filter_map(|event| match event {
+        AgentEvent::Usage(usage) => Some(RunUsage::from(&usage)),
+        _ => None,
+    })
+    .last()
 }
 
 /// A name that no CLI can take for a flag; it comes from an agent's own output.
@@ -258,17 +226,19 @@ mod tests {
     #[test]
     fn the_session_is_found_in_a_stream_that_was_cut_off() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(told_session(dir.path()), None);
+        let files = RunDir::at(dir.path().to_owned());
+        assert_eq!(told_session(&files), None);
         let lines = "{\"type\":\"retry\",\"attempt\":1,\"status\":500,\"delay_ms\":null}\nnot json\n\
                      {\"type\":\"session_started\",\"session_id\":\"s-1\",\"model\":null,\"version\":null}\n{\"type\":\"mess";
-        std::fs::write(dir.path().join("events.jsonl"), lines).unwrap();
-        assert_eq!(told_session(dir.path()).as_deref(), Some("s-1"));
+        std::fs::write(files.events(), lines).unwrap();
+        assert_eq!(told_session(&files).as_deref(), Some("s-1"));
     }
 
     #[test]
     fn the_last_use_of_a_stream_counts_that_was_cut_off() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(told_use(dir.path()), None);
+        let files = RunDir::at(dir.path().to_owned());
+        assert_eq!(told_use(&files), None);
         let event = |input_tokens| {
             AgentEvent::Usage(Usage {
                 input_tokens,
@@ -283,9 +253,9 @@ mod tests {
             line(20),
             &line(30)[..30]
         );
-        std::fs::write(dir.path().join("events.jsonl"), text).unwrap();
+        std::fs::write(files.events(), text).unwrap();
         assert_eq!(
-            told_use(dir.path()),
+            told_use(&files),
             Some(RunUsage {
                 tokens: 25,
                 cost: None

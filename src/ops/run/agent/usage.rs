@@ -25,13 +25,13 @@ pub struct Ledger {
 struct Inside {
     used: Option<RunUsage>,
     reached: Option<String>,
-    stage: Stage,
+    stage: AgentStage,
     listener: Option<Sender<Word>>,
 }
 
 /// The stage of an agent: whether there is still something to stop.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Stage {
+pub enum AgentStage {
     /// The agent works.
     AtWork,
     /// It has not begun, or has told its result: what it did is to be judged, whatever it cost.
@@ -41,7 +41,7 @@ pub enum Stage {
 
 impl Ledger {
     /// The agent begins, or has come to its end.
-    pub fn set_stage(&self, stage: Stage) {
+    pub fn set_stage(&self, stage: AgentStage) {
         self.inside().stage = stage;
     }
 
@@ -49,7 +49,7 @@ impl Ledger {
     /// this returns.
     pub fn reach_while_at_work(&self, budget: String, stop: impl FnOnce()) {
         let mut inside = self.inside();
-        if inside.stage == Stage::AtWork {
+        if inside.stage == AgentStage::AtWork {
             inside.reached.get_or_insert(budget);
             stop();
         }
@@ -111,13 +111,13 @@ mod tests {
             (0, None),
             "before it begins"
         );
-        ledger.set_stage(Stage::AtWork);
+        ledger.set_stage(AgentStage::AtWork);
         reach();
         assert_eq!(
             (stopped.get(), ledger.reached().as_deref()),
             (1, Some("day.tokens"))
         );
-        ledger.set_stage(Stage::Idle);
+        ledger.set_stage(AgentStage::Idle);
         reach();
         assert_eq!(stopped.get(), 1, "checks go on");
     }

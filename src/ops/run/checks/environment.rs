@@ -15,7 +15,7 @@ use crate::checks::foreign::cargo_shares_target;
 use crate::ops::refusal::OpError;
 use crate::ops::run::checks::place::CheckPlace;
 use crate::ops::run::checks::project_files::{CAP, DEPTH, has_any};
-use crate::ops::run::sandbox::builder;
+use crate::ops::run::sandbox::project;
 use crate::ops::world::World;
 use crate::process::environment::{EnvVariable, child_environment};
 
@@ -91,7 +91,7 @@ impl CheckEnvironment {
 
 /// Every checkout of the project, and the directory of its worktrees.
 pub fn checkouts(world: &World) -> Result<Vec<PathBuf>, OpError> {
-    let mut checkouts = builder::checkouts(world)?;
+    let mut checkouts = project::checkouts(world)?;
     checkouts.extend(
         world
             .places

@@ -1,6 +1,6 @@
 //! Asks, before checks run, whether something of the machine would lead them into another tree than
 //! the judged one: a variable, a setting of a build tool, a command, a link, an installed package
-//! (`python_sources`). Such a check is broken with the sentence that says so; whatever it would
+//! (`python`). Such a check is broken with the sentence that says so; whatever it would
 //! print proves nothing.
 //!
 //! Paths are compared with links followed. Where the sandbox hides the checkouts, what leads there
@@ -12,10 +12,9 @@ use std::path::{Path, PathBuf};
 
 use crate::base::fs;
 use crate::checks::foreign::{self, ForeignLead};
-use crate::domain::sandbox::SandboxMode;
 use crate::ops::refusal::OpError;
 use crate::ops::run::checks::project_files::{CAP, DEPTH, has_any};
-use crate::ops::run::checks::python_sources::{self, Python};
+use crate::ops::run::checks::python::sources::{self, PythonSources};
 use crate::ops::run::checks::scene::{Ask, Scene};
 
 /// The sources that lead checks at one place elsewhere.
@@ -23,7 +22,7 @@ pub(crate) struct Leads<'a> {
     scene: Scene<'a>,
     /// A source that leads every check elsewhere.
     all: Option<ForeignLead>,
-    python: Python,
+    python: PythonSources,
 }
 
 impl<'a> Leads<'a> {
@@ -39,8 +38,8 @@ impl<'a> Leads<'a> {
             .or_else(|| scene.settings())
             .or_else(|| scene.links());
         let python = match &all {
-            Some(_) => Python::default(),
-            None => python_sources::look(&scene, main, commands, ask)?,
+            Some(_) => PythonSources::default(),
+            None => sources::look(&scene, main, commands, ask)?,
         };
         Ok(Leads { scene, all, python })
     }
@@ -134,10 +133,10 @@ impl Scene<'_> {
     /// Links of the judged tree that lead into a checkout. In a sandbox they lead nowhere, and the
     /// work is to blame.
     fn links(&self) -> Option<ForeignLead> {
-        let links = if self.mode == SandboxMode::None {
-            &self.place.links[..]
-        } else {
+        let links = if self.mode.confines() {
             &[]
+        } else {
+            &self.place.links[..]
         };
         links.iter().find_map(|path| {
             let checkout = self.leads_into(&self.place.root.join(path))?;

@@ -5,7 +5,6 @@ pub mod foreign_sources;
 pub mod place;
 pub mod process;
 pub mod project_files;
-pub mod python_search;
-pub mod python_sources;
+pub mod python;
 pub mod runner;
 pub mod scene;

@@ -12,9 +12,8 @@ use crate::git::{Oid, Repo};
 use crate::ops::refusal::OpError;
 use crate::ops::run::agent::ports;
 use crate::ops::run::checks::project_files::is_of_project;
-use crate::ops::run::sandbox::builder;
+use crate::ops::run::sandbox::layer;
 use crate::ops::world::World;
-use crate::process::sandbox::SandboxLayer;
 
 /// Files by whose times a tool decides whether what it built in this directory before is still
 /// good, whatever else has changed: uv keeps wheels of local projects in its cache by them, outside
@@ -84,9 +83,10 @@ impl CheckPlace {
         renew_manifests(&root, MANIFEST_DEPTH)?;
         shadow.make_private_repository(repo, &root, &git_dir, judged.commit)?;
         let ports = ports::variables(&ports::of_place(&world.config, name)?);
-        let links = match builder::layer(world, None)? {
-            SandboxLayer::None => shadow.links(&root)?,
-            _ => Vec::new(),
+        let links = if layer::layer(world, None)?.mode().confines() {
+            Vec::new()
+        } else {
+            shadow.links(&root)?
         };
         Ok(CheckPlace {
             root,
@@ -103,10 +103,9 @@ impl CheckPlace {
 /// Takes the place `name` away; nobody works there but `ai`.
 pub fn remove(world: &World, name: &str) -> Result<(), OpError> {
     // On a machine that has no room for places there is none.
-    world
-        .places
-        .checks(name)
-        .map_or(Ok(()), |place| Ok(fs::remove_stubborn(&place)?))
+    world.places.checks(name).map_or(Ok(()), |place| {
+        fs::remove_stubborn(&place).map_err(OpError::from)
+    })
 }
 
 /// Gives manifests the time of this judgement, so that no tool takes what it built from an earlier

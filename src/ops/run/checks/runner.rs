@@ -20,12 +20,13 @@ use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::environment::{CheckEnvironment, Installed};
 use crate::ops::run::checks::foreign_sources::Leads;
 use crate::ops::run::checks::place::CheckPlace;
-use crate::ops::run::checks::process::{CheckProcess, Output, join, words};
+use crate::ops::run::checks::process::CheckProcess;
 use crate::ops::run::checks::scene::Scene;
 use crate::ops::run::model::Checked;
-use crate::ops::run::sandbox::builder;
+use crate::ops::run::sandbox::command::{CommandOutput, join_logs, words};
+use crate::ops::run::sandbox::layer;
 use crate::ops::world::World;
-use crate::process::supervise::{CancelToken, CommandEnd, OomHint, SuperviseError, TimeoutKind};
+use crate::process::supervise::CancelToken;
 
 /// Largest log that is read back for judging.
 const LOG_CAP: u64 = 128 << 20;
@@ -128,8 +129,8 @@ pub fn run_checks(
     // What the setup has made counts from here on.
     let variables = CheckEnvironment::of(world, place, Installed::Used)?;
     let ask = |argv: Vec<OsString>| {
-        let answer = process.run(&variables, argv, ASK_LIMIT, &Output::Returned)?;
-        Ok(answer.stdout.memory)
+        let answer = process.run(&variables, argv, ASK_LIMIT, CommandOutput::Memory)?;
+        Ok(answer.outcome.stdout.memory)
     };
     let leads = match &unprepared {
         Some(_) => None,
@@ -137,7 +138,7 @@ pub fn run_checks(
             let scene = Scene {
                 place,
                 environment: &variables,
-                mode: builder::layer(world, None)?.mode(),
+                mode: layer::layer(world, None)?.mode(),
             };
             let commands: Vec<String> = plans.iter().map(CheckPlan::command_text).collect();
             Some(Leads::look(scene, &world.root, &commands, &ask)?)
@@ -215,19 +216,19 @@ fn set_up(process: &CheckProcess<'_>, dir: &Path) -> Result<Option<String>, OpEr
     process.world.say("setup of the place of checks");
     let variables = CheckEnvironment::of(process.world, process.place, Installed::LeftAlone)?;
     let (log, errors) = (dir.join("setup.log"), dir.join("setup.stderr"));
-    let outcome = process.run(
+    let ended = process.run(
         &variables,
         words(command),
         SETUP_LIMIT,
-        &Output::Files(&log, &errors),
+        CommandOutput::Files(log.clone(), errors.clone()),
     )?;
     refuse_stopped(process.cancel, "in the setup of the place of checks")?;
-    join(&log, &errors, LOG_CAP)?;
-    if matches!(outcome.end, CommandEnd::Exited(0)) {
+    join_logs(&log, &errors, LOG_CAP)?;
+    if ended.process == (ProcessEnd::Exited { code: 0 }) {
         fs::remove_file(&log)?;
         return Ok(None);
     }
-    let end = process_end(&outcome.end, outcome.oom, SETUP_LIMIT);
+    let end = &ended.process;
     let why = end
         .trouble()
         .or_else(|| Some(format!("exit code {}", end.code()?)));
@@ -275,7 +276,9 @@ fn broken(plan: CheckPlan, dir: &Path, why: String) -> Result<Checked, OpError> 
 /// A check that was cut off says nothing about the work.
 fn refuse_stopped(cancel: &CancelToken, at: &str) -> Result<(), OpError> {
     match cancel.reason() {
-        Some(reason) => Err(Refusal::Environment(format!("stopped {at}: {reason:?}")).into()),
+        Some(reason) => Err(OpError::from(Refusal::Environment(format!(
+            "stopped {at}: {reason:?}"
+        )))),
         None => Ok(()),
     }
 }
@@ -297,15 +300,15 @@ fn run_one(
         .as_ref()
         .map(|glob| reports::collect(&place.root, glob))
         .transpose()?;
-    let outcome = process.run(
+    let ended = process.run(
         variables,
         plan.argv(),
         plan.timeout,
-        &Output::Files(&log, &errors),
+        CommandOutput::Files(log.clone(), errors.clone()),
     )?;
     let stdout = fs::read_capped(&log, LOG_CAP)?;
     let stderr = fs::read_capped(&errors, LOG_CAP)?;
-    join(&log, &errors, LOG_CAP)?;
+    join_logs(&log, &errors, LOG_CAP)?;
     let (log_sha256, _) = fs::digest(&log)?;
     let fresh = match (junit, before) {
         (Some(glob), Some(before)) => {
@@ -314,11 +317,11 @@ fn run_one(
         _ => Vec::new(),
     };
     let run = CheckRun {
-        end: process_end(&outcome.end, outcome.oom, plan.timeout),
+        duration_ms: ended.duration_ms(),
+        end: ended.process,
         stdout: &stdout,
         stderr: &stderr,
         reports: &fresh,
-        duration_ms: u64::try_from(outcome.duration.as_millis()).unwrap_or(u64::MAX),
         log_sha256,
     };
     let result = judge::judge(&plan.spec, &run);
@@ -327,30 +330,4 @@ fn run_one(
         result,
         log,
     })
-}
-
-/// A single-threaded runtime for one supervised child.
-pub fn runtime() -> Result<tokio::runtime::Runtime, OpError> {
-    Ok(tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(SuperviseError::Runtime)?)
-}
-
-/// The supervisor's end of a process in the words of the domain.
-pub fn process_end(end: &CommandEnd, oom: OomHint, limit: Duration) -> ProcessEnd {
-    let after_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-    match end {
-        CommandEnd::Exited(code) => ProcessEnd::Exited { code: *code },
-        CommandEnd::Signaled(_) if oom == OomHint::Likely => ProcessEnd::OutOfMemory,
-        CommandEnd::Signaled(signal) => ProcessEnd::Signaled { signal: *signal },
-        CommandEnd::TimedOut(TimeoutKind::Total) => ProcessEnd::TimedOut { after_ms },
-        CommandEnd::TimedOut(TimeoutKind::Silence) => ProcessEnd::Silent { after_ms },
-        CommandEnd::Cancelled(_) => ProcessEnd::Stopped,
-        CommandEnd::Dismissed => ProcessEnd::Dismissed,
-        CommandEnd::SpawnFailed(failure) => ProcessEnd::NotStarted {
-            why: failure.to_string(),
-        },
-        CommandEnd::KeeperLost => ProcessEnd::Signaled { signal: 9 },
-    }
 }

@@ -40,7 +40,7 @@ impl Scene<'_> {
     /// Returns true if a part of a directory can be hidden from checks while the rest of it stays
     /// as it is. Landlock has no such thing.
     pub(crate) fn hides(&self) -> bool {
-        self.mode == SandboxMode::Bubblewrap
+        self.mode.hides_parts()
     }
 
     /// The places that a text names.

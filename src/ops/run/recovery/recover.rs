@@ -13,6 +13,7 @@ use crate::git::Repo;
 use crate::ops::cx::{self, commit};
 use crate::ops::refusal::{OpError, Refusal, Thing};
 use crate::ops::run::agent::{cgroup, session};
+use crate::ops::run::files::RunDir;
 use crate::ops::run::model::KeptWork;
 use crate::ops::run::recovery::liveness::liveness;
 use crate::ops::run::recovery::{checkout, ending, salvage, stop};
@@ -132,7 +133,7 @@ fn unrecorded_use(world: &World, run: &Run) -> Option<RunUsage> {
         .resumed
         .as_ref()
         .map_or_else(RunUsage::default, |resumed| resumed.used);
-    let told = session::told_use(&world.run_dir(&run.id))?.since(before);
+    let told = session::told_use(&RunDir::of(world, &run.id))?.since(before);
     (told.tokens > run.used.unwrap_or_default().tokens).then_some(told)
 }
 
@@ -144,7 +145,7 @@ fn recover(
     run: Run,
 ) -> Result<Recovered, OpError> {
     let mut left = kill_leftovers(run.id.as_str(), world.config.runs.grace)?;
-    left.ended += cgroup::end(&world.run_dir(&run.id));
+    left.ended += cgroup::end(&RunDir::of(world, &run.id));
     if !left.survivors.is_empty() {
         let pids: Vec<i32> = left.survivors.iter().map(|p| p.pid).collect();
         let text = format!(

@@ -1,4 +1,4 @@
-//! The fence around an agent and around checks: everything readable but the user's home, the other
+//! The sandbox around an agent, a setup and checks: everything readable but the user's home, the other
 //! worktrees and the sockets of the machine; nothing writable but the worktree, a private temporary
 //! directory, and the caches of build tools. From a check, every checkout of the project is hidden,
 //! too: it could be found by an absolute path, and would be judged instead of the tree that is to
@@ -9,25 +9,16 @@ use std::path::{Path, PathBuf};
 
 use crate::base::{env, fs};
 use crate::connector::manifest::Manifest;
-use crate::domain::action::Action;
-use crate::domain::decision::{DecisionRecord, Effect};
-use crate::domain::sandbox::{Demand, Network, SandboxMode, SandboxUsed, SandboxWish};
-use crate::domain::task::Task;
+use crate::domain::sandbox::{Network, SandboxUsed};
 use crate::git::quarantine::Quarantine;
-use crate::git::worktree::registered;
-use crate::ops::ask::{self, Question};
-use crate::ops::cx::Cx;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::sandbox::home;
+use crate::ops::run::sandbox::layer::{can_see_to, program_path, variable};
+use crate::ops::run::sandbox::project::{checkouts, is_below, real};
 use crate::ops::world::World;
-use crate::policy::DEFAULT_RULE;
-use crate::process::sandbox::{
-    PathAccess, ResourceLimits, SandboxLayer, SandboxNesting, SandboxPolicy, SandboxProbe, known,
-    probe,
-};
+use crate::process::environment::EnvVariable;
+use crate::process::sandbox::{PathAccess, ResourceLimits, SandboxLayer, SandboxPolicy};
 
-/// The file below the state directory in which the result of the probe is kept.
-const CACHE: &str = "sandbox.json";
 /// The private temporary directory inside.
 const TMP: &str = "/tmp";
 /// Parts of `/run` that programs need: name services, and the system itself on some distributions.
@@ -48,10 +39,10 @@ const NEEDED_CACHES: [(&str, &str); 2] = [
     ("UV_CACHE_DIR", ".cache/uv"),
 ];
 
-/// A fence that is being put together for one child.
-pub struct Ground {
-    /// The fence.
-    fence: SandboxPolicy,
+/// Builds the sandbox policy of one child process.
+pub struct SandboxBuilder {
+    /// The policy as it stands.
+    policy: SandboxPolicy,
     /// The user's home, links followed.
     home: Option<PathBuf>,
     /// A temporary directory to make before the start and to remove after the end.
@@ -63,9 +54,9 @@ pub struct Ground {
     unmade: Vec<PathBuf>,
 }
 
-/// Who works inside.
+/// The child in a sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Inmate<'a> {
+pub enum Occupant<'a> {
     /// An agent, or what prepares its worktree: the project can be read.
     Agent,
     /// A check, which can read of the project nothing but the objects of Git, and these installed
@@ -73,91 +64,37 @@ pub enum Inmate<'a> {
     Check(&'a [PathBuf]),
 }
 
-/// What comes of a directory of a program's sessions that is not there.
+/// The fate of a directory for a program's sessions that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missing {
+pub enum MissingSessions {
     /// It is made, as the program itself would do outside of a sandbox.
-    IsMade,
+    AreMade,
     /// The program has its sessions elsewhere.
-    StaysOut,
+    StayOut,
 }
 
-/// What works on this machine; looked at once, and kept for later commands.
-pub fn probed(world: &World) -> &SandboxProbe {
-    world.probed.get_or_init(|| {
-        let (cache, path) = (world.state().join(CACHE), program_path(&world.env));
-        known(&cache, &path).unwrap_or_else(|| {
-            let found = probe(&path);
-            let text = serde_json::to_string(&found).unwrap_or_default();
-            // The next command tries again.
-            let _kept = fs::write_private(&cache, text.as_bytes());
-            found
-        })
-    })
-}
-
-/// What is known without trying anything, or what trying says; for looks that write nothing.
-pub fn look(state: &Path, env: &[(OsString, OsString)]) -> SandboxProbe {
-    let path = program_path(env);
-    known(&state.join(CACHE), &path).unwrap_or_else(|| probe(&path))
-}
-
-/// The layer for this project, or for an agent that demands one; refuses where there is none and
-/// nobody has said that none is wanted.
-pub fn layer(world: &World, demand: Option<Demand>) -> Result<SandboxLayer, OpError> {
-    // What was said at the terminal is the user's own last word.
-    let wish = world
-        .sandbox
-        .unwrap_or_else(|| world.config.runs.sandbox.tightened(demand));
-    if wish == SandboxWish::None {
-        return Ok(SandboxLayer::None);
-    }
-    probed(world).layer(wish).map_err(|why| {
-        let next = "install bubblewrap; or, if you accept that agents and checks may do whatever you may: \
-                    `ai run --no-sandbox`, AI_SANDBOX=none, or `runs: {sandbox: none}` in .ai/config.yaml";
-        Refusal::Missing { why: format!("there is no sandbox: {why}"), hint: next.into() }.into()
-    })
-}
-
-/// What the policy says of the network, where a rule speaks of it.
-pub fn network_rule(cx: &Cx, task: &Task) -> Option<DecisionRecord> {
-    let mut question = Question::on_task(Action::RunNetwork, task);
-    question.resource.patterns.clear();
-    let record = ask::answer(cx, &question);
-    (record.rule != DEFAULT_RULE).then_some(record)
-}
-
-/// The network under that answer.
-pub fn under(rule: Option<&DecisionRecord>) -> Network {
-    match rule.map(|record| record.effect) {
-        None | Some(Effect::Allow | Effect::Warn) => Network::On,
-        // Nobody is there to be asked.
-        Some(Effect::RequireApproval | Effect::Deny) => Network::Off,
-    }
-}
-
-impl Ground {
+impl SandboxBuilder {
     /// The part that everybody in it has in common. `tmp` is a directory for temporary files, for
     /// layers that have none of their own.
     pub fn new(
         world: &World,
-        inmate: Inmate<'_>,
+        occupant: Occupant<'_>,
         layer: SandboxLayer,
         network: Network,
         tmp: &Path,
-    ) -> Result<Ground, OpError> {
+    ) -> Result<SandboxBuilder, OpError> {
         let runs = &world.config.runs;
         let limits = ResourceLimits {
             memory_mb: runs.memory_mb,
             processes: runs.processes,
             file_mb: runs.file_mb,
         };
-        let network = if layer == SandboxLayer::None {
-            Network::On
-        } else {
+        let network = if layer.mode().confines() {
             runs.network.and(network)
+        } else {
+            Network::On
         };
-        if !probed_for(world, &layer, network) {
+        if !can_see_to(world, &layer, network) {
             let why = "the Landlock of this kernel cannot take the network away".to_owned();
             return Err(Refusal::Missing {
                 why,
@@ -169,67 +106,79 @@ impl Ground {
             .map(PathBuf::from)
             .and_then(|home| real(&home));
         let home = home.filter(|home| home != Path::new("/"));
-        let mut ground = Ground {
-            fence: SandboxPolicy::new(layer, network, limits),
+        let mut sandbox = SandboxBuilder {
+            policy: SandboxPolicy::new(layer, network, limits),
             home,
             tmp: None,
             caches: Vec::new(),
             unmade: Vec::new(),
         };
-        if ground.fence.layer != SandboxLayer::None {
-            ground.hide_places(world);
-            ground.open_home(world, inmate)?;
-            ground.temporary(world, tmp)?;
-            match inmate {
-                Inmate::Agent => ground.show_project(world),
-                Inmate::Check(environments) => ground.hide_project(world, environments)?,
+        if sandbox.confines() {
+            sandbox.hide_places(world);
+            sandbox.open_home(world, occupant)?;
+            sandbox.temporary(world, tmp)?;
+            match occupant {
+                Occupant::Agent => sandbox.show_project(world),
+                Occupant::Check(environments) => sandbox.hide_project(world, environments)?,
             }
         }
-        Ok(ground)
+        Ok(sandbox)
     }
 
-    /// The fence for the process, and what has to be set in its environment.
-    pub fn fence(&self) -> Option<SandboxPolicy> {
-        let nothing = self.fence.layer == SandboxLayer::None
-            && self.fence.limits == ResourceLimits::default();
-        (!nothing).then(|| self.fence.clone())
+    /// A sandbox that knows of no place.
+    #[cfg(test)]
+    pub fn bare(layer: SandboxLayer, network: Network) -> SandboxBuilder {
+        SandboxBuilder {
+            policy: SandboxPolicy::new(layer, network, ResourceLimits::default()),
+            home: None,
+            tmp: None,
+            caches: Vec::new(),
+            unmade: Vec::new(),
+        }
+    }
+
+    /// The policy for the process; nothing where it would forbid nothing.
+    pub fn policy(&self) -> Option<SandboxPolicy> {
+        let nothing = !self.confines() && self.policy.limits == ResourceLimits::default();
+        (!nothing).then(|| self.policy.clone())
     }
 
     /// Variables that are different inside.
-    pub fn variables(&self) -> Vec<(OsString, OsString)> {
-        match self.fence.layer {
-            SandboxLayer::None => Vec::new(),
-            SandboxLayer::Bubblewrap(_) => vec![("TMPDIR".into(), TMP.into())],
-            _ => self
-                .tmp
-                .iter()
-                .map(|dir| ("TMPDIR".into(), dir.clone().into()))
-                .chain(self.caches.iter().cloned())
-                .collect(),
+    pub fn variables(&self) -> Vec<EnvVariable> {
+        if self.policy.layer.mode().has_private_tmp() {
+            return vec![("TMPDIR".into(), TMP.into())];
         }
+        let tmp = self.tmp.iter();
+        tmp.map(|dir| ("TMPDIR".into(), dir.clone().into()))
+            .chain(self.caches.iter().cloned())
+            .collect()
+    }
+
+    fn confines(&self) -> bool {
+        self.policy.layer.mode().confines()
     }
 
     /// Returns the record of it.
     pub fn used(&self) -> SandboxUsed {
         SandboxUsed {
-            mode: self.fence.layer.mode(),
-            network: self.fence.network,
+            mode: self.policy.layer.mode(),
+            network: self.policy.network,
         }
     }
 
     /// Lets a place be written.
     pub fn write(&mut self, path: &Path) {
-        self.say(path, PathAccess::Write);
+        self.set_access(path, PathAccess::Write);
     }
 
     /// Lets a place be read.
     pub fn read(&mut self, path: &Path) {
-        self.say(path, PathAccess::Read);
+        self.set_access(path, PathAccess::Read);
     }
 
     /// Takes a place out of sight.
     pub fn hide(&mut self, path: &Path) {
-        self.say(path, PathAccess::Hidden);
+        self.set_access(path, PathAccess::Hidden);
     }
 
     /// Lets the program of a command line be found and started, and the files that stand in it be
@@ -251,8 +200,8 @@ impl Ground {
             .collect::<Vec<_>>()
         {
             let Some(real) = real(&path) else { continue };
-            if self.fence.access(&real) == Some(&PathAccess::Hidden)
-                || self.fence.access(&path) == Some(&PathAccess::Hidden)
+            if self.policy.access(&real) == Some(&PathAccess::Hidden)
+                || self.policy.access(&path) == Some(&PathAccess::Hidden)
             {
                 self.read(&path);
                 home::around(&real, self.home.as_deref())
@@ -263,13 +212,18 @@ impl Ground {
     }
 
     /// Leaves an agent's program its login and its sessions.
-    pub fn login(&mut self, manifest: &Manifest, env: &[(OsString, OsString)], missing: Missing) {
+    pub fn login(
+        &mut self,
+        manifest: &Manifest,
+        env: &[(OsString, OsString)],
+        missing: MissingSessions,
+    ) {
         let moved = manifest
             .home
             .as_ref()
             .and_then(|switch| variable(env, switch.env.as_deref()?));
         let moved = moved.map(PathBuf::from).filter(|dir| dir.is_absolute());
-        let makes = missing == Missing::IsMade && self.fence.layer != SandboxLayer::None;
+        let makes = missing == MissingSessions::AreMade && self.confines();
         if let Some(dir) = &moved {
             self.write(dir);
         }
@@ -292,33 +246,34 @@ impl Ground {
     }
 
     fn settings(&mut self, path: PathBuf) {
-        if self.fence.layer != SandboxLayer::None && path.symlink_metadata().is_err() {
+        if self.confines() && path.symlink_metadata().is_err() {
             self.unmade.push(path);
         } else {
             self.read(&path);
         }
     }
 
-    /// What was made meanwhile of what a program may only read: it could run something outside of
-    /// any sandbox, later. Each gets another name, which no program looks for. Returns old and new
-    /// names.
-    pub fn take_away(&self, run: &str) -> Vec<(PathBuf, Result<PathBuf, OpError>)> {
-        let made = self
-            .unmade
-            .iter()
-            .filter(|path| path.symlink_metadata().is_ok());
-        let away = made.map(|path| {
+    /// Gives another name, which no program looks for, to what was made meanwhile of what a program
+    /// may only read: it could run something outside of any sandbox, later. Says what it has done.
+    pub fn take_away(&self, run: &str) -> Vec<String> {
+        let mut planted = Vec::new();
+        for path in &self.unmade {
+            if path.symlink_metadata().is_err() {
+                continue;
+            }
             let mut name = path.clone().into_os_string();
             name.push(format!(".from-{run}"));
             let name = PathBuf::from(name);
-            (
-                path.clone(),
-                fs::rename(path, &name)
-                    .map(|()| name)
-                    .map_err(OpError::from),
-            )
-        });
-        away.collect()
+            let now = match fs::rename(path, &name) {
+                Ok(()) => name.display().to_string(),
+                Err(why) => format!("still there: {}", why),
+            };
+            planted.push(format!(
+                "{} was made, which the agent's program may only read; it is now {now}",
+                path.display()
+            ));
+        }
+        planted
     }
 
     /// Lets an agent work in its worktree, and commit there where the layer can show it a store of
@@ -333,7 +288,7 @@ impl Ground {
         self.write(admin);
         // What is not there cannot be protected, and could be made.
         let own_settings = admin.join("config.worktree");
-        if self.fence.layer != SandboxLayer::None && fs::is_missing(&own_settings) {
+        if self.confines() && fs::is_missing(&own_settings) {
             fs::write_atomic(&own_settings, b"")?;
         }
         // By these Git finds the repository; whoever can change them has every later `git` run a
@@ -346,16 +301,16 @@ impl Ground {
         ] {
             self.read(&steering);
         }
-        let Some(own) = own.filter(|_| self.fence.layer.mode() == SandboxMode::Bubblewrap) else {
+        let Some(own) = own.filter(|_| self.policy.layer.mode().can_stand_in()) else {
             return Ok(());
         };
         own.prepare()?;
         for stand_in in own.stand_ins() {
-            self.fence
+            self.policy
                 .set_access(&stand_in.place, PathAccess::BindWrite(stand_in.with));
         }
         let objects = own.real_objects();
-        self.fence
+        self.policy
             .set_access(&objects.place, PathAccess::BindRead(objects.with));
         Ok(())
     }
@@ -363,7 +318,7 @@ impl Ground {
     /// Lets an agent work in the main checkout itself: all of it but Git's own directory and the
     /// project's settings.
     pub fn checkout(&mut self, root: &Path, common_dir: &Path) -> Result<(), OpError> {
-        if self.fence.layer == SandboxLayer::Landlock {
+        if !self.policy.layer.mode().protects_parts() {
             let why = "Landlock cannot keep an agent out of the .git of the checkout in which it works (isolation: none)";
             let hint = "install bubblewrap, or accept it with `ai run --no-sandbox`".to_owned();
             return Err(Refusal::Missing {
@@ -381,10 +336,10 @@ impl Ground {
 
     /// Removes what was made for the child.
     pub fn clear(&self) -> Result<(), OpError> {
-        if let Some(tmp) = &self.tmp {
-            fs::remove_dir_all(tmp)?;
-        }
-        Ok(())
+        self.tmp
+            .as_deref()
+            .map_or(Ok(()), fs::remove_dir_all)
+            .map_err(OpError::from)
     }
 
     fn hide_places(&mut self, world: &World) {
@@ -397,23 +352,23 @@ impl Ground {
             Some("/var/tmp".into()),
         ];
         for path in hidden.into_iter().flatten() {
-            self.say(&path, PathAccess::Hidden);
+            self.set_access(&path, PathAccess::Hidden);
         }
         for path in RUN {
             self.read(Path::new(path));
         }
     }
 
-    fn open_home(&mut self, world: &World, inmate: Inmate<'_>) -> Result<(), OpError> {
+    fn open_home(&mut self, world: &World, occupant: Occupant<'_>) -> Result<(), OpError> {
         let Some(home) = self.home.clone() else {
             return Ok(());
         };
-        let of_project = match inmate {
-            Inmate::Agent => Vec::new(),
-            Inmate::Check(_) => checkouts(world)?,
+        let of_project = match occupant {
+            Occupant::Agent => Vec::new(),
+            Occupant::Check(_) => checkouts(world)?,
         };
         for (path, access) in home::places(&home, &|name| variable(&world.env, name)) {
-            self.say(&path, access);
+            self.set_access(&path, access);
         }
         for dir in program_path(&world.env) {
             if dir.starts_with(&home) && !is_below(&of_project, &dir) {
@@ -432,7 +387,7 @@ impl Ground {
                     .strip_prefix("~/")
                     .map_or_else(|| PathBuf::from(text), |rest| home.join(rest));
                 if !is_below(&of_project, &path) {
-                    self.say(&path, access.clone());
+                    self.set_access(&path, access.clone());
                 }
             }
         }
@@ -440,8 +395,8 @@ impl Ground {
     }
 
     fn temporary(&mut self, world: &World, tmp: &Path) -> Result<(), OpError> {
-        if self.fence.layer.mode() == SandboxMode::Bubblewrap {
-            self.fence.set_access(Path::new(TMP), PathAccess::Hidden);
+        if self.policy.layer.mode().has_private_tmp() {
+            self.policy.set_access(Path::new(TMP), PathAccess::Hidden);
             return Ok(());
         }
         fs::create_private_dir(tmp)?;
@@ -502,7 +457,7 @@ impl Ground {
             .into_iter()
             .chain(world.places.older())
         {
-            self.say(&dir, PathAccess::Hidden);
+            self.set_access(&dir, PathAccess::Hidden);
         }
     }
 
@@ -513,8 +468,8 @@ impl Ground {
         self.hide_pools(world);
         for dir in checkouts(world)? {
             // Hiding it in something hidden would make a directory of its name there.
-            if self.fence.access(&dir) != Some(&PathAccess::Hidden) {
-                self.say(&dir, PathAccess::Hidden);
+            if self.policy.access(&dir) != Some(&PathAccess::Hidden) {
+                self.set_access(&dir, PathAccess::Hidden);
             }
         }
         self.read(&world.location.common_dir.join("objects"));
@@ -523,78 +478,22 @@ impl Ground {
     }
 
     /// Speaks of a place that is there, under its real name.
-    fn say(&mut self, path: &Path, access: PathAccess) {
+    fn set_access(&mut self, path: &Path, access: PathAccess) {
         let Some(real) = real(path).filter(|real| real != Path::new("/")) else {
             return;
         };
         // A link inside of something hidden is not there itself.
-        if real != path && self.fence.access(path) == Some(&PathAccess::Hidden) {
+        if real != path && self.policy.access(path) == Some(&PathAccess::Hidden) {
             match access {
                 PathAccess::Read => self
-                    .fence
+                    .policy
                     .set_access(path, PathAccess::BindRead(real.clone())),
                 PathAccess::Write => self
-                    .fence
+                    .policy
                     .set_access(path, PathAccess::BindWrite(real.clone())),
                 _ => {}
             }
         }
-        self.fence.set_access(&real, access);
+        self.policy.set_access(&real, access);
     }
-}
-
-/// Every checkout of the project, and the git directory that they share.
-pub fn checkouts(world: &World) -> Result<Vec<PathBuf>, OpError> {
-    let location = &world.location;
-    let linked = registered(&location.common_dir)?
-        .into_iter()
-        .map(|(_, root)| root);
-    let own = [
-        Some(world.root.clone()),
-        location.main_root.clone(),
-        Some(location.common_dir.clone()),
-    ];
-    Ok(own
-        .into_iter()
-        .flatten()
-        .chain(linked)
-        .filter_map(|dir| real(&dir))
-        .collect())
-}
-
-fn is_below(dirs: &[PathBuf], path: &Path) -> bool {
-    real(path).is_some_and(|path| dirs.iter().any(|dir| path.starts_with(dir)))
-}
-
-/// True where an agent's program cannot make a sandbox of its own inside of this one.
-pub fn leaves_no_room(world: &World, used: SandboxUsed) -> bool {
-    match used.mode {
-        SandboxMode::None => false,
-        SandboxMode::Bubblewrap => probed(world).nesting == SandboxNesting::Fails,
-        SandboxMode::Landlock | SandboxMode::Seatbelt => true,
-    }
-}
-
-fn probed_for(world: &World, layer: &SandboxLayer, network: Network) -> bool {
-    network == Network::On || *layer == SandboxLayer::None || probed(world).can_cut_network(layer)
-}
-
-fn real(path: &Path) -> Option<PathBuf> {
-    path.is_absolute()
-        .then(|| std::fs::canonicalize(path).ok())
-        .flatten()
-}
-
-fn variable(env: &[(OsString, OsString)], name: &str) -> Option<OsString> {
-    env.iter()
-        .find(|(key, value)| key == name && !value.is_empty())
-        .map(|(_, value)| value.clone())
-}
-
-/// The absolute directories of `PATH`.
-fn program_path(env: &[(OsString, OsString)]) -> Vec<PathBuf> {
-    let path = variable(env, "PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .filter(|dir| dir.is_absolute())
-        .collect()
 }

@@ -1,4 +1,8 @@
-//! What an agent, a setup and a check may reach.
+//! The sandbox of an agent, a setup and a check: its layer, what it lets them reach, and the one place
+//! that starts a command in it.
 
 pub mod builder;
+pub mod command;
 pub mod home;
+pub mod layer;
+pub mod project;

@@ -1,12 +1,11 @@
-//! The steps of a run up to its findings: worktree, prompt, agent, snapshot, checks.
+//! The step of the agent: it is asked, and what it left is taken.
 
 use crate::base::fs;
 use crate::connector::launch::SessionChoice;
 use crate::domain::event::Event;
 use crate::domain::run::RunStep;
-use crate::domain::sandbox::{Network, SandboxMode};
+use crate::domain::sandbox::Network;
 use crate::git::bystander::BystanderState;
-use crate::git::quarantine::Quarantine;
 use crate::git::shadow::ShadowRepo;
 use crate::git::worktree::{Slot, SlotInfo};
 use crate::ops::cx::commit;
@@ -14,18 +13,17 @@ use crate::ops::error::Doing as _;
 use crate::ops::failpoint;
 use crate::ops::refusal::OpError;
 use crate::ops::run::agent::gate::PolicyGate;
-use crate::ops::run::agent::launch::{AgentStep, AssignedAgent, run_agent};
+use crate::ops::run::agent::launch::{AgentLaunch, AgentPlace, AssignedAgent, launch};
 use crate::ops::run::agent::session;
 use crate::ops::run::model::{AgentEnd, RunCx, Worked};
 use crate::ops::run::recovery::salvage;
-use crate::ops::run::sandbox::builder;
-use crate::ops::run::step::prompt::write_prompt;
-use crate::ops::run::step::{checkout, snapshot};
+use crate::ops::run::sandbox::layer;
+use crate::ops::run::step::{checkout, prompt, snapshot};
 use crate::ops::run::watch::trespass;
 use crate::store::Store;
 
 /// Starts the agent, sees it to its end, and takes what it left.
-pub(crate) fn ask(
+pub(crate) fn work(
     live: &RunCx<'_>,
     crew: &AssignedAgent<'_>,
     store: &mut dyn Store,
@@ -39,18 +37,23 @@ pub(crate) fn ask(
         .is_in_place()
         .then(|| checkout::enter(live))
         .transpose()?;
-    let mark = live.dir.join("started");
+    let mark = live.files.start_mark();
     fs::write_private(&mark, b"")?;
     let before = BystanderState::look(live.repo, &mark)?;
     fs::remove_file(&mark)?;
     let idle = trespass::idle_slots(live, store)?;
     let own = salvage::own_commits(live.world, live.repo, &live.started.run)?;
     let network = ask_network(live, store)?;
-    let end = agent_step(live, crew, store, slot, own.as_ref(), network)?;
+    let place = AgentPlace {
+        slot,
+        own: own.as_ref(),
+        isolation: live.started.run.isolation(),
+    };
+    let end = ask(live, crew, store, place, network)?;
     failpoint::hit("agent")?;
     live.step_even_if_stopped(store, RunStep::Snapshot)?;
     let taken_in = match &own {
-        Some(own) if end.sandbox.mode == SandboxMode::Bubblewrap => {
+        Some(own) if end.reach.sandbox.mode.can_stand_in() => {
             own.take_in(live.repo, shadow, &slot.admin)
         }
         _ => Ok(()),
@@ -69,9 +72,11 @@ pub(crate) fn ask(
         ));
     }
     let seen = trespass::look(live, crew.agent.sandbox, store, &before, &idle)?;
-    worked.end.trespasses = seen.own_words;
+    worked.end.reach.trespasses = seen.own_words;
     worked.remarks.extend(seen.told);
-    worked.remarks.extend(worked.end.planted.iter().cloned());
+    worked
+        .remarks
+        .extend(worked.end.reach.planted.iter().cloned());
     if let Some(entered) = in_place
         && let Some(reference) = entered.leave(&worked.sealed.tree)?
     {
@@ -103,11 +108,11 @@ fn tell_trespass(
     error
 }
 
-/// Whether the policy lets the agent have a network. The answer is recorded where a rule gave one.
+/// Asks the policy whether the agent has a network. The answer is recorded where a rule gave one.
 fn ask_network(live: &RunCx<'_>, store: &mut dyn Store) -> Result<Network, OpError> {
     let cx = live.cx()?;
-    let rule = builder::network_rule(&cx, &live.started.task);
-    let network = builder::under(rule.as_ref());
+    let rule = layer::network_rule(&cx, &live.started.task);
+    let network = layer::network_under(rule.as_ref());
     if let Some(record) = rule {
         commit(store, &cx, |tx, cx| {
             cx.record(
@@ -121,15 +126,18 @@ fn ask_network(live: &RunCx<'_>, store: &mut dyn Store) -> Result<Network, OpErr
     Ok(network)
 }
 
-fn agent_step(
+/// Asks the agent, and once more with a new session where its CLI does not continue the one that it
+/// was given.
+fn ask(
     live: &RunCx<'_>,
     crew: &AssignedAgent<'_>,
     store: &mut dyn Store,
-    slot: &Slot,
-    own: Option<&Quarantine>,
+    place: AgentPlace<'_>,
     network: Network,
 ) -> Result<AgentEnd, OpError> {
-    let worktree = slot
+    let (world, run) = (live.world, &live.started.run);
+    let worktree = place
+        .slot
         .path
         .canonicalize()
         .doing("find the worktree of the run")?;
@@ -139,57 +147,35 @@ fn agent_step(
         worktree,
         parked: None,
     };
-    let mut ask = |session| one_session(live, crew, &mut gate, slot, own, network, session);
-    let session = session::session(&live.started.run);
-    let end = ask(session)?;
-    let (SessionChoice::Resume(id), Some(why)) = (session, session::refusal(&end)) else {
-        return Ok(end);
-    };
-    let why = live.world.redactor().redact_text(&why);
-    live.world.say(&format!(
-        "run {}: session {id} was not continued ({why}); a fresh one begins",
-        live.started.run.id
-    ));
-    session::set_logs_aside(&live.dir)?;
-    write_prompt(live, slot, SessionChoice::New)?;
-    let fresh = ask(SessionChoice::New)?;
-    let planted = [end.planted, fresh.planted].concat();
-    Ok(AgentEnd {
-        resume_refused: Some(why),
-        planted,
-        ..fresh
-    })
-}
-
-fn one_session(
-    live: &RunCx<'_>,
-    crew: &AssignedAgent<'_>,
-    gate: &mut PolicyGate<'_, '_>,
-    slot: &Slot,
-    own: Option<&Quarantine>,
-    network: Network,
-    session: SessionChoice<'_>,
-) -> Result<AgentEnd, OpError> {
-    let prompt = fs::read_text(&live.dir.join("prompt.md"), 64 << 20)?;
-    let step = AgentStep {
-        agent: crew.agent,
-        connector: crew.connector,
-        run: &live.started.run,
-        prompt: &prompt,
-        slot,
-        own,
+    let mut order = AgentLaunch {
+        crew,
+        label: run.id.as_str(),
+        place,
         network,
-        dir: &live.dir,
-        home: &session::home_place(live.world, &live.started.run.worktree),
+        files: &live.files,
+        home: &session::home_place(world, &run.worktree),
         token: &live.started.token,
         limits: &live.policy.limits(),
         budget: &live.started.budget,
-        session,
-        ledger: &crew.ledger,
+        resumed: run.resumed.as_ref(),
     };
-    let end = run_agent(live.world, &step, gate, &live.cancel)?;
-    Ok(AgentEnd {
-        parked: gate.parked.clone(),
-        ..end
-    })
+    let mut end = launch(world, &order, &mut gate, &live.cancel)?;
+    if let Some(resumed) = &run.resumed
+        && let Some(why) = session::refusal(&end)
+    {
+        let why = world.redactor().redact_text(&why);
+        world.say(&format!(
+            "run {}: session {} was not continued ({why}); a fresh one begins",
+            run.id, resumed.session
+        ));
+        live.files.set_logs_aside()?;
+        prompt::write(live, place.slot, SessionChoice::New)?;
+        order.resumed = None;
+        let planted = end.reach.planted;
+        end = launch(world, &order, &mut gate, &live.cancel)?;
+        end.stream.resume_refused = Some(why);
+        end.reach.planted = [planted, end.reach.planted].concat();
+    }
+    end.stream.parked = gate.parked;
+    Ok(end)
 }

@@ -1,12 +1,10 @@
 //! The step of the checks: the task's checks run on the sealed tree.
 
-use std::path::{Path, PathBuf};
-
 use crate::ops::refusal::OpError;
 use crate::ops::run::checks::place::{CheckPlace, Judged};
 use crate::ops::run::checks::runner::{CheckPlan, run_checks};
 use crate::ops::run::model::{Checked, RunCx, Sealed};
-use crate::ops::run::sandbox::builder;
+use crate::ops::run::sandbox::layer;
 
 /// Runs the checks of the run's task.
 pub(crate) fn checks(live: &RunCx<'_>, sealed: &Sealed) -> Result<Vec<Checked>, OpError> {
@@ -20,17 +18,14 @@ pub(crate) fn checks(live: &RunCx<'_>, sealed: &Sealed) -> Result<Vec<Checked>, 
         commit: sealed.commit.as_ref(),
     };
     let mut place = CheckPlace::open(live.world, live.repo, &run.worktree, judged)?;
-    place.network = builder::under(builder::network_rule(&live.cx()?, &live.started.task).as_ref());
+    place.network =
+        layer::network_under(layer::network_rule(&live.cx()?, &live.started.task).as_ref());
     run_checks(
         live.world,
         &place,
         plans,
-        &checks_dir(&live.dir),
+        &live.files.checks(),
         run.id.as_str(),
         &live.cancel,
     )
-}
-
-fn checks_dir(run_dir: &Path) -> PathBuf {
-    run_dir.join("checks")
 }

@@ -4,11 +4,13 @@
 use std::path::Path;
 
 use crate::base::{fs, id};
+use crate::domain::aftermath::AttemptEnd;
+use crate::domain::agent_event::AgentResult;
 use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::ids::{EvidenceId, RunId, TaskId};
 use crate::ops::refusal::OpError;
-use crate::ops::run::agent::{ports, session};
-use crate::ops::run::model::{Findings, RunCx, RunVerdict};
+use crate::ops::run::agent::ports;
+use crate::ops::run::model::{AgentEnd, Findings, RunCx, RunVerdict};
 use crate::ops::run::step::statement;
 use crate::ops::world::World;
 
@@ -82,38 +84,39 @@ pub(crate) fn file_all(
             result,
         )?);
     }
+    let files = &live.files;
+    let [refused_stdout, refused_stderr] = files.refused_logs();
     let logs = [
-        (EvidenceKind::Log, "stdout", "stdout.log"),
-        (EvidenceKind::Log, "stderr", "stderr.log"),
-        (EvidenceKind::Events, "events", "events.jsonl"),
-        (EvidenceKind::Prompt, "prompt", "prompt.md"),
-        (EvidenceKind::Log, "refused stdout", session::REFUSED[0].1),
-        (EvidenceKind::Log, "refused stderr", session::REFUSED[1].1),
+        (EvidenceKind::Log, "stdout", files.stdout()),
+        (EvidenceKind::Log, "stderr", files.stderr()),
+        (EvidenceKind::Events, "events", files.events()),
+        (EvidenceKind::Prompt, "prompt", files.prompt()),
+        (EvidenceKind::Log, "refused stdout", refused_stdout),
+        (EvidenceKind::Log, "refused stderr", refused_stderr),
     ];
     for (kind, name, file) in logs {
-        let path = live.dir.join(file);
-        if path.is_file() {
+        if file.is_file() {
             all.push(file_evidence(
                 world,
                 &filed,
                 kind,
                 name,
-                &path,
+                &file,
                 null.clone(),
             )?);
         }
     }
     let results: Vec<_> = found.checked.iter().map(|check| &check.result).collect();
-    write_json(live, "checks.json", &serde_json::json!(results))?;
+    write_json(live, &files.check_results(), &serde_json::json!(results))?;
     let text = statement::statement(live, found, verdict.cell, &verdict.decision, &all);
-    fs::write_private(&live.dir.join("statement.json"), text.as_bytes())?;
+    fs::write_private(&live.files.statement(), text.as_bytes())?;
     all.push(file_evidence(
         world,
         &filed,
         EvidenceKind::Statement,
         "statement",
-        &live.dir.join("statement.json"),
-        serde_json::json!({ "sandbox": found.end.sandbox, "warnings": verdict.warnings }),
+        &live.files.statement(),
+        serde_json::json!({ "sandbox": found.sandbox(), "warnings": verdict.warnings }),
     )?);
     write_summary(live, found, verdict)?;
     Ok(all)
@@ -121,26 +124,44 @@ pub(crate) fn file_all(
 
 fn write_summary(live: &RunCx<'_>, found: &Findings, verdict: &RunVerdict) -> Result<(), OpError> {
     let run = &live.started.run;
-    let end = &found.end;
-    let agent =
-        serde_json::json!({ "end": end.end, "duration_ms": end.duration_ms, "result": end.result });
+    let process = found.end.as_ref().map(|end| &end.process);
+    let sandbox = found.sandbox();
     let summary = serde_json::json!({
         "run": run.id, "task": run.task, "agent": run.agent, "connector": run.connector, "model": run.model,
         "base": run.base, "target": run.target, "branch": run.branch, "tree": found.sealed.tree.to_string(),
         "commit": found.sealed.commit.as_ref().map(ToString::to_string), "own_commits": found.sealed.own_commits,
         "verdict": verdict.cell, "outcome": verdict.outcome, "summary": verdict.summary, "warnings": verdict.warnings,
-        "diff": found.stats, "checks": found.checked.iter().map(|c| &c.result).collect::<Vec<_>>(), "process": agent,
-        "ports": ports::of_run(&live.world.config, &live.dir, &run.worktree)?,
+        "diff": found.stats, "checks": found.checked.iter().map(|c| &c.result).collect::<Vec<_>>(),
+        "process": process_summary(found),
+        "ports": ports::of_run(&live.world.config, &live.files, &run.worktree)?,
         "isolation": run.isolation(),
-        "sandbox": end.sandbox.mode, "network": end.sandbox.network, "adopted": run.adopted,
-        "routing": run.routed, "budget": end.budget, "resumed": run.resumed, "resume_refused": end.resume_refused,
-        "stall": end.stall, "held": end.held,
+        "sandbox": sandbox.mode, "network": sandbox.network, "adopted": run.adopted,
+        "routing": run.routed, "budget": process.and_then(|process| process.budget.as_ref()), "resumed": run.resumed,
+        "resume_refused": found.resume_refused(),
+        "stall": process.map_or(&[][..], |process| &process.stall),
+        "held": process.map(|process| process.held).unwrap_or_default(),
     });
-    write_json(live, "run.json", &summary)
+    write_json(live, &live.files.summary(), &summary)
 }
 
-fn write_json(live: &RunCx<'_>, name: &str, value: &serde_json::Value) -> Result<(), OpError> {
+/// The agent's process and the conclusion from its stream. Of work that was done outside of `ai`,
+/// there is the word of who hands it in.
+fn process_summary(found: &Findings) -> serde_json::Value {
+    match &found.end {
+        Some(AgentEnd {
+            process, stream, ..
+        }) => serde_json::json!({
+            "end": process.end, "duration_ms": process.duration_ms, "result": stream.result,
+        }),
+        None => serde_json::json!({
+            "end": AttemptEnd::OUTSIDE.process, "duration_ms": 0,
+            "result": AgentResult::of(AttemptEnd::OUTSIDE.stream.clone()),
+        }),
+    }
+}
+
+fn write_json(live: &RunCx<'_>, file: &Path, value: &serde_json::Value) -> Result<(), OpError> {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
     let text = live.world.redactor().redact_text(&text);
-    Ok(fs::write_private(&live.dir.join(name), text.as_bytes())?)
+    fs::write_private(file, text.as_bytes()).map_err(OpError::from)
 }

@@ -45,7 +45,7 @@ pub fn pointers(worktree: &Path) -> Vec<&'static str> {
 }
 
 /// Writes the prompt of a run into its directory, without secrets.
-pub(crate) fn write_prompt(
+pub(crate) fn write(
     live: &RunCx<'_>,
     slot: &Slot,
     session: SessionChoice<'_>,
@@ -69,10 +69,7 @@ pub(crate) fn write_prompt(
         .world
         .redactor()
         .redact_text(&assemble(&live.started.task, &around));
-    Ok(fs::write_private(
-        &live.dir.join("prompt.md"),
-        text.as_bytes(),
-    )?)
+    fs::write_private(&live.files.prompt(), text.as_bytes()).map_err(OpError::from)
 }
 
 /// The whole prompt.

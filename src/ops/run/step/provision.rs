@@ -4,7 +4,11 @@
 
 use crate::base::text::counted;
 use crate::domain::agent::Agent;
+use crate::domain::process_end::ProcessEnd;
 use crate::ops::run::model::RunCx;
+use crate::ops::run::sandbox::command::{CommandOutput, ConfinedCommand, join_logs, words};
+use crate::ops::run::sandbox::layer;
+use crate::store::Store;
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -13,7 +17,7 @@ use std::path::Path;
 use crate::base::fs;
 use crate::base::seed::{CopyMethod, SeedReport, may_be_made, seed};
 use crate::base::text::path_bytes;
-use crate::config::{CacheMode, CommandLine};
+use crate::config::CacheMode;
 use crate::domain::event::Event;
 use crate::domain::evidence::EvidenceKind;
 use crate::git::worktree::{Slot, WorktreePool};
@@ -22,15 +26,11 @@ use crate::ops::lease;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::agent::ports;
 use crate::ops::run::checks::environment::{Installed, checkouts, relocated};
-use crate::ops::run::checks::process::words;
-use crate::ops::run::checks::runner::{SETUP_LIMIT, process_end, runtime};
-use crate::ops::run::sandbox::builder::{self, Ground, Inmate};
+use crate::ops::run::checks::runner::SETUP_LIMIT;
+use crate::ops::run::sandbox::builder::{Occupant, SandboxBuilder};
 use crate::ops::run::step::evidence::{Filed, file_evidence};
-use crate::process::environment::child_environment;
-use crate::process::supervise::{
-    CommandEnd, CommandLimits, OutputTo, QuietObserver, SpawnSpec, StdinSource, supervise,
-};
-use crate::store::Store;
+use crate::process::environment::{EnvVariable, child_environment};
+use crate::process::supervise::{CommandLimits, QuietObserver, StdinSource};
 
 /// The list of ignored files that worktrees need, in `.gitignore` syntax.
 const INCLUDE: &str = ".worktreeinclude";
@@ -47,17 +47,14 @@ pub(crate) fn provision(
 ) -> Result<(), OpError> {
     include(live, &slot.path)?;
     seed_caches(live, &slot.path)?;
-    let ports = ports::of_run(&live.world.config, &live.dir, &slot.name)?;
-    match &live.world.config.runs.setup {
-        Some(command) => setup(
-            live,
-            agent,
-            store,
-            (slot, command),
-            &ports::variables(&ports),
-        ),
-        None => Ok(()),
-    }
+    // Chosen even where there is no setup: the agent gets the same.
+    ports::of_run(&live.world.config, &live.files, &slot.name)?;
+    let Some(command) = &live.world.config.runs.setup else {
+        return Ok(());
+    };
+    let argv = words(command);
+    let sandbox = sandbox(live, agent, slot, &argv)?;
+    setup(live, store, slot, argv, sandbox)
 }
 
 /// Brings the caches of the main checkout into the worktree, where it has none of its own yet. One
@@ -175,101 +172,92 @@ fn bring(root: &Path, worktree: &Path, path: &Path) -> Result<Option<&'static st
 
 fn setup(
     live: &RunCx<'_>,
-    agent: &Agent,
     store: &mut dyn Store,
-    (slot, command): (&Slot, &CommandLine),
-    ports: &[(OsString, OsString)],
+    slot: &Slot,
+    argv: Vec<OsString>,
+    sandbox: SandboxBuilder,
 ) -> Result<(), OpError> {
-    let argv = words(command);
-    let ground = ground(live, agent, slot, &argv)?;
-    let used = ground.used();
+    let used = sandbox.used();
     live.world
         .say(&format!("setup of the worktree (sandbox: {used})"));
-    let log = live.dir.join("setup.log");
-    let runs = &live.world.config.runs;
-    // As checks have it: by this, tools know that there is nobody to ask.
-    let unattended = vec![("CI".into(), "true".into())];
-    let inherited = child_environment(&live.world.env, &runs.env_pass, &[]);
-    let (moved, _) = relocated(
-        &inherited,
-        &checkouts(live.world)?,
-        &slot.path,
-        Installed::LeftAlone,
-    );
-    let set = [unattended, moved, ground.variables(), ports.to_vec()].concat();
-    let spec = SpawnSpec {
+    let (log, errors) = live.files.setup_logs();
+    let command = ConfinedCommand {
         argv,
         cwd: slot.path.clone(),
-        env: child_environment(&live.world.env, &runs.env_pass, &set),
+        env: setup_environment(live, slot)?,
         stdin: StdinSource::Null,
-        run_id: Some(live.started.run.id.to_string()),
-        files: None,
+        label: live.started.run.id.to_string(),
+        watched: None,
         cgroup: None,
-        sandbox: ground.fence(),
         limits: CommandLimits {
             total: Some(SETUP_LIMIT),
             silence: None,
-            grace: runs.grace,
+            grace: live.world.config.runs.grace,
             output_cap: 16 << 20,
         },
-        stdout: OutputTo::File(log.clone()),
-        stderr: OutputTo::File(live.dir.join("setup.stderr")),
+        output: CommandOutput::Files(log.clone(), errors.clone()),
     };
-    let done = runtime()?.block_on(supervise(
-        &spec,
-        live.world.redactor(),
-        &mut QuietObserver,
-        &live.cancel,
-    ));
-    ground.clear()?;
-    let done = done?;
-    let errors = live.dir.join("setup.stderr");
-    fs::append(&log, &fs::read_capped(&errors, LOG_CAP)?)?;
-    fs::remove_file(&errors)?;
-    let end = process_end(&done.end, done.oom, SETUP_LIMIT);
-    let duration_ms = u64::try_from(done.duration.as_millis()).unwrap_or(u64::MAX);
+    let ended = command.run(live.world, sandbox, &mut QuietObserver, &live.cancel)?;
+    join_logs(&log, &errors, LOG_CAP)?;
+    let end = &ended.process;
     file(
         live,
         store,
         &log,
-        serde_json::json!({ "end": end, "duration_ms": duration_ms, "sandbox": used }),
+        serde_json::json!({ "end": end, "duration_ms": ended.duration_ms(), "sandbox": used }),
     )?;
-    match done.end {
-        CommandEnd::Exited(0) => Ok(()),
-        _ => {
-            let why = end
-                .trouble()
-                .unwrap_or_else(|| "it did not succeed".to_owned());
-            let text = format!(
-                "the setup command failed: {why}; its output is in {}",
-                log.display()
-            );
-            Err(Refusal::Environment(text).into())
-        }
+    if *end == (ProcessEnd::Exited { code: 0 }) {
+        return Ok(());
     }
+    let why = end
+        .trouble()
+        .unwrap_or_else(|| "it did not succeed".to_owned());
+    let text = format!(
+        "the setup command failed: {why}; its output is in {}",
+        log.display()
+    );
+    Err(Refusal::Environment(text).into())
+}
+
+/// The environment of the setup: what leads into the main checkout leads into the worktree.
+fn setup_environment(live: &RunCx<'_>, slot: &Slot) -> Result<Vec<EnvVariable>, OpError> {
+    let (world, runs) = (live.world, &live.world.config.runs);
+    // As checks have it: by this, tools know that there is nobody to ask.
+    let unattended = vec![("CI".into(), "true".into())];
+    let inherited = child_environment(&world.env, &runs.env_pass, &[]);
+    let (moved, _) = relocated(
+        &inherited,
+        &checkouts(world)?,
+        &slot.path,
+        Installed::LeftAlone,
+    );
+    let ports = ports::of_run(&world.config, &live.files, &slot.name)?;
+    let set = [unattended, moved, ports::variables(&ports)].concat();
+    Ok(child_environment(&world.env, &runs.env_pass, &set))
 }
 
 /// A setup may write in its worktree and in the caches of build tools, as the agent may. Its words
 /// are the project's; what it starts came with the dependencies, or from the network where the
 /// policy leaves it one.
-fn ground(
+fn sandbox(
     live: &RunCx<'_>,
     agent: &Agent,
     slot: &Slot,
     argv: &[OsString],
-) -> Result<Ground, OpError> {
-    let layer = builder::layer(live.world, agent.sandbox)?;
-    let network = builder::under(builder::network_rule(&live.cx()?, &live.started.task).as_ref());
-    let mut ground = Ground::new(
+) -> Result<SandboxBuilder, OpError> {
+    let layer = layer::layer(live.world, agent.sandbox)?;
+    let network =
+        layer::network_under(layer::network_rule(&live.cx()?, &live.started.task).as_ref());
+    let mut sandbox = SandboxBuilder::new(
         live.world,
-        Inmate::Agent,
+        Occupant::Agent,
         layer,
         network,
-        &live.dir.join("tmp"),
+        &live.files.tmp(),
     )?;
-    ground.programs(argv, &live.world.env);
-    ground.worktree(&slot.path, &slot.admin, None)?;
-    Ok(ground)
+    sandbox.programs(argv, &live.world.env);
+    sandbox.worktree(&slot.path, &slot.admin, None)?;
+    Ok(sandbox)
 }
 
 /// However it ended, its log is evidence.

@@ -128,8 +128,8 @@ pub(crate) fn move_branch(live: &RunCx<'_>, commit: &Oid) -> Result<(), OpError>
         None => ExpectedRef::Absent,
     };
     live.repo
-        .swap_ref(&name, Some(commit), &expected, "ai: snapshot of the run")?;
-    Ok(())
+        .swap_ref(&name, Some(commit), &expected, "ai: snapshot of the run")
+        .map_err(OpError::from)
 }
 
 /// The patch that was written.
@@ -155,7 +155,7 @@ pub(crate) fn write_patch(
 ) -> Result<(Written, DiffStats), OpError> {
     let patch = shadow.patch(&sealed.base_tree, &sealed.tree, PATCH_CAP)?;
     let stats = shadow.stats(&sealed.base_tree, &sealed.tree)?;
-    let file = live.dir.join("diff.patch");
+    let file = live.files.patch();
     let shown = live.world.redactor().redact(&patch.text);
     fs::write_private(&file, &shown)?;
     Ok((

@@ -38,9 +38,9 @@ pub(crate) fn statement(
         "task": run.task, "run": run.id, "epoch": run.id.epoch(), "agent": run.agent, "connector": run.connector,
         "base": run.base, "branch": run.branch, "verdict": cell, "checks": checks, "decision": decision.id,
         "policyDigest": decision.policy_digest, "isolation": run.isolation(),
-        "sandbox": found.end.sandbox.mode,
-        "network": found.end.sandbox.network, "startedMs": run.started_ms,
-        "resumed": run.resumed, "resumeRefused": found.end.resume_refused,
+        "sandbox": found.sandbox().mode,
+        "network": found.sandbox().network, "startedMs": run.started_ms,
+        "resumed": run.resumed, "resumeRefused": found.resume_refused(),
     });
     canonical(&serde_json::json!({
         "_type": "https://in-toto.io/Statement/v1",

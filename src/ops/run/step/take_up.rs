@@ -2,8 +2,6 @@
 //! agent ended, and what was seen in its tree. With the commit in the store, the successor judges
 //! the same work instead of asking an agent again.
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 
 use crate::base::fs;
@@ -12,13 +10,11 @@ use crate::git::Oid;
 use crate::git::shadow::ShadowRepo;
 use crate::ops::error::Kept as _;
 use crate::ops::refusal::OpError;
-use crate::ops::run::agent::launch;
+use crate::ops::run::files::RunDir;
 use crate::ops::run::model::{AgentEnd, RunCx, Sealed, Worked};
 use crate::ops::run::step::snapshot::move_branch;
 use crate::store::Store;
 
-/// The file in the run's directory.
-const FILE: &str = "agent.json";
 /// Larger ones were not written by `ai`.
 const CAP: u64 = 64 << 20;
 
@@ -42,7 +38,7 @@ pub(crate) fn leave(live: &RunCx<'_>, worked: &Worked) -> Result<(), OpError> {
     };
     let text = serde_json::to_string_pretty(&left).unwrap_or_default();
     let text = live.world.redactor().redact_text(&text);
-    Ok(fs::write_private(&live.dir.join(FILE), text.as_bytes())?)
+    fs::write_private(&live.files.agent_end(), text.as_bytes()).map_err(OpError::from)
 }
 
 /// The work of the lost run that this one takes up; nothing where it cannot be had whole, so that
@@ -65,8 +61,8 @@ pub(crate) fn take_up(
         Oid::parse(tree).kept("the tree of the run")?,
         Oid::parse(commit).kept("the commit of the run")?,
     );
-    let dir = live.world.run_dir(from);
-    let Some(left) = read(&dir)? else {
+    let files = RunDir::of(live.world, from);
+    let Some(left) = read(&files)? else {
         return Ok(None);
     };
     if !live.repo.has_object(&commit)? {
@@ -75,9 +71,7 @@ pub(crate) fn take_up(
     let base_tree = live.base_tree(shadow)?;
     let changed = shadow.changed_paths(&base_tree, &tree)?;
     move_branch(live, &commit)?;
-    for log in launch::LOGS {
-        fs::copy_if_there(&dir.join(log), &live.dir.join(log))?;
-    }
+    live.files.copy_logs_of(&files)?;
     live.world.say(&format!(
         "taking up the work of run {from}, which was cut off after its agent had ended"
     ));
@@ -98,12 +92,12 @@ pub(crate) fn take_up(
 
 /// True where a run left enough to be taken up. Only work of an agent that got to its end is: what
 /// a failed attempt left goes the way of failed attempts.
-pub(crate) fn is_left(dir: &Path) -> bool {
-    matches!(read(dir), Ok(Some(_)))
+pub(crate) fn is_left(files: &RunDir) -> bool {
+    matches!(read(files), Ok(Some(_)))
 }
 
-fn read(dir: &Path) -> Result<Option<Left>, OpError> {
-    let text = fs::read_text_if_there(&dir.join(FILE), CAP)?;
+fn read(files: &RunDir) -> Result<Option<Left>, OpError> {
+    let text = fs::read_text_if_there(&files.agent_end(), CAP)?;
     let left: Option<Left> = text.and_then(|text| serde_json::from_str(&text).ok());
     Ok(left.filter(|left| left.lifecycle == Lifecycle::Finished))
 }

@@ -1,11 +1,15 @@
 //! The end of a run: verdict, evidence and what becomes of the task, in one fenced transaction.
 
 use crate::base::text::counted;
+use crate::domain::action::Action;
 use crate::domain::aftermath::{
     CheckEnd, JudgedAttempt, Objection, ProviderRefusal, TreeChange, refused_in_a_row, summary,
     used_tool_in_words,
 };
+use crate::domain::decision::DecisionRecord;
 use crate::domain::routing::Relief;
+use crate::domain::task::Task;
+use crate::ops::ask::{self, Question};
 use crate::ops::run::checks::runner::verification;
 use crate::ops::run::model::{AgentEnd, Checked, Findings, RunCx, RunReport, RunVerdict};
 use crate::ops::run::step::evidence;
@@ -25,10 +29,9 @@ use crate::ops::refusal::{self, OpError, Refusal, Thing};
 use crate::ops::route::{self, Wish};
 use crate::ops::run::agent::tools;
 use crate::ops::run::choose::Registered;
-use crate::ops::run::judge;
 use crate::ops::scrub::redact_record;
 use crate::ops::world::identity;
-use crate::ops::{ask, failpoint, lease, lock, patterns};
+use crate::ops::{failpoint, lease, lock, patterns};
 use crate::store::Store;
 
 /// Judges the findings, files the evidence and ends the run.
@@ -46,18 +49,18 @@ pub(crate) fn finish(
     let runs = store.read(|tx| tx.runs(&live.started.task.id))?;
     let refusal = ProviderRefusal {
         lifecycle: findings.lifecycle,
-        stream: &findings.end.result.outcome,
+        stream: findings.attempt().stream,
         before: refused_in_a_row(&runs),
         seed: live.started.run.id.as_str(),
     };
     let paused_until_ms = refusal.paused_until_ms(cx.now.wall_ms);
-    let counted = counted_before(live, store, &findings.end)?;
+    let counted = counted_before(live, store, &findings)?;
     let end = run_end(
         &cx,
         &live.started.run,
         counted,
         &verdict,
-        &findings.end,
+        findings.end.as_ref(),
         paused_until_ms,
     );
     let relief = if refused {
@@ -69,7 +72,7 @@ pub(crate) fn finish(
     let judged = JudgedAttempt {
         outcome: verdict.outcome,
         lifecycle: findings.lifecycle,
-        end: findings.end.attempt(),
+        end: findings.attempt(),
         summary: &verdict.summary,
         change: TreeChange::of(&findings.changed),
         branch: &run.branch,
@@ -132,7 +135,7 @@ pub(crate) fn finish(
         cell,
         outcome,
         summary,
-        dir: live.dir.clone(),
+        dir: live.files.path().to_owned(),
         warnings,
         relief,
     })
@@ -177,7 +180,7 @@ fn tell_refusal(live: &RunCx<'_>, run: &Run, lifecycle: Lifecycle) {
 fn counted_before(
     live: &RunCx<'_>,
     store: &mut dyn Store,
-    end: &AgentEnd,
+    found: &Findings,
 ) -> Result<RunUsage, OpError> {
     let run = &live.started.run;
     if let Some(adopted) = &run.adopted {
@@ -187,7 +190,7 @@ fn counted_before(
     let continued = run
         .resumed
         .as_ref()
-        .filter(|_| end.resume_refused.is_none());
+        .filter(|_| found.resume_refused().is_none());
     Ok(continued.map_or_else(RunUsage::default, |resumed| resumed.used))
 }
 
@@ -196,25 +199,25 @@ fn run_end(
     run: &Run,
     before: RunUsage,
     verdict: &RunVerdict,
-    end: &AgentEnd,
+    end: Option<&AgentEnd>,
     paused_until_ms: Option<i64>,
 ) -> RunEnd {
+    let stream = end.map(|end| &end.stream);
+    let process = end.map(|end| &end.process);
     RunEnd {
         at_ms: cx.now.wall_ms,
         cell: verdict.cell,
         outcome: verdict.outcome,
         summary: verdict.summary.clone(),
         took_ms: Some(run.age_ms(&cx.now)),
-        usage: end
-            .result
-            .usage
-            .as_ref()
+        usage: stream
+            .and_then(|stream| stream.result.usage.as_ref())
             .map(|usage| RunUsage::from(usage).since(before)),
         paused_until_ms,
-        budget: end.budget.clone(),
-        session: end.result.session_id.clone(),
-        resume_refused: end.resume_refused.clone(),
-        stall: end.stall.clone(),
+        budget: process.and_then(|process| process.budget.clone()),
+        session: stream.and_then(|stream| stream.result.session_id.clone()),
+        resume_refused: stream.and_then(|stream| stream.resume_refused.clone()),
+        stall: process.map_or_else(Vec::new, |process| process.stall.clone()),
     }
 }
 
@@ -226,7 +229,7 @@ fn judge_all(
 ) -> Result<RunVerdict, OpError> {
     let (task, run) = (&live.started.task, &live.started.run);
     let lines = found.stats.insertions + found.stats.deletions;
-    let (mut policy, mut decision) = judge::policy_verdict(cx, task, run, &found.changed, lines);
+    let (mut policy, mut decision) = policy_verdict(cx, task, run, &found.changed, lines);
     redact_record(&mut decision, live.world.redactor());
     if policy == PolicyVerdict::NeedsApproval && store.read(|tx| ask::approved(tx, &decision))? {
         policy = policy.approved();
@@ -234,9 +237,10 @@ fn judge_all(
     let mut warnings = look_closer(live, found);
     let held = locked_by_others(live, store, cx, &found.changed)?;
     warnings.extend(held.iter().cloned());
-    let tools = tools::judged(cx, task, run.id.as_str(), &found.end.tools);
+    let used: &[String] = found.end.as_ref().map_or(&[], |end| &end.stream.tools);
+    let tools = tools::judged(cx, task, run.id.as_str(), used);
     warnings.extend(tools.iter().map(used_tool_in_words));
-    let trespasses = &found.end.trespasses;
+    let trespasses: &[String] = found.end.as_ref().map_or(&[], |end| &end.reach.trespasses);
     if !trespasses.is_empty() {
         warnings.push(format!(
             "by its own words the agent changed outside of its worktree: {}",
@@ -261,7 +265,7 @@ fn judge_all(
     };
     let outcome = cell.outcome();
     let checks: Vec<CheckEnd<'_>> = found.checked.iter().map(Checked::end).collect();
-    let summary = summary(outcome, &found.end.attempt(), &checks, &strictest.reason);
+    let summary = summary(outcome, &found.attempt(), &checks, &strictest.reason);
     let summary = live.world.redactor().redact_text(&summary);
     let warnings = warnings
         .iter()
@@ -315,17 +319,20 @@ fn look_closer(live: &RunCx<'_>, found: &Findings) -> Vec<String> {
         let shown: Vec<String> = outside.iter().take(10).cloned().collect();
         warnings.push(format!("outside the task's paths: {}", shown.join(", ")));
     }
-    if let (Some(from), Some(why)) = (&live.started.run.resumed, &found.end.resume_refused) {
+    if let (Some(from), Some(why)) = (&live.started.run.resumed, found.resume_refused()) {
         warnings.push(format!(
             "session {} of run {} was not continued: {why}",
             from.session, from.run
         ));
     }
-    warnings.extend(found.end.unwritten.iter().cloned());
-    if found.end.leftovers > 0 {
+    let Some(AgentEnd { process, .. }) = &found.end else {
+        return warnings;
+    };
+    warnings.extend(process.unwritten.iter().cloned());
+    if process.leftovers > 0 {
         warnings.push(format!(
             "the agent left {} behind, now ended",
-            counted(found.end.leftovers, "process")
+            counted(process.leftovers, "process")
         ));
     }
     warnings
@@ -385,4 +392,22 @@ fn freshness(live: &RunCx<'_>, found: &Findings) -> Result<Freshness, OpError> {
             source: Box::new(error),
         }),
     }
+}
+
+/// Asks the policy about the changed paths, with its record.
+pub fn policy_verdict(
+    cx: &Cx,
+    task: &Task,
+    run: &Run,
+    changed: &[ChangedPath],
+    lines: u64,
+) -> (PolicyVerdict, DecisionRecord) {
+    let mut question = Question::on_task(Action::RunFinish, task);
+    question.resource.run = Some(run.id.to_string());
+    question.resource.patterns.clear();
+    question.resource.paths = changed.iter().map(|c| c.path.clone()).collect();
+    question.facts.diff_files = Some(changed.len() as u64);
+    question.facts.diff_lines = Some(lines);
+    let record = ask::answer(cx, &question);
+    (PolicyVerdict::of(record.effect), record)
 }

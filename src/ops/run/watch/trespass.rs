@@ -6,11 +6,9 @@
 //! changed: that is a trespass, and denied.
 
 use std::collections::BTreeSet;
-use std::io::BufRead;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use crate::base::fs;
 use crate::base::path::plain;
 use crate::base::text::path_bytes;
 use crate::domain::agent_event::AgentEvent;
@@ -21,15 +19,13 @@ use crate::git::worktree::{PoolLimits, SlotInfo, WorktreePool};
 use crate::git::{GitError, Head};
 use crate::ops::error::Doing as _;
 use crate::ops::refusal::OpError;
+use crate::ops::run::files::EventKind;
 use crate::ops::run::model::RunCx;
-use crate::ops::run::sandbox::builder;
+use crate::ops::run::sandbox::layer;
 use crate::ops::run::watch::home;
 use crate::ops::trust;
-use crate::process::sandbox::SandboxLayer;
 use crate::store::Store;
 
-/// What stands in every event that names a changed file.
-const KIND: &[u8] = b"file_change";
 /// So many names stand in one warning.
 const SHOWN: usize = 8;
 
@@ -144,7 +140,7 @@ pub(crate) fn look(
 
 /// Looks at the user's home, unless a sandbox gave the agent another one.
 fn in_home(live: &RunCx<'_>, demand: Option<Demand>, before: &BystanderState) -> Vec<PathBuf> {
-    let is_open = builder::layer(live.world, demand).is_ok_and(|layer| layer == SandboxLayer::None);
+    let is_open = layer::layer(live.world, demand).is_ok_and(|layer| !layer.mode().confines());
     let home = live
         .world
         .env
@@ -174,10 +170,6 @@ fn in_slot(
 /// The files that the agent's own events name as changed. Shell commands change files without such
 /// an event.
 fn claimed(live: &RunCx<'_>) -> Result<BTreeSet<PathBuf>, OpError> {
-    // Line by line: a talkative agent leaves more than should be in memory at once.
-    let Ok(mut reader) = fs::reader(&live.dir.join("events.jsonl")) else {
-        return Ok(BTreeSet::new());
-    };
     let run = &live.started.run;
     let worktree = if run.is_in_place() {
         live.world.root.clone()
@@ -186,20 +178,11 @@ fn claimed(live: &RunCx<'_>) -> Result<BTreeSet<PathBuf>, OpError> {
     };
     // An agent may have taken it away.
     let worktree = std::fs::canonicalize(&worktree).unwrap_or(worktree);
-    let (mut found, mut line) = (BTreeSet::new(), Vec::new());
-    while reader
-        .read_until(b'\n', &mut line)
-        .doing("read the events of the agent")?
-        > 0
-    {
-        let names_one = line.windows(KIND.len()).any(|window| window == KIND);
-        if let Some(AgentEvent::FileChange { path, .. }) = names_one
-            .then(|| serde_json::from_slice(&line).ok())
-            .flatten()
-        {
+    let mut found = BTreeSet::new();
+    for event in live.files.events_of(EventKind::FileChange) {
+        if let AgentEvent::FileChange { path, .. } = event.doing("read the events of the agent")? {
             found.insert(plain(&worktree.join(path)));
         }
-        line.clear();
     }
     Ok(found)
 }

@@ -1,0 +1,352 @@
+//! The files of a run: the one owner of every name in a run's directory, and the reader of its
+//! events.
+
+use std::io::{self, BufRead};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::base::fs;
+use crate::domain::agent_event::AgentEvent;
+use crate::domain::ids::RunId;
+use crate::ops::refusal::OpError;
+use crate::ops::world::World;
+
+/// Below the state directory: the directories of all runs.
+const RUNS: &str = "runs";
+/// The outputs of an agent and the events made of them, each in a file that may be cut off.
+pub(crate) const AGENT_LOGS: [&str; 3] = ["stdout.log", "stderr.log", "events.jsonl"];
+/// The outputs of a CLI that refused to continue a session, beside the names under which they are
+/// kept.
+const REFUSED_LOGS: [(&str, &str); 2] = [
+    ("stdout.log", "refused-stdout.log"),
+    ("stderr.log", "refused-stderr.log"),
+];
+
+/// The directory of one run.
+#[derive(Debug, Clone)]
+pub struct RunDir(PathBuf);
+
+impl RunDir {
+    /// The directory of a run of this project.
+    pub fn of(world: &World, run: &RunId) -> RunDir {
+        RunDir(world.state().join(RUNS).join(run.as_str()))
+    }
+
+    /// A directory elsewhere, for an agent that belongs to no run.
+    pub(crate) fn at(path: PathBuf) -> RunDir {
+        RunDir(path)
+    }
+
+    /// The directory itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Makes the directory, readable by its owner alone.
+    pub(crate) fn make(&self) -> Result<(), OpError> {
+        fs::create_private_dir(&self.0).map_err(OpError::from)
+    }
+
+    /// The trace of the choice of the agent.
+    pub(crate) fn routing(&self) -> PathBuf {
+        self.0.join("routing.json")
+    }
+
+    /// The prompt, without secrets.
+    pub(crate) fn prompt(&self) -> PathBuf {
+        self.0.join("prompt.md")
+    }
+
+    /// The named pipe through which a conversation is held.
+    pub(crate) fn stdin(&self) -> PathBuf {
+        self.0.join("stdin")
+    }
+
+    /// The agent's standard output.
+    pub(crate) fn stdout(&self) -> PathBuf {
+        self.0.join("stdout.log")
+    }
+
+    /// The agent's standard error.
+    pub(crate) fn stderr(&self) -> PathBuf {
+        self.0.join("stderr.log")
+    }
+
+    /// The events that were made of the agent's standard output, one a line.
+    pub fn events(&self) -> PathBuf {
+        self.0.join("events.jsonl")
+    }
+
+    /// The log of the setup command, and its standard error until it has ended.
+    pub(crate) fn setup_logs(&self) -> (PathBuf, PathBuf) {
+        (self.0.join("setup.log"), self.0.join("setup.stderr"))
+    }
+
+    /// The temporary directory of a child, for sandboxes that have none of their own.
+    pub(crate) fn tmp(&self) -> PathBuf {
+        self.0.join("tmp")
+    }
+
+    /// A file that is made when the agent is started, for the time of the file system's own clock.
+    pub(crate) fn start_mark(&self) -> PathBuf {
+        self.0.join("started")
+    }
+
+    /// The ports that were chosen.
+    pub(crate) fn ports(&self) -> PathBuf {
+        self.0.join("ports.json")
+    }
+
+    /// The name of the cgroup, for whoever finds the run dead.
+    pub(crate) fn cgroup(&self) -> PathBuf {
+        self.0.join("cgroup")
+    }
+
+    /// The agent's end, for a run that takes the work up.
+    pub(crate) fn agent_end(&self) -> PathBuf {
+        self.0.join("agent.json")
+    }
+
+    /// The patch, without secrets.
+    pub(crate) fn patch(&self) -> PathBuf {
+        self.0.join("diff.patch")
+    }
+
+    /// The directory of the logs of checks.
+    pub(crate) fn checks(&self) -> PathBuf {
+        self.0.join("checks")
+    }
+
+    /// The directory of the logs of checks that an accept runs on a tree.
+    pub fn accept_checks(&self, tree: &str) -> PathBuf {
+        self.0.join(format!("accept-{tree}"))
+    }
+
+    /// The results of the checks.
+    pub(crate) fn check_results(&self) -> PathBuf {
+        self.0.join("checks.json")
+    }
+
+    /// The statement over the evidence.
+    pub(crate) fn statement(&self) -> PathBuf {
+        self.0.join("statement.json")
+    }
+
+    /// The whole of the run in one object.
+    pub(crate) fn summary(&self) -> PathBuf {
+        self.0.join("run.json")
+    }
+
+    /// The outputs of a CLI that refused to continue a session: standard output, standard error.
+    pub(crate) fn refused_logs(&self) -> [PathBuf; 2] {
+        REFUSED_LOGS.map(|(_, kept)| self.0.join(kept))
+    }
+
+    /// Puts the outputs of a refused continuation out of the way of those of the fresh session.
+    pub(crate) fn set_logs_aside(&self) -> Result<(), OpError> {
+        for (log, kept) in REFUSED_LOGS {
+            let (log, kept) = (self.0.join(log), self.0.join(kept));
+            if log.is_file() {
+                fs::rename(&log, &kept)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies what the agent of another run has said.
+    pub(crate) fn copy_logs_of(&self, other: &RunDir) -> Result<(), OpError> {
+        for log in AGENT_LOGS {
+            fs::copy_if_there(&other.0.join(log), &self.0.join(log))?;
+        }
+        Ok(())
+    }
+
+    /// The events of one kind, in the order in which they came.
+    pub(crate) fn events_of(&self, kind: EventKind) -> RunEvents {
+        let reader = fs::reader(&self.events()).ok();
+        RunEvents {
+            lines: reader.map(|reader| Box::new(reader) as Box<dyn BufRead>),
+            kind,
+            line: Vec::new(),
+        }
+    }
+}
+
+/// A kind of event that is looked for in the events of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EventKind {
+    /// [`AgentEvent::SessionStarted`].
+    SessionStarted,
+    /// [`AgentEvent::Usage`].
+    Usage,
+    /// [`AgentEvent::FileChange`].
+    FileChange,
+    /// Any other.
+    #[serde(other)]
+    Other,
+}
+
+/// The kind of an event, read without the rest of it: a talkative agent leaves more than should be
+/// taken apart.
+#[derive(Deserialize)]
+struct Tagged {
+    #[serde(rename = "type")]
+    kind: EventKind,
+}
+
+/// Reads events of one kind, a line at a time. A line that is no event, as the last one of a file
+/// that was cut off, is passed over.
+pub(crate) struct RunEvents {
+    lines: Option<Box<dyn BufRead>>,
+    kind: EventKind,
+    line: Vec<u8>,
+}
+
+impl RunEvents {
+    fn event(&self) -> Option<AgentEvent> {
+        let tagged: Tagged = serde_json::from_slice(&self.line).ok()?;
+        if tagged.kind != self.kind {
+            return None;
+        }
+        serde_json::from_slice(&self.line).ok()
+    }
+}
+
+impl Iterator for RunEvents {
+    type Item = io::Result<AgentEvent>;
+
+    fn next(&mut self) -> Option<io::Result<AgentEvent>> {
+        loop {
+            self.line.clear();
+            match self.lines.as_mut()?.read_until(b'\n', &mut self.line) {
+                Ok(0) => return None,
+                Ok(_) => {}
+                Err(error) => {
+                    self.lines = None;
+                    return Some(Err(error));
+                }
+            }
+            if let Some(event) = self.event() {
+                return Some(Ok(event));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::agent_event::{FileChangeKind, Usage};
+
+    fn dir(lines: &[u8]) -> (tempfile::TempDir, RunDir) {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = RunDir::at(temp.path().to_owned());
+        std::fs::write(dir.events(), lines).unwrap();
+        (temp, dir)
+    }
+
+    fn found(dir: &RunDir, kind: EventKind) -> Vec<AgentEvent> {
+        dir.events_of(kind).map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn each_kind_is_found_as_it_is_written_wherever_its_tag_stands() {
+        let events = [
+            (
+                EventKind::SessionStarted,
+                AgentEvent::SessionStarted {
+                    session_id: Some("s-1".into()),
+                    model: None,
+                    version: None,
+                },
+            ),
+            (EventKind::Usage, AgentEvent::Usage(Usage::default())),
+            (
+                EventKind::FileChange,
+                AgentEvent::FileChange {
+                    path: "a".into(),
+                    kind: FileChangeKind::Update,
+                },
+            ),
+        ];
+        let mut text = Vec::new();
+        for (_, event) in &events {
+            text.extend(serde_json::to_vec(event).unwrap());
+            text.push(b'\n');
+        }
+        // A text that names a kind is none; and the order of the fields means nothing.
+        text.extend(b"{\"type\":\"message\",\"text\":\"{\\\"type\\\":\\\"usage\\\"}\"}\n");
+        text.extend(b"{\"path\":\"b\",\"kind\":\"update\",\"type\":\"file_change\"}\n");
+        let (_temp, dir) = dir(&text);
+        for (kind, event) in events {
+            assert_eq!(found(&dir, kind)[0], event);
+        }
+        assert_eq!(found(&dir, EventKind::Usage).len(), 1);
+        assert_eq!(found(&dir, EventKind::FileChange).len(), 2);
+    }
+
+    #[test]
+    fn what_is_no_event_is_passed_over_and_no_file_holds_none() {
+        let usage = serde_json::to_vec(&AgentEvent::Usage(Usage::default())).unwrap();
+        let text = [
+            b"not json\n\xff\xfe\n{}\n".as_slice(),
+            &usage,
+            b"\n",
+            &usage[..20],
+        ]
+        .concat();
+        let (temp, dir) = dir(&text);
+        assert_eq!(found(&dir, EventKind::Usage).len(), 1);
+        drop(temp);
+        assert!(found(&dir, EventKind::Usage).is_empty());
+    }
+
+    #[test]
+    fn a_refused_continuation_leaves_its_outputs_under_other_names() {
+        let (_temp, dir) = dir(b"");
+        std::fs::write(dir.stdout(), "no such session").unwrap();
+        dir.set_logs_aside().unwrap();
+        let [stdout, stderr] = dir.refused_logs();
+        assert!(!dir.stdout().exists() && !stderr.exists());
+        assert_eq!(std::fs::read_to_string(stdout).unwrap(), "no such session");
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let dir = RunDir::at("/r".into());
+        let (setup, setup_errors) = dir.setup_logs();
+        let [refused, refused_errors] = dir.refused_logs();
+        let mut names = vec![
+            dir.routing(),
+            dir.prompt(),
+            dir.stdin(),
+            dir.stdout(),
+            dir.stderr(),
+            dir.events(),
+            setup,
+            setup_errors,
+            dir.tmp(),
+            dir.start_mark(),
+            dir.ports(),
+            dir.cgroup(),
+            dir.agent_end(),
+            dir.patch(),
+            dir.checks(),
+            dir.check_results(),
+            dir.statement(),
+            dir.summary(),
+            refused,
+            refused_errors,
+        ];
+        let all = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), all);
+        assert_eq!(
+            AGENT_LOGS.map(|name| Path::new("/r").join(name)),
+            [dir.stdout(), dir.stderr(), dir.events()]
+        );
+    }
+}

@@ -1,0 +1,275 @@
+//! The one place that starts a confined command: agents, checks and setups are started here, and
+//! nowhere else.
+//!
+//! The sandbox is taken by value, since it is made for one command: what was made for the child is
+//! removed again, however the command ended.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::base::fs;
+use crate::config::CommandLine;
+use crate::domain::process_end::ProcessEnd;
+use crate::ops::refusal::OpError;
+use crate::ops::run::sandbox::builder::SandboxBuilder;
+use crate::ops::world::World;
+use crate::process::cgroup::Cgroup;
+use crate::process::environment::EnvVariable;
+use crate::process::supervise::{
+    CancelToken, CommandEnd, CommandLimits, CommandObserver, CommandOutcome, OomHint, OutputTo,
+    SpawnSpec, StdinSource, SuperviseError, TimeoutKind, supervise,
+};
+
+/// A command and the limits under which it runs, without the sandbox around it.
+pub(crate) struct ConfinedCommand {
+    /// The program and its arguments.
+    pub(crate) argv: Vec<OsString>,
+    /// The working directory.
+    pub(crate) cwd: PathBuf,
+    /// The whole environment, but for the variables that the sandbox sets.
+    pub(crate) env: Vec<EnvVariable>,
+    /// Standard input.
+    pub(crate) stdin: StdinSource,
+    /// The mark of its processes, so that none of them outlives a crash.
+    pub(crate) label: String,
+    /// The files that it works on: changes to them are signs of work.
+    pub(crate) watched: Option<PathBuf>,
+    /// The cgroup in which its processes are held together.
+    pub(crate) cgroup: Option<Cgroup>,
+    /// The limits of time and output.
+    pub(crate) limits: CommandLimits,
+    /// Where standard output and standard error go.
+    pub(crate) output: CommandOutput,
+}
+
+/// Where the output of a confined command goes.
+pub(crate) enum CommandOutput {
+    /// Standard output and standard error into two files.
+    Files(PathBuf, PathBuf),
+    /// Both are returned.
+    Memory,
+}
+
+/// The end of a confined command.
+pub(crate) struct ConfinedEnd {
+    /// The end of its process in the words of the domain.
+    pub(crate) process: ProcessEnd,
+    /// Everything else that the supervisor saw.
+    pub(crate) outcome: CommandOutcome,
+    /// What was made meanwhile of what the command may only read, in words.
+    pub(crate) planted: Vec<String>,
+}
+
+impl ConfinedEnd {
+    /// Milliseconds that the command took.
+    pub(crate) fn duration_ms(&self) -> u64 {
+        u64::try_from(self.outcome.duration.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl ConfinedCommand {
+    /// Starts the command in the sandbox and sees it to its end.
+    pub(crate) fn run(
+        self,
+        world: &World,
+        sandbox: SandboxBuilder,
+        observer: &mut dyn CommandObserver,
+        cancel: &CancelToken,
+    ) -> Result<ConfinedEnd, OpError> {
+        let label = self.label.clone();
+        let spec = self.spec(&sandbox);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(SuperviseError::Runtime)?;
+        let outcome = runtime.block_on(supervise(&spec, world.redactor(), observer, cancel));
+        let planted = sandbox.take_away(&label);
+        sandbox.clear()?;
+        let outcome = outcome?;
+        Ok(ConfinedEnd {
+            process: process_end(&outcome.end, outcome.oom, &spec.limits),
+            outcome,
+            planted,
+        })
+    }
+
+    /// The command with the sandbox around it.
+    fn spec(self, sandbox: &SandboxBuilder) -> SpawnSpec {
+        let (stdout, stderr) = match self.output {
+            CommandOutput::Files(stdout, stderr) => {
+                (OutputTo::File(stdout), OutputTo::File(stderr))
+            }
+            CommandOutput::Memory => (OutputTo::Memory, OutputTo::Memory),
+        };
+        let mut env = self.env;
+        for (name, value) in sandbox.variables() {
+            env.retain(|(known, _)| *known != name);
+            env.push((name, value));
+        }
+        SpawnSpec {
+            argv: self.argv,
+            cwd: self.cwd,
+            env,
+            stdin: self.stdin,
+            run_id: Some(self.label),
+            files: self.watched,
+            cgroup: self.cgroup,
+            sandbox: sandbox.policy(),
+            limits: self.limits,
+            stdout,
+            stderr,
+        }
+    }
+}
+
+/// Splits a command line of the configuration into a program and its arguments.
+pub(crate) fn words(command: &CommandLine) -> Vec<OsString> {
+    match command {
+        CommandLine::Shell(line) => ["/bin/sh", "-c", line].map(OsString::from).to_vec(),
+        CommandLine::Argv(argv) => argv.iter().map(OsString::from).collect(),
+    }
+}
+
+/// Puts standard error behind standard output, as one log.
+pub(crate) fn join_logs(log: &Path, errors: &Path, cap: u64) -> Result<(), OpError> {
+    let stderr = fs::read_capped(errors, cap)?;
+    fs::append(log, &stderr)?;
+    fs::remove_file(errors).map_err(OpError::from)
+}
+
+/// Says the supervisor's end of a process in the words of the domain.
+fn process_end(end: &CommandEnd, oom: OomHint, limits: &CommandLimits) -> ProcessEnd {
+    let ms = |limit: Option<Duration>| {
+        u64::try_from(limit.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+    };
+    match end {
+        CommandEnd::Exited(code) => ProcessEnd::Exited { code: *code },
+        CommandEnd::Signaled(_) if oom == OomHint::Likely => ProcessEnd::OutOfMemory,
+        CommandEnd::Signaled(signal) => ProcessEnd::Signaled { signal: *signal },
+        CommandEnd::TimedOut(TimeoutKind::Total) => ProcessEnd::TimedOut {
+            after_ms: ms(limits.total),
+        },
+        CommandEnd::TimedOut(TimeoutKind::Silence) => ProcessEnd::Silent {
+            after_ms: ms(limits.silence),
+        },
+        CommandEnd::Cancelled(_) => ProcessEnd::Stopped,
+        CommandEnd::Dismissed => ProcessEnd::Dismissed,
+        CommandEnd::SpawnFailed(failure) => ProcessEnd::NotStarted {
+            why: failure.to_string(),
+        },
+        CommandEnd::KeeperLost => ProcessEnd::Signaled { signal: 9 },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::sandbox::{Network, SandboxMode, SandboxUsed};
+    use crate::process::sandbox::SandboxLayer;
+
+    fn command() -> ConfinedCommand {
+        ConfinedCommand {
+            argv: words(&CommandLine::Shell("make test".into())),
+            cwd: "/place".into(),
+            env: vec![
+                ("PATH".into(), "/bin".into()),
+                ("TMPDIR".into(), "/home/user/tmp".into()),
+            ],
+            stdin: StdinSource::Null,
+            label: "t-1.1".into(),
+            watched: None,
+            cgroup: None,
+            limits: CommandLimits {
+                total: Some(Duration::from_secs(2)),
+                silence: Some(Duration::from_secs(1)),
+                ..CommandLimits::default()
+            },
+            output: CommandOutput::Files("/log".into(), "/err".into()),
+        }
+    }
+
+    #[test]
+    fn the_variables_of_the_sandbox_win() {
+        let sandbox = SandboxBuilder::bare(
+            SandboxLayer::Bubblewrap("/usr/bin/bwrap".into()),
+            Network::Off,
+        );
+        let spec = command().spec(&sandbox);
+        assert_eq!(
+            spec.env,
+            [
+                ("PATH".into(), "/bin".into()),
+                ("TMPDIR".into(), "/tmp".into())
+            ]
+        );
+        assert_eq!(
+            (spec.run_id.as_deref(), spec.argv),
+            (
+                Some("t-1.1"),
+                ["/bin/sh", "-c", "make test"].map(OsString::from).to_vec()
+            )
+        );
+        assert_eq!(
+            (spec.stdout, spec.stderr),
+            (OutputTo::File("/log".into()), OutputTo::File("/err".into()))
+        );
+        assert_eq!(
+            spec.sandbox.map(|policy| SandboxUsed {
+                mode: policy.layer.mode(),
+                network: policy.network
+            }),
+            Some(SandboxUsed {
+                mode: SandboxMode::Bubblewrap,
+                network: Network::Off
+            })
+        );
+    }
+
+    #[test]
+    fn without_a_layer_and_limits_there_is_no_sandbox() {
+        let spec = command().spec(&SandboxBuilder::bare(SandboxLayer::None, Network::On));
+        assert_eq!(spec.sandbox, None);
+        assert_eq!(spec.env, command().env);
+    }
+
+    #[test]
+    fn each_end_has_its_word_and_its_own_limit() {
+        let limits = command().limits;
+        for (end, oom, word) in [
+            (
+                CommandEnd::Exited(3),
+                OomHint::None,
+                ProcessEnd::Exited { code: 3 },
+            ),
+            (
+                CommandEnd::Signaled(15),
+                OomHint::None,
+                ProcessEnd::Signaled { signal: 15 },
+            ),
+            (
+                CommandEnd::Signaled(9),
+                OomHint::Likely,
+                ProcessEnd::OutOfMemory,
+            ),
+            (
+                CommandEnd::TimedOut(TimeoutKind::Total),
+                OomHint::None,
+                ProcessEnd::TimedOut { after_ms: 2_000 },
+            ),
+            (
+                CommandEnd::TimedOut(TimeoutKind::Silence),
+                OomHint::None,
+                ProcessEnd::Silent { after_ms: 1_000 },
+            ),
+            (CommandEnd::Dismissed, OomHint::None, ProcessEnd::Dismissed),
+            (
+                CommandEnd::KeeperLost,
+                OomHint::None,
+                ProcessEnd::Signaled { signal: 9 },
+            ),
+        ] {
+            assert_eq!(process_end(&end, oom, &limits), word);
+        }
+    }
+}
