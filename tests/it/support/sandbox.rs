@@ -41,12 +41,14 @@ fn place() -> PathBuf {
     let module = thread.name().and_then(|name| name.split_once("::"));
     let has_room = || {
         rustix::fs::statvfs(MEMORY).is_ok_and(|memory| {
-            !memory.f_flag.contains(StatVfsMountFlags::NOEXEC)
+            (memory.f_flag & StatVfsMountFlags::NOEXEC).is_empty()
                 && memory.f_bavail * memory.f_frsize >= ROOM
         })
     };
     match module {
-        Some((module, _)) if !ON_DISK.contains(&module) && has_room() => MEMORY.into(),
+        Some((module, _)) if ON_DISK.iter().all(|other| *other != module) && has_room() => {
+            MEMORY.into()
+        }
         _ => std::env::temp_dir(),
     }
 }
