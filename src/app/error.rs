@@ -219,3 +219,7 @@ fn refusal_class(why: &Refusal) -> ErrorClass {
         Refusal::Config(_) | Refusal::Environment(_) => ErrorClass::Failed,
     }
 }
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;

@@ -6,7 +6,6 @@
 //! are given a few words on the way, by [`Doing::doing`], [`Kept::kept`] or [`Bug::bug`]; no error
 //! is turned into text here.
 
-use std::error::Error;
 use std::io;
 
 use crate::base::fs::FsError;
@@ -23,13 +22,10 @@ use crate::git::preflight::Unsupported;
 use crate::git::repo::RefError;
 use crate::git::snapshot::SnapshotError;
 use crate::git::worktree::{UnfitWorktree, WorktreeError};
-use crate::ops::credentials::CredentialError;
-use crate::ops::refusal::{MEND, Refusal};
+use crate::ops::credential_fault::CredentialError;
+use crate::ops::refusal::{AnyError, MEND, Refusal};
 use crate::process::supervise::SuperviseError;
 use crate::store::StoreError;
-
-/// An error of any type, where nothing but its words and its causes count.
-pub type AnyError = Box<dyn Error + Send + Sync>;
 
 /// The next command where the disk is too full for a worktree.
 pub(super) const MAKE_ROOM: &str = "`ai worktree prune --dry-run` shows what can go; `runs.disk_floor_mb` in .ai/config.yaml is the limit";

@@ -11,6 +11,7 @@ pub mod backup;
 pub mod budget;
 pub mod claim;
 pub mod create;
+pub mod credential_fault;
 pub mod credentials;
 pub mod cx;
 pub mod detect;

@@ -1,6 +1,8 @@
 //! Why an operation changed nothing: each refusal knows its sentence, its exit class and the
 //! command to type next.
 
+use std::error::Error;
+
 use crate::config::ConfigError;
 use crate::connector::agent_file::AgentFileError;
 use crate::connector::error::ConnectorError;
@@ -9,9 +11,11 @@ use crate::domain::decision::DecisionRecord;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::Stale;
 use crate::domain::path_pattern::PatternError;
-use crate::ops::error::AnyError;
 
 pub use crate::ops::error::OpError;
+
+/// An error of any type, where nothing but its words and its causes count.
+pub type AnyError = Box<dyn Error + Send + Sync>;
 
 /// The next command where the machine is in the way and nothing better is known.
 pub(super) const MEND: &str =

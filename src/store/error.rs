@@ -92,7 +92,7 @@ pub enum StoreError {
     File(#[from] FsError),
     /// Anything else that the backend says, such as a row that it does not take.
     #[error("the task store failed: {0}")]
-    Backend(Box<dyn Error + Send + Sync>),
+    Backend(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl StoreError {

@@ -52,8 +52,7 @@ pub fn hand_in(
 ) -> Result<RunReport, OpError> {
     trust::require(&world.root, &world.location.common_dir, "the checks")?;
     let repo = world.repo()?;
-    let foreign = ForeignWorktree::find(&repo, &adoption.path, &world.places.pools())
-        .map_err(|error| Refusal::Conflict(error.to_string()))?;
+    let foreign = ForeignWorktree::find(&repo, &adoption.path, &world.places.pools())?;
     let origin = Origin {
         base: adoption.base.clone(),
         target: adoption.target.clone(),

@@ -85,7 +85,7 @@ fn rescue_adopted(
     adoption: &Adoption,
 ) -> Result<(Rescue, Vec<TreeReport>), OpError> {
     let found = ForeignWorktree::find(repo, &adoption.path, &world.places.pools());
-    let found = found.map_err(|error| Refusal::Conflict(error.to_string()))?;
+    let found = found?;
     let shadow = ShadowRepo::open(repo, &world.shadow_dir(&adoption.key()))?;
     let base = adoption
         .base
