@@ -14,6 +14,8 @@
 
 #[path = "tidy/cycles.rs"]
 mod cycles;
+#[path = "tidy/errors.rs"]
+mod errors;
 #[path = "tidy/imports.rs"]
 mod imports;
 #[path = "tidy/layers.rs"]
@@ -50,6 +52,7 @@ const RULES: &[(&str, Rule)] = &[
     ("super-import", imports::relative_imports),
     ("long-path", imports::inline_paths),
     ("type-name", names::shared_type_names),
+    ("error-text", errors::errors_made_text),
     ("pure", layers::purity),
     ("yaml", layers::yaml_readers),
     ("embedded-store", layers::embedded_store),

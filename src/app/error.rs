@@ -104,10 +104,7 @@ impl From<OpError> for AppError {
 
 impl From<Refusal> for AppError {
     fn from(why: Refusal) -> AppError {
-        AppError {
-            hint: why.hint(),
-            ..AppError::of(refusal_class(&why), why)
-        }
+        OpError::from(why).into()
     }
 }
 
@@ -187,6 +184,7 @@ fn store_class(error: &StoreError) -> ErrorClass {
 fn refusal_class(why: &Refusal) -> ErrorClass {
     match why {
         Refusal::Missing { .. }
+        | Refusal::NoSandbox(_)
         | Refusal::NotFound { .. }
         | Refusal::Ambiguous { .. }
         | Refusal::NothingReady { locked: 0 } => ErrorClass::NotFound,

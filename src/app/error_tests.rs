@@ -7,7 +7,7 @@ use crate::base::fs::FsError;
 use crate::checks::reports::ReportError;
 use crate::config::ConfigError;
 use crate::connector::agent_file::AgentFileError;
-use crate::connector::api::ConnectorError;
+use crate::connector::error::ConnectorError;
 use crate::domain::agent::Name;
 use crate::domain::decision::DecisionRecord;
 use crate::domain::ids::{RunId, TaskId};
@@ -21,6 +21,7 @@ use crate::git::{GitError, Oid};
 use crate::ops::credential_fault::{CredentialError, CredentialFault};
 use crate::ops::error::{Bug as _, Doing as _, Kept as _};
 use crate::ops::refusal::Thing;
+use crate::process::sandbox::NoSandbox;
 use crate::process::supervise::SuperviseError;
 use crate::store::testing::decision;
 
@@ -83,12 +84,14 @@ variants!(REFUSALS, refused, Refusal, {
     Refusal::Denied(_) => "Denied",
     Refusal::NeedsApproval(_) => "NeedsApproval",
     Refusal::Untrusted(_) => "Untrusted",
+    Refusal::Unclear { .. } => "Unclear",
     Refusal::Config(_) => "Config",
     Refusal::Credentials(_) => "Credentials",
     Refusal::NotProven(_) => "NotProven",
     Refusal::Conflict(_) => "Conflict",
     Refusal::MergeConflict { .. } => "MergeConflict",
     Refusal::Environment(_) => "Environment",
+    Refusal::NoSandbox(_) => "NoSandbox",
     Refusal::Missing { .. } => "Missing",
     Refusal::TryLater { .. } => "TryLater",
     Refusal::Interrupted(_) => "Interrupted",
@@ -363,6 +366,10 @@ fn every_refusal_has_its_class_and_its_next_command() {
         Refusal::Denied(record()),
         Refusal::NeedsApproval(record()),
         Refusal::Untrusted("`ai run`".into()),
+        Refusal::Unclear {
+            why: "two agents bear this name".into(),
+            hint: "say which".into(),
+        },
         Refusal::Config(ConfigError::Read(file_error())),
         Refusal::Credentials(ConfigError::Read(file_error())),
         Refusal::NotProven("no check was run".into()),
@@ -371,6 +378,10 @@ fn every_refusal_has_its_class_and_its_next_command() {
             why: "something is in the way".into(),
             hint: "take it away".into(),
         },
+        Refusal::NoSandbox(NoSandbox::Neither(
+            Box::new(NoSandbox::NotInstalled),
+            Box::new(NoSandbox::NoLandlock),
+        )),
         Refusal::Environment("a run works in it now".into()),
         Refusal::Missing {
             why: "there is no agent".into(),
@@ -420,7 +431,7 @@ fn every_error_of_the_store_has_its_class_and_its_next_command() {
         },
         StoreError::Row {
             row: "task t-1".into(),
-            why: "no JSON".into(),
+            source: json_error().into(),
         },
         StoreError::File(file_error()),
         StoreError::Backend(Box::new(io_error())),

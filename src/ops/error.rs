@@ -24,6 +24,7 @@ use crate::git::snapshot::SnapshotError;
 use crate::git::worktree::{UnfitWorktree, WorktreeError};
 use crate::ops::credential_fault::CredentialError;
 use crate::ops::refusal::{AnyError, MEND, Refusal};
+use crate::process::sandbox::NoSandbox;
 use crate::process::supervise::SuperviseError;
 use crate::store::StoreError;
 
@@ -37,7 +38,7 @@ const REPORT: &str = "please report it where you got `ai`, with the output of `a
 #[derive(Debug, thiserror::Error)]
 pub enum OpError {
     /// The operation was refused; the events say what is recorded about it all the same.
-    #[error("{}", .0.why)]
+    #[error(transparent)]
     Refused(Box<Refused>),
     /// The store failed.
     #[error(transparent)]
@@ -110,9 +111,11 @@ pub enum OpError {
 }
 
 /// A refusal with what is recorded about it.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
 pub struct Refused {
-    /// Why.
+    /// The reason.
+    #[source]
     pub why: Refusal,
     /// Recorded although the operation itself is not.
     pub record: Vec<Event>,
@@ -193,6 +196,12 @@ impl From<PatternError> for OpError {
 
 impl From<BadName> for OpError {
     fn from(error: BadName) -> OpError {
+        Refusal::from(error).into()
+    }
+}
+
+impl From<NoSandbox> for OpError {
+    fn from(error: NoSandbox) -> OpError {
         Refusal::from(error).into()
     }
 }

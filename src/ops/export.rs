@@ -132,7 +132,7 @@ fn header(tx: &mut dyn Tx, leases: u64) -> Result<Header, StoreError> {
 /// The text of the event is put in as it is stored: what was hashed must come back to the byte.
 fn event_line(event: &StoredEvent) -> Result<String, StoreError> {
     let actor = serde_json::from_str(&event.actor)
-        .map_err(|e| unwritable(&format!("event {}", event.seq), &e))?;
+        .map_err(|source| unwritable(format!("event {}", event.seq), source))?;
     let StoredEvent {
         seq,
         at_ms,
@@ -156,12 +156,12 @@ fn event_line(event: &StoredEvent) -> Result<String, StoreError> {
 }
 
 fn json<T: Serialize>(object: &T) -> Result<String, StoreError> {
-    serde_json::to_string(object).map_err(|e| unwritable("export", &e))
+    serde_json::to_string(object).map_err(|source| unwritable("export".to_owned(), source))
 }
 
-fn unwritable(row: &str, error: &serde_json::Error) -> StoreError {
+fn unwritable(row: String, source: serde_json::Error) -> StoreError {
     StoreError::Row {
-        row: row.to_owned(),
-        why: error.to_string(),
+        row,
+        source: source.into(),
     }
 }

@@ -11,8 +11,13 @@ use crate::domain::decision::DecisionRecord;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::Stale;
 use crate::domain::path_pattern::PatternError;
+use crate::process::sandbox::NoSandbox;
 
 pub use crate::ops::error::OpError;
+
+/// The ways to a sandbox, or to doing without.
+const GET_A_SANDBOX: &str = "install bubblewrap; or, if you accept that agents and checks may do whatever you may: \
+    `ai run --no-sandbox`, AI_SANDBOX=none, or `runs: {sandbox: none}` in .ai/config.yaml";
 
 /// An error of any type, where nothing but its words and its causes count.
 pub type AnyError = Box<dyn Error + Send + Sync>;
@@ -256,6 +261,9 @@ pub enum Refusal {
     /// The machine cannot do it now.
     #[error("{0}")]
     Environment(String),
+    /// There is no sandbox, and nobody has said that none is wanted.
+    #[error("there is no sandbox: {0}")]
+    NoSandbox(#[from] NoSandbox),
     /// Something has to be set up first.
     #[error("{why}")]
     Missing {
@@ -334,6 +342,7 @@ impl Refusal {
             Refusal::Config(error) => error.hint().to_owned(),
             Refusal::Pattern(error) => return error.hint().map(str::to_owned),
             Refusal::Entry { why, .. } => return why.hint(),
+            Refusal::NoSandbox(_) => GET_A_SANDBOX.to_owned(),
             Refusal::Environment(_) => MEND.to_owned(),
             Refusal::Untrusted(_) => {
                 "look at it with `ai trust --show`, then say `ai trust`".into()

@@ -80,12 +80,12 @@ pub enum StoreError {
         filesystem: &'static str,
     },
     /// A row that this version cannot read.
-    #[error("row {row} cannot be read: {why}")]
+    #[error("row {row} cannot be read: {source}")]
     Row {
         /// Table and id.
         row: String,
         /// The cause.
-        why: String,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// A file operation failed.
     #[error(transparent)]

@@ -11,16 +11,16 @@ pub(super) fn decode<T: DeserializeOwned>(
     id: &str,
     json: &str,
 ) -> Result<T, StoreError> {
-    serde_json::from_str(json).map_err(|e| StoreError::Row {
+    serde_json::from_str(json).map_err(|source| StoreError::Row {
         row: format!("{table} {id}"),
-        why: e.to_string(),
+        source: source.into(),
     })
 }
 
 /// Writes an object as it is stored.
 pub(super) fn encode<T: Serialize>(table: &str, object: &T) -> Result<String, StoreError> {
-    serde_json::to_string(object).map_err(|e| StoreError::Row {
+    serde_json::to_string(object).map_err(|source| StoreError::Row {
         row: table.to_owned(),
-        why: e.to_string(),
+        source: source.into(),
     })
 }

@@ -199,9 +199,9 @@ fn names(
 ) -> Result<BTreeMap<TaskId, Here>, OpError> {
     let (mut by_uid, mut taken) = (HashMap::new(), BTreeSet::new());
     tx.list(&TaskFilter::default(), &mut |line| {
-        let task: Task = serde_json::from_str(line.json).map_err(|e| StoreError::Row {
+        let task: Task = serde_json::from_str(line.json).map_err(|source| StoreError::Row {
             row: format!("task {}", line.id),
-            why: e.to_string(),
+            source: source.into(),
         })?;
         taken.insert(task.id.clone());
         by_uid.insert(task.uid, task.id);

@@ -95,6 +95,8 @@ enum LineFault {
     #[error("the store does not take it: {0}")]
     NotStored(#[source] AnyError),
     #[error("{0}")]
+    BadRow(#[source] AnyError),
+    #[error("{0}")]
     Said(String),
 }
 
@@ -188,7 +190,7 @@ impl InputLines<'_> {
     /// the line's fault.
     fn at_line(&self, error: OpError) -> OpError {
         match error {
-            OpError::Store(StoreError::Row { why, .. }) => self.wrong(LineFault::Said(why)),
+            OpError::Store(StoreError::Row { source, .. }) => self.wrong(LineFault::BadRow(source)),
             OpError::Store(StoreError::Backend(e)) => self.wrong(LineFault::NotStored(e)),
             other => other,
         }

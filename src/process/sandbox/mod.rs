@@ -21,7 +21,7 @@ pub(in crate::process) use landlock::LandlockPolicy;
 pub use limits::ResourceLimits;
 pub(in crate::process) use limits::apply as apply_limits;
 pub use policy::{PathAccess, SandboxLayer, SandboxPolicy};
-pub use probe::{SandboxProbe, known, probe};
+pub use probe::{NoSandbox, SandboxProbe, known, probe};
 
 #[cfg(test)]
 mod tests;

@@ -55,31 +55,45 @@ pub enum SandboxNesting {
     Fails,
 }
 
+/// The reason why there is no sandbox of the wished kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoSandbox {
+    /// `bwrap` is there and does not work, in its own words.
+    #[error("bubblewrap cannot make a sandbox here: {0}")]
+    Broken(String),
+    /// There is no `bwrap`.
+    #[error("bubblewrap (`bwrap`) is not installed")]
+    NotInstalled,
+    /// The kernel is too old for Landlock, or was built without.
+    #[error("the kernel has no Landlock")]
+    NoLandlock,
+    /// No kind works.
+    #[error("{0}, and {1}")]
+    Neither(Box<NoSandbox>, Box<NoSandbox>),
+}
+
 impl SandboxProbe {
     /// The layer for a wish.
-    ///
-    /// # Errors
-    /// Why there is none, in words.
-    pub fn layer(&self, wish: SandboxWish) -> Result<SandboxLayer, String> {
+    pub fn layer(&self, wish: SandboxWish) -> Result<SandboxLayer, NoSandbox> {
         let bwrap = match (&self.bwrap, &self.works) {
             (Some(program), BwrapState::Works) => Ok(SandboxLayer::Bubblewrap(program.clone())),
-            (Some(_), BwrapState::Fails(why)) => {
-                Err(format!("bubblewrap cannot make a sandbox here: {why}"))
-            }
-            (None, _) => Err("bubblewrap (`bwrap`) is not installed".to_owned()),
+            (Some(_), BwrapState::Fails(why)) => Err(NoSandbox::Broken(why.clone())),
+            (None, _) => Err(NoSandbox::NotInstalled),
         };
         let landlock = match self.landlock {
-            0 => Err("the kernel has no Landlock"),
+            0 => Err(NoSandbox::NoLandlock),
             _ => Ok(SandboxLayer::Landlock),
         };
         match (wish, bwrap, landlock) {
             (SandboxWish::None, ..) => Ok(SandboxLayer::None),
             (SandboxWish::Auto, ..) if cfg!(target_os = "macos") => Ok(SandboxLayer::Seatbelt),
             (SandboxWish::Bubblewrap, bwrap, _) => bwrap,
-            (SandboxWish::Landlock, _, landlock) => landlock.map_err(str::to_owned),
+            (SandboxWish::Landlock, _, landlock) => landlock,
             (SandboxWish::Auto, Ok(bwrap), _) => Ok(bwrap),
             (SandboxWish::Auto, Err(_), Ok(landlock)) => Ok(landlock),
-            (SandboxWish::Auto, Err(one), Err(other)) => Err(format!("{one}, and {other}")),
+            (SandboxWish::Auto, Err(one), Err(other)) => {
+                Err(NoSandbox::Neither(Box::new(one), Box::new(other)))
+            }
         }
     }
 
@@ -231,9 +245,9 @@ mod tests {
             Ok(SandboxLayer::Landlock)
         );
         let none = found(broken(), 0).layer(SandboxWish::Auto).unwrap_err();
-        assert!(
-            none.contains("no user namespaces") && none.contains("no Landlock"),
-            "{none}"
+        assert_eq!(
+            none.to_string(),
+            "bubblewrap cannot make a sandbox here: no user namespaces, and the kernel has no Landlock"
         );
         assert_eq!(
             found(broken(), 0).layer(SandboxWish::None),

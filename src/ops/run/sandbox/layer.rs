@@ -11,7 +11,7 @@ use crate::domain::sandbox::{Demand, Network, SandboxUsed, SandboxWish};
 use crate::domain::task::Task;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::Cx;
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::refusal::OpError;
 use crate::ops::world::World;
 use crate::policy::DEFAULT_RULE;
 use crate::process::sandbox::{SandboxLayer, SandboxProbe, known, probe};
@@ -48,11 +48,7 @@ pub fn layer(world: &World, demand: Option<Demand>) -> Result<SandboxLayer, OpEr
     if wish == SandboxWish::None {
         return Ok(SandboxLayer::None);
     }
-    probed(world).layer(wish).map_err(|why| {
-        let hint = "install bubblewrap; or, if you accept that agents and checks may do whatever you may: \
-                    `ai run --no-sandbox`, AI_SANDBOX=none, or `runs: {sandbox: none}` in .ai/config.yaml";
-        Refusal::Missing { why: format!("there is no sandbox: {why}"), hint: hint.into() }.into()
-    })
+    Ok(probed(world).layer(wish)?)
 }
 
 /// The decision of the policy on the network, where a rule speaks of it.
