@@ -8,7 +8,6 @@ use std::sync::OnceLock;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::base::env;
 use crate::base::fs::read_text;
 
 /// Milliseconds since 1970 by the wall clock.
@@ -49,6 +48,8 @@ pub fn pause(time: std::time::Duration) {
 
 #[cfg(feature = "test-fakes")]
 fn wall_offset_ms() -> i64 {
+    use crate::base::env;
+
     env::text("AI_TEST_WALL_OFFSET_MS")
         .and_then(|v| v.parse().ok())
         .unwrap_or(0)
