@@ -1,4 +1,4 @@
-//! What every front end stands on: error classes and exit codes.
+//! What every front end stands on: the workspace, lease tokens, error classes and exit codes.
 //!
 //! A front end (the command line is one) shows; what it shows and with which code a command ends is
 //! decided here, so that none of them reads another's English. Deliberately absent: terminals,
@@ -6,3 +6,7 @@
 
 pub mod error;
 pub mod exit;
+#[cfg(test)]
+mod front_end_tests;
+pub mod token;
+pub mod workspace;

@@ -10,7 +10,6 @@ mod error;
 mod reference;
 mod start;
 mod time;
-mod token;
 mod ui;
 
 pub use start::main;

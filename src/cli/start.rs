@@ -8,6 +8,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::app::workspace::Workspace;
 use crate::base::{env, heap};
 use crate::cli::args::Cli;
 use crate::cli::context::Context;
@@ -58,7 +59,9 @@ fn run(args: Vec<OsString>) -> u8 {
     } else {
         Detail::Message
     };
-    let mut context = Context::new(Ui::new(format, talk, detail), cli.global);
+    let workspace = Workspace::new(cli.global.directory, cli.global.actor);
+    let ui = Ui::new(format, talk, detail);
+    let mut context = Context::new(ui, talk, workspace, Cli::command);
     let code = match cmd::dispatch(cli.command, &mut context) {
         Ok(code) => code,
         Err(error) => {

@@ -5,9 +5,8 @@ use clap::Args;
 use crate::app::error::AppError;
 use crate::app::exit;
 use crate::cli::answer::AcceptAnswer;
-use crate::cli::cmd::world::world;
-use crate::cli::cmd::{Outcome, backup};
-use crate::cli::context::Context;
+use crate::cli::cmd::backup;
+use crate::cli::context::{Context, Outcome};
 use crate::ops::accept;
 use crate::store::Access;
 
@@ -39,7 +38,7 @@ pub(super) fn accept(args: &AcceptArgs, context: &mut Context) -> Outcome {
     {
         return Err(AppError::usage("an override needs a reason"));
     }
-    let world = world(context)?;
+    let world = context.world()?;
     let store = context.store(Access::Write)?;
     let accepted = accept::accept(&world, store, &args.id, args.overridden.as_deref())?;
     backup::roll_if_due(context);
@@ -74,7 +73,7 @@ pub(super) fn reject(args: &RejectArgs, context: &mut Context) -> Outcome {
             "say what is wrong with it: the next attempt reads your note",
         ));
     }
-    let cx = context.cx()?;
+    let cx = context.workspace.cx()?;
     let store = context.store(Access::Write)?;
     let task = accept::reject(store, &cx, &args.id, &args.note)?;
     if context.ui.json() {

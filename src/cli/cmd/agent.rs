@@ -8,8 +8,8 @@ use crate::base::env;
 use crate::base::text::one_line;
 use crate::cli::answer::AgentLine;
 use crate::cli::cmd::agent_stats::{self, Fares};
-use crate::cli::cmd::{Outcome, agent_detect, agent_doctor};
-use crate::cli::context::Context;
+use crate::cli::cmd::{agent_detect, agent_doctor};
+use crate::cli::context::{Context, Outcome};
 use crate::config::Config;
 use crate::connector::api::Connector;
 use crate::connector::manifest::Manifest;
@@ -135,8 +135,8 @@ pub(super) fn run(command: AgentCommand, context: &mut Context) -> Outcome {
 }
 
 pub(super) fn register(args: RegisterArgs, context: &mut Context) -> Outcome {
-    let root = context.root()?.to_owned();
-    let common_dir = context.place()?.common_dir.clone();
+    let root = context.workspace.root()?.to_owned();
+    let common_dir = context.workspace.place()?.common_dir.clone();
     let taken = if args.replace {
         Taken::Change
     } else {
@@ -176,7 +176,7 @@ fn change(args: RegisterArgs) -> (String, AgentChange) {
 }
 
 pub(super) fn list(args: &AgentListArgs, context: &mut Context) -> Outcome {
-    let files = agents::list(context.root()?)?;
+    let files = agents::list(context.workspace.root()?)?;
     for broken in &files.broken {
         context.ui.warn(&broken.to_string());
     }
@@ -216,7 +216,7 @@ pub(super) fn list(args: &AgentListArgs, context: &mut Context) -> Outcome {
 }
 
 fn show(args: &AgentNameArgs, context: &mut Context) -> Outcome {
-    let root = context.root()?.to_owned();
+    let root = context.workspace.root()?.to_owned();
     let agent = agents::load(&root, &args.name)?;
     let fares = Fares::read(context)?;
     let connectors = agents::connectors(&root)?;
@@ -237,7 +237,12 @@ fn show(args: &AgentNameArgs, context: &mut Context) -> Outcome {
         return Ok(exit::OK);
     }
     let manifest = connector.map(Connector::describe);
-    let facts = facts(&agent, manifest, command.as_deref(), context.config().ok());
+    let facts = facts(
+        &agent,
+        manifest,
+        command.as_deref(),
+        context.workspace.config().ok(),
+    );
     context.ui.line(agent.name.as_str());
     let rows: Vec<Vec<String>> = facts
         .into_iter()
@@ -365,17 +370,25 @@ fn shell_words(argv: &[String]) -> String {
 }
 
 pub(super) fn label(args: &LabelArgs, context: &mut Context) -> Outcome {
-    let root = context.root()?.to_owned();
+    let root = context.workspace.root()?.to_owned();
     let mut agent = agents::load(&root, &args.name)?;
     agent.relabel(&args.labels, &args.remove);
-    agents::save(&root, &context.place()?.common_dir.clone(), &agent)?;
+    agents::save(
+        &root,
+        &context.workspace.place()?.common_dir.clone(),
+        &agent,
+    )?;
     print(&agent, context);
     Ok(exit::OK)
 }
 
 fn remove(args: &AgentNameArgs, context: &mut Context) -> Outcome {
-    let root = context.root()?.to_owned();
-    agents::remove(&root, &context.place()?.common_dir.clone(), &args.name)?;
+    let root = context.workspace.root()?.to_owned();
+    agents::remove(
+        &root,
+        &context.workspace.place()?.common_dir.clone(),
+        &args.name,
+    )?;
     context.ui.say(&format!("removed agent {}", args.name));
     Ok(exit::OK)
 }

@@ -6,8 +6,7 @@ use crate::app::error::AppError;
 use crate::app::exit;
 use crate::base::env;
 use crate::base::text::one_line;
-use crate::cli::cmd::Outcome;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 use crate::connector::registry::ConnectorRegistry;
 use crate::ops::detect::{self, DetectedCli, Project, Registration};
 
@@ -20,7 +19,7 @@ pub(in crate::cli) struct DetectArgs {
 
 pub(super) fn run(args: &DetectArgs, context: &mut Context) -> Outcome {
     let mut all = detect::installed(&registry(args, context)?, &env::all());
-    if let Ok(root) = context.root() {
+    if let Ok(root) = context.workspace.root() {
         detect::mark_registered(root, &mut all);
     }
     if !context.ui.json() {
@@ -28,8 +27,8 @@ pub(super) fn run(args: &DetectArgs, context: &mut Context) -> Outcome {
     }
     if args.write {
         let (root, common_dir) = (
-            context.root()?.to_owned(),
-            context.place()?.common_dir.clone(),
+            context.workspace.root()?.to_owned(),
+            context.workspace.place()?.common_dir.clone(),
         );
         detect::register(&root, &common_dir, &mut all)?;
     }
@@ -46,8 +45,12 @@ pub(super) fn run(args: &DetectArgs, context: &mut Context) -> Outcome {
 /// The connectors to ask. Outside of a repository those that come with `ai`, unless agents are to
 /// be written.
 fn registry(args: &DetectArgs, context: &mut Context) -> Result<ConnectorRegistry, AppError> {
-    let (root, common_dir) = match context.place().map(|place| place.common_dir.clone()) {
-        Ok(common_dir) => (context.root()?.to_owned(), common_dir),
+    let (root, common_dir) = match context
+        .workspace
+        .place()
+        .map(|place| place.common_dir.clone())
+    {
+        Ok(common_dir) => (context.workspace.root()?.to_owned(), common_dir),
         Err(error) if args.write => return Err(error),
         Err(_) => return Ok(ConnectorRegistry::shipped()),
     };

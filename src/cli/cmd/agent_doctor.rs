@@ -7,9 +7,7 @@ use clap::Args;
 use crate::app::error::AppError;
 use crate::app::exit;
 use crate::base::text::one_line;
-use crate::cli::cmd::Outcome;
-use crate::cli::cmd::world::world;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 use crate::domain::error_class::ErrorClass;
 use crate::ops::agent_doctor::{self, AgentFinding};
 use crate::ops::doctor::{Finding, Level};
@@ -30,7 +28,7 @@ pub(in crate::cli) struct AgentDoctorArgs {
 }
 
 pub(super) fn run(args: &AgentDoctorArgs, context: &mut Context) -> Outcome {
-    let world = world(context)?;
+    let world = context.world()?;
     let store = context.store(Access::Read)?;
     let mut found = agent_doctor::examine(&world, store, &args.names)?;
     show(&found, context);

@@ -5,10 +5,10 @@ use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::app::workspace::now;
 use crate::base::text::one_line;
 use crate::cli::answer::{AgentStats, AgentStatus};
-use crate::cli::cmd::Outcome;
-use crate::cli::context::{self, Context};
+use crate::cli::context::{Context, Outcome};
 use crate::domain::agent::Agent;
 use crate::domain::history::AgentSum;
 use crate::ops::health::Healths;
@@ -86,7 +86,7 @@ pub(super) struct Fares(Option<Healths>);
 
 impl Fares {
     pub(super) fn read(context: &mut Context) -> Result<Fares, AppError> {
-        let now_ms = context::now().wall_ms;
+        let now_ms = now().wall_ms;
         let store = match context.store(Access::Read) {
             Ok(store) => store,
             // Agents are files, and are listed whatever has become of the store.

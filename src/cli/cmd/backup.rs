@@ -6,10 +6,10 @@ use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::app::workspace::now;
 use crate::base::text::{counted, path_bytes};
 use crate::cli::answer::BackupAnswer;
-use crate::cli::cmd::Outcome;
-use crate::cli::context::{Context, now};
+use crate::cli::context::{Context, Outcome};
 use crate::domain::error_class::ErrorClass;
 use crate::ops::backup;
 
@@ -22,7 +22,7 @@ pub(in crate::cli) struct BackupArgs {
 
 pub(super) fn run(args: &BackupArgs, context: &mut Context) -> Outcome {
     let target = match &args.to {
-        Some(file) => Some(context.start_dir()?.join(file)),
+        Some(file) => Some(context.workspace.start_dir()?.join(file)),
         None => None,
     };
     if let Some(taken) = target
@@ -35,9 +35,9 @@ pub(super) fn run(args: &BackupArgs, context: &mut Context) -> Outcome {
         );
         return Err(AppError::new(ErrorClass::Conflict, text).hint("name a new file"));
     }
-    let state = context.state_dir()?;
+    let state = context.workspace.state_dir()?;
     let info = backup::take(&state, target.as_deref())?;
-    context.mend_link()?;
+    context.workspace.mend_link()?;
     if context.ui.json() {
         context.ui.object(&BackupAnswer::new(&info));
     } else {
@@ -54,7 +54,7 @@ pub(super) fn run(args: &BackupArgs, context: &mut Context) -> Outcome {
 /// Takes a rolling backup where one is due. What fails is said, and is no failure of the command
 /// that has done its work.
 pub(in crate::cli) fn roll_if_due(context: &mut Context) {
-    let taken = match context.state_dir() {
+    let taken = match context.workspace.state_dir() {
         Ok(state) => {
             backup::roll_if_due(&state, now().wall_ms, backup::MAX_AGE).map_err(|e| e.to_string())
         }

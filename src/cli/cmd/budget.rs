@@ -5,8 +5,7 @@ use clap::Args;
 
 use crate::app::exit;
 use crate::cli::answer::BudgetLine;
-use crate::cli::cmd::Outcome;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 use crate::cli::time::time;
 use crate::domain::budget::{BudgetLevel, Unit, day_ends_ms};
 use crate::ops::agents;
@@ -17,9 +16,9 @@ use crate::store::Access;
 pub(in crate::cli) struct BudgetArgs {}
 
 pub(super) fn run(_args: &BudgetArgs, context: &mut Context) -> Outcome {
-    let cx = context.cx()?;
-    let files = agents::list(context.root()?)?;
-    let config = context.config()?.clone();
+    let cx = context.workspace.cx()?;
+    let files = agents::list(context.workspace.root()?)?;
+    let config = context.workspace.config()?.clone();
     let store = context.store(Access::Read)?;
     let all = store.read(|tx| budget::overview(tx, &cx, &config, &files.agents))?;
     let filled_ms = day_ends_ms(cx.now.wall_ms);

@@ -1,12 +1,10 @@
 //! `ai completions`
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
 use crate::app::exit;
-use crate::cli::args::Cli;
-use crate::cli::cmd::Outcome;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 
 #[derive(Args)]
 pub(in crate::cli) struct CompletionsArgs {
@@ -16,7 +14,7 @@ pub(in crate::cli) struct CompletionsArgs {
 
 pub(super) fn run(args: &CompletionsArgs, context: &mut Context) -> Outcome {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "ai", &mut script);
+    clap_complete::generate(args.shell, &mut (context.tree)(), "ai", &mut script);
     context.ui.print(&String::from_utf8_lossy(&script));
     Ok(exit::OK)
 }

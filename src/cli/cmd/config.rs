@@ -4,8 +4,7 @@ use clap::{Args, Subcommand};
 
 use crate::app::exit;
 use crate::base::text::one_line;
-use crate::cli::cmd::Outcome;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 use crate::config::{self, ValueOrigin};
 
 /// Show the configuration that is in force
@@ -24,7 +23,7 @@ pub(in crate::cli) struct ConfigShowArgs {
 
 pub(super) fn run(command: &ConfigCommand, context: &mut Context) -> Outcome {
     let ConfigCommand::Show(args) = command;
-    let entries = config::entries(context.config()?);
+    let entries = config::entries(context.workspace.config()?);
     for entry in &entries {
         let more = if context.ui.json() {
             context.ui.object(entry)

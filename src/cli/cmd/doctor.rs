@@ -3,9 +3,9 @@
 use clap::Args;
 
 use crate::app::exit;
+use crate::app::workspace::now;
 use crate::base::text::one_line;
-use crate::cli::cmd::Outcome;
-use crate::cli::context::{Context, now};
+use crate::cli::context::{Context, Outcome};
 use crate::ops::doctor::{self, Depth, Examination, Finding, Level, Patient};
 
 #[derive(Args)]
@@ -16,7 +16,7 @@ pub(in crate::cli) struct DoctorArgs {
 }
 
 pub(super) fn run(args: &DoctorArgs, context: &mut Context) -> Outcome {
-    let place = context.place()?.clone();
+    let place = context.workspace.place()?.clone();
     let root = place.main_root.as_deref().or(place.top.as_deref());
     let depth = if args.deep { Depth::Deep } else { Depth::Quick };
     let found = doctor::examine(&Patient {

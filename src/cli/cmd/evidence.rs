@@ -9,8 +9,7 @@ use crate::app::exit;
 use crate::base::fs::read_capped;
 use crate::base::text::{counted, multi_line, one_line};
 use crate::cli::answer::{EvidenceAnswer, EvidenceChecked, EvidenceExported};
-use crate::cli::cmd::Outcome;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 use crate::cli::time::time;
 use crate::domain::error_class::ErrorClass;
 use crate::ops::evidence::{self, EvidenceState};
@@ -89,7 +88,7 @@ fn list(args: &OfArgs, context: &mut Context) -> Outcome {
 }
 
 fn show(args: &EvidenceShowArgs, context: &mut Context) -> Outcome {
-    let state = context.state_dir()?;
+    let state = context.workspace.state_dir()?;
     let store = context.store(Access::Read)?;
     let piece = store.read(|tx| evidence::find(tx, &args.id))?;
     let found = evidence::verify(&state, &piece);
@@ -123,7 +122,7 @@ fn show(args: &EvidenceShowArgs, context: &mut Context) -> Outcome {
 }
 
 fn verify(args: &OfArgs, context: &mut Context) -> Outcome {
-    let state = context.state_dir()?;
+    let state = context.workspace.state_dir()?;
     let store = context.store(Access::Read)?;
     let (task, pieces) = store.read(|tx| evidence::list(tx, &args.id))?;
     let mut wrong = 0;
@@ -163,8 +162,8 @@ fn verify(args: &OfArgs, context: &mut Context) -> Outcome {
 }
 
 fn export(args: &EvidenceExportArgs, context: &mut Context) -> Outcome {
-    let state = context.state_dir()?;
-    let target = context.start_dir()?.join(&args.to);
+    let state = context.workspace.state_dir()?;
+    let target = context.workspace.start_dir()?.join(&args.to);
     let store = context.store(Access::Read)?;
     let (_, pieces) = store.read(|tx| evidence::list(tx, &args.id))?;
     let written = evidence::export(&state, &pieces, &target)?;

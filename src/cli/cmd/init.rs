@@ -7,8 +7,7 @@ use crate::app::error::AppError;
 use crate::app::exit;
 use crate::base::text::{one_line, path_bytes};
 use crate::cli::answer::InitAnswer;
-use crate::cli::cmd::Outcome;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 use crate::ops::init::{self, Done};
 use crate::policy::{self, PACKS, Pack};
 
@@ -34,8 +33,8 @@ pub(super) fn run(args: &InitArgs, context: &mut Context) -> Outcome {
     // Nothing is asked today; the flag stands for scripts that must go on when something is.
     let _ = args.yes;
     let pack = pack(args)?;
-    let place = context.place()?.clone();
-    let cx = context.cx()?;
+    let place = context.workspace.place()?.clone();
+    let cx = context.workspace.cx()?;
     let done = init::init(&place, &cx, pack)?;
     if let Some(name) = args
         .policy

@@ -4,13 +4,13 @@ use clap::{Args, Subcommand};
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::app::token;
+use crate::app::workspace::now;
 use crate::base::text::one_line;
 use crate::cli::answer::{Granted, LockAnswer, LockLine, LockReleased, LockedByHand, LockedPath};
-use crate::cli::cmd::Outcome;
 use crate::cli::cmd::task::ttl;
-use crate::cli::context::{Context, now};
+use crate::cli::context::{Context, Outcome};
 use crate::cli::time::time;
-use crate::cli::token;
 use crate::domain::lease::{LeaseLiveness, Token};
 use crate::domain::path_lock::LockMode;
 use crate::ops::cx::commit;
@@ -80,12 +80,12 @@ fn acquire(args: &AcquireArgs, context: &mut Context) -> Outcome {
     } else {
         LockMode::Exclusive
     };
-    let cx = context.cx()?;
+    let cx = context.workspace.cx()?;
     let store = context.store(Access::Write)?;
     let acquired = commit(store, &cx, |tx, cx| {
         lock::acquire(tx, cx, &args.globs, mode, ttl_ms)
     })?;
-    token::keep(context, &acquired.token)?;
+    token::keep(&context.workspace, &acquired.token)?;
     let lease = &acquired.lease;
     if context.ui.json() {
         let patterns = acquired.locks.iter().map(|l| l.pattern.clone()).collect();
@@ -117,7 +117,7 @@ fn acquire(args: &AcquireArgs, context: &mut Context) -> Outcome {
 }
 
 fn list(context: &mut Context) -> Outcome {
-    let cx = context.cx()?;
+    let cx = context.workspace.cx()?;
     let store = context.store(Access::Read)?;
     let held = store.read(|tx| lock::list(tx, &cx))?;
     if held.is_empty() {
@@ -151,12 +151,12 @@ fn release(args: &LockReleaseArgs, context: &mut Context) -> Outcome {
         .map(Token::parse)
         .transpose()
         .map_err(|e| AppError::usage(e.to_string()))?;
-    let cx = context.cx()?;
+    let cx = context.workspace.cx()?;
     let store = context.store(Access::Write)?;
     let subject = commit(store, &cx, |tx, cx| {
         lock::release(tx, cx, &args.id, token.as_ref())
     })?;
-    token::forget_lock(context, &subject)?;
+    token::forget_lock(&context.workspace, &subject)?;
     if context.ui.json() {
         context.ui.object(&LockReleased { released: subject });
     } else {
@@ -166,8 +166,8 @@ fn release(args: &LockReleaseArgs, context: &mut Context) -> Outcome {
 }
 
 fn check(args: &CheckArgs, context: &mut Context) -> Outcome {
-    let cx = context.cx()?;
-    let own = token::own_subjects(context)?;
+    let cx = context.workspace.cx()?;
+    let own = token::own_subjects(&context.workspace)?;
     let store = context.store(Access::Read)?;
     let blocked =
         store.read(|tx| -> Result<_, OpError> { lock::check(tx, &cx, &args.paths, &own) })?;

@@ -2,14 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Command, CommandFactory};
+use clap::{Args, Command};
 
 use crate::app::error::AppError;
 use crate::app::exit;
 use crate::base::fs;
-use crate::cli::args::Cli;
-use crate::cli::cmd::Outcome;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 use crate::domain::error_class::ErrorClass;
 
 #[derive(Args)]
@@ -20,13 +18,13 @@ pub(in crate::cli) struct ManArgs {
 }
 
 pub(super) fn run(args: &ManArgs, context: &mut Context) -> Outcome {
-    let mut ai = Cli::command();
+    let mut ai = (context.tree)();
     ai.build();
     let Some(dir) = &args.dir else {
         context.ui.print(&String::from_utf8_lossy(&page(&ai)?));
         return Ok(exit::OK);
     };
-    let dir = context.start_dir()?.join(dir);
+    let dir = context.workspace.start_dir()?.join(dir);
     let mut written = 0;
     write_pages(&ai, &mut |name, page| {
         written += 1;

@@ -29,15 +29,10 @@ mod trust;
 mod uninstall;
 mod why;
 mod worktree;
-mod world;
 
 use clap::Subcommand;
 
-use crate::app::error::AppError;
-use crate::cli::context::Context;
-
-/// The end of a command: its exit code, or the error that ended it.
-pub(super) type Outcome = Result<u8, AppError>;
+use crate::cli::context::{Context, Outcome};
 
 /// Everything that `ai` can do.
 #[derive(Subcommand)]

@@ -9,8 +9,7 @@ use crate::app::exit;
 use crate::base::fs::read_named;
 use crate::base::text::{counted, multi_line, one_line};
 use crate::cli::answer::PolicyValidated;
-use crate::cli::cmd::Outcome;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 use crate::cli::time::time;
 use crate::config::Trees;
 use crate::domain::decision::DecisionRecord;
@@ -83,8 +82,14 @@ pub(super) fn run(command: &PolicyCommand, context: &mut Context) -> Outcome {
 
 fn validate(args: &ValidateArgs, context: &mut Context) -> Outcome {
     let (path, shown) = match &args.file {
-        Some(file) => (context.start_dir()?.join(file), file.display().to_string()),
-        None => (context.root()?.join(policy::FILE), policy::FILE.to_owned()),
+        Some(file) => (
+            context.workspace.start_dir()?.join(file),
+            file.display().to_string(),
+        ),
+        None => (
+            context.workspace.root()?.join(policy::FILE),
+            policy::FILE.to_owned(),
+        ),
     };
     let bytes = read_named(&path, 1 << 20).map_err(|e| {
         AppError::new(ErrorClass::NotFound, e.to_string())
@@ -133,7 +138,7 @@ fn validate(args: &ValidateArgs, context: &mut Context) -> Outcome {
 }
 
 fn show(context: &mut Context) -> Outcome {
-    let state = project::policy(context.root()?, &Trees::none());
+    let state = project::policy(context.workspace.root()?, &Trees::none());
     let shown = policy::show(&state);
     if context.ui.json() {
         context.ui.object(&shown);
@@ -296,7 +301,7 @@ fn log(args: &PolicyLogArgs, context: &mut Context) -> Outcome {
 }
 
 fn approve(args: &ApproveArgs, context: &mut Context) -> Outcome {
-    let cx = context.cx()?;
+    let cx = context.workspace.cx()?;
     let store = context.store(Access::Write)?;
     let record = commit(store, &cx, |tx, cx| {
         approve::approve(tx, cx, &args.id, &args.reason)

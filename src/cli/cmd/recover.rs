@@ -5,9 +5,7 @@ use clap::Args;
 use crate::app::exit;
 use crate::base::text::multi_line;
 use crate::cli::answer::RecoverLine;
-use crate::cli::cmd::Outcome;
-use crate::cli::cmd::world::world;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 use crate::ops::run::recovery::recover::{self, Recovered};
 use crate::store::Access;
 
@@ -19,7 +17,7 @@ pub(in crate::cli) struct RecoverArgs {
 }
 
 pub(super) fn run(args: &RecoverArgs, context: &mut Context) -> Outcome {
-    let world = world(context)?;
+    let world = context.world()?;
     let store = context.store(Access::Write)?;
     let recovered = match &args.id {
         Some(typed) => recover::named(&world, store, typed)?.into_iter().collect(),

@@ -7,8 +7,7 @@ use clap::Args;
 use crate::app::exit;
 use crate::base::text::{counted, path_bytes};
 use crate::cli::answer::{BackupAnswer, RestoreAnswer};
-use crate::cli::cmd::Outcome;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 use crate::cli::time::time;
 use crate::ops::backup;
 use crate::ops::backup::BackupInfo;
@@ -25,10 +24,10 @@ pub(in crate::cli) struct RestoreArgs {
 }
 
 pub(super) fn run(args: &RestoreArgs, context: &mut Context) -> Outcome {
-    let here = context.start_dir()?;
+    let here = context.workspace.start_dir()?;
     let which = args.file.as_ref().map(|file| here.join(file));
-    let state = context.state_dir()?;
-    let cx = context.cx()?;
+    let state = context.workspace.state_dir()?;
+    let cx = context.workspace.cx()?;
     let intent = if args.dry_run {
         Intent::DryRun
     } else {

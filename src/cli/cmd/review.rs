@@ -8,9 +8,7 @@ use crate::app::exit;
 use crate::base::env;
 use crate::base::text::{multi_line, one_line};
 use crate::cli::answer::{ReviewAnswer, ReviewedFile};
-use crate::cli::cmd::Outcome;
-use crate::cli::cmd::world::world;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 use crate::ops::review::{self, FileChange, Review};
 use crate::ops::run::origin::{Destination, destination};
 use crate::store::Access;
@@ -31,7 +29,7 @@ pub(super) fn run(args: &ReviewArgs, context: &mut Context) -> Outcome {
     let changes = if args.no_diff {
         Vec::new()
     } else {
-        review::changes(&world(context)?, &review.run)?
+        review::changes(&context.world()?, &review.run)?
     };
     if context.ui.json() {
         let files: Vec<_> = changes
@@ -51,7 +49,7 @@ pub(super) fn run(args: &ReviewArgs, context: &mut Context) -> Outcome {
         });
         return Ok(exit::OK);
     }
-    let goes = destination(&context.config()?.accept, &review.run);
+    let goes = destination(&context.workspace.config()?.accept, &review.run);
     context.ui.print(&head(&review, &goes));
     show_changes(&changes, context);
     Ok(exit::OK)

@@ -5,9 +5,7 @@ use clap::{Args, Subcommand};
 use crate::app::exit;
 use crate::base::text::one_line;
 use crate::cli::answer::RouteAnswer;
-use crate::cli::cmd::Outcome;
-use crate::cli::cmd::world::world;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 use crate::ops::run::choose;
 use crate::router::{Considered, Score, Trace};
 use crate::store::Access;
@@ -31,7 +29,7 @@ pub(in crate::cli) struct ExplainArgs {
 
 pub(super) fn run(command: &RouteCommand, context: &mut Context) -> Outcome {
     let RouteCommand::Explain(args) = command;
-    let world = world(context)?;
+    let world = context.world()?;
     let store = context.store(Access::Read)?;
     let (task, trace) = choose::explain(&world, store, &args.id, args.agent.as_deref())?;
     if context.ui.json() {

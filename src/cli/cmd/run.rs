@@ -10,9 +10,8 @@ use crate::app::exit;
 use crate::base::columns;
 use crate::base::text::{counted, multi_line, one_line};
 use crate::cli::answer::RunAnswer;
-use crate::cli::cmd::world::world;
-use crate::cli::cmd::{Outcome, backup};
-use crate::cli::context::Context;
+use crate::cli::cmd::backup;
+use crate::cli::context::{Context, Outcome};
 use crate::config::Notify;
 use crate::domain::ids::TaskId;
 use crate::domain::sandbox::SandboxWish;
@@ -66,7 +65,7 @@ pub(super) fn run(args: &RunArgs, context: &mut Context) -> Outcome {
 
 /// Runs one task.
 fn one(args: &RunArgs, context: &mut Context) -> Result<(RunReport, Notify), AppError> {
-    let mut world = world(context)?;
+    let mut world = context.world()?;
     if args.no_sandbox {
         world.sandbox = Some(SandboxWish::None);
     }
@@ -104,7 +103,7 @@ fn answer(args: &RunArgs, context: &mut Context) -> u8 {
 
 /// Runs everything that is ready, and shows what became of it.
 fn run_all(args: &RunArgs, context: &mut Context) -> Outcome {
-    let world = world(context)?;
+    let world = context.world()?;
     let own = child_args(args, context)?;
     let child = |id: &TaskId| [&own[..], &[OsString::from(id.as_str())]].concat();
     let store = context.store(Access::Write)?;
@@ -132,10 +131,11 @@ fn run_all(args: &RunArgs, context: &mut Context) -> Outcome {
 
 /// This command again, for one task: with the same directory, name and talk.
 fn child_args(args: &RunArgs, context: &Context) -> Result<Vec<OsString>, AppError> {
-    let mut all: Vec<OsString> = vec!["-C".into(), context.start_dir()?.into_os_string()];
+    let mut all: Vec<OsString> = vec!["-C".into(), context.workspace.start_dir()?.into_os_string()];
     all.extend(
         context
-            .actor_argument()
+            .workspace
+            .named()
             .into_iter()
             .flat_map(|name| ["--as".into(), name.into()]),
     );

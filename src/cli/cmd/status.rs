@@ -4,10 +4,10 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::app::exit;
+use crate::app::workspace::now;
 use crate::base::text::one_line;
 use crate::cli::answer::{AgentStatus, StatusAgent, StatusAnswer, StatusLease};
-use crate::cli::cmd::Outcome;
-use crate::cli::context::{self, Context};
+use crate::cli::context::{Context, Outcome};
 use crate::domain::agent::Agent;
 use crate::domain::ids::{RunId, Subject};
 use crate::domain::lease::{Lease, LeaseLiveness};
@@ -43,11 +43,12 @@ struct LeasedTask {
 }
 
 pub(super) fn run(_args: &StatusArgs, context: &mut Context) -> Outcome {
-    let now = context::now();
+    let now = now();
     let store = context.store(Access::Read)?;
     let picture = store.read(|tx| look(tx, &now))?;
     // Agents are files: in a repository whose own cannot be read, the rest is shown all the same.
     let agents = context
+        .workspace
         .root()
         .ok()
         .and_then(|root| agents::list(root).ok())

@@ -9,8 +9,8 @@ use crate::app::error::AppError;
 use crate::app::exit;
 use crate::base::fs;
 use crate::base::text::{counted, path_bytes};
-use crate::cli::cmd::{Outcome, backup};
-use crate::cli::context::Context;
+use crate::cli::cmd::backup;
+use crate::cli::context::{Context, Outcome};
 use crate::domain::error_class::ErrorClass;
 use crate::ops::export::{self, Header};
 use crate::ops::import::{self, ImportReport, Intent};
@@ -45,7 +45,7 @@ pub(super) fn export(args: &ExportArgs, context: &mut Context) -> Outcome {
         })?;
         return Ok(exit::OK);
     };
-    let path = context.start_dir()?.join(file);
+    let path = context.workspace.start_dir()?.join(file);
     if std::fs::symlink_metadata(&path).is_ok() {
         let text = format!(
             "{} exists already",
@@ -95,8 +95,8 @@ pub(super) fn import(args: &ImportArgs, context: &mut Context) -> Outcome {
     } else {
         Intent::Apply
     };
-    let path = context.start_dir()?.join(&args.file);
-    let cx = context.cx()?;
+    let path = context.workspace.start_dir()?.join(&args.file);
+    let cx = context.workspace.cx()?;
     let store = context.store(Access::Write)?;
     let report = if args.file == Path::new("-") {
         import::import(store, &cx, &mut BufReader::new(std::io::stdin()), intent)?

@@ -6,8 +6,7 @@ use clap::Args;
 use crate::app::error::AppError;
 use crate::app::exit;
 use crate::base::text::{multi_line, one_line};
-use crate::cli::cmd::Outcome;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 use crate::domain::actor::ActorKind;
 use crate::ops::cx::commit;
 use crate::ops::trust;
@@ -25,8 +24,8 @@ pub(in crate::cli) struct TrustArgs {
 
 pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Outcome {
     let (root, common) = (
-        context.root()?.to_owned(),
-        context.place()?.common_dir.clone(),
+        context.workspace.root()?.to_owned(),
+        context.workspace.place()?.common_dir.clone(),
     );
     if !args.show {
         require_person(context)?;
@@ -83,11 +82,11 @@ pub(super) fn run(args: &TrustArgs, context: &mut Context) -> Outcome {
 
 /// Trust is a person's word; an agent's is refused and leaves a record.
 fn require_person(context: &mut Context) -> Result<(), AppError> {
-    let actor = context.actor()?;
+    let actor = context.workspace.actor()?;
     if actor.kind == ActorKind::Human {
         return Ok(());
     }
-    let cx = context.cx()?;
+    let cx = context.workspace.cx()?;
     let store = context.store(Access::Write)?;
     Ok(commit(store, &cx, |tx, cx| trust::require_person(tx, cx))?)
 }

@@ -6,11 +6,11 @@ use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::app::workspace::now;
 use crate::base::env;
 use crate::base::text::{counted, one_line, path_bytes};
 use crate::cli::answer::UninstallAnswer;
-use crate::cli::cmd::Outcome;
-use crate::cli::context::{Context, now};
+use crate::cli::context::{Context, Outcome};
 use crate::domain::actor::ActorKind;
 use crate::domain::error_class::ErrorClass;
 use crate::git::{Git, GitError, Repo};
@@ -36,7 +36,7 @@ pub(in crate::cli) struct UninstallArgs {
 }
 
 pub(super) fn run(args: &UninstallArgs, context: &mut Context) -> Outcome {
-    let place = context.place()?.clone();
+    let place = context.workspace.place()?.clone();
     let git = |error: GitError| AppError::new(ErrorClass::Failed, error.to_string());
     let repo = Repo::open(&place, Git::system().map_err(git)?).map_err(git)?;
     let plan = uninstall::plan(&place, &repo)?;
@@ -56,7 +56,7 @@ pub(super) fn run(args: &UninstallArgs, context: &mut Context) -> Outcome {
         };
     }
     refuse_agents(context)?;
-    let here = context.start_dir()?;
+    let here = context.workspace.start_dir()?;
     let keep = match (&args.backup_to, args.discard) {
         (Some(dir), _) => Keep::Copy(here.join(dir)),
         (None, true) => Keep::Discard,
@@ -78,7 +78,7 @@ pub(super) fn run(args: &UninstallArgs, context: &mut Context) -> Outcome {
 
 /// A person's decision; an agent in its worktree has no business here.
 fn refuse_agents(context: &Context) -> Result<(), AppError> {
-    if context.actor()?.kind == ActorKind::Human && env::text(env::AI_RUN).is_none() {
+    if context.workspace.actor()?.kind == ActorKind::Human && env::text(env::AI_RUN).is_none() {
         return Ok(());
     }
     Err(AppError::new(

@@ -5,8 +5,7 @@ use clap::Args;
 use crate::app::exit;
 use crate::base::text::one_line;
 use crate::cli::answer::WhyAnswer;
-use crate::cli::cmd::Outcome;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 use crate::ops::why;
 use crate::store::Access;
 
@@ -17,8 +16,8 @@ pub(in crate::cli) struct WhyArgs {
 }
 
 pub(super) fn run(args: &WhyArgs, context: &mut Context) -> Outcome {
-    let cx = context.cx_for_reading()?;
-    let config = context.config()?.clone();
+    let cx = context.workspace.cx_for_reading()?;
+    let config = context.workspace.config()?.clone();
     let store = context.store(Access::Read)?;
     let (task, gates) = store.read(|tx| why::why(tx, &cx, &config, &args.id))?;
     if context.ui.json() {

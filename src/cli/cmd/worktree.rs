@@ -9,10 +9,8 @@ use crate::app::exit;
 use crate::base::text::{counted, multi_line, one_line, path_bytes};
 use crate::base::{duration, env};
 use crate::cli::answer::{Granted, WorktreeAdopted, WorktreeLook, WorktreeOpened};
-use crate::cli::cmd::Outcome;
 use crate::cli::cmd::task;
-use crate::cli::cmd::world::world;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 use crate::cli::time::time;
 use crate::domain::actor::ActorKind;
 use crate::domain::error_class::ErrorClass;
@@ -101,7 +99,7 @@ pub(super) fn run(command: &WorktreeCommand, context: &mut Context) -> Outcome {
 }
 
 fn list(context: &mut Context) -> Outcome {
-    let world = world(context)?;
+    let world = context.world()?;
     let store = context.store(Access::Read)?;
     let runs = store.read(|tx| tx.all_runs())?;
     let all = worktree::list(&world, &world.repo()?, store, &runs)?;
@@ -139,7 +137,7 @@ fn row(one: &ListedWorktree) -> String {
 }
 
 fn open(args: &OpenArgs, context: &mut Context) -> Outcome {
-    let world = world(context)?;
+    let world = context.world()?;
     let store = context.store(Access::Read)?;
     let found = worktree::find(&world, &world.repo()?, store, &args.which)?;
     if context.ui.json() {
@@ -164,7 +162,7 @@ fn open(args: &OpenArgs, context: &mut Context) -> Outcome {
 }
 
 fn rescue(args: &RescueArgs, context: &mut Context) -> Outcome {
-    let world = world(context)?;
+    let world = context.world()?;
     let store = context.store(Access::Read)?;
     let repo = world.repo()?;
     let found = worktree::find(&world, &repo, store, &args.which)?;
@@ -223,9 +221,9 @@ fn files(n: usize) -> String {
 
 fn adopt(args: &AdoptArgs, context: &mut Context) -> Outcome {
     let ttl_ms = task::ttl(args.ttl.as_deref(), context)?;
-    let world = world(context)?;
+    let world = context.world()?;
     let repo = world.repo()?;
-    let here = context.start_dir()?;
+    let here = context.workspace.start_dir()?;
     let place = args.place.as_ref().map_or(Ok(here.clone()), |typed| {
         worktree::place(&repo, &here, typed)
     })?;
@@ -246,7 +244,7 @@ fn adopt(args: &AdoptArgs, context: &mut Context) -> Outcome {
         show_look(args, &look, context);
         return Ok(exit::OK);
     }
-    let cx = context.cx()?;
+    let cx = context.workspace.cx()?;
     let adopted = worktree::adopt(&world, &repo, store, (&cx, ttl_ms), (&look, &wanted))?;
     show_adopted(&adopted, context);
     Ok(exit::OK)
@@ -362,7 +360,7 @@ fn prune(args: &PruneArgs, context: &mut Context) -> Outcome {
     if args.yes {
         refuse_agents(context)?;
     }
-    let world = world(context)?;
+    let world = context.world()?;
     let repo = world.repo()?;
     let store = context.store(if args.yes {
         Access::Write
@@ -395,7 +393,7 @@ fn milliseconds(text: &str) -> Result<i64, AppError> {
 
 /// Refuses agents: a person decides which worktrees go.
 fn refuse_agents(context: &Context) -> Result<(), AppError> {
-    if context.actor()?.kind == ActorKind::Human && env::text(env::AI_RUN).is_none() {
+    if context.workspace.actor()?.kind == ActorKind::Human && env::text(env::AI_RUN).is_none() {
         return Ok(());
     }
     Err(AppError::new(ErrorClass::Denied, "only a person may prune"))

@@ -4,13 +4,12 @@ use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::app::token;
 use crate::base::duration;
 use crate::base::text::{multi_line, one_line};
 use crate::cli::answer::{ClaimAnswer, Granted};
-use crate::cli::cmd::Outcome;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 use crate::cli::time::time;
-use crate::cli::token;
 use crate::ops::claim::{self, Claimed, Which};
 use crate::store::Access;
 
@@ -30,10 +29,10 @@ pub(in crate::cli) struct ClaimArgs {
 pub(super) fn run(args: &ClaimArgs, context: &mut Context) -> Outcome {
     let ttl_ms = ttl(args.ttl.as_deref(), context)?;
     let which = args.id.clone().map_or(Which::Next, Which::Task);
-    let cx = context.cx()?;
+    let cx = context.workspace.cx()?;
     let store = context.store(Access::Write)?;
     let claimed = claim::run(store, &cx, &which, ttl_ms)?;
-    token::keep(context, &claimed.token)?;
+    token::keep(&context.workspace, &claimed.token)?;
     show(&claimed, context);
     Ok(exit::OK)
 }
@@ -42,7 +41,7 @@ pub(super) fn run(args: &ClaimArgs, context: &mut Context) -> Outcome {
 pub(in crate::cli) fn ttl(flag: Option<&str>, context: &Context) -> Result<i64, AppError> {
     let ttl = match flag {
         Some(text) => duration::parse(text).map_err(|e| AppError::usage(e.to_string()))?,
-        None => context.config()?.defaults.ttl,
+        None => context.workspace.config()?.defaults.ttl,
     };
     match i64::try_from(ttl.as_millis()) {
         Ok(ms) if ms > 0 => Ok(ms),

@@ -7,10 +7,11 @@ use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::app::workspace::now;
 use crate::base::text::one_line;
+use crate::cli::cmd::backup;
 use crate::cli::cmd::task::source;
-use crate::cli::cmd::{Outcome, backup};
-use crate::cli::context::{self, Context};
+use crate::cli::context::{Context, Outcome};
 use crate::domain::task::Task;
 use crate::ops::agents;
 use crate::ops::create::{self, NewTask};
@@ -73,12 +74,12 @@ pub(in crate::cli) struct CreateArgs {
 pub(super) fn run(args: CreateArgs, context: &mut Context) -> Outcome {
     let bulk = args.from.is_some();
     let entries = match &args.from {
-        Some(file) => source::read(&context.start_dir()?, file)?,
+        Some(file) => source::read(&context.workspace.start_dir()?, file)?,
         None => vec![entry(args, context)?],
     };
     warn_unknown_checks(&entries, context)?;
     warn_unknown_agents(&entries, context)?;
-    let cx = context.cx()?;
+    let cx = context.workspace.cx()?;
     let store = context.store(Access::Write)?;
     let created = commit(store, &cx, |tx, cx| create::create_all(tx, cx, &entries))?;
     show(&created, bulk, context);
@@ -130,7 +131,7 @@ fn entry(args: CreateArgs, context: &mut Context) -> Result<NewTask, AppError> {
     let not_before_ms = args
         .not_before
         .as_deref()
-        .map(|when| source::when(when, context::now().wall_ms));
+        .map(|when| source::when(when, now().wall_ms));
     Ok(NewTask {
         key: None,
         title,
@@ -156,7 +157,7 @@ fn warn_unknown_checks(entries: &[NewTask], context: &mut Context) -> Result<(),
     unknown.sort();
     unknown.dedup();
     if !unknown.is_empty() {
-        let config = context.config()?;
+        let config = context.workspace.config()?;
         unknown.retain(|name| config.check(name).is_none());
     }
     for name in unknown {
@@ -177,7 +178,7 @@ fn warn_unknown_agents(entries: &[NewTask], context: &mut Context) -> Result<(),
     unknown.sort();
     unknown.dedup();
     if !unknown.is_empty() {
-        let agents = agents::list(context.root()?)?.agents;
+        let agents = agents::list(context.workspace.root()?)?.agents;
         unknown.retain(|name| {
             !agents
                 .iter()

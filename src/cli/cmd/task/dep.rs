@@ -6,9 +6,8 @@ use clap::{Args, Subcommand};
 
 use crate::app::exit;
 use crate::base::text::one_line;
-use crate::cli::cmd::Outcome;
 use crate::cli::cmd::task::hold::change;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 use crate::domain::ids::TaskId;
 use crate::ops::refusal::OpError;
 use crate::ops::{cx, edit};

@@ -4,11 +4,9 @@ use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::app::token;
 use crate::base::text::multi_line;
-use crate::cli::cmd::Outcome;
-use crate::cli::cmd::world::world;
-use crate::cli::context::Context;
-use crate::cli::token;
+use crate::cli::context::{Context, Outcome};
 use crate::domain::lease::Token;
 use crate::domain::task::Proof;
 use crate::ops::finish::{self, Changed, Ending, Right};
@@ -37,7 +35,7 @@ fn hand_in(
     adoption: &Adoption,
     context: &mut Context,
 ) -> Outcome {
-    let report = worktree::hand_in(&world(context)?, store, token, adoption)?;
+    let report = worktree::hand_in(&context.world()?, store, token, adoption)?;
     tokens::forget(&adoption.git_dir, token)?;
     for warning in &report.warnings {
         context.ui.warn(warning);
@@ -61,11 +59,12 @@ fn hand_in(
 pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
     let store = context.store(Access::Write)?;
     let id = store.read(|tx| -> Result<_, OpError> { cx::resolve(tx, &args.id) })?;
-    let token = token::look(context, &id.subject(), args.lease.as_deref())?;
+    let token = token::look(&context.workspace, &id.subject(), args.lease.as_deref())?;
     let right = token.as_ref().map_or(Right::Unclaimed, Right::Token);
-    let cx = context.cx()?;
+    let cx = context.workspace.cx()?;
     if let (None, Some(token)) = (&args.overridden, &token)
-        && let Some(adoption) = worktree::of_epoch(&context.state_dir()?, &id, token.epoch)?
+        && let Some(adoption) =
+            worktree::of_epoch(&context.workspace.state_dir()?, &id, token.epoch)?
     {
         return hand_in(store, token, &adoption, context);
     }
@@ -84,9 +83,13 @@ pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
         None => {
             let task = store.read(|tx| finish::may_end(tx, &cx, &id, &right))?;
             let lease = store.read(|tx| tx.lease(&id.subject()))?;
-            let proven = prove::here(&world(context)?, &task, lease.map(|lease| lease.granted_ms))?;
+            let proven = prove::here(
+                &context.world()?,
+                &task,
+                lease.map(|lease| lease.granted_ms),
+            )?;
             let changed = Changed {
-                own: token::own_subjects(context)?,
+                own: token::own_subjects(&context.workspace)?,
                 ..proven.changed
             };
             (proven.proof, proven.evidence, Some(changed))
@@ -100,7 +103,7 @@ pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
     };
     let task = finish::done(store, &cx, &id, ending)?;
     if let Some(token) = &token {
-        token::forget(context, token)?;
+        token::forget(&context.workspace, token)?;
     }
     if context.ui.json() {
         context.ui.object(&task);

@@ -3,9 +3,9 @@
 use clap::Args;
 
 use crate::app::error::AppError;
-use crate::cli::cmd::Outcome;
+use crate::app::workspace::now;
 use crate::cli::cmd::task::{hold, source};
-use crate::cli::context::{Context, now};
+use crate::cli::context::{Context, Outcome};
 use crate::domain::event::TaskEdit;
 use crate::domain::ids::TaskId;
 use crate::domain::path_lock::LockMode;

@@ -5,9 +5,7 @@ use clap::Args;
 use crate::app::error::AppError;
 use crate::app::exit;
 use crate::base::text::one_line;
-use crate::cli::cmd::Outcome;
-use crate::cli::cmd::world::world;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 use crate::domain::task::Task;
 use crate::ops::cx::{Cx, commit};
 use crate::ops::edit;
@@ -59,7 +57,7 @@ pub(super) fn unhold(args: &OneTask, context: &mut Context) -> Outcome {
 }
 
 pub(super) fn cancel(args: &CancelArgs, context: &mut Context) -> Outcome {
-    let cx = context.cx()?;
+    let cx = context.workspace.cx()?;
     let store = context.store(Access::Write)?;
     let cancelled = commit(store, &cx, |tx, cx| {
         edit::cancel(tx, cx, &args.id, args.reason.clone())
@@ -67,7 +65,7 @@ pub(super) fn cancel(args: &CancelArgs, context: &mut Context) -> Outcome {
     // The task is nobody's from here on, whatever becomes of the processes.
     let stopped = cancelled
         .run
-        .map(|run| stop::stop(&world(context)?, store, &run).map_err(AppError::from));
+        .map(|run| stop::stop(&context.world()?, store, &run).map_err(AppError::from));
     let stopped = stopped.transpose()?;
     show(&cancelled.task, context);
     if let Some(end) = stopped.and_then(|run| run.end) {
@@ -93,7 +91,7 @@ pub(super) fn change(
     context: &mut Context,
     work: impl FnOnce(&mut dyn Tx, &Cx) -> Result<Task, OpError>,
 ) -> Outcome {
-    let cx = context.cx()?;
+    let cx = context.workspace.cx()?;
     let store = context.store(Access::Write)?;
     let task = commit(store, &cx, work)?;
     show(&task, context);

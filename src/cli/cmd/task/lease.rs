@@ -5,12 +5,12 @@ use clap::Args;
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::app::token;
+use crate::app::workspace::parse_actor;
 use crate::cli::answer::LeaseAnswer;
-use crate::cli::cmd::Outcome;
 use crate::cli::cmd::task::claim::{show, ttl};
-use crate::cli::context::{Context, parse_actor};
+use crate::cli::context::{Context, Outcome};
 use crate::cli::time::time;
-use crate::cli::token;
 use crate::domain::ids::TaskId;
 use crate::domain::lease::{Lease, Token};
 use crate::ops::cx::{self, commit};
@@ -83,7 +83,7 @@ impl HeldTaskArgs {
     ) -> Result<(&'static mut dyn Store, TaskId, Token), AppError> {
         let store = context.store(Access::Write)?;
         let id = store.read(|tx| -> Result<TaskId, OpError> { cx::resolve(tx, &self.id) })?;
-        let token = token::find(context, &id.subject(), self.lease.as_deref())?;
+        let token = token::find(&context.workspace, &id.subject(), self.lease.as_deref())?;
         Ok((store, id, token))
     }
 }
@@ -107,7 +107,7 @@ pub(super) fn heartbeat(args: &HeartbeatArgs, context: &mut Context) -> Outcome 
         .map(|text| ttl(Some(text), context))
         .transpose()?;
     let (store, _, token) = args.held.open(context)?;
-    let cx = context.cx()?;
+    let cx = context.workspace.cx()?;
     let lease = commit(store, &cx, |tx, cx| {
         lease::heartbeat(tx, cx, &token, ttl_ms)
     })?;
@@ -117,7 +117,7 @@ pub(super) fn heartbeat(args: &HeartbeatArgs, context: &mut Context) -> Outcome 
 
 pub(super) fn checkpoint(args: &CheckpointArgs, context: &mut Context) -> Outcome {
     let (store, _, token) = args.held.open(context)?;
-    let cx = context.cx()?;
+    let cx = context.workspace.cx()?;
     let lease = commit(store, &cx, |tx, cx| {
         lease::checkpoint(tx, cx, &token, args.next_step.clone())
     })?;
@@ -127,33 +127,33 @@ pub(super) fn checkpoint(args: &CheckpointArgs, context: &mut Context) -> Outcom
 
 pub(super) fn release(args: &TaskReleaseArgs, context: &mut Context) -> Outcome {
     let (store, id, token) = args.held.open(context)?;
-    let cx = context.cx()?;
+    let cx = context.workspace.cx()?;
     commit(store, &cx, |tx, cx| {
         lease::release(tx, cx, &token, args.next_step.clone())
     })?;
-    token::forget(context, &token)?;
+    token::forget(&context.workspace, &token)?;
     finish(store, &id, context)
 }
 
 pub(super) fn handoff(args: &HandoffArgs, context: &mut Context) -> Outcome {
     let to = parse_actor(&args.to)?;
     let (store, _, token) = args.held.open(context)?;
-    let cx = context.cx()?;
+    let cx = context.workspace.cx()?;
     let claimed = commit(store, &cx, |tx, cx| {
         lease::handoff(tx, cx, &token, to, args.next_step.clone())
     })?;
-    token::forget(context, &token)?;
+    token::forget(&context.workspace, &token)?;
     show(&claimed, context);
     Ok(exit::OK)
 }
 
 pub(super) fn fail(args: &FailArgs, context: &mut Context) -> Outcome {
     let (store, id, token) = args.held.open(context)?;
-    let cx = context.cx()?;
+    let cx = context.workspace.cx()?;
     commit(store, &cx, |tx, cx| {
         lease::fail(tx, cx, &token, args.reason.clone())
     })?;
-    token::forget(context, &token)?;
+    token::forget(&context.workspace, &token)?;
     finish(store, &id, context)
 }
 

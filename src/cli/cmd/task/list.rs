@@ -7,9 +7,9 @@ use clap::{Args, ValueEnum};
 
 use crate::app::error::AppError;
 use crate::app::exit;
+use crate::app::workspace::now;
 use crate::base::text::one_line;
-use crate::cli::cmd::Outcome;
-use crate::cli::context::{self, Context};
+use crate::cli::context::{Context, Outcome};
 use crate::domain::task::{Task, TaskState};
 use crate::ops::{claim, cx};
 use crate::store::{Access, Flow, TaskFilter, TaskLine, TaskSort};
@@ -89,7 +89,7 @@ pub(super) fn run(args: TaskListArgs, context: &mut Context) -> Outcome {
         limit: args.limit,
     };
     let mut seen = false;
-    let now = context::now();
+    let now = now();
     let store = context.store(Access::Read)?;
     store.read(|tx| -> Result<(), AppError> {
         filter.parent = args
@@ -156,7 +156,7 @@ fn show_task(task: &Task, context: &mut Context) -> bool {
 }
 
 pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
-    let now_ms = context::now().wall_ms;
+    let now_ms = now().wall_ms;
     let wanted = if args.all { None } else { Some(args.limit) };
     // One more than is shown tells whether there are more.
     let limit = wanted.map(|n| n.saturating_add(1));
@@ -192,7 +192,7 @@ pub(super) fn ready(args: &ReadyArgs, context: &mut Context) -> Outcome {
 }
 
 pub(super) fn next(_args: &NextArgs, context: &mut Context) -> Outcome {
-    let cx = context.cx_for_reading()?;
+    let cx = context.workspace.cx_for_reading()?;
     let store = context.store(Access::Read)?;
     let task = store.read(|tx| claim::next(tx, &cx))?;
     show_task(&task, context);

@@ -15,8 +15,7 @@ pub(super) use claim::ttl;
 use clap::Subcommand;
 pub(super) use dep::DepTreeNode;
 
-use crate::cli::cmd::Outcome;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 
 /// Create, claim, show and change tasks
 #[derive(Subcommand)]

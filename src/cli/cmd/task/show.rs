@@ -4,8 +4,7 @@ use clap::Args;
 
 use crate::app::exit;
 use crate::base::text::{multi_line, one_line};
-use crate::cli::cmd::Outcome;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Outcome};
 use crate::cli::time::time;
 use crate::domain::ids::TaskId;
 use crate::domain::task::Task;
@@ -31,8 +30,8 @@ pub(super) fn run(args: &TaskShowArgs, context: &mut Context) -> Outcome {
         context.ui.object(&task);
         return Ok(exit::OK);
     }
-    let cx = context.cx_for_reading()?;
-    let config = context.config()?.clone();
+    let cx = context.workspace.cx_for_reading()?;
+    let config = context.workspace.config()?.clone();
     let (task, gates, deps) = store.read(|tx| -> Result<_, OpError> {
         let (task, gates) = why::why(tx, &cx, &config, &args.id)?;
         let deps = tx.deps(&task.id)?;

@@ -1,0 +1,270 @@
+//! The repository that a front end works in: where it is, what is configured there, who acts, and
+//! its store.
+//!
+//! Everything is found when it is first asked for and kept, so that a command pays only for what it
+//! uses. Deliberately absent: terminals. What a person should be told, such as a store that may be
+//! stale, is returned or can be asked for, and shown by the front end.
+
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use crate::app::error::AppError;
+use crate::base::{env, fs};
+use crate::config::{Config, Trees};
+use crate::domain::actor::{Actor, ActorKind};
+use crate::domain::error_class::ErrorClass;
+use crate::domain::sandbox::SandboxWish;
+use crate::domain::time::Now;
+use crate::git::WorktreeOwner;
+use crate::git::discover::{self, RepoLocation};
+use crate::ops::cx::{Cx, PolicyAtHand, Rules};
+use crate::ops::places::Places;
+use crate::ops::scrub::Scrub;
+use crate::ops::world::{Progress, World};
+use crate::ops::{credentials, init, project};
+use crate::process::environment::secrets_in;
+use crate::process::redact::Redactor;
+use crate::store::{Access, Store, local_now};
+
+/// The name of whoever speaks inside of a run without a name, or with that of a person.
+const IN_RUN: &str = "in-run";
+
+/// A repository, and who works in it.
+pub struct Workspace {
+    directory: Option<PathBuf>,
+    named: Option<String>,
+    place: OnceCell<RepoLocation>,
+    root: OnceCell<PathBuf>,
+    config: OnceCell<Config>,
+    scrub: OnceCell<Scrub>,
+}
+
+impl Workspace {
+    /// The workspace around a directory, else around the current one; `named` is who acts, where
+    /// the caller was told.
+    pub fn new(directory: Option<PathBuf>, named: Option<String>) -> Workspace {
+        Workspace {
+            directory,
+            named,
+            place: OnceCell::new(),
+            root: OnceCell::new(),
+            config: OnceCell::new(),
+            scrub: OnceCell::new(),
+        }
+    }
+
+    /// Who acts, as the caller was told.
+    pub fn named(&self) -> Option<&str> {
+        self.named.as_deref()
+    }
+
+    /// The directory in which the search for a repository begins.
+    pub fn start_dir(&self) -> Result<PathBuf, AppError> {
+        let here = env::current_dir().map_err(|e| {
+            AppError::new(
+                ErrorClass::Failed,
+                format!("the current directory cannot be found: {e}"),
+            )
+        })?;
+        match &self.directory {
+            Some(dir) if !here.join(dir).is_dir() => {
+                let message = format!("there is no directory {}", here.join(dir).display());
+                Err(AppError::new(ErrorClass::NotFound, message)
+                    .hint("give an existing one with -C"))
+            }
+            Some(dir) => Ok(here.join(dir)),
+            None => Ok(here),
+        }
+    }
+
+    /// The repository around.
+    pub fn place(&self) -> Result<&RepoLocation, AppError> {
+        if let Some(place) = self.place.get() {
+            return Ok(place);
+        }
+        let found = discover::discover(&self.start_dir()?)?;
+        Ok(self.place.get_or_init(|| found))
+    }
+
+    /// The directory whose `.ai/` counts: the main checkout, never an agent's worktree.
+    pub fn root(&self) -> Result<&Path, AppError> {
+        let place = self.place()?;
+        let root = self.root.get_or_init(|| {
+            let of_person = || place.top.as_deref().map(outside_pool);
+            place
+                .main_root
+                .clone()
+                .or_else(of_person)
+                .unwrap_or_else(|| place.common_dir.clone())
+        });
+        Ok(root)
+    }
+
+    /// The directory of the store and the runs: `ai/` in the git common directory.
+    pub fn state_dir(&self) -> Result<PathBuf, AppError> {
+        Ok(project::state_dir(&self.place()?.common_dir))
+    }
+
+    /// Opens the store.
+    pub fn open_store(&self, access: Access) -> Result<Box<dyn Store>, AppError> {
+        let store = project::store_place(&self.state_dir()?).open(access)?;
+        if access == Access::Write {
+            self.mend_link()?;
+        }
+        Ok(store)
+    }
+
+    /// Makes `.ai/state` again where somebody cleaned it away. The store itself lies elsewhere and
+    /// did not notice.
+    pub fn mend_link(&self) -> Result<(), AppError> {
+        let root = self.root()?;
+        let missing = fs::is_missing(&root.join(".ai/state")) && root.join(".ai").is_dir();
+        if missing {
+            // The link is a convenience for people: another command may make it at this moment, or
+            // the checkout be read-only.
+            let _ = init::link_state(root, &self.state_dir()?);
+        }
+        Ok(())
+    }
+
+    /// The project's configuration.
+    pub fn config(&self) -> Result<&Config, AppError> {
+        if let Some(config) = self.config.get() {
+            return Ok(config);
+        }
+        let config = project::config(self.root()?, &Trees::of_user())?;
+        Ok(self.config.get_or_init(|| config))
+    }
+
+    /// The surroundings of an operation. The policy is read at once: whoever asks it holds the
+    /// store, and others wait.
+    pub fn cx(&self) -> Result<Cx, AppError> {
+        let cx = self.cx_for_reading()?;
+        cx.policy.state();
+        Ok(cx)
+    }
+
+    /// The same for an operation that changes nothing: the policy is read when it is asked, if it
+    /// is.
+    pub fn cx_for_reading(&self) -> Result<Cx, AppError> {
+        let rules = Rules::of(self.config()?, self.place()?)?;
+        let root = self.root()?.to_owned();
+        let policy = PolicyAtHand::when_asked(move || project::policy(&root, &Trees::of_user()));
+        let scrub = self.scrub()?.clone();
+        Ok(Cx {
+            now: now(),
+            actor: self.actor()?,
+            policy,
+            rules: Arc::new(rules),
+            scrub,
+        })
+    }
+
+    /// The machine and the project around a run; `progress` is told what goes on.
+    pub fn world(&self, progress: Box<Progress>) -> Result<World, AppError> {
+        let sandbox = env::text(env::AI_SANDBOX)
+            .map(|text| text.parse::<SandboxWish>())
+            .transpose();
+        let sandbox =
+            sandbox.map_err(|why| AppError::usage(format!("{}: {why}", env::AI_SANDBOX)))?;
+        let (location, root) = (self.place()?.clone(), self.root()?.to_owned());
+        Ok(World {
+            places: Places::of(&location.common_dir, &root),
+            sandbox,
+            probed: OnceLock::new(),
+            location,
+            root,
+            config: self.config()?.clone(),
+            actor: self.actor()?,
+            clock: now,
+            env: env::all(),
+            scrub: self.scrub()?.clone(),
+            progress,
+        })
+    }
+
+    /// Takes secrets out of everything that is stored. It looks for known values once there is a
+    /// text to look at.
+    pub fn scrub(&self) -> Result<&Scrub, AppError> {
+        if let Some(scrub) = self.scrub.get() {
+            return Ok(scrub);
+        }
+        let (root, common) = (self.root()?.to_owned(), self.place()?.common_dir.clone());
+        let read = move || {
+            let all = env::all();
+            let known = credentials::known(&root, &common, &all);
+            let secrets: Vec<_> = secrets_in(&all).into_iter().chain(known).collect();
+            Redactor::new(&secrets)
+        };
+        Ok(self.scrub.get_or_init(|| Scrub::when_asked(read)))
+    }
+
+    /// The kinds of secrets that were typed and not stored: whoever typed one must know that it is
+    /// not there.
+    pub fn scrubbed(&self) -> Vec<String> {
+        let found = self.scrub.get().map(Scrub::found).unwrap_or_default();
+        found.into_iter().collect()
+    }
+
+    /// The actor: the one named, else `AI_ACTOR`, else the user of the machine. A bare name is a
+    /// person's.
+    pub fn actor(&self) -> Result<Actor, AppError> {
+        let actor = self.said_actor()?;
+        // What a run says is said by its agent, whatever name it gives itself: a person's word
+        // opens more doors.
+        if actor.kind == ActorKind::Human && env::text(env::AI_RUN).is_some() {
+            return Actor::new(ActorKind::Agent, IN_RUN)
+                .map_err(|e| AppError::usage(e.to_string()));
+        }
+        Ok(actor)
+    }
+
+    fn said_actor(&self) -> Result<Actor, AppError> {
+        let named = self.named.clone().or_else(|| env::text(env::AI_ACTOR));
+        if let Some(text) = named {
+            return parse_actor(&text);
+        }
+        let user = env::text("USER")
+            .or_else(|| env::text("LOGNAME"))
+            .unwrap_or_default();
+        let safe: String = user
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
+            .collect();
+        if safe.trim_start_matches('-').is_empty() {
+            parse_actor("user")
+        } else {
+            parse_actor(&safe)
+        }
+    }
+}
+
+/// The worktree of a person to which an agent's worktree belongs: a bare repository has no main
+/// checkout to go by.
+fn outside_pool(top: &Path) -> PathBuf {
+    if let Some(owner) = top.parent().and_then(WorktreeOwner::of_pool) {
+        return owner.root;
+    }
+    let pools = top.ancestors().filter(|dir| dir.ends_with(".ai/worktrees"));
+    pools
+        .last()
+        .and_then(|pool| pool.parent()?.parent())
+        .unwrap_or(top)
+        .to_owned()
+}
+
+/// Both clocks, now.
+pub fn now() -> Now {
+    local_now()
+}
+
+/// Reads `human:ann`, `agent:codex#1`, or a bare name, which is a person's.
+pub fn parse_actor(text: &str) -> Result<Actor, AppError> {
+    let parsed = if text.contains(':') {
+        text.parse()
+    } else {
+        Actor::new(ActorKind::Human, text)
+    };
+    parsed.map_err(|e| AppError::usage(e.to_string()))
+}
