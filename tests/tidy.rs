@@ -73,24 +73,6 @@ const RULES: &[(&str, Rule)] = &[
 
 /// Places where a rule does not hold: (rule, path prefix, why).
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
-    ("circle", "src/checks/parse/auto.rs", "to be taken apart"),
-    ("circle", "src/git/cmd/mod.rs", "to be taken apart"),
-    ("circle", "src/process/redact/forms.rs", "to be taken apart"),
-    (
-        "circle",
-        "src/git/snapshot/candidates.rs",
-        "to be taken apart",
-    ),
-    ("circle", "src/git/worktree/aside.rs", "to be taken apart"),
-    ("circle", "src/connector/api.rs", "to be taken apart"),
-    (
-        "circle",
-        "src/connector/acp/dialect.rs",
-        "to be taken apart",
-    ),
-    ("circle", "src/process/captured.rs", "to be taken apart"),
-    ("circle", "src/git/merge/checkout.rs", "to be taken apart"),
-    ("circle", "src/ops/", "to be taken apart"),
     (
         "sleep",
         "tests/it/support/poll.rs",

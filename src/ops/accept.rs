@@ -15,9 +15,7 @@ use crate::domain::decision::{Effect, Override};
 use crate::domain::event::Event;
 use crate::domain::evidence::Evidence;
 use crate::domain::run::{Accepting, Run};
-use crate::domain::task::Note;
-use crate::domain::task::{Proof, Task, TaskState};
-use crate::domain::task_rules::TaskAct;
+use crate::domain::task::{Proof, Task};
 use crate::domain::trailer::{self, Trailers};
 use crate::domain::verdict::PolicyVerdict;
 use crate::git::diff::{ChangedPath, DiffStats};
@@ -28,7 +26,7 @@ use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
 use crate::ops::error::Kept as _;
 use crate::ops::prove::{self, Trial};
-use crate::ops::refusal::{OpError, Refusal, Thing};
+use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::place::Judged;
 use crate::ops::run::files::RunDir;
 use crate::ops::run::origin::{self, Destination};
@@ -70,7 +68,7 @@ pub fn accept(
     typed: &str,
     overridden: Option<&str>,
 ) -> Result<Accepted, OpError> {
-    let (task, run) = store.read(|tx| in_review(tx, typed))?;
+    let (task, run) = store.read(|tx| fit::in_review(tx, typed))?;
     refuse_in_use(store)?;
     let repo = world.repo()?;
     let shadow = ShadowRepo::create(&repo, &world.shadow_dir("accept"))?;
@@ -109,21 +107,6 @@ pub fn accept(
     case.refuse_tampered(store)?;
     let approved = case.ask_policy(store)?;
     case.go(store, approved.as_deref())
-}
-
-fn in_review(tx: &mut dyn Tx, typed: &str) -> Result<(Task, Run), OpError> {
-    let id = cx::resolve(tx, typed)?;
-    let task = cx::load(tx, &id)?;
-    fit::require(TaskAct::Judge, &task)?;
-    let TaskState::Review { run } = &task.state else {
-        return Err(OpError::internal("a task that can be judged is in review"));
-    };
-    let missing = || Refusal::NotFound {
-        what: Thing::Run,
-        id: run.to_string(),
-    };
-    let run = tx.run(run)?.ok_or_else(missing)?;
-    Ok((task, run))
 }
 
 /// A run that works in the checkout itself puts back what it found there; nothing may land beneath
@@ -317,7 +300,7 @@ impl Case<'_> {
         evidence: &[Evidence],
         approved: Option<&str>,
     ) -> Result<(), OpError> {
-        let (task, _) = in_review(tx, self.task.id.as_str())?;
+        let (task, _) = fit::in_review(tx, self.task.id.as_str())?;
         let action = if self.overridden.is_some() {
             Action::TaskOverride
         } else {
@@ -481,7 +464,7 @@ fn complete(
         },
     };
     commit(store, &cx, |tx, cx| {
-        in_review(tx, task.id.as_str())?;
+        fit::in_review(tx, task.id.as_str())?;
         cx.record(
             tx,
             &Event::TaskDone {
@@ -505,25 +488,4 @@ fn accepted(task: Task, run: &Run, accepting: &Accepting, updated: Option<PathBu
 
 fn own_branch(run: &Run) -> String {
     format!("refs/heads/{}", run.branch)
-}
-
-/// Sends work back, with a note for the next attempt.
-pub fn reject(store: &mut dyn Store, cx: &Cx, typed: &str, note: &str) -> Result<Task, OpError> {
-    commit(store, cx, |tx, cx| {
-        let (task, _) = in_review(tx, typed)?;
-        ask::or_refuse(tx, cx, Question::on_task(Action::TaskReject, &task))?;
-        let note = Note {
-            at_ms: cx.now.wall_ms,
-            by: cx.actor.clone(),
-            text: format!("rejected: {note}"),
-        };
-        cx.record(
-            tx,
-            &Event::TaskRejected {
-                task: task.id.clone(),
-                note,
-            },
-        )?;
-        cx::load(tx, &task.id)
-    })
 }

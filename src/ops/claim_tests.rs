@@ -153,7 +153,7 @@ fn next_passes_over_what_it_cannot_have() {
     ));
     assert!(matches!(
         why(claim(&mut world, &one(&nameless))),
-        Refusal::Invalid(_)
+        Refusal::Pattern(_)
     ));
 }
 

@@ -1,9 +1,12 @@
 //! Refuses what a task does not allow in its state; the rules are those of
 //! [`crate::domain::task_rules`].
 
-use crate::domain::task::Task;
+use crate::domain::run::Run;
+use crate::domain::task::{Task, TaskState};
 use crate::domain::task_rules::{Misfit, TaskAct};
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::cx;
+use crate::ops::refusal::{OpError, Refusal, Thing};
+use crate::store::Tx;
 
 /// Refuses an act that the task does not allow as it stands.
 pub fn require(act: TaskAct, task: &Task) -> Result<(), OpError> {
@@ -22,4 +25,20 @@ pub fn refusal(task: &Task, misfit: Misfit) -> OpError {
         hint: misfit.next,
     }
     .into()
+}
+
+/// Returns a task in review with its run, or refuses.
+pub fn in_review(tx: &mut dyn Tx, typed: &str) -> Result<(Task, Run), OpError> {
+    let id = cx::resolve(tx, typed)?;
+    let task = cx::load(tx, &id)?;
+    require(TaskAct::Judge, &task)?;
+    let TaskState::Review { run } = &task.state else {
+        return Err(OpError::internal("a task that can be judged is in review"));
+    };
+    let missing = || Refusal::NotFound {
+        what: Thing::Run,
+        id: run.to_string(),
+    };
+    let run = tx.run(run)?.ok_or_else(missing)?;
+    Ok((task, run))
 }

@@ -36,6 +36,7 @@ pub mod places;
 pub mod project;
 pub mod prove;
 pub mod refusal;
+pub mod reject;
 pub mod restore;
 pub mod review;
 pub mod route;

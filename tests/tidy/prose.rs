@@ -8,9 +8,9 @@
 use super::tree::{File, Tree, Violation};
 
 /// Of a hundred descriptions, at most so many begin with one of [`ASKING`].
-const MAX_ASKING: usize = 23;
+const MAX_ASKING: usize = 2;
 /// Of a hundred items and fields that other files can reach, at least so many are described.
-const MIN_DESCRIBED: usize = 90;
+const MIN_DESCRIBED: usize = 95;
 /// Words that begin an answer to a question nobody asked, instead of naming the thing.
 const ASKING: &[&str] = &[
     "How", "That", "What", "When", "Where", "Whether", "Which", "Who", "Why",

@@ -4,7 +4,7 @@ use super::lexer;
 use super::tree::{File, Tree, Violation};
 
 /// A longer file holds more than one thought; split it by topic.
-const MAX_FILE_LINES: usize = 640;
+const MAX_FILE_LINES: usize = 500;
 const MAX_MAIN_LINES: usize = 20;
 
 /// Places on somebody's machine. `/home/user` is the placeholder that documents and tests may use.
@@ -264,15 +264,15 @@ mod tests {
     #[test]
     fn long_files_are_found_and_their_tests_do_not_count() {
         let code = "fn f() {}\n";
-        assert_eq!(found(long_files, "src/ops/a.rs", &code.repeat(641)), 1);
-        assert_eq!(found(long_files, "src/ops/a.rs", &code.repeat(640)), 0);
+        assert_eq!(found(long_files, "src/ops/a.rs", &code.repeat(501)), 1);
+        assert_eq!(found(long_files, "src/ops/a.rs", &code.repeat(500)), 0);
         let tests = format!(
             "{}#[cfg(test)]\nmod tests {{\n{}}}\n",
             code.repeat(400),
             code.repeat(400)
         );
         assert_eq!(found(long_files, "src/ops/a.rs", &tests), 0);
-        let after = format!("#[cfg(test)]\nmod tests {{}}\n{}", code.repeat(641));
+        let after = format!("#[cfg(test)]\nmod tests {{}}\n{}", code.repeat(501));
         assert_eq!(
             found(long_files, "src/ops/a.rs", &after),
             1,

@@ -7,7 +7,7 @@ use crate::app::exit;
 use crate::cli::answer::AcceptAnswer;
 use crate::cli::cmd::backup;
 use crate::cli::context::{Context, Outcome};
-use crate::ops::accept;
+use crate::ops::{accept, reject};
 use crate::store::Access;
 
 #[derive(Args)]
@@ -75,7 +75,7 @@ pub(super) fn reject(args: &RejectArgs, context: &mut Context) -> Outcome {
     }
     let cx = context.workspace.cx()?;
     let store = context.store(Access::Write)?;
-    let task = accept::reject(store, &cx, &args.id, &args.note)?;
+    let task = reject::reject(store, &cx, &args.id, &args.note)?;
     if context.ui.json() {
         context.ui.object(&task);
     } else {

@@ -11,9 +11,8 @@ use std::process::{ExitStatus, Stdio};
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
 use crate::process::cgroup::{Cgroup, CgroupMembership};
-use crate::process::guard::ARGUMENT;
 use crate::process::guard::orphans::{self, KeeperRegistration};
-use crate::process::guard::protocol::{KeeperLaunch, KeeperReport};
+use crate::process::guard::protocol::{ARGUMENT, KeeperLaunch, KeeperReport};
 use crate::process::identity::ProcessIdentity;
 use crate::process::sandbox::{SandboxPolicy, command_line};
 

@@ -6,7 +6,7 @@
 //!    subreaper, so that nothing below it can get away by double fork or `setsid`. It ends the tree
 //!    when the command ends, when `ai` asks, and when the line to `ai` breaks, which it does
 //!    however `ai` dies.
-//! 2. [`adopted`]: `ai` is a subreaper too. If the keeper alone is killed, its tree falls to `ai`,
+//! 2. [`orphans`]: `ai` is a subreaper too. If the keeper alone is killed, its tree falls to `ai`,
 //!    which ends it.
 //! 3. [`leftovers`]: if both were killed, the next `ai` finds the processes by their run's mark in
 //!    the environment.
@@ -24,7 +24,5 @@ pub(in crate::process) use client::{Keeper, program};
 pub use keeper::main;
 pub use leftovers::kill_leftovers;
 pub(in crate::process) use orphans::{end_orphans, reap_orphans};
+pub use protocol::ARGUMENT;
 pub(in crate::process) use protocol::{KeeperConfinement, KeeperLaunch, KeeperReport, StopCause};
-
-/// The first argument with which this binary is started again as a keeper.
-pub const ARGUMENT: &str = "__guard";

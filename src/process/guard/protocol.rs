@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::process::sandbox::{LandlockPolicy, ResourceLimits};
 use crate::process::supervise::{ProcessExit, SpawnFailure};
 
+/// The first argument with which this binary is started again as a keeper.
+pub const ARGUMENT: &str = "__guard";
+
 /// The command that a keeper has to start, and how to end it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::process) struct KeeperLaunch {
@@ -64,7 +67,7 @@ pub(in crate::process) enum KeeperReport {
 }
 
 impl KeeperLaunch {
-    /// The arguments after [`super::ARGUMENT`].
+    /// The arguments after [`ARGUMENT`].
     pub fn to_args(&self) -> Vec<OsString> {
         let grace = self.grace.as_millis().to_string();
         let stdin = self.stdin.clone().unwrap_or_default();

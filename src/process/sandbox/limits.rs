@@ -21,7 +21,7 @@ pub struct ResourceLimits {
 
 /// Lowers the limits of this process for good. No core is ever dumped: it would hold the secrets of
 /// the environment.
-pub(in crate::process) fn apply(limits: ResourceLimits) -> io::Result<()> {
+pub(in crate::process) fn apply_limits(limits: ResourceLimits) -> io::Result<()> {
     let bytes = |mb: u32| u64::from(mb) << 20;
     lower(Resource::Core, Some(0))?;
     lower(Resource::Data, limits.memory_mb.map(bytes))?;

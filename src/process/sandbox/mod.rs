@@ -19,7 +19,7 @@ mod seatbelt;
 pub(in crate::process) use command::command_line;
 pub(in crate::process) use landlock::LandlockPolicy;
 pub use limits::ResourceLimits;
-pub(in crate::process) use limits::apply as apply_limits;
+pub(in crate::process) use limits::apply_limits;
 pub use policy::{PathAccess, SandboxLayer, SandboxPolicy};
 pub use probe::{NoSandbox, SandboxProbe, known, probe};
 

@@ -35,7 +35,12 @@ impl Scene {
             .unwrap()
             .canonicalize()
             .unwrap();
-        let target = target.join("sandboxes");
+        // The checkout may itself lie below `/tmp`, of which a sandbox shows nothing.
+        let target = if target.starts_with("/tmp") {
+            PathBuf::from("/var/tmp")
+        } else {
+            target.join("sandboxes")
+        };
         std::fs::create_dir_all(&target).unwrap();
         let dir = tempfile::TempDir::with_prefix_in("sandbox-", target).unwrap();
         for name in ["work", "secret", "other"] {

@@ -1,0 +1,32 @@
+//! Rejecting: the work of a run goes back, with a note for the next attempt. The task keeps its
+//! branch and its evidence.
+
+use crate::domain::action::Action;
+use crate::domain::event::Event;
+use crate::domain::task::{Note, Task};
+use crate::ops::ask::{self, Question};
+use crate::ops::cx::{self, Cx, commit};
+use crate::ops::fit::in_review;
+use crate::ops::refusal::OpError;
+use crate::store::Store;
+
+/// Sends work back, with a note for the next attempt.
+pub fn reject(store: &mut dyn Store, cx: &Cx, typed: &str, note: &str) -> Result<Task, OpError> {
+    commit(store, cx, |tx, cx| {
+        let (task, _) = in_review(tx, typed)?;
+        ask::or_refuse(tx, cx, Question::on_task(Action::TaskReject, &task))?;
+        let note = Note {
+            at_ms: cx.now.wall_ms,
+            by: cx.actor.clone(),
+            text: format!("rejected: {note}"),
+        };
+        cx.record(
+            tx,
+            &Event::TaskRejected {
+                task: task.id.clone(),
+                note,
+            },
+        )?;
+        cx::load(tx, &task.id)
+    })
+}
