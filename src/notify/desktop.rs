@@ -6,6 +6,10 @@ use crate::base::text::one_line;
 use crate::notify::{Delivery, Notice};
 
 /// The longest that a desktop may take to answer.
+#[cfg_attr(
+    not(feature = "notify-desktop"),
+    expect(dead_code, reason = "no desktop answers without the feature")
+)]
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Shows a notice, or says why it cannot be shown, within [`PATIENCE`].

@@ -20,6 +20,10 @@ pub struct Notice {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// The desktop has it.
+    #[cfg_attr(
+        not(feature = "notify-desktop"),
+        expect(dead_code, reason = "no desktop answers without the feature")
+    )]
     Shown,
     /// There is no desktop to show it, or it does not answer: why.
     Unavailable(String),

@@ -1,6 +1,6 @@
 //! Bringing a judged commit into a branch.
 //!
-//! Two steps. [`prepare`] computes the resulting commit from objects alone, so that it can be
+//! Two steps. [`prepare()`] computes the resulting commit from objects alone, so that it can be
 //! judged; nothing is named or touched. [`land()`] moves the branch by compare-and-swap to exactly
 //! that commit. Where the branch is checked out, its files are brought along: the reference is
 //! locked, then index and files go from old to new, then the reference moves. A crash before the
