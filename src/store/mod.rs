@@ -1,10 +1,10 @@
 //! The store: tasks, leases, locks, runs, evidence, decisions and the log.
 //!
 //! Operations are written once, in `ops`, over [`Tx`]: primitives in terms of the domain, no SQL
-//! and no logic. A backend implements the primitives and runs the contract suite (`contract.rs`).
-//! Isolation that every backend must give: a write transaction sees the state at its start and its
-//! own writes, and no two of them interleave (serialisable); what is acknowledged is durable; a
-//! closure that returns an error leaves nothing behind.
+//! and no logic. A backend implements the primitives and runs the contract suite
+//! (`contract/mod.rs`). Isolation that every backend must give: a write transaction sees the state
+//! at its start and its own writes, and no two of them interleave (serialisable); what is
+//! acknowledged is durable; a closure that returns an error leaves nothing behind.
 
 #[cfg(test)]
 pub(crate) mod contract;

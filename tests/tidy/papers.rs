@@ -106,7 +106,16 @@ fn names_file(name: &str, in_paper: bool) -> bool {
     let plain = name
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c));
-    let ours = ["tests/", "scripts/", "docs/", "src/", "benches/"];
+    let ours = [
+        "benches/",
+        "docs/",
+        "policies/",
+        "scripts/",
+        "skills/",
+        "src/",
+        "templates/",
+        "tests/",
+    ];
     plain
         && !name.starts_with('/')
         && (name.ends_with(".rs") && (in_paper || name.contains('/'))
