@@ -34,7 +34,7 @@ use crate::support::{Sandbox, poll};
 const MIN_KILLS: u32 = 150;
 const MIN_ANSWERS: usize = 2_000;
 /// How long the faults go on at least, and at most on a machine that is too busy for the minima.
-const LEAST: Duration = Duration::from_secs(12);
+const LEAST: Duration = Duration::from_secs(20);
 const MOST: Duration = Duration::from_secs(90);
 /// How long a planted fault may hide; nearly always it is found in the first seconds.
 const HUNT: Duration = Duration::from_secs(40);
