@@ -34,6 +34,8 @@ mod prose;
 mod registry;
 #[path = "tidy/rules.rs"]
 mod rules;
+#[path = "tidy/run_files.rs"]
+mod run_files;
 #[path = "tidy/tree.rs"]
 mod tree;
 
@@ -66,6 +68,7 @@ const RULES: &[(&str, Rule)] = &[
     ("unfinished", rules::unfinished),
     ("allow", rules::unexplained_allows),
     ("sleep", rules::sleeping_tests),
+    ("run-file", run_files::names_of_run_files),
     ("outcomes", outcomes::partial_outcomes),
     ("migrations", registry::migrations),
     ("modules", registry::modules),

@@ -12,8 +12,7 @@ use crate::connector::dialogue::Dialogue;
 use crate::connector::error::ConnectorError;
 use crate::connector::gemini::Gemini;
 use crate::connector::launch::{
-    LaunchPlan, LaunchRequest, PlannedStdin, SessionChoice, check_words, chosen_model, expand_all,
-    own_home, plan,
+    LaunchPlan, LaunchRequest, SessionChoice, check_words, chosen_model, expand_all, own_home, plan,
 };
 use crate::connector::manifest::{Manifest, OutputFormat, PromptMode};
 use crate::connector::opencode::Opencode;
@@ -21,6 +20,7 @@ use crate::connector::pi::Pi;
 use crate::connector::signs::FailureSigns;
 use crate::connector::stream::{Dialect, JsonParser};
 use crate::connector::text::TextParser;
+use crate::process::child_command::StdinSource;
 
 /// Drives the CLI that its manifest describes.
 pub(super) struct ManifestConnector {
@@ -74,10 +74,10 @@ impl Connector for ManifestConnector {
         argv.extend(expand_all(self.session_args(request.session)?, request)?);
         let stdin = match self.manifest.prompt {
             PromptMode::Stdin if self.manifest.output == OutputFormat::Acp => {
-                PlannedStdin::Dialogue
+                StdinSource::Talk(request.pipe.to_owned())
             }
-            PromptMode::Stdin => PlannedStdin::Prompt,
-            PromptMode::Arg | PromptMode::File => PlannedStdin::Null,
+            PromptMode::Stdin => StdinSource::File(request.prompt_file.to_owned()),
+            PromptMode::Arg | PromptMode::File => StdinSource::Null,
         };
         plan(&self.manifest, request, argv, stdin)
     }

@@ -9,11 +9,10 @@ use std::sync::{Arc, OnceLock};
 use crate::connector::api::{Connector, StreamParser};
 use crate::connector::by_manifest::parser_for;
 use crate::connector::error::ConnectorError;
-use crate::connector::launch::{
-    LaunchPlan, LaunchRequest, PlannedStdin, check_words, expand_all, plan,
-};
+use crate::connector::launch::{LaunchPlan, LaunchRequest, check_words, expand_all, plan};
 use crate::connector::manifest::Manifest;
 use crate::connector::signs::FailureSigns;
+use crate::process::child_command::StdinSource;
 
 /// Runs the agent's own command line.
 pub(super) struct CommandConnector {
@@ -44,7 +43,8 @@ impl Connector for CommandConnector {
             });
         }
         let argv = expand_all(&request.agent.argv, request)?;
-        plan(&self.manifest, request, argv, PlannedStdin::Prompt)
+        let prompt = StdinSource::File(request.prompt_file.to_owned());
+        plan(&self.manifest, request, argv, prompt)
     }
 
     fn parser(&self) -> Box<dyn StreamParser> {

@@ -10,6 +10,7 @@ use crate::connector::error::ConnectorError;
 use crate::connector::manifest::{Manifest, OutputFormat};
 use crate::connector::placeholders::next_placeholder;
 use crate::domain::agent::{Agent, Home};
+use crate::process::child_command::{ChildCommand, StdinSource};
 
 /// Variables that every agent gets from the user's environment: enough to find programs, a home and
 /// a language, no secret.
@@ -45,10 +46,14 @@ pub struct LaunchRequest<'a> {
     pub prompt: &'a str,
     /// A file that holds the same prompt.
     pub prompt_file: &'a Path,
+    /// The place for the named pipe of a conversation, should it come to one.
+    pub pipe: &'a Path,
     /// The worktree of the agent; becomes its working directory.
     pub worktree: &'a Path,
     /// The run's own directory.
     pub run_dir: &'a Path,
+    /// The directory for the files of a manifest, within the run's own.
+    pub files_dir: &'a Path,
     /// Directory of a home of the run's own, should it get one. Runs that go on with one session
     /// have it at the same place: a CLI may have written down where its files are.
     pub home_dir: &'a Path,
@@ -72,17 +77,13 @@ pub enum SessionChoice<'a> {
 /// Everything that is needed to start one agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaunchPlan {
-    /// Program and arguments; never empty.
-    pub argv: Vec<OsString>,
-    /// Working directory.
-    pub cwd: PathBuf,
+    /// The command itself; its program is never missing.
+    pub command: ChildCommand,
     /// Variables to set.
     pub env_set: Vec<(String, OsString)>,
     /// Names of variables to take over from the user's environment where they are set. Nothing else
     /// is inherited.
     pub env_pass: Vec<String>,
-    /// The agent's standard input.
-    pub stdin: PlannedStdin,
     /// Format of its standard output.
     pub output: OutputFormat,
     /// Files to write before the start, below the run's directory.
@@ -90,18 +91,6 @@ pub struct LaunchPlan {
     /// A home of its own: a directory to make, empty and private, before the start, and to remove
     /// after the end.
     pub home: Option<PathBuf>,
-}
-
-/// Standard input of an agent; always ends, since several CLIs wait for ever on an open one. That
-/// of a conversation ends with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PlannedStdin {
-    /// Empty.
-    Null,
-    /// The prompt.
-    Prompt,
-    /// The connector's dialogue.
-    Dialogue,
 }
 
 /// Fills templates with the values of one request. Values are never looked at again, whatever
@@ -129,7 +118,7 @@ fn expand(template: &str, request: &LaunchRequest<'_>) -> Result<OsString, Conne
             "prompt_file" => out.push(request.prompt_file),
             "worktree" => out.push(request.worktree),
             "run_dir" => out.push(request.run_dir),
-            "files_dir" => out.push(files_dir(request)),
+            "files_dir" => out.push(request.files_dir),
             "home" => out.push(request.home_dir),
             "model" => out.push(chosen_model(request).ok_or_else(|| no_value(template, "model"))?),
             "session" => {
@@ -141,11 +130,6 @@ fn expand(template: &str, request: &LaunchRequest<'_>) -> Result<OsString, Conne
     }
     out.push(rest);
     Ok(out)
-}
-
-/// Returns the directory for the files of a manifest.
-fn files_dir(request: &LaunchRequest<'_>) -> PathBuf {
-    request.run_dir.join("files")
 }
 
 /// The home that this run gets, where it is its own: as the agent says, else as the manifest does.
@@ -228,7 +212,7 @@ pub(super) fn plan(
     manifest: &Manifest,
     request: &LaunchRequest<'_>,
     argv: Vec<OsString>,
-    stdin: PlannedStdin,
+    stdin: StdinSource,
 ) -> Result<LaunchPlan, ConnectorError> {
     for (index, argument) in argv.iter().enumerate() {
         let bytes = argument.as_bytes();
@@ -243,18 +227,19 @@ pub(super) fn plan(
         }
     }
     let home = own_home(manifest, request)?;
-    let dir = files_dir(request);
     Ok(LaunchPlan {
-        argv,
-        cwd: request.worktree.to_owned(),
+        command: ChildCommand {
+            argv,
+            cwd: request.worktree.to_owned(),
+            stdin,
+        },
         env_set: env_set(manifest, request, home.as_ref())?,
         env_pass: env_pass(manifest, request.agent),
-        stdin,
         output: manifest.output,
         files: manifest
             .files
             .iter()
-            .map(|(name, text)| (dir.join(name.as_str()), text.clone()))
+            .map(|(name, text)| (request.files_dir.join(name.as_str()), text.clone()))
             .collect(),
         home,
     })
@@ -285,8 +270,10 @@ mod tests {
             model: Some("m"),
             prompt: "say {model} and {worktree}",
             prompt_file: Path::new("/r/prompt.md"),
+            pipe: Path::new("/r/pipe"),
             worktree: &dir,
             run_dir: Path::new("/r"),
+            files_dir: Path::new("/r/files"),
             home_dir: Path::new("/r/home"),
             session: SessionChoice::New,
             program: None,

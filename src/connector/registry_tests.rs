@@ -1,9 +1,10 @@
 use super::*;
 use crate::connector::error::ConnectorError;
-use crate::connector::launch::{LaunchPlan, LaunchRequest, PlannedStdin, SessionChoice};
+use crate::connector::launch::{LaunchPlan, LaunchRequest, SessionChoice};
 use crate::connector::manifest::OutputFormat;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_event::AgentEvent;
+use crate::process::child_command::StdinSource;
 
 fn agent(connector: &str, argv: &[&str]) -> Agent {
     let mut agent = Agent::new(Name::new("a").unwrap(), Name::new(connector).unwrap());
@@ -18,8 +19,10 @@ fn request<'a>(agent: &'a Agent, prompt: &'a str, session: SessionChoice<'a>) ->
         model: None,
         prompt,
         prompt_file: Path::new("/run/prompt.md"),
+        pipe: Path::new("/run/pipe"),
         worktree: Path::new("/tree"),
         run_dir: Path::new("/run"),
+        files_dir: Path::new("/run/files"),
         home_dir: Path::new("/run/home"),
         session,
         program: None,
@@ -33,8 +36,14 @@ fn launch(name: &str, request: &LaunchRequest<'_>) -> Result<LaunchPlan, Connect
         .command(request)
 }
 
+/// The prompt of [`request`] as standard input.
+fn prompt() -> StdinSource {
+    StdinSource::File("/run/prompt.md".into())
+}
+
 fn words(plan: &LaunchPlan) -> String {
-    plan.argv
+    plan.command
+        .argv
         .iter()
         .map(|arg| arg.to_str().unwrap())
         .collect::<Vec<_>>()
@@ -72,8 +81,8 @@ fn claude_gets_its_prompt_on_stdin_and_no_telemetry() {
     .unwrap();
     let expected = "claude -p --output-format stream-json --verbose --permission-mode acceptEdits --model opus --max-turns 40";
     assert_eq!(words(&plan), expected);
-    assert_eq!(plan.stdin, PlannedStdin::Prompt);
-    assert_eq!(plan.cwd, Path::new("/tree"));
+    assert_eq!(plan.command.stdin, prompt());
+    assert_eq!(plan.command.cwd, Path::new("/tree"));
     assert_eq!(plan.output, OutputFormat::ClaudeStreamJson);
     assert_eq!(
         plan.env_set,
@@ -168,7 +177,7 @@ fn a_command_runs_as_the_agent_wrote_it() {
         words(&plan),
         "./go.sh --file=/run/prompt.md /tree /run {other} {a,b}"
     );
-    assert_eq!(plan.stdin, PlannedStdin::Prompt);
+    assert_eq!(plan.command.stdin, prompt());
 }
 
 #[test]
@@ -227,8 +236,8 @@ fn project_manifests_add_but_never_replace() {
         .command(&request(&own, "do {model}", SessionChoice::New))
         .unwrap();
     assert_eq!(
-        (words(&plan).as_str(), &plan.stdin),
-        ("mine do {model}", &PlannedStdin::Null)
+        (words(&plan).as_str(), &plan.command.stdin),
+        ("mine do {model}", &StdinSource::Null)
     );
     let resume = mine.command(&request(&own, "p", SessionChoice::Resume("s")));
     assert_eq!(
@@ -249,7 +258,7 @@ fn every_cli_is_started_headless_with_its_prompt_and_fence() {
         format!(
             "{}{}",
             words(&plan),
-            if plan.stdin == PlannedStdin::Null {
+            if plan.command.stdin == StdinSource::Null {
                 " <none"
             } else {
                 " <prompt"
@@ -287,8 +296,8 @@ fn every_cli_is_started_headless_with_its_prompt_and_fence() {
     cline.model = Some("m".into());
     let plan = launch("cline", &request(&cline, "p", SessionChoice::New)).unwrap();
     assert_eq!(
-        (words(&plan).as_str(), &plan.stdin),
-        ("cline --json p -m m --own", &PlannedStdin::Null)
+        (words(&plan).as_str(), &plan.command.stdin),
+        ("cline --json p -m m --own", &StdinSource::Null)
     );
     let resumed = launch("cline", &request(&cline, "p", SessionChoice::Resume("s")));
     assert_eq!(
@@ -304,7 +313,7 @@ fn every_cli_is_started_headless_with_its_prompt_and_fence() {
         "{}",
         words(&plan)
     );
-    assert_eq!(plan.stdin, PlannedStdin::Null);
+    assert_eq!(plan.command.stdin, StdinSource::Null);
 }
 
 #[test]
@@ -434,6 +443,7 @@ fn a_conversation_is_held_only_over_standard_input() {
 
 #[test]
 fn only_who_speaks_the_protocol_is_talked_to() {
+    let pipe = StdinSource::Talk("/run/pipe".into());
     let registry = ConnectorRegistry::shipped();
     for connector in registry.all() {
         let one = agent(connector.describe().name.as_str(), &["x"]);
@@ -446,7 +456,7 @@ fn only_who_speaks_the_protocol_is_talked_to() {
             one.connector
         );
         assert_eq!(
-            connector.command(&asked).unwrap().stdin == PlannedStdin::Dialogue,
+            connector.command(&asked).unwrap().command.stdin == pipe,
             talks,
             "{}",
             one.connector

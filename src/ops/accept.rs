@@ -425,7 +425,7 @@ impl Case<'_> {
                 tree,
                 commit: Some(commit),
             },
-            dir: &RunDir::of(world, &self.run.id).accept_checks(tree.short()),
+            logs: &RunDir::of(world, &self.run.id).accept_checks(tree.short()),
             label: self.run.id.as_str(),
         };
         prove::on_tree(world, &self.repo, &trial)?.passed(&self.task.id, "accept")

@@ -57,13 +57,15 @@ pub fn command_line(
         model: None,
         prompt: "{prompt}",
         prompt_file: Path::new("{prompt_file}"),
+        pipe: Path::new("{pipe}"),
         worktree: Path::new("{worktree}"),
         run_dir: Path::new("{run_dir}"),
+        files_dir: Path::new("{run_dir}/files"),
         home_dir: Path::new("{home}"),
         session: SessionChoice::Named("{session}"),
         program: program.as_deref(),
     };
-    Ok(connector.command(&request)?.argv)
+    Ok(connector.command(&request)?.command.argv)
 }
 
 /// Writes an agent. Trust that stood before stands afterwards: its user has just typed the change.

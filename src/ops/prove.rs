@@ -16,6 +16,7 @@ use crate::ops::finish::Changed;
 use crate::ops::refusal::{OpError, Refusal};
 use crate::ops::run::checks::place::{CheckPlace, Judged};
 use crate::ops::run::checks::runner::{CheckPlan, run_checks, verification};
+use crate::ops::run::files::CheckLogs;
 use crate::ops::run::step::evidence::{Filed, file_evidence};
 use crate::ops::signals::Signals;
 use crate::ops::trust;
@@ -32,8 +33,8 @@ pub struct Trial<'a> {
     pub place: &'a str,
     /// The tree.
     pub judged: Judged<'a>,
-    /// The directory of the logs.
-    pub dir: &'a Path,
+    /// The logs.
+    pub logs: &'a CheckLogs,
     /// Marks the processes of the checks, so that none outlives a crash.
     pub label: &'a str,
 }
@@ -82,7 +83,7 @@ pub fn on_tree(world: &World, repo: &Repo, trial: &Trial<'_>) -> Result<ProofFin
     let place = CheckPlace::open(world, repo, trial.place, trial.judged)?;
     let cancel = CancelToken::new();
     let _signals = Signals::listen(cancel.clone())?;
-    let checked = run_checks(world, &place, plans, trial.dir, trial.label, &cancel);
+    let checked = run_checks(world, &place, plans, trial.logs, trial.label, &cancel);
     let checked = checked.map_err(|error| match cancel.reason() {
         Some(_) => Refusal::Interrupted(format!(
             "stopped while the checks of {} ran; nothing was changed",
@@ -165,7 +166,7 @@ pub fn here(world: &World, task: &Task, since_ms: Option<i64>) -> Result<Proven,
             tree: &tree,
             commit: commit.as_ref(),
         },
-        dir: &world.state().join("done").join(&mark).join("checks"),
+        logs: &CheckLogs::of_proof(world, &mark),
         label: &mark,
     };
     let evidence = on_tree(world, &repo, &trial)?.passed(&task.id, "end it")?;

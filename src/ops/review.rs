@@ -13,6 +13,7 @@ use crate::git::{Oid, Repo};
 use crate::ops::cx;
 use crate::ops::error::Kept as _;
 use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::run::files::PATCH;
 use crate::ops::world::World;
 use crate::store::Tx;
 
@@ -146,7 +147,7 @@ impl FileChange {
         let text = format!("{}{}", self.sides(&name), self.lines(&name));
         match text.char_indices().nth(SHOWN) {
             Some((end, _)) => format!(
-                "{}\n(cut: the whole patch is in the run's diff.patch)\n",
+                "{}\n(cut: the whole patch is in the run's {PATCH})\n",
                 &text[..end]
             ),
             None => text,

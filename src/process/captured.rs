@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::process::redact::Redactor;
 use crate::process::supervise::{
-    CancelToken, CommandLimits, CommandOutcome, OutputTo, QuietObserver, SpawnSpec, StdinSource,
+    CancelToken, ChildCommand, CommandLimits, CommandOutcome, OutputTo, QuietObserver, SpawnSpec,
     SuperviseError, supervise,
 };
 
@@ -52,10 +52,8 @@ impl CapturedTool {
 /// [`super::supervise::CommandEnd::SpawnFailed`].
 pub fn run_captured(tool: &CapturedTool) -> Result<CommandOutcome, SuperviseError> {
     let spec = SpawnSpec {
-        argv: tool.argv.clone(),
-        cwd: tool.cwd.clone(),
+        command: ChildCommand::new(tool.argv.clone(), tool.cwd.clone()),
         env: tool.env.clone(),
-        stdin: StdinSource::Null,
         run_id: None,
         files: None,
         cgroup: None,

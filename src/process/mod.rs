@@ -4,6 +4,7 @@
 //! * [`guard`] is the part that outlives `ai`: a small keeper process per child, which ends the
 //!   whole tree when `ai` is gone.
 //! * [`supervise`] runs one command under such a keeper with limits on time, silence and output.
+//! * [`child_command`] is the one value that travels from whoever plans a command to its keeper.
 //! * [`captured`] is the same for small tools, synchronous and in memory.
 //! * [`redact`] takes secrets out of everything before it is stored; [`environment`] keeps them
 //!   from getting in.
@@ -17,6 +18,7 @@
 mod capture;
 pub mod captured;
 pub mod cgroup;
+pub mod child_command;
 pub mod editor;
 pub mod end_process;
 pub mod environment;

@@ -10,6 +10,7 @@ use crate::base::text::{multi_line, one_line};
 use crate::cli::answer::{ReviewAnswer, ReviewedFile};
 use crate::cli::context::{Context, Outcome};
 use crate::ops::review::{self, FileChange, Review};
+use crate::ops::run::files::RunDir;
 use crate::ops::run::origin::{Destination, destination};
 use crate::store::Access;
 
@@ -103,7 +104,7 @@ fn head(review: &Review, goes: &Destination) -> String {
             );
             row(
                 "watch",
-                &format!("tail -f .ai/state/runs/{}/events.jsonl", run.id),
+                &format!("tail -f {}", RunDir::typed_events(&run.id)),
             );
         }
     }

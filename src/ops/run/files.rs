@@ -14,8 +14,14 @@ use crate::ops::world::World;
 
 /// Below the state directory: the directories of all runs.
 const RUNS: &str = "runs";
+/// The events that are made of an agent's output.
+const EVENTS: &str = "events.jsonl";
+/// The patch, without secrets.
+pub(crate) const PATCH: &str = "diff.patch";
+/// The log of a setup command, without what comes behind the dot.
+const SETUP: &str = "setup";
 /// The outputs of an agent and the events made of them, each in a file that may be cut off.
-pub(crate) const AGENT_LOGS: [&str; 3] = ["stdout.log", "stderr.log", "events.jsonl"];
+pub(crate) const AGENT_LOGS: [&str; 3] = ["stdout.log", "stderr.log", EVENTS];
 /// The outputs of a CLI that refused to continue a session, beside the names under which they are
 /// kept.
 const REFUSED_LOGS: [(&str, &str); 2] = [
@@ -31,6 +37,11 @@ impl RunDir {
     /// The directory of a run of this project.
     pub fn of(world: &World, run: &RunId) -> RunDir {
         RunDir(world.state().join(RUNS).join(run.as_str()))
+    }
+
+    /// The events of a run as its user types their place, from the project's directory.
+    pub fn typed_events(run: &RunId) -> String {
+        format!(".ai/state/{RUNS}/{run}/{EVENTS}")
     }
 
     /// A directory elsewhere, for an agent that belongs to no run.
@@ -59,7 +70,7 @@ impl RunDir {
     }
 
     /// The named pipe through which a conversation is held.
-    pub(crate) fn stdin(&self) -> PathBuf {
+    pub(crate) fn pipe(&self) -> PathBuf {
         self.0.join("stdin")
     }
 
@@ -73,14 +84,27 @@ impl RunDir {
         self.0.join("stderr.log")
     }
 
-    /// The events that were made of the agent's standard output, one a line.
-    pub fn events(&self) -> PathBuf {
-        self.0.join("events.jsonl")
+    /// Both outputs of the agent, which stay two files.
+    pub(crate) fn agent_log(&self) -> CommandLog {
+        CommandLog {
+            log: self.stdout(),
+            errors: self.stderr(),
+        }
     }
 
-    /// The log of the setup command, and its standard error until it has ended.
-    pub(crate) fn setup_logs(&self) -> (PathBuf, PathBuf) {
-        (self.0.join("setup.log"), self.0.join("setup.stderr"))
+    /// The events that were made of the agent's standard output, one a line.
+    pub fn events(&self) -> PathBuf {
+        self.0.join(EVENTS)
+    }
+
+    /// The log of the setup command of the worktree.
+    pub(crate) fn setup_log(&self) -> CommandLog {
+        CommandLog::named(&self.0, SETUP)
+    }
+
+    /// The directory of files that a manifest wants written before the start.
+    pub(crate) fn manifest_files(&self) -> PathBuf {
+        self.0.join("files")
     }
 
     /// The temporary directory of a child, for sandboxes that have none of their own.
@@ -110,17 +134,17 @@ impl RunDir {
 
     /// The patch, without secrets.
     pub(crate) fn patch(&self) -> PathBuf {
-        self.0.join("diff.patch")
+        self.0.join(PATCH)
     }
 
-    /// The directory of the logs of checks.
-    pub(crate) fn checks(&self) -> PathBuf {
-        self.0.join("checks")
+    /// The logs of the checks.
+    pub(crate) fn checks(&self) -> CheckLogs {
+        CheckLogs(self.0.join("checks"))
     }
 
-    /// The directory of the logs of checks that an accept runs on a tree.
-    pub fn accept_checks(&self, tree: &str) -> PathBuf {
-        self.0.join(format!("accept-{tree}"))
+    /// The logs of the checks that an accept runs on a tree.
+    pub(crate) fn accept_checks(&self, tree: &str) -> CheckLogs {
+        CheckLogs(self.0.join(format!("accept-{tree}")))
     }
 
     /// The results of the checks.
@@ -170,6 +194,57 @@ impl RunDir {
             kind,
             line: Vec::new(),
         }
+    }
+}
+
+/// The directory of the logs of checks.
+#[derive(Debug, Clone)]
+pub(crate) struct CheckLogs(PathBuf);
+
+impl CheckLogs {
+    /// The logs of the checks that prove a person's own work; `mark` tells one proof from the next.
+    pub(crate) fn of_proof(world: &World, mark: &str) -> CheckLogs {
+        CheckLogs(world.state().join("done").join(mark).join("checks"))
+    }
+
+    /// Makes the directory.
+    pub(crate) fn make(&self) -> Result<(), OpError> {
+        fs::create_dir_all(&self.0).map_err(OpError::from)
+    }
+
+    /// The log of the setup command at the place of the checks.
+    pub(crate) fn setup(&self) -> CommandLog {
+        CommandLog::named(&self.0, SETUP)
+    }
+
+    /// The log of one check.
+    pub(crate) fn check(&self, name: &str) -> CommandLog {
+        CommandLog::named(&self.0, name)
+    }
+}
+
+/// The log of a command: one file in the end, and a second one for standard error while it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CommandLog {
+    /// Standard output; in the end all output.
+    pub(crate) log: PathBuf,
+    /// Standard error, until the command has ended.
+    pub(crate) errors: PathBuf,
+}
+
+impl CommandLog {
+    fn named(dir: &Path, name: &str) -> CommandLog {
+        CommandLog {
+            log: dir.join(format!("{name}.log")),
+            errors: dir.join(format!("{name}.stderr")),
+        }
+    }
+
+    /// Puts standard error behind standard output, as one log.
+    pub(crate) fn join(&self, cap: u64) -> Result<(), OpError> {
+        let stderr = fs::read_capped(&self.errors, cap)?;
+        fs::append(&self.log, &stderr)?;
+        fs::remove_file(&self.errors).map_err(OpError::from)
     }
 }
 
@@ -316,24 +391,31 @@ mod tests {
     #[test]
     fn names_are_unique() {
         let dir = RunDir::at("/r".into());
-        let (setup, setup_errors) = dir.setup_logs();
+        let setup = dir.setup_log();
+        let (checks, accept) = (dir.checks(), dir.accept_checks("1"));
         let [refused, refused_errors] = dir.refused_logs();
         let mut names = vec![
             dir.routing(),
             dir.prompt(),
-            dir.stdin(),
+            dir.pipe(),
             dir.stdout(),
             dir.stderr(),
             dir.events(),
-            setup,
-            setup_errors,
+            setup.log,
+            setup.errors,
+            dir.manifest_files(),
+            checks.setup().log,
+            checks.setup().errors,
+            checks.check("test").log,
+            accept.check("test").log,
             dir.tmp(),
             dir.start_mark(),
             dir.ports(),
             dir.cgroup(),
             dir.agent_end(),
             dir.patch(),
-            dir.checks(),
+            checks.0,
+            accept.0,
             dir.check_results(),
             dir.statement(),
             dir.summary(),

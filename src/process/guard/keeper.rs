@@ -18,6 +18,7 @@ use rustix::process::{Pid, WaitOptions, WaitStatus};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
+use crate::process::child_command::ChildCommand;
 use crate::process::guard::protocol::{KeeperLaunch, KeeperReport, StopCause};
 use crate::process::identity::own_pid;
 use crate::process::procfs::{ProcessStat, descendants, table};
@@ -85,7 +86,7 @@ async fn keep(launch: &KeeperLaunch, mut line: File, confined: io::Result<()>) -
         Ok(events) => start(launch).map(|command| (events, command)),
         Err(error) => Err(SpawnFailure::new(
             SpawnFailureKind::Keeper,
-            &launch.argv,
+            &launch.command.argv,
             &error,
         )),
     };
@@ -108,20 +109,21 @@ async fn keep(launch: &KeeperLaunch, mut line: File, confined: io::Result<()>) -
     which `ai` has built from its allow-list"
 )]
 fn start(launch: &KeeperLaunch) -> Result<Pid, SpawnFailure> {
-    let fail = |kind, error: &io::Error| SpawnFailure::new(kind, &launch.argv, error);
-    if !launch.cwd.is_dir() {
+    let ChildCommand { argv, cwd, stdin } = &launch.command;
+    let fail = |kind, error: &io::Error| SpawnFailure::new(kind, argv, error);
+    if !cwd.is_dir() {
         return Err(fail(
             SpawnFailureKind::NoDirectory,
-            &io::Error::other(launch.cwd.display().to_string()),
+            &io::Error::other(cwd.display().to_string()),
         ));
     }
-    let stdin = match &launch.stdin {
+    let stdin = match stdin.path() {
         None => Stdio::null(),
         Some(path) => File::open(path)
             .map(Stdio::from)
             .map_err(|e| fail(SpawnFailureKind::NoInput, &e))?,
     };
-    let (program, arguments) = launch.argv.split_first().ok_or_else(|| {
+    let (program, arguments) = argv.split_first().ok_or_else(|| {
         fail(
             SpawnFailureKind::NotFound,
             &io::Error::from(io::ErrorKind::InvalidInput),
@@ -130,11 +132,11 @@ fn start(launch: &KeeperLaunch) -> Result<Pid, SpawnFailure> {
     let mut command = Command::new(program);
     command
         .args(arguments)
-        .current_dir(&launch.cwd)
+        .current_dir(cwd)
         .stdin(stdin)
         .process_group(0);
     // bubblewrap leaves its own there, and there are programs that believe it more than the kernel.
-    command.env("PWD", &launch.cwd);
+    command.env("PWD", cwd);
     let child = command
         .spawn()
         .map_err(|e| fail(SpawnFailureKind::of(&e), &e))?;

@@ -2,11 +2,12 @@
 //! its standard input, a socket).
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::process::child_command::{ChildCommand, StdinSource};
 use crate::process::sandbox::{LandlockPolicy, ResourceLimits};
 use crate::process::supervise::{ProcessExit, SpawnFailure};
 
@@ -18,14 +19,10 @@ pub const ARGUMENT: &str = "__guard";
 pub(in crate::process) struct KeeperLaunch {
     /// From `SIGTERM` to `SIGKILL`.
     pub grace: Duration,
-    /// Absolute working directory of the command.
-    pub cwd: PathBuf,
-    /// Absolute path of the file that is its standard input; `None` is `/dev/null`.
-    pub stdin: Option<PathBuf>,
+    /// The command, with absolute paths and never without a program.
+    pub command: ChildCommand,
     /// The confinement that the keeper takes upon itself before it starts the command.
     pub confine: KeeperConfinement,
-    /// The command with its arguments; never empty.
-    pub argv: Vec<OsString>,
 }
 
 /// The rights that a keeper denies to itself, and so to the command.
@@ -70,30 +67,31 @@ impl KeeperLaunch {
     /// The arguments after [`ARGUMENT`].
     pub fn to_args(&self) -> Vec<OsString> {
         let grace = self.grace.as_millis().to_string();
-        let stdin = self.stdin.clone().unwrap_or_default();
         let confine = if self.confine == KeeperConfinement::default() {
             String::new()
         } else {
             // Lists of numbers always serialise.
             serde_json::to_string(&self.confine).unwrap_or_else(|_| "?".to_owned())
         };
-        let mut args = vec![
-            grace.into(),
-            self.cwd.clone().into(),
-            stdin.into(),
-            confine.into(),
-        ];
-        args.extend(self.argv.iter().cloned());
+        let ChildCommand { argv, cwd, stdin } = &self.command;
+        let stdin = stdin.path().unwrap_or(Path::new(""));
+        let mut args = vec![grace.into(), cwd.into(), stdin.into(), confine.into()];
+        args.extend(argv.iter().cloned());
         args
     }
 
-    /// Reads what [`Self::to_args`] wrote; `None` where it is anything else.
+    /// Reads what [`Self::to_args`] wrote; `None` where it is anything else. To a keeper, the pipe of
+    /// a conversation is a file that it opens, as any other.
     pub fn from_args(args: &[OsString]) -> Option<Self> {
         let [grace, cwd, stdin, confine, argv @ ..] = args else {
             return None;
         };
         let grace = Duration::from_millis(grace.to_str()?.parse().ok()?);
-        let stdin = (!stdin.is_empty()).then(|| PathBuf::from(stdin));
+        let stdin = if stdin.is_empty() {
+            StdinSource::Null
+        } else {
+            StdinSource::File(PathBuf::from(stdin))
+        };
         let confine = if confine.is_empty() {
             KeeperConfinement::default()
         } else {
@@ -101,10 +99,12 @@ impl KeeperLaunch {
         };
         (!argv.is_empty()).then(|| Self {
             grace,
-            cwd: PathBuf::from(cwd),
-            stdin,
+            command: ChildCommand {
+                argv: argv.to_vec(),
+                cwd: PathBuf::from(cwd),
+                stdin,
+            },
             confine,
-            argv: argv.to_vec(),
         })
     }
 }
@@ -117,11 +117,14 @@ mod tests {
     #[test]
     fn a_launch_survives_the_command_line() {
         let odd = OsString::from_vec(b"a\xff\n--".to_vec());
-        for stdin in [None, Some(PathBuf::from("/p q"))] {
+        for stdin in [StdinSource::Null, StdinSource::File("/p q".into())] {
             let launch = KeeperLaunch {
                 grace: Duration::from_millis(1500),
-                cwd: PathBuf::from("/w"),
-                stdin,
+                command: ChildCommand {
+                    argv: vec![odd.clone(), "".into(), "-x".into()],
+                    cwd: PathBuf::from("/w"),
+                    stdin,
+                },
                 confine: KeeperConfinement {
                     landlock: None,
                     limits: Some(ResourceLimits {
@@ -129,13 +132,29 @@ mod tests {
                         ..Default::default()
                     }),
                 },
-                argv: vec![odd.clone(), "".into(), "-x".into()],
             };
             assert_eq!(KeeperLaunch::from_args(&launch.to_args()), Some(launch));
         }
         assert_eq!(
             KeeperLaunch::from_args(&["1".into(), "/".into(), "".into(), "".into()]),
             None
+        );
+    }
+
+    #[test]
+    fn the_keeper_opens_the_pipe_of_a_conversation_as_it_opens_a_file() {
+        let with = |stdin| KeeperLaunch {
+            grace: Duration::ZERO,
+            command: ChildCommand {
+                argv: vec!["a".into()],
+                cwd: "/w".into(),
+                stdin,
+            },
+            confine: KeeperConfinement::default(),
+        };
+        assert_eq!(
+            KeeperLaunch::from_args(&with(StdinSource::Talk("/run/pipe".into())).to_args()),
+            Some(with(StdinSource::File("/run/pipe".into())))
         );
     }
 }

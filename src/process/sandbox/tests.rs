@@ -68,13 +68,14 @@ impl Scene {
 
     fn run_for(&self, policy: SandboxPolicy, script: &str, total: Duration) -> CommandOutcome {
         let spec = SpawnSpec {
-            argv: ["sh", "-c", script].map(Into::into).into(),
-            cwd: self.path("work"),
+            command: ChildCommand::new(
+                ["sh", "-c", script].map(Into::into).into(),
+                self.path("work"),
+            ),
             env: vec![
                 ("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into()),
                 ("D".into(), self.path("").into()),
             ],
-            stdin: StdinSource::Null,
             run_id: Some(format!("sandbox.{}", random_text(12))),
             files: None,
             cgroup: None,

@@ -23,7 +23,8 @@ pub use outcome::{
 pub use run::{SuperviseError, supervise};
 pub use spec::{
     AfterReply, CommandHeard, CommandLimits, CommandObserver, CommandReply, OutputStream, OutputTo,
-    QuietObserver, SpawnSpec, StdinSource,
+    QuietObserver, SpawnSpec,
 };
 
 pub use crate::process::capture::OutputLine;
+pub use crate::process::child_command::ChildCommand;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::base::env::AI_RUN;
 use crate::process::capture::OutputCapture;
+use crate::process::child_command::StdinSource;
 use crate::process::guard::{Keeper, KeeperConfinement, KeeperLaunch};
 use crate::process::redact::Redactor;
 use crate::process::sandbox::{LandlockPolicy, SandboxLayer, SandboxPolicy};
@@ -14,7 +15,7 @@ use crate::process::supervise::ending::{OutputCaptures, RawOutcome, StartMoment,
 use crate::process::supervise::outcome::{
     CommandEnd, CommandOutcome, SpawnFailure, SpawnFailureKind,
 };
-use crate::process::supervise::spec::{CommandObserver, OutputTo, SpawnSpec, StdinSource};
+use crate::process::supervise::spec::{CommandObserver, OutputTo, SpawnSpec};
 use crate::process::supervise::stdin_pipe::StdinPipe;
 use crate::process::supervise::watch::CommandWatch;
 
@@ -73,7 +74,8 @@ pub async fn supervise(
                 .await
         }
         Err(error) => {
-            let failure = SpawnFailure::new(SpawnFailureKind::of(&error), &spec.argv, &error);
+            let failure =
+                SpawnFailure::new(SpawnFailureKind::of(&error), &spec.command.argv, &error);
             outcome(
                 started,
                 captures,
@@ -105,30 +107,16 @@ fn capture(
 
 /// The order for the keeper; paths are made absolute, since the keeper lives in another directory.
 fn launch(spec: &SpawnSpec) -> io::Result<KeeperLaunch> {
-    if spec.argv.is_empty() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "no program is named",
-        ));
-    }
-    let stdin = match &spec.stdin {
-        StdinSource::Null => None,
-        StdinSource::File(path) | StdinSource::Talk(path) => Some(std::path::absolute(path)?),
-    };
-    let cwd = std::path::absolute(&spec.cwd)?;
-    let confine = spec.sandbox.as_ref().map(confine).unwrap_or_default();
     Ok(KeeperLaunch {
         grace: spec.limits.grace,
-        cwd,
-        stdin,
-        confine,
-        argv: spec.argv.clone(),
+        command: spec.command.absolute()?,
+        confine: spec.sandbox.as_ref().map(confine).unwrap_or_default(),
     })
 }
 
 /// The pipe through which the command is talked to, where it is.
 fn voice(spec: &SpawnSpec) -> io::Result<Option<StdinPipe>> {
-    match &spec.stdin {
+    match &spec.command.stdin {
         StdinSource::Talk(path) => StdinPipe::make(path).map(Some),
         StdinSource::Null | StdinSource::File(_) => Ok(None),
     }

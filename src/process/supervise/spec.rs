@@ -7,20 +7,17 @@ use std::time::Duration;
 use crate::domain::stall::StallState;
 use crate::process::capture::OutputLine;
 use crate::process::cgroup::Cgroup;
+use crate::process::child_command::ChildCommand;
 use crate::process::identity::ProcessIdentity;
 use crate::process::sandbox::SandboxPolicy;
 
 /// A command to supervise.
 #[derive(Debug, Clone)]
 pub struct SpawnSpec {
-    /// Program and arguments; a program without a slash is looked up in the `PATH` of `env`.
-    pub argv: Vec<OsString>,
-    /// Working directory.
-    pub cwd: PathBuf,
+    /// The command itself.
+    pub command: ChildCommand,
     /// The whole environment; nothing else is inherited but the run's mark, which is added here.
     pub env: Vec<(OsString, OsString)>,
-    /// Standard input.
-    pub stdin: StdinSource,
     /// The run for which this is started, if any; marks every process of it in its environment.
     pub run_id: Option<String>,
     /// The files that it works on: changes to them are signs of work.
@@ -35,19 +32,6 @@ pub struct SpawnSpec {
     pub stdout: OutputTo,
     /// The target of standard error.
     pub stderr: OutputTo,
-}
-
-/// The source of a command's standard input. A command that does not read blocks nobody, in a
-/// conversation either.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StdinSource {
-    /// `/dev/null`.
-    Null,
-    /// This file, from its start.
-    File(PathBuf),
-    /// The replies of [`CommandObserver::talk`], through a named pipe that is made here for the
-    /// time of the run.
-    Talk(PathBuf),
 }
 
 /// The target of an output, which is always redacted and capped.
@@ -108,7 +92,8 @@ pub trait CommandObserver {
     /// ended.
     fn standing(&mut self, _standing: &StallState) {}
 
-    /// Answers the command, where its standard input is [`StdinSource::Talk`]. To be answered at
+    /// Answers the command, where its standard input is
+    /// [`StdinSource::Talk`](crate::process::child_command::StdinSource::Talk). To be answered at
     /// once: everything waits.
     fn talk(&mut self, _heard: CommandHeard<'_>) -> CommandReply {
         CommandReply::default()

@@ -274,7 +274,7 @@ impl<'a> CommandWatch<'a> {
             let why = io::Error::other(self.keeper.failed_to_begin()?);
             Some(KeeperReport::NotStarted(SpawnFailure::new(
                 SpawnFailureKind::Keeper,
-                &self.spec.argv,
+                &self.spec.command.argv,
                 &why,
             )))
         });

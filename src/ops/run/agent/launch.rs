@@ -8,9 +8,7 @@ use std::time::Duration;
 use crate::base::{fs, id};
 use crate::connector::api::Connector;
 use crate::connector::dialogue::ToolGate;
-use crate::connector::launch::{
-    LaunchPlan, LaunchRequest, PlannedStdin as PlanStdin, SessionChoice,
-};
+use crate::connector::launch::{LaunchPlan, LaunchRequest, SessionChoice};
 use crate::connector::manifest::Manifest;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::budget::{BudgetLevel, Unit};
@@ -34,7 +32,7 @@ use crate::ops::{credentials, detect, failpoint};
 use crate::policy;
 use crate::process::environment::{EnvVariable, child_environment};
 use crate::process::supervise::{
-    CancelToken, CommandEnd, CommandLimits, CommandOutcome, StdinSource, StopReason,
+    CancelToken, CommandEnd, CommandLimits, CommandOutcome, StopReason,
 };
 
 /// Largest prompt that is read back.
@@ -93,7 +91,8 @@ pub(crate) fn launch<'w>(
     gate: &'w mut dyn ToolGate,
     cancel: &CancelToken,
 ) -> Result<AgentEnd, OpError> {
-    let prompt_file = launch.files.prompt();
+    let (prompt_file, pipe) = (launch.files.prompt(), launch.files.pipe());
+    let files_dir = launch.files.manifest_files();
     let prompt = fs::read_text(&prompt_file, PROMPT_CAP)?;
     let program = detect::native_program(launch.manifest(), &world.env);
     let id = launch.new_session_id();
@@ -102,8 +101,10 @@ pub(crate) fn launch<'w>(
         model: None,
         prompt: &prompt,
         prompt_file: &prompt_file,
+        pipe: &pipe,
         worktree: &launch.place.slot.path,
         run_dir: launch.files.path(),
+        files_dir: &files_dir,
         home_dir: launch.home,
         session: id.as_deref().map_or(launch.session(), SessionChoice::Named),
         program: program.as_deref(),
@@ -145,7 +146,7 @@ impl<'a> AgentLaunch<'a> {
         let sandbox = self.sandbox(world, &plan)?;
         let used = sandbox.used();
         if layer::leaves_no_room(world, used) {
-            drop_own_sandbox(&mut plan.argv, self.manifest());
+            drop_own_sandbox(&mut plan.command.argv, self.manifest());
         }
         world.say(&format!("sandbox of {}: {used}", self.label));
         let command = self.command(world, &plan)?;
@@ -216,7 +217,7 @@ impl<'a> AgentLaunch<'a> {
         let network = self.network.and(agent.network.unwrap_or_default());
         let tmp = self.files.tmp();
         let mut sandbox = SandboxBuilder::new(world, Occupant::Agent, layer, network, &tmp)?;
-        sandbox.programs(&plan.argv, &world.env);
+        sandbox.programs(&plan.command.argv, &world.env);
         let missing = if plan.home.is_some() {
             MissingSessions::StayOut
         } else {
@@ -243,19 +244,13 @@ impl<'a> AgentLaunch<'a> {
         let ports = ports::of_run(&world.config, self.files, &self.place.slot.name)?;
         env.extend(ports::variables(&ports));
         Ok(ConfinedCommand {
-            argv: plan.argv.clone(),
-            cwd: plan.cwd.clone(),
+            command: plan.command.clone(),
             env,
-            stdin: match &plan.stdin {
-                PlanStdin::Null => StdinSource::Null,
-                PlanStdin::Prompt => StdinSource::File(self.files.prompt()),
-                PlanStdin::Dialogue => StdinSource::Talk(self.files.stdin()),
-            },
             label: self.label.to_owned(),
             watched: Some(self.place.slot.path.clone()),
             cgroup: cgroup::make(self.files, self.label),
             limits: self.limits(world),
-            output: CommandOutput::Files(self.files.stdout(), self.files.stderr()),
+            output: CommandOutput::Files(self.files.agent_log()),
         })
     }
 

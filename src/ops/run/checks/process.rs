@@ -11,7 +11,7 @@ use crate::ops::run::sandbox::builder::{Occupant, SandboxBuilder};
 use crate::ops::run::sandbox::command::{CommandOutput, ConfinedCommand, ConfinedEnd};
 use crate::ops::run::sandbox::layer;
 use crate::ops::world::World;
-use crate::process::supervise::{CancelToken, CommandLimits, QuietObserver, StdinSource};
+use crate::process::supervise::{CancelToken, ChildCommand, CommandLimits, QuietObserver};
 
 /// Starts the commands of checks at one place.
 pub(crate) struct CheckProcess<'a> {
@@ -43,10 +43,8 @@ impl CheckProcess<'_> {
         sandbox.write(&place.root);
         sandbox.write(&place.git_dir);
         let command = ConfinedCommand {
-            argv,
-            cwd: place.root.clone(),
+            command: ChildCommand::new(argv, place.root.clone()),
             env: variables.variables.clone(),
-            stdin: StdinSource::Null,
             label: self.label.to_owned(),
             watched: None,
             cgroup: None,

@@ -2,7 +2,6 @@
 //! that no agent has touched.
 
 use std::ffi::OsString;
-use std::path::Path;
 use std::time::Duration;
 
 use crate::base::fs;
@@ -22,8 +21,9 @@ use crate::ops::run::checks::foreign_sources::Leads;
 use crate::ops::run::checks::place::CheckPlace;
 use crate::ops::run::checks::process::CheckProcess;
 use crate::ops::run::checks::scene::Scene;
+use crate::ops::run::files::CheckLogs;
 use crate::ops::run::model::Checked;
-use crate::ops::run::sandbox::command::{CommandOutput, join_logs, words};
+use crate::ops::run::sandbox::command::{CommandOutput, words};
 use crate::ops::run::sandbox::layer;
 use crate::ops::world::World;
 use crate::process::supervise::CancelToken;
@@ -114,18 +114,18 @@ pub fn run_checks(
     world: &World,
     place: &CheckPlace,
     plans: Vec<CheckPlan>,
-    dir: &Path,
+    logs: &CheckLogs,
     label: &str,
     cancel: &CancelToken,
 ) -> Result<Vec<Checked>, OpError> {
-    fs::create_dir_all(dir)?;
+    logs.make()?;
     let process = CheckProcess {
         world,
         place,
         label,
         cancel,
     };
-    let unprepared = set_up(&process, dir)?;
+    let unprepared = set_up(&process, logs)?;
     // What the setup has made counts from here on.
     let variables = CheckEnvironment::of(world, place, Installed::Used)?;
     let ask = |argv: Vec<OsString>| {
@@ -167,11 +167,11 @@ pub fn run_checks(
             .clone()
             .or_else(|| elsewhere.map(|lead| lead.to_string()))
         {
-            Some(why) => broken(plan, dir, why)?,
+            Some(why) => broken(plan, logs, why)?,
             None => {
                 let command = plan.command_text();
                 explained(
-                    run_one(&process, &confined, plan, dir)?,
+                    run_one(&process, &confined, plan, logs)?,
                     &command,
                     leads.as_ref(),
                 )?
@@ -209,21 +209,22 @@ fn explained(
 
 /// Runs the project's setup command in the place, as in a fresh worktree. Returns why it did not
 /// succeed: then no check can tell anything.
-fn set_up(process: &CheckProcess<'_>, dir: &Path) -> Result<Option<String>, OpError> {
+fn set_up(process: &CheckProcess<'_>, logs: &CheckLogs) -> Result<Option<String>, OpError> {
     let Some(command) = &process.world.config.runs.setup else {
         return Ok(None);
     };
     process.world.say("setup of the place of checks");
     let variables = CheckEnvironment::of(process.world, process.place, Installed::LeftAlone)?;
-    let (log, errors) = (dir.join("setup.log"), dir.join("setup.stderr"));
+    let output = logs.setup();
     let ended = process.run(
         &variables,
         words(command),
         SETUP_LIMIT,
-        CommandOutput::Files(log.clone(), errors.clone()),
+        CommandOutput::Files(output.clone()),
     )?;
     refuse_stopped(process.cancel, "in the setup of the place of checks")?;
-    join_logs(&log, &errors, LOG_CAP)?;
+    output.join(LOG_CAP)?;
+    let log = output.log;
     if ended.process == (ProcessEnd::Exited { code: 0 }) {
         fs::remove_file(&log)?;
         return Ok(None);
@@ -252,8 +253,8 @@ fn set_up(process: &CheckProcess<'_>, dir: &Path) -> Result<Option<String>, OpEr
 }
 
 /// A check that could prove nothing, with the reason as its log.
-fn broken(plan: CheckPlan, dir: &Path, why: String) -> Result<Checked, OpError> {
-    let log = dir.join(format!("{}.log", plan.spec.name));
+fn broken(plan: CheckPlan, logs: &CheckLogs, why: String) -> Result<Checked, OpError> {
+    let log = logs.check(plan.spec.name.as_str()).log;
     fs::write_private(&log, format!("{why}\n").as_bytes())?;
     let (log_sha256, _) = fs::digest(&log)?;
     let result = CheckResult {
@@ -287,11 +288,10 @@ fn run_one(
     process: &CheckProcess<'_>,
     variables: &CheckEnvironment,
     plan: CheckPlan,
-    dir: &Path,
+    logs: &CheckLogs,
 ) -> Result<Checked, OpError> {
     let place = process.place;
-    let log = dir.join(format!("{}.log", plan.spec.name));
-    let errors = dir.join(format!("{}.stderr", plan.spec.name));
+    let output = logs.check(plan.spec.name.as_str());
     let junit = match &plan.spec.parser {
         CheckParser::Junit { path } => Some(path.clone()),
         _ => None,
@@ -304,11 +304,12 @@ fn run_one(
         variables,
         plan.argv(),
         plan.timeout,
-        CommandOutput::Files(log.clone(), errors.clone()),
+        CommandOutput::Files(output.clone()),
     )?;
-    let stdout = fs::read_capped(&log, LOG_CAP)?;
-    let stderr = fs::read_capped(&errors, LOG_CAP)?;
-    join_logs(&log, &errors, LOG_CAP)?;
+    let stdout = fs::read_capped(&output.log, LOG_CAP)?;
+    let stderr = fs::read_capped(&output.errors, LOG_CAP)?;
+    output.join(LOG_CAP)?;
+    let log = output.log;
     let (log_sha256, _) = fs::digest(&log)?;
     let fresh = match (junit, before) {
         (Some(glob), Some(before)) => {

@@ -104,7 +104,7 @@ pub(crate) fn give_back(
         return Ok(None);
     };
     let checkout = Checkout::open(world, repo)?;
-    let ignored = read_list(&dir(world).join("ignored"))?;
+    let ignored = read_list(&dir(world).join(IGNORED_FILE))?;
     let entered = Entered {
         checkout,
         journal,
@@ -260,19 +260,16 @@ impl Entered<'_> {
         } else {
             Vec::new()
         };
-        fs::write_private(&dir.join("index"), &bytes)?;
+        fs::write_private(&dir.join(INDEX_FILE), &bytes)?;
         let list: Vec<u8> = self
             .ignored
             .iter()
             .flat_map(|path| [path.as_bytes(), b"\0"].concat())
             .collect();
-        fs::write_private(&dir.join("ignored"), &list)?;
+        fs::write_private(&dir.join(IGNORED_FILE), &list)?;
         let text = serde_json::to_string_pretty(&self.journal)
             .bug("a journal cannot be written as JSON")?;
-        Ok(fs::write_private(
-            &dir.join("journal.json"),
-            text.as_bytes(),
-        )?)
+        Ok(fs::write_private(&dir.join(JOURNAL_FILE), text.as_bytes())?)
     }
 
     /// The tree as it stands, without what was ignored before; also what could not be taken and was
@@ -347,7 +344,7 @@ impl Entered<'_> {
             shadow.put_back(root, &base)?;
         }
         failpoint::hit("checkout-files")?;
-        let index = fs::read_capped(&dir(world).join("index"), INDEX_CAP)?;
+        let index = fs::read_capped(&dir(world).join(INDEX_FILE), INDEX_CAP)?;
         if !index.is_empty() {
             fs::write_atomic(&self.checkout.index(), &index)?;
             shadow.refresh_index(root, &self.checkout.index(), &base)?;
@@ -425,13 +422,19 @@ impl Entered<'_> {
     /// The journal goes first: without it the rest means nothing.
     fn forget(&self) -> Result<(), OpError> {
         let dir = dir(self.checkout.world);
-        for name in ["journal.json", "index", "ignored"] {
+        for name in [JOURNAL_FILE, INDEX_FILE, IGNORED_FILE] {
             fs::remove_file(&dir.join(name))?;
         }
         Ok(())
     }
 }
 
+/// The journal of a run in the checkout.
+const JOURNAL_FILE: &str = "journal.json";
+/// The index of the checkout as it was before the run.
+const INDEX_FILE: &str = "index";
+/// The paths that were ignored before the run.
+const IGNORED_FILE: &str = "ignored";
 /// The field of the journal that tells on which commit a run began.
 const JOURNAL: &str = "the commit in the journal of the checkout";
 
@@ -441,7 +444,7 @@ fn dir(world: &World) -> PathBuf {
 
 /// Reads the journal, where a run has the checkout.
 pub(crate) fn read_journal(world: &World) -> Result<Option<Journal>, OpError> {
-    let file = dir(world).join("journal.json");
+    let file = dir(world).join(JOURNAL_FILE);
     let Some(text) = fs::read_text_if_there(&file, 1 << 20)? else {
         return Ok(None);
     };

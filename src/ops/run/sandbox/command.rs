@@ -5,32 +5,28 @@
 //! removed again, however the command ended.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::base::fs;
 use crate::config::CommandLine;
 use crate::domain::process_end::ProcessEnd;
 use crate::ops::refusal::OpError;
+use crate::ops::run::files::CommandLog;
 use crate::ops::run::sandbox::builder::SandboxBuilder;
 use crate::ops::world::World;
 use crate::process::cgroup::Cgroup;
 use crate::process::environment::EnvVariable;
 use crate::process::supervise::{
-    CancelToken, CommandEnd, CommandLimits, CommandObserver, CommandOutcome, OomHint, OutputTo,
-    SpawnSpec, StdinSource, SuperviseError, TimeoutKind, supervise,
+    CancelToken, ChildCommand, CommandEnd, CommandLimits, CommandObserver, CommandOutcome, OomHint,
+    OutputTo, SpawnSpec, SuperviseError, TimeoutKind, supervise,
 };
 
 /// A command and the limits under which it runs, without the sandbox around it.
 pub(crate) struct ConfinedCommand {
-    /// The program and its arguments.
-    pub(crate) argv: Vec<OsString>,
-    /// The working directory.
-    pub(crate) cwd: PathBuf,
+    /// The command itself.
+    pub(crate) command: ChildCommand,
     /// The whole environment, but for the variables that the sandbox sets.
     pub(crate) env: Vec<EnvVariable>,
-    /// Standard input.
-    pub(crate) stdin: StdinSource,
     /// The mark of its processes, so that none of them outlives a crash.
     pub(crate) label: String,
     /// The files that it works on: changes to them are signs of work.
@@ -46,7 +42,7 @@ pub(crate) struct ConfinedCommand {
 /// Where the output of a confined command goes.
 pub(crate) enum CommandOutput {
     /// Standard output and standard error into two files.
-    Files(PathBuf, PathBuf),
+    Files(CommandLog),
     /// Both are returned.
     Memory,
 }
@@ -97,8 +93,8 @@ impl ConfinedCommand {
     /// The command with the sandbox around it.
     fn spec(self, sandbox: &SandboxBuilder) -> SpawnSpec {
         let (stdout, stderr) = match self.output {
-            CommandOutput::Files(stdout, stderr) => {
-                (OutputTo::File(stdout), OutputTo::File(stderr))
+            CommandOutput::Files(CommandLog { log, errors }) => {
+                (OutputTo::File(log), OutputTo::File(errors))
             }
             CommandOutput::Memory => (OutputTo::Memory, OutputTo::Memory),
         };
@@ -108,10 +104,8 @@ impl ConfinedCommand {
             env.push((name, value));
         }
         SpawnSpec {
-            argv: self.argv,
-            cwd: self.cwd,
+            command: self.command,
             env,
-            stdin: self.stdin,
             run_id: Some(self.label),
             files: self.watched,
             cgroup: self.cgroup,
@@ -129,13 +123,6 @@ pub(crate) fn words(command: &CommandLine) -> Vec<OsString> {
         CommandLine::Shell(line) => ["/bin/sh", "-c", line].map(OsString::from).to_vec(),
         CommandLine::Argv(argv) => argv.iter().map(OsString::from).collect(),
     }
-}
-
-/// Puts standard error behind standard output, as one log.
-pub(crate) fn join_logs(log: &Path, errors: &Path, cap: u64) -> Result<(), OpError> {
-    let stderr = fs::read_capped(errors, cap)?;
-    fs::append(log, &stderr)?;
-    fs::remove_file(errors).map_err(OpError::from)
 }
 
 /// Says the supervisor's end of a process in the words of the domain.
@@ -170,13 +157,14 @@ mod tests {
 
     fn command() -> ConfinedCommand {
         ConfinedCommand {
-            argv: words(&CommandLine::Shell("make test".into())),
-            cwd: "/place".into(),
+            command: ChildCommand::new(
+                words(&CommandLine::Shell("make test".into())),
+                "/place".into(),
+            ),
             env: vec![
                 ("PATH".into(), "/bin".into()),
                 ("TMPDIR".into(), "/home/user/tmp".into()),
             ],
-            stdin: StdinSource::Null,
             label: "t-1.1".into(),
             watched: None,
             cgroup: None,
@@ -185,7 +173,10 @@ mod tests {
                 silence: Some(Duration::from_secs(1)),
                 ..CommandLimits::default()
             },
-            output: CommandOutput::Files("/log".into(), "/err".into()),
+            output: CommandOutput::Files(CommandLog {
+                log: "/log".into(),
+                errors: "/err".into(),
+            }),
         }
     }
 
@@ -204,7 +195,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            (spec.run_id.as_deref(), spec.argv),
+            (spec.run_id.as_deref(), spec.command.argv),
             (
                 Some("t-1.1"),
                 ["/bin/sh", "-c", "make test"].map(OsString::from).to_vec()

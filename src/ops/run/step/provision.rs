@@ -6,7 +6,7 @@ use crate::base::text::counted;
 use crate::domain::agent::Agent;
 use crate::domain::process_end::ProcessEnd;
 use crate::ops::run::model::RunCx;
-use crate::ops::run::sandbox::command::{CommandOutput, ConfinedCommand, join_logs, words};
+use crate::ops::run::sandbox::command::{CommandOutput, ConfinedCommand, words};
 use crate::ops::run::sandbox::layer;
 use crate::store::Store;
 use std::collections::HashSet;
@@ -30,7 +30,7 @@ use crate::ops::run::checks::runner::SETUP_LIMIT;
 use crate::ops::run::sandbox::builder::{Occupant, SandboxBuilder};
 use crate::ops::run::step::evidence::{Filed, file_evidence};
 use crate::process::environment::{EnvVariable, child_environment};
-use crate::process::supervise::{CommandLimits, QuietObserver, StdinSource};
+use crate::process::supervise::{ChildCommand, CommandLimits, QuietObserver};
 
 /// The list of ignored files that worktrees need, in `.gitignore` syntax.
 const INCLUDE: &str = ".worktreeinclude";
@@ -180,12 +180,10 @@ fn setup(
     let used = sandbox.used();
     live.world
         .say(&format!("setup of the worktree (sandbox: {used})"));
-    let (log, errors) = live.files.setup_logs();
+    let log = live.files.setup_log();
     let command = ConfinedCommand {
-        argv,
-        cwd: slot.path.clone(),
+        command: ChildCommand::new(argv, slot.path.clone()),
         env: setup_environment(live, slot)?,
-        stdin: StdinSource::Null,
         label: live.started.run.id.to_string(),
         watched: None,
         cgroup: None,
@@ -195,15 +193,15 @@ fn setup(
             grace: live.world.config.runs.grace,
             output_cap: 16 << 20,
         },
-        output: CommandOutput::Files(log.clone(), errors.clone()),
+        output: CommandOutput::Files(log.clone()),
     };
     let ended = command.run(live.world, sandbox, &mut QuietObserver, &live.cancel)?;
-    join_logs(&log, &errors, LOG_CAP)?;
+    log.join(LOG_CAP)?;
     let end = &ended.process;
     file(
         live,
         store,
-        &log,
+        &log.log,
         serde_json::json!({ "end": end, "duration_ms": ended.duration_ms(), "sandbox": used }),
     )?;
     if *end == (ProcessEnd::Exited { code: 0 }) {
@@ -214,7 +212,7 @@ fn setup(
         .unwrap_or_else(|| "it did not succeed".to_owned());
     let text = format!(
         "the setup command failed: {why}; its output is in {}",
-        log.display()
+        log.log.display()
     );
     Err(Refusal::Environment(text).into())
 }

@@ -18,9 +18,8 @@ fn talked_to(dir: &Path, script: &str, grace: Duration) -> SpawnSpec {
         ..sh("").limits
     };
     SpawnSpec {
-        stdin: StdinSource::Talk(dir.join("stdin")),
         limits,
-        ..sh(script)
+        ..reading(StdinSource::Talk(dir.join("stdin")), &["sh", "-c", script])
     }
 }
 

@@ -17,6 +17,7 @@ use crate::base::id::random_text;
 use crate::domain::stall::StallState;
 use crate::process::capture::{LineExtent, MAX_TEXT};
 use crate::process::captured::{CapturedTool, run_captured};
+use crate::process::child_command::StdinSource;
 use crate::process::guard::kill_leftovers;
 use crate::process::identity::ProcessIdentity;
 use crate::process::procfs;
@@ -28,10 +29,8 @@ const FOREVER: Duration = Duration::from_secs(60);
 
 fn spec(argv: &[&str]) -> SpawnSpec {
     SpawnSpec {
-        argv: argv.iter().map(Into::into).collect(),
-        cwd: "/".into(),
+        command: ChildCommand::new(argv.iter().map(Into::into).collect(), "/".into()),
         env: vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into())],
-        stdin: StdinSource::Null,
         run_id: Some(format!("test.{}", random_text(12))),
         files: None,
         cgroup: None,
@@ -43,6 +42,13 @@ fn spec(argv: &[&str]) -> SpawnSpec {
         stdout: OutputTo::Memory,
         stderr: OutputTo::Memory,
     }
+}
+
+/// `argv` with this as its standard input.
+fn reading(stdin: StdinSource, argv: &[&str]) -> SpawnSpec {
+    let mut spec = spec(argv);
+    spec.command.stdin = stdin;
+    spec
 }
 
 fn sh(script: &str) -> SpawnSpec {

@@ -71,16 +71,10 @@ fn standard_input_is_empty_or_a_file_and_there_is_no_terminal_to_ask() {
     let dir = tempfile::tempdir().unwrap();
     let prompt = dir.path().join("prompt.md");
     std::fs::write(&prompt, vec![b'x'; 2 << 20]).unwrap();
-    let whole = SpawnSpec {
-        stdin: StdinSource::File(prompt.clone()),
-        ..spec(&["wc", "-c"])
-    };
+    let whole = reading(StdinSource::File(prompt.clone()), &["wc", "-c"]);
     assert_eq!(text(&run(&whole).stdout.memory), "2097152\n");
     // One who does not read it is not waited for.
-    let unread = SpawnSpec {
-        stdin: StdinSource::File(prompt),
-        ..spec(&["true"])
-    };
+    let unread = reading(StdinSource::File(prompt), &["true"]);
     assert_eq!(run(&unread).end, CommandEnd::Exited(0));
 }
 
@@ -91,22 +85,15 @@ fn what_cannot_start_says_why() {
     std::fs::write(&plain, "x").unwrap();
     let plain = plain.to_str().unwrap();
     let long = "x".repeat(130 << 10);
+    let mut elsewhere = spec(&["true"]);
+    elsewhere.command.cwd = "/no/such".into();
     let cases = [
         (spec(&["no-such-program"]), SpawnFailureKind::NotFound),
         (spec(&[plain]), SpawnFailureKind::NotExecutable),
         (spec(&["true", &long]), SpawnFailureKind::TooLong),
+        (elsewhere, SpawnFailureKind::NoDirectory),
         (
-            SpawnSpec {
-                cwd: "/no/such".into(),
-                ..spec(&["true"])
-            },
-            SpawnFailureKind::NoDirectory,
-        ),
-        (
-            SpawnSpec {
-                stdin: StdinSource::File("/no/such".into()),
-                ..spec(&["true"])
-            },
+            reading(StdinSource::File("/no/such".into()), &["true"]),
             SpawnFailureKind::NoInput,
         ),
     ];
