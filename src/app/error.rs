@@ -11,7 +11,8 @@ use crate::base::fs::FsError;
 use crate::domain::error_class::ErrorClass;
 use crate::git::discover::DiscoverError;
 use crate::git::worktree::{UnfitWorktree, WorktreeError};
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::error::OpError;
+use crate::ops::refusal::Refusal;
 use crate::store::StoreError;
 
 /// A command that did not do its work.

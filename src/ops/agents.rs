@@ -10,7 +10,8 @@ use crate::connector::launch::{LaunchRequest, SessionChoice};
 use crate::connector::registry::ConnectorRegistry;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_change::{AgentChange, ChangeError};
-use crate::ops::refusal::{OpError, Refusal, Thing};
+use crate::ops::error::OpError;
+use crate::ops::refusal::{Refusal, Thing};
 use crate::ops::{detect, trust};
 use crate::store::StoreError;
 

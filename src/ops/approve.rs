@@ -9,7 +9,8 @@ use crate::domain::ids::TaskId;
 use crate::domain::task::{BlockReason, Hold};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::Cx;
-use crate::ops::refusal::{OpError, Refusal, Thing};
+use crate::ops::error::OpError;
+use crate::ops::refusal::{Refusal, Thing};
 use crate::store::Tx;
 
 /// The decision that an id or a unique prefix names.

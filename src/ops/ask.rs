@@ -9,7 +9,8 @@ use crate::domain::ids::TaskId;
 use crate::domain::task::Task;
 use crate::ops::create::NewTask;
 use crate::ops::cx::Cx;
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::error::OpError;
+use crate::ops::refusal::Refusal;
 use crate::policy::{self, Facts, Request};
 use crate::store::Tx;
 

@@ -10,7 +10,8 @@ use crate::domain::task::{Task, TaskState};
 use crate::domain::task_rules::TaskAct;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::error::OpError;
+use crate::ops::refusal::Refusal;
 use crate::ops::{fit, gates, mutant, patterns};
 use crate::store::{Store, Tx};
 

@@ -17,9 +17,9 @@ use crate::domain::task::{BlockReason, Hold, LockRequest, Task, TaskState};
 use crate::domain::task_text::{BadText, check_priority, check_text, check_word};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx};
-use crate::ops::error::Refused;
+use crate::ops::error::{OpError, Refused};
 use crate::ops::patterns;
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::refusal::Refusal;
 use crate::store::Tx;
 
 /// The content of a new task; also one entry of a file for `ai task create --from`.

@@ -19,7 +19,7 @@ use crate::connector::manifest::{
 };
 use crate::connector::registry::ConnectorRegistry;
 use crate::domain::agent::{Agent, Name};
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::{agents, trust};
 use crate::process::captured::{CapturedTool, run_captured};
 use crate::process::environment::child_environment;

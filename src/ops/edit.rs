@@ -11,7 +11,8 @@ use crate::domain::task_rules::{Misfit, TaskAct};
 use crate::domain::task_text::{check_priority, check_text, check_word};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx};
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::error::OpError;
+use crate::ops::refusal::Refusal;
 use crate::ops::{fit, patterns};
 use crate::store::Tx;
 

@@ -9,7 +9,8 @@ use crate::base::text;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::{RunId, TaskId};
 use crate::ops::cx;
-use crate::ops::refusal::{OpError, Refusal, Thing};
+use crate::ops::error::OpError;
+use crate::ops::refusal::{Refusal, Thing};
 use crate::store::{StoreError, Tx};
 
 /// The state of one piece of evidence.

@@ -29,7 +29,7 @@ pub const STEPS: [&str; 17] = [
 
 /// Crashes where the environment asks for it after `step`.
 #[cfg(feature = "test-fakes")]
-pub fn hit(step: &'static str) -> Result<(), crate::ops::refusal::OpError> {
+pub fn hit(step: &'static str) -> Result<(), crate::ops::error::OpError> {
     debug_assert!(STEPS.contains(&step), "{step} is not in the list");
     match crate::base::env::text(VARIABLE) {
         Some(planted) if planted == format!("{step}:kill") => {
@@ -49,7 +49,7 @@ pub fn hit(step: &'static str) -> Result<(), crate::ops::refusal::OpError> {
 
 /// Nothing is planted in a release build.
 #[cfg(not(feature = "test-fakes"))]
-pub fn hit(_step: &'static str) -> Result<(), crate::ops::refusal::OpError> {
+pub fn hit(_step: &'static str) -> Result<(), crate::ops::error::OpError> {
     Ok(())
 }
 

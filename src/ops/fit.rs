@@ -5,7 +5,8 @@ use crate::domain::run::Run;
 use crate::domain::task::{Task, TaskState};
 use crate::domain::task_rules::{Misfit, TaskAct};
 use crate::ops::cx;
-use crate::ops::refusal::{OpError, Refusal, Thing};
+use crate::ops::error::OpError;
+use crate::ops::refusal::{Refusal, Thing};
 use crate::store::Tx;
 
 /// Refuses an act that the task does not allow as it stands.

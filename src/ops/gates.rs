@@ -7,7 +7,7 @@ use crate::base::text;
 use crate::domain::fold::dependency_trouble;
 use crate::domain::task::{BlockReason, Task, TaskState};
 use crate::ops::approve;
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::store::Tx;
 
 /// One thing that stands between a task and its next step.

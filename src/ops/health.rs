@@ -7,7 +7,8 @@ use crate::domain::agent::Agent;
 use crate::domain::history::{AgentLast, AgentState};
 use crate::domain::time::WallMs;
 use crate::domain::verdict::Outcome;
-use crate::ops::refusal::{OpError, seconds};
+use crate::ops::error::OpError;
+use crate::ops::refusal::seconds;
 use crate::store::Tx;
 
 /// The health of all agents at one moment, as the store knows it.

@@ -10,9 +10,10 @@ use crate::domain::task_rules::TaskAct;
 use crate::ops::ask::{self, Question};
 use crate::ops::claim::{Claimed, new_lease};
 use crate::ops::cx::{self, Cx};
+use crate::ops::error::OpError;
 use crate::ops::fit;
 use crate::ops::mutant;
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::refusal::Refusal;
 use crate::store::Tx;
 
 /// The lease that `token` opens, or a refusal that is recorded and says who holds the subject now.

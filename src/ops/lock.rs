@@ -12,9 +12,10 @@ use crate::domain::task::LockRequest;
 use crate::ops::ask::{self, Question};
 use crate::ops::claim::new_lease;
 use crate::ops::cx::Cx;
+use crate::ops::error::OpError;
 use crate::ops::lease;
 use crate::ops::patterns;
-use crate::ops::refusal::{OpError, Refusal, Thing};
+use crate::ops::refusal::{Refusal, Thing};
 use crate::store::Tx;
 
 /// A lock that was acquired by hand.

@@ -9,7 +9,8 @@ use crate::domain::path_lock::{self, LockMode};
 use crate::domain::path_pattern::{self, PathPattern, prefix_candidates};
 use crate::domain::task::LockRequest;
 use crate::ops::cx::{Cx, Rules};
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::error::OpError;
+use crate::ops::refusal::Refusal;
 use crate::store::Tx;
 
 /// The patterns that one written pattern stands for: itself, or those of its `@module`.

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use crate::base::{env, fs};
 use crate::git::worktree::{ours, registered};
 use crate::git::{OutsideDir, WorktreeOwner};
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::error::OpError;
+use crate::ops::refusal::Refusal;
 
 /// Names of files that make a directory a project for a tool which looks upwards.
 const MARKS: [&str; 12] = [

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::base::fs;
 use crate::config::{self, Config, Trees};
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::error::OpError;
+use crate::ops::refusal::Refusal;
 use crate::policy::{self, PolicyState};
 use crate::store::StorePlace;
 

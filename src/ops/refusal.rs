@@ -13,8 +13,6 @@ use crate::domain::lease::Stale;
 use crate::domain::path_pattern::PatternError;
 use crate::process::sandbox::NoSandbox;
 
-pub use crate::ops::error::OpError;
-
 /// The ways to a sandbox, or to doing without.
 const GET_A_SANDBOX: &str = "install bubblewrap; or, if you accept that agents and checks may do whatever you may: \
     `ai run --no-sandbox`, AI_SANDBOX=none, or `runs: {sandbox: none}` in .ai/config.yaml";

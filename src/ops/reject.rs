@@ -6,8 +6,8 @@ use crate::domain::event::Event;
 use crate::domain::task::{Note, Task};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{self, Cx, commit};
+use crate::ops::error::OpError;
 use crate::ops::fit::in_review;
-use crate::ops::refusal::OpError;
 use crate::store::Store;
 
 /// Sends work back, with a note for the next attempt.

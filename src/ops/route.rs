@@ -16,7 +16,8 @@ use crate::domain::task::Task;
 use crate::ops::ask::{self, Question};
 use crate::ops::budget::of_agents_today;
 use crate::ops::cx::Cx;
-use crate::ops::refusal::{OpError, Refusal, seconds};
+use crate::ops::error::OpError;
+use crate::ops::refusal::{Refusal, seconds};
 pub use crate::router::Wish;
 use crate::router::{
     self, Candidate, History, Pin, RouteGate, RouteRequest, Trace, pass_over_unready,

@@ -9,7 +9,7 @@ use crate::domain::event::Event;
 use crate::domain::time::Now;
 use crate::git::RepoLocation;
 use crate::ops::cx::{Cx, Rules, commit};
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::policy::PolicyState;
 use crate::process::redact::Redactor;
 use crate::store::memory::MemoryPlace;

@@ -19,7 +19,8 @@ use crate::domain::actor::ActorKind;
 use crate::git::diff::{file_diff, unified};
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::Cx;
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::error::OpError;
+use crate::ops::refusal::Refusal;
 use crate::store::{StoreError, Tx};
 
 /// The files and directories below `.ai/` that can make `ai` run something, or have it read files

@@ -11,8 +11,9 @@ use crate::cli::answer::{AgentStats, AgentStatus};
 use crate::cli::context::{Context, Outcome};
 use crate::domain::agent::Agent;
 use crate::domain::history::AgentSum;
+use crate::ops::error::OpError;
 use crate::ops::health::Healths;
-use crate::ops::refusal::{OpError, seconds};
+use crate::ops::refusal::seconds;
 use crate::store::Access;
 
 #[derive(Args)]

@@ -14,9 +14,10 @@ use crate::cli::time::time;
 use crate::domain::lease::{LeaseLiveness, Token};
 use crate::domain::path_lock::LockMode;
 use crate::ops::cx::commit;
+use crate::ops::error::OpError;
 use crate::ops::lock;
 use crate::ops::patterns::mode_word;
-use crate::ops::refusal::{OpError, seconds};
+use crate::ops::refusal::seconds;
 use crate::store::Access;
 
 /// Lock paths by hand, list and check locks

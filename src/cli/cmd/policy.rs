@@ -16,7 +16,7 @@ use crate::domain::decision::DecisionRecord;
 use crate::domain::error_class::ErrorClass;
 use crate::domain::ids::TaskId;
 use crate::ops::cx::{self, commit};
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::{approve, project};
 use crate::policy::{self, PolicyState};
 use crate::store::Access;

@@ -13,8 +13,9 @@ use crate::domain::ids::{RunId, Subject};
 use crate::domain::lease::{Lease, LeaseLiveness};
 use crate::domain::task::{BlockReason, Task, TaskState};
 use crate::domain::time::Now;
+use crate::ops::error::OpError;
 use crate::ops::health::Healths;
-use crate::ops::refusal::{OpError, seconds};
+use crate::ops::refusal::seconds;
 use crate::ops::{agents, why};
 use crate::store::{Access, Flow, TaskFilter, Tx};
 

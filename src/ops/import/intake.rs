@@ -5,8 +5,9 @@ use std::io::BufRead;
 use crate::domain::action::Action;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::{Cx, commit};
+use crate::ops::error::OpError;
 use crate::ops::import::{ImportReport, merge, reproduce};
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::refusal::Refusal;
 use crate::store::{EventFilter, Flow, Store, StoreError, Tx};
 
 /// The intent of an operation: to be done, or only tried.

@@ -13,8 +13,8 @@ use crate::domain::ids::{RunId, TaskId};
 use crate::domain::imported::settled_here;
 use crate::domain::task::{Proof, Task, TaskState};
 use crate::ops::cx::{self, Cx};
+use crate::ops::error::OpError;
 use crate::ops::import::{ImportReport, Renamed, read};
-use crate::ops::refusal::OpError;
 use crate::store::memory::MemoryTables;
 use crate::store::{Flow, StoreError, TaskFilter, Tx};
 

@@ -5,9 +5,10 @@ use std::io::{BufRead, Read};
 
 use crate::domain::actor::Actor;
 use crate::domain::event::{CHAIN_START, Event};
+use crate::ops::error::OpError;
 use crate::ops::export::{BODY, EventHead, FORMAT, Header, LeaseRow, VERSION};
 use crate::ops::log;
-use crate::ops::refusal::{AnyError, OpError, Refusal};
+use crate::ops::refusal::{AnyError, Refusal};
 use crate::store::{StoreError, StoredEvent};
 
 /// Longest line: the largest task with room to spare.

@@ -3,9 +3,10 @@
 use std::io::BufRead;
 
 use crate::domain::lease::Lease;
+use crate::ops::error::OpError;
 use crate::ops::export::{Header, LeaseRow};
 use crate::ops::import::{ImportReport, read};
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::refusal::Refusal;
 use crate::store::Tx;
 
 /// Replaces the log of a store in which nothing has happened.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::base::fs;
 use crate::domain::agent_event::AgentEvent;
 use crate::domain::ids::RunId;
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::world::World;
 
 /// Below the state directory: the directories of all runs.

@@ -6,7 +6,8 @@ use std::path::Path;
 use crate::base::fs;
 use crate::domain::ids::{RunId, TaskId};
 use crate::git::{Oid, Repo};
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::error::OpError;
+use crate::ops::refusal::Refusal;
 
 /// Branches `ai/<task>/<epoch>` and everything below `refs/ai/`. A branch of a person that only
 /// begins like that is not ours.

@@ -11,9 +11,9 @@ use crate::git::worktree::{
     ClearedSlot, KnownRescue, PoolLimits, Rescue, RescueAs, RescueResult, SlotState, WorktreePool,
 };
 use crate::git::{Oid, Repo};
-use crate::ops::error::Kept as _;
+use crate::ops::error::{Kept as _, OpError};
 use crate::ops::project;
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::refusal::Refusal;
 use crate::ops::uninstall::plan::PooledWorktree;
 use crate::ops::uninstall::{UninstallPlan, refs};
 use crate::ops::world::identity;

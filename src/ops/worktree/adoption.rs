@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{fs, hash};
 use crate::domain::ids::TaskId;
 use crate::domain::time::WallMs;
-use crate::ops::error::{Bug as _, Kept as _};
-use crate::ops::refusal::OpError;
+use crate::ops::error::{Bug as _, Kept as _, OpError};
 
 /// Larger ones were not written by `ai`.
 const CAP: u64 = 64 << 10;

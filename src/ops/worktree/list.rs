@@ -12,7 +12,7 @@ use crate::domain::task::{Task, TaskState};
 use crate::git::shadow::ShadowRepo;
 use crate::git::worktree::{PoolLimits, SlotInfo, SlotState, WorktreePool};
 use crate::git::{Head, Oid, Repo};
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::worktree::adoption::{self, Adoption};
 use crate::ops::world::World;
 use crate::store::Store;

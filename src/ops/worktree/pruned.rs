@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::fs;
 use crate::git::{Oid, Repo};
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::world::World;
 
 /// Prefix of the references that keep what was pruned.

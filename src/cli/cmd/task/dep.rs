@@ -9,7 +9,7 @@ use crate::base::text::one_line;
 use crate::cli::cmd::task::hold::change;
 use crate::cli::context::{Context, Outcome};
 use crate::domain::ids::TaskId;
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::{cx, edit};
 use crate::store::{Access, Tx};
 

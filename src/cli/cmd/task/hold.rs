@@ -9,7 +9,7 @@ use crate::cli::context::{Context, Outcome};
 use crate::domain::task::Task;
 use crate::ops::cx::{Cx, commit};
 use crate::ops::edit;
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::run::recovery::stop;
 use crate::store::{Access, Tx};
 

@@ -14,8 +14,8 @@ use crate::cli::time::time;
 use crate::domain::ids::TaskId;
 use crate::domain::lease::{Lease, Token};
 use crate::ops::cx::{self, commit};
+use crate::ops::error::OpError;
 use crate::ops::lease;
-use crate::ops::refusal::OpError;
 use crate::store::{Access, Store};
 
 #[derive(Args)]

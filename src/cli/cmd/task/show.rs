@@ -8,9 +8,9 @@ use crate::cli::context::{Context, Outcome};
 use crate::cli::time::time;
 use crate::domain::ids::TaskId;
 use crate::domain::task::Task;
+use crate::ops::error::OpError;
 use crate::ops::gates::Gate;
 use crate::ops::patterns::mode_word;
-use crate::ops::refusal::OpError;
 use crate::ops::{cx, why};
 use crate::store::Access;
 

@@ -18,7 +18,7 @@ use crate::domain::run::Resumed;
 use crate::domain::sandbox::{Isolation, Network, SandboxUsed};
 use crate::git::quarantine::Quarantine;
 use crate::git::worktree::Slot;
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::run::agent::listener::{Listener, Meter, Talk};
 use crate::ops::run::agent::usage::{AgentStage, Ledger};
 use crate::ops::run::agent::{cgroup, ports, session};

@@ -12,7 +12,7 @@ use crate::connector::dialogue::{AfterTurn, Dialogue, ToolGate};
 use crate::domain::agent_event::{AgentEvent, Denial};
 use crate::domain::budget::{self, BudgetLevel, RunUsage};
 use crate::domain::stall::StallState;
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::run::agent::launch::AgentLaunch;
 use crate::ops::run::agent::tools;
 use crate::ops::run::agent::usage::{AgentStage, Ledger};

@@ -8,8 +8,8 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use crate::base::fs;
 use crate::config::Config;
-use crate::ops::error::{Bug as _, Kept as _};
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::error::{Bug as _, Kept as _, OpError};
+use crate::ops::refusal::Refusal;
 use crate::ops::run::files::RunDir;
 
 /// Slots that have a range of their own in each round.

@@ -19,7 +19,7 @@ use crate::domain::process_end::ProcessEnd;
 use crate::domain::run::{Resumed, Run};
 use crate::domain::task::TaskState;
 use crate::git::Repo;
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::run::files::{EventKind, RunDir};
 use crate::ops::run::model::AgentEnd;
 use crate::ops::world::World;

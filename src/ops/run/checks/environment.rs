@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::fs;
 use crate::checks::foreign::cargo_shares_target;
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::run::checks::place::CheckPlace;
 use crate::ops::run::checks::project_files::{CAP, DEPTH, has_any};
 use crate::ops::run::sandbox::project;

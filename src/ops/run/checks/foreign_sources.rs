@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::fs;
 use crate::checks::foreign::{self, ForeignLead};
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::run::checks::project_files::{CAP, DEPTH, has_any};
 use crate::ops::run::checks::python::sources::{self, PythonSources};
 use crate::ops::run::checks::scene::{Ask, Scene};

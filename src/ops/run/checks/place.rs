@@ -9,7 +9,7 @@ use crate::base::fs;
 use crate::domain::sandbox::Network;
 use crate::git::shadow::ShadowRepo;
 use crate::git::{Oid, Repo};
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::run::agent::ports;
 use crate::ops::run::checks::project_files::is_of_project;
 use crate::ops::run::sandbox::layer;

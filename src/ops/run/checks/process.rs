@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::run::checks::environment::CheckEnvironment;
 use crate::ops::run::checks::place::CheckPlace;
 use crate::ops::run::sandbox::builder::{Occupant, SandboxBuilder};

@@ -15,7 +15,8 @@ use crate::domain::check::{CheckCommand, CheckParser, CheckResult, CheckSpec, Ch
 use crate::domain::process_end::ProcessEnd;
 use crate::domain::task::Task;
 use crate::domain::verdict::Verification;
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::error::OpError;
+use crate::ops::refusal::Refusal;
 use crate::ops::run::checks::environment::{CheckEnvironment, Installed};
 use crate::ops::run::checks::foreign_sources::Leads;
 use crate::ops::run::checks::place::CheckPlace;

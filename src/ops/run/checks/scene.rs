@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::base::path::resolved;
 use crate::checks::foreign::{self, NamedPlace};
 use crate::domain::sandbox::SandboxMode;
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::run::checks::environment::CheckEnvironment;
 use crate::ops::run::checks::place::CheckPlace;
 

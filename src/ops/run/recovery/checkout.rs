@@ -25,9 +25,9 @@ use crate::git::shadow::ShadowRepo;
 use crate::git::snapshot::{Snapshot, SnapshotLimits, TreeReport};
 use crate::git::worktree::{KnownRescue, RESCUE_LIMITS, Rescue, RescueAs, move_aside, save_tree};
 use crate::git::{Head, Oid, Repo};
-use crate::ops::error::{Bug as _, Kept as _};
+use crate::ops::error::{Bug as _, Kept as _, OpError};
 use crate::ops::failpoint;
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::refusal::Refusal;
 use crate::ops::world::{World, identity};
 use crate::store::Store;
 

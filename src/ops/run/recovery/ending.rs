@@ -9,7 +9,7 @@ use crate::domain::run::{Run, RunEnd};
 use crate::domain::task::Note;
 use crate::domain::verdict::{Cell, Freshness, Lifecycle, Outcome, PolicyVerdict, Verification};
 use crate::ops::cx::{self, Cx};
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::run::model::KeptWork;
 use crate::store::Tx;
 

@@ -1,7 +1,8 @@
 //! The life of a run's supervisor, by the identity of its process.
 
 use crate::domain::run::ProcessRef;
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::error::OpError;
+use crate::ops::refusal::Refusal;
 use crate::process::identity::{ProcessIdentity, ProcessLiveness};
 
 /// Tells whether the supervisor of a run still works.

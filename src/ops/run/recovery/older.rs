@@ -8,7 +8,7 @@ use crate::base::text::counted;
 use crate::domain::run::Run;
 use crate::git::worktree::{PoolLimits, Rescue, SlotState, WorktreePool};
 use crate::git::{Repo, WorktreeOwner};
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::run::recovery::salvage::rescue_in;
 use crate::ops::world::World;
 use crate::store::Store;

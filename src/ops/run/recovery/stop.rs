@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crate::domain::run::Run;
-use crate::ops::refusal::{OpError, Refusal, Thing};
+use crate::ops::error::OpError;
+use crate::ops::refusal::{Refusal, Thing};
 use crate::ops::run::recovery::liveness::identity;
 use crate::ops::run::recovery::recover;
 use crate::ops::world::World;

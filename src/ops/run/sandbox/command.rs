@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::config::CommandLine;
 use crate::domain::process_end::ProcessEnd;
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::run::files::CommandLog;
 use crate::ops::run::sandbox::builder::SandboxBuilder;
 use crate::ops::world::World;

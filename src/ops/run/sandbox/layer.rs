@@ -11,7 +11,7 @@ use crate::domain::sandbox::{Demand, Network, SandboxUsed, SandboxWish};
 use crate::domain::task::Task;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::Cx;
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::world::World;
 use crate::policy::DEFAULT_RULE;
 use crate::process::sandbox::{SandboxLayer, SandboxProbe, known, probe};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::git::worktree::registered;
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::world::World;
 
 /// Every checkout of the project, and the git directory that they share.

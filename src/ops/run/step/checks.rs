@@ -1,6 +1,6 @@
 //! The step of the checks: the task's checks run on the sealed tree.
 
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::run::checks::place::{CheckPlace, Judged};
 use crate::ops::run::checks::runner::{CheckPlan, run_checks};
 use crate::ops::run::model::{Checked, RunCx, Sealed};

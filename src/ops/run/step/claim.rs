@@ -19,7 +19,8 @@ use crate::ops::ask::{self, Question};
 use crate::ops::budget;
 use crate::ops::claim::{self, Which};
 use crate::ops::cx::{self, Cx, commit};
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::error::OpError;
+use crate::ops::refusal::Refusal;
 use crate::store::{Store, Tx};
 
 /// The order to start a run.

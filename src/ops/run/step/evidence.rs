@@ -8,7 +8,7 @@ use crate::domain::aftermath::AttemptEnd;
 use crate::domain::agent_event::AgentResult;
 use crate::domain::evidence::{Evidence, EvidenceKind};
 use crate::domain::ids::{EvidenceId, RunId, TaskId};
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::run::agent::ports;
 use crate::ops::run::model::{AgentEnd, Findings, RunCx, RunVerdict};
 use crate::ops::run::step::statement;

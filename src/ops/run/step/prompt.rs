@@ -8,7 +8,7 @@ use crate::domain::path_lock::LockMode;
 use crate::domain::run::Resumed;
 use crate::domain::task::Task;
 use crate::git::worktree::Slot;
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::run::checks::runner::CheckPlan;
 use crate::ops::run::model::RunCx;
 

@@ -11,8 +11,8 @@ use crate::git::shadow::ShadowRepo;
 use crate::git::snapshot::{SealRequest, Snapshot, SnapshotLimits, seal};
 use crate::git::worktree::Slot;
 use crate::git::{ExpectedRef, Oid};
+use crate::ops::error::OpError;
 use crate::ops::failpoint;
-use crate::ops::refusal::OpError;
 use crate::ops::run::model::{AgentEnd, RunCx, Sealed, Taken, Worked};
 use crate::ops::world::identity;
 

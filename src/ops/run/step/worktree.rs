@@ -1,7 +1,7 @@
 //! Where a run works: a slot of the worktree pool.
 
 use crate::base::text::counted;
-use crate::ops::error::{Doing as _, Kept as _, MAKE_ROOM};
+use crate::ops::error::{Doing as _, Kept as _, MAKE_ROOM, OpError};
 use crate::ops::run::recovery::salvage::{SLOT_RESCUES, save};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::git::worktree::{
     WorktreeError, WorktreePool,
 };
 use crate::git::{Oid, Repo};
-use crate::ops::refusal::{OpError, Refusal};
+use crate::ops::refusal::Refusal;
 use crate::ops::run::step::checkout;
 use crate::ops::world::World;
 

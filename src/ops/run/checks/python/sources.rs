@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use crate::base::fs;
 use crate::base::path::resolved;
 use crate::checks::foreign::{self, EditableInstall, ForeignLead};
-use crate::ops::refusal::OpError;
+use crate::ops::error::OpError;
 use crate::ops::run::checks::project_files::{CAP, DEPTH, has_any};
 use crate::ops::run::checks::python::command::{
     is_of_another_language, puts_on_path, starts_own_environment,
