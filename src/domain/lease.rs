@@ -64,6 +64,12 @@ impl Lease {
         !self.binds(now) || self.holder.same_session(actor)
     }
 
+    /// True where a token of the lease that lies in a checkout speaks for `actor`: it is the session
+    /// that got it. Two who share a checkout share its tokens, not their leases.
+    pub fn is_held_by(&self, actor: &Actor) -> bool {
+        self.holder.same_session(actor)
+    }
+
     /// True where what the lease locks is locked for `actor`: it binds, its subject is none of the
     /// actor's `own`, and it is not held by the very session. Without a session nobody can be told
     /// from another of the same name.

@@ -32,7 +32,8 @@ pub struct Changed {
     pub paths: Vec<Vec<u8>>,
     /// Lines, added plus removed.
     pub lines: u64,
-    /// Tasks and locks whose holder is the one who ends the task: their locks do not count.
+    /// Tasks and locks whose tokens are at hand where the task is ended: the locks of those that the
+    /// actor holds do not count.
     pub own: Vec<Subject>,
 }
 
@@ -135,7 +136,7 @@ fn refuse_locked(tx: &mut dyn Tx, cx: &Cx, id: &TaskId, changed: &Changed) -> Re
         .iter()
         .map(|path| String::from_utf8_lossy(path).into_owned())
         .collect();
-    let mut own = changed.own.clone();
+    let mut own = lock::held_by_actor(tx, cx, &changed.own)?;
     own.push(id.subject());
     let blocked = lock::check(tx, cx, &paths, &own)?;
     match blocked

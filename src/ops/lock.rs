@@ -171,6 +171,19 @@ pub fn list(tx: &mut dyn Tx, cx: &Cx) -> Result<Vec<Held>, OpError> {
     Ok(held)
 }
 
+/// Those of these subjects whose leases the actor holds: a token counts for the session that got
+/// it, whoever else works in the checkout where it is kept.
+pub fn held_by_actor(tx: &mut dyn Tx, cx: &Cx, kept: &[Subject]) -> Result<Vec<Subject>, OpError> {
+    let mut held = Vec::new();
+    for subject in kept {
+        let lease = tx.lease(subject)?;
+        if lease.is_some_and(|lease| lease.is_held_by(&cx.actor)) {
+            held.push(subject.clone());
+        }
+    }
+    Ok(held)
+}
+
 /// A path that somebody else has locked.
 pub struct Blocked {
     /// The path that was asked about.

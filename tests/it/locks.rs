@@ -68,6 +68,45 @@ fn one_directory_has_one_name_also_through_a_symbolic_link() {
 }
 
 #[test]
+fn a_path_with_brackets_is_locked_as_it_is_written() {
+    for path in [
+        "app/[id]/page.tsx",
+        "app/[[...slug]]/page.tsx",
+        "app/[user-id]",
+        "{{cookiecutter.slug}}/a",
+    ] {
+        let sandbox = Sandbox::project();
+        let within = format!("{path}/x");
+        assert_eq!(second(&sandbox, path, path), Some(4), "{path}");
+        assert_eq!(second(&sandbox, path, &within), Some(4), "{within}");
+        sandbox.ai_ok(&["lock", "acquire", path, "--as", "agent:one"]);
+        let check = |who: &str| sandbox.ai(&["lock", "check", path, "--as", who]).code;
+        assert_eq!(
+            (check("agent:two"), check("agent:one")),
+            (Some(4), Some(0)),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn two_who_share_a_checkout_do_not_share_their_locks() {
+    let sandbox = Sandbox::project();
+    sandbox.ai_ok(&["lock", "acquire", "a.txt", "--as", "alice"]);
+    snapshot!(sandbox.ai(&["lock", "check", "a.txt", "--as", "bob"]), @"
+    exit: 4
+    ----- stdout -----
+    a.txt  locked exclusively by human:alice ([LOCK], `a.txt`) for [LEFT]
+    ----- stderr -----
+    ");
+    snapshot!(sandbox.ai(&["lock", "check", "a.txt", "--as", "alice"]), @"
+    exit: 0
+    ----- stdout -----
+    ----- stderr -----
+    ");
+}
+
+#[test]
 fn spellings_of_one_path_meet() {
     let sandbox = Sandbox::project();
     assert_eq!(

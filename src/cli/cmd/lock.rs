@@ -168,10 +168,12 @@ fn release(args: &LockReleaseArgs, context: &mut Context) -> Outcome {
 
 fn check(args: &CheckArgs, context: &mut Context) -> Outcome {
     let cx = context.workspace.cx()?;
-    let own = token::own_subjects(&context.workspace)?;
+    let kept = token::own_subjects(&context.workspace)?;
     let store = context.store(Access::Read)?;
-    let blocked =
-        store.read(|tx| -> Result<_, OpError> { lock::check(tx, &cx, &args.paths, &own) })?;
+    let blocked = store.read(|tx| -> Result<_, OpError> {
+        let own = lock::held_by_actor(tx, &cx, &kept)?;
+        lock::check(tx, &cx, &args.paths, &own)
+    })?;
     let at = now();
     for one in &blocked {
         if context.ui.json() {

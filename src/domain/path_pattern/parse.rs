@@ -4,6 +4,10 @@
 //! readings are wider than `globset`'s defaults, since a lock that covers less than its
 //! author meant is the worse mistake: `?` and `[...]` take a whole character, not a byte; an empty
 //! alternative counts (`a{,.txt}`); and `**` alone in an alternative reaches through directories.
+//!
+//! A class, and braces without a comma, stand for themselves as well: `app/[id]/page.tsx`, as
+//! routers name their files, is the file of that name, and also what the class says. Nobody who
+//! writes a path down may get a lock that is void, so the reading that covers more is taken.
 
 use crate::domain::path_pattern::automaton::PatternNode;
 use crate::domain::path_pattern::charset::CharSet;
@@ -63,11 +67,22 @@ pub(super) enum PatternKind {
     Glob,
 }
 
+/// Meaning of a class, or of braces without a comma, beside what the syntax says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Brackets {
+    /// It stands for its own text as well; a pattern without other syntax for the path of its text,
+    /// and everything beneath.
+    AlsoThemselves,
+    /// None: for a pattern that would become too large otherwise.
+    SyntaxOnly,
+}
+
 /// Reads a cleaned pattern.
 pub(super) fn parse(
     text: &str,
     mode: CaseMode,
     grammar: Grammar,
+    brackets: Brackets,
 ) -> Result<ParsedPattern, PatternFault> {
     if !text.contains(grammar.syntax()) {
         return Ok(ParsedPattern {
@@ -80,16 +95,37 @@ pub(super) fn parse(
         at: 0,
         mode,
         grammar,
+        brackets,
         kind: PatternKind::Literal,
+        may_be_path: brackets == Brackets::AlsoThemselves && !text.contains(['*', '?']),
     };
-    let nodes = parser.sequence(0)?;
-    match parser.peek() {
-        None => Ok(ParsedPattern {
-            nodes,
-            kind: parser.kind,
-        }),
-        Some(_) => Err(PatternFault::UnbalancedBrace),
+    let mut nodes = parser.sequence(0)?;
+    if parser.peek().is_some() {
+        return Err(PatternFault::UnbalancedBrace);
     }
+    if parser.may_be_path {
+        nodes = or_path(nodes, &mode.canonical_text(text));
+    }
+    Ok(ParsedPattern {
+        nodes,
+        kind: parser.kind,
+    })
+}
+
+/// The sequence, or the path of this text and everything beneath. What both begin with stays in
+/// front, where an index finds it.
+fn or_path(nodes: Vec<PatternNode>, text: &str) -> Vec<PatternNode> {
+    let path: Vec<PatternNode> = text.chars().map(one).collect();
+    let alike = nodes.iter().zip(&path).take_while(|(a, b)| a == b).count();
+    if nodes.iter().all(|node| node.literal().is_some()) {
+        // Escapes alone, such as `[[]`: whoever wrote them meant no other spelling.
+        return nodes;
+    }
+    let (mut front, rest) = (path[..alike].to_vec(), nodes[alike..].to_vec());
+    let mut itself = path[alike..].to_vec();
+    itself.push(PatternNode::everything_beneath());
+    front.push(PatternNode::OneOf(vec![rest, itself]));
+    front
 }
 
 struct PatternParser {
@@ -97,7 +133,10 @@ struct PatternParser {
     at: usize,
     mode: CaseMode,
     grammar: Grammar,
+    brackets: Brackets,
     kind: PatternKind,
+    /// Set while nothing was read that can only be syntax.
+    may_be_path: bool,
 }
 
 impl PatternParser {
@@ -113,12 +152,21 @@ impl PatternParser {
                     nodes.push(PatternNode::Set(CharSet::NotSlash));
                 }
                 '[' => {
-                    self.skip();
-                    nodes.push(self.class()?);
+                    let node = self.class_or_name()?;
+                    nodes.push(node);
                 }
                 '{' => {
+                    let from = self.at;
                     self.skip();
-                    nodes.push(self.alternatives(depth + 1)?);
+                    let branches = self.alternatives(depth + 1)?;
+                    let several = branches.len() > 1;
+                    let group = PatternNode::OneOf(branches);
+                    self.may_be_path &= !several;
+                    nodes.push(if several {
+                        group
+                    } else {
+                        self.or_itself(from, group)
+                    });
                 }
                 '}' => {
                     return if depth > 0 {
@@ -175,7 +223,7 @@ impl PatternParser {
         c == Some('/') || (depth > 0 && (c == Some(brace) || c == Some(',')))
     }
 
-    fn alternatives(&mut self, depth: usize) -> Result<PatternNode, PatternFault> {
+    fn alternatives(&mut self, depth: usize) -> Result<Vec<Vec<PatternNode>>, PatternFault> {
         if depth > self.grammar.deepest() {
             return Err(PatternFault::TooComplex {
                 what: "braces nested too deep",
@@ -186,10 +234,50 @@ impl PatternParser {
             branches.push(self.sequence(depth)?);
             match self.bump() {
                 Some(',') => {}
-                Some('}') => return Ok(PatternNode::OneOf(branches)),
+                Some('}') => return Ok(branches),
                 _ => return Err(PatternFault::UnbalancedBrace),
             }
         }
+    }
+
+    /// A class, which stands for its own text as well. One whose range runs backwards can only be a
+    /// name: `[user-id]`.
+    fn class_or_name(&mut self) -> Result<PatternNode, PatternFault> {
+        let from = self.at;
+        self.skip();
+        match self.class() {
+            Ok(class) => Ok(self.or_itself(from, class)),
+            Err(fault @ PatternFault::BackwardRange { .. }) => {
+                let name = |c: &char| !matches!(c, '/' | ']' | '*' | '?' | '{' | '}');
+                let inner = self.chars[from + 1..].iter().take_while(|c| name(c));
+                let end = from + 1 + inner.count();
+                if self.chars.get(end) != Some(&']') {
+                    return Err(fault);
+                }
+                self.at = end + 1;
+                Ok(PatternNode::OneOf(vec![self.own_text(from)]))
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// The piece that was read since `from`, or its own text. The class of one special character is
+    /// an escape, and stands for that character alone.
+    fn or_itself(&self, from: usize, node: PatternNode) -> PatternNode {
+        let escape = |c: char| !c.is_alphanumeric();
+        match (self.brackets, &self.chars[from..self.at]) {
+            (Brackets::SyntaxOnly, _) => node,
+            (Brackets::AlsoThemselves, ['[', c, ']']) if escape(*c) => node,
+            (Brackets::AlsoThemselves, _) => {
+                PatternNode::OneOf(vec![vec![node], self.own_text(from)])
+            }
+        }
+    }
+
+    /// The text that was read since `from`, as it stands.
+    fn own_text(&self, from: usize) -> Vec<PatternNode> {
+        let text: String = self.chars[from..self.at].iter().collect();
+        self.mode.canonical_text(&text).chars().map(one).collect()
     }
 
     fn class(&mut self) -> Result<PatternNode, PatternFault> {
@@ -341,7 +429,13 @@ mod tests {
     use super::*;
 
     fn fault(text: &str) -> PatternFault {
-        parse(text, CaseMode::Folding, Grammar::Lock).unwrap_err()
+        parse(
+            text,
+            CaseMode::Folding,
+            Grammar::Lock,
+            Brackets::AlsoThemselves,
+        )
+        .unwrap_err()
     }
 
     #[test]
@@ -352,10 +446,12 @@ mod tests {
         for text in ["a{", "a{b,c", "}", "a}b", "{a}}", "{{a}"] {
             assert_eq!(fault(text), PatternFault::UnbalancedBrace, "{text}");
         }
-        assert_eq!(
-            fault("[b-a]"),
-            PatternFault::BackwardRange { from: 'b', to: 'a' }
-        );
+        for text in ["[b-a", "[b-a*]", "x/[b-a/]"] {
+            assert_eq!(
+                fault(text),
+                PatternFault::BackwardRange { from: 'b', to: 'a' }
+            );
+        }
         assert_eq!(fault("[a/]"), PatternFault::ClassContent { found: "/" });
         assert_eq!(fault("[!-/]"), PatternFault::ClassContent { found: "/" });
         assert_eq!(
@@ -380,8 +476,15 @@ mod tests {
 
     #[test]
     fn rules_read_what_locks_refuse() {
-        let nodes =
-            |text: &str| parse(text, CaseMode::Sensitive, Grammar::Rule).map(|parsed| parsed.nodes);
+        let nodes = |text: &str| {
+            parse(
+                text,
+                CaseMode::Sensitive,
+                Grammar::Rule,
+                Brackets::SyntaxOnly,
+            )
+            .map(|parsed| parsed.nodes)
+        };
         let set = |ranges: &[(char, char)]| PatternNode::Set(CharSet::from_ranges(ranges.to_vec()));
         for (text, wanted) in [
             ("[a/]", vec![one('a')]),
@@ -400,7 +503,7 @@ mod tests {
         }
         let deep = |depth: usize| format!("{}{}", "{".repeat(depth), "}".repeat(depth));
         assert!(nodes(&deep(512)).is_ok() && nodes(&deep(513)).is_err());
-        for text in ["a[", "[b-a]", "{a", "a*}"] {
+        for text in ["a[", "[b-a", "{a", "a*}"] {
             assert_eq!(nodes(text), Err(fault(text)), "{text}");
         }
         assert_eq!(nodes("a}"), Ok(vec![one('a'), one('}')]));
@@ -415,9 +518,14 @@ mod tests {
             ("{a}", PatternKind::Glob),
         ] {
             assert_eq!(
-                parse(text, CaseMode::Sensitive, Grammar::Lock)
-                    .unwrap()
-                    .kind,
+                parse(
+                    text,
+                    CaseMode::Sensitive,
+                    Grammar::Lock,
+                    Brackets::SyntaxOnly
+                )
+                .unwrap()
+                .kind,
                 kind,
                 "{text}"
             );
@@ -426,7 +534,11 @@ mod tests {
 
     #[test]
     fn classes_fold_each_member() {
-        let class = |text: &str| parse(text, CaseMode::Folding, Grammar::Lock).unwrap().nodes;
+        let class = |text: &str| {
+            parse(text, CaseMode::Folding, Grammar::Lock, Brackets::SyntaxOnly)
+                .unwrap()
+                .nodes
+        };
         assert_eq!(class("[A-CZ]"), class("[a-cz]"));
         assert_eq!(class("[!A]"), class("[!a]"));
         let sharp = vec![PatternNode::OneOf(vec![

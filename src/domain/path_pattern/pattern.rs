@@ -5,7 +5,7 @@ use crate::domain::path_pattern::charset::CharSet;
 use crate::domain::path_pattern::error::{PatternError, PatternFault};
 use crate::domain::path_pattern::fold::{CaseMode, nfc};
 use crate::domain::path_pattern::normalise::{CleanPattern, PatternEnding, clean, clean_path};
-use crate::domain::path_pattern::parse::{Grammar, ParsedPattern, PatternKind, parse};
+use crate::domain::path_pattern::parse::{Brackets, Grammar, ParsedPattern, PatternKind, parse};
 use crate::domain::path_pattern::search::{Product, SearchResult};
 use crate::domain::path_pattern::shape::is_path;
 use crate::domain::path_pattern::shortcut::Shortcut;
@@ -17,7 +17,8 @@ use std::sync::OnceLock;
 /// A set of paths, relative to the repository root.
 ///
 /// `*` and `?` never match `/`, `**` as a whole name does. A pattern without glob characters, or
-/// one that ends in `/`, also covers everything beneath what it names. Two patterns are equal if
+/// one that ends in `/`, also covers everything beneath what it names. Brackets and braces stand
+/// for themselves as well, so that a path that has them can be written as it is. Two patterns are equal if
 /// their normalised sources are.
 ///
 /// Locks and tasks read theirs with [`PathPattern::parse`], policy rules with
@@ -32,6 +33,7 @@ use std::sync::OnceLock;
 /// src/*/         src/a, src/a/b.rs            src
 /// **/*.{c,h}     a.c, src/x/b.h               a.cc
 /// [!a]?          bc                           ab, abc
+/// app/[id]       app/[id], app/[id]/a, app/i  app/x
 /// ```
 #[derive(Debug, Clone)]
 pub struct PathPattern {
@@ -123,9 +125,11 @@ impl PathPattern {
             Some(text) => (text, PatternEnding::Slash),
             None => (&*composed, PatternEnding::Plain),
         };
-        let parsed = parse(&mode.without_tails(text), mode, Grammar::Rule)
-            .map_err(|fault| PatternError::new(source, fault))?;
-        Ok(Self::of_parsed(text.to_owned(), ending, parsed, mode))
+        let text = CleanPattern {
+            text: text.to_owned(),
+            ending,
+        };
+        Self::read(&text, mode, Grammar::Rule).map_err(|fault| PatternError::new(source, fault))
     }
 
     /// The pattern of exactly this path and everything beneath it, whatever characters it has.
@@ -258,9 +262,7 @@ impl PathPattern {
     }
 
     fn try_parse(source: &str, mode: CaseMode) -> Result<Self, PatternFault> {
-        let CleanPattern { text, ending } = clean(source)?;
-        let parsed = parse(&mode.without_tails(&text), mode, Grammar::Lock)?;
-        let pattern = Self::of_parsed(text, ending, parsed, mode);
+        let pattern = Self::read(&clean(source)?, mode, Grammar::Lock)?;
         if let Matcher::Glob(glob) = &pattern.matcher {
             if pattern.is_oversized() {
                 return Err(PatternFault::TooComplex {
@@ -275,20 +277,32 @@ impl PathPattern {
         Ok(pattern)
     }
 
-    /// Puts a pattern together; `text` is the source without the slash at its end.
-    fn of_parsed(
-        text: String,
-        ending: PatternEnding,
-        parsed: ParsedPattern,
+    /// Reads a cleaned pattern. Where its brackets cannot also stand for themselves within the
+    /// bounds of a search, they are syntax alone.
+    fn read(
+        cleaned: &CleanPattern,
         mode: CaseMode,
-    ) -> Self {
+        grammar: Grammar,
+    ) -> Result<Self, PatternFault> {
+        let text = mode.without_tails(&cleaned.text);
+        let parsed = parse(&text, mode, grammar, Brackets::AlsoThemselves)?;
+        let pattern = Self::of_parsed(cleaned, parsed, mode);
+        if !pattern.is_oversized() {
+            return Ok(pattern);
+        }
+        let parsed = parse(&text, mode, grammar, Brackets::SyntaxOnly)?;
+        Ok(Self::of_parsed(cleaned, parsed, mode))
+    }
+
+    /// Puts a pattern together.
+    fn of_parsed(cleaned: &CleanPattern, parsed: ParsedPattern, mode: CaseMode) -> Self {
         let ParsedPattern { mut nodes, kind } = parsed;
         let prefix = leading_literal(&nodes);
-        let mut source = text;
+        let mut source = cleaned.text.clone();
         let matcher = match kind {
             PatternKind::Literal => Matcher::Literal,
             PatternKind::Glob => {
-                if ending == PatternEnding::Slash {
+                if cleaned.ending == PatternEnding::Slash {
                     source.push('/');
                     nodes.push(PatternNode::everything_beneath());
                 }

@@ -87,7 +87,7 @@ mod tests {
     use super::*;
     use crate::domain::path_pattern::automaton::Automaton;
     use crate::domain::path_pattern::fold::CaseMode;
-    use crate::domain::path_pattern::parse::{Grammar, parse};
+    use crate::domain::path_pattern::parse::{Brackets, Grammar, parse};
     use proptest::prelude::*;
 
     fn nodes(pattern: &str) -> Vec<PatternNode> {
@@ -95,7 +95,13 @@ mod tests {
             Some(text) => (text, Some(PatternNode::everything_beneath())),
             None => (pattern, None),
         };
-        let parsed = parse(text, CaseMode::Folding, Grammar::Rule).unwrap();
+        let parsed = parse(
+            text,
+            CaseMode::Folding,
+            Grammar::Rule,
+            Brackets::AlsoThemselves,
+        )
+        .unwrap();
         parsed.nodes.into_iter().chain(beneath).collect()
     }
 
@@ -109,7 +115,7 @@ mod tests {
             ("src/**", Some(Shortcut::Everything)),
             ("src/**/", Some(Shortcut::Everything)),
             ("**/*/", Some(Shortcut::Everything)),
-            ("src/[a]/**", Some(Shortcut::Everything)),
+            ("src/[*]/**", Some(Shortcut::Everything)),
             ("**/.env", name(".env")),
             ("**/Makefile", name("makefile")),
             ("**/*.pem", end(".pem")),
