@@ -163,7 +163,7 @@ fn a_pattern_too_large_to_search_meets_what_shares_its_beginning() {
 fn patterns_that_mean_nothing_here_are_refused() {
     let refusals: Vec<String> = [
         "", ".", "./", "/etc", "~/x", "!x", "@auth", "a\\b", "a/../b", "a//b", " a", "a ", "a\nb",
-        "[a", "{a", "[b-a]",
+        "[a", "{a", "[b-a",
     ]
     .iter()
     .map(|bad| PathGlobs::new([*bad]).unwrap_err()[0].1.clone())
