@@ -151,7 +151,6 @@ fn class(error: &OpError) -> ErrorClass {
         | OpError::Worktree(_)
         | OpError::Snapshot(_)
         | OpError::Supervise(_)
-        | OpError::Reports(_)
         | OpError::Credential(_)
         | OpError::System { .. }
         | OpError::Kept { .. } => ErrorClass::Failed,

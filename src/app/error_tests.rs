@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::*;
 use crate::base::fs::FsError;
-use crate::checks::reports::ReportError;
 use crate::config::ConfigError;
 use crate::connector::agent_file::AgentFileError;
 use crate::connector::error::ConnectorError;
@@ -52,7 +51,6 @@ variants!(OP_ERRORS, op_error, OpError, {
     OpError::Foreign(_) => "Foreign",
     OpError::Merge { .. } => "Merge",
     OpError::Supervise(_) => "Supervise",
-    OpError::Reports(_) => "Reports",
     OpError::Credential(_) => "Credential",
     OpError::System { .. } => "System",
     OpError::Kept { .. } => "Kept",
@@ -253,7 +251,6 @@ fn every_failed_operation_has_its_class_and_its_next_command() {
             source: Box::new(MergeError::Git(git_failed())),
         },
         SuperviseError::Runtime(io_error()).into(),
-        ReportError::TooMany("files").into(),
         CredentialError {
             id: "key".into(),
             why: CredentialFault::NotSet("KEY".into()),

@@ -4,7 +4,6 @@
 //! code contradict each other, the worse one wins and the reason is noted.
 
 use crate::checks::parse::{CheckOutput, ParsedTests, end_of, machine_trouble, parse};
-use crate::checks::reports::ReportFile;
 use crate::domain::check::{CheckParser, CheckResult, CheckSpec, CheckStatus, FailedTest};
 use crate::domain::process_end::ProcessEnd;
 
@@ -17,8 +16,9 @@ pub struct CheckRun<'a> {
     pub stdout: &'a [u8],
     /// Standard error.
     pub stderr: &'a [u8],
-    /// Reports that this run wrote; see [`super::reports::fresh`].
-    pub reports: &'a [ReportFile],
+    /// What the reports tell that this run wrote; see [`super::reports::ReportWatch`]. Nothing where
+    /// the parser reads none.
+    pub reports: &'a ParsedTests,
     /// Wall time, in milliseconds.
     pub duration_ms: u64,
     /// SHA-256 of the log, in hex.
@@ -105,6 +105,8 @@ fn ran_nothing(parser: &CheckParser, parsed: &ParsedTests) -> Option<String> {
         return None;
     }
     match parsed.counts {
+        // How many is not known, which is not none.
+        None if parsed.ran_uncounted => None,
         None => Some("ran no test: the output shows no result of the test tool".to_owned()),
         Some(counts) if counts.ran() == 0 && counts.skipped > 0 => {
             Some(format!("ran no test ({} skipped)", counts.skipped))

@@ -1,9 +1,17 @@
 use super::*;
+use crate::checks::parse::ReportsTold;
 use crate::domain::agent::Name;
 use crate::domain::check::{CheckCommand, TestCounts};
 use proptest::prelude::*;
 
 const CLEAN: ProcessEnd = ProcessEnd::Exited { code: 0 };
+
+/// One report, by its path and content.
+#[derive(Clone)]
+struct ReportFile {
+    path: String,
+    bytes: Vec<u8>,
+}
 
 fn exited(code: i32) -> ProcessEnd {
     ProcessEnd::Exited { code }
@@ -16,6 +24,14 @@ fn check(
     stderr: &[u8],
     reports: &[ReportFile],
 ) -> CheckResult {
+    let mut told = ReportsTold::default();
+    reports
+        .iter()
+        .for_each(|report| told.read(&report.path, report.bytes.as_slice()));
+    let reports = match &parser {
+        CheckParser::Junit { path } => told.finish(path),
+        _ => ParsedTests::default(),
+    };
     let mut spec = CheckSpec::new(Name::new("unit").unwrap(), CheckCommand::Shell("x".into()));
     spec.parser = parser;
     judge(
@@ -24,7 +40,7 @@ fn check(
             end,
             stdout,
             stderr,
-            reports,
+            reports: &reports,
             duration_ms: 5,
             log_sha256: "0".repeat(64),
         },
@@ -227,6 +243,22 @@ fn pytest_outputs() {
         );
     }
     assert_eq!(at("pytest-pass", 0), "passed | 1/0/2 of 3 | ");
+    assert_eq!(
+        at("pytest-subtests", 1),
+        "failed | 3/6/2 of 11 | test_a.py::test_adds_wrongly, test_a.py::test_sub [part] (i=1), test_a.py::test_sub, \
+         test_a.py::test_teardown_and_fail, test_a.py::test_teardown"
+    );
+    assert_eq!(
+        at("pytest-qq", 1).replace("failed | - ", "failed | 3/6/2 of 11 "),
+        at("pytest-subtests", 1),
+        "-qq leaves out the last line and nothing else"
+    );
+    assert_eq!(at("pytest-qq-pass", 0), "passed | - | ");
+    assert_eq!(
+        at("pytest-sugar", 1),
+        "failed | 1/1/0 of 2 | test_a.py::test_adds_wrongly"
+    );
+    assert_eq!(at("pytest-sugar-pass", 0), "passed | 1/0/0 of 1 | ");
     assert_eq!(at("pytest-tbno", 1), "failed | 3/4/2 of 9 | exit code 1");
     assert_eq!(at("pytest-none", 5), "broken (ran no test) | 0/0/0 of 0 | ");
     assert_eq!(
@@ -275,6 +307,14 @@ fn pytest_words_of_the_last_line() {
         at("no tests ran in 0.01s"),
         "broken (ran no test) | 0/0/0 of 0 | "
     );
+    assert_eq!(at("3 passed, 1 retried in 0.1s"), "passed | 3/0/0 of 3 | ");
+    for progress in ["..s [100%]", "a/test_b.py .x [2/2]", "..", "[gw0] ."] {
+        assert_eq!(at(progress), "passed | - | ", "{progress}");
+    }
+    for nothing in ["sx [100%]", "all is well ...", "...", ". done"] {
+        let expected = if nothing == "..." { "passed" } else { "broken" };
+        assert!(at(nothing).starts_with(expected), "{nothing}");
+    }
     assert!(at("3 passed somewhere in 5 minutes").starts_with("broken"));
     assert!(at("99999999999999999999999 passed in 1s").starts_with("broken"));
 }
@@ -424,7 +464,7 @@ fn hostile_reports() {
     let bomb = r#"<!DOCTYPE x [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><testsuite><testcase name="&b;"/></testsuite>"#;
     assert_eq!(
         xml(bomb, 0),
-        "broken (report r.xml: has a document type, which is refused) | - | "
+        "broken (report r.xml: has a document type, which is refused) | 0/0/0 of 0 | "
     );
     let deep = format!("<testsuite>{}", "<a>".repeat(100_000));
     assert!(xml(&deep, 0).contains("nested deeper than 64"));
@@ -434,7 +474,10 @@ fn hostile_reports() {
     );
     assert!(xml("<testsuite></testcase>", 0).starts_with("broken (report r.xml: malformed: "));
     assert!(xml("", 0).contains("is not a JUnit report"));
-    assert!(xml("<html/>", 0).contains("is not a JUnit report"));
+    assert_eq!(
+        xml("<html/>", 0),
+        "broken (no new report matches **/junit.xml; 1 of other XML) | - | "
+    );
     assert_eq!(
         xml("<testsuite/>", 0),
         "broken (ran no test) | 0/0/0 of 0 | "

@@ -47,7 +47,7 @@ modules: {}
 
 # Commands that prove work, run by `ai` itself on the exact tree that is judged. They run only after `ai trust`.
 # `run` is a shell line, or a list of arguments that needs no shell.
-# `parser` reads the output: auto, cargo, nextest, pytest, go, junit (with `report: PATH`) or exit-code.
+# `parser` reads the output: auto, cargo, nextest, pytest, go, junit (with `report:` a file, directory or glob) or exit-code.
 # `required: false` makes a check advisory.
 ";
 

@@ -9,7 +9,6 @@
 use std::io;
 
 use crate::base::fs::FsError;
-use crate::checks::reports::ReportError;
 use crate::connector::error::ConnectorError;
 use crate::domain::agent::BadName;
 use crate::domain::event::Event;
@@ -78,9 +77,6 @@ pub enum OpError {
     /// A command cannot be supervised.
     #[error(transparent)]
     Supervise(#[from] SuperviseError),
-    /// The reports of a check cannot be found.
-    #[error(transparent)]
-    Reports(#[from] ReportError),
     /// A credential cannot be had.
     #[error(transparent)]
     Credential(#[from] CredentialError),
@@ -172,7 +168,6 @@ impl OpError {
             OpError::Snapshot(error) => error.hint(),
             OpError::File(_)
             | OpError::Supervise(_)
-            | OpError::Reports(_)
             | OpError::Credential(_)
             | OpError::System { .. }
             | OpError::Kept { .. } => None,

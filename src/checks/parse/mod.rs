@@ -17,5 +17,6 @@ mod pytest;
 
 pub use choice::parse;
 pub use exit_code::end_of;
+pub use junit::ReportsTold;
 pub use output::{CheckOutput, machine_trouble};
 pub use parsed::ParsedTests;

@@ -11,6 +11,8 @@ const MAX_FAILURES: usize = 100;
 pub struct ParsedTests {
     /// The tool's own marks were seen.
     pub recognized: bool,
+    /// Tests ran by the tool's own marks, which do not say how many.
+    pub ran_uncounted: bool,
     /// Numbers of tests, where the tool tells.
     pub counts: Option<TestCounts>,
     /// Failures, a build that broke included.
@@ -46,6 +48,7 @@ impl ParsedTests {
     /// Both results together.
     pub(super) fn plus(mut self, other: Self) -> Self {
         self.recognized |= other.recognized;
+        self.ran_uncounted |= other.ran_uncounted;
         self.counts = match (self.counts, other.counts) {
             (Some(a), Some(b)) => Some(a.plus(b)),
             (a, b) => a.or(b),

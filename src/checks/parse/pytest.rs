@@ -12,11 +12,13 @@ const MAX_NAMES: usize = 200;
 pub(super) fn parse(output: &CheckOutput<'_>, code: Option<i32>) -> ParsedTests {
     let lines: Vec<&str> = output.lines().collect();
     let counts = lines.iter().rev().find_map(|line| last_line(line));
+    let counts = counts.or_else(|| sugar(&lines));
     let started = lines.iter().any(|line| {
         banner(line) == Some("test session starts") || line.starts_with("ERROR: usage: pytest")
     });
     let mut parsed = ParsedTests {
         recognized: started || counts.is_some(),
+        ran_uncounted: counts.is_none() && lines.iter().any(|line| shows_a_pass(line)),
         counts,
         ..ParsedTests::default()
     };
@@ -30,8 +32,8 @@ pub(super) fn parse(output: &CheckOutput<'_>, code: Option<i32>) -> ParsedTests 
         .filter_map(|line| summary_line(line))
         .take(MAX_NAMES)
     {
-        let section = sections.iter().find(|section| section.is_of(name));
-        parsed.fail(name, section.map_or(vec![said], FailureSection::told));
+        let section = sections.iter().find(|section| section.is_of(&name));
+        parsed.fail(&name, section.map_or(vec![said], FailureSection::told));
     }
     if parsed.failures.is_empty() {
         sections
@@ -87,28 +89,83 @@ fn last_line(line: &str) -> Option<TestCounts> {
     if words == "no tests ran" {
         return Some(TestCounts::default());
     }
-    let (mut passed, mut failed, mut skipped) = (0u64, 0u64, 0u64);
-    for part in words.split(", ") {
-        let (n, word) = number(part)?;
-        match word.trim_start() {
-            "passed" | "xpassed" => passed = passed.saturating_add(n),
-            "failed" | "error" | "errors" => failed = failed.saturating_add(n),
-            "skipped" | "xfailed" => skipped = skipped.saturating_add(n),
-            "deselected" | "warning" | "warnings" | "rerun" | "reruns" | "subtests passed" => {}
-            _ => return None,
-        }
-    }
-    Some(TestCounts::of(passed, failed, skipped))
+    words
+        .split(", ")
+        .map(counted)
+        .try_fold(TestCounts::default(), |sum, part| Some(sum.plus(part?)))
 }
 
-/// `FAILED bad/test_bad.py::test_total - AssertionError: total is off`
-fn summary_line(line: &str) -> Option<(&str, &str)> {
-    let rest = line
-        .strip_prefix("FAILED ")
-        .or(line.strip_prefix("ERROR "))?;
+/// `3 failed` as counts; words of plug-ins, such as `1 retried`, count nothing.
+fn counted(part: &str) -> Option<TestCounts> {
+    let (n, word) = number(part.trim())?;
+    Some(match word.trim() {
+        "passed" | "xpassed" => TestCounts::of(n, 0, 0),
+        "failed" | "error" | "errors" | "subtests failed" => TestCounts::of(0, n, 0),
+        "skipped" | "xfailed" => TestCounts::of(0, 0, n),
+        word if word.starts_with(|c: char| c.is_ascii_alphabetic()) => TestCounts::default(),
+        _ => return None,
+    })
+}
+
+/// The counts of pytest-sugar, a word a line below `Results (0.05s):`.
+fn sugar(lines: &[&str]) -> Option<TestCounts> {
+    let start = lines
+        .iter()
+        .rposition(|line| line.starts_with("Results (") && line.trim_end().ends_with("s):"))?;
+    // The place of each failed test stands between the words.
+    let parts = lines[start + 1..].iter().map(|line| line.trim());
+    let parts = parts.take_while(|line| line.starts_with(|c: char| c.is_ascii_digit() || c == '-'));
+    parts
+        .filter(|line| !line.starts_with('-'))
+        .map(counted)
+        .try_fold(TestCounts::default(), |sum, part| Some(sum.plus(part?)))
+}
+
+/// A line of progress by which a test has passed: `..F.s    [100%]`, `test_a.py .. [2/2]`, and in the
+/// classic style `..` alone. With `-qq` pytest says no more than this.
+fn shows_a_pass(line: &str) -> bool {
+    let is_progress = |text: &str| text.ends_with("%]") || text.contains('/');
+    let (head, is_marked) = match line.trim_end().rsplit_once('[') {
+        Some((head, tail)) if tail.ends_with(']') && is_progress(tail) => (head, true),
+        _ => (line, false),
+    };
+    let (file, marks) = head
+        .trim_end()
+        .rsplit_once(' ')
+        .unwrap_or(("", head.trim_end()));
+    let file = file.trim();
+    let is_mark = |c: char| ".FEsxXRu,-".contains(c);
+    let is_place =
+        file.is_empty() || (file.ends_with(".py") && is_marked) || file.starts_with("[gw");
+    is_place && marks.chars().all(is_mark) && marks.contains(['.', 'X'])
+}
+
+/// `FAILED bad/test_bad.py::test_total - AssertionError: total is off`, and for a subtest
+/// `SUBFAILED[part] (i=1) test_a.py::test_sub - assert 1 != 1`, before pytest 9 `[part] (i=1)
+/// SUBFAIL test_a.py::test_sub - assert 1 != 1`: its name stands behind that of its test.
+fn summary_line(line: &str) -> Option<(String, &str)> {
+    if let Some(rest) = line.strip_prefix("FAILED ").or(line.strip_prefix("ERROR ")) {
+        let (name, said) = split_message(rest);
+        return is_node(name).then(|| (name.to_owned(), said));
+    }
+    let (part, rest) = match line.strip_prefix("SUBFAILED") {
+        // The name of a part may hold anything, blanks included.
+        Some(rest) => {
+            let (head, _) = split_message(rest);
+            head.match_indices(' ')
+                .map(|(at, _)| (&rest[..at], &rest[at + 1..]))
+                .find(|(_, node)| is_node(split_message(node).0.split(' ').next().unwrap_or("")))?
+        }
+        None => line
+            .split_once(" SUBFAIL ")
+            .filter(|(part, _)| part.starts_with(['[', '(']))?,
+    };
     let (name, said) = split_message(rest);
-    let is_node = name.contains("::") || name.ends_with(".py");
-    is_node.then_some((name, said))
+    is_node(name).then(|| (format!("{name} {}", part.trim()), said))
+}
+
+fn is_node(name: &str) -> bool {
+    name.contains("::") || name.ends_with(".py")
 }
 
 /// Splits at the first ` - ` outside of square brackets: parameters of a test may hold one.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::base::fs;
 use crate::base::text::one_line;
 use crate::checks::judge::{self, CheckRun};
-use crate::checks::reports;
+use crate::checks::parse::ParsedTests;
+use crate::checks::reports::ReportWatch;
 use crate::config::{self, CommandLine, Config};
 use crate::domain::aftermath::{self, CheckEnd};
 use crate::domain::agent::Name;
@@ -29,7 +30,7 @@ use crate::ops::run::sandbox::layer;
 use crate::ops::world::World;
 use crate::process::supervise::CancelToken;
 
-/// Largest log that is read back for judging.
+/// Largest log that is read back for judging, unless more output is kept.
 const LOG_CAP: u64 = 128 << 20;
 /// Longest setup.
 pub(crate) const SETUP_LIMIT: Duration = Duration::from_secs(1800);
@@ -175,6 +176,7 @@ pub fn run_checks(
                     run_one(&process, &confined, plan, logs)?,
                     &command,
                     leads.as_ref(),
+                    log_cap(world),
                 )?
             }
         };
@@ -189,16 +191,23 @@ pub fn run_checks(
     Ok(done)
 }
 
+/// The size up to which a log is read back: both streams as they are kept, with what says that more
+/// was cut off.
+fn log_cap(world: &World) -> u64 {
+    LOG_CAP.max((u64::from(world.config.runs.output_mb) << 21).saturating_add(1 << 20))
+}
+
 /// A check that failed since what it needed is hidden from it says nothing about the work.
 fn explained(
     mut checked: Checked,
     command: &str,
     leads: Option<&Leads<'_>>,
+    cap: u64,
 ) -> Result<Checked, OpError> {
     if checked.result.status != CheckStatus::Failed {
         return Ok(checked);
     }
-    let log = fs::read_capped(&checked.log, LOG_CAP)?;
+    let log = fs::read_capped(&checked.log, cap)?;
     if let Some(lead) = leads.and_then(|leads| leads.after(command, &String::from_utf8_lossy(&log)))
     {
         checked.result.status = CheckStatus::Broken {
@@ -224,7 +233,8 @@ fn set_up(process: &CheckProcess<'_>, logs: &CheckLogs) -> Result<Option<String>
         CommandOutput::Files(output.clone()),
     )?;
     refuse_stopped(process.cancel, "in the setup of the place of checks")?;
-    output.join(LOG_CAP)?;
+    let cap = log_cap(process.world);
+    output.join(cap)?;
     let log = output.log;
     if ended.process == (ProcessEnd::Exited { code: 0 }) {
         fs::remove_file(&log)?;
@@ -234,7 +244,7 @@ fn set_up(process: &CheckProcess<'_>, logs: &CheckLogs) -> Result<Option<String>
     let why = end
         .trouble()
         .or_else(|| Some(format!("exit code {}", end.code()?)));
-    let last = String::from_utf8_lossy(&fs::read_capped(&log, LOG_CAP)?).into_owned();
+    let last = String::from_utf8_lossy(&fs::read_capped(&log, cap)?).into_owned();
     let last = last
         .lines()
         .rev()
@@ -293,37 +303,29 @@ fn run_one(
 ) -> Result<Checked, OpError> {
     let place = process.place;
     let output = logs.check(plan.spec.name.as_str());
-    let junit = match &plan.spec.parser {
-        CheckParser::Junit { path } => Some(path.clone()),
+    let watch = match &plan.spec.parser {
+        CheckParser::Junit { path } => Some(ReportWatch::before(&place.root, path)),
         _ => None,
     };
-    let before = junit
-        .as_ref()
-        .map(|glob| reports::collect(&place.root, glob))
-        .transpose()?;
     let ended = process.run(
         variables,
         plan.argv(),
         plan.timeout,
         CommandOutput::Files(output.clone()),
     )?;
-    let stdout = fs::read_capped(&output.log, LOG_CAP)?;
-    let stderr = fs::read_capped(&output.errors, LOG_CAP)?;
-    output.join(LOG_CAP)?;
+    let cap = log_cap(process.world);
+    let stdout = fs::read_capped(&output.log, cap)?;
+    let stderr = fs::read_capped(&output.errors, cap)?;
+    output.join(cap)?;
     let log = output.log;
     let (log_sha256, _) = fs::digest(&log)?;
-    let fresh = match (junit, before) {
-        (Some(glob), Some(before)) => {
-            reports::fresh(&before, reports::collect(&place.root, &glob)?)
-        }
-        _ => Vec::new(),
-    };
+    let reports = watch.map_or_else(ParsedTests::default, ReportWatch::read);
     let run = CheckRun {
         duration_ms: ended.duration_ms(),
         end: ended.process,
         stdout: &stdout,
         stderr: &stderr,
-        reports: &fresh,
+        reports: &reports,
         log_sha256,
     };
     let result = judge::judge(&plan.spec, &run);
