@@ -174,6 +174,7 @@ fn store_class(error: &StoreError) -> ErrorClass {
         | StoreError::Full
         | StoreError::ReadOnly
         | StoreError::NetworkDisk { .. }
+        | StoreError::PathTooLong { .. }
         | StoreError::Row { .. }
         | StoreError::File(_)
         | StoreError::Backend(_) => ErrorClass::StoreUnusable,

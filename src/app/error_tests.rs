@@ -109,6 +109,7 @@ variants!(STORE_ERRORS, store_error, StoreError, {
     StoreError::Full => "Full",
     StoreError::ReadOnly => "ReadOnly",
     StoreError::NetworkDisk { .. } => "NetworkDisk",
+    StoreError::PathTooLong { .. } => "PathTooLong",
     StoreError::Row { .. } => "Row",
     StoreError::File(_) => "File",
     StoreError::Backend(_) => "Backend",
@@ -425,6 +426,11 @@ fn every_error_of_the_store_has_its_class_and_its_next_command() {
         StoreError::NetworkDisk {
             path: path(),
             filesystem: "nfs",
+        },
+        StoreError::PathTooLong {
+            path: path(),
+            bytes: 530,
+            limit: 500,
         },
         StoreError::Row {
             row: "task t-1".into(),

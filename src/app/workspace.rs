@@ -18,7 +18,9 @@ use crate::domain::sandbox::SandboxWish;
 use crate::domain::time::Now;
 use crate::git::WorktreeOwner;
 use crate::git::discover::{self, RepoLocation};
+use crate::git::preflight;
 use crate::ops::cx::{Cx, PolicyAtHand, Rules};
+use crate::ops::error::OpError;
 use crate::ops::places::Places;
 use crate::ops::scrub::Scrub;
 use crate::ops::world::{Progress, World};
@@ -108,10 +110,13 @@ impl Workspace {
 
     /// Opens the store.
     pub fn open_store(&self, access: Access) -> Result<Box<dyn Store>, AppError> {
-        let store = project::store_place(&self.state_dir()?).open(access)?;
-        if access == Access::Write {
-            self.mend_link()?;
+        let place = project::store_place(&self.state_dir()?);
+        if access == Access::Read {
+            return Ok(place.open(access)?);
         }
+        preflight::check_writable(self.place()?).map_err(OpError::from)?;
+        let store = place.open(access)?;
+        self.mend_link()?;
         Ok(store)
     }
 

@@ -58,6 +58,19 @@ impl Unsupported {
 /// known and the owner is the user.
 pub fn check_supported(location: &RepoLocation, git: &Git) -> Result<(), Unsupported> {
     git.require(MINIMUM, "ai")?;
+    check_repository(location, || Ok(git.clone()))
+}
+
+/// Looks whether Git itself would work in the repository, so that nothing is written into one that
+/// it refuses. No process is started unless the owner or the format is unusual.
+pub fn check_writable(location: &RepoLocation) -> Result<(), Unsupported> {
+    check_repository(location, Git::system)
+}
+
+fn check_repository(
+    location: &RepoLocation,
+    git: impl FnOnce() -> Result<Git, GitError>,
+) -> Result<(), Unsupported> {
     let parts = [
         Some(&location.common_dir),
         location.top.as_ref(),
@@ -75,7 +88,7 @@ pub fn check_supported(location: &RepoLocation, git: &Git) -> Result<(), Unsuppo
     if owned && !unusual {
         Ok(())
     } else {
-        ask_git(location, git)
+        ask_git(location, &git()?)
     }
 }
 

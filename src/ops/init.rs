@@ -13,6 +13,7 @@ use crate::config;
 use crate::domain::actor::ActorKind;
 use crate::domain::event::Event;
 use crate::git::discover::RepoLocation;
+use crate::git::preflight;
 use crate::ops::cx::Cx;
 use crate::ops::error::OpError;
 use crate::ops::places::Places;
@@ -76,6 +77,7 @@ pub fn start_files(root: &Path, pack: &Pack) -> Vec<StartFile> {
 /// Sets the repository up. What the command itself writes is trusted, since its user has just asked
 /// for it; what the repository brings is not.
 pub fn init(place: &RepoLocation, cx: &Cx, pack: &Pack) -> Result<Done, OpError> {
+    preflight::check_writable(place)?;
     let state = project::state_dir(&place.common_dir);
     let Some(root) = place.main_root.as_deref().or(place.top.as_deref()) else {
         return Ok(Done {

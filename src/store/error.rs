@@ -79,6 +79,16 @@ pub enum StoreError {
         /// The file system's name.
         filesystem: &'static str,
     },
+    /// SQLite opens no file of so long a path.
+    #[error("the path of the task store has {bytes} bytes, and SQLite opens files of at most {limit}: {}", path.display())]
+    PathTooLong {
+        /// The file.
+        path: PathBuf,
+        /// Length of its path in bytes.
+        bytes: usize,
+        /// The longest path in bytes.
+        limit: usize,
+    },
     /// A row that this version cannot read.
     #[error("row {row} cannot be read: {source}")]
     Row {
@@ -112,6 +122,9 @@ impl StoreError {
             StoreError::Busy(_) => "run the command again; `ai doctor` shows who holds the store",
             StoreError::Full => "free some space and run the command again",
             StoreError::ReadOnly => "reads work; to write, make the git directory writable",
+            StoreError::PathTooLong { .. } => {
+                "move the repository to a directory with a shorter path; nothing was touched"
+            }
             StoreError::NetworkDisk { .. } => "move the repository to a local disk",
             StoreError::File(_) | StoreError::Backend(_) => "run `ai doctor`",
         })

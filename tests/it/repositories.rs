@@ -223,6 +223,96 @@ fn an_extension_that_the_library_refuses() {
 }
 
 #[test]
+fn nothing_is_written_into_a_repository_that_git_refuses() {
+    let scene = Sandbox::repository();
+    scene.git(&["config", "core.repositoryFormatVersion", "1"]);
+    scene.git(&["config", "extensions.fromTheFuture", "true"]);
+    snapshot!(scene.ai(&["init", "--yes"]), @"
+    exit: 1
+    ----- stdout -----
+    ----- stderr -----
+    error: git cannot use [PATH]/repo: unknown repository extension found:
+    	fromthefuture
+      next: mend it, then do it again; `ai doctor` looks at everything that `ai` stands on
+    ");
+    assert!(!scene.root().join(".ai").exists() && !scene.root().join(".git/ai").exists());
+
+    let known = Sandbox::project();
+    let config = std::fs::read(known.root().join(".git/config")).unwrap();
+    known.git(&["config", "core.repositoryFormatVersion", "1"]);
+    known.git(&["config", "extensions.fromTheFuture", "true"]);
+    for command in [
+        &["task", "create", "One"][..],
+        &["lock", "acquire", "a.txt"],
+        &["import", "nothing.jsonl"],
+    ] {
+        assert_eq!(known.ai(command).code, Some(1), "{command:?}");
+    }
+    known.write(".git/config", config);
+    assert_eq!(known.ai_ok(&["task", "list", "--json"]).stdout, "");
+}
+
+#[test]
+fn a_repository_of_somebody_else_gets_no_files() {
+    let scene = Sandbox::repository();
+    let other = rustix::fs::Uid::from_raw(12345);
+    if rustix::fs::chown(scene.root(), Some(other), None).is_err() {
+        // Only the superuser can give files away.
+        return;
+    }
+    let refused = scene.ai(&["init", "--yes"]);
+    assert_eq!(refused.code, Some(1), "{refused}");
+    assert!(!scene.root().join(".ai").exists() && !scene.root().join(".git/ai").exists());
+}
+
+#[test]
+fn a_branch_in_the_way_is_told_before_anything_is_claimed() {
+    let scene = Sandbox::repository();
+    scene.git(&["branch", "ai"]);
+    scene.ai_ok(&["init", "--yes"]);
+    scene.ai_ok(&[
+        "agent",
+        "register",
+        "maker",
+        "--connector",
+        "command",
+        "--",
+        "true",
+    ]);
+    scene.ai_ok(&["trust"]);
+    let id = scene.task("Never started", &[]);
+    snapshot!(scene.ai(&["run", &id]), @"
+    exit: 3
+    ----- stdout -----
+    ----- stderr -----
+    error: a branch named `ai` is in the way: beside it Git makes no branch `ai/...`, which every run needs
+      next: `git branch -m ai NEWNAME` gives it another name
+    ");
+    assert_eq!(scene.ai_json(&["task", "show", &id])["status"], "queued");
+    let findings = scene.ai(&["doctor", "--json"]).stdout;
+    let branches = findings
+        .lines()
+        .filter(|line| line.contains("branches"))
+        .count();
+    assert_eq!(branches, 1, "{findings}");
+}
+
+#[test]
+fn a_path_too_long_for_the_store_is_told_and_nothing_is_made() {
+    let scene = Sandbox::repository();
+    let deep = scene.base().join("d".repeat(200)).join("e".repeat(240));
+    std::fs::create_dir_all(&deep).unwrap();
+    let root = deep.join("repo");
+    scene.git(&["init", "-q", root.to_str().unwrap()]);
+    for command in [&["init", "--yes"][..], &["status"]] {
+        let mut args = vec!["-C", root.to_str().unwrap()];
+        args.extend(command);
+        assert_eq!(scene.ai(&args).code, Some(9), "{command:?}");
+    }
+    assert!(!root.join(".ai").exists() && !root.join(".git/ai").exists());
+}
+
+#[test]
 fn a_format_that_git_refuses_is_refused_in_one_sentence_and_nothing_changes() {
     let scene = Sandbox::repository();
     scene.ai_ok(&["init", "--yes"]);

@@ -227,11 +227,24 @@ pub fn one_of<T: Copy>(
     }
     let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
     let problem = YamlProblem::new(node.place, format!("{what} cannot be `{text}`"));
-    problems.push(match suggest::nearest(&text, known.iter().copied()) {
+    let near = switch_word(&text)
+        .filter(|word| known.contains(word))
+        .or_else(|| suggest::nearest(&text, known.iter().copied()));
+    problems.push(match near {
         Some(word) => problem.hint(format!("did you mean `{word}`?")),
         None => problem.hint(format!("known are {}", known.join(", "))),
     });
     None
+}
+
+/// The word of a switch that other YAML readers see in a boolean. By its letters alone, `no` is
+/// nearest to its opposite.
+fn switch_word(text: &str) -> Option<&'static str> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" | "y" | "true" => Some("on"),
+        "no" | "n" | "false" => Some("off"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -294,6 +307,27 @@ mod tests {
             },
         );
         assert_eq!(problems.len(), 5);
+    }
+
+    #[test]
+    fn a_boolean_is_no_slip_of_the_opposite_switch() {
+        let switch = [("on", 1), ("off", 2)];
+        for (written, hint) in [
+            ("no", "did you mean `off`?"),
+            ("No", "did you mean `off`?"),
+            ("false", "did you mean `off`?"),
+            ("yes", "did you mean `on`?"),
+            ("onn", "did you mean `on`?"),
+            ("maybe", "known are on, off"),
+        ] {
+            let problems = read(&format!("a: {written}\n"), |fields, problems| {
+                assert_eq!(
+                    one_of(fields.take("a").unwrap(), "`a`", &switch, problems),
+                    None
+                );
+            });
+            assert_eq!(problems[0].hint.as_deref(), Some(hint), "{written}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(in crate::cli) struct AcceptArgs {
     #[arg(value_name = "TASK")]
     id: String,
     /// Accept it without a passing verdict, for this recorded reason
-    #[arg(long = "override", value_name = "REASON")]
+    #[arg(long = "override", value_name = "REASON", allow_hyphen_values = true)]
     overridden: Option<String>,
 }
 
@@ -26,7 +26,7 @@ pub(in crate::cli) struct RejectArgs {
     #[arg(value_name = "TASK")]
     id: String,
     /// What is wrong with it; goes into the next prompt
-    #[arg(long, short, value_name = "TEXT")]
+    #[arg(long, short, value_name = "TEXT", allow_hyphen_values = true)]
     note: String,
 }
 

@@ -56,7 +56,12 @@ pub(in crate::cli) struct ApproveArgs {
     /// The decision; any unique prefix of its id
     id: String,
     /// Why it is all right
-    #[arg(long, value_name = "TEXT", default_value = "approved")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        allow_hyphen_values = true,
+        default_value = "approved"
+    )]
     reason: String,
 }
 

@@ -8,6 +8,7 @@ use crate::git::format::{RefStorage, RepoFormat};
 use crate::git::preflight::check_supported;
 use crate::git::{Git, ObjectFormat, Repo};
 use crate::ops::doctor::{Finding, Patient};
+use crate::ops::run::origin::IN_THE_WAY;
 
 /// Looks, and hands on the open repository where it can be opened.
 pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) -> Option<Repo> {
@@ -30,6 +31,7 @@ pub(super) fn look(patient: &Patient<'_>, findings: &mut Vec<Finding>) -> Option
         Ok(repo) => {
             findings.extend(format(patient));
             findings.extend(hooks(patient, &repo));
+            findings.extend(branch_in_the_way(&repo));
             Some(repo)
         }
         Err(error) => {
@@ -96,6 +98,13 @@ fn format(patient: &Patient<'_>) -> Option<Finding> {
         .next("git fetch --refetch --no-filter")
     });
     partial.or(slower)
+}
+
+/// A branch whose name leaves no room for the branches of runs.
+fn branch_in_the_way(repo: &Repo) -> Option<Finding> {
+    repo.find_ref(IN_THE_WAY).ok().flatten()?;
+    let text = "a branch named `ai` is in the way of the branches `ai/...` that runs work on";
+    Some(Finding::bad("branches", text).next("git branch -m ai NEWNAME"))
 }
 
 /// Hooks that vanish in linked worktrees: a relative `core.hooksPath` leads somewhere else in each

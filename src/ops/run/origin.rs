@@ -17,6 +17,8 @@ use crate::ops::world::World;
 
 /// Before the name of every branch of a run.
 const OF_RUNS: &str = "refs/heads/ai/";
+/// The branch beside which none of a run can be.
+pub const IN_THE_WAY: &str = "refs/heads/ai";
 
 /// Finds where a run starts: the configured base branch, else the branch of the checkout in which a
 /// person stands.
@@ -50,7 +52,21 @@ pub fn origin(world: &World, repo: &Repo) -> Result<Origin, OpError> {
         },
     };
     refuse_branch_of_run(origin.target.as_deref())?;
+    refuse_taken_name(repo)?;
     Ok(origin)
+}
+
+/// Refuses a repository in which no branch of a run can be made: where a branch `ai` stands, none
+/// can be below that name.
+fn refuse_taken_name(repo: &Repo) -> Result<(), OpError> {
+    if repo.find_ref(IN_THE_WAY)?.is_none() {
+        return Ok(());
+    }
+    Err(Refusal::Missing {
+        why: "a branch named `ai` is in the way: beside it Git makes no branch `ai/...`, which every run needs".into(),
+        hint: "`git branch -m ai NEWNAME` gives it another name".into(),
+    }
+    .into())
 }
 
 /// The branch into which the work of an adopted worktree goes, and where it stands: the configured

@@ -31,6 +31,23 @@ pub(super) fn draft(path: &Path) -> PathBuf {
     dir.join(format!(".ai.db.{}.new", id::random_text(10)))
 }
 
+/// The longest path of a store in bytes. SQLite allows 512 with the ending of the longest file
+/// beside it; the draft of a new store has a longer name than the store.
+const LONGEST_PATH: usize = 480;
+
+/// Refuses a path that SQLite cannot open, before anything is made there.
+pub(super) fn refuse_long_path(path: &Path) -> Result<(), StoreError> {
+    let bytes = path.as_os_str().len();
+    if bytes <= LONGEST_PATH {
+        return Ok(());
+    }
+    Err(StoreError::PathTooLong {
+        path: path.to_owned(),
+        bytes,
+        limit: LONGEST_PATH,
+    })
+}
+
 /// Looks at a store that should be there.
 pub(super) fn look(path: &Path) -> Result<FileId, StoreError> {
     match fs::stat(path)? {

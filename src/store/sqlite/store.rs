@@ -45,6 +45,7 @@ impl SqliteStore {
         access: Access,
         known: &[Migration],
     ) -> Result<SqliteStore, StoreError> {
+        files::refuse_long_path(path)?;
         let main = files::look(path)?;
         files::refuse_lost_log(path)?;
         let (conn, stale) = match connect(path) {

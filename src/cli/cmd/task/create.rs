@@ -24,7 +24,7 @@ pub(in crate::cli) struct CreateArgs {
     #[arg(conflicts_with = "from")]
     title: Option<String>,
     /// The prompt; `-` reads it from standard input
-    #[arg(long, value_name = "TEXT|-")]
+    #[arg(long, value_name = "TEXT|-", allow_hyphen_values = true)]
     body: Option<String>,
     /// Write title and body in your editor
     #[arg(long, short, conflicts_with_all = ["body", "from"])]
@@ -67,7 +67,7 @@ pub(in crate::cli) struct CreateArgs {
     #[arg(long, value_name = "N")]
     max_attempts: Option<u32>,
     /// Create it on hold, for this reason
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", allow_hyphen_values = true)]
     hold: Option<String>,
 }
 

@@ -23,7 +23,7 @@ pub(in crate::cli) struct DoneArgs {
     #[arg(long, value_name = "TOKEN")]
     lease: Option<String>,
     /// End it without a passing verdict, for this recorded reason
-    #[arg(long = "override", value_name = "REASON")]
+    #[arg(long = "override", value_name = "REASON", allow_hyphen_values = true)]
     overridden: Option<String>,
 }
 

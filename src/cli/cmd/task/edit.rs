@@ -20,7 +20,7 @@ pub(in crate::cli) struct EditArgs {
     #[arg(long)]
     title: Option<String>,
     /// New prompt; `-` reads it from standard input
-    #[arg(long, value_name = "TEXT|-")]
+    #[arg(long, value_name = "TEXT|-", allow_hyphen_values = true)]
     body: Option<String>,
     /// New kind of work
     #[arg(long = "type", value_name = "T")]

@@ -24,7 +24,12 @@ pub(in crate::cli) struct HoldArgs {
     /// The task; any unique prefix of its id
     id: String,
     /// Why it waits
-    #[arg(long, value_name = "TEXT", default_value = "held by hand")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        allow_hyphen_values = true,
+        default_value = "held by hand"
+    )]
     reason: String,
 }
 
@@ -33,7 +38,12 @@ pub(in crate::cli) struct CancelArgs {
     /// The task; any unique prefix of its id
     id: String,
     /// Why nobody will do it
-    #[arg(long, value_name = "TEXT", default_value = "not wanted any more")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        allow_hyphen_values = true,
+        default_value = "not wanted any more"
+    )]
     reason: String,
 }
 
@@ -42,7 +52,12 @@ pub(in crate::cli) struct ReopenArgs {
     /// The task; any unique prefix of its id
     id: String,
     /// What is still to be done
-    #[arg(long, value_name = "TEXT", default_value = "not finished after all")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        allow_hyphen_values = true,
+        default_value = "not finished after all"
+    )]
     reason: String,
 }
 

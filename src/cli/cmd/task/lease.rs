@@ -41,7 +41,7 @@ pub(in crate::cli) struct CheckpointArgs {
     #[command(flatten)]
     held: HeldTaskArgs,
     /// What comes next, written for a stranger
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     next_step: String,
 }
 
@@ -50,7 +50,7 @@ pub(in crate::cli) struct TaskReleaseArgs {
     #[command(flatten)]
     held: HeldTaskArgs,
     /// What comes next, written for a stranger
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     next_step: Option<String>,
 }
 
@@ -62,7 +62,7 @@ pub(in crate::cli) struct HandoffArgs {
     #[arg(long, value_name = "NAME")]
     to: String,
     /// What comes next, written for a stranger
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     next_step: Option<String>,
 }
 
@@ -71,7 +71,12 @@ pub(in crate::cli) struct FailArgs {
     #[command(flatten)]
     held: HeldTaskArgs,
     /// Why it cannot be done
-    #[arg(long, value_name = "TEXT", default_value = "given up by its holder")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        allow_hyphen_values = true,
+        default_value = "given up by its holder"
+    )]
     reason: String,
 }
 

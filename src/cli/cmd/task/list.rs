@@ -32,7 +32,7 @@ pub(in crate::cli) struct TaskListArgs {
     #[arg(long, value_name = "ID")]
     parent: Option<String>,
     /// Only tasks whose title or body contains this
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     text: Option<String>,
     /// Order of the list
     #[arg(long, value_enum, default_value_t = Sort::Created)]
