@@ -80,7 +80,7 @@ pub enum StoreError {
         filesystem: &'static str,
     },
     /// SQLite opens no file of so long a path.
-    #[error("the path of the task store has {bytes} bytes, and SQLite opens files of at most {limit}: {}", path.display())]
+    #[error("the path of the task store has {bytes} bytes, and SQLite leaves room for {limit}: {}", path.display())]
     PathTooLong {
         /// The file.
         path: PathBuf,
