@@ -290,11 +290,11 @@ fn a_branch_in_the_way_is_told_before_anything_is_claimed() {
     ");
     assert_eq!(scene.ai_json(&["task", "show", &id])["status"], "queued");
     let findings = scene.ai(&["doctor", "--json"]).stdout;
-    let branches = findings
+    let findings = findings
         .lines()
-        .filter(|line| line.contains("branches"))
-        .count();
-    assert_eq!(branches, 1, "{findings}");
+        .map(|line| serde_json::from_str(line).unwrap());
+    let told = findings.filter(|found: &serde_json::Value| found["check"] == "branches");
+    assert_eq!(told.count(), 1);
 }
 
 #[test]
@@ -304,11 +304,21 @@ fn a_path_too_long_for_the_store_is_told_and_nothing_is_made() {
     std::fs::create_dir_all(&deep).unwrap();
     let root = deep.join("repo");
     scene.git(&["init", "-q", root.to_str().unwrap()]);
-    for command in [&["init", "--yes"][..], &["status"]] {
-        let mut args = vec!["-C", root.to_str().unwrap()];
-        args.extend(command);
-        assert_eq!(scene.ai(&args).code, Some(9), "{command:?}");
-    }
+    let root_arg = root.to_str().unwrap();
+    assert_eq!(scene.ai(&["-C", root_arg, "status"]).code, Some(9));
+    let mut refused = scene.ai(&["-C", root_arg, "init", "--yes"]);
+    let bytes = regex::Regex::new(r"\d+ bytes").unwrap();
+    let names = format!("{}/{}", "d".repeat(200), "e".repeat(240));
+    refused.stderr = bytes
+        .replace(&refused.stderr, "[N] bytes")
+        .replace(&names, "[LONG]");
+    snapshot!(refused, @"
+    exit: 9
+    ----- stdout -----
+    ----- stderr -----
+    error: the path of the task store has [N] bytes, and SQLite leaves room for 480: [PATH]/[LONG]/repo/.git/ai/ai.db
+      next: move the repository to a directory with a shorter path; nothing was touched
+    ");
     assert!(!root.join(".ai").exists() && !root.join(".git/ai").exists());
 }
 
