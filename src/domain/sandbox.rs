@@ -117,7 +117,10 @@ impl FromStr for SandboxWish {
 impl SandboxMode {
     /// True where it keeps a child from anything.
     pub fn confines(self) -> bool {
-        self != SandboxMode::None
+        match self {
+            SandboxMode::Bubblewrap | SandboxMode::Landlock | SandboxMode::Seatbelt => true,
+            SandboxMode::None => false,
+        }
     }
 
     /// True where a child has a `/tmp` of its own.
@@ -138,7 +141,11 @@ impl SandboxMode {
 
     /// True where a part of a directory that may be written can be kept from being written.
     pub fn protects_parts(self) -> bool {
-        self != SandboxMode::Landlock
+        match self {
+            // Without a sandbox nothing is protected, and nothing is promised either.
+            SandboxMode::Bubblewrap | SandboxMode::Seatbelt | SandboxMode::None => true,
+            SandboxMode::Landlock => false,
+        }
     }
 
     /// The word for it.

@@ -104,7 +104,12 @@ impl SandboxProbe {
 
     /// True where a layer can take the network away.
     pub fn can_cut_network(&self, layer: &SandboxLayer) -> bool {
-        *layer != SandboxLayer::Landlock || self.landlock >= landlock::FOR_NETWORK
+        match layer {
+            SandboxLayer::Bubblewrap(_) | SandboxLayer::Seatbelt => true,
+            SandboxLayer::Landlock => self.landlock >= landlock::FOR_NETWORK,
+            // Nobody asks where nothing confines.
+            SandboxLayer::None => true,
+        }
     }
 }
 

@@ -124,7 +124,10 @@ fn voice(spec: &SpawnSpec) -> io::Result<Option<StdinPipe>> {
 
 /// The part of a sandbox policy that the keeper itself carries out.
 fn confine(policy: &SandboxPolicy) -> KeeperConfinement {
-    let landlock = (policy.layer == SandboxLayer::Landlock).then(|| LandlockPolicy::of(policy));
+    let landlock = match policy.layer {
+        SandboxLayer::Landlock => Some(LandlockPolicy::of(policy)),
+        SandboxLayer::Bubblewrap(_) | SandboxLayer::Seatbelt | SandboxLayer::None => None,
+    };
     KeeperConfinement {
         landlock,
         limits: Some(policy.limits),
