@@ -1,6 +1,7 @@
 //! Ending another `ai` that supervises a run: only ever the very process that is meant, never a
 //! later one with its pid.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -33,6 +34,18 @@ pub fn send_end_signal(process: &ProcessIdentity, how: EndSignal) {
             send(&stat, Signal::CONT);
         }
     }
+}
+
+/// True where the process is there and stopped, so that it would not hear of a gentle signal.
+pub fn is_stopped(process: &ProcessIdentity) -> bool {
+    process.liveness() == ProcessLiveness::Alive
+        && procfs::stat(process.pid).is_some_and(|stat| stat.is_stopped())
+}
+
+/// True where the process works in this directory or has a file below it open.
+pub fn holds_below(process: &ProcessIdentity, dir: &Path) -> bool {
+    process.liveness() == ProcessLiveness::Alive
+        && procfs::held_below(process.pid, &[dir.to_owned()]).is_some()
 }
 
 /// Waits until the process has ended, at most `limit`. Says how it stands then.

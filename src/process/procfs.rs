@@ -1,12 +1,15 @@
-//! Reads what `/proc` says about processes: parents, sessions, start times and environment markers.
+//! Reads what `/proc` says about processes: parents, sessions, start times, environment markers, and
+//! the files that they hold.
 //!
 //! A process that vanishes while it is read is simply not there; only an unreadable `/proc` itself
 //! is an error.
 
 use std::collections::{HashMap, HashSet};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::base::fs::{FsError, list_dir, read_capped};
+use crate::base::text::one_line;
 
 /// `/proc/PID/stat` is far below this.
 const STAT_CAP: u64 = 4096;
@@ -25,6 +28,8 @@ pub(in crate::process) struct ProcessStat {
     pub group: i32,
     /// The session.
     pub session: i32,
+    /// The number of its controlling terminal; 0 where it has none.
+    pub terminal: i32,
     /// Clock ticks between boot and the start of the process.
     pub start_ticks: u64,
     /// CPU time in hundredths of a second, that of children it has waited for included.
@@ -89,6 +94,59 @@ pub(in crate::process) fn environment_has(pid: i32, entry: &[u8]) -> bool {
         .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|found| found == entry))
 }
 
+/// The value of a variable in the environment with which the process was started.
+pub(in crate::process) fn variable(pid: i32, name: &str) -> Option<String> {
+    let environ = read_capped(&proc_path(pid, "environ"), ENVIRON_CAP).ok()?;
+    let mut entries = environ.split(|byte| *byte == 0);
+    let value = entries.find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+    value.map(|value| String::from_utf8_lossy(value).into_owned())
+}
+
+/// True for a process of the user in whose name this process acts.
+pub(in crate::process) fn is_own(pid: i32) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    std::fs::symlink_metadata(proc_path(pid, "")).is_ok_and(|dir| dir.uid() == own)
+}
+
+/// The first words of the command line of a process, as they stand there now.
+pub(in crate::process) fn command_words(pid: i32) -> Vec<String> {
+    let line = read_capped(&proc_path(pid, "cmdline"), ENVIRON_CAP).unwrap_or_default();
+    let words = line.split(|byte| *byte == 0).take(3);
+    words
+        .map(|word| String::from_utf8_lossy(word).into_owned())
+        .collect()
+}
+
+/// The file name of the program that a process executes, also where an upgrade has replaced it.
+pub(in crate::process) fn program_name(pid: i32) -> Option<String> {
+    let program = std::fs::read_link(proc_path(pid, "exe")).ok()?;
+    let name = program.file_name()?.to_string_lossy().into_owned();
+    Some(name.trim_end_matches(" (deleted)").to_owned())
+}
+
+/// The name of a process.
+pub(in crate::process) fn name(pid: i32) -> String {
+    let text = read_capped(&proc_path(pid, "comm"), STAT_CAP).unwrap_or_default();
+    one_line(String::from_utf8_lossy(&text).trim())
+}
+
+/// The start of a process in milliseconds of the boot clock, rounded down to the kernel's tick.
+pub(in crate::process) fn started_ms(stat: &ProcessStat) -> i64 {
+    let ticks = rustix::param::clock_ticks_per_second().max(1);
+    i64::try_from(stat.start_ticks.saturating_mul(1000) / ticks).unwrap_or(i64::MAX)
+}
+
+/// The first file or directory below one of `dirs` that a process works in, was started from, or
+/// holds open. Processes of other users hold nothing that could be seen.
+pub(in crate::process) fn held_below(pid: i32, dirs: &[PathBuf]) -> Option<PathBuf> {
+    let ways = ["cwd", "root", "exe"].map(|link| proc_path(pid, link));
+    let open = list_dir(&proc_path(pid, "fd")).unwrap_or_default();
+    ways.iter()
+        .chain(&open)
+        .filter_map(|link| std::fs::read_link(link).ok())
+        .find(|target| dirs.iter().any(|dir| target.starts_with(dir)))
+}
+
 /// The number of times that the kernel killed a process for want of memory, since boot; `None`
 /// where it does not say.
 pub(in crate::process) fn oom_kills() -> Option<u64> {
@@ -114,6 +172,7 @@ fn parse(line: &str) -> Option<ProcessStat> {
         parent: number(1)?,
         group: number(2)?,
         session: number(3)?,
+        terminal: number(4)?,
         threads: fields.get(17)?.parse().ok()?,
         start_ticks: fields.get(19)?.parse().ok()?,
         cpu_ticks: fields

@@ -48,6 +48,7 @@ mod run_budgets;
 mod run_failpoints;
 mod run_full_disk;
 mod run_kills;
+mod run_left;
 mod run_nasty;
 mod run_recover;
 mod run_resume;

@@ -21,7 +21,7 @@ pub(super) fn run(args: &RecoverArgs, context: &mut Context) -> Outcome {
     let store = context.store(Access::Write)?;
     let recovered = match &args.id {
         Some(typed) => recover::named(&world, store, typed)?.into_iter().collect(),
-        None => recover::dead_runs(&world, store, &world.repo()?)?,
+        None => recover::lost_runs(&world, store, &world.repo()?)?,
     };
     for one in &recovered {
         show(one, context);

@@ -14,8 +14,10 @@ use crate::ops::agents;
 use crate::ops::doctor::{Finding, Patient};
 use crate::ops::health::Healths;
 use crate::ops::places::Places;
+use crate::ops::project;
 use crate::ops::refusal;
-use crate::ops::run::recovery::liveness::liveness;
+use crate::ops::run::recovery::leftovers;
+use crate::ops::run::recovery::liveness::{RunLoss, liveness, loss};
 use crate::process::identity;
 use crate::store::{EventFilter, Flow, Store, StoreError};
 
@@ -43,6 +45,8 @@ pub(super) fn look(patient: &Patient<'_>, store: &mut dyn Store, findings: &mut 
         Ok((held, active, newest_ms)) => {
             leases(patient, &held, findings);
             runs(&active, findings);
+            lapsed_runs(patient, store, &active, findings);
+            strays(store, findings);
             findings.extend(wall_clock(patient, newest_ms));
             health(patient, store, findings);
         }
@@ -130,6 +134,38 @@ fn runs(active: &[Run], findings: &mut Vec<Finding>) {
     }
 }
 
+/// Reports runs whose supervisor is there but stands still.
+fn lapsed_runs(
+    patient: &Patient<'_>,
+    store: &mut dyn Store,
+    active: &[Run],
+    findings: &mut Vec<Finding>,
+) {
+    let state = project::state_dir(&patient.place.common_dir);
+    for run in active {
+        let loss = store.read(|tx| loss(tx, run, &patient.now, &state));
+        if loss.is_ok_and(|loss| loss == Some(RunLoss::LeaseLapsed)) {
+            let text = format!(
+                "{}: process {} let the lease lapse; it is stopped, or hangs",
+                run.id, run.supervisor.pid
+            );
+            let next = format!("ai recover {}; the next `ai run` does it too", run.id);
+            findings.push(Finding::warn("runs", text).next(next));
+        }
+    }
+}
+
+/// Reports processes that are left of runs that have ended.
+fn strays(store: &mut dyn Store, findings: &mut Vec<Finding>) {
+    for stray in store.read(leftovers::of_ended_runs).unwrap_or_default() {
+        let text = format!(
+            "{} ({}) is left of run {}, which has ended",
+            stray.pid, stray.name, stray.run
+        );
+        findings.push(Finding::warn("processes", text).next("ai recover"));
+    }
+}
+
 /// Leases live on the boot clock and do not care; people who read times do.
 fn wall_clock(patient: &Patient<'_>, newest_ms: Option<i64>) -> Option<Finding> {
     let ahead = newest_ms? - patient.now.wall_ms;
@@ -162,6 +198,12 @@ pub(super) fn slots(patient: &Patient<'_>, repo: &Repo, findings: &mut Vec<Findi
         format!("{} in the pool", ready.len()),
     ));
     findings.extend(much_to_prune(repo));
+    let within = leftovers::within(&places);
+    findings.extend(
+        within
+            .into_iter()
+            .map(|(text, next)| Finding::warn("processes", text).next(next)),
+    );
     findings.extend(odd.into_iter().map(|slot| {
         let path = path_bytes(slot.path.as_os_str().as_bytes());
         let text = format!("{path} is {}", slot.state);

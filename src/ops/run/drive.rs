@@ -54,7 +54,7 @@ pub fn run(
     trust::require(&world.root, &world.location.common_dir, "this run")?;
     let repo = world.repo()?;
     world.places.make()?;
-    recover::dead_runs(world, store, &repo)?;
+    recover::lost_runs(world, store, &repo)?;
     older::empty_older(world, store, &repo)?;
     session::sweep(world, store)?;
     worktree::refuse_full_disk(world)?;
@@ -241,6 +241,7 @@ impl Drive<'_> {
             token: token.clone(),
             every: self.live.world.config.defaults.heartbeat,
             ttl: self.live.world.config.defaults.run_ttl,
+            expires_ms: self.granted_until_ms(),
             cancel: self.live.cancel.clone(),
             ledger: Arc::clone(&self.crew.ledger),
             on: Account {
@@ -260,6 +261,15 @@ impl Drive<'_> {
             Ok(report) => Ok(report),
             Err(error) => Err(self.give_up(store, error)),
         }
+    }
+
+    /// The end of the lease as it was granted, by the boot clock. Without a start on record it is
+    /// over, until the first heartbeat says otherwise.
+    fn granted_until_ms(&self) -> i64 {
+        let ttl = self.live.world.config.defaults.run_ttl.as_millis();
+        let start = self.live.started.run.started.as_ref();
+        let start_ms = start.map_or(0, |instant| instant.ms);
+        start_ms.saturating_add(i64::try_from(ttl).unwrap_or(i64::MAX))
     }
 
     /// Keeps the whole trace of the choice with the run's files.

@@ -11,6 +11,7 @@ use std::process::{ExitStatus, Stdio};
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
 use crate::process::cgroup::{Cgroup, CgroupMembership};
+use crate::process::guard::fence::{FencedLine, LeaseFence};
 use crate::process::guard::orphans::{self, KeeperRegistration};
 use crate::process::guard::protocol::{ARGUMENT, KeeperLaunch, KeeperReport};
 use crate::process::identity::ProcessIdentity;
@@ -29,18 +30,24 @@ pub(in crate::process) struct Keeper {
     cgroup: Option<Cgroup>,
     status: Option<ExitStatus>,
     _registered: KeeperRegistration,
+    _fenced: FencedLine,
 }
 
 impl Keeper {
-    /// Starts `launch` under a keeper with exactly the environment `env`, within `policy`.
+    /// Starts `launch` under a keeper with exactly the environment `env`, within `policy`. `fence`
+    /// tells it of the lease.
     pub fn start(
         launch: &KeeperLaunch,
         env: &[(OsString, OsString)],
         policy: Option<&SandboxPolicy>,
         cgroup: Option<&Cgroup>,
+        fence: &LeaseFence,
     ) -> io::Result<Self> {
         orphans::become_reaper()?;
         let (line, theirs) = UnixStream::pair()?;
+        let (fenced, term) = fence.join(&line)?;
+        let mut launch = launch.clone();
+        launch.confine.lease = term;
         let words = policy.and_then(|policy| command_line(policy, &real_program()));
         let wrapped = if words.is_some() {
             KeeperStart::Yes
@@ -48,7 +55,7 @@ impl Keeper {
             KeeperStart::No
         };
         let words = words.unwrap_or_else(|| vec![program().into()]);
-        let start = || orphans::register(|| spawn(&words, launch, env, theirs));
+        let start = || orphans::register(|| spawn(&words, &launch, env, theirs));
         let (started, cgroup) = match cgroup {
             None => (start(), None),
             Some(group) => {
@@ -71,6 +78,7 @@ impl Keeper {
             cgroup,
             status: None,
             _registered: registered,
+            _fenced: fenced,
         })
     }
 

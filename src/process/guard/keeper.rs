@@ -8,22 +8,22 @@
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, WaitOptions, WaitStatus};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
 
+use crate::base::clock;
 use crate::process::child_command::ChildCommand;
-use crate::process::guard::protocol::{KeeperLaunch, KeeperReport, StopCause};
+use crate::process::guard::events::{HeardStop, KeeperEvents};
+use crate::process::guard::protocol::{KeeperLaunch, KeeperReport};
 use crate::process::identity::own_pid;
 use crate::process::procfs::{ProcessStat, descendants, table};
 use crate::process::sandbox::{LandlockPolicy, apply_limits};
-use crate::process::signal::{GroupKill, ProcessSweep, STEP, SweepPressure};
+use crate::process::signal::{GroupKill, ProcessSweep, SweepPressure};
 use crate::process::supervise::{ProcessExit, SpawnFailure, SpawnFailureKind};
 
 /// Exit code for a call that is not one of ours.
@@ -82,7 +82,7 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
 }
 
 async fn keep(launch: &KeeperLaunch, mut line: File, confined: io::Result<()>) -> ExitCode {
-    let started = match confined.and_then(|()| KeeperEvents::install(&line)) {
+    let started = match confined.and_then(|()| KeeperEvents::install(&line, launch.confine.lease)) {
         Ok(events) => start(launch).map(|command| (events, command)),
         Err(error) => Err(SpawnFailure::new(
             SpawnFailureKind::Keeper,
@@ -155,8 +155,12 @@ async fn see_out(command: Pid, mut events: KeeperEvents, grace: Duration) -> (Ke
         command,
         exit: None,
     };
-    let stopped = events.until_end(&mut reaper).await;
+    let stopped = until_end(&mut events, &mut reaper).await;
     let alone = reaper.exit.is_some();
+    let grace = match &stopped {
+        Some((_, Some(lease))) => lease.grace(grace, clock::boot_ms()),
+        _ => grace,
+    };
     let mut sweep = ProcessSweep::begin(grace);
     let survivors = loop {
         if reaper.reap() == ChildrenLeft::None {
@@ -178,12 +182,27 @@ async fn see_out(command: Pid, mut events: KeeperEvents, grace: Duration) -> (Ke
     (
         KeeperReport::Ended {
             exit: reaper.exit,
-            stopped,
+            stopped: stopped.map(|(cause, _)| cause),
             leftovers,
             survivors,
         },
         code,
     )
+}
+
+/// Returns when the command has ended (`None`) or has to be ended.
+async fn until_end(events: &mut KeeperEvents, reaper: &mut Reaper) -> Option<HeardStop> {
+    loop {
+        let cause = events.next().await;
+        reaper.reap();
+        // What ended by itself before the cause came was not ended for it.
+        if reaper.exit.is_some() {
+            return None;
+        }
+        if cause.is_some() {
+            return cause;
+        }
+    }
 }
 
 /// Lists the processes below the keeper. Where `/proc` cannot be read this is nothing, and only the
@@ -227,77 +246,4 @@ fn exit_of(status: WaitStatus) -> Option<ProcessExit> {
         .exit_status()
         .map(ProcessExit::Code)
         .or_else(|| status.terminating_signal().map(ProcessExit::Signal))
-}
-
-/// Everything that wakes a keeper.
-struct KeeperEvents {
-    children: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-    line_closed: oneshot::Receiver<()>,
-}
-
-impl KeeperEvents {
-    /// Installed before the command starts, so that nothing is missed.
-    fn install(line: &File) -> io::Result<Self> {
-        let line = line.try_clone()?;
-        let (tell, line_closed) = oneshot::channel();
-        std::thread::Builder::new().spawn(move || {
-            read_to_end(line);
-            let _heard = tell.send(());
-        })?;
-        Ok(Self {
-            children: signal(SignalKind::child())?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-            line_closed,
-        })
-    }
-
-    /// Returns when the command has ended (`None`) or has to be ended.
-    async fn until_end(&mut self, reaper: &mut Reaper) -> Option<StopCause> {
-        loop {
-            let cause = self.next().await;
-            reaper.reap();
-            // What ended by itself before the cause came was not ended for it.
-            if reaper.exit.is_some() {
-                return None;
-            }
-            if cause.is_some() {
-                return cause;
-            }
-        }
-    }
-
-    /// The next event: a child has ended (`None`), or everything has to end.
-    async fn next(&mut self) -> Option<StopCause> {
-        let signal = |kind: SignalKind| Some(StopCause::Signal(kind.as_raw_value()));
-        tokio::select! {
-            _ = self.children.recv() => None,
-            _ = &mut self.line_closed => Some(StopCause::LineClosed),
-            _ = self.terminate.recv() => signal(SignalKind::terminate()),
-            _ = self.interrupt.recv() => signal(SignalKind::interrupt()),
-            _ = self.hang_up.recv() => signal(SignalKind::hangup()),
-        }
-    }
-
-    /// Returns when a child has ended, or soon.
-    async fn child_or_step(&mut self) {
-        let _which = tokio::time::timeout(STEP, self.children.recv()).await;
-    }
-}
-
-/// Returns when the other side is gone; what it might say is not for this version.
-fn read_to_end(mut line: File) {
-    let mut ignored = [0u8; 64];
-    loop {
-        match line.read(&mut ignored) {
-            Ok(0) => return,
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return,
-        }
-    }
 }

@@ -15,14 +15,18 @@
 //! outlive the killing of both `ai` and the keeper.
 
 mod client;
+mod events;
+mod fence;
 mod keeper;
+
 mod leftovers;
 mod orphans;
 mod protocol;
 
 pub(in crate::process) use client::{Keeper, program};
+pub(in crate::process) use fence::LeaseFence;
 pub use keeper::main;
-pub use leftovers::kill_leftovers;
+pub use leftovers::{StrayProcess, kill_leftovers, kill_strays, processes_within, strays};
 pub(in crate::process) use orphans::{end_orphans, reap_orphans};
 pub use protocol::ARGUMENT;
 pub(in crate::process) use protocol::{KeeperConfinement, KeeperLaunch, KeeperReport, StopCause};

@@ -8,11 +8,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::process::child_command::{ChildCommand, StdinSource};
+use crate::process::guard::fence::LeaseTerm;
 use crate::process::sandbox::{LandlockPolicy, ResourceLimits};
 use crate::process::supervise::{ProcessExit, SpawnFailure};
 
 /// The first argument with which this binary is started again as a keeper.
 pub const ARGUMENT: &str = "__guard";
+
+/// True for the command line of a keeper, whatever started it.
+pub(super) fn is_keeper(words: &[String]) -> bool {
+    words.get(1).is_some_and(|word| word == ARGUMENT)
+}
 
 /// The command that a keeper has to start, and how to end it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,13 +31,16 @@ pub(in crate::process) struct KeeperLaunch {
     pub confine: KeeperConfinement,
 }
 
-/// The rights that a keeper denies to itself, and so to the command.
+/// The bounds that a keeper sets to itself, and so to the command.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::process) struct KeeperConfinement {
     /// The paths that may still be reached; `None` leaves all.
     pub landlock: Option<LandlockPolicy>,
     /// Resource limits; `None` leaves what the user has.
     pub limits: Option<ResourceLimits>,
+    /// The lease under which the command runs; `None` where it needs none.
+    #[serde(default)]
+    pub lease: Option<LeaseTerm>,
 }
 
 /// The cause for which a keeper ended the command before it ended by itself.
@@ -42,6 +51,8 @@ pub(in crate::process) enum StopCause {
     LineClosed,
     /// Somebody sent the keeper this signal.
     Signal(i32),
+    /// Nobody told of a renewal of the lease for two thirds of its length: `ai` stands still.
+    LeaseUnrenewed,
 }
 
 /// The last word of a keeper.
@@ -130,6 +141,10 @@ mod tests {
                     limits: Some(ResourceLimits {
                         file_mb: Some(3),
                         ..Default::default()
+                    }),
+                    lease: Some(LeaseTerm {
+                        stop_ms: 4,
+                        end_ms: 6,
                     }),
                 },
             };

@@ -2,15 +2,19 @@
 //! caller can see.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::domain::process_end::StopReason;
+use crate::process::guard::LeaseFence;
 
-/// Stops a supervised command. Clones stop the same command; the first reason stands.
+/// Stops a supervised command. Clones stop the same command; the first reason stands. It also
+/// carries the lease under which the command runs, and which stops it where it is not renewed.
 #[derive(Debug, Clone)]
 pub struct CancelToken {
     reason: Arc<watch::Sender<Option<StopReason>>>,
+    fence: LeaseFence,
 }
 
 impl CancelToken {
@@ -18,6 +22,7 @@ impl CancelToken {
     pub fn new() -> Self {
         Self {
             reason: Arc::new(watch::Sender::new(None)),
+            fence: LeaseFence::default(),
         }
     }
 
@@ -28,6 +33,17 @@ impl CancelToken {
             current.get_or_insert(reason);
             first
         });
+    }
+
+    /// Takes note that the lease of length `ttl` lapses at `expires_ms` of the boot clock. Should
+    /// nothing be heard for two thirds of that length, the command's keeper ends it by itself.
+    pub fn lease_renewed(&self, expires_ms: i64, ttl: Duration) {
+        self.fence.renewed(expires_ms, ttl);
+    }
+
+    /// The lease, as keepers hear of it.
+    pub(in crate::process) fn fence(&self) -> &LeaseFence {
+        &self.fence
     }
 
     /// Takes back the stop for a limit: what was to be stopped has ended. Any other reason stands.

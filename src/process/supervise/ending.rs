@@ -109,6 +109,7 @@ pub(super) fn ending(
     let end = match (exit, stopped, stop) {
         (Some(ProcessExit::Code(code)), None, _) => CommandEnd::Exited(code),
         (Some(ProcessExit::Signal(signal)), None, _) => CommandEnd::Signaled(signal),
+        (_, Some(StopCause::LeaseUnrenewed), _) => CommandEnd::Cancelled(StopReason::LeaseLost),
         (_, _, Some(EndCause::Timeout(kind))) => CommandEnd::TimedOut(kind),
         (_, _, Some(EndCause::Stall(signs))) => {
             stall = signs;

@@ -64,6 +64,7 @@ pub async fn supervise(
                 &environment(spec),
                 spec.sandbox.as_ref(),
                 spec.cgroup.as_ref(),
+                cancel.fence(),
             )?,
         ))
     });
@@ -131,6 +132,7 @@ fn confine(policy: &SandboxPolicy) -> KeeperConfinement {
     KeeperConfinement {
         landlock,
         limits: Some(policy.limits),
+        lease: None,
     }
 }
 

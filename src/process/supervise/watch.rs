@@ -15,7 +15,7 @@ use crate::process::supervise::ending::{
     EndCause, OrphanCleanup, OutputCaptures, StartMoment, ending, outcome,
 };
 use crate::process::supervise::outcome::{
-    CommandOutcome, SpawnFailure, SpawnFailureKind, TimeoutKind,
+    CommandEnd, CommandOutcome, SpawnFailure, SpawnFailureKind, TimeoutKind,
 };
 use crate::process::supervise::spec::{CommandObserver, OutputStream, SpawnSpec};
 use crate::process::supervise::stdin_pipe::StdinPipe;
@@ -127,6 +127,10 @@ impl<'a> CommandWatch<'a> {
             .stderr
             .finish(&mut |line| observer.line(OutputStream::Stderr, line));
         let mut ending = ending(self.report, self.stop, self.fallen);
+        if ending.end == CommandEnd::Cancelled(StopReason::LeaseLost) {
+            // The keeper may know first; whatever else goes on under this lease has to end, too.
+            cancel.cancel(StopReason::LeaseLost);
+        }
         ending.leftovers += self.escaped;
         outcome(self.started, self.captures, ending)
     }

@@ -15,7 +15,7 @@ const DATE: &str = "1700000000 +0000";
 
 /// Scenes of these modules stand on the disk: in a real sandbox `/dev` is the sandbox's own, and what
 /// is killed or crowded there should wait for a real disk.
-const ON_DISK: [&str; 12] = [
+const ON_DISK: [&str; 13] = [
     "contention",
     "credentials",
     "ecosystems",
@@ -25,6 +25,7 @@ const ON_DISK: [&str; 12] = [
     "quick_start",
     "run_full_disk",
     "run_kills",
+    "run_left",
     "sandbox",
     "store",
     "torture",

@@ -1,6 +1,7 @@
 //! Keeps the lease of a run alive from a thread of its own, through every step. A supervisor that
 //! could not renew for two thirds of the TTL stops its child itself, before anybody else can be
-//! granted the task.
+//! granted the task. Should it be stopped, hang or sleep itself, the keeper of the child does, which
+//! is told of every renewal.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -12,7 +13,7 @@ use crate::config::Config;
 use crate::domain::budget::BudgetLevel;
 use crate::domain::event::Event;
 use crate::domain::ids::RunId;
-use crate::domain::lease::Token;
+use crate::domain::lease::{Lease, Token};
 use crate::domain::task::Task;
 use crate::domain::time::Now;
 use crate::ops::cx::{Cx, commit};
@@ -43,6 +44,8 @@ pub struct Beat {
     pub every: Duration,
     /// The lease's length.
     pub ttl: Duration,
+    /// The end of the lease as it was granted, by the boot clock.
+    pub expires_ms: i64,
     /// Stops the child when the lease is lost, or a budget used up.
     pub cancel: CancelToken,
     /// The use of the run.
@@ -71,6 +74,7 @@ impl Heart {
     pub fn start(beat: Beat) -> Heart {
         let (stop, words) = mpsc::channel();
         beat.ledger.listen(stop.clone());
+        beat.cancel.lease_renewed(beat.expires_ms, beat.ttl);
         let thread = std::thread::spawn(move || {
             let mut renewed_ms = clock::boot_ms();
             let mut store = None;
@@ -78,7 +82,10 @@ impl Heart {
             while wait(&words, last, beat.every) {
                 last = Instant::now();
                 match renew(&beat, &mut store) {
-                    Ok(()) => renewed_ms = clock::boot_ms(),
+                    Ok(lease) => {
+                        renewed_ms = clock::boot_ms();
+                        beat.cancel.lease_renewed(lease.expires.ms, beat.ttl);
+                    }
                     Err(error) => {
                         let silent =
                             u128::try_from(clock::boot_ms() - renewed_ms).unwrap_or(u128::MAX);
@@ -122,7 +129,7 @@ fn wait(words: &Receiver<Word>, last: Instant, every: Duration) -> bool {
     }
 }
 
-fn renew(beat: &Beat, store: &mut Option<Box<dyn Store>>) -> Result<(), OpError> {
+fn renew(beat: &Beat, store: &mut Option<Box<dyn Store>>) -> Result<Lease, OpError> {
     let cx = Cx {
         now: (beat.clock)(),
         ..beat.cx.clone()
@@ -131,9 +138,9 @@ fn renew(beat: &Beat, store: &mut Option<Box<dyn Store>>) -> Result<(), OpError>
         Some(open) => open,
         None => beat.store.open(Access::Write)?,
     };
-    let used_up = commit(&mut *open, &cx, |tx, cx| {
-        lease::heartbeat(tx, cx, &beat.token, None)?;
-        settle(tx, cx, beat)
+    let (lease, used_up) = commit(&mut *open, &cx, |tx, cx| {
+        let lease = lease::heartbeat(tx, cx, &beat.token, None)?;
+        Ok((lease, settle(tx, cx, beat)?))
     })?;
     *store = Some(open);
     if let Some(level) = used_up {
@@ -141,7 +148,7 @@ fn renew(beat: &Beat, store: &mut Option<Box<dyn Store>>) -> Result<(), OpError>
         beat.ledger
             .reach_while_at_work(level.name(), || beat.cancel.cancel(why));
     }
-    Ok(())
+    Ok(lease)
 }
 
 /// Records what the run has used since the last beat. Returns the budget that all runs together

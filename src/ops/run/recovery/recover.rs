@@ -1,6 +1,6 @@
-//! Runs whose supervisor died. Death is proven by process identity, never guessed from silence;
-//! what is left of the run is ended, its work is put on a rescue ref, and only then does the task
-//! go back.
+//! Runs whose supervisor died, or stood still until its lease lapsed. Death is proven by process
+//! identity, never guessed from silence; what is left of the run is ended, its work is put on a
+//! rescue ref, and only then does the task go back.
 
 use crate::base::fs;
 use crate::base::text::one_line;
@@ -16,12 +16,12 @@ use crate::ops::refusal::{Refusal, Thing};
 use crate::ops::run::agent::{cgroup, session};
 use crate::ops::run::files::RunDir;
 use crate::ops::run::model::KeptWork;
-use crate::ops::run::recovery::liveness::liveness;
-use crate::ops::run::recovery::{checkout, ending, salvage, stop};
+use crate::ops::run::recovery::liveness::{RunLoss, liveness, loss};
+use crate::ops::run::recovery::{checkout, ending, leftovers, salvage, stop};
 use crate::ops::world::World;
 use crate::process::guard::kill_leftovers;
 use crate::process::identity::ProcessLiveness;
-use crate::store::{Store, Tx};
+use crate::store::{Store, StoreError, Tx};
 
 /// A run that was recovered.
 pub struct Recovered {
@@ -33,20 +33,29 @@ pub struct Recovered {
     pub ended: usize,
 }
 
-/// Recovers every run whose supervisor is certainly dead. One that cannot be recovered does not
-/// keep the others from it.
-pub fn dead_runs(
+/// Recovers every run whose supervisor is certainly dead, or has let the lease lapse, and ends what
+/// is left of runs that have ended. One that cannot be recovered does not keep the others from it.
+pub fn lost_runs(
     world: &World,
     store: &mut dyn Store,
     repo: &Repo,
 ) -> Result<Vec<Recovered>, OpError> {
-    let active = store.read(|tx| tx.active_runs())?;
+    let (now, state) = ((world.clock)(), world.state());
+    let lost = store.read(|tx| {
+        let mut lost = Vec::new();
+        for run in tx.active_runs()? {
+            let loss = loss(tx, &run, &now, &state)?;
+            lost.extend(loss.map(|loss| (run, loss)));
+        }
+        Ok::<_, StoreError>(lost)
+    })?;
     let mut recovered = Vec::new();
-    for run in active
-        .iter()
-        .filter(|run| liveness(&run.supervisor) == ProcessLiveness::Dead)
-    {
-        match one(world, store, repo, &run.id) {
+    for (run, loss) in lost {
+        let found = match loss {
+            RunLoss::SupervisorDied => one(world, store, (repo, loss), &run.id),
+            RunLoss::LeaseLapsed => lapsed(world, store, &run).map(Some),
+        };
+        match found {
             Ok(found) => recovered.extend(found),
             Err(error) => world.say(&format!(
                 "warning: run {} cannot be recovered: {error}",
@@ -54,6 +63,8 @@ pub fn dead_runs(
             )),
         }
     }
+    leftovers::end_strays(world, store)?;
+    leftovers::tell_within(world);
     checkout::give_back_ended(world, store, repo)?;
     Ok(recovered)
 }
@@ -63,7 +74,7 @@ pub fn dead_runs(
 pub fn one(
     world: &World,
     store: &mut dyn Store,
-    repo: &Repo,
+    (repo, loss): (&Repo, RunLoss),
     id: &RunId,
 ) -> Result<Option<Recovered>, OpError> {
     // Two that recover at once would both look at the slot, and the second one at what the first
@@ -71,7 +82,7 @@ pub fn one(
     let _held = fs::lock(&world.state().join("recover.lock"))?;
     match store.read(|tx| tx.run(id))? {
         Some(run) if run.end.is_none() && liveness(&run.supervisor) == ProcessLiveness::Dead => {
-            recover(world, store, repo, run).map(Some)
+            recover(world, store, (repo, loss), run).map(Some)
         }
         _ => Ok(None),
     }
@@ -102,14 +113,23 @@ pub fn named(
             }
             .into());
         }
-        let ended = stop::stop(world, store, &run)?;
-        return Ok(Some(Recovered {
-            run: ended,
-            kept: KeptWork::Nothing,
-            ended: 1,
-        }));
+        return lapsed(world, store, &run).map(Some);
     }
-    one(world, store, &world.repo()?, &run.id)
+    one(
+        world,
+        store,
+        (&world.repo()?, RunLoss::SupervisorDied),
+        &run.id,
+    )
+}
+
+/// Ends a supervisor that has let its lease lapse, and sees to its run.
+fn lapsed(world: &World, store: &mut dyn Store, run: &Run) -> Result<Recovered, OpError> {
+    Ok(Recovered {
+        run: stop::stop_lapsed(world, store, run)?,
+        kept: KeptWork::Nothing,
+        ended: 1,
+    })
 }
 
 fn find(tx: &mut dyn Tx, typed: &str) -> Result<Run, OpError> {
@@ -142,10 +162,11 @@ fn unrecorded_use(world: &World, run: &Run) -> Option<RunUsage> {
 fn recover(
     world: &World,
     store: &mut dyn Store,
-    repo: &Repo,
+    (repo, loss): (&Repo, RunLoss),
     run: Run,
 ) -> Result<Recovered, OpError> {
-    let mut left = kill_leftovers(run.id.as_str(), world.config.runs.grace)?;
+    let since_ms = leftovers::since_ms(&run).unwrap_or_default();
+    let mut left = kill_leftovers(run.id.as_str(), since_ms, world.config.runs.grace)?;
     left.ended += cgroup::end(&RunDir::of(world, &run.id));
     if !left.survivors.is_empty() {
         let pids: Vec<i32> = left.survivors.iter().map(|p| p.pid).collect();
@@ -161,7 +182,7 @@ fn recover(
     } else {
         KeptWork::Nothing
     };
-    let summary = format!("cut off at step {}: its supervisor died", run.step.name());
+    let summary = format!("cut off at step {}: {}", run.step.name(), loss.cause());
     let cx = world.cx(&world.checkout_policy())?;
     let used = unrecorded_use(world, &run);
     commit(store, &cx, |tx, cx| {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use crate::domain::run::Run;
 use crate::ops::error::OpError;
 use crate::ops::refusal::{Refusal, Thing};
-use crate::ops::run::recovery::liveness::identity;
+use crate::ops::run::recovery::liveness::{RunLoss, identity};
 use crate::ops::run::recovery::recover;
 use crate::ops::world::World;
-use crate::process::end_process::{EndSignal, send_end_signal, wait_for_end};
-use crate::process::identity::ProcessLiveness;
+use crate::process::end_process::{EndSignal, is_stopped, send_end_signal, wait_for_end};
+use crate::process::identity::{ProcessIdentity, ProcessLiveness};
 use crate::store::Store;
 
 /// Beyond the agent's own time to end: for the look at its tree and for saving it.
@@ -25,11 +25,36 @@ pub fn stop(world: &World, store: &mut dyn Store, run: &Run) -> Result<Run, OpEr
     send_end_signal(&supervisor, EndSignal::Term);
     let mut state = wait_for_end(&supervisor, world.config.runs.grace + SAVING);
     if state == ProcessLiveness::Alive {
-        send_end_signal(&supervisor, EndSignal::Kill);
-        state = wait_for_end(&supervisor, KILLING);
+        state = kill(&supervisor);
     }
+    see_end(world, store, run, (state, RunLoss::SupervisorDied))
+}
+
+/// Sees a run to its end whose supervisor has let the lease lapse. One that is stopped is killed as
+/// it stands: woken up, it could only write what is refused.
+pub fn stop_lapsed(world: &World, store: &mut dyn Store, run: &Run) -> Result<Run, OpError> {
+    let supervisor = identity(&run.supervisor);
+    if !is_stopped(&supervisor) {
+        return stop(world, store, run);
+    }
+    let state = kill(&supervisor);
+    see_end(world, store, run, (state, RunLoss::LeaseLapsed))
+}
+
+fn kill(supervisor: &ProcessIdentity) -> ProcessLiveness {
+    send_end_signal(supervisor, EndSignal::Kill);
+    wait_for_end(supervisor, KILLING)
+}
+
+/// Recovers the run of a supervisor that has ended, unless it could do so itself.
+fn see_end(
+    world: &World,
+    store: &mut dyn Store,
+    run: &Run,
+    (state, loss): (ProcessLiveness, RunLoss),
+) -> Result<Run, OpError> {
     match state {
-        ProcessLiveness::Dead => recover::one(world, store, &world.repo()?, &run.id)?,
+        ProcessLiveness::Dead => recover::one(world, store, (&world.repo()?, loss), &run.id)?,
         ProcessLiveness::Alive | ProcessLiveness::Unknown => return Err(out_of_reach(run, state)),
     };
     let missing = || Refusal::NotFound {

@@ -99,6 +99,10 @@ impl ConfinedCommand {
             CommandOutput::Memory => (OutputTo::Memory, OutputTo::Memory),
         };
         let mut env = self.env;
+        for (name, value) in git_in_the_foreground(&env) {
+            env.retain(|(known, _)| *known != name);
+            env.push((name, value));
+        }
         for (name, value) in sandbox.variables() {
             env.retain(|(known, _)| *known != name);
             env.push((name, value));
@@ -115,6 +119,29 @@ impl ConfinedCommand {
             stderr,
         }
     }
+}
+
+/// Settings by which Git does its housekeeping before it ends, not in the background: what goes on
+/// behind a commit would be a process left behind, at work on a tree that is being judged.
+const IN_THE_FOREGROUND: [&str; 2] = ["gc.autoDetach", "maintenance.autoDetach"];
+
+/// The variables that hand these settings to every Git below, behind those that are there already.
+fn git_in_the_foreground(env: &[EnvVariable]) -> Vec<EnvVariable> {
+    let count = env.iter().find(|(name, _)| name == "GIT_CONFIG_COUNT");
+    let first = match count.map(|(_, value)| value.to_string_lossy().parse::<usize>()) {
+        None => 0,
+        Some(Ok(count)) => count,
+        // Git refuses to work with what is there; nothing that is added would help.
+        Some(Err(_)) => return Vec::new(),
+    };
+    let mut all = Vec::new();
+    for (n, key) in (first..).zip(IN_THE_FOREGROUND) {
+        all.push((format!("GIT_CONFIG_KEY_{n}").into(), key.into()));
+        all.push((format!("GIT_CONFIG_VALUE_{n}").into(), "false".into()));
+    }
+    let count = first + IN_THE_FOREGROUND.len();
+    all.push(("GIT_CONFIG_COUNT".into(), count.to_string().into()));
+    all
 }
 
 /// Splits a command line of the configuration into a program and its arguments.
@@ -187,13 +214,16 @@ mod tests {
             Network::Off,
         );
         let spec = command().spec(&sandbox);
+        let is_of_git = |(name, _): &&EnvVariable| name.to_string_lossy().starts_with("GIT_");
+        let (of_git, others): (Vec<_>, Vec<_>) = spec.env.iter().partition(is_of_git);
         assert_eq!(
-            spec.env,
+            others,
             [
-                ("PATH".into(), "/bin".into()),
-                ("TMPDIR".into(), "/tmp".into())
+                &("PATH".into(), "/bin".into()),
+                &("TMPDIR".into(), "/tmp".into())
             ]
         );
+        assert_eq!(of_git.len(), 5);
         assert_eq!(
             (spec.run_id.as_deref(), spec.command.argv),
             (
@@ -221,7 +251,30 @@ mod tests {
     fn without_a_layer_and_limits_there_is_no_sandbox() {
         let spec = command().spec(&SandboxBuilder::bare(SandboxLayer::None, Network::On));
         assert_eq!(spec.sandbox, None);
-        assert_eq!(spec.env, command().env);
+        assert_eq!(spec.env[..2], command().env);
+    }
+
+    #[test]
+    fn settings_of_git_are_put_behind_those_that_are_there() {
+        let given = |count: &str| vec![("GIT_CONFIG_COUNT".into(), count.into())];
+        let text = |env: &[EnvVariable]| -> Vec<String> {
+            git_in_the_foreground(env)
+                .iter()
+                .map(|(name, value)| format!("{}={}", name.display(), value.display()))
+                .collect()
+        };
+        assert_eq!(
+            text(&given("3")),
+            [
+                "GIT_CONFIG_KEY_3=gc.autoDetach",
+                "GIT_CONFIG_VALUE_3=false",
+                "GIT_CONFIG_KEY_4=maintenance.autoDetach",
+                "GIT_CONFIG_VALUE_4=false",
+                "GIT_CONFIG_COUNT=5"
+            ]
+        );
+        assert_eq!(text(&[])[0], "GIT_CONFIG_KEY_0=gc.autoDetach");
+        assert_eq!(text(&given("many")), [""; 0]);
     }
 
     #[test]

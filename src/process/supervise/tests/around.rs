@@ -20,15 +20,15 @@ fn leftovers_of_a_run_are_found_by_their_mark_and_others_spared() {
     let mut ours = start(&run, stubborn);
     let mut other = start(&format!("{run}1"), stubborn);
     // It stays a zombie until it is reaped, and a zombie must not count as a survivor.
-    let found = kill_leftovers(&run, Duration::from_millis(100)).unwrap();
+    let found = kill_leftovers(&run, 0, Duration::from_millis(100)).unwrap();
     assert!(found.ended >= 1);
     assert_eq!(found.survivors, []);
     use std::os::unix::process::ExitStatusExt;
     assert_eq!(ours.wait().unwrap().signal(), Some(9));
     assert_eq!(other.try_wait().unwrap(), None);
-    kill_leftovers(&format!("{run}1"), Duration::ZERO).unwrap();
+    kill_leftovers(&format!("{run}1"), 0, Duration::ZERO).unwrap();
     other.wait().unwrap();
-    assert_eq!(kill_leftovers(&run, FOREVER).unwrap().ended, 0);
+    assert_eq!(kill_leftovers(&run, 0, FOREVER).unwrap().ended, 0);
 }
 
 #[test]
