@@ -8,6 +8,7 @@
 use std::error::Error;
 
 use crate::base::fs::FsError;
+use crate::domain::agent_change::ChangeError;
 use crate::domain::error_class::ErrorClass;
 use crate::git::discover::DiscoverError;
 use crate::git::worktree::{UnfitWorktree, WorktreeError};
@@ -185,6 +186,7 @@ fn store_class(error: &StoreError) -> ErrorClass {
 fn refusal_class(why: &Refusal) -> ErrorClass {
     match why {
         Refusal::Missing { .. }
+        | Refusal::AgentChange(ChangeError::Nobody(_))
         | Refusal::NoSandbox(_)
         | Refusal::NotFound { .. }
         | Refusal::Ambiguous { .. }
@@ -195,6 +197,7 @@ fn refusal_class(why: &Refusal) -> ErrorClass {
         | Refusal::SharedPattern(_)
         | Refusal::Name(_)
         | Refusal::Check { .. }
+        | Refusal::AgentChange(ChangeError::Name(_))
         | Refusal::AgentFile(_)
         | Refusal::Connector(_)
         | Refusal::Credentials(_)

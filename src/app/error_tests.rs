@@ -8,6 +8,7 @@ use crate::config::ConfigError;
 use crate::connector::agent_file::AgentFileError;
 use crate::connector::error::ConnectorError;
 use crate::domain::agent::Name;
+use crate::domain::agent_change::ChangeError;
 use crate::domain::decision::DecisionRecord;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::Stale;
@@ -65,6 +66,7 @@ variants!(REFUSALS, refused, Refusal, {
     Refusal::SharedPattern(_) => "SharedPattern",
     Refusal::Name(_) => "Name",
     Refusal::Check { .. } => "Check",
+    Refusal::AgentChange(_) => "AgentChange",
     Refusal::AgentFile(_) => "AgentFile",
     Refusal::Connector(_) => "Connector",
     Refusal::Entry { .. } => "Entry",
@@ -323,6 +325,8 @@ fn every_refusal_has_its_class_and_its_next_command() {
             name: "a b".into(),
             source: Name::new("a b").unwrap_err(),
         },
+        Refusal::AgentChange(ChangeError::Nobody(Name::new("nobody").unwrap())),
+        Refusal::AgentChange(Name::new("a b").unwrap_err().into()),
         Refusal::AgentFile(AgentFileError::Fs(file_error())),
         Refusal::Connector(ConnectorError::NulByte { index: 2 }),
         Refusal::Entry {

@@ -1,6 +1,10 @@
 //! Exit codes. They are part of the interface: scripts and agents branch on them.
+//!
+//! Most commands end with the class of their error; a run that came to its verdict ends with the
+//! code of its outcome, which is decided here for every front end.
 
 use crate::domain::error_class::ErrorClass;
+use crate::domain::verdict::{Lifecycle, Outcome};
 
 /// It happened.
 pub const OK: u8 = 0;
@@ -20,3 +24,47 @@ pub const APPROVAL: u8 = ErrorClass::ApprovalNeeded.code();
 pub const STORE: u8 = ErrorClass::StoreUnusable.code();
 /// Busy, out of quota, or too early: the same command may work later.
 pub const TRY_LATER: u8 = ErrorClass::TryLater.code();
+
+/// The code of a run that came to its verdict.
+pub fn of_run(outcome: Outcome, lifecycle: Lifecycle) -> u8 {
+    match outcome {
+        Outcome::ReadyForReview | Outcome::Unverified => OK,
+        Outcome::NeedsApproval => APPROVAL,
+        Outcome::Denied => DENIED,
+        Outcome::SendBackChecks | Outcome::NeedsRecheck | Outcome::SendBackNoChanges => NOT_PROVEN,
+        Outcome::SendBackConflict => CONFLICT,
+        Outcome::RetryUncounted if lifecycle == Lifecycle::Quota => TRY_LATER,
+        Outcome::RetryUncounted if lifecycle == Lifecycle::Parked => APPROVAL,
+        Outcome::Retry | Outcome::RetryUncounted | Outcome::Environment => FAILED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_of_a_run_has_its_code() {
+        for (outcome, lifecycle, code) in [
+            (Outcome::ReadyForReview, Lifecycle::Finished, 0),
+            (Outcome::Unverified, Lifecycle::Finished, 0),
+            (Outcome::NeedsApproval, Lifecycle::Finished, 8),
+            (Outcome::Denied, Lifecycle::Finished, 5),
+            (Outcome::SendBackChecks, Lifecycle::Finished, 6),
+            (Outcome::NeedsRecheck, Lifecycle::Finished, 6),
+            (Outcome::SendBackNoChanges, Lifecycle::Finished, 6),
+            (Outcome::SendBackConflict, Lifecycle::Finished, 4),
+            (Outcome::RetryUncounted, Lifecycle::Quota, 75),
+            (Outcome::RetryUncounted, Lifecycle::Parked, 8),
+            (Outcome::RetryUncounted, Lifecycle::Finished, 1),
+            (Outcome::Retry, Lifecycle::Quota, 1),
+            (Outcome::Environment, Lifecycle::Parked, 1),
+        ] {
+            assert_eq!(
+                of_run(outcome, lifecycle),
+                code,
+                "{outcome:?} {lifecycle:?}"
+            );
+        }
+    }
+}

@@ -95,10 +95,12 @@ pub struct Manifest {
     /// The numbers that it tells about tokens and money.
     #[serde(default)]
     pub metering: Metering,
-    /// Files that it reads by itself as instructions.
+    /// Files that the CLI reads by itself as instructions. Prompts name those of all manifests,
+    /// where a worktree has them.
     #[serde(default)]
     pub context_files: Vec<String>,
-    /// Directories from which it lists skills.
+    /// Directories from which the CLI lists skills by itself. Prompts of other agents name them,
+    /// where a worktree has them.
     #[serde(default)]
     pub skill_dirs: Vec<String>,
 }

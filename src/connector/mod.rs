@@ -18,6 +18,7 @@ mod copilot;
 pub mod dialogue;
 pub mod error;
 mod gemini;
+pub mod guides;
 mod json;
 mod judge;
 pub mod launch;

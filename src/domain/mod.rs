@@ -18,6 +18,7 @@ pub mod event;
 pub mod evidence;
 pub mod fold;
 pub mod free_text;
+pub mod guarded_path;
 pub mod history;
 pub mod ids;
 pub mod imported;
@@ -28,6 +29,7 @@ pub mod path_pattern;
 pub mod process_end;
 pub mod pruning;
 pub mod repo_path;
+pub mod restoring;
 pub mod resume;
 pub mod routing;
 pub mod run;
@@ -39,6 +41,8 @@ pub mod task_text;
 pub mod time;
 pub mod tool_kind;
 pub mod trailer;
+pub mod trusted_set;
+pub mod uninstalling;
 pub mod verdict;
 
 #[cfg(test)]

@@ -75,6 +75,14 @@ impl ProcessEnd {
         self.code() == Some(0)
     }
 
+    /// Tells why a command that should have succeeded did not, in words.
+    pub fn failure(&self) -> String {
+        let code = || Some(format!("exit code {}", self.code()?));
+        self.trouble()
+            .or_else(code)
+            .unwrap_or_else(|| "it did not succeed".to_owned())
+    }
+
     /// Tells why the machine, not the work, is to blame; `None` where the process exited by itself,
     /// or had done all that it was to do.
     pub fn trouble(&self) -> Option<String> {

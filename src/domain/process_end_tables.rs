@@ -22,6 +22,12 @@ rules! {
     a_program_that_is_not_there_is_told:
         trouble(ProcessEnd::NotStarted { why: "no such file".into() })
         => Some("could not start: no such file".to_owned());
+    a_failed_command_names_its_exit_code:
+        ProcessEnd::Exited { code: 3 }.failure() => "exit code 3".to_owned();
+    a_failed_command_names_its_signal:
+        ProcessEnd::Signaled { signal: 9 }.failure() => "killed by signal 9".to_owned();
+    a_dismissed_command_did_not_succeed:
+        ProcessEnd::Dismissed.failure() => "it did not succeed".to_owned();
     only_an_exit_has_a_code: ProcessEnd::Signaled { signal: 9 }.code() => None;
     an_exit_has_its_code: ProcessEnd::Exited { code: 7 }.code() => Some(7);
     only_code_zero_is_zero: ProcessEnd::Exited { code: 0 }.is_zero() => true;

@@ -67,12 +67,12 @@ impl IdleWorktree<'_> {
 }
 
 /// What becomes of the branch or rescue of a run of `task`, which the store may know. What is
-/// `merged` is looked up only where the task has ended.
-pub fn of_run(task: &str, known: Option<&Task>, merged: impl FnOnce() -> Fate) -> Fate {
+/// `merged` is looked up only where the task has ended, and may fail to be told.
+pub fn of_run<T: From<Fate>>(task: &str, known: Option<&Task>, merged: impl FnOnce() -> T) -> T {
     match known {
-        None => Fate::Stays(format!("the store knows no task {task}")),
+        None => Fate::Stays(format!("the store knows no task {task}")).into(),
         Some(known) if !known.state.is_final() => {
-            Fate::Stays(format!("its task is {}", known.status_text()))
+            Fate::Stays(format!("its task is {}", known.status_text())).into()
         }
         Some(_) => merged(),
     }

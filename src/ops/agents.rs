@@ -9,7 +9,7 @@ use crate::connector::api::Connector;
 use crate::connector::launch::{LaunchRequest, SessionChoice};
 use crate::connector::registry::ConnectorRegistry;
 use crate::domain::agent::{Agent, Name};
-use crate::domain::agent_change::{AgentChange, ChangeError};
+use crate::domain::agent_change::AgentChange;
 use crate::ops::error::OpError;
 use crate::ops::refusal::{Refusal, Thing};
 use crate::ops::{detect, trust};
@@ -123,7 +123,7 @@ pub fn register(
     let base = old.clone().filter(|_| taken == Taken::Change);
     let agent = change
         .apply(agent_name(name)?, base)
-        .map_err(change_refusal)?;
+        .map_err(Refusal::AgentChange)?;
     if taken == Taken::Refuse && old.is_some_and(|old| old != agent) {
         return Err(Refusal::MergeConflict {
             why: format!("an agent named `{}` is registered already", agent.name),
@@ -162,17 +162,6 @@ fn require_command(root: &Path, agent: &Agent) -> Result<(), OpError> {
         ),
     }
     .into())
-}
-
-fn change_refusal(error: ChangeError) -> OpError {
-    match error {
-        ChangeError::Name(bad) => Refusal::Invalid(bad.to_string()).into(),
-        ChangeError::Nobody(_) => Refusal::Missing {
-            why: error.to_string(),
-            hint: "give --connector to register it".to_owned(),
-        }
-        .into(),
-    }
 }
 
 /// Removes an agent. Its runs and their evidence stay.

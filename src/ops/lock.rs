@@ -4,6 +4,7 @@ use crate::base::id;
 use crate::base::text;
 use crate::domain::action::Action;
 use crate::domain::event::{Event, HeldLock};
+use crate::domain::guarded_path::PathChange;
 use crate::domain::ids::Subject;
 use crate::domain::lease::{Lease, Token};
 use crate::domain::path_lock::LockMode;
@@ -194,30 +195,30 @@ pub struct Blocked {
     pub lease: Lease,
 }
 
-/// Finds foreign locks on these paths: `own` names the subjects whose locks do not count. A shared
-/// lock blocks a change too, since its holder relies on the path staying as it is.
+/// Finds foreign locks on these paths: `own` names the subjects whose locks do not count.
 pub fn check(
     tx: &mut dyn Tx,
     cx: &Cx,
     paths: &[String],
     own: &[Subject],
 ) -> Result<Vec<Blocked>, OpError> {
+    let change = PathChange {
+        actor: &cx.actor,
+        own,
+        now: &cx.now,
+        harmless: &cx.rules.harmless,
+        case: cx.rules.case,
+    };
     let mut blocked = Vec::new();
     for path in paths {
         let wanted = PathPattern::literal(path, cx.rules.case)?;
-        for (lock, lease) in tx.lock_candidates(&prefix_candidates(&wanted))? {
-            if !lease.stands_against(&cx.actor, own, &cx.now) {
-                continue;
-            }
-            let held = PathPattern::parse(&lock.pattern, cx.rules.case)?;
-            if held.is_match(path.as_bytes()) && !cx.rules.harmless.is_harmless(path.as_bytes()) {
-                blocked.push(Blocked {
-                    path: path.clone(),
-                    lock,
-                    lease,
-                });
-                break;
-            }
+        let held = tx.lock_candidates(&prefix_candidates(&wanted))?;
+        if let Some((lock, lease)) = change.blocked_by(path, held)? {
+            blocked.push(Blocked {
+                path: path.clone(),
+                lock,
+                lease,
+            });
         }
     }
     Ok(blocked)

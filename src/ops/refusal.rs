@@ -3,10 +3,12 @@
 
 use std::error::Error;
 
+use crate::base::text;
 use crate::config::ConfigError;
 use crate::connector::agent_file::AgentFileError;
 use crate::connector::error::ConnectorError;
 use crate::domain::agent::BadName;
+use crate::domain::agent_change::ChangeError;
 use crate::domain::decision::DecisionRecord;
 use crate::domain::ids::{RunId, TaskId};
 use crate::domain::lease::Stale;
@@ -114,6 +116,9 @@ pub enum Refusal {
         /// The fault of the name.
         source: BadName,
     },
+    /// A change that makes no agent.
+    #[error(transparent)]
+    AgentChange(ChangeError),
     /// The file of an agent cannot be used.
     #[error(transparent)]
     AgentFile(AgentFileError),
@@ -284,6 +289,17 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// An override without a word on why; `command` is the one that was to be overridden by.
+    pub fn no_reason(command: &str) -> Refusal {
+        Refusal::Unclear {
+            why: "an override needs a reason".to_owned(),
+            hint: format!(
+                "say why, for the record: `{} --override 'seen by hand'`",
+                text::one_line(command)
+            ),
+        }
+    }
+
     /// The command to type next, where one helps.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
@@ -339,6 +355,9 @@ impl Refusal {
             | Refusal::Unclear { hint, .. } => hint.clone(),
             Refusal::Config(error) => error.hint().to_owned(),
             Refusal::Pattern(error) => return error.hint().map(str::to_owned),
+            Refusal::AgentChange(ChangeError::Nobody(_)) => {
+                "give --connector to register it".to_owned()
+            }
             Refusal::Entry { why, .. } => return why.hint(),
             Refusal::NoSandbox(_) => GET_A_SANDBOX.to_owned(),
             Refusal::Environment(_) => MEND.to_owned(),
@@ -350,6 +369,7 @@ impl Refusal {
             | Refusal::SharedPattern(_)
             | Refusal::Name(_)
             | Refusal::Check { .. }
+            | Refusal::AgentChange(ChangeError::Name(_))
             | Refusal::AgentFile(_)
             | Refusal::Connector(_)
             | Refusal::Credentials(_)

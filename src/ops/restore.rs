@@ -9,6 +9,7 @@ use crate::base::id;
 use crate::domain::action::Action;
 use crate::domain::event::Event;
 use crate::domain::ids::TaskId;
+use crate::domain::restoring::{self, StoreAtHand};
 use crate::domain::task::Task;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::Cx;
@@ -51,9 +52,16 @@ impl RestoreReport {
     /// Returns the number of events that the store has that the backup does not; nothing where
     /// nobody can say.
     pub fn lost_events(&self) -> Option<u64> {
-        match &self.current {
-            Current::Readable(info) => Some(info.events.saturating_sub(self.backup.events)),
-            Current::Missing | Current::Unreadable(_) => None,
+        self.current.at_hand().lost_events(self.backup.events)
+    }
+}
+
+impl Current {
+    fn at_hand(&self) -> StoreAtHand {
+        match self {
+            Current::Missing => StoreAtHand::Missing,
+            Current::Readable(info) => StoreAtHand::Readable(info.events),
+            Current::Unreadable(_) => StoreAtHand::Unreadable,
         }
     }
 }
@@ -89,27 +97,19 @@ fn newest_whole(
     dir: &Path,
     current: &Current,
 ) -> Result<(BackupInfo, Vec<(PathBuf, String)>), OpError> {
-    let mut unusable = Vec::new();
-    for path in sqlite::backups(dir)?.into_iter().rev() {
-        match sqlite::inspect(&path) {
-            Ok(info) => return Ok((info, unusable)),
-            Err(error) => unusable.push((path, error.to_string())),
+    let choice = restoring::newest_whole(sqlite::backups(dir)?, |path| sqlite::inspect(path));
+    let unusable = choice.unusable.into_iter();
+    let unusable: Vec<(PathBuf, String)> = unusable
+        .map(|(path, error)| (path, error.to_string()))
+        .collect();
+    match choice.whole {
+        Some(whole) => Ok((whole, unusable)),
+        None => {
+            let dir = dir.display().to_string();
+            let text = restoring::no_backup(&dir, unusable.len(), current.at_hand());
+            Err(Refusal::Conflict(text).into())
         }
     }
-    let text = match unusable.len() {
-        0 if matches!(current, Current::Readable(_)) => {
-            format!(
-                "there is no backup in {}, and the store stands; `ai backup` makes one",
-                dir.display()
-            )
-        }
-        0 => format!(
-            "there is no backup in {}; to begin anew, move the directory above it away",
-            dir.display()
-        ),
-        n => format!("none of the {n} backups in {} can be used", dir.display()),
-    };
-    Err(Refusal::Conflict(text).into())
 }
 
 fn look(path: &Path) -> Current {

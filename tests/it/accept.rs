@@ -194,6 +194,7 @@ fn unverified_work_needs_a_recorded_override() {
     ----- stdout -----
     ----- stderr -----
     error: an override needs a reason
+      next: say why, for the record: `ai accept [TASK] --override 'seen by hand'`
     ");
     snapshot!(sandbox.ai(&["accept", &id, "--override", "it is only text"]), @"
     exit: 0

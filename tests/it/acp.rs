@@ -66,7 +66,7 @@ fn decisions(scene: &Sandbox, id: &str) -> Vec<[String; 4]> {
     let all = scene.ai_json_lines(&["policy", "log", id]);
     let asked = all
         .iter()
-        .filter(|record| ["edit", "tool.call"].contains(&record["action"].as_str().unwrap()));
+        .filter(|record| matches!(record["action"].as_str(), Some("edit" | "tool.call")));
     asked
         .map(|r| {
             [

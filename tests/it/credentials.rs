@@ -178,7 +178,7 @@ fn a_credential_that_cannot_be_had_stops_the_run_before_its_claim() {
     let named = doctor
         .stdout
         .lines()
-        .filter(|line| line.contains("credential"));
+        .filter(|line| line.split_whitespace().nth(1) == Some("credentials"));
     snapshot!(named.collect::<Vec<_>>().join("\n"), @"bad   credentials credential `spare`: others may read [PATH]/home/keys.json (mode 0644); say `chmod 600 [PATH]/home/keys.json`");
     assert_eq!(found_in(&doctor.to_string(), &["f1le"]), [""; 0]);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::snapshot;
 use crate::support::runs::GOOD;
-use crate::support::{Outcome, Sandbox, poll};
+use crate::support::{Outcome, Sandbox, Transcript, poll};
 
 /// The class that an error names with `--json`.
 #[track_caller]
@@ -287,4 +287,15 @@ fn interrupted_130() {
     let pid = rustix::process::Pid::from_child(&run);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     assert_eq!(run.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn what_is_below_an_error_is_told_to_whoever_asks() {
+    let scene = Sandbox::project();
+    std::fs::create_dir(scene.root().join("export")).unwrap();
+    let mut told = Transcript::default();
+    for talk in [&[][..], &["-v"], &["--json"], &["-v", "--json"]] {
+        told.ai(&scene, &[talk, &["import", "export"]].concat());
+    }
+    snapshot!(told);
 }

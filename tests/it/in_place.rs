@@ -493,7 +493,7 @@ fn in_a_sandbox_git_and_the_settings_are_out_of_reach() {
             ----- stdout -----
             ----- stderr -----
             run [RUN]: fake on branch ai/[TASK]/1, for main
-            run [RUN]: could not be seen through: Landlock cannot keep an agent out of the .git of the checkout in which it works (isolation: none)
+            run [RUN]: could not be seen through
             error: Landlock cannot keep an agent out of the .git of the checkout in which it works (isolation: none)
               next: install bubblewrap, or accept it with `ai run --no-sandbox`
             ");

@@ -543,8 +543,8 @@ fn ctrl_c_ends_all_of_them_gently() {
       run [RUN]: the attempt did not get to its end: ai was asked to stop
     ----- stderr -----
     ----- stdout -----
-    [RUN]  one  not started  queued  One
-    [RUN]  one  not started  queued  Two
+    [RUN]  one  stopped  queued  One
+    [RUN]  one  stopped  queued  Two
     exit: 130
     run [RUN]: one on branch ai/[TASK]/1, for main
     run [RUN]: one on branch ai/[TASK]/1, for main

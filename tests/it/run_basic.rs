@@ -3,7 +3,7 @@
 
 use crate::snapshot;
 use crate::support::runs::{CONFIG, GOOD, WHOLE, open_gate, wait_for};
-use crate::support::{Sandbox, run};
+use crate::support::{Sandbox, mask_also, run};
 
 #[test]
 fn a_good_run_waits_for_a_review_with_all_its_evidence() {
@@ -348,8 +348,16 @@ fn git_works_in_the_place_of_the_checks_and_reaches_nothing_else() {
             sandbox.run_file(&format!("{id}.1"), "checks/git.log")
         );
         let log = sandbox.run_file(&format!("{id}.1"), "checks/git.log");
-        let commit = sandbox.git(&["rev-parse", &format!("ai/{id}/1")]);
-        assert!(log.starts_with("v1-1-g") && log.contains(&commit), "{log}");
+        let [commit, tree] =
+            ["", "^{tree}"].map(|what| sandbox.git(&["rev-parse", &format!("ai/{id}/1{what}")]));
+        let log = log
+            .replace(&commit, "[the commit]")
+            .replace(&tree, "[its tree]");
+        snapshot!(mask_also(log, &[("v1-1-g[0-9a-f]+", "v1-1-g[SHORT]")]), @r"
+        v1-1-g[SHORT]
+        [the commit]
+        [its tree]
+        ");
     }
     assert_eq!(sandbox.refs("refs/heads/planted"), [""; 0]);
     assert_eq!(sandbox.read(".git/config"), before);
@@ -407,8 +415,8 @@ fn a_setup_that_fails_is_the_machines_fault() {
     ----- stderr -----
     run [RUN]: fake on branch ai/[TASK]/1, for main
     setup of the worktree (sandbox: none, network on)
-    run [RUN]: could not be seen through: the setup command failed: it did not succeed; its output is in [PATH]/repo/.git/ai/runs/[RUN]/setup.log
-    error: the setup command failed: it did not succeed; its output is in [PATH]/repo/.git/ai/runs/[RUN]/setup.log
+    run [RUN]: could not be seen through
+    error: the setup command (`runs.setup`) failed: exit code 3; its output is in [PATH]/repo/.git/ai/runs/[RUN]/setup.log
       next: mend it, then do it again; `ai doctor` looks at everything that `ai` stands on
     ");
     let task = sandbox.show(&id);

@@ -107,7 +107,9 @@ fn went_on(sandbox: &Sandbox, id: &str, stderr: &str) {
         "the files are as they were left"
     );
     assert!(
-        stderr.contains(&format!("goes on with session s-1 of run {first}")),
+        stderr
+            .lines()
+            .any(|line| line == format!("run {id}.2: goes on with session s-1 of run {first}")),
         "{stderr}"
     );
     let run = sandbox.last_run(id);

@@ -205,7 +205,7 @@ fn an_agent_that_takes_its_worktree_away_hides_nothing() {
     run [RUN]: teller on branch ai/[TASK]/1, for main
     sandbox of [RUN]: none, network on
     warning: files of the main checkout changed during the run: README.md
-    run [RUN]: could not be seen through: cannot look at the worktree [PATH]/home/.cache/ai/repo-[PLACES]/worktrees/w1: it is gone
+    run [RUN]: could not be seen through
     error: cannot look at the worktree [PATH]/home/.cache/ai/repo-[PLACES]/worktrees/w1: it is gone
       next: mend it, then do it again; `ai doctor` looks at everything that `ai` stands on
     ");

@@ -5,7 +5,7 @@ use super::lexer;
 use super::tree::{Tree, Violation};
 
 /// How many questions for some words there are. Lower it when you have taken some away.
-const MOST: usize = 56;
+const MOST: usize = 49;
 
 /// More `.contains(` in the tests of the command line than there were.
 pub fn partial_outcomes(tree: &Tree) -> Vec<Violation> {

@@ -7,6 +7,7 @@ use crate::app::exit;
 use crate::cli::answer::AcceptAnswer;
 use crate::cli::cmd::backup;
 use crate::cli::context::{Context, Outcome};
+use crate::ops::refusal::Refusal;
 use crate::ops::{accept, reject};
 use crate::store::Access;
 
@@ -36,7 +37,7 @@ pub(super) fn accept(args: &AcceptArgs, context: &mut Context) -> Outcome {
         .as_ref()
         .is_some_and(|reason| reason.trim().is_empty())
     {
-        return Err(AppError::usage("an override needs a reason"));
+        return Err(Refusal::no_reason(&format!("ai accept {}", args.id)).into());
     }
     let world = context.world()?;
     let store = context.store(Access::Write)?;

@@ -13,6 +13,7 @@ use crate::cli::answer::RunAnswer;
 use crate::cli::cmd::backup;
 use crate::cli::context::{Context, Outcome};
 use crate::config::Notify;
+use crate::domain::error_class::ErrorClass;
 use crate::domain::ids::TaskId;
 use crate::domain::sandbox::SandboxWish;
 use crate::domain::verdict::{self, Lifecycle};
@@ -60,7 +61,7 @@ pub(super) fn run(args: &RunArgs, context: &mut Context) -> Outcome {
     let (report, notices) = one(args, context)?;
     show(&report, context);
     finish(&report, &notices, context);
-    Ok(code(&report))
+    Ok(exit::of_run(report.outcome, report.cell.lifecycle))
 }
 
 /// Runs one task.
@@ -91,7 +92,7 @@ fn answer(args: &RunArgs, context: &mut Context) -> u8 {
             warn(&report, context);
             context.ui.object(&batch::ChildAnswer::of_run(&report));
             finish(&report, &notices, context);
-            code(&report)
+            exit::of_run(report.outcome, report.cell.lifecycle)
         }
         Err(error) => {
             let answer = batch::ChildAnswer::of_error(&error.message, error.hint.as_deref());
@@ -204,26 +205,17 @@ fn row(line: &batch::Line) -> Vec<String> {
         (Some(agent), None) => agent.clone(),
         (None, _) => "-".to_owned(),
     };
-    let outcome = line.outcome.as_deref().unwrap_or("not started");
+    let outcome = match (&line.outcome, &line.run) {
+        (Some(outcome), _) => outcome,
+        (None, None) => "not started",
+        (None, Some(_)) if line.code == ErrorClass::Interrupted.code() => "stopped",
+        (None, Some(_)) => "cut off",
+    };
     let run = line.run.as_deref().unwrap_or(line.task.as_str());
     [run, agent.as_str(), outcome, &line.status, &line.title]
         .iter()
         .map(|cell| one_line(cell))
         .collect()
-}
-
-fn code(report: &RunReport) -> u8 {
-    use verdict::Outcome as O;
-    match report.outcome {
-        O::ReadyForReview | O::Unverified => exit::OK,
-        O::NeedsApproval => exit::APPROVAL,
-        O::Denied => exit::DENIED,
-        O::SendBackChecks | O::NeedsRecheck | O::SendBackNoChanges => exit::NOT_PROVEN,
-        O::SendBackConflict => exit::CONFLICT,
-        O::RetryUncounted if report.cell.lifecycle == Lifecycle::Quota => exit::TRY_LATER,
-        O::RetryUncounted if report.cell.lifecycle == Lifecycle::Parked => exit::APPROVAL,
-        O::Retry | O::RetryUncounted | O::Environment => exit::FAILED,
-    }
 }
 
 fn warn(report: &RunReport, context: &mut Context) {

@@ -197,11 +197,17 @@ fn tell_saved(saved: &Saved, context: &mut Context) {
                 "  or files:    git restore --source={reference} -- PATH"
             ));
         }
-        None => {
-            _ = context.ui.line(&format!(
+        None if saved.left_behind.is_empty() => {
+            context.ui.line(&format!(
                 "{}  nothing to save: all of it stands on branches",
                 saved.slot
-            ))
+            ));
+        }
+        None => {
+            context.ui.line(&format!(
+                "{}  nothing was saved: what does not stand on branches cannot be",
+                saved.slot
+            ));
         }
     }
     for left in &saved.left_behind {
@@ -427,7 +433,7 @@ fn item_row(item: &Item, verb: &str) -> String {
         "{verb:<9} {} {}{bytes}: {}{back}",
         item.kind.name(),
         one_line(&item.name),
-        one_line(&item.why)
+        one_line(&item.why.to_string())
     )
 }
 

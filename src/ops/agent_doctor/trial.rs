@@ -9,6 +9,7 @@ use crate::base::text::one_line;
 use crate::base::{fs, id};
 use crate::connector::api::Connector;
 use crate::connector::dialogue::{AskedCall, ToolGate, ToolRuling};
+use crate::connector::guides::ProjectGuides;
 use crate::domain::aftermath::TreeChange;
 use crate::domain::agent::{Agent, Name};
 use crate::domain::agent_event::{FailureClass, StreamOutcome};
@@ -125,6 +126,8 @@ impl Place {
             crew: &AssignedAgent {
                 agent,
                 connector,
+                // Its repository is made for the trial, and has none.
+                guides: ProjectGuides::default(),
                 ledger: Arc::default(),
             },
             label: &format!("{label}.0"),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::{fs, id};
 use crate::connector::api::Connector;
+use crate::connector::guides::ProjectGuides;
 use crate::domain::actor::{Actor, ActorKind, Incarnation};
 use crate::domain::aftermath::CutOffBy;
 use crate::domain::agent::{Agent, Name};
@@ -201,6 +202,7 @@ impl CommandCx<'_> {
         let crew = AssignedAgent {
             agent,
             connector,
+            guides: ProjectGuides::of(self.connectors, connector.describe()),
             ledger: Arc::default(),
         };
         Drive { live, crew }.see_through(store, &choice.trace)
@@ -292,17 +294,17 @@ impl Drive<'_> {
         } else {
             CutOffBy::Machine
         };
-        let (summary, why) = match self.live.cancel.reason() {
-            Some(StopReason::Interrupted | StopReason::Shutdown) => {
-                ("stopped by a person".to_owned(), None)
-            }
-            Some(StopReason::LeaseLost) => ("stopped: its lease was lost".to_owned(), Some(error)),
-            _ => (
-                format!(
-                    "could not be seen through: {}",
-                    self.live.world.redactor().redact_text(&error.to_string())
-                ),
-                Some(error),
+        let reason = self.live.cancel.reason();
+        let (said, why) = match &reason {
+            Some(StopReason::Interrupted | StopReason::Shutdown) => ("stopped by a person", None),
+            Some(StopReason::LeaseLost) => ("stopped: its lease was lost", Some(error)),
+            _ => ("could not be seen through", Some(error)),
+        };
+        let summary = match (&reason, &why) {
+            (Some(StopReason::LeaseLost), _) | (_, None) => said.to_owned(),
+            (_, Some(error)) => format!(
+                "{said}: {}",
+                self.live.world.redactor().redact_text(&error.to_string())
             ),
         };
         let kept = salvage::keep(self.live.world, self.live.repo, run);
@@ -314,7 +316,8 @@ impl Drive<'_> {
         });
         self.live
             .world
-            .say(&format!("run {}: {summary}{}", run.id, kept.clause()));
+            .say(&format!("run {}: {said}{}", run.id, kept.clause()));
+        // The reason is the command's error, which is told once.
         match (ended, why) {
             (Err(also), None) => also,
             // The run is found dead and recovered by the next command; what went wrong first is
@@ -366,7 +369,8 @@ fn findings(
     }
     failpoint::hit("worktree")?;
     worktree::bring_work(live.repo, &live.started.run, &slot, &shadow)?;
-    prompt::write(live, &slot, session::session(&live.started.run))?;
+    let session = session::session(&live.started.run);
+    prompt::write(live, &slot, session, &crew.guides)?;
     let taken_up = take_up::take_up(live, store, &shadow)?;
     // A checkout in which a person works is provisioned.
     if taken_up.is_none() && !in_place {

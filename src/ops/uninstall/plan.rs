@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::base::{fs, hash};
 use crate::config;
 use crate::domain::run::Run;
+use crate::domain::uninstalling::{self, InIndex, WrittenFile};
 use crate::git::cmd::NulFields;
 use crate::git::worktree::{PoolLimits, SlotState, WorktreePool};
 use crate::git::{Repo, RepoLocation, WorktreeOwner};
@@ -173,21 +174,26 @@ fn files(
             .unwrap_or(&path)
             .to_string_lossy()
             .into_owned();
-        let digest = || fs::read_capped(&path, 1 << 20).map(|bytes| hash::sha256_hex(&bytes));
-        let why = if tracked.contains(&name) {
-            "it is committed, or about to be"
-        } else if !written.contains_key(&name) {
-            "`ai init` did not write it"
-        } else if digest().map_err(StoreError::from)? != written[&name] {
-            "it was changed since `ai init` wrote it"
+        let (index, then) = if tracked.contains(&name) {
+            (InIndex::Yes, None)
         } else {
-            plan.removes.push(path);
-            continue;
+            (InIndex::No, written.get(&name))
         };
-        plan.keeps.push(KeptItem {
-            path: name,
-            why: why.to_owned(),
-        });
+        // What stays in any case need not be read.
+        let now = match then {
+            Some(_) => {
+                hash::sha256_hex(&fs::read_capped(&path, 1 << 20).map_err(StoreError::from)?)
+            }
+            None => String::new(),
+        };
+        let file = then.map(|then| WrittenFile { then, now: &now });
+        match uninstalling::why_it_stays(index, file) {
+            None => plan.removes.push(path),
+            Some(why) => plan.keeps.push(KeptItem {
+                path: name,
+                why: why.to_owned(),
+            }),
+        }
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ mod find;
 mod hand_in;
 mod list;
 mod prune;
+mod prune_reason;
 mod pruned;
 mod rescue;
 

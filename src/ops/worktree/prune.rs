@@ -21,6 +21,7 @@ use crate::ops::run::checks::place;
 use crate::ops::run::recovery::salvage::rescue_slot;
 use crate::ops::uninstall::refs::{is_checked_out, is_run_branch};
 use crate::ops::worktree::list::{self, ListedWorktree, Use};
+use crate::ops::worktree::prune_reason::{PruneReason, Settled};
 use crate::ops::worktree::pruned;
 use crate::ops::world::World;
 use crate::store::Store;
@@ -55,7 +56,7 @@ impl Kind {
 }
 
 /// One thing that was looked at.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Item {
     /// Its kind.
     pub kind: Kind,
@@ -64,7 +65,7 @@ pub struct Item {
     /// True where it goes, or is gone.
     pub removes: bool,
     /// The reason why it goes or stays.
-    pub why: String,
+    pub why: PruneReason,
     /// Its size on the disk, in bytes; null where that is next to nothing.
     pub bytes: Option<u64>,
     /// The command that brings it back; null where it stays, or was kept for long enough.
@@ -149,7 +150,7 @@ impl PruneScene<'_> {
             Use::Working | Use::Adopted | Use::Odd => Fate::Stays(slot.state.clone()),
             Use::Idle => idle.fate(&self.ages, self.now_ms, || self.saved_on(slot)),
         };
-        let (removes, why) = settled(fate);
+        let Settled { removes, why } = fate.into();
         let back = removes.then(|| "the next run makes it anew".to_owned());
         Item {
             kind: Kind::Worktree,
@@ -188,7 +189,7 @@ impl PruneScene<'_> {
                 continue;
             }
             let fate = match self.stood_on(&name, going)? {
-                Some(place) => Fate::Stays(place),
+                Some(place) => Fate::Stays(place).into(),
                 None => self.may_go(store, rest, &oid)?,
             };
             items.push(self.reference(Kind::Branch, name, oid, fate));
@@ -226,8 +227,8 @@ impl PruneScene<'_> {
         Ok(items)
     }
 
-    fn reference(&self, kind: Kind, name: String, oid: Oid, fate: Fate) -> Item {
-        let (removes, why) = settled(fate);
+    fn reference(&self, kind: Kind, name: String, oid: Oid, fate: Settled) -> Item {
+        let Settled { removes, why } = fate;
         let back = removes.then(|| pruned::way_back(&name, self.now_ms));
         Item {
             kind,
@@ -242,7 +243,7 @@ impl PruneScene<'_> {
 
     /// Decides about a reference named `<task>/<epoch>`, which goes where its task has ended and
     /// its work is merged.
-    fn may_go(&self, store: &mut dyn Store, rest: &str, oid: &Oid) -> Result<Fate, OpError> {
+    fn may_go(&self, store: &mut dyn Store, rest: &str, oid: &Oid) -> Result<Settled, OpError> {
         let (task, epoch) = rest.split_once('/').unwrap_or((rest, ""));
         let epoch = epoch.split('-').next().unwrap_or_default();
         let found = store.read(|tx| tx.task(&TaskId(task.to_owned())))?;
@@ -253,11 +254,10 @@ impl PruneScene<'_> {
     }
 
     /// Decides about work that stands in a branch into which work goes, or does not.
-    fn is_merged(&self, run: Option<&Run>, oid: &Oid) -> Fate {
+    fn is_merged(&self, run: Option<&Run>, oid: &Oid) -> Settled {
         match self.targets(run) {
-            Ok(targets) => self.merged_into(&targets, oid),
-            // The list shows why a thing stays: here since nobody can tell.
-            Err(error) => Fate::Stays(error.to_string()),
+            Ok(targets) => self.merged_into(&targets, oid).into(),
+            Err(error) => error.into(),
         }
     }
 
@@ -313,7 +313,7 @@ impl PruneScene<'_> {
 
     fn kept_item(&self, path: &std::path::Path) -> Item {
         let since = fs::modified_ms(path).unwrap_or(self.now_ms);
-        let (removes, why) = settled(pruning::of_kept(since, &self.ages, self.now_ms));
+        let Settled { removes, why } = pruning::of_kept(since, &self.ages, self.now_ms).into();
         let to = pruned::kept_dir(self.world, path, self.now_ms);
         let back = removes.then(|| format!("mv {} {}", to.display(), path.display()));
         let name = self.world.below_state(path);
@@ -349,7 +349,7 @@ impl PruneScene<'_> {
 }
 
 fn expired(name: String, fate: Fate, bytes: Option<u64>, oid: Option<Oid>) -> Item {
-    let (removes, why) = settled(fate);
+    let Settled { removes, why } = fate.into();
     Item {
         kind: Kind::Pruned,
         name,
@@ -358,13 +358,6 @@ fn expired(name: String, fate: Fate, bytes: Option<u64>, oid: Option<Oid>) -> It
         bytes,
         back: None,
         oid,
-    }
-}
-
-fn settled(fate: Fate) -> (bool, String) {
-    match fate {
-        Fate::Goes(why) => (true, why),
-        Fate::Stays(why) => (false, why),
     }
 }
 
@@ -385,7 +378,7 @@ pub fn carry_out(world: &World, repo: &Repo, store: &mut dyn Store, plan: PruneP
     for item in items.iter_mut().filter(|item| item.removes) {
         if let Err(error) = remove(world, repo, store, item, now_ms) {
             (item.removes, item.back) = (false, None);
-            item.why = error.to_string();
+            item.why = PruneReason::Failed(error);
         }
     }
     items

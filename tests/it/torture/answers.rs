@@ -105,7 +105,7 @@ fn exits(answer: &Answer, findings: &mut Findings) {
         (_, None) => true,
         (_, Some(0)) => answer.said.is_none(),
         (_, Some(75)) => true,
-        ("claim", Some(code)) => [3, 4].contains(&code),
+        ("claim", Some(code)) => matches!(code, 3 | 4),
         (_, Some(code)) => code == 7,
     };
     findings.check(expected, Promise::Exit, || {

@@ -2,7 +2,6 @@
 
 use clap::Args;
 
-use crate::app::error::AppError;
 use crate::app::exit;
 use crate::app::token;
 use crate::base::text::multi_line;
@@ -11,6 +10,7 @@ use crate::domain::lease::Token;
 use crate::domain::task::Proof;
 use crate::ops::error::OpError;
 use crate::ops::finish::{self, Changed, Ending, Right};
+use crate::ops::refusal::Refusal;
 use crate::ops::worktree::{self, Adoption};
 use crate::ops::{cx, prove, tokens};
 use crate::store::{Access, Store};
@@ -70,7 +70,7 @@ pub(super) fn run(args: &DoneArgs, context: &mut Context) -> Outcome {
     }
     let (proof, evidence, changed) = match &args.overridden {
         Some(reason) if reason.trim().is_empty() => {
-            return Err(AppError::usage("an override needs a reason"));
+            return Err(Refusal::no_reason(&format!("ai task done {id}")).into());
         }
         Some(reason) => (
             Proof::Overridden {

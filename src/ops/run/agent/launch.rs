@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::base::{fs, id};
 use crate::connector::api::Connector;
 use crate::connector::dialogue::ToolGate;
+use crate::connector::guides::ProjectGuides;
 use crate::connector::launch::{LaunchPlan, LaunchRequest, SessionChoice};
 use crate::connector::manifest::Manifest;
 use crate::domain::agent::{Agent, Name};
@@ -44,6 +45,8 @@ pub(crate) struct AssignedAgent<'a> {
     pub(crate) agent: &'a Agent,
     /// Its connector.
     pub(crate) connector: &'a dyn Connector,
+    /// What the project may keep for it.
+    pub(crate) guides: ProjectGuides,
     /// The account of what it uses.
     pub(crate) ledger: Arc<Ledger>,
 }

@@ -240,10 +240,6 @@ fn set_up(process: &CheckProcess<'_>, logs: &CheckLogs) -> Result<Option<String>
         fs::remove_file(&log)?;
         return Ok(None);
     }
-    let end = &ended.process;
-    let why = end
-        .trouble()
-        .or_else(|| Some(format!("exit code {}", end.code()?)));
     let last = String::from_utf8_lossy(&fs::read_capped(&log, cap)?).into_owned();
     let last = last
         .lines()
@@ -251,7 +247,7 @@ fn set_up(process: &CheckProcess<'_>, logs: &CheckLogs) -> Result<Option<String>
         .find(|line| !line.trim().is_empty())
         .map(one_line)
         .unwrap_or_default();
-    let why = why.unwrap_or_else(|| "it did not succeed".to_owned());
+    let why = ended.process.failure();
     let said = if last.is_empty() {
         String::new()
     } else {

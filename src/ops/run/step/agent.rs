@@ -168,7 +168,7 @@ fn ask(
             run.id, resumed.session
         ));
         live.files.set_logs_aside()?;
-        prompt::write(live, place.slot, SessionChoice::New)?;
+        prompt::write(live, place.slot, SessionChoice::New, &crew.guides)?;
         order.resumed = None;
         let planted = end.reach.planted;
         end = launch(world, &order, &mut gate, &live.cancel)?;

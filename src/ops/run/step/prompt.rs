@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::base::fs;
+use crate::connector::guides::ProjectGuides;
 use crate::connector::launch::SessionChoice;
 use crate::domain::path_lock::LockMode;
 use crate::domain::run::Resumed;
@@ -17,7 +18,7 @@ pub struct Around<'a> {
     /// Commands of the checks, by name.
     pub checks: &'a [(String, String)],
     /// Files of the project that agents should read.
-    pub pointers: &'a [&'a str],
+    pub pointers: &'a [String],
     /// The part of an interrupted attempt that the agent finds.
     pub found: Found,
 }
@@ -33,15 +34,19 @@ pub enum Found {
     OwnSession,
 }
 
-/// Files that projects keep for agents; those that exist are named in the prompt.
-pub const POINTERS: [&str; 4] = ["AGENTS.md", "CLAUDE.md", "CONTRIBUTING.md", "GEMINI.md"];
-
-/// The pointers that exist in a worktree.
-pub fn pointers(worktree: &Path) -> Vec<&'static str> {
-    POINTERS
-        .into_iter()
+/// The guides that exist in a worktree: files with instructions, then directories of skills.
+fn pointers(guides: &ProjectGuides, worktree: &Path) -> Vec<String> {
+    let files = guides.files.iter();
+    let mut found: Vec<String> = files
         .filter(|name| worktree.join(name).is_file())
-        .collect()
+        .cloned()
+        .collect();
+    for dir in &guides.skill_dirs {
+        if worktree.join(dir).is_dir() {
+            found.push(format!("{dir}/ (skills: each directory has a SKILL.md)"));
+        }
+    }
+    found
 }
 
 /// Writes the prompt of a run into its directory, without secrets.
@@ -49,6 +54,7 @@ pub(crate) fn write(
     live: &RunCx<'_>,
     slot: &Slot,
     session: SessionChoice<'_>,
+    guides: &ProjectGuides,
 ) -> Result<(), OpError> {
     let plans = CheckPlan::of(&live.started.task, &live.world.config)?;
     let checks: Vec<(String, String)> = plans
@@ -62,7 +68,7 @@ pub(crate) fn write(
     };
     let around = Around {
         checks: &checks,
-        pointers: &pointers(&slot.path),
+        pointers: &pointers(guides, &slot.path),
         found,
     };
     let text = live
@@ -164,4 +170,36 @@ fn earlier(task: &Task) -> String {
         ));
     }
     parts.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::registry::ConnectorRegistry;
+    use crate::store::testing::task;
+
+    #[test]
+    fn the_prompt_names_what_the_project_keeps_for_agents_and_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["CLAUDE.md", "CONTRIBUTING.md", "QWEN.md", "NOTES.md"] {
+            std::fs::write(dir.path().join(name), "x").unwrap();
+        }
+        for skills in [".agents/skills", ".claude/skills"] {
+            std::fs::create_dir_all(dir.path().join(skills)).unwrap();
+        }
+        let known = ConnectorRegistry::shipped();
+        let codex = ProjectGuides::of(&known, known.get("codex").unwrap().describe());
+        let around = Around {
+            checks: &[],
+            pointers: &pointers(&codex, dir.path()),
+            found: Found::Nothing,
+        };
+        let text = assemble(&task("a"), &around);
+        let (_, read_first) = text.split_once("## Read first\n\n").unwrap();
+        let (read_first, _) = read_first.split_once("\n\n").unwrap();
+        assert_eq!(
+            read_first,
+            "- CLAUDE.md\n- CONTRIBUTING.md\n- QWEN.md\n- .claude/skills/ (skills: each directory has a SKILL.md)"
+        );
+    }
 }

@@ -208,11 +208,9 @@ fn setup(
     if *end == (ProcessEnd::Exited { code: 0 }) {
         return Ok(());
     }
-    let why = end
-        .trouble()
-        .unwrap_or_else(|| "it did not succeed".to_owned());
     let text = format!(
-        "the setup command failed: {why}; its output is in {}",
+        "the setup command (`runs.setup`) failed: {}; its output is in {}",
+        end.failure(),
         log.log.display()
     );
     Err(Refusal::Environment(text).into())
