@@ -41,6 +41,11 @@ impl RepoPath {
             .map(|(at, _)| &self.0[..at])
     }
 
+    /// True for a file in which Git looks for attributes.
+    pub fn is_rule_file(&self) -> bool {
+        self.0.rsplit(|b| *b == b'/').next() == Some(b".gitattributes")
+    }
+
     /// True where checking the path out could write into a `.git` of some file system: HFS+ ignores
     /// some characters, NTFS ends names at dots, blanks and colons and knows `git~1`. Git refuses
     /// such paths in an index; so do we, by name.

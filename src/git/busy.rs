@@ -16,6 +16,18 @@ const SIGNS: [(&str, &str); 7] = [
     ),
 ];
 
+/// The number of signs, from the first, that tell of changes half made.
+const HALF_MADE: usize = 5;
+
+/// Names the operation that left changes half made in the checkout with this git directory; `None`
+/// where nothing did.
+pub fn unfinished(git_dir: &Path) -> Option<&'static str> {
+    SIGNS[..HALF_MADE]
+        .iter()
+        .find(|(file, _)| git_dir.join(file).exists())
+        .map(|(_, what)| *what)
+}
+
 /// Names the unfinished operation in the checkout with this git directory; `None` where nothing is.
 pub fn going_on(git_dir: &Path) -> Option<&'static str> {
     SIGNS

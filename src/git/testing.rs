@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::cmd::Git;
 use super::discover::discover;
 use super::oid::Oid;
-use super::repo::{CommitIdentity, Repo};
+use super::repo::{CommitIdentity, Head, Repo};
 use super::shadow::ShadowRepo;
-use super::snapshot::{Snapshot, SnapshotLimits};
+use super::snapshot::{OwnState, Snapshot, SnapshotError, SnapshotLimits, TreeLook};
 use super::worktree::{
     ClearedSlot, FreshSlot, KnownRescue, PoolLimits, RescueAs, RescueResult, Slot, SlotStart,
     WorktreeError, WorktreePool,
@@ -178,9 +178,16 @@ impl Run {
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
-        self.shadow
-            .snapshot(&self.slot.path, &self.base_tree, SnapshotLimits::default())
+        self.snapshot_by(&self.shadow, SnapshotLimits::default())
             .unwrap()
+    }
+
+    pub(crate) fn snapshot_by(
+        &self,
+        shadow: &ShadowRepo,
+        limits: SnapshotLimits,
+    ) -> Result<Snapshot, SnapshotError> {
+        look(&self.repo, (shadow, &self.slot), &self.base_tree, limits)
     }
 
     /// Runs Git in the worktree as the agent itself would.
@@ -212,6 +219,26 @@ impl Run {
         };
         self.pool().reuse(cleared, &fresh)
     }
+}
+
+/// Looks at a slot as a run does.
+pub(crate) fn look(
+    repo: &Repo,
+    (shadow, slot): (&ShadowRepo, &Slot),
+    base: &Oid,
+    limits: SnapshotLimits,
+) -> Result<Snapshot, SnapshotError> {
+    let head = slot.head(repo).ok();
+    shadow.snapshot(&TreeLook {
+        root: &slot.path,
+        base,
+        attributes: base,
+        own: Some(OwnState {
+            index: &slot.admin.join("index"),
+            head: head.as_ref().and_then(Head::commit),
+        }),
+        limits,
+    })
 }
 
 pub(crate) fn pool(repo: &Repo) -> WorktreePool<'_> {

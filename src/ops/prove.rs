@@ -10,7 +10,7 @@ use crate::domain::ids::{RunId, TaskId};
 use crate::domain::task::{Proof, Task};
 use crate::domain::verdict::Verification;
 use crate::git::shadow::ShadowRepo;
-use crate::git::snapshot::SnapshotLimits;
+use crate::git::snapshot::{OwnState, SnapshotLimits, TreeLook};
 use crate::git::{Head, Oid, Repo};
 use crate::ops::error::OpError;
 use crate::ops::finish::Changed;
@@ -250,7 +250,17 @@ fn snapshot(world: &World, repo: &Repo, top: &Path) -> Result<(Oid, Option<Oid>)
         None => shadow.format().empty_tree(),
     };
     shadow.adopt(top, &base, &base)?;
-    let snapshot = shadow.snapshot(top, &base, SnapshotLimits::default())?;
+    let index = git_dir.join("index");
+    let snapshot = shadow.snapshot(&TreeLook {
+        root: top,
+        base: &base,
+        attributes: &base,
+        own: Some(OwnState {
+            index: &index,
+            head: commit.as_ref(),
+        }),
+        limits: SnapshotLimits::default(),
+    })?;
     for left in snapshot.left_behind() {
         world.say(&format!("warning: {left}"));
     }

@@ -146,12 +146,18 @@ fn planted_settings_do_not_run() {
     ] {
         sandbox.git(&["config", key, evil.to_str().unwrap()]);
     }
-    sandbox.write(".gitattributes", "* filter=x\n");
+    sandbox.write(".gitattributes", "*.veiled filter=x\n");
     sandbox.write("work.txt", "x");
-    sandbox.ai_ok(&["task", "done", &id]);
+    sandbox.write("work.veiled", "x");
+    let told = sandbox.ai_ok(&["task", "done", &id]);
+    snapshot!(told.stderr, @"
+    warning: work.veiled goes through filter x, which ai does not run; it is not taken (commit it with git)
+    check unit: test -f work.txt
+    check unit: passed
+    ");
     assert!(!sandbox.base().join("ran").exists());
     // They would have run, had anybody let them.
-    sandbox.git(&["add", "work.txt"]);
+    sandbox.git(&["add", "work.veiled"]);
     assert!(sandbox.base().join("ran").exists());
 }
 

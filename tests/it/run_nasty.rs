@@ -519,7 +519,7 @@ fn nothing_that_it_plants_runs() {
          git config filter.x.clean \"$BASE/evil\"; git config filter.x.smudge \"$BASE/evil\"; git config filter.x.process \"$BASE/evil\"\n\
          git config merge.x.driver \"$BASE/evil\"; git config gpg.program \"$BASE/evil\"; git config commit.gpgsign true\n\
          git config diff.x.textconv \"$BASE/evil\"; git config diff.x.command \"$BASE/evil\"; git config uploadpack.packObjectsHook \"$BASE/evil\"\n\
-         printf '* filter=x diff=x merge=x\\n' > .gitattributes; mkdir -p hooks; cp \"$BASE/evil\" hooks/post-checkout; cp \"$BASE/evil\" hooks/pre-commit\n\
+         printf '* diff=x merge=x\\n*.veiled filter=x\\n' > .gitattributes; echo work > work.veiled; mkdir -p hooks; cp \"$BASE/evil\" hooks/post-checkout; cp \"$BASE/evil\" hooks/pre-commit\n\
          rm -f \"$BASE/planted-ran\"; echo work > work.txt";
     let came = Came::of(script);
     let marker = came.sandbox.base().join("planted-ran");
@@ -554,6 +554,19 @@ fn nothing_that_it_plants_runs() {
     // It would have run, had anybody let it.
     came.sandbox.try_git(&came.sandbox.root(), &["status"]);
     assert!(marker.exists(), "nothing was planted");
+}
+
+#[test]
+fn a_conflict_that_it_leaves_is_no_end() {
+    let came = Came::of(
+        "g() { git -c user.name=A -c user.email=a@b \"$@\"; }\n\
+         g checkout -q --detach; echo side > work.txt; g add work.txt; g commit -qm side; SIDE=$(g rev-parse HEAD)\n\
+         g checkout -q -; echo mine > work.txt; g add work.txt; g commit -qm mine; g merge $SIDE; true",
+    );
+    snapshot!(came.report["summary"], @r#""the attempt did not get to its end: it ended before its work was whole: a merge is going on, conflicts are not resolved in work.txt""#);
+    // What it wrote stands on its branch, for the next attempt.
+    snapshot!(came.kept("work.txt").lines().next().unwrap_or_default(), @"<<<<<<< HEAD");
+    came.and_the_next_run_is_good();
 }
 
 #[test]

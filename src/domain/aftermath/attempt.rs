@@ -20,6 +20,8 @@ pub struct AttemptEnd<'a> {
     pub parked: Option<&'a Parked>,
     /// The signs by which it was found to have stalled.
     pub stall: &'a [String],
+    /// The merge, rebase or conflict in the middle of which it ended, in words.
+    pub unfinished: Option<&'a str>,
 }
 
 /// The difference of an attempt's tree from the one that it started from.
@@ -51,6 +53,7 @@ impl AttemptEnd<'_> {
         stopped: None,
         parked: None,
         stall: &[],
+        unfinished: None,
     };
 
     /// The place of this end on the verdict table's first axis.
@@ -80,6 +83,11 @@ impl AttemptEnd<'_> {
             return Lifecycle::Parked;
         }
         match (self.stream, change) {
+            (StreamOutcome::Completed | StreamOutcome::Refused { .. }, _)
+                if self.unfinished.is_some() =>
+            {
+                Lifecycle::Failed
+            }
             (StreamOutcome::Quota { .. }, _) => Lifecycle::Quota,
             (StreamOutcome::Auth { .. }, _) => Lifecycle::Auth,
             (StreamOutcome::Completed | StreamOutcome::Refused { .. }, TreeChange::Nothing) => {
@@ -129,6 +137,10 @@ impl AttemptEnd<'_> {
         if let Some(trouble) = self.process.trouble() {
             return trouble;
         }
+        let half_done = || {
+            self.unfinished
+                .map(|what| format!("it ended before its work was whole: {what}"))
+        };
         match self.stream {
             StreamOutcome::Failed { message, .. } | StreamOutcome::Auth { message } => {
                 message.clone()
@@ -136,12 +148,11 @@ impl AttemptEnd<'_> {
             StreamOutcome::Quota { .. } => {
                 "rate limit or quota: the provider asks to come back later".to_owned()
             }
-            StreamOutcome::Refused { denials } => {
-                format!("denied: {}", counted(denials.len(), "tool call"))
-            }
+            StreamOutcome::Refused { denials } => half_done()
+                .unwrap_or_else(|| format!("denied: {}", counted(denials.len(), "tool call"))),
             StreamOutcome::Truncated => "its output ended without a result".to_owned(),
             StreamOutcome::NoResult => "its output was not understood".to_owned(),
-            StreamOutcome::Completed => String::new(),
+            StreamOutcome::Completed => half_done().unwrap_or_default(),
         }
     }
 }

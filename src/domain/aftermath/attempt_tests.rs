@@ -50,6 +50,7 @@ fn end<'a>(process: &'a ProcessEnd, stream: &'a StreamOutcome) -> AttemptEnd<'a>
         stopped: None,
         parked: None,
         stall: &[],
+        unfinished: None,
     }
 }
 
@@ -219,6 +220,7 @@ fn a_question_is_told_before_a_stall_and_a_stall_before_the_process() {
     );
     let stalled = AttemptEnd {
         stall: &stall,
+        unfinished: None,
         ..end(&ProcessEnd::OutOfMemory, &QUOTA)
     };
     assert_eq!(

@@ -16,6 +16,7 @@ const END: AttemptEnd<'static> = AttemptEnd {
     stopped: None,
     parked: None,
     stall: &[],
+    unfinished: None,
 };
 
 /// An attempt of three that ended in this way and left nothing.

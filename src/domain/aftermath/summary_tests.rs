@@ -15,6 +15,7 @@ fn end(stream: &StreamOutcome) -> AttemptEnd<'_> {
         stopped: None,
         parked: None,
         stall: &[],
+        unfinished: None,
     }
 }
 

@@ -94,7 +94,7 @@ impl Git {
     }
 
     /// The environment that every command gets.
-    pub(super) fn base_env(&self) -> &[(OsString, OsString)] {
+    pub(in crate::git) fn base_env(&self) -> &[(OsString, OsString)] {
         &self.0.env
     }
 }

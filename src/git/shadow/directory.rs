@@ -64,12 +64,11 @@ impl ShadowRepo {
     /// saved everything before.
     pub fn renew(&self, repo: &Repo, root: &Path) -> Result<(), GitError> {
         let _guard = self.guard()?;
-        if self.is_primed() && settings::cone(&self.dir)? != settings::wanted_cone(repo)? {
-            self.forget()?;
-            let nothing = self.format.empty_tree();
-            self.in_tree(root, &nothing, ["read-tree", "--reset", "-u"])?
-                .arg(&nothing)
-                .run()?;
+        let other_part = || -> Result<bool, GitError> {
+            Ok(settings::cone(&self.dir)? != settings::wanted_cone(repo)?)
+        };
+        if self.is_primed() && (self.has_left_out() || other_part()?) {
+            self.take_down(root)?;
         }
         settings::write(repo, &self.dir)
     }
@@ -122,12 +121,32 @@ impl ShadowRepo {
             .work_tree(root)
             .env("GIT_OBJECT_DIRECTORY", &self.objects_dir)
             .env("GIT_INDEX_FILE", self.index_path());
-        let knows_source = self.git.version()? >= ATTRIBUTE_SOURCE;
-        Ok(if knows_source {
+        Ok(if self.reads_users_settings()? {
             command.env("GIT_ATTR_SOURCE", attributes)
         } else {
             command.isolated()
         })
+    }
+
+    /// True where attributes come from a trusted tree, so that filters of the user may run.
+    pub(super) fn reads_users_settings(&self) -> Result<bool, GitError> {
+        Ok(self.git.version()? >= ATTRIBUTE_SOURCE)
+    }
+
+    /// A command on the shadow's index and the tree at `root`, with the attributes that stand in
+    /// that tree, and without any filter that these could choose.
+    pub(in crate::git) fn in_tree_as_it_is<S: AsRef<OsStr>>(
+        &self,
+        root: &Path,
+        args: impl IntoIterator<Item = S>,
+    ) -> GitCommand {
+        self.git
+            .command(args)
+            .git_dir(&self.dir)
+            .work_tree(root)
+            .env("GIT_OBJECT_DIRECTORY", &self.objects_dir)
+            .env("GIT_INDEX_FILE", self.index_path())
+            .isolated()
     }
 
     /// True for a partial clone, in which objects can be missing.

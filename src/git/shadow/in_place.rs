@@ -64,7 +64,11 @@ impl ShadowRepo {
     /// left alone.
     pub fn put_back(&self, root: &Path, tree: &Oid) -> Result<(), GitError> {
         let _guard = self.guard()?;
+        if self.has_left_out() {
+            self.take_down(root)?;
+        }
         self.forget()?;
+        self.forget_other_rules()?;
         self.in_tree(root, tree, ["read-tree", "--reset", "-u"])?
             .arg(tree)
             .run()?;

@@ -11,6 +11,15 @@ use crate::git::error::GitError;
 use crate::git::oid::Oid;
 use crate::git::shadow::ShadowRepo;
 
+/// The file that holds the digest of the worktree's own index, once that is taken account of.
+const OWN_SEEN: &str = "own";
+/// The file that tells that some paths are marked as missing on purpose.
+const LEFT_OUT: &str = "left-out";
+/// The file that tells that rule files of the tree differ from those of the trusted one.
+const OTHER_RULES: &str = "other-rules";
+/// Largest index that is copied or compared.
+const INDEX_CAP: u64 = 1 << 30;
+
 impl ShadowRepo {
     /// The index file.
     pub fn index_path(&self) -> PathBuf {
@@ -21,6 +30,7 @@ impl ShadowRepo {
     pub fn checkout(&self, root: &Path, tree: &Oid) -> Result<(), GitError> {
         let _guard = self.guard()?;
         self.forget()?;
+        self.forget_marks()?;
         fs::remove_file(&self.index_path())?;
         self.in_tree(root, tree, ["read-tree", "-m", "-u"])?
             .arg(tree)
@@ -33,7 +43,9 @@ impl ShadowRepo {
     pub fn adopt(&self, root: &Path, tree: &Oid, attributes: &Oid) -> Result<(), GitError> {
         let _guard = self.guard()?;
         self.forget()?;
+        self.forget_marks()?;
         fs::remove_file(&self.index_path())?;
+        self.note_rules_of(tree, attributes)?;
         self.in_tree(root, attributes, ["read-tree"])?
             .arg(tree)
             .run()?;
@@ -81,6 +93,10 @@ impl ShadowRepo {
         }
         let _guard = self.guard()?;
         self.forget()?;
+        self.forget_marks()?;
+        for mark in [LEFT_OUT, OTHER_RULES] {
+            fs::copy_if_there(&from.dir.join(mark), &self.dir.join(mark))?;
+        }
         self.copy_index(&from.index_path(), &self.index_path())
     }
 
@@ -90,6 +106,7 @@ impl ShadowRepo {
     pub fn reset(&self, root: &Path, tree: &Oid) -> Result<(), GitError> {
         let _guard = self.guard()?;
         self.forget()?;
+        self.forget_other_rules()?;
         self.in_tree(root, tree, ["read-tree", "--reset", "-u"])?
             .arg(tree)
             .run()?;
@@ -104,6 +121,7 @@ impl ShadowRepo {
     pub fn reset_alone(&self, root: &Path, tree: &Oid, kept: &[String]) -> Result<(), GitError> {
         let _guard = self.guard()?;
         self.forget()?;
+        self.forget_other_rules()?;
         self.in_tree(root, tree, ["read-tree", "--reset", "-u"])?
             .arg(tree)
             .run()?;
@@ -143,6 +161,7 @@ impl ShadowRepo {
     pub fn bring(&self, root: &Path, base: &Oid, tree: &Oid) -> Result<(), GitError> {
         let _guard = self.guard()?;
         self.forget()?;
+        self.note_rules_of(tree, base)?;
         self.in_tree(root, base, ["read-tree", "--reset", "-u"])?
             .arg(tree)
             .run()?;
@@ -151,7 +170,6 @@ impl ShadowRepo {
 
     /// Copies an index atomically. Both are ours: an agent's index is never taken over.
     pub(in crate::git) fn copy_index(&self, from: &Path, to: &Path) -> Result<(), GitError> {
-        const INDEX_CAP: u64 = 1 << 30;
         Ok(fs::write_atomic(to, &fs::read_capped(from, INDEX_CAP)?)?)
     }
 
@@ -181,9 +199,92 @@ impl ShadowRepo {
         )?)
     }
 
-    /// Before the index changes: a crash in between must not leave a tree name that does not fit.
+    /// Before the index changes: a crash in between must not leave a tree name that does not fit, nor
+    /// the belief that another index is taken account of.
     pub(in crate::git) fn forget(&self) -> Result<(), GitError> {
+        fs::remove_file(&self.dir.join(OWN_SEEN))?;
         Ok(fs::remove_file(&self.dir.join("tree"))?)
+    }
+
+    /// The digest of the worktree's own index that this one takes account of.
+    pub(in crate::git) fn own_index_seen(&self) -> Result<Option<String>, GitError> {
+        Ok(fs::read_text_if_there(&self.dir.join(OWN_SEEN), 128)?)
+    }
+
+    /// Notes that this index takes account of the worktree's own one with that digest.
+    pub(in crate::git) fn note_own_index(&self, digest: &str) -> Result<(), GitError> {
+        Ok(fs::write_atomic(
+            &self.dir.join(OWN_SEEN),
+            digest.as_bytes(),
+        )?)
+    }
+
+    /// True where the index is these very bytes.
+    pub(in crate::git) fn is_index_of(&self, bytes: &[u8]) -> Result<bool, GitError> {
+        let path = self.index_path();
+        let is_as_long =
+            std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.len() == bytes.len() as u64);
+        Ok(is_as_long && fs::read_capped(&path, INDEX_CAP)? == bytes)
+    }
+
+    /// Marks paths of the index as missing on purpose.
+    pub(in crate::git) fn leave_out_of_disk(
+        &self,
+        root: &Path,
+        list: Vec<u8>,
+    ) -> Result<(), GitError> {
+        fs::write_atomic(&self.dir.join(LEFT_OUT), b"")?;
+        self.in_tree_as_it_is(root, ["update-index", "-z", "--skip-worktree", "--stdin"])
+            .input(list)
+            .run()
+            .map(drop)
+    }
+
+    /// True where rule files of the tree may differ from those of the trusted one.
+    pub(in crate::git) fn has_other_rules(&self) -> bool {
+        self.dir.join(OTHER_RULES).exists()
+    }
+
+    /// Notes that rule files of the tree differ from those of the trusted one.
+    pub(in crate::git) fn note_other_rules(&self) -> Result<(), GitError> {
+        Ok(fs::write_atomic(&self.dir.join(OTHER_RULES), b"")?)
+    }
+
+    /// Forgets it: the trusted tree stands there.
+    pub(super) fn forget_other_rules(&self) -> Result<(), GitError> {
+        Ok(fs::remove_file(&self.dir.join(OTHER_RULES))?)
+    }
+
+    /// Notes whether `tree`, which comes into the index, has other rule files than `trusted`.
+    fn note_rules_of(&self, tree: &Oid, trusted: &Oid) -> Result<(), GitError> {
+        let changed = self.changed_paths(trusted, tree)?;
+        if changed.iter().any(|change| change.path.is_rule_file()) {
+            self.note_other_rules()
+        } else {
+            self.forget_other_rules()
+        }
+    }
+
+    /// For an index that is made anew.
+    fn forget_marks(&self) -> Result<(), GitError> {
+        fs::remove_file(&self.dir.join(LEFT_OUT))?;
+        self.forget_other_rules()
+    }
+
+    /// True where the index believes of files that they are missing on purpose, by the word of who
+    /// worked there.
+    pub(super) fn has_left_out(&self) -> bool {
+        self.dir.join(LEFT_OUT).exists()
+    }
+
+    /// Takes every file away that the index knows, and with them what it believes.
+    pub(super) fn take_down(&self, root: &Path) -> Result<(), GitError> {
+        self.forget()?;
+        let nothing = self.format.empty_tree();
+        self.in_tree(root, &nothing, ["read-tree", "--reset", "-u"])?
+            .arg(&nothing)
+            .run()?;
+        Ok(fs::remove_file(&self.dir.join(LEFT_OUT))?)
     }
 }
 

@@ -6,8 +6,8 @@
 //! repository), its own index and no references; it shares only the object store of the main
 //! repository, into which it writes, so that what it makes can be referenced there at once.
 //!
-//! Attributes come from a named trusted tree (Git 2.41 and newer), so an agent's `.gitattributes`
-//! can neither choose a filter of the user (LFS) nor change line ends. Older Git gets no user
+//! Where a filter of the user (LFS) could run, attributes come from a named trusted tree (Git 2.41
+//! and newer), so an agent's `.gitattributes` cannot choose one. Older Git gets no user
 //! configuration at all, hence no filters.
 //!
 //! The index is primed by the checkout that `ai` itself makes; unchanged files are then recognised
@@ -15,6 +15,7 @@
 //! again.
 
 mod directory;
+mod drivers;
 mod in_place;
 mod index;
 mod private;

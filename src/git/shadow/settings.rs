@@ -12,7 +12,7 @@ use crate::git::error::GitError;
 use crate::git::repo::Repo;
 
 /// Keys that change how content maps to files, or how objects are stored. All of them are data.
-const COPIED: [&str; 14] = [
+const COPIED: [&str; 15] = [
     "core.autocrlf",
     "core.eol",
     "core.filemode",
@@ -24,6 +24,7 @@ const COPIED: [&str; 14] = [
     "core.loosecompression",
     "core.sharedrepository",
     "core.excludesfile",
+    "core.attributesfile",
     "core.sparsecheckout",
     "core.sparsecheckoutcone",
     "core.preloadindex",
@@ -37,7 +38,7 @@ const RULES_CAP: u64 = 4 << 20;
 
 /// Writes configuration and rule files into the shadow directory.
 pub(super) fn write(repo: &Repo, dir: &Path) -> Result<(), GitError> {
-    let settings = local_settings(repo)?;
+    let settings = data_settings(repo)?;
     fs::write_atomic(&dir.join("config"), config_text(repo, &settings).as_bytes())?;
     let main_info = repo.common_dir().join("info");
     let mut excludes = read_rules(&main_info.join("exclude"))?.unwrap_or_default();
@@ -67,7 +68,7 @@ pub(super) fn cone(dir: &Path) -> Result<SparseCone, GitError> {
 
 /// The cone that the repository has now.
 pub(super) fn wanted_cone(repo: &Repo) -> Result<SparseCone, GitError> {
-    let config = config_text(repo, &local_settings(repo)?);
+    let config = config_text(repo, &data_settings(repo)?);
     Ok((
         sparse_lines(&config),
         read_rules(&repo.common_dir().join("info/sparse-checkout"))?,
@@ -90,9 +91,9 @@ fn read_rules(path: &Path) -> Result<Option<Vec<u8>>, GitError> {
     }
 }
 
-/// The repository's own values of the copied keys, last one wins. Listing configuration runs
-/// nothing.
-fn local_settings(repo: &Repo) -> Result<Vec<(String, String)>, GitError> {
+/// The values of the copied keys, last one wins: the repository's, else the user's, so that they
+/// hold where no configuration of the user is read. Listing configuration runs nothing.
+fn data_settings(repo: &Repo) -> Result<Vec<(String, String)>, GitError> {
     let out = repo
         .git()
         .command(["config", "--list", "-z", "--show-scope"])
@@ -102,7 +103,7 @@ fn local_settings(repo: &Repo) -> Result<Vec<(String, String)>, GitError> {
     let mut found: Vec<(String, String)> = Vec::new();
     while let Some(scope) = fields.next() {
         let entry = fields.expect("a setting")?;
-        if !matches!(scope, b"local" | b"worktree") {
+        if scope == b"command" {
             continue;
         }
         let entry = String::from_utf8_lossy(entry);

@@ -1,107 +1,51 @@
-//! The paths of a tree that have to be recorded: Git lists what may differ, we look at each with
-//! `lstat` before Git opens it.
+//! The look at the disk: each path that may differ is seen with `lstat` before Git opens it, and
+//! sorted by what can be done about it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{FileType, Metadata};
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Component, Path, PathBuf};
 
+use crate::base::fs::list_dir;
 use crate::domain::repo_path::RepoPath;
-use crate::git::cmd::NulFields;
-use crate::git::error::GitError;
-use crate::git::oid::Oid;
-use crate::git::shadow::ShadowRepo;
+use crate::git::snapshot::listing::{ListedPaths, Standing, Suspect, Suspects};
+use crate::git::snapshot::own_index::{OwnIndex, Presence, TrackedAs};
 use crate::git::snapshot::{SnapshotError, SnapshotLimits, TreeReport};
 
-/// The paths that Git lists for the tree.
-pub(super) struct ListedPaths {
-    /// Tracked paths that may have changed, and untracked ones (`tracked` = false).
-    suspects: BTreeMap<RepoPath, TrackedPath>,
-    /// Every path of the index.
-    tracked: HashSet<Vec<u8>>,
-    /// Every directory that holds a tracked or an untracked file; the root is the empty one.
-    dirs: BTreeSet<Vec<u8>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum TrackedPath {
-    Yes,
-    No,
-}
-
-/// The listed paths, sorted by what to do about them.
-#[derive(Default)]
+/// The paths, sorted by what to do about them.
+#[derive(Debug, Default)]
 pub(super) struct SortedOut {
     /// Paths to hash, or to remove where they are gone.
     pub(super) update: Vec<RepoPath>,
     /// Paths to remove from the index without looking at the disk.
     pub(super) drop: Vec<RepoPath>,
+    /// Paths to put into the index as the own Git tracks them, before anything is hashed.
+    pub(super) stage: BTreeMap<RepoPath, TrackedAs>,
+    /// Paths that are missing on purpose.
+    pub(super) left_out: Vec<RepoPath>,
+    /// Paths that are there and not tracked any more: they go, if they are ignored.
+    pub(super) forgotten: Vec<RepoPath>,
     /// Remarks about the tree.
     pub(super) reports: BTreeSet<TreeReport>,
+    /// Files that could not be compared, for which the word of the own Git was taken.
+    pub(super) believed: usize,
 }
 
-/// One process: everything tracked (`H`), changed (`C`), deleted (`R`) and untracked but not
-/// ignored (`?`).
-pub(super) fn list(
-    shadow: &ShadowRepo,
-    root: &Path,
-    attributes: &Oid,
-) -> Result<ListedPaths, GitError> {
-    let args = [
-        "ls-files",
-        "-z",
-        "-t",
-        "-c",
-        "-o",
-        "-m",
-        "-d",
-        "--exclude-standard",
-    ];
-    let out = shadow.in_tree(root, attributes, args)?.run()?;
-    let mut listed = ListedPaths {
-        suspects: BTreeMap::new(),
-        tracked: HashSet::new(),
-        dirs: BTreeSet::from([Vec::new()]),
-    };
-    let mut fields = NulFields::of(&out);
-    while let Some(field) = fields.next() {
-        let [tag, b' ', path @ ..] = field else {
-            return Err(fields.bad("a line of ls-files"));
-        };
-        let path = RepoPath::new(path);
-        // A name that ends in `/` is a repository of its own, whose directory is not ours to look
-        // through.
-        for dir in path
-            .parents()
-            .skip(usize::from(path.as_bytes().ends_with(b"/")))
-        {
-            if !listed.dirs.insert(dir.to_vec()) {
-                break;
-            }
-        }
-        match tag {
-            b'?' => _ = listed.suspects.entry(path).or_insert(TrackedPath::No),
-            b'C' | b'R' => _ = listed.suspects.insert(path, TrackedPath::Yes),
-            // `S` is a path outside of the sparse cone, which is not on disk on purpose.
-            b'H' | b'S' => _ = listed.tracked.insert(path.as_bytes().to_vec()),
-            _ => return Err(fields.bad("an unexpected state in ls-files")),
-        }
-    }
-    Ok(listed)
-}
+/// The mode of a file of which nothing is known yet.
+const PLAIN: &[u8] = b"100644";
 
-/// Sorts what was listed into what can be recorded and what is only reported.
+/// Sorts the suspects into what can be recorded and what is only reported.
 pub(super) fn sort_out(
-    shadow: &ShadowRepo,
     root: &Path,
-    attributes: &Oid,
-    listed: ListedPaths,
+    (listed, suspects): (&ListedPaths, &Suspects),
+    own: Option<&OwnIndex>,
     limits: SnapshotLimits,
 ) -> Result<SortedOut, SnapshotError> {
-    if listed.suspects.len() > limits.files {
+    if suspects.paths.len() > limits.files {
         return Err(SnapshotError::TooMany {
-            count: listed.suspects.len(),
+            count: suspects.paths.len(),
             limit: limits.files,
         });
     }
@@ -109,118 +53,182 @@ pub(super) fn sort_out(
         root,
         real_root: std::fs::canonicalize(root).ok(),
         limits,
+        own,
         links: HashMap::new(),
         out: SortedOut::default(),
     };
-    let mut moved = Vec::new();
-    for (path, tracked) in &listed.suspects {
-        if look.one(path, *tracked) == PathVerdict::DirectoryInPlace {
-            moved.push(path.clone());
-        }
+    for (path, suspect) in &suspects.paths {
+        look.one(path, suspect);
     }
-    let links = if moved.is_empty() {
-        BTreeSet::new()
-    } else {
-        submodules(shadow, root, attributes, &moved)?
-    };
-    for path in moved {
-        if links.contains(&path) {
-            look.out.reports.insert(TreeReport::Submodule { path });
-        } else {
-            // The file is gone; what stands in the directory is listed on its own.
-            look.out.drop.push(path);
-        }
+    for path in &suspects.gitlinks {
+        look.submodule(path);
+    }
+    for path in &listed.unreadable {
+        look.report(TreeReport::Unreadable { path: path.clone() });
     }
     for dir in &listed.dirs {
-        look.directory(dir, &listed);
+        let path = RepoPath::new(dir.clone());
+        if !suspects.gitlinks.contains(&path) && !suspects.is_in_submodule(&path) {
+            look.directory(dir);
+        }
     }
     Ok(look.out)
 }
 
-/// Finds the submodules among these tracked paths.
-fn submodules(
-    shadow: &ShadowRepo,
-    root: &Path,
-    attributes: &Oid,
-    paths: &[RepoPath],
-) -> Result<BTreeSet<RepoPath>, GitError> {
-    let mut command = shadow.in_tree(root, attributes, ["ls-files", "-s", "-z", "--"])?;
-    for path in paths {
-        command = command.arg(path.beneath(Path::new("")));
+impl SortedOut {
+    /// Leaves in the tree what is tracked of a path, since the file itself cannot be taken.
+    pub(super) fn keep(&mut self, path: &RepoPath, suspect: &Suspect) {
+        match (suspect.standing, &suspect.kept) {
+            (Standing::Own, Some(kept)) => _ = self.stage.insert(path.clone(), kept.clone()),
+            (Standing::Own | Standing::Forgotten, None) | (Standing::Forgotten, _) => {
+                if suspect.before.is_some() {
+                    self.drop.push(path.clone());
+                }
+            }
+            (Standing::Agreed | Standing::Untracked, _) => {}
+        }
     }
-    let out = command.run()?;
-    let entries = NulFields::of(&out).filter(|entry| entry.starts_with(b"160000 "));
-    Ok(entries
-        .filter_map(|e| e.splitn(2, |b| *b == b'\t').nth(1))
-        .map(RepoPath::new)
-        .collect())
-}
 
-#[derive(PartialEq, Eq)]
-enum PathVerdict {
-    Settled,
-    /// A tracked path where a directory stands: a submodule that moved, or a file that became a
-    /// directory.
-    DirectoryInPlace,
+    /// Takes a file or link as it stands on the disk.
+    fn take(&mut self, path: &RepoPath, suspect: &Suspect) {
+        if suspect.standing == Standing::Forgotten {
+            return self.forgotten.push(path.clone());
+        }
+        let known = suspect.before.as_ref();
+        // Git does not look at what is marked as left out; and where the disk tells no modes, the
+        // one that is tracked counts.
+        if matches!(known, Some((_, Presence::Optional))) {
+            self.drop.push(path.clone());
+        }
+        let known_mode = known.map_or(PLAIN, |(tracked, _)| tracked.mode());
+        match &suspect.kept {
+            Some(kept) if !kept.is_gitlink() && kept.mode() != known_mode => {
+                self.stage.insert(path.clone(), kept.clone());
+            }
+            _ => {}
+        }
+        self.update.push(path.clone());
+    }
 }
 
 struct CandidateLook<'a> {
     root: &'a Path,
     real_root: Option<PathBuf>,
     limits: SnapshotLimits,
+    own: Option<&'a OwnIndex>,
     /// Directories, with true where one of them or one above is a symbolic link.
     links: HashMap<Vec<u8>, bool>,
     out: SortedOut,
 }
 
 impl CandidateLook<'_> {
-    fn one(&mut self, path: &RepoPath, tracked: TrackedPath) -> PathVerdict {
+    fn one(&mut self, path: &RepoPath, suspect: &Suspect) {
         let bytes = path.as_bytes();
         if let Some(dir) = bytes.strip_suffix(b"/") {
-            self.report(TreeReport::Nested {
+            return self.report(TreeReport::Nested {
                 path: RepoPath::new(dir),
                 files_taken: false,
             });
-            return PathVerdict::Settled;
         }
         if path.is_forbidden() {
-            self.report(TreeReport::Forbidden { path: path.clone() });
-            return PathVerdict::Settled;
+            return self.report(TreeReport::Forbidden { path: path.clone() });
         }
         if self.is_behind_link(path) {
-            self.out.drop.push(path.clone());
-            return PathVerdict::Settled;
+            return self.drop_known(path, suspect);
         }
         let here = path.beneath(self.root);
         match std::fs::symlink_metadata(&here) {
-            Ok(meta) if meta.is_dir() => return PathVerdict::DirectoryInPlace,
-            Ok(meta) if meta.is_file() => self.file(path, &here, &meta),
-            Ok(meta) if meta.is_symlink() => self.link(path, &here),
-            Ok(meta) => self.special(path, meta.file_type(), tracked),
-            // Gone, or gone meanwhile: recording removes it.
-            Err(_) => self.out.update.push(path.clone()),
+            // A submodule, or a file that became a directory: what stands in there is listed on its
+            // own.
+            Ok(meta) if meta.is_dir() => {
+                let is_submodule = suspect.kept.as_ref().is_some_and(TrackedAs::is_gitlink);
+                if is_submodule {
+                    self.out.keep(path, suspect);
+                } else {
+                    self.drop_known(path, suspect);
+                }
+            }
+            Ok(meta) if meta.is_file() => self.file(path, (&here, &meta), suspect),
+            Ok(meta) if meta.is_symlink() => self.link(path, &here, suspect),
+            Ok(meta) => {
+                self.special(path, meta.file_type());
+                self.drop_known(path, suspect);
+            }
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                self.missing(path, suspect);
+            }
+            Err(_) => {
+                self.report(TreeReport::Unreadable { path: path.clone() });
+                self.out.keep(path, suspect);
+            }
         }
-        PathVerdict::Settled
+    }
+
+    fn missing(&mut self, path: &RepoPath, suspect: &Suspect) {
+        if suspect.presence == Presence::Optional && suspect.kept.is_some() {
+            self.out.keep(path, suspect);
+            self.out.left_out.push(path.clone());
+        } else if suspect.before.is_some() {
+            // Recording removes it.
+            self.out.update.push(path.clone());
+        }
+    }
+
+    fn drop_known(&mut self, path: &RepoPath, suspect: &Suspect) {
+        if suspect.before.is_some() {
+            self.out.drop.push(path.clone());
+        }
+    }
+
+    /// Nothing in a submodule is part of the tree; Git passes over what stands there in silence. We
+    /// do not.
+    fn submodule(&mut self, path: &RepoPath) {
+        let here = path.beneath(self.root);
+        let is_dir = std::fs::symlink_metadata(&here).is_ok_and(|meta| meta.is_dir());
+        if !is_dir || self.is_behind_link(path) {
+            return;
+        }
+        if std::fs::symlink_metadata(here.join(".git")).is_ok() {
+            return self.report(TreeReport::Submodule { path: path.clone() });
+        }
+        match list_dir(&here) {
+            Ok(entries) if entries.is_empty() => {}
+            Ok(_) => self.report(TreeReport::InSubmodule { path: path.clone() }),
+            Err(_) => self.report(TreeReport::Unreadable { path: path.clone() }),
+        }
     }
 
     fn report(&mut self, report: TreeReport) {
         self.out.reports.insert(report);
     }
 
-    fn file(&mut self, path: &RepoPath, here: &Path, meta: &Metadata) {
+    fn file(&mut self, path: &RepoPath, (here, meta): (&Path, &Metadata), suspect: &Suspect) {
         if meta.len() > self.limits.file_bytes {
-            self.report(TreeReport::TooBig {
-                path: path.clone(),
-                bytes: meta.len(),
-            });
+            if self.is_as_tracked(path, meta) {
+                self.out.believed += 1;
+            } else {
+                self.report(TreeReport::TooBig {
+                    path: path.clone(),
+                    bytes: meta.len(),
+                });
+            }
+            self.out.keep(path, suspect);
         } else if rustix::fs::access(here, rustix::fs::Access::READ_OK).is_err() {
             self.report(TreeReport::Unreadable { path: path.clone() });
+            self.out.keep(path, suspect);
         } else {
-            self.out.update.push(path.clone());
+            self.out.take(path, suspect);
         }
     }
 
-    fn link(&mut self, path: &RepoPath, here: &Path) {
+    /// True where the own Git has seen this very file and tracks it: its word is good enough for
+    /// what cannot be compared.
+    fn is_as_tracked(&self, path: &RepoPath, meta: &Metadata) -> bool {
+        let entry = self.own.and_then(|own| own.entries.get(path));
+        entry.is_some_and(|entry| entry.tracked.is_some() && entry.knows(meta))
+    }
+
+    fn link(&mut self, path: &RepoPath, here: &Path, suspect: &Suspect) {
         let target = std::fs::read_link(here).unwrap_or_default();
         let shown = RepoPath::new(target.as_os_str().as_bytes());
         // `.gitmodules` as a link is refused by Git: it would be read through the link.
@@ -236,7 +244,7 @@ impl CandidateLook<'_> {
                 target: shown,
             });
         }
-        self.out.update.push(path.clone());
+        self.out.take(path, suspect);
     }
 
     /// A link leaves the tree by its text, or, through other links, in fact.
@@ -259,14 +267,11 @@ impl CandidateLook<'_> {
         }
     }
 
-    fn special(&mut self, path: &RepoPath, file_type: FileType, tracked: TrackedPath) {
+    fn special(&mut self, path: &RepoPath, file_type: FileType) {
         self.report(TreeReport::Special {
             path: path.clone(),
             kind: kind_of(file_type),
         });
-        if tracked == TrackedPath::Yes {
-            self.out.drop.push(path.clone());
-        }
     }
 
     fn is_behind_link(&mut self, path: &RepoPath) -> bool {
@@ -290,9 +295,9 @@ impl CandidateLook<'_> {
         is_link
     }
 
-    /// Git passes over pipes and sockets in silence, over a `.git` inside a tracked directory, and
-    /// over what goes on inside a submodule. We do not.
-    fn directory(&mut self, dir: &[u8], listed: &ListedPaths) {
+    /// Git passes over pipes and sockets in silence, and over a `.git` inside a tracked directory. We
+    /// do not.
+    fn directory(&mut self, dir: &[u8]) {
         if !dir.is_empty() && self.dir_is_link(dir) {
             return;
         }
@@ -301,35 +306,33 @@ impl CandidateLook<'_> {
             clippy::disallowed_methods,
             reason = "the entry types of the directory are needed, without a stat for each"
         )]
-        let Ok(entries) = std::fs::read_dir(&here) else {
-            return;
+        let entries = match std::fs::read_dir(&here) {
+            Ok(entries) => entries,
+            Err(e) => {
+                if e.kind() == ErrorKind::PermissionDenied {
+                    self.report(TreeReport::Unreadable {
+                        path: RepoPath::new(dir),
+                    });
+                }
+                return;
+            }
         };
         for entry in entries.flatten() {
             let Ok(file_type) = entry.file_type() else {
                 continue;
             };
-            if entry.file_name() == ".git" {
+            if entry.file_name().as_bytes() == b".git" {
                 if !dir.is_empty() {
                     self.report(TreeReport::Nested {
                         path: RepoPath::new(dir),
                         files_taken: true,
                     });
                 }
-                continue;
-            }
-            let path = || join(dir, entry.file_name().as_bytes());
-            if is_special(file_type) {
-                self.report(TreeReport::Special {
-                    path: RepoPath::new(path()),
-                    kind: kind_of(file_type),
-                });
-            } else if file_type.is_dir()
-                && listed.tracked.contains(&path())
-                && entry.path().join(".git").exists()
-            {
-                self.report(TreeReport::Submodule {
-                    path: RepoPath::new(path()),
-                });
+            } else if is_special(file_type) {
+                self.special(
+                    &RepoPath::new(join(dir, entry.file_name().as_bytes())),
+                    file_type,
+                );
             }
         }
     }

@@ -159,10 +159,20 @@ fn everything(run: &Run) {
     let _ = super::super::discover::discover(&run.slot.path);
     let repo = run.test.open();
     let snapshot = run.snapshot();
+    // A filter that the repository configures is not run; what goes through it is told instead.
+    let told = snapshot
+        .reports
+        .iter()
+        .filter(|report| matches!(report, TreeReport::Filtered { .. }))
+        .filter_map(TreeReport::path);
     let paths: Vec<String> = snapshot
         .changed
         .iter()
-        .map(|c| c.path.to_string())
+        .map(|c| &c.path)
+        .chain(told)
+        .map(ToString::to_string)
+        // One plant stages a repository as a submodule.
+        .filter(|path| path != "nested")
         .collect();
     assert_eq!(paths, [".gitattributes", "README", "new"]);
     let head = run
@@ -178,7 +188,8 @@ fn everything(run: &Run) {
         who: &who,
         when_ms: 0,
     };
-    let commit = seal(&repo, &run.shadow, &work).unwrap().commit.unwrap();
+    let sealed = seal(&repo, &run.shadow, &work).unwrap();
+    let commit = sealed.commit.unwrap_or_else(|| run.base.clone());
     run.shadow
         .patch(&run.base_tree, &snapshot.tree, 1 << 20)
         .unwrap();
@@ -228,7 +239,19 @@ fn an_agent_cannot_choose_a_filter_of_the_user() {
     ]);
     run.write(".gitattributes", "* filter=own\n");
     run.write("README", "hullo\n");
-    assert_eq!(run.snapshot().changed.len(), 2);
+    let snapshot = run.snapshot();
+    let left: Vec<String> = snapshot.left_behind().map(ToString::to_string).collect();
+    let told = |path: &str| {
+        format!(
+            "{path} goes through filter own, which ai does not run; it is not taken (commit it with git)"
+        )
+    };
+    assert_eq!(
+        (snapshot.changed, left),
+        (vec![], vec![told(".gitattributes"), told("README")])
+    );
+    assert!(run.rescue().cleared.is_none() && !evil.has_run());
+    fs::remove_file(run.slot.path.join(".gitattributes")).unwrap();
     let cleared = run.rescue().cleared.unwrap();
     run.reuse(cleared, "ai/t-2/1").unwrap();
     assert!(!evil.has_run());

@@ -1,16 +1,20 @@
 //! The supervisor's own picture of an agent's tree, as Git objects.
 //!
-//! Nothing of the tree is interpreted: files are listed and hashed through the
-//! [`crate::git::shadow::ShadowRepo`], so planted configuration, hooks, filters, attributes and
-//! nested repositories are inert. What cannot be part of a commit, or should not be without a word,
-//! is reported. An unchanged tree costs one `git` process.
+//! A snapshot is what `git add -A && git commit` would make there, without running anything of the
+//! tree: it begins with what the worktree's own Git tracks (`own_index`), takes what differs on the
+//! disk, and says what it could not take (ADR 0024). Files are listed and hashed through the
+//! [`crate::git::shadow::ShadowRepo`], so planted configuration, hooks, filters and nested
+//! repositories are inert. An unchanged tree costs one `git` process.
 //!
 //! Known and accepted: the agent's own `.gitignore` decides what is ignored, as it would in a
 //! commit of its own.
 
 mod candidates;
 mod error;
+mod filters;
 mod limits;
+mod listing;
+mod own_index;
 mod peek;
 mod record;
 mod report;
@@ -18,12 +22,18 @@ mod seal;
 mod take;
 
 pub use error::SnapshotError;
+pub use filters::FilteredFile;
 pub use limits::SnapshotLimits;
+pub use own_index::OwnState;
 pub use report::TreeReport;
 pub use seal::{SealRequest, seal};
-pub use take::Snapshot;
+pub use take::{Snapshot, TreeLook};
 
 #[cfg(test)]
 mod hostile_tests;
+#[cfg(test)]
+mod own_tests;
+#[cfg(test)]
+mod property_tests;
 #[cfg(test)]
 mod tests;

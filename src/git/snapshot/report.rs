@@ -24,6 +24,24 @@ pub enum TreeReport {
         /// The submodule.
         path: RepoPath,
     },
+    /// Files in the directory of a submodule that is not checked out; they can be part of no commit.
+    InSubmodule {
+        /// The submodule.
+        path: RepoPath,
+    },
+    /// A file whose content goes through a filter that is not run, and that its own Git has not
+    /// tracked as it is; its old state stays in the snapshot.
+    Filtered {
+        /// The file.
+        path: RepoPath,
+        /// The name of the filter.
+        filter: String,
+    },
+    /// Something that is staged and nowhere else; the snapshot has what stood there before.
+    Staged {
+        /// The path.
+        path: RepoPath,
+    },
     /// A pipe, socket or device; Git cannot store it.
     Special {
         /// The path.
@@ -45,9 +63,9 @@ pub enum TreeReport {
         /// The target of the link, as written.
         target: RepoPath,
     },
-    /// A file that cannot be read; its old state stays in the snapshot.
+    /// A file or directory that cannot be read; its old state stays in the snapshot.
     Unreadable {
-        /// The file.
+        /// The file or directory.
         path: RepoPath,
     },
     /// A path that Git would take for its own directory on some file system; not in the snapshot.
@@ -66,10 +84,12 @@ impl TreeReport {
             | Self::OwnRepository
             | Self::SubmoduleStores
             | Self::Submodule { .. }
+            | Self::InSubmodule { .. }
+            | Self::Filtered { .. }
             | Self::TooBig { .. }
             | Self::Unreadable { .. }
             | Self::Forbidden { .. } => true,
-            Self::Special { .. } | Self::LinkOutside { .. } => false,
+            Self::Staged { .. } | Self::Special { .. } | Self::LinkOutside { .. } => false,
         }
     }
 
@@ -79,6 +99,9 @@ impl TreeReport {
             Self::OwnRepository | Self::SubmoduleStores => None,
             Self::Nested { path, .. }
             | Self::Submodule { path }
+            | Self::InSubmodule { path }
+            | Self::Filtered { path, .. }
+            | Self::Staged { path }
             | Self::Special { path, .. }
             | Self::TooBig { path, .. }
             | Self::LinkOutside { path, .. }
@@ -113,6 +136,18 @@ impl std::fmt::Display for TreeReport {
             Self::Submodule { path } => write!(
                 f,
                 "submodule {path} is checked out; its content is not taken"
+            ),
+            Self::InSubmodule { path } => write!(
+                f,
+                "{path} holds files although the submodule is not checked out; they are not taken"
+            ),
+            Self::Filtered { path, filter } => write!(
+                f,
+                "{path} goes through filter {filter}, which ai does not run; it is not taken (commit it with git)"
+            ),
+            Self::Staged { path } => write!(
+                f,
+                "what is staged of {path} stands neither in a commit nor on the disk, and is not taken"
             ),
             Self::Special { path, kind } => write!(f, "{path} is a {kind}, which Git cannot store"),
             Self::TooBig { path, bytes } => {

@@ -2,11 +2,32 @@
 
 use std::path::Path;
 
+use crate::domain::repo_path::RepoPath;
 use crate::git::diff::ChangedPath;
 use crate::git::error::GitError;
 use crate::git::oid::Oid;
 use crate::git::shadow::ShadowRepo;
-use crate::git::snapshot::{SnapshotError, SnapshotLimits, TreeReport, candidates, record};
+use crate::git::snapshot::filters::{Filtered, FilteredFile, RulesInForce, settle};
+use crate::git::snapshot::listing::Suspects;
+use crate::git::snapshot::own_index::{self, News, OwnBytes, OwnIndex, OwnState};
+use crate::git::snapshot::{
+    SnapshotError, SnapshotLimits, TreeReport, candidates, listing, record,
+};
+
+/// A tree to look at.
+#[derive(Debug, Clone, Copy)]
+pub struct TreeLook<'a> {
+    /// The directory.
+    pub root: &'a Path,
+    /// The tree with which it is compared; it may be an agent's.
+    pub base: &'a Oid,
+    /// The tree whose attributes apply where a filter could run; it must not be an agent's.
+    pub attributes: &'a Oid,
+    /// What the directory's own Git knows; none where only `ai` has worked there.
+    pub own: Option<OwnState<'a>>,
+    /// The limits.
+    pub limits: SnapshotLimits,
+}
 
 /// A tree as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +38,10 @@ pub struct Snapshot {
     pub changed: Vec<ChangedPath>,
     /// Remarks about paths that are not in the tree, or worth a look; sorted, without duplicates.
     pub reports: Vec<TreeReport>,
+    /// Paths in conflict, of which the tree has what stands on the disk.
+    pub unmerged: Vec<RepoPath>,
+    /// Files that stand on the disk in another form than in the tree, by a filter that is not run.
+    pub filtered: Vec<FilteredFile>,
 }
 
 impl Snapshot {
@@ -27,66 +52,113 @@ impl Snapshot {
     }
 }
 
-impl ShadowRepo {
-    /// Takes the state of the tree at `root` relative to the trusted tree `base`, whose attributes
-    /// apply.
-    pub fn snapshot(
-        &self,
-        root: &Path,
-        base: &Oid,
-        limits: SnapshotLimits,
-    ) -> Result<Snapshot, SnapshotError> {
-        self.snapshot_against(root, base, base, limits)
-    }
-
-    /// Takes the state of the tree at `root` relative to the tree `base`, which may be an agent's;
-    /// the attributes are those of `attributes`, which must not be.
-    pub fn snapshot_against(
-        &self,
-        root: &Path,
-        base: &Oid,
-        attributes: &Oid,
-        limits: SnapshotLimits,
-    ) -> Result<Snapshot, SnapshotError> {
-        check_root(root)?;
-        if !self.is_primed() {
-            return Err(SnapshotError::NotPrimed(self.dir().display().to_string()));
-        }
-        let _guard = self.guard()?;
-        let sorted = self.record_changes(root, attributes, limits)?;
-        let tree = self.index_tree(root, attributes)?;
-        let changed = self.changed_paths(base, &tree)?;
-        Ok(Snapshot {
-            tree,
-            changed,
-            reports: sorted.reports.into_iter().collect(),
-        })
-    }
-}
-
 /// Number of times that a tree may change under our hands before we give up.
 const ATTEMPTS: usize = 3;
 
 impl ShadowRepo {
+    /// Takes the state of a tree.
+    pub fn snapshot(&self, look: &TreeLook<'_>) -> Result<Snapshot, SnapshotError> {
+        check_root(look.root)?;
+        if !self.is_primed() {
+            return Err(SnapshotError::NotPrimed(self.dir().display().to_string()));
+        }
+        let _guard = self.guard()?;
+        let recorded = self.record_changes(look)?;
+        let tree = self.index_tree(look.root, look.attributes)?;
+        let changed = self.changed_paths(look.base, &tree)?;
+        // What rests on its word alone has to be asked again.
+        let is_settled = recorded.unmerged.is_empty()
+            && recorded.sorted.believed == 0
+            && recorded.filtered.kept.is_empty();
+        if let Some(bytes) = recorded.bytes.filter(|_| is_settled) {
+            bytes.note(self)?;
+        }
+        Ok(Snapshot {
+            tree,
+            changed,
+            reports: recorded.sorted.reports.into_iter().collect(),
+            unmerged: recorded.unmerged,
+            filtered: recorded.filtered.kept,
+        })
+    }
+
     /// Lists and records; looks again where a file vanished or grew in between, since the agent may
     /// be at work.
-    fn record_changes(
-        &self,
-        root: &Path,
-        attributes: &Oid,
-        limits: SnapshotLimits,
-    ) -> Result<candidates::SortedOut, SnapshotError> {
+    fn record_changes(&self, look: &TreeLook<'_>) -> Result<Recorded, SnapshotError> {
         let mut attempt = 1;
         loop {
-            let listed = candidates::list(self, root, attributes)?;
-            let sorted = candidates::sort_out(self, root, attributes, listed, limits)?;
-            match record::record(self, root, attributes, &sorted) {
-                Ok(()) => return Ok(sorted),
+            let found = self.find_changes(look)?;
+            let chosen = (&found.sorted, &found.filtered.plain[..]);
+            match record::record(self, look.root, look.attributes, chosen) {
+                Ok(()) => return Ok(found),
                 Err(GitError::Failed { .. }) if attempt < ATTEMPTS => attempt += 1,
                 Err(e) => return Err(e.into()),
             }
         }
     }
+
+    fn find_changes(&self, look: &TreeLook<'_>) -> Result<Recorded, SnapshotError> {
+        let (root, attributes) = (look.root, look.attributes);
+        let bytes = look
+            .own
+            .map(|own| OwnBytes::read(self, &own))
+            .transpose()?
+            .flatten();
+        let read = || -> Result<Option<OwnIndex>, GitError> {
+            match &look.own {
+                Some(own) => own_index::read(self, root, attributes, (own, bytes.as_ref())),
+                None => Ok(None),
+            }
+        };
+        let has_news = bytes
+            .as_ref()
+            .is_none_or(|bytes| bytes.news == News::Perhaps);
+        let own = if has_news { read()? } else { None };
+        let sort_out = |attributes: Option<&Oid>| -> Result<_, SnapshotError> {
+            let mut listed = listing::list(self, root, attributes)?;
+            let former = own
+                .as_ref()
+                .map_or_else(Vec::new, |own| listed.former_submodules(own));
+            if !former.is_empty() {
+                record::remove(self, root, &former)?;
+                listed = listing::list(self, root, attributes)?;
+            }
+            let suspects = Suspects::of(&listed, own.as_ref());
+            let mut sorted =
+                candidates::sort_out(root, (&listed, &suspects), own.as_ref(), look.limits)?;
+            record::settle_forgotten(self, root, &mut sorted)?;
+            Ok((listed, suspects, sorted))
+        };
+        let (listed, mut suspects, mut sorted) = sort_out(Some(attributes))?;
+        let rules = RulesInForce::of(self, root, (&listed, &sorted));
+        if rules == RulesInForce::Changed {
+            self.note_other_rules()?;
+            // Under other rules, other files differ.
+            (_, suspects, sorted) = sort_out(None)?;
+        }
+        let filtered = settle(
+            self,
+            root,
+            attributes,
+            (&mut sorted, &suspects),
+            (rules, &read),
+        )?;
+        record::settle_staged(self, &mut sorted)?;
+        Ok(Recorded {
+            sorted,
+            filtered,
+            unmerged: own.map_or_else(Vec::new, |own| own.unmerged.into_iter().collect()),
+            bytes,
+        })
+    }
+}
+
+/// What was found and recorded of a tree.
+struct Recorded {
+    sorted: candidates::SortedOut,
+    filtered: Filtered,
+    unmerged: Vec<RepoPath>,
+    bytes: Option<OwnBytes>,
 }
 
 fn check_root(root: &Path) -> Result<(), SnapshotError> {

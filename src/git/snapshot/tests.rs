@@ -67,9 +67,7 @@ fn an_unchanged_tree_is_the_base_and_costs_one_process() {
         crate::git::Repo::open(run.repo.location(), crate::git::Git::with_env(env).unwrap())
             .unwrap();
     let shadow = ShadowRepo::open(&counted, run.shadow.dir()).unwrap();
-    let snapshot = shadow
-        .snapshot(&run.slot.path, &run.base_tree, SnapshotLimits::default())
-        .unwrap();
+    let snapshot = run.snapshot_by(&shadow, SnapshotLimits::default()).unwrap();
     assert_eq!(
         (snapshot.tree, snapshot.changed, snapshot.reports),
         (run.base_tree.clone(), vec![], vec![])
@@ -225,10 +223,7 @@ fn what_cannot_be_taken_is_reported() {
         file_bytes: 1000,
         ..SnapshotLimits::default()
     };
-    let snapshot = run
-        .shadow
-        .snapshot(&run.slot.path, &run.base_tree, limits)
-        .unwrap();
+    let snapshot = run.snapshot_by(&run.shadow, limits).unwrap();
     let mut seen = reports(&snapshot);
     seen.sort();
     let wanted = [
@@ -253,11 +248,7 @@ fn what_cannot_be_taken_is_reported() {
         .collect();
     assert_eq!(taken, ["README", "abs", "src/fine", "src/up", "via"]);
     assert!(matches!(
-        run.shadow.snapshot(
-            &run.slot.path,
-            &run.base_tree,
-            SnapshotLimits { files: 3, ..limits }
-        ),
+        run.snapshot_by(&run.shadow, SnapshotLimits { files: 3, ..limits }),
         Err(SnapshotError::TooMany { limit: 3, .. })
     ));
 }
@@ -266,8 +257,7 @@ fn what_cannot_be_taken_is_reported() {
 fn a_tree_that_is_not_there_is_an_error() {
     let run = Run::new();
     let look = || {
-        run.shadow
-            .snapshot(&run.slot.path, &run.base_tree, SnapshotLimits::default())
+        run.snapshot_by(&run.shadow, SnapshotLimits::default())
             .unwrap_err()
             .to_string()
     };

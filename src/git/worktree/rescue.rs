@@ -5,7 +5,7 @@ use crate::git::error::GitError;
 use crate::git::oid::Oid;
 use crate::git::repo::{CommitIdentity, Head, NewCommit, RefError, Repo};
 use crate::git::shadow::ShadowRepo;
-use crate::git::snapshot::{SnapshotLimits, TreeReport};
+use crate::git::snapshot::{OwnState, SnapshotLimits, TreeLook, TreeReport};
 use crate::git::worktree::PoolLimits;
 use crate::git::worktree::{Slot, SlotInfo, SlotState, WorktreeError, WorktreePool, admin};
 
@@ -141,7 +141,14 @@ impl WorktreePool<'_> {
         if !shadow.is_primed() {
             shadow.adopt(&info.path, &stand_tree, &attributes)?;
         }
-        let look = shadow.snapshot_against(&info.path, &stand_tree, &attributes, RESCUE_LIMITS)?;
+        let index = info.admin.as_deref().map(|admin| admin.join("index"));
+        let look = shadow.snapshot(&TreeLook {
+            root: &info.path,
+            base: &stand_tree,
+            attributes: &attributes,
+            own: index.as_deref().map(|index| OwnState { index, head }),
+            limits: RESCUE_LIMITS,
+        })?;
         let mut left_behind: Vec<TreeReport> = look.left_behind().cloned().collect();
         if info.state == SlotState::OwnRepository {
             left_behind.push(TreeReport::OwnRepository);

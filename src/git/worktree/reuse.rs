@@ -8,7 +8,7 @@
 use crate::git::oid::Oid;
 use crate::git::repo::Head;
 use crate::git::shadow::ShadowRepo;
-use crate::git::snapshot::{SnapshotLimits, TreeReport};
+use crate::git::snapshot::{OwnState, SnapshotLimits, TreeLook, TreeReport};
 use crate::git::worktree::pool::first_of;
 use crate::git::worktree::rescue::ClearedSlot;
 use crate::git::worktree::{Slot, SlotStart, SlotState, WorktreeError, WorktreePool, admin};
@@ -66,7 +66,14 @@ impl WorktreePool<'_> {
         cleared.shadow.renew(self.repo, &slot.path)?;
         fresh.shadow.take_index(&cleared.shadow)?;
         fresh.shadow.reset(&slot.path, tree)?;
-        let look = fresh.shadow.snapshot(&slot.path, tree, UNLIMITED)?;
+        let look = fresh.shadow.snapshot(&TreeLook {
+            root: &slot.path,
+            base: tree,
+            attributes: tree,
+            // It is made anew in the next step.
+            own: None,
+            limits: UNLIMITED,
+        })?;
         let left: Vec<_> = look.left_behind().cloned().collect();
         if !look.changed.is_empty() || !left.is_empty() {
             return Err(WorktreeError::NotClean {
@@ -101,12 +108,17 @@ impl WorktreePool<'_> {
         if head != cleared.head.as_ref() {
             return Err(changed("its HEAD moved".to_owned()));
         }
-        let look = cleared.shadow.snapshot_against(
-            &slot.path,
-            &cleared.tree,
-            &cleared.attributes,
-            UNLIMITED,
-        )?;
+        let index = slot.admin.join("index");
+        let look = cleared.shadow.snapshot(&TreeLook {
+            root: &slot.path,
+            base: &cleared.tree,
+            attributes: &cleared.attributes,
+            own: Some(OwnState {
+                index: &index,
+                head,
+            }),
+            limits: UNLIMITED,
+        })?;
         let mut left: Vec<_> = look.left_behind().cloned().collect();
         if info.state == SlotState::OwnRepository {
             left.push(TreeReport::OwnRepository);

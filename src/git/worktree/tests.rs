@@ -8,8 +8,8 @@ use crate::git::oid::Oid;
 use crate::git::repo::Head;
 use crate::git::repo::Repo;
 use crate::git::shadow::ShadowRepo;
-use crate::git::snapshot::TreeReport;
-use crate::git::testing::{BRANCH, Run, TestRepo, pool, shadow, write};
+use crate::git::snapshot::{SnapshotLimits, TreeReport};
+use crate::git::testing::{BRANCH, Run, TestRepo, look, pool, shadow, write};
 
 fn saved(rescued: &RescueResult) -> (String, Oid, usize, usize) {
     match &rescued.rescue {
@@ -506,12 +506,7 @@ fn an_unborn_repository_gives_an_orphan_branch() {
     write(&slot.path.join("first"), "x");
     let empty = repo.format().objects.empty_tree();
     assert_eq!(
-        shadow
-            .snapshot(
-                &slot.path,
-                &empty,
-                super::super::snapshot::SnapshotLimits::default()
-            )
+        look(&repo, (&shadow, &slot), &empty, SnapshotLimits::default())
             .unwrap()
             .changed
             .len(),
@@ -650,13 +645,7 @@ fn a_partial_clone_works_with_what_it_has_and_never_fetches() {
         .create("one", BRANCH, &SlotStart::Commit(base), &shadow)
         .unwrap();
     write(&slot.path.join("new"), "x");
-    let snapshot = shadow
-        .snapshot(
-            &slot.path,
-            &tree,
-            super::super::snapshot::SnapshotLimits::default(),
-        )
-        .unwrap();
+    let snapshot = look(&repo, (&shadow, &slot), &tree, SnapshotLimits::default()).unwrap();
     assert_eq!(snapshot.changed.len(), 1);
     // The first README was never fetched.
     let missing = test.oid(&format!("{first}:README"));

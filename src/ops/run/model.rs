@@ -18,6 +18,7 @@ use crate::domain::decision::DecisionRecord;
 use crate::domain::event::Event;
 use crate::domain::lease::Token;
 use crate::domain::process_end::ProcessEnd;
+use crate::domain::repo_path::RepoPath;
 use crate::domain::routing::Relief;
 use crate::domain::run::{Run, RunStep};
 use crate::domain::sandbox::SandboxUsed;
@@ -141,6 +142,9 @@ pub struct AgentProcess {
     /// The signs by which it was found to have stalled.
     #[serde(default)]
     pub stall: Vec<String>,
+    /// The merge, rebase or conflict in the middle of which it ended, in words.
+    #[serde(default)]
+    pub unfinished: Option<String>,
     /// The means by which its processes were held together.
     #[serde(default)]
     pub held: HeldBy,
@@ -191,7 +195,29 @@ impl AgentEnd {
             stopped: self.process.stopped.as_ref(),
             parked: self.stream.parked.as_ref(),
             stall: &self.process.stall,
+            unfinished: self.process.unfinished.as_deref(),
         }
+    }
+
+    /// The same end, with the operation of Git that was left half done, if any, and the paths that
+    /// were left in conflict.
+    pub(crate) fn left_undone(mut self, operation: Option<&str>, unmerged: &[RepoPath]) -> Self {
+        const SHOWN: usize = 5;
+        let names: Vec<String> = unmerged
+            .iter()
+            .take(SHOWN)
+            .map(ToString::to_string)
+            .collect();
+        let more = if unmerged.len() > SHOWN { ", …" } else { "" };
+        let conflicts = (!names.is_empty())
+            .then(|| format!("conflicts are not resolved in {}{more}", names.join(", ")));
+        let parts: Vec<String> = operation
+            .map(str::to_owned)
+            .into_iter()
+            .chain(conflicts)
+            .collect();
+        self.process.unfinished = (!parts.is_empty()).then(|| parts.join(", "));
+        self
     }
 }
 
@@ -237,6 +263,10 @@ pub(crate) struct Taken {
     pub(crate) changed: Vec<ChangedPath>,
     /// Remarks that are worth a look, in words.
     pub(crate) remarks: Vec<String>,
+    /// The paths that were left in conflict.
+    pub(crate) unmerged: Vec<RepoPath>,
+    /// True where some of it is known by the word of the worktree's own Git alone.
+    pub(crate) rests_on_own: bool,
 }
 
 /// An agent's work as it was found when it had ended.

@@ -9,7 +9,7 @@ use crate::domain::event::Event;
 use crate::domain::evidence::EvidenceKind;
 use crate::git::repo;
 use crate::git::shadow::ShadowRepo;
-use crate::git::snapshot::SnapshotLimits;
+use crate::git::snapshot::{OwnState, SnapshotLimits, TreeLook};
 use crate::git::worktree::{ForeignWorktree, KnownRescue, Rescue, RescueAs, registered};
 use crate::git::{Oid, Repo};
 use crate::ops::claim::{self, Claimed, Which};
@@ -143,8 +143,17 @@ pub fn look(
         .into());
     }
     shadow.adopt(&found.path, &stand, &attributes)?;
-    let seen =
-        shadow.snapshot_against(&found.path, &stand, &attributes, SnapshotLimits::default())?;
+    let index = found.admin.join("index");
+    let seen = shadow.snapshot(&TreeLook {
+        root: &found.path,
+        base: &stand,
+        attributes: &attributes,
+        own: Some(OwnState {
+            index: &index,
+            head,
+        }),
+        limits: SnapshotLimits::default(),
+    })?;
     if let Some(left) = seen.left_behind().next() {
         let text = format!("{} cannot be saved whole: {left}", found.path.display());
         return Err(Refusal::Conflict(text).into());

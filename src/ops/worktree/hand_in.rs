@@ -14,6 +14,7 @@ use crate::domain::run::{Run, RunStep};
 use crate::domain::task::Task;
 use crate::domain::verdict::{Lifecycle, PolicyVerdict, Verification};
 use crate::git::shadow::ShadowRepo;
+use crate::git::snapshot::OwnState;
 use crate::git::worktree::ForeignWorktree;
 use crate::ops::ask::{self, Question};
 use crate::ops::cx::commit;
@@ -147,7 +148,11 @@ impl HandIn<'_> {
             return Err(Refusal::Conflict(text).into());
         }
         shadow.adopt(&self.foreign.path, &stand, &base_tree)?;
-        let taken = snapshot::take_tree(live, &self.foreign.path, shadow, head)?;
+        let own = OwnState {
+            index: &self.foreign.admin.join("index"),
+            head,
+        };
+        let taken = snapshot::take_tree(live, &self.foreign.path, shadow, own)?;
         match taken.sealed.commit {
             Some(_) => Ok(taken),
             None => Err(Refusal::NotProven(format!(

@@ -354,6 +354,7 @@ impl<'a> AgentLaunch<'a> {
                 leftovers: outcome.leftovers,
                 budget,
                 stall: outcome.stall,
+                unfinished: None,
                 held,
                 unwritten,
             },

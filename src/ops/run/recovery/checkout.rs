@@ -11,7 +11,7 @@
 //! crash at any point is found by the next command, and the same steps done again end in the same
 //! state.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,12 +22,15 @@ use crate::domain::run::Run;
 use crate::git::busy::going_on;
 use crate::git::repo::HeadTo;
 use crate::git::shadow::ShadowRepo;
-use crate::git::snapshot::{Snapshot, SnapshotLimits, TreeReport};
+use crate::git::snapshot::{
+    FilteredFile, OwnState, Snapshot, SnapshotLimits, TreeLook, TreeReport,
+};
 use crate::git::worktree::{KnownRescue, RESCUE_LIMITS, Rescue, RescueAs, move_aside, save_tree};
 use crate::git::{Head, Oid, Repo};
 use crate::ops::error::{Bug as _, Kept as _, OpError};
 use crate::ops::failpoint;
 use crate::ops::refusal::Refusal;
+use crate::ops::run::recovery::ignored::{read_list, was_ignored};
 use crate::ops::world::{World, identity};
 use crate::store::Store;
 
@@ -36,7 +39,6 @@ use crate::store::Store;
 const ROUNDS: usize = 4;
 /// Largest index that is kept.
 const INDEX_CAP: u64 = 1 << 30;
-const LIST_CAP: u64 = 256 << 20;
 
 /// The state that has to be put back.
 #[derive(Debug, Serialize, Deserialize)]
@@ -198,9 +200,12 @@ impl<'a> Checkout<'a> {
         if !self.shadow.is_primed() {
             self.shadow.adopt(&self.root, &tree, &tree)?;
         }
-        let seen = self
-            .shadow
-            .snapshot_against(&self.root, &tree, &tree, RESCUE_LIMITS)?;
+        let seen = self.look(&tree, Some(commit), RESCUE_LIMITS)?;
+        if let Some(FilteredFile { path, filter }) = seen.filtered.first() {
+            return Err(dirty(format!(
+                "{path} goes through filter {filter}, which ai does not run, so it could not put the file back"
+            )));
+        }
         if let Some(first) = seen.changed.first() {
             let more = seen.changed.len() - 1;
             let what = if more == 0 {
@@ -228,6 +233,26 @@ impl<'a> Checkout<'a> {
 
     fn index(&self) -> PathBuf {
         self.repo.common_dir().join("index")
+    }
+
+    /// The checkout as it differs from `base`, whose attributes apply.
+    fn look(
+        &self,
+        base: &Oid,
+        head: Option<&Oid>,
+        limits: SnapshotLimits,
+    ) -> Result<Snapshot, OpError> {
+        let index = self.index();
+        Ok(self.shadow.snapshot(&TreeLook {
+            root: &self.root,
+            base,
+            attributes: base,
+            own: Some(OwnState {
+                index: &index,
+                head,
+            }),
+            limits,
+        })?)
     }
 
     /// Lists what Git ignores there, a directory of which all is ignored as one.
@@ -278,9 +303,13 @@ impl Entered<'_> {
         &self,
         limits: SnapshotLimits,
     ) -> Result<(Snapshot, Vec<TreeReport>), OpError> {
-        let Checkout { shadow, root, .. } = &self.checkout;
+        let Checkout {
+            shadow, root, repo, ..
+        } = &self.checkout;
         let base = self.base_tree()?;
-        let mut seen = shadow.snapshot_against(root, &base, &base, limits)?;
+        let head = repo.head_of(repo.common_dir()).ok();
+        let head = head.as_ref().and_then(Head::commit);
+        let mut seen = self.checkout.look(&base, head, limits)?;
         let added = seen
             .changed
             .iter()
@@ -451,45 +480,4 @@ pub(crate) fn read_journal(world: &World) -> Result<Option<Journal>, OpError> {
     serde_json::from_str(&text)
         .map(Some)
         .kept(file.display().to_string())
-}
-
-fn read_list(file: &Path) -> Result<Vec<RepoPath>, OpError> {
-    let bytes = fs::read_capped(file, LIST_CAP)?;
-    Ok(bytes
-        .split(|byte| *byte == 0)
-        .filter(|path| !path.is_empty())
-        .map(RepoPath::new)
-        .collect())
-}
-
-/// True for a path of the list, and for everything beneath one that ends in `/`.
-fn was_ignored(list: &[RepoPath], path: &RepoPath) -> bool {
-    let path = path.as_bytes();
-    list.iter()
-        .map(RepoPath::as_bytes)
-        .any(|one| match one.strip_suffix(b"/") {
-            Some(dir) => path == dir || path.starts_with(one),
-            None => path == one,
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_ignored_is_known_by_itself_or_by_its_directory() {
-        let list = ["target/", ".env", "a/b.log"].map(RepoPath::new);
-        let is = |path: &str| was_ignored(&list, &RepoPath::new(path));
-        assert!(
-            ["target", "target/x/y", ".env", "a/b.log"]
-                .iter()
-                .all(|path| is(path))
-        );
-        assert!(
-            ["targets", "x/target/y", ".env.example", "a/b.log/c", "a"]
-                .iter()
-                .all(|path| !is(path))
-        );
-    }
 }

@@ -2,6 +2,7 @@
 
 pub mod checkout;
 pub mod ending;
+mod ignored;
 pub mod leftovers;
 pub mod liveness;
 pub mod older;

@@ -4,6 +4,7 @@
 
 use crate::domain::aftermath::TreeChange;
 use crate::domain::run::Run;
+use crate::git::busy::unfinished;
 use crate::git::repo::HeadTo;
 use crate::git::shadow::ShadowRepo;
 use crate::git::snapshot::SnapshotLimits;
@@ -107,16 +108,19 @@ pub(crate) fn take(
         .head_of(live.repo.common_dir())
         .ok()
         .and_then(|head| head.commit().cloned());
-    let Taken {
-        sealed,
-        changed,
-        remarks,
-    } = snapshot::commit_tree(
+    let taken = snapshot::commit_tree(
         live,
         &entered.checkout.shadow,
         (entered.base_tree()?, &seen),
         head.as_ref(),
     )?;
+    let end = end.left_undone(unfinished(live.repo.common_dir()), &taken.unmerged);
+    let Taken {
+        sealed,
+        changed,
+        remarks,
+        ..
+    } = taken;
     let lifecycle = end.attempt().lifecycle(TreeChange::of(&changed));
     Ok(Worked {
         end,

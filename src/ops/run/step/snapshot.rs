@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::base::fs;
 use crate::domain::aftermath::TreeChange;
 use crate::domain::trailer::{self, Trailers};
+use crate::git::busy::unfinished;
 use crate::git::diff::DiffStats;
 use crate::git::shadow::ShadowRepo;
-use crate::git::snapshot::{SealRequest, Snapshot, SnapshotLimits, seal};
+use crate::git::snapshot::{OwnState, SealRequest, Snapshot, SnapshotLimits, TreeLook, seal};
 use crate::git::worktree::Slot;
 use crate::git::{ExpectedRef, Oid};
 use crate::ops::error::OpError;
@@ -32,13 +33,24 @@ pub(crate) fn take(
         .head(live.repo)
         .ok()
         .and_then(|head| head.commit().cloned());
+    let own = OwnState {
+        index: &slot.admin.join("index"),
+        head: head.as_ref(),
+    };
+    let taken = take_tree(live, &slot.path, shadow, own)?;
+    let end = end.left_undone(unfinished(&slot.admin), &taken.unmerged);
     let Taken {
         sealed,
         changed,
         remarks,
-    } = take_tree(live, &slot.path, shadow, head.as_ref())?;
-    // Only for who looks there; the work stands on its branch.
-    let _shown = slot.show_taken(shadow);
+        rests_on_own,
+        ..
+    } = taken;
+    // Only for who looks there; the work stands on its branch. Conflicts stay visible, and what only
+    // its own Git can tell about a file.
+    if !rests_on_own && end.process.unfinished.is_none() {
+        let _shown = slot.show_taken(shadow);
+    }
     let lifecycle = end.attempt().lifecycle(TreeChange::of(&changed));
     Ok(Worked {
         end,
@@ -50,17 +62,23 @@ pub(crate) fn take(
 }
 
 /// The tree at `root`, whose state the shadow's index knows, as a commit on the run's branch.
-/// `head` is where its HEAD stands.
+/// `own` is what its own Git knows.
 pub(crate) fn take_tree(
     live: &RunCx<'_>,
     root: &Path,
     shadow: &ShadowRepo,
-    head: Option<&Oid>,
+    own: OwnState<'_>,
 ) -> Result<Taken, OpError> {
     let base_tree = live.base_tree(shadow)?;
-    let snapshot = shadow.snapshot(root, &base_tree, SnapshotLimits::default())?;
+    let snapshot = shadow.snapshot(&TreeLook {
+        root,
+        base: &base_tree,
+        attributes: &base_tree,
+        own: Some(own),
+        limits: SnapshotLimits::default(),
+    })?;
     failpoint::hit("snapshot")?;
-    commit_tree(live, shadow, (base_tree, &snapshot), head)
+    commit_tree(live, shadow, (base_tree, &snapshot), own.head)
 }
 
 /// The same of a tree that was looked at already.
@@ -116,6 +134,8 @@ pub(crate) fn commit_tree(
         sealed,
         changed: snapshot.changed.clone(),
         remarks,
+        unmerged: snapshot.unmerged.clone(),
+        rests_on_own: !snapshot.filtered.is_empty(),
     })
 }
 
