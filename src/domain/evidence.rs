@@ -53,6 +53,9 @@ pub enum EvidenceKind {
     Events,
     /// The prompt as it was given.
     Prompt,
+    /// A file of its own that `ai` wrote about the run: the summary, the results of the checks, the
+    /// agent's end, the choice of the agent. Runs of before have none.
+    Record,
     /// The in-toto statement over all of them.
     Statement,
 }
@@ -68,6 +71,7 @@ impl EvidenceKind {
             EvidenceKind::Log => "log",
             EvidenceKind::Events => "events",
             EvidenceKind::Prompt => "prompt",
+            EvidenceKind::Record => "record",
             EvidenceKind::Statement => "statement",
         }
     }

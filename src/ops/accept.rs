@@ -33,7 +33,7 @@ use crate::ops::run::origin::{self, Destination};
 use crate::ops::run::step::verdict::policy_verdict;
 use crate::ops::scrub::redact_record;
 use crate::ops::world::{World, identity};
-use crate::ops::{evidence, failpoint, fit, trust};
+use crate::ops::{evidence, failpoint, fit, testimony, trust};
 use crate::store::Store;
 use crate::store::Tx;
 
@@ -68,7 +68,9 @@ pub fn accept(
     typed: &str,
     overridden: Option<&str>,
 ) -> Result<Accepted, OpError> {
-    let (task, run) = store.read(|tx| fit::in_review(tx, typed))?;
+    let id = store.read(|tx| cx::resolve(tx, typed))?;
+    testimony::require(world, store, &id, overridden)?;
+    let (task, run) = store.read(|tx| fit::in_review(tx, id.as_str()))?;
     refuse_in_use(store)?;
     let repo = world.repo()?;
     let shadow = ShadowRepo::create(&repo, &world.shadow_dir("accept"))?;

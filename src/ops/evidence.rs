@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::base::fs;
+use crate::base::fs::{self, PlainDigest};
 use crate::base::text;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::{RunId, TaskId};
 use crate::ops::cx;
 use crate::ops::error::OpError;
 use crate::ops::refusal::{Refusal, Thing};
+use crate::ops::testimony::{Contradiction, Testimony, evidence_row};
 use crate::store::{StoreError, Tx};
 
 /// The state of one piece of evidence.
@@ -26,6 +27,16 @@ pub enum EvidenceState {
     Changed {
         /// Its digest now.
         sha256: String,
+    },
+    /// Something else stands in the place of the file: a link, a directory, a pipe.
+    Replaced {
+        /// What it is.
+        by: String,
+    },
+    /// The row in the store is not what the log says of this piece.
+    Misstated {
+        /// The difference.
+        why: String,
     },
     /// The file cannot be read.
     Unreadable {
@@ -92,16 +103,61 @@ pub fn find(tx: &mut dyn Tx, typed: &str) -> Result<Evidence, OpError> {
     }
 }
 
-/// Compares a piece with its file.
+/// Compares a piece with its file. A file that has another name, or that is reached by a link, can be
+/// changed from there the moment after, so it is not intact whatever is in it now.
 pub fn verify(state: &Path, piece: &Evidence) -> EvidenceState {
-    match fs::digest(&state.join(&piece.file)) {
-        Ok((sha256, _)) if sha256 == piece.sha256 => EvidenceState::Intact,
-        Ok((sha256, _)) => EvidenceState::Changed { sha256 },
+    match fs::digest_below(state, Path::new(&piece.file)) {
+        Ok(PlainDigest::Of(sha256)) if sha256 == piece.sha256 => EvidenceState::Intact,
+        Ok(PlainDigest::Of(sha256)) => EvidenceState::Changed { sha256 },
+        Ok(PlainDigest::NotPlain(what)) => EvidenceState::Replaced { by: what.into() },
         Err(error) if error.is_not_found() => EvidenceState::Missing,
         Err(error) => EvidenceState::Unreadable {
             why: error.to_string(),
         },
     }
+}
+
+/// All evidence that log or store know of a task, or of one run where a run is named: each piece as
+/// the log has it, with its state.
+pub struct Examination {
+    /// The task.
+    pub task: TaskId,
+    /// The pieces.
+    pub pieces: Vec<(Evidence, EvidenceState)>,
+    /// Other rows that a proof rests on and that the log contradicts.
+    pub contradicted: Vec<Contradiction>,
+}
+
+/// Compares the evidence of a task or run with the log and with the files.
+pub fn examine(tx: &mut dyn Tx, state: &Path, typed: &str) -> Result<Examination, OpError> {
+    let (task, stored) = list(tx, typed)?;
+    let testimony = Testimony::of(tx, &task)?;
+    let run = typed
+        .rsplit_once('.')
+        .map(|(_, epoch)| RunId(format!("{task}.{epoch}")));
+    let mut pieces: Vec<Evidence> = testimony.evidence().to_vec();
+    let unknown = |piece: &&Evidence| !pieces.iter().any(|known| known.id == piece.id);
+    let added: Vec<Evidence> = stored.iter().filter(unknown).cloned().collect();
+    pieces.extend(added);
+    pieces.retain(|piece| run.is_none() || piece.run == run);
+    let mut contradicted = testimony.contradictions(tx)?;
+    let mut examined = Vec::new();
+    for piece in pieces {
+        let row = evidence_row(&piece);
+        let misstated = contradicted.iter().position(|one| one.row == row);
+        let found = match misstated {
+            Some(at) => EvidenceState::Misstated {
+                why: contradicted.remove(at).what,
+            },
+            None => verify(state, &piece),
+        };
+        examined.push((piece, found));
+    }
+    Ok(Examination {
+        task,
+        pieces: examined,
+        contradicted,
+    })
 }
 
 /// The pieces that are not what was recorded, each with what became of it; empty where all is well.
@@ -111,6 +167,8 @@ pub fn broken(state: &Path, pieces: &[Evidence]) -> Vec<String> {
             EvidenceState::Intact => return None,
             EvidenceState::Missing => "missing",
             EvidenceState::Changed { .. } => "changed",
+            EvidenceState::Replaced { .. } => "replaced",
+            EvidenceState::Misstated { .. } => "misstated",
             EvidenceState::Unreadable { .. } => "unreadable",
         };
         Some(format!(
@@ -134,10 +192,7 @@ pub fn export(state: &Path, pieces: &[Evidence], target: &Path) -> Result<Vec<Pa
     }
     let mut written = Vec::new();
     for piece in pieces {
-        if let EvidenceState::Missing
-        | EvidenceState::Changed { .. }
-        | EvidenceState::Unreadable { .. } = verify(state, piece)
-        {
+        if verify(state, piece) != EvidenceState::Intact {
             let text = format!(
                 "{} ({}) is not what was recorded; `ai evidence verify` says what is wrong",
                 piece.id, piece.file

@@ -43,6 +43,7 @@ pub mod route;
 pub mod run;
 pub mod scrub;
 pub mod signals;
+pub mod testimony;
 pub mod tokens;
 pub mod trust;
 pub mod uninstall;

@@ -14,6 +14,7 @@ use crate::ops::cx;
 use crate::ops::error::{Kept as _, OpError};
 use crate::ops::refusal::Refusal;
 use crate::ops::run::files::PATCH;
+use crate::ops::testimony::{self, Contradiction};
 use crate::ops::world::World;
 use crate::store::Tx;
 
@@ -30,6 +31,8 @@ pub struct Review {
     pub evidence: Vec<Evidence>,
     /// The decisions on the task since the run began.
     pub decisions: Vec<DecisionRecord>,
+    /// What the store says of the task and its log does not.
+    pub contradicted: Vec<Contradiction>,
 }
 
 /// The review of a task: of the run that waits, or of its last one.
@@ -50,7 +53,9 @@ pub fn load(tx: &mut dyn Tx, typed: &str) -> Result<Review, OpError> {
         .into_iter()
         .filter(|record| record.at_ms >= run.started_ms)
         .collect();
+    let contradicted = testimony::contradictions(tx, &id)?;
     Ok(Review {
+        contradicted,
         task,
         run,
         evidence,
@@ -175,8 +180,13 @@ impl Review {
             .statement()
             .and_then(|piece| piece.summary.get("warnings"))
             .cloned();
-        list.and_then(|list| serde_json::from_value(list).ok())
-            .unwrap_or_default()
+        let told: Vec<String> = list
+            .and_then(|list| serde_json::from_value(list).ok())
+            .unwrap_or_default();
+        let rows = self.contradicted.iter();
+        rows.map(|row| format!("not what the log says: {row}"))
+            .chain(told)
+            .collect()
     }
 
     fn statement(&self) -> Option<&Evidence> {

@@ -15,7 +15,7 @@ use crate::ops::create::{self, NewTask};
 use crate::ops::error::OpError;
 use crate::ops::finish::{self, Ending, Right};
 use crate::ops::testing::World;
-use crate::ops::{edit, lease, lock, log};
+use crate::ops::{edit, lease, lock, log, testimony};
 use crate::store::contract::counted;
 use crate::store::memory::MemoryTables;
 use crate::store::testing::{ann, ended, pattern, run};
@@ -550,6 +550,15 @@ pub(super) fn tell(steps: Vec<Step>) -> Story {
     }
     let report = story.world.store.read(|tx| log::verify(tx)).unwrap();
     assert_eq!(report.fault, None);
+    // What the log says of one task alone is what the tables say of it, whatever happened to others.
+    for id in story.tasks.clone() {
+        let found = story
+            .world
+            .store
+            .read(|tx| testimony::contradictions(tx, &id))
+            .unwrap();
+        assert_eq!(found, []);
+    }
     story
 }
 

@@ -15,7 +15,7 @@ use crate::ops::gates::{Gate, dependencies, gate, held};
 use crate::ops::refusal::seconds;
 use crate::ops::run::origin::destination;
 use crate::ops::run::recovery::liveness::liveness;
-use crate::ops::{budget, patterns};
+use crate::ops::{budget, patterns, testimony};
 use crate::process::identity::ProcessLiveness as Alive;
 use crate::store::Tx;
 
@@ -265,7 +265,13 @@ pub fn why(
 ) -> Result<(Task, Vec<Gate>), OpError> {
     let id = cx::resolve(tx, typed)?;
     let task = cx::load(tx, &id)?;
-    let gates = gates(tx, cx, config, &task)?;
+    let found = testimony::contradictions(tx, &id)?;
+    let mut gates = gates(tx, cx, config, &task)?;
+    if let Some(why) = testimony::sentence(&id, &found) {
+        let text = format!("nothing below is to be believed: {why}");
+        let next = "ai log verify".to_owned();
+        gates.insert(0, gate("tampered", text, None, Some(next)));
+    }
     Ok((task, gates))
 }
 

@@ -98,7 +98,13 @@ fn the_work_of_another_tool_is_judged_reviewed_and_accepted_like_a_run() {
     );
     assert_eq!(
         sandbox.evidence_of(run_id),
-        ["check unit", "diff diff", "statement statement"]
+        [
+            "check unit",
+            "diff diff",
+            "record checks",
+            "record run",
+            "statement statement"
+        ]
     );
     assert!(
         sandbox

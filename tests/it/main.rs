@@ -56,6 +56,7 @@ mod run_supervised;
 mod sandbox;
 mod schemas;
 mod store;
+mod tampered;
 mod target;
 #[cfg(feature = "test-fakes")]
 mod torture;

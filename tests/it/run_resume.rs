@@ -274,6 +274,10 @@ fn a_session_that_the_cli_does_not_know_any_more_becomes_a_fresh_one() {
     log stderr
     log stdout
     prompt prompt
+    record agent
+    record checks
+    record routing
+    record run
     statement statement
     ");
     let outcome = sandbox.run_file(&format!("{id}.2"), "refused-stderr.log");

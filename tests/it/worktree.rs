@@ -401,6 +401,10 @@ checks: {unit: {run: 'test -f work.txt && echo $PORT'}}
     log stderr
     log stdout
     prompt prompt
+    record agent
+    record checks
+    record routing
+    record run
     setup setup
     statement statement
     ");

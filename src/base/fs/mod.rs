@@ -15,8 +15,8 @@ pub use metadata::{
     unchanged_for_ms,
 };
 pub use read::{
-    digest, read_capped, read_named, read_named_text, read_start, read_text, read_text_if_there,
-    reader,
+    PlainDigest, digest, digest_below, read_capped, read_named, read_named_text, read_start,
+    read_text, read_text_if_there, reader,
 };
 pub use remove::{make_writable, remove_dir_all, remove_empty_dir, remove_file, remove_stubborn};
 pub use write::{

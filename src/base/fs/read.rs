@@ -6,8 +6,8 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::path::Path;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Component, Path};
 
 use crate::base::fs::error::{FsError, at};
 use crate::base::hash;
@@ -108,4 +108,95 @@ pub fn reader(path: &Path) -> Result<impl io::BufRead + use<>, FsError> {
 pub fn digest(path: &Path) -> Result<(String, u64), FsError> {
     let mut file = open_no_pipe(path)?;
     at("read", path, hash::sha256_of(&mut file))
+}
+
+/// The digest of what stands at a path, where that is a plain file.
+#[derive(Debug, PartialEq, Eq)]
+pub enum PlainDigest {
+    /// Its SHA-256.
+    Of(String),
+    /// It is no plain file of one name below the root; this is what it is.
+    NotPlain(&'static str),
+}
+
+/// The SHA-256 of the file at `path` below `root`. No link is followed below the root, and a file
+/// that has a second name counts as none: what is read here may be another's to change.
+pub fn digest_below(root: &Path, path: &Path) -> Result<PlainDigest, FsError> {
+    let mut at_now = root.to_owned();
+    let mut parts = path.components().peekable();
+    while let Some(part) = parts.next() {
+        if !matches!(part, Component::Normal(_)) {
+            return Ok(PlainDigest::NotPlain("a path that leads elsewhere"));
+        }
+        at_now.push(part);
+        let meta = at("read", &at_now, fs::symlink_metadata(&at_now))?;
+        let what = if meta.is_symlink() {
+            Some("a symbolic link")
+        } else if parts.peek().is_some() {
+            None
+        } else if meta.is_dir() {
+            Some("a directory")
+        } else if !meta.is_file() {
+            Some("a pipe, a socket or a device")
+        } else {
+            (meta.nlink() > 1).then_some("a file with a second name (hard link)")
+        };
+        if let Some(what) = what {
+            return Ok(PlainDigest::NotPlain(what));
+        }
+    }
+    let plain = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
+    let mut options = fs::OpenOptions::new();
+    options
+        .read(true)
+        .custom_flags(i32::try_from(plain.bits()).unwrap_or(0));
+    let mut file = at("read", &at_now, options.open(&at_now))?;
+    if !at("read", &at_now, file.metadata())?.is_file() {
+        return Ok(PlainDigest::NotPlain("no file"));
+    }
+    let (sha256, _) = at("read", &at_now, hash::sha256_of(&mut file))?;
+    Ok(PlainDigest::Of(sha256))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn only_a_plain_file_has_a_digest_below_a_root() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |path: &str| root.path().join(path);
+        fs::create_dir_all(at("runs/1")).unwrap();
+        fs::write(at("runs/1/a"), "a").unwrap();
+        fs::write(at("runs/1/b"), "a").unwrap();
+        fs::hard_link(at("runs/1/b"), at("runs/1/c")).unwrap();
+        symlink("a", at("runs/1/link")).unwrap();
+        symlink("runs", at("other")).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            at("runs/1/pipe"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        )
+        .unwrap();
+        let told = |path: &str| match digest_below(root.path(), Path::new(path)) {
+            Ok(PlainDigest::Of(sha256)) => sha256[..4].to_owned(),
+            Ok(PlainDigest::NotPlain(what)) => what.to_owned(),
+            Err(error) => error.source.kind().to_string(),
+        };
+        let rows = [
+            ("runs/1/a", "ca97"),
+            ("runs/1/b", "a file with a second name (hard link)"),
+            ("runs/1/link", "a symbolic link"),
+            ("runs/1", "a directory"),
+            ("runs/1/pipe", "a pipe, a socket or a device"),
+            ("other/1/a", "a symbolic link"),
+            ("runs/../runs/1/a", "a path that leads elsewhere"),
+            ("/etc/passwd", "a path that leads elsewhere"),
+            ("runs/1/gone", "entity not found"),
+        ];
+        assert_eq!(rows.map(|(path, _)| told(path)), rows.map(|(_, what)| what));
+    }
 }

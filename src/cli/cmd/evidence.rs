@@ -13,6 +13,7 @@ use crate::cli::context::{Context, Outcome};
 use crate::cli::time::time;
 use crate::domain::error_class::ErrorClass;
 use crate::ops::evidence::{self, EvidenceState};
+use crate::ops::testimony;
 use crate::store::Access;
 
 /// List, show, verify and hand out what was recorded about runs
@@ -124,28 +125,33 @@ fn show(args: &EvidenceShowArgs, context: &mut Context) -> Outcome {
 fn verify(args: &OfArgs, context: &mut Context) -> Outcome {
     let state = context.workspace.state_dir()?;
     let store = context.store(Access::Read)?;
-    let (task, pieces) = store.read(|tx| evidence::list(tx, &args.id))?;
+    let examined = store.read(|tx| evidence::examine(tx, &state, &args.id))?;
+    let (task, pieces) = (&examined.task, &examined.pieces);
     let mut wrong = 0;
-    for piece in &pieces {
-        let found = evidence::verify(&state, piece);
-        wrong += usize::from(found != EvidenceState::Intact);
+    for (piece, found) in pieces {
+        wrong += usize::from(*found != EvidenceState::Intact);
         if context.ui.json() {
             context.ui.object(&EvidenceChecked {
                 id: &piece.id,
                 file: &piece.file,
-                found: &found,
+                found,
             });
         } else {
-            let word = match &found {
+            let word = match found {
                 EvidenceState::Intact => "intact".to_owned(),
                 EvidenceState::Missing => "MISSING".to_owned(),
                 EvidenceState::Changed { sha256 } => format!("CHANGED (now {})", &sha256[..12]),
+                EvidenceState::Replaced { by } => format!("REPLACED by {by}"),
+                EvidenceState::Misstated { why } => format!("MISSTATED: {}", one_line(why)),
                 EvidenceState::Unreadable { why } => format!("UNREADABLE: {}", one_line(why)),
             };
             context
                 .ui
                 .line(&format!("{}  {word:<8} {}", piece.id, piece.file));
         }
+    }
+    if let Some(message) = testimony::sentence(task, &examined.contradicted) {
+        return Err(AppError::new(ErrorClass::NotProven, message).hint(testimony::LOOK));
     }
     match wrong {
         0 => Ok(exit::OK),

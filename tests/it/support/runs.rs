@@ -22,13 +22,17 @@ runs: {grace: 1s}
 pub const GOOD: &str = "cat >/dev/null; echo work > work.txt; echo done";
 
 /// What the evidence of a whole run consists of.
-pub const WHOLE: [&str; 7] = [
+pub const WHOLE: [&str; 11] = [
     "check unit",
     "diff diff",
     "events events",
     "log stderr",
     "log stdout",
     "prompt prompt",
+    "record agent",
+    "record checks",
+    "record routing",
+    "record run",
     "statement statement",
 ];
 

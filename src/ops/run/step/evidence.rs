@@ -108,6 +108,26 @@ pub(crate) fn file_all(
     }
     let results: Vec<_> = found.checked.iter().map(|check| &check.result).collect();
     write_json(live, &files.check_results(), &serde_json::json!(results))?;
+    write_summary(live, found, verdict)?;
+    let records = [
+        ("run", files.summary()),
+        ("checks", files.check_results()),
+        ("agent", files.agent_end()),
+        ("routing", files.routing()),
+    ];
+    for (name, file) in records {
+        if file.is_file() {
+            let piece = file_evidence(
+                world,
+                &filed,
+                EvidenceKind::Record,
+                name,
+                &file,
+                null.clone(),
+            )?;
+            all.push(piece);
+        }
+    }
     let text = statement::statement(live, found, verdict.cell, &verdict.decision, &all);
     fs::write_private(&live.files.statement(), text.as_bytes())?;
     all.push(file_evidence(
@@ -118,7 +138,6 @@ pub(crate) fn file_all(
         &live.files.statement(),
         serde_json::json!({ "sandbox": found.sandbox(), "warnings": verdict.warnings }),
     )?);
-    write_summary(live, found, verdict)?;
     Ok(all)
 }
 
