@@ -164,6 +164,7 @@ fn store_class(error: &StoreError) -> ErrorClass {
     match error {
         StoreError::Busy(_) => ErrorClass::TryLater,
         StoreError::NotInitialised
+        | StoreError::OutOfSight
         | StoreError::Vanished(_)
         | StoreError::Empty(_)
         | StoreError::Foreign { .. }

@@ -99,6 +99,7 @@ variants!(REFUSALS, refused, Refusal, {
 
 variants!(STORE_ERRORS, store_error, StoreError, {
     StoreError::NotInitialised => "NotInitialised",
+    StoreError::OutOfSight => "OutOfSight",
     StoreError::Vanished(_) => "Vanished",
     StoreError::Empty(_) => "Empty",
     StoreError::Foreign { .. } => "Foreign",
@@ -404,6 +405,7 @@ fn every_error_of_the_store_has_its_class_and_its_next_command() {
     let ((found, ours), (older, current)) = (formats(), formats());
     let samples = vec![
         StoreError::NotInitialised,
+        StoreError::OutOfSight,
         StoreError::Vanished(path()),
         StoreError::Empty(path()),
         StoreError::Foreign {

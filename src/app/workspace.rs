@@ -27,7 +27,7 @@ use crate::ops::world::{Progress, World};
 use crate::ops::{credentials, init, project};
 use crate::process::environment::secrets_in;
 use crate::process::redact::Redactor;
-use crate::store::{Access, Store, local_now};
+use crate::store::{Access, Store, StoreError, local_now};
 
 /// The name of whoever speaks inside of a run without a name, or with that of a person.
 const IN_RUN: &str = "in-run";
@@ -110,13 +110,15 @@ impl Workspace {
 
     /// Opens the store.
     pub fn open_store(&self, access: Access) -> Result<Box<dyn Store>, AppError> {
-        let place = project::store_place(&self.state_dir()?);
-        if access == Access::Read {
-            return Ok(place.open(access)?);
+        if access == Access::Write {
+            preflight::check_writable(self.place()?).map_err(OpError::from)?;
         }
-        preflight::check_writable(self.place()?).map_err(OpError::from)?;
-        let store = place.open(access)?;
-        self.mend_link()?;
+        let store = project::store_place(&self.state_dir()?)
+            .open(access)
+            .map_err(seen_from_a_run)?;
+        if access == Access::Write {
+            self.mend_link()?;
+        }
         Ok(store)
     }
 
@@ -272,4 +274,15 @@ pub fn parse_actor(text: &str) -> Result<Actor, AppError> {
         Actor::new(ActorKind::Human, text)
     };
     parsed.map_err(|e| AppError::usage(e.to_string()))
+}
+/// A store that is not there, as it looks from within the sandbox of a run, where it is hidden.
+fn seen_from_a_run(error: StoreError) -> StoreError {
+    match error {
+        StoreError::NotInitialised | StoreError::Vanished(_)
+            if env::text(env::AI_RUN).is_some() =>
+        {
+            StoreError::OutOfSight
+        }
+        other => other,
+    }
 }

@@ -12,6 +12,9 @@ pub enum StoreError {
     /// There never was a store here.
     #[error("this repository has no task store yet")]
     NotInitialised,
+    /// The sandbox of a run hides it.
+    #[error("inside of a run the task store is out of sight")]
+    OutOfSight,
     /// There was one, and the file is gone.
     #[error("the task store {} is gone, but its directory is still there", .0.display())]
     Vanished(PathBuf),
@@ -110,6 +113,9 @@ impl StoreError {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             StoreError::NotInitialised => "run `ai init`",
+            StoreError::OutOfSight => {
+                "your prompt has the task; what another holds is told when the run has ended"
+            }
             StoreError::Vanished(_) | StoreError::Empty(_) | StoreError::Damaged { .. } => {
                 "run `ai doctor`, then `ai restore --dry-run` to see the backups that can be restored"
             }

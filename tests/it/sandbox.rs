@@ -82,7 +82,7 @@ fn an_agent_cannot_write_outside_of_its_worktree() {
                 "git config core.fsmonitor evil",
                 "echo x > \"$BASE/repo/.git/hooks/pre-commit\"",
                 "echo x > \"$BASE/repo/.git/refs/heads/main\"",
-                "rm -rf \"$BASE/repo/.git/ai/ai.db\"",
+                "rm \"$BASE/repo/.git/ai/ai.db\"",
                 "echo x > \"$BASE/repo/.ai/policy.yaml\"",
                 "cat \"$BASE/home/.cache/ai/other-0123456789/worktrees/w9/theirs.txt\"",
                 "echo x > \"$BASE/home/.cache/ai/other-0123456789/worktrees/w9/theirs.txt\"",
@@ -154,6 +154,54 @@ fn an_agent_commits_in_its_sandbox_and_reaches_no_object_of_others() {
         scene.ai_ok(&["accept", &id]);
         assert_eq!(scene.read("two.txt"), "two\n");
     }
+}
+
+/// Reads what an agent could act with in another's name: each line names what was found.
+const PRY: &str = r#"cat >/dev/null; echo work > work.txt; : > out.txt
+    for f in "$BASE/repo/.git/ai/ai.db" "$BASE/repo/.git/ai-lease/tokens" \
+        "$BASE"/repo/.git/worktrees/theirs/ai-lease/tokens "$BASE/theirs/a.txt"; do
+        cat "$f" >/dev/null 2>&1 && echo "${f#"$BASE"/}" >> out.txt
+    done
+    cat "$BASE/repo/.ai/config.yaml" >/dev/null && echo settings >> out.txt"#;
+
+#[test]
+fn the_store_tokens_and_worktrees_of_others_are_out_of_an_agents_sight() {
+    for layer in layers() {
+        let scene = Sandbox::with_script("true");
+        scene.git(&["worktree", "add", "-q", "../theirs"]);
+        scene.write("../theirs/a.txt", "theirs");
+        for tokens in [
+            ".git/ai-lease/tokens",
+            ".git/worktrees/theirs/ai-lease/tokens",
+        ] {
+            scene.write(tokens, "t-1.1.secret\n");
+        }
+        scene.set_script("fake", PRY);
+        let (_, out) = tried(&scene, layer);
+        match layer {
+            "bubblewrap" => snapshot!(out, @"settings"),
+            // Landlock can hide nothing within a directory whose names can be listed.
+            _ => snapshot!(out, @"
+            repo/.git/ai/ai.db
+            repo/.git/ai-lease/tokens
+            repo/.git/worktrees/theirs/ai-lease/tokens
+            settings
+            "),
+        }
+    }
+}
+
+#[test]
+fn within_a_run_a_store_out_of_sight_is_not_told_as_a_lost_one() {
+    let scene = Sandbox::repository();
+    let mut command = scene.ai_command(&["task", "list"]);
+    snapshot!(run(command.env("AI_RUN", "t-1.1")), @"
+    exit: 9
+    ----- stdout -----
+    ----- stderr -----
+    error: inside of a run the task store is out of sight
+      next: your prompt has the task; what another holds is told when the run has ended
+    ");
 }
 
 #[test]

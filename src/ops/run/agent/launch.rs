@@ -230,6 +230,8 @@ impl<'a> AgentLaunch<'a> {
         if let Some(home) = &plan.home {
             sandbox.write(home);
         }
+        // Of the store's directory it sees the files of its own run.
+        sandbox.read(self.files.path());
         let AgentPlace {
             slot,
             own,

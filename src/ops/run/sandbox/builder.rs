@@ -11,11 +11,13 @@ use crate::base::{env, fs};
 use crate::connector::manifest::Manifest;
 use crate::domain::sandbox::{Network, SandboxUsed};
 use crate::git::quarantine::Quarantine;
+use crate::git::worktree::registered;
 use crate::ops::error::OpError;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::sandbox::home;
 use crate::ops::run::sandbox::layer::{can_see_to, program_path, variable};
 use crate::ops::run::sandbox::project::{checkouts, is_below, real};
+use crate::ops::tokens;
 use crate::ops::world::World;
 use crate::process::environment::EnvVariable;
 use crate::process::sandbox::{PathAccess, ResourceLimits, SandboxLayer, SandboxPolicy};
@@ -119,7 +121,7 @@ impl SandboxBuilder {
             sandbox.open_home(world, occupant)?;
             sandbox.temporary(world, tmp)?;
             match occupant {
-                Occupant::Agent => sandbox.show_project(world),
+                Occupant::Agent => sandbox.show_project(world)?,
                 Occupant::Check(environments) => sandbox.hide_project(world, environments)?,
             }
         }
@@ -435,7 +437,7 @@ impl SandboxBuilder {
     }
 
     /// The project's own places outrank whatever was allowed around them.
-    fn show_project(&mut self, world: &World) {
+    fn show_project(&mut self, world: &World) -> Result<(), OpError> {
         let location = &world.location;
         for path in [
             Some(&world.root),
@@ -448,6 +450,30 @@ impl SandboxBuilder {
             self.read(path);
         }
         self.hide_pools(world);
+        self.hide_others(world)
+    }
+
+    /// Takes away what an agent could act with in somebody else's name or learn of others: linked
+    /// worktrees of people, and, where a part of a directory can be hidden, the store and the lease
+    /// tokens that lie in git directories.
+    fn hide_others(&mut self, world: &World) -> Result<(), OpError> {
+        let common_dir = &world.location.common_dir;
+        let mut hidden = Vec::new();
+        let mut token_dirs = vec![common_dir.join(tokens::DIR)];
+        for (admin, root) in registered(common_dir)? {
+            token_dirs.push(admin.join(tokens::DIR));
+            if root != world.root {
+                hidden.push(root);
+            }
+        }
+        if self.policy.layer.mode().hides_parts() {
+            hidden.push(world.state());
+            hidden.extend(token_dirs);
+        }
+        for path in hidden {
+            self.set_access(&path, PathAccess::Hidden);
+        }
+        Ok(())
     }
 
     /// Other runs work there, and those of other projects.
