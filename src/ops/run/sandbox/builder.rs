@@ -11,13 +11,11 @@ use crate::base::{env, fs};
 use crate::connector::manifest::Manifest;
 use crate::domain::sandbox::{Network, SandboxUsed};
 use crate::git::quarantine::Quarantine;
-use crate::git::worktree::registered;
 use crate::ops::error::OpError;
 use crate::ops::refusal::Refusal;
 use crate::ops::run::sandbox::home;
 use crate::ops::run::sandbox::layer::{can_see_to, program_path, variable};
-use crate::ops::run::sandbox::project::{checkouts, is_below, real};
-use crate::ops::tokens;
+use crate::ops::run::sandbox::project::{checkouts, is_below, of_others, real};
 use crate::ops::world::World;
 use crate::process::environment::EnvVariable;
 use crate::process::sandbox::{PathAccess, ResourceLimits, SandboxLayer, SandboxPolicy};
@@ -450,27 +448,7 @@ impl SandboxBuilder {
             self.read(path);
         }
         self.hide_pools(world);
-        self.hide_others(world)
-    }
-
-    /// Takes away what an agent could act with in somebody else's name or learn of others: linked
-    /// worktrees of people, and, where a part of a directory can be hidden, the store and the lease
-    /// tokens that lie in git directories.
-    fn hide_others(&mut self, world: &World) -> Result<(), OpError> {
-        let common_dir = &world.location.common_dir;
-        let mut hidden = Vec::new();
-        let mut token_dirs = vec![common_dir.join(tokens::DIR)];
-        for (admin, root) in registered(common_dir)? {
-            token_dirs.push(admin.join(tokens::DIR));
-            if root != world.root {
-                hidden.push(root);
-            }
-        }
-        if self.policy.layer.mode().hides_parts() {
-            hidden.push(world.state());
-            hidden.extend(token_dirs);
-        }
-        for path in hidden {
+        for path in of_others(world, self.policy.layer.mode())? {
             self.set_access(&path, PathAccess::Hidden);
         }
         Ok(())

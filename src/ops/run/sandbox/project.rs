@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::domain::sandbox::SandboxMode;
 use crate::git::worktree::registered;
 use crate::ops::error::OpError;
+use crate::ops::tokens;
 use crate::ops::world::World;
 
 /// Every checkout of the project, and the git directory that they share.
@@ -23,6 +25,25 @@ pub fn checkouts(world: &World) -> Result<Vec<PathBuf>, OpError> {
         .chain(linked)
         .filter_map(|dir| real(&dir))
         .collect())
+}
+
+/// What an agent could act with in somebody else's name, or learn of others: linked worktrees of
+/// people, and, where a part of a directory can be hidden, the store and the lease tokens that lie
+/// in git directories.
+pub fn of_others(world: &World, mode: SandboxMode) -> Result<Vec<PathBuf>, OpError> {
+    let common_dir = &world.location.common_dir;
+    let (mut trees, mut parts) = (Vec::new(), vec![world.state()]);
+    parts.push(common_dir.join(tokens::DIR));
+    for (admin, root) in registered(common_dir)? {
+        parts.push(admin.join(tokens::DIR));
+        if root != world.root {
+            trees.push(root);
+        }
+    }
+    if mode.hides_parts() {
+        trees.append(&mut parts);
+    }
+    Ok(trees)
 }
 
 /// Tells whether a path lies in one of these directories.
